@@ -89,6 +89,39 @@ async fn changed_added_and_removed_files_are_seen_at_once(door: Door) {
     assert_eq!(admin.value(sql).await, "100", "a partition was dropped");
 }
 
+async fn hidden_columns_are_those_of_the_files_as_they_are(door: Door) {
+    let (_, admin, folder) = cached(door, "hidden").await;
+    let table = format!("fresh_{door}.hidden");
+    let names = &format!(
+        "SELECT regexp_replace(\"$path\", '.*/', '') FROM {table} WHERE \"$file_size\" > 0 ORDER BY 1"
+    );
+    let times = &format!("SELECT max(\"$file_modified_time\") FROM {table}");
+    let old = std::time::SystemTime::now() - Duration::from_secs(60);
+    let aged = |name: &str, back: u64| {
+        let path = folder.path.join(name);
+        let file = std::fs::File::options().write(true).open(path).unwrap();
+        file.set_modified(old - Duration::from_secs(back)).unwrap();
+    };
+    aged("p=1/a.parquet", 9);
+    for _ in 0..2 {
+        assert_eq!(admin.text(names).await, "a.parquet");
+    }
+    assert_eq!(record(&admin, names).await, "t|f|SUCCEEDED");
+    folder.put("p=1/b.parquet", rows(&[1]));
+    aged("p=1/b.parquet", 8);
+    assert_eq!(admin.text(names).await, "a.parquet\nb.parquet");
+    let before = admin.value(times).await;
+    aged("p=1/b.parquet", 7);
+    assert_ne!(admin.value(times).await, before, "the file was touched");
+    folder.remove("p=1/a.parquet");
+    assert_eq!(admin.text(names).await, "b.parquet");
+    let partitions = &format!("SELECT count(*) FROM fresh_{door}.\"hidden$partitions\"");
+    assert_eq!(admin.value(partitions).await, "1");
+    let add = format!("ALTER TABLE {table} ADD PARTITION (p = 5)");
+    admin.run(&add).await;
+    assert_eq!(admin.value(partitions).await, "2");
+}
+
 async fn file_replaced_within_the_tick_of_its_clock_is_seen(door: Door) {
     let (_, admin, folder) = cached(door, "tick").await;
     let sql = &format!("SELECT sum(id) FROM fresh_{door}.tick");
@@ -198,6 +231,7 @@ async fn identical_queries_in_flight_run_once(door: Door) {
 through_each_door!(
     second_time_is_a_hit_that_scans_nothing,
     changed_added_and_removed_files_are_seen_at_once,
+    hidden_columns_are_those_of_the_files_as_they_are,
     file_replaced_within_the_tick_of_its_clock_is_seen,
     redefined_table_gives_its_own_answer,
     revoked_and_other_users_never_get_another_ones_result,

@@ -266,6 +266,10 @@ fn statements() -> Vec<String> {
             "sekret",
             "facts.secret",
             "\"secret\"",
+            "\"$path\"",
+            "\"$file_size\"",
+            "\"$file_modified_time\"",
+            "\"$partition\"",
         ] {
             asked.push(format!("SELECT {hidden} FROM {table}"));
             asked.push(format!("SELECT id FROM {table} ORDER BY {hidden}"));
@@ -275,6 +279,10 @@ fn statements() -> Vec<String> {
             asked.push(format!("DESCRIBE {table} {hidden}"));
             asked.push(format!("GRANT SELECT ({hidden}) ON TABLE {table} TO eve"));
         }
+        let partitions = format!("\"{}$partitions\"", table.replace("d.", ""));
+        asked.push(format!("SELECT * FROM d.{partitions}"));
+        asked.push(format!("SELECT count(*), min(day) FROM d.{partitions}"));
+        asked.push(format!("SELECT *, \"$path\" FROM {table}"));
         for rest in [
             "DESCRIBE {t}",
             "DESCRIBE EXTENDED {t}",

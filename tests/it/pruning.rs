@@ -240,6 +240,17 @@ async fn partition_that_cannot_match_is_neither_listed_nor_opened() {
             folder.location
         ))
         .await;
+    for predicate in [
+        "\"$path\" LIKE '%good.parquet'",
+        "\"$path\" LIKE '%good.parquet' AND id > 0",
+        "\"$file_size\" <> 33",
+        "\"$partition\" = 'p=1'",
+    ] {
+        let sql = format!("SELECT id FROM pruning_lazy.t WHERE {predicate}");
+        assert_eq!(admin.value(&sql).await, "7", "{predicate}");
+    }
+    let every = "SELECT id FROM pruning_lazy.t WHERE \"$path\" LIKE '%.parquet'";
+    admin.fails(every).await.names(&["broken.parquet"]);
     // Listing a folder that is a link out of the lake is refused, so a query that succeeds has not
     // listed it.
     fs::remove_dir_all(folder.path.join("p=3")).unwrap();
@@ -248,6 +259,12 @@ async fn partition_that_cannot_match_is_neither_listed_nor_opened() {
     assert_eq!(
         admin
             .value("SELECT id FROM pruning_lazy.t WHERE p = 1")
+            .await,
+        "7"
+    );
+    assert_eq!(
+        admin
+            .value("SELECT id FROM pruning_lazy.t WHERE \"$partition\" = 'p=1'")
             .await,
         "7"
     );
@@ -276,6 +293,8 @@ async fn pruning_shows_in_the_bytes_that_a_query_scans() {
         )).await
     };
     let day = scanned("order_date = DATE '2024-05-05'").await;
+    let file = scanned("\"$path\" LIKE '%/order_date=2024-05-05/%'").await;
+    assert_eq!(file, day);
     let year = scanned("order_date > DATE '2023-01-01'").await;
     assert!(
         day > 0 && year > 100 * day,

@@ -64,13 +64,21 @@ impl Dialect {
     ///
     /// # Errors
     ///
-    /// A literal is not valid for its type.
+    /// A literal is not valid for its type, or of a type that is not supported.
     pub fn rewrite(self, statement: &mut ast::Statement) -> Result<CatalogReferences> {
         trino::widen(statement);
+        trino::expand(statement);
         trino::rename(statement);
+        trino::spell_out(statement, self != Self::Postgres);
+        trino::offsets(statement, self == Self::Postgres)?;
         if self != Self::Postgres {
+            trino::by_type(statement);
+            trino::zoned(statement)?;
             trino::rewrite(statement);
         }
-        pg_catalog::rewrite(statement)
+        trino::fields(statement);
+        let references = pg_catalog::rewrite(statement, self.names())?;
+        trino::arrays(statement);
+        Ok(references)
     }
 }

@@ -23,7 +23,7 @@ use datafusion::optimizer::AnalyzerRule;
 use lakegate_error::{Code, Error};
 
 /// Functions of text that accept anything that can be cast to text.
-const OF_TEXT: [&str; 13] = [
+const OF_TEXT: [&str; 12] = [
     "btrim",
     "character_length",
     "find_in_set",
@@ -32,7 +32,6 @@ const OF_TEXT: [&str; 13] = [
     "ltrim",
     "overlay",
     "regexp_replace",
-    "reverse",
     "right",
     "rpad",
     "substr_index",

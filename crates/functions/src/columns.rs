@@ -2,6 +2,7 @@
 
 use arrow::array::{
     Array, ArrayRef, AsArray, BinaryArray, ListArray, MapArray, PrimitiveArray, StringArray,
+    StringViewArray,
 };
 use arrow::datatypes::ArrowPrimitiveType;
 use datafusion::error::Result;
@@ -41,11 +42,17 @@ impl Column {
         self.array.is_null(self.at(row))
     }
 
-    /// The column as `Utf8`, which the function's signature asked for.
-    pub(crate) fn texts(&self) -> Values<'_, StringArray> {
-        Values {
-            array: self.array.as_string::<i32>(),
-            constant: self.constant,
+    /// The column as texts: `Utf8` or `Utf8View`, whichever the function's signature asked for.
+    pub(crate) fn texts(&self) -> Texts<'_> {
+        match self.array.as_string_view_opt() {
+            Some(array) => Texts::View(Values {
+                array,
+                constant: self.constant,
+            }),
+            None => Texts::Plain(Values {
+                array: self.array.as_string::<i32>(),
+                constant: self.constant,
+            }),
         }
     }
 
@@ -97,9 +104,19 @@ impl<A: Array> Values<'_, A> {
     }
 }
 
-impl<'a> Values<'a, StringArray> {
+/// A column of texts, read by row.
+#[derive(Debug)]
+pub(crate) enum Texts<'a> {
+    Plain(Values<'a, StringArray>),
+    View(Values<'a, StringViewArray>),
+}
+
+impl<'a> Texts<'a> {
     pub(crate) fn get(&self, row: usize) -> Option<&'a str> {
-        self.index(row).map(|index| self.array.value(index))
+        match self {
+            Self::Plain(texts) => texts.index(row).map(|index| texts.array.value(index)),
+            Self::View(texts) => texts.index(row).map(|index| texts.array.value(index)),
+        }
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use datafusion::error::Result;
+use datafusion::execution::SessionState;
 use datafusion::logical_expr::{AggregateUDF, HigherOrderUDF, ScalarUDF};
 
 use crate::docs::Page;
@@ -25,6 +27,11 @@ pub(crate) enum Function {
         name: &'static str,
         of: &'static str,
     },
+    /// A function that is made of the session's one of the name.
+    OfSession {
+        name: &'static str,
+        register: fn(&mut SessionState) -> Result<()>,
+    },
 }
 
 /// A function of the library.
@@ -42,7 +49,9 @@ impl Entry {
             Function::Scalar(function) => (function.name(), function.aliases()),
             Function::Aggregate(function) => (function.name(), function.aliases()),
             Function::HigherOrder(function) => (function.name(), function.aliases()),
-            Function::AggregateAlias { name, .. } => (*name, &[][..]),
+            Function::AggregateAlias { name, .. } | Function::OfSession { name, .. } => {
+                (*name, &[][..])
+            }
         };
         std::iter::once(name).chain(aliases.iter().map(String::as_str))
     }
@@ -75,6 +84,17 @@ impl Entry {
     pub(crate) fn aggregate_alias(name: &'static str, of: &'static str) -> Self {
         Self {
             function: Function::AggregateAlias { name, of },
+            known: Known::Everywhere,
+            page: None,
+        }
+    }
+
+    pub(crate) fn of_session(
+        name: &'static str,
+        register: fn(&mut SessionState) -> Result<()>,
+    ) -> Self {
+        Self {
+            function: Function::OfSession { name, register },
             known: Known::Everywhere,
             page: None,
         }

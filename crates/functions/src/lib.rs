@@ -32,11 +32,14 @@ mod math;
 mod reference;
 mod regexps;
 mod sketches;
+mod system;
 #[cfg(test)]
 mod testing;
 mod text;
 mod unnest;
+mod unnest_rows;
 mod urls;
+mod windows;
 mod work;
 
 use std::any::{Any, TypeId};
@@ -50,11 +53,14 @@ use datafusion::optimizer::AnalyzerRule;
 use entry::{Entry, Function, Known};
 use json_casts::JsonCasts;
 use lakegate_engine::{Library, Names};
+use unnest_rows::UnnestedRows;
+
+pub use text::type_name;
 
 /// Returns every function. Sessions share them.
 fn entries() -> &'static [Entry] {
     static ENTRIES: LazyLock<Vec<Entry>> = LazyLock::new(|| {
-        let families: [fn() -> Vec<Entry>; 18] = [
+        let families: [fn() -> Vec<Entry>; 20] = [
             unnest::entries,
             attempt::entries,
             casts::entries,
@@ -73,6 +79,8 @@ fn entries() -> &'static [Entry] {
             sketches::entries,
             text::entries,
             urls::entries,
+            system::entries,
+            windows::entries,
         ];
         families.iter().flat_map(|family| family()).collect()
     });
@@ -119,6 +127,9 @@ fn rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
 ///
 /// The session cannot register a function, or lacks the one that a name stands for.
 fn register(state: &mut SessionState, names: Names) -> Result<()> {
+    if names == Names::Trino {
+        state.register_relation_planner(Arc::new(UnnestedRows))?;
+    }
     for entry in entries() {
         if entry.known == Known::Trino && names == Names::Postgres {
             continue;
@@ -139,6 +150,7 @@ fn register(state: &mut SessionState, names: Names) -> Result<()> {
                 let function = state.udaf(of)?.as_ref().clone().with_aliases([*name]);
                 state.register_udaf(function.into())?;
             }
+            Function::OfSession { register, .. } => register(state)?,
         }
     }
     Ok(())

@@ -75,9 +75,9 @@ async fn planned(
     wanted: Wanted<'_>,
 ) -> Result<Arc<dyn ExecutionPlan>> {
     let columns = projected_columns(table, wanted.projection);
-    let keys: Vec<FieldRef> = table.keys.fields().iter().cloned().collect();
+    let constants: Vec<FieldRef> = table.constants().fields().iter().cloned().collect();
     let table_schema = TableSchema::builder(Arc::clone(&table.file_schema))
-        .with_table_partition_cols(keys)
+        .with_table_partition_cols(constants)
         .build();
     // A file scan has one store and one format: partitions that differ are scanned side by side.
     let mut scans: BTreeMap<(&str, &TableFormat), Scan<'_>> = BTreeMap::new();
@@ -102,9 +102,12 @@ async fn planned(
                 files: Vec::new(),
             });
         for file in &partition.files {
+            let hidden = table.hidden.iter();
+            let hidden = hidden.flat_map(|hidden| hidden.values(partition, file));
+            let constants = partition.values.iter().cloned().chain(hidden);
             scan.files.push(
                 PartitionedFile::new_from_meta(file.object())
-                    .with_partition_values(partition.values.clone())
+                    .with_partition_values(constants.collect())
                     .with_extension(PartitionName(Arc::clone(&partition.name))),
             );
         }
@@ -200,7 +203,7 @@ impl Scan<'_> {
     ) -> Result<(Vec<PartitionedFile>, Statistics)> {
         let mut loaded = futures::stream::iter(files.into_iter().map(|file| async move {
             let statistics = self.format.statistics(&self.scan, &file).await?;
-            let statistics = with_keys(&file, statistics);
+            let statistics = with_constants(&file, statistics);
             Ok::<_, lakegate_error::Error>((file, Arc::new(statistics)))
         }))
         .buffered(PARALLEL_FOOTERS);
@@ -236,8 +239,8 @@ impl Scan<'_> {
     }
 }
 
-/// Adds what is known of the partition keys to a file's statistics.
-fn with_keys(file: &PartitionedFile, mut statistics: Statistics) -> Statistics {
+/// Adds what is known of the partition keys and hidden columns to a file's statistics.
+fn with_constants(file: &PartitionedFile, mut statistics: Statistics) -> Statistics {
     for value in &file.partition_values {
         let bound = || {
             if value.is_null() {

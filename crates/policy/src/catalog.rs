@@ -9,10 +9,13 @@ use async_trait::async_trait;
 use datafusion::catalog::{CatalogProvider, CatalogProviderList, SchemaProvider, TableProvider};
 use datafusion::error::Result as EngineResult;
 use lakegate_catalog::access::Privilege;
+use lakegate_catalog::model::Column;
 use lakegate_engine::CATALOG;
 use lakegate_error::UNQUALIFIED;
+use lakegate_lake::table::LakeTable;
 
-use super::{PolicyTable, PolicyView, SearchPath, View, ViewQueries};
+use super::partitions_table::PartitionsTable;
+use super::{PolicyTable, PolicyView, SearchPath, View, ViewQueries, Visible};
 
 /// A schema of built-in tables, such as `system`, made for one session.
 pub type SystemTables = HashMap<String, Arc<dyn SchemaProvider>>;
@@ -26,12 +29,14 @@ pub struct PolicyCatalogs {
 impl PolicyCatalogs {
     /// Builds the catalog of a view. `path`: the databases in which unqualified names are looked
     /// up.
-    /// `queries`: plans the queries of views.
+    /// `queries`: plans the queries of views. `hidden`: for a statement that names hidden columns, the
+    /// time zone of their values.
     pub fn new(
         view: View,
         queries: Arc<dyn ViewQueries>,
         built_in: SystemTables,
         path: SearchPath,
+        hidden: Option<String>,
     ) -> Self {
         Self {
             catalog: Arc::new(ViewCatalog {
@@ -39,6 +44,7 @@ impl PolicyCatalogs {
                 queries,
                 built_in,
                 path,
+                hidden,
             }),
         }
     }
@@ -69,6 +75,7 @@ struct ViewCatalog {
     queries: Arc<dyn ViewQueries>,
     built_in: SystemTables,
     path: SearchPath,
+    hidden: Option<String>,
 }
 
 impl CatalogProvider for ViewCatalog {
@@ -100,6 +107,7 @@ impl ViewCatalog {
             view: self.view.clone(),
             queries: Arc::clone(&self.queries),
             database: name.to_owned(),
+            hidden: self.hidden.clone(),
         })
     }
 }
@@ -136,6 +144,36 @@ struct ViewSchema {
     view: View,
     queries: Arc<dyn ViewQueries>,
     database: String,
+    hidden: Option<String>,
+}
+
+impl ViewSchema {
+    /// Returns the table of the partitions of a table, if `name` is `table$partitions` and the
+    /// principal may select every partition key.
+    async fn partitions(&self, name: &str) -> EngineResult<Option<Arc<dyn TableProvider>>> {
+        let Some(of) = name.strip_suffix(PartitionsTable::SUFFIX) else {
+            return Ok(None);
+        };
+        let Some(visible) = self.view.table(&self.database, of).await? else {
+            return Ok(None);
+        };
+        if visible.lacks(Privilege::Select) {
+            return Err(super::limited(&visible.table, Privilege::Select).into());
+        }
+        let keys = &visible.table.partition_keys;
+        let may_select = |key: &Column| visible.access.can_select(&key.name);
+        if keys.is_empty() || !keys.iter().all(may_select) {
+            return Ok(None);
+        }
+        let table = PartitionsTable::of(&self.load(&visible).await?);
+        Ok(table.map(|table| Arc::new(table) as _))
+    }
+
+    async fn load(&self, visible: &Visible) -> EngineResult<Arc<LakeTable>> {
+        let (metastore, table) = (self.view.metastore.as_ref(), &visible.table);
+        let loaded = self.view.tables.load(metastore, table).await;
+        Ok(loaded.map_err(|error| visible.sight().of_table(error))?)
+    }
 }
 
 #[async_trait]
@@ -146,12 +184,9 @@ impl SchemaProvider for ViewSchema {
 
     async fn table(&self, name: &str) -> EngineResult<Option<Arc<dyn TableProvider>>> {
         // Not an error: the engine also looks up the names of table functions here.
-        let Some(visible) = self
-            .view
-            .table(&self.database, &name.to_lowercase())
-            .await?
-        else {
-            return Ok(None);
+        let name = name.to_lowercase();
+        let Some(visible) = self.view.table(&self.database, &name).await? else {
+            return self.partitions(&name).await;
         };
         if visible.lacks(Privilege::Select) {
             return Err(super::limited(&visible.table, Privilege::Select).into());
@@ -160,14 +195,11 @@ impl SchemaProvider for ViewSchema {
             let plan = self.queries.plan(&visible).await?;
             return Ok(Some(Arc::new(PolicyView::new(&visible, plan)?)));
         }
-        let load = self
-            .view
-            .tables
-            .load(self.view.metastore.as_ref(), &visible.table);
-        let loaded = load
-            .await
-            .map_err(|error| visible.sight().of_table(error))?;
-        let table = PolicyTable::new(loaded, &visible.access)?;
+        let mut table = PolicyTable::new(self.load(&visible).await?, &visible.access)?;
+        if let Some(zone) = &self.hidden {
+            // Before it is sealed: the definer of a view sees them, and may select them for others.
+            table = table.with_hidden_columns(zone);
+        }
         Ok(Some(Arc::new(match &self.view.sealed_by {
             Some(view) => table.sealed_by(Arc::clone(view)),
             None => table,

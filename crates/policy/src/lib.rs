@@ -5,9 +5,8 @@
 //! that did not pass its policy.
 
 mod catalog;
-
+mod partitions_table;
 mod path;
-
 pub mod snapshots;
 mod sql_view;
 mod table;

@@ -215,7 +215,9 @@ fn read_of(
     filters: &[Expr],
 ) -> Option<usize> {
     let same = |(other, of, _): &&(PolicyTable, Vec<Expr>, usize)| {
-        Arc::ptr_eq(other.lake_table(), table.lake_table()) && of == filters
+        Arc::ptr_eq(other.lake_table(), table.lake_table())
+            && of == filters
+            && other.hidden_columns().eq(table.hidden_columns())
     };
     scans.iter().find(same).map(|(_, _, read)| *read)
 }

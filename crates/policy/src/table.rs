@@ -14,7 +14,7 @@ use lakegate_lake::roots::Roots;
 use lakegate_lake::scan::{self, QueryLake, Wanted};
 use lakegate_lake::sight::Sight;
 use lakegate_lake::table::prune;
-use lakegate_lake::table::{LakeTable, Pruned, TableSnapshot};
+use lakegate_lake::table::{HiddenColumns, LakeTable, Pruned, TableSnapshot};
 
 use super::no_column_is_granted;
 
@@ -79,6 +79,25 @@ impl PolicyTable {
         self.sealed_by.as_deref()
     }
 
+    /// Adds the hidden columns, if the principal may select every column of the table.
+    ///
+    /// `zone`: the session's time zone.
+    #[must_use]
+    pub fn with_hidden_columns(self, zone: &str) -> Self {
+        match self.granted.with_hidden_columns(zone) {
+            Some(granted) => Self {
+                granted: Arc::new(granted),
+                ..self
+            },
+            None => self,
+        }
+    }
+
+    /// Returns the names of the hidden columns, which are the last columns of the schema.
+    pub fn hidden_columns(&self) -> impl Iterator<Item = &'static str> {
+        self.granted.hidden.iter().flat_map(HiddenColumns::names)
+    }
+
     pub fn lake_table(&self) -> &Arc<LakeTable> {
         &self.lake_table
     }
@@ -129,7 +148,7 @@ impl TableProvider for PolicyTable {
         Ok(filters
             .iter()
             .map(|filter| {
-                if prune::decided_by_partitions(filter, &self.granted.keys) {
+                if prune::decided_by_partitions(filter, self.granted.constants()) {
                     TableProviderFilterPushDown::Exact
                 } else {
                     TableProviderFilterPushDown::Inexact

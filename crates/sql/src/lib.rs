@@ -14,6 +14,7 @@ pub mod fuzzing;
 mod lexer;
 mod parser;
 mod redact;
+mod sql_json;
 pub mod trino;
 pub mod walk;
 

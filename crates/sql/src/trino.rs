@@ -6,16 +6,20 @@
 //! CAST(x AS ARRAY(T) | MAP(K, V) | ROW(a T, …))
 //!                                    "$cast"(x, CAST(NULL AS T)): fields by position
 //! TRY_CAST(x AS …) of the same       "$try"(_ -> "$cast"(…))
+//! TRIM(LEADING FROM x)               TRIM(LEADING x)
 //! ```
 
 use sqlparser::ast::helpers::attached_token::AttachedToken;
 use sqlparser::ast::{
     ArrayElemTypeDef, CaseWhen, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr,
     FunctionArgumentList, FunctionArguments, Ident, LambdaFunction, LambdaFunctionParameter,
-    LambdaSyntax, ObjectName, OneOrManyWithParens, StructBracketKind, StructField, Value,
+    LambdaSyntax, ObjectName, OneOrManyWithParens, StructBracketKind, StructField, TrimWhereField,
+    Value,
 };
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::Token;
+
+use crate::sql_json;
 
 /// The function that `TRY` calls: its lambda's errors of data become NULL.
 pub const TRY: &str = "$try";
@@ -24,6 +28,9 @@ pub const CAST: &str = "$cast";
 
 /// Parses an expression that begins with one of Trino's words; `None` if the next tokens do not.
 pub(crate) fn prefix(parser: &mut Parser<'_>) -> Option<Result<Expr, ParserError>> {
+    if let Some(trimmed) = trim(parser) {
+        return Some(trimmed);
+    }
     let parse: fn(&mut Parser<'_>) -> Result<Expr, ParserError> = {
         let Token::Word(word) = &parser.peek_token_ref().token else {
             return None;
@@ -36,7 +43,7 @@ pub(crate) fn prefix(parser: &mut Parser<'_>) -> Option<Result<Expr, ParserError
             "TRY" => attempt,
             "CAST" => |parser| cast(parser, CastKind::Cast),
             "TRY_CAST" => |parser| cast(parser, CastKind::TryCast),
-            _ => return None,
+            name => sql_json::arguments_of(name)?,
         }
     };
     if parser.peek_nth_token_ref(1).token != Token::LParen {
@@ -45,6 +52,40 @@ pub(crate) fn prefix(parser: &mut Parser<'_>) -> Option<Result<Expr, ParserError
     parser.advance_token();
     parser.advance_token();
     Some(parse(parser))
+}
+
+/// `TRIM(LEADING FROM text)`, without the characters to remove; `None` if the next tokens are
+/// something else.
+fn trim(parser: &mut Parser<'_>) -> Option<Result<Expr, ParserError>> {
+    let is = |at: usize, expected: &str| {
+        matches!(
+            &parser.peek_nth_token_ref(at).token,
+            Token::Word(word)
+                if word.quote_style.is_none() && word.value.eq_ignore_ascii_case(expected)
+        )
+    };
+    if !is(0, "TRIM") || parser.peek_nth_token_ref(1).token != Token::LParen {
+        return None;
+    }
+    let (side, skipped) = match is(2, "FROM") {
+        true => (TrimWhereField::Both, 3),
+        false if !is(3, "FROM") => return None,
+        false if is(2, "LEADING") => (TrimWhereField::Leading, 4),
+        false if is(2, "TRAILING") => (TrimWhereField::Trailing, 4),
+        false if is(2, "BOTH") => (TrimWhereField::Both, 4),
+        false => return None,
+    };
+    (0..skipped).for_each(|_| parser.advance_token());
+    let trimmed = parser.parse_expr().and_then(|expr| {
+        parser.expect_token(&Token::RParen)?;
+        Ok(Expr::Trim {
+            trim_where: Some(side),
+            trim_what: None,
+            expr: Box::new(expr),
+            trim_characters: None,
+        })
+    });
+    Some(trimmed)
 }
 
 /// `IF(condition, value[, otherwise])`, after its parenthesis.
@@ -152,7 +193,7 @@ fn cast(parser: &mut Parser<'_>, kind: CastKind) -> Result<Expr, ParserError> {
 }
 
 /// A type, and whether a cast to it is Trino's own.
-fn data_type(parser: &mut Parser<'_>) -> Result<(DataType, bool), ParserError> {
+pub(crate) fn data_type(parser: &mut Parser<'_>) -> Result<(DataType, bool), ParserError> {
     let word = match &parser.peek_token_ref().token {
         Token::Word(word) if word.quote_style.is_none() => word.value.to_ascii_uppercase(),
         _ => String::new(),

@@ -27,9 +27,9 @@ pub use names::ShownAsNames;
 pub use operators::planner;
 pub use output_names::{items_of, output_names};
 pub use rewrite::{
-    CatalogReferences, JoinedColumns, Resolution, SystemRelations, Unknown, enclose_joins,
-    everything, folded, name_casts, name_columns, name_outputs, resolve_joins, restore_outputs,
-    rewrite, sorts_by_number,
+    CatalogReferences, JoinedColumns, Resolution, SystemRelations, TableColumns, Unknown,
+    enclose_joins, everything, folded, hide_columns, name_casts, name_columns, name_outputs,
+    names_hidden_columns, resolve_joins, restore_outputs, rewrite, sorts_by_number, starred_tables,
 };
 pub use session::SessionInfo;
 pub use settings::{ResultReuse, Settings, ShownSetting, VERSION};

@@ -5,14 +5,16 @@
 //! max(x, 3), min_by(x, y, 3)                  "$max_n"(x, 3), min_by(x, y, 3)
 //! map(), map(keys, values)                    "$map"(), "$map"(keys, values)
 //! s -> ARRAY[s, s.f]                          s -> make_array(s, get_field(s, 'f'))
+//! reduce_agg(x, 0, f, g)                      reduce(array_agg(x) FILTER (WHERE x IS NOT NULL), 0, f, s -> s)
 //! listagg(x, ',') WITHIN GROUP (ORDER BY x)   listagg(x, ',' ORDER BY x)
 //! ```
 
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArguments, Ident,
-    ObjectName, OneOrManyWithParens, Statement, Value, VisitorMut,
+    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
+    FunctionArguments, Ident, LambdaFunction, LambdaFunctionParameter, LambdaSyntax, ObjectName,
+    OneOrManyWithParens, Statement, Value, VisitorMut,
 };
 use lakegate_sql::trino::call;
 use lakegate_sql::walk::walk_mut;
@@ -31,7 +33,12 @@ impl VisitorMut for Calls {
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
         match expr {
-            Expr::Function(function) => rename_call(function),
+            Expr::Function(function) => {
+                rename_call(function);
+                if let Some(reduced) = reduced(function) {
+                    *expr = reduced;
+                }
+            }
             Expr::Lambda(lambda) => {
                 let parameters = match &lambda.params {
                     OneOrManyWithParens::One(parameter) => vec![parameter.name.value.clone()],
@@ -119,6 +126,58 @@ fn rename_call(function: &mut Function) {
     function.name = ObjectName::from(vec![Ident::with_quote('"', renamed)]);
 }
 
+/// Returns `reduce_agg` as a reduction of the array of all values: the function that combines two
+/// states returns what the other one returns for all of their values.
+fn reduced(function: &mut Function) -> Option<Expr> {
+    let [part] = function.name.0.as_slice() else {
+        return None;
+    };
+    let name = part
+        .as_ident()
+        .filter(|name| folded(name) == "reduce_agg")?;
+    let name = Ident::with_span(name.span, "reduce");
+    let FunctionArguments::List(list) = &mut function.args else {
+        return None;
+    };
+    let mut arguments = list.args.iter();
+    let mut next = || match arguments.next() {
+        Some(FunctionArg::Unnamed(FunctionArgExpr::Expr(argument))) => Some(argument.clone()),
+        _ => None,
+    };
+    let (value, start, input, combine) = (next()?, next()?, next()?, next()?);
+    let is_lambda = |argument: &Expr| matches!(argument, Expr::Lambda(_));
+    if list.args.len() != 4 || !is_lambda(&input) || !is_lambda(&combine) {
+        return None;
+    }
+    list.args = vec![FunctionArg::Unnamed(FunctionArgExpr::Expr(value.clone()))];
+    let is_there = Expr::IsNotNull(Box::new(value));
+    let filter = match function.filter.take() {
+        None => is_there,
+        Some(filter) => Expr::BinaryOp {
+            left: Box::new(Expr::Nested(filter)),
+            op: BinaryOperator::And,
+            right: Box::new(is_there),
+        },
+    };
+    function.filter = Some(Box::new(filter));
+    function.name = ObjectName::from(vec![Ident::new("array_agg")]);
+    let state = Ident::new("s");
+    let same = Expr::Lambda(LambdaFunction {
+        params: OneOrManyWithParens::One(LambdaFunctionParameter {
+            name: state.clone(),
+            data_type: None,
+        }),
+        body: Box::new(Expr::Identifier(state)),
+        syntax: LambdaSyntax::Arrow,
+    });
+    let all = Expr::Function(function.clone());
+    let mut reduced = call("reduce", vec![all, start, input, same]);
+    if let Expr::Function(function) = &mut reduced {
+        function.name = ObjectName::from(vec![name]);
+    }
+    Some(reduced)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -142,6 +201,14 @@ mod tests {
             (
                 "SELECT transform(a, s -> ARRAY[s.f, t.f, s]), map(a, b)",
                 "SELECT transform(a, s -> make_array(get_field(s, 'f'), t.f, s)), \"$map\"(a, b)",
+            ),
+            (
+                "SELECT reduce_agg(x, 0, (a, b) -> a + b, (a, b) -> a + b) FILTER (WHERE y OR z) OVER (ORDER BY w)",
+                "SELECT reduce(array_agg(x) FILTER (WHERE (y OR z) AND x IS NOT NULL) OVER (ORDER BY w), 0, (a, b) -> a + b, s -> s)",
+            ),
+            (
+                "SELECT reduce_agg(x, 0), reduce_agg(DISTINCT x, 0, (a, b) -> a, (a, b) -> b)",
+                "SELECT reduce_agg(x, 0), reduce(array_agg(DISTINCT x) FILTER (WHERE x IS NOT NULL), 0, (a, b) -> a, s -> s)",
             ),
             (
                 "SELECT listagg(x, ',') WITHIN GROUP (ORDER BY y DESC)",

@@ -2,14 +2,24 @@
 //! PostgreSQL's.
 
 mod calls;
+mod nested;
 mod output_names;
 mod rewrite;
+mod standard;
+mod tables;
+mod times;
 mod unnest;
+mod windows;
 
 pub(crate) use calls::rename;
+pub(crate) use nested::{arrays, fields};
 pub(crate) use output_names::output_names;
 pub(crate) use rewrite::rewrite;
-pub(crate) use unnest::widen;
+pub(crate) use standard::spell_out;
+pub(crate) use tables::expand;
+pub(crate) use times::zoned;
+pub(crate) use unnest::{by_type, widen};
+pub(crate) use windows::offsets;
 
 #[cfg(test)]
 mod testing {

@@ -1,6 +1,6 @@
 //! Trino's names for the columns of a query: `_col0`, `_col1` … by place, for what has no name.
 
-use datafusion::sql::sqlparser::ast::{AccessExpr, Expr, Query, SelectItem};
+use datafusion::sql::sqlparser::ast::{AccessExpr, Expr, Query, SelectItem, SetExpr};
 use lakegate_engine::{NUMBERED, OutputNames};
 
 use crate::postgres::{folded, items_of};
@@ -8,6 +8,10 @@ use crate::postgres::{folded, items_of};
 /// Returns the names of a query's columns. Takes the query as written, before the rewrite for the
 /// planner.
 pub(crate) fn output_names(query: &Query) -> Option<OutputNames> {
+    if let SetExpr::Values(values) = query.body.as_ref() {
+        let width = values.rows.first().map_or(0, |row| row.content.len());
+        return Some(OutputNames::of(&vec![Some(NUMBERED.to_owned()); width]));
+    }
     let items = items_of(&query.body)?;
     let names: Vec<Option<String>> = items.iter().map(item_name).collect();
     Some(OutputNames::of(&names))
@@ -50,6 +54,13 @@ mod tests {
             names("SELECT a, t.B, count(*), 1 AS \"X\", r.x.y, a[1], CAST(a AS bigint) FROM t");
         let shown: Vec<String> = (0..7).filter_map(|place| names.get(place, 7)).collect();
         assert_eq!(shown, ["a", "b", "_col2", "X", "y", "_col5", "_col6"]);
+    }
+
+    #[test]
+    fn columns_of_values_are_numbered() {
+        let names = names("VALUES (1, 'a'), (2, 'b')");
+        assert_eq!(names.get(0, 2).unwrap(), "_col0");
+        assert_eq!(names.get(1, 2).unwrap(), "_col1");
     }
 
     #[test]

@@ -3,7 +3,9 @@
 //! ```text
 //! a[i]                    "$subscript"(a, i)       an error outside of the array
 //! a LIKE 'x\%'            a LIKE 'x\\%'            no escape character unless ESCAPE names one
-//! EXTRACT(DOW FROM x)     day_of_week(x)           1 for Monday to 7 for Sunday
+//! EXTRACT(DOW FROM x)     day_of_week(x)           1 for Monday to 7 for Sunday, and a bigint like all parts
+//! POSITION(a IN b)        strpos(b, a)             a bigint
+//! CAST(x AS UUID)         "$uuid"(x)               a text in the form of a UUID
 //! SUBSTRING(x FROM a)     substr(x, a)             a negative start counts from the end
 //! CAST(x AS JSON)         "$json_of"(x)            a JSON value of x, not a text in JSON
 //! ```
@@ -11,14 +13,16 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, CastKind, DataType, DateTimeField, Expr, Ident, Statement, Subscript, Value,
-    ValueWithSpan, VisitorMut,
+    AccessExpr, CastKind, DataType, DateTimeField, Expr, Function, FunctionArg, FunctionArgExpr,
+    FunctionArguments, Ident, Statement, Subscript, Value, ValueWithSpan, VisitorMut,
 };
 use lakegate_sql::trino::{call, tried_call};
 use lakegate_sql::walk::walk_mut;
 
 /// Returns the JSON value of any value.
 const JSON_OF: &str = "$json_of";
+/// Returns a UUID as text, in lower case.
+const UUID_OF: &str = "$uuid";
 /// Fails where an array has no such item, or a map no such key.
 const SUBSCRIPT: &str = "$subscript";
 
@@ -67,6 +71,26 @@ impl VisitorMut for Operators {
                     let from = substring_from.map_or_else(one, |from| *from);
                     let arguments = [Some(*of), Some(from), substring_for.map(|length| *length)];
                     *expr = call("substr", arguments.into_iter().flatten().collect());
+                }
+            }
+            Expr::Cast {
+                data_type: DataType::Uuid,
+                kind,
+                ..
+            } => {
+                let tries = *kind == CastKind::TryCast;
+                if let Expr::Cast { expr: of, .. } = taken(expr) {
+                    let uuid = call(UUID_OF, vec![*of]);
+                    *expr = if tries { tried_call(uuid) } else { uuid };
+                }
+            }
+            Expr::TypedString(typed) if typed.data_type == DataType::Uuid => {
+                let text = Expr::Value(typed.value.clone());
+                *expr = call(UUID_OF, vec![text]);
+            }
+            Expr::Position { .. } => {
+                if let Expr::Position { expr: part, r#in } = taken(expr) {
+                    *expr = call("strpos", vec![*r#in, *part]);
                 }
             }
             Expr::Extract { field, .. } => {
@@ -143,7 +167,7 @@ fn unescaped(pattern: &mut Expr) {
     }
 }
 
-/// Returns the function for a field of EXTRACT that PostgreSQL counts differently or lacks.
+/// Returns the function for a field of EXTRACT; `None` for those that Trino does not have.
 fn part(field: &DateTimeField) -> Option<&'static str> {
     let custom = |ident: &Ident| {
         Some(match ident.value.to_ascii_lowercase().as_str() {
@@ -156,8 +180,18 @@ fn part(field: &DateTimeField) -> Option<&'static str> {
         })
     };
     match field {
+        DateTimeField::Year => Some("year"),
+        DateTimeField::Quarter => Some("quarter"),
+        DateTimeField::Month => Some("month"),
+        DateTimeField::Week(None) => Some("week"),
+        DateTimeField::Day => Some("day"),
+        DateTimeField::Hour => Some("hour"),
+        DateTimeField::Minute => Some("minute"),
+        DateTimeField::Second => Some("second"),
+        DateTimeField::TimezoneHour => Some("timezone_hour"),
+        DateTimeField::TimezoneMinute => Some("timezone_minute"),
         DateTimeField::Dow | DateTimeField::DayOfWeek => Some("day_of_week"),
-        DateTimeField::DayOfYear => Some("day_of_year"),
+        DateTimeField::Doy | DateTimeField::DayOfYear => Some("day_of_year"),
         DateTimeField::Custom(ident) => custom(ident),
         _ => None,
     }
@@ -194,7 +228,12 @@ mod tests {
             ("SELECT extract(dow FROM x)", "SELECT day_of_week(x)"),
             (
                 "SELECT extract(year_of_week FROM x), extract(month FROM x)",
-                "SELECT year_of_week(x), EXTRACT(MONTH FROM x)",
+                "SELECT year_of_week(x), month(x)",
+            ),
+            ("SELECT position('a' IN b)", "SELECT strpos(b, 'a')"),
+            (
+                "SELECT CAST(a AS UUID), UUID 'x'",
+                "SELECT \"$uuid\"(a), \"$uuid\"('x')",
             ),
         ] {
             assert_eq!(rewritten(sql), expected, "{sql}");

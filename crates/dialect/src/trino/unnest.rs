@@ -9,12 +9,74 @@
 
 use std::ops::ControlFlow;
 
-use datafusion::sql::sqlparser::ast::{Expr, Statement, TableFactor, Value, VisitorMut};
+use datafusion::sql::sqlparser::ast::{
+    Expr, Query, SelectItem, SetExpr, Statement, TableFactor, Value, VisitorMut,
+};
 use lakegate_sql::trino::call;
 use lakegate_sql::walk::walk_mut;
 
 /// Returns the array of one column of an unnested value.
 const UNNESTED: &str = "$unnested";
+/// Marks a relation whose columns the planner finds by the types of the arguments.
+const ROWS: &str = "$unnest_rows";
+
+/// Marks the UNNESTs of a statement that do not name each of their arguments: in Trino, a map and an
+/// array of rows have several columns even without names.
+///
+/// ```text
+/// UNNEST(x, y) AS t     LATERAL (SELECT "$unnest_rows"(false, x, y)) AS t
+/// ```
+pub(crate) fn by_type(statement: &mut Statement) {
+    let _: ControlFlow<()> = walk_mut(statement, &mut ByType);
+}
+
+struct ByType;
+
+impl VisitorMut for ByType {
+    type Break = ();
+
+    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
+        let TableFactor::UNNEST {
+            alias,
+            array_exprs,
+            with_ordinality,
+            with_offset: false,
+            ..
+        } = factor
+        else {
+            return ControlFlow::Continue(());
+        };
+        let names = alias.as_ref().map_or(0, |alias| alias.columns.len());
+        if names == array_exprs.len() + usize::from(*with_ordinality) {
+            return ControlFlow::Continue(());
+        }
+        let Some(mut subquery) = one_row() else {
+            return ControlFlow::Continue(());
+        };
+        let ordinality = Value::Boolean(*with_ordinality).with_empty_span();
+        let mut arguments = vec![Expr::Value(ordinality)];
+        arguments.append(array_exprs);
+        if let SetExpr::Select(select) = subquery.body.as_mut() {
+            select.projection = vec![SelectItem::UnnamedExpr(call(ROWS, arguments))];
+        }
+        *factor = TableFactor::Derived {
+            lateral: true,
+            subquery,
+            alias: alias.take(),
+            sample: None,
+        };
+        ControlFlow::Continue(())
+    }
+}
+
+/// A query without a table.
+fn one_row() -> Option<Box<Query>> {
+    let parsed = lakegate_sql::parse("SELECT 1").ok()?;
+    match parsed.into_iter().next()?.statement {
+        lakegate_sql::Statement::Query(query) => Some(query),
+        _ => None,
+    }
+}
 
 /// Rewrites the UNNESTs of a statement that name more than one column of their argument.
 pub(crate) fn widen(statement: &mut Statement) {
@@ -82,6 +144,29 @@ mod tests {
         ] {
             let mut statement = Statement::Query(query(sql));
             widen(&mut statement);
+            assert_eq!(statement.to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn unnamed_columns_are_found_by_type() {
+        for (sql, expected) in [
+            (
+                "SELECT * FROM UNNEST(a) AS u(x)",
+                "SELECT * FROM UNNEST(a) AS u (x)",
+            ),
+            (
+                "SELECT * FROM UNNEST(a, b) WITH ORDINALITY AS u",
+                "SELECT * FROM LATERAL (SELECT \"$unnest_rows\"(true, a, b)) AS u",
+            ),
+            (
+                "SELECT * FROM UNNEST(a, b) AS u(x, y, z)",
+                "SELECT * FROM LATERAL (SELECT \"$unnest_rows\"(false, a, b)) AS u (x, y, z)",
+            ),
+        ] {
+            let mut statement = Statement::Query(query(sql));
+            widen(&mut statement);
+            by_type(&mut statement);
             assert_eq!(statement.to_string(), expected);
         }
     }

@@ -114,7 +114,16 @@ pub fn made_much() -> bool {
 /// # Errors
 ///
 /// Returns an error if the estimate exceeds the limit.
+#[inline]
 fn check(name: &str, estimate: Estimate) -> Result<()> {
+    match estimate.bytes <= MUCH_FOR_A_BATCH.min(MAX_VALUE_BYTES).min(MAX_BATCH_BYTES) {
+        true => Ok(()),
+        false => check_large(name, estimate),
+    }
+}
+
+#[cold]
+fn check_large(name: &str, estimate: Estimate) -> Result<()> {
     if estimate.bytes > MUCH_FOR_A_BATCH && !estimate.one_value {
         MUCH.set(true);
     }
@@ -159,6 +168,7 @@ pub fn check_arguments(name: &str, args: &[ColumnarValue], rows: usize) -> Resul
 /// # Errors
 ///
 /// Returns an error if the value exceeds the limit.
+#[inline]
 pub fn check_value(name: &str, bytes: usize) -> Result<()> {
     let estimate = Estimate {
         bytes: bytes as u64,
@@ -172,6 +182,7 @@ pub fn check_value(name: &str, bytes: usize) -> Result<()> {
 /// # Errors
 ///
 /// Returns an error if the rows exceed the limit of a batch.
+#[inline]
 pub fn check_batch(name: &str, bytes: usize) -> Result<()> {
     let estimate = Estimate {
         bytes: bytes as u64,

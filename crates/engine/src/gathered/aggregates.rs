@@ -17,6 +17,7 @@ use datafusion::logical_expr::{
     Accumulator, AggregateUDF, AggregateUDFImpl, Documentation, Expr, GroupsAccumulator, Operator,
     ReversedUDAF, SetMonotonicity, Signature, StatisticsArgs,
 };
+use datafusion::physical_expr::PhysicalSortExpr;
 
 use super::kept::{Reach, made, made_for_all, within_window};
 use super::lists::{GroupedLists, Lists};
@@ -112,6 +113,19 @@ impl AggregateUDFImpl for Gathered {
 
     fn accumulator(&self, args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
         let kind = kind(&args);
+        // With DISTINCT, array_agg sorts its result by the order of its input (`array_agg.rs` of
+        // datafusion-functions-aggregate, 55.2), also where the plan has reversed that order.
+        let restored: Vec<PhysicalSortExpr>;
+        let args = if self.lists && args.is_distinct && args.is_reversed {
+            let reversed = args.order_bys.iter();
+            restored = reversed.map(PhysicalSortExpr::reverse).collect();
+            AccumulatorArgs {
+                order_bys: &restored,
+                ..args
+            }
+        } else {
+            args
+        };
         self.asking(self.inner.accumulator(args)?, kind, None)
     }
 

@@ -53,13 +53,17 @@ impl Aggregate {
     /// The function under further names too.
     pub(crate) fn named(self, aliases: &[&str]) -> Entry {
         let page = self.page;
-        let function = Registered {
+        Entry::aggregate(self.function(aliases), page)
+    }
+
+    /// The function, which [`Self::named`] makes an entry of.
+    pub(crate) fn function(self, aliases: &[&str]) -> AggregateUDF {
+        AggregateUDF::new_from_impl(Registered {
             signature: Signature::user_defined(Volatility::Immutable),
             aliases: aliases.iter().map(|name| (*name).to_owned()).collect(),
-            documentation: Arc::new(page.documentation()),
+            documentation: Arc::new(self.page.documentation()),
             aggregate: self,
-        };
-        Entry::aggregate(AggregateUDF::new_from_impl(function), page)
+        })
     }
 }
 

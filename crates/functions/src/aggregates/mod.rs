@@ -8,9 +8,11 @@
 //!       maps               histogram, map_agg, … over one index of all groups' keys
 //!       tallies            count_if, kurtosis, checksum, …
 //!       slots              any_value
+//!       average            avg of decimals and reals
 //!       gathered           DISTINCT and ORDER BY, around any of these
 //! ```
 
+mod average;
 mod best;
 #[cfg(test)]
 mod emitted;
@@ -121,6 +123,8 @@ pub(crate) fn entries() -> Vec<Entry> {
         .named(&["arbitrary"]),
         Entry::aggregate_alias("every", "bool_and"),
         Entry::aggregate_alias("listagg", "string_agg"),
+        Entry::aggregate_alias("variance", "var_samp"),
+        average::entry(),
         Aggregate {
             page: &COUNT_IF,
             takes: |name, types| match types {

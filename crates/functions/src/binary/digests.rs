@@ -12,11 +12,11 @@ use sha1::Sha1;
 use sha2::{Digest, Sha256, Sha512};
 use twox_hash::XxHash64;
 
-use super::{SECTION, each};
+use super::{SECTION, each, spooky};
 use crate::docs::Page;
 use crate::entry::Entry;
 use crate::kernel::{Call, Kernel, Returns};
-use crate::text::arguments::{Bytes, bytes, takes, text};
+use crate::text::arguments::{Bytes, bytes, invalid, takes, text};
 
 static MD5: Page = Page {
     name: "md5",
@@ -52,6 +52,24 @@ static MURMUR3: Page = Page {
     sentence: "Returns the MurmurHash3 hash of a varbinary, of 128 bits.",
     example: "to_hex(murmur3(to_utf8('hashme')))",
     result: "93192FE805BE23041C8318F67EC4F2BC",
+};
+
+static SPOOKY_32: Page = Page {
+    name: "spooky_hash_v2_32",
+    section: SECTION,
+    syntax: "spooky_hash_v2_32(varbinary)",
+    sentence: "Returns the first 32 bits of the SpookyHash V2 of a varbinary.",
+    example: "to_hex(spooky_hash_v2_32(to_utf8('hello')))",
+    result: "D382E6CA",
+};
+
+static SPOOKY_64: Page = Page {
+    name: "spooky_hash_v2_64",
+    section: SECTION,
+    syntax: "spooky_hash_v2_64(varbinary)",
+    sentence: "Returns the first 64 bits of the SpookyHash V2 of a varbinary.",
+    example: "to_hex(spooky_hash_v2_64(to_utf8('hello')))",
+    result: "3768826AD382E6CA",
 };
 
 static CRC32: Page = Page {
@@ -114,6 +132,26 @@ pub(super) fn entries() -> Vec<Entry> {
                 },
             )
         }),
+        Kernel::new(&SPOOKY_32, of_bytes(), binary(), |call| {
+            each(
+                call,
+                |_| 4,
+                |value, out| {
+                    out.extend_from_slice(&(spooky::hash(value) as u32).to_be_bytes());
+                    Ok(())
+                },
+            )
+        }),
+        Kernel::new(&SPOOKY_64, of_bytes(), binary(), |call| {
+            each(
+                call,
+                |_| 8,
+                |value, out| {
+                    out.extend_from_slice(&spooky::hash(value).to_be_bytes());
+                    Ok(())
+                },
+            )
+        }),
         Kernel::new(&XXHASH64, of_bytes(), binary(), |call| {
             each(
                 call,
@@ -148,9 +186,7 @@ pub(super) fn entries() -> Vec<Entry> {
         vec![takes([text()]), takes([bytes()])],
         Returns::From(|types| {
             Ok(match types {
-                [DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Null] => {
-                    DataType::Utf8
-                }
+                [DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View] => DataType::Utf8,
                 _ => DataType::Binary,
             })
         }),
@@ -224,6 +260,9 @@ fn macs<M: Mac + Clone, E>(
             made.append_null();
             continue;
         };
+        if key.is_empty() {
+            return Err(invalid(format!("the key of {} is empty", call.name)));
+        }
         let mac = match &last {
             Some((known, mac)) if *known == key => mac,
             _ => {
@@ -293,6 +332,11 @@ mod tests {
             let digest = value(&format!("to_hex({name}({what}))")).await.unwrap();
             assert_eq!(digest, expected, "{name}");
         }
+        assert!(
+            error("hmac_sha256(to_utf8('a'), to_utf8(''))")
+                .await
+                .contains("the key of hmac_sha256 is empty")
+        );
         let query = "SELECT to_hex(hmac_md5(to_utf8(x), to_utf8(k))) FROM (VALUES ('a', NULL), (NULL, 'k')) t(x, k)";
         assert_eq!(rows(query).await.unwrap(), ["NULL", "NULL"]);
     }

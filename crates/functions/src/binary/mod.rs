@@ -3,6 +3,7 @@
 mod digests;
 mod encodings;
 mod numbers;
+mod spooky;
 mod utf8;
 
 use std::sync::Arc;

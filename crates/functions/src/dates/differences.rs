@@ -93,9 +93,18 @@ fn difference(unit: Unit, from: Local, to: Local) -> i64 {
     };
     match unit.length() {
         Length::Micros(length) => {
-            let micros =
-                i128::from(to.day - from.day) * i128::from(DAY) + i128::from(to.time - from.time);
-            (micros / i128::from(length)) as i64
+            let (days, micros) = (to.day - from.day, to.time - from.time);
+            // Division of 128 bits is slow, and only few times are so far apart.
+            match days
+                .checked_mul(DAY)
+                .and_then(|days| days.checked_add(micros))
+            {
+                Some(micros) => micros / length,
+                None => {
+                    let micros = i128::from(days) * i128::from(DAY) + i128::from(micros);
+                    (micros / i128::from(length)) as i64
+                }
+            }
         }
         Length::Months(12) => forward(years),
         Length::Months(months) => forward(months_between) / months,

@@ -123,6 +123,16 @@ impl Field {
         }
     }
 
+    /// Returns the field of a time whose year, month and day are known.
+    pub(super) fn of_dated(self, local: Local, (year, month, day): (i64, i64, i64)) -> i64 {
+        match self {
+            Self::Year => year,
+            Self::Month => month,
+            Self::Day => day,
+            _ => self.of(local),
+        }
+    }
+
     /// Returns the time with another value of the field.
     fn set(self, local: Local, value: i64) -> Result<Local, Fault> {
         let within = |first: i64, last: i64| match (first..=last).contains(&value) {

@@ -238,10 +238,11 @@ impl ScalarUDFImpl for Timed {
     }
 }
 
-/// The column with text as `Utf8`: a constant keeps its type until here, so that a plan sees it.
+/// The column with text as `Utf8` or a view: a constant keeps its type until here, so that a plan
+/// sees it.
 fn plain(column: Column) -> Result<Column> {
     Ok(match column.array.data_type() {
-        DataType::Utf8View | DataType::LargeUtf8 => Column {
+        DataType::LargeUtf8 => Column {
             array: cast(&column.array, &DataType::Utf8)?,
             constant: column.constant,
         },

@@ -195,7 +195,7 @@ fn moved(
 
 fn dates(call: &Call<'_>) -> Result<ArrayRef> {
     let column = &call.columns[0];
-    if column.array.data_type() != &DataType::Utf8 {
+    if !column.array.data_type().is_string() {
         let times = Times::of(column)?;
         return numbers::<Date32Type>(call, |row| {
             let local = times.local(row);

@@ -8,6 +8,7 @@
 //! units         date_trunc, date_add;  differences: date_diff
 //! pattern       a format: how it is written, and read into fields (fields)
 //! mysql, joda   date_format, date_parse;  format_datetime, parse_datetime
+//! teradata      to_char, to_date, to_timestamp
 //! iso           from_iso8601_…, to_iso8601
 //! unix          seconds and nanoseconds since 1970
 //! in_zones      at_timezone, with_timezone, current_timezone, localtime, localtimestamp, date
@@ -29,6 +30,7 @@ mod mysql;
 mod parts;
 mod pattern;
 mod pattern_reading;
+mod teradata;
 mod units;
 mod unix;
 mod values;
@@ -39,7 +41,7 @@ use crate::entry::Entry;
 const SECTION: &str = "Dates and times";
 
 pub(crate) fn entries() -> Vec<Entry> {
-    let subjects: [fn() -> Vec<Entry>; 9] = [
+    let subjects: [fn() -> Vec<Entry>; 10] = [
         differences::entries,
         durations::entries,
         in_zones::entries,
@@ -47,6 +49,7 @@ pub(crate) fn entries() -> Vec<Entry> {
         joda::entries,
         mysql::entries,
         parts::entries,
+        teradata::entries,
         units::entries,
         unix::entries,
     ];

@@ -5,7 +5,7 @@ use datafusion::error::Result;
 use lakegate_engine::time::{Clock, DAYS, MONTHS};
 use lakegate_error::{Code, Error};
 
-use super::calendar::{Local, MINUTE, out_of_range};
+use super::calendar::{Local, MINUTE, date_of, out_of_range};
 use super::fields::Field;
 use super::values::push_padded;
 use super::zones;
@@ -126,15 +126,19 @@ impl Pattern {
     /// The format has a zone, but the time does not, or the zone's name is not known.
     pub(super) fn write(&self, text: &mut String, time: Shown) -> Result<()> {
         let local = time.local;
+        let date = date_of(local.day);
         for piece in &self.pieces {
             match piece {
-                Piece::Number { field, least, .. } => push_padded(text, field.of(local), *least),
+                Piece::Number { field, least, .. } => {
+                    push_padded(text, field.of_dated(local, date), *least)
+                }
                 Piece::TwoDigits { field, .. } => {
-                    push_padded(text, field.of(local).abs() % 100, 2);
+                    push_padded(text, field.of_dated(local, date).abs() % 100, 2);
                 }
                 Piece::Name { field, short } => {
                     let (names, first) = names(*field);
-                    let place = usize::try_from(field.of(local) - first).unwrap_or_default();
+                    let place =
+                        usize::try_from(field.of_dated(local, date) - first).unwrap_or_default();
                     let name = names.get(place).copied().unwrap_or_default();
                     text.push_str(match short {
                         true => name.get(..SHORT).unwrap_or(name),

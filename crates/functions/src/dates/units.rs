@@ -1,6 +1,8 @@
 //! `date_trunc` and `date_add`: units of time, as Trino names them.
 
-use arrow::array::ArrayRef;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, TimestampMicrosecondArray};
 use arrow::datatypes::{
     DataType, Date32Type, Int64Type, Time64NanosecondType, TimestampMicrosecondType,
 };
@@ -221,6 +223,18 @@ fn truncated(call: &Call<'_>) -> Result<ArrayRef> {
                 _ => None,
             })
         }),
+        // The usual call: one unit for a column.
+        Times::Timestamps(micros) if units.constant && !micros.constant => {
+            call.work
+                .builds(call.rows.saturating_mul(size_of::<i64>()))?;
+            let starts: TimestampMicrosecondArray = match unit(0)? {
+                Some(unit) => micros
+                    .array
+                    .try_unary(|micros| unit.truncated(Local::of(micros)).micros())?,
+                None => TimestampMicrosecondArray::new_null(call.rows),
+            };
+            Ok(Arc::new(starts.with_data_type(call.returns.clone())))
+        }
         Times::Timestamps(micros) => {
             numbers::<TimestampMicrosecondType>(call, |row| match (unit(row)?, micros.get(row)) {
                 (Some(unit), Some(micros)) => unit.truncated(Local::of(micros)).micros().map(Some),

@@ -1,7 +1,7 @@
 //! Arguments read by row as a day and a time of day, by the clock of their zone, and results built
 //! row by row.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use arrow::array::{ArrayRef, ArrowPrimitiveType, PrimitiveArray, PrimitiveBuilder, StringBuilder};
 use arrow::datatypes::{
@@ -212,8 +212,23 @@ pub(super) fn shortened(text: &str) -> String {
     }
 }
 
+/// The numbers from 00 to 99, one after the other.
+static PAIRS: LazyLock<String> = LazyLock::new(|| {
+    let pairs = (b'0'..=b'9').flat_map(|ten| (b'0'..=b'9').map(move |one| [ten, one]));
+    pairs.flatten().map(char::from).collect()
+});
+
 /// Appends a number of at least `width` digits, with zeros.
 pub(super) fn push_padded(text: &mut String, number: i64, width: usize) {
+    // Most are the fields of a date and a time.
+    match (usize::try_from(number), width) {
+        (Ok(number @ ..100), 2) => return push_pair(text, number),
+        (Ok(number @ ..10_000), 4) => {
+            push_pair(text, number / 100);
+            return push_pair(text, number % 100);
+        }
+        _ => {}
+    }
     if number < 0 {
         text.push('-');
     }
@@ -235,6 +250,12 @@ pub(super) fn push_padded(text: &mut String, number: i64, width: usize) {
     }
 }
 
+/// Appends a number below 100 as two digits.
+fn push_pair(text: &mut String, number: usize) {
+    let pair = PAIRS.get(2 * number..2 * number + 2);
+    text.push_str(pair.unwrap_or_default());
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -248,6 +269,11 @@ mod tests {
             text
         };
         assert_eq!(padded(7, 2), "07");
+        assert_eq!(padded(99, 2), "99");
+        assert_eq!(padded(100, 2), "100");
+        assert_eq!(padded(2024, 4), "2024");
+        assert_eq!(padded(908, 4), "0908");
+        assert_eq!(padded(10_000, 4), "10000");
         assert_eq!(padded(0, 1), "0");
         assert_eq!(padded(-5, 4), "-0005");
         assert_eq!(padded(12345, 4), "12345");

@@ -66,7 +66,7 @@ pub(super) fn entries() -> Vec<Entry> {
     let at = || takes(&[DataType::Binary, DataType::Float64]);
     [
         Kernel::new(&AREA, takes_geometries(1), number(), |call| {
-            let areas = each(call, |shape, _| area(call.name, shape).map(Some))?;
+            let areas = each(call, |shape, _| area(call, shape))?;
             Ok(Arc::new(Float64Array::from(areas)))
         }),
         Kernel::new(&LENGTH, takes_geometries(1), number(), |call| {
@@ -100,17 +100,15 @@ pub(super) fn entries() -> Vec<Entry> {
     .collect()
 }
 
-fn area(name: &str, shape: &Shape) -> Result<f64> {
+fn area(call: &Call<'_>, shape: &Shape) -> Result<Option<f64>> {
     if shape.on_sphere {
-        return Err(invalid(
-            "ST_Area of a geography is not supported; project it to a plane",
-        ));
+        return sphere::area(call, &shape.geometry);
     }
-    let geometry = shape.planar(name)?;
-    Ok(match is_empty(geometry) {
+    let geometry = shape.planar(call.name)?;
+    Ok(Some(match is_empty(geometry) {
         true => 0.0,
         false => geometry.unsigned_area(),
-    })
+    }))
 }
 
 fn length(name: &str, shape: &Shape) -> Result<Option<f64>> {

@@ -8,19 +8,27 @@
 //! A geography, `lakegate.geography`, is also marked in each value, so that a function never takes
 //! degrees for a plane. Coordinates have two dimensions; others are errors.
 
+mod buffers;
 mod call;
+mod combined;
+mod geojson;
+mod hadoop;
 mod linework;
 mod makers;
 mod measures;
+mod nearest;
 mod overlay;
 mod parts;
 mod places;
+mod polylines;
 mod relations;
 mod shape;
+mod simplify;
 mod sphere;
 #[cfg(test)]
 mod tests;
 mod tiles;
+mod tiling;
 mod validity;
 mod wkb;
 mod wkt;
@@ -36,8 +44,16 @@ pub(crate) fn entries() -> Vec<Entry> {
         relations::entries,
         validity::entries,
         overlay::entries,
+        buffers::entries,
         sphere::entries,
         tiles::entries,
+        tiling::entries,
+        combined::entries,
+        geojson::entries,
+        hadoop::entries,
+        nearest::entries,
+        polylines::entries,
+        simplify::entries,
     ];
     families.iter().flat_map(|family| family()).collect()
 }

@@ -1,4 +1,4 @@
-//! Geometries of the points that two geometries have, together or not, and buffers.
+//! Geometries of the points that two geometries have, together or not.
 //!
 //! ```text
 //! a, b ─▶ points, lines, polygons of each ─▶ polygons by geo's boolean operations, on a grid
@@ -8,31 +8,22 @@
 //! ```
 
 use std::collections::HashMap;
-use std::f64::consts::TAU;
 use std::sync::Arc;
 
 use arrow::array::ArrayRef;
-use arrow::datatypes::{DataType, Float64Type};
 use datafusion::error::Result;
-use geo::buffer::{BufferStyle, LineCap, LineJoin};
 use geo::{
-    BooleanOps, BoundingRect, Buffer, Coord, Distance, Euclidean, Geometry, GeometryCollection,
-    Intersects, LineString, MapCoords, MultiLineString, MultiPoint, MultiPolygon, OpType, Point,
-    Polygon,
+    BooleanOps, BoundingRect, Coord, Distance, Euclidean, Geometry, GeometryCollection, Intersects,
+    LineString, MapCoords, MultiLineString, MultiPoint, MultiPolygon, OpType, Point, Polygon,
 };
 
-use super::call::{
-    Geometries, Shapes, guarded, mapped, page, pauses, returns_geometry, takes, takes_geometries,
-};
+use super::call::{Geometries, Shapes, guarded, page, pauses, returns_geometry, takes_geometries};
 use super::linework::{joined, meetings, paths, without};
-use super::shape::{bounds, check_pair, invalid, is_empty, polygon, vertices};
+use super::shape::{bounds, check_pair, is_empty, polygon, vertices};
 use super::validity::check_polygons;
 use crate::docs::Page;
 use crate::entry::Entry;
 use crate::kernel::{Call, Kernel};
-
-/// Vertices of a full circle of a buffer, as in Athena.
-const CIRCLE: usize = 96;
 
 static UNION: Page = page(
     "st_union",
@@ -62,14 +53,6 @@ static SYMMETRIC: Page = page(
     "ST_AsText(ST_SymDifference(ST_GeometryFromText('MULTIPOINT (0 0, 1 1)'), ST_Point(1, 1)))",
     "POINT (0 0)",
 );
-static BUFFER: Page = page(
-    "st_buffer",
-    "st_buffer(geometry, distance)",
-    "Returns the polygon of the points within a distance of a geometry.",
-    "round(ST_Area(ST_Buffer(ST_Point(0, 0), 1)), 2)",
-    "3.14",
-);
-
 pub(super) fn entries() -> Vec<Entry> {
     let two = || takes_geometries(2);
     [
@@ -85,18 +68,6 @@ pub(super) fn entries() -> Vec<Entry> {
         Kernel::new(&SYMMETRIC, two(), returns_geometry(), |call| {
             overlaid(call, symmetric)
         }),
-        Kernel::new(
-            &BUFFER,
-            takes(&[DataType::Binary, DataType::Float64]),
-            returns_geometry(),
-            |call| {
-                let distances = call.columns[1].primitives::<Float64Type>();
-                mapped(call, |geometry, row| match distances.get(row) {
-                    Some(distance) => buffer(call, geometry, distance),
-                    None => Ok(None),
-                })
-            },
-        ),
     ]
     .into_iter()
     .map(Entry::scalar)
@@ -112,20 +83,42 @@ fn overlaid(call: &Call<'_>, overlay: Overlay) -> Result<ArrayRef> {
         let result = match (left.get(row)?, right.get(row)?) {
             (Some((a, _)), Some((b, _))) => {
                 let (a, b) = (a.planar(call.name)?, b.planar(call.name)?);
-                check_pair(call.name, a, b)?;
-                check_polygons(call, a)?;
-                check_polygons(call, b)?;
-                // The result has the vertices of both and their crossings.
-                pauses(call, 16 * (vertices(a) + vertices(b)))?;
-                let found = meetings(call, &paths(a), &paths(b))?;
-                let grid = Grid::of(a, b, &found.points);
-                Some(overlay(call, &Parts::of(a), &Parts::of(b), &grid)?.geometry())
+                Some(of_pair(call, a, b, overlay)?)
             }
             _ => None,
         };
         results.append(result.as_ref())?;
     }
     Ok(Arc::new(results.finish()))
+}
+
+fn of_pair(
+    call: &Call<'_>,
+    a: &Geometry<f64>,
+    b: &Geometry<f64>,
+    overlay: Overlay,
+) -> Result<Geometry<f64>> {
+    check_pair(call.name, a, b)?;
+    check_polygons(call, a)?;
+    check_polygons(call, b)?;
+    // The result has the vertices of both and their crossings.
+    pauses(call, 16 * (vertices(a) + vertices(b)))?;
+    let found = meetings(call, &paths(a), &paths(b))?;
+    let grid = Grid::of(a, b, &found.points);
+    Ok(overlay(call, &Parts::of(a), &Parts::of(b), &grid)?.geometry())
+}
+
+/// Returns the points of either geometry.
+///
+/// # Errors
+///
+/// A polygon is not valid, the geometries have too many vertices, or the query was stopped.
+pub(super) fn united(
+    call: &Call<'_>,
+    a: &Geometry<f64>,
+    b: &Geometry<f64>,
+) -> Result<Geometry<f64>> {
+    of_pair(call, a, b, union)
 }
 
 /// The vertices that a result may have. `geo` computes on a grid of integers, which moves vertices
@@ -203,7 +196,7 @@ impl Grid {
 }
 
 /// Drops repeated vertices, and starts each ring with its lowest vertex, the leftmost of those.
-fn normal(from: Polygon<f64>) -> Option<Polygon<f64>> {
+pub(super) fn normal(from: Polygon<f64>) -> Option<Polygon<f64>> {
     let (exterior, interiors) = from.into_inner();
     let ring = |mut ring: LineString<f64>| -> Option<LineString<f64>> {
         ring.0.dedup();
@@ -224,7 +217,7 @@ fn normal(from: Polygon<f64>) -> Option<Polygon<f64>> {
 
 /// A geometry by dimension.
 #[derive(Debug, Clone, Default)]
-struct Parts {
+pub(super) struct Parts {
     points: Vec<Point<f64>>,
     lines: Vec<LineString<f64>>,
     polygons: Vec<Polygon<f64>>,
@@ -289,6 +282,15 @@ impl Parts {
             near(polygon.bounding_rect(), point, grid)
                 && Euclidean.distance(&place, polygon) <= grid.cell
         })
+    }
+
+    /// One geometry of polygons.
+    pub(super) fn of_polygons(polygons: Vec<Polygon<f64>>) -> Geometry<f64> {
+        let parts = Self {
+            polygons,
+            ..Self::default()
+        };
+        parts.geometry()
     }
 
     /// One geometry of all parts.
@@ -481,48 +483,4 @@ fn symmetric(call: &Call<'_>, a: &Parts, b: &Parts, grid: &Grid) -> Result<Parts
     found.lines = joined(all.flat_map(LineString::lines).collect());
     found.points = [first.points, second.points].concat();
     Ok(found)
-}
-
-fn buffer(
-    call: &Call<'_>,
-    geometry: &Geometry<f64>,
-    distance: f64,
-) -> Result<Option<Geometry<f64>>> {
-    if !(0.0..f64::INFINITY).contains(&distance) {
-        return Err(invalid(format!(
-            "the distance {distance} of ST_Buffer must be finite and not negative"
-        )));
-    }
-    if distance == 0.0 {
-        return Ok(Some(geometry.clone()));
-    }
-    if is_empty(geometry) {
-        return Ok(None);
-    }
-    check_polygons(call, geometry)?;
-    // Each vertex can become a part of a circle.
-    let made = vertices(geometry).saturating_mul(16 * CIRCLE);
-    call.work.builds(made)?;
-    let angle = TAU / CIRCLE as f64;
-    let style = BufferStyle::new(distance)
-        .line_cap(LineCap::Round(angle))
-        .line_join(LineJoin::Round(angle));
-    let around = guarded(call.name, || geometry.buffer_with_style(style))?;
-    let finite = around.bounding_rect().is_some_and(|rect| {
-        rect.min().x.is_finite()
-            && rect.max().x.is_finite()
-            && rect.min().y.is_finite()
-            && rect.max().y.is_finite()
-    });
-    if !finite {
-        return Err(invalid(
-            "the buffer of this geometry is not finite, or has no area",
-        ));
-    }
-    let polygons: Vec<Polygon<f64>> = around.0.into_iter().filter_map(normal).collect();
-    let parts = Parts {
-        polygons,
-        ..Parts::default()
-    };
-    Ok(Some(parts.geometry()))
 }

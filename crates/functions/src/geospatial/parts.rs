@@ -6,7 +6,7 @@ use arrow::array::{Array, ArrayRef, Float64Array, Int32Array, Int64Array, ListAr
 use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::datatypes::{DataType, Int64Type};
 use datafusion::error::Result;
-use geo::{CoordsIter, Geometry, LineString, Point, Rect};
+use geo::{CoordsIter, Geometry, LineString, Point, Polygon, Rect};
 
 use super::call::{
     Geometries, Shapes, each, geometry_item, mapped, page, returns_geometries, returns_geometry,
@@ -62,9 +62,9 @@ static Y_MAX: Page = page(
 static NUM_POINTS: Page = page(
     "st_numpoints",
     "st_numpoints(geometry)",
-    "Returns the number of vertices; the first of a ring counts twice.",
+    "Returns the number of vertices; the first of a ring counts once.",
     "ST_NumPoints(ST_GeometryFromText('POLYGON ((0 0, 8 0, 0 8, 0 0))'))",
-    "4",
+    "3",
 );
 static NUM_GEOMETRIES: Page = page(
     "st_numgeometries",
@@ -151,6 +151,20 @@ static CORNERS: Page = page(
     "POINT (5 4)",
 );
 
+/// Returns the number of rings, each of which has its first point twice.
+fn rings(geometry: &Geometry) -> usize {
+    let of = |polygon: &Polygon| {
+        let rings = std::iter::once(polygon.exterior()).chain(polygon.interiors());
+        rings.filter(|ring| !ring.0.is_empty()).count()
+    };
+    match geometry {
+        Geometry::Polygon(polygon) => of(polygon),
+        Geometry::MultiPolygon(polygons) => polygons.iter().map(of).sum(),
+        Geometry::GeometryCollection(members) => members.iter().map(rings).sum(),
+        _ => 0,
+    }
+}
+
 pub(super) fn entries() -> Vec<Entry> {
     let number = || Returns::Type(DataType::Float64);
     let count = || Returns::Type(DataType::Int64);
@@ -165,7 +179,8 @@ pub(super) fn entries() -> Vec<Entry> {
         Kernel::new(&Y_MAX, one(), number(), |call| extreme(call, |r| r.max().y)),
         Kernel::new(&NUM_POINTS, one(), count(), |call| {
             let counts = each(call, |shape, _| {
-                Ok(i64::try_from(vertices(shape.planar(call.name)?)).ok())
+                let geometry = shape.planar(call.name)?;
+                Ok(i64::try_from(vertices(geometry).saturating_sub(rings(geometry))).ok())
             })?;
             Ok(Arc::new(Int64Array::from(counts)))
         }),

@@ -223,7 +223,7 @@ fn centroid(name: &str, geometry: &Geometry<f64>) -> Result<Geometry<f64>> {
 }
 
 /// The lower and the upper chain of the points in their order from left to right.
-fn hull(geometry: &Geometry<f64>) -> Geometry<f64> {
+pub(super) fn hull(geometry: &Geometry<f64>) -> Geometry<f64> {
     if is_empty(geometry) || matches!(geometry, Geometry::Point(_)) {
         return geometry.clone();
     }

@@ -1,5 +1,6 @@
 //! Geographies: degrees on a sphere of the Earth's radius.
 
+use std::f64::consts::PI;
 use std::sync::Arc;
 
 use arrow::array::Float64Array;
@@ -13,7 +14,7 @@ use super::call::{
 use super::shape::{invalid, is_empty, wrong_kind};
 use crate::docs::Page;
 use crate::entry::Entry;
-use crate::kernel::{Kernel, Returns};
+use crate::kernel::{Call, Kernel, Returns};
 
 /// The Earth's mean radius in kilometres, as Trino has it.
 const EARTH_RADIUS_KM: f64 = 6371.01;
@@ -170,5 +171,141 @@ pub(super) fn length(name: &str, geometry: &Geometry<f64>) -> Result<Option<f64>
         Geometry::LineString(line) => Ok(Some(1000.0 * of(line))),
         Geometry::MultiLineString(lines) => Ok(Some(1000.0 * lines.iter().map(of).sum::<f64>())),
         other => Err(wrong_kind(name, "lines of geographies", other)),
+    }
+}
+
+/// Returns the area of polygons in square metres; NULL for no polygon.
+pub(super) fn area(call: &Call<'_>, geometry: &Geometry<f64>) -> Result<Option<f64>> {
+    if is_empty(geometry) {
+        return Ok(None);
+    }
+    let polygons = match geometry {
+        Geometry::Polygon(polygon) => std::slice::from_ref(polygon),
+        Geometry::MultiPolygon(polygons) => &polygons.0,
+        other => return Err(wrong_kind(call.name, "polygons of geographies", other)),
+    };
+    let mut excess = 0.0;
+    for polygon in polygons {
+        excess += ring_excess(call, polygon.exterior())?.abs();
+        for ring in polygon.interiors() {
+            excess -= ring_excess(call, ring)?.abs();
+        }
+    }
+    let radius = 1000.0 * EARTH_RADIUS_KM;
+    Ok(Some((excess * radius * radius).abs()))
+}
+
+/// A vertex of a ring on the sphere, in radians.
+#[derive(Debug, Clone, Copy)]
+struct Vertex {
+    latitude: f64,
+    longitude: f64,
+}
+
+impl Vertex {
+    fn of(degrees: Coord<f64>) -> Self {
+        Self {
+            latitude: degrees.y.to_radians(),
+            longitude: degrees.x.to_radians(),
+        }
+    }
+
+    /// The course, from north, in which a great circle leaves for another vertex.
+    fn course_to(self, other: Self) -> f64 {
+        let (sine, cosine) = (other.longitude - self.longitude).sin_cos();
+        let across = sine * other.latitude.cos();
+        let along = self.latitude.cos() * other.latitude.sin()
+            - self.latitude.sin() * other.latitude.cos() * cosine;
+        across.atan2(along)
+    }
+}
+
+/// An angle from -π to π.
+fn turn(angle: f64) -> f64 {
+    (angle + 3.0 * PI).rem_euclid(2.0 * PI) - PI
+}
+
+/// Returns the spherical excess of a ring in steradians: the sum of the trapezoids below its sides,
+/// corrected if the ring goes around a pole.
+fn ring_excess(call: &Call<'_>, ring: &LineString<f64>) -> Result<f64> {
+    let mut places = ring.0.as_slice();
+    if let [rest @ .., last] = places
+        && rest.first() == Some(last)
+    {
+        places = rest;
+    }
+    let (Some(last), 3..) = (places.last(), places.len()) else {
+        return Err(invalid("a ring of a polygon has fewer than three vertices"));
+    };
+    let mut excess = 0.0;
+    // How far the course turns on the way around: once, or not at all around a pole.
+    let mut turned = 0.0;
+    let mut before = Vertex::of(*last);
+    let (mut first_course, mut last_course) = (None, 0.0);
+    for place in places {
+        call.work.step()?;
+        let vertex = Vertex::of(*place);
+        if vertex.latitude == before.latitude && vertex.longitude == before.longitude {
+            return Err(invalid(format!(
+                "a ring of a polygon has the vertex ({} {}) twice in succession",
+                place.x, place.y
+            )));
+        }
+        let across = ((vertex.longitude - before.longitude) / 2.0).tan();
+        let (from, to) = ((before.latitude / 2.0).tan(), (vertex.latitude / 2.0).tan());
+        excess += 2.0 * (across * (from + to)).atan2(1.0 + from * to);
+        let leaves = before.course_to(vertex);
+        let arrives = vertex.course_to(before) + PI;
+        match first_course {
+            None => first_course = Some(leaves),
+            Some(_) => turned += turn(leaves - last_course),
+        }
+        turned += turn(arrives - leaves);
+        (last_course, before) = (arrives, vertex);
+    }
+    turned += turn(first_course.unwrap_or(0.0) - last_course);
+    match turned.abs() < PI / 4.0 {
+        true => Ok(excess.abs() - 2.0 * PI),
+        false => Ok(excess),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use crate::testing::{error, value};
+
+    async fn area(text: &str) -> f64 {
+        let call = format!("ST_Area(to_spherical_geography(ST_GeometryFromText('{text}')))");
+        value(&call).await.unwrap().parse().unwrap()
+    }
+
+    #[tokio::test]
+    async fn areas_are_those_of_the_sphere() {
+        let sphere = 4.0 * std::f64::consts::PI * 6_371_010f64.powi(2);
+        for (text, share) in [
+            ("POLYGON ((0 0, 90 0, 0 90, 0 0))", 1.0 / 8.0),
+            ("POLYGON ((0 0, 0 90, 90 0, 0 0))", 1.0 / 8.0),
+            // Around a pole.
+            ("POLYGON ((-135 0, -45 0, 45 0, 135 0, -135 0))", 1.0 / 2.0),
+            (
+                "MULTIPOLYGON (((0 0, 90 0, 0 90, 0 0)), ((0 0, -90 0, 0 -90, 0 0)))",
+                1.0 / 4.0,
+            ),
+        ] {
+            let found = area(text).await;
+            assert!(
+                (found / sphere / share - 1.0).abs() < 1e-9,
+                "{text}: {found}"
+            );
+        }
+        let holed = area("POLYGON ((0 0, 8 0, 8 8, 0 8, 0 0), (1 1, 2 1, 2 2, 1 2, 1 1))").await;
+        let whole = area("POLYGON ((0 0, 8 0, 8 8, 0 8, 0 0))").await;
+        let hole = area("POLYGON ((1 1, 2 1, 2 2, 1 2, 1 1))").await;
+        assert!((whole - hole - holed).abs() < 1.0);
+        let line = "ST_Area(to_spherical_geography(ST_GeometryFromText('LINESTRING (0 0, 1 1)')))";
+        assert!(error(line).await.contains("polygons"));
+        let empty = "ST_Area(to_spherical_geography(ST_GeometryFromText('POLYGON EMPTY')))";
+        assert_eq!(value(empty).await.unwrap(), "NULL");
     }
 }

@@ -153,15 +153,16 @@ fn pair() -> DataType {
     DataType::Struct(pair_fields())
 }
 
-fn list() -> DataType {
+pub(super) fn list() -> DataType {
     DataType::new_list(DataType::Utf8, true)
 }
 
+/// A square of the map.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Tile {
-    x: i32,
-    y: i32,
-    zoom: u32,
+pub(super) struct Tile {
+    pub x: i32,
+    pub y: i32,
+    pub zoom: u32,
 }
 
 impl Tile {
@@ -184,7 +185,7 @@ impl Tile {
         })
     }
 
-    fn at(latitude: f64, longitude: f64, zoom: i64) -> Result<Self> {
+    pub(super) fn at(latitude: f64, longitude: f64, zoom: i64) -> Result<Self> {
         let zoom = zoom_level(zoom)?;
         sphere::check(Coord {
             x: longitude,
@@ -219,7 +220,8 @@ impl Tile {
             .collect()
     }
 
-    fn corner(x: i32, y: i32, zoom: u32) -> Coord<f64> {
+    /// The upper left corner of a tile, in degrees.
+    pub(super) fn corner(x: i32, y: i32, zoom: u32) -> Coord<f64> {
         let tiles = f64::from(1u32 << zoom);
         let across = f64::from(x) / tiles - 0.5;
         let down = 0.5 - f64::from(y) / tiles;
@@ -229,7 +231,7 @@ impl Tile {
         }
     }
 
-    fn rectangle(self) -> Geometry<f64> {
+    pub(super) fn rectangle(self) -> Geometry<f64> {
         let upper = Self::corner(self.x, self.y, self.zoom);
         let lower = Self::corner(self.x + 1, self.y + 1, self.zoom);
         let corners = vec![
@@ -247,7 +249,7 @@ impl Tile {
         polygon(LineString::new(corners), Vec::new()).into()
     }
 
-    fn write(self, out: &mut impl Write) {
+    pub(super) fn write(self, out: &mut impl Write) {
         // Writing to memory does not fail.
         let _ = write!(
             out,
@@ -275,7 +277,7 @@ impl Tile {
     }
 }
 
-fn zoom_level(zoom: i64) -> Result<u32> {
+pub(super) fn zoom_level(zoom: i64) -> Result<u32> {
     let error = || -> DataFusionError {
         invalid(format!(
             "the zoom level {zoom} is not between 0 and {MAX_ZOOM}"

@@ -14,6 +14,7 @@
 //!
 //! A value of the type json is its canonical text in a column of `Utf8`.
 
+mod arrays;
 mod canonical;
 mod cast;
 mod convert;
@@ -31,21 +32,23 @@ mod types;
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, BooleanArray, Int64Array, StringArray, StringBuilder};
-use arrow::datatypes::{DataType, Float64Type, Int64Type};
+use arrow::array::{ArrayRef, BooleanArray, Int64Array, StringBuilder};
+use arrow::datatypes::DataType;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::TypeSignature;
 use lakegate_error::Error;
 
+pub(crate) use self::numbers::push_double;
 pub(crate) use self::types::is_json;
 
+use self::arrays::{array_contains, array_get, array_length};
 use self::canonical::{Members, Writer};
 use self::extract::Path;
 use self::scan::{Scalar, Scan, Scanner, or_null};
-use crate::columns::Values;
 use crate::docs::Page;
 use crate::entry::Entry;
 use crate::kernel::{Body, Call, Kernel, Returns};
+use crate::text::arguments::{Texts, takes, text as varchar};
 use crate::work::Work;
 
 const SECTION: &str = "JSON";
@@ -137,11 +140,13 @@ pub(crate) fn entries() -> Vec<Entry> {
         let exact = |second: &DataType| TypeSignature::Exact(vec![DataType::Utf8, second.clone()]);
         types.iter().map(exact).collect()
     };
+    // Texts that are read as they are, views too; others become texts first.
+    let any_text = || [vec![takes([varchar()])], text()].concat();
+    let any_path = || [vec![takes([varchar(), varchar()])], with(&[DataType::Utf8])].concat();
     let json = || Returns::Field(|_| Ok(types::json_field()));
     let returns = |data_type: DataType| Returns::Type(data_type);
     let scalar =
         |page, takes, returns, body: Body| Entry::scalar(Kernel::new(page, takes, returns, body));
-    let path = || with(&[DataType::Utf8]);
     let index = || with(&[DataType::Int64]);
     let values = || {
         with(&[
@@ -152,18 +157,18 @@ pub(crate) fn entries() -> Vec<Entry> {
         ])
     };
     let mut entries = vec![
-        scalar(&PARSE, text(), json(), parse),
+        scalar(&PARSE, any_text(), json(), parse),
         scalar(&FORMAT, text(), returns(DataType::Utf8), |call| {
             Ok(Arc::clone(&call.columns[0].array))
         }),
-        scalar(&EXTRACT, path(), json(), extract),
+        scalar(&EXTRACT, any_path(), json(), extract),
         scalar(
             &EXTRACT_SCALAR,
-            path(),
+            any_path(),
             returns(DataType::Utf8),
             extract_scalar,
         ),
-        scalar(&SIZE, path(), returns(DataType::Int64), size),
+        scalar(&SIZE, any_path(), returns(DataType::Int64), size),
         // PostgreSQL's fails for what is no array.
         scalar(
             &ARRAY_LENGTH,
@@ -179,7 +184,12 @@ pub(crate) fn entries() -> Vec<Entry> {
             returns(DataType::Boolean),
             array_contains,
         ),
-        scalar(&IS_SCALAR, text(), returns(DataType::Boolean), is_scalar),
+        scalar(
+            &IS_SCALAR,
+            any_text(),
+            returns(DataType::Boolean),
+            is_scalar,
+        ),
     ];
     entries.extend(cast::entries());
     entries.extend(sql::entries());
@@ -199,7 +209,7 @@ fn not_json(text: &str) -> DataFusionError {
 }
 
 fn parse(call: &Call<'_>) -> Result<ArrayRef> {
-    let texts = call.columns[0].texts();
+    let texts = Texts::of(call, 0)?;
     let mut writer = Writer::default();
     let mut json = String::new();
     let mut parsed = StringBuilder::new();
@@ -224,17 +234,17 @@ fn parse(call: &Call<'_>) -> Result<ArrayRef> {
 
 /// The paths of a call; the last one is kept.
 #[derive(Debug)]
-struct Paths<'a> {
-    texts: Values<'a, StringArray>,
-    last: Option<(&'a str, Path)>,
+struct Paths {
+    texts: Texts,
+    last: Option<(String, Path)>,
 }
 
-impl<'a> Paths<'a> {
-    fn of(call: &'a Call<'_>) -> Self {
-        Self {
-            texts: call.columns[1].texts(),
+impl Paths {
+    fn of(call: &Call<'_>) -> Result<Self> {
+        Ok(Self {
+            texts: Texts::of(call, 1)?,
             last: None,
-        }
+        })
     }
 
     /// Returns a row's path; `None` if it is NULL.
@@ -246,15 +256,15 @@ impl<'a> Paths<'a> {
         let Some(text) = self.texts.get(row) else {
             return Ok(None);
         };
-        if self.last.as_ref().is_none_or(|(last, _)| *last != text) {
-            self.last = Some((text, Path::parse(text)?));
+        if self.last.as_ref().is_none_or(|(last, _)| last != text) {
+            self.last = Some((text.to_owned(), Path::parse(text)?));
         }
         Ok(self.last.as_ref().map(|(_, path)| path))
     }
 }
 
 fn extract(call: &Call<'_>) -> Result<ArrayRef> {
-    let (texts, mut paths) = (call.columns[0].texts(), Paths::of(call));
+    let (texts, mut paths) = (Texts::of(call, 0)?, Paths::of(call)?);
     let mut writer = Writer::default();
     let mut json = String::new();
     let mut extracted = StringBuilder::new();
@@ -282,7 +292,7 @@ fn extract(call: &Call<'_>) -> Result<ArrayRef> {
 }
 
 fn extract_scalar(call: &Call<'_>) -> Result<ArrayRef> {
-    let (texts, mut paths) = (call.columns[0].texts(), Paths::of(call));
+    let (texts, mut paths) = (Texts::of(call, 0)?, Paths::of(call)?);
     let mut decoded = String::new();
     let mut extracted = StringBuilder::new();
     for row in 0..call.rows {
@@ -326,7 +336,7 @@ fn scalar_text<'a>(scanner: &mut Scanner<'a>, decoded: &'a mut String) -> Scan<O
 }
 
 fn size(call: &Call<'_>) -> Result<ArrayRef> {
-    let (texts, mut paths) = (call.columns[0].texts(), Paths::of(call));
+    let (texts, mut paths) = (Texts::of(call, 0)?, Paths::of(call)?);
     let sizes = (0..call.rows).map(|row| -> Result<Option<i64>> {
         call.work.builds(8)?;
         let path = paths.get(row)?;
@@ -351,137 +361,8 @@ fn sized(scanner: &mut Scanner<'_>, work: &Work) -> Scan<i64> {
     }
 }
 
-/// Evaluates a function of arrays: `of` has the scanner at the start of a row's array. The result
-/// is NULL for what is no array.
-fn of_arrays<T>(
-    call: &Call<'_>,
-    row: usize,
-    of: impl FnOnce(&mut Scanner<'_>) -> Scan<Option<T>>,
-) -> Result<Option<T>> {
-    let Some(text) = call.columns[0].texts().get(row) else {
-        return Ok(None);
-    };
-    let mut scanner = Scanner::new(text);
-    scanner.space();
-    match scanner.peek() {
-        Some(b'[') => or_null(of(&mut scanner)),
-        _ => Ok(None),
-    }
-}
-
-fn array_length(call: &Call<'_>) -> Result<ArrayRef> {
-    let lengths = (0..call.rows).map(|row| {
-        call.work.builds(8)?;
-        of_arrays(call, row, |scanner| sized(scanner, &call.work).map(Some))
-    });
-    Ok(Arc::new(lengths.collect::<Result<Int64Array>>()?))
-}
-
-fn array_get(call: &Call<'_>) -> Result<ArrayRef> {
-    let indexes = call.columns[1].primitives::<Int64Type>();
-    let mut writer = Writer::default();
-    let mut element = String::new();
-    let mut elements = StringBuilder::new();
-    for row in 0..call.rows {
-        call.work.builds(0)?;
-        let Some(index) = indexes.get(row) else {
-            elements.append_null();
-            continue;
-        };
-        element.clear();
-        let found = of_arrays(call, row, |scanner| {
-            let index = match usize::try_from(index) {
-                Ok(index) => Some(index),
-                Err(_) => {
-                    let from_end = usize::try_from(index.unsigned_abs()).unwrap_or(usize::MAX);
-                    let length = extract::count(&mut scanner.clone(), &call.work)?;
-                    length.and_then(|length| length.checked_sub(from_end))
-                }
-            };
-            if !extract::element(scanner, index, &call.work)? {
-                return Ok(None);
-            }
-            let from = scanner.at;
-            if matches!(scanner.peek(), Some(b'{' | b'[')) {
-                writer.write(scanner, Members::AsWritten, &mut element, &call.work)?;
-            } else {
-                let mut decoded = String::new();
-                let Some(text) = scalar_text(&mut scanner.clone(), &mut decoded)? else {
-                    return Ok(None);
-                };
-                element.push_str(text);
-                scanner.scalar()?;
-            }
-            call.work.builds(scanner.at - from)?;
-            Ok(Some(()))
-        })?;
-        elements.append_option(found.map(|()| &element));
-    }
-    Ok(Arc::new(elements.finish()))
-}
-
-/// A value to look for in arrays.
-#[derive(Debug, Clone, Copy)]
-enum Sought<'a> {
-    Boolean(bool),
-    Whole(i64),
-    Double(f64),
-    Text(&'a str),
-}
-
-impl Sought<'_> {
-    /// Whether an element is this value. A number with a fraction or an exponent is a double, and
-    /// others are not.
-    fn is(self, element: Scalar<'_>) -> bool {
-        match (self, element) {
-            (Self::Boolean(value), Scalar::Boolean(element)) => value == element,
-            (Self::Whole(value), Scalar::Number(number)) if number.whole => {
-                number.text.parse() == Ok(value)
-            }
-            (Self::Double(value), Scalar::Number(number)) if !number.whole => {
-                value.is_finite() && number.text.parse() == Ok(value)
-            }
-            (Self::Text(value), Scalar::String(raw)) => strings::equals(raw, value),
-            _ => false,
-        }
-    }
-}
-
-fn array_contains(call: &Call<'_>) -> Result<ArrayRef> {
-    let value = &call.columns[1];
-    let found = (0..call.rows).map(|row| -> Result<Option<bool>> {
-        call.work.builds(1)?;
-        if value.is_null(row) {
-            return Ok(None);
-        }
-        let index = value.at(row);
-        let sought = match value.array.data_type() {
-            DataType::Boolean => Sought::Boolean(value.array.as_boolean().value(index)),
-            DataType::Int64 => Sought::Whole(value.array.as_primitive::<Int64Type>().value(index)),
-            DataType::Float64 => {
-                Sought::Double(value.array.as_primitive::<Float64Type>().value(index))
-            }
-            _ => Sought::Text(value.array.as_string::<i32>().value(index)),
-        };
-        of_arrays(call, row, |scanner| {
-            let mut more = scanner.enter(b']');
-            while more {
-                call.work.step()?;
-                match scanner.peek() {
-                    Some(b'{' | b'[') => scanner.skip(&call.work)?,
-                    _ if sought.is(scanner.scalar()?) => return Ok(Some(true)),
-                    _ => (),
-                }
-                more = scanner.next(b']')?;
-            }
-            Ok(Some(false))
-        })
-    });
-    Ok(Arc::new(found.collect::<Result<BooleanArray>>()?))
-}
-
 fn is_scalar(call: &Call<'_>) -> Result<ArrayRef> {
-    let texts = call.columns[0].texts();
+    let texts = Texts::of(call, 0)?;
     let scalars = (0..call.rows).map(|row| -> Result<Option<bool>> {
         call.work.builds(1)?;
         let Some(text) = texts.get(row) else {

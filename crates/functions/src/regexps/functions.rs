@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanBuilder, Int32Builder, Int64Builder, ListBuilder, StringBuilder,
+    Array, ArrayRef, AsArray, BooleanBuilder, Int32Builder, Int64Builder, ListBuilder,
+    StringBuilder,
 };
 use arrow::datatypes::{DataType, Field, Int64Type};
 use datafusion::error::{DataFusionError, Result};
@@ -16,6 +17,7 @@ use super::template::Template;
 use crate::docs::Page;
 use crate::entry::Entry;
 use crate::kernel::{Call, Kernel, Returns};
+use crate::text::arguments::{Texts, bigint, takes, text};
 
 const SECTION: &str = "Regular expression";
 
@@ -91,13 +93,18 @@ pub(crate) fn entries() -> Vec<Entry> {
         types.extend_from_slice(more);
         TypeSignature::Exact(types)
     };
-    let with_group = || vec![exact(&[]), exact(&[DataType::Int64])];
+    // Texts that are read as they are, views too; others become texts first.
+    let two = || vec![takes([text(), text()]), exact(&[])];
+    let with_group = || {
+        let numbered = [takes([text(), text(), bigint()]), exact(&[DataType::Int64])];
+        [two(), numbered.into()].concat()
+    };
     let of = Returns::Type;
     let texts = || DataType::List(Arc::new(Field::new_list_field(DataType::Utf8, true)));
     let kernels = [
         Kernel::new(&EXTRACT, with_group(), of(DataType::Utf8), extract),
         Kernel::new(&EXTRACT_ALL, with_group(), of(texts()), extract_all),
-        Kernel::new(&SPLIT, vec![exact(&[])], of(texts()), split),
+        Kernel::new(&SPLIT, two(), of(texts()), split),
         Kernel::new(
             &POSITION,
             vec![
@@ -110,11 +117,15 @@ pub(crate) fn entries() -> Vec<Entry> {
         ),
     ];
     let in_trino = [
-        Kernel::new(&LIKE, vec![exact(&[])], of(DataType::Boolean), like),
-        Kernel::new(&COUNT, vec![exact(&[])], of(DataType::Int64), count),
+        Kernel::new(&LIKE, two(), of(DataType::Boolean), like),
+        Kernel::new(&COUNT, two(), of(DataType::Int64), count),
         Kernel::new(
             &REPLACE,
-            vec![exact(&[]), exact(&[DataType::Utf8])],
+            [
+                two(),
+                vec![takes([text(), text(), text()]), exact(&[DataType::Utf8])],
+            ]
+            .concat(),
             of(DataType::Utf8),
             replace,
         ),
@@ -131,8 +142,7 @@ fn searched<B>(
     each: impl Fn(&mut B, usize, &str, &Pattern) -> Result<()>,
     none: impl Fn(&mut B),
 ) -> Result<()> {
-    let texts = call.columns[0].texts();
-    let patterns = call.columns[1].texts();
+    let (texts, patterns) = (Texts::of(call, 0)?, Texts::of(call, 1)?);
     let mut known = Patterns::default();
     for row in 0..call.rows {
         match (texts.get(row), patterns.get(row)) {
@@ -242,7 +252,10 @@ fn group(call: &Call<'_>, row: usize, pattern: &Pattern) -> Result<Option<usize>
     let Some(groups) = call.optional(2) else {
         return Ok(Some(0));
     };
-    let Some(group) = groups.primitives::<Int64Type>().get(row) else {
+    // A NULL without a type has no numbers.
+    let numbers = groups.array.as_primitive_opt::<Int64Type>();
+    let numbers = numbers.filter(|numbers| numbers.is_valid(groups.at(row)));
+    let Some(group) = numbers.map(|numbers| numbers.value(groups.at(row))) else {
         return Ok(None);
     };
     let number = usize::try_from(group).ok();
@@ -367,7 +380,7 @@ impl LastTemplate {
 }
 
 fn replace(call: &Call<'_>) -> Result<ArrayRef> {
-    let replacements = call.optional(2).map(|column| column.texts());
+    let replacements = Texts::optional(call, 2)?;
     let mut results = (StringBuilder::new(), None::<LastTemplate>);
     searched(
         call,

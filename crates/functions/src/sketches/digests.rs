@@ -162,6 +162,7 @@ impl Summary for Digests {
     }
 
     fn results(&self, sketches: &mut [Option<Digest>]) -> Result<ArrayRef> {
+        sketches.iter_mut().flatten().for_each(Digest::settle);
         match &self.output {
             Output::Bytes => written(self.name, sketches),
             Output::Value(quantile, data_type) => {

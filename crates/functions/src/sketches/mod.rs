@@ -4,11 +4,25 @@
 //! Sketch, Sketches (sketch.rs)  the sketch of each group, as a State of an aggregate
 //!    digest     quantiles of numbers          digests    the aggregates of it
 //!    hll        numbers of distinct values    sets       the aggregates of it
+//!    set_digests, theta                     digests of sets, theta sketches
 //!    histogram, frequent                      numeric_histogram, approx_most_frequent
 //! scalars       functions of sketches that are values
 //! ```
 //!
 //! A sketch as a value is bytes, whose field Arrow marks with the sketch's name.
+
+macro_rules! pages {
+    ($section:literal: $($page:ident: $name:literal, $syntax:literal, $sentence:literal, $example:literal, $result:literal;)*) => {
+        $(static $page: Page = Page {
+            name: $name,
+            section: $section,
+            syntax: $syntax,
+            sentence: $sentence,
+            example: $example,
+            result: $result,
+        };)*
+    };
+}
 
 mod digest;
 mod digests;
@@ -17,10 +31,12 @@ mod histogram;
 mod hll;
 mod reader;
 mod scalars;
+mod set_digests;
 mod sets;
 mod sketch;
 #[cfg(test)]
 mod tests;
+mod theta;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -43,19 +59,7 @@ const DETAIL: &str = "ARROW:extension:metadata";
 const HLL: &str = "lakegate.hyperloglog";
 const TDIGEST: &str = "lakegate.tdigest";
 const QDIGEST: &str = "lakegate.qdigest";
-
-macro_rules! pages {
-    ($section:literal: $($page:ident: $name:literal, $syntax:literal, $sentence:literal, $example:literal, $result:literal;)*) => {
-        $(static $page: Page = Page {
-            name: $name,
-            section: $section,
-            syntax: $syntax,
-            sentence: $sentence,
-            example: $example,
-            result: $result,
-        };)*
-    };
-}
+const SET_DIGEST: &str = "lakegate.setdigest";
 
 pages! { "Aggregate":
     APPROX_DISTINCT: "approx_distinct", "approx_distinct(x[, e])",
@@ -112,6 +116,16 @@ pages! { "Quantile digest":
         "(SELECT value_at_quantile(qdigest_agg(x), 0.5) FROM (VALUES 1, 2, 3) t(x))", "2";
 }
 
+/// The types of an aggregate of one argument of bytes; `what` says what they are.
+pub(crate) fn one_of_bytes(name: &str, what: &str, types: &[DataType]) -> Result<Vec<DataType>> {
+    match types {
+        [DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::Null] => {
+            Ok(vec![DataType::Binary])
+        }
+        _ => Err(wrong_types(name, what, types)),
+    }
+}
+
 /// A field of a sketch; `detail` is the type of its numbers.
 fn marked(name: &str, detail: Option<&str>) -> Field {
     let mut metadata = HashMap::from([(EXTENSION.to_owned(), name.to_owned())]);
@@ -146,6 +160,8 @@ fn numbers_as(data_type: &DataType) -> Option<DataType> {
 pub(crate) fn entries() -> Vec<Entry> {
     let mut entries = aggregates();
     entries.extend(functions());
+    entries.extend(set_digests::entries());
+    entries.extend(theta::entries());
     // The function of arrays and maps, which other files have.
     let inner = crate::arrays::entries()
         .into_iter()
@@ -249,15 +265,7 @@ fn aggregates() -> Vec<Entry> {
         .entry(),
         Aggregate {
             page: &APPROX_SET,
-            takes: |name, types| match types {
-                [DataType::Null] => Ok(types.to_vec()),
-                [DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View] => {
-                    Ok(vec![DataType::Utf8])
-                }
-                [whole] if whole.is_integer() => Ok(vec![DataType::Int64]),
-                [number] if is_number(number) => Ok(vec![DataType::Float64]),
-                _ => Err(wrong_types(name, "a number or a text", types)),
-            },
+            takes: sets::number_or_text,
             returns: |_, _| Ok(marked(HLL, None)),
             state,
             make: sets::approx_set,
@@ -315,19 +323,7 @@ fn aggregates() -> Vec<Entry> {
         percentiles(),
         Aggregate {
             page: &MERGE,
-            takes: |name, types| match types {
-                [
-                    DataType::Binary
-                    | DataType::LargeBinary
-                    | DataType::BinaryView
-                    | DataType::Null,
-                ] => Ok(vec![DataType::Binary]),
-                _ => Err(wrong_types(
-                    name,
-                    "a HyperLogLog, a tdigest or a qdigest",
-                    types,
-                )),
-            },
+            takes: |name, types| one_of_bytes(name, "a HyperLogLog, a tdigest or a qdigest", types),
             returns: |_, fields| {
                 let field = Field::new("", DataType::Binary, true);
                 Ok(match fields.first() {

@@ -21,9 +21,10 @@ use lakegate_error::Error;
 use super::digest::Digest;
 use super::digests::in_type;
 use super::hll::HyperLogLog;
+use super::set_digests::SetDigest;
 use super::sets::SET_BITS;
 use super::sketch::Sketch;
-use super::{HLL, marked, number_type};
+use super::{HLL, SET_DIGEST, marked, number_type};
 use crate::aggregates::function::{invalid, wrong_types};
 use crate::aggregates::gathered::{list_of, offsets};
 use crate::columns::Column;
@@ -211,7 +212,7 @@ pub(crate) fn empty_set(call: &Call<'_>) -> Result<ArrayRef> {
     Ok(Arc::new(sets.finish()))
 }
 
-/// `cardinality`, of a HyperLogLog too.
+/// `cardinality`, of a HyperLogLog and of a set digest too.
 #[derive(Debug)]
 pub(crate) struct Cardinality {
     /// The function of arrays and maps.
@@ -263,11 +264,11 @@ impl ScalarUDFImpl for Cardinality {
         match args.arg_fields {
             [field] if is_bytes(field.data_type()) => {
                 let other = field.metadata().get(super::EXTENSION);
-                if other.is_some_and(|name| name != HLL) {
+                if other.is_some_and(|name| name != HLL && name != SET_DIGEST) {
                     let types = [field.data_type().clone()];
                     return Err(wrong_types(
                         self.name(),
-                        "a HyperLogLog, an array or a map",
+                        "a HyperLogLog, a set digest, an array or a map",
                         &types,
                     ));
                 }
@@ -288,11 +289,19 @@ impl ScalarUDFImpl for Cardinality {
         let work = Work::new("cardinality", column.constant);
         let bytes = cast(&column.array, &DataType::Binary)?;
         let bytes = bytes.as_binary::<i32>();
+        let marks = args.arg_fields.first().map(|field| field.metadata());
+        let mark = marks.and_then(|marks| marks.get(super::EXTENSION));
+        let cardinality = |bytes: &[u8]| -> Result<i64> {
+            Ok(match mark.is_some_and(|mark| mark == SET_DIGEST) {
+                true => SetDigest::read(bytes)?.cardinality(),
+                false => HyperLogLog::read(bytes)?.cardinality(),
+            })
+        };
         let mut counts = Vec::with_capacity(bytes.len());
         for row in 0..bytes.len() {
             work.builds(NUMBER)?;
             counts.push(match bytes.is_valid(row) {
-                true => Some(HyperLogLog::read(bytes.value(row))?.cardinality()),
+                true => Some(cardinality(bytes.value(row))?),
                 false => None,
             });
         }

@@ -12,8 +12,9 @@ use lakegate_error::Error;
 
 use super::hll::HyperLogLog;
 use super::sketch::{Sketches, Summary, written};
-use crate::aggregates::function::{Call, invalid};
+use crate::aggregates::function::{Call, invalid, wrong_types};
 use crate::aggregates::hashes::hashes;
+use crate::aggregates::is_number;
 use crate::aggregates::state::State;
 
 /// The buckets of `approx_set`, as a power of two.
@@ -28,6 +29,17 @@ struct Sets {
     bits: u8,
     /// Whether the result is the number of distinct values.
     counted: bool,
+}
+
+/// The types of an aggregate whose values [`murmur`] hashes.
+pub(super) fn number_or_text(name: &str, types: &[DataType]) -> Result<Vec<DataType>> {
+    match types {
+        [DataType::Null] => Ok(types.to_vec()),
+        [DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View] => Ok(vec![DataType::Utf8]),
+        [whole] if whole.is_integer() => Ok(vec![DataType::Int64]),
+        [number] if is_number(number) => Ok(vec![DataType::Float64]),
+        _ => Err(wrong_types(name, "a number or a text", types)),
+    }
 }
 
 /// `approx_set(x)`.
@@ -66,7 +78,7 @@ pub(crate) fn approx_distinct(call: &Call) -> Result<Box<dyn State>> {
 }
 
 /// The hashes of `approx_set`: MurmurHash3 of a value's bytes.
-fn murmur(array: &ArrayRef) -> Result<Vec<u64>> {
+pub(super) fn murmur(array: &ArrayRef) -> Result<Vec<u64>> {
     let of = |bytes: &[u8]| -> Result<u64> {
         let hash = murmur3::murmur3_x64_128(&mut Cursor::new(bytes), 0);
         let hash = hash.map_err(|e| Error::internal(format!("a hash failed: {e}")))?;

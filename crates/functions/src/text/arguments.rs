@@ -150,11 +150,18 @@ impl Texts {
         }
     }
 
-    /// The whole array, if its texts lie in one buffer.
-    pub(crate) fn plain(&self) -> Option<&StringArray> {
-        match &self.array {
-            TextArray::Plain(array) => Some(array),
-            TextArray::View(_) => None,
+    /// The whole array, with its texts in one buffer.
+    ///
+    /// # Errors
+    ///
+    /// The texts take more than 2 GiB.
+    pub(crate) fn into_plain(self) -> Result<StringArray> {
+        match self.array {
+            TextArray::Plain(array) => Ok(array),
+            TextArray::View(array) => {
+                let array: ArrayRef = std::sync::Arc::new(array);
+                Ok(as_type(&array, &DataType::Utf8)?.as_string::<i32>().clone())
+            }
         }
     }
 }

@@ -168,14 +168,14 @@ pub(super) fn is_text(data_type: &DataType) -> bool {
 
 /// Maps each character to one. `ascii` maps a text of ASCII in its place.
 fn cased(call: &Call<'_>, ascii: fn(&mut str), other: fn(char) -> char) -> Result<ArrayRef> {
-    let texts = Texts::of(call, 0)?;
-    if let Some(all) = texts.plain().filter(|all| all.value_data().is_ascii()) {
-        return cased_ascii(call, all, ascii);
+    let texts = Texts::of(call, 0)?.into_plain()?;
+    if texts.value_data().is_ascii() {
+        return cased_ascii(call, texts, ascii);
     }
-    let mut mapped = StringBuilder::new();
+    let mut mapped = StringBuilder::with_capacity(texts.len(), texts.value_data().len());
     let mut buffer = String::new();
-    for row in 0..call.rows {
-        let Some(text) = texts.get(row) else {
+    for text in &texts {
+        let Some(text) = text else {
             call.work.step()?;
             mapped.append_null();
             continue;
@@ -195,15 +195,20 @@ fn cased(call: &Call<'_>, ascii: fn(&mut str), other: fn(char) -> char) -> Resul
 }
 
 /// Maps all texts at once: their places do not change.
-fn cased_ascii(call: &Call<'_>, texts: &StringArray, ascii: fn(&mut str)) -> Result<ArrayRef> {
+fn cased_ascii(call: &Call<'_>, texts: StringArray, ascii: fn(&mut str)) -> Result<ArrayRef> {
     call.work.builds(texts.value_data().len())?;
-    let values = String::from_utf8(texts.value_data().to_vec());
+    let (offsets, values, nulls) = texts.into_parts();
+    // Texts that were views a moment ago are nobody else's.
+    let values = values
+        .into_vec::<u8>()
+        .unwrap_or_else(|values| values.to_vec());
+    let values = String::from_utf8(values);
     let mut values = values.map_err(|_| Error::internal("a text is not UTF-8"))?;
     ascii(&mut values);
     Ok(Arc::new(StringArray::try_new(
-        texts.offsets().clone(),
+        offsets,
         Buffer::from_vec(values.into_bytes()),
-        texts.nulls().cloned(),
+        nulls,
     )?))
 }
 

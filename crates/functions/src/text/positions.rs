@@ -1,5 +1,8 @@
 //! `strpos`, `substr`, `lpad`, `rpad` and `replace`.
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt::Write;
 use std::sync::Arc;
 
@@ -21,6 +24,15 @@ static STRPOS: Page = Page {
     sentence: "Returns the place, from 1, of the nth occurrence of a part, counted from the end if n is negative, or 0.",
     example: "strpos('banana', 'an', -1)",
     result: "4",
+};
+
+static INDEX: Page = Page {
+    name: "index",
+    section: "Teradata",
+    syntax: "index(text, part)",
+    sentence: "Returns the place, from 1, of the first occurrence of a part, or 0.",
+    example: "index('banana', 'an')",
+    result: "2",
 };
 
 static SUBSTR: Page = Page {
@@ -99,10 +111,16 @@ pub(super) fn entries() -> Vec<Entry> {
             replace,
         ),
     ];
+    let index = Kernel::new(
+        &INDEX,
+        vec![takes([text(), text()])],
+        Returns::Type(DataType::Int64),
+        strpos,
+    );
     let all = all
         .into_iter()
         .map(|kernel| Entry::scalar(kernel).in_trino());
-    all.collect()
+    all.chain([Entry::scalar(index)]).collect()
 }
 
 /// `varbinary` if the first argument is, else `varchar`.
@@ -412,86 +430,4 @@ fn replace(call: &Call<'_>) -> Result<ArrayRef> {
         replaced.append_value(rest);
     }
     Ok(Arc::new(replaced.finish()))
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use crate::testing::{error, rows, value};
-
-    #[tokio::test]
-    async fn occurrences_are_counted_from_both_ends() {
-        let query = "SELECT strpos(x, 'a') FROM (VALUES ('éa'), ('b'), (''), (NULL)) t(x)";
-        assert_eq!(rows(query).await.unwrap(), ["2", "0", "0", "NULL"]);
-        let query = "SELECT strpos('aaaé😀aa', 'aa', n) FROM (VALUES (1), (2), (3), (4), (-1), (-2), (-3), (-4), (NULL)) t(n)";
-        let expected = ["1", "2", "6", "0", "6", "2", "1", "0", "NULL"];
-        assert_eq!(rows(query).await.unwrap(), expected);
-        assert_eq!(value("strpos('abc', '')").await.unwrap(), "1");
-        assert_eq!(value("strpos('', '', -2)").await.unwrap(), "1");
-        assert_eq!(value("strpos('é😀é', 'é', -1)").await.unwrap(), "3");
-        assert_eq!(value("strpos('é😀é', 'é', -2)").await.unwrap(), "1");
-        assert!(error("strpos('a', 'a', 0)").await.contains("must not be 0"));
-        assert_eq!(value("position('b' IN 'ab')").await.unwrap(), "2");
-    }
-
-    // Quoted names: the engine's planner has syntax of its own for `substr`.
-    #[tokio::test]
-    async fn parts_begin_at_either_end() {
-        let query = "SELECT \"substr\"('aé😀d', n) FROM (VALUES (1), (2), (4), (5), (0), (-1), (-4), (-5), (NULL)) t(n)";
-        let expected = ["aé😀d", "é😀d", "d", "", "", "d", "aé😀d", "", "NULL"];
-        assert_eq!(rows(query).await.unwrap(), expected);
-        let query = "SELECT \"substring\"('aé😀d', n, m) FROM (VALUES (1, 2), (3, 9), (2, 0), (2, -1), (0, 2), (-3, 2), (-1, 9), (-9, 9), (9, 1)) t(n, m)";
-        let expected = ["aé", "😀d", "", "", "", "é😀", "d", "", ""];
-        assert_eq!(rows(query).await.unwrap(), expected);
-        let far = "\"substr\"('abc', 2, 9223372036854775807)";
-        assert_eq!(value(far).await.unwrap(), "bc");
-        let far = "\"substr\"('abc', -9223372036854775807)";
-        assert_eq!(value(far).await.unwrap(), "");
-        assert_eq!(value("\"substr\"('', 1)").await.unwrap(), "");
-        assert_eq!(
-            value("\"substr\"(to_utf8('abcd'), -3, 2)").await.unwrap(),
-            "62 63"
-        );
-        assert_eq!(value("\"substr\"(to_utf8('abcd'), 9)").await.unwrap(), "");
-        assert_eq!(
-            value("\"substr\"(to_utf8('abcd'), 3)").await.unwrap(),
-            "63 64"
-        );
-    }
-
-    #[tokio::test]
-    async fn texts_and_bytes_are_filled_or_cut() {
-        let query = "SELECT lpad(x, n, p) FROM (VALUES ('é', 4, 'xy'), ('é', 1, 'x'), ('abc', 2, 'x'), ('', 3, '😀'), ('a', 0, 'x'), (NULL, 1, 'x'), ('a', NULL, 'x')) t(x, n, p)";
-        let expected = ["xyxé", "é", "ab", "😀😀😀", "", "NULL", "NULL"];
-        assert_eq!(rows(query).await.unwrap(), expected);
-        assert_eq!(value("rpad('é', 6, 'xy')").await.unwrap(), "éxyxyx");
-        assert_eq!(
-            value("lpad(to_utf8('a'), 3, to_utf8('xy'))").await.unwrap(),
-            "78 79 61"
-        );
-        assert_eq!(
-            value("rpad(to_utf8('a'), 4, to_utf8('xy'))").await.unwrap(),
-            "61 78 79 78"
-        );
-        assert_eq!(
-            value("rpad(to_utf8('abc'), 2, to_utf8('xy'))")
-                .await
-                .unwrap(),
-            "61 62"
-        );
-        assert!(error("lpad('a', 2, '')").await.contains("empty"));
-        assert!(error("lpad('a', -1, 'x')").await.contains("length"));
-        assert!(error("rpad('a', 2147483647, 'x')").await.contains("bytes"));
-        assert!(error("lpad('a', 2147483648, 'x')").await.contains("length"));
-    }
-
-    #[tokio::test]
-    async fn parts_are_replaced_or_removed() {
-        let query = "SELECT replace(x, 'é', 'ee') FROM (VALUES ('éaé'), (''), ('b'), (NULL)) t(x)";
-        assert_eq!(rows(query).await.unwrap(), ["eeaee", "", "b", "NULL"]);
-        assert_eq!(value("replace('aba', 'a')").await.unwrap(), "b");
-        assert_eq!(value("replace('é😀', '', '-')").await.unwrap(), "-é-😀-");
-        assert_eq!(value("replace('', '', '-')").await.unwrap(), "-");
-        assert_eq!(value("replace('a', NULL)").await.unwrap(), "NULL");
-    }
 }

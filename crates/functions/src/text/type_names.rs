@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, StringArray};
-use arrow::datatypes::{DataType, IntervalUnit, TimeUnit};
+use arrow::datatypes::{DataType, Field, IntervalUnit, TimeUnit};
 use datafusion::error::Result;
 use datafusion::logical_expr::TypeSignature;
 use lakegate_error::{Code, Error};
@@ -11,6 +11,7 @@ use lakegate_error::{Code, Error};
 use super::arguments::invalid;
 use crate::docs::Page;
 use crate::entry::Entry;
+use crate::json::is_json;
 use crate::kernel::{Kernel, Returns};
 
 static TYPEOF: Page = Page {
@@ -34,13 +35,31 @@ pub(super) fn entries() -> Vec<Entry> {
             let Some(field) = call.fields.first() else {
                 return Err(invalid("typeof takes one value"));
             };
-            let mut name = String::new();
-            write(field.data_type(), &mut name, 0)?;
+            let name = type_name(field)?;
             call.work.builds(call.rows.saturating_mul(name.len()))?;
             let names = std::iter::repeat_n(name.as_str(), call.rows);
             Ok(Arc::new(StringArray::from_iter_values(names)) as ArrayRef)
         },
     ))]
+}
+
+/// Returns Trino's name of a field's type.
+///
+/// # Errors
+///
+/// The type is nested too deeply.
+pub fn type_name(field: &Field) -> Result<String> {
+    let mut name = String::new();
+    write_field(field, &mut name, 0)?;
+    Ok(name)
+}
+
+fn write_field(field: &Field, name: &mut String, depth: usize) -> Result<()> {
+    if is_json(field) {
+        name.push_str("json");
+        return Ok(());
+    }
+    write(field.data_type(), name, depth)
 }
 
 fn write(data_type: &DataType, name: &mut String, depth: usize) -> Result<()> {
@@ -82,7 +101,7 @@ fn write(data_type: &DataType, name: &mut String, depth: usize) -> Result<()> {
         | DataType::ListView(item)
         | DataType::LargeListView(item) => {
             name.push_str("array(");
-            write(item.data_type(), name, depth + 1)?;
+            write_field(item, name, depth + 1)?;
             name.push(')');
             return Ok(());
         }
@@ -93,7 +112,7 @@ fn write(data_type: &DataType, name: &mut String, depth: usize) -> Result<()> {
             name.push_str("map(");
             for (place, field) in fields.iter().enumerate() {
                 name.push_str(if place == 0 { "" } else { ", " });
-                write(field.data_type(), name, depth + 1)?;
+                write_field(field, name, depth + 1)?;
             }
             name.push(')');
             return Ok(());
@@ -124,7 +143,7 @@ fn write(data_type: &DataType, name: &mut String, depth: usize) -> Result<()> {
                     }
                     name.push(' ');
                 }
-                write(field.data_type(), name, depth + 1)?;
+                write_field(field, name, depth + 1)?;
             }
             name.push(')');
             return Ok(());

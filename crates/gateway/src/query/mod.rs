@@ -4,6 +4,7 @@ pub(crate) mod column_names;
 pub(crate) mod error_position;
 pub(crate) mod explain;
 mod explain_options;
+pub(crate) mod hidden_columns;
 pub(crate) mod joined_columns;
 pub(crate) mod kept_plan;
 pub(crate) mod life;

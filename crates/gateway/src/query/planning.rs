@@ -6,7 +6,7 @@ use arrow::datatypes::SchemaRef;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use lakegate_dialect::postgres::pg_catalog::PgCatalog;
-use lakegate_dialect::postgres::sorts_by_number;
+use lakegate_dialect::postgres::{names_hidden_columns, sorts_by_number};
 use lakegate_engine::{PlanSettings, check_names, with_shown_names};
 use lakegate_error::{Result, from_engine};
 use lakegate_lake::meter::QueryStores;
@@ -14,8 +14,8 @@ use lakegate_lake::scan::QueryLake;
 use sqlparser::ast;
 
 use crate::query::column_names::ColumnNames;
-use crate::query::rewording;
 use crate::query::source::QuerySource;
+use crate::query::{hidden_columns, rewording};
 use crate::workgroup::WorkgroupLimits;
 
 /// Everything needed to plan a query and then to run it.
@@ -116,6 +116,14 @@ pub(crate) async fn plan_sql(
     statement: &ast::Statement,
     is_part: bool,
 ) -> Result<LogicalPlan> {
+    let hidden;
+    let statement = match names_hidden_columns(statement) {
+        true => {
+            hidden = Box::pin(hidden_columns::hidden(state, statement)).await?;
+            &hidden
+        }
+        false => statement,
+    };
     let plan = Box::pin(rewording::planned(state, statement)).await?;
     check_names(&plan, sorts_by_number(statement))?;
     let plan = match is_part {

@@ -204,7 +204,10 @@ impl Session {
             moment: moment.clone(),
             views: scope.views.clone(),
         };
-        let catalogs = PolicyCatalogs::new(view, Arc::new(views), built_in, path);
+        let zone = references
+            .hidden_columns
+            .then(|| plan_settings.time_zone.clone());
+        let catalogs = PolicyCatalogs::new(view, Arc::new(views), built_in, path, zone);
         let engine = &self.gateway.engine;
         let mut state = engine.session(&plan_settings, Arc::new(catalogs))?;
         let keeps = |name: &str| {

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use lakegate_catalog::hive_type::HiveType;
 use lakegate_dialect::postgres::items_of;
-use lakegate_error::{Error, Result};
+use lakegate_error::{Error, Result, from_engine};
+use lakegate_functions::type_name;
 use lakegate_sql::ast::{PreparedSide, Statement};
 use sqlparser::ast::SelectItem;
 
@@ -36,20 +36,21 @@ pub(crate) fn columns(side: PreparedSide) -> SchemaRef {
 /// Describes one side of a prepared statement. The table of a column is left empty.
 ///
 /// # Errors
-/// The description is not valid, which is an internal error.
+/// A type is nested too deeply.
 pub(crate) fn describe(prepared: &Prepared, side: PreparedSide) -> Result<Execution> {
     let columns_of: Vec<ArrayRef> = match side {
         PreparedSide::Input => {
             let untyped = |index: &usize| prepared.untyped.contains(index);
             let types = prepared.parameters.iter().enumerate();
             let types = types.map(|(index, data_type)| match untyped(&index) {
-                true => "unknown".to_owned(),
-                false => type_name(data_type),
+                true => Ok("unknown".to_owned()),
+                false => type_name(&Field::new("", data_type.clone(), true)),
             });
+            let types = types.collect::<datafusion::error::Result<Vec<_>>>();
             let count = i64::try_from(prepared.parameters.len()).unwrap_or(i64::MAX);
             vec![
                 Arc::new(Int64Array::from_iter_values(0..count)),
-                Arc::new(StringArray::from_iter_values(types)),
+                Arc::new(StringArray::from(types.map_err(from_engine)?)),
             ]
         }
         PreparedSide::Output => {
@@ -61,13 +62,15 @@ pub(crate) fn describe(prepared: &Prepared, side: PreparedSide) -> Result<Execut
                     fields.iter().map(|field| of(field)),
                 )) as ArrayRef
             };
+            let types = fields.iter().map(|field| type_name(field));
+            let types = types.collect::<datafusion::error::Result<Vec<_>>>();
             let sizes = fields.iter().map(|field| size(field.data_type()));
             vec![
                 text(&|field| field.name().clone()),
                 text(&|_| String::new()),
                 text(&|_| String::new()),
                 text(&|_| String::new()),
-                text(&|field| type_name(field.data_type())),
+                Arc::new(StringArray::from(types.map_err(from_engine)?)),
                 Arc::new(Int64Array::from_iter_values(sizes)),
                 Arc::new(BooleanArray::from(aliased)),
             ]
@@ -77,14 +80,6 @@ pub(crate) fn describe(prepared: &Prepared, side: PreparedSide) -> Result<Execut
     let batch = RecordBatch::try_new(Arc::clone(&schema), columns_of)
         .map_err(|e| Error::internal(format!("a prepared statement cannot be described: {e}")))?;
     Ok(rows("DESCRIBE", schema, vec![batch]))
-}
-
-/// Returns a type as Athena's queries write it.
-fn type_name(data_type: &DataType) -> String {
-    HiveType::from_arrow(data_type).map_or_else(
-        |_| data_type.to_string().to_lowercase(),
-        |hive| hive.to_trino(),
-    )
 }
 
 /// Returns the bytes of a value; 0 if they differ from value to value.

@@ -125,7 +125,7 @@ pub struct FileScan<'a> {
     pub root: &'a Arc<Root>,
     /// `database.table`, for errors.
     pub table: String,
-    /// The data columns of the table, and its partition keys.
+    /// The data columns of the table; its partition keys and hidden columns.
     pub table_schema: TableSchema,
     /// The data columns that the scan reads.
     pub columns: &'a SchemaRef,

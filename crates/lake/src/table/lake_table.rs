@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::logical_expr::Expr;
 use lakegate_catalog::model::{StorageDescriptor, Table};
 use lakegate_error::{Error, Result, from_engine};
 
 use super::file_index::FileIndex;
+use super::hidden_columns::HiddenColumns;
 use super::prune;
 use super::snapshot::{Pruned, SnapshotPartition};
 use crate::format::{Places, TableFormat};
@@ -17,14 +18,16 @@ use crate::sight::Sight;
 
 /// A catalog table, with its columns as the engine types them: all of them, or those that a
 /// principal may select.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct LakeTable {
     pub table: Arc<Table>,
     /// The data columns, in the catalog's order.
     pub file_schema: SchemaRef,
     /// The partition keys.
     pub keys: SchemaRef,
-    /// The data columns and then the keys.
+    /// The columns of files, for a query that names one of them.
+    pub hidden: Option<HiddenColumns>,
+    /// The data columns, then the keys, then the hidden columns.
     pub schema: SchemaRef,
     pub partitions: PartitionSource,
     /// Where in a line of text the data columns are.
@@ -36,7 +39,7 @@ pub struct LakeTable {
 }
 
 /// Where a table's partitions come from.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum PartitionSource {
     /// The table's folder is its one partition.
     Unpartitioned,
@@ -80,6 +83,7 @@ impl LakeTable {
             table: Arc::clone(&self.table),
             file_schema: projected(&self.file_schema, &data)?,
             keys: projected(&self.keys, &keys)?,
+            hidden: None,
             schema: projected(&self.schema, columns)?,
             partitions,
             places: Places::some(data, width),
@@ -92,20 +96,33 @@ impl LakeTable {
     #[must_use]
     pub fn with_sight(&self, sight: Sight) -> Self {
         Self {
-            table: Arc::clone(&self.table),
-            file_schema: Arc::clone(&self.file_schema),
-            keys: Arc::clone(&self.keys),
-            schema: Arc::clone(&self.schema),
-            partitions: match &self.partitions {
-                PartitionSource::Unpartitioned => PartitionSource::Unpartitioned,
-                PartitionSource::Registered { partitions, values } => PartitionSource::Registered {
-                    partitions: Arc::clone(partitions),
-                    values: values.clone(),
-                },
-            },
-            places: self.places.clone(),
-            index: Arc::clone(&self.index),
             sight,
+            ..self.clone()
+        }
+    }
+
+    /// The table with its hidden columns, the last ones of its schema. `None`: what is known of its
+    /// files must not be seen.
+    ///
+    /// `zone`: the session's time zone.
+    pub fn with_hidden_columns(&self, zone: &str) -> Option<Self> {
+        if !self.sight.is_whole() {
+            return None;
+        }
+        let hidden = HiddenColumns::of(&self.schema, &self.keys, zone);
+        let fields = self.schema.fields().iter().chain(hidden.fields()).cloned();
+        Some(Self {
+            schema: Arc::new(Schema::new(fields.collect::<Vec<_>>())),
+            hidden: Some(hidden),
+            ..self.clone()
+        })
+    }
+
+    /// The columns that are constant within a file: the partition keys and the hidden columns.
+    pub fn constants(&self) -> &SchemaRef {
+        match &self.hidden {
+            Some(hidden) => hidden.constants(),
+            None => &self.keys,
         }
     }
 
@@ -147,7 +164,7 @@ impl LakeTable {
                 values,
             } => {
                 total = values.num_rows();
-                for row in prune::matching(filters, values)? {
+                for row in self.matching_rows(filters, registered, values)? {
                     let partition = self.partition(roots, registered, values, row)?;
                     if let Ok(Some(home)) = &table_folder
                         && home.path != partition.location.path
@@ -165,6 +182,24 @@ impl LakeTable {
             table_folder: table_folder.ok().flatten(),
             index: Arc::clone(&self.index),
             sight: self.sight.clone(),
+            hidden: self.hidden.clone().map(|hidden| (hidden, filters.to_vec())),
+        })
+    }
+
+    /// The partitions that can hold matching rows.
+    fn matching_rows(
+        &self,
+        filters: &[Expr],
+        registered: &lakegate_catalog::partition::Partitions,
+        values: &RecordBatch,
+    ) -> Result<Vec<usize>> {
+        let rows = prune::matching(filters, values)?;
+        let Some(hidden) = &self.hidden else {
+            return Ok(rows);
+        };
+        hidden.matching_partitions(filters, values, rows, |row| {
+            let partition = registered.items.get(row);
+            partition.map_or_else(String::new, |known| known.name(&registered.keys))
         })
     }
 

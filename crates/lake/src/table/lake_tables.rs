@@ -119,6 +119,7 @@ pub(crate) fn typed(table: &Arc<Table>, partitions: Option<Arc<Partitions>>) -> 
         table: Arc::clone(table),
         file_schema: Arc::new(Schema::new(data)),
         keys,
+        hidden: None,
         schema,
         partitions,
         places: Places::default(),

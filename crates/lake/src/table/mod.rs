@@ -11,6 +11,7 @@ pub mod bounds;
 mod data_file;
 mod file_index;
 pub mod folders;
+mod hidden_columns;
 mod lake_table;
 mod lake_tables;
 pub mod listing;
@@ -19,6 +20,7 @@ mod snapshot;
 
 pub use self::data_file::DataFile;
 pub use self::file_index::{FileIndex, FileList, FolderListing, ListRequest, Listing};
+pub use self::hidden_columns::{HiddenColumn, HiddenColumns};
 pub use self::lake_table::{LakeTable, PartitionSource};
 #[cfg(test)]
 pub(crate) use self::lake_tables::typed;

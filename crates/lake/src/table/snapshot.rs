@@ -5,12 +5,14 @@ use std::time::{Duration, SystemTime};
 
 use chrono::{DateTime, Utc};
 use datafusion::common::ScalarValue;
+use datafusion::logical_expr::Expr;
 use lakegate_catalog::store::OpenWrites;
 use lakegate_error::Result;
 use sha2::{Digest, Sha256};
 
 use super::DataFile;
 use super::file_index::{FileIndex, ListRequest};
+use super::hidden_columns::HiddenColumns;
 use crate::format::TableFormat;
 use crate::roots::Location;
 use crate::sight::Sight;
@@ -36,6 +38,8 @@ pub struct TableSnapshot {
     pub partitions: Vec<SnapshotPartition>,
     pub list_requests: usize,
     listed_at: SystemTime,
+    /// Whether rows hold when their file was modified.
+    shows_times: bool,
     /// The files that a scan opens. Not set: no scan is planned yet.
     opened: OnceLock<OpenedFiles>,
 }
@@ -57,6 +61,8 @@ pub struct Pruned {
     pub(super) table_folder: Option<Location>,
     pub(super) index: Arc<dyn FileIndex>,
     pub(super) sight: Sight,
+    /// The hidden columns of the table, and the query's filters.
+    pub(super) hidden: Option<(HiddenColumns, Vec<Expr>)>,
 }
 
 impl Pruned {
@@ -100,11 +106,15 @@ impl Pruned {
         for (partition, files) in self.partitions.iter_mut().zip(listing.files) {
             partition.files = files;
         }
+        if let Some((hidden, filters)) = &self.hidden {
+            hidden.retain_files(filters, &mut self.partitions).await?;
+        }
         Ok(TableSnapshot {
             partitions_total: self.total,
             partitions: self.partitions,
             list_requests: listing.requests,
             listed_at: listing.listed_at,
+            shows_times: self.hidden.is_some(),
             opened: OnceLock::new(),
         })
     }
@@ -155,6 +165,10 @@ impl TableSnapshot {
             for file in &partition.files {
                 digest.update(file.path.as_ref());
                 digest.update(format!("\0{}\0{}\0", file.size, file.version()));
+                if self.shows_times {
+                    // An ETag stays the same where the same bytes are written again.
+                    digest.update(file.modified.timestamp_micros().to_be_bytes());
+                }
             }
         }
     }

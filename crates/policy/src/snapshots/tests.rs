@@ -7,7 +7,7 @@ use datafusion::common::ScalarValue;
 use datafusion::datasource::TableProvider;
 use datafusion::datasource::empty::EmptyTable;
 use datafusion::functions_table::generate_series::GenSeriesArgs;
-use datafusion::logical_expr::{LogicalPlanBuilder, col, lit};
+use datafusion::logical_expr::{LogicalPlanBuilder, col, ident, lit};
 use lakegate_catalog::access::{Grant, Privilege, Resource, ScramVerifier};
 use lakegate_catalog::model::{Column, DatabaseInput, StorageDescriptor, Table, TableInput};
 use lakegate_catalog::partition::PartitionInput;
@@ -262,5 +262,56 @@ async fn plans_are_closed_where_every_leaf_is_listed_and_light_where_none_makes_
             (fully_snapshotted, light),
             "{shown}"
         );
+    }
+}
+
+#[tokio::test]
+async fn files_that_hidden_columns_rule_out_are_not_part_of_the_snapshot() {
+    let lake = Lake::new().await;
+    lake.write("1");
+    let listed = async |user: &str, filter: Expr| {
+        let view = lake
+            .view(&lake.table, user)
+            .await
+            .with_hidden_columns("UTC");
+        let unlisted = lake.pruned(scan(view, vec![filter]).build().unwrap());
+        unlisted.list(&lake.lake).await.unwrap()
+    };
+    let path = |path: &str| ident("$path").eq(lit(format!("s3://lake/t/day=1/{path}")));
+    let kept = listed("all", path("file")).await;
+    let none = listed("all", path("other")).await;
+    assert_eq!((kept.bytes(), none.bytes()), (1, 0));
+    assert_ne!(kept.digest(), none.digest());
+    let filters = [
+        path("file"),
+        path("file").or(day(2)),
+        path("file").or(col("a").is_null()),
+    ];
+    let filters: Vec<&Expr> = filters.iter().collect();
+    let view = lake
+        .view(&lake.table, "all")
+        .await
+        .with_hidden_columns("UTC");
+    let decided = view.supports_filters_pushdown(&filters).unwrap();
+    use datafusion::logical_expr::TableProviderFilterPushDown::{Exact, Inexact};
+    assert_eq!(decided, [Exact, Exact, Inexact]);
+}
+
+#[tokio::test]
+async fn hidden_columns_are_those_of_who_may_read_every_column() {
+    let lake = Lake::new().await;
+    for (user, hidden) in [
+        (
+            "all",
+            vec!["$path", "$file_size", "$file_modified_time", "$partition"],
+        ),
+        ("some", vec![]),
+    ] {
+        let view = lake.view(&lake.table, user).await;
+        let own = view.schema().fields().len();
+        assert_eq!(view.hidden_columns().count(), 0);
+        let view = view.with_hidden_columns("UTC");
+        assert_eq!(view.hidden_columns().collect::<Vec<_>>(), hidden);
+        assert_eq!(view.schema().fields().len(), own + hidden.len());
     }
 }

@@ -4,6 +4,7 @@
 //! ```text
 //! VALUES 1, (2)                          VALUES (1), (2)
 //! GROUP BY ALL a, b                      GROUP BY a, b        also DISTINCT without grouping sets
+//! GROUP BY DISTINCT ROLLUP (a)           GROUP BY mark, ROLLUP (a)
 //! ROLLUP ((a) + 1, b)                    ROLLUP (((a) + 1), b)
 //! (ORDER BY x ROWS 1 PRECEDING EXCLUDE NO OTHERS)      (ORDER BY x ROWS 1 PRECEDING)
 //! ```
@@ -12,6 +13,7 @@ use std::collections::HashSet;
 
 use sqlparser::tokenizer::{Token, TokenWithSpan};
 
+use super::grouping;
 use super::query::{MAX_DEPTH, is_word};
 
 /// Rewrites the tokens of a query.
@@ -99,8 +101,8 @@ fn rows(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     with_parentheses(tokens, &opened, &closed)
 }
 
-/// Removes ALL and DISTINCT after GROUP BY. DISTINCT stays before grouping sets, where it means
-/// something.
+/// Removes ALL and DISTINCT after GROUP BY. DISTINCT before grouping sets, where it means something,
+/// becomes [`grouping::MARK`].
 fn without_quantifier(mut tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     let places = places(&tokens);
     let of = |at: usize| places.get(at).and_then(|place| tokens.get(*place));
@@ -119,15 +121,21 @@ fn without_quantifier(mut tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     let found: HashSet<usize> = (2..places.len())
         .filter(|at| is(at - 2, "GROUP") && is(at - 1, "BY"))
         // GROUP BY ALL alone groups by all plain columns, as in DuckDB.
-        .filter(|at| is(*at, "ALL") && !ends(at + 1) || is(*at, "DISTINCT") && !sets)
+        .filter(|at| is(*at, "ALL") && !ends(at + 1) || is(*at, "DISTINCT"))
         .filter_map(|at| places.get(at).copied())
         .collect();
-    let mut place = 0;
-    tokens.retain(|_| {
-        place += 1;
-        !found.contains(&(place - 1))
-    });
-    tokens
+    let is_distinct = |token: &TokenWithSpan| is_word(&token.token, "DISTINCT");
+    let mut out = Vec::with_capacity(tokens.len());
+    for (place, token) in tokens.drain(..).enumerate() {
+        if !found.contains(&place) {
+            out.push(token);
+        } else if sets && is_distinct(&token) {
+            let mark = Token::make_word(grouping::MARK, Some('"'));
+            let marked = [mark, Token::Comma].map(|mark| TokenWithSpan::new(mark, token.span));
+            out.extend(marked);
+        }
+    }
+    out
 }
 
 /// Adds so many parentheses before and after each token.
@@ -266,7 +274,7 @@ mod tests {
             ("GROUP BY ALL HAVING", "GROUP BY ALL HAVING"),
             (
                 "GROUP BY DISTINCT ROLLUP (a)",
-                "GROUP BY DISTINCT ROLLUP (a)",
+                "GROUP BY \"\u{1}distinct\", ROLLUP (a)",
             ),
         ] {
             let tokens = Tokenizer::new(&AthenaDialect::default(), sql)

@@ -12,6 +12,7 @@ mod cursors;
 mod database;
 mod explain;
 mod grants;
+mod grouping;
 mod lists;
 mod literal;
 mod names;
@@ -25,6 +26,7 @@ mod session;
 mod show;
 mod table;
 mod ties;
+mod tokens;
 mod transaction;
 mod types;
 mod unsupported;
@@ -136,7 +138,7 @@ fn statement(mut cursor: Cursor<'_>, depth: usize) -> Result<Statement> {
             transaction::statement(&mut cursor)
         }
         "PREPARE" => prepared::prepare(&mut cursor, depth),
-        "EXECUTE" => prepared::execute(&mut cursor),
+        "EXECUTE" => prepared::execute(&mut cursor, depth),
         "DEALLOCATE" => prepared::deallocate(&mut cursor),
         "DECLARE" => cursors::declare(&mut cursor),
         "FETCH" | "MOVE" => cursors::fetch(&mut cursor),

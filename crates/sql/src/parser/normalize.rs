@@ -15,7 +15,7 @@ use sqlparser::ast::{
 };
 
 use super::query::refused_write;
-use super::{sample, ties};
+use super::{grouping, sample, ties};
 use crate::ast::Unsupported;
 
 /// Folds the names of a query.
@@ -104,7 +104,10 @@ impl VisitorMut for Aliases {
             return ControlFlow::Break(refused_write("SELECT INTO"));
         }
         own_aliases(select).for_each(|alias| self.declare(alias));
-        ControlFlow::Continue(())
+        match grouping::distinct(select) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(refused) => ControlFlow::Break(refused),
+        }
     }
 
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<Unsupported> {

@@ -6,7 +6,7 @@ use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer, Whitespace};
 
 use super::cursor::{Cursor, Result};
 use super::query_error::{self, Source};
-use super::{complexity, lists, normalize};
+use super::{complexity, lists, normalize, tokens};
 use crate::ParseError;
 use crate::ast::{Statement, Unsupported};
 use crate::dialect::AthenaDialect;
@@ -111,7 +111,8 @@ fn parse<T>(
         .tokenize_with_location()
         .map_err(|error| query_error::of_tokenizer(&source, &error))?;
     number_placeholders(&source, &mut tokens)?;
-    let tokens = lists::plain(spell_out_table_commands(tokens));
+    let tokens = spell_out_table_commands(tokens::decimal_numbers(tokens));
+    let tokens = tokens::quantified_values(lists::plain(tokens));
     let unclosed = unclosed_parentheses(cursor);
     if !(1..=MAX_UNCLOSED).contains(&unclosed) {
         return parse_tokens(&source, tokens, &grammar);

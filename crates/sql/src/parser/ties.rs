@@ -1,16 +1,20 @@
 //! `FETCH FIRST n ROWS WITH TIES`: the rows whose rank in the query's order is at most n.
 //!
 //! ```text
-//! SELECT a FROM t ORDER BY b FETCH FIRST 3 ROWS WITH TIES
-//! SELECT a FROM t QUALIFY rank() OVER (ORDER BY b) <= 3 ORDER BY b
+//! SELECT a FROM t ORDER BY b OFFSET 2 FETCH FIRST 3 ROWS WITH TIES
+//! SELECT a FROM t QUALIFY rank() OVER (ORDER BY b) <= 2 + 3
+//!                     AND row_number() OVER (ORDER BY b) > 2 ORDER BY b
 //! ```
+//!
+//! A query with DISTINCT and a set operation become subqueries, whose rows are ranked.
 
 use sqlparser::ast::{
-    BinaryOperator, Expr, OrderByExpr, OrderByKind, Query, Select, SelectItem, SetExpr, Value,
-    ValueWithSpan, WindowType,
+    BinaryOperator, Expr, LimitClause, OrderByExpr, OrderByKind, Query, Select, SelectItem,
+    SetExpr, TableFactor, Value, ValueWithSpan, WindowType,
 };
 use sqlparser::parser::Parser;
 
+use super::query::of_text;
 use crate::ast::Unsupported;
 use crate::dialect::AthenaDialect;
 
@@ -18,7 +22,7 @@ use crate::dialect::AthenaDialect;
 ///
 /// # Errors
 ///
-/// The query has no order, or is of a form in which the clause is not supported.
+/// The query has no order, or one by columns that have no name.
 pub(super) fn expand(query: &mut Query) -> Result<(), Unsupported> {
     let Some(fetch) = query.fetch.take_if(|fetch| fetch.with_ties) else {
         return Ok(());
@@ -30,45 +34,128 @@ pub(super) fn expand(query: &mut Query) -> Result<(), Unsupported> {
         Some(OrderByKind::Expressions(keys)) if !keys.is_empty() => keys,
         _ => return Err(refused("FETCH FIRST WITH TIES without ORDER BY")),
     };
-    let SetExpr::Select(select) = query.body.as_mut() else {
-        return Err(refused(
-            "FETCH FIRST WITH TIES of a set operation or of VALUES",
-        ));
+    let offset = match query.limit_clause.take() {
+        None => None,
+        Some(LimitClause::LimitOffset {
+            limit: None,
+            offset,
+            limit_by,
+        }) if limit_by.is_empty() => offset.map(|offset| offset.value),
+        Some(_) => return Err(refused("FETCH FIRST WITH TIES with LIMIT")),
     };
-    if query.limit_clause.is_some() {
-        return Err(refused("FETCH FIRST WITH TIES with OFFSET"));
-    }
-    if select.distinct.is_some() {
-        return Err(refused("FETCH FIRST WITH TIES with DISTINCT"));
-    }
-    let keys = keys
-        .iter()
-        .map(|key| underlying(key, select))
-        .collect::<Result<Vec<_>, _>>()?;
+    let keys = keys.clone();
+    let keys = match query.body.as_ref() {
+        SetExpr::Select(select) if select.distinct.is_none() => keys
+            .iter()
+            .map(|key| underlying(key, select))
+            .collect::<Result<Vec<_>, _>>()?,
+        _ => enclosed(query, &keys)?,
+    };
+    let SetExpr::Select(select) = query.body.as_mut() else {
+        return Err(refused("FETCH FIRST WITH TIES of this query"));
+    };
     let count = fetch
         .quantity
         .unwrap_or_else(|| Expr::Value(Value::Number("1".to_owned(), false).with_empty_span()));
-    let ranked = Expr::BinaryOp {
-        left: Box::new(rank(keys)?),
-        op: BinaryOperator::LtEq,
-        right: Box::new(Expr::Nested(Box::new(count))),
+    let nested = |expr: Expr| Box::new(Expr::Nested(Box::new(expr)));
+    let binary = |left: Box<Expr>, op: BinaryOperator, right: Box<Expr>| {
+        Box::new(Expr::BinaryOp { left, op, right })
     };
-    select.qualify = Some(match select.qualify.take() {
-        None => ranked,
-        Some(condition) => Expr::BinaryOp {
-            left: Box::new(Expr::Nested(Box::new(condition))),
-            op: BinaryOperator::And,
-            right: Box::new(ranked),
-        },
-    });
+    let rank = Box::new(over("rank() OVER ()", keys.clone())?);
+    let mut condition = match offset {
+        None => binary(rank, BinaryOperator::LtEq, nested(count)),
+        Some(offset) => {
+            let last = binary(nested(offset.clone()), BinaryOperator::Plus, nested(count));
+            let row = Box::new(over("row_number() OVER ()", keys)?);
+            binary(
+                binary(rank, BinaryOperator::LtEq, last),
+                BinaryOperator::And,
+                binary(row, BinaryOperator::Gt, nested(offset)),
+            )
+        }
+    };
+    if let Some(written) = select.qualify.take() {
+        condition = binary(nested(written), BinaryOperator::And, condition);
+    }
+    select.qualify = Some(*condition);
     Ok(())
 }
 
-/// `rank() OVER (ORDER BY keys)`.
-fn rank(keys: Vec<OrderByExpr>) -> Result<Expr, Unsupported> {
+/// Makes the query a SELECT from itself. Returns its keys as names of columns.
+fn enclosed(query: &mut Query, keys: &[OrderByExpr]) -> Result<Vec<OrderByExpr>, Unsupported> {
+    let mut first = query.body.as_ref();
+    while let SetExpr::SetOperation { left, .. } = first {
+        first = left;
+    }
+    let items = match first {
+        SetExpr::Select(select) => select.projection.as_slice(),
+        _ => &[],
+    };
+    let keys = keys
+        .iter()
+        .map(|key| named(key, items))
+        .collect::<Result<Vec<_>, _>>()?;
+    let mut outer = of_text("SELECT * FROM (SELECT 1) AS \"ties\"")
+        .map_err(|_| refused("FETCH FIRST WITH TIES"))?;
+    if let SetExpr::Select(select) = outer.body.as_mut()
+        && let Some(TableFactor::Derived { subquery, .. }) =
+            select.from.first_mut().map(|from| &mut from.relation)
+    {
+        std::mem::swap(&mut subquery.body, &mut query.body);
+    }
+    query.body = outer.body;
+    if let Some(order) = &mut query.order_by {
+        order.kind = OrderByKind::Expressions(keys.clone());
+    }
+    Ok(keys)
+}
+
+/// A key as the name of a column of the result.
+fn named(key: &OrderByExpr, items: &[SelectItem]) -> Result<OrderByExpr, Unsupported> {
+    let item = match &key.expr {
+        Expr::Identifier(_) => return Ok(key.clone()),
+        Expr::Value(ValueWithSpan {
+            value: Value::Number(number, _),
+            ..
+        }) => number.parse::<usize>().ok().and_then(|place| {
+            let before = items.get(..place.checked_sub(1)?)?;
+            let plain = before.iter().all(|item| {
+                matches!(
+                    item,
+                    SelectItem::UnnamedExpr(_) | SelectItem::ExprWithAlias { .. }
+                )
+            });
+            items.get(place - 1).filter(|_| plain)
+        }),
+        expr => items.iter().find(|item| match item {
+            SelectItem::UnnamedExpr(of) | SelectItem::ExprWithAlias { expr: of, .. } => of == expr,
+            _ => false,
+        }),
+    };
+    let name = match item {
+        Some(SelectItem::ExprWithAlias { alias, .. }) => alias.clone(),
+        Some(SelectItem::UnnamedExpr(Expr::Identifier(name))) => name.clone(),
+        Some(SelectItem::UnnamedExpr(Expr::CompoundIdentifier(parts))) if !parts.is_empty() => {
+            parts.last().cloned().unwrap_or_else(|| "".into())
+        }
+        _ => {
+            return Err(refused(
+                "FETCH FIRST WITH TIES of DISTINCT or of a set operation, ordered by a column \
+                 without a name",
+            ));
+        }
+    };
+    Ok(OrderByExpr {
+        expr: Expr::Identifier(name),
+        ..key.clone()
+    })
+}
+
+/// A call of a window function, such as `rank() OVER ()`, with an order.
+fn over(call: &str, keys: Vec<OrderByExpr>) -> Result<Expr, Unsupported> {
     let dialect = AthenaDialect::default();
     let parsed = Parser::new(&dialect)
-        .try_with_sql("rank() OVER ()")
+        .try_with_sql(call)
         .and_then(|mut parser| parser.parse_expr());
     let Ok(Expr::Function(mut function)) = parsed else {
         return Err(refused("FETCH FIRST WITH TIES"));
@@ -128,5 +215,53 @@ fn refused(what: &str) -> Unsupported {
     Unsupported {
         what: what.to_owned(),
         nearest: Some("ORDER BY and a condition on rank() OVER (ORDER BY …) in QUALIFY".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use crate::Statement;
+
+    #[test]
+    fn ties_are_conditions_on_ranks() {
+        for (sql, expected) in [
+            (
+                "SELECT a AS x FROM t ORDER BY x, 1 FETCH FIRST ROW WITH TIES",
+                "SELECT a AS x FROM t QUALIFY rank() OVER (ORDER BY a, a) <= (1) ORDER BY x, 1",
+            ),
+            (
+                "SELECT a FROM t ORDER BY b OFFSET 2 ROWS FETCH NEXT 3 ROWS WITH TIES",
+                "SELECT a FROM t QUALIFY rank() OVER (ORDER BY b) <= (2) + (3) AND \
+                 row_number() OVER (ORDER BY b) > (2) ORDER BY b",
+            ),
+            (
+                "SELECT DISTINCT t.a, b + 1 AS c FROM t ORDER BY b + 1, 1 DESC FETCH FIRST 2 ROWS WITH TIES",
+                "SELECT * FROM (SELECT DISTINCT t.a, b + 1 AS c FROM t) AS \"ties\" QUALIFY \
+                 rank() OVER (ORDER BY c, a DESC) <= (2) ORDER BY c, a DESC",
+            ),
+            (
+                "SELECT a FROM t UNION SELECT 2 ORDER BY 1 FETCH FIRST 2 ROWS WITH TIES",
+                "SELECT * FROM (SELECT a FROM t UNION SELECT 2) AS \"ties\" QUALIFY \
+                 rank() OVER (ORDER BY a) <= (2) ORDER BY a",
+            ),
+        ] {
+            match crate::parse(sql).unwrap().remove(0).statement {
+                Statement::Query(query) => assert_eq!(query.to_string(), expected),
+                other => panic!("no query: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn an_order_by_what_has_no_name_is_refused() {
+        for sql in [
+            "SELECT DISTINCT *, a FROM t ORDER BY 2 FETCH FIRST 2 ROWS WITH TIES",
+            "SELECT 1 UNION SELECT 2 ORDER BY 1 FETCH FIRST 2 ROWS WITH TIES",
+            "SELECT a FROM t FETCH FIRST 2 ROWS WITH TIES",
+        ] {
+            let parsed = crate::parse(sql).unwrap().remove(0).statement;
+            assert!(matches!(parsed, Statement::Unsupported(_)), "{sql}");
+        }
     }
 }

@@ -5,7 +5,7 @@
 //! was not granted.
 //!
 //! ```text
-//! let references = pg_catalog::rewrite(&mut statement)?;                 // Postgres' syntax to the engine's
+//! let references = pg_catalog::rewrite(&mut statement, names)?;          // Postgres' syntax to the engine's
 //! let system = PgCatalog::open(session, source, &references).await?;
 //! built_in.extend(system.schemas());                                     // before the session state is built
 //! system.install(&mut state, &references, keeps)?;                       // functions, operators
@@ -30,6 +30,7 @@ use datafusion::execution::FunctionRegistry;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::sqlparser::ast::Statement;
+use lakegate_engine::Names;
 use lakegate_error::Error;
 
 use self::functions::{ABOUT_COLUMNS, ABOUT_NAMES, Lookup};
@@ -56,12 +57,13 @@ pub fn has_relation(name: &str) -> bool {
 }
 
 /// Rewrites Postgres' syntax in place, and returns what the statement uses of the catalog.
+/// `functions` says which functions the names of calls mean.
 ///
 /// # Errors
 ///
 /// A literal is not valid for its type.
-pub fn rewrite(statement: &mut Statement) -> Result<CatalogReferences, Error> {
-    postgres::rewrite(statement, &SYSTEM_RELATIONS, ABOUT_COLUMNS)
+pub fn rewrite(statement: &mut Statement, functions: Names) -> Result<CatalogReferences, Error> {
+    postgres::rewrite(statement, &SYSTEM_RELATIONS, ABOUT_COLUMNS, functions)
 }
 
 /// The system schemas and functions of one query.

@@ -6,6 +6,7 @@ use datafusion::sql::sqlparser::ast::{
     GroupByExpr, Ident, ObjectName, ObjectNamePart, OrderByExpr, OrderByKind, Query, SelectItem,
     SetExpr, TableAlias, TableAliasColumnDef, TableFactor, TableWithJoins, UnaryOperator, Value,
 };
+use lakegate_engine::Names;
 use lakegate_error::Error;
 use lakegate_sql::walk::walk;
 
@@ -263,6 +264,8 @@ impl Rewriter<'_> {
             {
                 Some(Expr::Nested(Box::new(array.clone())))
             }
+            // Trino's functions are the library's, which need no rewriting.
+            ("array_sort" | "sign", _) if self.functions == Names::Trino => None,
             // NULLs sort last; the engine's default is first.
             ("array_sort" | "list_sort", [array]) => Some(build::call(
                 "array_sort",

@@ -36,6 +36,7 @@ mod comparisons;
 mod conditions;
 mod expressions;
 mod grouping;
+mod hidden_columns;
 mod named_casts;
 mod operands;
 mod order_keys;
@@ -57,10 +58,12 @@ use datafusion::sql::sqlparser::ast::{
     BinaryOperator, Expr, Ident, ObjectName, ObjectNamePart, Query, Select, Statement, TableFactor,
     VisitorMut,
 };
+use lakegate_engine::Names;
 use lakegate_error::Error;
 
 pub use self::alike::{name_columns, name_outputs};
 pub use self::build::everything;
+pub use self::hidden_columns::{TableColumns, hide_columns, names_hidden_columns, starred_tables};
 pub use self::named_casts::name_casts;
 pub use self::order_keys::{restore as restore_outputs, sorts_by_number};
 pub use self::using::{JoinedColumns, Resolution, Unknown, enclose_joins, resolve_joins};
@@ -68,7 +71,7 @@ pub use self::using::{JoinedColumns, Resolution, Unknown, enclose_joins, resolve
 /// The system relations that unqualified names may refer to: OIDs by name.
 pub type SystemRelations = BTreeMap<&'static str, i64>;
 
-/// The functions and relations that a statement uses.
+/// The functions, relations and hidden columns that a statement uses.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CatalogReferences {
     /// The names of the functions that it calls.
@@ -78,6 +81,8 @@ pub struct CatalogReferences {
     pub objects: Option<BTreeSet<i64>>,
     /// Whether it reads a relation of `pg_catalog` or `information_schema`.
     pub system_relations: bool,
+    /// Whether an expression has the name of a hidden column, so that tables must have them.
+    pub hidden_columns: bool,
 }
 
 /// Rewrites a statement in place. Its joins must be resolved.
@@ -89,6 +94,7 @@ pub fn rewrite(
     statement: &mut Statement,
     relations: &SystemRelations,
     by_object: &[&str],
+    functions: Names,
 ) -> Result<CatalogReferences, Error> {
     outputs::name(statement)?;
     order_keys::rewrite(statement)?;
@@ -97,6 +103,7 @@ pub fn rewrite(
     let mut rewriter = Rewriter {
         relations,
         by_object,
+        functions,
         common_tables: names.names,
         references: CatalogReferences {
             objects: Some(BTreeSet::new()),
@@ -111,7 +118,10 @@ pub fn rewrite(
     operands::enclose(statement)?;
     // This comes last: different expressions may be equal once they are rewritten.
     alike::tell_apart(statement);
-    Ok(rewriter.references)
+    Ok(CatalogReferences {
+        hidden_columns: names_hidden_columns(statement),
+        ..rewriter.references
+    })
 }
 
 /// The names of a statement's common table expressions.
@@ -135,6 +145,8 @@ impl VisitorMut for CommonTables {
 struct Rewriter<'a> {
     relations: &'a SystemRelations,
     by_object: &'a [&'a str],
+    /// Which functions the names of calls mean.
+    functions: Names,
     common_tables: BTreeSet<String>,
     references: CatalogReferences,
     scopes: Vec<Scope>,

@@ -176,7 +176,13 @@ pub(super) fn rewrite(factor: &mut TableFactor) -> Result<Vec<String>, Error> {
         }
     };
     let counts = ordinality.then(|| {
-        let length = build::call("cardinality", vec![lists[0].clone()]);
+        let lengths = lists
+            .iter()
+            .map(|list| build::call("cardinality", vec![list.clone()]));
+        let length = match lists.as_slice() {
+            [list] => build::call("cardinality", vec![list.clone()]),
+            _ => build::call("greatest", lengths.collect()),
+        };
         build::call("generate_series", vec![build::integer(1), length])
     });
     let columns = lists.len() + usize::from(ordinality);

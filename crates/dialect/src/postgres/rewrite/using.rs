@@ -37,7 +37,8 @@ use lakegate_error::Error;
 
 pub use self::lookup::{JoinedColumns, Resolution, Unknown, resolve_joins};
 use self::lookup::{Known, named_columns};
-use self::namespace::{Columns, Kind, Meaning, Namespace, Part, common, qualified, using};
+use self::namespace::{Columns, Meaning, Namespace, Part, common, qualified, using};
+pub(super) use self::namespace::{Kind, relation};
 pub use self::parentheses::enclose_joins;
 use super::tables::{join_constraint, join_constraint_mut};
 use super::{build, folded};
@@ -502,6 +503,7 @@ fn outputs(items: &[SelectItem], namespace: &Namespace) -> BTreeSet<String> {
                 relation,
                 columns,
                 merged,
+                ..
             } = part
                 && relation.last().map(folded) == wanted
             {

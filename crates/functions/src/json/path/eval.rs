@@ -1,5 +1,7 @@
 //! Finds the items of a value.
 
+mod predicates;
+
 use std::borrow::Cow;
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -476,120 +478,6 @@ impl<'a> Evaluation<'a, '_, '_> {
             }
         }
         Ok(found)
-    }
-
-    /// Evaluates a predicate; `None` is unknown.
-    ///
-    /// # Errors
-    ///
-    /// The query was stopped, or too many items were made: what a value does not fit is unknown.
-    fn predicate(&self, predicate: &Predicate, scope: &Scope<'a>) -> Evaluated<Option<bool>> {
-        self.row.work.step()?;
-        Ok(match predicate {
-            Predicate::All(all) => {
-                let mut result = Some(true);
-                for part in all {
-                    match self.predicate(part, scope)? {
-                        Some(false) => return Ok(Some(false)),
-                        None => result = None,
-                        Some(true) => (),
-                    }
-                }
-                result
-            }
-            Predicate::Any(any) => {
-                let mut result = Some(false);
-                for part in any {
-                    match self.predicate(part, scope)? {
-                        Some(true) => return Ok(Some(true)),
-                        None => result = None,
-                        Some(false) => (),
-                    }
-                }
-                result
-            }
-            Predicate::Not(inner) => self.predicate(inner, scope)?.map(|is| !is),
-            Predicate::Unknown(inner) => Some(self.predicate(inner, scope)?.is_none()),
-            Predicate::Exists(path) => {
-                known(self.node(path, scope))?.map(|items| !items.is_empty())
-            }
-            Predicate::StartsWith(whole, prefix) => {
-                let (Some(items), Some(prefix)) = (
-                    known(self.node(whole, scope))?,
-                    known(self.node(prefix, scope))?,
-                ) else {
-                    return Ok(None);
-                };
-                let [prefix] = prefix.as_slice() else {
-                    return Ok(None);
-                };
-                let Some(prefix) = prefix.text() else {
-                    return Ok(None);
-                };
-                let items = self.unwrapped(items)?;
-                let each = |item: &Item<'a>| Some(item.text()?.starts_with(prefix));
-                self.first_of(items.iter().map(each))?
-            }
-            Predicate::Compared(left, comparison, right) => {
-                let (Some(left), Some(right)) = (
-                    known(self.node(left, scope))?,
-                    known(self.node(right, scope))?,
-                ) else {
-                    return Ok(None);
-                };
-                let (left, right) = (self.unwrapped(left)?, self.unwrapped(right)?);
-                if left.is_empty() || right.is_empty() {
-                    return Ok(Some(false));
-                }
-                // Objects and arrays can be compared with null alone.
-                let has = |items: &[Item<'a>], scalar: bool| {
-                    let mut items = items.iter().filter(|item| !matches!(item, Item::Null));
-                    items.any(|item| item.is_scalar() == scalar)
-                };
-                let (left_holds, right_holds) = (has(&left, false), has(&right, false));
-                if left_holds && (right_holds || has(&right, true))
-                    || right_holds && has(&left, true)
-                {
-                    return Ok(None);
-                }
-                let pairs = left
-                    .iter()
-                    .flat_map(|left| right.iter().map(move |right| (left, right)));
-                // Comparisons with null cannot fail, and are first.
-                let with_null = |pair: &(&Item<'a>, &Item<'a>)| {
-                    matches!(pair, (Item::Null, _) | (_, Item::Null))
-                };
-                let compare =
-                    |(left, right): (&Item<'a>, &Item<'a>)| left.compare(*comparison, right);
-                let nulls = pairs.clone().filter(with_null).map(compare);
-                let others = pairs.filter(|pair| !with_null(pair)).map(compare);
-                self.first_of(nulls.chain(others))?
-            }
-        })
-    }
-
-    /// The result of several comparisons: in lax mode, the first that is true or unknown decides;
-    /// in strict mode, one that is unknown.
-    fn first_of(&self, results: impl Iterator<Item = Option<bool>>) -> Evaluated<Option<bool>> {
-        let mut found = false;
-        for result in results {
-            self.row.work.step()?;
-            match result {
-                None => return Ok(None),
-                Some(true) if self.lax => return Ok(Some(true)),
-                Some(is) => found |= is,
-            }
-        }
-        Ok(Some(found))
-    }
-}
-
-/// `None` for what a value does not fit.
-fn known<T>(evaluated: Evaluated<T>) -> Evaluated<Option<T>> {
-    match evaluated {
-        Ok(value) => Ok(Some(value)),
-        Err(Failure::Value(_)) => Ok(None),
-        Err(failure) => Err(failure),
     }
 }
 

@@ -1,4 +1,4 @@
-//! `json_array` and `json_object`.
+//! `json_array`, `json_object` and FORMAT JSON.
 
 use std::sync::Arc;
 
@@ -7,8 +7,10 @@ use datafusion::error::Result;
 use lakegate_error::Error;
 
 use super::missing;
+use crate::json::canonical::{Members, Writer};
+use crate::json::scan::Scanner;
 use crate::json::source::Source;
-use crate::json::{strings, types};
+use crate::json::{not_json, strings, types};
 use crate::kernel::Call;
 
 /// Returns whether a flag that all rows have is set.
@@ -94,6 +96,39 @@ pub(super) fn object(call: &Call<'_>) -> Result<ArrayRef> {
             value.write(row, &mut json, &call.work)?;
         }
         json.push('}');
+        results.append_value(&json);
+    }
+    Ok(Arc::new(results.finish()))
+}
+
+/// Marks texts as JSON values. The second argument says whether they are checked and written anew;
+/// the paths that an unchecked value is passed to report it by their own clauses.
+pub(super) fn text(call: &Call<'_>) -> Result<ArrayRef> {
+    let checked = flag(call, 1)?;
+    let column = call.optional(0).ok_or_else(|| missing(call.name))?;
+    let column = types::as_texts(column)?;
+    let texts = column.texts();
+    let mut writer = Writer::default();
+    let mut json = String::new();
+    let mut results = StringBuilder::new();
+    for row in 0..call.rows {
+        let Some(text) = texts.get(row) else {
+            call.work.builds(0)?;
+            results.append_null();
+            continue;
+        };
+        call.work.builds(text.len())?;
+        if !checked {
+            results.append_value(text);
+            continue;
+        }
+        json.clear();
+        let mut scanner = Scanner::new(text);
+        scanner.space();
+        writer
+            .write(&mut scanner, Members::AsWritten, &mut json, &call.work)
+            .and_then(|()| scanner.end())
+            .map_err(|fault| fault.error(|| not_json(text)))?;
         results.append_value(&json);
     }
     Ok(Arc::new(results.finish()))

@@ -15,7 +15,7 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Decimal128Type, Field, FieldRef, Float64Type, Int64Type};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::TypeSignature;
-use lakegate_error::Error;
+use lakegate_error::{Code, Error};
 
 use super::path::{Failure, Item, Num, Path, Row, evaluate};
 use super::scan::too_deep;
@@ -72,18 +72,42 @@ static OBJECT: Page = Page {
     result: "{\"x\":1,\"y\":null}",
 };
 
+static TEXT: Page = Page {
+    name: "$json_text",
+    section: super::SECTION,
+    syntax: "$json_text(text, checked)",
+    sentence: "Returns the JSON value that a text is, with its members in their order.",
+    example: "\"$json_text\"('{\"b\": 1, \"a\": 2}', true)",
+    result: "{\"b\":1,\"a\":2}",
+};
+
 pub(super) fn entries() -> Vec<Entry> {
     let entry = |page, returns, body: Body| {
         let takes = vec![TypeSignature::VariadicAny];
         Entry::scalar(Kernel::new(page, takes, returns, body)).unlisted()
     };
     vec![
-        entry(&EXISTS, Returns::Type(DataType::Boolean), query::exists),
-        entry(&QUERY, Returns::Type(DataType::Utf8), query::query),
+        entry(
+            &EXISTS,
+            Returns::Field(|fields| {
+                readable(fields)?;
+                Ok(Arc::new(Field::new("exists", DataType::Boolean, true)))
+            }),
+            query::exists,
+        ),
+        entry(
+            &QUERY,
+            Returns::Field(|fields| {
+                readable(fields)?;
+                Ok(Arc::new(Field::new("json", DataType::Utf8, true)))
+            }),
+            query::query,
+        ),
         entry(
             &VALUE,
             Returns::Field(|fields| {
                 let target = fields.get(2).ok_or_else(|| missing("$json_value"))?;
+                readable(fields)?;
                 Sink::of(target)?;
                 Ok(Arc::new(target.as_ref().clone().with_nullable(true)))
             }),
@@ -91,7 +115,32 @@ pub(super) fn entries() -> Vec<Entry> {
         ),
         entry(&ARRAY, Returns::Field(built), build::array),
         entry(&OBJECT, Returns::Field(built), build::object),
+        entry(
+            &TEXT,
+            Returns::Field(|fields| {
+                readable(fields)?;
+                Ok(types::json_field())
+            }),
+            build::text,
+        ),
     ]
+}
+
+/// Checks that the first argument may be read as JSON.
+fn readable(fields: &[FieldRef]) -> Result<()> {
+    let Some(field) = fields.first() else {
+        return Err(Error::invalid("a JSON text is expected").into());
+    };
+    match field.data_type() {
+        DataType::Null | DataType::Binary | DataType::LargeBinary | DataType::BinaryView => Ok(()),
+        other if types::is_text(other) => Ok(()),
+        _ => {
+            let message = format!("a value of type {} is no JSON text", types::name(field));
+            Err(Error::new(Code::TypeMismatch, message)
+                .with_hint("texts and varbinary are read as JSON")
+                .into())
+        }
+    }
 }
 
 /// The result of a function that builds JSON of values.

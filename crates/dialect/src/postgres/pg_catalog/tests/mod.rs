@@ -245,7 +245,7 @@ async fn run_with(
     let mut statement = Parser::parse_sql(&PostgreSqlDialect {}, sql)
         .unwrap_or_else(|e| panic!("{e}: {sql}"))
         .remove(0);
-    let references = rewrite(&mut statement)?;
+    let references = rewrite(&mut statement, Names::Postgres)?;
     let system = PgCatalog::open(Arc::new(session()), Arc::clone(source) as _, &references).await?;
     let state = state_of(&system)?;
     let plan = state

@@ -80,7 +80,7 @@ async fn how_a_value_is_shown_does_not_survive_a_cast() {
     )
     .unwrap()
     .remove(0);
-    let references = rewrite(&mut statement).unwrap();
+    let references = rewrite(&mut statement, Names::Postgres).unwrap();
     let system = PgCatalog::open(
         Arc::new(session()),
         Arc::<Sample>::default() as _,

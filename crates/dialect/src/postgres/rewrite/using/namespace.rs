@@ -6,6 +6,7 @@ use datafusion::sql::sqlparser::ast::{
     BinaryOperator, Expr, Ident, JoinOperator, ObjectName, TableFactor, Value,
 };
 use lakegate_error::{Code, Error};
+use lakegate_lake::table::HiddenColumn;
 
 use super::super::{build, folded};
 use super::single;
@@ -29,6 +30,8 @@ pub(super) enum Part {
         relation: Vec<Ident>,
         /// All columns of the relation.
         columns: Columns,
+        /// Whether it is a table, which may have hidden columns besides.
+        is_table: bool,
         /// The columns that became common ones.
         merged: Vec<String>,
     },
@@ -52,7 +55,7 @@ pub(super) enum Meaning<'a> {
 
 /// The sides that are present in a join's rows, which determine the value of a common column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(in super::super) enum Kind {
     /// The left side is present in all rows.
     Left,
     Right,
@@ -63,7 +66,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    pub(super) fn of(operator: &JoinOperator) -> Self {
+    pub(in super::super) fn of(operator: &JoinOperator) -> Self {
         match operator {
             JoinOperator::Right(_) | JoinOperator::RightOuter(_) => Kind::Right,
             JoinOperator::FullOuter(_) => Kind::Full,
@@ -84,6 +87,7 @@ impl Namespace {
             parts: vec![Part::Others {
                 relation,
                 columns,
+                is_table: matches!(factor, TableFactor::Table { args: None, .. }),
                 merged: Vec::new(),
             }],
         }
@@ -250,9 +254,13 @@ impl Part {
         match self {
             Part::Common { name, .. } => Some(usize::from(name == wanted)),
             Part::Others { merged, .. } if merged.iter().any(|name| name == wanted) => Some(0),
-            Part::Others { columns, .. } => {
+            Part::Others {
+                columns, is_table, ..
+            } => {
                 let columns = columns.as_ref().ok()?.iter();
-                Some(columns.filter(|name| *name == wanted).count())
+                let count = columns.filter(|name| *name == wanted).count();
+                let may_hide = *is_table && HiddenColumn::of_name(wanted).is_some();
+                (count > 0 || !may_hide).then_some(count)
             }
         }
     }
@@ -300,7 +308,7 @@ fn all(mut conditions: Vec<Expr>) -> Expr {
 }
 
 /// Returns the name that qualifies the columns of a relation.
-pub(super) fn relation(factor: &TableFactor) -> Option<Vec<Ident>> {
+pub(in super::super) fn relation(factor: &TableFactor) -> Option<Vec<Ident>> {
     let parts = |name: &ObjectName| name.0.iter().map(|part| part.as_ident().cloned()).collect();
     match factor {
         TableFactor::Table { alias, name, .. } => match alias {

@@ -55,6 +55,7 @@ pub(super) fn expanded(
                 relation,
                 columns,
                 merged,
+                ..
             } => {
                 let left_out = |name: &&String| merged.contains(name) || excluded.contains(name);
                 let missing: Vec<String> = match columns {

@@ -1,0 +1,155 @@
+//! Offsets of window functions, which the engine takes where the dialects report an error.
+//!
+//! ```text
+//! lag(x, NULL) OVER w       nth_value(x, NULL) OVER w      NULL; the engine's offset would be 0
+//! nth_value(x, 0)           an error
+//! lag(x, -1)                an error in Trino; lead(x, 1) in PostgreSQL
+//! ```
+
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{
+    CastKind, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName,
+    Statement, UnaryOperator, Value, VisitorMut,
+};
+use lakegate_error::{Code, Error, Result};
+use lakegate_sql::walk::walk_mut;
+
+/// Checks the offsets in a statement, and rewrites those that are NULL. `negative`: whether the
+/// offset of `lag` and `lead` may be negative.
+///
+/// # Errors
+///
+/// An offset is out of range.
+pub(crate) fn offsets(statement: &mut Statement, negative: bool) -> Result<()> {
+    match walk_mut(statement, &mut Offsets { negative }) {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(error) => Err(error),
+    }
+}
+
+struct Offsets {
+    negative: bool,
+}
+
+impl VisitorMut for Offsets {
+    type Break = Error;
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Error> {
+        let Expr::Function(function) = expr else {
+            return ControlFlow::Continue(());
+        };
+        match self.check(function) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => ControlFlow::Break(error),
+        }
+    }
+}
+
+impl Offsets {
+    fn check(&self, function: &mut Function) -> Result<()> {
+        if function.over.is_none() {
+            return Ok(());
+        }
+        let name = match function.name.0.as_slice() {
+            [name] => name.as_ident().map(|name| name.value.to_lowercase()),
+            _ => None,
+        };
+        let least = match name.as_deref() {
+            Some("nth_value") => 1,
+            Some("lag" | "lead") => 0,
+            _ => return Ok(()),
+        };
+        let FunctionArguments::List(list) = &mut function.args else {
+            return Ok(());
+        };
+        let Some(FunctionArg::Unnamed(FunctionArgExpr::Expr(offset))) = list.args.get(1) else {
+            return Ok(());
+        };
+        let offset = constant(offset);
+        match offset {
+            Offset::Number(number) if number < least && !(least == 0 && self.negative) => {
+                let name = name.unwrap_or_default();
+                Err(Error::new(
+                    Code::InvalidParameter,
+                    format!("the offset of {name} must be at least {least}: {number}"),
+                ))
+            }
+            Offset::Null if least == 0 => {
+                let null = Expr::Value(Value::Null.with_empty_span());
+                list.args.truncate(1);
+                list.args
+                    .push(FunctionArg::Unnamed(FunctionArgExpr::Expr(null)));
+                function.name = ObjectName::from(vec![Ident::new("nth_value")]);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+enum Offset {
+    Null,
+    Number(i64),
+    Other,
+}
+
+fn constant(expr: &Expr) -> Offset {
+    match expr {
+        Expr::Value(value) => match &value.value {
+            Value::Null => Offset::Null,
+            Value::Number(number, _) => number.parse().map_or(Offset::Other, Offset::Number),
+            _ => Offset::Other,
+        },
+        Expr::UnaryOp {
+            op: UnaryOperator::Minus,
+            expr,
+        } => match constant(expr) {
+            Offset::Number(number) => number.checked_neg().map_or(Offset::Other, Offset::Number),
+            other => other,
+        },
+        Expr::Nested(expr) => constant(expr),
+        Expr::Cast {
+            kind: CastKind::Cast | CastKind::DoubleColon,
+            expr,
+            ..
+        } => match constant(expr) {
+            Offset::Null => Offset::Null,
+            _ => Offset::Other,
+        },
+        _ => Offset::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::trino::testing::query;
+
+    fn rewritten(sql: &str, negative: bool) -> Result<String> {
+        let mut statement = Statement::Query(query(&format!("SELECT {sql}")));
+        offsets(&mut statement, negative)?;
+        let sql = statement.to_string();
+        Ok(sql.trim_start_matches("SELECT ").to_owned())
+    }
+
+    #[test]
+    fn offsets_are_checked() {
+        for sql in [
+            "lag(x, 0) OVER ()",
+            "lead(x) OVER ()",
+            "nth_value(x, 1) OVER ()",
+            "nth_value(x, n) OVER ()",
+        ] {
+            assert_eq!(rewritten(sql, false).unwrap(), sql);
+        }
+        assert_eq!(
+            rewritten("lag(x, CAST(NULL AS bigint), 7) IGNORE NULLS OVER w", true).unwrap(),
+            "nth_value(x, NULL) IGNORE NULLS OVER w"
+        );
+        assert!(rewritten("nth_value(x, 0) OVER ()", true).is_err());
+        assert!(rewritten("lead(x, -1) OVER ()", false).is_err());
+        assert!(rewritten("lead(x, -1) OVER ()", true).is_ok());
+    }
+}

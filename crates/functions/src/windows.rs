@@ -1,0 +1,159 @@
+//! Window functions whose offsets are those of Trino: `lag`, `lead` and `nth_value` take no offset
+//! that turns the other way.
+
+use std::sync::Arc;
+
+use arrow::compute::SortOptions;
+use arrow::datatypes::{DataType, FieldRef};
+use datafusion::common::ScalarValue;
+use datafusion::error::Result;
+use datafusion::execution::{FunctionRegistry, SessionState};
+use datafusion::logical_expr::function::{
+    ExpressionArgs, PartitionEvaluatorArgs, WindowFunctionSimplification, WindowUDFFieldArgs,
+};
+use datafusion::logical_expr::{
+    Documentation, LimitEffect, PartitionEvaluator, ReversedUDWF, Signature, WindowUDF,
+    WindowUDFImpl,
+};
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::expressions::Literal;
+use lakegate_error::Error;
+
+use crate::entry::Entry;
+
+pub(crate) fn entries() -> Vec<Entry> {
+    vec![
+        Entry::of_session("lag", |state| register(state, "lag", 0)).in_trino(),
+        Entry::of_session("lead", |state| register(state, "lead", 0)).in_trino(),
+        Entry::of_session("nth_value", |state| register(state, "nth_value", 1)).in_trino(),
+    ]
+}
+
+fn register(state: &mut SessionState, name: &str, least: i64) -> Result<()> {
+    let inner = state.udwf(name)?;
+    state.register_udwf(checked(inner, least))?;
+    Ok(())
+}
+
+fn checked(inner: Arc<WindowUDF>, least: i64) -> Arc<WindowUDF> {
+    Arc::new(WindowUDF::new_from_impl(Checked { inner, least }))
+}
+
+/// A function whose second argument is at least a number.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Checked {
+    inner: Arc<WindowUDF>,
+    least: i64,
+}
+
+impl Checked {
+    /// # Errors
+    ///
+    /// The offset is less than the least one.
+    fn check(&self, arguments: &[Arc<dyn PhysicalExpr>]) -> Result<()> {
+        let offset = arguments.get(1);
+        let Some(offset) = offset.and_then(|offset| offset.downcast_ref::<Literal>()) else {
+            return Ok(());
+        };
+        match offset.value().cast_to(&DataType::Int64) {
+            Ok(ScalarValue::Int64(Some(number))) if number < self.least => {
+                let (name, least) = (self.inner.name(), self.least);
+                Err(Error::invalid(format!(
+                    "the offset of {name} must be at least {least}, not {number}"
+                ))
+                .into())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl WindowUDFImpl for Checked {
+    fn name(&self) -> &str {
+        self.inner.name()
+    }
+
+    fn aliases(&self) -> &[String] {
+        self.inner.aliases()
+    }
+
+    fn signature(&self) -> &Signature {
+        self.inner.signature()
+    }
+
+    fn expressions(&self, args: ExpressionArgs<'_>) -> Vec<Arc<dyn PhysicalExpr>> {
+        self.inner.expressions(args)
+    }
+
+    fn partition_evaluator(
+        &self,
+        args: PartitionEvaluatorArgs<'_>,
+    ) -> Result<Box<dyn PartitionEvaluator>> {
+        self.check(args.input_exprs())?;
+        self.inner.partition_evaluator_factory(args)
+    }
+
+    fn simplify(&self) -> Option<WindowFunctionSimplification> {
+        self.inner.simplify()
+    }
+
+    fn field(&self, args: WindowUDFFieldArgs<'_>) -> Result<FieldRef> {
+        self.inner.field(args)
+    }
+
+    fn sort_options(&self) -> Option<SortOptions> {
+        self.inner.sort_options()
+    }
+
+    fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
+        self.inner.coerce_types(types)
+    }
+
+    fn reverse_expr(&self) -> ReversedUDWF {
+        match self.inner.reverse_expr() {
+            ReversedUDWF::Reversed(reversed) => {
+                ReversedUDWF::Reversed(checked(reversed, self.least))
+            }
+            other => other,
+        }
+    }
+
+    fn documentation(&self) -> Option<&Documentation> {
+        self.inner.documentation()
+    }
+
+    fn limit_effect(&self, args: &[Arc<dyn PhysicalExpr>]) -> LimitEffect {
+        self.inner.inner().limit_effect(args)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use crate::testing::{error, rows};
+
+    #[tokio::test]
+    async fn offsets_do_not_turn_the_other_way() {
+        let over = "OVER (ORDER BY x) FROM (VALUES 1, 2, 3) t(x)";
+        for (call, expected) in [
+            ("lag(x)", ["NULL", "1", "2"]),
+            ("lag(x, 0)", ["1", "2", "3"]),
+            ("lead(x, 2, 9)", ["3", "9", "9"]),
+            ("nth_value(x, 1)", ["1", "1", "1"]),
+        ] {
+            let query = format!("SELECT {call} {over}");
+            assert_eq!(rows(&query).await.unwrap(), expected, "{call}");
+        }
+        for call in [
+            "lag(x, -1)",
+            "lag(x, 1 - 2)",
+            "lead(x, -1)",
+            "nth_value(x, 0)",
+        ] {
+            let found = error(&format!("{call} {over}")).await;
+            assert!(found.contains("must be at least"), "{call}: {found}");
+        }
+        let reversed = "lag(x, -1) OVER (ORDER BY x), lead(x, 1) OVER (ORDER BY x DESC) FROM (VALUES 1, 2) t(x)";
+        assert!(error(reversed).await.contains("must be at least"));
+    }
+}
