@@ -112,6 +112,14 @@ pub(crate) enum Texts<'a> {
 }
 
 impl<'a> Texts<'a> {
+    /// Whether all rows have the same text.
+    pub(crate) fn is_constant(&self) -> bool {
+        match self {
+            Self::Plain(texts) => texts.constant,
+            Self::View(texts) => texts.constant,
+        }
+    }
+
     pub(crate) fn get(&self, row: usize) -> Option<&'a str> {
         match self {
             Self::Plain(texts) => texts.index(row).map(|index| texts.array.value(index)),

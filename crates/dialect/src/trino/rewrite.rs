@@ -13,8 +13,8 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, CastKind, DataType, DateTimeField, Expr, Function, FunctionArg, FunctionArgExpr,
-    FunctionArguments, Ident, Statement, Subscript, Value, ValueWithSpan, VisitorMut,
+    AccessExpr, CastKind, DataType, DateTimeField, Expr, Ident, Statement, Subscript, Value,
+    ValueWithSpan, VisitorMut,
 };
 use lakegate_sql::trino::{call, tried_call};
 use lakegate_sql::walk::walk_mut;

@@ -224,7 +224,7 @@ fn truncated(call: &Call<'_>) -> Result<ArrayRef> {
             })
         }),
         // The usual call: one unit for a column.
-        Times::Timestamps(micros) if units.constant && !micros.constant => {
+        Times::Timestamps(micros) if units.is_constant() && !micros.constant => {
             call.work
                 .builds(call.rows.saturating_mul(size_of::<i64>()))?;
             let starts: TimestampMicrosecondArray = match unit(0)? {

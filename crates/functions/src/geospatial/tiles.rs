@@ -18,7 +18,6 @@ use geo::{Coord, Geometry, LineString};
 use super::call::{Geometries, page, returns_geometry, takes};
 use super::shape::{invalid, polygon, shown};
 use super::sphere;
-use crate::columns::Values;
 use crate::docs::Page;
 use crate::entry::Entry;
 use crate::kernel::{Call, Kernel, Returns};
@@ -358,7 +357,7 @@ fn around(call: &Call<'_>) -> Result<ArrayRef> {
 }
 
 fn tiles(call: &Call<'_>) -> Result<Vec<Option<Tile>>> {
-    let texts: Values<'_, StringArray> = call.columns[0].texts();
+    let texts = call.columns[0].texts();
     (0..call.rows)
         .map(|row| {
             call.work.builds(48)?;
