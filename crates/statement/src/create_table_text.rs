@@ -245,6 +245,6 @@ mod tests {
                 "{sql}"
             );
         }
-        lake.ok("DROP TABLE v").await;
+        lake.ok("DROP VIEW v").await;
     }
 }

@@ -216,7 +216,7 @@ mod tests {
             ),
             (
                 "SELECT * FROM TABLE(exclude_columns(input => TABLE(s.orders), columns => DESCRIPTOR(a, \"B\"))) o",
-                "SELECT * FROM (SELECT * EXCLUDE (a, \"B\") FROM s.orders) o",
+                "SELECT * FROM (SELECT * EXCLUDE (a, \"b\") FROM s.orders) o",
             ),
         ] {
             let mut statement = Statement::Query(query(sql));

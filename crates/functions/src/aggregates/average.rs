@@ -35,7 +35,7 @@ static AVG: Page = Page {
     section: super::SECTION,
     syntax: "avg(x)",
     sentence: "Returns the average of numbers; of decimals and reals, in their own type.",
-    example: "(SELECT avg(x) FROM (VALUES CAST(1.25 AS decimal(3, 2)), 2.26) t(x))",
+    example: "(SELECT avg(x) FROM (VALUES CAST(1.25 AS decimal(3, 2)), CAST(2.26 AS decimal(3, 2))) t(x))",
     result: "1.76",
 };
 
@@ -120,6 +120,7 @@ impl AggregateUDFImpl for Average {
                 Ok(vec![DataType::Decimal128(precision, scale)])
             }
             of @ (DataType::Decimal128(..) | DataType::Float32) => Ok(vec![of]),
+            DataType::Null => Ok(vec![DataType::Float64]),
             of => {
                 let field: FieldRef = Arc::new(Field::new("x", of, true));
                 let coerced = fields_with_udf(&[field], self.inner.as_ref());

@@ -149,10 +149,13 @@ mod tests {
     #[tokio::test]
     async fn lines_are_encoded_and_decoded() {
         for (call, expected) in [
-            ("ST_AsText(from_encoded_polyline(''))", "LINESTRING EMPTY"),
+            (
+                "ST_AsText(from_encoded_polyline(''))",
+                "MULTILINESTRING EMPTY",
+            ),
             (
                 "ST_AsText(from_encoded_polyline('iiqeFjs_jV'))",
-                "LINESTRING EMPTY",
+                "MULTILINESTRING EMPTY",
             ),
             (
                 "ST_AsText(from_encoded_polyline('_p~iF~ps|U_ulLnnqC_mqNvxq`@'))",
@@ -166,7 +169,7 @@ mod tests {
                 "to_encoded_polyline(ST_GeometryFromText('MULTIPOINT (-120.2 38.5, -120.95 40.7)'))",
                 "_p~iF~ps|U_ulLnnqC",
             ),
-            ("to_encoded_polyline(CAST(NULL AS varbinary))", "NULL"),
+            ("to_encoded_polyline(NULL)", "NULL"),
         ] {
             assert_eq!(value(call).await.unwrap(), expected, "{call}");
         }

@@ -287,7 +287,7 @@ mod tests {
                 "3",
                 "MULTIPOINT ((1 2), (1 2.1))",
             ),
-            ("LINESTRING EMPTY", "3", "LINESTRING EMPTY"),
+            ("LINESTRING EMPTY", "3", "MULTILINESTRING EMPTY"),
             (
                 "GEOMETRYCOLLECTION (POINT (1 2), LINESTRING (0 0, 1 0, 2 0), LINESTRING (0 1, 1 1, 3 1))",
                 "1",

@@ -158,7 +158,13 @@ impl Session {
             scope: &scope,
         };
         let (plan, state) = relations.plan(&mut statement).await?;
-        let shown = names.schema(analyzed(&state.state, &plan)?.schema().inner());
+        let typed = analyzed(&state.state, &plan)?;
+        let shown = names.schema(typed.schema().inner());
+        // The rules of the session's dialect are not those of the view's.
+        let plan = match dialect.names() == self.dialect().names() {
+            true => plan,
+            false => typed,
+        };
         let columns = columns_of(view, &definition, &plan, &shown)?;
         LogicalPlanBuilder::from(plan)
             .project(columns)

@@ -92,10 +92,6 @@ fn samples_and_ties_become_conditions() {
             "without ORDER BY",
         ),
         (
-            "SELECT DISTINCT a FROM t ORDER BY a FETCH FIRST 2 ROWS WITH TIES",
-            "DISTINCT",
-        ),
-        (
             "VALUES 1, 2 ORDER BY 1 FETCH FIRST 2 ROWS WITH TIES",
             "VALUES",
         ),
