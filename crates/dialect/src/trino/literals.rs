@@ -123,6 +123,8 @@ pub(super) fn cast(expr: &mut Expr) {
             *info = ExactNumberInfo::PrecisionAndScale(MAX_DIGITS as u64, 0);
         }
         DataType::Timestamp(digits @ None, _) => *digits = Some(TIMESTAMP_DIGITS),
+        // The engine's planner knows the type by PostgreSQL's name.
+        DataType::Varbinary(_) => *data_type = DataType::Bytea,
         DataType::Varchar(length @ Some(_))
         | DataType::CharacterVarying(length @ Some(_))
         | DataType::CharVarying(length @ Some(_)) => {

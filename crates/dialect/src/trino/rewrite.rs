@@ -80,7 +80,6 @@ impl VisitorMut for Operators {
                 let text = Expr::Value(typed.value.clone());
                 *expr = call("json_parse", vec![text]);
             }
-            Expr::Cast { .. } => literals::cast(expr),
             Expr::Substring { .. } => {
                 if let Expr::Substring {
                     expr: of,
@@ -109,6 +108,7 @@ impl VisitorMut for Operators {
                 let text = Expr::Value(typed.value.clone());
                 *expr = call(UUID_OF, vec![text]);
             }
+            Expr::Cast { .. } => literals::cast(expr),
             Expr::Position { .. } => {
                 if let Expr::Position { expr: part, r#in } = taken(expr) {
                     *expr = call("strpos", vec![*r#in, *part]);
