@@ -74,7 +74,7 @@ impl Dialect {
         if self != Self::Postgres {
             trino::by_type(statement);
             trino::zoned(statement)?;
-            trino::rewrite(statement);
+            trino::rewrite(statement)?;
         }
         trino::fields(statement);
         let references = pg_catalog::rewrite(statement, self.names())?;

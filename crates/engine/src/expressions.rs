@@ -4,8 +4,9 @@
 use std::sync::Arc;
 
 use arrow::array::ArrayRef;
+use arrow::datatypes::FieldRef;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
-use datafusion::common::{DFSchema, DFSchemaRef, ScalarValue};
+use datafusion::common::{Column, DFSchema, DFSchemaRef, ExprSchema, ScalarValue};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
@@ -54,6 +55,70 @@ pub(crate) fn of_node(
     };
     let names = NamePreserver::new(&node);
     node.map_expressions(|expr| named(expr, &names, &|expr| Ok(rewrite(expr, &schema))))
+}
+
+/// Applies `rewrite` to each expression of the plan and its subqueries, from the inside out, with
+/// the schema of the expression's columns. Unlike for [`rewritten`], results may have other types:
+/// the operators above see the new ones, and so do references from subqueries to columns outside.
+/// Then `operator` may replace each operator; it returns `None` to keep it.
+///
+/// # Errors
+///
+/// Returns the error of `rewrite`, or an error if a rewritten plan is invalid.
+pub fn retyped(
+    plan: LogicalPlan,
+    rewrite: &impl Fn(Expr, &DFSchema) -> Result<Transformed<Expr>>,
+    operator: &impl Fn(&LogicalPlan) -> Result<Option<LogicalPlan>>,
+) -> Result<LogicalPlan> {
+    retyped_node(plan, &mut Vec::new(), rewrite, operator).data()
+}
+
+/// `outer`: the schemas outside of the subqueries that the node is in, the nearest last.
+fn retyped_node(
+    node: LogicalPlan,
+    outer: &mut Vec<DFSchemaRef>,
+    rewrite: &impl Fn(Expr, &DFSchema) -> Result<Transformed<Expr>>,
+    operator: &impl Fn(&LogicalPlan) -> Result<Option<LogicalPlan>>,
+) -> Result<Transformed<LogicalPlan>> {
+    super::stop::check()?;
+    let node = node.map_children(|input| retyped_node(input, outer, rewrite, operator))?;
+    let inputs_changed = node.transformed;
+    let mut node = node.data;
+    let schema = match node.inputs().as_slice() {
+        [input] => DFSchemaRef::clone(input.schema()),
+        inputs => Arc::new(merge_schema(inputs)),
+    };
+    outer.push(schema);
+    let subqueries =
+        node.map_subqueries(|subquery| retyped_node(subquery, outer, rewrite, operator));
+    let schema = outer.pop();
+    let subqueries = subqueries?;
+    node = subqueries.data;
+    let schema = schema.unwrap_or_else(|| Arc::new(DFSchema::empty()));
+    let names = NamePreserver::new(&node);
+    let current = |field: &FieldRef, column: &Column| {
+        let schemas = outer.iter().rev();
+        let mut found = schemas.filter_map(|schema| schema.field_from_column(column).ok());
+        found.next().filter(|new| *new != field).map(Arc::clone)
+    };
+    let expressions = node.map_expressions(|expr| {
+        named(expr, &names, &|expr| match expr {
+            Expr::OuterReferenceColumn(field, column) => match current(&field, &column) {
+                Some(field) => Ok(Transformed::yes(Expr::OuterReferenceColumn(field, column))),
+                None => Ok(Transformed::no(Expr::OuterReferenceColumn(field, column))),
+            },
+            expr => rewrite(expr, &schema),
+        })
+    })?;
+    let changed = inputs_changed || subqueries.transformed || expressions.transformed;
+    let node = match changed {
+        true => expressions.data.recompute_schema()?,
+        false => expressions.data,
+    };
+    if let Some(node) = operator(&node)? {
+        return Ok(Transformed::yes(node));
+    }
+    Ok(Transformed::new_transformed(node, changed))
 }
 
 /// Returns whether the plan or its subqueries have an expression that `concerns` selects.

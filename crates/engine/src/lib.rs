@@ -69,13 +69,14 @@ use datafusion::execution::memory_pool::{
 use datafusion::execution::object_store::ObjectStoreRegistry;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::{FunctionRegistry, SessionState, SessionStateBuilder, TaskContext};
+use datafusion::logical_expr::planner::ExprPlanner;
 use datafusion::logical_expr::{LogicalPlan, ScalarUDF};
 use datafusion::optimizer::{Analyzer, AnalyzerRule};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::SessionConfig;
 pub use decimal_texts::{LONG_NUMBER, number as exact_decimal};
 pub use dependent::DependentJoins;
-pub use expressions::{has as has_expression, rewritten};
+pub use expressions::{has as has_expression, retyped, rewritten};
 pub use functions::FunctionInfo;
 pub use interval_text::write_interval;
 use lakegate_error::{Error, Result, UNQUALIFIED, from_engine};
@@ -144,6 +145,10 @@ pub struct Library {
     pub register: fn(&mut SessionState, Names) -> datafusion::error::Result<()>,
     /// Rules for their calls, which come before the engine's.
     pub rules: fn() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>>,
+    /// Rules of sessions with these names, which come before all others.
+    pub rules_of: fn(Names) -> Vec<Arc<dyn AnalyzerRule + Send + Sync>>,
+    /// Planners of operators of sessions with these names, which come before the engine's.
+    pub planners_of: fn(Names) -> Vec<Arc<dyn ExprPlanner>>,
     /// Whether a function is one of the library's, which check their results as they build them.
     pub measures_itself: fn(&ScalarUDF) -> bool,
 }
@@ -154,6 +159,8 @@ impl Library {
         Self {
             register: |_, _| Ok(()),
             rules: Vec::new,
+            rules_of: |_| Vec::new(),
+            planners_of: |_| Vec::new(),
             measures_itself: |_| false,
         }
     }
@@ -310,7 +317,18 @@ impl Engine {
         let made = self.states.try_get_with(key, || {
             let mut config = self.base.config().clone();
             config.options_mut().execution.time_zone = Some(settings.time_zone.clone());
-            let state = SessionStateBuilder::new_from_existing(self.base.clone());
+            if settings.names == Names::Trino {
+                // `1.5` is a decimal in Trino.
+                config.options_mut().sql_parser.parse_float_as_decimal = true;
+            }
+            let mut state = SessionStateBuilder::new_from_existing(self.base.clone());
+            if let Some(analyzer) = state.analyzer() {
+                let rules = (self.library.rules_of)(settings.names);
+                analyzer.rules.splice(0..0, stop::stoppable_analysis(rules));
+            }
+            if let Some(planners) = state.expr_planners() {
+                planners.splice(0..0, (self.library.planners_of)(settings.names));
+            }
             let types = time::MicrosecondTypes {
                 time_zone: Some(settings.time_zone.clone()),
             };

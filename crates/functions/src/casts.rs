@@ -44,26 +44,53 @@ pub(crate) fn entries() -> Vec<Entry> {
             }),
             |call| {
                 let value = &call.columns[0];
-                let array = cast(&value.array, call.returns, &call.work, 0)?;
-                match value.constant && call.rows != array.len() {
-                    true => {
-                        let indexes = arrow::array::UInt64Array::from(vec![0; call.rows]);
-                        Ok(arrow::compute::take(&array, &indexes, None)?)
-                    }
-                    false => Ok(array),
-                }
+                let array = cast(&value.array, call.returns, &call.work, plain)?;
+                spread(array, value.constant, call.rows)
             },
         ))
         .unlisted(),
     ]
 }
 
-/// Casts all values of an array, including those of nested arrays.
+/// Returns the array, with its only value in all rows if that is a constant.
+///
+/// # Errors
+///
+/// The value cannot be repeated.
+pub(crate) fn spread(array: ArrayRef, constant: bool, rows: usize) -> Result<ArrayRef> {
+    match constant && rows != array.len() {
+        true => {
+            let indexes = arrow::array::UInt64Array::from(vec![0; rows]);
+            Ok(arrow::compute::take(&array, &indexes, None)?)
+        }
+        false => Ok(array),
+    }
+}
+
+/// Casts an array of scalars.
+pub(crate) type OfScalars = fn(&ArrayRef, &DataType, &Work) -> Result<ArrayRef>;
+
+/// Casts all values of an array, and those of nested arrays, which `scalars` casts.
 ///
 /// # Errors
 ///
 /// A value does not fit, or the types cannot be cast.
-fn cast(array: &ArrayRef, target: &DataType, work: &Work, depth: usize) -> Result<ArrayRef> {
+pub(crate) fn cast(
+    array: &ArrayRef,
+    target: &DataType,
+    work: &Work,
+    scalars: OfScalars,
+) -> Result<ArrayRef> {
+    cast_at(array, target, work, scalars, 0)
+}
+
+fn cast_at(
+    array: &ArrayRef,
+    target: &DataType,
+    work: &Work,
+    scalars: OfScalars,
+    depth: usize,
+) -> Result<ArrayRef> {
     if array.data_type() == target {
         return Ok(Arc::clone(array));
     }
@@ -71,7 +98,8 @@ fn cast(array: &ArrayRef, target: &DataType, work: &Work, depth: usize) -> Resul
         return Err(Error::new(Code::TooComplex, "the type of a cast is nested too deeply").into());
     }
     work.builds(array.len().saturating_mul(8))?;
-    let down = |array: &ArrayRef, target: &DataType| cast(array, target, work, depth + 1);
+    let down =
+        |array: &ArrayRef, target: &DataType| cast_at(array, target, work, scalars, depth + 1);
     match (array.data_type(), target) {
         (DataType::Null, _) => Ok(arrow::array::new_null_array(target, array.len())),
         (DataType::List(_), DataType::List(item)) => {
@@ -127,14 +155,30 @@ fn cast(array: &ArrayRef, target: &DataType, work: &Work, depth: usize) -> Resul
             Ok(arrow_cast(&(Arc::new(cast) as ArrayRef), target)?)
         }
         (from, _) if from.is_nested() || target.is_nested() => Err(cannot(array, target)),
-        (DataType::Float64, _) if target.is_integer() => {
+        _ => scalars(array, target, work),
+    }
+}
+
+/// Casts scalars; casts to integers round.
+///
+/// # Errors
+///
+/// A value does not fit, or the types cannot be cast.
+pub(crate) fn plain(array: &ArrayRef, target: &DataType, _: &Work) -> Result<ArrayRef> {
+    match array.data_type() {
+        DataType::Float64 if target.is_integer() => {
             let rounded: Float64Array = array.as_primitive::<Float64Type>().unary(f64::round);
             arrow_cast(&(Arc::new(rounded) as ArrayRef), target)
         }
-        (DataType::Float32, _) if target.is_integer() => {
+        DataType::Float32 if target.is_integer() => {
             let rounded: arrow::array::Float32Array =
                 array.as_primitive::<Float32Type>().unary(f32::round);
             arrow_cast(&(Arc::new(rounded) as ArrayRef), target)
+        }
+        // Casts between decimals round.
+        DataType::Decimal128(..) if target.is_integer() => {
+            let rounded = arrow_cast(array, &DataType::Decimal128(38, 0))?;
+            arrow_cast(&rounded, target)
         }
         _ => arrow_cast(array, target),
     }

@@ -31,6 +31,7 @@ mod math;
 #[cfg(test)]
 mod reference;
 mod regexps;
+mod semantics;
 mod sketches;
 mod system;
 #[cfg(test)]
@@ -49,10 +50,12 @@ use std::sync::{Arc, LazyLock};
 use datafusion::error::Result;
 use datafusion::execution::{FunctionRegistry, SessionState};
 use datafusion::logical_expr::ScalarUDF;
+use datafusion::logical_expr::planner::ExprPlanner;
 use datafusion::optimizer::AnalyzerRule;
 use entry::{Entry, Function, Known};
 use json_casts::JsonCasts;
 use lakegate_engine::{Library, Names};
+use semantics::{Operators, TrinoTypes};
 use unnest_rows::UnnestedRows;
 
 pub use text::type_name;
@@ -60,7 +63,7 @@ pub use text::type_name;
 /// Returns every function. Sessions share them.
 fn entries() -> &'static [Entry] {
     static ENTRIES: LazyLock<Vec<Entry>> = LazyLock::new(|| {
-        let families: [fn() -> Vec<Entry>; 20] = [
+        let families: [fn() -> Vec<Entry>; 21] = [
             unnest::entries,
             attempt::entries,
             casts::entries,
@@ -76,6 +79,7 @@ fn entries() -> &'static [Entry] {
             maps::entries,
             math::entries,
             regexps::entries,
+            semantics::entries,
             sketches::entries,
             text::entries,
             urls::entries,
@@ -92,6 +96,8 @@ pub fn library() -> Library {
     Library {
         register,
         rules,
+        rules_of,
+        planners_of,
         measures_itself,
     }
 }
@@ -119,6 +125,28 @@ fn rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
         .map(|rule| Arc::new(rule) as _)
         .into_iter()
         .collect()
+}
+
+/// Returns the rules of sessions with these names, which come before all others.
+fn rules_of(names: Names) -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
+    match names {
+        Names::Postgres => Vec::new(),
+        Names::Trino => TrinoTypes::new()
+            .map(|rule| Arc::new(rule) as _)
+            .into_iter()
+            .collect(),
+    }
+}
+
+/// Returns the planners of operators of sessions with these names.
+fn planners_of(names: Names) -> Vec<Arc<dyn ExprPlanner>> {
+    match names {
+        Names::Postgres => Vec::new(),
+        Names::Trino => Operators::new()
+            .map(|planner| Arc::new(planner) as _)
+            .into_iter()
+            .collect(),
+    }
 }
 
 /// Adds the functions to a session's.

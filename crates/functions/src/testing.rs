@@ -7,23 +7,57 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, TimeUnit};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::error::{DataFusionError, Result};
-use datafusion::execution::SessionStateBuilder;
+use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::optimizer::Analyzer;
-use datafusion::prelude::SessionContext;
+use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::sql::parser::Statement;
 
 use lakegate_engine::Names;
 
-use crate::{register, rules};
+use crate::{planners_of, register, rules, rules_of};
 
 /// Returns the rows of a query of one column, each as Athena shows its value.
 pub(crate) async fn rows(query: &str) -> Result<Vec<String>> {
     let mut rules = rules();
     rules.extend(Analyzer::new().rules);
-    let mut state = SessionStateBuilder::new()
+    let state = SessionStateBuilder::new()
         .with_default_features()
         .with_analyzer_rules(rules)
         .build();
+    rows_in(state, query).await
+}
+
+/// The same with the rules and the planners of Trino's dialects. `1.5` is a decimal.
+pub(crate) mod trino {
+    use super::*;
+
+    pub(crate) async fn rows(query: &str) -> Result<Vec<String>> {
+        let mut rules = [rules_of(Names::Trino), rules()].concat();
+        rules.extend(Analyzer::new().rules);
+        let mut config = SessionConfig::new();
+        config.options_mut().sql_parser.parse_float_as_decimal = true;
+        let state = SessionStateBuilder::new()
+            .with_config(config)
+            .with_expr_planners(planners_of(Names::Trino))
+            .with_default_features()
+            .with_analyzer_rules(rules)
+            .build();
+        rows_in(state, query).await
+    }
+
+    pub(crate) async fn value(expression: &str) -> Result<String> {
+        Ok(rows(&format!("SELECT {expression}")).await?.join("; "))
+    }
+
+    pub(crate) async fn error(expression: &str) -> String {
+        match value(expression).await {
+            Ok(value) => format!("no error: {value}"),
+            Err(error) => error.strip_backtrace(),
+        }
+    }
+}
+
+async fn rows_in(mut state: SessionState, query: &str) -> Result<Vec<String>> {
     register(&mut state, Names::Trino)?;
     let parsed = lakegate_sql::parse(query).map_err(|e| DataFusionError::External(Box::new(e)))?;
     let [parsed]: [_; 1] = parsed

@@ -2,6 +2,7 @@
 //! PostgreSQL's.
 
 mod calls;
+mod literals;
 mod nested;
 mod output_names;
 mod rewrite;

@@ -16,8 +16,11 @@ use datafusion::sql::sqlparser::ast::{
     AccessExpr, CastKind, DataType, DateTimeField, Expr, Ident, Statement, Subscript, Value,
     ValueWithSpan, VisitorMut,
 };
+use lakegate_error::{Error, Result};
 use lakegate_sql::trino::{call, tried_call};
 use lakegate_sql::walk::walk_mut;
+
+use super::literals;
 
 /// Returns the JSON value of any value.
 const JSON_OF: &str = "$json_of";
@@ -27,17 +30,34 @@ const UUID_OF: &str = "$uuid";
 const SUBSCRIPT: &str = "$subscript";
 
 /// Rewrites a statement in place.
-pub(crate) fn rewrite(statement: &mut Statement) {
-    let _: ControlFlow<()> = walk_mut(statement, &mut Operators);
+///
+/// # Errors
+///
+/// A number is out of the range of its type.
+pub(crate) fn rewrite(statement: &mut Statement) -> Result<()> {
+    match walk_mut(statement, &mut Operators) {
+        ControlFlow::Break(error) => Err(error),
+        ControlFlow::Continue(()) => Ok(()),
+    }
 }
 
 struct Operators;
 
 impl VisitorMut for Operators {
-    type Break = ();
+    type Break = Error;
 
-    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Error> {
+        literals::negative(expr);
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Error> {
         match expr {
+            Expr::Value(_) => {
+                if let Err(error) = literals::number(expr) {
+                    return ControlFlow::Break(error);
+                }
+            }
             Expr::CompoundFieldAccess { .. } => subscripts(expr),
             Expr::Like {
                 pattern,
@@ -88,6 +108,7 @@ impl VisitorMut for Operators {
                 let text = Expr::Value(typed.value.clone());
                 *expr = call(UUID_OF, vec![text]);
             }
+            Expr::Cast { .. } => literals::cast(expr),
             Expr::Position { .. } => {
                 if let Expr::Position { expr: part, r#in } = taken(expr) {
                     *expr = call("strpos", vec![*r#in, *part]);
@@ -110,7 +131,7 @@ fn one() -> Expr {
     Expr::Value(Value::Number("1".to_owned(), false).with_empty_span())
 }
 
-fn taken(expr: &mut Expr) -> Expr {
+pub(super) fn taken(expr: &mut Expr) -> Expr {
     std::mem::replace(expr, Expr::Value(Value::Null.with_empty_span()))
 }
 
@@ -204,8 +225,10 @@ mod tests {
 
     fn rewritten(sql: &str) -> String {
         let mut statement = Statement::Query(query(sql));
-        rewrite(&mut statement);
-        statement.to_string()
+        match rewrite(&mut statement) {
+            Ok(()) => statement.to_string(),
+            Err(error) => error.to_string(),
+        }
     }
 
     #[test]
@@ -235,8 +258,36 @@ mod tests {
                 "SELECT CAST(a AS UUID), UUID 'x'",
                 "SELECT \"$uuid\"(a), \"$uuid\"('x')",
             ),
+            ("SELECT 1.5, 1e3", "SELECT 1.5, CAST('1e3' AS DOUBLE)"),
+            (
+                "SELECT 1234567890.0123456789",
+                "SELECT CAST('1234567890.0123456789' AS DECIMAL(20,10))",
+            ),
+            (
+                "SELECT CAST(a AS DECIMAL)",
+                "SELECT CAST(a AS DECIMAL(38,0))",
+            ),
+            (
+                "SELECT CAST(a AS VARCHAR(3))",
+                "SELECT \"$truncated\"(CAST(a AS VARCHAR), 3)",
+            ),
+            (
+                "SELECT CAST(a AS TIMESTAMP), CAST(a AS TIMESTAMP(6))",
+                "SELECT CAST(a AS TIMESTAMP(3)), CAST(a AS TIMESTAMP(6))",
+            ),
+            (
+                "SELECT -9223372036854775808",
+                "SELECT CAST('-9223372036854775808' AS BIGINT)",
+            ),
         ] {
             assert_eq!(rewritten(sql), expected, "{sql}");
+        }
+        for sql in [
+            "SELECT 9223372036854775808".to_owned(),
+            format!("SELECT {}.5", "9".repeat(38)),
+        ] {
+            let error = rewritten(&sql);
+            assert!(error.contains("invalid numeric literal"), "{sql}: {error}");
         }
     }
 }

@@ -31,7 +31,7 @@ pub use functions::stoppable_functions;
 use lakegate_error::{Code, Error};
 pub use operator::stoppable;
 pub use patterns::check_search;
-pub use rules::stoppable_rules;
+pub use rules::{stoppable_analysis, stoppable_rules};
 use tokio_util::sync::CancellationToken;
 
 /// Whether a piece of work must stop, and why. A check costs less than reading a clock.

@@ -16,13 +16,18 @@ use datafusion::physical_plan::ExecutionPlan;
 
 use super::check;
 
+/// Returns rules that fail if the thread that runs them must stop.
+pub fn stoppable_analysis(
+    rules: Vec<Arc<dyn AnalyzerRule + Send + Sync>>,
+) -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
+    let asking = rules.into_iter().map(|rule| Arc::new(Asking(rule)) as _);
+    asking.collect()
+}
+
 /// Returns the same session with rules that fail if the thread that runs them must stop. Call it
 /// after all rules are added.
 pub fn stoppable_rules(state: SessionState) -> SessionState {
-    let analyzer = state.analyzer().rules.iter().map(|rule| {
-        let rule: Arc<dyn AnalyzerRule + Send + Sync> = Arc::new(Asking(Arc::clone(rule)));
-        rule
-    });
+    let analyzer = stoppable_analysis(state.analyzer().rules.clone());
     let optimizer = state.optimizer().rules.iter().map(|rule| {
         let rule: Arc<dyn OptimizerRule + Send + Sync> = Arc::new(Asking(Arc::clone(rule)));
         rule
@@ -32,8 +37,7 @@ pub fn stoppable_rules(state: SessionState) -> SessionState {
         rule
     });
     let rewrites = state.analyzer().function_rewrites().to_vec();
-    let (analyzer, optimizer, physical) =
-        (analyzer.collect(), optimizer.collect(), physical.collect());
+    let (optimizer, physical) = (optimizer.collect(), physical.collect());
     let mut builder = SessionStateBuilder::new_from_existing(state)
         .with_analyzer_rules(analyzer)
         .with_optimizer_rules(optimizer)

@@ -12,6 +12,7 @@
 //! iso           from_iso8601_…, to_iso8601
 //! unix          seconds and nanoseconds since 1970
 //! in_zones      at_timezone, with_timezone, current_timezone, localtime, localtimestamp, date
+//! casts         times as casts write and read them
 //! durations     parse_duration, human_readable_seconds, to_milliseconds
 //! ```
 //!
@@ -19,6 +20,7 @@
 //! function names another one. Trino keeps a zone in each value.
 
 mod calendar;
+pub(crate) mod casts;
 mod differences;
 mod durations;
 mod fields;

@@ -37,8 +37,11 @@ static TRY_CAST: Page = Page {
     result: "NULL",
 };
 
+/// Makes a JSON value of any value.
+pub(crate) const OF_NAME: &str = "$json_of";
+
 static OF: Page = Page {
-    name: "$json_of",
+    name: OF_NAME,
     section: "Conversion",
     syntax: "$json_of(value)",
     sentence: "Casts a value to json.",

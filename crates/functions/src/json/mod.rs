@@ -19,7 +19,7 @@ mod canonical;
 mod cast;
 mod convert;
 mod extract;
-mod numbers;
+pub(crate) mod numbers;
 mod path;
 mod scan;
 mod sink;
@@ -38,8 +38,9 @@ use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::TypeSignature;
 use lakegate_error::Error;
 
+pub(crate) use self::cast::OF_NAME;
 pub(crate) use self::numbers::push_double;
-pub(crate) use self::types::is_json;
+pub(crate) use self::types::{is_json, is_text, name as type_name};
 
 use self::arrays::{array_contains, array_get, array_length};
 use self::canonical::{Members, Writer};

@@ -179,7 +179,7 @@ pub(super) fn push_real(number: f32, into: &mut String) {
 }
 
 /// Java's name of a number that is not finite.
-pub(super) fn not_finite(number: f64) -> &'static str {
+pub(crate) fn not_finite(number: f64) -> &'static str {
     match (number.is_nan(), number > 0.0) {
         (true, _) => "NaN",
         (_, true) => "Infinity",
@@ -188,15 +188,26 @@ pub(super) fn not_finite(number: f64) -> &'static str {
 }
 
 /// Appends a double as a cast to varchar writes it, such as `1.5E0`.
-pub(super) fn push_scientific(number: f64, into: &mut String) {
-    if !number.is_finite() {
-        into.push_str(not_finite(number));
-        return;
+pub(crate) fn push_scientific(number: f64, into: &mut String) {
+    match number.is_finite() {
+        true => scientific(Short::of(number), into),
+        false => into.push_str(not_finite(number)),
     }
-    let short = Short::of(number);
+}
+
+/// Appends a real as a cast to varchar writes it.
+pub(crate) fn push_scientific_real(number: f32, into: &mut String) {
+    match number.is_finite() {
+        true => scientific(Short::of(number), into),
+        false => into.push_str(not_finite(number.into())),
+    }
+}
+
+fn scientific(short: Short, into: &mut String) {
     let (mantissa, exponent) = short.text().split_once('e').unwrap_or_default();
     into.push_str(mantissa);
-    if number != 0.0 && !mantissa.contains('.') {
+    let is_zero = matches!(mantissa, "0" | "-0");
+    if !is_zero && !mantissa.contains('.') {
         into.push_str(".0");
     }
     into.push('E');
@@ -243,12 +254,12 @@ fn is_canonical(text: &str) -> bool {
 }
 
 /// Reads a double as Java's `Double.parseDouble` does, but for its hexadecimal numbers.
-pub(super) fn read_double(text: &str) -> Option<f64> {
+pub(crate) fn read_double(text: &str) -> Option<f64> {
     float(text)?.parse().ok()
 }
 
 /// Reads a real as Java's `Float.parseFloat` does.
-pub(super) fn read_real(text: &str) -> Option<f32> {
+pub(crate) fn read_real(text: &str) -> Option<f32> {
     float(text)?.parse().ok()
 }
 
@@ -273,7 +284,7 @@ pub(super) fn rounded(number: f64) -> Option<i64> {
 }
 
 /// Reads a decimal with a scale, rounding halves away from zero.
-pub(super) fn read_decimal(text: &str, scale: i8) -> Option<Decimal> {
+pub(crate) fn read_decimal(text: &str, scale: i8) -> Option<Decimal> {
     let digits = Digits::read(text)?;
     let count = digits.point.saturating_add(i64::from(scale));
     if digits.len() == 0 || count < 0 {
@@ -295,7 +306,7 @@ pub(super) fn read_decimal(text: &str, scale: i8) -> Option<Decimal> {
 
 /// What a text is as a decimal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Decimal {
+pub(crate) enum Decimal {
     /// Without its point.
     Value(i128),
     TooLarge,

@@ -27,7 +27,7 @@ pub(crate) fn is_json(field: &Field) -> bool {
         .is_some_and(|name| name == JSON)
 }
 
-pub(super) fn is_text(data_type: &DataType) -> bool {
+pub(crate) fn is_text(data_type: &DataType) -> bool {
     matches!(
         data_type,
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View
@@ -47,7 +47,7 @@ pub(super) fn as_texts(column: &Column) -> Result<Column> {
 }
 
 /// The name of a field's type in SQL.
-pub(super) fn name(field: &Field) -> String {
+pub(crate) fn name(field: &Field) -> String {
     if is_json(field) {
         return "json".to_owned();
     }

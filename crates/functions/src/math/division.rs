@@ -33,6 +33,15 @@ static DIVIDE: Page = Page {
     result: "-3",
 };
 
+static MULTIPLY: Page = Page {
+    name: "$multiply",
+    section: SECTION,
+    syntax: "$multiply(a, b)",
+    sentence: "Multiplies as the operator * does.",
+    example: r#""$multiply"(CAST('1.50' AS DECIMAL(3,2)), 2)"#,
+    result: "3.00",
+};
+
 static MODULUS: Page = Page {
     name: "$modulus",
     section: SECTION,
@@ -49,9 +58,18 @@ pub(super) fn entries() -> Vec<Entry> {
         Kernel::new(page, any(), returns, modulus)
     };
     let quotient = Returns::From(|types| result(types, "/", quotient_type));
+    let product = Returns::From(|types| match result(types, "*", product_type)? {
+        DataType::Decimal128(_, scale) if scale > MAX_SCALE => Err(DataFusionError::Plan(format!(
+            "the product has a scale of {scale}, and decimals have at most {MAX_SCALE}"
+        ))),
+        other => Ok(other),
+    });
     vec![
         Entry::scalar(remainder(&MOD)).in_trino(),
         Entry::scalar(remainder(&MODULUS)).in_trino().unlisted(),
+        Entry::scalar(Kernel::new(&MULTIPLY, any(), product, multiply))
+            .in_trino()
+            .unlisted(),
         Entry::scalar(Kernel::new(&DIVIDE, any(), quotient, divide))
             .in_trino()
             .unlisted(),
@@ -97,6 +115,14 @@ fn result(
     }
 }
 
+/// Digits after the point that a decimal may have.
+const MAX_SCALE: i8 = 38;
+
+fn product_type((left, scale): (u8, i8), (right, of): (u8, i8)) -> DataType {
+    let precision = left.saturating_add(right).min(MAX_PRECISION);
+    DataType::Decimal128(precision, scale.saturating_add(of))
+}
+
 fn quotient_type((digits, scale): (u8, i8), (_, of): (u8, i8)) -> DataType {
     let more = i32::from(of) + (i32::from(of) - i32::from(scale)).max(0);
     let precision = (i32::from(digits) + more).min(i32::from(MAX_PRECISION));
@@ -118,6 +144,34 @@ fn by_zero() -> DataFusionError {
 
 fn overflow() -> DataFusionError {
     out_of_range("the result of the division is out of range")
+}
+
+fn multiply(call: &Call<'_>) -> Result<ArrayRef> {
+    match call.returns {
+        DataType::Int8 => integers::<Int8Type>(call, product::<i8>),
+        DataType::Int16 => integers::<Int16Type>(call, product::<i16>),
+        DataType::Int32 => integers::<Int32Type>(call, product::<i32>),
+        DataType::Int64 => integers::<Int64Type>(call, product::<i64>),
+        DataType::Float32 => integers::<Float32Type>(call, |left, right| Ok(left * right)),
+        DataType::Float64 => integers::<Float64Type>(call, |left, right| Ok(left * right)),
+        _ => decimals(call, product_of_decimals),
+    }
+}
+
+fn product<N: ArrowNativeTypeOp>(left: N, right: N) -> Result<N> {
+    left.mul_checked(right)
+        .map_err(|_| out_of_range("the product is out of range"))
+}
+
+fn product_of_decimals(left: i128, right: i128, scales: Scales) -> Result<i128> {
+    let limit = 10u128.pow(u32::from(scales.precision));
+    left.checked_mul(right)
+        .filter(|product| product.unsigned_abs() < limit)
+        .ok_or_else(|| {
+            let hint = "cast to DOUBLE, or to decimals of fewer digits";
+            let error = Error::new(Code::NumericOutOfRange, "the product is out of range");
+            error.with_hint(hint).into()
+        })
 }
 
 fn divide(call: &Call<'_>) -> Result<ArrayRef> {

@@ -1,0 +1,685 @@
+//! Keeps the mark of types that Arrow does not have: json, sketches, geometries. It is metadata of
+//! a field, which the engine drops from the results of CASE, of functions that take any type, and
+//! from items of arrays. Without it, a JSON value is a text, and `CAST(… AS JSON)` would quote it.
+//!
+//! ```text
+//! CASE WHEN c THEN json END         "$marked"(CASE WHEN c THEN json END): the same values, marked
+//! ARRAY[json], map_agg(k, json)     marked in their items or values
+//! upper(json)                       refused: what it returns would be neither JSON nor text
+//! ```
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, ListArray, MapArray, StructArray};
+use arrow::datatypes::{DataType, Field, FieldRef, Fields};
+use datafusion::common::DFSchema;
+use datafusion::error::{DataFusionError, Result};
+use datafusion::logical_expr::{
+    ColumnarValue, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, ReturnFieldArgs,
+    ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Union, Volatility,
+    WindowFunctionDefinition,
+};
+use lakegate_error::{Code, Error};
+
+use super::names;
+use crate::json::{is_json, is_text};
+
+/// Keys of the metadata that marks a type.
+const KEYS: [&str; 2] = ["ARROW:extension:name", "ARROW:extension:metadata"];
+
+/// How deeply types are nested.
+const MAX_DEPTH: usize = 32;
+
+/// What marks a type.
+type Mark = HashMap<String, String>;
+
+fn mark(field: &Field) -> Option<Mark> {
+    let entries = KEYS.iter().filter_map(|key| {
+        let value = field.metadata().get(*key)?;
+        Some(((*key).to_owned(), value.clone()))
+    });
+    let mark: Mark = entries.collect();
+    (!mark.is_empty()).then_some(mark)
+}
+
+/// Returns whether a field, or one within it, is marked.
+pub(super) fn is_marked(field: &Field) -> bool {
+    contains(field, &|field| mark(field).is_some())
+}
+
+/// Where a call's result has the values of an argument.
+#[derive(Debug, Clone, Copy)]
+enum Flow {
+    /// It is a value of these arguments.
+    Same(fn(usize) -> std::ops::Range<usize>),
+    /// Its items, or the values of its map, are values of this argument.
+    Items(usize),
+    /// It is an item or a map's value of this argument.
+    Item(usize),
+    /// Its items, or the values of its map, are those of this argument.
+    ItemsOf(usize),
+    /// Its values are arrays of this argument's values.
+    Lists(usize),
+    /// Its fields are the arguments.
+    Fields,
+    /// The arguments are read, and none is returned.
+    Reads,
+}
+
+fn flow(name: &str) -> Option<Flow> {
+    Some(match name {
+        "coalesce" | "greatest" | "least" | "nullif" => Flow::Same(|count| 0..count),
+        "arbitrary" | "any_value" | "first_value" | "last_value" | "nth_value" | "lag" | "lead"
+        | "min" | "max" | "max_by" | "min_by" => Flow::Same(|count| 0..count.min(1)),
+        "make_array" | "array_agg" | "repeat" | "$max_n" | "$min_n" => Flow::Items(0),
+        "map_agg" => Flow::Items(1),
+        "multimap_agg" => Flow::Lists(1),
+        "$map" | "map" => Flow::ItemsOf(1),
+        "map_values" => Flow::ItemsOf(0),
+        "$subscript" | "element_at" | "array_item" | "array_first" | "array_last"
+        | "array_element" | "array_min" | "array_max" | "unnest" => Flow::Item(0),
+        "struct" | "row" | "named_struct" => Flow::Fields,
+        "count"
+        | "typeof"
+        | "arrow_typeof"
+        | "get_field"
+        | "is_json_scalar"
+        | "cardinality"
+        | "map_keys"
+        | "geometry_to_bing_tiles" => Flow::Reads,
+        json if json.contains("json") => Flow::Reads,
+        geometry if geometry.starts_with("st_") => Flow::Reads,
+        _ => return None,
+    })
+}
+
+/// Returns the field that an expression's result should have, if marks are missing in its own.
+///
+/// # Errors
+///
+/// The expression mixes JSON values with others, or loses where they are.
+pub(super) fn marked(expr: &Expr, schema: &DFSchema) -> Result<Option<FieldRef>> {
+    let of = |expr: &Expr| expr.to_field(schema).map(|(_, field)| field);
+    match expr {
+        Expr::Case(case) => {
+            let thens = case.when_then_expr.iter().map(|(_, then)| then.as_ref());
+            let results = thens.chain(case.else_expr.as_deref());
+            let results: Vec<FieldRef> = results.filter_map(|expr| of(expr).ok()).collect();
+            let Ok(own) = of(expr) else { return Ok(None) };
+            let Some(mark) = common("CASE", &results)? else {
+                return Ok(None);
+            };
+            Ok(changed(&own, own.data_type().clone(), Some(mark)))
+        }
+        Expr::ScalarFunction(call) => of_call(expr, call.func.name(), &call.args, schema),
+        Expr::AggregateFunction(call) => of_call(expr, call.func.name(), &call.params.args, schema),
+        Expr::WindowFunction(window) => {
+            let name = match &window.fun {
+                WindowFunctionDefinition::AggregateUDF(function) => function.name(),
+                WindowFunctionDefinition::WindowUDF(function) => function.name(),
+            };
+            of_call(expr, name, &window.params.args, schema)
+        }
+        Expr::HigherOrderFunction(call) => {
+            let bodies: Vec<Expr> = call
+                .args
+                .iter()
+                .map(|arg| match arg {
+                    Expr::Lambda(lambda) => lambda.body.as_ref().clone(),
+                    arg => arg.clone(),
+                })
+                .collect();
+            of_lambdas(expr, call.func.name(), &bodies, schema)
+        }
+        _ => Ok(None),
+    }
+}
+
+/// Returns the mark that all values have which are not NULL.
+fn common(what: &str, fields: &[FieldRef]) -> Result<Option<Mark>> {
+    let values = fields.iter().filter(|field| !field.data_type().is_null());
+    let marks: Vec<Option<Mark>> = values.clone().map(|field| mark(field)).collect();
+    let Some(Some(first)) = marks.iter().find(|mark| mark.is_some()) else {
+        return Ok(None);
+    };
+    if marks.iter().all(|mark| mark.as_ref() == Some(first)) {
+        return Ok(Some(first.clone()));
+    }
+    if !fields.iter().any(|field| is_json(field)) {
+        return Ok(None);
+    }
+    let types: Vec<String> = values.map(|field| names::of_field(field)).collect();
+    Err(Error::new(
+        Code::TypeMismatch,
+        format!(
+            "{what} needs values of one type, not {}",
+            types.join(" and ")
+        ),
+    )
+    .with_hint("json_format writes a JSON value as a text, CAST(… AS JSON) makes one of a text")
+    .into())
+}
+
+/// Returns a field with another type and mark, if either is new.
+fn changed(own: &FieldRef, data_type: DataType, new: Option<Mark>) -> Option<FieldRef> {
+    let mut metadata = own.metadata().clone();
+    metadata.extend(new.into_iter().flatten());
+    let field = own.as_ref().clone().with_data_type(data_type);
+    let field = Arc::new(field.with_metadata(metadata));
+    (field != *own).then_some(field)
+}
+
+fn with_mark(field: &FieldRef, mark: &Mark) -> FieldRef {
+    let mut metadata = field.metadata().clone();
+    metadata.extend(mark.clone());
+    Arc::new(field.as_ref().clone().with_metadata(metadata))
+}
+
+/// Returns the field of an array's items or of a map's values.
+fn item(data_type: &DataType) -> Option<&FieldRef> {
+    match data_type {
+        DataType::List(item) => Some(item),
+        DataType::Map(entries, _) => match entries.data_type() {
+            DataType::Struct(fields) => fields.get(1),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// Returns a type whose items, or whose map's values, are `field`.
+fn with_item(data_type: &DataType, of: impl Fn(&FieldRef) -> FieldRef) -> DataType {
+    match data_type {
+        DataType::List(item) => DataType::List(of(item)),
+        DataType::Map(entries, sorted) => {
+            let DataType::Struct(fields) = entries.data_type() else {
+                return data_type.clone();
+            };
+            let fields = fields.iter().enumerate().map(|(place, field)| match place {
+                1 => of(field),
+                _ => Arc::clone(field),
+            });
+            let fields = DataType::Struct(fields.collect());
+            let entries = entries.as_ref().clone().with_data_type(fields);
+            DataType::Map(Arc::new(entries), *sorted)
+        }
+        other => other.clone(),
+    }
+}
+
+fn has(data_type: &DataType, is: &dyn Fn(&Field) -> bool, depth: usize) -> bool {
+    let field = |field: &FieldRef| is(field) || has(field.data_type(), is, depth + 1);
+    match data_type {
+        _ if depth > MAX_DEPTH => false,
+        DataType::List(item) => field(item),
+        DataType::Map(entries, _) => has(entries.data_type(), is, depth + 1),
+        DataType::Struct(fields) => fields.iter().any(field),
+        _ => false,
+    }
+}
+
+/// Whether a field is or contains what `is` finds.
+fn contains(field: &Field, is: &dyn Fn(&Field) -> bool) -> bool {
+    is(field) || has(field.data_type(), is, 0)
+}
+
+fn of_call(expr: &Expr, name: &str, args: &[Expr], schema: &DFSchema) -> Result<Option<FieldRef>> {
+    let fields: Result<Vec<FieldRef>> = args
+        .iter()
+        .map(|arg| arg.to_field(schema).map(|(_, field)| field))
+        .collect();
+    let Ok(fields) = fields else { return Ok(None) };
+    if !fields
+        .iter()
+        .any(|field| contains(field, &|field| mark(field).is_some()))
+    {
+        return Ok(None);
+    }
+    let Ok((_, own)) = expr.to_field(schema) else {
+        return Ok(None);
+    };
+    result(name, &own, &fields)
+}
+
+/// Returns the field that a call's result should have.
+fn result(name: &str, own: &FieldRef, fields: &[FieldRef]) -> Result<Option<FieldRef>> {
+    if contains(own, &|field| mark(field).is_some()) {
+        return Ok(None);
+    }
+    let data_type = own.data_type();
+    let mark_of = |index: usize| fields.get(index).and_then(|field| mark(field));
+    let item_mark = |index: usize| mark(item(fields.get(index)?.data_type())?);
+    let in_items = |mark: Option<Mark>| match mark {
+        Some(mark) => changed(
+            own,
+            with_item(data_type, |item| with_mark(item, &mark)),
+            None,
+        ),
+        None => None,
+    };
+    let found = match flow(name) {
+        Some(Flow::Reads) => return Ok(None),
+        Some(Flow::Same(range)) => {
+            let values = fields.get(range(fields.len())).unwrap_or_default();
+            let of_list = values.first().is_some_and(|first| {
+                matches!(data_type, DataType::List(_)) && !first.data_type().is_nested()
+            });
+            match common(name, values)? {
+                // `max_by(x, y, 3)` has items of x.
+                Some(mark) if of_list => in_items(Some(mark)),
+                mark => changed(own, data_type.clone(), mark),
+            }
+        }
+        Some(Flow::Items(index)) => {
+            let mark = match name {
+                "make_array" => common("ARRAY", fields)?,
+                _ => mark_of(index),
+            };
+            in_items(mark)
+        }
+        Some(Flow::Item(index)) => changed(own, data_type.clone(), item_mark(index)),
+        Some(Flow::ItemsOf(index)) => in_items(item_mark(index)),
+        Some(Flow::Lists(index)) => mark_of(index).and_then(|mark| {
+            let lists = with_item(data_type, |list| {
+                let items = with_item(list.data_type(), |item| with_mark(item, &mark));
+                Arc::new(list.as_ref().clone().with_data_type(items))
+            });
+            changed(own, lists, None)
+        }),
+        Some(Flow::Fields) => match data_type {
+            DataType::Struct(into) => {
+                // `named_struct` has names before its values.
+                let step = if name == "named_struct" { 2 } else { 1 };
+                let values = fields.iter().skip(step - 1).step_by(step);
+                let marked: Fields = into
+                    .iter()
+                    .zip(values)
+                    .map(|(field, value)| match mark(value) {
+                        Some(mark) => with_mark(field, &mark),
+                        None => Arc::clone(field),
+                    })
+                    .collect();
+                changed(own, DataType::Struct(marked), None)
+            }
+            _ => None,
+        },
+        None => None,
+    };
+    if found.is_some() {
+        return Ok(found);
+    }
+    let loses = fields
+        .iter()
+        .any(|field| contains(field, &|field| is_json(field)))
+        && contains(own, &|field| is_text(field.data_type()));
+    match loses {
+        true => Err(Error::new(
+            Code::TypeMismatch,
+            format!(
+                "Unexpected parameters ({}) for function {name}",
+                listed(fields)
+            ),
+        )
+        .with_hint("json_format writes a JSON value as a text, and casts read its parts")
+        .into()),
+        false => Ok(None),
+    }
+}
+
+fn listed(fields: &[FieldRef]) -> String {
+    let names: Vec<String> = fields.iter().map(|field| names::of_field(field)).collect();
+    names.join(", ")
+}
+
+/// Returns the field of a call with lambdas, whose bodies are among `bodies`.
+fn of_lambdas(
+    expr: &Expr,
+    name: &str,
+    bodies: &[Expr],
+    schema: &DFSchema,
+) -> Result<Option<FieldRef>> {
+    let fields: Vec<Option<FieldRef>> = bodies
+        .iter()
+        .map(|body| body.to_field(schema).ok().map(|(_, field)| field))
+        .collect();
+    let last = fields.last().cloned().flatten();
+    let Ok((_, own)) = expr.to_field(schema) else {
+        return Ok(None);
+    };
+    let json = |field: &FieldRef| contains(field, &|field| is_json(field));
+    let Some(last) = last.filter(|_| fields.iter().flatten().any(json)) else {
+        return Ok(None);
+    };
+    if contains(&own, &|field| mark(field).is_some()) {
+        return Ok(None);
+    }
+    let marked = mark(&last);
+    let found = match (name, marked) {
+        ("$try" | "reduce", mark) => changed(&own, own.data_type().clone(), mark),
+        ("transform" | "zip_with" | "transform_values" | "map_zip_with", Some(mark)) => {
+            let items = with_item(own.data_type(), |item| with_mark(item, &mark));
+            changed(&own, items, None)
+        }
+        _ => None,
+    };
+    let is_text_of_last = is_text(last.data_type()) && !is_json(&last);
+    match found {
+        Some(found) => Ok(Some(found)),
+        // A body that makes a text of JSON values.
+        None if is_text_of_last => Ok(None),
+        None if !contains(&own, &|field| is_text(field.data_type())) => Ok(None),
+        None => Err(Error::new(
+            Code::NotSupported,
+            format!("{name} of JSON values is not supported"),
+        )
+        .with_hint("cast them to other types first")
+        .into()),
+    }
+}
+
+/// Gives a node's columns the marks that its aggregates, window functions or inputs miss.
+///
+/// # Errors
+///
+/// A column mixes JSON values with others, or loses where they are.
+pub(super) fn of_columns(node: &LogicalPlan) -> Result<Option<LogicalPlan>> {
+    match node {
+        LogicalPlan::Aggregate(aggregate) => {
+            projected(node, &aggregate.aggr_expr, aggregate.input.schema())
+        }
+        LogicalPlan::Window(window) => projected(node, &window.window_expr, window.input.schema()),
+        LogicalPlan::Unnest(unnest) => {
+            let input = unnest.input.schema();
+            let items: Vec<(String, Mark)> = unnest
+                .list_type_columns
+                .iter()
+                .filter(|(_, list)| list.depth == 1)
+                .filter_map(|(index, list)| {
+                    let mark = mark(item(input.fields().get(*index)?.data_type())?)?;
+                    Some((list.output_column.name.clone(), mark))
+                })
+                .collect();
+            if items.is_empty() {
+                return Ok(None);
+            }
+            with_columns(node.clone(), |field| {
+                let (_, mark) = items.iter().find(|(name, _)| name == field.name())?;
+                changed(field, field.data_type().clone(), Some(mark.clone()))
+            })
+            .map(Some)
+        }
+        LogicalPlan::Values(values) => {
+            let none = DFSchema::empty();
+            let mut marks: Vec<Option<Mark>> = Vec::new();
+            for place in 0..values.schema.fields().len() {
+                let column = || values.values.iter().filter_map(|row| row.get(place));
+                // Most columns are literals, which have no marks.
+                if column().all(|expr| matches!(expr, Expr::Literal(_, None))) {
+                    marks.push(None);
+                    continue;
+                }
+                let fields: Vec<FieldRef> = column()
+                    .filter_map(|expr| expr.to_field(&none).ok().map(|(_, field)| field))
+                    .collect();
+                marks.push(common("VALUES", &fields)?);
+            }
+            let fields = values.schema.fields().clone();
+            let missing = fields
+                .iter()
+                .zip(&marks)
+                .any(|(field, wanted)| wanted.is_some() && mark(field) != *wanted);
+            if !missing {
+                return Ok(None);
+            }
+            with_columns(node.clone(), |field| {
+                let place = fields.iter().position(|other| Arc::ptr_eq(other, field))?;
+                let wanted = marks.get(place)?.clone()?;
+                changed(field, field.data_type().clone(), Some(wanted))
+            })
+            .map(Some)
+        }
+        LogicalPlan::Union(union) => {
+            for place in 0..union.schema.fields().len() {
+                let columns: Vec<FieldRef> = union
+                    .inputs
+                    .iter()
+                    .filter_map(|input| input.schema().fields().get(place).cloned())
+                    .collect();
+                common("UNION", &columns)?;
+            }
+            let made = Union::try_new_with_loose_types(union.inputs.clone())?;
+            let same = made.schema.fields() == union.schema.fields();
+            Ok((!same).then_some(LogicalPlan::Union(made)))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// Marks the columns that a node computes, which come last.
+fn projected(
+    node: &LogicalPlan,
+    computed: &[Expr],
+    input: &DFSchema,
+) -> Result<Option<LogicalPlan>> {
+    let marks: Vec<Option<FieldRef>> = computed
+        .iter()
+        .map(|expr| match expr {
+            Expr::Alias(alias) => marked(&alias.expr, input),
+            expr => marked(expr, input),
+        })
+        .collect::<Result<_>>()?;
+    if marks.iter().all(Option::is_none) {
+        return Ok(None);
+    }
+    let first = node.schema().fields().len().saturating_sub(computed.len());
+    let fields = node.schema().fields().clone();
+    let place = |field: &FieldRef| fields.iter().position(|other| Arc::ptr_eq(other, field));
+    with_columns(node.clone(), |field| {
+        let index = place(field)?.checked_sub(first)?;
+        let wanted = marks.get(index)?.as_ref()?;
+        let field = field
+            .as_ref()
+            .clone()
+            .with_data_type(wanted.data_type().clone());
+        Some(Arc::new(field.with_metadata(wanted.metadata().clone())))
+    })
+    .map(Some)
+}
+
+/// Puts a projection on a node that marks some of its columns.
+fn with_columns(
+    node: LogicalPlan,
+    new: impl Fn(&FieldRef) -> Option<FieldRef>,
+) -> Result<LogicalPlan> {
+    let schema = Arc::clone(node.schema());
+    let columns = schema.iter().map(|(qualifier, field)| {
+        let column = Expr::from((qualifier, field));
+        match new(field) {
+            Some(field_of) => {
+                wrapped(column, field_of).alias_qualified(qualifier.cloned(), field.name().clone())
+            }
+            None => column,
+        }
+    });
+    LogicalPlanBuilder::from(node)
+        .project(columns.collect::<Vec<_>>())?
+        .build()
+}
+
+/// Returns the expression with the marks of a field.
+pub(super) fn wrapped(expr: Expr, field: FieldRef) -> Expr {
+    let function = ScalarUDF::new_from_impl(Marked {
+        field,
+        signature: Signature::any(1, Volatility::Immutable),
+    });
+    function.call(vec![expr])
+}
+
+/// The function that returns its argument as a field of another mark.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Marked {
+    field: FieldRef,
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for Marked {
+    fn name(&self) -> &str {
+        "$marked"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(self.field.data_type().clone())
+    }
+
+    fn return_field_from_args(&self, _: ReturnFieldArgs<'_>) -> Result<FieldRef> {
+        let field = self.field.as_ref().clone().with_name(self.name());
+        Ok(Arc::new(field.with_nullable(true)))
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let to = self.field.data_type();
+        match args.args.into_iter().next() {
+            Some(ColumnarValue::Array(array)) => {
+                Ok(ColumnarValue::Array(relabelled(&array, to, 0)?))
+            }
+            Some(ColumnarValue::Scalar(value)) => {
+                let array = relabelled(&value.to_array()?, to, 0)?;
+                let value = datafusion::common::ScalarValue::try_from_array(&array, 0)?;
+                Ok(ColumnarValue::Scalar(value))
+            }
+            None => Err(DataFusionError::Internal("$marked of nothing".to_owned())),
+        }
+    }
+}
+
+/// Returns the same values as another type, which differs in metadata and in kinds of texts only.
+fn relabelled(array: &ArrayRef, to: &DataType, depth: usize) -> Result<ArrayRef> {
+    if array.data_type() == to {
+        return Ok(Arc::clone(array));
+    }
+    if depth > MAX_DEPTH {
+        return Err(Error::new(Code::TooComplex, "a type is nested too deeply").into());
+    }
+    let inner = |array: &ArrayRef, to: &DataType| relabelled(array, to, depth + 1);
+    match (array.data_type(), to) {
+        (DataType::List(_), DataType::List(item)) => {
+            let lists = array.as_list::<i32>();
+            let items = inner(lists.values(), item.data_type())?;
+            let (offsets, nulls) = (lists.offsets().clone(), lists.nulls().cloned());
+            Ok(Arc::new(ListArray::try_new(
+                Arc::clone(item),
+                offsets,
+                items,
+                nulls,
+            )?))
+        }
+        (DataType::Map(..), DataType::Map(entries, sorted)) => {
+            let maps = array.as_map();
+            let own: ArrayRef = Arc::new(maps.entries().clone());
+            let inside = inner(&own, entries.data_type())?;
+            Ok(Arc::new(MapArray::try_new(
+                Arc::clone(entries),
+                maps.offsets().clone(),
+                inside.as_struct().clone(),
+                maps.nulls().cloned(),
+                *sorted,
+            )?))
+        }
+        (DataType::Struct(from), DataType::Struct(fields)) if from.len() == fields.len() => {
+            let rows = array.as_struct();
+            let columns = rows
+                .columns()
+                .iter()
+                .zip(fields)
+                .map(|(column, field)| inner(column, field.data_type()))
+                .collect::<Result<Vec<_>>>()?;
+            let nulls = rows.nulls().cloned();
+            Ok(Arc::new(StructArray::try_new_with_length(
+                fields.clone(),
+                columns,
+                nulls,
+                rows.len(),
+            )?))
+        }
+        _ => Ok(arrow::compute::cast(array, to)?),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use crate::testing::trino::{error, rows, value};
+
+    const JSON: &str = "json_parse('{\"a\": [1, null]}')";
+
+    #[tokio::test]
+    async fn json_stays_json() {
+        let plain = r#"{"a":[1,null]}"#;
+        for (expression, expected) in [
+            ("J", plain.to_owned()),
+            ("CASE WHEN true THEN J END", plain.to_owned()),
+            ("IF(false, NULL, J)", plain.to_owned()),
+            ("coalesce(NULL, J)", plain.to_owned()),
+            ("TRY(J)", plain.to_owned()),
+            ("(SELECT J)", plain.to_owned()),
+            ("ARRAY[J, NULL]", format!("[{plain},null]")),
+            ("ARRAY[ARRAY[J]]", format!("[[{plain}]]")),
+            ("ARRAY[J][1]", plain.to_owned()),
+            ("element_at(ARRAY[J], 1)", plain.to_owned()),
+            ("MAP(ARRAY['x'], ARRAY[J])", format!("{{\"x\":{plain}}}")),
+            ("MAP(ARRAY['x'], ARRAY[J])['x']", plain.to_owned()),
+            ("transform(ARRAY[1], x -> J)", format!("[{plain}]")),
+            ("(SELECT array_agg(J))", format!("[{plain}]")),
+            ("(SELECT map_agg('x', J))", format!("{{\"x\":{plain}}}")),
+            ("(SELECT arbitrary(J))", plain.to_owned()),
+            ("CASE WHEN true THEN ARRAY[J] END", format!("[{plain}]")),
+        ] {
+            let call = format!("\"$json_of\"({})", expression.replace('J', JSON));
+            assert_eq!(value(&call).await.unwrap(), expected, "{expression}");
+        }
+    }
+
+    #[tokio::test]
+    async fn json_stays_json_in_relations() {
+        let plain = r#"{"a":[1,null]}"#;
+        for query in [
+            "SELECT \"$json_of\"(x) FROM (SELECT CASE WHEN true THEN J END AS x) t",
+            "SELECT \"$json_of\"(t.x) FROM (SELECT coalesce(J, NULL) AS x) t CROSS JOIN (VALUES 1) u(y)",
+            "SELECT \"$json_of\"(x) FROM (SELECT IF(true, J) AS x UNION ALL SELECT NULL WHERE false) t",
+            "SELECT \"$json_of\"(x) FROM UNNEST(ARRAY[J]) AS t(x)",
+            "WITH t AS (SELECT array_agg(J) AS x) SELECT \"$json_of\"(x[1]) FROM t",
+            "SELECT \"$json_of\"(max_by(J, 1))",
+            "SELECT \"$json_of\"(first_value(J) OVER ())",
+        ] {
+            let shown = rows(&query.replace('J', JSON)).await.unwrap();
+            assert_eq!(shown, [plain], "{query}");
+        }
+    }
+
+    #[tokio::test]
+    async fn json_that_meets_texts_is_refused() {
+        for (expression, expected) in [
+            (
+                "coalesce(J, 'a')",
+                "coalesce needs values of one type, not json and varchar",
+            ),
+            (
+                "CASE WHEN true THEN J ELSE 'a' END",
+                "CASE needs values of one type",
+            ),
+            ("ARRAY[J, 'a']", "ARRAY needs values of one type"),
+            (
+                "upper(J)",
+                "Unexpected parameters (json) for function upper",
+            ),
+        ] {
+            let error = error(&expression.replace('J', JSON)).await;
+            assert!(error.contains(expected), "{expression}: {error}");
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! What Trino's dialects mean by casts and operators, where the engine's meaning is PostgreSQL's.
+//!
+//! ```text
+//! planner     operators of decimals, by their types       operators
+//! rule        casts of the statement to functions         casts, scalars: their values
+//!             json and other marked types stay marked     marks
+//!             values of different kinds are refused       comparisons
+//! ```
+
+mod casts;
+mod comparisons;
+mod marks;
+mod names;
+mod operators;
+mod rule;
+mod scalars;
+
+pub(crate) use operators::Operators;
+pub(crate) use rule::TrinoTypes;
+
+use crate::entry::Entry;
+
+pub(crate) fn entries() -> Vec<Entry> {
+    casts::entries()
+}

@@ -1,0 +1,202 @@
+//! The analyzer rule of Trino's dialects. It runs before all others, so that it sees the types and
+//! the casts of the statement, not those of coercion.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, FieldRef};
+use datafusion::common::tree_node::Transformed;
+use datafusion::common::{DFSchema, ScalarValue};
+use datafusion::config::ConfigOptions;
+use datafusion::error::Result;
+use datafusion::logical_expr::expr::{Cast, ScalarFunction};
+use datafusion::logical_expr::{
+    BinaryExpr, Expr, ExprSchemable, LogicalPlan, ScalarUDF, TryCast, WindowFunctionDefinition,
+    cast,
+};
+use datafusion::optimizer::AnalyzerRule;
+use lakegate_engine::retyped;
+
+use super::operators::{Operators, Planned};
+use super::{casts, comparisons, marks, names, scalars};
+use crate::entries;
+use crate::entry::{Function, Known};
+use crate::json::{self, is_json};
+
+/// Gives casts the meaning that they have in Trino.
+#[derive(Debug)]
+pub(crate) struct TrinoTypes {
+    cast: Arc<ScalarUDF>,
+    try_cast: Arc<ScalarUDF>,
+    fitting: Arc<ScalarUDF>,
+    operators: Operators,
+}
+
+impl TrinoTypes {
+    /// Returns `None` if the library has no casts.
+    pub(crate) fn new() -> Option<Self> {
+        Some(Self {
+            cast: function(crate::casts::NAME)?,
+            try_cast: function(casts::TRY_CAST_NAME)?,
+            fitting: function(casts::FITTING_NAME)?,
+            operators: Operators::new()?,
+        })
+    }
+
+    fn rewrite(&self, expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+        match expr {
+            Expr::Cast(Cast { expr, field }) => match self.cast(&expr, &field, schema, false)? {
+                Some(cast) => Ok(Transformed::yes(cast)),
+                None => Ok(Transformed::no(Expr::Cast(Cast { expr, field }))),
+            },
+            Expr::TryCast(TryCast { expr, field }) => {
+                match self.cast(&expr, &field, schema, true)? {
+                    Some(cast) => Ok(Transformed::yes(cast)),
+                    None => Ok(Transformed::no(Expr::TryCast(TryCast { expr, field }))),
+                }
+            }
+            Expr::ScalarFunction(call) if is_written_to_fit(&call) => {
+                Ok(Transformed::yes(Expr::ScalarFunction(ScalarFunction {
+                    func: Arc::clone(&self.fitting),
+                    args: call.args,
+                })))
+            }
+            Expr::ScalarFunction(call) if call.func.name() == json::OF_NAME => {
+                // The optimizer may replace the argument by one whose field has no mark.
+                let args = call.args.into_iter().map(|arg| match arg.to_field(schema) {
+                    Ok((_, field)) if marks::is_marked(&field) => marks::wrapped(arg, field),
+                    _ => arg,
+                });
+                Ok(Transformed::yes(Expr::ScalarFunction(ScalarFunction {
+                    func: call.func,
+                    args: args.collect(),
+                })))
+            }
+            Expr::AggregateFunction(mut call) if call.func.name() == "sum" => {
+                let widened = widen(&mut call.params.args, schema);
+                let call = Expr::AggregateFunction(call);
+                Ok(Transformed::new_transformed(call, widened))
+            }
+            Expr::WindowFunction(mut window) => {
+                let is_sum = matches!(&window.fun,
+                    WindowFunctionDefinition::AggregateUDF(function) if function.name() == "sum");
+                let widened = is_sum && widen(&mut window.params.args, schema);
+                let window = Expr::WindowFunction(window);
+                Ok(Transformed::new_transformed(window, widened))
+            }
+            Expr::BinaryExpr(BinaryExpr { left, op, right }) => {
+                Ok(match self.operators.planned(&left, op, &right, schema) {
+                    Some(Planned::Call(call)) => Transformed::yes(call),
+                    Some(Planned::Operands(left, right)) => {
+                        let (left, right) = (Box::new(left), Box::new(right));
+                        Transformed::yes(Expr::BinaryExpr(BinaryExpr { left, op, right }))
+                    }
+                    None => Transformed::no(Expr::BinaryExpr(BinaryExpr { left, op, right })),
+                })
+            }
+            other => Ok(Transformed::no(other)),
+        }
+    }
+
+    /// Returns a cast as a call, or its value; `None` if the engine's cast has the same meaning.
+    fn cast(
+        &self,
+        value: &Expr,
+        to: &FieldRef,
+        schema: &DFSchema,
+        attempt: bool,
+    ) -> Result<Option<Expr>> {
+        // A parameter has no type yet.
+        let Ok((_, from)) = value.to_field(schema) else {
+            return Ok(None);
+        };
+        if is_json(&from) || is_json(to) || from.data_type().is_null() {
+            return Ok(None);
+        }
+        casts::check(from.data_type(), to.data_type())?;
+        if !scalars::is_ours(from.data_type(), to.data_type()) {
+            return Ok(None);
+        }
+        if let Expr::Literal(literal, _) = value
+            && let Some(Some(text)) = literal.try_as_str()
+            && let Some(constant) = casts::constant(text, to.data_type())
+        {
+            let constant = ScalarValue::try_from_array(&constant, 0)?;
+            return Ok(Some(Expr::Literal(constant, None)));
+        }
+        let null = Expr::Cast(Cast {
+            expr: Box::new(Expr::Literal(ScalarValue::Null, None)),
+            field: Arc::clone(to),
+        });
+        Ok(Some(Expr::ScalarFunction(ScalarFunction {
+            func: Arc::clone(if attempt { &self.try_cast } else { &self.cast }),
+            args: vec![value.clone(), null],
+        })))
+    }
+}
+
+/// Digits of the widest decimal.
+const MAX_DIGITS: u8 = 38;
+
+/// Gives the decimals of a sum as many digits as their sum has. Returns whether that changed them.
+fn widen(args: &mut [Expr], schema: &DFSchema) -> bool {
+    let [argument] = args else {
+        return false;
+    };
+    match argument.get_type(schema) {
+        Ok(DataType::Decimal128(digits, scale)) if digits < MAX_DIGITS => {
+            let of = std::mem::take(argument);
+            *argument = cast(of, DataType::Decimal128(MAX_DIGITS, scale));
+            true
+        }
+        _ => false,
+    }
+}
+
+/// Returns the function of Trino's sessions that has a name.
+pub(super) fn function(name: &str) -> Option<Arc<ScalarUDF>> {
+    entries().iter().find_map(|entry| match &entry.function {
+        Function::Scalar(function) if entry.known == Known::Trino && function.name() == name => {
+            Some(Arc::clone(function))
+        }
+        _ => None,
+    })
+}
+
+/// Returns whether an expression is computed from many rows.
+fn is_of_rows(expr: &Expr) -> bool {
+    matches!(expr, Expr::AggregateFunction(_) | Expr::WindowFunction(_))
+}
+
+/// Returns whether a call truncates what a cast to varchar has written.
+fn is_written_to_fit(call: &ScalarFunction) -> bool {
+    call.func.name() == casts::TRUNCATED_NAME
+        && matches!(call.args.first(), Some(Expr::ScalarFunction(cast))
+            if [crate::casts::NAME, casts::TRY_CAST_NAME].contains(&cast.func.name()))
+}
+
+impl AnalyzerRule for TrinoTypes {
+    fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
+        if names::reads_system_catalogs(&plan)? {
+            return Ok(plan);
+        }
+        let plan = retyped(
+            plan,
+            &|expr, schema| {
+                let rewritten = self.rewrite(expr, schema)?;
+                Ok(match marks::marked(&rewritten.data, schema)? {
+                    // The columns of aggregates and windows are marked above them.
+                    Some(_) if is_of_rows(&rewritten.data) => rewritten,
+                    Some(field) => Transformed::yes(marks::wrapped(rewritten.data, field)),
+                    None => rewritten,
+                })
+            },
+            &marks::of_columns,
+        )?;
+        comparisons::check(&plan)?;
+        Ok(plan)
+    }
+
+    fn name(&self) -> &str {
+        "trino_types"
+    }
+}
