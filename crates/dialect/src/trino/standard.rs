@@ -34,9 +34,8 @@ impl VisitorMut for Standard {
         match expr {
             Expr::Interval(interval) => {
                 if let Some(words) = words(interval, self.signs_all) {
-                    interval.value = Box::new(Expr::Value(
-                        Value::SingleQuotedString(words).with_empty_span(),
-                    ));
+                    *interval.value =
+                        Expr::Value(Value::SingleQuotedString(words).with_empty_span());
                     (interval.leading_field, interval.last_field) = (None, None);
                 }
             }

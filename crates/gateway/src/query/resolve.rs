@@ -69,7 +69,7 @@ impl Session {
         moment: &Moment,
         statement: ast::Statement,
     ) -> Result<Planning> {
-        self.resolve_in(moment, &self.scope(), statement).await
+        Box::pin(self.resolve_in(moment, &self.scope(), statement)).await
     }
 
     /// Resolves a statement in a scope of its own. As [`Self::resolve`].
