@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, ListArray, MapArray, StructArray};
 use arrow::datatypes::{DataType, Field, FieldRef, Fields};
-use datafusion::common::DFSchema;
+use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, ReturnFieldArgs,
@@ -549,7 +549,11 @@ impl ScalarUDFImpl for Marked {
             }
             Some(ColumnarValue::Scalar(value)) => {
                 let array = relabelled(&value.to_array()?, to, 0)?;
-                let value = datafusion::common::ScalarValue::try_from_array(&array, 0)?;
+                let value = match array.as_list_opt::<i32>() {
+                    // The general way drops the metadata of a list's items.
+                    Some(list) => ScalarValue::List(Arc::new(list.clone())),
+                    None => ScalarValue::try_from_array(&array, 0)?,
+                };
                 Ok(ColumnarValue::Scalar(value))
             }
             None => Err(DataFusionError::Internal("$marked of nothing".to_owned())),
