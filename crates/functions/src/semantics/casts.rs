@@ -246,14 +246,6 @@ mod tests {
                 .unwrap(),
             "[true, NULL]"
         );
-        assert_eq!(
-            value(
-                "CAST(MAP(ARRAY[DOUBLE '1'], ARRAY[DATE '2020-01-02']) AS MAP(varchar, varchar))"
-            )
-            .await
-            .unwrap(),
-            "{1.0E0=2020-01-02}"
-        );
     }
 
     #[tokio::test]

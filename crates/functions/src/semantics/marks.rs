@@ -653,7 +653,7 @@ mod tests {
         let plain = r#"{"a":[1,null]}"#;
         for query in [
             "SELECT \"$json_of\"(x) FROM (SELECT CASE WHEN true THEN J END AS x) t",
-            "SELECT \"$json_of\"(t.x) FROM (SELECT coalesce(J, NULL) AS x) t CROSS JOIN (VALUES 1) u(y)",
+            "SELECT \"$json_of\"(t.x) FROM (SELECT coalesce(J, NULL) AS x) t, (VALUES 1) u(y)",
             "SELECT \"$json_of\"(x) FROM (SELECT IF(true, J) AS x UNION ALL SELECT NULL WHERE false) t",
             "SELECT \"$json_of\"(x) FROM UNNEST(ARRAY[J]) AS t(x)",
             "WITH t AS (SELECT array_agg(J) AS x) SELECT \"$json_of\"(x[1]) FROM t",
