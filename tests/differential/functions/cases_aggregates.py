@@ -52,10 +52,6 @@ CASES = [
     aggregate("cardinality(multimap_agg(@l, id))", "count(DISTINCT @l)"),
     aggregate("map_keys(multimap_agg(@l, id))", "list(DISTINCT @l) FILTER (WHERE @l IS NOT NULL)", unordered=True),
     aggregate("array_sort(set_agg(@l))", "list_sort(list(DISTINCT @l), 'ASC', 'NULLS LAST')"),
-    aggregate(
-        "array_sort(set_union(@ln))", "list_sort(list_distinct(flatten(list(list_filter(@ln, lambda z: z IS NOT NULL)))))",
-        only="list_count(@ln) = len(@ln)", why="list_distinct drops NULLs",
-    ),
     aggregate("cardinality(map_union(@mp))", "len(list_distinct(flatten(list(map_keys(@mp)))))"),
     aggregate("bitwise_and_agg(@n)", "bit_and(@n)"),
     aggregate("bitwise_or_agg(@n)", "bit_or(@n)"),

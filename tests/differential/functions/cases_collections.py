@@ -59,8 +59,11 @@ CASES = [
     ),
     Case("cardinality(array_distinct(@ln))", "len(list_distinct(@ln)) + CAST(list_count(@ln) < len(@ln) AS INTEGER)"),
     Case("cardinality(array_distinct(@lx))", "len(list_distinct(@lx)) + CAST(list_count(@lx) < len(@lx) AS INTEGER)"),
-    Case(without_nulls("array_intersect(@ln, @lm)"), f"list_sort(list_intersect({'@ln'}, @lm))"),
-    Case(without_nulls("array_intersect(@ls, @lt)"), "list_sort(list_intersect(@ls, @lt))"),
+    # DuckDB returns an empty list for NULL beside a list.
+    Case(without_nulls("array_intersect(@ln, @lm)"),
+         "CASE WHEN @ln IS NULL OR @lm IS NULL THEN NULL ELSE list_sort(list_intersect(@ln, @lm)) END"),
+    Case(without_nulls("array_intersect(@ls, @lt)"),
+         "CASE WHEN @ls IS NULL OR @lt IS NULL THEN NULL ELSE list_sort(list_intersect(@ls, @lt)) END"),
     Case(without_nulls("array_union(@ln, @lm)"), sorted_set("@ln || @lm")),
     Case(without_nulls("array_union(@ls, @lt)"), sorted_set("@ls || @lt")),
     Case(

@@ -10,7 +10,7 @@
 //!     Filter: region = 'EU'          the view's
 //! ```
 //!
-//! Across a barrier there are no filters but those of [`pushdown`], no projected expressions, no
+//! Across a barrier there are no filters but those of `pushdown.rs`, no projected expressions, no
 //! limits, no dynamic filters and no statistics, and errors from below lose their texts. Columns
 //! that are not used are pruned below it.
 
