@@ -36,6 +36,7 @@ async fn create(admin: &Client, table: &str, folder: &Folder) {
 
 /// Returns the newest record of exactly this text.
 async fn record(client: &Client, sql: &str) -> String {
+    let sql = sql.replace('\'', "''");
     client
         .text(&format!(
             "SELECT cache_hit, bytes_scanned > 0, state FROM system.queries WHERE query = '{sql}' ORDER BY submitted_at DESC LIMIT 1"
