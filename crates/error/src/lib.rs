@@ -215,7 +215,7 @@ impl Code {
 
 impl Code {
     /// Whether the error concerns the limits or the end of the whole query, whatever it reads.
-    fn is_about_the_run(self) -> bool {
+    pub fn is_about_the_run(self) -> bool {
         matches!(
             self,
             Code::BytesScannedCutoff

@@ -20,9 +20,9 @@ use datafusion::optimizer::AnalyzerRule;
 use lakegate_engine::rewritten;
 
 use crate::casts;
-use crate::entries;
-use crate::entry::Function;
+use crate::entry::Known;
 use crate::json::is_json;
+use crate::scalar;
 
 /// Runs before types are coerced, so that it sees the casts of the statement only.
 #[derive(Debug)]
@@ -34,12 +34,7 @@ pub(crate) struct JsonCasts {
 impl JsonCasts {
     /// Returns `None` if the library has no casts of JSON.
     pub(crate) fn new() -> Option<Self> {
-        let named = |name: &str| {
-            entries().iter().find_map(|entry| match &entry.function {
-                Function::Scalar(function) if function.name() == name => Some(Arc::clone(function)),
-                _ => None,
-            })
-        };
+        let named = |name| scalar(name, Known::Everywhere);
         Some(Self {
             cast: named("$json_cast")?,
             try_cast: named("$try_json_cast")?,

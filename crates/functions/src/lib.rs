@@ -102,6 +102,16 @@ pub fn library() -> Library {
     }
 }
 
+/// Returns the scalar function of a name in the sessions that know it so.
+fn scalar(name: &str, known: Known) -> Option<Arc<ScalarUDF>> {
+    entries().iter().find_map(|entry| match &entry.function {
+        Function::Scalar(function) if entry.known == known && function.name() == name => {
+            Some(Arc::clone(function))
+        }
+        _ => None,
+    })
+}
+
 /// Returns whether a function is one of the library's: another one may have its name.
 fn measures_itself(function: &ScalarUDF) -> bool {
     static TYPES: LazyLock<HashMap<&str, TypeId>> = LazyLock::new(|| {

@@ -18,9 +18,9 @@ use lakegate_engine::retyped;
 
 use super::operators::{Operators, Planned};
 use super::{casts, comparisons, marks, names, scalars};
-use crate::entries;
-use crate::entry::{Function, Known};
+use crate::entry::Known;
 use crate::json::{self, is_json};
+use crate::scalar;
 
 /// Gives casts the meaning that they have in Trino.
 #[derive(Debug)]
@@ -154,12 +154,7 @@ fn widen(args: &mut [Expr], schema: &DFSchema) -> bool {
 
 /// Returns the function of Trino's sessions that has a name.
 pub(super) fn function(name: &str) -> Option<Arc<ScalarUDF>> {
-    entries().iter().find_map(|entry| match &entry.function {
-        Function::Scalar(function) if entry.known == Known::Trino && function.name() == name => {
-            Some(Arc::clone(function))
-        }
-        _ => None,
-    })
+    scalar(name, Known::Trino)
 }
 
 /// Returns whether an expression is computed from many rows.

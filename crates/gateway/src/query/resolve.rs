@@ -91,7 +91,7 @@ impl Session {
         &self,
         moment: &Moment,
         scope: &NameScope,
-        mut statement: ast::Statement,
+        statement: ast::Statement,
         lookups: &mut Lookups,
     ) -> Result<Planning> {
         let names = ColumnNames::of(scope.dialect, &statement);
@@ -101,8 +101,8 @@ impl Session {
             scope,
         };
         let limit = self.gateway.max_planning_time;
-        let references =
-            rewritten(scope.dialect, &mut statement, &relations, lookups, limit).await?;
+        let (statement, references) =
+            rewritten(scope.dialect, statement, &relations, lookups, limit).await?;
         let source = QuerySource::Sql(Box::new(statement));
         self.resolve_source(moment, scope, source, names, &references)
             .await
@@ -225,20 +225,23 @@ impl Session {
     }
 }
 
-/// Rewrites a statement for the engine's planner, and returns what it uses of the system catalogs.
+/// Rewrites a statement for the engine's planner. Returns it with what it uses of the system
+/// catalogs.
 ///
 /// # Errors
 /// The rewrite rejects the statement; a relation whose columns are needed cannot be planned.
 pub(crate) async fn rewritten(
     dialect: Dialect,
-    statement: &mut ast::Statement,
+    mut statement: ast::Statement,
     relations: &impl ColumnsOf,
     lookups: &mut Lookups,
     limit: Duration,
-) -> Result<CatalogReferences> {
-    enclose_joins(statement)?;
-    *statement = resolve_joins(statement.clone(), relations, lookups, limit).await?;
-    dialect.rewrite(statement)
+) -> Result<(ast::Statement, CatalogReferences)> {
+    enclose_joins(&mut statement)?;
+    let resolving = resolve_joins(statement, relations, lookups, limit);
+    let mut statement = Box::pin(resolving).await?;
+    let references = dialect.rewrite(&mut statement)?;
+    Ok((statement, references))
 }
 
 /// Plans relations of a statement by themselves, for their column names.

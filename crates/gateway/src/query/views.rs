@@ -83,7 +83,7 @@ impl Session {
                 _ => hidden_by,
             };
             let definer = moment.within_view(rights.access, sealed_by);
-            let planned = self.plan_query_of(&definer, view, within).await;
+            let planned = Box::pin(self.plan_query_of(&definer, view, within)).await;
             let plan = planned.map_err(|error| stale(error, view, rights.sealed))?;
             Ok(match rights.sealed {
                 true => barrier(&name, plan),
@@ -139,7 +139,7 @@ impl Session {
         within: &[Arc<Table>],
     ) -> Result<LogicalPlan> {
         let definition = ViewDefinition::of(view)?;
-        let mut statement = query_of(&definition)?;
+        let statement = query_of(&definition)?;
         let dialect = match &definition.syntax {
             ViewSyntax::Trino | ViewSyntax::Hive => Dialect::Athena,
             ViewSyntax::Session(name) => Dialect::of_name(name),
@@ -157,7 +157,7 @@ impl Session {
             moment,
             scope: &scope,
         };
-        let (plan, state) = relations.plan(&mut statement).await?;
+        let (plan, state) = relations.plan(statement, &mut Lookups::default()).await?;
         let typed = analyzed(&state.state, &plan)?;
         let shown = names.schema(typed.schema().inner());
         // The rules of the session's dialect are not those of the view's.
@@ -182,23 +182,19 @@ struct Relations<'a> {
 }
 
 impl Relations<'_> {
-    async fn plan(&self, statement: &mut ast::Statement) -> Result<(LogicalPlan, NameState)> {
-        self.plan_with(statement, &mut Lookups::default()).await
-    }
-
-    async fn plan_with(
+    async fn plan(
         &self,
-        statement: &mut ast::Statement,
+        statement: ast::Statement,
         lookups: &mut Lookups,
     ) -> Result<(LogicalPlan, NameState)> {
         let limit = self.session.gateway.max_planning_time;
         let dialect = self.scope.dialect;
-        let references = rewritten(dialect, statement, self, lookups, limit).await?;
+        let (statement, references) = rewritten(dialect, statement, self, lookups, limit).await?;
         let named = self
             .session
             .name_state(self.moment, self.scope, &references)
             .await?;
-        let plan = plan_sql(&named.state, &named.system, statement, true).await?;
+        let plan = plan_sql(&named.state, &named.system, &statement, true).await?;
         Ok((plan, named))
     }
 }
@@ -210,8 +206,8 @@ impl ColumnsOf for Relations<'_> {
         lookups: &'a mut Lookups,
     ) -> BoxFuture<'a, Result<Vec<String>>> {
         async move {
-            let mut statement = ast::Statement::Query(Box::new(query.clone()));
-            let (plan, _) = self.plan_with(&mut statement, lookups).await?;
+            let statement = ast::Statement::Query(Box::new(query.clone()));
+            let (plan, _) = self.plan(statement, lookups).await?;
             let fields = plan.schema().fields().iter();
             Ok(fields.map(|field| field.name().clone()).collect())
         }
@@ -244,12 +240,7 @@ fn check_nesting(view: &Arc<Table>, within: &[Arc<Table>]) -> Result<()> {
 fn stale(error: Error, view: &Table, sealed: bool) -> Error {
     let name = view.full_name();
     match error.code() {
-        Code::TooComplex
-        | Code::QueryCancelled
-        | Code::StatementTimeout
-        | Code::SessionEnded
-        | Code::ShuttingDown
-        | Code::OutOfMemory => return error,
+        code if code.is_about_the_run() => return error,
         // Of this view, or of one within it.
         Code::InvalidView if !sealed => return error,
         _ => {}
