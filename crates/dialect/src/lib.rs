@@ -79,6 +79,9 @@ impl Dialect {
         trino::fields(statement);
         let references = pg_catalog::rewrite(statement, self.names())?;
         trino::arrays(statement);
+        if self != Self::Postgres {
+            trino::integers(statement);
+        }
         Ok(references)
     }
 }

@@ -2,6 +2,7 @@
 //! PostgreSQL's.
 
 mod calls;
+mod integers;
 mod literals;
 mod nested;
 mod output_names;
@@ -13,6 +14,7 @@ mod unnest;
 mod windows;
 
 pub(crate) use calls::rename;
+pub(crate) use integers::integers;
 pub(crate) use nested::{arrays, fields};
 pub(crate) use output_names::output_names;
 pub(crate) use rewrite::rewrite;

@@ -30,10 +30,16 @@ fn name_of(expr: &Expr) -> Option<String> {
     match expr {
         Expr::Identifier(ident) => Some(folded(ident)),
         Expr::CompoundIdentifier(parts) => parts.last().map(folded),
-        Expr::CompoundFieldAccess { access_chain, .. } => match access_chain.last()? {
-            AccessExpr::Dot(Expr::Identifier(field)) => Some(folded(field)),
-            _ => None,
-        },
+        // Only a chain of names has one: `f(x).y` and `a[1].y` have none.
+        Expr::CompoundFieldAccess { root, access_chain } => {
+            let is_name =
+                |access: &AccessExpr| matches!(access, AccessExpr::Dot(Expr::Identifier(_)));
+            name_of(root).filter(|_| access_chain.iter().all(is_name))?;
+            match access_chain.last()? {
+                AccessExpr::Dot(Expr::Identifier(field)) => Some(folded(field)),
+                _ => None,
+            }
+        }
         _ => None,
     }
 }
@@ -50,10 +56,14 @@ mod tests {
 
     #[test]
     fn columns_without_a_name_are_numbered() {
-        let names =
-            names("SELECT a, t.B, count(*), 1 AS \"X\", r.x.y, a[1], CAST(a AS bigint) FROM t");
-        let shown: Vec<String> = (0..7).filter_map(|place| names.get(place, 7)).collect();
-        assert_eq!(shown, ["a", "b", "_col2", "X", "y", "_col5", "_col6"]);
+        let names = names(
+            "SELECT a, t.B, count(*), 1 AS \"X\", r.x.y, a[1], a[1].x, CAST(a AS bigint) FROM t",
+        );
+        let shown: Vec<String> = (0..8).filter_map(|place| names.get(place, 8)).collect();
+        assert_eq!(
+            shown,
+            ["a", "b", "_col2", "X", "y", "_col5", "_col6", "_col7"]
+        );
     }
 
     #[test]

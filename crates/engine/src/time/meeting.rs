@@ -1,6 +1,6 @@
 //! Where times with a zone meet times without one, or dates, all get the zone, as in PostgreSQL: a
 //! time without a zone is what the session's clock shows. DataFusion uses its own common type and
-//! drops the zone.
+//! drops the zone, or takes a time without a zone for one of the other's zone.
 //!
 //! ```text
 //! timestamptz < timestamp        timestamptz < CAST(timestamp AS timestamptz)
@@ -25,7 +25,7 @@ use datafusion::logical_expr::expr::{Cast, InSubquery};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
-    Case, Expr, ExprSchemable, Join, LogicalPlan, Operator, Projection, Subquery, Union, Values,
+    Case, Expr, ExprSchemable, Join, LogicalPlan, Operator, Projection, Union, Values,
 };
 use datafusion::optimizer::AnalyzerRule;
 
@@ -118,18 +118,18 @@ fn has_zone(data_type: &DataType) -> bool {
 fn node_of(node: LogicalPlan, session: &Arc<str>) -> Result<LogicalPlan> {
     match node {
         LogicalPlan::TableScan(_) => in_session_zone(node, session),
-        LogicalPlan::Union(union) => union_of(union),
-        LogicalPlan::Values(values) => values_of(values),
+        LogicalPlan::Union(union) => union_of(union, session),
+        LogicalPlan::Values(values) => values_of(values, session),
         LogicalPlan::EmptyRelation(_) => Ok(node),
         LogicalPlan::Join(join) if is_set_operation(&join) => {
-            set_operation(join)?.recompute_schema()
+            set_operation(join, session)?.recompute_schema()
         }
         node => {
             let schema = merge_schema(&node.inputs());
             let names = NamePreserver::new(&node);
             let node = node
                 .map_expressions(|expr| {
-                    expressions::named(expr, &names, &|expr| met(expr, &schema))
+                    expressions::named(expr, &names, &|expr| met(expr, &schema, session))
                 })
                 .data()?;
             node.recompute_schema()
@@ -168,30 +168,37 @@ fn in_session_zone(scan: LogicalPlan, session: &Arc<str>) -> Result<LogicalPlan>
     Projection::try_new(columns, Arc::new(scan)).map(LogicalPlan::Projection)
 }
 
-/// Fixes VALUES with a date and a time with a zone in one column: DataFusion casts both to
-/// nanoseconds without a zone.
-fn values_of(values: Values) -> Result<LogicalPlan> {
+/// Fixes VALUES with times with a zone and times without, or dates, in one column: DataFusion gives
+/// the former the zone of the latter, and casts both to nanoseconds without a zone if there is a
+/// date.
+fn values_of(values: Values, session: &Arc<str>) -> Result<LogicalPlan> {
     let none = DFSchema::empty();
-    let met = DataType::Timestamp(TimeUnit::Nanosecond, None);
-    let zone = |expr: &Expr| match expr {
-        Expr::Cast(cast) if *cast.field.data_type() == met => match cast.expr.get_type(&none) {
-            Ok(DataType::Timestamp(_, zone)) => zone,
-            _ => None,
-        },
-        _ => None,
+    let naive = DataType::Timestamp(TimeUnit::Nanosecond, None);
+    // Whether DataFusion made the cast, and not the session.
+    let is_made = |cast: &Cast| match cast.field.data_type() {
+        DataType::Timestamp(_, Some(zone)) if zone != session => {
+            cast.expr.get_type(&none).is_ok_and(|of| is_naive(&of))
+        }
+        other => *other == naive,
+    };
+    let concerns = |expr: &Expr| match expr {
+        Expr::Cast(cast) if *cast.field.data_type() == naive => {
+            cast.expr.get_type(&none).is_ok_and(|of| has_zone(&of))
+        }
+        Expr::Cast(cast) => is_made(cast),
+        _ => false,
     };
     let zones: Vec<Option<DataType>> = (0..values.schema.fields().len())
         .map(|column| {
             let mut column = values.values.iter().filter_map(|row| row.get(column));
-            let zone = column.find_map(zone)?;
-            Some(DataType::Timestamp(TimeUnit::Microsecond, Some(zone)))
+            column.any(concerns).then(|| zoned(session))
         })
         .collect();
     if zones.iter().all(Option::is_none) {
         return Ok(LogicalPlan::Values(values));
     }
     let cast = |(expr, target): (Expr, &Option<DataType>)| match (expr, target) {
-        (Expr::Cast(cast), Some(target)) if *cast.field.data_type() == met => {
+        (Expr::Cast(cast), Some(target)) if is_made(&cast) => {
             Expr::Cast(Cast::new(cast.expr, target.clone()))
         }
         (expr, Some(target)) => Expr::Cast(Cast::new(Box::new(expr), target.clone())),
@@ -219,12 +226,12 @@ fn values_of(values: Values) -> Result<LogicalPlan> {
 }
 
 /// Gives the columns of an INTERSECT or EXCEPT a zone on both sides if they have one on either.
-fn set_operation(mut join: Join) -> Result<LogicalPlan> {
+fn set_operation(mut join: Join, session: &Arc<str>) -> Result<LogicalPlan> {
     let left = join.left.schema().fields().iter();
     let right = join.right.schema().fields().iter();
     let zones: Vec<Option<DataType>> = left
         .zip(right)
-        .map(|(left, right)| common([left.data_type(), right.data_type()].into_iter()))
+        .map(|(left, right)| common([left.data_type(), right.data_type()].into_iter(), session))
         .collect();
     if zones.iter().any(Option::is_some) {
         join.left = cast_columns(join.left, &zones)?;
@@ -234,7 +241,7 @@ fn set_operation(mut join: Join) -> Result<LogicalPlan> {
 }
 
 /// Gives a column of a union a zone in all inputs if it has one in any.
-fn union_of(union: Union) -> Result<LogicalPlan> {
+fn union_of(union: Union, session: &Arc<str>) -> Result<LogicalPlan> {
     let width = union.schema.fields().len();
     let types = |input: &LogicalPlan| -> Vec<DataType> {
         let fields = input.schema().fields().iter();
@@ -245,7 +252,7 @@ fn union_of(union: Union) -> Result<LogicalPlan> {
         return Ok(LogicalPlan::Union(union));
     }
     let zones: Vec<Option<DataType>> = (0..width)
-        .map(|column| common(all.iter().filter_map(|types| types.get(column))))
+        .map(|column| common(all.iter().filter_map(|types| types.get(column)), session))
         .collect();
     let unchanged = zones.iter().all(Option::is_none);
     let inputs = union
@@ -259,7 +266,7 @@ fn union_of(union: Union) -> Result<LogicalPlan> {
     Union::try_new_with_loose_types(inputs).map(LogicalPlan::Union)
 }
 
-/// Casts columns without a zone to these types, where one is given.
+/// Casts columns to these types, where one is given.
 fn cast_columns(plan: Arc<LogicalPlan>, types: &[Option<DataType>]) -> Result<Arc<LogicalPlan>> {
     let schema = Arc::clone(plan.schema());
     let columns = schema
@@ -268,7 +275,7 @@ fn cast_columns(plan: Arc<LogicalPlan>, types: &[Option<DataType>]) -> Result<Ar
         .map(|((qualifier, field), target)| {
             let column = Expr::Column(Column::new(qualifier.cloned(), field.name()));
             match target {
-                Some(target) if is_naive(field.data_type()) => {
+                Some(target) if is_cast(field.data_type(), target) => {
                     Expr::Cast(Cast::new(Box::new(column), target.clone()))
                         .alias_qualified(qualifier.cloned(), field.name())
                 }
@@ -285,30 +292,38 @@ fn is_naive(data_type: &DataType) -> bool {
     matches!(data_type, DataType::Timestamp(_, None) | DataType::Date32)
 }
 
-/// Returns the common type with a zone; `None` if no type has a zone, or all have.
-fn common<'a>(types: impl Iterator<Item = &'a DataType>) -> Option<DataType> {
-    let (mut zone, mut naive) = (None, false);
-    for data_type in types {
-        match data_type {
-            DataType::Timestamp(_, Some(of)) => zone = Some(Arc::clone(of)),
-            other => naive |= is_naive(other),
-        }
-    }
-    let zone = zone.filter(|_| naive)?;
-    Some(DataType::Timestamp(TimeUnit::Microsecond, Some(zone)))
+/// Returns the type of times with the session's zone.
+fn zoned(session: &Arc<str>) -> DataType {
+    DataType::Timestamp(TimeUnit::Microsecond, Some(Arc::clone(session)))
 }
 
-/// Casts the operands that have no zone if another one has. Returns whether it did.
-fn meet(operands: &mut [&mut Expr], schema: &DFSchema) -> bool {
+/// Returns whether values are cast to the common type: those without a zone, which have the
+/// session's, and those with another one, whose instants stay the same.
+fn is_cast(data_type: &DataType, target: &DataType) -> bool {
+    is_naive(data_type) || (has_zone(data_type) && data_type != target)
+}
+
+/// Returns the common type with a zone; `None` if no type has a zone, or all have.
+fn common<'a>(types: impl Iterator<Item = &'a DataType>, session: &Arc<str>) -> Option<DataType> {
+    let (mut zone, mut naive) = (false, false);
+    for data_type in types {
+        zone |= has_zone(data_type);
+        naive |= is_naive(data_type);
+    }
+    (zone && naive).then(|| zoned(session))
+}
+
+/// Casts the operands if some have a zone and some have none. Returns whether it did.
+fn meet(operands: &mut [&mut Expr], schema: &DFSchema, session: &Arc<str>) -> bool {
     let types: Vec<Option<DataType>> = operands
         .iter()
         .map(|operand| operand.get_type(schema).ok())
         .collect();
-    let Some(target) = common(types.iter().flatten()) else {
+    let Some(target) = common(types.iter().flatten(), session) else {
         return false;
     };
     for (operand, data_type) in operands.iter_mut().zip(&types) {
-        if data_type.as_ref().is_some_and(is_naive) {
+        if data_type.as_ref().is_some_and(|of| is_cast(of, &target)) {
             let naive = std::mem::take(*operand);
             **operand = Expr::Cast(Cast::new(Box::new(naive), target.clone()));
         }
@@ -316,19 +331,20 @@ fn meet(operands: &mut [&mut Expr], schema: &DFSchema) -> bool {
     true
 }
 
-fn met(mut expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+fn met(mut expr: Expr, schema: &DFSchema, session: &Arc<str>) -> Result<Transformed<Expr>> {
     let changed = match &mut expr {
         Expr::BinaryExpr(binary) if compares(binary.op) || binary.op == Operator::Minus => {
-            meet(&mut [&mut binary.left, &mut binary.right], schema)
+            meet(&mut [&mut binary.left, &mut binary.right], schema, session)
         }
         Expr::Between(between) => meet(
             &mut [&mut between.expr, &mut between.low, &mut between.high],
             schema,
+            session,
         ),
         Expr::InList(list) => {
             let mut operands = vec![list.expr.as_mut()];
             operands.extend(list.list.iter_mut());
-            meet(&mut operands, schema)
+            meet(&mut operands, schema, session)
         }
         Expr::Case(case) => {
             let mut results = Vec::new();
@@ -342,15 +358,15 @@ fn met(mut expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
                 results.push(then.as_mut());
             }
             results.extend(case.else_expr.as_mut().map(Box::as_mut));
-            let conditions = meet(&mut conditions, schema);
-            meet(&mut results, schema) || conditions
+            let conditions = meet(&mut conditions, schema, session);
+            meet(&mut results, schema, session) || conditions
         }
         Expr::ScalarFunction(call) if OF_ONE_TYPE.contains(&call.func.name()) => {
             let mut operands: Vec<&mut Expr> = call.args.iter_mut().collect();
-            meet(&mut operands, schema)
+            meet(&mut operands, schema, session)
         }
         Expr::ScalarFunction(call) if call.func.name() == "nullif" => {
-            return nullif(expr, schema);
+            return nullif(expr, schema, session);
         }
         Expr::ScalarFunction(call) if call.func.name() == AT_TIME_ZONE => {
             match call.args.get_mut(1) {
@@ -363,7 +379,7 @@ fn met(mut expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
                 _ => false,
             }
         }
-        Expr::InSubquery(_) => return in_subquery(expr, schema),
+        Expr::InSubquery(_) => return in_subquery(expr, schema, session),
         _ => false,
     };
     Ok(match changed {
@@ -384,7 +400,7 @@ fn is_date_and_interval(expr: &Expr, schema: &DFSchema) -> bool {
 }
 
 /// Rewrites `nullif`, which keeps the type of its first argument.
-fn nullif(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+fn nullif(expr: Expr, schema: &DFSchema, session: &Arc<str>) -> Result<Transformed<Expr>> {
     let Expr::ScalarFunction(call) = &expr else {
         return Ok(Transformed::no(expr));
     };
@@ -392,7 +408,7 @@ fn nullif(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
         return Ok(Transformed::no(expr));
     };
     let (mut left, mut right) = (value.clone(), other.clone());
-    if !meet(&mut [&mut left, &mut right], schema) {
+    if !meet(&mut [&mut left, &mut right], schema, session) {
         return Ok(Transformed::no(expr));
     }
     let null = Expr::Literal(ScalarValue::try_from(value.get_type(schema)?)?, None);
@@ -401,14 +417,14 @@ fn nullif(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     Ok(Transformed::yes(Expr::Case(case)))
 }
 
-fn in_subquery(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+fn in_subquery(expr: Expr, schema: &DFSchema, session: &Arc<str>) -> Result<Transformed<Expr>> {
     let Expr::InSubquery(test) = expr else {
         return Ok(Transformed::no(expr));
     };
     let value = test.expr.get_type(schema).ok();
     let item = test.subquery.subquery.schema().fields().first();
     let item = item.map(|field| field.data_type().clone());
-    let Some(target) = common(value.iter().chain(&item)) else {
+    let Some(target) = common(value.iter().chain(&item), session) else {
         return Ok(Transformed::no(Expr::InSubquery(test)));
     };
     let InSubquery {
@@ -416,15 +432,10 @@ fn in_subquery(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
         mut subquery,
         negated,
     } = test;
-    if value.as_ref().is_some_and(is_naive) {
-        expr = Box::new(Expr::Cast(Cast::new(expr, target)));
-    } else {
-        let plan = cast_columns(Arc::clone(&subquery.subquery), &[Some(target)])?;
-        subquery = Subquery {
-            subquery: plan,
-            ..subquery
-        };
+    if value.is_some_and(|of| is_cast(&of, &target)) {
+        expr = Box::new(Expr::Cast(Cast::new(expr, target.clone())));
     }
+    subquery.subquery = cast_columns(Arc::clone(&subquery.subquery), &[Some(target)])?;
     Ok(Transformed::yes(Expr::InSubquery(InSubquery::new(
         expr, subquery, negated,
     ))))

@@ -136,6 +136,15 @@ pub(super) fn marked(expr: &Expr, schema: &DFSchema) -> Result<Option<FieldRef>>
     }
 }
 
+/// Returns whether an expression is NULL, or NULL cast to the type of a column.
+fn is_null(expr: &Expr) -> bool {
+    match expr {
+        Expr::Literal(value, _) => value.is_null(),
+        Expr::Cast(cast) => is_null(&cast.expr),
+        _ => false,
+    }
+}
+
 /// Returns the mark that all values have which are not NULL.
 fn common(what: &str, fields: &[FieldRef]) -> Result<Option<Mark>> {
     let values = fields.iter().filter(|field| !field.data_type().is_null());
@@ -309,6 +318,10 @@ fn result(name: &str, own: &FieldRef, fields: &[FieldRef]) -> Result<Option<Fiel
     if found.is_some() {
         return Ok(found);
     }
+    // A JSON value is cast by its parts.
+    if name == crate::casts::NAME && fields.first().is_some_and(|field| is_json(field)) {
+        return Ok(None);
+    }
     let loses = fields
         .iter()
         .any(|field| contains(field, &|field| is_json(field)))
@@ -420,6 +433,7 @@ pub(super) fn of_columns(node: &LogicalPlan) -> Result<Option<LogicalPlan>> {
                     continue;
                 }
                 let fields: Vec<FieldRef> = column()
+                    .filter(|expr| !is_null(expr))
                     .filter_map(|expr| expr.to_field(&none).ok().map(|(_, field)| field))
                     .collect();
                 marks.push(common("VALUES", &fields)?);

@@ -5,10 +5,12 @@
 //! rule        casts of the statement to functions         casts, scalars: their values
 //!             json and other marked types stay marked     marks
 //!             values of different kinds are refused       comparisons
+//!             arrays, maps and rows with NULLs            equality
 //! ```
 
 mod casts;
 mod comparisons;
+mod equality;
 mod marks;
 mod names;
 mod operators;
@@ -21,5 +23,7 @@ pub(crate) use rule::TrinoTypes;
 use crate::entry::Entry;
 
 pub(crate) fn entries() -> Vec<Entry> {
-    casts::entries()
+    let mut entries = casts::entries();
+    entries.extend(equality::entries());
+    entries
 }

@@ -10,14 +10,14 @@ use datafusion::config::ConfigOptions;
 use datafusion::error::Result;
 use datafusion::logical_expr::expr::{Cast, ScalarFunction};
 use datafusion::logical_expr::{
-    BinaryExpr, Expr, ExprSchemable, LogicalPlan, ScalarUDF, TryCast, WindowFunctionDefinition,
-    cast,
+    BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator, ScalarUDF, TryCast,
+    WindowFunctionDefinition, cast,
 };
 use datafusion::optimizer::AnalyzerRule;
 use lakegate_engine::retyped;
 
 use super::operators::{Operators, Planned};
-use super::{casts, comparisons, marks, names, scalars};
+use super::{casts, comparisons, equality, marks, names, scalars};
 use crate::entry::Known;
 use crate::json::{self, is_json};
 use crate::scalar;
@@ -28,6 +28,7 @@ pub(crate) struct TrinoTypes {
     cast: Arc<ScalarUDF>,
     try_cast: Arc<ScalarUDF>,
     fitting: Arc<ScalarUDF>,
+    equal: Arc<ScalarUDF>,
     operators: Operators,
 }
 
@@ -38,11 +39,15 @@ impl TrinoTypes {
             cast: function(crate::casts::NAME)?,
             try_cast: function(casts::TRY_CAST_NAME)?,
             fitting: function(casts::FITTING_NAME)?,
+            equal: function(equality::NAME)?,
             operators: Operators::new()?,
         })
     }
 
     fn rewrite(&self, expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+        if let Some(literal) = integer(&expr) {
+            return Ok(Transformed::yes(literal));
+        }
         match expr {
             Expr::Cast(Cast { expr, field }) => match self.cast(&expr, &field, schema, false)? {
                 Some(cast) => Ok(Transformed::yes(cast)),
@@ -83,6 +88,21 @@ impl TrinoTypes {
                 let window = Expr::WindowFunction(window);
                 Ok(Transformed::new_transformed(window, widened))
             }
+            Expr::BinaryExpr(BinaryExpr { left, op, right })
+                if matches!(op, Operator::Eq | Operator::NotEq)
+                    && [&left, &right].iter().all(
+                        |side| matches!(side.get_type(schema), Ok(of) if equality::is_nested(&of)),
+                    ) =>
+            {
+                let equal = Expr::ScalarFunction(ScalarFunction {
+                    func: Arc::clone(&self.equal),
+                    args: vec![*left, *right],
+                });
+                Ok(Transformed::yes(match op {
+                    Operator::NotEq => Expr::Not(Box::new(equal)),
+                    _ => equal,
+                }))
+            }
             Expr::BinaryExpr(BinaryExpr { left, op, right }) => {
                 Ok(match self.operators.planned(&left, op, &right, schema) {
                     Some(Planned::Call(call)) => Transformed::yes(call),
@@ -120,8 +140,15 @@ impl TrinoTypes {
             && let Some(Some(text)) = literal.try_as_str()
             && let Some(constant) = casts::constant(text, to.data_type())
         {
-            let constant = ScalarValue::try_from_array(&constant, 0)?;
-            return Ok(Some(Expr::Literal(constant, None)));
+            let constant = Expr::Literal(ScalarValue::try_from_array(&constant, 0)?, None);
+            // To the engine, a floating-point literal is a number of no type yet, as in PostgreSQL.
+            return Ok(Some(match to.data_type().is_floating() {
+                true => Expr::Cast(Cast {
+                    expr: Box::new(constant),
+                    field: Arc::clone(to),
+                }),
+                false => constant,
+            }));
         }
         let null = Expr::Cast(Cast {
             expr: Box::new(Expr::Literal(ScalarValue::Null, None)),
@@ -131,6 +158,20 @@ impl TrinoTypes {
             func: Arc::clone(if attempt { &self.try_cast } else { &self.cast }),
             args: vec![value.clone(), null],
         })))
+    }
+}
+
+/// Returns the literal that the cast of a whole number to integer makes: functions may need one.
+fn integer(expr: &Expr) -> Option<Expr> {
+    let Expr::Cast(Cast { expr, field }) = expr else {
+        return None;
+    };
+    match (expr.as_ref(), field.data_type()) {
+        (Expr::Literal(ScalarValue::Int64(Some(value)), _), DataType::Int32) => {
+            let value = i32::try_from(*value).ok()?;
+            Some(Expr::Literal(ScalarValue::Int32(Some(value)), None))
+        }
+        _ => None,
     }
 }
 
