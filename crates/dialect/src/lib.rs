@@ -70,7 +70,7 @@ impl Dialect {
         trino::expand(statement);
         trino::rename(statement);
         trino::spell_out(statement, self != Self::Postgres);
-        trino::offsets(statement, self == Self::Postgres)?;
+        trino::offsets(statement)?;
         if self != Self::Postgres {
             trino::by_type(statement);
             trino::zoned(statement)?;

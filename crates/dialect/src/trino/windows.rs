@@ -3,8 +3,9 @@
 //! ```text
 //! lag(x, NULL) OVER w       nth_value(x, NULL) OVER w      NULL; the engine's offset would be 0
 //! nth_value(x, 0)           an error
-//! lag(x, -1)                an error in Trino; lead(x, 1) in PostgreSQL
 //! ```
+//!
+//! `lag(x, -1)` is an error of the functions of Trino's sessions, and `lead(x, 1)` in PostgreSQL.
 
 use std::ops::ControlFlow;
 
@@ -15,22 +16,19 @@ use datafusion::sql::sqlparser::ast::{
 use lakegate_error::{Code, Error, Result};
 use lakegate_sql::walk::walk_mut;
 
-/// Checks the offsets in a statement, and rewrites those that are NULL. `negative`: whether the
-/// offset of `lag` and `lead` may be negative.
+/// Checks the offsets in a statement, and rewrites those that are NULL.
 ///
 /// # Errors
 ///
 /// An offset is out of range.
-pub(crate) fn offsets(statement: &mut Statement, negative: bool) -> Result<()> {
-    match walk_mut(statement, &mut Offsets { negative }) {
+pub(crate) fn offsets(statement: &mut Statement) -> Result<()> {
+    match walk_mut(statement, &mut Offsets) {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(error) => Err(error),
     }
 }
 
-struct Offsets {
-    negative: bool,
-}
+struct Offsets;
 
 impl VisitorMut for Offsets {
     type Break = Error;
@@ -39,52 +37,41 @@ impl VisitorMut for Offsets {
         let Expr::Function(function) = expr else {
             return ControlFlow::Continue(());
         };
-        match self.check(function) {
+        match check(function) {
             Ok(()) => ControlFlow::Continue(()),
             Err(error) => ControlFlow::Break(error),
         }
     }
 }
 
-impl Offsets {
-    fn check(&self, function: &mut Function) -> Result<()> {
-        if function.over.is_none() {
-            return Ok(());
+fn check(function: &mut Function) -> Result<()> {
+    if function.over.is_none() {
+        return Ok(());
+    }
+    let name = match function.name.0.as_slice() {
+        [name] => name.as_ident().map(|name| name.value.to_lowercase()),
+        _ => None,
+    };
+    let FunctionArguments::List(list) = &mut function.args else {
+        return Ok(());
+    };
+    let Some(FunctionArg::Unnamed(FunctionArgExpr::Expr(offset))) = list.args.get(1) else {
+        return Ok(());
+    };
+    match (name.as_deref(), constant(offset)) {
+        (Some("nth_value"), Offset::Number(number)) if number < 1 => Err(Error::new(
+            Code::InvalidParameter,
+            format!("the offset of nth_value must be at least 1, not {number}"),
+        )),
+        (Some("lag" | "lead"), Offset::Null) => {
+            let null = Expr::Value(Value::Null.with_empty_span());
+            list.args.truncate(1);
+            list.args
+                .push(FunctionArg::Unnamed(FunctionArgExpr::Expr(null)));
+            function.name = ObjectName::from(vec![Ident::new("nth_value")]);
+            Ok(())
         }
-        let name = match function.name.0.as_slice() {
-            [name] => name.as_ident().map(|name| name.value.to_lowercase()),
-            _ => None,
-        };
-        let least = match name.as_deref() {
-            Some("nth_value") => 1,
-            Some("lag" | "lead") => 0,
-            _ => return Ok(()),
-        };
-        let FunctionArguments::List(list) = &mut function.args else {
-            return Ok(());
-        };
-        let Some(FunctionArg::Unnamed(FunctionArgExpr::Expr(offset))) = list.args.get(1) else {
-            return Ok(());
-        };
-        let offset = constant(offset);
-        match offset {
-            Offset::Number(number) if number < least && !(least == 0 && self.negative) => {
-                let name = name.unwrap_or_default();
-                Err(Error::new(
-                    Code::InvalidParameter,
-                    format!("the offset of {name} must be at least {least}: {number}"),
-                ))
-            }
-            Offset::Null if least == 0 => {
-                let null = Expr::Value(Value::Null.with_empty_span());
-                list.args.truncate(1);
-                list.args
-                    .push(FunctionArg::Unnamed(FunctionArgExpr::Expr(null)));
-                function.name = ObjectName::from(vec![Ident::new("nth_value")]);
-                Ok(())
-            }
-            _ => Ok(()),
-        }
+        _ => Ok(()),
     }
 }
 
@@ -127,9 +114,9 @@ mod tests {
     use super::*;
     use crate::trino::testing::query;
 
-    fn rewritten(sql: &str, negative: bool) -> Result<String> {
+    fn rewritten(sql: &str) -> Result<String> {
         let mut statement = Statement::Query(query(&format!("SELECT {sql}")));
-        offsets(&mut statement, negative)?;
+        offsets(&mut statement)?;
         let sql = statement.to_string();
         Ok(sql.trim_start_matches("SELECT ").to_owned())
     }
@@ -142,14 +129,13 @@ mod tests {
             "nth_value(x, 1) OVER ()",
             "nth_value(x, n) OVER ()",
         ] {
-            assert_eq!(rewritten(sql, false).unwrap(), sql);
+            assert_eq!(rewritten(sql).unwrap(), sql);
         }
         assert_eq!(
-            rewritten("lag(x, CAST(NULL AS bigint), 7) IGNORE NULLS OVER w", true).unwrap(),
+            rewritten("lag(x, CAST(NULL AS bigint), 7) IGNORE NULLS OVER w").unwrap(),
             "nth_value(x, NULL) IGNORE NULLS OVER w"
         );
-        assert!(rewritten("nth_value(x, 0) OVER ()", true).is_err());
-        assert!(rewritten("lead(x, -1) OVER ()", false).is_err());
-        assert!(rewritten("lead(x, -1) OVER ()", true).is_ok());
+        assert!(rewritten("nth_value(x, 0) OVER ()").is_err());
+        assert!(rewritten("lead(x, -1) OVER ()").is_ok());
     }
 }
