@@ -184,6 +184,29 @@ def test_table_schema_and_types_and_info(adbc):
     assert info["vendor_name"] == "Lakegate" and info["vendor_version"]
 
 
+def test_view_is_listed_and_read_as_one(adbc, connect):
+    admin = connect(autocommit=True)
+    admin.execute("CREATE DATABASE adbc_views")
+    admin.execute("CREATE VIEW adbc_views.mail AS SELECT customer_id, email AS mail, region FROM curated.customers")
+    admin.execute("GRANT SELECT (customer_id, region) ON TABLE adbc_views.mail TO scientist")
+    for user, names in [("admin", ["customer_id", "mail", "region"]), ("scientist", ["customer_id", "region"])]:
+        connection = adbc(user)
+        for types in [["VIEW"], ["VIEW", "TABLE"], None]:
+            objects = connection.adbc_get_objects(
+                depth="all", db_schema_filter="adbc_views", table_types_filter=types
+            ).read_all().to_pylist()
+            ((table,),) = [s["db_schema_tables"] for s in objects[0]["catalog_db_schemas"]]
+            assert (table["table_name"], table["table_type"]) == ("mail", "VIEW")
+            assert [c["column_name"] for c in table["table_columns"]] == names
+        schema = connection.adbc_get_table_schema("mail", db_schema_filter="adbc_views")
+        selected = connection.execute("SELECT * FROM adbc_views.mail LIMIT 3").fetch_arrow_table()
+        assert schema.names == selected.schema.names == names and schema.types == selected.schema.types
+        assert selected.num_rows == 3
+    with pytest.raises(flightsql.Error, match='"mail" does not exist'):
+        adbc("scientist").execute("SELECT mail FROM adbc_views.mail").fetchone()
+    admin.execute("DROP DATABASE adbc_views CASCADE")
+
+
 @shows("current catalog and database")
 def test_current_schema_is_a_session_option(adbc):
     connection = adbc()

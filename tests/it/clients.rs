@@ -6,7 +6,7 @@ use crate::harness::identity::{Authority, Provider};
 use crate::harness::{Server, python};
 
 /// Runs psql on the shared server and returns its output.
-fn psql(user: &str, database: &str, arguments: &[&str]) -> String {
+pub(crate) fn psql(user: &str, database: &str, arguments: &[&str]) -> String {
     let server = Server::shared();
     let output = Command::new("psql")
         .arg(server.dsn(user, database))

@@ -333,14 +333,14 @@ fn statements() -> Vec<String> {
 }
 
 /// Masks text that changes from run to run and reveals nothing.
-struct Mask {
+pub(crate) struct Mask {
     volatile: Vec<(Regex, &'static str)>,
     metrics: Regex,
     digits: Regex,
 }
 
 impl Mask {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let of = |pattern: &str| Regex::new(pattern).unwrap();
         Self {
             volatile: vec![
@@ -357,7 +357,7 @@ impl Mask {
         }
     }
 
-    fn apply(&self, text: &str) -> String {
+    pub(crate) fn apply(&self, text: &str) -> String {
         let mut masked = text.to_owned();
         for (pattern, word) in &self.volatile {
             masked = pattern.replace_all(&masked, *word).into_owned();
@@ -373,7 +373,7 @@ impl Mask {
 }
 
 /// Returns the whole answer: every cell, or every part of the error.
-async fn answer(client: &Client, sql: &str) -> String {
+pub(crate) async fn answer(client: &Client, sql: &str) -> String {
     match client.try_rows(sql).await {
         Ok(rows) => {
             let lines = rows.into_iter().map(|row| {

@@ -45,4 +45,5 @@ mod stopping;
 mod tpc;
 mod transactions;
 mod verbatim;
+mod views;
 mod wire;

@@ -35,7 +35,7 @@ pub async fn create_view(
 ) -> Result<Output> {
     let (database, name) = context.new_table_name(&create.name)?;
     let database = context.view.require_database(database).await?;
-    let input = input(context, create, columns, syntax)?;
+    let input = input(context, &database.name, create, columns, syntax)?;
     let existing = context.view.table(&database.name, name).await?;
     let by = context.access().by();
     let Some(existing) = existing else {
@@ -70,6 +70,7 @@ pub async fn create_view(
 
 fn input(
     context: &StatementContext,
+    database: &str,
     create: &CreateView,
     columns: &Schema,
     syntax: ViewSyntax,
@@ -87,7 +88,9 @@ fn input(
     }
     let definition = ViewDefinition {
         sql: text(create),
-        schema: context.path.current().ok().map(str::to_owned),
+        catalog: Some(CATALOG.to_owned()),
+        // Athena keeps one for every view. Without a search path, no name is looked up in it.
+        schema: Some(context.path.current().unwrap_or(database).to_owned()),
         columns: view_columns,
         syntax,
     };
@@ -103,7 +106,7 @@ fn input(
         definer: (!create.runs_as_invoker).then(|| access.user_id()),
         ..TableInput::default()
     };
-    definition.write(CATALOG, &mut input)?;
+    definition.write(&mut input)?;
     Ok(input)
 }
 

@@ -71,8 +71,13 @@ mod with_the_feature {
 
     /// Returns a plan of a query over the columns of `curated.orders` that clients know.
     async fn plan(server: &Server, sql: &str) -> Vec<u8> {
+        plan_over(server, "curated.orders", sql).await
+    }
+
+    async fn plan_over(server: &Server, table_name: &str, sql: &str) -> Vec<u8> {
         let mut admin = server.flight("admin").await;
-        let known = admin.info("SELECT * FROM curated.orders").await.unwrap();
+        let known = admin.info(&format!("SELECT * FROM {table_name}")).await;
+        let known = known.unwrap();
         let known = known.try_decode_schema().unwrap();
         let fields: Vec<Field> = known
             .fields()
@@ -81,8 +86,10 @@ mod with_the_feature {
             .collect();
         let table = Arc::new(EmptyTable::new(Arc::new(Schema::new(fields))));
         let context = SessionContext::new();
-        context.sql("CREATE SCHEMA curated").await.unwrap();
-        context.register_table("curated.orders", table).unwrap();
+        let (schema, _) = table_name.split_once('.').unwrap();
+        let create = format!("CREATE SCHEMA {schema}");
+        context.sql(&create).await.unwrap();
+        context.register_table(table_name, table).unwrap();
         let plan = context.sql(sql).await.unwrap().into_unoptimized_plan();
         let plan = to_substrait_plan(&plan, &context.state()).unwrap();
         plan.encode_to_vec()
@@ -161,6 +168,38 @@ mod with_the_feature {
         let flight_info = info(&mut flight, whole).await.unwrap();
         let ticket = flight_info.endpoint[0].ticket.clone().unwrap();
         assert!(ann.fetch(ticket).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn plan_over_a_view_learns_no_more_than_sql() {
+        let server = Server::shared();
+        let admin = server.connect("admin").await;
+        admin
+            .run(
+                "CREATE USER substrait_eve WITH PASSWORD 'a long enough secret';
+                 CREATE DATABASE substrait_views;
+                 CREATE VIEW substrait_views.v AS SELECT order_id, quantity, total FROM curated.orders WHERE quantity = 2;
+                 GRANT SELECT (order_id, quantity) ON TABLE substrait_views.v TO substrait_eve",
+            )
+            .await;
+        let mut eve = server.flight_anonymous().await;
+        eve.sql
+            .handshake("substrait_eve", "a long enough secret")
+            .await
+            .unwrap();
+        let view = "substrait_views.v";
+        let whole = plan_over(server, view, "SELECT total FROM substrait_views.v").await;
+        assert!(info(&mut eve, whole).await.is_err());
+        // Orders of another quantity would divide by zero.
+        let sql = "SELECT count(*) AS n FROM substrait_views.v WHERE 10 / (quantity - 1) = 10";
+        let divided = plan_over(server, view, sql).await;
+        let flight_info = info(&mut eve, divided).await.unwrap();
+        let ticket = flight_info.endpoint[0].ticket.clone().unwrap();
+        let counted = eve.fetch(ticket).await.unwrap().value();
+        let visible = eve.run("SELECT count(*) FROM substrait_views.v").await;
+        assert_eq!(counted, visible.value());
+        let table = plan(server, "SELECT order_id FROM curated.orders").await;
+        assert!(info(&mut eve, table).await.is_err());
     }
 
     #[tokio::test]

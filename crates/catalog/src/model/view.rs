@@ -37,6 +37,9 @@ const DIALECT: &str = "lakegate.dialect";
 pub struct ViewDefinition {
     /// The query as it was written.
     pub sql: String,
+    /// The catalog of its names, as the program that made the view calls it. `None` for a view of
+    /// Hive.
+    pub catalog: Option<String>,
     /// The database in which its unqualified names are looked up.
     pub schema: Option<String>,
     /// Its columns, with their types as Trino writes them. Empty for a view of Hive.
@@ -135,6 +138,7 @@ impl ViewDefinition {
                 Some(EXPANDED) | None => Err(invalid("has no query")),
                 Some(sql) => Ok(ViewDefinition {
                     sql: sql.to_owned(),
+                    catalog: None,
                     schema: Some(view.database_name.clone()),
                     columns: Vec::new(),
                     syntax: ViewSyntax::Hive,
@@ -153,21 +157,21 @@ impl ViewDefinition {
         };
         Ok(ViewDefinition {
             sql: document.original_sql,
+            catalog: document.catalog,
             schema: document.schema.map(|schema| schema.to_lowercase()),
             columns: document.columns,
             syntax,
         })
     }
 
-    /// Writes the definition into the input of a table, as Athena does. `catalog`: the name of the
-    /// catalog of unqualified names.
+    /// Writes the definition into the input of a table, as Athena does.
     ///
     /// # Errors
     /// `InvalidInput` if the text is longer than Glue keeps.
-    pub fn write(&self, catalog: &str, input: &mut TableInput) -> Result<()> {
+    pub fn write(&self, input: &mut TableInput) -> Result<()> {
         let document = Document {
             original_sql: self.sql.clone(),
-            catalog: Some(catalog.to_owned()),
+            catalog: self.catalog.clone(),
             schema: self.schema.clone(),
             columns: self.columns.clone(),
         };
@@ -219,6 +223,7 @@ mod tests {
         for syntax in [ViewSyntax::Trino, ViewSyntax::Session("postgres".into())] {
             let definition = ViewDefinition {
                 sql: "SELECT 'ü' AS a".to_owned(),
+                catalog: Some("awsdatacatalog".to_owned()),
                 schema: Some("sales".to_owned()),
                 columns: vec![ViewColumn {
                     name: "a".to_owned(),
@@ -227,7 +232,7 @@ mod tests {
                 syntax,
             };
             let mut input = TableInput::default();
-            definition.write("awsdatacatalog", &mut input).unwrap();
+            definition.write(&mut input).unwrap();
             assert!(input.definer.is_none());
             let table = table(input);
             assert!(table.is_view());
@@ -245,12 +250,16 @@ mod tests {
             r#"{"originalSql":"SELECT a FROM t","catalog":"hive","schema":"sales","columns":[{"name":"a","type":"bigint"}],"owner":"ann","runAsInvoker":false}"#,
         );
         let presto = format!("/* Presto View: {presto} */");
-        for view in [
-            view(Some(athena), Some("/* Presto View */")),
-            view(None, Some(&presto)),
+        for (view, catalog) in [
+            (
+                view(Some(athena), Some("/* Presto View */")),
+                "awsdatacatalog",
+            ),
+            (view(None, Some(&presto)), "hive"),
         ] {
             let definition = ViewDefinition::of(&view).unwrap();
             assert_eq!(definition.sql, "SELECT a FROM t");
+            assert_eq!(definition.catalog.as_deref(), Some(catalog));
             assert_eq!(definition.schema.as_deref(), Some("sales"));
             assert_eq!(definition.columns.len(), 1);
             assert_eq!(definition.syntax, ViewSyntax::Trino);
@@ -280,11 +289,12 @@ mod tests {
     fn query_that_is_too_long_for_glue_is_refused() {
         let definition = ViewDefinition {
             sql: "x".repeat(400_000),
+            catalog: None,
             schema: None,
             columns: Vec::new(),
             syntax: ViewSyntax::Trino,
         };
-        let error = definition.write("c", &mut TableInput::default());
+        let error = definition.write(&mut TableInput::default());
         assert!(error.unwrap_err().to_string().contains("409600"));
     }
 }

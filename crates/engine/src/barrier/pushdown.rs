@@ -2,7 +2,11 @@
 //!
 //! Such a filter compares a column of a table with constants: it cannot fail, it takes the same
 //! time for each row, and partitions, row groups and pages can be pruned by it. Everything else
-//! stays above.
+//! stays above, conditions without columns too: below, `b = 'x' AND 1 / 0 = 1` would fail if a row
+//! that the view leaves out has `x`.
+//!
+//! DataFusion keeps only conditions with columns above an extension (`push_down_filter.rs` of
+//! `datafusion-optimizer`, 55.2), so its rule does not see filters above a barrier.
 
 use std::sync::Arc;
 
@@ -32,18 +36,14 @@ impl OptimizerRule for SafeFilters {
         plan: LogicalPlan,
         _: &dyn OptimizerConfig,
     ) -> Result<Transformed<LogicalPlan>> {
-        let LogicalPlan::Filter(filter) = plan else {
+        let Some((barrier, conjuncts)) = filtered_barrier(&plan) else {
             return Ok(Transformed::no(plan));
         };
-        let Some(barrier) = Barrier::of(&filter.input) else {
-            return Ok(Transformed::no(LogicalPlan::Filter(filter)));
-        };
-        let conjuncts = split_conjunction_owned(filter.predicate.clone());
         let (safe, rest): (Vec<Expr>, Vec<Expr>) = conjuncts
             .into_iter()
             .partition(|conjunct| is_safe(conjunct, &barrier.input));
         let Some(safe) = conjunction(safe) else {
-            return Ok(Transformed::no(LogicalPlan::Filter(filter)));
+            return Ok(Transformed::no(plan));
         };
         let input = Filter::try_new(safe, Arc::new(barrier.input.clone()))?;
         let below = LogicalPlan::Extension(Extension {
@@ -57,6 +57,25 @@ impl OptimizerRule for SafeFilters {
             None => below,
         }))
     }
+}
+
+/// Returns whether the plan is one or several filters right above a barrier.
+pub(crate) fn filters_a_barrier(plan: &LogicalPlan) -> bool {
+    filtered_barrier(plan).is_some()
+}
+
+/// Returns the barrier that is right below one or several filters, with their conditions, in the
+/// order in which they are evaluated.
+fn filtered_barrier(plan: &LogicalPlan) -> Option<(&Barrier, Vec<Expr>)> {
+    let LogicalPlan::Filter(filter) = plan else {
+        return None;
+    };
+    let (barrier, mut conjuncts) = match Barrier::of(&filter.input) {
+        Some(barrier) => (barrier, Vec::new()),
+        None => filtered_barrier(&filter.input)?,
+    };
+    conjuncts.extend(split_conjunction_owned(filter.predicate.clone()));
+    Some((barrier, conjuncts))
 }
 
 /// Returns whether a condition of one column and constants can be evaluated below a barrier.
@@ -125,10 +144,20 @@ fn passes_on(plan: &LogicalPlan, index: usize) -> bool {
         LogicalPlan::Sort(sort) => passes_on(&sort.input, index),
         LogicalPlan::Limit(limit) => passes_on(&limit.input, index),
         LogicalPlan::Union(union) => union.inputs.iter().all(|input| passes_on(input, index)),
+        // A filter on a key goes below, as one on the key's expression.
+        LogicalPlan::Aggregate(aggregate) => match aggregate.group_expr.get(index) {
+            Some(Expr::Column(column)) => {
+                let inner = aggregate.input.schema().maybe_index_of_column(column);
+                inner.is_some_and(|index| passes_on(&aggregate.input, index))
+            }
+            Some(Expr::GroupingSet(_)) | None => true,
+            Some(_) => false,
+        },
+        LogicalPlan::Window(window) => {
+            index >= window.input.schema().fields().len() || passes_on(&window.input, index)
+        }
         // Filters end at these, or are about what these make.
         LogicalPlan::TableScan(_)
-        | LogicalPlan::Aggregate(_)
-        | LogicalPlan::Window(_)
         | LogicalPlan::Extension(_)
         | LogicalPlan::Values(_)
         | LogicalPlan::EmptyRelation(_) => true,

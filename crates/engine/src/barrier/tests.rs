@@ -87,6 +87,8 @@ fn comparisons_with_constants_go_below_and_nothing_else_does() {
         col("b").like(lit("%1%")),
         col("b").eq(cast(col("a"), DataType::Utf8)),
         col("a").eq(lit(1)).or((lit(1) / col("a")).gt(lit(0))),
+        // Without columns.
+        (lit(1) / lit(0)).eq(lit(1)),
     ];
     for condition in unsafe_ones {
         let plan = filtered(condition.clone());
@@ -116,6 +118,43 @@ fn columns_that_a_view_computes_are_compared_above_it() {
     };
     assert!(filtered(col("q").eq(lit(1))).starts_with("Filter"));
     assert!(filtered(col("c").eq(lit("10"))).starts_with("View"));
+}
+
+#[test]
+fn keys_that_a_view_computes_are_compared_above_it() {
+    let filtered = |key: Expr, condition: Expr| {
+        let grouped = table()
+            .filter(col("a").not_eq(lit(0)))
+            .and_then(|plan| plan.aggregate(vec![key], Vec::<Expr>::new()))
+            .and_then(LogicalPlanBuilder::build)
+            .unwrap();
+        let plan = LogicalPlanBuilder::from(barrier("sales.v", grouped));
+        text(&optimized(plan.filter(condition).unwrap().build().unwrap()))
+    };
+    let computed = filtered((lit(1) / col("a")).alias("q"), col("q").eq(lit(1)));
+    assert!(computed.starts_with("Filter"), "{computed}");
+    let column = filtered(col("b"), col("b").eq(lit("10")));
+    assert!(column.starts_with("View"), "{column}");
+}
+
+#[test]
+fn several_filters_above_a_view_are_told_apart_as_one_is() {
+    let plan = LogicalPlanBuilder::from(view())
+        .filter((lit(1) / lit(0)).eq(lit(1)))
+        .and_then(|plan| plan.alias("v"))
+        .and_then(|plan| plan.filter(col("b").eq(lit("10"))))
+        .and_then(LogicalPlanBuilder::build)
+        .unwrap();
+    let plan = text(&optimized(plan));
+    let (above, below) = plan.split_once("View: sales.v").unwrap();
+    assert!(
+        above.contains("/ Int") && !above.contains("\"10\""),
+        "{plan}"
+    );
+    assert!(
+        below.contains("\"10\"") && !below.contains("/ Int"),
+        "{plan}"
+    );
 }
 
 #[test]

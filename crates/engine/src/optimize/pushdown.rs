@@ -10,6 +10,9 @@
 //! others. A HAVING with an uncorrelated subquery leaves such a filter, and so does the ON of an
 //! outer join. The physical rule guards against it, the logical one does not
 //! (`datafusion-optimizer`, `push_down_filter.rs`, 55.2). Delete this when it does.
+//!
+//! Keeps filters above the barrier of a view too: the rule of barriers moves those that may go
+//! below.
 
 use datafusion::common::tree_node::Transformed;
 use datafusion::error::Result;
@@ -17,6 +20,7 @@ use datafusion::logical_expr::{Aggregate, Expr, LogicalPlan};
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 
 use super::equalities::with_constants_last;
+use crate::barrier::filters_a_barrier;
 
 /// Leaves such filters in place.
 ///
@@ -28,7 +32,7 @@ pub(super) fn guard(
     plan: LogicalPlan,
     config: &dyn OptimizerConfig,
 ) -> Result<Transformed<LogicalPlan>> {
-    if filters_an_aggregate_of_nothing(&plan) {
+    if filters_an_aggregate_of_nothing(&plan) || filters_a_barrier(&plan) {
         return Ok(Transformed::no(plan));
     }
     rule.rewrite(with_constants_last(plan)?, config)

@@ -5,6 +5,7 @@ pub(crate) mod error_position;
 pub(crate) mod explain;
 mod explain_options;
 pub(crate) mod hidden_columns;
+mod hive_strings;
 pub(crate) mod joined_columns;
 pub(crate) mod kept_plan;
 pub(crate) mod life;

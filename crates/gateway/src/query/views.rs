@@ -9,6 +9,8 @@
 //! For a reader that is neither the definer nor an administrator, the plan of the view is behind a
 //! [`barrier`], and its tables are sealed: nothing of them is reported.
 
+use std::borrow::Cow;
+use std::ops::ControlFlow;
 use std::sync::{Arc, Weak};
 
 use arrow::datatypes::{DataType, Schema};
@@ -21,14 +23,17 @@ use lakegate_catalog::access::Access;
 use lakegate_catalog::hive_type::HiveType;
 use lakegate_catalog::model::{Column, Table, ViewColumn, ViewDefinition, ViewSyntax};
 use lakegate_dialect::Dialect;
+use lakegate_engine::CATALOG;
 use lakegate_engine::barrier::barrier;
 use lakegate_error::{Code, Error, Result, from_engine};
 use lakegate_policy::{ViewQueries, Visible};
 use lakegate_sql::Statement;
-use sqlparser::ast;
+use lakegate_sql::walk::walk_mut;
+use sqlparser::ast::{self, VisitorMut};
 
 use crate::moment::Moment;
 use crate::query::column_names::ColumnNames;
+use crate::query::hive_strings::standard_strings;
 use crate::query::joined_columns::{ColumnsOf, Lookups};
 use crate::query::parameters::check_parameters;
 use crate::query::planning::{analyzed, plan_sql};
@@ -273,15 +278,41 @@ fn query_of(definition: &ViewDefinition) -> Result<ast::Statement> {
             format!("the text of the view is not a query that can be read here: {problem}"),
         )
     };
-    let parsed = lakegate_sql::parse(&definition.sql).map_err(|error| invalid(error.message))?;
+    let sql = match definition.syntax {
+        ViewSyntax::Hive => Cow::Owned(standard_strings(&definition.sql)),
+        ViewSyntax::Trino | ViewSyntax::Session(_) => Cow::Borrowed(&*definition.sql),
+    };
+    let parsed = lakegate_sql::parse(&sql).map_err(|error| invalid(error.message))?;
     let mut parsed = parsed.into_iter();
     match (parsed.next().map(|one| one.statement), parsed.next()) {
-        (Some(Statement::Query(query)), None) => {
+        (Some(Statement::Query(mut query)), None) => {
             check_parameters(query.as_ref(), 0)?;
+            if let Some(catalog) = &definition.catalog {
+                let _ = walk_mut(query.as_mut(), &mut InThisCatalog { own: catalog });
+            }
             Ok(ast::Statement::Query(query))
         }
         (Some(Statement::Unsupported(refused)), None) => Err(invalid(refused.message())),
         _ => Err(invalid("it is not one SELECT".to_owned())),
+    }
+}
+
+/// Names this catalog where the query of a view names its own: a catalog has another name in each
+/// program that it is configured in.
+struct InThisCatalog<'a> {
+    own: &'a str,
+}
+
+impl VisitorMut for InThisCatalog<'_> {
+    type Break = ();
+
+    fn pre_visit_relation(&mut self, name: &mut ast::ObjectName) -> ControlFlow<()> {
+        if let [ast::ObjectNamePart::Identifier(catalog), _, _] = name.0.as_mut_slice()
+            && catalog.value.eq_ignore_ascii_case(self.own)
+        {
+            CATALOG.clone_into(&mut catalog.value);
+        }
+        ControlFlow::Continue(())
     }
 }
 
@@ -311,7 +342,7 @@ fn columns_of(
         let kept = kept.find(|column| column.name.to_lowercase() == stored.name);
         let typed = match kept.and_then(ViewColumn::beyond_hive) {
             Some(_) => column,
-            None => match conversion(stored, field.data_type())? {
+            None => match conversion(stored, field.data_type(), &definition.syntax)? {
                 Some(data_type) => cast(column, data_type),
                 None => column,
             },
@@ -321,12 +352,16 @@ fn columns_of(
     Ok(columns)
 }
 
-/// Returns the type to which a column is cast, since tables have changed after the view was made;
-/// `None` if it has its type.
+/// Returns the type to which a column is cast; `None` if it has its type.
+///
+/// A view that was made here has another type only if tables have changed since, and then every
+/// value must fit. In a view of another program, numbers have that program's types, some of which
+/// are narrower than those here: `1` is an integer to Athena. A value that does not fit is an error
+/// when it is read.
 ///
 /// # Errors
-/// Not every value of the column fits the view's type.
-fn conversion(stored: &Column, found: &DataType) -> Result<Option<DataType>> {
+/// The column cannot have the view's type.
+fn conversion(stored: &Column, found: &DataType, syntax: &ViewSyntax) -> Result<Option<DataType>> {
     let Ok(wanted) = stored.data_type.parse::<HiveType>() else {
         return Ok(None);
     };
@@ -347,11 +382,20 @@ fn conversion(stored: &Column, found: &DataType) -> Result<Option<DataType>> {
     if same {
         return Ok(None);
     }
-    let widens = match (rank(&is), rank(&wanted)) {
-        (Some(is), Some(wanted)) => is < wanted,
-        _ => matches!((&is, &wanted), (HiveType::Float, HiveType::Double)),
+    let of_other_program = match syntax {
+        ViewSyntax::Trino | ViewSyntax::Hive => true,
+        ViewSyntax::Session(_) => false,
     };
-    if !widens {
+    let converts = match (rank(&is), rank(&wanted)) {
+        (Some(is), Some(wanted)) => is < wanted || of_other_program,
+        _ => match (&is, &wanted) {
+            (HiveType::Float, HiveType::Double) => true,
+            (HiveType::Double, HiveType::Float)
+            | (HiveType::Decimal(..), HiveType::Decimal(..)) => of_other_program,
+            _ => false,
+        },
+    };
+    if !converts {
         return Err(Error::new(
             Code::TypeMismatch,
             format!(

@@ -185,10 +185,12 @@ fn describe(visible: &Visible, needs: &Needs) -> Result<VisibleTable> {
         } else {
             TableKind::Table
         },
-        comment: table
-            .description
-            .clone()
-            .or_else(|| table.parameters.get("comment").cloned()),
+        comment: table.description.clone().or_else(|| {
+            let comment = table.parameters.get("comment")?;
+            // Not a comment, but the mark of a view in Presto's form.
+            let is_mark = table.is_view() && comment == "Presto View";
+            (!is_mark).then(|| comment.clone())
+        }),
         definition: None,
         columns: Vec::new(),
         privileges: TablePrivileges {
