@@ -58,3 +58,16 @@ X'00 ff'
 1e2
 .5
 'it''s'
+-- clauses of the documentation
+WITH SESSION query_max_execution_time = '2h' SELECT 1
+WITH FUNCTION twice(x bigint) RETURNS bigint RETURN x * 2 SELECT twice(21)
+SELECT * FROM (VALUES (1, 'ann')) AS t (id, name) UNION ALL CORRESPONDING SELECT * FROM (VALUES ('ben', 2)) AS t (name, id) ORDER BY 1
+SELECT * FROM JSON_TABLE('[1, 2]', 'lax $[*]' COLUMNS (x bigint PATH 'lax $')) ORDER BY 1
+SELECT (ROW(1, true)).*
+SELECT x FROM (VALUES 1, 2) t (x) WINDOW w AS (PARTITION BY x) ORDER BY sum(x) OVER w DESC
+SELECT user, t.user FROM (VALUES 5) t (user)
+SELECT name FROM (SELECT u.name FROM (VALUES (1, CAST(ROW('Bob') AS ROW(name VARCHAR)))) t (id, u))
+SELECT x, y, z FROM UNNEST(ARRAY[ROW(1, 2)], ARRAY[ROW(3)]) t (x, y, z)
+SELECT json_format(x) FROM UNNEST(CAST(json_parse('["a", {"b": 1}]') AS ARRAY(JSON))) t (x) ORDER BY 1
+SELECT * FROM (SELECT count(*), 1 + 1 FROM (VALUES 1) t (x))
+WITH a AS (SELECT x, count(*) FROM (VALUES 1) t (x) GROUP BY x) SELECT * FROM a

@@ -66,6 +66,10 @@ impl Dialect {
     ///
     /// A literal is not valid for its type, or of a type that is not supported.
     pub fn rewrite(self, statement: &mut ast::Statement) -> Result<CatalogReferences> {
+        if self != Self::Postgres {
+            trino::as_names(statement);
+            trino::name_fields(statement);
+        }
         trino::widen(statement);
         trino::expand(statement);
         trino::rename(statement);

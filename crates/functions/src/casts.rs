@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Float64Array, ListArray, MapArray, StructArray};
 use arrow::compute::{CastOptions, cast_with_options};
-use arrow::datatypes::{DataType, Float32Type, Float64Type};
+use arrow::datatypes::{DataType, Field, Float32Type, Float64Type};
 use arrow::util::display::FormatOptions;
 use datafusion::error::Result;
 use datafusion::logical_expr::TypeSignature;
@@ -15,6 +15,7 @@ use lakegate_error::{Code, Error};
 
 use crate::docs::Page;
 use crate::entry::Entry;
+use crate::json::{self, has_json, is_json};
 use crate::kernel::{Kernel, Returns};
 use crate::work::Work;
 
@@ -39,7 +40,10 @@ pub(crate) fn entries() -> Vec<Entry> {
             &CAST,
             vec![TypeSignature::Any(2)],
             Returns::Field(|fields| match fields {
-                [_, target] => Ok(Arc::new(target.as_ref().clone().with_nullable(true))),
+                [value, target] => {
+                    refuse_texts_as_json(value, target)?;
+                    Ok(Arc::new(target.as_ref().clone().with_nullable(true)))
+                }
                 _ => Err(Error::invalid("a cast takes a value and a type").into()),
             }),
             |call| {
@@ -50,6 +54,28 @@ pub(crate) fn entries() -> Vec<Entry> {
         ))
         .unlisted(),
     ]
+}
+
+/// Fails where a cast would take texts for JSON values.
+///
+/// # Errors
+///
+/// There are JSON values within the target, and the value is not JSON.
+pub(crate) fn refuse_texts_as_json(value: &Field, target: &Field) -> Result<()> {
+    let same = value.data_type() == target.data_type();
+    if same || is_json(value) || value.data_type().is_null() || !has_json(target.data_type()) {
+        return Ok(());
+    }
+    Err(Error::new(
+        Code::TypeMismatch,
+        format!(
+            "cannot cast {} to {}",
+            json::type_name(value),
+            json::type_name(target)
+        ),
+    )
+    .with_hint("cast a JSON value: CAST(CAST(x AS JSON) AS …), or json_parse of a text")
+    .into())
 }
 
 /// Returns the array, with its only value in all rows if that is a constant.

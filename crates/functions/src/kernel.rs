@@ -5,7 +5,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use arrow::array::ArrayRef;
+use arrow::array::{ArrayRef, AsArray};
 use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::ScalarValue;
 use datafusion::error::Result;
@@ -169,7 +169,11 @@ impl ScalarUDFImpl for Kernel {
         };
         let array = (self.body)(&call)?;
         Ok(match constant {
-            true => ColumnarValue::Scalar(ScalarValue::try_from_array(&array, 0)?),
+            true => ColumnarValue::Scalar(match array.as_list_opt::<i32>() {
+                // The general way drops the metadata of a list's items.
+                Some(list) => ScalarValue::List(Arc::new(list.slice(0, 1))),
+                None => ScalarValue::try_from_array(&array, 0)?,
+            }),
             false => ColumnarValue::Array(array),
         })
     }

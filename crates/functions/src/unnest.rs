@@ -63,7 +63,7 @@ impl ScalarUDFImpl for Unnested {
             return Err(Error::internal("$unnested takes constants").into());
         };
         let item = item(value.data_type(), index, count)?;
-        let list = DataType::List(Arc::new(Field::new_list_field(item, true)));
+        let list = DataType::List(Arc::new(item));
         Ok(Arc::new(Field::new(NAME, list, true)))
     }
 
@@ -81,16 +81,26 @@ impl ScalarUDFImpl for Unnested {
         let column = column(&array, index)?;
         let column = arrow::compute::cast(&column, args.return_field.data_type())?;
         Ok(match constant {
-            true => ColumnarValue::Scalar(ScalarValue::try_from_array(&column, 0)?),
+            true => ColumnarValue::Scalar(match column.as_list_opt::<i32>() {
+                // The general way drops the metadata of a list's items.
+                Some(list) => ScalarValue::List(Arc::new(list.slice(0, 1))),
+                None => ScalarValue::try_from_array(&column, 0)?,
+            }),
             false => ColumnarValue::Array(column),
         })
     }
 }
 
-/// The type of a column's items.
-fn item(value: &DataType, index: usize, count: usize) -> Result<DataType> {
+/// The field of a column's items, with the mark of its type.
+fn item(value: &DataType, index: usize, count: usize) -> Result<Field> {
     let of = |fields: &arrow::datatypes::Fields| match fields.get(index) {
-        Some(field) if fields.len() == count => Ok(field.data_type().clone()),
+        Some(field) if fields.len() == count => {
+            let marks = field.metadata().iter();
+            let marks = marks.filter(|(key, _)| key.starts_with("ARROW:extension:"));
+            let marks = marks.map(|(key, mark)| (key.clone(), mark.clone()));
+            let item = Field::new_list_field(field.data_type().clone(), true);
+            Ok(item.with_metadata(marks.collect()))
+        }
         _ => Err(names(count, fields.len())),
     };
     match value {
@@ -102,7 +112,7 @@ fn item(value: &DataType, index: usize, count: usize) -> Result<DataType> {
             DataType::Struct(fields) => of(fields),
             _ => Err(names(count, 1)),
         },
-        DataType::Null => Ok(DataType::Null),
+        DataType::Null => Ok(Field::new_list_field(DataType::Null, true)),
         other => Err(Error::new(
             Code::TypeMismatch,
             format!("UNNEST takes arrays and maps, not {other}"),

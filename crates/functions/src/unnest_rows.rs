@@ -3,6 +3,8 @@
 //! The dialect makes such an UNNEST the relation `(SELECT "$unnest_rows"(ordinality, x, …))`. Here it
 //! becomes one `unnest` for each column: two of a map, one for each field of an array of rows.
 
+use std::collections::HashSet;
+
 use arrow::datatypes::DataType;
 use datafusion::common::DFSchema;
 use datafusion::error::Result;
@@ -14,6 +16,7 @@ use datafusion::sql::sqlparser::ast::{
     Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName, SelectItem,
     SetExpr, TableFactor, Value,
 };
+use lakegate_engine::apart_in_relation;
 
 const MARK: &str = "$unnest_rows";
 
@@ -101,17 +104,27 @@ fn items(
     context: &mut dyn RelationPlannerContext,
 ) -> Result<Vec<SelectItem>> {
     let none = DFSchema::empty();
-    let mut items = Vec::new();
+    let mut items: Vec<SelectItem> = Vec::new();
+    let mut seen: HashSet<String> = HashSet::new();
+    // Rows of several arguments may have fields of the same name.
+    let mut unique = |name: &str, place: usize| match seen.insert(name.to_owned()) {
+        true => name.to_owned(),
+        false => apart_in_relation(name, place),
+    };
     for argument in arguments {
         let planned = context.sql_to_expr(argument.clone(), &none)?;
         match names(&planned.get_type(&none)?) {
             Some(names) => {
                 for (index, name) in names.iter().enumerate() {
                     let parts = vec![argument.clone(), number(index), number(names.len())];
-                    items.push(calls.unnest(calls.of("$unnested", parts), name));
+                    let name = unique(name.as_str(), items.len());
+                    items.push(calls.unnest(calls.of("$unnested", parts), &name));
                 }
             }
-            None => items.push(calls.unnest(argument.clone(), "unnest")),
+            None => {
+                let name = unique("unnest", items.len());
+                items.push(calls.unnest(argument.clone(), &name));
+            }
         }
     }
     if ordinality {

@@ -77,8 +77,11 @@ pub(super) async fn columns(
     statement: &Statement,
     show: &ShowColumns,
 ) -> Result<Output> {
+    let pattern = show.like.as_deref().map(NamePattern::new);
     let visible = context.table(&show.table).await?;
-    rows::answer_lines(statement, visible.access.visible_columns().to_vec())
+    let columns = visible.access.visible_columns().iter();
+    let columns = columns.filter(|column| NamePattern::fits(pattern.as_ref(), column));
+    rows::answer_lines(statement, columns.cloned().collect())
 }
 
 /// With a key: that property, or no row if it is not set.

@@ -2,7 +2,9 @@
 //! PostgreSQL's.
 
 mod calls;
+mod field_names;
 mod integers;
+mod keywords;
 mod literals;
 mod nested;
 mod output_names;
@@ -14,7 +16,9 @@ mod unnest;
 mod windows;
 
 pub(crate) use calls::rename;
+pub(crate) use field_names::name as name_fields;
 pub(crate) use integers::integers;
+pub(crate) use keywords::as_names;
 pub(crate) use nested::{arrays, fields};
 pub(crate) use output_names::output_names;
 pub(crate) use rewrite::rewrite;

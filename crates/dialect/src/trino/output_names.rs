@@ -1,8 +1,9 @@
 //! Trino's names for the columns of a query: `_col0`, `_col1` … by place, for what has no name.
 
-use datafusion::sql::sqlparser::ast::{AccessExpr, Expr, Query, SelectItem, SetExpr};
+use datafusion::sql::sqlparser::ast::{Expr, Query, SelectItem, SetExpr};
 use lakegate_engine::{NUMBERED, OutputNames};
 
+use super::keywords;
 use crate::postgres::{folded, items_of};
 
 /// Returns the names of a query's columns. Takes the query as written, before the rewrite for the
@@ -30,17 +31,7 @@ fn name_of(expr: &Expr) -> Option<String> {
     match expr {
         Expr::Identifier(ident) => Some(folded(ident)),
         Expr::CompoundIdentifier(parts) => parts.last().map(folded),
-        // Only a chain of names has one: `f(x).y` and `a[1].y` have none.
-        Expr::CompoundFieldAccess { root, access_chain } => {
-            let is_name =
-                |access: &AccessExpr| matches!(access, AccessExpr::Dot(Expr::Identifier(_)));
-            name_of(root).filter(|_| access_chain.iter().all(is_name))?;
-            match access_chain.last()? {
-                AccessExpr::Dot(Expr::Identifier(field)) => Some(folded(field)),
-                _ => None,
-            }
-        }
-        _ => None,
+        expr => keywords::column(expr).as_ref().map(folded),
     }
 }
 
@@ -57,12 +48,14 @@ mod tests {
     #[test]
     fn columns_without_a_name_are_numbered() {
         let names = names(
-            "SELECT a, t.B, count(*), 1 AS \"X\", r.x.y, a[1], a[1].x, CAST(a AS bigint) FROM t",
+            "SELECT a, t.B, count(*), 1 AS \"X\", r.x.y, a[1].x, f(a).x, user, t.user FROM t",
         );
-        let shown: Vec<String> = (0..8).filter_map(|place| names.get(place, 8)).collect();
+        let shown: Vec<String> = (0..9).filter_map(|place| names.get(place, 9)).collect();
         assert_eq!(
             shown,
-            ["a", "b", "_col2", "X", "y", "_col5", "_col6", "_col7"]
+            [
+                "a", "b", "_col2", "X", "y", "_col5", "_col6", "user", "user"
+            ]
         );
     }
 

@@ -1,5 +1,6 @@
 //! Converts types with nanoseconds to microseconds.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, FieldRef, TimeUnit};
@@ -10,7 +11,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 use lakegate_error::{Code, Error};
 
-/// Plans `TIMESTAMP` of any precision, and `MAP`.
+/// Plans `TIMESTAMP` of any precision, `MAP`, and `JSON` within other types.
 #[derive(Debug)]
 pub struct MicrosecondTypes {
     /// The session's time zone.
@@ -22,6 +23,10 @@ impl TypePlanner for MicrosecondTypes {
         let zoned = match sql_type {
             SqlType::Timestamp(_, zoned) => zoned,
             SqlType::Map(key, value) => return self.map_of(key, value).map(Some),
+            SqlType::JSON => {
+                let field = Field::new("", DataType::Utf8, true);
+                return Ok(Some(Arc::new(field.with_metadata(json()))));
+            }
             _ => return Ok(None),
         };
         let zone = match zoned {
@@ -36,9 +41,18 @@ impl TypePlanner for MicrosecondTypes {
 impl MicrosecondTypes {
     /// Plans `MAP(K, V)`, which DataFusion does not.
     fn map_of(&self, key: &SqlType, value: &SqlType) -> Result<FieldRef> {
-        let key = Field::new("key", self.data_type(key, 0)?, false);
-        let value = Field::new("value", self.data_type(value, 0)?, true);
+        let key = self.field("key", key, 0)?.with_nullable(false);
+        let value = self.field("value", value, 0)?;
         Ok(Arc::new(Field::new("", map_type(key, value), true)))
+    }
+
+    /// Returns a nullable field of a map, or within one.
+    fn field(&self, name: &str, sql_type: &SqlType, depth: usize) -> Result<Field> {
+        let field = Field::new(name, self.data_type(sql_type, depth)?, true);
+        Ok(match sql_type {
+            SqlType::JSON => field.with_metadata(json()),
+            _ => field,
+        })
     }
 
     /// Returns the type of a map's keys or values.
@@ -47,7 +61,7 @@ impl MicrosecondTypes {
             let message = "a type is nested too deeply";
             return Err(Error::new(Code::TooComplex, message).into());
         }
-        let of = |inner: &SqlType| self.data_type(inner, depth + 1);
+        let of = |name: &str, inner: &SqlType| self.field(name, inner, depth + 1);
         Ok(match sql_type {
             SqlType::Boolean | SqlType::Bool => DataType::Boolean,
             SqlType::TinyInt(_) => DataType::Int8,
@@ -58,9 +72,11 @@ impl MicrosecondTypes {
             SqlType::Double(_) | SqlType::DoublePrecision | SqlType::Float8 | SqlType::Float(_) => {
                 DataType::Float64
             }
-            SqlType::Varchar(_) | SqlType::Text | SqlType::String(_) | SqlType::Char(_) => {
-                DataType::Utf8
-            }
+            SqlType::Varchar(_)
+            | SqlType::Text
+            | SqlType::String(_)
+            | SqlType::Char(_)
+            | SqlType::JSON => DataType::Utf8,
             SqlType::Varbinary(_) | SqlType::Binary(_) | SqlType::Bytea => DataType::Binary,
             SqlType::Date => DataType::Date32,
             SqlType::Decimal(info) | SqlType::Numeric(info) => {
@@ -79,12 +95,11 @@ impl MicrosecondTypes {
                 }
             }
             SqlType::Array(ArrayElemTypeDef::AngleBracket(item)) => {
-                DataType::List(Arc::new(Field::new_list_field(of(item)?, true)))
+                DataType::List(Arc::new(of(Field::LIST_FIELD_DEFAULT_NAME, item)?))
             }
-            SqlType::Map(key, value) => map_type(
-                Field::new("key", of(key)?, false),
-                Field::new("value", of(value)?, true),
-            ),
+            SqlType::Map(key, value) => {
+                map_type(of("key", key)?.with_nullable(false), of("value", value)?)
+            }
             SqlType::Struct(fields, _) => {
                 let fields = fields.iter().enumerate().map(|(place, field)| {
                     let name = match &field.field_name {
@@ -92,7 +107,7 @@ impl MicrosecondTypes {
                         Some(name) => name.value.to_lowercase(),
                         None => format!("c{place}"),
                     };
-                    Ok(Field::new(name, of(&field.field_type)?, true))
+                    of(&name, &field.field_type)
                 });
                 DataType::Struct(fields.collect::<Result<Vec<_>>>()?.into())
             }
@@ -107,6 +122,11 @@ impl MicrosecondTypes {
 
 /// How deeply the types of a map may be nested.
 const MAX_DEPTH: usize = 32;
+
+/// Marks a text as a JSON value, in a field's metadata.
+fn json() -> HashMap<String, String> {
+    HashMap::from([("ARROW:extension:name".to_owned(), "arrow.json".to_owned())])
+}
 
 fn map_type(key: Field, value: Field) -> DataType {
     let entries = DataType::Struct(vec![key, value].into());

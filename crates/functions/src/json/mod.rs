@@ -40,7 +40,7 @@ use lakegate_error::Error;
 
 pub(crate) use self::cast::OF_NAME;
 pub(crate) use self::numbers::push_double;
-pub(crate) use self::types::{is_json, is_text, name as type_name};
+pub(crate) use self::types::{has_json, is_json, is_text, name as type_name};
 
 use self::arrays::{array_contains, array_get, array_length};
 use self::canonical::{Members, Writer};

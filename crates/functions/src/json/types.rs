@@ -27,6 +27,17 @@ pub(crate) fn is_json(field: &Field) -> bool {
         .is_some_and(|name| name == JSON)
 }
 
+/// Whether items or fields of a type are JSON values.
+pub(crate) fn has_json(data_type: &DataType) -> bool {
+    let marked = |field: &FieldRef| is_json(field) || has_json(field.data_type());
+    match data_type {
+        DataType::List(item) => marked(item),
+        DataType::Map(entries, _) => marked(entries),
+        DataType::Struct(fields) => fields.iter().any(marked),
+        _ => false,
+    }
+}
+
 pub(crate) fn is_text(data_type: &DataType) -> bool {
     matches!(
         data_type,

@@ -19,7 +19,7 @@ use super::scalars::{self, Unreadable};
 use crate::casts::{self, spread};
 use crate::docs::Page;
 use crate::entry::Entry;
-use crate::json::{is_json, is_text};
+use crate::json::{has_json, is_json, is_text};
 use crate::kernel::{Body, Call, Kernel, Returns};
 use crate::work::Work;
 
@@ -116,6 +116,7 @@ fn target(fields: &[FieldRef]) -> Result<FieldRef> {
     if !is_json(value) {
         check(value.data_type(), target.data_type())?;
     }
+    casts::refuse_texts_as_json(value, target)?;
     if has_json(value.data_type()) && value.data_type() != target.data_type() {
         return Err(no_cast(
             &names::of_field(value),
@@ -125,17 +126,6 @@ fn target(fields: &[FieldRef]) -> Result<FieldRef> {
         .into());
     }
     Ok(Arc::new(target.as_ref().clone().with_nullable(true)))
-}
-
-/// Whether items or fields of a type are JSON values.
-fn has_json(data_type: &DataType) -> bool {
-    let marked = |field: &FieldRef| is_json(field) || has_json(field.data_type());
-    match data_type {
-        DataType::List(item) => marked(item),
-        DataType::Map(entries, _) => marked(entries),
-        DataType::Struct(fields) => fields.iter().any(marked),
-        _ => false,
-    }
 }
 
 /// Fails if Trino has no such cast.

@@ -84,6 +84,8 @@ fn flow(name: &str) -> Option<Flow> {
         | "typeof"
         | "arrow_typeof"
         | "get_field"
+        | "$cast"
+        | "$unnested"
         | "is_json_scalar"
         | "cardinality"
         | "map_keys"
@@ -317,10 +319,6 @@ fn result(name: &str, own: &FieldRef, fields: &[FieldRef]) -> Result<Option<Fiel
     };
     if found.is_some() {
         return Ok(found);
-    }
-    // A JSON value is cast by its parts.
-    if name == crate::casts::NAME && fields.first().is_some_and(|field| is_json(field)) {
-        return Ok(None);
     }
     let loses = fields
         .iter()

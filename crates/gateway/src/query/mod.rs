@@ -9,6 +9,7 @@ mod hive_strings;
 pub(crate) mod joined_columns;
 pub(crate) mod kept_plan;
 pub(crate) mod life;
+pub(crate) mod literals;
 pub(crate) mod logical_plan;
 pub(crate) mod memory;
 pub(crate) mod parameters;

@@ -20,7 +20,8 @@ fn number(placeholder: &str) -> Option<usize> {
     placeholder.strip_prefix('$')?.parse().ok()
 }
 
-/// Casts placeholders to the types that the client declared.
+/// Casts placeholders to the types that the client declared, and those of LIMIT and OFFSET to
+/// integers.
 ///
 /// `declared`: the types of `$1`, `$2` …; a `None` or missing one is inferred.
 pub(crate) fn declare_types(statement: &mut ast::Statement, declared: &[Option<DataType>]) {
@@ -50,6 +51,34 @@ pub(crate) fn declare_types(statement: &mut ast::Statement, declared: &[Option<D
     if declared.iter().any(Option::is_some) {
         // The visitor never breaks.
         let _ = walk_mut(statement, &mut Declare(declared));
+    }
+    let _ = walk_mut(statement, &mut Limits);
+}
+
+/// Casts the placeholders of LIMIT and OFFSET to integers, which the engine does not infer.
+struct Limits;
+
+impl VisitorMut for Limits {
+    type Break = ();
+
+    fn post_visit_query(&mut self, query: &mut ast::Query) -> ControlFlow<()> {
+        let Some(ast::LimitClause::LimitOffset { limit, offset, .. }) = &mut query.limit_clause
+        else {
+            return ControlFlow::Continue(());
+        };
+        let offset = offset.iter_mut().map(|offset| &mut offset.value);
+        for count in limit.iter_mut().chain(offset) {
+            if placeholder(count).is_some() {
+                *count = Expr::Cast {
+                    kind: ast::CastKind::Cast,
+                    expr: Box::new(count.clone()),
+                    data_type: ast::DataType::BigInt(None),
+                    array: false,
+                    format: None,
+                };
+            }
+        }
+        ControlFlow::Continue(())
     }
 }
 
@@ -273,45 +302,6 @@ pub(crate) fn untyped_parameters(
     (0..count).filter(|index| !known(*index)).collect()
 }
 
-/// Evaluates a parameter expression of EXECUTE: a literal, possibly negated or in parentheses, or a
-/// typed string such as `DATE '2025-01-31'`.
-///
-/// # Errors
-/// The expression is not a literal.
-pub(crate) fn literal(expr: &Expr) -> Result<ScalarValue> {
-    let invalid = || {
-        Error::invalid(format!(
-            "parameter {expr} is no literal; EXECUTE takes literals only"
-        ))
-    };
-    Ok(match expr {
-        Expr::Value(value) => match &value.value {
-            Value::Null => ScalarValue::Null,
-            Value::Boolean(value) => ScalarValue::Boolean(Some(*value)),
-            Value::SingleQuotedString(text) => ScalarValue::Utf8(Some(text.clone())),
-            Value::Number(text, _) => numeric(text).ok_or_else(invalid)?,
-            _ => return Err(invalid()),
-        },
-        Expr::UnaryOp {
-            op: ast::UnaryOperator::Minus,
-            expr: inner,
-        } => literal(inner)?.arithmetic_negate().map_err(|_| invalid())?,
-        Expr::Nested(inner) => literal(inner)?,
-        Expr::TypedString(typed) => {
-            let Value::SingleQuotedString(text) = &typed.value.value else {
-                return Err(invalid());
-            };
-            let data_type = match &typed.data_type {
-                ast::DataType::Date => DataType::Date32,
-                ast::DataType::Timestamp(..) => DataType::Timestamp(TimeUnit::Microsecond, None),
-                _ => return Err(invalid()),
-            };
-            ScalarValue::try_from_string(text.clone(), &data_type).map_err(|_| invalid())?
-        }
-        _ => return Err(invalid()),
-    })
-}
-
 /// Converts a parameter's value to its type, or returns a value of another type if the conversion
 /// would change it: `0.005` does not fit into a decimal with two digits.
 ///
@@ -323,6 +313,7 @@ pub(crate) fn fitted(value: ScalarValue, data_type: &DataType) -> Result<ScalarV
         ScalarValue::Float64(Some(number)) if data_type.is_decimal() => {
             exact_decimal(&number.to_string())
         }
+        ScalarValue::Decimal128(Some(_), ..) if data_type.is_decimal() => Some(value.clone()),
         ScalarValue::Float64(Some(number)) if data_type.is_integer() && number.fract() != 0.0 => {
             return Ok(value);
         }
@@ -337,15 +328,6 @@ pub(crate) fn fitted(value: ScalarValue, data_type: &DataType) -> Result<ScalarV
         Ok(same) if back(same).is_ok_and(|back| back == exact) => Ok(same.clone()),
         _ => Ok(exact),
     }
-}
-
-fn numeric(text: &str) -> Option<ScalarValue> {
-    if let Ok(whole) = text.parse::<i64>() {
-        return Some(ScalarValue::Int64(Some(whole)));
-    }
-    text.parse::<f64>()
-        .ok()
-        .map(|number| ScalarValue::Float64(Some(number)))
 }
 
 #[cfg(test)]
@@ -383,6 +365,17 @@ mod tests {
         let query = query("WITH q AS (SELECT $2::int) SELECT ($1) FROM t WHERE EXISTS (SELECT $4)");
         let names = ["$1", "$2", "$4"].map(str::to_owned);
         assert_eq!(named_parameters(&query), names.into());
+    }
+
+    #[test]
+    fn limits_are_integers() {
+        let limited = query("SELECT a FROM t WHERE b = $1 LIMIT $2 OFFSET $3");
+        let mut statement = ast::Statement::Query(Box::new(limited));
+        declare_types(&mut statement, &[None, None, Some(DataType::Int32)]);
+        assert_eq!(
+            statement.to_string(),
+            "SELECT a FROM t WHERE b = $1 LIMIT CAST($2 AS BIGINT) OFFSET CAST($3 AS INT)"
+        );
     }
 
     #[test]

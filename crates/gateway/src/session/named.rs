@@ -8,7 +8,8 @@ use lakegate_sql::Parsed;
 use lakegate_sql::ast::{self as sql, Statement};
 
 use crate::moment::Moment;
-use crate::query::parameters::{fitted, literal};
+use crate::query::literals::literal;
+use crate::query::parameters::fitted;
 use crate::session::Session;
 use crate::session::cursors::{Cursor, forward};
 use crate::session::prepared::{Prepared, check_weight};

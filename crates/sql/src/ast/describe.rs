@@ -26,10 +26,12 @@ pub struct ShowViews {
     pub pattern: Option<String>,
 }
 
-/// `SHOW COLUMNS {FROM|IN} [db.]t [{FROM|IN} db]`.
+/// `SHOW COLUMNS {FROM|IN} [db.]t [{FROM|IN} db] [[LIKE] 'pattern']`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShowColumns {
     pub table: TableName,
+    /// Hive's pattern.
+    pub like: Option<String>,
 }
 
 /// `SHOW PARTITIONS t [PARTITION (..)]`.

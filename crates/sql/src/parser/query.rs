@@ -24,7 +24,7 @@ const STEPS: usize = 20_000;
 
 /// The query that extends to the end of the cursor, or the reason to refuse it.
 pub(super) fn statement(cursor: &Cursor<'_>) -> Result<Statement> {
-    if let Some(refused) = excluding_frame(cursor).or_else(|| row_patterns(cursor)) {
+    if let Some(refused) = excluding_frame(cursor).or_else(|| of_trino(cursor)) {
         return Ok(Statement::Unsupported(refused));
     }
     let mut query = parse(cursor, |parser| parser.parse_query())?;
@@ -57,14 +57,53 @@ fn excluding_frame(cursor: &Cursor<'_>) -> Option<Unsupported> {
     })
 }
 
-/// MATCH_RECOGNIZE, in FROM.
-fn row_patterns(cursor: &Cursor<'_>) -> Option<Unsupported> {
-    let found = (0..cursor.rest().len())
-        .any(|at| cursor.is_word_at(at, "MATCH_RECOGNIZE") && cursor.is_sign_at(at + 1, '('));
-    found.then(|| Unsupported {
-        what: "MATCH_RECOGNIZE".to_owned(),
-        nearest: Some("window functions such as lag and lead".to_owned()),
+/// Trino's clauses that are recognised and refused.
+fn of_trino(cursor: &Cursor<'_>) -> Option<Unsupported> {
+    let with = |word: &str| {
+        let is_table = cursor.is_word_at(2, "AS") || cursor.is_sign_at(2, '(');
+        cursor.is_word_at(0, "WITH") && cursor.is_word_at(1, word) && !is_table
+    };
+    let anywhere = |found: &dyn Fn(usize) -> bool| (0..cursor.rest().len()).any(found);
+    let combines = ["UNION", "INTERSECT", "EXCEPT", "ALL", "DISTINCT"];
+    let queries = ["SELECT", "VALUES", "TABLE"];
+    let (what, nearest) = if anywhere(&|at| is_call(cursor, at, "MATCH_RECOGNIZE")) {
+        ("MATCH_RECOGNIZE", "window functions such as lag and lead")
+    } else if anywhere(&|at| is_call(cursor, at, "JSON_TABLE")) {
+        (
+            "JSON_TABLE",
+            "CROSS JOIN UNNEST(CAST(json AS ARRAY(ROW(..))))",
+        )
+    } else if with("SESSION") {
+        ("WITH SESSION", "SET before the query")
+    } else if with("FUNCTION") {
+        ("WITH FUNCTION", "the expression itself")
+    } else if anywhere(&|at| {
+        cursor.is_one_of_at(at, &combines)
+            && cursor.is_word_at(at + 1, "CORRESPONDING")
+            && (cursor.is_one_of_at(at + 2, &queries) || cursor.is_sign_at(at + 2, '('))
+    }) {
+        (
+            "CORRESPONDING",
+            "the same columns in the same order in both queries",
+        )
+    } else if anywhere(&|at| {
+        let signs = [')', '.', '*'].iter().enumerate();
+        signs
+            .into_iter()
+            .all(|(place, sign)| cursor.is_sign_at(at + place, *sign))
+    }) {
+        ("(row).*", "the names of its fields: (row).field")
+    } else {
+        return None;
+    };
+    Some(Unsupported {
+        what: what.to_owned(),
+        nearest: Some(nearest.to_owned()),
     })
+}
+
+fn is_call(cursor: &Cursor<'_>, at: usize, name: &str) -> bool {
+    cursor.is_word_at(at, name) && cursor.is_sign_at(at + 1, '(')
 }
 
 /// A query built by the parser itself.

@@ -119,9 +119,7 @@ fn time_zone(cursor: &mut Cursor<'_>, scope: SetScope) -> Result<Statement> {
     let value = if cursor.eat_any(&["LOCAL", "DEFAULT"]) {
         SetValue::Default
     } else if cursor.eat("INTERVAL") {
-        let offset = cursor.string("an interval as a string")?;
-        cursor.eat_all("HOUR TO MINUTE");
-        SetValue::Values(vec![offset])
+        SetValue::Values(vec![offset(cursor)?])
     } else {
         SetValue::Values(vec![value(cursor)?])
     };
@@ -130,6 +128,27 @@ fn time_zone(cursor: &mut Cursor<'_>, scope: SetScope) -> Result<Statement> {
         name: "timezone".to_owned(),
         value,
     }))
+}
+
+/// After `TIME ZONE INTERVAL`: `[-] 'hours[:minutes]' [HOUR [TO MINUTE]]`, as an offset `+hh:mm`.
+fn offset(cursor: &mut Cursor<'_>) -> Result<String> {
+    let negated = cursor.eat_sign('-');
+    let text = cursor.string("an interval as a string")?;
+    if !cursor.eat_all("HOUR TO MINUTE") {
+        cursor.eat("HOUR");
+    }
+    let (sign, unsigned) = match text.strip_prefix('-') {
+        Some(unsigned) => (!negated, unsigned),
+        None => (negated, text.strip_prefix('+').unwrap_or(&text)),
+    };
+    let (hours, minutes) = unsigned.split_once(':').unwrap_or((unsigned, "0"));
+    match (hours.parse::<u8>(), minutes.parse::<u8>()) {
+        (Ok(hours), Ok(minutes)) => {
+            let sign = if sign { '-' } else { '+' };
+            Ok(format!("{sign}{hours:02}:{minutes:02}"))
+        }
+        _ => Ok(text),
+    }
 }
 
 fn values(cursor: &mut Cursor<'_>) -> Result<SetValue> {

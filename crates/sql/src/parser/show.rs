@@ -1,7 +1,7 @@
 //! SHOW and DESCRIBE.
 
 use super::cursor::{Cursor, Result};
-use super::{grants, names, partitions, session};
+use super::{grants, names, partitions, query, session};
 use crate::ast::{
     DatabaseName, Describe, DescribeDetail, DescribePrepared, PreparedSide, ShowColumns,
     ShowCreateTable, ShowCreateView, ShowDatabases, ShowFunctions, ShowPartitions, ShowTables,
@@ -63,6 +63,18 @@ pub(super) fn show(cursor: &mut Cursor<'_>) -> Result<Statement> {
             let like = pattern(cursor)?;
             Ok(Statement::ShowFunctions(ShowFunctions { like }))
         }
+        "CATALOGS" => {
+            cursor.advance();
+            let catalogs = "SELECT current_catalog AS \"Catalog\"";
+            listing(cursor, catalogs, "current_catalog")
+        }
+        "SESSION" if alone || cursor.is_word_at(1, "LIKE") => {
+            cursor.advance();
+            let settings = "SELECT name AS \"Name\", setting AS \"Value\", \
+                            boot_val AS \"Default\", vartype AS \"Type\", \
+                            short_desc AS \"Description\" FROM pg_catalog.pg_settings";
+            listing(cursor, settings, "name")
+        }
         "GRANTS" | "GRANT" => {
             cursor.advance();
             grants::show_grants(cursor)
@@ -101,7 +113,6 @@ fn refused(cursor: &Cursor<'_>, word: &str) -> Option<Unsupported> {
         "INDEX" | "INDEXES" | "INDICES" | "LOCKS" | "COMPACTIONS" | "TRANSACTIONS" | "CONF" => {
             "SHOW ALL"
         }
-        "CATALOGS" => "SHOW DATABASES",
         "TABLE" => "SHOW TABLES",
         "CURRENT" | "ROLE" | "PRINCIPALS" => "SHOW ROLES",
         "PROCESSLIST" | "QUERIES" => "SELECT .. FROM system.queries",
@@ -134,6 +145,16 @@ fn pattern(cursor: &mut Cursor<'_>) -> Result<Option<String>> {
     }
 }
 
+/// A SHOW of Trino's that is a query, whose pattern is that of LIKE.
+fn listing(cursor: &mut Cursor<'_>, query: &str, name: &str) -> Result<Statement> {
+    let filter = match pattern(cursor)? {
+        Some(pattern) => format!(" WHERE {name} LIKE '{}'", pattern.replace('\'', "''")),
+        None => String::new(),
+    };
+    let query = format!("{query}{filter} ORDER BY 1");
+    query::of_text(&query).map(Statement::Query)
+}
+
 fn columns(cursor: &mut Cursor<'_>) -> Result<Statement> {
     if !cursor.eat_any(&["IN", "FROM"]) {
         return Err(cursor.expected("IN or FROM and a table's name"));
@@ -153,7 +174,8 @@ fn columns(cursor: &mut Cursor<'_>) -> Result<Statement> {
         table.catalog = database.catalog.or(table.catalog);
         table.database = Some(database.database);
     }
-    Ok(Statement::ShowColumns(ShowColumns { table }))
+    let like = pattern(cursor)?;
+    Ok(Statement::ShowColumns(ShowColumns { table, like }))
 }
 
 fn show_create(cursor: &mut Cursor<'_>) -> Result<Statement> {

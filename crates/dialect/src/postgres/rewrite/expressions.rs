@@ -168,6 +168,8 @@ impl Rewriter<'_> {
             Expr::Identifier(ident) if ident.quote_style.is_none() => {
                 let name = ident.value.to_lowercase();
                 match name.as_str() {
+                    // Plain names in Trino.
+                    "session_user" | "current_role" if self.functions == Names::Trino => {}
                     "current_schema" | "current_catalog" | "current_user" | "session_user"
                     | "current_role" => {
                         *expr = build::call(&name, vec![]);

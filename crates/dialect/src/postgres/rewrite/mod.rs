@@ -96,7 +96,8 @@ pub fn rewrite(
     by_object: &[&str],
     functions: Names,
 ) -> Result<CatalogReferences, Error> {
-    outputs::name(statement)?;
+    outputs::name(statement, functions)?;
+    windows::in_order(statement)?;
     order_keys::rewrite(statement)?;
     let mut names = CommonTables::default();
     let _ = walk_mut(statement, &mut names);

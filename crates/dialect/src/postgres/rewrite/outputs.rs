@@ -1,8 +1,9 @@
 //! Names the columns of subqueries in FROM, and of common table expressions, if the engine's names
-//! differ from PostgreSQL's.
+//! differ from the dialect's.
 //!
 //! ```text
 //! (SELECT count(*), x FROM t) AS q       … AS q (count, x): as marks, which the planner of relations reads
+//! (SELECT count(*), x FROM t)            … AS "subquery:1" (_col0, x), in Trino's dialects
 //! WITH q AS (SELECT 1 AS a, 2 AS a)      WITH q AS (SELECT * FROM (SELECT 1 AS a, 2 AS a) AS q (a, a))
 //! WITH q AS … (WITH q AS … q) … q        WITH q AS … (WITH "q:1" AS … "q:1" AS q) … q
 //! ```
@@ -15,26 +16,35 @@ use datafusion::sql::sqlparser::ast::{
     Cte, Expr, Ident, ObjectName, Query, SelectItem, SetExpr, Statement, TableAlias,
     TableAliasColumnDef, TableFactor, Visitor, VisitorMut, WildcardAdditionalOptions,
 };
-use lakegate_engine::{OutputNames, apart, apart_in_relation, encoded};
+use lakegate_engine::{NUMBERED, Names, OutputNames, apart, apart_in_relation, encoded};
 use lakegate_error::Error;
 
 use super::{build, folded, parts};
-use crate::postgres::output_names::output_names;
+use crate::postgres::output_names::{items_of, output_names};
+use crate::trino;
 
-/// Gives PostgreSQL's names to columns that the engine names differently.
+/// Gives the dialect's names to columns that the engine names differently.
 ///
 /// # Errors
 ///
 /// None that depend on the statement.
-pub(super) fn name(statement: &mut Statement) -> Result<(), Error> {
+pub(super) fn name(statement: &mut Statement, dialect: Names) -> Result<(), Error> {
     rename_hiding_tables(statement);
-    match walk_mut(statement, &mut NameOutputs) {
+    let mut names = NameOutputs {
+        dialect,
+        unnamed: 0,
+    };
+    match walk_mut(statement, &mut names) {
         ControlFlow::Break(error) => Err(error),
         ControlFlow::Continue(()) => Ok(()),
     }
 }
 
-struct NameOutputs;
+struct NameOutputs {
+    dialect: Names,
+    /// Subqueries without a name that got one.
+    unnamed: usize,
+}
 
 impl VisitorMut for NameOutputs {
     type Break = Error;
@@ -46,9 +56,11 @@ impl VisitorMut for NameOutputs {
         for table in &mut with.cte_tables {
             let recurs = with.recursive && reads(&table.query, &folded(&table.alias.name));
             if recurs {
-                alias_all(table);
+                alias_all(table, self.dialect);
             }
-            if !recurs && (names_to_give(&table.query).is_some() || !table.alias.columns.is_empty())
+            if !recurs
+                && (names_to_give(&table.query, self.dialect).is_some()
+                    || !table.alias.columns.is_empty())
             {
                 match enclosed(table) {
                     Ok(()) => {}
@@ -76,12 +88,20 @@ impl VisitorMut for NameOutputs {
 
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<Error> {
         if let TableFactor::Derived {
-            subquery,
-            alias: Some(alias),
-            ..
+            subquery, alias, ..
         } = factor
-            && let Some(names) = names_to_give(subquery)
+            && let Some(names) = names_to_give(subquery, self.dialect)
+            && (alias.is_some() || names.count(NUMBERED) > 0)
         {
+            let alias = alias.get_or_insert_with(|| {
+                self.unnamed += 1;
+                TableAlias {
+                    explicit: true,
+                    name: Ident::with_quote('"', apart("subquery", self.unnamed)),
+                    columns: Vec::new(),
+                    at: None,
+                }
+            });
             let columns = encoded(&names).into_iter().map(|name| TableAliasColumnDef {
                 name,
                 data_type: None,
@@ -92,10 +112,29 @@ impl VisitorMut for NameOutputs {
     }
 }
 
+/// The call that stands for the columns of an UNNEST.
+const UNNEST_ROWS: &str = "\"$unnest_rows\"";
+
+/// Returns the dialect's names of a query's columns.
+fn names_of(query: &Query, dialect: Names) -> Option<OutputNames> {
+    match dialect {
+        Names::Postgres => output_names(query),
+        // VALUES and UNNEST keep the engine's names.
+        Names::Trino => match items_of(&query.body)? {
+            [SelectItem::UnnamedExpr(Expr::Function(call))]
+                if call.name.to_string() == UNNEST_ROWS =>
+            {
+                None
+            }
+            _ => trino::output_names(query),
+        },
+    }
+}
+
 /// Returns the names of a query's columns, if the engine uses others or may have to distinguish
 /// them.
-fn names_to_give(query: &Query) -> Option<OutputNames> {
-    let names = output_names(query)?;
+fn names_to_give(query: &Query, dialect: Names) -> Option<OutputNames> {
+    let names = names_of(query, dialect)?;
     let mut seen = BTreeSet::new();
     let plain = names.last.is_none() && names.first.iter().all(|name| seen.insert(name));
     (!plain || !is_named(&query.body)).then_some(names)
@@ -134,20 +173,24 @@ fn reads(query: &Query, name: &str) -> bool {
 
 /// Names the columns of a recursive query that have no alias, if the engine uses other names or
 /// some columns have an alias.
-fn alias_all(table: &mut Cte) {
+fn alias_all(table: &mut Cte, dialect: Names) {
     let given = table.alias.columns.len();
-    if given == 0 && names_to_give(&table.query).is_none() {
+    if given == 0 && names_to_give(&table.query, dialect).is_none() {
         return;
     }
-    let Some(OutputNames { first, last: None }) = output_names(&table.query) else {
+    let Some(names @ OutputNames { last: None, .. }) = names_of(&table.query, dialect) else {
         return;
     };
+    let count = names.first.len();
     let aliases = table.alias.columns.iter();
     let mut seen: BTreeSet<String> = aliases.map(|column| folded(&column.name)).collect();
-    for (place, name) in first.iter().enumerate().skip(given) {
+    for place in given..count {
+        let Some(name) = names.get(place, count) else {
+            continue;
+        };
         let own = match seen.insert(name.clone()) {
-            true => name.clone(),
-            false => apart_in_relation(name, place),
+            true => name,
+            false => apart_in_relation(&name, place),
         };
         table.alias.columns.push(TableAliasColumnDef {
             name: Ident::with_quote('"', own),
@@ -309,7 +352,7 @@ mod tests {
     fn named(sql: &str) -> String {
         let mut statements = Parser::parse_sql(&PostgreSqlDialect {}, sql).unwrap();
         let statement = statements.first_mut().unwrap();
-        name(statement).unwrap();
+        name(statement, Names::Postgres).unwrap();
         statement.to_string().replace('\u{2063}', "~")
     }
 
@@ -342,6 +385,29 @@ mod tests {
             ),
         ] {
             assert_eq!(named(sql), expected);
+        }
+    }
+
+    #[test]
+    fn columns_without_a_name_are_numbered_in_trino() {
+        for (sql, expected) in [
+            (
+                "SELECT * FROM (SELECT count(*), x FROM t)",
+                "SELECT * FROM (SELECT count(*), x FROM t) AS \"subquery~:1\" (\"~first:~_col\", \"~first:x\")",
+            ),
+            (
+                "SELECT * FROM (SELECT x, y AS z FROM t), (VALUES (1)), (SELECT * FROM u)",
+                "SELECT * FROM (SELECT x, y AS z FROM t), (VALUES (1)), (SELECT * FROM u)",
+            ),
+            (
+                "WITH q AS (SELECT x, count(*) FROM t) SELECT * FROM q",
+                "WITH q AS (SELECT * FROM (SELECT x, count(*) FROM t) AS q (\"~first:x\", \"~first:~_col\")) SELECT * FROM q",
+            ),
+        ] {
+            let mut statements = Parser::parse_sql(&PostgreSqlDialect {}, sql).unwrap();
+            let statement = statements.first_mut().unwrap();
+            name(statement, Names::Trino).unwrap();
+            assert_eq!(statement.to_string().replace('\u{2063}', "~"), expected);
         }
     }
 

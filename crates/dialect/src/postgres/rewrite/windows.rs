@@ -4,16 +4,20 @@
 //! ```text
 //! OVER (w ORDER BY x) … WINDOW w AS (PARTITION BY y)      OVER (PARTITION BY y ORDER BY x)
 //! WINDOW v AS (PARTITION BY y), w AS (v ORDER BY x)       WINDOW v AS …, w AS (PARTITION BY y ORDER BY x)
+//! … WINDOW w AS (…) ORDER BY rank() OVER w                … ORDER BY rank() OVER (…)
 //! ```
 //!
 //! Delete this when the engine plans them.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Function, Ident, NamedWindowDefinition, NamedWindowExpr, Select, WindowSpec, WindowType,
+    Expr, Function, Ident, NamedWindowDefinition, NamedWindowExpr, OrderByKind, Query, Select,
+    SetExpr, Statement, VisitorMut, WindowSpec, WindowType,
 };
 use lakegate_error::{Code, Error};
+use lakegate_sql::walk::walk_mut;
 
 use super::folded;
 
@@ -43,6 +47,89 @@ pub(super) fn resolve_call(windows: Option<&Windows>, call: &mut Function) -> Re
             resolve(windows.unwrap_or(&Windows::new()), spec)
         }
         _ => Ok(()),
+    }
+}
+
+/// Resolves the windows that the ORDER BY of a query names.
+pub(super) fn in_order(statement: &mut Statement) -> Result<(), Error> {
+    match walk_mut(statement, &mut Orders) {
+        ControlFlow::Break(error) => Err(error),
+        ControlFlow::Continue(()) => Ok(()),
+    }
+}
+
+struct Orders;
+
+impl VisitorMut for Orders {
+    type Break = Error;
+
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Error> {
+        let SetExpr::Select(select) = query.body.as_mut() else {
+            return ControlFlow::Continue(());
+        };
+        if select.named_window.is_empty() {
+            return ControlFlow::Continue(());
+        }
+        let Some(order) = &mut query.order_by else {
+            return ControlFlow::Continue(());
+        };
+        let windows = match defined(select) {
+            Ok(windows) => windows,
+            Err(error) => return ControlFlow::Break(error),
+        };
+        if let OrderByKind::Expressions(keys) = &mut order.kind {
+            let mut named = Named {
+                windows: &windows,
+                subqueries: 0,
+            };
+            for key in keys {
+                walk_mut(&mut key.expr, &mut named)?;
+            }
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// Resolves the windows that the calls of an expression name, outside of its subqueries.
+struct Named<'a> {
+    windows: &'a Windows,
+    subqueries: usize,
+}
+
+impl VisitorMut for Named<'_> {
+    type Break = Error;
+
+    fn pre_visit_query(&mut self, _: &mut Query) -> ControlFlow<Error> {
+        self.subqueries += 1;
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, _: &mut Query) -> ControlFlow<Error> {
+        self.subqueries -= 1;
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Error> {
+        let Expr::Function(call) = expr else {
+            return ControlFlow::Continue(());
+        };
+        if self.subqueries > 0 {
+            return ControlFlow::Continue(());
+        }
+        let resolved = match &call.over {
+            Some(WindowType::NamedWindow(name)) => match found(self.windows, name) {
+                Ok(spec) => {
+                    call.over = Some(WindowType::WindowSpec(spec.clone()));
+                    Ok(())
+                }
+                Err(error) => Err(error),
+            },
+            _ => resolve_call(Some(self.windows), call),
+        };
+        match resolved {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => ControlFlow::Break(error),
+        }
     }
 }
 
@@ -83,4 +170,39 @@ fn resolve(windows: &Windows, spec: &mut WindowSpec) -> Result<(), Error> {
     }
     spec.window_name = None;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+    use datafusion::sql::sqlparser::parser::Parser;
+
+    use super::*;
+
+    #[test]
+    fn windows_in_order_by_are_resolved() {
+        for (sql, expected) in [
+            (
+                "SELECT a FROM t WINDOW w AS (PARTITION BY b) ORDER BY count(*) OVER w, sum(c) OVER (w ORDER BY d)",
+                "SELECT a FROM t WINDOW w AS (PARTITION BY b) ORDER BY count(*) OVER (PARTITION BY b), sum(c) OVER (PARTITION BY b ORDER BY d)",
+            ),
+            (
+                "SELECT a FROM t ORDER BY count(*) OVER (ORDER BY a)",
+                "SELECT a FROM t ORDER BY count(*) OVER (ORDER BY a)",
+            ),
+        ] {
+            let mut statements = Parser::parse_sql(&PostgreSqlDialect {}, sql).unwrap();
+            let statement = statements.first_mut().unwrap();
+            in_order(statement).unwrap();
+            assert_eq!(statement.to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn a_window_in_order_by_must_exist() {
+        let sql = "SELECT a FROM t WINDOW w AS (PARTITION BY b) ORDER BY count(*) OVER v";
+        let mut statements = Parser::parse_sql(&PostgreSqlDialect {}, sql).unwrap();
+        assert!(in_order(statements.first_mut().unwrap()).is_err());
+    }
 }

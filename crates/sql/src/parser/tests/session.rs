@@ -95,6 +95,18 @@ fn set_takes_the_forms_that_clients_send() {
             values(&["-08:00"]),
         ),
         (
+            "SET TIME ZONE INTERVAL -'08:30' HOUR TO MINUTE",
+            Session,
+            "timezone",
+            values(&["-08:30"]),
+        ),
+        (
+            "SET TIME ZONE INTERVAL '10' HOUR",
+            Session,
+            "timezone",
+            values(&["+10:00"]),
+        ),
+        (
             "SET NAMES 'utf8'",
             Session,
             "client_encoding",

@@ -53,12 +53,14 @@ fn shows_of_the_catalog_take_patterns_and_databases() {
             "SHOW COLUMNS FROM t IN d",
             Statement::ShowColumns(ShowColumns {
                 table: TableName::in_database("d", "t"),
+                like: None,
             }),
         ),
         (
-            "SHOW COLUMNS IN d.t",
+            "SHOW COLUMNS IN d.t LIKE '%id'",
             Statement::ShowColumns(ShowColumns {
                 table: TableName::in_database("d", "t"),
+                like: like("%id"),
             }),
         ),
         (
@@ -150,4 +152,22 @@ fn settings_and_things_of_one_name_are_told_apart() {
         one("SHOW role"),
         Statement::Show(Show::Setting("role".to_owned()))
     );
+}
+
+#[test]
+fn listings_of_trino_are_queries() {
+    for (sql, expected) in [
+        (
+            "SHOW CATALOGS",
+            "SELECT current_catalog AS \"Catalog\" ORDER BY 1",
+        ),
+        (
+            "SHOW CATALOGS LIKE 'a''%'",
+            "SELECT current_catalog AS \"Catalog\" WHERE current_catalog LIKE 'a''%' ORDER BY 1",
+        ),
+    ] {
+        assert_eq!(query(sql), expected, "{sql}");
+    }
+    assert!(query("SHOW SESSION LIKE 'dialect'").ends_with("WHERE name LIKE 'dialect' ORDER BY 1"));
+    assert!(query("show session").contains("FROM pg_catalog.pg_settings"));
 }

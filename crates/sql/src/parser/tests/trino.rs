@@ -99,3 +99,37 @@ fn samples_and_ties_become_conditions() {
         assert!(refused(sql).contains(what), "{sql}: {}", refused(sql));
     }
 }
+
+#[test]
+fn clauses_of_trino_are_refused_by_name() {
+    for (sql, what) in [
+        (
+            "SELECT * FROM t MATCH_RECOGNIZE (PATTERN (A) DEFINE A AS x > 0)",
+            "MATCH_RECOGNIZE",
+        ),
+        (
+            "SELECT * FROM JSON_TABLE(j, 'lax $' COLUMNS (a bigint PATH 'lax $.a'))",
+            "JSON_TABLE",
+        ),
+        ("WITH SESSION a = '1' SELECT 1", "WITH SESSION"),
+        (
+            "WITH FUNCTION f(x bigint) RETURNS bigint RETURN x SELECT f(1)",
+            "WITH FUNCTION",
+        ),
+        ("TABLE a UNION ALL CORRESPONDING TABLE b", "CORRESPONDING"),
+        ("SELECT (ROW(1, 2)).* AS (a, b)", "(row).*"),
+    ] {
+        assert!(
+            refused(sql).starts_with(&format!("{what} is not supported")),
+            "{sql}: {}",
+            refused(sql)
+        );
+    }
+    for sql in [
+        "WITH session AS (SELECT 1), function (x) AS (SELECT 1) SELECT * FROM session",
+        "WITH function (x) AS (SELECT 1) SELECT json_table, corresponding FROM function",
+        "SELECT (a).b, (a) * 2, t.* FROM t",
+    ] {
+        assert!(matches!(one(sql), Statement::Query(_)), "{sql}");
+    }
+}

@@ -1,0 +1,107 @@
+//! Words that are functions in PostgreSQL, and plain names in Trino.
+//!
+//! ```text
+//! user, t.user, user.name       the column "user": the parser makes the first a call without parentheses
+//! ```
+
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{
+    AccessExpr, Expr, FunctionArguments, Ident, Statement, VisitorMut,
+};
+use lakegate_sql::walk::walk_mut;
+
+/// Calls without parentheses that Trino does not have.
+const NAMES: [&str; 2] = ["user", "session_user"];
+
+/// Makes such calls names.
+pub(crate) fn as_names(statement: &mut Statement) {
+    let _: ControlFlow<()> = walk_mut(statement, &mut Keywords);
+}
+
+struct Keywords;
+
+impl VisitorMut for Keywords {
+    type Break = ();
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if let Some(name) = called(expr) {
+            *expr = Expr::Identifier(name);
+        } else if let Expr::CompoundFieldAccess { root, access_chain } = expr
+            && let Some(parts) = names_of(root, access_chain)
+        {
+            *expr = Expr::CompoundIdentifier(parts);
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// Returns the name of a call without parentheses, if it is a plain name in Trino.
+fn called(expr: &Expr) -> Option<Ident> {
+    let Expr::Function(call) = expr else {
+        return None;
+    };
+    let ([name], FunctionArguments::None, None) = (call.name.0.as_slice(), &call.args, &call.over)
+    else {
+        return None;
+    };
+    let name = name.as_ident()?;
+    let known = NAMES
+        .iter()
+        .any(|known| name.value.eq_ignore_ascii_case(known));
+    (known && name.quote_style.is_none()).then(|| name.clone())
+}
+
+/// Returns the parts of `a.b.c`; `None` if one is no name.
+fn names_of(root: &Expr, chain: &[AccessExpr]) -> Option<Vec<Ident>> {
+    let mut parts = match root {
+        Expr::Identifier(name) => vec![name.clone()],
+        Expr::CompoundIdentifier(parts) => parts.clone(),
+        root => vec![called(root)?],
+    };
+    for access in chain {
+        match access {
+            AccessExpr::Dot(Expr::Identifier(name)) => parts.push(name.clone()),
+            AccessExpr::Dot(expr) => parts.push(called(expr)?),
+            AccessExpr::Subscript(_) => return None,
+        }
+    }
+    Some(parts)
+}
+
+/// Returns the last part of a column's name, before the rewrite.
+pub(super) fn column(expr: &Expr) -> Option<Ident> {
+    match expr {
+        Expr::CompoundFieldAccess { root, access_chain } => names_of(root, access_chain)?.pop(),
+        expr => called(expr),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trino::testing::query;
+
+    #[test]
+    fn user_is_a_column() {
+        for (sql, expected) in [
+            ("user, USER", "user, USER"),
+            (
+                "t.user, user.name, t.user.name",
+                "t.user, user.name, t.user.name",
+            ),
+            ("user['a'], upper(user)", "user['a'], upper(user)"),
+            ("current_user", "current_user"),
+        ] {
+            let mut statement = Statement::Query(query(&format!("SELECT {sql} FROM t")));
+            as_names(&mut statement);
+            assert_eq!(statement.to_string(), format!("SELECT {expected} FROM t"));
+            let calls = format!("{statement:?}").contains("Function(Function");
+            assert_eq!(
+                calls,
+                sql.contains("upper") || sql.contains("current"),
+                "{sql}"
+            );
+        }
+    }
+}

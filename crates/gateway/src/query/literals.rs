@@ -1,0 +1,124 @@
+//! The values of EXECUTE's parameters.
+
+use arrow::datatypes::{DataType, TimeUnit};
+use datafusion::common::ScalarValue;
+use lakegate_engine::exact_decimal;
+use lakegate_error::{Error, Result};
+use sqlparser::ast::{self, Expr, Value};
+
+use crate::query::parameters::fitted;
+
+/// Evaluates a parameter expression of EXECUTE: a literal, possibly negated, cast or in parentheses,
+/// or a typed string such as `DATE '2025-01-31'`.
+///
+/// # Errors
+/// The expression is not a literal, or not of its type.
+pub(crate) fn literal(expr: &Expr) -> Result<ScalarValue> {
+    let invalid = || {
+        Error::invalid(format!(
+            "parameter {expr} is no literal; EXECUTE takes literals only"
+        ))
+    };
+    Ok(match expr {
+        Expr::Value(value) => match &value.value {
+            Value::Null => ScalarValue::Null,
+            Value::Boolean(value) => ScalarValue::Boolean(Some(*value)),
+            Value::SingleQuotedString(text) => ScalarValue::Utf8(Some(text.clone())),
+            Value::Number(text, _) => numeric(text).ok_or_else(invalid)?,
+            _ => return Err(invalid()),
+        },
+        Expr::UnaryOp {
+            op: ast::UnaryOperator::Minus,
+            expr: inner,
+        } => literal(inner)?.arithmetic_negate().map_err(|_| invalid())?,
+        Expr::Nested(inner) => literal(inner)?,
+        Expr::Cast {
+            kind: ast::CastKind::Cast | ast::CastKind::DoubleColon,
+            expr: inner,
+            data_type,
+            ..
+        } => {
+            let data_type = type_of(data_type).ok_or_else(invalid)?;
+            fitted(literal(inner)?, &data_type)?
+        }
+        Expr::TypedString(typed) => {
+            let Value::SingleQuotedString(text) = &typed.value.value else {
+                return Err(invalid());
+            };
+            match &typed.data_type {
+                ast::DataType::Decimal(ast::ExactNumberInfo::None)
+                | ast::DataType::Numeric(ast::ExactNumberInfo::None) => {
+                    exact_decimal(text).ok_or_else(invalid)?
+                }
+                data_type => {
+                    let data_type = type_of(data_type).ok_or_else(invalid)?;
+                    let value = ScalarValue::try_from_string(text.clone(), &data_type);
+                    value.map_err(|_| invalid())?
+                }
+            }
+        }
+        _ => return Err(invalid()),
+    })
+}
+
+/// Returns the type that a parameter of EXECUTE is written with; `None` for nested types.
+fn type_of(sql_type: &ast::DataType) -> Option<DataType> {
+    use ast::DataType as T;
+    Some(match sql_type {
+        T::Boolean | T::Bool => DataType::Boolean,
+        T::TinyInt(None) => DataType::Int8,
+        T::SmallInt(None) => DataType::Int16,
+        T::Int(None) | T::Integer(None) => DataType::Int32,
+        T::BigInt(None) => DataType::Int64,
+        T::Real => DataType::Float32,
+        T::Double(ast::ExactNumberInfo::None) | T::DoublePrecision => DataType::Float64,
+        T::Varchar(None) | T::Text => DataType::Utf8,
+        T::Date => DataType::Date32,
+        T::Timestamp(..) => DataType::Timestamp(TimeUnit::Microsecond, None),
+        T::Decimal(ast::ExactNumberInfo::PrecisionAndScale(precision, scale)) => {
+            let precision = u8::try_from(*precision).ok()?;
+            DataType::Decimal128(precision, i8::try_from(*scale).ok()?)
+        }
+        _ => return None,
+    })
+}
+
+fn numeric(text: &str) -> Option<ScalarValue> {
+    if let Ok(whole) = text.parse::<i64>() {
+        return Some(ScalarValue::Int64(Some(whole)));
+    }
+    text.parse::<f64>()
+        .ok()
+        .map(|number| ScalarValue::Float64(Some(number)))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use lakegate_sql::Statement;
+
+    use super::*;
+
+    #[test]
+    fn literals_may_be_cast() {
+        let of = |sql: &str| match lakegate_sql::parse(&format!("EXECUTE p USING {sql}")) {
+            Ok(mut parsed) => match parsed.remove(0).statement {
+                Statement::Execute(execute) => literal(&execute.parameters[0]),
+                other => panic!("{other:?}"),
+            },
+            Err(error) => panic!("{sql}: {error:?}"),
+        };
+        assert_eq!(of("CAST('7' AS integer)").unwrap(), ScalarValue::from(7));
+        assert_eq!(
+            of("DECIMAL '1.50'").unwrap(),
+            ScalarValue::Decimal128(Some(15), 2, 1)
+        );
+        assert_eq!(
+            of("DATE '1970-01-02'").unwrap(),
+            ScalarValue::Date32(Some(1))
+        );
+        for sql in ["x", "f(1)", "CAST(x AS integer)", "CAST('x' AS integer)"] {
+            assert!(of(sql).is_err(), "{sql}");
+        }
+    }
+}
