@@ -8,7 +8,7 @@ Compares the names, types and values of columns, or that both refuse, of
 - `tests/judge/*.sql`: an expression or a statement a line. A line `-- name` starts the group of a function.
   `f({[ 'a' ; NULL ]}, {[ 1 ; 2 ]})` stands for all combinations of the alternatives. Those are asked as constants, of
   both servers, and then at Lakegate as columns of a table, which must give what the constants gave.
-- `tests/sql/trino*.slt`: the queries of Lakegate's golden files that need no table of the demo lake.
+- `tests/sql/trino*.slt` and `tests/sql/docs_*.slt`: the queries of Lakegate's golden files that need no table of the demo lake.
 
 A difference that `docs/sql/differences.md` lists is not reported (`--all` shows it). A row of a table there lists the
 differences of the expressions that contain its first cell, where `…` is any text, and of the kind in its second cell: `rows`,
@@ -43,6 +43,7 @@ from servers import Lakegate, Refused, Trino
 from values import canonical, parse_type, same, shown
 
 HERE = Path(__file__).resolve().parent
+SQL = HERE.parent / "sql"
 PAGE = HERE.parent.parent / "docs/sql/differences.md"
 SLOT = re.compile(r"\{\[(.*?)\]\}", re.S)
 BATCH = 40
@@ -268,7 +269,7 @@ def main():
     trino = Trino(options.trino)
     if not trino.ready():
         sys.exit(f"no Trino answers at {options.trino}")
-    files = options.files or sorted(HERE.glob("*.sql")) + sorted((HERE.parent / "sql").glob("trino*.slt"))
+    files = options.files or sorted(HERE.glob("*.sql")) + [*sorted(SQL.glob("trino*.slt")), *sorted(SQL.glob("docs_*.slt"))]
     lakegate = Lakegate(options.lakegate)
     judge = Judge(trino, lakegate, Listed(PAGE))
     try:

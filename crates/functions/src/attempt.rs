@@ -77,6 +77,11 @@ impl HigherOrderUDFImpl for Try {
         }
     }
 
+    /// What two calls have in common must not be evaluated before them.
+    fn short_circuits(&self) -> bool {
+        true
+    }
+
     fn invoke_with_args(&self, args: HigherOrderFunctionArgs) -> Result<ColumnarValue> {
         let [argument] = take_function_args(NAME, &args.args)?;
         let ValueOrLambda::Lambda(lambda) = argument else {
@@ -156,6 +161,9 @@ mod tests {
         assert_eq!(rows(query).await.unwrap(), ["1", "NULL", "NULL", "4"]);
         let query = "SELECT TRY(12 / x + y) FROM (VALUES (1, 1), (0, 1), (4, 2)) t(x, y)";
         assert_eq!(rows(query).await.unwrap(), ["13", "NULL", "5"]);
+        // Twice in the plan, as coalesce becomes a CASE.
+        let query = "SELECT coalesce(TRY(12 / x), 7) FROM (VALUES 4, 0) t(x)";
+        assert_eq!(rows(query).await.unwrap(), ["3", "7"]);
     }
 
     #[tokio::test]

@@ -59,6 +59,24 @@ static IS_SUBNET_OF: Page = Page {
     result: "true",
 };
 
+static ADDRESS: Page = Page {
+    name: "$ipaddress",
+    section: SECTION,
+    syntax: "$ipaddress(text)",
+    sentence: "Returns the address that a text is, in its shortest form.",
+    example: "\"$ipaddress\"('2001:DB8:0:0:0:0:0:1')",
+    result: "2001:db8::1",
+};
+
+static NETWORK: Page = Page {
+    name: "$ipprefix",
+    section: SECTION,
+    syntax: "$ipprefix(text)",
+    sentence: "Returns the network that a text is, or that of one address.",
+    example: "\"$ipprefix\"('10.1.2.3/8')",
+    result: "10.0.0.0/8",
+};
+
 /// Bytes of the longest network.
 const LONGEST: usize = 48;
 
@@ -82,7 +100,35 @@ pub(crate) fn entries() -> Vec<Entry> {
             is_subnet_of,
         ),
     ];
-    all.into_iter().map(Entry::scalar).collect()
+    let casts = [
+        Kernel::new(&ADDRESS, one_text(), utf8(), |call| {
+            cast(call, |text| Ok(address(text)?.to_string()))
+        }),
+        Kernel::new(&NETWORK, one_text(), utf8(), |call| {
+            cast(call, |text| {
+                let network = match text.contains('/') {
+                    true => Network::parse(text)?,
+                    false => Network::whole(address(text)?),
+                };
+                let [start, _] = network.ends();
+                Ok(format!("{start}/{}", network.bits))
+            })
+        }),
+    ];
+    let all = all.into_iter().map(Entry::scalar);
+    let casts = casts.into_iter().map(Entry::scalar);
+    all.chain(casts.map(Entry::unlisted)).collect()
+}
+
+/// Returns what each text is as an address or a network.
+fn cast(call: &Call<'_>, read: fn(&str) -> Result<String>) -> Result<ArrayRef> {
+    let texts = Texts::of(call, 0)?;
+    let mut results = StringBuilder::new();
+    for row in 0..call.rows {
+        call.work.builds(LONGEST)?;
+        results.append_option(texts.get(row).map(read).transpose()?);
+    }
+    Ok(Arc::new(results.finish()))
 }
 
 /// Reads an address. One of version 4 that is written as one of version 6 is of version 4.
@@ -108,6 +154,12 @@ impl Network {
                 "the network of {address} must have from 0 to {most} bits, not {bits}"
             ))),
         }
+    }
+
+    /// The network of one address.
+    fn whole(address: IpAddr) -> Self {
+        let bits = if address.is_ipv4() { 32 } else { 128 };
+        Self { address, bits }
     }
 
     fn parse(text: &str) -> Result<Self> {
@@ -249,6 +301,24 @@ mod tests {
         );
         assert!(
             error("ip_prefix('01.2.3.4', 3)")
+                .await
+                .contains("no IP address")
+        );
+    }
+
+    #[tokio::test]
+    async fn casts_shorten_addresses_and_networks() {
+        for (call, expected) in [
+            ("\"$ipaddress\"('::ffff:1.2.3.4')", "1.2.3.4"),
+            ("\"$ipaddress\"('2001:DB8::0:1')", "2001:db8::1"),
+            ("\"$ipprefix\"('10.1.2.3/8')", "10.0.0.0/8"),
+            ("\"$ipprefix\"('::1')", "::1/128"),
+            ("\"$ipprefix\"(NULL)", "NULL"),
+        ] {
+            assert_eq!(value(call).await.unwrap(), expected, "{call}");
+        }
+        assert!(
+            error("\"$ipaddress\"('1.2.3')")
                 .await
                 .contains("no IP address")
         );

@@ -7,6 +7,7 @@
 //!                                    "$cast"(x, CAST(NULL AS T)): fields by position
 //! TRY_CAST(x AS …) of the same       "$try"(_ -> "$cast"(…))
 //! TRIM(LEADING FROM x)               TRIM(LEADING x)
+//! IPADDRESS '10.0.0.1'               CAST('10.0.0.1' AS IPADDRESS), also IPPREFIX
 //! ```
 
 use sqlparser::ast::helpers::attached_token::AttachedToken;
@@ -30,6 +31,9 @@ pub const CAST: &str = "$cast";
 pub(crate) fn prefix(parser: &mut Parser<'_>) -> Option<Result<Expr, ParserError>> {
     if let Some(trimmed) = trim(parser) {
         return Some(trimmed);
+    }
+    if let Some(literal) = address(parser) {
+        return Some(Ok(literal));
     }
     let parse: fn(&mut Parser<'_>) -> Result<Expr, ParserError> = {
         let Token::Word(word) = &parser.peek_token_ref().token else {
@@ -86,6 +90,32 @@ fn trim(parser: &mut Parser<'_>) -> Option<Result<Expr, ParserError>> {
         })
     });
     Some(trimmed)
+}
+
+/// `IPADDRESS 'text'` or `IPPREFIX 'text'`; `None` if the next tokens are something else.
+fn address(parser: &mut Parser<'_>) -> Option<Expr> {
+    let Token::Word(word) = &parser.peek_token_ref().token else {
+        return None;
+    };
+    let is_type = ["IPADDRESS", "IPPREFIX"]
+        .iter()
+        .any(|name| word.value.eq_ignore_ascii_case(name));
+    if word.quote_style.is_some() || !is_type {
+        return None;
+    }
+    let name = Ident::new(word.value.clone());
+    let Token::SingleQuotedString(text) = &parser.peek_nth_token_ref(1).token else {
+        return None;
+    };
+    let text = Value::SingleQuotedString(text.clone());
+    (0..2).for_each(|_| parser.advance_token());
+    Some(Expr::Cast {
+        kind: CastKind::Cast,
+        expr: Box::new(Expr::Value(text.with_empty_span())),
+        data_type: DataType::Custom(ObjectName::from(vec![name]), Vec::new()),
+        array: false,
+        format: None,
+    })
 }
 
 /// `IF(condition, value[, otherwise])`, after its parenthesis.

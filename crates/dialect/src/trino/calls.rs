@@ -7,14 +7,16 @@
 //! s -> ARRAY[s, s.f]                          s -> make_array(s, get_field(s, 'f'))
 //! reduce_agg(x, 0, f, g)                      reduce(array_agg(x) FILTER (WHERE x IS NOT NULL), 0, f, s -> s)
 //! listagg(x, ',') WITHIN GROUP (ORDER BY x)   listagg(x, ',' ORDER BY x)
+//! listagg(x, ',' ON OVERFLOW TRUNCATE '…' WITH COUNT) WITHIN GROUP (ORDER BY x)
+//!                                             "$listagg"(array_agg(x ORDER BY x) FILTER (WHERE x IS NOT NULL), ',', '…', true)
 //! ```
 
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
-    FunctionArguments, Ident, LambdaFunction, LambdaFunctionParameter, LambdaSyntax, ObjectName,
-    OneOrManyWithParens, Statement, Value, VisitorMut,
+    FunctionArguments, Ident, LambdaFunction, LambdaFunctionParameter, LambdaSyntax,
+    ListAggOnOverflow, ObjectName, OneOrManyWithParens, Statement, Value, VisitorMut,
 };
 use lakegate_sql::trino::call;
 use lakegate_sql::walk::walk_mut;
@@ -34,6 +36,10 @@ impl VisitorMut for Calls {
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
         match expr {
             Expr::Function(function) => {
+                if let Some(joined) = shortened(function) {
+                    *expr = joined;
+                    return ControlFlow::Continue(());
+                }
                 rename_call(function);
                 if let Some(reduced) = reduced(function) {
                     *expr = reduced;
@@ -112,10 +118,8 @@ fn rename_call(function: &mut Function) {
         ("min", 2) => "$min_n",
         ("listagg", 1 | 2) if !function.within_group.is_empty() => {
             if list.args.len() == 1 {
-                let empty = Value::SingleQuotedString(String::new());
-                let empty = Expr::Value(empty.with_empty_span());
                 list.args
-                    .push(FunctionArg::Unnamed(FunctionArgExpr::Expr(empty)));
+                    .push(FunctionArg::Unnamed(FunctionArgExpr::Expr(text(""))));
             }
             let order = std::mem::take(&mut function.within_group);
             list.clauses.push(FunctionArgumentClause::OrderBy(order));
@@ -150,17 +154,7 @@ fn reduced(function: &mut Function) -> Option<Expr> {
         return None;
     }
     list.args = vec![FunctionArg::Unnamed(FunctionArgExpr::Expr(value.clone()))];
-    let is_there = Expr::IsNotNull(Box::new(value));
-    let filter = match function.filter.take() {
-        None => is_there,
-        Some(filter) => Expr::BinaryOp {
-            left: Box::new(Expr::Nested(filter)),
-            op: BinaryOperator::And,
-            right: Box::new(is_there),
-        },
-    };
-    function.filter = Some(Box::new(filter));
-    function.name = ObjectName::from(vec![Ident::new("array_agg")]);
+    gather(function, value);
     let state = Ident::new("s");
     let same = Expr::Lambda(LambdaFunction {
         params: OneOrManyWithParens::One(LambdaFunctionParameter {
@@ -176,6 +170,63 @@ fn reduced(function: &mut Function) -> Option<Expr> {
         function.name = ObjectName::from(vec![name]);
     }
     Some(reduced)
+}
+
+/// Makes an aggregate the array of the values that are not NULL.
+fn gather(function: &mut Function, value: Expr) {
+    let is_there = Expr::IsNotNull(Box::new(value));
+    let filter = match function.filter.take() {
+        None => is_there,
+        Some(filter) => Expr::BinaryOp {
+            left: Box::new(Expr::Nested(filter)),
+            op: BinaryOperator::And,
+            right: Box::new(is_there),
+        },
+    };
+    function.filter = Some(Box::new(filter));
+    function.name = ObjectName::from(vec![Ident::new("array_agg")]);
+}
+
+/// Returns `listagg` with TRUNCATE as the text of the array of all values.
+fn shortened(function: &Function) -> Option<Expr> {
+    let [part] = function.name.0.as_slice() else {
+        return None;
+    };
+    part.as_ident().filter(|name| folded(name) == "listagg")?;
+    let mut all = function.clone();
+    let FunctionArguments::List(list) = &mut all.args else {
+        return None;
+    };
+    let overflow = list.clauses.iter().find_map(|clause| match clause {
+        FunctionArgumentClause::OnOverflow(ListAggOnOverflow::Truncate { filler, with_count }) => {
+            Some((filler.as_deref().cloned(), *with_count))
+        }
+        _ => None,
+    });
+    let (filler, with_count) = overflow?;
+    let (value, separator) = match list.args.as_slice() {
+        [FunctionArg::Unnamed(FunctionArgExpr::Expr(value))] => (value.clone(), text("")),
+        [
+            FunctionArg::Unnamed(FunctionArgExpr::Expr(value)),
+            FunctionArg::Unnamed(FunctionArgExpr::Expr(separator)),
+        ] => (value.clone(), separator.clone()),
+        _ => return None,
+    };
+    list.args.truncate(1);
+    let order = std::mem::take(&mut all.within_group);
+    list.clauses = match order.is_empty() {
+        true => Vec::new(),
+        false => vec![FunctionArgumentClause::OrderBy(order)],
+    };
+    gather(&mut all, value);
+    let filler = filler.unwrap_or_else(|| text("..."));
+    let with_count = Expr::Value(Value::Boolean(with_count).with_empty_span());
+    let arguments = vec![Expr::Function(all), separator, filler, with_count];
+    Some(call("$listagg", arguments))
+}
+
+fn text(text: &str) -> Expr {
+    Expr::Value(Value::SingleQuotedString(text.to_owned()).with_empty_span())
 }
 
 #[cfg(test)]
@@ -213,6 +264,14 @@ mod tests {
             (
                 "SELECT listagg(x, ',') WITHIN GROUP (ORDER BY y DESC)",
                 "SELECT listagg(x, ',' ORDER BY y DESC)",
+            ),
+            (
+                "SELECT listagg(DISTINCT x ON OVERFLOW TRUNCATE WITHOUT COUNT) WITHIN GROUP (ORDER BY x) FILTER (WHERE y)",
+                "SELECT \"$listagg\"(array_agg(DISTINCT x ORDER BY x) FILTER (WHERE (y) AND x IS NOT NULL), '', '...', false)",
+            ),
+            (
+                "SELECT listagg(x, ',' ON OVERFLOW TRUNCATE '~' WITH COUNT) WITHIN GROUP (ORDER BY y)",
+                "SELECT \"$listagg\"(array_agg(x ORDER BY y) FILTER (WHERE x IS NOT NULL), ',', '~', true)",
             ),
             (
                 "SELECT LISTAGG(x) WITHIN GROUP (ORDER BY y)",

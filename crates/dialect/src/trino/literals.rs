@@ -16,6 +16,10 @@ use lakegate_sql::trino::{call, tried_call};
 
 use super::rewrite::taken;
 
+/// Returns an address as text, in its shortest form.
+pub(super) const ADDRESS: &str = "$ipaddress";
+/// Returns a network as text.
+const NETWORK: &str = "$ipprefix";
 /// Truncates a text.
 const TRUNCATED: &str = "$truncated";
 /// Digits of a decimal that the planner reads exactly.
@@ -125,6 +129,23 @@ pub(super) fn cast(expr: &mut Expr) {
         DataType::Timestamp(digits @ None, _) => *digits = Some(TIMESTAMP_DIGITS),
         // The engine's planner knows the type by PostgreSQL's name.
         DataType::Varbinary(_) => *data_type = DataType::Bytea,
+        DataType::Custom(name, _) => match name.to_string().to_ascii_lowercase().as_str() {
+            // A sketch is its bytes.
+            "hyperloglog" | "p4hyperloglog" | "tdigest" | "qdigest" | "setdigest" => {
+                *data_type = DataType::Bytea;
+            }
+            address @ ("ipaddress" | "ipprefix") => {
+                let function = match address {
+                    "ipaddress" => ADDRESS,
+                    _ => NETWORK,
+                };
+                if let Expr::Cast { expr: of, .. } = taken(expr) {
+                    let text = call(function, vec![*of]);
+                    *expr = if tries { tried_call(text) } else { text };
+                }
+            }
+            _ => {}
+        },
         DataType::Varchar(length @ Some(_))
         | DataType::CharacterVarying(length @ Some(_))
         | DataType::CharVarying(length @ Some(_)) => {

@@ -1,6 +1,6 @@
 //! Trino's names for the columns of a query: `_col0`, `_col1` … by place, for what has no name.
 
-use datafusion::sql::sqlparser::ast::{Expr, Query, SelectItem, SetExpr};
+use datafusion::sql::sqlparser::ast::{AccessExpr, Expr, Query, SelectItem, SetExpr};
 use lakegate_engine::{NUMBERED, OutputNames};
 
 use super::keywords;
@@ -31,8 +31,25 @@ fn name_of(expr: &Expr) -> Option<String> {
     match expr {
         Expr::Identifier(ident) => Some(folded(ident)),
         Expr::CompoundIdentifier(parts) => parts.last().map(folded),
-        expr => keywords::column(expr).as_ref().map(folded),
+        Expr::Nested(expr) => name_of(expr),
+        expr => match keywords::column(expr) {
+            Some(column) => Some(folded(&column)),
+            None => field_of(expr),
+        },
     }
+}
+
+/// Returns the name of a field of a column; fields of other values have none.
+fn field_of(expr: &Expr) -> Option<String> {
+    let Expr::CompoundFieldAccess { root, access_chain } = expr else {
+        return None;
+    };
+    name_of(root)?;
+    let fields = access_chain.iter().map(|access| match access {
+        AccessExpr::Dot(Expr::Identifier(field)) => Some(folded(field)),
+        _ => None,
+    });
+    fields.collect::<Option<Vec<String>>>()?.pop()
 }
 
 #[cfg(test)]
@@ -57,6 +74,13 @@ mod tests {
                 "a", "b", "_col2", "X", "y", "_col5", "_col6", "user", "user"
             ]
         );
+    }
+
+    #[test]
+    fn fields_of_columns_have_names() {
+        let names = names("SELECT (r).x, (r.y).z, a[1].x, CAST(r AS ROW(x bigint)).x, (a), (1)");
+        let shown: Vec<String> = (0..6).filter_map(|place| names.get(place, 6)).collect();
+        assert_eq!(shown, ["x", "z", "_col2", "_col3", "a", "_col5"]);
     }
 
     #[test]

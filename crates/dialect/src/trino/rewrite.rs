@@ -6,6 +6,9 @@
 //! EXTRACT(DOW FROM x)     day_of_week(x)           1 for Monday to 7 for Sunday, and a bigint like all parts
 //! POSITION(a IN b)        strpos(b, a)             a bigint
 //! CAST(x AS UUID)         "$uuid"(x)               a text in the form of a UUID
+//! CAST(x AS IPADDRESS)    "$ipaddress"(x)          a text in the form of an address
+//! contains(n, IPADDRESS x)  is_subnet_of(n, "$ipaddress"(x))
+//! CAST(x AS HyperLogLog)  CAST(x AS BYTEA)         a sketch is its bytes
 //! SUBSTRING(x FROM a)     substr(x, a)             a negative start counts from the end
 //! CAST(x AS JSON)         "$json_of"(x)            a JSON value of x, not a text in JSON
 //! ```
@@ -13,14 +16,15 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, CastKind, DataType, DateTimeField, Expr, Ident, Statement, Subscript, Value,
-    ValueWithSpan, VisitorMut,
+    AccessExpr, CastKind, DataType, DateTimeField, Expr, Function, FunctionArg, FunctionArgExpr,
+    FunctionArguments, Ident, ObjectName, Statement, Subscript, Value, ValueWithSpan, VisitorMut,
 };
 use lakegate_error::{Error, Result};
 use lakegate_sql::trino::{call, tried_call};
 use lakegate_sql::walk::walk_mut;
 
 use super::literals;
+use crate::postgres::folded;
 
 /// Returns the JSON value of any value.
 const JSON_OF: &str = "$json_of";
@@ -109,6 +113,7 @@ impl VisitorMut for Operators {
                 *expr = call(UUID_OF, vec![text]);
             }
             Expr::Cast { .. } => literals::cast(expr),
+            Expr::Function(function) => network(function),
             Expr::Position { .. } => {
                 if let Expr::Position { expr: part, r#in } = taken(expr) {
                     *expr = call("strpos", vec![*r#in, *part]);
@@ -124,6 +129,30 @@ impl VisitorMut for Operators {
             _ => {}
         }
         ControlFlow::Continue(())
+    }
+}
+
+/// Renames a call of `contains` with an address, which is a text by now.
+fn network(function: &mut Function) {
+    let FunctionArguments::List(list) = &function.args else {
+        return;
+    };
+    let [
+        _,
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Function(address))),
+    ] = list.args.as_slice()
+    else {
+        return;
+    };
+    if is_named(function, "contains") && is_named(address, literals::ADDRESS) {
+        function.name = ObjectName::from(vec![Ident::new("is_subnet_of")]);
+    }
+}
+
+fn is_named(function: &Function, expected: &str) -> bool {
+    match function.name.0.as_slice() {
+        [part] => part.as_ident().is_some_and(|name| folded(name) == expected),
+        _ => false,
     }
 }
 
@@ -257,6 +286,18 @@ mod tests {
             (
                 "SELECT CAST(a AS UUID), UUID 'x'",
                 "SELECT \"$uuid\"(a), \"$uuid\"('x')",
+            ),
+            (
+                "SELECT IPADDRESS '::1', TRY_CAST(a AS ipprefix), ipaddress",
+                "SELECT \"$ipaddress\"('::1'), \"$try\"(\"$\" -> \"$ipprefix\"(a)), ipaddress",
+            ),
+            (
+                "SELECT contains(n, IPADDRESS '::1'), contains(n, CAST(a AS ipaddress)), contains(a, b)",
+                "SELECT is_subnet_of(n, \"$ipaddress\"('::1')), is_subnet_of(n, \"$ipaddress\"(a)), contains(a, b)",
+            ),
+            (
+                "SELECT CAST(a AS HyperLogLog), CAST(a AS qdigest(bigint))",
+                "SELECT CAST(a AS BYTEA), CAST(a AS BYTEA)",
             ),
             ("SELECT 1.5, 1e3", "SELECT 1.5, CAST('1e3' AS DOUBLE)"),
             (

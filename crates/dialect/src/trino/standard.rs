@@ -4,6 +4,7 @@
 //! INTERVAL '1-2' YEAR TO MONTH            INTERVAL '1 years 2 months'
 //! INTERVAL '1 02:03' DAY TO MINUTE        INTERVAL '1 days 2 hours 3 minutes'
 //! current_timestamp(3)                    CAST(current_timestamp AS TIMESTAMP(3) WITH TIME ZONE)
+//! current_timestamp, now()                the same, in Trino
 //! normalize(x, NFD)                       normalize(x, 'NFD')
 //! listagg(x, ',' ON OVERFLOW ERROR)       listagg(x, ',')
 //! ```
@@ -17,15 +18,19 @@ use datafusion::sql::sqlparser::ast::{
 };
 use lakegate_sql::walk::walk_mut;
 
-/// Rewrites a statement in place. `signs_all`: whether the sign of a period applies to all of its
-/// fields, as in Trino; in PostgreSQL, that of days does not apply to a time after them.
-pub(crate) fn spell_out(statement: &mut Statement, signs_all: bool) {
-    let _: ControlFlow<()> = walk_mut(statement, &mut Standard { signs_all });
+/// Rewrites a statement in place. In Trino, the sign of a period applies to all of its fields; in
+/// PostgreSQL, that of days does not apply to a time after them. And Trino's clock has milliseconds
+/// where no precision is written.
+pub(crate) fn spell_out(statement: &mut Statement, in_trino: bool) {
+    let _: ControlFlow<()> = walk_mut(statement, &mut Standard { in_trino });
 }
 
 struct Standard {
-    signs_all: bool,
+    in_trino: bool,
 }
+
+/// The digits of a second that Trino's clock shows.
+const MILLISECONDS: u64 = 3;
 
 impl VisitorMut for Standard {
     type Break = ();
@@ -33,14 +38,14 @@ impl VisitorMut for Standard {
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
         match expr {
             Expr::Interval(interval) => {
-                if let Some(words) = words(interval, self.signs_all) {
+                if let Some(words) = words(interval, self.in_trino) {
                     *interval.value =
                         Expr::Value(Value::SingleQuotedString(words).with_empty_span());
                     (interval.leading_field, interval.last_field) = (None, None);
                 }
             }
             Expr::Function(function) => {
-                if let Some(now) = clock(function) {
+                if let Some(now) = clock(function, self.in_trino) {
                     *expr = now;
                 } else if let FunctionArguments::List(list) = &mut function.args {
                     // The other form cuts the result.
@@ -79,21 +84,24 @@ fn named_form(form: &mut Expr) {
 
 /// `current_timestamp(3)` and the like as casts of what the clock shows. Times of day have no
 /// precision of their own.
-fn clock(function: &Function) -> Option<Expr> {
+fn clock(function: &Function, in_trino: bool) -> Option<Expr> {
     let [name] = function.name.0.as_slice() else {
         return None;
     };
-    let FunctionArguments::List(list) = &function.args else {
-        return None;
+    let arguments = match &function.args {
+        FunctionArguments::None => &[][..],
+        FunctionArguments::List(list) => list.args.as_slice(),
+        FunctionArguments::Subquery(_) => return None,
     };
-    let [FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Value(value)))] = list.args.as_slice()
-    else {
-        return None;
+    let precision = match arguments {
+        [] if in_trino => MILLISECONDS,
+        [FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Value(value)))] => match &value.value {
+            Value::Number(precision, _) => precision.parse().ok()?,
+            _ => return None,
+        },
+        _ => return None,
     };
-    let Value::Number(precision, _) = &value.value else {
-        return None;
-    };
-    let precision = Some(precision.parse().ok()?);
+    let precision = Some(precision);
     let name = name.as_ident().filter(|name| name.quote_style.is_none())?;
     let now = |name: &str| {
         Expr::Function(Function {
@@ -111,7 +119,8 @@ fn clock(function: &Function) -> Option<Expr> {
     };
     let local = DataType::Timestamp(precision, TimezoneInfo::None);
     Some(match name.value.to_ascii_lowercase().as_str() {
-        "current_timestamp" => cast(
+        "now" if !arguments.is_empty() => return None,
+        "current_timestamp" | "now" => cast(
             now("current_timestamp"),
             DataType::Timestamp(precision, TimezoneInfo::WithTimeZone),
         ),
@@ -203,9 +212,9 @@ mod tests {
     use super::*;
     use crate::trino::testing::query;
 
-    fn rewritten(sql: &str, signs_all: bool) -> String {
+    fn rewritten(sql: &str, in_trino: bool) -> String {
         let mut statement = Statement::Query(query(&format!("SELECT {sql}")));
-        spell_out(&mut statement, signs_all);
+        spell_out(&mut statement, in_trino);
         let sql = statement.to_string();
         sql.trim_start_matches("SELECT ").to_owned()
     }
@@ -246,7 +255,14 @@ mod tests {
                 "localtime(0)",
                 "CAST(CAST(localtimestamp AS TIMESTAMP(0)) AS TIME)",
             ),
-            ("current_timestamp", "current_timestamp"),
+            (
+                "current_timestamp, now(), now(3)",
+                "CAST(current_timestamp AS TIMESTAMP(3) WITH TIME ZONE), CAST(current_timestamp AS TIMESTAMP(3) WITH TIME ZONE), now(3)",
+            ),
+            (
+                "localtimestamp, localtimestamp(6)",
+                "CAST(localtimestamp AS TIMESTAMP(3)), CAST(localtimestamp AS TIMESTAMP(6))",
+            ),
             (
                 "normalize(x, nfd), normalize(x, y)",
                 "normalize(x, 'NFD'), normalize(x, y)",
@@ -255,6 +271,12 @@ mod tests {
         ] {
             assert_eq!(rewritten(sql, true), expected, "{sql}");
         }
+    }
+
+    #[test]
+    fn the_clock_of_postgres_has_microseconds() {
+        let sql = "current_timestamp, now(), localtimestamp";
+        assert_eq!(rewritten(sql, false), sql);
     }
 
     #[test]

@@ -4,14 +4,16 @@
 //! TIMESTAMP '2020-01-01 10:00 Asia/Tokyo'   with_timezone(TIMESTAMP '2020-01-01 10:00', 'Asia/Tokyo')
 //! x AT TIME ZONE 'Asia/Tokyo'               at_timezone(x, 'Asia/Tokyo')      the same instant
 //! EXTRACT(TIMEZONE_HOUR FROM x)             timezone_hour(x)
+//! from_iso8601_timestamp('…+02:00')         at_timezone(from_iso8601_timestamp('…+02:00'), '+02:00')
 //! DECIMAL '1.50'                            CAST('1.50' AS DECIMAL(3,2))
 //! ```
 
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    CastKind, DataType, DateTimeField, ExactNumberInfo, Expr, Interval, Statement, TimezoneInfo,
-    TypedString, UnaryOperator, Value, ValueWithSpan, VisitorMut,
+    CastKind, DataType, DateTimeField, ExactNumberInfo, Expr, Function, FunctionArg,
+    FunctionArgExpr, FunctionArguments, Interval, Statement, TimezoneInfo, TypedString,
+    UnaryOperator, Value, ValueWithSpan, VisitorMut,
 };
 use lakegate_error::{Error, Result};
 use lakegate_sql::trino::call;
@@ -54,6 +56,9 @@ impl VisitorMut for Times {
                     _ => None,
                 };
                 function.map(|function| call(function, vec![expr.as_ref().clone()]))
+            }
+            Expr::Function(function) => {
+                iso_zone(function).map(|zone| call("at_timezone", vec![expr.clone(), text(zone)]))
             }
             _ => None,
         };
@@ -111,6 +116,37 @@ fn literal(typed: &TypedString) -> Result<Option<Expr>> {
         }
         _ => Ok(None),
     }
+}
+
+/// Returns the zone of a constant that `from_iso8601_timestamp` reads, whose result is in it.
+fn iso_zone(function: &Function) -> Option<String> {
+    let [name] = function.name.0.as_slice() else {
+        return None;
+    };
+    let name = name.as_ident()?.value.to_ascii_lowercase();
+    if !["from_iso8601_timestamp", "from_iso8601_timestamp_nanos"].contains(&name.as_str()) {
+        return None;
+    }
+    let FunctionArguments::List(list) = &function.args else {
+        return None;
+    };
+    let [FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Value(value)))] = list.args.as_slice()
+    else {
+        return None;
+    };
+    let (_, clock) = string(&value.value)?.split_once(['T', 't'])?;
+    if clock.ends_with(['Z', 'z']) {
+        return Some("UTC".to_owned());
+    }
+    let (clock, offset) = clock.split_at(clock.rfind(['+', '-'])?);
+    let digits: String = offset.chars().filter(char::is_ascii_digit).collect();
+    let (hours, minutes) = match digits.len() {
+        2 => (digits.as_str(), "00"),
+        4 => digits.split_at(2),
+        _ => return None,
+    };
+    let sign = offset.get(..1)?;
+    (!clock.is_empty()).then(|| format!("{sign}{hours}:{minutes}"))
 }
 
 /// Returns the precision and the scale of a decimal number, if they are possible.
@@ -283,6 +319,14 @@ mod tests {
             (
                 "x AT TIME ZONE INTERVAL '2' HOUR",
                 "at_timezone(x, '+02:00')",
+            ),
+            (
+                "from_iso8601_timestamp('2020-01-01T10:00:00-0230')",
+                "at_timezone(from_iso8601_timestamp('2020-01-01T10:00:00-0230'), '-02:30')",
+            ),
+            (
+                "from_iso8601_timestamp('2020-01-01T10Z') = from_iso8601_timestamp('2020-01-01T10')",
+                "at_timezone(from_iso8601_timestamp('2020-01-01T10Z'), 'UTC') = from_iso8601_timestamp('2020-01-01T10')",
             ),
             (
                 "extract(timezone_hour FROM x) + extract(hour FROM x)",

@@ -1,14 +1,15 @@
-//! `avg` with Trino's types: of `decimal(p, s)` and of `real` it is one of the same type.
+//! `avg` with Trino's types: of `decimal(p, s)`, of `real` and of intervals it is one of the same
+//! type.
 
 use std::sync::Arc;
 
 use arrow::array::{
     Array, ArrayRef, AsArray, Decimal128Array, Decimal256Array, Float32Array, Float64Array,
-    Int64Array,
+    Int64Array, IntervalMonthDayNanoArray,
 };
 use arrow::datatypes::{
     DataType, Decimal128Type, Decimal256Type, Field, FieldRef, Float32Type, Float64Type, Int64Type,
-    i256,
+    IntervalMonthDayNanoType, IntervalUnit, i256,
 };
 use datafusion::common::ScalarValue;
 use datafusion::error::Result;
@@ -23,18 +24,20 @@ use datafusion::logical_expr::{
 use lakegate_error::Error;
 
 use super::function::{Aggregate, Call, Depends, plain, wrong_types};
+use super::periods::Period;
 use super::state::{Selected, State};
 use crate::docs::Page;
 use crate::entry::Entry;
 
 /// The type of sums of decimals in a state, whatever their scale.
 const SUM: DataType = DataType::Decimal256(76, 0);
+const INTERVAL: DataType = DataType::Interval(IntervalUnit::MonthDayNano);
 
 static AVG: Page = Page {
     name: "avg",
     section: super::SECTION,
     syntax: "avg(x)",
-    sentence: "Returns the average of numbers; of decimals and reals, in their own type.",
+    sentence: "Returns the average of numbers or intervals; of decimals and reals, in their own type.",
     example: "(SELECT avg(x) FROM (VALUES CAST(1.25 AS decimal(3, 2)), CAST(2.26 AS decimal(3, 2))) t(x))",
     result: "1.76",
 };
@@ -56,14 +59,18 @@ fn register(state: &mut SessionState) -> Result<()> {
             Ok(Field::new("", of.unwrap_or(DataType::Float64), true))
         },
         state: |fields, _| {
-            let sum = match fields.first().map(|field| field.data_type()) {
+            let of = fields.first().map(|field| field.data_type());
+            let sum = match of {
                 Some(DataType::Float32) => DataType::Float64,
                 _ => SUM,
             };
-            Ok(vec![
-                Field::new("", sum, true),
-                Field::new("", DataType::Int64, true),
-            ])
+            let count = DataType::Int64;
+            let mut state = vec![Field::new("", sum, true), Field::new("", count, true)];
+            if of == Some(&INTERVAL) {
+                let months = DataType::Int64;
+                state.push(Field::new("", months, true));
+            }
+            Ok(state)
         },
         make: averages,
         depends: Depends::Duplicates,
@@ -77,7 +84,7 @@ fn register(state: &mut SessionState) -> Result<()> {
     Ok(())
 }
 
-/// `avg`: of decimals and reals our own, of other types the session's.
+/// `avg`: of decimals, reals and intervals our own, of other types the session's.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Average {
     own: Arc<AggregateUDF>,
@@ -88,7 +95,9 @@ struct Average {
 impl Average {
     fn of(&self, data_type: Option<&DataType>) -> &dyn AggregateUDFImpl {
         match data_type {
-            Some(DataType::Decimal128(..) | DataType::Float32) => self.own.inner().as_ref(),
+            Some(DataType::Decimal128(..) | DataType::Float32 | DataType::Interval(_)) => {
+                self.own.inner().as_ref()
+            }
             _ => self.inner.inner().as_ref(),
         }
     }
@@ -120,6 +129,7 @@ impl AggregateUDFImpl for Average {
                 Ok(vec![DataType::Decimal128(precision, scale)])
             }
             of @ (DataType::Decimal128(..) | DataType::Float32) => Ok(vec![of]),
+            DataType::Interval(_) => Ok(vec![INTERVAL]),
             DataType::Null => Ok(vec![DataType::Float64]),
             of => {
                 let field: FieldRef = Arc::new(Field::new("x", of, true));
@@ -194,6 +204,7 @@ enum Sums {
         scale: i8,
     },
     Reals(Vec<f64>),
+    Intervals(Vec<Period>),
 }
 
 #[derive(Debug)]
@@ -210,6 +221,7 @@ fn averages(call: &Call) -> Result<Box<dyn State>> {
             scale,
         },
         DataType::Float32 => Sums::Reals(Vec::new()),
+        DataType::Interval(_) => Sums::Intervals(Vec::new()),
         other => return Err(Error::internal(format!("avg of {other}")).into()),
     };
     let counts = Vec::new();
@@ -241,6 +253,7 @@ impl State for Averages {
         match &mut self.sums {
             Sums::Decimals { sums, .. } => sums.resize(groups, i256::ZERO),
             Sums::Reals(sums) => sums.resize(groups, 0.0),
+            Sums::Intervals(sums) => sums.resize(groups, Period::default()),
         }
     }
 
@@ -262,6 +275,14 @@ impl State for Averages {
                 let values = values.as_primitive::<Float32Type>();
                 rows.each(values.nulls(), |row, group| {
                     sums[group] += f64::from(values.value(row));
+                    counts[group] += 1;
+                    Ok(())
+                })
+            }
+            Sums::Intervals(sums) => {
+                let values = values.as_primitive::<IntervalMonthDayNanoType>();
+                rows.each(values.nulls(), |row, group| {
+                    sums[group].add(Period::of(values.value(row)), 1);
                     counts[group] += 1;
                     Ok(())
                 })
@@ -289,6 +310,14 @@ impl State for Averages {
                     sums[group] += sum;
                 }
             }
+            Sums::Intervals(sums) => {
+                let nanos = argument(states, 0)?.as_primitive::<Decimal256Type>();
+                let months = argument(states, 2)?.as_primitive::<Int64Type>();
+                let more = months.values().iter().zip(nanos.values());
+                for (&group, (months, nanos)) in groups.iter().zip(more) {
+                    sums[group].add(Period::of_state(*months, *nanos), 1);
+                }
+            }
         }
         Ok(())
     }
@@ -313,6 +342,14 @@ impl State for Averages {
                     .map(|(sum, count)| (*count > 0).then(|| (*sum / *count as f64) as f32));
                 Arc::new(averages.collect::<Float32Array>())
             }
+            Sums::Intervals(sums) => {
+                let averages = sums.iter().zip(counts);
+                let averages = averages.map(|(sum, count)| match *count > 0 {
+                    true => sum.average(*count).map(Some),
+                    false => Ok(None),
+                });
+                Arc::new(averages.collect::<Result<IntervalMonthDayNanoArray>>()?)
+            }
         })
     }
 
@@ -323,9 +360,18 @@ impl State for Averages {
                 Arc::new(sums.with_data_type(SUM))
             }
             Sums::Reals(sums) => Arc::new(Float64Array::from(sums[..groups].to_vec())),
+            Sums::Intervals(sums) => {
+                let nanos = sums[..groups].iter().map(|sum| i256::from_i128(sum.nanos));
+                Arc::new(Decimal256Array::from_iter_values(nanos).with_data_type(SUM))
+            }
         };
         let counts = Int64Array::from(self.counts[..groups].to_vec());
-        Ok(vec![sums, Arc::new(counts)])
+        let mut columns: Vec<ArrayRef> = vec![sums, Arc::new(counts)];
+        if let Sums::Intervals(sums) = &self.sums {
+            let months = sums[..groups].iter().map(|sum| sum.months);
+            columns.push(Arc::new(Int64Array::from_iter_values(months)));
+        }
+        Ok(columns)
     }
 
     fn forget(&mut self, groups: usize) -> Result<()> {
@@ -333,6 +379,7 @@ impl State for Averages {
         match &mut self.sums {
             Sums::Decimals { sums, .. } => drop(sums.drain(..groups)),
             Sums::Reals(sums) => drop(sums.drain(..groups)),
+            Sums::Intervals(sums) => drop(sums.drain(..groups)),
         }
         Ok(())
     }
@@ -341,24 +388,37 @@ impl State for Averages {
         let sums = match &self.sums {
             Sums::Decimals { sums, .. } => sums.capacity() * size_of::<i256>(),
             Sums::Reals(sums) => sums.capacity() * size_of::<f64>(),
+            Sums::Intervals(sums) => sums.capacity() * size_of::<Period>(),
         };
         size_of_val(self) + sums + self.counts.capacity() * size_of::<i64>()
     }
 
     fn retracts(&self) -> bool {
-        matches!(self.sums, Sums::Decimals { .. })
+        !matches!(self.sums, Sums::Reals(_))
     }
 
     fn retract(&mut self, args: &[ArrayRef], rows: &Selected<'_>) -> Result<()> {
-        let Sums::Decimals { sums, .. } = &mut self.sums else {
-            return Ok(());
-        };
-        let values = argument(args, 0)?.as_primitive::<Decimal128Type>();
-        rows.each(values.nulls(), |row, group| {
-            sums[group] = sums[group].wrapping_sub(i256::from_i128(values.value(row)));
-            self.counts[group] -= 1;
-            Ok(())
-        })
+        let values = argument(args, 0)?;
+        let counts = &mut self.counts;
+        match &mut self.sums {
+            Sums::Decimals { sums, .. } => {
+                let values = values.as_primitive::<Decimal128Type>();
+                rows.each(values.nulls(), |row, group| {
+                    sums[group] = sums[group].wrapping_sub(i256::from_i128(values.value(row)));
+                    counts[group] -= 1;
+                    Ok(())
+                })
+            }
+            Sums::Reals(_) => Ok(()),
+            Sums::Intervals(sums) => {
+                let values = values.as_primitive::<IntervalMonthDayNanoType>();
+                rows.each(values.nulls(), |row, group| {
+                    sums[group].add(Period::of(values.value(row)), -1);
+                    counts[group] -= 1;
+                    Ok(())
+                })
+            }
+        }
     }
 }
 
@@ -398,12 +458,26 @@ mod tests {
             ("avg(x) FROM (VALUES 1, 2) t(x)", "1.5"),
             ("avg(x) FROM (VALUES 1e0, 2e0) t(x)", "1.5"),
             ("avg(NULL)", "NULL"),
+            (
+                "to_milliseconds(avg(x)) FROM (VALUES INTERVAL '1' SECOND, INTERVAL '1.001' SECOND, NULL) t(x)",
+                "1001",
+            ),
+            (
+                "month(avg(x)) FROM (VALUES INTERVAL '-1' MONTH, INTERVAL '-2' MONTH) t(x)",
+                "-1",
+            ),
+            (
+                "avg(x) FROM (VALUES INTERVAL '1' DAY) t(x) WHERE x IS NULL",
+                "NULL",
+            ),
         ] {
             let found = value(&format!("(SELECT {select})")).await.unwrap();
             assert_eq!(found, expected, "{select}");
         }
         let query = "SELECT avg(CAST(x AS decimal(3, 1))) OVER (ORDER BY x ROWS 1 PRECEDING) FROM (VALUES 1, 2, 4) t(x)";
         assert_eq!(rows(query).await.unwrap(), ["1.0", "1.5", "3.0"]);
+        let query = "SELECT to_milliseconds(avg(x) OVER (ORDER BY n ROWS 1 PRECEDING)) FROM (VALUES (1, INTERVAL '1' SECOND), (2, INTERVAL '3' SECOND)) t(n, x)";
+        assert_eq!(rows(query).await.unwrap(), ["1000", "2000"]);
         let query = "SELECT avg(CAST(x AS decimal(3, 1))) FROM (VALUES (1, 1), (2, 4), (1, 2)) t(g, x) GROUP BY g ORDER BY g";
         assert_eq!(rows(query).await.unwrap(), ["1.5", "4.0"]);
         assert!(

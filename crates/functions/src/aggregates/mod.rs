@@ -21,6 +21,7 @@ pub(crate) mod gathered;
 pub(crate) mod hashes;
 pub(crate) mod kept;
 pub(crate) mod maps;
+mod periods;
 mod slots;
 pub(crate) mod state;
 mod tallies;

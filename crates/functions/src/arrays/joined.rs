@@ -1,5 +1,6 @@
-//! `array_join`: the items as one text.
+//! `array_join`: the items as one text. And `$listagg`, one of a bounded length.
 
+use std::fmt::Write;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, StringBuilder};
@@ -16,6 +17,7 @@ use crate::columns::Column;
 use crate::docs::Page;
 use crate::entry::Entry;
 use crate::kernel::{Call, Kernel, Returns};
+use crate::text::arguments::Texts;
 
 static JOIN: Page = Page {
     name: "array_join",
@@ -26,8 +28,88 @@ static JOIN: Page = Page {
     result: "1, ?, 2",
 };
 
+static LISTAGG: Page = Page {
+    name: "$listagg",
+    section: SECTION,
+    syntax: "$listagg(array, separator, filler, with_count)",
+    sentence: "Joins texts to one of at most 1 MiB, with a filler in place of those that do not fit.",
+    example: "\"$listagg\"(ARRAY['a', 'b'], ',', '...', true)",
+    result: "a,b",
+};
+
+/// Bytes of the texts that `$listagg` joins, at most, as in Trino.
+const MOST_BYTES: usize = 1 << 20;
+
 pub(super) fn entries() -> Vec<Entry> {
-    vec![Entry::scalar(Kernel::new(
+    vec![join_entry(), listagg_entry()]
+}
+
+fn listagg_entry() -> Entry {
+    Entry::scalar(Kernel::new(
+        &LISTAGG,
+        vec![TypeSignature::Any(4)],
+        Returns::From(|types| {
+            let item = item_type("listagg", &types[0])?;
+            match item.is_string() || item.is_null() {
+                true => Ok(DataType::Utf8),
+                false => Err(mismatch("listagg", "texts", &item)),
+            }
+        }),
+        shortened,
+    ))
+    .unlisted()
+}
+
+/// The count of the texts that are left out follows the filler if the last argument is true.
+fn shortened(call: &Call<'_>) -> Result<ArrayRef> {
+    let lists = Lists::of(&call.columns[0], &DataType::Utf8)?;
+    let values = lists.values.as_string::<i32>();
+    let separators = Texts::of(call, 1)?;
+    let fillers = Texts::of(call, 2)?;
+    let counts = conformed(&call.columns[3].array, &DataType::Boolean)?;
+    let counts = counts.as_boolean();
+    let mut joined = StringBuilder::new();
+    let mut buffer = String::new();
+    for row in 0..call.rows {
+        call.work.step()?;
+        let (Some(range), Some(separator), Some(filler)) =
+            (lists.range(row), separators.get(row), fillers.get(row))
+        else {
+            joined.append_null();
+            continue;
+        };
+        buffer.clear();
+        let total = range.len();
+        let mut count = 0;
+        for item in range {
+            let text = values.value(item);
+            let before = if count > 0 { separator } else { "" };
+            let more = before.len() + text.len();
+            if buffer.len() + more > MOST_BYTES {
+                break;
+            }
+            call.work.builds(more)?;
+            buffer.push_str(before);
+            buffer.push_str(text);
+            count += 1;
+        }
+        if count < total {
+            if count > 0 {
+                buffer.push_str(separator);
+            }
+            buffer.push_str(filler);
+            if counts.value(call.columns[3].at(row)) {
+                // Writing to memory does not fail.
+                let _ = write!(buffer, "({})", total - count);
+            }
+        }
+        joined.append_value(&buffer);
+    }
+    Ok(Arc::new(joined.finish()))
+}
+
+fn join_entry() -> Entry {
+    Entry::scalar(Kernel::new(
         &JOIN,
         vec![TypeSignature::Any(2), TypeSignature::Any(3)],
         Returns::From(|types| {
@@ -47,7 +129,7 @@ pub(super) fn entries() -> Vec<Entry> {
             Ok(DataType::Utf8)
         }),
         join,
-    ))]
+    ))
 }
 
 fn join(call: &Call<'_>) -> Result<ArrayRef> {

@@ -300,3 +300,27 @@ async fn constants_and_columns_give_the_same() {
     let query = "SELECT array_sort(x) FROM (SELECT x FROM (VALUES (ARRAY[9]), (ARRAY[3, 1]), (ARRAY[8])) t(x) LIMIT 1 OFFSET 1)";
     assert_eq!(rows(query).await.unwrap(), ["[1, 3]"]);
 }
+
+#[tokio::test]
+async fn texts_are_joined_to_a_bound() {
+    check(&[
+        (
+            "\"$listagg\"(ARRAY['a', 'b', 'c'], ',', '~', true)",
+            "a,b,c",
+        ),
+        (
+            "\"$listagg\"(ARRAY[rpad('a', 1048577, 'b')], ',', '~', true)",
+            "~(1)",
+        ),
+        (
+            "right(\"$listagg\"(ARRAY['a', rpad('a', 1048574, 'b'), 'c', 'd'], ',', '~', true), 7)",
+            "bb,~(2)",
+        ),
+        (
+            "right(\"$listagg\"(ARRAY['a', rpad('a', 1048574, 'b'), 'c'], ',', '~', false), 3)",
+            "b,~",
+        ),
+        ("\"$listagg\"(NULL, ',', '~', false)", "NULL"),
+    ])
+    .await;
+}

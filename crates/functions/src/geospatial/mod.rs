@@ -8,6 +8,7 @@
 //! A geography, `lakegate.geography`, is also marked in each value, so that a function never takes
 //! degrees for a plane. Coordinates have two dimensions; others are errors.
 
+mod around;
 mod buffers;
 mod call;
 mod combined;
@@ -47,6 +48,7 @@ pub(crate) fn entries() -> Vec<Entry> {
         buffers::entries,
         sphere::entries,
         tiles::entries,
+        around::entries,
         tiling::entries,
         combined::entries,
         geojson::entries,

@@ -17,7 +17,7 @@ use crate::entry::Entry;
 use crate::kernel::{Call, Kernel, Returns};
 
 /// The Earth's mean radius in kilometres, as Trino has it.
-const EARTH_RADIUS_KM: f64 = 6371.01;
+pub(super) const EARTH_RADIUS_KM: f64 = 6371.01;
 
 static GREAT_CIRCLE: Page = page(
     "great_circle_distance",
@@ -133,7 +133,8 @@ pub(super) fn check(place: Coord<f64>) -> Result<()> {
     Ok(())
 }
 
-fn kilometres(from: Coord<f64>, to: Coord<f64>) -> f64 {
+/// Returns the distance of two places in kilometres.
+pub(super) fn kilometres(from: Coord<f64>, to: Coord<f64>) -> f64 {
     let (latitude1, latitude2) = (from.y.to_radians(), to.y.to_radians());
     let (sin1, cos1) = latitude1.sin_cos();
     let (sin2, cos2) = latitude2.sin_cos();

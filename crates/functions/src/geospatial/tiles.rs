@@ -6,9 +6,7 @@ use std::f64::consts::PI;
 use std::fmt::Write;
 use std::sync::Arc;
 
-use arrow::array::{
-    ArrayRef, Int8Array, Int32Array, ListBuilder, StringArray, StringBuilder, StructArray,
-};
+use arrow::array::{ArrayRef, Int8Array, Int32Array, StringArray, StringBuilder, StructArray};
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Field, Fields, Float64Type, Int64Type};
 use datafusion::error::{DataFusionError, Result};
@@ -24,7 +22,7 @@ use crate::kernel::{Call, Kernel, Returns};
 
 const MAX_ZOOM: u32 = 23;
 /// The latitude where the map ends.
-const MAX_LATITUDE: f64 = 85.051_128_78;
+pub(super) const MAX_LATITUDE: f64 = 85.051_128_78;
 const PIXELS: f64 = 256.0;
 
 static TILE: Page = page(
@@ -40,13 +38,6 @@ static TILE_AT: Page = page(
     "Returns the tile of a place.",
     "bing_tile_at(30.12, 60, 15)",
     "{\"x\":21845,\"y\":13506,\"zoom\":15}",
-);
-static TILES_AROUND: Page = page(
-    "bing_tiles_around",
-    "bing_tiles_around(latitude, longitude, zoom)",
-    "Returns the tile of a place and those next to it.",
-    "bing_tiles_around(30.12, 60, 1)",
-    "[{\"x\":0,\"y\":0,\"zoom\":1}, {\"x\":0,\"y\":1,\"zoom\":1}, {\"x\":1,\"y\":0,\"zoom\":1}, {\"x\":1,\"y\":1,\"zoom\":1}]",
 );
 static COORDINATES: Page = page(
     "bing_tile_coordinates",
@@ -104,7 +95,6 @@ pub(super) fn entries() -> Vec<Entry> {
             },
         ),
         Kernel::new(&TILE_AT, place(), tile(), |call| made(call, at_place)),
-        Kernel::new(&TILES_AROUND, place(), Returns::Type(list()), around),
         Kernel::new(&COORDINATES, takes_tile(), Returns::Type(pair()), |call| {
             let tiles = tiles(call)?;
             let xs: Int32Array = tiles.iter().map(|tile| tile.map(|tile| tile.x)).collect();
@@ -323,7 +313,7 @@ fn made(call: &Call<'_>, of: fn(&Call<'_>, usize) -> Result<Option<Tile>>) -> Re
     Ok(Arc::new(texts.finish()))
 }
 
-fn at_place(call: &Call<'_>, row: usize) -> Result<Option<Tile>> {
+pub(super) fn at_place(call: &Call<'_>, row: usize) -> Result<Option<Tile>> {
     let degrees = |index: usize| call.columns[index].primitives::<Float64Type>();
     let zoom = call.columns[2].primitives::<Int64Type>();
     match (degrees(0).get(row), degrees(1).get(row), zoom.get(row)) {
@@ -332,28 +322,6 @@ fn at_place(call: &Call<'_>, row: usize) -> Result<Option<Tile>> {
         }
         _ => Ok(None),
     }
-}
-
-fn around(call: &Call<'_>) -> Result<ArrayRef> {
-    let mut lists = ListBuilder::new(StringBuilder::new());
-    for row in 0..call.rows {
-        call.work.builds(9 * 48)?;
-        let Some(tile) = at_place(call, row)? else {
-            lists.append(false);
-            continue;
-        };
-        let end = 1i32 << tile.zoom;
-        for x in tile.x - 1..=tile.x + 1 {
-            for y in tile.y - 1..=tile.y + 1 {
-                if (0..end).contains(&x) && (0..end).contains(&y) {
-                    Tile { x, y, ..tile }.write(lists.values());
-                    lists.values().append_value("");
-                }
-            }
-        }
-        lists.append(true);
-    }
-    Ok(Arc::new(lists.finish()))
 }
 
 fn tiles(call: &Call<'_>) -> Result<Vec<Option<Tile>>> {

@@ -9,7 +9,7 @@ use arrow::compute::{concat, take, take_arrays};
 use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{
-    ColumnarValue, Documentation, HigherOrderFunctionArgs, HigherOrderReturnFieldArgs,
+    ColumnarValue, Documentation, Expr, HigherOrderFunctionArgs, HigherOrderReturnFieldArgs,
     HigherOrderSignature, HigherOrderUDF, HigherOrderUDFImpl, LambdaArgument,
     LambdaParametersProgress, ValueOrLambda, Volatility,
 };
@@ -171,6 +171,18 @@ impl HigherOrderUDFImpl for Lambdas {
         let (values, lambdas) = split(args.arg_fields);
         let data_type = (self.definition.returns)(self.name(), &values, &lambdas)?;
         Ok(Arc::new(Field::new(self.name(), data_type, true)))
+    }
+
+    /// A lambda is evaluated for the items that there are, if any.
+    fn short_circuits(&self) -> bool {
+        true
+    }
+
+    fn conditional_arguments<'a>(
+        &self,
+        args: &'a [Expr],
+    ) -> Option<(Vec<&'a Expr>, Vec<&'a Expr>)> {
+        Some(args.iter().partition(|arg| !matches!(arg, Expr::Lambda(_))))
     }
 
     // The functions read only the items that rows show; a constant array is not repeated.
