@@ -10,7 +10,9 @@ use datafusion::error::Result;
 use crate::docs::Page;
 use crate::entry::Entry;
 use crate::kernel::{Call, Kernel, Returns};
-use crate::text::arguments::{Bigints, Texts, bigint, invalid, quoted, takes, text};
+use crate::text::arguments::{
+    Bigints, Bytes, Texts, argument, bigint, bytes, invalid, quoted, takes, text,
+};
 
 const SECTION: &str = "IP address";
 
@@ -62,8 +64,8 @@ static IS_SUBNET_OF: Page = Page {
 static ADDRESS: Page = Page {
     name: "$ipaddress",
     section: SECTION,
-    syntax: "$ipaddress(text)",
-    sentence: "Returns the address that a text is, in its shortest form.",
+    syntax: "$ipaddress(value)",
+    sentence: "Returns the address that a text or bytes are, in its shortest form.",
     example: "\"$ipaddress\"('2001:DB8:0:0:0:0:0:1')",
     result: "2001:db8::1",
 };
@@ -101,9 +103,15 @@ pub(crate) fn entries() -> Vec<Entry> {
         ),
     ];
     let casts = [
-        Kernel::new(&ADDRESS, one_text(), utf8(), |call| {
-            cast(call, |text| Ok(address(text)?.to_string()))
-        }),
+        Kernel::new(
+            &ADDRESS,
+            vec![takes([text()]), takes([bytes()])],
+            utf8(),
+            |call| match argument(call, 0)?.array.data_type().is_binary() {
+                true => of_bytes(call),
+                false => cast(call, |text| Ok(address(text)?.to_string())),
+            },
+        ),
         Kernel::new(&NETWORK, one_text(), utf8(), |call| {
             cast(call, |text| {
                 let network = match text.contains('/') {
@@ -129,6 +137,27 @@ fn cast(call: &Call<'_>, read: fn(&str) -> Result<String>) -> Result<ArrayRef> {
         results.append_option(texts.get(row).map(read).transpose()?);
     }
     Ok(Arc::new(results.finish()))
+}
+
+/// Returns the addresses that are written as 4 or 16 bytes.
+fn of_bytes(call: &Call<'_>) -> Result<ArrayRef> {
+    let values = Bytes::of(call, 0)?;
+    let mut addresses = StringBuilder::new();
+    for row in 0..call.rows {
+        call.work.builds(LONGEST)?;
+        let Some(value) = values.get(row) else {
+            addresses.append_null();
+            continue;
+        };
+        let short = || <[u8; 4]>::try_from(value).ok().map(IpAddr::from);
+        let long = || <[u8; 16]>::try_from(value).ok().map(IpAddr::from);
+        let address = short().or_else(long).ok_or_else(|| {
+            let length = value.len();
+            invalid(format!("a varbinary of {length} bytes is no IP address"))
+        })?;
+        addresses.append_value(address.to_canonical().to_string());
+    }
+    Ok(Arc::new(addresses.finish()))
 }
 
 /// Reads an address. One of version 4 that is written as one of version 6 is of version 4.
@@ -311,6 +340,10 @@ mod tests {
         for (call, expected) in [
             ("\"$ipaddress\"('::ffff:1.2.3.4')", "1.2.3.4"),
             ("\"$ipaddress\"('2001:DB8::0:1')", "2001:db8::1"),
+            (
+                "\"$ipaddress\"(from_hex('00000000000000000000ffffc0a80709'))",
+                "192.168.7.9",
+            ),
             ("\"$ipprefix\"('10.1.2.3/8')", "10.0.0.0/8"),
             ("\"$ipprefix\"('::1')", "::1/128"),
             ("\"$ipprefix\"(NULL)", "NULL"),

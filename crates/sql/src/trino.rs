@@ -7,6 +7,7 @@
 //!                                    "$cast"(x, CAST(NULL AS T)): fields by position
 //! TRY_CAST(x AS …) of the same       "$try"(_ -> "$cast"(…))
 //! TRIM(LEADING FROM x)               TRIM(LEADING x)
+//! TABLE(SELECT …), an argument       a call of TABLE with a query
 //! IPADDRESS '10.0.0.1'               CAST('10.0.0.1' AS IPADDRESS), also IPPREFIX
 //! ```
 
@@ -17,6 +18,7 @@ use sqlparser::ast::{
     LambdaSyntax, ObjectName, OneOrManyWithParens, StructBracketKind, StructField, TrimWhereField,
     Value,
 };
+use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::Token;
 
@@ -43,6 +45,7 @@ pub(crate) fn prefix(parser: &mut Parser<'_>) -> Option<Result<Expr, ParserError
             return None;
         }
         match word.value.to_ascii_uppercase().as_str() {
+            "TABLE" if queries(parser) => table,
             "IF" => conditional,
             "TRY" => attempt,
             "CAST" => |parser| cast(parser, CastKind::Cast),
@@ -56,6 +59,28 @@ pub(crate) fn prefix(parser: &mut Parser<'_>) -> Option<Result<Expr, ParserError
     parser.advance_token();
     parser.advance_token();
     Some(parse(parser))
+}
+
+/// Whether a query follows the next two tokens, a word and a parenthesis.
+fn queries(parser: &Parser<'_>) -> bool {
+    let Token::Word(word) = &parser.peek_nth_token_ref(2).token else {
+        return false;
+    };
+    matches!(
+        word.keyword,
+        Keyword::SELECT | Keyword::WITH | Keyword::VALUES
+    )
+}
+
+/// `TABLE(query)`, an argument of a table function, after its parenthesis.
+fn table(parser: &mut Parser<'_>) -> Result<Expr, ParserError> {
+    let query = parser.parse_query()?;
+    parser.expect_token(&Token::RParen)?;
+    let mut table = call("TABLE", Vec::new());
+    if let Expr::Function(function) = &mut table {
+        function.args = FunctionArguments::Subquery(query);
+    }
+    Ok(table)
 }
 
 /// `TRIM(LEADING FROM text)`, without the characters to remove; `None` if the next tokens are
@@ -201,7 +226,7 @@ pub fn call(name: &str, arguments: Vec<Expr>) -> Expr {
 /// `CAST(x AS type)`, after its parenthesis.
 fn cast(parser: &mut Parser<'_>, kind: CastKind) -> Result<Expr, ParserError> {
     let expr = Box::new(parser.parse_expr()?);
-    parser.expect_keyword_is(sqlparser::keywords::Keyword::AS)?;
+    parser.expect_keyword_is(Keyword::AS)?;
     let (data_type, special) = data_type(parser)?;
     let plain = |kind, expr, data_type| Expr::Cast {
         kind,

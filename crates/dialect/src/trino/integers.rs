@@ -10,14 +10,14 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, CastKind, DataType, Distinct, Expr, Function, FunctionArgumentClause,
-    FunctionArguments, GroupByExpr, LimitClause, NamedWindowExpr, OrderByKind, Query, Select,
-    Statement, TableFactor, TableSampleKind, UnaryOperator, Value, ValueWithSpan, VisitorMut,
-    WindowFrameBound, WindowSpec, WindowType,
+    BinaryOperator, CastKind, DataType, Distinct, Expr, Function, FunctionArg, FunctionArgExpr,
+    FunctionArgumentClause, FunctionArguments, GroupByExpr, LimitClause, NamedWindowExpr,
+    OrderByKind, Query, Select, Statement, TableFactor, TableSampleKind, UnaryOperator, Value,
+    ValueWithSpan, VisitorMut, WindowFrameBound, WindowSpec, WindowType,
 };
 use lakegate_sql::walk::walk_mut;
 
-use super::rewrite::taken;
+use super::rewrite::{SUBSCRIPT, taken};
 
 /// Gives whole numbers their type in place. It comes after all rewrites that look at numbers.
 pub(crate) fn integers(statement: &mut Statement) {
@@ -204,7 +204,8 @@ fn compares(op: &BinaryOperator) -> bool {
     )
 }
 
-/// Marks the numbers of a call that count rows.
+/// Marks the numbers of a call that count rows, and that of a subscript: the engine sees the field
+/// of a row that a plain number names.
 fn counts(function: &mut Function) {
     if let Some(WindowType::WindowSpec(window)) = &mut function.over {
         frame(window);
@@ -214,6 +215,13 @@ fn counts(function: &mut Function) {
             if let FunctionArgumentClause::Limit(limit) = clause {
                 keep(limit);
             }
+        }
+        let is_subscript = matches!(function.name.0.as_slice(), [name]
+            if name.as_ident().is_some_and(|name| name.value == SUBSCRIPT));
+        if is_subscript
+            && let Some(FunctionArg::Unnamed(FunctionArgExpr::Expr(index))) = list.args.get_mut(1)
+        {
+            keep(index);
         }
     }
 }
@@ -272,6 +280,7 @@ mod tests {
             "SELECT CAST(1 AS BIGINT), CAST(-1 AS SMALLINT)",
             "SELECT x FROM t WHERE x = 1 AND y > -2 AND x IN (1, -2) AND x BETWEEN 3 AND 4",
             "SELECT sum(x) OVER (ORDER BY y ROWS BETWEEN 2 PRECEDING AND 3 FOLLOWING) FROM t",
+            "SELECT \"$subscript\"(x, 1), \"$subscript\"(x, -2) FROM t",
             "SELECT sum(x) OVER w FROM t WINDOW w AS (ORDER BY y ROWS BETWEEN 2 PRECEDING AND 3 FOLLOWING)",
         ] {
             assert_eq!(typed(sql), query(sql).to_string(), "{sql}");

@@ -130,10 +130,6 @@ pub(super) fn cast(expr: &mut Expr) {
         // The engine's planner knows the type by PostgreSQL's name.
         DataType::Varbinary(_) => *data_type = DataType::Bytea,
         DataType::Custom(name, _) => match name.to_string().to_ascii_lowercase().as_str() {
-            // A sketch is its bytes.
-            "hyperloglog" | "p4hyperloglog" | "tdigest" | "qdigest" | "setdigest" => {
-                *data_type = DataType::Bytea;
-            }
             address @ ("ipaddress" | "ipprefix") => {
                 let function = match address {
                     "ipaddress" => ADDRESS,

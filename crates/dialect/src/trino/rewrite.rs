@@ -8,7 +8,7 @@
 //! CAST(x AS UUID)         "$uuid"(x)               a text in the form of a UUID
 //! CAST(x AS IPADDRESS)    "$ipaddress"(x)          a text in the form of an address
 //! contains(n, IPADDRESS x)  is_subnet_of(n, "$ipaddress"(x))
-//! CAST(x AS HyperLogLog)  CAST(x AS BYTEA)         a sketch is its bytes
+//! CAST(x AS HyperLogLog)  "$hyperloglog"(x)        a sketch is its bytes
 //! SUBSTRING(x FROM a)     substr(x, a)             a negative start counts from the end
 //! CAST(x AS JSON)         "$json_of"(x)            a JSON value of x, not a text in JSON
 //! ```
@@ -31,7 +31,7 @@ const JSON_OF: &str = "$json_of";
 /// Returns a UUID as text, in lower case.
 const UUID_OF: &str = "$uuid";
 /// Fails where an array has no such item, or a map no such key.
-const SUBSCRIPT: &str = "$subscript";
+pub(super) const SUBSCRIPT: &str = "$subscript";
 
 /// Rewrites a statement in place.
 ///
@@ -112,6 +112,22 @@ impl VisitorMut for Operators {
                 let text = Expr::Value(typed.value.clone());
                 *expr = call(UUID_OF, vec![text]);
             }
+            Expr::Cast {
+                data_type: DataType::Custom(name, modifiers),
+                kind,
+                ..
+            } => {
+                let tries = *kind == CastKind::TryCast;
+                match sketch_of(name, modifiers) {
+                    None => literals::cast(expr),
+                    Some(function) => {
+                        if let Expr::Cast { expr: of, .. } = taken(expr) {
+                            let cast = call(function, vec![*of]);
+                            *expr = if tries { tried_call(cast) } else { cast };
+                        }
+                    }
+                }
+            }
             Expr::Cast { .. } => literals::cast(expr),
             Expr::Function(function) => network(function),
             Expr::Position { .. } => {
@@ -130,6 +146,25 @@ impl VisitorMut for Operators {
         }
         ControlFlow::Continue(())
     }
+}
+
+/// Returns the function that casts bytes to a type of sketches.
+fn sketch_of(name: &ObjectName, modifiers: &[String]) -> Option<&'static str> {
+    let [part] = name.0.as_slice() else {
+        return None;
+    };
+    let modifiers: Vec<String> = modifiers.iter().map(|name| name.to_lowercase()).collect();
+    let modifiers: Vec<&str> = modifiers.iter().map(String::as_str).collect();
+    let name = folded(part.as_ident()?);
+    Some(match (name.as_str(), modifiers.as_slice()) {
+        ("hyperloglog" | "p4hyperloglog", []) => "$hyperloglog",
+        ("setdigest", []) => "$setdigest",
+        ("tdigest", []) => "$tdigest",
+        ("qdigest", ["bigint"]) => "$qdigest_bigint",
+        ("qdigest", ["double"]) => "$qdigest_double",
+        ("qdigest", ["real"]) => "$qdigest_real",
+        _ => return None,
+    })
 }
 
 /// Renames a call of `contains` with an address, which is a text by now.
@@ -296,8 +331,8 @@ mod tests {
                 "SELECT is_subnet_of(n, \"$ipaddress\"('::1')), is_subnet_of(n, \"$ipaddress\"(a)), contains(a, b)",
             ),
             (
-                "SELECT CAST(a AS HyperLogLog), CAST(a AS qdigest(bigint))",
-                "SELECT CAST(a AS BYTEA), CAST(a AS BYTEA)",
+                "SELECT CAST(a AS qdigest(BIGINT)), CAST(a AS HyperLogLog), CAST(a AS qdigest(b))",
+                "SELECT \"$qdigest_bigint\"(a), \"$hyperloglog\"(a), CAST(a AS qdigest(b))",
             ),
             ("SELECT 1.5, 1e3", "SELECT 1.5, CAST('1e3' AS DOUBLE)"),
             (

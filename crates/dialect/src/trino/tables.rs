@@ -4,14 +4,15 @@
 //! TABLE(sequence(start => 1, stop => 5))       generate_series(1, 5, 1) AS sequence (sequential_number)
 //! TABLE(exclude_columns(                       (SELECT * EXCLUDE (a, b) FROM t)
 //!     input => TABLE(t), columns => DESCRIPTOR(a, b)))
+//! TABLE(exclude_columns(TABLE(SELECT …), …))   (SELECT * EXCLUDE (…) FROM (SELECT …) AS input)
 //! ```
 
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     ExcludeSelectItem, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident,
-    ObjectName, Query, SelectItem, SetExpr, Statement, TableAlias, TableAliasColumnDef,
-    TableFactor, TableFunctionArgs, Value, VisitorMut,
+    ObjectName, ObjectNamePart, Query, SelectItem, SetExpr, Statement, TableAlias,
+    TableAliasColumnDef, TableFactor, TableFunctionArgs, Value, VisitorMut,
 };
 use lakegate_sql::walk::walk_mut;
 
@@ -33,7 +34,7 @@ impl VisitorMut for Tables {
             alias,
         } = factor
         {
-            let expanded = match name_of(&function.name).as_deref() {
+            let expanded = match built_in(&function.name).as_deref() {
                 Some("sequence") => sequence(function, alias),
                 Some("exclude_columns") => without_columns(function, alias),
                 _ => None,
@@ -52,6 +53,20 @@ fn name_of(name: &ObjectName) -> Option<String> {
         return None;
     };
     part.as_ident().map(folded)
+}
+
+/// The name of a function without a schema, or in the schema of those that Trino has built in.
+fn built_in(name: &ObjectName) -> Option<String> {
+    match name.0.as_slice() {
+        [system, builtin, function] => {
+            let is = |part: &ObjectNamePart, known: &str| {
+                part.as_ident().is_some_and(|part| folded(part) == known)
+            };
+            let known = is(system, "system") && is(builtin, "builtin");
+            function.as_ident().filter(|_| known).map(folded)
+        }
+        _ => name_of(name),
+    }
 }
 
 /// Returns the arguments in the order of their names, which a call has for all of them or for none.
@@ -128,7 +143,7 @@ fn sequence(function: &Function, alias: &Option<TableAlias>) -> Option<TableFact
 
 fn without_columns(function: &Function, alias: &Option<TableAlias>) -> Option<TableFactor> {
     let [input, columns] = arguments(function, ["input", "columns"])?;
-    let (input, columns) = (called(&input?, "table")?, called(&columns?, "descriptor")?);
+    let (input, columns) = (relation(&input?)?, called(&columns?, "descriptor")?);
     let columns: Option<Vec<ObjectName>> = columns
         .iter()
         .map(|column| match column {
@@ -137,14 +152,6 @@ fn without_columns(function: &Function, alias: &Option<TableAlias>) -> Option<Ta
         })
         .collect();
     let columns = columns.filter(|columns| !columns.is_empty())?;
-    let [input] = input.as_slice() else {
-        return None;
-    };
-    let of = match input {
-        Expr::Identifier(name) => vec![name.clone()],
-        Expr::CompoundIdentifier(names) => names.clone(),
-        _ => return None,
-    };
     let mut query = template()?;
     let SetExpr::Select(select) = query.body.as_mut() else {
         return None;
@@ -155,16 +162,49 @@ fn without_columns(function: &Function, alias: &Option<TableAlias>) -> Option<Ta
         return None;
     };
     options.opt_exclude = Some(ExcludeSelectItem::Multiple(columns));
-    let TableFactor::Table { name, .. } = &mut from.relation else {
-        return None;
-    };
-    *name = ObjectName::from(of);
+    match (&mut from.relation, input) {
+        (TableFactor::Table { name, .. }, Input::Table(of)) => *name = of,
+        (relation, Input::Query(subquery)) => {
+            *relation = TableFactor::Derived {
+                lateral: false,
+                subquery,
+                alias: Some(TableAlias {
+                    explicit: true,
+                    name: Ident::new("input"),
+                    columns: Vec::new(),
+                    at: None,
+                }),
+                sample: None,
+            };
+        }
+        _ => return None,
+    }
     Some(TableFactor::Derived {
         lateral: false,
         subquery: query,
         alias: alias.clone(),
         sample: None,
     })
+}
+
+/// An argument that is a table.
+enum Input {
+    Table(ObjectName),
+    Query(Box<Query>),
+}
+
+/// Returns the table of `TABLE(name)` or `TABLE(query)`.
+fn relation(expr: &Expr) -> Option<Input> {
+    if let Expr::Function(function) = expr
+        && let FunctionArguments::Subquery(query) = &function.args
+    {
+        return (name_of(&function.name)? == "table").then(|| Input::Query(query.clone()));
+    }
+    match called(expr, "table")?.as_slice() {
+        [Expr::Identifier(name)] => Some(Input::Table(ObjectName::from(vec![name.clone()]))),
+        [Expr::CompoundIdentifier(names)] => Some(Input::Table(ObjectName::from(names.clone()))),
+        _ => None,
+    }
 }
 
 /// A query of all columns of a table.
@@ -217,6 +257,14 @@ mod tests {
             (
                 "SELECT * FROM TABLE(exclude_columns(input => TABLE(s.orders), columns => DESCRIPTOR(a, \"B\"))) o",
                 "SELECT * FROM (SELECT * EXCLUDE (a, \"b\") FROM s.orders) o",
+            ),
+            (
+                "SELECT * FROM TABLE(exclude_columns(TABLE(SELECT 1 AS a, 2 AS b), DESCRIPTOR(a)))",
+                "SELECT * FROM (SELECT * EXCLUDE (a) FROM (SELECT 1 AS a, 2 AS b) AS input)",
+            ),
+            (
+                "SELECT * FROM TABLE(system.builtin.sequence(1, 3))",
+                "SELECT * FROM generate_series(1, 3, 1) AS sequence (sequential_number)",
             ),
         ] {
             let mut statement = Statement::Query(query(sql));

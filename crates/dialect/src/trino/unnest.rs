@@ -5,14 +5,15 @@
 //! ```
 //!
 //! The number of names says how many columns the one argument has; the function fails if its type
-//! has another number.
+//! has another number. A cast to an array of rows says it itself.
 
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Query, SelectItem, SetExpr, Statement, TableFactor, Value, VisitorMut,
+    ArrayElemTypeDef, DataType, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Query,
+    SelectItem, SetExpr, Statement, TableFactor, Value, VisitorMut,
 };
-use lakegate_sql::trino::call;
+use lakegate_sql::trino::{CAST, call};
 use lakegate_sql::walk::walk_mut;
 
 /// Returns the array of one column of an unnested value.
@@ -47,7 +48,8 @@ impl VisitorMut for ByType {
             return ControlFlow::Continue(());
         };
         let names = alias.as_ref().map_or(0, |alias| alias.columns.len());
-        if names == array_exprs.len() + usize::from(*with_ordinality) {
+        let named = names == array_exprs.len() + usize::from(*with_ordinality);
+        if named && !array_exprs.iter().any(is_rows) {
             return ControlFlow::Continue(());
         }
         let Some(mut subquery) = one_row() else {
@@ -67,6 +69,27 @@ impl VisitorMut for ByType {
         };
         ControlFlow::Continue(())
     }
+}
+
+/// Whether an expression is a cast to an array of rows.
+fn is_rows(expr: &Expr) -> bool {
+    let Expr::Function(function) = expr else {
+        return false;
+    };
+    let FunctionArguments::List(list) = &function.args else {
+        return false;
+    };
+    let is_cast = matches!(function.name.0.as_slice(), [name]
+        if name.as_ident().is_some_and(|name| name.value == CAST));
+    let Some(FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Cast { data_type, .. }))) =
+        list.args.last()
+    else {
+        return false;
+    };
+    let DataType::Array(ArrayElemTypeDef::AngleBracket(item)) = data_type else {
+        return false;
+    };
+    is_cast && matches!(item.as_ref(), DataType::Struct(..))
 }
 
 /// A query without a table.
@@ -104,6 +127,7 @@ impl VisitorMut for Unnests {
             .saturating_sub(usize::from(*with_ordinality));
         if let [argument] = array_exprs.as_slice()
             && names > 1
+            && !is_rows(argument)
         {
             let number = |number: usize| {
                 let number = Value::Number(number.to_string(), false);
@@ -154,6 +178,10 @@ mod tests {
             (
                 "SELECT * FROM UNNEST(a) AS u(x)",
                 "SELECT * FROM UNNEST(a) AS u (x)",
+            ),
+            (
+                "SELECT * FROM UNNEST(CAST(a AS ARRAY(ROW(x BIGINT)))) AS u(x)",
+                "SELECT * FROM LATERAL (SELECT \"$unnest_rows\"(false, \"$cast\"(a, CAST(NULL AS ARRAY<STRUCT(x BIGINT)>)))) AS u (x)",
             ),
             (
                 "SELECT * FROM UNNEST(a, b) WITH ORDINALITY AS u",

@@ -3,6 +3,7 @@
 //! - `types`: the types of items, what several types have in common, casts;
 //! - `lists`: arrays and maps of arguments, and arrays built from items of others;
 //! - `keys`: values as keys that are compared and hashed;
+//! - `rows`: the fields of rows by position;
 //! - `search`, `sets`, `parts`, `made`, `sequences`, `joined`, `vectors`: the functions.
 
 mod joined;
@@ -10,6 +11,7 @@ pub(crate) mod keys;
 pub(crate) mod lists;
 mod made;
 mod parts;
+mod rows;
 mod search;
 mod sequences;
 mod sets;

@@ -12,7 +12,7 @@ use datafusion::logical_expr::TypeSignature;
 use super::keys::{Keys, check_known, nan, with_both_keys};
 use super::lists::{Integers, Lists, Maps, Picked, size, walked};
 use super::types::{common, conformed, integer, item_type, list_type, map_types, mismatch};
-use super::{SECTION, field_type, invalid};
+use super::{SECTION, field_type, invalid, rows};
 use crate::docs::Page;
 use crate::entry::Entry;
 use crate::kernel::{Call, Kernel, Returns};
@@ -90,13 +90,12 @@ pub(super) fn entries() -> Vec<Entry> {
             Returns::From(|types| element_type("element_at", types)),
             |call| element(call, false),
         )),
-        Entry::scalar(Kernel::new(
+        rows::subscript(Kernel::new(
             &SUBSCRIPT,
             two(),
             Returns::From(|types| element_type("a subscript", types)),
             |call| element(call, true),
-        ))
-        .unlisted(),
+        )),
         Entry::scalar(Kernel::new(
             &SLICE,
             vec![TypeSignature::Any(3)],

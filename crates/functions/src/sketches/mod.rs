@@ -7,6 +7,7 @@
 //!    set_digests, theta                     digests of sets, theta sketches
 //!    histogram, frequent                      numeric_histogram, approx_most_frequent
 //! scalars       functions of sketches that are values
+//! casts         bytes as sketches
 //! ```
 //!
 //! A sketch as a value is bytes, whose field Arrow marks with the sketch's name.
@@ -24,6 +25,7 @@ macro_rules! pages {
     };
 }
 
+mod casts;
 mod digest;
 mod digests;
 mod frequent;
@@ -135,13 +137,17 @@ fn marked(name: &str, detail: Option<&str>) -> Field {
     Field::new("", DataType::Binary, true).with_metadata(metadata)
 }
 
+fn is_quantile_digest(field: &FieldRef) -> bool {
+    let name = field.metadata().get(EXTENSION);
+    name.is_some_and(|name| name == QDIGEST)
+}
+
 /// The type of the numbers of a digest's field.
 fn number_type(field: &FieldRef) -> DataType {
-    let metadata = field.metadata();
-    if metadata.get(EXTENSION).is_none_or(|name| name != QDIGEST) {
+    if !is_quantile_digest(field) {
         return DataType::Float64;
     }
-    match metadata.get(DETAIL).map(String::as_str) {
+    match field.metadata().get(DETAIL).map(String::as_str) {
         Some("bigint") => DataType::Int64,
         Some("real") => DataType::Float32,
         _ => DataType::Float64,
@@ -162,6 +168,7 @@ pub(crate) fn entries() -> Vec<Entry> {
     entries.extend(functions());
     entries.extend(set_digests::entries());
     entries.extend(theta::entries());
+    entries.extend(casts::entries());
     // The function of arrays and maps, which other files have.
     let inner = crate::arrays::entries()
         .into_iter()

@@ -24,7 +24,7 @@ use super::hll::HyperLogLog;
 use super::set_digests::SetDigest;
 use super::sets::SET_BITS;
 use super::sketch::Sketch;
-use super::{HLL, SET_DIGEST, marked, number_type};
+use super::{HLL, SET_DIGEST, is_quantile_digest, marked, number_type};
 use crate::aggregates::function::{invalid, wrong_types};
 use crate::aggregates::gathered::{list_of, offsets};
 use crate::columns::Column;
@@ -122,11 +122,17 @@ pub(crate) fn quantile_at_value(call: &Call<'_>) -> Result<ArrayRef> {
     let numbers = call.columns[1].primitives::<Float64Type>();
     let mut last = None;
     let mut quantiles = Float64Builder::with_capacity(call.rows);
+    // A quantile digest has no quantile of a value out of its range.
+    let exact = call.fields.first().is_some_and(is_quantile_digest);
     for row in 0..call.rows {
         call.work.builds(NUMBER)?;
         let digest = digest(&mut last, &call.columns[0], row)?;
         quantiles.append_option(match (digest, numbers.get(row)) {
-            (Some(digest), Some(number)) => Some(digest.quantile_of(number)),
+            (Some(digest), Some(number)) => {
+                let (min, max) = digest.range();
+                let within = !exact || (min..=max).contains(&number);
+                within.then(|| digest.quantile_of(number))
+            }
             _ => None,
         });
     }

@@ -68,11 +68,6 @@ fn of_trino(cursor: &Cursor<'_>) -> Option<Unsupported> {
     let queries = ["SELECT", "VALUES", "TABLE"];
     let (what, nearest) = if anywhere(&|at| is_call(cursor, at, "MATCH_RECOGNIZE")) {
         ("MATCH_RECOGNIZE", "window functions such as lag and lead")
-    } else if anywhere(&|at| is_call(cursor, at, "JSON_TABLE")) {
-        (
-            "JSON_TABLE",
-            "CROSS JOIN UNNEST(CAST(json AS ARRAY(ROW(..))))",
-        )
     } else if with("SESSION") {
         ("WITH SESSION", "SET before the query")
     } else if with("FUNCTION") {
@@ -150,8 +145,9 @@ fn parse<T>(
         .tokenize_with_location()
         .map_err(|error| query_error::of_tokenizer(&source, &error))?;
     number_placeholders(&source, &mut tokens)?;
-    let tokens = spell_out_table_commands(tokens::decimal_numbers(tokens));
-    let tokens = tokens::quantified_values(lists::plain(tokens));
+    let tokens = tokens::unicode_strings(tokens::decimal_numbers(tokens));
+    let tokens = spell_out_table_commands(tokens);
+    let tokens = tokens::json_tables(tokens::quantified_values(lists::plain(tokens)));
     let unclosed = unclosed_parentheses(cursor);
     if !(1..=MAX_UNCLOSED).contains(&unclosed) {
         return parse_tokens(&source, tokens, &grammar);

@@ -2,6 +2,9 @@
 //!
 //! ```text
 //! 0xFF, 0b101, 0o17            255, 5, 15
+//! X'00 ff'                     X'00ff'
+//! U&'#2603' UESCAPE '#'        U&'☃'
+//! FROM JSON_TABLE(…) AS t      FROM UNNEST(JSON_TABLE(…)) AS t
 //! x > ALL (VALUES (1), (2))    x > ALL (SELECT * FROM (VALUES (1), (2)) AS "values")
 //! ```
 
@@ -9,7 +12,8 @@ use sqlparser::tokenizer::{Token, TokenWithSpan, Whitespace};
 
 use super::query::is_word;
 
-/// Replaces the digits of numbers in other bases by decimal ones.
+/// Replaces the digits of numbers in other bases by decimal ones, and removes the blanks of
+/// binary strings.
 pub(super) fn decimal_numbers(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     let mut out: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len());
     for mut token in tokens {
@@ -23,21 +27,26 @@ pub(super) fn decimal_numbers(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> 
                 if is_number && let Ok(number) = u128::from_str_radix(&digits.replace('_', ""), 16)
                 {
                     token.token = Token::Number(number.to_string(), false);
+                } else if digits.contains(char::is_whitespace) {
+                    let digits = digits.split_whitespace().collect();
+                    token.token = Token::HexStringLiteral(digits);
                 }
             }
             Token::Word(word) if word.quote_style.is_none() => {
                 let base = match word.value.as_bytes().first() {
                     Some(b'b' | b'B') => 2,
                     Some(b'o' | b'O') => 8,
+                    // The tokenizer knows `0x` only.
+                    Some(b'X') => 16,
                     _ => 0,
                 };
-                let digits = word.value.get(1..).unwrap_or_default();
+                let digits = word.value.get(1..).unwrap_or_default().replace('_', "");
                 if base > 0
                     && let Some(before) = out.last_mut()
                     && before.token == Token::Number("0".to_owned(), false)
                     && before.span.end == token.span.start
-                    && digits.bytes().all(|byte| byte.is_ascii_digit())
-                    && let Ok(number) = u128::from_str_radix(digits, base)
+                    && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
+                    && let Ok(number) = u128::from_str_radix(&digits, base)
                 {
                     before.token = Token::Number(number.to_string(), false);
                     before.span.end = token.span.end;
@@ -49,6 +58,123 @@ pub(super) fn decimal_numbers(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> 
         out.push(token);
     }
     out
+}
+
+/// Makes each JSON_TABLE the argument of an UNNEST, whose alias follows already.
+pub(super) fn json_tables(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    let is_table = |token: &Token| is_word(token, "JSON_TABLE");
+    if !tokens.iter().any(|token| is_table(&token.token)) {
+        return tokens;
+    }
+    let blank = |token: &&TokenWithSpan| matches!(token.token, Token::Whitespace(_));
+    let mut out: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len());
+    let mut depth = 0usize;
+    // The depths at which the arguments of tables end.
+    let mut opened: Vec<usize> = Vec::new();
+    for (at, token) in tokens.iter().enumerate() {
+        let added = |token: Token, of: &TokenWithSpan| TokenWithSpan::new(token, of.span);
+        let mut after = tokens.iter().skip(at + 1).skip_while(blank);
+        let closes = token.token == Token::RParen && opened.last() == Some(&depth);
+        match &token.token {
+            Token::LParen => depth += 1,
+            Token::RParen => depth = depth.saturating_sub(1),
+            word if is_table(word)
+                && after.next().is_some_and(|next| next.token == Token::LParen) =>
+            {
+                out.push(added(Token::make_keyword("UNNEST"), token));
+                out.push(added(Token::LParen, token));
+                opened.push(depth + 1);
+            }
+            _ => {}
+        }
+        out.push(token.clone());
+        if closes {
+            opened.pop();
+            out.push(added(Token::RParen, token));
+        }
+    }
+    out
+}
+
+/// Reads Unicode strings with an escape character of their own: the tokenizer knows the backslash.
+pub(super) fn unicode_strings(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    if !tokens.iter().any(|token| is_word(&token.token, "UESCAPE")) {
+        return tokens;
+    }
+    let mut out: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len());
+    let mut rest = tokens.as_slice();
+    while let Some((token, after)) = rest.split_first() {
+        match with_escape(token, after) {
+            Some((text, length)) => {
+                let text = Token::UnicodeStringLiteral(text);
+                out.push(TokenWithSpan::new(text, token.span));
+                rest = after.get(length..).unwrap_or_default();
+            }
+            None => {
+                out.push(token.clone());
+                rest = after;
+            }
+        }
+    }
+    out
+}
+
+/// The text of a Unicode string and the number of tokens after it that belong to it; `None` if the
+/// tokens are something else.
+fn with_escape(string: &TokenWithSpan, after: &[TokenWithSpan]) -> Option<(String, usize)> {
+    let Token::UnicodeStringLiteral(text) = &string.token else {
+        return None;
+    };
+    let is_blank = |token: &Token| matches!(token, Token::Whitespace(_));
+    let mut words = after.iter().enumerate();
+    let mut next = || words.find(|(_, token)| !is_blank(&token.token));
+    next().filter(|(_, token)| is_word(&token.token, "UESCAPE"))?;
+    let (last, escape) = next()?;
+    let Token::SingleQuotedString(escape) = &escape.token else {
+        return None;
+    };
+    let mut characters = escape.chars();
+    let (Some(escape), None) = (characters.next(), characters.next()) else {
+        return None;
+    };
+    // The tokenizer has replaced what follows a backslash; the text is shorter then.
+    let plain = "U&''".len() + text.chars().count() + text.matches('\'').count();
+    let (start, end) = (string.span.start, string.span.end);
+    let written = end.column.checked_sub(start.column)?;
+    if u64::try_from(plain).ok()? != written {
+        return None;
+    }
+    Some((unescaped(text, escape)?, last + 1))
+}
+
+/// Replaces `#2603` and `#+01F642` by characters, and `##` by the escape character.
+fn unescaped(text: &str, escape: char) -> Option<String> {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text.chars();
+    while let Some(next) = rest.next() {
+        if next != escape {
+            out.push(next);
+            continue;
+        }
+        let ahead = rest.clone().next();
+        if ahead == Some(escape) {
+            rest.next();
+            out.push(escape);
+            continue;
+        }
+        let length = match ahead {
+            Some('+') => {
+                rest.next();
+                6
+            }
+            _ => 4,
+        };
+        let digits: String = rest.by_ref().take(length).collect();
+        let sound = digits.len() == length && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+        let code = u32::from_str_radix(&digits, 16).ok().filter(|_| sound)?;
+        out.push(char::from_u32(code)?);
+    }
+    Some(out)
 }
 
 /// Makes the VALUES after ANY, SOME and ALL subqueries.
@@ -133,6 +259,11 @@ mod tests {
     fn tokens_are_those_of_sqlparser() {
         for (sql, expected) in [
             ("0xFF + 0b101 - 0o17", "255 + 5 - 15"),
+            ("0XfF + 0b1_01", "255 + 5"),
+            ("X'00 ff', X'1 2'", "X'00ff', X'12'"),
+            ("U&'a#2603' UESCAPE '#', b", "U&'a☃', b"),
+            ("U&'!!''!+01F642'UESCAPE'!'", "U&'!'🙂'"),
+            ("U&'\\2603#' UESCAPE '#'", "U&'☃#' UESCAPE '#'"),
             ("X'FF', x'ff', 0 b1, 0b2, 10", "X'FF', X'ff', 0 b1, 0b2, 10"),
             (
                 "a > ALL (VALUES (1), (f(2))) OR a = ANY (SELECT 1)",
@@ -143,11 +274,16 @@ mod tests {
                 "SELECT 1 UNION ALL (VALUES (1))",
             ),
             ("a = ALL (VALUES", "a = ALL (SELECT * FROM (VALUES"),
+            (
+                "FROM JSON_TABLE (f(x), 'a' COLUMNS (b int)) t, json_table",
+                "FROM UNNEST(JSON_TABLE (f(x), 'a' COLUMNS (b int))) t, json_table",
+            ),
         ] {
             let tokens = Tokenizer::new(&AthenaDialect::default(), sql)
                 .tokenize_with_location()
                 .unwrap();
-            let tokens = quantified_values(decimal_numbers(tokens));
+            let tokens = quantified_values(unicode_strings(decimal_numbers(tokens)));
+            let tokens = json_tables(tokens);
             let text: Vec<String> = tokens.iter().map(|token| token.token.to_string()).collect();
             assert_eq!(text.concat().trim_end_matches("EOF"), expected, "{sql}");
         }

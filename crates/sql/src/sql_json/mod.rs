@@ -7,16 +7,24 @@
 //!     "$json_query"(j, path, 'UNCONDITIONAL', 'OMIT', 'NULL', 'NULL', name, value …)
 //! json_value(j, path … [RETURNING type] [… ON EMPTY] [… ON ERROR])
 //!     "$json_value"(j, path, CAST(NULL AS type), 'NULL', NULL, 'DEFAULT', value, name, value …)
+//! json_table(…)
+//!     an array of rows, see table.rs
 //! json_array(x, y FORMAT JSON [NULL ON NULL])
 //!     "$json_array"(true, x, "$json_text"(y, true))
+//! x FORMAT JSON ENCODING UTF16; RETURNING varbinary FORMAT JSON ENCODING UTF16
+//!     "$json_decoded"(x, 16); "$json_encoded"(…, 16)
 //! json_object(KEY k VALUE v, k : v [ABSENT ON NULL] [WITH UNIQUE KEYS])
 //!     "$json_object"(false, false, k, v …)
 //! ```
 
+mod formats;
+mod plan;
+mod table;
 #[cfg(test)]
 mod tests;
 
-use sqlparser::ast::{CastKind, CharacterLength, DataType, Expr, Function, ObjectNamePart, Value};
+use formats::{decoded, format, returning_text};
+use sqlparser::ast::{CastKind, DataType, Expr, Function, Ident, ObjectNamePart, Value};
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::Token;
@@ -26,6 +34,7 @@ use crate::trino::{call, data_type};
 /// Marks a text as a JSON value; its second argument says whether it is checked at once.
 const TEXT: &str = "$json_text";
 const QUERY: &str = "$json_query";
+const VALUE: &str = "$json_value";
 const ARRAY: &str = "$json_array";
 const OBJECT: &str = "$json_object";
 
@@ -39,6 +48,7 @@ pub(crate) fn arguments_of(name: &str) -> Option<fn(&mut Parser<'_>) -> Parsed<E
         "JSON_VALUE" => value,
         "JSON_ARRAY" => array,
         "JSON_OBJECT" => object,
+        "JSON_TABLE" => table::table,
         _ => return None,
     })
 }
@@ -58,57 +68,77 @@ fn exists(parser: &mut Parser<'_>) -> Parsed<Expr> {
 fn query(parser: &mut Parser<'_>) -> Parsed<Expr> {
     let invocation = Invocation::parse(parser)?;
     let returning = returning_text(parser)?;
-    let wrapper = if eat(parser, &["WITHOUT"]) {
-        "WITHOUT"
-    } else if eat(parser, &["WITH", "CONDITIONAL"]) {
-        "CONDITIONAL"
-    } else if eat(parser, &["WITH", "UNCONDITIONAL"]) || eat(parser, &["WITH"]) {
-        "UNCONDITIONAL"
-    } else {
-        ""
-    };
-    if !wrapper.is_empty() {
-        eat(parser, &["ARRAY"]);
-        expect(parser, "WRAPPER")?;
-    }
-    let quotes = ["KEEP", "OMIT"]
-        .into_iter()
-        .find(|quotes| eat(parser, &[quotes, "QUOTES"]));
-    if quotes.is_some() {
-        if eat(parser, &["ON", "SCALAR"]) {
-            expect(parser, "STRING")?;
+    let clauses = QueryClauses::parse(parser)?;
+    parser.expect_token(&Token::RParen)?;
+    let call = invocation.call(QUERY, clauses.arguments("NULL"));
+    Ok(returning.of(call))
+}
+
+/// The clauses of `json_query` after its type.
+struct QueryClauses {
+    wrapper: &'static str,
+    quotes: &'static str,
+    on_empty: Option<&'static str>,
+    on_error: Option<&'static str>,
+}
+
+impl QueryClauses {
+    fn parse(parser: &mut Parser<'_>) -> Parsed<Self> {
+        let wrapper = if eat(parser, &["WITHOUT"]) {
+            "WITHOUT"
+        } else if eat(parser, &["WITH", "CONDITIONAL"]) {
+            "CONDITIONAL"
+        } else if eat(parser, &["WITH", "UNCONDITIONAL"]) || eat(parser, &["WITH"]) {
+            "UNCONDITIONAL"
+        } else {
+            ""
+        };
+        if !wrapper.is_empty() {
+            eat(parser, &["ARRAY"]);
+            expect(parser, "WRAPPER")?;
         }
-        if wrapper.ends_with("CONDITIONAL") {
-            return Err(ParserError::ParserError(format!(
-                "json_query takes {} QUOTES without a wrapper only",
-                quotes.unwrap_or_default()
-            )));
-        }
-    }
-    let (mut on_empty, mut on_error) = ("NULL", "NULL");
-    for (of, place) in [("EMPTY", &mut on_empty), ("ERROR", &mut on_error)] {
-        for words in ["ERROR", "NULL", "EMPTY ARRAY", "EMPTY OBJECT"] {
-            let mut clause: Vec<&str> = words.split(' ').collect();
-            clause.extend(["ON", of]);
-            if eat(parser, &clause) {
-                *place = words;
-                break;
+        let quotes = ["KEEP", "OMIT"]
+            .into_iter()
+            .find(|quotes| eat(parser, &[quotes, "QUOTES"]));
+        if quotes.is_some() {
+            if eat(parser, &["ON", "SCALAR"]) {
+                expect(parser, "STRING")?;
+            }
+            if wrapper.ends_with("CONDITIONAL") {
+                return Err(ParserError::ParserError(format!(
+                    "json_query takes {} QUOTES without a wrapper only",
+                    quotes.unwrap_or_default()
+                )));
             }
         }
+        let mut otherwise = |of: &str| {
+            let known = ["ERROR", "NULL", "EMPTY ARRAY", "EMPTY OBJECT"];
+            known.into_iter().find(|words| {
+                let mut clause: Vec<&str> = words.split(' ').collect();
+                clause.extend(["ON", of]);
+                eat(parser, &clause)
+            })
+        };
+        Ok(Self {
+            wrapper: match wrapper {
+                "" => "WITHOUT",
+                wrapper => wrapper,
+            },
+            quotes: quotes.unwrap_or("KEEP"),
+            on_empty: otherwise("EMPTY"),
+            on_error: otherwise("ERROR"),
+        })
     }
-    parser.expect_token(&Token::RParen)?;
-    let clauses = [
-        if wrapper.is_empty() {
-            "WITHOUT"
-        } else {
-            wrapper
-        },
-        quotes.unwrap_or("KEEP"),
-        on_empty,
-        on_error,
-    ];
-    let call = invocation.call(QUERY, clauses.into_iter().map(text).collect());
-    Ok(returning.of(call))
+
+    /// `on_error`: what happens without a clause.
+    fn arguments(&self, on_error: &str) -> Vec<Expr> {
+        vec![
+            text(self.wrapper),
+            text(self.quotes),
+            text(self.on_empty.unwrap_or("NULL")),
+            text(self.on_error.unwrap_or(on_error)),
+        ]
+    }
 }
 
 fn value(parser: &mut Parser<'_>) -> Parsed<Expr> {
@@ -117,17 +147,30 @@ fn value(parser: &mut Parser<'_>) -> Parsed<Expr> {
         true => scalar_type(parser)?,
         false => DataType::Varchar(None),
     };
-    let mut clauses = vec![Expr::Cast {
-        kind: CastKind::Cast,
-        expr: Box::new(null()),
-        data_type: to,
-        array: false,
-        format: None,
-    }];
-    for of in ["EMPTY", "ERROR"] {
-        let (clause, default) = if eat(parser, &["ERROR", "ON", of]) {
-            ("ERROR", null())
-        } else if is(parser, &["DEFAULT"]) {
+    let clauses = ValueClauses::parse(parser)?;
+    parser.expect_token(&Token::RParen)?;
+    Ok(invocation.call(VALUE, clauses.arguments(to, "NULL")))
+}
+
+/// The clauses of `json_value` after its type, with their values.
+struct ValueClauses {
+    on_empty: Option<(&'static str, Expr)>,
+    on_error: Option<(&'static str, Expr)>,
+}
+
+impl ValueClauses {
+    fn parse(parser: &mut Parser<'_>) -> Parsed<Self> {
+        Ok(Self {
+            on_empty: Self::otherwise(parser, "EMPTY")?,
+            on_error: Self::otherwise(parser, "ERROR")?,
+        })
+    }
+
+    fn otherwise(parser: &mut Parser<'_>, of: &str) -> Parsed<Option<(&'static str, Expr)>> {
+        if eat(parser, &["ERROR", "ON", of]) {
+            return Ok(Some(("ERROR", null())));
+        }
+        if is(parser, &["DEFAULT"]) {
             // The clause may be the other one.
             let default = parser.maybe_parse(|parser| {
                 expect(parser, "DEFAULT")?;
@@ -136,18 +179,19 @@ fn value(parser: &mut Parser<'_>) -> Parsed<Expr> {
                 expect(parser, of)?;
                 Ok(default)
             })?;
-            match default {
-                Some(default) => ("DEFAULT", default),
-                None => ("NULL", null()),
-            }
-        } else {
-            eat(parser, &["NULL", "ON", of]);
-            ("NULL", null())
-        };
-        clauses.extend([text(clause), default]);
+            return Ok(default.map(|default| ("DEFAULT", default)));
+        }
+        let is_null = eat(parser, &["NULL", "ON", of]);
+        Ok(is_null.then(|| ("NULL", null())))
     }
-    parser.expect_token(&Token::RParen)?;
-    Ok(invocation.call("$json_value", clauses))
+
+    /// `on_error`: what happens without a clause.
+    fn arguments(&self, to: DataType, on_error: &'static str) -> Vec<Expr> {
+        let empty = self.on_empty.clone().unwrap_or(("NULL", null()));
+        let error = self.on_error.clone().unwrap_or((on_error, null()));
+        let (empty, error) = ((text(empty.0), empty.1), (text(error.0), error.1));
+        vec![null_of(to), empty.0, empty.1, error.0, error.1]
+    }
 }
 
 fn array(parser: &mut Parser<'_>) -> Parsed<Expr> {
@@ -222,6 +266,8 @@ fn plain_object(parser: &mut Parser<'_>, mut arguments: Vec<Expr>) -> Parsed<Exp
 struct Invocation {
     json: Expr,
     path: Expr,
+    /// The name of the path.
+    name: Option<Ident>,
     /// Names and values in turn.
     variables: Vec<Expr>,
 }
@@ -229,25 +275,21 @@ struct Invocation {
 impl Invocation {
     fn parse(parser: &mut Parser<'_>) -> Parsed<Self> {
         let input = parser.parse_expr()?;
-        format(parser)?;
+        let input = decoded(input, format(parser)?);
         parser.expect_token(&Token::Comma)?;
         let path = parser.parse_expr()?;
-        if parser.parse_keyword(Keyword::AS) {
-            // The name of a path has no meaning in these functions.
-            parser.parse_identifier()?;
-        }
+        // It has a meaning in `json_table` only.
+        let name = match parser.parse_keyword(Keyword::AS) {
+            true => Some(parser.parse_identifier()?),
+            false => None,
+        };
         let mut variables = Vec::new();
         if eat(parser, &["PASSING"]) {
             loop {
                 let value = json(parser, false)?;
                 parser.expect_keyword_is(Keyword::AS)?;
                 let name = parser.parse_identifier()?;
-                // Paths distinguish case, and Trino folds to upper case.
-                let name = match name.quote_style {
-                    Some(_) => name.value,
-                    None => name.value.to_uppercase(),
-                };
-                variables.extend([text(&name), value]);
+                variables.extend([text(&canonical(&name)), value]);
                 if !parser.consume_token(&Token::Comma) {
                     break;
                 }
@@ -256,6 +298,7 @@ impl Invocation {
         Ok(Self {
             json: input,
             path,
+            name,
             variables,
         })
     }
@@ -268,11 +311,21 @@ impl Invocation {
     }
 }
 
+/// A name as paths have it: they distinguish case, and Trino folds to upper case.
+fn canonical(name: &Ident) -> String {
+    match name.quote_style {
+        Some(_) => name.value.clone(),
+        None => name.value.to_uppercase(),
+    }
+}
+
 /// A value, which FORMAT JSON makes a JSON value. `checked`: whether a text that is not JSON is an
 /// error whatever the clauses say.
 fn json(parser: &mut Parser<'_>, checked: bool) -> Parsed<Expr> {
     let value = parser.parse_expr()?;
-    let explicit = format(parser)?;
+    let format = format(parser)?;
+    let explicit = format.is_some();
+    let value = decoded(value, format);
     let implicit = match returned(&value) {
         Some(Returned::Json) => true,
         Some(Returned::Cast) if !explicit => {
@@ -323,60 +376,6 @@ fn is_limited(data_type: &DataType) -> bool {
             | DataType::Char(_)
             | DataType::Character(_)
     )
-}
-
-/// `FORMAT JSON [ENCODING UTF8]`; returns whether it is there.
-fn format(parser: &mut Parser<'_>) -> Parsed<bool> {
-    if !eat(parser, &["FORMAT", "JSON"]) {
-        return Ok(false);
-    }
-    if eat(parser, &["ENCODING"]) && !eat(parser, &["UTF8"]) {
-        return parser.expected("UTF8, the only encoding of JSON", parser.peek_token());
-    }
-    Ok(true)
-}
-
-/// The type of a JSON text.
-enum Returning {
-    Text,
-    Limited(DataType),
-    Binary,
-}
-
-impl Returning {
-    fn of(self, expr: Expr) -> Expr {
-        match self {
-            Self::Text => expr,
-            Self::Limited(data_type) => Expr::Cast {
-                kind: CastKind::Cast,
-                expr: Box::new(expr),
-                data_type,
-                array: false,
-                format: None,
-            },
-            Self::Binary => call("to_utf8", vec![expr]),
-        }
-    }
-}
-
-/// `RETURNING type [FORMAT JSON]`, if it is there.
-fn returning_text(parser: &mut Parser<'_>) -> Parsed<Returning> {
-    if !eat(parser, &["RETURNING"]) {
-        return Ok(Returning::Text);
-    }
-    let at = parser.peek_token();
-    let returning = match data_type(parser)?.0 {
-        DataType::Varchar(None | Some(CharacterLength::Max))
-        | DataType::CharVarying(None)
-        | DataType::CharacterVarying(None)
-        | DataType::Text
-        | DataType::String(None) => Returning::Text,
-        DataType::Varbinary(_) | DataType::Bytea => Returning::Binary,
-        other if is_limited(&other) => Returning::Limited(other),
-        _ => return parser.expected("varchar, char or varbinary", at),
-    };
-    format(parser)?;
-    Ok(returning)
 }
 
 /// The type that `json_value` returns.
@@ -440,6 +439,21 @@ fn text(text: &str) -> Expr {
 
 fn boolean(value: bool) -> Expr {
     Expr::Value(Value::Boolean(value).with_empty_span())
+}
+
+/// NULL of a type.
+fn null_of(data_type: DataType) -> Expr {
+    cast(null(), data_type)
+}
+
+fn cast(expr: Expr, data_type: DataType) -> Expr {
+    Expr::Cast {
+        kind: CastKind::Cast,
+        expr: Box::new(expr),
+        data_type,
+        array: false,
+        format: None,
+    }
 }
 
 fn null() -> Expr {

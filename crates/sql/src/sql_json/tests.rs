@@ -49,6 +49,10 @@ fn clauses_become_arguments() {
             "json_array(1, NULL, json_array(2) NULL ON NULL RETURNING varbinary)",
             "to_utf8(\"$json_array\"(false, 1, NULL, \"$json_text\"(\"$json_array\"(true, 2), true)))",
         ),
+        (
+            "json_array(x FORMAT JSON ENCODING UTF16 RETURNING varbinary FORMAT JSON ENCODING UTF32)",
+            "\"$json_encoded\"(\"$json_array\"(true, \"$json_text\"(\"$json_decoded\"(x, 16), true)), 32)",
+        ),
         ("json_object()", "\"$json_object\"(false, false)"),
         (
             "json_object(KEY 'a' VALUE 1, 'b' VALUE 2, c : d FORMAT JSON ABSENT ON NULL WITH UNIQUE KEYS)",
@@ -65,6 +69,43 @@ fn clauses_become_arguments() {
     }
 }
 
+fn from(table: &str) -> String {
+    parsed(&format!("* FROM {table}")).replace('"', "")
+}
+
+#[test]
+fn tables_become_arrays_of_rows() {
+    assert_eq!(
+        from("JSON_TABLE(j, 'lax $[*]' COLUMNS (n FOR ORDINALITY, a bigint)) AS t"),
+        "* FROM UNNEST($cast(flatten(zip_with($json_items(j, 'lax $[*]', 'EMPTY'), \
+         slice(sequence(1, cardinality($json_items(j, 'lax $[*]', 'EMPTY')) + 1), 1, cardinality($json_items(j, 'lax $[*]', 'EMPTY'))), \
+         ($item1, $place1) -> make_array(ROW(CAST($place1 AS BIGINT), $json_value($item1, 'lax $.A', CAST(NULL AS BIGINT), 'NULL', NULL, 'NULL', NULL))))), \
+         CAST(NULL AS ARRAY<STRUCT(n BIGINT, a BIGINT)>))) AS t"
+    );
+    assert_eq!(
+        from(
+            "json_table(j, 'lax $' AS a COLUMNS (NESTED 'lax $.b' AS b COLUMNS (x varchar(2) FORMAT JSON)) \
+             PLAN (a INNER b) ERROR ON ERROR)"
+        ),
+        "* FROM UNNEST($cast(flatten(transform($json_items(j, 'lax $', 'ERROR'), $item1 -> \
+         flatten(transform($json_items($item1, 'lax $.b', 'ERROR'), $item2 -> \
+         make_array(ROW($json_query($item2, 'lax $.X', 'WITHOUT', 'KEEP', 'NULL', 'ERROR'))))))), \
+         CAST(NULL AS ARRAY<STRUCT(x VARCHAR)>)))"
+    );
+    let outer = from("json_table(j, 'lax $' COLUMNS (NESTED 'lax $.b' COLUMNS (x date)))");
+    let chosen = "$rows3 -> CASE WHEN cardinality($rows3) > 0 THEN $rows3 ELSE make_array(ROW(CAST(NULL AS DATE))) END";
+    assert!(outer.contains(chosen), "{outer}");
+    for wrong in [
+        "json_table(j, 'lax $')",
+        "json_table(j, 'lax $' COLUMNS (a bigint) PLAN DEFAULT (LEFT))",
+        "json_table(j, 'lax $' AS a COLUMNS (x bigint) PLAN (b))",
+        "json_table(j, 'lax $' AS a COLUMNS (NESTED 'lax $' AS b COLUMNS (x bigint)) PLAN (a))",
+    ] {
+        let sql = format!("SELECT * FROM {wrong}");
+        assert!(crate::parse(&sql).is_err(), "{wrong}");
+    }
+}
+
 #[test]
 fn what_has_no_meaning_is_refused() {
     for expression in [
@@ -74,7 +115,8 @@ fn what_has_no_meaning_is_refused() {
         "json_query(j, 'lax $' WITH WRAPPER OMIT QUOTES)",
         "json_query(j, 'lax $' WITH CONDITIONAL)",
         "json_exists(j, 'lax $' NULL ON ERROR)",
-        "json_exists(j FORMAT JSON ENCODING UTF16, 'lax $')",
+        "json_exists(j FORMAT JSON ENCODING UTF64, 'lax $')",
+        "json_array(1 RETURNING varchar FORMAT JSON ENCODING UTF16)",
         "json_array(1 NULL ON NULL ABSENT ON NULL)",
         "json_object('a' VALUE 1, 'b')",
         "json_array(json_query(j, 'lax $' RETURNING varchar(9)))",

@@ -4,6 +4,7 @@
 //! Variables of a path follow as pairs of a name and a value.
 
 mod build;
+mod encodings;
 mod query;
 mod value;
 
@@ -45,6 +46,15 @@ static QUERY: Page = Page {
     result: "[8,11]",
 };
 
+static ITEMS: Page = Page {
+    name: "$json_items",
+    section: super::SECTION,
+    syntax: "$json_items(json, path, on_error[, name, value, ...])",
+    sentence: "Returns the items at a path as an array of JSON texts.",
+    example: "\"$json_items\"('{\"a\": [8, 11]}', 'lax $.a[*]', 'EMPTY')",
+    result: "[8, 11]",
+};
+
 static VALUE: Page = Page {
     name: "$json_value",
     section: super::SECTION,
@@ -81,7 +91,30 @@ static TEXT: Page = Page {
     result: "{\"b\":1,\"a\":2}",
 };
 
+static DECODED: Page = Page {
+    name: "$json_decoded",
+    section: super::SECTION,
+    syntax: "$json_decoded(bytes, bits)",
+    sentence: "Returns the text that bytes in UTF-16 or UTF-32 are, the least byte first.",
+    example: "\"$json_decoded\"(from_hex('5B0035005D00'), 16)",
+    result: "[5]",
+};
+
+static ENCODED: Page = Page {
+    name: "$json_encoded",
+    section: super::SECTION,
+    syntax: "$json_encoded(text, bits)",
+    sentence: "Returns a text in UTF-16 or UTF-32, the least byte first.",
+    example: "\"$json_encoded\"('[5]', 16)",
+    result: "5b 00 35 00 5d 00",
+};
+
 pub(super) fn entries() -> Vec<Entry> {
+    let encoding = |page, from: DataType, to: DataType, body: Body| {
+        let takes = vec![TypeSignature::Exact(vec![from, DataType::Int64])];
+        Entry::scalar(Kernel::new(page, takes, Returns::Type(to), body)).unlisted()
+    };
+    let (text, bytes) = (DataType::Utf8, DataType::Binary);
     let entry = |page, returns, body: Body| {
         let takes = vec![TypeSignature::VariadicAny];
         Entry::scalar(Kernel::new(page, takes, returns, body)).unlisted()
@@ -104,6 +137,15 @@ pub(super) fn entries() -> Vec<Entry> {
             query::query,
         ),
         entry(
+            &ITEMS,
+            Returns::Field(|fields| {
+                readable(fields)?;
+                let items = DataType::new_list(DataType::Utf8, true);
+                Ok(Arc::new(Field::new("items", items, true)))
+            }),
+            query::items,
+        ),
+        entry(
             &VALUE,
             Returns::Field(|fields| {
                 let target = fields.get(2).ok_or_else(|| missing("$json_value"))?;
@@ -123,6 +165,8 @@ pub(super) fn entries() -> Vec<Entry> {
             }),
             build::text,
         ),
+        encoding(&DECODED, bytes.clone(), text.clone(), encodings::decoded),
+        encoding(&ENCODED, text, bytes, encodings::encoded),
     ]
 }
 

@@ -1,8 +1,8 @@
-//! `json_exists` and `json_query`.
+//! `json_exists`, `json_query` and the items of `json_table`.
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanArray, StringBuilder};
+use arrow::array::{ArrayRef, BooleanArray, ListBuilder, StringBuilder};
 use datafusion::error::Result;
 
 use super::{Found, Input, each_row, failed, unknown_clause, word};
@@ -120,6 +120,35 @@ pub(super) fn query(call: &Call<'_>) -> Result<ArrayRef> {
         Ok(())
     })?;
     Ok(Arc::new(results.finish()))
+}
+
+/// The items at a path, each as a JSON text; for `json_table`.
+pub(super) fn items(call: &Call<'_>) -> Result<ArrayRef> {
+    let on_error = word(call, 2)?;
+    if !matches!(on_error.as_str(), "ERROR" | "EMPTY" | "") {
+        return Err(unknown_clause(call, &on_error));
+    }
+    let input = Input::of(call, 3)?;
+    let mut writer = Writer::default();
+    let mut json = String::new();
+    let mut lists = ListBuilder::new(StringBuilder::new());
+    each_row(call, &input, |_, found| {
+        match found {
+            Found::Null => lists.append_null(),
+            Found::Error(why) if on_error == "ERROR" => return Err(failed(call.name, &why)),
+            Found::Error(_) => lists.append(true),
+            Found::Items(items) => {
+                for item in &items {
+                    json.clear();
+                    write(item, &mut writer, &mut json, call)?;
+                    lists.values().append_value(&json);
+                }
+                lists.append(true);
+            }
+        }
+        Ok(())
+    })?;
+    Ok(Arc::new(lists.finish()))
 }
 
 /// Appends an item as JSON.

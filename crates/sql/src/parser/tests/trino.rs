@@ -107,10 +107,6 @@ fn clauses_of_trino_are_refused_by_name() {
             "SELECT * FROM t MATCH_RECOGNIZE (PATTERN (A) DEFINE A AS x > 0)",
             "MATCH_RECOGNIZE",
         ),
-        (
-            "SELECT * FROM JSON_TABLE(j, 'lax $' COLUMNS (a bigint PATH 'lax $.a'))",
-            "JSON_TABLE",
-        ),
         ("WITH SESSION a = '1' SELECT 1", "WITH SESSION"),
         (
             "WITH FUNCTION f(x bigint) RETURNS bigint RETURN x SELECT f(1)",
