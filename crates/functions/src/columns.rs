@@ -34,6 +34,7 @@ impl Column {
     }
 
     /// Returns the index in `array` of the value of a row.
+    #[inline]
     pub(crate) fn at(&self, row: usize) -> usize {
         if self.constant { 0 } else { row }
     }
@@ -98,9 +99,11 @@ pub(crate) struct Values<'a, A> {
 
 impl<A: Array> Values<'_, A> {
     /// Returns the index in `array` of the value of a row; `None` if the value is NULL.
+    #[inline]
     pub(crate) fn index(&self, row: usize) -> Option<usize> {
         let index = if self.constant { 0 } else { row };
-        self.array.is_valid(index).then_some(index)
+        let valid = self.array.nulls().is_none_or(|nulls| nulls.is_valid(index));
+        valid.then_some(index)
     }
 }
 
@@ -120,6 +123,7 @@ impl<'a> Texts<'a> {
         }
     }
 
+    #[inline]
     pub(crate) fn get(&self, row: usize) -> Option<&'a str> {
         match self {
             Self::Plain(texts) => texts.index(row).map(|index| texts.array.value(index)),
@@ -129,12 +133,14 @@ impl<'a> Texts<'a> {
 }
 
 impl<'a> Values<'a, BinaryArray> {
+    #[inline]
     pub(crate) fn get(&self, row: usize) -> Option<&'a [u8]> {
         self.index(row).map(|index| self.array.value(index))
     }
 }
 
 impl<T: ArrowPrimitiveType> Values<'_, PrimitiveArray<T>> {
+    #[inline]
     pub(crate) fn get(&self, row: usize) -> Option<T::Native> {
         self.index(row).map(|index| self.array.value(index))
     }
@@ -142,6 +148,7 @@ impl<T: ArrowPrimitiveType> Values<'_, PrimitiveArray<T>> {
 
 impl Values<'_, ListArray> {
     /// Returns the items of a row's list.
+    #[inline]
     pub(crate) fn get(&self, row: usize) -> Option<ArrayRef> {
         self.index(row).map(|index| self.array.value(index))
     }

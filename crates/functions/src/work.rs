@@ -30,11 +30,13 @@ impl Work {
     }
 
     /// Counts bytes of the result before they are built. Call it once a row, and within a row for
-    /// each part of a value that can grow.
+    /// each part of a value that can grow; values of one size may be counted at once for all rows,
+    /// each of which is then a [`Self::step`].
     ///
     /// # Errors
     ///
     /// The query was stopped, or the result is larger than a value or a batch may be.
+    #[inline]
     pub(crate) fn builds(&self, bytes: usize) -> Result<()> {
         let total = self.bytes.get().saturating_add(bytes);
         self.bytes.set(total);
@@ -50,6 +52,7 @@ impl Work {
     /// # Errors
     ///
     /// The query was stopped.
+    #[inline]
     pub(crate) fn step(&self) -> Result<()> {
         let steps = self.steps.get() + 1;
         if steps < STRIDE {

@@ -15,6 +15,7 @@ fn of_number(number: i64) -> u64 {
     XxHash64::oneshot(0, &number.to_le_bytes())
 }
 
+#[inline]
 fn of_bytes(bytes: &[u8]) -> u64 {
     XxHash64::oneshot(0, bytes)
 }
@@ -110,15 +111,11 @@ fn nested(array: &ArrayRef, depth: usize) -> Result<Vec<u64>> {
                 }
             })?
         }
-        T::Utf8
-        | T::LargeUtf8
-        | T::Utf8View
-        | T::Binary
-        | T::LargeBinary
-        | T::BinaryView
-        | T::FixedSizeBinary(_) => {
+        T::Utf8View => of_each(array.as_string_view().bytes_iter()),
+        T::BinaryView => of_each(array.as_binary_view().bytes_iter()),
+        T::Utf8 | T::LargeUtf8 | T::Binary | T::LargeBinary | T::FixedSizeBinary(_) => {
             let bytes = match array.data_type() {
-                T::Utf8 | T::LargeUtf8 | T::Utf8View => cast(&cast(array, &T::Utf8)?, &T::Binary)?,
+                T::Utf8 | T::LargeUtf8 => cast(&cast(array, &T::Utf8)?, &T::Binary)?,
                 _ => cast(array, &T::Binary)?,
             };
             of_all_bytes(bytes.as_binary::<i32>())
@@ -180,6 +177,10 @@ fn whole(numbers: &ArrayRef, hash: impl Fn(i64) -> u64) -> Result<Vec<u64>> {
     Ok(values.map(|number| hash(*number)).collect())
 }
 
+fn of_each<'a>(values: impl Iterator<Item = &'a [u8]>) -> Vec<u64> {
+    values.map(of_bytes).collect()
+}
+
 fn of_all_bytes(array: &BinaryArray) -> Vec<u64> {
     (0..array.len())
         .map(|row| of_bytes(array.value(row)))
@@ -203,7 +204,37 @@ fn of_lists<O: OffsetSizeTrait>(
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::sync::Arc;
+
+    use arrow::array::StringArray;
+
     use super::*;
+
+    #[test]
+    fn views_have_the_hashes_of_their_texts() {
+        let values = [
+            "",
+            "a",
+            "twelve bytes",
+            "a text of more than twelve bytes",
+            "é😀",
+        ];
+        let values = values.map(Some).into_iter().chain([None, Some("a")]);
+        let texts: ArrayRef = Arc::new(StringArray::from_iter(values));
+        let expected = hashes(&texts).unwrap();
+        for data_type in [
+            DataType::Utf8View,
+            DataType::LargeUtf8,
+            DataType::Binary,
+            DataType::BinaryView,
+        ] {
+            let views = cast(&texts, &data_type).unwrap();
+            assert_eq!(hashes(&views).unwrap(), expected, "{data_type}");
+            let part = views.slice(3, 3);
+            assert_eq!(hashes(&part).unwrap(), expected[3..6], "{data_type}");
+        }
+    }
 
     #[test]
     fn bytes_are_hashed_as_by_others() {

@@ -7,7 +7,7 @@ use arrow::array::{
     Array, ArrayRef, AsArray, Int64Array, ListArray, MapArray, NullBufferBuilder, StructArray,
     UInt32Array,
 };
-use arrow::buffer::{NullBuffer, OffsetBuffer};
+use arrow::buffer::{BooleanBuffer, NullBuffer, OffsetBuffer};
 use arrow::compute::take;
 use arrow::datatypes::{DataType, Int64Type};
 use datafusion::error::{DataFusionError, Result};
@@ -47,7 +47,29 @@ impl Spans {
         (spans, index(first)..index(last))
     }
 
+    /// The arrays that are NULL.
+    pub(crate) fn nulls(&self) -> Option<&NullBuffer> {
+        self.nulls.as_ref()
+    }
+
+    /// Whether each array has a value among its items, which are those of all arrays. What it says
+    /// of a NULL means nothing.
+    pub(crate) fn having<T: PartialEq>(&self, items: &[T], value: &T) -> BooleanBuffer {
+        let start = |at: usize| {
+            let offset = self.offsets.get(at).copied().unwrap_or(self.first);
+            index(offset.wrapping_sub(self.first))
+        };
+        let mut from = start(0);
+        BooleanBuffer::collect_bool(self.offsets.len() - 1, |at| {
+            let to = start(at + 1);
+            let own = items.get(from..to);
+            from = to;
+            own.is_some_and(|own| own.contains(value))
+        })
+    }
+
     /// The items of a row; `None` if the row is NULL.
+    #[inline]
     pub(crate) fn range(&self, row: usize) -> Option<Range<usize>> {
         let at = if self.constant { 0 } else { row };
         if self.nulls.as_ref().is_some_and(|nulls| nulls.is_null(at)) {

@@ -3,10 +3,12 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, BooleanBuilder, Int64Builder, UInt32Builder};
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, BooleanBuilder, Int64Builder, UInt32Builder,
+};
 use arrow::buffer::NullBuffer;
 use arrow::compute::{contains as text_contains, take};
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, Int64Type};
 use datafusion::error::Result;
 use datafusion::logical_expr::TypeSignature;
 
@@ -255,6 +257,9 @@ fn has_null(nulls: Option<&NullBuffer>, mut range: Range<usize>) -> bool {
 }
 
 fn contains(call: &Call<'_>) -> Result<ArrayRef> {
+    if let Some(found) = contains_constant(call)? {
+        return Ok(found);
+    }
     let mut found = BooleanBuilder::with_capacity(call.rows);
     search(call, |place| {
         found.append_option(match place {
@@ -264,6 +269,41 @@ fn contains(call: &Call<'_>) -> Result<ArrayRef> {
         });
     })?;
     Ok(Arc::new(found.finish()))
+}
+
+/// Searches the arrays of all rows, none of which has a NULL, for the same number, date or time;
+/// `None` for others.
+fn contains_constant(call: &Call<'_>) -> Result<Option<ArrayRef>> {
+    let (column, value) = (&call.columns[0], &call.columns[1]);
+    if column.constant || !value.constant {
+        return Ok(None);
+    }
+    let data_type = item_and_value(call.name, &types_of(call))?;
+    if !data_type.is_primitive() {
+        return Ok(None);
+    }
+    let sought = conformed(&value.array, &data_type)?;
+    // NaN equals nothing.
+    if sought.is_null(0) || nan(&sought)(0) {
+        return Ok(None);
+    }
+    let lists = Lists::of(column, &data_type)?;
+    if lists.values.null_count() > 0 {
+        return Ok(None);
+    }
+    walked(&call.work, lists.values.len().saturating_add(call.rows))?;
+    let spans = &lists.spans;
+    let found = if let Some(items) = lists.values.as_primitive_opt::<Int64Type>() {
+        spans.having(items.values(), &sought.as_primitive::<Int64Type>().value(0))
+    } else {
+        match (Keys::of(&lists.values)?, Keys::of(&sought)?) {
+            (Keys::Words(items), Keys::Words(one)) => spans.having(&items, &one[0]),
+            (Keys::Wide(items), Keys::Wide(one)) => spans.having(&items, &one[0]),
+            _ => return Ok(None),
+        }
+    };
+    let nulls = spans.nulls().cloned();
+    Ok(Some(Arc::new(BooleanArray::new(found, nulls))))
 }
 
 fn remove(call: &Call<'_>) -> Result<ArrayRef> {

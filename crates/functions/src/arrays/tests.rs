@@ -324,3 +324,54 @@ async fn texts_are_joined_to_a_bound() {
     ])
     .await;
 }
+
+#[tokio::test]
+async fn one_value_is_found_as_a_value_of_each_row() {
+    for (arrays, values) in [
+        (
+            "(ARRAY[1, 2, 3]), (ARRAY[]), (NULL), (ARRAY[3]), (ARRAY[-3, 33]), (ARRAY[2, 3, 3, 1])",
+            ["3", "-3", "7", "2.0", "CAST(NULL AS bigint)"],
+        ),
+        (
+            "(ARRAY[1, NULL]), (ARRAY[NULL]), (NULL), (ARRAY[3])",
+            ["3", "1", "7", "2.0", "CAST(NULL AS bigint)"],
+        ),
+        (
+            "(ARRAY[1e0, nan()]), (ARRAY[0e0]), (NULL), (ARRAY[-0e0, 3e0])",
+            ["0e0", "-0e0", "nan()", "3", "CAST(NULL AS double)"],
+        ),
+        (
+            "(ARRAY[DATE '2024-01-01']), (ARRAY[DATE '1969-12-31', DATE '2024-01-02']), (NULL)",
+            [
+                "DATE '2024-01-02'",
+                "DATE '1969-12-31'",
+                "DATE '2024-01-01'",
+                "DATE '1970-01-01'",
+                "NULL",
+            ],
+        ),
+    ] {
+        for value in values {
+            let query = format!("SELECT contains(x, {value}) FROM (VALUES {arrays}) t(x)");
+            let one = rows(&query).await.unwrap();
+            let query = format!("SELECT array_position(x, {value}) FROM (VALUES {arrays}) t(x)");
+            let places = rows(&query).await.unwrap();
+            assert_eq!(one.len(), places.len());
+            for (found, place) in one.iter().zip(&places) {
+                // The place is that of the first one, and 0 where a NULL makes it unknown.
+                let expected: &[&str] = match place.as_str() {
+                    "NULL" => &["NULL"],
+                    "0" => &["false", "NULL"],
+                    _ => &["true"],
+                };
+                assert!(
+                    expected.contains(&found.as_str()),
+                    "{value} in {arrays}: {one:?}, {places:?}"
+                );
+            }
+            let unknown = one.iter().filter(|found| *found == "NULL").count();
+            let null = places.iter().filter(|place| *place == "NULL").count();
+            assert!(unknown == null || arrays.contains("NULL]"), "{query}");
+        }
+    }
+}

@@ -25,6 +25,7 @@ pub(super) struct Local {
 
 impl Local {
     /// Splits microseconds since 1970.
+    #[inline]
     pub(super) fn of(micros: i64) -> Self {
         Self {
             day: micros.div_euclid(DAY),
@@ -33,6 +34,7 @@ impl Local {
     }
 
     /// The time some microseconds later, which are less than a few days.
+    #[inline]
     pub(super) fn later(self, micros: i64) -> Self {
         let time = self.time + micros;
         Self {
@@ -46,6 +48,7 @@ impl Local {
     /// # Errors
     ///
     /// The time is out of range.
+    #[inline]
     pub(super) fn micros(self) -> Result<i64> {
         let micros = i128::from(self.day) * i128::from(DAY) + i128::from(self.time);
         i64::try_from(micros).map_err(|_| out_of_range().into())
@@ -67,6 +70,7 @@ pub(super) fn date32(day: i64) -> Result<i32> {
 }
 
 /// Returns the days from 1970-01-01 to a date. Months and days may be out of their bounds.
+#[inline]
 pub(super) fn days_of(year: i64, month: i64, day: i64) -> i64 {
     // Years begin in March, so that the leap day comes last.
     let months = year * 12 + month - 3;
@@ -77,6 +81,7 @@ pub(super) fn days_of(year: i64, month: i64, day: i64) -> i64 {
 }
 
 /// Returns the year, the month (1 to 12) and the day of the month.
+#[inline]
 pub(super) fn date_of(day: i64) -> (i64, i64, i64) {
     let days = day + 719_468;
     let (cycle, of_cycle) = (days.div_euclid(146_097), days.rem_euclid(146_097));
@@ -88,10 +93,12 @@ pub(super) fn date_of(day: i64) -> (i64, i64, i64) {
     (cycle * 400 + year + next, month + 3 - 12 * next, day)
 }
 
+#[inline]
 pub(super) fn is_leap(year: i64) -> bool {
     year.rem_euclid(4) == 0 && (year.rem_euclid(100) != 0 || year.rem_euclid(400) == 0)
 }
 
+#[inline]
 pub(super) fn days_in_month(year: i64, month: i64) -> i64 {
     match month {
         2 => 28 + i64::from(is_leap(year)),

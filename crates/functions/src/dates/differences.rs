@@ -1,16 +1,22 @@
 //! `date_diff`: the whole units between two times. A month is whole when its day of the month and
 //! its time of day have come.
 
-use arrow::array::ArrayRef;
-use arrow::datatypes::{DataType, Int64Type};
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, Int64Array, PrimitiveArray};
+use arrow::buffer::NullBuffer;
+use arrow::datatypes::{DataType, Int64Type, TimestampMicrosecondType};
 use datafusion::error::Result;
 
 use super::SECTION;
-use super::calendar::{DAY, Local, MILLI, date_of, days_in_month, days_of, is_leap};
+use super::calendar::{
+    DAY, HOUR, Local, MILLI, MINUTE, SECOND, date_of, days_in_month, days_of, is_leap,
+};
 use super::function::{self, Session, Timed};
 use super::units::{Length, Unit};
 use super::values::{Last, Times, numbers};
 use super::zones;
+use crate::columns::{Texts, Values};
 use crate::docs::Page;
 use crate::entry::Entry;
 use crate::kernel::Call;
@@ -53,6 +59,9 @@ fn takes(types: &[DataType]) -> Option<Vec<DataType>> {
 fn differences(call: &Call<'_>, session: &Session<'_>) -> Result<ArrayRef> {
     let units = call.columns[0].texts();
     let (from, to) = (Times::of(&call.columns[1])?, Times::of(&call.columns[2])?);
+    if let Some(differences) = elapsed(call, &units, &from, &to)? {
+        return Ok(differences);
+    }
     let zoned = from.clock().is_some() || to.clock().is_some();
     let session = if zoned { Some(session.clock()?) } else { None };
     let mut last = Last::new();
@@ -78,6 +87,74 @@ fn differences(call: &Call<'_>, session: &Session<'_>) -> Result<ArrayRef> {
             false => difference(unit, zones::shown(clock, start), zones::shown(clock, end)),
         }))
     })
+}
+
+/// Returns the differences of timestamps without a zone in the same unit, which is always as long;
+/// `None` for others.
+fn elapsed(
+    call: &Call<'_>,
+    units: &Texts<'_>,
+    from: &Times<'_>,
+    to: &Times<'_>,
+) -> Result<Option<ArrayRef>> {
+    const SECONDS: i64 = SECOND / MILLI;
+    const MINUTES: i64 = MINUTE / MILLI;
+    const HOURS: i64 = HOUR / MILLI;
+    const DAYS: i64 = DAY / MILLI;
+    let (Times::Timestamps(starts), Times::Timestamps(ends)) = (from, to) else {
+        return Ok(None);
+    };
+    if !units.is_constant() || call.rows == 0 {
+        return Ok(None);
+    }
+    let Some(name) = units.get(0) else {
+        return Ok(None);
+    };
+    let Length::Micros(length) = Unit::named(name, from)?.length() else {
+        return Ok(None);
+    };
+    call.work.builds(call.rows.saturating_mul(8))?;
+    // A division by a constant is a multiplication.
+    let differences = match length / MILLI {
+        1 => counted(call.rows, starts, ends, |millis| millis),
+        SECONDS => counted(call.rows, starts, ends, |millis| millis / SECONDS),
+        MINUTES => counted(call.rows, starts, ends, |millis| millis / MINUTES),
+        HOURS => counted(call.rows, starts, ends, |millis| millis / HOURS),
+        DAYS => counted(call.rows, starts, ends, |millis| millis / DAYS),
+        unit => counted(call.rows, starts, ends, |millis| millis / unit),
+    };
+    let (first, second) = (nulls(call.rows, starts), nulls(call.rows, ends));
+    let nulls = NullBuffer::union(first.as_ref(), second.as_ref());
+    let differences = Int64Array::try_new(differences.into(), nulls)?;
+    Ok(Some(Arc::new(differences)))
+}
+
+type Timestamps<'a> = Values<'a, PrimitiveArray<TimestampMicrosecondType>>;
+
+/// Returns the units of so many rows, of which `units` makes milliseconds. Those of a NULL mean
+/// nothing.
+fn counted(
+    rows: usize,
+    starts: &Timestamps<'_>,
+    ends: &Timestamps<'_>,
+    units: impl Fn(i64) -> i64,
+) -> Vec<i64> {
+    let millis = |times: &Timestamps<'_>, row: usize| {
+        let micros = times
+            .array
+            .values()
+            .get(if times.constant { 0 } else { row });
+        micros.map_or(0, |micros| micros.div_euclid(MILLI))
+    };
+    let rows = (0..rows).map(|row| units(millis(ends, row) - millis(starts, row)));
+    rows.collect()
+}
+
+fn nulls(rows: usize, times: &Timestamps<'_>) -> Option<NullBuffer> {
+    match times.constant {
+        true => times.get(0).is_none().then(|| NullBuffer::new_null(rows)),
+        false => times.array.nulls().cloned(),
+    }
 }
 
 /// Returns the whole units, negative if `to` is before `from`. Parts of milliseconds do not count.
@@ -199,6 +276,25 @@ mod tests {
         }
         let times = "date_diff('minute', TIME '12:00:30', TIME '11:00:00')";
         assert_eq!(value(times).await.unwrap(), "-60");
+    }
+
+    #[tokio::test]
+    async fn one_unit_of_all_rows_counts_as_a_unit_of_each() {
+        let times = "(VALUES (TIMESTAMP '2024-01-01 00:00:00.0004', TIMESTAMP '2023-12-01 10:20:30.5'), \
+             (TIMESTAMP '1969-12-31 23:59:59.999', TIMESTAMP '1970-01-01 00:00:00.001'), \
+             (TIMESTAMP '2200-12-31 23:59:59.999999', TIMESTAMP '1700-01-01 00:00:00'), \
+             (NULL, TIMESTAMP '2024-01-01 00:00:00'), (TIMESTAMP '2024-01-01 00:00:00', NULL)) t(x, y)";
+        for unit in ["millisecond", "SECOND", "minute", "hour", "day", "week"] {
+            for (from, to) in [("x", "y"), ("TIMESTAMP '2000-01-01 00:00:00'", "y")] {
+                // A unit of each row: it is a column.
+                let query = format!(
+                    "SELECT date_diff(u, {from}, {to}) FROM (SELECT nullif('{unit}', CAST(y AS varchar)) AS u, x, y FROM {times}) s"
+                );
+                let each = rows(&query).await.unwrap();
+                let query = format!("SELECT date_diff('{unit}', {from}, {to}) FROM {times}");
+                assert_eq!(rows(&query).await.unwrap(), each, "{unit} {from}");
+            }
+        }
     }
 
     #[tokio::test]

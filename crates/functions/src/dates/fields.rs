@@ -17,7 +17,7 @@ const HALF: i64 = 12 * HOUR;
 const START: i64 = -200_000_000_000;
 
 /// The most of a year that is set: no timestamp has a later or an earlier one.
-const MOST_YEARS: i64 = 292_278_993;
+pub(super) const MOST_YEARS: i64 = 292_278_993;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Field {
@@ -124,11 +124,15 @@ impl Field {
     }
 
     /// Returns the field of a time whose year, month and day are known.
+    #[inline]
     pub(super) fn of_dated(self, local: Local, (year, month, day): (i64, i64, i64)) -> i64 {
         match self {
             Self::Year => year,
             Self::Month => month,
             Self::Day => day,
+            Self::Hour => local.time / HOUR,
+            Self::Minute => local.time / MINUTE % 60,
+            Self::Second => local.time / SECOND % 60,
             _ => self.of(local),
         }
     }

@@ -7,6 +7,7 @@
 //! parts         year(x) … timezone_minute(x), last_day_of_month
 //! units         date_trunc, date_add;  differences: date_diff
 //! pattern       a format: how it is written, and read into fields (fields)
+//! digits        the same for most formats, which are of numbers alone, faster
 //! mysql, joda   date_format, date_parse;  format_datetime, parse_datetime
 //! teradata      to_char, to_date, to_timestamp
 //! iso           from_iso8601_…, to_iso8601
@@ -22,6 +23,7 @@
 mod calendar;
 pub(crate) mod casts;
 mod differences;
+mod digits;
 mod durations;
 mod fields;
 mod function;

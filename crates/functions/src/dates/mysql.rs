@@ -1,16 +1,20 @@
 //! `date_format` and `date_parse`, whose formats are MySQL's.
 
-use arrow::array::ArrayRef;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, NullBufferBuilder, StringArray};
+use arrow::buffer::{Buffer, OffsetBuffer};
 use arrow::datatypes::{DataType, TimestampMicrosecondType};
 use datafusion::error::Result;
 use lakegate_error::{Code, Error};
 
 use super::SECTION;
+use super::calendar::Local;
 use super::fields::Field;
 use super::function::{self, TIMESTAMP, Timed};
 use super::pattern::{Pattern, Piece, Shown, in_millis};
 use super::pattern_reading::Reader;
-use super::values::{Last, Times, numbers, texts};
+use super::values::{Last, Times, numbers};
 use super::zones;
 use crate::docs::Page;
 use crate::entry::Entry;
@@ -18,6 +22,9 @@ use crate::kernel::Call;
 
 /// The year in the middle of those that `%y` means: 70 is 1970, and 69 is 2069.
 const MIDDLE: i64 = 2020;
+
+/// The most bytes that are reserved for texts before they are written.
+const RESERVED: usize = 1 << 20;
 
 static FORMAT: Page = Page {
     name: "date_format",
@@ -68,7 +75,13 @@ pub(super) fn formatted(call: &Call<'_>, pattern: fn(&str) -> Result<Pattern>) -
     let times = Times::of(&call.columns[0])?;
     let formats = call.columns[1].texts();
     let mut last = Last::new();
-    texts(call, |row, text| {
+    // The texts of all rows, one after the other.
+    let mut bytes = Vec::with_capacity(call.rows.saturating_mul(16).min(RESERVED));
+    let mut ends = Vec::with_capacity(call.rows + 1);
+    ends.push(0i32);
+    let mut nulls = NullBufferBuilder::new(call.rows);
+    let mut other = String::new();
+    for row in 0..call.rows {
         let (micros, clock) = match &times {
             Times::Timestamps(micros) => (micros.get(row), None),
             Times::Zoned(instants, clock) => (instants.get(row), Some(*clock)),
@@ -76,18 +89,31 @@ pub(super) fn formatted(call: &Call<'_>, pattern: fn(&str) -> Result<Pattern>) -
         };
         let (Some(micros), Some(format)) = (micros, formats.get(row)) else {
             call.work.step()?;
-            return Ok(false);
+            ends.extend_from_within(row..);
+            nulls.append_null();
+            continue;
         };
         let pattern = last.of(format, pattern)?;
         call.work.builds(pattern.width())?;
         let instant = in_millis(micros)?;
-        let shown = Shown {
-            local: zones::shown(clock.unwrap_or(zones::UTC), instant),
-            zone: clock.map(|clock| (clock, instant)),
+        let local = match clock {
+            Some(clock) => zones::shown(clock, instant),
+            None => Local::of(instant),
         };
-        pattern.write(text, shown)?;
-        Ok(true)
-    })
+        let layout = pattern.layout();
+        if layout.is_none_or(|layout| !layout.push(&mut bytes, local)) {
+            let zone = clock.map(|clock| (clock, instant));
+            other.clear();
+            pattern.write(&mut other, Shown { local, zone })?;
+            bytes.extend_from_slice(other.as_bytes());
+        }
+        let end = i32::try_from(bytes.len());
+        ends.push(end.map_err(|_| Error::internal("texts of more than 2 GiB"))?);
+        nulls.append_non_null();
+    }
+    let ends = OffsetBuffer::new(ends.into());
+    let texts = StringArray::try_new(ends, Buffer::from_vec(bytes), nulls.finish())?;
+    Ok(Arc::new(texts))
 }
 
 fn parsed(call: &Call<'_>) -> Result<ArrayRef> {

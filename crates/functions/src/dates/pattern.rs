@@ -1,11 +1,14 @@
 //! A format of times: pieces that are written one after the other, and read in the same order
 //! (`pattern_reading`). Names are English, as in a session of Athena.
 
+use std::sync::OnceLock;
+
 use datafusion::error::Result;
 use lakegate_engine::time::{Clock, DAYS, MONTHS};
 use lakegate_error::{Code, Error};
 
 use super::calendar::{Local, MINUTE, date_of, out_of_range};
+use super::digits::{Layout, Steps};
 use super::fields::Field;
 use super::values::push_padded;
 use super::zones;
@@ -77,6 +80,9 @@ pub(super) struct Pattern {
     pub pieces: Vec<Piece>,
     /// The most bytes of a text.
     width: usize,
+    /// Made of the pieces when they are complete.
+    steps: OnceLock<Option<Steps>>,
+    layout: OnceLock<Option<Layout>>,
 }
 
 impl Pattern {
@@ -117,6 +123,18 @@ impl Pattern {
     /// The most bytes of a text.
     pub(super) fn width(&self) -> usize {
         self.width
+    }
+
+    /// How most texts of the format are read.
+    pub(super) fn steps(&self) -> Option<&Steps> {
+        self.steps.get_or_init(|| Steps::of(&self.pieces)).as_ref()
+    }
+
+    /// How most times are written in the format.
+    pub(super) fn layout(&self) -> Option<&Layout> {
+        self.layout
+            .get_or_init(|| Layout::of(&self.pieces))
+            .as_ref()
     }
 
     /// Appends a time, which is rounded to milliseconds, in the format.
@@ -193,6 +211,7 @@ impl Shown {
 /// # Errors
 ///
 /// The result is out of range.
+#[inline]
 pub(super) fn in_millis(micros: i64) -> Result<i64> {
     let rest = micros.rem_euclid(1000);
     let rounded = match rest < 500 {

@@ -59,6 +59,15 @@ impl Reader {
     ///
     /// The text does not have the format, or there is no such time.
     pub(super) fn local(&mut self, pattern: &Pattern, text: &str) -> Result<Local> {
+        if let Some(local) = pattern.steps().and_then(|steps| steps.read(text)) {
+            self.clear();
+            return Ok(local);
+        }
+        self.piece_by_piece(pattern, text)
+    }
+
+    /// [`Self::local`] of any format, with the error of a text that does not have it.
+    pub(super) fn piece_by_piece(&mut self, pattern: &Pattern, text: &str) -> Result<Local> {
         self.clear();
         let mut rest = Rest::of(text);
         for piece in &pattern.pieces {

@@ -1,7 +1,7 @@
 //! Arguments read by row as a day and a time of day, by the clock of their zone, and results built
 //! row by row.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use arrow::array::{ArrayRef, ArrowPrimitiveType, PrimitiveArray, PrimitiveBuilder, StringBuilder};
 use arrow::datatypes::{
@@ -12,6 +12,7 @@ use datafusion::error::{DataFusionError, Result};
 use lakegate_engine::time::Clock;
 
 use super::calendar::{DAY, Local};
+use super::digits::pair;
 use super::zones;
 use crate::columns::{Column, Values};
 use crate::kernel::Call;
@@ -51,6 +52,7 @@ impl<'a> Times<'a> {
     }
 
     /// What the clock shows.
+    #[inline]
     pub(super) fn local(&self, row: usize) -> Option<Local> {
         match self {
             Self::Dates(days) => days.get(row).map(|day| Local {
@@ -212,18 +214,12 @@ pub(super) fn shortened(text: &str) -> String {
     }
 }
 
-/// The numbers from 00 to 99, one after the other.
-static PAIRS: LazyLock<String> = LazyLock::new(|| {
-    let pairs = (b'0'..=b'9').flat_map(|ten| (b'0'..=b'9').map(move |one| [ten, one]));
-    pairs.flatten().map(char::from).collect()
-});
-
 /// Appends a number of at least `width` digits, with zeros.
 pub(super) fn push_padded(text: &mut String, number: i64, width: usize) {
     // Most are the fields of a date and a time.
-    match (usize::try_from(number), width) {
-        (Ok(number @ ..100), 2) => return push_pair(text, number),
-        (Ok(number @ ..10_000), 4) => {
+    match (number, width) {
+        (0..100, 2) => return push_pair(text, number),
+        (0..10_000, 4) => {
             push_pair(text, number / 100);
             return push_pair(text, number % 100);
         }
@@ -251,9 +247,8 @@ pub(super) fn push_padded(text: &mut String, number: i64, width: usize) {
 }
 
 /// Appends a number below 100 as two digits.
-fn push_pair(text: &mut String, number: usize) {
-    let pair = PAIRS.get(2 * number..2 * number + 2);
-    text.push_str(pair.unwrap_or_default());
+fn push_pair(text: &mut String, number: i64) {
+    text.extend(pair(number).into_iter().flatten().map(char::from));
 }
 
 #[cfg(test)]

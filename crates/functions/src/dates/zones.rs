@@ -17,9 +17,6 @@ use super::values::shortened;
 /// The largest offset from UTC, in minutes.
 const MOST_MINUTES: i64 = 14 * 60;
 
-/// The clock that times without a zone are shown by.
-pub(super) const UTC: Clock = Clock::UTC;
-
 /// Names of UTC.
 const NAMES_OF_UTC: &[&str] = &[
     "Z", "UT", "GMT", "UTC", "Etc/UT", "Etc/GMT", "Etc/UTC", "Zulu",

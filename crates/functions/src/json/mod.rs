@@ -254,6 +254,9 @@ impl Paths {
     ///
     /// It is no path.
     fn get(&mut self, row: usize) -> Result<Option<&Path>> {
+        if self.texts.constant && self.last.is_some() {
+            return Ok(self.last.as_ref().map(|(_, path)| path));
+        }
         let Some(text) = self.texts.get(row) else {
             return Ok(None);
         };
@@ -295,13 +298,12 @@ fn extract(call: &Call<'_>) -> Result<ArrayRef> {
 fn extract_scalar(call: &Call<'_>) -> Result<ArrayRef> {
     let (texts, mut paths) = (Texts::of(call, 0)?, Paths::of(call)?);
     let mut decoded = String::new();
-    let mut extracted = StringBuilder::new();
-    for row in 0..call.rows {
-        let path = paths.get(row)?;
-        let (Some(text), Some(path)) = (texts.get(row), path) else {
-            call.work.builds(0)?;
+    let mut extracted = StringBuilder::with_capacity(call.rows, call.rows);
+    texts.each(call.rows, |row, text| {
+        let (Some(text), Some(path)) = (text, paths.get(row)?) else {
+            call.work.step()?;
             extracted.append_null();
-            continue;
+            return Ok(());
         };
         let mut scanner = Scanner::new(text);
         let found = extract::find(&mut scanner, path, &call.work);
@@ -312,7 +314,8 @@ fn extract_scalar(call: &Call<'_>) -> Result<ArrayRef> {
         let scalar = or_null(scalar)?;
         call.work.builds(scalar.map_or(0, str::len))?;
         extracted.append_option(scalar);
-    }
+        Ok(())
+    })?;
     Ok(Arc::new(extracted.finish()))
 }
 

@@ -92,19 +92,23 @@ pub(super) struct Scanner<'a> {
 }
 
 impl<'a> Scanner<'a> {
+    #[inline]
     pub(super) fn new(text: &'a str) -> Self {
         Self { text, at: 0 }
     }
 
     /// The bytes from one place to another.
+    #[inline]
     pub(super) fn slice(&self, from: usize, to: usize) -> &'a str {
         self.text.get(from..to).unwrap_or_default()
     }
 
+    #[inline]
     pub(super) fn peek(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }
 
+    #[inline]
     pub(super) fn space(&mut self) {
         while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
             self.at += 1;
@@ -112,6 +116,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Moves past a byte if it is the next.
+    #[inline]
     pub(super) fn eat(&mut self, byte: u8) -> bool {
         let next = self.peek() == Some(byte);
         self.at += usize::from(next);
@@ -128,6 +133,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Moves into the container that opens here, and to its first item. Returns whether it has one.
+    #[inline]
     pub(super) fn enter(&mut self, close: u8) -> bool {
         self.at += 1;
         self.space();
@@ -135,6 +141,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Moves from the end of an item to the next one. Returns whether there is one.
+    #[inline]
     pub(super) fn next(&mut self, close: u8) -> Scan<bool> {
         self.space();
         if self.eat(b',') {
@@ -148,6 +155,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Moves past a member's name, to its value.
+    #[inline]
     pub(super) fn key(&mut self) -> Scan<Raw<'a>> {
         let key = self.string()?;
         self.space();
@@ -271,6 +279,9 @@ impl<'a> Scanner<'a> {
 
     /// Moves past a value of any kind, and validates it.
     pub(super) fn skip(&mut self, work: &Work) -> Scan<()> {
+        if !matches!(self.peek(), Some(b'{' | b'[')) {
+            return self.scalar().map(|_| ());
+        }
         let mut open = Open::default();
         loop {
             match self.peek() {

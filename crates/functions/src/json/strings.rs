@@ -89,6 +89,7 @@ pub(super) fn decode(raw: Raw<'_>, into: &mut String) {
 }
 
 /// Whether a string's text is this.
+#[inline]
 pub(super) fn equals(raw: Raw<'_>, text: &str) -> bool {
     if !raw.escaped {
         return raw.text == text;

@@ -143,17 +143,18 @@ fn searched<B>(
     none: impl Fn(&mut B),
 ) -> Result<()> {
     let (texts, patterns) = (Texts::of(call, 0)?, Texts::of(call, 1)?);
+    let only = patterns.only();
     let mut known = Patterns::default();
-    for row in 0..call.rows {
-        match (texts.get(row), patterns.get(row)) {
-            (Some(text), Some(pattern)) => each(results, row, text, known.get(pattern)?)?,
+    texts.each(call.rows, |row, text| {
+        match (text, only.or_else(|| patterns.get(row))) {
+            (Some(text), Some(pattern)) => each(results, row, text, known.get(pattern)?),
             _ => {
                 call.work.builds(1)?;
                 none(results);
+                Ok(())
             }
         }
-    }
-    Ok(())
+    })
 }
 
 fn like(call: &Call<'_>) -> Result<ArrayRef> {
@@ -270,7 +271,7 @@ fn group(call: &Call<'_>, row: usize, pattern: &Pattern) -> Result<Option<usize>
 }
 
 fn extract(call: &Call<'_>) -> Result<ArrayRef> {
-    let mut parts = StringBuilder::new();
+    let mut parts = StringBuilder::with_capacity(call.rows, call.rows);
     searched(
         call,
         &mut parts,

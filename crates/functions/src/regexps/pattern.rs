@@ -9,6 +9,7 @@ use datafusion::error::Result;
 use fancy_regex::{CompileError, Regex, RegexBuilder, RegexInput, RuntimeError};
 use lakegate_engine::stop;
 use lakegate_error::{Code, Error};
+use memchr::memmem::Finder;
 
 use super::syntax::{self, Spelling};
 
@@ -38,6 +39,8 @@ pub(crate) struct Pattern {
     text: String,
     spelling: Spelling,
     regex: Regex,
+    /// What each match starts with, if that is known.
+    prefix: Option<Finder<'static>>,
     /// For texts that end with a newline, if that matters.
     before_newline: OnceLock<Regex>,
     /// Bytes of a text that may be searched.
@@ -60,8 +63,10 @@ impl Pattern {
         }
         let spelling = syntax::spell(text, false).map_err(|error| about(text, error.message()))?;
         let regex = compiled(text, &spelling.text, MAX_COMPILED)?;
+        let prefix = prefix(text).filter(|_| !spelling.backtracks);
         Ok(Self {
             text: text.to_owned(),
+            prefix: prefix.map(|prefix| Finder::new(prefix).into_owned()),
             spelling,
             regex,
             before_newline: OnceLock::new(),
@@ -154,15 +159,27 @@ impl Pattern {
     ///
     /// The search takes too long, or the query was stopped.
     pub(crate) fn captures<'t>(&self, text: &'t str, from: usize) -> Result<Option<Groups<'t>>> {
-        if from > text.len() {
+        let Some(rest) = text.as_bytes().get(from..) else {
             return Ok(None);
+        };
+        let regex = self.of(text)?;
+        let failed = |error: fancy_regex::Error| self.failed(text, &error);
+        let mut input = RegexInput::new(text).from_pos(from);
+        // The first match is usually at the first place where one may start, and groups are found
+        // faster at a known place. There is one try, so that the time stays linear.
+        let prefix = self.prefix.as_ref();
+        if let Some(prefix) = prefix.filter(|_| std::ptr::eq(regex, &self.regex)) {
+            let Some(at) = prefix.find(rest) else {
+                return Ok(None);
+            };
+            input = input.from_pos(from + at);
+            let here = regex.captures_input(input.clone().anchored(true));
+            if let Some(groups) = here.map_err(failed)? {
+                return Ok(Some(Groups(groups)));
+            }
         }
-        let found = self
-            .of(text)?
-            .captures_input(RegexInput::new(text).from_pos(from));
-        Ok(found
-            .map_err(|error| self.failed(text, &error))?
-            .map(Groups))
+        let found = regex.captures_input(input);
+        Ok(found.map_err(failed)?.map(Groups))
     }
 
     fn failed(&self, text: &str, error: &fancy_regex::Error) -> Error {
@@ -197,6 +214,25 @@ impl Groups<'_> {
     pub(crate) fn whole(&self) -> Range<usize> {
         self.get(0).unwrap_or(0..0)
     }
+}
+
+/// Returns the characters that each match of a pattern starts with, if they are easy to see.
+fn prefix(pattern: &str) -> Option<&str> {
+    /// Bytes of a prefix that is worth a search of its own.
+    const LEAST: usize = 2;
+    if pattern.contains('|') {
+        return None;
+    }
+    let end = pattern.find(|one| "\\[](){}.^$*+?#".contains(one));
+    let end = end.unwrap_or(pattern.len());
+    let (characters, after) = pattern.split_at(end);
+    // What follows may repeat the last one, or make it optional.
+    let last = match after.chars().next() {
+        Some('*' | '+' | '?' | '{') => characters.chars().next_back().map_or(0, char::len_utf8),
+        _ => 0,
+    };
+    let prefix = characters.get(..characters.len() - last)?;
+    (prefix.len() >= LEAST).then_some(prefix)
 }
 
 /// Returns where the search goes on after a match.
@@ -273,6 +309,7 @@ impl Patterns {
     /// # Errors
     ///
     /// The pattern is not valid, or too large.
+    #[inline]
     pub(crate) fn get(&mut self, text: &str) -> Result<&Pattern> {
         let known = match self.last.take() {
             Some(last) if last.text == text => last,
@@ -300,4 +337,79 @@ fn recent(text: &str) -> Result<Arc<Pattern>> {
         recent.push(Arc::clone(&pattern));
     });
     Ok(pattern)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn prefixes_are_what_each_match_starts_with() {
+        for (pattern, expected) in [
+            ("path/([0-9]+)", Some("path/")),
+            ("été, (a)", Some("été, ")),
+            ("abc", Some("abc")),
+            ("abc?d", Some("ab")),
+            ("abé*", Some("ab")),
+            ("ab{2}", None),
+            ("a(b)", None),
+            ("ab|cd", None),
+            ("ab(c|d)", None),
+            ("(?i)abc", None),
+            ("\\Qabc", None),
+            ("[abc]d", None),
+            ("^abc", None),
+            ("", None),
+        ] {
+            assert_eq!(prefix(pattern), expected, "{pattern}");
+        }
+    }
+
+    #[test]
+    fn groups_of_patterns_with_a_prefix_are_those_of_others() {
+        let texts = [
+            "",
+            "ab",
+            "abab12",
+            "ab12 ab3",
+            "aab1",
+            "ab ab ab ab7",
+            "éab😀ab5é",
+            "AB1",
+            "abab1\n",
+            "xab12x",
+        ];
+        for pattern in [
+            "ab([0-9]+)",
+            "ab([0-9])*",
+            "ab(?i)(A?)(b?)",
+            "ab([^a]*)([0-9])$",
+            "ab(\\b.)",
+            "ab([0-9]*?)",
+            "ab(x)?([0-9])?",
+            "ab(?:ab)+([0-9])",
+        ] {
+            let with = Pattern::new(pattern).unwrap();
+            assert!(with.prefix.is_some(), "{pattern}");
+            let mut without = Pattern::new(pattern).unwrap();
+            without.prefix = None;
+            for text in texts {
+                for from in 0..=text.len() {
+                    if !text.is_char_boundary(from) {
+                        continue;
+                    }
+                    let all = |pattern: &Pattern| -> Option<Vec<Option<Range<usize>>>> {
+                        let groups = pattern.captures(text, from).unwrap()?;
+                        Some(
+                            (0..=pattern.groups())
+                                .map(|group| groups.get(group))
+                                .collect(),
+                        )
+                    };
+                    assert_eq!(all(&with), all(&without), "{pattern} {text:?} {from}");
+                }
+            }
+        }
+    }
 }

@@ -53,6 +53,7 @@ impl HyperLogLog {
     }
 
     /// Adds a value by its hash.
+    #[inline]
     pub(crate) fn add(&mut self, hash: u64) {
         let bits = u32::from(self.bits);
         match &mut self.form {

@@ -5,6 +5,7 @@ use arrow::array::{
     Array, ArrayRef, AsArray, BinaryArray, BinaryViewArray, Int64Array, StringArray,
     StringViewArray,
 };
+use arrow::buffer::NullBuffer;
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Int64Type};
 use arrow::util::display::FormatOptions;
@@ -92,6 +93,9 @@ pub(crate) fn as_type(array: &ArrayRef, data_type: &DataType) -> Result<ArrayRef
     Ok(cast_with_options(array, data_type, &options)?)
 }
 
+/// The most bytes that are reserved for a result before it is built.
+const RESERVED: usize = 1 << 20;
+
 /// An argument of texts, read by row.
 #[derive(Debug)]
 pub(crate) struct Texts {
@@ -145,25 +149,82 @@ impl Texts {
     pub(crate) fn get(&self, row: usize) -> Option<&str> {
         let index = if self.constant { 0 } else { row };
         match &self.array {
-            TextArray::Plain(array) => array.is_valid(index).then(|| array.value(index)),
-            TextArray::View(array) => array.is_valid(index).then(|| array.value(index)),
+            TextArray::Plain(array) => is_valid(array, index).then(|| array.value(index)),
+            TextArray::View(array) => is_valid(array, index).then(|| array.value(index)),
         }
     }
 
-    /// The whole array, with its texts in one buffer.
+    /// The text that all rows have; `None` if it is NULL, or if each row has its own.
+    pub(crate) fn only(&self) -> Option<&str> {
+        match self.constant {
+            true => self.get(0),
+            false => None,
+        }
+    }
+
+    /// Calls `each` with the rows from 0 and their texts, `None` for NULL: faster than [`Self::get`]
+    /// for each of them.
     ///
     /// # Errors
     ///
-    /// The texts take more than 2 GiB.
-    pub(crate) fn into_plain(self) -> Result<StringArray> {
-        match self.array {
-            TextArray::Plain(array) => Ok(array),
+    /// Those of `each`.
+    #[inline]
+    pub(crate) fn each<'a>(
+        &'a self,
+        rows: usize,
+        mut each: impl FnMut(usize, Option<&'a str>) -> Result<()>,
+    ) -> Result<()> {
+        if self.constant {
+            let text = self.get(0);
+            return (0..rows).try_for_each(|row| each(row, text));
+        }
+        match &self.array {
+            TextArray::Plain(array) => {
+                let mut texts = array.iter().take(rows).enumerate();
+                texts.try_for_each(|(row, text)| each(row, text))
+            }
             TextArray::View(array) => {
-                let array: ArrayRef = std::sync::Arc::new(array);
-                Ok(as_type(&array, &DataType::Utf8)?.as_string::<i32>().clone())
+                let mut texts = array.iter().take(rows).enumerate();
+                texts.try_for_each(|(row, text)| each(row, text))
             }
         }
     }
+
+    /// Which of so many rows are NULL.
+    pub(crate) fn nulls(&self, rows: usize) -> Option<NullBuffer> {
+        let nulls = match &self.array {
+            TextArray::Plain(array) => array.nulls(),
+            TextArray::View(array) => array.nulls(),
+        };
+        match self.constant {
+            true => nulls.and_then(|nulls| nulls.is_null(0).then(|| NullBuffer::new_null(rows))),
+            false => nulls.cloned(),
+        }
+    }
+
+    /// The bytes to reserve for a result that is as large as the texts.
+    pub(crate) fn reserve(&self) -> usize {
+        let bytes = match &self.array {
+            _ if self.constant => 0,
+            TextArray::Plain(array) => array.value_data().len(),
+            // Texts may share their bytes.
+            TextArray::View(array) => array.lengths().map(|length| length as usize).sum(),
+        };
+        bytes.min(RESERVED)
+    }
+
+    /// The whole array, if its texts are in one buffer and of ASCII.
+    pub(crate) fn as_ascii(&self) -> Option<&StringArray> {
+        match &self.array {
+            TextArray::Plain(array) if !self.constant => array.is_ascii().then_some(array),
+            _ => None,
+        }
+    }
+}
+
+#[inline]
+fn is_valid(array: &impl Array, index: usize) -> bool {
+    array.nulls().is_none_or(|nulls| nulls.is_valid(index))
 }
 
 /// An argument of bytes, read by row.
@@ -212,8 +273,8 @@ impl Bytes {
     pub(crate) fn get(&self, row: usize) -> Option<&[u8]> {
         let index = if self.constant { 0 } else { row };
         match &self.array {
-            ByteArray::Plain(array) => array.is_valid(index).then(|| array.value(index)),
-            ByteArray::View(array) => array.is_valid(index).then(|| array.value(index)),
+            ByteArray::Plain(array) => is_valid(array, index).then(|| array.value(index)),
+            ByteArray::View(array) => is_valid(array, index).then(|| array.value(index)),
         }
     }
 }
@@ -222,7 +283,7 @@ impl Bytes {
 #[derive(Debug)]
 pub(crate) struct Bigints {
     array: Int64Array,
-    constant: bool,
+    pub constant: bool,
 }
 
 impl Bigints {
@@ -254,6 +315,6 @@ impl Bigints {
     #[inline]
     pub(crate) fn get(&self, row: usize) -> Option<i64> {
         let index = if self.constant { 0 } else { row };
-        self.array.is_valid(index).then(|| self.array.value(index))
+        is_valid(&self.array, index).then(|| self.array.value(index))
     }
 }

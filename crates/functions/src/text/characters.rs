@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, BinaryBuilder, Int32Builder, Int64Builder, StringArray, StringBuilder,
+    ArrayRef, BinaryBuilder, Int32Builder, Int64Array, Int64Builder, StringArray, StringBuilder,
 };
 use arrow::buffer::Buffer;
 use arrow::datatypes::DataType;
@@ -15,6 +15,7 @@ use lakegate_error::Error;
 use super::SECTION;
 use super::arguments::{Bytes, Texts, argument, bytes, invalid, quoted, takes, text};
 use super::delegate::called;
+use super::scans::{self, characters};
 use crate::docs::Page;
 use crate::entry::Entry;
 use crate::kernel::{Call, Kernel, Returns};
@@ -132,22 +133,26 @@ fn codepoint(call: &Call<'_>) -> Result<ArrayRef> {
 }
 
 fn length(call: &Call<'_>) -> Result<ArrayRef> {
-    let mut lengths = Int64Builder::with_capacity(call.rows);
+    call.work.builds(call.rows.saturating_mul(8))?;
     let long = |length: usize| i64::try_from(length).unwrap_or(i64::MAX);
     if is_bytes(argument(call, 0)?.array.data_type()) {
         let values = Bytes::of(call, 0)?;
+        let mut lengths = Int64Builder::with_capacity(call.rows);
         for row in 0..call.rows {
-            call.work.builds(8)?;
+            call.work.step()?;
             lengths.append_option(values.get(row).map(|bytes| long(bytes.len())));
         }
-    } else {
-        let values = Texts::of(call, 0)?;
-        for row in 0..call.rows {
-            call.work.builds(8)?;
-            lengths.append_option(values.get(row).map(|text| long(text.chars().count())));
-        }
+        return Ok(Arc::new(lengths.finish()));
     }
-    Ok(Arc::new(lengths.finish()))
+    let texts = Texts::of(call, 0)?;
+    let mut lengths = Vec::with_capacity(call.rows);
+    texts.each(call.rows, |_, text| {
+        call.work.step()?;
+        lengths.push(text.map_or(0, |text| long(characters(text))));
+        Ok(())
+    })?;
+    let nulls = texts.nulls(call.rows);
+    Ok(Arc::new(Int64Array::try_new(lengths.into(), nulls)?))
 }
 
 /// Whether a type is `varbinary`.
@@ -166,43 +171,65 @@ pub(super) fn is_text(data_type: &DataType) -> bool {
     )
 }
 
-/// Maps each character to one. `ascii` maps a text of ASCII in its place.
-fn cased(call: &Call<'_>, ascii: fn(&mut str), other: fn(char) -> char) -> Result<ArrayRef> {
-    let texts = Texts::of(call, 0)?.into_plain()?;
-    if texts.value_data().is_ascii() {
-        return cased_ascii(call, texts, ascii);
+/// Maps each character to one. `ascii` maps a text of ASCII in its place, `other` a character that
+/// is not of ASCII.
+fn cased(
+    call: &Call<'_>,
+    ascii: impl Fn(&mut str) + Copy,
+    other: impl Fn(char) -> char + Copy,
+) -> Result<ArrayRef> {
+    let texts = Texts::of(call, 0)?;
+    if let Some(texts) = texts.as_ascii() {
+        return cased_ascii(call, texts.clone(), ascii);
     }
-    let mut mapped = StringBuilder::with_capacity(texts.len(), texts.value_data().len());
+    let mut mapped = StringBuilder::with_capacity(call.rows, texts.reserve());
     let mut buffer = String::new();
-    for text in &texts {
+    texts.each(call.rows, |_, text| {
         let Some(text) = text else {
             call.work.step()?;
             mapped.append_null();
-            continue;
+            return Ok(());
         };
         // A character of two bytes may become one of three.
         call.work.builds(text.len().saturating_mul(3) / 2)?;
         buffer.clear();
-        if text.is_ascii() {
-            buffer.push_str(text);
-            ascii(&mut buffer);
-        } else {
-            buffer.extend(text.chars().map(other));
-        }
+        push_cased(&mut buffer, text, ascii, other);
         mapped.append_value(&buffer);
-    }
+        Ok(())
+    })?;
     Ok(Arc::new(mapped.finish()))
 }
 
+/// Appends a text whose characters are mapped, those of ASCII many at once.
+#[inline]
+fn push_cased(
+    buffer: &mut String,
+    text: &str,
+    ascii: impl Fn(&mut str),
+    other: impl Fn(char) -> char,
+) {
+    let mut rest = text;
+    loop {
+        let (plain, after) = rest.split_at(scans::ascii(rest));
+        let from = buffer.len();
+        buffer.push_str(plain);
+        if let Some(pushed) = buffer.get_mut(from..) {
+            ascii(pushed);
+        }
+        let mut characters = after.chars();
+        let Some(character) = characters.next() else {
+            return;
+        };
+        buffer.push(other(character));
+        rest = characters.as_str();
+    }
+}
+
 /// Maps all texts at once: their places do not change.
-fn cased_ascii(call: &Call<'_>, texts: StringArray, ascii: fn(&mut str)) -> Result<ArrayRef> {
+fn cased_ascii(call: &Call<'_>, texts: StringArray, ascii: impl Fn(&mut str)) -> Result<ArrayRef> {
     call.work.builds(texts.value_data().len())?;
     let (offsets, values, nulls) = texts.into_parts();
-    // Texts that were views a moment ago are nobody else's.
-    let values = values
-        .into_vec::<u8>()
-        .unwrap_or_else(|values| values.to_vec());
-    let values = String::from_utf8(values);
+    let values = String::from_utf8(values.to_vec());
     let mut values = values.map_err(|_| Error::internal("a text is not UTF-8"))?;
     ascii(&mut values);
     Ok(Arc::new(StringArray::try_new(
@@ -359,6 +386,50 @@ mod tests {
         let query = "SELECT upper(x) FROM (VALUES ('abc'), (NULL), ('D')) t(x)";
         assert_eq!(rows(query).await.unwrap(), ["ABC", "NULL", "D"]);
         assert_eq!(value("upper('x') || lower('Y')").await.unwrap(), "Xy");
+    }
+
+    #[test]
+    fn many_characters_are_mapped_as_one_by_one() {
+        let pieces = [
+            "a",
+            "Z",
+            "é",
+            "É",
+            "ß",
+            "İ",
+            "Ⱥ",
+            "ⱥ",
+            "\u{212a}",
+            "ᾳ",
+            "😀",
+            "Straße 12, ÄÖÜ",
+            "@[`{",
+        ];
+        for first in pieces {
+            for second in pieces {
+                for length in 0..20 {
+                    let text = format!("{first}{}{second}{first}", "Ab".repeat(length));
+                    let mut mapped = String::from("x");
+                    super::push_cased(&mut mapped, &text, str::make_ascii_lowercase, super::lower);
+                    let plain: String = text.chars().map(super::lower).collect();
+                    assert_eq!(mapped.strip_prefix('x').unwrap(), plain);
+                    mapped.clear();
+                    super::push_cased(&mut mapped, &text, str::make_ascii_uppercase, super::upper);
+                    let plain: String = text.chars().map(super::upper).collect();
+                    assert_eq!(mapped, plain);
+                }
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn views_are_read_as_texts_are() {
+        let views = "(SELECT arrow_cast(x, 'Utf8View') AS x FROM (VALUES ('Éa of twelve bytes'), ('B'), (NULL)) t(x))";
+        let query = format!("SELECT lower(x) FROM {views}");
+        let expected = ["éa of twelve bytes", "b", "NULL"];
+        assert_eq!(rows(&query).await.unwrap(), expected);
+        let query = format!("SELECT length(x) FROM {views}");
+        assert_eq!(rows(&query).await.unwrap(), ["18", "1", "NULL"]);
     }
 
     #[tokio::test]

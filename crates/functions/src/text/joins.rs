@@ -215,24 +215,32 @@ fn concat(call: &Call<'_>) -> Result<ArrayRef> {
     }
     let columns = arguments.map(|index| Texts::of(call, index));
     let columns = columns.collect::<Result<Vec<_>>>()?;
-    let mut joined = StringBuilder::new();
+    let constants: Vec<Option<&str>> = columns.iter().map(Texts::only).collect();
+    let reserved: usize = columns.iter().map(Texts::reserve).sum();
+    let mut joined = StringBuilder::with_capacity(call.rows, reserved);
+    let mut pieces: Vec<&str> = Vec::with_capacity(columns.len());
     for row in 0..call.rows {
-        let mut bytes = Some(0usize);
-        for column in &columns {
-            let length = column.get(row).map(str::len);
-            bytes = bytes
-                .zip(length)
-                .map(|(bytes, length)| bytes.saturating_add(length));
+        pieces.clear();
+        let mut bytes = 0usize;
+        for (column, constant) in columns.iter().zip(&constants) {
+            let Some(text) = constant.or_else(|| column.get(row)) else {
+                break;
+            };
+            bytes = bytes.saturating_add(text.len());
+            pieces.push(text);
         }
-        call.work.builds(bytes.unwrap_or(0))?;
-        if bytes.is_none() {
+        if pieces.len() < columns.len() {
+            call.work.step()?;
             joined.append_null();
             continue;
         }
-        for text in columns.iter().filter_map(|column| column.get(row)) {
-            write(&mut joined, text)?;
+        call.work.builds(bytes)?;
+        // The last piece ends the value.
+        let last = pieces.pop().unwrap_or_default();
+        for piece in &pieces {
+            write(&mut joined, piece)?;
         }
-        joined.append_value("");
+        joined.append_value(last);
     }
     Ok(Arc::new(joined.finish()))
 }

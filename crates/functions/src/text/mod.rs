@@ -9,6 +9,8 @@ mod extremes;
 mod format;
 mod joins;
 mod positions;
+mod replacing;
+pub(crate) mod scans;
 mod sizes;
 mod splits;
 mod trims;

@@ -10,9 +10,12 @@ use arrow::array::{ArrayRef, BinaryBuilder, Int64Builder, StringBuilder};
 use arrow::datatypes::DataType;
 use datafusion::error::{DataFusionError, Result};
 use lakegate_error::Error;
+use memchr::memmem::{self, Finder};
 
 use super::SECTION;
 use super::arguments::{Bigints, Bytes, Texts, bigint, bytes, invalid, takes, text};
+use super::replacing::replace;
+use super::scans::characters;
 use crate::docs::Page;
 use crate::entry::Entry;
 use crate::kernel::{Call, Kernel, Returns};
@@ -134,9 +137,19 @@ fn text_or_bytes(types: &[DataType]) -> Result<DataType> {
 fn strpos(call: &Call<'_>) -> Result<ArrayRef> {
     let (texts, parts) = (Texts::of(call, 0)?, Texts::of(call, 1)?);
     let instances = Bigints::optional(call, 2)?;
+    call.work.builds(call.rows.saturating_mul(8))?;
     let mut places = Int64Builder::with_capacity(call.rows);
+    if let (Some(part), None) = (parts.only(), &instances) {
+        let finder = Finder::new(part);
+        texts.each(call.rows, |_, text| {
+            call.work.step()?;
+            places.append_option(text.map(|text| place(text, finder.find(text.as_bytes()))));
+            Ok(())
+        })?;
+        return Ok(Arc::new(places.finish()));
+    }
     for row in 0..call.rows {
-        call.work.builds(8)?;
+        call.work.step()?;
         let instance = match &instances {
             None => Some(1),
             Some(instances) => instances.get(row),
@@ -149,16 +162,21 @@ fn strpos(call: &Call<'_>) -> Result<ArrayRef> {
         let found = match instance {
             0 => return Err(invalid("the instance of strpos must not be 0")),
             _ if part.is_empty() => Some(0),
-            1 => text.find(part),
+            1 => memmem::find(text.as_bytes(), part.as_bytes()),
             2.. => nth(call, text, part, instance.unsigned_abs())?,
             _ => nth_from_end(call, text, part, instance.unsigned_abs())?,
         };
-        let place = found.and_then(|at| text.get(..at)).map_or(0, |before| {
-            i64::try_from(before.chars().count()).map_or(i64::MAX, |before| before + 1)
-        });
-        places.append_value(place);
+        places.append_value(place(text, found));
     }
     Ok(Arc::new(places.finish()))
+}
+
+/// The place, from 1, of the character at a byte; 0 for none.
+#[inline]
+fn place(text: &str, found: Option<usize>) -> i64 {
+    found.and_then(|at| text.get(..at)).map_or(0, |before| {
+        i64::try_from(characters(before)).map_or(i64::MAX, |before| before + 1)
+    })
 }
 
 /// The byte at which the nth occurrence begins; occurrences may overlap.
@@ -215,6 +233,9 @@ fn substr(call: &Call<'_>) -> Result<ArrayRef> {
         };
         Some((starts.get(row)?, length))
     };
+    let constant = starts.constant && lengths.as_ref().is_none_or(|lengths| lengths.constant);
+    let only = if constant { range(0) } else { None };
+    let range = |row: usize| only.or_else(|| range(row));
     if call.returns == &DataType::Binary {
         let values = Bytes::of(call, 0)?;
         let mut parts = BinaryBuilder::new();
@@ -232,15 +253,21 @@ fn substr(call: &Call<'_>) -> Result<ArrayRef> {
         return Ok(Arc::new(parts.finish()));
     }
     let values = Texts::of(call, 0)?;
-    let mut parts = StringBuilder::new();
-    for row in 0..call.rows {
-        let part = values
-            .get(row)
-            .zip(range(row))
-            .map(|(text, (start, length))| part(text, start, length));
-        call.work.builds(part.map_or(0, str::len))?;
-        parts.append_option(part);
-    }
+    let mut parts = StringBuilder::with_capacity(call.rows, call.rows);
+    values.each(call.rows, |row, text| {
+        match (text, range(row)) {
+            (Some(text), Some((start, length))) => {
+                let part = part(text, start, length);
+                call.work.builds(part.len())?;
+                parts.append_value(part);
+            }
+            _ => {
+                call.work.step()?;
+                parts.append_null();
+            }
+        }
+        Ok(())
+    })?;
     Ok(Arc::new(parts.finish()))
 }
 
@@ -262,11 +289,25 @@ fn bounds(total: usize, start: i64, length: i64) -> (usize, usize) {
 }
 
 /// The part of a text as `substr` returns it.
+#[inline]
 fn part(text: &str, start: i64, length: i64) -> &str {
+    // Up to the end of most parts, each character is a byte.
+    if let (Ok(start @ 1..), Ok(length)) = (usize::try_from(start), usize::try_from(length)) {
+        let end = (start - 1).saturating_add(length).min(text.len());
+        let start = (start - 1).min(end);
+        if text.as_bytes().get(..end).is_some_and(<[u8]>::is_ascii) {
+            return text.get(start..end).unwrap_or_default();
+        }
+    }
+    part_of_any(text, start, length)
+}
+
+/// [`part`] of a text of any characters.
+fn part_of_any(text: &str, start: i64, length: i64) -> &str {
     if text.is_ascii() || start < 0 {
         let total = match text.is_ascii() {
             true => text.len(),
-            false => text.chars().count(),
+            false => characters(text),
         };
         let (start, end) = bounds(total, start, length);
         return between(text, start, end - start);
@@ -360,6 +401,7 @@ fn pad(call: &Call<'_>, side: Side) -> Result<ArrayRef> {
 }
 
 /// Adds to the value that the builder's next `append_value` ends.
+#[inline]
 pub(super) fn write(builder: &mut StringBuilder, text: &str) -> Result<()> {
     builder.write_str(text).map_err(|_| cannot_write())
 }
@@ -398,36 +440,4 @@ fn pad_bytes(call: &Call<'_>, lengths: &Bigints, side: Side) -> Result<ArrayRef>
         padded.append_value(&buffer);
     }
     Ok(Arc::new(padded.finish()))
-}
-
-fn replace(call: &Call<'_>) -> Result<ArrayRef> {
-    let (texts, parts) = (Texts::of(call, 0)?, Texts::of(call, 1)?);
-    let replacements = Texts::optional(call, 2)?;
-    let mut replaced = StringBuilder::new();
-    for row in 0..call.rows {
-        call.work.step()?;
-        let replacement = match &replacements {
-            None => Some(""),
-            Some(replacements) => replacements.get(row),
-        };
-        let (Some(text), Some(part), Some(replacement)) =
-            (texts.get(row), parts.get(row), replacement)
-        else {
-            replaced.append_null();
-            continue;
-        };
-        // An empty part is found before each character and at the end.
-        let mut from = 0;
-        for (at, found) in text.match_indices(part) {
-            let before = text.get(from..at).unwrap_or_default();
-            call.work.builds(before.len() + replacement.len())?;
-            write(&mut replaced, before)?;
-            write(&mut replaced, replacement)?;
-            from = at + found.len();
-        }
-        let rest = text.get(from..).unwrap_or_default();
-        call.work.builds(rest.len())?;
-        replaced.append_value(rest);
-    }
-    Ok(Arc::new(replaced.finish()))
 }

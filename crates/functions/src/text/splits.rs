@@ -6,6 +6,8 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, ListBuilder, MapBuilder, MapFieldNames, StringBuilder};
 use arrow::datatypes::{DataType, Field};
 use datafusion::error::Result;
+use memchr::memchr;
+use memchr::memmem::Finder;
 
 use super::SECTION;
 use super::arguments::{Bigints, Texts, bigint, invalid, quoted, takes, text};
@@ -166,14 +168,15 @@ fn limit(limit: i64) -> Result<usize> {
 fn split_part(call: &Call<'_>) -> Result<ArrayRef> {
     let (texts, delimiters) = (Texts::of(call, 0)?, Texts::of(call, 1)?);
     let indexes = Bigints::of(call, 2)?;
-    let mut parts = StringBuilder::new();
-    for row in 0..call.rows {
+    let only = delimiters.only().filter(|delimiter| !delimiter.is_empty());
+    let finder = only.map(Finder::new);
+    let mut parts = StringBuilder::with_capacity(call.rows, call.rows);
+    texts.each(call.rows, |row, text| {
         call.work.step()?;
-        let (Some(text), Some(delimiter), Some(index)) =
-            (texts.get(row), delimiters.get(row), indexes.get(row))
-        else {
+        let delimiter = only.or_else(|| delimiters.get(row));
+        let (Some(text), Some(delimiter), Some(index)) = (text, delimiter, indexes.get(row)) else {
             parts.append_null();
-            continue;
+            return Ok(());
         };
         if index <= 0 {
             return Err(invalid(format!(
@@ -182,7 +185,9 @@ fn split_part(call: &Call<'_>) -> Result<ArrayRef> {
         }
         // A text has no part beyond the maximum of `usize`.
         let skipped = usize::try_from(index - 1).unwrap_or(usize::MAX);
-        let part = if delimiter.is_empty() {
+        let part = if let Some(finder) = &finder {
+            nth_part(text, finder, skipped)
+        } else if delimiter.is_empty() {
             let mut starts = text.char_indices().map(|(start, _)| start);
             let start = starts.nth(skipped);
             let end = starts.next().unwrap_or(text.len());
@@ -195,8 +200,26 @@ fn split_part(call: &Call<'_>) -> Result<ArrayRef> {
         };
         call.work.builds(part.map_or(0, str::len))?;
         parts.append_option(part);
-    }
+        Ok(())
+    })?;
     Ok(Arc::new(parts.finish()))
+}
+
+/// Returns the part of a text after so many delimiters, which are not empty.
+#[inline]
+fn nth_part<'a>(text: &'a str, delimiter: &Finder<'_>, skipped: usize) -> Option<&'a str> {
+    let find = |text: &str| match delimiter.needle() {
+        [one] => memchr(*one, text.as_bytes()),
+        _ => delimiter.find(text.as_bytes()),
+    };
+    let mut rest = text;
+    for _ in 0..skipped {
+        rest = rest.get(find(rest)? + delimiter.needle().len()..)?;
+    }
+    match find(rest) {
+        Some(end) => rest.get(..end),
+        None => Some(rest),
+    }
 }
 
 /// Calls `each` with the keys and values of a text's entries, in order.

@@ -76,3 +76,53 @@ async fn parts_are_replaced_or_removed() {
     assert_eq!(value("replace('', '', '-')").await.unwrap(), "-");
     assert_eq!(value("replace('a', NULL)").await.unwrap(), "NULL");
 }
+
+/// Texts with characters of all lengths.
+const TEXTS: &str = "(VALUES ('banana'), ('éanané'), ('😀an😀an'), (''), ('an'), ('ananan é'), \
+     ('a text of more than twelve bytes, an ASCII one'), (NULL), ('été, an été é')) t(x)";
+
+#[tokio::test]
+async fn constant_and_varying_parts_are_found_alike() {
+    for part in ["an", "é", "a", "😀an", "", "x", "été, an été é"] {
+        for call in [
+            "strpos(x, ?)",
+            "replace(x, ?, '<é>')",
+            "replace(x, ?)",
+            "split_part(x, ?, 2)",
+        ] {
+            let constant = call.replace('?', &format!("'{part}'"));
+            let query = format!("SELECT {constant} FROM {TEXTS}");
+            let constant = rows(&query).await.unwrap();
+            // An expression of each row, which is always the same.
+            let varying = call.replace('?', &format!("nullif('{part}', concat(x, '!'))"));
+            let query = format!("SELECT {varying} FROM {TEXTS}");
+            assert_eq!(rows(&query).await.unwrap(), constant, "{call} {part}");
+        }
+    }
+}
+
+#[test]
+fn parts_of_ascii_are_those_of_any_text() {
+    let texts = [
+        "",
+        "abcdef",
+        "éabc",
+        "abcé",
+        "ab😀cd",
+        "é",
+        "a€",
+        "0123456789abcdefé",
+    ];
+    let numbers = [i64::MIN, -7, -4, -1, 0, 1, 2, 3, 5, 6, 7, 17, 18, i64::MAX];
+    for text in texts {
+        for start in numbers {
+            for length in numbers {
+                assert_eq!(
+                    super::part(text, start, length),
+                    super::part_of_any(text, start, length),
+                    "{text} {start} {length}"
+                );
+            }
+        }
+    }
+}
