@@ -129,19 +129,17 @@ pub(super) fn cast(expr: &mut Expr) {
         DataType::Timestamp(digits @ None, _) => *digits = Some(TIMESTAMP_DIGITS),
         // The engine's planner knows the type by PostgreSQL's name.
         DataType::Varbinary(_) => *data_type = DataType::Bytea,
-        DataType::Custom(name, _) => match name.to_string().to_ascii_lowercase().as_str() {
-            address @ ("ipaddress" | "ipprefix") => {
-                let function = match address {
-                    "ipaddress" => ADDRESS,
-                    _ => NETWORK,
-                };
-                if let Expr::Cast { expr: of, .. } = taken(expr) {
-                    let text = call(function, vec![*of]);
-                    *expr = if tries { tried_call(text) } else { text };
-                }
+        DataType::Custom(name, _) => {
+            let function = match name.to_string().to_ascii_lowercase().as_str() {
+                "ipaddress" => ADDRESS,
+                "ipprefix" => NETWORK,
+                _ => return,
+            };
+            if let Expr::Cast { expr: of, .. } = taken(expr) {
+                let text = call(function, vec![*of]);
+                *expr = if tries { tried_call(text) } else { text };
             }
-            _ => {}
-        },
+        }
         DataType::Varchar(length @ Some(_))
         | DataType::CharacterVarying(length @ Some(_))
         | DataType::CharVarying(length @ Some(_)) => {

@@ -283,7 +283,7 @@ mod tests {
         let pattern = pattern(4, 2, 6);
         let layout = Layout::of(&pattern.pieces).unwrap();
         let mut bytes = Vec::new();
-        for day in (-800_000..4_000_000).step_by(7919) {
+        for day in (-800_000i64..4_000_000).step_by(7919) {
             let time = (day.unsigned_abs() as i64 * 987_654_321_987) % DAY / MILLI * MILLI;
             let local = Local { day, time };
             bytes.clear();

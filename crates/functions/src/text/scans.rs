@@ -74,7 +74,7 @@ mod tests {
             assert_eq!(ascii(&text), others.map_or(text.len(), |(at, _)| at));
             next = next * 1_103_515_245 % 2_147_483_647;
             text.push_str(pieces[next % pieces.len()]);
-            if next % 97 == 0 {
+            if next.is_multiple_of(97) {
                 text.clear();
             }
         }

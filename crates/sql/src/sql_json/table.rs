@@ -50,7 +50,7 @@ enum Column {
 
 enum Source {
     Ordinality,
-    Value(Expr, DataType, ValueClauses),
+    Value(Expr, DataType, Box<ValueClauses>),
     Query(Expr, QueryClauses),
 }
 
@@ -171,7 +171,7 @@ fn column(parser: &mut Parser<'_>, fields: &mut Fields) -> Parsed<Column> {
     let place = fields.add(name, of.clone());
     let source = match is_json {
         true => Source::Query(text(&path), QueryClauses::parse(parser)?),
-        false => Source::Value(text(&path), of, ValueClauses::parse(parser)?),
+        false => Source::Value(text(&path), of, Box::new(ValueClauses::parse(parser)?)),
     };
     Ok(Column::Of(place, source))
 }
