@@ -216,7 +216,9 @@ impl Texts {
     /// The whole array, if its texts are in one buffer and of ASCII.
     pub(crate) fn as_ascii(&self) -> Option<&StringArray> {
         match &self.array {
-            TextArray::Plain(array) if !self.constant => array.is_ascii().then_some(array),
+            TextArray::Plain(array) if !self.constant => {
+                array.value_data().is_ascii().then_some(array)
+            }
             _ => None,
         }
     }
