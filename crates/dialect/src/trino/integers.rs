@@ -5,6 +5,7 @@
 //! SELECT 1, -5, 3000000000      SELECT CAST(1 AS INT4), CAST(-5 AS INT4), 3000000000
 //! ORDER BY 1, LIMIT 5           the same: ordinals and counts have no type
 //! x = 5, x IN (1, 2)            the same: comparisons of numbers do not depend on the type
+//! from_unixtime(x, 5, 30)       the same: planning needs constants, as in rows of plain values
 //! ```
 
 use std::ops::ControlFlow;
@@ -15,9 +16,13 @@ use datafusion::sql::sqlparser::ast::{
     OrderByKind, Query, Select, Statement, TableFactor, TableSampleKind, UnaryOperator, Value,
     ValueWithSpan, VisitorMut, WindowFrameBound, WindowSpec, WindowType,
 };
+use lakegate_engine::time::PRECISION_FUNCTION;
 use lakegate_sql::walk::walk_mut;
 
 use super::rewrite::{SUBSCRIPT, taken};
+
+/// Functions whose numbers are constants when the query is planned.
+const OF_CONSTANTS: [&str; 4] = ["$unnested", "from_unixtime", "sequence", PRECISION_FUNCTION];
 
 /// Gives whole numbers their type in place. It comes after all rewrites that look at numbers.
 pub(crate) fn integers(statement: &mut Statement) {
@@ -79,6 +84,14 @@ impl VisitorMut for Integers {
     }
 
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
+        match factor {
+            TableFactor::Table {
+                args: Some(arguments),
+                ..
+            } => arguments.args.iter_mut().for_each(keep_argument),
+            TableFactor::Function { args, .. } => args.iter_mut().for_each(keep_argument),
+            _ => {}
+        }
         if let TableFactor::Table {
             sample: Some(sample),
             ..
@@ -110,6 +123,8 @@ impl VisitorMut for Integers {
             }
             Expr::Cast { expr: of, .. } => keep(of),
             Expr::Interval(interval) => keep(&mut interval.value),
+            // The planner takes only names and literals in rows.
+            Expr::Tuple(values) => values.iter_mut().for_each(keep),
             Expr::BinaryOp { left, op, right } if compares(op) => {
                 keep(left);
                 keep(right);
@@ -181,6 +196,16 @@ fn keep(expr: &mut Expr) {
     }
 }
 
+fn keep_argument(argument: &mut FunctionArg) {
+    if let FunctionArg::Unnamed(value)
+    | FunctionArg::Named { arg: value, .. }
+    | FunctionArg::ExprNamed { arg: value, .. } = argument
+        && let FunctionArgExpr::Expr(value) = value
+    {
+        keep(value);
+    }
+}
+
 /// Marks the ordinals of GROUP BY.
 fn key(expr: &mut Expr) {
     match expr {
@@ -210,7 +235,16 @@ fn counts(function: &mut Function) {
     if let Some(WindowType::WindowSpec(window)) = &mut function.over {
         frame(window);
     }
+    let name = function.name.0.last().and_then(|name| name.as_ident());
+    let constants = name.is_some_and(|name| {
+        OF_CONSTANTS
+            .iter()
+            .any(|known| name.value.eq_ignore_ascii_case(known))
+    });
     if let FunctionArguments::List(list) = &mut function.args {
+        if constants {
+            list.args.iter_mut().for_each(keep_argument);
+        }
         for clause in &mut list.clauses {
             if let FunctionArgumentClause::Limit(limit) = clause {
                 keep(limit);
@@ -279,6 +313,7 @@ mod tests {
             "SELECT x FROM t OFFSET 3 ROWS FETCH FIRST 4 ROWS ONLY",
             "SELECT CAST(1 AS BIGINT), CAST(-1 AS SMALLINT)",
             "SELECT x FROM t WHERE x = 1 AND y > -2 AND x IN (1, -2) AND x BETWEEN 3 AND 4",
+            "SELECT from_unixtime(x, 5, -30), (1, 'a') FROM TABLE(sequence(1, 3))",
             "SELECT sum(x) OVER (ORDER BY y ROWS BETWEEN 2 PRECEDING AND 3 FOLLOWING) FROM t",
             "SELECT \"$subscript\"(x, 1), \"$subscript\"(x, -2) FROM t",
             "SELECT sum(x) OVER w FROM t WINDOW w AS (ORDER BY y ROWS BETWEEN 2 PRECEDING AND 3 FOLLOWING)",

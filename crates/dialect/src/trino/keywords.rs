@@ -25,8 +25,11 @@ impl VisitorMut for Keywords {
     type Break = ();
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-        if let Some(name) = called(expr) {
-            *expr = Expr::Identifier(name);
+        if let Some(mut parts) = called(expr) {
+            *expr = match (parts.len(), parts.pop()) {
+                (1, Some(name)) => Expr::Identifier(name),
+                (_, name) => Expr::CompoundIdentifier(parts.into_iter().chain(name).collect()),
+            };
         } else if let Expr::CompoundFieldAccess { root, access_chain } = expr
             && let Some(parts) = names_of(root, access_chain)
         {
@@ -36,20 +39,21 @@ impl VisitorMut for Keywords {
     }
 }
 
-/// Returns the name of a call without parentheses, if it is a plain name in Trino.
-fn called(expr: &Expr) -> Option<Ident> {
+/// Returns the parts of the name of a call without parentheses, if it is a plain name in Trino.
+fn called(expr: &Expr) -> Option<Vec<Ident>> {
     let Expr::Function(call) = expr else {
         return None;
     };
-    let ([name], FunctionArguments::None, None) = (call.name.0.as_slice(), &call.args, &call.over)
-    else {
+    let (FunctionArguments::None, None) = (&call.args, &call.over) else {
         return None;
     };
-    let name = name.as_ident()?;
+    let parts = call.name.0.iter().map(|part| part.as_ident().cloned());
+    let parts = parts.collect::<Option<Vec<Ident>>>()?;
+    let last = parts.last()?;
     let known = NAMES
         .iter()
-        .any(|known| name.value.eq_ignore_ascii_case(known));
-    (known && name.quote_style.is_none()).then(|| name.clone())
+        .any(|known| last.value.eq_ignore_ascii_case(known));
+    (known && last.quote_style.is_none()).then_some(parts)
 }
 
 /// Returns the parts of `a.b.c`; `None` if one is no name.
@@ -57,12 +61,12 @@ fn names_of(root: &Expr, chain: &[AccessExpr]) -> Option<Vec<Ident>> {
     let mut parts = match root {
         Expr::Identifier(name) => vec![name.clone()],
         Expr::CompoundIdentifier(parts) => parts.clone(),
-        root => vec![called(root)?],
+        root => called(root)?,
     };
     for access in chain {
         match access {
             AccessExpr::Dot(Expr::Identifier(name)) => parts.push(name.clone()),
-            AccessExpr::Dot(expr) => parts.push(called(expr)?),
+            AccessExpr::Dot(expr) => parts.extend(called(expr)?),
             AccessExpr::Subscript(_) => return None,
         }
     }
@@ -73,7 +77,7 @@ fn names_of(root: &Expr, chain: &[AccessExpr]) -> Option<Vec<Ident>> {
 pub(super) fn column(expr: &Expr) -> Option<Ident> {
     match expr {
         Expr::CompoundFieldAccess { root, access_chain } => names_of(root, access_chain)?.pop(),
-        expr => called(expr),
+        expr => called(expr)?.pop(),
     }
 }
 

@@ -18,6 +18,7 @@ use lakegate_engine::retyped;
 
 use super::operators::{Operators, Planned};
 use super::{casts, comparisons, equality, marks, names, scalars};
+use crate::arrays::types::common;
 use crate::entry::Known;
 use crate::json::{self, is_json};
 use crate::scalar;
@@ -90,9 +91,7 @@ impl TrinoTypes {
             }
             Expr::BinaryExpr(BinaryExpr { left, op, right })
                 if matches!(op, Operator::Eq | Operator::NotEq)
-                    && [&left, &right].iter().all(
-                        |side| matches!(side.get_type(schema), Ok(of) if equality::is_nested(&of)),
-                    ) =>
+                    && are_nested(&left, &right, schema) =>
             {
                 let equal = Expr::ScalarFunction(ScalarFunction {
                     func: Arc::clone(&self.equal),
@@ -158,6 +157,18 @@ impl TrinoTypes {
             func: Arc::clone(if attempt { &self.try_cast } else { &self.cast }),
             args: vec![value.clone(), null],
         })))
+    }
+}
+
+/// Returns whether two values have items and a type in common.
+fn are_nested(left: &Expr, right: &Expr, schema: &DFSchema) -> bool {
+    match (left.get_type(schema), right.get_type(schema)) {
+        (Ok(left), Ok(right)) => {
+            equality::is_nested(&left)
+                && equality::is_nested(&right)
+                && common("=", &left, &right).is_ok()
+        }
+        _ => false,
     }
 }
 
