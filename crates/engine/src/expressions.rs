@@ -101,14 +101,18 @@ fn retyped_node(
         let mut found = schemas.filter_map(|schema| schema.field_from_column(column).ok());
         found.next().filter(|new| *new != field).map(Arc::clone)
     };
-    let expressions = node.map_expressions(|expr| {
-        named(expr, &names, &|expr| match expr {
-            Expr::OuterReferenceColumn(field, column) => match current(&field, &column) {
-                Some(field) => Ok(Transformed::yes(Expr::OuterReferenceColumn(field, column))),
-                None => Ok(Transformed::no(Expr::OuterReferenceColumn(field, column))),
-            },
-            expr => rewrite(expr, &schema),
-        })
+    let rewrite = |expr: Expr| match expr {
+        Expr::OuterReferenceColumn(field, column) => match current(&field, &column) {
+            Some(field) => Ok(Transformed::yes(Expr::OuterReferenceColumn(field, column))),
+            None => Ok(Transformed::no(Expr::OuterReferenceColumn(field, column))),
+        },
+        expr => rewrite(expr, &schema),
+    };
+    // The cells of VALUES have no names, and later rules look for the casts that they are.
+    let are_cells = matches!(node, LogicalPlan::Values(_));
+    let expressions = node.map_expressions(|expr| match are_cells {
+        true => expr.transform_up(rewrite),
+        false => named(expr, &names, &rewrite),
     })?;
     let changed = inputs_changed || subqueries.transformed || expressions.transformed;
     let node = match changed {
