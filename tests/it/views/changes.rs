@@ -111,7 +111,7 @@ async fn view_that_is_replaced_is_read_as_it_is_now(door: Door) {
     assert_eq!(reader.try_execute(&prepared, "none").await.unwrap(), 2);
     for (query, error) in [
         ("SELECT id, word FROM {d}.base WHERE id = 2", None),
-        // The client has been told of two columns.
+        // The client knows two columns.
         ("SELECT id, word, 1 AS more FROM {d}.base", Some("0A000")),
         ("SELECT id FROM {d}.base", Some("42703")),
         ("SELECT id, word FROM {d}.base WHERE id = 1", None),

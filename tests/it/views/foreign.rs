@@ -251,7 +251,7 @@ async fn views_of_athena_presto_and_hive_answer_at_both_doors() {
         is_listed(&admin).await;
         runs_with_the_rights_of_its_reader(&lake, door).await;
     }
-    // Clients are told the types that Athena has.
+    // Clients see the types that Athena has.
     let statement = lake
         .admin
         .raw()

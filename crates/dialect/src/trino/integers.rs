@@ -21,8 +21,15 @@ use lakegate_sql::walk::walk_mut;
 
 use super::rewrite::{SUBSCRIPT, taken};
 
-/// Functions whose numbers are constants when the query is planned.
-const OF_CONSTANTS: [&str; 4] = ["$unnested", "from_unixtime", "sequence", PRECISION_FUNCTION];
+/// Functions whose numbers are constants when the query is planned. A plain number in a subscript
+/// names a field of a row.
+const OF_CONSTANTS: [&str; 5] = [
+    "$unnested",
+    "from_unixtime",
+    "sequence",
+    PRECISION_FUNCTION,
+    SUBSCRIPT,
+];
 
 /// Gives whole numbers their type in place. It comes after all rewrites that look at numbers.
 pub(crate) fn integers(statement: &mut Statement) {
@@ -229,8 +236,7 @@ fn compares(op: &BinaryOperator) -> bool {
     )
 }
 
-/// Marks the numbers of a call that count rows, and that of a subscript: the engine sees the field
-/// of a row that a plain number names.
+/// Marks the numbers of a call that count rows, or that must be constants.
 fn counts(function: &mut Function) {
     if let Some(WindowType::WindowSpec(window)) = &mut function.over {
         frame(window);
@@ -249,13 +255,6 @@ fn counts(function: &mut Function) {
             if let FunctionArgumentClause::Limit(limit) = clause {
                 keep(limit);
             }
-        }
-        let is_subscript = matches!(function.name.0.as_slice(), [name]
-            if name.as_ident().is_some_and(|name| name.value == SUBSCRIPT));
-        if is_subscript
-            && let Some(FunctionArg::Unnamed(FunctionArgExpr::Expr(index))) = list.args.get_mut(1)
-        {
-            keep(index);
         }
     }
 }

@@ -6,20 +6,27 @@
 //! CAST(x AS DECIMAL)         CAST(x AS DECIMAL(38,0))
 //! CAST(x AS TIMESTAMP)       CAST(x AS TIMESTAMP(3))
 //! CAST(x AS VARCHAR(3))      "$truncated"(CAST(x AS VARCHAR), 3)
+//! CAST(x AS JSON)            "$json_of"(x), likewise UUID, IPADDRESS and sketches
 //! ```
 
 use datafusion::sql::sqlparser::ast::{
-    CastKind, CharacterLength, DataType, ExactNumberInfo, Expr, UnaryOperator, Value, ValueWithSpan,
+    CastKind, CharacterLength, DataType, ExactNumberInfo, Expr, ObjectName, UnaryOperator, Value,
+    ValueWithSpan,
 };
 use lakegate_error::{Code, Error, Result};
 use lakegate_sql::trino::{call, tried_call};
 
 use super::rewrite::taken;
+use crate::postgres::folded;
 
 /// Returns an address as text, in its shortest form.
 pub(super) const ADDRESS: &str = "$ipaddress";
 /// Returns a network as text.
 const NETWORK: &str = "$ipprefix";
+/// Returns the JSON value of any value.
+const JSON: &str = "$json_of";
+/// Returns a UUID as text, in lower case.
+pub(super) const UUID: &str = "$uuid";
 /// Truncates a text.
 const TRUNCATED: &str = "$truncated";
 /// Digits of a decimal that the planner reads exactly.
@@ -109,17 +116,55 @@ fn typed(text: String, data_type: DataType) -> Expr {
     }
 }
 
+/// Returns the function that a cast to a type is, if the engine does not have the type.
+fn function_of(data_type: &DataType) -> Option<&'static str> {
+    match data_type {
+        DataType::JSON => Some(JSON),
+        DataType::Uuid => Some(UUID),
+        DataType::Custom(name, modifiers) => custom(name, modifiers),
+        _ => None,
+    }
+}
+
+fn custom(name: &ObjectName, modifiers: &[String]) -> Option<&'static str> {
+    let [part] = name.0.as_slice() else {
+        return None;
+    };
+    let modifiers: Vec<String> = modifiers.iter().map(|name| name.to_lowercase()).collect();
+    let modifiers: Vec<&str> = modifiers.iter().map(String::as_str).collect();
+    let name = folded(part.as_ident()?);
+    Some(match (name.as_str(), modifiers.as_slice()) {
+        ("ipaddress", _) => ADDRESS,
+        ("ipprefix", _) => NETWORK,
+        ("hyperloglog" | "p4hyperloglog", []) => "$hyperloglog",
+        ("setdigest", []) => "$setdigest",
+        ("tdigest", []) => "$tdigest",
+        ("qdigest", ["bigint"]) => "$qdigest_bigint",
+        ("qdigest", ["double"]) => "$qdigest_double",
+        ("qdigest", ["real"]) => "$qdigest_real",
+        _ => return None,
+    })
+}
+
 /// Rewrites a cast by its type.
 pub(super) fn cast(expr: &mut Expr) {
     let Expr::Cast {
-        kind: kind @ (CastKind::Cast | CastKind::TryCast),
-        data_type,
-        ..
+        kind, data_type, ..
     } = expr
     else {
         return;
     };
     let tries = *kind == CastKind::TryCast;
+    if let Some(function) = function_of(data_type) {
+        if let Expr::Cast { expr: of, .. } = taken(expr) {
+            let cast = call(function, vec![*of]);
+            *expr = if tries { tried_call(cast) } else { cast };
+        }
+        return;
+    }
+    if !matches!(kind, CastKind::Cast | CastKind::TryCast) {
+        return;
+    }
     match data_type {
         DataType::Decimal(info) | DataType::Numeric(info) | DataType::Dec(info)
             if *info == ExactNumberInfo::None =>
@@ -129,17 +174,6 @@ pub(super) fn cast(expr: &mut Expr) {
         DataType::Timestamp(digits @ None, _) => *digits = Some(TIMESTAMP_DIGITS),
         // The engine's planner knows the type by PostgreSQL's name.
         DataType::Varbinary(_) => *data_type = DataType::Bytea,
-        DataType::Custom(name, _) => {
-            let function = match name.to_string().to_ascii_lowercase().as_str() {
-                "ipaddress" => ADDRESS,
-                "ipprefix" => NETWORK,
-                _ => return,
-            };
-            if let Expr::Cast { expr: of, .. } = taken(expr) {
-                let text = call(function, vec![*of]);
-                *expr = if tries { tried_call(text) } else { text };
-            }
-        }
         DataType::Varchar(length @ Some(_))
         | DataType::CharacterVarying(length @ Some(_))
         | DataType::CharVarying(length @ Some(_)) => {

@@ -25,7 +25,7 @@ pub(crate) use rewrite::rewrite;
 pub(crate) use standard::spell_out;
 pub(crate) use tables::expand;
 pub(crate) use times::zoned;
-pub(crate) use unnest::{by_type, widen};
+pub(crate) use unnest::{by_type, is_unnest, widen};
 pub(crate) use windows::offsets;
 
 #[cfg(test)]

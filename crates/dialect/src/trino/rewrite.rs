@@ -16,20 +16,16 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, CastKind, DataType, DateTimeField, Expr, Function, FunctionArg, FunctionArgExpr,
+    AccessExpr, DataType, DateTimeField, Expr, Function, FunctionArg, FunctionArgExpr,
     FunctionArguments, Ident, ObjectName, Statement, Subscript, Value, ValueWithSpan, VisitorMut,
 };
 use lakegate_error::{Error, Result};
-use lakegate_sql::trino::{call, tried_call};
+use lakegate_sql::trino::call;
 use lakegate_sql::walk::walk_mut;
 
 use super::literals;
 use crate::postgres::folded;
 
-/// Returns the JSON value of any value.
-const JSON_OF: &str = "$json_of";
-/// Returns a UUID as text, in lower case.
-const UUID_OF: &str = "$uuid";
 /// Fails where an array has no such item, or a map no such key.
 pub(super) const SUBSCRIPT: &str = "$subscript";
 
@@ -69,17 +65,6 @@ impl VisitorMut for Operators {
                 any: false,
                 ..
             } => unescaped(pattern),
-            Expr::Cast {
-                data_type: DataType::JSON,
-                kind,
-                ..
-            } => {
-                let tries = *kind == CastKind::TryCast;
-                if let Expr::Cast { expr: of, .. } = taken(expr) {
-                    let json = call(JSON_OF, vec![*of]);
-                    *expr = if tries { tried_call(json) } else { json };
-                }
-            }
             Expr::TypedString(typed) if typed.data_type == DataType::JSON => {
                 let text = Expr::Value(typed.value.clone());
                 *expr = call("json_parse", vec![text]);
@@ -97,36 +82,9 @@ impl VisitorMut for Operators {
                     *expr = call("substr", arguments.into_iter().flatten().collect());
                 }
             }
-            Expr::Cast {
-                data_type: DataType::Uuid,
-                kind,
-                ..
-            } => {
-                let tries = *kind == CastKind::TryCast;
-                if let Expr::Cast { expr: of, .. } = taken(expr) {
-                    let uuid = call(UUID_OF, vec![*of]);
-                    *expr = if tries { tried_call(uuid) } else { uuid };
-                }
-            }
             Expr::TypedString(typed) if typed.data_type == DataType::Uuid => {
                 let text = Expr::Value(typed.value.clone());
-                *expr = call(UUID_OF, vec![text]);
-            }
-            Expr::Cast {
-                data_type: DataType::Custom(name, modifiers),
-                kind,
-                ..
-            } => {
-                let tries = *kind == CastKind::TryCast;
-                match sketch_of(name, modifiers) {
-                    None => literals::cast(expr),
-                    Some(function) => {
-                        if let Expr::Cast { expr: of, .. } = taken(expr) {
-                            let cast = call(function, vec![*of]);
-                            *expr = if tries { tried_call(cast) } else { cast };
-                        }
-                    }
-                }
+                *expr = call(literals::UUID, vec![text]);
             }
             Expr::Cast { .. } => literals::cast(expr),
             Expr::Function(function) => network(function),
@@ -148,25 +106,6 @@ impl VisitorMut for Operators {
     }
 }
 
-/// Returns the function that casts bytes to a type of sketches.
-fn sketch_of(name: &ObjectName, modifiers: &[String]) -> Option<&'static str> {
-    let [part] = name.0.as_slice() else {
-        return None;
-    };
-    let modifiers: Vec<String> = modifiers.iter().map(|name| name.to_lowercase()).collect();
-    let modifiers: Vec<&str> = modifiers.iter().map(String::as_str).collect();
-    let name = folded(part.as_ident()?);
-    Some(match (name.as_str(), modifiers.as_slice()) {
-        ("hyperloglog" | "p4hyperloglog", []) => "$hyperloglog",
-        ("setdigest", []) => "$setdigest",
-        ("tdigest", []) => "$tdigest",
-        ("qdigest", ["bigint"]) => "$qdigest_bigint",
-        ("qdigest", ["double"]) => "$qdigest_double",
-        ("qdigest", ["real"]) => "$qdigest_real",
-        _ => return None,
-    })
-}
-
 /// Renames a call of `contains` with an address, which is a text by now.
 fn network(function: &mut Function) {
     let FunctionArguments::List(list) = &function.args else {
@@ -184,7 +123,7 @@ fn network(function: &mut Function) {
     }
 }
 
-fn is_named(function: &Function, expected: &str) -> bool {
+pub(super) fn is_named(function: &Function, expected: &str) -> bool {
     match function.name.0.as_slice() {
         [part] => part.as_ident().is_some_and(|name| folded(name) == expected),
         _ => false,

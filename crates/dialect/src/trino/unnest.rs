@@ -10,16 +10,23 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    ArrayElemTypeDef, DataType, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Query,
-    SelectItem, SetExpr, Statement, TableFactor, Value, VisitorMut,
+    ArrayElemTypeDef, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
+    Query, SelectItem, SetExpr, Statement, TableFactor, Value, VisitorMut,
 };
 use lakegate_sql::trino::{CAST, call};
 use lakegate_sql::walk::walk_mut;
+
+use super::rewrite::is_named;
 
 /// Returns the array of one column of an unnested value.
 const UNNESTED: &str = "$unnested";
 /// Marks a relation whose columns the planner finds by the types of the arguments.
 const ROWS: &str = "$unnest_rows";
+
+/// Returns whether a call stands for the columns of an UNNEST.
+pub(crate) fn is_unnest(call: &Function) -> bool {
+    is_named(call, ROWS)
+}
 
 /// Marks the UNNESTs of a statement that do not name each of their arguments: in Trino, a map and an
 /// array of rows have several columns even without names.

@@ -112,20 +112,13 @@ impl VisitorMut for NameOutputs {
     }
 }
 
-/// The call that stands for the columns of an UNNEST.
-const UNNEST_ROWS: &str = "\"$unnest_rows\"";
-
 /// Returns the dialect's names of a query's columns.
 fn names_of(query: &Query, dialect: Names) -> Option<OutputNames> {
     match dialect {
         Names::Postgres => output_names(query),
         // VALUES and UNNEST keep the engine's names.
         Names::Trino => match items_of(&query.body)? {
-            [SelectItem::UnnamedExpr(Expr::Function(call))]
-                if call.name.to_string() == UNNEST_ROWS =>
-            {
-                None
-            }
+            [SelectItem::UnnamedExpr(Expr::Function(call))] if trino::is_unnest(call) => None,
             _ => trino::output_names(query),
         },
     }
