@@ -5,8 +5,10 @@ use std::{env, fs};
 
 use crate::harness::{Server, python};
 
+/// `LAKEGATE_RANDOM_QUERIES` is their number; 10,000 by default.
 #[test]
-fn ten_thousand_random_queries_give_the_rows_that_other_engines_give() {
+fn random_queries_return_the_rows_that_other_engines_return() {
+    let queries = env::var("LAKEGATE_RANDOM_QUERIES").unwrap_or_else(|_| "10000".to_owned());
     let server = Server::private(&[]);
     let connection_file = server.dir.with_file_name("connection.json");
     fs::write(&connection_file, server.connection().to_string()).unwrap();
@@ -20,7 +22,7 @@ fn ten_thousand_random_queries_give_the_rows_that_other_engines_give() {
             "--seed",
             "1",
             "--queries",
-            "10000",
+            &queries,
             // A test run shows only one small case per process.
             "--most",
             "3",
