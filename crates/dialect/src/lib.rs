@@ -67,14 +67,13 @@ impl Dialect {
     /// A literal is not valid for its type, or of a type that is not supported.
     pub fn rewrite(self, statement: &mut ast::Statement) -> Result<CatalogReferences> {
         if self != Self::Postgres {
-            trino::as_names(statement);
-            trino::name_fields(statement);
+            trino::plain_names(statement);
         }
         trino::widen(statement);
         trino::expand(statement);
         trino::rename(statement);
         trino::spell_out(statement, self != Self::Postgres);
-        trino::offsets(statement)?;
+        trino::offsets(statement, self == Self::Postgres)?;
         if self != Self::Postgres {
             trino::by_type(statement);
             trino::zoned(statement)?;

@@ -4,12 +4,15 @@ use arrow::error::ArrowError;
 use datafusion::common::SchemaError;
 use datafusion::error::DataFusionError;
 
-use super::{Code, Error, UNQUALIFIED, column_not_found, find, table_not_found};
+use super::{Code, Error, UNQUALIFIED, column_not_found, find, table_not_found, wording};
 
 /// Converts an engine error to one with our code, without the engine's internals.
 pub fn from_engine(error: DataFusionError) -> Error {
     if let Some(error) = find(&error) {
-        return error;
+        return match error.code() {
+            Code::TypeMismatch => error.reworded(wording::of_types),
+            _ => error,
+        };
     }
     let root = error.find_root();
     match root {
@@ -28,7 +31,10 @@ pub fn from_engine(error: DataFusionError) -> Error {
             )
             .with_hint("join its tables instead")
         }
-        DataFusionError::NotImplemented(what) => Error::not_supported(lower(what)),
+        DataFusionError::NotImplemented(what) => match wording::misplaced(what) {
+            Some(message) => Error::new(Code::InvalidQuery, message),
+            None => Error::not_supported(lower(&wording::of_types(what))),
+        },
         DataFusionError::ResourcesExhausted(what) => exhausted(what),
         DataFusionError::Plan(what) => from_plan(what),
         DataFusionError::Execution(what) if overflows(what) => {
@@ -36,6 +42,9 @@ pub fn from_engine(error: DataFusionError) -> Error {
         }
         DataFusionError::Execution(what) if what.starts_with("Scalar subquery returned more") => {
             Error::new(Code::SubqueryRows, lower(what))
+        }
+        DataFusionError::Execution(what) if what.starts_with("Cannot access field ") => {
+            Error::new(Code::InvalidQuery, lower(&wording::of_types(what)))
         }
         DataFusionError::Execution(what) => Error::new(Code::DataException, lower(what)),
         DataFusionError::Configuration(what) => Error::invalid(lower(what)),
@@ -241,7 +250,12 @@ fn from_plan(what: &str) -> Error {
     if let Some(error) = fault.and_then(|(_, fault)| other_arguments(fault)) {
         return error;
     }
-    Error::new(Code::InvalidQuery, lower(what))
+    let message = wording::of_plan(what);
+    let message = match message.starts_with(wording::NO_OPERATOR) {
+        true => message,
+        false => lower(&message),
+    };
+    Error::new(Code::InvalidQuery, message)
 }
 
 /// Whether the optimizer could not turn a subquery into a join, so the plan cannot run.

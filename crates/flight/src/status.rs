@@ -51,6 +51,7 @@ pub(super) fn code_of(code: Code) -> Grpc {
         Code::BytesScannedCutoff
         | Code::CpuTimeLimit
         | Code::RowsReturnedLimit
+        | Code::BytesWrittenLimit
         | Code::TooManyQueries
         | Code::TooManyConnections
         | Code::OutOfMemory

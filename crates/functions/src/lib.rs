@@ -185,8 +185,8 @@ fn register(state: &mut SessionState, names: Names) -> Result<()> {
                 state.register_higher_order_function(Arc::clone(function))?;
             }
             Function::AggregateAlias { name, of } => {
-                let function = state.udaf(of)?.as_ref().clone().with_aliases([*name]);
-                state.register_udaf(function.into())?;
+                let function = aggregates::with_alias(state.udaf(of)?, name);
+                state.register_udaf(Arc::new(function))?;
             }
             Function::OfSession { register, .. } => register(state)?,
         }

@@ -1,12 +1,14 @@
 //! Window functions whose offsets are those of Trino: `lag`, `lead` and `nth_value` take no offset
-//! that turns the other way.
+//! that turns the other way, and an offset and a default of each row.
+
+mod by_row;
 
 use std::sync::Arc;
 
 use arrow::compute::SortOptions;
 use arrow::datatypes::{DataType, FieldRef};
 use datafusion::common::ScalarValue;
-use datafusion::error::Result;
+use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::{FunctionRegistry, SessionState};
 use datafusion::logical_expr::function::{
     ExpressionArgs, PartitionEvaluatorArgs, WindowFunctionSimplification, WindowUDFFieldArgs,
@@ -23,27 +25,60 @@ use crate::entry::Entry;
 
 pub(crate) fn entries() -> Vec<Entry> {
     vec![
-        Entry::of_session("lag", |state| register(state, "lag", 0)).in_trino(),
-        Entry::of_session("lead", |state| register(state, "lead", 0)).in_trino(),
-        Entry::of_session("nth_value", |state| register(state, "nth_value", 1)).in_trino(),
+        Entry::of_session("lag", |state| register(state, Function::Lag)).in_trino(),
+        Entry::of_session("lead", |state| register(state, Function::Lead)).in_trino(),
+        Entry::of_session("nth_value", |state| register(state, Function::NthValue)).in_trino(),
     ]
 }
 
-fn register(state: &mut SessionState, name: &str, least: i64) -> Result<()> {
-    let inner = state.udwf(name)?;
-    state.register_udwf(checked(inner, least))?;
+fn register(state: &mut SessionState, function: Function) -> Result<()> {
+    let inner = state.udwf(function.name())?;
+    state.register_udwf(checked(inner, function))?;
     Ok(())
 }
 
-fn checked(inner: Arc<WindowUDF>, least: i64) -> Arc<WindowUDF> {
-    Arc::new(WindowUDF::new_from_impl(Checked { inner, least }))
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Function {
+    Lag,
+    Lead,
+    NthValue,
+}
+
+impl Function {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Lag => "lag",
+            Self::Lead => "lead",
+            Self::NthValue => "nth_value",
+        }
+    }
+
+    /// Returns the least offset.
+    fn least(self) -> i64 {
+        match self {
+            Self::Lag | Self::Lead => 0,
+            Self::NthValue => 1,
+        }
+    }
+}
+
+fn least_offset(function: Function, offset: i64) -> DataFusionError {
+    let (name, least) = (function.name(), function.least());
+    Error::invalid(format!(
+        "the offset of {name} must be at least {least}, not {offset}"
+    ))
+    .into()
+}
+
+fn checked(inner: Arc<WindowUDF>, function: Function) -> Arc<WindowUDF> {
+    Arc::new(WindowUDF::new_from_impl(Checked { inner, function }))
 }
 
 /// A function whose second argument is at least a number.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Checked {
     inner: Arc<WindowUDF>,
-    least: i64,
+    function: Function,
 }
 
 impl Checked {
@@ -56,16 +91,23 @@ impl Checked {
             return Ok(());
         };
         match offset.value().cast_to(&DataType::Int64) {
-            Ok(ScalarValue::Int64(Some(number))) if number < self.least => {
-                let (name, least) = (self.inner.name(), self.least);
-                Err(Error::invalid(format!(
-                    "the offset of {name} must be at least {least}, not {number}"
-                ))
-                .into())
+            Ok(ScalarValue::Int64(Some(number))) if number < self.function.least() => {
+                Err(least_offset(self.function, number))
             }
             _ => Ok(()),
         }
     }
+}
+
+/// Returns whether the offset or the default is an expression of the row, or the offset is NULL.
+fn is_by_row(arguments: &[Arc<dyn PhysicalExpr>]) -> bool {
+    let by_row = |(index, argument): (usize, &Arc<dyn PhysicalExpr>)| match argument
+        .downcast_ref::<Literal>()
+    {
+        Some(literal) => index == 1 && literal.value().is_null(),
+        None => true,
+    };
+    arguments.iter().enumerate().skip(1).any(by_row)
 }
 
 impl WindowUDFImpl for Checked {
@@ -82,7 +124,10 @@ impl WindowUDFImpl for Checked {
     }
 
     fn expressions(&self, args: ExpressionArgs<'_>) -> Vec<Arc<dyn PhysicalExpr>> {
-        self.inner.expressions(args)
+        match is_by_row(args.input_exprs()) {
+            true => args.input_exprs().to_vec(),
+            false => self.inner.expressions(args),
+        }
     }
 
     fn partition_evaluator(
@@ -90,7 +135,10 @@ impl WindowUDFImpl for Checked {
         args: PartitionEvaluatorArgs<'_>,
     ) -> Result<Box<dyn PartitionEvaluator>> {
         self.check(args.input_exprs())?;
-        self.inner.partition_evaluator_factory(args)
+        match is_by_row(args.input_exprs()) {
+            true => by_row::evaluator(self.function, &args),
+            false => self.inner.partition_evaluator_factory(args),
+        }
     }
 
     fn simplify(&self) -> Option<WindowFunctionSimplification> {
@@ -112,7 +160,7 @@ impl WindowUDFImpl for Checked {
     fn reverse_expr(&self) -> ReversedUDWF {
         match self.inner.reverse_expr() {
             ReversedUDWF::Reversed(reversed) => {
-                ReversedUDWF::Reversed(checked(reversed, self.least))
+                ReversedUDWF::Reversed(checked(reversed, self.function))
             }
             other => other,
         }

@@ -2,9 +2,9 @@
 
 use lakegate_fuzzing::Target;
 
-use crate::format::{parquet, text};
+use crate::format::{avro, orc, parquet, text};
 
-pub const TARGETS: [Target; 6] = [
+pub const TARGETS: [Target; 12] = [
     Target {
         name: "parquet_footer",
         accepts: parquet::fuzzing::footer,
@@ -12,6 +12,18 @@ pub const TARGETS: [Target; 6] = [
     Target {
         name: "parquet_pages",
         accepts: parquet::fuzzing::pages,
+    },
+    Target {
+        name: "orc_file",
+        accepts: orc::fuzzing::file,
+    },
+    Target {
+        name: "avro_file",
+        accepts: avro::fuzzing::file,
+    },
+    Target {
+        name: "avro_schema",
+        accepts: avro::fuzzing::schema,
     },
     Target {
         name: "json",
@@ -24,6 +36,18 @@ pub const TARGETS: [Target; 6] = [
     Target {
         name: "delimited",
         accepts: text::fuzzing::delimited,
+    },
+    Target {
+        name: "line_patterns",
+        accepts: text::fuzzing::line_patterns,
+    },
+    Target {
+        name: "records",
+        accepts: text::fuzzing::records,
+    },
+    Target {
+        name: "grok",
+        accepts: text::fuzzing::grok,
     },
     Target {
         name: "timestamp_pattern",

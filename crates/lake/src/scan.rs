@@ -74,6 +74,7 @@ async fn planned(
     snapshot: &TableSnapshot,
     wanted: Wanted<'_>,
 ) -> Result<Arc<dyn ExecutionPlan>> {
+    snapshot.charge(&lake.meter)?;
     let columns = projected_columns(table, wanted.projection);
     let constants: Vec<FieldRef> = table.constants().fields().iter().cloned().collect();
     let table_schema = TableSchema::builder(Arc::clone(&table.file_schema))

@@ -32,6 +32,11 @@ impl Sight {
         }
     }
 
+    /// What the principal knows the table as: its name, or that of the view that it reads it by.
+    pub fn name(&self) -> &str {
+        &self.table
+    }
+
     /// Whether paths of files and pieces of lines may be reported.
     pub fn is_whole(&self) -> bool {
         self.whole

@@ -165,7 +165,7 @@ impl ViewSchema {
         if keys.is_empty() || !keys.iter().all(may_select) {
             return Ok(None);
         }
-        let table = PartitionsTable::of(self.load(&visible).await?.as_ref());
+        let table = PartitionsTable::of(&self.load(&visible).await?);
         Ok(table.map(|table| Arc::new(table) as _))
     }
 

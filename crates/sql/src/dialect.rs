@@ -157,6 +157,11 @@ impl Dialect for AthenaDialect {
         true
     }
 
+    /// `row.* AS (a, b)`. The parser refuses the names after other expressions.
+    fn supports_select_item_multi_column_alias(&self) -> bool {
+        true
+    }
+
     fn supports_parens_around_table_factor(&self) -> bool {
         true
     }

@@ -28,6 +28,10 @@ use crate::sql_json;
 pub const TRY: &str = "$try";
 /// The function that a cast to a nested type calls.
 pub const CAST: &str = "$cast";
+/// Stands in a SELECT list for the fields of a row, or the columns of a table: `row.*`.
+///
+/// Its arguments are the row, and the names of the columns as strings.
+pub const FIELDS: &str = "$fields";
 
 /// Parses an expression that begins with one of Trino's words; `None` if the next tokens do not.
 pub(crate) fn prefix(parser: &mut Parser<'_>) -> Option<Result<Expr, ParserError>> {
@@ -221,6 +225,20 @@ pub fn call(name: &str, arguments: Vec<Expr>) -> Expr {
         over: None,
         within_group: Vec::new(),
     })
+}
+
+/// Returns the arguments of [`FIELDS`], if the expression is that call.
+pub fn fields_of(expr: &Expr) -> Option<&[FunctionArg]> {
+    let Expr::Function(function) = expr else {
+        return None;
+    };
+    let [name] = function.name.0.as_slice() else {
+        return None;
+    };
+    let FunctionArguments::List(list) = &function.args else {
+        return None;
+    };
+    (name.as_ident()?.value == FIELDS).then_some(list.args.as_slice())
 }
 
 /// `CAST(x AS type)`, after its parenthesis.

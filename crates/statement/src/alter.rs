@@ -7,6 +7,7 @@ use lakegate_catalog::model::{SerDeInfo, StorageDescriptor, Table, TableInput};
 use lakegate_catalog::partition::PartitionInput;
 use lakegate_error::{Code, Error, Result};
 use lakegate_lake::format::TableFormat;
+use lakegate_lake::table::symlinks;
 use lakegate_sql::ast::{
     AlterTableAddColumns, AlterTableIfExists, AlterTableReplaceColumns, AlterTableSetLocation,
     AlterTableSetProperties, AlterTableSetSerdeProperties, AlterTableUnsetProperties,
@@ -15,6 +16,7 @@ use lakegate_sql::ast::{
 
 use super::locations::For;
 use super::partitions::one_partition;
+use super::projections::check_projection;
 use super::tables::{check_names, check_properties};
 use super::{Output, StatementContext, storage};
 
@@ -119,15 +121,17 @@ pub(super) async fn set_location(
         None => {
             let database = context.view.require_database(&table.database_name).await?;
             let target = For::Table(table, &database);
-            context.register(&alter.location, target).await?;
-            table.storage_descriptor.location.clone()
+            let exposed = symlinks::exposed_by(&table.storage_descriptor, &alter.location);
+            context.register(exposed, target).await?;
+            let left = table.storage_descriptor.location.as_deref();
+            left.map(|left| symlinks::exposed_by(&table.storage_descriptor, left).to_owned())
         }
         Some(spec) => {
-            context
-                .register(&alter.location, For::Partition(table))
-                .await?;
+            let exposed = symlinks::exposed_by_partition(table, &alter.location);
+            context.register(exposed, For::Partition(table)).await?;
             let found = one_partition(context, table, spec).await?;
-            Some(found.partition.location(&found.keys))
+            let left = found.partition.location(&found.keys);
+            Some(symlinks::exposed_by_partition(table, &left).to_owned())
         }
     };
     context
@@ -150,12 +154,12 @@ pub(super) async fn set_properties(
     alter: &AlterTableSetProperties,
 ) -> Result<Output> {
     check_properties(&alter.properties)?;
-    change_table(context, &alter.table, |_, input| {
+    change_table(context, &alter.table, |table, input| {
         input.parameters.extend(alter.properties.iter().cloned());
         if alter.properties.iter().any(|(key, _)| key == "comment") {
             input.description = input.parameters.get("comment").cloned();
         }
-        Ok(())
+        check_projection(&table.database_name, input)
     })
     .await
 }
@@ -185,7 +189,7 @@ pub(super) async fn unset_properties(
         if alter.keys.iter().any(|key| key == "comment") {
             input.description = None;
         }
-        Ok(())
+        check_projection(&table.database_name, input)
     })
     .await
 }
@@ -257,6 +261,7 @@ async fn change_table(
         let mut input = table.to_input();
         change(table, &mut input)?;
         check_storage(&input.storage_descriptor, &input)?;
+        context.move_projected(table, &input).await?;
         let updated = context
             .coordinator
             .update_table_by(

@@ -22,6 +22,7 @@ mod partition_filter;
 mod partitions;
 mod pattern;
 mod principals;
+mod projections;
 mod properties;
 mod rights;
 mod rows;
@@ -30,9 +31,14 @@ mod storage;
 mod tables;
 #[cfg(test)]
 mod testing;
+mod unload;
 mod views;
 mod workgroups;
 mod write;
+mod write_properties;
+mod write_query;
+mod write_replace;
+mod write_types;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -46,8 +52,11 @@ use lakegate_lake::roots::Roots;
 use lakegate_policy::{SearchPath, View};
 use lakegate_sql::Statement;
 pub use rows::columns;
+pub use unload::UnloadPlan;
 pub use views::create_view;
-pub use write::{IfExists, IfMissing, WritePlan, WriteRequest, clear_discarded};
+pub use write::{IfExists, IfMissing, WritePlan, WriteRequest};
+pub use write_query::QueryWrite;
+pub use write_replace::clear_discarded;
 
 /// The principal, the moment and the services that a statement runs with.
 #[derive(Debug, Clone)]

@@ -24,6 +24,8 @@ pub(super) enum For<'a> {
     Table(&'a Table, &'a Database),
     /// A partition of a table.
     Partition(&'a Table),
+    /// Files of no table.
+    Unload,
 }
 
 impl StatementContext {
@@ -49,7 +51,7 @@ impl StatementContext {
         }
         let own = match target {
             For::Table(table, _) | For::Partition(table) => Some(table.id),
-            For::Database | For::NewTable(_) => None,
+            For::Database | For::NewTable(_) | For::Unload => None,
         };
         for (table, _) in index.overlapping(&folder) {
             if Some(table.id) == own || self.reads_all(table).await? {
@@ -83,7 +85,7 @@ impl StatementContext {
             holder.is_some_and(|holder| folder != holder && folder.starts_with(&holder))
         };
         match target {
-            For::Database => false,
+            For::Database | For::Unload => false,
             For::Partition(table) => within(table.storage_descriptor.location.as_ref()),
             For::NewTable(database) | For::Table(_, database) => {
                 let location = database.location_uri.as_ref();
@@ -259,6 +261,55 @@ mod tests {
         );
         // A partition in its own table's folder needs no DATA_LOCATION.
         lake.ok_as("ann", "ALTER TABLE orders ADD PARTITION (day = '2024-01-05') LOCATION 's3://lake/five/day-5/'; ALTER TABLE orders ADD PARTITION (day = '2024-01-06')").await;
+    }
+
+    fn create_of_manifests(name: &str, location: &str) -> String {
+        format!(
+            "CREATE EXTERNAL TABLE {name} (a INT) PARTITIONED BY (b INT)
+             ROW FORMAT SERDE 'org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe'
+             STORED AS INPUTFORMAT 'org.apache.hadoop.hive.ql.io.SymlinkTextInputFormat'
+             OUTPUTFORMAT 'org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat'
+             LOCATION '{location}'"
+        )
+    }
+
+    #[tokio::test]
+    async fn manifests_need_data_location_on_the_folder_whose_files_they_name() {
+        let lake = Lake::with_orders().await;
+        lake.ok("GRANT CREATE TABLE, ALTER, SELECT ON DATABASE sales TO ann;
+                 GRANT DATA_LOCATION ON 's3://lake/delta/_symlink_format_manifest/' TO ann;
+                 GRANT DATA_LOCATION ON 's3://lake/other/_symlink_format_manifest/' TO ann;
+                 GRANT DATA_LOCATION ON 's3://lake/plain/' TO ann")
+            .await;
+        let delta = create_of_manifests("delta", "s3://lake/delta/_symlink_format_manifest/");
+        let error = lake.fails("ann", &delta).await;
+        assert_eq!(error.code(), Code::PermissionDenied);
+        assert!(error.message().contains("'s3://lake/delta/'"), "{error}");
+        remedy(&lake, &error).await;
+        lake.ok_as("ann", &delta).await;
+        // Its own manifests need nothing more, others do.
+        lake.ok_as("ann", "ALTER TABLE delta ADD PARTITION (b = 1) LOCATION 's3://lake/delta/_symlink_format_manifest/b=1/'").await;
+        for sql in [
+            "ALTER TABLE delta ADD PARTITION (b = 2) LOCATION 's3://lake/other/_symlink_format_manifest/b=2/'",
+            "ALTER TABLE delta SET LOCATION 's3://lake/other/_symlink_format_manifest/'",
+        ] {
+            let error = lake.fails("ann", sql).await;
+            assert!(
+                error.message().contains("'s3://lake/other/'"),
+                "{sql}: {error}"
+            );
+        }
+        lake.ok_as("ann", &create_of_manifests("plain", "s3://lake/plain/"))
+            .await;
+        // A table over the data files is one in the folder of the table of manifests.
+        lake.ok("GRANT CREATE TABLE ON DATABASE sales TO ben; GRANT DATA_LOCATION ON 's3://lake/delta/b=1/' TO ben").await;
+        let error = lake
+            .fails("ben", &create("peek", "s3://lake/delta/b=1/"))
+            .await;
+        assert!(
+            error.message().contains("data of a table lies there"),
+            "{error}"
+        );
     }
 
     #[tokio::test]

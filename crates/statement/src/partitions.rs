@@ -10,6 +10,7 @@ use lakegate_catalog::partition::{
     Partitions, partition_path,
 };
 use lakegate_error::{Code, Error, Result};
+use lakegate_lake::table::symlinks;
 use lakegate_sql::Statement;
 use lakegate_sql::ast::{
     AlterTableAddPartitions, AlterTableDropPartitions, AlterTableRenamePartition, PartitionFilter,
@@ -40,7 +41,8 @@ pub(super) async fn add(
         let mut input = PartitionInput::new(values);
         match &new.location {
             Some(location) => {
-                context.register(location, For::Partition(table)).await?;
+                let exposed = symlinks::exposed_by_partition(table, location);
+                context.register(exposed, For::Partition(table)).await?;
                 input.location = Some(location.clone());
             }
             // The partition's new folder must be readable too.

@@ -84,6 +84,7 @@ fn workgroups() -> SchemaRef {
         ("cpu_time_limit_per_query", DataType::Utf8),
         ("run_time_limit_per_query", DataType::Utf8),
         ("rows_returned_limit_per_query", DataType::Int64),
+        ("bytes_written_limit_per_query", DataType::Int64),
     ])
 }
 

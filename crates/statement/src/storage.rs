@@ -3,6 +3,8 @@
 use lakegate_catalog::hive_type::HiveType;
 use lakegate_catalog::model::{Column, Parameters, SerDeInfo, SortColumn, StorageDescriptor};
 use lakegate_error::{Code, Error, Result};
+use lakegate_lake::format::avro::columns_of;
+use lakegate_lake::table::symlinks;
 use lakegate_sql::ast::{
     ClusteredBy, ColumnDef, CreateTable, Delimited, RowFormat, StorageFormat, StoredAs,
 };
@@ -13,6 +15,12 @@ pub(super) const LAZY_SIMPLE_SERDE: &str = "org.apache.hadoop.hive.serde2.lazy.L
 pub(super) const OPEN_CSV_SERDE: &str = "org.apache.hadoop.hive.serde2.OpenCSVSerde";
 pub(super) const OPENX_JSON_SERDE: &str = "org.openx.data.jsonserde.JsonSerDe";
 pub(super) const HIVE_JSON_SERDE: &str = "org.apache.hive.hcatalog.data.JsonSerDe";
+const CLOUD_TRAIL_SERDE: &str = "com.amazon.emr.hive.serde.CloudTrailSerde";
+const REGEX_SERDE: &str = "org.apache.hadoop.hive.serde2.RegexSerDe";
+const CONTRIB_REGEX_SERDE: &str = "org.apache.hadoop.hive.contrib.serde2.RegexSerDe";
+const GROK_SERDE: &str = "com.amazonaws.glue.serde.GrokSerDe";
+pub(super) const ORC_SERDE: &str = "org.apache.hadoop.hive.ql.io.orc.OrcSerde";
+pub(super) const AVRO_SERDE: &str = "org.apache.hadoop.hive.serde2.avro.AvroSerDe";
 const SERDE2_JSON_SERDE: &str = "org.apache.hadoop.hive.serde2.JsonSerDe";
 
 /// Input and output format.
@@ -25,6 +33,15 @@ const TEXT: Formats = (
 const PARQUET: Formats = (
     "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
     "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat",
+);
+
+const ORC: Formats = (
+    "org.apache.hadoop.hive.ql.io.orc.OrcInputFormat",
+    "org.apache.hadoop.hive.ql.io.orc.OrcOutputFormat",
+);
+const AVRO: Formats = (
+    "org.apache.hadoop.hive.ql.io.avro.AvroContainerInputFormat",
+    "org.apache.hadoop.hive.ql.io.avro.AvroContainerOutputFormat",
 );
 
 /// The descriptor of a new table. Whether its format can be read is checked by the lake.
@@ -62,11 +79,41 @@ pub(super) fn descriptor(create: &CreateTable, location: &str) -> Result<Storage
         serde_info: Some(serde_info),
         ..StorageDescriptor::default()
     };
+    if descriptor.columns.is_empty() {
+        descriptor.columns = avro_columns(create, &descriptor)?;
+    }
     if let Some(clustered) = &create.clustered_by {
         buckets(&mut descriptor, clustered)?;
     }
     check_column_types(&descriptor)?;
     Ok(descriptor)
+}
+
+/// The columns of a table whose definition has none: those of `avro.schema.literal`, if it has that.
+fn avro_columns(create: &CreateTable, descriptor: &StorageDescriptor) -> Result<Vec<Column>> {
+    if serde_class(descriptor) != Some(AVRO_SERDE) {
+        return Ok(Vec::new());
+    }
+    let serde = descriptor.serde_info.iter();
+    let serde = serde.flat_map(|serde| serde.parameters.iter());
+    let table = create.properties.iter().map(|(key, value)| (key, value));
+    let mut given = serde.chain(table);
+    let Some((_, literal)) = given.find(|(key, _)| *key == "avro.schema.literal") else {
+        return Ok(Vec::new());
+    };
+    let columns = columns_of(literal)?.into_iter().map(|column| Column {
+        comment: column.comment,
+        ..Column::new(&column.name, &column.data_type)
+    });
+    Ok(columns.collect())
+}
+
+/// Whether the table's files are manifests, which name its data files.
+pub(super) fn is_of_manifests(create: &CreateTable) -> bool {
+    match &create.stored_as {
+        Some(StoredAs::InputOutput { input, .. }) => symlinks::is_symlink_input(input),
+        _ => false,
+    }
 }
 
 /// A column as the catalog stores it. The store checks its type.
@@ -83,33 +130,46 @@ fn formats(create: &CreateTable) -> Result<((String, String), &'static str)> {
     let delimited = matches!(create.row_format, Some(RowFormat::Delimited(_)));
     match &create.stored_as {
         Some(StoredAs::InputOutput { input, output }) => {
-            let parquet = input.to_ascii_lowercase().contains("parquet");
-            let serde = if parquet {
-                PARQUET_SERDE
-            } else {
-                LAZY_SIMPLE_SERDE
+            let serde = match input.to_ascii_lowercase() {
+                input if input.contains("parquet") => PARQUET_SERDE,
+                input if input.ends_with(".orcinputformat") => ORC_SERDE,
+                input if input.ends_with(".avrocontainerinputformat") => AVRO_SERDE,
+                input if input.ends_with(".cloudtrailinputformat") => CLOUD_TRAIL_SERDE,
+                _ => LAZY_SIMPLE_SERDE,
             };
             Ok(((input.clone(), output.clone()), serde))
         }
-        Some(StoredAs::Format(StorageFormat::Parquet)) if delimited => Err(Error::new(
+        Some(StoredAs::Format(
+            format @ (StorageFormat::Parquet
+            | StorageFormat::JsonFile
+            | StorageFormat::Orc
+            | StorageFormat::Avro),
+        )) if delimited => Err(Error::new(
             Code::InvalidTable,
-            "ROW FORMAT DELIMITED does not go with STORED AS PARQUET; leave one of the two out",
-        )),
-        Some(StoredAs::Format(StorageFormat::JsonFile)) if delimited => Err(Error::new(
-            Code::InvalidTable,
-            "ROW FORMAT DELIMITED does not go with STORED AS JSONFILE; leave one of the two out",
+            format!(
+                "ROW FORMAT DELIMITED does not go with STORED AS {}; leave one of the two out",
+                format_name(*format)
+            ),
         )),
         Some(StoredAs::Format(StorageFormat::Parquet)) => Ok((named(PARQUET), PARQUET_SERDE)),
         Some(StoredAs::Format(StorageFormat::TextFile)) => Ok((named(TEXT), LAZY_SIMPLE_SERDE)),
         Some(StoredAs::Format(StorageFormat::JsonFile)) => Ok((named(TEXT), HIVE_JSON_SERDE)),
+        Some(StoredAs::Format(StorageFormat::Orc)) => Ok((named(ORC), ORC_SERDE)),
+        Some(StoredAs::Format(StorageFormat::Avro)) => Ok((named(AVRO), AVRO_SERDE)),
         Some(StoredAs::Format(other)) => Err(Error::not_supported(format!(
-            "STORED AS {} is not supported yet; use PARQUET, TEXTFILE or JSONFILE",
+            "STORED AS {} is not supported yet; use PARQUET, ORC, AVRO, TEXTFILE or JSONFILE",
             format_name(*other)
         ))),
         // A SerDe that belongs to one format implies that format.
         None => match &create.row_format {
             Some(RowFormat::SerDe { class, .. }) if class == PARQUET_SERDE => {
                 Ok((named(PARQUET), PARQUET_SERDE))
+            }
+            Some(RowFormat::SerDe { class, .. }) if class == ORC_SERDE => {
+                Ok((named(ORC), ORC_SERDE))
+            }
+            Some(RowFormat::SerDe { class, .. }) if class == AVRO_SERDE => {
+                Ok((named(AVRO), AVRO_SERDE))
             }
             _ => Ok((named(TEXT), LAZY_SIMPLE_SERDE)),
         },
@@ -198,7 +258,13 @@ fn buckets(descriptor: &mut StorageDescriptor, clustered: &ClusteredBy) -> Resul
 ///
 /// A column type that the descriptor's SerDe cannot hold, or that is no Hive type.
 pub(super) fn check_column_types(descriptor: &StorageDescriptor) -> Result<()> {
-    let open_csv = serde_class(descriptor) == Some(OPEN_CSV_SERDE);
+    // These hold no nested values.
+    let flat = match serde_class(descriptor) {
+        Some(OPEN_CSV_SERDE) => Some("OpenCSVSerde"),
+        Some(REGEX_SERDE | CONTRIB_REGEX_SERDE) => Some("RegexSerDe"),
+        Some(GROK_SERDE) => Some("GrokSerDe"),
+        _ => None,
+    };
     for column in &descriptor.columns {
         let hive: HiveType = column.data_type.parse().map_err(|error| {
             Error::new(
@@ -206,11 +272,13 @@ pub(super) fn check_column_types(descriptor: &StorageDescriptor) -> Result<()> {
                 format!("column \"{}\": {error}", column.name),
             )
         })?;
-        if open_csv && (hive.is_nested() || hive == HiveType::Binary) {
+        if let Some(serde) = flat
+            && (hive.is_nested() || hive == HiveType::Binary)
+        {
             return Err(Error::new(
                 Code::InvalidTable,
                 format!(
-                    "column \"{}\" has type {hive}, which OpenCSVSerde cannot hold; use string and take it apart in queries",
+                    "column \"{}\" has type {hive}, which {serde} cannot hold; use string and take it apart in queries",
                     column.name
                 ),
             ));
@@ -231,7 +299,9 @@ pub(super) fn serde_class(descriptor: &StorageDescriptor) -> Option<&str> {
 pub(super) fn classification(descriptor: &StorageDescriptor) -> Option<&'static str> {
     match serde_class(descriptor)? {
         PARQUET_SERDE => Some("parquet"),
-        OPENX_JSON_SERDE | HIVE_JSON_SERDE | SERDE2_JSON_SERDE => Some("json"),
+        ORC_SERDE => Some("orc"),
+        AVRO_SERDE => Some("avro"),
+        OPENX_JSON_SERDE | HIVE_JSON_SERDE | SERDE2_JSON_SERDE | CLOUD_TRAIL_SERDE => Some("json"),
         OPEN_CSV_SERDE | LAZY_SIMPLE_SERDE => Some("csv"),
         _ => None,
     }
@@ -322,5 +392,47 @@ mod tests {
         ))
         .await;
         assert_eq!(class, super::PARQUET_SERDE);
+    }
+    #[tokio::test]
+    async fn orc_and_avro_have_their_own_serdes() {
+        for (stored, formats, expected, name) in [
+            ("ORC", super::ORC, super::ORC_SERDE, "orc"),
+            ("AVRO", super::AVRO, super::AVRO_SERDE, "avro"),
+        ] {
+            let by_classes = format!(
+                "STORED AS INPUTFORMAT '{}' OUTPUTFORMAT '{}'",
+                formats.0, formats.1
+            );
+            let by_serde = format!("ROW FORMAT SERDE '{expected}'");
+            for clauses in [&format!("STORED AS {stored}"), &by_classes, &by_serde] {
+                let (class, found) = serde(clauses).await;
+                assert_eq!(class, expected, "{clauses}");
+                assert_eq!(found[1..], [formats.0, name], "{clauses}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn table_without_columns_has_those_of_its_avro_schema() {
+        let lake = Lake::new().await;
+        let literal = r#"{"type":"record","name":"r","fields":[
+            {"name":"Id","type":"long","doc":"the key"},
+            {"name":"tags","type":["null",{"type":"array","items":"string"}],"default":null}]}"#;
+        lake.ok(&format!(
+            "CREATE EXTERNAL TABLE t ROW FORMAT SERDE '{}' \
+             WITH SERDEPROPERTIES ('avro.schema.literal'='{literal}') \
+             STORED AS AVRO LOCATION 's3://lake/t/'",
+            super::AVRO_SERDE
+        ))
+        .await;
+        let table = lake.table("t").await;
+        let columns = table.storage_descriptor.columns.iter();
+        let columns = columns.map(|column| format!("{} {}", column.name, column.data_type));
+        assert_eq!(
+            columns.collect::<Vec<_>>(),
+            ["id bigint", "tags array<string>"]
+        );
+        let commented = &table.storage_descriptor.columns[0];
+        assert_eq!(commented.comment.as_deref(), Some("the key"));
     }
 }

@@ -7,9 +7,11 @@ use lakegate_catalog::hive_type::HiveType;
 use lakegate_catalog::model::{Column, EXTERNAL_TABLE, Parameters, TableInput};
 use lakegate_error::{Code, Error, Result};
 use lakegate_lake::format::TableFormat;
+use lakegate_lake::table::symlinks;
 use lakegate_sql::ast::{AlterTableRename, CreateTable, DropTable};
 
 use super::locations::For;
+use super::projections::check_projection;
 use super::rights::{resource, table_not_found};
 use super::{Output, StatementContext, storage};
 
@@ -19,12 +21,20 @@ pub(super) async fn create(context: &StatementContext, create: &CreateTable) -> 
     context.require_on_database(&database.name, Privilege::CreateTable)?;
     let location = external_location(create)?;
     check_properties(&create.properties)?;
-    context.register(location, For::NewTable(&database)).await?;
+    let exposed = match storage::is_of_manifests(create) {
+        true => symlinks::exposed(location),
+        false => location,
+    };
+    context.register(exposed, For::NewTable(&database)).await?;
     if !create.if_not_exists {
         let name = &create.name.table;
         context.check_free(&database.name, name).await?;
     }
     let input = definition(context, create, location)?;
+    check_projection(&database.name, &input)?;
+    context
+        .register_projected(&input, For::NewTable(&database))
+        .await?;
     let by = context.access().by();
     context
         .coordinator
@@ -74,7 +84,7 @@ pub(super) fn definition(
             .entry("classification".to_owned())
             .or_insert_with(|| classification.to_owned());
     }
-    TableFormat::detect(&descriptor, &parameters)?;
+    TableFormat::detect(&descriptor, &parameters)?.check(descriptor.columns.len())?;
 
     Ok(TableInput {
         name: create.name.table.clone(),
@@ -135,12 +145,6 @@ pub(super) fn check_properties(properties: &[(String, String)]) -> Result<()> {
             "table_type" if value.eq_ignore_ascii_case("iceberg") => {
                 return Err(Error::not_supported(
                     "table property 'table_type' = 'ICEBERG' is not supported yet; leave it out",
-                ));
-            }
-            // If ignored, queries would silently return no rows.
-            "projection.enabled" if value.eq_ignore_ascii_case("true") => {
-                return Err(Error::not_supported(
-                    "partition projection is not supported yet; leave 'projection.enabled' out and register partitions with MSCK REPAIR TABLE or ALTER TABLE … ADD PARTITION",
                 ));
             }
             _ => {}
@@ -369,16 +373,20 @@ mod tests {
                 "Iceberg",
             ),
             (
-                "CREATE EXTERNAL TABLE t (a INT) STORED AS ORC LOCATION 's3://lake/t/'",
-                "PARQUET, TEXTFILE or JSONFILE",
+                "CREATE EXTERNAL TABLE t (a INT) STORED AS SEQUENCEFILE LOCATION 's3://lake/t/'",
+                "PARQUET, ORC, AVRO, TEXTFILE or JSONFILE",
             ),
             (
                 "CREATE EXTERNAL TABLE t (a INT) ROW FORMAT SERDE 'org.apache.hadoop.hive.serde2.RegexSerDe' LOCATION 's3://lake/t/'",
-                "OpenCSVSerde",
+                "input.regex",
             ),
             (
-                "CREATE EXTERNAL TABLE t (a INT) ROW FORMAT SERDE 'org.apache.hadoop.hive.serde2.avro.AvroSerDe' LOCATION 's3://lake/t/'",
-                "supported",
+                "CREATE EXTERNAL TABLE t (a INT) STORED AS AVRO LOCATION 's3://lake/t/' TBLPROPERTIES ('avro.schema.literal'='{')",
+                "avro.schema.literal",
+            ),
+            (
+                "CREATE EXTERNAL TABLE t (a INT) STORED AS AVRO LOCATION 's3://lake/t/' TBLPROPERTIES ('avro.schema.url'='s3://lake/a.avsc')",
+                "avro.schema.literal",
             ),
             (
                 "CREATE EXTERNAL TABLE t (a INT) ROW FORMAT DELIMITED FIELDS TERMINATED BY ',' STORED AS PARQUET LOCATION 's3://lake/t/'",
@@ -386,7 +394,7 @@ mod tests {
             ),
             (
                 "CREATE EXTERNAL TABLE t (a INT) PARTITIONED BY (d DATE) STORED AS PARQUET LOCATION 's3://lake/t/' TBLPROPERTIES ('projection.enabled'='true')",
-                "MSCK REPAIR TABLE",
+                "missing projection configuration: [d]",
             ),
             (
                 "CREATE EXTERNAL TABLE t (a INT, a STRING) STORED AS PARQUET LOCATION 's3://lake/t/'",

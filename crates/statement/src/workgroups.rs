@@ -24,6 +24,7 @@ const STATE: &str = "state";
 const CPU_TIME: &str = "cpu_time_limit_per_query";
 const RUN_TIME: &str = "run_time_limit_per_query";
 const ROWS: &str = "rows_returned_limit_per_query";
+const WRITTEN: &str = "bytes_written_limit_per_query";
 
 pub(super) async fn create(context: &StatementContext, create: &CreateWorkgroup) -> Result<Output> {
     context.require_administrator("create workgroups")?;
@@ -80,6 +81,7 @@ fn set_options(input: &mut WorkgroupInput, options: &[(String, OptionValue)]) ->
             CPU_TIME => input.limits.cpu_time = time_limit(name, value)?,
             RUN_TIME => input.limits.run_time = time_limit(name, value)?,
             ROWS => input.limits.rows_returned = row_limit(name, value)?,
+            WRITTEN => input.limits.bytes_written = bytes(name, value)?,
             STATE => {
                 input.state = match value {
                     OptionValue::String(text) => text.parse()?,
@@ -89,7 +91,7 @@ fn set_options(input: &mut WorkgroupInput, options: &[(String, OptionValue)]) ->
             }
             other => {
                 return Err(Error::invalid(format!(
-                    "a workgroup has no option \"{other}\"; the options are {CUTOFF}, {CPU_TIME}, {RUN_TIME}, {ROWS}, {DESCRIPTION}, {STALENESS}, {STATE}"
+                    "a workgroup has no option \"{other}\"; the options are {CUTOFF}, {CPU_TIME}, {RUN_TIME}, {ROWS}, {WRITTEN}, {DESCRIPTION}, {STALENESS}, {STATE}"
                 )));
             }
         }
@@ -244,6 +246,9 @@ fn table(statement: &Statement, workgroups: &[&Arc<Workgroup>]) -> Result<Output
     let row_limits = workgroups
         .iter()
         .map(|workgroup| i64::try_from(workgroup.limits.rows_returned?).ok());
+    let written_limits = workgroups
+        .iter()
+        .map(|workgroup| i64::try_from(workgroup.limits.bytes_written?).ok());
     let arrays = vec![
         rows::strings(workgroups.iter().map(|workgroup| Some(&workgroup.name)))?,
         rows::strings(
@@ -265,6 +270,7 @@ fn table(statement: &Statement, workgroups: &[&Arc<Workgroup>]) -> Result<Output
         shown_limit(|limits| limits.cpu_time)?,
         shown_limit(|limits| limits.run_time)?,
         Arc::new(Int64Array::from_iter(row_limits)),
+        Arc::new(Int64Array::from_iter(written_limits)),
     ];
     rows::answer(statement, arrays)
 }
@@ -283,6 +289,9 @@ fn create_text(workgroup: &Workgroup) -> String {
     }
     if let Some(rows) = limits.rows_returned {
         options.push(format!("{ROWS} = {rows}"));
+    }
+    if let Some(bytes) = limits.bytes_written {
+        options.push(format!("{WRITTEN} = {bytes}"));
     }
     if !workgroup.max_staleness.is_zero() {
         options.push(format!(
@@ -314,28 +323,29 @@ mod tests {
                  CREATE WORKGROUP IF NOT EXISTS small").await;
         assert_eq!(
             lake.text("admin", "SHOW WORKGROUP small").await,
-            "small|ENABLED|1048576|it's small|0|NULL|NULL|NULL"
+            "small|ENABLED|1048576|it's small|0|NULL|NULL|NULL|NULL"
         );
         lake.ok("ALTER WORKGROUP small SET (bytes_scanned_cutoff_per_query = '2MB', max_staleness = '90s',
-                     cpu_time_limit_per_query = '60s', run_time_limit_per_query = '1500ms', rows_returned_limit_per_query = 1000);
+                     cpu_time_limit_per_query = '60s', run_time_limit_per_query = '1500ms', rows_returned_limit_per_query = 1000,
+                     bytes_written_limit_per_query = '1GB');
                  ALTER WORKGROUP small DISABLE").await;
         assert_eq!(
             lake.text("admin", "SHOW WORKGROUPS").await,
-            "primary|ENABLED|NULL|NULL|0|4h|30min|NULL\nsmall|DISABLED|2000000|it's small|90s|1min|1500ms|1000"
+            "primary|ENABLED|NULL|NULL|0|4h|30min|NULL|NULL\nsmall|DISABLED|2000000|it's small|90s|1min|1500ms|1000|1000000000"
         );
         let create = lake.text("admin", "SHOW CREATE WORKGROUP small").await;
         lake.ok(&format!("DROP WORKGROUP small; {create}")).await;
         assert_eq!(
             lake.text("admin", "SHOW WORKGROUP small").await,
-            "small|DISABLED|2000000|it's small|90s|1min|1500ms|1000"
+            "small|DISABLED|2000000|it's small|90s|1min|1500ms|1000|1000000000"
         );
         lake.ok("ALTER WORKGROUP small SET (bytes_scanned_cutoff_per_query = NULL, max_staleness = DEFAULT, cpu_time_limit_per_query = NULL,
-                     rows_returned_limit_per_query = NULL);
+                     rows_returned_limit_per_query = NULL, bytes_written_limit_per_query = NULL);
                  ALTER WORKGROUP small RESET run_time_limit_per_query;
                  ALTER WORKGROUP small ENABLE").await;
         assert_eq!(
             lake.text("admin", "SHOW WORKGROUP small").await,
-            "small|ENABLED|NULL|it's small|0|NULL|NULL|NULL"
+            "small|ENABLED|NULL|it's small|0|NULL|NULL|NULL|NULL"
         );
         lake.ok("DROP WORKGROUP small; DROP WORKGROUP IF EXISTS small")
             .await;
@@ -358,7 +368,7 @@ mod tests {
         for (options, part) in [
             (
                 "cutoff = 1",
-                "bytes_scanned_cutoff_per_query, cpu_time_limit_per_query, run_time_limit_per_query, rows_returned_limit_per_query, description",
+                "bytes_scanned_cutoff_per_query, cpu_time_limit_per_query, run_time_limit_per_query, rows_returned_limit_per_query, bytes_written_limit_per_query, description",
             ),
             ("bytes_scanned_cutoff_per_query = 0", "at least 1"),
             ("bytes_scanned_cutoff_per_query = -5", "-5"),
@@ -383,6 +393,7 @@ mod tests {
                 "rows_returned_limit_per_query = 99999999999999999999",
                 "at least 1",
             ),
+            ("bytes_written_limit_per_query = 0", "at least 1"),
             ("state = 'ASLEEP'", "ASLEEP"),
         ] {
             let error = lake
@@ -402,7 +413,7 @@ mod tests {
         .await;
         assert_eq!(
             lake.text("ann", "SHOW WORKGROUPS").await,
-            "primary|ENABLED|NULL|NULL|0|4h|30min|NULL\nsmall|ENABLED|NULL|NULL|0|NULL|NULL|NULL"
+            "primary|ENABLED|NULL|NULL|0|4h|30min|NULL|NULL\nsmall|ENABLED|NULL|NULL|0|NULL|NULL|NULL|NULL"
         );
         let hidden = lake.fails("ann", "SHOW WORKGROUP big").await;
         assert_eq!(

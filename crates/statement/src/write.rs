@@ -11,20 +11,20 @@ use lakegate_catalog::access::{By, Privilege};
 use lakegate_catalog::hive_type::HiveType;
 use lakegate_catalog::model::names::check_width;
 use lakegate_catalog::model::{Table, TableInput};
-use lakegate_catalog::store::{CommitWrite, Discarded, ExpectedTable, Metastore, WriteLog};
+use lakegate_catalog::store::{CommitWrite, ExpectedTable};
 use lakegate_error::{Code, Error, Result};
-use lakegate_lake::roots::{Location, Roots};
-use lakegate_lake::table::folders::Folders;
+use lakegate_lake::roots::Location;
 use lakegate_lake::table::table_schema;
 use lakegate_lake::write::columns::Mapping;
 use lakegate_lake::write::{Target, Written, check_format, sweep};
-use lakegate_policy::View;
-use lakegate_sql::ast::{ColumnDef, CreateTable, StorageFormat, StoredAs, TableName};
+use lakegate_policy::{View, Visible};
+use lakegate_sql::ast::{ColumnDef, CreateTable, TableName};
 
 use super::StatementContext;
 use super::locations::For;
-use super::rights::{require_partition_keys, sees_all_columns, table_not_found};
+use super::rights::{require_partition_keys, table_not_found};
 use super::tables::definition;
+use super::write_properties::Stored;
 
 /// What to do if the table does not exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +63,29 @@ pub struct WritePlan {
     expected: Option<ExpectedTable>,
     definition: Option<TableInput>,
     discard: Vec<String>,
+    /// The definition changes only where the files are.
+    pub(super) keeps_columns: bool,
+}
+
+/// What a new table is, beside the columns of its rows.
+#[derive(Debug, Clone, Default)]
+pub(super) struct NewTable {
+    pub stored: Stored,
+    pub comment: Option<String>,
+}
+
+impl NewTable {
+    fn of(request: &WriteRequest) -> Self {
+        let stored = Stored {
+            partitioned_by: request.partitioned_by.clone(),
+            location: request.location.clone(),
+            ..Stored::default()
+        };
+        Self {
+            stored,
+            comment: None,
+        }
+    }
 }
 
 impl WritePlan {
@@ -96,13 +119,10 @@ impl WritePlan {
         let found = view.table(database, name).await?;
         Ok(found.is_some_and(|found| {
             let access = &found.access;
-            access.insert && (self.definition.is_none() || may_replace(access))
+            let replaces = access.delete && (self.keeps_columns || access.alter);
+            access.insert && (self.definition.is_none() || replaces)
         }))
     }
-}
-
-fn may_replace(access: &lakegate_catalog::access::TableAccess) -> bool {
-    access.insert && access.delete && access.alter
 }
 
 impl StatementContext {
@@ -123,50 +143,59 @@ impl StatementContext {
                 None if request.if_missing == IfMissing::Fail => {
                     Err(table_not_found(&request.table))
                 }
-                None => self.plan_create(request, rows).await,
+                None => {
+                    let new = NewTable::of(request);
+                    self.plan_create(&request.table, &new, rows).await
+                }
+                Some(found) if request.if_exists == IfExists::Fail => {
+                    Err(table_exists(&found.table)
+                        .with_hint("append to it, replace it, or choose another name"))
+                }
+                Some(found) if request.if_exists == IfExists::Append => {
+                    self.require_insert(&found)?;
+                    self.plan_append(&found, rows).await
+                }
                 Some(found) => {
-                    let table = &found.table;
-                    let missing = |privilege| self.denied_on(&found, privilege);
-                    if request.if_exists == IfExists::Fail {
-                        return Err(Error::new(
-                            Code::DuplicateTable,
-                            format!("table \"{}\" already exists", table.full_name()),
-                        )
-                        .with_hint("append to it, replace it, or choose another name"));
-                    }
-                    if table.is_view() {
-                        return Err(Error::not_supported(format!(
-                            "{} is a view; rows are written to tables only",
-                            table.full_name()
-                        )));
-                    }
-                    if !found.access.insert {
-                        return Err(missing(Privilege::Insert));
-                    }
-                    if request.if_exists == IfExists::Append {
-                        require_partition_keys(&found)?;
-                        check_format(table)?;
-                        let schema = table_schema(table)?;
-                        let name = table.full_name();
-                        let mapping = Mapping::new(&name, &schema, rows, |column| {
-                            found.access.is_visible(column)
-                        })?;
-                        return self.plan_append(Arc::clone(table), mapping).await;
-                    }
-                    if !found.access.delete {
-                        return Err(missing(Privilege::Delete));
-                    }
-                    if !found.access.alter || !sees_all_columns(&found) {
-                        return Err(missing(Privilege::Alter));
-                    }
-                    self.plan_replace(request, Arc::clone(table), rows).await
+                    let new = NewTable::of(request);
+                    self.plan_replace(&new, &found, rows).await
                 }
             }
         }
         .boxed()
     }
 
-    async fn plan_append(&self, table: Arc<Table>, mapping: Mapping) -> Result<WritePlan> {
+    /// # Errors
+    ///
+    /// The relation is a view; INSERT is not granted.
+    pub(super) fn require_insert(&self, found: &Visible) -> Result<()> {
+        let table = &found.table;
+        if table.is_view() {
+            return Err(Error::not_supported(format!(
+                "{} is a view; rows are written to tables only",
+                table.full_name()
+            )));
+        }
+        match found.access.insert {
+            true => Ok(()),
+            false => Err(self.denied_on(found, Privilege::Insert)),
+        }
+    }
+
+    /// Plans to add rows to a table, whose columns they have by name.
+    ///
+    /// # Errors
+    ///
+    /// A partition key is hidden; files of the table's format are not written; columns that the
+    /// table does not have, or of other types.
+    pub(super) async fn plan_append(&self, found: &Visible, rows: &Schema) -> Result<WritePlan> {
+        let table = Arc::clone(&found.table);
+        require_partition_keys(found)?;
+        check_format(&table)?;
+        let schema = table_schema(&table)?;
+        let name = table.full_name();
+        let mapping = Mapping::new(&name, &schema, rows, |column| {
+            found.access.is_visible(column)
+        })?;
         let partitions = if table.partition_keys.is_empty() {
             None
         } else {
@@ -178,6 +207,7 @@ impl StatementContext {
             expected: Some(version_of(&table)),
             definition: None,
             discard: Vec::new(),
+            keeps_columns: true,
             mapping,
             target: Target {
                 table,
@@ -188,21 +218,28 @@ impl StatementContext {
         })
     }
 
-    async fn plan_create(&self, request: &WriteRequest, rows: &Schema) -> Result<WritePlan> {
-        let (database, name) = self.new_table_name(&request.table)?;
+    /// Plans to create a table from the columns of its rows.
+    ///
+    /// # Errors
+    ///
+    /// CREATE_TABLE is not granted; a folder that holds files or may not be used; columns that
+    /// tables do not have.
+    pub(super) async fn plan_create(
+        &self,
+        table: &TableName,
+        new: &NewTable,
+        rows: &Schema,
+    ) -> Result<WritePlan> {
+        let (database, name) = self.new_table_name(table)?;
         let database = self.view.require_database(database).await?;
         self.require_on_database(&database.name, Privilege::CreateTable)?;
         self.check_free(&database.name, name).await?;
-        let location = match &request.location {
+        let location = match &new.stored.location {
             Some(location) => {
                 let found = self.register(location, For::NewTable(&database)).await?;
                 self.check_writable(location, &found, None).await?;
                 if !sweep::is_empty(&found).await? {
-                    return Err(Error::new(
-                        Code::InvalidTable,
-                        format!("location '{location}' holds files already"),
-                    )
-                    .with_hint(
+                    return Err(holds_files(location).with_hint(
                         "name an empty folder, or CREATE EXTERNAL TABLE over it and append",
                     ));
                 }
@@ -227,55 +264,11 @@ impl StatementContext {
                 }
             }
         };
-        let input = self.define(request, name, rows, &location)?;
+        let input = self.define(new, name, rows, &location)?;
         self.new_table(&database.name, input, rows, None, Vec::new())
     }
 
-    async fn plan_replace(
-        &self,
-        request: &WriteRequest,
-        old: Arc<Table>,
-        rows: &Schema,
-    ) -> Result<WritePlan> {
-        let index = self.folders().await?;
-        let discard: Vec<String> = index
-            .of(&old)
-            .iter()
-            .map(|folder| folder.url.to_string())
-            .collect();
-        let folders = discard;
-        if !self.view.owners(&old).await?.is_empty() {
-            return Err(Error::new(
-                Code::InvalidTable,
-                format!("table {} cannot be replaced: files of another table lie in its folder or around it", old.full_name()),
-            )
-            .with_hint("drop it, which leaves all files where they are, and create it anew"));
-        }
-        if let Some(location) = &request.location {
-            return Err(Error::not_supported(format!(
-                "a table that is replaced gets a folder of its own, and location '{location}' is asked for; leave it out"
-            )));
-        }
-        // Files that Lakegate did not write stay in place.
-        self.leave(&old, None).await?;
-        let database = self.view.require_database(&old.database_name).await?;
-        let base = self.base(&database.name, database.location_uri.as_deref())?;
-        let location = fresh(&base, &old.name);
-        let found = self.roots.locate(&location)?;
-        self.check_writable(&base, &found, Some(old.id)).await?;
-        let mut input = self.define(request, &old.name, rows, &location)?;
-        input.description = old.description.clone();
-        input.owner = old.owner.clone();
-        self.new_table(
-            &old.database_name,
-            input,
-            rows,
-            Some(version_of(&old)),
-            folders,
-        )
-    }
-
-    fn new_table(
+    pub(super) fn new_table(
         &self,
         database: &str,
         input: TableInput,
@@ -285,6 +278,7 @@ impl StatementContext {
     ) -> Result<WritePlan> {
         let created = chrono::Utc::now();
         let table = Arc::new(Table::of_input(input.clone(), database, created));
+        check_format(&table)?;
         let schema: SchemaRef = table_schema(&table)?;
         let mapping = Mapping::new(&table.full_name(), &schema, rows, |_| true)?;
         Ok(WritePlan {
@@ -298,11 +292,12 @@ impl StatementContext {
             expected,
             definition: Some(input),
             discard,
+            keeps_columns: false,
         })
     }
 
     /// The folder below which new tables of a database are placed; ends in `/`.
-    fn base(&self, database: &str, location: Option<&str>) -> Result<String> {
+    pub(super) fn base(&self, database: &str, location: Option<&str>) -> Result<String> {
         if let Some(location) = location.filter(|location| !location.is_empty()) {
             return Ok(format!("{}/", location.trim_end_matches('/')));
         }
@@ -317,15 +312,15 @@ impl StatementContext {
         }
     }
 
-    /// The definition of a Parquet table with the columns of the rows.
+    /// The definition of a table with the columns of the rows.
     ///
     /// # Errors
     ///
     /// Too many columns, a column type that tables do not support, a partition key that is no
     /// column.
-    fn define(
+    pub(super) fn define(
         &self,
-        request: &WriteRequest,
+        new: &NewTable,
         name: &str,
         rows: &Schema,
         location: &str,
@@ -348,8 +343,9 @@ impl StatementContext {
         }
         let named = columns.iter().flatten().map(|column| column.name.clone());
         let places: HashMap<String, usize> = named.zip(0..).collect();
-        let mut partitioned_by = Vec::with_capacity(request.partitioned_by.len());
-        for key in &request.partitioned_by {
+        let keys = &new.stored.partitioned_by;
+        let mut partitioned_by = Vec::with_capacity(keys.len());
+        for key in keys {
             let place = places.get(&key.to_lowercase());
             let column = place.and_then(|place| columns.get_mut(*place)?.take());
             partitioned_by.push(column.ok_or_else(|| {
@@ -368,19 +364,20 @@ impl StatementContext {
                 ),
             ));
         }
-        let create = CreateTable {
+        let mut create = CreateTable {
             external: true,
             if_not_exists: false,
             name: TableName::bare(name),
             columns,
-            comment: None,
+            comment: new.comment.clone(),
             partitioned_by,
             clustered_by: None,
             row_format: None,
-            stored_as: Some(StoredAs::Format(StorageFormat::Parquet)),
+            stored_as: None,
             location: Some(location.to_owned()),
             properties: Vec::new(),
         };
+        new.stored.define(&mut create);
         definition(self, &create, location)
     }
 
@@ -389,7 +386,7 @@ impl StatementContext {
     /// # Errors
     ///
     /// Files in the folder would be rows of a table that the principal may not both read and write.
-    async fn check_writable(
+    pub(super) async fn check_writable(
         &self,
         location: &str,
         folder: &Location,
@@ -415,39 +412,23 @@ impl StatementContext {
     }
 }
 
-/// Deletes the files that Lakegate wrote to a table that has been replaced, except in folders that
-/// are in use again.
-///
-/// # Errors
-///
-/// The store or the catalog failed; the call can be repeated.
-pub async fn clear_discarded(
-    metastore: &dyn Metastore,
-    write_log: &dyn WriteLog,
-    folders: &Folders,
-    roots: &Roots,
-    discarded: &Discarded,
-) -> Result<()> {
-    let index = folders.index(metastore).await?;
-    for location in &discarded.locations {
-        let folder = roots.locate(location)?;
-        match index.overlapping(&folder.folder()?).next() {
-            Some((table, _)) => tracing::warn!(
-                location,
-                table = table.full_name(),
-                "the files of a replaced table stay: another table is in their folder"
-            ),
-            None => {
-                let files = sweep::remove_written(&folder, &discarded.files).await?;
-                tracing::info!(location, files, "the files of a replaced table are deleted");
-            }
-        }
-    }
-    write_log.forget_discarded(discarded.id).await?;
-    Ok(())
+/// The error for a table that is to be created and exists.
+pub(super) fn table_exists(table: &Table) -> Error {
+    Error::new(
+        Code::DuplicateTable,
+        format!("table \"{}\" already exists", table.full_name()),
+    )
 }
 
-fn version_of(table: &Table) -> ExpectedTable {
+/// The error for a folder that must be empty.
+pub(super) fn holds_files(location: &str) -> Error {
+    Error::new(
+        Code::InvalidTable,
+        format!("location '{location}' holds files already"),
+    )
+}
+
+pub(super) fn version_of(table: &Table) -> ExpectedTable {
     ExpectedTable {
         id: table.id,
         version: table.version_id,
@@ -455,7 +436,7 @@ fn version_of(table: &Table) -> ExpectedTable {
 }
 
 /// A folder name that no table has had.
-fn fresh(base: &str, name: &str) -> String {
+pub(super) fn fresh(base: &str, name: &str) -> String {
     let unique = uuid::Uuid::new_v4().simple().to_string();
     format!("{base}{name}-{unique}/")
 }

@@ -62,7 +62,7 @@ public final class JdbcClient extends Runner {
         });
         works("parameters of all types", JdbcClient::parametersOfEveryType);
         cannot("several rows of parameters",
-                "executeBatch is for updates, and INSERT is not supported yet; for a query, it returns no rows",
+                "executeBatch is for updates, such as INSERT; for a query, it returns no rows",
                 connection -> same(2, batchOfQueries(connection).length));
         cannot("batch of statements", "the driver does not implement Statement.addBatch", connection -> {
             Statement statement = connection.createStatement();

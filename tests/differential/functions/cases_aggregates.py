@@ -23,7 +23,7 @@ CASES = [
         "min(@n)", "max(@n)", "min(@s)", "max(@s)",
     ),
     *aggregates(
-        "min(@x)", "max(@x)", "min(@d)", "max(@ts)", "sum(@x)", "avg(@x)", "min(@ln)", "max(@ls)", "min(@dc)", "sum(@dc)", "count_if(@f)",
+        "min(@x)", "min(@d)", "max(@ts)", "sum(@x)", "avg(@x)", "min(@ln)", "max(@ls)", "min(@dc)", "sum(@dc)", "count_if(@f)",
         "bool_and(@f)", "bool_or(@f)", "min(@f)", "max(@bin)",
     ),
     *aggregates(
@@ -35,6 +35,8 @@ CASES = [
         "covar_samp(@v, @o)",
     ),
     *aggregates("regr_slope(@v, @o)", "regr_intercept(@v, @o)", "kurtosis(@v)", "sum(DISTINCT @l)"),
+    # In Trino, NaN is not the greatest number.
+    aggregate("max(@x)", "max(@x) FILTER (WHERE NOT isnan(@x))"),
     aggregate("max_by(@s, id)", "arg_max_null(@s, id)"),
     aggregate("min_by(@s, id)", "arg_min_null(@s, id)"),
     aggregate("max_by(@n, id)", "arg_max_null(@n, id)"),

@@ -67,6 +67,8 @@ pub struct QueryLimits {
     pub run_time: Option<Duration>,
     /// Rows that are returned to its client. At most `i64::MAX`, not 0.
     pub rows_returned: Option<u64>,
+    /// Bytes of the files that it writes. At most `i64::MAX`, not 0.
+    pub bytes_written: Option<u64>,
 }
 
 /// A workgroup as the store holds it.

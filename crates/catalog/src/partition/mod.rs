@@ -1,11 +1,12 @@
 //! Partitions: their values, their `key=value` folders, predicates, and the set of a table's
-//! partitions.
+//! partitions, registered or projected.
 //!
 //! A value is kept as the text that came in (`month=07` stays `07`), and compares as a value of the
 //! key's type (`07` and `7` of an `int` key are equal), by its *canonical* text.
 
 mod path;
 mod predicate;
+pub mod projection;
 mod set;
 mod spec;
 mod value;

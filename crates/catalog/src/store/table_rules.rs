@@ -2,7 +2,7 @@
 
 use crate::error::{CatalogError, Result};
 use crate::model::{Column, StorageDescriptor, Table, TableInput, now};
-use crate::partition::{PartitionKey, default_location};
+use crate::partition::{PartitionKey, default_location, projection};
 
 /// How many former versions of a table are kept.
 pub(super) const KEPT_VERSIONS: u64 = 100;
@@ -39,6 +39,14 @@ pub(super) fn renamed(old: &Table, new_name: String) -> Table {
         version_id: old.version_id + 1,
         ..old.clone()
     }
+}
+
+/// Whether a table gets a folder that it did not have: its location, or the folder that holds its
+/// projected partitions.
+pub(super) fn moves(old: &Table, new: &Table) -> bool {
+    let projected = |table: &Table| projection::template_folder(&table.parameters);
+    new.storage_descriptor.location != old.storage_descriptor.location
+        || projected(new) != projected(old)
 }
 
 /// Whether names and types are the same, which is what stored partitions depend on.

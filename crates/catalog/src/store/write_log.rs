@@ -21,6 +21,9 @@ use crate::error::Result;
 
 /// The prefix of the names of all files that are written for a catalog.
 const FILE_PREFIX: &str = "lakegate-";
+/// What the names of files that are written end with: the format, and what compresses a whole file.
+const EXTENSIONS: [&str; 6] = ["parquet", "orc", "avro", "json", "txt", "ion"];
+const COMPRESSIONS: [&str; 6] = ["gz", "bz2", "zst", "snappy", "lz4", "deflate"];
 /// Hexadecimal digits of the catalog's tag and of a write's number in the name of a file.
 const TAG_DIGITS: usize = 8;
 const NUMBER_DIGITS: usize = 16;
@@ -39,16 +42,25 @@ impl WriteId {
         format!("{FILE_PREFIX}{self}-")
     }
 
-    /// The name of one of the write's files, counted from 0.
+    /// The name of one of the write's Parquet files, counted from 0.
     pub fn file_name(self, number: u64) -> String {
-        format!("{}{number:05}.parquet", self.file_prefix())
+        self.file_name_of(number, "parquet")
     }
 
-    /// The number of a file of the write; `None` if [`WriteId::file_name`] returns no such name.
+    /// The name of one of the write's files, counted from 0. `extension`: of its format, such as
+    /// `parquet`, `orc`, `avro`, `ion`, `json` or `txt`, and for text of what compresses it, as
+    /// `json.gz`.
+    pub fn file_name_of(self, number: u64, extension: &str) -> String {
+        format!("{}{number:05}.{extension}", self.file_prefix())
+    }
+
+    /// The number of a file of the write; `None` if [`WriteId::file_name_of`] returns no such name
+    /// for an extension that files are written with.
     pub fn file_number(self, name: &str) -> Option<u64> {
         let rest = name.strip_prefix(&self.file_prefix())?;
-        let number = rest.strip_suffix(".parquet")?.parse().ok()?;
-        (self.file_name(number) == name).then_some(number)
+        let (number, extension) = rest.split_once('.')?;
+        let number = number.parse().ok()?;
+        (is_extension(extension) && self.file_name_of(number, extension) == name).then_some(number)
     }
 
     /// The write that a file belongs to, by its name; `None` if it was not written for a catalog.
@@ -61,6 +73,14 @@ impl WriteId {
             number: i64::try_from(hexadecimal(number, NUMBER_DIGITS)?).ok()?,
         })
     }
+}
+
+fn is_extension(extension: &str) -> bool {
+    let (format, compression) = match extension.split_once('.') {
+        Some((format, compression)) => (format, Some(compression)),
+        None => (extension, None),
+    };
+    EXTENSIONS.contains(&format) && compression.is_none_or(|name| COMPRESSIONS.contains(&name))
 }
 
 /// `<tag>-<number>`, in hexadecimal.
@@ -251,6 +271,30 @@ mod tests {
             "lakegate-+00000ab-0000000000001234-0.parquet",
         ] {
             assert_eq!(WriteId::of_file(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn files_of_every_format_have_numbers() {
+        let id = WriteId { tag: 1, number: 2 };
+        for extension in [
+            "parquet", "orc", "avro", "ion", "json", "txt.gz", "json.zst",
+        ] {
+            let name = id.file_name_of(100_000, extension);
+            assert_eq!(id.file_number(&name), Some(100_000), "{name}");
+        }
+        for end in [
+            "00001",
+            "00001.",
+            "00001.exe",
+            "00001.gz",
+            "00001.txt.",
+            "00001.txt.gz.gz",
+            "1.txt",
+            "+0001.txt",
+        ] {
+            let name = format!("{}{end}", id.file_prefix());
+            assert_eq!(id.file_number(&name), None, "{name}");
         }
     }
 

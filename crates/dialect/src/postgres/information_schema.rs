@@ -1,10 +1,11 @@
 //! `information_schema`: PostgreSQL's views of the SQL standard, with the columns `comment` and
 //! `extra_info` that Athena adds to `columns`.
 //!
-//! Types have the names that the Postgres protocol sends; `extra_info` is `partition key` where
-//! Athena reports it.
+//! Types have the names that the Postgres protocol sends, and Trino's in the dialects of Trino and
+//! Athena: `array(varchar)`. `extra_info` is `partition key` where Athena reports it.
 
 use arrow::array::RecordBatch;
+use arrow::datatypes::Field;
 use datafusion::error::Result;
 
 use super::pg_catalog::privileges::OWNER_NAME;
@@ -13,6 +14,7 @@ use super::pg_catalog::relations::{
     roles,
 };
 use super::pg_catalog::types;
+use crate::Dialect;
 use crate::postgres::Cell;
 use crate::visible::{TableKind, VisibleColumn, VisibleTable};
 
@@ -157,6 +159,9 @@ fn column_value<'a>(input: &'a Input, row: &ColumnRow<'a>, column: &str) -> Valu
         "column_name" => Cell::text(row.attribute.name()),
         "ordinal_position" => Cell::Int(row.attribute.number),
         "is_nullable" => yes_no(true),
+        "data_type" if input.session.settings.dialect() != Dialect::Postgres => {
+            Cell::text(trino_type(row))
+        }
         "data_type" => match pg_type {
             Some(t) if t.category == "A" => Cell::text("ARRAY"),
             _ => Cell::text(types::format_type(wire.oid, None)),
@@ -200,6 +205,24 @@ fn column_value<'a>(input: &'a Input, row: &ColumnRow<'a>, column: &str) -> Valu
         },
         _ => Cell::Null,
     })
+}
+
+/// Returns Trino's name of a column's type.
+fn trino_type(row: &ColumnRow<'_>) -> String {
+    if let Some(column) = row.attribute.lake_column() {
+        let field = Field::new(&column.name, column.data_type.clone(), true);
+        if let Ok(name) = lakegate_functions::type_name(&field) {
+            return name;
+        }
+    }
+    let name = types::format_type(row.attribute.wire.oid, None);
+    match name.as_str() {
+        "text" | "name" | "\"char\"" | "character varying" => "varchar".to_owned(),
+        "oid" => "bigint".to_owned(),
+        "double precision" => "double".to_owned(),
+        "bytea" => "varbinary".to_owned(),
+        _ => name,
+    }
 }
 
 /// Returns the principal's privileges on a table.

@@ -2,6 +2,7 @@
 
 use datafusion::sql::sqlparser::ast::{AccessExpr, DataType, Expr, Query, SelectItem, SetExpr};
 use lakegate_engine::OutputNames;
+use lakegate_sql::trino::fields_of;
 
 use super::folded;
 
@@ -29,9 +30,10 @@ pub fn items_of(body: &SetExpr) -> Option<&[SelectItem]> {
     }
 }
 
-/// Returns the name of a column, or `None` for `*`.
+/// Returns the name of a column, or `None` for `*` and `row.*`.
 pub(super) fn item_name(item: &SelectItem) -> Option<String> {
     match item {
+        SelectItem::UnnamedExpr(expr) if fields_of(expr).is_some() => None,
         SelectItem::UnnamedExpr(expr) => Some(name_of(expr)),
         SelectItem::ExprWithAlias { alias, .. } => Some(folded(alias)),
         _ => None,

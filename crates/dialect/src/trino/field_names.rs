@@ -5,38 +5,22 @@
 //! SELECT t.y FROM t             stays: t is a table
 //! ```
 
-use std::ops::ControlFlow;
-
-use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, Select, SelectItem, Statement, TableFactor, VisitorMut,
-};
-use lakegate_sql::walk::walk_mut;
+use datafusion::sql::sqlparser::ast::{Expr, Ident, Select, SelectItem, TableFactor};
 
 use crate::postgres::folded;
 
-/// Names the fields in the SELECT lists of a statement.
-pub(crate) fn name(statement: &mut Statement) {
-    let _: ControlFlow<()> = walk_mut(statement, &mut Lists);
-}
-
-struct Lists;
-
-impl VisitorMut for Lists {
-    type Break = ();
-
-    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
-        let Some(tables) = tables(select) else {
-            return ControlFlow::Continue(());
-        };
-        for item in &mut select.projection {
-            if let SelectItem::UnnamedExpr(Expr::CompoundIdentifier(parts)) = item
-                && let Some(field) = field(parts, &tables)
-            {
-                let expr = Expr::CompoundIdentifier(parts.clone());
-                *item = SelectItem::ExprWithAlias { expr, alias: field };
-            }
+/// Names the fields in a SELECT list.
+pub(super) fn name(select: &mut Select) {
+    let Some(tables) = tables(select) else {
+        return;
+    };
+    for item in &mut select.projection {
+        if let SelectItem::UnnamedExpr(Expr::CompoundIdentifier(parts)) = item
+            && let Some(field) = field(parts, &tables)
+        {
+            let expr = Expr::CompoundIdentifier(parts.clone());
+            *item = SelectItem::ExprWithAlias { expr, alias: field };
         }
-        ControlFlow::Continue(())
     }
 }
 
@@ -85,7 +69,9 @@ fn name_of(factor: &TableFactor) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use datafusion::sql::sqlparser::ast::Statement;
+
+    use crate::trino::names::plain;
     use crate::trino::testing::query;
 
     #[test]
@@ -103,7 +89,7 @@ mod tests {
             ("SELECT r.x", "SELECT r.x"),
         ] {
             let mut statement = Statement::Query(query(sql));
-            name(&mut statement);
+            plain(&mut statement);
             assert_eq!(statement.to_string(), expected);
         }
     }

@@ -4,38 +4,22 @@
 //! user, t.user, user.name       the column "user": the parser makes the first a call without parentheses
 //! ```
 
-use std::ops::ControlFlow;
-
-use datafusion::sql::sqlparser::ast::{
-    AccessExpr, Expr, FunctionArguments, Ident, Statement, VisitorMut,
-};
-use lakegate_sql::walk::walk_mut;
+use datafusion::sql::sqlparser::ast::{AccessExpr, Expr, FunctionArguments, Ident};
 
 /// Calls without parentheses that Trino does not have.
 const NAMES: [&str; 2] = ["user", "session_user"];
 
-/// Makes such calls names.
-pub(crate) fn as_names(statement: &mut Statement) {
-    let _: ControlFlow<()> = walk_mut(statement, &mut Keywords);
-}
-
-struct Keywords;
-
-impl VisitorMut for Keywords {
-    type Break = ();
-
-    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-        if let Some(mut parts) = called(expr) {
-            *expr = match (parts.len(), parts.pop()) {
-                (1, Some(name)) => Expr::Identifier(name),
-                (_, name) => Expr::CompoundIdentifier(parts.into_iter().chain(name).collect()),
-            };
-        } else if let Expr::CompoundFieldAccess { root, access_chain } = expr
-            && let Some(parts) = names_of(root, access_chain)
-        {
-            *expr = Expr::CompoundIdentifier(parts);
-        }
-        ControlFlow::Continue(())
+/// Makes a name of such a call, and of a chain that begins with one.
+pub(super) fn as_name(expr: &mut Expr) {
+    if let Some(mut parts) = called(expr) {
+        *expr = match (parts.len(), parts.pop()) {
+            (1, Some(name)) => Expr::Identifier(name),
+            (_, name) => Expr::CompoundIdentifier(parts.into_iter().chain(name).collect()),
+        };
+    } else if let Expr::CompoundFieldAccess { root, access_chain } = expr
+        && let Some(parts) = names_of(root, access_chain)
+    {
+        *expr = Expr::CompoundIdentifier(parts);
     }
 }
 
@@ -57,7 +41,7 @@ fn called(expr: &Expr) -> Option<Vec<Ident>> {
 }
 
 /// Returns the parts of `a.b.c`; `None` if one is no name.
-fn names_of(root: &Expr, chain: &[AccessExpr]) -> Option<Vec<Ident>> {
+pub(super) fn names_of(root: &Expr, chain: &[AccessExpr]) -> Option<Vec<Ident>> {
     let mut parts = match root {
         Expr::Identifier(name) => vec![name.clone()],
         Expr::CompoundIdentifier(parts) => parts.clone(),
@@ -83,7 +67,9 @@ pub(super) fn column(expr: &Expr) -> Option<Ident> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use datafusion::sql::sqlparser::ast::Statement;
+
+    use crate::trino::names::plain;
     use crate::trino::testing::query;
 
     #[test]
@@ -92,13 +78,13 @@ mod tests {
             ("user, USER", "user, USER"),
             (
                 "t.user, user.name, t.user.name",
-                "t.user, user.name, t.user.name",
+                "t.user, user.name AS \"name\", t.user.name AS \"name\"",
             ),
             ("user['a'], upper(user)", "user['a'], upper(user)"),
             ("current_user", "current_user"),
         ] {
             let mut statement = Statement::Query(query(&format!("SELECT {sql} FROM t")));
-            as_names(&mut statement);
+            plain(&mut statement);
             assert_eq!(statement.to_string(), format!("SELECT {expected} FROM t"));
             let calls = format!("{statement:?}").contains("Function(Function");
             assert_eq!(

@@ -6,6 +6,7 @@ mod field_names;
 mod integers;
 mod keywords;
 mod literals;
+mod names;
 mod nested;
 mod output_names;
 mod rewrite;
@@ -16,9 +17,8 @@ mod unnest;
 mod windows;
 
 pub(crate) use calls::rename;
-pub(crate) use field_names::name as name_fields;
 pub(crate) use integers::integers;
-pub(crate) use keywords::as_names;
+pub(crate) use names::plain as plain_names;
 pub(crate) use nested::{arrays, fields};
 pub(crate) use output_names::output_names;
 pub(crate) use rewrite::rewrite;

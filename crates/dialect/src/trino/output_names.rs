@@ -1,7 +1,8 @@
 //! Trino's names for the columns of a query: `_col0`, `_col1` … by place, for what has no name.
 
-use datafusion::sql::sqlparser::ast::{AccessExpr, Expr, Query, SelectItem, SetExpr};
+use datafusion::sql::sqlparser::ast::{AccessExpr, Expr, Ident, Query, SelectItem, SetExpr};
 use lakegate_engine::{NUMBERED, OutputNames};
+use lakegate_sql::trino::fields_of;
 
 use super::keywords;
 use crate::postgres::{folded, items_of};
@@ -18,9 +19,10 @@ pub(crate) fn output_names(query: &Query) -> Option<OutputNames> {
     Some(OutputNames::of(&names))
 }
 
-/// Returns the name of a column, or `None` for `*`.
+/// Returns the name of a column, or `None` for `*` and `row.*`.
 fn item_name(item: &SelectItem) -> Option<String> {
     match item {
+        SelectItem::UnnamedExpr(expr) if fields_of(expr).is_some() => None,
         SelectItem::UnnamedExpr(expr) => Some(name_of(expr).unwrap_or_else(|| NUMBERED.to_owned())),
         SelectItem::ExprWithAlias { alias, .. } => Some(folded(alias)),
         _ => None,
@@ -29,6 +31,12 @@ fn item_name(item: &SelectItem) -> Option<String> {
 
 fn name_of(expr: &Expr) -> Option<String> {
     match expr {
+        // A call without parentheses, which the parser takes for a name.
+        Expr::Identifier(Ident {
+            value,
+            quote_style: None,
+            ..
+        }) if value.eq_ignore_ascii_case("current_schema") => None,
         Expr::Identifier(ident) => Some(folded(ident)),
         Expr::CompoundIdentifier(parts) => parts.last().map(folded),
         Expr::Nested(expr) => name_of(expr),

@@ -23,7 +23,7 @@ use lakegate_error::{Error, Result};
 use lakegate_sql::trino::call;
 use lakegate_sql::walk::walk_mut;
 
-use super::literals;
+use super::{keywords, literals};
 use crate::postgres::folded;
 
 /// Fails where an array has no such item, or a map no such key.
@@ -153,9 +153,11 @@ fn subscripts(expr: &mut Expr) {
     };
     let mut value = *root;
     let mut rest = Vec::new();
-    let with_rest = |value: Expr, rest: Vec<AccessExpr>| match rest.is_empty() {
-        true => value,
-        false => Expr::CompoundFieldAccess {
+    let with_rest = |value: Expr, rest: Vec<AccessExpr>| match keywords::names_of(&value, &rest) {
+        _ if rest.is_empty() => value,
+        // The planner looks up `t.a` as a name only.
+        Some(names) => Expr::CompoundIdentifier(names),
+        None => Expr::CompoundFieldAccess {
             root: Box::new(value),
             access_chain: rest,
         },
@@ -232,6 +234,20 @@ mod tests {
             Ok(()) => statement.to_string(),
             Err(error) => error.to_string(),
         }
+    }
+
+    #[test]
+    fn columns_of_tables_are_names_before_subscripts() {
+        let mut statement = Statement::Query(query("SELECT t.a[1], s.t.a[1][2].b, f(x).a[1]"));
+        assert!(rewrite(&mut statement).is_ok());
+        let mut names = Vec::new();
+        let _: ControlFlow<()> = lakegate_sql::walk::walk_expressions(&statement, |expr| {
+            if let Expr::CompoundIdentifier(parts) = expr {
+                names.push(parts.len());
+            }
+            ControlFlow::Continue(())
+        });
+        assert_eq!(names, [2, 3]);
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! Offsets of window functions, which the engine takes where the dialects report an error.
 //!
 //! ```text
-//! lag(x, NULL) OVER w       nth_value(x, NULL) OVER w      NULL; the engine's offset would be 0
+//! lag(x, NULL) OVER w       nth_value(x, NULL) OVER w      NULL in PostgreSQL; the engine's offset would be 0
 //! nth_value(x, 0)           an error
 //! ```
 //!
-//! `lag(x, -1)` is an error of the functions of Trino's sessions, and `lead(x, 1)` in PostgreSQL.
+//! `lag(x, -1)` and `lag(x, NULL)` are errors of the functions of Trino's sessions; the first is
+//! `lead(x, 1)` in PostgreSQL.
 
 use std::ops::ControlFlow;
 
@@ -16,19 +17,22 @@ use datafusion::sql::sqlparser::ast::{
 use lakegate_error::{Code, Error, Result};
 use lakegate_sql::walk::walk_mut;
 
-/// Checks the offsets in a statement, and rewrites those that are NULL.
+/// Checks the offsets in a statement, and rewrites those that are NULL if `nulls` is true.
 ///
 /// # Errors
 ///
 /// An offset is out of range.
-pub(crate) fn offsets(statement: &mut Statement) -> Result<()> {
-    match walk_mut(statement, &mut Offsets) {
+pub(crate) fn offsets(statement: &mut Statement, nulls: bool) -> Result<()> {
+    match walk_mut(statement, &mut Offsets { nulls }) {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(error) => Err(error),
     }
 }
 
-struct Offsets;
+struct Offsets {
+    /// Whether an offset may be NULL.
+    nulls: bool,
+}
 
 impl VisitorMut for Offsets {
     type Break = Error;
@@ -37,14 +41,14 @@ impl VisitorMut for Offsets {
         let Expr::Function(function) = expr else {
             return ControlFlow::Continue(());
         };
-        match check(function) {
+        match check(function, self.nulls) {
             Ok(()) => ControlFlow::Continue(()),
             Err(error) => ControlFlow::Break(error),
         }
     }
 }
 
-fn check(function: &mut Function) -> Result<()> {
+fn check(function: &mut Function, nulls: bool) -> Result<()> {
     if function.over.is_none() {
         return Ok(());
     }
@@ -63,7 +67,7 @@ fn check(function: &mut Function) -> Result<()> {
             Code::InvalidParameter,
             format!("the offset of nth_value must be at least 1, not {number}"),
         )),
-        (Some("lag" | "lead"), Offset::Null) => {
+        (Some("lag" | "lead"), Offset::Null) if nulls => {
             let null = Expr::Value(Value::Null.with_empty_span());
             list.args.truncate(1);
             list.args
@@ -116,7 +120,7 @@ mod tests {
 
     fn rewritten(sql: &str) -> Result<String> {
         let mut statement = Statement::Query(query(&format!("SELECT {sql}")));
-        offsets(&mut statement)?;
+        offsets(&mut statement, true)?;
         let sql = statement.to_string();
         Ok(sql.trim_start_matches("SELECT ").to_owned())
     }

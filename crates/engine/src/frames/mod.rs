@@ -8,8 +8,9 @@
 //! engine does so.
 //!
 //! [`emptied`] replaces a function that does not recognize an empty frame; [`determination`]
-//! replaces one that is NULL where its result is 1.
+//! replaces one that is NULL where its result is 1; [`bits`] adds those that the engine refuses.
 
+mod bits;
 mod determination;
 mod emptied;
 mod moments;
@@ -44,13 +45,14 @@ use super::aggregates::as_the_inner;
 ///
 /// Returns the session's error if a function cannot be registered.
 pub(crate) fn register(state: &mut SessionState) -> Result<()> {
+    bits::register(state)?;
     determination::register(state)?;
     emptied::register(state)?;
     use Kind as K;
     for (name, kind) in [
         ("sum", K::Sum),
         ("avg", K::Average),
-        ("var_samp", K::Variance { population: false }),
+        ("var", K::Variance { population: false }),
         ("var_pop", K::Variance { population: true }),
         ("stddev", K::Deviation { population: false }),
         ("stddev_pop", K::Deviation { population: true }),

@@ -84,3 +84,24 @@ async fn a_frame_without_values_has_no_bits() {
         FROM (VALUES (1, 5), (2, 3), (3, NULL), (4, NULL), (5, 4)) t (i, x) ORDER BY i";
     assert_eq!(rows(sql).await, ["5", "6", "3", "NULL", "4"]);
 }
+
+#[tokio::test]
+async fn bits_of_a_moving_frame() {
+    let rows = rows(
+        "SELECT bool_and(x > 0) OVER w, bool_or(x > 0) OVER w, bit_and(x) OVER w, bit_or(x) OVER w
+         FROM (VALUES (1, 6), (2, 3), (3, -1), (4, NULL), (5, NULL), (6, 8)) t(i, x)
+         WINDOW w AS (ORDER BY i ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) ORDER BY i",
+    )
+    .await;
+    assert_eq!(
+        rows,
+        [
+            "true true 6 6",
+            "true true 2 7",
+            "false true 3 -1",
+            "false false -1 -1",
+            "NULL NULL NULL NULL",
+            "true true 8 8",
+        ]
+    );
+}

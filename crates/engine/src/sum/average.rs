@@ -49,8 +49,13 @@ pub(super) fn register(state: &mut SessionState) -> Result<()> {
     Ok(())
 }
 
-/// Returns the number nearest to `sum / count`, except perhaps in the last bit.
+/// Returns the number nearest to `sum / count`, except perhaps in the last bit if they have more
+/// than 53 bits.
 fn average(sum: i128, count: u64) -> Option<f64> {
+    const EXACT: u64 = 1 << 53;
+    if count > 0 && count <= EXACT && sum.unsigned_abs() <= u128::from(EXACT) {
+        return Some(sum as f64 / count as f64);
+    }
     let count = i128::from(count);
     let (whole, rest) = (sum.checked_div(count)?, sum.checked_rem(count)?);
     Some(whole as f64 + rest as f64 / count as f64)

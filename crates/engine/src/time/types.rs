@@ -11,7 +11,8 @@ use datafusion::sql::sqlparser::ast::{
 };
 use lakegate_error::{Code, Error};
 
-/// Plans `TIMESTAMP` of any precision, `MAP`, and `JSON` within other types.
+/// Plans `TIMESTAMP` of any precision, `TIME` of at least three digits, `MAP`, and `JSON` and
+/// `VARBINARY` within other types.
 #[derive(Debug)]
 pub struct MicrosecondTypes {
     /// The session's time zone.
@@ -26,6 +27,14 @@ impl TypePlanner for MicrosecondTypes {
             SqlType::JSON => {
                 let field = Field::new("", DataType::Utf8, true);
                 return Ok(Some(Arc::new(field.with_metadata(json()))));
+            }
+            SqlType::Varbinary(_) => {
+                return Ok(Some(Arc::new(Field::new("", DataType::Binary, true))));
+            }
+            // Times keep microseconds, whatever their precision is.
+            SqlType::Time(Some(3..=12), TimezoneInfo::None | TimezoneInfo::WithoutTimeZone) => {
+                let data_type = DataType::Time64(TimeUnit::Nanosecond);
+                return Ok(Some(Arc::new(Field::new("", data_type, true))));
             }
             _ => return Ok(None),
         };

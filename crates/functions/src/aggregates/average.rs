@@ -247,6 +247,43 @@ fn rounded(sum: i256, count: i64) -> i128 {
     nearest.to_i128().unwrap_or_default()
 }
 
+impl Averages {
+    /// Adds values to the sums and counts of their groups; with `times` = -1, removes them.
+    fn add(&mut self, args: &[ArrayRef], rows: &Selected<'_>, times: i8) -> Result<()> {
+        let values = argument(args, 0)?;
+        let counts = &mut self.counts;
+        match &mut self.sums {
+            Sums::Decimals { sums, .. } => {
+                let values = values.as_primitive::<Decimal128Type>();
+                rows.each(values.nulls(), |row, group| {
+                    // A decimal has 38 digits, so that its negative fits. 2^63 values of 128 bits
+                    // do not overflow 256.
+                    let value = values.value(row).wrapping_mul(i128::from(times));
+                    sums[group] = sums[group].wrapping_add(i256::from_i128(value));
+                    counts[group] += i64::from(times);
+                    Ok(())
+                })
+            }
+            Sums::Reals(sums) => {
+                let values = values.as_primitive::<Float32Type>();
+                rows.each(values.nulls(), |row, group| {
+                    sums[group] += f64::from(values.value(row)) * f64::from(times);
+                    counts[group] += i64::from(times);
+                    Ok(())
+                })
+            }
+            Sums::Intervals(sums) => {
+                let values = values.as_primitive::<IntervalMonthDayNanoType>();
+                rows.each(values.nulls(), |row, group| {
+                    sums[group].add(Period::of(values.value(row)), times);
+                    counts[group] += i64::from(times);
+                    Ok(())
+                })
+            }
+        }
+    }
+}
+
 impl State for Averages {
     fn resize(&mut self, groups: usize) {
         self.counts.resize(groups, 0);
@@ -258,36 +295,7 @@ impl State for Averages {
     }
 
     fn update(&mut self, args: &[ArrayRef], rows: &Selected<'_>) -> Result<()> {
-        let values = argument(args, 0)?;
-        let counts = &mut self.counts;
-        match &mut self.sums {
-            Sums::Decimals { sums, .. } => {
-                let values = values.as_primitive::<Decimal128Type>();
-                rows.each(values.nulls(), |row, group| {
-                    // 2^63 values of 128 bits do not overflow 256.
-                    let value = i256::from_i128(values.value(row));
-                    sums[group] = sums[group].wrapping_add(value);
-                    counts[group] += 1;
-                    Ok(())
-                })
-            }
-            Sums::Reals(sums) => {
-                let values = values.as_primitive::<Float32Type>();
-                rows.each(values.nulls(), |row, group| {
-                    sums[group] += f64::from(values.value(row));
-                    counts[group] += 1;
-                    Ok(())
-                })
-            }
-            Sums::Intervals(sums) => {
-                let values = values.as_primitive::<IntervalMonthDayNanoType>();
-                rows.each(values.nulls(), |row, group| {
-                    sums[group].add(Period::of(values.value(row)), 1);
-                    counts[group] += 1;
-                    Ok(())
-                })
-            }
-        }
+        self.add(args, rows, 1)
     }
 
     fn merge(&mut self, states: &[ArrayRef], groups: &[usize]) -> Result<()> {
@@ -398,27 +406,7 @@ impl State for Averages {
     }
 
     fn retract(&mut self, args: &[ArrayRef], rows: &Selected<'_>) -> Result<()> {
-        let values = argument(args, 0)?;
-        let counts = &mut self.counts;
-        match &mut self.sums {
-            Sums::Decimals { sums, .. } => {
-                let values = values.as_primitive::<Decimal128Type>();
-                rows.each(values.nulls(), |row, group| {
-                    sums[group] = sums[group].wrapping_sub(i256::from_i128(values.value(row)));
-                    counts[group] -= 1;
-                    Ok(())
-                })
-            }
-            Sums::Reals(_) => Ok(()),
-            Sums::Intervals(sums) => {
-                let values = values.as_primitive::<IntervalMonthDayNanoType>();
-                rows.each(values.nulls(), |row, group| {
-                    sums[group].add(Period::of(values.value(row)), -1);
-                    counts[group] -= 1;
-                    Ok(())
-                })
-            }
-        }
+        self.add(args, rows, -1)
     }
 }
 

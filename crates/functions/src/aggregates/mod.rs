@@ -12,6 +12,7 @@
 //!       gathered           DISTINCT and ORDER BY, around any of these
 //! ```
 
+mod alias;
 mod average;
 mod best;
 #[cfg(test)]
@@ -33,6 +34,7 @@ use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::error::Result;
 use maps::{map_of, multimap_of, parts};
 
+pub(crate) use self::alias::with_alias;
 use self::function::{Aggregate, Depends, plain, wrong_types};
 use self::gathered::list_of;
 use crate::docs::Page;

@@ -24,7 +24,7 @@ static CONTAINS: Page = Page {
     name: "contains",
     section: SECTION,
     syntax: "contains(array, value)",
-    sentence: "Tells whether an array has an item, or a text a part.",
+    sentence: "Tells whether an array has an item, or a text a part; in the dialects `athena` and `trino`, whether a network has an address.",
     example: "contains(ARRAY[1, 2, 3], 2)",
     result: "true",
 };

@@ -222,7 +222,7 @@ async fn arrays_made_of_values() {
             "array_join(ARRAY[TIMESTAMP '2020-01-02 03:04:05'], ',')",
             "2020-01-02 03:04:05.000",
         ),
-        ("dot_product(ARRAY[1, 2], ARRAY[3, NULL])", "NULL"),
+        ("dot_product(ARRAY[1, 2], ARRAY[3, NULL])", "3.0"),
         ("dot_product(ARRAY[], ARRAY[])", "0.0"),
     ])
     .await;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, Float64Builder};
+use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Float64Builder};
 use arrow::datatypes::{DataType, Float64Type};
 use datafusion::error::Result;
 use datafusion::logical_expr::TypeSignature;
@@ -65,6 +65,14 @@ fn vectors(name: &str, types: &[DataType]) -> Result<DataType> {
     Ok(DataType::Float64)
 }
 
+/// Returns an item. NULL counts as zero, as in Trino.
+fn number(values: &Float64Array, item: usize) -> f64 {
+    match values.is_valid(item) {
+        true => values.value(item),
+        false => 0.0,
+    }
+}
+
 fn sums(
     call: &Call<'_>,
     term: impl Fn(f64, f64) -> f64,
@@ -90,20 +98,10 @@ fn sums(
             )));
         }
         walked(&call.work, first.len())?;
-        let valid = |values: &arrow::array::Float64Array, range: &std::ops::Range<usize>| {
-            values.null_count() == 0 || range.clone().all(|item| values.is_valid(item))
-        };
-        if !valid(lefts, &first) || !valid(rights, &second) {
-            results.append_null();
-            continue;
-        }
-        let (Some(first), Some(second)) = (lefts.values().get(first), rights.values().get(second))
-        else {
-            results.append_null();
-            continue;
-        };
-        let terms = first.iter().zip(second);
-        let sum = terms.fold(0.0, |sum, (left, right)| sum + term(*left, *right));
+        let terms = first
+            .zip(second)
+            .map(|(left, right)| term(number(lefts, left), number(rights, right)));
+        let sum = terms.fold(0.0, |sum, term| sum + term);
         results.append_value(of_sum(sum));
     }
     Ok(Arc::new(results.finish()))

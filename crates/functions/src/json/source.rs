@@ -147,9 +147,13 @@ impl Source {
             }
             DataType::Struct(fields) => {
                 let columns = array.as_struct().columns().iter();
-                let columns = fields.iter().zip(columns).map(|(field, column)| {
+                let columns = fields.iter().zip(columns).enumerate();
+                let columns = columns.map(|(place, (field, column))| {
+                    // Fields without a name have the engine's: c0, c1 and so on.
+                    let is_named = field.name() != &format!("c{place}");
                     let mut name = String::new();
-                    strings::encode(field.name(), &mut name);
+                    let shown = if is_named { field.name().as_str() } else { "" };
+                    strings::encode(shown, &mut name);
                     Ok((name, Self::of(column, field)?))
                 });
                 (

@@ -6,30 +6,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use datafusion::error::Result;
-use fancy_regex::{CompileError, Regex, RegexBuilder, RegexInput, RuntimeError};
+use fancy_regex::{Regex, RegexInput};
 use lakegate_engine::stop;
-use lakegate_error::{Code, Error};
+use lakegate_error::Error;
+use lakegate_regexps::{self as regexps, MAX_COMPILED, Spelling};
 use memchr::memmem::Finder;
 
-use super::syntax::{self, Spelling};
-
-/// Maximum bytes of a pattern's text.
-const MAX_TEXT: usize = 64 * 1024;
-/// Maximum bytes of a compiled pattern.
-const MAX_COMPILED: usize = 10 << 20;
-/// Bytes that every compiled pattern may take, so that texts of any length can be searched for
-/// single characters.
-const LEAST_COMPILED: usize = 2048;
-/// Bytes of a text times bytes of a compiled pattern: some seconds at worst, usually milliseconds.
-const MAX_WORK: usize = 200_000_000_000;
-/// Instructions of the part that backtracks.
-const MAX_INSTRUCTIONS: usize = 1 << 18;
-/// Steps back in one search, some tenths of a second.
-const MAX_STEPS_BACK: usize = 10_000_000;
 /// Bytes of a text from which each search is worth a look at the query's stop.
 const LONG: usize = 4096;
-/// Characters of a pattern in an error.
-const SHOWN: usize = 100;
 /// Patterns that a thread keeps for its next batches.
 const KEPT: usize = 4;
 
@@ -54,14 +38,8 @@ impl Pattern {
     ///
     /// The pattern is not valid, or too large.
     pub(crate) fn new(text: &str) -> Result<Self> {
-        if text.len() > MAX_TEXT {
-            return Err(Error::invalid(format!(
-                "a regular expression of {} bytes is too long; {MAX_TEXT} are the most",
-                text.len()
-            ))
-            .into());
-        }
-        let spelling = syntax::spell(text, false).map_err(|error| about(text, error.message()))?;
+        regexps::check_text(text)?;
+        let spelling = spelled(text, false)?;
         let regex = compiled(text, &spelling.text, MAX_COMPILED)?;
         let prefix = prefix(text).filter(|_| !spelling.backtracks);
         Ok(Self {
@@ -70,7 +48,7 @@ impl Pattern {
             spelling,
             regex,
             before_newline: OnceLock::new(),
-            within: AtomicUsize::new(MAX_WORK / MAX_COMPILED),
+            within: AtomicUsize::new(regexps::longest(MAX_COMPILED)),
         })
     }
 
@@ -108,8 +86,7 @@ impl Pattern {
         if let Some(regex) = self.before_newline.get() {
             return Ok(regex);
         }
-        let spelling =
-            syntax::spell(&self.text, true).map_err(|error| about(&self.text, error.message()))?;
+        let spelling = spelled(&self.text, true)?;
         let regex = compiled(&self.text, &spelling.text, MAX_COMPILED)?;
         Ok(self.before_newline.get_or_init(|| regex))
     }
@@ -121,8 +98,7 @@ impl Pattern {
             return Ok(());
         }
         let length = length.checked_next_power_of_two().unwrap_or(usize::MAX);
-        let within = (MAX_WORK / length).max(LEAST_COMPILED);
-        compiled(&self.text, &self.spelling.text, within)?;
+        compiled(&self.text, &self.spelling.text, regexps::room(length))?;
         self.within.store(length, Ordering::Relaxed);
         Ok(())
     }
@@ -183,20 +159,7 @@ impl Pattern {
     }
 
     fn failed(&self, text: &str, error: &fancy_regex::Error) -> Error {
-        let bytes = text.len();
-        match error {
-            fancy_regex::Error::RuntimeError(
-                RuntimeError::BacktrackLimitExceeded | RuntimeError::StackOverflow,
-            ) => Error::new(
-                Code::TooComplex,
-                format!(
-                    "the regular expression '{}' takes too many steps in a text of {bytes} bytes",
-                    shortened(&self.text)
-                ),
-            )
-            .with_hint("repeat less within what is repeated, or do without look-around and \\1"),
-            other => about(&self.text, &other.to_string()),
-        }
+        regexps::failed(&self.text, text.len(), error)
     }
 }
 
@@ -244,52 +207,14 @@ pub(crate) fn after(text: &str, found: &Range<usize>) -> usize {
     found.end + next.map_or(1, char::len_utf8)
 }
 
-fn shortened(text: &str) -> String {
-    let mut shown: String = text.chars().take(SHOWN).collect();
-    if shown.len() < text.len() {
-        shown.push('…');
-    }
-    shown
-}
-
-fn about(pattern: &str, message: &str) -> Error {
-    Error::invalid(format!(
-        "the regular expression '{}' is not valid: {message}",
-        shortened(pattern)
-    ))
+fn spelled(pattern: &str, before_newline: bool) -> Result<Spelling> {
+    let spelling = regexps::spell(pattern, before_newline);
+    Ok(spelling.map_err(|error| regexps::about(pattern, error.message()))?)
 }
 
 fn compiled(pattern: &str, spelled: &str, within: usize) -> Result<Regex> {
     stop::check()?;
-    let built = RegexBuilder::new(spelled)
-        .backtrack_limit(MAX_STEPS_BACK)
-        .delegate_size_limit(within)
-        .max_prog_size(MAX_INSTRUCTIONS)
-        .build();
-    let error = match built {
-        Ok(regex) => return Ok(regex),
-        Err(error) => error,
-    };
-    let too_large = match &error {
-        fancy_regex::Error::CompileError(error) => match error.as_ref() {
-            CompileError::InnerError(error) => error.size_limit().is_some(),
-            CompileError::PatternTooComplex => true,
-            _ => false,
-        },
-        _ => false,
-    };
-    Err(match too_large {
-        true => Error::new(
-            Code::TooComplex,
-            format!(
-                "the regular expression '{}' is too large: compiled, it may take {within} bytes",
-                shortened(pattern)
-            ),
-        )
-        .with_hint("search shorter texts, or use fewer repetitions such as {1,100}"),
-        false => about(pattern, &error.to_string()),
-    }
-    .into())
+    Ok(regexps::compile(pattern, spelled, within)?)
 }
 
 thread_local! {

@@ -1,7 +1,8 @@
 #![allow(clippy::unwrap_used)]
 
+use lakegate_regexps::spell;
+
 use super::pattern::Pattern;
-use super::syntax::spell;
 use crate::testing::{error, rows, value};
 
 /// Returns the parts of a text that a pattern matches.
@@ -87,7 +88,13 @@ fn properties_are_those_of_unicode() {
     assert_eq!(found(r"\p{Hiragana}", "aあ"), ["あ"]);
     assert_eq!(found(r"[\p{Punct}\p{Digit}]+", "a.1"), [".1"]);
     assert!(refused(r"\p{javaLowerCase}").contains("not supported"));
-    assert!(refused(r"\p{InGreek}").contains("script"));
+    assert_eq!(found(r"\p{InGreek}+", "aαβ"), ["αβ"]);
+    assert_eq!(found(r"[^\p{InBasicLatin}]+", "aé1"), ["é"]);
+    assert_eq!(found(r"\P{In_Basic_Latin}+", "aé1"), ["é"]);
+    assert_eq!(found(r"[\P{InBasicLatin}1]+", "aé1"), ["é1"]);
+    assert_eq!(found(r"\p{IsAlphabetic}+", "aé1"), ["aé"]);
+    assert!(refused(r"\p{InHighSurrogates}").contains("not supported"));
+    assert!(refused(r"\p{InNothing}").contains("block"));
     assert!(refused(r"\p{Nothing}").contains("not valid"));
 }
 

@@ -172,6 +172,10 @@ fn checked<'e>(expr: &'e Expr, schema: &DFSchema) -> Result<()> {
                 for (when, _) in &case.when_then_expr {
                     compared(operand.as_ref(), Operator::Eq, of(when).as_ref())?;
                 }
+            } else {
+                for (when, _) in &case.when_then_expr {
+                    of(when).as_ref().map_or(Ok(()), condition)?;
+                }
             }
             let results = case.when_then_expr.iter().map(|(_, then)| then.as_ref());
             let results = results.chain(case.else_expr.as_deref());
@@ -192,7 +196,29 @@ fn checked<'e>(expr: &'e Expr, schema: &DFSchema) -> Result<()> {
             of_one_type(call.func.name(), call.args.iter().filter_map(of))
         }
         Expr::ScalarFunction(call) => arguments(call, schema),
+        // In PostgreSQL's dialect, count takes several values.
+        Expr::AggregateFunction(call)
+            if call.func.name() == "count" && call.params.args.len() > 1 =>
+        {
+            let types = call.params.args.iter().filter_map(of);
+            let types: Vec<String> = types.map(|operand| operand.name()).collect();
+            Err(mismatch(format!(
+                "Unexpected parameters ({}) for function count",
+                types.join(", ")
+            )))
+        }
         _ => Ok(()),
+    }
+}
+
+/// Checks the condition of a CASE or an IF.
+fn condition(when: &Operand<'_>) -> Result<()> {
+    match Kind::of(&when.field) {
+        Kind::Boolean | Kind::Any => Ok(()),
+        _ => Err(mismatch(format!(
+            "CASE WHEN needs a boolean, not {}",
+            when.name()
+        ))),
     }
 }
 
@@ -404,6 +430,12 @@ mod tests {
                 "Cannot apply operator: integer = varchar(1)",
             ),
             ("IF(true, 1, 'a')", "CASE needs values of one type"),
+            ("IF(1, 2, 3)", "CASE WHEN needs a boolean, not integer"),
+            ("CASE WHEN 'a' THEN 1 END", "CASE WHEN needs a boolean"),
+            (
+                "(SELECT count(1, 'a'))",
+                "Unexpected parameters (integer, varchar(1)) for function count",
+            ),
             (
                 "ARRAY['a'] = ARRAY[1]",
                 "Cannot apply operator: array(varchar) = array(bigint)",
@@ -440,6 +472,7 @@ mod tests {
             "SELECT DATE '2020-01-01' = TIMESTAMP '2020-01-01 00:00:00'",
             "SELECT coalesce(NULL, 'a')",
             "SELECT CASE WHEN true THEN NULL ELSE 1 END",
+            "SELECT IF(NULL, 1, 2)",
             "SELECT ARRAY[1] = ARRAY[NULL]",
             "SELECT ARRAY[1] || 2",
             "SELECT 'a' || NULL",

@@ -69,7 +69,7 @@ struct Items {
 
 enum Kind {
     Plain(DynComparator),
-    /// Numbers of which 0 equals -0.
+    /// Numbers of which 0 equals -0, and NaN nothing.
     Floats(ArrayRef, ArrayRef),
     Lists {
         left: OffsetBuffer<i32>,
@@ -139,7 +139,7 @@ impl Items {
                 let lefts = lefts.as_primitive::<arrow::datatypes::Float64Type>();
                 let rights = rights.as_primitive::<arrow::datatypes::Float64Type>();
                 let (left, right) = (lefts.value(left), rights.value(right));
-                Some(left == right || (left.is_nan() && right.is_nan()))
+                Some(left == right)
             }
             Kind::Lists {
                 left: lefts,
@@ -230,6 +230,18 @@ mod tests {
             ("ROW(1, NULL) = ROW(1, 2)", "NULL"),
             ("ROW(1, NULL) <> ROW(2, 2)", "true"),
             ("ROW(0e0) = ROW(-0e0)", "true"),
+            ("ARRAY[1, NULL] IN (ARRAY[1, NULL], ARRAY[2])", "NULL"),
+            ("ARRAY[1, NULL] NOT IN (ARRAY[2, 3], ARRAY[2])", "true"),
+            (
+                "MAP(ARRAY[1, 2], ARRAY[3, 4]) IN (MAP(ARRAY[2, 1], ARRAY[4, 3]), NULL)",
+                "true",
+            ),
+            ("nullif(ARRAY[1, 2], ARRAY[1, 2])", "NULL"),
+            ("nullif(ARRAY[1, NULL], ARRAY[1, NULL])", "[1, NULL]"),
+            (
+                "MAP(ARRAY[1, 2], ARRAY[3, 4]) IS DISTINCT FROM MAP(ARRAY[2, 1], ARRAY[4, 3])",
+                "false",
+            ),
         ] {
             assert_eq!(value(expression).await.unwrap(), expected, "{expression}");
         }

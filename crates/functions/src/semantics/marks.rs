@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, ListArray, MapArray, StructArray};
-use arrow::datatypes::{DataType, Field, FieldRef, Fields};
+use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{
@@ -22,8 +22,7 @@ use datafusion::logical_expr::{
 };
 use lakegate_error::{Code, Error};
 
-use super::names;
-use crate::json::{is_json, is_text};
+use super::flows::{common, of_call, of_lambdas};
 
 /// Keys of the metadata that marks a type.
 const KEYS: [&str; 2] = ["ARROW:extension:name", "ARROW:extension:metadata"];
@@ -32,9 +31,9 @@ const KEYS: [&str; 2] = ["ARROW:extension:name", "ARROW:extension:metadata"];
 const MAX_DEPTH: usize = 32;
 
 /// What marks a type.
-type Mark = HashMap<String, String>;
+pub(super) type Mark = HashMap<String, String>;
 
-fn mark(field: &Field) -> Option<Mark> {
+pub(super) fn mark(field: &Field) -> Option<Mark> {
     let entries = KEYS.iter().filter_map(|key| {
         let value = field.metadata().get(*key)?;
         Some(((*key).to_owned(), value.clone()))
@@ -46,54 +45,6 @@ fn mark(field: &Field) -> Option<Mark> {
 /// Returns whether a field, or one within it, is marked.
 pub(super) fn is_marked(field: &Field) -> bool {
     contains(field, &|field| mark(field).is_some())
-}
-
-/// Where a call's result has the values of an argument.
-#[derive(Debug, Clone, Copy)]
-enum Flow {
-    /// It is a value of these arguments.
-    Same(fn(usize) -> std::ops::Range<usize>),
-    /// Its items, or the values of its map, are values of this argument.
-    Items(usize),
-    /// It is an item or a map's value of this argument.
-    Item(usize),
-    /// Its items, or the values of its map, are those of this argument.
-    ItemsOf(usize),
-    /// Its values are arrays of this argument's values.
-    Lists(usize),
-    /// Its fields are the arguments.
-    Fields,
-    /// The arguments are read, and none is returned.
-    Reads,
-}
-
-fn flow(name: &str) -> Option<Flow> {
-    Some(match name {
-        "coalesce" | "greatest" | "least" | "nullif" => Flow::Same(|count| 0..count),
-        "arbitrary" | "any_value" | "first_value" | "last_value" | "nth_value" | "lag" | "lead"
-        | "min" | "max" | "max_by" | "min_by" => Flow::Same(|count| 0..count.min(1)),
-        "make_array" | "array_agg" | "repeat" | "$max_n" | "$min_n" => Flow::Items(0),
-        "map_agg" => Flow::Items(1),
-        "multimap_agg" => Flow::Lists(1),
-        "$map" | "map" => Flow::ItemsOf(1),
-        "map_values" => Flow::ItemsOf(0),
-        "$subscript" | "element_at" | "array_item" | "array_first" | "array_last"
-        | "array_element" | "array_min" | "array_max" | "unnest" => Flow::Item(0),
-        "struct" | "row" | "named_struct" => Flow::Fields,
-        "count"
-        | "typeof"
-        | "arrow_typeof"
-        | "get_field"
-        | "$cast"
-        | "$unnested"
-        | "is_json_scalar"
-        | "cardinality"
-        | "map_keys"
-        | "geometry_to_bing_tiles" => Flow::Reads,
-        json if json.contains("json") => Flow::Reads,
-        geometry if geometry.starts_with("st_") => Flow::Reads,
-        _ => return None,
-    })
 }
 
 /// Returns the field that an expression's result should have, if marks are missing in its own.
@@ -147,33 +98,8 @@ fn is_null(expr: &Expr) -> bool {
     }
 }
 
-/// Returns the mark that all values have which are not NULL.
-fn common(what: &str, fields: &[FieldRef]) -> Result<Option<Mark>> {
-    let values = fields.iter().filter(|field| !field.data_type().is_null());
-    let marks: Vec<Option<Mark>> = values.clone().map(|field| mark(field)).collect();
-    let Some(Some(first)) = marks.iter().find(|mark| mark.is_some()) else {
-        return Ok(None);
-    };
-    if marks.iter().all(|mark| mark.as_ref() == Some(first)) {
-        return Ok(Some(first.clone()));
-    }
-    if !fields.iter().any(|field| is_json(field)) {
-        return Ok(None);
-    }
-    let types: Vec<String> = values.map(|field| names::of_field(field)).collect();
-    Err(Error::new(
-        Code::TypeMismatch,
-        format!(
-            "{what} needs values of one type, not {}",
-            types.join(" and ")
-        ),
-    )
-    .with_hint("json_format writes a JSON value as a text, CAST(… AS JSON) makes one of a text")
-    .into())
-}
-
 /// Returns a field with another type and mark, if either is new.
-fn changed(own: &FieldRef, data_type: DataType, new: Option<Mark>) -> Option<FieldRef> {
+pub(super) fn changed(own: &FieldRef, data_type: DataType, new: Option<Mark>) -> Option<FieldRef> {
     let mut metadata = own.metadata().clone();
     metadata.extend(new.into_iter().flatten());
     let field = own.as_ref().clone().with_data_type(data_type);
@@ -181,14 +107,14 @@ fn changed(own: &FieldRef, data_type: DataType, new: Option<Mark>) -> Option<Fie
     (field != *own).then_some(field)
 }
 
-fn with_mark(field: &FieldRef, mark: &Mark) -> FieldRef {
+pub(super) fn with_mark(field: &FieldRef, mark: &Mark) -> FieldRef {
     let mut metadata = field.metadata().clone();
     metadata.extend(mark.clone());
     Arc::new(field.as_ref().clone().with_metadata(metadata))
 }
 
 /// Returns the field of an array's items or of a map's values.
-fn item(data_type: &DataType) -> Option<&FieldRef> {
+pub(super) fn item(data_type: &DataType) -> Option<&FieldRef> {
     match data_type {
         DataType::List(item) => Some(item),
         DataType::Map(entries, _) => match entries.data_type() {
@@ -200,7 +126,7 @@ fn item(data_type: &DataType) -> Option<&FieldRef> {
 }
 
 /// Returns a type whose items, or whose map's values, are `field`.
-fn with_item(data_type: &DataType, of: impl Fn(&FieldRef) -> FieldRef) -> DataType {
+pub(super) fn with_item(data_type: &DataType, of: impl Fn(&FieldRef) -> FieldRef) -> DataType {
     match data_type {
         DataType::List(item) => DataType::List(of(item)),
         DataType::Map(entries, sorted) => {
@@ -231,162 +157,8 @@ fn has(data_type: &DataType, is: &dyn Fn(&Field) -> bool, depth: usize) -> bool 
 }
 
 /// Whether a field is or contains what `is` finds.
-fn contains(field: &Field, is: &dyn Fn(&Field) -> bool) -> bool {
+pub(super) fn contains(field: &Field, is: &dyn Fn(&Field) -> bool) -> bool {
     is(field) || has(field.data_type(), is, 0)
-}
-
-fn of_call(expr: &Expr, name: &str, args: &[Expr], schema: &DFSchema) -> Result<Option<FieldRef>> {
-    let fields: Result<Vec<FieldRef>> = args
-        .iter()
-        .map(|arg| arg.to_field(schema).map(|(_, field)| field))
-        .collect();
-    let Ok(fields) = fields else { return Ok(None) };
-    if !fields
-        .iter()
-        .any(|field| contains(field, &|field| mark(field).is_some()))
-    {
-        return Ok(None);
-    }
-    let Ok((_, own)) = expr.to_field(schema) else {
-        return Ok(None);
-    };
-    result(name, &own, &fields)
-}
-
-/// Returns the field that a call's result should have.
-fn result(name: &str, own: &FieldRef, fields: &[FieldRef]) -> Result<Option<FieldRef>> {
-    if contains(own, &|field| mark(field).is_some()) {
-        return Ok(None);
-    }
-    let data_type = own.data_type();
-    let mark_of = |index: usize| fields.get(index).and_then(|field| mark(field));
-    let item_mark = |index: usize| mark(item(fields.get(index)?.data_type())?);
-    let in_items = |mark: Option<Mark>| match mark {
-        Some(mark) => changed(
-            own,
-            with_item(data_type, |item| with_mark(item, &mark)),
-            None,
-        ),
-        None => None,
-    };
-    let found = match flow(name) {
-        Some(Flow::Reads) => return Ok(None),
-        Some(Flow::Same(range)) => {
-            let values = fields.get(range(fields.len())).unwrap_or_default();
-            let of_list = values.first().is_some_and(|first| {
-                matches!(data_type, DataType::List(_)) && !first.data_type().is_nested()
-            });
-            match common(name, values)? {
-                // `max_by(x, y, 3)` has items of x.
-                Some(mark) if of_list => in_items(Some(mark)),
-                mark => changed(own, data_type.clone(), mark),
-            }
-        }
-        Some(Flow::Items(index)) => {
-            let mark = match name {
-                "make_array" => common("ARRAY", fields)?,
-                _ => mark_of(index),
-            };
-            in_items(mark)
-        }
-        Some(Flow::Item(index)) => changed(own, data_type.clone(), item_mark(index)),
-        Some(Flow::ItemsOf(index)) => in_items(item_mark(index)),
-        Some(Flow::Lists(index)) => mark_of(index).and_then(|mark| {
-            let lists = with_item(data_type, |list| {
-                let items = with_item(list.data_type(), |item| with_mark(item, &mark));
-                Arc::new(list.as_ref().clone().with_data_type(items))
-            });
-            changed(own, lists, None)
-        }),
-        Some(Flow::Fields) => match data_type {
-            DataType::Struct(into) => {
-                // `named_struct` has names before its values.
-                let step = if name == "named_struct" { 2 } else { 1 };
-                let values = fields.iter().skip(step - 1).step_by(step);
-                let marked: Fields = into
-                    .iter()
-                    .zip(values)
-                    .map(|(field, value)| match mark(value) {
-                        Some(mark) => with_mark(field, &mark),
-                        None => Arc::clone(field),
-                    })
-                    .collect();
-                changed(own, DataType::Struct(marked), None)
-            }
-            _ => None,
-        },
-        None => None,
-    };
-    if found.is_some() {
-        return Ok(found);
-    }
-    let loses = fields
-        .iter()
-        .any(|field| contains(field, &|field| is_json(field)))
-        && contains(own, &|field| is_text(field.data_type()));
-    match loses {
-        true => Err(Error::new(
-            Code::TypeMismatch,
-            format!(
-                "Unexpected parameters ({}) for function {name}",
-                listed(fields)
-            ),
-        )
-        .with_hint("json_format writes a JSON value as a text, and casts read its parts")
-        .into()),
-        false => Ok(None),
-    }
-}
-
-fn listed(fields: &[FieldRef]) -> String {
-    let names: Vec<String> = fields.iter().map(|field| names::of_field(field)).collect();
-    names.join(", ")
-}
-
-/// Returns the field of a call with lambdas, whose bodies are among `bodies`.
-fn of_lambdas(
-    expr: &Expr,
-    name: &str,
-    bodies: &[Expr],
-    schema: &DFSchema,
-) -> Result<Option<FieldRef>> {
-    let fields: Vec<Option<FieldRef>> = bodies
-        .iter()
-        .map(|body| body.to_field(schema).ok().map(|(_, field)| field))
-        .collect();
-    let last = fields.last().cloned().flatten();
-    let Ok((_, own)) = expr.to_field(schema) else {
-        return Ok(None);
-    };
-    let json = |field: &FieldRef| contains(field, &|field| is_json(field));
-    let Some(last) = last.filter(|_| fields.iter().flatten().any(json)) else {
-        return Ok(None);
-    };
-    if contains(&own, &|field| mark(field).is_some()) {
-        return Ok(None);
-    }
-    let marked = mark(&last);
-    let found = match (name, marked) {
-        ("$try" | "reduce", mark) => changed(&own, own.data_type().clone(), mark),
-        ("transform" | "zip_with" | "transform_values" | "map_zip_with", Some(mark)) => {
-            let items = with_item(own.data_type(), |item| with_mark(item, &mark));
-            changed(&own, items, None)
-        }
-        _ => None,
-    };
-    let is_text_of_last = is_text(last.data_type()) && !is_json(&last);
-    match found {
-        Some(found) => Ok(Some(found)),
-        // A body that makes a text of JSON values.
-        None if is_text_of_last => Ok(None),
-        None if !contains(&own, &|field| is_text(field.data_type())) => Ok(None),
-        None => Err(Error::new(
-            Code::NotSupported,
-            format!("{name} of JSON values is not supported"),
-        )
-        .with_hint("cast them to other types first")
-        .into()),
-    }
 }
 
 /// Gives a node's columns the marks that its aggregates, window functions or inputs miss.

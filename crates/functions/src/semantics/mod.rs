@@ -3,16 +3,23 @@
 //! ```text
 //! planner     operators of decimals, by their types       operators
 //! rule        casts of the statement to functions         casts, scalars: their values
-//!             json and other marked types stay marked     marks
+//!             NULLs and rows that meet other values       meeting
+//!             json and other marked types stay marked     marks, flows
 //!             values of different kinds are refused       comparisons
 //!             arrays, maps and rows with NULLs            equality
+//!             NaN equals nothing                          nans
+//!             maps as keys                                map_keys
 //! ```
 
 mod casts;
 mod comparisons;
 mod equality;
+mod flows;
+mod map_keys;
 mod marks;
+mod meeting;
 mod names;
+mod nans;
 mod operators;
 mod rule;
 mod scalars;
@@ -25,5 +32,6 @@ use crate::entry::Entry;
 pub(crate) fn entries() -> Vec<Entry> {
     let mut entries = casts::entries();
     entries.extend(equality::entries());
+    entries.extend(map_keys::entries());
     entries
 }

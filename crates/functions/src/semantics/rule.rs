@@ -9,19 +9,27 @@ use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::config::ConfigOptions;
 use datafusion::error::Result;
 use datafusion::logical_expr::expr::{Cast, ScalarFunction};
+use datafusion::logical_expr::utils::disjunction;
 use datafusion::logical_expr::{
-    BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator, ScalarUDF, TryCast,
+    BinaryExpr, Case, Expr, ExprSchemable, LogicalPlan, Operator, ScalarUDF, TryCast,
     WindowFunctionDefinition, cast,
 };
 use datafusion::optimizer::AnalyzerRule;
 use lakegate_engine::retyped;
 
 use super::operators::{Operators, Planned};
-use super::{casts, comparisons, equality, marks, names, scalars};
+use super::{casts, comparisons, equality, map_keys, marks, meeting, names, nans, scalars};
 use crate::arrays::types::common;
 use crate::entry::Known;
-use crate::json::{self, is_json};
+use crate::json::{self, is_json, is_text};
 use crate::scalar;
+
+/// Tells whether a network, as a text, has an address.
+const IN_NETWORK: &str = "is_subnet_of";
+
+/// The most items of a list that nested values are compared with one by one. The engine compares
+/// those of longer lists, in which NULL equals NULL.
+const MOST_ITEMS: usize = 256;
 
 /// Gives casts the meaning that they have in Trino.
 #[derive(Debug)]
@@ -30,6 +38,8 @@ pub(crate) struct TrinoTypes {
     try_cast: Arc<ScalarUDF>,
     fitting: Arc<ScalarUDF>,
     equal: Arc<ScalarUDF>,
+    in_network: Arc<ScalarUDF>,
+    ordered_map: Arc<ScalarUDF>,
     operators: Operators,
 }
 
@@ -41,6 +51,8 @@ impl TrinoTypes {
             try_cast: function(casts::TRY_CAST_NAME)?,
             fitting: function(casts::FITTING_NAME)?,
             equal: function(equality::NAME)?,
+            in_network: scalar(IN_NETWORK, Known::Everywhere)?,
+            ordered_map: function(map_keys::NAME)?,
             operators: Operators::new()?,
         })
     }
@@ -77,10 +89,24 @@ impl TrinoTypes {
                     args: args.collect(),
                 })))
             }
+            // Addresses are texts; Trino has no such function of other texts.
+            Expr::ScalarFunction(call)
+                if call.func.name() == "contains" && are_texts(&call.args, schema) =>
+            {
+                Ok(Transformed::yes(Expr::ScalarFunction(ScalarFunction {
+                    func: Arc::clone(&self.in_network),
+                    args: call.args,
+                })))
+            }
             Expr::AggregateFunction(mut call) if call.func.name() == "sum" => {
                 let widened = widen(&mut call.params.args, schema);
                 let call = Expr::AggregateFunction(call);
                 Ok(Transformed::new_transformed(call, widened))
+            }
+            Expr::AggregateFunction(mut call) if call.params.distinct => {
+                let ordered = map_keys::order(&self.ordered_map, &mut call.params.args, schema);
+                let call = Expr::AggregateFunction(call);
+                Ok(Transformed::new_transformed(call, ordered))
             }
             Expr::WindowFunction(mut window) => {
                 let is_sum = matches!(&window.fun,
@@ -88,6 +114,37 @@ impl TrinoTypes {
                 let widened = is_sum && widen(&mut window.params.args, schema);
                 let window = Expr::WindowFunction(window);
                 Ok(Transformed::new_transformed(window, widened))
+            }
+            Expr::InList(list)
+                if list.list.len() <= MOST_ITEMS && is_nested(&list.expr, schema) =>
+            {
+                let equal = |item| self.equal.call(vec![list.expr.as_ref().clone(), item]);
+                let found = disjunction(list.list.into_iter().map(equal));
+                let found =
+                    found.unwrap_or_else(|| Expr::Literal(ScalarValue::Boolean(Some(false)), None));
+                Ok(Transformed::yes(match list.negated {
+                    true => Expr::Not(Box::new(found)),
+                    false => found,
+                }))
+            }
+            Expr::ScalarFunction(call)
+                if call.func.name() == "nullif"
+                    && matches!(call.args.as_slice(), [one, other] if are_nested(one, other, schema)) =>
+            {
+                let value = call.args.first().cloned().unwrap_or_default();
+                let null = Box::new(Expr::Literal(ScalarValue::Null, None));
+                let cases = vec![(Box::new(self.equal.call(call.args)), null)];
+                let case = Case::new(None, cases, Some(Box::new(value)));
+                Ok(Transformed::yes(Expr::Case(case)))
+            }
+            Expr::BinaryExpr(BinaryExpr { left, op, right })
+                if matches!(op, Operator::IsDistinctFrom | Operator::IsNotDistinctFrom) =>
+            {
+                let mut operands = [*left, *right];
+                let ordered = map_keys::order(&self.ordered_map, &mut operands, schema);
+                let [left, right] = operands.map(Box::new);
+                let compared = Expr::BinaryExpr(BinaryExpr { left, op, right });
+                Ok(Transformed::new_transformed(compared, ordered))
             }
             Expr::BinaryExpr(BinaryExpr { left, op, right })
                 if matches!(op, Operator::Eq | Operator::NotEq)
@@ -114,6 +171,24 @@ impl TrinoTypes {
             }
             other => Ok(Transformed::no(other)),
         }
+    }
+
+    /// Rewrites an operator whose expressions are rewritten; `None` if nothing changes.
+    fn of_operator(&self, node: &LogicalPlan) -> Result<Option<LogicalPlan>> {
+        if let Some(met) = meeting::of_union(&self.cast, node)? {
+            let marked = marks::of_columns(&met)?;
+            return Ok(Some(marked.unwrap_or(met)));
+        }
+        let keyed = map_keys::of_operator(&self.ordered_map, node)?;
+        let node = keyed.as_ref().unwrap_or(node);
+        let compared = nans::of_operator(node)?;
+        Ok(match (compared, marks::of_columns(node)?) {
+            // The marks are those of a projection on the same columns.
+            (Some(compared), Some(marked)) => {
+                Some(marked.with_new_exprs(marked.expressions(), vec![compared])?)
+            }
+            (compared, marked) => marked.or(compared).or(keyed),
+        })
     }
 
     /// Returns a cast as a call, or its value; `None` if the engine's cast has the same meaning.
@@ -158,6 +233,22 @@ impl TrinoTypes {
             args: vec![value.clone(), null],
         })))
     }
+}
+
+/// Returns whether all values are texts or NULL, and the first is a text.
+fn are_texts(values: &[Expr], schema: &DFSchema) -> bool {
+    let is = |expr: &Expr, null: bool| {
+        let of = expr.get_type(schema);
+        of.is_ok_and(|of| is_text(&of) || (null && of.is_null()))
+    };
+    let first = values.first();
+    first.is_some_and(|first| is(first, false)) && values.iter().all(|value| is(value, true))
+}
+
+/// Returns whether a value has items.
+fn is_nested(value: &Expr, schema: &DFSchema) -> bool {
+    let of = value.get_type(schema);
+    of.is_ok_and(|of| equality::is_nested(&of))
 }
 
 /// Returns whether two values have items and a type in common.
@@ -230,6 +321,9 @@ impl AnalyzerRule for TrinoTypes {
             plan,
             &|expr, schema| {
                 let rewritten = self.rewrite(expr, schema)?;
+                let rewritten = rewritten
+                    .transform_data(|expr| meeting::of_values(&self.cast, expr, schema))?
+                    .transform_data(|expr| Ok(nans::compared(expr, schema)))?;
                 Ok(match marks::marked(&rewritten.data, schema)? {
                     // The columns of aggregates and windows are marked above them.
                     Some(_) if is_of_rows(&rewritten.data) => rewritten,
@@ -237,7 +331,7 @@ impl AnalyzerRule for TrinoTypes {
                     None => rewritten,
                 })
             },
-            &marks::of_columns,
+            &|node: &LogicalPlan| self.of_operator(node),
         )?;
         comparisons::check(&plan)?;
         Ok(plan)

@@ -3,10 +3,10 @@
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BinaryBuilder, StringBuilder};
-use arrow::buffer::NullBuffer;
+use arrow::array::{Array, ArrayRef, AsArray, BinaryBuilder, ListArray, StringBuilder};
+use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::compute::nullif;
-use arrow::datatypes::{DataType, FieldRef};
+use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::error::Result;
 use datafusion::functions_nested::concat::array_concat_udf;
 use datafusion::logical_expr::{
@@ -18,6 +18,7 @@ use super::SECTION;
 use super::arguments::{Bytes, Texts, argument, invalid};
 use super::characters::{is_bytes, is_text};
 use super::positions::write;
+use crate::arrays::types::{items, list_type};
 use crate::columns::Column;
 use crate::docs::Page;
 use crate::entry::{Entry, Function, Known};
@@ -27,7 +28,7 @@ static CONCAT: Page = Page {
     name: "concat",
     section: SECTION,
     syntax: "concat(value, value[, …])",
-    sentence: "Joins texts, varbinaries or arrays; NULL if one of them is NULL.",
+    sentence: "Joins texts, varbinaries, arrays, or an array and an item; NULL if one of them is NULL.",
     example: "concat('a', 'b', 'c')",
     result: "abc",
 };
@@ -121,12 +122,21 @@ impl ScalarUDFImpl for Concat {
 
     fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
         if types.iter().any(is_list) {
-            let lists: Vec<DataType> = types.iter().filter(|ty| !ty.is_null()).cloned().collect();
+            let lists: Vec<DataType> = as_lists(types)
+                .into_iter()
+                .filter(|ty| !ty.is_null())
+                .collect();
             let mut coerced = self.lists.coerce_types(&lists)?.into_iter();
             let of_null = self.lists.return_type(&lists)?;
-            let all = types.iter().map(|data_type| match data_type.is_null() {
-                true => of_null.clone(),
-                false => coerced.next().unwrap_or_else(|| of_null.clone()),
+            let all = types.iter().map(|data_type| {
+                if data_type.is_null() {
+                    return of_null.clone();
+                }
+                let list = coerced.next().unwrap_or_else(|| of_null.clone());
+                match items(&list) {
+                    Some(item) if !is_list(data_type) => item.clone(),
+                    _ => list,
+                }
             });
             return Ok(all.collect());
         }
@@ -136,7 +146,7 @@ impl ScalarUDFImpl for Concat {
 
     fn return_type(&self, types: &[DataType]) -> Result<DataType> {
         match types.iter().any(is_list) {
-            true => self.lists.return_type(types),
+            true => self.lists.return_type(&as_lists(types)),
             false => joined_type(types),
         }
     }
@@ -147,16 +157,23 @@ impl ScalarUDFImpl for Concat {
             .iter()
             .map(|field| field.data_type().clone())
             .collect();
-        let field = arrow::datatypes::Field::new(CONCAT.name, self.return_type(&types)?, true);
+        let field = Field::new(CONCAT.name, self.return_type(&types)?, true);
         Ok(Arc::new(field))
     }
 
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+    fn invoke_with_args(&self, mut args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         if !is_list(args.return_field.data_type()) {
             return self.others.invoke_with_args(args);
         }
-        let nulls = nulls(&args.args, args.number_rows)?;
         let rows = args.number_rows;
+        let nulls = nulls(&args.args, rows)?;
+        for (value, field) in args.args.iter_mut().zip(&mut args.arg_fields) {
+            let data_type = value.data_type();
+            if !is_list(&data_type) && !data_type.is_null() {
+                *field = Arc::new(Field::new(field.name(), list_type(data_type), true));
+                *value = ColumnarValue::Array(Arc::new(of_one_item(value, rows)?));
+            }
+        }
         let joined = self.lists.invoke_with_args(args)?;
         let Some(nulls) = nulls else {
             return Ok(joined);
@@ -169,6 +186,24 @@ impl ScalarUDFImpl for Concat {
     fn documentation(&self) -> Option<&Documentation> {
         self.others.documentation()
     }
+}
+
+/// Returns the types of two arguments with that of an item as one of arrays: `concat(ARRAY[1], 2)`.
+fn as_lists(types: &[DataType]) -> Vec<DataType> {
+    let is_item = |ty: &DataType| types.len() == 2 && !is_list(ty) && !ty.is_null();
+    let lists = types.iter().map(|ty| match is_item(ty) {
+        true => list_type(ty.clone()),
+        false => ty.clone(),
+    });
+    lists.collect()
+}
+
+/// Returns an array of each value.
+fn of_one_item(value: &ColumnarValue, rows: usize) -> Result<ListArray> {
+    let items = value.to_array(rows)?;
+    let item = Arc::new(Field::new_list_field(items.data_type().clone(), true));
+    let offsets = OffsetBuffer::from_lengths(std::iter::repeat_n(1, rows));
+    Ok(ListArray::try_new(item, offsets, items, None)?)
 }
 
 /// The rows in which an argument is NULL.

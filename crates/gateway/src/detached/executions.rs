@@ -11,6 +11,7 @@ use lakegate_error::{Code, Error, Result};
 use parking_lot::Mutex;
 use serde::Serialize;
 
+use crate::write::many::{rows_at_once, together};
 use crate::{BatchStream, Execution, Prepared, QueryWatch, Rows, Session};
 
 /// The values of `$1`, `$2` … for one execution.
@@ -188,9 +189,10 @@ impl Executions {
         }
     }
 
-    /// Runs the statement for its changes. Returns the number of rows changed by all executions, or
-    /// `None` if the statement returned rows, which are discarded: drivers run queries this way
-    /// when they are given many rows of parameters.
+    /// Runs the statement for its changes; the rows of an INSERT .. VALUES are written together, up
+    /// to a thousand at once. Returns the number of rows changed by all executions, or `None` if the
+    /// statement returned rows, which are discarded: drivers run queries this way when they are
+    /// given many rows of parameters.
     ///
     /// # Errors
     ///
@@ -198,8 +200,16 @@ impl Executions {
     pub fn update<'a>(&'a self) -> BoxFuture<'a, Result<Option<u64>>> {
         async move {
             let mut changed = Some(0_u64);
-            for values in self.rows.iter() {
-                match self.execute(values.clone()).await? {
+            for rows in self.rows.chunks(rows_at_once(&self.prepared)) {
+                let several = (rows.len() > 1).then(|| together(&self.prepared, rows));
+                let execution = match several.flatten() {
+                    Some((prepared, values)) => self.session.execute(&prepared, values).await?,
+                    None => {
+                        let values = rows.first().cloned().unwrap_or_default();
+                        self.execute(values).await?
+                    }
+                };
+                match execution {
                     Execution::Command { rows, .. } => {
                         changed = changed.map(|changed| changed.saturating_add(rows.unwrap_or(0)));
                     }

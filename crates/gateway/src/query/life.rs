@@ -62,6 +62,8 @@ pub struct Query {
     record: Mutex<QueryRecord>,
     /// Bytes of the files that the plan reads, known once it is planned.
     pub(crate) planned_bytes: AtomicU64,
+    /// Bytes of the files that the query has written so far.
+    pub(crate) written: AtomicU64,
     events: Arc<QueryEvents>,
     running: Arc<RunningQueries>,
 }
@@ -240,6 +242,7 @@ impl Query {
             cpu: Duration::ZERO,
             bytes_scanned: 0,
             bytes_fetched: 0,
+            bytes_written: 0,
             rows: 0,
             cache_hit: false,
             error_code: None,
@@ -265,6 +268,7 @@ impl Query {
             ended: CancellationToken::new(),
             record: Mutex::new(record),
             planned_bytes: AtomicU64::new(0),
+            written: AtomicU64::new(0),
             events,
             running,
         });
@@ -497,6 +501,18 @@ impl Query {
         self.planned_bytes.store(bytes, Ordering::Relaxed);
     }
 
+    /// Sets the number of bytes that the query has written so far.
+    ///
+    /// # Errors
+    /// They exceed the limit of the query's workgroup.
+    pub(crate) fn writes(&self, bytes: u64) -> Result<()> {
+        self.written.store(bytes, Ordering::Relaxed);
+        match self.resources.limits.bytes_written(bytes) {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    }
+
     /// Records a cache hit, unless the query has paid for the result.
     pub fn served_from_cache(&self) {
         self.record.lock().cache_hit = !self.paid.load(Ordering::Relaxed);
@@ -547,7 +563,8 @@ impl Query {
                     | Code::BytesScannedCutoff
                     | Code::CpuTimeLimit
                     | Code::RunTimeLimit
-                    | Code::RowsReturnedLimit => QueryState::Cancelled,
+                    | Code::RowsReturnedLimit
+                    | Code::BytesWrittenLimit => QueryState::Cancelled,
                     _ => QueryState::Failed,
                 },
             };
@@ -564,6 +581,7 @@ impl Query {
             record.total = self.started.elapsed();
             record.cpu = self.resources.cpu.total();
             record.rows = rows;
+            record.bytes_written = self.written.load(Ordering::Relaxed);
             if !record.cache_hit {
                 record.bytes_scanned = self.resources.meter.scanned();
                 record.bytes_fetched = self.resources.meter.fetched();

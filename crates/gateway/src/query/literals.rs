@@ -1,4 +1,4 @@
-//! The values of EXECUTE's parameters.
+//! Literals as values of EXECUTE's parameters.
 
 use arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::ScalarValue;
@@ -14,11 +14,7 @@ use crate::query::parameters::fitted;
 /// # Errors
 /// The expression is not a literal, or not of its type.
 pub(crate) fn literal(expr: &Expr) -> Result<ScalarValue> {
-    let invalid = || {
-        Error::invalid(format!(
-            "parameter {expr} is no literal; EXECUTE takes literals only"
-        ))
-    };
+    let invalid = || Error::invalid(format!("parameter {expr} is no literal"));
     Ok(match expr {
         Expr::Value(value) => match &value.value {
             Value::Null => ScalarValue::Null,

@@ -1,6 +1,7 @@
 //! Queries: the path from a statement to rows ([`run`]), and the life of a query ([`life`]).
 
 pub(crate) mod column_names;
+mod constants;
 pub(crate) mod error_position;
 pub(crate) mod explain;
 mod explain_options;
@@ -9,15 +10,17 @@ mod hive_strings;
 pub(crate) mod joined_columns;
 pub(crate) mod kept_plan;
 pub(crate) mod life;
-pub(crate) mod literals;
+mod literals;
 pub(crate) mod logical_plan;
 pub(crate) mod memory;
 pub(crate) mod parameters;
 pub(crate) mod plan_text;
 pub(crate) mod planners;
 pub(crate) mod planning;
+mod relations;
 pub(crate) mod resolve;
 pub(crate) mod rewording;
+mod row_fields;
 pub(crate) mod run;
 pub(crate) mod source;
 pub(crate) mod stalled;

@@ -16,7 +16,7 @@ use sqlparser::ast::{self, Expr, Value, VisitorMut};
 const MAX_PARAMETERS: usize = 65_535;
 
 /// Returns the number of a placeholder: 1 for `$1`.
-fn number(placeholder: &str) -> Option<usize> {
+pub(crate) fn number(placeholder: &str) -> Option<usize> {
     placeholder.strip_prefix('$')?.parse().ok()
 }
 
@@ -137,7 +137,7 @@ pub(crate) fn lists_as_items(
 }
 
 /// Returns the name of a parameter, such as `$1`. It may be in parentheses.
-fn placeholder(expr: &Expr) -> Option<&str> {
+pub(crate) fn placeholder(expr: &Expr) -> Option<&str> {
     match expr {
         Expr::Nested(inner) => placeholder(inner),
         Expr::Value(value) => match &value.value {
@@ -185,7 +185,7 @@ pub(crate) fn no_parameter(name: &str) -> Error {
 }
 
 /// Returns the SQL type that a parameter is cast to; `None` leaves it to inference.
-fn sql_type(data_type: &DataType) -> Option<ast::DataType> {
+pub(crate) fn sql_type(data_type: &DataType) -> Option<ast::DataType> {
     use ast::DataType as T;
     Some(match data_type {
         DataType::Boolean => T::Boolean,

@@ -35,8 +35,6 @@ pub(crate) struct Planning {
     /// The current database, for the history.
     pub database: String,
     pub system: PgCatalog,
-    /// The query is part of a statement, planned only for its column names.
-    pub is_part: bool,
     pub names: ColumnNames,
 }
 
@@ -69,7 +67,7 @@ impl Planning {
     pub(crate) async fn plan(&self) -> Result<LogicalPlan> {
         match &self.source {
             QuerySource::Sql(statement) => {
-                plan_sql(&self.state, &self.system, statement, self.is_part).await
+                plan_sql(&self.state, &self.system, statement, false).await
             }
             QuerySource::Substrait(plan) => self.plan_substrait(plan).await,
         }

@@ -6,8 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use datafusion::execution::SessionState;
-use futures::FutureExt;
-use futures::future::BoxFuture;
 use lakegate_catalog::model::Table;
 use lakegate_dialect::Dialect;
 use lakegate_dialect::postgres::pg_catalog::PgCatalog;
@@ -22,8 +20,8 @@ use sqlparser::ast;
 use crate::moment::Moment;
 use crate::query::column_names::ColumnNames;
 use crate::query::joined_columns::{ColumnsOf, Lookups, resolve_joins};
-use crate::query::planners::PlannedText;
 use crate::query::planning::Planning;
+use crate::query::relations::Relations;
 use crate::query::source::QuerySource;
 use crate::query::views::SessionViews;
 use crate::session::Session;
@@ -82,27 +80,15 @@ impl Session {
         scope: &NameScope,
         statement: ast::Statement,
     ) -> Result<Planning> {
-        let mut lookups = Lookups::default();
-        self.resolve_with(moment, scope, statement, &mut lookups)
-            .await
-    }
-
-    async fn resolve_with(
-        &self,
-        moment: &Moment,
-        scope: &NameScope,
-        statement: ast::Statement,
-        lookups: &mut Lookups,
-    ) -> Result<Planning> {
         let names = ColumnNames::of(scope.dialect, &statement);
         let relations = Relations {
             session: self,
             moment,
             scope,
+            apart: true,
         };
-        let limit = self.gateway.max_planning_time;
-        let (statement, references) =
-            rewritten(scope.dialect, statement, &relations, lookups, limit).await?;
+        let mut lookups = Lookups::default();
+        let (statement, references) = relations.rewritten(statement, &mut lookups).await?;
         let source = QuerySource::Sql(Box::new(statement));
         self.resolve_source(moment, scope, source, names, &references)
             .await
@@ -149,7 +135,6 @@ impl Session {
             settings,
             database,
             system,
-            is_part: false,
             names,
         })
     }
@@ -242,34 +227,4 @@ pub(crate) async fn rewritten(
     let mut statement = Box::pin(resolving).await?;
     let references = dialect.rewrite(&mut statement)?;
     Ok((statement, references))
-}
-
-/// Plans relations of a statement by themselves, for their column names.
-struct Relations<'a> {
-    session: &'a Session,
-    moment: &'a Moment,
-    scope: &'a NameScope,
-}
-
-impl ColumnsOf for Relations<'_> {
-    fn columns_of<'a>(
-        &'a self,
-        query: &'a ast::Query,
-        lookups: &'a mut Lookups,
-    ) -> BoxFuture<'a, Result<Vec<String>>> {
-        let (session, moment, scope) = (self.session, self.moment, self.scope);
-        let planned = async move {
-            let statement = ast::Statement::Query(Box::new(query.clone()));
-            let mut planning = session
-                .resolve_with(moment, scope, statement, lookups)
-                .await?;
-            planning.is_part = true;
-            let text = PlannedText::Query(query, planning.database.clone());
-            let planning = async move { planning.plan().await };
-            let plan = session.plan(moment, text, planning.boxed()).await?;
-            let fields = plan.schema().fields().iter();
-            Ok(fields.map(|field| field.name().clone()).collect())
-        };
-        planned.boxed()
-    }
 }

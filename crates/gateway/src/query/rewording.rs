@@ -8,7 +8,7 @@ use lakegate_error::{Code, Error, Result};
 use sqlparser::ast::Statement;
 
 use crate::query::logical_plan::plan_statement;
-use crate::query::stars;
+use crate::query::{row_fields, stars};
 
 /// The maximum number of rewrites of a statement, each for another error.
 const MAX_REWORDINGS: usize = 5;
@@ -16,8 +16,11 @@ const MAX_REWORDINGS: usize = 5;
 /// Plans a statement, in an equivalent form if the engine rejects it as it is written.
 ///
 /// # Errors
-/// The engine's error for the original statement, if no equivalent form can be planned.
+/// The engine's error for the original statement, if no equivalent form can be planned; a row in
+/// `row.*` cannot be planned.
 pub(crate) async fn planned(state: &SessionState, statement: &Statement) -> Result<LogicalPlan> {
+    let with_fields = Box::pin(row_fields::expanded(state, statement)).await?;
+    let statement = with_fields.as_ref().unwrap_or(statement);
     let first = plan_statement(state, statement.clone()).await;
     let (mut statement, mut planned) = (statement.clone(), first.clone());
     for _ in 0..MAX_REWORDINGS {
@@ -25,6 +28,12 @@ pub(crate) async fn planned(state: &SessionState, statement: &Statement) -> Resu
         if is_named_twice(&planned) {
             let named = others.last().unwrap_or(&statement);
             let expanded = stars::expanded(state, named).await;
+            others.extend(expanded);
+        }
+        let of_row = planned.as_ref().err();
+        if let Some(named) = of_row.and_then(|error| row_fields::without_table(&statement, error))
+            && let Ok(expanded) = Box::pin(row_fields::expanded(state, &named)).await
+        {
             others.extend(expanded);
         }
         let mut next = None;

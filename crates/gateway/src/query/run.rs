@@ -99,9 +99,26 @@ impl Session {
             Statement::DeclareCursor(declare) => &declare.query,
             other => return Err(Error::internal(format!("{} is not a query", other.tag()))),
         };
-        check_parameters(query.as_ref(), given)?;
         // Cloned, because the rewrites change it and the statement may run again.
-        let mut statement = ast::Statement::Query(query.clone());
+        let query = query.as_ref().clone();
+        self.resolve_query(moment, query, prepared, given).await
+    }
+
+    /// Resolves the query of a prepared statement.
+    ///
+    /// `given`: the number of parameters.
+    ///
+    /// # Errors
+    /// A parameter has no value; names do not resolve.
+    pub(crate) async fn resolve_query(
+        &self,
+        moment: &Moment,
+        query: ast::Query,
+        prepared: &Prepared,
+        given: usize,
+    ) -> Result<Planning> {
+        check_parameters(&query, given)?;
+        let mut statement = ast::Statement::Query(Box::new(query));
         let types: Vec<Option<DataType>> = prepared.parameters.iter().cloned().map(Some).collect();
         declare_types(&mut statement, &types);
         Box::pin(self.resolve(moment, statement)).await
@@ -137,7 +154,7 @@ impl QueryContext {
     /// # Errors
     /// Names do not resolve, types do not match, or the engine does not support the syntax;
     /// [`snapshots::prune`] fails.
-    async fn pruned(
+    pub(crate) async fn pruned(
         &self,
         planned: Option<LogicalPlan>,
         parameters: &[ScalarValue],
@@ -317,7 +334,11 @@ impl QueryContext {
         }
     }
 
-    async fn list(&self, pruned_plan: PrunedPlan) -> Result<SnapshotPlan> {
+    /// Lists the files that the query will read.
+    ///
+    /// # Errors
+    /// The files cannot be listed; the query was stopped.
+    pub(crate) async fn list(&self, pruned_plan: PrunedPlan) -> Result<SnapshotPlan> {
         let listing = pruned_plan.list(&self.planning.lake);
         let snapshot = self.query.step(Phase::Planning, Box::pin(listing)).await?;
         self.query.will_read(snapshot.bytes());

@@ -34,10 +34,11 @@ use sqlparser::ast::{self, VisitorMut};
 use crate::moment::Moment;
 use crate::query::column_names::ColumnNames;
 use crate::query::hive_strings::standard_strings;
-use crate::query::joined_columns::{ColumnsOf, Lookups};
+use crate::query::joined_columns::Lookups;
 use crate::query::parameters::check_parameters;
-use crate::query::planning::{analyzed, plan_sql};
-use crate::query::resolve::{NameScope, NameState, rewritten};
+use crate::query::planning::analyzed;
+use crate::query::relations::Relations;
+use crate::query::resolve::NameScope;
 use crate::session::Session;
 
 /// How deeply views may be nested.
@@ -161,8 +162,9 @@ impl Session {
             session: self,
             moment,
             scope: &scope,
+            apart: false,
         };
-        let (plan, state) = relations.plan(statement, &mut Lookups::default()).await?;
+        let (plan, state) = Box::pin(relations.plan(statement, &mut Lookups::default())).await?;
         let typed = analyzed(&state.state, &plan)?;
         let shown = names.schema(typed.schema().inner());
         // The rules of the session's dialect are not those of the view's.
@@ -175,48 +177,6 @@ impl Session {
             .project(columns)
             .and_then(LogicalPlanBuilder::build)
             .map_err(from_engine)
-    }
-}
-
-/// Plans the query of a view and its parts. All of it is one planning of the statement that names
-/// the view, and is stopped with it.
-struct Relations<'a> {
-    session: &'a Session,
-    moment: &'a Moment,
-    scope: &'a NameScope,
-}
-
-impl Relations<'_> {
-    async fn plan(
-        &self,
-        statement: ast::Statement,
-        lookups: &mut Lookups,
-    ) -> Result<(LogicalPlan, NameState)> {
-        let limit = self.session.gateway.max_planning_time;
-        let dialect = self.scope.dialect;
-        let (statement, references) = rewritten(dialect, statement, self, lookups, limit).await?;
-        let named = self
-            .session
-            .name_state(self.moment, self.scope, &references)
-            .await?;
-        let plan = plan_sql(&named.state, &named.system, &statement, true).await?;
-        Ok((plan, named))
-    }
-}
-
-impl ColumnsOf for Relations<'_> {
-    fn columns_of<'a>(
-        &'a self,
-        query: &'a ast::Query,
-        lookups: &'a mut Lookups,
-    ) -> BoxFuture<'a, Result<Vec<String>>> {
-        async move {
-            let statement = ast::Statement::Query(Box::new(query.clone()));
-            let (plan, _) = self.plan(statement, lookups).await?;
-            let fields = plan.schema().fields().iter();
-            Ok(fields.map(|field| field.name().clone()).collect())
-        }
-        .boxed()
     }
 }
 

@@ -31,6 +31,7 @@ impl QueryWatch {
             record.bytes_fetched = self.0.resources.meter.fetched();
         }
         if !record.state.is_final() {
+            record.bytes_written = self.0.written.load(Ordering::Relaxed);
             record.cpu = self.0.resources.cpu.total();
         }
         record

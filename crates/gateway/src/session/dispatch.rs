@@ -126,13 +126,17 @@ impl Session {
                 let tag = parsed.statement.tag();
                 Ok(Execution::Rows(Rows { tag, ..rows }))
             }
+            statement if statement.written_query().is_some() => {
+                let writing = self.run_write(moment, prepared, statement, parameters);
+                Box::pin(writing).await
+            }
             Statement::Explain(explain) => {
                 self.explain(moment, explain, &parsed.text, parameters)
                     .await
             }
             Statement::Prepare(prepare) => self.prepare_named(prepare).await,
             Statement::Execute(execute) => {
-                let (prepared, values) = self.named_statement(execute)?;
+                let (prepared, values) = Box::pin(self.named_statement(moment, execute)).await?;
                 self.dispatch(moment, &prepared, values).await
             }
             Statement::DeclareCursor(declare) => self.declare(moment, declare, prepared).await,
@@ -168,7 +172,7 @@ impl Session {
         let state = self.state.lock();
         state.transaction.check()?;
         match statement {
-            Some(statement) if statement.kind().is_refused_in_transaction() => {
+            Some(statement) if statement.is_refused_in_transaction() => {
                 state.transaction.check_outside(statement.tag())
             }
             _ => Ok(()),

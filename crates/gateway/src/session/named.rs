@@ -8,7 +8,6 @@ use lakegate_sql::Parsed;
 use lakegate_sql::ast::{self as sql, Statement};
 
 use crate::moment::Moment;
-use crate::query::literals::literal;
 use crate::query::parameters::fitted;
 use crate::session::Session;
 use crate::session::cursors::{Cursor, forward};
@@ -65,9 +64,10 @@ impl Session {
     /// Returns the statement and the values of EXECUTE.
     ///
     /// # Errors
-    /// The statement does not exist; a value is not a literal, or does not fit its parameter.
-    pub(super) fn named_statement(
+    /// The statement does not exist; a value is not constant, or does not fit its parameter.
+    pub(super) async fn named_statement(
         &self,
+        moment: &Moment,
         execute: &sql::Execute,
     ) -> Result<(Arc<Prepared>, Vec<ScalarValue>)> {
         let prepared = self.state.lock().prepared.get(&execute.name).cloned();
@@ -76,24 +76,19 @@ impl Session {
             // The parser only allows queries here. This guards against recursion if that changes.
             return Err(Error::internal("a prepared statement executes another"));
         }
-        let values = execute
-            .parameters
-            .iter()
-            .map(literal)
-            .collect::<Result<Vec<_>>>()?;
-        if values.len() != prepared.parameters.len() {
+        if execute.parameters.len() != prepared.parameters.len() {
             return Err(Error::invalid(format!(
                 "wrong number of parameters for prepared statement \"{}\": expected {}, got {}",
                 execute.name,
                 prepared.parameters.len(),
-                values.len()
+                execute.parameters.len()
             )));
         }
-        let values = values
-            .into_iter()
-            .zip(&prepared.parameters)
-            .map(|(value, data_type)| fitted(value, data_type))
-            .collect::<Result<Vec<_>>>()?;
+        let mut values = Vec::with_capacity(prepared.parameters.len());
+        for (expr, data_type) in execute.parameters.iter().zip(&prepared.parameters) {
+            let value = self.constant(moment, expr).await?;
+            values.push(fitted(value, data_type)?);
+        }
         Ok((prepared, values))
     }
 

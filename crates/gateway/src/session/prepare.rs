@@ -66,6 +66,19 @@ impl Session {
                     prepared.parameters = described.parameters;
                     prepared.untyped = described.untyped;
                 }
+                statement if statement.written_query().is_some() => {
+                    let described = self.written_query_to_describe(&moment, statement, declared);
+                    let described = match described.await {
+                        Ok((query, types)) => {
+                            Box::pin(self.describe(&moment, &query, &types)).await
+                        }
+                        Err(error) => Err(error),
+                    };
+                    let described =
+                        described.map_err(|error| locate(error, &parsed.text, parsed.position))?;
+                    prepared.parameters = described.parameters;
+                    prepared.untyped = described.untyped;
+                }
                 Statement::Explain(explain) => {
                     if let Statement::Query(query) = explain.statement.as_ref() {
                         let described = self.describe(&moment, query, declared).await?;

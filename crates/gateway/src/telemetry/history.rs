@@ -202,6 +202,7 @@ pub(crate) fn sample(user: &str, state: QueryState) -> QueryRecord {
         cpu: Duration::from_millis(2),
         bytes_scanned: 4,
         bytes_fetched: 5,
+        bytes_written: 7,
         rows: 6,
         cache_hit: false,
         error_code: (state == QueryState::Failed).then(|| "DIVISION_BY_ZERO".to_owned()),
@@ -266,7 +267,7 @@ mod tests {
             .unwrap()
             .execute_batch(
                 "DROP INDEX queries_by_user_id; ALTER TABLE queries DROP COLUMN user_id; ALTER TABLE queries DROP COLUMN cpu_us;
-                 PRAGMA user_version = 1;",
+                 ALTER TABLE queries DROP COLUMN bytes_written; PRAGMA user_version = 1;",
             )
             .unwrap();
         let history = History::open(&file, day).unwrap();

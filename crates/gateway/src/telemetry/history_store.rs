@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::record::{Owner, QueryRecord, QueryState};
 
-const SCHEMA_VERSION: i64 = 2;
+const SCHEMA_VERSION: i64 = 3;
 
 /// Queries that end within this time are written together.
 const GROUP: Duration = Duration::from_millis(100);
@@ -93,11 +93,21 @@ impl HistoryStore {
         }
         if found < 2 {
             connection
-                .execute_batch(&format!(
+                .execute_batch(
                     "BEGIN;
                      ALTER TABLE queries ADD COLUMN cpu_us INTEGER NOT NULL DEFAULT 0;
                      ALTER TABLE queries ADD COLUMN user_id INTEGER;
                      CREATE INDEX queries_by_user_id ON queries (user_id, submitted_at);
+                     PRAGMA user_version = 2;
+                     COMMIT;",
+                )
+                .map_err(storage)?;
+        }
+        if found < 3 {
+            connection
+                .execute_batch(&format!(
+                    "BEGIN;
+                     ALTER TABLE queries ADD COLUMN bytes_written INTEGER NOT NULL DEFAULT 0;
                      PRAGMA user_version = {SCHEMA_VERSION};
                      COMMIT;"
                 ))
@@ -117,7 +127,7 @@ impl HistoryStore {
         {
             let mut insert = transaction
                 .prepare_cached(
-                    "INSERT OR REPLACE INTO queries VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22)",
+                    "INSERT OR REPLACE INTO queries VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22,?23)",
                 )
                 .map_err(storage)?;
             for record in records {
@@ -145,6 +155,7 @@ impl HistoryStore {
                         record.application_name,
                         micros(record.cpu),
                         record.user_id,
+                        signed(record.bytes_written),
                     ])
                     .map_err(storage)?;
             }
@@ -247,6 +258,7 @@ fn read_record(row: &rusqlite::Row<'_>) -> rusqlite::Result<QueryRecord> {
         application_name: row.get(19)?,
         cpu: duration(20)?,
         user_id: row.get(21)?,
+        bytes_written: count(22)?,
     })
 }
 

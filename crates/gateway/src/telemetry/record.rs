@@ -55,6 +55,8 @@ pub struct QueryRecord {
     pub cpu: Duration,
     pub bytes_scanned: u64,
     pub bytes_fetched: u64,
+    /// Bytes of the files that it wrote.
+    pub bytes_written: u64,
     pub rows: u64,
     pub cache_hit: bool,
     pub error_code: Option<String>,

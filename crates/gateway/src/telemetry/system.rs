@@ -100,6 +100,7 @@ pub fn queries_schema() -> SchemaRef {
         field("protocol", DataType::Utf8),
         field("application_name", DataType::Utf8),
         field("cpu_time_ms", DataType::Float64),
+        field("bytes_written", DataType::Int64),
     ]))
 }
 
@@ -149,6 +150,7 @@ fn queries_batch(schema: &SchemaRef, records: &[QueryRecord]) -> EngineResult<Re
         text(&|r| Some(r.protocol.clone())),
         text(&|r| r.application_name.clone()),
         millis(&|r| r.cpu),
+        count(&|r| r.bytes_written),
     ];
     RecordBatch::try_new(Arc::clone(schema), columns).map_err(DataFusionError::from)
 }

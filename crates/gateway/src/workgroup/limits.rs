@@ -80,6 +80,26 @@ impl WorkgroupLimits {
         )
     }
 
+    /// Returns an error if `written` exceeds the limit of bytes that a query may write.
+    pub fn bytes_written(&self, written: u64) -> Option<Error> {
+        let most = self
+            .per_query
+            .bytes_written
+            .filter(|most| written > *most)?;
+        Some(
+            Error::new(
+                Code::BytesWrittenLimit,
+                format!(
+                    "query wrote more than {most} bytes; workgroup \"{}\" allows {most}",
+                    self.workgroup
+                ),
+            )
+            .with_hint(
+                "write fewer rows or columns, or use a workgroup with a higher bytes_written_limit_per_query",
+            ),
+        )
+    }
+
     /// Returns the error that a client receives in place of the first row after `most`.
     pub fn rows_returned(&self, most: u64) -> Error {
         Error::new(
@@ -139,6 +159,7 @@ mod tests {
                 cpu_time: Some(Duration::from_secs(60)),
                 run_time: Some(Duration::from_secs(600)),
                 rows_returned: Some(10),
+                bytes_written: Some(1_000),
             },
             ..WorkgroupLimits::default()
         };
@@ -157,6 +178,11 @@ mod tests {
         assert_eq!(
             limits.rows_returned(10).message(),
             "query returns more than 10 rows; workgroup \"small\" allows 10"
+        );
+        assert!(limits.bytes_written(1_000).is_none());
+        assert_eq!(
+            limits.bytes_written(1_001).unwrap().message(),
+            "query wrote more than 1000 bytes; workgroup \"small\" allows 1000"
         );
         let none = WorkgroupLimits::default();
         assert!(none.cpu_time(Duration::MAX).is_none() && none.run_time(Duration::MAX).is_none());

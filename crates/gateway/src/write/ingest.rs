@@ -15,7 +15,7 @@ use arrow::datatypes::Schema;
 use futures::{FutureExt, Stream, StreamExt};
 use lakegate_error::{Code, Error, Result};
 use lakegate_lake::meter::QueryMeter;
-use lakegate_statement::{IfExists, WriteRequest};
+use lakegate_statement::{IfExists, QueryWrite, WriteRequest};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::query::life::{Phase, Unfinished};
@@ -80,7 +80,7 @@ impl Session {
             let job = WriteJob {
                 gateway: Arc::clone(&self.gateway),
                 query: Arc::clone(&query),
-                plan,
+                write: QueryWrite::Table(Box::new(plan)),
             };
             unfinished.disarm();
             let (sender, receiver) = mpsc::channel(QUEUED_BATCHES);

@@ -19,18 +19,18 @@ use lakegate_catalog::store::WriteId;
 use lakegate_engine::metered;
 use lakegate_error::{Code, Error, Result};
 use lakegate_lake::write::{PartitionedWriter, Written, location};
-use lakegate_statement::WritePlan;
+use lakegate_statement::{QueryWrite, UnloadPlan, WritePlan};
 use tokio_util::sync::CancellationToken;
 
 use crate::Gateway;
 use crate::query::life::{Phase, Query};
 use crate::write::recovery::{clear_later, discard};
 
-/// A write to a table whose rows become visible all at once or not at all.
+/// A write whose rows become visible all at once or not at all.
 pub(crate) struct WriteJob {
     pub gateway: Arc<Gateway>,
     pub query: Arc<Query>,
-    pub plan: WritePlan,
+    pub write: QueryWrite,
 }
 
 impl WriteJob {
@@ -48,14 +48,19 @@ impl WriteJob {
         batches: impl Stream<Item = Result<RecordBatch>> + Send + 'static,
         permit: impl Send,
     ) -> Result<u64> {
-        let table = &self.plan.target.table;
-        let begin = self.gateway.write_log.begin_write(
-            &table.database_name,
-            &table.name,
-            vec![location(table)?.to_owned()],
-        );
-        let id = begin.await?;
-        let outcome = self.write(id, batches, permit).await;
+        let (database, name, location) = match &self.write {
+            QueryWrite::Table(plan) => {
+                let table = &plan.target.table;
+                let location = location(table)?;
+                (table.database_name.as_str(), table.name.as_str(), location)
+            }
+            // No table has the name: it is for messages.
+            QueryWrite::Folder(plan) => ("unload", plan.location()?, plan.location()?),
+        };
+        let folders = vec![location.to_owned()];
+        let log = &self.gateway.write_log;
+        let id = log.begin_write(database, name, folders).await?;
+        let outcome = self.written(id, batches, permit).await;
         if outcome.is_err()
             && let Err(failure) = self.gateway.clear_write(id).await
         {
@@ -65,15 +70,21 @@ impl WriteJob {
         outcome
     }
 
-    async fn write(
+    async fn written(
         &self,
         id: WriteId,
         batches: impl Stream<Item = Result<RecordBatch>> + Send + 'static,
         permit: impl Send,
     ) -> Result<u64> {
         let memory = self.gateway.engine.reservation("ingestion");
-        let destination = self.plan.target.destination(id)?;
-        let writer = PartitionedWriter::new(destination, self.plan.mapping.clone(), memory)?;
+        let (destination, mapping) = match &self.write {
+            QueryWrite::Table(plan) => (plan.target.destination(id)?, plan.mapping.clone()),
+            QueryWrite::Folder(plan) => {
+                plan.check_empty(id).await?;
+                (plan.destination(id)?, plan.mapping.clone())
+            }
+        };
+        let writer = PartitionedWriter::new(destination, mapping, memory)?;
         let stop = CancellationToken::new();
         let mut encoding = self
             .gateway
@@ -81,7 +92,7 @@ impl WriteJob {
             .cpu()
             .spawn(metered(
                 Arc::clone(&self.query.resources.cpu),
-                encode(writer, batches, stop.clone()),
+                encode(writer, batches, Arc::clone(&self.query), stop.clone()),
             ))
             .ok_or_else(|| Error::new(Code::ShuttingDown, "the server is shutting down"))?;
         let before = Instant::now();
@@ -102,31 +113,31 @@ impl WriteJob {
         self.query.spent(Phase::Execution, before.elapsed());
         let written = ended?;
         drop(permit);
-        self.commit(id, written).await
+        let before = Instant::now();
+        let rows = written.rows;
+        match &self.write {
+            QueryWrite::Table(plan) => self.commit(id, plan, written).await?,
+            QueryWrite::Folder(plan) => self.release(id, plan).await?,
+        }
+        self.query.spent(Phase::Execution, before.elapsed());
+        Ok(rows)
     }
 
-    async fn commit(&self, id: WriteId, written: Written) -> Result<u64> {
-        let before = Instant::now();
+    /// Makes the files those of the table.
+    async fn commit(&self, id: WriteId, plan: &WritePlan, written: Written) -> Result<()> {
         // Checked against the current grants, because those of the statement's moment may have been
         // revoked.
         let by = match self.gateway.moment(self.query.principal()) {
             Ok(now) => {
-                let may = self.plan.may(&now.view).await?;
+                let may = plan.may(&now.view).await?;
                 may.then(|| now.access().by())
             }
             Err(_) => None,
         };
         let Some(by) = by else {
-            return Err(Error::new(
-                Code::PermissionDenied,
-                format!(
-                    "permission denied for {}: it was revoked while rows were written",
-                    self.plan.target.table.full_name()
-                ),
-            ));
+            return Err(revoked(&plan.target.table.full_name()));
         };
-        let rows = written.rows;
-        let commit = self.plan.commit(written, by);
+        let commit = plan.commit(written, by);
         self.query.commits()?;
         let committed = self.gateway.coordinator.commit_write(id, commit).await?;
         // From here on the rows are visible, even if a later step fails.
@@ -136,21 +147,39 @@ impl WriteJob {
             readers.retain(|id| *id != self.query.id);
             tokio::spawn(discard(Arc::clone(&self.gateway), discarded, readers));
         }
-        self.query.spent(Phase::Execution, before.elapsed());
-        Ok(rows)
+        Ok(())
+    }
+
+    /// Leaves the files to those who read the folder. No table has them.
+    async fn release(&self, id: WriteId, plan: &UnloadPlan) -> Result<()> {
+        let now = self.gateway.moment(self.query.principal());
+        if !now.is_ok_and(|now| plan.may(&now.view)) {
+            return Err(revoked(&format!("location '{}'", plan.location()?)));
+        }
+        self.query.commits()?;
+        Ok(self.gateway.write_log.end_write(id).await?)
     }
 }
 
-/// Encodes the batches of a stream until its end.
+fn revoked(what: &str) -> Error {
+    Error::new(
+        Code::PermissionDenied,
+        format!("permission denied for {what}: it was revoked while rows were written"),
+    )
+}
+
+/// Encodes the batches of a stream until its end, within the limit of the query's workgroup.
 async fn encode(
     mut writer: PartitionedWriter,
     batches: impl Stream<Item = Result<RecordBatch>> + Send,
+    query: Arc<Query>,
     stop: CancellationToken,
 ) -> Result<Written> {
     let all = async {
         let mut batches = std::pin::pin!(batches);
         while let Some(batch) = batches.next().await {
             writer.write(&batch?).await?;
+            query.writes(writer.bytes_written())?;
         }
         Ok(())
     };
@@ -160,7 +189,11 @@ async fn encode(
         outcome = all => outcome,
     };
     match outcome {
-        Ok(()) => writer.finish().await,
+        Ok(()) => {
+            let written = writer.finish().await?;
+            query.writes(written.bytes)?;
+            Ok(written)
+        }
         Err(error) => {
             writer.abort().await;
             Err(error)

@@ -2,4 +2,7 @@
 
 mod ingest;
 mod job;
+mod literals;
+pub(crate) mod many;
+mod query;
 mod recovery;

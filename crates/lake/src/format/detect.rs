@@ -3,15 +3,19 @@
 use lakegate_catalog::model::{Parameters, StorageDescriptor};
 use lakegate_error::{Code, Error, Result};
 
+use super::avro::AvroFormat;
+use super::orc::OrcFormat;
 use super::parquet::ParquetFormat;
 use super::properties::Properties;
 use super::text::TextFormat;
 use super::{TableFileFormat, TableFormat};
 
-const SUPPORTED: &str = "Parquet (org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe), JSON \
-    (org.openx.data.jsonserde.JsonSerDe, org.apache.hive.hcatalog.data.JsonSerDe), CSV \
-    (org.apache.hadoop.hive.serde2.OpenCSVSerde) and delimited text \
-    (org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe)";
+const SUPPORTED: &str = "Parquet (org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe), ORC \
+    (org.apache.hadoop.hive.ql.io.orc.OrcSerde), Avro (org.apache.hadoop.hive.serde2.avro.AvroSerDe), JSON \
+    (org.openx.data.jsonserde.JsonSerDe, org.apache.hive.hcatalog.data.JsonSerDe, \
+    com.amazon.emr.hive.serde.CloudTrailSerde), CSV (org.apache.hadoop.hive.serde2.OpenCSVSerde), \
+    delimited text (org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe) and text by patterns \
+    (org.apache.hadoop.hive.serde2.RegexSerDe, com.amazonaws.glue.serde.GrokSerDe)";
 
 #[cfg(any(test, feature = "fuzzing"))]
 impl TableFormat {
@@ -59,14 +63,36 @@ impl TableFormat {
         } else {
             class
         };
-        let format = Self::from_class(class, &properties)?;
-        check_input_format(&format, class, input_format)?;
+        let name = input_format.rsplit('.').next().unwrap_or("");
+        let name = name.to_ascii_lowercase();
+        let format = match Self::from_class(class, &properties)? {
+            Self::Text(text) => Self::Text(text.with_input_format(&name)),
+            other => other,
+        };
+        check_input_format(&format, class, input_format, &name)?;
         Ok(format)
+    }
+
+    /// Checks what takes long, once where a table is defined: see [`TextFormat::check`].
+    ///
+    /// # Errors
+    /// A property that does not go with the table's columns, or is not valid.
+    pub fn check(&self, width: usize) -> Result<()> {
+        match self {
+            Self::Text(format) => format.check(width),
+            _ => Ok(()),
+        }
     }
 
     fn from_class(class: &str, properties: &Properties<'_>) -> Result<Self> {
         if let Some(ParquetFormat) = ParquetFormat::detect(class, properties)? {
             return Ok(Self::Parquet);
+        }
+        if let Some(orc) = OrcFormat::detect(class, properties)? {
+            return Ok(Self::Orc(orc));
+        }
+        if let Some(avro) = AvroFormat::detect(class, properties)? {
+            return Ok(Self::Avro(avro));
         }
         let text = TextFormat::detect(class, properties)?;
         text.map(Self::Text).ok_or_else(|| unsupported(class))
@@ -82,9 +108,15 @@ fn default_class(input_format: &str, properties: &Properties<'_>) -> Result<&'st
     let lower = input_format.to_ascii_lowercase();
     match classification.as_str() {
         "parquet" => Ok("org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"),
+        "orc" => Ok("org.apache.hadoop.hive.ql.io.orc.OrcSerde"),
+        "avro" => Ok("org.apache.hadoop.hive.serde2.avro.AvroSerDe"),
         "json" => Ok("org.openx.data.jsonserde.JsonSerDe"),
         _ if lower.contains("parquet") => {
             Ok("org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe")
+        }
+        _ if lower.ends_with("orcinputformat") => Ok("org.apache.hadoop.hive.ql.io.orc.OrcSerde"),
+        _ if lower.ends_with("avrocontainerinputformat") => {
+            Ok("org.apache.hadoop.hive.serde2.avro.AvroSerDe")
         }
         "csv" => Ok("org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe"),
         "" if lower.is_empty() || lower.ends_with("textinputformat") => {
@@ -105,11 +137,6 @@ fn default_class(input_format: &str, properties: &Properties<'_>) -> Result<&'st
 
 fn unsupported(class: &str) -> Error {
     let kind = match class {
-        "org.apache.hadoop.hive.ql.io.orc.OrcSerde" => "ORC",
-        "org.apache.hadoop.hive.serde2.avro.AvroSerDe" => "Avro",
-        "org.apache.hadoop.hive.serde2.RegexSerDe"
-        | "org.apache.hadoop.hive.contrib.serde2.RegexSerDe" => "regular expression",
-        "com.amazonaws.glue.serde.GrokSerDe" => "Grok",
         "com.amazon.ionhiveserde.IonHiveSerDe" => "Ion",
         _ => {
             return Error::not_supported(format!(
@@ -124,19 +151,18 @@ fn unsupported(class: &str) -> Error {
 
 /// Refuses a descriptor whose input format contradicts its SerDe: its files are not what the SerDe
 /// says.
-fn check_input_format(format: &TableFormat, class: &str, input_format: &str) -> Result<()> {
-    let name = input_format
-        .rsplit('.')
-        .next()
-        .unwrap_or("")
-        .to_ascii_lowercase();
-    if name == "symlinktextinputformat" {
-        return Err(Error::not_supported(
-            "SymlinkTextInputFormat is not supported; register the files' own folders as the location or as partitions",
-        ));
-    }
+///
+/// `name`: of its class without the package, in lower case.
+fn check_input_format(
+    format: &TableFormat,
+    class: &str,
+    input_format: &str,
+    name: &str,
+) -> Result<()> {
     let format = format.file_format();
-    let agrees = name.is_empty() || format.accepts_input_format(&name);
+    // Files that manifests name may have any format.
+    let agrees =
+        name.is_empty() || name == "symlinktextinputformat" || format.accepts_input_format(name);
     if agrees {
         return Ok(());
     }
@@ -209,6 +235,7 @@ mod tests {
                 "org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe",
                 "LazySimple",
             ),
+            ("com.amazon.emr.hive.serde.CloudTrailSerde", "CloudTrail"),
         ] {
             let format = format!("{:?}", detect(class, TEXT, &[], &[]).unwrap());
             assert!(format.contains(expected), "{class}: {format}");
@@ -231,20 +258,41 @@ mod tests {
             .contains("OpenxJson")
         );
         assert!(format!("{:?}", detect("", TEXT, &[], &[]).unwrap()).contains("LazySimple"));
-        let error = detect("", "", &[], &[("classification", "avro")]).unwrap_err();
-        assert!(error.message().contains("avro"), "{error}");
+        let error = detect("", "", &[], &[("classification", "ion")]).unwrap_err();
+        assert!(error.message().contains("ion"), "{error}");
+    }
+
+    #[test]
+    fn orc_columns_are_found_by_place_unless_the_table_says_otherwise() {
+        let class = "org.apache.hadoop.hive.ql.io.orc.OrcSerde";
+        let orc = |by_place| TableFormat::Orc(OrcFormat { by_place });
+        assert_eq!(detect(class, "", &[], &[]).unwrap(), orc(true));
+        let by_name = [("orc.column.index.access", "false")];
+        assert_eq!(detect(class, "", &by_name, &[]).unwrap(), orc(false));
+        assert!(detect(class, TEXT, &[], &[]).is_err());
+        let crawled = [("classification", "orc")];
+        assert_eq!(detect("", "", &[], &crawled).unwrap(), orc(true));
+    }
+
+    #[test]
+    fn avro_schemas_are_checked_where_the_table_is_defined() {
+        let class = "org.apache.hadoop.hive.serde2.avro.AvroSerDe";
+        let of = |properties: &[(&str, &str)]| detect(class, "", properties, &[]);
+        assert_eq!(
+            of(&[]).unwrap(),
+            TableFormat::Avro(AvroFormat { literal: None })
+        );
+        let literal = r#"{"type":"record","name":"r","fields":[{"name":"a","type":"int"}]}"#;
+        assert!(of(&[("avro.schema.literal", literal)]).is_ok());
+        let broken = of(&[("avro.schema.literal", "{")]).unwrap_err();
+        assert_eq!(broken.code(), Code::InvalidTable);
+        let url = of(&[("avro.schema.url", "s3://b/schema.avsc")]).unwrap_err();
+        assert_eq!(url.code(), Code::NotSupported);
     }
 
     #[test]
     fn unsupported_class_is_named_with_the_supported_ones() {
         for (class, kind) in [
-            ("org.apache.hadoop.hive.ql.io.orc.OrcSerde", "ORC"),
-            ("org.apache.hadoop.hive.serde2.avro.AvroSerDe", "Avro"),
-            (
-                "org.apache.hadoop.hive.serde2.RegexSerDe",
-                "regular expression",
-            ),
-            ("com.amazonaws.glue.serde.GrokSerDe", "Grok"),
             ("com.amazon.ionhiveserde.IonHiveSerDe", "Ion"),
             ("com.example.OtherSerDe", "not known"),
         ] {
@@ -264,8 +312,48 @@ mod tests {
         let orc = "org.apache.hadoop.hive.ql.io.orc.OrcInputFormat";
         let error = detect("org.openx.data.jsonserde.JsonSerDe", orc, &[], &[]).unwrap_err();
         assert!(error.message().contains(orc), "{error}");
+        // Manifests name files of any format.
         let symlink = "org.apache.hadoop.hive.ql.io.SymlinkTextInputFormat";
-        assert!(detect("org.openx.data.jsonserde.JsonSerDe", symlink, &[], &[]).is_err());
+        assert!(detect("org.openx.data.jsonserde.JsonSerDe", symlink, &[], &[]).is_ok());
+        let parquet = "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe";
+        assert!(detect(parquet, symlink, &[], &[]).is_ok());
+    }
+
+    #[test]
+    fn patterns_are_checked_and_named() {
+        let regex = "org.apache.hadoop.hive.contrib.serde2.RegexSerDe";
+        let format = detect(regex, TEXT, &[("input.regex", "(a) (b)")], &[]).unwrap();
+        assert!(format.check(2).is_ok());
+        let error = format.check(3).unwrap_err();
+        assert!(error.message().contains("2 groups"), "{error}");
+        let grok = "com.amazonaws.glue.serde.GrokSerDe";
+        let format = detect(grok, TEXT, &[("input.format", "%{WORD:a}")], &[]).unwrap();
+        assert!(format.check(3).is_ok());
+        for (class, properties, part) in [
+            (regex, vec![], "input.regex"),
+            (regex, vec![("input.regex", "(a")], "input.regex"),
+            (grok, vec![], "input.format"),
+            (grok, vec![("input.format", "%{NOPE}")], "NOPE"),
+        ] {
+            let error = detect(class, TEXT, &properties, &[]).unwrap_err();
+            assert_eq!(error.code(), Code::InvalidTable);
+            assert!(error.message().contains(part), "{error}");
+        }
+    }
+
+    #[test]
+    fn input_format_of_cloud_trail_makes_json_its_records() {
+        let records = "com.amazon.emr.cloudtrail.CloudTrailInputFormat";
+        for class in [
+            "org.apache.hive.hcatalog.data.JsonSerDe",
+            "org.openx.data.jsonserde.JsonSerDe",
+            "com.amazon.emr.hive.serde.CloudTrailSerde",
+        ] {
+            let format = format!("{:?}", detect(class, records, &[], &[]).unwrap());
+            assert!(format.contains("CloudTrail"), "{class}: {format}");
+        }
+        let csv = "org.apache.hadoop.hive.serde2.OpenCSVSerde";
+        assert!(detect(csv, records, &[], &[]).is_err());
     }
 
     #[test]

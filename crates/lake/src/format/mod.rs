@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  StorageDescriptor ─ detect ─▶ TableFormat ─ file_format ─▶ dyn TableFileFormat ─┬─▶ source: the scan's
-//!                                (a key: Ord, Hash, digest)     parquet/, text/    ├─▶ statistics of a file
+//!                                (a key: Ord, Hash, digest)     parquet/, orc/, …   ├─▶ statistics of a file
 //!                                                                                  └─▶ a writer, or none
 //! ```
 //!
@@ -13,11 +13,18 @@
 //! read past the store that the engine gave, two queries on one file differ because they select
 //! different columns.
 
+pub mod avro;
+mod columns;
 mod detect;
 pub(crate) mod encoding;
+mod fault;
+mod files;
+pub mod orc;
 pub mod parquet;
 mod properties;
 pub mod text;
+mod unpack;
+mod upload;
 mod writer;
 
 use std::fmt::{self, Debug};
@@ -34,11 +41,14 @@ use datafusion::physical_expr_adapter::PhysicalExprAdapterFactory;
 use lakegate_error::{Error, Result};
 use sha2::Sha256;
 
+use self::avro::AvroFormat;
 use self::encoding::Encoding;
+pub use self::files::LakeFiles;
+use self::orc::OrcFormat;
 use self::parquet::{FooterCache, ParquetFiles, ParquetFormat};
 pub use self::properties::Properties;
 pub use self::text::{MAX_ROW_BYTES, Places, TextFormat, TextSource};
-pub use self::writer::{Codec, FileWriter, NewFile};
+pub use self::writer::{ClosedFile, Codec, Codecs, FileWriter, NewFile, ZstdLevel};
 use crate::meter::QueryMeter;
 use crate::roots::Root;
 use crate::sight::Sight;
@@ -49,6 +59,8 @@ use crate::sight::Sight;
 pub enum TableFormat {
     Parquet,
     Text(TextFormat),
+    Orc(OrcFormat),
+    Avro(AvroFormat),
 }
 
 impl TableFormat {
@@ -57,6 +69,8 @@ impl TableFormat {
         match self {
             Self::Parquet => &ParquetFormat,
             Self::Text(format) => format,
+            Self::Orc(format) => format,
+            Self::Avro(format) => format,
         }
     }
 
@@ -68,6 +82,14 @@ impl TableFormat {
             Self::Parquet => encoding.tag(0),
             Self::Text(format) => {
                 encoding.tag(1);
+                format.encode(&mut encoding);
+            }
+            Self::Orc(format) => {
+                encoding.tag(2);
+                format.encode(&mut encoding);
+            }
+            Self::Avro(format) => {
+                encoding.tag(3);
                 format.encode(&mut encoding);
             }
         }
@@ -111,6 +133,17 @@ pub trait TableFileFormat: Debug + Send + Sync {
 
     /// Whether [`TableFileFormat::create`] makes files.
     fn is_writable(&self) -> bool;
+
+    /// How files that are written can be compressed.
+    fn codecs(&self) -> &'static Codecs {
+        &Codecs::NONE
+    }
+
+    /// What the names of files that are written end with, such as `parquet` or `json.gz`: one of
+    /// those that [`lakegate_catalog::store::WriteId::file_number`] knows.
+    fn extension(&self, _codec: Codec) -> String {
+        "parquet".to_owned()
+    }
 
     /// Begins a file.
     ///
@@ -164,15 +197,15 @@ pub fn sight_of(source: &dyn FileSource) -> Option<&Sight> {
     parquet
         .map(ParquetFiles::sight)
         .or_else(|| source.downcast_ref::<TextSource>().map(TextSource::sight))
+        .or_else(|| source.downcast_ref::<LakeFiles>().map(LakeFiles::sight))
 }
 
 /// The error for a table, or what else `what` names, whose files are not of a format that is
 /// written.
 pub fn not_writable(what: &str) -> Error {
-    Error::not_supported(format!(
-        "{what} is not stored as Parquet, and only Parquet is written"
-    ))
-    .with_hint("write to a table that is STORED AS PARQUET")
+    Error::not_supported(format!("{what} has files of a format that is not written")).with_hint(
+        "write to a table of Parquet, ORC, Avro, JSON or delimited text (LazySimpleSerDe)",
+    )
 }
 
 #[cfg(test)]

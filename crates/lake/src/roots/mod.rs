@@ -105,6 +105,22 @@ impl Root {
         &self.engine_url
     }
 
+    /// The key of an object of this root by its URL, whether or not there is one.
+    ///
+    /// # Errors
+    /// It is no URL, or that of another root, or it could leave the root.
+    pub fn object(&self, url: &str) -> Result<Path> {
+        let normal = normal_url(url)?;
+        let within = normal
+            .strip_prefix(&*self.url)
+            .ok_or_else(|| refused(url, &format!("it is not under {}", self.url)))?;
+        let within =
+            Path::parse(within.trim_end_matches('/')).map_err(|e| refused(url, &e.to_string()))?;
+        let path = self.store.absolute(&within);
+        self.store.check(&path)?;
+        Ok(path)
+    }
+
     /// The URL of an object of this root, as a user would write it.
     pub fn display_path(&self, path: &Path) -> String {
         let within = self.store.relative(path);

@@ -18,13 +18,22 @@ use super::prune;
 ///
 /// Filters of which nothing can be said keep every file.
 pub fn matching(filters: &[Expr], schema: &SchemaRef, statistics: &[Arc<Statistics>]) -> Vec<bool> {
-    let decided = predicate(filters, schema).and_then(|predicate| {
-        PruningPredicateBuilder::new()
-            .with_file_schema(Arc::clone(schema))
-            .build(predicate)?
-            .prune(&Bounds { schema, statistics })
-            .ok()
-    });
+    match predicate(filters, schema) {
+        Some(predicate) => matching_parts(predicate, schema, statistics),
+        None => vec![true; statistics.len()],
+    }
+}
+
+/// As [`matching`], for parts of one file and a condition of the physical plan.
+pub(crate) fn matching_parts(
+    predicate: Arc<dyn PhysicalExpr>,
+    schema: &SchemaRef,
+    statistics: &[Arc<Statistics>],
+) -> Vec<bool> {
+    let decided = PruningPredicateBuilder::new()
+        .with_file_schema(Arc::clone(schema))
+        .build(predicate)
+        .and_then(|predicate| predicate.prune(&Bounds { schema, statistics }).ok());
     decided.unwrap_or_else(|| vec![true; statistics.len()])
 }
 

@@ -15,10 +15,12 @@ use std::sync::Arc;
 
 use lakegate_catalog::error::CatalogError;
 use lakegate_catalog::model::{Claim, Table};
+use lakegate_catalog::partition::projection;
 use lakegate_catalog::store::Metastore;
 use lakegate_error::Result;
 use parking_lot::Mutex;
 
+use super::symlinks::exposed_by;
 use crate::roots::Roots;
 
 /// The folders of all tables, found again when the catalog changes. A clone is the same.
@@ -41,7 +43,8 @@ struct Known {
     folders: Arc<[Folder]>,
 }
 
-/// A folder of one table: its own, or one of a partition that lies elsewhere.
+/// A folder of one table: its own, one of a partition that lies elsewhere, or the one that holds the
+/// folders of its projected partitions.
 #[derive(Debug, Clone)]
 pub struct Folder {
     /// The URL as [`Location::folder`](crate::roots::Location::folder) has it.
@@ -152,14 +155,18 @@ impl Folders {
             }
         };
         if let Some(home) = home {
-            add(home, table.claim);
+            add(exposed_by(&table.storage_descriptor, home), table.claim);
+        }
+        if let Some(projected) = projection::template_folder(&table.parameters) {
+            add(&projected, table.claim);
         }
         if let Some((partitions, claim)) = partitions {
             let inside = |home: &str| home.to_owned();
             let home = home.map(inside).unwrap_or_default();
             for partition in &partitions.items {
                 if home.is_empty() || !partition.is_below(&home) {
-                    add(&partition.location(&partitions.keys), claim);
+                    let location = partition.location(&partitions.keys);
+                    add(exposed_by(&partition.storage_descriptor, &location), claim);
                 }
             }
         }

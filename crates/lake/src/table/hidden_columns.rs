@@ -7,15 +7,18 @@
 //! | `$file_size` | bigint | its bytes |
 //! | `$file_modified_time` | timestamp with time zone | when it was written last, in whole milliseconds |
 //! | `$partition` | string | `key=value/key=value`; the column of partitioned tables only |
+//! | `$bucket` | integer | its bucket, if the name of the file has one; the column of bucketed tables only |
 //!
 //! They follow the partition keys, and are constants of a file as these are: a filter on them is
 //! decided before a file is opened.
 
+mod buckets;
+
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, Int64Array, RecordBatch, RecordBatchOptions, StringArray, TimestampMicrosecondArray,
-    UInt64Array,
+    ArrayRef, Int32Array, Int64Array, RecordBatch, RecordBatchOptions, StringArray,
+    TimestampMicrosecondArray, UInt64Array,
 };
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef, TimeUnit};
 use datafusion::common::ScalarValue;
@@ -35,14 +38,16 @@ pub enum HiddenColumn {
     FileSize,
     FileModifiedTime,
     Partition,
+    Bucket,
 }
 
 impl HiddenColumn {
-    const ALL: [Self; 4] = [
+    const ALL: [Self; 5] = [
         Self::Path,
         Self::FileSize,
         Self::FileModifiedTime,
         Self::Partition,
+        Self::Bucket,
     ];
 
     pub fn name(self) -> &'static str {
@@ -51,6 +56,7 @@ impl HiddenColumn {
             Self::FileSize => "$file_size",
             Self::FileModifiedTime => "$file_modified_time",
             Self::Partition => "$partition",
+            Self::Bucket => "$bucket",
         }
     }
 
@@ -68,25 +74,32 @@ pub struct HiddenColumns {
     constants: SchemaRef,
     /// The session's time zone.
     zone: Arc<str>,
+    /// How many buckets the table has.
+    buckets: i32,
 }
 
 impl HiddenColumns {
     /// The hidden columns of a table, except those whose name is that of an ordinary column.
     ///
-    /// `schema`: all columns of the table. `keys`: its partition keys. `zone`: the time zone of
-    /// `$file_modified_time`.
-    pub(super) fn of(schema: &SchemaRef, keys: &SchemaRef, zone: &str) -> Self {
+    /// `schema`: all columns of the table. `keys`: its partition keys. `buckets`: how many it has.
+    /// `zone`: the time zone of `$file_modified_time`.
+    pub(super) fn of(schema: &SchemaRef, keys: &SchemaRef, buckets: i32, zone: &str) -> Self {
         let zone: Arc<str> = zone.into();
         let is_partitioned = !keys.fields().is_empty();
         let columns: Vec<HiddenColumn> = HiddenColumn::ALL
             .into_iter()
-            .filter(|column| *column != HiddenColumn::Partition || is_partitioned)
+            .filter(|column| match column {
+                HiddenColumn::Partition => is_partitioned,
+                HiddenColumn::Bucket => buckets > 0,
+                _ => true,
+            })
             .filter(|column| schema.field_with_name(column.name()).is_err())
             .collect();
         let field = |column: &HiddenColumn| {
             let data_type = match column {
                 HiddenColumn::Path | HiddenColumn::Partition => DataType::Utf8,
                 HiddenColumn::FileSize => DataType::Int64,
+                HiddenColumn::Bucket => DataType::Int32,
                 HiddenColumn::FileModifiedTime => {
                     DataType::Timestamp(TimeUnit::Microsecond, Some(Arc::clone(&zone)))
                 }
@@ -101,6 +114,7 @@ impl HiddenColumns {
             fields,
             constants,
             zone,
+            buckets,
         }
     }
 
@@ -131,6 +145,7 @@ impl HiddenColumns {
                 Some(Arc::clone(&self.zone)),
             ),
             HiddenColumn::Partition => ScalarValue::Utf8(Some(partition.name.to_string())),
+            HiddenColumn::Bucket => ScalarValue::Int32(bucket(file, self.buckets)),
         })
     }
 
@@ -244,6 +259,10 @@ impl HiddenColumns {
                     let names = files.iter().map(|(partition, _)| partition.name.as_ref());
                     Arc::new(StringArray::from_iter_values(names))
                 }
+                HiddenColumn::Bucket => {
+                    let buckets = files.iter().map(|(_, file)| bucket(file, self.buckets));
+                    Arc::new(buckets.collect::<Int32Array>())
+                }
             }
         }));
         let options = RecordBatchOptions::new().with_row_count(Some(files.len()));
@@ -265,6 +284,10 @@ impl HiddenColumns {
 
 fn path(partition: &SnapshotPartition, file: &DataFile) -> String {
     partition.location.root.display_path(&file.path)
+}
+
+fn bucket(file: &DataFile, buckets: i32) -> Option<i32> {
+    buckets::of_file(file.path.filename()?, buckets)
 }
 
 fn size(file: &DataFile) -> i64 {

@@ -10,8 +10,10 @@ use lakegate_error::{Error, Result, from_engine};
 
 use super::file_index::FileIndex;
 use super::hidden_columns::HiddenColumns;
+use super::projected::Projected;
 use super::prune;
 use super::snapshot::{Pruned, SnapshotPartition};
+use super::symlinks;
 use crate::format::{Places, TableFormat};
 use crate::roots::Roots;
 use crate::sight::Sight;
@@ -48,6 +50,8 @@ pub enum PartitionSource {
         partitions: Arc<lakegate_catalog::partition::Partitions>,
         values: RecordBatch,
     },
+    /// Partitions that follow from the table's properties.
+    Projected(Projected),
 }
 
 impl LakeTable {
@@ -78,6 +82,9 @@ impl LakeTable {
                 partitions: Arc::clone(partitions),
                 values: values.project(&keys).map_err(|e| from_engine(e.into()))?,
             },
+            PartitionSource::Projected(projected) => {
+                PartitionSource::Projected(projected.granted(&keys))
+            }
         };
         Ok(Self {
             table: Arc::clone(&self.table),
@@ -109,7 +116,8 @@ impl LakeTable {
         if !self.sight.is_whole() {
             return None;
         }
-        let hidden = HiddenColumns::of(&self.schema, &self.keys, zone);
+        let buckets = self.table.storage_descriptor.number_of_buckets;
+        let hidden = HiddenColumns::of(&self.schema, &self.keys, buckets, zone);
         let fields = self.schema.fields().iter().chain(hidden.fields()).cloned();
         Some(Self {
             schema: Arc::new(Schema::new(fields.collect::<Vec<_>>())),
@@ -136,8 +144,11 @@ impl LakeTable {
     }
 
     fn matching(&self, roots: &Roots, filters: &[Expr]) -> Result<Pruned> {
-        let table_location = self.table.storage_descriptor.location.as_deref();
-        let table_folder = table_location
+        let table_location = match &self.partitions {
+            PartitionSource::Projected(projected) => Some(projected.folder()),
+            _ => self.table.storage_descriptor.location.as_deref(),
+        };
+        let mut table_folder = table_location
             .map(|location| roots.locate(location))
             .transpose();
         let mut partitions = Vec::new();
@@ -175,6 +186,12 @@ impl LakeTable {
                     partitions.push(partition);
                 }
             }
+            PartitionSource::Projected(projected) => {
+                (partitions, total) = self.projected_partitions(roots, projected, filters)?;
+                if !projected.may_list_all(partitions.len()) {
+                    table_folder = Ok(None);
+                }
+            }
         }
         Ok(Pruned {
             total,
@@ -182,6 +199,7 @@ impl LakeTable {
             table_folder: table_folder.ok().flatten(),
             index: Arc::clone(&self.index),
             sight: self.sight.clone(),
+            has_manifests: symlinks::is_symlink(&self.table.storage_descriptor),
             hidden: self.hidden.clone().map(|hidden| (hidden, filters.to_vec())),
         })
     }
@@ -213,6 +231,13 @@ impl LakeTable {
         let partition = registered.items.get(row).ok_or_else(|| {
             Error::internal(format!("partition {row} of {} is gone", self.name()))
         })?;
+        let of_table = symlinks::is_symlink(&self.table.storage_descriptor);
+        if symlinks::is_symlink(&partition.storage_descriptor) != of_table {
+            return Err(Error::not_supported(format!(
+                "table {} has partitions of SymlinkTextInputFormat and others; register them in two tables",
+                self.name()
+            )));
+        }
         Ok(SnapshotPartition {
             values: (0..values.num_columns())
                 .map(|key| prune::partition_value(values, row, key))
@@ -224,7 +249,7 @@ impl LakeTable {
         })
     }
 
-    fn format(&self, descriptor: &StorageDescriptor) -> Result<TableFormat> {
+    pub(super) fn format(&self, descriptor: &StorageDescriptor) -> Result<TableFormat> {
         TableFormat::detect(descriptor, &self.table.parameters)
             .map_err(|e| Error::new(e.code(), format!("table {}: {}", self.name(), e.message())))
     }

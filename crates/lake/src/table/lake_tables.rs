@@ -7,12 +7,13 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use lakegate_catalog::hive_type::HiveType;
 use lakegate_catalog::model::{Column, Table};
-use lakegate_catalog::partition::Partitions;
+use lakegate_catalog::partition::{Partitions, projection};
 use lakegate_catalog::store::Metastore;
 use lakegate_error::{Code, Error, Result};
 
 use super::file_index::FolderListing;
 use super::lake_table::{LakeTable, PartitionSource};
+use super::projected::Projected;
 use super::prune;
 use crate::format::{Places, TableFormat};
 use crate::sight::Sight;
@@ -42,6 +43,7 @@ impl Default for LakeTables {
                 let partitions = match &table.partitions {
                     PartitionSource::Unpartitioned => 0,
                     PartitionSource::Registered { values, .. } => values.num_rows(),
+                    PartitionSource::Projected(projected) => projected.held_values(),
                 };
                 u32::try_from(partitions + table.schema.fields().len()).unwrap_or(u32::MAX)
             })
@@ -54,7 +56,8 @@ impl LakeTables {
     /// The table in the engine's types, from the cache if its versions are unchanged.
     ///
     /// # Errors
-    /// A type that is no Hive type, a partition value that is not of its key's type, the store.
+    /// A type that is no Hive type, a partition value that is not of its key's type, a partition
+    /// projection that cannot be used, the store.
     pub async fn load(
         &self,
         metastore: &dyn Metastore,
@@ -62,8 +65,10 @@ impl LakeTables {
     ) -> Result<Arc<LakeTable>> {
         let (database, name) = (&table.database_name, &table.name);
         let key = |partitions| (table.id, table.version_id, partitions);
-        let partitioned = !table.partition_keys.is_empty();
-        let version = if partitioned {
+        // Registered partitions of a table whose partitions are projected do not count.
+        let registered =
+            !table.partition_keys.is_empty() && !projection::is_enabled(&table.parameters);
+        let version = if registered {
             let version = metastore.table_version(database, name).await?;
             let version = version.filter(|version| version.id == table.id);
             version.map(|version| version.partitions)
@@ -73,7 +78,7 @@ impl LakeTables {
         if let Some(loaded) = version.and_then(|version| self.tables.get(&key(version))) {
             return Ok(loaded);
         }
-        let partitions = if partitioned {
+        let partitions = if registered {
             Some(metastore.partitions(database, name).await?)
         } else {
             None
@@ -101,9 +106,10 @@ pub(crate) fn typed(table: &Arc<Table>, partitions: Option<Arc<Partitions>>) -> 
             .chain(keys.fields().iter().map(|f| f.as_ref().clone()))
             .collect::<Vec<_>>(),
     ));
-    let partitions = match partitions {
-        None => PartitionSource::Unpartitioned,
-        Some(partitions) => {
+    let partitions = match (Projected::of(table)?, partitions) {
+        (Some(projected), _) => PartitionSource::Projected(projected),
+        (None, None) => PartitionSource::Unpartitioned,
+        (None, Some(partitions)) => {
             let values = prune::partition_batch(
                 &keys,
                 partitions

@@ -12,11 +12,14 @@ mod data_file;
 mod file_index;
 pub mod folders;
 mod hidden_columns;
+mod key_sets;
 mod lake_table;
 mod lake_tables;
 pub mod listing;
+mod projected;
 pub mod prune;
 mod snapshot;
+pub mod symlinks;
 
 pub use self::data_file::DataFile;
 pub use self::file_index::{FileIndex, FileList, FolderListing, ListRequest, Listing};
@@ -25,4 +28,5 @@ pub use self::lake_table::{LakeTable, PartitionSource};
 #[cfg(test)]
 pub(crate) use self::lake_tables::typed;
 pub use self::lake_tables::{LakeTables, table_schema};
+pub use self::projected::{Projected, projected_batches, projection_of};
 pub use self::snapshot::{OpenedFiles, Pruned, SnapshotPartition, TableSnapshot};

@@ -1,5 +1,6 @@
 //! A table as one query reads it: exactly these partitions and files, of these sizes and ETags.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
@@ -13,7 +14,9 @@ use sha2::{Digest, Sha256};
 use super::DataFile;
 use super::file_index::{FileIndex, ListRequest};
 use super::hidden_columns::HiddenColumns;
+use super::symlinks;
 use crate::format::TableFormat;
+use crate::meter::QueryMeter;
 use crate::roots::Location;
 use crate::sight::Sight;
 
@@ -42,6 +45,8 @@ pub struct TableSnapshot {
     shows_times: bool,
     /// The files that a scan opens. Not set: no scan is planned yet.
     opened: OnceLock<OpenedFiles>,
+    /// Bytes of manifests that have been read and not been charged.
+    manifests: AtomicU64,
 }
 
 /// Files that a scan opens: those that neither their footers nor a limit ruled out.
@@ -61,6 +66,8 @@ pub struct Pruned {
     pub(super) table_folder: Option<Location>,
     pub(super) index: Arc<dyn FileIndex>,
     pub(super) sight: Sight,
+    /// The files in the folders of the partitions are manifests.
+    pub(super) has_manifests: bool,
     /// The hidden columns of the table, and the query's filters.
     pub(super) hidden: Option<(HiddenColumns, Vec<Expr>)>,
 }
@@ -106,6 +113,10 @@ impl Pruned {
         for (partition, files) in self.partitions.iter_mut().zip(listing.files) {
             partition.files = files;
         }
+        let mut manifests = 0;
+        if self.has_manifests {
+            manifests = symlinks::resolve(&mut self.partitions).await?;
+        }
         if let Some((hidden, filters)) = &self.hidden {
             hidden.retain_files(filters, &mut self.partitions).await?;
         }
@@ -116,6 +127,7 @@ impl Pruned {
             listed_at: listing.listed_at,
             shows_times: self.hidden.is_some(),
             opened: OnceLock::new(),
+            manifests: AtomicU64::new(manifests),
         })
     }
 }
@@ -138,6 +150,21 @@ impl TableSnapshot {
     /// Records that a scan of the snapshot is planned. If two scans are, the first counts.
     pub(crate) fn will_open(&self, opened: OpenedFiles) {
         self.opened.get_or_init(|| opened);
+    }
+
+    /// Charges a query, once, for the manifests that were read for its listing.
+    ///
+    /// # Errors
+    /// The cutoff.
+    pub(crate) fn charge(&self, meter: &QueryMeter) -> Result<()> {
+        match self.manifests.swap(0, Ordering::Relaxed) {
+            0 => Ok(()),
+            bytes => {
+                meter.reserve(bytes)?;
+                meter.add_fetched(bytes);
+                Ok(())
+            }
+        }
     }
 
     /// Whether an unchanged listing proves unchanged files: no file was written just before the

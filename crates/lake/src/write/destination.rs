@@ -3,13 +3,16 @@
 
 use std::sync::Arc;
 
-use lakegate_catalog::model::Table;
+use chrono::Utc;
+use lakegate_catalog::model::{Parameters, Table};
+use lakegate_catalog::partition::projection::Projection;
 use lakegate_catalog::partition::{PartitionInput, PartitionKey, Partitions, default_location};
 use lakegate_catalog::store::{WriteId, WriteLog};
-use lakegate_error::{Code, Error, Result};
+use lakegate_error::{Error, Result};
 
-use crate::format::{Codec, TableFormat, not_writable};
+use crate::format::{Codec, Codecs, TableFormat, not_writable};
 use crate::roots::{Location, Roots};
+use crate::table::{projection_of, symlinks};
 
 /// A folder that rows are written to, of a table or of none.
 #[derive(Debug, Clone)]
@@ -36,6 +39,8 @@ pub struct TableFolders {
     /// The registered ones, which keep their folders and the spelling of their values. `None`:
     /// there are none.
     pub partitions: Option<Arc<Partitions>>,
+    /// Where the partitions are instead of where they are registered. `None`: they are registered.
+    pub projection: Option<Projection>,
     /// Gets folders outside of the table's own before the write has a file there.
     pub write_log: Arc<dyn WriteLog>,
 }
@@ -44,31 +49,51 @@ pub struct TableFolders {
 #[derive(Debug)]
 pub(super) struct PartitionFolder {
     pub location: Location,
-    /// `None`: there are no keys.
+    /// The location's URL.
+    url: String,
+    /// What is to be registered. `None`: there are no keys, or partitions are projected.
     pub partition: Option<PartitionInput>,
 }
 
 impl Destination {
-    /// Checks that files of the format can be written.
+    /// Checks that files of the format can be written, with the codec.
     ///
     /// # Errors
     /// They cannot.
     pub(super) fn check(&self) -> Result<()> {
-        match self.format.file_format().is_writable() {
-            true => Ok(()),
-            false => Err(not_writable(&self.label)),
+        let format = self.format.file_format();
+        if !format.is_writable() {
+            return Err(not_writable(&self.label));
         }
+        if format.codecs().take(self.codec) {
+            return Ok(());
+        }
+        // Says what they can be.
+        let name = Some(self.codec.name());
+        format.codecs().choose(&self.label, name, None).map(|_| ())
     }
 
     /// The folder of the rows with these values of the keys.
     ///
     /// # Errors
     /// The folder is under no lake root, or a link leads out of the destination's; files of the
-    /// partition have a format that is not written.
+    /// partition have a format that is not written; the projection does not have the values.
     pub(super) fn folder(&self, values: &[String]) -> Result<PartitionFolder> {
         if values.is_empty() {
             return Ok(PartitionFolder {
                 location: self.roots.locate(&self.url)?,
+                url: self.url.clone(),
+                partition: None,
+            });
+        }
+        if let Some(projection) = self.projection() {
+            let url = projection.location_of(values, Utc::now())?;
+            let location = self.roots.locate(&url)?;
+            let base = self.roots.locate(projection.folder())?;
+            base.check_below(std::iter::once(&location.path))?;
+            return Ok(PartitionFolder {
+                location,
+                url,
                 partition: None,
             });
         }
@@ -86,8 +111,13 @@ impl Destination {
         }
         Ok(PartitionFolder {
             location,
-            partition: Some(PartitionInput::at(values, url)),
+            partition: Some(PartitionInput::at(values, url.clone())),
+            url,
         })
+    }
+
+    fn projection(&self) -> Option<&Projection> {
+        self.table.as_deref()?.projection.as_ref()
     }
 
     /// The values and the location of a partition that is registered already, as they are spelled
@@ -106,11 +136,12 @@ impl Destination {
         };
         let format = TableFormat::detect(&partition.storage_descriptor, &table.parameters)?;
         if format != self.format {
-            return Err(not_writable(&format!(
-                "partition {} of {}",
+            return Err(Error::not_supported(format!(
+                "partition {} of {} has files of another format than the table's new ones",
                 partition.name(&partitions.keys),
                 self.label
-            )));
+            ))
+            .with_hint("drop the partition, and register its folder as a table of its own"));
         }
         let spelled = partition.values.iter().map(ToString::to_string).collect();
         Ok(Some((spelled, partition.location(&partitions.keys))))
@@ -126,10 +157,9 @@ impl Destination {
             return Ok(());
         };
         let home = format!("{}/", self.url.trim_end_matches('/'));
-        let partition = folder.partition.as_ref();
-        let url = partition.and_then(|partition| partition.location.as_ref());
-        if let Some(outside) = url.filter(|url| !url.starts_with(&home)) {
-            let outside = vec![outside.clone()];
+        let url = format!("{}/", folder.url.trim_end_matches('/'));
+        if !url.starts_with(&home) {
+            let outside = vec![folder.url.clone()];
             table.write_log.extend_write(self.write, outside).await?;
         }
         Ok(())
@@ -151,20 +181,26 @@ impl Target {
     ///
     /// # Errors
     /// The table has no location; a partition key of no known type; an unknown codec; files of its
-    /// format are not written.
+    /// format are not written; a partition projection that cannot be used.
     pub fn destination(&self, write: WriteId) -> Result<Destination> {
         let table = &self.table;
+        let format = writable_format(table)?;
         Ok(Destination {
             label: format!("table {}", table.full_name()),
             url: location(table)?.to_owned(),
             roots: Arc::clone(&self.roots),
-            format: writable_format(table)?,
-            codec: codec(table)?,
+            codec: codec(
+                &format,
+                &table.parameters,
+                &format!("table {}", table.full_name()),
+            )?,
+            format,
             keys: PartitionKey::of_table(table)?,
             write,
             table: Some(Arc::new(TableFolders {
                 table: Arc::clone(table),
                 partitions: self.partitions.clone(),
+                projection: projection_of(table)?,
                 write_log: Arc::clone(&self.write_log),
             })),
         })
@@ -194,31 +230,28 @@ pub fn check_format(table: &Table) -> Result<()> {
 
 fn writable_format(table: &Table) -> Result<TableFormat> {
     let format = TableFormat::detect(&table.storage_descriptor, &table.parameters)?;
+    if symlinks::is_symlink(&table.storage_descriptor) {
+        return Err(Error::not_supported(format!(
+            "table {} has manifests (SymlinkTextInputFormat), which are not written",
+            table.full_name()
+        ))
+        .with_hint("write to a table over the folder of the data files"));
+    }
     match format.file_format().is_writable() {
         true => Ok(format),
         false => Err(not_writable(&format!("table {}", table.full_name()))),
     }
 }
 
-/// The codec that the table's properties name, as Hive and Athena spell them; Snappy by default.
-fn codec(table: &Table) -> Result<Codec> {
-    let asked = [
-        "parquet.compression",
-        "parquet.compress",
-        "write.compression",
-    ]
-    .iter()
-    .find_map(|name| table.parameters.get(*name));
-    let Some(asked) = asked else {
-        return Ok(Codec::default());
-    };
-    Codec::parse(asked).ok_or_else(|| {
-        Error::new(
-            Code::InvalidTable,
-            format!(
-                "table {} asks for Parquet compression '{asked}'; it can be SNAPPY, GZIP, ZSTD, LZ4, BROTLI or NONE",
-                table.full_name()
-            ),
-        )
-    })
+/// The codec of new files, by the properties of a table: those that the format has for it, as Hive
+/// and Athena spell them, and `compression_level`. `asker`: for messages, such as
+/// `table sales.orders`.
+///
+/// # Errors
+/// A codec or a level that files of the format cannot have.
+pub fn codec(format: &TableFormat, properties: &Parameters, asker: &str) -> Result<Codec> {
+    let codecs = format.file_format().codecs();
+    let of = |name: &str| properties.get(name).map(String::as_str);
+    let name = codecs.properties.iter().find_map(|name| of(name));
+    codecs.choose(asker, name, of(Codecs::LEVEL))
 }

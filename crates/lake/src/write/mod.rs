@@ -1,72 +1,113 @@
 //! Writing rows: batches become files in the folders of their partitions, of a good size.
 //!
 //! ```text
-//!  batch ─ columns ─▶ the columns of ─ partitions ─▶ a batch a partition ─ FileWriter ─▶ lakegate-<write>-00001.parquet
-//!          by name,   the rows         by key values                       rolled at the target size
-//!          cast
+//!  batches ─ columns ─▶ staged ─ partitions ─▶ waiting rows ─ FileWriter ─▶ lakegate-<write>-00001.parquet
+//!            by name,   some MiB  by key values  of each partition           rolled at the target size
+//!            cast
 //! ```
+//!
+//! Rows of a partition wait in memory until they are worth a file that is open: a partition of few
+//! rows gets one file at the end, however its rows come, and ten thousand of them are not open at
+//! once. Where memory is short, the partitions that hold the most are written first.
 //!
 //! A [`Destination`] says where: the folder of a table ([`Target::destination`]), or any other.
 //! Files carry the number of their write, so that listings leave them out until it is committed
 //! ([`lakegate_catalog::store::OpenWrites`]). What never happens: a file is written over, a row is
 //! dropped silently, a write holds more memory than its reservation of the query pool.
 
+mod closing;
 pub mod columns;
 mod destination;
 mod partitions;
 pub mod sweep;
 #[cfg(test)]
 mod tests;
+mod waiting;
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
+use arrow::compute::concat_batches;
 use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::execution::memory_pool::MemoryReservation;
 use lakegate_catalog::partition::PartitionInput;
 use lakegate_error::{Code, Error, Result};
-use tokio::task::JoinSet;
 
+use self::closing::Closing;
 use self::columns::Mapping;
 use self::destination::PartitionFolder;
-pub use self::destination::{Destination, TableFolders, Target, check_format, location};
+pub use self::destination::{Destination, TableFolders, Target, check_format, codec, location};
 use self::partitions::Splitter;
+use self::waiting::Waiting;
 use crate::format::{FileWriter, NewFile};
+use crate::sizes::bytes_in;
 
 /// A file is ended when it has so many bytes: large enough to read well, small enough to be read
 /// side by side.
 pub const TARGET_FILE_BYTES: usize = 256 * 1024 * 1024;
 /// Values of all columns that are made the table's at once: 64 MiB of NULLs.
 const PIECE_VALUES: usize = 8 * 1024 * 1024;
-/// Bytes that the files of one write may hold in memory together, before the largest is sent on.
-const MEMORY: usize = 512 * 1024 * 1024;
-/// Files of one write that are open at once.
-const MAX_OPEN: usize = 1_000;
 /// Partitions that one write may write to.
 const MAX_PARTITIONS: usize = 10_000;
+
+/// Bounds of one write.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    /// Bytes that it may hold in memory, before the partitions of most are written.
+    memory: usize,
+    /// Bytes and rows that are split by partition at once: each batch may have a row of every
+    /// partition.
+    staged: usize,
+    staged_rows: usize,
+    /// Bytes of waiting rows from which on a partition has an open file. An open Parquet file takes
+    /// some 80 KiB a column before it has a row.
+    open_from: usize,
+    /// Files that are open at once.
+    open: usize,
+}
+
+const LIMITS: Limits = Limits {
+    memory: 512 * 1024 * 1024,
+    staged: 64 * 1024 * 1024,
+    staged_rows: 1024 * 1024,
+    open_from: 8 * 1024 * 1024,
+    open: 1_000,
+};
 
 /// What was written.
 #[derive(Debug, Clone)]
 pub struct Written {
     pub rows: u64,
-    /// Files that were begun, each of which has the next name of its write.
+    /// Files that were begun, each of which has the next number of its write.
     pub files: u64,
+    /// Bytes of the files.
+    pub bytes: u64,
     /// Every partition that has new files, with its location.
     pub partitions: Vec<PartitionInput>,
 }
 
-/// A folder that files are written to.
+/// A folder that files are written to. Rows wait only where no file is open.
 #[derive(Debug)]
 struct Folder {
     place: PartitionFolder,
     open: Option<Box<dyn FileWriter>>,
+    waiting: Waiting,
     /// The number of the last batch that it took.
     used: u64,
 }
 
-/// Writes batches to a destination, a file at a time in each partition. Dropped without
-/// [`PartitionedWriter::finish`], it leaves files behind that [`sweep::remove_write`] removes.
+/// Rows that are not split by partition yet.
+#[derive(Debug, Default)]
+struct Staged {
+    batches: Vec<RecordBatch>,
+    bytes: usize,
+    rows: usize,
+}
+
+/// Writes batches to a destination. Dropped without [`PartitionedWriter::finish`], it leaves files
+/// behind that [`sweep::remove_write`] removes.
 #[derive(Debug)]
 pub struct PartitionedWriter {
     destination: Destination,
@@ -74,23 +115,30 @@ pub struct PartitionedWriter {
     splitter: Splitter,
     /// The columns of the files.
     schema: SchemaRef,
-    folders: HashMap<Box<[String]>, Folder>,
+    folders: Vec<Folder>,
+    by_values: HashMap<Box<[String]>, usize>,
+    is_sorted: bool,
+    /// Of sorted rows: the folder of the last one.
+    current: Option<usize>,
+    staged: Staged,
+    /// Bytes of the waiting rows of all folders.
+    waiting: usize,
+    closing: Closing,
     memory: MemoryReservation,
+    limits: Limits,
     batches: u64,
     /// Files that were begun, and so the number of the next one.
     files: usize,
     /// Rows that were taken.
     rows: u64,
-    /// Files that are ended and on their way to the disk.
-    persisting: JoinSet<Result<()>>,
 }
 
 impl PartitionedWriter {
     /// `mapping`: of the batches to the columns of the destination, its keys last. `memory`: the
-    /// reservation for what the files hold until it is sent.
+    /// reservation for what is held until it is sent.
     ///
     /// # Errors
-    /// Files of the destination's format are not written.
+    /// Files of the destination's format, or with its codec, are not written.
     pub fn new(
         destination: Destination,
         mapping: Mapping,
@@ -105,19 +153,52 @@ impl PartitionedWriter {
             schema: Arc::new(Schema::new(data)),
             destination,
             mapping,
-            folders: HashMap::new(),
+            folders: Vec::new(),
+            by_values: HashMap::new(),
+            is_sorted: false,
+            current: None,
+            staged: Staged::default(),
+            waiting: 0,
+            closing: Closing::default(),
             memory,
+            limits: LIMITS,
             batches: 0,
             files: 0,
             rows: 0,
-            persisting: JoinSet::new(),
         })
+    }
+
+    /// For rows that come sorted by the partition keys, in whatever direction: a partition's files
+    /// are ended when the next one begins, so that one partition is in memory at a time and each has
+    /// as few files as its size asks for. Rows that are not sorted are written as well, in more
+    /// files.
+    ///
+    /// Without it, `rows` of `d` bytes in random order make about `1 + d / 900 MiB` files in each
+    /// partition, the pool having room: a sort (which spills) pays once `d` is several GiB and there
+    /// are more than some 64 partitions. With fewer partitions each has an open file.
+    #[must_use]
+    pub fn sorted_by_keys(self) -> Self {
+        Self {
+            is_sorted: true,
+            ..self
+        }
+    }
+
+    /// Bytes of the files so far, with an estimate for what is not sent yet. Rows that wait for a
+    /// file count once it is begun.
+    pub fn bytes_written(&self) -> u64 {
+        let open = self
+            .folders
+            .iter()
+            .filter_map(|folder| folder.open.as_ref());
+        self.closing.bytes() + open.map(|file| file.bytes() as u64).sum::<u64>()
     }
 
     /// Appends rows to the files of their partitions.
     ///
     /// # Errors
-    /// A value that does not fit its column, which is named; too many partitions; the store.
+    /// A value that does not fit its column, which is named; too many partitions; the store. An
+    /// error may be of rows that were appended before.
     pub async fn write(&mut self, batch: &RecordBatch) -> Result<()> {
         let (rows, piece) = (batch.num_rows(), self.rows_of_piece());
         for start in (0..rows).step_by(piece) {
@@ -135,50 +216,114 @@ impl PartitionedWriter {
 
     async fn write_piece(&mut self, batch: &RecordBatch) -> Result<()> {
         let mapped = self.mapping.apply(batch)?;
-        for (values, rows) in self.splitter.split(&mapped)? {
-            self.batches += 1;
-            self.append(values, &rows).await?;
+        if self.destination.keys.is_empty() {
+            let folder = self.folder(Box::default()).await?;
+            self.append(folder, mapped).await?;
+            return self.bound().await;
         }
-        self.bound().await
-    }
-
-    async fn append(&mut self, values: Box<[String]>, rows: &RecordBatch) -> Result<()> {
-        if !self.folders.contains_key(&values) {
-            let folder = self.folder(&values).await?;
-            self.folders.insert(values.clone(), folder);
+        let bytes = bytes_in(&mapped);
+        if self.staged.bytes + bytes > self.limits.staged {
+            self.split_staged().await?;
         }
-        let Some(folder) = self.folders.get_mut(&values) else {
-            return Err(Error::internal("a partition's folder is gone"));
-        };
-        folder.used = self.batches;
-        let open = match &mut folder.open {
-            Some(open) => open,
-            None => {
-                let name = self.destination.write.file_name(self.files as u64);
-                self.files += 1;
-                let file = NewFile {
-                    folder: &folder.place.location,
-                    name: &name,
-                    schema: Arc::clone(&self.schema),
-                    codec: self.destination.codec,
-                };
-                let format = self.destination.format.file_format();
-                folder.open.insert(format.create(file)?)
-            }
-        };
-        open.write(rows).await?;
-        self.rows += rows.num_rows() as u64;
-        if open.bytes() >= TARGET_FILE_BYTES {
-            self.end(&values).await?;
+        self.staged.bytes += bytes;
+        self.staged.rows += mapped.num_rows();
+        self.staged.batches.push(mapped);
+        let is_full =
+            self.staged.bytes >= self.limits.staged || self.staged.rows >= self.limits.staged_rows;
+        if is_full || !self.fits() {
+            self.split_staged().await?;
         }
         Ok(())
     }
 
-    /// The folder of the rows with these values of the keys.
+    /// Gives the staged rows to their partitions.
+    async fn split_staged(&mut self) -> Result<()> {
+        let staged = std::mem::take(&mut self.staged);
+        let Some(first) = staged.batches.first() else {
+            return Ok(());
+        };
+        let all = match staged.batches.len() {
+            1 => first.clone(),
+            _ => concat_batches(&first.schema(), &staged.batches)
+                .map_err(|error| Error::internal(format!("rows do not form a batch: {error}")))?,
+        };
+        drop(staged);
+        for (values, rows) in self.splitter.split(&all)? {
+            let folder = self.folder(values).await?;
+            if let Some(before) = self.current.replace(folder)
+                && self.is_sorted
+                && before != folder
+            {
+                self.end(before).await?;
+            }
+            self.append(folder, rows).await?;
+        }
+        drop(all);
+        self.bound().await
+    }
+
+    async fn append(&mut self, index: usize, rows: RecordBatch) -> Result<()> {
+        self.batches += 1;
+        self.rows += rows.num_rows() as u64;
+        let (has_keys, batches) = (!self.destination.keys.is_empty(), self.batches);
+        let folder = found(&mut self.folders, index)?;
+        folder.used = batches;
+        if let Some(open) = &mut folder.open {
+            open.write(&rows).await?;
+        } else {
+            let before = folder.waiting.bytes();
+            folder.waiting.push(rows)?;
+            // Merged batches may take less than they took before.
+            self.waiting = (self.waiting + folder.waiting.bytes()).saturating_sub(before);
+            if has_keys && folder.waiting.bytes() < self.limits.open_from {
+                return Ok(());
+            }
+            let (file, waiting) = (self.create(index)?, self.take_waiting(index)?);
+            let open = found(&mut self.folders, index)?.open.insert(file);
+            for rows in waiting {
+                open.write(&rows).await?;
+            }
+        }
+        let open = found(&mut self.folders, index)?.open.as_ref();
+        if open.is_some_and(|open| open.bytes() >= TARGET_FILE_BYTES) {
+            self.end(index).await?;
+        }
+        Ok(())
+    }
+
+    /// Begins the next file, in a folder.
+    fn create(&mut self, index: usize) -> Result<Box<dyn FileWriter>> {
+        let Destination {
+            format,
+            codec,
+            write,
+            ..
+        } = &self.destination;
+        let format = format.file_format();
+        let name = write.file_name_of(self.files as u64, &format.extension(*codec));
+        self.files += 1;
+        format.create(NewFile {
+            folder: &found(&mut self.folders, index)?.place.location,
+            name: &name,
+            schema: Arc::clone(&self.schema),
+            codec: *codec,
+        })
+    }
+
+    fn take_waiting(&mut self, index: usize) -> Result<Vec<RecordBatch>> {
+        let waiting = &mut found(&mut self.folders, index)?.waiting;
+        self.waiting = self.waiting.saturating_sub(waiting.bytes());
+        Ok(waiting.take())
+    }
+
+    /// The number of the folder of the rows with these values of the keys.
     ///
     /// # Errors
     /// There are too many partitions; the partition's folder cannot be written to; the catalog.
-    async fn folder(&mut self, values: &[String]) -> Result<Folder> {
+    async fn folder(&mut self, values: Box<[String]>) -> Result<usize> {
+        if let Some(index) = self.by_values.get(&values) {
+            return Ok(*index);
+        }
         if !values.is_empty() && self.folders.len() >= MAX_PARTITIONS {
             return Err(Error::new(
                 Code::TooManyQueries,
@@ -188,86 +333,118 @@ impl PartitionedWriter {
                 ),
             ));
         }
-        let place = self.destination.folder(values)?;
+        let place = self.destination.folder(&values)?;
         self.destination.announce(&place).await?;
-        Ok(Folder {
+        let index = self.folders.len();
+        self.folders.push(Folder {
             place,
             open: None,
+            waiting: Waiting::default(),
             used: 0,
-        })
+        });
+        self.by_values.insert(values, index);
+        Ok(index)
     }
 
     /// Ends files until the others are within the write's bounds of memory and of open files.
     ///
     /// # Errors
-    /// The store.
+    /// The store; values that the format cannot hold.
     async fn bound(&mut self) -> Result<()> {
-        let open = self.folders.values().filter(|f| f.open.is_some()).count();
-        if open > MAX_OPEN {
-            let mut by_use: Vec<(u64, Box<[String]>)> = self
-                .folders
-                .iter()
-                .filter(|(_, folder)| folder.open.is_some())
-                .map(|(values, folder)| (folder.used, values.clone()))
-                .collect();
-            by_use.sort_unstable();
-            for (_, values) in by_use.into_iter().take(open - MAX_OPEN / 2) {
-                self.end(&values).await?;
+        let folders = self.folders.iter().enumerate();
+        let mut open: Vec<(u64, usize)> = folders
+            .filter(|(_, folder)| folder.open.is_some())
+            .map(|(index, folder)| (folder.used, index))
+            .collect();
+        if open.len() > self.limits.open {
+            open.sort_unstable();
+            let kept = self.limits.open / 2;
+            for (_, index) in open.iter().take(open.len() - kept) {
+                self.end(*index).await?;
             }
         }
         if self.fits() {
             return Ok(());
         }
+        self.closing.all().await?;
         // Encoded rows are a fraction of what was sent: files need not become small for them.
-        for file in self.folders.values_mut().filter_map(|f| f.open.as_mut()) {
+        for file in self.folders.iter_mut().filter_map(|f| f.open.as_mut()) {
             file.encode().await?;
         }
-        while !self.fits() {
-            let largest = self
-                .folders
-                .iter()
-                .filter(|(_, folder)| folder.memory() > 0)
-                .max_by_key(|(_, folder)| folder.memory())
-                .map(|(values, _)| values.clone());
-            let Some(values) = largest else {
+        // A part at a time, as what is left grows on to larger files. Of what the pool has no room
+        // for, only what it had room for before is known.
+        let most = self.limits.memory.min(self.memory.size());
+        for goal in [most / 4 * 3, 0] {
+            if self.fits() {
                 return Ok(());
-            };
-            self.end(&values).await?;
+            }
+            self.end_largest(goal).await?;
         }
+        self.fits();
         Ok(())
     }
 
-    /// Whether the files' memory is within the write's bound and the pool has room for it.
+    /// Ends the files of the folders that hold the most, until all hold no more than `goal`.
+    async fn end_largest(&mut self, goal: usize) -> Result<()> {
+        let folders = self.folders.iter().enumerate();
+        let mut largest: Vec<(usize, usize)> = folders
+            .map(|(index, folder)| (folder.memory(), index))
+            .filter(|(memory, _)| *memory > 0)
+            .collect();
+        // Of those that hold the same, the oldest: rows often come in the order of their keys.
+        largest.sort_unstable_by_key(|(memory, index)| (Reverse(*memory), *index));
+        let mut held = self.held();
+        for (memory, index) in largest {
+            if held <= goal {
+                break;
+            }
+            self.end(index).await?;
+            held = held.saturating_sub(memory);
+        }
+        self.closing.all().await
+    }
+
+    /// Bytes that the write holds in memory.
+    fn held(&self) -> usize {
+        let open = self
+            .folders
+            .iter()
+            .filter_map(|folder| folder.open.as_ref());
+        let open: usize = open.map(|file| file.memory()).sum();
+        // Staged rows are copied when they are split.
+        2 * self.staged.bytes + self.waiting + open + self.closing.memory()
+    }
+
+    /// Whether what is held is within the write's bound and the pool has room for it.
     fn fits(&mut self) -> bool {
-        let held: usize = self.folders.values().map(Folder::memory).sum();
-        held <= MEMORY && self.memory.try_resize(held).is_ok()
+        let held = self.held();
+        held <= self.limits.memory && self.memory.try_resize(held).is_ok()
     }
 
-    /// Ends the file of a folder: the next rows go to another.
-    async fn end(&mut self, values: &[String]) -> Result<()> {
-        if let Some(folder) = self.folders.get_mut(values)
-            && let Some(open) = folder.open.take()
-        {
-            let file = open.close().await?;
-            self.persisting
-                .spawn(async move { file.root.persist(file.path).await });
-        }
-        Ok(())
+    /// Ends the file of a folder, which waiting rows are written to first: the next rows go to
+    /// another.
+    async fn end(&mut self, index: usize) -> Result<()> {
+        let folder = found(&mut self.folders, index)?;
+        let memory = folder.memory();
+        let file = match folder.open.take() {
+            Some(open) => open,
+            None if folder.waiting.bytes() == 0 => return Ok(()),
+            None => self.create(index)?,
+        };
+        let rows = self.take_waiting(index)?;
+        self.closing.add(file, rows, memory).await
     }
 
     /// Ends all files, and waits until they are on disk.
     ///
     /// # Errors
-    /// The store; values that the format cannot hold.
+    /// The store; values that the format cannot hold; a partition that cannot be written to.
     pub async fn finish(mut self) -> Result<Written> {
-        let folders: Vec<Box<[String]>> = self.folders.keys().cloned().collect();
-        for values in &folders {
-            self.end(values).await?;
+        if let Err(error) = self.finish_files().await {
+            self.abort().await;
+            return Err(error);
         }
-        while let Some(persisted) = self.persisting.join_next().await {
-            persisted.map_err(|error| Error::internal(format!("a file task died: {error}")))??;
-        }
-        let folders = self.folders.into_values();
+        let folders = self.folders.into_iter();
         let mut partitions: Vec<PartitionInput> = folders
             .filter_map(|folder| folder.place.partition)
             .collect();
@@ -275,22 +452,38 @@ impl PartitionedWriter {
         Ok(Written {
             rows: self.rows,
             files: self.files as u64,
+            bytes: self.closing.bytes(),
             partitions,
         })
     }
 
-    /// Stops what is under way to the store. Files that are there stay for [`sweep::remove_write`].
+    async fn finish_files(&mut self) -> Result<()> {
+        self.split_staged().await?;
+        for index in 0..self.folders.len() {
+            self.end(index).await?;
+        }
+        self.closing.persisted().await
+    }
+
+    /// Stops what is under way to the store, and waits for what cannot be stopped. Files that are
+    /// there stay for [`sweep::remove_write`].
     pub async fn abort(mut self) {
-        for folder in self.folders.values_mut() {
+        for folder in &mut self.folders {
             if let Some(open) = folder.open.take() {
                 open.abort().await;
             }
         }
+        self.closing.stop().await;
     }
 }
 
 impl Folder {
     fn memory(&self) -> usize {
-        self.open.as_ref().map_or(0, |open| open.memory())
+        self.waiting.bytes() + self.open.as_ref().map_or(0, |open| open.memory())
     }
+}
+
+fn found(folders: &mut [Folder], index: usize) -> Result<&mut Folder> {
+    let folder = folders.get_mut(index);
+    folder.ok_or_else(|| Error::internal("a partition's folder is gone"))
 }

@@ -14,6 +14,7 @@ mod query;
 mod session;
 mod statement;
 mod workgroup;
+mod write;
 
 use std::fmt;
 
@@ -27,6 +28,7 @@ pub use query::*;
 pub use session::*;
 pub use statement::*;
 pub use workgroup::*;
+pub use write::*;
 
 /// A table's name as written, lower-cased. The session supplies missing parts.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -11,6 +11,10 @@ pub enum Statement {
     Query(Box<ast::Query>),
     Explain(Explain),
     Copy(Copy),
+    // Writes
+    CreateTableAs(Box<CreateTableAs>),
+    Insert(Box<Insert>),
+    Unload(Box<Unload>),
     // Databases and tables
     Use(Use),
     CreateDatabase(CreateDatabase),
@@ -112,9 +116,9 @@ impl Unsupported {
 /// The kinds that Athena's StatementType and transaction blocks distinguish.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StatementKind {
-    /// Changes databases, tables, partitions or workgroups.
+    /// Changes databases, tables, partitions or workgroups, CREATE TABLE AS included.
     Ddl,
-    /// Queries, EXPLAIN and COPY TO.
+    /// Queries, EXPLAIN, COPY TO, INSERT and UNLOAD.
     Dml,
     /// Shows what is in the catalog; KILL.
     Utility,
@@ -126,8 +130,7 @@ pub enum StatementKind {
 }
 
 impl StatementKind {
-    /// Whether an explicit transaction block refuses the statement (25001), because it could not be
-    /// rolled back.
+    /// Whether an explicit transaction block refuses all statements of the kind.
     pub fn is_refused_in_transaction(self) -> bool {
         matches!(self, StatementKind::Ddl | StatementKind::Access)
     }
@@ -140,6 +143,9 @@ impl Statement {
             Statement::Query(_) => "SELECT",
             Statement::Explain(_) => "EXPLAIN",
             Statement::Copy(_) => "COPY",
+            Statement::CreateTableAs(_) => "CREATE TABLE AS",
+            Statement::Insert(_) => "INSERT",
+            Statement::Unload(_) => "UNLOAD",
             Statement::Use(_) => "USE",
             Statement::CreateDatabase(_) => "CREATE DATABASE",
             Statement::DropDatabase(_) => "DROP DATABASE",
@@ -216,14 +222,46 @@ impl Statement {
         }
     }
 
+    /// The query whose rows the statement writes; `None` if it does not write.
+    pub fn written_query(&self) -> Option<&ast::Query> {
+        match self {
+            Statement::CreateTableAs(create) => Some(create.query.as_ref()),
+            Statement::Insert(insert) => Some(insert.query.as_ref()),
+            Statement::Unload(unload) => Some(unload.query.as_ref()),
+            _ => None,
+        }
+    }
+
+    /// The query of a statement that is one, or that writes the rows of one.
+    pub fn query_mut(&mut self) -> Option<&mut ast::Query> {
+        match self {
+            Statement::Query(query) => Some(query.as_mut()),
+            Statement::CreateTableAs(create) => Some(create.query.as_mut()),
+            Statement::Insert(insert) => Some(insert.query.as_mut()),
+            Statement::Unload(unload) => Some(unload.query.as_mut()),
+            _ => None,
+        }
+    }
+
+    /// Whether an explicit transaction block refuses the statement (25001), because it could not be
+    /// rolled back.
+    pub fn is_refused_in_transaction(&self) -> bool {
+        self.written_query().is_some() || self.kind().is_refused_in_transaction()
+    }
+
     /// The kind of this statement.
     pub fn kind(&self) -> StatementKind {
         match self {
-            Statement::Query(_) | Statement::Explain(_) | Statement::Copy(_) => StatementKind::Dml,
+            Statement::Query(_)
+            | Statement::Explain(_)
+            | Statement::Copy(_)
+            | Statement::Insert(_)
+            | Statement::Unload(_) => StatementKind::Dml,
             Statement::CreateDatabase(_)
             | Statement::DropDatabase(_)
             | Statement::AlterDatabaseSetProperties(_)
             | Statement::CreateTable(_)
+            | Statement::CreateTableAs(_)
             | Statement::DropTable(_)
             | Statement::CreateView(_)
             | Statement::DropView(_)

@@ -1,4 +1,5 @@
-//! EXPLAIN, with Athena's and Postgres' options.
+//! EXPLAIN, with Athena's and Postgres' options. Of a statement that writes, it shows the plan of
+//! the query.
 
 use super::cursor::{Cursor, Result};
 use crate::ast::{Explain, Statement, Unsupported};
@@ -29,7 +30,28 @@ pub(super) fn explain(cursor: &mut Cursor<'_>, depth: usize) -> Result<Statement
     }
     let inner = super::statement(*cursor, depth + 1)?;
     cursor.skip_rest();
+    let tag = inner.tag();
     match inner {
+        Statement::CreateTableAs(_) | Statement::Insert(_) | Statement::Unload(_)
+            if explain.analyze =>
+        {
+            Ok(Statement::Unsupported(Unsupported {
+                what: format!("EXPLAIN ANALYZE {tag}"),
+                nearest: Some("EXPLAIN ANALYZE of its query".to_owned()),
+            }))
+        }
+        Statement::CreateTableAs(create) => {
+            explain.statement = Box::new(Statement::Query(create.query));
+            Ok(Statement::Explain(explain))
+        }
+        Statement::Insert(insert) => {
+            explain.statement = Box::new(Statement::Query(insert.query));
+            Ok(Statement::Explain(explain))
+        }
+        Statement::Unload(unload) => {
+            explain.statement = Box::new(Statement::Query(unload.query));
+            Ok(Statement::Explain(explain))
+        }
         Statement::Query(_) | Statement::Execute(_) => {
             explain.statement = Box::new(inner);
             Ok(Statement::Explain(explain))
@@ -42,8 +64,8 @@ pub(super) fn explain(cursor: &mut Cursor<'_>, depth: usize) -> Result<Statement
             what: format!("EXPLAIN {}", refused.what),
             nearest: Some("EXPLAIN of a query".to_owned()),
         })),
-        other => Ok(Statement::Unsupported(Unsupported {
-            what: format!("EXPLAIN {}", other.tag()),
+        _ => Ok(Statement::Unsupported(Unsupported {
+            what: format!("EXPLAIN {tag}"),
             nearest: Some("EXPLAIN of a query".to_owned()),
         })),
     }

@@ -21,6 +21,7 @@ mod partitions;
 mod prepared;
 mod query;
 mod query_error;
+mod row_fields;
 mod sample;
 mod session;
 mod show;
@@ -32,6 +33,7 @@ mod types;
 mod unsupported;
 mod view;
 mod workgroup;
+mod write;
 
 #[cfg(test)]
 mod tests;
@@ -120,6 +122,8 @@ fn statement(mut cursor: Cursor<'_>, depth: usize) -> Result<Statement> {
     let parsed = match word.as_str() {
         "EXPLAIN" => explain::explain(&mut cursor, depth),
         "COPY" => copy::copy(&mut cursor),
+        "INSERT" => write::insert(&mut cursor),
+        "UNLOAD" => write::unload(&mut cursor),
         "USE" => database::use_database(&mut cursor),
         "CREATE" => create(&mut cursor),
         "ALTER" => alter(&mut cursor),
@@ -156,7 +160,13 @@ fn create(cursor: &mut Cursor<'_>) -> Result<Statement> {
     if cursor.eat_any(&["DATABASE", "SCHEMA"]) {
         database::create(cursor)
     } else if cursor.is_one_of(&["TABLE", "EXTERNAL"]) {
-        table::create(cursor)
+        table::create(cursor, false)
+    } else if cursor.is_word("OR")
+        && cursor.is_word_at(1, "REPLACE")
+        && cursor.is_word_at(2, "TABLE")
+    {
+        cursor.expect_all("OR REPLACE")?;
+        table::create(cursor, true)
     } else if cursor.eat("VIEW") {
         view::create(cursor, false)
     } else if cursor.eat_all("OR REPLACE VIEW") {

@@ -15,7 +15,7 @@ use sqlparser::ast::{
 };
 
 use super::query::refused_write;
-use super::{grouping, sample, ties};
+use super::{grouping, row_fields, sample, ties};
 use crate::ast::Unsupported;
 
 /// Folds the names of a query.
@@ -104,9 +104,16 @@ impl VisitorMut for Aliases {
             return ControlFlow::Break(refused_write("SELECT INTO"));
         }
         own_aliases(select).for_each(|alias| self.declare(alias));
-        match grouping::distinct(select) {
+        match grouping::distinct(select).and_then(|()| row_fields::called(select)) {
             Ok(()) => ControlFlow::Continue(()),
             Err(refused) => ControlFlow::Break(refused),
+        }
+    }
+
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Unsupported> {
+        match row_fields::refused(expr) {
+            Some(refused) => ControlFlow::Break(refused),
+            None => ControlFlow::Continue(()),
         }
     }
 

@@ -34,8 +34,9 @@ pub(super) fn prepare(cursor: &mut Cursor<'_>, depth: usize) -> Result<Statement
     match &statement {
         Statement::Query(_) => {}
         Statement::Unsupported(_) => return Ok(statement),
+        writes if writes.written_query().is_some() => {}
         // As in Postgres, nothing else can be prepared: a prepared EXECUTE could execute itself.
-        _ => return Err(start.expected("a query")),
+        _ => return Err(start.expected("a query, INSERT, CREATE TABLE AS or UNLOAD")),
     }
     Ok(Statement::Prepare(Prepare {
         name,
@@ -68,8 +69,8 @@ pub(super) fn execute(cursor: &mut Cursor<'_>, depth: usize) -> Result<Statement
     Ok(Statement::Execute(Execute { name, parameters }))
 }
 
-/// `EXECUTE IMMEDIATE 'query' [USING value, …]`: the query with the values in place of its
-/// parameters.
+/// `EXECUTE IMMEDIATE 'query' [USING value, …]`: the query, or the write of one, with the values in
+/// place of its parameters.
 fn immediate(cursor: &mut Cursor<'_>, depth: usize) -> Result<Statement> {
     cursor.expect("IMMEDIATE")?;
     let at = *cursor;
@@ -90,14 +91,15 @@ fn immediate(cursor: &mut Cursor<'_>, depth: usize) -> Result<Statement> {
         return Err(inside(&unterminated(&text, *open).message));
     }
     let statement = super::statement(Cursor::new(&text, &raw.tokens), depth + 1);
-    match statement.map_err(|error| inside(&error.message))? {
-        Statement::Query(mut query) => {
-            fill(&mut query, values).map_err(|message| inside(&message))?;
-            Ok(Statement::Query(query))
-        }
+    let mut statement = statement.map_err(|error| inside(&error.message))?;
+    if let Some(query) = statement.query_mut() {
+        fill(query, values).map_err(|message| inside(&message))?;
+        return Ok(statement);
+    }
+    match statement {
         Statement::Unsupported(refused) => Ok(Statement::Unsupported(refused)),
         _ => Ok(Statement::Unsupported(Unsupported {
-            what: "EXECUTE IMMEDIATE of a statement other than a query".to_owned(),
+            what: "EXECUTE IMMEDIATE of a statement without a query".to_owned(),
             nearest: Some("the statement itself".to_owned()),
         })),
     }

@@ -6,7 +6,7 @@ use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer, Whitespace};
 
 use super::cursor::{Cursor, Result};
 use super::query_error::{self, Source};
-use super::{complexity, lists, normalize, tokens};
+use super::{complexity, lists, normalize, row_fields, tokens};
 use crate::ParseError;
 use crate::ast::{Statement, Unsupported};
 use crate::dialect::AthenaDialect;
@@ -81,19 +81,30 @@ fn of_trino(cursor: &Cursor<'_>) -> Option<Unsupported> {
             "CORRESPONDING",
             "the same columns in the same order in both queries",
         )
-    } else if anywhere(&|at| {
-        let signs = [')', '.', '*'].iter().enumerate();
-        signs
-            .into_iter()
-            .all(|(place, sign)| cursor.is_sign_at(at + place, *sign))
-    }) {
-        ("(row).*", "the names of its fields: (row).field")
+    } else if let Some(clause) = (0..cursor.rest().len()).find_map(|at| time_travel(cursor, at)) {
+        (clause, "the table as it is now")
     } else {
         return None;
     };
     Some(Unsupported {
         what: what.to_owned(),
         nearest: Some(nearest.to_owned()),
+    })
+}
+
+/// Clauses that ask for a table as it was.
+fn time_travel(cursor: &Cursor<'_>, at: usize) -> Option<&'static str> {
+    let clauses = [
+        "FOR TIMESTAMP AS OF",
+        "FOR VERSION AS OF",
+        "FOR SYSTEM_TIME AS OF",
+        "FOR SYSTEM_VERSION AS OF",
+    ];
+    clauses.into_iter().find(|clause| {
+        let words = clause.split(' ').enumerate();
+        words
+            .into_iter()
+            .all(|(place, word)| cursor.is_word_at(at + place, word))
     })
 }
 
@@ -123,6 +134,7 @@ pub(super) fn expressions(cursor: &Cursor<'_>) -> Result<Vec<ast::Expr>> {
     let mut expressions = parse(cursor, |parser| {
         parser.parse_comma_separated(Parser::parse_expr)
     })?;
+    row_fields::check(&mut expressions).map_err(|refused| cursor.error(refused.message()))?;
     normalize::expressions(&mut expressions);
     Ok(expressions)
 }
@@ -148,6 +160,7 @@ fn parse<T>(
     let tokens = tokens::unicode_strings(tokens::decimal_numbers(tokens));
     let tokens = spell_out_table_commands(tokens);
     let tokens = tokens::json_tables(tokens::quantified_values(lists::plain(tokens)));
+    let tokens = row_fields::named(tokens);
     let unclosed = unclosed_parentheses(cursor);
     if !(1..=MAX_UNCLOSED).contains(&unclosed) {
         return parse_tokens(&source, tokens, &grammar);

@@ -1,17 +1,32 @@
-//! CREATE TABLE in Hive's grammar, and DROP TABLE.
+//! CREATE TABLE in Hive's grammar, and DROP TABLE. CREATE TABLE AS is in `write`.
 
 use super::cursor::{Cursor, Result};
-use super::{names, types};
+use super::{names, types, write};
 use crate::ast::{
     ClusteredBy, CreateTable, Delimited, DropTable, RowFormat, SortColumn, Statement,
     StorageFormat, StoredAs, Unsupported,
 };
 
-pub(super) fn create(cursor: &mut Cursor<'_>) -> Result<Statement> {
+/// After `CREATE [OR REPLACE]`.
+pub(super) fn create(cursor: &mut Cursor<'_>, or_replace: bool) -> Result<Statement> {
     let external = cursor.eat("EXTERNAL");
     cursor.expect("TABLE")?;
     let if_not_exists = cursor.if_not_exists()?;
     let name = names::table(cursor)?;
+    if write::is_create_as(cursor) && !external {
+        let table = write::NewTable {
+            or_replace,
+            if_not_exists,
+            name,
+        };
+        return write::create_as(cursor, table);
+    }
+    if or_replace {
+        return Ok(Statement::Unsupported(Unsupported {
+            what: "CREATE OR REPLACE TABLE without AS".to_owned(),
+            nearest: Some("DROP TABLE and CREATE EXTERNAL TABLE".to_owned()),
+        }));
+    }
     let mut table = CreateTable {
         external,
         if_not_exists,
@@ -48,18 +63,23 @@ pub(super) fn create(cursor: &mut Cursor<'_>) -> Result<Statement> {
 
 /// The forms of CREATE TABLE that create a table in another way.
 fn refused(cursor: &Cursor<'_>) -> Option<Statement> {
-    let what = if cursor.is_word("AS") || cursor.is_word("SELECT") {
-        "CREATE TABLE .. AS SELECT"
-    } else if cursor.is_word("WITH") && cursor.is_sign_at(1, '(') {
-        "CREATE TABLE .. WITH (..) AS SELECT"
+    let with = cursor.is_word("WITH") && cursor.is_sign_at(1, '(');
+    let (what, nearest) = if with || cursor.is_one_of(&["AS", "SELECT"]) {
+        (
+            "CREATE EXTERNAL TABLE .. AS, or AS after Hive's clauses,",
+            "CREATE TABLE .. WITH (external_location = '..') AS",
+        )
     } else if cursor.is_word("LIKE") {
-        "CREATE TABLE .. LIKE"
+        (
+            "CREATE TABLE .. LIKE",
+            "CREATE EXTERNAL TABLE .. (columns) .. LOCATION",
+        )
     } else {
         return None;
     };
     Some(Statement::Unsupported(Unsupported {
         what: what.to_owned(),
-        nearest: Some("CREATE EXTERNAL TABLE .. (columns) .. LOCATION".to_owned()),
+        nearest: Some(nearest.to_owned()),
     }))
 }
 

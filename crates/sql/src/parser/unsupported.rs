@@ -3,12 +3,11 @@
 use super::cursor::Cursor;
 use crate::ast::Unsupported;
 
-const NO_WRITES: &str = "CREATE EXTERNAL TABLE over files that another engine writes";
+const NO_WRITES: &str = "INSERT OVERWRITE, or CREATE OR REPLACE TABLE .. AS";
 const QUERY: &str = "a WITH clause in the query";
 
 /// First words, name of the statement, alternative.
 const REFUSED: &[(&str, &str, Option<&str>)] = &[
-    ("INSERT", "INSERT", Some(NO_WRITES)),
     ("UPDATE", "UPDATE", Some(NO_WRITES)),
     ("DELETE", "DELETE", Some("ALTER TABLE .. DROP PARTITION")),
     ("MERGE", "MERGE", Some(NO_WRITES)),
@@ -19,13 +18,12 @@ const REFUSED: &[(&str, &str, Option<&str>)] = &[
         "TRUNCATE",
         Some("ALTER TABLE .. DROP PARTITION"),
     ),
-    ("UNLOAD", "UNLOAD", Some("COPY (query) TO STDOUT")),
     (
         "LOAD",
         "LOAD",
         Some("ALTER TABLE .. ADD PARTITION .. LOCATION"),
     ),
-    ("EXPORT", "EXPORT", Some("COPY (query) TO STDOUT")),
+    ("EXPORT", "EXPORT", Some("UNLOAD")),
     (
         "IMPORT",
         "IMPORT",
@@ -64,11 +62,6 @@ const REFUSED: &[(&str, &str, Option<&str>)] = &[
         "CREATE OR REPLACE PROTECTED",
         "CREATE PROTECTED MULTI DIALECT VIEW",
         Some("CREATE VIEW"),
-    ),
-    (
-        "CREATE OR REPLACE TABLE",
-        "CREATE OR REPLACE TABLE",
-        Some("DROP TABLE and CREATE EXTERNAL TABLE"),
     ),
     (
         "CREATE OR REPLACE MATERIALIZED",

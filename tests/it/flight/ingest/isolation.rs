@@ -5,17 +5,13 @@ use super::*;
 
 #[tokio::test]
 async fn rows_are_seen_together_when_they_are_committed() {
-    let server = Server::shared();
+    let server = Server::private(LITTLE_MEMORY);
     let admin = server.connect("admin").await;
-    let folder = sales_table(server, &admin, "ing_atomic").await;
+    let folder = sales_table(&server, &admin, "ing_atomic").await;
     let count = "SELECT count(*) FROM ing_atomic.sales";
     let command = into("ing_atomic.sales", Mode::Append);
     let (mut sender, call) = slowly(server.flight("admin").await, command);
-    // More partitions than files may be open: the first files are finished while others are
-    // written.
-    let days: Vec<i32> = (0..1_500).collect();
-    let amounts = vec![2; days.len()];
-    sender.send(Ok(sales(&days, &amounts))).await.unwrap();
+    sender.send(Ok(long_sales(1_500))).await.unwrap();
     eventually("files are written", async || {
         let found = files(&folder.path);
         let ended = |file: &&String| file.ends_with(".parquet");
@@ -34,12 +30,11 @@ async fn rows_are_seen_together_when_they_are_committed() {
 
 #[tokio::test]
 async fn broken_and_cancelled_streams_leave_nothing() {
-    let server = Server::shared();
+    let server = Arc::new(Server::private(LITTLE_MEMORY));
     let admin = server.connect("admin").await;
-    let folder = sales_table(server, &admin, "ing_broken").await;
+    let folder = sales_table(&server, &admin, "ing_broken").await;
     let before = files(&folder.path);
-    let days: Vec<i32> = (0..1_100).collect();
-    let rows = || Ok::<_, FlightError>(sales(&days, &vec![2; days.len()]));
+    let rows = || Ok::<_, FlightError>(long_sales(1_100));
     let written = || {
         let folder = folder.path.clone();
         async move { (files(&folder).len() > 200).then_some(()) }
@@ -52,9 +47,9 @@ async fn broken_and_cancelled_streams_leave_nothing() {
         .enable_all()
         .build()
         .unwrap();
-    let command = append();
+    let (command, of_client) = (append(), Arc::clone(&server));
     let (mut sender, call) = elsewhere
-        .spawn(async move { slowly(server.flight("admin").await, command) })
+        .spawn(async move { slowly(of_client.flight("admin").await, command) })
         .await
         .unwrap();
     sender.send(rows()).await.unwrap();
@@ -184,7 +179,7 @@ async fn query_that_reads_a_replaced_table_reads_it_to_its_end() {
 async fn write_that_a_kill_interrupts_is_cleared_at_the_next_start() {
     let temp = lake::copy(&Options::small());
     let dir = temp.path().join("lake");
-    let mut server = Server::demo(&dir, &Options::small(), &[]);
+    let mut server = Server::demo(&dir, &Options::small(), LITTLE_MEMORY);
     let admin = server.connect("admin").await;
     let folder = sales_table(&server, &admin, "ing_killed").await;
     // A partition at another location is written to as well.
@@ -198,11 +193,7 @@ async fn write_that_a_kill_interrupts_is_cleared_at_the_next_start() {
     let before = files(&folder.path);
     let command = into("ing_killed.sales", Mode::Append);
     let (mut sender, call) = slowly(server.flight("admin").await, command);
-    let days: Vec<i32> = (0..1_500).collect();
-    sender
-        .send(Ok(sales(&days, &vec![2; days.len()])))
-        .await
-        .unwrap();
+    sender.send(Ok(long_sales(1_500))).await.unwrap();
     eventually("files are written", async || {
         let elsewhere = files(&elsewhere.path).len();
         (files(&folder.path).len() > 200 && elsewhere > 0).then_some(())

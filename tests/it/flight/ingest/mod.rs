@@ -1,6 +1,7 @@
 //! Bulk ingestion: rows become files of a table, all visible at once or none, and a failed write
 //! leaves nothing behind.
 
+mod formats;
 mod isolation;
 
 use std::fs;
@@ -91,6 +92,24 @@ fn sales(days: &[i32], amounts: &[i64]) -> RecordBatch {
     ])
 }
 
+/// A memory pool that rows of [`long_sales`] do not fit in: the first files are written while others
+/// come.
+const LITTLE_MEMORY: &[(&str, &str)] = &[("LAKEGATE_ENGINE__MEMORY_LIMIT", "24MiB")];
+
+/// A row of 64 KiB for each day from 0 on.
+fn long_sales(days: i32) -> RecordBatch {
+    let note = "long ".repeat(13_107);
+    let notes = vec![note.as_str(); usize::try_from(days).unwrap()];
+    batch(&[
+        ("amount", Values::Int(&vec![2; notes.len()])),
+        ("note", Values::Text(&notes)),
+        (
+            "day",
+            Values::Array(Arc::new(Date32Array::from_iter_values(0..days))),
+        ),
+    ])
+}
+
 /// Creates a partitioned table with one row, on 2024-01-01, and returns its folder.
 async fn sales_table(server: &Server, admin: &Client, database: &str) -> Folder {
     let folder = Folder::new(server, database);
@@ -129,6 +148,46 @@ fn files(folder: &Path) -> Vec<String> {
     }
     found.sort();
     found
+}
+
+#[tokio::test]
+async fn rows_go_to_the_folders_of_projected_partitions() {
+    let server = Server::shared();
+    let admin = server.connect("admin").await;
+    let folder = Folder::new(server, "ing_projected");
+    let location = &folder.location;
+    admin
+        .run(&format!(
+            "CREATE DATABASE ing_projected LOCATION '{location}new/';
+             CREATE EXTERNAL TABLE ing_projected.sales (amount BIGINT, note STRING) PARTITIONED BY (day DATE)
+             STORED AS PARQUET LOCATION '{location}sales/'
+             TBLPROPERTIES ('projection.enabled' = 'true', 'projection.day.type' = 'date', 'projection.day.format' = 'yyyy/MM/dd',
+             'projection.day.range' = '2024/01/01,2024/12/31', 'storage.location.template' = '{location}days/${{day}}/')"
+        ))
+        .await;
+    let append = || into("ing_projected.sales", Mode::Append);
+    let mut flight = server.flight("admin").await;
+    let rows = sales(&[19_723, 19_724, 19_723], &[1, 20, 300]);
+    let written = ingest(&mut flight, append(), vec![rows]).await;
+    assert_eq!(written.unwrap(), 3);
+    let sql = "SELECT day, sum(amount) FROM ing_projected.sales GROUP BY 1 ORDER BY 1";
+    assert_eq!(admin.text(sql).await, "2024-01-01|301\n2024-01-02|20");
+    assert_eq!(files(&folder.path.join("days/2024/01/01")).len(), 1);
+    assert!(!folder.path.join("sales").exists());
+    let registered = admin.text("SHOW PARTITIONS ing_projected.sales").await;
+    assert_eq!(registered, "");
+    // A value that the projection does not have could not be read again: nothing is written.
+    let before = files(&folder.path);
+    let outside = sales(&[19_723, 20_454], &[4_000, 50_000]);
+    let refused = ingest(&mut flight, append(), vec![outside])
+        .await
+        .unwrap_err();
+    assert!(
+        refused.message().contains("outside of the projection"),
+        "{refused:?}"
+    );
+    assert_eq!(files(&folder.path), before);
+    assert_eq!(admin.text(sql).await, "2024-01-01|301\n2024-01-02|20");
 }
 
 #[tokio::test]
@@ -322,7 +381,7 @@ async fn what_does_not_fit_is_refused_and_leaves_nothing() {
     let folder = sales_table(server, &admin, "ing_errors").await;
     admin
         .run(&format!(
-            "CREATE EXTERNAL TABLE ing_errors.lines (a STRING) STORED AS TEXTFILE LOCATION '{}lines/'",
+            "CREATE EXTERNAL TABLE ing_errors.lines (a STRING) ROW FORMAT SERDE 'org.apache.hadoop.hive.serde2.OpenCSVSerde' STORED AS TEXTFILE LOCATION '{}lines/'",
             folder.location
         ))
         .await;
@@ -347,7 +406,7 @@ async fn what_does_not_fit_is_refused_and_leaves_nothing() {
             "ing_errors.lines",
             vec![batch(&[("a", Values::Text(&["x"]))])],
             "0A000",
-            vec!["ing_errors.lines", "Parquet"],
+            vec!["ing_errors.lines", "not written"],
         ),
         (
             "ing_errors.none",

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 
 use self::table::TableEntry;
-use super::table_rules::{keys_are_fixed, next_version, renamed, same_keys};
+use super::table_rules::{keys_are_fixed, moves, next_version, renamed, same_keys};
 use super::{AddedPartitions, Created, Metastore, TableVersion};
 use crate::error::{CatalogError, Kind, Result};
 use crate::model::names::{normalize, normalize_database, normalize_table};
@@ -249,8 +249,7 @@ impl Metastore for MemoryMetastore {
                     items: Vec::new(),
                 });
             }
-            let moved = next.storage_descriptor.location != old.storage_descriptor.location;
-            if moved && !next.partition_keys.is_empty() {
+            if moves(&old, &next) && !next.partition_keys.is_empty() {
                 // Partitions that it has stay where they are.
                 let outer = old.outer_claim;
                 next.outer_claim = Some(outer.map_or(old.claim, |outer| outer.with(old.claim)));

@@ -267,14 +267,14 @@ impl Control for SqliteStore {
         let (name, created) = self.write(move |write| {
             let cutoff = input.bytes_scanned_cutoff_per_query.map(signed);
             let staleness = milliseconds(input.max_staleness);
-            let (cpu, run, rows) = limits(&input.limits);
+            let (cpu, run, rows, written) = limits(&input.limits);
             let sql = "INSERT INTO workgroups (name, description, state, bytes_scanned_cutoff_per_query, created, max_staleness_ms,
-                                               cpu_time_limit_ms, run_time_limit_ms, rows_returned_limit)
-                       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING";
+                                               cpu_time_limit_ms, run_time_limit_ms, rows_returned_limit, bytes_written_limit)
+                       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT DO NOTHING";
             let (state, time) = (input.state.to_string(), now().timestamp_millis());
             let created = write.changed_any(
                 sql,
-                params![input.name, input.description, state, cutoff, time, staleness, cpu, run, rows],
+                params![input.name, input.description, state, cutoff, time, staleness, cpu, run, rows, written],
             )?;
             if !created && !if_not_exists {
                 return Err(CatalogError::already_exists(Kind::Workgroup, input.name));
@@ -293,14 +293,14 @@ impl Control for SqliteStore {
             write.workgroup(&input.name)?;
             let cutoff = input.bytes_scanned_cutoff_per_query.map(signed);
             let staleness = milliseconds(input.max_staleness);
-            let (cpu, run, rows) = limits(&input.limits);
+            let (cpu, run, rows, written) = limits(&input.limits);
             let sql = "UPDATE workgroups SET description = ?2, state = ?3, bytes_scanned_cutoff_per_query = ?4, max_staleness_ms = ?5,
-                                             cpu_time_limit_ms = ?6, run_time_limit_ms = ?7, rows_returned_limit = ?8
+                                             cpu_time_limit_ms = ?6, run_time_limit_ms = ?7, rows_returned_limit = ?8, bytes_written_limit = ?9
                        WHERE name = ?1";
             let state = input.state.to_string();
             write.changed_any(
                 sql,
-                params![input.name, input.description, state, cutoff, staleness, cpu, run, rows],
+                params![input.name, input.description, state, cutoff, staleness, cpu, run, rows, written],
             )?;
             Ok(input.name)
         }).await?;
@@ -385,11 +385,12 @@ fn milliseconds(time: Duration) -> i64 {
 }
 
 /// As the file has them.
-fn limits(limits: &QueryLimits) -> (Option<i64>, Option<i64>, Option<i64>) {
+fn limits(limits: &QueryLimits) -> (Option<i64>, Option<i64>, Option<i64>, Option<i64>) {
     (
         limits.cpu_time.map(milliseconds),
         limits.run_time.map(milliseconds),
         limits.rows_returned.map(signed),
+        limits.bytes_written.map(signed),
     )
 }
 
@@ -399,16 +400,19 @@ fn checked_workgroup(mut input: WorkgroupInput) -> Result<WorkgroupInput> {
         cpu_time,
         run_time,
         rows_returned,
+        bytes_written,
     } = input.limits;
     let stops_all = |limit: Option<Duration>| limit.is_some_and(|limit| milliseconds(limit) == 0);
-    if stops_all(cpu_time) || stops_all(run_time) || rows_returned == Some(0) {
+    let counts = [rows_returned, bytes_written];
+    if stops_all(cpu_time) || stops_all(run_time) || counts.contains(&Some(0)) {
         return Err(CatalogError::invalid(
             "a limit of 0 would stop every query; leave it out for no limit, or disable the workgroup",
         ));
     }
-    if rows_returned.is_some_and(|rows| i64::try_from(rows).is_err()) {
+    let mut counts = counts.into_iter().flatten();
+    if counts.any(|count| i64::try_from(count).is_err()) {
         return Err(CatalogError::invalid(format!(
-            "a limit of rows is at most {}",
+            "a limit of rows or bytes is at most {}",
             i64::MAX
         )));
     }

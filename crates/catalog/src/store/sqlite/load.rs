@@ -221,7 +221,7 @@ pub(super) fn control(connection: &Connection) -> Result<ControlSnapshot> {
     (snapshot.grants, snapshot.granted) = grants(connection)?;
     snapshot.vacated = Arc::new(super::vacated::load(connection)?);
     let sql = "SELECT id, name, description, state, bytes_scanned_cutoff_per_query, created, max_staleness_ms,
-                      cpu_time_limit_ms, run_time_limit_ms, rows_returned_limit FROM workgroups";
+                      cpu_time_limit_ms, run_time_limit_ms, rows_returned_limit, bytes_written_limit FROM workgroups";
     let mut statement = connection.prepare(sql)?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
@@ -237,6 +237,7 @@ pub(super) fn control(connection: &Connection) -> Result<ControlSnapshot> {
                 cpu_time: optional(row, 7)?.map(Duration::from_millis),
                 run_time: optional(row, 8)?.map(Duration::from_millis),
                 rows_returned: optional(row, 9)?,
+                bytes_written: optional(row, 10)?,
             },
         };
         snapshot

@@ -12,7 +12,9 @@ use crate::access::By;
 use crate::error::{CatalogError, Kind, Result};
 use crate::model::{Claim, Database, DatabaseInput, Table, TableInput, now};
 use crate::store::Created;
-use crate::store::table_rules::{KEPT_VERSIONS, keys_are_fixed, next_version, renamed, same_keys};
+use crate::store::table_rules::{
+    KEPT_VERSIONS, keys_are_fixed, moves, next_version, renamed, same_keys,
+};
 
 impl Write<'_> {
     pub(super) fn create_database(
@@ -170,7 +172,7 @@ impl Write<'_> {
         dropped.retain(|column| !columns.contains(column));
         let dropped = dropped.into_iter().map(str::to_owned).collect();
         self.replace(&old, &new)?;
-        let moved = new.storage_descriptor.location != old.storage_descriptor.location;
+        let moved = moves(&old, &new);
         let new = Arc::new(new);
         self.set_table(&new)?;
         if !moved {

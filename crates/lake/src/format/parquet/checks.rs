@@ -58,7 +58,7 @@ impl ColumnChecks {
 }
 
 /// Whether values of `file` can be cast to `table` without parsing text and without guessing.
-fn readable_as(file: &DataType, table: &DataType) -> bool {
+pub(in crate::format) fn readable_as(file: &DataType, table: &DataType) -> bool {
     use DataType as T;
     let binary = |t: &T| {
         matches!(

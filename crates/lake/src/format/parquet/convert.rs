@@ -30,9 +30,9 @@ use crate::texts::{is_written, texts};
 type Result<T> = std::result::Result<T, ArrowError>;
 
 /// The key of a field's metadata that says what its bytes are.
-pub(super) const FORM: &str = "lakegate.form";
+pub(in crate::format) const FORM: &str = "lakegate.form";
 /// The value of [`FORM`] for a UUID.
-pub(super) const UUID: &str = "uuid";
+pub(in crate::format) const UUID: &str = "uuid";
 
 const MICROSECONDS_A_DAY: i64 = 86_400_000_000;
 
@@ -79,7 +79,7 @@ fn is_transparent(file: &DataType, table: &DataType) -> bool {
 }
 
 /// Whether values keep their order, though several may become one: a column's bounds stay bounds.
-pub(super) fn keeps_order(file: &DataType, table: &DataType) -> bool {
+pub(in crate::format) fn keeps_order(file: &DataType, table: &DataType) -> bool {
     use DataType as T;
     match (file, table) {
         (T::Dictionary(_, value), table) => keeps_order(value, table),
@@ -114,7 +114,11 @@ fn per_second(unit: TimeUnit) -> i64 {
 ///
 /// # Errors
 /// A value that the type does not hold; types of which none becomes the other.
-pub(super) fn convert(array: &ArrayRef, file: &Field, table: &DataType) -> Result<ArrayRef> {
+pub(in crate::format) fn convert(
+    array: &ArrayRef,
+    file: &Field,
+    table: &DataType,
+) -> Result<ArrayRef> {
     use DataType as T;
     match (file.data_type(), table) {
         (T::Struct(_), T::Struct(to)) => {

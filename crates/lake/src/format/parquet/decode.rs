@@ -85,13 +85,13 @@ pub(super) fn decode(bytes: &[u8], file_size: u64) -> Result<Footer> {
 
 /// Runs code of the Parquet crate, which panics at some damaged files. The error is what it said
 /// then.
-pub(super) fn caught<T>(work: impl FnOnce() -> T) -> std::result::Result<T, String> {
+pub(in crate::format) fn caught<T>(work: impl FnOnce() -> T) -> std::result::Result<T, String> {
     // Nothing of the work is used after it has panicked.
     catch_unwind(AssertUnwindSafe(work)).map_err(|panic| panic_message(panic.as_ref()))
 }
 
 /// What a panic says.
-pub(super) fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
+pub(in crate::format) fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
     let said = panic
         .downcast_ref::<String>()
         .map(String::as_str)

@@ -13,6 +13,7 @@ use parquet::file::metadata::FooterTail;
 
 use super::damaged;
 use super::decode::{Footer, decode};
+use crate::format::orc;
 use crate::meter::{MeteredStore, QueryMeter};
 use crate::roots::{ObjectId, Root, object_version};
 
@@ -29,10 +30,12 @@ const HEAD: u64 = 4;
 /// It ends with the length of its footer and the magic bytes.
 const TAIL: usize = 8;
 
-/// Footers by store, path and ETag, bounded in bytes. Shared by all queries.
+/// Footers by store, path and ETag, bounded in bytes for each format. Shared by all queries.
 #[derive(Clone)]
 pub struct FooterCache {
     footers: moka::future::Cache<FooterKey, Arc<Footer>>,
+    /// Of ORC files.
+    tails: moka::future::Cache<FooterKey, Arc<orc::Tail>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -60,7 +63,44 @@ impl FooterCache {
                 u32::try_from(decoded + key.object.1.as_ref().len() + 128).unwrap_or(u32::MAX)
             })
             .build();
-        Self { footers }
+        let tails = moka::future::Cache::builder()
+            .max_capacity(capacity)
+            .weigher(|key: &FooterKey, tail: &Arc<orc::Tail>| {
+                let decoded = tail.memory + key.object.1.as_ref().len() + 128;
+                u32::try_from(decoded).unwrap_or(u32::MAX)
+            })
+            .build();
+        Self { footers, tails }
+    }
+
+    /// The tail of one ORC file, as of [`FooterCache::footer`].
+    ///
+    /// # Errors
+    /// The file is no ORC file or its tail is damaged; the cutoff; the store.
+    pub(in crate::format) async fn tail(
+        &self,
+        root: &Root,
+        file: &ObjectMeta,
+        meter: &Arc<QueryMeter>,
+    ) -> Result<Arc<orc::Tail>> {
+        let object = root.object_id(&file.location);
+        let key = FooterKey {
+            object: object.clone(),
+            version: object_version(file),
+        };
+        if let Some(tail) = self.tails.get(&key).await {
+            meter.charge_footer(object, tail.bytes)?;
+            return Ok(tail);
+        }
+        meter.reserve(0)?;
+        let unmetered = Arc::new(QueryMeter::new(None));
+        let store = MeteredStore::of_file(root, file.clone(), Arc::clone(&unmetered));
+        let loaded = orc::load_tail(root, file, &store, meter).await;
+        meter.add_fetched(unmetered.fetched());
+        let tail = Arc::new(loaded?);
+        meter.charge_footer(object, tail.bytes)?;
+        self.tails.insert(key, Arc::clone(&tail)).await;
+        Ok(tail)
     }
 
     /// The footer of one file, from the cache or the store, charged to the query once either way.
@@ -150,6 +190,19 @@ pub(super) async fn ranges(
     url: &str,
     ranges: &[Range<u64>],
 ) -> Result<Vec<Bytes>> {
+    let pieces = whole_ranges(store, path, ranges).await?;
+    pieces.ok_or_else(|| damaged(url, "it is shorter than it should be"))
+}
+
+/// As [`ranges`]. `None`: the file is shorter than they are.
+///
+/// # Errors
+/// The store; the file was replaced.
+pub(in crate::format) async fn whole_ranges(
+    store: &dyn ObjectStore,
+    path: &Path,
+    ranges: &[Range<u64>],
+) -> Result<Option<Vec<Bytes>>> {
     let pieces = store
         .get_ranges(path, ranges)
         .await
@@ -159,10 +212,7 @@ pub(super) async fn ranges(
             .iter()
             .zip(ranges)
             .all(|(piece, range)| piece.len() as u64 == range.end.saturating_sub(range.start));
-    if !whole {
-        return Err(damaged(url, "it is shorter than it should be"));
-    }
-    Ok(pieces)
+    Ok(whole.then_some(pieces))
 }
 
 #[cfg(test)]

@@ -9,10 +9,11 @@ use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::ParquetSource;
 use lakegate_error::{Error, Result};
 
-use super::writer::ParquetFileWriter;
+use super::writer::{CODECS, ParquetFileWriter};
 use super::{ColumnChecks, FileAdapters, LakeReaderFactory, ParquetFiles, file_statistics};
 use crate::format::{
-    FileScan, FileWriter, NewFile, PartitionName, Properties, ScanSource, TableFileFormat,
+    Codec, Codecs, FileScan, FileWriter, NewFile, PartitionName, Properties, ScanSource,
+    TableFileFormat,
 };
 
 /// Parquet files, whose columns are found by name.
@@ -80,6 +81,14 @@ impl TableFileFormat for ParquetFormat {
 
     fn is_writable(&self) -> bool {
         true
+    }
+
+    fn codecs(&self) -> &'static Codecs {
+        &CODECS
+    }
+
+    fn extension(&self, _codec: Codec) -> String {
+        "parquet".to_owned()
     }
 
     fn create(&self, file: NewFile<'_>) -> Result<Box<dyn FileWriter>> {

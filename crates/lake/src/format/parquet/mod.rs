@@ -41,8 +41,12 @@ use std::fmt::Display;
 
 use adapt::FileAdapters;
 pub use checks::ColumnChecks;
+pub(in crate::format) use checks::readable_as;
+pub(in crate::format) use convert::{FORM, UUID, convert, keeps_order};
 pub use decode::Footer;
+pub(in crate::format) use decode::{caught, panic_message};
 pub use footer::FooterCache;
+pub(in crate::format) use footer::whole_ranges;
 pub use format::ParquetFormat;
 use lakegate_error::{Code, Error};
 use parquet::errors::ParquetError;

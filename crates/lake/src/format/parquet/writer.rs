@@ -3,6 +3,9 @@
 //! ```text
 //!  batches ─▶ RowGroup ─ when it is large enough ─▶ SerializedFileWriter ─▶ Parts ─ a part when it is full ─▶ BufWriter ─▶ store
 //! ```
+//!
+//! Rows are written in the order that they come in. Sort columns of a table's definition, which
+//! only bucketed tables have, are neither kept nor recorded in the file.
 
 use std::fmt;
 use std::io::Write;
@@ -12,32 +15,42 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use bytes::Bytes;
-use lakegate_error::{Code, Error, Result};
-use object_store::ObjectStore;
-use object_store::buffered::BufWriter;
-use object_store::path::Path;
+use lakegate_error::Result;
 use parking_lot::Mutex;
 use parquet::arrow::ArrowSchemaConverter;
 use parquet::arrow::arrow_writer::ArrowRowGroupWriterFactory;
-use parquet::basic::Compression;
+use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
-use parquet::file::properties::WriterProperties;
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::writer::SerializedFileWriter;
-use tokio::io::AsyncWriteExt;
 
 use super::row_group::RowGroup;
-use crate::format::{Codec, FileWriter, NewFile};
-use crate::roots::Location;
+use crate::format::upload::{PART_BYTES, Upload, failed};
+use crate::format::{ClosedFile, Codec, Codecs, FileWriter, NewFile, not_writable};
 
-/// Bytes that are sent in one part; what is smaller is sent whole at its end. S3 takes 10,000 parts
-/// of at least 5 MiB.
-const PART_BYTES: usize = 8 * 1024 * 1024;
+/// Athena's own default for new tables is GZIP; Snappy is read faster, and every reader has it.
+pub(super) const CODECS: Codecs = Codecs {
+    format: "Parquet",
+    properties: &[
+        "parquet.compression",
+        "parquet.compress",
+        "write.compression",
+    ],
+    default: Codec::Snappy,
+    all: &[
+        Codec::Snappy,
+        Codec::Gzip,
+        Codec::ZSTD,
+        Codec::Lz4,
+        Codec::Brotli,
+        Codec::Uncompressed,
+    ],
+};
+
 /// Bytes of a row group, as far as they are known before it is ended.
 const ROW_GROUP_BYTES: usize = 128 * 1024 * 1024;
 /// Rows of a row group.
 const ROW_GROUP_ROWS: usize = 1024 * 1024;
-/// Parts of one file that are sent at once.
-const PARALLEL_PARTS: usize = 4;
 
 pub(super) struct ParquetFileWriter {
     /// Writes what is encoded into `parts`.
@@ -47,17 +60,13 @@ pub(super) struct ParquetFileWriter {
     row_groups: ArrowRowGroupWriterFactory,
     /// Which is not in the file yet.
     row_group: Option<RowGroup>,
-    upload: BufWriter,
-    /// The file's own.
-    location: Location,
-    /// For messages.
-    url: String,
+    upload: Upload,
 }
 
 impl fmt::Debug for ParquetFileWriter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ParquetFileWriter")
-            .field("url", &self.url)
+            .field("url", &self.upload.url())
             .finish_non_exhaustive()
     }
 }
@@ -94,7 +103,7 @@ impl Write for Parts {
 }
 
 impl Parts {
-    async fn send_full(&self, upload: &mut BufWriter) -> Result<(), ParquetError> {
+    async fn send_full(&self, upload: &mut Upload) -> Result<(), ParquetError> {
         let full = std::mem::take(&mut self.0.lock().full);
         for part in full {
             upload.put(part).await?;
@@ -116,22 +125,17 @@ impl ParquetFileWriter {
     /// # Errors
     /// The schema has no Parquet form.
     pub(super) fn create(file: NewFile<'_>) -> Result<Self> {
-        let NewFile {
-            folder,
-            name,
-            schema,
-            codec,
-        } = file;
+        let upload = Upload::begin(&file);
+        let NewFile { schema, codec, .. } = file;
+        let compression = compression(codec)
+            .ok_or_else(|| not_writable(&format!("{} of {}", codec.name(), upload.url())))?;
+        // With statistics of pages come the column index and the offset index.
         let properties = WriterProperties::builder()
-            .set_compression(compression(codec))
+            .set_compression(compression)
             .set_coerce_types(true)
+            .set_statistics_enabled(EnabledStatistics::Page)
             .set_created_by(format!("lakegate version {}", env!("CARGO_PKG_VERSION")))
             .build();
-        let path: Path = folder.path.parts().chain([name.into()]).collect();
-        let url = folder.root.display_path(&path);
-        let store: Arc<dyn ObjectStore> = folder.root.store();
-        let upload = BufWriter::with_capacity(store, path.clone(), PART_BYTES)
-            .with_max_concurrency(PARALLEL_PARTS);
         let parts = Parts::default();
         // Parquet's own types say what the columns are, to every reader alike: there is no Arrow
         // schema beside them.
@@ -142,7 +146,7 @@ impl ParquetFileWriter {
                 let columns = columns.root_schema_ptr();
                 SerializedFileWriter::new(parts.clone(), columns, Arc::new(properties))
             })
-            .map_err(|error| failed(&url, error))?;
+            .map_err(|error| failed(upload.url(), error))?;
         Ok(Self {
             row_groups: ArrowRowGroupWriterFactory::new(&writer, Arc::clone(&schema)),
             writer,
@@ -150,11 +154,6 @@ impl ParquetFileWriter {
             schema,
             row_group: None,
             upload,
-            location: Location {
-                root: Arc::clone(&folder.root),
-                path,
-            },
-            url,
         })
     }
 
@@ -205,7 +204,6 @@ impl ParquetFileWriter {
         self.writer.finish()?;
         self.parts.send_full(&mut self.upload).await?;
         self.upload.put(self.parts.take_last()).await?;
-        self.upload.shutdown().await?;
         Ok(())
     }
 }
@@ -214,7 +212,7 @@ impl ParquetFileWriter {
 impl FileWriter for ParquetFileWriter {
     async fn write(&mut self, rows: &RecordBatch) -> Result<()> {
         let written = self.append(rows, ROW_GROUP_BYTES, ROW_GROUP_ROWS).await;
-        written.map_err(|error| failed(&self.url, error))
+        written.map_err(|error| failed(self.upload.url(), error))
     }
 
     async fn encode(&mut self) -> Result<()> {
@@ -222,7 +220,7 @@ impl FileWriter for ParquetFileWriter {
             return Ok(());
         };
         let encoded = row_group.encode(&self.schema).await;
-        encoded.map_err(|error| failed(&self.url, error))
+        encoded.map_err(|error| failed(self.upload.url(), error))
     }
 
     fn bytes(&self) -> usize {
@@ -236,51 +234,51 @@ impl FileWriter for ParquetFileWriter {
         encoding + waiting.max(self.parts.bytes())
     }
 
-    async fn close(mut self: Box<Self>) -> Result<Location> {
+    async fn close(mut self: Box<Self>) -> Result<ClosedFile> {
         let ended = self.end().await;
-        ended.map_err(|error| failed(&self.url, error))?;
-        Ok(self.location)
+        ended.map_err(|error| failed(self.upload.url(), error))?;
+        let url = self.upload.url().to_owned();
+        let closed = self.upload.finish().await;
+        closed.map_err(|error| failed(&url, error))
     }
 
-    async fn abort(mut self: Box<Self>) {
-        if let Err(error) = self.upload.abort().await {
-            tracing::debug!(file = self.url, %error, "an upload that is given up was not stopped");
-        }
+    async fn abort(self: Box<Self>) {
+        self.upload.abort().await;
     }
 }
 
-fn compression(codec: Codec) -> Compression {
-    match codec {
+/// `None`: Parquet has no such codec.
+fn compression(codec: Codec) -> Option<Compression> {
+    Some(match codec {
         Codec::Uncompressed => Compression::UNCOMPRESSED,
         Codec::Snappy => Compression::SNAPPY,
         Codec::Gzip => Compression::GZIP(Default::default()),
-        Codec::Zstd => Compression::ZSTD(Default::default()),
+        Codec::Zstd(level) => {
+            Compression::ZSTD(ZstdLevel::try_new(i32::from(level.get())).unwrap_or_default())
+        }
         Codec::Lz4 => Compression::LZ4_RAW,
         Codec::Brotli => Compression::BROTLI(Default::default()),
-    }
-}
-
-fn failed(url: &str, error: ParquetError) -> Error {
-    if let Some(error) = lakegate_error::find(&error) {
-        return error;
-    }
-    Error::new(Code::Storage, format!("cannot write {url}: {error}"))
+        Codec::Bzip2 | Codec::Deflate => return None,
+    })
 }
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::panic)]
     use std::ops::Range;
 
     use arrow::array::{Array, ArrayRef, AsArray, Int64Array, ListArray, StringArray};
     use arrow::compute::concat_batches;
     use arrow::datatypes::Int32Type;
-    use object_store::ObjectStoreExt;
     use object_store::memory::InMemory;
+    use object_store::path::Path;
+    use object_store::{ObjectStore, ObjectStoreExt};
     use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+    use parquet::file::metadata::{PageIndexPolicy, ParquetMetaDataReader};
+    use parquet::file::page_index::column_index::ColumnIndexMetaData;
 
     use super::*;
-    use crate::roots::{Backing, Roots};
+    use crate::roots::{Backing, Location, Roots};
 
     struct Lake(Arc<InMemory>, Location);
 
@@ -398,6 +396,36 @@ mod tests {
         let (groups, written) = read(&lake).await;
         assert!((2..10).contains(&groups.len()), "{groups:?}");
         assert_eq!(written.column(0), rows(0..40_000).column(0));
+    }
+
+    #[tokio::test]
+    async fn files_have_statistics_and_page_indexes() {
+        let lake = lake();
+        let mut file = create(&lake);
+        file.append(&rows(0..50_000), usize::MAX, usize::MAX)
+            .await
+            .unwrap();
+        let closed = file.close().await.unwrap();
+        let got = lake.0.get(&"t/f.parquet".into()).await.unwrap();
+        let bytes = got.bytes().await.unwrap();
+        assert_eq!(closed.bytes, bytes.len() as u64);
+        let metadata = ParquetMetaDataReader::new()
+            .with_page_index_policy(PageIndexPolicy::Required)
+            .parse_and_finish(&bytes)
+            .unwrap();
+        let statistics = metadata.row_group(0).column(0).statistics().unwrap();
+        assert_eq!(statistics.min_bytes_opt(), Some(&0i64.to_le_bytes()[..]));
+        assert_eq!(
+            statistics.max_bytes_opt(),
+            Some(&49_999i64.to_le_bytes()[..])
+        );
+        let pages = metadata.offset_index().unwrap()[0][0].page_locations();
+        assert!(pages.len() > 1, "{pages:?}");
+        let ColumnIndexMetaData::INT64(index) = &metadata.column_index().unwrap()[0][0] else {
+            panic!("the first column has no index");
+        };
+        assert_eq!(index.min_value(0), Some(&0));
+        assert_eq!(index.max_value(pages.len() - 1), Some(&49_999));
     }
 
     #[tokio::test]

@@ -2,6 +2,8 @@
 
 use bytes::Bytes;
 
+use super::records::Records;
+
 /// Cuts pieces into lines at `\n`, `\r\n` and a lone `\r`, as Hadoop's readers do. The byte order
 /// mark of a file is left out.
 #[derive(Debug)]
@@ -26,9 +28,78 @@ pub(super) struct Lines {
     limit: usize,
 }
 
-/// A line longer than the limit.
+/// Why there is no next line or record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct TooLong;
+pub(super) enum FrameError {
+    /// It is longer than the limit.
+    TooLong,
+    /// The file is not of its format: what is wrong with it.
+    Broken(&'static str),
+}
+
+/// How a file is cut into what a decoder takes.
+#[derive(Debug)]
+pub(super) enum Framing {
+    Lines(Lines),
+    Records(Records),
+}
+
+impl Framing {
+    /// Adds the next piece. The one before must be used up: [`Self::next`] has returned `None`.
+    pub(super) fn push(&mut self, piece: Bytes) {
+        match self {
+            Self::Lines(lines) => lines.push(piece),
+            Self::Records(records) => records.push(piece),
+        }
+    }
+
+    /// No more pieces follow.
+    pub(super) fn end(&mut self) {
+        match self {
+            Self::Lines(lines) => lines.end(),
+            Self::Records(records) => records.end(),
+        }
+    }
+
+    pub(super) fn is_ended(&self) -> bool {
+        match self {
+            Self::Lines(lines) => lines.is_ended(),
+            Self::Records(records) => records.is_ended(),
+        }
+    }
+
+    /// The number of the last line or record that was handed out, from 1.
+    pub(super) fn number(&self) -> u64 {
+        match self {
+            Self::Lines(lines) => lines.number(),
+            Self::Records(records) => records.number(),
+        }
+    }
+
+    /// The next one does not start before this byte.
+    pub(super) fn offset(&self) -> u64 {
+        match self {
+            Self::Lines(lines) => lines.offset(),
+            Self::Records(records) => records.offset(),
+        }
+    }
+
+    /// The next complete line or record; none where more bytes are needed.
+    pub(super) fn next(&mut self) -> Result<Option<Line<'_>>, FrameError> {
+        match self {
+            Self::Lines(lines) => lines.next(),
+            Self::Records(records) => records.next(),
+        }
+    }
+
+    /// What errors call it.
+    pub(super) fn unit(&self) -> &'static str {
+        match self {
+            Self::Lines(_) => "line",
+            Self::Records(_) => "record",
+        }
+    }
+}
 
 /// A line, and where it is.
 #[derive(Debug, PartialEq, Eq)]
@@ -96,7 +167,7 @@ impl Lines {
     }
 
     /// The next complete line; none where more bytes are needed.
-    pub(super) fn next(&mut self) -> Result<Option<Line<'_>>, TooLong> {
+    pub(super) fn next(&mut self) -> Result<Option<Line<'_>>, FrameError> {
         if self.carry_done {
             self.carry.clear();
             self.carry_done = false;
@@ -138,7 +209,7 @@ impl Lines {
                 }
             }
             if self.carry.len() + length > self.limit {
-                return Err(TooLong);
+                return Err(FrameError::TooLong);
             }
             match found {
                 Some(_) => {
@@ -189,7 +260,11 @@ mod tests {
     use super::*;
 
     /// Lines with their offsets, the text coming in pieces of `size` bytes.
-    fn lines(text: &[u8], size: usize, mut lines: Lines) -> Result<Vec<(u64, Vec<u8>)>, TooLong> {
+    fn lines(
+        text: &[u8],
+        size: usize,
+        mut lines: Lines,
+    ) -> Result<Vec<(u64, Vec<u8>)>, FrameError> {
         let mut all = Vec::new();
         let mut pieces = text.chunks(size);
         loop {
@@ -281,7 +356,7 @@ mod tests {
             assert!(lines(b"abcd\nefgh", size, Lines::new(0, 4)).is_ok());
             assert_eq!(
                 lines(b"abcd\nefghi\n", size, Lines::new(0, 4)),
-                Err(TooLong),
+                Err(FrameError::TooLong),
                 "{size}"
             );
         }

@@ -1,6 +1,6 @@
 //! Rows from any bytes, by each SerDe.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use arrow::array::Array;
 use arrow::datatypes::{Field, Schema, SchemaRef};
@@ -8,9 +8,11 @@ use bytes::Bytes;
 use lakegate_catalog::hive_type::HiveType;
 use lakegate_fuzzing::text;
 
-use super::framing::Lines;
+use super::framing::{Framing, Lines};
+use super::matching::Compiled;
 use super::patterns::Pattern;
-use super::{Places, decoder};
+use super::records::Records;
+use super::{Places, TextSerDe, decoder};
 use crate::format::TableFormat;
 
 /// The longest line, in bytes.
@@ -65,6 +67,32 @@ const DELIMITED: [SerDe; 2] = [
     ),
 ];
 
+const PATTERNS: [SerDe; 3] = [
+    (
+        "org.apache.hadoop.hive.serde2.RegexSerDe",
+        &[(
+            "input.regex",
+            r"([^ ]*) (\S+) ([-0-9.e]*) (-|\d+(?:\.\d+)?) ([^ ]*) \[([^\]]*)\] (\w+) (.*?) (.*?) (.*?) ([^ ]*) ?(\d*)",
+        )],
+    ),
+    (
+        "com.amazonaws.glue.serde.GrokSerDe",
+        &[(
+            "input.format",
+            "%{INT:a} %{QS:b} %{NUMBER:c} %{GREEDYDATA:k}",
+        )],
+    ),
+    (
+        "com.amazonaws.glue.serde.GrokSerDe",
+        &[(
+            "input.format",
+            "%{HTTPDATE:e} %{IPORHOST:b} %{URIPATHPARAM:k}",
+        )],
+    ),
+];
+
+const RECORDS: [SerDe; 1] = [("com.amazon.emr.hive.serde.CloudTrailSerde", &[])];
+
 pub(super) const COLUMNS: [(&str, &str); 12] = [
     ("a", "int"),
     ("b", "string"),
@@ -102,6 +130,37 @@ pub(crate) fn delimited(bytes: &[u8]) -> bool {
         > 0
 }
 
+pub(crate) fn line_patterns(bytes: &[u8]) -> bool {
+    /// Compiling takes longer than matching.
+    static COMPILED: LazyLock<[Compiled; 3]> = LazyLock::new(Default::default);
+    let reads =
+        |(serde, compiled): (&SerDe, &Compiled)| reads_with(serde, &schema(false), bytes, compiled);
+    let serdes = PATTERNS.iter().zip(COMPILED.iter());
+    serdes.filter(|serde| reads(*serde)).count() > 0
+}
+
+/// The records of CloudTrail's files.
+pub(crate) fn records(bytes: &[u8]) -> bool {
+    RECORDS
+        .iter()
+        .filter(|serde| reads(serde, &schema(true), bytes))
+        .count()
+        > 0
+}
+
+/// An `input.format` of Grok, and in the lines behind it patterns of its own.
+pub(crate) fn grok(bytes: &[u8]) -> bool {
+    let Some((format, custom)) = text(bytes).and_then(|text| text.split_once('\n')) else {
+        return false;
+    };
+    let properties = [
+        ("input.format", format),
+        ("input.grokCustomPatterns", custom),
+    ];
+    let format = TableFormat::of_serde("com.amazonaws.glue.serde.GrokSerDe", &properties);
+    format.is_ok()
+}
+
 /// A pattern of a table's properties, and in the lines behind it texts to read by it.
 pub(crate) fn timestamp_pattern(bytes: &[u8]) -> bool {
     let Some((pattern, texts)) = text(bytes).and_then(|text| text.split_once('\n')) else {
@@ -132,25 +191,42 @@ fn schema(is_nested: bool) -> SchemaRef {
 }
 
 /// Whether all lines are rows. A batch that is made of them is a valid one.
-fn reads((class, properties): &SerDe, schema: &SchemaRef, bytes: &[u8]) -> bool {
+fn reads(serde: &SerDe, schema: &SchemaRef, bytes: &[u8]) -> bool {
+    reads_with(serde, schema, bytes, &Compiled::default())
+}
+
+fn reads_with(
+    (class, properties): &SerDe,
+    schema: &SchemaRef,
+    bytes: &[u8],
+    compiled: &Compiled,
+) -> bool {
     let Ok(TableFormat::Text(format)) = TableFormat::of_serde(class, properties) else {
         return false;
     };
     let all: Vec<usize> = (0..schema.fields().len()).collect();
-    let Ok(mut decoder) = decoder::decoder(&format, schema, &all, &Places::default()) else {
+    let Ok(mut decoder) = decoder::decoder(&format, schema, &all, &Places::default(), compiled)
+    else {
         return false;
     };
     // In two pieces, so that a line may begin in one and end in the other.
     let (first, second) = bytes.split_at(bytes.len() / 2);
-    let mut lines = Lines::new(0, LONGEST);
+    let mut lines = match &format.serde {
+        TextSerDe::CloudTrail(_) => Framing::Records(Records::new(LONGEST)),
+        _ => Framing::Lines(Lines::new(0, LONGEST)),
+    };
     let mut is_whole = true;
     for piece in [Some(first), Some(second), None] {
         match piece {
             Some(piece) => lines.push(Bytes::copy_from_slice(piece)),
             None => lines.end(),
         }
-        while let Ok(Some(line)) = lines.next() {
-            is_whole &= decoder.decode(line.bytes).is_ok();
+        loop {
+            match lines.next() {
+                Ok(Some(line)) => is_whole &= decoder.decode(line.bytes).is_ok(),
+                Ok(None) => break,
+                Err(_) => return false,
+            }
         }
     }
     let Ok(batch) = decoder.rows().flush() else {

@@ -1,20 +1,22 @@
 //! The bytes of one file, or of one byte range of it, decompressed.
 //!
-//! The compression is recognised by the first bytes of the file, whatever its name says. A
-//! compressed file cannot be split: the range that starts at its first byte reads all of it, and
+//! The compression is recognised by the first bytes of the file, whatever its name says; Hadoop's
+//! framings of snappy and lz4, and zlib's, by the extension of the name. A compressed file cannot be split: the range that starts at its first byte reads all of it, and
 //! the others read nothing.
 
 use std::io;
 use std::ops::Range;
 use std::sync::Arc;
 
-use async_compression::tokio::bufread::{BzDecoder, GzipDecoder, ZstdDecoder};
+use async_compression::tokio::bufread::{BzDecoder, GzipDecoder, ZlibDecoder, ZstdDecoder};
 use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use object_store::path::Path;
 use object_store::{GetOptions, GetRange, GetResult, ObjectStore};
 use tokio_util::io::{ReaderStream, StreamReader};
+
+use super::blocks::{self, Framing, LZ4_MAGIC};
 
 /// Bytes at the start of a file that identify its compression.
 const HEAD: u64 = 10;
@@ -43,6 +45,9 @@ pub(super) enum Compression {
     Gzip,
     Zstd,
     Bzip2,
+    /// zlib's format, which Hadoop calls deflate.
+    Zlib,
+    Blocks(Framing),
     /// Recognised, but not read.
     Other(&'static str),
 }
@@ -51,6 +56,11 @@ impl Compression {
     fn of(head: &[u8], path: &Path) -> Self {
         match head {
             [0x1f, 0x8b, 8, ..] => return Compression::Gzip,
+            [first, 0x2a, 0x4d, 0x18, ..]
+                if (0x50..=0x5f).contains(first) && extension(path) == "lz4" =>
+            {
+                return Compression::Blocks(Framing::Lz4);
+            }
             // A frame, or a frame to skip.
             [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => {
                 return Compression::Zstd;
@@ -81,20 +91,41 @@ impl Compression {
                 0x90,
             ] => return Compression::Bzip2,
             [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => return Compression::Other("xz"),
-            [0x04, 0x22, 0x4d, 0x18, ..] => return Compression::Other("lz4"),
-            [0xff, 0x06, 0, 0, b's', b'N', b'a', b'P', b'p', b'Y'] => {
-                return Compression::Other("snappy");
+            head if head.starts_with(&LZ4_MAGIC) => return Compression::Blocks(Framing::Lz4),
+            [0x02, 0x21, 0x4c, 0x18, ..] => {
+                return Compression::Other("lz4 in its legacy framing");
             }
+            [0xff, 0x06, 0, 0, b's', b'N', b'a', b'P', b'p', b'Y'] => {
+                return Compression::Blocks(Framing::Snappy);
+            }
+            [0x89, b'L', b'Z', b'O', 0, ..] => return Compression::Other("lzo"),
             [b'P', b'K', 3, 4, ..] => return Compression::Other("zip"),
             _ => {}
         }
         // Hadoop's own framings have no mark.
         match extension(path).as_str() {
-            "snappy" => Compression::Other("snappy"),
-            "lz4" => Compression::Other("lz4"),
+            "snappy" => Compression::Blocks(Framing::HadoopSnappy),
+            "lz4" => Compression::Blocks(Framing::HadoopLz4),
+            "deflate" => Compression::Zlib,
             "lzo" => Compression::Other("lzo"),
-            "deflate" => Compression::Other("deflate"),
+            "lzo_deflate" => Compression::Other("lzo"),
             _ => Compression::Plain,
+        }
+    }
+
+    /// As errors name it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "plain text",
+            Self::Gzip => "gzip",
+            Self::Zstd => "zstd",
+            Self::Bzip2 => "bzip2",
+            Self::Zlib => "zlib (deflate)",
+            Self::Blocks(Framing::Snappy) => "snappy in its own framing",
+            Self::Blocks(Framing::Lz4) => "lz4 in its own framing",
+            Self::Blocks(Framing::HadoopSnappy) => "snappy in Hadoop's framing",
+            Self::Blocks(Framing::HadoopLz4) => "lz4 in Hadoop's framing",
+            Self::Other(name) => name,
         }
     }
 }
@@ -117,6 +148,7 @@ pub(super) fn looks_compressed(path: &Path) -> bool {
             | "snappy"
             | "lz4"
             | "lzo"
+            | "lzo_deflate"
             | "deflate"
             | "xz"
             | "zip"
@@ -227,6 +259,12 @@ async fn open_whole(file: &PlannedFile) -> object_store::Result<Input> {
             decoder.multiple_members(true);
             ReaderStream::with_capacity(decoder, PIECE).boxed()
         }
+        Compression::Zlib => {
+            let mut decoder = ZlibDecoder::new(StreamReader::new(stream));
+            decoder.multiple_members(true);
+            ReaderStream::with_capacity(decoder, PIECE).boxed()
+        }
+        Compression::Blocks(framing) => blocks::unpacked(stream, framing),
         Compression::Plain | Compression::Other(_) => {
             stream.map(|piece| piece.map_err(Into::into)).boxed()
         }
@@ -291,8 +329,35 @@ mod tests {
         assert_eq!(of(b"", "a.gz"), Compression::Plain);
         assert_eq!(
             of(b"\0\0\0\x10data", "a.snappy"),
-            Compression::Other("snappy")
+            Compression::Blocks(Framing::HadoopSnappy)
         );
+        for (head, name, compression) in [
+            (
+                &b"\xff\x06\0\0sNaPpY"[..],
+                "a",
+                Compression::Blocks(Framing::Snappy),
+            ),
+            (
+                b"\x04\x22\x4d\x18d@",
+                "a.csv",
+                Compression::Blocks(Framing::Lz4),
+            ),
+            (
+                b"\x50\x2a\x4d\x18\0\0",
+                "a.lz4",
+                Compression::Blocks(Framing::Lz4),
+            ),
+            (b"\x50\x2a\x4d\x18\0\0", "a.zst", Compression::Zstd),
+            (
+                b"\0\0\0\x10data",
+                "a.lz4",
+                Compression::Blocks(Framing::HadoopLz4),
+            ),
+            (b"x\x9c", "a.deflate", Compression::Zlib),
+            (b"\x89LZO\0\r\n", "a", Compression::Other("lzo")),
+        ] {
+            assert_eq!(of(head, name), compression, "{name}");
+        }
         assert_eq!(of(b"PK\x03\x04xxxxxx", "a.csv"), Compression::Other("zip"));
         assert!(
             looks_compressed(&Path::from("x/a.json.GZ"))

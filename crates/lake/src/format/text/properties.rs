@@ -2,6 +2,7 @@
 
 use lakegate_error::{Code, Error, Result};
 
+use super::matching::{GrokOptions, in_property};
 use super::patterns::Pattern;
 use crate::format::encoding::Encoding;
 use crate::format::properties::{Properties, invalid};
@@ -21,8 +22,16 @@ pub enum TextSerDe {
     OpenxJson(JsonOptions),
     /// `org.apache.hive.hcatalog.data.JsonSerDe`, and Hive's newer class of the same behaviour.
     HiveJson(JsonOptions),
+    /// `com.amazon.emr.hive.serde.CloudTrailSerde`, and both JSON SerDes with
+    /// `com.amazon.emr.cloudtrail.CloudTrailInputFormat`: the rows are the objects of the array
+    /// `Records`.
+    CloudTrail(JsonOptions),
     OpenCsv(OpenCsvOptions),
     LazySimple(LazySimpleOptions),
+    /// `org.apache.hadoop.hive.serde2.RegexSerDe`, and the older class of the same behaviour.
+    Regex(RegexOptions),
+    /// `com.amazonaws.glue.serde.GrokSerDe`.
+    Grok(GrokOptions),
 }
 
 /// Properties of both JSON SerDes.
@@ -64,6 +73,15 @@ pub struct LazySimpleOptions {
     pub timestamp_formats: Vec<Pattern>,
 }
 
+/// Properties of RegexSerDe.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RegexOptions {
+    /// `input.regex`, in Java's syntax: it must match the whole line.
+    pub regex: String,
+    /// `input.regex.case.insensitive`.
+    pub case_insensitive: bool,
+}
+
 impl TextFormat {
     /// Feeds every property to a digest.
     pub(in crate::format) fn encode(&self, to: &mut Encoding<'_>) {
@@ -81,12 +99,24 @@ impl TextFormat {
                 to.tag(1);
                 options.encode(to);
             }
+            TextSerDe::CloudTrail(options) => {
+                to.tag(6);
+                options.encode(to);
+            }
             TextSerDe::OpenCsv(options) => {
                 to.tag(2);
                 options.encode(to);
             }
             TextSerDe::LazySimple(options) => {
                 to.tag(3);
+                options.encode(to);
+            }
+            TextSerDe::Regex(options) => {
+                to.tag(4);
+                options.encode(to);
+            }
+            TextSerDe::Grok(options) => {
+                to.tag(5);
                 options.encode(to);
             }
         }
@@ -145,6 +175,17 @@ impl LazySimpleOptions {
         to.text(null_format);
         to.flag(*last_takes_rest);
         encode_all(timestamp_formats, to);
+    }
+}
+
+impl RegexOptions {
+    fn encode(&self, to: &mut Encoding<'_>) {
+        let Self {
+            regex,
+            case_insensitive,
+        } = self;
+        to.text(regex);
+        to.flag(*case_insensitive);
     }
 }
 
@@ -276,6 +317,37 @@ impl Properties<'_> {
                 .to_owned(),
             last_takes_rest: self.flag("serialization.last.column.takes.rest", false)?,
             timestamp_formats: self.timestamp_formats()?,
+        })
+    }
+
+    pub(super) fn regex(&self) -> Result<RegexOptions> {
+        self.check_encoding()?;
+        let regex = self.required("input.regex", "RegexSerDe", "([^ ]*) ([^ ]*)")?;
+        lakegate_regexps::check_text(regex)
+            .and_then(|()| lakegate_regexps::spell(regex, false))
+            .map_err(|error| in_property("input.regex", &error))?;
+        Ok(RegexOptions {
+            regex: regex.to_owned(),
+            case_insensitive: self.flag("input.regex.case.insensitive", false)?,
+        })
+    }
+
+    pub(super) fn grok(&self) -> Result<GrokOptions> {
+        self.check_encoding()?;
+        let format = self.required("input.format", "GrokSerDe", "%{COMMONAPACHELOG}")?;
+        GrokOptions::new(format, self.get("input.grokCustomPatterns"))
+    }
+
+    fn required(&self, key: &str, serde: &str, example: &str) -> Result<&str> {
+        let value = self.get(key).filter(|value| !value.is_empty());
+        value.ok_or_else(|| {
+            Error::new(
+                Code::InvalidTable,
+                format!("{serde} needs the property '{key}'"),
+            )
+            .with_hint(format!(
+                "write WITH SERDEPROPERTIES ('{key}' = '{example}')"
+            ))
         })
     }
 

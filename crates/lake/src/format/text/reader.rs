@@ -7,8 +7,9 @@ use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 use lakegate_error::{Code, Error, from_engine};
 
-use super::framing::Lines;
+use super::framing::{FrameError, Framing, Lines};
 use super::input::{self, Compression, Input, PlannedFile};
+use super::records::Records;
 use super::rows::{MAX_CELLS, RowDecoder};
 use crate::sight::Sight;
 
@@ -23,6 +24,8 @@ pub(super) struct FileRead {
     /// The file as a user knows it, for errors.
     pub url: String,
     pub header_lines: u64,
+    /// The rows are the records of CloudTrail's files. Then the range is all of the file.
+    pub is_of_records: bool,
     pub batch_size: usize,
     /// The longest row, in bytes after decompression.
     pub max_row_bytes: usize,
@@ -47,12 +50,13 @@ impl FileRead {
         let input = input::open(self.file, self.range).await?;
         if let Compression::Other(name) = input.compression {
             return Err(Error::not_supported(format!(
-                "file {} is compressed with {name}, which is not supported for text; use gzip, zstd or bzip2",
+                "file {} is compressed with {name}, which is not supported for text",
                 self.url
             ))
             .of_a_file(format!(
-                " is compressed with {name}, which is not supported for text; use gzip, zstd or bzip2"
+                " is compressed with {name}, which is not supported for text"
             ))
+            .with_hint("unpack the files, or compress them with gzip, zstd, bzip2, snappy or lz4")
             .into());
         }
         let Input {
@@ -61,23 +65,29 @@ impl FileRead {
             range,
         } = input;
         let start = range.as_ref().map_or(0, |range| range.start);
-        let mut lines = Lines::new(start.saturating_sub(1), self.max_row_bytes);
-        if start > 0 {
-            lines.drop_first();
-        }
+        let framing = if self.is_of_records {
+            Framing::Records(Records::new(self.max_row_bytes))
+        } else {
+            let mut lines = Lines::new(start.saturating_sub(1), self.max_row_bytes);
+            if start > 0 {
+                lines.drop_first();
+            }
+            Framing::Lines(lines)
+        };
         let batches = Batches {
             pieces,
-            lines,
+            place: Place {
+                url: self.url,
+                compression,
+                numbered: start == 0,
+                unit: framing.unit(),
+            },
+            framing,
             decoder: self.decoder,
             end: range.map_or(u64::MAX, |range| range.end),
             headers: if start > 0 { 0 } else { self.header_lines },
             batch_size: self.batch_size,
             max_row_bytes: self.max_row_bytes,
-            place: Place {
-                url: self.url,
-                compression,
-                numbered: start == 0,
-            },
             malformed: self.malformed,
             done: false,
         };
@@ -94,7 +104,7 @@ impl FileRead {
 
 struct Batches {
     pieces: BoxStream<'static, std::io::Result<bytes::Bytes>>,
-    lines: Lines,
+    framing: Framing,
     decoder: Box<dyn RowDecoder>,
     /// Lines that start here or later belong to the next range.
     end: u64,
@@ -106,21 +116,36 @@ struct Batches {
     done: bool,
 }
 
+/// Why no more lines are decoded for now.
+enum Step {
+    /// The batch is full, or the range is done.
+    Ended,
+    /// More bytes are needed.
+    More,
+    /// Others must have their turn.
+    Pause,
+}
+
 impl Batches {
     async fn next(&mut self) -> Result<Option<RecordBatch>, DataFusionError> {
         let mut bytes = 0;
         while !self.done {
-            if self.decode_lines(&mut bytes)? {
-                break;
+            match self.decode_lines(&mut bytes)? {
+                Step::Ended => break,
+                Step::Pause => {
+                    tokio::task::yield_now().await;
+                    continue;
+                }
+                Step::More => {}
             }
-            if self.lines.is_ended() || self.lines.offset() >= self.end {
+            if self.framing.is_ended() || self.framing.offset() >= self.end {
                 self.done = true;
                 break;
             }
             match self.pieces.next().await {
-                Some(Ok(piece)) => self.lines.push(piece),
+                Some(Ok(piece)) => self.framing.push(piece),
                 Some(Err(error)) => return Err(self.place.read_error(error)),
-                None => self.lines.end(),
+                None => self.framing.end(),
             }
             // A store in memory is always ready: others must have their turn.
             tokio::task::consume_budget().await;
@@ -133,21 +158,25 @@ impl Batches {
         Ok(Some(rows.flush()?))
     }
 
-    /// Decodes what lines are at hand; true when the batch is full or the range is done.
-    fn decode_lines(&mut self, bytes: &mut usize) -> Result<bool, DataFusionError> {
+    /// Decodes what lines are at hand.
+    fn decode_lines(&mut self, bytes: &mut usize) -> Result<Step, DataFusionError> {
         loop {
             let rows = self.decoder.rows();
             // Blank lines alone, however many, are no batch: an empty one would end the file.
             let large = *bytes >= BATCH_BYTES || rows.cells >= MAX_CELLS;
             if rows.count >= self.batch_size || (large && rows.count > 0) {
-                return Ok(true);
+                return Ok(Step::Ended);
             }
-            let number = self.lines.number() + 1;
-            let next_offset = self.lines.offset();
-            let line = match self.lines.next() {
+            let number = self.framing.number() + 1;
+            let next_offset = self.framing.offset();
+            let line = match self.framing.next() {
                 Ok(Some(line)) => line,
-                Ok(None) => return Ok(false),
-                Err(_) => {
+                Ok(None) => return Ok(Step::More),
+                Err(FrameError::Broken(what)) => {
+                    let message = format!("file {} cannot be read: {what}", self.place.url);
+                    return Err(bad_data(message, format!(" cannot be read: {what}")));
+                }
+                Err(FrameError::TooLong) => {
                     let what = format!(
                         "a row has at most {} bytes, this one has more (lake.max_row_size)",
                         self.max_row_bytes
@@ -159,7 +188,7 @@ impl Batches {
             };
             if line.offset >= self.end {
                 self.done = true;
-                return Ok(true);
+                return Ok(Step::Ended);
             }
             if self.headers > 0 {
                 self.headers -= 1;
@@ -171,6 +200,9 @@ impl Batches {
                 let reported = format!("{}: {what}", self.place.anonymous(number));
                 let at = self.place.at(number, line.offset);
                 return Err(bad_data(format!("{at}: {bad}"), reported));
+            }
+            if self.decoder.wants_pause() {
+                return Ok(Step::Pause);
             }
         }
     }
@@ -197,14 +229,16 @@ struct Place {
     compression: Compression,
     /// Lines are counted from the file's start.
     numbered: bool,
+    /// A line or a record.
+    unit: &'static str,
 }
 
 impl Place {
     fn at(&self, number: u64, offset: u64) -> String {
         if self.numbered {
-            format!("file {} line {number}", self.url)
+            format!("file {} {} {number}", self.url, self.unit)
         } else {
-            format!("file {} line at byte {offset}", self.url)
+            format!("file {} {} at byte {offset}", self.url, self.unit)
         }
     }
 
@@ -212,7 +246,7 @@ impl Place {
     /// hidden columns.
     fn anonymous(&self, number: u64) -> String {
         if self.numbered {
-            format!(" line {number}")
+            format!(" {} {number}", self.unit)
         } else {
             String::new()
         }
@@ -223,13 +257,7 @@ impl Place {
         match error.downcast::<object_store::Error>() {
             Ok(store) => DataFusionError::ObjectStore(Box::new(store)),
             Err(error) => {
-                let kind = match self.compression {
-                    Compression::Gzip => "gzip",
-                    Compression::Zstd => "zstd",
-                    Compression::Bzip2 => "bzip2",
-                    Compression::Plain => "plain text",
-                    Compression::Other(name) => name,
-                };
+                let kind = self.compression.name();
                 bad_data(
                     format!(
                         "file {} cannot be decompressed as {kind}: {error}; it is damaged or cut short",

@@ -27,6 +27,11 @@ pub(super) trait RowDecoder: Send {
     fn decode(&mut self, line: &[u8]) -> Result<(), BadRow>;
 
     fn rows(&mut self) -> &mut Rows;
+
+    /// Whether others should have their turn before the next line.
+    fn wants_pause(&mut self) -> bool {
+        false
+    }
 }
 
 /// Where in a line the columns are that a principal may select, among all that the table has.
@@ -47,7 +52,7 @@ impl Places {
         }
     }
 
-    pub(super) fn of(&self, column: usize) -> usize {
+    pub(in crate::format) fn of(&self, column: usize) -> usize {
         let fields = self.fields.as_ref();
         fields.map_or(column, |fields| {
             fields.get(column).copied().unwrap_or(column)

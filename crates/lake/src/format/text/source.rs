@@ -20,6 +20,7 @@ use object_store::path::Path;
 
 use super::decoder::decoder;
 use super::input::{PlannedFile, looks_compressed};
+use super::matching::Compiled;
 use super::reader::FileRead;
 use super::rows::Places;
 use super::{MAX_ROW_BYTES, TextFormat, TextSerDe};
@@ -30,7 +31,7 @@ use crate::sight::Sight;
 /// Says how a user knows a file.
 pub(super) type Urls = Arc<dyn Fn(&Path) -> String + Send + Sync>;
 
-/// Reads JSON, CSV and delimited text into the columns that a query needs.
+/// Reads JSON, CSV and other text into the columns that a query needs.
 ///
 /// Fields of CSV and delimited text belong to the table's columns by position, partition keys not
 /// counted. The rows of a file that is not compressed may be read by several partitions: each reads
@@ -42,6 +43,8 @@ pub struct TextSource {
     urls: Urls,
     table_schema: TableSchema,
     projection: SplitProjection,
+    /// Of this projection.
+    compiled: Compiled,
     batch_size: usize,
     max_row_bytes: usize,
     places: Places,
@@ -83,6 +86,7 @@ impl TextSource {
             urls,
             projection: SplitProjection::unprojected(&table_schema),
             table_schema,
+            compiled: Compiled::default(),
             batch_size: 8192,
             max_row_bytes: MAX_ROW_BYTES,
             places: Places::default(),
@@ -143,6 +147,7 @@ impl FileSource for TextSource {
         let projection = SplitProjection::new(self.table_schema.file_schema(), &merged);
         Ok(Some(Arc::new(Self {
             projection,
+            compiled: Compiled::default(),
             ..self.clone()
         })))
     }
@@ -157,9 +162,9 @@ impl FileSource for TextSource {
 
     fn file_type(&self) -> &str {
         match self.format.serde {
-            TextSerDe::OpenxJson(_) | TextSerDe::HiveJson(_) => "json",
+            TextSerDe::OpenxJson(_) | TextSerDe::HiveJson(_) | TextSerDe::CloudTrail(_) => "json",
             TextSerDe::OpenCsv(_) => "csv",
-            TextSerDe::LazySimple(_) => "text",
+            TextSerDe::LazySimple(_) | TextSerDe::Regex(_) | TextSerDe::Grok(_) => "text",
         }
     }
 
@@ -170,9 +175,9 @@ impl FileSource for TextSource {
         }
     }
 
-    /// A second header line could lie in a second range, and be read as a row there.
+    /// Records have no mark where one starts. A second header line could lie in a second range, and be read as a row there.
     fn supports_repartitioning(&self) -> bool {
-        self.format.header_lines <= 1
+        self.format.header_lines <= 1 && !self.format.is_of_records()
     }
 
     fn repartitioned(
@@ -223,6 +228,7 @@ impl FileOpener for TextOpener {
             source.table_schema.file_schema(),
             &source.projection.file_indices,
             &source.places,
+            &source.compiled,
         )
         .map_err(|e| {
             lakegate_error::Error::new(e.code(), format!("table {}: {}", source.table, e.message()))
@@ -231,6 +237,7 @@ impl FileOpener for TextOpener {
             .range
             .as_ref()
             .map(|range| unsigned(range.start)..unsigned(range.end));
+        let is_of_records = source.format.is_of_records();
         let read = FileRead {
             url: (source.urls)(&file.object_meta.location),
             file: PlannedFile {
@@ -240,7 +247,11 @@ impl FileOpener for TextOpener {
                 e_tag: file.object_meta.e_tag,
             },
             range,
-            header_lines: source.format.header_lines,
+            header_lines: match is_of_records {
+                true => 0,
+                false => source.format.header_lines,
+            },
+            is_of_records,
             batch_size: source.batch_size,
             max_row_bytes: source.max_row_bytes,
             decoder,

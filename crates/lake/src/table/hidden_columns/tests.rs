@@ -207,6 +207,11 @@ async fn columns_depend_on_the_table_and_on_what_may_be_seen() {
         names(&own),
         ["$file_size", "$file_modified_time", "$partition"]
     );
+    let mut bucketed = own.clone();
+    let mut known = own.table.as_ref().clone();
+    known.storage_descriptor.number_of_buckets = 4;
+    bucketed.table = Arc::new(known);
+    assert_eq!(names(&bucketed).last(), Some(&"$bucket"));
     let part = own.granted(&[1, 2]).unwrap();
     assert!(part.with_hidden_columns("UTC").is_none());
 }

@@ -189,18 +189,19 @@ fn refused_statements_name_the_nearest_that_works() {
         assert_eq!(refused(sql), message);
     }
     for sql in [
-        "INSERT INTO t VALUES (1)",
-        "INSERT INTO t SELECT * FROM u",
+        "INSERT INTO t PARTITION (dt = 'a') SELECT 1",
+        "INSERT OVERWRITE DIRECTORY 's3://b/' SELECT 1",
+        "INSERT INTO t DEFAULT VALUES",
+        "INSERT INTO t VALUES (1) ON CONFLICT DO NOTHING",
         "UPDATE t SET a = 1",
         "DELETE FROM t",
         "MERGE INTO t USING u ON t.a = u.a WHEN MATCHED THEN DELETE",
-        "CREATE TABLE t AS SELECT 1",
-        "CREATE TABLE t WITH (format = 'PARQUET') AS SELECT 1",
+        "CREATE EXTERNAL TABLE t AS SELECT 1",
+        "CREATE OR REPLACE TABLE t (a int)",
         "CREATE TABLE t LIKE u",
         "CREATE TABLE t LOCATION 's3://b/' AS SELECT 1",
         "CREATE PROTECTED MULTI DIALECT VIEW v SECURITY DEFINER AS SELECT 1",
         "ALTER VIEW v ADD DIALECT AS SELECT 1",
-        "UNLOAD (SELECT 1) TO 's3://b/' WITH (format = 'PARQUET')",
         "VACUUM t",
         "OPTIMIZE t REWRITE DATA USING BIN_PACK",
         "TRUNCATE TABLE t",
@@ -213,7 +214,7 @@ fn refused_statements_name_the_nearest_that_works() {
         "CREATE INDEX i ON t (a)",
         "CREATE FUNCTION f() RETURNS int AS 'x'",
         "USING EXTERNAL FUNCTION f(x int) RETURNS int LAMBDA 'l' SELECT f(1)",
-        "PREPARE p FROM INSERT INTO t VALUES (1)",
+        "PREPARE p FROM UPDATE t SET a = 1",
         "COMMENT ON TABLE t IS 'x'",
     ] {
         assert!(

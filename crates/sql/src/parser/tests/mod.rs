@@ -11,6 +11,7 @@ mod session;
 mod show;
 mod trino;
 mod views;
+mod writes;
 
 use crate::ast::Statement;
 use crate::{ParseError, parse};

@@ -179,9 +179,18 @@ fn explain_takes_the_options_of_athena_and_postgres() {
         *explain("EXPLAIN EXECUTE p (1)").statement,
         Statement::Execute(_)
     ));
-    assert!(
-        refused("EXPLAIN INSERT INTO t VALUES (1)").starts_with("EXPLAIN INSERT is not supported")
-    );
+    for writes in [
+        "INSERT INTO t SELECT 1 AS a",
+        "CREATE TABLE t AS SELECT 1 AS a",
+        "UNLOAD (SELECT 1 AS a) TO 's3://b/'",
+    ] {
+        let explained = explain(&format!("EXPLAIN {writes}"));
+        match *explained.statement {
+            Statement::Query(query) => assert_eq!(query.to_string(), "SELECT 1 AS a"),
+            other => panic!("{other:?}"),
+        }
+        assert!(refused(&format!("EXPLAIN ANALYZE {writes}")).contains(" is not supported; use "));
+    }
     assert!(refused("EXPLAIN DROP TABLE t").starts_with("EXPLAIN DROP TABLE is not supported"));
 }
 

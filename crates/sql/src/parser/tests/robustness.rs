@@ -3,7 +3,8 @@
 use super::*;
 use crate::redact;
 
-const SEEDS: [&str; 24] = [
+const SEEDS: [&str; 25] = [
+    "CREATE TABLE IF NOT EXISTS a.b (c) COMMENT 'd' WITH (e = 'f', g = -1, h = ARRAY['i'], j = true) AS (SELECT 1) WITH NO DATA; INSERT INTO a (b, c) VALUES (1, ?); INSERT OVERWRITE TABLE a SELECT 1; UNLOAD (SELECT 1) TO 's3://b/' WITH (format = 'ORC')",
     "CREATE EXTERNAL TABLE IF NOT EXISTS a.b (x struct<a:int,`b c`:array<map<string,decimal(10,2)>>> COMMENT 'é') PARTITIONED BY (d date) CLUSTERED BY (x) SORTED BY (x DESC) INTO 4 BUCKETS ROW FORMAT DELIMITED FIELDS TERMINATED BY '\\t' ESCAPED BY '\\\\' NULL DEFINED AS '\\N' STORED AS TEXTFILE LOCATION 's3://b/' TBLPROPERTIES ('a'='b', \"c\"=\"d\")",
     "CREATE TABLE t (a int) ROW FORMAT SERDE 'x' WITH SERDEPROPERTIES ('a'='b') STORED AS INPUTFORMAT 'i' OUTPUTFORMAT 'o'",
     "ALTER TABLE t DROP IF EXISTS PARTITION (a <= 5, b <> 'x'), PARTITION (c = DATE '2024-01-01')",

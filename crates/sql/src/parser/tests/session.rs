@@ -383,10 +383,14 @@ fn kinds_tell_what_a_transaction_block_refuses() {
         ("SELECT 1", StatementKind::Dml),
         ("SHOW TABLES", StatementKind::Utility),
         ("SET a = b", StatementKind::Session),
-        ("INSERT INTO t VALUES (1)", StatementKind::Utility),
+        ("INSERT INTO t VALUES (1)", StatementKind::Dml),
+        ("UNLOAD (SELECT 1) TO 's3://b/'", StatementKind::Dml),
+        ("CREATE TABLE t AS SELECT 1", StatementKind::Ddl),
     ] {
         assert_eq!(one(sql).kind(), kind, "{sql}");
     }
     assert!(StatementKind::Ddl.is_refused_in_transaction());
     assert!(!StatementKind::Dml.is_refused_in_transaction());
+    assert!(one("INSERT INTO t VALUES (1)").is_refused_in_transaction());
+    assert!(!one("SELECT 1").is_refused_in_transaction());
 }

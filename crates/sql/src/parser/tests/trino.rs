@@ -101,6 +101,29 @@ fn samples_and_ties_become_conditions() {
 }
 
 #[test]
+fn rows_in_select_lists_are_calls() {
+    for (sql, expected) in [
+        (
+            "SELECT (r).*, t.*, (a) * 2 FROM t",
+            "SELECT \"$fields\"((r)), t.*, (a) * 2 FROM t",
+        ),
+        (
+            "SELECT f(x)[1].a.* AS (b, \"C\") FROM t",
+            "SELECT \"$fields\"(f(x)[1].a, 'b', 'C') FROM t",
+        ),
+        (
+            "SELECT t.* AS (X, y), 1 FROM t",
+            "SELECT \"$fields\"(t, 'x', 'y'), 1 FROM t",
+        ),
+    ] {
+        match one(sql) {
+            Statement::Query(query) => assert_eq!(query.to_string(), expected),
+            other => panic!("no query: {sql}: {other:?}"),
+        }
+    }
+}
+
+#[test]
 fn clauses_of_trino_are_refused_by_name() {
     for (sql, what) in [
         (
@@ -113,7 +136,23 @@ fn clauses_of_trino_are_refused_by_name() {
             "WITH FUNCTION",
         ),
         ("TABLE a UNION ALL CORRESPONDING TABLE b", "CORRESPONDING"),
-        ("SELECT (ROW(1, 2)).* AS (a, b)", "(row).*"),
+        (
+            "SELECT count((r).*) FROM t",
+            "row.* outside of a SELECT list",
+        ),
+        (
+            "SELECT a AS (b, c) FROM t",
+            "AS (..) after an expression that is not row.*",
+        ),
+        (
+            "SELECT * FROM t FOR TIMESTAMP AS OF TIMESTAMP '2024-01-01 00:00:00 UTC'",
+            "FOR TIMESTAMP AS OF",
+        ),
+        ("SELECT * FROM t a FOR VERSION AS OF 1", "FOR VERSION AS OF"),
+        (
+            "SELECT * FROM t FOR SYSTEM_VERSION AS OF 1",
+            "FOR SYSTEM_VERSION AS OF",
+        ),
     ] {
         assert!(
             refused(sql).starts_with(&format!("{what} is not supported")),

@@ -31,10 +31,6 @@ fn what_is_no_view_is_refused_by_name() {
             "CREATE PROTECTED MULTI DIALECT VIEW v SECURITY DEFINER AS SELECT 1",
             "CREATE PROTECTED MULTI DIALECT VIEW",
         ),
-        (
-            "CREATE OR REPLACE TABLE t AS SELECT 1",
-            "CREATE OR REPLACE TABLE",
-        ),
         ("CREATE TEMP VIEW v AS SELECT 1", "CREATE TEMP VIEW"),
         ("ALTER VIEW v DROP DIALECT", "ALTER VIEW"),
     ] {

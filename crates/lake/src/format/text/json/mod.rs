@@ -17,6 +17,7 @@
 
 mod fields;
 mod reader;
+mod writer;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -25,6 +26,7 @@ use arrow::datatypes::DataType;
 
 use self::fields::{Fields, Shape};
 use self::reader::{Kind, Reader, SyntaxError};
+pub(super) use self::writer::JsonWriter;
 use super::JsonOptions;
 use super::columns::{Column, Data, Map};
 use super::rows::{BadRow, MAX_CELLS, RowDecoder, Rows, shown};

@@ -1,6 +1,6 @@
 //! What holds for every text format: projection, ranges, compression, headers, bounds, the meter.
 
-use async_compression::tokio::write::{BzEncoder, GzipEncoder, ZstdEncoder};
+use async_compression::tokio::write::{BzEncoder, GzipEncoder, ZlibEncoder, ZstdEncoder};
 use datafusion::config::ConfigOptions;
 use datafusion::physical_plan::metrics::MetricValue;
 use lakegate_error::Code;
@@ -49,6 +49,18 @@ macro_rules! compress {
     }};
 }
 
+fn snappy(text: &[u8]) -> Vec<u8> {
+    let mut encoder = snap::write::FrameEncoder::new(Vec::new());
+    std::io::Write::write_all(&mut encoder, text).unwrap();
+    encoder.into_inner().unwrap()
+}
+
+fn lz4(text: &[u8]) -> Vec<u8> {
+    let mut encoder = lz4_flex::frame::FrameEncoder::new(Vec::new());
+    std::io::Write::write_all(&mut encoder, text).unwrap();
+    encoder.finish().unwrap()
+}
+
 #[tokio::test]
 async fn compressed_files_are_read_whatever_their_name() {
     let text = lines();
@@ -72,6 +84,8 @@ async fn compressed_files_are_read_whatever_their_name() {
             "a.json.bz2",
             [compress!(BzEncoder, first), compress!(BzEncoder, second)],
         ),
+        ("a.json.snappy", [snappy(first), snappy(second)]),
+        ("a.json.lz4", [lz4(first), lz4(second)]),
     ] {
         for name in [name, "a", "a.json"] {
             let lake = table(&[]).file(name, members.concat()).await;
@@ -103,17 +117,63 @@ async fn damaged_and_unknown_compression_name_the_file() {
             "{error}"
         );
     }
-    let error = table(&[])
-        .file("a.snappy", "xx")
-        .await
-        .rows()
-        .await
-        .unwrap_err();
-    assert_eq!(error.code(), Code::NotSupported);
-    assert!(
-        error.message().contains("s3://lake/a.snappy") && error.message().contains("snappy"),
-        "{error}"
-    );
+    for (name, bytes, code, part) in [
+        ("a.snappy", &b"\0\0\0\x05xx"[..], Code::BadData, "snappy"),
+        ("a.lz4", b"\0\0\0\x05xx", Code::BadData, "lz4"),
+        ("a.deflate", b"plain", Code::BadData, "zlib"),
+        ("a.zip", b"PK\x03\x04xxxx", Code::NotSupported, "zip"),
+        ("a.lzo", b"xx", Code::NotSupported, "lzo"),
+        ("a.xz", b"\xfd7zXZ\0", Code::NotSupported, "xz"),
+    ] {
+        let lake = table(&[]).file(name, bytes).await;
+        let error = lake.rows().await.unwrap_err();
+        assert_eq!(error.code(), code, "{error}");
+        let file = format!("s3://lake/{name}");
+        assert!(
+            error.message().contains(&file) && error.message().contains(part),
+            "{error}"
+        );
+    }
+}
+
+/// Hadoop's framing of one block.
+fn hadoop(packed: &[u8], unpacked: &[u8]) -> Vec<u8> {
+    let length = |bytes: &[u8]| u32::try_from(bytes.len()).unwrap().to_be_bytes();
+    let mut out = length(unpacked).to_vec();
+    out.extend(length(packed));
+    out.extend(packed);
+    out
+}
+
+#[tokio::test]
+async fn hadoops_framings_and_zlib_are_known_by_their_extensions() {
+    let text = lines();
+    let (first, second) = text.as_bytes().split_at(5_000);
+    let snappy = |text: &[u8]| {
+        let packed = snap::raw::Encoder::new().compress_vec(text).unwrap();
+        hadoop(&packed, text)
+    };
+    let lz4 = |text: &[u8]| hadoop(&lz4_flex::block::compress(text), text);
+    for (name, members) in [
+        ("a.json.snappy", [snappy(first), snappy(second)]),
+        ("a.SNAPPY", [snappy(first), snappy(second)]),
+        ("a.lz4", [lz4(first), lz4(second)]),
+        (
+            "a.deflate",
+            [
+                compress!(ZlibEncoder, first),
+                compress!(ZlibEncoder, second),
+            ],
+        ),
+    ] {
+        let file = members.concat();
+        let size = file.len() as u64;
+        let mut lake = table(&[]).file(name, file).await;
+        assert_eq!(numbers(&lake).await, all(), "{name}");
+        let whole = lake.files.remove(0);
+        lake.files = vec![ranged(&whole, 0..size / 2), ranged(&whole, size / 2..size)];
+        assert_eq!(numbers(&lake).await, all(), "{name}");
+    }
 }
 
 #[tokio::test]

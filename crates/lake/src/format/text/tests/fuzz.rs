@@ -17,6 +17,7 @@ impl Random {
 }
 
 const JSON: &str = r#"{"a":1,"b":"x\u00e9\n","c":-2.5e3,"d":"19.99","e":"2024-01-02","f":"2024-01-02T03:04:05.678+01:00","g":true,"h":[1,null],"i":{"k":1.5,"k":2},"j":{"x":1,"y":[{"z":"q"},{}]},"k":"aGk=","l":7,"m":{"n":[[]]}}"#;
+const RECORDS: &str = r#"{"Records":[{"a":1,"b":{"x":"]}"},"j":{"x":1}},{"h":[1]}]}"#;
 const DELIMITED: &str = "1,\"x\\\"y\",-2.5e3,19.99,2024-01-02,2024-01-02 03:04:05.678,true,1\x022,k\x031\x02l,1\x02q\x04r,aGk=,7";
 
 fn mutated(seed: &str, random: &mut Random) -> Vec<u8> {
@@ -49,7 +50,7 @@ type Format = (
 #[tokio::test]
 async fn no_bytes_make_a_reader_panic_or_build_a_damaged_batch() {
     let mut random = Random(42);
-    let formats: [Format; 6] = [
+    let formats: [Format; 9] = [
         (OPENX, &[], JSON),
         (
             OPENX,
@@ -79,9 +80,28 @@ async fn no_bytes_make_a_reader_panic_or_build_a_damaged_batch() {
             ],
             DELIMITED,
         ),
+        (
+            "com.amazon.emr.hive.serde.CloudTrailSerde",
+            &[("ignore.malformed.json", "true")],
+            RECORDS,
+        ),
+        (
+            "org.apache.hadoop.hive.serde2.RegexSerDe",
+            &[(
+                "input.regex",
+                "(.*?),(.*?),(.*?),(.*?),(.*?),(.*?),(.*?),(.*?),(.*?),(.*?),(.*?),(.*?)",
+            )],
+            DELIMITED,
+        ),
+        (
+            "com.amazonaws.glue.serde.GrokSerDe",
+            &[("input.format", "%{INT:a},%{QS:b},%{NUMBER:c}")],
+            DELIMITED,
+        ),
     ];
     for (class, properties, seed) in formats {
-        let columns: Vec<(&str, &str)> = columns(class != OPEN_CSV).collect();
+        let is_nested = [OPENX, HIVE_JSON, LAZY].contains(&class) || class.contains("CloudTrail");
+        let columns: Vec<(&str, &str)> = columns(is_nested).collect();
         let (mut read, mut refused) = (0, 0);
         for round in 0..400 {
             let bytes = if round % 4 == 0 {

@@ -10,6 +10,8 @@ mod delimited;
 mod files;
 mod fuzz;
 mod json;
+mod matching;
+mod written;
 
 use std::sync::Arc;
 

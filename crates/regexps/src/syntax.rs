@@ -6,20 +6,21 @@ use std::str::Chars;
 
 use lakegate_error::{Code, Error};
 
-use super::classes;
-use super::escapes::{self, Escape};
+use crate::classes;
+use crate::escapes::{self, Escape};
 
 /// Largest number of a repetition, as in Joni.
 const MAX_REPEAT: u32 = 100_000;
 /// Maximum groups of a pattern.
 const MAX_GROUPS: usize = 1000;
 
-/// A pattern for the crate.
+/// A pattern as the crate `fancy_regex` reads it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Spelling {
+pub struct Spelling {
     pub text: String,
     /// Groups that capture, without the match.
     pub groups: usize,
+    /// Names of groups and their numbers, from 1.
     pub names: Vec<(String, usize)>,
     /// Whether the crate must backtrack: the time is not linear.
     pub backtracks: bool,
@@ -28,7 +29,7 @@ pub(super) struct Spelling {
 }
 
 /// Returns an error about a pattern; the caller adds the pattern.
-pub(super) fn invalid(message: impl Into<std::borrow::Cow<'static, str>>) -> Error {
+pub(crate) fn invalid(message: impl Into<std::borrow::Cow<'static, str>>) -> Error {
     Error::new(Code::InvalidParameter, message)
 }
 
@@ -61,7 +62,7 @@ enum Last {
 
 /// The reader of a pattern.
 #[derive(Debug)]
-pub(super) struct Syntax<'a> {
+pub(crate) struct Syntax<'a> {
     chars: Chars<'a>,
     spelled: String,
     groups: usize,
@@ -82,8 +83,8 @@ pub(super) struct Syntax<'a> {
 ///
 /// # Errors
 ///
-/// The pattern is not valid.
-pub(super) fn spell(pattern: &str, before_newline: bool) -> Result<Spelling, Error> {
+/// The pattern is not valid. The caller adds which one it is: see [`about`](crate::about).
+pub fn spell(pattern: &str, before_newline: bool) -> Result<Spelling, Error> {
     let mut syntax = Syntax {
         chars: pattern.chars(),
         spelled: String::with_capacity(pattern.len() + 16),
@@ -121,16 +122,16 @@ pub(super) fn spell(pattern: &str, before_newline: bool) -> Result<Spelling, Err
 }
 
 impl Syntax<'_> {
-    pub(super) fn next(&mut self) -> Option<char> {
+    pub(crate) fn next(&mut self) -> Option<char> {
         self.chars.next()
     }
 
-    pub(super) fn peek(&self) -> Option<char> {
+    pub(crate) fn peek(&self) -> Option<char> {
         self.chars.clone().next()
     }
 
     /// Takes the next character if it is this one.
-    pub(super) fn eat(&mut self, character: char) -> bool {
+    pub(crate) fn eat(&mut self, character: char) -> bool {
         let is = self.peek() == Some(character);
         if is {
             self.next();
@@ -138,7 +139,7 @@ impl Syntax<'_> {
         is
     }
 
-    pub(super) fn rest(&self) -> &str {
+    pub(crate) fn rest(&self) -> &str {
         self.chars.as_str()
     }
 

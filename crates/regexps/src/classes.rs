@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use lakegate_error::Error;
 
-use super::escapes::{self, Escape};
-use super::syntax::{Syntax, invalid};
+use crate::escapes::{self, Escape};
+use crate::syntax::{Syntax, invalid};
 
 /// Classes within classes.
 const MAX_DEPTH: usize = 32;
@@ -30,13 +30,21 @@ fn items(escape: &Escape) -> String {
         }
         Escape::Set { items, not: false } => (*items).to_owned(),
         Escape::Set { items, not: true } => format!("[^{items}]"),
+        Escape::Block { range, not } => {
+            let mut class = String::from(if *not { "[^" } else { "" });
+            write_char(&mut class, *range.start());
+            class.push('-');
+            write_char(&mut class, *range.end());
+            class.push_str(if *not { "]" } else { "" });
+            class
+        }
         Escape::Property { name, not: false } => format!("\\p{{{name}}}"),
         Escape::Property { name, not: true } => format!("[^\\p{{{name}}}]"),
     }
 }
 
 /// Returns an escape outside a class as a class.
-pub(super) fn of_escape(escape: &Escape) -> String {
+pub(crate) fn of_escape(escape: &Escape) -> String {
     match escape {
         Escape::Set { items, not: true } => format!("[^{items}]"),
         other => format!("[{}]", items(other)),
@@ -48,7 +56,7 @@ pub(super) fn of_escape(escape: &Escape) -> String {
 /// # Errors
 ///
 /// The class does not end, or is not valid.
-pub(super) fn read(syntax: &mut Syntax<'_>, depth: usize) -> Result<String, Error> {
+pub(crate) fn read(syntax: &mut Syntax<'_>, depth: usize) -> Result<String, Error> {
     if depth > MAX_DEPTH {
         return Err(invalid("it has too many classes within classes"));
     }

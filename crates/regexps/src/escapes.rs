@@ -1,16 +1,24 @@
 //! The escapes of a pattern.
 
+use std::ops::RangeInclusive;
+
 use lakegate_error::Error;
 
-use super::syntax::{Syntax, invalid};
+use crate::blocks;
+use crate::syntax::{Syntax, invalid};
 
 /// What an escape stands for, in a class or outside.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Escape {
+pub(crate) enum Escape {
     Char(char),
     /// A set of characters, as items of a class: `0-9`.
     Set {
         items: &'static str,
+        not: bool,
+    },
+    /// The characters of a Unicode block.
+    Block {
+        range: RangeInclusive<char>,
         not: bool,
     },
     /// A Unicode property.
@@ -20,15 +28,15 @@ pub(super) enum Escape {
     },
 }
 
-pub(super) const DIGITS: &str = "0-9";
-pub(super) const WORD: &str = "0-9A-Za-z_";
+pub(crate) const DIGITS: &str = "0-9";
+pub(crate) const WORD: &str = "0-9A-Za-z_";
 const SPACE: &str = r"\x{9}-\x{D}\x{20}";
 const HORIZONTAL: &str =
     r"\x{9}\x{20}\x{A0}\x{1680}\x{180E}\x{2000}-\x{200A}\x{202F}\x{205F}\x{3000}";
 const VERTICAL: &str = r"\x{A}-\x{D}\x{85}\x{2028}\x{2029}";
 
 /// Returns the items of a POSIX class, which contains characters of all languages.
-pub(super) fn posix(name: &str) -> Option<&'static str> {
+pub(crate) fn posix(name: &str) -> Option<&'static str> {
     Some(match name {
         "alnum" => r"\p{Alphabetic}\p{Nd}",
         "alpha" => r"\p{Alphabetic}",
@@ -53,7 +61,7 @@ pub(super) fn posix(name: &str) -> Option<&'static str> {
 /// # Errors
 ///
 /// The pattern ends early, or the escape is unknown.
-pub(super) fn read(syntax: &mut Syntax<'_>, letter: char) -> Result<Escape, Error> {
+pub(crate) fn read(syntax: &mut Syntax<'_>, letter: char) -> Result<Escape, Error> {
     let set = |items: &'static str, not: bool| Ok(Escape::Set { items, not });
     let character = match letter {
         'd' | 'D' => return set(DIGITS, letter == 'D'),
@@ -182,9 +190,13 @@ fn property(syntax: &mut Syntax<'_>, not: bool) -> Result<Escape, Error> {
     if let Some(items) = posix(&lower) {
         return Ok(Escape::Set { items, not });
     }
+    let block = lower.strip_prefix("in").and_then(blocks::of_name);
+    if let Some(range) = block {
+        return Ok(Escape::Block { range, not });
+    }
     if lower.starts_with("java") || (lower.starts_with("in") && !lower.starts_with("inherited")) {
         return Err(invalid(format!(
-            "\\p{{{name}}} is not supported; write a range such as [\\x{{370}}-\\x{{3FF}}], or a script such as \\p{{Greek}}"
+            "\\p{{{name}}} is not supported; write a block such as \\p{{InGreek}}, a script such as \\p{{IsGreek}}, or a range such as [\\x{{370}}-\\x{{3FF}}]"
         )));
     }
     Ok(Escape::Property { name, not })

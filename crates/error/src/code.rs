@@ -1,0 +1,266 @@
+//! The kinds of failures, with what every endpoint calls them.
+
+/// The kind of failure. The names are stable: `system.queries` and every protocol show them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Code {
+    SyntaxError,
+    TableNotFound,
+    ColumnNotFound,
+    SchemaNotFound,
+    CatalogNotFound,
+    FunctionNotFound,
+    AmbiguousColumn,
+    UndefinedObject,
+    UndefinedParameter,
+    DuplicateDatabase,
+    DuplicateTable,
+    DuplicateColumn,
+    DuplicateObject,
+    ObjectInUse,
+    InvalidQuery,
+    DataException,
+    SubqueryRows,
+    TypeMismatch,
+    DivisionByZero,
+    InvalidCast,
+    NumericOutOfRange,
+    InvalidParameter,
+    InvalidName,
+    InvalidTable,
+    InvalidView,
+    NotSupported,
+    PermissionDenied,
+    InvalidPassword,
+    SessionEnded,
+    BytesScannedCutoff,
+    CpuTimeLimit,
+    RunTimeLimit,
+    RowsReturnedLimit,
+    BytesWrittenLimit,
+    ClientStalled,
+    TooManyQueries,
+    TooManyConnections,
+    OutOfMemory,
+    ResultTooLarge,
+    TooComplex,
+    OutOfSpillSpace,
+    QueryCancelled,
+    StatementTimeout,
+    FailedTransaction,
+    ActiveTransaction,
+    NoActiveTransaction,
+    InvalidSavepoint,
+    InvalidCursor,
+    InvalidPreparedStatement,
+    DuplicatePreparedStatement,
+    DuplicateCursor,
+    FileChanged,
+    ResultTypeChanged,
+    ResultNotStored,
+    SessionRequired,
+    BadData,
+    LocationRefused,
+    Storage,
+    ShuttingDown,
+    StartingUp,
+    ProtocolViolation,
+    Internal,
+}
+
+impl Code {
+    /// The five characters of the SQLSTATE, from PostgreSQL's appendix A where it has one.
+    pub fn sqlstate(self) -> &'static str {
+        match self {
+            Code::SyntaxError => "42601",
+            Code::TableNotFound => "42P01",
+            Code::ColumnNotFound => "42703",
+            Code::SchemaNotFound => "3F000",
+            Code::CatalogNotFound => "3D000",
+            Code::FunctionNotFound => "42883",
+            Code::AmbiguousColumn => "42702",
+            Code::UndefinedObject => "42704",
+            Code::UndefinedParameter => "42P02",
+            Code::DuplicateDatabase => "42P06",
+            Code::DuplicateTable => "42P07",
+            Code::DuplicateColumn => "42701",
+            Code::DuplicateObject => "42710",
+            Code::ObjectInUse => "2BP01",
+            Code::InvalidQuery => "42000",
+            Code::DataException => "22000",
+            Code::SubqueryRows => "21000",
+            Code::TypeMismatch => "42804",
+            Code::DivisionByZero => "22012",
+            Code::InvalidCast => "22P02",
+            Code::NumericOutOfRange => "22003",
+            Code::InvalidParameter => "22023",
+            Code::InvalidName => "42602",
+            Code::InvalidTable => "42P16",
+            Code::InvalidView => "42P17",
+            Code::NotSupported => "0A000",
+            Code::PermissionDenied => "42501",
+            Code::InvalidPassword => "28P01",
+            Code::SessionEnded => "57P01",
+            Code::BytesScannedCutoff
+            | Code::CpuTimeLimit
+            | Code::RunTimeLimit
+            | Code::RowsReturnedLimit
+            | Code::BytesWrittenLimit => "54000",
+            Code::TooManyQueries => "53400",
+            Code::TooManyConnections => "53300",
+            Code::OutOfMemory => "53200",
+            Code::ResultTooLarge => "54000",
+            Code::TooComplex => "54001",
+            Code::OutOfSpillSpace => "53100",
+            Code::QueryCancelled | Code::StatementTimeout | Code::ClientStalled => "57014",
+            Code::FailedTransaction => "25P02",
+            Code::ActiveTransaction => "25001",
+            Code::NoActiveTransaction => "25P01",
+            Code::InvalidSavepoint => "3B001",
+            Code::InvalidCursor => "34000",
+            Code::InvalidPreparedStatement => "26000",
+            Code::DuplicatePreparedStatement => "42P05",
+            Code::DuplicateCursor => "42P03",
+            Code::FileChanged => "40001",
+            Code::ResultTypeChanged => "0A000",
+            Code::ResultNotStored | Code::SessionRequired => "55000",
+            Code::BadData => "22P04",
+            Code::LocationRefused => "42501",
+            Code::Storage => "58030",
+            Code::ShuttingDown => "57P01",
+            Code::StartingUp => "57P03",
+            Code::ProtocolViolation => "08P01",
+            Code::Internal => "XX000",
+        }
+    }
+
+    /// The stable name in `system.queries.error_code`, spelled like Trino's and Athena's error
+    /// names.
+    pub fn name(self) -> &'static str {
+        match self {
+            Code::SyntaxError => "SYNTAX_ERROR",
+            Code::TableNotFound => "TABLE_NOT_FOUND",
+            Code::ColumnNotFound => "COLUMN_NOT_FOUND",
+            Code::SchemaNotFound => "SCHEMA_NOT_FOUND",
+            Code::CatalogNotFound => "CATALOG_NOT_FOUND",
+            Code::FunctionNotFound => "FUNCTION_NOT_FOUND",
+            Code::AmbiguousColumn => "AMBIGUOUS_NAME",
+            Code::UndefinedObject => "NOT_FOUND",
+            Code::UndefinedParameter => "INVALID_PARAMETER_USAGE",
+            Code::DuplicateDatabase => "SCHEMA_ALREADY_EXISTS",
+            Code::DuplicateTable => "TABLE_ALREADY_EXISTS",
+            Code::DuplicateColumn => "COLUMN_ALREADY_EXISTS",
+            Code::DuplicateObject => "ALREADY_EXISTS",
+            Code::ObjectInUse => "OBJECT_IN_USE",
+            Code::InvalidQuery => "INVALID_QUERY",
+            Code::DataException => "GENERIC_USER_ERROR",
+            Code::SubqueryRows => "SUBQUERY_MULTIPLE_ROWS",
+            Code::TypeMismatch => "TYPE_MISMATCH",
+            Code::DivisionByZero => "DIVISION_BY_ZERO",
+            Code::InvalidCast => "INVALID_CAST_ARGUMENT",
+            Code::NumericOutOfRange => "NUMERIC_VALUE_OUT_OF_RANGE",
+            Code::InvalidParameter => "INVALID_PARAMETER_USAGE",
+            Code::InvalidName => "INVALID_NAME",
+            Code::InvalidTable => "INVALID_TABLE_PROPERTY",
+            Code::InvalidView => "INVALID_VIEW",
+            Code::NotSupported => "NOT_SUPPORTED",
+            Code::PermissionDenied => "PERMISSION_DENIED",
+            Code::InvalidPassword => "INVALID_PASSWORD",
+            Code::SessionEnded => "SESSION_ENDED",
+            Code::BytesScannedCutoff => "EXCEEDED_BYTES_SCANNED_CUTOFF",
+            Code::CpuTimeLimit => "EXCEEDED_CPU_LIMIT",
+            Code::RunTimeLimit => "EXCEEDED_RUN_TIME_LIMIT",
+            Code::RowsReturnedLimit => "EXCEEDED_ROWS_RETURNED_LIMIT",
+            Code::BytesWrittenLimit => "EXCEEDED_BYTES_WRITTEN_LIMIT",
+            Code::ClientStalled => "CLIENT_STALLED",
+            Code::TooManyQueries => "QUERY_QUEUE_FULL",
+            Code::TooManyConnections => "TOO_MANY_CONNECTIONS",
+            Code::OutOfMemory => "EXCEEDED_MEMORY_LIMIT",
+            Code::ResultTooLarge => "EXCEEDED_FUNCTION_MEMORY_LIMIT",
+            Code::TooComplex => "QUERY_TOO_COMPLEX",
+            Code::OutOfSpillSpace => "EXCEEDED_SPILL_LIMIT",
+            Code::QueryCancelled => "USER_CANCELED",
+            Code::StatementTimeout => "EXCEEDED_TIME_LIMIT",
+            Code::FailedTransaction => "TRANSACTION_FAILED",
+            Code::ActiveTransaction => "ACTIVE_TRANSACTION",
+            Code::NoActiveTransaction => "NO_ACTIVE_TRANSACTION",
+            Code::InvalidSavepoint => "INVALID_SAVEPOINT",
+            Code::InvalidCursor => "INVALID_CURSOR",
+            Code::InvalidPreparedStatement => "INVALID_PREPARED_STATEMENT",
+            Code::DuplicatePreparedStatement => "DUPLICATE_PREPARED_STATEMENT",
+            Code::DuplicateCursor => "DUPLICATE_CURSOR",
+            Code::FileChanged => "HIVE_FILE_CHANGED",
+            Code::ResultTypeChanged => "RESULT_TYPE_CHANGED",
+            Code::ResultNotStored => "RESULT_NOT_STORED",
+            Code::SessionRequired => "SESSION_REQUIRED",
+            Code::BadData => "HIVE_BAD_DATA",
+            Code::LocationRefused => "LOCATION_REFUSED",
+            Code::Storage => "HIVE_FILESYSTEM_ERROR",
+            Code::ShuttingDown => "SERVER_SHUTTING_DOWN",
+            Code::StartingUp => "SERVER_STARTING_UP",
+            Code::ProtocolViolation => "PROTOCOL_VIOLATION",
+            Code::Internal => "GENERIC_INTERNAL_ERROR",
+        }
+    }
+}
+
+impl Code {
+    /// Whether the error concerns the limits or the end of the whole query, whatever it reads.
+    pub fn is_about_the_run(self) -> bool {
+        matches!(
+            self,
+            Code::BytesScannedCutoff
+                | Code::CpuTimeLimit
+                | Code::RunTimeLimit
+                | Code::RowsReturnedLimit
+                | Code::BytesWrittenLimit
+                | Code::ClientStalled
+                | Code::TooManyQueries
+                | Code::OutOfMemory
+                | Code::OutOfSpillSpace
+                | Code::TooComplex
+                | Code::QueryCancelled
+                | Code::StatementTimeout
+                | Code::SessionEnded
+                | Code::ShuttingDown
+        )
+    }
+
+    /// Whether the error concerns the query and its privileges, and never the contents of a file in
+    /// the lake.
+    pub(crate) fn is_about_the_query(self) -> bool {
+        matches!(
+            self,
+            Code::DataException
+                | Code::SubqueryRows
+                | Code::TypeMismatch
+                | Code::DivisionByZero
+                | Code::InvalidCast
+                | Code::NumericOutOfRange
+                | Code::InvalidParameter
+                | Code::InvalidQuery
+                | Code::NotSupported
+                | Code::FunctionNotFound
+                | Code::BytesScannedCutoff
+                | Code::TooManyQueries
+                | Code::OutOfMemory
+                | Code::OutOfSpillSpace
+                | Code::QueryCancelled
+                | Code::StatementTimeout
+                | Code::ShuttingDown
+                | Code::SessionEnded
+        )
+    }
+}
+
+impl Code {
+    /// Whether the error concerns a value (any text) of a column that was read.
+    pub(crate) fn is_about_a_value(self) -> bool {
+        matches!(
+            self,
+            Code::DataException
+                | Code::DivisionByZero
+                | Code::InvalidCast
+                | Code::NumericOutOfRange
+        )
+    }
+}

@@ -1,0 +1,102 @@
+//! Plans the relations of a statement by themselves, for the names of their columns.
+//!
+//! The parts of a view's query belong to the planning of the statement that names the view, and are
+//! stopped with it. The parts of a session's statement come before its planning, so each is one of
+//! its own.
+
+use datafusion::logical_expr::LogicalPlan;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use lakegate_dialect::postgres::CatalogReferences;
+use lakegate_error::Result;
+use sqlparser::ast;
+
+use crate::moment::Moment;
+use crate::query::joined_columns::{ColumnsOf, Lookups};
+use crate::query::planners::PlannedText;
+use crate::query::planning::plan_sql;
+use crate::query::resolve::{NameScope, NameState, rewritten};
+use crate::session::Session;
+
+/// The relations of the statements in a scope.
+pub(crate) struct Relations<'a> {
+    pub session: &'a Session,
+    pub moment: &'a Moment,
+    pub scope: &'a NameScope,
+    /// Whether each relation is a planning of its own.
+    pub apart: bool,
+}
+
+impl Relations<'_> {
+    /// Rewrites a statement for the engine's planner. Returns it with what it uses of the system
+    /// catalogs.
+    ///
+    /// # Errors
+    /// As of [`rewritten`].
+    pub(crate) async fn rewritten(
+        &self,
+        statement: ast::Statement,
+        lookups: &mut Lookups,
+    ) -> Result<(ast::Statement, CatalogReferences)> {
+        let limit = self.session.gateway.max_planning_time;
+        rewritten(self.scope.dialect, statement, self, lookups, limit).await
+    }
+
+    /// Rewrites a statement, and creates the state in which it can be planned.
+    async fn named(
+        &self,
+        statement: ast::Statement,
+        lookups: &mut Lookups,
+    ) -> Result<(ast::Statement, NameState)> {
+        let (statement, references) = self.rewritten(statement, lookups).await?;
+        let named = self
+            .session
+            .name_state(self.moment, self.scope, &references)
+            .await?;
+        Ok((statement, named))
+    }
+
+    /// Plans a statement as part of the current planning.
+    ///
+    /// # Errors
+    /// Names do not resolve, types do not match, or the engine does not support the syntax.
+    pub(crate) async fn plan(
+        &self,
+        statement: ast::Statement,
+        lookups: &mut Lookups,
+    ) -> Result<(LogicalPlan, NameState)> {
+        let (statement, named) = self.named(statement, lookups).await?;
+        let plan = plan_sql(&named.state, &named.system, &statement, true).await?;
+        Ok((plan, named))
+    }
+
+    /// Plans a query of a session's statement in a planning of its own.
+    async fn plan_apart(&self, query: &ast::Query, lookups: &mut Lookups) -> Result<LogicalPlan> {
+        let statement = ast::Statement::Query(Box::new(query.clone()));
+        let (statement, named) = self.named(statement, lookups).await?;
+        let text = PlannedText::Query(query, named.database.clone());
+        let planning = async move { plan_sql(&named.state, &named.system, &statement, true).await };
+        self.session.plan(self.moment, text, planning.boxed()).await
+    }
+}
+
+impl ColumnsOf for Relations<'_> {
+    fn columns_of<'a>(
+        &'a self,
+        query: &'a ast::Query,
+        lookups: &'a mut Lookups,
+    ) -> BoxFuture<'a, Result<Vec<String>>> {
+        async move {
+            let plan = match self.apart {
+                true => self.plan_apart(query, lookups).await?,
+                false => {
+                    let statement = ast::Statement::Query(Box::new(query.clone()));
+                    Box::pin(self.plan(statement, lookups)).await?.0
+                }
+            };
+            let fields = plan.schema().fields().iter();
+            Ok(fields.map(|field| field.name().clone()).collect())
+        }
+        .boxed()
+    }
+}

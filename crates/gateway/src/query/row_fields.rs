@@ -1,0 +1,382 @@
+//! SELECT lists with `row.*`, which stands for the fields of a row. The engine's planner must be told
+//! their names, which it looks up in the row's type.
+//!
+//! ```text
+//! SELECT "$fields"(r) FROM t               SELECT get_field(r, 'a') AS "a", get_field(r, 'b') AS "b" FROM t
+//! SELECT "$fields"(t, 'x', 'y') FROM t     SELECT "t"."a" AS "x", "t"."b" AS "y" FROM t
+//! SELECT r.* FROM t                        as "$fields"(r), if no table is called r
+//! ```
+
+use std::ops::ControlFlow;
+
+use arrow::datatypes::{DataType, FieldRef};
+use datafusion::execution::SessionState;
+use datafusion::logical_expr::LogicalPlan;
+use lakegate_dialect::postgres::{apart, folded};
+use lakegate_error::{Code, Error, Result};
+use lakegate_sql::trino::{FIELDS, call, fields_of};
+use lakegate_sql::walk::{walk_expressions, walk_mut};
+use sqlparser::ast::{
+    self, Expr, FunctionArg, FunctionArgExpr, Ident, ObjectName, Query, Select, SelectItem,
+    SelectItemQualifiedWildcardKind, SetExpr, Value, VisitorMut, WildcardAdditionalOptions, With,
+};
+
+use crate::query::logical_plan::plan_statement;
+
+/// The maximum number of rows that are expanded per statement.
+const MAX_ROWS: usize = 50;
+
+/// The name of the row in the query that looks up its type. No name is like it.
+const ROW: &str = "\u{1}row";
+
+/// Replaces each `row.*` by the fields of the row. Returns `None` if there is none.
+///
+/// # Errors
+/// A row cannot be planned, for example because it depends on the surrounding query; a value is no
+/// row; there are more or fewer names than fields, or too many rows.
+pub(crate) async fn expanded(
+    state: &SessionState,
+    statement: &ast::Statement,
+) -> Result<Option<ast::Statement>> {
+    let has_rows = walk_expressions(statement, |expr| match fields_of(expr) {
+        Some(_) => ControlFlow::Break(()),
+        None => ControlFlow::Continue(()),
+    });
+    if has_rows.is_continue() {
+        return Ok(None);
+    }
+    let mut statement = statement.clone();
+    for count in 0..=MAX_ROWS {
+        let mut search = Rows::default();
+        let _ = walk_mut(&mut statement, &mut search);
+        let Some(found) = search.found else {
+            return Ok((count > 0).then_some(statement));
+        };
+        let mut replace = Rows {
+            fields: Some(fields(state, found).await?),
+            ..Rows::default()
+        };
+        let _ = walk_mut(&mut statement, &mut replace);
+    }
+    Err(Error::new(
+        Code::TooComplex,
+        format!("the statement has row.* more than {MAX_ROWS} times"),
+    ))
+}
+
+/// Returns the statement with `row.*` in place of the `*` of a table that does not exist. `None` if
+/// there is none.
+///
+/// `error`: why the statement could not be planned.
+pub(crate) fn without_table(statement: &ast::Statement, error: &Error) -> Option<ast::Statement> {
+    let missing = error.message().strip_prefix("invalid qualifier ")?;
+    let mut statement = statement.clone();
+    let mut stars = Stars {
+        missing,
+        found: false,
+    };
+    let _: ControlFlow<()> = walk_mut(&mut statement, &mut stars);
+    stars.found.then_some(statement)
+}
+
+/// Makes calls of each `*` after a name that is no table.
+struct Stars<'a> {
+    missing: &'a str,
+    found: bool,
+}
+
+impl VisitorMut for Stars<'_> {
+    type Break = ();
+
+    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+        for item in &mut select.projection {
+            let SelectItem::QualifiedWildcard(
+                SelectItemQualifiedWildcardKind::ObjectName(name),
+                options,
+            ) = &*item
+            else {
+                continue;
+            };
+            let parts = name.0.iter().map(|part| part.as_ident().cloned());
+            let Some(parts) = parts.collect::<Option<Vec<Ident>>>() else {
+                continue;
+            };
+            let spelled: Vec<String> = parts.iter().map(folded).collect();
+            if *options == WildcardAdditionalOptions::default() && spelled.join(".") == self.missing
+            {
+                let row = match parts.as_slice() {
+                    [name] => Expr::Identifier(name.clone()),
+                    names => Expr::CompoundIdentifier(names.to_vec()),
+                };
+                *item = SelectItem::UnnamedExpr(call(FIELDS, vec![row]));
+                self.found = true;
+            }
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// A row whose fields are looked up.
+struct Found {
+    row: Expr,
+    names: Vec<String>,
+    /// `SELECT row.* FROM …`, if the row may be a table.
+    of_table: Option<Query>,
+    /// `SELECT …, row AS "row", … FROM …`.
+    of_row: Query,
+}
+
+/// The tables of a WITH clause.
+struct Tables {
+    with: Option<With>,
+    /// The table whose query is being visited, which sees only those before it.
+    before: Option<usize>,
+}
+
+/// Finds the first `row.*`, and replaces it once its fields are known.
+#[derive(Default)]
+struct Rows {
+    /// The WITH clauses of the surrounding queries.
+    withs: Vec<Tables>,
+    fields: Option<Vec<(Expr, String)>>,
+    found: Option<Found>,
+}
+
+impl VisitorMut for Rows {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+        if let Some(tables) = self.withs.last_mut() {
+            let mut with = tables.with.iter().flat_map(|with| &with.cte_tables);
+            tables.before = with.position(|table| *table.query == *query);
+        }
+        self.withs.push(Tables {
+            with: query.with.clone(),
+            before: None,
+        });
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
+        self.withs.pop();
+        if let Some(tables) = self.withs.last_mut() {
+            tables.before = None;
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+        let mut items = select.projection.iter();
+        let Some(place) = items.position(|item| called(item).is_some()) else {
+            return ControlFlow::Continue(());
+        };
+        match self.fields.take() {
+            Some(fields) => replace(select, place, fields),
+            None => self.found = self.lookup(select, place),
+        }
+        ControlFlow::Break(())
+    }
+}
+
+fn null() -> Expr {
+    Expr::Value(Value::Null.into())
+}
+
+/// Returns the arguments of `row.*`.
+fn called(item: &SelectItem) -> Option<&[FunctionArg]> {
+    match item {
+        SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => fields_of(expr),
+        _ => None,
+    }
+}
+
+impl Rows {
+    fn lookup(&self, select: &Select, place: usize) -> Option<Found> {
+        let (row, names) = called(select.projection.get(place)?)?.split_first()?;
+        let FunctionArg::Unnamed(FunctionArgExpr::Expr(row)) = row else {
+            return None;
+        };
+        let names = names.iter().filter_map(|name| match name {
+            FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Value(value))) => match &value.value {
+                Value::SingleQuotedString(name) => Some(name.clone()),
+                _ => None,
+            },
+            _ => None,
+        });
+        let table = match row {
+            Expr::Identifier(name) => Some(vec![name.clone()]),
+            Expr::CompoundIdentifier(parts) => Some(parts.clone()),
+            _ => None,
+        };
+        let of_table = table.and_then(|parts| {
+            let mut of_table = bare(select);
+            of_table.projection = vec![SelectItem::QualifiedWildcard(
+                SelectItemQualifiedWildcardKind::ObjectName(ObjectName::from(parts)),
+                WildcardAdditionalOptions::default(),
+            )];
+            self.query(of_table)
+        });
+        // The other columns stay, because GROUP BY may name them by their places.
+        let mut of_row = select.clone();
+        for (index, item) in of_row.projection.iter_mut().enumerate() {
+            let (expr, alias) = match &*item {
+                _ if index == place => (row.clone(), ROW.to_owned()),
+                item if called(item).is_some() => (null(), format!("{ROW}{index}")),
+                SelectItem::ExprWithAlias { .. } => continue,
+                SelectItem::UnnamedExpr(expr) => (expr.clone(), format!("{ROW}{index}")),
+                _ => (null(), format!("{ROW}{index}")),
+            };
+            let alias = Ident::with_quote('"', alias);
+            *item = SelectItem::ExprWithAlias { expr, alias };
+        }
+        Some(Found {
+            row: row.clone(),
+            names: names.collect(),
+            of_table,
+            of_row: self.query(of_row)?,
+        })
+    }
+
+    /// Returns a SELECT as a query, with the surrounding WITH clauses.
+    fn query(&self, select: Select) -> Option<Query> {
+        let mut query = lakegate_dialect::postgres::everything().ok()?;
+        query.body = Box::new(SetExpr::Select(Box::new(select)));
+        for tables in &self.withs {
+            let Some(mut with) = tables.with.clone() else {
+                continue;
+            };
+            with.cte_tables
+                .truncate(tables.before.unwrap_or(usize::MAX));
+            match &mut query.with {
+                _ if with.cte_tables.is_empty() => {}
+                Some(known) => {
+                    known.recursive |= with.recursive;
+                    known.cte_tables.extend(with.cte_tables);
+                }
+                none => *none = Some(with),
+            }
+        }
+        Some(query)
+    }
+}
+
+/// Returns a SELECT of the same tables without other clauses.
+fn bare(select: &Select) -> Select {
+    let empty = lakegate_dialect::postgres::everything();
+    let mut bare = match empty.map(|query| *query.body) {
+        Ok(SetExpr::Select(bare)) => *bare,
+        _ => select.clone(),
+    };
+    bare.from.clone_from(&select.from);
+    bare
+}
+
+async fn planned(state: &SessionState, query: Query) -> Result<LogicalPlan> {
+    let statement = ast::Statement::Query(Box::new(query));
+    plan_statement(state, statement).await
+}
+
+/// Returns the fields of a row or the columns of a table, with their names. Fields without names
+/// have empty ones.
+async fn fields(state: &SessionState, found: Found) -> Result<Vec<(Expr, String)>> {
+    let of_table = match found.of_table {
+        Some(query) => planned(state, query).await.ok(),
+        None => None,
+    };
+    let fields: Vec<(Expr, String)> = match of_table {
+        Some(plan) => {
+            let columns = plan.schema().iter();
+            let columns = columns.map(|(table, field)| {
+                let quoted = |name: &str| Ident::with_quote('"', name);
+                let table = table.map(|table| quoted(table.table()));
+                let parts = table.into_iter().chain([quoted(field.name())]);
+                (
+                    Expr::CompoundIdentifier(parts.collect()),
+                    field.name().clone(),
+                )
+            });
+            columns.collect()
+        }
+        None => {
+            let plan = planned(state, found.of_row).await?;
+            let mut columns = plan.schema().fields().iter();
+            let row = columns.find(|field| field.name() == ROW);
+            let Some(DataType::Struct(fields)) = row.map(|row| row.data_type()) else {
+                return Err(Error::new(
+                    Code::TypeMismatch,
+                    format!("{}.* needs a row", found.row),
+                ));
+            };
+            let numbered =
+                |(index, field): (usize, &FieldRef)| *field.name() == format!("c{index}");
+            let unnamed = fields.iter().enumerate().all(numbered);
+            let named = fields.iter().map(|field| {
+                let name = Value::SingleQuotedString(field.name().clone());
+                let name = Expr::Value(name.into());
+                let value = call("get_field", vec![found.row.clone(), name]);
+                let shown = match unnamed {
+                    true => String::new(),
+                    false => field.name().clone(),
+                };
+                (value, shown)
+            });
+            named.collect()
+        }
+    };
+    if found.names.is_empty() {
+        return Ok(fields);
+    }
+    if found.names.len() != fields.len() {
+        return Err(Error::new(
+            Code::InvalidQuery,
+            format!(
+                "{}.* has {} columns, and {} names",
+                found.row,
+                fields.len(),
+                found.names.len()
+            ),
+        ));
+    }
+    let exprs = fields.into_iter().map(|(expr, _)| expr);
+    Ok(exprs.zip(found.names).collect())
+}
+
+/// Puts fields in the place of `row.*`.
+fn replace(select: &mut Select, place: usize, fields: Vec<(Expr, String)>) {
+    let has_star = select.projection.iter().take(place).any(|item| {
+        matches!(
+            item,
+            SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..)
+        )
+    });
+    let mut used: Vec<String> = select.projection.iter().filter_map(name_of).collect();
+    let mut items = Vec::with_capacity(fields.len());
+    for (index, (expr, name)) in fields.into_iter().enumerate() {
+        // Fields without names are numbered, as other columns without names are.
+        let name = match (name.is_empty(), has_star) {
+            (true, false) => format!("_col{}", place + index),
+            (true, true) => format!("_col{index}"),
+            (false, _) => name,
+        };
+        let alias = match used.contains(&name) {
+            true => apart(&name, place + index),
+            false => name.clone(),
+        };
+        used.push(name);
+        items.push(SelectItem::ExprWithAlias {
+            expr,
+            alias: Ident::with_quote('"', alias),
+        });
+    }
+    drop(select.projection.splice(place..=place, items));
+}
+
+/// Returns the name of a column that has one.
+fn name_of(item: &SelectItem) -> Option<String> {
+    match item {
+        SelectItem::ExprWithAlias { alias, .. } => Some(folded(alias)),
+        SelectItem::UnnamedExpr(Expr::Identifier(name)) => Some(folded(name)),
+        SelectItem::UnnamedExpr(Expr::CompoundIdentifier(parts)) => parts.last().map(folded),
+        _ => None,
+    }
+}

@@ -1,0 +1,206 @@
+//! The literals and parameters that INSERT writes as they are take the types of their columns: the
+//! cells of VALUES and the items of a SELECT list.
+
+use std::collections::BTreeMap;
+
+use arrow::datatypes::{DataType, Field, Schema};
+use lakegate_dialect::Dialect;
+use sqlparser::ast::{self, Expr, SelectItem, SetExpr, UnaryOperator, Value};
+
+use crate::query::parameters::{number, placeholder, sql_type};
+
+/// Visits the cells of VALUES, or the items of a SELECT list without `*`, with their columns.
+fn visit(body: &mut SetExpr, columns: &Schema, cell: &mut dyn FnMut(&mut Expr, &Field)) {
+    match body {
+        SetExpr::Query(query) => visit(&mut query.body, columns, cell),
+        SetExpr::Values(values) => {
+            for row in &mut values.rows {
+                for (expr, column) in row.content.iter_mut().zip(columns.fields()) {
+                    cell(expr, column);
+                }
+            }
+        }
+        SetExpr::Select(select) => {
+            let items = &mut select.projection;
+            let is_expression = |item: &SelectItem| {
+                matches!(
+                    item,
+                    SelectItem::UnnamedExpr(_) | SelectItem::ExprWithAlias { .. }
+                )
+            };
+            if !items.iter().all(is_expression) {
+                return;
+            }
+            for (item, column) in items.iter_mut().zip(columns.fields()) {
+                if let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item
+                {
+                    cell(expr, column);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Casts literals to the types of the columns that they are written to: numbers to decimals and
+/// REAL, where all digits fit, and in PostgreSQL's dialect texts to any type.
+pub(super) fn cast_literals(query: &mut ast::Query, columns: &Schema, dialect: Dialect) {
+    let texts = dialect == Dialect::Postgres;
+    visit(&mut query.body, columns, &mut |cell, column| {
+        cast_literal(cell, column.data_type(), texts);
+    });
+}
+
+fn cast_literal(cell: &mut Expr, data_type: &DataType, texts: bool) {
+    let text = match (number_of(cell), text_of(cell)) {
+        (Some(digits), _) if keeps_digits(&digits, data_type) => digits,
+        (None, Some(text)) if texts && !data_type.is_string() => text.to_owned(),
+        _ => return,
+    };
+    let Some(data_type) = sql_type(data_type) else {
+        return;
+    };
+    *cell = Expr::Cast {
+        kind: ast::CastKind::Cast,
+        expr: Box::new(Expr::Value(Value::SingleQuotedString(text).into())),
+        data_type,
+        array: false,
+        format: None,
+    };
+}
+
+/// Returns the digits of a number with its sign.
+fn number_of(cell: &Expr) -> Option<String> {
+    match cell {
+        Expr::Value(value) => match &value.value {
+            Value::Number(digits, _) => Some(digits.clone()),
+            _ => None,
+        },
+        Expr::UnaryOp {
+            op: UnaryOperator::Minus,
+            expr,
+        } => match expr.as_ref() {
+            Expr::Value(_) => number_of(expr).map(|digits| format!("-{digits}")),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn text_of(cell: &Expr) -> Option<&str> {
+    match cell {
+        Expr::Value(value) => match &value.value {
+            Value::SingleQuotedString(text) => Some(text),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// Whether a number is written to a column of the type without losing digits.
+fn keeps_digits(digits: &str, data_type: &DataType) -> bool {
+    let plain = digits
+        .bytes()
+        .all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'-'));
+    let fraction = digits.split_once('.').map_or("", |(_, fraction)| fraction);
+    match data_type {
+        DataType::Decimal128(_, scale) => {
+            let fraction = fraction.trim_end_matches('0');
+            plain && usize::try_from(*scale).is_ok_and(|scale| fraction.len() <= scale)
+        }
+        DataType::Float32 => true,
+        _ => false,
+    }
+}
+
+/// Returns the types of the parameters that are written as they are, by their numbers from 1.
+pub(super) fn parameter_types(
+    query: &mut ast::Query,
+    columns: &Schema,
+) -> BTreeMap<usize, DataType> {
+    let mut types = BTreeMap::new();
+    visit(&mut query.body, columns, &mut |cell, column| {
+        if let Some(number) = placeholder(cell).and_then(number) {
+            types
+                .entry(number)
+                .or_insert_with(|| column.data_type().clone());
+        }
+    });
+    types
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use arrow::datatypes::Field;
+    use lakegate_sql::Statement;
+
+    use super::*;
+
+    fn insert(sql: &str) -> ast::Query {
+        match lakegate_sql::parse(sql).unwrap().remove(0).statement {
+            Statement::Insert(insert) => *insert.query,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn columns() -> Schema {
+        Schema::new(vec![
+            Field::new("id", DataType::Int32, true),
+            Field::new("price", DataType::Decimal128(10, 2), true),
+            Field::new("day", DataType::Date32, true),
+            Field::new("name", DataType::Utf8, true),
+        ])
+    }
+
+    #[test]
+    fn literals_take_the_types_of_their_columns() {
+        let sql = "INSERT INTO t VALUES (1, 1.5, '2024-01-01', 'a'), (-2, -0.125, NULL, 5)";
+        for (dialect, day) in [
+            (Dialect::Postgres, "CAST('2024-01-01' AS DATE)"),
+            (Dialect::Trino, "'2024-01-01'"),
+        ] {
+            let mut query = insert(sql);
+            cast_literals(&mut query, &columns(), dialect);
+            assert_eq!(
+                query.to_string(),
+                // The last number has more digits than the column.
+                format!(
+                    "VALUES (1, CAST('1.5' AS DECIMAL(10,2)), {day}, 'a'), (-2, -0.125, NULL, 5)"
+                )
+            );
+        }
+        for (sql, cast) in [
+            (
+                "INSERT INTO t (SELECT id, 2, '2024-01-01' AS day FROM u)",
+                "(SELECT id, CAST('2' AS DECIMAL(10,2)), CAST('2024-01-01' AS DATE) AS day FROM u)",
+            ),
+            (
+                "INSERT INTO t SELECT *, '2024-01-01' FROM u",
+                "SELECT *, '2024-01-01' FROM u",
+            ),
+            (
+                "INSERT INTO t SELECT '1' UNION SELECT '2'",
+                "SELECT '1' UNION SELECT '2'",
+            ),
+        ] {
+            let mut query = insert(sql);
+            cast_literals(&mut query, &columns(), Dialect::Postgres);
+            assert_eq!(query.to_string(), cast);
+        }
+    }
+
+    #[test]
+    fn parameters_take_the_types_of_their_columns() {
+        let mut query = insert("INSERT INTO t VALUES ($1, $2, ($3), $4), (5, $1, $6 + 1, $5)");
+        let types = parameter_types(&mut query, &columns());
+        let expected = [
+            (1, DataType::Int32),
+            (2, DataType::Decimal128(10, 2)),
+            (3, DataType::Date32),
+            (4, DataType::Utf8),
+            (5, DataType::Utf8),
+        ];
+        assert_eq!(types, expected.into());
+    }
+}

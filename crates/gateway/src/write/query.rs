@@ -1,0 +1,260 @@
+//! Writes of a query's rows: CREATE TABLE AS, INSERT and UNLOAD.
+//!
+//! ```text
+//!  query ─ resolve, plan, snapshot, admit, as of any query ─▶ batches ─▶ WriteJob
+//!                            │                                              │
+//!                            └─ its columns ─▶ StatementContext: WritePlan ─┘
+//! ```
+//!
+//! The statement is one query in the history. Its table is read as it was before the write: the
+//! snapshot is taken first. The task of the write owns the query, so a dropped call leaves nothing
+//! behind.
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::{DataType, Schema};
+use datafusion::common::ScalarValue;
+use datafusion::physical_plan::ExecutionPlan;
+use futures::{FutureExt, Stream, StreamExt, TryStreamExt};
+use lakegate_engine::{PlanRun, StopOnDrop};
+use lakegate_error::{Error, Result};
+use lakegate_policy::snapshots::SnapshotPlan;
+use lakegate_sql::ast::Statement;
+use lakegate_statement::{QueryWrite, StatementContext};
+use sqlparser::ast;
+
+use crate::Execution;
+use crate::moment::Moment;
+use crate::query::life::{CancelOnDrop, Phase, Unfinished};
+use crate::query::run::QueryContext;
+use crate::session::Session;
+use crate::session::prepared::Prepared;
+use crate::workgroup::Queue;
+use crate::write::job::WriteJob;
+use crate::write::literals::{cast_literals, parameter_types};
+
+impl Session {
+    /// Runs a statement that writes the rows of its query.
+    ///
+    /// # Errors
+    /// Planning the query or the write fails; running either fails. Nothing is written then.
+    pub(crate) async fn run_write(
+        &self,
+        moment: &Moment,
+        prepared: &Prepared,
+        statement: &Statement,
+        parameters: Vec<ScalarValue>,
+    ) -> Result<Execution> {
+        let text = prepared.source.text();
+        let catalog = self.statement_context(moment).await?;
+        let resolved = match self.written_query(&catalog, statement).await {
+            Ok(query) => {
+                let resolving = self.resolve_query(moment, query, prepared, parameters.len());
+                Box::pin(resolving).await
+            }
+            Err(error) => Err(error),
+        };
+        let planning = match resolved {
+            Ok(planning) => planning,
+            Err(error) => {
+                // A refused write is in the history, too.
+                let limits = moment.statement_limits(&self.settings().workgroup());
+                let query = self.submit(&text, catalog.path.shown(), limits, Arc::default())?;
+                query.finish(0, Err(&error));
+                return Err(error.with_query(query.id));
+            }
+        };
+        let context = self.query_context(&text, planning)?;
+        let query = Arc::clone(&context.query);
+        let unfinished = Unfinished::guard(&query);
+        let begun = begin(&context, catalog, statement, &parameters).boxed();
+        let (write, snapshot) = match begun.await {
+            Ok(Some(begun)) => begun,
+            Ok(None) => {
+                query.finish(0, Ok(()));
+                return Ok(done(statement, None));
+            }
+            Err(error) => {
+                query.finish(0, Err(&error));
+                return Err(error.with_query(query.id));
+            }
+        };
+        unfinished.disarm();
+        let running = Arc::clone(&query);
+        let work = tokio::spawn(async move {
+            let _unfinished = Unfinished::guard(&running);
+            let outcome = run(context, write, snapshot).boxed().await;
+            match &outcome {
+                Ok(rows) => running.finish(*rows, Ok(())),
+                Err(error) => running.finish(0, Err(error)),
+            }
+            outcome
+        });
+        let unwanted = CancelOnDrop(Arc::clone(&query));
+        let outcome = match work.await {
+            Ok(outcome) => outcome,
+            Err(error) => Err(Error::internal(format!(
+                "the task of a write died: {error}"
+            ))),
+        };
+        drop(unwanted);
+        let rows = outcome.map_err(|error| error.with_query(query.id))?;
+        Ok(done(statement, Some(rows)))
+    }
+
+    /// Returns the query of a statement, with the literals of an INSERT as values of the columns that
+    /// they are written to.
+    ///
+    /// # Errors
+    /// The table of an INSERT does not exist, or INSERT is not granted.
+    async fn written_query(
+        &self,
+        catalog: &StatementContext,
+        statement: &Statement,
+    ) -> Result<ast::Query> {
+        let query = statement.written_query().cloned();
+        let mut query = query.ok_or_else(|| writes_nothing(statement))?;
+        if let Statement::Insert(insert) = statement {
+            let columns = catalog.insert_columns(insert).await?;
+            cast_literals(&mut query, &columns, self.dialect());
+        }
+        Ok(query)
+    }
+
+    /// Returns the query of a statement to describe, and the types of its parameters: those that
+    /// are declared, and for an INSERT those of the columns that they are written to.
+    ///
+    /// # Errors
+    /// As of [`Self::run_write`].
+    pub(crate) async fn written_query_to_describe(
+        &self,
+        moment: &Moment,
+        statement: &Statement,
+        declared: &[Option<DataType>],
+    ) -> Result<(ast::Query, Vec<Option<DataType>>)> {
+        let catalog = self.statement_context(moment).await?;
+        let mut query = self.written_query(&catalog, statement).await?;
+        let mut types = declared.to_vec();
+        if let Statement::Insert(insert) = statement {
+            let columns = catalog.insert_columns(insert).await?;
+            for (number, data_type) in parameter_types(&mut query, &columns) {
+                let Some(place) = number.checked_sub(1) else {
+                    continue;
+                };
+                if types.len() <= place {
+                    types.resize(place + 1, None);
+                }
+                let Some(known) = types.get_mut(place) else {
+                    continue;
+                };
+                // Clients declare numbers by the size of a value.
+                let fits = |known: &DataType| known.is_numeric() && data_type.is_numeric();
+                if known.as_ref().is_none_or(fits) {
+                    *known = Some(data_type);
+                }
+            }
+        }
+        Ok((query, types))
+    }
+}
+
+fn writes_nothing(statement: &Statement) -> Error {
+    Error::internal(format!("{} writes no rows", statement.tag()))
+}
+
+/// Returns the outcome with PostgreSQL's command tag. `rows`: `None` if there was nothing to do.
+fn done(statement: &Statement, rows: Option<u64>) -> Execution {
+    let counted = match statement {
+        Statement::CreateTableAs(_) if rows.is_some() => "SELECT",
+        other => other.tag(),
+    };
+    Execution::Command {
+        tag: counted.to_owned(),
+        rows,
+    }
+}
+
+/// Plans the query and the write of its rows, and takes the snapshot of the tables that it reads,
+/// or none if there is nothing to read. Returns `None` if there is nothing to do.
+async fn begin(
+    context: &QueryContext,
+    catalog: StatementContext,
+    statement: &Statement,
+    parameters: &[ScalarValue],
+) -> Result<Option<(QueryWrite, Option<SnapshotPlan>)>> {
+    let query = &context.query;
+    let is_done = catalog.is_done(statement);
+    if query.step(Phase::Planning, is_done).await? {
+        return Ok(None);
+    }
+    let planning = Box::pin(context.pruned(None, parameters));
+    let pruned_plan = query.step(Phase::Planning, planning).await?;
+    let schema = pruned_plan.plan.schema().inner();
+    let rows = context.planning.names.schema(schema);
+    let write = plan_write(context, catalog, statement.clone(), &rows);
+    let write = query.step(Phase::Planning, Box::pin(write)).await?;
+    let is_empty = matches!(statement, Statement::CreateTableAs(create) if !create.with_data);
+    let snapshot = match is_empty {
+        true => None,
+        false => Some(context.list(pruned_plan).await?),
+    };
+    Ok(Some((write, snapshot)))
+}
+
+/// Plans the write on a planner thread, because a schema with many columns takes long.
+async fn plan_write(
+    context: &QueryContext,
+    catalog: StatementContext,
+    statement: Statement,
+    rows: &Schema,
+) -> Result<QueryWrite> {
+    let rows = rows.clone();
+    let planning = async move { catalog.plan_query_write(&statement, &rows).await };
+    let gateway = &context.gateway;
+    gateway.plan_for(&context.query, planning.boxed()).await
+}
+
+/// Waits for a permit, as any query over the lake, and writes the rows of the query.
+async fn run(
+    context: QueryContext,
+    write: QueryWrite,
+    snapshot: Option<SnapshotPlan>,
+) -> Result<u64> {
+    let query = Arc::clone(&context.query);
+    let job = WriteJob {
+        gateway: Arc::clone(&context.gateway),
+        query: Arc::clone(&query),
+        write,
+    };
+    let Some(snapshot) = snapshot else {
+        query.runs();
+        return job.run(futures::stream::empty(), ()).await;
+    };
+    let admitted = context.gateway.admit(&query, Queue::Lake);
+    let permit = query.step(Phase::Queued, admitted).await?;
+    let permit = Arc::new((permit, query.holds_permit()));
+    query.runs();
+    let planning = Box::pin(context.physical(&snapshot.plan));
+    let plan = query.step(Phase::Planning, planning).await?;
+    let held = (Arc::clone(&permit), query.working());
+    job.run(batches(context, plan, held), permit).await
+}
+
+/// Returns the rows of a plan, which begins to run when the stream is first polled, and stops when
+/// it is dropped.
+///
+/// `held`: kept as long as a thread works for the plan.
+fn batches(
+    context: QueryContext,
+    plan: Arc<dyn ExecutionPlan>,
+    held: impl Send + Sync + 'static,
+) -> impl Stream<Item = Result<RecordBatch>> + Send + 'static {
+    let unwanted = StopOnDrop(Arc::default());
+    let run = PlanRun::new(Arc::clone(&unwanted.0), held);
+    let running = async move { context.execute(&plan, run) };
+    let batches = futures::stream::once(running).try_flatten();
+    batches.inspect(move |_| {
+        let _ = &unwanted;
+    })
+}

@@ -1,0 +1,176 @@
+//! Files of PyArrow, of this writer, and forged ones.
+
+#![allow(clippy::unwrap_used)]
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Date32Array, Int64Array, RecordBatch, StringArray,
+    TimestampMicrosecondArray,
+};
+use arrow::datatypes::{Decimal128Type, Int32Type, TimestampMicrosecondType};
+use object_store::ObjectStoreExt;
+use object_store::memory::InMemory;
+
+use super::Fault;
+use super::decode::Rows;
+use super::fuzzing::rows;
+use super::stripe::{Streams, StripeFooter};
+use super::tail::of_bytes;
+use super::writer::OrcFileWriter;
+use crate::format::{Codec, FileWriter, NewFile};
+use crate::roots::{Backing, Location, Roots};
+
+fn seed(name: &str) -> Vec<u8> {
+    std::fs::read(lakegate_fuzzing::seed_folder("orc_file").join(name)).unwrap()
+}
+
+/// The columns of a file's first stripe.
+fn columns(file: &[u8]) -> Vec<ArrayRef> {
+    let tail = of_bytes(file).unwrap();
+    let wanted: Vec<u32> = tail.types.columns().map(|(id, _)| id).collect();
+    let stripe = &tail.stripes[0];
+    let slice = |range: std::ops::Range<u64>| {
+        &file[usize::try_from(range.start).unwrap()..usize::try_from(range.end).unwrap()]
+    };
+    let footer = StripeFooter::parse(slice(stripe.footer()), tail.blocks, stripe).unwrap();
+    let mut streams = Streams::default();
+    for stream in footer.wanted(&tail.types, &wanted).unwrap() {
+        let bytes = slice(stream.range.clone());
+        streams.add(&stream, bytes, tail.blocks).unwrap();
+    }
+    let mut rows = Rows::new(&tail.types, &wanted, &footer, streams, stripe.rows, 8192).unwrap();
+    let (columns, _) = rows.next().unwrap().unwrap();
+    assert!(rows.next().unwrap().is_none());
+    columns
+}
+
+#[test]
+fn files_of_pyarrow_have_the_same_values_in_every_codec() {
+    let expected = columns(&seed("uncompressed"));
+    for codec in ["zlib", "snappy", "lz4", "zstd"] {
+        assert_eq!(columns(&seed(codec)), expected, "{codec}");
+    }
+    assert_eq!(rows(&seed("version_1")), Ok(20));
+    assert_eq!(rows(&seed("empty")), Ok(0));
+}
+
+#[test]
+fn values_are_those_that_pyarrow_wrote() {
+    let columns = columns(&seed("zstd"));
+    let numbers = columns[2].as_primitive::<Int32Type>();
+    assert!(numbers.is_null(0) && numbers.is_null(7));
+    assert_eq!(numbers.value(39), 39 * 39 - 500);
+    // Rounded down, before 1970 too: -3.000003 s.
+    let times = columns[9].as_primitive::<TimestampMicrosecondType>();
+    assert_eq!(times.value(0), -3_000_003);
+    assert_eq!(times.value(1), -2_863_003);
+    let decimals = columns[11].as_primitive::<Decimal128Type>();
+    assert!(decimals.is_null(0));
+    assert_eq!(decimals.value(1), -93);
+    let lists = columns[12].as_list::<i32>();
+    assert!(lists.is_null(0) && lists.is_null(8));
+    assert_eq!(lists.value(7).len(), 3);
+    let structs = columns[14].as_struct();
+    assert!(structs.is_null(10));
+    assert_eq!(structs.column(0).as_primitive::<Int32Type>().value(11), 11);
+}
+
+#[test]
+fn file_that_claims_what_it_has_not_is_refused() {
+    let file = seed("uncompressed");
+    for cut in [1, 2, 100, file.len() / 2] {
+        assert!(rows(&file[cut..]).is_err() || cut < 3, "{cut}");
+        assert!(rows(&file[..file.len() - cut]).is_err(), "{cut}");
+    }
+    let mut other = file.clone();
+    let end = other.len();
+    other[end - 1] = 255;
+    assert!(rows(&other).is_err());
+    assert!(matches!(rows(b"PAR1"), Err(Fault::Damaged(_))));
+}
+
+fn lake() -> (Arc<InMemory>, Location) {
+    let store = Arc::new(InMemory::new());
+    let backing = Backing::Remote {
+        place: "memory".to_owned(),
+        store: Arc::clone(&store) as _,
+        prefix: Default::default(),
+    };
+    let roots = Roots::open(vec![("s3://lake/".to_owned(), backing)]).unwrap();
+    let folder = roots.locate("s3://lake/t/").unwrap();
+    (store, folder)
+}
+
+fn batch() -> RecordBatch {
+    let columns: [(&str, ArrayRef); 5] = [
+        (
+            "a",
+            Arc::new(Int64Array::from(vec![Some(i64::MIN), None, Some(7)])),
+        ),
+        (
+            "b",
+            Arc::new(StringArray::from(vec![None, Some("é"), Some("")])),
+        ),
+        (
+            "c",
+            Arc::new(TimestampMicrosecondArray::from(vec![
+                Some(-62_135_596_800_000_000),
+                Some(1),
+                None,
+            ])),
+        ),
+        ("d", Arc::new(Date32Array::from(vec![-141_428, 0, 1]))),
+        (
+            "e",
+            Arc::new(BooleanArray::from(vec![Some(true), None, Some(false)])),
+        ),
+    ];
+    RecordBatch::try_from_iter_with_nullable(columns.map(|(name, column)| (name, column, true)))
+        .unwrap()
+}
+
+#[tokio::test]
+async fn what_is_written_is_read_back_in_every_codec() {
+    let batch = batch();
+    for codec in [
+        Codec::Uncompressed,
+        Codec::Snappy,
+        Codec::Deflate,
+        Codec::ZSTD,
+        Codec::Lz4,
+    ] {
+        let (store, folder) = lake();
+        let mut file = OrcFileWriter::create(NewFile {
+            folder: &folder,
+            name: "f.orc",
+            schema: batch.schema(),
+            codec,
+        })
+        .unwrap();
+        file.write(&batch).await.unwrap();
+        file.encode().await.unwrap();
+        file.write(&batch).await.unwrap();
+        Box::new(file).close().await.unwrap();
+        let written = store.get(&"t/f.orc".into()).await.unwrap();
+        let written = written.bytes().await.unwrap();
+        assert_eq!(rows(&written), Ok(6), "{codec:?}");
+        assert_eq!(columns(&written), batch.columns(), "{codec:?}");
+    }
+}
+
+#[tokio::test]
+async fn file_without_rows_has_its_columns() {
+    let (store, folder) = lake();
+    let file = OrcFileWriter::create(NewFile {
+        folder: &folder,
+        name: "f.orc",
+        schema: batch().schema(),
+        codec: Codec::ZSTD,
+    })
+    .unwrap();
+    Box::new(file).close().await.unwrap();
+    let written = store.get(&"t/f.orc".into()).await.unwrap();
+    let tail = of_bytes(&written.bytes().await.unwrap()).unwrap();
+    let names: Vec<&str> = tail.types.columns().map(|(_, name)| name).collect();
+    assert_eq!((tail.rows, names), (0, vec!["a", "b", "c", "d", "e"]));
+}

@@ -1,0 +1,77 @@
+//! Statements that write the rows of a query: CREATE TABLE AS, INSERT and UNLOAD.
+
+use std::fmt;
+
+use sqlparser::ast;
+
+use super::TableName;
+
+/// `CREATE [OR REPLACE] TABLE [IF NOT EXISTS] t [(c, ..)] [COMMENT 'c'] [WITH (k = v, ..)] AS q
+/// [WITH [NO] DATA]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CreateTableAs {
+    pub or_replace: bool,
+    pub if_not_exists: bool,
+    pub name: TableName,
+    /// New names of the query's columns, lower-cased. Empty: the query's own.
+    pub columns: Vec<String>,
+    pub comment: Option<String>,
+    pub properties: Vec<WriteProperty>,
+    pub query: Box<ast::Query>,
+    /// `false`: the table is created empty.
+    pub with_data: bool,
+}
+
+/// `INSERT INTO t [(c, ..)] q`, `INSERT OVERWRITE [TABLE|INTO] t [(c, ..)] q`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Insert {
+    /// The rows take the place of those of the table.
+    pub overwrite: bool,
+    pub table: TableName,
+    /// Lower case. Empty: all columns, in the order of the table.
+    pub columns: Vec<String>,
+    pub query: Box<ast::Query>,
+}
+
+/// `UNLOAD (q) TO 's3://bucket/folder/' [WITH (k = v, ..)]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Unload {
+    pub query: Box<ast::Query>,
+    pub location: String,
+    pub properties: Vec<WriteProperty>,
+}
+
+/// `k = v` of a WITH clause. Neither the name nor the type of the value is checked here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WriteProperty {
+    /// Lower case.
+    pub name: String,
+    pub value: WriteValue,
+}
+
+/// The value of a [`WriteProperty`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WriteValue {
+    Text(String),
+    /// As written, with its sign.
+    Number(String),
+    Boolean(bool),
+    /// `ARRAY['a', ..]`.
+    Texts(Vec<String>),
+}
+
+/// As in a statement: `'GZIP'`, `3`, `true`, `ARRAY['a', 'b']`.
+impl fmt::Display for WriteValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            WriteValue::Text(text) => write!(f, "'{}'", text.replace('\'', "''")),
+            WriteValue::Number(number) => f.write_str(number),
+            WriteValue::Boolean(value) => write!(f, "{value}"),
+            WriteValue::Texts(texts) => {
+                let quoted = texts.iter().map(|text| text.replace('\'', "''"));
+                let quoted: Vec<String> = quoted.map(|text| format!("'{text}'")).collect();
+                write!(f, "ARRAY[{}]", quoted.join(", "))
+            }
+        }
+    }
+}

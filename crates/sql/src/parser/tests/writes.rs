@@ -1,0 +1,177 @@
+//! CREATE TABLE AS, INSERT and UNLOAD.
+
+use super::*;
+use crate::ast::*;
+
+fn create(sql: &str) -> CreateTableAs {
+    match one(sql) {
+        Statement::CreateTableAs(create) => *create,
+        other => panic!("{sql}: {other:?}"),
+    }
+}
+
+fn insert(sql: &str) -> Insert {
+    match one(sql) {
+        Statement::Insert(insert) => *insert,
+        other => panic!("{sql}: {other:?}"),
+    }
+}
+
+fn unload(sql: &str) -> Unload {
+    match one(sql) {
+        Statement::Unload(unload) => *unload,
+        other => panic!("{sql}: {other:?}"),
+    }
+}
+
+#[test]
+fn create_table_as_takes_all_its_clauses() {
+    let full = create(
+        "CREATE TABLE IF NOT EXISTS D.\"T\" (A, \"b\") COMMENT 'it''s' WITH (Format = 'PARQUET', \
+         compression_level = 3, is_external = true, partitioned_by = ARRAY['b'], \
+         bucketed_by = ARRAY[]) AS (SELECT 1, 2) WITH NO DATA",
+    );
+    assert!(full.if_not_exists && !full.or_replace && !full.with_data);
+    assert_eq!(full.name, TableName::in_database("d", "t"));
+    assert_eq!(full.columns, ["a", "b"]);
+    assert_eq!(full.comment.as_deref(), Some("it's"));
+    let properties: Vec<String> = full
+        .properties
+        .iter()
+        .map(|property| format!("{} = {}", property.name, property.value))
+        .collect();
+    assert_eq!(
+        properties,
+        [
+            "format = 'PARQUET'",
+            "compression_level = 3",
+            "is_external = true",
+            "partitioned_by = ARRAY['b']",
+            "bucketed_by = ARRAY[]",
+        ]
+    );
+    assert_eq!(full.query.to_string(), "(SELECT 1, 2)");
+    assert_eq!(one("CREATE TABLE t AS SELECT 1").tag(), "CREATE TABLE AS");
+}
+
+#[test]
+fn create_table_as_takes_every_query() {
+    for (sql, query, with_data) in [
+        ("CREATE TABLE t AS SELECT 1 AS a", "SELECT 1 AS a", true),
+        (
+            "CREATE TABLE t AS WITH x AS (SELECT 1 AS a) SELECT * FROM x WITH DATA",
+            "WITH x AS (SELECT 1 AS a) SELECT * FROM x",
+            true,
+        ),
+        ("create table t as values (1), (2)", "VALUES (1), (2)", true),
+        (
+            "CREATE TABLE t AS TABLE u WITH NO DATA",
+            "SELECT * FROM u",
+            false,
+        ),
+        ("CREATE TABLE t (a) AS SELECT ?", "SELECT $1", true),
+    ] {
+        let made = create(sql);
+        assert_eq!(made.query.to_string(), query, "{sql}");
+        assert_eq!(made.with_data, with_data, "{sql}");
+    }
+    assert!(create("CREATE OR REPLACE TABLE t AS SELECT 1").or_replace);
+}
+
+#[test]
+fn insert_takes_columns_and_every_query() {
+    let full = insert("INSERT INTO d.t (A, b) VALUES (1, ?), (?, 2)");
+    assert_eq!(full.table, TableName::in_database("d", "t"));
+    assert_eq!(full.columns, ["a", "b"]);
+    assert!(!full.overwrite);
+    assert_eq!(full.query.to_string(), "VALUES (1, $1), ($2, 2)");
+    for (sql, query) in [
+        ("INSERT INTO t SELECT 1", "SELECT 1"),
+        ("INSERT INTO t (SELECT 1)", "(SELECT 1)"),
+        ("INSERT INTO t (a) (SELECT 1)", "(SELECT 1)"),
+        (
+            "INSERT INTO t ((SELECT 1) UNION ALL (SELECT 2))",
+            "((SELECT 1) UNION ALL (SELECT 2))",
+        ),
+        ("INSERT INTO t TABLE u", "SELECT * FROM u"),
+        (
+            "INSERT INTO TABLE t WITH x AS (SELECT 1) SELECT * FROM x",
+            "WITH x AS (SELECT 1) SELECT * FROM x",
+        ),
+    ] {
+        assert_eq!(insert(sql).query.to_string(), query, "{sql}");
+    }
+    for sql in [
+        "INSERT OVERWRITE t SELECT 1",
+        "INSERT OVERWRITE TABLE t SELECT 1",
+        "INSERT OVERWRITE INTO t SELECT 1",
+    ] {
+        let replaced = insert(sql);
+        assert!(replaced.overwrite, "{sql}");
+        assert_eq!(replaced.table, TableName::bare("t"), "{sql}");
+    }
+}
+
+#[test]
+fn unload_takes_a_query_a_folder_and_properties() {
+    let full = unload(
+        "UNLOAD (SELECT a, ')' AS b FROM t) TO 's3://b/out/' WITH (format = 'TEXTFILE', \
+         compression = 'gzip', field_delimiter = ',')",
+    );
+    assert_eq!(full.location, "s3://b/out/");
+    assert_eq!(full.query.to_string(), "SELECT a, ')' AS b FROM t");
+    assert_eq!(full.properties.len(), 3);
+    assert!(
+        unload("UNLOAD (SELECT 1) TO 's3://b/'")
+            .properties
+            .is_empty()
+    );
+}
+
+#[test]
+fn writes_can_be_prepared_and_filled() {
+    let Statement::Prepare(prepared) = one("PREPARE p FROM INSERT INTO t SELECT ?") else {
+        panic!()
+    };
+    assert!(matches!(*prepared.statement, Statement::Insert(_)));
+    let filled = insert("EXECUTE IMMEDIATE 'INSERT INTO t VALUES (?, ?)' USING 1, 'a'");
+    assert_eq!(filled.query.to_string(), "VALUES (1, 'a')");
+}
+
+#[test]
+fn what_is_wrong_is_named() {
+    for (sql, part) in [
+        ("CREATE TABLE t AS", "expected a query"),
+        ("CREATE TABLE t AS SHOW TABLES", "expected a query"),
+        (
+            "CREATE TABLE t WITH (format = 'ORC') SELECT 1",
+            "expected AS",
+        ),
+        (
+            "CREATE TABLE t WITH (format = 'ORC', FORMAT = 'AVRO') AS SELECT 1",
+            "property format is given twice",
+        ),
+        (
+            "CREATE TABLE t WITH (format = PARQUET) AS SELECT 1",
+            "expected a string",
+        ),
+        (
+            "CREATE TABLE t WITH () AS SELECT 1",
+            "expected a property's name",
+        ),
+        ("INSERT t SELECT 1", "INTO or OVERWRITE"),
+        ("INSERT INTO t", "expected a query"),
+        ("INSERT INTO t (1, 2) SELECT 1", "expected a column's name"),
+        ("UNLOAD SELECT 1 TO 's3://b/'", "a query in parentheses"),
+        ("UNLOAD (SELECT 1)", "expected TO"),
+        ("UNLOAD (SELECT 1) TO b", "a folder as a string"),
+        ("UNLOAD (SELECT 1) TO 's3://b/' AS x", "syntax error"),
+    ] {
+        assert!(
+            error(sql).message.contains(part),
+            "{sql}: {}",
+            error(sql).message
+        );
+    }
+    assert!(refused("CREATE TABLE t AS WITH SESSION x = 1 SELECT 1").contains("WITH SESSION"));
+}

@@ -1,0 +1,215 @@
+//! Statements that write the rows of a query: CREATE TABLE AS, INSERT and UNLOAD.
+
+use super::cursor::{Cursor, Result};
+use super::{names, parenthesized, query};
+use crate::ast::{
+    CreateTableAs, Insert, Statement, TableName, Unload, Unsupported, WriteProperty, WriteValue,
+};
+
+/// Words that a query begins with.
+const QUERY: &[&str] = &["SELECT", "WITH", "VALUES", "TABLE"];
+
+/// How CREATE TABLE names the table that a query fills.
+pub(super) struct NewTable {
+    pub or_replace: bool,
+    pub if_not_exists: bool,
+    pub name: TableName,
+}
+
+/// Whether what follows the name of CREATE TABLE is `[(c, ..)] [COMMENT 'c'] {WITH (..) | AS}`.
+pub(super) fn is_create_as(cursor: &Cursor<'_>) -> bool {
+    let mut ahead = *cursor;
+    if lists_names(&ahead) && ahead.names_in_parentheses("a column's name").is_err() {
+        return false;
+    }
+    if ahead.eat("COMMENT") && ahead.string("a comment as a string").is_err() {
+        return false;
+    }
+    ahead.is_one_of(&["AS", "SELECT"]) || (ahead.is_word("WITH") && ahead.is_sign_at(1, '('))
+}
+
+/// Whether the parenthesis at the cursor opens a list of names, rather than columns with their
+/// types or a query.
+fn lists_names(cursor: &Cursor<'_>) -> bool {
+    cursor.is_sign('(') && (cursor.is_sign_at(2, ',') || cursor.is_sign_at(2, ')'))
+}
+
+/// After the name of CREATE TABLE, where [`is_create_as`] holds.
+pub(super) fn create_as(cursor: &mut Cursor<'_>, table: NewTable) -> Result<Statement> {
+    let columns = if cursor.is_sign('(') {
+        cursor.names_in_parentheses("a column's name")?
+    } else {
+        Vec::new()
+    };
+    let comment = cursor.string_after("COMMENT")?;
+    let properties = with(cursor)?;
+    cursor.expect("AS")?;
+    let (inner, with_data) = without_data_clause(cursor);
+    let query = match whole_query(&inner)? {
+        Statement::Query(query) => query,
+        refused => return Ok(refused),
+    };
+    cursor.skip_rest();
+    Ok(Statement::CreateTableAs(Box::new(CreateTableAs {
+        or_replace: table.or_replace,
+        if_not_exists: table.if_not_exists,
+        name: table.name,
+        columns,
+        comment,
+        properties,
+        query,
+        with_data,
+    })))
+}
+
+/// The rest of the statement without `WITH [NO] DATA`, and whether there is data.
+fn without_data_clause<'a>(cursor: &Cursor<'a>) -> (Cursor<'a>, bool) {
+    let count = cursor.rest().len();
+    let ends_with = |words: &[&str]| {
+        let start = count.checked_sub(words.len())?;
+        let mut found = words.iter().enumerate();
+        let ends = found.all(|(place, word)| cursor.is_word_at(start + place, word));
+        ends.then(|| cursor.limited(start))
+    };
+    if let Some(query) = ends_with(&["WITH", "NO", "DATA"]) {
+        return (query, false);
+    }
+    (ends_with(&["WITH", "DATA"]).unwrap_or(*cursor), true)
+}
+
+/// After INSERT.
+pub(super) fn insert(cursor: &mut Cursor<'_>) -> Result<Statement> {
+    cursor.expect("INSERT")?;
+    let overwrite = if cursor.eat("OVERWRITE") {
+        cursor.eat_any(&["TABLE", "INTO"]);
+        true
+    } else if cursor.eat("INTO") {
+        cursor.eat("TABLE");
+        false
+    } else {
+        return Err(cursor.expected("INTO or OVERWRITE after INSERT"));
+    };
+    if overwrite && cursor.is_one_of(&["DIRECTORY", "LOCAL"]) {
+        return Ok(refuse("INSERT OVERWRITE DIRECTORY", "UNLOAD"));
+    }
+    let table = names::table(cursor)?;
+    if cursor.is_word("PARTITION") && cursor.is_sign_at(1, '(') {
+        return Ok(refuse(
+            "INSERT .. PARTITION (..)",
+            "INSERT with the partition keys as the last columns of the query",
+        ));
+    }
+    let columns = if lists_names(cursor) {
+        cursor.names_in_parentheses("a column's name")?
+    } else {
+        Vec::new()
+    };
+    if cursor.eat_all("DEFAULT VALUES") {
+        return Ok(refuse("INSERT .. DEFAULT VALUES", "INSERT .. VALUES"));
+    }
+    let conflicts =
+        |at: usize| cursor.is_word_at(at, "ON") && cursor.is_word_at(at + 1, "CONFLICT");
+    if (0..cursor.rest().len()).any(conflicts) {
+        return Ok(refuse(
+            "INSERT .. ON CONFLICT",
+            "a query that leaves out the rows that the table has",
+        ));
+    }
+    let query = match whole_query(cursor)? {
+        Statement::Query(query) => query,
+        refused => return Ok(refused),
+    };
+    cursor.skip_rest();
+    Ok(Statement::Insert(Box::new(Insert {
+        overwrite,
+        table,
+        columns,
+        query,
+    })))
+}
+
+/// After UNLOAD.
+pub(super) fn unload(cursor: &mut Cursor<'_>) -> Result<Statement> {
+    cursor.expect("UNLOAD")?;
+    if !cursor.is_sign('(') {
+        return Err(cursor.expected("a query in parentheses"));
+    }
+    let query = match whole_query(&parenthesized(cursor)?)? {
+        Statement::Query(query) => query,
+        refused => return Ok(refused),
+    };
+    cursor.expect("TO")?;
+    let location = cursor.string("a folder as a string, such as 's3://bucket/folder/'")?;
+    let properties = with(cursor)?;
+    Ok(Statement::Unload(Box::new(Unload {
+        query,
+        location,
+        properties,
+    })))
+}
+
+/// The query that extends to the end of the cursor.
+fn whole_query(cursor: &Cursor<'_>) -> Result<Statement> {
+    if !cursor.is_sign('(') && !cursor.is_one_of(QUERY) {
+        return Err(cursor.expected("a query"));
+    }
+    query::statement(cursor)
+}
+
+/// `[WITH (k = v, ..)]`.
+fn with(cursor: &mut Cursor<'_>) -> Result<Vec<WriteProperty>> {
+    if !cursor.eat("WITH") {
+        return Ok(Vec::new());
+    }
+    cursor.expect_sign('(')?;
+    let mut properties: Vec<WriteProperty> = Vec::new();
+    loop {
+        let before = *cursor;
+        let name = match cursor.is_string() && !cursor.is_name() {
+            true => cursor.string("a property's name")?.to_lowercase(),
+            false => cursor.name("a property's name")?,
+        };
+        cursor.expect_sign('=')?;
+        let value = value(cursor)?;
+        if properties.iter().any(|known| known.name == name) {
+            return Err(before.error(format!("property {name} is given twice")));
+        }
+        properties.push(WriteProperty { name, value });
+        if !cursor.eat_sign(',') {
+            break;
+        }
+    }
+    cursor.expect_sign(')')?;
+    Ok(properties)
+}
+
+fn value(cursor: &mut Cursor<'_>) -> Result<WriteValue> {
+    if let Some(number) = cursor.number() {
+        return Ok(WriteValue::Number(number));
+    }
+    if cursor.eat("TRUE") {
+        return Ok(WriteValue::Boolean(true));
+    }
+    if cursor.eat("FALSE") {
+        return Ok(WriteValue::Boolean(false));
+    }
+    if !cursor.eat("ARRAY") {
+        let text = cursor.string("a string, a number, true, false or ARRAY[..]")?;
+        return Ok(WriteValue::Text(text));
+    }
+    cursor.expect_sign('[')?;
+    let texts = if cursor.is_sign(']') {
+        Vec::new()
+    } else {
+        cursor.list(|cursor| cursor.string("a string"))?
+    };
+    cursor.expect_sign(']')?;
+    Ok(WriteValue::Texts(texts))
+}
+
+fn refuse(what: &str, nearest: &str) -> Statement {
+    Statement::Unsupported(Unsupported {
+        what: what.to_owned(),
+        nearest: Some(nearest.to_owned()),
+    })
+}

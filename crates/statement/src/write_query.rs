@@ -1,0 +1,281 @@
+//! Planning of CREATE TABLE AS and INSERT: the columns of a query become those of a table.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use arrow::datatypes::{Field, FieldRef, Schema, SchemaRef};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use lakegate_catalog::hive_type::HiveType;
+use lakegate_error::{Code, Error, Result};
+use lakegate_lake::table::table_schema;
+use lakegate_policy::Visible;
+use lakegate_sql::ast::{CreateTableAs, Insert, Statement};
+
+use super::StatementContext;
+use super::unload::UnloadPlan;
+use super::write::{NewTable, WritePlan, table_exists};
+use super::write_properties::Stored;
+use super::write_types::{check_columns, has_zone, shown};
+
+/// What a statement does with the rows of its query.
+#[derive(Debug, Clone)]
+pub enum QueryWrite {
+    Table(Box<WritePlan>),
+    Folder(Box<UnloadPlan>),
+}
+
+impl StatementContext {
+    /// Plans the write of a statement whose query has the columns `rows`.
+    ///
+    /// # Errors
+    ///
+    /// As [`StatementContext::plan_unload`]; the table exists or does not, contrary to the
+    /// statement, or is a view; a missing privilege; columns whose number or types do not fit.
+    pub fn plan_query_write<'a>(
+        &'a self,
+        statement: &'a Statement,
+        rows: &'a Schema,
+    ) -> BoxFuture<'a, Result<QueryWrite>> {
+        async move {
+            match statement {
+                Statement::CreateTableAs(create) => {
+                    let plan = self.plan_create_as(create, rows).await?;
+                    Ok(QueryWrite::Table(Box::new(plan)))
+                }
+                Statement::Insert(insert) => {
+                    let plan = self.plan_insert(insert, rows).await?;
+                    Ok(QueryWrite::Table(Box::new(plan)))
+                }
+                Statement::Unload(unload) => {
+                    let plan = self.plan_unload(unload, rows).await?;
+                    Ok(QueryWrite::Folder(Box::new(plan)))
+                }
+                other => Err(Error::internal(format!("{} writes no rows", other.tag()))),
+            }
+        }
+        .boxed()
+    }
+
+    /// Whether the statement has nothing to do, because the table of its IF NOT EXISTS exists.
+    ///
+    /// # Errors
+    ///
+    /// The name is that of a built-in schema or of another catalog; the catalog failed.
+    pub fn is_done<'a>(&'a self, statement: &'a Statement) -> BoxFuture<'a, Result<bool>> {
+        async move {
+            match statement {
+                Statement::CreateTableAs(create) if create.if_not_exists => {
+                    let (database, name) = self.new_table_name(&create.name)?;
+                    Ok(self.view.table(database, name).await?.is_some())
+                }
+                _ => Ok(false),
+            }
+        }
+        .boxed()
+    }
+
+    async fn plan_create_as(&self, create: &CreateTableAs, rows: &Schema) -> Result<WritePlan> {
+        let stored = Stored::of_table(&create.properties)?;
+        let rows = check_new_columns(&create.columns, &stored.partitioned_by, rows)?;
+        let new = NewTable {
+            stored,
+            comment: create.comment.clone(),
+        };
+        let (database, name) = self.new_table_name(&create.name)?;
+        match self.view.table(database, name).await? {
+            None => self.plan_create(&create.name, &new, &rows).await,
+            Some(found) if create.or_replace => self.plan_replace(&new, &found, &rows).await,
+            Some(found) => Err(table_exists(&found.table).with_hint(
+                "write CREATE TABLE IF NOT EXISTS or CREATE OR REPLACE TABLE, or choose another name",
+            )),
+        }
+    }
+
+    async fn plan_insert(&self, insert: &Insert, rows: &Schema) -> Result<WritePlan> {
+        let found = self.table(&insert.table).await?;
+        self.require_insert(&found)?;
+        let targets = targets(&found, &insert.columns)?;
+        let name = found.table.full_name();
+        let fields: Vec<&Field> = targets.fields().iter().map(AsRef::as_ref).collect();
+        check_columns(&name, &fields, rows)?;
+        let rows = renamed(rows, fields.iter().map(|field| field.name().as_str()));
+        match insert.overwrite {
+            true => self.plan_overwrite(&found, &rows).await,
+            false => self.plan_append(&found, &rows).await,
+        }
+    }
+
+    /// The columns of a table that an INSERT writes, in the order of its query's.
+    ///
+    /// # Errors
+    ///
+    /// The table does not exist, or is a view; INSERT is not granted; a column that it does not
+    /// have, or that is named twice.
+    pub fn insert_columns<'a>(&'a self, insert: &'a Insert) -> BoxFuture<'a, Result<SchemaRef>> {
+        async move {
+            let found = self.table(&insert.table).await?;
+            self.require_insert(&found)?;
+            targets(&found, &insert.columns)
+        }
+        .boxed()
+    }
+}
+
+/// The named columns of a table, or all that the principal sees: partition keys last.
+///
+/// # Errors
+///
+/// A column that the table does not have, or that is named twice.
+fn targets(found: &Visible, names: &[String]) -> Result<SchemaRef> {
+    let schema = table_schema(&found.table)?;
+    let fields = schema.fields().iter();
+    let columns: Vec<FieldRef> = fields
+        .filter(|field| found.access.is_visible(field.name()))
+        .cloned()
+        .collect();
+    if names.is_empty() {
+        return Ok(Arc::new(Schema::new(columns)));
+    }
+    let mut seen = HashSet::new();
+    let mut chosen = Vec::with_capacity(names.len());
+    for name in names {
+        let mut known = columns.iter();
+        let column = known.find(|column| column.name() == name).ok_or_else(|| {
+            let known: Vec<&str> = columns
+                .iter()
+                .map(|column| column.name().as_str())
+                .collect();
+            Error::new(
+                Code::ColumnNotFound,
+                format!(
+                    "column \"{name}\" of table {} does not exist",
+                    found.table.full_name()
+                ),
+            )
+            .with_hint(format!("its columns are {}", known.join(", ")))
+        })?;
+        if !seen.insert(name) {
+            return Err(Error::new(
+                Code::DuplicateColumn,
+                format!("column \"{name}\" is named twice; name it once"),
+            ));
+        }
+        chosen.push(Arc::clone(column));
+    }
+    Ok(Arc::new(Schema::new(chosen)))
+}
+
+/// The columns of new files: those of a query under their own names, or under others.
+///
+/// # Errors
+///
+/// Another number of names; a column without a name, or with that of another; a type that no column
+/// of a table has; partition keys that are not the last columns in this order.
+pub(super) fn check_new_columns(
+    names: &[String],
+    partitioned_by: &[String],
+    query: &Schema,
+) -> Result<Schema> {
+    let own = query
+        .fields()
+        .iter()
+        .map(|field| field.name().to_lowercase());
+    let names: Vec<String> = match names.is_empty() {
+        true => own.collect(),
+        false => names.to_vec(),
+    };
+    if names.len() != query.fields().len() {
+        return Err(Error::new(
+            Code::TypeMismatch,
+            format!(
+                "{} columns are named, and the query has {}; name each of them, or none",
+                names.len(),
+                query.fields().len()
+            ),
+        ));
+    }
+    let mut seen = HashSet::new();
+    for (place, (name, field)) in names.iter().zip(query.fields()).enumerate() {
+        if name.is_empty() || name == "?column?" {
+            return Err(Error::new(
+                Code::InvalidName,
+                format!("column {} of the query has no name", place + 1),
+            )
+            .with_hint("give it an alias: SELECT .. AS name"));
+        }
+        if !seen.insert(name) {
+            return Err(Error::new(
+                Code::DuplicateColumn,
+                format!("the query has two columns \"{name}\""),
+            )
+            .with_hint("give one of them an alias: SELECT .. AS name"));
+        }
+        check_new_type(name, field)?;
+    }
+    check_keys(partitioned_by, &names)?;
+    Ok(renamed(query, names.iter().map(String::as_str)))
+}
+
+/// # Errors
+///
+/// No column of a table is of the type.
+fn check_new_type(name: &str, field: &Field) -> Result<()> {
+    let data_type = field.data_type();
+    if !has_zone(data_type) && HiveType::from_arrow(data_type).is_ok() {
+        return Ok(());
+    }
+    let remedy = match has_zone(data_type) {
+        true => "timestamp",
+        false => "varchar",
+    };
+    Err(Error::new(
+        Code::InvalidTable,
+        format!(
+            "column \"{name}\" is of type {}, which no column of a table has",
+            shown(data_type)
+        ),
+    )
+    .with_hint(format!(
+        "write CAST(.. AS {remedy}) in the query, or a cast to another type"
+    )))
+}
+
+/// # Errors
+///
+/// The keys are not the last columns in this order; the first that is not there is named.
+fn check_keys(keys: &[String], names: &[String]) -> Result<()> {
+    let last = names
+        .get(names.len().saturating_sub(keys.len())..)
+        .unwrap_or_default();
+    for (place, key) in keys.iter().enumerate() {
+        if last.get(place) == Some(key) {
+            continue;
+        }
+        if !names.contains(key) {
+            return Err(Error::new(
+                Code::ColumnNotFound,
+                format!("partitioned_by names column \"{key}\", which the query does not have"),
+            )
+            .with_hint(format!("its columns are {}", names.join(", "))));
+        }
+        return Err(Error::new(
+            Code::InvalidTable,
+            format!(
+                "partitioned_by names column \"{key}\", which is not in its place: the last columns of the query must be {}, in this order",
+                keys.join(", ")
+            ),
+        ));
+    }
+    Ok(())
+}
+
+/// A query's columns under other names.
+fn renamed<'a>(query: &Schema, names: impl Iterator<Item = &'a str>) -> Schema {
+    let fields = query.fields().iter().zip(names);
+    let fields = fields.map(|(field, name)| field.as_ref().clone().with_name(name));
+    Schema::new(fields.collect::<Vec<Field>>())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,320 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+use arrow::datatypes::{DataType, TimeUnit};
+use lakegate_catalog::store::WriteLog;
+
+use super::super::testing::Lake;
+use super::*;
+
+fn rows(columns: &[(&str, DataType)]) -> Schema {
+    let fields = columns.iter();
+    let fields = fields.map(|(name, data_type)| Field::new(*name, data_type.clone(), true));
+    Schema::new(fields.collect::<Vec<_>>())
+}
+
+async fn plan(lake: &Lake, user: &str, sql: &str, query: &Schema) -> Result<QueryWrite> {
+    let statement = lakegate_sql::parse(sql).unwrap().remove(0).statement;
+    let context = lake.context(user).await;
+    context.plan_query_write(&statement, query).await
+}
+
+async fn table(lake: &Lake, user: &str, sql: &str, query: &Schema) -> Result<WritePlan> {
+    match plan(lake, user, sql, query).await? {
+        QueryWrite::Table(plan) => Ok(*plan),
+        QueryWrite::Folder(plan) => panic!("{plan:?}"),
+    }
+}
+
+fn orders() -> Schema {
+    rows(&[
+        ("a", DataType::Int64),
+        ("b", DataType::Utf8View),
+        ("c", DataType::Date32),
+    ])
+}
+
+#[tokio::test]
+async fn new_table_has_the_columns_and_the_format_of_the_statement() {
+    let lake = Lake::new().await;
+    let sql = "CREATE TABLE sales.t (id, name, day) COMMENT 'of a query' WITH (format = 'TEXTFILE', \
+               field_delimiter = ',', partitioned_by = ARRAY['day']) AS SELECT 1";
+    let made = Lake::new().await;
+    let new = NewTable {
+        stored: match lakegate_sql::parse(sql).unwrap().remove(0).statement {
+            Statement::CreateTableAs(create) => Stored::of_table(&create.properties).unwrap(),
+            other => panic!("{other:?}"),
+        },
+        comment: Some("of a query".to_owned()),
+    };
+    let names = ["id", "name", "day"].map(str::to_owned);
+    let columns = check_new_columns(&names, &new.stored.partitioned_by, &orders()).unwrap();
+    let context = made.context("admin").await;
+    let input = context
+        .define(&new, "t", &columns, "s3://lake/sales/t/")
+        .unwrap();
+    let serde = input.storage_descriptor.serde_info.unwrap();
+    assert_eq!(
+        serde.serialization_library.as_deref(),
+        Some("org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe")
+    );
+    assert_eq!(
+        serde.parameters.get("field.delim").map(String::as_str),
+        Some(",")
+    );
+    assert_eq!(
+        input
+            .parameters
+            .get("write.compression")
+            .map(String::as_str),
+        Some("GZIP")
+    );
+    assert_eq!(input.description.as_deref(), Some("of a query"));
+    assert_eq!(input.partition_keys.len(), 1);
+    let parquet = "CREATE TABLE sales.t WITH (write_compression = 'zstd') AS SELECT 1";
+    let planned = table(&lake, "admin", parquet, &orders()).await.unwrap();
+    let made = &planned.target.table;
+    assert_eq!(
+        made.parameters
+            .get("parquet.compression")
+            .map(String::as_str),
+        Some("ZSTD")
+    );
+    let types: Vec<&str> = made
+        .columns()
+        .map(|column| column.data_type.as_str())
+        .collect();
+    assert_eq!(types, ["bigint", "string", "date"]);
+    assert_eq!(
+        made.storage_descriptor.location.as_deref(),
+        Some("s3://lake/sales/t/")
+    );
+}
+
+#[tokio::test]
+async fn columns_that_no_table_can_have_are_named() {
+    let lake = Lake::new().await;
+    let zoned = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
+    for (sql, query, code, part) in [
+        (
+            "CREATE TABLE t AS SELECT 1",
+            rows(&[("?column?", DataType::Int32)]),
+            Code::InvalidName,
+            "column 1 of the query has no name",
+        ),
+        (
+            "CREATE TABLE t AS SELECT 1",
+            rows(&[("a", DataType::Int32), ("A", DataType::Int32)]),
+            Code::DuplicateColumn,
+            "two columns \"a\"",
+        ),
+        (
+            "CREATE TABLE t (a) AS SELECT 1",
+            orders(),
+            Code::TypeMismatch,
+            "1 columns are named, and the query has 3",
+        ),
+        (
+            "CREATE TABLE t AS SELECT 1",
+            rows(&[("a", DataType::Null)]),
+            Code::InvalidTable,
+            "column \"a\" is of type",
+        ),
+        (
+            "CREATE TABLE t AS SELECT 1",
+            rows(&[("a", zoned)]),
+            Code::InvalidTable,
+            "timestamp with time zone",
+        ),
+        (
+            "CREATE TABLE t WITH (partitioned_by = ARRAY['b']) AS SELECT 1",
+            orders(),
+            Code::InvalidTable,
+            "column \"b\", which is not in its place: the last columns of the query must be b",
+        ),
+        (
+            "CREATE TABLE t WITH (partitioned_by = ARRAY['c', 'b']) AS SELECT 1",
+            orders(),
+            Code::InvalidTable,
+            "\"c\"",
+        ),
+        (
+            "CREATE TABLE t WITH (partitioned_by = ARRAY['x']) AS SELECT 1",
+            orders(),
+            Code::ColumnNotFound,
+            "\"x\", which the query does not have",
+        ),
+        (
+            "CREATE TABLE t WITH (partitioned_by = ARRAY['a', 'b', 'c']) AS SELECT 1",
+            orders(),
+            Code::InvalidTable,
+            "no columns beside its partition keys",
+        ),
+    ] {
+        let error = plan(&lake, "admin", sql, &query).await.unwrap_err();
+        assert_eq!(error.code(), code, "{sql}: {error}");
+        assert!(error.message().contains(part), "{sql}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn insert_matches_by_position_with_partition_keys_last() {
+    let lake = Lake::with_orders().await;
+    let planned = table(&lake, "admin", "INSERT INTO orders SELECT 1", &orders())
+        .await
+        .unwrap();
+    let names: Vec<&str> = planned
+        .mapping
+        .schema()
+        .fields()
+        .iter()
+        .map(|field| field.name().as_str())
+        .collect();
+    assert_eq!(names, ["id", "email", "day"]);
+    // The query's names do not matter.
+    let two = rows(&[("day", DataType::Utf8), ("email", DataType::Int32)]);
+    table(
+        &lake,
+        "admin",
+        "INSERT INTO orders (email, id) SELECT 1",
+        &two,
+    )
+    .await
+    .unwrap();
+    for (sql, query, code, part) in [
+        (
+            "INSERT INTO orders SELECT 1",
+            rows(&[("id", DataType::Int32)]),
+            Code::TypeMismatch,
+            "column \"email\" gets no value",
+        ),
+        (
+            "INSERT INTO orders (email, id) SELECT 1",
+            rows(&[("a", DataType::Int32), ("b", DataType::Int32)]),
+            Code::TypeMismatch,
+            "column \"email\" of table sales.orders is of type string, and the query gives int",
+        ),
+        (
+            "INSERT INTO orders (id, total) SELECT 1",
+            two.clone(),
+            Code::ColumnNotFound,
+            "\"total\"",
+        ),
+        (
+            "INSERT INTO orders (id, id) SELECT 1",
+            two.clone(),
+            Code::DuplicateColumn,
+            "\"id\"",
+        ),
+        (
+            "INSERT INTO none SELECT 1",
+            two.clone(),
+            Code::TableNotFound,
+            "none",
+        ),
+        (
+            "INSERT OVERWRITE orders SELECT 1",
+            orders(),
+            Code::NotSupported,
+            "sales.orders is partitioned",
+        ),
+        (
+            "CREATE TABLE orders AS SELECT 1",
+            orders(),
+            Code::DuplicateTable,
+            "already exists",
+        ),
+    ] {
+        let error = plan(&lake, "admin", sql, &query).await.unwrap_err();
+        assert_eq!(error.code(), code, "{sql}: {error}");
+        assert!(error.message().contains(part), "{sql}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn writes_need_their_grants() {
+    let lake = Lake::with_orders().await;
+    lake.ok(
+        "CREATE EXTERNAL TABLE sales.flat (id INT) STORED AS PARQUET LOCATION 's3://lake/flat/';
+             GRANT SELECT ON TABLE flat TO ann; GRANT SELECT ON TABLE orders TO ann",
+    )
+    .await;
+    let one = rows(&[("id", DataType::Int32)]);
+    for (sql, needed) in [
+        ("INSERT INTO flat SELECT 1", "INSERT"),
+        ("INSERT OVERWRITE flat SELECT 1", "DELETE"),
+        ("CREATE OR REPLACE TABLE flat AS SELECT 1", "ALTER"),
+        ("CREATE TABLE sales.fresh AS SELECT 1", "CREATE_TABLE"),
+        ("UNLOAD (SELECT 1) TO 's3://lake/out/'", "DATA_LOCATION"),
+    ] {
+        let error = plan(&lake, "ann", sql, &one).await.unwrap_err();
+        assert_eq!(error.code(), Code::PermissionDenied, "{sql}: {error}");
+        assert!(
+            error.message().contains("permission denied"),
+            "{sql}: {error}"
+        );
+        match needed {
+            "DATA_LOCATION" => {
+                lake.ok("GRANT DATA_LOCATION ON 's3://lake/out/' TO ann")
+                    .await
+            }
+            "CREATE_TABLE" => lake.ok("GRANT CREATE TABLE ON DATABASE sales TO ann").await,
+            other => {
+                lake.ok(&format!("GRANT {other} ON TABLE flat TO ann"))
+                    .await
+            }
+        }
+        plan(&lake, "ann", sql, &one).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn overwritten_table_keeps_its_definition_in_a_new_folder() {
+    let lake = Lake::new().await;
+    lake.ok("CREATE EXTERNAL TABLE sales.flat (id INT COMMENT 'key') STORED AS PARQUET LOCATION 's3://lake/flat/'").await;
+    let one = rows(&[("x", DataType::Int64)]);
+    let planned = table(&lake, "admin", "INSERT OVERWRITE flat SELECT 1", &one)
+        .await
+        .unwrap();
+    let (old, new) = (lake.table("flat").await, &planned.target.table);
+    assert_eq!(
+        old.storage_descriptor.columns,
+        new.storage_descriptor.columns
+    );
+    assert_eq!(old.parameters, new.parameters);
+    assert_ne!(
+        old.storage_descriptor.location,
+        new.storage_descriptor.location
+    );
+}
+
+#[tokio::test]
+async fn unload_takes_an_empty_folder_that_no_other_write_has() {
+    let lake = Lake::with_orders().await;
+    lake.folders(&["full"]);
+    std::fs::write(lake.path().join("full/a.parquet"), b"x").unwrap();
+    for (location, code) in [
+        ("s3://lake/full/", Code::InvalidTable),
+        ("s3://other/x/", Code::LocationRefused),
+    ] {
+        let sql = format!("UNLOAD (SELECT 1) TO '{location}'");
+        let error = plan(&lake, "admin", &sql, &orders()).await.unwrap_err();
+        assert_eq!(error.code(), code, "{error}");
+    }
+    let sql = "UNLOAD (SELECT 1) TO 's3://lake/out'";
+    let QueryWrite::Folder(planned) = plan(&lake, "admin", sql, &orders()).await.unwrap() else {
+        panic!()
+    };
+    assert_eq!(planned.location().unwrap(), "s3://lake/out/");
+    let begin = async || {
+        let folders = vec!["s3://lake/out/".to_owned()];
+        lake.store
+            .begin_write("unload", "out", folders)
+            .await
+            .unwrap()
+    };
+    let (first, second) = (begin().await, begin().await);
+    planned.check_empty(first).await.unwrap();
+    let error = planned.check_empty(second).await.unwrap_err();
+    assert_eq!(error.code(), Code::InvalidTable);
+    lake.store.end_write(first).await.unwrap();
+    planned.check_empty(second).await.unwrap();
+}
