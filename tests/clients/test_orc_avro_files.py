@@ -8,17 +8,15 @@ import json
 import math
 import os
 import random
-import shutil
 import uuid
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 
 import fastavro
 import pyarrow as pa
 import pyarrow.orc as orc
 import pytest
-from test_parquet_files import Column, condition, decimal, floating, integer, key, same, text
+from test_parquet_files import Column, condition, database, decimal, floating, integer, key, same, text
 
 SEED = int(os.environ.get("LAKEGATE_SEED", "20261129"))
 ROUNDS = int(os.environ.get("LAKEGATE_ROUNDS", "10"))
@@ -97,15 +95,8 @@ AVRO = [
 
 @pytest.fixture
 def lake(demo, connect):
-    """A database of its own, and the folder that its tables are in."""
-    name = f"columnar_{os.getpid()}"
-    root = Path(demo["tls"]["ca_file"]).parents[2] / name
-    connection = connect(autocommit=True)
-    connection.execute(f"CREATE DATABASE {name}")
-    root.mkdir()
-    yield connection, name, root
-    connection.execute(f"DROP DATABASE {name} CASCADE")
-    shutil.rmtree(root)
+    with database(demo, connect, "columnar") as lake:
+        yield lake
 
 
 def made(rng, columns):

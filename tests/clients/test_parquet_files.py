@@ -10,6 +10,7 @@ import random
 import shutil
 import struct
 import uuid
+from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -220,10 +221,10 @@ def written(rng, folder, table, names):
     return options
 
 
-@pytest.fixture
-def lake(demo, connect):
+@contextmanager
+def database(demo, connect, prefix):
     """A database of its own, and the folder that its tables are in."""
-    name = f"files_{os.getpid()}"
+    name = f"{prefix}_{os.getpid()}"
     root = Path(demo["tls"]["ca_file"]).parents[2] / name
     connection = connect(autocommit=True)
     connection.execute(f"CREATE DATABASE {name}")
@@ -231,6 +232,12 @@ def lake(demo, connect):
     yield connection, name, root
     connection.execute(f"DROP DATABASE {name} CASCADE")
     shutil.rmtree(root)
+
+
+@pytest.fixture
+def lake(demo, connect):
+    with database(demo, connect, "files") as lake:
+        yield lake
 
 
 def same(found, expected):

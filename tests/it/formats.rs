@@ -6,36 +6,15 @@ use std::sync::Arc;
 use arrow::array::{Float64Array, Int32Array, Int64Array, StringArray, StructArray};
 use arrow::datatypes::{DataType, Field};
 
-use crate::harness::files::{Folder, Values, batch, parquet, through};
-use crate::harness::{Client, Server};
-
-struct Lake {
-    admin: Client,
-    folder: Folder,
-    table: String,
-}
+use crate::harness::Server;
+use crate::harness::files::{FileTable, Folder, Values, batch, parquet, through};
 
 /// Creates a table `formats.<name>` on a folder of its own.
-async fn table(name: &str, columns: &str, rest: &str) -> Lake {
-    let server = Server::shared();
-    let admin = server.connect("admin").await;
-    let folder = Folder::new(server, name);
-    admin.run("CREATE DATABASE IF NOT EXISTS formats").await;
-    let table = format!("formats.{name}");
-    admin
-        .run(&format!(
-            "CREATE EXTERNAL TABLE {table} ({columns}) {rest} LOCATION '{}'",
-            folder.location
-        ))
-        .await;
-    Lake {
-        admin,
-        folder,
-        table,
-    }
+async fn table(name: &str, columns: &str, rest: &str) -> FileTable {
+    FileTable::new("formats", name, columns, rest).await
 }
 
-impl Lake {
+impl FileTable {
     async fn all(&self) -> String {
         self.admin
             .text(&format!(

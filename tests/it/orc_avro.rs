@@ -2,7 +2,7 @@
 //! damaged one reveals. Values are compared with other readers' in
 //! `tests/clients/test_orc_avro_files.py`.
 
-use crate::harness::files::Folder;
+use crate::harness::files::FileTable;
 use crate::harness::{Client, Server};
 
 /// Fifteen columns of 40 rows, by PyArrow.
@@ -12,33 +12,12 @@ const AVRO: &[u8] = include_bytes!("../../fuzz/seeds/avro_file/snappy");
 
 const PASSWORD: &str = "a long enough secret";
 
-struct Lake {
-    admin: Client,
-    folder: Folder,
-    table: String,
-}
-
 /// Creates a table `orc_avro.<name>` on a folder of its own.
-async fn table(name: &str, columns: &str, rest: &str) -> Lake {
-    let server = Server::shared();
-    let admin = server.connect("admin").await;
-    let folder = Folder::new(server, &format!("orc_avro_{name}"));
-    admin.run("CREATE DATABASE IF NOT EXISTS orc_avro").await;
-    let table = format!("orc_avro.{name}");
-    admin
-        .run(&format!(
-            "CREATE EXTERNAL TABLE {table} ({columns}) {rest} LOCATION '{}'",
-            folder.location
-        ))
-        .await;
-    Lake {
-        admin,
-        folder,
-        table,
-    }
+async fn table(name: &str, columns: &str, rest: &str) -> FileTable {
+    FileTable::new("orc_avro", name, columns, rest).await
 }
 
-impl Lake {
+impl FileTable {
     async fn row(&self, select: &str) -> String {
         let sql = format!("SELECT {select} FROM {}", self.table);
         self.admin.text(&sql).await

@@ -1,4 +1,4 @@
-//! Partition projection: what is listed, who may read it, and where a template may lead.
+//! Partition projection: what is listed, which users may read it, and where a template may lead.
 
 use std::fmt::Write;
 use std::time::Instant;

@@ -3,8 +3,8 @@
 /// Implements methods of [`AggregateUDFImpl`](datafusion::logical_expr::AggregateUDFImpl) by
 /// calling the function in `self.inner`. The types are those that the calling module imports.
 ///
-/// - Without an argument: everything except the accumulators of groups and moving frames.
-/// - `except accumulator`: the same without `accumulator`.
+/// - Without an argument: everything except the accumulators of moving frames.
+/// - `except accumulator`: the same without any accumulators.
 /// - `description`: the same without the dependence on the order of rows, and without
 ///   `reverse_expr`, which is `Identical` otherwise.
 macro_rules! as_the_inner {
@@ -13,6 +13,13 @@ macro_rules! as_the_inner {
 
         fn accumulator(&self, args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
             self.inner.accumulator(args)
+        }
+
+        fn create_groups_accumulator(
+            &self,
+            args: AccumulatorArgs<'_>,
+        ) -> Result<Box<dyn GroupsAccumulator>> {
+            self.inner.create_groups_accumulator(args)
         }
     };
     (except accumulator) => {

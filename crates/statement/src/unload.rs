@@ -1,16 +1,12 @@
 //! Planning of UNLOAD: which folder the rows of a query go to, as files of no table.
 
-use std::sync::Arc;
-
 use arrow::datatypes::Schema;
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use lakegate_catalog::model::Table;
 use lakegate_catalog::store::WriteId;
 use lakegate_error::{Error, Result};
-use lakegate_lake::table::table_schema;
 use lakegate_lake::write::columns::Mapping;
-use lakegate_lake::write::{Destination, Target, check_format, location, sweep};
+use lakegate_lake::write::{Destination, Target, location, sweep};
 use lakegate_policy::View;
 use lakegate_sql::ast::Unload;
 
@@ -126,20 +122,9 @@ impl StatementContext {
                 comment: None,
             };
             let input = self.define(&new, NAME, &rows, &url)?;
-            let table = Arc::new(Table::of_input(input, "", chrono::Utc::now()));
-            check_format(&table).map_err(|_| {
-                Error::not_supported("UNLOAD does not write files of this format yet")
-                    .with_hint("use format = 'PARQUET'")
-            })?;
-            let schema = table_schema(&table)?;
-            let mapping = Mapping::new(NAME, &schema, &rows, |_| true)?;
+            let (target, mapping) = self.new_target(input, "", &rows)?;
             Ok(UnloadPlan {
-                target: Target {
-                    table,
-                    partitions: None,
-                    roots: Arc::clone(&self.roots),
-                    write_log: Arc::clone(&self.write_log),
-                },
+                target,
                 mapping,
                 folder,
             })

@@ -276,24 +276,39 @@ impl StatementContext {
         expected: Option<ExpectedTable>,
         discard: Vec<String>,
     ) -> Result<WritePlan> {
-        let created = chrono::Utc::now();
-        let table = Arc::new(Table::of_input(input.clone(), database, created));
-        check_format(&table)?;
-        let schema: SchemaRef = table_schema(&table)?;
-        let mapping = Mapping::new(&table.full_name(), &schema, rows, |_| true)?;
+        let (target, mapping) = self.new_target(input.clone(), database, rows)?;
         Ok(WritePlan {
-            target: Target {
-                table,
-                partitions: None,
-                roots: Arc::clone(&self.roots),
-                write_log: Arc::clone(&self.write_log),
-            },
+            target,
             mapping,
             expected,
             definition: Some(input),
             discard,
             keeps_columns: false,
         })
+    }
+
+    /// Where the rows of a new table go, and how.
+    ///
+    /// # Errors
+    ///
+    /// Files of its format are not written, or do not have its columns.
+    pub(super) fn new_target(
+        &self,
+        input: TableInput,
+        database: &str,
+        rows: &Schema,
+    ) -> Result<(Target, Mapping)> {
+        let table = Arc::new(Table::of_input(input, database, chrono::Utc::now()));
+        check_format(&table)?;
+        let schema: SchemaRef = table_schema(&table)?;
+        let mapping = Mapping::new(&table.full_name(), &schema, rows, |_| true)?;
+        let target = Target {
+            table,
+            partitions: None,
+            roots: Arc::clone(&self.roots),
+            write_log: Arc::clone(&self.write_log),
+        };
+        Ok((target, mapping))
     }
 
     /// The folder below which new tables of a database are placed; ends in `/`.

@@ -1,8 +1,9 @@
 //! Which columns of a query may be written to which columns of a table.
 
-use arrow::datatypes::{DataType, Field, FieldRef, Schema};
+use arrow::datatypes::{DataType, Field, Schema};
 use lakegate_error::{Code, Error, Result};
 use lakegate_lake::type_name;
+use lakegate_lake::write::columns::is_stored;
 
 /// Checks that every value of the query's columns is stored as it is, or is an error when it comes.
 ///
@@ -95,44 +96,14 @@ pub(super) fn has_zone(data_type: &DataType) -> bool {
 /// and integers to narrower ones, whose range is checked.
 fn keeps_values(from: &DataType, to: &DataType) -> bool {
     use DataType as T;
-    match (from, to) {
-        (T::Null, _) => true,
-        (T::Dictionary(_, values), _) => keeps_values(values, to),
-        (T::RunEndEncoded(_, values), _) => keeps_values(values.data_type(), to),
-        (T::Utf8 | T::LargeUtf8 | T::Utf8View, T::Utf8)
-        | (T::Binary | T::LargeBinary | T::BinaryView | T::FixedSizeBinary(_), T::Binary)
-        | (T::Boolean, T::Boolean)
-        | (T::Date32 | T::Date64, T::Date32 | T::Timestamp(_, None))
-        | (T::Timestamp(_, None), T::Timestamp(_, None)) => true,
-        (
-            T::List(from)
-            | T::LargeList(from)
-            | T::FixedSizeList(from, _)
-            | T::ListView(from)
-            | T::LargeListView(from),
-            T::List(to),
-        ) => keeps_values(from.data_type(), to.data_type()),
-        (T::Map(from, _), T::Map(to, _)) => match (from.data_type(), to.data_type()) {
-            (T::Struct(from), T::Struct(to)) => {
-                let mut pairs = from.iter().zip(to);
-                pairs.all(|(from, to)| keeps_values(from.data_type(), to.data_type()))
-            }
-            _ => false,
-        },
-        (T::Struct(from), T::Struct(to)) => {
-            let same = |(from, to): (&FieldRef, &FieldRef)| {
-                from.name().eq_ignore_ascii_case(to.name())
-                    && keeps_values(from.data_type(), to.data_type())
-            };
-            from.len() == to.len() && from.iter().zip(to).all(same)
-        }
-        _ if from.is_integer() => to.is_numeric(),
+    is_stored(from, to, &|from, to| match (from, to) {
+        (T::Date32 | T::Date64 | T::Timestamp(_, None), T::Timestamp(_, None)) => true,
         _ => match (scale(from), scale(to)) {
             (Some(from), Some(to)) => to >= from,
             (Some(_), None) => to.is_floating(),
             (None, _) => from.is_floating() && to.is_floating() && bits(to) >= bits(from),
         },
-    }
+    })
 }
 
 /// The digits after the point of a decimal type.

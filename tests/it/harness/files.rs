@@ -14,7 +14,7 @@ use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
 use parquet::file::properties::WriterProperties;
 
-use super::Server;
+use super::{Client, Server};
 
 /// A folder for one test in a server's lake: its path, and its LOCATION.
 pub(crate) struct Folder {
@@ -42,6 +42,38 @@ impl Folder {
 
     pub(crate) fn remove(&self, name: &str) {
         fs::remove_file(self.path.join(name)).unwrap();
+    }
+}
+
+/// A table on a folder of its own, in the lake of the shared server.
+pub(crate) struct FileTable {
+    pub admin: Client,
+    pub folder: Folder,
+    /// `database.name`.
+    pub table: String,
+}
+
+impl FileTable {
+    /// `columns`: their definitions; `rest`: what follows them, up to LOCATION.
+    pub(crate) async fn new(database: &str, name: &str, columns: &str, rest: &str) -> Self {
+        let server = Server::shared();
+        let admin = server.connect("admin").await;
+        let folder = Folder::new(server, &format!("{database}_{name}"));
+        admin
+            .run(&format!("CREATE DATABASE IF NOT EXISTS {database}"))
+            .await;
+        let table = format!("{database}.{name}");
+        admin
+            .run(&format!(
+                "CREATE EXTERNAL TABLE {table} ({columns}) {rest} LOCATION '{}'",
+                folder.location
+            ))
+            .await;
+        Self {
+            admin,
+            folder,
+            table,
+        }
     }
 }
 

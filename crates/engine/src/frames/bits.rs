@@ -48,13 +48,6 @@ struct OfBits {
 impl AggregateUDFImpl for OfBits {
     as_the_inner!();
 
-    fn create_groups_accumulator(
-        &self,
-        args: AccumulatorArgs<'_>,
-    ) -> Result<Box<dyn GroupsAccumulator>> {
-        self.inner.create_groups_accumulator(args)
-    }
-
     fn create_sliding_accumulator(
         &self,
         args: AccumulatorArgs<'_>,

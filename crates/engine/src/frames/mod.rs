@@ -158,13 +158,6 @@ struct Sliding {
 impl AggregateUDFImpl for Sliding {
     as_the_inner!();
 
-    fn create_groups_accumulator(
-        &self,
-        args: AccumulatorArgs<'_>,
-    ) -> Result<Box<dyn GroupsAccumulator>> {
-        self.inner.create_groups_accumulator(args)
-    }
-
     fn create_sliding_accumulator(
         &self,
         args: AccumulatorArgs<'_>,

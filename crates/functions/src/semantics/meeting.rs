@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! CASE WHEN b THEN NULL ELSE X'01' END      NULL is a varbinary
-//! SELECT ROW(1) UNION SELECT ROW(2e0)       rows by position: row(double); a name that not both have is left out
+//! SELECT ROW(1) UNION SELECT ROW(2e0)       rows by position: row(double), without names that differ
 //! lag(1, 1, 2.5)                            a decimal, as the default
 //! ```
 //!

@@ -150,7 +150,7 @@ impl WriteJob {
         Ok(())
     }
 
-    /// Leaves the files to those who read the folder. No table has them.
+    /// Ends the write and keeps its files, which belong to no table.
     async fn release(&self, id: WriteId, plan: &UnloadPlan) -> Result<()> {
         let now = self.gateway.moment(self.query.principal());
         if !now.is_ok_and(|now| plan.may(&now.view)) {

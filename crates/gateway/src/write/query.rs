@@ -13,7 +13,7 @@
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::{DataType, Schema};
+use arrow::datatypes::{DataType, Schema, SchemaRef};
 use datafusion::common::ScalarValue;
 use datafusion::physical_plan::ExecutionPlan;
 use futures::{FutureExt, Stream, StreamExt, TryStreamExt};
@@ -49,7 +49,7 @@ impl Session {
         let text = prepared.source.text();
         let catalog = self.statement_context(moment).await?;
         let resolved = match self.written_query(&catalog, statement).await {
-            Ok(query) => {
+            Ok((query, _)) => {
                 let resolving = self.resolve_query(moment, query, prepared, parameters.len());
                 Box::pin(resolving).await
             }
@@ -104,7 +104,7 @@ impl Session {
     }
 
     /// Returns the query of a statement, with the literals of an INSERT as values of the columns that
-    /// they are written to.
+    /// they are written to, and these columns.
     ///
     /// # Errors
     /// The table of an INSERT does not exist, or INSERT is not granted.
@@ -112,14 +112,15 @@ impl Session {
         &self,
         catalog: &StatementContext,
         statement: &Statement,
-    ) -> Result<ast::Query> {
+    ) -> Result<(ast::Query, Option<SchemaRef>)> {
         let query = statement.written_query().cloned();
         let mut query = query.ok_or_else(|| writes_nothing(statement))?;
-        if let Statement::Insert(insert) = statement {
-            let columns = catalog.insert_columns(insert).await?;
-            cast_literals(&mut query, &columns, self.dialect());
-        }
-        Ok(query)
+        let Statement::Insert(insert) = statement else {
+            return Ok((query, None));
+        };
+        let columns = catalog.insert_columns(insert).await?;
+        cast_literals(&mut query, &columns, self.dialect());
+        Ok((query, Some(columns)))
     }
 
     /// Returns the query of a statement to describe, and the types of its parameters: those that
@@ -134,10 +135,9 @@ impl Session {
         declared: &[Option<DataType>],
     ) -> Result<(ast::Query, Vec<Option<DataType>>)> {
         let catalog = self.statement_context(moment).await?;
-        let mut query = self.written_query(&catalog, statement).await?;
+        let (mut query, columns) = self.written_query(&catalog, statement).await?;
         let mut types = declared.to_vec();
-        if let Statement::Insert(insert) = statement {
-            let columns = catalog.insert_columns(insert).await?;
+        if let Some(columns) = columns {
             for (number, data_type) in parameter_types(&mut query, &columns) {
                 let Some(place) = number.checked_sub(1) else {
                     continue;

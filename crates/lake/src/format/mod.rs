@@ -119,14 +119,18 @@ pub trait TableFileFormat: Debug + Send + Sync {
     fn reads_views(&self) -> bool;
 
     /// Whether [`TableFileFormat::statistics`] knows something without reading the rows.
-    fn has_statistics(&self) -> bool;
+    fn has_statistics(&self) -> bool {
+        false
+    }
 
     /// What is known of a file's rows without reading them, for the columns of `scan.table_schema`
     /// that are in the file.
     ///
     /// # Errors
     /// The file is damaged or does not go with the table; the cutoff; the store.
-    async fn statistics(&self, scan: &FileScan<'_>, file: &PartitionedFile) -> Result<Statistics>;
+    async fn statistics(&self, scan: &FileScan<'_>, _file: &PartitionedFile) -> Result<Statistics> {
+        Ok(Statistics::new_unknown(scan.table_schema.file_schema()))
+    }
 
     /// The engine's source of a scan.
     fn source(&self, scan: &FileScan<'_>) -> ScanSource;

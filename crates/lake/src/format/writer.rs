@@ -158,6 +158,22 @@ impl Codecs {
         }
     }
 
+    /// Checks a level of ZSTD for files that are written at the default level only.
+    ///
+    /// # Errors
+    /// It is another one.
+    pub(super) fn check_level(&self, level: ZstdLevel) -> Result<()> {
+        if level == ZstdLevel::DEFAULT {
+            return Ok(());
+        }
+        Err(Error::not_supported(format!(
+            "{} files are written with {} {} alone; leave it out",
+            self.format,
+            Self::LEVEL,
+            ZstdLevel::DEFAULT.get()
+        )))
+    }
+
     fn names(&self) -> String {
         let names: Vec<&str> = self.all.iter().map(|codec| codec.name()).collect();
         match names.split_last() {

@@ -4,25 +4,10 @@
 //! second, `S` fraction of a second; `'quoted'` text. A pattern tells a moment to some precision:
 //! it has all larger fields of its smallest one.
 
-use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, Timelike};
+use chrono::{DateTime, Datelike, Month, NaiveDate, NaiveDateTime, Timelike};
 
 /// The longest pattern, in bytes.
 const MAX_PATTERN: usize = 256;
-
-const MONTHS: [&str; 12] = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-];
 
 /// A part of a moment, the larger ones first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -359,7 +344,9 @@ fn signed(number: u32) -> i32 {
 
 /// `month`: from 0.
 fn month_name(month: usize, full: bool) -> &'static str {
-    let name = MONTHS.get(month).copied().unwrap_or_default();
+    let month = u8::try_from(month + 1).ok();
+    let month = month.and_then(|month| Month::try_from(month).ok());
+    let name = month.map_or("", |month| month.name());
     match full {
         true => name,
         false => name.get(..3).unwrap_or(name),

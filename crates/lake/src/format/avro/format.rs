@@ -3,8 +3,6 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use datafusion::common::Statistics;
-use datafusion::datasource::listing::PartitionedFile;
 use lakegate_error::{Error, Result};
 
 use super::columns::schema_of;
@@ -70,14 +68,6 @@ impl TableFileFormat for AvroFormat {
 
     fn reads_views(&self) -> bool {
         false
-    }
-
-    fn has_statistics(&self) -> bool {
-        false
-    }
-
-    async fn statistics(&self, scan: &FileScan<'_>, _file: &PartitionedFile) -> Result<Statistics> {
-        Ok(Statistics::new_unknown(scan.table_schema.file_schema()))
     }
 
     fn source(&self, scan: &FileScan<'_>) -> ScanSource {

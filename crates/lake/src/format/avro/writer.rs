@@ -20,7 +20,7 @@ use parking_lot::Mutex;
 use crate::format::columns::bytes_of;
 use crate::format::parquet::caught;
 use crate::format::upload::{Upload, failed};
-use crate::format::{ClosedFile, Codec, Codecs, FileWriter, NewFile, ZstdLevel};
+use crate::format::{ClosedFile, Codec, Codecs, FileWriter, NewFile};
 use crate::leaves::with_leaves;
 use crate::{STRICT, type_name};
 
@@ -142,14 +142,10 @@ fn compression(codec: Codec) -> Result<Option<CompressionCodec>> {
         Codec::Uncompressed => None,
         Codec::Snappy => Some(CompressionCodec::Snappy),
         Codec::Deflate => Some(CompressionCodec::Deflate),
-        Codec::Zstd(level) if level != ZstdLevel::DEFAULT => {
-            return Err(Error::not_supported(format!(
-                "Avro files are written with {} {} alone; leave it out",
-                Codecs::LEVEL,
-                ZstdLevel::DEFAULT.get()
-            )));
+        Codec::Zstd(level) => {
+            CODECS.check_level(level)?;
+            Some(CompressionCodec::ZStandard)
         }
-        Codec::Zstd(_) => Some(CompressionCodec::ZStandard),
         Codec::Bzip2 => Some(CompressionCodec::Bzip2),
         other => {
             return Err(Error::not_supported(format!(

@@ -23,7 +23,7 @@ use super::wire::Message;
 use crate::format::columns::bytes_of;
 use crate::format::parquet::caught;
 use crate::format::upload::{Upload, failed};
-use crate::format::{ClosedFile, Codec, Codecs, FileWriter, NewFile, ZstdLevel};
+use crate::format::{ClosedFile, Codec, Codecs, FileWriter, NewFile};
 use crate::{STRICT, type_name};
 
 /// Bytes of rows that become one stripe, as they are in memory.
@@ -242,14 +242,10 @@ fn compression(codec: Codec) -> Result<Option<CompressionType>> {
         Codec::Uncompressed => None,
         Codec::Snappy => Some(CompressionType::Snappy),
         Codec::Deflate => Some(CompressionType::Zlib),
-        Codec::Zstd(level) if level != ZstdLevel::DEFAULT => {
-            return Err(Error::not_supported(format!(
-                "ORC files are written with {} {} alone; leave it out",
-                Codecs::LEVEL,
-                ZstdLevel::DEFAULT.get()
-            )));
+        Codec::Zstd(level) => {
+            CODECS.check_level(level)?;
+            Some(CompressionType::Zstd)
         }
-        Codec::Zstd(_) => Some(CompressionType::Zstd),
         Codec::Lz4 => Some(CompressionType::Lz4),
         other => {
             return Err(Error::not_supported(format!(

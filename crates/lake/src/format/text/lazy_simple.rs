@@ -98,11 +98,7 @@ impl RowDecoder for LazySimpleDecoder {
     fn decode(&mut self, line: &[u8]) -> Result<(), BadRow> {
         let read = self.row(line);
         self.rows.cells += self.values.cells;
-        match read {
-            Ok(()) => self.rows.commit(),
-            Err(_) => self.rows.roll_back(),
-        }
-        read
+        self.rows.end_row(read)
     }
 
     fn rows(&mut self) -> &mut Rows {

@@ -33,14 +33,10 @@ mod tests;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use datafusion::common::Statistics;
-use datafusion::datasource::listing::PartitionedFile;
 use lakegate_error::Result;
 
-pub use self::matching::GrokOptions;
-pub use self::properties::{
-    JsonOptions, LazySimpleOptions, OpenCsvOptions, RegexOptions, TextFormat, TextSerDe,
-};
+pub use self::matching::{GrokOptions, RegexOptions};
+pub use self::properties::{JsonOptions, LazySimpleOptions, OpenCsvOptions, TextFormat, TextSerDe};
 pub use self::rows::Places;
 pub use self::source::TextSource;
 use self::write::TextFileWriter;
@@ -134,14 +130,6 @@ impl TableFileFormat for TextFormat {
 
     fn reads_views(&self) -> bool {
         false
-    }
-
-    fn has_statistics(&self) -> bool {
-        false
-    }
-
-    async fn statistics(&self, scan: &FileScan<'_>, _file: &PartitionedFile) -> Result<Statistics> {
-        Ok(Statistics::new_unknown(scan.table_schema.file_schema()))
     }
 
     fn source(&self, scan: &FileScan<'_>) -> ScanSource {

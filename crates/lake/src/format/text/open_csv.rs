@@ -11,13 +11,11 @@
 //! string, as in Athena, unless it is the text of `serialization.null.format`, which is NULL.
 
 use arrow::datatypes::DataType;
-use lakegate_error::{Error, Result};
+use lakegate_error::Result;
 
 use super::OpenCsvOptions;
-use super::columns::Data;
 use super::rows::{BadRow, RowDecoder, Rows};
 use super::scalars::{BinaryText, Epoch, Fractions, ScalarRules};
-use crate::type_name;
 
 #[derive(Debug)]
 pub(super) struct OpenCsvDecoder {
@@ -155,15 +153,7 @@ impl OpenCsvDecoder {
     /// # Errors
     /// A nested column, which this SerDe cannot hold.
     pub(super) fn new(rows: Rows, options: &OpenCsvOptions, projection: &[usize]) -> Result<Self> {
-        for (index, column) in rows.columns.iter().enumerate() {
-            if matches!(column.data, Data::List(_) | Data::Map(_) | Data::Struct(..)) {
-                return Err(Error::not_supported(format!(
-                    "column '{}' is {}, which OpenCSVSerde cannot read; declare it as string",
-                    rows.name(index),
-                    type_name(&column.data_type)
-                )));
-            }
-        }
+        rows.check_flat("OpenCSVSerde")?;
         Ok(Self {
             rows,
             options: options.clone(),
@@ -216,11 +206,7 @@ impl RowDecoder for OpenCsvDecoder {
         let wanted = self.positions.last().map_or(0, |last| last + 1);
         self.fields.split(line, wanted, &self.options);
         let read = self.row();
-        match read {
-            Ok(()) => self.rows.commit(),
-            Err(_) => self.rows.roll_back(),
-        }
-        read
+        self.rows.end_row(read)
     }
 
     fn rows(&mut self) -> &mut Rows {

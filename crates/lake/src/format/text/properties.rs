@@ -2,7 +2,7 @@
 
 use lakegate_error::{Code, Error, Result};
 
-use super::matching::{GrokOptions, in_property};
+use super::matching::{GrokOptions, RegexOptions};
 use super::patterns::Pattern;
 use crate::format::encoding::Encoding;
 use crate::format::properties::{Properties, invalid};
@@ -71,15 +71,6 @@ pub struct LazySimpleOptions {
     /// `serialization.last.column.takes.rest`.
     pub last_takes_rest: bool,
     pub timestamp_formats: Vec<Pattern>,
-}
-
-/// Properties of RegexSerDe.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct RegexOptions {
-    /// `input.regex`, in Java's syntax: it must match the whole line.
-    pub regex: String,
-    /// `input.regex.case.insensitive`.
-    pub case_insensitive: bool,
 }
 
 impl TextFormat {
@@ -175,17 +166,6 @@ impl LazySimpleOptions {
         to.text(null_format);
         to.flag(*last_takes_rest);
         encode_all(timestamp_formats, to);
-    }
-}
-
-impl RegexOptions {
-    fn encode(&self, to: &mut Encoding<'_>) {
-        let Self {
-            regex,
-            case_insensitive,
-        } = self;
-        to.text(regex);
-        to.flag(*case_insensitive);
     }
 }
 
@@ -320,37 +300,6 @@ impl Properties<'_> {
         })
     }
 
-    pub(super) fn regex(&self) -> Result<RegexOptions> {
-        self.check_encoding()?;
-        let regex = self.required("input.regex", "RegexSerDe", "([^ ]*) ([^ ]*)")?;
-        lakegate_regexps::check_text(regex)
-            .and_then(|()| lakegate_regexps::spell(regex, false))
-            .map_err(|error| in_property("input.regex", &error))?;
-        Ok(RegexOptions {
-            regex: regex.to_owned(),
-            case_insensitive: self.flag("input.regex.case.insensitive", false)?,
-        })
-    }
-
-    pub(super) fn grok(&self) -> Result<GrokOptions> {
-        self.check_encoding()?;
-        let format = self.required("input.format", "GrokSerDe", "%{COMMONAPACHELOG}")?;
-        GrokOptions::new(format, self.get("input.grokCustomPatterns"))
-    }
-
-    fn required(&self, key: &str, serde: &str, example: &str) -> Result<&str> {
-        let value = self.get(key).filter(|value| !value.is_empty());
-        value.ok_or_else(|| {
-            Error::new(
-                Code::InvalidTable,
-                format!("{serde} needs the property '{key}'"),
-            )
-            .with_hint(format!(
-                "write WITH SERDEPROPERTIES ('{key}' = '{example}')"
-            ))
-        })
-    }
-
     fn timestamp_formats(&self) -> Result<Vec<Pattern>> {
         let Some(formats) = self.get("timestamp.formats") else {
             return Ok(Vec::new());
@@ -370,7 +319,7 @@ impl Properties<'_> {
             .collect()
     }
 
-    fn check_encoding(&self) -> Result<()> {
+    pub(super) fn check_encoding(&self) -> Result<()> {
         match self.get("serialization.encoding") {
             None => Ok(()),
             Some(name)

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{DataType, SchemaRef};
 use arrow::error::ArrowError;
-use lakegate_error::Result;
+use lakegate_error::{Error, Result};
 
-use super::columns::Column;
+use super::columns::{Column, Data};
 use super::scalars::Misfit;
 use crate::type_name;
 
@@ -155,6 +155,32 @@ impl Rows {
         for column in &mut self.columns {
             column.truncate(self.count);
         }
+    }
+
+    /// Ends a row that was read, or takes back one that was not.
+    pub(super) fn end_row(&mut self, read: Result<(), BadRow>) -> Result<(), BadRow> {
+        match read {
+            Ok(()) => self.commit(),
+            Err(_) => self.roll_back(),
+        }
+        read
+    }
+
+    /// Checks that no column is nested. `serde`: what reads the rows, for the message.
+    ///
+    /// # Errors
+    /// One is.
+    pub(super) fn check_flat(&self, serde: &str) -> Result<()> {
+        for (index, column) in self.columns.iter().enumerate() {
+            if matches!(column.data, Data::List(_) | Data::Map(_) | Data::Struct(..)) {
+                return Err(Error::not_supported(format!(
+                    "column '{}' is {}, which {serde} cannot read; declare it as string",
+                    self.name(index),
+                    type_name(&column.data_type)
+                )));
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn flush(&mut self) -> Result<RecordBatch, ArrowError> {

@@ -13,6 +13,7 @@
 //! patterns that are not.
 
 mod grok;
+mod options;
 mod pattern;
 
 use std::borrow::Cow;
@@ -21,13 +22,11 @@ use std::time::{Duration, Instant};
 use lakegate_error::{Code, Error, Result};
 
 pub use self::grok::GrokOptions;
+pub use self::options::RegexOptions;
 pub(super) use self::pattern::Compiled;
 use self::pattern::{Extent, LinePattern};
-use super::columns::Data;
-use super::properties::RegexOptions;
 use super::rows::{BadRow, RowDecoder, Rows};
 use super::scalars::{BinaryText, Epoch, Fractions, ScalarRules};
-use crate::type_name;
 
 /// How long lines are matched until others have their turn: a pattern may take long for each.
 const TURN: Duration = Duration::from_millis(10);
@@ -94,15 +93,7 @@ impl MatchDecoder {
         unquotes: bool,
         serde: &str,
     ) -> Result<Self> {
-        for (index, column) in rows.columns.iter().enumerate() {
-            if matches!(column.data, Data::List(_) | Data::Map(_) | Data::Struct(..)) {
-                return Err(Error::not_supported(format!(
-                    "column '{}' is {}, which {serde} cannot read; declare it as string",
-                    rows.name(index),
-                    type_name(&column.data_type)
-                )));
-            }
-        }
+        rows.check_flat(serde)?;
         Ok(Self {
             rows,
             groups,
@@ -149,11 +140,7 @@ impl MatchDecoder {
 impl RowDecoder for MatchDecoder {
     fn decode(&mut self, line: &[u8]) -> Result<(), BadRow> {
         let read = self.row(line);
-        match read {
-            Ok(()) => self.rows.commit(),
-            Err(_) => self.rows.roll_back(),
-        }
-        read
+        self.rows.end_row(read)
     }
 
     fn rows(&mut self) -> &mut Rows {
