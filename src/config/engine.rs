@@ -21,7 +21,7 @@ section! {
         pub threads: Option<usize> = None => ("the machine's cores", "8"),
         /// Rows per batch.
         pub batch_size: usize = 8192,
-        /// Memory for decoded Parquet footers.
+        /// Memory for decoded footers of Parquet files, and as much for those of ORC files.
         pub footer_cache: ByteSize = ByteSize::mib(256),
         /// Footers are read during planning only for tables with at most this many matching files.
         pub max_statistics_files: usize = 4096,
