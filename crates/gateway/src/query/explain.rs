@@ -18,8 +18,9 @@ use sqlparser::ast;
 
 use crate::Execution;
 use crate::moment::Moment;
+use crate::query::ending::Unfinished;
 use crate::query::explain_options::{self, Format, PlanNode, PlanType};
-use crate::query::life::{Phase, Unfinished};
+use crate::query::life::Phase;
 use crate::query::parameters::check_parameters;
 use crate::query::plan_text::PlanText;
 use crate::query::run::{QueryContext, queue_of};

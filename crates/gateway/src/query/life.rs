@@ -17,6 +17,8 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::auth::Principal;
+use crate::query::ending::Ending;
+use crate::query::running::RunningQueries;
 use crate::query::stalled::Stalled;
 use crate::query::stream::Delivery;
 use crate::results::Payer;
@@ -45,7 +47,7 @@ pub struct Query {
     pub id: Uuid,
     pub resources: QueryResources,
     principal: Principal,
-    started: Instant,
+    pub(super) started: Instant,
     deadline: Option<Instant>,
     timeout: Option<Duration>,
     /// The query reads only built-in tables. Their rows are not limited, because clients need them
@@ -55,17 +57,17 @@ pub struct Query {
     paid: AtomicBool,
     pub(crate) cancelled: CancellationToken,
     stopping: Mutex<Stopping>,
-    ending: Mutex<Ending>,
-    ended: CancellationToken,
+    pub(super) ending: Mutex<Ending>,
+    pub(super) ended: CancellationToken,
     waits: Mutex<Waits>,
     delivery: Mutex<Weak<Delivery>>,
-    record: Mutex<QueryRecord>,
+    pub(super) record: Mutex<QueryRecord>,
     /// Bytes of the files that the plan reads, known once it is planned.
     pub(crate) planned_bytes: AtomicU64,
     /// Bytes of the files that the query has written so far.
     pub(crate) written: AtomicU64,
-    events: Arc<QueryEvents>,
-    running: Arc<RunningQueries>,
+    pub(super) events: Arc<QueryEvents>,
+    pub(super) running: Arc<RunningQueries>,
 }
 
 /// What a query is waiting for.
@@ -85,128 +87,6 @@ struct Stopping {
     reason: Option<Error>,
     /// The query's work is being committed: it can no longer be stopped.
     commits: bool,
-}
-
-#[derive(Debug, Default)]
-struct Ending {
-    /// The outcome is decided; later outcomes are ignored.
-    decided: bool,
-    /// The row count and the error of a query that was stopped. Recorded when no work for it is
-    /// left.
-    stopped: Option<(u64, Error)>,
-    /// The number of live [`Working`] guards.
-    working: usize,
-}
-
-/// Stops a query whose client is gone, unless it has ended or is committing.
-pub(crate) struct CancelOnDrop(pub Arc<Query>);
-
-impl Drop for CancelOnDrop {
-    fn drop(&mut self) {
-        self.0.cancel(Error::new(
-            Code::QueryCancelled,
-            "the client went away before the statement ended",
-        ));
-    }
-}
-
-/// Ends a query when dropped, unless disarmed before.
-pub(crate) struct Unfinished(Option<Arc<Query>>);
-
-impl Unfinished {
-    pub(crate) fn guard(query: &Arc<Query>) -> Self {
-        Self(Some(Arc::clone(query)))
-    }
-
-    /// Leaves the end of the query to another owner, such as its stream.
-    pub(crate) fn disarm(mut self) {
-        self.0 = None;
-    }
-}
-
-impl Drop for Unfinished {
-    fn drop(&mut self) {
-        if let Some(query) = self.0.take() {
-            let gone = Error::new(
-                Code::QueryCancelled,
-                "the client went away before the query ran",
-            );
-            query.finish(0, Err(&gone));
-        }
-    }
-}
-
-/// A guard for work on behalf of a query. The query does not end while one exists.
-#[derive(Debug)]
-pub struct Working(Arc<Query>);
-
-impl Drop for Working {
-    fn drop(&mut self) {
-        let stopped = {
-            let mut ending = self.0.ending.lock();
-            ending.working -= 1;
-            if ending.working > 0 || !ending.decided {
-                return;
-            }
-            ending.stopped.take()
-        };
-        if let Some((rows, reason)) = stopped {
-            self.0.record_end(rows, Err(&reason));
-        }
-        self.0.running.remove(self.0.id);
-    }
-}
-
-/// The queries that have not ended, for KILL, for their limits, and for draining at shutdown.
-#[derive(Debug, Default)]
-pub struct RunningQueries {
-    queries: Mutex<std::collections::HashMap<Uuid, Arc<Query>>>,
-    changed: tokio::sync::Notify,
-}
-
-impl RunningQueries {
-    pub fn get(&self, id: Uuid) -> Option<Arc<Query>> {
-        let query = self.queries.lock().get(&id).cloned();
-        query.filter(|query| !query.record.lock().state.is_final())
-    }
-
-    fn remove(&self, id: Uuid) {
-        self.queries.lock().remove(&id);
-        self.changed.notify_waiters();
-    }
-
-    pub fn ids(&self) -> Vec<Uuid> {
-        self.queries.lock().keys().copied().collect()
-    }
-
-    pub fn all(&self) -> Vec<Arc<Query>> {
-        self.queries.lock().values().cloned().collect()
-    }
-
-    pub fn len(&self) -> usize {
-        self.queries.lock().len()
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.queries.lock().is_empty()
-    }
-
-    /// Waits until no query is running, and no thread works for one.
-    pub async fn drained(&self) {
-        loop {
-            let changed = self.changed.notified();
-            if self.is_empty() {
-                return;
-            }
-            changed.await;
-        }
-    }
-
-    pub fn cancel_all(&self, reason: &Error) {
-        for query in self.all() {
-            query.cancel(reason.clone());
-        }
-    }
 }
 
 /// A part of a query's time.
@@ -272,7 +152,7 @@ impl Query {
             events,
             running,
         });
-        query.running.queries.lock().insert(id, Arc::clone(&query));
+        query.running.add(&query);
         query
     }
 
@@ -322,17 +202,6 @@ impl Query {
         }
         stopping.commits = true;
         Ok(())
-    }
-
-    /// Keeps the query from ending until the returned guard is dropped.
-    pub fn working(self: &Arc<Self>) -> Working {
-        self.ending.lock().working += 1;
-        Working(Arc::clone(self))
-    }
-
-    /// Resolves when the query's outcome is decided.
-    pub async fn ended(&self) {
-        self.ended.cancelled().await;
     }
 
     pub(crate) fn cancellation(&self) -> Error {
@@ -517,79 +386,6 @@ impl Query {
     pub fn served_from_cache(&self) {
         self.record.lock().cache_hit = !self.paid.load(Ordering::Relaxed);
     }
-
-    /// Ends the query; only the first call has an effect. The record of a stopped query is
-    /// completed when no work for it is left.
-    pub fn finish(&self, rows: u64, outcome: std::result::Result<(), &Error>) {
-        let working = {
-            let mut ending = self.ending.lock();
-            if ending.decided {
-                return;
-            }
-            ending.decided = true;
-            let working = ending.working > 0;
-            if let Err(error) = outcome
-                && working
-                && stops(error.code())
-            {
-                ending.stopped = Some((rows, error.clone()));
-            }
-            working
-        };
-        self.ended.cancel();
-        if !working {
-            self.record_end(rows, outcome);
-            self.running.remove(self.id);
-        } else if outcome.err().is_none_or(|error| !stops(error.code())) {
-            self.record_end(rows, outcome);
-        }
-    }
-
-    fn record_end(&self, rows: u64, outcome: std::result::Result<(), &Error>) {
-        let record = {
-            let mut record = self.record.lock();
-            if record.state.is_final() {
-                return;
-            }
-            record.state = match outcome {
-                Ok(()) => QueryState::Succeeded,
-                Err(error) => match error.code() {
-                    // Athena too reports a query as cancelled if it exceeds a limit of its
-                    // workgroup.
-                    Code::QueryCancelled
-                    | Code::StatementTimeout
-                    | Code::SessionEnded
-                    | Code::ClientStalled
-                    | Code::BytesScannedCutoff
-                    | Code::CpuTimeLimit
-                    | Code::RunTimeLimit
-                    | Code::RowsReturnedLimit
-                    | Code::BytesWrittenLimit => QueryState::Cancelled,
-                    _ => QueryState::Failed,
-                },
-            };
-            if let Err(error) = outcome {
-                record.error_code = Some(error.code().name().to_owned());
-                record.error_message = Some(error.message().to_owned());
-                // Details withheld from the principal are logged under the query's id, for
-                // the operator.
-                if let Some(error) = error.full() {
-                    tracing::warn!(query_id = %self.id, user = record.user_name, error, "a query failed");
-                }
-            }
-            record.completed_at = Some(Utc::now());
-            record.total = self.started.elapsed();
-            record.cpu = self.resources.cpu.total();
-            record.rows = rows;
-            record.bytes_written = self.written.load(Ordering::Relaxed);
-            if !record.cache_hit {
-                record.bytes_scanned = self.resources.meter.scanned();
-                record.bytes_fetched = self.resources.meter.fetched();
-            }
-            record.clone()
-        };
-        self.events.send(&QueryEvent::Finished(&record));
-    }
 }
 
 impl Payer for Query {
@@ -634,21 +430,6 @@ pub(crate) fn timed_out(timeout: Duration) -> Error {
             "canceling statement due to statement timeout of {} ms",
             timeout.as_millis()
         ),
-    )
-}
-
-/// Whether an error with this code stops a query from outside, while it works.
-fn stops(code: Code) -> bool {
-    matches!(
-        code,
-        Code::QueryCancelled
-            | Code::StatementTimeout
-            | Code::ShuttingDown
-            | Code::SessionEnded
-            | Code::ClientStalled
-            | Code::CpuTimeLimit
-            | Code::RunTimeLimit
-            | Code::RowsReturnedLimit
     )
 }
 

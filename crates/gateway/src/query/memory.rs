@@ -21,7 +21,7 @@ use lakegate_error::{Code, Error, Result};
 use uuid::Uuid;
 
 use crate::Gateway;
-use crate::query::life::RunningQueries;
+use crate::query::running::RunningQueries;
 
 /// The interval between checks.
 const EVERY: Duration = Duration::from_millis(50);

@@ -2,6 +2,7 @@
 
 pub(crate) mod column_names;
 mod constants;
+pub(crate) mod ending;
 pub(crate) mod error_position;
 pub(crate) mod explain;
 mod explain_options;
@@ -22,6 +23,7 @@ pub(crate) mod resolve;
 pub(crate) mod rewording;
 mod row_fields;
 pub(crate) mod run;
+pub(crate) mod running;
 pub(crate) mod source;
 pub(crate) mod stalled;
 pub(crate) mod stars;

@@ -9,7 +9,8 @@ use sqlparser::ast;
 
 use crate::Gateway;
 use crate::moment::Moment;
-use crate::query::life::{Query, Unfinished, timed_out};
+use crate::query::ending::Unfinished;
+use crate::query::life::{Query, timed_out};
 use crate::session::Session;
 
 /// The number of plannings that one user may run at once. Further ones of the same user wait, so

@@ -23,7 +23,8 @@ use sqlparser::ast;
 
 use crate::moment::Moment;
 use crate::query::column_names::renamed;
-use crate::query::life::{BatchStream, Phase, Query, Unfinished};
+use crate::query::ending::Unfinished;
+use crate::query::life::{BatchStream, Phase, Query};
 use crate::query::logical_plan::{is_repeatable, same_columns, with_types_of};
 use crate::query::parameters::{check_parameters, declare_types};
 use crate::query::planning::Planning;

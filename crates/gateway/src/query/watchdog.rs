@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use lakegate_error::{Error, Result};
 
-use crate::query::life::{Query, RunningQueries};
+use crate::query::life::Query;
+use crate::query::running::RunningQueries;
 
 const EVERY: Duration = Duration::from_millis(100);
 

@@ -15,7 +15,8 @@ use sqlparser::ast;
 
 use crate::Execution;
 use crate::moment::Moment;
-use crate::query::life::{CancelOnDrop, Phase, Unfinished};
+use crate::query::ending::{CancelOnDrop, Unfinished};
+use crate::query::life::Phase;
 use crate::query::parameters::check_parameters;
 use crate::query::planners::PlannedText;
 use crate::query::resolve::NameScope;

@@ -18,7 +18,8 @@ use lakegate_lake::meter::QueryMeter;
 use lakegate_statement::{IfExists, QueryWrite, WriteRequest};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::query::life::{Phase, Unfinished};
+use crate::query::ending::Unfinished;
+use crate::query::life::Phase;
 use crate::query::stalled::Stalled;
 use crate::session::Session;
 use crate::workgroup::Queue;

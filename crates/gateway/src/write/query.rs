@@ -26,7 +26,8 @@ use sqlparser::ast;
 
 use crate::Execution;
 use crate::moment::Moment;
-use crate::query::life::{CancelOnDrop, Phase, Unfinished};
+use crate::query::ending::{CancelOnDrop, Unfinished};
+use crate::query::life::Phase;
 use crate::query::run::QueryContext;
 use crate::session::Session;
 use crate::session::prepared::Prepared;
