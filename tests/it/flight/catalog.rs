@@ -90,7 +90,7 @@ async fn tables_are_filtered_by_pattern_type_and_catalog() {
         .sql
         .get_db_schemas(CommandGetDbSchemas {
             catalog: None,
-            db_schema_filter_pattern: Some("c%".to_owned()),
+            db_schema_filter_pattern: Some("cura%".to_owned()),
         })
         .await
         .unwrap();
