@@ -11,6 +11,9 @@
 //! LOCATION outside the lake roots is stored; no password is stored or shown in plain text.
 
 mod alter;
+mod alter_column;
+mod comments;
+mod create_like;
 mod create_table_text;
 mod databases;
 mod describe;
@@ -133,6 +136,7 @@ pub fn execute<'a>(
                 databases::set_properties(context, alter).await
             }
             Statement::CreateTable(create) => tables::create(context, create).await,
+            Statement::CreateTableLike(create) => create_like::create(context, create).await,
             Statement::DropTable(drop) => tables::drop(context, drop).await,
             Statement::DropView(drop) => views::drop(context, drop).await,
             Statement::AlterTableRename(rename) => tables::rename(context, rename).await,
@@ -146,6 +150,8 @@ pub fn execute<'a>(
             Statement::AlterTableReplaceColumns(alter) => {
                 alter::replace_columns(context, alter).await
             }
+            Statement::AlterTableColumn(alter) => alter_column::change(context, alter).await,
+            Statement::CommentOn(comment) => comments::comment(context, comment).await,
             Statement::AlterTableSetProperties(alter) => {
                 alter::set_properties(context, alter).await
             }

@@ -21,6 +21,7 @@ pub enum Statement {
     DropDatabase(DropDatabase),
     AlterDatabaseSetProperties(AlterDatabaseSetProperties),
     CreateTable(Box<CreateTable>),
+    CreateTableLike(Box<CreateTableLike>),
     DropTable(DropTable),
     CreateView(CreateView),
     DropView(DropView),
@@ -30,12 +31,14 @@ pub enum Statement {
     AlterTableRenamePartition(AlterTableRenamePartition),
     AlterTableAddColumns(AlterTableAddColumns),
     AlterTableReplaceColumns(AlterTableReplaceColumns),
+    AlterTableColumn(AlterTableColumn),
     AlterTableSetProperties(AlterTableSetProperties),
     AlterTableUnsetProperties(AlterTableUnsetProperties),
     AlterTableSetLocation(AlterTableSetLocation),
     AlterTableSetSerdeProperties(AlterTableSetSerdeProperties),
     AlterTableRename(AlterTableRename),
     AlterTableIfExists(AlterTableIfExists),
+    CommentOn(CommentOn),
     ShowDatabases(ShowDatabases),
     ShowTables(ShowTables),
     ShowViews(ShowViews),
@@ -150,7 +153,8 @@ impl Statement {
             Statement::CreateDatabase(_) => "CREATE DATABASE",
             Statement::DropDatabase(_) => "DROP DATABASE",
             Statement::AlterDatabaseSetProperties(_) => "ALTER DATABASE",
-            Statement::CreateTable(_) => "CREATE TABLE",
+            Statement::CreateTable(_) | Statement::CreateTableLike(_) => "CREATE TABLE",
+            Statement::CommentOn(_) => "COMMENT",
             Statement::DropTable(_) => "DROP TABLE",
             Statement::CreateView(_) => "CREATE VIEW",
             Statement::DropView(_) => "DROP VIEW",
@@ -160,6 +164,7 @@ impl Statement {
             | Statement::AlterTableRenamePartition(_)
             | Statement::AlterTableAddColumns(_)
             | Statement::AlterTableReplaceColumns(_)
+            | Statement::AlterTableColumn(_)
             | Statement::AlterTableSetProperties(_)
             | Statement::AlterTableUnsetProperties(_)
             | Statement::AlterTableSetLocation(_)
@@ -261,6 +266,7 @@ impl Statement {
             | Statement::DropDatabase(_)
             | Statement::AlterDatabaseSetProperties(_)
             | Statement::CreateTable(_)
+            | Statement::CreateTableLike(_)
             | Statement::CreateTableAs(_)
             | Statement::DropTable(_)
             | Statement::CreateView(_)
@@ -271,12 +277,14 @@ impl Statement {
             | Statement::AlterTableRenamePartition(_)
             | Statement::AlterTableAddColumns(_)
             | Statement::AlterTableReplaceColumns(_)
+            | Statement::AlterTableColumn(_)
             | Statement::AlterTableSetProperties(_)
             | Statement::AlterTableUnsetProperties(_)
             | Statement::AlterTableSetLocation(_)
             | Statement::AlterTableSetSerdeProperties(_)
             | Statement::AlterTableRename(_)
             | Statement::AlterTableIfExists(_)
+            | Statement::CommentOn(_)
             | Statement::CreateWorkgroup(_)
             | Statement::AlterWorkgroup(_)
             | Statement::DropWorkgroup(_) => StatementKind::Ddl,

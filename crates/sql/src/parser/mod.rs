@@ -5,6 +5,8 @@
 
 mod access;
 mod alter;
+mod alter_column;
+mod comment;
 mod complexity;
 mod copy;
 mod cursor;
@@ -26,6 +28,7 @@ mod sample;
 mod session;
 mod show;
 mod table;
+mod table_like;
 mod ties;
 mod tokens;
 mod transaction;
@@ -128,6 +131,7 @@ fn statement(mut cursor: Cursor<'_>, depth: usize) -> Result<Statement> {
         "CREATE" => create(&mut cursor),
         "ALTER" => alter(&mut cursor),
         "DROP" => drop(&mut cursor),
+        "COMMENT" => comment::comment(&mut cursor),
         "MSCK" => partitions::msck(&mut cursor),
         "SHOW" => show::show(&mut cursor),
         "DESCRIBE" | "DESC" => show::describe(&mut cursor),

@@ -39,11 +39,6 @@ const REFUSED: &[(&str, &str, Option<&str>)] = &[
     ("NOTIFY", "NOTIFY", None),
     ("LOCK", "LOCK", None),
     ("UNLOCK", "UNLOCK", None),
-    (
-        "COMMENT",
-        "COMMENT ON",
-        Some("ALTER TABLE .. SET TBLPROPERTIES ('comment' = '..')"),
-    ),
     ("CLUSTER", "CLUSTER", None),
     ("REINDEX", "REINDEX", None),
     ("CHECKPOINT", "CHECKPOINT", None),
