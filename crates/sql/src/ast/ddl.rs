@@ -265,6 +265,21 @@ pub struct AlterTableRename {
     pub new_name: TableName,
 }
 
+/// `ANALYZE [TABLE] t [COMPUTE STATISTICS [FOR COLUMNS ..]]` (Hive), `ANALYZE t [(c, ..)]`
+/// (PostgreSQL), `ANALYZE t WITH (columns = ARRAY['c', ..])` (Trino).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Analyze {
+    pub table: TableName,
+    /// `None`: all columns. Empty: the rows are counted only.
+    pub columns: Option<Vec<String>>,
+}
+
+/// `SHOW STATS FOR t`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShowStats {
+    pub table: TableName,
+}
+
 /// `CREATE [OR REPLACE] VIEW [IF NOT EXISTS] v [(column, ..)] [COMMENT 'c'] [SECURITY
 /// {DEFINER|INVOKER}] AS query`.
 #[derive(Debug, Clone, PartialEq)]

@@ -39,6 +39,8 @@ pub enum Statement {
     AlterTableRename(AlterTableRename),
     AlterTableIfExists(AlterTableIfExists),
     CommentOn(CommentOn),
+    Analyze(Analyze),
+    ShowStats(ShowStats),
     ShowDatabases(ShowDatabases),
     ShowTables(ShowTables),
     ShowViews(ShowViews),
@@ -123,7 +125,7 @@ pub enum StatementKind {
     Ddl,
     /// Queries, EXPLAIN, COPY TO, INSERT and UNLOAD.
     Dml,
-    /// Shows what is in the catalog; KILL.
+    /// Shows what is in the catalog; ANALYZE and KILL.
     Utility,
     /// Settings, prepared statements, cursors.
     Session,
@@ -155,6 +157,7 @@ impl Statement {
             Statement::AlterDatabaseSetProperties(_) => "ALTER DATABASE",
             Statement::CreateTable(_) | Statement::CreateTableLike(_) => "CREATE TABLE",
             Statement::CommentOn(_) => "COMMENT",
+            Statement::Analyze(_) => "ANALYZE",
             Statement::DropTable(_) => "DROP TABLE",
             Statement::CreateView(_) => "CREATE VIEW",
             Statement::DropView(_) => "DROP VIEW",
@@ -179,6 +182,7 @@ impl Statement {
             | Statement::ShowCreateTable(_)
             | Statement::ShowCreateView(_)
             | Statement::ShowTblProperties(_)
+            | Statement::ShowStats(_)
             | Statement::ShowFunctions(_)
             | Statement::ShowGrants(_)
             | Statement::ShowRoles(_)
@@ -302,6 +306,8 @@ impl Statement {
             | Statement::ShowUsers
             | Statement::ShowWorkgroups
             | Statement::ShowWorkgroup(_)
+            | Statement::ShowStats(_)
+            | Statement::Analyze(_)
             | Statement::Describe(_)
             | Statement::Kill(_)
             | Statement::Unsupported(_) => StatementKind::Utility,
