@@ -6,6 +6,7 @@
 mod access;
 mod alter;
 mod alter_column;
+mod analyze;
 mod comment;
 mod complexity;
 mod copy;
@@ -131,6 +132,7 @@ fn statement(mut cursor: Cursor<'_>, depth: usize) -> Result<Statement> {
         "CREATE" => create(&mut cursor),
         "ALTER" => alter(&mut cursor),
         "DROP" => drop(&mut cursor),
+        "ANALYZE" | "ANALYSE" => analyze::analyze(&mut cursor),
         "COMMENT" => comment::comment(&mut cursor),
         "MSCK" => partitions::msck(&mut cursor),
         "SHOW" => show::show(&mut cursor),

@@ -528,3 +528,51 @@ fn comments_are_on_databases_tables_views_and_columns() {
         assert!(!error(sql).message.is_empty(), "{sql}");
     }
 }
+
+#[test]
+fn analyze_is_hives_postgres_or_trinos() {
+    let columns = |sql: &str| match one(sql) {
+        Statement::Analyze(analyze) => {
+            assert_eq!(analyze.table, TableName::in_database("d", "t"), "{sql}");
+            analyze.columns
+        }
+        other => panic!("{sql}: {other:?}"),
+    };
+    let named = |names: &[&str]| Some(names.iter().map(|name| (*name).to_owned()).collect());
+    for (sql, expected) in [
+        ("ANALYZE d.t", None),
+        ("ANALYSE VERBOSE D.T", None),
+        ("ANALYZE (VERBOSE, SKIP_LOCKED off) d.t", None),
+        ("ANALYZE TABLE d.t", None),
+        ("ANALYZE TABLE d.t COMPUTE STATISTICS", named(&[])),
+        ("ANALYZE TABLE d.t COMPUTE STATISTICS NOSCAN", named(&[])),
+        ("ANALYZE TABLE d.t COMPUTE STATISTICS FOR COLUMNS", None),
+        ("ANALYZE TABLE d.t COMPUTE STATISTICS FOR ALL COLUMNS", None),
+        (
+            "ANALYZE TABLE d.t COMPUTE STATISTICS FOR COLUMNS A, b",
+            named(&["a", "b"]),
+        ),
+        ("ANALYZE d.t (A, \"b\")", named(&["a", "b"])),
+        (
+            "ANALYZE d.t WITH (columns = ARRAY['A', 'b'])",
+            named(&["a", "b"]),
+        ),
+        ("ANALYZE d.t WITH (columns = ARRAY[])", named(&[])),
+    ] {
+        assert_eq!(columns(sql), expected, "{sql}");
+    }
+    assert!(refused("ANALYZE").contains("ANALYZE table"));
+    assert!(refused("ANALYZE t, u").contains("ANALYZE of each"));
+    assert!(refused("ANALYZE t WITH (partitions = ARRAY[ARRAY['1']])").contains("of the table"));
+    for sql in [
+        "ANALYZE t ()",
+        "ANALYZE t COMPUTE",
+        "ANALYZE t WITH (a = 1)",
+    ] {
+        assert!(!error(sql).message.is_empty(), "{sql}");
+    }
+    assert!(matches!(
+        one("SHOW STATS FOR d.t"),
+        Statement::ShowStats(show) if show.table == TableName::in_database("d", "t")
+    ));
+}

@@ -182,8 +182,12 @@ fn refused_statements_name_the_nearest_that_works() {
         ("LISTEN c", "LISTEN is not supported"),
         ("NOTIFY c, 'x'", "NOTIFY is not supported"),
         (
-            "SHOW STATS FOR t",
-            "SHOW STATS is not supported; use SHOW TBLPROPERTIES",
+            "SHOW STATS FOR (SELECT * FROM t)",
+            "SHOW STATS FOR a query is not supported; use SHOW STATS FOR table",
+        ),
+        (
+            "ANALYZE t PARTITION (a = 1) COMPUTE STATISTICS",
+            "ANALYZE of a partition is not supported; use ANALYZE of the table",
         ),
     ] {
         assert_eq!(refused(sql), message);
