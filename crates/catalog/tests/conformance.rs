@@ -492,7 +492,10 @@ async fn statistics_go_with_the_table_and_its_columns(store: &dyn Metastore) {
             .collect(),
     };
     let known = async |name: &str| {
-        let known = store.table_statistics("Sales", name).await.unwrap();
+        let Some(table) = store.table("sales", name).await.unwrap() else {
+            return (false, Vec::new());
+        };
+        let known = store.table_statistics(&table).await.unwrap();
         let columns = known.iter().flat_map(|known| &known.columns);
         let columns: Vec<String> = columns.map(|known| known.column_name.clone()).collect();
         (known.is_some(), columns)
@@ -539,4 +542,5 @@ async fn statistics_go_with_the_table_and_its_columns(store: &dyn Metastore) {
     let refused = store.update_table_statistics(&bought, analyzed(&[])).await;
     assert!(matches!(refused, Err(CatalogError::NotFound { .. })));
     assert_eq!(known("bought").await, (false, Vec::new()));
+    assert_eq!(store.table_statistics(&bought).await.unwrap(), None);
 }

@@ -12,6 +12,7 @@
 
 mod alter;
 mod alter_column;
+mod analyze;
 mod comments;
 mod create_like;
 mod create_table_text;
@@ -30,6 +31,7 @@ mod properties;
 mod rights;
 mod rows;
 mod show;
+mod show_stats;
 mod storage;
 mod tables;
 #[cfg(test)]
@@ -47,6 +49,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use std::sync::Arc;
 
+pub use analyze::AnalyzePlan;
 use arrow::array::RecordBatch;
 pub use functions::show_functions;
 use lakegate_catalog::store::{Control, Coordinator, WriteLog};
@@ -175,6 +178,7 @@ pub fn execute<'a>(
             Statement::ShowTblProperties(show) => {
                 show::table_properties(context, statement, show).await
             }
+            Statement::ShowStats(show) => show_stats::show(context, statement, show).await,
             Statement::Describe(describe) => describe::describe(context, statement, describe).await,
             Statement::CreateUser(create) => principals::create_user(context, create).await,
             Statement::AlterUser(alter) => principals::alter_user(context, alter).await,

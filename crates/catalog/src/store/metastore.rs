@@ -150,15 +150,11 @@ pub trait Metastore: Debug + Send + Sync {
     async fn table_versions(&self, database: &str, name: &str) -> Result<Vec<Arc<Table>>>;
 
     /// What the last ANALYZE found of a table, of the columns that it still has; `None` if there is
-    /// nothing (also if the table does not exist).
+    /// nothing, or if the table of the name is another one by now.
     ///
     /// # Errors
     /// The store cannot be read.
-    async fn table_statistics(
-        &self,
-        database: &str,
-        name: &str,
-    ) -> Result<Option<Arc<TableStatistics>>>;
+    async fn table_statistics(&self, table: &Table) -> Result<Option<Arc<TableStatistics>>>;
 
     /// Records what ANALYZE found of a table. Columns that it did not read keep what is known of
     /// them. Not a new version of the table.

@@ -302,13 +302,10 @@ impl Metastore for MemoryMetastore {
         Ok(versions)
     }
 
-    async fn table_statistics(
-        &self,
-        database: &str,
-        name: &str,
-    ) -> Result<Option<Arc<TableStatistics>>> {
+    async fn table_statistics(&self, table: &Table) -> Result<Option<Arc<TableStatistics>>> {
         let state = self.state.lock();
-        let entry = state.table(database, name).ok();
+        let entry = state.table(&table.database_name, &table.name).ok();
+        let entry = entry.filter(|entry| entry.table.id == table.id);
         Ok(entry.and_then(|entry| entry.statistics.clone()))
     }
 

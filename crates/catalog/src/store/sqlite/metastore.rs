@@ -109,13 +109,10 @@ impl Metastore for SqliteStore {
             .await
     }
 
-    async fn table_statistics(
-        &self,
-        database: &str,
-        name: &str,
-    ) -> Result<Option<Arc<TableStatistics>>> {
+    async fn table_statistics(&self, table: &Table) -> Result<Option<Arc<TableStatistics>>> {
         let state = self.state();
-        let entry = state.entry(&database.to_lowercase(), &name.to_lowercase());
+        let entry = state.entry(&table.database_name, &table.name);
+        let entry = entry.filter(|entry| entry.table.id == table.id);
         Ok(entry.and_then(|entry| entry.statistics.clone()))
     }
 

@@ -68,7 +68,7 @@ async fn a_file_without_statistics_is_migrated_and_keeps_new_ones() {
     let known = {
         let store = SqliteStore::open(&path).unwrap();
         let table = store.table("old", "t").await.unwrap().unwrap();
-        assert_eq!(store.table_statistics("old", "t").await.unwrap(), None);
+        assert_eq!(store.table_statistics(&table).await.unwrap(), None);
         let found = TableStatistics {
             row_count: 3,
             file_bytes: 10,
@@ -83,7 +83,8 @@ async fn a_file_without_statistics_is_migrated_and_keeps_new_ones() {
         found
     };
     let store = SqliteStore::open(&path).unwrap();
-    let found = store.table_statistics("old", "t").await.unwrap();
+    let table = store.table("old", "t").await.unwrap().unwrap();
+    let found = store.table_statistics(&table).await.unwrap();
     assert_eq!(found.as_deref(), Some(&known));
     store.drop_table("old", "t", false).await.unwrap();
     drop(store);
