@@ -138,6 +138,8 @@ pub struct VisibleTable {
     /// includes the table.
     pub columns: Vec<VisibleColumn>,
     pub privileges: TablePrivileges,
+    /// How many rows the last ANALYZE found, if the principal may select any column.
+    pub row_count: Option<u64>,
 }
 
 /// The principal's privileges on a table.

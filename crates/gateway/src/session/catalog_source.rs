@@ -65,7 +65,13 @@ impl SessionCatalog {
         for database in self.moment.view.databases().await? {
             let mut tables = Vec::new();
             for visible in self.moment.view.tables(&database.name).await? {
-                tables.push(describe(&visible, needs)?);
+                let mut described = describe(&visible, needs)?;
+                if described.privileges.select {
+                    let metastore = &self.moment.view.metastore;
+                    let known = metastore.table_statistics(&visible.table).await?;
+                    described.row_count = known.map(|known| known.row_count);
+                }
+                tables.push(described);
             }
             databases.push(VisibleDatabase {
                 id: database.id,
@@ -201,6 +207,7 @@ fn describe(visible: &Visible, needs: &Needs) -> Result<VisibleTable> {
             update: false,
             delete: access.delete,
         },
+        row_count: None,
     };
     if needs
         .columns
