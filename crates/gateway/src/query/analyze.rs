@@ -6,7 +6,6 @@
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use datafusion::physical_plan::ExecutionPlan;
 use futures::{FutureExt, TryStreamExt};
 use lakegate_catalog::store::Metastore;
 use lakegate_engine::{PlanRun, StopOnDrop, metered};
@@ -94,9 +93,7 @@ async fn run(context: &QueryContext, plan: &AnalyzePlan, metastore: &dyn Metasto
     let pruning = Box::pin(context.pruned(None, &[]));
     let pruned = query.step(Phase::Planning, pruning).await?;
     let snapshot = context.list(pruned).await?;
-    let physical = Box::pin(context.physical(&snapshot.plan));
-    let physical = query.step(Phase::Planning, physical).await?;
-    let rows = rows(context, &snapshot, &physical).boxed().await?;
+    let rows = rows(context, &snapshot).boxed().await?;
     let row = rows.iter().find(|batch| batch.num_rows() > 0);
     let row = row.ok_or_else(|| Error::internal("the query of ANALYZE has no row"))?;
     let found = plan.statistics(row, snapshot.bytes())?;
@@ -107,20 +104,18 @@ async fn run(context: &QueryContext, plan: &AnalyzePlan, metastore: &dyn Metasto
     Ok(())
 }
 
-/// Runs the plan on the query threads. It has few rows.
-async fn rows(
-    context: &QueryContext,
-    snapshot: &SnapshotPlan,
-    physical: &Arc<dyn ExecutionPlan>,
-) -> Result<Vec<RecordBatch>> {
+/// Waits for a permit, as any query, and runs the plan on the query threads. It has few rows.
+async fn rows(context: &QueryContext, snapshot: &SnapshotPlan) -> Result<Vec<RecordBatch>> {
     let query = &context.query;
     let admitted = context.gateway.admit(query, queue_of(snapshot));
     let permit = query.step(Phase::Queued, admitted).await?;
     query.runs();
+    let physical = Box::pin(context.physical(&snapshot.plan));
+    let physical = query.step(Phase::Planning, physical).await?;
     let unwanted = StopOnDrop(Arc::default());
     let held = (permit, query.holds_permit(), query.working());
     let run = PlanRun::new(Arc::clone(&unwanted.0), held);
-    let (running, physical) = (context.clone(), Arc::clone(physical));
+    let running = context.clone();
     let collecting = async move {
         // Executed on the query threads too, because some operators begin to work here.
         running
