@@ -90,7 +90,7 @@ impl Kind {
             ]),
             Kind::Date | Kind::Decimal(_) | Kind::Double | Kind::Long | Kind::Timestamp => {
                 let distinct = match self {
-                    // Not every approx_distinct takes floating point numbers.
+                    // The engine's function takes no floating point numbers.
                     Kind::Double => format!("approx_distinct(CAST({name} AS varchar))"),
                     _ => format!("approx_distinct({name})"),
                 };
@@ -102,8 +102,8 @@ impl Kind {
 }
 
 impl StatementContext {
-    /// Checks that the principal may analyse a table, and chooses the columns: those that are named,
-    /// or all that it may select and whose type has statistics.
+    /// Checks that the principal may analyse a table, and chooses the columns: those that are
+    /// named, or all that it may select and whose type has statistics.
     ///
     /// # Errors
     ///
@@ -243,8 +243,8 @@ fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-/// Reads the values of a row from left to right. The engine's types differ between dialects, and are
-/// cast.
+/// Reads the values of a row from left to right. Their types are those that the engine gives to
+/// aggregates, and are cast.
 struct Values<'a> {
     row: &'a RecordBatch,
     next: usize,

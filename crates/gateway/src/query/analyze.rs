@@ -8,6 +8,7 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use futures::{FutureExt, TryStreamExt};
 use lakegate_catalog::store::Metastore;
+use lakegate_dialect::Dialect;
 use lakegate_engine::{PlanRun, StopOnDrop, metered};
 use lakegate_error::{Error, Result};
 use lakegate_policy::snapshots::SnapshotPlan;
@@ -19,6 +20,7 @@ use crate::Execution;
 use crate::moment::Moment;
 use crate::query::life::{CancelOnDrop, Phase, Unfinished};
 use crate::query::planning::Planning;
+use crate::query::resolve::NameScope;
 use crate::query::run::{QueryContext, queue_of};
 use crate::session::Session;
 use crate::session::results::command;
@@ -82,7 +84,13 @@ impl Session {
         let Statement::Query(query) = plan.query()? else {
             return Err(Error::internal("ANALYZE makes no query"));
         };
-        let planning = self.resolve(moment, ast::Statement::Query(query)).await?;
+        // One language, so that the statistics do not depend on that of the session.
+        let scope = NameScope {
+            dialect: Dialect::Postgres,
+            ..self.scope()
+        };
+        let query = ast::Statement::Query(query);
+        let planning = self.resolve_in(moment, &scope, query).await?;
         Ok((plan, planning))
     }
 }
