@@ -38,7 +38,7 @@ pub(super) fn pg_stats<'a>(row: &Measured<'a>, column: &str) -> Option<Cell<'a>>
         "avg_width" => {
             let one_length = row.column.data_type.primitive_width().unwrap_or(1);
             let average = row.found.average_length.unwrap_or(one_length as f64);
-            Cell::Int(average.round() as i64)
+            Cell::Int((average.round() as i64).min(i64::from(i32::MAX)))
         }
         "n_distinct" => match row.found.distinct_values {
             Some(distinct) => Cell::Float(distinct as f64),
