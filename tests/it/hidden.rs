@@ -207,6 +207,9 @@ fn definitions(secret: &Secret) -> Vec<String> {
         let columns = columns.join(", ");
         statements.push(format!("GRANT SELECT ({columns}) ON TABLE {table} TO eve"));
     }
+    for table in ["d.facts", "d.plain"] {
+        statements.push(format!("ANALYZE {table}"));
+    }
     statements
 }
 
@@ -297,6 +300,13 @@ fn statements() -> Vec<String> {
             "SHOW PARTITIONS {t} PARTITION (day = '2024-01-05')",
             "SHOW PARTITIONS {t} PARTITION (region = 'eu')",
             "SHOW GRANTS ON TABLE {t}",
+            "SHOW STATS FOR {t}",
+            "ANALYZE {t}",
+            "ANALYZE {t} (secret)",
+            "COMMENT ON COLUMN {t}.secret IS 'known'",
+            "ALTER TABLE {t} RENAME COLUMN secret TO known",
+            "ALTER TABLE {t} DROP COLUMN IF EXISTS secret",
+            "CREATE TABLE {t}_like (LIKE {t})",
             "ALTER TABLE {t} ADD PARTITION (day = '2024-01-05')",
             "ALTER TABLE {t} DROP PARTITION (day = '2024-01-05')",
             "ALTER TABLE {t} SET LOCATION 's3://datalake/facts/'",
@@ -324,6 +334,7 @@ fn statements() -> Vec<String> {
         "SELECT count(*) FROM pg_attribute",
         "SELECT pg_total_relation_size('d.facts'), pg_relation_size('d.torn')",
         "SELECT col_description('d.facts'::regclass, 1)",
+        "SELECT * FROM pg_stats ORDER BY tablename, attname",
         "SELECT has_column_privilege('d.facts', 'secret', 'SELECT')",
         "SELECT query, state, rows, error_code, error_message FROM system.queries ORDER BY query, error_message",
     ] {

@@ -44,6 +44,7 @@ mod pruning;
 mod queries;
 mod serdes;
 mod staleness;
+mod statistics;
 mod stopping;
 mod tpc;
 mod transactions;

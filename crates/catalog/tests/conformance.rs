@@ -4,6 +4,9 @@
 mod support;
 
 use lakegate_catalog::CatalogError;
+use lakegate_catalog::model::{
+    BinaryStatistics, ColumnStatistics, ColumnStatisticsData, TableStatistics, now,
+};
 use lakegate_catalog::partition::{
     Comparison, HIVE_DEFAULT_PARTITION, PartitionInput, PartitionPredicate,
 };
@@ -41,6 +44,7 @@ conformance!(
     versions_change_with_the_table_and_its_partitions,
     a_failed_change_changes_nothing,
     partitions_outside_of_the_folder_are_claimed,
+    statistics_go_with_the_table_and_its_columns,
 );
 
 /// `sales.orders (id) partitioned by (year int, city string)` under `s3://lake/orders/`.
@@ -462,4 +466,81 @@ async fn partitions_outside_of_the_folder_are_claimed(store: &dyn Metastore) {
             .outer_claim
             .is_some_and(|claim| claim.by_administrator)
     );
+}
+
+async fn statistics_go_with_the_table_and_its_columns(store: &dyn Metastore) {
+    with_orders(store).await;
+    let analyzed = |columns: &[(&str, &str)]| TableStatistics {
+        row_count: 3,
+        file_bytes: 10,
+        version: 0,
+        analyzed_time: now(),
+        columns: columns
+            .iter()
+            .map(|(name, data_type)| ColumnStatistics {
+                column_name: (*name).to_owned(),
+                column_type: (*data_type).to_owned(),
+                analyzed_time: now(),
+                statistics_data: ColumnStatisticsData::Binary {
+                    data: BinaryStatistics {
+                        maximum_length: Some(4),
+                        average_length: Some(2.5),
+                        number_of_nulls: 1,
+                    },
+                },
+            })
+            .collect(),
+    };
+    let known = async |name: &str| {
+        let Some(table) = store.table("sales", name).await.unwrap() else {
+            return (false, Vec::new());
+        };
+        let known = store.table_statistics(&table).await.unwrap();
+        let columns = known.iter().flat_map(|known| &known.columns);
+        let columns: Vec<String> = columns.map(|known| known.column_name.clone()).collect();
+        (known.is_some(), columns)
+    };
+    assert_eq!(known("orders").await, (false, Vec::new()));
+    assert_eq!(known("none").await, (false, Vec::new()));
+    let orders = store.table("sales", "orders").await.unwrap().unwrap();
+    for columns in [
+        [("id", "string"), ("year", "int")].as_slice(),
+        &[("year", "int"), ("gone", "int")],
+    ] {
+        store
+            .update_table_statistics(&orders, analyzed(columns))
+            .await
+            .unwrap();
+    }
+    let both = vec!["year".to_owned(), "id".to_owned()];
+    assert_eq!(known("orders").await, (true, both.clone()));
+    assert_eq!(version(store).await.table, 0);
+
+    store
+        .rename_table("sales", "orders", "bought")
+        .await
+        .unwrap();
+    assert_eq!(known("orders").await, (false, Vec::new()));
+    assert_eq!(known("bought").await, (true, both));
+    let bought = store.table("sales", "bought").await.unwrap().unwrap();
+    let mut input = bought.to_input();
+    input.storage_descriptor.columns[0].data_type = "int".to_owned();
+    store
+        .update_table("sales", input.clone(), None)
+        .await
+        .unwrap();
+    assert_eq!(known("bought").await, (true, vec!["year".to_owned()]));
+    // Files elsewhere are others.
+    input.storage_descriptor.location = Some("s3://lake/elsewhere/".to_owned());
+    store.update_table("sales", input, None).await.unwrap();
+    assert_eq!(known("bought").await, (false, Vec::new()));
+
+    store.drop_table("sales", "bought", false).await.unwrap();
+    let keys = [("year", "int"), ("city", "string")];
+    let another = table("bought", &[("id", "string")], &keys);
+    store.create_table("sales", another, false).await.unwrap();
+    let refused = store.update_table_statistics(&bought, analyzed(&[])).await;
+    assert!(matches!(refused, Err(CatalogError::NotFound { .. })));
+    assert_eq!(known("bought").await, (false, Vec::new()));
+    assert_eq!(store.table_statistics(&bought).await.unwrap(), None);
 }

@@ -138,6 +138,8 @@ pub struct VisibleTable {
     /// includes the table.
     pub columns: Vec<VisibleColumn>,
     pub privileges: TablePrivileges,
+    /// How many rows the last ANALYZE found, if the principal may select any column.
+    pub row_count: Option<u64>,
 }
 
 /// The principal's privileges on a table.
@@ -160,6 +162,18 @@ pub struct VisibleColumn {
     pub partition_key: bool,
     /// Whether the principal may select it.
     pub selectable: bool,
+    /// What the last ANALYZE found, if the principal may select it.
+    pub measured: Option<MeasuredColumn>,
+}
+
+/// What is known of a column's values.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct MeasuredColumn {
+    /// From 0 to 1.
+    pub null_fraction: f64,
+    /// Of values whose type has no one length.
+    pub average_length: Option<f64>,
+    pub distinct_values: Option<u64>,
 }
 
 /// A connection that the principal may know of.

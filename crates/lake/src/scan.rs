@@ -23,6 +23,7 @@ use crate::format::parquet::FooterCache;
 use crate::format::{FileScan, PartitionName, ScanSource, TableFileFormat, TableFormat};
 use crate::meter::QueryMeter;
 use crate::roots::Roots;
+use crate::table::estimates::estimated;
 use crate::table::{LakeTable, OpenedFiles, TableSnapshot, bounds};
 
 /// Footers that are read at once while a query is planned.
@@ -35,7 +36,7 @@ pub struct QueryLake {
     pub meter: Arc<QueryMeter>,
     pub footers: FooterCache,
     /// Statistics come from footers; of a table with more files than this none is read while
-    /// planning.
+    /// planning, and the scan has the estimates of the last ANALYZE.
     pub max_statistics_files: usize,
     /// The longest row of a text file, in bytes after decompression.
     pub max_row_bytes: usize,
@@ -169,6 +170,9 @@ impl Scan<'_> {
         if self.format.has_statistics() && self.files.len() <= lake.max_statistics_files {
             let files = std::mem::take(&mut self.files);
             (self.files, statistics) = self.with_statistics(&table.schema, files, wanted).await?;
+        } else if let Some(known) = &table.statistics {
+            let bytes = self.files.iter().map(|file| file.object_meta.size).sum();
+            statistics = estimated(known, &table.schema, bytes);
         }
         Ok((self, statistics))
     }

@@ -17,6 +17,7 @@ use lakegate_sql::ast::{
 use super::locations::For;
 use super::partitions::one_partition;
 use super::projections::check_projection;
+use super::rights::require_table;
 use super::tables::{check_names, check_properties};
 use super::{Output, StatementContext, storage};
 
@@ -196,7 +197,7 @@ pub(super) async fn unset_properties(
 
 /// Changes the storage descriptor of a table or of one of its partitions. The new descriptor must
 /// be readable.
-async fn change_storage(
+pub(super) async fn change_storage(
     context: &StatementContext,
     name: &TableName,
     partition: Option<&PartitionSpec>,
@@ -248,20 +249,36 @@ async fn change_storage(
     Ok(Output::Command)
 }
 
-/// Changes a table from its current version; retries after a concurrent change.
+/// Changes a table, as [`change_relation`].
 async fn change_table(
+    context: &StatementContext,
+    name: &TableName,
+    change: impl Fn(&Table, &mut TableInput) -> Result<()>,
+) -> Result<Output> {
+    change_relation(context, name, |table, input| {
+        require_table(table)?;
+        change(table, input)
+    })
+    .await
+}
+
+/// Changes a table or view from its current version; retries after a concurrent change.
+pub(super) async fn change_relation(
     context: &StatementContext,
     name: &TableName,
     change: impl Fn(&Table, &mut TableInput) -> Result<()>,
 ) -> Result<Output> {
     let mut attempt = 1;
     loop {
-        let visible = context.table_to_alter(name).await?;
+        let visible = context.table(name).await?;
+        context.require_alter(&visible)?;
         let table = &visible.table;
         let mut input = table.to_input();
         change(table, &mut input)?;
-        check_storage(&input.storage_descriptor, &input)?;
-        context.move_projected(table, &input).await?;
+        if !table.is_view() {
+            check_storage(&input.storage_descriptor, &input)?;
+            context.move_projected(table, &input).await?;
+        }
         let updated = context
             .coordinator
             .update_table_by(

@@ -11,6 +11,10 @@
 //! LOCATION outside the lake roots is stored; no password is stored or shown in plain text.
 
 mod alter;
+mod alter_column;
+mod analyze;
+mod comments;
+mod create_like;
 mod create_table_text;
 mod databases;
 mod describe;
@@ -27,6 +31,7 @@ mod properties;
 mod rights;
 mod rows;
 mod show;
+mod show_stats;
 mod storage;
 mod tables;
 #[cfg(test)]
@@ -44,6 +49,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use std::sync::Arc;
 
+pub use analyze::AnalyzePlan;
 use arrow::array::RecordBatch;
 pub use functions::show_functions;
 use lakegate_catalog::store::{Control, Coordinator, WriteLog};
@@ -133,6 +139,7 @@ pub fn execute<'a>(
                 databases::set_properties(context, alter).await
             }
             Statement::CreateTable(create) => tables::create(context, create).await,
+            Statement::CreateTableLike(create) => create_like::create(context, create).await,
             Statement::DropTable(drop) => tables::drop(context, drop).await,
             Statement::DropView(drop) => views::drop(context, drop).await,
             Statement::AlterTableRename(rename) => tables::rename(context, rename).await,
@@ -146,6 +153,8 @@ pub fn execute<'a>(
             Statement::AlterTableReplaceColumns(alter) => {
                 alter::replace_columns(context, alter).await
             }
+            Statement::AlterTableColumn(alter) => alter_column::change(context, alter).await,
+            Statement::CommentOn(comment) => comments::comment(context, comment).await,
             Statement::AlterTableSetProperties(alter) => {
                 alter::set_properties(context, alter).await
             }
@@ -169,6 +178,7 @@ pub fn execute<'a>(
             Statement::ShowTblProperties(show) => {
                 show::table_properties(context, statement, show).await
             }
+            Statement::ShowStats(show) => show_stats::show(context, statement, show).await,
             Statement::Describe(describe) => describe::describe(context, statement, describe).await,
             Statement::CreateUser(create) => principals::create_user(context, create).await,
             Statement::AlterUser(alter) => principals::alter_user(context, alter).await,

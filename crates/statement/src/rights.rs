@@ -113,13 +113,7 @@ impl StatementContext {
     pub(super) async fn table_to_alter(&self, name: &TableName) -> Result<Visible> {
         let visible = self.table(name).await?;
         self.require_alter(&visible)?;
-        let table = &visible.table;
-        if table.is_view() {
-            return Err(Error::not_supported(format!(
-                "{} is a view; this statement changes tables only",
-                table.full_name()
-            )));
-        }
+        require_table(&visible.table)?;
         Ok(visible)
     }
 
@@ -228,6 +222,19 @@ pub(super) fn table_not_found(name: &TableName) -> Error {
         ..name.clone()
     };
     lakegate_error::table_not_found(&name.to_string())
+}
+
+/// # Errors
+///
+/// It is a view.
+pub(super) fn require_table(table: &Table) -> Result<()> {
+    if !table.is_view() {
+        return Ok(());
+    }
+    Err(Error::not_supported(format!(
+        "{} is a view; this statement changes tables only",
+        table.full_name()
+    )))
 }
 
 /// The resource of a table or view.

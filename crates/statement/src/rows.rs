@@ -23,6 +23,7 @@ pub fn columns(statement: &Statement) -> Option<SchemaRef> {
         Statement::ShowCreateTable(_) => text(&["createtab_stmt"]),
         Statement::ShowCreateView(_) => text(&["Create View"]),
         Statement::ShowTblProperties(_) => text(&["prpt_name", "prpt_value"]),
+        Statement::ShowStats(_) => statistics(),
         Statement::ShowFunctions(_) => functions(),
         Statement::Describe(_) => text(&["col_name", "data_type", "comment"]),
         Statement::MsckRepair(_) => text(&["message"]),
@@ -49,6 +50,19 @@ fn grants() -> SchemaRef {
         ("resource", DataType::Utf8),
         ("columns", DataType::Utf8),
         ("with_grant_option", DataType::Boolean),
+    ])
+}
+
+/// The columns that Trino returns.
+fn statistics() -> SchemaRef {
+    schema([
+        ("column_name", DataType::Utf8),
+        ("data_size", DataType::Float64),
+        ("distinct_values_count", DataType::Float64),
+        ("nulls_fraction", DataType::Float64),
+        ("row_count", DataType::Float64),
+        ("low_value", DataType::Utf8),
+        ("high_value", DataType::Utf8),
     ])
 }
 

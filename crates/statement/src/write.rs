@@ -10,7 +10,7 @@ use arrow::datatypes::{Schema, SchemaRef};
 use lakegate_catalog::access::{By, Privilege};
 use lakegate_catalog::hive_type::HiveType;
 use lakegate_catalog::model::names::check_width;
-use lakegate_catalog::model::{Table, TableInput};
+use lakegate_catalog::model::{Database, Table, TableInput};
 use lakegate_catalog::store::{CommitWrite, ExpectedTable};
 use lakegate_error::{Code, Error, Result};
 use lakegate_lake::roots::Location;
@@ -245,24 +245,7 @@ impl StatementContext {
                 }
                 location.clone()
             }
-            None => {
-                let base = self.base(&database.name, database.location_uri.as_deref())?;
-                let plain = format!("{base}{name}/");
-                // A folder that Lakegate chooses needs no DATA_LOCATION: it holds no earlier data.
-                let found = self.roots.locate(&plain)?;
-                let index = self.folders().await?;
-                let is_free = index.overlapping(&found.folder()?).next().is_none();
-                if !is_free {
-                    self.check_writable(&base, &self.roots.locate(&base)?, None)
-                        .await?;
-                }
-                if is_free && sweep::is_empty(&found).await? {
-                    plain
-                } else {
-                    // The folder is left over from a dropped table, or in other use.
-                    fresh(&base, name)
-                }
-            }
+            None => self.free_folder(&database, name).await?,
         };
         let input = self.define(new, name, rows, &location)?;
         self.new_table(&database.name, input, rows, None, Vec::new())
@@ -309,6 +292,30 @@ impl StatementContext {
             write_log: Arc::clone(&self.write_log),
         };
         Ok((target, mapping))
+    }
+
+    /// An empty folder for a new table of a database.
+    ///
+    /// # Errors
+    ///
+    /// The database has no folder for new tables, or a table lies there to which the principal may
+    /// not add rows.
+    pub(super) async fn free_folder(&self, database: &Database, name: &str) -> Result<String> {
+        let base = self.base(&database.name, database.location_uri.as_deref())?;
+        let plain = format!("{base}{name}/");
+        // A folder that Lakegate chooses needs no DATA_LOCATION: it holds no earlier data.
+        let found = self.roots.locate(&plain)?;
+        let index = self.folders().await?;
+        let is_free = index.overlapping(&found.folder()?).next().is_none();
+        if !is_free {
+            self.check_writable(&base, &self.roots.locate(&base)?, None)
+                .await?;
+        }
+        if is_free && sweep::is_empty(&found).await? {
+            return Ok(plain);
+        }
+        // The folder is left over from a dropped table, or in other use.
+        Ok(fresh(&base, name))
     }
 
     /// The folder below which new tables of a database are placed; ends in `/`.

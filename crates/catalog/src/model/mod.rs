@@ -7,12 +7,17 @@
 
 mod database;
 pub mod names;
+mod statistics;
 mod storage;
 mod table;
 mod time;
 mod view;
 
 pub use database::{Database, DatabaseInput};
+pub use statistics::{
+    BinaryStatistics, BooleanStatistics, ColumnStatistics, ColumnStatisticsData, DecimalNumber,
+    RangeStatistics, StringStatistics, TableStatistics,
+};
 pub use storage::{Column, SerDeInfo, SortColumn, StorageDescriptor};
 pub use table::{Claim, EXTERNAL_TABLE, Table, TableInput, VIRTUAL_VIEW};
 pub use time::{epoch_seconds, now};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::error::Result;
-use crate::model::{Database, DatabaseInput, Table, TableInput};
+use crate::model::{Database, DatabaseInput, Table, TableInput, TableStatistics};
 use crate::partition::{PartitionInput, PartitionPredicate, Partitions};
 
 /// What `IF NOT EXISTS` did.
@@ -148,6 +148,26 @@ pub trait Metastore: Debug + Send + Sync {
     /// # Errors
     /// `NotFound` for the table.
     async fn table_versions(&self, database: &str, name: &str) -> Result<Vec<Arc<Table>>>;
+
+    /// What the last ANALYZE found of a table, of the columns that it still has; `None` if there is
+    /// nothing, or if the table of the name is another one by now.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    async fn table_statistics(&self, table: &Table) -> Result<Option<Arc<TableStatistics>>>;
+
+    /// Records what ANALYZE found of a table. Columns that it did not read keep what is known of
+    /// them. Not a new version of the table.
+    ///
+    /// `table`: as it was read; statistics of another table of the name are not recorded.
+    ///
+    /// # Errors
+    /// `NotFound` if the table does not exist any more.
+    async fn update_table_statistics(
+        &self,
+        table: &Table,
+        statistics: TableStatistics,
+    ) -> Result<()>;
 
     /// All partitions of a table, in order. The embedded store serves them from memory after the
     /// first use; a remote store should be asked by predicate.

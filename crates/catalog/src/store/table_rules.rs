@@ -1,7 +1,9 @@
 //! What holds for tables in every metastore of ours.
 
+use std::sync::Arc;
+
 use crate::error::{CatalogError, Result};
-use crate::model::{Column, StorageDescriptor, Table, TableInput, now};
+use crate::model::{Column, StorageDescriptor, Table, TableInput, TableStatistics, now};
 use crate::partition::{PartitionKey, default_location, projection};
 
 /// How many former versions of a table are kept.
@@ -47,6 +49,28 @@ pub(super) fn moves(old: &Table, new: &Table) -> bool {
     let projected = |table: &Table| projection::template_folder(&table.parameters);
     new.storage_descriptor.location != old.storage_descriptor.location
         || projected(new) != projected(old)
+}
+
+/// What is still known of a table's rows after an update: nothing if it gets another folder.
+pub(super) fn kept_statistics(
+    known: &TableStatistics,
+    old: &Table,
+    new: &Table,
+) -> Option<TableStatistics> {
+    (!moves(old, new)).then(|| known.clone().of_columns(new))
+}
+
+/// What is known of a table's rows after an ANALYZE.
+pub(super) fn merged_statistics(
+    found: TableStatistics,
+    earlier: Option<&Arc<TableStatistics>>,
+    table: &Table,
+) -> TableStatistics {
+    let merged = match earlier {
+        Some(earlier) => found.with_earlier(earlier),
+        None => found,
+    };
+    merged.of_columns(table)
 }
 
 /// Whether names and types are the same, which is what stored partitions depend on.

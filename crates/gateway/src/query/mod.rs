@@ -1,5 +1,6 @@
 //! Queries: the path from a statement to rows ([`run`]), and the life of a query ([`life`]).
 
+mod analyze;
 pub(crate) mod column_names;
 mod constants;
 pub(crate) mod ending;

@@ -1,16 +1,17 @@
 //! The part of the catalog visible to a session's principal, as the source of `pg_catalog` and
 //! `information_schema`.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Weak};
 
 use async_trait::async_trait;
 use datafusion::error::{DataFusionError, Result as EngineResult};
 use lakegate_catalog::access::{ADMINISTRATORS, ControlSnapshot};
-use lakegate_catalog::model::ViewDefinition;
+use lakegate_catalog::model::{TableStatistics, ViewDefinition};
 use lakegate_dialect::visible::{
-    Backend, CatalogSource, Needs, TableKind, TablePrivileges, VisibleCatalog, VisibleColumn,
-    VisibleDatabase, VisibleRole, VisibleTable,
+    Backend, CatalogSource, MeasuredColumn, Needs, TableKind, TablePrivileges, VisibleCatalog,
+    VisibleColumn, VisibleDatabase, VisibleRole, VisibleTable,
 };
 use lakegate_engine::CATALOG;
 use lakegate_error::Result;
@@ -65,7 +66,9 @@ impl SessionCatalog {
         for database in self.moment.view.databases().await? {
             let mut tables = Vec::new();
             for visible in self.moment.view.tables(&database.name).await? {
-                tables.push(describe(&visible, needs)?);
+                let metastore = &self.moment.view.metastore;
+                let known = metastore.table_statistics(&visible.table).await?;
+                tables.push(describe(&visible, known.as_deref(), needs)?);
             }
             databases.push(VisibleDatabase {
                 id: database.id,
@@ -175,7 +178,12 @@ impl Session {
     }
 }
 
-fn describe(visible: &Visible, needs: &Needs) -> Result<VisibleTable> {
+/// `known`: what ANALYZE found of the table.
+fn describe(
+    visible: &Visible,
+    known: Option<&TableStatistics>,
+    needs: &Needs,
+) -> Result<VisibleTable> {
     let (table, access) = (&visible.table, &visible.access);
     let mut described = VisibleTable {
         id: table.id,
@@ -201,7 +209,11 @@ fn describe(visible: &Visible, needs: &Needs) -> Result<VisibleTable> {
             update: false,
             delete: access.delete,
         },
+        row_count: None,
     };
+    if described.privileges.select {
+        described.row_count = known.map(|known| known.row_count);
+    }
     if needs
         .columns
         .wants(&table.database_name, &table.name, table.id)
@@ -217,6 +229,7 @@ fn describe(visible: &Visible, needs: &Needs) -> Result<VisibleTable> {
             let column = columns.find(|column| column.name.eq_ignore_ascii_case(name))?;
             column.beyond_hive()
         };
+        let measured = known.map(measured).unwrap_or_default();
         let data_columns = table.storage_descriptor.columns.len();
         for (index, (column, field)) in table.columns().zip(schema.fields()).enumerate() {
             if access.is_visible(&column.name) {
@@ -228,6 +241,10 @@ fn describe(visible: &Visible, needs: &Needs) -> Result<VisibleTable> {
                     comment: column.comment.clone(),
                     partition_key: index >= data_columns,
                     selectable: access.can_select(&column.name),
+                    measured: measured
+                        .get(column.name.as_str())
+                        .filter(|_| access.can_select(&column.name))
+                        .copied(),
                 });
             }
         }
@@ -236,6 +253,21 @@ fn describe(visible: &Visible, needs: &Needs) -> Result<VisibleTable> {
             .map(|view| view.sql);
     }
     Ok(described)
+}
+
+/// Returns what is known of columns, by name.
+fn measured(known: &TableStatistics) -> HashMap<&str, MeasuredColumn> {
+    let rows = known.row_count.max(1) as f64;
+    let columns = known.columns.iter();
+    let measured = columns.map(|found| {
+        let measured = MeasuredColumn {
+            null_fraction: (found.nulls() as f64 / rows).min(1.0),
+            average_length: found.average_length(),
+            distinct_values: found.distinct_values(),
+        };
+        (found.column_name.as_str(), measured)
+    });
+    measured.collect()
 }
 
 /// Returns the schema `system`, which every user sees.
@@ -262,6 +294,7 @@ fn system_database(needs: &Needs) -> VisibleDatabase {
                 comment: None,
                 partition_key: false,
                 selectable: true,
+                measured: None,
             })
             .collect();
     }

@@ -134,6 +134,9 @@ impl Session {
                 self.explain(moment, explain, &parsed.text, parameters)
                     .await
             }
+            Statement::Analyze(analyze) => {
+                Box::pin(self.analyze(moment, analyze, &parsed.text)).await
+            }
             Statement::Prepare(prepare) => self.prepare_named(prepare).await,
             Statement::Execute(execute) => {
                 let (prepared, values) = Box::pin(self.named_statement(moment, execute)).await?;

@@ -47,6 +47,7 @@ pub use self::files::LakeFiles;
 use self::orc::OrcFormat;
 use self::parquet::{FooterCache, ParquetFiles, ParquetFormat};
 pub use self::properties::Properties;
+use self::text::TextSerDe;
 pub use self::text::{MAX_ROW_BYTES, Places, TextFormat, TextSource};
 pub use self::writer::{ClosedFile, Codec, Codecs, FileWriter, NewFile, ZstdLevel};
 use crate::meter::QueryMeter;
@@ -71,6 +72,23 @@ impl TableFormat {
             Self::Text(format) => format,
             Self::Orc(format) => format,
             Self::Avro(format) => format,
+        }
+    }
+
+    /// Whether a value belongs to a column by its place in the row, not by the column's name.
+    pub fn has_columns_by_place(&self) -> bool {
+        match self {
+            Self::Parquet | Self::Avro(_) => false,
+            Self::Orc(format) => format.by_place,
+            Self::Text(format) => match &format.serde {
+                TextSerDe::OpenxJson(_) | TextSerDe::HiveJson(_) | TextSerDe::CloudTrail(_) => {
+                    false
+                }
+                TextSerDe::OpenCsv(_)
+                | TextSerDe::LazySimple(_)
+                | TextSerDe::Regex(_)
+                | TextSerDe::Grok(_) => true,
+            },
         }
     }
 

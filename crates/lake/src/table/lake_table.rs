@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::logical_expr::Expr;
-use lakegate_catalog::model::{StorageDescriptor, Table};
+use lakegate_catalog::model::{StorageDescriptor, Table, TableStatistics};
 use lakegate_error::{Error, Result, from_engine};
 
 use super::file_index::FileIndex;
@@ -38,6 +38,9 @@ pub struct LakeTable {
     pub index: Arc<dyn FileIndex>,
     /// What may be reported of the files.
     pub sight: Sight,
+    /// What ANALYZE found, of all columns of the catalog table: to be used for those of `schema`
+    /// only.
+    pub statistics: Option<Arc<TableStatistics>>,
 }
 
 /// Where a table's partitions come from.
@@ -96,6 +99,7 @@ impl LakeTable {
             places: Places::some(data, width),
             index: Arc::clone(&self.index),
             sight: Sight::part(self.name()),
+            statistics: self.statistics.clone(),
         })
     }
 

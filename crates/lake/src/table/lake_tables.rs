@@ -18,10 +18,11 @@ use super::prune;
 use crate::format::{Places, TableFormat};
 use crate::sight::Sight;
 
-/// Tables by id and version, bounded in partitions.
+/// Tables by id, version, version of the partitions and time of the last ANALYZE, bounded in
+/// partitions.
 #[derive(Clone)]
 pub struct LakeTables {
-    tables: moka::sync::Cache<(i64, u64, u64), Arc<LakeTable>>,
+    tables: moka::sync::Cache<(i64, u64, u64, Option<i64>), Arc<LakeTable>>,
 }
 
 /// Partition values and column definitions that are kept typed, over all tables.
@@ -64,7 +65,10 @@ impl LakeTables {
         table: &Arc<Table>,
     ) -> Result<Arc<LakeTable>> {
         let (database, name) = (&table.database_name, &table.name);
-        let key = |partitions| (table.id, table.version_id, partitions);
+        let statistics = metastore.table_statistics(table).await?;
+        let analyzed = statistics.as_ref();
+        let analyzed = analyzed.map(|known| known.analyzed_time.timestamp_millis());
+        let key = |partitions| (table.id, table.version_id, partitions, analyzed);
         // Registered partitions of a table whose partitions are projected do not count.
         let registered =
             !table.partition_keys.is_empty() && !projection::is_enabled(&table.parameters);
@@ -87,7 +91,10 @@ impl LakeTables {
         if let Some(loaded) = self.tables.get(&key) {
             return Ok(loaded);
         }
-        let loaded = Arc::new(typed(table, partitions)?);
+        let loaded = Arc::new(LakeTable {
+            statistics,
+            ..typed(table, partitions)?
+        });
         self.tables.insert(key, Arc::clone(&loaded));
         Ok(loaded)
     }
@@ -131,6 +138,7 @@ pub(crate) fn typed(table: &Arc<Table>, partitions: Option<Arc<Partitions>>) -> 
         places: Places::default(),
         index: Arc::new(FolderListing),
         sight: Sight::whole(name),
+        statistics: None,
     })
 }
 

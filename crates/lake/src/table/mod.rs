@@ -9,6 +9,7 @@
 
 pub mod bounds;
 mod data_file;
+pub(crate) mod estimates;
 mod file_index;
 pub mod folders;
 mod hidden_columns;

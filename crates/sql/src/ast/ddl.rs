@@ -118,6 +118,24 @@ pub enum StorageFormat {
     Ion,
 }
 
+/// `CREATE TABLE t (LIKE s [{INCLUDING|EXCLUDING} ..])`, and Hive's `CREATE [EXTERNAL] TABLE t LIKE
+/// s`: a table with the columns and the format of another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CreateTableLike {
+    pub if_not_exists: bool,
+    pub name: TableName,
+    pub source: TableName,
+    /// Whether the table properties of the source are copied too, as in Hive's form and with
+    /// INCLUDING PROPERTIES.
+    pub with_properties: bool,
+    /// Replaces the comment of the source.
+    pub comment: Option<String>,
+    /// `None`: an empty folder below that of the database.
+    pub location: Option<String>,
+    /// Added to those that are copied.
+    pub properties: Properties,
+}
+
 /// `DROP TABLE [IF EXISTS] t`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DropTable {
@@ -147,6 +165,63 @@ pub struct AlterTableReplaceColumns {
     pub table: TableName,
     pub partition: Option<PartitionSpec>,
     pub columns: Vec<ColumnDef>,
+}
+
+/// A change of one column: `ALTER TABLE t [PARTITION (..)] CHANGE [COLUMN] a b type ..`, `RENAME
+/// COLUMN`, `ALTER COLUMN .. TYPE` and `DROP COLUMN`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AlterTableColumn {
+    pub table: TableName,
+    pub partition: Option<PartitionSpec>,
+    pub column: String,
+    /// `IF EXISTS` of the column.
+    pub if_exists: bool,
+    pub change: ColumnChange,
+}
+
+/// What [`AlterTableColumn`] changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ColumnChange {
+    /// `RENAME [COLUMN] a TO b`: the new name.
+    Rename(String),
+    /// `ALTER [COLUMN] a [SET DATA] TYPE type`: Hive type text, as in [`ColumnDef`].
+    Type(String),
+    /// `DROP [COLUMN] a`.
+    Drop,
+    /// `CHANGE [COLUMN] a b type [COMMENT 'c'] [{FIRST|AFTER d}]`. The comment stays where none is
+    /// given.
+    Definition {
+        column: ColumnDef,
+        place: Option<ColumnPlace>,
+    },
+}
+
+/// Where CHANGE COLUMN moves a column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ColumnPlace {
+    First,
+    After(String),
+}
+
+/// `COMMENT ON {TABLE|VIEW|COLUMN|SCHEMA} x IS {'c'|NULL}`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommentOn {
+    pub object: Commented,
+    /// `None`: the comment is removed. Never empty.
+    pub comment: Option<String>,
+}
+
+/// What has a comment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Commented {
+    Database(DatabaseName),
+    Table(TableName),
+    View(TableName),
+    /// A column of a table or view.
+    Column {
+        table: TableName,
+        column: String,
+    },
 }
 
 /// `ALTER TABLE t SET TBLPROPERTIES (..)`.
@@ -188,6 +263,21 @@ pub struct AlterTableSetSerdeProperties {
 pub struct AlterTableRename {
     pub table: TableName,
     pub new_name: TableName,
+}
+
+/// `ANALYZE [TABLE] t [COMPUTE STATISTICS [FOR COLUMNS ..]]` (Hive), `ANALYZE t [(c, ..)]`
+/// (PostgreSQL), `ANALYZE t WITH (columns = ARRAY['c', ..])` (Trino).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Analyze {
+    pub table: TableName,
+    /// `None`: all columns. Empty: the rows are counted only.
+    pub columns: Option<Vec<String>>,
+}
+
+/// `SHOW STATS FOR t`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShowStats {
+    pub table: TableName,
 }
 
 /// `CREATE [OR REPLACE] VIEW [IF NOT EXISTS] v [(column, ..)] [COMMENT 'c'] [SECURITY

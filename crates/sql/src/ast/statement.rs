@@ -21,6 +21,7 @@ pub enum Statement {
     DropDatabase(DropDatabase),
     AlterDatabaseSetProperties(AlterDatabaseSetProperties),
     CreateTable(Box<CreateTable>),
+    CreateTableLike(Box<CreateTableLike>),
     DropTable(DropTable),
     CreateView(CreateView),
     DropView(DropView),
@@ -30,12 +31,16 @@ pub enum Statement {
     AlterTableRenamePartition(AlterTableRenamePartition),
     AlterTableAddColumns(AlterTableAddColumns),
     AlterTableReplaceColumns(AlterTableReplaceColumns),
+    AlterTableColumn(AlterTableColumn),
     AlterTableSetProperties(AlterTableSetProperties),
     AlterTableUnsetProperties(AlterTableUnsetProperties),
     AlterTableSetLocation(AlterTableSetLocation),
     AlterTableSetSerdeProperties(AlterTableSetSerdeProperties),
     AlterTableRename(AlterTableRename),
     AlterTableIfExists(AlterTableIfExists),
+    CommentOn(CommentOn),
+    Analyze(Analyze),
+    ShowStats(ShowStats),
     ShowDatabases(ShowDatabases),
     ShowTables(ShowTables),
     ShowViews(ShowViews),
@@ -120,7 +125,7 @@ pub enum StatementKind {
     Ddl,
     /// Queries, EXPLAIN, COPY TO, INSERT and UNLOAD.
     Dml,
-    /// Shows what is in the catalog; KILL.
+    /// Shows what is in the catalog; ANALYZE and KILL.
     Utility,
     /// Settings, prepared statements, cursors.
     Session,
@@ -150,7 +155,9 @@ impl Statement {
             Statement::CreateDatabase(_) => "CREATE DATABASE",
             Statement::DropDatabase(_) => "DROP DATABASE",
             Statement::AlterDatabaseSetProperties(_) => "ALTER DATABASE",
-            Statement::CreateTable(_) => "CREATE TABLE",
+            Statement::CreateTable(_) | Statement::CreateTableLike(_) => "CREATE TABLE",
+            Statement::CommentOn(_) => "COMMENT",
+            Statement::Analyze(_) => "ANALYZE",
             Statement::DropTable(_) => "DROP TABLE",
             Statement::CreateView(_) => "CREATE VIEW",
             Statement::DropView(_) => "DROP VIEW",
@@ -160,6 +167,7 @@ impl Statement {
             | Statement::AlterTableRenamePartition(_)
             | Statement::AlterTableAddColumns(_)
             | Statement::AlterTableReplaceColumns(_)
+            | Statement::AlterTableColumn(_)
             | Statement::AlterTableSetProperties(_)
             | Statement::AlterTableUnsetProperties(_)
             | Statement::AlterTableSetLocation(_)
@@ -174,6 +182,7 @@ impl Statement {
             | Statement::ShowCreateTable(_)
             | Statement::ShowCreateView(_)
             | Statement::ShowTblProperties(_)
+            | Statement::ShowStats(_)
             | Statement::ShowFunctions(_)
             | Statement::ShowGrants(_)
             | Statement::ShowRoles(_)
@@ -261,6 +270,7 @@ impl Statement {
             | Statement::DropDatabase(_)
             | Statement::AlterDatabaseSetProperties(_)
             | Statement::CreateTable(_)
+            | Statement::CreateTableLike(_)
             | Statement::CreateTableAs(_)
             | Statement::DropTable(_)
             | Statement::CreateView(_)
@@ -271,12 +281,14 @@ impl Statement {
             | Statement::AlterTableRenamePartition(_)
             | Statement::AlterTableAddColumns(_)
             | Statement::AlterTableReplaceColumns(_)
+            | Statement::AlterTableColumn(_)
             | Statement::AlterTableSetProperties(_)
             | Statement::AlterTableUnsetProperties(_)
             | Statement::AlterTableSetLocation(_)
             | Statement::AlterTableSetSerdeProperties(_)
             | Statement::AlterTableRename(_)
             | Statement::AlterTableIfExists(_)
+            | Statement::CommentOn(_)
             | Statement::CreateWorkgroup(_)
             | Statement::AlterWorkgroup(_)
             | Statement::DropWorkgroup(_) => StatementKind::Ddl,
@@ -294,6 +306,8 @@ impl Statement {
             | Statement::ShowUsers
             | Statement::ShowWorkgroups
             | Statement::ShowWorkgroup(_)
+            | Statement::ShowStats(_)
+            | Statement::Analyze(_)
             | Statement::Describe(_)
             | Statement::Kill(_)
             | Statement::Unsupported(_) => StatementKind::Utility,

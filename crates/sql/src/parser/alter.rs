@@ -1,7 +1,7 @@
 //! ALTER TABLE.
 
 use super::cursor::{Cursor, Result};
-use super::{names, partitions, types};
+use super::{alter_column, names, partitions, types};
 use crate::ast::{
     AlterTableAddColumns, AlterTableIfExists, AlterTableRename, AlterTableReplaceColumns,
     AlterTableSetLocation, AlterTableSetProperties, AlterTableSetSerdeProperties,
@@ -36,6 +36,16 @@ fn change(cursor: &mut Cursor<'_>, table: TableName) -> Result<Statement> {
     }
     if cursor.eat_all("REPLACE COLUMNS") {
         return replace_columns(cursor, table, None);
+    }
+    if cursor.eat("CHANGE") {
+        return alter_column::change(cursor, of_table(table));
+    }
+    if cursor.eat("ALTER") {
+        return alter_column::alter(cursor, of_table(table));
+    }
+    if cursor.is_word("RENAME") && !cursor.is_word_at(1, "TO") {
+        cursor.advance();
+        return alter_column::rename(cursor, of_table(table));
     }
     if cursor.eat_all("RENAME TO") {
         let new_name = names::table(cursor)?;
@@ -74,6 +84,10 @@ fn of_partition(
     if cursor.eat_all("REPLACE COLUMNS") {
         return replace_columns(cursor, table, Some(partition));
     }
+    if cursor.eat("CHANGE") {
+        let partition = Some(partition);
+        return alter_column::change(cursor, alter_column::Of { table, partition });
+    }
     match set_location_or_serde(cursor, &table, Some(partition))? {
         Some(statement) => Ok(statement),
         None => other(cursor),
@@ -87,11 +101,12 @@ fn add(cursor: &mut Cursor<'_>, table: TableName) -> Result<Statement> {
     if cursor.is_one_of(&["IF", "PARTITION"]) {
         return partitions::add(cursor, table);
     }
-    if cursor.is_word("COLUMN") {
-        return Ok(refuse(
-            "ALTER TABLE .. ADD COLUMN",
-            "ALTER TABLE .. ADD COLUMNS (name type)",
-        ));
+    if cursor.eat("COLUMN") {
+        return Ok(Statement::AlterTableAddColumns(AlterTableAddColumns {
+            table,
+            partition: None,
+            columns: vec![types::column(cursor)?],
+        }));
     }
     if cursor.is_one_of(&["CONSTRAINT", "PRIMARY", "FOREIGN", "UNIQUE"]) {
         return Ok(Statement::Unsupported(Unsupported {
@@ -136,13 +151,23 @@ fn drop(cursor: &mut Cursor<'_>, table: TableName) -> Result<Statement> {
     if cursor.is_one_of(&["IF", "PARTITION"]) {
         return partitions::drop(cursor, table);
     }
-    if cursor.is_one_of(&["COLUMN", "COLUMNS"]) {
+    if cursor.is_word("COLUMN") {
+        return alter_column::drop(cursor, of_table(table));
+    }
+    if cursor.is_word("COLUMNS") {
         return Ok(refuse(
+            "ALTER TABLE .. DROP COLUMNS",
             "ALTER TABLE .. DROP COLUMN",
-            "ALTER TABLE .. REPLACE COLUMNS with the columns to keep",
         ));
     }
-    Err(cursor.expected("PARTITION after DROP"))
+    Err(cursor.expected("COLUMN or PARTITION after DROP"))
+}
+
+fn of_table(table: TableName) -> alter_column::Of {
+    alter_column::Of {
+        table,
+        partition: None,
+    }
 }
 
 fn unset(cursor: &mut Cursor<'_>, table: TableName) -> Result<Statement> {
@@ -206,11 +231,6 @@ fn other(cursor: &Cursor<'_>) -> Result<Statement> {
             "ALTER TABLE .. DROP PARTITION and ADD PARTITION",
         ),
         (
-            "CHANGE",
-            "ALTER TABLE .. CHANGE COLUMN",
-            "ALTER TABLE .. REPLACE COLUMNS",
-        ),
-        (
             "ARCHIVE",
             "ALTER TABLE .. ARCHIVE PARTITION",
             "ALTER TABLE .. SET LOCATION",
@@ -254,16 +274,6 @@ fn other(cursor: &Cursor<'_>) -> Result<Statement> {
         ("ENABLE", "ALTER TABLE .. ENABLE", "GRANT and REVOKE"),
         ("DISABLE", "ALTER TABLE .. DISABLE", "GRANT and REVOKE"),
         ("OWNER", "ALTER TABLE .. OWNER TO", "GRANT ALL ON TABLE"),
-        (
-            "ALTER",
-            "ALTER TABLE .. ALTER COLUMN",
-            "ALTER TABLE .. REPLACE COLUMNS",
-        ),
-        (
-            "RENAME",
-            "ALTER TABLE .. RENAME COLUMN",
-            "ALTER TABLE .. REPLACE COLUMNS",
-        ),
         ("EXECUTE", "ALTER TABLE .. EXECUTE", "MSCK REPAIR TABLE"),
     ];
     if cursor.is_word("SET") && cursor.is_word_at(1, "FILEFORMAT") {
@@ -278,7 +288,7 @@ fn other(cursor: &Cursor<'_>) -> Result<Statement> {
         .map(|(_, what, nearest)| refuse(what, nearest))
         .ok_or_else(|| {
             cursor.expected(
-                "ADD, DROP, PARTITION, RENAME TO, REPLACE COLUMNS, SET LOCATION, SET SERDEPROPERTIES, SET TBLPROPERTIES or UNSET TBLPROPERTIES",
+                "ADD, ALTER COLUMN, CHANGE COLUMN, DROP, PARTITION, RENAME, REPLACE COLUMNS, SET LOCATION, SET SERDEPROPERTIES, SET TBLPROPERTIES or UNSET TBLPROPERTIES",
             )
         })
 }

@@ -5,6 +5,9 @@
 
 mod access;
 mod alter;
+mod alter_column;
+mod analyze;
+mod comment;
 mod complexity;
 mod copy;
 mod cursor;
@@ -26,6 +29,7 @@ mod sample;
 mod session;
 mod show;
 mod table;
+mod table_like;
 mod ties;
 mod tokens;
 mod transaction;
@@ -128,6 +132,8 @@ fn statement(mut cursor: Cursor<'_>, depth: usize) -> Result<Statement> {
         "CREATE" => create(&mut cursor),
         "ALTER" => alter(&mut cursor),
         "DROP" => drop(&mut cursor),
+        "ANALYZE" | "ANALYSE" => analyze::analyze(&mut cursor),
+        "COMMENT" => comment::comment(&mut cursor),
         "MSCK" => partitions::msck(&mut cursor),
         "SHOW" => show::show(&mut cursor),
         "DESCRIBE" | "DESC" => show::describe(&mut cursor),

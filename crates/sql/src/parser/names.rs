@@ -19,6 +19,25 @@ pub(super) fn table(cursor: &mut Cursor<'_>) -> Result<TableName> {
     })
 }
 
+/// `[[catalog.]database.]table.column`, lower-cased.
+pub(super) fn column(cursor: &mut Cursor<'_>) -> Result<(TableName, String)> {
+    let mut parts = dotted(cursor, "a column's name with its table")?;
+    if parts.len() > 4 {
+        return Err(cursor.error(too_many(&parts, "catalog.database.table.column")));
+    }
+    let column = parts.pop().unwrap_or_default();
+    let Some(table) = parts.pop() else {
+        return Err(cursor.expected("\".\" and a column's name after that of its table"));
+    };
+    let database = parts.pop();
+    let table = TableName {
+        catalog: parts.pop(),
+        database,
+        table,
+    };
+    Ok((table, column))
+}
+
 /// `[catalog.]database`, lower-cased.
 pub(super) fn database(cursor: &mut Cursor<'_>) -> Result<DatabaseName> {
     let mut parts = dotted(cursor, "a database's name")?;

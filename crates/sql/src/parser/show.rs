@@ -1,7 +1,7 @@
 //! SHOW and DESCRIBE.
 
 use super::cursor::{Cursor, Result};
-use super::{grants, names, partitions, query, session};
+use super::{analyze, grants, names, partitions, query, session};
 use crate::ast::{
     DatabaseName, Describe, DescribeDetail, DescribePrepared, PreparedSide, ShowColumns,
     ShowCreateTable, ShowCreateView, ShowDatabases, ShowFunctions, ShowPartitions, ShowTables,
@@ -58,6 +58,10 @@ pub(super) fn show(cursor: &mut Cursor<'_>) -> Result<Statement> {
             cursor.advance();
             tblproperties(cursor)
         }
+        "STATS" => {
+            cursor.advance();
+            analyze::show_stats(cursor)
+        }
         "FUNCTIONS" => {
             cursor.advance();
             let like = pattern(cursor)?;
@@ -109,7 +113,6 @@ pub(super) fn show(cursor: &mut Cursor<'_>) -> Result<Statement> {
 /// SHOW statements of other engines.
 fn refused(cursor: &Cursor<'_>, word: &str) -> Option<Unsupported> {
     let nearest = match word {
-        "STATS" => "SHOW TBLPROPERTIES",
         "INDEX" | "INDEXES" | "INDICES" | "LOCKS" | "COMPACTIONS" | "TRANSACTIONS" | "CONF" => {
             "SHOW ALL"
         }

@@ -1,7 +1,8 @@
-//! CREATE TABLE in Hive's grammar, and DROP TABLE. CREATE TABLE AS is in `write`.
+//! CREATE TABLE in Hive's grammar, and DROP TABLE. CREATE TABLE AS is in `write`, CREATE TABLE LIKE
+//! in `table_like`.
 
 use super::cursor::{Cursor, Result};
-use super::{names, types, write};
+use super::{names, table_like, types, write};
 use crate::ast::{
     ClusteredBy, CreateTable, Delimited, DropTable, RowFormat, SortColumn, Statement,
     StorageFormat, StoredAs, Unsupported,
@@ -13,6 +14,9 @@ pub(super) fn create(cursor: &mut Cursor<'_>, or_replace: bool) -> Result<Statem
     cursor.expect("TABLE")?;
     let if_not_exists = cursor.if_not_exists()?;
     let name = names::table(cursor)?;
+    if !or_replace && let Some(form) = table_like::form(cursor) {
+        return table_like::create(cursor, form, if_not_exists, name);
+    }
     if write::is_create_as(cursor) && !external {
         let table = write::NewTable {
             or_replace,
@@ -61,25 +65,15 @@ pub(super) fn create(cursor: &mut Cursor<'_>, or_replace: bool) -> Result<Statem
     Ok(Statement::CreateTable(Box::new(table)))
 }
 
-/// The forms of CREATE TABLE that create a table in another way.
+/// A query behind clauses that CREATE TABLE AS does not have.
 fn refused(cursor: &Cursor<'_>) -> Option<Statement> {
     let with = cursor.is_word("WITH") && cursor.is_sign_at(1, '(');
-    let (what, nearest) = if with || cursor.is_one_of(&["AS", "SELECT"]) {
-        (
-            "CREATE EXTERNAL TABLE .. AS, or AS after Hive's clauses,",
-            "CREATE TABLE .. WITH (external_location = '..') AS",
-        )
-    } else if cursor.is_word("LIKE") {
-        (
-            "CREATE TABLE .. LIKE",
-            "CREATE EXTERNAL TABLE .. (columns) .. LOCATION",
-        )
-    } else {
+    if !with && !cursor.is_one_of(&["AS", "SELECT"]) {
         return None;
-    };
+    }
     Some(Statement::Unsupported(Unsupported {
-        what: what.to_owned(),
-        nearest: Some(nearest.to_owned()),
+        what: "CREATE EXTERNAL TABLE .. AS, or AS after Hive's clauses,".to_owned(),
+        nearest: Some("CREATE TABLE .. WITH (external_location = '..') AS".to_owned()),
     }))
 }
 

@@ -15,7 +15,8 @@ pub(super) fn columns(cursor: &mut Cursor<'_>) -> Result<Vec<ColumnDef>> {
     Ok(columns)
 }
 
-fn column(cursor: &mut Cursor<'_>) -> Result<ColumnDef> {
+/// `c type [COMMENT 'c']`
+pub(super) fn column(cursor: &mut Cursor<'_>) -> Result<ColumnDef> {
     let name = cursor.name("a column's name")?;
     let data_type = data_type(cursor)?;
     let comment = cursor.string_after("COMMENT")?;

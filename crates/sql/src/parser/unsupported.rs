@@ -31,7 +31,6 @@ const REFUSED: &[(&str, &str, Option<&str>)] = &[
     ),
     ("VACUUM", "VACUUM", Some("MSCK REPAIR TABLE")),
     ("OPTIMIZE", "OPTIMIZE", Some("MSCK REPAIR TABLE")),
-    ("ANALYZE", "ANALYZE", Some("EXPLAIN ANALYZE")),
     ("REFRESH", "REFRESH", Some("MSCK REPAIR TABLE")),
     ("CALL", "CALL", Some("SELECT of a function")),
     ("DO", "DO", None),
@@ -39,11 +38,6 @@ const REFUSED: &[(&str, &str, Option<&str>)] = &[
     ("NOTIFY", "NOTIFY", None),
     ("LOCK", "LOCK", None),
     ("UNLOCK", "UNLOCK", None),
-    (
-        "COMMENT",
-        "COMMENT ON",
-        Some("ALTER TABLE .. SET TBLPROPERTIES ('comment' = '..')"),
-    ),
     ("CLUSTER", "CLUSTER", None),
     ("REINDEX", "REINDEX", None),
     ("CHECKPOINT", "CHECKPOINT", None),
@@ -182,7 +176,7 @@ const REFUSED: &[(&str, &str, Option<&str>)] = &[
 /// The statement at the cursor, if it is refused.
 pub(super) fn recognise(cursor: &Cursor<'_>) -> Option<Unsupported> {
     // A single word is more likely a mistake than one of these statements.
-    if cursor.rest().len() < 2 && !cursor.is_one_of(&["VACUUM", "CHECKPOINT", "ANALYZE"]) {
+    if cursor.rest().len() < 2 && !cursor.is_one_of(&["VACUUM", "CHECKPOINT"]) {
         return None;
     }
     REFUSED

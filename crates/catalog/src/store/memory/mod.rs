@@ -9,11 +9,13 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 
 use self::table::TableEntry;
-use super::table_rules::{keys_are_fixed, moves, next_version, renamed, same_keys};
+use super::table_rules::{
+    kept_statistics, keys_are_fixed, merged_statistics, moves, next_version, renamed, same_keys,
+};
 use super::{AddedPartitions, Created, Metastore, TableVersion};
 use crate::error::{CatalogError, Kind, Result};
 use crate::model::names::{normalize, normalize_database, normalize_table};
-use crate::model::{Claim, Database, DatabaseInput, Table, TableInput, now};
+use crate::model::{Claim, Database, DatabaseInput, Table, TableInput, TableStatistics, now};
 use crate::partition::{PartitionInput, PartitionKey, PartitionPredicate, Partitions};
 
 /// Databases, tables and partitions that are gone with the value. For tests: it keeps no grants and
@@ -219,6 +221,7 @@ impl Metastore for MemoryMetastore {
                 table: Arc::clone(&table),
                 former: Vec::new(),
                 partitions,
+                statistics: None,
             };
             entry.tables.insert(table.name.clone(), new);
             Ok(Created {
@@ -254,6 +257,9 @@ impl Metastore for MemoryMetastore {
                 let outer = old.outer_claim;
                 next.outer_claim = Some(outer.map_or(old.claim, |outer| outer.with(old.claim)));
             }
+            let known = entry.statistics.take();
+            let known = known.and_then(|known| kept_statistics(&known, &old, &next));
+            entry.statistics = known.map(Arc::new);
             let next = Arc::new(next);
             entry.archive(Arc::clone(&next));
             Ok(next)
@@ -294,6 +300,30 @@ impl Metastore for MemoryMetastore {
         let mut versions = vec![Arc::clone(&entry.table)];
         versions.extend(entry.former.iter().cloned());
         Ok(versions)
+    }
+
+    async fn table_statistics(&self, table: &Table) -> Result<Option<Arc<TableStatistics>>> {
+        let state = self.state.lock();
+        let entry = state.table(&table.database_name, &table.name).ok();
+        let entry = entry.filter(|entry| entry.table.id == table.id);
+        Ok(entry.and_then(|entry| entry.statistics.clone()))
+    }
+
+    async fn update_table_statistics(
+        &self,
+        table: &Table,
+        statistics: TableStatistics,
+    ) -> Result<()> {
+        self.change(|state| {
+            let entry = state.table_mut(&table.database_name, &table.name)?;
+            if entry.table.id != table.id {
+                return Err(table_not_found(&table.database_name, &table.name));
+            }
+            let earlier = entry.statistics.as_ref();
+            let merged = merged_statistics(statistics, earlier, &entry.table);
+            entry.statistics = Some(Arc::new(merged));
+            Ok(())
+        })
     }
 
     async fn partitions_matching(

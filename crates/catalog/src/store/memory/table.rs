@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::error::{CatalogError, Kind, Result};
 use crate::model::names::normalize_storage;
-use crate::model::{Claim, Table, now};
+use crate::model::{Claim, Table, TableStatistics, now};
 use crate::partition::{
     Partition, PartitionInput, Partitions, identity_key, is_below, partition_path,
 };
@@ -20,6 +20,7 @@ pub(super) struct TableEntry {
     /// Former versions, newest first.
     pub(super) former: Vec<Arc<Table>>,
     pub(super) partitions: Arc<Partitions>,
+    pub(super) statistics: Option<Arc<TableStatistics>>,
 }
 
 impl TableEntry {

@@ -39,7 +39,8 @@ pub(super) fn state(connection: &Connection) -> Result<State> {
             },
         );
     }
-    let sql = "SELECT id, database_id, json, claimed, by_administrator, outer_claimed, outer_by_administrator, partitions_version, definer_id FROM tables";
+    let sql = "SELECT tables.id, database_id, tables.json, claimed, by_administrator, outer_claimed, outer_by_administrator, partitions_version, definer_id, statistics.json
+               FROM tables LEFT JOIN statistics ON statistics.table_id = tables.id";
     let mut statement = connection.prepare(sql)?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
@@ -67,6 +68,10 @@ pub(super) fn state(connection: &Connection) -> Result<State> {
             CatalogError::Storage(format!("table \"{}\" has no database", table.full_name()))
         })?;
         let partitions_version = unsigned(row.get(7)?);
+        let statistics = match row.get::<_, Option<String>>(9)? {
+            Some(json) => Some(Arc::new(serde_json::from_str(&json)?)),
+            None => None,
+        };
         let name = table.name.clone();
         let table = Arc::new(table);
         entry.tables.insert(
@@ -74,6 +79,7 @@ pub(super) fn state(connection: &Connection) -> Result<State> {
             TableEntry {
                 table,
                 partitions_version,
+                statistics,
             },
         );
     }

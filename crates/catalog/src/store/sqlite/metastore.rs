@@ -9,7 +9,7 @@ use super::SqliteStore;
 use crate::access::By;
 use crate::error::{Kind, Result};
 use crate::model::names::{normalize, normalize_database};
-use crate::model::{Database, DatabaseInput, Table, TableInput};
+use crate::model::{Database, DatabaseInput, Table, TableInput, TableStatistics};
 use crate::partition::{PartitionInput, PartitionPredicate, Partitions};
 use crate::store::{AddedPartitions, Coordinator, Created, Metastore, TableVersion};
 
@@ -106,6 +106,23 @@ impl Metastore for SqliteStore {
     async fn table_versions(&self, database: &str, name: &str) -> Result<Vec<Arc<Table>>> {
         let (database, name) = (database.to_lowercase(), name.to_lowercase());
         self.write(move |write| write.versions(&database, &name))
+            .await
+    }
+
+    async fn table_statistics(&self, table: &Table) -> Result<Option<Arc<TableStatistics>>> {
+        let state = self.state();
+        let entry = state.entry(&table.database_name, &table.name);
+        let entry = entry.filter(|entry| entry.table.id == table.id);
+        Ok(entry.and_then(|entry| entry.statistics.clone()))
+    }
+
+    async fn update_table_statistics(
+        &self,
+        table: &Table,
+        statistics: TableStatistics,
+    ) -> Result<()> {
+        let table = table.clone();
+        self.write(move |write| write.add_statistics(&table, statistics))
             .await
     }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use crate::error::{CatalogError, Kind, Result};
-use crate::model::{Database, StorageDescriptor, Table};
+use crate::model::{Database, StorageDescriptor, Table, TableStatistics};
 use crate::partition::Partitions;
 use crate::store::{OpenWrites, TableVersion};
 
@@ -27,6 +27,7 @@ pub(super) struct TableEntry {
     pub(super) table: Arc<Table>,
     /// As in [`Partitions::version`], also when the partitions are not in memory.
     pub(super) partitions_version: u64,
+    pub(super) statistics: Option<Arc<TableStatistics>>,
 }
 
 /// The partitions of a table that has been used.

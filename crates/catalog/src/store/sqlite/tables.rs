@@ -10,10 +10,11 @@ use super::state::{DatabaseEntry, TableEntry};
 use super::write::Write;
 use crate::access::By;
 use crate::error::{CatalogError, Kind, Result};
-use crate::model::{Claim, Database, DatabaseInput, Table, TableInput, now};
+use crate::model::{Claim, Database, DatabaseInput, Table, TableInput, TableStatistics, now};
 use crate::store::Created;
 use crate::store::table_rules::{
-    KEPT_VERSIONS, keys_are_fixed, moves, next_version, renamed, same_keys,
+    KEPT_VERSIONS, kept_statistics, keys_are_fixed, merged_statistics, moves, next_version,
+    renamed, same_keys,
 };
 
 impl Write<'_> {
@@ -138,6 +139,7 @@ impl Write<'_> {
         let entry = TableEntry {
             table: Arc::clone(&table),
             partitions_version: 0,
+            statistics: None,
         };
         let tables = &mut self.database_mut(database)?.tables;
         tables.insert(table.name.clone(), entry);
@@ -175,6 +177,10 @@ impl Write<'_> {
         let moved = moves(&old, &new);
         let new = Arc::new(new);
         self.set_table(&new)?;
+        if let Some(known) = self.statistics(&new) {
+            let kept = kept_statistics(&known, &old, &new);
+            self.set_statistics(&new, kept)?;
+        }
         if !moved {
             return Ok((new, dropped));
         }
@@ -229,6 +235,46 @@ impl Write<'_> {
         self.set_partitions(table.id, None);
         self.database_mut(database)?.tables.remove(name);
         Ok(Some(table))
+    }
+
+    /// Adds what ANALYZE found of a table to what is known of it.
+    pub(super) fn add_statistics(
+        &mut self,
+        analyzed: &Table,
+        found: TableStatistics,
+    ) -> Result<()> {
+        let table = self.table(&analyzed.database_name, &analyzed.name)?;
+        if table.id != analyzed.id {
+            return Err(CatalogError::not_found(Kind::Table, analyzed.full_name()));
+        }
+        let earlier = self.statistics(&table);
+        let merged = merged_statistics(found, earlier.as_ref(), &table);
+        self.set_statistics(&table, Some(merged))
+    }
+
+    fn statistics(&self, table: &Table) -> Option<Arc<TableStatistics>> {
+        let entry = self.state().entry(&table.database_name, &table.name)?;
+        entry.statistics.clone()
+    }
+
+    fn set_statistics(&mut self, table: &Table, known: Option<TableStatistics>) -> Result<()> {
+        match &known {
+            Some(known) => {
+                let json = serde_json::to_string(known)?;
+                let sql = "INSERT INTO statistics (table_id, json) VALUES (?1, ?2)
+                           ON CONFLICT DO UPDATE SET json = excluded.json";
+                self.tx.execute(sql, params![table.id, json])?
+            }
+            None => {
+                let sql = "DELETE FROM statistics WHERE table_id = ?1";
+                self.tx.execute(sql, [table.id])?
+            }
+        };
+        let tables = &mut self.database_mut(&table.database_name)?.tables;
+        if let Some(entry) = tables.get_mut(&table.name) {
+            entry.statistics = known.map(Arc::new);
+        }
+        Ok(())
     }
 
     /// The current and the archived versions of a table, newest first.

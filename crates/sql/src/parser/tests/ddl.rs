@@ -372,5 +372,207 @@ fn alter_table_takes_its_other_forms() {
         assert_eq!(altered.table, t);
         assert_eq!(*altered.change, one(&format!("ALTER TABLE t {change}")));
     }
-    assert!(refused("ALTER TABLE IF EXISTS t DROP COLUMN a").contains("REPLACE COLUMNS"));
+    assert!(refused("ALTER TABLE IF EXISTS t ARCHIVE PARTITION (a = 1)").contains("SET LOCATION"));
+}
+
+#[test]
+fn one_column_is_changed_in_the_grammars_of_hive_postgres_and_trino() {
+    let altered = |sql: &str| match one(sql) {
+        Statement::AlterTableColumn(altered) => altered,
+        other => panic!("{sql}: {other:?}"),
+    };
+    let definition = |name: &str, data_type: &str, comment: Option<&str>, place| {
+        let column = ColumnDef {
+            name: name.into(),
+            data_type: data_type.into(),
+            comment: comment.map(str::to_owned),
+        };
+        ColumnChange::Definition { column, place }
+    };
+    for (sql, column, change) in [
+        (
+            "CHANGE COLUMN A b DECIMAL(10, 2) COMMENT 'c' FIRST CASCADE",
+            "a",
+            definition("b", "decimal(10,2)", Some("c"), Some(ColumnPlace::First)),
+        ),
+        (
+            "CHANGE a `column` array<int> AFTER C",
+            "a",
+            definition(
+                "column",
+                "array<int>",
+                None,
+                Some(ColumnPlace::After("c".into())),
+            ),
+        ),
+        (
+            "RENAME COLUMN a TO b",
+            "a",
+            ColumnChange::Rename("b".into()),
+        ),
+        ("RENAME a TO b", "a", ColumnChange::Rename("b".into())),
+        (
+            "RENAME column TO b",
+            "column",
+            ColumnChange::Rename("b".into()),
+        ),
+        (
+            "ALTER COLUMN a SET DATA TYPE BIGINT",
+            "a",
+            ColumnChange::Type("bigint".into()),
+        ),
+        (
+            "ALTER a TYPE double precision",
+            "a",
+            ColumnChange::Type("double".into()),
+        ),
+        ("DROP COLUMN a CASCADE", "a", ColumnChange::Drop),
+    ] {
+        let found = altered(&format!("ALTER TABLE d.t {sql}"));
+        assert_eq!(found.table, TableName::in_database("d", "t"), "{sql}");
+        assert_eq!(
+            (found.column.as_str(), &found.change),
+            (column, &change),
+            "{sql}"
+        );
+        assert!(!found.if_exists && found.partition.is_none(), "{sql}");
+    }
+    assert!(altered("ALTER TABLE t DROP COLUMN IF EXISTS a").if_exists);
+    assert!(altered("ALTER TABLE t RENAME COLUMN IF EXISTS a TO b").if_exists);
+    let of_partition = altered("ALTER TABLE t PARTITION (p = 1) CHANGE a a INT");
+    assert!(of_partition.partition.is_some());
+    assert!(matches!(
+        one("ALTER TABLE t ADD COLUMN a INT COMMENT 'c'"),
+        Statement::AlterTableAddColumns(added) if added.columns.len() == 1
+    ));
+    assert!(error("ALTER TABLE t CHANGE a b").message.contains("a type"));
+    assert!(error("ALTER TABLE t ALTER a").message.contains("TYPE"));
+}
+
+#[test]
+fn create_table_like_is_hives_trinos_or_postgres() {
+    let like = |sql: &str| match one(sql) {
+        Statement::CreateTableLike(like) => *like,
+        other => panic!("{sql}: {other:?}"),
+    };
+    let hive = like(
+        "CREATE EXTERNAL TABLE IF NOT EXISTS d.t LIKE e.s LOCATION 's3://b/' TBLPROPERTIES ('a'='b')",
+    );
+    assert!(hive.if_not_exists && hive.with_properties);
+    assert_eq!(hive.source, TableName::in_database("e", "s"));
+    assert_eq!(hive.location.as_deref(), Some("s3://b/"));
+    assert_eq!(hive.properties, properties(&[("a", "b")]));
+    for (options, with_properties) in [
+        ("", false),
+        ("INCLUDING PROPERTIES", true),
+        ("EXCLUDING PROPERTIES", false),
+        ("INCLUDING ALL", true),
+        ("INCLUDING ALL EXCLUDING PROPERTIES", false),
+        ("INCLUDING COMMENTS EXCLUDING INDEXES", false),
+    ] {
+        let trino = like(&format!("CREATE TABLE t (LIKE s {options}) COMMENT 'c'"));
+        assert_eq!(trino.with_properties, with_properties, "{options}");
+        assert_eq!(trino.source, TableName::bare("s"));
+        assert_eq!(trino.comment.as_deref(), Some("c"));
+    }
+    let placed = like("CREATE TABLE t (LIKE s) WITH (external_location = 's3://b/f/')");
+    assert_eq!(placed.location.as_deref(), Some("s3://b/f/"));
+    assert!(matches!(
+        one("CREATE TABLE t (like) AS SELECT 1"),
+        Statement::CreateTableAs(_)
+    ));
+    for sql in [
+        "CREATE TABLE t LIKE",
+        "CREATE TABLE t (LIKE s",
+        "CREATE TABLE t (LIKE s INCLUDING)",
+        "CREATE TABLE t LIKE s LOCATION 'a' LOCATION 'b'",
+        "CREATE TABLE t LIKE s WITH (format = 'ORC')",
+    ] {
+        assert!(!error(sql).message.is_empty(), "{sql}");
+    }
+}
+
+#[test]
+fn comments_are_on_databases_tables_views_and_columns() {
+    let on = |sql: &str| match one(sql) {
+        Statement::CommentOn(on) => on,
+        other => panic!("{sql}: {other:?}"),
+    };
+    let table = TableName::in_database("d", "t");
+    for (sql, object) in [
+        ("TABLE D.T", Commented::Table(table.clone())),
+        ("VIEW d.t", Commented::View(table.clone())),
+        ("SCHEMA d", Commented::Database(DatabaseName::bare("d"))),
+        ("DATABASE d", Commented::Database(DatabaseName::bare("d"))),
+        (
+            "COLUMN d.t.C",
+            Commented::Column {
+                table,
+                column: "c".into(),
+            },
+        ),
+    ] {
+        let commented = on(&format!("COMMENT ON {sql} IS 'it''s'"));
+        assert_eq!(commented.object, object, "{sql}");
+        assert_eq!(commented.comment.as_deref(), Some("it's"));
+        assert_eq!(on(&format!("COMMENT ON {sql} IS NULL")).comment, None);
+        assert_eq!(on(&format!("COMMENT ON {sql} IS ''")).comment, None);
+    }
+    for sql in [
+        "COMMENT ON COLUMN c IS 'x'",
+        "COMMENT ON COLUMN a.b.c.d.e IS 'x'",
+        "COMMENT ON TABLE t",
+        "COMMENT ON TABLE t IS x",
+        "COMMENT ON t IS 'x'",
+    ] {
+        assert!(!error(sql).message.is_empty(), "{sql}");
+    }
+}
+
+#[test]
+fn analyze_is_hives_postgres_or_trinos() {
+    let columns = |sql: &str| match one(sql) {
+        Statement::Analyze(analyze) => {
+            assert_eq!(analyze.table, TableName::in_database("d", "t"), "{sql}");
+            analyze.columns
+        }
+        other => panic!("{sql}: {other:?}"),
+    };
+    let named = |names: &[&str]| Some(names.iter().map(|name| (*name).to_owned()).collect());
+    for (sql, expected) in [
+        ("ANALYZE d.t", None),
+        ("ANALYSE VERBOSE D.T", None),
+        ("ANALYZE (VERBOSE, SKIP_LOCKED off) d.t", None),
+        ("ANALYZE TABLE d.t", None),
+        ("ANALYZE TABLE d.t COMPUTE STATISTICS", named(&[])),
+        ("ANALYZE TABLE d.t COMPUTE STATISTICS NOSCAN", named(&[])),
+        ("ANALYZE TABLE d.t COMPUTE STATISTICS FOR COLUMNS", None),
+        ("ANALYZE TABLE d.t COMPUTE STATISTICS FOR ALL COLUMNS", None),
+        (
+            "ANALYZE TABLE d.t COMPUTE STATISTICS FOR COLUMNS A, b",
+            named(&["a", "b"]),
+        ),
+        ("ANALYZE d.t (A, \"b\")", named(&["a", "b"])),
+        (
+            "ANALYZE d.t WITH (columns = ARRAY['A', 'b'])",
+            named(&["a", "b"]),
+        ),
+        ("ANALYZE d.t WITH (columns = ARRAY[])", named(&[])),
+    ] {
+        assert_eq!(columns(sql), expected, "{sql}");
+    }
+    assert!(refused("ANALYZE").contains("ANALYZE table"));
+    assert!(refused("ANALYZE t, u").contains("ANALYZE of each"));
+    assert!(refused("ANALYZE t WITH (partitions = ARRAY[ARRAY['1']])").contains("of the table"));
+    for sql in [
+        "ANALYZE t ()",
+        "ANALYZE t COMPUTE",
+        "ANALYZE t WITH (a = 1)",
+    ] {
+        assert!(!error(sql).message.is_empty(), "{sql}");
+    }
+    assert!(matches!(
+        one("SHOW STATS FOR d.t"),
+        Statement::ShowStats(show) if show.table == TableName::in_database("d", "t")
+    ));
 }

@@ -176,14 +176,18 @@ fn refused_statements_name_the_nearest_that_works() {
             "ALTER TABLE .. EXCHANGE PARTITION is not supported; use ALTER TABLE .. DROP PARTITION and ADD PARTITION",
         ),
         (
-            "ALTER TABLE t DROP COLUMN a",
-            "ALTER TABLE .. DROP COLUMN is not supported; use ALTER TABLE .. REPLACE COLUMNS with the columns to keep",
+            "ALTER TABLE t ALTER COLUMN a DROP NOT NULL",
+            "ALTER TABLE .. ALTER COLUMN other than TYPE is not supported; use ALTER TABLE .. ALTER COLUMN .. SET DATA TYPE",
         ),
         ("LISTEN c", "LISTEN is not supported"),
         ("NOTIFY c, 'x'", "NOTIFY is not supported"),
         (
-            "SHOW STATS FOR t",
-            "SHOW STATS is not supported; use SHOW TBLPROPERTIES",
+            "SHOW STATS FOR (SELECT * FROM t)",
+            "SHOW STATS FOR a query is not supported; use SHOW STATS FOR table",
+        ),
+        (
+            "ANALYZE t PARTITION (a = 1) COMPUTE STATISTICS",
+            "ANALYZE of a partition is not supported; use ANALYZE of the table",
         ),
     ] {
         assert_eq!(refused(sql), message);
@@ -198,14 +202,14 @@ fn refused_statements_name_the_nearest_that_works() {
         "MERGE INTO t USING u ON t.a = u.a WHEN MATCHED THEN DELETE",
         "CREATE EXTERNAL TABLE t AS SELECT 1",
         "CREATE OR REPLACE TABLE t (a int)",
-        "CREATE TABLE t LIKE u",
+        "CREATE TABLE t (LIKE u, a INT)",
         "CREATE TABLE t LOCATION 's3://b/' AS SELECT 1",
         "CREATE PROTECTED MULTI DIALECT VIEW v SECURITY DEFINER AS SELECT 1",
         "ALTER VIEW v ADD DIALECT AS SELECT 1",
         "VACUUM t",
         "OPTIMIZE t REWRITE DATA USING BIN_PACK",
         "TRUNCATE TABLE t",
-        "ALTER TABLE t CHANGE COLUMN a b int",
+        "ALTER TABLE t DROP COLUMNS (a, b)",
         "ALTER TABLE t ARCHIVE PARTITION (dt='a')",
         "ALTER TABLE t SET FILEFORMAT ORC",
         "ALTER TABLE t TOUCH",
@@ -215,7 +219,7 @@ fn refused_statements_name_the_nearest_that_works() {
         "CREATE FUNCTION f() RETURNS int AS 'x'",
         "USING EXTERNAL FUNCTION f(x int) RETURNS int LAMBDA 'l' SELECT f(1)",
         "PREPARE p FROM UPDATE t SET a = 1",
-        "COMMENT ON TABLE t IS 'x'",
+        "COMMENT ON FUNCTION f IS 'x'",
     ] {
         assert!(
             refused(sql).contains(" is not supported; use "),

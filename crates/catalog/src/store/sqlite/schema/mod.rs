@@ -20,7 +20,7 @@ const APPLICATION_ID: i64 = 0x4C41_4B45;
 /// The schema that this program knows.
 pub(super) const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
 
-const MIGRATIONS: [&str; 11] = [
+const MIGRATIONS: [&str; 12] = [
     // 1: everything but the archive of table versions.
     "
     CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
@@ -215,6 +215,13 @@ const MIGRATIONS: [&str; 11] = [
     "ALTER TABLE tables ADD COLUMN definer_id INTEGER;",
     // 11: the bytes that a query may write; NULL is no limit.
     "ALTER TABLE workgroups ADD COLUMN bytes_written_limit INTEGER;",
+    // 12: what ANALYZE found of tables.
+    "
+    CREATE TABLE statistics (
+        table_id INTEGER PRIMARY KEY REFERENCES tables ON DELETE CASCADE,
+        json TEXT NOT NULL
+    ) STRICT;
+    ",
 ];
 
 /// The migration that gives partitions the keys of their spelling.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::access::QueryLimits;
-use crate::model::{Column, DatabaseInput, TableInput};
+use crate::model::{Column, DatabaseInput, TableInput, TableStatistics};
 use crate::store::{Control, Metastore, SqliteStore};
 
 /// What a v1 program left behind: a database and a table.
@@ -57,6 +57,43 @@ async fn a_file_of_the_first_schema_is_migrated_and_keeps_what_it_has() {
             .id
             > 9
     );
+}
+
+#[tokio::test]
+async fn a_file_without_statistics_is_migrated_and_keeps_new_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("catalog.db");
+    version_1(&path);
+    migrate_to(&mut Connection::open(&path).unwrap(), 11).unwrap();
+    let known = {
+        let store = SqliteStore::open(&path).unwrap();
+        let table = store.table("old", "t").await.unwrap().unwrap();
+        assert_eq!(store.table_statistics(&table).await.unwrap(), None);
+        let found = TableStatistics {
+            row_count: 3,
+            file_bytes: 10,
+            version: table.version_id,
+            analyzed_time: now(),
+            columns: Vec::new(),
+        };
+        store
+            .update_table_statistics(&table, found.clone())
+            .await
+            .unwrap();
+        found
+    };
+    let store = SqliteStore::open(&path).unwrap();
+    let table = store.table("old", "t").await.unwrap().unwrap();
+    let found = store.table_statistics(&table).await.unwrap();
+    assert_eq!(found.as_deref(), Some(&known));
+    store.drop_table("old", "t", false).await.unwrap();
+    drop(store);
+    let sql = "SELECT count(*) FROM statistics";
+    let left: i64 = Connection::open(&path)
+        .unwrap()
+        .query_row(sql, [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(left, 0);
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@
 mod objects;
 pub(crate) mod roles;
 mod server;
+mod statistics;
 
 use std::sync::Arc;
 
@@ -44,7 +45,9 @@ pub(crate) fn needs(
     pins: &RelationPins,
 ) -> Needs {
     let reads_columns = match relation {
-        "pg_attribute" | "columns" | "column_privileges" | "role_column_grants" => true,
+        "pg_attribute" | "pg_stats" | "columns" | "column_privileges" | "role_column_grants" => {
+            true
+        }
         "pg_description" => !pins.whole_relations,
         "pg_class" => columns.contains(&"relnatts"),
         "pg_views" => columns.contains(&"definition"),
@@ -85,6 +88,7 @@ pub(crate) fn fill(
         "pg_views" => table.build(objects::views(input), |row, column| {
             objects::pg_views(input, row, column)
         }),
+        "pg_stats" => table.build(statistics::columns(input), statistics::pg_stats),
         "pg_stat_all_tables"
         | "pg_stat_user_tables"
         | "pg_stat_sys_tables"

@@ -120,6 +120,9 @@ pub(crate) fn relations(input: &Input) -> Vec<Relation<'_>> {
         .collect()
 }
 
+/// PostgreSQL's count of the rows of a relation that was not analysed.
+const NEVER_COUNTED: f64 = -1.0;
+
 pub(super) fn pg_class<'a>(input: &'a Input, row: &Relation<'a>, column: &str) -> Value<'a> {
     let view = row.is_view();
     Some(match column {
@@ -129,8 +132,10 @@ pub(super) fn pg_class<'a>(input: &'a Input, row: &Relation<'a>, column: &str) -
         "relowner" => Cell::Int(oids::OWNER),
         "relam" if !view => Cell::Int(oids::HEAP),
         "relfilenode" if !view => Cell::Int(row.oid()),
-        // -1: never counted.
-        "reltuples" => Cell::Float(-1.0),
+        "reltuples" => Cell::Float(match row {
+            Relation::Lake(_, table) => table.row_count.map_or(NEVER_COUNTED, |rows| rows as f64),
+            Relation::System(..) => NEVER_COUNTED,
+        }),
         "relpersistence" => Cell::text("p"),
         "relkind" => Cell::text(if view { "v" } else { "r" }),
         "relnatts" => Cell::Int(

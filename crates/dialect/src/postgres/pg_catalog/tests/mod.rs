@@ -39,6 +39,7 @@ fn column(name: &str, data_type: DataType, comment: Option<&str>) -> VisibleColu
         comment: comment.map(str::to_owned),
         partition_key: name == "order_date",
         selectable: true,
+        measured: None,
     }
 }
 

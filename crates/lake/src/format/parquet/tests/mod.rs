@@ -7,6 +7,7 @@
     clippy::large_futures
 )]
 
+mod estimates;
 mod forged;
 mod hidden;
 mod hostile;

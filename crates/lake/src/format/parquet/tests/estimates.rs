@@ -1,0 +1,52 @@
+//! Statistics of the catalog, which may be wrong.
+
+use lakegate_catalog::model::{
+    ColumnStatistics, ColumnStatisticsData, RangeStatistics, TableStatistics, now,
+};
+
+use super::*;
+
+#[tokio::test]
+async fn wrong_statistics_change_no_answer() {
+    let mut lake = Lake::new(&[("n", "bigint")]);
+    lake.put("a", file(&batch(vec![("n", ints(0..3))]), 10))
+        .await;
+    let n = ColumnStatistics {
+        column_name: "n".to_owned(),
+        column_type: "bigint".to_owned(),
+        analyzed_time: now(),
+        statistics_data: ColumnStatisticsData::Long {
+            data: RangeStatistics {
+                minimum_value: Some(100),
+                maximum_value: Some(200),
+                number_of_nulls: 1_000,
+                number_of_distinct_values: 1,
+            },
+        },
+    };
+    let table = Arc::get_mut(&mut lake.table).unwrap();
+    table.statistics = Some(Arc::new(TableStatistics {
+        row_count: 1_000,
+        file_bytes: 1,
+        version: 0,
+        analyzed_time: now(),
+        columns: vec![n],
+    }));
+    // Without and with footers.
+    for max_statistics_files in [0, 4096] {
+        lake.max_statistics_files = max_statistics_files;
+        for (sql, answer) in [
+            ("SELECT count(*) FROM t", "3"),
+            ("SELECT count(n) FROM t", "3"),
+            ("SELECT min(n) FROM t", "0"),
+            ("SELECT max(n) FROM t", "2"),
+            ("SELECT count(DISTINCT n) FROM t", "3"),
+            ("SELECT count(*) FROM t WHERE n = 1", "1"),
+            ("SELECT count(*) FROM t WHERE n < 100", "3"),
+            ("SELECT count(*) FROM t WHERE n IS NULL", "0"),
+            ("SELECT count(*) FROM t a JOIN t b ON a.n = b.n", "3"),
+        ] {
+            assert_eq!(lake.rows(sql).await, [[answer]], "{sql}");
+        }
+    }
+}
