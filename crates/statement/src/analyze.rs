@@ -406,8 +406,8 @@ mod tests {
         let part = plan(&lake, "ann", analyze).await.unwrap();
         assert_eq!(names(&part), ["id"]);
         for hidden in ["email", "nothing"] {
-            let error = plan(&lake, "ann", &format!("ANALYZE sales.orders ({hidden})"));
-            let error = error.await.unwrap_err();
+            let statement = format!("ANALYZE sales.orders ({hidden})");
+            let error = plan(&lake, "ann", &statement).await.unwrap_err();
             assert_eq!(error.code(), Code::ColumnNotFound);
             assert_eq!(error.message(), column_not_found(hidden).message());
         }

@@ -18,7 +18,8 @@ use sqlparser::ast;
 
 use crate::Execution;
 use crate::moment::Moment;
-use crate::query::life::{CancelOnDrop, Phase, Unfinished};
+use crate::query::ending::{CancelOnDrop, Unfinished};
+use crate::query::life::Phase;
 use crate::query::planning::Planning;
 use crate::query::resolve::NameScope;
 use crate::query::run::{QueryContext, queue_of};
