@@ -19,6 +19,7 @@ mod detect;
 pub(crate) mod encoding;
 mod fault;
 mod files;
+pub mod ion;
 pub mod orc;
 pub mod parquet;
 mod properties;
@@ -44,6 +45,7 @@ use sha2::Sha256;
 use self::avro::AvroFormat;
 use self::encoding::Encoding;
 pub use self::files::LakeFiles;
+use self::ion::IonFormat;
 use self::orc::OrcFormat;
 use self::parquet::{FooterCache, ParquetFiles, ParquetFormat};
 pub use self::properties::Properties;
@@ -61,6 +63,7 @@ pub enum TableFormat {
     Text(TextFormat),
     Orc(OrcFormat),
     Avro(AvroFormat),
+    Ion(IonFormat),
 }
 
 impl TableFormat {
@@ -71,6 +74,7 @@ impl TableFormat {
             Self::Text(format) => format,
             Self::Orc(format) => format,
             Self::Avro(format) => format,
+            Self::Ion(format) => format,
         }
     }
 
@@ -90,6 +94,10 @@ impl TableFormat {
             }
             Self::Avro(format) => {
                 encoding.tag(3);
+                format.encode(&mut encoding);
+            }
+            Self::Ion(format) => {
+                encoding.tag(4);
                 format.encode(&mut encoding);
             }
         }

@@ -9,9 +9,9 @@
 //! two members a file holds no state of a codec, so that a thousand open files take the memory of
 //! their text alone. What never happens: a row is written that reads back as another.
 
-mod compress;
-pub(in crate::format::text) mod delimited;
-pub(in crate::format::text) mod values;
+pub(in crate::format) mod compress;
+pub(in crate::format) mod delimited;
+pub(in crate::format) mod values;
 
 use std::fmt::Debug;
 
@@ -29,7 +29,7 @@ use crate::format::upload::{Upload, failed};
 use crate::format::{ClosedFile, Codec, Codecs, FileWriter, NewFile, not_writable};
 
 /// GZIP is the default, as of Athena's new tables of TEXTFILE and JSON.
-pub(super) const CODECS: Codecs = Codecs {
+pub(in crate::format) const CODECS: Codecs = Codecs {
     format: "text",
     properties: &["write.compression"],
     default: Codec::Gzip,
