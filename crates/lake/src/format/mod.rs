@@ -146,6 +146,12 @@ pub trait TableFileFormat: Debug + Send + Sync {
     /// Whether [`TableFileFormat::create`] makes files.
     fn is_writable(&self) -> bool;
 
+    /// Whether rows can be added to tables of the format. Athena makes some formats' files for new tables
+    /// alone.
+    fn takes_rows(&self) -> bool {
+        self.is_writable()
+    }
+
     /// How files that are written can be compressed.
     fn codecs(&self) -> &'static Codecs {
         &Codecs::NONE

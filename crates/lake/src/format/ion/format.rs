@@ -49,6 +49,10 @@ impl TableFileFormat for IonFormat {
         true
     }
 
+    fn takes_rows(&self) -> bool {
+        false
+    }
+
     fn codecs(&self) -> &'static Codecs {
         &writer::CODECS
     }
