@@ -59,7 +59,7 @@ impl Symbols {
                 _ => Err(unknown(id)),
             };
         };
-        if let Some(text) = SYSTEM.get(index - 1) {
+        if let Some(text) = SYSTEM.get(index - 1).copied() {
             return Ok(Some(text));
         }
         let found = self.texts.get(index - 1 - SYSTEM.len());

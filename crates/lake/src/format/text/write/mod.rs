@@ -29,7 +29,7 @@ use crate::format::upload::{Upload, failed};
 use crate::format::{ClosedFile, Codec, Codecs, FileWriter, NewFile, not_writable};
 
 /// GZIP is the default, as of Athena's new tables of TEXTFILE and JSON.
-pub(in crate::format) const CODECS: Codecs = Codecs {
+pub(super) const CODECS: Codecs = Codecs {
     format: "text",
     properties: &["write.compression"],
     default: Codec::Gzip,
