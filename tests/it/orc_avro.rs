@@ -153,7 +153,11 @@ async fn ion_fields_are_found_by_name_and_checked_for_the_columns_that_are_read(
 
 #[tokio::test]
 async fn damaged_file_is_named_to_those_alone_that_may_see_its_name() {
-    for (format, bytes, column) in [("orc", ORC, "number"), ("avro", AVRO, "i"), ("ion", ION, "l")] {
+    for (format, bytes, column) in [
+        ("orc", ORC, "number"),
+        ("avro", AVRO, "i"),
+        ("ion", ION, "l"),
+    ] {
         let columns = format!("a BOOLEAN, b INT, {column} INT");
         let stored = format!("STORED AS {format}");
         let lake = table(&format!("damaged_{format}"), &columns, &stored).await;

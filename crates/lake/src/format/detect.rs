@@ -123,7 +123,7 @@ fn default_class(input_format: &str, properties: &Properties<'_>) -> Result<&'st
         _ if lower.ends_with("avrocontainerinputformat") => {
             Ok("org.apache.hadoop.hive.serde2.avro.AvroSerDe")
         }
-        _ if lower.ends_with("ioninputformat") => Ok("com.amazon.ionhiveserde.IonHiveSerDe"),
+        _ if lower.ends_with(".ioninputformat") => Ok("com.amazon.ionhiveserde.IonHiveSerDe"),
         "csv" => Ok("org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe"),
         "" if lower.is_empty() || lower.ends_with("textinputformat") => {
             Ok("org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe")
