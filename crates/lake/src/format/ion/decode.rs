@@ -104,12 +104,12 @@ impl Reading<'_> {
         if !is_entered {
             return Ok(());
         }
-        let depth = cursor.depth();
+        let (depth, format) = (cursor.depth(), self.fitter.format);
         cursor.enter().map_err(|stop| malformed(&stop))?;
         for index in 0.. {
             let item = cursor.next().map_err(|stop| malformed(&stop))?;
             let Some(item) = item else { break };
-            let within = node.within(self.fitter.format, item.field.as_deref(), index);
+            let within = node.within(format, item.field.as_deref(), index);
             let mut within = within.peekable();
             while let Some(node) = within.next() {
                 match within.peek() {

@@ -23,6 +23,7 @@ use ion_rs::{
 use lakegate_error::{Code, Error, Result};
 
 use super::options::{IonEncoding, IonFormat, NullForm};
+use super::symbols::MAX_SYMBOLS;
 use crate::format::text::MAX_ROW_BYTES;
 use crate::format::text::rows::MAX_CELLS;
 use crate::format::text::write::compress::compressed;
@@ -50,6 +51,9 @@ pub(super) const CODECS: Codecs = Codecs {
 const MEMBER_BYTES: usize = 4 * 1024 * 1024;
 /// Bytes of one that are worth a member where memory is short.
 const SMALL_MEMBER_BYTES: usize = 64 * 1024;
+/// Keys of maps in one row: each is a symbol, and with those of the rows before it in a member they are
+/// no more than are read.
+const MAX_KEYS: usize = MAX_SYMBOLS / 4;
 const MICROS_PER_MINUTE: i64 = 60_000_000;
 /// The years 1 to 9999 in microseconds since the Unix epoch.
 const TIMES: Range<i64> = -62_135_596_800_000_000..253_402_300_800_000_000;
@@ -140,10 +144,12 @@ impl IonFileWriter {
         rows: Range<usize>,
     ) -> Result<usize> {
         let mut next = rows.start;
-        while next < rows.end && self.member.len() + writer.output().len() < MEMBER_BYTES {
-            let mut cells = 0;
+        while next < rows.end
+            && (next == rows.start || self.member.len() + writer.output().len() < MEMBER_BYTES)
+        {
+            let mut counted = Counted::default();
             for (field, values) in self.schema.fields().iter().zip(columns) {
-                check(values, next, self.form.offset, &mut cells)
+                check(values, next, self.form.offset, &mut counted)
                     .map_err(|unwritable| unwritable.of_column(field.name()))?;
             }
             let row = Row {
@@ -262,7 +268,7 @@ fn check(
     values: &Values<'_>,
     row: usize,
     offset: i32,
-    cells: &mut usize,
+    counted: &mut Counted,
 ) -> Result<(), Unwritable> {
     if values.is_null(row) {
         return Ok(());
@@ -279,8 +285,8 @@ fn check(
         }
         Values::List(list, values) => {
             for item in items(list.value_offsets(), row) {
-                count(cells, values.leaves())?;
-                check(values, item, offset, cells)?;
+                counted.add(values.leaves())?;
+                check(values, item, offset, counted)?;
             }
             Ok(())
         }
@@ -293,9 +299,16 @@ fn check(
                 ));
             };
             let range = items(map.value_offsets(), row);
+            counted.keys += range.len();
+            if counted.keys > MAX_KEYS {
+                return Err(Unwritable::new(
+                    format!("more than {MAX_KEYS} keys of maps in one row"),
+                    "write to a table of Parquet",
+                ));
+            }
             let mut seen = HashSet::with_capacity(range.len());
             for entry in range {
-                count(cells, keys.leaves() + values.leaves())?;
+                counted.add(keys.leaves() + values.leaves())?;
                 if texts.is_null(entry) {
                     return Err(Unwritable::new("a map with NULL for a key", "leave it out"));
                 }
@@ -305,23 +318,33 @@ fn check(
                         "leave one of the entries out",
                     ));
                 }
-                check(values, entry, offset, cells)?;
+                check(values, entry, offset, counted)?;
             }
             Ok(())
         }
         Values::Struct(_, fields) => {
             let mut fields = fields.iter();
-            fields.try_for_each(|field| check(field, row, offset, cells))
+            fields.try_for_each(|field| check(field, row, offset, counted))
         }
         _ => Ok(()),
     }
 }
 
-fn count(cells: &mut usize, leaves: usize) -> Result<(), Unwritable> {
-    *cells += leaves;
-    match *cells > MAX_CELLS {
-        true => Err(too_many_values()),
-        false => Ok(()),
+/// What a row has in nested columns.
+#[derive(Debug, Default)]
+struct Counted {
+    /// Values without children, as readers count them.
+    cells: usize,
+    keys: usize,
+}
+
+impl Counted {
+    fn add(&mut self, leaves: usize) -> Result<(), Unwritable> {
+        self.cells += leaves;
+        match self.cells > MAX_CELLS {
+            true => Err(too_many_values()),
+            false => Ok(()),
+        }
     }
 }
 
