@@ -408,6 +408,7 @@ mod tests {
             (b"\xE0\x01\x01\xEA", "Ion 1.1"),
             (b"\xE0\x01\x00\xEB", "version marker"),
             (b"\xE0\x01\x00\xEA\xD5\x84", "cut short"),
+            (b"$ion_1_1 {a:1}", "$ion_1_1"),
             (b"{a:1", "cut short"),
             (b"\xE0\x01\x00\xEA\xBE\x7F\x7F\x7F\xFF", "lake.max_row_size"),
             (

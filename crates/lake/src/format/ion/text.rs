@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use super::cursor::{Item, MAX_DEPTH, Role, Stop, Value, too_deep};
 use super::symbols::{Symbols, TABLE};
-use super::{broken, strings, tokens};
+use super::{Fault, broken, strings, tokens};
 
 type Result<T> = std::result::Result<T, Stop>;
 
@@ -289,7 +289,14 @@ impl<'a> Text<'a> {
             // What follows belongs to the next value; `null.int` is one word.
             self.at = end;
             let is_marker = role.is_none() && self.levels.is_empty() && !word.is_quoted;
-            let role = match is_marker && word.text == MARKER {
+            let is_marker = is_marker && is_version(&word.text);
+            if is_marker && word.text != MARKER {
+                return Err(Stop::Fault(Fault::NotSupported(format!(
+                    "is of version {}; {MARKER} is read",
+                    word.text
+                ))));
+            }
+            let role = match is_marker {
                 true => Role::Marker,
                 false => role.unwrap_or(Role::Data),
             };
@@ -526,6 +533,16 @@ impl<'a> Text<'a> {
         self.at += 2;
         Ok(Value::Bytes(bytes.into()))
     }
+}
+
+/// Whether a symbol is a version marker, such as `$ion_1_0`.
+fn is_version(text: &str) -> bool {
+    let are_digits =
+        |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let numbers = text
+        .strip_prefix("$ion_")
+        .and_then(|rest| rest.split_once('_'));
+    numbers.is_some_and(|(major, minor)| are_digits(major) && are_digits(minor))
 }
 
 fn is_operator(byte: u8) -> bool {
