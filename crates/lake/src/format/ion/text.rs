@@ -537,8 +537,9 @@ impl<'a> Text<'a> {
 
 /// Whether a symbol is a version marker, such as `$ion_1_0`.
 fn is_version(text: &str) -> bool {
-    let are_digits =
-        |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let are_digits = |part: &str| {
+        (1..10).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit())
+    };
     let numbers = text
         .strip_prefix("$ion_")
         .and_then(|rest| rest.split_once('_'));
