@@ -171,6 +171,7 @@ fn python_clients_pass_their_tests() {
             [
                 "test_psycopg.py",
                 "test_sqlalchemy.py",
+                "test_ion_files.py",
                 "test_orc_avro_files.py",
                 "test_parquet_files.py",
                 "test_tpc_compare.py",

@@ -1,6 +1,6 @@
-//! Tables of ORC and Avro files: columns by place and by name, what is read of a file, and what a
+//! Tables of ORC, Avro and Ion files: columns by place and by name, what is read of a file, and what a
 //! damaged one reveals. Values are compared with other readers' in
-//! `tests/clients/test_orc_avro_files.py`.
+//! `tests/clients/test_orc_avro_files.py` and `tests/clients/test_ion_files.py`.
 
 use crate::harness::files::FileTable;
 use crate::harness::{Client, Server};
@@ -9,6 +9,8 @@ use crate::harness::{Client, Server};
 const ORC: &[u8] = include_bytes!("../../fuzz/seeds/orc_file/zstd");
 /// Seventeen fields of 25 records, by fastavro.
 const AVRO: &[u8] = include_bytes!("../../fuzz/seeds/avro_file/snappy");
+/// Three structs, by amazon.ion.
+const ION: &[u8] = include_bytes!("../../fuzz/seeds/ion_file/binary");
 
 const PASSWORD: &str = "a long enough secret";
 
@@ -131,8 +133,31 @@ async fn avro_fields_are_found_by_name() {
 }
 
 #[tokio::test]
+async fn ion_fields_are_found_by_name_and_checked_for_the_columns_that_are_read() {
+    let columns = "id INT, a BIGINT, b STRING, h ARRAY<INT>, f TIMESTAMP, g STRING";
+    let lake = table("ion", columns, "STORED AS ION").await;
+    lake.folder.put("part.ion", ION);
+    assert_eq!(
+        lake.row("count(*), count(id), sum(a), max(b), sum(cardinality(h)), max(f)")
+            .await,
+        "3|0|3|text|5|2024-05-06 06:08:09.123456"
+    );
+    let sql = format!("SELECT g FROM {}", lake.table);
+    let failure = lake.admin.fails(&sql).await;
+    failure.names(&["part.ion value 1: column 'g'", "is not a valid string"]);
+    let user = user_of(&lake.admin, "ion_reader", "g", &lake.table).await;
+    let failure = user.fails(&sql).await;
+    assert!(!failure.text().contains("part.ion"), "{failure:?}");
+    failure.names(&["value 1: column 'g'"]);
+}
+
+#[tokio::test]
 async fn damaged_file_is_named_to_those_alone_that_may_see_its_name() {
-    for (format, bytes, column) in [("orc", ORC, "number"), ("avro", AVRO, "i")] {
+    for (format, bytes, column) in [
+        ("orc", ORC, "number"),
+        ("avro", AVRO, "i"),
+        ("ion", ION, "l"),
+    ] {
         let columns = format!("a BOOLEAN, b INT, {column} INT");
         let stored = format!("STORED AS {format}");
         let lake = table(&format!("damaged_{format}"), &columns, &stored).await;

@@ -2,9 +2,9 @@
 
 use lakegate_fuzzing::Target;
 
-use crate::format::{avro, orc, parquet, text};
+use crate::format::{avro, ion, orc, parquet, text};
 
-pub const TARGETS: [Target; 12] = [
+pub const TARGETS: [Target; 13] = [
     Target {
         name: "parquet_footer",
         accepts: parquet::fuzzing::footer,
@@ -24,6 +24,10 @@ pub const TARGETS: [Target; 12] = [
     Target {
         name: "avro_schema",
         accepts: avro::fuzzing::schema,
+    },
+    Target {
+        name: "ion_file",
+        accepts: ion::fuzzing::file,
     },
     Target {
         name: "json",

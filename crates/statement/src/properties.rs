@@ -7,12 +7,13 @@
 use lakegate_catalog::model::{StorageDescriptor, Table};
 
 /// Table properties whose values do not name columns.
-const OF_TABLES: [&str; 11] = [
+const OF_TABLES: [&str; 12] = [
     "EXTERNAL",
     "classification",
     "comment",
     "compressionType",
     "has_encrypted_data",
+    "ion.encoding",
     "parquet.compression",
     "serialization.null.format",
     "skip.footer.line.count",
@@ -22,7 +23,7 @@ const OF_TABLES: [&str; 11] = [
 ];
 
 /// SerDe properties whose values do not name columns.
-const OF_SERDES: [&str; 14] = [
+const OF_SERDES: [&str; 20] = [
     "case.insensitive",
     "colelction.delim",
     "collection.delim",
@@ -31,6 +32,12 @@ const OF_SERDES: [&str; 14] = [
     "escapeChar",
     "field.delim",
     "ignore.malformed.json",
+    "ion.encoding",
+    "ion.fail_on_overflow",
+    "ion.ignore_malformed",
+    "ion.path_extractor.case_sensitive",
+    "ion.serialize_null",
+    "ion.timestamp.serialization_offset",
     "line.delim",
     "mapkey.delim",
     "quoteChar",

@@ -21,6 +21,7 @@ const CONTRIB_REGEX_SERDE: &str = "org.apache.hadoop.hive.contrib.serde2.RegexSe
 const GROK_SERDE: &str = "com.amazonaws.glue.serde.GrokSerDe";
 pub(super) const ORC_SERDE: &str = "org.apache.hadoop.hive.ql.io.orc.OrcSerde";
 pub(super) const AVRO_SERDE: &str = "org.apache.hadoop.hive.serde2.avro.AvroSerDe";
+pub(super) const ION_SERDE: &str = "com.amazon.ionhiveserde.IonHiveSerDe";
 const SERDE2_JSON_SERDE: &str = "org.apache.hadoop.hive.serde2.JsonSerDe";
 
 /// Input and output format.
@@ -42,6 +43,11 @@ const ORC: Formats = (
 const AVRO: Formats = (
     "org.apache.hadoop.hive.ql.io.avro.AvroContainerInputFormat",
     "org.apache.hadoop.hive.ql.io.avro.AvroContainerOutputFormat",
+);
+
+const ION: Formats = (
+    "com.amazon.ionhiveserde.formats.IonInputFormat",
+    "com.amazon.ionhiveserde.formats.IonOutputFormat",
 );
 
 /// The descriptor of a new table. Whether its format can be read is checked by the lake.
@@ -134,6 +140,7 @@ fn formats(create: &CreateTable) -> Result<((String, String), &'static str)> {
                 input if input.contains("parquet") => PARQUET_SERDE,
                 input if input.ends_with(".orcinputformat") => ORC_SERDE,
                 input if input.ends_with(".avrocontainerinputformat") => AVRO_SERDE,
+                input if input.ends_with(".ioninputformat") => ION_SERDE,
                 input if input.ends_with(".cloudtrailinputformat") => CLOUD_TRAIL_SERDE,
                 _ => LAZY_SIMPLE_SERDE,
             };
@@ -143,7 +150,8 @@ fn formats(create: &CreateTable) -> Result<((String, String), &'static str)> {
             format @ (StorageFormat::Parquet
             | StorageFormat::JsonFile
             | StorageFormat::Orc
-            | StorageFormat::Avro),
+            | StorageFormat::Avro
+            | StorageFormat::Ion),
         )) if delimited => Err(Error::new(
             Code::InvalidTable,
             format!(
@@ -156,8 +164,9 @@ fn formats(create: &CreateTable) -> Result<((String, String), &'static str)> {
         Some(StoredAs::Format(StorageFormat::JsonFile)) => Ok((named(TEXT), HIVE_JSON_SERDE)),
         Some(StoredAs::Format(StorageFormat::Orc)) => Ok((named(ORC), ORC_SERDE)),
         Some(StoredAs::Format(StorageFormat::Avro)) => Ok((named(AVRO), AVRO_SERDE)),
+        Some(StoredAs::Format(StorageFormat::Ion)) => Ok((named(ION), ION_SERDE)),
         Some(StoredAs::Format(other)) => Err(Error::not_supported(format!(
-            "STORED AS {} is not supported yet; use PARQUET, ORC, AVRO, TEXTFILE or JSONFILE",
+            "STORED AS {} is not supported yet; use PARQUET, ORC, AVRO, ION, TEXTFILE or JSONFILE",
             format_name(*other)
         ))),
         // A SerDe that belongs to one format implies that format.
@@ -170,6 +179,9 @@ fn formats(create: &CreateTable) -> Result<((String, String), &'static str)> {
             }
             Some(RowFormat::SerDe { class, .. }) if class == AVRO_SERDE => {
                 Ok((named(AVRO), AVRO_SERDE))
+            }
+            Some(RowFormat::SerDe { class, .. }) if class == ION_SERDE => {
+                Ok((named(ION), ION_SERDE))
             }
             _ => Ok((named(TEXT), LAZY_SIMPLE_SERDE)),
         },
@@ -301,6 +313,7 @@ pub(super) fn classification(descriptor: &StorageDescriptor) -> Option<&'static 
         PARQUET_SERDE => Some("parquet"),
         ORC_SERDE => Some("orc"),
         AVRO_SERDE => Some("avro"),
+        ION_SERDE => Some("ion"),
         OPENX_JSON_SERDE | HIVE_JSON_SERDE | SERDE2_JSON_SERDE | CLOUD_TRAIL_SERDE => Some("json"),
         OPEN_CSV_SERDE | LAZY_SIMPLE_SERDE => Some("csv"),
         _ => None,
@@ -394,10 +407,11 @@ mod tests {
         assert_eq!(class, super::PARQUET_SERDE);
     }
     #[tokio::test]
-    async fn orc_and_avro_have_their_own_serdes() {
+    async fn orc_avro_and_ion_have_their_own_serdes() {
         for (stored, formats, expected, name) in [
             ("ORC", super::ORC, super::ORC_SERDE, "orc"),
             ("AVRO", super::AVRO, super::AVRO_SERDE, "avro"),
+            ("ION", super::ION, super::ION_SERDE, "ion"),
         ] {
             let by_classes = format!(
                 "STORED AS INPUTFORMAT '{}' OUTPUTFORMAT '{}'",

@@ -374,7 +374,7 @@ mod tests {
             ),
             (
                 "CREATE EXTERNAL TABLE t (a INT) STORED AS SEQUENCEFILE LOCATION 's3://lake/t/'",
-                "PARQUET, ORC, AVRO, TEXTFILE or JSONFILE",
+                "PARQUET, ORC, AVRO, ION, TEXTFILE or JSONFILE",
             ),
             (
                 "CREATE EXTERNAL TABLE t (a INT) ROW FORMAT SERDE 'org.apache.hadoop.hive.serde2.RegexSerDe' LOCATION 's3://lake/t/'",

@@ -16,7 +16,7 @@ use lakegate_error::{Code, Error, Result};
 use lakegate_lake::roots::Location;
 use lakegate_lake::table::table_schema;
 use lakegate_lake::write::columns::Mapping;
-use lakegate_lake::write::{Target, Written, check_format, sweep};
+use lakegate_lake::write::{Target, Written, check_append, check_format, sweep};
 use lakegate_policy::{View, Visible};
 use lakegate_sql::ast::{ColumnDef, CreateTable, TableName};
 
@@ -190,7 +190,7 @@ impl StatementContext {
     pub(super) async fn plan_append(&self, found: &Visible, rows: &Schema) -> Result<WritePlan> {
         let table = Arc::clone(&found.table);
         require_partition_keys(found)?;
-        check_format(&table)?;
+        check_append(&table)?;
         let schema = table_schema(&table)?;
         let name = table.full_name();
         let mapping = Mapping::new(&name, &schema, rows, |column| {

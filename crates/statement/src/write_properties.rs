@@ -7,17 +7,19 @@ use lakegate_sql::ast::{
 };
 
 /// Names of the formats, and the one that each means.
-const FORMATS: [(&str, StorageFormat); 5] = [
+const FORMATS: [(&str, StorageFormat); 6] = [
     ("PARQUET", StorageFormat::Parquet),
     ("ORC", StorageFormat::Orc),
     ("AVRO", StorageFormat::Avro),
     ("JSON", StorageFormat::JsonFile),
     ("TEXTFILE", StorageFormat::TextFile),
+    // Of CREATE TABLE AS alone.
+    ("ION", StorageFormat::Ion),
 ];
 /// The properties of CREATE TABLE AS.
 const OF_TABLES: &str = "format, write_compression, parquet_compression, orc_compression, \
-    compression_level, field_delimiter, external_location, is_external, table_type, partitioned_by, \
-    bucketed_by and bucket_count";
+    compression_level, field_delimiter, ion_encoding, external_location, is_external, table_type, \
+    partitioned_by, bucketed_by and bucket_count";
 /// The properties of UNLOAD.
 const OF_UNLOAD: &str =
     "format, compression, compression_level, field_delimiter and partitioned_by";
@@ -32,6 +34,8 @@ pub(super) struct Stored {
     pub compression_level: Option<u32>,
     /// One character, of TEXTFILE only.
     pub field_delimiter: Option<String>,
+    /// `BINARY` or `TEXT`, of ION only. `None`: binary.
+    pub ion_encoding: Option<String>,
     /// Lower case.
     pub partitioned_by: Vec<String>,
     /// `None`: the database's folder.
@@ -45,6 +49,7 @@ impl Default for Stored {
             compression: None,
             compression_level: None,
             field_delimiter: None,
+            ion_encoding: None,
             partitioned_by: Vec::new(),
             location: None,
         }
@@ -80,6 +85,7 @@ impl Stored {
                     }
                 }
                 "table_type" => table_type(text(property)?)?,
+                "ion_encoding" => stored.ion_encoding = Some(ion_encoding(property)?),
                 "bucketed_by" | "bucket_count" => return Err(no_buckets(name)),
                 _ if stored.takes(property)? => {}
                 _ => return Err(unknown("CREATE TABLE AS", name, OF_TABLES)),
@@ -121,6 +127,11 @@ impl Stored {
                 name => return Err(unknown("UNLOAD", name, OF_UNLOAD)),
             }
         }
+        if stored.format == StorageFormat::Ion {
+            return Err(Error::not_supported(
+                "UNLOAD does not write format 'ION'; write another format, or a table with CREATE TABLE AS",
+            ));
+        }
         stored.check()?;
         Ok(stored)
     }
@@ -157,6 +168,12 @@ impl Stored {
                     delimiter.escape_default()
                 )));
             }
+        }
+        if self.ion_encoding.is_some() && self.format != StorageFormat::Ion {
+            return Err(invalid(format!(
+                "property ion_encoding does not go with format {}; it is of ION only",
+                self.format_name()
+            )));
         }
         if let Some(level) = self.compression_level {
             if self.compression.as_deref() != Some("ZSTD") {
@@ -203,7 +220,9 @@ impl Stored {
         let codec = match (&self.compression, self.format) {
             (Some(codec), _) => Some(codec.as_str()),
             // Athena's default.
-            (None, StorageFormat::JsonFile | StorageFormat::TextFile) => Some("GZIP"),
+            (None, StorageFormat::JsonFile | StorageFormat::TextFile | StorageFormat::Ion) => {
+                Some("GZIP")
+            }
             (None, _) => None,
         };
         if let Some(codec) = codec {
@@ -213,6 +232,10 @@ impl Stored {
                 _ => "write.compression",
             };
             create.properties.push((name.to_owned(), codec.to_owned()));
+        }
+        if let Some(encoding) = &self.ion_encoding {
+            let encoding = ("ion.encoding".to_owned(), encoding.clone());
+            create.properties.push(encoding);
         }
         if let Some(level) = self.compression_level {
             let level = ("compression_level".to_owned(), level.to_string());
@@ -226,6 +249,7 @@ fn codecs(format: StorageFormat) -> &'static [&'static str] {
     match format {
         StorageFormat::Orc => &["ZLIB", "SNAPPY", "ZSTD", "LZ4", "NONE"],
         StorageFormat::Avro => &["SNAPPY", "DEFLATE", "BZIP2", "ZSTD", "NONE"],
+        StorageFormat::Ion => &["GZIP", "BZIP2", "SNAPPY", "LZ4", "ZSTD", "NONE"],
         StorageFormat::JsonFile | StorageFormat::TextFile => {
             &["GZIP", "BZIP2", "DEFLATE", "SNAPPY", "LZ4", "ZSTD", "NONE"]
         }
@@ -267,6 +291,15 @@ fn table_type(name: &str) -> Result<()> {
         "table_type '{}' is not known; it can be HIVE",
         name.escape_default()
     )))
+}
+
+/// How files of Ion are written.
+fn ion_encoding(property: &WriteProperty) -> Result<String> {
+    let encoding = text(property)?.to_ascii_uppercase();
+    match encoding.as_str() {
+        "BINARY" | "TEXT" => Ok(encoding),
+        _ => Err(mistyped(property, "'BINARY' or 'TEXT'")),
+    }
 }
 
 fn no_buckets(name: &str) -> Error {
@@ -367,6 +400,9 @@ mod tests {
                 .format,
             StorageFormat::Orc
         );
+        let stored = of_table("format = 'ion', ion_encoding = 'text'").unwrap();
+        assert_eq!(stored.format, StorageFormat::Ion);
+        assert_eq!(stored.ion_encoding.as_deref(), Some("TEXT"));
         let stored =
             of_unload("format = 'JSON', compression = 'zstd', compression_level = 9").unwrap();
         assert_eq!(stored.compression_level, Some(9));
@@ -446,6 +482,21 @@ mod tests {
                 "one ASCII character",
             ),
             (
+                "ion_encoding = 'TEXT'",
+                Code::InvalidParameter,
+                "it is of ION only",
+            ),
+            (
+                "format = 'ION', ion_encoding = 'XML'",
+                Code::InvalidParameter,
+                "'BINARY' or 'TEXT'",
+            ),
+            (
+                "format = 'ION', write_compression = 'ZLIB'",
+                Code::InvalidParameter,
+                "'ZLIB' does not go with format ION; it can be GZIP, ",
+            ),
+            (
                 "compression_level = 'x'",
                 Code::InvalidParameter,
                 "a whole number",
@@ -474,6 +525,7 @@ mod tests {
                 "external_location = 's3://b/'",
                 "UNLOAD has no property external_location",
             ),
+            ("format = 'ION'", "UNLOAD does not write format 'ION'"),
         ] {
             let error = of_unload(properties).unwrap_err();
             assert!(error.message().contains(part), "{properties}: {error}");

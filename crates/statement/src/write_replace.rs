@@ -10,7 +10,7 @@ use lakegate_catalog::store::{Discarded, Metastore, WriteLog};
 use lakegate_error::{Code, Error, Result};
 use lakegate_lake::roots::Roots;
 use lakegate_lake::table::folders::Folders;
-use lakegate_lake::write::sweep;
+use lakegate_lake::write::{check_append, sweep};
 use lakegate_policy::Visible;
 
 use super::StatementContext;
@@ -75,6 +75,7 @@ impl StatementContext {
             ))
             .with_hint("drop the partitions and INSERT INTO, or CREATE OR REPLACE TABLE .. AS with all rows"));
         }
+        check_append(old)?;
         let (location, discard) = self.new_home(old).await?;
         let mut input = old.to_input();
         input.storage_descriptor.location = Some(location);

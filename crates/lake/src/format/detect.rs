@@ -4,6 +4,7 @@ use lakegate_catalog::model::{Parameters, StorageDescriptor};
 use lakegate_error::{Code, Error, Result};
 
 use super::avro::AvroFormat;
+use super::ion::IonFormat;
 use super::orc::OrcFormat;
 use super::parquet::ParquetFormat;
 use super::properties::Properties;
@@ -11,8 +12,8 @@ use super::text::TextFormat;
 use super::{TableFileFormat, TableFormat};
 
 const SUPPORTED: &str = "Parquet (org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe), ORC \
-    (org.apache.hadoop.hive.ql.io.orc.OrcSerde), Avro (org.apache.hadoop.hive.serde2.avro.AvroSerDe), JSON \
-    (org.openx.data.jsonserde.JsonSerDe, org.apache.hive.hcatalog.data.JsonSerDe, \
+    (org.apache.hadoop.hive.ql.io.orc.OrcSerde), Avro (org.apache.hadoop.hive.serde2.avro.AvroSerDe), Ion \
+    (com.amazon.ionhiveserde.IonHiveSerDe), JSON (org.openx.data.jsonserde.JsonSerDe, org.apache.hive.hcatalog.data.JsonSerDe, \
     com.amazon.emr.hive.serde.CloudTrailSerde), CSV (org.apache.hadoop.hive.serde2.OpenCSVSerde), \
     delimited text (org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe) and text by patterns \
     (org.apache.hadoop.hive.serde2.RegexSerDe, com.amazonaws.glue.serde.GrokSerDe)";
@@ -94,6 +95,9 @@ impl TableFormat {
         if let Some(avro) = AvroFormat::detect(class, properties)? {
             return Ok(Self::Avro(avro));
         }
+        if let Some(ion) = IonFormat::detect(class, properties)? {
+            return Ok(Self::Ion(ion));
+        }
         let text = TextFormat::detect(class, properties)?;
         text.map(Self::Text).ok_or_else(|| unsupported(class))
     }
@@ -110,6 +114,7 @@ fn default_class(input_format: &str, properties: &Properties<'_>) -> Result<&'st
         "parquet" => Ok("org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"),
         "orc" => Ok("org.apache.hadoop.hive.ql.io.orc.OrcSerde"),
         "avro" => Ok("org.apache.hadoop.hive.serde2.avro.AvroSerDe"),
+        "ion" => Ok("com.amazon.ionhiveserde.IonHiveSerDe"),
         "json" => Ok("org.openx.data.jsonserde.JsonSerDe"),
         _ if lower.contains("parquet") => {
             Ok("org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe")
@@ -118,6 +123,7 @@ fn default_class(input_format: &str, properties: &Properties<'_>) -> Result<&'st
         _ if lower.ends_with("avrocontainerinputformat") => {
             Ok("org.apache.hadoop.hive.serde2.avro.AvroSerDe")
         }
+        _ if lower.ends_with(".ioninputformat") => Ok("com.amazon.ionhiveserde.IonHiveSerDe"),
         "csv" => Ok("org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe"),
         "" if lower.is_empty() || lower.ends_with("textinputformat") => {
             Ok("org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe")
@@ -136,16 +142,8 @@ fn default_class(input_format: &str, properties: &Properties<'_>) -> Result<&'st
 }
 
 fn unsupported(class: &str) -> Error {
-    let kind = match class {
-        "com.amazon.ionhiveserde.IonHiveSerDe" => "Ion",
-        _ => {
-            return Error::not_supported(format!(
-                "SerDe '{class}' is not known; supported are {SUPPORTED}"
-            ));
-        }
-    };
     Error::not_supported(format!(
-        "{kind} files (SerDe '{class}') are not supported yet; supported are {SUPPORTED}"
+        "SerDe '{class}' is not known; supported are {SUPPORTED}"
     ))
 }
 
@@ -258,8 +256,16 @@ mod tests {
             .contains("OpenxJson")
         );
         assert!(format!("{:?}", detect("", TEXT, &[], &[]).unwrap()).contains("LazySimple"));
-        let error = detect("", "", &[], &[("classification", "ion")]).unwrap_err();
-        assert!(error.message().contains("ion"), "{error}");
+        let error = detect("", "", &[], &[("classification", "bson")]).unwrap_err();
+        assert!(error.message().contains("bson"), "{error}");
+        for (input_format, classification) in [
+            ("", "ion"),
+            ("com.amazon.ionhiveserde.formats.IonInputFormat", ""),
+        ] {
+            let table = [("classification", classification)];
+            let ion = detect("", input_format, &[], &table).unwrap();
+            assert!(matches!(ion, TableFormat::Ion(_)), "{ion:?}");
+        }
     }
 
     #[test]
@@ -292,10 +298,7 @@ mod tests {
 
     #[test]
     fn unsupported_class_is_named_with_the_supported_ones() {
-        for (class, kind) in [
-            ("com.amazon.ionhiveserde.IonHiveSerDe", "Ion"),
-            ("com.example.OtherSerDe", "not known"),
-        ] {
+        for (class, kind) in [("com.example.OtherSerDe", "not known")] {
             let error = detect(class, "", &[], &[]).unwrap_err();
             assert_eq!(error.code(), Code::NotSupported);
             for part in [class, kind, "OpenCSVSerde"] {

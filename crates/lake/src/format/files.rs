@@ -1,4 +1,4 @@
-//! The engine's file source over formats whose files are read here, column by column: ORC and Avro.
+//! The engine's file source over formats whose files are read here, column by column: ORC, Avro and Ion.
 //!
 //! ```text
 //!  FileScanConfig ─▶ LakeFiles ─ open ─▶ dyn FileReader ─▶ the file's columns ─ columns ─▶ the table's

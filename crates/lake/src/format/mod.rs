@@ -19,6 +19,7 @@ mod detect;
 pub(crate) mod encoding;
 mod fault;
 mod files;
+pub mod ion;
 pub mod orc;
 pub mod parquet;
 mod properties;
@@ -44,6 +45,7 @@ use sha2::Sha256;
 use self::avro::AvroFormat;
 use self::encoding::Encoding;
 pub use self::files::LakeFiles;
+use self::ion::IonFormat;
 use self::orc::OrcFormat;
 use self::parquet::{FooterCache, ParquetFiles, ParquetFormat};
 pub use self::properties::Properties;
@@ -62,6 +64,7 @@ pub enum TableFormat {
     Text(TextFormat),
     Orc(OrcFormat),
     Avro(AvroFormat),
+    Ion(IonFormat),
 }
 
 impl TableFormat {
@@ -72,13 +75,14 @@ impl TableFormat {
             Self::Text(format) => format,
             Self::Orc(format) => format,
             Self::Avro(format) => format,
+            Self::Ion(format) => format,
         }
     }
 
     /// Whether a value belongs to a column by its place in the row, not by the column's name.
     pub fn has_columns_by_place(&self) -> bool {
         match self {
-            Self::Parquet | Self::Avro(_) => false,
+            Self::Parquet | Self::Avro(_) | Self::Ion(_) => false,
             Self::Orc(format) => format.by_place,
             Self::Text(format) => match &format.serde {
                 TextSerDe::OpenxJson(_) | TextSerDe::HiveJson(_) | TextSerDe::CloudTrail(_) => {
@@ -108,6 +112,10 @@ impl TableFormat {
             }
             Self::Avro(format) => {
                 encoding.tag(3);
+                format.encode(&mut encoding);
+            }
+            Self::Ion(format) => {
+                encoding.tag(4);
                 format.encode(&mut encoding);
             }
         }
@@ -155,6 +163,12 @@ pub trait TableFileFormat: Debug + Send + Sync {
 
     /// Whether [`TableFileFormat::create`] makes files.
     fn is_writable(&self) -> bool;
+
+    /// Whether rows can be added to tables of the format. Athena makes some formats' files for new tables
+    /// alone.
+    fn takes_rows(&self) -> bool {
+        self.is_writable()
+    }
 
     /// How files that are written can be compressed.
     fn codecs(&self) -> &'static Codecs {

@@ -228,6 +228,24 @@ pub fn check_format(table: &Table) -> Result<()> {
     writable_format(table).map(|_| ())
 }
 
+/// Checks that rows can be added to a table.
+///
+/// # Errors
+/// Files of its format are not written, or for new tables alone.
+pub fn check_append(table: &Table) -> Result<()> {
+    let format = writable_format(table)?;
+    let format = format.file_format();
+    if format.takes_rows() {
+        return Ok(());
+    }
+    Err(Error::not_supported(format!(
+        "table {} has files of {}, to which rows are not added",
+        table.full_name(),
+        format.codecs().format
+    ))
+    .with_hint("make another table of the rows with CREATE TABLE AS"))
+}
+
 fn writable_format(table: &Table) -> Result<TableFormat> {
     let format = TableFormat::detect(&table.storage_descriptor, &table.parameters)?;
     if symlinks::is_symlink(&table.storage_descriptor) {

@@ -38,7 +38,9 @@ use lakegate_error::{Code, Error, Result};
 use self::closing::Closing;
 use self::columns::Mapping;
 use self::destination::PartitionFolder;
-pub use self::destination::{Destination, TableFolders, Target, check_format, codec, location};
+pub use self::destination::{
+    Destination, TableFolders, Target, check_append, check_format, codec, location,
+};
 use self::partitions::Splitter;
 use self::waiting::Waiting;
 use crate::format::{FileWriter, NewFile};

@@ -31,7 +31,7 @@ const MAX_BLOCK: usize = 4 << 20;
 pub(super) const LZ4_MAGIC: [u8; 4] = [0x04, 0x22, 0x4d, 0x18];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Framing {
+pub(in crate::format) enum Framing {
     Snappy,
     Lz4,
     HadoopSnappy,

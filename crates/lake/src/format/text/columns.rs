@@ -1,6 +1,8 @@
 //! Columns under construction. Unlike Arrow's builders they can be truncated, so that a row that
 //! fails halfway leaves nothing behind.
 
+mod typed;
+
 use std::sync::Arc;
 
 use arrow::array::{
@@ -16,12 +18,13 @@ use arrow::error::ArrowError;
 use base64::Engine;
 use lakegate_error::{Error, Result};
 
+pub(in crate::format) use self::typed::Typed;
 use super::scalars::{self, BinaryText, Misfit, ScalarRules};
 use crate::type_name;
 
 /// One column, or one level of a nested one.
 #[derive(Debug)]
-pub(super) struct Column {
+pub(in crate::format) struct Column {
     pub data_type: DataType,
     nulls: NullBufferBuilder,
     pub data: Data,
@@ -30,7 +33,7 @@ pub(super) struct Column {
 }
 
 #[derive(Debug)]
-pub(super) enum Data {
+pub(in crate::format) enum Data {
     Boolean(BooleanBufferBuilder),
     Int8(Vec<i8>),
     Int16(Vec<i16>),
@@ -50,20 +53,20 @@ pub(super) enum Data {
 
 /// Values of varying length, one after the other.
 #[derive(Debug, Default)]
-pub(super) struct Bytes {
+pub(in crate::format) struct Bytes {
     ends: Vec<i32>,
     bytes: Vec<u8>,
 }
 
 #[derive(Debug)]
-pub(super) struct List {
+pub(in crate::format) struct List {
     ends: Vec<i32>,
     field: FieldRef,
     pub item: Column,
 }
 
 #[derive(Debug)]
-pub(super) struct Map {
+pub(in crate::format) struct Map {
     ends: Vec<i32>,
     entries: FieldRef,
     fields: Fields,
@@ -121,7 +124,7 @@ fn end_of(child: usize) -> Result<i32, Misfit> {
 impl Column {
     /// # Errors
     /// A type that no text format has.
-    pub(super) fn new(data_type: &DataType) -> Result<Self> {
+    pub(in crate::format) fn new(data_type: &DataType) -> Result<Self> {
         let data = match data_type {
             DataType::Boolean => Data::Boolean(BooleanBufferBuilder::new(0)),
             DataType::Int8 => Data::Int8(Vec::new()),
@@ -180,11 +183,11 @@ impl Column {
         })
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(in crate::format) fn len(&self) -> usize {
         self.nulls.len()
     }
 
-    pub(super) fn append_null(&mut self) {
+    pub(in crate::format) fn append_null(&mut self) {
         match &mut self.data {
             Data::Boolean(values) => values.append(false),
             Data::Int8(values) => values.push(0),
@@ -204,7 +207,7 @@ impl Column {
 
     /// Ends a list, a map or a struct whose children have been appended. A struct's child without a
     /// value is NULL.
-    pub(super) fn close(&mut self) -> Result<(), Misfit> {
+    pub(in crate::format) fn close(&mut self) -> Result<(), Misfit> {
         let parents = self.nulls.len() + 1;
         match &mut self.data {
             Data::List(list) => list.ends.push(end_of(list.item.len())?),
@@ -221,7 +224,7 @@ impl Column {
     }
 
     /// Cuts back to the first `len` values, and whatever was appended below an unfinished one.
-    pub(super) fn truncate(&mut self, len: usize) {
+    pub(in crate::format) fn truncate(&mut self, len: usize) {
         match &mut self.data {
             Data::Boolean(values) => values.truncate(len),
             Data::Int8(values) => values.truncate(len),
@@ -247,7 +250,11 @@ impl Column {
     }
 
     /// Appends a value without children. On an error nothing is appended.
-    pub(super) fn append_text(&mut self, text: &str, rules: &ScalarRules) -> Result<(), Misfit> {
+    pub(in crate::format) fn append_text(
+        &mut self,
+        text: &str,
+        rules: &ScalarRules,
+    ) -> Result<(), Misfit> {
         let integer = || scalars::integer(text, rules.fractions);
         match &mut self.data {
             Data::Text(values) => values.push(text.as_bytes())?,
@@ -281,7 +288,7 @@ impl Column {
     }
 
     /// Hands out what was appended and starts anew.
-    pub(super) fn finish(&mut self) -> Result<ArrayRef, ArrowError> {
+    pub(in crate::format) fn finish(&mut self) -> Result<ArrayRef, ArrowError> {
         let len = self.nulls.len();
         let nulls = self.nulls.finish();
         Ok(match &mut self.data {

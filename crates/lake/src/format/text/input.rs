@@ -31,7 +31,7 @@ const LOOKAHEAD: u64 = 16 * 1024;
 const MAX_LOOKAHEAD: u64 = 1024 * 1024;
 
 /// What was opened.
-pub(super) struct Input {
+pub(in crate::format) struct Input {
     pub pieces: BoxStream<'static, io::Result<Bytes>>,
     pub compression: Compression,
     /// The bytes of the file whose lines are wanted; the pieces start one byte earlier unless that
@@ -40,7 +40,7 @@ pub(super) struct Input {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Compression {
+pub(in crate::format) enum Compression {
     Plain,
     Gzip,
     Zstd,
@@ -114,7 +114,7 @@ impl Compression {
     }
 
     /// As errors name it.
-    pub(super) fn name(self) -> &'static str {
+    pub(in crate::format) fn name(self) -> &'static str {
         match self {
             Self::Plain => "plain text",
             Self::Gzip => "gzip",
@@ -157,7 +157,7 @@ pub(super) fn looks_compressed(path: &Path) -> bool {
 
 /// A file as the plan has it.
 #[derive(Debug, Clone)]
-pub(super) struct PlannedFile {
+pub(in crate::format) struct PlannedFile {
     pub store: Arc<dyn ObjectStore>,
     pub path: Path,
     /// Bytes of the whole file.
@@ -182,7 +182,7 @@ impl PlannedFile {
 ///
 /// # Errors
 /// The store; the file is not as the plan has it any more.
-pub(super) async fn open(
+pub(in crate::format) async fn open(
     file: PlannedFile,
     range: Option<Range<u64>>,
 ) -> object_store::Result<Input> {

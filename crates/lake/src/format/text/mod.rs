@@ -7,12 +7,12 @@
 //! ```
 
 mod blocks;
-mod columns;
+pub(in crate::format) mod columns;
 mod decoder;
 mod framing;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
-mod input;
+pub(in crate::format) mod input;
 mod json;
 mod lazy_simple;
 mod matching;
@@ -21,11 +21,11 @@ mod patterns;
 mod properties;
 mod reader;
 mod records;
-mod rows;
-mod scalars;
+pub(in crate::format) mod rows;
+pub(in crate::format) mod scalars;
 mod source;
-mod times;
-mod write;
+pub(in crate::format) mod times;
+pub(in crate::format) mod write;
 
 #[cfg(test)]
 mod tests;

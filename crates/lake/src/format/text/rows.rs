@@ -16,10 +16,10 @@ const SHOWN_CHARS: usize = 80;
 
 /// Values that one row, or one batch, may make. A short line can stand for many NULLs
 /// (`[{},{},…]`).
-pub(super) const MAX_CELLS: usize = 4 << 20;
+pub(in crate::format) const MAX_CELLS: usize = 4 << 20;
 
 /// Turns lines into rows of the projected columns.
-pub(super) trait RowDecoder: Send {
+pub(in crate::format) trait RowDecoder: Send {
     /// Appends the row of one line, or nothing for a line that is none (a blank line of JSON).
     ///
     /// # Errors
@@ -59,7 +59,7 @@ impl Places {
         })
     }
 
-    pub(super) fn width(&self, columns: usize) -> usize {
+    pub(in crate::format) fn width(&self, columns: usize) -> usize {
         self.fields.as_ref().map_or(columns, |_| self.width)
     }
 }
@@ -67,16 +67,21 @@ impl Places {
 /// Why a line is no row. Its text is what an error says after the file and the line.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub(super) struct BadRow(pub String);
+pub(in crate::format) struct BadRow(pub String);
 
 impl BadRow {
     /// The text if it is about one column, which then is one that is read: it quotes no other. What
     /// is about the line may quote all of it.
-    pub(super) fn of_a_column(&self) -> Option<&str> {
+    pub(in crate::format) fn of_a_column(&self) -> Option<&str> {
         self.0.starts_with("column '").then_some(self.0.as_str())
     }
 
-    pub(super) fn value(column: &str, text: &str, wanted: &DataType, misfit: Misfit) -> Self {
+    pub(in crate::format) fn value(
+        column: &str,
+        text: &str,
+        wanted: &DataType,
+        misfit: Misfit,
+    ) -> Self {
         let wanted = type_name(wanted);
         let why = match misfit {
             Misfit::NotA => "is not a valid",
@@ -90,7 +95,7 @@ impl BadRow {
 }
 
 /// The beginning of a text, on one line.
-pub(super) fn shown(text: &str) -> String {
+pub(in crate::format) fn shown(text: &str) -> String {
     let mut letters = text.chars();
     let mut shown: String = letters
         .by_ref()
@@ -105,7 +110,7 @@ pub(super) fn shown(text: &str) -> String {
 
 /// The projected columns of the rows since the last batch.
 #[derive(Debug)]
-pub(super) struct Rows {
+pub(in crate::format) struct Rows {
     schema: SchemaRef,
     pub columns: Vec<Column>,
     pub count: usize,
@@ -116,7 +121,7 @@ pub(super) struct Rows {
 }
 
 impl Rows {
-    pub(super) fn new(schema: &SchemaRef) -> Result<Self> {
+    pub(in crate::format) fn new(schema: &SchemaRef) -> Result<Self> {
         let columns = schema
             .fields()
             .iter()
@@ -131,7 +136,7 @@ impl Rows {
         })
     }
 
-    pub(super) fn name(&self, column: usize) -> &str {
+    pub(in crate::format) fn name(&self, column: usize) -> &str {
         self.schema
             .fields()
             .get(column)
@@ -139,7 +144,7 @@ impl Rows {
     }
 
     /// Ends a row: columns without a value in it are NULL.
-    pub(super) fn commit(&mut self) {
+    pub(in crate::format) fn commit(&mut self) {
         for column in self
             .columns
             .iter_mut()
@@ -151,14 +156,14 @@ impl Rows {
     }
 
     /// Takes back what the unfinished row appended.
-    pub(super) fn roll_back(&mut self) {
+    pub(in crate::format) fn roll_back(&mut self) {
         for column in &mut self.columns {
             column.truncate(self.count);
         }
     }
 
     /// Ends a row that was read, or takes back one that was not.
-    pub(super) fn end_row(&mut self, read: Result<(), BadRow>) -> Result<(), BadRow> {
+    pub(in crate::format) fn end_row(&mut self, read: Result<(), BadRow>) -> Result<(), BadRow> {
         match read {
             Ok(()) => self.commit(),
             Err(_) => self.roll_back(),
@@ -170,7 +175,7 @@ impl Rows {
     ///
     /// # Errors
     /// One is.
-    pub(super) fn check_flat(&self, serde: &str) -> Result<()> {
+    pub(in crate::format) fn check_flat(&self, serde: &str) -> Result<()> {
         for (index, column) in self.columns.iter().enumerate() {
             if matches!(column.data, Data::List(_) | Data::Map(_) | Data::Struct(..)) {
                 return Err(Error::not_supported(format!(
@@ -183,7 +188,7 @@ impl Rows {
         Ok(())
     }
 
-    pub(super) fn flush(&mut self) -> Result<RecordBatch, ArrowError> {
+    pub(in crate::format) fn flush(&mut self) -> Result<RecordBatch, ArrowError> {
         let arrays = self
             .columns
             .iter_mut()

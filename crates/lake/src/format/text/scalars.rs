@@ -6,14 +6,14 @@ use super::times;
 
 /// Why a text is no value of a column's type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Misfit {
+pub(in crate::format) enum Misfit {
     NotA,
     OutOfRange,
 }
 
 /// What an integer column makes of `1.5`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fractions {
+pub(in crate::format) enum Fractions {
     Refuse,
     /// Digits after the point are left out, as Hive's lazy integers do.
     Truncate,
@@ -21,7 +21,7 @@ pub(super) enum Fractions {
 
 /// What a bare number means in a date or timestamp column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Epoch {
+pub(in crate::format) enum Epoch {
     Refuse,
     /// Timestamps count milliseconds, dates days.
     Millis,
@@ -31,7 +31,7 @@ pub(super) enum Epoch {
 
 /// What text means in a binary column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum BinaryText {
+pub(in crate::format) enum BinaryText {
     Base64,
     /// Base64 where it is valid, else the bytes themselves.
     Base64OrRaw,
@@ -40,7 +40,7 @@ pub(super) enum BinaryText {
 
 /// How a SerDe reads text that is no string.
 #[derive(Debug, Clone)]
-pub(super) struct ScalarRules {
+pub(in crate::format) struct ScalarRules {
     pub fractions: Fractions,
     pub epoch: Epoch,
     pub binary: BinaryText,

@@ -10,7 +10,7 @@ const SECONDS_PER_DAY: i64 = 86_400;
 
 /// A moment by its parts; `offset` is in seconds east of UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Moment {
+pub(in crate::format) struct Moment {
     pub year: i32,
     pub month: u32,
     pub day: u32,
@@ -22,7 +22,7 @@ pub(super) struct Moment {
 }
 
 impl Moment {
-    pub(super) const EPOCH: Moment = Moment {
+    pub(in crate::format) const EPOCH: Moment = Moment {
         year: 1970,
         month: 1,
         day: 1,
@@ -34,7 +34,7 @@ impl Moment {
     };
 
     /// Microseconds since the Unix epoch in UTC; `None` where a part is out of its range.
-    pub(super) fn to_micros(self) -> Option<i64> {
+    pub(in crate::format) fn to_micros(self) -> Option<i64> {
         if self.hour > 23 || self.minute > 59 || self.second > 59 || self.micros > 999_999 {
             return None;
         }
@@ -103,13 +103,13 @@ fn moment(text: &str) -> Option<Moment> {
 }
 
 /// Reads one text from left to right.
-pub(super) struct Cursor<'a> {
+pub(in crate::format) struct Cursor<'a> {
     pub rest: &'a [u8],
 }
 
 impl Cursor<'_> {
     /// A number of `least` to `most` digits, at most 9.
-    pub(super) fn number(&mut self, least: usize, most: usize) -> Option<u32> {
+    pub(in crate::format) fn number(&mut self, least: usize, most: usize) -> Option<u32> {
         let digits = self
             .rest
             .iter()
@@ -128,7 +128,7 @@ impl Cursor<'_> {
         )
     }
 
-    pub(super) fn literal(&mut self, literal: &[u8]) -> Option<()> {
+    pub(in crate::format) fn literal(&mut self, literal: &[u8]) -> Option<()> {
         self.rest = self.rest.strip_prefix(literal)?;
         Some(())
     }
@@ -144,7 +144,7 @@ impl Cursor<'_> {
     }
 
     /// The digits after a decimal point, in microseconds.
-    pub(super) fn fraction(&mut self) -> Option<u32> {
+    pub(in crate::format) fn fraction(&mut self) -> Option<u32> {
         let digits = self
             .rest
             .iter()

@@ -20,7 +20,7 @@ const WINDOW_LOG: u32 = 22;
 
 /// # Errors
 /// Text files have no such codec.
-pub(super) async fn compressed(codec: Codec, text: &[u8]) -> io::Result<Vec<u8>> {
+pub(in crate::format) async fn compressed(codec: Codec, text: &[u8]) -> io::Result<Vec<u8>> {
     match codec {
         Codec::Gzip => {
             let mut encoder = GzipEncoder::new(Vec::new());

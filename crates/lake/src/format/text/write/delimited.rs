@@ -346,7 +346,7 @@ pub(in crate::format::text) fn check_keys(
     }
 }
 
-pub(in crate::format::text) fn too_many_values() -> Unwritable {
+pub(in crate::format) fn too_many_values() -> Unwritable {
     Unwritable::new(
         format!("more than {MAX_CELLS} values in one row, which cannot be read"),
         "write to a table of Parquet",

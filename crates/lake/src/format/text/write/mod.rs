@@ -9,9 +9,9 @@
 //! two members a file holds no state of a codec, so that a thousand open files take the memory of
 //! their text alone. What never happens: a row is written that reads back as another.
 
-mod compress;
-pub(in crate::format::text) mod delimited;
-pub(in crate::format::text) mod values;
+pub(in crate::format) mod compress;
+pub(in crate::format) mod delimited;
+pub(in crate::format) mod values;
 
 use std::fmt::Debug;
 

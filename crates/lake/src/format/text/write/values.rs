@@ -26,14 +26,14 @@ const TIMES: Range<i64> = -62_135_596_800_000_000..253_402_300_800_000_000;
 
 /// Why a value cannot be written.
 #[derive(Debug)]
-pub(in crate::format::text) struct Unwritable {
+pub(in crate::format) struct Unwritable {
     /// What the column has, as the end of a sentence.
     pub what: Cow<'static, str>,
     pub remedy: Cow<'static, str>,
 }
 
 impl Unwritable {
-    pub(in crate::format::text) fn new(
+    pub(in crate::format) fn new(
         what: impl Into<Cow<'static, str>>,
         remedy: impl Into<Cow<'static, str>>,
     ) -> Self {
@@ -43,7 +43,7 @@ impl Unwritable {
         }
     }
 
-    pub(in crate::format::text) fn of_column(self, name: &str) -> Error {
+    pub(in crate::format) fn of_column(self, name: &str) -> Error {
         Error::new(
             Code::DataException,
             format!("column \"{name}\" has {}", self.what),
@@ -54,7 +54,7 @@ impl Unwritable {
 
 /// A column, or one level of a nested one, of a batch.
 #[derive(Debug)]
-pub(in crate::format::text) enum Values<'a> {
+pub(in crate::format) enum Values<'a> {
     Boolean(&'a BooleanArray),
     Int8(&'a Int8Array),
     Int16(&'a Int16Array),
@@ -76,7 +76,7 @@ pub(in crate::format::text) enum Values<'a> {
 impl<'a> Values<'a> {
     /// # Errors
     /// A type that no table has.
-    pub(in crate::format::text) fn of(array: &'a dyn Array) -> Result<Self> {
+    pub(in crate::format) fn of(array: &'a dyn Array) -> Result<Self> {
         Ok(match array.data_type() {
             DataType::Boolean => Self::Boolean(array.as_boolean()),
             DataType::Int8 => Self::Int8(array.as_primitive()),
@@ -137,12 +137,12 @@ impl<'a> Values<'a> {
         }
     }
 
-    pub(in crate::format::text) fn is_null(&self, row: usize) -> bool {
+    pub(in crate::format) fn is_null(&self, row: usize) -> bool {
         self.array().is_null(row)
     }
 
     /// Values without children at and below this level, as readers count them.
-    pub(in crate::format::text) fn leaves(&self) -> usize {
+    pub(in crate::format) fn leaves(&self) -> usize {
         match self {
             Self::Struct(_, fields) => fields.iter().map(Values::leaves).sum::<usize>().max(1),
             _ => 1,
@@ -150,7 +150,7 @@ impl<'a> Values<'a> {
     }
 
     /// Whether a value is a number or a boolean, which JSON writes without quotes.
-    pub(in crate::format::text) fn is_bare(&self, row: usize) -> bool {
+    pub(in crate::format) fn is_bare(&self, row: usize) -> bool {
         match self {
             Self::Boolean(_)
             | Self::Int8(_)
@@ -169,7 +169,7 @@ impl<'a> Values<'a> {
     ///
     /// # Errors
     /// No text is read back as the value.
-    pub(in crate::format::text) fn text<'t>(
+    pub(in crate::format) fn text<'t>(
         &'t self,
         row: usize,
         patterns: &[Pattern],
@@ -225,7 +225,7 @@ impl<'a> Values<'a> {
 }
 
 /// The items of a list's or a map's row, by its offsets.
-pub(in crate::format::text) fn items(offsets: &[i32], row: usize) -> Range<usize> {
+pub(in crate::format) fn items(offsets: &[i32], row: usize) -> Range<usize> {
     let at = |row: usize| {
         let offset = offsets.get(row).copied().unwrap_or(0);
         usize::try_from(offset).unwrap_or(0)

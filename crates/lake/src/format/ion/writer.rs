@@ -1,0 +1,499 @@
+//! Ion files that are written: each row a struct, a NULL field left out unless the table says otherwise.
+//!
+//! ```text
+//!  batch ─ Values ─▶ `ion-rs` ─▶ a stream with its own symbols ─ compressed ─▶ Upload
+//!                                a member of a few MiB
+//! ```
+//!
+//! Each member begins with a version marker, so that no state is held between two of them, and the
+//! symbols that the keys of maps make are forgotten with it.
+
+use std::collections::HashSet;
+use std::ops::Range;
+
+use arrow::array::{Array, RecordBatch};
+use arrow::datatypes::SchemaRef;
+use async_trait::async_trait;
+use bytes::Bytes;
+use chrono::{DateTime, Datelike, Timelike};
+use ion_rs::{
+    Decimal, IonResult, IonType, SequenceWriter, StructWriter, Timestamp, ValueWriter, WriteAsIon,
+    WriteConfig, Writer, v1_0,
+};
+use lakegate_error::{Code, Error, Result};
+
+use super::options::{IonEncoding, IonFormat, NullForm};
+use super::symbols::MAX_SYMBOLS;
+use crate::format::text::MAX_ROW_BYTES;
+use crate::format::text::rows::MAX_CELLS;
+use crate::format::text::write::compress::compressed;
+use crate::format::text::write::delimited::too_many_values;
+use crate::format::text::write::values::{Unwritable, Values, items};
+use crate::format::upload::{Upload, failed};
+use crate::format::{ClosedFile, Codec, Codecs, FileWriter, NewFile, not_writable};
+
+/// As of text.
+pub(super) const CODECS: Codecs = Codecs {
+    format: "Ion",
+    properties: &["write.compression"],
+    default: Codec::Gzip,
+    all: &[
+        Codec::Bzip2,
+        Codec::Gzip,
+        Codec::Lz4,
+        Codec::Snappy,
+        Codec::ZSTD,
+        Codec::Uncompressed,
+    ],
+};
+
+/// Bytes of a stream that are compressed together.
+const MEMBER_BYTES: usize = 4 * 1024 * 1024;
+/// Bytes of one that are worth a member where memory is short.
+const SMALL_MEMBER_BYTES: usize = 64 * 1024;
+/// Keys of maps in one row: each is a symbol, and with those of the rows before it in a member they are
+/// no more than are read.
+const MAX_KEYS: usize = MAX_SYMBOLS / 4;
+const MICROS_PER_MINUTE: i64 = 60_000_000;
+/// The years 1 to 9999 in microseconds since the Unix epoch.
+const TIMES: Range<i64> = -62_135_596_800_000_000..253_402_300_800_000_000;
+/// The same for days.
+const DAYS: Range<i32> = -719_162..2_932_897;
+
+/// What the names of files end with. The last part is what readers know the codec by.
+pub(super) fn extension(codec: Codec) -> String {
+    let compression = match codec {
+        Codec::Gzip => ".gz",
+        Codec::Bzip2 => ".bz2",
+        Codec::Zstd(_) => ".zst",
+        Codec::Snappy => ".snappy",
+        Codec::Lz4 => ".lz4",
+        Codec::Deflate => ".deflate",
+        Codec::Uncompressed | Codec::Brotli => "",
+    };
+    format!("ion{compression}")
+}
+
+#[derive(Debug)]
+pub(super) struct IonFileWriter {
+    encoding: IonEncoding,
+    form: Form,
+    schema: SchemaRef,
+    codec: Codec,
+    /// What is not sent yet.
+    member: Vec<u8>,
+    upload: Upload,
+}
+
+/// How values are written.
+#[derive(Debug, Clone, Copy)]
+struct Form {
+    nulls: NullForm,
+    /// Of timestamps, in minutes east of UTC.
+    offset: i32,
+}
+
+impl IonFileWriter {
+    /// # Errors
+    /// Rows are not written with the table's properties; Ion has no such codec.
+    pub(super) fn create(format: &IonFormat, file: &NewFile<'_>) -> Result<Self> {
+        let upload = Upload::begin(file);
+        if !CODECS.take(file.codec) {
+            let what = format!("{} Ion of {}", file.codec.name(), upload.url());
+            return Err(not_writable(&what));
+        }
+        if !format.paths.is_empty() {
+            return Err(Error::not_supported(
+                "a table whose columns have 'ion.<column>.path_extractor' is not written",
+            )
+            .with_hint("write to a table of Ion without it"));
+        }
+        Ok(Self {
+            encoding: format.encoding,
+            form: Form {
+                nulls: format.nulls,
+                offset: format.offset,
+            },
+            schema: SchemaRef::clone(&file.schema),
+            codec: file.codec,
+            member: Vec::new(),
+            upload,
+        })
+    }
+
+    /// A stream of rows from `rows.start` on, until it has enough. Returns the next row.
+    fn stream(&mut self, columns: &[Values<'_>], rows: Range<usize>) -> Result<usize> {
+        match self.encoding {
+            IonEncoding::Binary => {
+                let config = WriteConfig::<v1_0::Binary>::new();
+                let writer = Writer::<v1_0::Binary, Vec<u8>>::new(config, Vec::new());
+                self.rows(writer.map_err(of_crate)?, columns, rows)
+            }
+            IonEncoding::Text => {
+                let config = WriteConfig::<v1_0::Text>::default();
+                let writer = Writer::<v1_0::Text, Vec<u8>>::new(config, Vec::new());
+                self.rows(writer.map_err(of_crate)?, columns, rows)
+            }
+        }
+    }
+
+    fn rows<E: ion_rs::Encoding>(
+        &mut self,
+        mut writer: Writer<E, Vec<u8>>,
+        columns: &[Values<'_>],
+        rows: Range<usize>,
+    ) -> Result<usize> {
+        let mut next = rows.start;
+        while next < rows.end
+            && (next == rows.start || self.member.len() + writer.output().len() < MEMBER_BYTES)
+        {
+            let mut counted = Counted::default();
+            for (field, values) in self.schema.fields().iter().zip(columns) {
+                check(values, next, self.form.offset, &mut counted)
+                    .map_err(|unwritable| unwritable.of_column(field.name()))?;
+            }
+            let row = Row {
+                schema: &self.schema,
+                columns,
+                row: next,
+                form: self.form,
+            };
+            let before = writer.output().len();
+            writer.write(row).map_err(of_crate)?;
+            // A row's bytes are known once they are in the output.
+            writer.flush().map_err(of_crate)?;
+            let length = writer.output().len() - before;
+            if length > MAX_ROW_BYTES {
+                return Err(Error::new(
+                    Code::DataException,
+                    format!(
+                        "a row is a value of {length} bytes, and the longest one that is read has {MAX_ROW_BYTES}"
+                    ),
+                )
+                .with_hint("write to a table of Parquet"));
+            }
+            next += 1;
+        }
+        let stream = writer.close().map_err(of_crate)?;
+        match self.member.is_empty() {
+            true => self.member = stream,
+            false => self.member.extend_from_slice(&stream),
+        }
+        // Values of text do not run into one another.
+        if self.encoding == IonEncoding::Text
+            && self.member.last().is_some_and(|last| *last != b'\n')
+        {
+            self.member.push(b'\n');
+        }
+        Ok(next)
+    }
+
+    async fn send(&mut self) -> Result<()> {
+        if self.member.is_empty() {
+            return Ok(());
+        }
+        let bytes: Bytes = match self.codec {
+            Codec::Uncompressed => std::mem::take(&mut self.member).into(),
+            codec => {
+                let member = compressed(codec, &self.member).await;
+                self.member.clear();
+                member
+                    .map_err(|error| failed(self.upload.url(), error))?
+                    .into()
+            }
+        };
+        let sent = self.upload.put(bytes).await;
+        sent.map_err(|error| failed(self.upload.url(), error))
+    }
+}
+
+fn of_crate(error: ion_rs::IonError) -> Error {
+    Error::new(
+        Code::DataException,
+        format!("a row cannot be written as Ion: {error}"),
+    )
+}
+
+#[async_trait]
+impl FileWriter for IonFileWriter {
+    async fn write(&mut self, rows: &RecordBatch) -> Result<()> {
+        let columns = rows.columns().iter();
+        let columns: Vec<Values<'_>> = columns
+            .map(|column| Values::of(column.as_ref()))
+            .collect::<Result<_>>()?;
+        let mut next = 0;
+        while next < rows.num_rows() {
+            next = self.stream(&columns, next..rows.num_rows())?;
+            if self.member.len() >= MEMBER_BYTES {
+                self.send().await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn encode(&mut self) -> Result<()> {
+        if self.member.len() < SMALL_MEMBER_BYTES {
+            return Ok(());
+        }
+        self.send().await?;
+        self.member = Vec::new();
+        Ok(())
+    }
+
+    fn bytes(&self) -> usize {
+        usize::try_from(self.upload.bytes())
+            .unwrap_or(usize::MAX)
+            .saturating_add(self.member.len())
+    }
+
+    fn memory(&self) -> usize {
+        self.member.capacity() + self.upload.memory()
+    }
+
+    async fn close(mut self: Box<Self>) -> Result<ClosedFile> {
+        self.send().await?;
+        let url = self.upload.url().to_owned();
+        let closed = self.upload.finish().await;
+        closed.map_err(|error| failed(&url, error))
+    }
+
+    async fn abort(self: Box<Self>) {
+        self.upload.abort().await;
+    }
+}
+
+/// Checks that a value is read back as it is. `offset`: of timestamps, in minutes. Recursion is bounded
+/// by the column's type.
+fn check(
+    values: &Values<'_>,
+    row: usize,
+    offset: i32,
+    counted: &mut Counted,
+) -> Result<(), Unwritable> {
+    if values.is_null(row) {
+        return Ok(());
+    }
+    match values {
+        Values::Date(array) if !DAYS.contains(&array.value(row)) => Err(beyond("date")),
+        Values::Timestamp(array) => {
+            let time = array.value(row);
+            let local = time.saturating_add(i64::from(offset) * MICROS_PER_MINUTE);
+            match TIMES.contains(&time) && TIMES.contains(&local) {
+                true => Ok(()),
+                false => Err(beyond("timestamp")),
+            }
+        }
+        Values::List(list, values) => {
+            for item in items(list.value_offsets(), row) {
+                counted.add(values.leaves())?;
+                check(values, item, offset, counted)?;
+            }
+            Ok(())
+        }
+        Values::Map(map, entries) => {
+            let (keys, values) = &**entries;
+            let Values::Text(texts) = keys else {
+                return Err(Unwritable::new(
+                    "a map whose keys are not strings",
+                    "make the keys strings",
+                ));
+            };
+            let range = items(map.value_offsets(), row);
+            counted.keys += range.len();
+            if counted.keys > MAX_KEYS {
+                return Err(Unwritable::new(
+                    format!("more than {MAX_KEYS} keys of maps in one row"),
+                    "write to a table of Parquet",
+                ));
+            }
+            let mut seen = HashSet::with_capacity(range.len());
+            for entry in range {
+                counted.add(keys.leaves() + values.leaves())?;
+                if texts.is_null(entry) {
+                    return Err(Unwritable::new("a map with NULL for a key", "leave it out"));
+                }
+                if !seen.insert(texts.value(entry)) {
+                    return Err(Unwritable::new(
+                        "a map with a key that is there twice",
+                        "leave one of the entries out",
+                    ));
+                }
+                check(values, entry, offset, counted)?;
+            }
+            Ok(())
+        }
+        Values::Struct(_, fields) => {
+            let mut fields = fields.iter();
+            fields.try_for_each(|field| check(field, row, offset, counted))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What a row has in nested columns.
+#[derive(Debug, Default)]
+struct Counted {
+    /// Values without children, as readers count them.
+    cells: usize,
+    keys: usize,
+}
+
+impl Counted {
+    fn add(&mut self, leaves: usize) -> Result<(), Unwritable> {
+        self.cells += leaves;
+        match self.cells > MAX_CELLS {
+            true => Err(too_many_values()),
+            false => Ok(()),
+        }
+    }
+}
+
+fn beyond(what: &str) -> Unwritable {
+    Unwritable::new(
+        format!("a {what} outside of the years 1 to 9999, which Ion does not have"),
+        "write to a table of Parquet, or make the column a string",
+    )
+}
+
+/// A row of the table.
+struct Row<'a> {
+    schema: &'a SchemaRef,
+    columns: &'a [Values<'a>],
+    row: usize,
+    form: Form,
+}
+
+impl WriteAsIon for Row<'_> {
+    fn write_as_ion<V: ValueWriter>(&self, writer: V) -> IonResult<()> {
+        let mut fields = writer.struct_writer()?;
+        for (field, values) in self.schema.fields().iter().zip(self.columns) {
+            let cell = Cell {
+                values,
+                row: self.row,
+                form: self.form,
+            };
+            if !cell.is_left_out() {
+                fields.write(field.name().as_str(), cell)?;
+            }
+        }
+        fields.close()
+    }
+}
+
+/// A value of a row that [`check`] has accepted.
+#[derive(Clone, Copy)]
+struct Cell<'a> {
+    values: &'a Values<'a>,
+    row: usize,
+    form: Form,
+}
+
+impl<'a> Cell<'a> {
+    /// Whether the value is a field that is not written.
+    fn is_left_out(&self) -> bool {
+        self.form.nulls == NullForm::Omit && self.values.is_null(self.row)
+    }
+
+    fn of(&self, values: &'a Values<'a>, row: usize) -> Self {
+        Self {
+            values,
+            row,
+            form: self.form,
+        }
+    }
+
+    fn null_type(&self) -> IonType {
+        if self.form.nulls != NullForm::Typed {
+            return IonType::Null;
+        }
+        match self.values {
+            Values::Boolean(_) => IonType::Bool,
+            Values::Int8(_) | Values::Int16(_) | Values::Int32(_) | Values::Int64(_) => {
+                IonType::Int
+            }
+            Values::Float32(_) | Values::Float64(_) => IonType::Float,
+            Values::Decimal(_) => IonType::Decimal,
+            Values::Date(_) | Values::Timestamp(_) => IonType::Timestamp,
+            Values::Text(_) => IonType::String,
+            Values::Binary(_) => IonType::Blob,
+            Values::List(..) => IonType::List,
+            Values::Map(..) | Values::Struct(..) => IonType::Struct,
+        }
+    }
+}
+
+impl WriteAsIon for Cell<'_> {
+    fn write_as_ion<V: ValueWriter>(&self, writer: V) -> IonResult<()> {
+        let row = self.row;
+        if self.values.is_null(row) {
+            return writer.write_null(self.null_type());
+        }
+        match self.values {
+            Values::Boolean(array) => writer.write_bool(array.value(row)),
+            Values::Int8(array) => writer.write_i64(array.value(row).into()),
+            Values::Int16(array) => writer.write_i64(array.value(row).into()),
+            Values::Int32(array) => writer.write_i64(array.value(row).into()),
+            Values::Int64(array) => writer.write_i64(array.value(row)),
+            Values::Float32(array) => writer.write_f32(array.value(row)),
+            Values::Float64(array) => writer.write_f64(array.value(row)),
+            Values::Decimal(array) => {
+                let exponent = -i64::from(array.scale());
+                writer.write_decimal(&Decimal::new(array.value(row), exponent))
+            }
+            Values::Date(array) => writer.write_timestamp(&date(array.value(row))?),
+            Values::Timestamp(array) => {
+                writer.write_timestamp(&timestamp(array.value(row), self.form.offset)?)
+            }
+            Values::Text(array) => writer.write_string(array.value(row)),
+            Values::Binary(array) => writer.write_blob(array.value(row)),
+            Values::List(list, values) => {
+                let mut list_writer = writer.list_writer()?;
+                for item in items(list.value_offsets(), row) {
+                    list_writer.write(self.of(values, item))?;
+                }
+                list_writer.close()
+            }
+            Values::Map(map, entries) => {
+                let (keys, values) = &**entries;
+                let Values::Text(keys) = keys else {
+                    // Such a map was refused.
+                    return writer.write_null(IonType::Struct);
+                };
+                let mut fields = writer.struct_writer()?;
+                for entry in items(map.value_offsets(), row) {
+                    // A key without a value is there: it is not left out.
+                    fields.write(keys.value(entry), self.of(values, entry))?;
+                }
+                fields.close()
+            }
+            Values::Struct(array, values) => {
+                let mut fields = writer.struct_writer()?;
+                for (name, values) in array.column_names().into_iter().zip(values) {
+                    let cell = self.of(values, row);
+                    if !cell.is_left_out() {
+                        fields.write(name, cell)?;
+                    }
+                }
+                fields.close()
+            }
+        }
+    }
+}
+
+/// To the day.
+fn date(days: i32) -> IonResult<Timestamp> {
+    let time = DateTime::from_timestamp(i64::from(days) * 86_400, 0).unwrap_or_default();
+    let year = time.year().unsigned_abs();
+    Timestamp::with_ymd(year, time.month(), time.day()).build()
+}
+
+/// To the microsecond. `offset`: of the clock that it is written by, in minutes east of UTC.
+fn timestamp(micros: i64, offset: i32) -> IonResult<Timestamp> {
+    let time = DateTime::from_timestamp_micros(micros).unwrap_or_default();
+    let year = time.year().unsigned_abs();
+    Timestamp::with_ymd(year, time.month(), time.day())
+        .with_hms(time.hour(), time.minute(), time.second())
+        .with_microseconds(time.timestamp_subsec_micros())
+        .localize_to_offset(offset)
+        .build()
+}
