@@ -2,6 +2,7 @@
 
 pub(crate) mod column_names;
 mod constants;
+mod corresponding;
 pub(crate) mod error_position;
 pub(crate) mod explain;
 mod explain_options;
@@ -28,6 +29,7 @@ pub(crate) mod stars;
 pub(crate) mod stream;
 pub(crate) mod submit;
 pub(crate) mod substrait;
+mod surrounding;
 pub(crate) mod views;
 pub(crate) mod watch;
 pub(crate) mod watchdog;

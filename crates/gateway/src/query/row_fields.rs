@@ -18,10 +18,11 @@ use lakegate_sql::trino::{FIELDS, call, fields_of};
 use lakegate_sql::walk::{walk_expressions, walk_mut};
 use sqlparser::ast::{
     self, Expr, FunctionArg, FunctionArgExpr, Ident, ObjectName, Query, Select, SelectItem,
-    SelectItemQualifiedWildcardKind, SetExpr, Value, VisitorMut, WildcardAdditionalOptions, With,
+    SelectItemQualifiedWildcardKind, SetExpr, Value, VisitorMut, WildcardAdditionalOptions,
 };
 
 use crate::query::logical_plan::plan_statement;
+use crate::query::surrounding::Surrounding;
 
 /// The maximum number of rows that are expanded per statement.
 const MAX_ROWS: usize = 50;
@@ -126,18 +127,10 @@ struct Found {
     of_row: Query,
 }
 
-/// The tables of a WITH clause.
-struct Tables {
-    with: Option<With>,
-    /// The table whose query is being visited, which sees only those before it.
-    before: Option<usize>,
-}
-
 /// Finds the first `row.*`, and replaces it once its fields are known.
 #[derive(Default)]
 struct Rows {
-    /// The WITH clauses of the surrounding queries.
-    withs: Vec<Tables>,
+    around: Surrounding,
     fields: Option<Vec<(Expr, String)>>,
     found: Option<Found>,
 }
@@ -146,22 +139,12 @@ impl VisitorMut for Rows {
     type Break = ();
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
-        if let Some(tables) = self.withs.last_mut() {
-            let mut with = tables.with.iter().flat_map(|with| &with.cte_tables);
-            tables.before = with.position(|table| *table.query == *query);
-        }
-        self.withs.push(Tables {
-            with: query.with.clone(),
-            before: None,
-        });
+        self.around.enter(query);
         ControlFlow::Continue(())
     }
 
     fn post_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
-        self.withs.pop();
-        if let Some(tables) = self.withs.last_mut() {
-            tables.before = None;
-        }
+        self.around.leave();
         ControlFlow::Continue(())
     }
 
@@ -239,24 +222,7 @@ impl Rows {
 
     /// Returns a SELECT as a query, with the surrounding WITH clauses.
     fn query(&self, select: Select) -> Option<Query> {
-        let mut query = lakegate_dialect::postgres::everything().ok()?;
-        query.body = Box::new(SetExpr::Select(Box::new(select)));
-        for tables in &self.withs {
-            let Some(mut with) = tables.with.clone() else {
-                continue;
-            };
-            with.cte_tables
-                .truncate(tables.before.unwrap_or(usize::MAX));
-            match &mut query.with {
-                _ if with.cte_tables.is_empty() => {}
-                Some(known) => {
-                    known.recursive |= with.recursive;
-                    known.cte_tables.extend(with.cte_tables);
-                }
-                none => *none = Some(with),
-            }
-        }
-        Some(query)
+        self.around.query(SetExpr::Select(Box::new(select)))
     }
 }
 
