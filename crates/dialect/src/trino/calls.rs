@@ -143,9 +143,8 @@ fn order_in_window(function: &mut Function) {
     let Some(WindowType::WindowSpec(window)) = &mut function.over else {
         return;
     };
-    let is_whole = window.window_name.is_none()
-        && window.order_by.is_empty()
-        && window.window_frame.is_none();
+    let is_whole =
+        window.window_name.is_none() && window.order_by.is_empty() && window.window_frame.is_none();
     let FunctionArguments::List(list) = &mut function.args else {
         return;
     };
