@@ -24,7 +24,7 @@ static NO_ROW: Page = Page {
 
 pub(super) fn entries() -> Vec<Entry> {
     let returns = Returns::Field(|fields| {
-        let name = fields.first().map_or("", |field| field.name());
+        let name = fields.first().map_or("", |field| field.name().as_str());
         Err(refusal(name).into())
     });
     let takes = vec![TypeSignature::Any(1)];

@@ -228,7 +228,7 @@ fn replace(operation: &mut SetExpr, columns: &[[String; 2]]) {
     else {
         return;
     };
-    *set_quantifier = match set_quantifier {
+    *set_quantifier = match *set_quantifier {
         SetQuantifier::AllByName => SetQuantifier::All,
         SetQuantifier::DistinctByName => SetQuantifier::Distinct,
         _ => SetQuantifier::None,

@@ -17,7 +17,7 @@ const MAX_REWORDINGS: usize = 5;
 ///
 /// # Errors
 /// The engine's error for the original statement, if no equivalent form can be planned; a row in
-/// `row.*` cannot be planned.
+/// `row.*`, or a query of CORRESPONDING, cannot be planned.
 pub(crate) async fn planned(state: &SessionState, statement: &Statement) -> Result<LogicalPlan> {
     let with_fields = Box::pin(row_fields::expanded(state, statement)).await?;
     let statement = with_fields.as_ref().unwrap_or(statement);
