@@ -7,6 +7,8 @@
 //! s -> ARRAY[s, s.f]                          s -> make_array(s, get_field(s, 'f'))
 //! reduce_agg(x, 0, f, g)                      reduce(array_agg(x) FILTER (WHERE x IS NOT NULL), 0, f, s -> s)
 //! listagg(x, ',') WITHIN GROUP (ORDER BY x)   listagg(x, ',' ORDER BY x)
+//! array_agg(x ORDER BY y) OVER (PARTITION BY z)
+//!                                             array_agg(x) OVER (PARTITION BY z ORDER BY y ROWS …)
 //! listagg(x, ',' ON OVERFLOW TRUNCATE '…' WITH COUNT) WITHIN GROUP (ORDER BY x)
 //!                                             "$listagg"(array_agg(x ORDER BY x) FILTER (WHERE x IS NOT NULL), ',', '…', true)
 //! ```
@@ -16,7 +18,8 @@ use std::ops::ControlFlow;
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
     FunctionArguments, Ident, LambdaFunction, LambdaFunctionParameter, LambdaSyntax,
-    ListAggOnOverflow, ObjectName, OneOrManyWithParens, Statement, Value, VisitorMut,
+    ListAggOnOverflow, ObjectName, OneOrManyWithParens, Statement, Value, VisitorMut, WindowFrame,
+    WindowFrameBound, WindowFrameUnits, WindowType,
 };
 use lakegate_sql::trino::call;
 use lakegate_sql::walk::walk_mut;
@@ -123,11 +126,44 @@ fn rename_call(function: &mut Function) {
             }
             let order = std::mem::take(&mut function.within_group);
             list.clauses.push(FunctionArgumentClause::OrderBy(order));
+            order_in_window(function);
             return;
         }
-        _ => return,
+        _ => {
+            order_in_window(function);
+            return;
+        }
     };
     function.name = ObjectName::from(vec![Ident::with_quote('"', renamed)]);
+}
+
+/// Moves the order of an aggregate's values to its window, if that is a whole partition: the
+/// engine's windows have no other order.
+fn order_in_window(function: &mut Function) {
+    let Some(WindowType::WindowSpec(window)) = &mut function.over else {
+        return;
+    };
+    let is_whole =
+        window.window_name.is_none() && window.order_by.is_empty() && window.window_frame.is_none();
+    let FunctionArguments::List(list) = &mut function.args else {
+        return;
+    };
+    if !is_whole || list.duplicate_treatment.is_some() {
+        return;
+    }
+    let is_order =
+        |clause: &FunctionArgumentClause| matches!(clause, FunctionArgumentClause::OrderBy(_));
+    let Some(place) = list.clauses.iter().position(is_order) else {
+        return;
+    };
+    if let FunctionArgumentClause::OrderBy(order) = list.clauses.remove(place) {
+        window.order_by = order;
+        window.window_frame = Some(WindowFrame {
+            units: WindowFrameUnits::Rows,
+            start_bound: WindowFrameBound::Preceding(None),
+            end_bound: Some(WindowFrameBound::Following(None)),
+        });
+    }
 }
 
 /// Returns `reduce_agg` as a reduction of the array of all values: the function that combines two
@@ -219,6 +255,7 @@ fn shortened(function: &Function) -> Option<Expr> {
         false => vec![FunctionArgumentClause::OrderBy(order)],
     };
     gather(&mut all, value);
+    order_in_window(&mut all);
     let filler = filler.unwrap_or_else(|| text("..."));
     let with_count = Expr::Value(Value::Boolean(with_count).with_empty_span());
     let arguments = vec![Expr::Function(all), separator, filler, with_count];
@@ -276,6 +313,14 @@ mod tests {
             (
                 "SELECT LISTAGG(x) WITHIN GROUP (ORDER BY y)",
                 "SELECT LISTAGG(x, '' ORDER BY y)",
+            ),
+            (
+                "SELECT listagg(x, ',') WITHIN GROUP (ORDER BY y DESC) OVER (PARTITION BY z), array_agg(x ORDER BY y) OVER ()",
+                "SELECT listagg(x, ',') OVER (PARTITION BY z ORDER BY y DESC ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING), array_agg(x) OVER (ORDER BY y ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)",
+            ),
+            (
+                "SELECT listagg(x, ',') WITHIN GROUP (ORDER BY y) OVER (ORDER BY z)",
+                "SELECT listagg(x, ',' ORDER BY y) OVER (ORDER BY z)",
             ),
         ] {
             let mut statement = Statement::Query(query(sql));

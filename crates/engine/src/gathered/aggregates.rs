@@ -19,6 +19,7 @@ use datafusion::logical_expr::{
 };
 use datafusion::physical_expr::PhysicalSortExpr;
 
+use super::distinct::Distinct;
 use super::kept::{Reach, made, made_for_all, within_window};
 use super::lists::{GroupedLists, Lists};
 use crate::aggregates::as_the_inner;
@@ -113,6 +114,9 @@ impl AggregateUDFImpl for Gathered {
 
     fn accumulator(&self, args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
         let kind = kind(&args);
+        if let Some(distinct) = Distinct::of(self.inner.name(), &args) {
+            return self.asking(Box::new(distinct), kind, None);
+        }
         // With DISTINCT, array_agg sorts its result by the order of its input (`array_agg.rs` of
         // datafusion-functions-aggregate, 55.2), also where the plan has reversed that order.
         let restored: Vec<PhysicalSortExpr>;

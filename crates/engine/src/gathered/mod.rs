@@ -3,6 +3,7 @@
 //! ```text
 //!  aggregates.rs   aggregate functions: their accumulators check whether the query is still wanted
 //!  lists.rs        accumulators of array_agg, which keep their input arrays and report their size
+//!  distinct.rs     accumulators of count(DISTINCT …) of arrays, maps and rows
 //!  windows.rs      the same for functions that only exist as window functions
 //!  kept.rs         pool memory for what a window keeps and produces, uncounted by DataFusion
 //!  pinned.rs       sizes of arrays by the buffers that they keep in memory
@@ -13,6 +14,7 @@
 //! quadratic in the number of rows.
 
 mod aggregates;
+mod distinct;
 mod kept;
 mod lists;
 mod pinned;

@@ -115,3 +115,20 @@ async fn windows_that_move_on_need_little() {
         run(&context, sql).await.unwrap();
     }
 }
+
+/// Each value is kept by itself, not with its batch.
+#[tokio::test]
+async fn distinct_nested_values_need_little() {
+    let context = context(64 * MIB, true);
+    for nested in [
+        "named_struct('a', x % 9000, 'b', CAST(x % 9000 AS varchar))",
+        "make_array(x % 9000, 1)",
+        "CASE WHEN x > 18000 THEN NULL ELSE named_struct('a', x % 9000) END",
+    ] {
+        let sql = format!(
+            "SELECT count(DISTINCT x) AS x, count(DISTINCT {nested}) AS n FROM generate_series(1, 20000) t(x)"
+        );
+        let shown = run(&context, &sql).await.unwrap();
+        assert!(shown.contains("| 20000 | 9000 |"), "{nested}: {shown}");
+    }
+}

@@ -21,7 +21,7 @@ use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, Operator};
 use lakegate_error::{Code, Error};
 
-use super::names;
+use super::{frames, names};
 use crate::json::{is_json, is_text};
 
 /// Functions whose arguments have one type.
@@ -196,6 +196,7 @@ fn checked<'e>(expr: &'e Expr, schema: &DFSchema) -> Result<()> {
             of_one_type(call.func.name(), call.args.iter().filter_map(of))
         }
         Expr::ScalarFunction(call) => arguments(call, schema),
+        Expr::WindowFunction(window) => frames::check(&window.params, schema),
         // In PostgreSQL's dialect, count takes several values.
         Expr::AggregateFunction(call)
             if call.func.name() == "count" && call.params.args.len() > 1 =>

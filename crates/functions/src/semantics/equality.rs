@@ -236,6 +236,14 @@ mod tests {
                 "MAP(ARRAY[1, 2], ARRAY[3, 4]) IN (MAP(ARRAY[2, 1], ARRAY[4, 3]), NULL)",
                 "true",
             ),
+            (
+                "CASE ARRAY[1, NULL] WHEN ARRAY[1, NULL] THEN 1 ELSE 2 END",
+                "2",
+            ),
+            (
+                "CASE ROW(1, 2) WHEN ROW(2, 2) THEN 1 WHEN ROW(1, 2) THEN 2 END",
+                "2",
+            ),
             ("nullif(ARRAY[1, 2], ARRAY[1, 2])", "NULL"),
             ("nullif(ARRAY[1, NULL], ARRAY[1, NULL])", "[1, NULL]"),
             (

@@ -2,12 +2,13 @@
 //!
 //! ```text
 //! CASE WHEN b THEN NULL ELSE X'01' END      NULL is a varbinary
+//! coalesce(ROW(1), x)                       rows by position, as in UNION
 //! SELECT ROW(1) UNION SELECT ROW(2e0)       rows by position: row(double), without names that differ
 //! lag(1, 1, 2.5)                            a decimal, as the default
 //! ```
 //!
-//! The arguments of a function, as those of `coalesce`, have the engine's common type: it finds that
-//! while it plans, before any rule.
+//! The engine types the arguments of a function while it plans, before any rule: [`of_types`] is what
+//! functions of one type tell it.
 
 use std::sync::Arc;
 
@@ -27,8 +28,12 @@ use crate::json::has_json;
 /// How deeply types are nested.
 const MAX_DEPTH: usize = 32;
 
-/// Gives the results of a CASE, or the value and the default of `lag` and `lead`, their common type.
-/// `cast` is the function that casts rows by position.
+/// Functions whose arguments, and result, have one type.
+const OF_ONE_TYPE: [&str; 4] = ["coalesce", "greatest", "least", "make_array"];
+
+/// Gives the results of a CASE, the arguments of a function of one type, or the value and the
+/// default of `lag` and `lead`, their common type. `cast` is the function that casts rows by
+/// position.
 pub(super) fn of_values(
     cast: &Arc<ScalarUDF>,
     expr: Expr,
@@ -41,6 +46,13 @@ pub(super) fn of_values(
             let results = results.chain(case.else_expr.as_deref_mut()).collect();
             let met = meet(cast, results, schema);
             Ok(Transformed::new_transformed(Expr::Case(case), met))
+        }
+        Expr::ScalarFunction(mut call) if OF_ONE_TYPE.contains(&call.func.name()) => {
+            let met = meet(cast, call.args.iter_mut().collect(), schema);
+            Ok(Transformed::new_transformed(
+                Expr::ScalarFunction(call),
+                met,
+            ))
         }
         Expr::WindowFunction(mut window) if is_shift(&window.fun) => {
             let met = match window.params.args.as_mut_slice() {
@@ -172,6 +184,26 @@ fn converted(cast: &Arc<ScalarUDF>, value: Expr, from: &Field, to: &FieldRef) ->
             args: vec![value, null(Expr::Literal(ScalarValue::Null, None))],
         }),
     }
+}
+
+/// Returns the type of arguments of these types; `None` if the engine's is right.
+pub(crate) fn of_types(types: &[DataType]) -> Option<DataType> {
+    let fields = types.iter().cloned();
+    let fields: Vec<FieldRef> = fields
+        .map(|data_type| Arc::new(Field::new("", data_type, true)))
+        .collect();
+    if let Some(field) = wanted(&fields) {
+        return Some(field.data_type().clone());
+    }
+    let mut of = types.iter().filter(|data_type| !data_type.is_null());
+    let first = of.next()?;
+    // The engine has no type of bytes of two kinds, nor of maps beside NULL or other maps.
+    let is_without =
+        is_bytes(first) || matches!(first, DataType::Map(..)) && !types.iter().any(has_json);
+    if !is_without || types.iter().all(|data_type| data_type == first) {
+        return None;
+    }
+    of.try_fold(first.clone(), |all, other| joined(&all, other, 0))
 }
 
 /// Returns the field of the type that columns should have; `None` if the engine's is right.

@@ -14,15 +14,18 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::DataType;
-use datafusion::common::{DFSchema, ScalarValue};
+use arrow::datatypes::{DataType, Field};
+use datafusion::common::{DFSchema, ScalarValue, TableReference};
 use datafusion::error::Result;
 use datafusion::logical_expr::expr::ScalarFunction;
-use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
-use datafusion::logical_expr::{Expr, ExprSchemable, Operator, ScalarUDF, cast};
+use datafusion::logical_expr::planner::{
+    ExprPlanner, PlannerResult, RawBinaryExpr, RawFieldAccessExpr,
+};
+use datafusion::logical_expr::{Expr, ExprSchemable, GetFieldAccess, Operator, ScalarUDF, cast};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
 use super::rule::function;
+use super::{fields, one_type};
 
 /// Digits of the integers that an integer literal may be.
 const INTEGER_DIGITS: u8 = 10;
@@ -145,6 +148,40 @@ impl ExprPlanner for Operators {
                 right,
             }),
             None => PlannerResult::Original(expr),
+        })
+    }
+
+    fn plan_array_literal(
+        &self,
+        items: Vec<Expr>,
+        _: &DFSchema,
+    ) -> Result<PlannerResult<Vec<Expr>>> {
+        Ok(PlannerResult::Planned(one_type::array().call(items)))
+    }
+
+    fn plan_field_access(
+        &self,
+        access: RawFieldAccessExpr,
+        schema: &DFSchema,
+    ) -> Result<PlannerResult<RawFieldAccessExpr>> {
+        let is_of_map = matches!(access.field_access, GetFieldAccess::NamedStructField { .. })
+            && matches!(access.expr.get_type(schema), Ok(DataType::Map(..)));
+        let refused = is_of_map.then(|| fields::of_value(access.expr.clone()));
+        Ok(match refused.flatten() {
+            Some(refused) => PlannerResult::Planned(refused),
+            None => PlannerResult::Original(access),
+        })
+    }
+
+    fn plan_compound_identifier(
+        &self,
+        field: &Field,
+        qualifier: Option<&TableReference>,
+        names: &[String],
+    ) -> Result<PlannerResult<Vec<Expr>>> {
+        Ok(match fields::of_column(field, qualifier, names) {
+            Some(refused) => PlannerResult::Planned(refused),
+            None => PlannerResult::Original(Vec::new()),
         })
     }
 }

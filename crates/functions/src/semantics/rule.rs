@@ -137,6 +137,21 @@ impl TrinoTypes {
                 let case = Case::new(None, cases, Some(Box::new(value)));
                 Ok(Transformed::yes(Expr::Case(case)))
             }
+            Expr::Case(Case {
+                expr: Some(operand),
+                when_then_expr,
+                else_expr,
+            }) if when_then_expr
+                .iter()
+                .all(|(when, _)| are_nested(&operand, when, schema)) =>
+            {
+                let compared = when_then_expr.into_iter().map(|(when, then)| {
+                    let operands = vec![operand.as_ref().clone(), *when];
+                    (Box::new(self.equal.call(operands)), then)
+                });
+                let case = Case::new(None, compared.collect(), else_expr);
+                Ok(Transformed::yes(Expr::Case(case)))
+            }
             Expr::BinaryExpr(BinaryExpr { left, op, right })
                 if matches!(op, Operator::IsDistinctFrom | Operator::IsNotDistinctFrom) =>
             {

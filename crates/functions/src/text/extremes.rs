@@ -18,6 +18,7 @@ use lakegate_engine::stop;
 use super::joins::nulls;
 use crate::docs::Page;
 use crate::entry::{Entry, Function, Known};
+use crate::semantics::common_type;
 
 static GREATEST: Page = Page {
     name: "greatest",
@@ -95,7 +96,10 @@ impl ScalarUDFImpl for Extreme {
     }
 
     fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
-        self.of_engine.coerce_types(types)
+        match common_type(types) {
+            Some(common) => Ok(vec![common; types.len()]),
+            None => self.of_engine.coerce_types(types),
+        }
     }
 
     fn return_type(&self, types: &[DataType]) -> Result<DataType> {

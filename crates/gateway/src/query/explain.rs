@@ -22,7 +22,7 @@ use crate::query::ending::Unfinished;
 use crate::query::explain_options::{self, Format, PlanNode, PlanType};
 use crate::query::life::Phase;
 use crate::query::parameters::check_parameters;
-use crate::query::plan_text::PlanText;
+use crate::query::plan_text::{PlanText, with_stars};
 use crate::query::run::{QueryContext, queue_of};
 use crate::session::Session;
 use crate::session::results::rows;
@@ -163,14 +163,14 @@ struct LogicalText<'a>(&'a LogicalPlan);
 
 impl LogicalText<'_> {
     fn lines(&self) -> Vec<String> {
-        let text = self.0.display_indent().to_string();
+        let text = with_stars(&self.0.display_indent().to_string());
         text.lines().map(str::to_owned).collect()
     }
 
     fn tree(&self) -> PlanNode {
         let inputs = self.0.inputs().into_iter();
         let inputs = inputs.map(|input| LogicalText(input).tree()).collect();
-        PlanNode::new(&self.0.display().to_string(), inputs)
+        PlanNode::new(&with_stars(&self.0.display().to_string()), inputs)
     }
 }
 

@@ -3,6 +3,7 @@
 mod analyze;
 pub(crate) mod column_names;
 mod constants;
+mod corresponding;
 pub(crate) mod ending;
 pub(crate) mod error_position;
 pub(crate) mod explain;
@@ -31,6 +32,7 @@ pub(crate) mod stars;
 pub(crate) mod stream;
 pub(crate) mod submit;
 pub(crate) mod substrait;
+mod surrounding;
 pub(crate) mod views;
 pub(crate) mod watch;
 pub(crate) mod watchdog;

@@ -8,7 +8,7 @@ use lakegate_error::{Code, Error, Result};
 use sqlparser::ast::Statement;
 
 use crate::query::logical_plan::plan_statement;
-use crate::query::{row_fields, stars};
+use crate::query::{corresponding, row_fields, stars};
 
 /// The maximum number of rewrites of a statement, each for another error.
 const MAX_REWORDINGS: usize = 5;
@@ -17,10 +17,12 @@ const MAX_REWORDINGS: usize = 5;
 ///
 /// # Errors
 /// The engine's error for the original statement, if no equivalent form can be planned; a row in
-/// `row.*` cannot be planned.
+/// `row.*`, or a query of CORRESPONDING, cannot be planned.
 pub(crate) async fn planned(state: &SessionState, statement: &Statement) -> Result<LogicalPlan> {
     let with_fields = Box::pin(row_fields::expanded(state, statement)).await?;
     let statement = with_fields.as_ref().unwrap_or(statement);
+    let by_place = Box::pin(corresponding::by_place(state, statement)).await?;
+    let statement = by_place.as_ref().unwrap_or(statement);
     let first = plan_statement(state, statement.clone()).await;
     let (mut statement, mut planned) = (statement.clone(), first.clone());
     for _ in 0..MAX_REWORDINGS {

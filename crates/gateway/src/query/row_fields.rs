@@ -18,10 +18,12 @@ use lakegate_sql::trino::{FIELDS, call, fields_of};
 use lakegate_sql::walk::{walk_expressions, walk_mut};
 use sqlparser::ast::{
     self, Expr, FunctionArg, FunctionArgExpr, Ident, ObjectName, Query, Select, SelectItem,
-    SelectItemQualifiedWildcardKind, SetExpr, Value, VisitorMut, WildcardAdditionalOptions, With,
+    SelectItemQualifiedWildcardKind, SetExpr, TableFactor, TableWithJoins, Value, VisitorMut,
+    WildcardAdditionalOptions,
 };
 
 use crate::query::logical_plan::plan_statement;
+use crate::query::surrounding::Surrounding;
 
 /// The maximum number of rows that are expanded per statement.
 const MAX_ROWS: usize = 50;
@@ -32,8 +34,8 @@ const ROW: &str = "\u{1}row";
 /// Replaces each `row.*` by the fields of the row. Returns `None` if there is none.
 ///
 /// # Errors
-/// A row cannot be planned, for example because it depends on the surrounding query; a value is no
-/// row; there are more or fewer names than fields, or too many rows.
+/// A row cannot be planned; a value is no row; there are more or fewer names than fields, or too
+/// many rows.
 pub(crate) async fn expanded(
     state: &SessionState,
     statement: &ast::Statement,
@@ -124,20 +126,16 @@ struct Found {
     of_table: Option<Query>,
     /// `SELECT …, row AS "row", … FROM …`.
     of_row: Query,
-}
-
-/// The tables of a WITH clause.
-struct Tables {
-    with: Option<With>,
-    /// The table whose query is being visited, which sees only those before it.
-    before: Option<usize>,
+    /// The same with the tables around it, if the row is one of theirs.
+    of_outer: Option<Query>,
 }
 
 /// Finds the first `row.*`, and replaces it once its fields are known.
 #[derive(Default)]
 struct Rows {
-    /// The WITH clauses of the surrounding queries.
-    withs: Vec<Tables>,
+    around: Surrounding,
+    /// The tables of the surrounding SELECTs and of this one, outermost first.
+    tables: Vec<Vec<TableWithJoins>>,
     fields: Option<Vec<(Expr, String)>>,
     found: Option<Found>,
 }
@@ -146,26 +144,22 @@ impl VisitorMut for Rows {
     type Break = ();
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
-        if let Some(tables) = self.withs.last_mut() {
-            let mut with = tables.with.iter().flat_map(|with| &with.cte_tables);
-            tables.before = with.position(|table| *table.query == *query);
-        }
-        self.withs.push(Tables {
-            with: query.with.clone(),
-            before: None,
-        });
+        self.around.enter(query);
         ControlFlow::Continue(())
     }
 
     fn post_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
-        self.withs.pop();
-        if let Some(tables) = self.withs.last_mut() {
-            tables.before = None;
-        }
+        self.around.leave();
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+        self.tables.push(without_rows(&select.from));
         ControlFlow::Continue(())
     }
 
     fn post_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+        self.tables.pop();
         let mut items = select.projection.iter();
         let Some(place) = items.position(|item| called(item).is_some()) else {
             return ControlFlow::Continue(());
@@ -229,35 +223,61 @@ impl Rows {
             let alias = Ident::with_quote('"', alias);
             *item = SelectItem::ExprWithAlias { expr, alias };
         }
+        let mut outer = self.tables.concat();
+        let of_outer = match outer.is_empty() {
+            true => None,
+            false => {
+                let mut of_outer = of_row.clone();
+                outer.append(&mut of_outer.from);
+                of_outer.from = outer;
+                self.query(of_outer)
+            }
+        };
         Some(Found {
             row: row.clone(),
             names: names.collect(),
             of_table,
             of_row: self.query(of_row)?,
+            of_outer,
         })
     }
 
     /// Returns a SELECT as a query, with the surrounding WITH clauses.
     fn query(&self, select: Select) -> Option<Query> {
-        let mut query = lakegate_dialect::postgres::everything().ok()?;
-        query.body = Box::new(SetExpr::Select(Box::new(select)));
-        for tables in &self.withs {
-            let Some(mut with) = tables.with.clone() else {
-                continue;
-            };
-            with.cte_tables
-                .truncate(tables.before.unwrap_or(usize::MAX));
-            match &mut query.with {
-                _ if with.cte_tables.is_empty() => {}
-                Some(known) => {
-                    known.recursive |= with.recursive;
-                    known.cte_tables.extend(with.cte_tables);
-                }
-                none => *none = Some(with),
-            }
-        }
-        Some(query)
+        self.around.query(SetExpr::Select(Box::new(select)))
     }
+}
+
+/// Returns the tables before the first one that has `row.*`.
+fn without_rows(from: &[TableWithJoins]) -> Vec<TableWithJoins> {
+    let has_rows = |factor: &TableFactor| match factor {
+        TableFactor::Derived { subquery, .. } => {
+            let found = walk_expressions(subquery.as_ref(), |expr| match fields_of(expr) {
+                Some(_) => ControlFlow::Break(()),
+                None => ControlFlow::Continue(()),
+            });
+            found.is_break()
+        }
+        _ => false,
+    };
+    let mut tables = Vec::with_capacity(from.len());
+    for item in from {
+        if has_rows(&item.relation) {
+            break;
+        }
+        let joins = item.joins.iter();
+        let joins = joins.take_while(|join| !has_rows(&join.relation)).cloned();
+        let table = TableWithJoins {
+            relation: item.relation.clone(),
+            joins: joins.collect(),
+        };
+        let is_whole = table.joins.len() == item.joins.len();
+        tables.push(table);
+        if !is_whole {
+            break;
+        }
+    }
+    tables
 }
 
 /// Returns a SELECT of the same tables without other clauses.
@@ -298,7 +318,10 @@ async fn fields(state: &SessionState, found: Found) -> Result<Vec<(Expr, String)
             columns.collect()
         }
         None => {
-            let plan = planned(state, found.of_row).await?;
+            let plan = match (planned(state, found.of_row).await, found.of_outer) {
+                (Err(error), Some(query)) => planned(state, query).await.map_err(|_| error)?,
+                (plan, _) => plan?,
+            };
             let mut columns = plan.schema().fields().iter();
             let row = columns.find(|field| field.name() == ROW);
             let Some(DataType::Struct(fields)) = row.map(|row| row.data_type()) else {

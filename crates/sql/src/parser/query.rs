@@ -65,7 +65,6 @@ fn of_trino(cursor: &Cursor<'_>) -> Option<Unsupported> {
     };
     let anywhere = |found: &dyn Fn(usize) -> bool| (0..cursor.rest().len()).any(found);
     let combines = ["UNION", "INTERSECT", "EXCEPT", "ALL", "DISTINCT"];
-    let queries = ["SELECT", "VALUES", "TABLE"];
     let (what, nearest) = if anywhere(&|at| is_call(cursor, at, "MATCH_RECOGNIZE")) {
         ("MATCH_RECOGNIZE", "window functions such as lag and lead")
     } else if with("SESSION") {
@@ -75,11 +74,11 @@ fn of_trino(cursor: &Cursor<'_>) -> Option<Unsupported> {
     } else if anywhere(&|at| {
         cursor.is_one_of_at(at, &combines)
             && cursor.is_word_at(at + 1, "CORRESPONDING")
-            && (cursor.is_one_of_at(at + 2, &queries) || cursor.is_sign_at(at + 2, '('))
+            && cursor.is_word_at(at + 2, "BY")
     }) {
         (
-            "CORRESPONDING",
-            "the same columns in the same order in both queries",
+            "CORRESPONDING BY",
+            "CORRESPONDING of queries with these columns",
         )
     } else if let Some(clause) = (0..cursor.rest().len()).find_map(|at| time_travel(cursor, at)) {
         (clause, "the table as it is now")
@@ -158,7 +157,7 @@ fn parse<T>(
         .map_err(|error| query_error::of_tokenizer(&source, &error))?;
     number_placeholders(&source, &mut tokens)?;
     let tokens = tokens::unicode_strings(tokens::decimal_numbers(tokens));
-    let tokens = spell_out_table_commands(tokens);
+    let tokens = tokens::corresponding(spell_out_table_commands(tokens));
     let tokens = tokens::json_tables(tokens::quantified_values(lists::plain(tokens)));
     let tokens = row_fields::named(tokens);
     let unclosed = unclosed_parentheses(cursor);
@@ -244,9 +243,16 @@ fn spell_out_table_commands(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     while let Some(token) = tokens.next() {
         let opens_query = match &before {
             None | Some(Token::LParen | Token::RParen) => true,
-            Some(word) => ["UNION", "ALL", "DISTINCT", "EXCEPT", "INTERSECT"]
-                .iter()
-                .any(|w| is_word(word, w)),
+            Some(word) => [
+                "UNION",
+                "ALL",
+                "DISTINCT",
+                "EXCEPT",
+                "INTERSECT",
+                "CORRESPONDING",
+            ]
+            .iter()
+            .any(|w| is_word(word, w)),
         };
         let blank_follows = tokens
             .peek()

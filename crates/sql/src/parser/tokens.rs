@@ -6,6 +6,7 @@
 //! U&'#2603' UESCAPE '#'        U&'☃'
 //! FROM JSON_TABLE(…) AS t      FROM UNNEST(JSON_TABLE(…)) AS t
 //! x > ALL (VALUES (1), (2))    x > ALL (SELECT * FROM (VALUES (1), (2)) AS "values")
+//! UNION ALL CORRESPONDING      UNION ALL BY NAME
 //! ```
 
 use sqlparser::tokenizer::{Token, TokenWithSpan, Whitespace};
@@ -91,6 +92,44 @@ pub(super) fn json_tables(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
         if closes {
             opened.pop();
             out.push(added(Token::RParen, token));
+        }
+    }
+    out
+}
+
+/// Writes CORRESPONDING after UNION, INTERSECT and EXCEPT as `BY NAME`.
+pub(super) fn corresponding(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    let is = |token: Option<&Token>, words: &[&str]| {
+        token.is_some_and(|token| words.iter().any(|word| is_word(token, word)))
+    };
+    if !tokens
+        .iter()
+        .any(|token| is(Some(&token.token), &["CORRESPONDING"]))
+    {
+        return tokens;
+    }
+    let operations = ["UNION", "INTERSECT", "EXCEPT"];
+    let mut out: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len() + 2);
+    // The last word or sign, and that before it.
+    let (mut last, mut earlier): (Option<Token>, Option<Token>) = (None, None);
+    for token in tokens {
+        if matches!(token.token, Token::Whitespace(_)) {
+            out.push(token);
+            continue;
+        }
+        let combines = is(last.as_ref(), &operations)
+            || is(last.as_ref(), &["ALL", "DISTINCT"]) && is(earlier.as_ref(), &operations);
+        earlier = last.replace(token.token.clone());
+        if combines && is(Some(&token.token), &["CORRESPONDING"]) {
+            let words = [
+                Token::make_keyword("BY"),
+                Token::Whitespace(Whitespace::Space),
+                Token::make_keyword("NAME"),
+            ];
+            let words = words.into_iter();
+            out.extend(words.map(|word| TokenWithSpan::new(word, token.span)));
+        } else {
+            out.push(token);
         }
     }
     out

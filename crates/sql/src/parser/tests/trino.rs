@@ -135,7 +135,10 @@ fn clauses_of_trino_are_refused_by_name() {
             "WITH FUNCTION f(x bigint) RETURNS bigint RETURN x SELECT f(1)",
             "WITH FUNCTION",
         ),
-        ("TABLE a UNION ALL CORRESPONDING TABLE b", "CORRESPONDING"),
+        (
+            "TABLE a UNION ALL CORRESPONDING BY (x) TABLE b",
+            "CORRESPONDING BY",
+        ),
         (
             "SELECT count((r).*) FROM t",
             "row.* outside of a SELECT list",
@@ -166,5 +169,32 @@ fn clauses_of_trino_are_refused_by_name() {
         "SELECT (a).b, (a) * 2, t.* FROM t",
     ] {
         assert!(matches!(one(sql), Statement::Query(_)), "{sql}");
+    }
+}
+
+#[test]
+fn corresponding_is_by_name() {
+    for (sql, expected) in [
+        (
+            "TABLE a UNION ALL CORRESPONDING TABLE b",
+            "SELECT * FROM a UNION ALL BY NAME SELECT * FROM b",
+        ),
+        (
+            "SELECT x FROM a INTERSECT corresponding SELECT x FROM b",
+            "SELECT x FROM a INTERSECT BY NAME SELECT x FROM b",
+        ),
+        (
+            "SELECT x FROM a EXCEPT DISTINCT CORRESPONDING (SELECT x FROM b)",
+            "SELECT x FROM a EXCEPT DISTINCT BY NAME (SELECT x FROM b)",
+        ),
+        (
+            "SELECT DISTINCT corresponding, count(DISTINCT corresponding) FROM a UNION SELECT corresponding, 1 FROM b",
+            "SELECT DISTINCT corresponding, count(DISTINCT corresponding) FROM a UNION SELECT corresponding, 1 FROM b",
+        ),
+    ] {
+        match one(sql) {
+            Statement::Query(query) => assert_eq!(query.to_string(), expected),
+            other => panic!("no query: {sql}: {other:?}"),
+        }
     }
 }
