@@ -1,0 +1,100 @@
+{#
+  What dbt-postgres does in another way than Lakegate: three macros of the adapter, and a strategy.
+  docs/connect/dbt.md explains them. Copy this file into your own project.
+#}
+
+{#
+  Tables have no indexes and are never unlogged; they have the properties of CREATE TABLE AS.
+  A relation of one run, which dbt-postgres makes a temporary table, is a view: the rows are not
+  written twice.
+#}
+{% macro postgres__create_table_as(temporary, relation, sql) -%}
+  {%- set sql_header = config.get('sql_header', none) -%}
+  {{ sql_header if sql_header is not none }}
+
+  {% if temporary -%}
+  create view {{ relation }} as (
+    {{ sql }}
+  );
+  {%- else -%}
+    {%- set properties = lakegate_table_properties() %}
+  create table {{ relation }}
+    {% if properties -%} with ({{ properties | join(', ') }}) {%- endif %}
+  as (
+    {{ sql }}
+  );
+  {%- endif %}
+{%- endmacro %}
+
+{# The configurations `format`, `write_compression`, `external_location` and `partitioned_by`. #}
+{% macro lakegate_table_properties() %}
+  {%- set properties = [] -%}
+  {%- for name in ['format', 'write_compression', 'external_location'] -%}
+    {%- set value = config.get(name) -%}
+    {%- if value -%}
+      {%- do properties.append(name ~ " = '" ~ value ~ "'") -%}
+    {%- endif -%}
+  {%- endfor -%}
+  {%- set keys = config.get('partitioned_by', []) -%}
+  {%- if keys -%}
+    {%- do properties.append("partitioned_by = ARRAY['" ~ keys | join("', '") ~ "']") -%}
+  {%- endif -%}
+  {{ return(properties) }}
+{% endmacro %}
+
+{# The view of one run, in the schema of its table. #}
+{% macro postgres__make_temp_relation(base_relation, suffix) %}
+  {%- set relation = postgres__make_relation_with_suffix(base_relation, suffix, dstring=True) -%}
+  {{ return(relation.incorporate(type='view')) }}
+{% endmacro %}
+
+{# incremental_strategy: append #}
+{% macro postgres__get_incremental_append_sql(arg_dict) %}
+  {%- set columns = get_quoted_csv(arg_dict['dest_columns'] | map(attribute='name')) -%}
+  insert into {{ arg_dict['target_relation'] }} ({{ columns }})
+  select {{ columns }} from {{ arg_dict['temp_relation'] }};
+  drop view if exists {{ arg_dict['temp_relation'] }};
+{% endmacro %}
+
+{#
+  incremental_strategy: overwrite_partitions
+
+  Replaces exactly the partitions that receive rows. The name `insert_overwrite` is one that dbt
+  refuses to accept from a project with this adapter.
+#}
+{% macro get_incremental_overwrite_partitions_sql(arg_dict) %}
+  {%- set columns = get_quoted_csv(arg_dict['dest_columns'] | map(attribute='name')) -%}
+  insert overwrite {{ arg_dict['target_relation'] }} ({{ columns }})
+  select {{ columns }} from {{ arg_dict['temp_relation'] }};
+  drop view if exists {{ arg_dict['temp_relation'] }};
+{% endmacro %}
+
+{#
+  Seeds. Tables without rows are made by CREATE TABLE AS, as CREATE TABLE with columns is for
+  external tables. Give every column a type with `column_types`; the default of numbers, `numeric`
+  without a precision, is no type of tables.
+#}
+{% macro postgres__create_csv_table(model, agate_table) %}
+  {%- set column_types = config.get('column_types', {}) -%}
+  {%- set quote = config.get('quote_columns', none) -%}
+  {%- set sql %}
+  create table {{ this.render() }} as
+  select
+    {%- for name in agate_table.column_names %}
+    cast(null as {{ column_types.get(name, adapter.convert_type(agate_table, loop.index0)) }})
+      as {{ adapter.quote_seed_column(name, quote) }}
+      {%- if not loop.last %},{% endif %}
+    {%- endfor %}
+  with no data
+  {%- endset -%}
+  {%- call statement('_') -%}
+    {{ sql }}
+  {%- endcall -%}
+  {{ return(sql) }}
+{% endmacro %}
+
+{# A seed that exists is made anew: DELETE and TRUNCATE are for the files that Lakegate wrote. #}
+{% macro postgres__reset_csv_table(model, full_refresh, old_relation, agate_table) %}
+  {%- do adapter.drop_relation(old_relation) -%}
+  {{ return(create_csv_table(model, agate_table)) }}
+{% endmacro %}

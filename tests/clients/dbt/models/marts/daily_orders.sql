@@ -1,0 +1,8 @@
+{{ config(materialized='incremental', incremental_strategy='append') }}
+
+select order_date, count(*) as order_count, sum(total) as revenue
+from {{ ref('stg_orders') }}
+{% if is_incremental() %}
+where order_date > (select coalesce(max(order_date), date '1900-01-01') from {{ this }})
+{% endif %}
+group by order_date
