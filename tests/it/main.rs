@@ -39,6 +39,7 @@ mod orc_avro;
 mod packaging;
 mod partition_folders;
 mod passwords;
+mod pipelines;
 mod projection;
 mod pruning;
 mod queries;
