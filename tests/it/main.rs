@@ -19,6 +19,7 @@ mod client_certificates;
 mod clients;
 mod crashes;
 mod cutoff;
+mod dbt;
 mod differential;
 mod flight;
 mod flight_clients;

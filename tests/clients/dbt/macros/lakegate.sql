@@ -4,7 +4,8 @@
 #}
 
 {#
-  Tables have no indexes and are never unlogged; they have the properties of CREATE TABLE AS.
+  Tables are never unlogged and have no constraints; they have the properties of CREATE TABLE AS.
+  The columns and types of a contract are checked.
   A relation of one run, which dbt-postgres makes a temporary table, is a view: the rows are not
   written twice.
 #}
@@ -17,7 +18,11 @@
     {{ sql }}
   );
   {%- else -%}
-    {%- set properties = lakegate_table_properties() %}
+    {%- set properties = lakegate_table_properties() -%}
+    {%- if config.get('contract').enforced -%}
+      {{ get_assert_columns_equivalent(sql) }}
+      {%- set sql = get_select_subquery(sql) -%}
+    {%- endif %}
   create table {{ relation }}
     {% if properties -%} with ({{ properties | join(', ') }}) {%- endif %}
   as (
@@ -97,4 +102,42 @@
 {% macro postgres__reset_csv_table(model, full_refresh, old_relation, agate_table) %}
   {%- do adapter.drop_relation(old_relation) -%}
   {{ return(create_csv_table(model, agate_table)) }}
+{% endmacro %}
+
+{#
+  Snapshots. dbt-postgres closes rows by UPDATE, which tables of files do not have: all rows are
+  written again, in one step for readers.
+#}
+{% macro postgres__snapshot_merge_sql(target, source, insert_cols) -%}
+  {%- set names = config.get('snapshot_table_column_names') or get_snapshot_table_column_names() -%}
+  {%- set current = config.get('dbt_valid_to_current') -%}
+  {%- set columns = adapter.get_columns_in_relation(target) | map(attribute='name') | list -%}
+  insert overwrite {{ target }} ({{ get_quoted_csv(columns) }})
+  select
+    {%- for name in columns %}
+    {% if name == names.dbt_valid_to -%}
+    case when closed.{{ names.dbt_scd_id }} is not null
+         and (kept.{{ name }} is null {% if current %} or kept.{{ name }} = {{ current }} {% endif %})
+      then closed.{{ name }} else kept.{{ name }} end as {{ name }}
+    {%- else -%}
+    kept.{{ adapter.quote(name) }}
+    {%- endif %}{% if not loop.last %},{% endif %}
+    {%- endfor %}
+  from {{ target }} as kept
+  left join (
+    select {{ names.dbt_scd_id }}, {{ names.dbt_valid_to }} from {{ source }}
+    where dbt_change_type in ('update', 'delete')
+  ) as closed on closed.{{ names.dbt_scd_id }} = kept.{{ names.dbt_scd_id }}
+  union all
+  select
+    {%- for name in columns %}
+    {% if adapter.quote(name) in insert_cols -%}
+    opened.{{ adapter.quote(name) }}
+    {%- else -%}
+    null
+    {%- endif %}{% if not loop.last %},{% endif %}
+    {%- endfor %}
+  from {{ source }} as opened
+  where opened.dbt_change_type = 'insert';
+  drop view if exists {{ source }};
 {% endmacro %}
