@@ -105,42 +105,53 @@ async fn dbt_builds_tests_and_documents_its_project() {
     dbt.run(&["seed"]);
     let history = "SELECT count(*) FROM dbt_shop.customer_value_history";
     let mut rows = Vec::new();
-    // The second run adds to the incremental models, and replaces the others.
-    for day in ["2024-06-30", "2024-07-31"] {
-        dbt.until(day, "run");
+    // The second time adds to the incremental models, and replaces everything else. `build` does
+    // what the four commands do.
+    for (day, commands) in [
+        ("2024-06-30", ["run", "test", "snapshot"].as_slice()),
+        ("2024-07-31", ["build"].as_slice()),
+    ] {
+        for command in commands {
+            dbt.until(day, command);
+        }
         for (found, expected) in expected(day) {
             let wanted = admin.text(&expected).await;
             assert!(wanted.len() > 1, "{expected} shows nothing");
             assert_eq!(admin.text(found).await, wanted, "{found}");
         }
-        dbt.until(day, "test");
-        dbt.until(day, "snapshot");
         rows.push(admin.number(history).await);
         let current = format!("{history} WHERE dbt_valid_to IS NULL");
         assert_eq!(
             admin.value(&current).await,
             admin.value("SELECT count(*) FROM curated.customers").await
         );
+        assert_eq!(
+            admin.value("SELECT count(*) FROM dbt_shop.segments").await,
+            "4"
+        );
     }
     assert!(rows[1] > rows[0], "no customer has changed: {rows:?}");
 
-    // A table or view of one run does not stay.
-    let names = admin.column("SHOW TABLES IN dbt_shop").await;
-    let left = |name: &&String| name.contains("__dbt_");
-    assert_eq!(names.iter().filter(left).count(), 0, "{names:?}");
+    // A model with a column more: rows of runs before have NULL there.
+    let changed = r#"{"until": "2024-08-31", "count_customers": true}"#;
+    dbt.run(&["run", "--select", "+daily_orders", "--vars", changed]);
+    let counted =
+        "SELECT min(order_date), max(order_date) FROM dbt_shop.daily_orders WHERE customers > 0";
+    assert_eq!(admin.text(counted).await, "2024-08-01|2024-08-31");
 
-    // A seed that exists, and a model that is made anew.
-    dbt.run(&["seed"]);
-    assert_eq!(
-        admin.value("SELECT count(*) FROM dbt_shop.segments").await,
-        "4"
-    );
     dbt.run(&["run", "--full-refresh", "--select", "+orders_by_day"]);
     assert_eq!(
         admin
             .value("SELECT count(*) FROM dbt_shop.orders_by_day")
             .await,
         admin.value("SELECT count(*) FROM curated.orders").await
+    );
+
+    // A table or view of one run does not stay.
+    let names = admin.column("SHOW TABLES IN dbt_shop").await;
+    assert!(
+        names.iter().all(|name| !name.contains("__dbt_")),
+        "{names:?}"
     );
 
     dbt.run(&["docs", "generate"]);

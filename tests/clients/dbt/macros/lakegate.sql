@@ -141,3 +141,26 @@
   where opened.dbt_change_type = 'insert';
   drop view if exists {{ source }};
 {% endmacro %}
+
+{# on_schema_change: append_new_columns, sync_all_columns. Columns of tables have Hive's types. #}
+{% macro postgres__alter_relation_add_remove_columns(relation, add_columns, remove_columns) %}
+  {%- set added = [] -%}
+  {%- for column in add_columns or [] -%}
+    {%- do added.append(adapter.quote(column.name) ~ ' ' ~ lakegate_type(column.expanded_data_type)) -%}
+  {%- endfor -%}
+  {%- if added -%}
+    {%- do run_query('alter table ' ~ relation ~ ' add columns (' ~ added | join(', ') ~ ')') -%}
+  {%- endif -%}
+  {%- for column in remove_columns or [] -%}
+    {%- do run_query('alter table ' ~ relation ~ ' drop column ' ~ adapter.quote(column.name)) -%}
+  {%- endfor -%}
+{% endmacro %}
+
+{# Hive's name of a type of PostgreSQL. #}
+{% macro lakegate_type(data_type) %}
+  {%- set names = {
+    'text': 'string', 'character varying': 'string', 'bytea': 'binary', 'real': 'float',
+    'double precision': 'double', 'timestamp without time zone': 'timestamp'
+  } -%}
+  {{ return(names.get(data_type, data_type | replace('numeric', 'decimal'))) }}
+{% endmacro %}
