@@ -1,6 +1,6 @@
 {#
-  What dbt-postgres does in another way than Lakegate: three macros of the adapter, and a strategy.
-  docs/connect/dbt.md explains them. Copy this file into your own project.
+  What dbt-postgres does in a way that tables of files do not have, written for Lakegate.
+  docs/connect/dbt.md explains each macro. Copy this file into your own project.
 #}
 
 {#
@@ -98,7 +98,7 @@
   {{ return(sql) }}
 {% endmacro %}
 
-{# A seed that exists is made anew: DELETE and TRUNCATE are for the files that Lakegate wrote. #}
+{# A seed that exists is made anew, so that its columns may change. #}
 {% macro postgres__reset_csv_table(model, full_refresh, old_relation, agate_table) %}
   {%- do adapter.drop_relation(old_relation) -%}
   {{ return(create_csv_table(model, agate_table)) }}
