@@ -1,0 +1,2 @@
+select customer_id, segment, region
+from {{ source('curated', 'customers') }}
