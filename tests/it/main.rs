@@ -50,4 +50,5 @@ mod transactions;
 mod verbatim;
 mod views;
 mod wire;
+mod write_faults;
 mod writing;
