@@ -18,7 +18,7 @@ use crate::harness::{Server, eventually};
 /// Rows of more than one part of an upload, in every format.
 const LARGE: &str = "SELECT x AS id, md5(CAST(x AS varchar)) || md5(CAST(-x AS varchar)) AS name FROM generate_series(1, 600000) AS t (x)";
 const LARGE_ROWS: i64 = 600_000;
-const SMALL: &str = "SELECT 1 AS id, 'one' AS name";
+const SMALL: &str = "SELECT CAST(1 AS bigint) AS id, 'one' AS name";
 
 const FORMATS: [&str; 4] = ["PARQUET", "ORC", "AVRO", "JSON"];
 
@@ -183,7 +183,7 @@ async fn store_that_fails_leaves_nothing() {
             })
             .await;
         }
-        // A fault that passes is not noticed, and neither are those before.
+        // The next attempt succeeds, even if a request has to be repeated.
         if fault != DENIED {
             faulty.fail(request, fault, after, 1);
         }
