@@ -233,7 +233,7 @@ async fn second_before_1970_is_read_back() {
     let times: Vec<i64> = vec![-1, -999, -1000, -999_999, -500_000, 0, -1_000_001, 999_999];
     let column: ArrayRef = Arc::new(TimestampMicrosecondArray::from(times));
     let batch = RecordBatch::try_from_iter_with_nullable([("t", column, true)]).unwrap();
-    let written = written(&[batch.clone()], Codec::ZSTD).await;
+    let written = written(std::slice::from_ref(&batch), Codec::ZSTD).await;
     assert_eq!(columns(&written), batch.columns());
 }
 
