@@ -1,4 +1,5 @@
-"""Random ORC files of PyArrow and Avro files of fastavro: queries read what was written.
+"""Random ORC files of PyArrow and Avro files of fastavro: queries read what was written. PyArrow reads the ORC files of
+CREATE TABLE AS.
 
 What is varied is what readers go wrong by: NULLs, extremes, nested values, codecs, stripes and blocks, versions and encodings,
 conditions that leave out stripes. The seed is fixed; LAKEGATE_SEED takes another.
@@ -15,6 +16,7 @@ from decimal import Decimal
 import fastavro
 import pyarrow as pa
 import pyarrow.orc as orc
+import pyarrow.parquet as pq
 import pytest
 from test_parquet_files import Column, condition, database, decimal, floating, integer, key, same, text
 
@@ -276,6 +278,97 @@ def test_nested_columns_of_orc_are_read(lake, codec):
         f"CREATE EXTERNAL TABLE {database}.nested ({NESTED}) STORED AS ORC LOCATION 's3://datalake/{database}/nested/'"
     )
     check_nested(connection, f"{database}.nested", rows)
+
+
+def deep(rng):
+    """A list of structs that hold decimals and lists, and a map of lists, with NULLs at each depth."""
+
+    def maybe(value):
+        return None if rng.random() < 0.2 else value
+
+    def inner():
+        digits = rng.choice([10**38 - 1, -(10**38) + 1, 0, rng.randint(-99, 99)])
+        return {"d": maybe(Decimal(f"{digits}e-10")), "l": maybe([maybe(rng.random() < 0.5) for _ in range(rng.randint(0, 9))])}
+
+    def items():
+        return [maybe(rng.choice([-(2**63), 2**63 - 1, rng.randint(-9, 9)])) for _ in range(rng.randint(0, 3))]
+
+    listed = [maybe(inner()) for _ in range(rng.randint(0, 3))]
+    mapped = [(place, maybe(items())) for place in range(rng.randint(0, 3))]
+    return maybe(listed), maybe(mapped)
+
+
+DEEP = "deep array<struct<d:decimal(38,10),l:array<boolean>>>, lists map<int,array<bigint>>"
+
+
+def of_folder(folder, schema):
+    """The rows of all ORC files of a folder, by id, in the types of a schema."""
+    files = [orc.ORCFile(path).read() for path in sorted(folder.iterdir()) if path.is_file()]
+    found = pa.concat_tables(files).sort_by("id")
+    columns = [found[field.name] for field in schema]
+    plain = [not pa.types.is_nested(field.type) for field in schema]
+    columns = [
+        column.cast(field.type) if cast else column for column, field, cast in zip(columns, schema, plain, strict=True)
+    ]
+    return {field.name: column.to_pylist() for field, column in zip(schema, columns, strict=True)}
+
+
+@pytest.mark.parametrize("turn", range(ROUNDS))
+def test_orc_files_of_create_table_as_are_read_by_pyarrow(lake, turn):
+    connection, database, root = lake
+    rng = random.Random(SEED * 3000 + turn)
+    kinds = {column.name: column for column in ORC if column.name not in ("i32as64", "d18", "ts", "ts_utc")}
+    kinds["d18"] = decimal("d18", 18, 6, "decimal(18,6)")
+    kinds["ts"] = times("ts", pa.timestamp("us"), 1000)
+    columns = [column for column in kinds.values() if rng.random() < 0.7] or [BOOLEAN]
+    raw, values = made(rng, columns)
+    nests = [deep(rng) for _ in range(ROWS)]
+    bins = [rng.choice([None, b"", b"\0\xff", rng.randbytes(9)]) for _ in range(ROWS)]
+    inner = pa.struct([("d", pa.decimal128(38, 10)), ("l", pa.list_(pa.bool_()))])
+    arrays = {"id": pa.array(range(ROWS), pa.int32())}
+    arrays |= {column.name: pa.array(raw[column.name], column.arrow) for column in columns}
+    arrays["bin"] = pa.array(bins, pa.binary())
+    arrays["deep"] = pa.array([listed for listed, _ in nests], pa.list_(inner))
+    arrays["lists"] = pa.array([mapped for _, mapped in nests], pa.map_(pa.int32(), pa.list_(pa.int64())))
+    table, folder = pa.table(arrays), root / f"source{turn}"
+    folder.mkdir()
+    pq.write_table(table, folder / "part.parquet", row_group_size=rng.choice([7, ROWS]))
+    listed = ", ".join(f"{column.name} {column.hive}" for column in columns)
+    connection.execute(
+        f"CREATE EXTERNAL TABLE {database}.source{turn} (id int, {listed}, bin binary, {DEEP}) STORED AS PARQUET"
+        f" LOCATION 's3://datalake/{database}/source{turn}/'"
+    )
+    codec = rng.choice(["NONE", "ZLIB", "SNAPPY", "LZ4", "ZSTD"])
+    connection.execute(
+        f"CREATE TABLE {database}.made{turn} WITH (format = 'ORC', write_compression = '{codec}',"
+        f" external_location = 's3://datalake/{database}/made{turn}/') AS SELECT * FROM {database}.source{turn}"
+    )
+    found = of_folder(root / f"made{turn}", table.schema)
+    for name, expected in table.to_pydict().items():
+        assert all(map(same, found[name], expected)), (name, codec)
+    check(connection, f"{database}.made{turn}", rng, columns, values, codec)
+    connection.execute("SET dialect = 'trino'")
+    for name in ("json_format(CAST(deep AS JSON))", "json_format(CAST(lists AS JSON))", "bin"):
+        source, read = (
+            connection.execute(f"SELECT {name} FROM {database}.{table}{turn} ORDER BY id").fetchall()
+            for table in ("source", "made")
+        )
+        assert source == read, (name, codec)
+    connection.execute("RESET dialect")
+
+
+def test_second_before_1970_is_written(lake):
+    connection, database, root = lake
+    connection.execute(
+        f"CREATE TABLE {database}.before WITH (format = 'ORC', external_location = 's3://datalake/{database}/before/')"
+        " AS SELECT * FROM (VALUES (1, TIMESTAMP '1969-12-31 23:59:59.999999'), (2, TIMESTAMP '1969-12-31 23:59:59.5'),"
+        " (3, TIMESTAMP '1969-12-31 23:59:58.5')) AS t (id, ts)"
+    )
+    schema = pa.schema([("id", pa.int32()), ("ts", pa.timestamp("us"))])
+    expected = [EPOCH - timedelta(microseconds=1), EPOCH - timedelta(seconds=0.5), EPOCH - timedelta(seconds=1.5)]
+    assert of_folder(root / "before", schema)["ts"] == expected
+    rows = connection.execute(f"SELECT ts FROM {database}.before ORDER BY id").fetchall()
+    assert [row[0] for row in rows] == expected
 
 
 @pytest.mark.parametrize("codec", ["null", "deflate", "snappy", "zstandard", "bzip2"])

@@ -53,4 +53,5 @@ mod transactions;
 mod verbatim;
 mod views;
 mod wire;
+mod write_faults;
 mod writing;

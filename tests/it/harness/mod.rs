@@ -2,12 +2,13 @@
 //!
 //! [`server`] runs `lakegate`, [`lake`] makes and copies demo lakes, [`client`] speaks Postgres and
 //! [`flight`] Flight SQL over verified TLS, [`door`] is for tests of both, [`files`] writes data
-//! files, [`s3`] is an S3 server, [`python`] the pinned venv, [`identity`] an identity provider and
-//! an authority for client certificates.
+//! files, [`s3`] is an S3 server, [`faulty`] makes it fail, [`python`] the pinned venv, [`identity`]
+//! an identity provider and an authority for client certificates.
 
 pub(crate) mod client;
 pub(crate) mod cpu;
 pub(crate) mod door;
+pub(crate) mod faulty;
 pub(crate) mod files;
 pub(crate) mod flight;
 pub(crate) mod flight_link;

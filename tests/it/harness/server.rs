@@ -18,9 +18,11 @@ use super::tls::Tls;
 
 pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_lakegate");
 
-/// Runs "$@" until the test process ends, in whatever way: its end of the pipe closes then.
+/// Runs "$@" until the test process ends, in whatever way: its end of the pipe closes then. A file
+/// that grows beyond a limit is an error of the write, and does not end the process.
 const WATCHED: &str = r#"
 exec 3<&0
+trap '' XFSZ
 "$@" 3<&- </dev/null & server=$!
 { read -r _ <&3; kill -9 $server; } 2>/dev/null & watcher=$!
 wait $server; status=$?

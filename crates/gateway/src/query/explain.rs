@@ -1,6 +1,7 @@
 //! EXPLAIN: the plan, and how much of each table is read.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
@@ -20,12 +21,14 @@ use crate::Execution;
 use crate::moment::Moment;
 use crate::query::ending::Unfinished;
 use crate::query::explain_options::{self, Format, PlanNode, PlanType};
-use crate::query::life::Phase;
+use crate::query::life::{Phase, Query};
 use crate::query::parameters::check_parameters;
 use crate::query::plan_text::{PlanText, with_stars};
 use crate::query::run::{QueryContext, queue_of};
 use crate::session::Session;
+use crate::session::prepared::Prepared;
 use crate::session::results::rows;
+use crate::write::query::Plan;
 
 /// Returns the schema of EXPLAIN: one text column, with one row per line. That of TYPE VALIDATE is
 /// Athena's.
@@ -83,6 +86,43 @@ impl Session {
             }
         }
     }
+
+    /// Runs EXPLAIN ANALYZE of a statement that writes: its rows are written.
+    ///
+    /// # Errors
+    /// The options do not go together; those of [`Self::write`].
+    pub(crate) async fn explain_write(
+        &self,
+        moment: &Moment,
+        prepared: &Prepared,
+        explained: &sql::Explain,
+        parameters: Vec<ScalarValue>,
+    ) -> Result<Execution> {
+        let options = explain_options::of(explained)?;
+        let statement = explained.statement.as_ref();
+        let writing = self.write(moment, prepared, statement, parameters, Plan::Kept);
+        let batch = match Box::pin(writing).await? {
+            None => {
+                let nothing = StringArray::from_iter_values(["Nothing to write: the table exists"]);
+                batch(explained, Arc::new(nothing))?
+            }
+            Some(wrote) => {
+                let bytes = wrote.query.written.load(Ordering::Relaxed);
+                let mut ran = vec![
+                    format!("Rows written: {}", wrote.rows),
+                    format!("Bytes written: {bytes}"),
+                ];
+                ran.extend(took(&wrote.query));
+                match &wrote.plan {
+                    Some((snapshot, physical)) => {
+                        shown(explained, options, snapshot, physical, ran)?
+                    }
+                    None => batch(explained, Arc::new(StringArray::from_iter_values(ran)))?,
+                }
+            }
+        };
+        Ok(rows("EXPLAIN", explain_schema(explained), vec![batch]))
+    }
 }
 
 /// Returns the lines of EXPLAIN. With `analyze`, the query runs first.
@@ -92,7 +132,6 @@ async fn explain(
     explained: &sql::Explain,
     (format, plan_type): (Format, PlanType),
 ) -> Result<RecordBatch> {
-    let (analyze, verbose) = (explained.analyze, explained.verbose);
     let planning = async {
         let snapshot = context.snapshot(parameters).await?;
         let physical = context.physical(&snapshot.plan).await?;
@@ -102,15 +141,37 @@ async fn explain(
         .query
         .step(Phase::Planning, planning.boxed())
         .await?;
+    let mut ran = Vec::new();
+    if explained.analyze {
+        let rows = analyze_plan(context, &snapshot, &physical).boxed().await?;
+        ran.push(format!("Rows: {rows}"));
+        ran.extend(took(&context.query));
+    }
+    shown(explained, (format, plan_type), &snapshot, &physical, ran)
+}
+
+/// Returns what a query took, one line for each.
+fn took(query: &Query) -> [String; 2] {
+    let cpu = query.resources.cpu.total();
+    [
+        format!("Bytes scanned: {}", query.resources.meter.scanned()),
+        format!("CPU time: {:.1} ms", cpu.as_secs_f64() * 1000.0),
+    ]
+}
+
+/// Returns the lines of a plan. `ran`: those at the end, of a plan that ran.
+fn shown(
+    explained: &sql::Explain,
+    (format, plan_type): (Format, PlanType),
+    snapshot: &SnapshotPlan,
+    physical: &Arc<dyn ExecutionPlan>,
+    ran: Vec<String>,
+) -> Result<RecordBatch> {
+    let verbose = explained.verbose;
     let mut lines = Vec::new();
-    let rows = if analyze {
-        Some(analyze_plan(context, &snapshot, &physical).boxed().await?)
-    } else {
-        None
-    };
     let text = PlanText {
         verbose,
-        metrics: analyze,
+        metrics: explained.analyze,
     };
     let sealed = barrier::sealed(&snapshot.plan);
     let logical = || LogicalText(&sealed);
@@ -119,12 +180,12 @@ async fn explain(
             let valid = Arc::new(BooleanArray::from(vec![true]));
             return batch(explained, valid);
         }
-        (PlanType::Io, _) => lines.extend(pretty(&inputs(&snapshot))),
-        (PlanType::Distributed, Format::Text) => lines.extend(text.lines(&physical)),
+        (PlanType::Io, _) => lines.extend(pretty(&inputs(snapshot))),
+        (PlanType::Distributed, Format::Text) => lines.extend(text.lines(physical)),
         (PlanType::Logical, Format::Text) => lines.extend(logical().lines()),
-        (PlanType::Distributed, Format::Json) => lines.extend(pretty(&text.tree(&physical).json())),
+        (PlanType::Distributed, Format::Json) => lines.extend(pretty(&text.tree(physical).json())),
         (PlanType::Logical, Format::Json) => lines.extend(pretty(&logical().tree().json())),
-        (PlanType::Distributed, Format::Graphviz) => lines.extend(text.tree(&physical).graphviz()),
+        (PlanType::Distributed, Format::Graphviz) => lines.extend(text.tree(physical).graphviz()),
         (PlanType::Logical, Format::Graphviz) => lines.extend(logical().tree().graphviz()),
     }
     if format != Format::Text {
@@ -134,16 +195,8 @@ async fn explain(
         lines.push("Logical plan:".to_owned());
         lines.extend(logical().lines().iter().map(|line| format!("  {line}")));
     }
-    lines.extend(scans(&snapshot));
-    if let Some(rows) = rows {
-        lines.push(format!("Rows: {rows}"));
-        lines.push(format!(
-            "Bytes scanned: {}",
-            context.query.resources.meter.scanned()
-        ));
-        let cpu = context.query.resources.cpu.total();
-        lines.push(format!("CPU time: {:.1} ms", cpu.as_secs_f64() * 1000.0));
-    }
+    lines.extend(scans(snapshot));
+    lines.extend(ran);
     batch(explained, Arc::new(StringArray::from_iter_values(lines)))
 }
 

@@ -407,6 +407,9 @@ impl QueryContext {
         let stores = Arc::clone(&planning.stores);
         let engine = &self.gateway.engine;
         let task = engine.task(&planning.state, stores as _, self.query.id, plan, run)?;
+        // Readers of files hold memory for the query, too.
+        let meter = &self.query.resources.meter;
+        meter.hold_memory_in(task.memory_pool());
         let stream = execute_stream(Arc::clone(plan), task).map_err(from_engine)?;
         Ok(stream.map(|batch| batch.map_err(from_engine)))
     }

@@ -130,6 +130,10 @@ impl Session {
                 let writing = self.run_write(moment, prepared, statement, parameters);
                 Box::pin(writing).await
             }
+            Statement::Explain(explain) if explain.statement.written_query().is_some() => {
+                let writing = self.explain_write(moment, prepared, explain, parameters);
+                Box::pin(writing).await
+            }
             Statement::Explain(explain) => {
                 self.explain(moment, explain, &parsed.text, parameters)
                     .await

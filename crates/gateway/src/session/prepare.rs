@@ -80,8 +80,19 @@ impl Session {
                     prepared.untyped = described.untyped;
                 }
                 Statement::Explain(explain) => {
-                    if let Statement::Query(query) = explain.statement.as_ref() {
-                        let described = self.describe(&moment, query, declared).await?;
+                    let described = match explain.statement.as_ref() {
+                        Statement::Query(query) => {
+                            Some(self.describe(&moment, query, declared).await?)
+                        }
+                        written if written.written_query().is_some() => {
+                            let described =
+                                self.written_query_to_describe(&moment, written, declared);
+                            let (query, types) = described.await?;
+                            Some(Box::pin(self.describe(&moment, &query, &types)).await?)
+                        }
+                        _ => None,
+                    };
+                    if let Some(described) = described {
                         prepared.parameters = described.parameters;
                         prepared.untyped = described.untyped;
                     }

@@ -4,5 +4,5 @@ mod ingest;
 mod job;
 mod literals;
 pub(crate) mod many;
-mod query;
+pub(crate) mod query;
 mod recovery;

@@ -27,7 +27,7 @@ use sqlparser::ast;
 use crate::Execution;
 use crate::moment::Moment;
 use crate::query::ending::{CancelOnDrop, Unfinished};
-use crate::query::life::Phase;
+use crate::query::life::{Phase, Query};
 use crate::query::run::QueryContext;
 use crate::session::Session;
 use crate::session::prepared::Prepared;
@@ -35,11 +35,27 @@ use crate::workgroup::Queue;
 use crate::write::job::WriteJob;
 use crate::write::literals::{cast_literals, parameter_types};
 
+/// What a write leaves of the plan of its query.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Plan {
+    Dropped,
+    /// For EXPLAIN ANALYZE: what operators hold in memory stays until the plan was shown.
+    Kept,
+}
+
+/// A write that is visible.
+pub(crate) struct Wrote {
+    pub rows: u64,
+    pub query: Arc<Query>,
+    /// The plan that ran, if it was to be kept; `None` if there was nothing to read.
+    pub plan: Option<(SnapshotPlan, Arc<dyn ExecutionPlan>)>,
+}
+
 impl Session {
     /// Runs a statement that writes the rows of its query.
     ///
     /// # Errors
-    /// Planning the query or the write fails; running either fails. Nothing is written then.
+    /// As of [`Self::write`].
     pub(crate) async fn run_write(
         &self,
         moment: &Moment,
@@ -47,6 +63,23 @@ impl Session {
         statement: &Statement,
         parameters: Vec<ScalarValue>,
     ) -> Result<Execution> {
+        let writing = self.write(moment, prepared, statement, parameters, Plan::Dropped);
+        let wrote = Box::pin(writing).await?;
+        Ok(done(statement, wrote.map(|wrote| wrote.rows)))
+    }
+
+    /// Writes the rows of a statement's query. Returns `None` if there was nothing to do.
+    ///
+    /// # Errors
+    /// Planning the query or the write fails; running either fails. Nothing is written then.
+    pub(crate) async fn write(
+        &self,
+        moment: &Moment,
+        prepared: &Prepared,
+        statement: &Statement,
+        parameters: Vec<ScalarValue>,
+        plan: Plan,
+    ) -> Result<Option<Wrote>> {
         let text = prepared.source.text();
         let catalog = self.statement_context(moment).await?;
         let resolved = match self.written_query(&catalog, statement).await {
@@ -74,7 +107,7 @@ impl Session {
             Ok(Some(begun)) => begun,
             Ok(None) => {
                 query.finish(0, Ok(()));
-                return Ok(done(statement, None));
+                return Ok(None);
             }
             Err(error) => {
                 query.finish(0, Err(&error));
@@ -85,9 +118,9 @@ impl Session {
         let running = Arc::clone(&query);
         let work = tokio::spawn(async move {
             let _unfinished = Unfinished::guard(&running);
-            let outcome = run(context, write, snapshot).boxed().await;
+            let outcome = run(context, write, snapshot, plan).boxed().await;
             match &outcome {
-                Ok(rows) => running.finish(*rows, Ok(())),
+                Ok(wrote) => running.finish(wrote.rows, Ok(())),
                 Err(error) => running.finish(0, Err(error)),
             }
             outcome
@@ -100,8 +133,9 @@ impl Session {
             ))),
         };
         drop(unwanted);
-        let rows = outcome.map_err(|error| error.with_query(query.id))?;
-        Ok(done(statement, Some(rows)))
+        outcome
+            .map(Some)
+            .map_err(|error| error.with_query(query.id))
     }
 
     /// Returns the query of a statement, with the literals of an INSERT as values of the columns that
@@ -221,7 +255,8 @@ async fn run(
     context: QueryContext,
     write: QueryWrite,
     snapshot: Option<SnapshotPlan>,
-) -> Result<u64> {
+    kept: Plan,
+) -> Result<Wrote> {
     let query = Arc::clone(&context.query);
     let job = WriteJob {
         gateway: Arc::clone(&context.gateway),
@@ -230,7 +265,12 @@ async fn run(
     };
     let Some(snapshot) = snapshot else {
         query.runs();
-        return job.run(futures::stream::empty(), ()).await;
+        let rows = job.run(futures::stream::empty(), ()).await?;
+        return Ok(Wrote {
+            rows,
+            query,
+            plan: None,
+        });
     };
     let admitted = context.gateway.admit(&query, Queue::Lake);
     let permit = query.step(Phase::Queued, admitted).await?;
@@ -239,7 +279,13 @@ async fn run(
     let planning = Box::pin(context.physical(&snapshot.plan));
     let plan = query.step(Phase::Planning, planning).await?;
     let held = (Arc::clone(&permit), query.working());
-    job.run(batches(context, plan, held), permit).await
+    let shown = (kept == Plan::Kept).then(|| Arc::clone(&plan));
+    let rows = job.run(batches(context, plan, held), permit).await?;
+    Ok(Wrote {
+        rows,
+        query,
+        plan: shown.map(|plan| (snapshot, plan)),
+    })
 }
 
 /// Returns the rows of a plan, which begins to run when the stream is first polled, and stops when

@@ -9,9 +9,10 @@ mod metered_store;
 mod query_stores;
 
 use std::collections::HashSet;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, MemoryReservation};
 use lakegate_error::{Code, Error, Result};
 use parking_lot::{Mutex, RwLock};
 
@@ -33,6 +34,8 @@ pub struct QueryMeter {
     /// Charged instead of this one, once it is set.
     successor: RwLock<Option<Arc<QueryMeter>>>,
     footers: Mutex<HashSet<ObjectId>>,
+    /// Of the query's plan, as long as that runs.
+    memory: RwLock<Option<Weak<dyn MemoryPool>>>,
 }
 
 /// The most that one query may scan, and the workgroup that sets it.
@@ -71,6 +74,17 @@ impl QueryMeter {
         if !std::ptr::eq(self, Arc::as_ptr(other)) {
             *self.successor.write() = Some(Arc::clone(other));
         }
+    }
+
+    /// Counts what readers of files hold in a pool, as long as the pool is used elsewhere.
+    pub fn hold_memory_in(&self, pool: &Arc<dyn MemoryPool>) {
+        *self.memory.write() = Some(Arc::downgrade(pool));
+    }
+
+    /// An empty reservation in the query's pool. `None`: no plan runs.
+    pub fn reservation(&self, name: &str) -> Option<MemoryReservation> {
+        let pool = self.memory.read().as_ref().and_then(Weak::upgrade)?;
+        Some(MemoryConsumer::new(name).register(&pool))
     }
 
     /// Charges bytes that a cache serves, or that are about to be read.
@@ -159,5 +173,29 @@ impl QueryMeter {
 
     pub(super) fn reserve_store(&self, bytes: u64) -> object_store::Result<()> {
         self.reserve(bytes).map_err(store_error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use datafusion::execution::memory_pool::GreedyMemoryPool;
+
+    use super::*;
+
+    #[test]
+    fn memory_is_held_in_the_pool_of_the_plan() {
+        let meter = QueryMeter::new(None);
+        assert!(meter.reservation("stripe").is_none());
+        let pool: Arc<dyn MemoryPool> = Arc::new(GreedyMemoryPool::new(100));
+        meter.hold_memory_in(&pool);
+        let held = meter.reservation("stripe").unwrap();
+        held.try_resize(60).unwrap();
+        assert!(meter.reservation("other").unwrap().try_resize(50).is_err());
+        assert_eq!(pool.reserved(), 60);
+        drop(held);
+        assert_eq!(pool.reserved(), 0);
+        drop(pool);
+        assert!(meter.reservation("stripe").is_none());
     }
 }

@@ -11,6 +11,6 @@ pub struct Explain {
     pub format: Option<String>,
     /// Athena's TYPE, upper case: `LOGICAL`, `DISTRIBUTED`, `VALIDATE`, `IO`.
     pub plan_type: Option<String>,
-    /// A query, or a cursor, EXECUTE or write of one, or `Unsupported`.
+    /// A query, or a cursor or EXECUTE of one, or `Unsupported`. With `analyze`, also a write.
     pub statement: Box<Statement>,
 }

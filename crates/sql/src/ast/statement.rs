@@ -255,7 +255,11 @@ impl Statement {
     /// Whether an explicit transaction block refuses the statement (25001), because it could not be
     /// rolled back.
     pub fn is_refused_in_transaction(&self) -> bool {
-        self.written_query().is_some() || self.kind().is_refused_in_transaction()
+        let writes = match self {
+            Statement::Explain(explain) => explain.statement.written_query(),
+            other => other.written_query(),
+        };
+        writes.is_some() || self.kind().is_refused_in_transaction()
     }
 
     /// The kind of this statement.

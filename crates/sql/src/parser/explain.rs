@@ -1,5 +1,5 @@
 //! EXPLAIN, with Athena's and Postgres' options. Of a statement that writes, it shows the plan of
-//! the query.
+//! the query; with ANALYZE, the statement runs.
 
 use super::cursor::{Cursor, Result};
 use crate::ast::{Explain, Statement, Unsupported};
@@ -35,10 +35,8 @@ pub(super) fn explain(cursor: &mut Cursor<'_>, depth: usize) -> Result<Statement
         Statement::CreateTableAs(_) | Statement::Insert(_) | Statement::Unload(_)
             if explain.analyze =>
         {
-            Ok(Statement::Unsupported(Unsupported {
-                what: format!("EXPLAIN ANALYZE {tag}"),
-                nearest: Some("EXPLAIN ANALYZE of its query".to_owned()),
-            }))
+            explain.statement = Box::new(inner);
+            Ok(Statement::Explain(explain))
         }
         Statement::CreateTableAs(create) => {
             explain.statement = Box::new(Statement::Query(create.query));

@@ -12,6 +12,13 @@
 //! stripe's columns. It gets a file that was made here: only the wanted columns, decompressed, with
 //! lengths that were counted. Values are decoded by the crate alone.
 //!
+//! ```text
+//!  batches ─ encode ─▶ streams and summaries of a column ─ pack ─▶ blocks ─ new_stripe ─▶ store
+//! ```
+//!
+//! Files are written here throughout: the crate writes neither nested columns nor decimals, nor
+//! statistics.
+//!
 //! What never happens: memory is allocated because a file claims to need it, a column that is not
 //! wanted is read, a file's time zone changes a value without notice.
 //!
@@ -20,14 +27,19 @@
 mod blocks;
 mod decode;
 mod demands;
+mod emit;
+mod encode;
 mod format;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
+mod new_stripe;
+mod pack;
 mod reader;
 mod runs;
 mod statistics;
 mod stripe;
 mod subset;
+mod summary;
 mod tail;
 mod times;
 mod types;

@@ -8,8 +8,9 @@ use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::{Field, SchemaRef};
 use async_trait::async_trait;
 use bytes::Bytes;
+use datafusion::execution::memory_pool::MemoryReservation;
 use futures::StreamExt;
-use lakegate_error::{Error, Result};
+use lakegate_error::{Code, Error, Result};
 
 use super::Fault;
 use super::decode::Rows;
@@ -96,7 +97,7 @@ impl FileReader for OrcReader {
                 wanted,
             },
             stripes,
-            rows: None,
+            open: None,
             bare: 0,
         };
         let batches = futures::stream::try_unfold(scan, |mut scan| async move {
@@ -152,7 +153,21 @@ impl Source {
         ranges("ORC", store, path, &self.file.url, wanted).await
     }
 
-    async fn opened(&self, stripe: &Stripe) -> Result<Rows> {
+    /// Holds `bytes` of the query's memory for a stripe.
+    fn hold(&self, memory: Option<&MemoryReservation>, bytes: usize) -> Result<()> {
+        let held = memory.map_or(Ok(()), |memory| memory.try_resize(bytes));
+        held.map_err(|_| {
+            let what = "has a stripe that does not fit in the memory that is left for queries";
+            Error::new(Code::OutOfMemory, format!("file {} {what}", self.file.url))
+                .of_a_file(format!(" {what}"))
+                .with_detail(format!("its columns take {bytes} bytes"))
+                .with_hint(
+                    "read fewer columns, rewrite the file with smaller stripes, or raise engine.memory_limit",
+                )
+        })
+    }
+
+    async fn opened(&self, stripe: &Stripe) -> Result<OpenStripe> {
         let blocks = self.tail.blocks;
         let types = &self.tail.types;
         let mut bytes = self.read(&[stripe.footer()]).await?;
@@ -163,6 +178,11 @@ impl Source {
         let mut wanted = wanted.map_err(|fault| self.fault(fault))?;
         wanted.retain(|stream| !stream.range.is_empty());
         let places: Vec<Range<u64>> = wanted.iter().map(|stream| stream.range.clone()).collect();
+        let length = |place: &Range<u64>| usize::try_from(place.end - place.start);
+        // What is still to be decompressed.
+        let mut packed: usize = places.iter().map(|place| length(place).unwrap_or(0)).sum();
+        let memory = self.file.meter.reservation("ORC stripe");
+        self.hold(memory.as_ref(), packed)?;
         let pieces = match places.is_empty() {
             true => Vec::new(),
             false => self.read(&places).await?,
@@ -171,13 +191,30 @@ impl Source {
         for (stream, piece) in wanted.iter().zip(pieces) {
             let added = streams.add(stream, &piece, blocks);
             added.map_err(|fault| self.fault(fault))?;
+            packed = packed.saturating_sub(piece.len());
+            self.hold(memory.as_ref(), packed + streams.bytes())?;
             // Others must have their turn.
             tokio::task::consume_budget().await;
         }
         let size = self.file.batch_size;
+        // The decoder gets a copy.
+        let unpacked = streams.bytes();
+        self.hold(memory.as_ref(), 2 * unpacked)?;
         let rows = Rows::new(types, &self.wanted, &footer, streams, stripe.rows, size);
-        rows.map_err(|fault| self.fault(fault))
+        let rows = rows.map_err(|fault| self.fault(fault))?;
+        self.hold(memory.as_ref(), unpacked)?;
+        Ok(OpenStripe {
+            rows,
+            _memory: memory,
+        })
     }
+}
+
+/// A stripe that rows are decoded from.
+struct OpenStripe {
+    rows: Rows,
+    /// Held until the last row.
+    _memory: Option<MemoryReservation>,
 }
 
 /// One file while it is read.
@@ -186,7 +223,7 @@ struct Scan {
     /// Which are still to be opened.
     stripes: VecDeque<Stripe>,
     /// Of the stripe that is open.
-    rows: Option<Rows>,
+    open: Option<OpenStripe>,
     /// Rows of which no column is read, and which are still to be returned.
     bare: u64,
 }
@@ -200,12 +237,12 @@ impl Scan {
                 self.bare -= rows as u64;
                 return self.source.batch(&[], rows).map(Some);
             }
-            if let Some(rows) = &mut self.rows {
-                let next = rows.next().map_err(|fault| self.source.fault(fault))?;
+            if let Some(open) = &mut self.open {
+                let next = open.rows.next().map_err(|fault| self.source.fault(fault))?;
                 if let Some((columns, rows)) = next {
                     return self.source.batch(&columns, rows).map(Some);
                 }
-                self.rows = None;
+                self.open = None;
             }
             let Some(stripe) = self.stripes.pop_front() else {
                 return Ok(None);
@@ -213,7 +250,7 @@ impl Scan {
             if self.source.wanted.is_empty() {
                 self.bare = stripe.rows;
             } else {
-                self.rows = Some(self.source.opened(&stripe).await?);
+                self.open = Some(self.source.opened(&stripe).await?);
             }
         }
     }

@@ -6,7 +6,7 @@ use super::wire::{varint, zigzag};
 use super::{Result, broken};
 
 /// Widths of packed values by their codes, for codes from 24 on; below, a code is the width less one.
-const WIDE: [u32; 8] = [26, 28, 30, 32, 40, 48, 56, 64];
+pub(super) const WIDE: [u32; 8] = [26, 28, 30, 32, 40, 48, 56, 64];
 
 /// How integers are encoded.
 #[derive(Debug, Clone, Copy)]

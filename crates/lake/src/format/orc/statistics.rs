@@ -6,15 +6,16 @@
 //! | texts | exact, or those of truncated texts | |
 //! | timestamps | widened by a millisecond | writers round them; old ones mean their own time zone: unknown |
 //! | floating point | none | writers leave NaN out |
-//! | decimals, the rest | none | |
+//! | decimals | exact | none where they have more digits than the type |
+//! | the rest | none | |
 
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, Date32Array, Int8Array, Int16Array, Int32Array, Int64Array, StringArray,
-    TimestampMicrosecondArray,
+    ArrayRef, Date32Array, Decimal128Array, Int8Array, Int16Array, Int32Array, Int64Array,
+    StringArray, TimestampMicrosecondArray,
 };
-use arrow::datatypes::{Field, SchemaRef};
+use arrow::datatypes::{DataType, Field, SchemaRef};
 use datafusion::common::stats::Precision;
 use datafusion::common::{ColumnStatistics, ScalarValue, Statistics};
 
@@ -25,6 +26,9 @@ use crate::format::parquet::{convert, keeps_order};
 
 /// Bytes of a text that is kept as a bound.
 const MAX_TEXT: usize = 1024;
+
+/// Bytes of a decimal's text: 38 digits, a sign, a point and a zero, and some more zeros.
+const MAX_DECIMAL: usize = 128;
 
 /// Writers before this version merged the bounds of texts wrongly.
 const MERGED_TEXTS: u32 = 1;
@@ -48,6 +52,8 @@ enum Bounds {
     Days(i64, i64),
     /// With whether each is a value of the column.
     Texts((String, bool), (String, bool)),
+    /// As texts.
+    Decimals(String, String),
     /// Milliseconds.
     Times(i64, i64),
 }
@@ -69,6 +75,7 @@ impl Known {
                     }
                 }
                 4 if version >= MERGED_TEXTS => known.bounds = texts(value)?,
+                6 if version >= MERGED_TEXTS => known.bounds = decimals(value)?,
                 7 => {
                     if let (Some(min), Some(max)) = pair(value, 1)? {
                         known.bounds = Bounds::Days(min, max);
@@ -88,13 +95,14 @@ impl Known {
     pub(super) fn memory(&self) -> usize {
         let texts = match &self.bounds {
             Bounds::Texts(min, max) => min.0.len() + max.0.len(),
+            Bounds::Decimals(min, max) => min.len() + max.len(),
             _ => 0,
         };
         size_of::<Self>() + texts
     }
 
     /// The bounds as arrays of one value of the file's type, with whether each is exact.
-    fn arrays(&self, kind: Kind) -> Option<[(ArrayRef, bool); 2]> {
+    fn arrays(&self, kind: Kind, file: &DataType) -> Option<[(ArrayRef, bool); 2]> {
         let exact = |min: ArrayRef, max: ArrayRef| Some([(min, true), (max, true)]);
         match (&self.bounds, kind) {
             (Bounds::Numbers(min, max), _) if min > max => None,
@@ -128,6 +136,25 @@ impl Known {
                 };
                 Some([value(min), value(max)])
             }
+            (Bounds::Decimals(min, max), Kind::Decimal) => {
+                let DataType::Decimal128(precision, scale) = file else {
+                    return None;
+                };
+                let number = |text: &str| {
+                    let limit = 10_u128.checked_pow(u32::from(*precision))?;
+                    unscaled(text, *scale).filter(|number| number.unsigned_abs() < limit)
+                };
+                let (min, max) = (number(min)?, number(max)?);
+                let value = |number: i128| -> Option<ArrayRef> {
+                    let array = Decimal128Array::from(vec![number]);
+                    let array = array.with_precision_and_scale(*precision, *scale);
+                    Some(Arc::new(array.ok()?))
+                };
+                match min <= max {
+                    true => exact(value(min)?, value(max)?),
+                    false => None,
+                }
+            }
             (Bounds::Times(min, max), Kind::Timestamp) if min <= max => {
                 let value = |millis: Option<i64>| -> Option<ArrayRef> {
                     let micros = millis?.checked_mul(1000)?;
@@ -151,7 +178,7 @@ impl Known {
             known.null_count = Precision::Exact(nulls);
         }
         if keeps_order(file.data_type(), table.data_type())
-            && let Some([min, max]) = self.arrays(kind)
+            && let Some([min, max]) = self.arrays(kind, file.data_type())
             && let Some(min) = bound(&min, file, table)
             && let Some(max) = bound(&max, file, table)
         {
@@ -195,6 +222,43 @@ fn texts(value: Value<'_>) -> Result<Bounds> {
         (Some(min), Some(max)) => Bounds::Texts(min, max),
         _ => Bounds::Unknown,
     })
+}
+
+fn decimals(value: Value<'_>) -> Result<Bounds> {
+    let (mut min, mut max) = (None, None);
+    let mut fields = Fields(value.bytes()?);
+    while let Some((field, value)) = fields.next()? {
+        match field {
+            1 => min = Some(value.bytes()?),
+            2 => max = Some(value.bytes()?),
+            _ => {}
+        }
+    }
+    let text = |found: Option<&[u8]>| {
+        let bytes = found.filter(|bytes| bytes.len() <= MAX_DECIMAL)?;
+        Some(std::str::from_utf8(bytes).ok()?.to_owned())
+    };
+    Ok(match (text(min), text(max)) {
+        (Some(min), Some(max)) => Bounds::Decimals(min, max),
+        _ => Bounds::Unknown,
+    })
+}
+
+/// A decimal without its point. `None`: the text is none, or has more digits behind the point than
+/// `scale`.
+fn unscaled(text: &str, scale: i8) -> Option<i128> {
+    let (sign, digits) = match text.strip_prefix('-') {
+        Some(digits) => (-1, digits),
+        None => (1, text),
+    };
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let fraction = fraction.trim_end_matches('0');
+    let zeros = usize::try_from(scale).ok()?.checked_sub(fraction.len())?;
+    let digits = format!("{whole}{fraction}{}", "0".repeat(zeros));
+    // A number may begin with a sign, which was read.
+    let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());
+    let number: i128 = digits.parse().ok().filter(|_| is_number)?;
+    Some(sign * number)
 }
 
 /// The bound as a value of the table.
@@ -267,4 +331,33 @@ pub(super) fn of_stripes(
         Arc::new(of_rows(&tail.types, known, stripe.rows, schema, columns))
     });
     stripes.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decimals_are_read_from_their_texts() {
+        for (text, scale, number) in [
+            ("0", 0, Some(0)),
+            ("-12.5", 2, Some(-1250)),
+            ("12.500", 1, Some(125)),
+            ("0.01", 10, Some(100_000_000)),
+            (".5", 1, Some(5)),
+            ("12.55", 1, None),
+            ("+1", 0, None),
+            ("--1", 0, None),
+            ("1E+3", 0, None),
+            ("", 0, None),
+            (
+                "99999999999999999999999999999999999999",
+                0,
+                Some(10_i128.pow(38) - 1),
+            ),
+            ("999999999999999999999999999999999999999999", 0, None),
+        ] {
+            assert_eq!(unscaled(text, scale), number, "{text}");
+        }
+    }
 }

@@ -21,6 +21,7 @@ pub(super) const DATA: u64 = 1;
 pub(super) const LENGTH: u64 = 2;
 pub(super) const DICTIONARY: u64 = 3;
 pub(super) const SECONDARY: u64 = 5;
+pub(super) const ROW_INDEX: u64 = 6;
 
 /// The streams that rows are decoded from; the others are indexes.
 const READ: [u64; 5] = [PRESENT, DATA, LENGTH, DICTIONARY, SECONDARY];

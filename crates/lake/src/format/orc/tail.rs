@@ -133,6 +133,7 @@ pub(in crate::format) async fn load(
 ///
 /// # Errors
 /// As of [`load`], but for the store.
+#[cfg(any(test, feature = "fuzzing"))]
 pub(super) fn of_bytes(file: &[u8]) -> Result<Tail> {
     let size = file.len() as u64;
     let postscript = postscript(file, size)?;

@@ -4,16 +4,21 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Date32Array, Int64Array, RecordBatch, StringArray,
+    Array, ArrayRef, AsArray, BooleanArray, Date32Array, Decimal128Array, Int64Array, Int64Builder,
+    ListBuilder, MapBuilder, MapFieldNames, RecordBatch, StringArray, StringBuilder, StructArray,
     TimestampMicrosecondArray,
 };
-use arrow::datatypes::{Decimal128Type, Int32Type, TimestampMicrosecondType};
+use arrow::buffer::NullBuffer;
+use arrow::datatypes::{Decimal128Type, Field, Int32Type, TimestampMicrosecondType};
+use datafusion::common::ScalarValue;
+use datafusion::common::stats::Precision;
 use object_store::ObjectStoreExt;
 use object_store::memory::InMemory;
 
 use super::Fault;
 use super::decode::Rows;
 use super::fuzzing::rows;
+use super::statistics::{of_file, of_stripes};
 use super::stripe::{Streams, StripeFooter};
 use super::tail::of_bytes;
 use super::writer::OrcFileWriter;
@@ -101,8 +106,52 @@ fn lake() -> (Arc<InMemory>, Location) {
     (store, folder)
 }
 
+/// NULL, an empty list, and one with NULL in it.
+fn lists() -> ArrayRef {
+    let mut lists = ListBuilder::new(Int64Builder::new());
+    lists.append_null();
+    lists.append(true);
+    lists.append_value([Some(1), None, Some(-1)]);
+    Arc::new(lists.finish())
+}
+
+fn maps() -> ArrayRef {
+    let names = MapFieldNames {
+        entry: "entries".to_owned(),
+        key: "keys".to_owned(),
+        value: "values".to_owned(),
+    };
+    let mut maps = MapBuilder::new(Some(names), StringBuilder::new(), Int64Builder::new());
+    maps.keys().append_value("a");
+    maps.values().append_null();
+    maps.keys().append_value("b");
+    maps.values().append_value(2);
+    maps.append(true).unwrap();
+    maps.append(false).unwrap();
+    maps.append(true).unwrap();
+    Arc::new(maps.finish())
+}
+
+/// Structs whose second is NULL, though the list inside of it is not.
+fn structs() -> ArrayRef {
+    let lists = {
+        let mut lists = ListBuilder::new(Int64Builder::new());
+        lists.append_value([Some(7)]);
+        lists.append_value([Some(8), None]);
+        lists.append_null();
+        lists.finish()
+    };
+    let field = Field::new("x", lists.data_type().clone(), true);
+    let nulls = NullBuffer::from(vec![true, false, true]);
+    Arc::new(StructArray::new(
+        vec![field].into(),
+        vec![Arc::new(lists)],
+        Some(nulls),
+    ))
+}
+
 fn batch() -> RecordBatch {
-    let columns: [(&str, ArrayRef); 5] = [
+    let columns: [(&str, ArrayRef); 9] = [
         (
             "a",
             Arc::new(Int64Array::from(vec![Some(i64::MIN), None, Some(7)])),
@@ -124,9 +173,39 @@ fn batch() -> RecordBatch {
             "e",
             Arc::new(BooleanArray::from(vec![Some(true), None, Some(false)])),
         ),
+        (
+            "f",
+            Arc::new(
+                Decimal128Array::from(vec![Some(-(10_i128.pow(38) - 1)), None, Some(5)])
+                    .with_precision_and_scale(38, 10)
+                    .unwrap(),
+            ),
+        ),
+        ("g", lists()),
+        ("h", maps()),
+        ("i", structs()),
     ];
     RecordBatch::try_from_iter_with_nullable(columns.map(|(name, column)| (name, column, true)))
         .unwrap()
+}
+
+/// Writes a file whose stripes have the batches.
+async fn written(batches: &[RecordBatch], codec: Codec) -> Vec<u8> {
+    let (store, folder) = lake();
+    let mut file = OrcFileWriter::create(NewFile {
+        folder: &folder,
+        name: "f.orc",
+        schema: batches[0].schema(),
+        codec,
+    })
+    .unwrap();
+    for batch in batches {
+        file.write(batch).await.unwrap();
+        file.encode().await.unwrap();
+    }
+    Box::new(file).close().await.unwrap();
+    let written = store.get(&"t/f.orc".into()).await.unwrap();
+    written.bytes().await.unwrap().to_vec()
 }
 
 #[tokio::test]
@@ -139,23 +218,58 @@ async fn what_is_written_is_read_back_in_every_codec() {
         Codec::ZSTD,
         Codec::Lz4,
     ] {
-        let (store, folder) = lake();
-        let mut file = OrcFileWriter::create(NewFile {
-            folder: &folder,
-            name: "f.orc",
-            schema: batch.schema(),
-            codec,
-        })
-        .unwrap();
-        file.write(&batch).await.unwrap();
-        file.encode().await.unwrap();
-        file.write(&batch).await.unwrap();
-        Box::new(file).close().await.unwrap();
-        let written = store.get(&"t/f.orc".into()).await.unwrap();
-        let written = written.bytes().await.unwrap();
+        let written = written(&[batch.clone(), batch.clone()], codec).await;
         assert_eq!(rows(&written), Ok(6), "{codec:?}");
-        assert_eq!(columns(&written), batch.columns(), "{codec:?}");
+        let found = columns(&written);
+        for (found, column) in found.iter().zip(batch.columns()) {
+            assert_eq!(found, column, "{codec:?}");
+        }
+        assert_eq!(found.len(), batch.num_columns());
     }
+}
+
+#[tokio::test]
+async fn second_before_1970_is_read_back() {
+    let times: Vec<i64> = vec![-1, -999, -1000, -999_999, -500_000, 0, -1_000_001, 999_999];
+    let column: ArrayRef = Arc::new(TimestampMicrosecondArray::from(times));
+    let batch = RecordBatch::try_from_iter_with_nullable([("t", column, true)]).unwrap();
+    let written = written(std::slice::from_ref(&batch), Codec::ZSTD).await;
+    assert_eq!(columns(&written), batch.columns());
+}
+
+#[tokio::test]
+async fn statistics_are_those_of_each_stripe_and_of_the_file() {
+    let of = |from: i64| {
+        let numbers: ArrayRef = Arc::new(Int64Array::from_iter(
+            (from..from + 25_000).map(|n| (n % 5 != 0).then_some(n)),
+        ));
+        RecordBatch::try_from_iter_with_nullable([("n", numbers, true)]).unwrap()
+    };
+    let batches = [of(0), of(100_000)];
+    let file = written(&batches, Codec::Snappy).await;
+    let tail = of_bytes(&file).unwrap();
+    let schema = batches[0].schema();
+    let bounds = |statistics: &datafusion::common::Statistics| {
+        let column = &statistics.column_statistics[0];
+        let number = |value: i64| Precision::Exact(ScalarValue::Int64(Some(value)));
+        let found = [&column.min_value, &column.max_value];
+        let place = [1, 100_001, 24_999, 124_999]
+            .into_iter()
+            .filter(|value| found.contains(&&number(*value)));
+        (place.collect::<Vec<i64>>(), column.null_count)
+    };
+    let whole = of_file(&tail, &schema, &[Some(0)]);
+    assert_eq!(bounds(&whole), (vec![1, 124_999], Precision::Exact(10_000)));
+    let stripes = of_stripes(&tail, &schema, &[Some(0)]);
+    assert_eq!(
+        bounds(&stripes[0]),
+        (vec![1, 24_999], Precision::Exact(5_000))
+    );
+    assert_eq!(
+        bounds(&stripes[1]),
+        (vec![100_001, 124_999], Precision::Exact(5_000))
+    );
+    assert_eq!(rows(&file), Ok(50_000));
 }
 
 #[tokio::test]
@@ -172,5 +286,8 @@ async fn file_without_rows_has_its_columns() {
     let written = store.get(&"t/f.orc".into()).await.unwrap();
     let tail = of_bytes(&written.bytes().await.unwrap()).unwrap();
     let names: Vec<&str> = tail.types.columns().map(|(_, name)| name).collect();
-    assert_eq!((tail.rows, names), (0, vec!["a", "b", "c", "d", "e"]));
+    assert_eq!(
+        (tail.rows, names),
+        (0, vec!["a", "b", "c", "d", "e", "f", "g", "h", "i"])
+    );
 }

@@ -8,6 +8,7 @@
 
 use super::runs::Integers;
 use super::stripe::{DATA, SECONDARY, Streams, StripeFooter};
+use super::wire::folded;
 use super::{Fault, Result, broken};
 
 const NANOS: i128 = 1_000_000_000;
@@ -60,7 +61,7 @@ pub(super) fn rewrite(
     for (seconds, nanos) in seconds.into_iter().zip(nanos) {
         let (seconds, nanos) = encoded(time(seconds, nanos))
             .ok_or_else(|| broken(format!("column {column} has a time that cannot be read")))?;
-        data.push(zigzag(seconds));
+        data.push(folded(seconds));
         secondary.push(nanos);
     }
     streams.replace(column, DATA, data.finish());
@@ -96,10 +97,6 @@ fn encoded(time: i128) -> Option<(i64, u64)> {
         }
     }
     Some((i64::try_from(seconds - BASE).ok()?, raw))
-}
-
-fn zigzag(value: i64) -> u64 {
-    ((value << 1) ^ (value >> 63)).cast_unsigned()
 }
 
 /// Writes runs of integers as they are.
@@ -213,7 +210,7 @@ mod tests {
         for second in [false, true] {
             let mut writer = Writer::new(second);
             for value in &values {
-                writer.push(zigzag(*value));
+                writer.push(folded(*value));
             }
             let stream = writer.finish();
             let mut found = Vec::new();

@@ -57,6 +57,11 @@ pub(super) fn zigzag(value: u64) -> i64 {
     (value >> 1).cast_signed() ^ -(value & 1).cast_signed()
 }
 
+/// A signed number in zigzag encoding.
+pub(super) fn folded(value: i64) -> u64 {
+    ((value << 1) ^ (value >> 63)).cast_unsigned()
+}
+
 /// The fields of a message, in their order.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Fields<'a>(pub &'a [u8]);
@@ -147,6 +152,24 @@ impl Message {
         self
     }
 
+    /// A signed number in zigzag encoding.
+    pub(super) fn signed(&mut self, field: u64, value: i64) -> &mut Self {
+        self.number(field, folded(value))
+    }
+
+    /// Numbers of a repeated field, packed.
+    pub(super) fn packed(&mut self, field: u64, values: &[u64]) -> &mut Self {
+        let mut packed = Self::default();
+        values.iter().for_each(|value| packed.varint(*value));
+        self.bytes(field, &packed.0)
+    }
+
+    pub(super) fn double(&mut self, field: u64, value: f64) -> &mut Self {
+        self.varint((field << 3) | 1);
+        self.0.extend_from_slice(&value.to_le_bytes());
+        self
+    }
+
     pub(super) fn bytes(&mut self, field: u64, value: &[u8]) -> &mut Self {
         self.varint((field << 3) | 2);
         self.varint(value.len() as u64);
@@ -189,5 +212,16 @@ mod tests {
     fn signs_are_folded_into_the_last_bit() {
         assert_eq!([0, 1, 2, 3].map(zigzag), [0, -1, 1, -2]);
         assert_eq!(zigzag(u64::MAX), i64::MIN);
+        assert_eq!([0, -1, 1, i64::MIN].map(folded), [0, 1, 2, u64::MAX]);
+        let mut message = Message::default();
+        message.signed(1, -2).double(2, 1.5).packed(3, &[1, 300]);
+        let mut fields = Fields(&message.0);
+        let (_, value) = fields.next().unwrap().unwrap();
+        assert_eq!(value.signed().unwrap(), -2);
+        assert!(matches!(fields.next(), Ok(Some((2, Value::Fixed)))));
+        let (_, value) = fields.next().unwrap().unwrap();
+        let mut found = Vec::new();
+        numbers(value, &mut found).unwrap();
+        assert_eq!(found, [1, 300]);
     }
 }

@@ -1,41 +1,40 @@
 //! One ORC file on its way to the store.
 //!
 //! ```text
-//!  batches ─ when there are enough ─▶ orc-rust: a file of one stripe ─▶ the stripe's bytes ─▶ store
-//!                                                              at the end: types, stripes ─▶ store
+//!  batches ─ when there are enough ─▶ a stripe, column by column ─▶ store
+//!                at the end: statistics of stripes, types, stripes ─▶ store
 //! ```
 //!
-//! The crate's writer cannot leave its thread, so it lives for one stripe. It writes neither nested
-//! columns nor decimals.
+//! Values are encoded directly, without dictionaries. Times are written in UTC.
 
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
+use arrow::array::{ArrayRef, RecordBatch};
 use arrow::compute::cast_with_options;
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef, TimeUnit};
+use arrow::error::ArrowError;
 use async_trait::async_trait;
 use lakegate_error::{Code, Error, Result};
-use orc_rust::ArrowWriterBuilder;
-use orc_rust::compression::CompressionType;
 
-use super::tail::{Stripe, of_bytes};
+use super::new_stripe::{GROUP_ROWS, Groups, NewStripe};
+use super::pack::{MAX_BLOCK, Packer};
+use super::summary::Summary;
+use super::tail::Stripe;
 use super::wire::Message;
 use crate::format::columns::bytes_of;
-use crate::format::parquet::caught;
 use crate::format::upload::{Upload, failed};
 use crate::format::{ClosedFile, Codec, Codecs, FileWriter, NewFile};
+use crate::leaves::with_leaves;
 use crate::{STRICT, type_name};
 
 /// Bytes of rows that become one stripe, as they are in memory.
 const STRIPE_BYTES: usize = 64 * 1024 * 1024;
 
-/// Bytes of a compressed block's header, and of a block at most.
-const HEADER: usize = 3;
-const MAX_BLOCK: usize = 256 * 1024;
+/// Bytes that an array takes beside its values, about.
+const ARRAY_BYTES: usize = 256;
 
 const MAGIC: &[u8] = b"ORC";
 
-/// Zstandard has the crate's level, which is the default one.
 pub(super) const CODECS: Codecs = Codecs {
     format: "ORC",
     properties: &["orc.compress", "write.compression"],
@@ -53,13 +52,17 @@ pub(super) struct OrcFileWriter {
     upload: Upload,
     /// The columns as they are encoded.
     schema: SchemaRef,
-    compression: Option<CompressionType>,
+    packer: Packer,
     /// Rows that are in no stripe yet, and their bytes.
     rows: Vec<RecordBatch>,
     waiting: usize,
     stripes: Vec<Stripe>,
-    /// The messages of the types, once there is a stripe.
+    /// The statistics of the stripes.
+    metadata: Message,
+    /// The messages of the types, that of the row first.
     types: Vec<Vec<u8>>,
+    /// Of all rows, for each of the types.
+    summaries: Vec<Summary>,
 }
 
 impl std::fmt::Debug for OrcFileWriter {
@@ -74,19 +77,29 @@ impl OrcFileWriter {
     /// # Errors
     /// A column of a type that is not written; a codec that the format does not have.
     pub(super) fn create(file: NewFile<'_>) -> Result<Self> {
-        let compression = compression(file.codec)?;
+        let packer = Packer::new(file.codec).ok_or_else(|| {
+            Error::not_supported(format!(
+                "ORC files have no compression {}; use ZLIB, SNAPPY, LZ4, ZSTD or NONE",
+                file.codec.name()
+            ))
+        })?;
         let fields = file.schema.fields().iter();
         let fields = fields
             .map(|field| encoded(field))
             .collect::<Result<Vec<_>>>()?;
+        let schema = Schema::new(fields);
+        let mut types = Vec::new();
+        describe(&DataType::Struct(schema.fields().clone()), &mut types);
         Ok(Self {
             upload: Upload::begin(&file),
-            schema: Arc::new(Schema::new(fields)),
-            compression,
+            schema: Arc::new(schema),
+            packer,
             rows: Vec::new(),
             waiting: 0,
             stripes: Vec::new(),
-            types: Vec::new(),
+            metadata: Message::default(),
+            summaries: vec![Summary::default(); types.len()],
+            types,
         })
     }
 
@@ -97,60 +110,46 @@ impl OrcFileWriter {
         )
     }
 
-    /// Encodes the waiting rows as one stripe. `None`: there are none.
-    fn stripe(&mut self) -> Result<Option<Vec<u8>>> {
-        let rows = std::mem::take(&mut self.rows);
+    /// Encodes the waiting rows as one stripe and sends it. Other tasks have their turn between the
+    /// columns.
+    async fn end_stripe(&mut self) -> Result<()> {
+        let batches = std::mem::take(&mut self.rows);
+        let rows: u64 = batches.iter().map(|batch| batch.num_rows() as u64).sum();
+        if rows == 0 {
+            self.waiting = 0;
+            return Ok(());
+        }
+        let groups = Groups::new(batches);
+        let mut stripe = NewStripe::new(self.packer);
+        let added = stripe.add(groups.row());
+        added.map_err(|error| self.damaged(error))?;
+        let schema = Arc::clone(&self.schema);
+        for (place, field) in schema.fields().iter().enumerate() {
+            let columns = groups.column(place, field.data_type());
+            for column in columns.map_err(|error| self.damaged(error))? {
+                let added = stripe.add(column);
+                added.map_err(|error| self.damaged(error))?;
+            }
+            tokio::task::yield_now().await;
+        }
+        drop(groups);
         self.waiting = 0;
-        if rows.is_empty() && !self.types.is_empty() {
-            return Ok(None);
+        let mut statistics = Message::default();
+        for (whole, summary) in self.summaries.iter_mut().zip(&stripe.summaries) {
+            statistics.bytes(1, &summary.message());
+            whole.add(summary);
         }
-        let file = caught(|| self.file_of(&rows)).unwrap_or_else(Err);
-        let file = file.map_err(|what| self.damaged(what))?;
-        let tail = of_bytes(&file).map_err(|fault| self.damaged(fault))?;
-        self.types = (0..tail.types.len())
-            .filter_map(|id| tail.types.message(u32::try_from(id).ok()?, |id| id))
-            .collect();
-        let Some(stripe) = tail.stripes.into_iter().next() else {
-            return Ok(None);
-        };
-        let slice = |range: std::ops::Range<u64>| {
-            let start = usize::try_from(range.start).ok()?;
-            file.get(start..usize::try_from(range.end).ok()?)
-        };
-        let bytes = slice(stripe.offset..stripe.footer().end);
-        let bytes = bytes.ok_or_else(|| self.damaged("a stripe is cut short"))?;
-        Ok(Some(self.placed(stripe, bytes)))
-    }
-
-    /// The bytes of a stripe as they follow the file so far.
-    fn placed(&mut self, stripe: Stripe, bytes: &[u8]) -> Vec<u8> {
-        let before = match self.upload.bytes() {
-            0 => MAGIC,
-            _ => b"",
-        };
-        let offset = self.upload.bytes() + before.len() as u64;
-        self.stripes.push(Stripe { offset, ..stripe });
-        [before, bytes].concat()
-    }
-
-    /// A whole file with these rows.
-    fn file_of(&self, rows: &[RecordBatch]) -> Result<Vec<u8>, String> {
-        let mut file = Vec::new();
-        let mut builder = ArrowWriterBuilder::new(&mut file, Arc::clone(&self.schema))
-            .with_batch_size(8192)
-            .with_stripe_byte_size(usize::MAX);
-        if let Some(compression) = self.compression {
-            builder = builder
-                .with_compression(compression)
-                .with_compression_block_size(MAX_BLOCK);
+        self.metadata.bytes(1, &statistics.0);
+        if self.upload.bytes() == 0 {
+            self.send(MAGIC.to_vec()).await?;
         }
-        let text = |error: orc_rust::error::OrcError| error.to_string();
-        let mut writer = builder.try_build().map_err(text)?;
-        for batch in rows {
-            writer.write(batch).map_err(text)?;
+        let finished = stripe.finish(self.upload.bytes(), rows);
+        let (parts, stripe) = finished.map_err(|error| self.damaged(error))?;
+        self.stripes.push(stripe);
+        for part in parts {
+            self.send(part).await?;
         }
-        writer.close().map_err(text)?;
-        Ok(file)
+        Ok(())
     }
 
     async fn send(&mut self, bytes: Vec<u8>) -> Result<()> {
@@ -158,23 +157,37 @@ impl OrcFileWriter {
         sent.map_err(|error| failed(self.upload.url(), error))
     }
 
-    async fn end_stripe(&mut self) -> Result<()> {
-        match self.stripe()? {
-            Some(bytes) => self.send(bytes).await,
-            None => Ok(()),
+    /// The statistics of the stripes, as the file has them, and what follows them.
+    fn tail(&mut self) -> Result<[Vec<u8>; 2]> {
+        let metadata = std::mem::take(&mut self.metadata);
+        let metadata = self.packer.pack(metadata.0);
+        let metadata = metadata.map_err(|error| self.damaged(error))?.bytes;
+        let footer = self.packer.pack(self.footer().0);
+        let mut tail = footer.map_err(|error| self.damaged(error))?.bytes;
+        let mut postscript = Message::default();
+        postscript.number(1, tail.len() as u64);
+        postscript.number(2, self.packer.number());
+        if self.packer != Packer::Plain {
+            postscript.number(3, MAX_BLOCK as u64);
         }
+        // The version of the format.
+        postscript.packed(4, &[0, 12]);
+        postscript.number(5, metadata.len() as u64);
+        // The version of the first writer whose times do not depend on its time zone.
+        postscript.number(6, 6);
+        postscript.bytes(8000, MAGIC);
+        tail.extend_from_slice(&postscript.0);
+        let length = u8::try_from(postscript.0.len())
+            .map_err(|_| Error::internal("the postscript of an ORC file is too long"))?;
+        tail.push(length);
+        Ok([metadata, tail])
     }
 
-    /// What follows the last stripe.
-    fn tail(&self) -> Result<Vec<u8>> {
-        let mut tail = match self.upload.bytes() {
-            0 => MAGIC.to_vec(),
-            _ => Vec::new(),
-        };
+    fn footer(&self) -> Message {
         let mut footer = Message::default();
-        let mut rows = 0;
         footer.number(1, MAGIC.len() as u64);
         footer.number(2, self.upload.bytes());
+        let mut rows = 0;
         for stripe in &self.stripes {
             let mut place = Message::default();
             place.number(1, stripe.offset);
@@ -189,77 +202,34 @@ impl OrcFileWriter {
             footer.bytes(4, message);
         }
         footer.number(6, rows);
-        let footer = match self.compression {
-            Some(_) => blocks(&footer.0),
-            None => footer.0,
-        };
-        tail.extend_from_slice(&footer);
-        let mut postscript = Message::default();
-        postscript.number(1, footer.len() as u64);
-        postscript.number(2, kind(self.compression));
-        if self.compression.is_some() {
-            postscript.number(3, MAX_BLOCK as u64);
+        for summary in &self.summaries {
+            footer.bytes(7, &summary.message());
         }
-        // The version of the format.
-        postscript.number(4, 0);
-        postscript.number(4, 12);
-        postscript.number(5, 0);
-        // The version of the first writer whose times do not depend on its time zone.
-        postscript.number(6, 6);
-        postscript.bytes(8000, MAGIC);
-        tail.extend_from_slice(&postscript.0);
-        let length = u8::try_from(postscript.0.len())
-            .map_err(|_| Error::internal("the postscript of an ORC file is too long"))?;
-        tail.push(length);
-        Ok(tail)
+        footer.number(8, GROUP_ROWS as u64);
+        footer
     }
 }
 
-/// Bytes as blocks that are not compressed, in a file whose streams are.
-fn blocks(bytes: &[u8]) -> Vec<u8> {
-    let mut blocks = Vec::with_capacity(bytes.len() + HEADER);
-    for block in bytes.chunks(MAX_BLOCK) {
-        let header = ((block.len() << 1) | 1).to_le_bytes();
-        blocks.extend(header.into_iter().take(HEADER));
-        blocks.extend_from_slice(block);
-    }
-    blocks
-}
-
-fn kind(compression: Option<CompressionType>) -> u64 {
-    match compression {
-        None => 0,
-        Some(CompressionType::Zlib) => 1,
-        Some(CompressionType::Snappy) => 2,
-        Some(CompressionType::Lzo) => 3,
-        Some(CompressionType::Lz4) => 4,
-        Some(CompressionType::Zstd) => 5,
-    }
-}
-
-fn compression(codec: Codec) -> Result<Option<CompressionType>> {
-    Ok(match codec {
-        Codec::Uncompressed => None,
-        Codec::Snappy => Some(CompressionType::Snappy),
-        Codec::Deflate => Some(CompressionType::Zlib),
-        Codec::Zstd(level) => {
-            CODECS.check_level(level)?;
-            Some(CompressionType::Zstd)
-        }
-        Codec::Lz4 => Some(CompressionType::Lz4),
-        other => {
-            return Err(Error::not_supported(format!(
-                "ORC files have no compression {}; use ZLIB, SNAPPY, LZ4, ZSTD or NONE",
-                other.name()
-            )));
-        }
-    })
-}
-
-/// The column as the crate encodes it.
+/// The column as it is encoded.
 fn encoded(field: &Field) -> Result<Field> {
+    let data_type = encoded_type(field.data_type()).ok_or_else(|| {
+        Error::not_supported(format!(
+            "column '{}' has type {}, which is not written as ORC",
+            field.name(),
+            type_name(field.data_type())
+        ))
+        .with_hint("write the table as PARQUET, or cast the column to double or string")
+    })?;
+    Ok(Field::new(field.name(), data_type, true))
+}
+
+fn encoded_type(data_type: &DataType) -> Option<DataType> {
     use DataType as T;
-    let data_type = match field.data_type() {
+    let inner = |field: &FieldRef| {
+        let data_type = encoded_type(field.data_type())?;
+        Some(Arc::new(field.as_ref().clone().with_data_type(data_type)))
+    };
+    Some(match data_type {
         simple @ (T::Boolean
         | T::Int8
         | T::Int16
@@ -268,20 +238,81 @@ fn encoded(field: &Field) -> Result<Field> {
         | T::Float32
         | T::Float64
         | T::Date32) => simple.clone(),
+        T::Decimal128(precision, scale) if *scale >= 0 => T::Decimal128(*precision, *scale),
         T::Utf8 | T::LargeUtf8 | T::Utf8View => T::Utf8,
         T::Binary | T::LargeBinary | T::BinaryView | T::FixedSizeBinary(_) => T::Binary,
         T::Timestamp(_, None) => T::Timestamp(TimeUnit::Microsecond, None),
         T::Timestamp(_, Some(_)) => T::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
-        other => {
-            return Err(Error::not_supported(format!(
-                "column '{}' has type {}, which is not written as ORC",
-                field.name(),
-                type_name(other)
-            ))
-            .with_hint("write the table as PARQUET, or cast the column to double or string"));
+        T::List(item) => T::List(inner(item)?),
+        T::Map(entries, sorted) => T::Map(inner(entries)?, *sorted),
+        T::Struct(fields) if !fields.is_empty() => {
+            T::Struct(fields.iter().map(inner).collect::<Option<Vec<_>>>()?.into())
         }
+        _ => return None,
+    })
+}
+
+/// Appends the messages of a type and of all below it. `data_type`: as of [`encoded_type`].
+fn describe(data_type: &DataType, into: &mut Vec<Vec<u8>>) {
+    use DataType as T;
+    let mut message = Message::default();
+    let children: Vec<&FieldRef> = match data_type {
+        T::List(item) => vec![item],
+        T::Map(entries, _) => match entries.data_type() {
+            T::Struct(pair) => pair.iter().collect(),
+            _ => Vec::new(),
+        },
+        T::Struct(fields) => fields.iter().collect(),
+        _ => Vec::new(),
     };
-    Ok(Field::new(field.name(), data_type, true))
+    message.number(
+        1,
+        match data_type {
+            T::Boolean => 0,
+            T::Int8 => 1,
+            T::Int16 => 2,
+            T::Int32 => 3,
+            T::Int64 => 4,
+            T::Float32 => 5,
+            T::Float64 => 6,
+            T::Utf8 => 7,
+            T::Binary => 8,
+            T::Timestamp(_, None) => 9,
+            T::List(_) => 10,
+            T::Map(..) => 11,
+            T::Struct(_) => 12,
+            T::Decimal128(..) => 14,
+            T::Date32 => 15,
+            // Times with a zone.
+            _ => 18,
+        },
+    );
+    let id = into.len();
+    into.push(Vec::new());
+    let mut numbers = Vec::with_capacity(children.len());
+    for child in &children {
+        numbers.push(into.len() as u64);
+        describe(child.data_type(), into);
+    }
+    if !numbers.is_empty() {
+        message.packed(2, &numbers);
+    }
+    if let T::Struct(fields) = data_type {
+        for field in fields {
+            message.bytes(3, field.name().as_bytes());
+        }
+    }
+    if let T::Decimal128(precision, scale) = data_type {
+        message.number(5, u64::from(*precision));
+        message.number(6, u64::from(scale.unsigned_abs()));
+    }
+    if let Some(place) = into.get_mut(id) {
+        *place = message.0;
+    }
+}
+
+fn leaf(array: &ArrayRef, target: &DataType) -> std::result::Result<ArrayRef, ArrowError> {
+    cast_with_options(array, target, &STRICT)
 }
 
 #[async_trait]
@@ -289,12 +320,12 @@ impl FileWriter for OrcFileWriter {
     async fn write(&mut self, rows: &RecordBatch) -> Result<()> {
         let columns = rows.columns().iter().zip(self.schema.fields());
         let columns = columns
-            .map(|(column, field)| cast_with_options(column, field.data_type(), &STRICT))
+            .map(|(column, field)| with_leaves(column, field.data_type(), &leaf))
             .collect::<std::result::Result<Vec<_>, _>>();
         let batch = columns
             .and_then(|columns| RecordBatch::try_new(Arc::clone(&self.schema), columns))
             .map_err(|error| self.damaged(error))?;
-        self.waiting += bytes_of(&batch);
+        self.waiting += bytes_of(&batch) + ARRAY_BYTES * batch.num_columns();
         self.rows.push(batch);
         match self.waiting >= STRIPE_BYTES {
             true => self.end_stripe().await,
@@ -303,10 +334,7 @@ impl FileWriter for OrcFileWriter {
     }
 
     async fn encode(&mut self) -> Result<()> {
-        match self.rows.is_empty() {
-            true => Ok(()),
-            false => self.end_stripe().await,
-        }
+        self.end_stripe().await
     }
 
     fn bytes(&self) -> usize {
@@ -316,13 +344,18 @@ impl FileWriter for OrcFileWriter {
     }
 
     fn memory(&self) -> usize {
-        self.waiting + self.upload.memory()
+        // Once the rows are encoded, the stripe takes no more than they do.
+        2 * self.waiting + self.upload.memory()
     }
 
     async fn close(mut self: Box<Self>) -> Result<ClosedFile> {
         self.end_stripe().await?;
-        let tail = self.tail()?;
-        self.send(tail).await?;
+        if self.upload.bytes() == 0 {
+            self.send(MAGIC.to_vec()).await?;
+        }
+        for part in self.tail()? {
+            self.send(part).await?;
+        }
         let url = self.upload.url().to_owned();
         let finished = self.upload.finish().await;
         finished.map_err(|error| failed(&url, error))

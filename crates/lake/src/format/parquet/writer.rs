@@ -1,7 +1,7 @@
 //! One Parquet file on its way to the store.
 //!
 //! ```text
-//!  batches ─▶ RowGroup ─ when it is large enough ─▶ SerializedFileWriter ─▶ Parts ─ a part when it is full ─▶ BufWriter ─▶ store
+//!  batches ─▶ RowGroup ─ when it is large enough ─▶ SerializedFileWriter ─▶ Parts ─ a part when it is full ─▶ Upload ─▶ store
 //! ```
 //!
 //! Rows are written in the order that they come in. Sort columns of a table's definition, which
