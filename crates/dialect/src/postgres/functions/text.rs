@@ -244,38 +244,7 @@ pub(super) fn functions() -> Vec<PgFunction> {
             }
         })
         .immutable(),
-        // Postgres' function; the engine's to_json returns another shape.
-        PgFunction::new("json_build_object", 0..=64, text(), |args| {
-            if args.len() % 2 != 0 {
-                return Err(invalid("argument list must have even number of elements"));
-            }
-            let mut pairs = Vec::new();
-            for pair in args.chunks(2) {
-                let key = pair[0]
-                    .to_text()
-                    .ok_or_else(|| invalid("a key of json_build_object must not be null"))?;
-                pairs.push(format!(
-                    "{} : {}",
-                    serde_json::Value::String(key),
-                    json(&pair[1])
-                ));
-            }
-            Ok(Cell::text(format!("{{{}}}", pairs.join(", "))))
-        })
-        .called_on_null()
-        .shown_as("json"),
     ]
-}
-
-fn json(cell: &Cell<'_>) -> serde_json::Value {
-    match cell {
-        Cell::Null => serde_json::Value::Null,
-        Cell::Bool(value) => (*value).into(),
-        Cell::Int(value) => (*value).into(),
-        Cell::Float(value) => (*value).into(),
-        Cell::List(items) => items.iter().map(json).collect(),
-        other => other.to_text().into(),
-    }
 }
 
 #[cfg(test)]

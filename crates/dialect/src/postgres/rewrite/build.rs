@@ -26,8 +26,13 @@ pub(super) fn call(name: &str, args: Vec<Expr>) -> Expr {
         .into_iter()
         .map(|arg| FunctionArg::Unnamed(FunctionArgExpr::Expr(arg)))
         .collect();
+    // Without quotes, a `$` begins a parameter.
+    let name = match name.starts_with('$') {
+        true => Ident::with_quote('"', name),
+        false => Ident::new(name),
+    };
     Expr::Function(Function {
-        name: ObjectName::from(vec![Ident::new(name)]),
+        name: ObjectName::from(vec![name]),
         uses_odbc_syntax: false,
         parameters: FunctionArguments::None,
         args: FunctionArguments::List(FunctionArgumentList {

@@ -103,8 +103,13 @@ impl Rewriter<'_> {
                 }
             }
             Expr::TypedString(typed)
-                if typed.data_type == DataType::Bytea
-                    || matches!(typed.data_type, DataType::Timestamp(Some(_), _)) =>
+                if matches!(
+                    typed.data_type,
+                    DataType::Bytea
+                        | DataType::JSON
+                        | DataType::JSONB
+                        | DataType::Timestamp(Some(_), _)
+                ) =>
             {
                 *expr = Expr::Cast {
                     kind: CastKind::Cast,
