@@ -3,6 +3,7 @@
 use arrow::datatypes::DataType;
 use datafusion::error::Result;
 use lakegate_engine::bounded;
+use lakegate_error::{Code, Error};
 
 use crate::postgres::{Cell, PgFunction, invalid, parse_array_text};
 
@@ -116,6 +117,56 @@ fn format(args: &[Cell<'static>]) -> Result<Cell<'static>> {
     Ok(Cell::text(out))
 }
 
+/// Returns how many arguments are so.
+fn count(args: &[Cell<'static>], is_so: fn(&Cell<'static>) -> bool) -> Cell<'static> {
+    let found = args.iter().filter(|cell| is_so(cell)).count();
+    Cell::Int(i64::try_from(found).unwrap_or(i64::MAX))
+}
+
+/// Evaluates the escapes `\\XXXX`, `\\+XXXXXX`, `\\uXXXX`, `\\UXXXXXXXX` and `\\\\`; `None` if one is
+/// not valid.
+fn unistr(text: &str) -> Option<String> {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    let mut high = None;
+    while let Some(next) = rest.chars().next() {
+        let after = rest.get(next.len_utf8()..)?;
+        if next != '\\' || after.starts_with('\\') {
+            if high.is_some() {
+                return None;
+            }
+            out.push(next);
+            rest = match next {
+                '\\' => after.get(1..)?,
+                _ => after,
+            };
+            continue;
+        }
+        let (digits, count) = match after.chars().next()? {
+            '+' => (after.get(1..)?, 6),
+            'u' => (after.get(1..)?, 4),
+            'U' => (after.get(1..)?, 8),
+            _ => (after, 4),
+        };
+        let number = digits.get(..count)?;
+        if !number.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+            return None;
+        }
+        let code = u32::from_str_radix(number, 16).ok()?;
+        rest = digits.get(count..)?;
+        match (high.take(), code) {
+            (None, 0xd800..=0xdbff) => high = Some(code),
+            (Some(first), 0xdc00..=0xdfff) => {
+                let code = 0x10000 + ((first - 0xd800) << 10) + (code - 0xdc00);
+                out.push(char::from_u32(code)?);
+            }
+            (None, code) if code != 0 => out.push(char::from_u32(code)?),
+            _ => return None,
+        }
+    }
+    high.is_none().then_some(out)
+}
+
 /// Formats a size in the largest unit that leaves at least ten: `10 kB`.
 fn size_pretty(bytes: i64) -> String {
     const UNITS: [&str; 6] = ["bytes", "kB", "MB", "GB", "TB", "PB"];
@@ -188,6 +239,27 @@ pub(super) fn functions() -> Vec<PgFunction> {
         PgFunction::new("format", 1..=16, text(), format)
             .called_on_null()
             .immutable(),
+        PgFunction::new("num_nulls", 1..=100, DataType::Int32, |args| {
+            Ok(count(args, Cell::is_null))
+        })
+        .called_on_null()
+        .immutable(),
+        PgFunction::new("num_nonnulls", 1..=100, DataType::Int32, |args| {
+            Ok(count(args, |cell| !cell.is_null()))
+        })
+        .called_on_null()
+        .immutable(),
+        PgFunction::new("unistr", 1..=1, text(), |args| {
+            let text = args[0].to_text().unwrap_or_default();
+            unistr(&text).map(Cell::text).ok_or_else(|| {
+                Error::new(Code::SyntaxError, "invalid Unicode escape")
+                    .with_hint(
+                        "Unicode escapes must be \\XXXX, \\+XXXXXX, \\uXXXX, or \\UXXXXXXXX.",
+                    )
+                    .into()
+            })
+        })
+        .immutable(),
         PgFunction::new("parse_ident", 1..=2, list(), |args| {
             let name = args[0].to_text().unwrap_or_default();
             split_name(&name)
@@ -276,6 +348,19 @@ mod tests {
         );
         assert!(format(&[Cell::text("%I")]).is_err());
         assert!(format(&[Cell::text("%0$s"), Cell::text("a")]).is_err());
+    }
+
+    #[test]
+    fn unicode_escapes_are_evaluated() {
+        let some = |text: &str| Some(text.to_owned());
+        assert_eq!(unistr("d\\0061t\\+000061"), some("data"));
+        assert_eq!(unistr("\\u00e9\\U0001F600 \\\\"), some("é😀 \\"));
+        assert_eq!(unistr("\\D83D\\DE00"), some("😀"));
+        for bad in [
+            "\\", "\\00", "\\xyzw", "\\D83D", "\\D83Dx", "\\DE00", "\\0000",
+        ] {
+            assert_eq!(unistr(bad), None, "{bad}");
+        }
     }
 
     #[test]

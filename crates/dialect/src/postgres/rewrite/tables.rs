@@ -133,8 +133,11 @@ fn record(name: &str, args: &[Expr], alias: Option<&TableAlias>) -> Option<Vec<S
         .collect()
 }
 
-/// Functions that are implemented as tables of `pg_catalog` with the same name.
-const TABLE_FUNCTIONS: &[&str] = &["pg_get_keywords"];
+/// Functions that are implemented as tables of `pg_catalog`, with the names of the tables.
+const TABLE_FUNCTIONS: &[(&str, &str)] = &[
+    ("pg_get_keywords", "pg_get_keywords"),
+    ("pg_show_all_settings", "pg_settings"),
+];
 
 /// Returns the constraint of a join: ON, USING, NATURAL or none. `None` for joins that never have
 /// one, such as CROSS JOIN.
@@ -244,8 +247,8 @@ pub(super) fn rewrite(factor: &mut TableFactor) -> Result<Vec<String>, Error> {
         _ => return Ok(vec![]),
     };
     let Some(args) = args else { return Ok(vec![]) };
-    if TABLE_FUNCTIONS.contains(&name.as_str()) {
-        *factor = build::table("pg_catalog", &name, alias)?;
+    if let Some((_, table)) = TABLE_FUNCTIONS.iter().find(|(known, _)| *known == name) {
+        *factor = build::table("pg_catalog", table, alias)?;
         return Ok(vec![name]);
     }
     if let Some(items) = record(&name, &args, alias.as_ref()) {

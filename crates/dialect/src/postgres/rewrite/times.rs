@@ -44,7 +44,16 @@ pub(super) fn call(name: &str, args: &[Expr]) -> Option<Expr> {
     match (name, args) {
         ("age", [to, from]) => Some(build::call(AGE, vec![to.clone(), from.clone()])),
         // Each statement is its own transaction for these functions.
-        ("transaction_timestamp" | "statement_timestamp", []) => Some(build::call("now", vec![])),
+        ("transaction_timestamp" | "statement_timestamp" | "clock_timestamp", []) => {
+            Some(build::call("now", vec![]))
+        }
+        ("timeofday", []) => {
+            let template = build::text("Dy Mon DD HH24:MI:SS.US YYYY TZ");
+            Some(build::call(
+                "to_char",
+                vec![build::call("now", vec![]), template],
+            ))
+        }
         ("localtimestamp", []) => Some(now_as(DataType::Timestamp(None, TimezoneInfo::None))),
         ("localtime", []) => Some(now_as(DataType::Time(None, TimezoneInfo::None))),
         _ => None,
