@@ -192,7 +192,7 @@ pub(super) fn functions(session: &Arc<SessionInfo>) -> Vec<PgFunction> {
         all.push(
             PgFunction::new(name, 1..=2, DataType::Boolean, move |_| {
                 Err(Error::not_supported(format!("{name} is not supported"))
-                    .with_hint("send the cancel request of the session's own connection")
+                    .with_hint("stop a query with KILL and its id")
                     .into())
             })
             .volatile(),

@@ -123,7 +123,7 @@ fn count(args: &[Cell<'static>], is_so: fn(&Cell<'static>) -> bool) -> Cell<'sta
     Cell::Int(i64::try_from(found).unwrap_or(i64::MAX))
 }
 
-/// Evaluates the escapes `\\XXXX`, `\\+XXXXXX`, `\\uXXXX`, `\\UXXXXXXXX` and `\\\\`; `None` if one is
+/// Evaluates escapes such as `\00e9`, `\+01F600`, `\u00e9` and `\U0001F600`; `None` if one is
 /// not valid.
 fn unistr(text: &str) -> Option<String> {
     let mut out = String::with_capacity(text.len());
