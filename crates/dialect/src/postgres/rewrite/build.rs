@@ -117,6 +117,11 @@ pub(super) fn case(branches: Vec<(Expr, Expr)>, other: Expr) -> Result<Expr, Err
     Ok(case)
 }
 
+/// Builds `INTERVAL 'text'`.
+pub(super) fn interval(text: &str) -> Result<Expr, Error> {
+    expression(&format!("INTERVAL '{text}'"))
+}
+
 fn expression(text: &str) -> Result<Expr, Error> {
     Parser::new(&PostgreSqlDialect {})
         .try_with_sql(text)

@@ -238,6 +238,9 @@ impl Rewriter<'_> {
         if name == "every" {
             function.name = ObjectName::from(vec![Ident::new("bool_and")]);
         }
+        if name == "make_interval" {
+            return times::made_interval(&function.args);
+        }
         self.references.functions.insert(name.clone());
         let args = build::arguments(&function.args);
         if self.by_object.contains(&name.as_str()) {
