@@ -66,8 +66,9 @@ impl Dialect {
     ///
     /// A literal is not valid for its type, or of a type that is not supported.
     pub fn rewrite(self, statement: &mut ast::Statement) -> Result<CatalogReferences> {
-        if self != Self::Postgres {
-            trino::plain_names(statement);
+        match self {
+            Self::Postgres => postgres::rewrite_json(statement),
+            Self::Athena | Self::Trino => trino::plain_names(statement),
         }
         trino::widen(statement);
         trino::expand(statement);

@@ -35,6 +35,7 @@ mod literals;
 pub mod machine;
 pub mod named_cast;
 mod nested;
+mod numerals;
 mod optimize;
 mod output_names;
 

@@ -195,6 +195,11 @@ pub(crate) fn of_field(field: &Field) -> PgType {
     let Some(hint) = field.metadata().get(PG_TYPE).and_then(|name| by_name(name)) else {
         return natural;
     };
+    // `jsonb` is sent as `json`, whose binary form is its text.
+    let hint = match hint.oid {
+        oid::JSONB => PgType::of(oid::JSON),
+        _ => hint,
+    };
     if !hint_fits(hint, field.data_type()) {
         return natural;
     }

@@ -20,6 +20,7 @@ mod time_setting;
 pub use bytea::decode_bytea;
 pub use cell::{Cell, PG_TYPE, build_array, hinted_field, parse_array_text};
 pub use function::{PgFunction, invalid};
+use functions::json_operators;
 pub use functions::{functions, quote_ident, split_name};
 pub use lakegate_engine::{OutputNames, apart, shown, write_interval};
 pub use lakegate_lake::float_text::{put_f32, put_f64};
@@ -29,7 +30,8 @@ pub use output_names::{items_of, output_names};
 pub use rewrite::{
     CatalogReferences, JoinedColumns, Resolution, SystemRelations, TableColumns, Unknown,
     enclose_joins, everything, folded, hide_columns, name_casts, name_columns, name_outputs,
-    names_hidden_columns, resolve_joins, restore_outputs, rewrite, sorts_by_number, starred_tables,
+    names_hidden_columns, resolve_joins, restore_outputs, rewrite, rewrite_json, sorts_by_number,
+    starred_tables,
 };
 pub use session::SessionInfo;
 pub use settings::{ResultReuse, Settings, ShownSetting, VERSION};

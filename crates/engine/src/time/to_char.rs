@@ -1,5 +1,6 @@
-//! `to_char(time, template)` as in PostgreSQL. DataFusion's function takes `strftime` formats, and
-//! returns a PostgreSQL template unchanged. A template with a `%` is a `strftime` format.
+//! `to_char(time, template)` and `to_char(number, template)` as in PostgreSQL. DataFusion's function
+//! takes times and `strftime` formats, and returns a PostgreSQL template unchanged. A template of a
+//! time with a `%` is a `strftime` format.
 
 use std::sync::Arc;
 
@@ -7,17 +8,20 @@ use arrow::array::{Array, ArrayRef, AsArray, StringBuilder};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, TimeUnit, TimestampMicrosecondType};
 use datafusion::common::ScalarValue;
+use datafusion::common::types::logical_string;
 use datafusion::config::ConfigOptions;
 use datafusion::error::Result;
 use datafusion::execution::{FunctionRegistry, SessionState};
 use datafusion::logical_expr::{
-    ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
+    Coercion, ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl,
+    Signature, TypeSignature, TypeSignatureClass,
 };
 
 use super::SECOND;
 use super::clock::Clock;
 use super::input::out_of_range;
 use super::template::{Shown, write};
+use crate::numerals;
 
 /// Replaces DataFusion's function.
 ///
@@ -26,7 +30,7 @@ use super::template::{Shown, write};
 /// Returns an error if the function cannot be registered.
 pub fn register(state: &mut SessionState) -> Result<()> {
     if let Some(inner) = state.scalar_functions().get("to_char").cloned() {
-        state.register_udf(Arc::new(ScalarUDF::new_from_impl(ToChar { inner })))?;
+        state.register_udf(Arc::new(ScalarUDF::new_from_impl(ToChar::new(inner))))?;
     }
     Ok(())
 }
@@ -34,6 +38,24 @@ pub fn register(state: &mut SessionState) -> Result<()> {
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct ToChar {
     inner: Arc<ScalarUDF>,
+    /// Numbers, and what the inner function takes.
+    signature: Signature,
+}
+
+impl ToChar {
+    fn new(inner: Arc<ScalarUDF>) -> Self {
+        let text = TypeSignatureClass::Native(logical_string());
+        let numbers = TypeSignature::Coercible(vec![
+            Coercion::new_exact(TypeSignatureClass::Numeric),
+            Coercion::new_exact(text),
+        ]);
+        let known = inner.signature();
+        let signature = Signature::one_of(
+            vec![numbers, known.type_signature.clone()],
+            known.volatility,
+        );
+        Self { inner, signature }
+    }
 }
 
 impl ScalarUDFImpl for ToChar {
@@ -46,11 +68,11 @@ impl ScalarUDFImpl for ToChar {
     }
 
     fn signature(&self) -> &Signature {
-        self.inner.signature()
+        &self.signature
     }
 
-    fn return_type(&self, types: &[DataType]) -> Result<DataType> {
-        self.inner.return_type(types)
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(DataType::Utf8)
     }
 
     fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
@@ -59,7 +81,7 @@ impl ScalarUDFImpl for ToChar {
 
     fn with_updated_config(&self, config: &ConfigOptions) -> Option<ScalarUDF> {
         let inner = Arc::new(self.inner.inner().with_updated_config(config)?);
-        Some(ScalarUDF::new_from_impl(Self { inner }))
+        Some(ScalarUDF::new_from_impl(Self::new(inner)))
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
@@ -75,7 +97,8 @@ impl ScalarUDFImpl for ToChar {
                 | DataType::Time64(_)
                 | DataType::Time32(_)
         );
-        if !is_time || has_formats(templates)? {
+        let is_number = numerals::is_number(&data_type);
+        if !is_number && (!is_time || has_formats(templates)?) {
             return self.inner.invoke_with_args(args);
         }
         let constant = matches!(
@@ -83,7 +106,11 @@ impl ScalarUDFImpl for ToChar {
             (ColumnarValue::Scalar(_), ColumnarValue::Scalar(_))
         );
         let rows = if constant { 1 } else { args.number_rows };
-        let texts = texts(&times.to_array(rows)?, &templates.to_array(rows)?)?;
+        let (times, templates) = (times.to_array(rows)?, templates.to_array(rows)?);
+        let texts = match is_number {
+            true => numerals::texts(&times, &templates)?,
+            false => texts(&times, &templates)?,
+        };
         let texts = cast(&texts, args.return_field.data_type())?;
         Ok(match constant {
             true => ColumnarValue::Scalar(ScalarValue::try_from_array(&texts, 0)?),

@@ -65,6 +65,12 @@ pub(super) fn functions() -> Vec<PgFunction> {
         PgFunction::new("pg_relation_is_updatable", 2..=2, DataType::Int32, |_| {
             Ok(Cell::Int(0))
         }),
+        PgFunction::new("pg_column_is_updatable", 3..=3, DataType::Boolean, |_| {
+            Ok(Cell::Bool(false))
+        }),
+        PgFunction::new("pg_stat_get_numscans", 1..=1, DataType::Int64, |_| {
+            Ok(Cell::Int(0))
+        }),
         // The age of a transaction id; `age` of one timestamp is not supported.
         PgFunction::new("age", 1..=1, DataType::Int32, |args| match args {
             [Cell::Int(_)] => Ok(Cell::Int(0)),

@@ -1,8 +1,9 @@
-//! Functions that need no catalog: those about the session, text and arrays, and those that always
+//! Functions that need no catalog: those about the session, text, arrays and JSON, and those that always
 //! return nothing.
 
 mod absent;
 mod arrays;
+mod json;
 mod session;
 #[cfg(test)]
 mod tests;
@@ -11,6 +12,7 @@ mod text;
 use std::sync::Arc;
 
 use datafusion::logical_expr::ScalarUDF;
+pub(super) use json::planner as json_operators;
 pub use text::{quote_ident, split_name};
 
 use super::SessionInfo;
@@ -22,6 +24,7 @@ pub fn functions(session: &Arc<SessionInfo>) -> Vec<Arc<ScalarUDF>> {
     all.extend(absent::functions());
     let mut udfs: Vec<Arc<ScalarUDF>> = all.into_iter().map(super::PgFunction::into_udf).collect();
     udfs.extend(arrays::functions());
+    udfs.extend(json::functions());
     udfs.push(super::bytea::ByteaIn::udf());
     udfs
 }

@@ -35,6 +35,30 @@ pub(super) fn setting(session: &SessionInfo, name: &str) -> Option<String> {
     session.settings.get(name).ok()
 }
 
+/// Locks that protect nothing here: sessions only read, so each of them gets every lock.
+fn advisory_locks() -> Vec<PgFunction> {
+    let mut all = Vec::new();
+    for shared in ["", "_shared"] {
+        for name in ["pg_advisory_lock", "pg_advisory_xact_lock"] {
+            let name = format!("{name}{shared}");
+            all.push(PgFunction::new(&name, 1..=2, DataType::Utf8, |_| {
+                Ok(Cell::text(""))
+            }));
+        }
+        for name in [
+            "pg_try_advisory_lock",
+            "pg_try_advisory_xact_lock",
+            "pg_advisory_unlock",
+        ] {
+            let name = format!("{name}{shared}");
+            all.push(PgFunction::new(&name, 1..=2, DataType::Boolean, |_| {
+                Ok(Cell::Bool(true))
+            }));
+        }
+    }
+    all.into_iter().map(PgFunction::volatile).collect()
+}
+
 pub(super) fn functions(session: &Arc<SessionInfo>) -> Vec<PgFunction> {
     let text = || DataType::Utf8;
     let user =
@@ -163,6 +187,17 @@ pub(super) fn functions(session: &Arc<SessionInfo>) -> Vec<PgFunction> {
         })
         .volatile(),
     );
+    all.extend(advisory_locks());
+    for name in ["pg_terminate_backend", "pg_cancel_backend"] {
+        all.push(
+            PgFunction::new(name, 1..=2, DataType::Boolean, move |_| {
+                Err(Error::not_supported(format!("{name} is not supported"))
+                    .with_hint("stop a query with KILL and its id")
+                    .into())
+            })
+            .volatile(),
+        );
+    }
     all.push(
         PgFunction::new("pg_sleep", 1..=1, DataType::Utf8, |_| {
             Err(invalid(

@@ -3,6 +3,7 @@
 use arrow::datatypes::DataType;
 use datafusion::error::Result;
 use lakegate_engine::bounded;
+use lakegate_error::{Code, Error};
 
 use crate::postgres::{Cell, PgFunction, invalid, parse_array_text};
 
@@ -58,7 +59,60 @@ pub(super) fn quote_literal(text: &str) -> String {
     }
 }
 
-/// Formats like `format('%I.%I', …)`: `%s`, `%I`, `%L` and `%%`, with `n$` positions.
+type Letters<'a> = std::iter::Peekable<std::str::Chars<'a>>;
+
+fn digits(chars: &mut Letters<'_>) -> String {
+    let mut digits = String::new();
+    while let Some(digit) = chars.next_if(char::is_ascii_digit) {
+        digits.push(digit);
+    }
+    digits
+}
+
+fn place(digits: &str) -> Result<usize> {
+    digits
+        .parse::<u32>()
+        .ok()
+        .and_then(|place| usize::try_from(place).ok())
+        .ok_or_else(|| invalid("number is out of range"))
+}
+
+/// Returns the width that follows: `10`, `*` for that of the next argument, or `*2$`. A negative
+/// one pads on the right.
+fn width_of(
+    chars: &mut Letters<'_>,
+    args: &[Cell<'static>],
+    next: &mut usize,
+    left: &mut bool,
+) -> Result<Option<usize>> {
+    if chars.next_if_eq(&'*').is_none() {
+        let digits = digits(chars);
+        return match digits.is_empty() {
+            true => Ok(None),
+            false => place(&digits).map(Some),
+        };
+    }
+    let digits = digits(chars);
+    let at = match digits.is_empty() {
+        true => *next,
+        false if chars.next_if_eq(&'$').is_some() => place(&digits)?,
+        false => return Err(invalid("width argument position must be ended by \"$\"")),
+    };
+    if digits.is_empty() {
+        *next += 1;
+    }
+    let width = args
+        .get(at)
+        .filter(|_| at > 0)
+        .ok_or_else(|| invalid("too few arguments for format()"))?;
+    let width = width.as_int().unwrap_or(0);
+    *left |= width < 0;
+    let width =
+        u32::try_from(width.unsigned_abs()).map_err(|_| invalid("number is out of range"))?;
+    Ok(usize::try_from(width).ok())
+}
+
+/// Formats like `format('%I.%I', …)`: `%s`, `%I`, `%L` and `%%`, with `n$` positions and widths.
 fn format(args: &[Cell<'static>]) -> Result<Cell<'static>> {
     let Some(template) = args[0].as_str() else {
         return Ok(Cell::Null);
@@ -76,44 +130,103 @@ fn format(args: &[Cell<'static>]) -> Result<Cell<'static>> {
             out.push('%');
             continue;
         }
-        let mut digits = String::new();
-        while let Some(digit) = chars.next_if(char::is_ascii_digit) {
-            digits.push(digit);
+        let mut width = None;
+        let mut left = false;
+        let mut position = None;
+        let digits = digits(&mut chars);
+        if !digits.is_empty() && chars.next_if_eq(&'$').is_some() {
+            position = Some(place(&digits)?);
+        } else if !digits.is_empty() {
+            width = Some(place(&digits)?);
         }
-        if !digits.is_empty() {
-            if chars.next_if_eq(&'$').is_none() {
-                return Err(invalid(
-                    "format() has no widths here: write %s, %I, %L or %n$s",
-                ));
+        if width.is_none() {
+            while chars.next_if_eq(&'-').is_some() {
+                left = true;
             }
-            next = digits
-                .parse()
-                .map_err(|_| invalid("format() has no argument of that position"))?;
+            width = width_of(&mut chars, args, &mut next, &mut left)?;
         }
+        let at = position.unwrap_or(next);
         let value = args
-            .get(next)
-            .filter(|_| next > 0)
+            .get(at)
+            .filter(|_| at > 0)
             .ok_or_else(|| invalid("too few arguments for format()"))?;
-        next += 1;
-        match (chars.next(), value.to_text()) {
-            (Some('s'), text) => out.push_str(&text.unwrap_or_default()),
-            (Some('I'), Some(text)) => out.push_str(&quote_ident(&text)),
+        next = at + 1;
+        let text = match (chars.next(), value.to_text()) {
+            (Some('s'), text) => text.unwrap_or_default(),
+            (Some('I'), Some(text)) => quote_ident(&text),
             (Some('I'), None) => {
                 return Err(invalid(
                     "null values cannot be formatted as an SQL identifier",
                 ));
             }
-            (Some('L'), Some(text)) => out.push_str(&quote_literal(&text)),
-            (Some('L'), None) => out.push_str("NULL"),
+            (Some('L'), Some(text)) => quote_literal(&text),
+            (Some('L'), None) => "NULL".to_owned(),
             (other, _) => {
                 let other = other.map_or_else(|| "its end".to_owned(), |c| format!("\"{c}\""));
                 return Err(invalid(format!(
                     "format() knows %s, %I, %L and %%, not % before {other}"
                 )));
             }
+        };
+        let blanks = width.unwrap_or(0).saturating_sub(text.chars().count());
+        bounded::check_value("format", out.len().saturating_add(blanks))?;
+        let blanks = " ".repeat(blanks);
+        match left {
+            true => out.extend([text, blanks]),
+            false => out.extend([blanks, text]),
         }
     }
     Ok(Cell::text(out))
+}
+
+/// Returns how many arguments are so.
+fn count(args: &[Cell<'static>], is_so: fn(&Cell<'static>) -> bool) -> Cell<'static> {
+    let found = args.iter().filter(|cell| is_so(cell)).count();
+    Cell::Int(i64::try_from(found).unwrap_or(i64::MAX))
+}
+
+/// Evaluates escapes such as `\00e9`, `\+01F600`, `\u00e9` and `\U0001F600`; `None` if one is
+/// not valid.
+fn unistr(text: &str) -> Option<String> {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    let mut high = None;
+    while let Some(next) = rest.chars().next() {
+        let after = rest.get(next.len_utf8()..)?;
+        if next != '\\' || after.starts_with('\\') {
+            if high.is_some() {
+                return None;
+            }
+            out.push(next);
+            rest = match next {
+                '\\' => after.get(1..)?,
+                _ => after,
+            };
+            continue;
+        }
+        let (digits, count) = match after.chars().next()? {
+            '+' => (after.get(1..)?, 6),
+            'u' => (after.get(1..)?, 4),
+            'U' => (after.get(1..)?, 8),
+            _ => (after, 4),
+        };
+        let number = digits.get(..count)?;
+        if !number.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+            return None;
+        }
+        let code = u32::from_str_radix(number, 16).ok()?;
+        rest = digits.get(count..)?;
+        match (high.take(), code) {
+            (None, 0xd800..=0xdbff) => high = Some(code),
+            (Some(first), 0xdc00..=0xdfff) => {
+                let code = 0x10000 + ((first - 0xd800) << 10) + (code - 0xdc00);
+                out.push(char::from_u32(code)?);
+            }
+            (None, code) if code != 0 => out.push(char::from_u32(code)?),
+            _ => return None,
+        }
+    }
+    high.is_none().then_some(out)
 }
 
 /// Formats a size in the largest unit that leaves at least ten: `10 kB`.
@@ -188,6 +301,27 @@ pub(super) fn functions() -> Vec<PgFunction> {
         PgFunction::new("format", 1..=16, text(), format)
             .called_on_null()
             .immutable(),
+        PgFunction::new("num_nulls", 1..=100, DataType::Int32, |args| {
+            Ok(count(args, Cell::is_null))
+        })
+        .called_on_null()
+        .immutable(),
+        PgFunction::new("num_nonnulls", 1..=100, DataType::Int32, |args| {
+            Ok(count(args, |cell| !cell.is_null()))
+        })
+        .called_on_null()
+        .immutable(),
+        PgFunction::new("unistr", 1..=1, text(), |args| {
+            let text = args[0].to_text().unwrap_or_default();
+            unistr(&text).map(Cell::text).ok_or_else(|| {
+                Error::new(Code::SyntaxError, "invalid Unicode escape")
+                    .with_hint(
+                        "Unicode escapes must be \\XXXX, \\+XXXXXX, \\uXXXX, or \\UXXXXXXXX.",
+                    )
+                    .into()
+            })
+        })
+        .immutable(),
         PgFunction::new("parse_ident", 1..=2, list(), |args| {
             let name = args[0].to_text().unwrap_or_default();
             split_name(&name)
@@ -244,38 +378,7 @@ pub(super) fn functions() -> Vec<PgFunction> {
             }
         })
         .immutable(),
-        // Postgres' function; the engine's to_json returns another shape.
-        PgFunction::new("json_build_object", 0..=64, text(), |args| {
-            if args.len() % 2 != 0 {
-                return Err(invalid("argument list must have even number of elements"));
-            }
-            let mut pairs = Vec::new();
-            for pair in args.chunks(2) {
-                let key = pair[0]
-                    .to_text()
-                    .ok_or_else(|| invalid("a key of json_build_object must not be null"))?;
-                pairs.push(format!(
-                    "{} : {}",
-                    serde_json::Value::String(key),
-                    json(&pair[1])
-                ));
-            }
-            Ok(Cell::text(format!("{{{}}}", pairs.join(", "))))
-        })
-        .called_on_null()
-        .shown_as("json"),
     ]
-}
-
-fn json(cell: &Cell<'_>) -> serde_json::Value {
-    match cell {
-        Cell::Null => serde_json::Value::Null,
-        Cell::Bool(value) => (*value).into(),
-        Cell::Int(value) => (*value).into(),
-        Cell::Float(value) => (*value).into(),
-        Cell::List(items) => items.iter().map(json).collect(),
-        other => other.to_text().into(),
-    }
 }
 
 #[cfg(test)]
@@ -305,8 +408,33 @@ mod tests {
             format(&args).unwrap(),
             Cell::text("\"My t\".c = 'x''y'% My t")
         );
+        let padded = [
+            Cell::text("|%10s|%-10s|%-3s|%*s|%2$-4s|"),
+            Cell::text("foo"),
+            Cell::text("bar"),
+            Cell::text("long"),
+            Cell::Int(-4),
+            Cell::text("é"),
+        ];
+        assert_eq!(
+            format(&padded).unwrap(),
+            Cell::text("|       foo|bar       |long|é   |bar |")
+        );
         assert!(format(&[Cell::text("%I")]).is_err());
         assert!(format(&[Cell::text("%0$s"), Cell::text("a")]).is_err());
+    }
+
+    #[test]
+    fn unicode_escapes_are_evaluated() {
+        let some = |text: &str| Some(text.to_owned());
+        assert_eq!(unistr("d\\0061t\\+000061"), some("data"));
+        assert_eq!(unistr("\\u00e9\\U0001F600 \\\\"), some("é😀 \\"));
+        assert_eq!(unistr("\\D83D\\DE00"), some("😀"));
+        for bad in [
+            "\\", "\\00", "\\xyzw", "\\D83D", "\\D83Dx", "\\DE00", "\\0000",
+        ] {
+            assert_eq!(unistr(bad), None, "{bad}");
+        }
     }
 
     #[test]

@@ -143,6 +143,9 @@ impl PgCatalog {
                 state.register_udf(function)?;
             }
         }
+        if let Some(operators) = postgres::json_operators() {
+            state.register_expr_planner(operators)?;
+        }
         if !asks_the_catalog(references) {
             return Ok(());
         }

@@ -26,8 +26,13 @@ pub(super) fn call(name: &str, args: Vec<Expr>) -> Expr {
         .into_iter()
         .map(|arg| FunctionArg::Unnamed(FunctionArgExpr::Expr(arg)))
         .collect();
+    // Without quotes, a `$` begins a parameter.
+    let name = match name.starts_with('$') {
+        true => Ident::with_quote('"', name),
+        false => Ident::new(name),
+    };
     Expr::Function(Function {
-        name: ObjectName::from(vec![Ident::new(name)]),
+        name: ObjectName::from(vec![name]),
         uses_odbc_syntax: false,
         parameters: FunctionArguments::None,
         args: FunctionArguments::List(FunctionArgumentList {
@@ -110,6 +115,11 @@ pub(super) fn case(branches: Vec<(Expr, Expr)>, other: Expr) -> Result<Expr, Err
         *else_result = Some(Box::new(other));
     }
     Ok(case)
+}
+
+/// Builds `INTERVAL 'text'`.
+pub(super) fn interval(text: &str) -> Result<Expr, Error> {
+    expression(&format!("INTERVAL '{text}'"))
 }
 
 fn expression(text: &str) -> Result<Expr, Error> {

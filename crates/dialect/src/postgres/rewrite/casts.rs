@@ -18,6 +18,8 @@ enum Target {
     Engine(DataType),
     /// A call of a function that parses the type.
     Function(&'static str),
+    /// A cast to text, and a call of a function that parses it.
+    Text(&'static str),
     /// An array of an engine's type.
     Array(DataType),
     /// Unchanged.
@@ -43,13 +45,16 @@ fn type_name(name: &ObjectName) -> Option<(String, bool)> {
 fn target(data_type: &DataType) -> Target {
     match data_type {
         DataType::Regclass => Target::Function("regclass_in"),
-        DataType::JSON | DataType::JSONB | DataType::Uuid => Target::Engine(DataType::Text),
+        DataType::JSON => Target::Text("$json_in"),
+        DataType::JSONB => Target::Text("$jsonb_in"),
+        DataType::Uuid => Target::Engine(DataType::Text),
         DataType::Array(ArrayElemTypeDef::SquareBracket(element, _)) => match target(element) {
             Target::Engine(element) => Target::Array(element),
             Target::Unchanged => Target::Array(element.as_ref().clone()),
             Target::Function(
                 "regclass_in" | "regtype_in" | "regnamespace_in" | "regproc_in" | "regrole_in",
             ) => Target::Array(DataType::BigInt(None)),
+            Target::Text(_) => Target::Array(DataType::Text),
             Target::Function(_) | Target::Array(_) => Target::Unchanged,
         },
         DataType::Custom(name, modifiers) => match type_name(name) {
@@ -88,9 +93,11 @@ fn custom(name: &str, quoted: bool, modifiers: &[String]) -> Target {
             DataType::Timestamp(None, datafusion::sql::sqlparser::ast::TimezoneInfo::Tz)
         }
         "char" if !quoted => return Target::Unchanged,
-        "text" | "varchar" | "bpchar" | "name" | "char" | "cstring" | "unknown" | "json"
-        | "jsonb" | "xml" | "uuid" | "inet" | "cidr" | "aclitem" | "pg_node_tree" | "citext"
-        | "pg_lsn" | "sql_identifier" | "character_data" | "yes_or_no" => DataType::Text,
+        "json" => return Target::Text("$json_in"),
+        "jsonb" => return Target::Text("$jsonb_in"),
+        "text" | "varchar" | "bpchar" | "name" | "char" | "cstring" | "unknown" | "xml"
+        | "uuid" | "inet" | "cidr" | "aclitem" | "pg_node_tree" | "citext" | "pg_lsn"
+        | "sql_identifier" | "character_data" | "yes_or_no" => DataType::Text,
         "cardinal_number" => DataType::Int(None),
         _ => return Target::Unchanged,
     })
@@ -350,6 +357,14 @@ pub(super) fn rewrite(expr: &mut Expr) -> Result<(), Error> {
     match target {
         Target::Unchanged => {}
         Target::Engine(engine) => *data_type = engine,
+        Target::Text(function) => {
+            *data_type = DataType::Text;
+            if !matches!(kind, CastKind::Cast | CastKind::DoubleColon) {
+                return Ok(());
+            }
+            let cast = std::mem::replace(expr, Expr::Value(Value::Null.into()));
+            *expr = build::call(function, vec![cast]);
+        }
         Target::Function(function) => {
             let argument = std::mem::replace(inner.as_mut(), Expr::Value(Value::Null.into()));
             *expr = build::call(function, vec![argument]);

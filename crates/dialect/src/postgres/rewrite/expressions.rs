@@ -103,8 +103,13 @@ impl Rewriter<'_> {
                 }
             }
             Expr::TypedString(typed)
-                if typed.data_type == DataType::Bytea
-                    || matches!(typed.data_type, DataType::Timestamp(Some(_), _)) =>
+                if matches!(
+                    typed.data_type,
+                    DataType::Bytea
+                        | DataType::JSON
+                        | DataType::JSONB
+                        | DataType::Timestamp(Some(_), _)
+                ) =>
             {
                 *expr = Expr::Cast {
                     kind: CastKind::Cast,
@@ -232,6 +237,9 @@ impl Rewriter<'_> {
         }
         if name == "every" {
             function.name = ObjectName::from(vec![Ident::new("bool_and")]);
+        }
+        if name == "make_interval" {
+            return times::made_interval(&function.args);
         }
         self.references.functions.insert(name.clone());
         let args = build::arguments(&function.args);

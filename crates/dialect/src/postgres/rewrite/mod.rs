@@ -5,6 +5,7 @@
 //! pg_catalog.f(x)                          f(x)
 //! a OPERATOR(pg_catalog.~) b COLLATE "c"   a ~ b
 //! x::regclass, x::"char", '{a,b}'::text[]  regclass_in(x), x::text, ARRAY['a', 'b']::text[]
+//! x::jsonb, JSON '[]'                      $jsonb_in(x::text), $json_in('[]'::text); see json.rs
 //! '\x01ff'::bytea, x::bytea               X'01ff'::bytea, bytea_in(x)
 //! ARRAY(SELECT x FROM t ORDER BY y)        array_or_empty((SELECT array_agg(x ORDER BY y) FROM t))
 //! FROM generate_series(1, 3) AS s(n)       FROM (SELECT unnest(generate_series(1, 3)) AS n) AS s
@@ -37,6 +38,7 @@ mod conditions;
 mod expressions;
 mod grouping;
 mod hidden_columns;
+mod json;
 mod named_casts;
 mod operands;
 mod order_keys;
@@ -64,6 +66,7 @@ use lakegate_error::Error;
 pub use self::alike::{name_columns, name_outputs};
 pub use self::build::everything;
 pub use self::hidden_columns::{TableColumns, hide_columns, names_hidden_columns, starred_tables};
+pub use self::json::rewrite_json;
 pub use self::named_casts::name_casts;
 pub use self::order_keys::{restore as restore_outputs, sorts_by_number};
 pub use self::using::{JoinedColumns, Resolution, Unknown, enclose_joins, resolve_joins};

@@ -1,8 +1,8 @@
 //! Functions in FROM, and joins without a condition.
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, Join, JoinConstraint, JoinOperator, SelectItem, TableAlias, TableAliasColumnDef,
-    TableFactor, TableWithJoins, Value,
+    CastKind, DataType, Expr, Ident, Join, JoinConstraint, JoinOperator, SelectItem, TableAlias,
+    TableAliasColumnDef, TableFactor, TableWithJoins, Value,
 };
 use lakegate_engine::apart_in_relation;
 use lakegate_error::{Code, Error};
@@ -10,9 +10,134 @@ use lakegate_sql::walk::walk;
 
 use super::build;
 use super::expressions::strip_schema;
+use super::{folded, json};
 
-/// Functions that are implemented as tables of `pg_catalog` with the same name.
-const TABLE_FUNCTIONS: &[&str] = &["pg_get_keywords"];
+/// How an item of an unnested list becomes a value of a column.
+enum Item {
+    AsIs,
+    /// A call of this function.
+    Call(&'static str),
+    /// A cast to this type.
+    Cast(DataType),
+}
+
+impl Item {
+    fn of(self, list: Expr) -> Expr {
+        let item = build::call("unnest", vec![list]);
+        match self {
+            Item::AsIs => item,
+            Item::Call(function) => build::call(function, vec![item]),
+            Item::Cast(data_type) => cast(item, data_type),
+        }
+    }
+}
+
+fn cast(expr: Expr, data_type: DataType) -> Expr {
+    let mut cast = Expr::Cast {
+        kind: CastKind::DoubleColon,
+        expr: Box::new(expr),
+        data_type,
+        array: false,
+        format: None,
+    };
+    // The types are PostgreSQL's, as in any cast. A type that fails here fails when it is planned.
+    let _ = super::casts::rewrite(&mut cast);
+    cast
+}
+
+/// The columns of a call that makes columns of JSON values.
+struct JsonColumns {
+    /// Their names, if no alias gives others.
+    names: Vec<Ident>,
+    lists: Vec<Expr>,
+    items: Vec<Item>,
+}
+
+/// Returns the columns of a function of JSON values in FROM; `None` if it is another function.
+fn json_columns(name: &str, args: &[Expr], alias: Option<&TableAlias>) -> Option<JsonColumns> {
+    let [value] = args else { return None };
+    let list = |function: &str| build::call(function, vec![value.clone()]);
+    if let Some((_, mark)) = json::SETS.iter().find(|(known, _)| *known == name) {
+        let own = match name.ends_with("_keys") {
+            true => name,
+            false => "value",
+        };
+        let own = alias.map_or_else(|| Ident::new(own), |alias| alias.name.clone());
+        return Some(JsonColumns {
+            names: vec![own],
+            lists: vec![list(name)],
+            items: vec![mark.map_or(Item::AsIs, Item::Call)],
+        });
+    }
+    let (values, mark) = match name {
+        "json_each" => ("$json_values", Item::Call("$json_kept")),
+        "jsonb_each" => ("$jsonb_values", Item::Call("$jsonb_kept")),
+        "json_each_text" => ("$json_values_text", Item::AsIs),
+        "jsonb_each_text" => ("$jsonb_values_text", Item::AsIs),
+        "json_to_recordset" | "jsonb_to_recordset" => {
+            let column = match name {
+                "json_to_recordset" => "$json_column",
+                _ => "$jsonb_column",
+            };
+            let columns = &alias?.columns;
+            let typed: Option<Vec<(Ident, DataType)>> = columns
+                .iter()
+                .map(|column| Some((column.name.clone(), column.data_type.clone()?)))
+                .collect();
+            let typed = typed.filter(|typed| !typed.is_empty())?;
+            return Some(JsonColumns {
+                lists: typed
+                    .iter()
+                    .map(|(name, _)| {
+                        let key = build::text(folded(name));
+                        build::call(column, vec![value.clone(), key])
+                    })
+                    .collect(),
+                names: typed.iter().map(|(name, _)| name.clone()).collect(),
+                items: typed
+                    .into_iter()
+                    .map(|(_, data_type)| Item::Cast(data_type))
+                    .collect(),
+            });
+        }
+        _ => return None,
+    };
+    let keys = match name.starts_with("jsonb") {
+        true => list("jsonb_object_keys"),
+        false => list("json_object_keys"),
+    };
+    Some(JsonColumns {
+        names: vec![Ident::new("key"), Ident::new("value")],
+        lists: vec![keys, list(values)],
+        items: vec![Item::AsIs, mark],
+    })
+}
+
+/// Returns the columns of `json_to_record(x) AS t(a int, b text)`: one row.
+fn record(name: &str, args: &[Expr], alias: Option<&TableAlias>) -> Option<Vec<SelectItem>> {
+    let ([value], true) = (args, matches!(name, "json_to_record" | "jsonb_to_record")) else {
+        return None;
+    };
+    let columns = &alias?.columns;
+    if columns.is_empty() {
+        return None;
+    }
+    columns
+        .iter()
+        .map(|column| {
+            let key = build::text(folded(&column.name));
+            let member = build::call("$json_get_text", vec![value.clone(), key]);
+            let typed = cast(member, column.data_type.clone()?);
+            Some(build::aliased(typed, column.name.clone()))
+        })
+        .collect()
+}
+
+/// Functions that are implemented as tables of `pg_catalog`, with the names of the tables.
+const TABLE_FUNCTIONS: &[(&str, &str)] = &[
+    ("pg_get_keywords", "pg_get_keywords"),
+    ("pg_show_all_settings", "pg_settings"),
+];
 
 /// Returns the constraint of a join: ON, USING, NATURAL or none. `None` for joins that never have
 /// one, such as CROSS JOIN.
@@ -122,11 +247,17 @@ pub(super) fn rewrite(factor: &mut TableFactor) -> Result<Vec<String>, Error> {
         _ => return Ok(vec![]),
     };
     let Some(args) = args else { return Ok(vec![]) };
-    if TABLE_FUNCTIONS.contains(&name.as_str()) {
-        *factor = build::table("pg_catalog", &name, alias)?;
+    if let Some((_, table)) = TABLE_FUNCTIONS.iter().find(|(known, _)| *known == name) {
+        *factor = build::table("pg_catalog", table, alias)?;
         return Ok(vec![name]);
     }
+    if let Some(items) = record(&name, &args, alias.as_ref()) {
+        *factor = derived(items, alias, &name, &[])?;
+        return Ok(vec![name]);
+    }
+    let json = json_columns(&name, &args, alias.as_ref());
     let lists: Vec<Expr> = match (name.as_str(), args.as_slice()) {
+        _ if json.is_some() => json.iter().flat_map(|json| json.lists.clone()).collect(),
         ("unnest", _) => args,
         // The engine's own table function generates rows without building a list.
         ("generate_series" | "range", [_] | [_, _] | [_, _, _])
@@ -186,11 +317,23 @@ pub(super) fn rewrite(factor: &mut TableFactor) -> Result<Vec<String>, Error> {
         build::call("generate_series", vec![build::integer(1), length])
     });
     let columns = lists.len() + usize::from(ordinality);
-    let names = column_names(alias.as_ref(), &name, columns);
+    let mut names = column_names(alias.as_ref(), &name, columns);
+    let mut marks = Vec::new();
+    if let Some(json) = json {
+        let given = alias.as_ref().map_or(0, |alias| alias.columns.len());
+        for (name, own) in names.iter_mut().zip(json.names).skip(given) {
+            *name = own;
+        }
+        marks = json.items;
+    }
+    let marks = marks
+        .into_iter()
+        .chain(std::iter::repeat_with(|| Item::AsIs));
     let unnested = lists
         .into_iter()
         .chain(counts)
-        .map(|list| build::call("unnest", vec![list]));
+        .zip(marks)
+        .map(|(list, item)| item.of(list));
     let items = unnested
         .zip(&names)
         .map(|(expr, name)| build::aliased(expr, name.clone()))

@@ -4,14 +4,18 @@
 //! INTERVAL '1-2 3 04:05'         INTERVAL '14 months 3 days 14700.000000 seconds'     the engine reads fewer forms
 //! t AT TIME ZONE 'x'             timezone('x', t)                                     the engine makes a cast of it
 //! age(a, b)                      age_between(a, b)                                    age(x) is of a transaction
+//! make_interval(days => n)       INTERVAL '0 seconds' + n * INTERVAL '1 day'
 //! localtimestamp                 CAST(now() AS timestamp)
 //! ```
 
-use datafusion::sql::sqlparser::ast::{CastKind, DataType, Expr, TimezoneInfo, Value};
+use datafusion::sql::sqlparser::ast::{
+    BinaryOperator, CastKind, DataType, Expr, FunctionArg, FunctionArgExpr, FunctionArguments,
+    TimezoneInfo, Value,
+};
 use lakegate_engine::time::{AGE, AT_TIME_ZONE, interval_in_words};
 use lakegate_error::Error;
 
-use super::build;
+use super::{build, folded};
 
 /// Rewrites a literal interval, or `AT TIME ZONE`.
 ///
@@ -44,10 +48,72 @@ pub(super) fn call(name: &str, args: &[Expr]) -> Option<Expr> {
     match (name, args) {
         ("age", [to, from]) => Some(build::call(AGE, vec![to.clone(), from.clone()])),
         // Each statement is its own transaction for these functions.
-        ("transaction_timestamp" | "statement_timestamp", []) => Some(build::call("now", vec![])),
+        ("transaction_timestamp" | "statement_timestamp" | "clock_timestamp", []) => {
+            Some(build::call("now", vec![]))
+        }
+        ("timeofday", []) => {
+            let template = build::text("Dy Mon DD HH24:MI:SS.US YYYY TZ");
+            Some(build::call(
+                "to_char",
+                vec![build::call("now", vec![]), template],
+            ))
+        }
         ("localtimestamp", []) => Some(now_as(DataType::Timestamp(None, TimezoneInfo::None))),
         ("localtime", []) => Some(now_as(DataType::Time(None, TimezoneInfo::None))),
         _ => None,
+    }
+}
+
+/// The parameters of `make_interval`, with an interval of one of each.
+const PARTS: [(&str, &str); 7] = [
+    ("years", "1 year"),
+    ("months", "1 month"),
+    ("weeks", "7 days"),
+    ("days", "1 day"),
+    ("hours", "1 hour"),
+    ("mins", "1 minute"),
+    ("secs", "1 second"),
+];
+
+/// Returns the replacement of `make_interval(…)`, whose arguments may be named; `None` if one is
+/// not known.
+///
+/// # Errors
+///
+/// The parser does not read an interval.
+pub(super) fn made_interval(args: &FunctionArguments) -> Result<Option<Expr>, Error> {
+    let FunctionArguments::List(list) = args else {
+        return Ok(None);
+    };
+    let mut sum = build::interval("0 seconds")?;
+    for (place, argument) in list.args.iter().enumerate() {
+        let (part, value) = match argument {
+            FunctionArg::Unnamed(FunctionArgExpr::Expr(value)) => (PARTS.get(place), value),
+            FunctionArg::Named {
+                name,
+                arg: FunctionArgExpr::Expr(value),
+                ..
+            } => {
+                let name = folded(name);
+                (PARTS.iter().find(|(known, _)| *known == name), value)
+            }
+            _ => return Ok(None),
+        };
+        let Some((_, unit)) = part else {
+            return Ok(None);
+        };
+        let value = Expr::Nested(Box::new(value.clone()));
+        let product = binary(value, BinaryOperator::Multiply, build::interval(unit)?);
+        sum = binary(sum, BinaryOperator::Plus, product);
+    }
+    Ok(Some(Expr::Nested(Box::new(sum))))
+}
+
+fn binary(left: Expr, op: BinaryOperator, right: Expr) -> Expr {
+    Expr::BinaryOp {
+        left: Box::new(left),
+        op,
+        right: Box::new(right),
     }
 }
 

@@ -1,0 +1,92 @@
+//! The operators of `jsonb` whose symbols other types have too: `||`, `-`, `@>` and `<@`.
+
+use std::sync::Arc;
+
+use datafusion::common::DFSchema;
+use datafusion::error::Result;
+use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
+use datafusion::logical_expr::{Expr, ExprSchemable, ScalarUDF};
+use datafusion::sql::sqlparser::ast::BinaryOperator;
+
+use super::{functions, is_jsonb};
+
+/// Plans an operator as a call of its function if one of its operands is `jsonb`.
+#[derive(Debug)]
+struct JsonOperators {
+    concat: Arc<ScalarUDF>,
+    delete: Arc<ScalarUDF>,
+    contains: Arc<ScalarUDF>,
+    contained: Arc<ScalarUDF>,
+}
+
+impl JsonOperators {
+    fn of(&self, op: &BinaryOperator) -> Option<&Arc<ScalarUDF>> {
+        match op {
+            BinaryOperator::StringConcat => Some(&self.concat),
+            BinaryOperator::Minus => Some(&self.delete),
+            BinaryOperator::AtArrow => Some(&self.contains),
+            BinaryOperator::ArrowAt => Some(&self.contained),
+            _ => None,
+        }
+    }
+}
+
+fn is_of_jsonb(expr: &Expr, schema: &DFSchema) -> bool {
+    match expr {
+        // Operators of the engine return other types; a chain of them can be long.
+        Expr::BinaryExpr(_) | Expr::Literal(..) => false,
+        _ => expr
+            .to_field(schema)
+            .is_ok_and(|(_, field)| is_jsonb(&field)),
+    }
+}
+
+/// Returns whether an expression is a quoted literal or NULL, which take the other operand's type.
+fn is_untyped(expr: &Expr) -> bool {
+    match expr {
+        Expr::Literal(value, _) => value.is_null() || value.try_as_str().is_some(),
+        _ => false,
+    }
+}
+
+impl ExprPlanner for JsonOperators {
+    fn plan_binary_op(
+        &self,
+        expr: RawBinaryExpr,
+        schema: &DFSchema,
+    ) -> Result<PlannerResult<RawBinaryExpr>> {
+        let Some(function) = self.of(&expr.op) else {
+            return Ok(PlannerResult::Original(expr));
+        };
+        let left = is_of_jsonb(&expr.left, schema);
+        let found = match expr.op {
+            BinaryOperator::Minus => left,
+            // Text that is joined with `jsonb` is joined as text.
+            _ => {
+                let right = is_of_jsonb(&expr.right, schema);
+                (left || is_untyped(&expr.left))
+                    && (right || is_untyped(&expr.right))
+                    && (left || right)
+            }
+        };
+        Ok(match found {
+            true => PlannerResult::Planned(function.call(vec![expr.left, expr.right])),
+            false => PlannerResult::Original(expr),
+        })
+    }
+}
+
+/// Returns the planner to register; `None` if a function is missing.
+pub(in crate::postgres) fn planner() -> Option<Arc<dyn ExprPlanner>> {
+    let all = functions();
+    let named = |name: &str| {
+        let mut found = all.iter().filter(|function| function.name() == name);
+        found.next().cloned()
+    };
+    Some(Arc::new(JsonOperators {
+        concat: named("jsonb_concat")?,
+        delete: named("jsonb_delete")?,
+        contains: named("jsonb_contains")?,
+        contained: named("jsonb_contained")?,
+    }))
+}

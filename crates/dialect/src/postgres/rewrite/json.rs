@@ -1,0 +1,486 @@
+//! PostgreSQL's JSON syntax, rewritten to calls of `functions/json`.
+//!
+//! ```text
+//! a -> b    a ->> b                 $json_get(a, b)    $json_get_text(a, b)
+//! a #> b    a #>> b    a #- b       $json_get_path(a, b) …    jsonb_delete_path(a, b)
+//! json_agg(x ORDER BY y)            $json_agg(array_agg($json_item(x) ORDER BY y))
+//! json_object_agg(k, v)             $json_object_agg(array_agg(k), array_agg($json_item(v)))
+//! json_array_elements(x)            $json_kept(unnest(json_array_elements(x)))
+//! row_to_json(t)                    row_to_json(named_struct('a', t.a, 'b', t.b))
+//! ```
+//!
+//! This comes before all other rewriting: the parser reads `name -> 'key'` as a lambda, whose body
+//! goes on as far as it can.
+
+use std::collections::HashSet;
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{
+    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident,
+    LambdaFunction, LambdaSyntax, ObjectName, OneOrManyWithParens, Query, Select, SelectItem,
+    SetExpr, Statement, TableAlias, TableFactor, Value, VisitorMut,
+};
+use datafusion::sql::sqlparser::tokenizer::Location;
+use lakegate_sql::walk::walk_mut;
+
+use super::{build, expressions::strip_schema, folded};
+
+/// Functions whose arguments may be lambdas. So may those of functions whose names begin with `$`.
+const WITH_LAMBDAS: &[&str] = &[
+    "all_match",
+    "any_match",
+    "array_any_match",
+    "array_filter",
+    "array_sort",
+    "array_transform",
+    "filter",
+    "list_any_match",
+    "list_filter",
+    "list_transform",
+    "map_filter",
+    "map_zip_with",
+    "none_match",
+    "reduce",
+    "regexp_replace",
+    "transform",
+    "transform_keys",
+    "transform_values",
+    "zip_with",
+];
+
+/// Functions of a whole row.
+const OF_ROWS: &[&str] = &[
+    "json_agg",
+    "jsonb_agg",
+    "row_to_json",
+    "to_json",
+    "to_jsonb",
+];
+
+/// Functions that return a row for each part of a value, with the mark of their rows.
+pub(super) const SETS: &[(&str, Option<&str>)] = &[
+    ("json_array_elements", Some("$json_kept")),
+    ("json_array_elements_text", None),
+    ("json_object_keys", None),
+    ("jsonb_array_elements", Some("$jsonb_kept")),
+    ("jsonb_array_elements_text", None),
+    ("jsonb_object_keys", None),
+];
+
+/// Rewrites the JSON operators and functions of a statement.
+pub fn rewrite_json(statement: &mut Statement) {
+    let mut syntax = JsonSyntax::default();
+    let _ = walk_mut(statement, &mut syntax);
+}
+
+/// A name in FROM, and its columns.
+type Rows = (String, Vec<String>);
+
+#[derive(Default)]
+struct JsonSyntax {
+    /// Where the parameters of lambdas are that stay lambdas.
+    lambdas: HashSet<Location>,
+    common_tables: Vec<Rows>,
+    scopes: Vec<Vec<Rows>>,
+}
+
+impl JsonSyntax {
+    fn is_lambda(&self, lambda: &LambdaFunction) -> bool {
+        parameter(lambda).is_none_or(|name| self.lambdas.contains(&name.span.start))
+    }
+
+    /// Returns the columns of a name in the FROM of a SELECT or of those around it.
+    fn columns(&self, name: &str) -> Option<&[String]> {
+        let mut all = self.scopes.iter().rev().flatten();
+        let found = all.find(|(known, _)| known == name);
+        found.map(|(_, columns)| columns.as_slice())
+    }
+
+    fn rows_of(&self, factor: &TableFactor) -> Option<Rows> {
+        match factor {
+            TableFactor::Derived {
+                subquery,
+                alias: Some(alias),
+                ..
+            } => Some((folded(&alias.name), named(subquery, Some(alias))?)),
+            TableFactor::Table {
+                name,
+                args: None,
+                alias,
+                ..
+            } => {
+                let [name] = name.0.as_slice() else {
+                    return None;
+                };
+                let name = folded(name.as_ident()?);
+                let mut known = self.common_tables.iter().rev();
+                let (_, columns) = known.find(|(table, _)| *table == name)?;
+                match alias {
+                    Some(alias) => Some((folded(&alias.name), renamed(columns, alias)?)),
+                    None => Some((name, columns.clone())),
+                }
+            }
+            _ => None,
+        }
+    }
+
+    /// Replaces the argument of a function that is the name of a table by a row of its columns.
+    fn whole_row(&self, function: &mut Function) {
+        let FunctionArguments::List(list) = &mut function.args else {
+            return;
+        };
+        let [FunctionArg::Unnamed(FunctionArgExpr::Expr(argument))] = list.args.as_mut_slice()
+        else {
+            return;
+        };
+        let Expr::Identifier(name) = argument else {
+            return;
+        };
+        let table = folded(name);
+        let Some(columns) = self.columns(&table) else {
+            return;
+        };
+        let fields = columns
+            .iter()
+            .flat_map(|column| [build::text(column.clone()), build::column(&table, column)])
+            .collect();
+        *argument = build::call("named_struct", fields);
+    }
+}
+
+/// Returns the names of a query's columns; `None` if one has no name of its own.
+fn named(query: &Query, alias: Option<&TableAlias>) -> Option<Vec<String>> {
+    let mut body = query.body.as_ref();
+    let select = loop {
+        body = match body {
+            SetExpr::Select(select) => break select,
+            SetExpr::Query(query) => query.body.as_ref(),
+            SetExpr::SetOperation { left, .. } => left,
+            _ => return None,
+        };
+    };
+    let names: Vec<String> = select
+        .projection
+        .iter()
+        .map(|item| match item {
+            SelectItem::ExprWithAlias { alias, .. } => Some(folded(alias)),
+            SelectItem::UnnamedExpr(Expr::Identifier(name)) => Some(folded(name)),
+            SelectItem::UnnamedExpr(Expr::CompoundIdentifier(names)) => names.last().map(folded),
+            _ => None,
+        })
+        .collect::<Option<_>>()?;
+    match alias {
+        Some(alias) => renamed(&names, alias),
+        None => Some(names),
+    }
+}
+
+/// Returns the names of columns, the first of which an alias may change.
+fn renamed(columns: &[String], alias: &TableAlias) -> Option<Vec<String>> {
+    let given = alias.columns.iter().map(|column| folded(&column.name));
+    let rest = columns.get(alias.columns.len()..)?;
+    Some(given.chain(rest.iter().cloned()).collect())
+}
+
+/// Returns the only parameter of a lambda with an arrow and no parentheses.
+fn parameter(lambda: &LambdaFunction) -> Option<&Ident> {
+    match (&lambda.params, &lambda.syntax) {
+        (OneOrManyWithParens::One(parameter), LambdaSyntax::Arrow)
+            if parameter.data_type.is_none() =>
+        {
+            Some(&parameter.name)
+        }
+        _ => None,
+    }
+}
+
+/// Returns whether an operator binds no more tightly than `->`.
+fn is_loose(op: &BinaryOperator) -> bool {
+    use BinaryOperator as Op;
+    !matches!(
+        op,
+        Op::Plus | Op::Minus | Op::Multiply | Op::Divide | Op::Modulo | Op::PGExp
+    )
+}
+
+/// Returns the left operand of an expression that binds no more tightly than `->`.
+fn left_of(expr: &Expr) -> Option<&Expr> {
+    match expr {
+        Expr::BinaryOp { left, op, .. } if is_loose(op) => Some(left),
+        Expr::IsNull(left)
+        | Expr::IsNotNull(left)
+        | Expr::IsTrue(left)
+        | Expr::IsNotTrue(left)
+        | Expr::IsFalse(left)
+        | Expr::IsNotFalse(left)
+        | Expr::IsDistinctFrom(left, _)
+        | Expr::IsNotDistinctFrom(left, _)
+        | Expr::AnyOp { left, .. }
+        | Expr::AllOp { left, .. } => Some(left),
+        Expr::Between { expr, .. }
+        | Expr::Like { expr, .. }
+        | Expr::ILike { expr, .. }
+        | Expr::SimilarTo { expr, .. }
+        | Expr::InList { expr, .. }
+        | Expr::InSubquery { expr, .. } => Some(expr),
+        _ => None,
+    }
+}
+
+/// Returns the same operand, mutable.
+fn left_of_mut(expr: &mut Expr) -> Option<&mut Expr> {
+    match expr {
+        Expr::BinaryOp { left, op, .. } if is_loose(op) => Some(left),
+        Expr::IsNull(left)
+        | Expr::IsNotNull(left)
+        | Expr::IsTrue(left)
+        | Expr::IsNotTrue(left)
+        | Expr::IsFalse(left)
+        | Expr::IsNotFalse(left)
+        | Expr::IsDistinctFrom(left, _)
+        | Expr::IsNotDistinctFrom(left, _)
+        | Expr::AnyOp { left, .. }
+        | Expr::AllOp { left, .. } => Some(left),
+        Expr::Between { expr, .. }
+        | Expr::Like { expr, .. }
+        | Expr::ILike { expr, .. }
+        | Expr::SimilarTo { expr, .. }
+        | Expr::InList { expr, .. }
+        | Expr::InSubquery { expr, .. } => Some(expr),
+        _ => None,
+    }
+}
+
+fn nothing() -> Expr {
+    Expr::Value(Value::Null.into())
+}
+
+/// Rewrites `name -> body`, read as a lambda, to the operator on the first operand of the body.
+fn restored(lambda: &mut LambdaFunction) -> Option<Expr> {
+    let name = parameter(lambda)?.clone();
+    let mut body = std::mem::replace(lambda.body.as_mut(), nothing());
+    let (mut depth, mut next) = (0usize, &body);
+    while let Some(left) = left_of(next) {
+        depth += 1;
+        next = left;
+    }
+    let mut operand = &mut body;
+    for _ in 0..depth {
+        operand = left_of_mut(operand)?;
+    }
+    let right = std::mem::replace(operand, nothing());
+    *operand = Expr::BinaryOp {
+        left: Box::new(Expr::Identifier(name)),
+        op: BinaryOperator::Arrow,
+        right: Box::new(right),
+    };
+    Some(body)
+}
+
+/// Returns the function that an operator calls.
+fn function_of(op: &BinaryOperator) -> Option<&'static str> {
+    Some(match op {
+        BinaryOperator::Arrow => "$json_get",
+        BinaryOperator::LongArrow => "$json_get_text",
+        BinaryOperator::HashArrow => "$json_get_path",
+        BinaryOperator::HashLongArrow => "$json_get_path_text",
+        BinaryOperator::HashMinus => "jsonb_delete_path",
+        _ => return None,
+    })
+}
+
+/// Returns `array_agg` of one argument of an aggregate, which a function may make an item of.
+fn gathered(function: &Function, place: usize, item: Option<&str>) -> Option<Expr> {
+    let mut call = function.clone();
+    call.name = ObjectName::from(vec![Ident::new("array_agg")]);
+    let FunctionArguments::List(list) = &mut call.args else {
+        return None;
+    };
+    let argument = build::argument(list.args.get(place)?)?;
+    let argument = match item {
+        Some(item) => build::call(item, vec![argument]),
+        None => argument,
+    };
+    list.args = vec![FunctionArg::Unnamed(FunctionArgExpr::Expr(argument))];
+    Some(Expr::Function(call))
+}
+
+fn arguments_of(function: &Function) -> usize {
+    match &function.args {
+        FunctionArguments::List(list) => list.args.len(),
+        _ => 0,
+    }
+}
+
+/// Returns the replacement of a call, or `None` if it stays unchanged.
+fn called(function: &mut Function) -> Option<Expr> {
+    let name = strip_schema(&mut function.name)?;
+    let lists = |helper: &str, lists: Vec<Option<Expr>>| {
+        let lists: Option<Vec<Expr>> = lists.into_iter().collect();
+        Some(build::call(helper, lists?))
+    };
+    match (name.as_str(), arguments_of(function)) {
+        ("json_agg", 1) => lists("$json_agg", vec![gathered(function, 0, Some("$json_item"))]),
+        ("jsonb_agg", 1) => lists(
+            "$jsonb_agg",
+            vec![gathered(function, 0, Some("$jsonb_item"))],
+        ),
+        ("json_object_agg", 2) => lists(
+            "$json_object_agg",
+            vec![
+                gathered(function, 0, None),
+                gathered(function, 1, Some("$json_item")),
+            ],
+        ),
+        ("jsonb_object_agg", 2) => lists(
+            "$jsonb_object_agg",
+            vec![
+                gathered(function, 0, None),
+                gathered(function, 1, Some("$jsonb_item")),
+            ],
+        ),
+        (set, 1) => {
+            let (_, mark) = SETS.iter().find(|(known, _)| *known == set)?;
+            let rows = build::call("unnest", vec![Expr::Function(function.clone())]);
+            Some(match mark {
+                Some(mark) => build::call(mark, vec![rows]),
+                None => rows,
+            })
+        }
+        _ => None,
+    }
+}
+
+impl VisitorMut for JsonSyntax {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+        for table in query.with.iter().flat_map(|with| &with.cte_tables) {
+            if let Some(columns) = named(&table.query, Some(&table.alias)) {
+                self.common_tables
+                    .push((folded(&table.alias.name), columns));
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+        let factors = select.from.iter().flat_map(|table| {
+            std::iter::once(&table.relation).chain(table.joins.iter().map(|join| &join.relation))
+        });
+        let rows = factors.filter_map(|factor| self.rows_of(factor)).collect();
+        self.scopes.push(rows);
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_select(&mut self, _: &mut Select) -> ControlFlow<()> {
+        self.scopes.pop();
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        match expr {
+            Expr::Function(function) => {
+                let name = function.name.0.last().and_then(|part| part.as_ident());
+                let name = name.map(folded).unwrap_or_default();
+                if OF_ROWS.contains(&name.as_str()) {
+                    self.whole_row(function);
+                }
+                if (name.starts_with('$') || WITH_LAMBDAS.contains(&name.as_str()))
+                    && let FunctionArguments::List(list) = &function.args
+                {
+                    let lambdas = list.args.iter().filter_map(|argument| match argument {
+                        FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Lambda(lambda))) => {
+                            parameter(lambda)
+                        }
+                        _ => None,
+                    });
+                    self.lambdas.extend(lambdas.map(|name| name.span.start));
+                }
+            }
+            Expr::Lambda(lambda) if !self.is_lambda(lambda) => {
+                if let Some(operator) = restored(lambda) {
+                    *expr = operator;
+                }
+            }
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        match expr {
+            Expr::BinaryOp { left, op, right } => {
+                if let Some(function) = function_of(op) {
+                    let args =
+                        [left, right].map(|side| std::mem::replace(side.as_mut(), nothing()));
+                    *expr = build::call(function, args.into());
+                }
+            }
+            Expr::Function(function) => {
+                if let Some(replacement) = called(function) {
+                    *expr = replacement;
+                }
+            }
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use datafusion::sql::sqlparser::parser::Parser;
+    use lakegate_sql::AthenaDialect;
+
+    use super::*;
+
+    fn rewritten(sql: &str) -> String {
+        let mut statements = Parser::parse_sql(&AthenaDialect::default(), sql).unwrap();
+        let mut statement = statements.remove(0);
+        rewrite_json(&mut statement);
+        statement.to_string()
+    }
+
+    #[test]
+    fn arrows_are_operators_but_in_functions_that_take_lambdas() {
+        for (sql, expected) in [
+            ("SELECT d -> 'a'", "SELECT \"$json_get\"(d, 'a')"),
+            (
+                "SELECT d -> 'a' ->> 'b' = 'x' AND c IS NULL",
+                "SELECT \"$json_get_text\"(\"$json_get\"(d, 'a'), 'b') = 'x' AND c IS NULL",
+            ),
+            (
+                "SELECT lower(d -> 1 + 1 #>> '{a}')",
+                "SELECT lower(\"$json_get_path_text\"(\"$json_get\"(d, 1 + 1), '{a}'))",
+            ),
+            (
+                "SELECT transform(a, x -> x + 1), t.d -> 'a'",
+                "SELECT transform(a, x -> x + 1), \"$json_get\"(t.d, 'a')",
+            ),
+        ] {
+            assert_eq!(rewritten(sql), expected);
+        }
+    }
+
+    #[test]
+    fn aggregates_gather_items_and_rows_have_their_columns() {
+        for (sql, expected) in [
+            (
+                "SELECT json_agg(x ORDER BY y) FILTER (WHERE z) FROM t",
+                "SELECT \"$json_agg\"(array_agg(\"$json_item\"(x) ORDER BY y) FILTER (WHERE z)) FROM t",
+            ),
+            (
+                "SELECT pg_catalog.row_to_json(r) FROM (SELECT 1 AS \"A\", b FROM t) r",
+                "SELECT row_to_json(named_struct('A', \"r\".\"A\", 'b', \"r\".\"b\")) FROM (SELECT 1 AS \"A\", b FROM t) r",
+            ),
+            (
+                "WITH c (n) AS (SELECT 1 AS m) SELECT to_jsonb(c) FROM c",
+                "WITH c (n) AS (SELECT 1 AS m) SELECT to_jsonb(named_struct('n', \"c\".\"n\")) FROM c",
+            ),
+        ] {
+            assert_eq!(rewritten(sql), expected);
+        }
+    }
+}
