@@ -11,8 +11,10 @@ use crate::moment::Moment;
 use crate::query::error_position::locate;
 use crate::query::source::QuerySource;
 use crate::session::Session;
+use crate::session::changes::Changes;
 use crate::session::cursors::forward;
 use crate::session::prepared::Prepared;
+use crate::session::transaction::TransactionStatus;
 use crate::{Execution, Rows};
 
 impl Session {
@@ -27,7 +29,7 @@ impl Session {
         parameters: Vec<ScalarValue>,
     ) -> BoxFuture<'a, Result<Execution>> {
         async move {
-            let result = match self.moment() {
+            let result = match self.begin_statement(prepared.statement()).await {
                 Ok(moment) => self.dispatch(&moment, prepared, parameters).await,
                 Err(error) => Err(error),
             };
@@ -74,6 +76,38 @@ impl Session {
         .boxed()
     }
 
+    /// Takes the moment of a statement. In a transaction block it sees the block's changes, and the
+    /// first statement that may change the catalog begins them.
+    ///
+    /// # Errors
+    /// The session is over; a change of the block does not apply any more.
+    async fn begin_statement(&self, statement: Option<&Statement>) -> Result<Moment> {
+        let may_change = statement.is_some_and(|statement| {
+            statement.is_kept_for_commit() || matches!(statement, Statement::Execute(_))
+        });
+        let ends_block = matches!(
+            statement,
+            Some(Statement::Commit(_) | Statement::Rollback(_) | Statement::RollbackTo(_))
+        );
+        let changes = {
+            let mut state = self.state.lock();
+            if may_change {
+                let none = || Changes::new(&self.gateway);
+                state.transaction.changes_or(none).cloned()
+            } else {
+                state.transaction.changes().cloned()
+            }
+        };
+        let is_open = self.transaction_status() == TransactionStatus::InTransaction;
+        if let Some(changes) = changes
+            && is_open
+            && !ends_block
+        {
+            changes.refresh().await?;
+        }
+        self.moment()
+    }
+
     /// Returns a boxed future, because EXECUTE recurses into it.
     fn dispatch<'a>(
         &'a self,
@@ -92,7 +126,7 @@ impl Session {
     ) -> Result<Execution> {
         if let Some(statement) = prepared.statement() {
             self.check_stateful(statement)?;
-            if let Some(execution) = self.end_of_block(statement)? {
+            if let Some(execution) = self.end_of_block(statement).await? {
                 return Ok(execution);
             }
         }

@@ -29,6 +29,7 @@ use crate::moment::Moment;
 use crate::query::life::{CancelOnDrop, Phase, Unfinished};
 use crate::query::run::QueryContext;
 use crate::session::Session;
+use crate::session::changes::Changes;
 use crate::session::prepared::Prepared;
 use crate::workgroup::Queue;
 use crate::write::job::WriteJob;
@@ -81,10 +82,11 @@ impl Session {
             }
         };
         unfinished.disarm();
+        let changes = self.changes();
         let running = Arc::clone(&query);
         let work = tokio::spawn(async move {
             let _unfinished = Unfinished::guard(&running);
-            let outcome = run(context, write, snapshot).boxed().await;
+            let outcome = run(context, write, snapshot, changes).boxed().await;
             match &outcome {
                 Ok(rows) => running.finish(*rows, Ok(())),
                 Err(error) => running.finish(0, Err(error)),
@@ -220,12 +222,14 @@ async fn run(
     context: QueryContext,
     write: QueryWrite,
     snapshot: Option<SnapshotPlan>,
+    changes: Option<Arc<Changes>>,
 ) -> Result<u64> {
     let query = Arc::clone(&context.query);
     let job = WriteJob {
         gateway: Arc::clone(&context.gateway),
         query: Arc::clone(&query),
         write,
+        changes,
     };
     let Some(snapshot) = snapshot else {
         query.runs();

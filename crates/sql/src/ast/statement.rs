@@ -129,13 +129,6 @@ pub enum StatementKind {
     Access,
 }
 
-impl StatementKind {
-    /// Whether an explicit transaction block refuses all statements of the kind.
-    pub fn is_refused_in_transaction(self) -> bool {
-        matches!(self, StatementKind::Ddl | StatementKind::Access)
-    }
-}
-
 impl Statement {
     /// Postgres' command tag without a row count: `CREATE DATABASE`, `SELECT`.
     pub fn tag(&self) -> &'static str {
@@ -246,7 +239,29 @@ impl Statement {
     /// Whether an explicit transaction block refuses the statement (25001), because it could not be
     /// rolled back.
     pub fn is_refused_in_transaction(&self) -> bool {
-        self.written_query().is_some() || self.kind().is_refused_in_transaction()
+        matches!(
+            self,
+            Statement::Unload(_)
+                | Statement::MsckRepair(_)
+                | Statement::CreateUser(_)
+                | Statement::AlterUser(_)
+                | Statement::DropUser(_)
+                | Statement::CreateRole(_)
+                | Statement::DropRole(_)
+                | Statement::GrantRole(_)
+                | Statement::RevokeRole(_)
+                | Statement::CreateWorkgroup(_)
+                | Statement::AlterWorkgroup(_)
+                | Statement::DropWorkgroup(_)
+        )
+    }
+
+    /// Whether the statement changes the catalog, and an explicit transaction block keeps the change
+    /// for its COMMIT.
+    pub fn is_kept_for_commit(&self) -> bool {
+        let changes = self.written_query().is_some()
+            || matches!(self.kind(), StatementKind::Ddl | StatementKind::Access);
+        changes && !self.is_refused_in_transaction()
     }
 
     /// The kind of this statement.

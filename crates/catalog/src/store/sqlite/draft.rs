@@ -175,11 +175,8 @@ impl DraftLog {
     fn truncate(&self, inner: &Inner, changes: usize) -> Result<()> {
         let mut log = self.log.lock();
         log.check_open()?;
-        if log.operations.len() > changes {
-            log.operations.truncate(changes);
-            self.rebuild(inner, &log)?;
-        }
-        Ok(())
+        log.operations.truncate(changes);
+        self.rebuild(inner, &log)
     }
 
     fn commit(&self, inner: &Inner) -> Result<Vec<Discarded>> {
