@@ -148,6 +148,7 @@ impl Statement {
             Statement::CreateView(_) => "CREATE VIEW",
             Statement::DropView(_) => "DROP VIEW",
             Statement::MsckRepair(_) => "MSCK REPAIR TABLE",
+            Statement::AlterTableRename(rename) if rename.only_view => "ALTER VIEW",
             Statement::AlterTableAddPartitions(_)
             | Statement::AlterTableDropPartitions(_)
             | Statement::AlterTableRenamePartition(_)
