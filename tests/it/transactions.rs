@@ -208,10 +208,7 @@ async fn others_see_nothing_of_a_block_and_a_rollback_leaves_nothing() {
         }
         assert_eq!(admin.value(count).await, "3");
         assert_eq!(admin.value("SELECT count(*) FROM kept.w").await, "2");
-        assert_eq!(
-            admin.column("SHOW TABLES IN kept").await,
-            ["w", "x", "y"]
-        );
+        assert_eq!(admin.column("SHOW TABLES IN kept").await, ["w", "x", "y"]);
         // The block's result of the same query is not the others'.
         assert_eq!(other.value(count).await, "1");
         assert_eq!(

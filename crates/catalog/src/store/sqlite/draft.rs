@@ -86,7 +86,7 @@ impl Log {
     /// `Outdated` if one does not apply any more.
     fn replay(&self, write: &mut Write<'_>) -> Result<()> {
         for operation in &self.operations {
-            let ran = write.step(&operation.ids, operation.change.as_ref());
+            let ran = write.step(&operation.ids, &*operation.change);
             let (_, step) = ran.map_err(outdated)?;
             check_same(operation, &step)?;
         }

@@ -394,7 +394,7 @@ fn kinds_tell_what_a_transaction_block_refuses() {
         "INSERT INTO t VALUES (1)",
         "ALTER TABLE t RENAME TO u",
         "DROP VIEW v",
-        "GRANT SELECT ON t TO u",
+        "GRANT SELECT ON TABLE t TO u",
     ] {
         let statement = one(sql);
         assert!(statement.is_kept_for_commit(), "{sql}");

@@ -124,7 +124,7 @@ async fn what_does_not_apply_any_more_fails_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn later_changes_are_taken_back_and_their_number_is_bounded() {
+async fn later_changes_are_taken_back() {
     let store = store().await;
     let draft = store.draft();
     let stores = draft.stores();
