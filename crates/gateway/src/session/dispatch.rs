@@ -14,7 +14,6 @@ use crate::session::Session;
 use crate::session::changes::Changes;
 use crate::session::cursors::forward;
 use crate::session::prepared::Prepared;
-use crate::session::transaction::TransactionStatus;
 use crate::{Execution, Rows};
 
 impl Session {
@@ -89,23 +88,15 @@ impl Session {
             statement,
             Some(Statement::Commit(_) | Statement::Rollback(_) | Statement::RollbackTo(_))
         );
-        let changes = {
-            let mut state = self.state.lock();
-            if may_change {
-                let none = || Changes::new(&self.gateway);
-                state.transaction.changes_or(none).cloned()
-            } else {
-                state.transaction.changes().cloned()
-            }
-        };
-        let is_open = self.transaction_status() == TransactionStatus::InTransaction;
-        if let Some(changes) = changes
-            && is_open
-            && !ends_block
-        {
-            changes.refresh().await?;
+        if may_change {
+            let none = || Changes::new(&self.gateway);
+            self.state.lock().transaction.begin_changes(none);
         }
-        self.moment()
+        // What does not apply any more must not keep a block from its end.
+        match ends_block {
+            true => self.moment(),
+            false => self.current_moment().await,
+        }
     }
 
     /// Returns a boxed future, because EXECUTE recurses into it.

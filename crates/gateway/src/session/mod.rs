@@ -143,9 +143,24 @@ impl Session {
             .moment_in(&self.principal, self.changes().as_deref())
     }
 
-    /// Returns the changes of the open transaction block, if it has any.
+    /// Returns the server state as of now, also for the changes of a transaction block.
+    ///
+    /// # Errors
+    /// The session is over; a change of the block does not apply any more.
+    pub(crate) async fn current_moment(&self) -> Result<Moment> {
+        if let Some(changes) = self.changes() {
+            changes.refresh().await?;
+        }
+        self.moment()
+    }
+
+    /// Returns the changes of the open transaction block, if it has any. A failed block shows none.
     pub(crate) fn changes(&self) -> Option<Arc<Changes>> {
-        self.state.lock().transaction.changes().cloned()
+        let state = self.state.lock();
+        match state.transaction.status() {
+            TransactionStatus::InTransaction => state.transaction.changes().cloned(),
+            TransactionStatus::Idle | TransactionStatus::Failed => None,
+        }
     }
 
     /// Returns the current settings. The clone shares the values.

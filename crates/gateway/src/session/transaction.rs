@@ -105,13 +105,11 @@ impl Transaction {
         self.block.as_ref()?.changes.as_ref()
     }
 
-    /// Returns the changes of the block, which begin with `none`. Returns `None` outside of a block.
-    pub(crate) fn changes_or(
-        &mut self,
-        none: impl FnOnce() -> Arc<Changes>,
-    ) -> Option<&Arc<Changes>> {
-        let block = self.block.as_mut()?;
-        Some(block.changes.get_or_insert_with(none))
+    /// Begins the changes of a block that has none yet. Does nothing outside of a block.
+    pub(crate) fn begin_changes(&mut self, none: impl FnOnce() -> Arc<Changes>) {
+        if let Some(block) = &mut self.block {
+            block.changes.get_or_insert_with(none);
+        }
     }
 
     /// Takes the changes that COMMIT makes visible: none of a failed block.

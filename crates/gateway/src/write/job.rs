@@ -131,6 +131,9 @@ impl WriteJob {
         // Checked against the current grants, because those of the statement's moment may have been
         // revoked.
         let changes = self.changes.as_deref();
+        if let Some(changes) = changes {
+            changes.refresh().await?;
+        }
         let now = match self.gateway.moment_in(self.query.principal(), changes) {
             Ok(now) => plan.may(&now.view).await?.then_some(now),
             Err(_) => None,

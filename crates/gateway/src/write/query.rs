@@ -18,7 +18,7 @@ use datafusion::common::ScalarValue;
 use datafusion::physical_plan::ExecutionPlan;
 use futures::{FutureExt, Stream, StreamExt, TryStreamExt};
 use lakegate_engine::{PlanRun, StopOnDrop};
-use lakegate_error::{Error, Result};
+use lakegate_error::{Code, Error, Result};
 use lakegate_policy::snapshots::SnapshotPlan;
 use lakegate_sql::ast::Statement;
 use lakegate_statement::{QueryWrite, StatementContext};
@@ -48,6 +48,13 @@ impl Session {
         parameters: Vec<ScalarValue>,
     ) -> Result<Execution> {
         let text = prepared.source.text();
+        let changes = self.changes();
+        if moment.draft.is_some() && changes.is_none() {
+            return Err(Error::new(
+                Code::FailedTransaction,
+                "current transaction is aborted, commands ignored until end of transaction block",
+            ));
+        }
         let catalog = self.statement_context(moment).await?;
         let resolved = match self.written_query(&catalog, statement).await {
             Ok((query, _)) => {
@@ -82,7 +89,6 @@ impl Session {
             }
         };
         unfinished.disarm();
-        let changes = self.changes();
         let running = Arc::clone(&query);
         let work = tokio::spawn(async move {
             let _unfinished = Unfinished::guard(&running);
