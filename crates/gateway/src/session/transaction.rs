@@ -62,10 +62,7 @@ impl Transaction {
     /// The block has failed and accepts nothing but its end.
     pub(crate) fn check(&self) -> Result<()> {
         if self.status() == TransactionStatus::Failed {
-            return Err(Error::new(
-                Code::FailedTransaction,
-                "current transaction is aborted, commands ignored until end of transaction block",
-            ));
+            return Err(aborted());
         }
         Ok(())
     }
@@ -218,6 +215,14 @@ impl Transaction {
         *settings = savepoint.settings.clone();
         Ok(savepoint.changes)
     }
+}
+
+/// The error of statements in a failed block.
+pub(crate) fn aborted() -> Error {
+    Error::new(
+        Code::FailedTransaction,
+        "current transaction is aborted, commands ignored until end of transaction block",
+    )
 }
 
 fn find(savepoints: &[Savepoint], name: &str) -> Result<usize> {

@@ -18,7 +18,7 @@ use datafusion::common::ScalarValue;
 use datafusion::physical_plan::ExecutionPlan;
 use futures::{FutureExt, Stream, StreamExt, TryStreamExt};
 use lakegate_engine::{PlanRun, StopOnDrop};
-use lakegate_error::{Code, Error, Result};
+use lakegate_error::{Error, Result};
 use lakegate_policy::snapshots::SnapshotPlan;
 use lakegate_sql::ast::Statement;
 use lakegate_statement::{QueryWrite, StatementContext};
@@ -31,6 +31,7 @@ use crate::query::run::QueryContext;
 use crate::session::Session;
 use crate::session::changes::Changes;
 use crate::session::prepared::Prepared;
+use crate::session::transaction::aborted;
 use crate::workgroup::Queue;
 use crate::write::job::WriteJob;
 use crate::write::literals::{cast_literals, parameter_types};
@@ -50,10 +51,8 @@ impl Session {
         let text = prepared.source.text();
         let changes = self.changes();
         if moment.draft.is_some() && changes.is_none() {
-            return Err(Error::new(
-                Code::FailedTransaction,
-                "current transaction is aborted, commands ignored until end of transaction block",
-            ));
+            // The block failed meanwhile: it commits nothing.
+            return Err(aborted());
         }
         let catalog = self.statement_context(moment).await?;
         let resolved = match self.written_query(&catalog, statement).await {
