@@ -1,12 +1,16 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 use super::*;
 use crate::access::{By, Grant, Privilege, Resource, ScramVerifier};
-use crate::model::{DatabaseInput, TableInput};
+use crate::model::{Column, DatabaseInput, StorageDescriptor, TableInput};
 use crate::store::{CommitWrite, Control, Coordinator, ExpectedTable, Metastore, WriteLog};
 
 fn table(name: &str) -> TableInput {
     TableInput {
         name: name.to_owned(),
+        storage_descriptor: StorageDescriptor {
+            columns: vec![Column::new("a", "int")],
+            ..StorageDescriptor::default()
+        },
         ..TableInput::default()
     }
 }
