@@ -31,11 +31,19 @@ def test_default_transaction_commits_and_rolls_back(connect):
     assert connection.execute("SELECT 1").fetchone() == (1,)
 
 
-def test_ddl_in_the_default_transaction_names_autocommit(connect):
+def test_ddl_in_the_default_transaction_becomes_visible_with_it(connect):
     connection = connect()
-    connection.execute("SELECT 1")
-    with pytest.raises(psycopg.errors.ActiveSqlTransaction, match="autocommit"):
+    other = connect(autocommit=True)
+    databases = "SELECT count(*) FROM information_schema.schemata WHERE schema_name = 'python_in_block'"
+    for end, count in [(connection.rollback, 0), (connection.commit, 1)]:
         connection.execute("CREATE DATABASE python_in_block")
+        assert connection.execute(databases).fetchone() == (1,)
+        assert other.execute(databases).fetchone() == (0,)
+        end()
+        assert other.execute(databases).fetchone() == (count,)
+    other.execute("DROP DATABASE python_in_block")
+    with pytest.raises(psycopg.errors.ActiveSqlTransaction, match="autocommit"):
+        connection.execute("CREATE ROLE python_in_block")
     connection.rollback()
     connection = connect(autocommit=True)
     connection.execute("CREATE DATABASE python_autocommit")

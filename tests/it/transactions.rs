@@ -1,6 +1,10 @@
 //! BEGIN, COMMIT and ROLLBACK as drivers send them.
 
-use crate::harness::Server;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::harness::{Options, Server, eventually, lake};
 
 #[tokio::test]
 async fn failed_block_refuses_everything_until_it_ends() {
@@ -35,10 +39,10 @@ async fn savepoint_takes_a_block_back_to_before_the_error() {
 }
 
 #[tokio::test]
-async fn ddl_in_an_explicit_block_fails_and_names_autocommit() {
+async fn what_takes_effect_at_once_fails_in_a_block_and_names_autocommit() {
     let admin = Server::shared().connect("admin").await;
     for sql in [
-        "CREATE DATABASE in_block",
+        "CREATE ROLE in_block",
         "CREATE USER in_block WITH PASSWORD 'a long enough secret'",
         "MSCK REPAIR TABLE curated.orders",
     ] {
@@ -50,7 +54,7 @@ async fn ddl_in_an_explicit_block_fails_and_names_autocommit() {
     }
     assert!(
         !admin
-            .column("SHOW DATABASES")
+            .column("SHOW ROLES")
             .await
             .contains(&"in_block".to_owned())
     );
@@ -109,4 +113,281 @@ async fn begin_twice_and_commit_without_begin_are_warnings_as_in_postgres() {
     ] {
         admin.run(sql).await;
     }
+}
+
+/// Returns how many files there are below a folder.
+fn files(folder: &Path) -> usize {
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return 0;
+    };
+    let paths = entries.map(|entry| entry.unwrap().path());
+    paths
+        .map(|path| if path.is_dir() { files(&path) } else { 1 })
+        .sum()
+}
+
+/// Waits until there are as many files below a folder.
+async fn has_files(folder: &Path, count: usize) {
+    eventually("the files of a block are deleted", || async {
+        (files(folder) == count).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reader_sees_one_of_two_tables_while_they_are_swapped() {
+    let server = Server::private(&[]);
+    let admin = server.connect("admin").await;
+    let reader = server.connect("admin").await;
+    admin
+        .run("CREATE DATABASE swapped LOCATION 's3://datalake/tests/swapped/'")
+        .await;
+    admin
+        .run("CREATE TABLE swapped.x AS SELECT 0 AS round FROM generate_series(1, 3) AS t (n)")
+        .await;
+    let stop = Arc::new(AtomicBool::new(false));
+    let stopped = Arc::clone(&stop);
+    let reading = tokio::spawn(async move {
+        let mut rounds = Vec::new();
+        while !stopped.load(Ordering::Relaxed) {
+            let rows = reader.rows("SELECT round, count(*) FROM swapped.x GROUP BY round");
+            let rows = rows.await;
+            assert_eq!(rows.len(), 1, "{rows:?}");
+            rounds.push(format!("{rows:?}"));
+        }
+        rounds.dedup();
+        rounds
+    });
+    for round in 1..=10 {
+        for sql in [
+            "BEGIN".to_owned(),
+            format!(
+                r#"create table "swapped"."x__dbt_tmp" as (select {round} as round from generate_series(1, 3) as t (n))"#
+            ),
+            r#"alter table "swapped"."x" rename to "x__dbt_backup""#.to_owned(),
+            r#"alter table "swapped"."x__dbt_tmp" rename to "x""#.to_owned(),
+            "COMMIT".to_owned(),
+            r#"drop table if exists "swapped"."x__dbt_backup" cascade"#.to_owned(),
+        ] {
+            admin.run(&sql).await;
+        }
+    }
+    stop.store(true, Ordering::Relaxed);
+    let rounds = reading.await.unwrap();
+    let mut distinct = rounds.clone();
+    distinct.sort();
+    distinct.dedup();
+    assert_eq!(rounds.len(), distinct.len(), "an old table came back");
+    assert_eq!(admin.value("SELECT min(round) FROM swapped.x").await, "10");
+    assert_eq!(admin.column("SHOW TABLES IN swapped").await, ["x"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn others_see_nothing_of_a_block_and_a_rollback_leaves_nothing() {
+    let server = Server::private(&[]);
+    let admin = server.connect("admin").await;
+    let other = server.connect("admin").await;
+    admin
+        .run("CREATE DATABASE kept LOCATION 's3://datalake/tests/kept/'")
+        .await;
+    admin.run("CREATE TABLE kept.x AS SELECT 1 AS v").await;
+    let folder = server.dir.join("tests/kept");
+    let before = files(&folder);
+    let count = "SELECT count(*) FROM kept.x";
+    assert_eq!(other.value(count).await, "1");
+    for end in ["ROLLBACK", "COMMIT"] {
+        for sql in [
+            "BEGIN",
+            "INSERT INTO kept.x VALUES (2), (3)",
+            "CREATE TABLE kept.y AS SELECT 1 AS v",
+            "INSERT INTO kept.y VALUES (2)",
+            "CREATE VIEW kept.w AS SELECT v FROM kept.y",
+            "CREATE DATABASE kept_too",
+        ] {
+            admin.run(sql).await;
+        }
+        assert_eq!(admin.value(count).await, "3");
+        assert_eq!(admin.value("SELECT count(*) FROM kept.w").await, "2");
+        assert_eq!(admin.column("SHOW TABLES IN kept").await, ["w", "x", "y"]);
+        // The block's result of the same query is not the others'.
+        assert_eq!(other.value(count).await, "1");
+        assert_eq!(
+            other.fails("SELECT * FROM kept.y").await.code,
+            "42P01",
+            "{end}"
+        );
+        let listed = "SELECT count(*) FROM pg_catalog.pg_class WHERE relname IN ('y', 'w')";
+        assert_eq!(other.value(listed).await, "0");
+        assert_eq!(admin.value(listed).await, "2");
+        assert!(
+            !other
+                .column("SHOW DATABASES")
+                .await
+                .contains(&"kept_too".to_owned())
+        );
+        admin.run(end).await;
+        if end == "ROLLBACK" {
+            assert_eq!(admin.value(count).await, "1");
+            assert_eq!(admin.fails("SELECT * FROM kept.y").await.code, "42P01");
+            has_files(&folder, before).await;
+        }
+    }
+    assert_eq!(other.value(count).await, "3");
+    assert_eq!(other.value("SELECT sum(v) FROM kept.w").await, "3");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn failed_blocks_and_lost_clients_leave_nothing() {
+    let server = Server::private(&[]);
+    let admin = server.connect("admin").await;
+    admin
+        .run("CREATE DATABASE gone LOCATION 's3://datalake/tests/gone/'")
+        .await;
+    let folder = server.dir.join("tests/gone");
+    let lost = server.connect("admin").await;
+    for client in [&admin, &lost] {
+        client.run("BEGIN").await;
+        client.run("CREATE TABLE gone.t AS SELECT 1 AS v").await;
+    }
+    assert_eq!(files(&folder), 2);
+    admin.fails("SELECT 1/0").await;
+    admin.run("COMMIT").await;
+    drop(lost);
+    has_files(&folder, 0).await;
+    assert!(admin.column("SHOW TABLES IN gone").await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn savepoints_take_changes_back() {
+    let server = Server::private(&[]);
+    let admin = server.connect("admin").await;
+    admin
+        .run("CREATE DATABASE saved LOCATION 's3://datalake/tests/saved/'")
+        .await;
+    for sql in [
+        "BEGIN",
+        "CREATE TABLE saved.a AS SELECT 1 AS v",
+        "SAVEPOINT s",
+        "INSERT INTO saved.a VALUES (2)",
+        "CREATE TABLE saved.b AS SELECT 1 AS v",
+    ] {
+        admin.run(sql).await;
+    }
+    admin.fails("SELECT 1/0").await;
+    admin.run("ROLLBACK TO SAVEPOINT s").await;
+    assert_eq!(admin.value("SELECT count(*) FROM saved.a").await, "1");
+    assert_eq!(admin.fails("SELECT * FROM saved.b").await.code, "42P01");
+    admin.run("ROLLBACK TO SAVEPOINT s").await;
+    admin.run("INSERT INTO saved.a VALUES (3)").await;
+    admin.run("COMMIT").await;
+    assert_eq!(admin.value("SELECT sum(v) FROM saved.a").await, "4");
+    assert_eq!(admin.column("SHOW TABLES IN saved").await, ["a"]);
+    has_files(&server.dir.join("tests/saved"), 2).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_blocks_that_create_one_table_the_second_fails() {
+    let server = Server::private(&[]);
+    let first = server.connect("admin").await;
+    let second = server.connect("admin").await;
+    first
+        .run("CREATE DATABASE twice LOCATION 's3://datalake/tests/twice/'")
+        .await;
+    first.run("CREATE TABLE twice.x AS SELECT 1 AS v").await;
+    for (client, value) in [(&first, 1), (&second, 2)] {
+        client.run("BEGIN").await;
+        client
+            .run(&format!("CREATE TABLE twice.t AS SELECT {value} AS v"))
+            .await;
+    }
+    first.run("COMMIT").await;
+    let failure = second.fails("COMMIT").await;
+    assert_eq!(failure.code, "40001", "{failure:?}");
+    failure.names(&["twice.t"]);
+    assert_eq!(second.value("SELECT v FROM twice.t").await, "1");
+    // A statement of the block finds it, too.
+    second.run("BEGIN").await;
+    second.run("CREATE TABLE twice.u AS SELECT 2 AS v").await;
+    first.run("CREATE TABLE twice.u AS SELECT 1 AS v").await;
+    assert_eq!(second.fails("SELECT 1").await.code, "40001");
+    assert_eq!(second.fails("SELECT 1").await.code, "25P02");
+    second.run("ROLLBACK").await;
+    // What does not concern the block's tables does not.
+    second.run("BEGIN").await;
+    second.run("INSERT INTO twice.x VALUES (2)").await;
+    first.run("INSERT INTO twice.x VALUES (4)").await;
+    first.run("DROP TABLE twice.u").await;
+    assert_eq!(second.value("SELECT sum(v) FROM twice.x").await, "7");
+    second.run("COMMIT").await;
+    assert_eq!(first.value("SELECT sum(v) FROM twice.x").await, "7");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_a_kill_there_is_all_of_a_block_or_nothing() {
+    let temp = lake::copy(&Options::small());
+    let dir = temp.path().join("lake");
+    for (round, end) in ["", "COMMIT"].into_iter().enumerate() {
+        let mut server = Server::demo(&dir, &Options::small(), &[]);
+        let admin = server.connect("admin").await;
+        let database = format!("killed_{round}");
+        let folder = dir.join("tests").join(&database);
+        for sql in [
+            "BEGIN".to_owned(),
+            format!("CREATE DATABASE {database} LOCATION 's3://datalake/tests/{database}/'"),
+            format!("CREATE TABLE {database}.t AS SELECT 1 AS v"),
+            format!("INSERT INTO {database}.t VALUES (2)"),
+            format!("ALTER TABLE {database}.t RENAME TO u"),
+        ] {
+            admin.run(&sql).await;
+        }
+        if end == "COMMIT" {
+            admin.run(end).await;
+        }
+        assert_eq!(files(&folder), 2);
+        server.kill();
+        let server = Server::demo(&dir, &Options::small(), &[]);
+        let admin = server.connect("admin").await;
+        if end == "COMMIT" {
+            let sum = format!("SELECT sum(v) FROM {database}.u");
+            assert_eq!(admin.value(&sum).await, "3");
+            assert_eq!(files(&folder), 2);
+        } else {
+            assert!(!admin.column("SHOW DATABASES").await.contains(&database));
+            has_files(&folder, 0).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_table_of_a_block_belongs_to_its_creator_within_the_block() {
+    let mut server = Server::private(&[]);
+    let admin = server.connect("admin").await;
+    admin
+        .run("CREATE DATABASE owned LOCATION 's3://datalake/tests/owned/'")
+        .await;
+    admin
+        .run("CREATE USER maker WITH PASSWORD 'a long enough secret'")
+        .await;
+    admin
+        .run("GRANT CREATE_TABLE ON DATABASE owned TO maker")
+        .await;
+    server.knows("maker", "a long enough secret");
+    let maker = server.connect("maker").await;
+    for end in ["ROLLBACK", "COMMIT"] {
+        maker.run("BEGIN").await;
+        maker.run("CREATE TABLE owned.t AS SELECT 1 AS v").await;
+        assert_eq!(maker.value("SELECT v FROM owned.t").await, "1");
+        maker.run("ALTER TABLE owned.t RENAME TO u").await;
+        maker.run("INSERT INTO owned.u VALUES (2)").await;
+        maker.run(end).await;
+    }
+    assert_eq!(maker.value("SELECT sum(v) FROM owned.u").await, "3");
+    // Not granted in a block either.
+    maker.run("BEGIN").await;
+    assert_eq!(
+        maker.fails("CREATE DATABASE other").await.code,
+        "42501",
+        "only tables"
+    );
+    maker.run("ROLLBACK").await;
 }

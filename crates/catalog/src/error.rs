@@ -70,6 +70,12 @@ pub enum CatalogError {
         found: u64,
     },
 
+    /// Changes that were held back do not apply to what the catalog is by now.
+    #[error(
+        "the changes of the transaction block do not apply any more: {0}; ROLLBACK and repeat the block"
+    )]
+    Outdated(String),
+
     /// Another process holds the store.
     #[error("the catalog at {path} is in use by {holder}; stop that process or use another file")]
     Locked { path: String, holder: String },

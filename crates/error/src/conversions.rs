@@ -32,7 +32,7 @@ impl From<CatalogError> for Error {
             CatalogError::AlreadyExists { .. } => Code::DuplicateObject,
             CatalogError::InvalidInput(_) => Code::InvalidParameter,
             CatalogError::NotEmpty { .. } => Code::ObjectInUse,
-            CatalogError::Conflict { .. } => Code::FileChanged,
+            CatalogError::Conflict { .. } | CatalogError::Outdated(_) => Code::FileChanged,
             CatalogError::Locked { .. }
             | CatalogError::NewerSchema { .. }
             | CatalogError::Storage(_) => Code::Storage,

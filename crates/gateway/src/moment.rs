@@ -10,11 +10,15 @@ use chrono::Utc;
 use lakegate_catalog::access::{
     Access, ControlSnapshot, PRIMARY_WORKGROUP, Workgroup, WorkgroupState,
 };
+use lakegate_catalog::store::{Coordinator, Draft, Stores};
 use lakegate_error::{Code, Error, Result};
+use lakegate_lake::table::LakeTables;
+use lakegate_lake::table::folders::Folders;
 use lakegate_policy::View;
 
 use crate::Gateway;
 use crate::auth::{Principal, session_is_over};
+use crate::session::changes::Changes;
 use crate::telemetry::record::Owner;
 use crate::workgroup::WorkgroupLimits;
 
@@ -26,6 +30,10 @@ pub(crate) struct Moment {
     /// The number of commits of writes before the first name was resolved, as counted by
     /// [`OpenWrites`](lakegate_catalog::store::OpenWrites).
     pub commits: u64,
+    /// Takes the changes of the statement.
+    pub coordinator: Arc<dyn Coordinator>,
+    /// The changes of the transaction block that the statement is in.
+    pub draft: Option<Arc<dyn Draft>>,
     control: Arc<ControlSnapshot>,
     catalog_version: u64,
 }
@@ -36,26 +44,59 @@ impl Gateway {
     /// # Errors
     /// The session of the principal is over.
     pub(crate) fn moment(&self, principal: &Principal) -> Result<Moment> {
+        self.moment_in(principal, None)
+    }
+
+    /// Takes the moment for a statement of a transaction block, which sees the block's changes.
+    ///
+    /// # Errors
+    /// The session of the principal is over.
+    pub(crate) fn moment_in(
+        &self,
+        principal: &Principal,
+        changes: Option<&Changes>,
+    ) -> Result<Moment> {
+        let draft = changes.map(|changes| Arc::clone(changes.draft()));
+        let (stores, tables, folders) = match &draft {
+            None => (self.stores(), self.tables.clone(), self.folders.clone()),
+            // What is kept by versions of tables would be found by other sessions.
+            Some(draft) => (
+                draft.stores(),
+                LakeTables::default(),
+                Folders::new(Arc::clone(&self.roots)),
+            ),
+        };
         // The counters are read first: comparing them later detects a change between these reads.
-        let commits = self.write_log.open_writes().commits();
-        let catalog_version = self.metastore.catalog_version();
-        let control = self.control.snapshot();
+        let commits = stores.write_log.open_writes().commits();
+        let catalog_version = stores.metastore.catalog_version();
+        let control = stores.control.snapshot();
         let access = principal
             .access(&control)
             .ok_or_else(|| session_is_over(&principal.user))?;
         Ok(Moment {
             view: View {
                 access,
-                metastore: Arc::clone(&self.metastore),
-                control: Arc::clone(&self.control),
-                tables: self.tables.clone(),
-                folders: self.folders.clone(),
+                metastore: stores.metastore,
+                control: stores.control,
+                tables,
+                folders,
                 sealed_by: None,
             },
             commits,
+            coordinator: stores.coordinator,
+            draft,
             control,
             catalog_version,
         })
+    }
+
+    fn stores(&self) -> Stores {
+        Stores {
+            metastore: Arc::clone(&self.metastore),
+            write_log: Arc::clone(&self.write_log),
+            control: Arc::clone(&self.control),
+            coordinator: Arc::clone(&self.coordinator),
+        }
     }
 }
 
@@ -90,7 +131,14 @@ impl Moment {
 
     /// Whether planning at this moment gives the same plan as at the other.
     pub(crate) fn plans_alike(&self, other: &Moment) -> bool {
-        Arc::ptr_eq(&self.control, &other.control) && self.catalog_version == other.catalog_version
+        let in_one_block = match (&self.draft, &other.draft) {
+            (None, None) => true,
+            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+            _ => false,
+        };
+        in_one_block
+            && Arc::ptr_eq(&self.control, &other.control)
+            && self.catalog_version == other.catalog_version
     }
 
     /// Checks that the principal may use the workgroup.

@@ -13,6 +13,7 @@ use lakegate_sql::ast::{AlterTableRename, CreateTable, DropTable};
 use super::locations::For;
 use super::projections::check_projection;
 use super::rights::{resource, table_not_found};
+use super::views::require_view;
 use super::{Output, StatementContext, storage};
 
 pub(super) async fn create(context: &StatementContext, create: &CreateTable) -> Result<Output> {
@@ -232,7 +233,11 @@ pub(super) async fn rename(
     context: &StatementContext,
     rename: &AlterTableRename,
 ) -> Result<Output> {
-    let visible = context.table_to_alter(&rename.table).await?;
+    let visible = context.table(&rename.table).await?;
+    context.require_alter(&visible)?;
+    if rename.only_view {
+        require_view(&visible)?;
+    }
     let table = &visible.table;
     let mut target = rename.new_name.clone();
     target

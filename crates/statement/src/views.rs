@@ -177,7 +177,7 @@ fn types(name: &str, data_type: &DataType) -> Result<(HiveType, String)> {
 
 /// # Errors
 /// The relation is a table.
-fn require_view(visible: &Visible) -> Result<()> {
+pub(super) fn require_view(visible: &Visible) -> Result<()> {
     if visible.table.is_view() {
         return Ok(());
     }
@@ -383,7 +383,7 @@ mod tests {
             "DROP TABLE v",
             "SHOW CREATE TABLE v",
             "ALTER TABLE v SET TBLPROPERTIES ('a' = 'b')",
-            "ALTER TABLE v RENAME TO w",
+            "ALTER VIEW orders RENAME TO w",
             "MSCK REPAIR TABLE v",
         ] {
             let error = lake.fails("admin", sql).await;

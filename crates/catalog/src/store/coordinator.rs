@@ -32,7 +32,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{AddedPartitions, Control, Created, Discarded, Metastore, WriteId, WriteLog};
+use super::{AddedPartitions, Control, Created, Discarded, Draft, Metastore, WriteId, WriteLog};
 use crate::access::By;
 use crate::error::Result;
 use crate::model::{Database, DatabaseInput, Table, TableInput};
@@ -80,7 +80,7 @@ pub struct ExpectedTable {
 pub struct Committed {
     pub table: Arc<Table>,
     pub partitions_added: usize,
-    /// What it discards; `None`: nothing.
+    /// What it discards; `None`: nothing, or, in a draft, what the draft's commit returns.
     pub discarded: Option<Discarded>,
 }
 
@@ -185,4 +185,7 @@ pub trait Coordinator: Debug + Send + Sync {
     /// one that is to be created, `InvalidInput` if a partition has another location meanwhile, or
     /// if the write is not open. The write stays open then.
     async fn commit_write(&self, id: WriteId, commit: CommitWrite) -> Result<Committed>;
+
+    /// A draft of changes, which has none yet.
+    fn draft(&self) -> Arc<dyn Draft>;
 }

@@ -5,6 +5,7 @@
 //!   WriteLog     writes that are open, what commits recorded and discarded
 //!   Control      users, roles, credentials, grants by resource id, data locations, workgroups
 //!        └── Coordinator: changes of several of them, all or nothing
+//!              └── Draft: several such changes, held back until all are committed
 //! ```
 //!
 //! [`SqliteStore`] is all of these on one file; [`MemoryMetastore`] is a second [`Metastore`], for
@@ -13,6 +14,7 @@
 
 mod control;
 mod coordinator;
+mod draft;
 mod memory;
 mod metastore;
 mod sqlite;
@@ -21,6 +23,7 @@ mod write_log;
 
 pub use control::Control;
 pub use coordinator::{CommitWrite, Committed, Coordinator, ExpectedTable, Stores};
+pub use draft::Draft;
 pub use memory::MemoryMetastore;
 pub use metastore::{AddedPartitions, Created, Metastore, TableVersion};
 pub use sqlite::SqliteStore;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arrow::datatypes::SchemaRef;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlan;
+use lakegate_catalog::store::Draft;
 use lakegate_dialect::postgres::pg_catalog::PgCatalog;
 use lakegate_dialect::postgres::{names_hidden_columns, sorts_by_number};
 use lakegate_engine::{PlanSettings, check_names, with_shown_names};
@@ -25,6 +26,8 @@ pub(crate) struct Planning {
     pub source: QuerySource<Box<ast::Statement>>,
     /// The number of commits of writes before the first name was resolved.
     pub commits: u64,
+    /// The changes of the transaction block that it is in.
+    pub draft: Option<Arc<dyn Draft>>,
     /// The limits of the query.
     pub limits: WorkgroupLimits,
     pub state: SessionState,
@@ -71,6 +74,11 @@ impl Planning {
             }
             QuerySource::Substrait(plan) => self.plan_substrait(plan).await,
         }
+    }
+
+    /// Whether the query may see what others do not see.
+    pub(crate) fn sees_changes(&self) -> bool {
+        self.draft.as_ref().is_some_and(|draft| draft.changes() > 0)
     }
 
     /// Returns the columns as the client sees them.

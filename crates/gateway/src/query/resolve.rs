@@ -128,6 +128,7 @@ impl Session {
         Ok(Planning {
             source,
             commits: moment.commits,
+            draft: moment.draft.clone(),
             limits,
             state,
             stores: Arc::new(stores),

@@ -182,7 +182,13 @@ impl QueryContext {
                     .map_err(from_engine)?;
             }
             let optimized = self.optimized(&plan)?;
-            let writes = self.gateway.write_log.open_writes();
+            let writes = match &self.planning.draft {
+                None => self.gateway.write_log.open_writes(),
+                Some(draft) => {
+                    draft.refresh().await?;
+                    draft.stores().write_log.open_writes()
+                }
+            };
             if writes.commits() == commits {
                 return snapshots::prune(optimized, &self.planning.lake, writes);
             }
@@ -283,7 +289,9 @@ impl QueryContext {
             .with_hint("prepare the statement again"));
         }
 
+        // Versions of what a block changed are not unique, and others must not get its rows.
         let cacheable = self.reuse != ResultReuse::Off
+            && !self.planning.sees_changes()
             && pruned_plan.fully_snapshotted
             && is_repeatable(&pruned_plan.plan);
         if !cacheable && self.reuse == ResultReuse::Only {

@@ -32,9 +32,9 @@ impl Session {
         let view = moment.view.clone();
         let path = view.search_path(&self.named_path()).await?;
         Ok(StatementContext {
+            control: Arc::clone(&view.control),
             view,
-            control: Arc::clone(&self.gateway.control),
-            coordinator: Arc::clone(&self.gateway.coordinator),
+            coordinator: Arc::clone(&moment.coordinator),
             write_log: Arc::clone(&self.gateway.write_log),
             roots: Arc::clone(&self.gateway.roots),
             path,

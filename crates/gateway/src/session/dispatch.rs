@@ -11,6 +11,7 @@ use crate::moment::Moment;
 use crate::query::error_position::locate;
 use crate::query::source::QuerySource;
 use crate::session::Session;
+use crate::session::changes::Changes;
 use crate::session::cursors::forward;
 use crate::session::prepared::Prepared;
 use crate::{Execution, Rows};
@@ -27,7 +28,7 @@ impl Session {
         parameters: Vec<ScalarValue>,
     ) -> BoxFuture<'a, Result<Execution>> {
         async move {
-            let result = match self.moment() {
+            let result = match self.begin_statement(prepared.statement()).await {
                 Ok(moment) => self.dispatch(&moment, prepared, parameters).await,
                 Err(error) => Err(error),
             };
@@ -74,6 +75,30 @@ impl Session {
         .boxed()
     }
 
+    /// Takes the moment of a statement. In a transaction block it sees the block's changes, and the
+    /// first statement that may change the catalog begins them.
+    ///
+    /// # Errors
+    /// The session is over; a change of the block does not apply any more.
+    async fn begin_statement(&self, statement: Option<&Statement>) -> Result<Moment> {
+        let may_change = statement.is_some_and(|statement| {
+            statement.is_kept_for_commit() || matches!(statement, Statement::Execute(_))
+        });
+        let ends_block = matches!(
+            statement,
+            Some(Statement::Commit(_) | Statement::Rollback(_) | Statement::RollbackTo(_))
+        );
+        if may_change {
+            let none = || Changes::new(&self.gateway);
+            self.state.lock().transaction.begin_changes(none);
+        }
+        // What does not apply any more must not keep a block from its end.
+        match ends_block {
+            true => self.moment(),
+            false => self.current_moment().await,
+        }
+    }
+
     /// Returns a boxed future, because EXECUTE recurses into it.
     fn dispatch<'a>(
         &'a self,
@@ -92,7 +117,7 @@ impl Session {
     ) -> Result<Execution> {
         if let Some(statement) = prepared.statement() {
             self.check_stateful(statement)?;
-            if let Some(execution) = self.end_of_block(statement)? {
+            if let Some(execution) = self.end_of_block(statement).await? {
                 return Ok(execution);
             }
         }

@@ -24,7 +24,9 @@ impl Session {
     /// # Errors
     /// The session is over.
     pub fn grants(&self) -> Result<Grants> {
-        Ok(Grants(Arc::clone(self.moment()?.access())))
+        // Not as a transaction block knows them, which may be from before a REVOKE.
+        let moment = self.gateway.moment(self.principal())?;
+        Ok(Grants(Arc::clone(moment.access())))
     }
 
     /// Whether the principal's rights are still the same and the session is not over.

@@ -100,7 +100,7 @@ impl Session {
         let source = SessionCatalog {
             session: self.me.clone(),
             gateway: Arc::clone(&self.gateway),
-            moment: self.moment()?,
+            moment: self.current_moment().await?,
         };
         source.collect(needs).await.map(Arc::new)
     }

@@ -2,6 +2,7 @@
 
 pub(crate) mod catalog_source;
 mod catalog_statement;
+pub(crate) mod changes;
 pub(crate) mod connections;
 mod cursors;
 mod describe_prepared;
@@ -37,6 +38,7 @@ use crate::auth::Principal;
 use crate::moment::Moment;
 use crate::query::kept_plan::LastSlot;
 use crate::query::life::Query;
+use crate::session::changes::Changes;
 use crate::session::cursors::Cursors;
 use crate::session::prepared::Prepared;
 use crate::session::transaction::{Transaction, TransactionStatus};
@@ -137,7 +139,28 @@ impl Session {
     /// # Errors
     /// The session is over.
     pub(crate) fn moment(&self) -> Result<Moment> {
-        self.gateway.moment(&self.principal)
+        self.gateway
+            .moment_in(&self.principal, self.changes().as_deref())
+    }
+
+    /// Returns the server state as of now, also for the changes of a transaction block.
+    ///
+    /// # Errors
+    /// The session is over; a change of the block does not apply any more.
+    pub(crate) async fn current_moment(&self) -> Result<Moment> {
+        if let Some(changes) = self.changes() {
+            changes.refresh().await?;
+        }
+        self.moment()
+    }
+
+    /// Returns the changes of the open transaction block, if it has any. A failed block shows none.
+    pub(crate) fn changes(&self) -> Option<Arc<Changes>> {
+        let state = self.state.lock();
+        match state.transaction.status() {
+            TransactionStatus::InTransaction => state.transaction.changes().cloned(),
+            TransactionStatus::Idle | TransactionStatus::Failed => None,
+        }
     }
 
     /// Returns the current settings. The clone shares the values.

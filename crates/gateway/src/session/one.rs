@@ -129,7 +129,7 @@ impl Session {
                     "only results of queries are stored",
                 ));
             }
-            let moment = self.moment()?;
+            let moment = self.current_moment().await?;
             self.run_query(&moment, prepared, parameters, Some(ResultReuse::Only))
                 .boxed()
                 .await

@@ -67,7 +67,7 @@ impl Session {
                     if let Some(database) = &value
                         && !is_built_in(database)
                     {
-                        let view = self.moment().map_err(invalid)?.view;
+                        let view = self.current_moment().await.map_err(invalid)?.view;
                         view.require_database(database).await.map_err(invalid)?;
                     }
                     self.set_parameter("search_path", value).map_err(invalid)

@@ -41,7 +41,7 @@ impl Session {
         declared: &'a [Option<DataType>],
     ) -> BoxFuture<'a, Result<Prepared>> {
         async move {
-            let moment = self.moment()?;
+            let moment = self.current_moment().await?;
             let mut prepared = Prepared::undescribed(parsed);
             let QuerySource::Sql(parsed) = &prepared.source else {
                 return Ok(prepared);
@@ -130,7 +130,7 @@ impl Session {
     /// read; names do not resolve.
     pub fn prepare_substrait<'a>(&'a self, plan: Bytes) -> BoxFuture<'a, Result<Prepared>> {
         async move {
-            let moment = self.moment()?;
+            let moment = self.current_moment().await?;
             let inputs = self.plan_inputs(&moment);
             let planning = Box::pin(self.resolve_substrait(&moment, plan.clone())).await?;
             let shown = PlannedText::Substrait(planning.database.clone());

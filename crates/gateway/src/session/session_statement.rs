@@ -21,8 +21,34 @@ impl Session {
     /// other statements.
     ///
     /// # Errors
-    /// ROLLBACK TO outside of a block, or to an unknown savepoint.
-    pub(super) fn end_of_block(&self, statement: &Statement) -> Result<Option<Execution>> {
+    /// ROLLBACK TO outside of a block, or to an unknown savepoint; changes of the block do not
+    /// apply any more. After a COMMIT that fails the block has ended, and changed nothing.
+    pub(super) async fn end_of_block(&self, statement: &Statement) -> Result<Option<Execution>> {
+        if let Statement::Commit(_) = statement {
+            let changes = self.state.lock().transaction.changes_to_commit();
+            if let Some(changes) = changes
+                && let Err(error) = changes.commit().await
+            {
+                let mut guard = self.state.lock();
+                let state = &mut *guard;
+                state.transaction.rollback(&mut state.settings);
+                state.cursors.end_transaction(false);
+                return Err(error);
+            }
+        }
+        if let Statement::RollbackTo(savepoint) = statement {
+            let (changes, count) = {
+                let mut guard = self.state.lock();
+                let state = &mut *guard;
+                let transaction = &mut state.transaction;
+                let count = transaction.rollback_to(&savepoint.name, &mut state.settings)?;
+                (transaction.changes().cloned(), count)
+            };
+            if let Some(changes) = changes {
+                changes.truncate(count).await?;
+            }
+            return Ok(Some(command("ROLLBACK")));
+        }
         let mut guard = self.state.lock();
         let state = &mut *guard;
         let tag = match statement {
@@ -40,12 +66,6 @@ impl Session {
                 if end.chain {
                     state.transaction.begin(&state.settings);
                 }
-                "ROLLBACK"
-            }
-            Statement::RollbackTo(savepoint) => {
-                state
-                    .transaction
-                    .rollback_to(&savepoint.name, &mut state.settings)?;
                 "ROLLBACK"
             }
             _ => return Ok(None),

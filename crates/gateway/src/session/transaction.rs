@@ -1,9 +1,13 @@
-//! Transaction blocks. Every statement commits by itself. A block only groups changes of settings,
-//! and rejects statements after an error, as drivers expect.
+//! Transaction blocks: changes of settings and of the catalog that are kept or taken back together.
+//! A block rejects statements after an error, as drivers expect.
+
+use std::sync::Arc;
 
 use lakegate_error::{Code, Error, Result};
 
 use lakegate_dialect::postgres::Settings;
+
+use crate::session::changes::Changes;
 
 /// The maximum number of savepoints per block.
 const MAX_SAVEPOINTS: usize = 1_000;
@@ -27,10 +31,20 @@ struct Block {
     failed: bool,
     /// The settings to restore on ROLLBACK.
     before: Settings,
-    /// Savepoints with their settings, the latest last.
-    savepoints: Vec<(String, Settings)>,
+    /// The latest last.
+    savepoints: Vec<Savepoint>,
+    /// `None`: no statement of the block could have changed the catalog yet.
+    changes: Option<Arc<Changes>>,
     /// The values that SET LOCAL replaced, restored at the end of the block however it ends.
     locals: Vec<(String, Option<String>)>,
+}
+
+#[derive(Debug)]
+struct Savepoint {
+    name: String,
+    settings: Settings,
+    /// The number of changes of the catalog before it.
+    changes: usize,
 }
 
 impl Transaction {
@@ -48,10 +62,7 @@ impl Transaction {
     /// The block has failed and accepts nothing but its end.
     pub(crate) fn check(&self) -> Result<()> {
         if self.status() == TransactionStatus::Failed {
-            return Err(Error::new(
-                Code::FailedTransaction,
-                "current transaction is aborted, commands ignored until end of transaction block",
-            ));
+            return Err(aborted());
         }
         Ok(())
     }
@@ -66,7 +77,7 @@ impl Transaction {
                 Code::ActiveTransaction,
                 format!("{tag} cannot run inside a transaction block"),
             )
-            .with_hint("statements commit one by one: use autocommit, or COMMIT first"));
+            .with_hint("it takes effect at once: use autocommit, or COMMIT first"));
         }
         Ok(())
     }
@@ -80,9 +91,28 @@ impl Transaction {
             failed: false,
             before: settings.clone(),
             savepoints: Vec::new(),
+            changes: None,
             locals: Vec::new(),
         });
         false
+    }
+
+    /// Returns the changes of the catalog that the block made so far.
+    pub(crate) fn changes(&self) -> Option<&Arc<Changes>> {
+        self.block.as_ref()?.changes.as_ref()
+    }
+
+    /// Begins the changes of a block that has none yet. Does nothing outside of a block.
+    pub(crate) fn begin_changes(&mut self, none: impl FnOnce() -> Arc<Changes>) {
+        if let Some(block) = &mut self.block {
+            block.changes.get_or_insert_with(none);
+        }
+    }
+
+    /// Takes the changes that COMMIT makes visible: none of a failed block.
+    pub(crate) fn changes_to_commit(&mut self) -> Option<Arc<Changes>> {
+        let block = self.block.as_mut().filter(|block| !block.failed)?;
+        block.changes.take()
     }
 
     pub(crate) fn fail(&mut self) {
@@ -140,7 +170,9 @@ impl Transaction {
     /// # Errors
     /// No block is open, or it has too many savepoints.
     pub(crate) fn savepoint(&mut self, name: String, settings: &Settings) -> Result<()> {
-        let savepoints = &mut self.block("SAVEPOINT")?.savepoints;
+        let block = self.block("SAVEPOINT")?;
+        let changes = block.changes.as_ref().map_or(0, |changes| changes.count());
+        let savepoints = &mut block.savepoints;
         if savepoints.len() >= MAX_SAVEPOINTS {
             return Err(Error::new(
                 Code::TooManyQueries,
@@ -148,7 +180,11 @@ impl Transaction {
             )
             .with_hint("RELEASE SAVEPOINT those that are not needed any more"));
         }
-        savepoints.push((name, settings.clone()));
+        savepoints.push(Savepoint {
+            name,
+            settings: settings.clone(),
+            changes,
+        });
         Ok(())
     }
 
@@ -164,25 +200,35 @@ impl Transaction {
     }
 
     /// Restores the settings of a savepoint, which is kept. A failed block becomes usable again.
+    /// Returns the number of changes of the catalog that stay.
     ///
     /// # Errors
     /// No block is open; the savepoint does not exist.
-    pub(crate) fn rollback_to(&mut self, name: &str, settings: &mut Settings) -> Result<()> {
+    pub(crate) fn rollback_to(&mut self, name: &str, settings: &mut Settings) -> Result<usize> {
         let block = self.block("ROLLBACK TO SAVEPOINT")?;
         let at = find(&block.savepoints, name)?;
         block.savepoints.truncate(at + 1);
-        if let Some((_, then)) = block.savepoints.last() {
-            *settings = then.clone();
-        }
         block.failed = false;
-        Ok(())
+        let Some(savepoint) = block.savepoints.last() else {
+            return Ok(0);
+        };
+        *settings = savepoint.settings.clone();
+        Ok(savepoint.changes)
     }
 }
 
-fn find(savepoints: &[(String, Settings)], name: &str) -> Result<usize> {
+/// The error of statements in a failed block.
+pub(crate) fn aborted() -> Error {
+    Error::new(
+        Code::FailedTransaction,
+        "current transaction is aborted, commands ignored until end of transaction block",
+    )
+}
+
+fn find(savepoints: &[Savepoint], name: &str) -> Result<usize> {
     savepoints
         .iter()
-        .rposition(|(known, _)| known == name)
+        .rposition(|savepoint| savepoint.name == name)
         .ok_or_else(|| {
             // PostgreSQL's 3B001, invalid savepoint specification. Other protocols report an
             // undefined object.
@@ -263,10 +309,10 @@ mod tests {
     }
 
     #[test]
-    fn ddl_in_a_block_is_refused_and_names_autocommit() {
+    fn what_takes_effect_at_once_is_refused_and_names_autocommit() {
         let mut transaction = Transaction::default();
         transaction.begin(&Settings::default());
-        let error = transaction.check_outside("CREATE DATABASE").unwrap_err();
+        let error = transaction.check_outside("CREATE USER").unwrap_err();
         assert_eq!(error.code(), Code::ActiveTransaction);
         assert!(error.hint().unwrap().contains("autocommit"));
     }

@@ -82,6 +82,7 @@ impl Session {
                 gateway: Arc::clone(&self.gateway),
                 query: Arc::clone(&query),
                 write: QueryWrite::Table(Box::new(plan)),
+                changes: None,
             };
             unfinished.disarm();
             let (sender, receiver) = mpsc::channel(QUEUED_BATCHES);

@@ -24,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::Gateway;
 use crate::query::life::{Phase, Query};
+use crate::session::changes::Changes;
 use crate::write::recovery::{clear_later, discard};
 
 /// A write whose rows become visible all at once or not at all.
@@ -31,6 +32,8 @@ pub(crate) struct WriteJob {
     pub gateway: Arc<Gateway>,
     pub query: Arc<Query>,
     pub write: QueryWrite,
+    /// The transaction block that the write is part of: its rows become visible with the block.
+    pub changes: Option<Arc<Changes>>,
 }
 
 impl WriteJob {
@@ -127,19 +130,24 @@ impl WriteJob {
     async fn commit(&self, id: WriteId, plan: &WritePlan, written: Written) -> Result<()> {
         // Checked against the current grants, because those of the statement's moment may have been
         // revoked.
-        let by = match self.gateway.moment(self.query.principal()) {
-            Ok(now) => {
-                let may = plan.may(&now.view).await?;
-                may.then(|| now.access().by())
-            }
+        let changes = self.changes.as_deref();
+        if let Some(changes) = changes {
+            changes.refresh().await?;
+        }
+        let now = match self.gateway.moment_in(self.query.principal(), changes) {
+            Ok(now) => plan.may(&now.view).await?.then_some(now),
             Err(_) => None,
         };
-        let Some(by) = by else {
+        let Some(now) = now else {
             return Err(revoked(&plan.target.table.full_name()));
         };
-        let commit = plan.commit(written, by);
+        let commit = plan.commit(written, now.access().by());
         self.query.commits()?;
-        let committed = self.gateway.coordinator.commit_write(id, commit).await?;
+        let committed = now.coordinator.commit_write(id, commit).await?;
+        if let Some(changes) = changes {
+            changes.keep(id);
+            return Ok(());
+        }
         // From here on the rows are visible, even if a later step fails.
         if let Some(discarded) = committed.discarded {
             // Queries that start from here on are planned with the new table.

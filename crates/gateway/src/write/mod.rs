@@ -5,4 +5,4 @@ mod job;
 mod literals;
 pub(crate) mod many;
 pub(crate) mod query;
-mod recovery;
+pub(crate) mod recovery;

@@ -30,7 +30,9 @@ use crate::query::ending::{CancelOnDrop, Unfinished};
 use crate::query::life::{Phase, Query};
 use crate::query::run::QueryContext;
 use crate::session::Session;
+use crate::session::changes::Changes;
 use crate::session::prepared::Prepared;
+use crate::session::transaction::aborted;
 use crate::workgroup::Queue;
 use crate::write::job::WriteJob;
 use crate::write::literals::{cast_literals, parameter_types};
@@ -81,6 +83,11 @@ impl Session {
         plan: Plan,
     ) -> Result<Option<Wrote>> {
         let text = prepared.source.text();
+        let changes = self.changes();
+        if moment.draft.is_some() && changes.is_none() {
+            // The block failed meanwhile: it commits nothing.
+            return Err(aborted());
+        }
         let catalog = self.statement_context(moment).await?;
         let resolved = match self.written_query(&catalog, statement).await {
             Ok((query, _)) => {
@@ -118,7 +125,7 @@ impl Session {
         let running = Arc::clone(&query);
         let work = tokio::spawn(async move {
             let _unfinished = Unfinished::guard(&running);
-            let outcome = run(context, write, snapshot, plan).boxed().await;
+            let outcome = run(context, write, snapshot, plan, changes).boxed().await;
             match &outcome {
                 Ok(wrote) => running.finish(wrote.rows, Ok(())),
                 Err(error) => running.finish(0, Err(error)),
@@ -256,12 +263,14 @@ async fn run(
     write: QueryWrite,
     snapshot: Option<SnapshotPlan>,
     kept: Plan,
+    changes: Option<Arc<Changes>>,
 ) -> Result<Wrote> {
     let query = Arc::clone(&context.query);
     let job = WriteJob {
         gateway: Arc::clone(&context.gateway),
         query: Arc::clone(&query),
         write,
+        changes,
     };
     let Some(snapshot) = snapshot else {
         query.runs();

@@ -52,7 +52,7 @@ impl Gateway {
 }
 
 /// Retries until the write is cleared, because an unreachable store may become reachable.
-pub(super) async fn clear_later(gateway: Arc<Gateway>, id: WriteId) {
+pub(crate) async fn clear_later(gateway: Arc<Gateway>, id: WriteId) {
     while let Err(error) = gateway.clear_write(id).await {
         tracing::warn!(write = %id, %error, "files of a write that was not committed cannot be deleted yet");
         tokio::time::sleep(RETRY).await;
@@ -61,7 +61,7 @@ pub(super) async fn clear_later(gateway: Arc<Gateway>, id: WriteId) {
 
 /// Deletes the files of a replaced table once `readers`, the queries that may read them, have
 /// ended.
-pub(super) async fn discard(gateway: Arc<Gateway>, discarded: Discarded, readers: Vec<Uuid>) {
+pub(crate) async fn discard(gateway: Arc<Gateway>, discarded: Discarded, readers: Vec<Uuid>) {
     let ended = async {
         for reader in readers {
             while gateway.running.get(reader).is_some() {

@@ -258,11 +258,13 @@ pub struct AlterTableSetSerdeProperties {
     pub properties: Properties,
 }
 
-/// `ALTER TABLE t RENAME TO u`.
+/// `ALTER {TABLE|VIEW} t RENAME TO u`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AlterTableRename {
     pub table: TableName,
     pub new_name: TableName,
+    /// ALTER VIEW, which takes views only.
+    pub only_view: bool,
 }
 
 /// `ANALYZE [TABLE] t [COMPUTE STATISTICS [FOR COLUMNS ..]]` (Hive), `ANALYZE t [(c, ..)]`

@@ -134,13 +134,6 @@ pub enum StatementKind {
     Access,
 }
 
-impl StatementKind {
-    /// Whether an explicit transaction block refuses all statements of the kind.
-    pub fn is_refused_in_transaction(self) -> bool {
-        matches!(self, StatementKind::Ddl | StatementKind::Access)
-    }
-}
-
 impl Statement {
     /// Postgres' command tag without a row count: `CREATE DATABASE`, `SELECT`.
     pub fn tag(&self) -> &'static str {
@@ -162,6 +155,7 @@ impl Statement {
             Statement::CreateView(_) => "CREATE VIEW",
             Statement::DropView(_) => "DROP VIEW",
             Statement::MsckRepair(_) => "MSCK REPAIR TABLE",
+            Statement::AlterTableRename(rename) if rename.only_view => "ALTER VIEW",
             Statement::AlterTableAddPartitions(_)
             | Statement::AlterTableDropPartitions(_)
             | Statement::AlterTableRenamePartition(_)
@@ -255,11 +249,39 @@ impl Statement {
     /// Whether an explicit transaction block refuses the statement (25001), because it could not be
     /// rolled back.
     pub fn is_refused_in_transaction(&self) -> bool {
-        let writes = match self {
-            Statement::Explain(explain) => explain.statement.written_query(),
-            other => other.written_query(),
+        if let Statement::Explain(explain) = self {
+            return explain.statement.is_refused_in_transaction();
+        }
+        matches!(
+            self,
+            Statement::Unload(_)
+                | Statement::MsckRepair(_)
+                | Statement::CreateUser(_)
+                | Statement::AlterUser(_)
+                | Statement::DropUser(_)
+                | Statement::CreateRole(_)
+                | Statement::DropRole(_)
+                | Statement::GrantRole(_)
+                | Statement::RevokeRole(_)
+                | Statement::CreateWorkgroup(_)
+                | Statement::AlterWorkgroup(_)
+                | Statement::DropWorkgroup(_)
+        )
+    }
+
+    /// Whether the statement changes the catalog, and an explicit transaction block keeps the change
+    /// for its COMMIT.
+    pub fn is_kept_for_commit(&self) -> bool {
+        let changes = match self {
+            Statement::Explain(explain) => explain.statement.written_query().is_some(),
+            Statement::Analyze(_) => true,
+            other => {
+                let kind = other.kind();
+                other.written_query().is_some()
+                    || matches!(kind, StatementKind::Ddl | StatementKind::Access)
+            }
         };
-        writes.is_some() || self.kind().is_refused_in_transaction()
+        changes && !self.is_refused_in_transaction()
     }
 
     /// The kind of this statement.

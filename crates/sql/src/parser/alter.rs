@@ -1,4 +1,4 @@
-//! ALTER TABLE.
+//! ALTER TABLE and ALTER VIEW.
 
 use super::cursor::{Cursor, Result};
 use super::{alter_column, names, partitions, types};
@@ -18,6 +18,28 @@ pub(super) fn table(cursor: &mut Cursor<'_>) -> Result<Statement> {
     Ok(Statement::AlterTableIfExists(AlterTableIfExists {
         table,
         change: Box::new(change),
+    }))
+}
+
+/// After `ALTER VIEW`.
+pub(super) fn view(cursor: &mut Cursor<'_>) -> Result<Statement> {
+    let if_exists = cursor.if_exists()?;
+    let table = names::table(cursor)?;
+    if !cursor.eat_all("RENAME TO") {
+        return Ok(refuse("ALTER VIEW", "CREATE OR REPLACE VIEW"));
+    }
+    let new_name = names::table(cursor)?;
+    let rename = Statement::AlterTableRename(AlterTableRename {
+        table: table.clone(),
+        new_name,
+        only_view: true,
+    });
+    if !if_exists {
+        return Ok(rename);
+    }
+    Ok(Statement::AlterTableIfExists(AlterTableIfExists {
+        table,
+        change: Box::new(rename),
     }))
 }
 
@@ -52,6 +74,7 @@ fn change(cursor: &mut Cursor<'_>, table: TableName) -> Result<Statement> {
         return Ok(Statement::AlterTableRename(AlterTableRename {
             table,
             new_name,
+            only_view: false,
         }));
     }
     if cursor.eat("UNSET") {

@@ -196,12 +196,14 @@ fn alter(cursor: &mut Cursor<'_>) -> Result<Statement> {
         database::alter(cursor)
     } else if cursor.eat("TABLE") {
         alter::table(cursor)
+    } else if cursor.eat("VIEW") {
+        alter::view(cursor)
     } else if cursor.eat("USER") || cursor.eat("ROLE") {
         access::alter_user(cursor)
     } else if cursor.eat("WORKGROUP") {
         workgroup::alter(cursor)
     } else {
-        Err(cursor.expected("DATABASE, TABLE, USER or WORKGROUP after ALTER"))
+        Err(cursor.expected("DATABASE, TABLE, VIEW, USER or WORKGROUP after ALTER"))
     }
 }
 

@@ -144,7 +144,6 @@ const REFUSED: &[(&str, &str, Option<&str>)] = &[
     ),
     ("CREATE CATALOG", "CREATE CATALOG", Some("CREATE DATABASE")),
     ("CREATE GROUP", "CREATE GROUP", Some("CREATE ROLE")),
-    ("ALTER VIEW", "ALTER VIEW", Some("CREATE OR REPLACE VIEW")),
     (
         "ALTER MATERIALIZED",
         "ALTER MATERIALIZED VIEW",

@@ -31,7 +31,10 @@ const RESERVED_PRINCIPALS: [&str; 5] = [
 #[async_trait]
 impl Control for SqliteStore {
     fn snapshot(&self) -> Arc<ControlSnapshot> {
-        Arc::clone(&self.inner.control.read())
+        match &self.draft {
+            Some(draft) => Arc::clone(&draft.view().control),
+            None => Arc::clone(&self.inner.control.read()),
+        }
     }
 
     async fn create_user(
@@ -214,7 +217,7 @@ impl Control for SqliteStore {
 
     async fn grant_by(&self, grants: &[Grant], by: By) -> Result<usize> {
         let grants = normalized(grants)?;
-        self.write(move |write| {
+        self.change(move |write| {
             let mut changed = 0;
             for grant in &grants {
                 changed += write.grant(grant, by)?;
@@ -226,7 +229,7 @@ impl Control for SqliteStore {
 
     async fn revoke_by(&self, grants: &[Grant], by: By) -> Result<usize> {
         let grants = normalized(grants)?;
-        self.write(move |write| {
+        self.change(move |write| {
             let mut changed = 0;
             for grant in &grants {
                 changed += write.revoke(grant, by)?;
@@ -238,7 +241,7 @@ impl Control for SqliteStore {
 
     async fn forget(&self, resources: &[ResourceId]) -> Result<usize> {
         let resources = resources.to_vec();
-        self.write(move |write| {
+        self.change(move |write| {
             let mut removed = 0;
             for resource in resources {
                 removed += write.forget(resource)?;
@@ -249,7 +252,7 @@ impl Control for SqliteStore {
     }
 
     async fn vacate(&self, folders: Vec<String>) -> Result<()> {
-        self.write(move |write| {
+        self.change(move |write| {
             let since = now().timestamp_millis();
             vacated::note(&write.tx, folders, since)?;
             write.control_changed();

@@ -12,7 +12,7 @@ use crate::model::names::{normalize_database, normalize_table};
 use crate::model::{Database, DatabaseInput, Table, TableInput};
 use crate::partition::PartitionInput;
 use crate::store::{
-    AddedPartitions, CommitWrite, Committed, Coordinator, Created, ExpectedTable, WriteId,
+    AddedPartitions, CommitWrite, Committed, Coordinator, Created, Draft, ExpectedTable, WriteId,
     WriteRecord,
 };
 
@@ -26,7 +26,7 @@ impl Coordinator for SqliteStore {
         folder: Option<String>,
     ) -> Result<Created<Arc<Database>>> {
         normalize_database(&mut input)?;
-        self.write(move |write| {
+        self.change(move |write| {
             let made = write.create_database(input, if_not_exists)?;
             if made.created {
                 let id = made.value.id;
@@ -47,7 +47,7 @@ impl Coordinator for SqliteStore {
         cascade: bool,
     ) -> Result<bool> {
         let name = name.to_lowercase();
-        self.write(move |write| {
+        self.change(move |write| {
             let Some(dropped) = write.drop_database(&name, if_exists, cascade)? else {
                 return Ok(false);
             };
@@ -69,7 +69,7 @@ impl Coordinator for SqliteStore {
     ) -> Result<Created<Arc<Table>>> {
         normalize_table(&mut input)?;
         let database = database.to_lowercase();
-        self.write(move |write| create_table(write, &database, input, if_not_exists, by))
+        self.change(move |write| create_table(write, &database, input, if_not_exists, by))
             .await
     }
 
@@ -82,7 +82,7 @@ impl Coordinator for SqliteStore {
     ) -> Result<Arc<Table>> {
         normalize_table(&mut input)?;
         let database = database.to_lowercase();
-        self.write(move |write| update_table(write, &database, input, expected_version, by))
+        self.change(move |write| update_table(write, &database, input, expected_version, by))
             .await
     }
 
@@ -93,7 +93,7 @@ impl Coordinator for SqliteStore {
         if_exists: bool,
     ) -> Result<bool> {
         let (database, name) = (database.to_lowercase(), name.to_lowercase());
-        self.write(move |write| {
+        self.change(move |write| {
             let Some(dropped) = write.drop_table(&database, &name, if_exists)? else {
                 return Ok(false);
             };
@@ -112,7 +112,7 @@ impl Coordinator for SqliteStore {
         by: By,
     ) -> Result<AddedPartitions> {
         let (database, table) = (database.to_lowercase(), table.to_lowercase());
-        self.write(move |write| {
+        self.change(move |write| {
             write.add_partitions(&database, &table, partitions, if_not_exists, by)
         })
         .await
@@ -126,7 +126,7 @@ impl Coordinator for SqliteStore {
         by: By,
     ) -> Result<()> {
         let (database, table) = (database.to_lowercase(), table.to_lowercase());
-        self.write(move |write| write.update_partitions(&database, &table, partitions, by))
+        self.change(move |write| write.update_partitions(&database, &table, partitions, by))
             .await
     }
 
@@ -136,8 +136,18 @@ impl Coordinator for SqliteStore {
         if let Some(definition) = &mut commit.definition {
             normalize_table(definition)?;
         }
-        self.write(move |write| commit_write(write, id, commit))
-            .await
+        let mut committed = self
+            .change(move |write| commit_write(write, id, commit))
+            .await?;
+        if self.draft.is_some() {
+            // It is discarded, under another id, when the draft is committed.
+            committed.discarded = None;
+        }
+        Ok(committed)
+    }
+
+    fn draft(&self) -> Arc<dyn Draft> {
+        self.new_draft()
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, Row};
 
-use super::state::{CachedPartitions, DatabaseEntry, State, TableEntry};
+use super::state::{CachedPartitions, DatabaseEntry, Ids, State, TableEntry};
 use crate::access::{
     ControlSnapshot, Grant, GrantedIds, Membership, Privilege, QueryLimits, Resource, Role, User,
     Workgroup,
@@ -91,6 +91,19 @@ pub(super) fn state(connection: &Connection) -> Result<State> {
         version: counter(connection, "catalog")?,
         databases,
         writes: open_writes(connection)?,
+    })
+}
+
+/// The last ids of databases and tables that were ever used.
+pub(super) fn ids(connection: &Connection) -> Result<Ids> {
+    let last = |table: &str| -> Result<i64> {
+        // Without a row nothing has been created yet.
+        let sql = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = ?1";
+        Ok(connection.query_row(sql, [table], |row| row.get(0))?)
+    };
+    Ok(Ids {
+        database: last("databases")?,
+        table: last("tables")?,
     })
 }
 

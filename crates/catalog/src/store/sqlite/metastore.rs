@@ -42,7 +42,7 @@ impl Metastore for SqliteStore {
 
     async fn update_database(&self, mut input: DatabaseInput) -> Result<Arc<Database>> {
         normalize_database(&mut input)?;
-        self.write(move |write| write.update_database(input)).await
+        self.change(move |write| write.update_database(input)).await
     }
 
     async fn drop_database(&self, name: &str, if_exists: bool, cascade: bool) -> Result<bool> {
@@ -91,7 +91,7 @@ impl Metastore for SqliteStore {
     async fn rename_table(&self, database: &str, name: &str, new_name: &str) -> Result<Arc<Table>> {
         let (database, name) = (database.to_lowercase(), name.to_lowercase());
         let new_name = normalize(Kind::Table, new_name)?;
-        self.write(move |write| {
+        self.change(move |write| {
             let table = write.rename_table(&database, &name, new_name)?;
             write.renamed(table.id)?;
             Ok(table)
@@ -105,7 +105,7 @@ impl Metastore for SqliteStore {
 
     async fn table_versions(&self, database: &str, name: &str) -> Result<Vec<Arc<Table>>> {
         let (database, name) = (database.to_lowercase(), name.to_lowercase());
-        self.write(move |write| write.versions(&database, &name))
+        self.change(move |write| write.versions(&database, &name))
             .await
     }
 
@@ -122,7 +122,7 @@ impl Metastore for SqliteStore {
         statistics: TableStatistics,
     ) -> Result<()> {
         let table = table.clone();
-        self.write(move |write| write.add_statistics(&table, statistics))
+        self.change(move |write| write.add_statistics(&table, statistics))
             .await
     }
 
@@ -159,18 +159,13 @@ impl Metastore for SqliteStore {
     ) -> Result<(usize, AddedPartitions)> {
         let (database, table) = (database.to_lowercase(), table.to_lowercase());
         let values = dropped.to_vec();
-        self.write(move |write| {
+        self.change(move |write| {
             let dropped = write.drop_partitions(&database, &table, &values, true)?;
             if added.is_empty() {
                 return Ok((dropped, AddedPartitions::default()));
             }
-            // The second change starts from what is in memory, which the first did not change yet.
-            let changed = write.table(&database, &table)?.id;
             let by = By::Administrator;
             let added = write.add_partitions(&database, &table, added, true, by)?;
-            if dropped > 0 {
-                write.reread_partitions(changed);
-            }
             Ok((dropped, added))
         })
         .await
@@ -188,7 +183,7 @@ impl Metastore for SqliteStore {
             table.to_lowercase(),
             values.to_vec(),
         );
-        self.write(move |write| write.drop_partitions(&database, &table, &values, if_exists))
+        self.change(move |write| write.drop_partitions(&database, &table, &values, if_exists))
             .await
     }
 
@@ -201,7 +196,7 @@ impl Metastore for SqliteStore {
     ) -> Result<()> {
         let (database, table) = (database.to_lowercase(), table.to_lowercase());
         let (from, to) = (from.to_vec(), to.to_vec());
-        self.write(move |write| write.rename_partition(&database, &table, &from, to))
+        self.change(move |write| write.rename_partition(&database, &table, &from, to))
             .await
     }
 

@@ -10,6 +10,7 @@
 //!            coordinator                   changes of several stores, each one transaction
 //!   tables  partitions  grants  principals steps of a change: rows, and what memory becomes
 //!        └──────── write ───────┘          the transaction and its commit
+//!                  draft                   changes that are held back until all are committed
 //!              load, state                 the file → memory
 //! ```
 //!
@@ -19,6 +20,7 @@
 mod backup;
 mod control;
 mod coordinator;
+mod draft;
 mod grants;
 mod load;
 mod lock;
@@ -38,12 +40,14 @@ use std::fmt;
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use parking_lot::{Mutex, RwLock};
 use rusqlite::{Connection, OpenFlags};
 
+use self::draft::DraftLog;
 use self::lock::StoreLock;
-use self::state::{CachedPartitions, State};
+use self::state::{CachedPartitions, Ids, State};
 use crate::access::ControlSnapshot;
 use crate::error::{CatalogError, Result};
 use crate::store::Stores;
@@ -54,6 +58,8 @@ use crate::store::Stores;
 #[derive(Clone)]
 pub struct SqliteStore {
     inner: Arc<Inner>,
+    /// Changes that are seen through this handle and by nobody else.
+    draft: Option<Arc<DraftLog>>,
 }
 
 struct Inner {
@@ -64,6 +70,11 @@ struct Inner {
     control: RwLock<Arc<ControlSnapshot>>,
     /// By table id; only tables whose partitions have been used. Changed under `writer` only.
     partitions: Mutex<HashMap<i64, CachedPartitions>>,
+    /// Issued to changes before they are committed, so that what is kept in memory by id is never
+    /// of two tables.
+    ids: Mutex<Ids>,
+    /// How many versions of drafts there were.
+    draft_versions: AtomicU64,
     /// Last, so that the file is closed before the lock is released.
     _lock: Option<StoreLock>,
 }
@@ -141,21 +152,28 @@ impl SqliteStore {
         schema::migrate(&mut connection)?;
         let state = load::state(&connection)?;
         let control = load::control(&connection)?;
+        let ids = load::ids(&connection)?;
         let inner = Inner {
             path,
             writer: Mutex::new(connection),
             state: RwLock::new(Arc::new(state)),
             control: RwLock::new(Arc::new(control)),
             partitions: Mutex::default(),
+            ids: Mutex::new(ids),
+            draft_versions: AtomicU64::new(0),
             _lock: lock,
         };
         Ok(SqliteStore {
             inner: Arc::new(inner),
+            draft: None,
         })
     }
 
     fn state(&self) -> Arc<State> {
-        Arc::clone(&self.inner.state.read())
+        match &self.draft {
+            Some(draft) => Arc::clone(&draft.view().state),
+            None => Arc::clone(&self.inner.state.read()),
+        }
     }
 
     /// Runs work on a thread that may block.

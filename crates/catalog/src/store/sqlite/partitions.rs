@@ -30,6 +30,11 @@ impl SqliteStore {
             .table(&database, &name)
             .cloned()
             .ok_or_else(not_found)?;
+        if let Some(draft) = &self.draft
+            && let Some(cached) = draft.view().partitions.get(&table.id)
+        {
+            return Ok(Arc::clone(&cached.set));
+        }
         if let Some(cached) = self.inner.partitions.lock().get(&table.id) {
             return Ok(Arc::clone(&cached.set));
         }

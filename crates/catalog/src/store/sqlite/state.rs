@@ -30,6 +30,26 @@ pub(super) struct TableEntry {
     pub(super) statistics: Option<Arc<TableStatistics>>,
 }
 
+/// The last ids that were issued. An id is never issued twice, whether its change is committed or
+/// not.
+#[derive(Debug)]
+pub(super) struct Ids {
+    pub(super) database: i64,
+    pub(super) table: i64,
+}
+
+impl Ids {
+    pub(super) fn next_database(&mut self) -> i64 {
+        self.database += 1;
+        self.database
+    }
+
+    pub(super) fn next_table(&mut self) -> i64 {
+        self.table += 1;
+        self.table
+    }
+}
+
 /// The partitions of a table that has been used.
 #[derive(Debug, Clone)]
 pub(super) struct CachedPartitions {

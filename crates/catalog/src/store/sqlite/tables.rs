@@ -34,11 +34,11 @@ impl Write<'_> {
         }
         let mut database = Database::of_input(input, now());
         let json = serde_json::to_string(&database)?;
+        database.id = self.next_database_id();
         self.tx.execute(
-            "INSERT INTO databases (name, json) VALUES (?1, ?2)",
-            params![database.name, json],
+            "INSERT INTO databases (id, name, json) VALUES (?1, ?2, ?3)",
+            params![database.id, database.name, json],
         )?;
-        database.id = self.tx.last_insert_rowid();
         let name = database.name.clone();
         let database = Arc::new(database);
         let entry = DatabaseEntry {
@@ -81,6 +81,7 @@ impl Write<'_> {
                 false => Err(CatalogError::not_found(Kind::Database, name)),
             };
         };
+        self.looked_up(name, entry.database.id);
         if !entry.tables.is_empty() && !cascade {
             return Err(CatalogError::NotEmpty {
                 database: name.to_owned(),
@@ -120,21 +121,23 @@ impl Write<'_> {
             ..Table::of_input(input, database, created)
         };
         let json = serde_json::to_string(&table)?;
-        let sql = "INSERT INTO tables (database_id, name, json, claimed, by_administrator, definer_id) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+        let sql = "INSERT INTO tables (database_id, name, json, claimed, by_administrator, definer_id, id) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
         let Claim {
             since,
             by_administrator,
         } = table.claim;
+        table.id = self.next_table_id();
         let values = params![
             table.database_id,
             table.name,
             json,
             since,
             by_administrator,
-            table.definer
+            table.definer,
+            table.id
         ];
         self.tx.execute(sql, values)?;
-        table.id = self.tx.last_insert_rowid();
+        self.has_new_name(table.id);
         let table = Arc::new(table);
         let entry = TableEntry {
             table: Arc::clone(&table),
@@ -206,6 +209,7 @@ impl Write<'_> {
             return Err(CatalogError::already_exists(Kind::Table, new.full_name()));
         }
         self.replace(&old, &new)?;
+        self.has_new_name(new.id);
         let tables = &mut self.database_mut(database)?.tables;
         if let Some(mut entry) = tables.remove(name) {
             entry.table = Arc::clone(&new);
@@ -230,6 +234,7 @@ impl Write<'_> {
                 )),
             };
         };
+        self.looked_up(&table.full_name(), table.id);
         self.tx
             .execute("DELETE FROM tables WHERE id = ?1", [table.id])?;
         self.set_partitions(table.id, None);

@@ -1,14 +1,17 @@
 //! The one way to change the file: a transaction, and what memory becomes when it commits.
 
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
-use rusqlite::{Transaction, TransactionBehavior};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 
+use super::draft::DraftView;
 use super::state::{CachedPartitions, DatabaseEntry, State};
 use super::{Inner, SqliteStore, load};
 use crate::error::{CatalogError, Kind, Result};
 use crate::model::Table;
-use crate::store::OpenWrites;
+use crate::store::{Discarded, OpenWrites};
 
 /// A change in progress. Dropped without commit, it changed nothing.
 pub(super) struct Write<'a> {
@@ -16,13 +19,52 @@ pub(super) struct Write<'a> {
     inner: &'a Inner,
     /// As it will be; only what changes is copied.
     state: Arc<State>,
-    catalog_changed: bool,
-    /// The set of open writes changed, and nothing else of the state.
-    writes_changed: bool,
-    control_changed: bool,
+    changed: Changed,
     partitions: Vec<(i64, Option<CachedPartitions>)>,
     /// Tables whose partitions are dropped from memory, whatever `partitions` says.
     reread: Vec<i64>,
+    /// Tables that are new or have a new name.
+    renamed: Vec<i64>,
+    /// Ids that an earlier run of the same step was given.
+    given_ids: VecDeque<i64>,
+    taken_ids: Vec<i64>,
+    /// What the step looked up by name, with the ids.
+    looked_up: RefCell<BTreeMap<String, i64>>,
+    /// What commits of writes discard.
+    discarded: Vec<Discarded>,
+}
+
+/// The parts of memory that a change concerns.
+#[derive(Debug, Clone, Copy, Default)]
+struct Changed {
+    catalog: bool,
+    /// The set of open writes changed, and nothing else of the state.
+    writes: bool,
+    control: bool,
+}
+
+impl Changed {
+    fn any(self) -> bool {
+        self.catalog || self.writes || self.control
+    }
+
+    fn or(self, other: Changed) -> Changed {
+        Changed {
+            catalog: self.catalog || other.catalog,
+            writes: self.writes || other.writes,
+            control: self.control || other.control,
+        }
+    }
+}
+
+/// What one step of a change did, so that running it again is known to do the same.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Step {
+    pub(super) changed: bool,
+    /// Of the databases and tables that it created.
+    pub(super) ids: Vec<i64>,
+    /// The databases and tables that it changed by name.
+    pub(super) looked_up: BTreeMap<String, i64>,
 }
 
 impl SqliteStore {
@@ -34,27 +76,48 @@ impl SqliteStore {
     ) -> Result<T> {
         self.blocking(move |inner| inner.write(change)).await
     }
+
+    /// Makes a change that a draft may hold back: in a draft, nobody else sees it until the draft is
+    /// committed. Otherwise as [`Self::write`].
+    pub(super) async fn change<T: Send + 'static>(
+        &self,
+        change: impl FnOnce(&mut Write<'_>) -> Result<T> + Clone + Send + Sync + 'static,
+    ) -> Result<T> {
+        let Some(draft) = &self.draft else {
+            return self.write(change).await;
+        };
+        let draft = Arc::clone(draft);
+        self.blocking(move |inner| draft.apply(inner, change)).await
+    }
 }
 
 impl Inner {
     fn write<T>(&self, change: impl FnOnce(&mut Write<'_>) -> Result<T>) -> Result<T> {
         let mut connection = self.writer.lock();
-        let mut write = Write {
-            tx: connection.transaction_with_behavior(TransactionBehavior::Immediate)?,
-            inner: self,
-            state: Arc::clone(&self.state.read()),
-            catalog_changed: false,
-            writes_changed: false,
-            control_changed: false,
-            partitions: Vec::new(),
-            reread: Vec::new(),
-        };
+        let mut write = self.begin(&mut connection)?;
         let value = change(&mut write)?;
         write.commit()?;
         // The lock on the connection is held until here, so that memory changes in the order of the
         // commits.
         drop(connection);
         Ok(value)
+    }
+
+    /// Begins a change. `connection`: that of `writer`.
+    pub(super) fn begin<'a>(&'a self, connection: &'a mut Connection) -> Result<Write<'a>> {
+        Ok(Write {
+            tx: connection.transaction_with_behavior(TransactionBehavior::Immediate)?,
+            inner: self,
+            state: Arc::clone(&self.state.read()),
+            changed: Changed::default(),
+            partitions: Vec::new(),
+            reread: Vec::new(),
+            renamed: Vec::new(),
+            given_ids: VecDeque::new(),
+            taken_ids: Vec::new(),
+            looked_up: RefCell::default(),
+            discarded: Vec::new(),
+        })
     }
 }
 
@@ -66,7 +129,7 @@ impl Write<'_> {
 
     /// To change databases and tables in memory along with the file.
     pub(super) fn state_mut(&mut self) -> &mut State {
-        self.catalog_changed = true;
+        self.changed.catalog = true;
         Arc::make_mut(&mut self.state)
     }
 
@@ -77,13 +140,20 @@ impl Write<'_> {
 
     /// To change in memory which writes are open.
     pub(super) fn writes_mut(&mut self) -> &mut OpenWrites {
-        self.writes_changed = true;
+        self.changed.writes = true;
         &mut Arc::make_mut(&mut self.state).writes
     }
 
     /// A database of the catalog.
     pub(super) fn database(&self, name: &str) -> Result<&Arc<DatabaseEntry>> {
-        self.state.database(name)
+        let entry = self.state.database(name)?;
+        self.looked_up(name, entry.database.id);
+        Ok(entry)
+    }
+
+    /// Records the id of what the step found by name.
+    pub(super) fn looked_up(&self, name: &str, id: i64) {
+        self.looked_up.borrow_mut().insert(name.to_owned(), id);
     }
 
     /// A database of the catalog, to change it.
@@ -97,14 +167,32 @@ impl Write<'_> {
     /// A table of the catalog.
     pub(super) fn table(&self, database: &str, name: &str) -> Result<Arc<Table>> {
         let entry = self.database(database)?.tables.get(name);
-        entry
+        let table = entry
             .map(|entry| Arc::clone(&entry.table))
-            .ok_or_else(|| CatalogError::not_found(Kind::Table, format!("{database}.{name}")))
+            .ok_or_else(|| CatalogError::not_found(Kind::Table, format!("{database}.{name}")))?;
+        self.looked_up(&table.full_name(), table.id);
+        Ok(table)
+    }
+
+    /// The id of a database that is created.
+    pub(super) fn next_database_id(&mut self) -> i64 {
+        let given = self.given_ids.pop_front();
+        let id = given.unwrap_or_else(|| self.inner.ids.lock().next_database());
+        self.taken_ids.push(id);
+        id
+    }
+
+    /// The id of a table that is created.
+    pub(super) fn next_table_id(&mut self) -> i64 {
+        let given = self.given_ids.pop_front();
+        let id = given.unwrap_or_else(|| self.inner.ids.lock().next_table());
+        self.taken_ids.push(id);
+        id
     }
 
     /// Records that control data changed in the file.
     pub(super) fn control_changed(&mut self) {
-        self.control_changed = true;
+        self.changed.control = true;
     }
 
     /// Runs a statement; if it changed rows, control data changed.
@@ -118,13 +206,21 @@ impl Write<'_> {
 
     /// A table's partitions in memory, if they have been used.
     pub(super) fn cached_partitions(&self, table_id: i64) -> Option<CachedPartitions> {
-        self.inner.partitions.lock().get(&table_id).cloned()
+        if self.reread.contains(&table_id) {
+            return None;
+        }
+        // What an earlier step of this change made of them goes before what memory has.
+        let mut earlier = self.partitions.iter().rev();
+        match earlier.find(|(id, _)| *id == table_id) {
+            Some((_, partitions)) => partitions.clone(),
+            None => self.inner.partitions.lock().get(&table_id).cloned(),
+        }
     }
 
     /// What a table's partitions in memory become; `None` drops them from memory. Counts as a
     /// change of the catalog.
     pub(super) fn set_partitions(&mut self, table_id: i64, partitions: Option<CachedPartitions>) {
-        self.catalog_changed = true;
+        self.changed.catalog = true;
         self.partitions.push((table_id, partitions));
     }
 
@@ -151,16 +247,85 @@ impl Write<'_> {
 
     /// Drops a table's partitions from memory, also those that are added later in this change.
     pub(super) fn reread_partitions(&mut self, table_id: i64) {
-        self.catalog_changed = true;
+        self.changed.catalog = true;
         self.reread.push(table_id);
     }
 
-    fn commit(mut self) -> Result<()> {
-        if self.catalog_changed {
+    /// Records that the name of a table is another one in memory as long as this is not committed.
+    pub(super) fn has_new_name(&mut self, table_id: i64) {
+        self.renamed.push(table_id);
+    }
+
+    /// Records what the commit of a write discards.
+    pub(super) fn discards(&mut self, discarded: Discarded) {
+        self.discarded.push(discarded);
+    }
+
+    /// What commits of writes discarded so far.
+    pub(super) fn take_discarded(&mut self) -> Vec<Discarded> {
+        std::mem::take(&mut self.discarded)
+    }
+
+    /// Runs a step of a change of many steps. `ids`: of what the step created when it ran before.
+    pub(super) fn step<T>(
+        &mut self,
+        ids: &[i64],
+        step: impl FnOnce(&mut Write<'_>) -> Result<T>,
+    ) -> Result<(T, Step)> {
+        let before = std::mem::take(&mut self.changed);
+        self.given_ids = ids.iter().copied().collect();
+        self.taken_ids.clear();
+        self.looked_up.get_mut().clear();
+        let value = step(self)?;
+        let done = Step {
+            changed: self.changed.any(),
+            ids: std::mem::take(&mut self.taken_ids),
+            looked_up: std::mem::take(self.looked_up.get_mut()),
+        };
+        self.changed = self.changed.or(before);
+        Ok((value, done))
+    }
+
+    /// What memory would become, without changing the file or memory.
+    pub(super) fn into_view(mut self, version: u64, changes: usize) -> Result<DraftView> {
+        let base_state = Arc::clone(&self.inner.state.read());
+        let base_control = Arc::clone(&self.inner.control.read());
+        Arc::make_mut(&mut self.state).version = version;
+        let control = match self.changed.control {
+            true => Arc::new(self.next_control()?),
+            false => Arc::clone(&base_control),
+        };
+        let touched = self.partitions.iter().map(|(id, _)| *id);
+        let touched: BTreeSet<i64> = touched
+            .chain(self.reread.iter().copied())
+            .chain(self.renamed.iter().copied())
+            .collect();
+        let mut partitions = HashMap::new();
+        for database in self.state.databases.values() {
+            for entry in database.tables.values() {
+                if touched.contains(&entry.table.id)
+                    && let Some(cached) = load::partitions(&self.tx, &entry.table)?
+                {
+                    partitions.insert(entry.table.id, cached);
+                }
+            }
+        }
+        Ok(DraftView {
+            base_state,
+            base_control,
+            state: self.state,
+            control,
+            partitions,
+            changes,
+        })
+    }
+
+    pub(super) fn commit(mut self) -> Result<()> {
+        if self.changed.catalog {
             let version = self.bump("catalog")?;
             Arc::make_mut(&mut self.state).version = version;
         }
-        let control = if self.control_changed {
+        let control = if self.changed.control {
             Some(self.next_control()?)
         } else {
             None
@@ -178,7 +343,7 @@ impl Write<'_> {
         }
         // A reader that finds the new partitions finds the new state afterwards. The state before
         // the grants: a dropped table is gone before its grants are.
-        if self.catalog_changed || self.writes_changed {
+        if self.changed.catalog || self.changed.writes {
             *self.inner.state.write() = self.state;
         }
         drop(cached);

@@ -73,7 +73,7 @@ impl WriteLog for SqliteStore {
     }
 
     async fn record_commit(&self, id: WriteId, record: WriteRecord) -> Result<Option<Discarded>> {
-        self.write(move |write| {
+        self.change(move |write| {
             // Plans that were made before do not know the new files.
             write.state_mut();
             write.record_commit(id, record)
@@ -132,7 +132,7 @@ impl WriteLog for SqliteStore {
     }
 
     async fn forget_table(&self, table_id: i64) -> Result<()> {
-        self.write(move |write| write.forget_written(table_id))
+        self.change(move |write| write.forget_written(table_id))
             .await
     }
 
@@ -159,7 +159,9 @@ impl Write<'_> {
         let discarded = if record.discard.is_empty() {
             None
         } else {
-            Some(self.discard(id.tag, record.table_id, record.discard)?)
+            let discarded = self.discard(id.tag, record.table_id, record.discard)?;
+            self.discards(discarded.clone());
+            Some(discarded)
         };
         self.tx.execute(
             "INSERT INTO written (number, table_id, files) VALUES (?1, ?2, ?3)",

@@ -191,7 +191,10 @@ fn explain_takes_the_options_of_athena_and_postgres() {
         }
         let analyzed = explain(&format!("EXPLAIN ANALYZE {writes}"));
         assert!(analyzed.statement.written_query().is_some());
-        assert!(Statement::Explain(analyzed).is_refused_in_transaction());
+        let analyzed = Statement::Explain(analyzed);
+        let unloads = writes.starts_with("UNLOAD");
+        assert_eq!(analyzed.is_refused_in_transaction(), unloads);
+        assert_eq!(analyzed.is_kept_for_commit(), !unloads);
     }
     assert!(refused("EXPLAIN DROP TABLE t").starts_with("EXPLAIN DROP TABLE is not supported"));
 }

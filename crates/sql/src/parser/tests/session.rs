@@ -389,8 +389,30 @@ fn kinds_tell_what_a_transaction_block_refuses() {
     ] {
         assert_eq!(one(sql).kind(), kind, "{sql}");
     }
-    assert!(StatementKind::Ddl.is_refused_in_transaction());
-    assert!(!StatementKind::Dml.is_refused_in_transaction());
-    assert!(one("INSERT INTO t VALUES (1)").is_refused_in_transaction());
-    assert!(!one("SELECT 1").is_refused_in_transaction());
+    for sql in [
+        "CREATE TABLE t AS SELECT 1",
+        "INSERT INTO t VALUES (1)",
+        "ALTER TABLE t RENAME TO u",
+        "DROP VIEW v",
+        "GRANT SELECT ON TABLE t TO u",
+    ] {
+        let statement = one(sql);
+        assert!(statement.is_kept_for_commit(), "{sql}");
+        assert!(!statement.is_refused_in_transaction(), "{sql}");
+    }
+    for sql in [
+        "UNLOAD (SELECT 1) TO 's3://b/'",
+        "MSCK REPAIR TABLE t",
+        "GRANT r TO u",
+        "DROP USER u",
+    ] {
+        let statement = one(sql);
+        assert!(statement.is_refused_in_transaction(), "{sql}");
+        assert!(!statement.is_kept_for_commit(), "{sql}");
+    }
+    for sql in ["SELECT 1", "SHOW TABLES", "BEGIN"] {
+        let statement = one(sql);
+        assert!(!statement.is_refused_in_transaction(), "{sql}");
+        assert!(!statement.is_kept_for_commit(), "{sql}");
+    }
 }

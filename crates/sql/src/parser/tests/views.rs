@@ -52,6 +52,24 @@ fn what_is_no_view_is_refused_by_name() {
 }
 
 #[test]
+fn views_are_renamed() {
+    let Statement::AlterTableRename(rename) = one("ALTER VIEW a.v RENAME TO w") else {
+        panic!("not a rename");
+    };
+    assert_eq!(rename.table.to_string(), "a.v");
+    assert_eq!(rename.new_name.table, "w");
+    assert!(rename.only_view);
+    assert_eq!(one("ALTER VIEW a.v RENAME TO w").tag(), "ALTER VIEW");
+    match one("ALTER VIEW IF EXISTS v RENAME TO w") {
+        Statement::AlterTableIfExists(alter) => {
+            assert!(matches!(*alter.change, Statement::AlterTableRename(_)));
+        }
+        other => panic!("{other:?}"),
+    }
+    assert!(crate::parse("ALTER VIEW v RENAME TO").is_err());
+}
+
+#[test]
 fn views_are_dropped_and_shown() {
     match one("DROP VIEW IF EXISTS a.v") {
         Statement::DropView(drop) => assert!(drop.if_exists && drop.name.to_string() == "a.v"),

@@ -1,0 +1,203 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+use super::*;
+use crate::access::{By, Grant, Privilege, Resource, ScramVerifier};
+use crate::model::{Column, DatabaseInput, StorageDescriptor, TableInput};
+use crate::store::{CommitWrite, Control, Coordinator, ExpectedTable, Metastore, WriteLog};
+
+fn table(name: &str) -> TableInput {
+    TableInput {
+        name: name.to_owned(),
+        storage_descriptor: StorageDescriptor {
+            columns: vec![Column::new("a", "int")],
+            ..StorageDescriptor::default()
+        },
+        ..TableInput::default()
+    }
+}
+
+async fn store() -> SqliteStore {
+    let store = SqliteStore::in_memory().unwrap();
+    let input = DatabaseInput {
+        name: "d".to_owned(),
+        ..DatabaseInput::default()
+    };
+    store.create_database(input, false).await.unwrap();
+    store
+}
+
+async fn create(stores: &Stores, name: &str) -> i64 {
+    let metastore = &stores.metastore;
+    let made = metastore.create_table("d", table(name), false).await;
+    made.unwrap().value.id
+}
+
+async fn names(metastore: &dyn Metastore) -> Vec<String> {
+    let tables = metastore.tables("d").await.unwrap();
+    tables.iter().map(|table| table.name.clone()).collect()
+}
+
+#[tokio::test]
+async fn changes_are_seen_by_the_draft_alone_until_all_are_committed() {
+    let store = store().await;
+    create(&store.stores(), "x").await;
+    let version = store.catalog_version();
+    let draft = store.draft();
+    let stores = draft.stores();
+    assert_eq!(stores.metastore.catalog_version(), version);
+    let id = create(&stores, "tmp").await;
+    stores
+        .metastore
+        .rename_table("d", "x", "old")
+        .await
+        .unwrap();
+    stores
+        .metastore
+        .rename_table("d", "tmp", "x")
+        .await
+        .unwrap();
+    assert_eq!(draft.changes(), 3);
+    assert_eq!(names(stores.metastore.as_ref()).await, ["old", "x"]);
+    let partitions = stores.metastore.partitions("d", "x").await.unwrap();
+    assert!(partitions.is_empty());
+    assert_ne!(stores.metastore.catalog_version(), version);
+    assert_eq!(names(&store).await, ["x"]);
+    assert_eq!(store.catalog_version(), version);
+    assert!(draft.commit().await.unwrap().is_empty());
+    assert_eq!(names(&store).await, ["old", "x"]);
+    assert_eq!(store.table("d", "x").await.unwrap().unwrap().id, id);
+    assert_eq!(store.catalog_version(), version + 1, "one commit");
+    let late = stores.metastore.drop_table("d", "x", false).await;
+    assert!(late.is_err(), "the draft has ended");
+    // A failed change and one that changes nothing are none.
+    let draft = store.draft();
+    let stores = draft.stores();
+    assert!(stores.metastore.drop_table("d", "no", false).await.is_err());
+    assert!(!stores.metastore.drop_table("d", "no", true).await.unwrap());
+    assert_eq!(draft.changes(), 0);
+}
+
+#[tokio::test]
+async fn an_id_is_of_one_table_although_its_draft_was_given_up() {
+    let store = store().await;
+    let first = store.draft();
+    let second = store.draft();
+    let mut ids = vec![
+        create(&first.stores(), "a").await,
+        create(&second.stores(), "a").await,
+        create(&store.stores(), "b").await,
+    ];
+    drop(first);
+    ids.push(create(&store.stores(), "c").await);
+    // What runs again keeps its id.
+    second.refresh().await.unwrap();
+    let again = second.stores().metastore.table("d", "a").await.unwrap();
+    assert_eq!(again.unwrap().id, ids[1]);
+    second.commit().await.unwrap();
+    assert_eq!(store.table("d", "a").await.unwrap().unwrap().id, ids[1]);
+    let mut distinct = ids.clone();
+    distinct.sort_unstable();
+    distinct.dedup();
+    assert_eq!(distinct.len(), ids.len(), "{ids:?}");
+}
+
+#[tokio::test]
+async fn what_does_not_apply_any_more_fails_and_changes_nothing() {
+    let store = store().await;
+    create(&store.stores(), "x").await;
+    let drafts = [store.draft(), store.draft(), store.draft()];
+    create(&drafts[0].stores(), "first").await;
+    create(&drafts[0].stores(), "new").await;
+    let metastore = drafts[1].stores().metastore;
+    metastore.drop_table("d", "x", false).await.unwrap();
+    create(&drafts[2].stores(), "unrelated").await;
+    // Another table of the name: the right to drop it was not checked.
+    store.drop_table("d", "x", false).await.unwrap();
+    create(&store.stores(), "x").await;
+    create(&store.stores(), "new").await;
+    let error = drafts[0].commit().await.unwrap_err();
+    assert!(matches!(&error, CatalogError::Outdated(why) if why.contains("d.new")));
+    for error in [
+        drafts[1].refresh().await.unwrap_err(),
+        drafts[1].commit().await.unwrap_err(),
+    ] {
+        assert!(matches!(&error, CatalogError::Outdated(why) if why.contains("d.x")));
+    }
+    assert_eq!(names(&store).await, ["new", "x"]);
+    drafts[2].commit().await.unwrap();
+    assert_eq!(names(&store).await, ["new", "unrelated", "x"]);
+}
+
+#[tokio::test]
+async fn later_changes_are_taken_back() {
+    let store = store().await;
+    let draft = store.draft();
+    let stores = draft.stores();
+    create(&stores, "a").await;
+    create(&stores, "b").await;
+    draft.truncate(1).await.unwrap();
+    assert_eq!(names(stores.metastore.as_ref()).await, ["a"]);
+    create(&stores, "c").await;
+    draft.commit().await.unwrap();
+    assert_eq!(names(&store).await, ["a", "c"]);
+}
+
+#[tokio::test]
+async fn grants_of_a_draft_are_its_own_until_the_commit() {
+    let store = store().await;
+    let verifier = ScramVerifier::from_password("a long enough secret").unwrap();
+    let user = store.create_user("u", verifier, false).await.unwrap().value;
+    let draft = store.draft();
+    let stores = draft.stores();
+    let by = By::User(user.id);
+    let made = stores
+        .coordinator
+        .create_table_by("d", table("t"), false, by);
+    assert!(made.await.unwrap().created);
+    let grant = Grant {
+        grantee: "u".to_owned(),
+        privilege: Privilege::CreateTable,
+        resource: Resource::Database("d".to_owned()),
+        with_grant_option: false,
+    };
+    stores.control.grant(&[grant]).await.unwrap();
+    assert!(store.snapshot().grants.is_empty());
+    let within = stores.control.snapshot().grants.len();
+    assert!(within > 1);
+    draft.commit().await.unwrap();
+    assert_eq!(store.snapshot().grants.len(), within);
+}
+
+#[tokio::test]
+async fn a_write_is_closed_in_the_draft_and_hidden_from_others_until_the_commit() {
+    let store = store().await;
+    create(&store.stores(), "x").await;
+    let x = store.table("d", "x").await.unwrap().unwrap();
+    let id = store.begin_write("d", "x", Vec::new()).await.unwrap();
+    let draft = store.draft();
+    let stores = draft.stores();
+    let commit = CommitWrite {
+        database: "d".to_owned(),
+        table: "x".to_owned(),
+        expected: Some(ExpectedTable {
+            id: x.id,
+            version: x.version_id,
+        }),
+        definition: None,
+        partitions: Vec::new(),
+        files: 1,
+        discard: vec!["s3://lake/x/".to_owned()],
+        by: By::Administrator,
+    };
+    let committed = stores.coordinator.commit_write(id, commit).await.unwrap();
+    assert_eq!(committed.discarded, None);
+    let file = id.file_name(0);
+    assert!(!stores.write_log.open_writes().hides(&file));
+    assert!(store.open_writes().hides(&file));
+    // Others' writes go on at once.
+    let other = store.begin_write("d", "x", Vec::new()).await.unwrap();
+    draft.refresh().await.unwrap();
+    assert!(stores.write_log.open_writes().hides(&other.file_name(0)));
+    assert_eq!(draft.commit().await.unwrap().len(), 1);
+    assert!(!store.open_writes().hides(&file));
+    assert_eq!(store.unfinished_writes().await.unwrap().len(), 1);
+}
