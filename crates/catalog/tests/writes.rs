@@ -281,6 +281,7 @@ async fn partitions_are_replaced_in_every_spelling_and_the_others_keep_their_fil
     store.commit_write(first, commit).await.unwrap();
     // In memory, which the commit has to bring up to date.
     assert_eq!(store.partitions("sales", "orders").await.unwrap().len(), 3);
+    let table_ = orders(&store).await;
     let second = begin(&store).await;
     let new = PartitionInput::at(["2024", "Ulm"], "s3://lake/orders/year=2024/city=Ulm/new/");
     let overwrite = CommitWrite {
@@ -314,6 +315,7 @@ async fn partitions_are_replaced_in_every_spelling_and_the_others_keep_their_fil
         ]
     );
     // What the first write made elsewhere is still the table's, and goes with the next overwrite.
+    let table_ = orders(&store).await;
     let third = begin(&store).await;
     let empty = CommitWrite {
         replaces: vec![vec!["2023".into(), "Ulm".into()]],
