@@ -230,8 +230,16 @@ pub fn location(table: &Table) -> Result<&str> {
 /// Checks that rows can be added to a table.
 ///
 /// # Errors
-/// Files of its format are not written.
+/// Files of its format are not written; it has buckets, which new files would not be of.
 pub fn check_format(table: &Table) -> Result<()> {
+    let storage = &table.storage_descriptor;
+    if storage.number_of_buckets > 0 && !storage.bucket_columns.is_empty() {
+        return Err(Error::not_supported(format!(
+            "table {} has buckets, and rows are not written to tables with buckets",
+            table.full_name()
+        ))
+        .with_hint("CREATE OR REPLACE TABLE .. AS makes a table without buckets of all rows"));
+    }
     writable_format(table).map(|_| ())
 }
 
