@@ -119,13 +119,14 @@ async fn write_that_is_killed_leaves_nothing_after_the_next_start() {
     server
         .connect("admin")
         .await
-        .run("CREATE DATABASE killed LOCATION 's3://datalake/tests/killed/'; CREATE TABLE killed.kept AS SELECT 1 AS id, 'one' AS name, 1 AS part")
+        .run("CREATE DATABASE killed LOCATION 's3://datalake/tests/killed/'; CREATE TABLE killed.kept AS SELECT 1 AS id, 'one' AS name, 1 AS part; CREATE DATABASE killed_parts LOCATION 's3://datalake/tests/killed/parts/'; CREATE TABLE killed_parts.t WITH (partitioned_by = ARRAY['part']) AS SELECT * FROM killed.kept")
         .await;
     let before = files(&folder);
     for sql in [
         format!("CREATE TABLE killed.t AS {MANY}"),
         format!("INSERT INTO killed.kept {MANY}"),
         format!("INSERT OVERWRITE killed.kept {MANY}"),
+        format!("INSERT OVERWRITE killed_parts.t SELECT id, name, 1 AS part FROM ({MANY}) AS m"),
         format!("UNLOAD ({MANY}) TO 's3://datalake/tests/killed/out/'"),
     ] {
         let writer = server.connect("admin").await;
@@ -143,6 +144,11 @@ async fn write_that_is_killed_leaves_nothing_after_the_next_start() {
         let admin = server.connect("admin").await;
         assert_eq!(
             admin.text("SELECT * FROM killed.kept").await,
+            "1|one|1",
+            "{sql}"
+        );
+        assert_eq!(
+            admin.text("SELECT * FROM killed_parts.t").await,
             "1|one|1",
             "{sql}"
         );
@@ -202,6 +208,68 @@ async fn replaced_table_is_seen_whole(door: Door) {
         (files(&server.dir.join("tests/whole")).len() == 1).then_some(())
     })
     .await;
+}
+
+/// A reader sees all rows of one version of a partition, or all of the other, and those of the other
+/// partition at any time.
+async fn replaced_partition_is_seen_whole(door: Door) {
+    let server = Server::private(&[]);
+    let writer = door.connect(&server, "admin").await;
+    let reader = door.connect(&server, "admin").await;
+    writer
+        .run("CREATE DATABASE replaced LOCATION 's3://datalake/tests/replaced/'")
+        .await;
+    writer
+        .run("CREATE TABLE replaced.t WITH (partitioned_by = ARRAY['part']) AS SELECT 0 AS version, x % 2 AS part FROM generate_series(1, 2000) AS t (x)")
+        .await;
+    let folder = server.dir.join("tests/replaced");
+    // A file that was not written by the server: its rows go, and it stays.
+    let written = files(&folder);
+    let of_part = |path: &&PathBuf| path.to_string_lossy().contains("part=1");
+    let own = written.iter().find(of_part).unwrap();
+    let foreign = own.with_file_name("foreign.parquet");
+    fs::copy(own, &foreign).unwrap();
+    let count = "SELECT count(*) FROM replaced.t WHERE part = 1";
+    eventually("the file is found", async || {
+        (reader.text(count).await == "2000").then_some(())
+    })
+    .await;
+    writer
+        .run("INSERT OVERWRITE replaced.t SELECT 1 AS version, 1 AS part FROM generate_series(1, 1000)")
+        .await;
+    assert_eq!(reader.text(count).await, "1000");
+    let writing = async {
+        for version in 2..20 {
+            writer
+                .run(&format!("INSERT OVERWRITE replaced.t SELECT {version} AS version, 1 AS part FROM generate_series(1, 1000)"))
+                .await;
+        }
+    };
+    let mut writing = std::pin::pin!(writing);
+    loop {
+        let seen = reader.rows("SELECT count(*), min(version), max(version) FROM replaced.t WHERE part = 1 UNION ALL SELECT count(*), min(version), max(version) FROM replaced.t WHERE part = 0 ORDER BY 3 DESC");
+        let seen = tokio::select! {
+            biased;
+            () = &mut writing => break,
+            seen = seen => seen,
+        };
+        assert_eq!(seen[0][0].as_deref(), Some("1000"));
+        assert_eq!(seen[0][1], seen[0][2]);
+        assert_eq!(seen[1][0].as_deref(), Some("1000"));
+        assert_eq!(seen[1][2].as_deref(), Some("0"));
+    }
+    assert_eq!(
+        reader
+            .text("SELECT min(version), max(version), count(*) FROM replaced.t WHERE part = 1")
+            .await,
+        "19|19|1000"
+    );
+    // Of the server's files those of both partitions are left.
+    eventually("the replaced files are deleted", async || {
+        (files(&folder).len() == 3).then_some(())
+    })
+    .await;
+    assert!(foreign.exists());
 }
 
 async fn limits_of_a_workgroup_stop_writes(door: Door) {
@@ -370,6 +438,7 @@ through_each_door!(
     cancelled_write_leaves_nothing,
     query_that_fails_while_rows_are_written_leaves_nothing,
     replaced_table_is_seen_whole,
+    replaced_partition_is_seen_whole,
     limits_of_a_workgroup_stop_writes,
     time_limit_stops_a_write,
 );

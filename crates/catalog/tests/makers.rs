@@ -66,6 +66,7 @@ async fn table_and_database_come_with_their_makers_grants_or_not_at_all() {
         partitions: Vec::new(),
         files: 0,
         discard: Vec::new(),
+        replaces: Vec::new(),
         by: nobody,
     };
     let made = store.commit_write(write, commit).await;

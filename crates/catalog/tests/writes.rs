@@ -28,6 +28,7 @@ fn append(table: &Table, partitions: Vec<PartitionInput>) -> CommitWrite {
         partitions,
         files: 1,
         discard: Vec::new(),
+        replaces: Vec::new(),
         by: By::Administrator,
     }
 }
@@ -171,6 +172,7 @@ async fn table_is_made_and_replaced_with_its_partitions() {
         partitions: Vec::new(),
         files: 1,
         discard: Vec::new(),
+        replaces: Vec::new(),
         by: By::Administrator,
     };
     let id = begin(&store).await;
@@ -267,4 +269,66 @@ async fn what_a_replaced_table_loses_is_what_was_written_to_it() {
     assert_eq!(files.len(), 1);
     assert_eq!(files[0].write, second);
     store.drop_table("sales", "orders", false).await.unwrap();
+}
+
+#[tokio::test]
+async fn partitions_are_replaced_in_every_spelling_and_the_others_keep_their_files() {
+    let store = SqliteStore::in_memory().unwrap();
+    with_orders(&store).await;
+    let table_ = orders(&store).await;
+    let first = begin(&store).await;
+    let known = vec![at("2023", "Ulm"), at("2024", "Ulm"), at("02024", "Ulm")];
+    let commit = append(&table_, known);
+    store.commit_write(first, commit).await.unwrap();
+    // In memory, which the commit has to bring up to date.
+    assert_eq!(store.partitions("sales", "orders").await.unwrap().len(), 3);
+    let table_ = orders(&store).await;
+    let second = begin(&store).await;
+    let new = PartitionInput::at(["2024", "Ulm"], "s3://lake/orders/year=2024/city=Ulm/new/");
+    let overwrite = CommitWrite {
+        replaces: vec![
+            vec!["2024".into(), "Ulm".into()],
+            vec!["1999".into(), "Ulm".into()],
+        ],
+        ..append(&table_, vec![new])
+    };
+    let committed = store.commit_write(second, overwrite).await.unwrap();
+    let discarded = committed.discarded.unwrap();
+    let mut folders = discarded.locations.clone();
+    folders.sort();
+    assert_eq!(
+        folders,
+        [
+            "s3://lake/orders/year=02024/city=Ulm/",
+            "s3://lake/orders/year=2024/city=Ulm/"
+        ]
+    );
+    assert_eq!(discarded.files.len(), 1);
+    assert!(discarded.files[0].contains(&first.file_name(0)));
+    let now = store.partitions("sales", "orders").await.unwrap();
+    let mut folders: Vec<String> = now.items.iter().map(|p| p.location(&now.keys)).collect();
+    folders.sort();
+    assert_eq!(
+        folders,
+        [
+            "s3://lake/orders/year=2023/city=Ulm/",
+            "s3://lake/orders/year=2024/city=Ulm/new/"
+        ]
+    );
+    // What the first write made elsewhere is still the table's, and goes with the next overwrite.
+    let table_ = orders(&store).await;
+    let third = begin(&store).await;
+    let empty = CommitWrite {
+        replaces: vec![vec!["2023".into(), "Ulm".into()]],
+        files: 0,
+        ..append(&table_, Vec::new())
+    };
+    let discarded = store.commit_write(third, empty).await.unwrap().discarded;
+    let discarded = discarded.unwrap();
+    assert_eq!(
+        discarded.locations,
+        ["s3://lake/orders/year=2023/city=Ulm/"]
+    );
+    assert!(discarded.files.iter().any(|files| files.write == first));
+    assert_eq!(store.partitions("sales", "orders").await.unwrap().len(), 1);
 }

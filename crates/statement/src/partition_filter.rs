@@ -98,6 +98,24 @@ fn evaluate(
     compared.map_err(failed)
 }
 
+/// The value of a key as an array of one row; `None` is NULL.
+///
+/// # Errors
+///
+/// A key that the table does not have, a value that is not of its type.
+pub(super) fn key_value(table: &Table, key: &str, value: Option<&str>) -> Result<ArrayRef> {
+    let schema = key_schema(table)?;
+    let Ok(at) = schema.index_of(key) else {
+        let known: Vec<&str> = schema
+            .fields()
+            .iter()
+            .map(|key| key.name().as_str())
+            .collect();
+        return Err(unknown_key(key, &known));
+    };
+    constant(&schema, at, value.unwrap_or(HIVE_DEFAULT_PARTITION))
+}
+
 /// The value of one key as an array of one row.
 fn constant(schema: &SchemaRef, at: usize, value: &str) -> Result<ArrayRef> {
     let field = schema.field(at).clone();

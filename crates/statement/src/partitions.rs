@@ -184,7 +184,7 @@ pub(super) async fn show(
     rows::answer_lines(statement, names)
 }
 
-fn not_partitioned(table: &Table) -> Error {
+pub(super) fn not_partitioned(table: &Table) -> Error {
     Error::new(
         Code::InvalidTable,
         format!("table {} is not partitioned", table.full_name()),

@@ -63,6 +63,8 @@ pub struct WritePlan {
     expected: Option<ExpectedTable>,
     definition: Option<TableInput>,
     discard: Vec<String>,
+    /// Of a write that replaces partitions: those that it empties even if no row is theirs.
+    pub(super) emptied: Vec<Vec<String>>,
     /// The definition changes only where the files are.
     pub(super) keeps_columns: bool,
 }
@@ -93,6 +95,14 @@ impl WritePlan {
     /// on it in the same commit.
     pub fn commit(&self, written: Written, by: By) -> CommitWrite {
         let table = &self.target.table;
+        let mut replaces = Vec::new();
+        if self.target.replaces {
+            replaces.clone_from(&self.emptied);
+            let new = written.partitions.iter();
+            replaces.extend(new.map(|partition| partition.values.clone()));
+            replaces.sort_unstable();
+            replaces.dedup();
+        }
         CommitWrite {
             database: table.database_name.clone(),
             table: table.name.clone(),
@@ -101,6 +111,7 @@ impl WritePlan {
             partitions: written.partitions,
             files: written.files,
             discard: self.discard.clone(),
+            replaces,
             by,
         }
     }
@@ -120,7 +131,8 @@ impl WritePlan {
         Ok(found.is_some_and(|found| {
             let access = &found.access;
             let replaces = access.delete && (self.keeps_columns || access.alter);
-            access.insert && (self.definition.is_none() || replaces)
+            let appends = self.definition.is_none() && !self.target.replaces;
+            access.insert && (appends || replaces)
         }))
     }
 }
@@ -207,12 +219,14 @@ impl StatementContext {
             expected: Some(version_of(&table)),
             definition: None,
             discard: Vec::new(),
+            emptied: Vec::new(),
             keeps_columns: true,
             mapping,
             target: Target {
                 table,
                 partitions,
                 roots: Arc::clone(&self.roots),
+                replaces: false,
                 write_log: Arc::clone(&self.write_log),
             },
         })
@@ -266,6 +280,7 @@ impl StatementContext {
             expected,
             definition: Some(input),
             discard,
+            emptied: Vec::new(),
             keeps_columns: false,
         })
     }
@@ -289,6 +304,7 @@ impl StatementContext {
             table,
             partitions: None,
             roots: Arc::clone(&self.roots),
+            replaces: false,
             write_log: Arc::clone(&self.write_log),
         };
         Ok((target, mapping))

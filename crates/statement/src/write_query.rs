@@ -10,9 +10,13 @@ use lakegate_catalog::hive_type::HiveType;
 use lakegate_error::{Code, Error, Result};
 use lakegate_lake::table::table_schema;
 use lakegate_policy::Visible;
-use lakegate_sql::ast::{CreateTableAs, Insert, Statement};
+use lakegate_sql::ast::{
+    CompareOp, CreateTableAs, Insert, PartitionCondition, PartitionFilter, PartitionSpec, Statement,
+};
 
 use super::StatementContext;
+use super::partition_filter::{key_value, matching, unknown_key};
+use super::partitions::not_partitioned;
 use super::unload::UnloadPlan;
 use super::write::{NewTable, WritePlan, table_exists};
 use super::write_properties::Stored;
@@ -95,15 +99,19 @@ impl StatementContext {
     async fn plan_insert(&self, insert: &Insert, rows: &Schema) -> Result<WritePlan> {
         let found = self.table(&insert.table).await?;
         self.require_insert(&found)?;
-        let targets = targets(&found, &insert.columns)?;
+        let targets = targets(&found, insert)?;
         let name = found.table.full_name();
         let fields: Vec<&Field> = targets.fields().iter().map(AsRef::as_ref).collect();
         check_columns(&name, &fields, rows)?;
         let rows = renamed(rows, fields.iter().map(|field| field.name().as_str()));
-        match insert.overwrite {
-            true => self.plan_overwrite(&found, &rows).await,
-            false => self.plan_append(&found, &rows).await,
+        let mut plan = match insert.overwrite {
+            true => self.plan_overwrite(&found, &rows).await?,
+            false => self.plan_append(&found, &rows).await?,
+        };
+        if let Some(partition) = &insert.partition {
+            fix_keys(&mut plan, partition)?;
         }
+        Ok(plan)
     }
 
     /// The columns of a table that an INSERT writes, in the order of its query's.
@@ -116,22 +124,103 @@ impl StatementContext {
         async move {
             let found = self.table(&insert.table).await?;
             self.require_insert(&found)?;
-            targets(&found, &insert.columns)
+            targets(&found, insert)
         }
         .boxed()
     }
 }
 
-/// The named columns of a table, or all that the principal sees: partition keys last.
+/// Gives all rows the values of a PARTITION clause. An overwrite empties the partitions that have
+/// them.
+///
+/// # Errors
+///
+/// A value that is not of its key's type.
+fn fix_keys(plan: &mut WritePlan, partition: &PartitionSpec) -> Result<()> {
+    let table = Arc::clone(&plan.target.table);
+    let conditions = partition.values.iter().map(|pair| PartitionCondition {
+        key: pair.key.clone(),
+        op: CompareOp::Eq,
+        value: pair.value.clone(),
+    });
+    let filter = PartitionFilter {
+        conditions: conditions.collect(),
+    };
+    if let Some(known) = &plan.target.partitions {
+        // Checks the values, too.
+        let places = matching(&table, known, &filter)?;
+        if plan.target.replaces {
+            let old = places
+                .into_iter()
+                .filter_map(|place| known.items.get(place));
+            let values = old.map(|old| {
+                old.values
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect::<Vec<_>>()
+            });
+            plan.emptied = values.collect();
+        }
+    }
+    for pair in &partition.values {
+        let value = key_value(&table, &pair.key, pair.value.as_deref())?;
+        plan.mapping.fix(&pair.key, value)?;
+    }
+    Ok(())
+}
+
+/// The keys of a PARTITION clause.
+///
+/// # Errors
+///
+/// One that the table does not have, or that is named twice.
+fn fixed_keys<'a>(found: &Visible, insert: &'a Insert) -> Result<Vec<&'a str>> {
+    let Some(partition) = &insert.partition else {
+        return Ok(Vec::new());
+    };
+    if found.table.partition_keys.is_empty() {
+        return Err(not_partitioned(&found.table));
+    }
+    let keys = found.table.partition_keys.iter();
+    let known: Vec<&str> = keys
+        .map(|key| key.name.as_str())
+        .filter(|key| found.access.is_visible(key))
+        .collect();
+    let mut fixed = Vec::with_capacity(partition.values.len());
+    for pair in &partition.values {
+        let key = pair.key.as_str();
+        if !known.contains(&key) {
+            return Err(unknown_key(key, &known));
+        }
+        if fixed.contains(&key) {
+            return Err(named_twice(key));
+        }
+        fixed.push(key);
+    }
+    Ok(fixed)
+}
+
+fn named_twice(name: &str) -> Error {
+    Error::new(
+        Code::DuplicateColumn,
+        format!("column \"{name}\" is named twice; name it once"),
+    )
+}
+
+/// The named columns of a table, or all that the principal sees: partition keys last, without those
+/// of a PARTITION clause.
 ///
 /// # Errors
 ///
 /// A column that the table does not have, or that is named twice.
-fn targets(found: &Visible, names: &[String]) -> Result<SchemaRef> {
+fn targets(found: &Visible, insert: &Insert) -> Result<SchemaRef> {
+    let names = &insert.columns;
+    let fixed = fixed_keys(found, insert)?;
     let schema = table_schema(&found.table)?;
     let fields = schema.fields().iter();
     let columns: Vec<FieldRef> = fields
         .filter(|field| found.access.is_visible(field.name()))
+        .filter(|field| !fixed.contains(&field.name().as_str()))
         .cloned()
         .collect();
     if names.is_empty() {
@@ -140,6 +229,9 @@ fn targets(found: &Visible, names: &[String]) -> Result<SchemaRef> {
     let mut seen = HashSet::new();
     let mut chosen = Vec::with_capacity(names.len());
     for name in names {
+        if fixed.contains(&name.as_str()) {
+            return Err(named_twice(name));
+        }
         let mut known = columns.iter();
         let column = known.find(|column| column.name() == name).ok_or_else(|| {
             let known: Vec<&str> = columns
@@ -156,10 +248,7 @@ fn targets(found: &Visible, names: &[String]) -> Result<SchemaRef> {
             .with_hint(format!("its columns are {}", known.join(", ")))
         })?;
         if !seen.insert(name) {
-            return Err(Error::new(
-                Code::DuplicateColumn,
-                format!("column \"{name}\" is named twice; name it once"),
-            ));
+            return Err(named_twice(name));
         }
         chosen.push(Arc::clone(column));
     }

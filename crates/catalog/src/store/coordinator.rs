@@ -64,6 +64,11 @@ pub struct CommitWrite {
     pub files: u64,
     /// The folders of a table that is replaced: what was written to it there is discarded.
     pub discard: Vec<String>,
+    /// Values of partitions of a table whose definition stays, which lose their rows until now: they
+    /// are not registered any more, in whatever spelling, unless `partitions` has them anew, and
+    /// what was written to the table in their folders is discarded. Those that are not registered
+    /// are left out.
+    pub replaces: Vec<Vec<String>>,
     /// The principal that writes. A user becomes the owner of a table that is created.
     pub by: By,
 }

@@ -175,8 +175,11 @@ pub struct WriteRecord {
     pub table_id: i64,
     /// How many files the write made: `<prefix>00000.parquet` and so on.
     pub files: u64,
-    /// The folders of a table that the write replaced: files of earlier writes to it are discarded.
+    /// The folders of a table, or of partitions, that the write replaced: files of earlier writes
+    /// to the table are discarded there.
     pub discard: Vec<String>,
+    /// Earlier writes have files outside of these folders, which stay the table's.
+    pub rest_stays: bool,
 }
 
 /// The writes to tables that are not committed, and what commits recorded. A change is durable

@@ -4,7 +4,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchOptions, new_null_array};
+use arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchOptions, UInt32Array, new_null_array};
+use arrow::compute::take;
 use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
 use lakegate_error::{Code, Error, Result};
 
@@ -18,6 +19,8 @@ pub struct Mapping {
     schema: SchemaRef,
     /// For each of them the column of the batches; `None`: it is not sent, and NULL.
     sources: Vec<Option<usize>>,
+    /// Columns that have one value in all rows: the only one of the array.
+    fixed: Vec<(usize, ArrayRef)>,
 }
 
 impl Mapping {
@@ -84,7 +87,19 @@ impl Mapping {
         Ok(Self {
             schema: Arc::clone(schema),
             sources,
+            fixed: Vec::new(),
         })
+    }
+
+    /// Gives all rows one value of a column that is not sent, of the column's type.
+    ///
+    /// # Errors
+    /// The table does not have the column.
+    pub fn fix(&mut self, column: &str, value: ArrayRef) -> Result<()> {
+        let place = self.schema.index_of(column);
+        let place = place.map_err(|error| Error::internal(error.to_string()))?;
+        self.fixed.push((place, value));
+        Ok(())
     }
 
     /// The table's columns, partition keys last.
@@ -108,17 +123,28 @@ impl Mapping {
             .fields()
             .iter()
             .zip(&self.sources)
-            .map(
-                |(field, source)| match source.and_then(|at| batch.columns().get(at)) {
+            .enumerate()
+            .map(|(place, (field, source))| {
+                if let Some((_, value)) = self.fixed.iter().find(|(fixed, _)| *fixed == place) {
+                    return repeated(value, rows);
+                }
+                match source.and_then(|at| batch.columns().get(at)) {
                     Some(column) => converted(column, field),
                     None => Ok(new_null_array(field.data_type(), rows)),
-                },
-            )
+                }
+            })
             .collect::<Result<Vec<ArrayRef>>>()?;
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
         RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)
             .map_err(|error| Error::internal(format!("rows do not form a batch: {error}")))
     }
+}
+
+/// The first value of an array, in each row.
+fn repeated(value: &ArrayRef, rows: usize) -> Result<ArrayRef> {
+    let first = UInt32Array::from(vec![0_u32; rows]);
+    take(value.as_ref(), &first, None)
+        .map_err(|error| Error::internal(format!("a value cannot be repeated: {error}")))
 }
 
 fn converted(column: &ArrayRef, field: &FieldRef) -> Result<ArrayRef> {

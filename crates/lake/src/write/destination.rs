@@ -41,6 +41,8 @@ pub struct TableFolders {
     pub partitions: Option<Arc<Partitions>>,
     /// Where the partitions are instead of where they are registered. `None`: they are registered.
     pub projection: Option<Projection>,
+    /// The rows take the place of those of their partitions, in new folders.
+    pub replaces: bool,
     /// Gets folders outside of the table's own before the write has a file there.
     pub write_log: Arc<dyn WriteLog>,
 }
@@ -97,12 +99,14 @@ impl Destination {
                 partition: None,
             });
         }
-        let (values, url) = match self.registered(values)? {
-            Some(registered) => registered,
-            None => (
-                values.to_vec(),
-                default_location(&self.url, &self.keys, values),
-            ),
+        let default = default_location(&self.url, &self.keys, values);
+        let (values, url) = if self.table.as_ref().is_some_and(|table| table.replaces) {
+            // No partition had it before: readers of the old files are not disturbed, and files
+            // of others are left behind.
+            (values.to_vec(), format!("{default}{}/", self.write))
+        } else {
+            let registered = self.registered(values)?;
+            registered.unwrap_or_else(|| (values.to_vec(), default))
         };
         let location = self.roots.locate(&url)?;
         let home = self.roots.locate(&self.url)?;
@@ -173,6 +177,8 @@ pub struct Target {
     /// The registered ones. `None`: the table has no keys, or does not exist yet.
     pub partitions: Option<Arc<Partitions>>,
     pub roots: Arc<Roots>,
+    /// The rows take the place of those of their partitions.
+    pub replaces: bool,
     pub write_log: Arc<dyn WriteLog>,
 }
 
@@ -201,6 +207,7 @@ impl Target {
                 table: Arc::clone(table),
                 partitions: self.partitions.clone(),
                 projection: projection_of(table)?,
+                replaces: self.replaces,
                 write_log: Arc::clone(&self.write_log),
             })),
         })
@@ -223,8 +230,16 @@ pub fn location(table: &Table) -> Result<&str> {
 /// Checks that rows can be added to a table.
 ///
 /// # Errors
-/// Files of its format are not written.
+/// Files of its format are not written; it has buckets, which new files would not be of.
 pub fn check_format(table: &Table) -> Result<()> {
+    let storage = &table.storage_descriptor;
+    if storage.number_of_buckets > 0 && !storage.bucket_columns.is_empty() {
+        return Err(Error::not_supported(format!(
+            "table {} has buckets, and rows are not written to tables with buckets",
+            table.full_name()
+        ))
+        .with_hint("CREATE OR REPLACE TABLE .. AS makes a table without buckets of all rows"));
+    }
     writable_format(table).map(|_| ())
 }
 

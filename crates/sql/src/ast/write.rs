@@ -4,7 +4,7 @@ use std::fmt;
 
 use sqlparser::ast;
 
-use super::TableName;
+use super::{PartitionSpec, TableName};
 
 /// `CREATE [OR REPLACE] TABLE [IF NOT EXISTS] t [(c, ..)] [COMMENT 'c'] [WITH (k = v, ..)] AS q
 /// [WITH [NO] DATA]`.
@@ -22,13 +22,15 @@ pub struct CreateTableAs {
     pub with_data: bool,
 }
 
-/// `INSERT INTO t [(c, ..)] q`, `INSERT OVERWRITE [TABLE|INTO] t [(c, ..)] q`.
+/// `INSERT {INTO [TABLE] | OVERWRITE [TABLE|INTO]} t [PARTITION (k = v, ..)] [(c, ..)] q`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Insert {
     /// The rows take the place of those of the table.
     pub overwrite: bool,
     pub table: TableName,
-    /// Lower case. Empty: all columns, in the order of the table.
+    /// Keys that have one value in all rows, and are no columns of the query.
+    pub partition: Option<PartitionSpec>,
+    /// Lower case. Empty: all other columns, in the order of the table.
     pub columns: Vec<String>,
     pub query: Box<ast::Query>,
 }

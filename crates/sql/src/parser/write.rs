@@ -1,7 +1,7 @@
 //! Statements that write the rows of a query: CREATE TABLE AS, INSERT and UNLOAD.
 
 use super::cursor::{Cursor, Result};
-use super::{names, parenthesized, query};
+use super::{names, parenthesized, partitions, query};
 use crate::ast::{
     CreateTableAs, Insert, Statement, TableName, Unload, Unsupported, WriteProperty, WriteValue,
 };
@@ -93,12 +93,11 @@ pub(super) fn insert(cursor: &mut Cursor<'_>) -> Result<Statement> {
         return Ok(refuse("INSERT OVERWRITE DIRECTORY", "UNLOAD"));
     }
     let table = names::table(cursor)?;
-    if cursor.is_word("PARTITION") && cursor.is_sign_at(1, '(') {
-        return Ok(refuse(
-            "INSERT .. PARTITION (..)",
-            "INSERT with the partition keys as the last columns of the query",
-        ));
-    }
+    let has_partition = cursor.is_word("PARTITION") && cursor.is_sign_at(1, '(');
+    let partition = match has_partition && cursor.eat("PARTITION") {
+        true => Some(partitions::spec(cursor)?),
+        false => None,
+    };
     let columns = if lists_names(cursor) {
         cursor.names_in_parentheses("a column's name")?
     } else {
@@ -123,6 +122,7 @@ pub(super) fn insert(cursor: &mut Cursor<'_>) -> Result<Statement> {
     Ok(Statement::Insert(Box::new(Insert {
         overwrite,
         table,
+        partition,
         columns,
         query,
     })))

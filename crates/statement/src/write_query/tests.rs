@@ -211,12 +211,6 @@ async fn insert_matches_by_position_with_partition_keys_last() {
             "none",
         ),
         (
-            "INSERT OVERWRITE orders SELECT 1",
-            orders(),
-            Code::NotSupported,
-            "sales.orders is partitioned",
-        ),
-        (
             "CREATE TABLE orders AS SELECT 1",
             orders(),
             Code::DuplicateTable,
@@ -284,6 +278,25 @@ async fn overwritten_table_keeps_its_definition_in_a_new_folder() {
         old.storage_descriptor.location,
         new.storage_descriptor.location
     );
+}
+
+#[tokio::test]
+async fn overwritten_partitions_need_delete_and_no_projection() {
+    let lake = Lake::with_orders().await;
+    let sql = "INSERT OVERWRITE orders SELECT 1";
+    let planned = table(&lake, "admin", sql, &orders()).await.unwrap();
+    assert!(planned.target.replaces);
+    lake.ok("GRANT SELECT, INSERT ON TABLE orders TO ann").await;
+    let error = plan(&lake, "ann", sql, &orders()).await.unwrap_err();
+    assert_eq!(error.code(), Code::PermissionDenied, "{error}");
+    lake.ok("GRANT DELETE ON TABLE orders TO ann").await;
+    plan(&lake, "ann", sql, &orders()).await.unwrap();
+    lake.ok("CREATE EXTERNAL TABLE sales.days (id INT) PARTITIONED BY (n INT) STORED AS PARQUET LOCATION 's3://lake/days/' TBLPROPERTIES ('projection.enabled' = 'true', 'projection.n.type' = 'integer', 'projection.n.range' = '1,9')").await;
+    let two = rows(&[("id", DataType::Int32), ("n", DataType::Int32)]);
+    let sql = "INSERT OVERWRITE days SELECT 1";
+    let error = plan(&lake, "admin", sql, &two).await.unwrap_err();
+    assert_eq!(error.code(), Code::NotSupported, "{error}");
+    assert!(error.message().contains("sales.days"), "{error}");
 }
 
 #[tokio::test]

@@ -191,7 +191,8 @@ fn commit_write(write: &mut Write<'_>, id: WriteId, commit: CommitWrite) -> Resu
         definition,
         partitions,
         files,
-        discard,
+        mut discard,
+        replaces,
         by,
     } = commit;
     write.require_open(id)?;
@@ -215,6 +216,8 @@ fn commit_write(write: &mut Write<'_>, id: WriteId, commit: CommitWrite) -> Resu
             }
         }
     };
+    let rest_stays = !replaces.is_empty();
+    discard.extend(unregister(write, &table, replaces)?);
     let partitions_added = if partitions.is_empty() {
         0
     } else {
@@ -224,6 +227,7 @@ fn commit_write(write: &mut Write<'_>, id: WriteId, commit: CommitWrite) -> Resu
         table_id: table.id,
         files,
         discard,
+        rest_stays,
     };
     let discarded = write.record_commit(id, record)?;
     Ok(Committed {
@@ -252,6 +256,36 @@ fn expected_table(
         });
     }
     Ok(current)
+}
+
+/// Removes partitions in all their spellings, and returns where they were.
+///
+/// # Errors
+/// `InvalidInput` if values do not fit the keys.
+fn unregister(
+    write: &mut Write<'_>,
+    table: &Table,
+    mut values: Vec<Vec<String>>,
+) -> Result<Vec<String>> {
+    let (database, name) = (&table.database_name, &table.name);
+    let mut locations = Vec::new();
+    loop {
+        let mut known = Vec::new();
+        for values in values {
+            if let Some(location) = write.partition_location(database, name, &values)? {
+                locations.push(location);
+                known.push(values);
+            }
+        }
+        if known.is_empty() {
+            return Ok(locations);
+        }
+        write.drop_partitions(database, name, &known, true)?;
+        // What is in memory does not know more than one change of a transaction.
+        write.reread_partitions(table.id);
+        // Other spellings of the same values.
+        values = known;
+    }
 }
 
 /// Adds the partitions that do not exist.
@@ -358,6 +392,7 @@ mod tests {
             partitions: Vec::new(),
             files: 1,
             discard: Vec::new(),
+            replaces: Vec::new(),
             by: ann,
         };
         assert!(store.commit_write(write, commit.clone()).await.is_err());
@@ -429,6 +464,7 @@ mod tests {
             partitions: Vec::new(),
             files: 1,
             discard: Vec::new(),
+            replaces: Vec::new(),
             by: ann,
         };
         assert!(store.commit_write(write, commit.clone()).await.is_err());
@@ -452,6 +488,7 @@ mod tests {
                 table_id,
                 files: 2,
                 discard,
+                rest_stays: false,
             };
             let discarded = store.record_commit(write, record.clone()).await.unwrap();
             assert!(!store.open_writes().hides(&write.file_name(1)));

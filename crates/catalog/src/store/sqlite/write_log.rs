@@ -156,16 +156,22 @@ impl Write<'_> {
     ) -> Result<Option<Discarded>> {
         self.close_write(id)?;
         self.writes_mut().commits += 1;
-        let discarded = if record.discard.is_empty() {
+        let WriteRecord {
+            table_id,
+            files,
+            discard,
+            rest_stays,
+        } = record;
+        let discarded = if discard.is_empty() {
             None
         } else {
-            let discarded = self.discard(id.tag, record.table_id, record.discard)?;
+            let discarded = self.discard(id.tag, table_id, discard, rest_stays)?;
             self.discards(discarded.clone());
             Some(discarded)
         };
         self.tx.execute(
             "INSERT INTO written (number, table_id, files) VALUES (?1, ?2, ?3)",
-            params![id.number, record.table_id, signed(record.files)],
+            params![id.number, table_id, signed(files)],
         )?;
         Ok(discarded)
     }
@@ -195,9 +201,19 @@ impl Write<'_> {
         Ok(())
     }
 
-    /// Records that what was written to a table before is to be deleted.
-    fn discard(&self, tag: u32, table_id: i64, locations: Vec<String>) -> Result<Discarded> {
-        let sql = "DELETE FROM written WHERE table_id = ?1 RETURNING number, files";
+    /// Records that what was written to a table before is to be deleted in these folders.
+    /// `rest_stays`: there is more of it elsewhere.
+    fn discard(
+        &self,
+        tag: u32,
+        table_id: i64,
+        locations: Vec<String>,
+        rest_stays: bool,
+    ) -> Result<Discarded> {
+        let sql = match rest_stays {
+            true => "SELECT number, files FROM written WHERE table_id = ?1 ORDER BY number",
+            false => "DELETE FROM written WHERE table_id = ?1 RETURNING number, files",
+        };
         let mut statement = self.tx.prepare(sql)?;
         let old = statement
             .query_map([table_id], |row| Ok((row.get(0)?, row.get(1)?)))?

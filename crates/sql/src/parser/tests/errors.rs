@@ -193,7 +193,6 @@ fn refused_statements_name_the_nearest_that_works() {
         assert_eq!(refused(sql), message);
     }
     for sql in [
-        "INSERT INTO t PARTITION (dt = 'a') SELECT 1",
         "INSERT OVERWRITE DIRECTORY 's3://b/' SELECT 1",
         "INSERT INTO t DEFAULT VALUES",
         "INSERT INTO t VALUES (1) ON CONFLICT DO NOTHING",

@@ -25,6 +25,22 @@ fn unload(sql: &str) -> Unload {
 }
 
 #[test]
+fn insert_takes_the_values_of_a_partition() {
+    let given = insert(
+        "INSERT OVERWRITE TABLE t PARTITION (Day = DATE '2024-01-01', n = NULL) (a, b) SELECT 1, 2",
+    );
+    assert!(given.overwrite);
+    assert_eq!(given.columns, ["a", "b"]);
+    let values = given.partition.unwrap().values;
+    let pairs: Vec<_> = values
+        .iter()
+        .map(|v| (v.key.as_str(), v.value.as_deref()))
+        .collect();
+    assert_eq!(pairs, [("day", Some("2024-01-01")), ("n", None)]);
+    assert_eq!(insert("INSERT INTO t SELECT 1").partition, None);
+}
+
+#[test]
 fn create_table_as_takes_all_its_clauses() {
     let full = create(
         "CREATE TABLE IF NOT EXISTS D.\"T\" (A, \"b\") COMMENT 'it''s' WITH (Format = 'PARQUET', \
