@@ -32,15 +32,19 @@ pub struct FunctionInfo {
     pub description: Option<String>,
 }
 
-/// Functions that PostgreSQL's syntax is rewritten into and that users do not call by name. Those of
-/// Trino's syntax begin with `$`.
+/// Functions that PostgreSQL's syntax is rewritten into and that users do not call by name, beside
+/// those whose names begin with `$`.
 const HELPERS: [&str; 5] = [ANY, ALL, PRECISION_FUNCTION, NAMED_CAST, LONG_NUMBER];
+
+fn is_helper(name: &str) -> bool {
+    name.starts_with('$') || HELPERS.contains(&name)
+}
 
 /// Returns every function of a session state, by name.
 pub(super) fn functions(state: &SessionState) -> Vec<FunctionInfo> {
     let mut all = BTreeSet::new();
     for (name, function) in state.scalar_functions() {
-        if HELPERS.contains(&name.as_str()) || name.starts_with('$') {
+        if is_helper(name) {
             continue;
         }
         let returns = |fields: &[FieldRef]| {
@@ -54,6 +58,9 @@ pub(super) fn functions(state: &SessionState) -> Vec<FunctionInfo> {
         all.extend(variants(name, "scalar", signature, documentation, returns));
     }
     for (name, function) in state.aggregate_functions() {
+        if is_helper(name) {
+            continue;
+        }
         let returns = |fields: &[FieldRef]| function.return_field(fields).ok();
         let (signature, documentation) = (function.signature(), function.documentation());
         all.extend(variants(
@@ -71,7 +78,7 @@ pub(super) fn functions(state: &SessionState) -> Vec<FunctionInfo> {
         all.extend(variants(name, "window", signature, documentation, returns));
     }
     for (name, function) in state.higher_order_functions() {
-        if name.starts_with('$') {
+        if is_helper(name) {
             continue;
         }
         let documentation = function.documentation();

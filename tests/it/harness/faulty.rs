@@ -78,10 +78,10 @@ impl Faulty {
         });
     }
 
-    /// Passes everything on, and returns how many requests failed.
+    /// Passes everything on, and returns how many requests failed since [`Self::fail`].
     pub(crate) fn heal(&self) -> usize {
         *self.state.plan.lock().unwrap() = None;
-        self.state.failed.load(Ordering::SeqCst)
+        self.state.failed.swap(0, Ordering::SeqCst)
     }
 }
 

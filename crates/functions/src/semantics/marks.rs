@@ -420,7 +420,10 @@ mod tests {
             ("ARRAY[J][1]", plain.to_owned()),
             ("element_at(ARRAY[J], 1)", plain.to_owned()),
             ("MAP(ARRAY['x'], ARRAY[J])", format!("{{\"x\":{plain}}}")),
-            ("MAP(ARRAY['x'], ARRAY[J])['x']", plain.to_owned()),
+            (
+                "element_at(MAP(ARRAY['x'], ARRAY[J]), 'x')",
+                plain.to_owned(),
+            ),
             ("transform(ARRAY[1], x -> J)", format!("[{plain}]")),
             ("(SELECT array_agg(J))", format!("[{plain}]")),
             ("(SELECT map_agg('x', J))", format!("{{\"x\":{plain}}}")),

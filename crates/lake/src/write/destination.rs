@@ -227,29 +227,30 @@ pub fn location(table: &Table) -> Result<&str> {
     })
 }
 
-/// Checks that rows can be added to a table.
+/// Checks that files of a table's format are written.
 ///
 /// # Errors
-/// Files of its format are not written; it has buckets, which new files would not be of.
+/// They are not.
 pub fn check_format(table: &Table) -> Result<()> {
-    let storage = &table.storage_descriptor;
-    if storage.number_of_buckets > 0 && !storage.bucket_columns.is_empty() {
-        return Err(Error::not_supported(format!(
-            "table {} has buckets, and rows are not written to tables with buckets",
-            table.full_name()
-        ))
-        .with_hint("CREATE OR REPLACE TABLE .. AS makes a table without buckets of all rows"));
-    }
     writable_format(table).map(|_| ())
 }
 
 /// Checks that rows can be added to a table.
 ///
 /// # Errors
-/// Files of its format are not written, or for new tables alone.
+/// Files of its format are not written, or for new tables alone; it has buckets, which new files
+/// would not be of.
 pub fn check_append(table: &Table) -> Result<()> {
     let format = writable_format(table)?;
     let format = format.file_format();
+    let storage = &table.storage_descriptor;
+    if storage.number_of_buckets > 0 && !storage.bucket_columns.is_empty() {
+        return Err(Error::not_supported(format!(
+            "table {} has buckets, and rows are not added to tables with buckets",
+            table.full_name()
+        ))
+        .with_hint("CREATE OR REPLACE TABLE .. AS makes another table of all rows"));
+    }
     if format.takes_rows() {
         return Ok(());
     }

@@ -152,7 +152,8 @@ fn sliced(batch: &RecordBatch) -> Vec<RecordBatch> {
         .collect()
 }
 
-/// Returns the engine's functions by name, with the letter of their kind in `pg_proc`.
+/// Returns the engine's functions by name, with the letter of their kind in `pg_proc`. Names that
+/// begin with `$` are of syntax, and no function that a client calls.
 fn functions(state: &dyn Session) -> Vec<(String, &'static str)> {
     let scalar = state
         .scalar_functions()
@@ -166,7 +167,8 @@ fn functions(state: &dyn Session) -> Vec<(String, &'static str)> {
         .window_functions()
         .keys()
         .map(|name| (name.clone(), "w"));
-    let mut all: Vec<_> = scalar.chain(aggregate).chain(window).collect();
+    let all = scalar.chain(aggregate).chain(window);
+    let mut all: Vec<_> = all.filter(|(name, _)| !name.starts_with('$')).collect();
     all.sort_unstable();
     all.dedup_by(|a, b| a.0 == b.0);
     all

@@ -16,9 +16,9 @@ use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident,
-    LambdaFunction, LambdaSyntax, ObjectName, OneOrManyWithParens, Query, Select, SelectItem,
-    SetExpr, Statement, TableAlias, TableFactor, Value, VisitorMut,
+    BinaryOperator, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
+    Ident, LambdaFunction, LambdaSyntax, ObjectName, OneOrManyWithParens, Query, Select,
+    SelectItem, SetExpr, Statement, TableAlias, TableFactor, Value, Values, VisitorMut,
 };
 use datafusion::sql::sqlparser::tokenizer::Location;
 use lakegate_sql::walk::walk_mut;
@@ -180,6 +180,39 @@ fn renamed(columns: &[String], alias: &TableAlias) -> Option<Vec<String>> {
     let given = alias.columns.iter().map(|column| folded(&column.name));
     let rest = columns.get(alias.columns.len()..)?;
     Some(given.chain(rest.iter().cloned()).collect())
+}
+
+/// Casts the literals of a column of VALUES to JSON if another row has a cast to it there.
+fn cast_alike(values: &mut Values) {
+    let width = values.rows.first().map_or(0, |row| row.content.len());
+    for place in 0..width {
+        let cells = values.rows.iter().filter_map(|row| row.content.get(place));
+        let mut casts = cells.filter(|cell| is_json_cast(cell));
+        let Some(cast) = casts.next().cloned() else {
+            continue;
+        };
+        for row in &mut values.rows {
+            if let Some(cell) = row.content.get_mut(place)
+                && matches!(cell, Expr::Value(_))
+            {
+                let mut alike = cast.clone();
+                if let Expr::Cast { expr, .. } = &mut alike {
+                    **expr = std::mem::replace(cell, nothing());
+                    *cell = alike;
+                }
+            }
+        }
+    }
+}
+
+fn is_json_cast(cell: &Expr) -> bool {
+    matches!(
+        cell,
+        Expr::Cast {
+            data_type: DataType::JSON | DataType::JSONB,
+            ..
+        }
+    )
 }
 
 /// Returns the only parameter of a lambda with an arrow and no parentheses.
@@ -355,6 +388,9 @@ impl VisitorMut for JsonSyntax {
     type Break = ();
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+        if let SetExpr::Values(values) = query.body.as_mut() {
+            cast_alike(values);
+        }
         for table in query.with.iter().flat_map(|with| &with.cte_tables) {
             if let Some(columns) = named(&table.query, Some(&table.alias)) {
                 self.common_tables

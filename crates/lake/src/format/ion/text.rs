@@ -552,5 +552,5 @@ fn is_operator(byte: u8) -> bool {
 
 /// A slash begins a comment.
 fn is_end_of_number(byte: u8) -> bool {
-    byte.is_ascii_whitespace() || byte == 0x0b || b"{}[](),\"'/:".contains(&byte)
+    byte.is_ascii_whitespace() || byte == 0x0b || b"{}[](),\"'/".contains(&byte)
 }
