@@ -67,6 +67,8 @@ pub struct WritePlan {
     pub(super) emptied: Vec<Vec<String>>,
     /// The definition changes only where the files are.
     pub(super) keeps_columns: bool,
+    /// No rows are written: the table's go, for which INSERT is not needed.
+    pub(super) only_empties: bool,
 }
 
 /// What a new table is, beside the columns of its rows.
@@ -132,7 +134,7 @@ impl WritePlan {
             let access = &found.access;
             let replaces = access.delete && (self.keeps_columns || access.alter);
             let appends = self.definition.is_none() && !self.target.replaces;
-            access.insert && (appends || replaces)
+            (access.insert || self.only_empties) && (appends || replaces)
         }))
     }
 }
@@ -221,6 +223,7 @@ impl StatementContext {
             discard: Vec::new(),
             emptied: Vec::new(),
             keeps_columns: true,
+            only_empties: false,
             mapping,
             target: Target {
                 table,
@@ -282,6 +285,7 @@ impl StatementContext {
             discard,
             emptied: Vec::new(),
             keeps_columns: false,
+            only_empties: false,
         })
     }
 

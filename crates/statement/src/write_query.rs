@@ -51,6 +51,11 @@ impl StatementContext {
                     let plan = self.plan_insert(insert, rows).await?;
                     Ok(QueryWrite::Table(Box::new(plan)))
                 }
+                Statement::Truncate(truncate) => {
+                    let found = self.table(&truncate.table).await?;
+                    let plan = self.plan_truncate(&found).await?;
+                    Ok(QueryWrite::Table(Box::new(plan)))
+                }
                 Statement::Unload(unload) => {
                     let plan = self.plan_unload(unload, rows).await?;
                     Ok(QueryWrite::Folder(Box::new(plan)))

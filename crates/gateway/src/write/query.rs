@@ -213,7 +213,7 @@ fn done(statement: &Statement, rows: Option<u64>) -> Execution {
     };
     Execution::Command {
         tag: counted.to_owned(),
-        rows,
+        rows: rows.filter(|_| !matches!(statement, Statement::Truncate(_))),
     }
 }
 
@@ -236,7 +236,10 @@ async fn begin(
     let rows = context.planning.names.schema(schema);
     let write = plan_write(context, catalog, statement.clone(), &rows);
     let write = query.step(Phase::Planning, Box::pin(write)).await?;
-    let is_empty = matches!(statement, Statement::CreateTableAs(create) if !create.with_data);
+    let is_empty = match statement {
+        Statement::CreateTableAs(create) => !create.with_data,
+        other => matches!(other, Statement::Truncate(_)),
+    };
     let snapshot = match is_empty {
         true => None,
         false => Some(context.list(pruned_plan).await?),

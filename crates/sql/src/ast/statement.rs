@@ -15,6 +15,7 @@ pub enum Statement {
     CreateTableAs(Box<CreateTableAs>),
     Insert(Box<Insert>),
     Unload(Box<Unload>),
+    Truncate(Box<Truncate>),
     // Databases and tables
     Use(Use),
     CreateDatabase(CreateDatabase),
@@ -123,7 +124,7 @@ impl Unsupported {
 pub enum StatementKind {
     /// Changes databases, tables, partitions or workgroups, CREATE TABLE AS included.
     Ddl,
-    /// Queries, EXPLAIN, COPY TO, INSERT and UNLOAD.
+    /// Queries, EXPLAIN, COPY TO, INSERT, UNLOAD and TRUNCATE.
     Dml,
     /// Shows what is in the catalog; ANALYZE and KILL.
     Utility,
@@ -144,6 +145,7 @@ impl Statement {
             Statement::CreateTableAs(_) => "CREATE TABLE AS",
             Statement::Insert(_) => "INSERT",
             Statement::Unload(_) => "UNLOAD",
+            Statement::Truncate(_) => "TRUNCATE TABLE",
             Statement::Use(_) => "USE",
             Statement::CreateDatabase(_) => "CREATE DATABASE",
             Statement::DropDatabase(_) => "DROP DATABASE",
@@ -231,6 +233,7 @@ impl Statement {
             Statement::CreateTableAs(create) => Some(create.query.as_ref()),
             Statement::Insert(insert) => Some(insert.query.as_ref()),
             Statement::Unload(unload) => Some(unload.query.as_ref()),
+            Statement::Truncate(truncate) => Some(truncate.query.as_ref()),
             _ => None,
         }
     }
@@ -242,6 +245,7 @@ impl Statement {
             Statement::CreateTableAs(create) => Some(create.query.as_mut()),
             Statement::Insert(insert) => Some(insert.query.as_mut()),
             Statement::Unload(unload) => Some(unload.query.as_mut()),
+            Statement::Truncate(truncate) => Some(truncate.query.as_mut()),
             _ => None,
         }
     }
@@ -291,7 +295,8 @@ impl Statement {
             | Statement::Explain(_)
             | Statement::Copy(_)
             | Statement::Insert(_)
-            | Statement::Unload(_) => StatementKind::Dml,
+            | Statement::Unload(_)
+            | Statement::Truncate(_) => StatementKind::Dml,
             Statement::CreateDatabase(_)
             | Statement::DropDatabase(_)
             | Statement::AlterDatabaseSetProperties(_)

@@ -1,4 +1,5 @@
-//! Statements that write the rows of a query: CREATE TABLE AS, INSERT and UNLOAD.
+//! Statements that write the rows of a query: CREATE TABLE AS, INSERT and UNLOAD;
+//! and TRUNCATE, which writes none.
 
 use std::fmt;
 
@@ -41,6 +42,14 @@ pub struct Unload {
     pub query: Box<ast::Query>,
     pub location: String,
     pub properties: Vec<WriteProperty>,
+}
+
+/// `TRUNCATE [TABLE] [ONLY] t [RESTART IDENTITY | CONTINUE IDENTITY] [CASCADE | RESTRICT]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Truncate {
+    pub table: TableName,
+    /// A query over no table, which does not run: the statement writes no rows.
+    pub query: Box<ast::Query>,
 }
 
 /// `k = v` of a WITH clause. Neither the name nor the type of the value is checked here.

@@ -128,6 +128,7 @@ fn statement(mut cursor: Cursor<'_>, depth: usize) -> Result<Statement> {
         "COPY" => copy::copy(&mut cursor),
         "INSERT" => write::insert(&mut cursor),
         "UNLOAD" => write::unload(&mut cursor),
+        "TRUNCATE" => write::truncate(&mut cursor),
         "USE" => database::use_database(&mut cursor),
         "CREATE" => create(&mut cursor),
         "ALTER" => alter(&mut cursor),

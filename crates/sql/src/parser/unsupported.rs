@@ -14,11 +14,6 @@ const REFUSED: &[(&str, &str, Option<&str>)] = &[
     ("REPLACE", "REPLACE", Some(NO_WRITES)),
     ("UPSERT", "UPSERT", Some(NO_WRITES)),
     (
-        "TRUNCATE",
-        "TRUNCATE",
-        Some("ALTER TABLE .. DROP PARTITION"),
-    ),
-    (
         "LOAD",
         "LOAD",
         Some("ALTER TABLE .. ADD PARTITION .. LOCATION"),

@@ -3,7 +3,8 @@
 use super::cursor::{Cursor, Result};
 use super::{names, parenthesized, partitions, query};
 use crate::ast::{
-    CreateTableAs, Insert, Statement, TableName, Unload, Unsupported, WriteProperty, WriteValue,
+    CreateTableAs, Insert, Statement, TableName, Truncate, Unload, Unsupported, WriteProperty,
+    WriteValue,
 };
 
 /// Words that a query begins with.
@@ -146,6 +147,32 @@ pub(super) fn unload(cursor: &mut Cursor<'_>) -> Result<Statement> {
         location,
         properties,
     })))
+}
+
+/// After TRUNCATE.
+pub(super) fn truncate(cursor: &mut Cursor<'_>) -> Result<Statement> {
+    cursor.expect("TRUNCATE")?;
+    cursor.eat("TABLE");
+    if cursor.rest().len() > 1 && !cursor.is_sign_at(1, '.') {
+        cursor.eat("ONLY");
+    }
+    let table = names::table(cursor)?;
+    if cursor.is_sign(',') {
+        return Ok(refuse(
+            "TRUNCATE of several tables",
+            "one TRUNCATE for each, between BEGIN and COMMIT",
+        ));
+    }
+    // There are no sequences and no foreign keys.
+    let _ = cursor.eat_all("RESTART IDENTITY") || cursor.eat_all("CONTINUE IDENTITY");
+    cursor.eat_any(&["CASCADE", "RESTRICT"]);
+    let nothing = super::parse("SELECT 1 AS n")?.pop();
+    match nothing.map(|parsed| parsed.statement) {
+        Some(Statement::Query(query)) => {
+            Ok(Statement::Truncate(Box::new(Truncate { table, query })))
+        }
+        _ => Err(cursor.expected("a statement")),
+    }
 }
 
 /// The query that extends to the end of the cursor.

@@ -207,7 +207,7 @@ fn refused_statements_name_the_nearest_that_works() {
         "ALTER VIEW v ADD DIALECT AS SELECT 1",
         "VACUUM t",
         "OPTIMIZE t REWRITE DATA USING BIN_PACK",
-        "TRUNCATE TABLE t",
+        "TRUNCATE TABLE t, u",
         "ALTER TABLE t DROP COLUMNS (a, b)",
         "ALTER TABLE t ARCHIVE PARTITION (dt='a')",
         "ALTER TABLE t SET FILEFORMAT ORC",

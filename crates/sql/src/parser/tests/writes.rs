@@ -191,3 +191,24 @@ fn what_is_wrong_is_named() {
     }
     assert!(refused("CREATE TABLE t AS WITH SESSION x = 1 SELECT 1").contains("WITH SESSION"));
 }
+
+#[test]
+fn truncate_names_one_table() {
+    for sql in [
+        "TRUNCATE d.t",
+        "TRUNCATE TABLE D.T",
+        "TRUNCATE TABLE ONLY d.t RESTART IDENTITY CASCADE",
+        "TRUNCATE ONLY d.t CONTINUE IDENTITY RESTRICT",
+    ] {
+        let statement = crate::parse(sql).unwrap().remove(0).statement;
+        assert_eq!(statement.tag(), "TRUNCATE TABLE", "{sql}");
+        assert!(statement.is_kept_for_commit(), "{sql}");
+        let Statement::Truncate(truncate) = statement else {
+            panic!("{sql}");
+        };
+        assert_eq!(truncate.table.to_string(), "d.t", "{sql}");
+    }
+    let several = crate::parse("TRUNCATE a, b").unwrap().remove(0).statement;
+    assert!(matches!(several, Statement::Unsupported(_)));
+    assert!(crate::parse("TRUNCATE t WHERE a = 1").is_err());
+}
