@@ -91,7 +91,7 @@ impl Session {
             ..self.scope()
         };
         let query = ast::Statement::Query(query);
-        let planning = self.resolve_in(moment, &scope, query).await?;
+        let planning = Box::pin(self.resolve_in(moment, &scope, query)).await?;
         Ok((plan, planning))
     }
 }

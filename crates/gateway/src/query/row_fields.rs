@@ -55,7 +55,7 @@ pub(crate) async fn expanded(
             return Ok((count > 0).then_some(statement));
         };
         let mut replace = Rows {
-            fields: Some(fields(state, found).await?),
+            fields: Some(Box::pin(fields(state, found)).await?),
             ..Rows::default()
         };
         let _ = walk_mut(&mut statement, &mut replace);

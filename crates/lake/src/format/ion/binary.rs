@@ -319,16 +319,15 @@ fn magnitude(bytes: &[u8]) -> Option<u128> {
     Some(value)
 }
 
+/// A NaN is the one without a sign, as everywhere in the engine, which orders by bits.
 fn float(bytes: &[u8]) -> Result<f64> {
-    if bytes.is_empty() {
-        return Ok(0.0);
-    }
-    if let Ok(single) = <[u8; 4]>::try_from(bytes) {
-        return Ok(f32::from_be_bytes(single).into());
-    }
-    let double = <[u8; 8]>::try_from(bytes);
-    let double = double.map_err(|_| broken("a float has neither 0 nor 4 nor 8 bytes"))?;
-    Ok(f64::from_be_bytes(double))
+    let value = match *bytes {
+        [] => 0.0,
+        [a, b, c, d] => f64::from(f32::from_be_bytes([a, b, c, d])),
+        [a, b, c, d, e, f, g, h] => f64::from_be_bytes([a, b, c, d, e, f, g, h]),
+        _ => return Err(broken("a float has neither 0 nor 4 nor 8 bytes")),
+    };
+    Ok(if value.is_nan() { f64::NAN } else { value })
 }
 
 fn decimal(bytes: &[u8]) -> Result<Number> {

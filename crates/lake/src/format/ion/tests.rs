@@ -226,7 +226,7 @@ async fn rows_are_read_back_as_they_were_written() {
         let expected = concat_batches(&schema, [&batch, &batch]).unwrap();
         assert_eq!(cells(&found), cells(&expected), "{properties:?}");
         // Another reader agrees on how many there are.
-        let elements = Element::read_all(written.to_vec()).unwrap();
+        let elements = Element::read_all(&written).unwrap();
         assert_eq!(elements.len(), expected.num_rows());
     }
 }
