@@ -390,7 +390,8 @@ mod tests {
         lake.ok("GRANT ALL ON TABLE v TO ann WITH GRANT OPTION")
             .await;
         lake.ok_as("ann", "ALTER VIEW v RENAME TO shelf.w").await;
-        let found = lake.store.table("shelf", "w").await.unwrap().unwrap();
+        let metastore = lake.context("admin").await.view.metastore;
+        let found = metastore.table("shelf", "w").await.unwrap().unwrap();
         assert_eq!((found.id, found.definer), (old.id, old.definer));
         assert_eq!(
             lake.text("ann", "SHOW CREATE VIEW shelf.w").await,
