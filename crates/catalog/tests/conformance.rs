@@ -36,6 +36,7 @@ conformance!(
     databases_are_changed_and_dropped,
     updates_of_tables_are_versions,
     a_renamed_table_keeps_its_id_and_partitions,
+    a_moved_table_keeps_its_id_and_partitions,
     ids_are_not_used_again,
     partitions_are_added_all_or_none,
     partitions_are_dropped_and_changed,
@@ -207,9 +208,14 @@ async fn a_renamed_table_keeps_its_id_and_partitions(store: &dyn Metastore) {
     let old = store.table("sales", "orders").await.unwrap().unwrap();
     let other = table("other", &[("a", "int")], &[]);
     store.create_table("sales", other, false).await.unwrap();
-    let taken = store.rename_table("sales", "orders", "OTHER").await;
+    let taken = store
+        .rename_table("sales", "orders", "sales", "OTHER")
+        .await;
     assert!(matches!(taken, Err(CatalogError::AlreadyExists { .. })));
-    let new = store.rename_table("sales", "orders", "New").await.unwrap();
+    let new = store
+        .rename_table("sales", "orders", "sales", "New")
+        .await
+        .unwrap();
     assert_eq!((new.id, new.name.as_str()), (old.id, "new"));
     assert_eq!(new.version_id, old.version_id + 1);
     assert!(store.table("sales", "orders").await.unwrap().is_none());
@@ -217,6 +223,57 @@ async fn a_renamed_table_keeps_its_id_and_partitions(store: &dyn Metastore) {
     let versions = store.table_versions("sales", "new").await.unwrap();
     let names: Vec<&str> = versions.iter().map(|table| table.name.as_str()).collect();
     assert_eq!(names, ["new", "orders"]);
+}
+
+async fn a_moved_table_keeps_its_id_and_partitions(store: &dyn Metastore) {
+    with_orders(store).await;
+    add(store, &[["2024", "Ulm"]]).await;
+    let shelf = store.create_database(database("shelf"), false).await;
+    let shelf = shelf.unwrap().value;
+    let taken = table("taken", &[("a", "int")], &[]);
+    store.create_table("shelf", taken, false).await.unwrap();
+    let old = store.table("sales", "orders").await.unwrap().unwrap();
+    let refused = store.rename_table("sales", "orders", "none", "orders");
+    assert!(matches!(refused.await, Err(CatalogError::NotFound { .. })));
+    let refused = store.rename_table("sales", "orders", "shelf", "taken");
+    assert!(matches!(
+        refused.await,
+        Err(CatalogError::AlreadyExists { .. })
+    ));
+    assert_eq!(
+        store.table("sales", "orders").await.unwrap().unwrap(),
+        old,
+        "nothing is moved by half"
+    );
+    let new = store
+        .rename_table("Sales", "Orders", "Shelf", "Kept")
+        .await
+        .unwrap();
+    assert_eq!(new.full_name(), "shelf.kept");
+    assert_eq!((new.id, new.database_id), (old.id, shelf.id));
+    assert_eq!(new.version_id, old.version_id + 1);
+    assert_eq!(new.storage_descriptor, old.storage_descriptor);
+    assert!(store.tables("sales").await.unwrap().is_empty());
+    let found = store.table("shelf", "kept").await.unwrap();
+    assert_eq!(found.unwrap(), new);
+    assert_eq!(store.partitions("shelf", "kept").await.unwrap().len(), 1);
+    let added = vec![PartitionInput::new(["2025", "Ulm"])];
+    store
+        .add_partitions("shelf", "kept", added, false)
+        .await
+        .unwrap();
+    let versions = store.table_versions("shelf", "kept").await.unwrap();
+    let names: Vec<String> = versions.iter().map(|table| table.full_name()).collect();
+    assert_eq!(names, ["shelf.kept", "sales.orders"]);
+    // It goes with its new database, not with the one that it was in.
+    store.drop_database("sales", false, true).await.unwrap();
+    assert_eq!(store.partitions("shelf", "kept").await.unwrap().len(), 2);
+    store.drop_database("shelf", false, true).await.unwrap();
+    store
+        .create_database(database("shelf"), false)
+        .await
+        .unwrap();
+    assert!(store.table("shelf", "kept").await.unwrap().is_none());
 }
 
 async fn ids_are_not_used_again(store: &dyn Metastore) {
@@ -444,7 +501,7 @@ async fn a_failed_change_changes_nothing(store: &dyn Metastore) {
     let gone = [values(["2024", "Ulm"]), values(["1999", "Ulm"])];
     let drop = store.drop_partitions("sales", "orders", &gone, false);
     assert!(drop.await.is_err());
-    let rename = store.rename_table("sales", "orders", "a/b");
+    let rename = store.rename_table("sales", "orders", "sales", "a/b");
     assert!(rename.await.is_err());
     assert!(store.drop_table("sales", "none", false).await.is_err());
     assert_eq!((store.catalog_version(), version(store).await), before);
@@ -517,7 +574,7 @@ async fn statistics_go_with_the_table_and_its_columns(store: &dyn Metastore) {
     assert_eq!(version(store).await.table, 0);
 
     store
-        .rename_table("sales", "orders", "bought")
+        .rename_table("sales", "orders", "sales", "bought")
         .await
         .unwrap();
     assert_eq!(known("orders").await, (false, Vec::new()));

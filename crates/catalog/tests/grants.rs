@@ -127,7 +127,7 @@ async fn a_renamed_table_keeps_its_grants_and_leaves_none_to_the_next_of_the_nam
     let store = store().await;
     grant_all(&store).await;
     store
-        .rename_table("sales", "orders", "former")
+        .rename_table("sales", "orders", "sales", "former")
         .await
         .unwrap();
     let next = table("orders", &[("id", "string")], &[]);
@@ -153,6 +153,45 @@ async fn a_renamed_table_keeps_its_grants_and_leaves_none_to_the_next_of_the_nam
     )];
     assert_eq!(store.revoke(&revoked).await.unwrap(), 6);
     assert!(!sees(&store, "ann", "former").await);
+}
+
+#[tokio::test]
+async fn a_moved_table_keeps_its_grants_and_leaves_those_on_its_former_database() {
+    let store = store().await;
+    grant_all(&store).await;
+    store
+        .create_database(database("shelf"), false)
+        .await
+        .unwrap();
+    assert!(sees(&store, "eve", "orders").await);
+    let moved = store
+        .rename_table("sales", "orders", "shelf", "kept")
+        .await
+        .unwrap();
+    let next = table("orders", &[("id", "string")], &[]);
+    store.create_table("sales", next, false).await.unwrap();
+    let snapshot = store.snapshot();
+    for (user, still) in [("ann", true), ("ben", true), ("eve", false)] {
+        let access = snapshot.access(user).unwrap();
+        assert_eq!(access.on_table(&moved).is_some(), still, "{user}");
+        assert_eq!(sees(&store, user, "orders").await, !still, "{user}");
+    }
+    assert!(snapshot.grants.contains(&Grant::new(
+        "ben",
+        Privilege::Select,
+        Resource::columns("shelf", "kept", ["id"])
+    )));
+    store
+        .drop_database_and_grants("sales", false, true)
+        .await
+        .unwrap();
+    let access = store.snapshot().access("ann").unwrap();
+    assert!(access.on_table(&moved).is_some());
+    store
+        .drop_database_and_grants("shelf", false, true)
+        .await
+        .unwrap();
+    assert!(store.snapshot().grants.is_empty());
 }
 
 #[tokio::test]

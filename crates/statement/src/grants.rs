@@ -111,7 +111,7 @@ async fn wanted(
 ///
 /// Files of a table belong to another table, and the caller may not grant the same privilege on
 /// that one.
-async fn check_owners(
+pub(super) async fn check_owners(
     context: &StatementContext,
     privilege: Privilege,
     on: &Resource,

@@ -4,12 +4,13 @@ use std::collections::HashSet;
 
 use lakegate_catalog::access::Privilege;
 use lakegate_catalog::hive_type::HiveType;
-use lakegate_catalog::model::{Column, EXTERNAL_TABLE, Parameters, TableInput};
+use lakegate_catalog::model::{Column, EXTERNAL_TABLE, Parameters, Table, TableInput};
 use lakegate_error::{Code, Error, Result};
 use lakegate_lake::format::TableFormat;
 use lakegate_lake::table::symlinks;
 use lakegate_sql::ast::{AlterTableRename, CreateTable, DropTable};
 
+use super::grants::check_owners;
 use super::locations::For;
 use super::projections::check_projection;
 use super::rights::{resource, table_not_found};
@@ -245,20 +246,38 @@ pub(super) async fn rename(
         .get_or_insert_with(|| table.database_name.clone());
     let (database, new_name) = context.new_table_name(&target)?;
     if database != table.database_name {
-        // A user with more privileges on the other database would gain them on the table by moving
-        // it there.
-        return Err(Error::not_supported(format!(
-            "a table cannot be moved to another database; create {database}.{new_name} over the same LOCATION and drop {}",
-            table.full_name()
-        )));
+        // Before anything else is said of a database that may be hidden.
+        context.view.require_database(database).await?;
+        require_movable(context, table).await?;
     }
-    context.require_on_database(&table.database_name, Privilege::CreateTable)?;
+    context.require_on_database(database, Privilege::CreateTable)?;
     context.check_free(database, new_name).await?;
     let metastore = &context.view.metastore;
     metastore
-        .rename_table(&table.database_name, &table.name, new_name)
+        .rename_table(&table.database_name, &table.name, database, new_name)
         .await?;
     Ok(Output::Command)
+}
+
+/// A move to another database gives the table to the users with privileges on that database, the
+/// principal among them, and takes it from those with privileges on the former one only. It is
+/// therefore for those that could grant the same.
+///
+/// # Errors
+///
+/// The principal may not grant every privilege on the table.
+async fn require_movable(context: &StatementContext, table: &Table) -> Result<()> {
+    let moved = resource(table);
+    if !context.access().can_grant(Privilege::All, &moved) {
+        return Err(Error::new(
+            Code::PermissionDenied,
+            format!(
+                "permission denied for {moved}: moving it to another database needs ALL on it with grant option"
+            ),
+        )
+        .with_hint("an administrator can move it, or who holds ALL on it with grant option"));
+    }
+    check_owners(context, Privilege::All, &moved).await
 }
 
 #[cfg(test)]
@@ -557,19 +576,131 @@ mod tests {
                 .code(),
             Code::DuplicateTable
         );
-        lake.ok("CREATE DATABASE other").await;
-        assert_eq!(
-            lake.fails("admin", "ALTER TABLE purchases RENAME TO other.purchases")
-                .await
-                .code(),
-            Code::NotSupported
-        );
         lake.ok("GRANT ALTER, SELECT ON TABLE purchases TO ben")
             .await;
         let error = lake
             .fails("ben", "ALTER TABLE purchases RENAME TO mine")
             .await;
         assert!(error.message().contains("CREATE_TABLE"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn moved_table_keeps_its_own_grants_and_gets_those_on_its_new_database() {
+        let lake = Lake::with_orders().await;
+        lake.ok("CREATE DATABASE shelf;
+                 CREATE EXTERNAL TABLE shelf.taken (a INT) STORED AS PARQUET LOCATION 's3://lake/taken/';
+                 ALTER TABLE orders ADD PARTITION (day = '2024-01-01');
+                 GRANT SELECT (id) ON TABLE orders TO ann;
+                 GRANT SELECT ON DATABASE sales TO ben").await;
+        let old = lake.table("orders").await;
+        for (name, code) in [
+            ("shelf.taken", Code::DuplicateTable),
+            ("none.orders", Code::SchemaNotFound),
+        ] {
+            let sql = format!("ALTER TABLE orders RENAME TO {name}");
+            let error = lake.fails("admin", &sql).await;
+            assert_eq!(error.code(), code, "{error}");
+        }
+        lake.ok("ALTER TABLE IF EXISTS orders RENAME TO shelf.kept")
+            .await;
+        let view = lake.context("admin").await.view;
+        let found = view.metastore.table("shelf", "kept").await.unwrap();
+        let kept = found.unwrap();
+        assert_eq!(kept.id, old.id);
+        assert_eq!(kept.storage_descriptor, old.storage_descriptor);
+        assert_eq!(
+            lake.text("admin", "SHOW PARTITIONS shelf.kept").await,
+            "day=2024-01-01"
+        );
+        assert_eq!(lake.text("ann", "SHOW COLUMNS IN shelf.kept").await, "id");
+        for gone in ["sales.orders", "shelf.kept"] {
+            let error = lake.fails("ben", &format!("DESCRIBE {gone}")).await;
+            assert_eq!(error.code(), Code::TableNotFound, "{gone}");
+        }
+        lake.ok("GRANT SELECT ON DATABASE shelf TO ben").await;
+        assert_eq!(
+            lake.text("ben", "SHOW COLUMNS IN shelf.kept").await,
+            "id\nemail\nday"
+        );
+        // The database that it left can be dropped without it, and its new one not.
+        lake.ok("DROP DATABASE sales").await;
+        lake.fails("admin", "DROP DATABASE shelf").await;
+    }
+
+    #[tokio::test]
+    async fn a_table_is_not_moved_to_a_database_to_get_at_it() {
+        let lake = Lake::with_orders().await;
+        lake.ok("CREATE DATABASE own; CREATE DATABASE hidden;
+                 CREATE EXTERNAL TABLE own.secret (a INT) STORED AS PARQUET LOCATION 's3://lake/secret/';
+                 GRANT ALL ON DATABASE own TO ann WITH GRANT OPTION;
+                 GRANT CREATE TABLE ON DATABASE own TO ben;
+                 GRANT ALTER, DROP ON TABLE orders TO ben").await;
+        let moving = "ALTER TABLE sales.orders RENAME TO own.mine";
+        let hidden = lake.fails("ann", moving).await;
+        assert_eq!(hidden.code(), Code::TableNotFound);
+        for (grant, needed) in [
+            ("SELECT (id)", "ALTER is needed"),
+            ("ALTER", "some of its columns only"),
+            ("SELECT", "with grant option"),
+            ("ALL", "with grant option"),
+        ] {
+            lake.ok(&format!("GRANT {grant} ON TABLE orders TO ann"))
+                .await;
+            for statement in [moving, &moving.replace("TABLE", "TABLE IF EXISTS")] {
+                let error = lake.fails("ann", statement).await;
+                assert_eq!(error.code(), Code::PermissionDenied, "{grant}: {error}");
+                assert!(error.message().contains(needed), "{grant}: {error}");
+            }
+        }
+        // Without SELECT, and with every privilege but one to pass on.
+        let error = lake.fails("ben", moving).await;
+        assert!(error.message().contains("with grant option"), "{error}");
+        lake.ok("GRANT SELECT, INSERT, DELETE, ALTER, DESCRIBE ON TABLE orders TO ben WITH GRANT OPTION").await;
+        let error = lake.fails("ben", moving).await;
+        assert!(error.message().contains("with grant option"), "{error}");
+        lake.ok("GRANT ALL ON TABLE orders TO ben WITH GRANT OPTION")
+            .await;
+        // The other database is as it is for the user.
+        for (target, code) in [
+            ("hidden.mine", Code::SchemaNotFound),
+            ("none.mine", Code::SchemaNotFound),
+            ("own.secret", Code::PermissionDenied),
+        ] {
+            let sql = format!("ALTER TABLE sales.orders RENAME TO {target}");
+            let error = lake.fails("ben", &sql).await;
+            assert_eq!(error.code(), code, "{target}: {error}");
+        }
+        lake.ok("GRANT DESCRIBE ON DATABASE hidden TO ben").await;
+        let error = lake
+            .fails("ben", "ALTER TABLE sales.orders RENAME TO hidden.mine")
+            .await;
+        assert!(error.message().contains("CREATE_TABLE"), "{error}");
+        assert_eq!(lake.table("orders").await.version_id, 0);
+        lake.ok_as("ben", moving).await;
+        assert_eq!(
+            lake.text("ben", "SHOW COLUMNS IN own.mine").await,
+            "id\nemail\nday"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_table_over_the_files_of_another_is_moved_by_those_that_could_grant_both() {
+        let lake = Lake::with_orders().await;
+        lake.ok("CREATE DATABASE lab; CREATE DATABASE own;
+                 CREATE EXTERNAL TABLE lab.twin (id INT, email STRING) PARTITIONED BY (day DATE) STORED AS PARQUET LOCATION 's3://lake/orders/';
+                 GRANT ALL ON TABLE lab.twin TO ann WITH GRANT OPTION;
+                 GRANT ALL ON DATABASE own TO ann;
+                 GRANT SELECT ON TABLE orders TO ann").await;
+        let moving = "ALTER TABLE lab.twin RENAME TO own.twin";
+        let error = lake.fails("ann", moving).await;
+        assert_eq!(error.code(), Code::PermissionDenied, "{error}");
+        assert!(
+            error.message().contains("belong to another table"),
+            "{error}"
+        );
+        lake.ok("GRANT ALL ON TABLE orders TO ann WITH GRANT OPTION")
+            .await;
+        lake.ok_as("ann", moving).await;
     }
 
     #[tokio::test]

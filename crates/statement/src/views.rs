@@ -371,6 +371,35 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_view_is_moved_by_those_that_could_grant_it_and_keeps_its_definer() {
+        let lake = Lake::with_orders().await;
+        let one = Schema::new(vec![Field::new("x", DataType::Int64, true)]);
+        create(&lake, "admin", "CREATE VIEW v AS SELECT 1", &one)
+            .await
+            .unwrap();
+        lake.ok("CREATE DATABASE shelf; GRANT ALL ON DATABASE shelf TO ann; GRANT ALL ON TABLE v TO ann").await;
+        let old = lake.table("v").await;
+        for moving in [
+            "ALTER VIEW v RENAME TO shelf.w",
+            "ALTER TABLE v RENAME TO shelf.w",
+        ] {
+            let error = lake.fails("ann", moving).await;
+            assert_eq!(error.code(), Code::PermissionDenied, "{error}");
+            assert!(error.message().contains("with grant option"), "{error}");
+        }
+        lake.ok("GRANT ALL ON TABLE v TO ann WITH GRANT OPTION")
+            .await;
+        lake.ok_as("ann", "ALTER VIEW v RENAME TO shelf.w").await;
+        let metastore = lake.context("admin").await.view.metastore;
+        let found = metastore.table("shelf", "w").await.unwrap().unwrap();
+        assert_eq!((found.id, found.definer), (old.id, old.definer));
+        assert_eq!(
+            lake.text("ann", "SHOW CREATE VIEW shelf.w").await,
+            "CREATE VIEW shelf.w AS\nSELECT 1"
+        );
+    }
+
+    #[tokio::test]
     async fn tables_and_views_are_told_apart() {
         let lake = Lake::with_orders().await;
         let one = Schema::new(vec![Field::new("x", DataType::Int64, true)]);

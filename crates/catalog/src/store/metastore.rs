@@ -131,11 +131,19 @@ pub trait Metastore: Debug + Send + Sync {
         expected_version: Option<u64>,
     ) -> Result<Arc<Table>>;
 
-    /// Renames a table in its database. Its id and partitions stay; the former version is archived.
+    /// Renames a table in its database, or moves it to another one. Its id, folders, partitions and
+    /// statistics stay; the former version is archived.
     ///
     /// # Errors
-    /// `NotFound` for the table; `AlreadyExists` for the new name; `InvalidInput` for a bad one.
-    async fn rename_table(&self, database: &str, name: &str, new_name: &str) -> Result<Arc<Table>>;
+    /// `NotFound` for the table or the new database; `AlreadyExists` for the new name;
+    /// `InvalidInput` for a bad one.
+    async fn rename_table(
+        &self,
+        database: &str,
+        name: &str,
+        new_database: &str,
+        new_name: &str,
+    ) -> Result<Arc<Table>>;
 
     /// Drops a table with its partitions and versions. `false` if it did not exist and `if_exists`.
     ///

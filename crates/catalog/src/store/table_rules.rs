@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::error::{CatalogError, Result};
-use crate::model::{Column, StorageDescriptor, Table, TableInput, TableStatistics, now};
+use crate::model::{Column, Database, StorageDescriptor, Table, TableInput, TableStatistics, now};
 use crate::partition::{PartitionKey, default_location, projection};
 
 /// How many former versions of a table are kept.
@@ -33,10 +33,12 @@ pub(super) fn next_version(old: &Table, input: TableInput, expected: Option<u64>
     })
 }
 
-/// A table under another name, as its next version.
-pub(super) fn renamed(old: &Table, new_name: String) -> Table {
+/// A table under another name, and in a database that may be another one, as its next version.
+pub(super) fn renamed(old: &Table, database: &Database, new_name: String) -> Table {
     Table {
         name: new_name,
+        database_id: database.id,
+        database_name: database.name.clone(),
         update_time: now().max(old.update_time),
         version_id: old.version_id + 1,
         ..old.clone()

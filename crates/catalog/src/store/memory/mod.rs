@@ -266,17 +266,25 @@ impl Metastore for MemoryMetastore {
         })
     }
 
-    async fn rename_table(&self, database: &str, name: &str, new_name: &str) -> Result<Arc<Table>> {
+    async fn rename_table(
+        &self,
+        database: &str,
+        name: &str,
+        new_database: &str,
+        new_name: &str,
+    ) -> Result<Arc<Table>> {
         let new_name = normalize(Kind::Table, new_name)?;
         self.change(|state| {
             let old = Arc::clone(&state.table(database, name)?.table);
-            let next = Arc::new(renamed(&old, new_name));
-            let tables = &mut state.database_mut(database)?.tables;
-            if tables.contains_key(&next.name) {
+            let target = state.database(new_database)?;
+            let next = Arc::new(renamed(&old, &target.database, new_name));
+            if target.tables.contains_key(&next.name) {
                 return Err(CatalogError::already_exists(Kind::Table, next.full_name()));
             }
-            if let Some(mut entry) = tables.remove(&old.name) {
+            let left = &mut state.database_mut(database)?.tables;
+            if let Some(mut entry) = left.remove(&old.name) {
                 entry.archive(Arc::clone(&next));
+                let tables = &mut state.database_mut(new_database)?.tables;
                 tables.insert(next.name.clone(), entry);
             }
             Ok(next)

@@ -88,11 +88,18 @@ impl Metastore for SqliteStore {
             .await
     }
 
-    async fn rename_table(&self, database: &str, name: &str, new_name: &str) -> Result<Arc<Table>> {
+    async fn rename_table(
+        &self,
+        database: &str,
+        name: &str,
+        new_database: &str,
+        new_name: &str,
+    ) -> Result<Arc<Table>> {
         let (database, name) = (database.to_lowercase(), name.to_lowercase());
+        let new_database = new_database.to_lowercase();
         let new_name = normalize(Kind::Table, new_name)?;
         self.change(move |write| {
-            let table = write.rename_table(&database, &name, new_name)?;
+            let table = write.rename_table(&database, &name, &new_database, new_name)?;
             write.renamed(table.id)?;
             Ok(table)
         })

@@ -201,18 +201,21 @@ impl Write<'_> {
         &mut self,
         database: &str,
         name: &str,
+        new_database: &str,
         new_name: String,
     ) -> Result<Arc<Table>> {
         let old = self.table(database, name)?;
-        let new = Arc::new(renamed(&old, new_name));
-        if self.state().table(database, &new.name).is_some() {
+        let target = self.database(new_database)?;
+        let new = Arc::new(renamed(&old, &target.database, new_name));
+        if target.tables.contains_key(&new.name) {
             return Err(CatalogError::already_exists(Kind::Table, new.full_name()));
         }
         self.replace(&old, &new)?;
         self.has_new_name(new.id);
-        let tables = &mut self.database_mut(database)?.tables;
-        if let Some(mut entry) = tables.remove(name) {
+        let left = self.database_mut(database)?.tables.remove(name);
+        if let Some(mut entry) = left {
             entry.table = Arc::clone(&new);
+            let tables = &mut self.database_mut(new_database)?.tables;
             tables.insert(new.name.clone(), entry);
         }
         Ok(new)
@@ -343,8 +346,8 @@ impl Write<'_> {
         )?;
         let json = serde_json::to_string(&new)?;
         self.tx.execute(
-            "UPDATE tables SET name = ?1, json = ?2, definer_id = ?3 WHERE id = ?4",
-            params![new.name, json, new.definer, new.id],
+            "UPDATE tables SET name = ?1, json = ?2, definer_id = ?3, database_id = ?4 WHERE id = ?5",
+            params![new.name, json, new.definer, new.database_id, new.id],
         )?;
         Ok(())
     }

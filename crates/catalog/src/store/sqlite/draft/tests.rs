@@ -47,12 +47,12 @@ async fn changes_are_seen_by_the_draft_alone_until_all_are_committed() {
     let id = create(&stores, "tmp").await;
     stores
         .metastore
-        .rename_table("d", "x", "old")
+        .rename_table("d", "x", "d", "old")
         .await
         .unwrap();
     stores
         .metastore
-        .rename_table("d", "tmp", "x")
+        .rename_table("d", "tmp", "d", "x")
         .await
         .unwrap();
     assert_eq!(draft.changes(), 3);
@@ -201,4 +201,137 @@ async fn a_write_is_closed_in_the_draft_and_hidden_from_others_until_the_commit(
     assert_eq!(draft.commit().await.unwrap().len(), 1);
     assert!(!store.open_writes().hides(&file));
     assert_eq!(store.unfinished_writes().await.unwrap().len(), 1);
+}
+
+fn database(name: &str) -> DatabaseInput {
+    DatabaseInput {
+        name: name.to_owned(),
+        ..DatabaseInput::default()
+    }
+}
+
+#[tokio::test]
+async fn a_draft_has_a_limit_of_changes_and_commits_those_that_it_has() {
+    let store = store().await;
+    let draft = store.draft();
+    let stores = draft.stores();
+    for number in 0..MAX_CHANGES {
+        create(&stores, &format!("t{number}")).await;
+    }
+    let late = stores
+        .metastore
+        .create_table("d", table("late"), false)
+        .await;
+    let error = late.unwrap_err();
+    assert!(error.to_string().contains("at most 20 changes"), "{error}");
+    // What changes nothing is still possible.
+    assert!(!stores.metastore.drop_table("d", "no", true).await.unwrap());
+    assert_eq!(draft.changes(), MAX_CHANGES);
+    draft.commit().await.unwrap();
+    let names = names(&store).await;
+    assert_eq!(names.len(), MAX_CHANGES);
+    assert!(!names.contains(&"late".to_owned()));
+}
+
+#[tokio::test]
+async fn databases_are_made_and_dropped_in_a_draft_with_their_tables() {
+    let store = store().await;
+    create(&store.stores(), "x").await;
+    let old = store.database("d").await.unwrap().unwrap();
+    let draft = store.draft();
+    let stores = draft.stores();
+    let metastore = stores.metastore.as_ref();
+    let made = metastore.create_database(database("e"), true).await;
+    let made = made.unwrap();
+    assert!(made.created);
+    let again = metastore.create_database(database("e"), true).await;
+    assert!(!again.unwrap().created);
+    let table_of_e = metastore.create_table("e", table("y"), false).await;
+    let table_of_e = table_of_e.unwrap().value;
+    assert!(matches!(
+        metastore.drop_database("d", false, false).await,
+        Err(CatalogError::NotEmpty { .. })
+    ));
+    assert!(metastore.drop_database("d", false, true).await.unwrap());
+    assert!(metastore.table("d", "x").await.unwrap().is_none());
+    let anew = metastore.create_database(database("d"), false).await;
+    let anew = anew.unwrap().value;
+    assert!(anew.id > old.id);
+    assert!(metastore.tables("d").await.unwrap().is_empty());
+    // One that is made and dropped leaves nothing.
+    metastore
+        .create_database(database("gone"), false)
+        .await
+        .unwrap();
+    assert!(metastore.drop_database("gone", false, false).await.unwrap());
+    assert!(store.database("e").await.unwrap().is_none());
+    assert_eq!(names(&store).await, ["x"]);
+    draft.commit().await.unwrap();
+    assert!(names(&store).await.is_empty());
+    assert!(store.database("gone").await.unwrap().is_none());
+    assert_eq!(store.database("d").await.unwrap().unwrap().id, anew.id);
+    let found = store.table("e", "y").await.unwrap().unwrap();
+    assert_eq!(
+        (found.id, found.database_id),
+        (table_of_e.id, made.value.id)
+    );
+}
+
+#[tokio::test]
+async fn a_database_that_others_made_or_filled_meanwhile_ends_a_draft() {
+    let store = store().await;
+    let drafts = [store.draft(), store.draft(), store.draft(), store.draft()];
+    let [maker, dropper, filler, kept] = drafts.each_ref().map(|draft| draft.stores());
+    maker
+        .metastore
+        .create_database(database("e"), false)
+        .await
+        .unwrap();
+    kept.metastore
+        .create_database(database("e"), true)
+        .await
+        .unwrap();
+    dropper
+        .metastore
+        .drop_database("d", false, false)
+        .await
+        .unwrap();
+    create(&filler, "t").await;
+    // Meanwhile: a table in one, and another one of the name.
+    create(&store.stores(), "x").await;
+    store.create_database(database("e"), false).await.unwrap();
+    let error = drafts[0].commit().await.unwrap_err();
+    assert!(matches!(&error, CatalogError::Outdated(why) if why.contains('e')));
+    let error = drafts[1].commit().await.unwrap_err();
+    assert!(matches!(&error, CatalogError::Outdated(_)), "{error}");
+    assert_eq!(names(&store).await, ["x"]);
+    // IF NOT EXISTS finds it made.
+    drafts[3].commit().await.unwrap();
+    // A table is not put into another database of the name.
+    store.drop_database("d", false, true).await.unwrap();
+    store.create_database(database("d"), false).await.unwrap();
+    let error = drafts[2].commit().await.unwrap_err();
+    assert!(matches!(&error, CatalogError::Outdated(why) if why.contains('d')));
+    assert!(names(&store).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_moved_table_is_seen_in_its_new_database_by_the_draft_alone() {
+    let store = store().await;
+    let id = create(&store.stores(), "x").await;
+    let draft = store.draft();
+    let stores = draft.stores();
+    let metastore = stores.metastore.as_ref();
+    metastore
+        .create_database(database("e"), false)
+        .await
+        .unwrap();
+    metastore.rename_table("d", "x", "e", "y").await.unwrap();
+    let moved = metastore.table("e", "y").await.unwrap().unwrap();
+    assert_eq!(moved.id, id);
+    assert!(metastore.partitions("e", "y").await.unwrap().is_empty());
+    assert_eq!(names(&store).await, ["x"]);
+    draft.commit().await.unwrap();
+    assert!(names(&store).await.is_empty());
+    assert_eq!(store.table("e", "y").await.unwrap().unwrap().id, id);
 }
