@@ -208,7 +208,8 @@ impl PrunedPlan {
     }
 }
 
-/// Returns the index of an equal read that is already known.
+/// Returns the index of an equal read that is already known: of the same table, by what may be read
+/// of it and reported of its files. Partition values are those of the granted keys.
 fn read_of(
     scans: &[(PolicyTable, Vec<Expr>, usize)],
     table: &PolicyTable,
@@ -216,6 +217,8 @@ fn read_of(
 ) -> Option<usize> {
     let same = |(other, of, _): &&(PolicyTable, Vec<Expr>, usize)| {
         Arc::ptr_eq(other.lake_table(), table.lake_table())
+            && other.policy() == table.policy()
+            && other.sealed_view() == table.sealed_view()
             && of == filters
             && other.hidden_columns().eq(table.hidden_columns())
     };

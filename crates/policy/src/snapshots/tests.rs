@@ -15,7 +15,7 @@ use lakegate_catalog::store::{Control, Metastore, SqliteStore};
 use lakegate_lake::format::parquet::FooterCache;
 use lakegate_lake::meter::QueryMeter;
 use lakegate_lake::roots::{Backing, Roots};
-use lakegate_lake::table::LakeTables;
+use lakegate_lake::table::{LakeTable, LakeTables};
 
 use super::*;
 
@@ -85,9 +85,13 @@ impl Lake {
     async fn view(&self, table: &Table, user: &str) -> PolicyTable {
         let table = Arc::new(table.clone());
         let loaded = LakeTables::default().load(&self.store, &table).await;
+        self.granted(loaded.unwrap(), user)
+    }
+
+    fn granted(&self, table: Arc<LakeTable>, user: &str) -> PolicyTable {
         let access = self.store.snapshot().access(user).unwrap();
         let access = access.table("d", "t", &["a", "b", "day"]).unwrap();
-        PolicyTable::new(loaded.unwrap(), &access).unwrap()
+        PolicyTable::new(table, &access).unwrap()
     }
 
     fn pruned(&self, plan: LogicalPlan) -> PrunedPlan {
@@ -182,6 +186,27 @@ async fn what_is_scanned_twice_alike_is_read_once() {
     assert_eq!(files, [1, 0, 1, 1]);
     assert_eq!(pinned.bytes(), 3);
     assert!(!pinned.is_stable(), "it was written just now");
+}
+
+#[tokio::test]
+async fn what_is_granted_or_reported_otherwise_is_read_apart() {
+    let lake = Lake::new().await;
+    let all = lake.view(&lake.table, "all").await;
+    let some = lake.granted(Arc::clone(all.lake_table()), "some");
+    let sealed = all.clone().sealed_by("d.v".into());
+    let plan = [all, some.clone(), sealed, some]
+        .into_iter()
+        .map(|view| {
+            let scan = scan(view, vec![day(1)]);
+            scan.project([col("a")]).unwrap().build().unwrap()
+        })
+        .reduce(|left, right| {
+            let left = LogicalPlanBuilder::from(left);
+            left.union(right).unwrap().build().unwrap()
+        });
+    let pruned = lake.pruned(plan.unwrap());
+    let reads: Vec<usize> = pruned.scans.iter().map(|(_, _, read)| *read).collect();
+    assert_eq!(reads, [0, 1, 2, 1]);
 }
 
 #[tokio::test]
