@@ -208,17 +208,18 @@ async fn a_renamed_table_keeps_its_id_and_partitions(store: &dyn Metastore) {
     let old = store.table("sales", "orders").await.unwrap().unwrap();
     let other = table("other", &[("a", "int")], &[]);
     store.create_table("sales", other, false).await.unwrap();
-    let taken = store
-        .rename_table("sales", "orders", "sales", "OTHER")
-        .await;
+    let taken = store.rename_table(&old, "sales", "OTHER").await;
     assert!(matches!(taken, Err(CatalogError::AlreadyExists { .. })));
-    let new = store
-        .rename_table("sales", "orders", "sales", "New")
-        .await
-        .unwrap();
+    let new = store.rename_table(&old, "sales", "New").await.unwrap();
     assert_eq!((new.id, new.name.as_str()), (old.id, "new"));
     assert_eq!(new.version_id, old.version_id + 1);
     assert!(store.table("sales", "orders").await.unwrap().is_none());
+    // The name goes to another table, which is not the one that was found.
+    let next = table("orders", &[("a", "int")], &[]);
+    store.create_table("sales", next, false).await.unwrap();
+    let refused = store.rename_table(&old, "sales", "older").await;
+    assert!(matches!(refused, Err(CatalogError::NotFound { .. })));
+    store.drop_table("sales", "orders", false).await.unwrap();
     assert_eq!(store.partitions("sales", "new").await.unwrap().len(), 1);
     let versions = store.table_versions("sales", "new").await.unwrap();
     let names: Vec<&str> = versions.iter().map(|table| table.name.as_str()).collect();
@@ -233,9 +234,9 @@ async fn a_moved_table_keeps_its_id_and_partitions(store: &dyn Metastore) {
     let taken = table("taken", &[("a", "int")], &[]);
     store.create_table("shelf", taken, false).await.unwrap();
     let old = store.table("sales", "orders").await.unwrap().unwrap();
-    let refused = store.rename_table("sales", "orders", "none", "orders");
+    let refused = store.rename_table(&old, "none", "orders");
     assert!(matches!(refused.await, Err(CatalogError::NotFound { .. })));
-    let refused = store.rename_table("sales", "orders", "shelf", "taken");
+    let refused = store.rename_table(&old, "shelf", "taken");
     assert!(matches!(
         refused.await,
         Err(CatalogError::AlreadyExists { .. })
@@ -245,10 +246,7 @@ async fn a_moved_table_keeps_its_id_and_partitions(store: &dyn Metastore) {
         old,
         "nothing is moved by half"
     );
-    let new = store
-        .rename_table("Sales", "Orders", "Shelf", "Kept")
-        .await
-        .unwrap();
+    let new = store.rename_table(&old, "Shelf", "Kept").await.unwrap();
     assert_eq!(new.full_name(), "shelf.kept");
     assert_eq!((new.id, new.database_id), (old.id, shelf.id));
     assert_eq!(new.version_id, old.version_id + 1);
@@ -501,7 +499,8 @@ async fn a_failed_change_changes_nothing(store: &dyn Metastore) {
     let gone = [values(["2024", "Ulm"]), values(["1999", "Ulm"])];
     let drop = store.drop_partitions("sales", "orders", &gone, false);
     assert!(drop.await.is_err());
-    let rename = store.rename_table("sales", "orders", "sales", "a/b");
+    let orders = store.table("sales", "orders").await.unwrap().unwrap();
+    let rename = store.rename_table(&orders, "sales", "a/b");
     assert!(rename.await.is_err());
     assert!(store.drop_table("sales", "none", false).await.is_err());
     assert_eq!((store.catalog_version(), version(store).await), before);
@@ -573,8 +572,9 @@ async fn statistics_go_with_the_table_and_its_columns(store: &dyn Metastore) {
     assert_eq!(known("orders").await, (true, both.clone()));
     assert_eq!(version(store).await.table, 0);
 
+    let orders = store.table("sales", "orders").await.unwrap().unwrap();
     store
-        .rename_table("sales", "orders", "sales", "bought")
+        .rename_table(&orders, "sales", "bought")
         .await
         .unwrap();
     assert_eq!(known("orders").await, (false, Vec::new()));

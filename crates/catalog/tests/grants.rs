@@ -126,8 +126,9 @@ async fn rights_that_were_computed_before_a_table_was_made_anew_do_not_apply_to_
 async fn a_renamed_table_keeps_its_grants_and_leaves_none_to_the_next_of_the_name() {
     let store = store().await;
     grant_all(&store).await;
+    let orders = store.table("sales", "orders").await.unwrap().unwrap();
     store
-        .rename_table("sales", "orders", "sales", "former")
+        .rename_table(&orders, "sales", "former")
         .await
         .unwrap();
     let next = table("orders", &[("id", "string")], &[]);
@@ -164,10 +165,8 @@ async fn a_moved_table_keeps_its_grants_and_leaves_those_on_its_former_database(
         .await
         .unwrap();
     assert!(sees(&store, "eve", "orders").await);
-    let moved = store
-        .rename_table("sales", "orders", "shelf", "kept")
-        .await
-        .unwrap();
+    let orders = store.table("sales", "orders").await.unwrap().unwrap();
+    let moved = store.rename_table(&orders, "shelf", "kept").await.unwrap();
     let next = table("orders", &[("id", "string")], &[]);
     store.create_table("sales", next, false).await.unwrap();
     let snapshot = store.snapshot();

@@ -253,9 +253,7 @@ pub(super) async fn rename(
     context.require_on_database(database, Privilege::CreateTable)?;
     context.check_free(database, new_name).await?;
     let metastore = &context.view.metastore;
-    metastore
-        .rename_table(&table.database_name, &table.name, database, new_name)
-        .await?;
+    metastore.rename_table(table, database, new_name).await?;
     Ok(Output::Command)
 }
 

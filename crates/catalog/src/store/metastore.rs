@@ -135,12 +135,11 @@ pub trait Metastore: Debug + Send + Sync {
     /// statistics stay; the former version is archived.
     ///
     /// # Errors
-    /// `NotFound` for the table or the new database; `AlreadyExists` for the new name;
+    /// `NotFound` for the new database, and for the table if its name is not that of its id any more; `AlreadyExists` for the new name;
     /// `InvalidInput` for a bad one.
     async fn rename_table(
         &self,
-        database: &str,
-        name: &str,
+        table: &Table,
         new_database: &str,
         new_name: &str,
     ) -> Result<Arc<Table>>;

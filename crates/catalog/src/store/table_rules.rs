@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::error::{CatalogError, Result};
+use crate::error::{CatalogError, Kind, Result};
 use crate::model::{Column, Database, StorageDescriptor, Table, TableInput, TableStatistics, now};
 use crate::partition::{PartitionKey, default_location, projection};
 
@@ -31,6 +31,17 @@ pub(super) fn next_version(old: &Table, input: TableInput, expected: Option<u64>
         outer_claim: old.outer_claim,
         ..Table::of_input(input, &old.database_name, old.create_time)
     })
+}
+
+/// Checks that a name is still that of the table that was found by it.
+///
+/// # Errors
+/// `NotFound` if another table has it.
+pub(super) fn require_same(found: &Table, expected: &Table) -> Result<()> {
+    match found.id == expected.id {
+        true => Ok(()),
+        false => Err(CatalogError::not_found(Kind::Table, expected.full_name())),
+    }
 }
 
 /// A table under another name, and in a database that may be another one, as its next version.

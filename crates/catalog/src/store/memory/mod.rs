@@ -10,7 +10,8 @@ use parking_lot::Mutex;
 
 use self::table::TableEntry;
 use super::table_rules::{
-    kept_statistics, keys_are_fixed, merged_statistics, moves, next_version, renamed, same_keys,
+    kept_statistics, keys_are_fixed, merged_statistics, moves, next_version, renamed, require_same,
+    same_keys,
 };
 use super::{AddedPartitions, Created, Metastore, TableVersion};
 use crate::error::{CatalogError, Kind, Result};
@@ -268,14 +269,15 @@ impl Metastore for MemoryMetastore {
 
     async fn rename_table(
         &self,
-        database: &str,
-        name: &str,
+        table: &Table,
         new_database: &str,
         new_name: &str,
     ) -> Result<Arc<Table>> {
         let new_name = normalize(Kind::Table, new_name)?;
         self.change(|state| {
+            let (database, name) = (&table.database_name, &table.name);
             let old = Arc::clone(&state.table(database, name)?.table);
+            require_same(&old, table)?;
             let target = state.database(new_database)?;
             let next = Arc::new(renamed(&old, &target.database, new_name));
             if target.tables.contains_key(&next.name) {

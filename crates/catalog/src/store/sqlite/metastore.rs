@@ -90,16 +90,15 @@ impl Metastore for SqliteStore {
 
     async fn rename_table(
         &self,
-        database: &str,
-        name: &str,
+        table: &Table,
         new_database: &str,
         new_name: &str,
     ) -> Result<Arc<Table>> {
-        let (database, name) = (database.to_lowercase(), name.to_lowercase());
+        let table = table.clone();
         let new_database = new_database.to_lowercase();
         let new_name = normalize(Kind::Table, new_name)?;
         self.change(move |write| {
-            let table = write.rename_table(&database, &name, &new_database, new_name)?;
+            let table = write.rename_table(&table, &new_database, new_name)?;
             write.renamed(table.id)?;
             Ok(table)
         })

@@ -14,7 +14,7 @@ use crate::model::{Claim, Database, DatabaseInput, Table, TableInput, TableStati
 use crate::store::Created;
 use crate::store::table_rules::{
     KEPT_VERSIONS, kept_statistics, keys_are_fixed, merged_statistics, moves, next_version,
-    renamed, same_keys,
+    renamed, require_same, same_keys,
 };
 
 impl Write<'_> {
@@ -199,12 +199,13 @@ impl Write<'_> {
 
     pub(super) fn rename_table(
         &mut self,
-        database: &str,
-        name: &str,
+        table: &Table,
         new_database: &str,
         new_name: String,
     ) -> Result<Arc<Table>> {
+        let (database, name) = (&table.database_name, &table.name);
         let old = self.table(database, name)?;
+        require_same(&old, table)?;
         let target = self.database(new_database)?;
         let new = Arc::new(renamed(&old, &target.database, new_name));
         if target.tables.contains_key(&new.name) {

@@ -36,6 +36,12 @@ async fn names(metastore: &dyn Metastore) -> Vec<String> {
     tables.iter().map(|table| table.name.clone()).collect()
 }
 
+async fn rename(stores: &Stores, name: &str, new_name: &str) {
+    let table = stores.metastore.table("d", name).await.unwrap().unwrap();
+    let renamed = stores.metastore.rename_table(&table, "d", new_name).await;
+    renamed.unwrap();
+}
+
 #[tokio::test]
 async fn changes_are_seen_by_the_draft_alone_until_all_are_committed() {
     let store = store().await;
@@ -45,16 +51,8 @@ async fn changes_are_seen_by_the_draft_alone_until_all_are_committed() {
     let stores = draft.stores();
     assert_eq!(stores.metastore.catalog_version(), version);
     let id = create(&stores, "tmp").await;
-    stores
-        .metastore
-        .rename_table("d", "x", "d", "old")
-        .await
-        .unwrap();
-    stores
-        .metastore
-        .rename_table("d", "tmp", "d", "x")
-        .await
-        .unwrap();
+    rename(&stores, "x", "old").await;
+    rename(&stores, "tmp", "x").await;
     assert_eq!(draft.changes(), 3);
     assert_eq!(names(stores.metastore.as_ref()).await, ["old", "x"]);
     let partitions = stores.metastore.partitions("d", "x").await.unwrap();
@@ -326,7 +324,8 @@ async fn a_moved_table_is_seen_in_its_new_database_by_the_draft_alone() {
         .create_database(database("e"), false)
         .await
         .unwrap();
-    metastore.rename_table("d", "x", "e", "y").await.unwrap();
+    let x = metastore.table("d", "x").await.unwrap().unwrap();
+    metastore.rename_table(&x, "e", "y").await.unwrap();
     let moved = metastore.table("e", "y").await.unwrap().unwrap();
     assert_eq!(moved.id, id);
     assert!(metastore.partitions("e", "y").await.unwrap().is_empty());
