@@ -11,6 +11,7 @@ use arrow::array::{Array, ArrayRef, AsArray, StringBuilder};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type};
 use datafusion::error::Result;
+use lakegate_error::{Code, Error};
 
 use self::template::Template;
 use self::write::{Digits, scientific, write, write_roman};
@@ -19,6 +20,9 @@ use self::write::{Digits, scientific, write, write_roman};
 pub(crate) fn is_number(data_type: &DataType) -> bool {
     data_type.is_integer() || data_type.is_floating() || data_type.is_decimal()
 }
+
+/// Bytes of all texts of a batch, whose offsets are 32 bits.
+const MAX_BATCH_BYTES: usize = 1 << 30;
 
 /// The numbers of a column.
 enum Numbers {
@@ -70,6 +74,10 @@ pub(crate) fn texts(numbers: &ArrayRef, templates: &ArrayRef) -> Result<ArrayRef
                 let number = array.as_primitive::<Float64Type>().value(row);
                 write_float(&mut text, &template, number, *digits);
             }
+        }
+        if texts.values_slice().len() + text.len() > MAX_BATCH_BYTES {
+            let message = "the texts of to_char are too large; use a shorter template";
+            return Err(Error::new(Code::ResultTooLarge, message).into());
         }
         texts.append_value(&text);
         parsed = Some((source, template));

@@ -3,6 +3,9 @@
 
 use lakegate_error::{Code, Error};
 
+/// Digits of a template, those after the point and those of `V` counted.
+const MAX_DIGITS: usize = 16_384;
+
 /// A part of a template.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Part {
@@ -155,6 +158,9 @@ impl Template {
     }
 
     fn add(&mut self, part: Part) -> Result<(), Error> {
+        if self.before + self.after + self.shift >= MAX_DIGITS {
+            return Err(wrong("a template of a number has at most 16384 digits"));
+        }
         if self.scientific && part != Part::Scientific {
             return Err(wrong("\"EEEE\" must be the last pattern used"));
         }

@@ -404,3 +404,11 @@ fn patterns_that_exclude_each_other_are_refused() {
         assert!(Template::parse(template).is_err(), "{template}");
     }
 }
+
+#[test]
+fn templates_have_a_bounded_number_of_digits() {
+    let long = format!("9.{}", "9".repeat(16_383));
+    assert!(Template::parse(&long).is_ok());
+    let longer = Template::parse(&format!("{long}9")).unwrap_err();
+    assert!(longer.message().contains("16384 digits"), "{longer}");
+}

@@ -176,7 +176,13 @@ impl DraftLog {
         let mut log = self.log.lock();
         log.check_open()?;
         log.operations.truncate(changes);
-        self.rebuild(inner, &log)
+        let rebuilt = self.rebuild(inner, &log);
+        if rebuilt.is_err() {
+            // The view has changes that the log has no more.
+            log.closed = true;
+            *self.view.write() = Arc::new(DraftView::without_changes(inner));
+        }
+        rebuilt
     }
 
     fn commit(&self, inner: &Inner) -> Result<Vec<Discarded>> {

@@ -1,12 +1,13 @@
 //! A stream of values, cut out of the pieces of a file one by one, with the symbols that it defines.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use bytes::{Buf, Bytes, BytesMut};
 
 use super::binary::{self, Binary, MARK};
 use super::cursor::{Cursor, Item, Role, Stop, Value};
-use super::symbols::{MAX_SYMBOLS, Symbols, too_many};
+use super::symbols::{MAX_BYTES, MAX_SYMBOLS, Symbols, too_many};
 use super::text::Text;
 use super::{Fault, Result, broken};
 
@@ -280,6 +281,8 @@ struct Table {
     /// To those that it has.
     appends: bool,
     symbols: Vec<Option<String>>,
+    /// Of the texts of `symbols`.
+    bytes: usize,
 }
 
 fn table(mut cursor: Cursor<'_>) -> Result<Table, Stop> {
@@ -296,13 +299,16 @@ fn table(mut cursor: Cursor<'_>) -> Result<Table, Stop> {
                 let depth = cursor.depth();
                 cursor.enter()?;
                 while let Some(item) = cursor.next()? {
-                    if table.symbols.len() >= MAX_SYMBOLS {
+                    let text = match item.value {
+                        Value::Text(text) => Some(text),
+                        _ => None,
+                    };
+                    // An entry of two bytes may be a symbol, with a long text.
+                    table.bytes += text.as_ref().map_or(0, |text| text.len());
+                    if table.symbols.len() >= MAX_SYMBOLS || table.bytes > MAX_BYTES {
                         return Err(too_many().into());
                     }
-                    table.symbols.push(match item.value {
-                        Value::Text(text) => Some(text.into_owned()),
-                        _ => None,
-                    });
+                    table.symbols.push(text.map(Cow::into_owned));
                 }
                 cursor.leave_to(depth)?;
             }
@@ -342,6 +348,17 @@ fn check_imports(cursor: &mut Cursor<'_>) -> Result<(), Stop> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn symbols_that_name_symbols_do_not_grow_beyond_the_bound() {
+        let long = "x".repeat(1 << 20);
+        let names = "$10,".repeat(40);
+        let text = format!(
+            "$ion_1_0 $ion_symbol_table::{{symbols:[\"{long}\"]}} $ion_symbol_table::{{symbols:[{names}]}} 1"
+        );
+        let error = values(text.as_bytes(), text.len(), 1 << 22).unwrap_err();
+        assert!(error.to_string().contains("symbols"), "{error}");
+    }
 
     /// The values of a stream that comes in pieces of a size: their fields, or themselves.
     fn values(bytes: &[u8], size: usize, limit: usize) -> Result<Vec<String>> {

@@ -22,7 +22,7 @@ pub(super) const TABLE: &str = "$ion_symbol_table";
 pub(super) const MAX_SYMBOLS: usize = 1 << 20;
 
 /// Bytes of their texts.
-const MAX_BYTES: usize = 32 * 1024 * 1024;
+pub(super) const MAX_BYTES: usize = 32 * 1024 * 1024;
 
 #[derive(Debug, Default)]
 pub(super) struct Symbols {
