@@ -9,6 +9,7 @@ use super::options::{CLASS, IonFormat};
 use super::reader::IonReader;
 use super::writer::{self, IonFileWriter};
 use crate::format::files::LakeFiles;
+use crate::format::text::write::members::Members;
 use crate::format::{
     Codec, Codecs, FileScan, FileWriter, NewFile, Properties, ScanSource, TableFileFormat,
 };
@@ -58,7 +59,7 @@ impl TableFileFormat for IonFormat {
     }
 
     fn extension(&self, codec: Codec) -> String {
-        writer::extension(codec)
+        Members::extension("ion", codec)
     }
 
     fn create(&self, file: NewFile<'_>) -> Result<Box<dyn FileWriter>> {

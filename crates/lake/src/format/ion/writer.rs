@@ -14,7 +14,6 @@ use std::ops::Range;
 use arrow::array::{Array, RecordBatch};
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
-use bytes::Bytes;
 use chrono::{DateTime, Datelike, Timelike};
 use ion_rs::{
     Decimal, IonResult, IonType, SequenceWriter, StructWriter, Timestamp, ValueWriter, WriteAsIon,
@@ -24,33 +23,19 @@ use lakegate_error::{Code, Error, Result};
 
 use super::options::{IonEncoding, IonFormat, NullForm};
 use super::symbols::MAX_SYMBOLS;
-use crate::format::text::MAX_ROW_BYTES;
 use crate::format::text::rows::MAX_CELLS;
-use crate::format::text::write::compress::compressed;
 use crate::format::text::write::delimited::too_many_values;
+use crate::format::text::write::members::{MEMBER_BYTES, Members};
 use crate::format::text::write::values::{Unwritable, Values, items};
-use crate::format::upload::{Upload, failed};
-use crate::format::{ClosedFile, Codec, Codecs, FileWriter, NewFile, not_writable};
+use crate::format::text::{self, MAX_ROW_BYTES};
+use crate::format::{ClosedFile, Codecs, FileWriter, NewFile};
 
 /// As of text.
 pub(super) const CODECS: Codecs = Codecs {
     format: "Ion",
-    properties: &["write.compression"],
-    default: Codec::Gzip,
-    all: &[
-        Codec::Bzip2,
-        Codec::Gzip,
-        Codec::Lz4,
-        Codec::Snappy,
-        Codec::ZSTD,
-        Codec::Uncompressed,
-    ],
+    ..text::write::CODECS
 };
 
-/// Bytes of a stream that are compressed together.
-const MEMBER_BYTES: usize = 4 * 1024 * 1024;
-/// Bytes of one that are worth a member where memory is short.
-const SMALL_MEMBER_BYTES: usize = 64 * 1024;
 /// Keys of maps in one row: each is a symbol, and with those of the rows before it in a member they are
 /// no more than are read.
 const MAX_KEYS: usize = MAX_SYMBOLS / 4;
@@ -60,29 +45,12 @@ const TIMES: Range<i64> = -62_135_596_800_000_000..253_402_300_800_000_000;
 /// The same for days.
 const DAYS: Range<i32> = -719_162..2_932_897;
 
-/// What the names of files end with. The last part is what readers know the codec by.
-pub(super) fn extension(codec: Codec) -> String {
-    let compression = match codec {
-        Codec::Gzip => ".gz",
-        Codec::Bzip2 => ".bz2",
-        Codec::Zstd(_) => ".zst",
-        Codec::Snappy => ".snappy",
-        Codec::Lz4 => ".lz4",
-        Codec::Deflate => ".deflate",
-        Codec::Uncompressed | Codec::Brotli => "",
-    };
-    format!("ion{compression}")
-}
-
 #[derive(Debug)]
 pub(super) struct IonFileWriter {
     encoding: IonEncoding,
     form: Form,
     schema: SchemaRef,
-    codec: Codec,
-    /// What is not sent yet.
-    member: Vec<u8>,
-    upload: Upload,
+    members: Members,
 }
 
 /// How values are written.
@@ -97,11 +65,7 @@ impl IonFileWriter {
     /// # Errors
     /// Rows are not written with the table's properties; Ion has no such codec.
     pub(super) fn create(format: &IonFormat, file: &NewFile<'_>) -> Result<Self> {
-        let upload = Upload::begin(file);
-        if !CODECS.take(file.codec) {
-            let what = format!("{} Ion of {}", file.codec.name(), upload.url());
-            return Err(not_writable(&what));
-        }
+        let members = Members::begin(&CODECS, file)?;
         if !format.paths.is_empty() {
             return Err(Error::not_supported(
                 "a table whose columns have 'ion.<column>.path_extractor' is not written",
@@ -115,9 +79,7 @@ impl IonFileWriter {
                 offset: format.offset,
             },
             schema: SchemaRef::clone(&file.schema),
-            codec: file.codec,
-            member: Vec::new(),
-            upload,
+            members,
         })
     }
 
@@ -145,7 +107,8 @@ impl IonFileWriter {
     ) -> Result<usize> {
         let mut next = rows.start;
         while next < rows.end
-            && (next == rows.start || self.member.len() + writer.output().len() < MEMBER_BYTES)
+            && (next == rows.start
+                || self.members.waiting.len() + writer.output().len() < MEMBER_BYTES)
         {
             let mut counted = Counted::default();
             for (field, values) in self.schema.fields().iter().zip(columns) {
@@ -175,35 +138,21 @@ impl IonFileWriter {
             next += 1;
         }
         let stream = writer.close().map_err(of_crate)?;
-        match self.member.is_empty() {
-            true => self.member = stream,
-            false => self.member.extend_from_slice(&stream),
+        match self.members.waiting.is_empty() {
+            true => self.members.waiting = stream,
+            false => self.members.waiting.extend_from_slice(&stream),
         }
         // Values of text do not run into one another.
         if self.encoding == IonEncoding::Text
-            && self.member.last().is_some_and(|last| *last != b'\n')
+            && self
+                .members
+                .waiting
+                .last()
+                .is_some_and(|last| *last != b'\n')
         {
-            self.member.push(b'\n');
+            self.members.waiting.push(b'\n');
         }
         Ok(next)
-    }
-
-    async fn send(&mut self) -> Result<()> {
-        if self.member.is_empty() {
-            return Ok(());
-        }
-        let bytes: Bytes = match self.codec {
-            Codec::Uncompressed => std::mem::take(&mut self.member).into(),
-            codec => {
-                let member = compressed(codec, &self.member).await;
-                self.member.clear();
-                member
-                    .map_err(|error| failed(self.upload.url(), error))?
-                    .into()
-            }
-        };
-        let sent = self.upload.put(bytes).await;
-        sent.map_err(|error| failed(self.upload.url(), error))
     }
 }
 
@@ -224,41 +173,29 @@ impl FileWriter for IonFileWriter {
         let mut next = 0;
         while next < rows.num_rows() {
             next = self.stream(&columns, next..rows.num_rows())?;
-            if self.member.len() >= MEMBER_BYTES {
-                self.send().await?;
-            }
+            self.members.send_if_full().await?;
         }
         Ok(())
     }
 
     async fn encode(&mut self) -> Result<()> {
-        if self.member.len() < SMALL_MEMBER_BYTES {
-            return Ok(());
-        }
-        self.send().await?;
-        self.member = Vec::new();
-        Ok(())
+        self.members.encode().await
     }
 
     fn bytes(&self) -> usize {
-        usize::try_from(self.upload.bytes())
-            .unwrap_or(usize::MAX)
-            .saturating_add(self.member.len())
+        self.members.bytes()
     }
 
     fn memory(&self) -> usize {
-        self.member.capacity() + self.upload.memory()
+        self.members.memory()
     }
 
-    async fn close(mut self: Box<Self>) -> Result<ClosedFile> {
-        self.send().await?;
-        let url = self.upload.url().to_owned();
-        let closed = self.upload.finish().await;
-        closed.map_err(|error| failed(&url, error))
+    async fn close(self: Box<Self>) -> Result<ClosedFile> {
+        self.members.close().await
     }
 
     async fn abort(self: Box<Self>) {
-        self.upload.abort().await;
+        self.members.abort().await;
     }
 }
 
