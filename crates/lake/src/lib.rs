@@ -17,6 +17,8 @@ pub mod scan;
 pub mod sight;
 pub mod sizes;
 pub mod table;
+#[cfg(test)]
+mod testing;
 mod texts;
 pub mod timestamp_text;
 pub mod write;

@@ -118,26 +118,13 @@ impl FileIndex for FileList {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use std::sync::Arc;
 
     use lakegate_catalog::store::{Metastore, SqliteStore, WriteLog};
-    use object_store::memory::InMemory;
+    use object_store::ObjectStoreExt;
     use object_store::path::Path;
-    use object_store::{ObjectStore, ObjectStoreExt};
 
     use super::*;
-    use crate::roots::{Backing, Roots};
-
-    fn lake() -> (Arc<InMemory>, Roots) {
-        let store = Arc::new(InMemory::new());
-        let backing = Backing::Remote {
-            store: Arc::clone(&store) as Arc<dyn ObjectStore>,
-            place: "memory".to_owned(),
-            prefix: Path::default(),
-        };
-        let roots = Roots::open(vec![("s3://lake/".to_owned(), backing)]).unwrap();
-        (store, roots)
-    }
+    use crate::testing::lake;
 
     fn names(listing: &Listing) -> Vec<Vec<&str>> {
         let files = listing.files.iter();

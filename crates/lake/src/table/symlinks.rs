@@ -310,23 +310,12 @@ impl Wanted {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
-    use object_store::ObjectStore;
     use object_store::memory::InMemory;
 
     use super::*;
     use crate::format::TableFormat;
-    use crate::roots::{Backing, Roots};
-
-    fn lake() -> (Arc<InMemory>, Roots) {
-        let store = Arc::new(InMemory::new());
-        let backing = Backing::Remote {
-            store: Arc::clone(&store) as Arc<dyn ObjectStore>,
-            place: "memory".to_owned(),
-            prefix: Path::default(),
-        };
-        let roots = Roots::open(vec![("s3://lake/".to_owned(), backing)]).unwrap();
-        (store, roots)
-    }
+    use crate::roots::Roots;
+    use crate::testing::lake;
 
     /// The partition at a location, whose files are these manifests.
     async fn partition(

@@ -15,7 +15,6 @@ use lakegate_catalog::partition::PartitionKey;
 use lakegate_catalog::store::{Metastore, SqliteStore, WriteLog};
 use lakegate_error::Code;
 use object_store::memory::InMemory;
-use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::Compression;
@@ -23,7 +22,6 @@ use parquet::basic::Compression;
 use super::columns::Mapping;
 use super::{Destination, PartitionedWriter, codec};
 use crate::format::{Codec, TableFormat, ZstdLevel};
-use crate::roots::{Backing, Roots};
 
 struct Lake {
     store: Arc<InMemory>,
@@ -80,12 +78,7 @@ fn keys() -> Vec<PartitionKey> {
 
 /// The folder `s3://lake/out/`, of no table.
 async fn lake(keys: Vec<PartitionKey>) -> Lake {
-    let store = Arc::new(InMemory::new());
-    let backing = Backing::Remote {
-        store: Arc::clone(&store) as Arc<dyn ObjectStore>,
-        place: "memory".to_owned(),
-        prefix: Path::default(),
-    };
+    let (store, roots) = crate::testing::lake();
     let catalog = SqliteStore::in_memory().unwrap();
     let database = lakegate_catalog::model::DatabaseInput {
         name: "d".to_owned(),
@@ -97,7 +90,7 @@ async fn lake(keys: Vec<PartitionKey>) -> Lake {
         destination: Destination {
             label: "location 's3://lake/out/'".to_owned(),
             url: "s3://lake/out/".to_owned(),
-            roots: Arc::new(Roots::open(vec![("s3://lake/".to_owned(), backing)]).unwrap()),
+            roots: Arc::new(roots),
             format: TableFormat::Parquet,
             codec: Codec::ZSTD,
             keys: keys.into(),

@@ -9,7 +9,6 @@ use arrow::array::{
 };
 use arrow::datatypes::{DataType, Int32Type};
 use object_store::ObjectStoreExt;
-use object_store::memory::InMemory;
 
 use super::Fault;
 use super::container::Header;
@@ -19,7 +18,7 @@ use super::schema::Schema;
 use super::skim::put_long;
 use super::writer::AvroFileWriter;
 use crate::format::{Codec, FileWriter, NewFile};
-use crate::roots::{Backing, Roots};
+use crate::testing::lake;
 
 fn seed(name: &str) -> Vec<u8> {
     std::fs::read(lakegate_fuzzing::seed_folder("avro_file").join(name)).unwrap()
@@ -146,13 +145,7 @@ async fn what_is_written_is_read_back_in_every_codec() {
         Codec::Deflate,
         Codec::ZSTD,
     ] {
-        let store = Arc::new(InMemory::new());
-        let backing = Backing::Remote {
-            place: "memory".to_owned(),
-            store: Arc::clone(&store) as _,
-            prefix: Default::default(),
-        };
-        let roots = Roots::open(vec![("s3://lake/".to_owned(), backing)]).unwrap();
+        let (store, roots) = lake();
         let folder = roots.locate("s3://lake/t/").unwrap();
         let mut file = AvroFileWriter::create(NewFile {
             folder: &folder,

@@ -1,19 +1,16 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
-use std::sync::Arc;
-
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
 use arrow::datatypes::SchemaRef;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use ion_rs::{Element, Sequence, v1_0};
 use object_store::ObjectStoreExt;
-use object_store::memory::InMemory;
 
 use super::fuzzing::{COLUMNS, read, schema};
 use super::options::{CLASS, IonFormat};
 use super::writer::IonFileWriter;
 use crate::format::{Codec, FileWriter, NewFile, TableFormat};
-use crate::roots::{Backing, Roots};
+use crate::testing::lake;
 
 fn format(properties: &[(&str, &str)]) -> IonFormat {
     match TableFormat::of_serde(CLASS, properties).unwrap() {
@@ -201,13 +198,7 @@ async fn rows_are_read_back_as_they_were_written() {
         vec![("ion.serialize_null", "TYPED")],
         vec![("ion.encoding", "TEXT"), ("ion.serialize_null", "UNTYPED")],
     ] {
-        let store = Arc::new(InMemory::new());
-        let backing = Backing::Remote {
-            place: "memory".to_owned(),
-            store: Arc::clone(&store) as _,
-            prefix: Default::default(),
-        };
-        let roots = Roots::open(vec![("s3://lake/".to_owned(), backing)]).unwrap();
+        let (store, roots) = lake();
         let folder = roots.locate("s3://lake/t/").unwrap();
         let new = NewFile {
             folder: &folder,
@@ -238,13 +229,7 @@ async fn what_ion_does_not_have_is_not_written() {
     let last = read_text("{f:9999-12-31T23:30:00Z}", &[], &schema).unwrap();
     let cases: [(&[(&str, &str)], bool); 2] = [(&[], true), (&offset, false)];
     for (properties, is_written) in cases {
-        let store = Arc::new(InMemory::new());
-        let backing = Backing::Remote {
-            place: "memory".to_owned(),
-            store: Arc::clone(&store) as _,
-            prefix: Default::default(),
-        };
-        let roots = Roots::open(vec![("s3://lake/".to_owned(), backing)]).unwrap();
+        let (_, roots) = lake();
         let folder = roots.locate("s3://lake/t/").unwrap();
         let new = NewFile {
             folder: &folder,

@@ -23,7 +23,7 @@ use super::stripe::{Streams, StripeFooter};
 use super::tail::of_bytes;
 use super::writer::OrcFileWriter;
 use crate::format::{Codec, FileWriter, NewFile};
-use crate::roots::{Backing, Location, Roots};
+use crate::roots::Location;
 
 fn seed(name: &str) -> Vec<u8> {
     std::fs::read(lakegate_fuzzing::seed_folder("orc_file").join(name)).unwrap()
@@ -95,13 +95,7 @@ fn file_that_claims_what_it_has_not_is_refused() {
 }
 
 fn lake() -> (Arc<InMemory>, Location) {
-    let store = Arc::new(InMemory::new());
-    let backing = Backing::Remote {
-        place: "memory".to_owned(),
-        store: Arc::clone(&store) as _,
-        prefix: Default::default(),
-    };
-    let roots = Roots::open(vec![("s3://lake/".to_owned(), backing)]).unwrap();
+    let (store, roots) = crate::testing::lake();
     let folder = roots.locate("s3://lake/t/").unwrap();
     (store, folder)
 }

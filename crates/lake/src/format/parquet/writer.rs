@@ -270,26 +270,19 @@ mod tests {
     use arrow::array::{Array, ArrayRef, AsArray, Int64Array, ListArray, StringArray};
     use arrow::compute::concat_batches;
     use arrow::datatypes::Int32Type;
+    use object_store::ObjectStoreExt;
     use object_store::memory::InMemory;
-    use object_store::path::Path;
-    use object_store::{ObjectStore, ObjectStoreExt};
     use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
     use parquet::file::metadata::{PageIndexPolicy, ParquetMetaDataReader};
     use parquet::file::page_index::column_index::ColumnIndexMetaData;
 
     use super::*;
-    use crate::roots::{Backing, Location, Roots};
+    use crate::roots::Location;
 
     struct Lake(Arc<InMemory>, Location);
 
     fn lake() -> Lake {
-        let store = Arc::new(InMemory::new());
-        let backing = Backing::Remote {
-            store: Arc::clone(&store) as Arc<dyn ObjectStore>,
-            place: "memory".to_owned(),
-            prefix: Path::default(),
-        };
-        let roots = Roots::open(vec![("s3://lake/".to_owned(), backing)]).unwrap();
+        let (store, roots) = crate::testing::lake();
         let folder = roots.locate("s3://lake/t/").unwrap();
         Lake(store, folder)
     }

@@ -12,17 +12,10 @@ use lakegate_error::{Code, Result};
 
 use super::*;
 use crate::format::{Codec, NewFile, TableFileFormat, ZstdLevel};
-use crate::roots::{Backing, Roots};
 
 /// Writes the batches to one file of the lake, in their order, and returns its bytes.
 async fn write(lake: &mut Lake, codec: Codec, batches: &[RecordBatch]) -> Result<Vec<u8>> {
-    let store = Arc::new(InMemory::new());
-    let backing = Backing::Remote {
-        store: Arc::clone(&store) as Arc<dyn ObjectStore>,
-        place: "memory".to_owned(),
-        prefix: Path::default(),
-    };
-    let roots = Roots::open(vec![("s3://lake/".to_owned(), backing)])?;
+    let (store, roots) = crate::testing::lake();
     let name = format!("f.{}", lake.format.extension(codec));
     let mut file = lake.format.create(NewFile {
         folder: &roots.locate("s3://lake/t/")?,
