@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::harness::folder::files;
 use crate::harness::{Options, Server, eventually, lake};
 
 #[tokio::test]
@@ -115,21 +116,10 @@ async fn begin_twice_and_commit_without_begin_are_warnings_as_in_postgres() {
     }
 }
 
-/// Returns how many files there are below a folder.
-fn files(folder: &Path) -> usize {
-    let Ok(entries) = std::fs::read_dir(folder) else {
-        return 0;
-    };
-    let paths = entries.map(|entry| entry.unwrap().path());
-    paths
-        .map(|path| if path.is_dir() { files(&path) } else { 1 })
-        .sum()
-}
-
 /// Waits until there are as many files below a folder.
 async fn has_files(folder: &Path, count: usize) {
     eventually("the files of a block are deleted", || async {
-        (files(folder) == count).then_some(())
+        (files(folder).len() == count).then_some(())
     })
     .await;
 }
@@ -192,7 +182,7 @@ async fn others_see_nothing_of_a_block_and_a_rollback_leaves_nothing() {
         .await;
     admin.run("CREATE TABLE kept.x AS SELECT 1 AS v").await;
     let folder = server.dir.join("tests/kept");
-    let before = files(&folder);
+    let before = files(&folder).len();
     let count = "SELECT count(*) FROM kept.x";
     assert_eq!(other.value(count).await, "1");
     for end in ["ROLLBACK", "COMMIT"] {
@@ -249,7 +239,7 @@ async fn failed_blocks_and_lost_clients_leave_nothing() {
         client.run("BEGIN").await;
         client.run("CREATE TABLE gone.t AS SELECT 1 AS v").await;
     }
-    assert_eq!(files(&folder), 2);
+    assert_eq!(files(&folder).len(), 2);
     admin.fails("SELECT 1/0").await;
     admin.run("COMMIT").await;
     drop(lost);
@@ -343,14 +333,14 @@ async fn after_a_kill_there_is_all_of_a_block_or_nothing() {
         if end == "COMMIT" {
             admin.run(end).await;
         }
-        assert_eq!(files(&folder), 2);
+        assert_eq!(files(&folder).len(), 2);
         server.kill();
         let server = Server::demo(&dir, &Options::small(), &[]);
         let admin = server.connect("admin").await;
         if end == "COMMIT" {
             let sum = format!("SELECT sum(v) FROM {database}.u");
             assert_eq!(admin.value(&sum).await, "3");
-            assert_eq!(files(&folder), 2);
+            assert_eq!(files(&folder).len(), 2);
         } else {
             assert!(!admin.column("SHOW DATABASES").await.contains(&database));
             has_files(&folder, 0).await;

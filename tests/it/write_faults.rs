@@ -1,16 +1,15 @@
 //! Writes while the disk or the store fails: an error, nothing visible, nothing left, and the next
 //! attempt succeeds.
 
-use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use futures::TryStreamExt;
 use object_store::ObjectStore;
 
 use crate::harness::faulty::{Fault, Faulty, Request};
+use crate::harness::folder::files;
 use crate::harness::s3::{BUCKET, S3};
 use crate::harness::server::serving;
 use crate::harness::{Server, eventually};
@@ -21,23 +20,6 @@ const LARGE_ROWS: i64 = 600_000;
 const SMALL: &str = "SELECT CAST(1 AS bigint) AS id, 'one' AS name";
 
 const FORMATS: [&str; 4] = ["PARQUET", "ORC", "AVRO", "JSON"];
-
-/// Returns the files below a folder, staged ones included.
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let Ok(entries) = fs::read_dir(folder) else {
-        return Vec::new();
-    };
-    let mut found = Vec::new();
-    for entry in entries {
-        let path = entry.unwrap().path();
-        match path.is_dir() {
-            true => found.extend(files(&path)),
-            false => found.push(path),
-        }
-    }
-    found.sort();
-    found
-}
 
 /// Sets the largest file that a server may write, as `prlimit` has it.
 fn limit_files(server: &Server, size: &str) {

@@ -2,33 +2,17 @@
 //! limited.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 
+use crate::harness::folder::files;
 use crate::harness::{Door, Options, Server, eventually, lake, python, through_each_door};
 
 /// Rows enough for a write that takes some seconds.
 const MANY: &str = "SELECT x AS id, md5(CAST(x AS varchar)) AS name, x % 50 AS part FROM generate_series(1, 10000000) AS t (x)";
-
-/// Returns the files below a folder, staged ones included.
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let Ok(entries) = fs::read_dir(folder) else {
-        return Vec::new();
-    };
-    let mut found = Vec::new();
-    for entry in entries {
-        let path = entry.unwrap().path();
-        match path.is_dir() {
-            true => found.extend(files(&path)),
-            false => found.push(path),
-        }
-    }
-    found.sort();
-    found
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn other_readers_find_the_values_that_the_server_has() {

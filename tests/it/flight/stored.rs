@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use arrow_flight::{FlightInfo, PollInfo};
 
 use super::*;
+use crate::harness::folder::files;
 
 /// Its result has 64 MiB.
 const LARGE: &str =
@@ -52,17 +53,7 @@ async fn rows(flight: &mut Flight, info: &FlightInfo) -> usize {
 
 /// Returns the files of the spill directory with their folders.
 fn spilled(server: &Server) -> Vec<PathBuf> {
-    fn files(folder: &Path, found: &mut Vec<PathBuf>) {
-        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-            match entry.path() {
-                path if path.is_dir() => files(&path, found),
-                path => found.push(path),
-            }
-        }
-    }
-    let mut found = Vec::new();
-    files(&server.dir.join(".lakegate/spill"), &mut found);
-    found
+    files(&server.dir.join(".lakegate/spill"))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

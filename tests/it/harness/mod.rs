@@ -12,6 +12,7 @@ pub(crate) mod faulty;
 pub(crate) mod files;
 pub(crate) mod flight;
 pub(crate) mod flight_link;
+pub(crate) mod folder;
 pub(crate) mod identity;
 pub(crate) mod lake;
 pub(crate) mod memory;
