@@ -18,7 +18,7 @@ use sqlparser::ast;
 
 use crate::Execution;
 use crate::moment::Moment;
-use crate::query::ending::{CancelOnDrop, Unfinished};
+use crate::query::ending::owned;
 use crate::query::life::Phase;
 use crate::query::planning::Planning;
 use crate::query::resolve::NameScope;
@@ -42,36 +42,13 @@ impl Session {
         let planned = self.plan_analyze(moment, &catalog, analyze);
         let (plan, planning) = match Box::pin(planned).await {
             Ok(planned) => planned,
-            Err(error) => {
-                // A refused statement is in the history, too.
-                let limits = moment.statement_limits(&self.settings().workgroup());
-                let query = self.submit(text, catalog.path.shown(), limits, Arc::default())?;
-                query.finish(0, Err(&error));
-                return Err(error.with_query(query.id));
-            }
+            Err(error) => return Err(self.refused(moment, catalog.path.shown(), text, error)),
         };
         let context = self.query_context(text, planning)?;
         let query = Arc::clone(&context.query);
         let metastore = Arc::clone(&catalog.view.metastore);
-        let running = Arc::clone(&query);
-        let work = tokio::spawn(async move {
-            let _unfinished = Unfinished::guard(&running);
-            let outcome = run(&context, &plan, metastore.as_ref()).boxed().await;
-            match &outcome {
-                Ok(()) => running.finish(0, Ok(())),
-                Err(error) => running.finish(0, Err(error)),
-            }
-            outcome
-        });
-        let unwanted = CancelOnDrop(Arc::clone(&query));
-        let outcome = match work.await {
-            Ok(outcome) => outcome,
-            Err(error) => Err(Error::internal(format!(
-                "the task of ANALYZE died: {error}"
-            ))),
-        };
-        drop(unwanted);
-        outcome.map_err(|error| error.with_query(query.id))?;
+        let work = async move { run(&context, &plan, metastore.as_ref()).await };
+        owned(&query, "ANALYZE", work.boxed(), |()| 0).await?;
         Ok(command("ANALYZE"))
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use chrono::Utc;
-use lakegate_error::{Code, Error};
+use lakegate_error::{Code, Error, Result};
 
 use super::life::Query;
 use crate::telemetry::events::QueryEvent;
@@ -31,6 +31,37 @@ impl Drop for CancelOnDrop {
             "the client went away before the statement ended",
         ));
     }
+}
+
+/// Runs the work of a query in a task of its own, which ends the query: a caller that is dropped
+/// stops the query and leaves nothing behind. `rows`: of the result, for the record; `what`: the
+/// work, for messages.
+///
+/// # Errors
+/// The work fails. The error names the query.
+pub(crate) async fn owned<T: Send + 'static>(
+    query: &Arc<Query>,
+    what: &str,
+    work: impl Future<Output = Result<T>> + Send + 'static,
+    rows: fn(&T) -> u64,
+) -> Result<T> {
+    let running = Arc::clone(query);
+    let task = tokio::spawn(async move {
+        let _unfinished = Unfinished::guard(&running);
+        let outcome = work.await;
+        match &outcome {
+            Ok(done) => running.finish(rows(done), Ok(())),
+            Err(error) => running.finish(0, Err(error)),
+        }
+        outcome
+    });
+    let unwanted = CancelOnDrop(Arc::clone(query));
+    let outcome = match task.await {
+        Ok(outcome) => outcome,
+        Err(error) => Err(Error::internal(format!("the task of {what} died: {error}"))),
+    };
+    drop(unwanted);
+    outcome.map_err(|error| error.with_query(query.id))
 }
 
 /// Ends a query when dropped, unless disarmed before.

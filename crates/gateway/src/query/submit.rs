@@ -7,6 +7,7 @@ use lakegate_lake::meter::QueryMeter;
 use lakegate_sql::redact;
 
 use crate::auth::session_is_over;
+use crate::moment::Moment;
 use crate::query::life::{Query, Submission};
 use crate::session::Session;
 use crate::workgroup::{QueryResources, WorkgroupLimits};
@@ -52,5 +53,24 @@ impl Session {
             return Err(error);
         }
         Ok(query)
+    }
+
+    /// Adds a statement that was refused before its query began to the history. Returns the error
+    /// to report: that of the statement, or that of the submission.
+    pub(crate) fn refused(
+        &self,
+        moment: &Moment,
+        database: String,
+        text: &str,
+        error: Error,
+    ) -> Error {
+        let limits = moment.statement_limits(&self.settings().workgroup());
+        match self.submit(text, database, limits, Arc::default()) {
+            Ok(query) => {
+                query.finish(0, Err(&error));
+                error.with_query(query.id)
+            }
+            Err(refusal) => refusal,
+        }
     }
 }

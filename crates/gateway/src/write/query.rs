@@ -26,7 +26,7 @@ use sqlparser::ast;
 
 use crate::Execution;
 use crate::moment::Moment;
-use crate::query::ending::{CancelOnDrop, Unfinished};
+use crate::query::ending::{Unfinished, owned};
 use crate::query::life::{Phase, Query};
 use crate::query::run::QueryContext;
 use crate::session::Session;
@@ -98,13 +98,7 @@ impl Session {
         };
         let planning = match resolved {
             Ok(planning) => planning,
-            Err(error) => {
-                // A refused write is in the history, too.
-                let limits = moment.statement_limits(&self.settings().workgroup());
-                let query = self.submit(&text, catalog.path.shown(), limits, Arc::default())?;
-                query.finish(0, Err(&error));
-                return Err(error.with_query(query.id));
-            }
+            Err(error) => return Err(self.refused(moment, catalog.path.shown(), &text, error)),
         };
         let context = self.query_context(&text, planning)?;
         let query = Arc::clone(&context.query);
@@ -122,27 +116,9 @@ impl Session {
             }
         };
         unfinished.disarm();
-        let running = Arc::clone(&query);
-        let work = tokio::spawn(async move {
-            let _unfinished = Unfinished::guard(&running);
-            let outcome = run(context, write, snapshot, plan, changes).boxed().await;
-            match &outcome {
-                Ok(wrote) => running.finish(wrote.rows, Ok(())),
-                Err(error) => running.finish(0, Err(error)),
-            }
-            outcome
-        });
-        let unwanted = CancelOnDrop(Arc::clone(&query));
-        let outcome = match work.await {
-            Ok(outcome) => outcome,
-            Err(error) => Err(Error::internal(format!(
-                "the task of a write died: {error}"
-            ))),
-        };
-        drop(unwanted);
-        outcome
-            .map(Some)
-            .map_err(|error| error.with_query(query.id))
+        let work = run(context, write, snapshot, plan, changes).boxed();
+        let wrote = owned(&query, "a write", work, |wrote| wrote.rows).await?;
+        Ok(Some(wrote))
     }
 
     /// Returns the query of a statement, with the literals of an INSERT as values of the columns that
