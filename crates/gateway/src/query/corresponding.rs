@@ -78,16 +78,21 @@ fn is_by_name(quantifier: SetQuantifier) -> bool {
 }
 
 /// Returns whether there is a set operation by names in a body, apart from its subqueries.
-fn is_in(body: &SetExpr) -> bool {
-    match body {
-        SetExpr::SetOperation {
-            left,
-            right,
-            set_quantifier,
-            ..
-        } => is_by_name(*set_quantifier) || is_in(left) || is_in(right),
-        _ => false,
+fn is_in(mut body: &SetExpr) -> bool {
+    // A chain of operations nests to the left, as deep as it is long.
+    while let SetExpr::SetOperation {
+        left,
+        right,
+        set_quantifier,
+        ..
+    } = body
+    {
+        if is_by_name(*set_quantifier) || is_in(right) {
+            return true;
+        }
+        body = left;
     }
+    false
 }
 
 /// Returns the first set operation by names whose own queries have none.
