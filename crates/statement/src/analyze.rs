@@ -122,13 +122,7 @@ impl StatementContext {
                     table.full_name()
                 )));
             }
-            let selected = table
-                .columns()
-                .filter(|column| visible.access.can_select(&column.name));
-            let selected: Vec<&Column> = selected.collect();
-            if selected.is_empty() {
-                return Err(self.denied_on(&visible, Privilege::Select));
-            }
+            let selected = self.selectable(&visible)?;
             let columns = match &analyze.columns {
                 None => selected.into_iter().filter_map(measured).collect(),
                 Some(names) => named(&selected, names)?,

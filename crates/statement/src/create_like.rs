@@ -12,7 +12,6 @@ use lakegate_policy::Visible;
 use lakegate_sql::ast::CreateTableLike;
 
 use super::locations::For;
-use super::projections::check_projection;
 use super::rights::sees_all_columns;
 use super::tables::check_properties;
 use super::{Output, StatementContext, properties};
@@ -76,16 +75,9 @@ pub(super) async fn create(context: &StatementContext, create: &CreateTableLike)
     input.storage_descriptor.location = Some(location);
     let width = input.storage_descriptor.columns.len();
     TableFormat::detect(&input.storage_descriptor, &input.parameters)?.check(width)?;
-    check_projection(&database.name, &input)?;
     context
-        .register_projected(&input, For::NewTable(&database))
-        .await?;
-    let by = context.access().by();
-    context
-        .coordinator
-        .create_table_by(&database.name, input, create.if_not_exists, by)
-        .await?;
-    Ok(Output::Command)
+        .create_defined(&database, input, create.if_not_exists)
+        .await
 }
 
 /// The definition without a location: of the source, what the principal sees.

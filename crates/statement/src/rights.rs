@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use lakegate_catalog::access::{ADMINISTRATORS, Access, Privilege, Resource, TableAccess};
 use lakegate_catalog::model::names::RESERVED_DATABASES;
-use lakegate_catalog::model::{Database, Table};
+use lakegate_catalog::model::{Column, Database, Table};
 use lakegate_dialect::postgres::pg_catalog;
 use lakegate_engine::CATALOG;
 use lakegate_error::{Code, Error, Result};
@@ -240,6 +240,23 @@ pub(super) fn require_table(table: &Table) -> Result<()> {
 /// The resource of a table or view.
 pub(super) fn resource(table: &Table) -> Resource {
     Resource::table(&table.database_name, &table.name)
+}
+
+impl StatementContext {
+    /// Returns the columns that the principal may select.
+    ///
+    /// # Errors
+    ///
+    /// There are none.
+    pub(super) fn selectable<'a>(&self, visible: &'a Visible) -> Result<Vec<&'a Column>> {
+        let columns = visible.table.columns();
+        let columns = columns.filter(|column| visible.access.can_select(&column.name));
+        let columns: Vec<&Column> = columns.collect();
+        match columns.is_empty() {
+            true => Err(self.denied_on(visible, Privilege::Select)),
+            false => Ok(columns),
+        }
+    }
 }
 
 /// Whether no column of the table is hidden from the principal.

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float64Array};
 use chrono::DateTime;
-use lakegate_catalog::access::Privilege;
 use lakegate_catalog::model::{
     Column, ColumnStatistics, ColumnStatisticsData, DecimalNumber, TableStatistics,
 };
@@ -43,13 +42,7 @@ pub(super) async fn show(
             table.full_name()
         )));
     }
-    let columns = table
-        .columns()
-        .filter(|column| visible.access.can_select(&column.name));
-    let columns: Vec<&Column> = columns.collect();
-    if columns.is_empty() {
-        return Err(context.denied_on(&visible, Privilege::Select));
-    }
+    let columns = context.selectable(&visible)?;
     let known = context.view.metastore.table_statistics(table).await?;
     let known = known.as_deref();
     let mut shown: Vec<Row> = columns.iter().map(|column| of(column, known)).collect();

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use lakegate_catalog::access::Privilege;
 use lakegate_catalog::hive_type::HiveType;
-use lakegate_catalog::model::{Column, EXTERNAL_TABLE, Parameters, Table, TableInput};
+use lakegate_catalog::model::{Column, Database, EXTERNAL_TABLE, Parameters, Table, TableInput};
 use lakegate_error::{Code, Error, Result};
 use lakegate_lake::format::TableFormat;
 use lakegate_lake::table::symlinks;
@@ -33,19 +33,33 @@ pub(super) async fn create(context: &StatementContext, create: &CreateTable) -> 
         context.check_free(&database.name, name).await?;
     }
     let input = definition(context, create, location)?;
-    check_projection(&database.name, &input)?;
     context
-        .register_projected(&input, For::NewTable(&database))
-        .await?;
-    let by = context.access().by();
-    context
-        .coordinator
-        .create_table_by(&database.name, input, create.if_not_exists, by)
-        .await?;
-    Ok(Output::Command)
+        .create_defined(&database, input, create.if_not_exists)
+        .await
 }
 
 impl StatementContext {
+    /// Creates a table whose folder may be used, and is the principal's to register.
+    ///
+    /// # Errors
+    ///
+    /// A partition projection that cannot be used, or whose folder may not be; the table exists.
+    pub(super) async fn create_defined(
+        &self,
+        database: &Database,
+        input: TableInput,
+        if_not_exists: bool,
+    ) -> Result<Output> {
+        check_projection(&database.name, &input)?;
+        self.register_projected(&input, For::NewTable(database))
+            .await?;
+        let by = self.access().by();
+        self.coordinator
+            .create_table_by(&database.name, input, if_not_exists, by)
+            .await?;
+        Ok(Output::Command)
+    }
+
     /// # Errors
     ///
     /// The name is taken by a table or view that does not exist for the principal.

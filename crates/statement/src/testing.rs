@@ -7,7 +7,7 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use lakegate_catalog::access::{ADMINISTRATORS, ScramVerifier};
 use lakegate_catalog::model::Table;
 use lakegate_catalog::store::{Control, Metastore, SqliteStore};
-use lakegate_error::{Error, Result};
+use lakegate_error::{Code, Error, Result};
 use lakegate_lake::roots::{Backing, Roots};
 use lakegate_lake::table::LakeTables;
 use lakegate_lake::table::folders::Folders;
@@ -116,6 +116,22 @@ impl Lake {
         match self.run(user, sql).await {
             Ok(_) => panic!("{sql} did not fail"),
             Err(error) => error,
+        }
+    }
+
+    /// Statements on `sales.orders` that ann may run with ALTER on it if she sees all columns: she
+    /// is granted ALTER, and not the column `email`, whose name she does not read.
+    pub(crate) async fn needs_alter_and_all_columns(&self, statements: &[&str]) {
+        for sql in statements {
+            let hidden = self.fails("ann", sql).await;
+            assert_eq!(hidden.code(), Code::TableNotFound, "{sql}");
+        }
+        self.ok("GRANT SELECT (id) ON TABLE orders TO ann; GRANT ALTER ON TABLE orders TO ann")
+            .await;
+        for sql in statements {
+            let error = self.fails("ann", sql).await;
+            assert_eq!(error.code(), Code::PermissionDenied, "{sql}");
+            assert!(!error.to_string().contains("email"), "{sql}: {error}");
         }
     }
 
