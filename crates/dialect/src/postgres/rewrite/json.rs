@@ -237,31 +237,7 @@ fn is_loose(op: &BinaryOperator) -> bool {
 }
 
 /// Returns the left operand of an expression that binds no more tightly than `->`.
-fn left_of(expr: &Expr) -> Option<&Expr> {
-    match expr {
-        Expr::BinaryOp { left, op, .. } if is_loose(op) => Some(left),
-        Expr::IsNull(left)
-        | Expr::IsNotNull(left)
-        | Expr::IsTrue(left)
-        | Expr::IsNotTrue(left)
-        | Expr::IsFalse(left)
-        | Expr::IsNotFalse(left)
-        | Expr::IsDistinctFrom(left, _)
-        | Expr::IsNotDistinctFrom(left, _)
-        | Expr::AnyOp { left, .. }
-        | Expr::AllOp { left, .. } => Some(left),
-        Expr::Between { expr, .. }
-        | Expr::Like { expr, .. }
-        | Expr::ILike { expr, .. }
-        | Expr::SimilarTo { expr, .. }
-        | Expr::InList { expr, .. }
-        | Expr::InSubquery { expr, .. } => Some(expr),
-        _ => None,
-    }
-}
-
-/// Returns the same operand, mutable.
-fn left_of_mut(expr: &mut Expr) -> Option<&mut Expr> {
+fn left_of(expr: &mut Expr) -> Option<&mut Expr> {
     match expr {
         Expr::BinaryOp { left, op, .. } if is_loose(op) => Some(left),
         Expr::IsNull(left)
@@ -292,14 +268,14 @@ fn nothing() -> Expr {
 fn restored(lambda: &mut LambdaFunction) -> Option<Expr> {
     let name = parameter(lambda)?.clone();
     let mut body = std::mem::replace(lambda.body.as_mut(), nothing());
-    let (mut depth, mut next) = (0usize, &body);
+    let (mut depth, mut next) = (0usize, &mut body);
     while let Some(left) = left_of(next) {
         depth += 1;
         next = left;
     }
     let mut operand = &mut body;
     for _ in 0..depth {
-        operand = left_of_mut(operand)?;
+        operand = left_of(operand)?;
     }
     let right = std::mem::replace(operand, nothing());
     *operand = Expr::BinaryOp {
