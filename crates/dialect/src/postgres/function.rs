@@ -2,9 +2,9 @@
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use arrow::array::ArrayRef;
 use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::ScalarValue;
 use datafusion::error::{DataFusionError, Result};
@@ -12,7 +12,7 @@ use datafusion::logical_expr::{
     ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
     TypeSignature, Volatility,
 };
-use lakegate_engine::bounded;
+use lakegate_engine::{bounded, stop};
 
 use super::cell::{Cell, PG_TYPE, build_array, cells_of};
 
@@ -38,22 +38,13 @@ impl PgFunction {
     /// Builds a function. `arity`: the accepted range of argument counts.
     pub fn new(
         name: &str,
-        arity: std::ops::RangeInclusive<usize>,
+        arity: RangeInclusive<usize>,
         returns: DataType,
         body: impl Fn(&[Cell<'static>]) -> Result<Cell<'static>> + Send + Sync + 'static,
     ) -> Self {
-        let signatures = arity
-            .map(|count| {
-                if count == 0 {
-                    TypeSignature::Nullary
-                } else {
-                    TypeSignature::Any(count)
-                }
-            })
-            .collect();
         Self {
             name: name.to_owned(),
-            signature: Signature::one_of(signatures, Volatility::Stable),
+            signature: of_any(arity, Volatility::Stable),
             returns,
             pg_type: None,
             strict: true,
@@ -160,21 +151,62 @@ impl ScalarUDFImpl for PgFunction {
                 }
             })
             .collect::<Result<_>>()?;
-        let mut results = Vec::with_capacity(rows);
-        for row in 0..rows {
-            let arguments: Vec<Cell<'static>> =
-                columns.iter().map(|column| column[row].clone()).collect();
-            results.push(match self.strict && arguments.iter().any(Cell::is_null) {
-                true => Cell::Null,
-                false => (self.body)(&arguments)?,
-            });
-        }
-        let array: ArrayRef = build_array(&self.returns, results.into_iter())?;
-        Ok(match constant {
-            true => ColumnarValue::Scalar(ScalarValue::try_from_array(&array, 0)?),
-            false => ColumnarValue::Array(array),
-        })
+        let results = each_row(&columns, rows, |arguments| {
+            match self.strict && arguments.iter().any(Cell::is_null) {
+                true => Ok(Cell::Null),
+                false => (self.body)(arguments),
+            }
+        })?;
+        column_of(&self.returns, results, constant)
     }
+}
+
+/// Returns the signature of a function of so many arguments of any types.
+pub(super) fn of_any(arity: RangeInclusive<usize>, volatility: Volatility) -> Signature {
+    let signatures = arity.map(|count| match count {
+        0 => TypeSignature::Nullary,
+        count => TypeSignature::Any(count),
+    });
+    Signature::one_of(signatures.collect(), volatility)
+}
+
+/// Calls a function with the arguments of each row.
+///
+/// # Errors
+///
+/// The function fails, or the query must stop.
+pub(super) fn each_row(
+    columns: &[Vec<Cell<'static>>],
+    rows: usize,
+    mut body: impl FnMut(&[Cell<'static>]) -> Result<Cell<'static>>,
+) -> Result<Vec<Cell<'static>>> {
+    let mut results = Vec::with_capacity(rows);
+    for row in 0..rows {
+        stop::check()?;
+        let arguments = columns.iter().map(|column| column.get(row));
+        let arguments: Vec<Cell<'static>> = arguments
+            .map(|cell| cell.cloned().unwrap_or(Cell::Null))
+            .collect();
+        results.push(body(&arguments)?);
+    }
+    Ok(results)
+}
+
+/// Returns the results as a column, or as a constant if they are one.
+///
+/// # Errors
+///
+/// A result is not of the type.
+pub(super) fn column_of(
+    data_type: &DataType,
+    results: Vec<Cell<'static>>,
+    constant: bool,
+) -> Result<ColumnarValue> {
+    let array = build_array(data_type, results.into_iter())?;
+    Ok(match constant {
+        true => ColumnarValue::Scalar(ScalarValue::try_from_array(&array, 0)?),
+        false => ColumnarValue::Array(array),
+    })
 }
 
 /// Builds the error for a value that a function does not accept.

@@ -27,19 +27,19 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, FieldRef};
-use datafusion::common::ScalarValue;
 use datafusion::error::Result;
 use datafusion::logical_expr::{
     ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
-    TypeSignature, Volatility,
+    Volatility,
 };
-use lakegate_engine::{bounded, stop};
+use lakegate_engine::bounded;
 use lakegate_error::Error;
 pub(in crate::postgres) use operators::planner;
 
 use self::value::{Node, parse};
 use self::write::write_jsonb;
-use crate::postgres::cell::{PG_TYPE, build_array, cells_of};
+use crate::postgres::cell::{PG_TYPE, cells_of};
+use crate::postgres::function::{column_of, each_row, of_any};
 use crate::postgres::{Cell, parse_array_text};
 
 /// Which of the two types a function reads and returns.
@@ -123,15 +123,9 @@ impl JsonFunction {
         returns: Returns,
         body: Body,
     ) -> Self {
-        let signatures = arity
-            .map(|count| match count {
-                0 => TypeSignature::Nullary,
-                count => TypeSignature::Any(count),
-            })
-            .collect();
         Self {
             name,
-            signature: Signature::one_of(signatures, Volatility::Immutable),
+            signature: of_any(arity, Volatility::Immutable),
             form,
             arguments: Arguments::Plain,
             returns,
@@ -270,30 +264,20 @@ impl ScalarUDFImpl for JsonFunction {
             .enumerate()
             .map(|(place, (argument, field))| self.cells(place, argument, field, rows))
             .collect::<Result<Vec<_>>>()?;
-        let mut results = Vec::with_capacity(rows);
         let mut size = 0;
-        for row in 0..rows {
-            stop::check()?;
-            let arguments: Vec<Cell<'static>> = columns
-                .iter()
-                .map(|column| column.get(row).cloned().unwrap_or(Cell::Null))
-                .collect();
+        let results = each_row(&columns, rows, |arguments| {
             let result = match self.strict && arguments.iter().any(Cell::is_null) {
                 true => Cell::Null,
-                false => (self.body)(job, &arguments)?,
+                false => (self.body)(job, arguments)?,
             };
             size += size_of(&result);
             match constant {
                 true => bounded::check_value(self.name, size)?,
                 false => bounded::check_batch(self.name, size)?,
             }
-            results.push(result);
-        }
-        let array = build_array(&self.data_type(), results.into_iter())?;
-        Ok(match constant {
-            true => ColumnarValue::Scalar(ScalarValue::try_from_array(&array, 0)?),
-            false => ColumnarValue::Array(array),
-        })
+            Ok(result)
+        })?;
+        column_of(&self.data_type(), results, constant)
     }
 }
 
