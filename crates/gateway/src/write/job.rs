@@ -27,6 +27,9 @@ use crate::query::life::{Phase, Query};
 use crate::session::changes::Changes;
 use crate::write::recovery::{clear_later, discard};
 
+/// One write holds at most the pool's memory through this.
+const SHARE_OF_MEMORY: usize = 8;
+
 /// A write whose rows become visible all at once or not at all.
 pub(crate) struct WriteJob {
     pub gateway: Arc<Gateway>,
@@ -87,7 +90,8 @@ impl WriteJob {
                 (plan.destination(id)?, plan.mapping.clone())
             }
         };
-        let writer = PartitionedWriter::new(destination, mapping, memory)?;
+        let most = self.gateway.engine.space().memory_limit() / SHARE_OF_MEMORY;
+        let writer = PartitionedWriter::new(destination, mapping, memory)?.within(most);
         let stop = CancellationToken::new();
         let mut encoding = self
             .gateway

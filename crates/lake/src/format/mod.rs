@@ -170,6 +170,11 @@ pub trait TableFileFormat: Debug + Send + Sync {
         self.is_writable()
     }
 
+    /// Whether texts and bytes of the rows that are written may be views.
+    fn writes_views(&self) -> bool {
+        false
+    }
+
     /// How files that are written can be compressed.
     fn codecs(&self) -> &'static Codecs {
         &Codecs::NONE

@@ -4,8 +4,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchOptions, UInt32Array, new_null_array};
-use arrow::compute::take;
+use arrow::array::{
+    Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions, UInt32Array, new_null_array,
+};
+use arrow::buffer::Buffer;
+use arrow::compute::{cast, take};
 use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
 use lakegate_error::{Code, Error, Result};
 
@@ -102,6 +105,30 @@ impl Mapping {
         Ok(())
     }
 
+    /// Makes texts and bytes of the first `columns` columns views, which are copied less than values.
+    ///
+    /// # Errors
+    /// A fixed value has no view.
+    pub(super) fn with_views(mut self, columns: usize) -> Result<Self> {
+        let fields = self.schema.fields().iter().enumerate();
+        let fields = fields.map(|(place, field)| match viewed(field.data_type()) {
+            Some(view) if place < columns => {
+                Arc::new(field.as_ref().clone().with_data_type(view))
+            }
+            _ => Arc::clone(field),
+        });
+        let schema = Schema::new_with_metadata(
+            fields.collect::<Vec<FieldRef>>(),
+            self.schema.metadata().clone(),
+        );
+        for (place, value) in &mut self.fixed {
+            let made = cast(value, schema.field(*place).data_type());
+            *value = made.map_err(|error| Error::internal(error.to_string()))?;
+        }
+        self.schema = Arc::new(schema);
+        Ok(self)
+    }
+
     /// The table's columns, partition keys last.
     pub fn schema(&self) -> &SchemaRef {
         &self.schema
@@ -149,13 +176,14 @@ fn repeated(value: &ArrayRef, rows: usize) -> Result<ArrayRef> {
 
 fn converted(column: &ArrayRef, field: &FieldRef) -> Result<ArrayRef> {
     if column.data_type() == field.data_type() {
-        return Ok(Arc::clone(column));
+        return Ok(compact(column));
     }
     if column.null_count() == column.len() {
         return Ok(new_null_array(field.data_type(), column.len()));
     }
     // Times that are finer than the table's are rounded, as by a cast in SQL.
-    cast_rounded(column, field.data_type(), &STRICT).map_err(|error| {
+    let cast = cast_rounded(column, field.data_type(), &STRICT);
+    cast.map(|column| compact(&column)).map_err(|error| {
         Error::new(
             Code::NumericOutOfRange,
             format!(
@@ -165,6 +193,31 @@ fn converted(column: &ArrayRef, field: &FieldRef) -> Result<ArrayRef> {
             ),
         )
     })
+}
+
+/// The type of views of texts or bytes; `None`: values are of another type.
+fn viewed(values: &DataType) -> Option<DataType> {
+    match values {
+        DataType::Utf8 => Some(DataType::Utf8View),
+        DataType::Binary => Some(DataType::BinaryView),
+        _ => None,
+    }
+}
+
+/// Copies the values of views that would keep much larger buffers in memory.
+pub(super) fn compact(column: &ArrayRef) -> ArrayRef {
+    if let Some(texts) = column.as_string_view_opt() {
+        let kept: usize = texts.data_buffers().iter().map(Buffer::len).sum();
+        if kept > 2 * texts.total_buffer_bytes_used() {
+            return Arc::new(texts.gc());
+        }
+    } else if let Some(bytes) = column.as_binary_view_opt() {
+        let kept: usize = bytes.data_buffers().iter().map(Buffer::len).sum();
+        if kept > 2 * bytes.total_buffer_bytes_used() {
+            return Arc::new(bytes.gc());
+        }
+    }
+    Arc::clone(column)
 }
 
 /// Whether values of one type may be stored in a column of another, as SQL's INSERT has it: within

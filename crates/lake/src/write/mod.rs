@@ -29,8 +29,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use arrow::compute::concat_batches;
 use arrow::datatypes::{Schema, SchemaRef};
+use datafusion::common::runtime::SpawnedTask;
 use datafusion::execution::memory_pool::MemoryReservation;
 use lakegate_catalog::partition::PartitionInput;
 use lakegate_error::{Code, Error, Result};
@@ -41,7 +41,7 @@ use self::destination::PartitionFolder;
 pub use self::destination::{
     Destination, TableFolders, Target, check_append, check_format, codec, location,
 };
-use self::partitions::Splitter;
+use self::partitions::{Part, Splitter};
 use self::waiting::Waiting;
 use crate::format::{FileWriter, NewFile};
 use crate::sizes::bytes_in;
@@ -70,8 +70,11 @@ struct Limits {
     open: usize,
 }
 
+/// Bytes that one write may hold in memory in any case, the pool having room.
+const LEAST_MEMORY: usize = 512 * 1024 * 1024;
+
 const LIMITS: Limits = Limits {
-    memory: 512 * 1024 * 1024,
+    memory: LEAST_MEMORY,
     staged: 64 * 1024 * 1024,
     staged_rows: 1024 * 1024,
     open_from: 8 * 1024 * 1024,
@@ -108,13 +111,20 @@ struct Staged {
     rows: usize,
 }
 
+/// Rows that a task splits by partition, while the next are staged.
+#[derive(Debug)]
+struct Splitting {
+    bytes: usize,
+    task: SpawnedTask<Result<Vec<Part>>>,
+}
+
 /// Writes batches to a destination. Dropped without [`PartitionedWriter::finish`], it leaves files
 /// behind that [`sweep::remove_write`] removes.
 #[derive(Debug)]
 pub struct PartitionedWriter {
     destination: Destination,
     mapping: Mapping,
-    splitter: Splitter,
+    splitter: Arc<Splitter>,
     /// The columns of the files.
     schema: SchemaRef,
     folders: Vec<Folder>,
@@ -123,6 +133,8 @@ pub struct PartitionedWriter {
     /// Of sorted rows: the folder of the last one.
     current: Option<usize>,
     staged: Staged,
+    /// What was staged before.
+    splitting: Option<Splitting>,
     /// Bytes of the waiting rows of all folders.
     waiting: usize,
     closing: Closing,
@@ -147,11 +159,17 @@ impl PartitionedWriter {
         memory: MemoryReservation,
     ) -> Result<Self> {
         destination.check()?;
+        let columns = mapping.schema().fields().len();
+        let width = columns.saturating_sub(destination.keys.len());
+        let mapping = match destination.format.file_format().writes_views() {
+            true => mapping.with_views(width)?,
+            false => mapping,
+        };
         let columns = mapping.schema().fields();
-        let width = columns.len().saturating_sub(destination.keys.len());
         let data: Vec<_> = columns.iter().take(width).cloned().collect();
+        let splitter = Splitter::new(Arc::clone(&destination.keys), width);
         Ok(Self {
-            splitter: Splitter::new(Arc::clone(&destination.keys), width),
+            splitter: Arc::new(splitter),
             schema: Arc::new(Schema::new(data)),
             destination,
             mapping,
@@ -160,6 +178,7 @@ impl PartitionedWriter {
             is_sorted: false,
             current: None,
             staged: Staged::default(),
+            splitting: None,
             waiting: 0,
             closing: Closing::default(),
             memory,
@@ -168,6 +187,14 @@ impl PartitionedWriter {
             files: 0,
             rows: 0,
         })
+    }
+
+    /// Lets the write hold `bytes` in memory, if they are more than it may hold anyway: with more of
+    /// it, rows in random order make fewer files.
+    #[must_use]
+    pub fn within(mut self, bytes: usize) -> Self {
+        self.limits.memory = bytes.max(LEAST_MEMORY);
+        self
     }
 
     /// For rows that come sorted by the partition keys, in whatever direction: a partition's files
@@ -232,25 +259,31 @@ impl PartitionedWriter {
         self.staged.batches.push(mapped);
         let is_full =
             self.staged.bytes >= self.limits.staged || self.staged.rows >= self.limits.staged_rows;
-        if is_full || !self.fits() {
+        if is_full {
             self.split_staged().await?;
+        }
+        if !self.fits() {
+            self.split_all().await?;
         }
         Ok(())
     }
 
-    /// Gives the staged rows to their partitions.
+    /// Begins to split the staged rows, and gives those that were split before to their partitions.
     async fn split_staged(&mut self) -> Result<()> {
-        let staged = std::mem::take(&mut self.staged);
-        let Some(first) = staged.batches.first() else {
+        let Staged { batches, bytes, .. } = std::mem::take(&mut self.staged);
+        let next = (!batches.is_empty()).then(|| {
+            let splitter = Arc::clone(&self.splitter);
+            // As the engine spawns, so that it is charged to the write.
+            let task = SpawnedTask::spawn(async move { splitter.split_all(&batches) });
+            Splitting { bytes, task }
+        });
+        let Some(before) = std::mem::replace(&mut self.splitting, next) else {
             return Ok(());
         };
-        let all = match staged.batches.len() {
-            1 => first.clone(),
-            _ => concat_batches(&first.schema(), &staged.batches)
-                .map_err(|error| Error::internal(format!("rows do not form a batch: {error}")))?,
-        };
-        drop(staged);
-        for (values, rows) in self.splitter.split(&all)? {
+        let parts = before.task.await.map_err(|error| {
+            Error::internal(format!("the task that splits rows by partition died: {error}"))
+        })?;
+        for (values, rows) in parts? {
             let folder = self.folder(values).await?;
             if let Some(before) = self.current.replace(folder)
                 && self.is_sorted
@@ -260,8 +293,13 @@ impl PartitionedWriter {
             }
             self.append(folder, rows).await?;
         }
-        drop(all);
         self.bound().await
+    }
+
+    /// Gives all rows that were taken to their partitions.
+    async fn split_all(&mut self) -> Result<()> {
+        self.split_staged().await?;
+        self.split_staged().await
     }
 
     async fn append(&mut self, index: usize, rows: RecordBatch) -> Result<()> {
@@ -413,8 +451,9 @@ impl PartitionedWriter {
             .iter()
             .filter_map(|folder| folder.open.as_ref());
         let open: usize = open.map(|file| file.memory()).sum();
+        let splitting = self.splitting.as_ref().map_or(0, |rows| rows.bytes);
         // Staged rows are copied when they are split.
-        2 * self.staged.bytes + self.waiting + open + self.closing.memory()
+        2 * (self.staged.bytes + splitting) + self.waiting + open + self.closing.memory()
     }
 
     /// Whether what is held is within the write's bound and the pool has room for it.
@@ -460,7 +499,7 @@ impl PartitionedWriter {
     }
 
     async fn finish_files(&mut self) -> Result<()> {
-        self.split_staged().await?;
+        self.split_all().await?;
         for index in 0..self.folders.len() {
             self.end(index).await?;
         }

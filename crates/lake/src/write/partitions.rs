@@ -3,15 +3,21 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, RecordBatch, UInt32Array};
-use arrow::compute::take_record_batch;
+use arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchOptions, UInt32Array};
+use arrow::compute::{concat_batches, take_record_batch};
+use arrow::error::ArrowError;
 use arrow::row::{RowConverter, SortField};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use lakegate_catalog::partition::{HIVE_DEFAULT_PARTITION, PartitionKey, canonical_value};
 use lakegate_error::{Code, Error, Result};
 
+use super::columns::compact;
+
 /// As Hive writes timestamps.
 const TIMESTAMP: &str = "%Y-%m-%d %H:%M:%S%.f";
+
+/// The values of a partition's keys, and rows of it.
+pub(super) type Part = (Box<[String]>, RecordBatch);
 
 #[derive(Debug)]
 pub(super) struct Splitter {
@@ -29,13 +35,28 @@ impl Splitter {
         }
     }
 
+    /// As [`Splitter::split`], of several batches as if they were one.
+    ///
+    /// # Errors
+    /// As of [`Splitter::split`].
+    pub(super) fn split_all(&self, batches: &[RecordBatch]) -> Result<Vec<Part>> {
+        match batches {
+            [] => Ok(Vec::new()),
+            [one] => self.split(one),
+            [first, ..] => {
+                let all = concat_batches(&first.schema(), batches);
+                self.split(&all.map_err(|error| Error::internal(error.to_string()))?)
+            }
+        }
+    }
+
     /// The rows of each partition, without the keys, and the values of the keys as they are
     /// written. The rows of a partition keep their order.
     ///
     /// # Errors
     /// A value that cannot be one of a partition, with its key's name.
-    pub(super) fn split(&self, batch: &RecordBatch) -> Result<Vec<(Box<[String]>, RecordBatch)>> {
-        let internal = |error: arrow::error::ArrowError| Error::internal(error.to_string());
+    pub(super) fn split(&self, batch: &RecordBatch) -> Result<Vec<Part>> {
+        let internal = |error: ArrowError| Error::internal(error.to_string());
         let columns: Vec<usize> = (0..self.data).collect();
         let data = batch.project(&columns).map_err(internal)?;
         if self.keys.is_empty() {
@@ -73,7 +94,8 @@ impl Splitter {
             let rows = if members.len() == batch.num_rows() {
                 data.clone()
             } else {
-                take_record_batch(&data, &UInt32Array::from(members)).map_err(internal)?
+                let rows = take_record_batch(&data, &UInt32Array::from(members));
+                compacted(rows.map_err(internal)?).map_err(internal)?
             };
             parts.push((values, rows));
         }
@@ -104,6 +126,13 @@ impl Splitter {
         };
         self.keys.iter().zip(columns).map(value).collect()
     }
+}
+
+/// The rows, without the values of other rows of their batch.
+fn compacted(rows: RecordBatch) -> Result<RecordBatch, ArrowError> {
+    let columns = rows.columns().iter().map(compact).collect();
+    let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
+    RecordBatch::try_new_with_options(rows.schema(), columns, &options)
 }
 
 fn too_long() -> Error {

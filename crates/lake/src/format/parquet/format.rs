@@ -83,6 +83,10 @@ impl TableFileFormat for ParquetFormat {
         true
     }
 
+    fn writes_views(&self) -> bool {
+        true
+    }
+
     fn codecs(&self) -> &'static Codecs {
         &CODECS
     }

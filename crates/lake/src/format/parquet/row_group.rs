@@ -1,8 +1,16 @@
 //! A row group on its way to a file: each column has an encoder, and columns are encoded side by
 //! side.
 //!
+//! ```text
+//!  batches ─▶ gathered, some MiB ─▶ a piece ─▶ for each column a task, after that of the piece before
+//! ```
+//!
 //! Batches are gathered first, as they are: clients send small ones, and the cost of a task for
-//! each column is then paid once for many. While they are encoded, the next are gathered.
+//! each column is then paid once for many. A column goes on with its next piece while another is
+//! still busy with the one before.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::Schema;
@@ -12,45 +20,76 @@ use parquet::arrow::arrow_writer::{
     compute_leaves,
 };
 use parquet::errors::{ParquetError, Result};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinError;
 
 use crate::sizes::bytes_in;
 
 /// Bytes of batches that are gathered.
 const GATHERED: usize = 8 * 1024 * 1024;
-/// Bytes of batches from which on columns are worth a task each.
-const WORTH_TASKS: usize = 256 * 1024;
+/// Bytes of batches from which on columns are worth a task each. Several small files are encoded at
+/// once, each in a task of its own.
+const WORTH_TASKS: usize = 1024 * 1024;
+/// Pieces that are encoded at once.
+const PIECES: usize = 2;
 
 #[derive(Debug)]
 pub(super) struct RowGroup {
-    /// One for each leaf of the schema, in its order; none while they encode.
-    columns: Vec<ArrowColumnWriter>,
-    encoding: Vec<Encoding>,
+    /// One for each leaf of the schema, in its order.
+    columns: Vec<Column>,
+    /// Of each column, as of its last piece.
+    sizes: Vec<Arc<Size>>,
     gathered: Vec<RecordBatch>,
-    size: Size,
+    gathered_bytes: usize,
+    pieces: Arc<Semaphore>,
+    /// Bytes of the pieces that are being encoded, as they came.
+    encoding: Arc<AtomicUsize>,
     /// Of all that was written to it.
     rows: usize,
 }
 
-/// Bytes.
+#[derive(Debug)]
+enum Column {
+    Idle(ArrowColumnWriter),
+    Encoding(Task<ArrowColumnWriter>),
+}
+
+type Task<T> = SpawnedTask<Result<T>>;
+
+/// Bytes of what a column has encoded.
 #[derive(Debug, Default)]
 struct Size {
-    gathered: usize,
-    /// Of the batches that are being encoded, as they came.
-    encoding: usize,
-    /// In the file, about, and in memory, of what was encoded before.
-    encoded: usize,
-    encoders: usize,
+    /// In the file, about.
+    encoded: AtomicUsize,
+    memory: AtomicUsize,
+}
+
+/// Counts as being encoded until the last column is done with it.
+#[derive(Debug)]
+struct Piece {
+    bytes: usize,
+    encoding: Arc<AtomicUsize>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Drop for Piece {
+    fn drop(&mut self) {
+        self.encoding.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
 }
 
 impl RowGroup {
     /// The row group number `index` of a file.
     pub(super) fn begin(factory: &ArrowRowGroupWriterFactory, index: usize) -> Result<Self> {
+        let columns = factory.create_column_writers(index)?.into_iter();
+        let columns: Vec<_> = columns.map(Column::Idle).collect();
         Ok(Self {
-            columns: factory.create_column_writers(index)?,
-            encoding: Vec::new(),
+            sizes: columns.iter().map(|_| Arc::default()).collect(),
+            columns,
             gathered: Vec::new(),
-            size: Size::default(),
+            gathered_bytes: 0,
+            pieces: Arc::new(Semaphore::new(PIECES)),
+            encoding: Arc::default(),
             rows: 0,
         })
     }
@@ -58,12 +97,13 @@ impl RowGroup {
     /// Dropped before its end, it leaves a row group that can only be given up.
     ///
     /// # Errors
-    /// Values that have no Parquet form; a row group that was to be given up.
+    /// Values that have no Parquet form; a row group that was to be given up. Either may be told by
+    /// a later call.
     pub(super) async fn write(&mut self, schema: &Schema, rows: RecordBatch) -> Result<()> {
         self.rows += rows.num_rows();
-        self.size.gathered += bytes_in(&rows);
+        self.gathered_bytes += bytes_in(&rows);
         self.gathered.push(rows);
-        if self.size.gathered >= GATHERED {
+        if self.gathered_bytes >= GATHERED {
             self.begin_encoding(schema).await?;
         }
         Ok(())
@@ -75,12 +115,47 @@ impl RowGroup {
     /// As of [`RowGroup::write`].
     pub(super) async fn encode(&mut self, schema: &Schema) -> Result<()> {
         self.begin_encoding(schema).await?;
-        self.encoded().await
+        for column in std::mem::take(&mut self.columns) {
+            self.columns.push(Column::Idle(column.idle().await?));
+        }
+        Ok(())
     }
 
-    /// Has encoded what was gathered before, and begins with what is now.
+    /// Begins to encode what is gathered, once there is room for a piece.
     async fn begin_encoding(&mut self, schema: &Schema) -> Result<()> {
-        self.encoded().await?;
+        let leaves = self.leaves(schema)?;
+        let bytes = std::mem::take(&mut self.gathered_bytes);
+        let columns = std::mem::take(&mut self.columns).into_iter();
+        let columns = columns.zip(&self.sizes).zip(leaves);
+        if bytes < WORTH_TASKS {
+            for ((column, size), leaves) in columns {
+                let column = encoded(column.idle().await?, &leaves, size)?;
+                self.columns.push(Column::Idle(column));
+            }
+            return Ok(());
+        }
+        let permit = Arc::clone(&self.pieces).acquire_owned().await;
+        self.encoding.fetch_add(bytes, Ordering::Relaxed);
+        let piece = Arc::new(Piece {
+            bytes,
+            encoding: Arc::clone(&self.encoding),
+            _permit: permit.map_err(|error| ParquetError::External(Box::new(error)))?,
+        });
+        for ((column, size), leaves) in columns {
+            let (size, piece) = (Arc::clone(size), Arc::clone(&piece));
+            // As the engine spawns, so that it is charged to the write.
+            let task = SpawnedTask::spawn(async move {
+                let column = encoded(column.idle().await?, &leaves, &size);
+                drop((leaves, piece));
+                column
+            });
+            self.columns.push(Column::Encoding(task));
+        }
+        Ok(())
+    }
+
+    /// What is gathered, by column.
+    fn leaves(&mut self, schema: &Schema) -> Result<Vec<Vec<ArrowLeafColumn>>> {
         let mut leaves: Vec<Vec<ArrowLeafColumn>> = Vec::new();
         leaves.resize_with(self.columns.len(), Vec::new);
         for batch in std::mem::take(&mut self.gathered) {
@@ -95,36 +170,7 @@ impl RowGroup {
                 return Err(other_columns());
             }
         }
-        self.size.encoding = std::mem::take(&mut self.size.gathered);
-        if self.size.encoding >= WORTH_TASKS {
-            let columns = std::mem::take(&mut self.columns);
-            self.encoding = columns.into_iter().zip(leaves).map(spawned).collect();
-            return Ok(());
-        }
-        let mut columns = self.columns.iter_mut().zip(&leaves);
-        columns.try_for_each(|(column, leaves)| encode(column, leaves))?;
-        self.measure();
-        Ok(())
-    }
-
-    /// Waits for what is being encoded.
-    async fn encoded(&mut self) -> Result<()> {
-        if self.encoding.is_empty() {
-            return Ok(());
-        }
-        for task in std::mem::take(&mut self.encoding) {
-            self.columns.push(joined(task.await)?);
-        }
-        self.measure();
-        Ok(())
-    }
-
-    fn measure(&mut self) {
-        let columns = || self.columns.iter();
-        let bytes = columns().map(ArrowColumnWriter::get_estimated_total_bytes);
-        self.size.encoded = bytes.sum();
-        self.size.encoders = columns().map(ArrowColumnWriter::memory_size).sum();
-        self.size.encoding = 0;
+        Ok(leaves)
     }
 
     pub(super) fn rows(&self) -> usize {
@@ -133,36 +179,97 @@ impl RowGroup {
 
     /// Bytes that it will have in the file, about; of what is not encoded yet, as it came.
     pub(super) fn bytes(&self) -> usize {
-        self.size.encoded + self.size.encoding + self.size.gathered
+        self.sum(|size| &size.encoded) + self.waiting()
     }
 
     /// Bytes that it holds in memory.
     pub(super) fn memory(&self) -> usize {
-        self.size.encoders + self.size.encoding + self.size.gathered
+        self.sum(|size| &size.memory) + self.waiting()
     }
 
-    /// What the file takes, column by column.
-    pub(super) async fn end(mut self, schema: &Schema) -> Result<Vec<ArrowColumnChunk>> {
-        self.encode(schema).await?;
-        let columns = self.columns.into_iter();
-        columns.map(ArrowColumnWriter::close).collect()
+    fn sum(&self, of: impl Fn(&Size) -> &AtomicUsize) -> usize {
+        let sizes = self.sizes.iter();
+        sizes.map(|size| of(size).load(Ordering::Relaxed)).sum()
+    }
+
+    fn waiting(&self) -> usize {
+        self.encoding.load(Ordering::Relaxed) + self.gathered_bytes
+    }
+
+    /// Begins to end the columns.
+    ///
+    /// # Errors
+    /// As of [`RowGroup::write`].
+    pub(super) async fn end(mut self, schema: &Schema) -> Result<Ending> {
+        self.begin_encoding(schema).await?;
+        let (bytes, memory) = (self.bytes(), self.memory());
+        let columns = self.columns.into_iter().map(|column| match column {
+            Column::Idle(column) if memory < WORTH_TASKS => Chunk::Ended(column.close()),
+            column => Chunk::Ending(SpawnedTask::spawn(async move {
+                column.idle().await?.close()
+            })),
+        });
+        Ok(Ending {
+            columns: columns.collect(),
+            bytes,
+            memory,
+        })
     }
 }
 
-fn encode(column: &mut ArrowColumnWriter, leaves: &[ArrowLeafColumn]) -> Result<()> {
-    leaves.iter().try_for_each(|leaf| column.write(leaf))
+impl Column {
+    /// Once what was begun is encoded.
+    async fn idle(self) -> Result<ArrowColumnWriter> {
+        match self {
+            Self::Idle(column) => Ok(column),
+            Self::Encoding(task) => joined(task.await),
+        }
+    }
 }
 
-type Encoding = SpawnedTask<Result<ArrowColumnWriter>>;
-
-fn spawned((mut column, leaves): (ArrowColumnWriter, Vec<ArrowLeafColumn>)) -> Encoding {
-    // As the engine spawns, so that it is charged to the write.
-    SpawnedTask::spawn(async move { encode(&mut column, &leaves).map(|()| column) })
+/// A row group that gets no more rows.
+#[derive(Debug)]
+pub(super) struct Ending {
+    /// In the order of the schema's leaves.
+    pub columns: Vec<Chunk>,
+    /// Bytes that it will have in the file, about.
+    pub bytes: usize,
+    /// Bytes that it holds in memory.
+    pub memory: usize,
 }
 
-fn joined(
-    ended: std::result::Result<Result<ArrowColumnWriter>, JoinError>,
+#[derive(Debug)]
+pub(super) enum Chunk {
+    Ended(Result<ArrowColumnChunk>),
+    Ending(Task<ArrowColumnChunk>),
+}
+
+impl Chunk {
+    /// What the file takes of a column.
+    ///
+    /// # Errors
+    /// As of [`RowGroup::write`].
+    pub(super) async fn ended(self) -> Result<ArrowColumnChunk> {
+        match self {
+            Self::Ended(chunk) => chunk,
+            Self::Ending(task) => joined(task.await),
+        }
+    }
+}
+
+fn encoded(
+    mut column: ArrowColumnWriter,
+    leaves: &[ArrowLeafColumn],
+    size: &Size,
 ) -> Result<ArrowColumnWriter> {
+    leaves.iter().try_for_each(|leaf| column.write(leaf))?;
+    let bytes = column.get_estimated_total_bytes();
+    size.encoded.store(bytes, Ordering::Relaxed);
+    size.memory.store(column.memory_size(), Ordering::Relaxed);
+    Ok(column)
+}
+
+fn joined<T>(ended: std::result::Result<Result<T>, JoinError>) -> Result<T> {
     ended.map_err(|error| ParquetError::External(Box::new(error)))?
 }
 

@@ -24,7 +24,7 @@ use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::writer::SerializedFileWriter;
 
-use super::row_group::RowGroup;
+use super::row_group::{Ending, RowGroup};
 use crate::format::upload::{PART_BYTES, Upload, failed};
 use crate::format::{ClosedFile, Codec, Codecs, FileWriter, NewFile, not_writable};
 
@@ -49,6 +49,8 @@ pub(super) const CODECS: Codecs = Codecs {
 
 /// Bytes of a row group, as far as they are known before it is ended.
 const ROW_GROUP_BYTES: usize = 128 * 1024 * 1024;
+/// Rows that a column's encoder takes at once; whether a page is full is looked at after each.
+const WRITE_BATCH_ROWS: usize = 4096;
 /// Rows of a row group.
 const ROW_GROUP_ROWS: usize = 1024 * 1024;
 
@@ -60,6 +62,8 @@ pub(super) struct ParquetFileWriter {
     row_groups: ArrowRowGroupWriterFactory,
     /// Which is not in the file yet.
     row_group: Option<RowGroup>,
+    /// The one before.
+    ending: Option<Ending>,
     upload: Upload,
 }
 
@@ -133,6 +137,7 @@ impl ParquetFileWriter {
         let properties = WriterProperties::builder()
             .set_compression(compression)
             .set_coerce_types(true)
+            .set_write_batch_size(WRITE_BATCH_ROWS)
             .set_statistics_enabled(EnabledStatistics::Page)
             .set_created_by(format!("lakegate version {}", env!("CARGO_PKG_VERSION")))
             .build();
@@ -153,6 +158,7 @@ impl ParquetFileWriter {
             parts,
             schema,
             row_group: None,
+            ending: None,
             upload,
         })
     }
@@ -169,7 +175,8 @@ impl ParquetFileWriter {
             let open = match &mut self.row_group {
                 Some(open) => open,
                 None => {
-                    let index = self.writer.flushed_row_groups().len();
+                    let before = usize::from(self.ending.is_some());
+                    let index = self.writer.flushed_row_groups().len() + before;
                     let begun = RowGroup::begin(&self.row_groups, index)?;
                     self.row_group.insert(begun)
                 }
@@ -185,13 +192,23 @@ impl ParquetFileWriter {
         Ok(())
     }
 
+    /// Begins to end the row group, which goes on while the next one gets its first rows.
     async fn end_row_group(&mut self) -> Result<(), ParquetError> {
-        let Some(row_group) = self.row_group.take() else {
+        self.ended_row_group().await?;
+        if let Some(row_group) = self.row_group.take() {
+            self.ending = Some(row_group.end(&self.schema).await?);
+        }
+        Ok(())
+    }
+
+    /// Writes the row group that was ended, if there is one.
+    async fn ended_row_group(&mut self) -> Result<(), ParquetError> {
+        let Some(Ending { columns, .. }) = self.ending.take() else {
             return Ok(());
         };
-        let columns = row_group.end(&self.schema).await?;
         let mut writer = self.writer.next_row_group()?;
         for column in columns {
+            let column = column.ended().await?;
             column.append_to_row_group(&mut writer)?;
             self.parts.send_full(&mut self.upload).await?;
         }
@@ -201,6 +218,7 @@ impl ParquetFileWriter {
 
     async fn end(&mut self) -> Result<(), ParquetError> {
         self.end_row_group().await?;
+        self.ended_row_group().await?;
         self.writer.finish()?;
         self.parts.send_full(&mut self.upload).await?;
         self.upload.put(self.parts.take_last()).await?;
@@ -216,22 +234,26 @@ impl FileWriter for ParquetFileWriter {
     }
 
     async fn encode(&mut self) -> Result<()> {
-        let Some(row_group) = &mut self.row_group else {
-            return Ok(());
+        let ended = self.ended_row_group().await;
+        let encoded = match (ended, &mut self.row_group) {
+            (Ok(()), Some(row_group)) => row_group.encode(&self.schema).await,
+            (ended, _) => ended,
         };
-        let encoded = row_group.encode(&self.schema).await;
         encoded.map_err(|error| failed(self.upload.url(), error))
     }
 
     fn bytes(&self) -> usize {
-        self.writer.bytes_written() + self.row_group.as_ref().map_or(0, RowGroup::bytes)
+        let row_group = self.row_group.as_ref().map_or(0, RowGroup::bytes);
+        let ending = self.ending.as_ref().map_or(0, |ending| ending.bytes);
+        self.writer.bytes_written() + ending + row_group
     }
 
     /// Bytes of values being encoded, and of parts that are not sent yet.
     fn memory(&self) -> usize {
         let waiting = self.writer.bytes_written().min(PART_BYTES);
         let encoding = self.row_group.as_ref().map_or(0, RowGroup::memory);
-        encoding + waiting.max(self.parts.bytes())
+        let ending = self.ending.as_ref().map_or(0, |ending| ending.memory);
+        encoding + ending + waiting.max(self.parts.bytes())
     }
 
     async fn close(mut self: Box<Self>) -> Result<ClosedFile> {
