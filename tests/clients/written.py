@@ -1,11 +1,14 @@
-"""Files that CREATE TABLE AS, INSERT and UNLOAD write, read back by pyarrow and DuckDB.
+"""Files that CREATE TABLE AS, INSERT and UNLOAD write, read back by pyarrow and DuckDB, and the
+buckets that their rows are in, by Hive's function.
 
 `written.py DSN LAKE`: a libpq connection string of an administrator, and the lake's folder.
 """
 
+import collections
 import datetime
 import decimal
 import pathlib
+import struct
 import sys
 
 import duckdb
@@ -45,6 +48,56 @@ def same(one, other, what):
         assert left == tuple(right), (what, left, right)
 
 
+def of_bits(bits):
+    return ((bits >> 32) ^ bits) & 0xFFFFFFFF
+
+
+def of_text(text):
+    total = 0
+    for byte in text.encode():
+        total = total * 31 + (byte - 256 if byte > 127 else byte)
+    return total
+
+
+# Hive's hashes (bucketing version 1), modulo 2**32.
+HASHES = {
+    "id": lambda value: of_bits(value & 0xFFFFFFFFFFFFFFFF),
+    "small": lambda value: value,
+    "ratio": lambda value: of_bits(struct.unpack(">Q", struct.pack(">d", value))[0]),
+    "even": int,
+    "name": of_text,
+    "day": lambda value: (value - datetime.date(1970, 1, 1)).days,
+}
+
+
+def bucket(row, columns, count):
+    total = 0
+    for column in columns:
+        value = row[column]
+        total = total * 31 + (0 if value is None else HASHES[column](value))
+    return (total & 0x7FFFFFFF) % count
+
+
+def check_buckets(folder, columns, count, expected):
+    """Each bucket of a partition that has rows has one file, by day and then by id from the last."""
+    found = []
+    for path in map(pathlib.Path, paths(folder)):
+        part = int(path.parent.name.removeprefix("part="))
+        own = int(path.name.split("_0_lakegate-")[0])
+        rows = pyarrow.parquet.ParquetFile(path).read().to_pylist()
+        buckets = {bucket(row, columns, count) for row in rows}
+        assert buckets == {own}, (path, buckets)
+        found.append((part, own, len(rows)))
+        # NULL is before all days.
+        keys = [(row["day"] or datetime.date.min, -row["id"]) for row in rows]
+        assert keys == sorted(keys), path
+        sorting = pyarrow.parquet.read_metadata(path).row_group(0).sorting_columns
+        sorting = [(key.column_index, key.descending, key.nulls_first) for key in sorting]
+        assert sorting == [(6, False, True), (0, True, False)], sorting
+    counts = collections.Counter((row["part"], bucket(row, columns, count)) for row in expected)
+    assert sorted(found) == sorted((*key, rows) for key, rows in counts.items()), (folder, found)
+
+
 with psycopg.connect(DSN, autocommit=True) as connection:
     cursor = connection.cursor()
     cursor.execute(f"CREATE DATABASE written LOCATION '{HOME}'")
@@ -69,6 +122,22 @@ with psycopg.connect(DSN, autocommit=True) as connection:
         for path in paths("parts")
     }
     assert codecs == {"ZSTD"}, codecs
+
+    in_order = [dict(zip(columns.split(", "), row)) for row in expected]
+    for column in HASHES:
+        cursor.execute(
+            f"CREATE TABLE written.by_{column} WITH (partitioned_by = ARRAY['part'], bucketed_by = ARRAY['{column}'],"
+            f" bucket_count = 13, sorted_by = ARRAY['day', 'id DESC']) AS {ROWS}"
+        )
+        check_buckets(f"by_{column}", [column], 13, in_order)
+    bucketed_by = ["name", "ratio", "even", "day", "id", "small"]
+    listed = ", ".join(f"'{column}'" for column in bucketed_by)
+    cursor.execute(
+        f"CREATE TABLE written.buckets WITH (partitioned_by = ARRAY['part'], bucketed_by = ARRAY[{listed}],"
+        f" bucket_count = 13, sorted_by = ARRAY['day', 'id DESC']) AS {ROWS}"
+    )
+    check_buckets("buckets", bucketed_by, 13, in_order)
+    same(expected, of_duckdb("buckets", columns, partitioned=True), "buckets")
 
     done = cursor.execute("INSERT INTO written.parts SELECT * FROM written.flat WHERE id > 9990")
     assert done.statusmessage == "INSERT 0 10", done.statusmessage

@@ -108,6 +108,9 @@ async fn write_that_is_killed_leaves_nothing_after_the_next_start() {
     let before = files(&folder);
     for sql in [
         format!("CREATE TABLE killed.t AS {MANY}"),
+        format!(
+            "CREATE TABLE killed.t WITH (bucketed_by = ARRAY['id'], bucket_count = 8) AS {MANY}"
+        ),
         format!("INSERT INTO killed.kept {MANY}"),
         format!("INSERT OVERWRITE killed.kept {MANY}"),
         format!("INSERT OVERWRITE killed_parts.t SELECT id, name, 1 AS part FROM ({MANY}) AS m"),

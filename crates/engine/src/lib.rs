@@ -24,6 +24,7 @@ mod floats;
 mod frames;
 mod functions;
 mod gathered;
+mod given_rows;
 mod grouping_keys;
 mod guarded_cases;
 mod hidden_values;
@@ -370,6 +371,8 @@ impl Engine {
 
     /// Creates the physical plan of an optimized plan. The result can be stopped: see [`stop`].
     ///
+    /// `above`: puts further operators on top of the plan.
+    ///
     /// # Errors
     ///
     /// Returns an error if DataFusion cannot run the plan, or if the planning thread must stop.
@@ -377,6 +380,7 @@ impl Engine {
         &self,
         state: &SessionState,
         plan: &LogicalPlan,
+        above: impl FnOnce(Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan> + Send,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let fitting = self.fitting(state, plan)?;
         let state = fitting.as_ref().unwrap_or(state);
@@ -386,6 +390,7 @@ impl Engine {
             .map_err(from_engine)?;
         let planner = state.query_planner();
         let physical = planner.create_physical_plan(&plan, state).await;
+        let physical = physical.map(above);
         physical.and_then(stop::stoppable).map_err(from_engine)
     }
 

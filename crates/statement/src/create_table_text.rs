@@ -121,16 +121,15 @@ fn definition(column: &Column) -> String {
     }
 }
 
+/// CLUSTERED BY and SORTED BY, or one of them.
 fn buckets(descriptor: &StorageDescriptor) -> Vec<String> {
-    if descriptor.bucket_columns.is_empty() || descriptor.number_of_buckets < 1 {
-        return Vec::new();
+    let is_bucketed = !descriptor.bucket_columns.is_empty() && descriptor.number_of_buckets > 0;
+    let mut lines = Vec::new();
+    if is_bucketed {
+        let columns = descriptor.bucket_columns.iter();
+        let columns: Vec<String> = columns.map(|name| quoted_name(name)).collect();
+        lines.push(format!("CLUSTERED BY ({})", columns.join(", ")));
     }
-    let columns: Vec<String> = descriptor
-        .bucket_columns
-        .iter()
-        .map(|name| quoted_name(name))
-        .collect();
-    let mut lines = vec![format!("CLUSTERED BY ({})", columns.join(", "))];
     if !descriptor.sort_columns.is_empty() {
         let sorted: Vec<String> = descriptor
             .sort_columns
@@ -146,7 +145,9 @@ fn buckets(descriptor: &StorageDescriptor) -> Vec<String> {
             .collect();
         lines.push(format!("SORTED BY ({})", sorted.join(", ")));
     }
-    lines.push(format!("INTO {} BUCKETS", descriptor.number_of_buckets));
+    if is_bucketed {
+        lines.push(format!("INTO {} BUCKETS", descriptor.number_of_buckets));
+    }
     lines
 }
 
@@ -193,6 +194,7 @@ mod tests {
             "CREATE EXTERNAL TABLE t (id INT COMMENT 'it''s \"the\" key', `odd name` STRING, n STRUCT<a:INT,b:ARRAY<DECIMAL(3,1)>>)
              COMMENT 'two\\nlines; and \\\\ one' PARTITIONED BY (d DATE COMMENT 'day', h INT)
              CLUSTERED BY (id) SORTED BY (id DESC) INTO 4 BUCKETS STORED AS PARQUET LOCATION 's3://lake/it/' TBLPROPERTIES ('a'='1', 'b\\'c'='\\\\N')",
+            "CREATE EXTERNAL TABLE t (a INT, b STRING) SORTED BY (b, a DESC) STORED AS PARQUET LOCATION 's3://lake/s/'",
             "CREATE EXTERNAL TABLE t (a STRING, m MAP<STRING,INT>) ROW FORMAT DELIMITED FIELDS TERMINATED BY '\\001' ESCAPED BY '\\\\'
              COLLECTION ITEMS TERMINATED BY '\\t' NULL DEFINED AS '\\\\N' LOCATION 's3://lake/t/'",
             "CREATE EXTERNAL TABLE t (a STRING) ROW FORMAT SERDE 'org.openx.data.jsonserde.JsonSerDe' WITH SERDEPROPERTIES ('mapping.a'='A', 'ignore.malformed.json'='true') LOCATION 's3://lake/j'",

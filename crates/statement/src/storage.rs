@@ -91,6 +91,16 @@ pub(super) fn descriptor(create: &CreateTable, location: &str) -> Result<Storage
     if let Some(clustered) = &create.clustered_by {
         buckets(&mut descriptor, clustered)?;
     }
+    check_clustered(
+        &descriptor,
+        "SORTED BY",
+        create.sorted_by.iter().map(|column| &column.name),
+    )?;
+    let sorted = create.sorted_by.iter().map(|sorted| SortColumn {
+        column: sorted.name.clone(),
+        sort_order: i32::from(sorted.ascending),
+    });
+    descriptor.sort_columns = sorted.collect();
     check_column_types(&descriptor)?;
     Ok(descriptor)
 }
@@ -226,21 +236,29 @@ fn with_format(mut properties: Parameters) -> Parameters {
     properties
 }
 
-fn buckets(descriptor: &mut StorageDescriptor, clustered: &ClusteredBy) -> Result<()> {
-    let named = clustered
-        .columns
-        .iter()
-        .chain(clustered.sorted_by.iter().map(|sorted| &sorted.name));
+/// # Errors
+///
+/// A clause names a column that the table does not have, or that is a partition key.
+fn check_clustered<'a>(
+    descriptor: &StorageDescriptor,
+    clause: &str,
+    named: impl Iterator<Item = &'a String>,
+) -> Result<()> {
     for name in named {
         if !descriptor.columns.iter().any(|column| column.name == *name) {
             return Err(Error::new(
                 Code::ColumnNotFound,
                 format!(
-                    "CLUSTERED BY names column \"{name}\", which the table's column list does not have"
+                    "{clause} names column \"{name}\", which the table's column list does not have"
                 ),
             ));
         }
     }
+    Ok(())
+}
+
+fn buckets(descriptor: &mut StorageDescriptor, clustered: &ClusteredBy) -> Result<()> {
+    check_clustered(descriptor, "CLUSTERED BY", clustered.columns.iter())?;
     descriptor.number_of_buckets = i32::try_from(clustered.buckets)
         .ok()
         .filter(|buckets| *buckets > 0)
@@ -255,14 +273,6 @@ fn buckets(descriptor: &mut StorageDescriptor, clustered: &ClusteredBy) -> Resul
             )
         })?;
     descriptor.bucket_columns = clustered.columns.clone();
-    descriptor.sort_columns = clustered
-        .sorted_by
-        .iter()
-        .map(|sorted| SortColumn {
-            column: sorted.name.clone(),
-            sort_order: i32::from(sorted.ascending),
-        })
-        .collect();
     Ok(())
 }
 

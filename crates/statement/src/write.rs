@@ -16,13 +16,13 @@ use lakegate_error::{Code, Error, Result};
 use lakegate_lake::roots::Location;
 use lakegate_lake::table::table_schema;
 use lakegate_lake::write::columns::Mapping;
-use lakegate_lake::write::{Target, Written, check_append, check_format, sweep};
+use lakegate_lake::write::{Layout, RowOrder, Target, Written, check_append, check_format, sweep};
 use lakegate_policy::{View, Visible};
 use lakegate_sql::ast::{ColumnDef, CreateTable, TableName};
 
 use super::StatementContext;
 use super::locations::For;
-use super::rights::{require_partition_keys, table_not_found};
+use super::rights::{require_partition_keys, sees_all_columns, table_not_found};
 use super::tables::definition;
 use super::write_properties::Stored;
 
@@ -118,6 +118,11 @@ impl WritePlan {
         }
     }
 
+    /// The order that the rows have to come in; `None`: any.
+    pub fn order(&self) -> Option<RowOrder> {
+        RowOrder::new(&self.target.layout, &self.mapping)
+    }
+
     /// Whether the principal still holds the privileges that the write was planned with.
     ///
     /// # Errors
@@ -205,8 +210,15 @@ impl StatementContext {
         let table = Arc::clone(&found.table);
         require_partition_keys(found)?;
         check_append(&table)?;
-        let schema = table_schema(&table)?;
         let name = table.full_name();
+        let layout = Layout::of_table(&table).map_err(|error| match sees_all_columns(found) {
+            true => error,
+            // It may name a hidden column.
+            false => Error::not_supported(format!(
+                "rows cannot be sorted as table {name} asks for, so none are added to it"
+            )),
+        })?;
+        let schema = table_schema(&table)?;
         let mapping = Mapping::new(&name, &schema, rows, |column| {
             found.access.is_visible(column)
         })?;
@@ -231,6 +243,7 @@ impl StatementContext {
                 roots: Arc::clone(&self.roots),
                 replaces: false,
                 write_log: Arc::clone(&self.write_log),
+                layout: Arc::new(layout),
             },
         })
     }
@@ -293,7 +306,8 @@ impl StatementContext {
     ///
     /// # Errors
     ///
-    /// Files of its format are not written, or do not have its columns.
+    /// Files of its format are not written, or do not have its columns; it cannot be bucketed or
+    /// sorted by its columns.
     pub(super) fn new_target(
         &self,
         input: TableInput,
@@ -302,6 +316,7 @@ impl StatementContext {
     ) -> Result<(Target, Mapping)> {
         let table = Arc::new(Table::of_input(input, database, chrono::Utc::now()));
         check_format(&table)?;
+        let layout = Arc::new(Layout::of_table(&table)?);
         let schema: SchemaRef = table_schema(&table)?;
         let mapping = Mapping::new(&table.full_name(), &schema, rows, |_| true)?;
         let target = Target {
@@ -310,6 +325,7 @@ impl StatementContext {
             roots: Arc::clone(&self.roots),
             replaces: false,
             write_log: Arc::clone(&self.write_log),
+            layout,
         };
         Ok((target, mapping))
     }
@@ -414,6 +430,7 @@ impl StatementContext {
             comment: new.comment.clone(),
             partitioned_by,
             clustered_by: None,
+            sorted_by: Vec::new(),
             row_format: None,
             stored_as: None,
             location: Some(location.to_owned()),

@@ -1,9 +1,13 @@
 //! The properties of CREATE TABLE AS and UNLOAD, with Athena's names: `format`, `write_compression`
 //! and so on.
 
+use std::collections::HashSet;
+
+use lakegate_catalog::store::MAX_BUCKETS;
 use lakegate_error::{Code, Error, Result};
 use lakegate_sql::ast::{
-    CreateTable, Delimited, RowFormat, StorageFormat, StoredAs, WriteProperty, WriteValue,
+    ClusteredBy, CreateTable, Delimited, RowFormat, SortColumn, StorageFormat, StoredAs,
+    WriteProperty, WriteValue,
 };
 
 /// Names of the formats, and the one that each means.
@@ -19,7 +23,7 @@ const FORMATS: [(&str, StorageFormat); 6] = [
 /// The properties of CREATE TABLE AS.
 const OF_TABLES: &str = "format, write_compression, parquet_compression, orc_compression, \
     compression_level, field_delimiter, ion_encoding, external_location, is_external, table_type, \
-    partitioned_by, bucketed_by and bucket_count";
+    partitioned_by, bucketed_by, bucket_count and sorted_by";
 /// The properties of UNLOAD.
 const OF_UNLOAD: &str =
     "format, compression, compression_level, field_delimiter and partitioned_by";
@@ -38,6 +42,8 @@ pub(super) struct Stored {
     pub ion_encoding: Option<String>,
     /// Lower case.
     pub partitioned_by: Vec<String>,
+    pub bucketed_by: Option<ClusteredBy>,
+    pub sorted_by: Vec<SortColumn>,
     /// `None`: the database's folder.
     pub location: Option<String>,
 }
@@ -51,6 +57,8 @@ impl Default for Stored {
             field_delimiter: None,
             ion_encoding: None,
             partitioned_by: Vec::new(),
+            bucketed_by: None,
+            sorted_by: Vec::new(),
             location: None,
         }
     }
@@ -60,11 +68,13 @@ impl Stored {
     /// Reads the properties of CREATE TABLE AS.
     ///
     /// # Errors
-    /// An unknown property; a value of another type, or that the format does not have; Iceberg and
-    /// buckets, which are not supported.
+    /// An unknown property; a value of another type, or that the format does not have; one of
+    /// `bucketed_by` and `bucket_count` without the other; Iceberg, which is not supported.
     pub(super) fn of_table(properties: &[WriteProperty]) -> Result<Self> {
         let mut stored = Self::default();
         let mut compression: Option<(&str, String)> = None;
+        let mut bucketed_by = Vec::new();
+        let mut bucket_count = None;
         for property in properties {
             let name = property.name.as_str();
             match name {
@@ -86,11 +96,31 @@ impl Stored {
                 }
                 "table_type" => table_type(text(property)?)?,
                 "ion_encoding" => stored.ion_encoding = Some(ion_encoding(property)?),
-                "bucketed_by" | "bucket_count" => return Err(no_buckets(name)),
+                "bucketed_by" => {
+                    let columns = texts(property)?.iter();
+                    bucketed_by = columns.map(|column| column.to_lowercase()).collect();
+                }
+                "bucket_count" => bucket_count = Some(buckets(property)?),
+                "sorted_by" => {
+                    let columns = texts(property)?.iter();
+                    stored.sorted_by = columns.map(|column| sort_column(column)).collect();
+                }
                 _ if stored.takes(property)? => {}
                 _ => return Err(unknown("CREATE TABLE AS", name, OF_TABLES)),
             }
         }
+        stored.bucketed_by = match (bucketed_by, bucket_count) {
+            (columns, None) if columns.is_empty() => None,
+            (columns, Some(buckets)) if !columns.is_empty() => {
+                Some(ClusteredBy { columns, buckets })
+            }
+            _ => {
+                return Err(invalid(
+                    "bucketed_by and bucket_count must be specified together; set both or neither"
+                        .to_owned(),
+                ));
+            }
+        };
         if let Some((name, codec)) = compression {
             let only = match name {
                 "parquet_compression" => Some(StorageFormat::Parquet),
@@ -202,6 +232,43 @@ impl Stored {
         )))
     }
 
+    /// Checks that a table can be bucketed and sorted by the columns that are asked for. `names`:
+    /// its columns, partition keys among them.
+    ///
+    /// # Errors
+    /// A column that is not there, is a partition key, or is named twice.
+    pub(super) fn check_clustering(&self, names: &[&str]) -> Result<()> {
+        let bucketed = self.bucketed_by.iter().flat_map(|by| &by.columns);
+        let bucketed = bucketed.map(|column| ("bucketed_by", column));
+        let sorted = self.sorted_by.iter();
+        let sorted = sorted.map(|column| ("sorted_by", &column.name));
+        let mut seen = HashSet::new();
+        for (property, column) in bucketed.chain(sorted) {
+            if self.partitioned_by.contains(column) {
+                return Err(Error::new(
+                    Code::InvalidTable,
+                    format!(
+                        "{property} names column \"{column}\", which is a partition key; all rows of a partition have one value of it, so leave it out"
+                    ),
+                ));
+            }
+            if !names.contains(&column.as_str()) {
+                return Err(Error::new(
+                    Code::ColumnNotFound,
+                    format!("{property} names column \"{column}\", which the query does not have"),
+                )
+                .with_hint(format!("its columns are {}", names.join(", "))));
+            }
+            if !seen.insert((property, column)) {
+                return Err(Error::new(
+                    Code::DuplicateColumn,
+                    format!("{property} names column \"{column}\" twice; name it once"),
+                ));
+            }
+        }
+        Ok(())
+    }
+
     fn format_name(&self) -> &'static str {
         let mut formats = FORMATS.iter();
         let found = formats.find(|(_, format)| *format == self.format);
@@ -211,6 +278,13 @@ impl Stored {
     /// Puts the format and its properties into the definition of a table.
     pub(super) fn define(&self, create: &mut CreateTable) {
         create.stored_as = Some(StoredAs::Format(self.format));
+        create.clustered_by.clone_from(&self.bucketed_by);
+        create.sorted_by.clone_from(&self.sorted_by);
+        if self.bucketed_by.is_some() {
+            // Of Hive's hash functions the first, as Athena and Trino write it.
+            let version = ("bucketing_version".to_owned(), "1".to_owned());
+            create.properties.push(version);
+        }
         if let Some(delimiter) = &self.field_delimiter {
             create.row_format = Some(RowFormat::Delimited(Delimited {
                 fields: Some(delimiter.clone()),
@@ -302,11 +376,32 @@ fn ion_encoding(property: &WriteProperty) -> Result<String> {
     }
 }
 
-fn no_buckets(name: &str) -> Error {
-    Error::not_supported(format!(
-        "property {name} is not supported: bucketed tables cannot be written"
-    ))
-    .with_hint("partition the table with partitioned_by, or leave the buckets out")
+/// The number of buckets.
+fn buckets(property: &WriteProperty) -> Result<u32> {
+    let count = whole(property)?;
+    if (1..=MAX_BUCKETS).contains(&count) {
+        return Ok(count);
+    }
+    Err(invalid(format!(
+        "property {} is {count}; it must be between 1 and {MAX_BUCKETS}",
+        property.name
+    )))
+}
+
+/// `name`, `name ASC` or `name DESC`.
+fn sort_column(text: &str) -> SortColumn {
+    let text = text.trim();
+    let (name, direction) = match text.rsplit_once(char::is_whitespace) {
+        Some((name, last)) => (name.trim_end(), last),
+        None => (text, ""),
+    };
+    let ascending = !direction.eq_ignore_ascii_case("DESC");
+    let is_direction = !ascending || direction.eq_ignore_ascii_case("ASC");
+    let name = if is_direction { name } else { text };
+    SortColumn {
+        name: name.to_lowercase(),
+        ascending,
+    }
 }
 
 fn unknown(statement: &str, name: &str, known: &str) -> Error {
@@ -360,175 +455,4 @@ fn whole(property: &WriteProperty) -> Result<u32> {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-    use lakegate_sql::Statement;
-
-    use super::*;
-
-    fn of_table(properties: &str) -> Result<Stored> {
-        let sql = format!("CREATE TABLE t WITH ({properties}) AS SELECT 1");
-        match lakegate_sql::parse(&sql).unwrap().remove(0).statement {
-            Statement::CreateTableAs(create) => Stored::of_table(&create.properties),
-            other => panic!("{other:?}"),
-        }
-    }
-
-    fn of_unload(properties: &str) -> Result<Stored> {
-        let sql = format!("UNLOAD (SELECT 1) TO 's3://b/x' WITH ({properties})");
-        match lakegate_sql::parse(&sql).unwrap().remove(0).statement {
-            Statement::Unload(unload) => Stored::of_unload(&unload.properties, &unload.location),
-            other => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn properties_of_athena_are_taken() {
-        let stored = of_table(
-            "field_delimiter = ';', format = 'textfile', write_compression = 'gzip', table_type = 'HIVE', \
-             is_external = true, external_location = 's3://b/x/', partitioned_by = ARRAY['Day', 'h']",
-        )
-        .unwrap();
-        assert_eq!(stored.format, StorageFormat::TextFile);
-        assert_eq!(stored.compression.as_deref(), Some("GZIP"));
-        assert_eq!(stored.field_delimiter.as_deref(), Some(";"));
-        assert_eq!(stored.partitioned_by, ["day", "h"]);
-        assert_eq!(stored.location.as_deref(), Some("s3://b/x/"));
-        assert_eq!(
-            of_table("format = 'ORC', orc_compression = 'ZLIB'")
-                .unwrap()
-                .format,
-            StorageFormat::Orc
-        );
-        let stored = of_table("format = 'ion', ion_encoding = 'text'").unwrap();
-        assert_eq!(stored.format, StorageFormat::Ion);
-        assert_eq!(stored.ion_encoding.as_deref(), Some("TEXT"));
-        let stored =
-            of_unload("format = 'JSON', compression = 'zstd', compression_level = 9").unwrap();
-        assert_eq!(stored.compression_level, Some(9));
-        assert_eq!(stored.location.as_deref(), Some("s3://b/x/"));
-        assert_eq!(stored.compression.as_deref(), Some("ZSTD"));
-    }
-
-    #[test]
-    fn what_is_wrong_is_named_with_what_is_right() {
-        for (properties, code, part) in [
-            (
-                "formt = 'ORC'",
-                Code::InvalidParameter,
-                "no property formt; its properties are format, ",
-            ),
-            (
-                "compression = 'GZIP'",
-                Code::InvalidParameter,
-                "no property compression",
-            ),
-            (
-                "format = 'CSV'",
-                Code::InvalidParameter,
-                "it can be PARQUET, ORC, AVRO, JSON, TEXTFILE",
-            ),
-            (
-                "format = 3",
-                Code::InvalidParameter,
-                "property format is 3; it must be a string",
-            ),
-            ("partitioned_by = 'a'", Code::InvalidParameter, "ARRAY['a']"),
-            (
-                "is_external = 'true'",
-                Code::InvalidParameter,
-                "true or false",
-            ),
-            ("is_external = false", Code::NotSupported, "must be true"),
-            (
-                "table_type = 'ICEBERG'",
-                Code::NotSupported,
-                "'ICEBERG' is not supported yet",
-            ),
-            (
-                "table_type = 'DELTA'",
-                Code::InvalidParameter,
-                "it can be HIVE",
-            ),
-            (
-                "bucketed_by = ARRAY['a']",
-                Code::NotSupported,
-                "bucketed_by",
-            ),
-            ("bucket_count = 4", Code::NotSupported, "bucket_count"),
-            (
-                "write_compression = 'LZO'",
-                Code::InvalidParameter,
-                "'LZO' does not go with format PARQUET; it can be SNAPPY, ",
-            ),
-            (
-                "parquet_compression = 'GZIP', format = 'ORC'",
-                Code::InvalidParameter,
-                "use write_compression",
-            ),
-            (
-                "parquet_compression = 'GZIP', write_compression = 'GZIP'",
-                Code::InvalidParameter,
-                "exclude each other",
-            ),
-            (
-                "field_delimiter = ','",
-                Code::InvalidParameter,
-                "TEXTFILE only",
-            ),
-            (
-                "format = 'TEXTFILE', field_delimiter = 'ab'",
-                Code::InvalidParameter,
-                "one ASCII character",
-            ),
-            (
-                "ion_encoding = 'TEXT'",
-                Code::InvalidParameter,
-                "it is of ION only",
-            ),
-            (
-                "format = 'ION', ion_encoding = 'XML'",
-                Code::InvalidParameter,
-                "'BINARY' or 'TEXT'",
-            ),
-            (
-                "format = 'ION', write_compression = 'ZLIB'",
-                Code::InvalidParameter,
-                "'ZLIB' does not go with format ION; it can be GZIP, ",
-            ),
-            (
-                "compression_level = 'x'",
-                Code::InvalidParameter,
-                "a whole number",
-            ),
-            (
-                "compression_level = 3",
-                Code::InvalidParameter,
-                "compression_level goes with compression ZSTD only",
-            ),
-            (
-                "compression_level = 23, write_compression = 'ZSTD'",
-                Code::InvalidParameter,
-                "compression_level is 23; it must be between 1 and 22",
-            ),
-        ] {
-            let error = of_table(properties).unwrap_err();
-            assert_eq!(error.code(), code, "{properties}: {error}");
-            assert!(error.message().contains(part), "{properties}: {error}");
-        }
-        for (properties, part) in [
-            (
-                "write_compression = 'GZIP'",
-                "UNLOAD has no property write_compression; its properties are format, compression",
-            ),
-            (
-                "external_location = 's3://b/'",
-                "UNLOAD has no property external_location",
-            ),
-            ("format = 'ION'", "UNLOAD does not write format 'ION'"),
-        ] {
-            let error = of_unload(properties).unwrap_err();
-            assert!(error.message().contains(part), "{properties}: {error}");
-        }
-    }
-}
+mod tests;

@@ -9,6 +9,7 @@ use futures::future::BoxFuture;
 use lakegate_catalog::hive_type::HiveType;
 use lakegate_error::{Code, Error, Result};
 use lakegate_lake::table::table_schema;
+use lakegate_lake::write::RowOrder;
 use lakegate_policy::Visible;
 use lakegate_sql::ast::{
     CompareOp, CreateTableAs, Insert, PartitionCondition, PartitionFilter, PartitionSpec, Statement,
@@ -27,6 +28,16 @@ use super::write_types::{check_columns, has_zone, shown};
 pub enum QueryWrite {
     Table(Box<WritePlan>),
     Folder(Box<UnloadPlan>),
+}
+
+impl QueryWrite {
+    /// The order that the rows have to come in; `None`: any.
+    pub fn order(&self) -> Option<RowOrder> {
+        match self {
+            Self::Table(plan) => plan.order(),
+            Self::Folder(_) => None,
+        }
+    }
 }
 
 impl StatementContext {
@@ -87,6 +98,12 @@ impl StatementContext {
     async fn plan_create_as(&self, create: &CreateTableAs, rows: &Schema) -> Result<WritePlan> {
         let stored = Stored::of_table(&create.properties)?;
         let rows = check_new_columns(&create.columns, &stored.partitioned_by, rows)?;
+        let names: Vec<&str> = rows
+            .fields()
+            .iter()
+            .map(|field| field.name().as_str())
+            .collect();
+        stored.check_clustering(&names)?;
         let new = NewTable {
             stored,
             comment: create.comment.clone(),

@@ -27,6 +27,12 @@ const COMPRESSIONS: [&str; 6] = ["gz", "bz2", "zst", "snappy", "lz4", "deflate"]
 /// Hexadecimal digits of the catalog's tag and of a write's number in the name of a file.
 const TAG_DIGITS: usize = 8;
 const NUMBER_DIGITS: usize = 16;
+/// Digits of a bucket, the first of which is 0, and what is between them and the rest of a file's
+/// name: Hive, Trino and Athena find a bucket by them, as the number of a task and of its attempt.
+const BUCKET_DIGITS: usize = 6;
+const ATTEMPT: &str = "_0_";
+/// The most buckets that a table can have (Trino's bound): the digits of a bucket begin with 0.
+pub const MAX_BUCKETS: u32 = 100_000;
 
 /// A write to one table, of one catalog. Numbers only grow and are never used again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -37,7 +43,8 @@ pub struct WriteId {
 }
 
 impl WriteId {
-    /// The prefix of the names of the write's files: `lakegate-<8 hex>-<16 hex>-`.
+    /// What the names of the write's files have before their numbers: `lakegate-<8 hex>-<16 hex>-`.
+    /// In the names of buckets' files it follows the bucket.
     pub fn file_prefix(self) -> String {
         format!("{FILE_PREFIX}{self}-")
     }
@@ -54,9 +61,20 @@ impl WriteId {
         format!("{}{number:05}.{extension}", self.file_prefix())
     }
 
-    /// The number of a file of the write; `None` if [`WriteId::file_name_of`] returns no such name
-    /// for an extension that files are written with.
+    /// The name of one of the write's files that holds a bucket: that of [`WriteId::file_name_of`]
+    /// behind `<6 digits>_0_`, as in `000003_0_lakegate-…-00007.parquet`.
+    ///
+    /// `bucket`: less than [`MAX_BUCKETS`]. `number`: counted from 0 for all files of the write.
+    pub fn bucket_file_name(self, bucket: u32, number: u64, extension: &str) -> String {
+        let name = self.file_name_of(number, extension);
+        format!("{bucket:0BUCKET_DIGITS$}{ATTEMPT}{name}")
+    }
+
+    /// The number of a file of the write; `None` if neither [`WriteId::file_name_of`] nor
+    /// [`WriteId::bucket_file_name`] returns such a name for an extension that files are written
+    /// with.
     pub fn file_number(self, name: &str) -> Option<u64> {
+        let name = without_bucket(name);
         let rest = name.strip_prefix(&self.file_prefix())?;
         let (number, extension) = rest.split_once('.')?;
         let number = number.parse().ok()?;
@@ -65,13 +83,27 @@ impl WriteId {
 
     /// The write that a file belongs to, by its name; `None` if it was not written for a catalog.
     pub fn of_file(name: &str) -> Option<WriteId> {
-        let rest = name.strip_prefix(FILE_PREFIX)?;
+        let rest = without_bucket(name).strip_prefix(FILE_PREFIX)?;
         let (tag, rest) = rest.split_once('-')?;
         let (number, _) = rest.split_once('-')?;
         Some(WriteId {
             tag: u32::try_from(hexadecimal(tag, TAG_DIGITS)?).ok()?,
             number: i64::try_from(hexadecimal(number, NUMBER_DIGITS)?).ok()?,
         })
+    }
+}
+
+/// The name of a file without the bucket before it.
+fn without_bucket(name: &str) -> &str {
+    let Some((bucket, rest)) = name.split_once(ATTEMPT) else {
+        return name;
+    };
+    let is_bucket = bucket.len() == BUCKET_DIGITS
+        && bucket.starts_with('0')
+        && bucket.bytes().all(|digit| digit.is_ascii_digit());
+    match is_bucket {
+        true => rest,
+        false => name,
     }
 }
 
@@ -173,7 +205,7 @@ pub struct Discarded {
 pub struct WriteRecord {
     /// The id of the table whose files they are from here on.
     pub table_id: i64,
-    /// How many files the write made: `<prefix>00000.parquet` and so on.
+    /// How many files the write made: `<prefix>00000.parquet` and so on, of whatever bucket.
     pub files: u64,
     /// The folders of a table, or of partitions, that the write replaced: files of earlier writes
     /// to the table are discarded there.
@@ -272,8 +304,38 @@ mod tests {
             "lakegate-000000ab-0000000000001234.parquet",
             "lakegate-000000ab-ffffffffffffffff-0.parquet",
             "lakegate-+00000ab-0000000000001234-0.parquet",
+            "100003_0_lakegate-000000ab-0000000000001234-0.parquet",
+            "00003_0_lakegate-000000ab-0000000000001234-0.parquet",
+            "000003_1_lakegate-000000ab-0000000000001234-0.parquet",
+            "000003_0_000003_0_lakegate-000000ab-0000000000001234-0.parquet",
+            "000003_0",
         ] {
             assert_eq!(WriteId::of_file(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_file_of_a_bucket_names_its_write_too() {
+        let id = WriteId { tag: 1, number: 2 };
+        let name = id.bucket_file_name(3, 7, "txt.gz");
+        assert_eq!(
+            name,
+            "000003_0_lakegate-00000001-0000000000000002-00007.txt.gz"
+        );
+        let last = id.bucket_file_name(MAX_BUCKETS - 1, 7, "orc");
+        assert!(last.starts_with("099999_0_lakegate-"), "{last}");
+        for name in [name, last] {
+            assert_eq!(WriteId::of_file(&name), Some(id));
+            assert_eq!(WriteId::of_file(&format!("{name}#1")), Some(id));
+            assert_eq!(id.file_number(&name), Some(7));
+            let files = WrittenFiles {
+                write: id,
+                files: 8,
+            };
+            assert!(files.contains(&name));
+            assert!(!WrittenFiles { files: 7, ..files }.contains(&name));
+            let other = WriteId { tag: 1, number: 3 };
+            assert_eq!(other.file_number(&name), None);
         }
     }
 
@@ -316,6 +378,8 @@ mod tests {
             writes.hides(&format!("{}0.parquet", id.file_prefix()))
         };
         assert!(hides(7, 5) && hides(7, 11) && hides(7, 12));
+        let of_bucket = WriteId { tag: 7, number: 5 }.bucket_file_name(0, 0, "parquet");
+        assert!(writes.hides(&of_bucket));
         // Committed, of another catalog, of a copy of this one.
         assert!(!hides(7, 4) && !hides(7, 10) && !hides(8, 5) && !hides(7, 13));
         issued.store(13, Ordering::Release);

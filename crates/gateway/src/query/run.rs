@@ -16,6 +16,7 @@ use futures::{FutureExt, Stream, StreamExt};
 use lakegate_dialect::postgres::ResultReuse;
 use lakegate_engine::{PlanRun, metered};
 use lakegate_error::{Code, Error, Result, from_engine};
+use lakegate_lake::write::RowOrder;
 use lakegate_policy::snapshots::{self, PrunedPlan, SnapshotPlan};
 use lakegate_sql::ast::Statement;
 use parking_lot::Mutex;
@@ -228,10 +229,26 @@ impl QueryContext {
     /// # Errors
     /// Planning fails or takes too long.
     pub(crate) async fn physical(&self, snapshot: &LogicalPlan) -> Result<Arc<dyn ExecutionPlan>> {
+        self.physical_in_order(snapshot, None).await
+    }
+
+    /// Makes the physical plan of rows that come in an order, on a planner thread.
+    ///
+    /// # Errors
+    /// Planning fails or takes too long.
+    pub(crate) async fn physical_in_order(
+        &self,
+        snapshot: &LogicalPlan,
+        order: Option<RowOrder>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
         let (context, snapshot) = (self.clone(), snapshot.clone());
         let planning = async move {
             let (engine, state) = (&context.gateway.engine, &context.planning.state);
-            engine.physical(state, &snapshot).await
+            let above = |plan| match order {
+                Some(order) => order.above(plan),
+                None => plan,
+            };
+            engine.physical(state, &snapshot, above).await
         };
         self.gateway.plan_for(&self.query, planning.boxed()).await
     }

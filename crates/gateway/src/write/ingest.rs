@@ -4,6 +4,8 @@
 //!  client ─ batches ─▶ bounded channel ─▶ WriteJob, in its own task
 //! ```
 //!
+//! Rows for a table with sort columns are sorted before they are written.
+//!
 //! The task owns the write, so a dropped call leaves nothing behind.
 
 use futures::future::BoxFuture;
@@ -11,10 +13,12 @@ use futures::stream::BoxStream;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::Schema;
-use futures::{FutureExt, Stream, StreamExt};
+use arrow::datatypes::{Schema, SchemaRef};
+use futures::{FutureExt, Stream, StreamExt, TryStreamExt};
+use lakegate_engine::{PlanRun, StopOnDrop};
 use lakegate_error::{Code, Error, Result};
 use lakegate_lake::meter::QueryMeter;
+use lakegate_lake::write::RowOrder;
 use lakegate_statement::{IfExists, QueryWrite, WriteRequest};
 use tokio::sync::{mpsc, oneshot};
 
@@ -82,14 +86,16 @@ impl Session {
                 gateway: Arc::clone(&self.gateway),
                 query: Arc::clone(&query),
                 write: QueryWrite::Table(Box::new(plan)),
+                is_ordered: false,
                 changes: None,
             };
             unfinished.disarm();
             let (sender, receiver) = mpsc::channel(QUEUED_BATCHES);
             let (done, mut outcome) = oneshot::channel();
+            let schema = Arc::new(rows.clone());
             tokio::spawn(async move {
                 // The receiver is gone if the client is.
-                let _ = done.send(run(job, received(receiver)).await);
+                let _ = done.send(run(job, schema, received(receiver)).await);
             });
             let mut batches = std::pin::pin!(batches);
             let mut broken = None;
@@ -163,12 +169,39 @@ fn received(
     })
 }
 
-/// Waits for a permit, runs the job, and ends its query.
+/// Returns the batches in an order, which they are put in when the stream is first polled.
+fn in_order(
+    job: &WriteJob,
+    order: RowOrder,
+    schema: SchemaRef,
+    batches: BoxStream<'static, Result<RecordBatch>>,
+) -> BoxStream<'static, Result<RecordBatch>> {
+    let (gateway, id) = (Arc::clone(&job.gateway), job.query.id);
+    let unwanted = StopOnDrop(Arc::default());
+    let run = PlanRun::new(Arc::clone(&unwanted.0), ());
+    let above = move |rows| order.above(rows);
+    let sorting = async move { gateway.engine.over_rows(id, schema, batches, above, run) };
+    let sorted = futures::stream::once(sorting).try_flatten();
+    let sorted = sorted.inspect(move |_| {
+        let _ = &unwanted;
+    });
+    sorted.boxed()
+}
+
+/// Waits for a permit, runs the job, and ends its query. `schema`: of the batches.
 async fn run(
-    job: WriteJob,
+    mut job: WriteJob,
+    schema: SchemaRef,
     batches: impl Stream<Item = Result<RecordBatch>> + Send + 'static,
 ) -> Result<u64> {
     let query = Arc::clone(&job.query);
+    let batches = match job.write.order() {
+        Some(order) => {
+            job.is_ordered = true;
+            in_order(&job, order, schema, batches.boxed())
+        }
+        None => batches.boxed(),
+    };
     let written = async {
         let admitted = job.gateway.admit(&query, Queue::Write);
         let permit = query.step(Phase::Queued, admitted).await?;

@@ -35,6 +35,8 @@ pub(crate) struct WriteJob {
     pub gateway: Arc<Gateway>,
     pub query: Arc<Query>,
     pub write: QueryWrite,
+    /// The batches are those of [`QueryWrite::order`].
+    pub is_ordered: bool,
     /// The transaction block that the write is part of: its rows become visible with the block.
     pub changes: Option<Arc<Changes>>,
 }
@@ -92,6 +94,10 @@ impl WriteJob {
         };
         let most = self.gateway.engine.space().memory_limit() / SHARE_OF_MEMORY;
         let writer = PartitionedWriter::new(destination, mapping, memory)?.within(most);
+        let writer = match self.is_ordered {
+            true => writer.ordered(),
+            false => writer,
+        };
         let stop = CancellationToken::new();
         let mut encoding = self
             .gateway

@@ -245,10 +245,12 @@ async fn run(
     changes: Option<Arc<Changes>>,
 ) -> Result<Wrote> {
     let query = Arc::clone(&context.query);
+    let order = write.order();
     let job = WriteJob {
         gateway: Arc::clone(&context.gateway),
         query: Arc::clone(&query),
         write,
+        is_ordered: order.is_some(),
         changes,
     };
     let Some(snapshot) = snapshot else {
@@ -264,7 +266,7 @@ async fn run(
     let permit = query.step(Phase::Queued, admitted).await?;
     let permit = Arc::new((permit, query.holds_permit()));
     query.runs();
-    let planning = Box::pin(context.physical(&snapshot.plan));
+    let planning = Box::pin(context.physical_in_order(&snapshot.plan, order));
     let plan = query.step(Phase::Planning, planning).await?;
     let held = (Arc::clone(&permit), query.working());
     let shown = (kept == Plan::Kept).then(|| Arc::clone(&plan));

@@ -51,7 +51,7 @@ use self::parquet::{FooterCache, ParquetFiles, ParquetFormat};
 pub use self::properties::Properties;
 use self::text::TextSerDe;
 pub use self::text::{MAX_ROW_BYTES, Places, TextFormat, TextSource};
-pub use self::writer::{ClosedFile, Codec, Codecs, FileWriter, NewFile, ZstdLevel};
+pub use self::writer::{ClosedFile, Codec, Codecs, FileWriter, NewFile, SortKey, ZstdLevel};
 use crate::meter::QueryMeter;
 use crate::roots::Root;
 use crate::sight::Sight;

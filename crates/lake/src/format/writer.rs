@@ -193,6 +193,23 @@ pub struct NewFile<'a> {
     /// The columns of the file, partition keys left out.
     pub schema: SchemaRef,
     pub codec: Codec,
+    /// What the rows will come sorted by.
+    pub sorted_by: &'a [SortKey],
+}
+
+/// A column that rows are sorted by, as Hive and Trino do it: NULLs first in ascending order, and
+/// last in descending order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SortKey {
+    /// Its place among the columns of the file.
+    pub column: usize,
+    pub descending: bool,
+}
+
+impl SortKey {
+    pub fn nulls_first(self) -> bool {
+        !self.descending
+    }
 }
 
 /// A file that is in the store.
@@ -219,6 +236,15 @@ pub trait FileWriter: Debug + Send {
     /// # Errors
     /// As of [`FileWriter::write`].
     async fn encode(&mut self) -> Result<()>;
+
+    /// Sends what was appended so far, to hold as little memory as can be. Later rows may lie less
+    /// well in the file.
+    ///
+    /// # Errors
+    /// As of [`FileWriter::write`].
+    async fn flush(&mut self) -> Result<()> {
+        self.encode().await
+    }
 
     /// Bytes of the file so far, with an estimate for rows that are not encoded yet.
     fn bytes(&self) -> usize;

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use datafusion::datasource::object_store::ObjectStoreUrl;
+use lakegate_catalog::store::WriteId;
 use lakegate_error::{Code, Error, Result};
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore};
@@ -85,14 +86,13 @@ impl Root {
         blocking(move || store.persist(&path)).await
     }
 
-    /// Removes what interrupted uploads left below a folder, of files whose names begin with
-    /// `prefix`.
+    /// Removes what interrupted uploads left below a folder, of files of a write.
     ///
     /// # Errors
     /// The folder is not in the root; the file system.
-    pub async fn remove_staged(&self, folder: &Path, prefix: &str) -> Result<()> {
-        let (store, folder, prefix) = (Arc::clone(&self.store), folder.clone(), prefix.to_owned());
-        blocking(move || store.remove_staged(&folder, &prefix)).await
+    pub async fn remove_staged(&self, folder: &Path, write: WriteId) -> Result<()> {
+        let (store, folder) = (Arc::clone(&self.store), folder.clone());
+        blocking(move || store.remove_staged(&folder, write)).await
     }
 
     /// Identifies an object across roots.

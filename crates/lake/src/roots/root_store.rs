@@ -11,6 +11,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
+use lakegate_catalog::store::WriteId;
 use lakegate_error::{Code, Error, Result};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
@@ -261,14 +262,13 @@ impl RootStore {
         })
     }
 
-    /// Removes what interrupted uploads left below a folder: files `<name>#<n>` whose names begin
-    /// with `prefix`, which listings do not show. In a remote store, the bucket's rules clear what
-    /// uploads leave.
-    pub(super) fn remove_staged(&self, folder: &Path, prefix: &str) -> Result<()> {
+    /// Removes what interrupted uploads of a write left below a folder: files `<name>#<n>`, which
+    /// listings do not show. In a remote store, the bucket's rules clear what uploads leave.
+    pub(super) fn remove_staged(&self, folder: &Path, write: WriteId) -> Result<()> {
         let Some(folder) = self.file(folder)? else {
             return Ok(());
         };
-        let staged = |name: &str| name.starts_with(prefix) && name.contains('#');
+        let staged = |name: &str| WriteId::of_file(name) == Some(write) && name.contains('#');
         remove_files(&folder, &staged).map_err(|error| {
             Error::new(
                 Code::Storage,

@@ -15,6 +15,9 @@ use lakegate_error::{Code, Error, Result};
 use crate::leaves::cast_rounded;
 use crate::{STRICT, type_name};
 
+/// Values of all columns that are made the table's at once: 64 MiB of NULLs.
+const PIECE_VALUES: usize = 8 * 1024 * 1024;
+
 /// How batches of one schema become rows of a table.
 #[derive(Debug, Clone)]
 pub struct Mapping {
@@ -134,9 +137,31 @@ impl Mapping {
         &self.schema
     }
 
+    /// The mapping of batches that have the table's columns in their places already, and perhaps
+    /// others behind them.
+    pub(super) fn applied(&self) -> Self {
+        Self {
+            schema: Arc::clone(&self.schema),
+            sources: (0..self.sources.len()).map(Some).collect(),
+            fixed: Vec::new(),
+        }
+    }
+
+    /// The parts of a batch that are mapped at once: columns that are not sent, or sent as NULLs,
+    /// take memory only then.
+    pub(super) fn pieces(&self, batch: RecordBatch) -> impl Iterator<Item = RecordBatch> + use<> {
+        let (rows, piece) = (batch.num_rows(), self.rows_of_piece());
+        let starts = (0..rows).step_by(piece);
+        starts.map(move |start| batch.slice(start, piece.min(rows - start)))
+    }
+
+    fn rows_of_piece(&self) -> usize {
+        (PIECE_VALUES / self.values_of_row().max(1)).max(1)
+    }
+
     /// Values of a row of the table, those within structs one by one: what a row takes at least,
     /// NULL or not.
-    pub fn values_of_row(&self) -> usize {
+    fn values_of_row(&self) -> usize {
         let fields = self.schema.fields().iter();
         fields.map(|field| values_of(field.data_type())).sum()
     }

@@ -10,6 +10,7 @@ use lakegate_catalog::partition::{PartitionInput, PartitionKey, Partitions, defa
 use lakegate_catalog::store::{WriteId, WriteLog};
 use lakegate_error::{Error, Result};
 
+use super::layout::Layout;
 use crate::format::{Codec, Codecs, TableFormat, not_writable};
 use crate::roots::{Location, Roots};
 use crate::table::{projection_of, symlinks};
@@ -26,8 +27,10 @@ pub struct Destination {
     pub codec: Codec,
     /// Their values are in the names of folders and not in the files.
     pub keys: Arc<[PartitionKey]>,
-    /// The names of the files begin with its number.
+    /// The names of the files have its number.
     pub write: WriteId,
+    /// Of the rows in the files.
+    pub layout: Arc<Layout>,
     /// `None`: no table has the folder, and each partition is in the folder of its values.
     pub table: Option<Arc<TableFolders>>,
 }
@@ -180,6 +183,8 @@ pub struct Target {
     /// The rows take the place of those of their partitions.
     pub replaces: bool,
     pub write_log: Arc<dyn WriteLog>,
+    /// [`Layout::of_table`] of the table.
+    pub layout: Arc<Layout>,
 }
 
 impl Target {
@@ -203,6 +208,7 @@ impl Target {
             format,
             keys: PartitionKey::of_table(table)?,
             write,
+            layout: Arc::clone(&self.layout),
             table: Some(Arc::new(TableFolders {
                 table: Arc::clone(table),
                 partitions: self.partitions.clone(),

@@ -3,21 +3,27 @@
 //! ```text
 //!  batches ─ columns ─▶ staged ─ partitions ─▶ waiting rows ─ FileWriter ─▶ lakegate-<write>-00001.parquet
 //!            by name,   some MiB  by key values  of each partition           rolled at the target size
-//!            cast
+//!            cast                 and buckets
 //! ```
 //!
 //! Rows of a partition wait in memory until they are worth a file that is open: a partition of few
 //! rows gets one file at the end, however its rows come, and ten thousand of them are not open at
 //! once. Where memory is short, the partitions that hold the most are written first.
 //!
+//! The rows of a table with buckets, or with sort columns, come in the order of its files
+//! ([`RowOrder`]): each bucket of a partition has one file, which is not rolled.
+//!
 //! A [`Destination`] says where: the folder of a table ([`Target::destination`]), or any other.
 //! Files carry the number of their write, so that listings leave them out until it is committed
 //! ([`lakegate_catalog::store::OpenWrites`]). What never happens: a file is written over, a row is
 //! dropped silently, a write holds more memory than its reservation of the query pool.
 
+mod buckets;
 mod closing;
 pub mod columns;
 mod destination;
+mod folders;
+mod layout;
 mod partitions;
 pub mod sweep;
 #[cfg(test)]
@@ -25,7 +31,6 @@ mod tests;
 mod waiting;
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -33,26 +38,22 @@ use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::common::runtime::SpawnedTask;
 use datafusion::execution::memory_pool::MemoryReservation;
 use lakegate_catalog::partition::PartitionInput;
-use lakegate_error::{Code, Error, Result};
+use lakegate_error::{Error, Result};
 
 use self::closing::Closing;
 use self::columns::Mapping;
-use self::destination::PartitionFolder;
 pub use self::destination::{
     Destination, TableFolders, Target, check_append, check_format, codec, location,
 };
+use self::folders::Folders;
+pub use self::layout::{Layout, RowOrder};
 use self::partitions::{Part, Splitter};
-use self::waiting::Waiting;
 use crate::format::{FileWriter, NewFile};
 use crate::sizes::bytes_in;
 
 /// A file is ended when it has so many bytes: large enough to read well, small enough to be read
 /// side by side.
 pub const TARGET_FILE_BYTES: usize = 256 * 1024 * 1024;
-/// Values of all columns that are made the table's at once: 64 MiB of NULLs.
-const PIECE_VALUES: usize = 8 * 1024 * 1024;
-/// Partitions that one write may write to.
-const MAX_PARTITIONS: usize = 10_000;
 
 /// Bounds of one write.
 #[derive(Debug, Clone, Copy)]
@@ -93,17 +94,7 @@ pub struct Written {
     pub partitions: Vec<PartitionInput>,
 }
 
-/// A folder that files are written to. Rows wait only where no file is open.
-#[derive(Debug)]
-struct Folder {
-    place: PartitionFolder,
-    open: Option<Box<dyn FileWriter>>,
-    waiting: Waiting,
-    /// The number of the last batch that it took.
-    used: u64,
-}
-
-/// Rows that are not split by partition yet.
+/// Rows that are not split by partition and bucket yet.
 #[derive(Debug, Default)]
 struct Staged {
     batches: Vec<RecordBatch>,
@@ -127,9 +118,9 @@ pub struct PartitionedWriter {
     splitter: Arc<Splitter>,
     /// The columns of the files.
     schema: SchemaRef,
-    folders: Vec<Folder>,
-    by_values: HashMap<Box<[String]>, usize>,
-    is_sorted: bool,
+    folders: Folders,
+    /// The rows come in the order of the layout.
+    is_ordered: bool,
     /// Of sorted rows: the folder of the last one.
     current: Option<usize>,
     staged: Staged,
@@ -167,15 +158,15 @@ impl PartitionedWriter {
         };
         let columns = mapping.schema().fields();
         let data: Vec<_> = columns.iter().take(width).cloned().collect();
-        let splitter = Splitter::new(Arc::clone(&destination.keys), width);
+        let buckets = destination.layout.buckets.clone();
+        let splitter = Splitter::new(Arc::clone(&destination.keys), width, buckets);
         Ok(Self {
             splitter: Arc::new(splitter),
             schema: Arc::new(Schema::new(data)),
             destination,
             mapping,
-            folders: Vec::new(),
-            by_values: HashMap::new(),
-            is_sorted: false,
+            folders: Folders::default(),
+            is_ordered: false,
             current: None,
             staged: Staged::default(),
             splitting: None,
@@ -197,18 +188,19 @@ impl PartitionedWriter {
         self
     }
 
-    /// For rows that come sorted by the partition keys, in whatever direction: a partition's files
-    /// are ended when the next one begins, so that one partition is in memory at a time and each has
-    /// as few files as its size asks for. Rows that are not sorted are written as well, in more
-    /// files.
+    /// For rows of [`RowOrder::above`], sorted by the partition keys and the buckets: a partition's
+    /// files are ended when the next one begins, so that one is in memory at a time and each has as
+    /// few files as its size asks for, and a bucket one. Files say that they are sorted by the
+    /// table's sort columns.
     ///
     /// Without it, `rows` of `d` bytes in random order make about `1 + d / 900 MiB` files in each
     /// partition, the pool having room: a sort (which spills) pays once `d` is several GiB and there
     /// are more than some 64 partitions. With fewer partitions each has an open file.
     #[must_use]
-    pub fn sorted_by_keys(self) -> Self {
+    pub fn ordered(self) -> Self {
         Self {
-            is_sorted: true,
+            is_ordered: true,
+            mapping: self.mapping.applied(),
             ..self
         }
     }
@@ -216,10 +208,7 @@ impl PartitionedWriter {
     /// Bytes of the files so far, with an estimate for what is not sent yet. Rows that wait for a
     /// file count once it is begun.
     pub fn bytes_written(&self) -> u64 {
-        let open = self
-            .folders
-            .iter()
-            .filter_map(|folder| folder.open.as_ref());
+        let open = self.folders.open();
         self.closing.bytes() + open.map(|file| file.bytes() as u64).sum::<u64>()
     }
 
@@ -229,24 +218,17 @@ impl PartitionedWriter {
     /// A value that does not fit its column, which is named; too many partitions; the store. An
     /// error may be of rows that were appended before.
     pub async fn write(&mut self, batch: &RecordBatch) -> Result<()> {
-        let (rows, piece) = (batch.num_rows(), self.rows_of_piece());
-        for start in (0..rows).step_by(piece) {
-            let piece = batch.slice(start, piece.min(rows - start));
+        for piece in self.mapping.pieces(batch.clone()) {
             self.write_piece(&piece).await?;
         }
         Ok(())
     }
 
-    /// Rows that are mapped at once: columns that are not sent, or sent as NULLs, take memory only
-    /// then.
-    fn rows_of_piece(&self) -> usize {
-        (PIECE_VALUES / self.mapping.values_of_row().max(1)).max(1)
-    }
-
     async fn write_piece(&mut self, batch: &RecordBatch) -> Result<()> {
         let mapped = self.mapping.apply(batch)?;
-        if self.destination.keys.is_empty() {
-            let folder = self.folder(Box::default()).await?;
+        if self.splitter.is_whole() {
+            let (folders, destination) = (&mut self.folders, &self.destination);
+            let folder = folders.number(destination, Box::default(), None).await?;
             self.append(folder, mapped).await?;
             return self.bound().await;
         }
@@ -268,7 +250,8 @@ impl PartitionedWriter {
         Ok(())
     }
 
-    /// Begins to split the staged rows, and gives those that were split before to their partitions.
+    /// Begins to split the staged rows, and gives those that were split before to their partitions
+    /// and buckets.
     async fn split_staged(&mut self) -> Result<()> {
         let Staged { batches, bytes, .. } = std::mem::take(&mut self.staged);
         let next = (!batches.is_empty()).then(|| {
@@ -283,10 +266,16 @@ impl PartitionedWriter {
         let parts = before.task.await.map_err(|error| {
             Error::internal(format!("the task that splits rows by partition died: {error}"))
         })?;
-        for (values, rows) in parts? {
-            let folder = self.folder(values).await?;
+        for Part {
+            values,
+            bucket,
+            rows,
+        } in parts?
+        {
+            let (folders, destination) = (&mut self.folders, &self.destination);
+            let folder = folders.number(destination, values, bucket).await?;
             if let Some(before) = self.current.replace(folder)
-                && self.is_sorted
+                && self.is_ordered
                 && before != folder
             {
                 self.end(before).await?;
@@ -305,8 +294,8 @@ impl PartitionedWriter {
     async fn append(&mut self, index: usize, rows: RecordBatch) -> Result<()> {
         self.batches += 1;
         self.rows += rows.num_rows() as u64;
-        let (has_keys, batches) = (!self.destination.keys.is_empty(), self.batches);
-        let folder = found(&mut self.folders, index)?;
+        let (is_whole, batches) = (self.splitter.is_whole(), self.batches);
+        let folder = self.folders.get(index)?;
         folder.used = batches;
         if let Some(open) = &mut folder.open {
             open.write(&rows).await?;
@@ -315,17 +304,18 @@ impl PartitionedWriter {
             folder.waiting.push(rows)?;
             // Merged batches may take less than they took before.
             self.waiting = (self.waiting + folder.waiting.bytes()).saturating_sub(before);
-            if has_keys && folder.waiting.bytes() < self.limits.open_from {
+            if !is_whole && folder.waiting.bytes() < self.limits.open_from {
                 return Ok(());
             }
             let (file, waiting) = (self.create(index)?, self.take_waiting(index)?);
-            let open = found(&mut self.folders, index)?.open.insert(file);
+            let open = self.folders.get(index)?.open.insert(file);
             for rows in waiting {
                 open.write(&rows).await?;
             }
         }
-        let open = found(&mut self.folders, index)?.open.as_ref();
-        if open.is_some_and(|open| open.bytes() >= TARGET_FILE_BYTES) {
+        let folder = self.folders.get(index)?;
+        let open = folder.open.as_ref();
+        if folder.bucket.is_none() && open.is_some_and(|open| open.bytes() >= TARGET_FILE_BYTES) {
             self.end(index).await?;
         }
         Ok(())
@@ -337,53 +327,33 @@ impl PartitionedWriter {
             format,
             codec,
             write,
+            layout,
             ..
         } = &self.destination;
         let format = format.file_format();
-        let name = write.file_name_of(self.files as u64, &format.extension(*codec));
+        let (number, extension) = (self.files as u64, format.extension(*codec));
+        let (folder, bucket) = self.folders.location(index)?;
+        let name = match bucket {
+            Some(bucket) => write.bucket_file_name(bucket, number, &extension),
+            None => write.file_name_of(number, &extension),
+        };
         self.files += 1;
         format.create(NewFile {
-            folder: &found(&mut self.folders, index)?.place.location,
+            folder,
             name: &name,
             schema: Arc::clone(&self.schema),
             codec: *codec,
+            sorted_by: match self.is_ordered {
+                true => &layout.sorted_by,
+                false => &[],
+            },
         })
     }
 
     fn take_waiting(&mut self, index: usize) -> Result<Vec<RecordBatch>> {
-        let waiting = &mut found(&mut self.folders, index)?.waiting;
+        let waiting = &mut self.folders.get(index)?.waiting;
         self.waiting = self.waiting.saturating_sub(waiting.bytes());
         Ok(waiting.take())
-    }
-
-    /// The number of the folder of the rows with these values of the keys.
-    ///
-    /// # Errors
-    /// There are too many partitions; the partition's folder cannot be written to; the catalog.
-    async fn folder(&mut self, values: Box<[String]>) -> Result<usize> {
-        if let Some(index) = self.by_values.get(&values) {
-            return Ok(*index);
-        }
-        if !values.is_empty() && self.folders.len() >= MAX_PARTITIONS {
-            return Err(Error::new(
-                Code::TooManyQueries,
-                format!(
-                    "the rows are of more than {MAX_PARTITIONS} partitions of {}; write them in several parts",
-                    self.destination.label
-                ),
-            ));
-        }
-        let place = self.destination.folder(&values)?;
-        self.destination.announce(&place).await?;
-        let index = self.folders.len();
-        self.folders.push(Folder {
-            place,
-            open: None,
-            waiting: Waiting::default(),
-            used: 0,
-        });
-        self.by_values.insert(values, index);
-        Ok(index)
     }
 
     /// Ends files until the others are within the write's bounds of memory and of open files.
@@ -411,6 +381,11 @@ impl PartitionedWriter {
         for file in self.folders.iter_mut().filter_map(|f| f.open.as_mut()) {
             file.encode().await?;
         }
+        if self.splitter.has_buckets() {
+            self.flush().await?;
+            self.fits();
+            return Ok(());
+        }
         // A part at a time, as what is left grows on to larger files. Of what the pool has no room
         // for, only what it had room for before is known.
         let most = self.limits.memory.min(self.memory.size());
@@ -421,6 +396,31 @@ impl PartitionedWriter {
             self.end_largest(goal).await?;
         }
         self.fits();
+        Ok(())
+    }
+
+    /// Sends the rows of buckets to their files, which stay open: a bucket has one.
+    ///
+    /// # Errors
+    /// The store; values that the format cannot hold.
+    async fn flush(&mut self) -> Result<()> {
+        for index in 0..self.folders.len() {
+            if self.folders.get(index)?.memory() == 0 {
+                continue;
+            }
+            let waiting = self.take_waiting(index)?;
+            if self.folders.get(index)?.open.is_none() {
+                let file = self.create(index)?;
+                self.folders.get(index)?.open = Some(file);
+            }
+            let Some(open) = &mut self.folders.get(index)?.open else {
+                continue;
+            };
+            for rows in waiting {
+                open.write(&rows).await?;
+            }
+            open.flush().await?;
+        }
         Ok(())
     }
 
@@ -446,11 +446,7 @@ impl PartitionedWriter {
 
     /// Bytes that the write holds in memory.
     fn held(&self) -> usize {
-        let open = self
-            .folders
-            .iter()
-            .filter_map(|folder| folder.open.as_ref());
-        let open: usize = open.map(|file| file.memory()).sum();
+        let open: usize = self.folders.open().map(|file| file.memory()).sum();
         let splitting = self.splitting.as_ref().map_or(0, |rows| rows.bytes);
         // Staged rows are copied when they are split.
         2 * (self.staged.bytes + splitting) + self.waiting + open + self.closing.memory()
@@ -465,7 +461,7 @@ impl PartitionedWriter {
     /// Ends the file of a folder, which waiting rows are written to first: the next rows go to
     /// another.
     async fn end(&mut self, index: usize) -> Result<()> {
-        let folder = found(&mut self.folders, index)?;
+        let folder = self.folders.get(index)?;
         let memory = folder.memory();
         let file = match folder.open.take() {
             Some(open) => open,
@@ -485,16 +481,11 @@ impl PartitionedWriter {
             self.abort().await;
             return Err(error);
         }
-        let folders = self.folders.into_iter();
-        let mut partitions: Vec<PartitionInput> = folders
-            .filter_map(|folder| folder.place.partition)
-            .collect();
-        partitions.sort_unstable_by(|one, other| one.values.cmp(&other.values));
         Ok(Written {
             rows: self.rows,
             files: self.files as u64,
             bytes: self.closing.bytes(),
-            partitions,
+            partitions: self.folders.into_partitions(),
         })
     }
 
@@ -509,22 +500,11 @@ impl PartitionedWriter {
     /// Stops what is under way to the store, and waits for what cannot be stopped. Files that are
     /// there stay for [`sweep::remove_write`].
     pub async fn abort(mut self) {
-        for folder in &mut self.folders {
+        for folder in self.folders.iter_mut() {
             if let Some(open) = folder.open.take() {
                 open.abort().await;
             }
         }
         self.closing.stop().await;
     }
-}
-
-impl Folder {
-    fn memory(&self) -> usize {
-        self.waiting.bytes() + self.open.as_ref().map_or(0, |open| open.memory())
-    }
-}
-
-fn found(folders: &mut [Folder], index: usize) -> Result<&mut Folder> {
-    let folder = folders.get_mut(index);
-    folder.ok_or_else(|| Error::internal("a partition's folder is gone"))
 }

@@ -1,4 +1,4 @@
-//! A batch of a table's columns, split by the values of its partition keys.
+//! A batch of a table's columns, split by the values of its partition keys and by its buckets.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,27 +12,50 @@ use lakegate_catalog::partition::{HIVE_DEFAULT_PARTITION, PartitionKey, canonica
 use lakegate_error::{Code, Error, Result};
 
 use super::columns::compact;
+use super::buckets::Buckets;
 
 /// As Hive writes timestamps.
 const TIMESTAMP: &str = "%Y-%m-%d %H:%M:%S%.f";
-
-/// The values of a partition's keys, and rows of it.
-pub(super) type Part = (Box<[String]>, RecordBatch);
 
 #[derive(Debug)]
 pub(super) struct Splitter {
     keys: Arc<[PartitionKey]>,
     /// The columns before the keys.
     data: usize,
+    buckets: Option<Buckets>,
+}
+
+/// Rows of one partition, and of one bucket if there are buckets.
+#[derive(Debug)]
+pub(super) struct Part {
+    /// The values of the keys as they are written.
+    pub values: Box<[String]>,
+    pub bucket: Option<u32>,
+    /// Without the keys.
+    pub rows: RecordBatch,
 }
 
 impl Splitter {
     /// `data`: the number of columns before the keys.
-    pub(super) fn new(keys: impl Into<Arc<[PartitionKey]>>, data: usize) -> Self {
+    pub(super) fn new(
+        keys: impl Into<Arc<[PartitionKey]>>,
+        data: usize,
+        buckets: Option<Buckets>,
+    ) -> Self {
         Self {
             keys: keys.into(),
             data,
+            buckets,
         }
+    }
+
+    pub(super) fn has_buckets(&self) -> bool {
+        self.buckets.is_some()
+    }
+
+    /// Whether there is one part only, whatever the rows are.
+    pub(super) fn is_whole(&self) -> bool {
+        self.keys.is_empty() && self.buckets.is_none()
     }
 
     /// As [`Splitter::split`], of several batches as if they were one.
@@ -50,8 +73,7 @@ impl Splitter {
         }
     }
 
-    /// The rows of each partition, without the keys, and the values of the keys as they are
-    /// written. The rows of a partition keep their order.
+    /// The rows of each partition and bucket. They keep their order.
     ///
     /// # Errors
     /// A value that cannot be one of a partition, with its key's name.
@@ -59,16 +81,24 @@ impl Splitter {
         let internal = |error: ArrowError| Error::internal(error.to_string());
         let columns: Vec<usize> = (0..self.data).collect();
         let data = batch.project(&columns).map_err(internal)?;
-        if self.keys.is_empty() {
-            return Ok(vec![(Box::default(), data)]);
+        if self.is_whole() {
+            return Ok(vec![Part {
+                values: Box::default(),
+                bucket: None,
+                rows: data,
+            }]);
         }
+        let buckets = self.buckets.as_ref();
+        let buckets = buckets.map(|buckets| buckets.of_rows(batch)).transpose()?;
         let keys: Vec<ArrayRef> = batch.columns().iter().skip(self.data).cloned().collect();
-        let sort = keys
+        let mut grouped = keys.clone();
+        grouped.extend(buckets.iter().map(|of| Arc::new(of.clone()) as ArrayRef));
+        let sort = grouped
             .iter()
-            .map(|key| SortField::new(key.data_type().clone()))
+            .map(|column| SortField::new(column.data_type().clone()))
             .collect();
         let converter = RowConverter::new(sort).map_err(internal)?;
-        let rows = converter.convert_columns(&keys).map_err(internal)?;
+        let rows = converter.convert_columns(&grouped).map_err(internal)?;
         let mut groups: HashMap<&[u8], usize> = HashMap::new();
         let mut members: Vec<Vec<u32>> = Vec::new();
         let mut last: Option<(&[u8], usize)> = None;
@@ -97,7 +127,12 @@ impl Splitter {
                 let rows = take_record_batch(&data, &UInt32Array::from(members));
                 compacted(rows.map_err(internal)?).map_err(internal)?
             };
-            parts.push((values, rows));
+            let bucket = buckets.as_ref().and_then(|of| of.values().get(first));
+            parts.push(Part {
+                values,
+                bucket: bucket.copied(),
+                rows,
+            });
         }
         Ok(parts)
     }
@@ -172,7 +207,7 @@ mod tests {
             PartitionKey::new("day", HiveType::Date),
             PartitionKey::new("city", HiveType::String),
         ];
-        Splitter::new(keys, 1)
+        Splitter::new(keys, 1, None)
     }
 
     #[test]
@@ -182,11 +217,11 @@ mod tests {
             .unwrap();
         let shown: Vec<(Vec<&str>, Vec<i32>)> = parts
             .iter()
-            .map(|(values, rows)| {
-                assert_eq!(rows.num_columns(), 1);
-                let n: &Int32Array = rows.column(0).as_any().downcast_ref().unwrap();
+            .map(|part| {
+                assert_eq!((part.rows.num_columns(), part.bucket), (1, None));
+                let n: &Int32Array = part.rows.column(0).as_any().downcast_ref().unwrap();
                 (
-                    values.iter().map(String::as_str).collect(),
+                    part.values.iter().map(String::as_str).collect(),
                     n.values().to_vec(),
                 )
             })
@@ -199,6 +234,31 @@ mod tests {
                 (vec!["2023-12-10", HIVE_DEFAULT_PARTITION], vec![3]),
             ]
         );
+    }
+
+    #[test]
+    fn rows_of_a_partition_are_divided_by_bucket() {
+        let n = [("n", 0, HiveType::Int)];
+        let split = |keys: Vec<PartitionKey>, data: usize| {
+            let buckets = Buckets::new("d.t", &n, 2).unwrap();
+            let splitter = Splitter::new(keys, data, Some(buckets));
+            let batch = batch(vec![Some("a"), Some("a"), Some("b"), Some("a")]);
+            let parts = splitter.split(&batch).unwrap().into_iter();
+            let shown = parts.map(|part| {
+                let n: &Int32Array = part.rows.column(0).as_any().downcast_ref().unwrap();
+                let values = part.values.join("/");
+                (values, part.bucket, n.values().to_vec())
+            });
+            shown.collect::<Vec<_>>()
+        };
+        let even = ("a".to_owned(), Some(0), vec![0]);
+        let odd = ("a".to_owned(), Some(1), vec![1, 3]);
+        let other = ("b".to_owned(), Some(0), vec![2]);
+        let keys = vec![PartitionKey::new("city", HiveType::String)];
+        assert_eq!(split(keys, 2), [even, odd, other]);
+        let even = (String::new(), Some(0), vec![0, 2]);
+        let odd = (String::new(), Some(1), vec![1, 3]);
+        assert_eq!(split(Vec::new(), 3), [even, odd]);
     }
 
     #[test]
@@ -216,7 +276,7 @@ mod tests {
             1_700_000_000_000_000,
         ]));
         let keys = vec![PartitionKey::new("at", HiveType::Timestamp)];
-        let splitter = Splitter::new(keys, 0);
+        let splitter = Splitter::new(keys, 0, None);
         let values = |row| splitter.values(std::slice::from_ref(&column), row).unwrap();
         for row in 0..2 {
             let text = values(row);

@@ -15,11 +15,10 @@ use crate::table::listing::{failed, is_hidden, objects};
 /// A folder under no lake root; the store. What was deleted before stays deleted, and it can be
 /// tried again.
 pub async fn remove_write(roots: &Roots, write: WriteId, folders: &[String]) -> Result<usize> {
-    let prefix = write.file_prefix();
     let mut removed = 0;
     for folder in folders {
         let folder = roots.locate(folder)?;
-        folder.root.remove_staged(&folder.path, &prefix).await?;
+        folder.root.remove_staged(&folder.path, write).await?;
         removed += remove(&folder, |name| write.file_number(name).is_some()).await?;
     }
     Ok(removed)

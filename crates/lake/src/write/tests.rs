@@ -6,11 +6,14 @@ use std::sync::Arc;
 
 use arrow::array::{AsArray, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{Int64Type, SchemaRef};
+use datafusion::datasource::memory::MemorySourceConfig;
 use datafusion::execution::memory_pool::{
     GreedyMemoryPool, MemoryConsumer, MemoryPool, UnboundedMemoryPool,
 };
+use datafusion::physical_plan::collect;
 use futures::TryStreamExt;
 use lakegate_catalog::hive_type::HiveType;
+use lakegate_catalog::model::{Column, SortColumn, StorageDescriptor, Table, TableInput};
 use lakegate_catalog::partition::PartitionKey;
 use lakegate_catalog::store::{Metastore, SqliteStore, WriteLog};
 use lakegate_error::Code;
@@ -20,7 +23,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::Compression;
 
 use super::columns::Mapping;
-use super::{Destination, PartitionedWriter, codec};
+use super::{Destination, Layout, PartitionedWriter, RowOrder, codec};
 use crate::format::{Codec, TableFormat, ZstdLevel};
 
 struct Lake {
@@ -95,6 +98,7 @@ async fn lake(keys: Vec<PartitionKey>) -> Lake {
             codec: Codec::ZSTD,
             keys: keys.into(),
             write: catalog.begin_write("d", "t", Vec::new()).await.unwrap(),
+            layout: Arc::default(),
             table: None,
         },
     }
@@ -263,7 +267,7 @@ async fn sorted_rows_have_one_partition_in_memory_and_one_file_in_each() {
     let pool = Arc::new(GreedyMemoryPool::new(1 << 20));
     let schema = keyed(0, 1, |n| n).schema();
     let writer = writer_within(pool, lake.destination.clone(), &schema).unwrap();
-    let mut writer = writer.sorted_by_keys();
+    let mut writer = writer.ordered();
     writer.limits.staged = 1 << 17;
     for from in (0..400_000).step_by(8_000) {
         writer
@@ -280,6 +284,85 @@ async fn sorted_rows_have_one_partition_in_memory_and_one_file_in_each() {
         assert_eq!((numbers.len(), files), (500, 1), "{folder}");
         assert!(numbers.is_sorted(), "{folder}");
     }
+}
+
+/// The layout of a table of numbers by key, in buckets by number, each sorted from the largest on.
+fn layout(buckets: i32) -> Layout {
+    let input = TableInput {
+        name: "t".to_owned(),
+        storage_descriptor: StorageDescriptor {
+            columns: vec![Column::new("n", "bigint")],
+            number_of_buckets: buckets,
+            bucket_columns: vec!["n".to_owned()],
+            sort_columns: vec![SortColumn {
+                column: "n".to_owned(),
+                sort_order: 0,
+            }],
+            ..Default::default()
+        },
+        partition_keys: vec![Column::new("key", "bigint")],
+        ..Default::default()
+    };
+    Layout::of_table(&Table::of_input(input, "d", chrono::Utc::now())).unwrap()
+}
+
+/// However little memory there is, and whatever the order of the rows.
+#[tokio::test]
+async fn each_bucket_of_a_partition_has_one_sorted_file() {
+    let mut lake = lake(keys()).await;
+    let (partitions, buckets, rows) = (3, 4, 60_000);
+    let layout = layout(buckets);
+    lake.destination.layout = Arc::new(layout.clone());
+    let schema = keyed(0, 1, |n| n).schema();
+    let mapping = Mapping::new("d.t", &schema, &schema, |_| true).unwrap();
+    let halves = [0, rows / 2].map(|from| vec![keyed(from, rows / 2, scattered(partitions))]);
+    let plan = MemorySourceConfig::try_new_exec(&halves, Arc::clone(&schema), None).unwrap();
+    let order = RowOrder::new(&layout, &mapping).unwrap();
+    let plan = order.above(plan);
+    let batches = collect(plan, Arc::default()).await.unwrap();
+
+    let pool = Arc::new(GreedyMemoryPool::new(1 << 17));
+    let write = lake.destination.write;
+    let writer = writer_within(pool, lake.destination.clone(), &schema).unwrap();
+    let mut writer = writer.ordered();
+    writer.limits.staged = 1 << 14;
+    for batch in batches {
+        writer.write(&batch).await.unwrap();
+    }
+    let written = writer.finish().await.unwrap();
+    assert_eq!(written.rows, rows.unsigned_abs());
+    assert_eq!((written.files, written.partitions.len()), (12, 3));
+
+    let mut seen = 0;
+    let mut of_key = BTreeMap::new();
+    let listed: Vec<_> = lake.store.list(None).try_collect().await.unwrap();
+    for file in listed {
+        let name = file.location.filename().unwrap();
+        let number = write.file_number(name).unwrap();
+        let bucket: i64 = name[..6].parse().unwrap();
+        let expected = u32::try_from(bucket).unwrap();
+        assert_eq!(name, write.bucket_file_name(expected, number, "parquet"));
+        let folder = file.location.parts().nth(1).unwrap();
+        let folder = folder.as_ref().to_owned();
+        assert!(of_key.insert((folder, bucket), number).is_none(), "{name}");
+        let bytes = lake.store.get(&file.location).await.unwrap();
+        let bytes = bytes.bytes().await.unwrap();
+        let reader = ParquetRecordBatchReaderBuilder::try_new(bytes).unwrap();
+        let sorting = reader.metadata().row_group(0).sorting_columns().cloned();
+        assert!(sorting.unwrap()[0].descending);
+        let mut last = i64::MAX;
+        for batch in reader.build().unwrap() {
+            let batch = batch.unwrap();
+            for n in batch.column(0).as_primitive::<Int64Type>().values() {
+                // The hash of a small number is the number.
+                assert_eq!(n % i64::from(buckets), bucket, "{name}");
+                assert!(*n < last, "{name}");
+                last = *n;
+                seen += 1;
+            }
+        }
+    }
+    assert_eq!((of_key.len(), seen), (12, rows));
 }
 
 /// A partition of many rows has an open file, and no more are open than may be.

@@ -55,17 +55,19 @@ pub struct CreateTable {
     pub comment: Option<String>,
     pub partitioned_by: Vec<ColumnDef>,
     pub clustered_by: Option<ClusteredBy>,
+    /// Of CLUSTERED BY, or a clause of its own.
+    pub sorted_by: Vec<SortColumn>,
     pub row_format: Option<RowFormat>,
     pub stored_as: Option<StoredAs>,
     pub location: Option<String>,
     pub properties: Properties,
 }
 
-/// `CLUSTERED BY (c, ..) [SORTED BY (c [ASC|DESC], ..)] INTO n BUCKETS`.
+/// `CLUSTERED BY (c, ..) [SORTED BY (c [ASC|DESC], ..)] INTO n BUCKETS`, without the columns of
+/// SORTED BY.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClusteredBy {
     pub columns: Vec<String>,
-    pub sorted_by: Vec<SortColumn>,
     pub buckets: u32,
 }
 

@@ -39,6 +39,7 @@ pub(super) fn create(cursor: &mut Cursor<'_>, or_replace: bool) -> Result<Statem
         comment: None,
         partitioned_by: Vec::new(),
         clustered_by: None,
+        sorted_by: Vec::new(),
         row_format: None,
         stored_as: None,
         location: None,
@@ -85,9 +86,12 @@ fn clause(cursor: &mut Cursor<'_>, table: &mut CreateTable) -> Result<&'static s
     } else if cursor.eat_all("PARTITIONED BY") {
         partitioned_by(cursor, table)?;
         Ok("PARTITIONED BY")
-    } else if cursor.eat_all("CLUSTERED BY") {
-        table.clustered_by = Some(clustered_by(cursor)?);
+    } else if table.sorted_by.is_empty() && cursor.eat_all("CLUSTERED BY") {
+        clustered_by(cursor, table)?;
         Ok("CLUSTERED BY")
+    } else if table.clustered_by.is_none() && cursor.eat_all("SORTED BY") {
+        table.sorted_by = sort_columns(cursor)?;
+        Ok("SORTED BY")
     } else if cursor.eat_all("ROW FORMAT") {
         table.row_format = Some(row_format(cursor)?);
         Ok("ROW FORMAT")
@@ -102,7 +106,7 @@ fn clause(cursor: &mut Cursor<'_>, table: &mut CreateTable) -> Result<&'static s
         Ok("TBLPROPERTIES")
     } else {
         Err(cursor.expected(
-            "COMMENT, PARTITIONED BY, CLUSTERED BY, ROW FORMAT, STORED AS, LOCATION or TBLPROPERTIES",
+            "COMMENT, PARTITIONED BY, CLUSTERED BY, SORTED BY, ROW FORMAT, STORED AS, LOCATION or TBLPROPERTIES",
         ))
     }
 }
@@ -125,20 +129,10 @@ fn partitioned_by(cursor: &mut Cursor<'_>, table: &mut CreateTable) -> Result<()
     Ok(())
 }
 
-fn clustered_by(cursor: &mut Cursor<'_>) -> Result<ClusteredBy> {
+fn clustered_by(cursor: &mut Cursor<'_>, table: &mut CreateTable) -> Result<()> {
     let columns = cursor.names_in_parentheses("a column's name")?;
-    let mut sorted_by = Vec::new();
     if cursor.eat_all("SORTED BY") {
-        cursor.expect_sign('(')?;
-        sorted_by = cursor.list(|cursor| {
-            let name = cursor.name("a column's name")?;
-            let ascending = !cursor.eat("DESC");
-            if ascending {
-                cursor.eat("ASC");
-            }
-            Ok(SortColumn { name, ascending })
-        })?;
-        cursor.expect_sign(')')?;
+        table.sorted_by = sort_columns(cursor)?;
     }
     cursor.expect("INTO")?;
     let before = *cursor;
@@ -148,11 +142,23 @@ fn clustered_by(cursor: &mut Cursor<'_>) -> Result<ClusteredBy> {
         .filter(|buckets| *buckets > 0)
         .ok_or_else(|| before.expected("a number of buckets"))?;
     cursor.expect("BUCKETS")?;
-    Ok(ClusteredBy {
-        columns,
-        sorted_by,
-        buckets,
-    })
+    table.clustered_by = Some(ClusteredBy { columns, buckets });
+    Ok(())
+}
+
+/// The columns in parentheses after SORTED BY.
+fn sort_columns(cursor: &mut Cursor<'_>) -> Result<Vec<SortColumn>> {
+    cursor.expect_sign('(')?;
+    let columns = cursor.list(|cursor| {
+        let name = cursor.name("a column's name")?;
+        let ascending = !cursor.eat("DESC");
+        if ascending {
+            cursor.eat("ASC");
+        }
+        Ok(SortColumn { name, ascending })
+    })?;
+    cursor.expect_sign(')')?;
+    Ok(columns)
 }
 
 fn row_format(cursor: &mut Cursor<'_>) -> Result<RowFormat> {

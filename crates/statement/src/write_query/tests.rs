@@ -331,3 +331,55 @@ async fn unload_takes_an_empty_folder_that_no_other_write_has() {
     lake.store.end_write(first).await.unwrap();
     planned.check_empty(second).await.unwrap();
 }
+
+#[tokio::test]
+async fn buckets_and_sort_columns_are_of_the_new_table() {
+    let lake = Lake::new().await;
+    let sql = "CREATE TABLE sales.t WITH (bucketed_by = ARRAY['a', 'b'], bucket_count = 8, \
+               sorted_by = ARRAY['b DESC'], partitioned_by = ARRAY['c']) AS SELECT 1";
+    let planned = table(&lake, "admin", sql, &orders()).await.unwrap();
+    assert!(planned.order().is_some());
+    let made = &planned.target.table;
+    let version = made.parameters.get("bucketing_version");
+    assert_eq!(version.map(String::as_str), Some("1"));
+    let storage = &made.storage_descriptor;
+    assert_eq!(storage.number_of_buckets, 8);
+    assert_eq!(storage.bucket_columns, ["a", "b"]);
+    let sorted: Vec<_> = storage
+        .sort_columns
+        .iter()
+        .map(|sorted| (sorted.column.as_str(), sorted.sort_order))
+        .collect();
+    assert_eq!(sorted, [("b", 0)]);
+
+    let plain = "CREATE TABLE sales.t WITH (partitioned_by = ARRAY['c']) AS SELECT 1";
+    let planned = table(&lake, "admin", plain, &orders()).await.unwrap();
+    assert!(planned.order().is_none());
+    // All rows of the one file are of its bucket, in the order of the query.
+    let one = "CREATE TABLE sales.t WITH (bucketed_by = ARRAY['a'], bucket_count = 1) AS SELECT 1";
+    let planned = table(&lake, "admin", one, &orders()).await.unwrap();
+    assert!(planned.order().is_none());
+
+    let decimals = rows(&[("d", DataType::Decimal128(10, 2)), ("a", DataType::Int64)]);
+    let sql = "CREATE TABLE sales.t WITH (bucketed_by = ARRAY['d'], bucket_count = 2) AS SELECT 1";
+    let error = table(&lake, "admin", sql, &decimals).await.unwrap_err();
+    assert_eq!(error.code(), Code::NotSupported);
+    let part = "bucketed by column \"d\" of type decimal(10,2)";
+    assert!(error.message().contains(part), "{error}");
+}
+
+#[tokio::test]
+async fn rows_for_a_sorted_table_are_sorted_and_those_for_buckets_refused() {
+    let lake = Lake::new().await;
+    lake.ok("CREATE EXTERNAL TABLE t (a BIGINT, b STRING) PARTITIONED BY (c DATE) SORTED BY (b DESC) STORED AS PARQUET LOCATION 's3://lake/t/'")
+        .await;
+    let insert = "INSERT INTO t SELECT 1";
+    let planned = table(&lake, "admin", insert, &orders()).await.unwrap();
+    assert!(planned.order().is_some());
+    lake.ok("DROP TABLE t; CREATE EXTERNAL TABLE t (a BIGINT, b STRING) PARTITIONED BY (c DATE) CLUSTERED BY (a) SORTED BY (b DESC) INTO 4 BUCKETS STORED AS PARQUET LOCATION 's3://lake/t/'")
+        .await;
+    let error = table(&lake, "admin", insert, &orders()).await.unwrap_err();
+    assert!(error.message().contains("has buckets"), "{error}");
+    let hint = error.hint().unwrap_or_default();
+    assert!(hint.contains("CREATE OR REPLACE TABLE"), "{hint}");
+}

@@ -333,6 +333,35 @@ async fn tables_are_made_replaced_and_found_there() {
     assert_eq!(files(&folder.path.join("new")).len(), left + 1);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_for_a_sorted_table_are_sorted_in_their_file() {
+    let server = Server::shared();
+    let admin = server.connect("admin").await;
+    let folder = Folder::new(server, "ing_sorted");
+    admin
+        .run(&format!(
+            "CREATE DATABASE ing_sorted LOCATION '{location}new/';
+             CREATE EXTERNAL TABLE ing_sorted.t (name STRING, n BIGINT) SORTED BY (n DESC, name) STORED AS PARQUET LOCATION '{location}t/'",
+            location = folder.location
+        ))
+        .await;
+    let mut flight = server.flight("admin").await;
+    let rows =
+        |n: &[i64], names: &[&str]| batch(&[("n", Values::Int(n)), ("name", Values::Text(names))]);
+    let batches = vec![
+        rows(&[1, 3], &["d", "b"]),
+        rows(&[2], &["c"]),
+        rows(&[3, 1], &["a", "e"]),
+    ];
+    let append = into("ing_sorted.t", Mode::Append);
+    assert_eq!(ingest(&mut flight, append, batches).await.unwrap(), 5);
+    assert_eq!(files(&folder.path.join("t")).len(), 1);
+    assert_eq!(
+        admin.text("SELECT n, name FROM ing_sorted.t").await,
+        "3|a\n3|b\n2|c\n1|d\n1|e"
+    );
+}
+
 /// Other tools write to the table's folder as well, and no catalog records their files.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn replaced_table_loses_only_what_was_written_to_it() {

@@ -152,6 +152,7 @@ async fn what_is_written_is_read_back_in_every_codec() {
             name: "f.avro",
             schema: batch.schema(),
             codec,
+            sorted_by: &[],
         })
         .unwrap();
         file.write(&batch).await.unwrap();

@@ -205,6 +205,7 @@ async fn rows_are_read_back_as_they_were_written() {
             name: "f.ion",
             schema: batch.schema(),
             codec: Codec::Uncompressed,
+            sorted_by: &[],
         };
         let format = format(&properties);
         let mut file = IonFileWriter::create(&format, &new).unwrap();
@@ -236,6 +237,7 @@ async fn what_ion_does_not_have_is_not_written() {
             name: "f.ion",
             schema: last.schema(),
             codec: Codec::Uncompressed,
+            sorted_by: &[],
         };
         let mut file = IonFileWriter::create(&format(properties), &new).unwrap();
         assert_eq!(

@@ -191,6 +191,7 @@ async fn written(batches: &[RecordBatch], codec: Codec) -> Vec<u8> {
         name: "f.orc",
         schema: batches[0].schema(),
         codec,
+        sorted_by: &[],
     })
     .unwrap();
     for batch in batches {
@@ -274,6 +275,7 @@ async fn file_without_rows_has_its_columns() {
         name: "f.orc",
         schema: batch().schema(),
         codec: Codec::ZSTD,
+        sorted_by: &[],
     })
     .unwrap();
     Box::new(file).close().await.unwrap();

@@ -4,8 +4,8 @@
 //!  batches ─▶ RowGroup ─ when it is large enough ─▶ SerializedFileWriter ─▶ Parts ─ a part when it is full ─▶ Upload ─▶ store
 //! ```
 //!
-//! Rows are written in the order that they come in. Sort columns of a table's definition, which
-//! only bucketed tables have, are neither kept nor recorded in the file.
+//! Rows are written in the order that they come in. What they come sorted by is recorded in each
+//! row group.
 
 use std::fmt;
 use std::io::Write;
@@ -21,12 +21,14 @@ use parquet::arrow::ArrowSchemaConverter;
 use parquet::arrow::arrow_writer::ArrowRowGroupWriterFactory;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
+use parquet::file::metadata::SortingColumn;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::types::SchemaDescriptor;
 
 use super::row_group::{Ending, RowGroup};
 use crate::format::upload::{PART_BYTES, Upload, failed};
-use crate::format::{ClosedFile, Codec, Codecs, FileWriter, NewFile, not_writable};
+use crate::format::{ClosedFile, Codec, Codecs, FileWriter, NewFile, SortKey, not_writable};
 
 /// Athena's own default for new tables is GZIP; Snappy is read faster, and every reader has it.
 pub(super) const CODECS: Codecs = Codecs {
@@ -130,7 +132,12 @@ impl ParquetFileWriter {
     /// The schema has no Parquet form.
     pub(super) fn create(file: NewFile<'_>) -> Result<Self> {
         let upload = Upload::begin(&file);
-        let NewFile { schema, codec, .. } = file;
+        let NewFile {
+            schema,
+            codec,
+            sorted_by,
+            ..
+        } = file;
         let compression = compression(codec)
             .ok_or_else(|| not_writable(&format!("{} of {}", codec.name(), upload.url())))?;
         // With statistics of pages come the column index and the offset index.
@@ -139,17 +146,17 @@ impl ParquetFileWriter {
             .set_coerce_types(true)
             .set_write_batch_size(WRITE_BATCH_ROWS)
             .set_statistics_enabled(EnabledStatistics::Page)
-            .set_created_by(format!("lakegate version {}", env!("CARGO_PKG_VERSION")))
-            .build();
+            .set_created_by(format!("lakegate version {}", env!("CARGO_PKG_VERSION")));
         let parts = Parts::default();
         // Parquet's own types say what the columns are, to every reader alike: there is no Arrow
         // schema beside them.
         let writer = ArrowSchemaConverter::new()
-            .with_coerce_types(properties.coerce_types())
+            .with_coerce_types(true)
             .convert(&schema)
             .and_then(|columns| {
+                let properties = properties.set_sorting_columns(sorting(sorted_by, &columns));
                 let columns = columns.root_schema_ptr();
-                SerializedFileWriter::new(parts.clone(), columns, Arc::new(properties))
+                SerializedFileWriter::new(parts.clone(), columns, Arc::new(properties.build()))
             })
             .map_err(|error| failed(upload.url(), error))?;
         Ok(Self {
@@ -242,6 +249,11 @@ impl FileWriter for ParquetFileWriter {
         encoded.map_err(|error| failed(self.upload.url(), error))
     }
 
+    async fn flush(&mut self) -> Result<()> {
+        let ended = self.end_row_group().await;
+        ended.map_err(|error| failed(self.upload.url(), error))
+    }
+
     fn bytes(&self) -> usize {
         let row_group = self.row_group.as_ref().map_or(0, RowGroup::bytes);
         let ending = self.ending.as_ref().map_or(0, |ending| ending.bytes);
@@ -269,6 +281,22 @@ impl FileWriter for ParquetFileWriter {
     }
 }
 
+/// What the row groups say of their order; `None` if they have none. Parquet counts the leaves of
+/// columns.
+fn sorting(sorted_by: &[SortKey], columns: &SchemaDescriptor) -> Option<Vec<SortingColumn>> {
+    let keys = sorted_by.iter().map_while(|key| {
+        let mut leaves = 0..columns.num_columns();
+        let leaf = leaves.find(|leaf| columns.get_column_root_idx(*leaf) == key.column)?;
+        Some(SortingColumn {
+            column_idx: i32::try_from(leaf).ok()?,
+            descending: key.descending,
+            nulls_first: key.nulls_first(),
+        })
+    });
+    let keys: Vec<SortingColumn> = keys.collect();
+    (!keys.is_empty()).then_some(keys)
+}
+
 /// `None`: Parquet has no such codec.
 fn compression(codec: Codec) -> Option<Compression> {
     Some(match codec {
@@ -289,9 +317,9 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::panic)]
     use std::ops::Range;
 
-    use arrow::array::{Array, ArrayRef, AsArray, Int64Array, ListArray, StringArray};
+    use arrow::array::{Array, ArrayRef, AsArray, Int64Array, ListArray, StringArray, StructArray};
     use arrow::compute::concat_batches;
-    use arrow::datatypes::Int32Type;
+    use arrow::datatypes::{DataType, Field, Fields, Int32Type, Schema};
     use object_store::ObjectStoreExt;
     use object_store::memory::InMemory;
     use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -340,6 +368,7 @@ mod tests {
             name: "f.parquet",
             schema: rows(0..1).schema(),
             codec: Codec::Uncompressed,
+            sorted_by: &[],
         };
         Box::new(ParquetFileWriter::create(file).unwrap())
     }
@@ -441,6 +470,53 @@ mod tests {
         };
         assert_eq!(index.min_value(0), Some(&0));
         assert_eq!(index.max_value(pages.len() - 1), Some(&49_999));
+    }
+
+    #[tokio::test]
+    async fn order_of_rows_is_recorded_by_leaf_and_flushed_rows_are_a_row_group() {
+        let lake = lake();
+        // The last column is a leaf behind two of a struct.
+        let of_struct = Fields::from(vec![
+            Field::new("a", DataType::Int32, true),
+            Field::new("b", DataType::Int32, true),
+        ]);
+        let schema = Arc::new(Schema::new(vec![
+            Field::new("s", DataType::Struct(of_struct.clone()), true),
+            Field::new("n", DataType::Int64, true),
+        ]));
+        let key = |column, descending| SortKey { column, descending };
+        let mut file = ParquetFileWriter::create(NewFile {
+            folder: &lake.1,
+            name: "f.parquet",
+            schema: Arc::clone(&schema),
+            codec: Codec::Uncompressed,
+            sorted_by: &[key(1, true)],
+        })
+        .unwrap();
+        let batch = RecordBatch::try_new(
+            schema,
+            vec![
+                Arc::new(StructArray::new_null(of_struct, 50_000)),
+                Arc::new(Int64Array::from_iter_values((0..50_000).rev())),
+            ],
+        )
+        .unwrap();
+        file.write(&batch).await.unwrap();
+        file.flush().await.unwrap();
+        file.flush().await.unwrap();
+        file.write(&batch).await.unwrap();
+        Box::new(file).close().await.unwrap();
+        let got = lake.0.get(&"t/f.parquet".into()).await.unwrap();
+        let bytes = got.bytes().await.unwrap();
+        let metadata = ParquetMetaDataReader::new().parse_and_finish(&bytes);
+        let metadata = metadata.unwrap();
+        assert_eq!(metadata.num_row_groups(), 2);
+        for group in metadata.row_groups() {
+            let sorting = group.sorting_columns().unwrap();
+            assert_eq!(sorting.len(), 1);
+            assert_eq!(sorting[0].column_idx, 2);
+            assert!(sorting[0].descending && !sorting[0].nulls_first);
+        }
     }
 
     #[tokio::test]

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! 000003_0, 000003_0_copy_1                               Hive
+//! 000003_0_lakegate-0000002a-0000000000000007-00003.orc   Lakegate
 //! bucket_00003, bucket_00003_0                            Hive's transactional tables
 //! 20240102_030405_00006_abcde_bucket-00003.gz.parquet     Trino and Athena
 //! ```
@@ -49,6 +50,10 @@ mod tests {
             ("000000_0", Some(0)),
             ("000007_0_copy_1", Some(7)),
             ("000007_1.gz", Some(7)),
+            (
+                "000007_0_lakegate-0000002a-0000000000000007-00003.parquet",
+                Some(7),
+            ),
             ("bucket_00003", Some(3)),
             ("bucket_00003_0", Some(3)),
             (

@@ -78,19 +78,20 @@ fn create_table_takes_the_full_grammar() {
     assert_eq!(full.comment.as_deref(), Some("c"));
     assert_eq!(full.partitioned_by[0].comment.as_deref(), Some("year"));
     assert_eq!(full.partitioned_by[1].name, "m");
-    let clustered = full.clustered_by.unwrap();
+    let clustered = full.clustered_by.clone().unwrap();
     assert_eq!(
         (clustered.columns, clustered.buckets),
         (vec!["a".to_owned(), "b".to_owned()], 8)
     );
-    assert_eq!(
-        clustered
-            .sorted_by
-            .iter()
-            .map(|c| c.ascending)
-            .collect::<Vec<_>>(),
-        [false, true]
-    );
+    let ascending = |table: &CreateTable| -> Vec<bool> {
+        let columns = table.sorted_by.iter();
+        columns.map(|column| column.ascending).collect()
+    };
+    assert_eq!(ascending(&full), [false, true]);
+    let sorted =
+        table("CREATE EXTERNAL TABLE t (a INT, b INT) SORTED BY (b, a DESC) LOCATION 's3://b/'");
+    assert_eq!(ascending(&sorted), [true, false]);
+    assert_eq!(sorted.clustered_by, None);
     assert_eq!(
         full.row_format,
         Some(RowFormat::Delimited(Delimited {

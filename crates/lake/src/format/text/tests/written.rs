@@ -22,6 +22,7 @@ async fn write(lake: &mut Lake, codec: Codec, batches: &[RecordBatch]) -> Result
         name: &name,
         schema: Arc::clone(&lake.schema),
         codec,
+        sorted_by: &[],
     })?;
     for batch in batches {
         file.write(batch).await?;
