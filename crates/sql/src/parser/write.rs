@@ -236,7 +236,7 @@ pub(super) fn delete(cursor: &mut Cursor<'_>) -> Result<Statement> {
     if condition.is_some_and(|condition| walk(condition, &mut Subqueries).is_break()) {
         return Ok(refuse(
             "DELETE with a subquery in its condition",
-            "the values themselves, which a query finds before",
+            "the values that the subquery returns",
         ));
     }
     Ok(Statement::Delete(Box::new(delete)))
