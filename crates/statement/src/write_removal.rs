@@ -58,11 +58,6 @@ pub struct Found {
 }
 
 impl RemovalPlan {
-    /// The tables that may lose rows.
-    pub fn tables(&self) -> &[WritePlan] {
-        &self.tables
-    }
-
     /// Takes rows of the query of a DELETE: the values of the keys, and how many rows have them.
     ///
     /// # Errors
