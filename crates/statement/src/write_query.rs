@@ -30,7 +30,7 @@ pub enum QueryWrite {
     Table(Box<WritePlan>),
     Folder(Box<UnloadPlan>),
     /// The rows are counted, and others are removed.
-    Removal(Box<RemovalPlan>),
+    Removal(Arc<RemovalPlan>),
 }
 
 impl StatementContext {
@@ -57,11 +57,11 @@ impl StatementContext {
                 }
                 Statement::Truncate(truncate) => {
                     let plan = self.plan_truncate(truncate).await?;
-                    Ok(QueryWrite::Removal(Box::new(plan)))
+                    Ok(QueryWrite::Removal(Arc::new(plan)))
                 }
                 Statement::Delete(delete) => {
                     let plan = self.plan_delete(delete).await?;
-                    Ok(QueryWrite::Removal(Box::new(plan)))
+                    Ok(QueryWrite::Removal(Arc::new(plan)))
                 }
                 Statement::Unload(unload) => {
                     let plan = self.plan_unload(unload, rows).await?;

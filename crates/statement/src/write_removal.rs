@@ -8,6 +8,7 @@
 //! A partition that loses its rows stays registered, with a new folder: without it, an INSERT would
 //! register the old folder again, with the files that wait there to be deleted.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use arrow::array::{ArrayRef, AsArray, RecordBatch};
@@ -83,10 +84,10 @@ impl RemovalPlan {
     /// # Errors
     ///
     /// A partition has a value that is not of its key's type.
-    pub fn removals(&self, found: &Found) -> Result<Vec<WritePlan>> {
+    pub fn removals(&self, found: &Found) -> Result<Vec<Cow<'_, WritePlan>>> {
         match &self.which {
             Which::AllIfAny if found.rows == 0 => Ok(Vec::new()),
-            Which::All | Which::AllIfAny => Ok(self.tables.clone()),
+            Which::All | Which::AllIfAny => Ok(self.tables.iter().map(Cow::Borrowed).collect()),
             Which::Partitions(schema) => {
                 let mut removals = Vec::new();
                 for plan in &self.tables {
@@ -94,7 +95,7 @@ impl RemovalPlan {
                     if !emptied.is_empty() {
                         let mut removal = plan.clone();
                         removal.emptied = emptied;
-                        removals.push(removal);
+                        removals.push(Cow::Owned(removal));
                     }
                 }
                 Ok(removals)

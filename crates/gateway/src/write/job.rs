@@ -24,6 +24,7 @@ use lakegate_error::{Code, Error, Result};
 use lakegate_lake::write::columns::Mapping;
 use lakegate_lake::write::{Destination, PartitionedWriter, Written, location};
 use lakegate_statement::{Found, QueryWrite, RemovalPlan, UnloadPlan, WritePlan};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::Gateway;
@@ -84,7 +85,7 @@ impl WriteJob {
                 let writer = self.writer(plan.target.destination(id)?, plan.mapping.clone())?;
                 let written = self.encoded(writer, batches, permit).await?;
                 let rows = written.rows;
-                self.timed(self.commit(vec![(id, plan, written)])).await?;
+                self.commit(vec![(id, plan, written)]).await?;
                 Ok(rows)
             }
             QueryWrite::Folder(plan) => {
@@ -97,13 +98,12 @@ impl WriteJob {
                 plan.check_empty(id).await?;
                 let writer = self.writer(plan.destination(id)?, plan.mapping.clone())?;
                 let written = self.encoded(writer, batches, permit).await?;
-                self.timed(self.release(id, plan)).await?;
+                self.release(id, plan).await?;
                 Ok(written.rows)
             }
             QueryWrite::Removal(plan) => {
-                let plan = Arc::new(RemovalPlan::clone(plan));
                 let stop = CancellationToken::new();
-                let counting = count(Arc::clone(&plan), batches, stop.clone());
+                let counting = self.spawn(count(Arc::clone(plan), batches, stop.clone()))?;
                 let found = self.attended(counting, &stop).await?;
                 drop(permit);
                 let removals = plan.removals(&found)?;
@@ -111,10 +111,10 @@ impl WriteJob {
                 for removal in &removals {
                     let id = self.begin(removal).await?;
                     begun.push(id);
-                    writes.push((id, removal, NOTHING_WRITTEN));
+                    writes.push((id, &**removal, NOTHING_WRITTEN));
                 }
                 if !writes.is_empty() {
-                    self.timed(self.commit(writes)).await?;
+                    self.commit(writes).await?;
                 }
                 Ok(found.rows)
             }
@@ -144,25 +144,28 @@ impl WriteJob {
     ) -> Result<Written> {
         let stop = CancellationToken::new();
         let encoding = encode(writer, batches, Arc::clone(&self.query), stop.clone());
+        let encoding = self.spawn(encoding)?;
         let written = self.attended(encoding, &stop).await?;
         drop(permit);
         Ok(written)
     }
 
-    /// Runs work on the query threads, until it ends. `stop`: cancelled when the query is stopped,
-    /// which ends the work.
-    async fn attended<T: Send + 'static>(
+    /// Runs work on the query threads.
+    fn spawn<T: Send + 'static>(
         &self,
         work: impl Future<Output = Result<T>> + Send + 'static,
+    ) -> Result<JoinHandle<Result<T>>> {
+        let work = metered(Arc::clone(&self.query.resources.cpu), work);
+        let spawned = self.gateway.engine.cpu().spawn(work);
+        spawned.ok_or_else(|| Error::new(Code::ShuttingDown, "the server is shutting down"))
+    }
+
+    /// Waits for the end of work. `stop`: cancelled when the query is stopped, which ends the work.
+    async fn attended<T>(
+        &self,
+        mut working: JoinHandle<Result<T>>,
         stop: &CancellationToken,
     ) -> Result<T> {
-        let work = metered(Arc::clone(&self.query.resources.cpu), work);
-        let mut working = self
-            .gateway
-            .engine
-            .cpu()
-            .spawn(work)
-            .ok_or_else(|| Error::new(Code::ShuttingDown, "the server is shutting down"))?;
         let before = Instant::now();
         let ended = tokio::select! {
             biased;
@@ -182,16 +185,9 @@ impl WriteJob {
         ended
     }
 
-    /// Waits for the end of a write, and counts the time as execution.
-    async fn timed<T>(&self, ending: impl Future<Output = Result<T>>) -> Result<T> {
-        let before = Instant::now();
-        let ended = ending.await?;
-        self.query.spent(Phase::Execution, before.elapsed());
-        Ok(ended)
-    }
-
     /// Makes the files of writes those of their tables, all at once.
     async fn commit(&self, writes: Vec<(WriteId, &WritePlan, Written)>) -> Result<()> {
+        let before = Instant::now();
         // Checked against the current grants, because those of the statement's moment may have been
         // revoked.
         let changes = self.changes.as_deref();
@@ -219,6 +215,7 @@ impl WriteJob {
         };
         self.query.commits()?;
         let committed = coordinator.commit_writes(commits).await?;
+        self.query.spent(Phase::Execution, before.elapsed());
         if let Some(changes) = changes {
             ids.into_iter().for_each(|id| changes.keep(id));
             return Ok(());
@@ -236,12 +233,15 @@ impl WriteJob {
 
     /// Ends the write and keeps its files, which belong to no table.
     async fn release(&self, id: WriteId, plan: &UnloadPlan) -> Result<()> {
+        let before = Instant::now();
         let now = self.gateway.moment(self.query.principal());
         if !now.is_ok_and(|now| plan.may(&now.view)) {
             return Err(revoked(&format!("location '{}'", plan.location()?)));
         }
         self.query.commits()?;
-        Ok(self.gateway.write_log.end_write(id).await?)
+        self.gateway.write_log.end_write(id).await?;
+        self.query.spent(Phase::Execution, before.elapsed());
+        Ok(())
     }
 }
 

@@ -20,7 +20,7 @@ async fn planned(lake: &Lake, user: &str, sql: &str) -> Result<RemovalPlan> {
         .plan_query_write(&statement, &Schema::empty())
         .await?
     {
-        QueryWrite::Removal(plan) => Ok(*plan),
+        QueryWrite::Removal(plan) => Ok(Arc::unwrap_or_clone(plan)),
         other => panic!("{sql}: {other:?}"),
     }
 }
@@ -115,7 +115,8 @@ async fn truncate_empties_every_table_once_and_what_is_registered_meanwhile() {
     )
     .await;
     let plan = planned(&lake, "admin", "TRUNCATE t, flat, sales.t").await;
-    let removals = plan.unwrap().removals(&Found::default()).unwrap();
+    let plan = plan.unwrap();
+    let removals = plan.removals(&Found::default()).unwrap();
     assert_eq!(removals.len(), 2);
     assert_eq!(removals[0].emptied.len(), 4);
     assert!(removals[0].empties_rest && !removals[1].empties_rest);
