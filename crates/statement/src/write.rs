@@ -23,7 +23,7 @@ use lakegate_sql::ast::{ColumnDef, CreateTable, TableName};
 
 use super::StatementContext;
 use super::locations::For;
-use super::rights::{require_partition_keys, table_not_found};
+use super::rights::{require_partition_keys, sees_all_columns, table_not_found};
 use super::tables::definition;
 use super::write_properties::Stored;
 
@@ -167,7 +167,8 @@ impl WritePlan {
             let access = &found.access;
             let replaces = access.delete && (self.keeps_columns || access.alter);
             let appends = self.definition.is_none() && !self.target.replaces;
-            (access.insert || self.only_empties) && (appends || replaces)
+            let adds = access.insert || (self.only_empties && sees_all_columns(&found));
+            adds && (appends || replaces)
         }))
     }
 }

@@ -535,6 +535,72 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn several_tables_are_emptied_or_none_is() {
+        let (store, ann) = store().await;
+        let partitioned = |name: &str| TableInput {
+            name: name.into(),
+            storage_descriptor: StorageDescriptor {
+                location: Some(format!("s3://lake/{name}/")),
+                ..table().storage_descriptor
+            },
+            partition_keys: vec![Column::new("k", "int")],
+            ..table()
+        };
+        let mut writes = Vec::new();
+        for name in ["t", "u"] {
+            let made = store.create_table_by("sales", partitioned(name), false, ann);
+            let made = made.await.unwrap().value;
+            let one = vec![PartitionInput::new(["1"])];
+            store
+                .add_partitions("sales", name, one, false)
+                .await
+                .unwrap();
+            let write = store.begin_write("sales", name, Vec::new()).await.unwrap();
+            let commit = CommitWrite {
+                database: "sales".into(),
+                table: name.into(),
+                expected: Some(ExpectedTable {
+                    id: made.id,
+                    version: made.version_id,
+                }),
+                definition: None,
+                partitions: Vec::new(),
+                files: 0,
+                discard: Vec::new(),
+                replaces: Vec::new(),
+                empties_rest: true,
+                by: ann,
+            };
+            writes.push((write, commit));
+        }
+        let locations = async |name: &str| {
+            let known = store.partitions("sales", name).await.unwrap();
+            let first = known.items.first().unwrap();
+            (known.len(), first.location(&known.keys))
+        };
+        // That of the second table.
+        crash_at(
+            &store,
+            "INSERT ON written WHEN (SELECT count(*) FROM written) > 0",
+        )
+        .await;
+        assert!(store.commit_writes(writes.clone()).await.is_err());
+        for name in ["t", "u"] {
+            let old = format!("s3://lake/{name}/k=1/");
+            assert_eq!(locations(name).await, (1, old));
+        }
+        assert_eq!(store.unfinished_writes().await.unwrap().len(), 2);
+        assert!(store.discarded().await.unwrap().is_empty());
+        recover(&store).await;
+        store.commit_writes(writes.clone()).await.unwrap();
+        for (name, (write, _)) in ["t", "u"].into_iter().zip(&writes) {
+            let new = format!("s3://lake/{name}/k=1/{write}/");
+            assert_eq!(locations(name).await, (1, new));
+        }
+        assert_eq!(store.discarded().await.unwrap().len(), 2);
+    }
+
+    #[tokio::test]
     async fn the_write_log_commits_by_itself_for_a_table_of_another_store() {
         let (store, _) = store().await;
         let table_id = 4_711;
