@@ -44,6 +44,7 @@ mod pipelines;
 mod projection;
 mod pruning;
 mod queries;
+mod removals;
 mod serdes;
 mod staleness;
 mod statistics;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::harness::folder::files;
-use crate::harness::{Options, Server, eventually, lake};
+use crate::harness::{Client, Options, Server, eventually, lake};
 
 #[tokio::test]
 async fn failed_block_refuses_everything_until_it_ends() {
@@ -380,4 +380,130 @@ async fn a_table_of_a_block_belongs_to_its_creator_within_the_block() {
         "only tables"
     );
     maker.run("ROLLBACK").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_others_add_until_the_commit_of_a_removal_goes_with_it() {
+    let server = Server::private(&[]);
+    let admin = server.connect("admin").await;
+    let other = server.connect("admin").await;
+    admin
+        .run("CREATE DATABASE cleared LOCATION 's3://datalake/tests/cleared/'")
+        .await;
+    let count = "SELECT count(*) FROM cleared.t";
+    for (round, removal) in ["TRUNCATE cleared.t", "DELETE FROM cleared.t"]
+        .into_iter()
+        .enumerate()
+    {
+        admin.run("CREATE TABLE cleared.t WITH (partitioned_by = ARRAY['part']) AS SELECT x AS id, x % 2 AS part FROM generate_series(1, 10) AS t (x)").await;
+        admin.run("BEGIN").await;
+        admin.run(removal).await;
+        assert_eq!(other.value(count).await, "10", "{removal}");
+        // In a partition that there was, and in one that is new.
+        other
+            .run("INSERT INTO cleared.t VALUES (11, 1), (12, 7)")
+            .await;
+        assert_eq!(other.value(count).await, "12", "{removal}");
+        assert_eq!(admin.value(count).await, "0", "{removal}");
+        admin.run("COMMIT").await;
+        assert_eq!(other.value(count).await, "0", "{removal}");
+        other.run("INSERT INTO cleared.t VALUES (13, 7)").await;
+        assert_eq!(admin.value(count).await, "1", "{removal}");
+        // The folder of a partition that lies elsewhere was not considered.
+        admin.run("BEGIN").await;
+        admin.run(removal).await;
+        other
+            .run(&format!("ALTER TABLE cleared.t ADD PARTITION (part = 8) LOCATION 's3://datalake/tests/cleared_{round}/'"))
+            .await;
+        let failure = admin.fails("COMMIT").await;
+        assert_eq!(failure.code, "40001", "{failure:?}");
+        assert_eq!(other.value(count).await, "1", "{removal}");
+        admin.run(removal).await;
+        assert_eq!(other.value(count).await, "0", "{removal}");
+        admin.run("DROP TABLE cleared.t").await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_are_removed_and_written_anew_in_one_block() {
+    let server = Server::private(&[]);
+    let admin = server.connect("admin").await;
+    let other = server.connect("admin").await;
+    admin
+        .run("CREATE DATABASE anew LOCATION 's3://datalake/tests/anew/'")
+        .await;
+    admin.run("CREATE TABLE anew.t WITH (partitioned_by = ARRAY['part']) AS SELECT x AS id, x % 3 AS part FROM generate_series(1, 9) AS t (x)").await;
+    let folder = server.dir.join("tests/anew");
+    let seen = "SELECT count(*), sum(id) FROM anew.t";
+    for (end, after) in [("ROLLBACK", "9|45"), ("COMMIT", "4|115")] {
+        for sql in [
+            "BEGIN",
+            "DELETE FROM anew.t WHERE part IN (0, 1)",
+            "SAVEPOINT s",
+            "DELETE FROM anew.t",
+            "ROLLBACK TO SAVEPOINT s",
+            "INSERT INTO anew.t VALUES (100, 1), (101, 5)",
+            "DELETE FROM anew.t WHERE part = 5",
+            "DELETE FROM anew.t WHERE part = 9",
+        ] {
+            admin.run(sql).await;
+        }
+        // The part that stays has 2, 5 and 8.
+        assert_eq!(admin.text(seen).await, "4|115", "{end}");
+        assert_eq!(other.text(seen).await, "9|45", "{end}");
+        admin.run(end).await;
+        assert_eq!(other.text(seen).await, after, "{end}");
+        assert_eq!(admin.text(seen).await, after, "{end}");
+    }
+    has_files(&folder, 2).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn database_is_dropped_in_a_block() {
+    let server = Server::private(&[]);
+    let admin = server.connect("admin").await;
+    let other = server.connect("admin").await;
+    let shows = async |client: &Client| {
+        let databases = client.column("SHOW DATABASES").await;
+        databases.contains(&"leaving".to_owned())
+    };
+    admin
+        .run("CREATE DATABASE leaving LOCATION 's3://datalake/tests/leaving/'")
+        .await;
+    admin.run("CREATE TABLE leaving.t AS SELECT 1 AS v").await;
+    admin.run("BEGIN").await;
+    assert_eq!(admin.fails("DROP DATABASE leaving").await.code, "2BP01");
+    admin.run("ROLLBACK").await;
+    for end in ["ROLLBACK", "COMMIT"] {
+        admin.run("BEGIN").await;
+        admin.run("DROP DATABASE leaving CASCADE").await;
+        assert!(!shows(&admin).await && shows(&other).await, "{end}");
+        assert_eq!(other.value("SELECT v FROM leaving.t").await, "1", "{end}");
+        admin.run(end).await;
+        assert_eq!(shows(&other).await, end == "ROLLBACK");
+    }
+    // Another one takes its place.
+    admin
+        .run("CREATE DATABASE leaving LOCATION 's3://datalake/tests/leaving/'")
+        .await;
+    admin.run("CREATE TABLE leaving.u AS SELECT 2 AS v").await;
+    for sql in [
+        "BEGIN",
+        "DROP DATABASE leaving CASCADE",
+        "CREATE DATABASE leaving LOCATION 's3://datalake/tests/leaving/'",
+        "CREATE TABLE leaving.t AS SELECT 3 AS v",
+        "COMMIT",
+    ] {
+        admin.run(sql).await;
+    }
+    assert_eq!(other.value("SELECT v FROM leaving.t").await, "3");
+    assert_eq!(other.column("SHOW TABLES IN leaving").await, ["t"]);
+    // A table that others make meanwhile is dropped with it.
+    admin.run("BEGIN").await;
+    admin.run("DROP DATABASE leaving CASCADE").await;
+    other
+        .run("CREATE TABLE leaving.late AS SELECT 4 AS v")
+        .await;
+    admin.run("COMMIT").await;
+    assert!(!shows(&other).await);
 }

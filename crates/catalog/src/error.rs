@@ -76,6 +76,10 @@ pub enum CatalogError {
     )]
     Outdated(String),
 
+    /// What the change was planned for is not there any more as it was.
+    #[error("{0}; repeat the statement")]
+    Changed(String),
+
     /// Another process holds the store.
     #[error("the catalog at {path} is in use by {holder}; stop that process or use another file")]
     Locked { path: String, holder: String },

@@ -52,10 +52,13 @@ async fn a_table_made_anew_does_not_inherit_the_grants_on_the_dropped_one() {
             grant_all(&store).await;
             assert!(sees(&store, "ann", "orders").await && sees(&store, "ben", "orders").await);
             match drops_through_coordinator {
-                true => store.drop_table_and_grants("sales", "orders", false).await,
-                false => store.drop_table("sales", "orders", false).await,
+                true => {
+                    let orders = vec![("sales".to_owned(), "orders".to_owned())];
+                    let dropped = store.drop_tables_and_grants(orders, false).await;
+                    assert_eq!(dropped.unwrap(), 1);
+                }
+                false => assert!(store.drop_table("sales", "orders", false).await.unwrap()),
             }
-            .unwrap();
             let maker = match maker {
                 By::Administrator => By::Administrator,
                 By::User(_) => by(&store, "eve"),

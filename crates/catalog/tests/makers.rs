@@ -67,6 +67,7 @@ async fn table_and_database_come_with_their_makers_grants_or_not_at_all() {
         files: 0,
         discard: Vec::new(),
         replaces: Vec::new(),
+        empties_rest: false,
         by: nobody,
     };
     let made = store.commit_write(write, commit).await;

@@ -29,6 +29,7 @@ fn append(table: &Table, partitions: Vec<PartitionInput>) -> CommitWrite {
         files: 1,
         discard: Vec::new(),
         replaces: Vec::new(),
+        empties_rest: false,
         by: By::Administrator,
     }
 }
@@ -173,6 +174,7 @@ async fn table_is_made_and_replaced_with_its_partitions() {
         files: 1,
         discard: Vec::new(),
         replaces: Vec::new(),
+        empties_rest: false,
         by: By::Administrator,
     };
     let id = begin(&store).await;
@@ -331,4 +333,121 @@ async fn partitions_are_replaced_in_every_spelling_and_the_others_keep_their_fil
     );
     assert!(discarded.files.iter().any(|files| files.write == first));
     assert_eq!(store.partitions("sales", "orders").await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn partitions_that_were_registered_meanwhile_are_emptied_with_the_others() {
+    let store = SqliteStore::in_memory().unwrap();
+    with_orders(&store).await;
+    let table_ = orders(&store).await;
+    let first = begin(&store).await;
+    let commit = append(&table_, vec![at("2023", "Ulm")]);
+    store.commit_write(first, commit).await.unwrap();
+    let emptying = begin(&store).await;
+    let new = PartitionInput::at(["2023", "Ulm"], "s3://lake/orders/year=2023/city=Ulm/new/");
+    let truncate = CommitWrite {
+        replaces: vec![vec!["2023".into(), "Ulm".into()]],
+        empties_rest: true,
+        files: 0,
+        ..append(&table_, vec![new])
+    };
+    let meanwhile = begin(&store).await;
+    let commit = append(&table_, vec![at("2024", "Ulm")]);
+    store.commit_write(meanwhile, commit).await.unwrap();
+    // Who may read the files of a folder elsewhere was not decided.
+    let elsewhere = PartitionInput::at(["2025", "Ulm"], "s3://lake/elsewhere/");
+    store
+        .add_partitions("sales", "orders", vec![elsewhere], false)
+        .await
+        .unwrap();
+    let error = store.commit_write(emptying, truncate.clone()).await;
+    let error = error.unwrap_err();
+    assert!(
+        matches!(&error, CatalogError::Changed(why) if why.contains("year=2025")),
+        "{error}"
+    );
+    assert_eq!(store.partitions("sales", "orders").await.unwrap().len(), 3);
+    let outside = [vec!["2025".to_owned(), "Ulm".to_owned()]];
+    store
+        .drop_partitions("sales", "orders", &outside, false)
+        .await
+        .unwrap();
+    let committed = store.commit_write(emptying, truncate).await.unwrap();
+    let discarded = committed.discarded.unwrap();
+    let mut folders = discarded.locations.clone();
+    folders.sort();
+    assert_eq!(
+        folders,
+        [
+            "s3://lake/orders/year=2023/city=Ulm/",
+            "s3://lake/orders/year=2024/city=Ulm/"
+        ]
+    );
+    for write in [first, meanwhile] {
+        assert!(discarded.files.iter().any(|files| files.write == write));
+    }
+    let now = store.partitions("sales", "orders").await.unwrap();
+    let mut folders: Vec<String> = now.items.iter().map(|p| p.location(&now.keys)).collect();
+    folders.sort();
+    assert_eq!(
+        folders,
+        [
+            "s3://lake/orders/year=2023/city=Ulm/new/".to_owned(),
+            format!("s3://lake/orders/year=2024/city=Ulm/{emptying}/"),
+        ]
+    );
+    // A write that was planned before would add to the files that are gone.
+    let late = begin(&store).await;
+    let error = store
+        .commit_write(late, append(&table_, vec![at("2024", "Ulm")]))
+        .await
+        .unwrap_err();
+    assert!(error.to_string().contains("another location"), "{error}");
+}
+
+#[tokio::test]
+async fn several_writes_are_committed_together_or_not_at_all() {
+    let store = SqliteStore::in_memory().unwrap();
+    with_orders(&store).await;
+    let more = table("more", &[("id", "string")], &[]);
+    let more = store
+        .create_table("sales", more, false)
+        .await
+        .unwrap()
+        .value;
+    let table_ = orders(&store).await;
+    let writes = [begin(&store).await, begin(&store).await];
+    let commits = |version: u64| {
+        let mut second = append(&more, Vec::new());
+        second.expected = Some(ExpectedTable {
+            id: more.id,
+            version,
+        });
+        vec![
+            (writes[0], append(&table_, vec![at("2024", "Ulm")])),
+            (writes[1], second),
+        ]
+    };
+    let error = store.commit_writes(commits(more.version_id + 1)).await;
+    assert!(matches!(error, Err(CatalogError::Conflict { .. })));
+    assert!(
+        writes
+            .iter()
+            .all(|id| store.open_writes().hides(&file(*id)))
+    );
+    assert!(
+        store
+            .partitions("sales", "orders")
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    let committed = store.commit_writes(commits(more.version_id)).await.unwrap();
+    let tables: Vec<i64> = committed.iter().map(|done| done.table.id).collect();
+    assert_eq!(tables, [table_.id, more.id]);
+    assert!(
+        writes
+            .iter()
+            .all(|id| !store.open_writes().hides(&file(*id)))
+    );
 }

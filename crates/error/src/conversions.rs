@@ -32,7 +32,9 @@ impl From<CatalogError> for Error {
             CatalogError::AlreadyExists { .. } => Code::DuplicateObject,
             CatalogError::InvalidInput(_) => Code::InvalidParameter,
             CatalogError::NotEmpty { .. } => Code::ObjectInUse,
-            CatalogError::Conflict { .. } | CatalogError::Outdated(_) => Code::FileChanged,
+            CatalogError::Conflict { .. }
+            | CatalogError::Changed(_)
+            | CatalogError::Outdated(_) => Code::FileChanged,
             CatalogError::Locked { .. }
             | CatalogError::NewerSchema { .. }
             | CatalogError::Storage(_) => Code::Storage,

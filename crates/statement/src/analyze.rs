@@ -233,7 +233,8 @@ impl AnalyzePlan {
     }
 }
 
-fn quoted(name: &str) -> String {
+/// A name in double quotes.
+pub(super) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 

@@ -17,6 +17,7 @@ mod comments;
 mod create_like;
 mod create_table_text;
 mod databases;
+mod delete_query;
 mod describe;
 mod functions;
 mod grants;
@@ -42,6 +43,7 @@ mod workgroups;
 mod write;
 mod write_properties;
 mod write_query;
+mod write_removal;
 mod write_replace;
 mod write_types;
 
@@ -62,6 +64,7 @@ pub use unload::UnloadPlan;
 pub use views::create_view;
 pub use write::{IfExists, IfMissing, WritePlan, WriteRequest};
 pub use write_query::QueryWrite;
+pub use write_removal::{Found, RemovalPlan};
 pub use write_replace::clear_discarded;
 
 /// The principal, the moment and the services that a statement runs with.

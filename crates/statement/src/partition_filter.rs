@@ -126,7 +126,7 @@ fn constant(schema: &SchemaRef, at: usize, value: &str) -> Result<ArrayRef> {
 }
 
 /// The partition keys with the engine's types.
-fn key_schema(table: &Table) -> Result<SchemaRef> {
+pub(super) fn key_schema(table: &Table) -> Result<SchemaRef> {
     let all = table_schema(table)?;
     let first = all
         .fields()

@@ -8,7 +8,8 @@ use lakegate_catalog::model::{Column, Database, EXTERNAL_TABLE, Parameters, Tabl
 use lakegate_error::{Code, Error, Result};
 use lakegate_lake::format::TableFormat;
 use lakegate_lake::table::symlinks;
-use lakegate_sql::ast::{AlterTableRename, CreateTable, DropTable};
+use lakegate_policy::Visible;
+use lakegate_sql::ast::{AlterTableRename, CreateTable, DropTable, TableName};
 
 use super::grants::check_owners;
 use super::locations::For;
@@ -217,30 +218,68 @@ fn check_key_types(keys: &[Column]) -> Result<()> {
     Ok(())
 }
 
-/// Drops the table from the catalog. Its files stay: tables are external.
+/// Drops tables from the catalog, all or none. Their files stay: tables are external.
 pub(super) async fn drop(context: &StatementContext, drop: &DropTable) -> Result<Output> {
-    let Some(visible) = context.find_table(&drop.name).await? else {
-        return match drop.if_exists {
-            true => Ok(Output::Command),
-            false => Err(table_not_found(&drop.name)),
-        };
-    };
-    if !visible.access.drop {
-        return Err(context.denied(Privilege::Drop, &resource(&visible.table)));
+    let dropped = to_drop(context, &drop.names, drop.if_exists).await?;
+    for visible in &dropped {
+        if !visible.access.drop {
+            return Err(context.denied(Privilege::Drop, &resource(&visible.table)));
+        }
+        if visible.table.is_view() {
+            return Err(Error::new(
+                Code::InvalidParameter,
+                format!("\"{}\" is not a table", visible.table.full_name()),
+            )
+            .with_hint("it is a view; use DROP VIEW"));
+        }
     }
-    let table = &visible.table;
-    if table.is_view() {
-        return Err(Error::new(
-            Code::InvalidParameter,
-            format!("\"{}\" is not a table", table.full_name()),
-        )
-        .with_hint("it is a view; use DROP VIEW"));
+    for visible in &dropped {
+        context.leave(&visible.table, None).await?;
     }
-    context.leave(table, None).await?;
-    context
-        .coordinator
-        .drop_table_and_grants(&table.database_name, &table.name, drop.if_exists)
-        .await?;
+    drop_all(context, &dropped, drop.if_exists).await
+}
+
+/// The tables and views that names refer to, each once, without those that do not exist.
+///
+/// # Errors
+///
+/// One does not exist, without IF EXISTS.
+pub(super) async fn to_drop(
+    context: &StatementContext,
+    names: &[TableName],
+    if_exists: bool,
+) -> Result<Vec<Visible>> {
+    let mut known = HashSet::new();
+    let mut found = Vec::with_capacity(names.len());
+    for name in names {
+        match context.find_table(name).await? {
+            Some(visible) if known.insert(visible.table.id) => found.push(visible),
+            None if !if_exists => return Err(table_not_found(name)),
+            _ => {}
+        }
+    }
+    Ok(found)
+}
+
+/// Drops tables and views in one change of the catalog.
+///
+/// # Errors
+///
+/// One was dropped meanwhile, without IF EXISTS; the catalog failed.
+pub(super) async fn drop_all(
+    context: &StatementContext,
+    dropped: &[Visible],
+    if_exists: bool,
+) -> Result<Output> {
+    if !dropped.is_empty() {
+        let names = dropped.iter().map(|visible| {
+            let table = &visible.table;
+            (table.database_name.clone(), table.name.clone())
+        });
+        let names: Vec<(String, String)> = names.collect();
+        let coordinator = &context.coordinator;
+        coordinator.drop_tables_and_grants(names, if_exists).await?;
+    }
     Ok(Output::Command)
 }
 

@@ -17,7 +17,8 @@ use lakegate_policy::Visible;
 use lakegate_sql::Statement;
 use lakegate_sql::ast::{CreateView, DropView, ShowCreateView};
 
-use super::rights::{resource, table_not_found};
+use super::rights::resource;
+use super::tables::{drop_all, to_drop};
 use super::{Output, StatementContext, rows};
 
 /// Creates a view, or replaces one.
@@ -189,22 +190,14 @@ pub(super) fn require_view(visible: &Visible) -> Result<()> {
 }
 
 pub(super) async fn drop(context: &StatementContext, drop: &DropView) -> Result<Output> {
-    let Some(visible) = context.find_table(&drop.name).await? else {
-        return match drop.if_exists {
-            true => Ok(Output::Command),
-            false => Err(table_not_found(&drop.name)),
-        };
-    };
-    require_view(&visible)?;
-    let view = &visible.table;
-    if !visible.access.drop {
-        return Err(context.denied(Privilege::Drop, &resource(view)));
+    let dropped = to_drop(context, &drop.names, drop.if_exists).await?;
+    for visible in &dropped {
+        require_view(visible)?;
+        if !visible.access.drop {
+            return Err(context.denied(Privilege::Drop, &resource(&visible.table)));
+        }
     }
-    context
-        .coordinator
-        .drop_table_and_grants(&view.database_name, &view.name, drop.if_exists)
-        .await?;
-    Ok(Output::Command)
+    drop_all(context, &dropped, drop.if_exists).await
 }
 
 /// The statement that creates the view, one line a row.

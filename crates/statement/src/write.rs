@@ -3,7 +3,7 @@
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use arrow::datatypes::{Schema, SchemaRef};
@@ -11,12 +11,15 @@ use lakegate_catalog::access::{By, Privilege};
 use lakegate_catalog::hive_type::HiveType;
 use lakegate_catalog::model::names::check_width;
 use lakegate_catalog::model::{Database, Table, TableInput};
-use lakegate_catalog::store::{CommitWrite, ExpectedTable};
+use lakegate_catalog::partition::{PartitionInput, canonical_key, new_location};
+use lakegate_catalog::store::{CommitWrite, ExpectedTable, WriteId};
 use lakegate_error::{Code, Error, Result};
 use lakegate_lake::roots::Location;
 use lakegate_lake::table::table_schema;
 use lakegate_lake::write::columns::Mapping;
-use lakegate_lake::write::{Layout, RowOrder, Target, Written, check_append, check_format, sweep};
+use lakegate_lake::write::{
+    Layout, RowOrder, Target, Written, check_append, check_format, location, sweep,
+};
 use lakegate_policy::{View, Visible};
 use lakegate_sql::ast::{ColumnDef, CreateTable, TableName};
 
@@ -65,6 +68,8 @@ pub struct WritePlan {
     discard: Vec<String>,
     /// Of a write that replaces partitions: those that it empties even if no row is theirs.
     pub(super) emptied: Vec<Vec<String>>,
+    /// All other partitions are emptied as well, whoever registers them until the commit.
+    pub(super) empties_rest: bool,
     /// The definition changes only where the files are.
     pub(super) keeps_columns: bool,
     /// No rows are written: the table's go, for which INSERT is not needed.
@@ -93,29 +98,59 @@ impl NewTable {
 }
 
 impl WritePlan {
-    /// The commit that makes the written rows visible. The creator of a table is granted everything
-    /// on it in the same commit.
-    pub fn commit(&self, written: Written, by: By) -> CommitWrite {
+    /// The commit of the write `id`, which makes the written rows visible. The creator of a table is
+    /// granted everything on it in the same commit.
+    ///
+    /// # Errors
+    ///
+    /// A partition that is emptied has a value that is not of its key's type.
+    pub fn commit(&self, id: WriteId, written: Written, by: By) -> Result<CommitWrite> {
         let table = &self.target.table;
+        let mut partitions = written.partitions;
         let mut replaces = Vec::new();
         if self.target.replaces {
+            let empty = self.left_empty(id, &partitions)?;
+            partitions.extend(empty);
             replaces.clone_from(&self.emptied);
-            let new = written.partitions.iter();
+            let new = partitions.iter();
             replaces.extend(new.map(|partition| partition.values.clone()));
             replaces.sort_unstable();
             replaces.dedup();
         }
-        CommitWrite {
+        Ok(CommitWrite {
             database: table.database_name.clone(),
             table: table.name.clone(),
             expected: self.expected,
             definition: self.definition.clone(),
-            partitions: written.partitions,
+            partitions,
             files: written.files,
             discard: self.discard.clone(),
             replaces,
+            empties_rest: self.empties_rest,
             by,
+        })
+    }
+
+    /// The partitions that the write empties and has no row for, with new folders. `written`: those
+    /// that it has rows for.
+    fn left_empty(&self, id: WriteId, written: &[PartitionInput]) -> Result<Vec<PartitionInput>> {
+        let Some(known) = &self.target.partitions else {
+            return Ok(Vec::new());
+        };
+        let keys = &known.keys;
+        let home = location(&self.target.table)?;
+        let mut filled = HashSet::with_capacity(written.len());
+        for partition in written {
+            filled.insert(canonical_key(keys, &partition.values)?);
         }
+        let mut empty = Vec::with_capacity(self.emptied.len());
+        for values in &self.emptied {
+            if filled.is_empty() || !filled.contains(&canonical_key(keys, values)?) {
+                let folder = new_location(home, keys, values, id);
+                empty.push(PartitionInput::at(values.iter().cloned(), folder));
+            }
+        }
+        Ok(empty)
     }
 
     /// The order that the rows have to come in; `None`: any.
@@ -139,7 +174,8 @@ impl WritePlan {
             let access = &found.access;
             let replaces = access.delete && (self.keeps_columns || access.alter);
             let appends = self.definition.is_none() && !self.target.replaces;
-            (access.insert || self.only_empties) && (appends || replaces)
+            let adds = access.insert || (self.only_empties && sees_all_columns(&found));
+            adds && (appends || replaces)
         }))
     }
 }
@@ -234,6 +270,7 @@ impl StatementContext {
             definition: None,
             discard: Vec::new(),
             emptied: Vec::new(),
+            empties_rest: false,
             keeps_columns: true,
             only_empties: false,
             mapping,
@@ -297,6 +334,7 @@ impl StatementContext {
             definition: Some(input),
             discard,
             emptied: Vec::new(),
+            empties_rest: false,
             keeps_columns: false,
             only_empties: false,
         })

@@ -1,4 +1,5 @@
-//! Planning of CREATE TABLE AS and INSERT: the columns of a query become those of a table.
+//! Planning of the statements that write: CREATE TABLE AS and INSERT, where the columns of a query
+//! become those of a table, and those that other files plan.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use lakegate_lake::table::table_schema;
 use lakegate_lake::write::RowOrder;
 use lakegate_policy::Visible;
 use lakegate_sql::ast::{
-    CompareOp, CreateTableAs, Insert, PartitionCondition, PartitionFilter, PartitionSpec, Statement,
+    CompareOp, CreateTableAs, Insert, PartitionCondition, PartitionFilter, Statement,
 };
 
 use super::StatementContext;
@@ -21,6 +22,7 @@ use super::partitions::not_partitioned;
 use super::unload::UnloadPlan;
 use super::write::{NewTable, WritePlan, table_exists};
 use super::write_properties::Stored;
+use super::write_removal::{RemovalPlan, values_of};
 use super::write_types::{check_columns, has_zone, shown};
 
 /// What a statement does with the rows of its query.
@@ -28,6 +30,8 @@ use super::write_types::{check_columns, has_zone, shown};
 pub enum QueryWrite {
     Table(Box<WritePlan>),
     Folder(Box<UnloadPlan>),
+    /// The rows are counted, and others are removed.
+    Removal(Arc<RemovalPlan>),
 }
 
 impl QueryWrite {
@@ -35,7 +39,7 @@ impl QueryWrite {
     pub fn order(&self) -> Option<RowOrder> {
         match self {
             Self::Table(plan) => plan.order(),
-            Self::Folder(_) => None,
+            Self::Folder(_) | Self::Removal(_) => None,
         }
     }
 }
@@ -63,9 +67,12 @@ impl StatementContext {
                     Ok(QueryWrite::Table(Box::new(plan)))
                 }
                 Statement::Truncate(truncate) => {
-                    let found = self.table(&truncate.table).await?;
-                    let plan = self.plan_truncate(&found).await?;
-                    Ok(QueryWrite::Table(Box::new(plan)))
+                    let plan = self.plan_truncate(truncate).await?;
+                    Ok(QueryWrite::Removal(Arc::new(plan)))
+                }
+                Statement::Delete(delete) => {
+                    let plan = self.plan_delete(delete).await?;
+                    Ok(QueryWrite::Removal(Arc::new(plan)))
                 }
                 Statement::Unload(unload) => {
                     let plan = self.plan_unload(unload, rows).await?;
@@ -130,9 +137,7 @@ impl StatementContext {
             true => self.plan_overwrite(&found, &rows).await?,
             false => self.plan_append(&found, &rows).await?,
         };
-        if let Some(partition) = &insert.partition {
-            fix_keys(&mut plan, partition)?;
-        }
+        fix_keys(&mut plan, insert)?;
         Ok(plan)
     }
 
@@ -153,14 +158,17 @@ impl StatementContext {
 }
 
 /// Gives all rows the values of a PARTITION clause. An overwrite empties the partitions that have
-/// them.
+/// them, unless the query gives values of other keys of the clause, as in Hive.
 ///
 /// # Errors
 ///
 /// A value that is not of its key's type.
-fn fix_keys(plan: &mut WritePlan, partition: &PartitionSpec) -> Result<()> {
+fn fix_keys(plan: &mut WritePlan, insert: &Insert) -> Result<()> {
+    if insert.fixed.is_empty() {
+        return Ok(());
+    }
     let table = Arc::clone(&plan.target.table);
-    let conditions = partition.values.iter().map(|pair| PartitionCondition {
+    let conditions = insert.fixed.iter().map(|pair| PartitionCondition {
         key: pair.key.clone(),
         op: CompareOp::Eq,
         value: pair.value.clone(),
@@ -171,35 +179,33 @@ fn fix_keys(plan: &mut WritePlan, partition: &PartitionSpec) -> Result<()> {
     if let Some(known) = &plan.target.partitions {
         // Checks the values, too.
         let places = matching(&table, known, &filter)?;
-        if plan.target.replaces {
+        if plan.target.replaces && insert.dynamic.is_empty() {
             let old = places
                 .into_iter()
                 .filter_map(|place| known.items.get(place));
-            let values = old.map(|old| {
-                old.values
-                    .iter()
-                    .map(ToString::to_string)
-                    .collect::<Vec<_>>()
-            });
-            plan.emptied = values.collect();
+            plan.emptied = old.map(|old| values_of(old)).collect();
         }
     }
-    for pair in &partition.values {
+    for pair in &insert.fixed {
         let value = key_value(&table, &pair.key, pair.value.as_deref())?;
         plan.mapping.fix(&pair.key, value)?;
     }
     Ok(())
 }
 
-/// The keys of a PARTITION clause.
+/// Checks the keys of a PARTITION clause, and returns those that have a value there.
 ///
 /// # Errors
 ///
-/// One that the table does not have, or that is named twice.
+/// One that the table does not have, or that is named twice; one that is not named, if the query
+/// gives the values of others by position.
 fn fixed_keys<'a>(found: &Visible, insert: &'a Insert) -> Result<Vec<&'a str>> {
-    let Some(partition) = &insert.partition else {
-        return Ok(Vec::new());
-    };
+    let fixed: Vec<&str> = insert.fixed.iter().map(|pair| pair.key.as_str()).collect();
+    let dynamic = insert.dynamic.iter().map(String::as_str);
+    let named: Vec<&str> = fixed.iter().copied().chain(dynamic).collect();
+    if named.is_empty() {
+        return Ok(fixed);
+    }
     if found.table.partition_keys.is_empty() {
         return Err(not_partitioned(&found.table));
     }
@@ -208,16 +214,23 @@ fn fixed_keys<'a>(found: &Visible, insert: &'a Insert) -> Result<Vec<&'a str>> {
         .map(|key| key.name.as_str())
         .filter(|key| found.access.is_visible(key))
         .collect();
-    let mut fixed = Vec::with_capacity(partition.values.len());
-    for pair in &partition.values {
-        let key = pair.key.as_str();
-        if !known.contains(&key) {
+    for (place, key) in named.iter().enumerate() {
+        if !known.contains(key) {
             return Err(unknown_key(key, &known));
         }
-        if fixed.contains(&key) {
+        if named.iter().take(place).any(|before| before == key) {
             return Err(named_twice(key));
         }
-        fixed.push(key);
+    }
+    let missing = known.iter().find(|key| !named.contains(*key));
+    if let Some(missing) = missing.filter(|_| !insert.dynamic.is_empty()) {
+        return Err(Error::new(
+            Code::InvalidParameter,
+            format!(
+                "the PARTITION clause names keys without values, and leaves out \"{missing}\"; name all keys of table {}",
+                found.table.full_name()
+            ),
+        ));
     }
     Ok(fixed)
 }
@@ -230,7 +243,8 @@ fn named_twice(name: &str) -> Error {
 }
 
 /// The named columns of a table, or all that the principal sees: partition keys last, without those
-/// of a PARTITION clause.
+/// that have a value in a PARTITION clause. Those that it names without a value are the last ones,
+/// in its order, unless they are among the named columns.
 ///
 /// # Errors
 ///
@@ -240,11 +254,12 @@ fn targets(found: &Visible, insert: &Insert) -> Result<SchemaRef> {
     let fixed = fixed_keys(found, insert)?;
     let schema = table_schema(&found.table)?;
     let fields = schema.fields().iter();
-    let columns: Vec<FieldRef> = fields
+    let mut columns: Vec<FieldRef> = fields
         .filter(|field| found.access.is_visible(field.name()))
         .filter(|field| !fixed.contains(&field.name().as_str()))
         .cloned()
         .collect();
+    columns.sort_by_key(|field| insert.dynamic.iter().position(|key| key == field.name()));
     if names.is_empty() {
         return Ok(Arc::new(Schema::new(columns)));
     }
@@ -274,6 +289,10 @@ fn targets(found: &Visible, insert: &Insert) -> Result<SchemaRef> {
         }
         chosen.push(Arc::clone(column));
     }
+    let is_last = |column: &&FieldRef| {
+        insert.dynamic.contains(column.name()) && !seen.contains(column.name())
+    };
+    chosen.extend(columns.iter().filter(is_last).cloned());
     Ok(Arc::new(Schema::new(chosen)))
 }
 

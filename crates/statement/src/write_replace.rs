@@ -14,7 +14,6 @@ use lakegate_catalog::store::{Discarded, Metastore, WriteId, WriteLog};
 use lakegate_error::{Code, Error, Result};
 use lakegate_lake::roots::Roots;
 use lakegate_lake::table::folders::Folders;
-use lakegate_lake::table::table_schema;
 use lakegate_lake::write::{check_append, sweep};
 use lakegate_policy::Visible;
 
@@ -83,40 +82,6 @@ impl StatementContext {
         let expected = Some(version_of(old));
         let mut plan = self.new_table(&old.database_name, input, rows, expected, discard)?;
         plan.keeps_columns = true;
-        Ok(plan)
-    }
-
-    /// Plans to remove all rows of a table.
-    ///
-    /// # Errors
-    ///
-    /// It is a view; as of [`Self::plan_overwrite`].
-    pub(super) async fn plan_truncate(&self, found: &Visible) -> Result<WritePlan> {
-        let table = &found.table;
-        if table.is_view() {
-            return Err(Error::not_supported(format!(
-                "{} is a view; TRUNCATE the tables that it reads",
-                table.full_name()
-            )));
-        }
-        let is_allowed = found.access.delete && sees_all_columns(found);
-        if is_allowed && projection::is_enabled(&table.parameters) {
-            return Err(Error::not_supported(format!(
-                "TRUNCATE does not empty projected partitions, whose folders table {} fixes by its properties",
-                table.full_name()
-            ))
-            .with_hint("delete the files, or DROP TABLE"));
-        }
-        let rows = table_schema(table)?;
-        let mut plan = self.plan_overwrite(found, &rows).await?;
-        plan.only_empties = true;
-        if let Some(known) = &plan.target.partitions {
-            let values = known.items.iter().map(|partition| {
-                let values = partition.values.iter();
-                values.map(ToString::to_string).collect::<Vec<_>>()
-            });
-            plan.emptied = values.collect();
-        }
         Ok(plan)
     }
 

@@ -16,7 +16,7 @@ pub use path::{
 };
 pub use predicate::{Comparison, KeyCondition, PartitionPredicate};
 pub use set::{Partition, PartitionInput, Partitions};
-pub use set::{canonical_key, default_location, identity_key};
+pub use set::{canonical_key, default_location, identity_key, new_location};
 pub(crate) use set::{is_below, spellings};
 pub use spec::PartitionSpec;
 pub use value::{HIVE_DEFAULT_PARTITION, MAX_VALUE_CHARS, PartitionKey, canonical_value, is_null};

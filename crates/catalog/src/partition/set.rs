@@ -8,6 +8,7 @@ use super::path::{escape_path_name, partition_path};
 use super::value::{PartitionKey, canonical_value};
 use crate::error::{CatalogError, Result};
 use crate::model::{Parameters, StorageDescriptor};
+use crate::store::WriteId;
 
 /// What a caller passes to add or change a partition.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -116,6 +117,17 @@ pub fn default_location<S: AsRef<str>>(base: &str, keys: &[PartitionKey], values
         base.trim_end_matches('/'),
         partition_path(keys, values)
     )
+}
+
+/// `<base>/k=v/k2=v2/<write>/`: the folder of a partition whose rows a write replaces or removes. No
+/// partition had it before, so that it has no file of others.
+pub fn new_location<S: AsRef<str>>(
+    base: &str,
+    keys: &[PartitionKey],
+    values: &[S],
+    write: WriteId,
+) -> String {
+    format!("{}{write}/", default_location(base, keys, values))
 }
 
 /// Between the canonical values and their spelling in an [`identity_key`]: sorts before every

@@ -5,7 +5,7 @@
 //!  create_table_by   the table             the owner's grant by its id
 //!  update_table_by   the next version      no grants on dropped columns
 //!  drop_…_and_grants without it            without grants on its id     without records of its id
-//!  commit_write      table, partitions     the owner's grant            closed, files recorded
+//!  commit_writes     tables, partitions    the owner's grant            closed, files recorded
 //! ```
 //!
 //! The embedded store has all three in one file, so each of these is one transaction: after a crash
@@ -34,7 +34,7 @@ use async_trait::async_trait;
 
 use super::{AddedPartitions, Control, Created, Discarded, Draft, Metastore, WriteId, WriteLog};
 use crate::access::By;
-use crate::error::Result;
+use crate::error::{CatalogError, Result};
 use crate::model::{Database, DatabaseInput, Table, TableInput};
 use crate::partition::PartitionInput;
 
@@ -69,6 +69,9 @@ pub struct CommitWrite {
     /// what was written to the table in their folders is discarded. Those that are not registered
     /// are left out.
     pub replaces: Vec<Vec<String>>,
+    /// All other partitions lose their rows as well, those among them that were registered after
+    /// the write was planned. They stay registered, each with a new folder.
+    pub empties_rest: bool,
     /// The principal that writes. A user becomes the owner of a table that is created.
     pub by: By,
 }
@@ -145,16 +148,16 @@ pub trait Coordinator: Debug + Send + Sync {
         by: By,
     ) -> Result<Arc<Table>>;
 
-    /// Drops a table with the grants on it and its columns.
+    /// Drops tables, each given by its database and its name, with the grants on them and on their
+    /// columns. Returns how many there were.
     ///
     /// # Errors
-    /// As [`Metastore::drop_table`].
-    async fn drop_table_and_grants(
+    /// As [`Metastore::drop_table`]; none is dropped then.
+    async fn drop_tables_and_grants(
         &self,
-        database: &str,
-        name: &str,
+        tables: Vec<(String, String)>,
         if_exists: bool,
-    ) -> Result<bool>;
+    ) -> Result<usize>;
 
     /// Adds partitions, and records the principal that registered a folder outside of the table's.
     ///
@@ -182,14 +185,26 @@ pub trait Coordinator: Debug + Send + Sync {
         by: By,
     ) -> Result<()>;
 
-    /// Makes all files of a write visible at once, with its table and partitions. The write is
-    /// closed afterwards.
+    /// Makes all files of writes visible at once, with their tables and partitions. The writes are
+    /// closed afterwards. Returns what was done, in the order of the writes.
     ///
     /// # Errors
-    /// `Conflict` or `NotFound` if the table is not the expected one any more, `AlreadyExists` for
-    /// one that is to be created, `InvalidInput` if a partition has another location meanwhile, or
-    /// if the write is not open. The write stays open then.
-    async fn commit_write(&self, id: WriteId, commit: CommitWrite) -> Result<Committed>;
+    /// `Conflict` or `NotFound` if a table is not the expected one any more, `AlreadyExists` for one
+    /// that is to be created, `Changed` if a partition cannot be emptied that was registered
+    /// meanwhile, `InvalidInput` if a partition has another location meanwhile, or if a write is not
+    /// open. All writes stay open then.
+    async fn commit_writes(&self, writes: Vec<(WriteId, CommitWrite)>) -> Result<Vec<Committed>>;
+
+    /// Commits one write.
+    ///
+    /// # Errors
+    /// As [`Self::commit_writes`].
+    async fn commit_write(&self, id: WriteId, commit: CommitWrite) -> Result<Committed> {
+        let mut committed = self.commit_writes(vec![(id, commit)]).await?;
+        committed
+            .pop()
+            .ok_or_else(|| CatalogError::Storage("a commit did nothing".to_owned()))
+    }
 
     /// A draft of changes, which has none yet.
     fn draft(&self) -> Arc<dyn Draft>;

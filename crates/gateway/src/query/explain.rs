@@ -54,8 +54,13 @@ impl Session {
     ) -> Result<Execution> {
         let options = explain_options::of(explained)?;
         let query = match explained.statement.as_ref() {
-            Statement::Query(query) => query,
-            Statement::DeclareCursor(declare) => &declare.query,
+            Statement::Query(query) => query.clone(),
+            Statement::DeclareCursor(declare) => declare.query.clone(),
+            delete @ Statement::Delete(_) => {
+                let catalog = self.statement_context(moment).await?;
+                let (query, _) = Box::pin(self.written_query(&catalog, delete)).await?;
+                Box::new(query)
+            }
             Statement::Unsupported(unsupported) => {
                 return Err(Error::not_supported(unsupported.message()));
             }
@@ -67,7 +72,7 @@ impl Session {
             }
         };
         check_parameters(query.as_ref(), parameters.len())?;
-        let statement = ast::Statement::Query(query.clone());
+        let statement = ast::Statement::Query(query);
         let planning = Box::pin(self.resolve(moment, statement)).await?;
         let mut context = self.query_context(text, planning)?;
         context.reuse = ResultReuse::Off;
@@ -108,10 +113,13 @@ impl Session {
             }
             Some(wrote) => {
                 let bytes = wrote.query.written.load(Ordering::Relaxed);
-                let mut ran = vec![
-                    format!("Rows written: {}", wrote.rows),
-                    format!("Bytes written: {bytes}"),
-                ];
+                let mut ran = match statement {
+                    Statement::Delete(_) => vec![format!("Rows deleted: {}", wrote.rows)],
+                    _ => vec![
+                        format!("Rows written: {}", wrote.rows),
+                        format!("Bytes written: {bytes}"),
+                    ],
+                };
                 ran.extend(took(&wrote.query));
                 match &wrote.plan {
                     Some((snapshot, physical)) => {

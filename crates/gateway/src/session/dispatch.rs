@@ -155,7 +155,7 @@ impl Session {
                 let writing = self.run_write(moment, prepared, statement, parameters);
                 Box::pin(writing).await
             }
-            Statement::Explain(explain) if explain.statement.written_query().is_some() => {
+            Statement::Explain(explain) if explain.writes() => {
                 let writing = self.explain_write(moment, prepared, explain, parameters);
                 Box::pin(writing).await
             }

@@ -7,6 +7,9 @@
 //!                 └─ error, cancelled: the files are deleted ─▶ the write ends
 //! ```
 //!
+//! A removal has a write for each of its tables, without files: its batches are counted, and all its
+//! writes are committed at once.
+//!
 //! The job runs in its caller's query and with its caller's permit: it neither admits nor finishes
 //! a query.
 
@@ -18,8 +21,10 @@ use futures::{Stream, StreamExt};
 use lakegate_catalog::store::WriteId;
 use lakegate_engine::metered;
 use lakegate_error::{Code, Error, Result};
-use lakegate_lake::write::{PartitionedWriter, Written, location};
-use lakegate_statement::{QueryWrite, UnloadPlan, WritePlan};
+use lakegate_lake::write::columns::Mapping;
+use lakegate_lake::write::{Destination, PartitionedWriter, Written, location};
+use lakegate_statement::{Found, QueryWrite, RemovalPlan, UnloadPlan, WritePlan};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::Gateway;
@@ -42,9 +47,9 @@ pub(crate) struct WriteJob {
 }
 
 impl WriteJob {
-    /// Writes all batches, commits, and returns the number of rows. If it fails, no row becomes
-    /// visible and the files are deleted. The end of the stream triggers the commit, so a source
-    /// that breaks off must end with an error.
+    /// Writes all batches, commits, and returns the number of rows that were written or removed. If
+    /// it fails, no row becomes visible or is removed, and the files are deleted. The end of the
+    /// stream triggers the commit, so a source that breaks off must end with an error.
     ///
     /// Run this in its own task: dropping the future leaves the files behind until the next start.
     ///
@@ -56,58 +61,121 @@ impl WriteJob {
         batches: impl Stream<Item = Result<RecordBatch>> + Send + 'static,
         permit: impl Send,
     ) -> Result<u64> {
-        let (database, name, location) = match &self.write {
-            QueryWrite::Table(plan) => {
-                let table = &plan.target.table;
-                let location = location(table)?;
-                (table.database_name.as_str(), table.name.as_str(), location)
+        let mut begun = Vec::new();
+        let outcome = self.completed(&mut begun, batches, permit).await;
+        if outcome.is_ok() {
+            return outcome;
+        }
+        for id in begun {
+            if let Err(failure) = self.gateway.clear_write(id).await {
+                tracing::warn!(write = %id, %failure, "files of a write that failed stay for now, unseen");
+                tokio::spawn(clear_later(Arc::clone(&self.gateway), id));
             }
-            // No table has the name: it is for messages.
-            QueryWrite::Folder(plan) => ("unload", plan.location()?, plan.location()?),
-        };
-        let folders = vec![location.to_owned()];
-        let log = &self.gateway.write_log;
-        let id = log.begin_write(database, name, folders).await?;
-        let outcome = self.written(id, batches, permit).await;
-        if outcome.is_err()
-            && let Err(failure) = self.gateway.clear_write(id).await
-        {
-            tracing::warn!(write = %id, %failure, "files of a write that failed stay for now, unseen");
-            tokio::spawn(clear_later(Arc::clone(&self.gateway), id));
         }
         outcome
     }
 
-    async fn written(
+    /// Does what [`Self::run`] does, but for what it does after a failure. `begun`: takes the writes
+    /// that begin.
+    async fn completed(
         &self,
-        id: WriteId,
+        begun: &mut Vec<WriteId>,
         batches: impl Stream<Item = Result<RecordBatch>> + Send + 'static,
         permit: impl Send,
     ) -> Result<u64> {
-        let memory = self.gateway.engine.reservation("ingestion");
-        let (destination, mapping) = match &self.write {
-            QueryWrite::Table(plan) => (plan.target.destination(id)?, plan.mapping.clone()),
-            QueryWrite::Folder(plan) => {
-                plan.check_empty(id).await?;
-                (plan.destination(id)?, plan.mapping.clone())
+        match &self.write {
+            QueryWrite::Table(plan) => {
+                let id = self.begin(plan).await?;
+                begun.push(id);
+                let writer = self.writer(plan.target.destination(id)?, plan.mapping.clone())?;
+                let written = self.encoded(writer, batches, permit).await?;
+                let rows = written.rows;
+                self.commit(vec![(id, plan, written)]).await?;
+                Ok(rows)
             }
-        };
+            QueryWrite::Folder(plan) => {
+                let folder = plan.location()?;
+                let log = &self.gateway.write_log;
+                // No table has the name: it is for messages.
+                let begins = log.begin_write("unload", folder, vec![folder.to_owned()]);
+                let id = begins.await?;
+                begun.push(id);
+                plan.check_empty(id).await?;
+                let writer = self.writer(plan.destination(id)?, plan.mapping.clone())?;
+                let written = self.encoded(writer, batches, permit).await?;
+                self.release(id, plan).await?;
+                Ok(written.rows)
+            }
+            QueryWrite::Removal(plan) => {
+                let stop = CancellationToken::new();
+                let counting = self.spawn(count(Arc::clone(plan), batches, stop.clone()))?;
+                let found = self.attended(counting, &stop).await?;
+                drop(permit);
+                let removals = plan.removals(&found)?;
+                let mut writes = Vec::with_capacity(removals.len());
+                for removal in &removals {
+                    let id = self.begin(removal).await?;
+                    begun.push(id);
+                    writes.push((id, &**removal, NOTHING_WRITTEN));
+                }
+                if !writes.is_empty() {
+                    self.commit(writes).await?;
+                }
+                Ok(found.rows)
+            }
+        }
+    }
+
+    /// Begins a write to the table of a plan.
+    async fn begin(&self, plan: &WritePlan) -> Result<WriteId> {
+        let table = &plan.target.table;
+        let folders = vec![location(table)?.to_owned()];
+        let log = &self.gateway.write_log;
+        let begins = log.begin_write(&table.database_name, &table.name, folders);
+        Ok(begins.await?)
+    }
+
+    fn writer(&self, destination: Destination, mapping: Mapping) -> Result<PartitionedWriter> {
+        let memory = self.gateway.engine.reservation("ingestion");
         let most = self.gateway.engine.space().memory_limit() / SHARE_OF_MEMORY;
         let writer = PartitionedWriter::new(destination, mapping, memory)?.within(most);
-        let writer = match self.is_ordered {
+        Ok(match self.is_ordered {
             true => writer.ordered(),
             false => writer,
-        };
+        })
+    }
+
+    /// Writes all batches to files.
+    async fn encoded(
+        &self,
+        writer: PartitionedWriter,
+        batches: impl Stream<Item = Result<RecordBatch>> + Send + 'static,
+        permit: impl Send,
+    ) -> Result<Written> {
         let stop = CancellationToken::new();
-        let mut encoding = self
-            .gateway
-            .engine
-            .cpu()
-            .spawn(metered(
-                Arc::clone(&self.query.resources.cpu),
-                encode(writer, batches, Arc::clone(&self.query), stop.clone()),
-            ))
-            .ok_or_else(|| Error::new(Code::ShuttingDown, "the server is shutting down"))?;
+        let encoding = encode(writer, batches, Arc::clone(&self.query), stop.clone());
+        let encoding = self.spawn(encoding)?;
+        let written = self.attended(encoding, &stop).await?;
+        drop(permit);
+        Ok(written)
+    }
+
+    /// Runs work on the query threads.
+    fn spawn<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T>> + Send + 'static,
+    ) -> Result<JoinHandle<Result<T>>> {
+        let work = metered(Arc::clone(&self.query.resources.cpu), work);
+        let spawned = self.gateway.engine.cpu().spawn(work);
+        spawned.ok_or_else(|| Error::new(Code::ShuttingDown, "the server is shutting down"))
+    }
+
+    /// Waits for the end of work. `stop`: cancelled when the query is stopped, which ends the work.
+    async fn attended<T>(
+        &self,
+        mut working: JoinHandle<Result<T>>,
+        stop: &CancellationToken,
+    ) -> Result<T> {
         let before = Instant::now();
         let ended = tokio::select! {
             biased;
@@ -115,67 +183,75 @@ impl WriteJob {
                 stop.cancel();
                 // Files may only be deleted after the last one is closed. The outcome no longer
                 // matters.
-                let _ = encoding.await;
+                let _ = working.await;
                 Err(reason)
             }
-            ended = &mut encoding => match ended {
-                Ok(written) => written,
-                Err(error) => Err(Error::internal(format!("the encoder of a write died: {error}"))),
+            ended = &mut working => match ended {
+                Ok(ended) => ended,
+                Err(error) => Err(Error::internal(format!("the work of a write died: {error}"))),
             },
         };
         self.query.spent(Phase::Execution, before.elapsed());
-        let written = ended?;
-        drop(permit);
-        let before = Instant::now();
-        let rows = written.rows;
-        match &self.write {
-            QueryWrite::Table(plan) => self.commit(id, plan, written).await?,
-            QueryWrite::Folder(plan) => self.release(id, plan).await?,
-        }
-        self.query.spent(Phase::Execution, before.elapsed());
-        Ok(rows)
+        ended
     }
 
-    /// Makes the files those of the table.
-    async fn commit(&self, id: WriteId, plan: &WritePlan, written: Written) -> Result<()> {
+    /// Makes the files of writes those of their tables, all at once.
+    async fn commit(&self, writes: Vec<(WriteId, &WritePlan, Written)>) -> Result<()> {
+        let before = Instant::now();
         // Checked against the current grants, because those of the statement's moment may have been
         // revoked.
         let changes = self.changes.as_deref();
         if let Some(changes) = changes {
             changes.refresh().await?;
         }
-        let now = match self.gateway.moment_in(self.query.principal(), changes) {
-            Ok(now) => plan.may(&now.view).await?.then_some(now),
-            Err(_) => None,
+        let now = self.gateway.moment_in(self.query.principal(), changes);
+        let mut ids = Vec::with_capacity(writes.len());
+        let mut commits = Vec::with_capacity(writes.len());
+        let mut coordinator = None;
+        for (id, plan, written) in writes {
+            let now = match &now {
+                Ok(now) => plan.may(&now.view).await?.then_some(now),
+                Err(_) => None,
+            };
+            let Some(now) = now else {
+                return Err(revoked(&plan.target.table.full_name()));
+            };
+            ids.push(id);
+            commits.push((id, plan.commit(id, written, now.access().by())?));
+            coordinator = Some(Arc::clone(&now.coordinator));
+        }
+        let Some(coordinator) = coordinator else {
+            return Ok(());
         };
-        let Some(now) = now else {
-            return Err(revoked(&plan.target.table.full_name()));
-        };
-        let commit = plan.commit(written, now.access().by());
         self.query.commits()?;
-        let committed = now.coordinator.commit_write(id, commit).await?;
+        let committed = coordinator.commit_writes(commits).await?;
+        self.query.spent(Phase::Execution, before.elapsed());
         if let Some(changes) = changes {
-            changes.keep(id);
+            ids.into_iter().for_each(|id| changes.keep(id));
             return Ok(());
         }
         // From here on the rows are visible, even if a later step fails.
-        if let Some(discarded) = committed.discarded {
+        let mut readers = self.gateway.running.ids();
+        readers.retain(|id| *id != self.query.id);
+        for discarded in committed.into_iter().filter_map(|done| done.discarded) {
             // Queries that start from here on are planned with the new table.
-            let mut readers = self.gateway.running.ids();
-            readers.retain(|id| *id != self.query.id);
-            tokio::spawn(discard(Arc::clone(&self.gateway), discarded, readers));
+            let gateway = Arc::clone(&self.gateway);
+            tokio::spawn(discard(gateway, discarded, readers.clone()));
         }
         Ok(())
     }
 
     /// Ends the write and keeps its files, which belong to no table.
     async fn release(&self, id: WriteId, plan: &UnloadPlan) -> Result<()> {
+        let before = Instant::now();
         let now = self.gateway.moment(self.query.principal());
         if !now.is_ok_and(|now| plan.may(&now.view)) {
             return Err(revoked(&format!("location '{}'", plan.location()?)));
         }
         self.query.commits()?;
-        Ok(self.gateway.write_log.end_write(id).await?)
+        self.gateway.write_log.end_write(id).await?;
+        self.query.spent(Phase::Execution, before.elapsed());
+        Ok(())
     }
 }
 
@@ -184,6 +260,39 @@ fn revoked(what: &str) -> Error {
         Code::PermissionDenied,
         format!("permission denied for {what}: it was revoked while rows were written"),
     )
+}
+
+/// What a removal writes.
+const NOTHING_WRITTEN: Written = Written {
+    rows: 0,
+    files: 0,
+    bytes: 0,
+    partitions: Vec::new(),
+};
+
+/// Counts the rows that the batches of a stream stand for.
+async fn count(
+    plan: Arc<RemovalPlan>,
+    batches: impl Stream<Item = Result<RecordBatch>> + Send,
+    stop: CancellationToken,
+) -> Result<Found> {
+    let all = async {
+        let mut found = Found::default();
+        let mut batches = std::pin::pin!(batches);
+        while let Some(batch) = batches.next().await {
+            plan.count(&mut found, &batch?)?;
+        }
+        Ok(found)
+    };
+    tokio::select! {
+        biased;
+        () = stop.cancelled() => Err(was_stopped()),
+        found = all => found,
+    }
+}
+
+fn was_stopped() -> Error {
+    Error::new(Code::QueryCancelled, "the write was stopped")
 }
 
 /// Encodes the batches of a stream until its end, within the limit of the query's workgroup.
@@ -203,7 +312,7 @@ async fn encode(
     };
     let outcome = tokio::select! {
         biased;
-        () = stop.cancelled() => Err(Error::new(Code::QueryCancelled, "the write was stopped")),
+        () = stop.cancelled() => Err(was_stopped()),
         outcome = all => outcome,
     };
     match outcome {

@@ -1,4 +1,5 @@
-//! Writes of a query's rows: CREATE TABLE AS, INSERT and UNLOAD.
+//! Writes of a query's rows: CREATE TABLE AS, INSERT and UNLOAD; and removals: TRUNCATE and DELETE,
+//! whose query counts the rows that go.
 //!
 //! ```text
 //!  query ─ resolve, plan, snapshot, admit, as of any query ─▶ batches ─▶ WriteJob
@@ -28,6 +29,7 @@ use crate::Execution;
 use crate::moment::Moment;
 use crate::query::ending::{Unfinished, owned};
 use crate::query::life::{Phase, Query};
+use crate::query::logical_plan::is_repeatable;
 use crate::query::run::QueryContext;
 use crate::session::Session;
 use crate::session::changes::Changes;
@@ -125,12 +127,16 @@ impl Session {
     /// they are written to, and these columns.
     ///
     /// # Errors
-    /// The table of an INSERT does not exist, or INSERT is not granted.
-    async fn written_query(
+    /// The table of an INSERT or DELETE does not exist, or the privilege is not granted; a DELETE is
+    /// not one of whole partitions.
+    pub(crate) async fn written_query(
         &self,
         catalog: &StatementContext,
         statement: &Statement,
     ) -> Result<(ast::Query, Option<SchemaRef>)> {
+        if let Statement::Delete(delete) = statement {
+            return Ok((catalog.delete_query(delete).await?, None));
+        }
         let query = statement.written_query().cloned();
         let mut query = query.ok_or_else(|| writes_nothing(statement))?;
         let Statement::Insert(insert) = statement else {
@@ -208,6 +214,11 @@ async fn begin(
     }
     let planning = Box::pin(context.pruned(None, parameters));
     let pruned_plan = query.step(Phase::Planning, planning).await?;
+    if matches!(statement, Statement::Delete(_)) && !is_repeatable(&pruned_plan.plan) {
+        return Err(Error::not_supported(
+            "the condition of a DELETE calls a function that has another result in each row, such as random(); name values",
+        ));
+    }
     let schema = pruned_plan.plan.schema().inner();
     let rows = context.planning.names.schema(schema);
     let write = plan_write(context, catalog, statement.clone(), &rows);

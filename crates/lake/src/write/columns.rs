@@ -115,9 +115,7 @@ impl Mapping {
     pub(super) fn with_views(mut self, columns: usize) -> Result<Self> {
         let fields = self.schema.fields().iter().enumerate();
         let fields = fields.map(|(place, field)| match viewed(field.data_type()) {
-            Some(view) if place < columns => {
-                Arc::new(field.as_ref().clone().with_data_type(view))
-            }
+            Some(view) if place < columns => Arc::new(field.as_ref().clone().with_data_type(view)),
             _ => Arc::clone(field),
         });
         let schema = Schema::new_with_metadata(

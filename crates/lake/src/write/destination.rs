@@ -6,7 +6,9 @@ use std::sync::Arc;
 use chrono::Utc;
 use lakegate_catalog::model::{Parameters, Table};
 use lakegate_catalog::partition::projection::Projection;
-use lakegate_catalog::partition::{PartitionInput, PartitionKey, Partitions, default_location};
+use lakegate_catalog::partition::{
+    PartitionInput, PartitionKey, Partitions, default_location, new_location,
+};
 use lakegate_catalog::store::{WriteId, WriteLog};
 use lakegate_error::{Error, Result};
 
@@ -102,14 +104,14 @@ impl Destination {
                 partition: None,
             });
         }
-        let default = default_location(&self.url, &self.keys, values);
         let (values, url) = if self.table.as_ref().is_some_and(|table| table.replaces) {
-            // No partition had it before: readers of the old files are not disturbed, and files
-            // of others are left behind.
-            (values.to_vec(), format!("{default}{}/", self.write))
+            // Readers of the old files are not disturbed, and files of others are left behind.
+            let new = new_location(&self.url, &self.keys, values, self.write);
+            (values.to_vec(), new)
         } else {
             let registered = self.registered(values)?;
-            registered.unwrap_or_else(|| (values.to_vec(), default))
+            let default = || default_location(&self.url, &self.keys, values);
+            registered.unwrap_or_else(|| (values.to_vec(), default()))
         };
         let location = self.roots.locate(&url)?;
         let home = self.roots.locate(&self.url)?;

@@ -264,7 +264,9 @@ impl PartitionedWriter {
             return Ok(());
         };
         let parts = before.task.await.map_err(|error| {
-            Error::internal(format!("the task that splits rows by partition died: {error}"))
+            Error::internal(format!(
+                "the task that splits rows by partition died: {error}"
+            ))
         })?;
         for Part {
             values,

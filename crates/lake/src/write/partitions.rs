@@ -11,8 +11,8 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use lakegate_catalog::partition::{HIVE_DEFAULT_PARTITION, PartitionKey, canonical_value};
 use lakegate_error::{Code, Error, Result};
 
-use super::columns::compact;
 use super::buckets::Buckets;
+use super::columns::compact;
 
 /// As Hive writes timestamps.
 const TIMESTAMP: &str = "%Y-%m-%d %H:%M:%S%.f";

@@ -138,11 +138,12 @@ pub struct CreateTableLike {
     pub properties: Properties,
 }
 
-/// `DROP TABLE [IF EXISTS] t`.
+/// `DROP TABLE [IF EXISTS] t, ..`: all of them, or none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DropTable {
     pub if_exists: bool,
-    pub name: TableName,
+    /// At least one.
+    pub names: Vec<TableName>,
 }
 
 /// `ALTER TABLE IF EXISTS t ..`: has no effect if the table does not exist.
@@ -301,9 +302,10 @@ pub struct CreateView {
     pub text: String,
 }
 
-/// `DROP VIEW [IF EXISTS] v`.
+/// `DROP VIEW [IF EXISTS] v, ..`: all of them, or none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DropView {
     pub if_exists: bool,
-    pub name: TableName,
+    /// At least one.
+    pub names: Vec<TableName>,
 }

@@ -11,6 +11,14 @@ pub struct Explain {
     pub format: Option<String>,
     /// Athena's TYPE, upper case: `LOGICAL`, `DISTRIBUTED`, `VALIDATE`, `IO`.
     pub plan_type: Option<String>,
-    /// A query, or a cursor or EXECUTE of one, or `Unsupported`. With `analyze`, also a write.
+    /// A query, or a cursor or EXECUTE of one, a DELETE, or `Unsupported`. With `analyze`, also
+    /// another write.
     pub statement: Box<Statement>,
+}
+
+impl Explain {
+    /// Whether the statement runs, and writes.
+    pub fn writes(&self) -> bool {
+        self.analyze && self.statement.written_query().is_some()
+    }
 }

@@ -16,6 +16,7 @@ pub enum Statement {
     Insert(Box<Insert>),
     Unload(Box<Unload>),
     Truncate(Box<Truncate>),
+    Delete(Box<Delete>),
     // Databases and tables
     Use(Use),
     CreateDatabase(CreateDatabase),
@@ -124,7 +125,7 @@ impl Unsupported {
 pub enum StatementKind {
     /// Changes databases, tables, partitions or workgroups, CREATE TABLE AS included.
     Ddl,
-    /// Queries, EXPLAIN, COPY TO, INSERT, UNLOAD and TRUNCATE.
+    /// Queries, EXPLAIN, COPY TO, INSERT, UNLOAD, TRUNCATE and DELETE.
     Dml,
     /// Shows what is in the catalog; ANALYZE and KILL.
     Utility,
@@ -146,6 +147,7 @@ impl Statement {
             Statement::Insert(_) => "INSERT",
             Statement::Unload(_) => "UNLOAD",
             Statement::Truncate(_) => "TRUNCATE TABLE",
+            Statement::Delete(_) => "DELETE",
             Statement::Use(_) => "USE",
             Statement::CreateDatabase(_) => "CREATE DATABASE",
             Statement::DropDatabase(_) => "DROP DATABASE",
@@ -227,13 +229,14 @@ impl Statement {
         }
     }
 
-    /// The query whose rows the statement writes; `None` if it does not write.
+    /// The query whose rows the statement writes or counts; `None` if it does not write.
     pub fn written_query(&self) -> Option<&ast::Query> {
         match self {
             Statement::CreateTableAs(create) => Some(create.query.as_ref()),
             Statement::Insert(insert) => Some(insert.query.as_ref()),
             Statement::Unload(unload) => Some(unload.query.as_ref()),
             Statement::Truncate(truncate) => Some(truncate.query.as_ref()),
+            Statement::Delete(delete) => Some(delete.query.as_ref()),
             _ => None,
         }
     }
@@ -246,6 +249,7 @@ impl Statement {
             Statement::Insert(insert) => Some(insert.query.as_mut()),
             Statement::Unload(unload) => Some(unload.query.as_mut()),
             Statement::Truncate(truncate) => Some(truncate.query.as_mut()),
+            Statement::Delete(delete) => Some(delete.query.as_mut()),
             _ => None,
         }
     }
@@ -277,7 +281,7 @@ impl Statement {
     /// for its COMMIT.
     pub fn is_kept_for_commit(&self) -> bool {
         let changes = match self {
-            Statement::Explain(explain) => explain.statement.written_query().is_some(),
+            Statement::Explain(explain) => explain.writes(),
             Statement::Analyze(_) => true,
             other => {
                 let kind = other.kind();
@@ -296,7 +300,8 @@ impl Statement {
             | Statement::Copy(_)
             | Statement::Insert(_)
             | Statement::Unload(_)
-            | Statement::Truncate(_) => StatementKind::Dml,
+            | Statement::Truncate(_)
+            | Statement::Delete(_) => StatementKind::Dml,
             Statement::CreateDatabase(_)
             | Statement::DropDatabase(_)
             | Statement::AlterDatabaseSetProperties(_)

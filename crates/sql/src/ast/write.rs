@@ -1,11 +1,11 @@
 //! Statements that write the rows of a query: CREATE TABLE AS, INSERT and UNLOAD;
-//! and TRUNCATE, which writes none.
+//! and TRUNCATE and DELETE, which write none.
 
 use std::fmt;
 
 use sqlparser::ast;
 
-use super::{PartitionSpec, TableName};
+use super::{PartitionValue, TableName};
 
 /// `CREATE [OR REPLACE] TABLE [IF NOT EXISTS] t [(c, ..)] [COMMENT 'c'] [WITH (k = v, ..)] AS q
 /// [WITH [NO] DATA]`.
@@ -23,14 +23,16 @@ pub struct CreateTableAs {
     pub with_data: bool,
 }
 
-/// `INSERT {INTO [TABLE] | OVERWRITE [TABLE|INTO]} t [PARTITION (k = v, ..)] [(c, ..)] q`.
+/// `INSERT {INTO [TABLE] | OVERWRITE [TABLE|INTO]} t [PARTITION (k = v, k2, ..)] [(c, ..)] q`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Insert {
     /// The rows take the place of those of the table.
     pub overwrite: bool,
     pub table: TableName,
-    /// Keys that have one value in all rows, and are no columns of the query.
-    pub partition: Option<PartitionSpec>,
+    /// `PARTITION (k = v)`: keys that have one value in all rows, and are no columns of the query.
+    pub fixed: Vec<PartitionValue>,
+    /// `PARTITION (k)`: keys whose values are the last columns of the query, in this order.
+    pub dynamic: Vec<String>,
     /// Lower case. Empty: all other columns, in the order of the table.
     pub columns: Vec<String>,
     pub query: Box<ast::Query>,
@@ -44,12 +46,34 @@ pub struct Unload {
     pub properties: Vec<WriteProperty>,
 }
 
-/// `TRUNCATE [TABLE] [ONLY] t [RESTART IDENTITY | CONTINUE IDENTITY] [CASCADE | RESTRICT]`.
+/// `TRUNCATE [TABLE] [ONLY] t, .. [RESTART IDENTITY | CONTINUE IDENTITY] [CASCADE | RESTRICT]`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Truncate {
-    pub table: TableName,
+    /// At least one.
+    pub tables: Vec<TableName>,
     /// A query over no table, which does not run: the statement writes no rows.
     pub query: Box<ast::Query>,
+}
+
+/// `DELETE FROM [ONLY] t [[AS] a] [WHERE c]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Delete {
+    pub table: TableName,
+    /// Lower case.
+    pub alias: Option<String>,
+    /// `SELECT 1 AS n [WHERE c]`, which holds the condition and does not run: the query that finds
+    /// the rows depends on the table.
+    pub query: Box<ast::Query>,
+}
+
+impl Delete {
+    /// `None`: all rows are removed.
+    pub fn condition(&self) -> Option<&ast::Expr> {
+        match self.query.body.as_ref() {
+            ast::SetExpr::Select(select) => select.selection.as_ref(),
+            _ => None,
+        }
+    }
 }
 
 /// `k = v` of a WITH clause. Neither the name nor the type of the value is checked here.

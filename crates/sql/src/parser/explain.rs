@@ -1,5 +1,6 @@
 //! EXPLAIN, with Athena's and Postgres' options. Of a statement that writes, it shows the plan of
-//! the query; with ANALYZE, the statement runs.
+//! the query; with ANALYZE, the statement runs. The query of a DELETE depends on its table, so it is
+//! made later.
 
 use super::cursor::{Cursor, Result};
 use crate::ast::{Explain, Statement, Unsupported};
@@ -50,7 +51,7 @@ pub(super) fn explain(cursor: &mut Cursor<'_>, depth: usize) -> Result<Statement
             explain.statement = Box::new(Statement::Query(unload.query));
             Ok(Statement::Explain(explain))
         }
-        Statement::Query(_) | Statement::Execute(_) => {
+        Statement::Query(_) | Statement::Execute(_) | Statement::Delete(_) => {
             explain.statement = Box::new(inner);
             Ok(Statement::Explain(explain))
         }

@@ -129,6 +129,7 @@ fn statement(mut cursor: Cursor<'_>, depth: usize) -> Result<Statement> {
         "INSERT" => write::insert(&mut cursor),
         "UNLOAD" => write::unload(&mut cursor),
         "TRUNCATE" => write::truncate(&mut cursor),
+        "DELETE" => write::delete(&mut cursor),
         "USE" => database::use_database(&mut cursor),
         "CREATE" => create(&mut cursor),
         "ALTER" => alter(&mut cursor),

@@ -91,6 +91,29 @@ pub(super) fn spec(cursor: &mut Cursor<'_>) -> Result<PartitionSpec> {
     Ok(PartitionSpec { values })
 }
 
+/// `(k = v, k2, ..)` of INSERT: the keys with a value, and those without.
+pub(super) fn keys_of_insert(
+    cursor: &mut Cursor<'_>,
+) -> Result<(Vec<PartitionValue>, Vec<String>)> {
+    let (mut fixed, mut dynamic) = (Vec::new(), Vec::new());
+    cursor.expect_sign('(')?;
+    loop {
+        let key = cursor.name("a partition key's name")?;
+        if cursor.eat_sign('=') {
+            cursor.eat_sign('=');
+            let value = value(cursor)?;
+            fixed.push(PartitionValue { key, value });
+        } else {
+            dynamic.push(key);
+        }
+        if !cursor.eat_sign(',') {
+            break;
+        }
+    }
+    cursor.expect_sign(')')?;
+    Ok((fixed, dynamic))
+}
+
 /// `(k < v, ..)`; AND is accepted for a comma.
 pub(super) fn filter(cursor: &mut Cursor<'_>) -> Result<PartitionFilter> {
     cursor.expect_sign('(')?;

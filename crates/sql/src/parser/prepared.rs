@@ -36,7 +36,7 @@ pub(super) fn prepare(cursor: &mut Cursor<'_>, depth: usize) -> Result<Statement
         Statement::Unsupported(_) => return Ok(statement),
         writes if writes.written_query().is_some() => {}
         // As in Postgres, nothing else can be prepared: a prepared EXECUTE could execute itself.
-        _ => return Err(start.expected("a query, INSERT, CREATE TABLE AS or UNLOAD")),
+        _ => return Err(start.expected("a query, INSERT, DELETE, CREATE TABLE AS or UNLOAD")),
     }
     Ok(Statement::Prepare(Prepare {
         name,

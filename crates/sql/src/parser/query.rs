@@ -128,6 +128,20 @@ pub(super) fn of_text(sql: &str) -> Result<Box<ast::Query>> {
     }
 }
 
+/// `SELECT 1 AS n WHERE c`, with the condition that extends to the end of the cursor; or the reason
+/// to refuse it.
+pub(super) fn of_condition(cursor: &Cursor<'_>) -> Result<Statement> {
+    let condition = parse(cursor, |parser| parser.parse_expr())?;
+    let mut query = of_text("SELECT 1 AS n")?;
+    if let ast::SetExpr::Select(select) = query.body.as_mut() {
+        select.selection = Some(condition);
+    }
+    Ok(match normalize::query(&mut query) {
+        Ok(()) => Statement::Query(query),
+        Err(refused) => Statement::Unsupported(refused),
+    })
+}
+
 /// Comma-separated expressions, to the end of the cursor.
 pub(super) fn expressions(cursor: &Cursor<'_>) -> Result<Vec<ast::Expr>> {
     let mut expressions = parse(cursor, |parser| {

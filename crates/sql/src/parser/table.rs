@@ -227,9 +227,9 @@ fn stored_as(cursor: &mut Cursor<'_>) -> Result<StoredAs> {
 
 pub(super) fn drop(cursor: &mut Cursor<'_>) -> Result<Statement> {
     let if_exists = cursor.if_exists()?;
-    let name = names::table(cursor)?;
+    let names = cursor.list(names::table)?;
     if !cursor.eat("PURGE") {
         cursor.eat_any(&["RESTRICT", "CASCADE"]);
     }
-    Ok(Statement::DropTable(DropTable { if_exists, name }))
+    Ok(Statement::DropTable(DropTable { if_exists, names }))
 }

@@ -9,7 +9,6 @@ const QUERY: &str = "a WITH clause in the query";
 /// First words, name of the statement, alternative.
 const REFUSED: &[(&str, &str, Option<&str>)] = &[
     ("UPDATE", "UPDATE", Some(NO_WRITES)),
-    ("DELETE", "DELETE", Some("ALTER TABLE .. DROP PARTITION")),
     ("MERGE", "MERGE", Some(NO_WRITES)),
     ("REPLACE", "REPLACE", Some(NO_WRITES)),
     ("UPSERT", "UPSERT", Some(NO_WRITES)),

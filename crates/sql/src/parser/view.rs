@@ -51,7 +51,7 @@ pub(super) fn create(cursor: &mut Cursor<'_>, or_replace: bool) -> Result<Statem
 /// After `DROP VIEW`.
 pub(super) fn drop(cursor: &mut Cursor<'_>) -> Result<Statement> {
     let if_exists = cursor.if_exists()?;
-    let name = names::table(cursor)?;
+    let names = cursor.list(names::table)?;
     cursor.eat_any(&["RESTRICT", "CASCADE"]);
-    Ok(Statement::DropView(DropView { if_exists, name }))
+    Ok(Statement::DropView(DropView { if_exists, names }))
 }

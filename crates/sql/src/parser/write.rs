@@ -1,11 +1,18 @@
-//! Statements that write the rows of a query: CREATE TABLE AS, INSERT and UNLOAD.
+//! Statements that write the rows of a query: CREATE TABLE AS, INSERT and UNLOAD; and TRUNCATE and
+//! DELETE.
+
+use std::ops::ControlFlow;
+
+use sqlparser::ast::{Query, Visitor};
 
 use super::cursor::{Cursor, Result};
 use super::{names, parenthesized, partitions, query};
 use crate::ast::{
-    CreateTableAs, Insert, Statement, TableName, Truncate, Unload, Unsupported, WriteProperty,
-    WriteValue,
+    CreateTableAs, Delete, Insert, Statement, TableName, Truncate, Unload, Unsupported,
+    WriteProperty, WriteValue,
 };
+use crate::lexer::TokenKind;
+use crate::walk::walk;
 
 /// Words that a query begins with.
 const QUERY: &[&str] = &["SELECT", "WITH", "VALUES", "TABLE"];
@@ -95,9 +102,9 @@ pub(super) fn insert(cursor: &mut Cursor<'_>) -> Result<Statement> {
     }
     let table = names::table(cursor)?;
     let has_partition = cursor.is_word("PARTITION") && cursor.is_sign_at(1, '(');
-    let partition = match has_partition && cursor.eat("PARTITION") {
-        true => Some(partitions::spec(cursor)?),
-        false => None,
+    let (fixed, dynamic) = match has_partition && cursor.eat("PARTITION") {
+        true => partitions::keys_of_insert(cursor)?,
+        false => (Vec::new(), Vec::new()),
     };
     let columns = if lists_names(cursor) {
         cursor.names_in_parentheses("a column's name")?
@@ -123,7 +130,8 @@ pub(super) fn insert(cursor: &mut Cursor<'_>) -> Result<Statement> {
     Ok(Statement::Insert(Box::new(Insert {
         overwrite,
         table,
-        partition,
+        fixed,
+        dynamic,
         columns,
         query,
     })))
@@ -153,25 +161,108 @@ pub(super) fn unload(cursor: &mut Cursor<'_>) -> Result<Statement> {
 pub(super) fn truncate(cursor: &mut Cursor<'_>) -> Result<Statement> {
     cursor.expect("TRUNCATE")?;
     cursor.eat("TABLE");
-    if cursor.rest().len() > 1 && !cursor.is_sign_at(1, '.') {
-        cursor.eat("ONLY");
-    }
-    let table = names::table(cursor)?;
-    if cursor.is_sign(',') {
-        return Ok(refuse(
-            "TRUNCATE of several tables",
-            "one TRUNCATE for each, between BEGIN and COMMIT",
-        ));
-    }
+    let tables = cursor.list(|cursor| {
+        // PostgreSQL's `ONLY t`: there are no tables that inherit.
+        if cursor.is_word("ONLY") && names_follow(cursor) {
+            cursor.eat("ONLY");
+        }
+        names::table(cursor)
+    })?;
     // There are no sequences and no foreign keys.
     let _ = cursor.eat_all("RESTART IDENTITY") || cursor.eat_all("CONTINUE IDENTITY");
     cursor.eat_any(&["CASCADE", "RESTRICT"]);
-    let nothing = super::parse("SELECT 1 AS n")?.pop();
-    match nothing.map(|parsed| parsed.statement) {
-        Some(Statement::Query(query)) => {
-            Ok(Statement::Truncate(Box::new(Truncate { table, query })))
+    let query = query::of_text("SELECT 1 AS n")?;
+    Ok(Statement::Truncate(Box::new(Truncate { tables, query })))
+}
+
+/// Whether a name follows the word at the cursor, which may be a name itself.
+fn names_follow(cursor: &Cursor<'_>) -> bool {
+    let mut ahead = *cursor;
+    ahead.advance();
+    let ends = [
+        "WHERE", "AS", "USING", "RESTART", "CONTINUE", "CASCADE", "RESTRICT",
+    ];
+    ahead.is_name() && !ahead.is_one_of(&ends)
+}
+
+/// After DELETE.
+pub(super) fn delete(cursor: &mut Cursor<'_>) -> Result<Statement> {
+    cursor.expect("DELETE")?;
+    cursor.expect("FROM")?;
+    if cursor.is_word("ONLY") && names_follow(cursor) {
+        cursor.eat("ONLY");
+    }
+    let table = names::table(cursor)?;
+    let has_alias = cursor.eat("AS")
+        || (cursor.is_name() && !cursor.is_one_of(&["WHERE", "USING", "RETURNING"]));
+    let alias = match has_alias {
+        true => Some(cursor.name("an alias")?),
+        false => None,
+    };
+    if cursor.is_word("USING") {
+        return Ok(refuse("DELETE .. USING", "a condition on partition keys"));
+    }
+    if has_returning(cursor) {
+        return Ok(refuse("DELETE .. RETURNING", "SELECT before the DELETE"));
+    }
+    if !cursor.eat("WHERE") {
+        let query = query::of_text("SELECT 1 AS n")?;
+        return Ok(Statement::Delete(Box::new(Delete {
+            table,
+            alias,
+            query,
+        })));
+    }
+    if cursor.is_word("CURRENT") && cursor.is_word_at(1, "OF") {
+        return Ok(refuse(
+            "DELETE .. WHERE CURRENT OF",
+            "a condition on partition keys",
+        ));
+    }
+    if cursor.at_end() {
+        return Err(cursor.expected("a condition"));
+    }
+    let query = match query::of_condition(cursor)? {
+        Statement::Query(query) => query,
+        refused => return Ok(refused),
+    };
+    cursor.skip_rest();
+    let delete = Delete {
+        table,
+        alias,
+        query,
+    };
+    let condition = delete.condition();
+    if condition.is_some_and(|condition| walk(condition, &mut Subqueries).is_break()) {
+        return Ok(refuse(
+            "DELETE with a subquery in its condition",
+            "the values that the subquery returns",
+        ));
+    }
+    Ok(Statement::Delete(Box::new(delete)))
+}
+
+/// Whether a RETURNING clause follows. That of a function is in parentheses.
+fn has_returning(cursor: &Cursor<'_>) -> bool {
+    let mut depth = 0_usize;
+    cursor.rest().iter().enumerate().any(|(at, token)| {
+        match token.kind {
+            TokenKind::Sign('(') => depth += 1,
+            TokenKind::Sign(')') => depth = depth.saturating_sub(1),
+            _ => {}
         }
-        _ => Err(cursor.expected("a statement")),
+        depth == 0 && cursor.is_word_at(at, "RETURNING")
+    })
+}
+
+/// Finds a subquery.
+struct Subqueries;
+
+impl Visitor for Subqueries {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, _: &Query) -> ControlFlow<()> {
+        ControlFlow::Break(())
     }
 }
 

@@ -20,7 +20,7 @@ async fn plan(lake: &Lake, user: &str, sql: &str, query: &Schema) -> Result<Quer
 async fn table(lake: &Lake, user: &str, sql: &str, query: &Schema) -> Result<WritePlan> {
     match plan(lake, user, sql, query).await? {
         QueryWrite::Table(plan) => Ok(*plan),
-        QueryWrite::Folder(plan) => panic!("{plan:?}"),
+        other => panic!("{other:?}"),
     }
 }
 
@@ -220,6 +220,91 @@ async fn insert_matches_by_position_with_partition_keys_last() {
         let error = plan(&lake, "admin", sql, &query).await.unwrap_err();
         assert_eq!(error.code(), code, "{sql}: {error}");
         assert!(error.message().contains(part), "{sql}: {error}");
+    }
+}
+
+/// The columns that an INSERT writes.
+async fn targets_of(lake: &Lake, sql: &str) -> Result<String> {
+    let statement = lakegate_sql::parse(sql).unwrap().remove(0).statement;
+    let Statement::Insert(insert) = statement else {
+        panic!("{sql}")
+    };
+    let columns = lake.context("admin").await.insert_columns(&insert).await?;
+    let names: Vec<&str> = columns
+        .fields()
+        .iter()
+        .map(|field| field.name().as_str())
+        .collect();
+    Ok(names.join(" "))
+}
+
+#[tokio::test]
+async fn last_columns_are_those_of_the_partition_clause_in_its_order() {
+    let lake = Lake::new().await;
+    lake.ok("CREATE EXTERNAL TABLE sales.t (a INT, b INT) PARTITIONED BY (x STRING, y INT, z INT) STORED AS PARQUET LOCATION 's3://lake/t/'").await;
+    for (clause, columns) in [
+        ("", "a b x y z"),
+        ("PARTITION (y = 1)", "a b x z"),
+        ("PARTITION (x, y, z)", "a b x y z"),
+        ("PARTITION (z, x, y)", "a b z x y"),
+        ("PARTITION (x = 'v', z, y)", "a b z y"),
+        ("PARTITION (z, x = 'v', y = 1)", "a b z"),
+        ("PARTITION (x = 'v', y, z) (b)", "b y z"),
+        ("PARTITION (x = 'v', y, z) (z, b)", "z b y"),
+    ] {
+        let sql = format!("INSERT OVERWRITE t {clause} SELECT 1");
+        assert_eq!(targets_of(&lake, &sql).await.unwrap(), columns, "{sql}");
+    }
+    for (clause, code, part) in [
+        (
+            "PARTITION (x, y)",
+            Code::InvalidParameter,
+            "leaves out \"z\"",
+        ),
+        (
+            "PARTITION (x, y, z, x)",
+            Code::DuplicateColumn,
+            "\"x\" is named twice",
+        ),
+        (
+            "PARTITION (x = 'v', y, z, x)",
+            Code::DuplicateColumn,
+            "\"x\" is named twice",
+        ),
+        (
+            "PARTITION (a, x, y, z)",
+            Code::InvalidParameter,
+            "\"a\" is no partition key",
+        ),
+        (
+            "PARTITION (x, y, z) (a, a)",
+            Code::DuplicateColumn,
+            "\"a\" is named twice",
+        ),
+    ] {
+        let sql = format!("INSERT INTO t {clause} SELECT 1");
+        let error = targets_of(&lake, &sql).await.unwrap_err();
+        assert_eq!(error.code(), code, "{sql}: {error}");
+        assert!(error.message().contains(part), "{sql}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn overwrite_empties_what_has_the_values_unless_the_query_gives_others() {
+    let lake = Lake::new().await;
+    lake.ok("CREATE EXTERNAL TABLE sales.t (a INT) PARTITIONED BY (x STRING, y INT) STORED AS PARQUET LOCATION 's3://lake/t/';
+             ALTER TABLE t ADD PARTITION (x = 'v', y = 1) PARTITION (x = 'w', y = 1)")
+        .await;
+    let one = rows(&[("a", DataType::Int32)]);
+    let two = rows(&[("a", DataType::Int32), ("y", DataType::Int32)]);
+    for (clause, query, emptied) in [
+        ("PARTITION (x = 'v', y = 1)", &one, 1),
+        ("PARTITION (x = 'v')", &two, 1),
+        ("PARTITION (x = 'v', y)", &two, 0),
+    ] {
+        let sql = format!("INSERT OVERWRITE t {clause} SELECT 1");
+        let planned = table(&lake, "admin", &sql, query).await.unwrap();
+        assert_eq!(planned.emptied.len(), emptied, "{sql}");
     }
 }
 

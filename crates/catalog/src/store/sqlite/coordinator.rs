@@ -1,5 +1,6 @@
 //! [`Coordinator`] on the file: each change is one transaction over all three stores.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -10,7 +11,7 @@ use crate::access::{By, ResourceId};
 use crate::error::{CatalogError, Kind, Result};
 use crate::model::names::{normalize_database, normalize_table};
 use crate::model::{Database, DatabaseInput, Table, TableInput};
-use crate::partition::PartitionInput;
+use crate::partition::{PartitionInput, PartitionKey, is_below, new_location, partition_path};
 use crate::store::{
     AddedPartitions, CommitWrite, Committed, Coordinator, Created, Draft, ExpectedTable, WriteId,
     WriteRecord,
@@ -86,19 +87,21 @@ impl Coordinator for SqliteStore {
             .await
     }
 
-    async fn drop_table_and_grants(
+    async fn drop_tables_and_grants(
         &self,
-        database: &str,
-        name: &str,
+        tables: Vec<(String, String)>,
         if_exists: bool,
-    ) -> Result<bool> {
-        let (database, name) = (database.to_lowercase(), name.to_lowercase());
+    ) -> Result<usize> {
         self.change(move |write| {
-            let Some(dropped) = write.drop_table(&database, &name, if_exists)? else {
-                return Ok(false);
-            };
-            forget_table(write, dropped.id)?;
-            Ok(true)
+            let mut dropped = 0;
+            for (database, name) in tables {
+                let (database, name) = (database.to_lowercase(), name.to_lowercase());
+                if let Some(table) = write.drop_table(&database, &name, if_exists)? {
+                    forget_table(write, table.id)?;
+                    dropped += 1;
+                }
+            }
+            Ok(dropped)
         })
         .await
     }
@@ -130,18 +133,29 @@ impl Coordinator for SqliteStore {
             .await
     }
 
-    async fn commit_write(&self, id: WriteId, mut commit: CommitWrite) -> Result<Committed> {
-        commit.database = commit.database.to_lowercase();
-        commit.table = commit.table.to_lowercase();
-        if let Some(definition) = &mut commit.definition {
-            normalize_table(definition)?;
+    async fn commit_writes(
+        &self,
+        mut writes: Vec<(WriteId, CommitWrite)>,
+    ) -> Result<Vec<Committed>> {
+        for (_, commit) in &mut writes {
+            commit.database = commit.database.to_lowercase();
+            commit.table = commit.table.to_lowercase();
+            if let Some(definition) = &mut commit.definition {
+                normalize_table(definition)?;
+            }
         }
         let mut committed = self
-            .change(move |write| commit_write(write, id, commit))
+            .change(move |write| {
+                let writes = writes.into_iter();
+                let committed = writes.map(|(id, commit)| commit_write(write, id, commit));
+                committed.collect::<Result<Vec<_>>>()
+            })
             .await?;
         if self.draft.is_some() {
             // It is discarded, under another id, when the draft is committed.
-            committed.discarded = None;
+            for committed in &mut committed {
+                committed.discarded = None;
+            }
         }
         Ok(committed)
     }
@@ -189,10 +203,11 @@ fn commit_write(write: &mut Write<'_>, id: WriteId, commit: CommitWrite) -> Resu
         table: name,
         expected,
         definition,
-        partitions,
+        mut partitions,
         files,
         mut discard,
-        replaces,
+        mut replaces,
+        empties_rest,
         by,
     } = commit;
     write.require_open(id)?;
@@ -216,6 +231,11 @@ fn commit_write(write: &mut Write<'_>, id: WriteId, commit: CommitWrite) -> Resu
             }
         }
     };
+    if empties_rest {
+        let rest = rest_of(write, &table, &replaces, id)?;
+        replaces.extend(rest.iter().map(|partition| partition.values.clone()));
+        partitions.extend(rest);
+    }
     let rest_stays = !replaces.is_empty();
     discard.extend(unregister(write, &table, replaces)?);
     let partitions_added = if partitions.is_empty() {
@@ -256,6 +276,41 @@ fn expected_table(
         });
     }
     Ok(current)
+}
+
+/// The partitions that a commit empties beside those that it names, each with a new folder.
+///
+/// # Errors
+/// `Changed` if one is outside of the table's folder: what the principal may learn of the folders
+/// that a table leaves was decided for those that it had.
+fn rest_of(
+    write: &Write<'_>,
+    table: &Table,
+    named: &[Vec<String>],
+    id: WriteId,
+) -> Result<Vec<PartitionInput>> {
+    let (database, name) = (&table.database_name, &table.name);
+    let named: BTreeSet<&[String]> = named.iter().map(Vec::as_slice).collect();
+    let keys = PartitionKey::of_table(table)?;
+    let home = table.storage_descriptor.location.as_deref();
+    let home = home.unwrap_or_default();
+    let mut rest = Vec::new();
+    for values in write.partition_values(table)? {
+        if named.contains(values.as_slice()) {
+            continue;
+        }
+        let location = write.partition_location(database, name, &values)?;
+        if location.is_some_and(|location| !is_below(&location, home)) {
+            return Err(CatalogError::Changed(format!(
+                "partition {} of table \"{}\", which is outside of the table's folder, was registered while its rows were removed",
+                partition_path(&keys, &values),
+                table.full_name()
+            )));
+        }
+        let location = new_location(home, &keys, &values, id);
+        rest.push(PartitionInput::at(values, location));
+    }
+    Ok(rest)
 }
 
 /// Removes partitions in all their spellings, and returns where they were.
@@ -393,6 +448,7 @@ mod tests {
             files: 1,
             discard: Vec::new(),
             replaces: Vec::new(),
+            empties_rest: false,
             by: ann,
         };
         assert!(store.commit_write(write, commit.clone()).await.is_err());
@@ -420,12 +476,9 @@ mod tests {
         let made = store.create_table_by("sales", table(), false, ann).await;
         let made = made.unwrap().value;
         crash_at(&store, "DELETE ON grants").await;
-        assert!(
-            store
-                .drop_table_and_grants("sales", "t", false)
-                .await
-                .is_err()
-        );
+        let t = vec![("sales".to_owned(), "t".to_owned())];
+        let dropped = store.drop_tables_and_grants(t.clone(), false).await;
+        assert!(dropped.is_err());
         assert!(
             store
                 .drop_database_and_grants("sales", false, true)
@@ -436,10 +489,13 @@ mod tests {
         let access = store.snapshot().access("ann").unwrap();
         assert!(access.on_table(&made).unwrap().drop);
         recover(&store).await;
-        store
-            .drop_table_and_grants("sales", "t", false)
-            .await
-            .unwrap();
+        // One that is not there keeps the others.
+        let missing = [t.clone(), vec![("sales".to_owned(), "u".to_owned())]].concat();
+        let dropped = store.drop_tables_and_grants(missing.clone(), false).await;
+        assert!(matches!(dropped, Err(CatalogError::NotFound { .. })));
+        assert_eq!(rows(&store, "SELECT count(*) FROM tables").await, 1);
+        let dropped = store.drop_tables_and_grants(missing, true).await;
+        assert_eq!(dropped.unwrap(), 1);
         assert_eq!(rows(&store, "SELECT count(*) FROM grants").await, 0);
     }
 
@@ -465,6 +521,7 @@ mod tests {
             files: 1,
             discard: Vec::new(),
             replaces: Vec::new(),
+            empties_rest: false,
             by: ann,
         };
         assert!(store.commit_write(write, commit.clone()).await.is_err());
@@ -475,6 +532,72 @@ mod tests {
         let committed = store.commit_write(write, commit).await.unwrap();
         assert_eq!(committed.table.description.as_deref(), Some("next"));
         assert_eq!(store.open_writes().commits(), 1);
+    }
+
+    #[tokio::test]
+    async fn several_tables_are_emptied_or_none_is() {
+        let (store, ann) = store().await;
+        let partitioned = |name: &str| TableInput {
+            name: name.into(),
+            storage_descriptor: StorageDescriptor {
+                location: Some(format!("s3://lake/{name}/")),
+                ..table().storage_descriptor
+            },
+            partition_keys: vec![Column::new("k", "int")],
+            ..table()
+        };
+        let mut writes = Vec::new();
+        for name in ["t", "u"] {
+            let made = store.create_table_by("sales", partitioned(name), false, ann);
+            let made = made.await.unwrap().value;
+            let one = vec![PartitionInput::new(["1"])];
+            store
+                .add_partitions("sales", name, one, false)
+                .await
+                .unwrap();
+            let write = store.begin_write("sales", name, Vec::new()).await.unwrap();
+            let commit = CommitWrite {
+                database: "sales".into(),
+                table: name.into(),
+                expected: Some(ExpectedTable {
+                    id: made.id,
+                    version: made.version_id,
+                }),
+                definition: None,
+                partitions: Vec::new(),
+                files: 0,
+                discard: Vec::new(),
+                replaces: Vec::new(),
+                empties_rest: true,
+                by: ann,
+            };
+            writes.push((write, commit));
+        }
+        let locations = async |name: &str| {
+            let known = store.partitions("sales", name).await.unwrap();
+            let first = known.items.first().unwrap();
+            (known.len(), first.location(&known.keys))
+        };
+        // That of the second table.
+        crash_at(
+            &store,
+            "INSERT ON written WHEN (SELECT count(*) FROM written) > 0",
+        )
+        .await;
+        assert!(store.commit_writes(writes.clone()).await.is_err());
+        for name in ["t", "u"] {
+            let old = format!("s3://lake/{name}/k=1/");
+            assert_eq!(locations(name).await, (1, old));
+        }
+        assert_eq!(store.unfinished_writes().await.unwrap().len(), 2);
+        assert!(store.discarded().await.unwrap().is_empty());
+        recover(&store).await;
+        store.commit_writes(writes.clone()).await.unwrap();
+        for (name, (write, _)) in ["t", "u"].into_iter().zip(&writes) {
+            let new = format!("s3://lake/{name}/k=1/{write}/");
+            assert_eq!(locations(name).await, (1, new));
+        }
+        assert_eq!(store.discarded().await.unwrap().len(), 2);
     }
 
     #[tokio::test]

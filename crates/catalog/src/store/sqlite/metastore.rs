@@ -106,7 +106,9 @@ impl Metastore for SqliteStore {
     }
 
     async fn drop_table(&self, database: &str, name: &str, if_exists: bool) -> Result<bool> {
-        self.drop_table_and_grants(database, name, if_exists).await
+        let table = (database.to_owned(), name.to_owned());
+        let dropped = self.drop_tables_and_grants(vec![table], if_exists).await?;
+        Ok(dropped > 0)
     }
 
     async fn table_versions(&self, database: &str, name: &str) -> Result<Vec<Arc<Table>>> {

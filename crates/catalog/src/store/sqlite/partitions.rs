@@ -269,6 +269,18 @@ impl Write<'_> {
         Ok(Some(partition.location(&target.keys)))
     }
 
+    /// The values of all partitions of a table.
+    pub(super) fn partition_values(&self, table: &Table) -> Result<Vec<Vec<String>>> {
+        let sql = "SELECT vals FROM partitions WHERE table_id = ?1 ORDER BY key";
+        let mut statement = self.tx.prepare_cached(sql)?;
+        let mut rows = statement.query([table.id])?;
+        let mut all = Vec::new();
+        while let Some(row) = rows.next()? {
+            all.push(serde_json::from_str(&row.get::<_, String>(0)?)?);
+        }
+        Ok(all)
+    }
+
     /// Removes all partitions of a table, in the file; in memory they are read again on their next
     /// use.
     pub(super) fn clear_partitions(&mut self, table: &Table) -> Result<()> {

@@ -205,9 +205,9 @@ impl RowGroup {
         let (bytes, memory) = (self.bytes(), self.memory());
         let columns = self.columns.into_iter().map(|column| match column {
             Column::Idle(column) if memory < WORTH_TASKS => Chunk::Ended(column.close()),
-            column => Chunk::Ending(SpawnedTask::spawn(async move {
-                column.idle().await?.close()
-            })),
+            column => Chunk::Ending(SpawnedTask::spawn(
+                async move { column.idle().await?.close() },
+            )),
         });
         Ok(Ending {
             columns: columns.collect(),

@@ -220,13 +220,30 @@ fn hive_strings_take_backslash_escapes_and_doubled_quotes() {
     assert_eq!(table.location.as_deref(), Some("s3://b/AA"));
 }
 
+fn shown(names: &[TableName]) -> String {
+    let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+    names.join(", ")
+}
+
 #[test]
 fn drop_table_and_msck_take_qualified_names() {
     let Statement::DropTable(dropped) = one("DROP TABLE IF EXISTS awsdatacatalog.`D`.\"T\"") else {
         panic!()
     };
     assert!(dropped.if_exists);
-    assert_eq!(dropped.name.to_string(), "awsdatacatalog.d.t");
+    assert_eq!(shown(&dropped.names), "awsdatacatalog.d.t");
+    for sql in [
+        "DROP TABLE a, D.b, \"c\"",
+        "DROP TABLE a, d.b, c CASCADE",
+        "DROP TABLE a, d.b, c PURGE",
+    ] {
+        let Statement::DropTable(dropped) = one(sql) else {
+            panic!("{sql}")
+        };
+        assert_eq!(shown(&dropped.names), "a, d.b, c", "{sql}");
+    }
+    assert!(crate::parse("DROP TABLE a,").is_err());
+    assert!(crate::parse("DROP TABLE a b").is_err());
     assert!(
         error("DROP TABLE a.b.c.d")
             .message

@@ -72,7 +72,11 @@ fn views_are_renamed() {
 #[test]
 fn views_are_dropped_and_shown() {
     match one("DROP VIEW IF EXISTS a.v") {
-        Statement::DropView(drop) => assert!(drop.if_exists && drop.name.to_string() == "a.v"),
+        Statement::DropView(drop) => assert!(drop.if_exists && drop.names[0].to_string() == "a.v"),
+        other => panic!("{other:?}"),
+    }
+    match one("DROP VIEW v, w RESTRICT") {
+        Statement::DropView(drop) => assert_eq!(drop.names.len(), 2),
         other => panic!("{other:?}"),
     }
     match one("SHOW CREATE VIEW v") {

@@ -31,13 +31,125 @@ fn insert_takes_the_values_of_a_partition() {
     );
     assert!(given.overwrite);
     assert_eq!(given.columns, ["a", "b"]);
-    let values = given.partition.unwrap().values;
-    let pairs: Vec<_> = values
+    let pairs: Vec<_> = given
+        .fixed
         .iter()
         .map(|v| (v.key.as_str(), v.value.as_deref()))
         .collect();
     assert_eq!(pairs, [("day", Some("2024-01-01")), ("n", None)]);
-    assert_eq!(insert("INSERT INTO t SELECT 1").partition, None);
+    assert!(given.dynamic.is_empty());
+    let plain = insert("INSERT INTO t SELECT 1");
+    assert!(plain.fixed.is_empty() && plain.dynamic.is_empty());
+}
+
+#[test]
+fn insert_takes_partition_keys_without_values() {
+    for (sql, fixed, dynamic) in [
+        ("INSERT INTO t PARTITION (Day) SELECT 1, 2", 0, "day"),
+        (
+            "INSERT OVERWRITE TABLE t PARTITION (day, `N`) SELECT 1, 2, 3",
+            0,
+            "day n",
+        ),
+        (
+            "INSERT INTO t PARTITION (region = 'eu', day) (a) VALUES (1, 2)",
+            1,
+            "day",
+        ),
+    ] {
+        let given = insert(sql);
+        assert_eq!(given.fixed.len(), fixed, "{sql}");
+        assert_eq!(given.dynamic.join(" "), dynamic, "{sql}");
+    }
+    for sql in [
+        "INSERT INTO t PARTITION () SELECT 1",
+        "INSERT INTO t PARTITION (day SELECT 1",
+        "INSERT INTO t PARTITION (day,) SELECT 1",
+    ] {
+        assert!(crate::parse(sql).is_err(), "{sql}");
+    }
+}
+
+fn delete(sql: &str) -> Delete {
+    match one(sql) {
+        Statement::Delete(delete) => *delete,
+        other => panic!("{sql}: {other:?}"),
+    }
+}
+
+#[test]
+fn delete_takes_a_table_an_alias_and_a_condition() {
+    for (sql, table, alias, condition) in [
+        ("DELETE FROM D.t", "d.t", None, None),
+        ("DELETE FROM ONLY d.t", "d.t", None, None),
+        ("DELETE FROM only", "only", None, None),
+        ("DELETE FROM only WHERE true", "only", None, Some("true")),
+        (
+            "DELETE FROM t AS X WHERE x.day = DATE '2024-01-01'",
+            "t",
+            Some("x"),
+            Some("x.day = DATE '2024-01-01'"),
+        ),
+        (
+            "delete from t x where \"Day\" in (?, ?) or f(day) between 1 and 2",
+            "t",
+            Some("x"),
+            Some("\"day\" IN ($1, $2) OR f(day) BETWEEN 1 AND 2"),
+        ),
+        (
+            "DELETE FROM t WHERE json_value(k, '$.a' RETURNING integer) = $1",
+            "t",
+            None,
+            Some("= $1"),
+        ),
+    ] {
+        let given = delete(sql);
+        assert_eq!(given.table.to_string(), table, "{sql}");
+        assert_eq!(given.alias.as_deref(), alias, "{sql}");
+        let shown = given.condition().map(ToString::to_string);
+        match condition {
+            None => assert_eq!(shown, None, "{sql}"),
+            Some(part) => assert!(
+                shown.as_ref().is_some_and(|shown| shown.ends_with(part)),
+                "{sql}: {shown:?}"
+            ),
+        }
+    }
+    let statement = one("DELETE FROM t");
+    assert_eq!(statement.tag(), "DELETE");
+    assert_eq!(statement.kind(), StatementKind::Dml);
+    assert!(statement.is_kept_for_commit());
+    for sql in [
+        "DELETE t",
+        "DELETE FROM t WHERE",
+        "DELETE FROM t WHERE a = 1, b = 2",
+        "DELETE FROM t WHERE a = 1 LIMIT 1",
+        "DELETE FROM t a b",
+        "DELETE FROM t, u",
+    ] {
+        assert!(crate::parse(sql).is_err(), "{sql}");
+    }
+}
+
+#[test]
+fn delete_is_prepared_filled_and_explained() {
+    let Statement::Prepare(prepared) = one("PREPARE p AS DELETE FROM t WHERE k = $1") else {
+        panic!()
+    };
+    assert!(matches!(*prepared.statement, Statement::Delete(_)));
+    let filled = delete("EXECUTE IMMEDIATE 'DELETE FROM t WHERE k = ?' USING 'a'");
+    assert_eq!(filled.condition().unwrap().to_string(), "k = 'a'");
+    for (sql, writes) in [
+        ("EXPLAIN DELETE FROM t WHERE k = 1", false),
+        ("EXPLAIN ANALYZE DELETE FROM t WHERE k = 1", true),
+    ] {
+        let statement = one(sql);
+        assert_eq!(statement.is_kept_for_commit(), writes, "{sql}");
+        let Statement::Explain(explain) = statement else {
+            panic!("{sql}")
+        };
+        assert_eq!(explain.writes(), writes, "{sql}");
+    }
 }
 
 #[test]
@@ -193,7 +305,7 @@ fn what_is_wrong_is_named() {
 }
 
 #[test]
-fn truncate_names_one_table() {
+fn truncate_names_tables() {
     for sql in [
         "TRUNCATE d.t",
         "TRUNCATE TABLE D.T",
@@ -206,9 +318,13 @@ fn truncate_names_one_table() {
         let Statement::Truncate(truncate) = statement else {
             panic!("{sql}");
         };
-        assert_eq!(truncate.table.to_string(), "d.t", "{sql}");
+        assert_eq!(truncate.tables, [TableName::in_database("d", "t")], "{sql}");
     }
-    let several = crate::parse("TRUNCATE a, b").unwrap().remove(0).statement;
-    assert!(matches!(several, Statement::Unsupported(_)));
+    let Statement::Truncate(several) = one("TRUNCATE TABLE a, ONLY d.b, only CASCADE") else {
+        panic!()
+    };
+    let tables: Vec<String> = several.tables.iter().map(ToString::to_string).collect();
+    assert_eq!(tables, ["a", "d.b", "only"]);
     assert!(crate::parse("TRUNCATE t WHERE a = 1").is_err());
+    assert!(crate::parse("TRUNCATE t,").is_err());
 }

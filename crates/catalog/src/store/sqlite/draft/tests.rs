@@ -185,6 +185,7 @@ async fn a_write_is_closed_in_the_draft_and_hidden_from_others_until_the_commit(
         files: 1,
         discard: vec!["s3://lake/x/".to_owned()],
         replaces: Vec::new(),
+        empties_rest: false,
         by: By::Administrator,
     };
     let committed = stores.coordinator.commit_write(id, commit).await.unwrap();
