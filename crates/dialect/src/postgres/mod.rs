@@ -8,6 +8,7 @@ mod cell;
 mod function;
 mod functions;
 pub mod information_schema;
+mod memory_setting;
 mod names;
 mod operators;
 mod output_names;
@@ -33,6 +34,6 @@ pub use rewrite::{
     names_hidden_columns, resolve_joins, restore_outputs, rewrite, rewrite_json, sorts_by_number,
     starred_tables,
 };
-pub use session::SessionInfo;
+pub use session::{SessionControl, SessionInfo, Signal};
 pub use settings::{ResultReuse, Settings, ShownSetting, VERSION};
 pub use time_setting::{milliseconds, shown_time};

@@ -9,7 +9,7 @@ use datafusion::execution::SessionState;
 use lakegate_catalog::model::Table;
 use lakegate_dialect::Dialect;
 use lakegate_dialect::postgres::pg_catalog::PgCatalog;
-use lakegate_dialect::postgres::{CatalogReferences, SessionInfo, enclose_joins};
+use lakegate_dialect::postgres::{CatalogReferences, SessionControl, SessionInfo, enclose_joins};
 use lakegate_engine::{CATALOG, Names, PlanSettings};
 use lakegate_error::{Result, from_engine};
 use lakegate_lake::meter::QueryStores;
@@ -26,6 +26,7 @@ use crate::query::source::QuerySource;
 use crate::query::views::SessionViews;
 use crate::session::Session;
 use crate::session::catalog_source::SessionCatalog;
+use crate::session::control::QueryControl;
 use crate::telemetry::system::SystemSchema;
 
 /// Where and how the names of a statement are looked up.
@@ -174,6 +175,12 @@ impl Session {
             server_port: None,
             client_addr: Some(self.client_addr().ip().to_string()),
             client_port: Some(i32::from(self.client_addr().port())),
+            // A view is written by one user and read by another, whose sessions and settings are
+            // not the writer's to change.
+            control: scope
+                .views
+                .is_empty()
+                .then(|| Arc::new(QueryControl(self.me.clone())) as Arc<dyn SessionControl>),
         });
         let system = PgCatalog::open(info, Arc::new(catalog), references)
             .await
