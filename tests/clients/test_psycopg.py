@@ -2,6 +2,7 @@
 
 import datetime
 import select
+import socket
 import threading
 import time
 from decimal import Decimal
@@ -298,3 +299,75 @@ def test_set_config_sets_what_set_does(connect):
     # The parameters of a session are bounded, however they are set.
     with pytest.raises(psycopg.errors.ConfigurationLimitExceeded):
         connection.execute("SELECT set_config('a.b' || n, repeat('x', 1000), false) FROM generate_series(1, 1000) t(n)")
+
+
+def test_what_a_connection_holds_is_bounded(connect):
+    connection = connect("analyst", autocommit=True)
+    pgconn = connection.pgconn
+
+    def refused(result):
+        return result.error_field(psycopg.pq.DiagnosticField.SQLSTATE) == b"53200" and result.error_message
+
+    prepared = 0
+    while (result := pgconn.prepare(b"s%d" % prepared, b"BEGIN")).status == psycopg.pq.ExecStatus.COMMAND_OK:
+        prepared += 1
+        assert prepared <= 10_000
+    assert prepared == 10_000 and b"too many prepared statements" in refused(result)
+    connection.execute("DEALLOCATE ALL")
+
+    # Statements are measured too: a few large ones are as much as many small ones.
+    large = b"SELECT '" + b"x" * 200_000 + b"'"
+    prepared = 0
+    while (result := pgconn.prepare(b"s%d" % prepared, large)).status == psycopg.pq.ExecStatus.COMMAND_OK:
+        prepared += 1
+        assert prepared < 20
+    assert b"prepared statements would take" in refused(result)
+    connection.execute("DEALLOCATE ALL")
+    assert connection.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_message_that_is_too_long_ends_only_its_connection(connect):
+    connection = connect("analyst", autocommit=True)
+    with pytest.raises(psycopg.OperationalError):
+        connection.execute("SELECT length(%s::text)", ["x" * (65 * 1024 * 1024)])
+    assert connection.closed
+    assert connect("analyst").execute("SELECT 1").fetchone() == (1,)
+
+
+def peak_memory(demo):
+    status = open(f"/proc/{demo['pid']}/status").read()
+    return int(status.split("VmHWM:")[1].split()[0]) * 1024
+
+
+def test_answers_to_messages_sent_ahead_are_not_gathered(connect, demo):
+    pgconn = connect("analyst", autocommit=True).pgconn
+    # Its description has 200 kB, and is asked for with a few bytes.
+    columns = ", ".join(f"1 AS {'c' * 50}{n}" for n in range(3000))
+    assert pgconn.prepare(b"wide", f"SELECT {columns}".encode()).status == psycopg.pq.ExecStatus.COMMAND_OK
+    # Forgets the peak so far.
+    open(f"/proc/{demo['pid']}/clear_refs", "w").write("5")
+    before = peak_memory(demo)
+    pgconn.enter_pipeline_mode()
+    for _ in range(2000):
+        pgconn.send_describe_prepared(b"wide")
+    pgconn.pipeline_sync()
+    pgconn.flush()
+    described = 0
+    while (result := pgconn.get_result()) is None or result.status != psycopg.pq.ExecStatus.PIPELINE_SYNC:
+        described += result is not None and result.nfields == 3000
+    assert described == 2000
+    assert peak_memory(demo) - before < 100 * 1024 * 1024
+
+
+@pytest.mark.parametrize("opening", [b"\x7f\xff\xff\xff", b"\0\0\0\x07", b"\0\0\x27\x11\0\x03\0\0", b"GET / HTTP/1.1\r\n\r\n"])
+def test_strangers_get_an_error_and_no_memory(demo, opening):
+    with socket.create_connection((demo["postgres"]["host"], demo["postgres"]["port"]), timeout=60) as stranger:
+        stranger.sendall(opening)
+        answer = stranger.makefile("rb").read()
+    assert answer[:1] == b"E" and b"FATAL" in answer and b"08P01" in answer
+
+
+def test_stranger_that_says_nothing_is_disconnected(demo):
+    with socket.create_connection((demo["postgres"]["host"], demo["postgres"]["port"]), timeout=60) as stranger:
+        stranger.sendall(b"\0\0\0\x40\0\x03\0\0user")
+        assert stranger.makefile("rb").read() == b""

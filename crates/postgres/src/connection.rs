@@ -116,6 +116,9 @@ impl Connection {
             if let Err(ended) = self.frame(frame).await {
                 return ended;
             }
+            if let Err(ended) = self.link.flush_if_large().await {
+                return ended;
+            }
         }
     }
 
@@ -257,6 +260,7 @@ impl Connection {
             return Ok(());
         }
         for parsed in statements {
+            self.link.flush_if_large().await?;
             if self.deallocate(&parsed.statement) {
                 continue;
             }

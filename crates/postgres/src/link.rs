@@ -281,6 +281,19 @@ impl Link {
         Ok(())
     }
 
+    /// Writes the output if there is much of it. Messages that a client has sent ahead are answered
+    /// from memory, and their answers may be many times their size.
+    ///
+    /// # Errors
+    ///
+    /// The connection ends: see [`Ended`].
+    pub(crate) async fn flush_if_large(&mut self) -> Result<(), Ended> {
+        match self.out.len() >= WRITE_AT {
+            true => self.flush().await,
+            false => Ok(()),
+        }
+    }
+
     fn poll_write_out(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Ended>> {
         while !self.out.is_empty() {
             match ready!(Pin::new(&mut self.stream).poll_write(cx, &self.out)) {
