@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use arrow::datatypes::SchemaRef;
 pub use auth::jwt::{Algorithms, Audience, Jwt, JwtConfig, JwtKeys, is_jwt};
-pub use auth::{ClientIdentity, Credentials, Principal, ScramAttempt, unknown_token};
+pub use auth::{ClientIdentity, Credentials, LoginMethod, Principal, ScramAttempt, unknown_token};
 use auth::{Passwords, Throttle};
 use chrono::{DateTime, Utc};
 pub use detached::DetachedLimits;

@@ -46,6 +46,7 @@ pub(super) fn empty(out: &mut BytesMut, tag: u8) {
 /// Codes of the Authentication message.
 pub(super) enum Authentication<'a> {
     Ok,
+    CleartextPassword,
     Sasl(&'a [&'a str]),
     SaslContinue(&'a str),
     SaslFinal(&'a str),
@@ -54,6 +55,7 @@ pub(super) enum Authentication<'a> {
 pub(super) fn authentication(out: &mut BytesMut, what: &Authentication<'_>) {
     message(out, b'R', |out| match what {
         Authentication::Ok => out.put_i32(0),
+        Authentication::CleartextPassword => out.put_i32(3),
         Authentication::Sasl(mechanisms) => {
             out.put_i32(10);
             for mechanism in *mechanisms {

@@ -259,9 +259,7 @@ async fn log_in(
         Ok(Some(certified)) => auth::by_certificate(link, &door.gateway, &certified, user)
             .await?
             .map(|principal| (None, principal)),
-        Ok(None) => auth::by_password(link, &door.gateway, identity, user)
-            .await?
-            .map(|(server_final, principal)| (Some(server_final), principal)),
+        Ok(None) => auth::by_secret(link, &door.gateway, identity, user).await?,
         Err(error) => Err(error),
     };
     let (server_final, principal) = match authenticated {

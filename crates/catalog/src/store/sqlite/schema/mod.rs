@@ -222,6 +222,8 @@ const MIGRATIONS: [&str; 12] = [
         json TEXT NOT NULL
     ) STRICT;
     ",
+    // 13: what users log in with over PostgreSQL's protocol.
+    "ALTER TABLE principals ADD COLUMN authentication TEXT NOT NULL DEFAULT 'scram';",
 ];
 
 /// The migration that gives partitions the keys of their spelling.
