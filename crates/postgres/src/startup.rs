@@ -97,7 +97,7 @@ async fn open_within(door: &Door, tcp: TcpStream, peer: SocketAddr) -> Option<Lo
         Ok(Err(Ended::Lost(error) | Ended::Idle(_, error))) => error,
         Ok(Err(Ended::ShuttingDown)) => super::shutting_down(),
         Err(_) => Error::new(
-            Code::ProtocolViolation,
+            Code::QueryCancelled,
             "canceling authentication due to timeout",
         ),
     };

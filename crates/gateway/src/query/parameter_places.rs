@@ -9,7 +9,7 @@ use lakegate_sql::walk::{walk_expressions, walk_mut};
 use sqlparser::ast::helpers::attached_token::AttachedToken;
 use sqlparser::ast::{
     self, BinaryOperator, CaseWhen, Expr, Function, FunctionArg, FunctionArgExpr,
-    FunctionArguments, Select, UnaryOperator, Value, VisitorMut,
+    FunctionArguments, ObjectName, Select, TableFactor, UnaryOperator, Value, VisitorMut,
 };
 
 use crate::query::constants::has_query;
@@ -92,13 +92,16 @@ impl Places<'_> {
 
     fn function(&mut self, function: &mut Function) {
         self.is_condition(function.filter.as_deref());
-        let FunctionArguments::List(list) = &mut function.args else {
-            return;
-        };
-        let name = function.name.0.last().and_then(|part| part.as_ident());
+        if let FunctionArguments::List(list) = &mut function.args {
+            self.call(&function.name, &mut list.args);
+        }
+    }
+
+    fn call(&mut self, function: &ObjectName, arguments: &mut [FunctionArg]) {
+        let name = function.0.last().and_then(|part| part.as_ident());
         let name = name.map(|name| name.value.to_lowercase());
         let name = name.as_deref().unwrap_or_default();
-        let arguments = list.args.iter_mut().filter_map(|argument| match argument {
+        let arguments = arguments.iter_mut().filter_map(|argument| match argument {
             FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr),
             _ => None,
         });
@@ -106,8 +109,14 @@ impl Places<'_> {
         if matches!(name, "coalesce" | "greatest" | "least" | "nullif") {
             return self.compare_all(arguments);
         }
+        let count = arguments.len();
+        let counts = name == "generate_series" && arguments.iter().any(|bound| is_count(bound));
         for (index, argument) in arguments.iter().enumerate() {
-            if let Some(data_type) = argument_type(name, index) {
+            let data_type = match counts {
+                true => Some(DataType::Int64),
+                false => argument_type(name, index, count),
+            };
+            if let Some(data_type) = data_type {
                 self.takes(argument, data_type);
             }
         }
@@ -121,6 +130,19 @@ impl VisitorMut for Places<'_> {
         self.is_condition(select.selection.as_ref());
         self.is_condition(select.having.as_ref());
         self.is_condition(select.qualify.as_ref());
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_table_factor(&mut self, table: &mut TableFactor) -> ControlFlow<()> {
+        match table {
+            TableFactor::Table {
+                name,
+                args: Some(arguments),
+                ..
+            } => self.call(name, &mut arguments.args),
+            TableFactor::Function { name, args, .. } => self.call(name, args),
+            _ => {}
+        }
         ControlFlow::Continue(())
     }
 
@@ -186,6 +208,11 @@ impl VisitorMut for Places<'_> {
     }
 }
 
+/// Returns whether an expression is a whole number.
+fn is_count(expr: &Expr) -> bool {
+    matches!(expr, Expr::Value(value) if matches!(&value.value, Value::Number(number, _) if number.parse::<i64>().is_ok()))
+}
+
 /// Returns whether a value settles the type of parameters beside it, and is small enough to be
 /// written again for each of them.
 fn is_small(expr: &Expr) -> bool {
@@ -221,9 +248,12 @@ fn compared(parameter: &Expr, value: &Expr) -> Expr {
     }
 }
 
-/// Returns the type of a function's argument, by its index, if it has only one.
-fn argument_type(function: &str, index: usize) -> Option<DataType> {
+/// Returns the type of a function's argument, by its index, if it has only one. `count`: of the
+/// arguments.
+fn argument_type(function: &str, index: usize, count: usize) -> Option<DataType> {
     Some(match (function, index) {
+        // With a format, it takes a text.
+        ("to_timestamp", 0) if count == 1 => DataType::Float64,
         ("left" | "right" | "repeat" | "lpad" | "rpad", 1)
         | ("substr" | "substring", 1 | 2)
         | ("split_part", 2)
@@ -232,7 +262,8 @@ fn argument_type(function: &str, index: usize) -> Option<DataType> {
         | ("ntile" | "chr", 0)
         | ("make_date", 0..=2) => DataType::Int32,
         ("abs" | "sqrt" | "exp" | "ln" | "sign" | "round" | "trunc" | "power", 0)
-        | ("power", 1) => DataType::Float64,
+        | ("power", 1)
+        | ("percentile_cont" | "percentile_disc", 0) => DataType::Float64,
         _ => return None,
     })
 }
@@ -277,6 +308,17 @@ mod tests {
             ]
         );
         assert!(!query.contains('='), "{query}");
+    }
+
+    #[test]
+    fn bounds_of_a_series_are_counts_beside_a_count() {
+        let count = Some(DataType::Int64);
+        let (types, _) = placed("SELECT n FROM generate_series(1, $1) t(n)", &[]);
+        assert_eq!(types, [count.clone()]);
+        let (types, _) = placed("SELECT generate_series($1, $2, 5)", &[]);
+        assert_eq!(types, [count.clone(), count]);
+        let (types, _) = placed("SELECT n FROM generate_series($1, now(), $2) t(n)", &[]);
+        assert!(types.is_empty());
     }
 
     #[test]
