@@ -104,6 +104,11 @@ async fn parameters_take_the_types_of_their_places() {
             "SELECT 1 FROM curated.orders LIMIT $1 OFFSET $2",
             "int8 int8",
         ),
+        ("SELECT n FROM generate_series(1, $1) t(n)", "int8"),
+        (
+            "SELECT sum(CASE WHEN order_id = $1 THEN $2 ELSE 0 END) FROM curated.orders",
+            "text int8",
+        ),
         (
             "SELECT $1, $2 IS NULL, coalesce($3, NULL)",
             "text text text",
