@@ -15,6 +15,7 @@ mod output_names;
 pub mod pg_catalog;
 mod rewrite;
 mod session;
+mod session_control;
 mod settings;
 mod time_setting;
 
@@ -34,6 +35,7 @@ pub use rewrite::{
     names_hidden_columns, resolve_joins, restore_outputs, rewrite, rewrite_json, sorts_by_number,
     starred_tables,
 };
-pub use session::{SessionControl, SessionInfo, Signal};
+pub use session::SessionInfo;
+pub use session_control::{SessionControl, Signal};
 pub use settings::{ResultReuse, Settings, ShownSetting, VERSION};
 pub use time_setting::{milliseconds, shown_time};

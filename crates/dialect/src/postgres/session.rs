@@ -1,11 +1,8 @@
 //! The session that runs a query, as its functions and catalog tables see it.
 
-use std::fmt::Debug;
 use std::sync::Arc;
 
-use lakegate_error::Result;
-
-use crate::postgres::Settings;
+use crate::postgres::{SessionControl, Settings};
 
 /// A session as its queries see it, captured when a query is planned.
 #[derive(Debug, Clone, Default)]
@@ -18,6 +15,9 @@ pub struct SessionInfo {
     /// `pg_catalog`.
     pub search_path: Vec<String>,
     pub backend_pid: i32,
+    /// What the functions of the query may change; `None` where they may change nothing, as in the
+    /// query of a view, whose author is not its reader.
+    pub control: Option<Arc<dyn SessionControl>>,
     pub settings: Settings,
     /// When the server started, in microseconds since 1970, UTC.
     pub server_start: i64,
@@ -25,35 +25,4 @@ pub struct SessionInfo {
     pub server_port: Option<i32>,
     pub client_addr: Option<String>,
     pub client_port: Option<i32>,
-    /// What the functions of the query may change; `None` where they may change nothing, as in the
-    /// query of a view, whose author is not its reader.
-    pub control: Option<Arc<dyn SessionControl>>,
-}
-
-/// How a session is stopped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Signal {
-    /// Cancel what the session is running.
-    Cancel,
-    /// End the session.
-    Terminate,
-}
-
-/// What the functions of a query may change of sessions. They are called while the query runs, on
-/// its threads.
-pub trait SessionControl: Debug + Send + Sync {
-    /// Stops the session with this process id. Returns whether the user has, or administers, such
-    /// a session; if not, the client gets a warning.
-    ///
-    /// # Errors
-    ///
-    /// The session that runs the query is over.
-    fn signal(&self, pid: i64, signal: Signal) -> Result<bool>;
-
-    /// Sets a parameter as SET and SET LOCAL do, and returns its new value. `None` is DEFAULT.
-    ///
-    /// # Errors
-    ///
-    /// The parameter does not exist, cannot be set, or does not accept the value.
-    fn set(&self, name: &str, value: Option<&str>, local: bool) -> Result<String>;
 }

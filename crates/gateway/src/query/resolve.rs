@@ -169,18 +169,18 @@ impl Session {
             database: CATALOG.to_owned(),
             search_path: path.visible.clone(),
             backend_pid: self.backend_pid(),
-            settings,
-            server_start: self.gateway.started_at.timestamp_micros(),
-            server_addr: None,
-            server_port: None,
-            client_addr: Some(self.client_addr().ip().to_string()),
-            client_port: Some(i32::from(self.client_addr().port())),
             // A view is written by one user and read by another, whose sessions and settings are
             // not the writer's to change.
             control: scope
                 .views
                 .is_empty()
                 .then(|| Arc::new(QueryControl(self.me.clone())) as Arc<dyn SessionControl>),
+            settings,
+            server_start: self.gateway.started_at.timestamp_micros(),
+            server_addr: None,
+            server_port: None,
+            client_addr: Some(self.client_addr().ip().to_string()),
+            client_port: Some(i32::from(self.client_addr().port())),
         });
         let system = PgCatalog::open(info, Arc::new(catalog), references)
             .await
