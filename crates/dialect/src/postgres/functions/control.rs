@@ -1,4 +1,5 @@
-//! Functions that change sessions: `set_config`, `pg_cancel_backend` and `pg_terminate_backend`.
+//! Functions that change sessions, `set_config`, `pg_cancel_backend` and `pg_terminate_backend`, and
+//! those about what sessions never do here: wait for each other, and send each other messages.
 
 use std::sync::Arc;
 
@@ -10,7 +11,35 @@ use crate::postgres::{Cell, PgFunction, SessionControl, SessionInfo, Signal, inv
 pub(super) fn functions(session: &Arc<SessionInfo>) -> Vec<PgFunction> {
     let mut all = signals(session);
     all.push(set_config(session));
+    all.extend(apart());
     all
+}
+
+/// Functions about locks and notifications, of which sessions have none.
+fn apart() -> Vec<PgFunction> {
+    let pids = DataType::new_list(DataType::Int32, true);
+    let nobody =
+        |name: &str| PgFunction::new(name, 1..=1, pids.clone(), |_| Ok(Cell::List(Vec::new())));
+    let notify = PgFunction::new("pg_notify", 2..=2, DataType::Utf8, |_| {
+        Err(
+            Error::not_supported("pg_notify is not supported: sessions get no notifications")
+                .with_hint("repeat a query of what changes")
+                .into(),
+        )
+    });
+    let usage = "pg_notification_queue_usage";
+    vec![
+        nobody("pg_blocking_pids"),
+        nobody("pg_safe_snapshot_blocking_pids"),
+        notify.volatile(),
+        PgFunction::new(usage, 0..=0, DataType::Float64, |_| Ok(Cell::Float(0.0))),
+        PgFunction::new("pg_jit_available", 0..=0, DataType::Boolean, |_| {
+            Ok(Cell::Bool(false))
+        }),
+        PgFunction::new("pg_trigger_depth", 0..=0, DataType::Int32, |_| {
+            Ok(Cell::Int(0))
+        }),
+    ]
 }
 
 /// Returns what a function may change, or an error that names the function.
