@@ -224,7 +224,9 @@ async fn session(lake: &Path, state: &Path, threads: usize) -> Arc<Session> {
         database: None,
         application_name: Some("gateway_overhead"),
         client_addr: SocketAddr::from(([127, 0, 0, 1], 0)),
+        encryption: None,
         protocol: Protocol::Postgres,
+        cancel_key_bytes: 0,
         stateful: true,
     };
     let session = gateway.connect(login).await.unwrap();

@@ -170,7 +170,9 @@ async fn register(server: &Server, options: &DemoOptions) -> Result<Vec<UserEntr
         database: None,
         application_name: Some("lakegate demo"),
         client_addr: SocketAddr::from(([127, 0, 0, 1], 0)),
+        encryption: None,
         protocol: Protocol::Postgres,
+        cancel_key_bytes: 0,
         stateful: true,
     };
     let session = server.gateway.connect(login).await?;

@@ -1,6 +1,8 @@
 """psycopg 3 as people use it: transactions by default, parameters, cursors of every kind, pipelines, COPY."""
 
 import datetime
+import select
+import socket
 import threading
 import time
 from decimal import Decimal
@@ -167,3 +169,205 @@ def test_many_connections_at_once(connect):
 def test_scientist_sees_three_columns(connect):
     cursor = connect("scientist", autocommit=True).execute("SELECT * FROM curated.customers LIMIT 1")
     assert [column.name for column in cursor.description] == ["customer_id", "segment", "region"]
+
+
+def forever(marker):
+    return (
+        f"SELECT /* {marker} */ count(*) FROM generate_series(1, 100000) a(x), generate_series(1, 100000) b(y),"
+        " generate_series(1, 100000) c(z) WHERE x + y > z"
+    )
+
+
+def wait_until_runs(connection, marker):
+    running = f"SELECT count(*) FROM system.queries WHERE query LIKE '%/* {marker} */%' AND state = 'RUNNING' AND query NOT LIKE '%system.queries%'"
+    deadline = time.monotonic() + 60
+    while connection.execute(running).fetchone()[0] == 0:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_protocol_3_2_has_long_cancel_keys_that_cancel(connect):
+    watcher = connect(autocommit=True)
+    for version, full in [("3.0", 30000), ("3.2", 30002)]:
+        victim = connect(autocommit=True, max_protocol_version=version)
+        assert victim.pgconn.full_protocol_version == full
+        marker = f"cancelled in {version}"
+        canceller = threading.Thread(target=lambda: (wait_until_runs(watcher, marker), victim.cancel_safe(timeout=20)))
+        canceller.start()
+        with pytest.raises(psycopg.errors.QueryCanceled):
+            victim.execute(forever(marker))
+        canceller.join()
+        assert victim.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_terminated_client_learns_why(connect):
+    admin = connect(autocommit=True)
+    for busy in [False, True]:
+        victim = connect("analyst", autocommit=True)
+        assert victim.info.backend_pid == victim.execute("SELECT pg_backend_pid()").fetchone()[0]
+        terminate = "SELECT pg_terminate_backend(%s)"
+        if busy:
+            killer = threading.Thread(
+                target=lambda: (wait_until_runs(admin, "terminated"), admin.execute(terminate, [victim.info.backend_pid]))
+            )
+            killer.start()
+        else:
+            assert admin.execute(terminate, [victim.info.backend_pid]).fetchone() == (True,)
+        with pytest.raises(psycopg.errors.AdminShutdown, match="due to administrator command"):
+            victim.execute(forever("terminated"))
+        assert victim.closed
+        if busy:
+            killer.join()
+
+
+def test_warnings_arrive_unless_they_are_hidden(connect):
+    connection = connect("analyst", autocommit=True)
+    warnings = []
+    connection.add_notice_handler(lambda notice: warnings.append((notice.severity, notice.sqlstate, notice.message_primary)))
+    assert connection.execute("SELECT pg_cancel_backend(0)").fetchone() == (False,)
+    connection.execute("COMMIT")
+    connection.execute("SET LOCAL statement_timeout = '1min'")
+    connection.execute("BEGIN")
+    connection.execute("BEGIN")
+    connection.execute("ROLLBACK")
+    assert warnings == [
+        ("WARNING", "01000", "PID 0 is not a PostgreSQL server process"),
+        ("WARNING", "25P01", "there is no transaction in progress"),
+        ("WARNING", "25P01", "SET LOCAL can only be used in transaction blocks"),
+        ("WARNING", "25001", "there is already a transaction in progress"),
+    ]
+    warnings.clear()
+    # A query that warns for each row does not fill the memory of the server.
+    connection.execute("SELECT pg_cancel_backend(-n) FROM generate_series(1, 5000) t(n)").fetchall()
+    assert len(warnings) == 100
+    warnings.clear()
+    connection.execute("SET client_min_messages = error")
+    connection.execute("COMMIT")
+    assert warnings == []
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ("-c some_unknown_setting=1", 'unrecognized configuration parameter "some_unknown_setting"'),
+        ("-c statement_timeout=soon", 'invalid value for parameter "statement_timeout": "soon"'),
+        ("-c workgroup=absent", 'workgroup "absent" does not exist'),
+        ("-c role=admin", "a session keeps the user"),
+    ],
+)
+def test_settings_that_do_not_exist_refuse_the_connection(connect, options, message):
+    with pytest.raises(psycopg.OperationalError) as refused:
+        connect("analyst", options=options)
+    assert "FATAL" in str(refused.value) and message in str(refused.value)
+    assert connect("analyst", options="-c statement_timeout=5min -c a.b=1").execute("SHOW a.b").fetchone() == ("1",)
+
+
+def test_idle_clients_are_told_why_they_are_disconnected(connect):
+    for setting, begin, error in [
+        ("idle_session_timeout", "SELECT 1", psycopg.errors.IdleSessionTimeout),
+        ("idle_in_transaction_session_timeout", "BEGIN", psycopg.errors.IdleInTransactionSessionTimeout),
+    ]:
+        connection = connect("analyst", autocommit=True)
+        connection.execute(f"SET {setting} = '100ms'")
+        connection.execute(begin)
+        # The server closes the connection: the socket becomes readable.
+        assert select.select([connection.fileno()], [], [], 60)[0]
+        with pytest.raises(error):
+            connection.execute("SELECT 1")
+
+
+def test_set_config_sets_what_set_does(connect):
+    connection = connect("analyst", autocommit=True)
+    rows = connection.execute(
+        "SELECT set_config('bytea_output', 'hex', false) FROM pg_show_all_settings() WHERE name = 'bytea_output'"
+    )
+    assert rows.fetchone() == ("hex",)
+    assert connection.execute("SELECT set_config('application_name', 'named', false)").fetchone() == ("named",)
+    assert connection.info.parameter_status("application_name") == "named"
+    with connection.transaction():
+        assert connection.execute("SELECT set_config('timezone', 'Asia/Tokyo', true)").fetchone() == ("Asia/Tokyo",)
+        assert connection.execute("SHOW timezone").fetchone() == ("Asia/Tokyo",)
+    assert connection.execute("SHOW timezone").fetchone() == ("UTC",)
+    for name, value, error in [
+        ("no_such_setting", "1", psycopg.errors.UndefinedObject),
+        ("workgroup", "absent", psycopg.errors.UndefinedObject),
+        ("staleness", "24d", psycopg.errors.InvalidParameterValue),
+        ("session_authorization", "admin", psycopg.errors.InsufficientPrivilege),
+    ]:
+        with pytest.raises(error):
+            connection.execute(f"SELECT set_config('{name}', '{value}', false)")
+    # The parameters of a session are bounded, however they are set.
+    with pytest.raises(psycopg.errors.ConfigurationLimitExceeded):
+        connection.execute("SELECT set_config('a.b' || n, repeat('x', 1000), false) FROM generate_series(1, 1000) t(n)")
+
+
+def test_what_a_connection_holds_is_bounded(connect):
+    connection = connect("analyst", autocommit=True)
+    pgconn = connection.pgconn
+
+    def refused(result):
+        return result.error_field(psycopg.pq.DiagnosticField.SQLSTATE) == b"53200" and result.error_message
+
+    prepared = 0
+    while (result := pgconn.prepare(b"s%d" % prepared, b"BEGIN")).status == psycopg.pq.ExecStatus.COMMAND_OK:
+        prepared += 1
+        assert prepared <= 10_000
+    assert prepared == 10_000 and b"too many prepared statements" in refused(result)
+    connection.execute("DEALLOCATE ALL")
+
+    # Statements are measured too: a few large ones are as much as many small ones.
+    large = b"SELECT '" + b"x" * 200_000 + b"'"
+    prepared = 0
+    while (result := pgconn.prepare(b"s%d" % prepared, large)).status == psycopg.pq.ExecStatus.COMMAND_OK:
+        prepared += 1
+        assert prepared < 20
+    assert b"prepared statements would take" in refused(result)
+    connection.execute("DEALLOCATE ALL")
+    assert connection.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_message_that_is_too_long_ends_only_its_connection(connect):
+    connection = connect("analyst", autocommit=True)
+    with pytest.raises(psycopg.OperationalError):
+        connection.execute("SELECT length(%s::text)", ["x" * (65 * 1024 * 1024)])
+    assert connection.closed
+    assert connect("analyst").execute("SELECT 1").fetchone() == (1,)
+
+
+def peak_memory(demo):
+    status = open(f"/proc/{demo['pid']}/status").read()
+    return int(status.split("VmHWM:")[1].split()[0]) * 1024
+
+
+def test_answers_to_messages_sent_ahead_are_not_gathered(connect, demo):
+    pgconn = connect("analyst", autocommit=True).pgconn
+    # Its description has 200 kB, and is asked for with a few bytes.
+    columns = ", ".join(f"1 AS {'c' * 50}{n}" for n in range(3000))
+    assert pgconn.prepare(b"wide", f"SELECT {columns}".encode()).status == psycopg.pq.ExecStatus.COMMAND_OK
+    # Forgets the peak so far.
+    open(f"/proc/{demo['pid']}/clear_refs", "w").write("5")
+    before = peak_memory(demo)
+    pgconn.enter_pipeline_mode()
+    for _ in range(2000):
+        pgconn.send_describe_prepared(b"wide")
+    pgconn.pipeline_sync()
+    pgconn.flush()
+    described = 0
+    while (result := pgconn.get_result()) is None or result.status != psycopg.pq.ExecStatus.PIPELINE_SYNC:
+        described += result is not None and result.nfields == 3000
+    assert described == 2000
+    assert peak_memory(demo) - before < 100 * 1024 * 1024
+
+
+@pytest.mark.parametrize("opening", [b"\x7f\xff\xff\xff", b"\0\0\0\x07", b"\0\0\x27\x11\0\x03\0\0", b"GET / HTTP/1.1\r\n\r\n"])
+def test_strangers_get_an_error_and_no_memory(demo, opening):
+    with socket.create_connection((demo["postgres"]["host"], demo["postgres"]["port"]), timeout=60) as stranger:
+        stranger.sendall(opening)
+        answer = stranger.makefile("rb").read()
+    assert answer[:1] == b"E" and b"FATAL" in answer and b"08P01" in answer
+
+
+def test_stranger_that_says_nothing_is_disconnected(demo):
+    with socket.create_connection((demo["postgres"]["host"], demo["postgres"]["port"]), timeout=60) as stranger:
+        stranger.sendall(b"\0\0\0\x40\0\x03\0\0user")
+        assert stranger.makefile("rb").read() == b""

@@ -1,5 +1,5 @@
 //! Everything that cancels a query: its user, a client that disconnects, its time limit, KILL by
-//! another user.
+//! another user, `pg_cancel_backend` and `pg_terminate_backend`.
 
 use std::time::{Duration, Instant};
 
@@ -198,6 +198,108 @@ async fn queries_beyond_the_concurrency_limit_wait_and_those_beyond_the_queue_ar
     assert_eq!((stopped.code.as_str(), answer.as_str()), ("57014", "t"));
 }
 
+async fn session_is_cancelled_by_its_process_id(door: Door) {
+    let server = Server::shared();
+    let admin = door.connect(server, "admin").await;
+    let other = door.connect(server, "analyst").await;
+    let victim = door.connect(server, "analyst").await;
+    let pid = victim.number("SELECT pg_backend_pid()").await;
+    let marker = &format!("cancelled by pid {door}");
+    let sql = forever(marker);
+    let (failure, ()) = tokio::join!(victim.fails(&sql), async {
+        running(&admin, marker).await;
+        let active = format!(
+            "SELECT state, usename, wait_event IS NULL, query LIKE '%{marker}%' FROM pg_stat_activity WHERE pid = {pid}"
+        );
+        assert_eq!(other.text(&active).await, "active|analyst|t|t");
+        let cancel =
+            format!("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE pid = '{pid}'");
+        assert_eq!(other.value(&cancel).await, "t");
+    });
+    assert_eq!(failure.code, "57014");
+    assert_eq!(victim.value("SELECT 1").await, "1");
+    assert_eq!(victim.number("SELECT pg_backend_pid()").await, pid);
+    reached(&admin, marker, "CANCELLED").await;
+}
+
+async fn session_is_terminated_by_its_process_id(door: Door) {
+    let server = Server::shared();
+    let admin = door.connect(server, "admin").await;
+    let victim = door.connect(server, "analyst").await;
+    let pid = victim.number("SELECT pg_backend_pid()").await;
+    let marker = &format!("terminated by pid {door}");
+    let sql = forever(marker);
+    let terminate = format!("SELECT pg_terminate_backend({pid}, 5000)");
+    let (failure, ()) = tokio::join!(victim.fails(&sql), async {
+        running(&admin, marker).await;
+        assert_eq!(admin.value(&terminate).await, "t");
+        assert_eq!(admin.value(&terminate).await, "f", "it is over at once");
+    });
+    assert_eq!(failure.code, "57P01");
+    if door == Door::Postgres {
+        assert_eq!(failure.severity, "FATAL");
+    }
+    victim.fails("SELECT 1").await;
+    reached(&admin, marker, "CANCELLED").await;
+    let shown = format!("SELECT count(*) FROM pg_stat_activity WHERE pid = {pid}");
+    assert_eq!(admin.number(&shown).await, 0);
+}
+
+async fn anothers_session_is_no_session(door: Door) {
+    let server = Server::shared();
+    let admin = door.connect(server, "admin").await;
+    let victim = door.connect(server, "analyst").await;
+    let scientist = door.connect(server, "scientist").await;
+    let pid = victim.number("SELECT pg_backend_pid()").await;
+    let marker = &format!("not by strangers {door}");
+    let sql = forever(marker);
+    let (failure, ()) = tokio::join!(victim.fails(&sql), async {
+        running(&admin, marker).await;
+        for pid in [pid, 0, -1, i64::from(u32::MAX) + 1] {
+            for function in ["pg_cancel_backend", "pg_terminate_backend"] {
+                let call = format!("SELECT {function}({pid})");
+                assert_eq!(scientist.value(&call).await, "f", "{call}");
+            }
+        }
+        assert_eq!(
+            scientist
+                .number("SELECT count(*) FROM pg_stat_activity WHERE usename <> 'scientist'")
+                .await,
+            0
+        );
+        let ssl = format!("SELECT count(*) FROM pg_stat_ssl WHERE pid = {pid}");
+        assert_eq!(scientist.number(&ssl).await, 0);
+        assert_eq!(admin.number(&ssl).await, 1);
+        assert_eq!(state_of(&admin, marker).await.as_deref(), Some("RUNNING"));
+        victim.cancel().await;
+    });
+    assert_eq!(failure.code, "57014");
+    assert_eq!(victim.value("SELECT 1").await, "1");
+}
+
+async fn query_of_a_view_neither_stops_its_readers_sessions_nor_sets_their_parameters(door: Door) {
+    let server = Server::shared();
+    let admin = door.connect(server, "admin").await;
+    for (name, query) in [
+        (
+            "stops",
+            "SELECT pg_terminate_backend(pid) AS sent FROM pg_stat_activity",
+        ),
+        (
+            "sets",
+            "SELECT set_config('search_path', 'raw', false) AS path",
+        ),
+    ] {
+        let view = format!("analytics.{name}_of_{door}");
+        admin.run(&format!("CREATE VIEW {view} AS {query}")).await;
+        let refused = admin.fails(&format!("SELECT * FROM {view}")).await;
+        assert_eq!(refused.code, "42501", "{view}: {refused:?}");
+        refused.names(&["query of a view"]);
+        admin.run(&format!("DROP VIEW {view}")).await;
+    }
+    assert_eq!(admin.value("SHOW search_path").await, "default");
+}
+
 through_each_door!(
     cancel_request_stops_a_running_query_and_the_connection_goes_on,
     cancel_key_of_one_connection_does_not_touch_another,
@@ -205,4 +307,8 @@ through_each_door!(
     client_that_vanishes_takes_its_query_with_it_within_a_second,
     kill_query_is_for_its_owner_and_for_administrators,
     queries_beyond_the_concurrency_limit_wait_and_those_beyond_the_queue_are_refused,
+    session_is_cancelled_by_its_process_id,
+    session_is_terminated_by_its_process_id,
+    anothers_session_is_no_session,
+    query_of_a_view_neither_stops_its_readers_sessions_nor_sets_their_parameters,
 );

@@ -65,6 +65,83 @@ async fn parameter_types_are_inferred_from_columns() {
 }
 
 #[tokio::test]
+async fn parameters_take_the_types_of_their_places() {
+    let admin = Server::shared().connect("admin").await;
+    for (query, types) in [
+        (
+            "SELECT 1 FROM curated.orders WHERE $1 AND NOT $2",
+            "bool bool",
+        ),
+        (
+            "SELECT CASE WHEN $1 THEN quantity ELSE $2 END FROM curated.orders",
+            "bool int4",
+        ),
+        (
+            "SELECT coalesce($1, order_date), nullif(quantity, $2), ARRAY[order_id, $3] FROM curated.orders",
+            "date int4 text",
+        ),
+        (
+            "SELECT CASE quantity WHEN $1 THEN order_date ELSE $2 END FROM curated.orders",
+            "int4 date",
+        ),
+        (
+            "SELECT left(order_id, $1), $2 || $3 FROM curated.orders",
+            "int4 text text",
+        ),
+        (
+            "SELECT substring('abc' FROM $1 FOR $2), repeat('a', $3)",
+            "int4 int4 int4",
+        ),
+        (
+            "SELECT count(*) FROM curated.orders WHERE quantity = $1 OR $1 IS NULL",
+            "int4",
+        ),
+        (
+            "SELECT count(*) FROM curated.orders WHERE created_at >= $1 AND created_at < $1 + INTERVAL '1 day'",
+            "timestamp",
+        ),
+        (
+            "SELECT 1 FROM curated.orders LIMIT $1 OFFSET $2",
+            "int8 int8",
+        ),
+        ("SELECT n FROM generate_series(1, $1) t(n)", "int8"),
+        (
+            "SELECT sum(CASE WHEN order_id = $1 THEN $2 ELSE 0 END) FROM curated.orders",
+            "text int8",
+        ),
+        (
+            "SELECT $1, $2 IS NULL, coalesce($3, NULL)",
+            "text text text",
+        ),
+        ("SELECT $1::text::int", "text"),
+    ] {
+        let statement = admin.raw().prepare(query).await;
+        let statement = statement.map_err(|e| (query, Failure::of(&e))).unwrap();
+        let names: Vec<&str> = statement.params().iter().map(|t| t.name()).collect();
+        assert_eq!(names.join(" "), types, "{query}");
+    }
+    let count = "SELECT count(*) FROM curated.orders WHERE (quantity = $1 OR $1 IS NULL) AND $2";
+    for (quantity, counted) in [(None, "true"), (Some(2_i32), "quantity = 2")] {
+        let row = admin.raw().query_one(count, &[&quantity, &true]).await;
+        let row = row.map_err(|e| Failure::of(&e)).unwrap();
+        let expected = format!("SELECT count(*) FROM curated.orders WHERE {counted}");
+        assert_eq!(row.get::<_, i64>(0), admin.number(&expected).await);
+    }
+    let row = admin
+        .raw()
+        .query_one(
+            "SELECT left('abc', $1), coalesce($2, 5::int)",
+            &[&2_i32, &None::<i32>],
+        )
+        .await
+        .map_err(|e| Failure::of(&e))
+        .unwrap();
+    assert_eq!((row.get::<_, &str>(0), row.get::<_, i32>(1)), ("ab", 5));
+    let error = admin.raw().prepare("SELECT left(no_such, $1)").await;
+    assert_eq!(Failure::of(&error.unwrap_err()).code, "42703");
+}
+
+#[tokio::test]
 async fn parameters_of_a_with_that_nothing_reads_are_described() {
     let admin = Server::shared().connect("admin").await;
     let client = admin.raw();

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lakegate_catalog::access::{
-    ADMINISTRATORS, Access, Grant, Privilege, Resource, TableAccess, WorkgroupInput,
+    ADMINISTRATORS, Access, Authentication, Grant, Privilege, Resource, TableAccess, WorkgroupInput,
 };
 use lakegate_catalog::store::{Control, SqliteStore};
 use support::{with_orders, with_users};
@@ -484,6 +484,19 @@ async fn workgroups_are_used_where_granted() {
         Some("etl")
     );
     assert!(store.set_user_workgroup("ann", Some("none")).await.is_err());
+    let authentication = || store.snapshot().users["ann"].authentication;
+    assert_eq!(authentication(), Authentication::Scram);
+    for method in [
+        Authentication::Password,
+        Authentication::OAuth,
+        Authentication::Scram,
+    ] {
+        store.set_user_authentication("ANN", method).await.unwrap();
+        assert_eq!(authentication(), method);
+        assert_eq!(Authentication::of_name(method.name()), Some(method));
+    }
+    let absent = store.set_user_authentication("none", Authentication::Scram);
+    assert!(absent.await.is_err());
     assert!(store.drop_workgroup("etl", false).await.unwrap());
     assert_eq!(store.snapshot().users["ann"].default_workgroup, None);
     assert!(store.snapshot().grants.is_empty());

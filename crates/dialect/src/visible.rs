@@ -25,7 +25,7 @@ pub trait CatalogSource: Debug + Send + Sync {
 pub struct Needs {
     /// The tables whose columns (and view texts) are needed.
     pub columns: Columns,
-    /// Whether the running queries are needed.
+    /// Whether the sessions are needed.
     pub activity: bool,
 }
 
@@ -186,11 +186,31 @@ pub struct Backend {
     pub client_port: Option<i32>,
     /// `active`, `idle`, `idle in transaction` …
     pub state: String,
+    /// The type and the name of the event that it waits for.
+    pub waits_for: Option<(&'static str, &'static str)>,
+    /// The running or last query, without passwords.
     pub query: String,
+    pub query_id: Option<i64>,
     /// Microseconds since 1970, UTC.
     pub backend_start: Option<i64>,
+    /// Of the open transaction block, or of the running query. Microseconds since 1970, UTC.
+    pub xact_start: Option<i64>,
     /// Microseconds since 1970, UTC.
     pub query_start: Option<i64>,
+    /// Microseconds since 1970, UTC.
+    pub state_change: Option<i64>,
+    /// `None` for a plain connection.
+    pub encryption: Option<BackendEncryption>,
+}
+
+/// How a connection is encrypted.
+#[derive(Debug, Clone, Default)]
+pub struct BackendEncryption {
+    /// Such as `TLSv1.3`.
+    pub version: String,
+    pub cipher: String,
+    /// The length of the cipher's key.
+    pub bits: i32,
 }
 
 #[cfg(test)]

@@ -239,7 +239,9 @@ impl Door {
                 database: None,
                 application_name: application_name.as_deref(),
                 client_addr: peer.address(),
+                encryption: peer.encryption(),
                 protocol: Protocol::FlightSql,
+                cancel_key_bytes: 0,
                 stateful,
             })
             .await

@@ -12,7 +12,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use lakegate_error::{Code, Error, Result};
-use lakegate_gateway::{ClientIdentity, ConnectionSlot, Gateway};
+use lakegate_gateway::{ClientIdentity, ConnectionSlot, Encryption, Gateway};
 use lakegate_transport::accept::{Accepted, OpenConnection, Shutdown};
 use lakegate_transport::io::Io;
 use lakegate_transport::opening::{self, OpeningSlot};
@@ -48,6 +48,7 @@ struct Inner {
     address: SocketAddr,
     /// The user of the client's certificate, if the client has presented one.
     certified: Option<String>,
+    encryption: Option<Encryption>,
     refused: Option<Error>,
     authenticated: AtomicBool,
     opening: Mutex<Option<OpeningSlot>>,
@@ -58,6 +59,10 @@ struct Inner {
 impl Peer {
     pub(crate) fn address(&self) -> SocketAddr {
         self.0.address
+    }
+
+    pub(crate) fn encryption(&self) -> Option<Encryption> {
+        self.0.encryption.clone()
     }
 
     /// The address and the certificate's user, by which the gateway decides on logins.
@@ -126,6 +131,11 @@ impl Opener {
         let peer = Peer(Arc::new(Inner {
             address: peer,
             certified,
+            encryption: io.negotiated().map(|tls| Encryption {
+                version: tls.version.to_owned(),
+                cipher: tls.cipher,
+                bits: tls.bits,
+            }),
             refused,
             authenticated: AtomicBool::new(false),
             opening: Mutex::new(Some(slot)),

@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use arrow::datatypes::SchemaRef;
 pub use auth::jwt::{Algorithms, Audience, Jwt, JwtConfig, JwtKeys, is_jwt};
-pub use auth::{ClientIdentity, Credentials, Principal, ScramAttempt, unknown_token};
+pub use auth::{ClientIdentity, Credentials, LoginMethod, Principal, ScramAttempt, unknown_token};
 use auth::{Passwords, Throttle};
 use chrono::{DateTime, Utc};
 pub use detached::DetachedLimits;
@@ -46,7 +46,7 @@ pub use query::source::QuerySource;
 pub use query::stalled::client_stalled;
 pub use query::substrait::substrait_versions;
 pub use query::watch::QueryWatch;
-use rand::Rng;
+use rand::{Rng, RngCore};
 pub use session::Session;
 use session::connections::Connections;
 pub use session::connections::{ConnectionLimits, ConnectionSlot};
@@ -55,6 +55,7 @@ pub use session::metadata::{Relation, RelationFilter, RelationKind};
 pub use session::options::OptionError;
 pub use session::prepared::{Prepared, check_weight};
 pub use session::transaction::TransactionStatus;
+pub use session::warnings::Warning;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
@@ -65,8 +66,15 @@ use crate::telemetry::events::QueryEvents;
 use crate::telemetry::history::History;
 use crate::workgroup::{AdmissionLimits, PerUser, QueryPermit, Queue, Queues};
 
-/// Bytes of the key with which a client cancels its query from another connection.
-const CANCEL_SECRET_BYTES: usize = 4;
+/// How the connection of a session is encrypted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Encryption {
+    /// Such as `TLSv1.3`.
+    pub version: String,
+    pub cipher: String,
+    /// The length of the cipher's key.
+    pub bits: i32,
+}
 
 /// The protocol that a session was opened through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,7 +107,12 @@ pub struct Login<'a> {
     pub database: Option<&'a str>,
     pub application_name: Option<&'a str>,
     pub client_addr: SocketAddr,
+    /// `None` for a plain connection.
+    pub encryption: Option<Encryption>,
     pub protocol: Protocol,
+    /// Bytes of the key with which the client may cancel its query from another connection; 0 if
+    /// the protocol has no such key.
+    pub cancel_key_bytes: usize,
     /// Whether later calls can use this session. If not, statements that change session state fail.
     pub stateful: bool,
 }
@@ -267,8 +280,9 @@ impl Gateway {
                 {
                     pid = random.random_range(1..i32::MAX);
                 }
-                let secret: [u8; CANCEL_SECRET_BYTES] = random.random();
-                let session = Session::open(Arc::clone(self), &login, pid, secret.to_vec())?;
+                let mut secret = vec![0; login.cancel_key_bytes];
+                random.fill_bytes(&mut secret);
+                let session = Session::open(Arc::clone(self), &login, pid, secret)?;
                 sessions.insert(pid, Arc::downgrade(&session));
                 session
             };
@@ -281,16 +295,17 @@ impl Gateway {
     /// Cancels the running query of the session with this key. A wrong key has no effect, and takes
     /// as long.
     pub fn cancel(&self, pid: i32, secret: &[u8]) {
-        let session = self
-            .sessions
-            .lock()
-            .get(&pid)
-            .and_then(std::sync::Weak::upgrade);
-        if let Some(session) = session
+        if let Some(session) = self.session_of(pid)
             && session.has_secret(secret)
         {
             session.cancel();
         }
+    }
+
+    /// Returns the session with this process id.
+    fn session_of(&self, pid: i32) -> Option<Arc<Session>> {
+        let sessions = self.sessions.lock();
+        sessions.get(&pid).and_then(std::sync::Weak::upgrade)
     }
 
     fn forget(&self, pid: i32) {

@@ -1,11 +1,16 @@
-//! SCRAM-SHA-256 and, over TLS, SCRAM-SHA-256-PLUS; or the client's certificate. pgwire implements
-//! the exchange; the gateway supplies the verifiers and decides.
+//! SCRAM-SHA-256 and, over TLS, SCRAM-SHA-256-PLUS; the client's certificate; for users that are set
+//! so, the password itself, or a token of the identity provider (OAUTHBEARER). pgwire implements
+//! SCRAM; the gateway supplies the verifiers and decides.
 //!
 //! An unknown user goes through the same exchange with a stable mock verifier, so neither the salt,
 //! nor the timing, nor the message reveals that the user does not exist.
 
+use std::net::SocketAddr;
+
 use lakegate_error::{Code, Error, Result};
-use lakegate_gateway::{ClientIdentity, Credentials, Gateway, Principal, ScramAttempt};
+use lakegate_gateway::{
+    ClientIdentity, Credentials, Gateway, LoginMethod, Principal, ScramAttempt,
+};
 use lakegate_transport::tls::Identity;
 use pgwire::api::auth::sasl::scram::{ScramSecret, ScramServerAuth};
 use pgwire::error::PgWireError;
@@ -17,6 +22,10 @@ use super::link::{Ended, Link};
 
 const PLAIN: &str = "SCRAM-SHA-256";
 const BOUND: &str = "SCRAM-SHA-256-PLUS";
+const BEARER: &str = "OAUTHBEARER";
+
+/// The longest message with a token, in bytes: tokens have at most 16 KiB.
+const MAX_TOKEN_MESSAGE: usize = 17 * 1024;
 
 /// The server side of SCRAM. `identity`: the certificate that this connection presented, for
 /// channel binding.
@@ -33,18 +42,109 @@ fn server(identity: Option<&Identity>) -> (ScramServerAuth, &'static [&'static s
     (server, &[PLAIN])
 }
 
+/// The last message of an exchange, if it has one, and the user.
+type Authenticated = (Option<String>, Principal);
+
+/// Authenticates `user` by what it is set to log in with.
+pub(super) async fn by_secret(
+    link: &mut Link,
+    gateway: &Gateway,
+    identity: Option<&Identity>,
+    user: &str,
+) -> Result<Result<Authenticated>, Ended> {
+    let (encrypted, address) = (link.stream().is_tls(), link.peer().ip());
+    let method = match gateway.login_method(user, encrypted, address) {
+        Ok(method) => method,
+        Err(error) => return Ok(Err(error)),
+    };
+    let principal = match method {
+        LoginMethod::Scram => {
+            let proven = by_password(link, gateway, identity, user).await?;
+            return Ok(proven.map(|(last, principal)| (Some(last), principal)));
+        }
+        LoginMethod::Password => by_cleartext(link, gateway, user).await?,
+        LoginMethod::Token => by_token(link, gateway, user).await?,
+    };
+    Ok(principal.map(|principal| (None, principal)))
+}
+
+/// Authenticates `user` by the password itself, or by a token in its place.
+async fn by_cleartext(
+    link: &mut Link,
+    gateway: &Gateway,
+    user: &str,
+) -> Result<Result<Principal>, Ended> {
+    link.allow_messages_of(MAX_TOKEN_MESSAGE);
+    backend::authentication(&mut link.out, &Authentication::CleartextPassword);
+    let message = password_message(link).await?;
+    let secret = match message.and_then(frontend::password) {
+        Ok(secret) => secret,
+        Err(error) => return Ok(Err(error)),
+    };
+    let credentials = gateway.password_or_token(user, &secret);
+    let client = uncertified(link.peer());
+    link.run(gateway.authenticate(client, credentials)).await
+}
+
+/// Authenticates `user` by a token of the identity provider, as PostgreSQL 18 does.
+async fn by_token(
+    link: &mut Link,
+    gateway: &Gateway,
+    user: &str,
+) -> Result<Result<Principal>, Ended> {
+    link.allow_messages_of(MAX_TOKEN_MESSAGE);
+    backend::authentication(&mut link.out, &Authentication::Sasl(&[BEARER]));
+    let message = password_message(link).await?;
+    let (mechanism, data) = match message.and_then(frontend::sasl_initial) {
+        Ok(initial) => initial,
+        Err(error) => return Ok(Err(error)),
+    };
+    if mechanism != BEARER {
+        return Ok(Err(Error::new(
+            Code::ProtocolViolation,
+            "the client chose an authentication mechanism that was not offered",
+        )));
+    }
+    let refused = match frontend::bearer_token(&data) {
+        Err(error) => return Ok(Err(error)),
+        Ok(None) => Error::new(
+            Code::InvalidPassword,
+            format!("OAuth bearer authentication failed for user \"{user}\": no token was sent"),
+        ),
+        Ok(Some(token)) => {
+            let credentials = Credentials::JwtOf { user, token };
+            let client = uncertified(link.peer());
+            match link.run(gateway.authenticate(client, credentials)).await? {
+                Ok(principal) => return Ok(Ok(principal)),
+                Err(error) => error,
+            }
+        }
+    };
+    // The client answers the document with an empty message, and then gets the error.
+    backend::authentication(
+        &mut link.out,
+        &Authentication::SaslContinue(&gateway.token_discovery()),
+    );
+    Ok(password_message(link).await?.and(Err(refused)))
+}
+
+/// Returns what is known of a client without a certificate.
+fn uncertified(peer: SocketAddr) -> ClientIdentity<'static> {
+    ClientIdentity {
+        address: peer.ip(),
+        certified: None,
+    }
+}
+
 /// Authenticates `user` by a SCRAM proof. The result contains the last message of the exchange, to
 /// be sent with AuthenticationOk once the session is open.
-pub(super) async fn by_password(
+async fn by_password(
     link: &mut Link,
     gateway: &Gateway,
     identity: Option<&Identity>,
     user: &str,
 ) -> Result<Result<(String, Principal)>, Ended> {
-    let client = ClientIdentity {
-        address: link.peer().ip(),
-        certified: None,
-    };
+    let client = uncertified(link.peer());
     let attempt = match link.run(gateway.begin_scram(client, user)).await? {
         Ok(attempt) => attempt,
         Err(error) => return Ok(Err(error)),

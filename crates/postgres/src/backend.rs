@@ -2,7 +2,7 @@
 
 use bytes::{BufMut, BytesMut};
 use lakegate_error::Error;
-use lakegate_gateway::TransactionStatus;
+use lakegate_gateway::{TransactionStatus, Warning};
 
 use super::encode::Format;
 use super::types::PgType;
@@ -46,6 +46,7 @@ pub(super) fn empty(out: &mut BytesMut, tag: u8) {
 /// Codes of the Authentication message.
 pub(super) enum Authentication<'a> {
     Ok,
+    CleartextPassword,
     Sasl(&'a [&'a str]),
     SaslContinue(&'a str),
     SaslFinal(&'a str),
@@ -54,6 +55,7 @@ pub(super) enum Authentication<'a> {
 pub(super) fn authentication(out: &mut BytesMut, what: &Authentication<'_>) {
     message(out, b'R', |out| match what {
         Authentication::Ok => out.put_i32(0),
+        Authentication::CleartextPassword => out.put_i32(3),
         Authentication::Sasl(mechanisms) => {
             out.put_i32(10);
             for mechanism in *mechanisms {
@@ -209,6 +211,23 @@ pub(super) fn error_as(out: &mut BytesMut, severity: Severity, sqlstate: &str, e
     });
 }
 
+/// Appends a NoticeResponse.
+pub(super) fn warning(out: &mut BytesMut, warning: &Warning) {
+    message(out, b'N', |out| {
+        let fields = [
+            (b'S', "WARNING"),
+            (b'V', "WARNING"),
+            (b'C', warning.sqlstate),
+            (b'M', warning.message.as_str()),
+        ];
+        for (code, text) in fields {
+            out.put_u8(code);
+            put_text(out, text);
+        }
+        out.put_u8(0);
+    });
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -260,6 +279,18 @@ mod tests {
         assert_eq!(
             written(|out| row_description(out, columns.into_iter())),
             b"T\0\0\0\x1a\0\x01n\0\0\0\0\0\0\0\0\0\0\x17\0\x04\xff\xff\xff\xff\0\x01"
+        );
+    }
+
+    #[test]
+    fn warnings_are_notices() {
+        let outside = Warning {
+            sqlstate: "25P01",
+            message: "no\0block".to_owned(),
+        };
+        assert_eq!(
+            written(|out| warning(out, &outside)),
+            b"N\0\0\0\x28SWARNING\0VWARNING\0C25P01\0Mno block\0\0"
         );
     }
 

@@ -47,6 +47,8 @@ pub(super) struct Connection {
     reported: Vec<Option<String>>,
     /// After an error in the extended protocol, messages are skipped up to the next Sync.
     skipping: bool,
+    /// ReadyForQuery was the last message that was sent: the client may be idle.
+    is_ready: bool,
 }
 
 /// Serves a connection until it ends.
@@ -68,6 +70,7 @@ async fn serve_with(options: PostgresOptions, opened: LoggedIn) {
         options,
         reported: vec![None; REPORTED.len()],
         skipping: false,
+        is_ready: false,
     };
     connection.report();
     let (pid, secret) = (
@@ -87,6 +90,9 @@ async fn serve_with(options: PostgresOptions, opened: LoggedIn) {
         }
         Ended::ShuttingDown => startup::refuse(connection.link, &super::shutting_down()).await,
         Ended::Lost(error) => startup::refuse(connection.link, &error).await,
+        Ended::Idle(sqlstate, error) => {
+            startup::refuse_as(connection.link, sqlstate, &error).await;
+        }
     }
 }
 
@@ -98,17 +104,38 @@ fn is_over(error: &Error) -> bool {
 impl Connection {
     async fn messages(&mut self) -> Ended {
         loop {
-            let frame = match self.link.frame().await {
-                Ok(frame) => frame,
+            let limit = match self.is_ready {
+                true => self.session.idle_timeout(),
+                false => None,
+            };
+            let frame = match self.link.frame_within(limit).await {
+                Ok(Some(frame)) => frame,
+                Ok(None) => return self.idle(),
                 Err(ended) => return ended,
             };
             if let Err(ended) = self.frame(frame).await {
                 return ended;
             }
+            if let Err(ended) = self.link.flush_if_large().await {
+                return ended;
+            }
         }
     }
 
+    /// Returns the end of a connection whose client was idle for too long.
+    fn idle(&self) -> Ended {
+        let (sqlstate, state) = match self.session.transaction_status() {
+            TransactionStatus::Idle => ("57P05", "idle-session"),
+            TransactionStatus::InTransaction | TransactionStatus::Failed => {
+                ("25P03", "idle-in-transaction")
+            }
+        };
+        let why = format!("terminating connection due to {state} timeout");
+        Ended::Idle(sqlstate, Error::new(Code::SessionEnded, why))
+    }
+
     async fn frame(&mut self, Frame { tag, body }: Frame) -> Result<(), Ended> {
+        self.is_ready = false;
         if tag == b'p' {
             let why = "a password message came after authentication";
             return Err(Ended::Lost(Error::new(Code::ProtocolViolation, why)));
@@ -185,6 +212,10 @@ impl Connection {
     }
 
     fn ready(&mut self) {
+        self.is_ready = true;
+        for warning in self.session.take_warnings() {
+            backend::warning(&mut self.link.out, &warning);
+        }
         backend::ready_for_query(&mut self.link.out, self.session.transaction_status());
     }
 
@@ -229,6 +260,7 @@ impl Connection {
             return Ok(());
         }
         for parsed in statements {
+            self.link.flush_if_large().await?;
             if self.deallocate(&parsed.statement) {
                 continue;
             }

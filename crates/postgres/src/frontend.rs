@@ -282,6 +282,48 @@ pub(super) fn sasl_initial(body: Bytes) -> Result<(String, Bytes)> {
     Ok((mechanism, data))
 }
 
+/// Parses a PasswordMessage.
+pub(super) fn password(body: Bytes) -> Result<String> {
+    let mut body = Body(body);
+    let password = body.text()?;
+    if body.0.has_remaining() {
+        return Err(malformed("it is longer than its fields"));
+    }
+    Ok(password)
+}
+
+/// Parses the client's response of OAUTHBEARER (RFC 7628): its token, or `None` if it asks where to
+/// get one.
+pub(super) fn bearer_token(data: &[u8]) -> Result<Option<&str>> {
+    let text = std::str::from_utf8(data).map_err(|_| malformed("a token is no text"))?;
+    // Channel binding (p=) and another identity (a=) are not part of the mechanism here.
+    let pairs = text
+        .strip_prefix("n,,\x01")
+        .or_else(|| text.strip_prefix("y,,\x01"))
+        .and_then(|pairs| pairs.strip_suffix("\x01"))
+        .ok_or_else(|| malformed("it is no response of OAUTHBEARER"))?;
+    let mut token = None;
+    for pair in pairs.split_terminator('\x01') {
+        match pair.split_once('=') {
+            Some(("auth", value)) if token.is_none() => token = Some(value),
+            Some(("host" | "port", _)) => {}
+            _ => return Err(malformed("it has an unknown key of OAUTHBEARER")),
+        }
+    }
+    let value = token.ok_or_else(|| malformed("it has no token"))?;
+    if value.is_empty() {
+        return Ok(None);
+    }
+    let scheme = value
+        .get(..7)
+        .filter(|scheme| scheme.eq_ignore_ascii_case("bearer "));
+    let token = scheme.and_then(|_| value.get(7..)).map(str::trim);
+    token
+        .filter(|token| !token.is_empty())
+        .map(Some)
+        .ok_or_else(|| malformed("its token is no bearer token"))
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -381,6 +423,37 @@ mod tests {
     }
 
     #[test]
+    fn bearer_tokens_are_read_strictly() {
+        assert_eq!(
+            bearer_token(b"n,,\x01auth=Bearer e.f.g\x01\x01").unwrap(),
+            Some("e.f.g")
+        );
+        assert_eq!(
+            bearer_token(b"y,,\x01host=h\x01port=1\x01auth=bearer  e\x01\x01").unwrap(),
+            Some("e")
+        );
+        assert_eq!(bearer_token(b"n,,\x01auth=\x01\x01").unwrap(), None);
+        for wrong in [
+            &b""[..],
+            b"\x01",
+            b"n,,\x01\x01",
+            b"n,,\x01auth=Bearer e",
+            b"n,,\x01auth=Bearer \x01\x01",
+            b"n,,\x01auth=Basic e\x01\x01",
+            b"n,,\x01auth=Bearer a\x01auth=Bearer b\x01\x01",
+            b"n,a=ben,\x01auth=Bearer e\x01\x01",
+            b"p=tls-exporter,,\x01auth=Bearer e\x01\x01",
+            b"n,,\x01auth=B\xc3\xa4arer\x01\x01",
+            b"n,,\x01auth=\xff\x01\x01",
+        ] {
+            assert!(bearer_token(wrong).is_err(), "{wrong:?}");
+        }
+        assert_eq!(password(Bytes::from_static(b"p w\0")).unwrap(), "p w");
+        assert!(password(Bytes::from_static(b"p\0w\0")).is_err());
+        assert!(password(Bytes::from_static(b"p")).is_err());
+    }
+
+    #[test]
     fn random_bytes_never_panic() {
         let mut random = StdRng::seed_from_u64(42);
         for _ in 0..200_000 {
@@ -397,6 +470,8 @@ mod tests {
                 let _ = Message::parse(tag, body.clone());
             }
             let _ = sasl_initial(body.clone());
+            let _ = password(body.clone());
+            let _ = bearer_token(&body);
             let mut startup = vec![0, 3, 0, 0];
             startup.extend_from_slice(&body);
             let _ = FirstPacket::parse(startup.into());

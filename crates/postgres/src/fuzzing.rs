@@ -7,7 +7,7 @@ use lakegate_gateway::sql::{self, ast};
 
 use super::copy::Lines;
 use super::encode::Zone;
-use super::frontend::{FirstPacket, Message, is_known, sasl_initial};
+use super::frontend::{FirstPacket, Message, bearer_token, is_known, password, sasl_initial};
 use super::params::{self, Parameter};
 use super::startup;
 
@@ -51,7 +51,14 @@ fn message(bytes: &[u8]) -> bool {
     };
     let body = Bytes::copy_from_slice(body);
     match tag {
-        b'p' => sasl_initial(body).is_ok(),
+        b'p' => {
+            let initial = sasl_initial(body.clone());
+            if let Ok((_, data)) = &initial {
+                let _ = bearer_token(data);
+            }
+            let password = password(body);
+            initial.is_ok() || password.is_ok()
+        }
         tag if is_known(*tag) => Message::parse(*tag, body).is_ok(),
         _ => false,
     }

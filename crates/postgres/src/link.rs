@@ -38,8 +38,11 @@ const CLOSED_CHECK: Duration = Duration::from_millis(500);
 pub(super) enum Ended {
     /// The client closed it, or it broke.
     Gone,
-    /// The server is stopping.
+    /// The server is stopping, or the session was terminated.
     ShuttingDown,
+    /// The client has sent nothing for as long as the session allows: the SQLSTATE and the last
+    /// message.
+    Idle(&'static str, Error),
     /// The framing is lost; the error is the last message.
     Lost(Error),
 }
@@ -76,6 +79,9 @@ pub(super) struct Link {
     /// The longest message that is accepted.
     max_message: usize,
     stop: CancellationToken,
+    /// Cancelled when the connection's session is terminated.
+    terminated: CancellationToken,
+    termination: Pin<Box<WaitForCancellationFutureOwned>>,
     cut_off: Pin<Box<WaitForCancellationFutureOwned>>,
     closed_check: Pin<Box<Sleep>>,
 }
@@ -92,6 +98,7 @@ impl Link {
     /// Wraps a connection. The shutdown ends it when it is idle, or at any time once connections
     /// are cut off.
     pub(crate) fn new(stream: Io, peer: SocketAddr, shutdown: &Shutdown) -> Self {
+        let terminated = CancellationToken::new();
         Self {
             stream,
             peer,
@@ -100,6 +107,8 @@ impl Link {
             // Raised once the client has authenticated.
             max_message: frontend::MAX_STARTUP,
             stop: shutdown.stopping().clone(),
+            termination: Box::pin(terminated.clone().cancelled_owned()),
+            terminated,
             cut_off: Box::pin(shutdown.cut_off().clone().cancelled_owned()),
             closed_check: Box::pin(sleep(CLOSED_CHECK)),
         }
@@ -107,6 +116,12 @@ impl Link {
 
     pub(crate) fn allow_messages_of(&mut self, bytes: usize) {
         self.max_message = bytes;
+    }
+
+    /// Ends the connection, at any time, once the token is cancelled.
+    pub(crate) fn ends_with(&mut self, terminated: &CancellationToken) {
+        self.terminated = terminated.clone();
+        self.termination = Box::pin(terminated.clone().cancelled_owned());
     }
 
     pub(crate) fn peer(&self) -> SocketAddr {
@@ -124,15 +139,43 @@ impl Link {
     /// The connection ends: see [`Ended`].
     pub(crate) async fn frame(&mut self) -> Result<Frame, Ended> {
         loop {
-            if let Some(frame) = self.buffered_frame()? {
+            if let Some(frame) = self.frame_within(None).await? {
                 return Ok(frame);
             }
+        }
+    }
+
+    /// Returns the next message, or `None` if the client does not send one for as long as `limit`.
+    /// Pending output is written first.
+    ///
+    /// # Errors
+    ///
+    /// The connection ends: see [`Ended`].
+    pub(crate) async fn frame_within(
+        &mut self,
+        limit: Option<Duration>,
+    ) -> Result<Option<Frame>, Ended> {
+        let mut idle = pin!(async {
+            match limit {
+                Some(limit) => sleep(limit).await,
+                None => std::future::pending().await,
+            }
+        });
+        loop {
+            if self.terminated.is_cancelled() {
+                return Err(Ended::ShuttingDown);
+            }
+            if let Some(frame) = self.buffered_frame()? {
+                return Ok(Some(frame));
+            }
             self.flush().await?;
-            let stop = self.stop.clone();
+            let (stop, terminated) = (self.stop.clone(), self.terminated.clone());
             tokio::select! {
                 biased;
                 read = std::future::poll_fn(|cx| self.poll_read_more(cx)) => read?,
                 () = stop.cancelled() => return Err(Ended::ShuttingDown),
+                () = terminated.cancelled() => return Err(Ended::ShuttingDown),
+                () = &mut idle => return Ok(None),
             }
         }
     }
@@ -177,17 +220,24 @@ impl Link {
         }
     }
 
-    /// Runs `future` while watching the client. If the client disconnects, the future is dropped,
-    /// which cancels it.
+    /// Runs `future` while watching the client. If the client disconnects, or the session is
+    /// terminated, the future is dropped, which cancels it.
     ///
     /// # Errors
     ///
     /// The connection ends, or the future panics: see [`Ended`].
     pub(crate) async fn run<F: Future>(&mut self, future: F) -> Result<F::Output, Ended> {
         let mut future = pin!(future);
-        std::future::poll_fn(|cx| match poll_caught(future.as_mut(), cx) {
-            Poll::Ready(output) => Poll::Ready(output),
-            Poll::Pending => self.poll_watch(cx).map(Err),
+        std::future::poll_fn(|cx| {
+            // First: the client learns that its session was terminated, not that its query was
+            // stopped for that.
+            if self.termination.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(Err(Ended::ShuttingDown));
+            }
+            match poll_caught(future.as_mut(), cx) {
+                Poll::Ready(output) => Poll::Ready(output),
+                Poll::Pending => self.poll_watch(cx).map(Err),
+            }
         })
         .await
     }
@@ -199,12 +249,17 @@ impl Link {
     /// As for [`Link::run`].
     pub(crate) async fn run_and_write<F: Future>(&mut self, future: F) -> Result<F::Output, Ended> {
         let mut future = pin!(future);
-        std::future::poll_fn(|cx| match poll_caught(future.as_mut(), cx) {
-            Poll::Ready(output) => Poll::Ready(output),
-            Poll::Pending => match self.poll_write_out(cx) {
-                Poll::Ready(Err(ended)) => Poll::Ready(Err(ended)),
-                _ => self.poll_watch(cx).map(Err),
-            },
+        std::future::poll_fn(|cx| {
+            if self.termination.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(Err(Ended::ShuttingDown));
+            }
+            match poll_caught(future.as_mut(), cx) {
+                Poll::Ready(output) => Poll::Ready(output),
+                Poll::Pending => match self.poll_write_out(cx) {
+                    Poll::Ready(Err(ended)) => Poll::Ready(Err(ended)),
+                    _ => self.poll_watch(cx).map(Err),
+                },
+            }
         })
         .await
     }
@@ -226,6 +281,19 @@ impl Link {
         Ok(())
     }
 
+    /// Writes the output if there is much of it. Messages that a client has sent ahead are answered
+    /// from memory, and their answers may be many times their size.
+    ///
+    /// # Errors
+    ///
+    /// The connection ends: see [`Ended`].
+    pub(crate) async fn flush_if_large(&mut self) -> Result<(), Ended> {
+        match self.out.len() >= WRITE_AT {
+            true => self.flush().await,
+            false => Ok(()),
+        }
+    }
+
     fn poll_write_out(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Ended>> {
         while !self.out.is_empty() {
             match ready!(Pin::new(&mut self.stream).poll_write(cx, &self.out)) {
@@ -239,9 +307,12 @@ impl Link {
             .map_err(|_| Ended::Gone)
     }
 
-    /// Becomes ready when the client has disconnected or the connections are cut off.
+    /// Becomes ready when the client has disconnected, the session is terminated or the
+    /// connections are cut off.
     fn poll_watch(&mut self, cx: &mut Context<'_>) -> Poll<Ended> {
-        if self.cut_off.as_mut().poll(cx).is_ready() {
+        if self.cut_off.as_mut().poll(cx).is_ready()
+            || self.termination.as_mut().poll(cx).is_ready()
+        {
             return Poll::Ready(Ended::ShuttingDown);
         }
         while self.input.len() < PIPELINE {

@@ -11,7 +11,7 @@ use bytes::{Bytes, BytesMut};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use lakegate_error::{Code, Error, Result};
-use lakegate_gateway::{ConnectionSlot, Login, Protocol, Session};
+use lakegate_gateway::{ConnectionSlot, Encryption, Login, Protocol, Session};
 use lakegate_transport::io::Io;
 use lakegate_transport::opening;
 use lakegate_transport::tls::Identity;
@@ -26,6 +26,11 @@ use super::{Door, auth};
 
 /// The protocol that is spoken: 3.2 differs from 3.0 in longer cancel keys only.
 const NEWEST_MINOR: u16 = 2;
+
+/// Bytes of a cancel key in protocol 3.0, which fixes them.
+const SHORT_CANCEL_KEY: usize = 4;
+/// Bytes of a cancel key in protocol 3.2, as PostgreSQL 18 makes them.
+const LONG_CANCEL_KEY: usize = 32;
 
 /// The ALPN name that a client must offer when it starts TLS directly.
 const ALPN: &[u8] = b"postgresql";
@@ -89,10 +94,10 @@ async fn open_within(door: &Door, tcp: TcpStream, peer: SocketAddr) -> Option<Lo
         }
         Ok(Ok(Err(error))) => error,
         Ok(Err(Ended::Gone)) => return None,
-        Ok(Err(Ended::Lost(error))) => error,
+        Ok(Err(Ended::Lost(error) | Ended::Idle(_, error))) => error,
         Ok(Err(Ended::ShuttingDown)) => super::shutting_down(),
         Err(_) => Error::new(
-            Code::ProtocolViolation,
+            Code::QueryCancelled,
             "canceling authentication due to timeout",
         ),
     };
@@ -101,13 +106,18 @@ async fn open_within(door: &Door, tcp: TcpStream, peer: SocketAddr) -> Option<Lo
 }
 
 /// Sends the reason as the last message.
-pub(super) fn refuse(mut link: Link, error: &Error) -> BoxFuture<'static, ()> {
+pub(super) fn refuse(link: Link, error: &Error) -> BoxFuture<'static, ()> {
     // Postgres: 28000, invalid authorization specification.
     let sqlstate = if error.code() == Code::PermissionDenied {
         "28000"
     } else {
         error.code().sqlstate()
     };
+    refuse_as(link, sqlstate, error)
+}
+
+/// Sends the reason as the last message, with an explicit SQLSTATE.
+pub(super) fn refuse_as(mut link: Link, sqlstate: &str, error: &Error) -> BoxFuture<'static, ()> {
     backend::error_as(&mut link.out, Severity::Fatal, sqlstate, error);
     link.close().boxed()
 }
@@ -249,9 +259,7 @@ async fn log_in(
         Ok(Some(certified)) => auth::by_certificate(link, &door.gateway, &certified, user)
             .await?
             .map(|principal| (None, principal)),
-        Ok(None) => auth::by_password(link, &door.gateway, identity, user)
-            .await?
-            .map(|(server_final, principal)| (Some(server_final), principal)),
+        Ok(None) => auth::by_secret(link, &door.gateway, identity, user).await?,
         Err(error) => Err(error),
     };
     let (server_final, principal) = match authenticated {
@@ -263,7 +271,16 @@ async fn log_in(
         database: startup.get("database"),
         application_name: startup.get("application_name"),
         client_addr: link.peer(),
+        encryption: link.stream().negotiated().map(|tls| Encryption {
+            version: tls.version.to_owned(),
+            cipher: tls.cipher,
+            bits: tls.bits,
+        }),
         protocol: Protocol::Postgres,
+        cancel_key_bytes: match minor {
+            0 => SHORT_CANCEL_KEY,
+            _ => LONG_CANCEL_KEY,
+        },
         stateful: true,
     };
     if let Some(server_final) = &server_final {
@@ -284,18 +301,31 @@ async fn log_in(
         Ok(session) => session,
         Err(error) => return Ok(Err(error)),
     };
-    for (name, value) in &startup.parameters {
-        match name.as_str() {
-            "user" | "database" | "replication" | "client_encoding" => {}
-            "options" => {
-                for (name, value) in options(value) {
-                    session.start_parameter(&name, &value);
-                }
-            }
-            _ => session.start_parameter(name, value),
+    for (name, value) in settings(startup) {
+        if let Err(error) = session.start_parameter(&name, &value) {
+            return Ok(Err(error));
         }
     }
+    link.ends_with(session.termination());
     Ok(Ok((session, slot)))
+}
+
+/// Returns the settings of a startup packet. Those of its own win over those in `options`.
+fn settings(startup: &Startup) -> Vec<(String, String)> {
+    let mut settings = Vec::new();
+    for (name, value) in &startup.parameters {
+        if name == "options" {
+            settings.extend(options(value));
+        }
+    }
+    let own = startup.parameters.iter().filter(|(name, _)| {
+        !matches!(
+            name.as_str(),
+            "user" | "database" | "replication" | "client_encoding" | "options"
+        )
+    });
+    settings.extend(own.cloned());
+    settings
 }
 
 fn check(door: &Door, link: &Link, startup: &Startup) -> Result<()> {
@@ -381,6 +411,29 @@ mod tests {
         );
         expect("-c", &[]);
         expect("  ", &[]);
+    }
+
+    #[test]
+    fn settings_of_the_packet_win_over_its_options() {
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let startup = Startup {
+            minor: 0,
+            parameters: vec![
+                pair("user", "ada"),
+                pair("application_name", "tool"),
+                pair("options", "-c application_name=other -c a.b=1"),
+                pair("client_encoding", "utf8"),
+            ],
+            protocol_options: Vec::new(),
+        };
+        assert_eq!(
+            settings(&startup),
+            [
+                pair("application_name", "other"),
+                pair("a.b", "1"),
+                pair("application_name", "tool")
+            ]
+        );
     }
 
     #[tokio::test]

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use arrow::array::BooleanArray;
 use lakegate_catalog::access::{
-    ADMINISTRATORS, ControlSnapshot, Membership, PRIMARY_WORKGROUP, ScramVerifier,
+    ADMINISTRATORS, Authentication, ControlSnapshot, Membership, PRIMARY_WORKGROUP, ScramVerifier,
 };
 use lakegate_error::{Code, Error, Result};
 use lakegate_sql::Statement;
 use lakegate_sql::ast::{
     AlterUser, CreateRole, CreateUser, DropRole, DropUser, GrantRole, Grantee, RevokeRole,
-    ShowRoles, UserChange, UserRef,
+    ShowRoles, UserAuthentication, UserChange, UserRef,
 };
 
 use super::{Output, StatementContext, rows};
@@ -58,6 +58,18 @@ pub(super) async fn alter_user(context: &StatementContext, alter: &AlterUser) ->
         UserChange::Enable => {
             context.require_administrator("enable users")?;
             context.control.set_user_disabled(name, false).await?;
+        }
+        UserChange::SetAuthentication(method) => {
+            context.require_administrator("set the authentication of users")?;
+            let method = match method {
+                UserAuthentication::Scram => Authentication::Scram,
+                UserAuthentication::Password => Authentication::Password,
+                UserAuthentication::OAuth => Authentication::OAuth,
+            };
+            context
+                .control
+                .set_user_authentication(name, method)
+                .await?;
         }
         UserChange::TerminateSessions => context.control.end_sessions(name).await?,
         UserChange::SetWorkgroup(workgroup) => {
@@ -250,6 +262,7 @@ pub(super) fn show_users(context: &StatementContext, statement: &Statement) -> R
         rows::strings(roles.iter().map(Some))?,
         rows::strings(workgroups)?,
         Arc::new(BooleanArray::from_iter(administrators)),
+        rows::strings(users.iter().map(|user| Some(user.authentication.name())))?,
         rows::strings(
             users
                 .iter()
@@ -412,12 +425,32 @@ mod tests {
         let lake = Lake::new().await;
         assert_eq!(
             lake.text("ann", "SHOW USERS").await,
-            "ann||primary|false|ENABLED"
+            "ann||primary|false|scram|ENABLED"
         );
         lake.ok("ALTER USER ben DISABLE").await;
         assert_eq!(
             lake.text("admin", "SHOW USERS").await,
-            "admin|administrators|primary|true|ENABLED\nann||primary|false|ENABLED\nben||primary|false|DISABLED"
+            "admin|administrators|primary|true|scram|ENABLED\nann||primary|false|scram|ENABLED\nben||primary|false|scram|DISABLED"
+        );
+    }
+
+    #[tokio::test]
+    async fn only_administrators_choose_what_users_log_in_with() {
+        let lake = Lake::new().await;
+        let sql = "ALTER USER ann SET AUTHENTICATION password";
+        for user in ["ann", "ben"] {
+            let refused = lake.fails(user, sql).await;
+            assert_eq!(refused.code(), Code::PermissionDenied, "{user}");
+        }
+        lake.ok(sql).await;
+        assert_eq!(
+            lake.text("ann", "SHOW USERS").await,
+            "ann||primary|false|password|ENABLED"
+        );
+        lake.ok("ALTER USER ann RESET AUTHENTICATION").await;
+        assert_eq!(
+            lake.text("ann", "SHOW USERS").await,
+            "ann||primary|false|scram|ENABLED"
         );
     }
 

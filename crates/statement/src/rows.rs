@@ -84,6 +84,7 @@ fn users() -> SchemaRef {
         ("roles", DataType::Utf8),
         ("workgroup", DataType::Utf8),
         ("is_administrator", DataType::Boolean),
+        ("authentication", DataType::Utf8),
         ("state", DataType::Utf8),
     ])
 }

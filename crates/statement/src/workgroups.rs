@@ -424,7 +424,7 @@ mod tests {
             .await;
         assert_eq!(
             lake.text("ann", "SHOW USERS").await,
-            "ann||small|false|ENABLED"
+            "ann||small|false|scram|ENABLED"
         );
         let hidden = lake.fails("ann", "ALTER USER ann SET WORKGROUP big").await;
         assert_eq!(hidden.code(), Code::PermissionDenied);

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use lakegate_error::Result;
-use rustls::ServerConnection;
+use rustls::{ProtocolVersion, ServerConnection};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
@@ -13,6 +13,17 @@ use tokio_rustls::server::TlsStream;
 
 use crate::opening;
 use crate::tls::ClientAuth;
+
+/// What TLS has negotiated for a connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Negotiated {
+    /// As OpenSSL names it, such as `TLSv1.3`.
+    pub version: &'static str,
+    /// As OpenSSL names it, such as `TLS_AES_256_GCM_SHA384`.
+    pub cipher: String,
+    /// The length of the cipher's key.
+    pub bits: i32,
+}
 
 /// A TCP connection, encrypted or not.
 #[derive(Debug)]
@@ -64,6 +75,25 @@ impl Io {
             Self::Plain(_) => None,
             Self::Tls(tls) => Some(tls.get_ref().1),
         }
+    }
+
+    /// Returns what TLS has negotiated, or `None` on a plain connection.
+    pub fn negotiated(&self) -> Option<Negotiated> {
+        let tls = self.tls()?;
+        let suite = tls.negotiated_cipher_suite()?.suite();
+        let name = suite.as_str().unwrap_or_default();
+        let version = match tls.protocol_version()? {
+            ProtocolVersion::TLSv1_3 => "TLSv1.3",
+            _ => "TLSv1.2",
+        };
+        Some(Negotiated {
+            version,
+            cipher: name.replace("TLS13_", "TLS_"),
+            bits: match name.contains("_128_") {
+                true => 128,
+                false => 256,
+            },
+        })
     }
 
     /// Returns the user that the client's certificate names, or `None` if the client has presented

@@ -19,7 +19,7 @@ mod workgroup;
 
 pub use effective::Access;
 pub use grant::{By, Grant, Privilege, PrivilegeSet, Resource, ResourceId};
-pub use principal::{ADMINISTRATORS, Membership, Role, User};
+pub use principal::{ADMINISTRATORS, Authentication, Membership, Role, User};
 pub use scram::{DEFAULT_ITERATIONS, MAX_ITERATIONS, MAX_PASSWORD_BYTES, ScramVerifier};
 pub use snapshot::ControlSnapshot;
 pub(crate) use snapshot::{GrantedIds, SERVER_SECRET};

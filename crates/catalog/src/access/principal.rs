@@ -8,6 +8,36 @@ use super::ScramVerifier;
 /// last member.
 pub const ADMINISTRATORS: &str = "administrators";
 
+/// What a user logs in with over PostgreSQL's protocol.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Authentication {
+    /// SCRAM-SHA-256, in which the password is not sent.
+    #[default]
+    Scram,
+    /// The password itself, for clients that cannot do SCRAM.
+    Password,
+    /// A token of the identity provider.
+    OAuth,
+}
+
+impl Authentication {
+    /// The name in SQL and in the store.
+    pub fn name(self) -> &'static str {
+        match self {
+            Authentication::Scram => "scram",
+            Authentication::Password => "password",
+            Authentication::OAuth => "oauth",
+        }
+    }
+
+    /// The method of this name.
+    pub fn of_name(name: &str) -> Option<Self> {
+        [Self::Scram, Self::Password, Self::OAuth]
+            .into_iter()
+            .find(|method| method.name() == name)
+    }
+}
+
 /// A user, which can log in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct User {
@@ -16,6 +46,7 @@ pub struct User {
     /// Lower case.
     pub name: String,
     pub verifier: ScramVerifier,
+    pub authentication: Authentication,
     /// The workgroup of a new session; `None` is [`super::PRIMARY_WORKGROUP`].
     pub default_workgroup: Option<String>,
     /// Cannot log in, and has no session. Grants, memberships and history stay.

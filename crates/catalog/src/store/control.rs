@@ -8,8 +8,8 @@ use async_trait::async_trait;
 
 use super::Created;
 use crate::access::{
-    By, ControlSnapshot, Grant, Membership, ResourceId, Role, ScramVerifier, User, Workgroup,
-    WorkgroupInput,
+    Authentication, By, ControlSnapshot, Grant, Membership, ResourceId, Role, ScramVerifier, User,
+    Workgroup, WorkgroupInput,
 };
 use crate::error::Result;
 
@@ -67,6 +67,12 @@ pub trait Control: Debug + Send + Sync {
     /// # Errors
     /// `NotFound` for the user or the workgroup.
     async fn set_user_workgroup(&self, name: &str, workgroup: Option<&str>) -> Result<()>;
+
+    /// Sets what a user logs in with over PostgreSQL's protocol.
+    ///
+    /// # Errors
+    /// `NotFound` for the user.
+    async fn set_user_authentication(&self, name: &str, method: Authentication) -> Result<()>;
 
     /// Drops a user with its memberships and grants. `false` if it did not exist and `if_exists`.
     ///

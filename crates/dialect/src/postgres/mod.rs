@@ -8,12 +8,14 @@ mod cell;
 mod function;
 mod functions;
 pub mod information_schema;
+mod memory_setting;
 mod names;
 mod operators;
 mod output_names;
 pub mod pg_catalog;
 mod rewrite;
 mod session;
+mod session_control;
 mod settings;
 mod time_setting;
 
@@ -34,5 +36,6 @@ pub use rewrite::{
     starred_tables,
 };
 pub use session::SessionInfo;
+pub use session_control::{SessionControl, Signal};
 pub use settings::{ResultReuse, Settings, ShownSetting, VERSION};
 pub use time_setting::{milliseconds, shown_time};

@@ -3,6 +3,8 @@
 //! One table serves SET, SHOW, `pg_settings`, `current_setting` and the parameters that a
 //! connection starts with.
 
+mod unused;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +12,7 @@ use std::time::Duration;
 use lakegate_error::{Code, Error, Result};
 
 use crate::Dialect;
+use crate::postgres::memory_setting::{kilobytes, shown_memory};
 use crate::postgres::{milliseconds, quote_ident, shown_time};
 
 /// The PostgreSQL release whose protocol and catalog Lakegate implements, followed by Lakegate's
@@ -51,9 +54,12 @@ enum Kind {
     Text,
     Boolean,
     Integer,
+    Real,
     Milliseconds,
+    /// Kilobytes.
+    Memory,
     TimeZone,
-    /// Only these values, in lower case.
+    /// Only these values, in any case.
     OneOf(&'static [&'static str]),
     /// Cannot be changed.
     Constant,
@@ -70,7 +76,7 @@ const ISOLATION: &[&str] = &[
     "serializable",
 ];
 
-/// Sorted by name, ignoring case.
+/// Settings that are used, or that tell what Lakegate is. Sorted by name, ignoring case.
 const KNOWN: &[Known] = &[
     Known {
         name: "application_name",
@@ -99,8 +105,10 @@ const KNOWN: &[Known] = &[
     Known {
         name: "client_min_messages",
         default: "notice",
-        kind: Kind::Text,
-        description: "Accepted and without effect",
+        kind: Kind::OneOf(&[
+            "debug5", "debug4", "debug3", "debug2", "debug1", "log", "notice", "warning", "error",
+        ]),
+        description: "Messages that the client gets beside errors: error hides warnings",
     },
     Known {
         name: "data_checksums",
@@ -157,7 +165,13 @@ const KNOWN: &[Known] = &[
         name: "idle_in_transaction_session_timeout",
         default: "0",
         kind: Kind::Milliseconds,
-        description: "Accepted and without effect",
+        description: "Longest wait for the client in a transaction; 0 is no limit",
+    },
+    Known {
+        name: "idle_session_timeout",
+        default: "0",
+        kind: Kind::Milliseconds,
+        description: "Longest wait for the client outside of a transaction; 0 is no limit",
     },
     Known {
         name: "in_hot_standby",
@@ -186,8 +200,8 @@ const KNOWN: &[Known] = &[
     Known {
         name: "jit",
         default: "off",
-        kind: Kind::Constant,
-        description: "Queries run vectorised, without JIT compilation",
+        kind: Kind::Boolean,
+        description: "Accepted and without effect: queries run vectorised",
     },
     Known {
         name: "lc_collate",
@@ -311,10 +325,12 @@ const KNOWN: &[Known] = &[
     },
 ];
 
+fn every() -> impl Iterator<Item = &'static Known> {
+    KNOWN.iter().chain(unused::ACCEPTED).chain(unused::FIXED)
+}
+
 fn known(name: &str) -> Option<&'static Known> {
-    KNOWN
-        .iter()
-        .find(|known| known.name.eq_ignore_ascii_case(name))
+    every().find(|known| known.name.eq_ignore_ascii_case(name))
 }
 
 fn unrecognized(name: &str) -> Error {
@@ -339,18 +355,22 @@ pub struct ShownSetting {
     pub var_type: &'static str,
     /// `pg_settings.unit`.
     pub unit: Option<&'static str>,
+    /// The values of a setting that has only some.
+    pub choices: Option<&'static [&'static str]>,
     /// Whether the setting cannot be changed.
     pub is_constant: bool,
 }
 
 impl ShownSetting {
     /// Converts a value to the unit of the setting, as in `pg_settings`: a duration as
-    /// milliseconds.
+    /// milliseconds, an amount of memory as kilobytes.
     pub fn in_unit(&self, value: &str) -> String {
-        match self.unit {
-            Some(_) => milliseconds(value).unwrap_or(0).to_string(),
-            None => value.to_owned(),
-        }
+        let amount = match self.unit {
+            Some("ms") => milliseconds(value),
+            Some(_) => kilobytes(value),
+            None => return value.to_owned(),
+        };
+        amount.unwrap_or(0).to_string()
     }
 }
 
@@ -358,7 +378,8 @@ impl Kind {
     fn var_type(&self, default: &str) -> &'static str {
         match self {
             Kind::Boolean => "bool",
-            Kind::Integer | Kind::Milliseconds => "integer",
+            Kind::Integer | Kind::Milliseconds | Kind::Memory => "integer",
+            Kind::Real => "real",
             Kind::OneOf(_) => "enum",
             Kind::Constant => match default {
                 "on" | "off" => "bool",
@@ -370,7 +391,11 @@ impl Kind {
     }
 
     fn unit(&self) -> Option<&'static str> {
-        matches!(self, Kind::Milliseconds).then_some("ms")
+        match self {
+            Kind::Milliseconds => Some("ms"),
+            Kind::Memory => Some("kB"),
+            _ => None,
+        }
     }
 }
 
@@ -432,6 +457,10 @@ impl Settings {
             }
             return self.keep(key, value.to_owned());
         };
+        // Scripts set what cannot be set to the value that it has.
+        if matches!(known.kind, Kind::Constant) && self.value(known.name) == value {
+            return Ok(());
+        }
         let value = known.check(value)?;
         self.keep(key, value)
     }
@@ -477,8 +506,9 @@ impl Settings {
     /// Returns every parameter with its value, by name, as SHOW ALL and `pg_settings` list them.
     /// Parameters with a dot in their name are not listed.
     pub fn all(&self) -> Vec<ShownSetting> {
-        KNOWN
-            .iter()
+        let mut all: Vec<&Known> = every().collect();
+        all.sort_by_cached_key(|known| known.name.to_lowercase());
+        all.into_iter()
             .map(|known| ShownSetting {
                 name: known.name,
                 value: self.value(known.name),
@@ -487,6 +517,10 @@ impl Settings {
                 default: known.default,
                 var_type: known.kind.var_type(known.default),
                 unit: known.kind.unit(),
+                choices: match known.kind {
+                    Kind::OneOf(choices) => Some(choices),
+                    _ => None,
+                },
                 is_constant: matches!(known.kind, Kind::Constant),
             })
             .collect()
@@ -504,7 +538,12 @@ impl Settings {
 
     /// Returns the timeout, or `None` for no limit.
     pub fn statement_timeout(&self) -> Option<Duration> {
-        let milliseconds = milliseconds(&self.value("statement_timeout")).unwrap_or(0);
+        self.time_limit("statement_timeout")
+    }
+
+    /// Returns a time limit by its name, or `None` for no limit.
+    pub fn time_limit(&self, name: &str) -> Option<Duration> {
+        let milliseconds = milliseconds(&self.value(name)).unwrap_or(0);
         (milliseconds > 0).then(|| Duration::from_millis(milliseconds))
     }
 
@@ -553,7 +592,8 @@ impl Known {
             .with_hint(format!("it takes {expected}"))
         };
         match self.kind {
-            Kind::Text | Kind::Workgroup => Ok(value.to_owned()),
+            Kind::Text => Ok(value.to_owned()),
+            Kind::Workgroup => Ok(value.to_lowercase()),
             Kind::Constant => Err(Error::new(
                 Code::ObjectInUse,
                 format!("parameter \"{}\" cannot be changed", self.name),
@@ -568,6 +608,13 @@ impl Known {
                 .parse::<i64>()
                 .map(|n| n.to_string())
                 .map_err(|_| invalid("a whole number")),
+            Kind::Real => match value.trim().parse::<f64>() {
+                Ok(number) if number.is_finite() => Ok(number.to_string()),
+                _ => Err(invalid("a number")),
+            },
+            Kind::Memory => kilobytes(value)
+                .map(shown_memory)
+                .ok_or_else(|| invalid("an amount such as 4096, '64MB' or '1GB'")),
             Kind::Milliseconds => milliseconds(value)
                 .map(shown_time)
                 .ok_or_else(|| invalid("a time such as 500, '500ms', '30s' or '5min'")),
@@ -580,15 +627,15 @@ impl Known {
                 Ok(names.join(", "))
             }
             Kind::OneOf(allowed) => {
-                let lower = value.to_lowercase();
-                let plain = lower.trim_matches('\'');
-                if !allowed.contains(&plain) {
+                let plain = value.trim_matches('\'');
+                let Some(chosen) = allowed.iter().find(|one| one.eq_ignore_ascii_case(plain))
+                else {
                     return Err(invalid(&allowed.join(", ")));
-                }
+                };
                 Ok(match self.name {
                     "client_encoding" => "UTF8".to_owned(),
                     "DateStyle" => "ISO, MDY".to_owned(),
-                    _ => plain.to_owned(),
+                    _ => (*chosen).to_owned(),
                 })
             }
         }
@@ -613,6 +660,23 @@ fn time_zone(value: &str) -> Option<String> {
         .find(|zone| zone.name().eq_ignore_ascii_case(value))
     {
         return Some(zone.name().to_owned());
+    }
+    // As POSIX writes zones, with the sign of those to the west: `GMT-01:00` is an hour ahead.
+    let posix = value.get(..3).filter(|name| {
+        ["GMT", "UTC"]
+            .iter()
+            .any(|zone| zone.eq_ignore_ascii_case(name))
+    });
+    if posix.is_some() {
+        let (sign, hours) = value.get(3..)?.split_at_checked(1)?;
+        if !hours.starts_with(|c: char| c.is_ascii_digit()) {
+            return None;
+        }
+        return match sign {
+            "+" => time_zone(&format!("-{hours}")),
+            "-" => time_zone(&format!("+{hours}")),
+            _ => None,
+        };
     }
     let (sign, rest) = match value.split_at_checked(1)? {
         ("+", rest) => ('+', rest),
@@ -649,6 +713,53 @@ mod tests {
         assert_eq!(settings.staleness(), Duration::ZERO);
         settings.set("staleness", Some("90s")).unwrap();
         assert_eq!(settings.staleness(), Duration::from_secs(90));
+    }
+
+    #[test]
+    fn settings_without_a_use_are_known_once_and_accept_their_own_values() {
+        let mut settings = Settings::default();
+        let shown = settings.all();
+        let names: Vec<String> = shown.iter().map(|one| one.name.to_lowercase()).collect();
+        assert!(names.is_sorted_by(|a, b| a < b), "{names:?}");
+        for one in shown {
+            settings.set(one.name, Some(&one.value)).unwrap();
+            // The only one that is shown with quotes.
+            if one.name != "search_path" {
+                assert_eq!(settings.get(one.name).unwrap(), one.value, "{}", one.name);
+            }
+        }
+        settings.set("WORK_MEM", Some("131072")).unwrap();
+        assert_eq!(settings.get("work_mem").unwrap(), "128MB");
+        let all = settings.all();
+        let memory = all.iter().find(|one| one.name == "work_mem").unwrap();
+        assert_eq!(memory.in_unit(&memory.value), "131072");
+        settings.set("lc_time", Some("posix")).unwrap();
+        assert_eq!(settings.get("lc_time").unwrap(), "POSIX");
+        for (name, value) in [
+            ("lc_time", "de_DE.UTF-8"),
+            ("random_page_cost", "NaN"),
+            ("work_mem", "much"),
+            ("password_encryption", "md5"),
+            ("server_version_num", "1"),
+            ("max_connections", "1"),
+        ] {
+            assert!(settings.set(name, Some(value)).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn zones_of_java_and_posix_have_the_opposite_sign() {
+        for (text, zone) in [
+            ("GMT-01:00", "+01:00"),
+            ("gmt+3", "-03:00"),
+            ("UTC+05:30", "-05:30"),
+            ("GMT", "GMT"),
+        ] {
+            assert_eq!(time_zone(text).as_deref(), Some(zone), "{text}");
+        }
+        for text in ["GMTx", "UTC+", "GMT--1", "GMT-+1", "UTC+16"] {
+            assert_eq!(time_zone(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@
 //! - Why a token or a certificate was refused goes to the log only.
 
 pub(crate) mod jwt;
+mod method;
 mod password;
 mod principal;
 mod scram;
@@ -23,6 +24,7 @@ use std::net::IpAddr;
 
 use lakegate_catalog::access::ScramVerifier;
 use lakegate_error::{Code, Error, Result};
+pub use method::LoginMethod;
 pub(crate) use password::Passwords;
 pub use principal::Principal;
 pub(crate) use principal::session_is_over;
@@ -51,6 +53,8 @@ pub enum Credentials<'a> {
     Password { user: &'a str, password: &'a str },
     /// A token of the identity provider.
     Jwt(&'a str),
+    /// A token of the identity provider, for this user only.
+    JwtOf { user: &'a str, token: &'a str },
     /// A token of the server's own, which the door has found to be a session of this principal.
     Session(&'a Principal),
 }
@@ -62,6 +66,7 @@ impl fmt::Debug for Credentials<'_> {
             Self::Certificate { user } => f.debug_tuple("Certificate").field(user).finish(),
             Self::Password { user, .. } => f.debug_tuple("Password").field(user).finish(),
             Self::Jwt(_) => f.write_str("Jwt"),
+            Self::JwtOf { user, .. } => f.debug_tuple("JwtOf").field(user).finish(),
             Self::Session(principal) => f.debug_tuple("Session").field(principal).finish(),
         }
     }
@@ -87,6 +92,10 @@ impl Gateway {
                     self.check_password(user, password, client.address).await?
                 }
                 Credentials::Jwt(token) => self.check_jwt(token, client.address).await?,
+                Credentials::JwtOf { user, token } => {
+                    client.check(user)?;
+                    self.check_jwt_of(user, token, client.address).await?
+                }
                 Credentials::Session(principal) => match self.is_current(principal) {
                     true => principal.clone(),
                     false => return Err(unknown_token()),
@@ -120,13 +129,7 @@ impl Gateway {
     /// Returns the same error for every reason, and for a server without an identity provider: only
     /// the log says why.
     async fn check_jwt(&self, token: &str, address: IpAddr) -> Result<Principal> {
-        let refused = |why: &dyn fmt::Display| {
-            info!(%address, %why, "a bearer token was refused");
-            Error::new(
-                Code::InvalidPassword,
-                "the bearer token is not accepted: log in again, or ask the administrator, whose log says why",
-            )
-        };
+        let refused = |why: &dyn fmt::Display| token_refused(address, why);
         let Some(jwt) = &self.jwt else {
             return Err(refused(
                 &"it looks like a JWT, and auth.jwt is not configured",
@@ -135,6 +138,27 @@ impl Gateway {
         let user = jwt.user(token).await.map_err(|why| refused(&why))?;
         self.principal(&user)
             .ok_or_else(|| refused(&format!("there is no user \"{}\"", shown(&user))))
+    }
+
+    /// Checks a token for a user that the client has named. Failures count as wrong passwords do.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Self::check_jwt`], also for a token of another user.
+    async fn check_jwt_of(&self, user: &str, token: &str, address: IpAddr) -> Result<Principal> {
+        self.delay_attempt(user, address).await?;
+        let checked = match self.check_jwt(token, address).await {
+            Ok(principal) if principal.user != user => {
+                let why = format!("it is of user \"{}\"", shown(&principal.user));
+                Err(token_refused(address, &why))
+            }
+            checked => checked,
+        };
+        match &checked {
+            Ok(_) => self.throttle.succeeded(user, address),
+            Err(error) => self.attempt_failed(user, address, error),
+        }
+        checked
     }
 
     /// Creates a user that may do everything, unless one of this name exists.
@@ -180,6 +204,15 @@ pub fn unknown_token() -> Error {
     Error::new(
         Code::InvalidPassword,
         "the bearer token is unknown, has expired or was closed: log in again",
+    )
+}
+
+/// Logs why a token is refused, and returns the error, which does not say it.
+fn token_refused(address: IpAddr, why: &dyn fmt::Display) -> Error {
+    info!(%address, %why, "a bearer token was refused");
+    Error::new(
+        Code::InvalidPassword,
+        "the bearer token is not accepted: log in again, or ask the administrator, whose log says why",
     )
 }
 

@@ -162,10 +162,12 @@ impl<O> TokenSessions<O> {
         (token, evicted)
     }
 
-    /// Returns the session of a token, or `None` if there is none or it was idle for too long.
+    /// Returns the session of a token, or `None` if there is none, it was terminated, or it was
+    /// idle for too long.
     pub fn get(&self, kind: TokenKind, token: &str) -> Option<Arc<TokenSession<O>>> {
         let session = self.open.lock().get(&Key::of(kind, token)).cloned()?;
-        (session.activity.idle(Instant::now()) <= self.limits.lifetime).then_some(session)
+        let open = session.session.check_open().is_ok();
+        (open && session.activity.idle(Instant::now()) <= self.limits.lifetime).then_some(session)
     }
 
     /// Closes a session, whatever its token.
@@ -173,12 +175,14 @@ impl<O> TokenSessions<O> {
         self.open.lock().retain(|_, known| known.id != session.id);
     }
 
-    /// Closes and returns the sessions that were idle for too long or whose users are gone.
+    /// Closes and returns the sessions that were terminated, that were idle for too long, or whose
+    /// users are gone.
     pub fn sweep(&self, gateway: &Gateway) -> Vec<Arc<TokenSession<O>>> {
         let now = Instant::now();
         let mut closed = Vec::new();
         self.open.lock().retain(|_, session| {
             let keep = session.activity.idle(now) <= self.limits.lifetime
+                && session.session.check_open().is_ok()
                 && gateway.is_current(&session.principal);
             if !keep {
                 closed.push(Arc::clone(session));

@@ -59,7 +59,8 @@ impl Session {
     }
 }
 
-fn has_query(expr: &Expr) -> bool {
+/// Returns whether an expression has a subquery.
+pub(super) fn has_query(expr: &Expr) -> bool {
     struct Queries;
 
     impl Visitor for Queries {

@@ -271,6 +271,11 @@ impl Query {
         }
     }
 
+    /// Returns whether the query waits for a permit, or for an identical query.
+    pub(crate) fn is_queued(&self) -> bool {
+        self.waits.lock().queued_since.is_some()
+    }
+
     /// Returns the time since submission without the time spent in queues.
     fn run_time(&self) -> Duration {
         let waits = self.waits.lock();

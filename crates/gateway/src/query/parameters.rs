@@ -13,7 +13,7 @@ use lakegate_error::{Code, Error, Result, from_engine};
 use sqlparser::ast::{self, Expr, Value, VisitorMut};
 
 /// The highest parameter number, as in PostgreSQL.
-const MAX_PARAMETERS: usize = 65_535;
+pub(super) const MAX_PARAMETERS: usize = 65_535;
 
 /// Returns the number of a placeholder: 1 for `$1`.
 pub(crate) fn number(placeholder: &str) -> Option<usize> {
@@ -220,28 +220,45 @@ pub(crate) fn sql_type(data_type: &DataType) -> Option<ast::DataType> {
 }
 
 /// Returns the types of a plan's parameters: the type that DataFusion infers, or else the one that
-/// the parameter is cast to (`$1::int`).
+/// the parameter is cast to (`$1::int`). Of several places with types, the first counts, as in
+/// PostgreSQL: the others get the parameter by a cast.
 ///
 /// # Errors
-/// DataFusion infers conflicting types for a parameter.
+/// The plan cannot be walked.
 pub(crate) fn inferred_types(plan: &LogicalPlan) -> Result<HashMap<String, Option<DataType>>> {
-    let mut types = plan.get_parameter_types().map_err(from_engine)?;
+    let mut types: HashMap<String, Option<DataType>> = HashMap::new();
+    let mut casts: HashMap<String, DataType> = HashMap::new();
     let walked = plan.apply_with_subqueries(|node| {
         node.apply_expressions(|expr| {
             expr.apply(|expr| {
-                if let PlanExpr::Cast(cast) = expr
-                    && let PlanExpr::Placeholder(placeholder) = cast.expr.as_ref()
-                {
-                    let known = types.entry(placeholder.id.clone()).or_default();
-                    if known.is_none() {
-                        *known = Some(cast.field.data_type().clone());
+                match expr {
+                    PlanExpr::Placeholder(placeholder) => {
+                        let field = placeholder.field.as_ref();
+                        let inferred = field
+                            .map(|field| field.data_type())
+                            .filter(|data_type| **data_type != DataType::Null);
+                        let known = types.entry(placeholder.id.clone()).or_default();
+                        if known.is_none() {
+                            *known = inferred.cloned();
+                        }
                     }
+                    PlanExpr::Cast(cast) => {
+                        if let PlanExpr::Placeholder(placeholder) = cast.expr.as_ref() {
+                            casts
+                                .entry(placeholder.id.clone())
+                                .or_insert_with(|| cast.field.data_type().clone());
+                        }
+                    }
+                    _ => {}
                 }
                 Ok(TreeNodeRecursion::Continue)
             })
         })
     });
     walked.map_err(from_engine)?;
+    for (name, data_type) in casts {
+        types.entry(name).or_default().get_or_insert(data_type);
+    }
     Ok(types)
 }
 

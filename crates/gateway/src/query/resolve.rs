@@ -9,7 +9,7 @@ use datafusion::execution::SessionState;
 use lakegate_catalog::model::Table;
 use lakegate_dialect::Dialect;
 use lakegate_dialect::postgres::pg_catalog::PgCatalog;
-use lakegate_dialect::postgres::{CatalogReferences, SessionInfo, enclose_joins};
+use lakegate_dialect::postgres::{CatalogReferences, SessionControl, SessionInfo, enclose_joins};
 use lakegate_engine::{CATALOG, Names, PlanSettings};
 use lakegate_error::{Result, from_engine};
 use lakegate_lake::meter::QueryStores;
@@ -26,6 +26,7 @@ use crate::query::source::QuerySource;
 use crate::query::views::SessionViews;
 use crate::session::Session;
 use crate::session::catalog_source::SessionCatalog;
+use crate::session::control::QueryControl;
 use crate::telemetry::system::SystemSchema;
 
 /// Where and how the names of a statement are looked up.
@@ -168,6 +169,12 @@ impl Session {
             database: CATALOG.to_owned(),
             search_path: path.visible.clone(),
             backend_pid: self.backend_pid(),
+            // A view is written by one user and read by another, whose sessions and settings are
+            // not the writer's to change.
+            control: scope
+                .views
+                .is_empty()
+                .then(|| Arc::new(QueryControl(self.me.clone())) as Arc<dyn SessionControl>),
             settings,
             server_start: self.gateway.started_at.timestamp_micros(),
             server_addr: None,

@@ -45,6 +45,10 @@ impl Session {
         let events = Arc::clone(&self.gateway.events);
         let query = Query::submit(submission, events, Arc::clone(&self.gateway.running));
         self.state.lock().active = Some(Arc::clone(&query));
+        if let Err(error) = self.check_open() {
+            query.finish(0, Err(&error));
+            return Err(error);
+        }
         // Ending a session first makes it invalid and then cancels its queries. A query that was
         // submitted after that sees the change here.
         if !self.gateway.is_current(self.principal()) {

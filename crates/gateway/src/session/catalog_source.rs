@@ -6,20 +6,22 @@ use std::fmt;
 use std::sync::{Arc, Weak};
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use datafusion::error::{DataFusionError, Result as EngineResult};
 use lakegate_catalog::access::{ADMINISTRATORS, ControlSnapshot};
 use lakegate_catalog::model::{TableStatistics, ViewDefinition};
 use lakegate_dialect::visible::{
-    Backend, CatalogSource, MeasuredColumn, Needs, TableKind, TablePrivileges, VisibleCatalog,
-    VisibleColumn, VisibleDatabase, VisibleRole, VisibleTable,
+    Backend, BackendEncryption, CatalogSource, MeasuredColumn, Needs, TableKind, TablePrivileges,
+    VisibleCatalog, VisibleColumn, VisibleDatabase, VisibleRole, VisibleTable,
 };
 use lakegate_engine::CATALOG;
 use lakegate_error::Result;
 use lakegate_lake::table::table_schema;
 use lakegate_policy::Visible;
+use uuid::Uuid;
 
 use crate::moment::Moment;
-use crate::session::Session;
+use crate::session::{Activity, Session};
 use crate::telemetry::system::queries_schema;
 use crate::{Gateway, TransactionStatus};
 
@@ -144,8 +146,7 @@ impl SessionCatalog {
                 .is_some_and(|own| own.principal().id() == session.principal().id())
         };
         let mut sessions = self.gateway.sessions();
-        // A session that is over is shown to nobody; it ends with its next message.
-        sessions.retain(|session| self.gateway.is_current(session.principal()));
+        sessions.retain(|session| session.is_shown());
         sessions.retain(|session| access.is_administrator() || mine_is(session.as_ref()));
         sessions
             .iter()
@@ -157,25 +158,62 @@ impl SessionCatalog {
 impl Session {
     /// Returns the session's row of `pg_stat_activity`.
     fn backend(&self, asks_itself: bool) -> Backend {
-        let (running, text, since) = self.activity();
-        let state = match (running || asks_itself, self.transaction_status()) {
+        let Activity {
+            state,
+            block_began,
+            query,
+        } = self.activity();
+        let runs = query.as_ref().filter(|query| query.completed_at.is_none());
+        let (active, queued) = (
+            asks_itself || runs.is_some(),
+            runs.is_some_and(|query| query.queued),
+        );
+        let shown = match (active, state) {
             (true, _) => "active",
             (false, TransactionStatus::Idle) => "idle",
             (false, TransactionStatus::InTransaction) => "idle in transaction",
             (false, TransactionStatus::Failed) => "idle in transaction (aborted)",
         };
+        // PostgreSQL's own kinds of waiting; a queue is none of them.
+        let waits_for = match (active, queued) {
+            (false, _) => Some(("Client", "ClientRead")),
+            (true, true) => Some(("Extension", "QueryQueue")),
+            (true, false) => None,
+        };
+        let submitted_at = query.as_ref().map(|query| query.submitted_at);
+        let completed_at = query.as_ref().and_then(|query| query.completed_at);
+        let changed_at = match active {
+            true => submitted_at,
+            false => completed_at.max(block_began),
+        };
+        let micros = |at: Option<DateTime<Utc>>| at.map(|at| at.timestamp_micros());
         Backend {
             pid: self.backend_pid(),
             user: self.user().to_owned(),
             application: self.parameter("application_name").unwrap_or_default(),
             client_addr: Some(self.client_addr().ip().to_string()),
             client_port: Some(i32::from(self.client_addr().port())),
-            state: state.to_owned(),
-            query: text,
-            backend_start: Some(self.opened_at().timestamp_micros()),
-            query_start: since.map(|at| at.timestamp_micros()),
+            state: shown.to_owned(),
+            waits_for,
+            query_id: query.as_ref().map(|query| number_of(query.id)),
+            query: query.map(|query| query.text).unwrap_or_default(),
+            backend_start: micros(Some(self.opened_at())),
+            xact_start: micros(block_began.or(submitted_at.filter(|_| active))),
+            query_start: micros(submitted_at),
+            state_change: micros(changed_at.or(Some(self.opened_at()))),
+            encryption: self.encryption().map(|encryption| BackendEncryption {
+                version: encryption.version.clone(),
+                cipher: encryption.cipher.clone(),
+                bits: encryption.bits,
+            }),
         }
     }
+}
+
+/// Returns the first 64 bits of a query's id, which has more than PostgreSQL's.
+fn number_of(query: Uuid) -> i64 {
+    let (first, _) = query.as_u64_pair();
+    i64::from_be_bytes(first.to_be_bytes())
 }
 
 /// `known`: what ANALYZE found of the table.

@@ -4,6 +4,7 @@ pub(crate) mod catalog_source;
 mod catalog_statement;
 pub(crate) mod changes;
 pub(crate) mod connections;
+pub(crate) mod control;
 mod cursors;
 mod describe_prepared;
 mod dispatch;
@@ -18,6 +19,7 @@ pub(crate) mod prepared;
 pub(crate) mod results;
 mod session_statement;
 pub(crate) mod transaction;
+pub(crate) mod warnings;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -25,6 +27,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use lakegate_catalog::model::names::RESERVED_DATABASES;
@@ -33,6 +36,8 @@ use lakegate_dialect::postgres::Settings;
 use lakegate_engine::{CATALOG, Stop};
 use lakegate_error::{Code, Error, Result};
 use parking_lot::Mutex;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use crate::auth::Principal;
 use crate::moment::Moment;
@@ -42,7 +47,8 @@ use crate::session::changes::Changes;
 use crate::session::cursors::Cursors;
 use crate::session::prepared::Prepared;
 use crate::session::transaction::{Transaction, TransactionStatus};
-use crate::{Gateway, Login, Protocol};
+use crate::session::warnings::Warning;
+use crate::{Encryption, Gateway, Login, Protocol};
 
 pub struct Session {
     pub(crate) gateway: Arc<Gateway>,
@@ -54,7 +60,9 @@ pub struct Session {
     pub(crate) protocol: Protocol,
     pub(crate) stateful: bool,
     client_addr: SocketAddr,
+    encryption: Option<Encryption>,
     opened_at: DateTime<Utc>,
+    terminated: CancellationToken,
     pub(crate) state: Mutex<State>,
 }
 
@@ -69,6 +77,28 @@ pub(crate) struct State {
     pub(crate) active: Option<Arc<Query>>,
     /// Stops planning work that belongs to no query yet.
     pub(crate) planning: Option<Arc<Stop>>,
+    /// Warnings that the client has not got yet.
+    pub(crate) warnings: Vec<Warning>,
+}
+
+/// What a session is doing.
+pub(crate) struct Activity {
+    pub state: TransactionStatus,
+    /// When the open transaction block began.
+    pub block_began: Option<DateTime<Utc>>,
+    /// The running query, or the last one.
+    pub query: Option<ActiveQuery>,
+}
+
+/// The running or last query of a session.
+pub(crate) struct ActiveQuery {
+    pub id: Uuid,
+    /// Redacted: without passwords.
+    pub text: String,
+    pub queued: bool,
+    pub submitted_at: DateTime<Utc>,
+    /// `None` while it runs.
+    pub completed_at: Option<DateTime<Utc>>,
 }
 
 impl fmt::Debug for Session {
@@ -102,6 +132,11 @@ impl Session {
         let moment = gateway.moment(login.principal)?;
         settings.start_with("session_authorization", user);
         settings.start_with("dialect", login.protocol.dialect().name());
+        let most = gateway.max_connections().to_string();
+        settings.start_with("max_connections", most);
+        if login.encryption.is_some() {
+            settings.start_with("ssl", "on");
+        }
         if let Some(name) = login.application_name {
             settings.start_with("application_name", name);
         }
@@ -121,7 +156,9 @@ impl Session {
             protocol: login.protocol,
             stateful: login.stateful,
             client_addr: login.client_addr,
+            encryption: login.encryption.clone(),
             opened_at: Utc::now(),
+            terminated: CancellationToken::new(),
             state: Mutex::new(State {
                 settings,
                 ..State::default()
@@ -139,6 +176,7 @@ impl Session {
     /// # Errors
     /// The session is over.
     pub(crate) fn moment(&self) -> Result<Moment> {
+        self.check_open()?;
         self.gateway
             .moment_in(&self.principal, self.changes().as_deref())
     }
@@ -220,7 +258,8 @@ impl Session {
     }
 
     pub(crate) fn has_secret(&self, secret: &[u8]) -> bool {
-        self.secret.len() == secret.len()
+        !self.secret.is_empty()
+            && self.secret.len() == secret.len()
             && self
                 .secret
                 .iter()
@@ -246,15 +285,15 @@ impl Session {
         self.state.lock().settings.get(name).ok()
     }
 
-    /// Sets a parameter of the start-up packet. Unknown parameters are ignored.
-    pub fn start_parameter(&self, name: &str, value: &str) {
-        let mut state = self.state.lock();
-        let mut probe = state.settings.clone();
-        if probe.set(name, Some(value)).is_ok()
-            && let Some(value) = probe.explicit(name)
-        {
-            state.settings.start_with(name, value);
-        }
+    /// Returns how long the client may send nothing in the state that the session is in.
+    pub fn idle_timeout(&self) -> Option<Duration> {
+        let state = self.state.lock();
+        state.settings.time_limit(match state.transaction.status() {
+            TransactionStatus::Idle => "idle_session_timeout",
+            TransactionStatus::InTransaction | TransactionStatus::Failed => {
+                "idle_in_transaction_session_timeout"
+            }
+        })
     }
 
     pub fn transaction_status(&self) -> TransactionStatus {
@@ -268,34 +307,83 @@ impl Session {
 
     /// Cancels the session's running query or planning.
     pub fn cancel(&self) {
+        self.stop_work(&Error::new(
+            Code::QueryCancelled,
+            "canceling statement due to user request",
+        ));
+    }
+
+    /// Ends the session: cancels its running query or planning, and refuses further statements.
+    pub(crate) fn terminate(&self) {
+        self.terminated.cancel();
+        self.stop_work(&terminated());
+    }
+
+    fn stop_work(&self, reason: &Error) {
         let (active, planning) = {
             let state = self.state.lock();
             (state.active.clone(), state.planning.clone())
         };
-        let reason = Error::new(
-            Code::QueryCancelled,
-            "canceling statement due to user request",
-        );
         if let Some(planning) = planning {
             planning.stop(reason.clone());
         }
         if let Some(query) = active {
-            query.cancel(reason);
+            query.cancel(reason.clone());
         }
     }
 
-    /// Returns whether a query is running, and the text and submission time of the running or last
-    /// query.
-    pub(crate) fn activity(&self) -> (bool, String, Option<DateTime<Utc>>) {
-        let active = self.state.lock().active.clone();
-        active.map_or((false, String::new(), None), |query| {
+    /// Returns a token that is cancelled once the session is terminated.
+    pub fn termination(&self) -> &CancellationToken {
+        &self.terminated
+    }
+
+    /// Checks that the session was not terminated.
+    ///
+    /// # Errors
+    /// It was.
+    pub(crate) fn check_open(&self) -> Result<()> {
+        match self.terminated.is_cancelled() {
+            true => Err(terminated()),
+            false => Ok(()),
+        }
+    }
+
+    /// Returns whether the session is one that users see. A session that is over ends with its
+    /// next message, and is shown to nobody.
+    pub(crate) fn is_shown(&self) -> bool {
+        !self.terminated.is_cancelled() && self.gateway.is_current(&self.principal)
+    }
+
+    /// Returns how the session's connection is encrypted.
+    pub(crate) fn encryption(&self) -> Option<&Encryption> {
+        self.encryption.as_ref()
+    }
+
+    pub(crate) fn activity(&self) -> Activity {
+        let (state, block_began, active) = {
+            let state = self.state.lock();
+            let transaction = &state.transaction;
+            let (status, began) = (transaction.status(), transaction.began());
+            (status, began, state.active.clone())
+        };
+        let query = active.map(|query| {
             let record = query.record();
-            (
-                !record.state.is_final(),
-                record.query,
-                Some(record.submitted_at),
-            )
-        })
+            ActiveQuery {
+                id: record.query_id,
+                text: record.query,
+                queued: query.is_queued(),
+                submitted_at: record.submitted_at,
+                completed_at: match record.state.is_final() {
+                    true => record.completed_at.or(Some(record.submitted_at)),
+                    false => None,
+                },
+            }
+        });
+        Activity {
+            state,
+            block_began,
+            query,
+        }
     }
 
     /// Releases the resources that the session still holds.
@@ -312,6 +400,14 @@ impl Session {
         state.prepared.clear();
         state.cursors = Cursors::default();
     }
+}
+
+/// Returns the error of a session that was terminated by its user or by an administrator.
+fn terminated() -> Error {
+    Error::new(
+        Code::SessionEnded,
+        "terminating connection due to administrator command",
+    )
 }
 
 pub(crate) fn is_built_in(database: &str) -> bool {

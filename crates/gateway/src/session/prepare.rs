@@ -16,6 +16,7 @@ use crate::moment::Moment;
 use crate::query::error_position::locate;
 use crate::query::explain::explain_schema;
 use crate::query::kept_plan::{KeptPlan, PlanInputs, PlanSlot};
+use crate::query::parameter_places::place_types;
 use crate::query::parameters::{
     declare_types, inferred_types, list_of, lists_as_items, named_parameters, parameter_types,
     untyped_parameters,
@@ -170,15 +171,22 @@ impl Session {
         declared: &[Option<DataType>],
     ) -> Result<Description> {
         self.state.lock().transaction.check()?;
+        let named = named_parameters(query);
         let mut asked = query.clone();
         let lists = lists_as_items(&mut asked, declared);
-        let mut planned = Box::pin(self.plan_query(moment, &asked, declared)).await?;
+        let (mut planned, known) = match named.is_empty() {
+            true => {
+                let planned = Box::pin(self.plan_query(moment, &asked, declared)).await?;
+                (planned, declared.to_vec())
+            }
+            false => Box::pin(self.plan_for_types(moment, &asked, declared)).await?,
+        };
         let mut inferred = inferred_types(&planned.plan)?;
-        for name in named_parameters(query) {
+        for name in named {
             inferred.entry(name).or_default();
         }
-        let mut parameters = parameter_types(inferred.clone(), declared)?;
-        let untyped = untyped_parameters(&inferred, declared, parameters.len());
+        let mut parameters = parameter_types(inferred.clone(), &known)?;
+        let untyped = untyped_parameters(&inferred, &known, parameters.len());
         for (index, data_type) in parameters.iter_mut().enumerate() {
             if lists.contains(&(index + 1)) {
                 *data_type = list_of(data_type);
@@ -196,6 +204,28 @@ impl Session {
             columns: planned.columns,
             planning: planned.planning,
         })
+    }
+
+    /// Plans a query to learn the types of its parameters. Returns also those that are declared, or
+    /// that follow from the places of parameters.
+    async fn plan_for_types(
+        &self,
+        moment: &Moment,
+        query: &ast::Query,
+        declared: &[Option<DataType>],
+    ) -> Result<(Planned, Vec<Option<DataType>>)> {
+        let mut placed = query.clone();
+        let types = place_types(&mut placed, declared);
+        if types != declared || placed != *query {
+            match Box::pin(self.plan_query(moment, &placed, &types)).await {
+                Ok(planned) => return Ok((planned, types)),
+                Err(error) if error.code().is_about_the_run() => return Err(error),
+                // Types of places are guesses: without them the query may be right.
+                Err(_) => {}
+            }
+        }
+        let planned = Box::pin(self.plan_query(moment, query, declared)).await?;
+        Ok((planned, declared.to_vec()))
     }
 
     /// Plans a query whose parameters have the types known so far.

@@ -14,6 +14,7 @@ use crate::moment::Moment;
 use crate::session::describe_prepared;
 use crate::session::named::unknown_prepared;
 use crate::session::results::{command, rows, text_schema};
+use crate::session::transaction::TransactionStatus;
 use crate::session::{Session, is_built_in};
 
 impl Session {
@@ -24,6 +25,11 @@ impl Session {
     /// ROLLBACK TO outside of a block, or to an unknown savepoint; changes of the block do not
     /// apply any more. After a COMMIT that fails the block has ended, and changed nothing.
     pub(super) async fn end_of_block(&self, statement: &Statement) -> Result<Option<Execution>> {
+        if matches!(statement, Statement::Commit(_) | Statement::Rollback(_))
+            && self.transaction_status() == TransactionStatus::Idle
+        {
+            self.warn("25P01", "there is no transaction in progress");
+        }
         if let Statement::Commit(_) = statement {
             let changes = self.state.lock().transaction.changes_to_commit();
             if let Some(changes) = changes
@@ -86,7 +92,10 @@ impl Session {
         let state = &mut *guard;
         match statement {
             Statement::Begin(_) => {
-                state.transaction.begin(&state.settings);
+                if state.transaction.begin(&state.settings) {
+                    drop(guard);
+                    self.warn("25001", "there is already a transaction in progress");
+                }
             }
             Statement::Savepoint(savepoint) => {
                 state
@@ -95,7 +104,11 @@ impl Session {
             }
             Statement::ReleaseSavepoint(savepoint) => state.transaction.release(&savepoint.name)?,
             Statement::Set(set) => {
+                let outside = state.transaction.status() == TransactionStatus::Idle;
                 drop(guard);
+                if outside && set.scope == sql::SetScope::Local {
+                    self.warn("25P01", "SET LOCAL can only be used in transaction blocks");
+                }
                 self.set(moment, set)?;
             }
             Statement::SetTransaction(set) => {
@@ -116,8 +129,7 @@ impl Session {
                     state.transaction.check_outside("DISCARD ALL")?;
                     state.settings.reset_all();
                     state.cursors.close(None)?;
-                }
-                if matches!(what, sql::Discard::All | sql::Discard::Plans) {
+                    // DISCARD PLANS keeps the statements, and each execution plans anew.
                     state.prepared.clear();
                 }
             }
@@ -157,40 +169,67 @@ impl Session {
             sql::SetValue::Default => None,
             sql::SetValue::Values(values) => Some(values.join(", ")),
         };
-        if set.name == "session_authorization" || set.name == "role" {
-            return match value.as_deref() {
-                None | Some("none" | "default") => Ok(()),
-                Some(name) if name == self.user => Ok(()),
-                Some(_) => Err(Error::new(
-                    Code::PermissionDenied,
-                    "a session keeps the user that it logged in with; connect as the other user",
-                )),
-            };
+        if is_user(&set.name) {
+            return self.check_user(value.as_deref());
         }
-        if set.name == "workgroup"
-            && let Some(workgroup) = &value
-        {
-            moment.check_workgroup(&workgroup.to_lowercase())?;
+        if let Some(value) = &value {
+            self.check_value(moment, &set.name, value)?;
         }
-        if set.name == "staleness"
-            && let Some(value) = &value
-        {
-            self.check_staleness(moment, value)?;
-        }
-        let value = if set.name == "workgroup" {
-            value.map(|value| value.to_lowercase())
-        } else {
-            value
-        };
         let mut guard = self.state.lock();
         let state = &mut *guard;
         if set.scope == sql::SetScope::Local
-            && !state.transaction.set_local(&set.name, &state.settings)
+            && !state.transaction.set_local(&set.name, &state.settings)?
         {
             // As in PostgreSQL, SET LOCAL outside of a block has no effect.
             return Ok(());
         }
         state.settings.set(&set.name, value.as_deref())
+    }
+
+    /// Sets a parameter of the start-up packet, to whose value RESET returns.
+    ///
+    /// # Errors
+    /// As for SET.
+    pub fn start_parameter(&self, name: &str, value: &str) -> Result<()> {
+        let name = name.to_lowercase();
+        if is_user(&name) {
+            return self.check_user(Some(value));
+        }
+        self.check_value(&self.moment()?, &name, value)?;
+        let mut state = self.state.lock();
+        let mut probe = state.settings.clone();
+        probe.set(&name, Some(value))?;
+        if let Some(value) = probe.explicit(&name) {
+            state.settings.start_with(&name, value);
+        }
+        Ok(())
+    }
+
+    /// Checks that a session keeps its user.
+    ///
+    /// # Errors
+    /// The value names another user.
+    fn check_user(&self, value: Option<&str>) -> Result<()> {
+        match value {
+            None | Some("none" | "default") => Ok(()),
+            Some(name) if name == self.user => Ok(()),
+            Some(_) => Err(Error::new(
+                Code::PermissionDenied,
+                "a session keeps the user that it logged in with; connect as the other user",
+            )),
+        }
+    }
+
+    /// Checks the values of parameters that depend on grants and limits.
+    ///
+    /// # Errors
+    /// The workgroup is not granted, or the staleness is more than the workgroup allows.
+    fn check_value(&self, moment: &Moment, name: &str, value: &str) -> Result<()> {
+        match name {
+            "workgroup" => moment.check_workgroup(&value.to_lowercase()),
+            "staleness" => self.check_staleness(moment, value),
+            _ => Ok(()),
+        }
     }
 
     /// Checks a staleness against the limit of the session's workgroup. Values that are not
@@ -260,6 +299,11 @@ impl Session {
         }
         Ok(command("KILL"))
     }
+}
+
+/// Returns whether the parameter is the session's user.
+fn is_user(name: &str) -> bool {
+    matches!(name, "session_authorization" | "role")
 }
 
 fn show_settings(settings: &Settings, show: &sql::Show) -> Result<Execution> {

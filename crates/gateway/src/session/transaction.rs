@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use lakegate_error::{Code, Error, Result};
 
 use lakegate_dialect::postgres::Settings;
@@ -11,6 +12,9 @@ use crate::session::changes::Changes;
 
 /// The maximum number of savepoints per block.
 const MAX_SAVEPOINTS: usize = 1_000;
+
+/// The maximum number of parameters that a block sets with SET LOCAL.
+const MAX_LOCALS: usize = 1_000;
 
 /// The transaction status that clients see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +33,7 @@ pub(crate) struct Transaction {
 #[derive(Debug)]
 struct Block {
     failed: bool,
+    began: DateTime<Utc>,
     /// The settings to restore on ROLLBACK.
     before: Settings,
     /// The latest last.
@@ -54,6 +59,11 @@ impl Transaction {
             Some(block) if block.failed => TransactionStatus::Failed,
             Some(_) => TransactionStatus::InTransaction,
         }
+    }
+
+    /// Returns when the open block began.
+    pub(crate) fn began(&self) -> Option<DateTime<Utc>> {
+        self.block.as_ref().map(|block| block.began)
     }
 
     /// Checks that statements are accepted.
@@ -89,6 +99,7 @@ impl Transaction {
         }
         self.block = Some(Block {
             failed: false,
+            began: Utc::now(),
             before: settings.clone(),
             savepoints: Vec::new(),
             changes: None,
@@ -122,17 +133,27 @@ impl Transaction {
     }
 
     /// Saves a setting that SET LOCAL is about to change. Returns `false` outside of a block.
-    pub(crate) fn set_local(&mut self, name: &str, settings: &Settings) -> bool {
+    ///
+    /// # Errors
+    /// The block has set too many settings.
+    pub(crate) fn set_local(&mut self, name: &str, settings: &Settings) -> Result<bool> {
         let Some(block) = &mut self.block else {
-            return false;
+            return Ok(false);
         };
         // The value before the first SET LOCAL is the one to restore.
-        if !block.locals.iter().any(|(known, _)| known == name) {
-            block
-                .locals
-                .push((name.to_owned(), settings.explicit(name)));
+        if block.locals.iter().any(|(known, _)| known == name) {
+            return Ok(true);
         }
-        true
+        if block.locals.len() >= MAX_LOCALS {
+            return Err(Error::new(
+                Code::TooManyQueries,
+                format!("a block sets at most {MAX_LOCALS} parameters locally"),
+            )
+            .with_hint("COMMIT or ROLLBACK first"));
+        }
+        let local = (name.to_owned(), settings.explicit(name));
+        block.locals.push(local);
+        Ok(true)
     }
 
     /// Ends the block. Returns the resulting command tag, `COMMIT` or `ROLLBACK`.
@@ -276,9 +297,9 @@ mod tests {
     fn set_local_lasts_as_long_as_its_block() {
         let mut settings = Settings::default();
         let mut transaction = Transaction::default();
-        assert!(!transaction.set_local("timezone", &settings));
+        assert!(!transaction.set_local("timezone", &settings).unwrap());
         transaction.begin(&settings);
-        assert!(transaction.set_local("timezone", &settings));
+        assert!(transaction.set_local("timezone", &settings).unwrap());
         settings.set("timezone", Some("Asia/Tokyo")).unwrap();
         transaction.commit(&mut settings);
         assert_eq!(settings.time_zone(), "UTC");
@@ -299,11 +320,17 @@ mod tests {
         transaction.release("s5").unwrap();
         transaction.savepoint("one".into(), &settings).unwrap();
         for value in ["Asia/Tokyo", "Europe/Berlin", "Asia/Tokyo"] {
-            assert!(transaction.set_local("timezone", &settings));
+            assert!(transaction.set_local("timezone", &settings).unwrap());
             settings.set("timezone", Some(value)).unwrap();
         }
         let block = transaction.block.as_ref().unwrap();
         assert_eq!(block.locals.len(), 1);
+        for index in 1..MAX_LOCALS {
+            let name = format!("a.b{index}");
+            assert!(transaction.set_local(&name, &settings).unwrap());
+        }
+        let error = transaction.set_local("a.b0", &settings).unwrap_err();
+        assert_eq!(error.code(), Code::TooManyQueries);
         transaction.commit(&mut settings);
         assert_eq!(settings.time_zone(), "UTC");
     }

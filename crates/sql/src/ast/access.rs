@@ -57,12 +57,25 @@ pub enum UserChange {
     SetPassword(Secret),
     /// `SET WORKGROUP [=|TO] w`, `RESET WORKGROUP` (none: the default workgroup).
     SetWorkgroup(Option<String>),
+    /// `SET AUTHENTICATION [=|TO] {scram|password|oauth|DEFAULT}`, `RESET AUTHENTICATION`.
+    SetAuthentication(UserAuthentication),
     /// `DISABLE`: blocks logins and ends all sessions.
     Disable,
     /// `ENABLE`
     Enable,
     /// `TERMINATE SESSIONS` on its own.
     TerminateSessions,
+}
+
+/// What a user logs in with over PostgreSQL's protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UserAuthentication {
+    /// `scram`, the default.
+    Scram,
+    /// `password`
+    Password,
+    /// `oauth`
+    OAuth,
 }
 
 /// `DROP USER [IF EXISTS] u`.

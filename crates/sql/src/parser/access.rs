@@ -4,7 +4,7 @@ use super::cursor::{Cursor, Result};
 use crate::ParseError;
 use crate::ast::{
     AlterUser, CreateRole, CreateUser, DropRole, DropUser, Secret, Statement, Unsupported,
-    UserChange, UserRef,
+    UserAuthentication, UserChange, UserRef,
 };
 
 pub(super) fn create_user(cursor: &mut Cursor<'_>) -> Result<Statement> {
@@ -43,6 +43,13 @@ pub(super) fn alter_user(cursor: &mut Cursor<'_>) -> Result<Statement> {
         if cursor.eat_all("RESET WORKGROUP") {
             return Ok(altered(user, UserChange::SetWorkgroup(None)));
         }
+        if cursor.eat_all("SET AUTHENTICATION") {
+            return authentication(cursor, user);
+        }
+        if cursor.eat_all("RESET AUTHENTICATION") {
+            let change = UserChange::SetAuthentication(UserAuthentication::Scram);
+            return Ok(altered(user, change));
+        }
         for (word, change) in [
             ("DISABLE", UserChange::Disable),
             ("ENABLE", UserChange::Enable),
@@ -62,7 +69,7 @@ pub(super) fn alter_user(cursor: &mut Cursor<'_>) -> Result<Statement> {
         cursor.eat("WITH");
         if !cursor.is_one_of(&["PASSWORD", "ENCRYPTED"]) {
             return Err(
-                cursor.expected("PASSWORD, SET WORKGROUP, DISABLE, ENABLE or TERMINATE SESSIONS")
+                cursor.expected("PASSWORD, SET WORKGROUP, SET AUTHENTICATION, DISABLE, ENABLE or TERMINATE SESSIONS")
             );
         }
         let change = UserChange::SetPassword(password(cursor)?);
@@ -72,6 +79,30 @@ pub(super) fn alter_user(cursor: &mut Cursor<'_>) -> Result<Statement> {
             terminate_sessions: cursor.eat_all("TERMINATE SESSIONS"),
         }))
     })
+}
+
+/// `[=|TO] {scram|password|oauth|DEFAULT}`
+fn authentication(cursor: &mut Cursor<'_>, user: UserRef) -> Result<Statement> {
+    if !cursor.eat_sign('=') {
+        cursor.eat("TO");
+    }
+    for (word, method) in [
+        ("SCRAM", UserAuthentication::Scram),
+        ("DEFAULT", UserAuthentication::Scram),
+        ("PASSWORD", UserAuthentication::Password),
+        ("OAUTH", UserAuthentication::OAuth),
+    ] {
+        if cursor.eat(word) {
+            return Ok(altered(user, UserChange::SetAuthentication(method)));
+        }
+    }
+    if cursor.eat("MD5") {
+        return Ok(Statement::Unsupported(Unsupported {
+            what: "the authentication md5, whose verifier is as good as the password,".to_owned(),
+            nearest: Some("ALTER USER .. SET AUTHENTICATION password, inside TLS".to_owned()),
+        }));
+    }
+    Err(cursor.expected("scram, password or oauth"))
 }
 
 fn altered(user: UserRef, change: UserChange) -> Statement {

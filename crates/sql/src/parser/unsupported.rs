@@ -5,6 +5,7 @@ use crate::ast::Unsupported;
 
 const NO_WRITES: &str = "INSERT OVERWRITE, or CREATE OR REPLACE TABLE .. AS";
 const QUERY: &str = "a WITH clause in the query";
+const POLL: &str = "a query, repeated, of what changes";
 
 /// First words, name of the statement, alternative.
 const REFUSED: &[(&str, &str, Option<&str>)] = &[
@@ -28,8 +29,8 @@ const REFUSED: &[(&str, &str, Option<&str>)] = &[
     ("REFRESH", "REFRESH", Some("MSCK REPAIR TABLE")),
     ("CALL", "CALL", Some("SELECT of a function")),
     ("DO", "DO", None),
-    ("LISTEN", "LISTEN", None),
-    ("NOTIFY", "NOTIFY", None),
+    ("LISTEN", "LISTEN", Some(POLL)),
+    ("NOTIFY", "NOTIFY", Some(POLL)),
     ("LOCK", "LOCK", None),
     ("UNLOCK", "UNLOCK", None),
     ("CLUSTER", "CLUSTER", None),

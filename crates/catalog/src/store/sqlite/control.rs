@@ -11,8 +11,8 @@ use super::grants::normalized;
 use super::load::signed;
 use super::vacated;
 use crate::access::{
-    ADMINISTRATORS, By, ControlSnapshot, Grant, Membership, PRIMARY_WORKGROUP, QueryLimits,
-    ResourceId, Role, SERVER_SECRET, ScramVerifier, User, Workgroup, WorkgroupInput,
+    ADMINISTRATORS, Authentication, By, ControlSnapshot, Grant, Membership, PRIMARY_WORKGROUP,
+    QueryLimits, ResourceId, Role, SERVER_SECRET, ScramVerifier, User, Workgroup, WorkgroupInput,
 };
 use crate::error::{CatalogError, Kind, Result};
 use crate::model::names::normalize;
@@ -121,6 +121,17 @@ impl Control for SqliteStore {
                 params![id, workgroup],
             )?;
             write.control_changed();
+            Ok(())
+        })
+        .await
+    }
+
+    async fn set_user_authentication(&self, name: &str, method: Authentication) -> Result<()> {
+        let name = name.to_lowercase();
+        self.write(move |write| {
+            let id = write.user(&name)?;
+            let sql = "UPDATE principals SET authentication = ?2 WHERE id = ?1";
+            write.changed_any(sql, params![id, method.name()])?;
             Ok(())
         })
         .await

@@ -10,8 +10,8 @@ use rusqlite::{Connection, Row};
 
 use super::state::{CachedPartitions, DatabaseEntry, Ids, State, TableEntry};
 use crate::access::{
-    ControlSnapshot, Grant, GrantedIds, Membership, Privilege, QueryLimits, Resource, Role, User,
-    Workgroup,
+    Authentication, ControlSnapshot, Grant, GrantedIds, Membership, Privilege, QueryLimits,
+    Resource, Role, User, Workgroup,
 };
 use crate::error::{CatalogError, Result};
 use crate::model::{Claim, Database, Parameters, StorageDescriptor, Table};
@@ -206,7 +206,7 @@ pub(super) fn control(connection: &Connection) -> Result<ControlSnapshot> {
         ..ControlSnapshot::default()
     };
     let mut statement = connection
-        .prepare("SELECT id, name, kind, verifier, default_workgroup, created, disabled, session_epoch FROM principals")?;
+        .prepare("SELECT id, name, kind, verifier, default_workgroup, created, disabled, session_epoch, authentication FROM principals")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let (id, name, created) = (row.get(0)?, row.get::<_, String>(1)?, time(row.get(5)?));
@@ -216,10 +216,17 @@ pub(super) fn control(connection: &Connection) -> Result<ControlSnapshot> {
                 .insert(name.clone(), Arc::new(Role { id, name, created }));
         } else {
             let verifier = row.get::<_, String>(3)?.parse()?;
+            let method: String = row.get(8)?;
+            let authentication = Authentication::of_name(&method).ok_or_else(|| {
+                CatalogError::Storage(format!(
+                    "user \"{name}\" has the unknown authentication \"{method}\""
+                ))
+            })?;
             let user = User {
                 id,
                 name: name.clone(),
                 verifier,
+                authentication,
                 default_workgroup: row.get(4)?,
                 disabled: row.get(6)?,
                 session_epoch: row.get(7)?,

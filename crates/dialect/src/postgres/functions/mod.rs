@@ -3,6 +3,7 @@
 
 mod absent;
 mod arrays;
+mod control;
 mod json;
 mod session;
 #[cfg(test)]
@@ -20,6 +21,7 @@ use super::SessionInfo;
 /// Returns all of them, for one session.
 pub fn functions(session: &Arc<SessionInfo>) -> Vec<Arc<ScalarUDF>> {
     let mut all = session::functions(session);
+    all.extend(control::functions(session));
     all.extend(text::functions());
     all.extend(absent::functions());
     let mut udfs: Vec<Arc<ScalarUDF>> = all.into_iter().map(super::PgFunction::into_udf).collect();

@@ -160,26 +160,6 @@ pub(super) fn functions(session: &Arc<SessionInfo>) -> Vec<PgFunction> {
     ));
     let of = Arc::clone(session);
     all.push(
-        PgFunction::new("set_config", 3..=3, text(), move |args| {
-            let name = args[0].to_text().unwrap_or_default();
-            let value = args[1].to_text().unwrap_or_default();
-            // Setting the current value again is not a change.
-            if setting(&of, &name).is_some_and(|known| known == value) {
-                return Ok(Cell::text(value));
-            }
-            Err(Error::not_supported(format!(
-                "set_config cannot change \"{name}\" inside a query"
-            ))
-            .with_hint(format!(
-                "send it as a statement: SET {name} = '{}'",
-                value.replace('\'', "''")
-            ))
-            .into())
-        })
-        .volatile(),
-    );
-    let of = Arc::clone(session);
-    all.push(
         PgFunction::new("pg_advisory_unlock_all", 0..=0, DataType::Utf8, move |_| {
             // There are no locks.
             let _ = &of;
@@ -188,16 +168,6 @@ pub(super) fn functions(session: &Arc<SessionInfo>) -> Vec<PgFunction> {
         .volatile(),
     );
     all.extend(advisory_locks());
-    for name in ["pg_terminate_backend", "pg_cancel_backend"] {
-        all.push(
-            PgFunction::new(name, 1..=2, DataType::Boolean, move |_| {
-                Err(Error::not_supported(format!("{name} is not supported"))
-                    .with_hint("stop a query with KILL and its id")
-                    .into())
-            })
-            .volatile(),
-        );
-    }
     all.push(
         PgFunction::new("pg_sleep", 1..=1, DataType::Utf8, |_| {
             Err(invalid(

@@ -90,6 +90,11 @@ pub(crate) enum Refused {
 }
 
 impl Jwt {
+    /// Returns the issuer of the tokens.
+    pub(crate) fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
     /// Reads a key file; fetches a URL in the background.
     ///
     /// # Errors
@@ -196,6 +201,12 @@ impl Jwt {
 /// Whether a bearer token is a JWT rather than one of the server's own, which have no dots.
 pub fn is_jwt(token: &str) -> bool {
     token.contains('.')
+}
+
+/// Whether the text in the place of a password is a signed JWT: three parts, of which the first is
+/// a JSON object.
+pub(crate) fn is_signed(text: &str) -> bool {
+    text.starts_with("eyJ") && text.split('.').count() == 3
 }
 
 fn refused(error: &jsonwebtoken::errors::Error) -> Refused {

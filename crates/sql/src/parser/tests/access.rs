@@ -58,6 +58,24 @@ fn users_are_created_altered_and_dropped() {
         altered("ALTER USER u RESET WORKGROUP").change,
         UserChange::SetWorkgroup(None)
     );
+    for (sql, method) in [
+        ("SET AUTHENTICATION password", UserAuthentication::Password),
+        ("SET AUTHENTICATION = OAuth", UserAuthentication::OAuth),
+        ("SET AUTHENTICATION TO scram", UserAuthentication::Scram),
+        ("SET AUTHENTICATION DEFAULT", UserAuthentication::Scram),
+        ("RESET AUTHENTICATION", UserAuthentication::Scram),
+    ] {
+        assert_eq!(
+            altered(&format!("ALTER USER u {sql}")).change,
+            UserChange::SetAuthentication(method),
+            "{sql}"
+        );
+    }
+    match one("ALTER USER u SET AUTHENTICATION md5") {
+        Statement::Unsupported(md5) => assert!(md5.message().contains("inside TLS")),
+        other => panic!("{other:?}"),
+    }
+    error("ALTER USER u SET AUTHENTICATION trust");
     assert_eq!(
         altered("ALTER USER u SET WORKGROUP TO DEFAULT").change,
         UserChange::SetWorkgroup(None)

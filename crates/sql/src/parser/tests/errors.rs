@@ -179,8 +179,14 @@ fn refused_statements_name_the_nearest_that_works() {
             "ALTER TABLE t ALTER COLUMN a DROP NOT NULL",
             "ALTER TABLE .. ALTER COLUMN other than TYPE is not supported; use ALTER TABLE .. ALTER COLUMN .. SET DATA TYPE",
         ),
-        ("LISTEN c", "LISTEN is not supported"),
-        ("NOTIFY c, 'x'", "NOTIFY is not supported"),
+        (
+            "LISTEN c",
+            "LISTEN is not supported; use a query, repeated, of what changes",
+        ),
+        (
+            "NOTIFY c, 'x'",
+            "NOTIFY is not supported; use a query, repeated, of what changes",
+        ),
         (
             "SHOW STATS FOR (SELECT * FROM t)",
             "SHOW STATS FOR a query is not supported; use SHOW STATS FOR table",

@@ -20,7 +20,7 @@ const APPLICATION_ID: i64 = 0x4C41_4B45;
 /// The schema that this program knows.
 pub(super) const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
 
-const MIGRATIONS: [&str; 12] = [
+const MIGRATIONS: [&str; 13] = [
     // 1: everything but the archive of table versions.
     "
     CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
@@ -222,6 +222,8 @@ const MIGRATIONS: [&str; 12] = [
         json TEXT NOT NULL
     ) STRICT;
     ",
+    // 13: what users log in with over PostgreSQL's protocol.
+    "ALTER TABLE principals ADD COLUMN authentication TEXT NOT NULL DEFAULT 'scram';",
 ];
 
 /// The migration that gives partitions the keys of their spelling.

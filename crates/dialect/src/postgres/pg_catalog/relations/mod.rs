@@ -7,6 +7,7 @@
 mod objects;
 pub(crate) mod roles;
 mod server;
+mod sessions;
 mod statistics;
 
 use std::sync::Arc;
@@ -60,7 +61,10 @@ pub(crate) fn needs(
     };
     Needs {
         columns,
-        activity: relation == "pg_stat_activity",
+        activity: matches!(
+            relation,
+            "pg_stat_activity" | "pg_stat_ssl" | "pg_stat_gssapi"
+        ),
     }
 }
 
@@ -108,8 +112,16 @@ pub(crate) fn fill(
         "pg_settings" => table.build(server::settings(input), server::pg_settings),
         "pg_stat_activity" => table
             .build(input.catalog.activity.iter().collect(), |row, column| {
-                server::pg_stat_activity(input, row, column)
+                sessions::pg_stat_activity(input, row, column)
             }),
+        "pg_stat_ssl" => table.build(
+            input.catalog.activity.iter().collect(),
+            sessions::pg_stat_ssl,
+        ),
+        "pg_stat_gssapi" => table.build(
+            input.catalog.activity.iter().collect(),
+            sessions::pg_stat_gssapi,
+        ),
         "pg_proc" => table.build(server::functions(input), server::pg_proc),
         name => match fixed_rows(name) {
             Some(fixed) => table.build_fixed(fixed),

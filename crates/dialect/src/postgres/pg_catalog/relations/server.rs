@@ -1,10 +1,9 @@
-//! The server itself: its one database, settings, connections and functions.
+//! The server itself: its one database, settings and functions.
 
 use super::Input;
 use crate::postgres::pg_catalog::data::{PG_PROC, StaticRow};
 use crate::postgres::pg_catalog::oids;
 use crate::postgres::{Cell, ShownSetting};
-use crate::visible::Backend;
 
 type Value<'a> = Option<Cell<'a>>;
 
@@ -52,41 +51,14 @@ pub(super) fn pg_settings(row: &ShownSetting, column: &str) -> Value<'static> {
         "short_desc" => Cell::text(row.description),
         "context" => Cell::text(if row.is_constant { "internal" } else { "user" }),
         "vartype" => Cell::text(row.var_type),
+        "enumvals" => row
+            .choices
+            .map_or(Cell::Null, |choices| Cell::texts(choices.iter().copied())),
         "source" => Cell::text(if row.value == row.default {
             "default"
         } else {
             "session"
         }),
-        _ => return None,
-    })
-}
-
-pub(super) fn pg_stat_activity<'a>(input: &'a Input, row: &&'a Backend, column: &str) -> Value<'a> {
-    let time = |micros: Option<i64>| micros.map_or(Cell::Null, Cell::Timestamp);
-    let role = || {
-        input
-            .catalog
-            .roles
-            .iter()
-            .find(|role| role.name == row.user)
-    };
-    Some(match column {
-        "datid" => Cell::Int(oids::DATABASE),
-        "datname" => Cell::text(input.session.database.as_str()),
-        "pid" => Cell::Int(i64::from(row.pid)),
-        "leader_pid" | "backend_xid" | "backend_xmin" | "query_id" => Cell::Null,
-        "usesysid" => role().map_or(Cell::Null, |role| Cell::Int(role.oid)),
-        "usename" => Cell::text(row.user.as_str()),
-        "application_name" => Cell::text(row.application.as_str()),
-        "client_addr" => Cell::optional_text(row.client_addr.as_deref()),
-        "client_port" => row
-            .client_port
-            .map_or(Cell::Null, |port| Cell::Int(i64::from(port))),
-        "backend_start" => time(row.backend_start),
-        "xact_start" | "query_start" | "state_change" => time(row.query_start),
-        "state" => Cell::text(row.state.as_str()),
-        "query" => Cell::text(row.query.as_str()),
-        "backend_type" => Cell::text("client backend"),
         _ => return None,
     })
 }
