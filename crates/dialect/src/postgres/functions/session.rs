@@ -59,6 +59,17 @@ fn advisory_locks() -> Vec<PgFunction> {
     all.into_iter().map(PgFunction::volatile).collect()
 }
 
+/// Builds `age` of a transaction id. `age` of one timestamp is not supported.
+fn age(session: &Arc<SessionInfo>) -> PgFunction {
+    let session = Arc::clone(session);
+    PgFunction::new("age", 1..=1, DataType::Int32, move |args| match args {
+        [Cell::Int(transaction)] => Ok(Cell::Int(session.age_of(*transaction))),
+        _ => Err(Error::not_supported("age of a time is not supported")
+            .with_hint("subtract it: current_date - …")
+            .into()),
+    })
+}
+
 pub(super) fn functions(session: &Arc<SessionInfo>) -> Vec<PgFunction> {
     let text = || DataType::Utf8;
     let user =
@@ -66,6 +77,7 @@ pub(super) fn functions(session: &Arc<SessionInfo>) -> Vec<PgFunction> {
     let database =
         |name: &str| constant(name, text(), session, |s| own(Some(&s.database))).shown_as("name");
     let mut all = vec![
+        age(session),
         constant("version", text(), session, |_| Cell::text(VERSION)),
         user("current_user"),
         user("session_user"),
@@ -114,9 +126,11 @@ pub(super) fn functions(session: &Arc<SessionInfo>) -> Vec<PgFunction> {
             Cell::Int(0)
         })
         .shown_as("oid"),
-        constant("txid_current", DataType::Int64, session, |_| Cell::Int(1)),
-        constant("pg_current_xact_id", DataType::Int64, session, |_| {
-            Cell::Int(1)
+        constant("txid_current", DataType::Int64, session, |s| {
+            Cell::Int(s.transaction)
+        }),
+        constant("pg_current_xact_id", DataType::Int64, session, |s| {
+            Cell::Int(s.transaction)
         }),
         constant("txid_current_if_assigned", DataType::Int64, session, |_| {
             Cell::Null

@@ -92,7 +92,6 @@ tables! {
 /// Returns the fixed rows of a relation.
 pub(super) fn fixed_rows(relation: &str) -> Option<&'static StaticTable> {
     Some(match relation {
-        "pg_type" => &PG_TYPES,
         "pg_range" => &PG_RANGE,
         "pg_cast" => &PG_CAST,
         "pg_operator" => &PG_OPERATOR,

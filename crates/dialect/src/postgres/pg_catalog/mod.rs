@@ -35,6 +35,8 @@ use lakegate_error::Error;
 
 use self::functions::{ABOUT_COLUMNS, ABOUT_NAMES, Lookup};
 use self::provider::SystemSchema;
+pub use self::provider::system_columns;
+pub(super) use self::shape::SYSTEM_COLUMNS;
 use self::shape::{INFORMATION_SCHEMA, PG_CATALOG, Shapes};
 use crate::postgres::{self, CatalogReferences, SessionInfo, ShownAsNames, SystemRelations};
 use crate::visible::{CatalogSource, Columns, Needs, Pins, VisibleCatalog};
@@ -74,6 +76,7 @@ pub struct PgCatalog {
     lookup: Arc<Lookup>,
     names: ShownAsNames,
     asks_the_catalog: bool,
+    system_columns: bool,
 }
 
 impl PgCatalog {
@@ -101,6 +104,7 @@ impl PgCatalog {
             lookup,
             names,
             asks_the_catalog: asks_the_catalog(references),
+            system_columns: references.system_columns,
         })
     }
 
@@ -111,6 +115,7 @@ impl PgCatalog {
                 shapes,
                 source: Arc::clone(&self.source),
                 session: Arc::clone(&self.session),
+                system_columns: self.system_columns,
             };
             (
                 shapes.namespace.to_owned(),

@@ -17,7 +17,7 @@ use super::functions::{KEYWORDS_TABLE, keywords};
 use super::pins::{self, RelationPins};
 use super::relations::{self, Input};
 use super::shape::{Shape, Shapes};
-use crate::postgres::SessionInfo;
+use crate::postgres::{SessionInfo, TableColumns};
 use crate::visible::CatalogSource;
 
 /// Rows of a batch.
@@ -28,6 +28,8 @@ pub(super) struct SystemSchema {
     pub(super) shapes: &'static Shapes,
     pub(super) source: Arc<dyn CatalogSource>,
     pub(super) session: Arc<SessionInfo>,
+    /// Whether the tables have system columns.
+    pub(super) system_columns: bool,
 }
 
 impl fmt::Debug for SystemSchema {
@@ -58,6 +60,7 @@ impl SchemaProvider for SystemSchema {
                 shape,
                 source: Arc::clone(&self.source),
                 session: Arc::clone(&self.session),
+                system_columns: self.system_columns,
             }) as _
         }))
     }
@@ -72,6 +75,18 @@ struct SystemTable {
     shape: &'static Shape,
     source: Arc<dyn CatalogSource>,
     session: Arc<SessionInfo>,
+    system_columns: bool,
+}
+
+/// Returns the columns of a relation of the system that has system columns; `None` for any other
+/// table.
+pub fn system_columns(table: &dyn TableProvider) -> Option<TableColumns> {
+    let table = table.downcast_ref::<SystemTable>()?;
+    let hidden: Vec<&'static str> = table.shape.system_columns().collect();
+    (table.system_columns && !hidden.is_empty()).then(|| TableColumns {
+        shown: table.shape.columns.len(),
+        hidden,
+    })
 }
 
 impl fmt::Debug for SystemTable {
@@ -85,7 +100,10 @@ impl fmt::Debug for SystemTable {
 #[async_trait]
 impl TableProvider for SystemTable {
     fn schema(&self) -> SchemaRef {
-        Arc::clone(&self.shape.schema)
+        Arc::clone(match self.system_columns {
+            true => &self.shape.with_system_columns,
+            false => &self.shape.schema,
+        })
     }
 
     fn table_type(&self) -> TableType {
@@ -116,10 +134,11 @@ impl TableProvider for SystemTable {
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let projection = projection
             .cloned()
-            .unwrap_or_else(|| (0..self.shape.columns.len()).collect());
+            .unwrap_or_else(|| (0..self.schema().fields().len()).collect());
         let columns: Vec<&str> = projection
             .iter()
-            .map(|index| self.shape.columns[*index].name)
+            .filter_map(|index| self.shape.column(*index))
+            .map(|(name, _)| name)
             .collect();
         let pins = RelationPins::of(self.shape.name, filters);
         let needs = relations::needs(self.shapes, self.shape.name, &columns, &pins);

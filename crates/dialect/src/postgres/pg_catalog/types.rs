@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 use arrow::datatypes::{DataType, TimeUnit};
 
 use super::data::PG_TYPES;
+use super::oids;
 
 pub(crate) const TEXT: i64 = 25;
 const JSON: i64 = 114;
@@ -24,6 +25,8 @@ pub(crate) struct PgType {
     pub align: &'static str,
     pub storage: &'static str,
     pub collation: i64,
+    /// The OID of its schema.
+    pub namespace: i64,
 }
 
 struct Types {
@@ -47,6 +50,7 @@ static TYPES: LazyLock<Types> = LazyLock::new(|| {
             align: PG_TYPES.text(row, "typalign"),
             storage: PG_TYPES.text(row, "typstorage"),
             collation: PG_TYPES.int(row, "typcollation"),
+            namespace: PG_TYPES.int(row, "typnamespace"),
         })
         .collect();
     let by_oid = all
@@ -191,6 +195,9 @@ pub(crate) fn format_type(oid: i64, typmod: Option<i64>) -> String {
             Some(packed) => format!("numeric({},{})", packed >> 16, packed & 0x7ff),
             None => "numeric".to_owned(),
         },
+        other if pg_type.namespace == oids::INFORMATION_SCHEMA => {
+            format!("information_schema.{other}")
+        }
         other => other.to_owned(),
     }
 }
@@ -199,7 +206,10 @@ pub(crate) fn format_type(oid: i64, typmod: Option<i64>) -> String {
 /// `pg_catalog.oid`.
 pub(crate) fn parse_name(name: &str) -> Option<&'static PgType> {
     let name = name.trim();
-    let name = name.strip_prefix("pg_catalog.").unwrap_or(name);
+    let name = name
+        .strip_prefix("pg_catalog.")
+        .or_else(|| name.strip_prefix("information_schema."))
+        .unwrap_or(name);
     if let Some(element) = name.strip_suffix("[]") {
         return by_oid(parse_name(element)?.array);
     }
@@ -276,6 +286,8 @@ mod tests {
             (1562, Some(3), "bit varying(3)"),
             (0, None, "-"),
             (987_654, None, "???"),
+            (13_221, None, "information_schema.cardinal_number"),
+            (13_225, None, "information_schema.sql_identifier[]"),
         ] {
             assert_eq!(format_type(oid, typmod), name);
         }
@@ -320,6 +332,7 @@ mod tests {
             ("character varying(9)", 1043),
             ("bit varying", 1562),
             ("_text", 1009),
+            ("information_schema.yes_or_no", 13_234),
         ] {
             assert_eq!(parse_name(name).unwrap().oid, oid, "{name}");
         }

@@ -65,7 +65,9 @@ use lakegate_error::Error;
 
 pub use self::alike::{name_columns, name_outputs};
 pub use self::build::everything;
-pub use self::hidden_columns::{TableColumns, hide_columns, names_hidden_columns, starred_tables};
+pub use self::hidden_columns::{
+    TableColumns, hide_columns, names_hidden_columns, names_system_columns, starred_tables,
+};
 pub use self::json::rewrite_json;
 pub use self::named_casts::name_casts;
 pub use self::order_keys::{restore as restore_outputs, sorts_by_number};
@@ -86,6 +88,8 @@ pub struct CatalogReferences {
     pub system_relations: bool,
     /// Whether an expression has the name of a hidden column, so that tables must have them.
     pub hidden_columns: bool,
+    /// The same for system columns, such as `xmin`, and tables of `pg_catalog`.
+    pub system_columns: bool,
 }
 
 /// Rewrites a statement in place. Its joins must be resolved.
@@ -124,6 +128,7 @@ pub fn rewrite(
     alike::tell_apart(statement);
     Ok(CatalogReferences {
         hidden_columns: names_hidden_columns(statement),
+        system_columns: names_system_columns(statement),
         ..rewriter.references
     })
 }
