@@ -23,6 +23,18 @@ fn compares(op: &BinaryOperator) -> bool {
     matches!(op, Eq | NotEq | Lt | LtEq | Gt | GtEq | Spaceship)
 }
 
+fn contains(op: &BinaryOperator) -> bool {
+    matches!(op, BinaryOperator::AtArrow | BinaryOperator::ArrowAt)
+}
+
+/// Returns whether one of two expressions is a list. Otherwise JSON values may be compared.
+fn has_list(left: &Expr, right: &Expr, schema: &DFSchema) -> bool {
+    [left, right].into_iter().any(|expr| {
+        let data_type = expr.get_type(schema);
+        data_type.is_ok_and(|data_type| matches!(data_type, DataType::List(_)))
+    })
+}
+
 /// Returns the text of a quoted literal that has no type yet.
 fn untyped(expr: &Expr) -> Option<&str> {
     match expr {
@@ -79,7 +91,7 @@ impl ExprPlanner for UntypedLiterals {
             mut left,
             mut right,
         } = expr;
-        if compares(&op) {
+        if compares(&op) || contains(&op) && has_list(&left, &right, schema) {
             if let Some(text) = untyped(&right)
                 && let Ok(data_type) = left.get_type(schema)
             {

@@ -59,6 +59,12 @@ fn advisory_locks() -> Vec<PgFunction> {
     all.into_iter().map(PgFunction::volatile).collect()
 }
 
+/// Returns the snapshot of a session in which every transaction so far is over.
+fn snapshot(session: &SessionInfo) -> Cell<'static> {
+    let next = session.transaction + 1;
+    Cell::text(format!("{next}:{next}:"))
+}
+
 /// Builds `age` of a transaction id. `age` of one timestamp is not supported.
 fn age(session: &Arc<SessionInfo>) -> PgFunction {
     let session = Arc::clone(session);
@@ -132,6 +138,8 @@ pub(super) fn functions(session: &Arc<SessionInfo>) -> Vec<PgFunction> {
         constant("pg_current_xact_id", DataType::Int64, session, |s| {
             Cell::Int(s.transaction)
         }),
+        constant("pg_current_snapshot", text(), session, snapshot),
+        constant("txid_current_snapshot", text(), session, snapshot),
         constant("txid_current_if_assigned", DataType::Int64, session, |_| {
             Cell::Null
         }),
@@ -144,6 +152,26 @@ pub(super) fn functions(session: &Arc<SessionInfo>) -> Vec<PgFunction> {
         })
         .shown_as("name"),
     ];
+    for (name, part) in [
+        ("pg_snapshot_xmin", 0),
+        ("txid_snapshot_xmin", 0),
+        ("pg_snapshot_xmax", 1),
+        ("txid_snapshot_xmax", 1),
+    ] {
+        all.push(
+            PgFunction::new(name, 1..=1, DataType::Int64, move |args| {
+                let text = args[0].to_text().unwrap_or_default();
+                let number = text.split(':').nth(part).and_then(|part| part.parse().ok());
+                match number {
+                    Some(number) => Ok(Cell::Int(number)),
+                    None => Err(invalid(format!(
+                        "invalid input syntax for type pg_snapshot: \"{text}\""
+                    ))),
+                }
+            })
+            .immutable(),
+        );
+    }
     let of = Arc::clone(session);
     let current_schemas = PgFunction::new("current_schemas", 1..=1, texts(), move |args| {
         let implicit = args[0].as_bool().unwrap_or(false)

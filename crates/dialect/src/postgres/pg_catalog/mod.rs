@@ -33,11 +33,11 @@ use datafusion::sql::sqlparser::ast::Statement;
 use lakegate_engine::Names;
 use lakegate_error::Error;
 
-use self::functions::{ABOUT_COLUMNS, ABOUT_NAMES, Lookup};
+use self::functions::{ABOUT_COLUMNS, ABOUT_NAMES, Lookup, absent};
 use self::provider::SystemSchema;
 pub use self::provider::system_columns;
-pub(super) use self::shape::SYSTEM_COLUMNS;
 use self::shape::{INFORMATION_SCHEMA, PG_CATALOG, Shapes};
+pub(super) use self::shape::{SYSTEM_COLUMNS, table_of_call};
 use crate::postgres::{self, CatalogReferences, SessionInfo, ShownAsNames, SystemRelations};
 use crate::visible::{CatalogSource, Columns, Needs, Pins, VisibleCatalog};
 
@@ -145,6 +145,13 @@ impl PgCatalog {
             .chain(functions::functions(&self.lookup))
         {
             if !keeps(function.name()) {
+                state.register_udf(function)?;
+            }
+        }
+        for name in &references.functions {
+            if let Some(function) = absent(name)
+                && !keeps(name)
+            {
                 state.register_udf(function)?;
             }
         }

@@ -16,7 +16,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use super::functions::{KEYWORDS_TABLE, keywords};
 use super::pins::{self, RelationPins};
 use super::relations::{self, Input};
-use super::shape::{Shape, Shapes};
+use super::shape::{Shape, Shapes, called};
 use crate::postgres::{SessionInfo, TableColumns};
 use crate::visible::CatalogSource;
 
@@ -54,7 +54,12 @@ impl SchemaProvider for SystemSchema {
         if self.shapes.namespace == "pg_catalog" && name == KEYWORDS_TABLE {
             return keywords().map(Some);
         }
-        Ok(self.shapes.get(&name.to_lowercase()).map(|shape| {
+        let shape = self.shapes.get(&name.to_lowercase());
+        let of_call = || match self.shapes.namespace {
+            "pg_catalog" => called(name),
+            _ => None,
+        };
+        Ok(shape.or_else(of_call).map(|shape| {
             Arc::new(SystemTable {
                 shapes: self.shapes,
                 shape,

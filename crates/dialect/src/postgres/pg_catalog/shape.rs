@@ -153,7 +153,7 @@ fn list_of(element: &str) -> DataType {
 
 /// Returns the Arrow type for values of a Postgres type. OIDs are `Int64`, so that they compare
 /// with SQL's integers without a cast.
-fn arrow_type(pg_type: &str) -> DataType {
+pub(super) fn arrow_type(pg_type: &str) -> DataType {
     if let Some(element) = pg_type.strip_suffix("[]") {
         return list_of(element);
     }
@@ -192,6 +192,30 @@ pub(super) static INFORMATION_SCHEMA: LazyLock<Shapes> = LazyLock::new(|| {
         include_str!("data/information_schema.txt"),
     )
 });
+
+/// Functions that return rows, as relations. They are about what a lake does not have, and empty.
+static TABLE_FUNCTIONS: LazyLock<Shapes> = LazyLock::new(|| {
+    Shapes::parse(
+        "pg_catalog",
+        oids::PG_CATALOG,
+        include_str!("data/table_functions.txt"),
+    )
+});
+
+/// What follows the name of a function where a table is named: no table has such a name.
+const CALLED: &str = "()";
+
+/// Returns the table that a call of a function in FROM reads, if it has no rows here.
+pub(in crate::postgres) fn table_of_call(function: &str) -> Option<String> {
+    TABLE_FUNCTIONS
+        .get(function)
+        .map(|shape| format!("{}{CALLED}", shape.name))
+}
+
+/// Returns the columns of the table of a call, by its name from [`table_of_call`].
+pub(super) fn called(table: &str) -> Option<&'static Shape> {
+    TABLE_FUNCTIONS.get(table.strip_suffix(CALLED)?)
+}
 
 #[cfg(test)]
 mod tests {

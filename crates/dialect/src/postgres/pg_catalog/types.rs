@@ -10,7 +10,16 @@ use super::oids;
 
 pub(crate) const TEXT: i64 = 25;
 const JSON: i64 = 114;
+const BPCHAR: i64 = 1042;
+const VARCHAR: i64 = 1043;
+const BIT: i64 = 1560;
+const VARBIT: i64 = 1562;
 const NUMERIC: i64 = 1700;
+
+/// What PostgreSQL says of the length of texts without a limit.
+const MAX_TEXT: i64 = 1 << 30;
+/// The longest character of UTF-8.
+const BYTES_OF_CHARACTER: i64 = 4;
 
 /// A row of `pg_type`.
 #[derive(Debug)]
@@ -200,6 +209,67 @@ pub(crate) fn format_type(oid: i64, typmod: Option<i64>) -> String {
         }
         other => other.to_owned(),
     }
+}
+
+/// Returns the maximum length of a text or bit type, in characters or bits.
+pub(crate) fn max_length(oid: i64, typmod: i64) -> Option<i64> {
+    match (oid, typmod) {
+        (BPCHAR | VARCHAR, 4..) => Some(typmod - 4),
+        (BIT | VARBIT, 0..) => Some(typmod),
+        _ => None,
+    }
+}
+
+/// Returns the maximum length of a text type in bytes.
+pub(crate) fn max_bytes(oid: i64, typmod: i64) -> Option<i64> {
+    match oid {
+        TEXT | BPCHAR | VARCHAR => {
+            let characters = max_length(oid, typmod);
+            Some(characters.map_or(MAX_TEXT, |characters| characters * BYTES_OF_CHARACTER))
+        }
+        _ => None,
+    }
+}
+
+/// Returns the precision of a numeric type, in digits to [`numeric_radix`].
+pub(crate) fn numeric_precision(oid: i64, typmod: i64) -> Option<i64> {
+    Some(match oid {
+        21 => 16,
+        23 => 32,
+        20 => 64,
+        700 => 24,
+        701 => 53,
+        NUMERIC if typmod >= 4 => (typmod - 4) >> 16,
+        _ => return None,
+    })
+}
+
+pub(crate) fn numeric_radix(oid: i64) -> Option<i64> {
+    Some(match oid {
+        NUMERIC => 10,
+        20 | 21 | 23 | 700 | 701 => 2,
+        _ => return None,
+    })
+}
+
+pub(crate) fn numeric_scale(oid: i64, typmod: i64) -> Option<i64> {
+    Some(match oid {
+        20 | 21 | 23 => 0,
+        NUMERIC if typmod >= 4 => (typmod - 4) & 0x7ff,
+        _ => return None,
+    })
+}
+
+/// Returns the digits of a second's fraction.
+pub(crate) fn datetime_precision(oid: i64, typmod: i64) -> Option<i64> {
+    Some(match oid {
+        1082 => 0,
+        1083 | 1114 | 1184 | 1186 | 1266 if typmod < 0 => 6,
+        1083 | 1114 | 1184 | 1266 => typmod,
+        1186 if typmod & 0xffff == 0xffff => 6,
+        1186 => typmod & 0xffff,
+        _ => return None,
+    })
 }
 
 /// Finds the type that a SQL name means: `int`, `character varying(10)`, `text[]`,

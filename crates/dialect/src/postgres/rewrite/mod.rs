@@ -14,6 +14,9 @@
 //! f(x) OVER (w ORDER BY y)                 f(x) OVER (PARTITION BY z ORDER BY y), where w is (PARTITION BY z)
 //! x SIMILAR TO 'a%'                        (x ~ '(?s)^(?:a.*)$')
 //! (f(x)).n                                 get_field(f(x), 'n')
+//! information_schema._pg_truetypid(a.*, t.*)  CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE a.atttypid END
+//! CASE x WHEN 't' THEN y END               CASE WHEN x = 't' THEN y END
+//! SELECT t.* FROM d.t                      SELECT d.t.* FROM d.t
 //! t.tableoid                               1259, where t is pg_class
 //! (a, b) IN ((1, 2), (3, 4))               (a = 1 AND b = 2) OR (a = 3 AND b = 4)
 //! x > ANY (array)                          compare_any('>', x, array)
@@ -29,6 +32,7 @@
 //! 12345678901234567890123                  '12345678901234567890123'::numeric(23,0)
 //! ```
 
+mod acl;
 mod alike;
 mod build;
 mod casts;
@@ -50,6 +54,7 @@ mod tables;
 mod times;
 mod using;
 mod values;
+mod wildcards;
 mod windows;
 
 use lakegate_sql::walk::walk_mut;
@@ -283,7 +288,8 @@ impl VisitorMut for Rewriter<'_> {
         ControlFlow::Continue(())
     }
 
-    fn post_visit_select(&mut self, _: &mut Select) -> ControlFlow<Error> {
+    fn post_visit_select(&mut self, select: &mut Select) -> ControlFlow<Error> {
+        wildcards::qualify(select);
         self.scopes.pop();
         ControlFlow::Continue(())
     }

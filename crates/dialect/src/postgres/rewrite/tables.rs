@@ -8,9 +8,10 @@ use lakegate_engine::apart_in_relation;
 use lakegate_error::{Code, Error};
 use lakegate_sql::walk::walk;
 
-use super::build;
 use super::expressions::strip_schema;
+use super::{acl, build};
 use super::{folded, json};
+use crate::postgres::pg_catalog::table_of_call;
 
 /// How an item of an unnested list becomes a value of a column.
 enum Item {
@@ -45,16 +46,17 @@ fn cast(expr: Expr, data_type: DataType) -> Expr {
     cast
 }
 
-/// The columns of a call that makes columns of JSON values.
-struct JsonColumns {
+/// The columns of a call that makes columns of one value.
+struct ValueColumns {
     /// Their names, if no alias gives others.
     names: Vec<Ident>,
     lists: Vec<Expr>,
     items: Vec<Item>,
 }
 
-/// Returns the columns of a function of JSON values in FROM; `None` if it is another function.
-fn json_columns(name: &str, args: &[Expr], alias: Option<&TableAlias>) -> Option<JsonColumns> {
+/// Returns the columns of a function of JSON values or access lists in FROM; `None` if it is
+/// another function.
+fn value_columns(name: &str, args: &[Expr], alias: Option<&TableAlias>) -> Option<ValueColumns> {
     let [value] = args else { return None };
     let list = |function: &str| build::call(function, vec![value.clone()]);
     if let Some((_, mark)) = json::SETS.iter().find(|(known, _)| *known == name) {
@@ -63,10 +65,17 @@ fn json_columns(name: &str, args: &[Expr], alias: Option<&TableAlias>) -> Option
             false => "value",
         };
         let own = alias.map_or_else(|| Ident::new(own), |alias| alias.name.clone());
-        return Some(JsonColumns {
+        return Some(ValueColumns {
             names: vec![own],
             lists: vec![list(name)],
             items: vec![mark.map_or(Item::AsIs, Item::Call)],
+        });
+    }
+    if name == "aclexplode" {
+        return Some(ValueColumns {
+            names: acl::COLUMNS.map(|(name, _)| Ident::new(name)).to_vec(),
+            lists: acl::COLUMNS.map(|(_, function)| list(function)).to_vec(),
+            items: vec![],
         });
     }
     let (values, mark) = match name {
@@ -85,7 +94,7 @@ fn json_columns(name: &str, args: &[Expr], alias: Option<&TableAlias>) -> Option
                 .map(|column| Some((column.name.clone(), column.data_type.clone()?)))
                 .collect();
             let typed = typed.filter(|typed| !typed.is_empty())?;
-            return Some(JsonColumns {
+            return Some(ValueColumns {
                 lists: typed
                     .iter()
                     .map(|(name, _)| {
@@ -106,7 +115,7 @@ fn json_columns(name: &str, args: &[Expr], alias: Option<&TableAlias>) -> Option
         true => list("jsonb_object_keys"),
         false => list("json_object_keys"),
     };
-    Some(JsonColumns {
+    Some(ValueColumns {
         names: vec![Ident::new("key"), Ident::new("value")],
         lists: vec![keys, list(values)],
         items: vec![Item::AsIs, mark],
@@ -251,13 +260,26 @@ pub(super) fn rewrite(factor: &mut TableFactor) -> Result<Vec<String>, Error> {
         *factor = build::table("pg_catalog", table, alias)?;
         return Ok(vec![name]);
     }
+    if let Some(table) = table_of_call(&name) {
+        let alias = alias.unwrap_or_else(|| TableAlias {
+            explicit: true,
+            name: Ident::new(&name),
+            columns: vec![],
+            at: None,
+        });
+        *factor = build::table("pg_catalog", &table, Some(alias))?;
+        return Ok(vec![name]);
+    }
     if let Some(items) = record(&name, &args, alias.as_ref()) {
         *factor = derived(items, alias, &name, &[])?;
         return Ok(vec![name]);
     }
-    let json = json_columns(&name, &args, alias.as_ref());
+    let columns_of_value = value_columns(&name, &args, alias.as_ref());
     let lists: Vec<Expr> = match (name.as_str(), args.as_slice()) {
-        _ if json.is_some() => json.iter().flat_map(|json| json.lists.clone()).collect(),
+        _ if columns_of_value.is_some() => columns_of_value
+            .iter()
+            .flat_map(|columns| columns.lists.clone())
+            .collect(),
         ("unnest", _) => args,
         // The engine's own table function generates rows without building a list.
         ("generate_series" | "range", [_] | [_, _] | [_, _, _])
@@ -319,12 +341,12 @@ pub(super) fn rewrite(factor: &mut TableFactor) -> Result<Vec<String>, Error> {
     let columns = lists.len() + usize::from(ordinality);
     let mut names = column_names(alias.as_ref(), &name, columns);
     let mut marks = Vec::new();
-    if let Some(json) = json {
+    if let Some(columns) = columns_of_value {
         let given = alias.as_ref().map_or(0, |alias| alias.columns.len());
-        for (name, own) in names.iter_mut().zip(json.names).skip(given) {
+        for (name, own) in names.iter_mut().zip(columns.names).skip(given) {
             *name = own;
         }
-        marks = json.items;
+        marks = columns.items;
     }
     let marks = marks
         .into_iter()
