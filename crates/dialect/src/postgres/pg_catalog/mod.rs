@@ -179,24 +179,18 @@ impl PgCatalog {
     }
 }
 
-/// Returns whether a statement reads system relations or calls functions about objects.
+/// Returns whether a statement reads system relations or calls functions about objects or the
+/// server.
 fn asks_the_catalog(references: &CatalogReferences) -> bool {
-    references.system_relations
-        || references
-            .functions
-            .iter()
-            .any(|name| ABOUT_NAMES.contains(&name.as_str()))
+    let asks = |name: &String| name.starts_with("pg_") || ABOUT_NAMES.contains(&name.as_str());
+    references.system_relations || references.functions.iter().any(asks)
 }
 
 fn lookup_needs(references: &CatalogReferences) -> Needs {
+    let about_columns = |name: &String| ABOUT_COLUMNS.contains(&name.as_str());
+    let about_names = |name: &&String| ABOUT_NAMES.contains(&name.as_str());
     let columns = match &references.objects {
-        _ if !references
-            .functions
-            .iter()
-            .any(|name| ABOUT_COLUMNS.contains(&name.as_str())) =>
-        {
-            Columns::None
-        }
+        _ if !references.functions.iter().any(about_columns) => Columns::None,
         Some(objects) => {
             let table_ids = objects
                 .iter()
@@ -209,7 +203,14 @@ fn lookup_needs(references: &CatalogReferences) -> Needs {
         }
         None => Columns::All,
     };
+    let mut called = references.functions.iter().filter(about_names);
+    let tables = match &columns {
+        // The only functions are about tables that are known.
+        Columns::Of(pins) if called.all(about_columns) => pins.clone(),
+        _ => Pins::default(),
+    };
     Needs {
+        tables,
         columns,
         activity: false,
     }

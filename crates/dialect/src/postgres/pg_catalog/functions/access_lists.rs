@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field};
 
 use super::Lookup;
+use crate::postgres::pg_catalog::shape::arrow_type;
 use crate::postgres::{Cell, PgFunction, quote_ident};
 
 /// The letters of privileges in access lists.
@@ -114,9 +115,10 @@ fn role(lookup: &Lookup, name: &str) -> Cell<'static> {
 }
 
 pub(super) fn functions(lookup: &Arc<Lookup>) -> Vec<PgFunction> {
-    let texts = DataType::List(Arc::new(Field::new_list_field(DataType::Utf8, true)));
+    // The type of the columns with access lists, so that `coalesce` takes both.
+    let items = arrow_type("aclitem[]");
     let of = Arc::clone(lookup);
-    let default = PgFunction::new("acldefault", 2..=2, texts, move |args| {
+    let default = PgFunction::new("acldefault", 2..=2, items, move |args| {
         let kind = args[0].to_text().unwrap_or_default();
         let owner = args[1].as_int().and_then(|oid| of.role_name(oid));
         let owner = quote_ident(owner.unwrap_or_default());

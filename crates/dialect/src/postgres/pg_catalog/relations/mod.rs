@@ -29,7 +29,7 @@ use super::oids;
 use super::pins::RelationPins;
 use super::shape::{Shape, Shapes};
 use crate::postgres::{Cell, SessionInfo, build_array};
-use crate::visible::{Columns, Needs, VisibleCatalog};
+use crate::visible::{Columns, Needs, Pins, VisibleCatalog};
 
 /// The input of a relation.
 #[derive(Debug)]
@@ -62,10 +62,47 @@ pub(crate) fn needs(
         true => pins.columns(),
         false => Columns::None,
     };
+    let tables = match reads_tables(shapes, relation) {
+        true => pins.tables(),
+        false => Pins::none(),
+    };
     Needs {
+        tables,
         columns,
         activity: relation == "pg_stat_activity",
     }
+}
+
+/// Returns whether a relation has rows about tables of the lake.
+fn reads_tables(shapes: &Shapes, relation: &str) -> bool {
+    if shapes.namespace == "information_schema" {
+        return matches!(
+            relation,
+            "tables"
+                | "views"
+                | "columns"
+                | "table_privileges"
+                | "role_table_grants"
+                | "column_privileges"
+                | "role_column_grants"
+        );
+    }
+    matches!(
+        relation,
+        "pg_class"
+            | "pg_attribute"
+            | "pg_type"
+            | "pg_description"
+            | "pg_tables"
+            | "pg_views"
+            | "pg_stats"
+            | "pg_stat_all_tables"
+            | "pg_stat_user_tables"
+            | "pg_stat_sys_tables"
+            | "pg_statio_all_tables"
+            | "pg_statio_user_tables"
+            | "pg_statio_sys_tables"
+    )
 }
 
 /// Returns the rows of a relation, with the columns at these indexes.

@@ -17,6 +17,11 @@ async fn a_query_for_one_table_asks_for_one_tables_columns() {
     });
     assert_eq!(asked.len(), 2);
     assert!(asked.iter().all(|needs| needs.columns == one), "{asked:?}");
+    let Columns::Of(tables) = one else { panic!() };
+    assert!(
+        asked.iter().all(|needs| needs.tables == tables),
+        "{asked:?}"
+    );
 }
 
 #[tokio::test]
