@@ -22,6 +22,7 @@ pub(crate) mod relations;
 mod shape;
 pub(crate) mod types;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock};
 
 use datafusion::catalog::SchemaProvider;
@@ -77,6 +78,7 @@ pub struct PgCatalog {
     names: ShownAsNames,
     asks_the_catalog: bool,
     system_columns: bool,
+    narrowed: Arc<BTreeMap<&'static str, BTreeSet<String>>>,
 }
 
 impl PgCatalog {
@@ -105,6 +107,7 @@ impl PgCatalog {
             names,
             asks_the_catalog: asks_the_catalog(references),
             system_columns: references.system_columns,
+            narrowed: Arc::new(references.narrowed.clone()),
         })
     }
 
@@ -116,6 +119,7 @@ impl PgCatalog {
                 source: Arc::clone(&self.source),
                 session: Arc::clone(&self.session),
                 system_columns: self.system_columns,
+                narrowed: Arc::clone(&self.narrowed),
             };
             (
                 shapes.namespace.to_owned(),

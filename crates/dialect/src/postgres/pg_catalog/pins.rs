@@ -82,6 +82,11 @@ impl RelationPins {
         pins
     }
 
+    /// Adds the condition that relations have one of these names.
+    pub(super) fn hold_to_names(&mut self, names: BTreeSet<String>) {
+        intersect(&mut self.names, names);
+    }
+
     pub(crate) fn admit(&self, namespace: &str, name: &str, oid: i64) -> bool {
         self.oids.as_ref().is_none_or(|oids| oids.contains(&oid))
             && self.names.as_ref().is_none_or(|names| names.contains(name))

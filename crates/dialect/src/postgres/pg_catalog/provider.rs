@@ -1,6 +1,7 @@
 //! The system schemas as schemas of the engine, and each relation as a table that is filled when it
 //! is scanned.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -30,6 +31,8 @@ pub(super) struct SystemSchema {
     pub(super) session: Arc<SessionInfo>,
     /// Whether the tables have system columns.
     pub(super) system_columns: bool,
+    /// The names of the relations that a relation is read for; all, if it is not here.
+    pub(super) narrowed: Arc<BTreeMap<&'static str, BTreeSet<String>>>,
 }
 
 impl fmt::Debug for SystemSchema {
@@ -66,6 +69,10 @@ impl SchemaProvider for SystemSchema {
                 source: Arc::clone(&self.source),
                 session: Arc::clone(&self.session),
                 system_columns: self.system_columns,
+                names: match self.shapes.namespace {
+                    "pg_catalog" => self.narrowed.get(shape.name).cloned(),
+                    _ => None,
+                },
             }) as _
         }))
     }
@@ -81,6 +88,8 @@ struct SystemTable {
     source: Arc<dyn CatalogSource>,
     session: Arc<SessionInfo>,
     system_columns: bool,
+    /// The names of the relations that rows are needed about.
+    names: Option<BTreeSet<String>>,
 }
 
 /// Returns the columns of a relation of the system that has system columns; `None` for any other
@@ -145,7 +154,10 @@ impl TableProvider for SystemTable {
             .filter_map(|index| self.shape.column(*index))
             .map(|(name, _)| name)
             .collect();
-        let pins = RelationPins::of(self.shape.name, filters);
+        let mut pins = RelationPins::of(self.shape.name, filters);
+        if let Some(names) = &self.names {
+            pins.hold_to_names(names.clone());
+        }
         let needs = relations::needs(self.shapes, self.shape.name, &columns, &pins);
         let catalog = self.source.visible(&needs).await?;
         let functions = match self.shape.name {

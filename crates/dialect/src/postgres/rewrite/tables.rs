@@ -9,8 +9,7 @@ use lakegate_error::{Code, Error};
 use lakegate_sql::walk::walk;
 
 use super::expressions::strip_schema;
-use super::{acl, build};
-use super::{folded, json};
+use super::{acl, build, folded, json};
 use crate::postgres::pg_catalog::table_of_call;
 
 /// How an item of an unnested list becomes a value of a column.
