@@ -17,6 +17,7 @@
 //! information_schema._pg_truetypid(a.*, t.*)  CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE a.atttypid END
 //! CASE x WHEN 't' THEN y END               CASE WHEN x = 't' THEN y END
 //! SELECT t.* FROM d.t                      SELECT d.t.* FROM d.t
+//! (SELECT unnest(a), f(x) AS x FROM t) s   (SELECT unnest(a), f(x) AS "x 2" FROM t) s (unnest, x)
 //! t.tableoid                               1259, where t is pg_class
 //! (a, b) IN ((1, 2), (3, 4))               (a = 1 AND b = 2) OR (a = 3 AND b = 4)
 //! x > ANY (array)                          compare_any('>', x, array)
@@ -53,6 +54,7 @@ mod similar;
 mod slices;
 mod tables;
 mod times;
+mod unnested;
 mod using;
 mod values;
 mod wildcards;
@@ -347,6 +349,7 @@ impl VisitorMut for Rewriter<'_> {
         {
             return ControlFlow::Break(error);
         }
+        unnested::rewrite(factor);
         match tables::rewrite(factor) {
             Ok(called) => {
                 self.references.functions.extend(called);
