@@ -125,7 +125,7 @@ impl View {
     ///
     /// The database does not exist for the principal, or the metastore fails.
     pub async fn tables(&self, database: &str) -> Result<Vec<Visible>> {
-        self.tables_where(database, |_| true).await
+        self.tables_where(database, &|_| true).await
     }
 
     /// Returns those of the tables and views that are `wanted`.
@@ -136,7 +136,7 @@ impl View {
     pub async fn tables_where(
         &self,
         database: &str,
-        wanted: impl Fn(&Table) -> bool + Send,
+        wanted: &(dyn Fn(&Table) -> bool + Sync),
     ) -> Result<Vec<Visible>> {
         self.require_database(database).await?;
         let mut tables = self.metastore.tables(database).await?;

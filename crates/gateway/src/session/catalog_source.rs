@@ -96,7 +96,7 @@ impl SessionCatalog {
         let view = &self.moment.view;
         let wanted = |table: &Table| needs.tables.admit(database, &table.name, table.id);
         let mut tables = Vec::new();
-        for visible in view.tables_where(database, wanted).await? {
+        for visible in view.tables_where(database, &wanted).await? {
             let known = view.metastore.table_statistics(&visible.table).await?;
             tables.push(describe(&visible, known.as_deref(), needs)?);
         }

@@ -75,7 +75,7 @@ fn granted(item: &str) -> Vec<Granted> {
         return Vec::new();
     };
     let letter = |(place, letter): (usize, char)| {
-        let (_, privilege) = PRIVILEGES.iter().find(|(known, _)| *known == letter)?;
+        let (_, privilege) = *PRIVILEGES.iter().find(|(known, _)| *known == letter)?;
         let rest = letters.get(place + letter.len_utf8()..);
         Some(Granted {
             grantor: grantor.clone(),
