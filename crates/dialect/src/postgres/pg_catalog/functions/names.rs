@@ -259,10 +259,20 @@ pub(super) fn functions(lookup: &Arc<Lookup>) -> Vec<PgFunction> {
                 .map_or(Cell::Null, Cell::Bool))
         },
     ));
+    // The domains of `information_schema` are the only types elsewhere that have a name here.
+    all.push(PgFunction::new(
+        "pg_type_is_visible",
+        1..=1,
+        DataType::Boolean,
+        |args| {
+            let found = args[0].as_int().and_then(types::by_oid);
+            let visible = found.is_none_or(|found| found.namespace == oids::PG_CATALOG);
+            Ok(Cell::Bool(visible))
+        },
+    ));
     // All of these are in `pg_catalog`, which is always searched first.
     all.extend(
         [
-            "pg_type_is_visible",
             "pg_function_is_visible",
             "pg_operator_is_visible",
             "pg_opclass_is_visible",
