@@ -28,6 +28,8 @@ pub(super) fn functions() -> Vec<PgFunction> {
         null("pg_sequence_last_value", 1..=1, DataType::Int64),
         null("pg_last_xact_replay_timestamp", 0..=0, text()),
         null("pg_last_wal_receive_lsn", 0..=0, text()),
+        // No multixact ids are used up.
+        PgFunction::new("mxid_age", 1..=1, DataType::Int32, |_| Ok(Cell::Int(0))),
         null("pg_tablespace_location", 1..=1, text()),
         // No relation is stored in files of the server.
         PgFunction::new("pg_relation_size", 1..=2, DataType::Int64, |_| {

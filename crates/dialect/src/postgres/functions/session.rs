@@ -65,6 +65,9 @@ fn snapshot(session: &SessionInfo) -> Cell<'static> {
     Cell::text(format!("{next}:{next}:"))
 }
 
+/// The name of `age` where its argument is known to be the id of a transaction.
+pub(in crate::postgres) const TRANSACTION_AGE: &str = "$transaction_age";
+
 /// Builds `age` of a transaction id. `age` of one timestamp is not supported.
 fn age(session: &Arc<SessionInfo>) -> PgFunction {
     let session = Arc::clone(session);
@@ -84,6 +87,7 @@ pub(super) fn functions(session: &Arc<SessionInfo>) -> Vec<PgFunction> {
         |name: &str| constant(name, text(), session, |s| own(Some(&s.database))).shown_as("name");
     let mut all = vec![
         age(session),
+        age(session).renamed(TRANSACTION_AGE),
         constant("version", text(), session, |_| Cell::text(VERSION)),
         user("current_user"),
         user("session_user"),

@@ -15,6 +15,7 @@
 //! x SIMILAR TO 'a%'                        (x ~ '(?s)^(?:a.*)$')
 //! (f(x)).n                                 get_field(f(x), 'n')
 //! information_schema._pg_truetypid(a.*, t.*)  CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE a.atttypid END
+//! age(c.xmin), age(x::xid)                 "$transaction_age"(c.xmin), "$transaction_age"(x::bigint)
 //! CASE x WHEN 't' THEN y END               CASE WHEN x = 't' THEN y END
 //! SELECT t.* FROM d.t                      SELECT d.t.* FROM d.t
 //! (SELECT unnest(a), f(x) AS x FROM t) s   (SELECT unnest(a), f(x) AS "x 2" FROM t) s (unnest, x)
@@ -54,6 +55,7 @@ mod similar;
 mod slices;
 mod tables;
 mod times;
+mod transactions;
 mod unnested;
 mod using;
 mod values;
@@ -363,6 +365,7 @@ impl VisitorMut for Rewriter<'_> {
         if self.mends_precedence {
             precedence::mend(expr);
         }
+        transactions::name_age(expr);
         ControlFlow::Continue(())
     }
 

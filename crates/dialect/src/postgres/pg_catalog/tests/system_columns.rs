@@ -32,6 +32,8 @@ async fn rows_of_tables_have_system_columns() {
         ("txid_snapshot_xmin(txid_current_snapshot())", "10"),
         ("age(1::xid)", "2147483647"),
         ("age(8::xid)", "1"),
+        ("pg_catalog.age((datfrozenxid)) FROM pg_database", "0"),
+        ("mxid_age(datminmxid) FROM pg_database", "0"),
     ] {
         let rows = run_with(&Arc::default(), &format!("SELECT {asked}"), &[]).await;
         match answer {
