@@ -45,17 +45,17 @@ fn cast(expr: Expr, data_type: DataType) -> Expr {
     cast
 }
 
-/// The columns of a call that makes columns of one value.
-struct ValueColumns {
+/// The columns of a call that makes columns of JSON values.
+struct JsonColumns {
     /// Their names, if no alias gives others.
     names: Vec<Ident>,
     lists: Vec<Expr>,
     items: Vec<Item>,
 }
 
-/// Returns the columns of a function of JSON values or access lists in FROM; `None` if it is
+/// Returns the columns of a function of JSON values, or of an access list, in FROM; `None` if it is
 /// another function.
-fn value_columns(name: &str, args: &[Expr], alias: Option<&TableAlias>) -> Option<ValueColumns> {
+fn json_columns(name: &str, args: &[Expr], alias: Option<&TableAlias>) -> Option<JsonColumns> {
     let [value] = args else { return None };
     let list = |function: &str| build::call(function, vec![value.clone()]);
     if let Some((_, mark)) = json::SETS.iter().find(|(known, _)| *known == name) {
@@ -64,14 +64,14 @@ fn value_columns(name: &str, args: &[Expr], alias: Option<&TableAlias>) -> Optio
             false => "value",
         };
         let own = alias.map_or_else(|| Ident::new(own), |alias| alias.name.clone());
-        return Some(ValueColumns {
+        return Some(JsonColumns {
             names: vec![own],
             lists: vec![list(name)],
             items: vec![mark.map_or(Item::AsIs, Item::Call)],
         });
     }
     if name == "aclexplode" {
-        return Some(ValueColumns {
+        return Some(JsonColumns {
             names: acl::COLUMNS.map(|(name, _)| Ident::new(name)).to_vec(),
             lists: acl::COLUMNS.map(|(_, function)| list(function)).to_vec(),
             items: vec![],
@@ -93,7 +93,7 @@ fn value_columns(name: &str, args: &[Expr], alias: Option<&TableAlias>) -> Optio
                 .map(|column| Some((column.name.clone(), column.data_type.clone()?)))
                 .collect();
             let typed = typed.filter(|typed| !typed.is_empty())?;
-            return Some(ValueColumns {
+            return Some(JsonColumns {
                 lists: typed
                     .iter()
                     .map(|(name, _)| {
@@ -114,7 +114,7 @@ fn value_columns(name: &str, args: &[Expr], alias: Option<&TableAlias>) -> Optio
         true => list("jsonb_object_keys"),
         false => list("json_object_keys"),
     };
-    Some(ValueColumns {
+    Some(JsonColumns {
         names: vec![Ident::new("key"), Ident::new("value")],
         lists: vec![keys, list(values)],
         items: vec![Item::AsIs, mark],
@@ -273,12 +273,9 @@ pub(super) fn rewrite(factor: &mut TableFactor) -> Result<Vec<String>, Error> {
         *factor = derived(items, alias, &name, &[])?;
         return Ok(vec![name]);
     }
-    let columns_of_value = value_columns(&name, &args, alias.as_ref());
+    let json = json_columns(&name, &args, alias.as_ref());
     let lists: Vec<Expr> = match (name.as_str(), args.as_slice()) {
-        _ if columns_of_value.is_some() => columns_of_value
-            .iter()
-            .flat_map(|columns| columns.lists.clone())
-            .collect(),
+        _ if json.is_some() => json.iter().flat_map(|json| json.lists.clone()).collect(),
         ("unnest", _) => args,
         // The engine's own table function generates rows without building a list.
         ("generate_series" | "range", [_] | [_, _] | [_, _, _])
@@ -340,12 +337,12 @@ pub(super) fn rewrite(factor: &mut TableFactor) -> Result<Vec<String>, Error> {
     let columns = lists.len() + usize::from(ordinality);
     let mut names = column_names(alias.as_ref(), &name, columns);
     let mut marks = Vec::new();
-    if let Some(columns) = columns_of_value {
+    if let Some(json) = json {
         let given = alias.as_ref().map_or(0, |alias| alias.columns.len());
-        for (name, own) in names.iter_mut().zip(columns.names).skip(given) {
+        for (name, own) in names.iter_mut().zip(json.names).skip(given) {
             *name = own;
         }
-        marks = columns.items;
+        marks = json.items;
     }
     let marks = marks
         .into_iter()

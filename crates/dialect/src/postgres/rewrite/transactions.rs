@@ -6,7 +6,7 @@ use super::{build, folded, parts};
 use crate::postgres::functions::TRANSACTION_AGE;
 
 /// The columns of PostgreSQL's catalog with ids of transactions.
-const COLUMNS: [&str; 9] = [
+const COLUMNS: [&str; 7] = [
     "xmin",
     "xmax",
     "relfrozenxid",
@@ -14,8 +14,6 @@ const COLUMNS: [&str; 9] = [
     "backend_xid",
     "backend_xmin",
     "catalog_xmin",
-    "transaction",
-    "transactionid",
 ];
 
 /// Names the function for transaction ids in a call of `age`, if the argument is one.
