@@ -155,6 +155,7 @@ impl PgCatalog {
         for name in &references.functions {
             if let Some(function) = absent(name)
                 && !keeps(name)
+                && state.udf(name).is_err()
             {
                 state.register_udf(function)?;
             }
