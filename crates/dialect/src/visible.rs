@@ -15,14 +15,16 @@ use datafusion::error::Result;
 /// The source of a [`VisibleCatalog`], called once per query.
 #[async_trait]
 pub trait CatalogSource: Debug + Send + Sync {
-    /// Returns what the principal may see, sorted by name. Databases, tables and roles are always
-    /// complete; more expensive parts are present if `needs` names them.
+    /// Returns what the principal may see, sorted by name. Databases and roles are always complete;
+    /// other parts are present if `needs` names them.
     async fn visible(&self, needs: &Needs) -> Result<Arc<VisibleCatalog>>;
 }
 
 /// The parts of the catalog beyond names that a query needs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Needs {
+    /// The tables that are needed.
+    pub tables: Pins,
     /// The tables whose columns (and view texts) are needed.
     pub columns: Columns,
     /// Whether the sessions are needed.
@@ -59,6 +61,23 @@ pub struct Pins {
 }
 
 impl Pins {
+    /// Admits no table.
+    pub fn none() -> Self {
+        Self {
+            table_ids: Some(BTreeSet::new()),
+            ..Self::default()
+        }
+    }
+
+    /// Returns whether a table of this database can pass the filters.
+    pub fn admit_database(&self, database: &str) -> bool {
+        self.databases
+            .as_ref()
+            .is_none_or(|names| names.contains(database))
+            && self.table_ids.as_ref().is_none_or(|ids| !ids.is_empty())
+            && self.tables.as_ref().is_none_or(|names| !names.is_empty())
+    }
+
     pub fn is_empty(&self) -> bool {
         self.table_ids.is_none() && self.tables.is_none() && self.databases.is_none()
     }
@@ -226,6 +245,10 @@ mod tests {
             ..Pins::default()
         };
         assert!(Columns::Of(pins.clone()).wants("curated", "orders", 7));
+        assert!(pins.admit_database("curated") && !pins.admit_database("raw"));
+        assert!(Pins::default().admit_database("raw"));
+        assert!(!Pins::none().admit_database("raw"));
+        assert!(!Pins::none().admit("curated", "orders", 7));
         assert!(!pins.admit("raw", "orders", 7));
         assert!(!pins.admit("curated", "users", 7));
         assert!(

@@ -36,6 +36,9 @@ pub(crate) struct Moment {
     pub draft: Option<Arc<dyn Draft>>,
     control: Arc<ControlSnapshot>,
     catalog_version: u64,
+    /// The changes of the catalog and of control data that are visible: never lower than at an
+    /// earlier moment, and higher after each change, also across restarts.
+    pub changes: u64,
 }
 
 impl Gateway {
@@ -69,6 +72,8 @@ impl Gateway {
         // The counters are read first: comparing them later detects a change between these reads.
         let commits = stores.write_log.open_writes().commits();
         let catalog_version = stores.metastore.catalog_version();
+        let committed = self.metastore.catalog_version() + self.control.snapshot().version;
+        let has_own = draft.as_ref().is_some_and(|draft| draft.changes() > 0);
         let control = stores.control.snapshot();
         let access = principal
             .access(&control)
@@ -87,6 +92,8 @@ impl Gateway {
             draft,
             control,
             catalog_version,
+            // Versions of a draft are not comparable with those of the catalog.
+            changes: committed + u64::from(has_own),
         })
     }
 

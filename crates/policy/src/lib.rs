@@ -125,8 +125,22 @@ impl View {
     ///
     /// The database does not exist for the principal, or the metastore fails.
     pub async fn tables(&self, database: &str) -> Result<Vec<Visible>> {
+        self.tables_where(database, &|_| true).await
+    }
+
+    /// Returns those of the tables and views that are `wanted`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::tables`].
+    pub async fn tables_where(
+        &self,
+        database: &str,
+        wanted: &(dyn Fn(&Table) -> bool + Sync),
+    ) -> Result<Vec<Visible>> {
         self.require_database(database).await?;
-        let tables = self.metastore.tables(database).await?;
+        let mut tables = self.metastore.tables(database).await?;
+        tables.retain(|table| wanted(table));
         let mut visible = Vec::with_capacity(tables.len());
         for table in tables {
             visible.extend(self.visible(table).await?);

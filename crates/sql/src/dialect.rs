@@ -83,6 +83,11 @@ impl Dialect for AthenaDialect {
             || matches!(keyword, Keyword::CASE | Keyword::CAST)
     }
 
+    /// Postgres allows this word, which only Hive reserves.
+    fn is_table_alias(&self, keyword: &Keyword, parser: &mut Parser<'_>) -> bool {
+        *keyword == Keyword::VIEW || POSTGRES.is_table_alias(keyword, parser)
+    }
+
     fn parse_prefix(&self, parser: &mut Parser<'_>) -> Option<Result<Expr, ParserError>> {
         match self.step() {
             Ok(()) => trino::prefix(parser),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arrow::array::{
     Array, ArrayRef, AsArray, BooleanBuilder, Float32Builder, Float64Builder, Int16Builder,
     Int32Builder, Int64Builder, ListArray, NullArray, StringBuilder, TimestampMicrosecondBuilder,
+    new_null_array,
 };
 use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::compute::cast;
@@ -161,10 +162,16 @@ pub fn build_array<'a>(
         }
         DataType::Null => Arc::new(NullArray::new(cells.count())),
         DataType::List(item) => build_list(item, cells)?,
+        // The other types are those of columns without values.
         other => {
-            return Err(DataFusionError::Internal(format!(
-                "no catalog column has the type {other}"
-            )));
+            let mut rows = 0;
+            for cell in cells {
+                if !cell.is_null() {
+                    return Err(mismatch(other, &cell));
+                }
+                rows += 1;
+            }
+            new_null_array(other, rows)
         }
     })
 }

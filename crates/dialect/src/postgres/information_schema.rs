@@ -150,7 +150,7 @@ fn columns(input: &Input) -> Vec<ColumnRow<'_>> {
 fn column_value<'a>(input: &'a Input, row: &ColumnRow<'a>, column: &str) -> Value<'a> {
     let wire = row.attribute.wire;
     let pg_type = types::by_oid(wire.oid);
-    let precision = |digits: i64| Cell::Int(digits);
+    let number = |number: Option<i64>| number.map_or(Cell::Null, Cell::Int);
     let lake = row.attribute.lake_column();
     Some(match column {
         "table_catalog" | "udt_catalog" => Cell::text(input.session.database.as_str()),
@@ -166,30 +166,12 @@ fn column_value<'a>(input: &'a Input, row: &ColumnRow<'a>, column: &str) -> Valu
             Some(t) if t.category == "A" => Cell::text("ARRAY"),
             _ => Cell::text(types::format_type(wire.oid, None)),
         },
-        "numeric_precision" => match (wire.oid, wire.typmod) {
-            (1700, typmod) if typmod >= 4 => precision((typmod - 4) >> 16),
-            (21, _) => precision(16),
-            (23, _) => precision(32),
-            (20, _) => precision(64),
-            (700, _) => precision(24),
-            (701, _) => precision(53),
-            _ => Cell::Null,
-        },
-        "numeric_precision_radix" => match wire.oid {
-            1700 => Cell::Int(10),
-            20 | 21 | 23 | 700 | 701 => Cell::Int(2),
-            _ => Cell::Null,
-        },
-        "numeric_scale" => match (wire.oid, wire.typmod) {
-            (1700, typmod) if typmod >= 4 => Cell::Int((typmod - 4) & 0x7ff),
-            (20 | 21 | 23, _) => Cell::Int(0),
-            _ => Cell::Null,
-        },
-        "datetime_precision" => match wire.oid {
-            1083 | 1114 | 1184 | 1186 => Cell::Int(6),
-            1082 => Cell::Int(0),
-            _ => Cell::Null,
-        },
+        "character_maximum_length" => number(types::max_length(wire.oid, wire.typmod)),
+        "character_octet_length" => number(types::max_bytes(wire.oid, wire.typmod)),
+        "numeric_precision" => number(types::numeric_precision(wire.oid, wire.typmod)),
+        "numeric_precision_radix" => number(types::numeric_radix(wire.oid)),
+        "numeric_scale" => number(types::numeric_scale(wire.oid, wire.typmod)),
+        "datetime_precision" => number(types::datetime_precision(wire.oid, wire.typmod)),
         "udt_schema" => Cell::text("pg_catalog"),
         "udt_name" => Cell::optional_text(pg_type.map(|t| t.name)),
         "dtd_identifier" => Cell::text(row.attribute.number.to_string()),

@@ -6,6 +6,7 @@ use arrow::compute::cast;
 use arrow::datatypes::DataType;
 use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::error::Result;
+use datafusion::functions_nested::expr_fn::array_has_all;
 use datafusion::logical_expr::expr::Alias;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
 use datafusion::logical_expr::{Expr, ExprSchemable};
@@ -21,6 +22,18 @@ pub(super) struct UntypedLiterals;
 fn compares(op: &BinaryOperator) -> bool {
     use BinaryOperator::*;
     matches!(op, Eq | NotEq | Lt | LtEq | Gt | GtEq | Spaceship)
+}
+
+fn contains(op: &BinaryOperator) -> bool {
+    matches!(op, BinaryOperator::AtArrow | BinaryOperator::ArrowAt)
+}
+
+/// Returns whether one of two expressions is a list.
+fn has_list(left: &Expr, right: &Expr, schema: &DFSchema) -> bool {
+    [left, right].into_iter().any(|expr| {
+        let data_type = expr.get_type(schema);
+        data_type.is_ok_and(|data_type| matches!(data_type, DataType::List(_)))
+    })
 }
 
 /// Returns the text of a quoted literal that has no type yet.
@@ -79,7 +92,9 @@ impl ExprPlanner for UntypedLiterals {
             mut left,
             mut right,
         } = expr;
-        if compares(&op) {
+        // Other operands of these operators are JSON values.
+        let contains = contains(&op) && has_list(&left, &right, schema);
+        if compares(&op) || contains {
             if let Some(text) = untyped(&right)
                 && let Ok(data_type) = left.get_type(schema)
             {
@@ -90,7 +105,16 @@ impl ExprPlanner for UntypedLiterals {
                 left = typed(text, &data_type)?.unwrap_or(left);
             }
         }
-        Ok(PlannerResult::Original(RawBinaryExpr { op, left, right }))
+        Ok(match op {
+            // The planner for lists has seen a text, and is not asked again.
+            BinaryOperator::AtArrow if contains => {
+                PlannerResult::Planned(array_has_all(left, right))
+            }
+            BinaryOperator::ArrowAt if contains => {
+                PlannerResult::Planned(array_has_all(right, left))
+            }
+            op => PlannerResult::Original(RawBinaryExpr { op, left, right }),
+        })
     }
 }
 

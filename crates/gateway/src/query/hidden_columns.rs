@@ -1,10 +1,11 @@
-//! Statements that name hidden columns (`lake/table/hidden_columns.rs`): which tables have them is
-//! looked up before the statement is planned, so that `*` can leave them out.
+//! Statements that name hidden columns (`lake/table/hidden_columns.rs`) or system columns: which
+//! tables have them is looked up before the statement is planned, so that `*` can leave them out.
 
 use std::collections::HashMap;
 
 use datafusion::execution::SessionState;
 use datafusion::sql::planner::object_name_to_table_reference;
+use lakegate_dialect::postgres::pg_catalog::system_columns;
 use lakegate_dialect::postgres::{TableColumns, hide_columns, starred_tables};
 use lakegate_error::{Result, from_engine};
 use lakegate_policy::PolicyTable;
@@ -44,7 +45,7 @@ async fn columns_of(state: &SessionState, name: &ast::ObjectName) -> Result<Opti
         return Ok(None);
     };
     let Some(policy_table) = table.downcast_ref::<PolicyTable>() else {
-        return Ok(None);
+        return Ok(system_columns(table.as_ref()));
     };
     let hidden: Vec<&'static str> = policy_table.hidden_columns().collect();
     let shown = table.schema().fields().len() - hidden.len();

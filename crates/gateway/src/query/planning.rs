@@ -7,7 +7,7 @@ use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use lakegate_catalog::store::Draft;
 use lakegate_dialect::postgres::pg_catalog::PgCatalog;
-use lakegate_dialect::postgres::{names_hidden_columns, sorts_by_number};
+use lakegate_dialect::postgres::{names_hidden_columns, names_system_columns, sorts_by_number};
 use lakegate_engine::{PlanSettings, check_names, with_shown_names};
 use lakegate_error::{Result, from_engine};
 use lakegate_lake::meter::QueryStores;
@@ -123,7 +123,7 @@ pub(crate) async fn plan_sql(
     is_part: bool,
 ) -> Result<LogicalPlan> {
     let hidden;
-    let statement = match names_hidden_columns(statement) {
+    let statement = match names_hidden_columns(statement) || names_system_columns(statement) {
         true => {
             hidden = Box::pin(hidden_columns::hidden(state, statement)).await?;
             &hidden

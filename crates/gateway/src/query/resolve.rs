@@ -181,6 +181,7 @@ impl Session {
             server_port: None,
             client_addr: Some(self.client_addr().ip().to_string()),
             client_port: Some(i32::from(self.client_addr().port())),
+            transaction: SessionInfo::transaction_after(moment.changes),
         });
         let system = PgCatalog::open(info, Arc::new(catalog), references)
             .await

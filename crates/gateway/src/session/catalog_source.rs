@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use datafusion::error::{DataFusionError, Result as EngineResult};
 use lakegate_catalog::access::{ADMINISTRATORS, ControlSnapshot};
-use lakegate_catalog::model::{TableStatistics, ViewDefinition};
+use lakegate_catalog::model::{Table, TableStatistics, ViewDefinition};
 use lakegate_dialect::visible::{
     Backend, BackendEncryption, CatalogSource, MeasuredColumn, Needs, TableKind, TablePrivileges,
     VisibleCatalog, VisibleColumn, VisibleDatabase, VisibleRole, VisibleTable,
@@ -66,12 +66,10 @@ impl SessionCatalog {
         let access = self.moment.access();
         let mut databases = Vec::new();
         for database in self.moment.view.databases().await? {
-            let mut tables = Vec::new();
-            for visible in self.moment.view.tables(&database.name).await? {
-                let metastore = &self.moment.view.metastore;
-                let known = metastore.table_statistics(&visible.table).await?;
-                tables.push(describe(&visible, known.as_deref(), needs)?);
-            }
+            let tables = match needs.tables.admit_database(&database.name) {
+                true => self.tables(&database.name, needs).await?,
+                false => Vec::new(),
+            };
             databases.push(VisibleDatabase {
                 id: database.id,
                 name: database.name.clone(),
@@ -93,6 +91,18 @@ impl SessionCatalog {
                 Vec::new()
             },
         })
+    }
+
+    /// Returns the tables of a database that are visible and needed.
+    async fn tables(&self, database: &str, needs: &Needs) -> Result<Vec<VisibleTable>> {
+        let view = &self.moment.view;
+        let wanted = |table: &Table| needs.tables.admit(database, &table.name, table.id);
+        let mut tables = Vec::new();
+        for visible in view.tables_where(database, &wanted).await? {
+            let known = view.metastore.table_statistics(&visible.table).await?;
+            tables.push(describe(&visible, known.as_deref(), needs)?);
+        }
+        Ok(tables)
     }
 
     /// Returns all users and roles for an administrator, and otherwise the user and the roles that

@@ -71,11 +71,13 @@ impl Session {
                 let ids = wanted(&catalog, filter)
                     .map(|(_, table)| table.id)
                     .collect();
+                let tables = Pins {
+                    table_ids: Some(ids),
+                    ..Pins::default()
+                };
                 let needs = Needs {
-                    columns: Columns::Of(Pins {
-                        table_ids: Some(ids),
-                        ..Pins::default()
-                    }),
+                    columns: Columns::Of(tables.clone()),
+                    tables,
                     ..Needs::default()
                 };
                 catalog = self.catalog(&needs).await?;

@@ -45,13 +45,23 @@ const AFTER_VALUES: [&str; 8] = [
 fn rows(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     let places = places(&tokens);
     let of = |at: usize| places.get(at).and_then(|place| tokens.get(*place));
-    let sign = |at: usize, sign: &Token| of(at).is_some_and(|token| token.token == *sign);
+    // The word is reserved, but not after a period or AS.
+    let names_column = |before: Option<&TokenWithSpan>, after: Option<&TokenWithSpan>| {
+        let before = before.map(|token| &token.token);
+        match before {
+            Some(Token::Period) => true,
+            Some(word) if is_word(word, "AS") => match after.map(|token| &token.token) {
+                None | Some(Token::EOF | Token::SemiColon | Token::Comma | Token::RParen) => true,
+                Some(word) => is_word(word, "FROM"),
+            },
+            _ => false,
+        }
+    };
     let mut opened = vec![0usize; tokens.len()];
     let mut closed = vec![0usize; tokens.len()];
     for at in 0..places.len() {
         let begins = of(at).is_some_and(|token| is_word(&token.token, "VALUES"));
-        // A column of this name is none: the word is reserved.
-        if !begins || at > 0 && sign(at - 1, &Token::Period) {
+        if !begins || at > 0 && names_column(of(at - 1), of(at + 1)) {
             continue;
         }
         let (mut depth, mut start, mut encloses) = (0usize, at + 1, true);
@@ -269,6 +279,12 @@ mod tests {
             ),
             ("VALUES (VALUES 1)", "VALUES (VALUES (1))"),
             ("VALUES", "VALUES"),
+            (
+                "(SELECT 1 AS values, t.values FROM t) AS VALUES",
+                "(SELECT 1 AS values, t.values FROM t) AS VALUES",
+            ),
+            ("SELECT 1 AS values FROM t", "SELECT 1 AS values FROM t"),
+            ("CREATE TABLE t AS VALUES 1", "CREATE TABLE t AS VALUES (1)"),
             ("GROUP BY ALL a, b", "GROUP BY  a, b"),
             ("GROUP BY DISTINCT a", "GROUP BY  a"),
             ("GROUP BY ALL HAVING", "GROUP BY ALL HAVING"),

@@ -2,7 +2,6 @@
 //! does not exist, they return NULL.
 
 use arrow::datatypes::DataType;
-use lakegate_error::Error;
 
 use crate::postgres::{Cell, PgFunction};
 
@@ -29,6 +28,8 @@ pub(super) fn functions() -> Vec<PgFunction> {
         null("pg_sequence_last_value", 1..=1, DataType::Int64),
         null("pg_last_xact_replay_timestamp", 0..=0, text()),
         null("pg_last_wal_receive_lsn", 0..=0, text()),
+        // No multixact ids are used up.
+        PgFunction::new("mxid_age", 1..=1, DataType::Int32, |_| Ok(Cell::Int(0))),
         null("pg_tablespace_location", 1..=1, text()),
         // No relation is stored in files of the server.
         PgFunction::new("pg_relation_size", 1..=2, DataType::Int64, |_| {
@@ -70,13 +71,6 @@ pub(super) fn functions() -> Vec<PgFunction> {
         }),
         PgFunction::new("pg_stat_get_numscans", 1..=1, DataType::Int64, |_| {
             Ok(Cell::Int(0))
-        }),
-        // The age of a transaction id; `age` of one timestamp is not supported.
-        PgFunction::new("age", 1..=1, DataType::Int32, |args| match args {
-            [Cell::Int(_)] => Ok(Cell::Int(0)),
-            _ => Err(Error::not_supported("age of a time is not supported")
-                .with_hint("subtract it: current_date - …")
-                .into()),
         }),
     ]
 }

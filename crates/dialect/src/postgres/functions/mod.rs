@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use datafusion::logical_expr::ScalarUDF;
 pub(super) use json::planner as json_operators;
+pub(super) use session::TRANSACTION_AGE;
 pub use text::{quote_ident, split_name};
 
 use super::SessionInfo;

@@ -59,6 +59,26 @@ fn advisory_locks() -> Vec<PgFunction> {
     all.into_iter().map(PgFunction::volatile).collect()
 }
 
+/// Returns the snapshot of a session in which every transaction so far is over.
+fn snapshot(session: &SessionInfo) -> Cell<'static> {
+    let next = session.transaction + 1;
+    Cell::text(format!("{next}:{next}:"))
+}
+
+/// The name of `age` where its argument is known to be the id of a transaction.
+pub(in crate::postgres) const TRANSACTION_AGE: &str = "$transaction_age";
+
+/// Builds `age` of a transaction id. `age` of one timestamp is not supported.
+fn age(session: &Arc<SessionInfo>) -> PgFunction {
+    let session = Arc::clone(session);
+    PgFunction::new("age", 1..=1, DataType::Int32, move |args| match args {
+        [Cell::Int(transaction)] => Ok(Cell::Int(session.age_of(*transaction))),
+        _ => Err(Error::not_supported("age of a time is not supported")
+            .with_hint("subtract it: current_date - …")
+            .into()),
+    })
+}
+
 pub(super) fn functions(session: &Arc<SessionInfo>) -> Vec<PgFunction> {
     let text = || DataType::Utf8;
     let user =
@@ -66,6 +86,8 @@ pub(super) fn functions(session: &Arc<SessionInfo>) -> Vec<PgFunction> {
     let database =
         |name: &str| constant(name, text(), session, |s| own(Some(&s.database))).shown_as("name");
     let mut all = vec![
+        age(session),
+        age(session).renamed(TRANSACTION_AGE),
         constant("version", text(), session, |_| Cell::text(VERSION)),
         user("current_user"),
         user("session_user"),
@@ -114,10 +136,14 @@ pub(super) fn functions(session: &Arc<SessionInfo>) -> Vec<PgFunction> {
             Cell::Int(0)
         })
         .shown_as("oid"),
-        constant("txid_current", DataType::Int64, session, |_| Cell::Int(1)),
-        constant("pg_current_xact_id", DataType::Int64, session, |_| {
-            Cell::Int(1)
+        constant("txid_current", DataType::Int64, session, |s| {
+            Cell::Int(s.transaction)
         }),
+        constant("pg_current_xact_id", DataType::Int64, session, |s| {
+            Cell::Int(s.transaction)
+        }),
+        constant("pg_current_snapshot", text(), session, snapshot),
+        constant("txid_current_snapshot", text(), session, snapshot),
         constant("txid_current_if_assigned", DataType::Int64, session, |_| {
             Cell::Null
         }),
@@ -130,6 +156,26 @@ pub(super) fn functions(session: &Arc<SessionInfo>) -> Vec<PgFunction> {
         })
         .shown_as("name"),
     ];
+    for (name, part) in [
+        ("pg_snapshot_xmin", 0),
+        ("txid_snapshot_xmin", 0),
+        ("pg_snapshot_xmax", 1),
+        ("txid_snapshot_xmax", 1),
+    ] {
+        all.push(
+            PgFunction::new(name, 1..=1, DataType::Int64, move |args| {
+                let text = args[0].to_text().unwrap_or_default();
+                let number = text.split(':').nth(part).and_then(|part| part.parse().ok());
+                match number {
+                    Some(number) => Ok(Cell::Int(number)),
+                    None => Err(invalid(format!(
+                        "invalid input syntax for type pg_snapshot: \"{text}\""
+                    ))),
+                }
+            })
+            .immutable(),
+        );
+    }
     let of = Arc::clone(session);
     let current_schemas = PgFunction::new("current_schemas", 1..=1, texts(), move |args| {
         let implicit = args[0].as_bool().unwrap_or(false)

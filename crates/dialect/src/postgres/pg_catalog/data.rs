@@ -59,6 +59,7 @@ impl StaticTable {
             "int2" | "int4" | "int8" | "oid" | "regproc" | "xid" => {
                 Cell::Int(text.parse().unwrap_or(0))
             }
+            "float4" | "float8" => Cell::Float(text.parse().unwrap_or(0.0)),
             "oidvector" | "int2vector" => Cell::List(
                 text.split_whitespace()
                     .filter_map(|item| item.parse().ok())
@@ -87,12 +88,12 @@ tables! {
     PG_LANGUAGE = "data/pg_language.tsv";
     PG_TABLESPACE = "data/pg_tablespace.tsv";
     KEYWORDS = "data/keywords.tsv";
+    ABSENT_FUNCTIONS = "data/absent_functions.tsv";
 }
 
 /// Returns the fixed rows of a relation.
 pub(super) fn fixed_rows(relation: &str) -> Option<&'static StaticTable> {
     Some(match relation {
-        "pg_type" => &PG_TYPES,
         "pg_range" => &PG_RANGE,
         "pg_cast" => &PG_CAST,
         "pg_operator" => &PG_OPERATOR,

@@ -22,6 +22,7 @@ pub(crate) mod relations;
 mod shape;
 pub(crate) mod types;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock};
 
 use datafusion::catalog::SchemaProvider;
@@ -33,9 +34,11 @@ use datafusion::sql::sqlparser::ast::Statement;
 use lakegate_engine::Names;
 use lakegate_error::Error;
 
-use self::functions::{ABOUT_COLUMNS, ABOUT_NAMES, Lookup};
+use self::functions::{ABOUT_COLUMNS, ABOUT_NAMES, Lookup, absent};
 use self::provider::SystemSchema;
+pub use self::provider::system_columns;
 use self::shape::{INFORMATION_SCHEMA, PG_CATALOG, Shapes};
+pub(super) use self::shape::{SYSTEM_COLUMNS, table_of_call};
 use crate::postgres::{self, CatalogReferences, SessionInfo, ShownAsNames, SystemRelations};
 use crate::visible::{CatalogSource, Columns, Needs, Pins, VisibleCatalog};
 
@@ -74,6 +77,8 @@ pub struct PgCatalog {
     lookup: Arc<Lookup>,
     names: ShownAsNames,
     asks_the_catalog: bool,
+    system_columns: bool,
+    narrowed: Arc<BTreeMap<&'static str, BTreeSet<String>>>,
 }
 
 impl PgCatalog {
@@ -101,6 +106,8 @@ impl PgCatalog {
             lookup,
             names,
             asks_the_catalog: asks_the_catalog(references),
+            system_columns: references.system_columns,
+            narrowed: Arc::new(references.narrowed.clone()),
         })
     }
 
@@ -111,6 +118,8 @@ impl PgCatalog {
                 shapes,
                 source: Arc::clone(&self.source),
                 session: Arc::clone(&self.session),
+                system_columns: self.system_columns,
+                narrowed: Arc::clone(&self.narrowed),
             };
             (
                 shapes.namespace.to_owned(),
@@ -143,6 +152,14 @@ impl PgCatalog {
                 state.register_udf(function)?;
             }
         }
+        for name in &references.functions {
+            if let Some(function) = absent(name)
+                && !keeps(name)
+                && state.udf(name).is_err()
+            {
+                state.register_udf(function)?;
+            }
+        }
         if let Some(operators) = postgres::json_operators() {
             state.register_expr_planner(operators)?;
         }
@@ -167,24 +184,18 @@ impl PgCatalog {
     }
 }
 
-/// Returns whether a statement reads system relations or calls functions about objects.
+/// Returns whether a statement reads system relations or calls functions about objects or the
+/// server.
 fn asks_the_catalog(references: &CatalogReferences) -> bool {
-    references.system_relations
-        || references
-            .functions
-            .iter()
-            .any(|name| ABOUT_NAMES.contains(&name.as_str()))
+    let asks = |name: &String| name.starts_with("pg_") || ABOUT_NAMES.contains(&name.as_str());
+    references.system_relations || references.functions.iter().any(asks)
 }
 
 fn lookup_needs(references: &CatalogReferences) -> Needs {
+    let about_columns = |name: &String| ABOUT_COLUMNS.contains(&name.as_str());
+    let about_names = |name: &&String| ABOUT_NAMES.contains(&name.as_str());
     let columns = match &references.objects {
-        _ if !references
-            .functions
-            .iter()
-            .any(|name| ABOUT_COLUMNS.contains(&name.as_str())) =>
-        {
-            Columns::None
-        }
+        _ if !references.functions.iter().any(about_columns) => Columns::None,
         Some(objects) => {
             let table_ids = objects
                 .iter()
@@ -197,7 +208,14 @@ fn lookup_needs(references: &CatalogReferences) -> Needs {
         }
         None => Columns::All,
     };
+    let mut called = references.functions.iter().filter(about_names);
+    let tables = match &columns {
+        // The only functions are about tables that are known.
+        Columns::Of(pins) if called.all(about_columns) => pins.clone(),
+        _ => Pins::default(),
+    };
     Needs {
+        tables,
         columns,
         activity: false,
     }

@@ -7,12 +7,15 @@
 //! 99999, 99997 …        built-in tables (id -1, -2 …)
 //! 100002, 100004 …      the namespaces of databases (id 1, 2 …)
 //! 100003, 100005 …      tables and views (id 1, 2 …)
+//! 2000025001 …          the types of the rows of tables and views (id 1, 2 …)
 //! ```
 
 /// The namespace `pg_catalog`.
 pub const PG_CATALOG: i64 = 11;
 /// The namespace `information_schema`.
 pub const INFORMATION_SCHEMA: i64 = 13000;
+/// The first OID of what a server creates; those below are of PostgreSQL's own objects.
+pub const FIRST_OF_LAKE: i64 = 16384;
 /// The single database of a connection.
 pub const DATABASE: i64 = 16384;
 /// The role that owns the catalog.
@@ -27,8 +30,10 @@ pub const CLASS_PG_CLASS: i64 = 1259;
 pub const CLASS_PG_NAMESPACE: i64 = 2615;
 
 const BASE: i64 = 100_000;
-/// The largest id whose OID fits 32 bits.
-const MAX_ID: i64 = (u32::MAX as i64 - BASE - 1) / 2;
+/// The OID of the row type of [`MIN_ID`].
+const ROW_TYPES: i64 = 2_000_000_000;
+/// The largest id whose OIDs fit the positive numbers of 32 bits, as which some tools read them.
+const MAX_ID: i64 = i32::MAX as i64 - ROW_TYPES + MIN_ID;
 const MIN_ID: i64 = -25_000;
 
 fn within(id: i64) -> i64 {
@@ -43,6 +48,11 @@ pub fn namespace(database_id: i64) -> i64 {
 /// Returns the OID of a table or a view.
 pub fn table(table_id: i64) -> i64 {
     BASE + 1 + 2 * within(table_id)
+}
+
+/// Returns the OID of the type of a table's rows.
+pub fn row_type(table_id: i64) -> i64 {
+    ROW_TYPES + within(table_id) - MIN_ID
 }
 
 /// Returns the id of the table that has this OID.
@@ -71,9 +81,10 @@ mod tests {
         for id in [-25_000, -2, -1, 1, 2, 20_000, MAX_ID] {
             assert_eq!(table_id(table(id)), Some(id));
             assert_eq!(table_id(namespace(id)), None);
-            assert!(u32::try_from(table(id)).is_ok());
+            assert!(table(id) < row_type(MIN_ID));
+            assert!(i32::try_from(row_type(id)).is_ok());
         }
         assert!(table(-25_000) > function("version"));
-        assert!(table(i64::MAX) <= i64::from(u32::MAX));
+        assert_eq!(row_type(i64::MAX), i64::from(i32::MAX));
     }
 }

@@ -20,10 +20,15 @@ enum Identifies {
 
 fn identifies(relation: &str, column: &str) -> Option<Identifies> {
     match (relation, column) {
-        ("pg_class", "oid") | ("pg_attribute", "attrelid") | ("pg_description", "objoid") => {
-            Some(Identifies::Oid)
-        }
+        ("pg_class", "oid")
+        | ("pg_attribute", "attrelid")
+        | ("pg_description", "objoid")
+        | ("pg_type", "typrelid")
+        | (_, "relid") => Some(Identifies::Oid),
         ("pg_class", "relname") => Some(Identifies::Name),
+        ("pg_stat_all_tables" | "pg_stat_user_tables" | "pg_statio_user_tables", "relname") => {
+            Some(Identifies::Name)
+        }
         (_, "table_name" | "tablename" | "viewname") => Some(Identifies::Name),
         (_, "table_schema" | "schemaname") => Some(Identifies::Namespace),
         _ => None,
@@ -77,6 +82,11 @@ impl RelationPins {
         pins
     }
 
+    /// Adds the condition that relations have one of these names.
+    pub(super) fn hold_to_names(&mut self, names: BTreeSet<String>) {
+        intersect(&mut self.names, names);
+    }
+
     pub(crate) fn admit(&self, namespace: &str, name: &str, oid: i64) -> bool {
         self.oids.as_ref().is_none_or(|oids| oids.contains(&oid))
             && self.names.as_ref().is_none_or(|names| names.contains(name))
@@ -86,16 +96,21 @@ impl RelationPins {
                 .is_none_or(|names| names.contains(namespace))
     }
 
-    /// Returns the columns to request from the catalog.
-    pub(crate) fn columns(&self) -> Columns {
-        let pins = Pins {
+    /// Returns the tables to request from the catalog.
+    pub(crate) fn tables(&self) -> Pins {
+        Pins {
             table_ids: self
                 .oids
                 .as_ref()
                 .map(|oids| oids.iter().filter_map(|oid| oids::table_id(*oid)).collect()),
             tables: self.names.clone(),
             databases: self.namespaces.clone(),
-        };
+        }
+    }
+
+    /// Returns the columns to request from the catalog.
+    pub(crate) fn columns(&self) -> Columns {
+        let pins = self.tables();
         match pins.is_empty() {
             true => Columns::All,
             false => Columns::Of(pins),

@@ -1,6 +1,7 @@
 //! The system schemas as schemas of the engine, and each relation as a table that is filled when it
 //! is scanned.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -16,8 +17,8 @@ use datafusion::physical_plan::ExecutionPlan;
 use super::functions::{KEYWORDS_TABLE, keywords};
 use super::pins::{self, RelationPins};
 use super::relations::{self, Input};
-use super::shape::{Shape, Shapes};
-use crate::postgres::SessionInfo;
+use super::shape::{Shape, Shapes, called};
+use crate::postgres::{SessionInfo, TableColumns};
 use crate::visible::CatalogSource;
 
 /// Rows of a batch.
@@ -28,6 +29,10 @@ pub(super) struct SystemSchema {
     pub(super) shapes: &'static Shapes,
     pub(super) source: Arc<dyn CatalogSource>,
     pub(super) session: Arc<SessionInfo>,
+    /// Whether the tables have system columns.
+    pub(super) system_columns: bool,
+    /// The names of the relations that a relation is read for; all, if it is not here.
+    pub(super) narrowed: Arc<BTreeMap<&'static str, BTreeSet<String>>>,
 }
 
 impl fmt::Debug for SystemSchema {
@@ -52,12 +57,22 @@ impl SchemaProvider for SystemSchema {
         if self.shapes.namespace == "pg_catalog" && name == KEYWORDS_TABLE {
             return keywords().map(Some);
         }
-        Ok(self.shapes.get(&name.to_lowercase()).map(|shape| {
+        let shape = self.shapes.get(&name.to_lowercase());
+        let of_call = || match self.shapes.namespace {
+            "pg_catalog" => called(name),
+            _ => None,
+        };
+        Ok(shape.or_else(of_call).map(|shape| {
             Arc::new(SystemTable {
                 shapes: self.shapes,
                 shape,
                 source: Arc::clone(&self.source),
                 session: Arc::clone(&self.session),
+                system_columns: self.system_columns,
+                names: match self.shapes.namespace {
+                    "pg_catalog" => self.narrowed.get(shape.name).cloned(),
+                    _ => None,
+                },
             }) as _
         }))
     }
@@ -72,6 +87,20 @@ struct SystemTable {
     shape: &'static Shape,
     source: Arc<dyn CatalogSource>,
     session: Arc<SessionInfo>,
+    system_columns: bool,
+    /// The names of the relations that rows are needed about.
+    names: Option<BTreeSet<String>>,
+}
+
+/// Returns the columns of a relation of the system that has system columns; `None` for any other
+/// table.
+pub fn system_columns(table: &dyn TableProvider) -> Option<TableColumns> {
+    let table = table.downcast_ref::<SystemTable>()?;
+    let hidden: Vec<&'static str> = table.shape.system_columns().collect();
+    (table.system_columns && !hidden.is_empty()).then(|| TableColumns {
+        shown: table.shape.columns.len(),
+        hidden,
+    })
 }
 
 impl fmt::Debug for SystemTable {
@@ -85,7 +114,10 @@ impl fmt::Debug for SystemTable {
 #[async_trait]
 impl TableProvider for SystemTable {
     fn schema(&self) -> SchemaRef {
-        Arc::clone(&self.shape.schema)
+        Arc::clone(match self.system_columns {
+            true => &self.shape.with_system_columns,
+            false => &self.shape.schema,
+        })
     }
 
     fn table_type(&self) -> TableType {
@@ -116,12 +148,16 @@ impl TableProvider for SystemTable {
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let projection = projection
             .cloned()
-            .unwrap_or_else(|| (0..self.shape.columns.len()).collect());
+            .unwrap_or_else(|| (0..self.schema().fields().len()).collect());
         let columns: Vec<&str> = projection
             .iter()
-            .map(|index| self.shape.columns[*index].name)
+            .filter_map(|index| self.shape.column(*index))
+            .map(|(name, _)| name)
             .collect();
-        let pins = RelationPins::of(self.shape.name, filters);
+        let mut pins = RelationPins::of(self.shape.name, filters);
+        if let Some(names) = &self.names {
+            pins.hold_to_names(names.clone());
+        }
         let needs = relations::needs(self.shapes, self.shape.name, &columns, &pins);
         let catalog = self.source.visible(&needs).await?;
         let functions = match self.shape.name {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use arrow::datatypes::{DataType, Field, IntervalUnit, Schema, SchemaRef, TimeUnit};
 
 use super::oids;
 use crate::postgres::{PG_TYPE, hinted_field};
@@ -17,6 +17,8 @@ pub(crate) struct Shape {
     pub oid: i64,
     pub columns: Vec<ShapeColumn>,
     pub schema: SchemaRef,
+    /// The columns and then the system columns, if the relation has those.
+    pub with_system_columns: SchemaRef,
 }
 
 #[derive(Debug)]
@@ -25,6 +27,16 @@ pub(crate) struct ShapeColumn {
     /// As in `pg_type.typname`, with `[]` for an array.
     pub pg_type: &'static str,
 }
+
+/// The columns that each table of the catalog has in statements that name one, with their types.
+/// `tableoid` is a constant, which the rewrite puts in its place.
+pub(crate) const SYSTEM_COLUMNS: [(&str, &str); 5] = [
+    ("ctid", "tid"),
+    ("xmin", "xid"),
+    ("cmin", "cid"),
+    ("xmax", "xid"),
+    ("cmax", "cid"),
+];
 
 /// A system schema.
 #[derive(Debug)]
@@ -71,17 +83,36 @@ impl Shape {
                 pg_type: base_type(pg_type),
             })
             .collect();
-        let fields: Vec<Field> = columns
+        let mut fields: Vec<Field> = columns
             .iter()
             .map(|column| field(column.name, column.pg_type))
             .collect();
+        let schema = Arc::new(Schema::new(fields.clone()));
+        if kind == "r" {
+            fields.extend(SYSTEM_COLUMNS.map(|(name, pg_type)| field(name, pg_type)));
+        }
         Some(Self {
             name,
             kind,
             oid,
             columns,
-            schema: Arc::new(Schema::new(fields)),
+            schema,
+            with_system_columns: Arc::new(Schema::new(fields)),
         })
+    }
+
+    /// Returns the names of the system columns, none for a view.
+    pub(crate) fn system_columns(&self) -> impl Iterator<Item = &'static str> {
+        let count = self.with_system_columns.fields().len() - self.columns.len();
+        SYSTEM_COLUMNS.into_iter().map(|(name, _)| name).take(count)
+    }
+
+    /// Returns the column at an index; system columns come after the others.
+    pub(crate) fn column(&self, index: usize) -> Option<(&'static str, &'static str)> {
+        match self.columns.get(index) {
+            Some(column) => Some((column.name, column.pg_type)),
+            None => SYSTEM_COLUMNS.get(index - self.columns.len()).copied(),
+        }
     }
 }
 
@@ -95,6 +126,7 @@ fn base_type(pg_type: &'static str) -> &'static str {
         "anyarray" | "pg_ndistinct" | "pg_dependencies" | "pg_mcv_list" | "pg_lsn" | "inet" => {
             "text"
         }
+        "pg_statistic[]" => "text[]",
         other => other,
     }
 }
@@ -121,7 +153,7 @@ fn list_of(element: &str) -> DataType {
 
 /// Returns the Arrow type for values of a Postgres type. OIDs are `Int64`, so that they compare
 /// with SQL's integers without a cast.
-fn arrow_type(pg_type: &str) -> DataType {
+pub(super) fn arrow_type(pg_type: &str) -> DataType {
     if let Some(element) = pg_type.strip_suffix("[]") {
         return list_of(element);
     }
@@ -129,9 +161,13 @@ fn arrow_type(pg_type: &str) -> DataType {
         "bool" => DataType::Boolean,
         "int2" => DataType::Int16,
         "int4" => DataType::Int32,
-        "int8" | "oid" | "xid" | "regproc" | "regtype" => DataType::Int64,
+        "int8" | "oid" | "xid" | "cid" | "regproc" | "regtype" => DataType::Int64,
         "float4" => DataType::Float32,
-        "float8" | "numeric" => DataType::Float64,
+        "float8" => DataType::Float64,
+        // As wide as any: none of these values has a fraction.
+        "numeric" => DataType::Decimal128(38, 0),
+        "bytea" => DataType::Binary,
+        "interval" => DataType::Interval(IntervalUnit::MonthDayNano),
         "timestamptz" => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
         "int2vector" => list_of("int2"),
         "oidvector" => list_of("oid"),
@@ -156,6 +192,30 @@ pub(super) static INFORMATION_SCHEMA: LazyLock<Shapes> = LazyLock::new(|| {
         include_str!("data/information_schema.txt"),
     )
 });
+
+/// Functions that return rows, as relations. They are about what a lake does not have, and empty.
+static TABLE_FUNCTIONS: LazyLock<Shapes> = LazyLock::new(|| {
+    Shapes::parse(
+        "pg_catalog",
+        oids::PG_CATALOG,
+        include_str!("data/table_functions.txt"),
+    )
+});
+
+/// What follows the name of a function where a table is named: no table has such a name.
+const CALLED: &str = "()";
+
+/// Returns the table that a call of a function in FROM reads, if it has no rows here.
+pub(in crate::postgres) fn table_of_call(function: &str) -> Option<String> {
+    TABLE_FUNCTIONS
+        .get(function)
+        .map(|shape| format!("{}{CALLED}", shape.name))
+}
+
+/// Returns the columns of the table of a call, by its name from [`table_of_call`].
+pub(super) fn called(table: &str) -> Option<&'static Shape> {
+    TABLE_FUNCTIONS.get(table.strip_suffix(CALLED)?)
+}
 
 #[cfg(test)]
 mod tests {

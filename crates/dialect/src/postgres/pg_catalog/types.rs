@@ -6,10 +6,20 @@ use std::sync::LazyLock;
 use arrow::datatypes::{DataType, TimeUnit};
 
 use super::data::PG_TYPES;
+use super::oids;
 
 pub(crate) const TEXT: i64 = 25;
 const JSON: i64 = 114;
+const BPCHAR: i64 = 1042;
+const VARCHAR: i64 = 1043;
+const BIT: i64 = 1560;
+const VARBIT: i64 = 1562;
 const NUMERIC: i64 = 1700;
+
+/// What PostgreSQL says of the length of texts without a limit.
+const MAX_TEXT: i64 = 1 << 30;
+/// The longest character of UTF-8.
+const BYTES_OF_CHARACTER: i64 = 4;
 
 /// A row of `pg_type`.
 #[derive(Debug)]
@@ -24,6 +34,8 @@ pub(crate) struct PgType {
     pub align: &'static str,
     pub storage: &'static str,
     pub collation: i64,
+    /// The OID of its schema.
+    pub namespace: i64,
 }
 
 struct Types {
@@ -47,6 +59,7 @@ static TYPES: LazyLock<Types> = LazyLock::new(|| {
             align: PG_TYPES.text(row, "typalign"),
             storage: PG_TYPES.text(row, "typstorage"),
             collation: PG_TYPES.int(row, "typcollation"),
+            namespace: PG_TYPES.int(row, "typnamespace"),
         })
         .collect();
     let by_oid = all
@@ -191,15 +204,82 @@ pub(crate) fn format_type(oid: i64, typmod: Option<i64>) -> String {
             Some(packed) => format!("numeric({},{})", packed >> 16, packed & 0x7ff),
             None => "numeric".to_owned(),
         },
+        other if pg_type.namespace == oids::INFORMATION_SCHEMA => {
+            format!("information_schema.{other}")
+        }
         other => other.to_owned(),
     }
+}
+
+/// Returns the maximum length of a text or bit type, in characters or bits.
+pub(crate) fn max_length(oid: i64, typmod: i64) -> Option<i64> {
+    match (oid, typmod) {
+        (BPCHAR | VARCHAR, 4..) => Some(typmod - 4),
+        (BIT | VARBIT, 0..) => Some(typmod),
+        _ => None,
+    }
+}
+
+/// Returns the maximum length of a text type in bytes.
+pub(crate) fn max_bytes(oid: i64, typmod: i64) -> Option<i64> {
+    match oid {
+        TEXT | BPCHAR | VARCHAR => {
+            let characters = max_length(oid, typmod);
+            Some(characters.map_or(MAX_TEXT, |characters| characters * BYTES_OF_CHARACTER))
+        }
+        _ => None,
+    }
+}
+
+/// Returns the precision of a numeric type, in digits to [`numeric_radix`].
+pub(crate) fn numeric_precision(oid: i64, typmod: i64) -> Option<i64> {
+    Some(match oid {
+        21 => 16,
+        23 => 32,
+        20 => 64,
+        700 => 24,
+        701 => 53,
+        NUMERIC if typmod >= 4 => (typmod - 4) >> 16,
+        _ => return None,
+    })
+}
+
+pub(crate) fn numeric_radix(oid: i64) -> Option<i64> {
+    Some(match oid {
+        NUMERIC => 10,
+        20 | 21 | 23 | 700 | 701 => 2,
+        _ => return None,
+    })
+}
+
+pub(crate) fn numeric_scale(oid: i64, typmod: i64) -> Option<i64> {
+    Some(match oid {
+        20 | 21 | 23 => 0,
+        NUMERIC if typmod >= 4 => (typmod - 4) & 0x7ff,
+        _ => return None,
+    })
+}
+
+/// Returns the digits of a second's fraction.
+pub(crate) fn datetime_precision(oid: i64, typmod: i64) -> Option<i64> {
+    Some(match oid {
+        1082 => 0,
+        1083 | 1114 | 1184 | 1186 | 1266 if typmod < 0 => 6,
+        1083 | 1114 | 1184 | 1266 => typmod,
+        1186 if typmod & 0xffff == 0xffff => 6,
+        1186 => typmod & 0xffff,
+        _ => return None,
+    })
 }
 
 /// Finds the type that a SQL name means: `int`, `character varying(10)`, `text[]`,
 /// `pg_catalog.oid`.
 pub(crate) fn parse_name(name: &str) -> Option<&'static PgType> {
     let name = name.trim();
-    let name = name.strip_prefix("pg_catalog.").unwrap_or(name);
+    let name = name
+        .strip_prefix("pg_catalog.")
+        .or_else(|| name.strip_prefix("information_schema."))
+        .unwrap_or(name);
     if let Some(element) = name.strip_suffix("[]") {
         return by_oid(parse_name(element)?.array);
     }
@@ -276,6 +356,8 @@ mod tests {
             (1562, Some(3), "bit varying(3)"),
             (0, None, "-"),
             (987_654, None, "???"),
+            (13_221, None, "information_schema.cardinal_number"),
+            (13_225, None, "information_schema.sql_identifier[]"),
         ] {
             assert_eq!(format_type(oid, typmod), name);
         }
@@ -320,6 +402,7 @@ mod tests {
             ("character varying(9)", 1043),
             ("bit varying", 1562),
             ("_text", 1009),
+            ("information_schema.yes_or_no", 13_234),
         ] {
             assert_eq!(parse_name(name).unwrap().oid, oid, "{name}");
         }

@@ -181,7 +181,7 @@ pub(super) fn table(
             index_hints,
             ..
         }) => Ok(TableFactor::Table {
-            name: ObjectName::from(vec![Ident::new(schema), Ident::new(name)]),
+            name: ObjectName::from(vec![Ident::new(schema), Ident::with_quote('"', name)]),
             alias,
             args: None,
             with_hints,

@@ -26,7 +26,17 @@ enum Target {
     Unchanged,
 }
 
-/// Returns the last part of a type's name, if its schema is `pg_catalog` or absent.
+/// The domains of `information_schema`.
+const DOMAINS: [&str; 5] = [
+    "cardinal_number",
+    "character_data",
+    "sql_identifier",
+    "time_stamp",
+    "yes_or_no",
+];
+
+/// Returns the last part of a type's name, if its schema is `pg_catalog` or absent, or if it is a
+/// domain of `information_schema`; and whether it is quoted.
 fn type_name(name: &ObjectName) -> Option<(String, bool)> {
     let idents: Vec<_> = name
         .0
@@ -37,6 +47,10 @@ fn type_name(name: &ObjectName) -> Option<(String, bool)> {
         [name] => Some((folded(name), name.quote_style.is_some())),
         [schema, name] if folded(schema) == "pg_catalog" => {
             Some((folded(name), name.quote_style.is_some()))
+        }
+        [schema, name] if folded(schema) == "information_schema" => {
+            let name = folded(name);
+            DOMAINS.contains(&name.as_str()).then_some((name, true))
         }
         _ => None,
     }
@@ -52,7 +66,8 @@ fn target(data_type: &DataType) -> Target {
             Target::Engine(element) => Target::Array(element),
             Target::Unchanged => Target::Array(element.as_ref().clone()),
             Target::Function(
-                "regclass_in" | "regtype_in" | "regnamespace_in" | "regproc_in" | "regrole_in",
+                "regclass_in" | "regtype_in" | "regnamespace_in" | "regproc_in" | "regrole_in"
+                | "regoper_in" | "regoperator_in" | "regcollation_in",
             ) => Target::Array(DataType::BigInt(None)),
             Target::Text(_) => Target::Array(DataType::Text),
             Target::Function(_) | Target::Array(_) => Target::Unchanged,
@@ -77,7 +92,12 @@ fn custom(name: &str, quoted: bool, modifiers: &[String]) -> Target {
         "regnamespace" => return Target::Function("regnamespace_in"),
         "regrole" => return Target::Function("regrole_in"),
         "regproc" | "regprocedure" => return Target::Function("regproc_in"),
-        "oid" | "xid" | "cid" | "xid8" | "int8" => DataType::BigInt(None),
+        "regoper" => return Target::Function("regoper_in"),
+        "regoperator" => return Target::Function("regoperator_in"),
+        "regcollation" => return Target::Function("regcollation_in"),
+        "oid" | "xid" | "cid" | "xid8" | "int8" | "regconfig" | "regdictionary" => {
+            DataType::BigInt(None)
+        }
         "int2" => DataType::SmallInt(None),
         "int4" => DataType::Int(None),
         "float4" => DataType::Real,
@@ -89,14 +109,14 @@ fn custom(name: &str, quoted: bool, modifiers: &[String]) -> Target {
         "timestamp" => {
             DataType::Timestamp(None, datafusion::sql::sqlparser::ast::TimezoneInfo::None)
         }
-        "timestamptz" => {
+        "timestamptz" | "time_stamp" => {
             DataType::Timestamp(None, datafusion::sql::sqlparser::ast::TimezoneInfo::Tz)
         }
         "char" if !quoted => return Target::Unchanged,
         "json" => return Target::Text("$json_in"),
         "jsonb" => return Target::Text("$jsonb_in"),
         "text" | "varchar" | "bpchar" | "name" | "char" | "cstring" | "unknown" | "xml"
-        | "uuid" | "inet" | "cidr" | "aclitem" | "pg_node_tree" | "citext" | "pg_lsn"
+        | "uuid" | "inet" | "cidr" | "aclitem" | "pg_node_tree" | "citext" | "pg_lsn" | "tid"
         | "sql_identifier" | "character_data" | "yes_or_no" => DataType::Text,
         "cardinal_number" => DataType::Int(None),
         _ => return Target::Unchanged,

@@ -1,7 +1,7 @@
 //! Rewrites of expressions.
 
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, BinaryOperator, CastKind, DataType, DuplicateTreatment, Expr, Function,
+    AccessExpr, BinaryOperator, CaseWhen, CastKind, DataType, DuplicateTreatment, Expr, Function,
     FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArgumentList, FunctionArguments,
     GroupByExpr, Ident, ObjectName, ObjectNamePart, OrderByExpr, OrderByKind, Query, SelectItem,
     SetExpr, TableAlias, TableAliasColumnDef, TableFactor, TableWithJoins, UnaryOperator, Value,
@@ -10,7 +10,7 @@ use lakegate_engine::Names;
 use lakegate_error::Error;
 use lakegate_sql::walk::walk;
 
-use super::{Rewriter, build, casts, folded, parts, similar, slices, times, windows};
+use super::{Rewriter, acl, build, casts, folded, parts, similar, slices, times, windows};
 
 /// Functions that return a row for each item of a list.
 const SET_RETURNING: &[&str] = &["generate_series", "pg_expandarray"];
@@ -193,6 +193,11 @@ impl Rewriter<'_> {
                 }
             }
             Expr::SimilarTo { .. } => similar::rewrite(expr)?,
+            Expr::Case {
+                operand,
+                conditions,
+                ..
+            } => searched(operand, conditions),
             Expr::Substring { .. } => slices::matched_part(expr),
             Expr::Interval(_) | Expr::AtTimeZone { .. } => times::rewrite(expr)?,
             Expr::Function(function) => {
@@ -237,6 +242,9 @@ impl Rewriter<'_> {
         }
         if name == "every" {
             function.name = ObjectName::from(vec![Ident::new("bool_and")]);
+        }
+        if let Some(of_type) = type_or_base(&name, &function.args)? {
+            return Ok(Some(of_type));
         }
         if name == "make_interval" {
             return times::made_interval(&function.args);
@@ -285,6 +293,7 @@ impl Rewriter<'_> {
                 "array_sort",
                 vec![array.clone(), order.clone(), build::text("NULLS LAST")],
             )),
+            ("aclexplode", [acl]) => Some(acl::exploded(acl)),
             ("sign", [value]) => Some(build::call("signum", vec![value.clone()])),
             ("mod", [left, right]) => Some(Expr::Nested(Box::new(Expr::BinaryOp {
                 left: Box::new(Expr::Nested(Box::new(left.clone()))),
@@ -320,6 +329,73 @@ impl Rewriter<'_> {
                 .find(|(known, _)| known == expr)
                 .map(|(_, number)| *number)
         })
+    }
+}
+
+/// Returns what the functions of `information_schema` that take rows of `pg_attribute` and `pg_type`
+/// return: a column's type or type modifier, or those of the type that its domain is over.
+fn type_or_base(name: &str, args: &FunctionArguments) -> Result<Option<Expr>, Error> {
+    let (of_domain, of_column) = match name {
+        "_pg_truetypid" => ("typbasetype", "atttypid"),
+        "_pg_truetypmod" => ("typtypmod", "atttypmod"),
+        _ => return Ok(None),
+    };
+    let FunctionArguments::List(list) = args else {
+        return Ok(None);
+    };
+    let [
+        FunctionArg::Unnamed(FunctionArgExpr::QualifiedWildcard(column)),
+        FunctionArg::Unnamed(FunctionArgExpr::QualifiedWildcard(pg_type)),
+    ] = list.args.as_slice()
+    else {
+        return Ok(None);
+    };
+    let member = |row: &ObjectName, name: &str| {
+        let idents = row.0.iter().filter_map(ObjectNamePart::as_ident).cloned();
+        Expr::CompoundIdentifier(idents.chain([Ident::new(name)]).collect())
+    };
+    let is_domain = Expr::BinaryOp {
+        left: Box::new(member(pg_type, "typtype")),
+        op: BinaryOperator::Eq,
+        right: Box::new(build::text("d")),
+    };
+    build::case(
+        vec![(is_domain, member(pg_type, of_domain))],
+        member(column, of_column),
+    )
+    .map(Some)
+}
+
+/// Rewrites `CASE x WHEN 't' THEN …` to `CASE WHEN x = 't' THEN …`, so that the literal takes the
+/// type of `x`, which may be a boolean. Only where `x` costs nothing to read again.
+fn searched(operand: &mut Option<Box<Expr>>, conditions: &mut [CaseWhen]) {
+    let is_plain = operand.as_deref().is_some_and(|operand| match operand {
+        Expr::Identifier(_) | Expr::CompoundIdentifier(_) => true,
+        Expr::Function(function) => {
+            build::arguments(&function.args).is_some_and(|args| args.is_empty())
+        }
+        _ => false,
+    });
+    let spells_boolean = |when: &CaseWhen| match &when.condition {
+        Expr::Value(value) => matches!(
+            &value.value,
+            Value::SingleQuotedString(text) if matches!(text.as_str(), "t" | "f" | "true" | "false")
+        ),
+        _ => false,
+    };
+    if !is_plain || !conditions.iter().all(spells_boolean) {
+        return;
+    }
+    let Some(operand) = operand.take() else {
+        return;
+    };
+    for when in conditions {
+        let literal = std::mem::replace(&mut when.condition, Expr::Value(Value::Null.into()));
+        when.condition = Expr::BinaryOp {
+            left: operand.clone(),
+            op: BinaryOperator::Eq,
+            right: Box::new(literal),
+        };
     }
 }
 
@@ -379,6 +455,7 @@ pub(super) fn strip_schema(name: &mut ObjectName) -> Option<String> {
     if let [schema, function] = names.as_slice() {
         let function = match (schema.as_str(), function.as_str()) {
             ("information_schema", "_pg_expandarray") => "pg_expandarray",
+            ("information_schema", function) if function.starts_with("_pg_") => function,
             ("pg_catalog", function) => function,
             _ => return None,
         };

@@ -1,4 +1,5 @@
-//! Hidden columns in statements that name one: tables have them then, and `*` leaves them out.
+//! Hidden columns in statements that name one: tables have them then, and `*` leaves them out. The
+//! system columns of the catalog's tables are hidden in the same way.
 //!
 //! ```text
 //! SELECT *, "$path" FROM t            SELECT * EXCLUDE ("$path", …), "$path" FROM t
@@ -23,6 +24,7 @@ use lakegate_sql::walk::{Tree, walk_expressions, walk_mut};
 use super::folded;
 use super::tables::join_constraint_mut;
 use super::using::{Kind, relation};
+use crate::postgres::pg_catalog::SYSTEM_COLUMNS;
 
 /// The columns of a table.
 #[derive(Debug, Clone)]
@@ -34,13 +36,24 @@ pub struct TableColumns {
 
 /// Returns whether an expression of the statement has the name of a hidden column.
 pub fn names_hidden_columns(statement: &Statement) -> bool {
+    names_column(statement, |name| HiddenColumn::of_name(name).is_some())
+}
+
+/// Returns whether an expression of the statement has the name of a system column.
+pub fn names_system_columns(statement: &Statement) -> bool {
+    names_column(statement, |name| {
+        SYSTEM_COLUMNS.iter().any(|(column, _)| *column == name)
+    })
+}
+
+fn names_column(statement: &Statement, is_wanted: impl Fn(&str) -> bool) -> bool {
     let found = walk_expressions(statement, |expr| {
         let name = match expr {
             Expr::Identifier(name) => Some(name),
             Expr::CompoundIdentifier(parts) => parts.last(),
             _ => None,
         };
-        match name.is_some_and(|name| HiddenColumn::of_name(&folded(name)).is_some()) {
+        match name.is_some_and(|name| is_wanted(&folded(name))) {
             true => ControlFlow::Break(()),
             false => ControlFlow::Continue(()),
         }

@@ -14,6 +14,11 @@
 //! f(x) OVER (w ORDER BY y)                 f(x) OVER (PARTITION BY z ORDER BY y), where w is (PARTITION BY z)
 //! x SIMILAR TO 'a%'                        (x ~ '(?s)^(?:a.*)$')
 //! (f(x)).n                                 get_field(f(x), 'n')
+//! information_schema._pg_truetypid(a.*, t.*)  CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE a.atttypid END
+//! age(c.xmin), age(x::xid)                 "$transaction_age"(c.xmin), "$transaction_age"(x::bigint)
+//! CASE x WHEN 't' THEN y END               CASE WHEN x = 't' THEN y END
+//! SELECT t.* FROM d.t                      SELECT d.t.* FROM d.t
+//! (SELECT unnest(a), f(x) AS x FROM t) s   (SELECT unnest(a), f(x) AS "x 2" FROM t) s (unnest, x)
 //! t.tableoid                               1259, where t is pg_class
 //! (a, b) IN ((1, 2), (3, 4))               (a = 1 AND b = 2) OR (a = 3 AND b = 4)
 //! x > ANY (array)                          compare_any('>', x, array)
@@ -29,6 +34,7 @@
 //! 12345678901234567890123                  '12345678901234567890123'::numeric(23,0)
 //! ```
 
+mod acl;
 mod alike;
 mod build;
 mod casts;
@@ -40,6 +46,7 @@ mod grouping;
 mod hidden_columns;
 mod json;
 mod named_casts;
+mod narrowed;
 mod operands;
 mod order_keys;
 mod outputs;
@@ -48,8 +55,11 @@ mod similar;
 mod slices;
 mod tables;
 mod times;
+mod transactions;
+mod unnested;
 mod using;
 mod values;
+mod wildcards;
 mod windows;
 
 use lakegate_sql::walk::walk_mut;
@@ -65,7 +75,9 @@ use lakegate_error::Error;
 
 pub use self::alike::{name_columns, name_outputs};
 pub use self::build::everything;
-pub use self::hidden_columns::{TableColumns, hide_columns, names_hidden_columns, starred_tables};
+pub use self::hidden_columns::{
+    TableColumns, hide_columns, names_hidden_columns, names_system_columns, starred_tables,
+};
 pub use self::json::rewrite_json;
 pub use self::named_casts::name_casts;
 pub use self::order_keys::{restore as restore_outputs, sorts_by_number};
@@ -86,6 +98,11 @@ pub struct CatalogReferences {
     pub system_relations: bool,
     /// Whether an expression has the name of a hidden column, so that tables must have them.
     pub hidden_columns: bool,
+    /// The same for system columns, such as `xmin`, and tables of `pg_catalog`.
+    pub system_columns: bool,
+    /// The names of the relations that a relation of `pg_catalog` is read for; all, if it is not
+    /// here.
+    pub narrowed: BTreeMap<&'static str, BTreeSet<String>>,
 }
 
 /// Rewrites a statement in place. Its joins must be resolved.
@@ -114,16 +131,23 @@ pub fn rewrite(
             ..CatalogReferences::default()
         },
         scopes: Vec::new(),
+        narrowed: BTreeMap::new(),
+        read: BTreeMap::new(),
         mends_precedence: precedence::is_needed(statement),
     };
     if let ControlFlow::Break(error) = walk_mut(statement, &mut rewriter) {
         return Err(error);
     }
+    // A relation is opened by its name, so what one reading of it needs is not known for several.
+    let mut narrowed = rewriter.narrowed;
+    narrowed.retain(|relation, _| rewriter.read.get(relation) == Some(&1));
     operands::enclose(statement)?;
     // This comes last: different expressions may be equal once they are rewritten.
     alike::tell_apart(statement);
     Ok(CatalogReferences {
         hidden_columns: names_hidden_columns(statement),
+        system_columns: names_system_columns(statement),
+        narrowed,
         ..rewriter.references
     })
 }
@@ -154,6 +178,9 @@ struct Rewriter<'a> {
     common_tables: BTreeSet<String>,
     references: CatalogReferences,
     scopes: Vec<Scope>,
+    narrowed: narrowed::Narrowed,
+    /// How often relations that may be narrowed are named.
+    read: BTreeMap<&'static str, usize>,
     /// Whether the parser read ANDs and ORs as part of the preceding operand.
     mends_precedence: bool,
 }
@@ -278,7 +305,10 @@ impl VisitorMut for Rewriter<'_> {
         ControlFlow::Continue(())
     }
 
-    fn post_visit_select(&mut self, _: &mut Select) -> ControlFlow<Error> {
+    fn post_visit_select(&mut self, select: &mut Select) -> ControlFlow<Error> {
+        wildcards::qualify(select);
+        let names = narrowed::names(select, |name| Some(self.system_relation(name)?.0));
+        self.narrowed.extend(names);
         self.scopes.pop();
         ControlFlow::Continue(())
     }
@@ -291,7 +321,14 @@ impl VisitorMut for Rewriter<'_> {
     }
 
     fn pre_visit_relation(&mut self, name: &mut ObjectName) -> ControlFlow<Error> {
-        if self.system_relation(name).is_some() && name.0.len() == 1 {
+        let relation = self.system_relation(name);
+        if let Some(relation) = relation
+            .as_ref()
+            .and_then(|(relation, _)| narrowed::about_relations(relation))
+        {
+            *self.read.entry(relation).or_default() += 1;
+        }
+        if relation.is_some() && name.0.len() == 1 {
             name.0
                 .insert(0, ObjectNamePart::Identifier(Ident::new("pg_catalog")));
         }
@@ -314,6 +351,7 @@ impl VisitorMut for Rewriter<'_> {
         {
             return ControlFlow::Break(error);
         }
+        unnested::rewrite(factor);
         match tables::rewrite(factor) {
             Ok(called) => {
                 self.references.functions.extend(called);
@@ -327,6 +365,7 @@ impl VisitorMut for Rewriter<'_> {
         if self.mends_precedence {
             precedence::mend(expr);
         }
+        transactions::name_age(expr);
         ControlFlow::Continue(())
     }
 

@@ -8,9 +8,9 @@ use lakegate_engine::apart_in_relation;
 use lakegate_error::{Code, Error};
 use lakegate_sql::walk::walk;
 
-use super::build;
 use super::expressions::strip_schema;
-use super::{folded, json};
+use super::{acl, build, folded, json};
+use crate::postgres::pg_catalog::table_of_call;
 
 /// How an item of an unnested list becomes a value of a column.
 enum Item {
@@ -53,7 +53,8 @@ struct JsonColumns {
     items: Vec<Item>,
 }
 
-/// Returns the columns of a function of JSON values in FROM; `None` if it is another function.
+/// Returns the columns of a function of JSON values, or of an access list, in FROM; `None` if it is
+/// another function.
 fn json_columns(name: &str, args: &[Expr], alias: Option<&TableAlias>) -> Option<JsonColumns> {
     let [value] = args else { return None };
     let list = |function: &str| build::call(function, vec![value.clone()]);
@@ -67,6 +68,13 @@ fn json_columns(name: &str, args: &[Expr], alias: Option<&TableAlias>) -> Option
             names: vec![own],
             lists: vec![list(name)],
             items: vec![mark.map_or(Item::AsIs, Item::Call)],
+        });
+    }
+    if name == "aclexplode" {
+        return Some(JsonColumns {
+            names: acl::COLUMNS.map(|(name, _)| Ident::new(name)).to_vec(),
+            lists: acl::COLUMNS.map(|(_, function)| list(function)).to_vec(),
+            items: vec![],
         });
     }
     let (values, mark) = match name {
@@ -249,6 +257,16 @@ pub(super) fn rewrite(factor: &mut TableFactor) -> Result<Vec<String>, Error> {
     let Some(args) = args else { return Ok(vec![]) };
     if let Some((_, table)) = TABLE_FUNCTIONS.iter().find(|(known, _)| *known == name) {
         *factor = build::table("pg_catalog", table, alias)?;
+        return Ok(vec![name]);
+    }
+    if let Some(table) = table_of_call(&name) {
+        let alias = alias.unwrap_or_else(|| TableAlias {
+            explicit: true,
+            name: Ident::new(&name),
+            columns: vec![],
+            at: None,
+        });
+        *factor = build::table("pg_catalog", &table, Some(alias))?;
         return Ok(vec![name]);
     }
     if let Some(items) = record(&name, &args, alias.as_ref()) {

@@ -1,6 +1,9 @@
 //! Functions that read the catalog: names of objects, privileges, descriptions.
 
+mod absent;
+mod access_lists;
 mod describe;
+mod information_schema;
 mod keywords;
 mod lookup;
 mod names;
@@ -9,6 +12,7 @@ mod privileges;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+pub(super) use absent::absent;
 use datafusion::logical_expr::ScalarUDF;
 pub(super) use keywords::{KEYWORDS_TABLE, keywords};
 pub(super) use lookup::Lookup;
@@ -27,6 +31,17 @@ pub(super) const ABOUT_NAMES: &[&str] = &[
     "regnamespace_in",
     "to_regnamespace",
     "regnamespace_out",
+    "regoper_in",
+    "to_regoper",
+    "regoper_out",
+    "regoperator_in",
+    "to_regoperator",
+    "regoperator_out",
+    "regcollation_in",
+    "to_regcollation",
+    "regcollation_out",
+    "acldefault",
+    "aclexplode",
     "regrole_in",
     "to_regrole",
     "regrole_out",
@@ -51,6 +66,8 @@ pub(super) fn functions(lookup: &Arc<Lookup>) -> Vec<Arc<ScalarUDF>> {
     let mut all = names::functions(lookup);
     all.extend(describe::functions(lookup));
     all.extend(privileges::functions(lookup));
+    all.extend(access_lists::functions(lookup));
+    all.extend(information_schema::functions());
     all.into_iter().map(PgFunction::into_udf).collect()
 }
 

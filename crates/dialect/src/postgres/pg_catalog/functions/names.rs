@@ -7,7 +7,9 @@ use datafusion::error::Result;
 use lakegate_error::{Code, Error};
 
 use super::Lookup;
-use crate::postgres::pg_catalog::data::PG_PROC;
+use crate::postgres::pg_catalog::data::{
+    PG_COLLATION, PG_OPERATOR, PG_PROC, StaticRow, StaticTable,
+};
 use crate::postgres::pg_catalog::{oids, types};
 use crate::postgres::{Cell, PgFunction, quote_ident, split_name};
 
@@ -39,6 +41,50 @@ fn procedure_name(_: &Lookup, oid: i64) -> Option<String> {
         .iter()
         .find(|row| PG_PROC.int(row, "oid") == oid)?;
     Some(PG_PROC.text(row, "proname").to_owned())
+}
+
+/// Returns the row of a table of fixed rows that has a value in a column.
+fn fixed_row(table: &'static StaticTable, column: &str, value: &str) -> Option<&'static StaticRow> {
+    let mut rows = table.rows.iter();
+    rows.find(|row| table.text(row, column) == value)
+}
+
+fn fixed_oid(table: &'static StaticTable, column: &str, name: &str) -> Option<i64> {
+    fixed_row(table, column, name).map(|row| table.int(row, "oid"))
+}
+
+fn operator_name(_: &Lookup, oid: i64) -> Option<String> {
+    let row = fixed_row(&PG_OPERATOR, "oid", &oid.to_string())?;
+    Some(PG_OPERATOR.text(row, "oprname").to_owned())
+}
+
+/// Returns an operator with the types of its operands: `=(integer,bigint)`.
+fn operator_signature(lookup: &Lookup, oid: i64) -> Option<String> {
+    let row = fixed_row(&PG_OPERATOR, "oid", &oid.to_string())?;
+    let operand = |column| match PG_OPERATOR.int(row, column) {
+        0 => "NONE".to_owned(),
+        oid => types::format_type(oid, None),
+    };
+    let name = operator_name(lookup, oid)?;
+    Some(format!(
+        "{name}({},{})",
+        operand("oprleft"),
+        operand("oprright")
+    ))
+}
+
+fn operator_oid(_: &Lookup, name: &str) -> Option<i64> {
+    let name = name.split('(').next().unwrap_or(name).trim();
+    fixed_oid(&PG_OPERATOR, "oprname", name.rsplit('.').next()?)
+}
+
+fn collation_name(_: &Lookup, oid: i64) -> Option<String> {
+    let row = fixed_row(&PG_COLLATION, "oid", &oid.to_string())?;
+    Some(quote_ident(PG_COLLATION.text(row, "collname")))
+}
+
+fn collation_oid(_: &Lookup, name: &str) -> Option<i64> {
+    fixed_oid(&PG_COLLATION, "collname", &last_part(name)?)
 }
 
 fn input(
@@ -93,9 +139,9 @@ pub(super) fn output(lookup: &Arc<Lookup>) -> Vec<(&'static str, PgFunction)> {
             DataType::Utf8,
             move |args| {
                 let oid = args[0].as_int().unwrap_or(0);
-                // An unknown number is shown unchanged, zero as `-`.
+                // An unknown number is shown unchanged, zero as `-`, except for operators.
                 Ok(Cell::text(match oid {
-                    0 => "-".to_owned(),
+                    0 if !pg_type.starts_with("regoper") => "-".to_owned(),
                     _ => name(&of, oid).unwrap_or_else(|| oid.to_string()),
                 }))
             },
@@ -114,6 +160,9 @@ pub(super) fn output(lookup: &Arc<Lookup>) -> Vec<(&'static str, PgFunction)> {
             lookup.role_name(oid).map(quote_ident)
         }),
         show("regproc", procedure_name),
+        show("regoper", operator_name),
+        show("regoperator", operator_signature),
+        show("regcollation", collation_name),
     ]
 }
 
@@ -166,6 +215,17 @@ pub(super) fn functions(lookup: &Arc<Lookup>) -> Vec<PgFunction> {
             format!("function \"{name}\" does not exist"),
         )
     }));
+    for (pg_type, find) in [
+        ("regoper", operator_oid as Find),
+        ("regoperator", operator_oid as Find),
+    ] {
+        all.extend(input(lookup, pg_type, find, |name| {
+            undefined("operator", name)
+        }));
+    }
+    all.extend(input(lookup, "regcollation", collation_oid, |name| {
+        undefined("collation", name)
+    }));
     all.push(
         PgFunction::new("format_type", 2..=2, DataType::Utf8, |args| {
             Ok(match args[0].as_int() {
@@ -199,10 +259,20 @@ pub(super) fn functions(lookup: &Arc<Lookup>) -> Vec<PgFunction> {
                 .map_or(Cell::Null, Cell::Bool))
         },
     ));
+    // The domains of `information_schema` are the only types elsewhere that have a name here.
+    all.push(PgFunction::new(
+        "pg_type_is_visible",
+        1..=1,
+        DataType::Boolean,
+        |args| {
+            let found = args[0].as_int().and_then(types::by_oid);
+            let visible = found.is_none_or(|found| found.namespace == oids::PG_CATALOG);
+            Ok(Cell::Bool(visible))
+        },
+    ));
     // All of these are in `pg_catalog`, which is always searched first.
     all.extend(
         [
-            "pg_type_is_visible",
             "pg_function_is_visible",
             "pg_operator_is_visible",
             "pg_opclass_is_visible",

@@ -6,10 +6,13 @@
 
 mod objects;
 pub(crate) mod roles;
+mod row_types;
 mod server;
 mod sessions;
 mod statistics;
+mod system_columns;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
@@ -21,12 +24,13 @@ pub(crate) use objects::{
     Namespace, NumberedAttribute, Relation, attributes, column_comment, namespaces, relations,
 };
 
+use self::system_columns::Places;
 use super::data::{StaticTable, fixed_rows};
 use super::oids;
 use super::pins::RelationPins;
 use super::shape::{Shape, Shapes};
 use crate::postgres::{Cell, SessionInfo, build_array};
-use crate::visible::{Columns, Needs, VisibleCatalog};
+use crate::visible::{Columns, Needs, Pins, VisibleCatalog};
 
 /// The input of a relation.
 #[derive(Debug)]
@@ -59,13 +63,50 @@ pub(crate) fn needs(
         true => pins.columns(),
         false => Columns::None,
     };
+    let tables = match reads_tables(shapes, relation) {
+        true => pins.tables(),
+        false => Pins::none(),
+    };
     Needs {
+        tables,
         columns,
         activity: matches!(
             relation,
             "pg_stat_activity" | "pg_stat_ssl" | "pg_stat_gssapi"
         ),
     }
+}
+
+/// Returns whether a relation has rows about tables of the lake.
+fn reads_tables(shapes: &Shapes, relation: &str) -> bool {
+    if shapes.namespace == "information_schema" {
+        return matches!(
+            relation,
+            "tables"
+                | "views"
+                | "columns"
+                | "table_privileges"
+                | "role_table_grants"
+                | "column_privileges"
+                | "role_column_grants"
+        );
+    }
+    matches!(
+        relation,
+        "pg_class"
+            | "pg_attribute"
+            | "pg_type"
+            | "pg_description"
+            | "pg_tables"
+            | "pg_views"
+            | "pg_stats"
+            | "pg_stat_all_tables"
+            | "pg_stat_user_tables"
+            | "pg_stat_sys_tables"
+            | "pg_statio_all_tables"
+            | "pg_statio_user_tables"
+            | "pg_statio_sys_tables"
+    )
 }
 
 /// Returns the rows of a relation, with the columns at these indexes.
@@ -75,7 +116,11 @@ pub(crate) fn fill(
     projection: &[usize],
     input: &Input,
 ) -> Result<RecordBatch> {
-    let table = Projected { shape, projection };
+    let table = Projected {
+        shape,
+        projection,
+        places: Places::of(shape, &input.session),
+    };
     if shapes.namespace == "information_schema" {
         return crate::postgres::information_schema::fill(&table, input);
     }
@@ -103,7 +148,12 @@ pub(crate) fn fill(
             objects::pg_stat_tables,
         ),
         "pg_roles" => table.build(roles::roles(input), roles::pg_roles),
+        "pg_authid" => table.build(roles::roles(input), roles::pg_authid),
+        "pg_group" => table.build(roles::groups(input), |row, column| {
+            roles::pg_group(input, row, column)
+        }),
         "pg_user" => table.build(roles::users(input), roles::pg_user),
+        "pg_shadow" => table.build(roles::users(input), roles::pg_shadow),
         "pg_auth_members" => table.build(roles::members(input), roles::pg_auth_members),
         "pg_database" => table.build(vec![()], |(), column| server::pg_database(input, column)),
         "pg_stat_database" => table.build(vec![()], |(), column| {
@@ -123,6 +173,13 @@ pub(crate) fn fill(
             sessions::pg_stat_gssapi,
         ),
         "pg_proc" => table.build(server::functions(input), server::pg_proc),
+        "pg_type" => {
+            let types = table.types();
+            table.build(row_types::types(input), |row, column| {
+                let pg_type = types.get(column).copied().unwrap_or("text");
+                row_types::pg_type(row, column, pg_type)
+            })
+        }
         name => match fixed_rows(name) {
             Some(fixed) => table.build_fixed(fixed),
             None => table.build(Vec::<()>::new(), |(), _| None),
@@ -134,6 +191,7 @@ pub(crate) fn fill(
 pub(crate) struct Projected<'a> {
     pub shape: &'a Shape,
     projection: &'a [usize],
+    places: Places,
 }
 
 impl Projected<'_> {
@@ -147,11 +205,16 @@ impl Projected<'_> {
         let mut arrays: Vec<ArrayRef> = Vec::with_capacity(self.projection.len());
         let mut fields = Vec::with_capacity(self.projection.len());
         for index in self.projection {
-            let column = &self.shape.columns[*index];
-            let field = Arc::clone(&self.shape.schema.fields()[*index]);
-            let cells = rows
-                .iter()
-                .map(|row| value(row, column.name).unwrap_or_else(|| nothing(column.pg_type)));
+            let (name, pg_type) = self.shape.column(*index).unwrap_or_default();
+            let is_system_column = *index >= self.shape.columns.len();
+            let field = Arc::clone(&self.shape.with_system_columns.fields()[*index]);
+            let cells = rows.iter().map(|row| {
+                let cell = match is_system_column {
+                    true => self.places.value(name, |column| value(row, column)),
+                    false => value(row, name),
+                };
+                cell.unwrap_or_else(|| nothing(pg_type))
+            });
             arrays.push(build_array(field.data_type(), cells)?);
             fields.push(field);
         }
@@ -163,13 +226,16 @@ impl Projected<'_> {
         )?)
     }
 
+    /// Returns the types of the columns, by name.
+    fn types(&self) -> HashMap<&'static str, &'static str> {
+        let columns = self.shape.columns.iter();
+        columns
+            .map(|column| (column.name, column.pg_type))
+            .collect()
+    }
+
     fn build_fixed(&self, fixed: &'static StaticTable) -> Result<RecordBatch> {
-        let types = self
-            .shape
-            .columns
-            .iter()
-            .map(|column| (column.name, column.pg_type));
-        let types: std::collections::HashMap<_, _> = types.collect();
+        let types = self.types();
         self.build(fixed.rows.iter().collect(), |row, column| {
             let pg_type = types.get(column).copied().unwrap_or("text");
             fixed
@@ -182,11 +248,10 @@ impl Projected<'_> {
 /// Returns the value of columns that are equal in all fixed rows.
 fn fixed_value(column: &str) -> Option<Cell<'static>> {
     Some(match column {
-        "typnamespace" | "oprnamespace" | "collnamespace" => Cell::Int(oids::PG_CATALOG),
-        "typowner" | "oprowner" | "collowner" | "lanowner" | "spcowner" => Cell::Int(oids::OWNER),
+        "oprnamespace" | "collnamespace" => Cell::Int(oids::PG_CATALOG),
         "typisdefined" => Cell::Bool(true),
         "typdelim" => Cell::text(","),
-        "typtypmod" => Cell::Int(-1),
+        "typowner" | "oprowner" | "collowner" | "lanowner" | "spcowner" => Cell::Int(oids::OWNER),
         _ => return None,
     })
 }
@@ -195,7 +260,7 @@ fn fixed_value(column: &str) -> Option<Cell<'static>> {
 fn nothing(pg_type: &str) -> Cell<'static> {
     match pg_type {
         "bool" => Cell::Bool(false),
-        "oid" | "regproc" | "xid" | "int2" | "int4" => Cell::Int(0),
+        "oid" | "regproc" | "xid" | "cid" | "int2" | "int4" => Cell::Int(0),
         "char" => Cell::text(""),
         _ => Cell::Null,
     }

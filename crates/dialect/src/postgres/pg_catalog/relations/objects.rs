@@ -8,6 +8,7 @@ use crate::postgres::pg_catalog::shape::{
     INFORMATION_SCHEMA, PG_CATALOG, Shape, ShapeColumn, Shapes,
 };
 use crate::postgres::pg_catalog::types::{self, WireType};
+use crate::postgres::session::PERMANENT_TRANSACTION;
 use crate::visible::{TableKind, VisibleColumn, VisibleDatabase, VisibleTable};
 
 type Value<'a> = Option<Cell<'a>>;
@@ -81,7 +82,7 @@ impl<'a> Relation<'a> {
         }
     }
 
-    fn namespace_oid(&self) -> i64 {
+    pub(super) fn namespace_oid(&self) -> i64 {
         match self {
             Relation::System(shapes, _) => shapes.namespace_oid,
             Relation::Lake(database, _) => oids::namespace(database.id),
@@ -129,6 +130,10 @@ pub(super) fn pg_class<'a>(input: &'a Input, row: &Relation<'a>, column: &str) -
         "oid" => Cell::Int(row.oid()),
         "relname" => Cell::text(row.name()),
         "relnamespace" => Cell::Int(row.namespace_oid()),
+        "reltype" => match row {
+            Relation::Lake(_, table) => Cell::Int(oids::row_type(table.id)),
+            Relation::System(..) => return None,
+        },
         "relowner" => Cell::Int(oids::OWNER),
         "relam" if !view => Cell::Int(oids::HEAP),
         "relfilenode" if !view => Cell::Int(row.oid()),
@@ -144,6 +149,9 @@ pub(super) fn pg_class<'a>(input: &'a Input, row: &Relation<'a>, column: &str) -
                 .min(i64::from(i16::MAX)),
         ),
         "relispopulated" => Cell::Bool(true),
+        // No transaction ids are used up: the oldest in a table is the current one.
+        "relfrozenxid" if !view => Cell::Int(input.session.transaction),
+        "relminmxid" if !view => Cell::Int(PERMANENT_TRANSACTION),
         "relreplident" => match row {
             Relation::Lake(..) if !view => Cell::text("d"),
             _ => Cell::text("n"),

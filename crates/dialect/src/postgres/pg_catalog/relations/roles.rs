@@ -34,6 +34,33 @@ pub(crate) fn pg_roles<'a>(row: &std::borrow::Cow<'a, VisibleRole>, column: &str
     })
 }
 
+/// Returns a value of `pg_authid`. Passwords are shown to nobody.
+pub(crate) fn pg_authid<'a>(row: &std::borrow::Cow<'a, VisibleRole>, column: &str) -> Value<'a> {
+    match column {
+        "rolpassword" => Some(Cell::Null),
+        _ => pg_roles(row, column),
+    }
+}
+
+/// Returns the roles that cannot log in.
+pub(crate) fn groups(input: &Input) -> Vec<&VisibleRole> {
+    let roles = input.catalog.roles.iter();
+    roles.filter(|role| !role.can_login).collect()
+}
+
+pub(crate) fn pg_group<'a>(input: &'a Input, row: &&'a VisibleRole, column: &str) -> Value<'a> {
+    let members = input.catalog.roles.iter().filter_map(|member| {
+        let holds = member.member_of.contains(&row.oid);
+        holds.then_some(Cell::Int(member.oid))
+    });
+    Some(match column {
+        "groname" => Cell::text(row.name.as_str()),
+        "grosysid" => Cell::Int(row.oid),
+        "grolist" => Cell::List(members.collect()),
+        _ => return None,
+    })
+}
+
 pub(crate) fn users(input: &Input) -> Vec<&VisibleRole> {
     input
         .catalog
@@ -51,6 +78,14 @@ pub(crate) fn pg_user<'a>(row: &&'a VisibleRole, column: &str) -> Value<'a> {
         "passwd" => Cell::text("********"),
         _ => return None,
     })
+}
+
+/// Returns a value of `pg_shadow`. Passwords are shown to nobody.
+pub(crate) fn pg_shadow<'a>(row: &&'a VisibleRole, column: &str) -> Value<'a> {
+    match column {
+        "passwd" => Some(Cell::Null),
+        _ => pg_user(row, column),
+    }
 }
 
 /// Returns the roles that a user or role holds, directly or through others, excluding itself.

@@ -3,6 +3,7 @@
 use super::Input;
 use crate::postgres::pg_catalog::data::{PG_PROC, StaticRow};
 use crate::postgres::pg_catalog::oids;
+use crate::postgres::session::PERMANENT_TRANSACTION;
 use crate::postgres::{Cell, ShownSetting};
 
 type Value<'a> = Option<Cell<'a>>;
@@ -21,6 +22,9 @@ pub(super) fn pg_database<'a>(input: &'a Input, column: &str) -> Value<'a> {
         "datconnlimit" => Cell::Int(-1),
         "dattablespace" => Cell::Int(oids::TABLESPACE),
         "datcollate" | "datctype" => Cell::text("C"),
+        // No transaction ids are used up: the oldest is the current one.
+        "datfrozenxid" => Cell::Int(input.session.transaction),
+        "datminmxid" => Cell::Int(PERMANENT_TRANSACTION),
         _ => return None,
     })
 }

@@ -11,6 +11,7 @@ mod clients;
 mod objects;
 mod relations;
 mod syntax;
+mod system_columns;
 
 use std::collections::HashMap;
 
@@ -183,6 +184,9 @@ impl CatalogSource for Sample {
         self.asked.lock().push(needs.clone());
         let mut catalog = sample();
         for database in &mut catalog.databases {
+            database
+                .tables
+                .retain(|table| needs.tables.admit(&database.name, &table.name, table.id));
             for table in &mut database.tables {
                 if !needs.columns.wants(&database.name, &table.name, table.id) {
                     table.columns.clear();
@@ -203,6 +207,7 @@ fn session() -> SessionInfo {
         database: "awsdatacatalog".to_owned(),
         search_path: vec!["curated".to_owned()],
         backend_pid: 7,
+        transaction: 9,
         ..SessionInfo::default()
     }
 }
@@ -211,10 +216,10 @@ fn session() -> SessionInfo {
 type Rows = Vec<Vec<String>>;
 
 /// Builds a session that treats each statement as one that reads the catalog.
-fn state_of(system: &PgCatalog) -> Result<SessionState> {
+fn state_of(system: &PgCatalog, references: &CatalogReferences) -> Result<SessionState> {
     let references = CatalogReferences {
         system_relations: true,
-        ..CatalogReferences::default()
+        ..references.clone()
     };
     let catalog = MemoryCatalogProvider::new();
     for (name, schema) in system.schemas() {
@@ -248,7 +253,7 @@ async fn run_with(
         .remove(0);
     let references = rewrite(&mut statement, Names::Postgres)?;
     let system = PgCatalog::open(Arc::new(session()), Arc::clone(source) as _, &references).await?;
-    let state = state_of(&system)?;
+    let state = state_of(&system, &references)?;
     let plan = state
         .statement_to_plan(EngineStatement::Statement(Box::new(statement)))
         .await?;

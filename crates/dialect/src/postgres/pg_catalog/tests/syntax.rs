@@ -88,7 +88,7 @@ async fn how_a_value_is_shown_does_not_survive_a_cast() {
     )
     .await
     .unwrap();
-    let state = state_of(&system).unwrap();
+    let state = state_of(&system, &references).unwrap();
     let plan = state
         .statement_to_plan(EngineStatement::Statement(Box::new(statement)))
         .await

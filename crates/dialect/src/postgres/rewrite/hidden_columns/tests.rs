@@ -42,6 +42,20 @@ fn hidden_columns_are_those_that_an_expression_names() {
 }
 
 #[test]
+fn system_columns_are_those_that_an_expression_names() {
+    for (sql, names) in [
+        ("SELECT n.XMIN FROM pg_namespace n", true),
+        ("SELECT 1 FROM pg_class ORDER BY age(\"xmax\")", true),
+        ("SELECT ctid FROM pg_class", true),
+        ("SELECT 1 AS xmin FROM xmax", false),
+        ("SELECT \"XMIN\", 'xmin', tableoid FROM pg_class", false),
+    ] {
+        assert_eq!(names_system_columns(&parsed(sql)), names, "{sql}");
+        assert!(!names_hidden_columns(&parsed(sql)), "{sql}");
+    }
+}
+
+#[test]
 fn tables_are_those_that_are_no_common_table() {
     let of = |sql: &str| -> Vec<String> {
         let found = starred_tables(&parsed(sql)).unwrap();

@@ -1,0 +1,117 @@
+//! `t.*` of a table that FROM names as `d.t`: the engine knows the table by that name only.
+
+use datafusion::sql::sqlparser::ast::{
+    ObjectName, Select, SelectItem, SelectItemQualifiedWildcardKind, TableFactor, TableWithJoins,
+};
+
+use super::{folded, parts};
+
+/// Writes the qualifiers of `*` as FROM writes the names of the tables.
+pub(super) fn qualify(select: &mut Select) {
+    let mut tables = Tables::default();
+    for table in &select.from {
+        tables.collect(table);
+    }
+    for item in &mut select.projection {
+        if let SelectItem::QualifiedWildcard(
+            SelectItemQualifiedWildcardKind::ObjectName(qualifier),
+            _,
+        ) = item
+            && let Some(name) = tables.named(qualifier)
+        {
+            *qualifier = name.clone();
+        }
+    }
+}
+
+/// What FROM names.
+#[derive(Default)]
+struct Tables<'a> {
+    aliases: Vec<String>,
+    /// The tables without an alias.
+    names: Vec<(&'a ObjectName, Vec<String>)>,
+}
+
+impl<'a> Tables<'a> {
+    fn collect(&mut self, table: &'a TableWithJoins) {
+        let joined = table.joins.iter().map(|join| &join.relation);
+        for factor in std::iter::once(&table.relation).chain(joined) {
+            match factor {
+                TableFactor::Table {
+                    alias: Some(alias), ..
+                }
+                | TableFactor::Derived {
+                    alias: Some(alias), ..
+                } => self.aliases.push(folded(&alias.name)),
+                TableFactor::Table { name, .. } => {
+                    self.names.extend(parts(name).map(|parts| (name, parts)));
+                }
+                TableFactor::NestedJoin {
+                    table_with_joins, ..
+                } => self.collect(table_with_joins),
+                _ => {}
+            }
+        }
+    }
+
+    /// Returns the one table that a qualifier leaves out parts of the name of.
+    fn named(&self, qualifier: &ObjectName) -> Option<&'a ObjectName> {
+        let wanted = parts(qualifier)?;
+        if matches!(wanted.as_slice(), [name] if self.aliases.contains(name)) {
+            return None;
+        }
+        let mut found = self
+            .names
+            .iter()
+            .filter(|(_, parts)| parts.ends_with(&wanted));
+        match (found.next(), found.next()) {
+            (Some((name, parts)), None) if parts.len() > wanted.len() => Some(*name),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use datafusion::sql::sqlparser::ast::{SetExpr, Statement};
+    use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+    use datafusion::sql::sqlparser::parser::Parser;
+
+    use super::*;
+
+    fn qualified(sql: &str) -> String {
+        let mut statements = Parser::parse_sql(&PostgreSqlDialect {}, sql).unwrap();
+        let mut statement = statements.remove(0);
+        let Statement::Query(query) = &mut statement else {
+            panic!("{sql}")
+        };
+        let SetExpr::Select(select) = query.body.as_mut() else {
+            panic!("{sql}")
+        };
+        qualify(select);
+        statement.to_string()
+    }
+
+    #[test]
+    fn qualifiers_are_the_names_in_from() {
+        for (sql, expected) in [
+            ("SELECT t.* FROM d.t", "SELECT d.t.* FROM d.t"),
+            (
+                "SELECT T.*, u.* FROM d.t JOIN c.d.u ON true",
+                "SELECT d.t.*, c.d.u.* FROM d.t JOIN c.d.u ON true",
+            ),
+            ("SELECT d.t.* FROM d.t", "SELECT d.t.* FROM d.t"),
+            ("SELECT t.* FROM t", "SELECT t.* FROM t"),
+            ("SELECT x.* FROM d.t AS x", "SELECT x.* FROM d.t AS x"),
+            // An alias comes first, and two tables are told apart by the planner.
+            (
+                "SELECT t.* FROM d.t, e.u AS t",
+                "SELECT t.* FROM d.t, e.u AS t",
+            ),
+            ("SELECT t.* FROM d.t, e.t", "SELECT t.* FROM d.t, e.t"),
+        ] {
+            assert_eq!(qualified(sql), expected);
+        }
+    }
+}
