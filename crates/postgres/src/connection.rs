@@ -234,6 +234,10 @@ impl Connection {
             }
             let session = Arc::clone(&self.session);
             let prepared = Prepared::undescribed(parsed);
+            if let Some(copy) = copy::from_stdin(&prepared) {
+                self.copy_in(&prepared, copy).boxed().await?;
+                continue;
+            }
             let execution = self
                 .link
                 .run(session.execute(&prepared, Vec::new()))
@@ -241,7 +245,7 @@ impl Connection {
             match execution {
                 Execution::Command { tag, rows } => self.completed(&tag, rows),
                 Execution::Rows(rows) => {
-                    if let Some(copy) = copy::of(&prepared) {
+                    if let Some(copy) = copy::to_stdout(&prepared) {
                         self.copy_out(rows, copy).boxed().await?;
                         continue;
                     }

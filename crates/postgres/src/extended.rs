@@ -321,6 +321,10 @@ impl Connection {
         {
             return Ok(State::Ran);
         }
+        if let Some(copy) = copy::from_stdin(prepared) {
+            self.copy_in(prepared, copy).boxed().await?;
+            return Ok(State::Ran);
+        }
         let session = Arc::clone(&self.session);
         let rows = match self.link.run(session.execute(prepared, values)).await?? {
             Execution::Command { tag, rows } => {
@@ -329,7 +333,7 @@ impl Connection {
             }
             Execution::Rows(rows) => rows,
         };
-        if let Some(copy) = copy::of(prepared) {
+        if let Some(copy) = copy::to_stdout(prepared) {
             self.copy_out(rows, copy).boxed().await?;
             return Ok(State::Ran);
         }

@@ -137,6 +137,28 @@ impl Link {
         }
     }
 
+    /// Returns the next message of a statement that reads some, such as COPY. Pending output is
+    /// written first. Like [`Link::frame`], but a server that is stopping waits for the statement.
+    ///
+    /// # Errors
+    ///
+    /// The connection ends: see [`Ended`].
+    pub(crate) async fn frame_of_statement(&mut self) -> Result<Frame, Ended> {
+        loop {
+            if let Some(frame) = self.buffered_frame()? {
+                return Ok(frame);
+            }
+            self.flush().await?;
+            std::future::poll_fn(|cx| {
+                if self.cut_off.as_mut().poll(cx).is_ready() {
+                    return Poll::Ready(Err(Ended::ShuttingDown));
+                }
+                self.poll_read_more(cx)
+            })
+            .await?;
+        }
+    }
+
     /// Takes a complete message from the input buffer.
     fn buffered_frame(&mut self) -> Result<Option<Frame>, Ended> {
         let [tag, a, b, c, d, ..] = self.input[..] else {

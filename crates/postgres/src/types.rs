@@ -181,6 +181,20 @@ pub(crate) fn type_name(type_oid: u32) -> String {
     }
 }
 
+/// Returns the name of a type in the errors of its input function, as PostgreSQL writes it.
+pub(crate) fn input_name(type_oid: u32) -> String {
+    match type_oid {
+        oid::BOOL => "boolean".to_owned(),
+        oid::INT2 => "smallint".to_owned(),
+        oid::INT4 => "integer".to_owned(),
+        oid::INT8 => "bigint".to_owned(),
+        oid::FLOAT4 => "real".to_owned(),
+        oid::FLOAT8 => "double precision".to_owned(),
+        oid::TIMESTAMPTZ => "timestamp with time zone".to_owned(),
+        other => type_name(other),
+    }
+}
+
 fn by_name(name: &str) -> Option<PgType> {
     if let Some(element) = name.strip_suffix("[]").or_else(|| name.strip_prefix('_')) {
         let element = by_name(element)?;

@@ -11,7 +11,8 @@ use lakegate_error::{Code, Error, Result};
 use lakegate_lake::table::table_schema;
 use lakegate_policy::Visible;
 use lakegate_sql::ast::{
-    CompareOp, CreateTableAs, Insert, PartitionCondition, PartitionFilter, PartitionSpec, Statement,
+    CompareOp, CopyFrom, CreateTableAs, Insert, PartitionCondition, PartitionFilter, PartitionSpec,
+    Statement,
 };
 
 use super::StatementContext;
@@ -104,7 +105,7 @@ impl StatementContext {
     async fn plan_insert(&self, insert: &Insert, rows: &Schema) -> Result<WritePlan> {
         let found = self.table(&insert.table).await?;
         self.require_insert(&found)?;
-        let targets = targets(&found, insert)?;
+        let targets = insert_targets(&found, insert)?;
         let name = found.table.full_name();
         let fields: Vec<&Field> = targets.fields().iter().map(AsRef::as_ref).collect();
         check_columns(&name, &fields, rows)?;
@@ -129,10 +130,36 @@ impl StatementContext {
         async move {
             let found = self.table(&insert.table).await?;
             self.require_insert(&found)?;
-            targets(&found, insert)
+            insert_targets(&found, insert)
         }
         .boxed()
     }
+
+    /// Plans COPY .. FROM: returns the columns that the client sends, and the write of their rows.
+    ///
+    /// # Errors
+    ///
+    /// As for [`StatementContext::insert_columns`]; a partition key is hidden; files of the table's
+    /// format are not written.
+    pub fn plan_copy<'a>(
+        &'a self,
+        copy: &'a CopyFrom,
+    ) -> BoxFuture<'a, Result<(SchemaRef, WritePlan)>> {
+        async move {
+            let found = self.table(&copy.table).await?;
+            self.require_insert(&found)?;
+            let columns = targets(&found, &copy.columns, &[])?;
+            let plan = self.plan_append(&found, &columns).await?;
+            Ok((columns, plan))
+        }
+        .boxed()
+    }
+}
+
+/// The columns that an INSERT writes: see [`targets`].
+fn insert_targets(found: &Visible, insert: &Insert) -> Result<SchemaRef> {
+    let fixed = fixed_keys(found, insert)?;
+    targets(found, &insert.columns, &fixed)
 }
 
 /// Gives all rows the values of a PARTITION clause. An overwrite empties the partitions that have
@@ -212,15 +239,13 @@ fn named_twice(name: &str) -> Error {
     )
 }
 
-/// The named columns of a table, or all that the principal sees: partition keys last, without those
-/// of a PARTITION clause.
+/// The named columns of a table, or all that the principal sees: partition keys last. `fixed`: keys
+/// that a PARTITION clause gives values.
 ///
 /// # Errors
 ///
 /// A column that the table does not have, or that is named twice.
-fn targets(found: &Visible, insert: &Insert) -> Result<SchemaRef> {
-    let names = &insert.columns;
-    let fixed = fixed_keys(found, insert)?;
+fn targets(found: &Visible, names: &[String], fixed: &[&str]) -> Result<SchemaRef> {
     let schema = table_schema(&found.table)?;
     let fields = schema.fields().iter();
     let columns: Vec<FieldRef> = fields
