@@ -12,6 +12,7 @@ use tracing::debug;
 
 use super::backend::{self, Severity, tag};
 use super::copy;
+use super::encode::Format;
 use super::extended::{NamedStatement, Portal};
 use super::frontend::Message;
 use super::link::{Ended, Frame, Link};
@@ -249,8 +250,15 @@ impl Connection {
                         self.copy_out(rows, copy).boxed().await?;
                         continue;
                     }
-                    describe(&mut self.link, &rows.schema, &[])?;
-                    let mut running = Running::new(rows, &[], style(&self.session));
+                    let statement = prepared.statement();
+                    let binary =
+                        statement.is_some_and(|statement| self.session.fetches_binary(statement));
+                    let formats = match binary {
+                        true => vec![Format::Binary; rows.schema.fields().len()],
+                        false => Vec::new(),
+                    };
+                    describe(&mut self.link, &rows.schema, &formats)?;
+                    let mut running = Running::new(rows, &formats, style(&self.session));
                     let sent = running
                         .send(&mut self.link, None, |out, batch, row| {
                             batch.put_data_row(out, row)

@@ -1,5 +1,6 @@
 //! The extended protocol: prepared statements and portals.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
@@ -129,13 +130,23 @@ impl Connection {
             }
         };
         check_weight(
-            self.statements.values().map(|kept| kept.weight()),
+            self.kept_statements().map(NamedStatement::weight),
             statement.weight(),
             "close those that are not needed any more",
         )?;
         self.statements.insert(name, Arc::new(statement));
         backend::empty(&mut self.link.out, tag::PARSE_COMPLETE);
         Ok(())
+    }
+
+    /// Returns the statements that the connection holds: those with a name, and those that were
+    /// closed while portals of them are open.
+    fn kept_statements(&self) -> impl Iterator<Item = &NamedStatement> {
+        let mut seen = HashSet::new();
+        let of_portals = self.portals.values().map(|portal| &portal.statement);
+        let all = self.statements.values().chain(of_portals);
+        all.filter(move |kept| seen.insert(Arc::as_ptr(kept)))
+            .map(AsRef::as_ref)
     }
 
     fn statement(&self, name: &str) -> Result<Arc<NamedStatement>> {
@@ -364,12 +375,10 @@ impl Connection {
         backend::empty(&mut self.link.out, tag::CLOSE_COMPLETE);
     }
 
-    /// Closes a statement and its portals.
+    /// Closes a statement. As in PostgreSQL its portals stay: pgjdbc reads several results at once,
+    /// all of the unnamed statement.
     pub(super) fn close_statement(&mut self, name: &str) {
-        if let Some(statement) = self.statements.remove(name) {
-            self.portals
-                .retain(|_, portal| !Arc::ptr_eq(&portal.statement, &statement));
-        }
+        self.statements.remove(name);
     }
 
     /// Executes a `DEALLOCATE` of a statement that was prepared through the protocol, which the
