@@ -446,7 +446,7 @@ mod tests {
                 "double",
                 "timestamp",
                 "array<int>",
-                "numeric(10,2)",
+                "decimal(10,2)",
                 "binary"
             ]
         );
