@@ -116,10 +116,13 @@ impl Connection {
                 let session = Arc::clone(&self.session);
                 let prepared = self.link.run(session.prepare(parsed, &types)).await??;
                 let declared = declared.iter().copied().chain(std::iter::repeat(0));
-                let parameters = prepared.parameters.iter().zip(declared);
+                let parameters = prepared.parameters.iter().zip(declared).enumerate();
                 let parameters = parameters
-                    .map(|(inferred, declared)| Parameter {
-                        declared,
+                    .map(|(place, (inferred, declared))| Parameter {
+                        declared: match declared {
+                            0 if prepared.object_ids.contains(&place) => types::OID_LIST,
+                            declared => declared,
+                        },
                         inferred: inferred.clone(),
                     })
                     .collect();

@@ -92,6 +92,9 @@ const TYPES: &[(&str, u32, i16, u32)] = &[
     ("regcollation", 4191, 4, 4192),
 ];
 
+/// `oid[]`.
+pub(crate) const OID_LIST: u32 = 1028;
+
 /// A column's type as `RowDescription` shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct PgType {

@@ -38,6 +38,7 @@ mod conditions;
 mod expressions;
 mod grouping;
 mod hidden_columns;
+mod introspection;
 mod json;
 mod named_casts;
 mod operands;
@@ -119,6 +120,7 @@ pub fn rewrite(
     if let ControlFlow::Break(error) = walk_mut(statement, &mut rewriter) {
         return Err(error);
     }
+    introspection::rewrite(statement, &rewriter.common_tables);
     operands::enclose(statement)?;
     // This comes last: different expressions may be equal once they are rewritten.
     alike::tell_apart(statement);
