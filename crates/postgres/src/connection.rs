@@ -257,8 +257,9 @@ impl Connection {
                         true => vec![Format::Binary; rows.schema.fields().len()],
                         false => Vec::new(),
                     };
-                    describe(&mut self.link, &rows.schema, &formats)?;
-                    let mut running = Running::new(rows, &formats, style(&self.session));
+                    let style = style(&self.session);
+                    describe(&mut self.link, &rows.schema, &formats, style)?;
+                    let mut running = Running::new(rows, &formats, style);
                     let sent = running
                         .send(&mut self.link, None, |out, batch, row| {
                             batch.put_data_row(out, row)

@@ -233,7 +233,9 @@ impl Connection {
             },
         };
         match statement.columns() {
-            Some(columns) => describe(&mut self.link, columns, formats)?,
+            Some(columns) => {
+                describe(&mut self.link, columns, formats, style(&self.session))?;
+            }
             None => backend::empty(&mut self.link.out, tag::NO_DATA),
         }
         Ok(())
@@ -254,7 +256,10 @@ impl Connection {
         let session = Arc::clone(&self.session);
         let prepared = self.link.run(session.prepare(parsed, &[])).await?;
         match prepared.ok().and_then(|prepared| prepared.columns) {
-            Some(columns) => Ok(describe(&mut self.link, &columns, &[])?),
+            Some(columns) => {
+                let style = style(&self.session);
+                Ok(describe(&mut self.link, &columns, &[], style)?)
+            }
             None => Err(unknown_portal(name).into()),
         }
     }

@@ -37,6 +37,7 @@ pub(crate) mod oid {
     pub(crate) const TIMESTAMPTZ: u32 = 1184;
     pub(crate) const INTERVAL: u32 = 1186;
     pub(crate) const NUMERIC: u32 = 1700;
+    pub(crate) const RECORD: u32 = 2249;
     pub(crate) const REGCLASS: u32 = 2205;
     pub(crate) const REGTYPE: u32 = 2206;
     pub(crate) const UUID: u32 = 2950;
@@ -94,6 +95,8 @@ const TYPES: &[(&str, u32, i16, u32)] = &[
 
 /// `oid[]`.
 pub(crate) const OID_LIST: u32 = 1028;
+/// `record[]`.
+const RECORD_LIST: u32 = 2287;
 
 /// A column's type as `RowDescription` shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -223,6 +226,23 @@ pub(crate) fn of_field(field: &Field) -> PgType {
     PgType {
         typmod: natural.typmod,
         ..hint
+    }
+}
+
+/// Returns the type of a result column where structs are shown as rows: they are records, as rows
+/// without a table are in PostgreSQL.
+pub(crate) fn of_field_with_records(field: &Field) -> PgType {
+    let data_type = unwrapped(field.data_type());
+    let is_struct = |data_type: &DataType| matches!(unwrapped(data_type), DataType::Struct(_));
+    if is_struct(data_type) {
+        return PgType::of(oid::RECORD);
+    }
+    match list_element(data_type) {
+        Some(item) if is_struct(item.data_type()) => PgType {
+            element: oid::RECORD,
+            ..PgType::of(RECORD_LIST)
+        },
+        _ => of_field(field),
     }
 }
 
