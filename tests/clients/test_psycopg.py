@@ -167,3 +167,14 @@ def test_many_connections_at_once(connect):
 def test_scientist_sees_three_columns(connect):
     cursor = connect("scientist", autocommit=True).execute("SELECT * FROM curated.customers LIMIT 1")
     assert [column.name for column in cursor.description] == ["customer_id", "segment", "region"]
+
+
+def test_binary_cursor_and_relative_fetch(connect):
+    connection = connect()
+    connection.execute("DECLARE five BINARY CURSOR FOR SELECT x::int FROM generate_series(5, 20) AS t (x)")
+    result = connection.pgconn.exec_(b"FETCH 2 FROM five")
+    assert [result.fformat(0), result.get_value(0, 0), result.get_value(1, 0)] == [1, b"\0\0\0\5", b"\0\0\0\6"]
+    # One row, the third from here.
+    result = connection.pgconn.exec_(b"FETCH RELATIVE 3 FROM five")
+    assert [result.ntuples, result.get_value(0, 0)] == [1, b"\0\0\0\x09"]
+    connection.rollback()
