@@ -163,7 +163,7 @@ impl Decoder {
 
     /// Reads a row; returns whether there was one.
     fn row(&mut self) -> Result<bool> {
-        match &mut self.source {
+        match self.source {
             Source::Lines { .. } => self.line(),
             Source::Binary(_) => self.tuple(),
         }
@@ -190,12 +190,13 @@ impl Decoder {
         };
         loop {
             let line = records.next();
-            let place = |records: &Records| format!("COPY {table}, line {}", records.line());
-            let Some(line) = line.map_err(|error| error.with_context(place(records)))? else {
+            let number = records.line();
+            let place = || format!("COPY {table}, line {number}");
+            let Some(line) = line.map_err(|error| error.with_context(place()))? else {
                 return Ok(false);
             };
             let in_line =
-                |error: Error| error.with_context(format!("{}: {}", place(records), shown(&line)));
+                |error: Error| error.with_context(format!("{}: {}", place(), shown(&line)));
             if *header && options.header == CopyHeader::Line {
                 *header = false;
                 continue;
@@ -226,7 +227,7 @@ impl Decoder {
                     Some(text) => {
                         *bytes += text.len();
                         column.values.push_text(text, *zone).map_err(|error| {
-                            let at = format!("{}, column {}", place(records), column.name);
+                            let at = format!("{}, column {}", place(), column.name);
                             error.with_context(format!("{at}: {}", shown(text)))
                         })?;
                     }

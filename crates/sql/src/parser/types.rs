@@ -35,6 +35,10 @@ pub(super) fn column(cursor: &mut Cursor<'_>) -> Result<ColumnDef> {
     // Columns take NULL anyway.
     cursor.eat("NULL");
     if let Some(constraint) = CONSTRAINTS.iter().find(|word| cursor.is_word(word)) {
+        let constraint = match *constraint {
+            "NOT" => "NOT NULL",
+            other => other,
+        };
         return Err(cursor.error(format!(
             "constraints and defaults of columns are not supported; leave {constraint} out"
         )));
