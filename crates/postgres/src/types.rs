@@ -215,11 +215,6 @@ pub(crate) fn of_field(field: &Field) -> PgType {
     let Some(hint) = field.metadata().get(PG_TYPE).and_then(|name| by_name(name)) else {
         return natural;
     };
-    // `jsonb` is sent as `json`, whose binary form is its text.
-    let hint = match hint.oid {
-        oid::JSONB => PgType::of(oid::JSON),
-        _ => hint,
-    };
     if !hint_fits(hint, field.data_type()) {
         return natural;
     }
@@ -257,6 +252,8 @@ fn hint_fits(hint: PgType, data_type: &DataType) -> bool {
             _ => hint.element,
         };
         return match list_element(data_type) {
+            // Elements are encoded without the version that begins a `jsonb`.
+            Some(_) if element == oid::JSONB => false,
             Some(field) => hint_fits(PgType::of(element), field.data_type()),
             // A vector that is already text, such as "1 2 3".
             None => hint.element == 0 && is_string(data_type),
@@ -275,7 +272,7 @@ fn hint_fits(hint: PgType, data_type: &DataType) -> bool {
         | oid::TIMESTAMP
         | oid::TIMESTAMPTZ
         | oid::INTERVAL => of_data_type(data_type).oid == hint.oid,
-        oid::JSON => is_string(data_type) || of_data_type(data_type).oid == oid::JSON,
+        oid::JSON | oid::JSONB => is_string(data_type) || is_json(of_data_type(data_type).oid),
         // Types whose binary form is their text (`pg_node_tree`, `xml`) or that have none
         // (`aclitem`).
         oid::TEXT | oid::VARCHAR | oid::BPCHAR | oid::NAME | oid::CHAR | 142 | 194 | 1033 => {
@@ -283,6 +280,10 @@ fn hint_fits(hint: PgType, data_type: &DataType) -> bool {
         }
         _ => false,
     }
+}
+
+fn is_json(type_oid: u32) -> bool {
+    matches!(type_oid, oid::JSON | oid::JSONB)
 }
 
 fn is_string(data_type: &DataType) -> bool {
@@ -354,7 +355,7 @@ pub(crate) fn of_data_type(data_type: &DataType) -> PgType {
             let element = of_field(f);
             // Postgres' arrays are not lists of lists: their inner lengths must agree, and an inner
             // list cannot be NULL.
-            if element.oid == oid::JSON
+            if is_json(element.oid)
                 || element.element != 0
                 || list_element(unwrapped(f.data_type())).is_some()
             {
@@ -362,7 +363,8 @@ pub(crate) fn of_data_type(data_type: &DataType) -> PgType {
             }
             return PgType::array_of(element);
         }
-        Struct(_) | Map(..) | Union(..) => oid::JSON,
+        Map(..) => oid::JSONB,
+        Struct(_) | Union(..) => oid::JSON,
     };
     PgType::of(oid)
 }
@@ -498,6 +500,9 @@ mod tests {
         assert_eq!(hinted(DataType::Float64, "oid").oid, oid::FLOAT8);
         assert_eq!(hinted(DataType::Utf8, "no such type").oid, oid::TEXT);
         assert_eq!(hinted(DataType::Boolean, "name").oid, oid::BOOL);
+        assert_eq!(hinted(DataType::Utf8, "jsonb").oid, oid::JSONB);
+        let texts = DataType::new_list(DataType::Utf8, true);
+        assert_eq!(hinted(texts, "jsonb[]").oid, 1009);
     }
 
     #[test]

@@ -10,6 +10,9 @@ use super::text::{days, with_decimal};
 use super::time::{self, pg_date, pg_time, pg_timestamp};
 use super::{Style, json};
 
+/// What the binary form of a `jsonb` begins with.
+const JSONB_VERSION: u8 = 1;
+
 /// Appends the bytes of a value that is not NULL, without its length.
 pub(super) fn put(
     out: &mut BytesMut,
@@ -17,6 +20,9 @@ pub(super) fn put(
     row: usize,
     style: &Style,
 ) -> Result<()> {
+    if column.jsonb && !matches!(column.data, Data::Dictionary(..) | Data::Runs(..)) {
+        out.put_u8(JSONB_VERSION);
+    }
     match &column.data {
         Data::Null => {}
         Data::Bool(values) => out.put_u8(u8::from(values.value(row))),

@@ -23,6 +23,8 @@ const MAX_DEPTH: usize = 64;
 /// One column, ready to be written row by row.
 pub(super) struct Column<'a> {
     nulls: Option<&'a NullBuffer>,
+    /// Values are shown as `jsonb`, whose binary form has a version before the text.
+    pub jsonb: bool,
     pub data: Data<'a>,
 }
 
@@ -238,6 +240,7 @@ impl<'a> Column<'a> {
         };
         Ok(Self {
             nulls: array.nulls(),
+            jsonb: pg.oid == oid::JSONB,
             data,
         })
     }

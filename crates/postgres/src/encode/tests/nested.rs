@@ -131,10 +131,13 @@ fn map_keys_become_strings() {
     builder.append(true).unwrap();
     builder.append(false).unwrap();
     builder.append(true).unwrap();
+    let maps = builder.finish();
     assert_eq!(
-        texts(builder.finish()),
+        texts(maps.clone()),
         [r#"{"1":"one","2":null}"#, "<null>", "{}"]
     );
+    // A map is `jsonb`, whose binary form begins with its version.
+    assert_eq!(binaries(maps)[2].as_deref(), Some(&b"\x01{}"[..]));
 }
 
 #[test]
