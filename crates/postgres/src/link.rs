@@ -148,7 +148,11 @@ impl Link {
             if let Some(frame) = self.buffered_frame()? {
                 return Ok(frame);
             }
-            self.flush().await?;
+            if !self.out.is_empty() {
+                // Writing may have read a message meanwhile.
+                self.flush().await?;
+                continue;
+            }
             std::future::poll_fn(|cx| {
                 if self.cut_off.as_mut().poll(cx).is_ready() {
                     return Poll::Ready(Err(Ended::ShuttingDown));

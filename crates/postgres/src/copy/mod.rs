@@ -1,8 +1,10 @@
 //! COPY over the protocol: rows out as lines or in binary, and in from the client.
 //!
 //! ```text
-//!  rows ─ encode ─ output ─▶ CopyData           CopyData ─ records ─ fields ─┐
-//!                                                        └ binary ───────────┴ values ─ decoder ─▶ batches
+//!  rows ─ encode ─ output ─▶ CopyData
+//!
+//!  CopyData ─┬─ records ─ fields ─┬─ values ─▶ decoder ─▶ batches
+//!            └─ binary ───────────┘
 //! ```
 //!
 //! Formats: PostgreSQL's documentation of COPY, "File Formats".

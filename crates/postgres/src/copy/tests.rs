@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 //! What clients send with COPY FROM, and what PostgreSQL 15.18 makes of it. Two things differ: `\.`
-//! needs no line end after it, and line ends within quotes are counted from the first line on, where
-//! PostgreSQL counts them from the second.
+//! needs no line end after it, and line ends within quotes are counted from the first line on,
+//! where PostgreSQL counts them from the second.
 
 use std::fmt::Write as _;
 
