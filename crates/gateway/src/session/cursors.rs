@@ -63,6 +63,8 @@ struct Asked {
     busy: AtomicBool,
     /// The number of rows left unread by abandoned FETCHes. The next FETCH begins after them.
     skip: AtomicUsize,
+    /// The number of rows that were taken from the stream.
+    taken: AtomicUsize,
 }
 
 impl std::fmt::Debug for Cursor {
@@ -160,10 +162,9 @@ impl Fetching {
                 cursor.asked.skip.store(0, Ordering::Release);
                 break;
             };
-            cursor
-                .asked
-                .skip
-                .store(skip - batch.num_rows(), Ordering::Release);
+            let asked = &cursor.asked;
+            asked.taken.fetch_add(batch.num_rows(), Ordering::AcqRel);
+            asked.skip.store(skip - batch.num_rows(), Ordering::Release);
         }
         if self.missing == 0 {
             return Ok(None);
@@ -176,6 +177,10 @@ impl Fetching {
             }
         };
         self.missing -= batch.num_rows();
+        cursor
+            .asked
+            .taken
+            .fetch_add(batch.num_rows(), Ordering::AcqRel);
         Ok(Some(batch))
     }
 }
@@ -261,31 +266,39 @@ impl Wanted {
     }
 }
 
-/// Returns the rows that a direction requests.
-///
-/// # Errors
-/// The direction is not forward.
-pub(super) fn forward(direction: FetchDirection) -> Result<Wanted> {
-    let backward = || {
-        Error::new(Code::ObjectInUse, "cursor can only scan forward")
-            .with_hint("declare the query again to start over")
-    };
-    match direction {
-        FetchDirection::Next => Ok(Wanted::next(1)),
-        FetchDirection::ForwardAll => Ok(Wanted::next(usize::MAX)),
-        FetchDirection::Forward(count) => {
-            let count = usize::try_from(count).map_err(|_| backward())?;
-            Ok(Wanted::next(count))
-        }
-        // One row, which is so many rows ahead.
-        FetchDirection::Relative(places) => {
-            let places = usize::try_from(places).map_err(|_| backward())?;
-            Ok(match places.checked_sub(1) {
+impl Cursor {
+    /// Returns the rows that a direction requests.
+    ///
+    /// # Errors
+    /// They are not ahead of the cursor.
+    pub(super) fn wanted(&self, direction: FetchDirection) -> Result<Wanted> {
+        let backward = || {
+            Error::new(Code::ObjectInUse, "cursor can only scan forward")
+                .with_hint("declare the query again to start over")
+        };
+        let rows = |count: i64| usize::try_from(count).map_err(|_| backward());
+        match direction {
+            FetchDirection::Next => Ok(Wanted::next(1)),
+            FetchDirection::ForwardAll => Ok(Wanted::next(usize::MAX)),
+            FetchDirection::Forward(count) => Ok(Wanted::next(rows(count)?)),
+            // One row, which is so many rows ahead.
+            FetchDirection::Relative(places) => Ok(match rows(places)?.checked_sub(1) {
                 Some(passed) => Wanted { passed, count: 1 },
                 None => Wanted::next(0),
-            })
+            }),
+            // One row, which is so many rows from the start.
+            FetchDirection::First => self.at(1).ok_or_else(backward),
+            FetchDirection::Absolute(place) => self.at(rows(place)?).ok_or_else(backward),
+            _ => Err(backward()),
         }
-        _ => Err(backward()),
+    }
+
+    /// Returns the row at a place from the start, from 1; `None` if the cursor is past it.
+    fn at(&self, place: usize) -> Option<Wanted> {
+        let taken = self.asked.taken.load(Ordering::Acquire);
+        let position = taken.saturating_add(self.asked.skip.load(Ordering::Acquire));
+        let passed = place.checked_sub(1)?.checked_sub(position)?;
+        Some(Wanted { passed, count: 1 })
     }
 }
 
@@ -352,9 +365,15 @@ mod tests {
         drop(given_up);
         assert_eq!(read(fetch(2)).await, [45, 46]);
         assert_eq!(read(fetch(0)).await, [0i64; 0]);
-        let ahead = forward(FetchDirection::Relative(4)).unwrap();
-        assert_eq!(read(Arc::clone(&cursor).fetch(ahead).unwrap()).await, [50]);
-        assert_eq!(pass(usize::MAX).await.unwrap(), 49);
+        let go = |direction| {
+            let wanted = cursor.wanted(direction)?;
+            Arc::clone(&cursor).fetch(wanted)
+        };
+        assert_eq!(read(go(FetchDirection::Relative(4)).unwrap()).await, [50]);
+        assert_eq!(read(go(FetchDirection::Absolute(61)).unwrap()).await, [60]);
+        assert!(go(FetchDirection::Absolute(61)).is_err());
+        assert!(go(FetchDirection::First).is_err());
+        assert_eq!(pass(usize::MAX).await.unwrap(), 39);
         assert!(read(fetch(1)).await.is_empty());
     }
 }

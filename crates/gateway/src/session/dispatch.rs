@@ -12,7 +12,6 @@ use crate::query::error_position::locate;
 use crate::query::source::QuerySource;
 use crate::session::Session;
 use crate::session::changes::Changes;
-use crate::session::cursors::forward;
 use crate::session::prepared::Prepared;
 use crate::{Execution, Rows};
 
@@ -175,7 +174,8 @@ impl Session {
             Statement::Fetch(fetch) => self.fetch(fetch),
             Statement::MoveCursor(fetch) => {
                 let cursor = self.cursor(&fetch.name)?;
-                let rows = cursor.pass(forward(fetch.direction)?).await?;
+                let wanted = cursor.wanted(fetch.direction)?;
+                let rows = cursor.pass(wanted).await?;
                 Ok(Execution::Command {
                     tag: "MOVE".to_owned(),
                     rows: Some(rows),

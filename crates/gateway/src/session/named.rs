@@ -10,7 +10,7 @@ use lakegate_sql::ast::{self as sql, Statement};
 use crate::moment::Moment;
 use crate::query::parameters::fitted;
 use crate::session::Session;
-use crate::session::cursors::{Cursor, forward};
+use crate::session::cursors::Cursor;
 use crate::session::prepared::{Prepared, check_weight};
 use crate::session::results::command;
 use crate::session::transaction::TransactionStatus;
@@ -131,7 +131,7 @@ impl Session {
     /// read.
     pub(super) fn fetch(&self, fetch: &sql::Fetch) -> Result<Execution> {
         let cursor = self.cursor(&fetch.name)?;
-        let wanted = forward(fetch.direction)?;
+        let wanted = cursor.wanted(fetch.direction)?;
         Ok(Execution::Rows(Rows {
             schema: Arc::clone(&cursor.schema),
             tag: "FETCH",
