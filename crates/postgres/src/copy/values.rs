@@ -132,6 +132,9 @@ impl Values {
     /// The value is not of the column's type.
     pub(super) fn push_binary(&mut self, bytes: &[u8], zone: Zone) -> Result<()> {
         if let Builder::Text(builder) = &mut self.builder {
+            if bytes.contains(&0) {
+                return Err(not_text(bytes));
+            }
             builder.append_value(utf8(bytes)?);
             return Ok(());
         }
