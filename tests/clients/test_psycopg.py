@@ -371,3 +371,14 @@ def test_stranger_that_says_nothing_is_disconnected(demo):
     with socket.create_connection((demo["postgres"]["host"], demo["postgres"]["port"]), timeout=60) as stranger:
         stranger.sendall(b"\0\0\0\x40\0\x03\0\0user")
         assert stranger.makefile("rb").read() == b""
+
+
+def test_binary_cursor_and_relative_fetch(connect):
+    connection = connect()
+    connection.execute("DECLARE five BINARY CURSOR FOR SELECT x::int FROM generate_series(5, 20) AS t (x)")
+    result = connection.pgconn.exec_(b"FETCH 2 FROM five")
+    assert [result.fformat(0), result.get_value(0, 0), result.get_value(1, 0)] == [1, b"\0\0\0\5", b"\0\0\0\6"]
+    # One row, the third from here.
+    result = connection.pgconn.exec_(b"FETCH RELATIVE 3 FROM five")
+    assert [result.ntuples, result.get_value(0, 0)] == [1, b"\0\0\0\x09"]
+    connection.rollback()

@@ -17,6 +17,7 @@ mod cancel;
 mod certificates;
 mod client_certificates;
 mod clients;
+mod copying;
 mod crashes;
 mod cutoff;
 mod dbt;

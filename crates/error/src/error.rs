@@ -16,6 +16,7 @@ struct Inner {
     position: Option<usize>,
     hint: Option<Cow<'static, str>>,
     detail: Option<Cow<'static, str>>,
+    context: Option<Cow<'static, str>>,
     query_id: Option<uuid::Uuid>,
     /// The text after `a file of curated.orders`, for a principal that may not know which file, or
     /// what it contains.
@@ -48,6 +49,7 @@ impl Error {
             position: None,
             hint: None,
             detail: None,
+            context: None,
             query_id: None,
             of_a_file: None,
             full: None,
@@ -75,6 +77,13 @@ impl Error {
     #[must_use]
     pub fn with_detail(mut self, detail: impl Into<Cow<'static, str>>) -> Self {
         self.0.detail = Some(detail.into());
+        self
+    }
+
+    /// `context`: where in the client's data the error occurred: `COPY t, line 3, column a: "x"`.
+    #[must_use]
+    pub fn with_context(mut self, context: impl Into<Cow<'static, str>>) -> Self {
+        self.0.context = Some(shortened(context.into()));
         self
     }
 
@@ -226,6 +235,10 @@ impl Error {
 
     pub fn detail(&self) -> Option<&str> {
         self.0.detail.as_deref()
+    }
+
+    pub fn context(&self) -> Option<&str> {
+        self.0.context.as_deref()
     }
 
     pub fn query_id(&self) -> Option<uuid::Uuid> {

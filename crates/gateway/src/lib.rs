@@ -59,6 +59,8 @@ pub use session::warnings::Warning;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
+pub use write::copy::CopyIn;
+pub use write::ingest::Ingestion;
 
 use crate::query::life::Query;
 use crate::results::ResultCache;

@@ -158,7 +158,15 @@ pub(super) fn row_description<'a>(
 }
 
 pub(super) fn copy_out_response(out: &mut BytesMut, format: Format, columns: usize) {
-    message(out, b'H', |out| {
+    copy_response(out, b'H', format, columns);
+}
+
+pub(super) fn copy_in_response(out: &mut BytesMut, format: Format, columns: usize) {
+    copy_response(out, b'G', format, columns);
+}
+
+fn copy_response(out: &mut BytesMut, tag: u8, format: Format, columns: usize) {
+    message(out, tag, |out| {
         out.put_i8(format.code() as i8);
         out.put_u16(columns as u16);
         for _ in 0..columns {
@@ -202,6 +210,9 @@ pub(super) fn error_as(out: &mut BytesMut, severity: Severity, sqlstate: &str, e
         }
         if let Some(position) = error.position() {
             field(b'P', &position.to_string());
+        }
+        if let Some(context) = error.context() {
+            field(b'W', context);
         }
         // Some drivers require these three fields.
         field(b'F', "lakegate");
@@ -299,7 +310,8 @@ mod tests {
         let failure = Error::new(Code::SyntaxError, "bad\0thing")
             .with_position(7)
             .with_hint("do well")
-            .with_detail("more");
+            .with_detail("more")
+            .with_context("in line 3");
         let bytes = written(|out| error(out, Severity::Error, &failure));
         let text = String::from_utf8(bytes[5..].to_vec()).unwrap();
         let fields: Vec<&str> = text.split('\0').collect();
@@ -313,6 +325,7 @@ mod tests {
                 "Dmore",
                 "Hdo well",
                 "P7",
+                "Win line 3",
                 "Flakegate",
                 "L1",
                 "RSYNTAX_ERROR",

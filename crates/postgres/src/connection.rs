@@ -12,6 +12,7 @@ use tracing::debug;
 
 use super::backend::{self, Severity, tag};
 use super::copy;
+use super::encode::Format;
 use super::extended::{NamedStatement, Portal};
 use super::frontend::Message;
 use super::link::{Ended, Frame, Link};
@@ -266,6 +267,10 @@ impl Connection {
             }
             let session = Arc::clone(&self.session);
             let prepared = Prepared::undescribed(parsed);
+            if let Some(copy) = copy::from_stdin(&prepared) {
+                self.copy_in(&prepared, copy).boxed().await?;
+                continue;
+            }
             let execution = self
                 .link
                 .run(session.execute(&prepared, Vec::new()))
@@ -273,12 +278,20 @@ impl Connection {
             match execution {
                 Execution::Command { tag, rows } => self.completed(&tag, rows),
                 Execution::Rows(rows) => {
-                    if let Some(copy) = copy::of(&prepared) {
+                    if let Some(copy) = copy::to_stdout(&prepared) {
                         self.copy_out(rows, copy).boxed().await?;
                         continue;
                     }
-                    describe(&mut self.link, &rows.schema, &[])?;
-                    let mut running = Running::new(rows, &[], style(&self.session));
+                    let statement = prepared.statement();
+                    let binary =
+                        statement.is_some_and(|statement| self.session.fetches_binary(statement));
+                    let formats = match binary {
+                        true => vec![Format::Binary; rows.schema.fields().len()],
+                        false => Vec::new(),
+                    };
+                    let style = style(&self.session);
+                    describe(&mut self.link, &rows.schema, &formats, style)?;
+                    let mut running = Running::new(rows, &formats, style);
                     let sent = running
                         .send(&mut self.link, None, |out, batch, row| {
                             batch.put_data_row(out, row)

@@ -1,5 +1,6 @@
 //! The extended protocol: prepared statements and portals.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
@@ -115,10 +116,13 @@ impl Connection {
                 let session = Arc::clone(&self.session);
                 let prepared = self.link.run(session.prepare(parsed, &types)).await??;
                 let declared = declared.iter().copied().chain(std::iter::repeat(0));
-                let parameters = prepared.parameters.iter().zip(declared);
+                let parameters = prepared.parameters.iter().zip(declared).enumerate();
                 let parameters = parameters
-                    .map(|(inferred, declared)| Parameter {
-                        declared,
+                    .map(|(place, (inferred, declared))| Parameter {
+                        declared: match declared {
+                            0 if prepared.object_ids.contains(&place) => types::OID_LIST,
+                            declared => declared,
+                        },
                         inferred: inferred.clone(),
                     })
                     .collect();
@@ -129,13 +133,23 @@ impl Connection {
             }
         };
         check_weight(
-            self.statements.values().map(|kept| kept.weight()),
+            self.kept_statements().map(NamedStatement::weight),
             statement.weight(),
             "close those that are not needed any more",
         )?;
         self.statements.insert(name, Arc::new(statement));
         backend::empty(&mut self.link.out, tag::PARSE_COMPLETE);
         Ok(())
+    }
+
+    /// Returns the statements that the connection holds: those with a name, and those that were
+    /// closed while portals of them are open.
+    fn kept_statements(&self) -> impl Iterator<Item = &NamedStatement> {
+        let mut seen = HashSet::new();
+        let of_portals = self.portals.values().map(|portal| &portal.statement);
+        let all = self.statements.values().chain(of_portals);
+        all.filter(move |kept| seen.insert(Arc::as_ptr(kept)))
+            .map(AsRef::as_ref)
     }
 
     fn statement(&self, name: &str) -> Result<Arc<NamedStatement>> {
@@ -219,7 +233,9 @@ impl Connection {
             },
         };
         match statement.columns() {
-            Some(columns) => describe(&mut self.link, columns, formats)?,
+            Some(columns) => {
+                describe(&mut self.link, columns, formats, style(&self.session))?;
+            }
             None => backend::empty(&mut self.link.out, tag::NO_DATA),
         }
         Ok(())
@@ -240,7 +256,10 @@ impl Connection {
         let session = Arc::clone(&self.session);
         let prepared = self.link.run(session.prepare(parsed, &[])).await?;
         match prepared.ok().and_then(|prepared| prepared.columns) {
-            Some(columns) => Ok(describe(&mut self.link, &columns, &[])?),
+            Some(columns) => {
+                let style = style(&self.session);
+                Ok(describe(&mut self.link, &columns, &[], style)?)
+            }
             None => Err(unknown_portal(name).into()),
         }
     }
@@ -321,6 +340,10 @@ impl Connection {
         {
             return Ok(State::Ran);
         }
+        if let Some(copy) = copy::from_stdin(prepared) {
+            self.copy_in(prepared, copy).boxed().await?;
+            return Ok(State::Ran);
+        }
         let session = Arc::clone(&self.session);
         let rows = match self.link.run(session.execute(prepared, values)).await?? {
             Execution::Command { tag, rows } => {
@@ -329,7 +352,7 @@ impl Connection {
             }
             Execution::Rows(rows) => rows,
         };
-        if let Some(copy) = copy::of(prepared) {
+        if let Some(copy) = copy::to_stdout(prepared) {
             self.copy_out(rows, copy).boxed().await?;
             return Ok(State::Ran);
         }
@@ -360,12 +383,10 @@ impl Connection {
         backend::empty(&mut self.link.out, tag::CLOSE_COMPLETE);
     }
 
-    /// Closes a statement and its portals.
+    /// Closes a statement. As in PostgreSQL its portals stay: pgjdbc reads several results at once,
+    /// all of the unnamed statement.
     pub(super) fn close_statement(&mut self, name: &str) {
-        if let Some(statement) = self.statements.remove(name) {
-            self.portals
-                .retain(|_, portal| !Arc::ptr_eq(&portal.statement, &statement));
-        }
+        self.statements.remove(name);
     }
 
     /// Executes a `DEALLOCATE` of a statement that was prepared through the protocol, which the

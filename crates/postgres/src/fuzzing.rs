@@ -1,17 +1,18 @@
 //! Fuzz targets for the Postgres door's decoders of client input, called without a connection.
 
 use bytes::{Bytes, BytesMut};
-use datafusion::arrow::datatypes::{DataType, Field, TimeUnit};
+use datafusion::arrow::datatypes::{DataType, Field, Schema, TimeUnit};
+use lakegate_error::Result;
 use lakegate_fuzzing::{Target, text};
 use lakegate_gateway::sql::{self, ast};
 
-use super::copy::Lines;
+use super::copy::{Decoder, Direction, Lines, Options};
 use super::encode::Zone;
 use super::frontend::{FirstPacket, Message, bearer_token, is_known, password, sasl_initial};
 use super::params::{self, Parameter};
 use super::startup;
 
-pub const TARGETS: [Target; 4] = [
+pub const TARGETS: [Target; 5] = [
     Target {
         name: "postgres_startup",
         accepts: startup,
@@ -27,6 +28,10 @@ pub const TARGETS: [Target; 4] = [
     Target {
         name: "postgres_copy",
         accepts: copy,
+    },
+    Target {
+        name: "postgres_copy_from",
+        accepts: copy_from,
     },
 ];
 
@@ -145,6 +150,47 @@ fn copy(bytes: &[u8]) -> bool {
         accepted = true;
     }
     accepted
+}
+
+/// Input: a COPY FROM statement and, after a zero byte, what the client sends for a table of six
+/// columns, in pieces of seven bytes.
+fn copy_from(bytes: &[u8]) -> bool {
+    let mut parts = bytes.splitn(2, |byte| *byte == 0);
+    let Some(statement) = parts.next().and_then(text) else {
+        return false;
+    };
+    let data = parts.next().unwrap_or_default();
+    let Ok(statements) = sql::parse(statement) else {
+        return false;
+    };
+    let types = [
+        DataType::Int32,
+        DataType::Utf8,
+        DataType::Decimal128(10, 2),
+        DataType::Binary,
+        DataType::Timestamp(TimeUnit::Microsecond, None),
+        DataType::new_list(DataType::Utf8, true),
+    ];
+    let names = ["a", "b", "c", "d", "e", "f"];
+    let fields = names.iter().zip(types);
+    let fields = fields.map(|(name, data_type)| Field::new(*name, data_type, true));
+    let schema = Schema::new(fields.collect::<Vec<_>>());
+    statements.into_iter().any(|parsed| match parsed.statement {
+        ast::Statement::CopyFrom(copy) => decoded(&copy, &schema, data).is_ok(),
+        _ => false,
+    })
+}
+
+fn decoded(copy: &ast::CopyFrom, schema: &Schema, data: &[u8]) -> Result<()> {
+    let options = Options::of(copy.format, &copy.options, Direction::In)?;
+    let mut decoder = Decoder::new(copy, options, schema, Zone::UTC)?;
+    for piece in data.chunks(7) {
+        decoder.push(piece);
+        while decoder.next()?.is_some() {}
+    }
+    decoder.end();
+    while decoder.next()?.is_some() {}
+    Ok(())
 }
 
 #[cfg(test)]

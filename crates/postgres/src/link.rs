@@ -180,6 +180,32 @@ impl Link {
         }
     }
 
+    /// Returns the next message of a statement that reads some, such as COPY. Pending output is
+    /// written first. Like [`Link::frame`], but a server that is stopping waits for the statement.
+    ///
+    /// # Errors
+    ///
+    /// The connection ends: see [`Ended`].
+    pub(crate) async fn frame_of_statement(&mut self) -> Result<Frame, Ended> {
+        loop {
+            if let Some(frame) = self.buffered_frame()? {
+                return Ok(frame);
+            }
+            if !self.out.is_empty() {
+                // Writing may have read a message meanwhile.
+                self.flush().await?;
+                continue;
+            }
+            std::future::poll_fn(|cx| {
+                if self.cut_off.as_mut().poll(cx).is_ready() {
+                    return Poll::Ready(Err(Ended::ShuttingDown));
+                }
+                self.poll_read_more(cx)
+            })
+            .await?;
+        }
+    }
+
     /// Takes a complete message from the input buffer.
     fn buffered_frame(&mut self) -> Result<Option<Frame>, Ended> {
         let [tag, a, b, c, d, ..] = self.input[..] else {

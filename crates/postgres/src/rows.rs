@@ -9,7 +9,6 @@ use lakegate_gateway::{BatchStream, QueryWatch, Rows, Session};
 use super::backend;
 use super::encode::{BatchEncoder, Format, RowEncoder, Style};
 use super::link::{Ended, Link, WRITE_AT};
-use super::types;
 
 /// Why a statement ends early: it failed, or the connection is over.
 #[derive(Debug)]
@@ -41,7 +40,14 @@ pub(super) fn style(session: &Session) -> Style {
         .parameter("extra_float_digits")
         .and_then(|digits| digits.parse().ok())
         .unwrap_or(1);
-    Style { zone, float_digits }
+    let records = session
+        .parameter("struct_output")
+        .is_some_and(|shown| shown == "composite");
+    Style {
+        zone,
+        float_digits,
+        records,
+    }
 }
 
 /// Announces the columns of a result.
@@ -49,7 +55,12 @@ pub(super) fn style(session: &Session) -> Style {
 /// # Errors
 ///
 /// The result has more columns than the protocol can count.
-pub(super) fn describe(link: &mut Link, schema: &SchemaRef, formats: &[Format]) -> Result<()> {
+pub(super) fn describe(
+    link: &mut Link,
+    schema: &SchemaRef,
+    formats: &[Format],
+    style: Style,
+) -> Result<()> {
     if schema.fields().len() > i16::MAX as usize {
         return Err(Error::not_supported(format!(
             "a result has {} columns; Postgres' protocol counts to 32767",
@@ -64,7 +75,7 @@ pub(super) fn describe(link: &mut Link, schema: &SchemaRef, formats: &[Format]) 
         .fields()
         .iter()
         .zip(formats)
-        .map(|(f, format)| (f.name().as_str(), types::of_field(f), format))
+        .map(|(f, format)| (f.name().as_str(), style.type_of(f), format))
         .collect();
     backend::row_description(&mut link.out, columns.into_iter());
     Ok(())

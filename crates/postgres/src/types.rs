@@ -37,6 +37,7 @@ pub(crate) mod oid {
     pub(crate) const TIMESTAMPTZ: u32 = 1184;
     pub(crate) const INTERVAL: u32 = 1186;
     pub(crate) const NUMERIC: u32 = 1700;
+    pub(crate) const RECORD: u32 = 2249;
     pub(crate) const REGCLASS: u32 = 2205;
     pub(crate) const REGTYPE: u32 = 2206;
     pub(crate) const UUID: u32 = 2950;
@@ -91,6 +92,11 @@ const TYPES: &[(&str, u32, i16, u32)] = &[
     ("regrole", 4096, 4, 4097),
     ("regcollation", 4191, 4, 4192),
 ];
+
+/// `oid[]`.
+pub(crate) const OID_LIST: u32 = 1028;
+/// `record[]`.
+const RECORD_LIST: u32 = 2287;
 
 /// A column's type as `RowDescription` shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -181,6 +187,20 @@ pub(crate) fn type_name(type_oid: u32) -> String {
     }
 }
 
+/// Returns the name of a type in the errors of its input function, as PostgreSQL writes it.
+pub(crate) fn input_name(type_oid: u32) -> String {
+    match type_oid {
+        oid::BOOL => "boolean".to_owned(),
+        oid::INT2 => "smallint".to_owned(),
+        oid::INT4 => "integer".to_owned(),
+        oid::INT8 => "bigint".to_owned(),
+        oid::FLOAT4 => "real".to_owned(),
+        oid::FLOAT8 => "double precision".to_owned(),
+        oid::TIMESTAMPTZ => "timestamp with time zone".to_owned(),
+        other => type_name(other),
+    }
+}
+
 fn by_name(name: &str) -> Option<PgType> {
     if let Some(element) = name.strip_suffix("[]").or_else(|| name.strip_prefix('_')) {
         let element = by_name(element)?;
@@ -195,17 +215,29 @@ pub(crate) fn of_field(field: &Field) -> PgType {
     let Some(hint) = field.metadata().get(PG_TYPE).and_then(|name| by_name(name)) else {
         return natural;
     };
-    // `jsonb` is sent as `json`, whose binary form is its text.
-    let hint = match hint.oid {
-        oid::JSONB => PgType::of(oid::JSON),
-        _ => hint,
-    };
     if !hint_fits(hint, field.data_type()) {
         return natural;
     }
     PgType {
         typmod: natural.typmod,
         ..hint
+    }
+}
+
+/// Returns the type of a result column where structs are shown as rows: they are records, as rows
+/// without a table are in PostgreSQL.
+pub(crate) fn of_field_with_records(field: &Field) -> PgType {
+    let data_type = unwrapped(field.data_type());
+    let is_struct = |data_type: &DataType| matches!(unwrapped(data_type), DataType::Struct(_));
+    if is_struct(data_type) {
+        return PgType::of(oid::RECORD);
+    }
+    match list_element(data_type) {
+        Some(item) if is_struct(item.data_type()) => PgType {
+            element: oid::RECORD,
+            ..PgType::of(RECORD_LIST)
+        },
+        _ => of_field(field),
     }
 }
 
@@ -220,6 +252,8 @@ fn hint_fits(hint: PgType, data_type: &DataType) -> bool {
             _ => hint.element,
         };
         return match list_element(data_type) {
+            // Elements are encoded without the version that begins a `jsonb`.
+            Some(_) if element == oid::JSONB => false,
             Some(field) => hint_fits(PgType::of(element), field.data_type()),
             // A vector that is already text, such as "1 2 3".
             None => hint.element == 0 && is_string(data_type),
@@ -238,7 +272,7 @@ fn hint_fits(hint: PgType, data_type: &DataType) -> bool {
         | oid::TIMESTAMP
         | oid::TIMESTAMPTZ
         | oid::INTERVAL => of_data_type(data_type).oid == hint.oid,
-        oid::JSON => is_string(data_type) || of_data_type(data_type).oid == oid::JSON,
+        oid::JSON | oid::JSONB => is_string(data_type) || is_json(of_data_type(data_type).oid),
         // Types whose binary form is their text (`pg_node_tree`, `xml`) or that have none
         // (`aclitem`).
         oid::TEXT | oid::VARCHAR | oid::BPCHAR | oid::NAME | oid::CHAR | 142 | 194 | 1033 => {
@@ -246,6 +280,10 @@ fn hint_fits(hint: PgType, data_type: &DataType) -> bool {
         }
         _ => false,
     }
+}
+
+fn is_json(type_oid: u32) -> bool {
+    matches!(type_oid, oid::JSON | oid::JSONB)
 }
 
 fn is_string(data_type: &DataType) -> bool {
@@ -317,7 +355,7 @@ pub(crate) fn of_data_type(data_type: &DataType) -> PgType {
             let element = of_field(f);
             // Postgres' arrays are not lists of lists: their inner lengths must agree, and an inner
             // list cannot be NULL.
-            if element.oid == oid::JSON
+            if is_json(element.oid)
                 || element.element != 0
                 || list_element(unwrapped(f.data_type())).is_some()
             {
@@ -325,7 +363,8 @@ pub(crate) fn of_data_type(data_type: &DataType) -> PgType {
             }
             return PgType::array_of(element);
         }
-        Struct(_) | Map(..) | Union(..) => oid::JSON,
+        Map(..) => oid::JSONB,
+        Struct(_) | Union(..) => oid::JSON,
     };
     PgType::of(oid)
 }
@@ -461,6 +500,9 @@ mod tests {
         assert_eq!(hinted(DataType::Float64, "oid").oid, oid::FLOAT8);
         assert_eq!(hinted(DataType::Utf8, "no such type").oid, oid::TEXT);
         assert_eq!(hinted(DataType::Boolean, "name").oid, oid::BOOL);
+        assert_eq!(hinted(DataType::Utf8, "jsonb").oid, oid::JSONB);
+        let texts = DataType::new_list(DataType::Utf8, true);
+        assert_eq!(hinted(texts, "jsonb[]").oid, 1009);
     }
 
     #[test]

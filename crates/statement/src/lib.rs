@@ -26,6 +26,7 @@ mod msck;
 mod partition_filter;
 mod partitions;
 mod pattern;
+mod postgres_types;
 mod principals;
 mod projections;
 mod properties;

@@ -9,10 +9,13 @@ use lakegate_error::{Code, Error, Result};
 use lakegate_lake::format::TableFormat;
 use lakegate_lake::table::symlinks;
 use lakegate_policy::Visible;
-use lakegate_sql::ast::{AlterTableRename, CreateTable, DropTable, TableName};
+use lakegate_sql::ast::{
+    AlterTableRename, CreateTable, DropTable, StorageFormat, StoredAs, TableName,
+};
 
 use super::grants::check_owners;
 use super::locations::For;
+use super::postgres_types::hive_type;
 use super::projections::check_projection;
 use super::rights::{resource, table_not_found};
 use super::views::require_view;
@@ -22,6 +25,9 @@ pub(super) async fn create(context: &StatementContext, create: &CreateTable) -> 
     let (database, _) = context.new_table_name(&create.name)?;
     let database = context.view.require_database(database).await?;
     context.require_on_database(&database.name, Privilege::CreateTable)?;
+    if !create.external && create.location.is_none() && !is_iceberg(create) {
+        return create_in_free_folder(context, create, &database).await;
+    }
     let location = external_location(create)?;
     check_properties(&create.properties)?;
     let exposed = match storage::is_of_manifests(create) {
@@ -36,6 +42,38 @@ pub(super) async fn create(context: &StatementContext, create: &CreateTable) -> 
     let input = definition(context, create, location)?;
     context
         .create_defined(&database, input, create.if_not_exists)
+        .await
+}
+
+/// Creates a table in an empty folder of its database, as CREATE TABLE AS does. Its columns may have
+/// PostgreSQL's types.
+async fn create_in_free_folder(
+    context: &StatementContext,
+    create: &CreateTable,
+    database: &Database,
+) -> Result<Output> {
+    check_properties(&create.properties)?;
+    let name = &create.name.table;
+    if !create.if_not_exists {
+        context.check_free(&database.name, name).await?;
+    }
+    let mut create = create.clone();
+    for column in create.columns.iter_mut().chain(&mut create.partitioned_by) {
+        column.data_type = hive_type(&column.name, &column.data_type)?;
+    }
+    if create.stored_as.is_none() && create.row_format.is_none() {
+        create.stored_as = Some(StoredAs::Format(StorageFormat::Parquet));
+    }
+    if create.columns.is_empty() {
+        return Err(Error::new(
+            Code::InvalidTable,
+            format!("table \"{name}\" would have no columns; name at least one"),
+        ));
+    }
+    let location = context.free_folder(database, name).await?;
+    let input = definition(context, &create, &location)?;
+    context
+        .create_defined(database, input, create.if_not_exists)
         .await
 }
 
@@ -115,16 +153,19 @@ pub(super) fn definition(
     })
 }
 
+fn is_iceberg(create: &CreateTable) -> bool {
+    create.properties.iter().any(|(key, value)| {
+        key.eq_ignore_ascii_case("table_type") && value.eq_ignore_ascii_case("iceberg")
+    })
+}
+
 /// The LOCATION of an external table.
 ///
 /// # Errors
 ///
 /// The statement is not for an external table, or it has no LOCATION.
 fn external_location(create: &CreateTable) -> Result<&str> {
-    let iceberg = create.properties.iter().any(|(key, value)| {
-        key.eq_ignore_ascii_case("table_type") && value.eq_ignore_ascii_case("iceberg")
-    });
-    if iceberg {
+    if is_iceberg(create) {
         return Err(Error::not_supported(
             "Iceberg tables are not supported yet; use CREATE EXTERNAL TABLE … STORED AS PARQUET LOCATION 's3://…'",
         ));
@@ -137,7 +178,7 @@ fn external_location(create: &CreateTable) -> Result<&str> {
     };
     if !create.external {
         return Err(Error::not_supported(
-            "CREATE TABLE without EXTERNAL makes Iceberg tables, which are not supported yet; use CREATE EXTERNAL TABLE",
+            "CREATE TABLE with LOCATION and without EXTERNAL makes Iceberg tables, which are not supported yet; use CREATE EXTERNAL TABLE, or leave LOCATION out",
         ));
     }
     Ok(location)
@@ -429,6 +470,50 @@ mod tests {
         }
         assert_eq!(lake.text("admin", "SHOW TABLES").await, "orders");
         assert_eq!(lake.text("admin", "SHOW PARTITIONS orders").await, "");
+    }
+
+    #[tokio::test]
+    async fn table_without_a_location_gets_a_folder_of_its_database() {
+        let lake = Lake::new().await;
+        lake.ok("CREATE TABLE plain (a BIGINT, b TEXT, c DOUBLE PRECISION, d TIMESTAMP(6) WITHOUT TIME ZONE NULL, e INTEGER[], f NUMERIC(10, 2), g BYTEA)")
+            .await;
+        let table = lake.table("plain").await;
+        let types: Vec<&str> = table.columns().map(|column| &*column.data_type).collect();
+        assert_eq!(
+            types,
+            [
+                "bigint",
+                "string",
+                "double",
+                "timestamp",
+                "array<int>",
+                "decimal(10,2)",
+                "binary"
+            ]
+        );
+        let descriptor = &table.storage_descriptor;
+        assert_eq!(
+            descriptor.location.as_deref(),
+            Some("s3://lake/sales/plain/")
+        );
+        let format = descriptor.input_format.as_deref().unwrap_or_default();
+        assert!(format.contains("parquet"), "{format}");
+        let taken = lake.fails("admin", "CREATE TABLE plain (a INT)").await;
+        assert_eq!(taken.code(), Code::DuplicateTable);
+        lake.ok("CREATE TABLE IF NOT EXISTS plain (a INT)").await;
+        for (sql, part) in [
+            ("CREATE TABLE t (a TIMESTAMPTZ)", "no column of a table has"),
+            ("CREATE TABLE t (a INTERVAL)", "no column of a table has"),
+            ("CREATE TABLE t", "at least one"),
+        ] {
+            let error = lake.fails("admin", sql).await;
+            assert!(error.message().contains(part), "{sql}: {error}");
+        }
+        let denied = lake.fails("ann", "CREATE TABLE sales.t (a INT)").await;
+        assert!(
+            matches!(denied.code(), Code::PermissionDenied | Code::SchemaNotFound),
+            "{denied}"
+        );
     }
 
     #[tokio::test]

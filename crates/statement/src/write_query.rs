@@ -13,7 +13,7 @@ use lakegate_lake::table::table_schema;
 use lakegate_lake::write::RowOrder;
 use lakegate_policy::Visible;
 use lakegate_sql::ast::{
-    CompareOp, CreateTableAs, Insert, PartitionCondition, PartitionFilter, Statement,
+    CompareOp, CopyFrom, CreateTableAs, Insert, PartitionCondition, PartitionFilter, Statement,
 };
 
 use super::StatementContext;
@@ -128,7 +128,7 @@ impl StatementContext {
     async fn plan_insert(&self, insert: &Insert, rows: &Schema) -> Result<WritePlan> {
         let found = self.table(&insert.table).await?;
         self.require_insert(&found)?;
-        let targets = targets(&found, insert)?;
+        let targets = insert_targets(&found, insert)?;
         let name = found.table.full_name();
         let fields: Vec<&Field> = targets.fields().iter().map(AsRef::as_ref).collect();
         check_columns(&name, &fields, rows)?;
@@ -151,10 +151,36 @@ impl StatementContext {
         async move {
             let found = self.table(&insert.table).await?;
             self.require_insert(&found)?;
-            targets(&found, insert)
+            insert_targets(&found, insert)
         }
         .boxed()
     }
+
+    /// Plans COPY .. FROM: returns the columns that the client sends, and the write of their rows.
+    ///
+    /// # Errors
+    ///
+    /// As for [`StatementContext::insert_columns`]; a partition key is hidden; files of the table's
+    /// format are not written.
+    pub fn plan_copy<'a>(
+        &'a self,
+        copy: &'a CopyFrom,
+    ) -> BoxFuture<'a, Result<(SchemaRef, WritePlan)>> {
+        async move {
+            let found = self.table(&copy.table).await?;
+            self.require_insert(&found)?;
+            let columns = targets(&found, &copy.columns, &[], &[])?;
+            let plan = self.plan_append(&found, &columns).await?;
+            Ok((columns, plan))
+        }
+        .boxed()
+    }
+}
+
+/// The columns that an INSERT writes: see [`targets`].
+fn insert_targets(found: &Visible, insert: &Insert) -> Result<SchemaRef> {
+    let fixed = fixed_keys(found, insert)?;
+    targets(found, &insert.columns, &fixed, &insert.dynamic)
 }
 
 /// Gives all rows the values of a PARTITION clause. An overwrite empties the partitions that have
@@ -242,16 +268,19 @@ fn named_twice(name: &str) -> Error {
     )
 }
 
-/// The named columns of a table, or all that the principal sees: partition keys last, without those
-/// that have a value in a PARTITION clause. Those that it names without a value are the last ones,
-/// in its order, unless they are among the named columns.
+/// The named columns of a table, or all that the principal sees: partition keys last. `fixed`: keys
+/// that a PARTITION clause gives values. `dynamic`: those that it names without a value; they are
+/// the last ones, in its order, unless they are among the named columns.
 ///
 /// # Errors
 ///
 /// A column that the table does not have, or that is named twice.
-fn targets(found: &Visible, insert: &Insert) -> Result<SchemaRef> {
-    let names = &insert.columns;
-    let fixed = fixed_keys(found, insert)?;
+fn targets(
+    found: &Visible,
+    names: &[String],
+    fixed: &[&str],
+    dynamic: &[String],
+) -> Result<SchemaRef> {
     let schema = table_schema(&found.table)?;
     let fields = schema.fields().iter();
     let mut columns: Vec<FieldRef> = fields
@@ -259,7 +288,7 @@ fn targets(found: &Visible, insert: &Insert) -> Result<SchemaRef> {
         .filter(|field| !fixed.contains(&field.name().as_str()))
         .cloned()
         .collect();
-    columns.sort_by_key(|field| insert.dynamic.iter().position(|key| key == field.name()));
+    columns.sort_by_key(|field| dynamic.iter().position(|key| key == field.name()));
     if names.is_empty() {
         return Ok(Arc::new(Schema::new(columns)));
     }
@@ -289,9 +318,8 @@ fn targets(found: &Visible, insert: &Insert) -> Result<SchemaRef> {
         }
         chosen.push(Arc::clone(column));
     }
-    let is_last = |column: &&FieldRef| {
-        insert.dynamic.contains(column.name()) && !seen.contains(column.name())
-    };
+    let is_last =
+        |column: &&FieldRef| dynamic.contains(column.name()) && !seen.contains(column.name());
     chosen.extend(columns.iter().filter(is_last).cloned());
     Ok(Arc::new(Schema::new(chosen)))
 }

@@ -294,6 +294,12 @@ const KNOWN: &[Known] = &[
         description: "Longest run of a statement; 0 is no limit",
     },
     Known {
+        name: "struct_output",
+        default: "json",
+        kind: Kind::OneOf(&["json", "composite"]),
+        description: "What structs are shown as over PostgreSQL's protocol: json or composite",
+    },
+    Known {
         name: "synchronous_commit",
         default: "on",
         kind: Kind::Text,

@@ -272,6 +272,25 @@ pub(crate) fn named_parameters(query: &ast::Query) -> BTreeSet<String> {
     names
 }
 
+/// Returns the indices of the parameters that are cast to `oid[]`.
+pub(crate) fn object_id_lists(query: &ast::Query) -> Vec<usize> {
+    let mut numbers = BTreeSet::new();
+    let _: ControlFlow<()> = walk_expressions(query, |expr| {
+        if let Expr::Cast {
+            expr, data_type, ..
+        } = expr
+            && data_type.to_string().eq_ignore_ascii_case("oid[]")
+        {
+            numbers.extend(placeholder(expr).and_then(number));
+        }
+        ControlFlow::Continue(())
+    });
+    numbers
+        .into_iter()
+        .filter_map(|number| number.checked_sub(1))
+        .collect()
+}
+
 /// Returns the types of all parameters: declared, else inferred, else text.
 ///
 /// # Errors

@@ -8,7 +8,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use futures::StreamExt;
 use lakegate_error::{Code, Error, Result};
-use lakegate_sql::ast::FetchDirection;
+use lakegate_sql::ast::{DeclareCursor, FetchDirection};
 use tokio::sync::Mutex;
 
 use crate::query::life::BatchStream;
@@ -26,6 +26,8 @@ pub(crate) struct Cursor {
     pub schema: SchemaRef,
     /// WITH HOLD: the cursor survives the end of its transaction.
     pub hold: bool,
+    /// BINARY: protocols with a text format send the rows in their binary one.
+    pub binary: bool,
     rows: Mutex<Position>,
     asked: Asked,
 }
@@ -61,6 +63,8 @@ struct Asked {
     busy: AtomicBool,
     /// The number of rows left unread by abandoned FETCHes. The next FETCH begins after them.
     skip: AtomicUsize,
+    /// The number of rows that were taken from the stream.
+    taken: AtomicUsize,
 }
 
 impl std::fmt::Debug for Cursor {
@@ -73,22 +77,31 @@ impl std::fmt::Debug for Cursor {
 }
 
 impl Cursor {
-    pub(crate) fn new(schema: SchemaRef, hold: bool, stream: BatchStream) -> Arc<Self> {
+    pub(crate) fn new(
+        schema: SchemaRef,
+        declare: &DeclareCursor,
+        stream: BatchStream,
+    ) -> Arc<Self> {
+        Self::of(schema, declare.hold, declare.binary, stream)
+    }
+
+    fn of(schema: SchemaRef, hold: bool, binary: bool, stream: BatchStream) -> Arc<Self> {
         Arc::new(Self {
             schema,
             hold,
+            binary,
             rows: Mutex::new(Position { stream, rest: None }),
             asked: Asked::default(),
         })
     }
 
-    /// Returns up to `count` rows from the cursor's position, as a stream that holds at most one
+    /// Returns the wanted rows from the cursor's position, as a stream that holds at most one
     /// batch. The cursor moves past all of them, whether they are read or not.
     ///
     /// # Errors
     /// An earlier FETCH has not been read to its end.
-    pub(crate) fn fetch(self: Arc<Self>, count: usize) -> Result<BatchStream> {
-        let fetching = Fetching::begin(self, count)?;
+    pub(crate) fn fetch(self: Arc<Self>, wanted: Wanted) -> Result<BatchStream> {
+        let fetching = Fetching::begin(self, wanted)?;
         let rows = futures::stream::try_unfold(fetching, |mut fetching| async move {
             let batch = fetching.next().await?;
             Ok::<_, Error>(batch.map(|batch| (batch, fetching)))
@@ -96,12 +109,12 @@ impl Cursor {
         Ok(rows.boxed())
     }
 
-    /// Moves past up to `count` rows, discards them, and returns their number.
+    /// Moves past the wanted rows, discards them, and returns their number.
     ///
     /// # Errors
     /// As of [`Cursor::fetch`]; the cursor's query fails.
-    pub(crate) async fn pass(self: Arc<Self>, count: usize) -> Result<u64> {
-        let mut fetching = Fetching::begin(self, count)?;
+    pub(crate) async fn pass(self: Arc<Self>, wanted: Wanted) -> Result<u64> {
+        let mut fetching = Fetching::begin(self, wanted)?;
         let mut passed = 0;
         while let Some(batch) = fetching.next().await? {
             passed += batch.num_rows() as u64;
@@ -118,7 +131,7 @@ struct Fetching {
 }
 
 impl Fetching {
-    fn begin(cursor: Arc<Cursor>, count: usize) -> Result<Self> {
+    fn begin(cursor: Arc<Cursor>, wanted: Wanted) -> Result<Self> {
         if cursor.asked.busy.swap(true, Ordering::AcqRel) {
             return Err(Error::new(
                 Code::ObjectInUse,
@@ -126,9 +139,14 @@ impl Fetching {
             )
             .with_hint("read it to its end, or close its portal"));
         }
+        let asked = &cursor.asked;
+        let skip = asked.skip.load(Ordering::Acquire);
+        asked
+            .skip
+            .store(skip.saturating_add(wanted.passed), Ordering::Release);
         Ok(Self {
+            missing: wanted.count,
             cursor,
-            missing: count,
         })
     }
 
@@ -144,10 +162,9 @@ impl Fetching {
                 cursor.asked.skip.store(0, Ordering::Release);
                 break;
             };
-            cursor
-                .asked
-                .skip
-                .store(skip - batch.num_rows(), Ordering::Release);
+            let asked = &cursor.asked;
+            asked.taken.fetch_add(batch.num_rows(), Ordering::AcqRel);
+            asked.skip.store(skip - batch.num_rows(), Ordering::Release);
         }
         if self.missing == 0 {
             return Ok(None);
@@ -160,6 +177,10 @@ impl Fetching {
             }
         };
         self.missing -= batch.num_rows();
+        cursor
+            .asked
+            .taken
+            .fetch_add(batch.num_rows(), Ordering::AcqRel);
         Ok(Some(batch))
     }
 }
@@ -231,22 +252,53 @@ impl Cursors {
     }
 }
 
-/// Returns the number of rows that a direction requests.
-///
-/// # Errors
-/// The direction is not forward.
-pub(super) fn forward(direction: FetchDirection) -> Result<usize> {
-    let backward = || {
-        Error::new(Code::ObjectInUse, "cursor can only scan forward")
-            .with_hint("declare the query again to start over")
-    };
-    match direction {
-        FetchDirection::Next => Ok(1),
-        FetchDirection::ForwardAll => Ok(usize::MAX),
-        FetchDirection::Forward(count) | FetchDirection::Relative(count) => {
-            usize::try_from(count).map_err(|_| backward())
+/// The rows that a FETCH or MOVE requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    /// Rows that are passed before those.
+    passed: usize,
+    count: usize,
+}
+
+impl Wanted {
+    fn next(count: usize) -> Self {
+        Self { passed: 0, count }
+    }
+}
+
+impl Cursor {
+    /// Returns the rows that a direction requests.
+    ///
+    /// # Errors
+    /// They are not ahead of the cursor.
+    pub(super) fn wanted(&self, direction: FetchDirection) -> Result<Wanted> {
+        let backward = || {
+            Error::new(Code::ObjectInUse, "cursor can only scan forward")
+                .with_hint("declare the query again to start over")
+        };
+        let rows = |count: i64| usize::try_from(count).map_err(|_| backward());
+        match direction {
+            FetchDirection::Next => Ok(Wanted::next(1)),
+            FetchDirection::ForwardAll => Ok(Wanted::next(usize::MAX)),
+            FetchDirection::Forward(count) => Ok(Wanted::next(rows(count)?)),
+            // One row, which is so many rows ahead.
+            FetchDirection::Relative(places) => Ok(match rows(places)?.checked_sub(1) {
+                Some(passed) => Wanted { passed, count: 1 },
+                None => Wanted::next(0),
+            }),
+            // One row, which is so many rows from the start.
+            FetchDirection::First => self.at(1).ok_or_else(backward),
+            FetchDirection::Absolute(place) => self.at(rows(place)?).ok_or_else(backward),
+            _ => Err(backward()),
         }
-        _ => Err(backward()),
+    }
+
+    /// Returns the row at a place from the start, from 1; `None` if the cursor is past it.
+    fn at(&self, place: usize) -> Option<Wanted> {
+        let taken = self.asked.taken.load(Ordering::Acquire);
+        let position = taken.saturating_add(self.asked.skip.load(Ordering::Acquire));
+        let passed = place.checked_sub(1)?.checked_sub(position)?;
+        Some(Wanted { passed, count: 1 })
     }
 }
 
@@ -268,7 +320,7 @@ mod tests {
             let values = Int64Array::from_iter_values(batch * 10..batch * 10 + 10);
             Ok(RecordBatch::try_new(Arc::clone(&of_batch), vec![Arc::new(values)]).unwrap())
         });
-        Cursor::new(schema, false, batches.boxed())
+        Cursor::of(schema, false, false, batches.boxed())
     }
 
     async fn read(stream: BatchStream) -> Vec<i64> {
@@ -287,28 +339,41 @@ mod tests {
     async fn rows_are_taken_as_they_are_read() {
         let taken = Arc::default();
         let cursor = cursor(&taken);
-        let mut all = Arc::clone(&cursor).fetch(usize::MAX).unwrap();
+        let mut all = Arc::clone(&cursor).fetch(Wanted::next(usize::MAX)).unwrap();
         all.next().await.unwrap().unwrap();
         assert_eq!(taken.load(Ordering::Relaxed), 1);
-        let busy = Arc::clone(&cursor).fetch(1).err().unwrap();
+        let busy = Arc::clone(&cursor).fetch(Wanted::next(1)).err().unwrap();
         assert_eq!(busy.code(), Code::ObjectInUse);
         drop(all);
-        assert!(read(cursor.fetch(1).unwrap()).await.is_empty());
+        assert!(
+            read(cursor.fetch(Wanted::next(1)).unwrap())
+                .await
+                .is_empty()
+        );
     }
 
     #[tokio::test]
     async fn a_cursor_is_behind_what_was_asked_for() {
         let cursor = cursor(&Arc::default());
-        let fetch = |count| Arc::clone(&cursor).fetch(count).unwrap();
+        let fetch = |count| Arc::clone(&cursor).fetch(Wanted::next(count)).unwrap();
+        let pass = |count| Arc::clone(&cursor).pass(Wanted::next(count));
         assert_eq!(read(fetch(3)).await, [0, 1, 2]);
-        assert_eq!(Arc::clone(&cursor).pass(10).await.unwrap(), 10);
+        assert_eq!(pass(10).await.unwrap(), 10);
         assert_eq!(read(fetch(2)).await, [13, 14]);
         let mut given_up = fetch(30);
         given_up.next().await.unwrap().unwrap();
         drop(given_up);
         assert_eq!(read(fetch(2)).await, [45, 46]);
         assert_eq!(read(fetch(0)).await, [0i64; 0]);
-        assert_eq!(Arc::clone(&cursor).pass(usize::MAX).await.unwrap(), 53);
+        let go = |direction| {
+            let wanted = cursor.wanted(direction)?;
+            Arc::clone(&cursor).fetch(wanted)
+        };
+        assert_eq!(read(go(FetchDirection::Relative(4)).unwrap()).await, [50]);
+        assert_eq!(read(go(FetchDirection::Absolute(61)).unwrap()).await, [60]);
+        assert!(go(FetchDirection::Absolute(61)).is_err());
+        assert!(go(FetchDirection::First).is_err());
+        assert_eq!(pass(usize::MAX).await.unwrap(), 39);
         assert!(read(fetch(1)).await.is_empty());
     }
 }

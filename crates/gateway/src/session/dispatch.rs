@@ -12,7 +12,6 @@ use crate::query::error_position::locate;
 use crate::query::source::QuerySource;
 use crate::session::Session;
 use crate::session::changes::Changes;
-use crate::session::cursors::forward;
 use crate::session::prepared::Prepared;
 use crate::{Execution, Rows};
 
@@ -80,7 +79,7 @@ impl Session {
     ///
     /// # Errors
     /// The session is over; a change of the block does not apply any more.
-    async fn begin_statement(&self, statement: Option<&Statement>) -> Result<Moment> {
+    pub(crate) async fn begin_statement(&self, statement: Option<&Statement>) -> Result<Moment> {
         let may_change = statement.is_some_and(|statement| {
             statement.is_kept_for_commit() || matches!(statement, Statement::Execute(_))
         });
@@ -175,12 +174,14 @@ impl Session {
             Statement::Fetch(fetch) => self.fetch(fetch),
             Statement::MoveCursor(fetch) => {
                 let cursor = self.cursor(&fetch.name)?;
-                let rows = cursor.pass(forward(fetch.direction)?).await?;
+                let wanted = cursor.wanted(fetch.direction)?;
+                let rows = cursor.pass(wanted).await?;
                 Ok(Execution::Command {
                     tag: "MOVE".to_owned(),
                     rows: Some(rows),
                 })
             }
+            Statement::CopyFrom(_) => Err(copies_by_protocol("COPY FROM STDIN")),
             Statement::Kill(kill) => self.kill(moment, &kill.query_id),
             Statement::Use(used) => self.use_database(moment, &used.database.database).await,
             Statement::Unsupported(unsupported) => Err(Error::not_supported(unsupported.message())),
@@ -200,7 +201,7 @@ impl Session {
     ///
     /// # Errors
     /// The transaction block has failed, or does not allow this statement.
-    fn check_transaction(&self, statement: Option<&Statement>) -> Result<()> {
+    pub(crate) fn check_transaction(&self, statement: Option<&Statement>) -> Result<()> {
         let state = self.state.lock();
         state.transaction.check()?;
         match statement {
@@ -237,4 +238,9 @@ impl Session {
             "log in by Handshake and send its bearer token, or keep cookies and begin with SetSessionOptions",
         ))
     }
+}
+
+/// The error of a COPY that the client's protocol has no messages for.
+pub(super) fn copies_by_protocol(what: &str) -> Error {
+    Error::not_supported(format!("{what} needs the PostgreSQL protocol"))
 }

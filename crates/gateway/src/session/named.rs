@@ -10,7 +10,7 @@ use lakegate_sql::ast::{self as sql, Statement};
 use crate::moment::Moment;
 use crate::query::parameters::fitted;
 use crate::session::Session;
-use crate::session::cursors::{Cursor, forward};
+use crate::session::cursors::Cursor;
 use crate::session::prepared::{Prepared, check_weight};
 use crate::session::results::command;
 use crate::session::transaction::TransactionStatus;
@@ -119,7 +119,7 @@ impl Session {
             .with_hint("BEGIN first, or declare the cursor WITH HOLD"));
         }
         let rows = self.run_query(moment, prepared, Vec::new(), None).await?;
-        let cursor = Cursor::new(rows.schema, declare.hold, rows.stream);
+        let cursor = Cursor::new(rows.schema, declare, rows.stream);
         self.state.lock().cursors.open(&declare.name, cursor)?;
         Ok(command("DECLARE CURSOR"))
     }
@@ -131,14 +131,25 @@ impl Session {
     /// read.
     pub(super) fn fetch(&self, fetch: &sql::Fetch) -> Result<Execution> {
         let cursor = self.cursor(&fetch.name)?;
-        let count = forward(fetch.direction)?;
+        let wanted = cursor.wanted(fetch.direction)?;
         Ok(Execution::Rows(Rows {
             schema: Arc::clone(&cursor.schema),
             tag: "FETCH",
-            stream: cursor.fetch(count)?,
+            stream: cursor.fetch(wanted)?,
             query_id: None,
             query: None,
         }))
+    }
+}
+
+impl Session {
+    /// Whether the statement is a FETCH from a cursor that was declared BINARY.
+    pub fn fetches_binary(&self, statement: &Statement) -> bool {
+        let Statement::Fetch(fetch) = statement else {
+            return false;
+        };
+        let cursor = self.cursor(&fetch.name);
+        cursor.is_ok_and(|cursor| cursor.binary)
     }
 }
 

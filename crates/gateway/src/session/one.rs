@@ -15,6 +15,7 @@ use crate::Rows;
 use crate::query::error_position::locate;
 use crate::query::parameters::{check_parameters, no_parameter};
 use crate::session::Session;
+use crate::session::dispatch::copies_by_protocol;
 use crate::session::prepared::Prepared;
 
 impl Session {
@@ -36,11 +37,16 @@ impl Session {
                 )
                 .with_hint("send them one by one"));
             }
-            if matches!(parsed.statement, Statement::Copy(_)) {
-                return Err(
-                    Error::not_supported("COPY TO STDOUT needs the PostgreSQL protocol")
-                        .with_hint("send the query by itself: its rows come as Arrow batches"),
-                );
+            match &parsed.statement {
+                Statement::Copy(_) => {
+                    return Err(copies_by_protocol("COPY TO STDOUT")
+                        .with_hint("send the query by itself: its rows come as Arrow batches"));
+                }
+                Statement::CopyFrom(_) => {
+                    return Err(copies_by_protocol("COPY FROM STDIN")
+                        .with_hint("send the rows as Arrow batches, by bulk ingestion"));
+                }
+                _ => {}
             }
             self.check_stateful(&parsed.statement)?;
             self.prepare(parsed, &[]).await

@@ -18,8 +18,8 @@ use crate::query::explain::explain_schema;
 use crate::query::kept_plan::{KeptPlan, PlanInputs, PlanSlot};
 use crate::query::parameter_places::place_types;
 use crate::query::parameters::{
-    declare_types, inferred_types, list_of, lists_as_items, named_parameters, parameter_types,
-    untyped_parameters,
+    declare_types, inferred_types, list_of, lists_as_items, named_parameters, object_id_lists,
+    parameter_types, untyped_parameters,
 };
 use crate::query::planners::PlannedText;
 use crate::query::planning::{Planned, Planning};
@@ -56,6 +56,7 @@ impl Session {
                     prepared.columns = Some(described.columns);
                     prepared.parameters = described.parameters;
                     prepared.untyped = described.untyped;
+                    prepared.object_ids = object_id_lists(query);
                     prepared.plan = Some(self.keep_plan(KeptPlan {
                         inputs,
                         plan: described.plan,

@@ -50,6 +50,9 @@ pub struct Prepared {
     pub parameters: Vec<DataType>,
     /// Indices of the parameters whose type is neither declared nor inferred. They are text.
     pub untyped: Vec<usize>,
+    /// Indices of the parameters that the statement casts to `oid[]`, which the engine has as lists of
+    /// numbers. asyncpg must not be told so: it would ask what such a list is by the same statement.
+    pub object_ids: Vec<usize>,
     /// The columns of the result; `None` for a command.
     pub columns: Option<SchemaRef>,
     /// The plan for the first execution.
@@ -69,6 +72,7 @@ impl Prepared {
             source,
             parameters: Vec::new(),
             untyped: Vec::new(),
+            object_ids: Vec::new(),
             columns: None,
             plan: None,
         }

@@ -10,12 +10,13 @@
 
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
+use std::fmt;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
 use futures::{FutureExt, Stream, StreamExt, TryStreamExt};
-use lakegate_engine::{PlanRun, StopOnDrop};
+use lakegate_engine::{PlanRun, StopOnDrop, metered};
 use lakegate_error::{Code, Error, Result};
 use lakegate_lake::meter::QueryMeter;
 use lakegate_lake::write::RowOrder;
@@ -23,7 +24,7 @@ use lakegate_statement::{IfExists, QueryWrite, WriteRequest};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::query::ending::Unfinished;
-use crate::query::life::Phase;
+use crate::query::life::{Phase, Query};
 use crate::query::stalled::Stalled;
 use crate::session::Session;
 use crate::workgroup::Queue;
@@ -35,9 +36,131 @@ const QUEUED_BATCHES: usize = 4;
 /// A message from the client to the write.
 enum Message {
     Batch(RecordBatch),
+    /// What the client sent is not valid, or it gave up.
+    Failed(Error),
     /// The client has sent all rows. If the channel closes without this message, the client broke
     /// off.
     End,
+}
+
+/// A write whose rows a client sends. Dropped before its end, it leaves nothing behind.
+pub struct Ingestion {
+    query: Arc<Query>,
+    sender: mpsc::Sender<Message>,
+    /// `None`: the outcome was taken.
+    outcome: Option<oneshot::Receiver<Result<u64>>>,
+}
+
+impl fmt::Debug for Ingestion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ingestion")
+            .field("query", &self.query.id)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Ingestion {
+    /// Begins the write of a job, in its own task. `schema`: of the batches.
+    pub(super) fn begin(job: WriteJob, schema: SchemaRef) -> Self {
+        let query = Arc::clone(&job.query);
+        let (sender, receiver) = mpsc::channel(QUEUED_BATCHES);
+        let (done, outcome) = oneshot::channel();
+        tokio::spawn(async move {
+            // The receiver is gone if the client is.
+            let _ = done.send(run(job, schema, received(receiver)).await);
+        });
+        Self {
+            query,
+            sender,
+            outcome: Some(outcome),
+        }
+    }
+
+    /// Waits for what the client sends next. The client may take as long as `queries.max_stall`.
+    ///
+    /// # Errors
+    /// The write has failed, or was stopped: it does not wait for the client to send more.
+    pub async fn receive<T>(&mut self, next: impl Future<Output = T>) -> Result<T> {
+        self.query.waits_for_client(Stalled::Sending);
+        let Some(outcome) = &mut self.outcome else {
+            return Err(self.ended());
+        };
+        let next = tokio::select! {
+            biased;
+            ended = outcome => Err(ended),
+            next = next => Ok(next),
+        };
+        self.query.client_waits();
+        match next {
+            Ok(next) => Ok(next),
+            Err(ended) => {
+                self.outcome = None;
+                Err(match self.outcome_of(ended) {
+                    Ok(_) => self.ended(),
+                    Err(error) => error,
+                })
+            }
+        }
+    }
+
+    /// Charges the CPU time of `work` to the write, such as that of decoding what the client sent.
+    pub fn metered<F: Future>(&self, work: F) -> impl Future<Output = F::Output> + use<F> {
+        metered(Arc::clone(&self.query.resources.cpu), work)
+    }
+
+    /// Gives a batch to the write, and waits while the write has enough to do.
+    ///
+    /// # Errors
+    /// The write has failed, or was stopped.
+    pub async fn write(&mut self, batch: RecordBatch) -> Result<()> {
+        if self.sender.send(Message::Batch(batch)).await.is_ok() {
+            return Ok(());
+        }
+        // The channel is closed: the write has ended.
+        match self.end().await {
+            Ok(_) => Err(self.ended()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Ends the write after the last batch: the rows become visible. Returns their number.
+    ///
+    /// # Errors
+    /// The write fails. None of the rows is ever visible.
+    pub async fn finish(mut self) -> Result<u64> {
+        // If the channel is closed, the outcome says why.
+        let _ = self.sender.send(Message::End).await;
+        self.end().await
+    }
+
+    /// Ends the write because of an error in what the client sent. When this returns the error, the
+    /// files of the write are deleted.
+    pub async fn give_up(mut self, error: Error) -> Error {
+        if self.outcome.is_some() {
+            let _ = self.sender.send(Message::Failed(error.clone())).await;
+            let _ = self.end().await;
+        }
+        error.with_query(self.query.id)
+    }
+
+    async fn end(&mut self) -> Result<u64> {
+        let Some(outcome) = self.outcome.take() else {
+            return Err(self.ended());
+        };
+        self.outcome_of(outcome.await)
+    }
+
+    fn outcome_of(
+        &self,
+        ended: std::result::Result<Result<u64>, oneshot::error::RecvError>,
+    ) -> Result<u64> {
+        let outcome = ended.map_err(|_| Error::internal("the task of a write died"))?;
+        outcome.map_err(|error| error.with_query(self.query.id))
+    }
+
+    fn ended(&self) -> Error {
+        Error::internal("a write got rows after its end").with_query(self.query.id)
+    }
 }
 
 impl Session {
@@ -52,7 +175,7 @@ impl Session {
         &'a self,
         request: &'a WriteRequest,
         rows: &'a Schema,
-        batches: BoxStream<'a, Result<RecordBatch>>,
+        mut batches: BoxStream<'a, Result<RecordBatch>>,
     ) -> BoxFuture<'a, Result<u64>> {
         async move {
             let moment = self.moment()?;
@@ -82,58 +205,22 @@ impl Session {
                     return Err(error.with_query(query.id));
                 }
             };
+            unfinished.disarm();
             let job = WriteJob {
                 gateway: Arc::clone(&self.gateway),
-                query: Arc::clone(&query),
+                query,
                 write: QueryWrite::Table(Box::new(plan)),
                 is_ordered: false,
                 changes: None,
             };
-            unfinished.disarm();
-            let (sender, receiver) = mpsc::channel(QUEUED_BATCHES);
-            let (done, mut outcome) = oneshot::channel();
-            let schema = Arc::new(rows.clone());
-            tokio::spawn(async move {
-                // The receiver is gone if the client is.
-                let _ = done.send(run(job, schema, received(receiver)).await);
-            });
-            let mut batches = std::pin::pin!(batches);
-            let mut broken = None;
-            // A write that has failed or was stopped does not wait for the client to send more.
-            let ended = loop {
-                query.waits_for_client(Stalled::Sending);
-                let next = tokio::select! {
-                    biased;
-                    ended = &mut outcome => break Some(ended),
-                    next = batches.next() => next,
-                };
-                query.client_waits();
-                match next {
-                    Some(Ok(batch)) => {
-                        // The channel is closed: the write has ended, and its error is returned below.
-                        if sender.send(Message::Batch(batch)).await.is_err() {
-                            break None;
-                        }
-                    }
-                    Some(Err(error)) => {
-                        broken = Some(error);
-                        break None;
-                    }
-                    None => {
-                        // As above.
-                        let _ = sender.send(Message::End).await;
-                        break None;
-                    }
+            let mut ingestion = Ingestion::begin(job, Arc::new(rows.clone()));
+            loop {
+                match ingestion.receive(batches.next()).await? {
+                    Some(Ok(batch)) => ingestion.write(batch).await?,
+                    Some(Err(error)) => return Err(ingestion.give_up(error).await),
+                    None => return ingestion.finish().await,
                 }
-            };
-            drop(sender);
-            let outcome = match ended {
-                Some(ended) => ended,
-                None => outcome.await,
-            };
-            let outcome = outcome.map_err(|_| Error::internal("the task of a write died"))?;
-            // If the client's stream failed, the write only knows that rows are missing.
-            outcome.map_err(|error| broken.unwrap_or(error).with_query(query.id))
+            }
         }
         .boxed()
     }
@@ -157,6 +244,7 @@ fn received(
         let mut receiver = receiver?;
         match receiver.recv().await {
             Some(Message::Batch(batch)) => Some((Ok(batch), Some(receiver))),
+            Some(Message::Failed(error)) => Some((Err(error), None)),
             Some(Message::End) => None,
             None => {
                 let gone = Error::new(

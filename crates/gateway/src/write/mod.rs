@@ -1,6 +1,7 @@
 //! Writes of rows into tables.
 
-mod ingest;
+pub(crate) mod copy;
+pub(crate) mod ingest;
 mod job;
 mod literals;
 pub(crate) mod many;

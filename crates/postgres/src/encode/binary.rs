@@ -4,11 +4,14 @@ use bytes::{BufMut, BytesMut};
 use lakegate_error::{Code, Error, Result};
 
 use super::arrays::{IntWidth, List};
-use super::column::{Column, Data};
+use super::column::{Column, Data, Member};
 use super::number::{Digits, put_numeric_binary};
 use super::text::{days, with_decimal};
 use super::time::{self, pg_date, pg_time, pg_timestamp};
 use super::{Style, json};
+
+/// What the binary form of a `jsonb` begins with.
+const JSONB_VERSION: u8 = 1;
 
 /// Appends the bytes of a value that is not NULL, without its length.
 pub(super) fn put(
@@ -17,6 +20,9 @@ pub(super) fn put(
     row: usize,
     style: &Style,
 ) -> Result<()> {
+    if column.jsonb && !matches!(column.data, Data::Dictionary(..) | Data::Runs(..)) {
+        out.put_u8(JSONB_VERSION);
+    }
     match &column.data {
         Data::Null => {}
         Data::Bool(values) => out.put_u8(u8::from(values.value(row))),
@@ -56,6 +62,7 @@ pub(super) fn put(
         Data::Dictionary(keys, values) => put(out, values, keys.get(row) as usize, style)?,
         Data::Runs(runs, values) => put(out, values, runs.physical(row), style)?,
         Data::List(list) if list.element != 0 => put_array(out, list, row, style)?,
+        Data::Struct(members) if style.records => put_record(out, members, row, style)?,
         Data::List(_) | Data::Struct(_) | Data::Map { .. } | Data::Union { .. } => {
             json::put(out, column, row, style)?
         }
@@ -95,6 +102,16 @@ fn put_array(out: &mut BytesMut, list: &List<'_>, row: usize, style: &Style) -> 
     out.put_i32(i32::from(!list.vector));
     for index in range {
         super::put_field(out, &list.values, index, super::Format::Binary, style)?;
+    }
+    Ok(())
+}
+
+/// As `record_send`: each value with its type.
+fn put_record(out: &mut BytesMut, members: &[Member<'_>], row: usize, style: &Style) -> Result<()> {
+    out.put_i32(narrow(i64::try_from(members.len()).unwrap_or(i64::MAX))?);
+    for member in members {
+        out.put_u32(member.oid);
+        super::put_field(out, &member.values, row, super::Format::Binary, style)?;
     }
     Ok(())
 }

@@ -23,6 +23,8 @@ const MAX_DEPTH: usize = 64;
 /// One column, ready to be written row by row.
 pub(super) struct Column<'a> {
     nulls: Option<&'a NullBuffer>,
+    /// Values are shown as `jsonb`, whose binary form has a version before the text.
+    pub jsonb: bool,
     pub data: Data<'a>,
 }
 
@@ -43,7 +45,7 @@ pub(super) enum Data<'a> {
     Dictionary(Ints<'a>, Box<Column<'a>>),
     Runs(Runs<'a>, Box<Column<'a>>),
     List(List<'a>),
-    Struct(Vec<(&'a str, Column<'a>)>),
+    Struct(Vec<Member<'a>>),
     Map {
         entries: &'a MapArray,
         keys: Box<Column<'a>>,
@@ -53,6 +55,14 @@ pub(super) enum Data<'a> {
         union: &'a UnionArray,
         children: Vec<(i8, Column<'a>)>,
     },
+}
+
+/// A field of a struct.
+pub(super) struct Member<'a> {
+    pub name: &'a str,
+    /// The type of its values in a record.
+    pub oid: u32,
+    pub values: Column<'a>,
 }
 
 impl<'a> Column<'a> {
@@ -195,13 +205,17 @@ impl<'a> Column<'a> {
             }
             DataType::Struct(fields) => {
                 let children = array.as_struct().columns().iter().zip(fields.iter());
-                let children = children.map(|(child, field)| {
-                    Ok((
-                        field.name().as_str(),
-                        Self::child(child, Some(field), depth)?,
-                    ))
+                let members = children.map(|(child, field)| {
+                    Ok(Member {
+                        name: field.name().as_str(),
+                        oid: match types::unwrapped(field.data_type()) {
+                            DataType::Struct(_) => oid::RECORD,
+                            _ => types::of_field(field).oid,
+                        },
+                        values: Self::child(child, Some(field), depth)?,
+                    })
                 });
-                Data::Struct(children.collect::<Result<_>>()?)
+                Data::Struct(members.collect::<Result<_>>()?)
             }
             DataType::Map(..) => {
                 let entries = array.as_map();
@@ -226,6 +240,7 @@ impl<'a> Column<'a> {
         };
         Ok(Self {
             nulls: array.nulls(),
+            jsonb: pg.oid == oid::JSONB,
             data,
         })
     }

@@ -69,13 +69,13 @@ pub(super) fn put(
             }
             out.put_u8(b']');
         }
-        Data::Struct(children) => {
+        Data::Struct(members) => {
             out.put_u8(b'{');
-            for (n, (name, child)) in children.iter().enumerate() {
+            for (n, member) in members.iter().enumerate() {
                 separate(out, n);
-                put_string(out, name);
+                put_string(out, member.name);
                 out.put_u8(b':');
-                put(out, child, row, style)?;
+                put(out, &member.values, row, style)?;
             }
             out.put_u8(b'}');
         }

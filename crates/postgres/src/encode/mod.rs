@@ -17,7 +17,7 @@ mod tests;
 
 use bytes::{BufMut, BytesMut};
 use datafusion::arrow::array::RecordBatch;
-use datafusion::arrow::datatypes::Schema;
+use datafusion::arrow::datatypes::{Field, Schema};
 use lakegate_error::{Code, Error, Result};
 
 use self::column::Column;
@@ -49,6 +49,18 @@ pub(crate) struct Style {
     pub zone: Zone,
     /// `extra_float_digits`; from 1 on, the shortest text that reads back as the same float.
     pub float_digits: i32,
+    /// `struct_output`: structs are records instead of JSON.
+    pub records: bool,
+}
+
+impl Style {
+    /// Returns the type that a result column is shown as.
+    pub(crate) fn type_of(&self, field: &Field) -> PgType {
+        match self.records {
+            true => types::of_field_with_records(field),
+            false => types::of_field(field),
+        }
+    }
 }
 
 impl Default for Style {
@@ -56,6 +68,7 @@ impl Default for Style {
         Self {
             zone: Zone::UTC,
             float_digits: 1,
+            records: false,
         }
     }
 }
@@ -78,7 +91,7 @@ impl RowEncoder {
             .fields()
             .iter()
             .zip(formats)
-            .map(|(field, format)| (types::of_field(field), format));
+            .map(|(field, format)| (style.type_of(field), format));
         Self {
             columns: columns.collect(),
             style,

@@ -4,7 +4,7 @@ use bytes::{BufMut, BytesMut};
 use lakegate_error::Result;
 
 use super::arrays::{DateUnit, Decimals, IntWidth, Ints, List};
-use super::column::{Column, Data};
+use super::column::{Column, Data, Member};
 use super::number::{Digits, put_decimal, put_f32, put_f64, put_int, put_uint};
 use super::time::{self, put_date, put_time, put_timestamp};
 use super::{Style, json};
@@ -39,6 +39,7 @@ pub(super) fn put(
         Data::Runs(runs, values) => put(out, values, runs.physical(row), style)?,
         Data::List(list) if list.vector => put_vector(out, list, row, style)?,
         Data::List(list) if list.element != 0 => put_array(out, list, row, style)?,
+        Data::Struct(members) if style.records => put_record(out, members, row, style)?,
         Data::List(_) | Data::Struct(_) | Data::Map { .. } | Data::Union { .. } => {
             json::put(out, column, row, style)?
         }
@@ -143,6 +144,47 @@ fn quote_element(out: &mut BytesMut, start: usize) {
     for byte in &element {
         if matches!(byte, b'"' | b'\\') {
             out.put_u8(b'\\');
+        }
+        out.put_u8(*byte);
+    }
+    out.put_u8(b'"');
+}
+
+/// As `record_out`: NULL is nothing.
+fn put_record(out: &mut BytesMut, members: &[Member<'_>], row: usize, style: &Style) -> Result<()> {
+    out.put_u8(b'(');
+    for (n, member) in members.iter().enumerate() {
+        if n > 0 {
+            out.put_u8(b',');
+        }
+        if member.values.is_null(row) {
+            continue;
+        }
+        let start = out.len();
+        put(out, &member.values, row, style)?;
+        quote_member(out, start);
+    }
+    out.put_u8(b')');
+    Ok(())
+}
+
+/// Quotes the value in a record that begins at `start`, if `record_out` would.
+fn quote_member(out: &mut BytesMut, start: usize) {
+    let value = &out[start..];
+    let special = |b: &u8| {
+        matches!(
+            b,
+            b'"' | b'\\' | b'(' | b')' | b',' | b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c
+        )
+    };
+    if !value.is_empty() && !value.iter().any(special) {
+        return;
+    }
+    let value = out.split_off(start);
+    out.put_u8(b'"');
+    for byte in &value {
+        if matches!(byte, b'"' | b'\\') {
+            out.put_u8(*byte);
         }
         out.put_u8(*byte);
     }

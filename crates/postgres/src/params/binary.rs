@@ -8,7 +8,7 @@ use super::super::types::{element_oid, oid, oid_like, type_name};
 use super::value::{MAX_DIGITS, Numeric, Value};
 
 /// Reads a value of the type `type_oid`.
-pub(super) fn read(type_oid: u32, mut bytes: &[u8]) -> Result<Value> {
+pub(crate) fn read(type_oid: u32, mut bytes: &[u8]) -> Result<Value> {
     let wrong = || {
         Error::new(
             Code::ProtocolViolation,

@@ -4,9 +4,9 @@
 //! and then fitted to the inferred type. A value is never changed to fit: one with more digits than
 //! the inferred type keeps a type of its own.
 
-mod binary;
-mod text;
-mod value;
+pub(super) mod binary;
+pub(super) mod text;
+pub(super) mod value;
 
 #[cfg(test)]
 mod tests;
@@ -117,18 +117,19 @@ fn one(
 }
 
 /// Builds the error for a value that is not valid for its type.
-fn invalid(type_oid: u32, text: &str) -> Error {
+pub(super) fn invalid(type_oid: u32, text: &str) -> Error {
     let shown: String = text.chars().take(80).collect();
-    Error::new(
-        Code::InvalidCast,
-        format!(
+    let why = match types::element_oid(type_oid) {
+        Some(_) => format!("malformed array literal: \"{shown}\""),
+        None => format!(
             "invalid input syntax for type {}: \"{shown}\"",
-            types::type_name(type_oid)
+            types::input_name(type_oid)
         ),
-    )
+    };
+    Error::new(Code::InvalidCast, why)
 }
 
-fn out_of_range(what: impl std::fmt::Display) -> Error {
+pub(super) fn out_of_range(what: impl std::fmt::Display) -> Error {
     Error::new(
         Code::NumericOutOfRange,
         format!("value out of range for type {what}"),

@@ -1,25 +1,25 @@
 //! Parameters in text format: the input functions of Postgres' types, as far as drivers use them.
 
-use lakegate_error::Result;
+use lakegate_error::{Code, Error, Result};
 use lakegate_gateway::values::decode_bytea;
 use lakegate_gateway::values::time::{
     date_of_text, instant_of_text, interval_of_text, time_of_text, timestamp_of_text,
 };
 
 use super::super::encode::Zone;
-use super::super::types::{element_oid, oid, oid_like};
+use super::super::types::{element_oid, input_name, oid, oid_like};
 use super::invalid;
 use super::value::{Numeric, Value};
 
 /// Reads a value of the type `type_oid`. Types without a reader of their own are read as text.
-pub(super) fn read(type_oid: u32, text: &str, zone: Zone) -> Result<Value> {
+pub(crate) fn read(type_oid: u32, text: &str, zone: Zone) -> Result<Value> {
     let bad = || invalid(type_oid, text);
     let trimmed = text.trim();
     Ok(match type_oid {
         oid::BOOL => Value::Bool(boolean(trimmed).ok_or_else(bad)?),
         oid::INT2 | oid::INT4 | oid::INT8 => Value::Int(trimmed.parse().map_err(|_| bad())?),
-        oid::FLOAT4 => Value::Float32(float(trimmed).ok_or_else(bad)?),
-        oid::FLOAT8 => Value::Float64(float(trimmed).ok_or_else(bad)?),
+        oid::FLOAT4 => Value::Float32(float(trimmed, type_oid)?.ok_or_else(bad)?),
+        oid::FLOAT8 => Value::Float64(float(trimmed, type_oid)?.ok_or_else(bad)?),
         oid::NUMERIC => Value::Numeric(numeric(trimmed).ok_or_else(bad)??),
         oid::BYTEA => Value::Bytes(decode_bytea(text).ok_or_else(bad)?),
         oid::UUID => Value::Text(
@@ -64,15 +64,29 @@ fn boolean(text: &str) -> Option<bool> {
     }
 }
 
-/// Reads a float. Rust accepts Postgres' spellings (`NaN`, `Infinity`, `-inf`) in any case. A
-/// number too large for the type is an error, not infinity.
-fn float<T: std::str::FromStr + Into<f64> + Copy>(text: &str) -> Option<T> {
-    let value: T = text.parse().ok()?;
+/// Reads a float; `None` if the text is not a number. Rust accepts Postgres' spellings (`NaN`,
+/// `Infinity`, `-inf`) in any case.
+///
+/// # Errors
+///
+/// The number is too large for the type: it does not become infinity.
+fn float<T: std::str::FromStr + Into<f64> + Copy>(text: &str, type_oid: u32) -> Result<Option<T>> {
+    let Ok(value) = text.parse::<T>() else {
+        return Ok(None);
+    };
     let spelled = text
         .trim_start_matches(['+', '-'])
         .get(..3)
         .is_some_and(|start| start.eq_ignore_ascii_case("inf"));
-    (!value.into().is_infinite() || spelled).then_some(value)
+    if value.into().is_infinite() && !spelled {
+        let shown: String = text.chars().take(80).collect();
+        let name = input_name(type_oid);
+        return Err(Error::new(
+            Code::NumericOutOfRange,
+            format!("\"{shown}\" is out of range for type {name}"),
+        ));
+    }
+    Ok(Some(value))
 }
 
 /// Reads digits with an optional point and exponent; `None` if the text is not a number.

@@ -13,7 +13,7 @@ const DAY_MICROS: i64 = 86_400_000_000;
 
 /// Instants are microseconds since 1970; `Timestamp` is without zone, `Instant` is UTC.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Value {
+pub(crate) enum Value {
     Bool(bool),
     Int(i64),
     Float32(f32),
@@ -41,7 +41,7 @@ pub(super) enum Value {
 /// `digits` (at least one, no leading zeros except for zero itself) with a point before the last
 /// `scale` of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Numeric {
+pub(crate) struct Numeric {
     pub negative: bool,
     pub digits: String,
     pub scale: usize,
@@ -105,6 +105,36 @@ impl Numeric {
                 self.signed(digits)
             }
         })
+    }
+
+    /// Returns the unscaled digits at another scale, rounded half away from zero as PostgreSQL does;
+    /// `None` if `precision` is exceeded.
+    pub(crate) fn rounded(&self, precision: u8, scale: i8) -> Option<i128> {
+        let bound = 10_i128.checked_pow(u32::from(precision))?;
+        let more = i64::from(scale) - i64::try_from(self.scale).ok()?;
+        let unscaled = if more >= 0 {
+            let digits: i128 = self.digits.parse().ok()?;
+            match digits {
+                0 => 0,
+                digits => digits.checked_mul(10_i128.checked_pow(u32::try_from(more).ok()?)?)?,
+            }
+        } else {
+            let dropped = usize::try_from(more.unsigned_abs()).ok()?;
+            match self.digits.len().checked_sub(dropped) {
+                // All digits are behind the first that is dropped.
+                None => 0,
+                Some(kept) => {
+                    let (kept, dropped) = self.digits.split_at_checked(kept)?;
+                    let kept: i128 = if kept.is_empty() {
+                        0
+                    } else {
+                        kept.parse().ok()?
+                    };
+                    kept.checked_add(i128::from(dropped.as_bytes().first() >= Some(&b'5')))?
+                }
+            }
+        };
+        (unscaled < bound).then_some(if self.negative { -unscaled } else { unscaled })
     }
 
     fn signed(&self, digits: &str) -> String {
@@ -218,7 +248,7 @@ impl Value {
     ///
     /// The value is out of the range of its own type, or is text that is not valid for the target
     /// type.
-    pub(super) fn fit(self, target: &DataType, zone: Zone) -> Result<ScalarValue> {
+    pub(crate) fn fit(self, target: &DataType, zone: Zone) -> Result<ScalarValue> {
         let target = unwrapped(target);
         Ok(match (self, target) {
             (Value::Bool(value), _) => ScalarValue::Boolean(Some(value)),

@@ -1,6 +1,8 @@
-//! COPY .. TO STDOUT, the only supported COPY.
+//! COPY .. TO STDOUT and COPY .. FROM STDIN.
 
 use sqlparser::ast;
+
+use super::TableName;
 
 /// `COPY {(q) | t [(c, ..)]} TO STDOUT [[WITH] (..)]`, also with the old options (`WITH BINARY`,
 /// `CSV HEADER`).
@@ -8,6 +10,16 @@ use sqlparser::ast;
 pub struct Copy {
     /// `COPY t (a, b)` is represented as `SELECT a, b FROM t`.
     pub query: Box<ast::Query>,
+    pub format: CopyFormat,
+    pub options: CopyOptions,
+}
+
+/// `COPY t [(c, ..)] FROM STDIN [[WITH] (..)]`, also with the old options.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CopyFrom {
+    pub table: TableName,
+    /// Lower case. Empty: all columns, in the order of the table.
+    pub columns: Vec<String>,
     pub format: CopyFormat,
     pub options: CopyOptions,
 }
@@ -24,13 +36,27 @@ pub enum CopyFormat {
 /// The options of COPY besides the format; `None` is the format's default.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CopyOptions {
-    pub header: bool,
+    pub header: CopyHeader,
     pub delimiter: Option<String>,
     pub null: Option<String>,
     pub quote: Option<String>,
     pub escape: Option<String>,
     pub encoding: Option<String>,
     pub force_quote: ForceQuote,
+    /// Lower case; `None`: not specified.
+    pub force_not_null: Option<Vec<String>>,
+    pub force_null: Option<Vec<String>>,
+}
+
+/// HEADER.
+#[derive(Debug, Clone, std::marker::Copy, Default, PartialEq, Eq)]
+pub enum CopyHeader {
+    #[default]
+    Absent,
+    /// A line that is written, or skipped.
+    Line,
+    /// A line that must have the names of the columns.
+    Match,
 }
 
 /// FORCE_QUOTE of CSV.

@@ -12,6 +12,7 @@ pub enum Statement {
     Explain(Explain),
     Copy(Copy),
     // Writes
+    CopyFrom(Box<CopyFrom>),
     CreateTableAs(Box<CreateTableAs>),
     Insert(Box<Insert>),
     Unload(Box<Unload>),
@@ -125,7 +126,7 @@ impl Unsupported {
 pub enum StatementKind {
     /// Changes databases, tables, partitions or workgroups, CREATE TABLE AS included.
     Ddl,
-    /// Queries, EXPLAIN, COPY TO, INSERT, UNLOAD, TRUNCATE and DELETE.
+    /// Queries, EXPLAIN, COPY, INSERT, UNLOAD, TRUNCATE and DELETE.
     Dml,
     /// Shows what is in the catalog; ANALYZE and KILL.
     Utility,
@@ -142,7 +143,7 @@ impl Statement {
         match self {
             Statement::Query(_) => "SELECT",
             Statement::Explain(_) => "EXPLAIN",
-            Statement::Copy(_) => "COPY",
+            Statement::Copy(_) | Statement::CopyFrom(_) => "COPY",
             Statement::CreateTableAs(_) => "CREATE TABLE AS",
             Statement::Insert(_) => "INSERT",
             Statement::Unload(_) => "UNLOAD",
@@ -282,7 +283,7 @@ impl Statement {
     pub fn is_kept_for_commit(&self) -> bool {
         let changes = match self {
             Statement::Explain(explain) => explain.writes(),
-            Statement::Analyze(_) => true,
+            Statement::Analyze(_) | Statement::CopyFrom(_) => true,
             other => {
                 let kind = other.kind();
                 other.written_query().is_some()
@@ -298,6 +299,7 @@ impl Statement {
             Statement::Query(_)
             | Statement::Explain(_)
             | Statement::Copy(_)
+            | Statement::CopyFrom(_)
             | Statement::Insert(_)
             | Statement::Unload(_)
             | Statement::Truncate(_)

@@ -1,21 +1,27 @@
-//! COPY .. TO STDOUT.
+//! COPY .. TO STDOUT and COPY .. FROM STDIN.
 
 use super::cursor::{Cursor, Result};
 use super::{names, parenthesized, query};
-use crate::ast::{Copy, CopyFormat, CopyOptions, ForceQuote, Statement, TableName, Unsupported};
+use crate::ast::{
+    Copy, CopyFormat, CopyFrom, CopyHeader, CopyOptions, ForceQuote, Statement, TableName,
+    Unsupported,
+};
+
+/// What is copied, before it is known in which direction.
+enum Side {
+    Query(Statement),
+    Table(TableName, Vec<String>),
+}
 
 pub(super) fn copy(cursor: &mut Cursor<'_>) -> Result<Statement> {
     cursor.expect("COPY")?;
-    let mut format = CopyFormat::Text;
+    let mut given = Given::default();
     if cursor.is_word("BINARY") && !cursor.is_one_of_at(1, &["TO", "FROM"]) {
         cursor.advance();
-        format = CopyFormat::Binary;
+        given.format = Some(CopyFormat::Binary);
     }
-    let query = if cursor.is_sign('(') {
-        match query::statement(&parenthesized(cursor)?)? {
-            Statement::Query(query) => query,
-            refused => return Ok(refused),
-        }
+    let side = if cursor.is_sign('(') {
+        Side::Query(query::statement(&parenthesized(cursor)?)?)
     } else {
         let table = names::table(cursor)?;
         let columns = if cursor.is_sign('(') {
@@ -23,14 +29,24 @@ pub(super) fn copy(cursor: &mut Cursor<'_>) -> Result<Statement> {
         } else {
             Vec::new()
         };
-        query::of_text(&select(&table, &columns))?
+        Side::Table(table, columns)
     };
-    if cursor.eat("FROM") {
-        return Ok(refuse(
-            "COPY .. FROM",
-            "CREATE EXTERNAL TABLE over the files",
-        ));
+    match side {
+        Side::Table(table, columns) if cursor.eat("FROM") => from(cursor, table, columns, given),
+        Side::Query(Statement::Query(query)) => to(cursor, query, given),
+        Side::Query(refused) => Ok(refused),
+        Side::Table(table, columns) => {
+            let query = query::of_text(&select(&table, &columns))?;
+            to(cursor, query, given)
+        }
     }
+}
+
+fn to(
+    cursor: &mut Cursor<'_>,
+    query: Box<sqlparser::ast::Query>,
+    mut given: Given,
+) -> Result<Statement> {
     cursor.expect("TO")?;
     if !cursor.eat("STDOUT") {
         if cursor.is_string() || cursor.is_word("PROGRAM") {
@@ -38,21 +54,37 @@ pub(super) fn copy(cursor: &mut Cursor<'_>) -> Result<Statement> {
         }
         return Err(cursor.expected("STDOUT"));
     }
-    let mut copy = Copy {
+    options(cursor, &mut given)?;
+    Ok(Statement::Copy(Copy {
         query,
-        format,
-        options: CopyOptions::default(),
-    };
-    cursor.eat("WITH");
-    if cursor.eat_sign('(') {
-        cursor.list(|cursor| option(cursor, &mut copy))?;
-        cursor.expect_sign(')')?;
-    } else {
-        while !cursor.at_end() {
-            old_option(cursor, &mut copy)?;
+        format: given.format.unwrap_or_default(),
+        options: given.options,
+    }))
+}
+
+/// After FROM.
+fn from(
+    cursor: &mut Cursor<'_>,
+    table: TableName,
+    columns: Vec<String>,
+    mut given: Given,
+) -> Result<Statement> {
+    if !cursor.eat("STDIN") {
+        if cursor.is_string() || cursor.is_word("PROGRAM") {
+            return Ok(refuse("COPY .. FROM a file", "COPY .. FROM STDIN"));
         }
+        return Err(cursor.expected("STDIN"));
     }
-    Ok(Statement::Copy(copy))
+    options(cursor, &mut given)?;
+    if cursor.is_word("WHERE") {
+        return Ok(refuse("COPY .. FROM .. WHERE", "COPY .. FROM"));
+    }
+    Ok(Statement::CopyFrom(Box::new(CopyFrom {
+        table,
+        columns,
+        format: given.format.unwrap_or_default(),
+        options: given.options,
+    })))
 }
 
 fn refuse(what: &str, nearest: &str) -> Statement {
@@ -79,78 +111,223 @@ fn select(table: &TableName, columns: &[String]) -> String {
     format!("SELECT {list} FROM {}", path.join("."))
 }
 
+/// The options so far.
+#[derive(Default)]
+struct Given {
+    format: Option<CopyFormat>,
+    options: CopyOptions,
+    /// Names of the options that were given.
+    seen: Vec<String>,
+}
+
+impl Given {
+    /// Notes an option.
+    ///
+    /// # Errors
+    /// It is given twice.
+    fn sees(&mut self, name: &str, at: &Cursor<'_>) -> Result<()> {
+        if self.seen.iter().any(|seen| seen == name) {
+            return Err(at.error("conflicting or redundant options".to_owned()));
+        }
+        self.seen.push(name.to_owned());
+        Ok(())
+    }
+}
+
+/// `[WITH] (option, ..)`, or the options of before PostgreSQL 9.
+fn options(cursor: &mut Cursor<'_>, given: &mut Given) -> Result<()> {
+    if given.format.is_some() {
+        given.seen.push("format".to_owned());
+    }
+    let has_with = cursor.eat("WITH");
+    if !cursor.eat_sign('(') {
+        if has_with && cursor.at_end() {
+            return Err(cursor.expected("options after WITH"));
+        }
+        while !cursor.at_end() && !cursor.is_word("WHERE") {
+            old_option(cursor, given)?;
+        }
+        return Ok(());
+    }
+    cursor.list(|cursor| option(cursor, given))?;
+    cursor.expect_sign(')')
+}
+
 /// One option in parentheses: `FORMAT csv`, `HEADER [true]` …
-fn option(cursor: &mut Cursor<'_>, copy: &mut Copy) -> Result<()> {
-    if cursor.eat("FORMAT") {
-        let before = *cursor;
-        copy.format = match cursor.name_or_string("a format")?.as_str() {
-            "text" => CopyFormat::Text,
-            "csv" => CopyFormat::Csv,
-            "binary" => CopyFormat::Binary,
-            _ => return Err(before.expected("text, csv or binary")),
-        };
-    } else if cursor.eat("HEADER") {
-        copy.options.header = boolean(cursor);
-    } else if cursor.eat_any(&["FREEZE"]) {
-        boolean(cursor);
-    } else if cursor.eat("FORCE_QUOTE") {
-        copy.options.force_quote = if cursor.eat_sign('*') {
-            ForceQuote::All
-        } else {
-            ForceQuote::Columns(cursor.names_in_parentheses("a column's name")?)
-        };
-    } else {
-        text_option(cursor, copy)?;
+fn option(cursor: &mut Cursor<'_>, given: &mut Given) -> Result<()> {
+    let before = *cursor;
+    let name = cursor.name("an option of COPY")?;
+    given.sees(&name, &before)?;
+    let options = &mut given.options;
+    match name.as_str() {
+        "format" => {
+            let at = *cursor;
+            let format = argument(cursor, &name)?;
+            given.format = Some(match format.as_str() {
+                "text" => CopyFormat::Text,
+                "csv" => CopyFormat::Csv,
+                "binary" => CopyFormat::Binary,
+                other => return Err(at.error(format!("COPY format \"{other}\" not recognized"))),
+            });
+        }
+        "header" => {
+            options.header = match optional(cursor)? {
+                None => CopyHeader::Line,
+                Some(value) => header(&value, &before)?,
+            };
+        }
+        // Rows are in new files anyway.
+        "freeze" => {
+            if let Some(value) = optional(cursor)? {
+                boolean(&value)
+                    .ok_or_else(|| before.error("freeze requires a Boolean value".to_owned()))?;
+            }
+        }
+        "delimiter" => options.delimiter = Some(argument(cursor, &name)?),
+        "null" => options.null = Some(argument(cursor, &name)?),
+        "quote" => options.quote = Some(argument(cursor, &name)?),
+        "escape" => options.escape = Some(argument(cursor, &name)?),
+        "encoding" => options.encoding = Some(argument(cursor, &name)?),
+        "force_quote" if cursor.eat_sign('*') => options.force_quote = ForceQuote::All,
+        "force_quote" => {
+            options.force_quote = ForceQuote::Columns(columns(cursor, &name, &before)?);
+        }
+        "force_not_null" => options.force_not_null = Some(columns(cursor, &name, &before)?),
+        "force_null" => options.force_null = Some(columns(cursor, &name, &before)?),
+        other => return Err(before.error(format!("option \"{other}\" not recognized"))),
     }
     Ok(())
 }
 
-/// Options from before Postgres 9: `BINARY`, `CSV HEADER`, `DELIMITER AS ','`.
-fn old_option(cursor: &mut Cursor<'_>, copy: &mut Copy) -> Result<()> {
-    if cursor.eat("BINARY") {
-        copy.format = CopyFormat::Binary;
+/// The value of an option, if it has one.
+fn optional(cursor: &mut Cursor<'_>) -> Result<Option<String>> {
+    if cursor.is_sign(',') || cursor.is_sign(')') {
+        return Ok(None);
+    }
+    if let Some(number) = cursor.number() {
+        return Ok(Some(number));
+    }
+    // Strings in double quotes are names here.
+    if cursor.is_name() {
+        return names::folded(cursor, "a value").map(Some);
+    }
+    cursor.string("a value").map(Some)
+}
+
+/// The value that an option must have.
+fn argument(cursor: &mut Cursor<'_>, name: &str) -> Result<String> {
+    let before = *cursor;
+    optional(cursor)?.ok_or_else(|| before.error(format!("{name} requires a parameter")))
+}
+
+/// The list of columns that an option must have. `before`: the cursor at the option.
+fn columns(cursor: &mut Cursor<'_>, name: &str, before: &Cursor<'_>) -> Result<Vec<String>> {
+    if !cursor.eat_sign('(') {
+        return Err(before.error(format!(
+            "argument to option \"{name}\" must be a list of column names"
+        )));
+    }
+    let columns = cursor.list(|cursor| cursor.name_or_string("a column's name"))?;
+    cursor.expect_sign(')')?;
+    Ok(columns)
+}
+
+fn header(value: &str, at: &Cursor<'_>) -> Result<CopyHeader> {
+    if value.eq_ignore_ascii_case("match") {
+        return Ok(CopyHeader::Match);
+    }
+    match boolean(value) {
+        Some(true) => Ok(CopyHeader::Line),
+        Some(false) => Ok(CopyHeader::Absent),
+        None => Err(at.error("header requires a Boolean value or \"match\"".to_owned())),
+    }
+}
+
+fn boolean(value: &str) -> Option<bool> {
+    match value.to_ascii_lowercase().as_str() {
+        "true" | "on" | "1" => Some(true),
+        "false" | "off" | "0" => Some(false),
+        _ => None,
+    }
+}
+
+/// Options from before PostgreSQL 9: `BINARY`, `CSV HEADER`, `DELIMITER AS ','`.
+fn old_option(cursor: &mut Cursor<'_>, given: &mut Given) -> Result<()> {
+    let before = *cursor;
+    let format = if cursor.eat("BINARY") {
+        Some(CopyFormat::Binary)
     } else if cursor.eat("CSV") {
-        copy.format = CopyFormat::Csv;
-    } else if cursor.eat("HEADER") {
-        copy.options.header = true;
-    } else if cursor.eat_all("FORCE QUOTE") {
-        copy.options.force_quote = if cursor.eat_sign('*') {
+        Some(CopyFormat::Csv)
+    } else {
+        None
+    };
+    if format.is_some() {
+        given.format = format;
+        return given.sees("format", &before);
+    }
+    if cursor.eat("HEADER") {
+        given.options.header = CopyHeader::Line;
+        return given.sees("header", &before);
+    }
+    if cursor.eat("FREEZE") {
+        return given.sees("freeze", &before);
+    }
+    if cursor.eat_all("FORCE QUOTE") {
+        given.options.force_quote = if cursor.eat_sign('*') {
             ForceQuote::All
         } else {
             ForceQuote::Columns(cursor.list(|cursor| cursor.name("a column's name"))?)
         };
-    } else {
-        text_option(cursor, copy)?;
+        return given.sees("force_quote", &before);
     }
-    Ok(())
-}
-
-fn text_option(cursor: &mut Cursor<'_>, copy: &mut Copy) -> Result<()> {
-    let options = &mut copy.options;
-    for (word, slot) in [
-        ("DELIMITER", &mut options.delimiter),
-        ("NULL", &mut options.null),
-        ("QUOTE", &mut options.quote),
-        ("ESCAPE", &mut options.escape),
-        ("ENCODING", &mut options.encoding),
-    ] {
-        if cursor.eat(word) {
-            cursor.eat("AS");
-            *slot = Some(cursor.string(&format!("a string after {word}"))?);
-            return Ok(());
+    if cursor.eat_all("FORCE NOT NULL") {
+        let columns = cursor.list(|cursor| cursor.name("a column's name"))?;
+        given.options.force_not_null = Some(columns);
+        return given.sees("force_not_null", &before);
+    }
+    if cursor.eat_all("FORCE NULL") {
+        let columns = cursor.list(|cursor| cursor.name("a column's name"))?;
+        given.options.force_null = Some(columns);
+        return given.sees("force_null", &before);
+    }
+    cursor.eat("USING");
+    let words = [
+        "DELIMITERS",
+        "DELIMITER",
+        "NULL",
+        "QUOTE",
+        "ESCAPE",
+        "ENCODING",
+    ];
+    let Some(word) = words.into_iter().find(|word| cursor.eat(word)) else {
+        return Err(cursor.expected(
+            "BINARY, CSV, HEADER, DELIMITER, NULL, QUOTE, ESCAPE, FORCE QUOTE, FORCE NOT NULL, FORCE NULL or ENCODING",
+        ));
+    };
+    cursor.eat("AS");
+    let value = Some(cursor.string(&format!("a string after {word}"))?);
+    let options = &mut given.options;
+    let name = match word {
+        "NULL" => {
+            options.null = value;
+            "null"
         }
-    }
-    Err(cursor.expected("FORMAT, HEADER, DELIMITER, NULL, QUOTE, ESCAPE, FORCE_QUOTE or ENCODING"))
-}
-
-/// `[true|false|on|off|1|0]`; empty means true.
-fn boolean(cursor: &mut Cursor<'_>) -> bool {
-    if let Some(number) = cursor.number() {
-        return number != "0";
-    }
-    if cursor.eat_any(&["FALSE", "OFF"]) {
-        return false;
-    }
-    cursor.eat_any(&["TRUE", "ON", "MATCH"]);
-    true
+        "QUOTE" => {
+            options.quote = value;
+            "quote"
+        }
+        "ESCAPE" => {
+            options.escape = value;
+            "escape"
+        }
+        "ENCODING" => {
+            options.encoding = value;
+            "encoding"
+        }
+        _ => {
+            options.delimiter = value;
+            "delimiter"
+        }
+    };
+    given.sees(name, &before)
 }

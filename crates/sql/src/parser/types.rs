@@ -7,6 +7,19 @@ use crate::lexer::TokenKind;
 /// How deeply a type may nest.
 const MAX_NESTING: usize = 64;
 
+/// What a column's constraint or default begins with.
+const CONSTRAINTS: &[&str] = &[
+    "NOT",
+    "DEFAULT",
+    "PRIMARY",
+    "UNIQUE",
+    "REFERENCES",
+    "CHECK",
+    "GENERATED",
+    "CONSTRAINT",
+    "COLLATE",
+];
+
 /// `(c type [COMMENT 'c'], ..)`
 pub(super) fn columns(cursor: &mut Cursor<'_>) -> Result<Vec<ColumnDef>> {
     cursor.expect_sign('(')?;
@@ -19,6 +32,17 @@ pub(super) fn columns(cursor: &mut Cursor<'_>) -> Result<Vec<ColumnDef>> {
 pub(super) fn column(cursor: &mut Cursor<'_>) -> Result<ColumnDef> {
     let name = cursor.name("a column's name")?;
     let data_type = data_type(cursor)?;
+    // Columns take NULL anyway.
+    cursor.eat("NULL");
+    if let Some(constraint) = CONSTRAINTS.iter().find(|word| cursor.is_word(word)) {
+        let constraint = match *constraint {
+            "NOT" => "NOT NULL",
+            other => other,
+        };
+        return Err(cursor.error(format!(
+            "constraints and defaults of columns are not supported; leave {constraint} out"
+        )));
+    }
     let comment = cursor.string_after("COMMENT")?;
     Ok(ColumnDef {
         name,
@@ -37,8 +61,46 @@ pub(super) fn data_type(cursor: &mut Cursor<'_>) -> Result<String> {
         nested(cursor, &mut text)?;
     } else {
         arguments(cursor, &mut text)?;
+        zone_after_precision(cursor, &mut text);
     }
-    Ok(text)
+    array(cursor, text)
+}
+
+/// `timestamp(6) without time zone`, which PostgreSQL's tools write.
+fn zone_after_precision(cursor: &mut Cursor<'_>, text: &mut String) {
+    let Some(precision) = text.strip_prefix("timestamp(") else {
+        return;
+    };
+    let precision = precision.to_owned();
+    let mut with_zone = "timestamp".to_owned();
+    multi_word(cursor, &mut with_zone);
+    // A name is followed by its arguments.
+    *text = match with_zone.strip_prefix("timestamp") {
+        Some(zone) => format!("timestamp({precision}{zone}"),
+        None => return,
+    };
+}
+
+/// PostgreSQL's arrays: `text[]`, `text[3]`, `text ARRAY`.
+fn array(cursor: &mut Cursor<'_>, item: String) -> Result<String> {
+    let is_array = if cursor.eat("ARRAY") {
+        if cursor.eat_sign('[') {
+            cursor.number();
+            cursor.expect_sign(']')?;
+        }
+        true
+    } else if cursor.eat_sign('[') {
+        cursor.number();
+        cursor.expect_sign(']')?;
+        true
+    } else {
+        false
+    };
+    Ok(if is_array {
+        format!("array<{item}>")
+    } else {
+        item
+    })
 }
 
 fn canonical(word: &str) -> String {
@@ -54,6 +116,11 @@ fn canonical(word: &str) -> String {
 fn multi_word(cursor: &mut Cursor<'_>, text: &mut String) {
     if text == "double" {
         cursor.eat("PRECISION");
+    } else if text == "character" {
+        *text = match cursor.eat("VARYING") {
+            true => "varchar".to_owned(),
+            false => "char".to_owned(),
+        };
     } else if text == "timestamp" {
         for zone in [
             "WITH TIME ZONE",

@@ -5,6 +5,7 @@ mod absent;
 mod arrays;
 mod control;
 mod json;
+mod oid_lists;
 mod session;
 #[cfg(test)]
 mod tests;
@@ -25,6 +26,7 @@ pub fn functions(session: &Arc<SessionInfo>) -> Vec<Arc<ScalarUDF>> {
     all.extend(control::functions(session));
     all.extend(text::functions());
     all.extend(absent::functions());
+    all.push(oid_lists::oid_list());
     let mut udfs: Vec<Arc<ScalarUDF>> = all.into_iter().map(super::PgFunction::into_udf).collect();
     udfs.extend(arrays::functions());
     udfs.extend(json::functions());

@@ -14,6 +14,7 @@ const BPCHAR: i64 = 1042;
 const VARCHAR: i64 = 1043;
 const BIT: i64 = 1560;
 const VARBIT: i64 = 1562;
+const JSONB: i64 = 3802;
 const NUMERIC: i64 = 1700;
 
 /// What PostgreSQL says of the length of texts without a limit.
@@ -110,7 +111,8 @@ impl WireType {
     }
 }
 
-/// Returns the type of a column of the lake. Total: types that Postgres lacks are `json`.
+/// Returns the type of a column of the lake. Total: types that Postgres lacks are `json`, and maps
+/// `jsonb`.
 pub(crate) fn of_arrow(data_type: &DataType) -> WireType {
     use DataType::*;
     WireType::plain(match data_type {
@@ -144,14 +146,17 @@ pub(crate) fn of_arrow(data_type: &DataType) -> WireType {
             let element = of_arrow(f.data_type());
             return match by_oid(element.oid) {
                 // Postgres' arrays are not lists of lists.
-                Some(t) if t.oid != JSON && t.array != 0 && t.category != "A" => WireType {
-                    oid: t.array,
-                    typmod: element.typmod,
-                },
+                Some(t) if ![JSON, JSONB].contains(&t.oid) && t.array != 0 && t.category != "A" => {
+                    WireType {
+                        oid: t.array,
+                        typmod: element.typmod,
+                    }
+                }
                 _ => WireType::plain(JSON),
             };
         }
-        Struct(_) | Map(..) | Union(..) => JSON,
+        Map(..) => JSONB,
+        Struct(_) | Union(..) => JSON,
     })
 }
 

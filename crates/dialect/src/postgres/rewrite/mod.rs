@@ -44,6 +44,7 @@ mod conditions;
 mod expressions;
 mod grouping;
 mod hidden_columns;
+mod introspection;
 mod json;
 mod named_casts;
 mod narrowed;
@@ -141,6 +142,7 @@ pub fn rewrite(
     // A relation is opened by its name, so what one reading of it needs is not known for several.
     let mut narrowed = rewriter.narrowed;
     narrowed.retain(|relation, _| rewriter.read.get(relation) == Some(&1));
+    introspection::rewrite(statement, &rewriter.common_tables);
     operands::enclose(statement)?;
     // This comes last: different expressions may be equal once they are rewritten.
     alike::tell_apart(statement);

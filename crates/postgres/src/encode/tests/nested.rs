@@ -131,10 +131,13 @@ fn map_keys_become_strings() {
     builder.append(true).unwrap();
     builder.append(false).unwrap();
     builder.append(true).unwrap();
+    let maps = builder.finish();
     assert_eq!(
-        texts(builder.finish()),
+        texts(maps.clone()),
         [r#"{"1":"one","2":null}"#, "<null>", "{}"]
     );
+    // A map is `jsonb`, whose binary form begins with its version.
+    assert_eq!(binaries(maps)[2].as_deref(), Some(&b"\x01{}"[..]));
 }
 
 #[test]
@@ -209,4 +212,57 @@ fn types_that_nest_without_end_are_refused() {
     let batch = batch(Field::new("c", array.data_type().clone(), true), array);
     let encoder = RowEncoder::new(&batch.schema(), &[], Style::default());
     assert!(encoder.batch(&batch).is_err());
+}
+
+// Expected values: PostgreSQL 15.18.
+#[test]
+fn structs_are_records_if_asked_for() {
+    let style = Style {
+        records: true,
+        ..Style::default()
+    };
+    let inner = StructArray::from(vec![(
+        Arc::new(Field::new("y", DataType::Utf8, true)),
+        Arc::new(StringArray::from(vec![Some(""), None])) as ArrayRef,
+    )]);
+    let row = StructArray::from(vec![
+        (
+            Arc::new(Field::new("a", DataType::Int32, true)),
+            Arc::new(Int32Array::from(vec![Some(1), None])) as ArrayRef,
+        ),
+        (
+            Arc::new(Field::new("b", DataType::Utf8, true)),
+            Arc::new(StringArray::from(vec!["say \"hi\", \\", "x"])) as ArrayRef,
+        ),
+        (
+            Arc::new(Field::new("c", inner.data_type().clone(), true)),
+            Arc::new(inner) as ArrayRef,
+        ),
+    ]);
+    let field = Field::new("c", row.data_type().clone(), true);
+    assert_eq!(style.type_of(&field).oid, 2249);
+    assert_eq!(Style::default().type_of(&field).oid, 114);
+    let rows = batch(field, Arc::new(row.clone()));
+    let shown = |format| values_styled(&rows, format, style);
+    let texts: Vec<String> = shown(Format::Text)
+        .into_iter()
+        .map(|text| String::from_utf8(text.unwrap()).unwrap())
+        .collect();
+    assert_eq!(texts, [r#"(1,"say ""hi"", \\","("""")")"#, r#"(,x,"()")"#]);
+    let second = shown(Format::Binary).remove(1).unwrap();
+    assert_eq!(
+        second,
+        b"\0\0\0\x03\0\0\0\x17\xff\xff\xff\xff\0\0\0\x19\0\0\0\x01x\0\0\x08\xc9\0\0\0\x0c\0\0\0\x01\0\0\0\x19\xff\xff\xff\xff"
+    );
+    let list = ListArray::new(
+        Arc::new(Field::new_list_field(row.data_type().clone(), true)),
+        OffsetBuffer::from_lengths([1]),
+        Arc::new(row.slice(1, 1)),
+        None,
+    );
+    let field = Field::new("c", list.data_type().clone(), true);
+    assert_eq!(style.type_of(&field).oid, 2287);
+    let rows = batch(field, Arc::new(list));
+    let shown = values_styled(&rows, Format::Text, style).remove(0);
+    assert_eq!(shown.as_deref(), Some(&br#"{"(,x,\"()\")"}"#[..]));
 }

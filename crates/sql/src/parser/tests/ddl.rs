@@ -190,6 +190,15 @@ fn types_are_kept_as_canonical_text() {
             "struct<date:date,comment:string>",
         ),
         ("timestamp with time zone", "timestamp with time zone"),
+        (
+            "TIMESTAMP(6) WITHOUT TIME ZONE",
+            "timestamp(6) without time zone",
+        ),
+        ("CHARACTER VARYING(5)", "varchar(5)"),
+        ("character varying", "varchar"),
+        ("TEXT[]", "array<text>"),
+        ("int ARRAY[3]", "array<int>"),
+        ("int NULL", "int"),
     ] {
         let sql = format!("CREATE TABLE t (a {written} COMMENT 'c', b int)");
         let table = table(&sql);
@@ -205,6 +214,10 @@ fn types_are_kept_as_canonical_text() {
         "decimal(x)",
         "'int'",
         "",
+        "int NOT NULL",
+        "int PRIMARY KEY",
+        "int DEFAULT 5",
+        "int[",
     ] {
         error(&format!("CREATE TABLE t (a {broken})"));
     }

@@ -226,13 +226,84 @@ fn copy_to_stdout_takes_old_and_new_options() {
         "SELECT \"a\", \"b\" FROM \"db\".\"t\""
     );
     assert_eq!(csv.format, CopyFormat::Csv);
-    assert!(csv.options.header);
+    assert_eq!(csv.options.header, CopyHeader::Line);
     assert_eq!(csv.options.delimiter.as_deref(), Some(";"));
     assert_eq!(csv.options.force_quote, ForceQuote::All);
     let old = copy("COPY t TO STDOUT DELIMITER AS ',' CSV HEADER");
-    assert!(old.options.header && old.format == CopyFormat::Csv);
-    assert!(refused("COPY t FROM STDIN").contains("CREATE EXTERNAL TABLE"));
+    assert_eq!(
+        (old.options.header, old.format),
+        (CopyHeader::Line, CopyFormat::Csv)
+    );
     assert!(refused("COPY t TO '/tmp/x'").contains("COPY .. TO STDOUT"));
+}
+
+#[test]
+fn copy_from_stdin_names_a_table_its_columns_and_options() {
+    let copy = |sql: &str| match one(sql) {
+        Statement::CopyFrom(copy) => copy,
+        other => panic!("{other:?}"),
+    };
+    let plain = copy("COPY db.T FROM STDIN");
+    assert_eq!(plain.table.to_string(), "db.t");
+    assert_eq!((plain.format, plain.columns.len()), (CopyFormat::Text, 0));
+    let csv = copy(
+        "copy t (a, \"B\") from stdin with (format csv, header match, null '-', force_null (a), force_not_null (B, a), encoding 'UTF8', freeze)",
+    );
+    assert_eq!(csv.columns, ["a", "b"]);
+    assert_eq!(csv.options.header, CopyHeader::Match);
+    assert_eq!(csv.options.null.as_deref(), Some("-"));
+    assert_eq!(csv.options.force_null, Some(vec!["a".to_owned()]));
+    assert_eq!(
+        csv.options.force_not_null,
+        Some(vec!["b".to_owned(), "a".to_owned()])
+    );
+    let old = copy("COPY t FROM STDIN WITH DELIMITER AS ';' CSV QUOTE '''' FORCE NOT NULL a, b");
+    assert_eq!(old.format, CopyFormat::Csv);
+    assert_eq!(old.options.delimiter.as_deref(), Some(";"));
+    assert_eq!(
+        old.options.force_not_null,
+        Some(vec!["a".to_owned(), "b".to_owned()])
+    );
+    assert_eq!(copy("COPY BINARY t FROM STDIN").format, CopyFormat::Binary);
+    assert!(one("COPY t FROM STDIN").is_kept_for_commit());
+    assert!(refused("COPY t FROM '/etc/passwd'").contains("COPY .. FROM STDIN"));
+    assert!(refused("COPY t FROM PROGRAM 'x'").contains("COPY .. FROM STDIN"));
+    assert!(refused("COPY t FROM STDIN WHERE a = 1").contains("WHERE"));
+}
+
+// Expected messages: PostgreSQL 15.18.
+#[test]
+fn options_of_copy_are_refused_in_postgres_words() {
+    for (options, message) in [
+        ("FORMAT json", "COPY format \"json\" not recognized"),
+        (
+            "FORMAT csv, FORMAT text",
+            "conflicting or redundant options",
+        ),
+        (
+            "FORMAT csv, HEADER, HEADER",
+            "conflicting or redundant options",
+        ),
+        ("HEADER 2", "header requires a Boolean value or \"match\""),
+        ("foo 'x'", "option \"foo\" not recognized"),
+        ("DEFAULT 'x'", "option \"default\" not recognized"),
+        ("DELIMITER", "delimiter requires a parameter"),
+        ("FORMAT", "format requires a parameter"),
+        (
+            "FORMAT csv, FORCE_NULL *",
+            "argument to option \"force_null\" must be a list of column names",
+        ),
+        (
+            "FORMAT csv, FORCE_QUOTE b",
+            "argument to option \"force_quote\" must be a list of column names",
+        ),
+    ] {
+        for direction in ["TO STDOUT", "FROM STDIN"] {
+            let sql = format!("COPY t {direction} ({options})");
+            let error = crate::parse(&sql).unwrap_err();
+            assert_eq!(error.message, message, "{sql}");
+        }
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::*;
 use crate::redact;
 
-const SEEDS: [&str; 27] = [
+const SEEDS: [&str; 28] = [
     "CREATE TABLE IF NOT EXISTS a.b (c) COMMENT 'd' WITH (e = 'f', g = -1, h = ARRAY['i'], j = true) AS (SELECT 1) WITH NO DATA; INSERT INTO a (b, c) VALUES (1, ?); INSERT OVERWRITE TABLE a SELECT 1; UNLOAD (SELECT 1) TO 's3://b/' WITH (format = 'ORC')",
     "CREATE EXTERNAL TABLE IF NOT EXISTS a.b (x struct<a:int,`b c`:array<map<string,decimal(10,2)>>> COMMENT 'é') PARTITIONED BY (d date) CLUSTERED BY (x) SORTED BY (x DESC) INTO 4 BUCKETS ROW FORMAT DELIMITED FIELDS TERMINATED BY '\\t' ESCAPED BY '\\\\' NULL DEFINED AS '\\N' STORED AS TEXTFILE LOCATION 's3://b/' TBLPROPERTIES ('a'='b', \"c\"=\"d\")",
     "CREATE TABLE t (a int) ROW FORMAT SERDE 'x' WITH SERDEPROPERTIES ('a'='b') STORED AS INPUTFORMAT 'i' OUTPUTFORMAT 'o'",
@@ -19,6 +19,7 @@ const SEEDS: [&str; 27] = [
     "PREPARE p (int, text) AS SELECT $1 + 1, $2; EXECUTE p (1, 'a'); EXECUTE p USING 1, 2; DEALLOCATE ALL",
     "DECLARE c BINARY NO SCROLL CURSOR WITH HOLD FOR SELECT 1; FETCH FORWARD 10 FROM c; MOVE ALL IN c; CLOSE c",
     "COPY (SELECT 1) TO STDOUT WITH (FORMAT csv, HEADER true, NULL 'x')",
+    "COPY t (a, b) FROM STDIN WITH (FORMAT csv, HEADER match, FORCE_NULL (a))",
     "EXPLAIN (FORMAT JSON, ANALYZE) WITH x AS (SELECT * FROM `a`.\"B\" WHERE c ~ '^d') SELECT x.*, (y).z[1] FROM x",
     "SELECT CASE WHEN a THEN b ELSE c END, x -> x + 1, CAST(a AS array<array<int>>), a::int[][] FROM t TABLESAMPLE SYSTEM (1)",
     "SELECT ? WHERE a IN (1, 2) GROUP BY GROUPING SETS ((a), ()) ORDER BY 1 NULLS FIRST OFFSET 1 LIMIT 2",

@@ -1,95 +1,53 @@
-//! `COPY … TO STDOUT` in text, CSV and binary format. Formats: PostgreSQL's documentation of COPY,
-//! "File Formats".
+//! COPY .. TO STDOUT.
 
 use bytes::{BufMut, BytesMut};
 use lakegate_error::{Error, Result};
-use lakegate_gateway::sql::ast::{self, CopyFormat, ForceQuote};
-use lakegate_gateway::{Prepared, Rows};
+use lakegate_gateway::Rows;
+use lakegate_gateway::sql::ast::{self, CopyFormat, CopyHeader, ForceQuote};
 
-use super::backend::{self, tag};
-use super::connection::Connection;
-use super::encode::{BatchEncoder, Format};
-use super::rows::{Failed, Running, style};
-
-/// Signature, no flags, no extension.
-const BINARY_HEAD: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
-
-/// Returns the statement's COPY, if it is one.
-pub(super) fn of(prepared: &Prepared) -> Option<&ast::Copy> {
-    match prepared.statement()? {
-        ast::Statement::Copy(copy) => Some(copy),
-        _ => None,
-    }
-}
+use super::BINARY_HEAD;
+use super::options::{Direction, Options, chosen};
+use crate::backend::{self, tag};
+use crate::connection::Connection;
+use crate::encode::{BatchEncoder, Format};
+use crate::rows::{Failed, Running, style};
 
 /// How values are written in a line.
-pub(super) struct Lines {
-    csv: bool,
-    delimiter: u8,
-    null: String,
-    quote: u8,
-    escape: u8,
+pub(crate) struct Lines {
+    options: Options,
     /// Per column: whether values other than NULL are always quoted.
     force_quote: Vec<bool>,
 }
 
 impl Lines {
-    pub(super) fn new(copy: &ast::Copy, columns: &[&str]) -> Result<Self> {
-        let options = &copy.options;
-        let csv = copy.format == CopyFormat::Csv;
-        let one_byte = |what: &str, given: &Option<String>, default: u8| match given
-            .as_deref()
-            .map(str::as_bytes)
-        {
-            None => Ok(default),
-            Some([byte]) if !matches!(byte, b'\n' | b'\r') => Ok(*byte),
-            Some(_) => Err(Error::invalid(format!(
-                "COPY {what} must be a single one-byte character"
-            ))),
-        };
-        let delimiter = one_byte(
-            "delimiter",
-            &options.delimiter,
-            if csv { b',' } else { b'\t' },
-        )?;
-        let quote = one_byte("quote", &options.quote, b'"')?;
-        let escape = one_byte("escape", &options.escape, quote)?;
-        let default_null = if csv { "" } else { "\\N" };
-        let null = options.null.as_deref().unwrap_or(default_null).to_owned();
-        if null.contains(['\n', '\r']) || null.as_bytes().contains(&delimiter) {
-            return Err(Error::invalid(
-                "COPY null must not contain the delimiter or the end of a line",
-            ));
-        }
-        if csv && delimiter == quote {
-            return Err(Error::invalid("COPY delimiter and quote must be different"));
-        }
-        let force_quote = match &options.force_quote {
+    /// # Errors
+    ///
+    /// The options do not fit each other, or name columns that are not there.
+    pub(crate) fn new(copy: &ast::Copy, columns: &[&str]) -> Result<Self> {
+        let options = Options::of(copy.format, &copy.options, Direction::Out)?;
+        let force_quote = match &copy.options.force_quote {
             ForceQuote::None => vec![false; columns.len()],
             ForceQuote::All => vec![true; columns.len()],
-            ForceQuote::Columns(names) => columns
-                .iter()
-                .map(|column| names.iter().any(|name| name == column))
-                .collect(),
+            ForceQuote::Columns(names) => chosen(names, columns, None)?,
         };
         Ok(Self {
-            csv,
-            delimiter,
-            null,
-            quote,
-            escape,
+            options,
             force_quote,
         })
     }
 
+    fn csv(&self) -> bool {
+        self.options.format == CopyFormat::Csv
+    }
+
     /// Appends the value of column `n`, with the delimiter before it; `None` is NULL.
-    pub(super) fn put(&self, out: &mut BytesMut, n: usize, value: Option<&[u8]>) {
+    pub(crate) fn put(&self, out: &mut BytesMut, n: usize, value: Option<&[u8]>) {
         if n > 0 {
-            out.put_u8(self.delimiter);
+            out.put_u8(self.options.delimiter);
         }
         match value {
-            None => out.put_slice(self.null.as_bytes()),
-            Some(value) if self.csv => self.put_csv(
+            None => out.put_slice(self.options.null.as_bytes()),
+            Some(value) if self.csv() => self.put_csv(
                 out,
                 value,
                 self.force_quote.get(n).copied().unwrap_or(false),
@@ -99,23 +57,29 @@ impl Lines {
     }
 
     fn put_csv(&self, out: &mut BytesMut, value: &[u8], force: bool) {
-        let special =
-            |b: &u8| *b == self.delimiter || *b == self.quote || matches!(b, b'\n' | b'\r');
+        let Options {
+            delimiter,
+            quote,
+            escape,
+            ref null,
+            ..
+        } = self.options;
+        let special = |b: &u8| *b == delimiter || *b == quote || matches!(b, b'\n' | b'\r');
         // `\.` alone on a line would end the data.
-        let quoted =
-            force || value == self.null.as_bytes() || value == b"\\." || value.iter().any(special);
+        let ends = self.force_quote.len() == 1 && value == b"\\.";
+        let quoted = force || ends || value == null.as_bytes() || value.iter().any(special);
         if !quoted {
             out.put_slice(value);
             return;
         }
-        out.put_u8(self.quote);
+        out.put_u8(quote);
         for byte in value {
-            if *byte == self.quote || *byte == self.escape {
-                out.put_u8(self.escape);
+            if *byte == quote || *byte == escape {
+                out.put_u8(escape);
             }
             out.put_u8(*byte);
         }
-        out.put_u8(self.quote);
+        out.put_u8(quote);
     }
 
     fn put_escaped(&self, out: &mut BytesMut, value: &[u8]) {
@@ -128,7 +92,7 @@ impl Lines {
                 b'\r' => b'r',
                 b'\t' => b't',
                 0x0b => b'v',
-                other if *other == self.delimiter => *other,
+                other if *other == self.options.delimiter => *other,
                 other => {
                     out.put_u8(*other);
                     continue;
@@ -140,7 +104,7 @@ impl Lines {
 }
 
 impl Connection {
-    pub(super) async fn copy_out(&mut self, rows: Rows, copy: &ast::Copy) -> Result<(), Failed> {
+    pub(crate) async fn copy_out(&mut self, rows: Rows, copy: &ast::Copy) -> Result<(), Failed> {
         let schema = rows.schema.clone();
         let names: Vec<&str> = schema
             .fields()
@@ -149,16 +113,6 @@ impl Connection {
             .collect();
         if names.len() > i16::MAX as usize {
             return Err(Error::not_supported("COPY of more than 32767 columns").into());
-        }
-        if let Some(encoding) = &copy.options.encoding
-            && !encoding
-                .replace(['-', '_'], "")
-                .eq_ignore_ascii_case("utf8")
-        {
-            return Err(Error::not_supported(format!(
-                "COPY in encoding {encoding} is not supported: it is always UTF8"
-            ))
-            .into());
         }
         let format = if copy.format == CopyFormat::Binary {
             Format::Binary
@@ -182,13 +136,13 @@ impl Connection {
             });
             sent
         } else {
-            if copy.options.header {
+            if lines.options.header == CopyHeader::Line {
                 backend::message(&mut self.link.out, b'd', |out| {
                     for (n, name) in names.iter().enumerate() {
                         if n > 0 {
-                            out.put_u8(lines.delimiter);
+                            out.put_u8(lines.options.delimiter);
                         }
-                        if lines.csv {
+                        if lines.csv() {
                             lines.put_csv(out, name.as_bytes(), false)
                         } else {
                             lines.put_escaped(out, name.as_bytes())
@@ -284,20 +238,30 @@ mod tests {
             line("COPY (SELECT 1) TO STDOUT (FORMAT csv)", &[Some("\\.")]).unwrap(),
             "\"\\.\""
         );
+        // Next to another value it ends nothing.
+        assert_eq!(
+            line(
+                "COPY (SELECT 1) TO STDOUT (FORMAT csv)",
+                &[Some("\\."), Some("x")]
+            )
+            .unwrap(),
+            "\\.,x"
+        );
     }
 
     #[test]
-    fn separators_are_single_characters() {
+    fn options_that_do_not_fit_are_refused() {
         for options in [
             "DELIMITER 'ab'",
             "FORMAT csv, QUOTE ''",
             "FORMAT csv, DELIMITER '\"'",
             "NULL 'x\ty'",
+            "FORMAT csv, FORCE_QUOTE (zz)",
+            "FORMAT csv, FORCE_NULL (a)",
+            "ENCODING 'latin1'",
         ] {
             let sql = format!("COPY (SELECT 1) TO STDOUT ({options})");
-            let Ok(parsed) = lakegate_gateway::sql::parse(&sql) else {
-                continue;
-            };
+            let parsed = lakegate_gateway::sql::parse(&sql).unwrap();
             let Statement::Copy(copy) = &parsed[0].statement else {
                 panic!("not a COPY")
             };

@@ -1,0 +1,323 @@
+//! From the bytes of COPY FROM to batches of rows.
+
+use std::sync::Arc;
+
+use bytes::{Buf, Bytes};
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
+use lakegate_error::{Code, Error, Result};
+use lakegate_gateway::sql::ast::{self, CopyFormat, CopyHeader};
+
+use super::binary::Tuples;
+use super::fields::Fields;
+use super::options::{Options, chosen};
+use super::records::Records;
+use super::values::Values;
+use crate::encode::Zone;
+
+/// The maximum number of rows of a batch.
+const MAX_ROWS: usize = 8 * 1024;
+/// The maximum number of values of a batch: 8 MiB of numbers.
+const MAX_VALUES: usize = 1024 * 1024;
+/// A batch is full when its values took so many bytes on the wire.
+const FULL: usize = 4 * 1024 * 1024;
+/// The maximum number of bytes of a line or a value in the context of an error.
+const SHOWN: usize = 100;
+
+#[derive(Debug)]
+struct Column {
+    name: String,
+    values: Values,
+    force_not_null: bool,
+    force_null: bool,
+}
+
+#[derive(Debug)]
+enum Source {
+    Lines {
+        records: Records,
+        fields: Fields,
+        /// The header is still to come.
+        header: bool,
+    },
+    Binary(Tuples),
+}
+
+/// Decodes what the client sends.
+#[derive(Debug)]
+pub(crate) struct Decoder {
+    /// The table without its database, for the context of errors.
+    table: String,
+    options: Options,
+    zone: Zone,
+    schema: SchemaRef,
+    columns: Vec<Column>,
+    source: Source,
+    ended: bool,
+    rows: usize,
+    bytes: usize,
+    max_rows: usize,
+}
+
+impl Decoder {
+    /// `columns`: those of the rows that the client sends. `zone`: the session's.
+    ///
+    /// # Errors
+    ///
+    /// An option names a column that is not among them; values of a column's type cannot be read.
+    pub(crate) fn new(
+        copy: &ast::CopyFrom,
+        options: Options,
+        columns: &Schema,
+        zone: Zone,
+    ) -> Result<Self> {
+        let fields = columns.fields();
+        let names: Vec<&str> = fields.iter().map(|field| field.name().as_str()).collect();
+        let table = copy.table.table.clone();
+        let forced = |named: &Option<Vec<String>>| {
+            let named = named.as_deref().unwrap_or_default();
+            chosen(named, &names, Some(table.as_str()))
+        };
+        let not_null = forced(&copy.options.force_not_null)?;
+        let null = forced(&copy.options.force_null)?;
+        let forced = not_null.into_iter().zip(null);
+        let columns = fields.iter().zip(forced);
+        let columns = columns.map(|(field, (force_not_null, force_null))| {
+            Ok(Column {
+                name: field.name().clone(),
+                values: Values::new(field)?,
+                force_not_null,
+                force_null,
+            })
+        });
+        let columns: Vec<Column> = columns.collect::<Result<_>>()?;
+        let source = match options.format {
+            CopyFormat::Binary => Source::Binary(Tuples::new(columns.len())),
+            CopyFormat::Text | CopyFormat::Csv => Source::Lines {
+                records: Records::new(&options),
+                fields: Fields::default(),
+                header: options.header != CopyHeader::Absent,
+            },
+        };
+        let nullable = fields
+            .iter()
+            .map(|field| Field::new(field.name(), field.data_type().clone(), true));
+        Ok(Self {
+            schema: Arc::new(Schema::new(nullable.collect::<Vec<_>>())),
+            max_rows: (MAX_VALUES / columns.len().max(1)).clamp(1, MAX_ROWS),
+            table,
+            options,
+            zone,
+            columns,
+            source,
+            ended: false,
+            rows: 0,
+            bytes: 0,
+        })
+    }
+
+    /// Takes bytes from the client. [`Decoder::next`] is to be called until it returns `None`
+    /// before more are taken.
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
+        match &mut self.source {
+            Source::Lines { records, .. } => records.push(bytes),
+            Source::Binary(tuples) => tuples.push(bytes),
+        }
+    }
+
+    /// Says that the client has sent all.
+    pub(crate) fn end(&mut self) {
+        self.ended = true;
+        match &mut self.source {
+            Source::Lines { records, .. } => records.end(),
+            Source::Binary(tuples) => tuples.end(),
+        }
+    }
+
+    /// Returns the next full batch, or after [`Decoder::end`] the rest.
+    ///
+    /// # Errors
+    ///
+    /// The data is malformed, or a value is not of its column's type: the error's context names
+    /// line and column.
+    pub(crate) fn next(&mut self) -> Result<Option<RecordBatch>> {
+        while self.rows < self.max_rows && self.bytes < FULL {
+            if !self.row()? {
+                return match self.ended && self.rows > 0 {
+                    true => self.take().map(Some),
+                    false => Ok(None),
+                };
+            }
+        }
+        self.take().map(Some)
+    }
+
+    fn take(&mut self) -> Result<RecordBatch> {
+        self.rows = 0;
+        self.bytes = 0;
+        let columns = self.columns.iter_mut().map(|column| column.values.take());
+        let columns = columns.collect::<Result<Vec<_>>>()?;
+        RecordBatch::try_new(Arc::clone(&self.schema), columns)
+            .map_err(|error| Error::internal(format!("rows do not form a batch: {error}")))
+    }
+
+    /// Reads a row; returns whether there was one.
+    fn row(&mut self) -> Result<bool> {
+        match self.source {
+            Source::Lines { .. } => self.line(),
+            Source::Binary(_) => self.tuple(),
+        }
+    }
+
+    fn line(&mut self) -> Result<bool> {
+        let Self {
+            source,
+            columns,
+            options,
+            table,
+            zone,
+            rows,
+            bytes,
+            ..
+        } = self;
+        let Source::Lines {
+            records,
+            fields,
+            header,
+        } = source
+        else {
+            return Ok(false);
+        };
+        loop {
+            let line = records.next();
+            let number = records.line();
+            let place = || format!("COPY {table}, line {number}");
+            let Some(line) = line.map_err(|error| error.with_context(place()))? else {
+                return Ok(false);
+            };
+            let in_line =
+                |error: Error| error.with_context(format!("{}: {}", place(), shown(&line)));
+            if *header && options.header == CopyHeader::Line {
+                *header = false;
+                continue;
+            }
+            fields.split(&line, options).map_err(in_line)?;
+            if *header {
+                *header = false;
+                check_header(fields, columns).map_err(in_line)?;
+                continue;
+            }
+            if fields.len() > columns.len() {
+                let why = "extra data after last expected column";
+                return Err(in_line(Error::new(Code::BadData, why)));
+            }
+            for (n, column) in columns.iter_mut().enumerate() {
+                let Some(field) = fields.get(n) else {
+                    let why = format!("missing data for column \"{}\"", column.name);
+                    return Err(in_line(Error::new(Code::BadData, why)));
+                };
+                let null = options.null.as_bytes();
+                let field = match field {
+                    None if column.force_not_null => Some(null),
+                    Some(text) if column.force_null && text == null => None,
+                    other => other,
+                };
+                match field {
+                    None => column.values.push_null()?,
+                    Some(text) => {
+                        *bytes += text.len();
+                        column.values.push_text(text, *zone).map_err(|error| {
+                            let at = format!("{}, column {}", place(), column.name);
+                            error.with_context(format!("{at}: {}", shown(text)))
+                        })?;
+                    }
+                }
+            }
+            *rows += 1;
+            return Ok(true);
+        }
+    }
+
+    fn tuple(&mut self) -> Result<bool> {
+        let Source::Binary(tuples) = &mut self.source else {
+            return Ok(false);
+        };
+        let row = tuples.next();
+        let place = format!("COPY {}, line {}", self.table, tuples.row());
+        let Some(mut row) = row.map_err(|error| match tuples.row() {
+            // The header is no line.
+            0 => error,
+            _ => error.with_context(place.clone()),
+        })?
+        else {
+            return Ok(false);
+        };
+        self.bytes += row.len();
+        for column in &mut self.columns {
+            match field(&mut row) {
+                None => column.values.push_null()?,
+                Some(bytes) => column
+                    .values
+                    .push_binary(&bytes, self.zone)
+                    .map_err(|error| {
+                        error.with_context(format!("{place}, column {}", column.name))
+                    })?,
+            }
+        }
+        self.rows += 1;
+        Ok(true)
+    }
+}
+
+/// Takes a field of a row whose lengths were checked; `None` is NULL.
+fn field(row: &mut Bytes) -> Option<Bytes> {
+    let length = usize::try_from(row.try_get_i32().ok()?).ok()?;
+    Some(row.split_to(length.min(row.len())))
+}
+
+/// Checks that a header has the names of the columns.
+///
+/// # Errors
+///
+/// It has others.
+fn check_header(fields: &Fields, columns: &[Column]) -> Result<()> {
+    if fields.len() != columns.len() {
+        return Err(Error::new(
+            Code::BadData,
+            format!(
+                "wrong number of fields in header line: got {}, expected {}",
+                fields.len(),
+                columns.len()
+            ),
+        ));
+    }
+    for (n, column) in columns.iter().enumerate() {
+        let name = fields.get(n).flatten();
+        if name == Some(column.name.as_bytes()) {
+            continue;
+        }
+        let got = match name {
+            Some(name) => format!("\"{}\"", String::from_utf8_lossy(name)),
+            None => "null value".to_owned(),
+        };
+        return Err(Error::new(
+            Code::BadData,
+            format!(
+                "column name mismatch in header line field {}: got {got}, expected \"{}\"",
+                n + 1,
+                column.name
+            ),
+        ));
+    }
+    Ok(())
+}
+
+/// Returns a line or value in quotes, cut as PostgreSQL does.
+fn shown(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    let end = text.floor_char_boundary(SHOWN);
+    match text.get(..end) {
+        Some(start) if end < text.len() => format!("\"{start}...\""),
+        _ => format!("\"{text}\""),
+    }
+}

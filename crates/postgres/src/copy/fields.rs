@@ -1,0 +1,162 @@
+//! The fields of a line of COPY FROM in text and CSV format.
+
+use lakegate_error::{Code, Error, Result};
+use lakegate_gateway::sql::ast::CopyFormat;
+
+use super::options::Options;
+
+/// The fields of one line, unescaped. The memory is used again for the next line.
+#[derive(Debug, Default)]
+pub(super) struct Fields {
+    bytes: Vec<u8>,
+    /// Where each field ends in `bytes`, and whether it is NULL.
+    ends: Vec<(usize, bool)>,
+}
+
+impl Fields {
+    pub(super) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Returns field `n`: `None` if there is none, `Some(None)` if it is NULL.
+    pub(super) fn get(&self, n: usize) -> Option<Option<&[u8]>> {
+        let (end, is_null) = *self.ends.get(n)?;
+        let start = match n.checked_sub(1) {
+            Some(before) => self.ends.get(before)?.0,
+            None => 0,
+        };
+        if is_null {
+            return Some(None);
+        }
+        self.bytes.get(start..end).map(Some)
+    }
+
+    /// Splits a line.
+    ///
+    /// # Errors
+    ///
+    /// A quote has no end.
+    pub(super) fn split(&mut self, line: &[u8], options: &Options) -> Result<()> {
+        self.bytes.clear();
+        self.ends.clear();
+        match options.format {
+            CopyFormat::Csv => self.split_csv(line, options),
+            CopyFormat::Text | CopyFormat::Binary => {
+                self.split_text(line, options);
+                Ok(())
+            }
+        }
+    }
+
+    fn field_ends(&mut self, is_null: bool) {
+        self.ends.push((self.bytes.len(), is_null));
+    }
+
+    /// As PostgreSQL's `CopyReadAttributesText`.
+    fn split_text(&mut self, line: &[u8], options: &Options) {
+        let mut rest = line;
+        loop {
+            let field = rest;
+            loop {
+                let plain = rest
+                    .iter()
+                    .position(|byte| *byte == b'\\' || *byte == options.delimiter);
+                let (data, special) = rest.split_at(plain.unwrap_or(rest.len()));
+                self.bytes.extend_from_slice(data);
+                match special {
+                    [b'\\', escaped @ ..] => rest = self.unescape(escaped),
+                    other => {
+                        rest = other;
+                        break;
+                    }
+                }
+            }
+            let raw = field.len() - rest.len();
+            self.field_ends(field.get(..raw) == Some(options.null.as_bytes()));
+            match rest.split_first() {
+                Some((_, after)) => rest = after,
+                None => return,
+            }
+        }
+    }
+
+    /// Appends what follows a backslash, and returns the rest. A backslash at the end of a line is
+    /// dropped.
+    fn unescape<'a>(&mut self, escaped: &'a [u8]) -> &'a [u8] {
+        let Some((first, rest)) = escaped.split_first() else {
+            return escaped;
+        };
+        let (byte, rest) = match first {
+            b'0'..=b'7' => digits(escaped, 3, 8),
+            b'x' if rest.first().is_some_and(u8::is_ascii_hexdigit) => digits(rest, 2, 16),
+            b'b' => (0x08, rest),
+            b'f' => (0x0c, rest),
+            b'n' => (b'\n', rest),
+            b'r' => (b'\r', rest),
+            b't' => (b'\t', rest),
+            b'v' => (0x0b, rest),
+            other => (*other, rest),
+        };
+        self.bytes.push(byte);
+        rest
+    }
+
+    /// As PostgreSQL's `CopyReadAttributesCSV`.
+    fn split_csv(&mut self, line: &[u8], options: &Options) -> Result<()> {
+        let mut bytes = line.iter().copied().enumerate().peekable();
+        let mut start = 0;
+        let mut saw_quote = false;
+        while let Some((place, byte)) = bytes.next() {
+            if byte == options.delimiter {
+                self.csv_field_ends(line.get(start..place), saw_quote, options);
+                start = place + 1;
+                saw_quote = false;
+                continue;
+            }
+            if byte != options.quote {
+                self.bytes.push(byte);
+                continue;
+            }
+            saw_quote = true;
+            loop {
+                let Some((_, byte)) = bytes.next() else {
+                    return Err(Error::new(Code::BadData, "unterminated CSV quoted field"));
+                };
+                if byte == options.escape
+                    && let Some((_, next)) =
+                        bytes.next_if(|(_, next)| *next == options.escape || *next == options.quote)
+                {
+                    self.bytes.push(next);
+                    continue;
+                }
+                if byte == options.quote {
+                    break;
+                }
+                self.bytes.push(byte);
+            }
+        }
+        self.csv_field_ends(line.get(start..), saw_quote, options);
+        Ok(())
+    }
+
+    fn csv_field_ends(&mut self, raw: Option<&[u8]>, saw_quote: bool, options: &Options) {
+        self.field_ends(!saw_quote && raw == Some(options.null.as_bytes()));
+    }
+}
+
+/// Reads up to `most` digits as a byte, which wraps as in PostgreSQL.
+fn digits(text: &[u8], most: usize, radix: u32) -> (u8, &[u8]) {
+    let mut value = 0_u32;
+    let mut rest = text;
+    for _ in 0..most {
+        let Some((first, after)) = rest.split_first() else {
+            break;
+        };
+        let Some(digit) = char::from(*first).to_digit(radix) else {
+            break;
+        };
+        value = value * radix + digit;
+        rest = after;
+    }
+    ((value & 0xff) as u8, rest)
+}
