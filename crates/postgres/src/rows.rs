@@ -4,6 +4,7 @@ use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use futures::StreamExt;
 use lakegate_error::{Error, Result};
+use lakegate_gateway::values::IntervalStyle;
 use lakegate_gateway::{BatchStream, QueryWatch, Rows, Session};
 
 use super::backend;
@@ -41,7 +42,16 @@ pub(super) fn style(session: &Session) -> Style {
         .parameter("extra_float_digits")
         .and_then(|digits| digits.parse().ok())
         .unwrap_or(1);
-    Style { zone, float_digits }
+    let intervals = session
+        .parameter("IntervalStyle")
+        .map_or(IntervalStyle::default(), |name| {
+            IntervalStyle::of_name(&name)
+        });
+    Style {
+        zone,
+        float_digits,
+        intervals,
+    }
 }
 
 /// Announces the columns of a result.

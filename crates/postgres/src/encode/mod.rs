@@ -19,6 +19,7 @@ use bytes::{BufMut, BytesMut};
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::Schema;
 use lakegate_error::{Code, Error, Result};
+use lakegate_gateway::values::IntervalStyle;
 
 use self::column::Column;
 pub(crate) use self::time::Zone;
@@ -49,6 +50,7 @@ pub(crate) struct Style {
     pub zone: Zone,
     /// `extra_float_digits`; from 1 on, the shortest text that reads back as the same float.
     pub float_digits: i32,
+    pub intervals: IntervalStyle,
 }
 
 impl Default for Style {
@@ -56,6 +58,7 @@ impl Default for Style {
         Self {
             zone: Zone::UTC,
             float_digits: 1,
+            intervals: IntervalStyle::default(),
         }
     }
 }
