@@ -44,7 +44,7 @@ pub(super) fn growth(name: &str) -> Option<Growth> {
         "concat_ws" => separated,
         "array_replace" | "array_replace_n" | "array_replace_all" => items_replaced,
         "string_to_array" => in_pieces,
-        "regexp_match" => captured,
+        "regexp_match" | "regexp_matches" => captured,
         "arrow_cast" | "arrow_try_cast" | "cast_to_type" | "try_cast_to_type" => of_type,
         name if AS_ARGUMENTS.binary_search(&name).is_ok() => return Some(Growth::AsArguments),
         _ => return None,
@@ -55,6 +55,7 @@ pub(super) fn growth(name: &str) -> Option<Growth> {
 /// Sorted, for a binary search. PostgreSQL's own functions, which are evaluated row by row, are
 /// measured where they are called (`postgres/function.rs` of the dialect).
 const AS_ARGUMENTS: &[&str] = &[
+    "$most_frequent",
     "abs",
     "acos",
     "acosh",

@@ -2,7 +2,6 @@
 //! does not exist, they return NULL.
 
 use arrow::datatypes::DataType;
-use lakegate_error::Error;
 
 use crate::postgres::{Cell, PgFunction};
 
@@ -70,13 +69,6 @@ pub(super) fn functions() -> Vec<PgFunction> {
         }),
         PgFunction::new("pg_stat_get_numscans", 1..=1, DataType::Int64, |_| {
             Ok(Cell::Int(0))
-        }),
-        // The age of a transaction id; `age` of one timestamp is not supported.
-        PgFunction::new("age", 1..=1, DataType::Int32, |args| match args {
-            [Cell::Int(_)] => Ok(Cell::Int(0)),
-            _ => Err(Error::not_supported("age of a time is not supported")
-                .with_hint("subtract it: current_date - …")
-                .into()),
         }),
     ]
 }

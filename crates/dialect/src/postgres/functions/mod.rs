@@ -11,6 +11,7 @@ mod text;
 
 use std::sync::Arc;
 
+pub(super) use arrays::MOST_FREQUENT;
 use datafusion::logical_expr::ScalarUDF;
 pub(super) use json::planner as json_operators;
 pub use text::{quote_ident, split_name};

@@ -10,10 +10,12 @@ use lakegate_engine::Names;
 use lakegate_error::Error;
 use lakegate_sql::walk::walk;
 
-use super::{Rewriter, build, casts, folded, parts, similar, slices, times, windows};
+use super::{
+    Rewriter, build, calls, casts, folded, ordered_sets, parts, similar, slices, times, windows,
+};
 
 /// Functions that return a row for each item of a list.
-const SET_RETURNING: &[&str] = &["generate_series", "pg_expandarray"];
+const SET_RETURNING: &[&str] = &["pg_expandarray"];
 
 /// Functions whose result is an unsigned integer in the engine, a type that neither Athena nor
 /// Postgres has: the difference of two row numbers may be negative.
@@ -57,6 +59,19 @@ fn by_bytes(collation: &ObjectName) -> bool {
 
 impl Rewriter<'_> {
     pub(super) fn rewrite_expr(&mut self, expr: &mut Expr) -> Result<(), Error> {
+        if let Some(mut patterns) = calls::patterns(expr)? {
+            for comparison in &mut patterns.comparisons {
+                self.rewrite_expr(comparison)?;
+            }
+            *expr = patterns.joined();
+            return Ok(());
+        }
+        if self.functions == Names::Postgres
+            && let Some(time) = casts::relative_time(expr)
+        {
+            *expr = time;
+            return Ok(());
+        }
         match expr {
             Expr::Collate {
                 expr: inner,
@@ -82,10 +97,30 @@ impl Rewriter<'_> {
                     BinaryOperator::PGOverlap => "array_has_any",
                     _ => "starts_with",
                 };
+                if *op == BinaryOperator::PGOverlap {
+                    calls::type_arrays(left, right);
+                }
                 let args = vec![left.as_ref().clone(), right.as_ref().clone()];
                 *expr = build::call(function, args);
             }
-            Expr::BinaryOp { op, .. } => native_operator(op),
+            Expr::BinaryOp { left, op, right } => {
+                native_operator(op);
+                if self.functions == Names::Postgres {
+                    calls::type_literals(left, op, right)?;
+                }
+            }
+            Expr::UnaryOp {
+                op:
+                    op @ (UnaryOperator::PGSquareRoot
+                    | UnaryOperator::PGCubeRoot
+                    | UnaryOperator::PGAbs
+                    | UnaryOperator::BitwiseNot),
+                expr: operand,
+            } => {
+                if let Some(rewritten) = calls::unary(*op, operand) {
+                    *expr = rewritten;
+                }
+            }
             Expr::Value(_) => casts::long_number(expr),
             Expr::UnaryOp {
                 op: UnaryOperator::Minus,
@@ -241,6 +276,11 @@ impl Rewriter<'_> {
         if name == "make_interval" {
             return times::made_interval(&function.args);
         }
+        if self.functions == Names::Postgres
+            && let Some(rewritten) = ordered_sets::rewrite(&name, function)?
+        {
+            return Ok(Some(rewritten));
+        }
         self.references.functions.insert(name.clone());
         let args = build::arguments(&function.args);
         if self.by_object.contains(&name.as_str()) {
@@ -295,6 +335,10 @@ impl Rewriter<'_> {
                 let parts = build::call("regexp_split_to_array", args);
                 Some(build::call("unnest", vec![parts]))
             }
+            ("generate_series", _) => {
+                let series = build::call(&name, calls::series(args)?);
+                Some(build::call("unnest", vec![series]))
+            }
             (set, _) if SET_RETURNING.contains(&set) => {
                 Some(build::call("unnest", vec![build::call(set, args)]))
             }
@@ -306,7 +350,13 @@ impl Rewriter<'_> {
             ) if matches!(function.args, FunctionArguments::None) => {
                 Some(build::call(&name, vec![]))
             }
-            _ => times::call(&name, &args),
+            _ => {
+                let of_postgres = match self.functions {
+                    Names::Postgres => calls::call(&name, &args)?,
+                    Names::Trino => None,
+                };
+                of_postgres.or_else(|| times::call(&name, &args))
+            }
         })
     }
 
@@ -333,13 +383,7 @@ fn oid_literal(oid: i64) -> Expr {
 }
 
 fn bigint(expr: Expr) -> Expr {
-    Expr::Cast {
-        kind: CastKind::DoubleColon,
-        expr: Box::new(expr),
-        data_type: DataType::BigInt(None),
-        array: false,
-        format: None,
-    }
+    build::cast(expr, DataType::BigInt(None))
 }
 
 /// Rewrites `OPERATOR(pg_catalog.~)` to `~`.
@@ -460,7 +504,7 @@ fn calls(expr: &Expr) -> bool {
 }
 
 /// Builds `array_agg(item ORDER BY …)`, with ordinals and names of the item resolved.
-fn array_agg(item: Expr, mut order: Vec<OrderByExpr>, first: &Expr) -> Expr {
+pub(super) fn array_agg(item: Expr, mut order: Vec<OrderByExpr>, first: &Expr) -> Expr {
     for key in &mut order {
         if number(&key.expr) == Some(1) {
             key.expr = first.clone();

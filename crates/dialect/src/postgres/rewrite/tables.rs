@@ -8,9 +8,8 @@ use lakegate_engine::apart_in_relation;
 use lakegate_error::{Code, Error};
 use lakegate_sql::walk::walk;
 
-use super::build;
 use super::expressions::strip_schema;
-use super::{folded, json};
+use super::{build, calls, folded, json};
 
 /// How an item of an unnested list becomes a value of a column.
 enum Item {
@@ -284,8 +283,11 @@ pub(super) fn rewrite(factor: &mut TableFactor) -> Result<Vec<String>, Error> {
             vec![build::call(&name, args)]
         }
         ("generate_series" | "range", [_] | [_, _] | [_, _, _]) => {
-            vec![build::call(&name, args)]
+            vec![build::call(&name, calls::series(args)?)]
         }
+        ("regexp_matches", [_, _] | [_, _, _]) => vec![build::call(&name, args)],
+        ("regexp_split_to_table", _) => vec![build::call("regexp_split_to_array", args)],
+        ("string_to_table", _) => vec![build::call("string_to_array", args)],
         ("generate_subscripts", [array, dimension, ..]) => {
             let length = build::call("array_length", vec![array.clone(), dimension.clone()]);
             vec![build::call(
@@ -311,6 +313,10 @@ pub(super) fn rewrite(factor: &mut TableFactor) -> Result<Vec<String>, Error> {
             .iter()
             .map(|list| build::call("cardinality", vec![list.clone()]));
         let length = match lists.as_slice() {
+            // Its items are arrays, all of whose items `cardinality` counts.
+            [list] if name == "regexp_matches" => {
+                build::call("array_length", vec![list.clone(), build::integer(1)])
+            }
             [list] => build::call("cardinality", vec![list.clone()]),
             _ => build::call("greatest", lengths.collect()),
         };
