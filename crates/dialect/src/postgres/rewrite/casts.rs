@@ -100,7 +100,7 @@ fn custom(name: &str, quoted: bool, modifiers: &[String]) -> Target {
         "jsonb" => return Target::Text("$jsonb_in"),
         "text" | "varchar" | "bpchar" | "name" | "char" | "cstring" | "unknown" | "xml"
         | "uuid" | "inet" | "cidr" | "aclitem" | "pg_node_tree" | "citext" | "pg_lsn"
-        | "sql_identifier" | "character_data" | "yes_or_no" => DataType::Text,
+        | "jsonpath" | "sql_identifier" | "character_data" | "yes_or_no" => DataType::Text,
         "cardinal_number" => DataType::Int(None),
         _ => return Target::Unchanged,
     })

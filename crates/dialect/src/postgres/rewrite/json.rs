@@ -294,6 +294,11 @@ fn function_of(op: &BinaryOperator) -> Option<&'static str> {
         BinaryOperator::HashArrow => "$json_get_path",
         BinaryOperator::HashLongArrow => "$json_get_path_text",
         BinaryOperator::HashMinus => "jsonb_delete_path",
+        BinaryOperator::Question => "jsonb_exists",
+        BinaryOperator::QuestionPipe => "jsonb_exists_any",
+        BinaryOperator::QuestionAnd => "jsonb_exists_all",
+        BinaryOperator::AtQuestion => "jsonb_path_exists_opr",
+        BinaryOperator::AtAt => "jsonb_path_match_opr",
         _ => return None,
     })
 }
@@ -348,6 +353,10 @@ fn called(function: &mut Function) -> Option<Expr> {
                 gathered(function, 1, Some("$jsonb_item")),
             ],
         ),
+        ("jsonb_path_query", 2..=4) => {
+            let rows = build::call("unnest", vec![Expr::Function(function.clone())]);
+            Some(build::call("$jsonb_kept", vec![rows]))
+        }
         (set, 1) => {
             let (_, mark) = SETS.iter().find(|(known, _)| *known == set)?;
             let rows = build::call("unnest", vec![Expr::Function(function.clone())]);

@@ -54,6 +54,14 @@ struct JsonColumns {
 
 /// Returns the columns of a function of JSON values in FROM; `None` if it is another function.
 fn json_columns(name: &str, args: &[Expr], alias: Option<&TableAlias>) -> Option<JsonColumns> {
+    if name == "jsonb_path_query" {
+        let own = alias.map_or_else(|| Ident::new(name), |alias| alias.name.clone());
+        return Some(JsonColumns {
+            names: vec![own],
+            lists: vec![build::call(name, args.to_vec())],
+            items: vec![Item::Call("$jsonb_kept")],
+        });
+    }
     let [value] = args else { return None };
     let list = |function: &str| build::call(function, vec![value.clone()]);
     if let Some((_, mark)) = json::SETS.iter().find(|(known, _)| *known == name) {
