@@ -212,6 +212,7 @@ const AS_ARGUMENTS: &[&str] = &[
     "to_date",
     "to_hex",
     "to_local_time",
+    "to_number",
     "to_time",
     "to_timestamp",
     "to_timestamp_micros",

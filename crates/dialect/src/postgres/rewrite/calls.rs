@@ -8,6 +8,7 @@
 //! scale(x)                          char_length(split_part(x::text, '.', 2))
 //! date_part('day', x)               date_part('day', x)::double precision
 //! date_trunc('day', x, zone)        timezone(zone, date_trunc('day', timezone(zone, x)))
+//! to_number(x, '9.99')              to_number(x, '9.99')::numeric(38,2)
 //! make_time(h, m, s)                make_timestamp(2000, 1, 1, h, m, s)::time
 //! generate_series(a, b, '1 day')    generate_series(a, b, INTERVAL '1 day')
 //! x LIKE ANY (ARRAY[p, q])          (x LIKE p) OR (x LIKE q)
@@ -74,6 +75,13 @@ pub(super) fn call(name: &str, args: &[Expr]) -> Result<Option<Expr>, Error> {
             let made = build::call("make_timestamp", parts.to_vec());
             Some(cast(made, DataType::Time(None, TimezoneInfo::None)))
         }
+        ("to_number", [_, template]) => {
+            let scale = text_of(template).and_then(digits_after_point);
+            scale.map(|scale| {
+                let decimal = ExactNumberInfo::PrecisionAndScale(38, scale);
+                cast(build::call(name, args.to_vec()), DataType::Numeric(decimal))
+            })
+        }
         ("setseed", [_]) => {
             return Err(Error::not_supported("setseed is not supported")
                 .with_hint("random numbers of a query cannot be repeated"));
@@ -90,6 +98,21 @@ pub(super) fn call(name: &str, args: &[Expr]) -> Result<Option<Expr>, Error> {
         }
         _ => None,
     })
+}
+
+/// The digits after the point of a decimal without sizes.
+const MAX_SCALE: usize = 10;
+
+/// Returns how many digits a template of a number has after its point; `None` if that takes parsing
+/// it, or are more than the function returns.
+fn digits_after_point(template: &str) -> Option<i64> {
+    if template.contains(['"', '\\']) {
+        return None;
+    }
+    let (_, after) = template.split_once(['.', 'D', 'd']).unwrap_or_default();
+    let digits = after.chars().filter(|digit| matches!(digit, '0' | '9'));
+    let digits = digits.count();
+    i64::try_from(digits).ok().filter(|_| digits <= MAX_SCALE)
 }
 
 /// Returns the digits after the point of a number as text.
