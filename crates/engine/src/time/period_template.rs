@@ -77,7 +77,7 @@ impl Fields {
             "MI" => number(self.seconds / 60, 2),
             "SS" => number(self.seconds % 60, 2),
             "SSSS" | "SSSSS" => number(self.hours * 3600 + self.seconds, 0),
-            "MS" => number(self.micros / 1000, narrow(self.micros, 3)),
+            "MS" => number(self.micros / 1000, narrow(self.micros / 1000, 3)),
             "US" => number(self.micros, narrow(self.micros, 6)),
             "YYYY" => number(years, 4),
             "YYY" => number(years % 1000, 3),

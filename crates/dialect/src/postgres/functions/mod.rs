@@ -1,8 +1,9 @@
-//! Functions that need no catalog: those about the session, text, arrays and JSON, and those that always
-//! return nothing.
+//! Functions that need no catalog: those about the session, text, bytes, arrays and JSON, and those
+//! that always return nothing.
 
 mod absent;
 mod arrays;
+mod bytes;
 mod json;
 mod session;
 #[cfg(test)]
@@ -25,6 +26,7 @@ pub fn functions(session: &Arc<SessionInfo>) -> Vec<Arc<ScalarUDF>> {
     all.extend(absent::functions());
     let mut udfs: Vec<Arc<ScalarUDF>> = all.into_iter().map(super::PgFunction::into_udf).collect();
     udfs.extend(arrays::functions());
+    udfs.extend(bytes::functions());
     udfs.extend(json::functions());
     udfs.push(super::bytea::ByteaIn::udf());
     udfs
