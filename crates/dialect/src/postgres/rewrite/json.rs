@@ -49,7 +49,7 @@ const WITH_LAMBDAS: &[&str] = &[
 ];
 
 /// Functions of a whole row.
-const OF_ROWS: &[&str] = &[
+pub(super) const OF_ROWS: &[&str] = &[
     "json_agg",
     "jsonb_agg",
     "row_to_json",
