@@ -13,7 +13,6 @@ use datafusion::logical_expr::{
     ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
     Volatility,
 };
-
 use lakegate_engine::stop;
 
 use crate::postgres::{Cell, PgFunction, invalid};
@@ -239,7 +238,29 @@ fn with_backslash(pattern: &str, escape: Option<char>) -> String {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use arrow::datatypes::Int32Type;
+
     use super::*;
+
+    #[test]
+    fn the_first_of_the_most_frequent_items_is_found() {
+        let lists = ListArray::from_iter_primitive::<Int32Type, _, _>([
+            Some(vec![Some(1), Some(2), Some(2), Some(3), Some(3)]),
+            Some(vec![]),
+            None,
+            Some(vec![Some(7)]),
+        ]);
+        let found = most_frequent(&(Arc::new(lists.slice(0, 4)) as ArrayRef)).unwrap();
+        let found = found.as_primitive::<Int32Type>();
+        assert_eq!(
+            found.iter().collect::<Vec<_>>(),
+            [Some(2), None, None, Some(7)]
+        );
+        // The offsets of a slice do not begin at 0.
+        let found = most_frequent(&(Arc::new(lists.slice(2, 2)) as ArrayRef)).unwrap();
+        let found = found.as_primitive::<Int32Type>();
+        assert_eq!(found.iter().collect::<Vec<_>>(), [None, Some(7)]);
+    }
 
     #[test]
     fn another_escape_character_becomes_the_backslash() {

@@ -122,7 +122,7 @@ pub(super) fn rewrite(expr: &mut Expr) -> Result<(), Error> {
 }
 
 /// Returns the fields of a row constructor.
-fn row(expr: &Expr) -> Option<Vec<Expr>> {
+pub(super) fn row(expr: &Expr) -> Option<Vec<Expr>> {
     match expr {
         Expr::Nested(inner) => row(inner),
         Expr::Tuple(parts) if parts.len() > 1 => Some(parts.clone()),

@@ -276,10 +276,13 @@ impl Rewriter<'_> {
         if name == "make_interval" {
             return times::made_interval(&function.args);
         }
-        if self.functions == Names::Postgres
-            && let Some(rewritten) = ordered_sets::rewrite(&name, function)?
-        {
-            return Ok(Some(rewritten));
+        if self.functions == Names::Postgres {
+            if let Some(rewritten) = ordered_sets::rewrite(&name, function)? {
+                return Ok(Some(rewritten));
+            }
+            if name == "string_agg" {
+                ordered_sets::sort_distinct(function);
+            }
         }
         self.references.functions.insert(name.clone());
         let args = build::arguments(&function.args);

@@ -5,11 +5,12 @@
 //! percentile_cont(ARRAY[p, q]) WITHIN GROUP (…)    ARRAY[percentile_cont(p) WITHIN GROUP (…), …]
 //! mode() WITHIN GROUP (ORDER BY x)                 $most_frequent(array_agg(x ORDER BY x) FILTER (…))
 //! rank(v) WITHIN GROUP (ORDER BY x)                count(1) FILTER (WHERE x < v) + 1
+//! string_agg(DISTINCT x, ',')                      string_agg(DISTINCT x, ',' ORDER BY x)
 //! ```
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, DataType, DuplicateTreatment, Expr, Function, FunctionArguments, OrderByExpr,
-    Value,
+    BinaryOperator, DataType, DuplicateTreatment, Expr, Function, FunctionArgumentClause,
+    FunctionArguments, OrderByExpr, OrderByOptions, Value,
 };
 use lakegate_error::{Code, Error};
 
@@ -77,6 +78,29 @@ pub(super) fn rewrite(name: &str, function: &Function) -> Result<Option<Expr>, E
         }
         _ => None,
     })
+}
+
+/// Sorts the values of an aggregate with DISTINCT and without an order, as PostgreSQL does.
+pub(super) fn sort_distinct(function: &mut Function) {
+    let (FunctionArguments::List(list), None) = (&mut function.args, &function.over) else {
+        return;
+    };
+    let is_sorted = list
+        .clauses
+        .iter()
+        .any(|clause| matches!(clause, FunctionArgumentClause::OrderBy(_)));
+    if is_sorted || list.duplicate_treatment != Some(DuplicateTreatment::Distinct) {
+        return;
+    }
+    if let Some(expr) = list.args.first().and_then(build::argument) {
+        let key = OrderByExpr {
+            expr,
+            options: OrderByOptions::default(),
+            with_fill: None,
+        };
+        list.clauses
+            .push(FunctionArgumentClause::OrderBy(vec![key]));
+    }
 }
 
 /// The rows of an aggregate, in their order.
