@@ -121,6 +121,14 @@ impl Rewriter<'_> {
                     *expr = rewritten;
                 }
             }
+            Expr::Value(value)
+                if matches!(value.value, Value::SingleQuotedByteStringLiteral(_)) =>
+            {
+                return Err(
+                    Error::not_supported("bit strings such as B'101' are not supported")
+                        .with_hint("write an integer, or bytes such as X'0f'"),
+                );
+            }
             Expr::Value(_) => casts::long_number(expr),
             Expr::UnaryOp {
                 op: UnaryOperator::Minus,
