@@ -32,6 +32,7 @@
 //! ```
 
 mod alike;
+mod array_queries;
 mod build;
 mod calls;
 mod casts;

@@ -14,8 +14,8 @@ use datafusion::sql::sqlparser::ast::{
 };
 use lakegate_error::{Code, Error};
 
+use super::array_queries::array_agg;
 use super::build::{self, binary, cast, nested};
-use super::expressions::array_agg;
 use crate::postgres::functions::MOST_FREQUENT;
 
 /// Returns the replacement of a call; `None` if it stays unchanged.

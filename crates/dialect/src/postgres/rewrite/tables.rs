@@ -305,7 +305,7 @@ pub(super) fn rewrite(factor: &mut TableFactor) -> Result<Vec<String>, Error> {
         }
         // Any other function of the session is a table of one row, as in Postgres.
         _ => {
-            let call = build::call(&name, args);
+            let call = calls::call(&name, &args)?.unwrap_or_else(|| build::call(&name, args));
             let names = column_names(alias.as_ref(), &name, 1);
             *factor = derived(
                 vec![build::aliased(call, names[0].clone())],
