@@ -37,13 +37,9 @@ enum Kind {
     GetBit,
     /// `set_bit(bytes, n, value)`
     SetBit,
-    /// `octet_length(bytes)`
-    OctetLength,
-    /// `bit_length(bytes)`
-    BitLength,
 }
 
-const ALL: [Kind; 10] = [
+const ALL: [Kind; 8] = [
     Kind::Encode,
     Kind::Decode,
     Kind::ConvertFrom,
@@ -52,8 +48,6 @@ const ALL: [Kind; 10] = [
     Kind::SetByte,
     Kind::GetBit,
     Kind::SetBit,
-    Kind::OctetLength,
-    Kind::BitLength,
 ];
 
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -97,7 +91,6 @@ impl OfBytes {
 
     fn arity(&self) -> usize {
         match self.kind {
-            Kind::OctetLength | Kind::BitLength => 1,
             Kind::SetByte | Kind::SetBit => 3,
             _ => 2,
         }
@@ -115,8 +108,6 @@ impl ScalarUDFImpl for OfBytes {
             Kind::SetByte => "set_byte",
             Kind::GetBit => "get_bit",
             Kind::SetBit => "set_bit",
-            Kind::OctetLength => "octet_length",
-            Kind::BitLength => "bit_length",
         }
     }
 
@@ -150,7 +141,6 @@ impl ScalarUDFImpl for OfBytes {
                 Kind::ConvertTo => "a text and the name of an encoding",
                 Kind::GetByte | Kind::GetBit => "bytes and a place",
                 Kind::SetByte | Kind::SetBit => "bytes, a place and a value",
-                Kind::OctetLength | Kind::BitLength => "bytes or a text",
             };
             Error::new(
                 Code::FunctionNotFound,
@@ -164,7 +154,7 @@ impl ScalarUDFImpl for OfBytes {
         Ok(match self.kind {
             Kind::Encode | Kind::ConvertFrom => DataType::Utf8,
             Kind::Decode | Kind::ConvertTo | Kind::SetByte | Kind::SetBit => DataType::Binary,
-            Kind::GetByte | Kind::GetBit | Kind::OctetLength | Kind::BitLength => DataType::Int32,
+            Kind::GetByte | Kind::GetBit => DataType::Int32,
         })
     }
 
@@ -286,7 +276,7 @@ impl Call<'_> {
                 self.each(|row| {
                     numbers.append_option(match row {
                         None => None,
-                        Some((bytes, row)) => Some(self.measured(bytes, row)?),
+                        Some((bytes, row)) => Some(self.part(bytes, row)?),
                     });
                     Ok(())
                 })?;
@@ -328,20 +318,16 @@ impl Call<'_> {
         })
     }
 
-    fn measured(&self, bytes: &[u8], row: usize) -> Result<i32> {
-        let size = i32::try_from(bytes.len()).unwrap_or(i32::MAX);
-        Ok(match self.kind {
-            Kind::BitLength => size.saturating_mul(8),
-            Kind::GetByte => {
-                let place = place(self.number(0, row)?, bytes.len())?;
-                bytes.get(place).map_or(0, |byte| i32::from(*byte))
-            }
-            Kind::GetBit => {
-                let (place, mask) = bit(self.number(0, row)?, bytes.len())?;
-                i32::from(bytes.get(place).is_some_and(|byte| byte & mask != 0))
-            }
-            _ => size,
-        })
+    /// Returns a byte or a bit.
+    fn part(&self, bytes: &[u8], row: usize) -> Result<i32> {
+        let index = self.number(0, row)?;
+        if self.kind == Kind::GetByte {
+            let place = place(index, bytes.len())?;
+            return Ok(bytes.get(place).map_or(0, |byte| i32::from(*byte)));
+        }
+        let (place, mask) = bit(index, bytes.len())?;
+        let byte = bytes.get(place).copied().unwrap_or(0);
+        Ok(i32::from(byte & mask != 0))
     }
 }
 
