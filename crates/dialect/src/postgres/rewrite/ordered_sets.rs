@@ -139,9 +139,6 @@ impl Sorted<'_> {
 
     /// Returns an aggregate with a condition beside that of the call.
     fn filtered(&self, aggregate: Expr, condition: Expr) -> Expr {
-        let Expr::Function(mut function) = aggregate else {
-            return aggregate;
-        };
         let condition = match self.filter {
             Some(filter) => binary(
                 nested(condition),
@@ -150,8 +147,13 @@ impl Sorted<'_> {
             ),
             None => condition,
         };
-        function.filter = Some(Box::new(condition));
-        Expr::Function(function)
+        match aggregate {
+            Expr::Function(mut function) => {
+                function.filter = Some(Box::new(condition));
+                Expr::Function(function)
+            }
+            other => other,
+        }
     }
 
     fn count_of(&self, counted: Expr, condition: Expr) -> Expr {
