@@ -120,14 +120,13 @@ impl Sorted<'_> {
 
     /// Builds the condition for rows that come before a value.
     fn before(&self, value: &Expr) -> Expr {
-        let descending = self.key.options.asc == Some(false);
-        let operator = match descending {
-            true => BinaryOperator::Gt,
-            false => BinaryOperator::Lt,
+        let operator = match self.key.options.asc {
+            Some(false) => BinaryOperator::Gt,
+            _ => BinaryOperator::Lt,
         };
         let less = binary(self.value(), operator, nested(value.clone()));
-        // NULL is the largest value.
-        match self.key.options.nulls_first.unwrap_or(descending) {
+        // NULLs are last, in descending order too.
+        match self.key.options.nulls_first == Some(true) {
             true => nested(binary(
                 less,
                 BinaryOperator::Or,
