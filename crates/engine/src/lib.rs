@@ -80,7 +80,7 @@ pub use decimal_texts::{LONG_NUMBER, number as exact_decimal};
 pub use dependent::DependentJoins;
 pub use expressions::{has as has_expression, retyped, rewritten};
 pub use functions::FunctionInfo;
-pub use interval_text::write_interval;
+pub use interval_text::{IntervalStyle, write_interval};
 use lakegate_error::{Error, Result, UNQUALIFIED, from_engine};
 use lakegate_lake::meter::QueryStores;
 pub use named_cast::has_columns_of_one_name;

@@ -58,6 +58,7 @@ use lakegate_engine::{Library, Names};
 use semantics::{Operators, TrinoTypes};
 use unnest_rows::UnnestedRows;
 
+pub use json::{JsonPath, JsonPathItems};
 pub use text::type_name;
 
 /// Returns every function. Sessions share them.

@@ -4,6 +4,7 @@ use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use futures::StreamExt;
 use lakegate_error::{Error, Result};
+use lakegate_gateway::values::IntervalStyle;
 use lakegate_gateway::{BatchStream, QueryWatch, Rows, Session};
 
 use super::backend;
@@ -43,10 +44,16 @@ pub(super) fn style(session: &Session) -> Style {
     let records = session
         .parameter("struct_output")
         .is_some_and(|shown| shown == "composite");
+    let intervals = session
+        .parameter("IntervalStyle")
+        .map_or(IntervalStyle::default(), |name| {
+            IntervalStyle::of_name(&name)
+        });
     Style {
         zone,
         float_digits,
         records,
+        intervals,
     }
 }
 

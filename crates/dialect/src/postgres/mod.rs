@@ -24,7 +24,7 @@ pub use cell::{Cell, PG_TYPE, build_array, hinted_field, parse_array_text};
 pub use function::{PgFunction, invalid};
 use functions::json_operators;
 pub use functions::{functions, quote_ident, split_name};
-pub use lakegate_engine::{OutputNames, apart, shown, write_interval};
+pub use lakegate_engine::{IntervalStyle, OutputNames, apart, shown};
 pub use lakegate_lake::float_text::{put_f32, put_f64};
 pub use names::ShownAsNames;
 pub use operators::planner;

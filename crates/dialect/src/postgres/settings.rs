@@ -188,7 +188,7 @@ const KNOWN: &[Known] = &[
     Known {
         name: "IntervalStyle",
         default: "postgres",
-        kind: Kind::OneOf(&["postgres"]),
+        kind: Kind::OneOf(&["postgres", "postgres_verbose", "sql_standard", "iso_8601"]),
         description: "Text form of intervals",
     },
     Known {

@@ -1,5 +1,6 @@
-//! `to_char(number, template)` as in PostgreSQL.
+//! `to_char(number, template)` and `to_number(text, template)` as in PostgreSQL.
 
+mod read;
 mod template;
 #[cfg(test)]
 mod tests;
@@ -11,10 +12,23 @@ use arrow::array::{Array, ArrayRef, AsArray, StringBuilder};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type};
 use datafusion::error::Result;
+use datafusion::execution::{FunctionRegistry, SessionState};
+use datafusion::logical_expr::ScalarUDF;
 use lakegate_error::{Code, Error};
 
+use self::read::ToNumber;
 use self::template::Template;
 use self::write::{Digits, scientific, write, write_roman};
+
+/// Registers `to_number`.
+///
+/// # Errors
+///
+/// Returns an error if the function cannot be registered.
+pub(crate) fn register(state: &mut SessionState) -> Result<()> {
+    state.register_udf(Arc::new(ScalarUDF::new_from_impl(ToNumber::new())))?;
+    Ok(())
+}
 
 /// Returns whether values of a type are written by the templates of numbers.
 pub(crate) fn is_number(data_type: &DataType) -> bool {

@@ -28,6 +28,9 @@ pub(super) struct Call {
 /// cleared.
 const MOST_KEPT: usize = 64;
 
+/// Bytes of a group beside its text.
+const GROUP_BYTES: usize = 8;
+
 /// Compiled patterns by text and flags, filled as rows are read.
 #[derive(Default)]
 struct Compiled(HashMap<(String, String), Rc<(Pattern, Flags)>>);
@@ -39,7 +42,7 @@ impl Compiled {
             return Ok(Rc::clone(known));
         }
         let read = Flags::of(flags)?;
-        if read.global && kind != Kind::Replace {
+        if read.global && !matches!(kind, Kind::Replace | Kind::Matches) {
             return Err(Error::new(
                 Code::InvalidParameter,
                 format!("{}() does not support the \"global\" option", kind.name()),
@@ -159,6 +162,7 @@ impl Call {
                 Arc::new(flags.finish())
             }
             Kind::Match => lists(each, |row, lists| self.groups(&row, lists))?,
+            Kind::Matches => self.matches(each)?,
             Kind::SplitToArray => lists(each, |row, lists| self.parts(&row, lists))?,
             Kind::Replace => self.texts(each, |row| self.replaced(&row).map(Some))?,
             Kind::Substr => self.texts(each, |row| self.part(&row))?,
@@ -246,6 +250,32 @@ impl Call {
             lists.values().append_option(group);
         }
         Ok(true)
+    }
+
+    /// Returns the lists of the groups of each match, of the first one without the flag g.
+    fn matches<'a>(&self, each: impl Iterator<Item = Result<Option<Row<'a>>>>) -> Result<ArrayRef> {
+        let mut lists = ListBuilder::new(ListBuilder::new(StringBuilder::new()));
+        let mut bytes = 0usize;
+        for row in each {
+            let Some(row) = row? else {
+                lists.append(false);
+                continue;
+            };
+            let most = (!row.found.1.global).then_some(1);
+            for groups in self.all(&row, most)? {
+                check()?;
+                let first = usize::from(groups.len() > 1);
+                for group in groups.into_iter().skip(first) {
+                    let group = group.and_then(|(from, to)| row.text.get(from..to));
+                    bytes = bytes.saturating_add(group.map_or(0, str::len) + GROUP_BYTES);
+                    lists.values().values().append_option(group);
+                }
+                lists.values().append(true);
+                check_batch(self.kind.name(), bytes)?;
+            }
+            lists.append(true);
+        }
+        Ok(Arc::new(lists.finish()))
     }
 
     fn parts(&self, row: &Row<'_>, lists: &mut ListBuilder<StringBuilder>) -> Result<bool> {

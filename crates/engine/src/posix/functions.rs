@@ -26,6 +26,7 @@ pub(crate) fn register(state: &mut SessionState) -> Result<()> {
         Kind::Count,
         Kind::Instr,
         Kind::Match,
+        Kind::Matches,
         Kind::Replace,
         Kind::SplitToArray,
         Kind::Substr,
@@ -45,6 +46,8 @@ pub(super) enum Kind {
     Like,
     /// `regexp_match(text, pattern [, flags])`
     Match,
+    /// `regexp_matches(text, pattern [, flags])`, as a list of all rows
+    Matches,
     /// `regexp_replace(text, pattern, replacement [, start [, n]] [, flags])`
     Replace,
     /// `regexp_split_to_array(text, pattern [, flags])`
@@ -60,6 +63,7 @@ impl Kind {
             Kind::Instr => "regexp_instr",
             Kind::Like => "posix_like",
             Kind::Match => "regexp_match",
+            Kind::Matches => "regexp_matches",
             Kind::Replace => "regexp_replace",
             Kind::SplitToArray => "regexp_split_to_array",
             Kind::Substr => "regexp_substr",
@@ -73,6 +77,9 @@ impl Kind {
             Kind::Like => "Whether a regular expression matches a part of a text.",
             Kind::Match => {
                 "The groups of the first match of a regular expression, or the match if it has no groups."
+            }
+            Kind::Matches => {
+                "The groups of the first match of a regular expression, with the flag g of each, or the matches if it has no groups; a row for each."
             }
             Kind::Replace => {
                 "Replaces the first match of a regular expression, with the flag g all; \\1 is the first group, \\& the match."
@@ -90,7 +97,9 @@ impl Kind {
         let is_text = |place: usize| types.get(place).is_some_and(DataType::is_string);
         match self {
             Kind::Count => &[Text, Pattern, Start, Flags],
-            Kind::Like | Kind::Match | Kind::SplitToArray => &[Text, Pattern, Flags],
+            Kind::Like | Kind::Match | Kind::Matches | Kind::SplitToArray => {
+                &[Text, Pattern, Flags]
+            }
             // DataFusion's own function has no argument for the end.
             Kind::Instr if is_text(4) => &[Text, Pattern, Start, N, Flags, Group],
             Kind::Instr => &[Text, Pattern, Start, N, End, Flags, Group],
@@ -235,6 +244,7 @@ impl ScalarUDFImpl for Function {
             Kind::Count | Kind::Instr => DataType::Int64,
             Kind::Like => DataType::Boolean,
             Kind::Match | Kind::SplitToArray => texts(),
+            Kind::Matches => DataType::new_list(texts(), true),
             Kind::Replace | Kind::Substr => DataType::Utf8,
         })
     }

@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! age(timestamp, timestamp)                 years, months and days by the calendar
+//! age(timestamp, xid)                       0
 //! justify_days(i), justify_hours(i),        30 days are a month, 24 hours a day
 //! justify_interval(i)
 //! make_timestamp(y, m, d, h, m, s)          make_timestamptz: in the session's or a given zone
@@ -12,7 +13,8 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, IntervalMonthDayNanoArray, TimestampMicrosecondArray,
+    Array, ArrayRef, AsArray, BooleanArray, Int32Array, IntervalMonthDayNanoArray,
+    TimestampMicrosecondArray,
 };
 use arrow::datatypes::{
     DataType, Float64Type, Int64Type, IntervalMonthDayNano, TimeUnit, TimestampMicrosecondType,
@@ -33,7 +35,7 @@ use super::input::out_of_range;
 use super::zoned::{INTERVAL, intervals};
 use super::zones::moved;
 
-/// `age` of two times. The `age` of a number belongs to PostgreSQL's catalog.
+/// `age` of two times, and of a time and a transaction's id: nothing is older than this one.
 pub const AGE: &str = "age_between";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -120,6 +122,8 @@ impl ScalarUDFImpl for OfTimes {
         let micros = |zone| DataType::Timestamp(TimeUnit::Microsecond, zone);
         let is_text = |of: &DataType| of.is_string() || of.is_null();
         Ok(match (self.kind, types) {
+            // The age of a transaction's id.
+            (Kind::Age, [left, id]) if id.is_integer() => vec![left.clone(), id.clone()],
             (Kind::Age, [left, right]) => {
                 let of = |of: &DataType| match of {
                     DataType::Timestamp(_, zone) => Ok(micros(zone.clone())),
@@ -146,8 +150,9 @@ impl ScalarUDFImpl for OfTimes {
         })
     }
 
-    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+    fn return_type(&self, types: &[DataType]) -> Result<DataType> {
         Ok(match self.kind {
+            Kind::Age if types.get(1).is_some_and(DataType::is_integer) => DataType::Int32,
             Kind::IsFinite => DataType::Boolean,
             Kind::MakeTimestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
             Kind::MakeTimestampTz => {
@@ -178,6 +183,12 @@ impl ScalarUDFImpl for OfTimes {
             .map(|arg| arg.to_array(rows))
             .collect::<Result<_>>()?;
         let values: ArrayRef = match (self.kind, columns.as_slice()) {
+            (Kind::Age, [_, ids]) if ids.data_type().is_integer() => {
+                let none: Int32Array = (0..ids.len())
+                    .map(|row| ids.is_valid(row).then_some(0))
+                    .collect();
+                Arc::new(none)
+            }
             (Kind::Age, [left, right]) => ages(left, right)?,
             (Kind::IsFinite, [times]) => {
                 let finite: BooleanArray = (0..times.len())

@@ -45,6 +45,8 @@ pub(super) fn of_time(call: &ScalarFunction, schema: &DFSchema) -> Option<Expr> 
                 )
         }),
         DataType::Date32 => false,
+        // DataFusion drops the fraction.
+        DataType::Time32(_) | DataType::Time64(_) if field.is_of_second() => false,
         _ => return None,
     };
     if !zoned && !field.is_unknown_to_engine() {
@@ -102,6 +104,10 @@ impl FieldName {
                         | Unit::Millennium
                 )
         )
+    }
+
+    fn is_of_second(self) -> bool {
+        matches!(self, Self::Of(Unit::Second | Unit::Millisecond))
     }
 
     fn has_fraction(self) -> bool {
@@ -201,7 +207,15 @@ fn fields(field: FieldName, times: &ArrayRef) -> Result<ArrayRef> {
         _ => None,
     };
     let clock = Clock::of_type(zone.as_deref())?;
-    let times = cast(times, &DataType::Timestamp(TimeUnit::Microsecond, zone))?;
+    let micros = DataType::Timestamp(TimeUnit::Microsecond, zone);
+    let times = match times.data_type() {
+        // A time of day is one on the first day.
+        DataType::Time32(_) | DataType::Time64(_) => {
+            let time = cast(times, &DataType::Time64(TimeUnit::Microsecond))?;
+            cast(&cast(&time, &DataType::Int64)?, &micros)?
+        }
+        _ => cast(times, &micros)?,
+    };
     let times = times.as_primitive::<TimestampMicrosecondType>();
     let values: Float64Array = times.try_unary(|instant| {
         let shown = clock.shown(instant).ok_or_else(out_of_range)?;

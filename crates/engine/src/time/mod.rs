@@ -45,6 +45,7 @@ mod moment;
 mod output;
 mod parts;
 mod period;
+mod period_template;
 mod precision;
 mod rule;
 mod series;

@@ -85,6 +85,18 @@ pub(super) fn fills(text: &str) -> Option<&str> {
 
 /// Writes a time by a template.
 pub(super) fn write(out: &mut String, template: &str, shown: &Shown<'_>) {
+    write_fields(out, template, |out, pattern, letters, bare| {
+        write_field(out, pattern, letters, bare, shown)
+    });
+}
+
+/// Writes a template, whose fields `field` writes: given the pattern, its letter case and whether
+/// padding is suppressed. It returns whether the field is a number.
+pub(super) fn write_fields(
+    out: &mut String,
+    template: &str,
+    mut field: impl FnMut(&mut String, &'static str, Letters, bool) -> bool,
+) {
     let mut rest = template;
     while !rest.is_empty() {
         let (bare, after) = match fills(rest) {
@@ -94,7 +106,7 @@ pub(super) fn write(out: &mut String, template: &str, shown: &Shown<'_>) {
         if let Some((found, letters)) = pattern(after) {
             rest = after.get(found.len()..).unwrap_or_default();
             let start = out.len();
-            let is_number = write_field(out, found, letters, bare, shown);
+            let is_number = field(out, found, letters, bare);
             for (suffix, upper) in [("TH", true), ("th", false), ("SP", true)] {
                 if let Some(after) = rest.strip_prefix(suffix) {
                     rest = after;

@@ -1,4 +1,4 @@
-//! `to_char(time, template)` and `to_char(number, template)` as in PostgreSQL. DataFusion's function
+//! `to_char` of times, intervals and numbers by a template, as in PostgreSQL. DataFusion's function
 //! takes times and `strftime` formats, and returns a PostgreSQL template unchanged. A template of a
 //! time with a `%` is a `strftime` format.
 
@@ -20,15 +20,18 @@ use datafusion::logical_expr::{
 use super::SECOND;
 use super::clock::Clock;
 use super::input::out_of_range;
+use super::period_template::write_period;
 use super::template::{Shown, write};
-use crate::numerals;
+use super::zoned::intervals;
+use crate::{numerals, stop};
 
-/// Replaces DataFusion's function.
+/// Replaces DataFusion's function, and registers `to_number`.
 ///
 /// # Errors
 ///
-/// Returns an error if the function cannot be registered.
+/// Returns an error if a function cannot be registered.
 pub fn register(state: &mut SessionState) -> Result<()> {
+    numerals::register(state)?;
     if let Some(inner) = state.scalar_functions().get("to_char").cloned() {
         state.register_udf(Arc::new(ScalarUDF::new_from_impl(ToChar::new(inner))))?;
     }
@@ -38,20 +41,27 @@ pub fn register(state: &mut SessionState) -> Result<()> {
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct ToChar {
     inner: Arc<ScalarUDF>,
-    /// Numbers, and what the inner function takes.
+    /// Numbers and intervals, and what the inner function takes.
     signature: Signature,
 }
 
 impl ToChar {
     fn new(inner: Arc<ScalarUDF>) -> Self {
         let text = TypeSignatureClass::Native(logical_string());
-        let numbers = TypeSignature::Coercible(vec![
-            Coercion::new_exact(TypeSignatureClass::Numeric),
-            Coercion::new_exact(text),
-        ]);
+        let of = |class: TypeSignatureClass| {
+            TypeSignature::Coercible(vec![
+                Coercion::new_exact(class),
+                Coercion::new_exact(text.clone()),
+            ])
+        };
         let known = inner.signature();
         let signature = Signature::one_of(
-            vec![numbers, known.type_signature.clone()],
+            vec![
+                of(TypeSignatureClass::Numeric),
+                of(TypeSignatureClass::Interval),
+                of(TypeSignatureClass::Duration),
+                known.type_signature.clone(),
+            ],
             known.volatility,
         );
         Self { inner, signature }
@@ -98,7 +108,8 @@ impl ScalarUDFImpl for ToChar {
                 | DataType::Time32(_)
         );
         let is_number = numerals::is_number(&data_type);
-        if !is_number && (!is_time || has_formats(templates)?) {
+        let is_period = matches!(data_type, DataType::Interval(_) | DataType::Duration(_));
+        if !is_number && !is_period && (!is_time || has_formats(templates)?) {
             return self.inner.invoke_with_args(args);
         }
         let constant = matches!(
@@ -107,9 +118,12 @@ impl ScalarUDFImpl for ToChar {
         );
         let rows = if constant { 1 } else { args.number_rows };
         let (times, templates) = (times.to_array(rows)?, templates.to_array(rows)?);
-        let texts = match is_number {
-            true => numerals::texts(&times, &templates)?,
-            false => texts(&times, &templates)?,
+        let texts = if is_number {
+            numerals::texts(&times, &templates)?
+        } else if is_period {
+            texts_of_periods(&times, &templates)?
+        } else {
+            texts(&times, &templates)?
         };
         let texts = cast(&texts, args.return_field.data_type())?;
         Ok(match constant {
@@ -132,6 +146,26 @@ pub(super) fn has_formats(templates: &ColumnarValue) -> Result<bool> {
     let templates = cast(&templates.to_array(1)?, &DataType::Utf8)?;
     let mut templates = templates.as_string::<i32>().iter().flatten();
     Ok(templates.any(|template| template.contains('%')))
+}
+
+fn texts_of_periods(periods: &ArrayRef, templates: &ArrayRef) -> Result<ArrayRef> {
+    let periods = intervals(periods)?;
+    let templates = cast(templates, &DataType::Utf8)?;
+    let mut texts = StringBuilder::with_capacity(periods.len(), periods.len() * 16);
+    let mut text = String::new();
+    for (period, template) in periods.iter().zip(templates.as_string::<i32>()) {
+        stop::check()?;
+        let (Some(period), Some(template)) =
+            (period, template.filter(|template| !template.is_empty()))
+        else {
+            texts.append_null();
+            continue;
+        };
+        text.clear();
+        write_period(&mut text, template, period)?;
+        texts.append_value(&text);
+    }
+    Ok(Arc::new(texts.finish()))
 }
 
 fn texts(times: &ArrayRef, templates: &ArrayRef) -> Result<ArrayRef> {

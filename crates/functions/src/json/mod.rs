@@ -10,6 +10,7 @@
 //! convert.rs    scalars of it
 //! source.rs     columns of any type to JSON
 //! path/         SQL/JSON paths                   sql/     json_value and its like
+//! pg_path.rs    PostgreSQL's paths
 //! ```
 //!
 //! A value of the type json is its canonical text in a column of `Utf8`.
@@ -21,6 +22,7 @@ mod convert;
 mod extract;
 pub(crate) mod numbers;
 mod path;
+mod pg_path;
 mod scan;
 mod sink;
 mod source;
@@ -40,6 +42,7 @@ use lakegate_error::Error;
 
 pub(crate) use self::cast::OF_NAME;
 pub(crate) use self::numbers::push_double;
+pub use self::pg_path::{JsonPath, JsonPathItems};
 pub(crate) use self::types::{has_json, is_json, is_text, name as type_name};
 
 use self::arrays::{array_contains, array_get, array_length};

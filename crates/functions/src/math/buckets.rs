@@ -33,7 +33,7 @@ pub(super) fn entries() -> Vec<Entry> {
             _ => of_equal(call),
         },
     );
-    vec![Entry::scalar(kernel).in_trino()]
+    vec![Entry::scalar(kernel)]
 }
 
 fn returns(types: &[DataType]) -> Result<DataType> {

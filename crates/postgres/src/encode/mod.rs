@@ -19,6 +19,7 @@ use bytes::{BufMut, BytesMut};
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::{Field, Schema};
 use lakegate_error::{Code, Error, Result};
+use lakegate_gateway::values::IntervalStyle;
 
 use self::column::Column;
 pub(crate) use self::time::Zone;
@@ -51,6 +52,7 @@ pub(crate) struct Style {
     pub float_digits: i32,
     /// `struct_output`: structs are records instead of JSON.
     pub records: bool,
+    pub intervals: IntervalStyle,
 }
 
 impl Style {
@@ -69,6 +71,7 @@ impl Default for Style {
             zone: Zone::UTC,
             float_digits: 1,
             records: false,
+            intervals: IntervalStyle::default(),
         }
     }
 }

@@ -302,8 +302,7 @@ fn zoned_timestamps_are_shown_in_the_sessions_zone() {
     );
     let style = Style {
         zone: Zone::parse("America/New_York"),
-        float_digits: 1,
-        records: false,
+        ..Style::default()
     };
     let shown = values_styled(&batch, Format::Text, style)
         .remove(0)

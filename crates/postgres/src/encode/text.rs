@@ -34,7 +34,7 @@ pub(super) fn put(
             let micros = time::micros(values[row], *unit, "timestamp")?;
             put_timestamp(out, micros, zoned.0.then_some(style.zone), b' ')?;
         }
-        Data::Interval(values) => values.get(row)?.put_text(out),
+        Data::Interval(values) => values.get(row)?.put_text(out, style.intervals),
         Data::Dictionary(keys, values) => put(out, values, keys.get(row) as usize, style)?,
         Data::Runs(runs, values) => put(out, values, runs.physical(row), style)?,
         Data::List(list) if list.vector => put_vector(out, list, row, style)?,

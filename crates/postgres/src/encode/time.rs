@@ -9,8 +9,8 @@ use std::str::FromStr;
 use bytes::{BufMut, BytesMut};
 use datafusion::arrow::datatypes::TimeUnit;
 use lakegate_error::{Code, Error, Result};
+use lakegate_gateway::values::IntervalStyle;
 use lakegate_gateway::values::time::Clock;
-use lakegate_gateway::values::write_interval;
 
 use super::number::{put_two, put_uint};
 
@@ -267,10 +267,10 @@ impl Interval {
         out.put_i32(self.months);
     }
 
-    /// Writes IntervalStyle `postgres`: `1 year 2 mons -3 days +04:05:06.7`.
-    pub(super) fn put_text(self, out: &mut BytesMut) {
+    /// Writes it in a style: `1 year 2 mons -3 days +04:05:06.7`.
+    pub(super) fn put_text(self, out: &mut BytesMut, style: IntervalStyle) {
         // Writing cannot fail: the buffer grows.
-        let _ = write_interval(out, self.months, self.days, self.micros);
+        let _ = style.write(out, self.months, self.days, self.micros);
     }
 }
 
@@ -300,7 +300,7 @@ mod tests {
                 days,
                 micros,
             }
-            .put_text(out)
+            .put_text(out, IntervalStyle::Postgres)
         })
     }
 

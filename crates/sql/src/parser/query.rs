@@ -166,9 +166,10 @@ fn parse<T>(
     complexity::check(cursor)?;
     let source = Source::of(cursor);
     let dialect = AthenaDialect::default();
-    let mut tokens = Tokenizer::new(&dialect, source.text())
+    let tokens = Tokenizer::new(&dialect, source.text())
         .tokenize_with_location()
         .map_err(|error| query_error::of_tokenizer(&source, &error))?;
+    let mut tokens = tokens::json_operators(tokens);
     number_placeholders(&source, &mut tokens)?;
     let tokens = tokens::unicode_strings(tokens::decimal_numbers(tokens));
     let tokens = tokens::corresponding(spell_out_table_commands(tokens));

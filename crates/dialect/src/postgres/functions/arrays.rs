@@ -2,17 +2,23 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, Int64Array, ListArray, StructArray, UInt32Array};
+use arrow::array::{
+    Array, ArrayRef, AsArray, Int64Array, ListArray, StructArray, UInt32Array, new_null_array,
+};
 use arrow::buffer::OffsetBuffer;
-use arrow::compute::take;
+use arrow::compute::{partition, take};
 use arrow::datatypes::{DataType, Field, FieldRef, Fields};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{
     ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
     Volatility,
 };
+use lakegate_engine::stop;
 
 use crate::postgres::{Cell, PgFunction, invalid};
+
+/// The function that `mode()` calls.
+pub(in crate::postgres) const MOST_FREQUENT: &str = "$most_frequent";
 
 /// Functions that return an array of their argument's elements.
 #[derive(Debug, PartialEq, Eq, Hash, Clone, Copy)]
@@ -21,6 +27,8 @@ enum Kind {
     OrEmpty,
     /// `pg_expandarray(a)`: a list of `{x: item, n: its index from 1}`.
     Expand,
+    /// `$most_frequent(a)`: the most frequent item of a sorted array, the first of several.
+    MostFrequent,
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -57,6 +65,7 @@ impl ScalarUDFImpl for ArrayFunction {
         match self.kind {
             Kind::OrEmpty => "array_or_empty",
             Kind::Expand => "pg_expandarray",
+            Kind::MostFrequent => MOST_FREQUENT,
         }
     }
 
@@ -66,13 +75,11 @@ impl ScalarUDFImpl for ArrayFunction {
 
     fn return_type(&self, types: &[DataType]) -> Result<DataType> {
         let item = item_field(types.first().unwrap_or(&DataType::Null))?;
-        Ok(DataType::List(match self.kind {
-            Kind::OrEmpty => item,
-            Kind::Expand => Arc::new(Field::new_list_field(
-                DataType::Struct(expanded_fields(&item)),
-                true,
-            )),
-        }))
+        Ok(match self.kind {
+            Kind::OrEmpty => DataType::List(item),
+            Kind::Expand => DataType::new_list(DataType::Struct(expanded_fields(&item)), true),
+            Kind::MostFrequent => item.data_type().clone(),
+        })
     }
 
     fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
@@ -97,6 +104,9 @@ impl ScalarUDFImpl for ArrayFunction {
             )));
         };
         let list = list.into_array(rows)?;
+        if self.kind == Kind::MostFrequent {
+            return Ok(ColumnarValue::Array(most_frequent(&list)?));
+        }
         if list.data_type() == &DataType::Null {
             let DataType::List(item) = args.return_field.data_type() else {
                 return Err(invalid("an array is wanted here"));
@@ -109,7 +119,7 @@ impl ScalarUDFImpl for ArrayFunction {
         let (values, lengths) = compact(list.as_list::<i32>())?;
         let item = item_field(list.data_type())?;
         let (item, values): (FieldRef, ArrayRef) = match self.kind {
-            Kind::OrEmpty => (item, values),
+            Kind::OrEmpty | Kind::MostFrequent => (item, values),
             Kind::Expand => {
                 let numbers = lengths
                     .iter()
@@ -126,6 +136,39 @@ impl ScalarUDFImpl for ArrayFunction {
         let list = ListArray::try_new(item, OffsetBuffer::from_lengths(lengths), values, None)?;
         Ok(ColumnarValue::Array(Arc::new(list)))
     }
+}
+
+/// Returns the most frequent item of each list, whose equal items are neighbours; NULL of an empty
+/// one.
+///
+/// # Errors
+///
+/// The query must stop.
+fn most_frequent(lists: &ArrayRef) -> Result<ArrayRef> {
+    let Some(lists) = lists.as_list_opt::<i32>() else {
+        return Ok(new_null_array(&DataType::Null, lists.len()));
+    };
+    let mut places: Vec<Option<u32>> = Vec::with_capacity(lists.len());
+    for (row, offset) in lists.value_offsets().iter().take(lists.len()).enumerate() {
+        stop::check()?;
+        if lists.is_null(row) {
+            places.push(None);
+            continue;
+        }
+        let mut longest = 0..0;
+        for range in partition(&[lists.value(row)])?.ranges() {
+            if range.len() > longest.len() {
+                longest = range;
+            }
+        }
+        let start = u32::try_from(longest.start).ok();
+        let place = u32::try_from(*offset).ok().zip(start);
+        places.push(match longest.is_empty() {
+            true => None,
+            false => place.and_then(|(offset, start)| offset.checked_add(start)),
+        });
+    }
+    Ok(take(lists.values(), &UInt32Array::from(places), None)?)
 }
 
 /// Returns the items of all lists, without those under a NULL, and the lists' lengths.
@@ -152,6 +195,7 @@ pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
     vec![
         ArrayFunction::udf(Kind::OrEmpty),
         ArrayFunction::udf(Kind::Expand),
+        ArrayFunction::udf(Kind::MostFrequent),
         // Converts a LIKE pattern from another escape character, since the engine supports only the
         // backslash.
         PgFunction::new("like_escape", 2..=2, DataType::Utf8, |args| {
@@ -194,7 +238,29 @@ fn with_backslash(pattern: &str, escape: Option<char>) -> String {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use arrow::datatypes::Int32Type;
+
     use super::*;
+
+    #[test]
+    fn the_first_of_the_most_frequent_items_is_found() {
+        let lists = ListArray::from_iter_primitive::<Int32Type, _, _>([
+            Some(vec![Some(1), Some(2), Some(2), Some(3), Some(3)]),
+            Some(vec![]),
+            None,
+            Some(vec![Some(7)]),
+        ]);
+        let found = most_frequent(&(Arc::new(lists.slice(0, 4)) as ArrayRef)).unwrap();
+        let found = found.as_primitive::<Int32Type>();
+        assert_eq!(
+            found.iter().collect::<Vec<_>>(),
+            [Some(2), None, None, Some(7)]
+        );
+        // The offsets of a slice do not begin at 0.
+        let found = most_frequent(&(Arc::new(lists.slice(2, 2)) as ArrayRef)).unwrap();
+        let found = found.as_primitive::<Int32Type>();
+        assert_eq!(found.iter().collect::<Vec<_>>(), [None, Some(7)]);
+    }
 
     #[test]
     fn another_escape_character_becomes_the_backslash() {

@@ -1,8 +1,9 @@
-//! Functions that need no catalog: those about the session, text, arrays and JSON, and those that always
-//! return nothing.
+//! Functions that need no catalog: those about the session, text, bytes, arrays and JSON, and those
+//! that always return nothing.
 
 mod absent;
 mod arrays;
+mod bytes;
 mod control;
 mod json;
 mod oid_lists;
@@ -13,6 +14,7 @@ mod text;
 
 use std::sync::Arc;
 
+pub(super) use arrays::MOST_FREQUENT;
 use datafusion::logical_expr::ScalarUDF;
 pub(super) use json::planner as json_operators;
 pub(super) use session::TRANSACTION_AGE;
@@ -29,6 +31,7 @@ pub fn functions(session: &Arc<SessionInfo>) -> Vec<Arc<ScalarUDF>> {
     all.push(oid_lists::oid_list());
     let mut udfs: Vec<Arc<ScalarUDF>> = all.into_iter().map(super::PgFunction::into_udf).collect();
     udfs.extend(arrays::functions());
+    udfs.extend(bytes::functions());
     udfs.extend(json::functions());
     udfs.push(super::bytea::ByteaIn::udf());
     udfs

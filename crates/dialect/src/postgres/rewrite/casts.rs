@@ -1,8 +1,8 @@
 //! Casts to types that the engine lacks.
 
 use datafusion::sql::sqlparser::ast::{
-    ArrayElemTypeDef, CastKind, CharacterLength, DataType, ExactNumberInfo, Expr, ObjectName,
-    UnaryOperator, Value,
+    ArrayElemTypeDef, BinaryOperator, CastKind, CharacterLength, DataType, ExactNumberInfo, Expr,
+    ObjectName, UnaryOperator, Value,
 };
 use lakegate_engine::LONG_NUMBER;
 use lakegate_engine::time::PRECISION_FUNCTION;
@@ -61,7 +61,10 @@ fn target(data_type: &DataType) -> Target {
         DataType::Regclass => Target::Function("regclass_in"),
         DataType::JSON => Target::Text("$json_in"),
         DataType::JSONB => Target::Text("$jsonb_in"),
-        DataType::Uuid => Target::Engine(DataType::Text),
+        DataType::Uuid
+        | DataType::CharacterVarying(None)
+        | DataType::CharVarying(None)
+        | DataType::Nvarchar(None) => Target::Engine(DataType::Text),
         DataType::Array(ArrayElemTypeDef::SquareBracket(element, _)) => match target(element) {
             Target::Engine(element) => Target::Array(element),
             Target::Unchanged => Target::Array(element.as_ref().clone()),
@@ -117,7 +120,7 @@ fn custom(name: &str, quoted: bool, modifiers: &[String]) -> Target {
         "jsonb" => return Target::Text("$jsonb_in"),
         "text" | "varchar" | "bpchar" | "name" | "char" | "cstring" | "unknown" | "xml"
         | "uuid" | "inet" | "cidr" | "aclitem" | "pg_node_tree" | "citext" | "pg_lsn" | "tid"
-        | "sql_identifier" | "character_data" | "yes_or_no" => DataType::Text,
+        | "jsonpath" | "sql_identifier" | "character_data" | "yes_or_no" => DataType::Text,
         "cardinal_number" => DataType::Int(None),
         _ => return Target::Unchanged,
     })
@@ -328,16 +331,64 @@ pub(super) fn long_number(expr: &mut Expr) {
     };
 }
 
-/// Moves the minus sign before such a number into the literal.
+/// Moves the minus sign before such a number into the literal, and puts an interval after one in
+/// parentheses.
 pub(super) fn negated(expr: &mut Expr) {
     let Expr::UnaryOp { expr: inner, .. } = expr else {
         return;
     };
+    // The engine's planner would negate the first of the literal's numbers only.
+    if matches!(inner.as_ref(), Expr::Interval(_)) {
+        let interval = std::mem::replace(inner.as_mut(), Expr::Value(Value::Null.into()));
+        **inner = Expr::Nested(Box::new(interval));
+        return;
+    }
     if matches!(inner.as_ref(), Expr::Function(_))
         && let Some(number) = number_text(expr)
     {
         *expr = build::call(LONG_NUMBER, vec![build::text(number)]);
     }
+}
+
+/// Returns the replacement of a literal whose value depends on the day, such as `date 'today'`;
+/// `None` for any other expression.
+pub(super) fn relative_time(expr: &Expr) -> Option<Expr> {
+    let (data_type, value) = match expr {
+        Expr::TypedString(typed) => (&typed.data_type, &typed.value.value),
+        Expr::Cast {
+            expr, data_type, ..
+        } => match expr.as_ref() {
+            Expr::Value(value) => (data_type, &value.value),
+            _ => return None,
+        },
+        _ => return None,
+    };
+    let data_type = match target(data_type) {
+        Target::Engine(engine) => engine,
+        _ => data_type.clone(),
+    };
+    let (DataType::Date | DataType::Timestamp(..), Value::SingleQuotedString(word)) =
+        (&data_type, value)
+    else {
+        return None;
+    };
+    let today = || build::call("current_date", vec![]);
+    let time = match word.trim().to_ascii_lowercase().as_str() {
+        "now" => build::call("now", vec![]),
+        "today" => today(),
+        "tomorrow" => build::nested(build::binary(
+            today(),
+            BinaryOperator::Plus,
+            build::integer(1),
+        )),
+        "yesterday" => build::nested(build::binary(
+            today(),
+            BinaryOperator::Minus,
+            build::integer(1),
+        )),
+        _ => return None,
+    };
+    Some(build::cast(time, data_type))
 }
 
 /// Decimal digits that survive a round trip through a double.

@@ -11,6 +11,7 @@
 //! (a, b) IN (SELECT …)     CASE WHEN EXISTS (SELECT 1 FROM (SELECT …) AS __row (c1, c2) WHERE a = c1 AND b = c2) THEN true
 //!                               WHEN EXISTS (… WHERE (a = c1 AND b = c2) IS NULL) THEN NULL ELSE false END
 //! x = ANY (ARRAY[a, b])    x IN (a, b)
+//! x ~ ANY (ARRAY[a, b])    x ~ a OR x ~ b
 //! x < ALL (array)          compare_all('<', x, array)
 //! ```
 
@@ -18,7 +19,8 @@ use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, Query, SetExpr, Unar
 use lakegate_engine::quantified::{ALL, ANY};
 use lakegate_error::{Code, Error};
 
-use super::build;
+use super::build::{self, binary, nested};
+use super::calls;
 
 /// Rewrites one expression, whose operands are already rewritten.
 pub(super) fn rewrite(expr: &mut Expr) -> Result<(), Error> {
@@ -120,7 +122,7 @@ pub(super) fn rewrite(expr: &mut Expr) -> Result<(), Error> {
 }
 
 /// Returns the fields of a row constructor.
-fn row(expr: &Expr) -> Option<Vec<Expr>> {
+pub(super) fn row(expr: &Expr) -> Option<Vec<Expr>> {
     match expr {
         Expr::Nested(inner) => row(inner),
         Expr::Tuple(parts) if parts.len() > 1 => Some(parts.clone()),
@@ -133,18 +135,6 @@ fn row(expr: &Expr) -> Option<Vec<Expr>> {
 
 fn is_subquery(expr: &Expr) -> bool {
     matches!(expr, Expr::Subquery(_))
-}
-
-fn nested(expr: Expr) -> Expr {
-    Expr::Nested(Box::new(expr))
-}
-
-fn binary(left: Expr, op: BinaryOperator, right: Expr) -> Expr {
-    Expr::BinaryOp {
-        left: Box::new(left),
-        op,
-        right: Box::new(right),
-    }
 }
 
 fn not(expr: Expr) -> Expr {
@@ -189,7 +179,7 @@ fn are_null(parts: Vec<Expr>, null: bool) -> Expr {
     all(parts, &BinaryOperator::And)
 }
 
-fn all(parts: impl IntoIterator<Item = Expr>, op: &BinaryOperator) -> Expr {
+pub(super) fn all(parts: impl IntoIterator<Item = Expr>, op: &BinaryOperator) -> Expr {
     let joined = parts
         .into_iter()
         .reduce(|left, right| binary(left, op.clone(), right));
@@ -215,7 +205,10 @@ fn equal(left: &[Expr], right: &[Expr]) -> Result<Expr, Error> {
 }
 
 fn compared(left: &[Expr], op: &BinaryOperator, right: &[Expr]) -> Result<Option<Expr>, Error> {
-    use BinaryOperator::{Eq, Gt, GtEq, Lt, LtEq, NotEq, Or};
+    use BinaryOperator::{Eq, Gt, GtEq, Lt, LtEq, NotEq, Or, Overlaps};
+    if *op == Overlaps {
+        return calls::overlaps(left, right);
+    }
     if !matches!(op, Eq | NotEq | Lt | LtEq | Gt | GtEq) {
         return Ok(None);
     }
@@ -307,6 +300,22 @@ fn exists(query: &Query, names: &[String], condition: Expr) -> Result<Expr, Erro
     })
 }
 
+/// Returns whether an operator matches a pattern; the function of [`ANY`] does not know it.
+fn is_pattern(op: &BinaryOperator) -> bool {
+    use BinaryOperator as Op;
+    matches!(
+        op,
+        Op::PGLikeMatch
+            | Op::PGILikeMatch
+            | Op::PGNotLikeMatch
+            | Op::PGNotILikeMatch
+            | Op::PGRegexMatch
+            | Op::PGRegexIMatch
+            | Op::PGRegexNotMatch
+            | Op::PGRegexNotIMatch
+    )
+}
+
 fn quantified(left: &Expr, op: &BinaryOperator, right: &Expr, any: bool) -> Expr {
     let items = match right {
         Expr::Array(array) if !array.elem.is_empty() => Some(&array.elem),
@@ -319,6 +328,14 @@ fn quantified(left: &Expr, op: &BinaryOperator, right: &Expr, any: bool) -> Expr
                 list: items.clone(),
                 negated: !any,
             }
+        }
+        (Some(items), op, any) if is_pattern(op) => {
+            let joined = if any {
+                BinaryOperator::Or
+            } else {
+                BinaryOperator::And
+            };
+            all(items.iter().map(|item| compare(left, op, item)), &joined)
         }
         _ => {
             let name = if any { ANY } else { ALL };

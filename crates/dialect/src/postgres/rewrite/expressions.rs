@@ -1,19 +1,19 @@
 //! Rewrites of expressions.
 
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, BinaryOperator, CaseWhen, CastKind, DataType, DuplicateTreatment, Expr, Function,
-    FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArgumentList, FunctionArguments,
-    GroupByExpr, Ident, ObjectName, ObjectNamePart, OrderByExpr, OrderByKind, Query, SelectItem,
-    SetExpr, TableAlias, TableAliasColumnDef, TableFactor, TableWithJoins, UnaryOperator, Value,
+    AccessExpr, BinaryOperator, CaseWhen, CastKind, DataType, Expr, Function, FunctionArg,
+    FunctionArgExpr, FunctionArguments, Ident, ObjectName, ObjectNamePart, UnaryOperator, Value,
 };
 use lakegate_engine::Names;
 use lakegate_error::Error;
-use lakegate_sql::walk::walk;
 
-use super::{Rewriter, acl, build, casts, folded, parts, similar, slices, times, windows};
+use super::{
+    Rewriter, acl, array_queries, build, calls, casts, folded, ordered_sets, parts, similar,
+    slices, times, windows,
+};
 
 /// Functions that return a row for each item of a list.
-const SET_RETURNING: &[&str] = &["generate_series", "pg_expandarray"];
+const SET_RETURNING: &[&str] = &["pg_expandarray"];
 
 /// Functions whose result is an unsigned integer in the engine, a type that neither Athena nor
 /// Postgres has: the difference of two row numbers may be negative.
@@ -57,6 +57,19 @@ fn by_bytes(collation: &ObjectName) -> bool {
 
 impl Rewriter<'_> {
     pub(super) fn rewrite_expr(&mut self, expr: &mut Expr) -> Result<(), Error> {
+        if let Some(mut patterns) = calls::patterns(expr)? {
+            for comparison in &mut patterns.comparisons {
+                self.rewrite_expr(comparison)?;
+            }
+            *expr = patterns.joined();
+            return Ok(());
+        }
+        if self.functions == Names::Postgres
+            && let Some(time) = casts::relative_time(expr)
+        {
+            *expr = time;
+            return Ok(());
+        }
         match expr {
             Expr::Collate {
                 expr: inner,
@@ -82,10 +95,38 @@ impl Rewriter<'_> {
                     BinaryOperator::PGOverlap => "array_has_any",
                     _ => "starts_with",
                 };
+                if *op == BinaryOperator::PGOverlap {
+                    calls::type_arrays(left, right);
+                }
                 let args = vec![left.as_ref().clone(), right.as_ref().clone()];
                 *expr = build::call(function, args);
             }
-            Expr::BinaryOp { op, .. } => native_operator(op),
+            Expr::BinaryOp { left, op, right } => {
+                native_operator(op);
+                if self.functions == Names::Postgres {
+                    calls::type_literals(left, op, right)?;
+                }
+            }
+            Expr::UnaryOp {
+                op:
+                    op @ (UnaryOperator::PGSquareRoot
+                    | UnaryOperator::PGCubeRoot
+                    | UnaryOperator::PGAbs
+                    | UnaryOperator::BitwiseNot),
+                expr: operand,
+            } => {
+                if let Some(rewritten) = calls::unary(*op, operand) {
+                    *expr = rewritten;
+                }
+            }
+            Expr::Value(value)
+                if matches!(value.value, Value::SingleQuotedByteStringLiteral(_)) =>
+            {
+                return Err(
+                    Error::not_supported("bit strings such as B'101' are not supported")
+                        .with_hint("write an integer, or bytes such as X'0f'"),
+                );
+            }
             Expr::Value(_) => casts::long_number(expr),
             Expr::UnaryOp {
                 op: UnaryOperator::Minus,
@@ -238,7 +279,7 @@ impl Rewriter<'_> {
             let FunctionArguments::Subquery(query) = args else {
                 return Ok(None);
             };
-            return array_of(*query).map(Some);
+            return array_queries::array_of(*query).map(Some);
         }
         if name == "every" {
             function.name = ObjectName::from(vec![Ident::new("bool_and")]);
@@ -248,6 +289,14 @@ impl Rewriter<'_> {
         }
         if name == "make_interval" {
             return times::made_interval(&function.args);
+        }
+        if self.functions == Names::Postgres {
+            if let Some(rewritten) = ordered_sets::rewrite(&name, function)? {
+                return Ok(Some(rewritten));
+            }
+            if name == "string_agg" {
+                ordered_sets::sort_distinct(function);
+            }
         }
         self.references.functions.insert(name.clone());
         let args = build::arguments(&function.args);
@@ -304,6 +353,10 @@ impl Rewriter<'_> {
                 let parts = build::call("regexp_split_to_array", args);
                 Some(build::call("unnest", vec![parts]))
             }
+            ("generate_series", _) => {
+                let series = build::call(&name, calls::series(args)?);
+                Some(build::call("unnest", vec![series]))
+            }
             (set, _) if SET_RETURNING.contains(&set) => {
                 Some(build::call("unnest", vec![build::call(set, args)]))
             }
@@ -315,7 +368,13 @@ impl Rewriter<'_> {
             ) if matches!(function.args, FunctionArguments::None) => {
                 Some(build::call(&name, vec![]))
             }
-            _ => times::call(&name, &args),
+            _ => {
+                let of_postgres = match self.functions {
+                    Names::Postgres => calls::call(&name, &args)?,
+                    Names::Trino => None,
+                };
+                of_postgres.or_else(|| times::call(&name, &args))
+            }
         })
     }
 
@@ -409,13 +468,7 @@ fn oid_literal(oid: i64) -> Expr {
 }
 
 fn bigint(expr: Expr) -> Expr {
-    Expr::Cast {
-        kind: CastKind::DoubleColon,
-        expr: Box::new(expr),
-        data_type: DataType::BigInt(None),
-        array: false,
-        format: None,
-    }
+    build::cast(expr, DataType::BigInt(None))
 }
 
 /// Rewrites `OPERATOR(pg_catalog.~)` to `~`.
@@ -466,130 +519,4 @@ pub(super) fn strip_schema(name: &mut ObjectName) -> Option<String> {
         [function] => Some(function.clone()),
         _ => None,
     }
-}
-
-/// Rewrites `ARRAY(SELECT …)`.
-fn array_of(mut query: Query) -> Result<Expr, Error> {
-    let order = match query.order_by.as_ref().map(|order| &order.kind) {
-        Some(OrderByKind::Expressions(keys)) => keys.clone(),
-        _ => vec![],
-    };
-    let limited = query.limit_clause.is_some() || query.fetch.is_some();
-    let plain = match query.body.as_mut() {
-        SetExpr::Select(select)
-            if !limited
-                && select.distinct.is_none()
-                && select.having.is_none()
-                && matches!(&select.group_by, GroupByExpr::Expressions(keys, _) if keys.is_empty()) =>
-        {
-            match select.projection.as_mut_slice() {
-                [SelectItem::UnnamedExpr(item) | SelectItem::ExprWithAlias { expr: item, .. }]
-                    if !calls(item) =>
-                {
-                    Some(item)
-                }
-                _ => None,
-            }
-        }
-        _ => None,
-    };
-    let query = match plain {
-        Some(item) => {
-            *item = array_agg(item.clone(), order, item);
-            query.order_by = None;
-            query
-        }
-        None => wrapped(query, order)?,
-    };
-    Ok(build::call(
-        "array_or_empty",
-        vec![Expr::Subquery(Box::new(query))],
-    ))
-}
-
-/// Returns whether an expression contains a call that is not allowed in an aggregate: another
-/// aggregate, or a set-returning function.
-fn calls(expr: &Expr) -> bool {
-    use std::ops::ControlFlow;
-
-    use datafusion::sql::sqlparser::ast::Visitor;
-    struct Found;
-    impl Visitor for Found {
-        type Break = ();
-        fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
-            match expr {
-                Expr::Function(function) => {
-                    let name = function.name.to_string().to_lowercase();
-                    let scalar = name.starts_with("pg_")
-                        || name.starts_with("array_to_string")
-                        || name.ends_with("_in");
-                    if scalar {
-                        ControlFlow::Continue(())
-                    } else {
-                        ControlFlow::Break(())
-                    }
-                }
-                _ => ControlFlow::Continue(()),
-            }
-        }
-    }
-    walk(expr, &mut Found).is_break()
-}
-
-/// Builds `array_agg(item ORDER BY …)`, with ordinals and names of the item resolved.
-fn array_agg(item: Expr, mut order: Vec<OrderByExpr>, first: &Expr) -> Expr {
-    for key in &mut order {
-        if number(&key.expr) == Some(1) {
-            key.expr = first.clone();
-        }
-    }
-    let clauses = if order.is_empty() {
-        vec![]
-    } else {
-        vec![FunctionArgumentClause::OrderBy(order)]
-    };
-    let args = vec![FunctionArg::Unnamed(FunctionArgExpr::Expr(item))];
-    let mut aggregate = build::call("array_agg", vec![]);
-    if let Expr::Function(function) = &mut aggregate {
-        function.args = FunctionArguments::List(FunctionArgumentList {
-            duplicate_treatment: None::<DuplicateTreatment>,
-            args,
-            clauses,
-        });
-    }
-    aggregate
-}
-
-/// Builds `SELECT array_agg(item) FROM (query) AS q(item)`.
-fn wrapped(mut query: Query, mut order: Vec<OrderByExpr>) -> Result<Query, Error> {
-    // An order by the item itself survives the wrapping; any other must be the inner query's.
-    order.retain(|key| number(&key.expr) == Some(1));
-    if !order.is_empty() && query.limit_clause.is_none() && query.fetch.is_none() {
-        query.order_by = None;
-    }
-    let item = Expr::Identifier(Ident::new("item"));
-    let mut outer = build::select(vec![SelectItem::UnnamedExpr(array_agg(
-        item.clone(),
-        order,
-        &item,
-    ))])?;
-    if let SetExpr::Select(select) = outer.body.as_mut() {
-        let alias = TableAlias {
-            explicit: true,
-            name: Ident::new("array_items"),
-            columns: vec![TableAliasColumnDef::from_name("item")],
-            at: None,
-        };
-        let relation = TableFactor::Derived {
-            lateral: false,
-            subquery: Box::new(query),
-            alias: Some(alias),
-            sample: None,
-        };
-        select.from = vec![TableWithJoins {
-            relation,
-            joins: vec![],
-        }];
-    }
-    Ok(outer)
 }

@@ -7,6 +7,7 @@
 //! json_object_agg(k, v)             $json_object_agg(array_agg(k), array_agg($json_item(v)))
 //! json_array_elements(x)            $json_kept(unnest(json_array_elements(x)))
 //! row_to_json(t)                    row_to_json(named_struct('a', t.a, 'b', t.b))
+//! row_to_json(row(x, y))            row_to_json(named_struct('f1', x, 'f2', y))
 //! ```
 //!
 //! This comes before all other rewriting: the parser reads `name -> 'key'` as a lambda, whose body
@@ -23,7 +24,7 @@ use datafusion::sql::sqlparser::ast::{
 use datafusion::sql::sqlparser::tokenizer::Location;
 use lakegate_sql::walk::walk_mut;
 
-use super::{build, expressions::strip_schema, folded};
+use super::{build, comparisons, expressions::strip_schema, folded};
 
 /// Functions whose arguments may be lambdas. So may those of functions whose names begin with `$`.
 const WITH_LAMBDAS: &[&str] = &[
@@ -49,7 +50,7 @@ const WITH_LAMBDAS: &[&str] = &[
 ];
 
 /// Functions of a whole row.
-const OF_ROWS: &[&str] = &[
+pub(super) const OF_ROWS: &[&str] = &[
     "json_agg",
     "jsonb_agg",
     "row_to_json",
@@ -124,7 +125,8 @@ impl JsonSyntax {
         }
     }
 
-    /// Replaces the argument of a function that is the name of a table by a row of its columns.
+    /// Replaces the argument of a function that is the name of a table by a row of its columns, and
+    /// names the fields of one that is a row.
     fn whole_row(&self, function: &mut Function) {
         let FunctionArguments::List(list) = &mut function.args else {
             return;
@@ -133,6 +135,10 @@ impl JsonSyntax {
         else {
             return;
         };
+        if let Some(parts) = comparisons::row(argument) {
+            *argument = numbered(parts);
+            return;
+        }
         let Expr::Identifier(name) = argument else {
             return;
         };
@@ -146,6 +152,15 @@ impl JsonSyntax {
             .collect();
         *argument = build::call("named_struct", fields);
     }
+}
+
+/// Returns a row whose fields have PostgreSQL's names, as rows in it have.
+fn numbered(parts: Vec<Expr>) -> Expr {
+    let fields = parts.into_iter().enumerate().flat_map(|(place, part)| {
+        let part = comparisons::row(&part).map_or(part, numbered);
+        [build::text(format!("f{}", place + 1)), part]
+    });
+    build::call("named_struct", fields.collect())
 }
 
 /// Returns the names of a query's columns; `None` if one has no name of its own.
@@ -294,6 +309,11 @@ fn function_of(op: &BinaryOperator) -> Option<&'static str> {
         BinaryOperator::HashArrow => "$json_get_path",
         BinaryOperator::HashLongArrow => "$json_get_path_text",
         BinaryOperator::HashMinus => "jsonb_delete_path",
+        BinaryOperator::Question => "jsonb_exists",
+        BinaryOperator::QuestionPipe => "jsonb_exists_any",
+        BinaryOperator::QuestionAnd => "jsonb_exists_all",
+        BinaryOperator::AtQuestion => "jsonb_path_exists_opr",
+        BinaryOperator::AtAt => "jsonb_path_match_opr",
         _ => return None,
     })
 }
@@ -348,6 +368,10 @@ fn called(function: &mut Function) -> Option<Expr> {
                 gathered(function, 1, Some("$jsonb_item")),
             ],
         ),
+        ("jsonb_path_query", 2..=4) => {
+            let rows = build::call("unnest", vec![Expr::Function(function.clone())]);
+            Some(build::call("$jsonb_kept", vec![rows]))
+        }
         (set, 1) => {
             let (_, mark) = SETS.iter().find(|(known, _)| *known == set)?;
             let rows = build::call("unnest", vec![Expr::Function(function.clone())]);
@@ -486,6 +510,10 @@ mod tests {
             (
                 "SELECT pg_catalog.row_to_json(r) FROM (SELECT 1 AS \"A\", b FROM t) r",
                 "SELECT row_to_json(named_struct('A', \"r\".\"A\", 'b', \"r\".\"b\")) FROM (SELECT 1 AS \"A\", b FROM t) r",
+            ),
+            (
+                "SELECT row_to_json(row(1, b)), to_json((b, 'x')) FROM t",
+                "SELECT row_to_json(named_struct('f1', 1, 'f2', b)), to_json(named_struct('f1', b, 'f2', 'x')) FROM t",
             ),
             (
                 "WITH c (n) AS (SELECT 1 AS m) SELECT to_jsonb(c) FROM c",

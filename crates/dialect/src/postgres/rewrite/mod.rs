@@ -26,6 +26,8 @@
 //! DISTINCT ON (1) x, y; GROUP BY (x, y)    DISTINCT ON (x) x, y; GROUP BY x, y
 //! VALUES ((SELECT 1), 2), (3, 4)           SELECT (SELECT 1), 2 UNION ALL SELECT 3, 4
 //! mod(x, y), sign(x)                       ((x) % (y)), signum(x)
+//! ceiling(x), div(x, y), x LIKE ANY (…)    see calls.rs
+//! mode() WITHIN GROUP (ORDER BY x)         see ordered_sets.rs
 //! a && b, a ^@ b                           array_has_any(a, b), starts_with(a, b)
 //! … EXCEPT SELECT a.x, b.x FROM a, b       … EXCEPT SELECT * FROM (SELECT a.x, b.x FROM a, b) AS "operand 2"
 //! x::varchar(3), x::char                   left(x::text, 3), left(x::text, 1)
@@ -36,7 +38,9 @@
 
 mod acl;
 mod alike;
+mod array_queries;
 mod build;
+mod calls;
 mod casts;
 mod clauses;
 mod comparisons;
@@ -50,6 +54,7 @@ mod named_casts;
 mod narrowed;
 mod operands;
 mod order_keys;
+mod ordered_sets;
 mod outputs;
 mod precedence;
 mod similar;

@@ -9,7 +9,7 @@ use lakegate_error::{Code, Error};
 use lakegate_sql::walk::walk;
 
 use super::expressions::strip_schema;
-use super::{acl, build, folded, json};
+use super::{acl, build, calls, folded, json};
 use crate::postgres::pg_catalog::table_of_call;
 
 /// How an item of an unnested list becomes a value of a column.
@@ -56,6 +56,14 @@ struct JsonColumns {
 /// Returns the columns of a function of JSON values, or of an access list, in FROM; `None` if it is
 /// another function.
 fn json_columns(name: &str, args: &[Expr], alias: Option<&TableAlias>) -> Option<JsonColumns> {
+    if name == "jsonb_path_query" {
+        let own = alias.map_or_else(|| Ident::new(name), |alias| alias.name.clone());
+        return Some(JsonColumns {
+            names: vec![own],
+            lists: vec![build::call(name, args.to_vec())],
+            items: vec![Item::Call("$jsonb_kept")],
+        });
+    }
     let [value] = args else { return None };
     let list = |function: &str| build::call(function, vec![value.clone()]);
     if let Some((_, mark)) = json::SETS.iter().find(|(known, _)| *known == name) {
@@ -302,8 +310,11 @@ pub(super) fn rewrite(factor: &mut TableFactor) -> Result<Vec<String>, Error> {
             vec![build::call(&name, args)]
         }
         ("generate_series" | "range", [_] | [_, _] | [_, _, _]) => {
-            vec![build::call(&name, args)]
+            vec![build::call(&name, calls::series(args)?)]
         }
+        ("regexp_matches", [_, _] | [_, _, _]) => vec![build::call(&name, args)],
+        ("regexp_split_to_table", _) => vec![build::call("regexp_split_to_array", args)],
+        ("string_to_table", _) => vec![build::call("string_to_array", args)],
         ("generate_subscripts", [array, dimension, ..]) => {
             let length = build::call("array_length", vec![array.clone(), dimension.clone()]);
             vec![build::call(
@@ -313,7 +324,7 @@ pub(super) fn rewrite(factor: &mut TableFactor) -> Result<Vec<String>, Error> {
         }
         // Any other function of the session is a table of one row, as in Postgres.
         _ => {
-            let call = build::call(&name, args);
+            let call = calls::call(&name, &args)?.unwrap_or_else(|| build::call(&name, args));
             let names = column_names(alias.as_ref(), &name, 1);
             *factor = derived(
                 vec![build::aliased(call, names[0].clone())],
@@ -329,6 +340,10 @@ pub(super) fn rewrite(factor: &mut TableFactor) -> Result<Vec<String>, Error> {
             .iter()
             .map(|list| build::call("cardinality", vec![list.clone()]));
         let length = match lists.as_slice() {
+            // Its items are arrays, all of whose items `cardinality` counts.
+            [list] if name == "regexp_matches" => {
+                build::call("array_length", vec![list.clone(), build::integer(1)])
+            }
             [list] => build::call("cardinality", vec![list.clone()]),
             _ => build::call("greatest", lengths.collect()),
         };

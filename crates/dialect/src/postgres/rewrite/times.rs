@@ -3,14 +3,14 @@
 //! ```text
 //! INTERVAL '1-2 3 04:05'         INTERVAL '14 months 3 days 14700.000000 seconds'     the engine reads fewer forms
 //! t AT TIME ZONE 'x'             timezone('x', t)                                     the engine makes a cast of it
-//! age(a, b)                      age_between(a, b)                                    age(x) is of a transaction
+//! age(a, b), age(b)              age_between(a, b), age_between(current_date, b)
 //! make_interval(days => n)       INTERVAL '0 seconds' + n * INTERVAL '1 day'
 //! localtimestamp                 CAST(now() AS timestamp)
 //! ```
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, CastKind, DataType, Expr, FunctionArg, FunctionArgExpr, FunctionArguments,
-    TimezoneInfo, Value,
+    BinaryOperator, DataType, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, TimezoneInfo,
+    Value,
 };
 use lakegate_engine::time::{AGE, AT_TIME_ZONE, interval_in_words};
 use lakegate_error::Error;
@@ -47,6 +47,10 @@ pub(super) fn rewrite(expr: &mut Expr) -> Result<(), Error> {
 pub(super) fn call(name: &str, args: &[Expr]) -> Option<Expr> {
     match (name, args) {
         ("age", [to, from]) => Some(build::call(AGE, vec![to.clone(), from.clone()])),
+        ("age", [since]) => {
+            let today = build::call("current_date", vec![]);
+            Some(build::call(AGE, vec![today, since.clone()]))
+        }
         // Each statement is its own transaction for these functions.
         ("transaction_timestamp" | "statement_timestamp" | "clock_timestamp", []) => {
             Some(build::call("now", vec![]))
@@ -103,26 +107,12 @@ pub(super) fn made_interval(args: &FunctionArguments) -> Result<Option<Expr>, Er
             return Ok(None);
         };
         let value = Expr::Nested(Box::new(value.clone()));
-        let product = binary(value, BinaryOperator::Multiply, build::interval(unit)?);
-        sum = binary(sum, BinaryOperator::Plus, product);
+        let product = build::binary(value, BinaryOperator::Multiply, build::interval(unit)?);
+        sum = build::binary(sum, BinaryOperator::Plus, product);
     }
     Ok(Some(Expr::Nested(Box::new(sum))))
 }
 
-fn binary(left: Expr, op: BinaryOperator, right: Expr) -> Expr {
-    Expr::BinaryOp {
-        left: Box::new(left),
-        op,
-        right: Box::new(right),
-    }
-}
-
 fn now_as(data_type: DataType) -> Expr {
-    Expr::Cast {
-        kind: CastKind::DoubleColon,
-        expr: Box::new(build::call("now", vec![])),
-        data_type,
-        array: false,
-        format: None,
-    }
+    build::cast(build::call("now", vec![]), data_type)
 }

@@ -14,12 +14,15 @@
 //!   WHERE EXISTS (SELECT 1 FROM q WHERE y = k)
 //! ```
 //!
+//! The functions of a whole row, such as `row_to_json(t)`, depend on the same columns (`rows.rs`).
+//!
 //! The meaning of a name depends on the columns of the tables. A statement is resolved with the
 //! columns that are known, and the result lists the tables that must be looked up (`lookup.rs`).
 
 mod lookup;
 mod namespace;
 mod parentheses;
+mod rows;
 mod star;
 #[cfg(test)]
 mod tests;
@@ -404,6 +407,15 @@ impl VisitorMut for Names<'_, '_> {
 
     fn post_visit_query(&mut self, _: &mut Query) -> ControlFlow<Error> {
         self.queries -= 1;
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Error> {
+        if self.queries == 0
+            && let Expr::Function(function) = expr
+        {
+            self.resolver.whole_row(function, self.scope);
+        }
         ControlFlow::Continue(())
     }
 

@@ -182,6 +182,10 @@ impl<'a> Evaluation<'a, '_, '_> {
             Node::Negated(base) => {
                 return self.each_number(self.node(base, scope)?, Num::negated);
             }
+            Node::Judged(predicate) => match self.predicate(predicate, scope)? {
+                Some(is) => Item::Boolean(is),
+                None => Item::Null,
+            },
             Node::Numeric(base) => return self.each_number(self.node(base, scope)?, Ok),
             Node::Accessed(base, accessors) => {
                 let mut items = self.node(base, scope)?;

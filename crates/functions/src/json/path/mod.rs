@@ -52,6 +52,8 @@ enum Node {
     /// `+x`
     Numeric(Box<Node>),
     Accessed(Box<Node>, Vec<Accessor>),
+    /// Whether a predicate is true; `null` if that is unknown.
+    Judged(Box<Predicate>),
 }
 
 #[derive(Debug, Clone, PartialEq)]

@@ -16,9 +16,24 @@ impl Path {
     ///
     /// The text is no path, or has what is not supported.
     pub(in crate::json) fn parse(text: &str) -> Result<Self> {
+        Self::read(text, false)
+    }
+
+    /// Parses a path of PostgreSQL's: without a mode it is lax, a predicate is one too, and texts
+    /// are written as in JSON.
+    ///
+    /// # Errors
+    ///
+    /// The text is no path, or has what is not supported.
+    pub(in crate::json) fn parse_of_postgres(text: &str) -> Result<Self> {
+        Self::read(text, true)
+    }
+
+    fn read(text: &str, of_postgres: bool) -> Result<Self> {
         let mut parser = Parser {
             rest: text,
             depth: 0,
+            of_postgres,
         };
         let path = parser.path();
         path.map_err(|what| {
@@ -39,6 +54,7 @@ type Parsed<T> = Result<T, &'static str>;
 struct Parser<'a> {
     rest: &'a str,
     depth: usize,
+    of_postgres: bool,
 }
 
 /// A path or a predicate: which of them a parenthesis has is known after it.
@@ -74,10 +90,15 @@ impl<'a> Parser<'a> {
             true
         } else if self.word("strict") {
             false
+        } else if self.of_postgres {
+            true
         } else {
             return Err("the mode 'lax' or 'strict' is expected");
         };
-        let root = self.any()?.path()?;
+        let root = match self.any()? {
+            Either::Predicate(predicate) if self.of_postgres => Node::Judged(Box::new(predicate)),
+            either => either.path()?,
+        };
         self.space();
         match self.rest.is_empty() {
             true => Ok(Path { lax, root }),
@@ -432,6 +453,9 @@ impl<'a> Parser<'a> {
 
     /// A text in quotes, where two quotes are one.
     fn string(&mut self) -> Parsed<String> {
+        if self.of_postgres {
+            return self.json_string();
+        }
         let mut string = String::new();
         self.skip(1);
         loop {
@@ -446,6 +470,45 @@ impl<'a> Parser<'a> {
                 None => return Ok(string),
             }
         }
+    }
+
+    /// A text in quotes with the escapes of JSON.
+    fn json_string(&mut self) -> Parsed<String> {
+        let mut string = String::new();
+        self.skip(1);
+        loop {
+            let next = self.next_char().ok_or("a quote is missing")?;
+            match next {
+                '"' => return Ok(string),
+                '\\' => {
+                    let escaped = self.next_char().ok_or("a quote is missing")?;
+                    string.push(match escaped {
+                        'b' => '\u{8}',
+                        'f' => '\u{c}',
+                        'n' => '\n',
+                        'r' => '\r',
+                        't' => '\t',
+                        'v' => '\u{b}',
+                        'u' => {
+                            let digits = self.rest.get(..4).unwrap_or_default();
+                            let code = u32::from_str_radix(digits, 16).ok();
+                            let char = code.and_then(char::from_u32);
+                            self.skip(digits.len());
+                            char.ok_or("an escape is not valid")?
+                        }
+                        other => other,
+                    });
+                }
+                other => string.push(other),
+            }
+        }
+    }
+
+    /// Moves past a character.
+    fn next_char(&mut self) -> Option<char> {
+        let next = self.rest.chars().next()?;
+        self.skip(next.len_utf8());
+        Some(next)
     }
 
     fn number(&mut self) -> Parsed<Num> {

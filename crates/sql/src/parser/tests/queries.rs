@@ -321,3 +321,22 @@ fn what_datafusion_would_leave_out_in_silence_is_refused() {
 fn strings_of_every_kind_become_ones_that_datafusion_knows() {
     assert_eq!(query("SELECT U&'d\\0061ta', N'x'"), "SELECT 'data', 'x'");
 }
+
+#[test]
+fn question_marks_before_keys_are_operators_of_json() {
+    for (sql, expected) in [
+        ("SELECT d ? 'a' FROM t", "SELECT d ? 'a' FROM t"),
+        (
+            "SELECT d ?| ARRAY['a'], d ?& '{a}' FROM t",
+            "SELECT d ?| ARRAY['a'], d ?& '{a}' FROM t",
+        ),
+        ("SELECT d ? $1 FROM t", "SELECT d ? $1 FROM t"),
+        ("SELECT (d) ? ? FROM t", "SELECT (d) ? $1 FROM t"),
+        (
+            "SELECT a FROM t WHERE a = ? | ? AND b IN (?, 'x') LIMIT ?",
+            "SELECT a FROM t WHERE a = $1 | $2 AND b IN ($3, 'x') LIMIT $4",
+        ),
+    ] {
+        assert_eq!(query(sql), expected);
+    }
+}

@@ -6,6 +6,7 @@
 //! write.rs     values as text: that of jsonb, without blanks, on lines
 //! column.rs    values of any type as JSON text: to_json, row_to_json
 //! read.rs      -> ->> #> #>> @>, json_array_elements, json_each, json_typeof …
+//! paths.rs     jsonb_path_query, jsonb_path_exists, @?, @@
 //! change.rs    jsonb_set, jsonb_insert, - #- ||, json_strip_nulls, jsonb_pretty
 //! made.rs      casts, json_build_object, json_object, json_agg
 //! ```
@@ -17,6 +18,7 @@ mod change;
 mod column;
 mod made;
 mod operators;
+mod paths;
 mod read;
 mod value;
 mod write;
@@ -348,6 +350,7 @@ pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
     let mut all = read::functions();
     all.extend(change::functions());
     all.extend(made::functions());
+    all.extend(paths::functions());
     all.into_iter()
         .map(|function| Arc::new(ScalarUDF::new_from_impl(function)))
         .collect()

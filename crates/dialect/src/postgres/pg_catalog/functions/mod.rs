@@ -8,6 +8,7 @@ mod keywords;
 mod lookup;
 mod names;
 mod privileges;
+mod type_of;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -55,6 +56,7 @@ pub(super) const ABOUT_NAMES: &[&str] = &[
     "obj_description",
     "col_description",
     "pg_get_viewdef",
+    type_of::TYPE_OF,
 ];
 
 /// Functions that need a table's columns or its view text; the first argument is the table.
@@ -68,7 +70,9 @@ pub(super) fn functions(lookup: &Arc<Lookup>) -> Vec<Arc<ScalarUDF>> {
     all.extend(privileges::functions(lookup));
     all.extend(access_lists::functions(lookup));
     all.extend(information_schema::functions());
-    all.into_iter().map(PgFunction::into_udf).collect()
+    let mut udfs: Vec<Arc<ScalarUDF>> = all.into_iter().map(PgFunction::into_udf).collect();
+    udfs.push(type_of::function());
+    udfs
 }
 
 /// Returns the functions that convert a number to its name, by type.

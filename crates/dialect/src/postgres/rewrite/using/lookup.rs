@@ -2,6 +2,7 @@
 //!
 //! | statement | required columns |
 //! |---|---|
+//! | `SELECT row_to_json(a) FROM a` | the columns of `a` |
 //! | `a NATURAL JOIN b` | the columns of both |
 //! | `a JOIN b ON … JOIN c USING (k)` | whether `a` or `b` has `k` |
 //! | `… a JOIN b USING (k) WHERE EXISTS (SELECT 1 FROM c WHERE k = 1)` | whether `c` has `k` |
@@ -27,11 +28,13 @@ use std::ops::ControlFlow;
 use std::ptr;
 
 use datafusion::sql::sqlparser::ast::{
-    Cte, Query, Select, SelectItem, SetExpr, Statement, TableFactor, TableWithJoins, Visitor, With,
+    Cte, Expr, Query, Select, SelectItem, SetExpr, Statement, TableFactor, TableWithJoins, Visitor,
+    With,
 };
 use lakegate_error::Error;
 
 use super::namespace::Columns;
+use super::rows::named_row;
 use super::{Resolver, bare, has_joins_by_names};
 use crate::postgres::rewrite::{build, folded};
 
@@ -174,7 +177,7 @@ fn names_of(body: &SetExpr) -> Option<Vec<String>> {
     }
 }
 
-/// Breaks at the first join by names.
+/// Breaks at the first join by names, and at the first function of a whole row.
 struct Joins;
 
 impl Visitor for Joins {
@@ -184,6 +187,13 @@ impl Visitor for Joins {
         match select.from.iter().any(has_joins_by_names) {
             true => ControlFlow::Break(()),
             false => ControlFlow::Continue(()),
+        }
+    }
+
+    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+        match expr {
+            Expr::Function(function) if named_row(function).is_some() => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(()),
         }
     }
 }

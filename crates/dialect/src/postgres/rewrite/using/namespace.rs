@@ -146,6 +146,18 @@ impl Namespace {
         })
     }
 
+    /// Returns a relation and all of its columns.
+    pub(super) fn relation(&self, wanted: &str) -> Option<(&[Ident], &Columns)> {
+        self.parts.iter().find_map(|part| match part {
+            Part::Others {
+                relation, columns, ..
+            } if relation.last().is_some_and(|name| folded(name) == wanted) => {
+                Some((relation.as_slice(), columns))
+            }
+            _ => None,
+        })
+    }
+
     /// Returns the names of all columns.
     ///
     /// # Errors

@@ -260,3 +260,35 @@ fn a_table_that_is_defined_by_itself_has_the_columns_that_it_begins_with() {
             .contains("SELECT r.k FROM r JOIN b ON r.k = b.k")
     );
 }
+
+#[test]
+fn functions_of_rows_get_the_columns_of_their_table() {
+    for (sql, expected, asks) in [
+        (
+            "SELECT row_to_json(other) FROM other",
+            "SELECT row_to_json(named_struct('n', other.n)) FROM other",
+            &["SELECT * FROM other"][..],
+        ),
+        (
+            "SELECT json_agg(a.*) FROM other AS a",
+            "SELECT json_agg(named_struct('k', a.k, 'a', a.a)) FROM other AS a",
+            &["SELECT * FROM other AS a"][..],
+        ),
+        // A column comes before a table of its name.
+        (
+            "SELECT to_jsonb(l) FROM l",
+            "SELECT to_jsonb(l) FROM l",
+            &["SELECT * FROM l"][..],
+        ),
+        (
+            "SELECT to_json(v), to_json(x) FROM (VALUES (1)) AS v (x)",
+            "SELECT to_json(named_struct('x', v.x)), to_json(x) FROM (VALUES (1)) AS v (x)",
+            &[][..],
+        ),
+        ("SELECT lower(l) FROM l", "SELECT lower(l) FROM l", &[][..]),
+    ] {
+        let (text, asked) = resolved(sql);
+        assert_eq!(text.unwrap(), expected);
+        assert_eq!(asked, asks, "{sql}");
+    }
+}

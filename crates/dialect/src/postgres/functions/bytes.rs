@@ -1,0 +1,349 @@
+//! Functions of bytes: their text forms, encodings of text, and single bytes and bits.
+
+mod forms;
+
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, AsArray, BinaryArray, BinaryBuilder, Int32Builder, StringBuilder,
+};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Int64Type};
+use datafusion::common::ScalarValue;
+use datafusion::error::Result;
+use datafusion::logical_expr::{
+    ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+};
+use lakegate_engine::{bounded, stop};
+use lakegate_error::{Code, Error};
+
+use self::forms::{Charset, Form};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Kind {
+    /// `encode(bytes, form)`
+    Encode,
+    /// `decode(text, form)`
+    Decode,
+    /// `convert_from(bytes, encoding)`
+    ConvertFrom,
+    /// `convert_to(text, encoding)`
+    ConvertTo,
+    /// `get_byte(bytes, n)`
+    GetByte,
+    /// `set_byte(bytes, n, value)`
+    SetByte,
+    /// `get_bit(bytes, n)`
+    GetBit,
+    /// `set_bit(bytes, n, value)`
+    SetBit,
+}
+
+const ALL: [Kind; 8] = [
+    Kind::Encode,
+    Kind::Decode,
+    Kind::ConvertFrom,
+    Kind::ConvertTo,
+    Kind::GetByte,
+    Kind::SetByte,
+    Kind::GetBit,
+    Kind::SetBit,
+];
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct OfBytes {
+    kind: Kind,
+    signature: Signature,
+}
+
+pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
+    let function = |kind| OfBytes {
+        kind,
+        signature: Signature::user_defined(Volatility::Immutable),
+    };
+    ALL.map(|kind| Arc::new(ScalarUDF::new_from_impl(function(kind))))
+        .into()
+}
+
+fn wrong(message: impl Into<String>) -> Error {
+    Error::new(Code::InvalidParameter, message.into())
+}
+
+fn is_bytes(data_type: &DataType) -> bool {
+    matches!(
+        data_type,
+        DataType::Binary
+            | DataType::LargeBinary
+            | DataType::BinaryView
+            | DataType::FixedSizeBinary(_)
+    )
+}
+
+impl OfBytes {
+    /// Returns how many of the arguments are numbers; they are the last ones.
+    fn numbers(&self) -> usize {
+        match self.kind {
+            Kind::GetByte | Kind::GetBit => 1,
+            Kind::SetByte | Kind::SetBit => 2,
+            _ => 0,
+        }
+    }
+
+    fn arity(&self) -> usize {
+        match self.kind {
+            Kind::SetByte | Kind::SetBit => 3,
+            _ => 2,
+        }
+    }
+}
+
+impl ScalarUDFImpl for OfBytes {
+    fn name(&self) -> &str {
+        match self.kind {
+            Kind::Encode => "encode",
+            Kind::Decode => "decode",
+            Kind::ConvertFrom => "convert_from",
+            Kind::ConvertTo => "convert_to",
+            Kind::GetByte => "get_byte",
+            Kind::SetByte => "set_byte",
+            Kind::GetBit => "get_bit",
+            Kind::SetBit => "set_bit",
+        }
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    /// Text that is an argument for bytes stands for its own bytes.
+    fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
+        let first_number = self.arity() - self.numbers();
+        let coerced = types.iter().enumerate().map(|(place, given)| {
+            let is_text = given.is_string() || given.is_null();
+            if place >= first_number {
+                return (given.is_integer() || given.is_null()).then_some(DataType::Int64);
+            }
+            match place {
+                0 if is_text || is_bytes(given) => Some(DataType::Binary),
+                0 => None,
+                _ => is_text.then_some(DataType::Utf8),
+            }
+        });
+        let coerced = match types.len() == self.arity() {
+            true => coerced.collect::<Option<Vec<_>>>(),
+            false => None,
+        };
+        coerced.ok_or_else(|| {
+            let takes = match self.kind {
+                Kind::Encode => "bytes and the name of a form",
+                Kind::Decode => "a text and the name of its form",
+                Kind::ConvertFrom => "bytes and the name of an encoding",
+                Kind::ConvertTo => "a text and the name of an encoding",
+                Kind::GetByte | Kind::GetBit => "bytes and a place",
+                Kind::SetByte | Kind::SetBit => "bytes, a place and a value",
+            };
+            Error::new(
+                Code::FunctionNotFound,
+                format!("{} takes {takes}", self.name()),
+            )
+            .into()
+        })
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(match self.kind {
+            Kind::Encode | Kind::ConvertFrom => DataType::Utf8,
+            Kind::Decode | Kind::ConvertTo | Kind::SetByte | Kind::SetBit => DataType::Binary,
+            Kind::GetByte | Kind::GetBit => DataType::Int32,
+        })
+    }
+
+    fn is_strict(&self) -> bool {
+        true
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let constant = args
+            .args
+            .iter()
+            .all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
+        let rows = if constant { 1 } else { args.number_rows };
+        // Each row has its own copy of each argument.
+        bounded::check_arguments(self.name(), &args.args, rows)?;
+        let columns = args
+            .args
+            .iter()
+            .map(|arg| arg.to_array(rows))
+            .collect::<Result<Vec<ArrayRef>>>()?;
+        let Some((bytes, others)) = columns.split_first() else {
+            return Err(Error::internal(format!("{} without an argument", self.name())).into());
+        };
+        let bytes = cast(bytes, &DataType::Binary)?;
+        let call = Call {
+            kind: self.kind,
+            name: self.name(),
+            bytes: bytes.as_binary::<i32>(),
+            others,
+        };
+        let values = call.made()?;
+        Ok(match constant {
+            true => ColumnarValue::Scalar(ScalarValue::try_from_array(&values, 0)?),
+            false => ColumnarValue::Array(values),
+        })
+    }
+}
+
+/// The arguments of a call.
+struct Call<'a> {
+    kind: Kind,
+    name: &'a str,
+    bytes: &'a BinaryArray,
+    others: &'a [ArrayRef],
+}
+
+impl Call<'_> {
+    /// Calls `of` for the bytes of each row whose arguments are not NULL.
+    fn each(&self, mut of: impl FnMut(Option<(&[u8], usize)>) -> Result<()>) -> Result<()> {
+        for row in 0..self.bytes.len() {
+            stop::check()?;
+            let is_null = self.bytes.is_null(row) || self.others.iter().any(|arg| arg.is_null(row));
+            match is_null {
+                true => of(None)?,
+                false => of(Some((self.bytes.value(row), row)))?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the text of the second argument.
+    fn word(&self, row: usize) -> Result<&str> {
+        let words = self
+            .others
+            .first()
+            .and_then(|arg| arg.as_string_opt::<i32>());
+        match words {
+            Some(words) => Ok(words.value(row)),
+            None => Err(Error::internal(format!("{} without a text", self.name)).into()),
+        }
+    }
+
+    fn number(&self, place: usize, row: usize) -> Result<i64> {
+        let numbers = self.others.get(place);
+        match numbers.and_then(|arg| arg.as_primitive_opt::<Int64Type>()) {
+            Some(numbers) => Ok(numbers.value(row)),
+            None => Err(Error::internal(format!("{} without a number", self.name)).into()),
+        }
+    }
+
+    fn made(&self) -> Result<ArrayRef> {
+        let mut size = 0usize;
+        let mut grows = |by: usize| {
+            size = size.saturating_add(by);
+            bounded::check_batch(self.name, size)
+        };
+        Ok(match self.kind {
+            Kind::Encode | Kind::ConvertFrom => {
+                let mut texts = StringBuilder::new();
+                self.each(|row| {
+                    let text = match row {
+                        None => None,
+                        Some((bytes, row)) if self.kind == Kind::Encode => {
+                            Some(Form::named(self.word(row)?)?.encode(bytes))
+                        }
+                        Some((bytes, row)) => Some(Charset::named(self.word(row)?)?.text(bytes)?),
+                    };
+                    grows(text.as_ref().map_or(0, String::len))?;
+                    texts.append_option(text);
+                    Ok(())
+                })?;
+                Arc::new(texts.finish())
+            }
+            Kind::Decode | Kind::ConvertTo | Kind::SetByte | Kind::SetBit => {
+                let mut values = BinaryBuilder::new();
+                self.each(|row| {
+                    let value = match row {
+                        None => None,
+                        Some((bytes, row)) => Some(self.changed(bytes, row)?),
+                    };
+                    grows(value.as_ref().map_or(0, Vec::len))?;
+                    values.append_option(value);
+                    Ok(())
+                })?;
+                Arc::new(values.finish())
+            }
+            _ => {
+                let mut numbers = Int32Builder::new();
+                self.each(|row| {
+                    numbers.append_option(match row {
+                        None => None,
+                        Some((bytes, row)) => Some(self.part(bytes, row)?),
+                    });
+                    Ok(())
+                })?;
+                Arc::new(numbers.finish())
+            }
+        })
+    }
+
+    fn changed(&self, bytes: &[u8], row: usize) -> Result<Vec<u8>> {
+        // What was a text is valid UTF-8.
+        let text = || {
+            std::str::from_utf8(bytes)
+                .map_err(|_| wrong(format!("{} takes a text, not bytes", self.name)))
+        };
+        Ok(match self.kind {
+            Kind::Decode => Form::named(self.word(row)?)?.decode(text()?)?,
+            Kind::ConvertTo => Charset::named(self.word(row)?)?.bytes(text()?)?,
+            Kind::SetByte => {
+                let place = place(self.number(0, row)?, bytes.len())?;
+                let mut changed = bytes.to_vec();
+                if let Some(byte) = changed.get_mut(place) {
+                    // As in PostgreSQL, the lowest eight bits count.
+                    *byte = self.number(1, row)?.to_le_bytes()[0];
+                }
+                changed
+            }
+            _ => {
+                let (place, mask) = bit(self.number(0, row)?, bytes.len())?;
+                let mut changed = bytes.to_vec();
+                if let Some(byte) = changed.get_mut(place) {
+                    *byte = match self.number(1, row)? {
+                        0 => *byte & !mask,
+                        1 => *byte | mask,
+                        _ => return Err(wrong("new bit must be 0 or 1").into()),
+                    };
+                }
+                changed
+            }
+        })
+    }
+
+    /// Returns a byte or a bit.
+    fn part(&self, bytes: &[u8], row: usize) -> Result<i32> {
+        let index = self.number(0, row)?;
+        if self.kind == Kind::GetByte {
+            let place = place(index, bytes.len())?;
+            return Ok(bytes.get(place).map_or(0, |byte| i32::from(*byte)));
+        }
+        let (place, mask) = bit(index, bytes.len())?;
+        let byte = bytes.get(place).copied().unwrap_or(0);
+        Ok(i32::from(byte & mask != 0))
+    }
+}
+
+fn outside(index: i64, length: usize) -> Error {
+    let last = i64::try_from(length).unwrap_or(i64::MAX) - 1;
+    wrong(format!("index {index} out of valid range, 0..{last}"))
+}
+
+fn place(index: i64, length: usize) -> Result<usize, Error> {
+    let place = usize::try_from(index).ok().filter(|place| *place < length);
+    place.ok_or_else(|| outside(index, length))
+}
+
+/// Returns the byte of a bit, and the bit as a mask. The first bit is the lowest of the first byte.
+fn bit(index: i64, length: usize) -> Result<(usize, u8), Error> {
+    let bits = length.saturating_mul(8);
+    let place = place(index, bits)?;
+    Ok((place / 8, 1 << (place % 8)))
+}

@@ -1,0 +1,98 @@
+//! Functions and operators that evaluate a `jsonpath`: jsonb_path_query, jsonb_path_exists, @?, @@.
+
+use lakegate_error::{Error, from_engine};
+use lakegate_functions::{JsonPath, JsonPathItems};
+
+use super::{Cell, Form, Job, JsonFunction, Returns, document};
+
+type Answer = Result<Cell<'static>, Error>;
+
+/// Returns the items of a call's path; `None` if the value does not fit the path and the call says
+/// that this is no error.
+fn items(args: &[Cell<'static>], silent: bool) -> Result<Option<Vec<String>>, Error> {
+    let text = |place: usize| args.get(place).and_then(Cell::to_text).unwrap_or_default();
+    let path = JsonPath::parse(&text(1)).map_err(from_engine)?;
+    let silent = silent || args.get(3).and_then(Cell::as_bool) == Some(true);
+    let found = path.find(&document(args), &text(2));
+    match found.map_err(from_engine)? {
+        JsonPathItems::Found(items) => Ok(Some(items)),
+        JsonPathItems::Misfit(_) if silent => Ok(None),
+        JsonPathItems::Misfit(why) => Err(Error::invalid(format!(
+            "the value does not fit the JSON path: {why}"
+        ))
+        .with_hint("a path without \"strict\" leaves out what is missing")),
+    }
+}
+
+fn query(job: Job, args: &[Cell<'static>]) -> Answer {
+    let items = items(args, false)?.unwrap_or_default().into_iter();
+    let items = items.map(|item| job.shown(item).map(Cell::text));
+    items.collect::<Result<Vec<_>, _>>().map(Cell::List)
+}
+
+fn query_array(job: Job, args: &[Cell<'static>]) -> Answer {
+    let items = items(args, false)?.unwrap_or_default();
+    job.shown(format!("[{}]", items.join(","))).map(Cell::text)
+}
+
+fn query_first(job: Job, args: &[Cell<'static>]) -> Answer {
+    let first = items(args, false)?.and_then(|items| items.into_iter().next());
+    match first {
+        Some(first) => job.shown(first).map(Cell::text),
+        None => Ok(Cell::Null),
+    }
+}
+
+fn exists_unless(args: &[Cell<'static>], silent: bool) -> Answer {
+    let found = items(args, silent)?;
+    Ok(found.map_or(Cell::Null, |items| Cell::Bool(!items.is_empty())))
+}
+
+fn exists(_: Job, args: &[Cell<'static>]) -> Answer {
+    exists_unless(args, false)
+}
+
+fn exists_silently(_: Job, args: &[Cell<'static>]) -> Answer {
+    exists_unless(args, true)
+}
+
+fn matches_unless(args: &[Cell<'static>], silent: bool) -> Answer {
+    let silent = silent || args.get(3).and_then(Cell::as_bool) == Some(true);
+    let Some(items) = items(args, silent)? else {
+        return Ok(Cell::Null);
+    };
+    match items.as_slice() {
+        [one] if one == "true" => Ok(Cell::Bool(true)),
+        [one] if one == "false" => Ok(Cell::Bool(false)),
+        [one] if one == "null" => Ok(Cell::Null),
+        _ if silent => Ok(Cell::Null),
+        _ => Err(Error::invalid("single boolean result is expected")
+            .with_hint("the path must be a predicate, such as $.a > 1")),
+    }
+}
+
+fn matches(_: Job, args: &[Cell<'static>]) -> Answer {
+    matches_unless(args, false)
+}
+
+fn matches_silently(_: Job, args: &[Cell<'static>]) -> Answer {
+    matches_unless(args, true)
+}
+
+pub(super) fn functions() -> Vec<JsonFunction> {
+    let of = |name: &'static str, returns: Returns, body: super::Body| {
+        JsonFunction::new(name, 2..=4, Form::Binary, returns, body)
+    };
+    let operator = |name: &'static str, body: super::Body| {
+        JsonFunction::new(name, 2..=2, Form::Binary, Returns::Boolean, body)
+    };
+    vec![
+        of("jsonb_path_query", Returns::Texts, query),
+        of("jsonb_path_query_array", Returns::Json, query_array),
+        of("jsonb_path_query_first", Returns::Json, query_first),
+        of("jsonb_path_exists", Returns::Boolean, exists),
+        of("jsonb_path_match", Returns::Boolean, matches),
+        operator("jsonb_path_exists_opr", exists_silently),
+        operator("jsonb_path_match_opr", matches_silently),
+    ]
+}

@@ -1,0 +1,393 @@
+//! Functions and operators of PostgreSQL that the engine has under another name, or that are made
+//! of others. In Trino's dialects, the names have other meanings or none.
+//!
+//! ```text
+//! ceiling(x), |/ x, ||/ x, @ x      ceil(x), sqrt(x), cbrt(x), abs(x)
+//! ~x                                (x) # -1
+//! div(x, y)                         (((x) - (x) % (y)) / (y))::numeric(38,0)
+//! scale(x)                          char_length(split_part(x::text, '.', 2))
+//! date_part('day', x)               date_part('day', x)::double precision
+//! date_trunc('day', x, zone)        timezone(zone, date_trunc('day', timezone(zone, x)))
+//! to_number(x, '9.99')              to_number(x, '9.99')::numeric(38,2)
+//! make_time(h, m, s)                make_timestamp(2000, 1, 1, h, m, s)::time
+//! generate_series(a, b, '1 day')    generate_series(a, b, INTERVAL '1 day')
+//! x LIKE ANY (ARRAY[p, q])          (x LIKE p) OR (x LIKE q)
+//! x @> '{a,b}'                      x @> ARRAY['a', 'b']
+//! ```
+
+use datafusion::sql::sqlparser::ast::{
+    BinaryOperator, DataType, ExactNumberInfo, Expr, TimezoneInfo, UnaryOperator, Value,
+};
+use lakegate_engine::time::{AT_TIME_ZONE, interval_in_words};
+use lakegate_error::Error;
+
+use super::build::{self, binary, cast, nested};
+use super::{casts, comparisons};
+
+/// Returns the replacement of a call; `None` if it stays unchanged.
+///
+/// # Errors
+///
+/// The function is not supported, or a literal is not of its type.
+pub(super) fn call(name: &str, args: &[Expr]) -> Result<Option<Expr>, Error> {
+    Ok(match (name, args) {
+        ("ceiling", [x]) => Some(build::call("ceil", vec![x.clone()])),
+        ("div", [x, y]) => {
+            let (x, y) = (nested(x.clone()), nested(y.clone()));
+            let rest = binary(x.clone(), BinaryOperator::Modulo, y.clone());
+            let whole = nested(binary(x, BinaryOperator::Minus, nested(rest)));
+            let quotient = nested(binary(whole, BinaryOperator::Divide, y));
+            let whole_decimal = ExactNumberInfo::PrecisionAndScale(38, 0);
+            Some(cast(quotient, DataType::Numeric(whole_decimal)))
+        }
+        ("scale", [x]) => Some(build::call("char_length", vec![decimals(x)])),
+        ("min_scale", [x]) => {
+            let significant = build::call("rtrim", vec![decimals(x), build::text("0")]);
+            Some(build::call("char_length", vec![significant]))
+        }
+        ("gen_random_uuid", []) => Some(build::call("uuid", vec![])),
+        ("string_to_table", [_, _] | [_, _, _]) => {
+            let parts = build::call("string_to_array", args.to_vec());
+            Some(build::call("unnest", vec![parts]))
+        }
+        ("regexp_matches", [_, _] | [_, _, _]) => {
+            let matches = build::call(name, args.to_vec());
+            Some(build::call("unnest", vec![matches]))
+        }
+        ("date_part", [_, _]) => Some(cast(
+            build::call(name, args.to_vec()),
+            DataType::DoublePrecision,
+        )),
+        ("date_trunc", [unit, time, zone]) => {
+            let at = |time| build::call(AT_TIME_ZONE, vec![zone.clone(), time]);
+            let truncated = build::call(name, vec![unit.clone(), at(time.clone())]);
+            Some(at(truncated))
+        }
+        ("make_time", [hour, minute, second]) => {
+            let parts = [
+                build::integer(2000),
+                build::integer(1),
+                build::integer(1),
+                hour.clone(),
+                minute.clone(),
+                second.clone(),
+            ];
+            let made = build::call("make_timestamp", parts.to_vec());
+            Some(cast(made, DataType::Time(None, TimezoneInfo::None)))
+        }
+        ("to_number", [_, template]) => {
+            let scale = text_of(template).and_then(digits_after_point);
+            scale.map(|scale| {
+                let decimal = ExactNumberInfo::PrecisionAndScale(38, scale);
+                cast(build::call(name, args.to_vec()), DataType::Numeric(decimal))
+            })
+        }
+        ("setseed", [_]) => {
+            return Err(Error::not_supported("setseed is not supported")
+                .with_hint("random numbers of a query cannot be repeated"));
+        }
+        (
+            "json_populate_record"
+            | "json_populate_recordset"
+            | "jsonb_populate_record"
+            | "jsonb_populate_recordset",
+            _,
+        ) => {
+            return Err(Error::not_supported(format!("{name} is not supported"))
+                .with_hint("name the columns: jsonb_to_recordset(x) AS t (a int, b text)"));
+        }
+        _ => None,
+    })
+}
+
+/// The digits after the point of a decimal without sizes.
+const MAX_SCALE: usize = 10;
+
+/// Returns how many digits a template of a number has after its point; `None` if that takes parsing
+/// it, or are more than the function returns.
+fn digits_after_point(template: &str) -> Option<i64> {
+    if template.contains(['"', '\\']) {
+        return None;
+    }
+    let (_, after) = template.split_once(['.', 'D', 'd']).unwrap_or_default();
+    let digits = after.chars().filter(|digit| matches!(digit, '0' | '9'));
+    let digits = digits.count();
+    i64::try_from(digits).ok().filter(|_| digits <= MAX_SCALE)
+}
+
+/// Returns the digits after the point of a number as text.
+fn decimals(number: &Expr) -> Expr {
+    let text = cast(nested(number.clone()), DataType::Text);
+    build::call(
+        "split_part",
+        vec![text, build::text("."), build::integer(2)],
+    )
+}
+
+/// Rewrites an operator with one operand.
+pub(super) fn unary(op: UnaryOperator, operand: &Expr) -> Option<Expr> {
+    let function = match op {
+        UnaryOperator::PGSquareRoot => "sqrt",
+        UnaryOperator::PGCubeRoot => "cbrt",
+        UnaryOperator::PGAbs => "abs",
+        UnaryOperator::BitwiseNot => {
+            return Some(nested(binary(
+                nested(operand.clone()),
+                BinaryOperator::PGBitwiseXor,
+                build::integer(-1),
+            )));
+        }
+        _ => return None,
+    };
+    Some(build::call(function, vec![operand.clone()]))
+}
+
+/// Returns a text literal.
+fn text_of(expr: &Expr) -> Option<&str> {
+    match expr {
+        Expr::Nested(inner) => text_of(inner),
+        Expr::Value(value) => match &value.value {
+            Value::SingleQuotedString(text) | Value::EscapedStringLiteral(text) => Some(text),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// Gives the literals among the arguments of `generate_series` their types: the step of a series of
+/// times is an interval, and an end has the type of the other one.
+///
+/// # Errors
+///
+/// The step is not an interval.
+pub(super) fn series(mut args: Vec<Expr>) -> Result<Vec<Expr>, Error> {
+    let [first, last, step] = args.as_mut_slice() else {
+        return Ok(args);
+    };
+    if let Some(text) = text_of(step) {
+        *step = build::interval(&interval_in_words(text)?)?;
+    }
+    if let (Some(_), Some(data_type)) = (text_of(last), type_of(first)) {
+        *last = cast(last.clone(), data_type);
+    } else if let (Some(_), Some(data_type)) = (text_of(first), type_of(last)) {
+        *first = cast(first.clone(), data_type);
+    }
+    Ok(args)
+}
+
+/// Returns the type that an expression names.
+fn type_of(expr: &Expr) -> Option<DataType> {
+    match expr {
+        Expr::Nested(inner) => type_of(inner),
+        Expr::Cast { data_type, .. } => Some(data_type.clone()),
+        Expr::TypedString(typed) => Some(typed.data_type.clone()),
+        _ => None,
+    }
+}
+
+/// The patterns of `LIKE ANY (…)` and `LIKE ALL (…)`, as single comparisons.
+#[derive(Debug)]
+pub(super) struct Patterns {
+    /// Each with one pattern.
+    pub comparisons: Vec<Expr>,
+    /// How they are joined.
+    pub op: BinaryOperator,
+}
+
+/// Returns the comparisons of a LIKE with several patterns; `None` if it has one.
+///
+/// # Errors
+///
+/// A literal array is malformed, or the patterns are not written in the statement.
+pub(super) fn patterns(expr: &Expr) -> Result<Option<Patterns>, Error> {
+    let (any, pattern) = match expr {
+        Expr::Like { any, pattern, .. } | Expr::ILike { any, pattern, .. } => (*any, pattern),
+        _ => return Ok(None),
+    };
+    let (op, items) = match pattern.as_ref() {
+        Expr::Function(function) => {
+            let name = function.name.to_string().to_lowercase();
+            let op = match name.as_str() {
+                "all" => BinaryOperator::And,
+                "some" => BinaryOperator::Or,
+                _ => return Ok(None),
+            };
+            match build::arguments(&function.args).as_deref() {
+                Some([items]) => (op, items.clone()),
+                _ => return Ok(None),
+            }
+        }
+        items if any => (BinaryOperator::Or, items.clone()),
+        _ => return Ok(None),
+    };
+    let items = match unnested(&items) {
+        Expr::Array(array) => array.elem.clone(),
+        other => casts::literal_array(other)?.ok_or_else(|| {
+            Error::not_supported("LIKE takes ANY and ALL of an array of patterns in the statement")
+                .with_hint("write LIKE ANY (ARRAY['a%', 'b%'])")
+        })?,
+    };
+    let comparisons = items.into_iter().map(|item| {
+        let mut one = expr.clone();
+        if let Expr::Like { any, pattern, .. } | Expr::ILike { any, pattern, .. } = &mut one {
+            *any = false;
+            **pattern = item;
+        }
+        one
+    });
+    Ok(Some(Patterns {
+        comparisons: comparisons.collect(),
+        op,
+    }))
+}
+
+impl Patterns {
+    /// Returns all of them as one condition.
+    pub(super) fn joined(self) -> Expr {
+        // Of no patterns, ALL is true and ANY false.
+        if self.comparisons.is_empty() {
+            return Expr::Value(Value::Boolean(self.op == BinaryOperator::And).into());
+        }
+        comparisons::all(self.comparisons.into_iter().map(nested), &self.op)
+    }
+}
+
+fn unnested(expr: &Expr) -> &Expr {
+    match expr {
+        Expr::Nested(inner) => unnested(inner),
+        other => other,
+    }
+}
+
+/// Returns an operand that is the text of an array, such as `'{a,b}'`, as an array of the type of
+/// the other operand. A text that may be JSON stays: none that is both has items.
+fn array_operand(operand: &Expr, other: &Expr) -> Option<Expr> {
+    let items = match text_of(operand)?.trim_start().starts_with('{') {
+        true => casts::literal_array(unnested(operand)).ok().flatten()?,
+        false => return None,
+    };
+    if items.is_empty() {
+        return None;
+    }
+    let of_numbers = match unnested(other) {
+        Expr::Array(array) => match array.elem.first()? {
+            Expr::Value(value) => matches!(value.value, Value::Number(..)),
+            _ => false,
+        },
+        _ => false,
+    };
+    if !of_numbers {
+        return Some(build::array(items));
+    }
+    let numbers = items.iter().map(|item| match item {
+        Expr::Value(value) => match &value.value {
+            Value::SingleQuotedString(text) => text.parse::<i64>().ok().map(build::integer),
+            _ => Some(item.clone()),
+        },
+        _ => None,
+    });
+    numbers.collect::<Option<Vec<_>>>().map(build::array)
+}
+
+/// Makes an array of each operand that is the text of one.
+pub(super) fn type_arrays(left: &mut Expr, right: &mut Expr) {
+    if let Some(array) = array_operand(left, right) {
+        *left = array;
+    } else if let Some(array) = array_operand(right, left) {
+        *right = array;
+    }
+}
+
+/// Gives a literal operand the type that the other operand and the operator ask for.
+///
+/// # Errors
+///
+/// A text is not an interval.
+pub(super) fn type_literals(
+    left: &mut Expr,
+    op: &BinaryOperator,
+    right: &mut Expr,
+) -> Result<(), Error> {
+    let is_array = |expr: &Expr| matches!(unnested(expr), Expr::Array(_));
+    match op {
+        BinaryOperator::AtArrow | BinaryOperator::ArrowAt => type_arrays(left, right),
+        BinaryOperator::Eq | BinaryOperator::NotEq if is_array(left) || is_array(right) => {
+            type_arrays(left, right);
+        }
+        // What is appended to an array is an item, unless it is an array itself.
+        BinaryOperator::StringConcat if is_array(right) => type_arrays(left, right),
+        BinaryOperator::Plus | BinaryOperator::Minus => {
+            if let (true, Some(text)) = (is_interval(left), text_of(right)) {
+                *right = build::interval(&interval_in_words(text)?)?;
+            } else if let (true, Some(text)) = (is_interval(right), text_of(left))
+                && *op == BinaryOperator::Plus
+            {
+                *left = build::interval(&interval_in_words(text)?)?;
+            }
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// Builds `(a, b) OVERLAPS (c, d)`: whether two periods have a common moment. Each is two times in
+/// any order, or a time and an interval.
+pub(super) fn overlaps(left: &[Expr], right: &[Expr]) -> Result<Option<Expr>, Error> {
+    let ([a, b], [c, d]) = (left, right) else {
+        return Ok(None);
+    };
+    let ((first, end), (second, other_end)) = (period(a, b)?, period(c, d)?);
+    let compare = |left: &Expr, op, right: &Expr| binary(left.clone(), op, right.clone());
+    let equal = compare(&first, BinaryOperator::Eq, &second);
+    build::case(
+        vec![
+            (
+                compare(&first, BinaryOperator::Gt, &second),
+                compare(&first, BinaryOperator::Lt, &other_end),
+            ),
+            (
+                compare(&first, BinaryOperator::Lt, &second),
+                compare(&second, BinaryOperator::Lt, &end),
+            ),
+            (equal, Expr::Value(Value::Boolean(true).into())),
+        ],
+        Expr::Value(Value::Null.into()),
+    )
+    .map(Some)
+}
+
+/// Returns the start and the end of a period.
+fn period(from: &Expr, to: &Expr) -> Result<(Expr, Expr), Error> {
+    let from = nested(from.clone());
+    let to = match is_interval(to) {
+        true => nested(binary(
+            from.clone(),
+            BinaryOperator::Plus,
+            nested(to.clone()),
+        )),
+        false => nested(to.clone()),
+    };
+    let turned = binary(to.clone(), BinaryOperator::Lt, from.clone());
+    let start = build::case(vec![(turned.clone(), to.clone())], from.clone())?;
+    let end = build::case(vec![(turned, from)], to)?;
+    Ok((nested(start), nested(end)))
+}
+
+fn is_interval(expr: &Expr) -> bool {
+    match expr {
+        Expr::Interval(_) => true,
+        Expr::Nested(inner) | Expr::UnaryOp { expr: inner, .. } => is_interval(inner),
+        Expr::Cast { data_type, .. } => matches!(data_type, DataType::Interval { .. }),
+        Expr::BinaryOp {
+            left,
+            op: BinaryOperator::Multiply | BinaryOperator::Divide,
+            right,
+        } => is_interval(left) || is_interval(right),
+        Expr::BinaryOp {
+            left,
+            op: BinaryOperator::Plus | BinaryOperator::Minus,
+            right,
+        } => is_interval(left) && is_interval(right),
+        _ => false,
+    }
+}

@@ -1,0 +1,208 @@
+//! Aggregates over sorted rows that the engine lacks.
+//!
+//! ```text
+//! percentile_disc(p) WITHIN GROUP (ORDER BY x)     array_element(array_agg(x ORDER BY x) FILTER (WHERE x IS NOT NULL), place)
+//! percentile_cont(ARRAY[p, q]) WITHIN GROUP (…)    ARRAY[percentile_cont(p) WITHIN GROUP (…), …]
+//! mode() WITHIN GROUP (ORDER BY x)                 $most_frequent(array_agg(x ORDER BY x) FILTER (…))
+//! rank(v) WITHIN GROUP (ORDER BY x)                count(1) FILTER (WHERE x < v) + 1
+//! string_agg(DISTINCT x, ',')                      string_agg(DISTINCT x, ',' ORDER BY x)
+//! ```
+
+use datafusion::sql::sqlparser::ast::{
+    BinaryOperator, DataType, DuplicateTreatment, Expr, Function, FunctionArgumentClause,
+    FunctionArguments, OrderByExpr, OrderByOptions, Value,
+};
+use lakegate_error::{Code, Error};
+
+use super::array_queries::array_agg;
+use super::build::{self, binary, cast, nested};
+use crate::postgres::functions::MOST_FREQUENT;
+
+/// Returns the replacement of a call; `None` if it stays unchanged.
+///
+/// # Errors
+///
+/// A percentile is not between 0 and 1.
+pub(super) fn rewrite(name: &str, function: &Function) -> Result<Option<Expr>, Error> {
+    let ([key], None) = (function.within_group.as_slice(), &function.over) else {
+        return Ok(None);
+    };
+    let Some(args) = build::arguments(&function.args) else {
+        return Ok(None);
+    };
+    let set = Sorted {
+        key,
+        filter: function.filter.as_deref(),
+    };
+    Ok(match (name, args.as_slice()) {
+        ("percentile_disc" | "percentile_cont", [Expr::Array(places)]) => {
+            let each = places.elem.iter().map(|place| match name {
+                "percentile_disc" => set.percentile(place),
+                _ => {
+                    let mut one = function.clone();
+                    one.args = arguments(place.clone());
+                    Ok(Expr::Function(one))
+                }
+            });
+            let all = build::array(each.collect::<Result<_, Error>>()?);
+            // Of no values, the whole array is NULL.
+            let found = binary(
+                set.count(set.present()),
+                BinaryOperator::Gt,
+                build::integer(0),
+            );
+            let null = Expr::Value(Value::Null.into());
+            Some(build::case(vec![(found, all)], null)?)
+        }
+        ("percentile_disc", [place]) => Some(set.percentile(place)?),
+        ("mode", []) => Some(build::call(MOST_FREQUENT, vec![set.values()])),
+        ("rank", [value]) => Some(nested(binary(
+            set.count(set.before(value)),
+            BinaryOperator::Plus,
+            build::integer(1),
+        ))),
+        ("dense_rank", [value]) => {
+            let mut distinct = set.count_of(key.expr.clone(), set.before(value));
+            if let Expr::Function(Function {
+                args: FunctionArguments::List(list),
+                ..
+            }) = &mut distinct
+            {
+                list.duplicate_treatment = Some(DuplicateTreatment::Distinct);
+            }
+            Some(nested(binary(
+                distinct,
+                BinaryOperator::Plus,
+                build::integer(1),
+            )))
+        }
+        _ => None,
+    })
+}
+
+/// Sorts the values of an aggregate with DISTINCT and without an order, as PostgreSQL does.
+pub(super) fn sort_distinct(function: &mut Function) {
+    let (FunctionArguments::List(list), None) = (&mut function.args, &function.over) else {
+        return;
+    };
+    let is_sorted = list
+        .clauses
+        .iter()
+        .any(|clause| matches!(clause, FunctionArgumentClause::OrderBy(_)));
+    if is_sorted || list.duplicate_treatment != Some(DuplicateTreatment::Distinct) {
+        return;
+    }
+    if let Some(expr) = list.args.first().and_then(build::argument) {
+        let key = OrderByExpr {
+            expr,
+            options: OrderByOptions::default(),
+            with_fill: None,
+        };
+        list.clauses
+            .push(FunctionArgumentClause::OrderBy(vec![key]));
+    }
+}
+
+/// The rows of an aggregate, in their order.
+struct Sorted<'a> {
+    key: &'a OrderByExpr,
+    filter: Option<&'a Expr>,
+}
+
+impl Sorted<'_> {
+    fn value(&self) -> Expr {
+        nested(self.key.expr.clone())
+    }
+
+    fn present(&self) -> Expr {
+        Expr::IsNotNull(Box::new(self.value()))
+    }
+
+    /// Builds the condition for rows that come before a value.
+    fn before(&self, value: &Expr) -> Expr {
+        let operator = match self.key.options.asc {
+            Some(false) => BinaryOperator::Gt,
+            _ => BinaryOperator::Lt,
+        };
+        let less = binary(self.value(), operator, nested(value.clone()));
+        // NULLs are last, in descending order too.
+        match self.key.options.nulls_first == Some(true) {
+            true => nested(binary(
+                less,
+                BinaryOperator::Or,
+                Expr::IsNull(Box::new(self.value())),
+            )),
+            false => less,
+        }
+    }
+
+    /// Returns an aggregate with a condition beside that of the call.
+    fn filtered(&self, aggregate: Expr, condition: Expr) -> Expr {
+        let condition = match self.filter {
+            Some(filter) => binary(
+                nested(condition),
+                BinaryOperator::And,
+                nested(filter.clone()),
+            ),
+            None => condition,
+        };
+        match aggregate {
+            Expr::Function(mut function) => {
+                function.filter = Some(Box::new(condition));
+                Expr::Function(function)
+            }
+            other => other,
+        }
+    }
+
+    fn count_of(&self, counted: Expr, condition: Expr) -> Expr {
+        self.filtered(build::call("count", vec![counted]), condition)
+    }
+
+    fn count(&self, condition: Expr) -> Expr {
+        self.count_of(build::integer(1), condition)
+    }
+
+    /// Builds the array of all values but NULL, in their order.
+    fn values(&self) -> Expr {
+        let item = self.key.expr.clone();
+        let values = array_agg(item.clone(), vec![self.key.clone()], &item);
+        self.filtered(values, self.present())
+    }
+
+    fn percentile(&self, place: &Expr) -> Result<Expr, Error> {
+        if let Some(literal) = literal(place)
+            && !(0.0..=1.0).contains(&literal)
+        {
+            return Err(Error::new(
+                Code::NumericOutOfRange,
+                format!("percentile value {literal} is not between 0 and 1"),
+            ));
+        }
+        let part = cast(nested(place.clone()), DataType::DoublePrecision);
+        let count = self.count(self.present());
+        let product = binary(part, BinaryOperator::Multiply, count);
+        let rank = build::call("ceil", vec![product]);
+        let rank = build::call("greatest", vec![rank, build::integer(1)]);
+        let rank = cast(rank, DataType::BigInt(None));
+        Ok(build::call("array_element", vec![self.values(), rank]))
+    }
+}
+
+fn literal(expr: &Expr) -> Option<f64> {
+    match expr {
+        Expr::Nested(inner) => literal(inner),
+        Expr::Value(value) => match &value.value {
+            Value::Number(number, _) => number.parse().ok(),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn arguments(argument: Expr) -> FunctionArguments {
+    match build::call("f", vec![argument]) {
+        Expr::Function(function) => function.args,
+        _ => FunctionArguments::None,
+    }
+}

@@ -1,0 +1,73 @@
+//! Functions of whole rows: a call such as `row_to_json(t)` gets the row of the columns of `t`.
+
+use datafusion::sql::sqlparser::ast::{
+    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident,
+};
+
+use super::super::{build, folded, json};
+use super::namespace::{Meaning, qualified};
+use super::{Resolver, Scope};
+
+/// Returns the name that is the only argument of a function of rows, and whether it is `t.*`, which
+/// cannot be a column.
+pub(super) fn named_row(function: &Function) -> Option<(String, bool)> {
+    let name = folded(function.name.0.last()?.as_ident()?);
+    if !json::OF_ROWS.contains(&name.as_str()) {
+        return None;
+    }
+    let FunctionArguments::List(list) = &function.args else {
+        return None;
+    };
+    let [FunctionArg::Unnamed(argument)] = list.args.as_slice() else {
+        return None;
+    };
+    match argument {
+        FunctionArgExpr::Expr(Expr::Identifier(name)) => Some((folded(name), false)),
+        FunctionArgExpr::QualifiedWildcard(name) => {
+            Some((folded(name.0.last()?.as_ident()?), true))
+        }
+        _ => None,
+    }
+}
+
+impl Resolver<'_> {
+    /// Replaces the argument of a function of rows that names a relation.
+    pub(super) fn whole_row(&mut self, function: &mut Function, scope: Option<&Scope<'_>>) {
+        let Some((name, is_relation)) = named_row(function) else {
+            return;
+        };
+        for scope in std::iter::successors(scope, |scope| scope.outer) {
+            let is_column = matches!(
+                scope.namespace.meaning(&name),
+                Meaning::Common { .. } | Meaning::Column(_)
+            );
+            if is_column && !is_relation {
+                return;
+            }
+            let Some((relation, columns)) = scope.namespace.relation(&name) else {
+                continue;
+            };
+            match columns {
+                Ok(columns) => set_argument(function, row(relation, columns)),
+                Err(_) if self.known.is_known(scope.select) => {}
+                Err(_) => {
+                    self.wanted.insert(scope.select);
+                }
+            }
+            return;
+        }
+    }
+}
+
+fn row(relation: &[Ident], columns: &[String]) -> Expr {
+    let fields = columns
+        .iter()
+        .flat_map(|column| [build::text(column.clone()), qualified(relation, column)]);
+    build::call("named_struct", fields.collect())
+}
+
+fn set_argument(function: &mut Function, row: Expr) {
+    if let FunctionArguments::List(list) = &mut function.args {
+        list.args = vec![FunctionArg::Unnamed(FunctionArgExpr::Expr(row))];
+    }
+}

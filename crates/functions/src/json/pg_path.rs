@@ -1,0 +1,175 @@
+//! Paths of PostgreSQL's type `jsonpath`, which its dialect evaluates.
+
+use datafusion::error::Result;
+use lakegate_error::Error;
+
+use super::path::{Failure, Item, Num, Path, Row, evaluate};
+use super::scan::{Number, too_deep};
+use super::{numbers, strings};
+use crate::work::Work;
+
+/// A path.
+#[derive(Debug)]
+pub struct JsonPath(Path);
+
+/// What a path finds in a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum JsonPathItems {
+    /// The items, each as a JSON text.
+    Found(Vec<String>),
+    /// The value does not fit the path, for this reason.
+    Misfit(String),
+}
+
+impl JsonPath {
+    /// Parses a path.
+    ///
+    /// # Errors
+    ///
+    /// The text is no path, or has what is not supported.
+    pub fn parse(text: &str) -> Result<Self> {
+        Path::parse_of_postgres(text).map(Self)
+    }
+
+    /// Returns the items of a JSON text. `variables` is an object with the values of variables.
+    ///
+    /// # Errors
+    ///
+    /// The variables are not an object, a variable has no value, the items are too large, or the
+    /// query must stop.
+    pub fn find(&self, json: &str, variables: &str) -> Result<JsonPathItems> {
+        let work = Work::new("jsonb_path_query", true);
+        let values = match variables.trim() {
+            "" | "{}" => Vec::new(),
+            object => values_of(object, &work)?,
+        };
+        let row = Row {
+            json,
+            variables: &values,
+            work: &work,
+        };
+        let items = match evaluate(&self.0, &row) {
+            Ok(items) => items,
+            Err(Failure::Value(why)) => return Ok(JsonPathItems::Misfit(why.into_owned())),
+            Err(Failure::Fault(fault)) => return Err(fault.error(too_deep)),
+        };
+        let mut texts = Vec::with_capacity(items.len());
+        for item in &items {
+            let mut text = String::new();
+            push(item, &mut text, &work)?;
+            texts.push(text);
+        }
+        Ok(JsonPathItems::Found(texts))
+    }
+}
+
+/// Returns the members of an object by name.
+fn values_of<'a>(object: &'a str, work: &Work) -> Result<Vec<(String, Option<Item<'a>>)>> {
+    let no_object = || Error::invalid("\"vars\" argument is not an object");
+    let members = Path::parse("strict $.keyvalue()")?;
+    let row = Row {
+        json: object,
+        variables: &[],
+        work,
+    };
+    let items = match evaluate(&members, &row) {
+        Ok(items) => items,
+        Err(Failure::Value(_)) => return Err(no_object().into()),
+        Err(Failure::Fault(fault)) => return Err(fault.error(too_deep)),
+    };
+    let members = items.into_iter().filter_map(|item| match item {
+        Item::Entry(entry) => Some((entry.name.into_owned(), Some(entry.value))),
+        _ => None,
+    });
+    Ok(members.collect())
+}
+
+/// Appends an item as JSON. What comes from the value stays as it is written there.
+fn push(item: &Item<'_>, out: &mut String, work: &Work) -> Result<()> {
+    work.builds(8)?;
+    match item {
+        Item::Null => out.push_str("null"),
+        Item::Boolean(boolean) => out.push_str(if *boolean { "true" } else { "false" }),
+        Item::Number(Num::Whole(number, _)) => out.push_str(&number.to_string()),
+        Item::Number(Num::Decimal(value, scale)) => {
+            numbers::push_decimal(*value, i8::try_from(*scale).unwrap_or(0), out);
+        }
+        Item::Number(Num::Double(number)) if number.is_finite() => {
+            numbers::push_double(*number, out);
+        }
+        Item::Number(Num::Double(number)) => strings::encode(numbers::not_finite(*number), out),
+        Item::Text(text) => {
+            work.builds(text.len())?;
+            strings::encode(text, out);
+        }
+        Item::Written(Number { text, .. }) | Item::Array(text) | Item::Object(text) => {
+            work.builds(text.len())?;
+            out.push_str(text);
+        }
+        Item::Entry(entry) => {
+            work.builds(entry.name.len())?;
+            out.push_str(&format!("{{\"id\":{},\"key\":", entry.id));
+            strings::encode(&entry.name, out);
+            out.push_str(",\"value\":");
+            // It comes from the input, and is never an entry itself.
+            push(&entry.value, out, work)?;
+            out.push('}');
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn found(path: &str, json: &str, variables: &str) -> JsonPathItems {
+        JsonPath::parse(path)
+            .unwrap()
+            .find(json, variables)
+            .unwrap()
+    }
+
+    #[test]
+    fn paths_need_no_mode_and_may_be_predicates() {
+        let items = |items: &[&str]| {
+            JsonPathItems::Found(items.iter().map(|item| (*item).to_owned()).collect())
+        };
+        let json = r#"{"a": [1, 2, 3], "b": "x"}"#;
+        assert_eq!(found("$.a[*] ? (@ > 1)", json, ""), items(&["2", "3"]));
+        assert_eq!(
+            found("$.a[*] ? (@ > $least)", json, r#"{"least": 2}"#),
+            items(&["3"])
+        );
+        assert_eq!(found("$.a[*] > 2", json, "{}"), items(&["true"]));
+        assert_eq!(found("$.b > 2", json, "{}"), items(&["null"]));
+        assert_eq!(found("exists($.c)", json, ""), items(&["false"]));
+        assert_eq!(found("$.c", json, ""), items(&[]));
+        assert_eq!(
+            found(r#"$ ? (@.b == "\u0078").b"#, json, ""),
+            items(&["\"x\""])
+        );
+        assert!(matches!(
+            found("strict $.c", json, ""),
+            JsonPathItems::Misfit(_)
+        ));
+    }
+
+    #[test]
+    fn what_is_no_path_or_no_object_is_refused() {
+        for path in [
+            "bad path",
+            "$.",
+            "$.a ? (@",
+            "",
+            "$.a ? (@ like_regex \"x\")",
+        ] {
+            assert!(JsonPath::parse(path).is_err(), "{path}");
+        }
+        let path = JsonPath::parse("$.a").unwrap();
+        assert!(path.find("{}", "[1]").is_err());
+        let path = JsonPath::parse("$missing").unwrap();
+        assert!(path.find("{}", "").is_err());
+    }
+}
