@@ -82,7 +82,11 @@ impl Session {
     /// The session is over; a change of the block does not apply any more.
     async fn begin_statement(&self, statement: Option<&Statement>) -> Result<Moment> {
         let may_change = statement.is_some_and(|statement| {
-            statement.is_kept_for_commit() || matches!(statement, Statement::Execute(_))
+            let executed = match statement {
+                Statement::Explain(explain) => explain.statement.as_ref(),
+                other => other,
+            };
+            statement.is_kept_for_commit() || matches!(executed, Statement::Execute(_))
         });
         let ends_block = matches!(
             statement,
@@ -159,10 +163,14 @@ impl Session {
                 let writing = self.explain_write(moment, prepared, explain, parameters);
                 Box::pin(writing).await
             }
-            Statement::Explain(explain) => {
-                self.explain(moment, explain, &parsed.text, parameters)
-                    .await
-            }
+            Statement::Explain(explain) => match explain.statement.as_ref() {
+                Statement::Execute(execute) => {
+                    let naming = self.explained_named(moment, prepared, explain, execute);
+                    let (explained, values) = Box::pin(naming).await?;
+                    self.dispatch(moment, &explained, values).await
+                }
+                _ => self.explain(moment, prepared, explain, parameters).await,
+            },
             Statement::Analyze(analyze) => {
                 Box::pin(self.analyze(moment, analyze, &parsed.text)).await
             }

@@ -65,7 +65,7 @@ impl Session {
     ///
     /// # Errors
     /// The statement does not exist; a value is not constant, or does not fit its parameter.
-    pub(super) async fn named_statement(
+    pub(crate) async fn named_statement(
         &self,
         moment: &Moment,
         execute: &sql::Execute,

@@ -14,7 +14,6 @@ use sqlparser::ast;
 
 use crate::moment::Moment;
 use crate::query::error_position::locate;
-use crate::query::explain::explain_schema;
 use crate::query::kept_plan::{KeptPlan, PlanInputs, PlanSlot};
 use crate::query::parameters::{
     declare_types, inferred_types, list_of, lists_as_items, named_parameters, parameter_types,
@@ -96,7 +95,7 @@ impl Session {
                         prepared.parameters = described.parameters;
                         prepared.untyped = described.untyped;
                     }
-                    prepared.columns = Some(explain_schema(explain));
+                    prepared.columns = Some(self.explain_schema(explain)?);
                 }
                 Statement::Execute(execute) => {
                     let state = self.state.lock();
