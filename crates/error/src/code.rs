@@ -18,6 +18,14 @@ pub enum Code {
     DuplicateObject,
     ObjectInUse,
     InvalidQuery,
+    GroupingError,
+    WindowingError,
+    DuplicateAlias,
+    InvalidColumnReference,
+    CannotCoerce,
+    InvalidRegex,
+    InvalidLimit,
+    InvalidOffset,
     DataException,
     SubqueryRows,
     TypeMismatch,
@@ -86,6 +94,14 @@ impl Code {
             Code::DuplicateObject => "42710",
             Code::ObjectInUse => "2BP01",
             Code::InvalidQuery => "42000",
+            Code::GroupingError => "42803",
+            Code::WindowingError => "42P20",
+            Code::DuplicateAlias => "42712",
+            Code::InvalidColumnReference => "42P10",
+            Code::CannotCoerce => "42846",
+            Code::InvalidRegex => "2201B",
+            Code::InvalidLimit => "2201W",
+            Code::InvalidOffset => "2201X",
             Code::DataException => "22000",
             Code::SubqueryRows => "21000",
             Code::TypeMismatch => "42804",
@@ -152,6 +168,14 @@ impl Code {
             Code::DuplicateObject => "ALREADY_EXISTS",
             Code::ObjectInUse => "OBJECT_IN_USE",
             Code::InvalidQuery => "INVALID_QUERY",
+            Code::GroupingError => "EXPRESSION_NOT_AGGREGATE",
+            Code::WindowingError => "INVALID_WINDOW",
+            Code::DuplicateAlias => "DUPLICATE_NAME",
+            Code::InvalidColumnReference => "INVALID_COLUMN_REFERENCE",
+            Code::CannotCoerce => "INVALID_CAST",
+            Code::InvalidRegex => "INVALID_REGULAR_EXPRESSION",
+            Code::InvalidLimit => "INVALID_LIMIT_CLAUSE",
+            Code::InvalidOffset => "INVALID_OFFSET_CLAUSE",
             Code::DataException => "GENERIC_USER_ERROR",
             Code::SubqueryRows => "SUBQUERY_MULTIPLE_ROWS",
             Code::TypeMismatch => "TYPE_MISMATCH",
@@ -238,6 +262,14 @@ impl Code {
                 | Code::NumericOutOfRange
                 | Code::InvalidParameter
                 | Code::InvalidQuery
+                | Code::GroupingError
+                | Code::WindowingError
+                | Code::DuplicateAlias
+                | Code::InvalidColumnReference
+                | Code::CannotCoerce
+                | Code::InvalidRegex
+                | Code::InvalidLimit
+                | Code::InvalidOffset
                 | Code::NotSupported
                 | Code::FunctionNotFound
                 | Code::BytesScannedCutoff

@@ -193,6 +193,17 @@ impl Error {
         self.0.code
     }
 
+    /// The error with the code, the message and the hint of `other`.
+    pub(crate) fn said_by(mut self, other: Error) -> Self {
+        let other = *other.0;
+        self.0.code = other.code;
+        self.0.message = other.message;
+        if other.hint.is_some() {
+            self.0.hint = other.hint;
+        }
+        self
+    }
+
     pub(crate) fn reworded(mut self, reword: impl Fn(&str) -> String) -> Self {
         self.0.message = shortened(reword(&self.0.message).into());
         self

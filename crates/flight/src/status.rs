@@ -19,6 +19,14 @@ pub(super) fn code_of(code: Code) -> Grpc {
         Code::SyntaxError
         | Code::AmbiguousColumn
         | Code::InvalidQuery
+        | Code::GroupingError
+        | Code::WindowingError
+        | Code::DuplicateAlias
+        | Code::InvalidColumnReference
+        | Code::CannotCoerce
+        | Code::InvalidRegex
+        | Code::InvalidLimit
+        | Code::InvalidOffset
         | Code::DataException
         | Code::SubqueryRows
         | Code::TypeMismatch

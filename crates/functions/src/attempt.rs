@@ -143,6 +143,7 @@ fn is_of_data(error: &DataFusionError) -> bool {
             | Code::InvalidCast
             | Code::NumericOutOfRange
             | Code::InvalidParameter
+            | Code::InvalidRegex
     )
 }
 

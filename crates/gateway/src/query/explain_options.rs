@@ -68,7 +68,16 @@ pub(crate) fn of(explain: &Explain, postgres: bool) -> Result<Options> {
         None | Some("TEXT") => Format::Text,
         Some("JSON") => Format::Json,
         Some("GRAPHVIZ") => Format::Graphviz,
-        Some(other) => return Err(unknown("FORMAT", other, "TEXT, JSON or GRAPHVIZ")),
+        Some(other @ ("XML" | "YAML")) => {
+            return Err(unknown("FORMAT", other, "TEXT, JSON or GRAPHVIZ"));
+        }
+        Some(other) => {
+            let message = format!(
+                "unrecognized value for EXPLAIN option \"format\": \"{}\"",
+                other.to_lowercase()
+            );
+            return Err(Error::invalid(message).with_hint("FORMAT is TEXT, JSON or GRAPHVIZ"));
+        }
     };
     if explain.analyze && plan_type != PlanType::Distributed {
         return Err(Error::not_supported(

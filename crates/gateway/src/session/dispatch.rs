@@ -3,7 +3,8 @@
 use datafusion::common::ScalarValue;
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, TryStreamExt};
-use lakegate_error::{Code, Error, Result};
+use lakegate_dialect::Dialect;
+use lakegate_error::{Code, Error, Result, in_postgres};
 use lakegate_sql::Parsed;
 use lakegate_sql::ast::{Statement, StatementKind};
 
@@ -36,7 +37,7 @@ impl Session {
                 Err(error) => {
                     self.fail_transaction();
                     Err(match prepared.source.sql() {
-                        Some(parsed) => locate(error, &parsed.text, parsed.position),
+                        Some(parsed) => self.told(error, parsed),
                         None => error,
                     })
                 }
@@ -56,6 +57,16 @@ impl Session {
             }
         }
         .boxed()
+    }
+
+    /// Returns an error of a statement as its client reads it: with its position, and in the words of
+    /// the session's dialect.
+    pub(crate) fn told(&self, error: Error, parsed: &Parsed) -> Error {
+        let error = locate(error, &parsed.text, parsed.position);
+        match self.dialect() {
+            Dialect::Postgres => in_postgres(error),
+            Dialect::Athena | Dialect::Trino => error,
+        }
     }
 
     /// Runs the statements of a text and discards their rows.

@@ -77,9 +77,15 @@ impl Session {
             return Err(Error::internal("a prepared statement executes another"));
         }
         if execute.parameters.len() != prepared.parameters.len() {
-            return Err(Error::invalid(format!(
-                "wrong number of parameters for prepared statement \"{}\": expected {}, got {}",
-                execute.name,
+            return Err(Error::new(
+                Code::SyntaxError,
+                format!(
+                    "wrong number of parameters for prepared statement \"{}\"",
+                    execute.name
+                ),
+            )
+            .with_detail(format!(
+                "Expected {} parameters but got {}.",
                 prepared.parameters.len(),
                 execute.parameters.len()
             )));

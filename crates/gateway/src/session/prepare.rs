@@ -13,7 +13,6 @@ use lakegate_sql::ast::{self as sql, Statement};
 use sqlparser::ast;
 
 use crate::moment::Moment;
-use crate::query::error_position::locate;
 use crate::query::kept_plan::{KeptPlan, PlanInputs, PlanSlot};
 use crate::query::parameters::{
     declare_types, inferred_types, list_of, lists_as_items, named_parameters, parameter_types,
@@ -49,8 +48,7 @@ impl Session {
                 Statement::Query(query) => {
                     let inputs = self.plan_inputs(&moment);
                     let described = self.describe(&moment, query, declared).await;
-                    let described =
-                        described.map_err(|error| locate(error, &parsed.text, parsed.position))?;
+                    let described = described.map_err(|error| self.told(error, parsed))?;
                     prepared.columns = Some(described.columns);
                     prepared.parameters = described.parameters;
                     prepared.untyped = described.untyped;
@@ -73,8 +71,7 @@ impl Session {
                         }
                         Err(error) => Err(error),
                     };
-                    let described =
-                        described.map_err(|error| locate(error, &parsed.text, parsed.position))?;
+                    let described = described.map_err(|error| self.told(error, parsed))?;
                     prepared.parameters = described.parameters;
                     prepared.untyped = described.untyped;
                 }
