@@ -31,6 +31,8 @@ pub enum Code {
     TypeMismatch,
     DivisionByZero,
     InvalidCast,
+    InvalidDatetime,
+    DatetimeOutOfRange,
     NumericOutOfRange,
     InvalidParameter,
     InvalidName,
@@ -107,6 +109,8 @@ impl Code {
             Code::TypeMismatch => "42804",
             Code::DivisionByZero => "22012",
             Code::InvalidCast => "22P02",
+            Code::InvalidDatetime => "22007",
+            Code::DatetimeOutOfRange => "22008",
             Code::NumericOutOfRange => "22003",
             Code::InvalidParameter => "22023",
             Code::InvalidName => "42602",
@@ -180,7 +184,9 @@ impl Code {
             Code::SubqueryRows => "SUBQUERY_MULTIPLE_ROWS",
             Code::TypeMismatch => "TYPE_MISMATCH",
             Code::DivisionByZero => "DIVISION_BY_ZERO",
-            Code::InvalidCast => "INVALID_CAST_ARGUMENT",
+            Code::InvalidCast | Code::InvalidDatetime | Code::DatetimeOutOfRange => {
+                "INVALID_CAST_ARGUMENT"
+            }
             Code::NumericOutOfRange => "NUMERIC_VALUE_OUT_OF_RANGE",
             Code::InvalidParameter => "INVALID_PARAMETER_USAGE",
             Code::InvalidName => "INVALID_NAME",
@@ -259,6 +265,8 @@ impl Code {
                 | Code::TypeMismatch
                 | Code::DivisionByZero
                 | Code::InvalidCast
+                | Code::InvalidDatetime
+                | Code::DatetimeOutOfRange
                 | Code::NumericOutOfRange
                 | Code::InvalidParameter
                 | Code::InvalidQuery
@@ -292,6 +300,8 @@ impl Code {
             Code::DataException
                 | Code::DivisionByZero
                 | Code::InvalidCast
+                | Code::InvalidDatetime
+                | Code::DatetimeOutOfRange
                 | Code::NumericOutOfRange
         )
     }

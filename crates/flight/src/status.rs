@@ -32,6 +32,8 @@ pub(super) fn code_of(code: Code) -> Grpc {
         | Code::TypeMismatch
         | Code::DivisionByZero
         | Code::InvalidCast
+        | Code::InvalidDatetime
+        | Code::DatetimeOutOfRange
         | Code::NumericOutOfRange
         | Code::InvalidParameter
         | Code::UndefinedParameter

@@ -20,7 +20,10 @@ pub(crate) fn locate(error: Error, text: &str, begins: usize) -> Error {
         | Code::GroupingError
         | Code::FunctionNotFound
         | Code::UndefinedParameter => named(&error).and_then(|name| position_of_name(&name, text)),
-        Code::InvalidCast | Code::NumericOutOfRange => {
+        Code::InvalidCast
+        | Code::InvalidDatetime
+        | Code::DatetimeOutOfRange
+        | Code::NumericOutOfRange => {
             quoted(&error).and_then(|value| position_of_literal(value, text))
         }
         _ => None,
