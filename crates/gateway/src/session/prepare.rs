@@ -96,7 +96,7 @@ impl Session {
                 }
                 Statement::Execute(execute) => {
                     let state = self.state.lock();
-                    let executed = state.prepared.get(&execute.name);
+                    let executed = state.named(&execute.name);
                     prepared.columns = executed.and_then(|executed| executed.columns.clone());
                 }
                 Statement::Fetch(fetch) => {

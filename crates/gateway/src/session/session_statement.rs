@@ -114,6 +114,7 @@ impl Session {
             Statement::Discard(what) => {
                 if *what == sql::Discard::All {
                     state.transaction.check_outside("DISCARD ALL")?;
+                    state.shared.clear();
                     state.settings.reset_all();
                     state.cursors.close(None)?;
                 }
@@ -122,7 +123,10 @@ impl Session {
                 }
             }
             Statement::Deallocate(deallocate) => match &deallocate.name {
-                None => state.prepared.clear(),
+                None => {
+                    state.prepared.clear();
+                    state.shared.clear();
+                }
                 Some(name) => {
                     state
                         .prepared
