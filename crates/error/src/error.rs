@@ -196,7 +196,8 @@ impl Error {
     }
 
     /// The error with the code, the message and the hint of `other`.
-    pub(crate) fn said_by(mut self, other: Error) -> Self {
+    #[must_use]
+    pub fn said_by(mut self, other: Error) -> Self {
         let other = *other.0;
         self.0.code = other.code;
         self.0.message = other.message;

@@ -34,6 +34,7 @@ pub(crate) mod stream;
 pub(crate) mod submit;
 pub(crate) mod substrait;
 mod surrounding;
+pub(crate) mod twice_in_from;
 pub(crate) mod views;
 pub(crate) mod watch;
 pub(crate) mod watchdog;

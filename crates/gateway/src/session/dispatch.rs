@@ -11,6 +11,7 @@ use lakegate_sql::ast::{Statement, StatementKind};
 use crate::moment::Moment;
 use crate::query::error_position::locate;
 use crate::query::source::QuerySource;
+use crate::query::twice_in_from;
 use crate::session::Session;
 use crate::session::changes::Changes;
 use crate::session::cursors::forward;
@@ -64,7 +65,7 @@ impl Session {
     pub(crate) fn told(&self, error: Error, parsed: &Parsed) -> Error {
         let error = locate(error, &parsed.text, parsed.position);
         match self.dialect() {
-            Dialect::Postgres => in_postgres(error),
+            Dialect::Postgres => in_postgres(twice_in_from::reported(error, &parsed.statement)),
             Dialect::Athena | Dialect::Trino => error,
         }
     }
