@@ -20,6 +20,7 @@ pub enum Code {
     InvalidQuery,
     GroupingError,
     WindowingError,
+    WrongObjectType,
     DuplicateAlias,
     InvalidColumnReference,
     CannotCoerce,
@@ -98,6 +99,7 @@ impl Code {
             Code::InvalidQuery => "42000",
             Code::GroupingError => "42803",
             Code::WindowingError => "42P20",
+            Code::WrongObjectType => "42809",
             Code::DuplicateAlias => "42712",
             Code::InvalidColumnReference => "42P10",
             Code::CannotCoerce => "42846",
@@ -174,6 +176,7 @@ impl Code {
             Code::InvalidQuery => "INVALID_QUERY",
             Code::GroupingError => "EXPRESSION_NOT_AGGREGATE",
             Code::WindowingError => "INVALID_WINDOW",
+            Code::WrongObjectType => "INVALID_OBJECT_TYPE",
             Code::DuplicateAlias => "DUPLICATE_NAME",
             Code::InvalidColumnReference => "INVALID_COLUMN_REFERENCE",
             Code::CannotCoerce => "INVALID_CAST",
@@ -272,6 +275,7 @@ impl Code {
                 | Code::InvalidQuery
                 | Code::GroupingError
                 | Code::WindowingError
+                | Code::WrongObjectType
                 | Code::DuplicateAlias
                 | Code::InvalidColumnReference
                 | Code::CannotCoerce

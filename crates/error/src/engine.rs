@@ -270,6 +270,18 @@ fn exhausted(what: &str) -> Error {
         .with_hint("filter earlier, select fewer columns, or raise engine.memory_limit")
 }
 
+/// Functions that are called with OVER only. Without it, the engine does not find them.
+const WINDOW_FUNCTIONS: [&str; 8] = [
+    "row_number",
+    "rank",
+    "dense_rank",
+    "percent_rank",
+    "cume_dist",
+    "ntile",
+    "lag",
+    "lead",
+];
+
 fn from_plan(what: &str) -> Error {
     if let Some(name) = what
         .strip_prefix("table '")
@@ -289,6 +301,12 @@ fn from_plan(what: &str) -> Error {
     }
     if let Some(rest) = what.strip_prefix("Invalid function '") {
         let name = rest.split('\'').next().unwrap_or_default();
+        if WINDOW_FUNCTIONS.contains(&name) {
+            return Error::new(
+                Code::WrongObjectType,
+                format!("window function {name} requires an OVER clause"),
+            );
+        }
         return Error::new(
             Code::FunctionNotFound,
             format!("function {name} does not exist"),

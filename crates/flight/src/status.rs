@@ -21,6 +21,7 @@ pub(super) fn code_of(code: Code) -> Grpc {
         | Code::InvalidQuery
         | Code::GroupingError
         | Code::WindowingError
+        | Code::WrongObjectType
         | Code::DuplicateAlias
         | Code::InvalidColumnReference
         | Code::CannotCoerce

@@ -2,6 +2,7 @@
 //! operator that the error is about.
 
 use lakegate_error::{Code, Error};
+use lakegate_sql::Parsed;
 use sqlparser::dialect::GenericDialect;
 use sqlparser::tokenizer::{Location, Token, Tokenizer};
 
@@ -19,6 +20,7 @@ pub(crate) fn locate(error: Error, text: &str, begins: usize) -> Error {
         | Code::AmbiguousColumn
         | Code::GroupingError
         | Code::FunctionNotFound
+        | Code::WrongObjectType
         | Code::UndefinedParameter => named(&error).and_then(|name| position_of_name(&name, text)),
         Code::InvalidCast
         | Code::InvalidDatetime
@@ -32,6 +34,18 @@ pub(crate) fn locate(error: Error, text: &str, begins: usize) -> Error {
     match place {
         Some(position) => error.with_position(begins + position),
         None => error,
+    }
+}
+
+/// Counts the position of an error in a statement within another from the start of the outer one.
+pub(crate) fn within(error: Error, inner: &str, outer: &Parsed) -> Error {
+    let before = outer.text.find(inner).and_then(|at| outer.text.get(..at));
+    match (error.position(), before) {
+        (Some(position), Some(before)) => {
+            let begins = outer.position.saturating_sub(1) + before.chars().count();
+            error.with_position(begins + position)
+        }
+        _ => error,
     }
 }
 
@@ -64,7 +78,7 @@ fn named(error: &Error) -> Option<Vec<String>> {
     let message = error.message();
     let name = match message.split('"').nth(1) {
         Some(quoted) => quoted,
-        None => ["function ", "there is no parameter "]
+        None => ["function ", "window function ", "there is no parameter "]
             .iter()
             .find_map(|before| message.strip_prefix(before))?
             .split([' ', '('])

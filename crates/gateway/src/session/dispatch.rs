@@ -9,7 +9,7 @@ use lakegate_sql::Parsed;
 use lakegate_sql::ast::{Statement, StatementKind};
 
 use crate::moment::Moment;
-use crate::query::error_position::locate;
+use crate::query::error_position::{locate, within};
 use crate::query::source::QuerySource;
 use crate::query::twice_in_from;
 use crate::session::Session;
@@ -186,7 +186,10 @@ impl Session {
             Statement::Analyze(analyze) => {
                 Box::pin(self.analyze(moment, analyze, &parsed.text)).await
             }
-            Statement::Prepare(prepare) => self.prepare_named(prepare).await,
+            Statement::Prepare(prepare) => {
+                let prepared = self.prepare_named(prepare).await;
+                prepared.map_err(|error| within(error, &prepare.text, parsed))
+            }
             Statement::Execute(execute) => {
                 let (prepared, values) = Box::pin(self.named_statement(moment, execute)).await?;
                 self.dispatch(moment, &prepared, values).await
