@@ -412,6 +412,44 @@ mod tests {
     }
 
     #[test]
+    fn unknown_types_casts_and_bare_window_functions_are_errors_of_the_query() {
+        let lacking = |what: &str| DataFusionError::NotImplemented(what.to_owned());
+        for (said, sqlstate, message) in [
+            (
+                lacking("Unsupported SQL type nothing"),
+                "42704",
+                "type \"nothing\" does not exist",
+            ),
+            (
+                lacking("Unsupported SQL type GEOMETRY"),
+                "0A000",
+                "unsupported SQL type GEOMETRY",
+            ),
+            (
+                lacking("Unsupported CAST from Boolean to Date32"),
+                "42846",
+                "cannot cast type boolean to date",
+            ),
+            (
+                DataFusionError::Plan("Invalid function 'lag'.\nDid you mean 'log'?".to_owned()),
+                "42809",
+                "window function lag requires an OVER clause",
+            ),
+            (
+                DataFusionError::Plan("LIMIT must be >= 0, '-1' was provided".to_owned()),
+                "2201W",
+                "LIMIT must not be negative",
+            ),
+        ] {
+            let error = from_engine(said);
+            assert_eq!(
+                (error.code().sqlstate(), error.message()),
+                (sqlstate, message)
+            );
+        }
+    }
+
+    #[test]
     fn numbers_that_a_type_does_not_hold_are_told_from_what_is_no_number() {
         for (said, code, message) in [
             (
