@@ -1,6 +1,7 @@
 """psycopg 3 as people use it: transactions by default, parameters, cursors of every kind, pipelines, COPY."""
 
 import datetime
+import re
 import select
 import socket
 import threading
@@ -159,6 +160,41 @@ def test_error_has_sqlstate_and_position(connect):
         connection.execute("SELECT order_id, no_such FROM curated.orders")
     assert raised.value.diag.statement_position == "18"
     assert raised.value.diag.severity_nonlocalized == "ERROR"
+
+
+def test_plans_have_the_form_that_tools_read(connect):
+    connection = connect(autocommit=True)
+    orders = "SELECT order_id FROM curated.orders WHERE total > 10"
+    # postgres_fdw scans the first line so, and Superset searches it.
+    first = connection.execute(f"EXPLAIN {orders}").fetchone()[0]
+    assert re.search(r"\(cost=\d+\.\d+\.\.\d+\.\d+ rows=\d+ width=\d+\)$", first), first
+    # pgAdmin draws this.
+    plan = connection.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {orders} LIMIT 3").fetchone()[0][0]
+    assert plan["Plan"]["Node Type"] == "Limit"
+    assert plan["Plan"]["Actual Rows"] == 3
+    assert plan["Plan"]["Plans"][0]["Relation Name"] == "orders"
+    assert plan["Planning Time"] >= 0 and plan["Execution Time"] >= 0
+
+
+def test_execute_finds_statements_of_the_protocol(connect):
+    connection = connect(autocommit=True)
+    raw = connection.pgconn
+    prepared = raw.prepare(b"sqlx_s_1", b"SELECT customer_id, region FROM curated.customers WHERE region = $1")
+    assert prepared.status == psycopg.pq.ExecStatus.COMMAND_OK
+    # sqlx looks for columns of outer joins so.
+    plan = connection.execute("EXPLAIN (VERBOSE, FORMAT JSON) EXECUTE sqlx_s_1(NULL)").fetchone()[0][0]
+    assert isinstance(plan["Plan"]["Output"], list)
+    plan = connection.execute("EXPLAIN (VERBOSE, FORMAT JSON) EXECUTE sqlx_s_1('Europe')").fetchone()[0][0]
+    assert plan["Plan"]["Output"] == ["customer_id", "region"]
+    count = connection.execute("SELECT count(*) FROM curated.customers WHERE region = 'Europe'").fetchone()[0]
+    assert len(connection.execute("EXECUTE sqlx_s_1('Europe')").fetchall()) == count > 0
+    connection.execute("DEALLOCATE sqlx_s_1")
+    with pytest.raises(psycopg.errors.InvalidSqlStatementName):
+        connection.execute("EXECUTE sqlx_s_1('Europe')")
+    # A statement that executes itself is none of EXECUTE's.
+    raw.prepare(b"itself", b"EXECUTE itself")
+    with pytest.raises(psycopg.errors.InvalidSqlStatementName):
+        connection.execute("EXECUTE itself")
 
 
 def test_many_connections_at_once(connect):

@@ -70,7 +70,7 @@ impl AsyncDB for Connections<'_> {
         let explains = sql.lines().any(|line| line.starts_with("EXPLAIN"));
         let cell = |cell: Option<String>| match cell {
             None => "NULL".to_owned(),
-            Some(line) if explains => plan_line(&line),
+            Some(line) if explains => plan_line(&line).replace('\n', "\\n"),
             Some(text) if text.is_empty() => "(empty)".to_owned(),
             // A cell with several lines, such as EXPLAIN's, is still written in one line.
             Some(text) => text.replace('\n', "\\n"),

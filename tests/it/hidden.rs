@@ -253,6 +253,9 @@ fn statements() -> Vec<String> {
                 "EXPLAIN ANALYZE VERBOSE",
                 "EXPLAIN (FORMAT TEXT)",
                 "EXPLAIN (FORMAT JSON)",
+                "EXPLAIN (ANALYZE, FORMAT JSON)",
+                "EXPLAIN (TYPE DISTRIBUTED)",
+                "EXPLAIN (ANALYZE, TYPE DISTRIBUTED)",
                 "EXPLAIN (TYPE IO)",
             ] {
                 // Queries with dynamic filters read different amounts from run to run.
@@ -362,6 +365,12 @@ impl Mask {
                 (of(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?"), "TIME"),
                 (of(r"\b\d{10}\b"), "SECONDS"),
                 (of(r"CPU time: [\d.]+ ms"), "CPU time"),
+                (of(r"(Planning|Execution) Time: [\d.]+ ms"), "time"),
+                (of(r"actual time=[\d.]+ "), "actual time"),
+                (
+                    of(r#""(Planning Time|Execution Time|Actual \w+ Time)": [\d.]+"#),
+                    "time",
+                ),
             ],
             metrics: of(r"metrics=\[[^\]]*\]"),
             digits: of(r"[\d.]+ ?(µs|ns|ms|s|KB|MB|B|K|M)?"),

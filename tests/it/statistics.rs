@@ -17,7 +17,9 @@ async fn the_smaller_side_of_a_join_is_built_after_analyze() {
         ])
         .await;
     let is_first = async |first: &str, second: &str| {
-        let plan = admin.text(&format!("EXPLAIN {JOIN}")).await;
+        let plan = admin
+            .text(&format!("EXPLAIN (TYPE DISTRIBUTED) {JOIN}"))
+            .await;
         let place = |column: &str| {
             plan.find(&format!("projection=[k, {column}]"))
                 .unwrap_or_else(|| panic!("no scan of {column} in\n{plan}"))

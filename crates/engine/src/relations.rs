@@ -65,7 +65,7 @@ fn named(
     let count = schema.fields().len();
     if written.len() > count {
         let error = Error::new(
-            Code::InvalidQuery,
+            Code::InvalidColumnReference,
             format!(
                 "table \"{table}\" has {count} columns available but {} columns specified",
                 written.len()

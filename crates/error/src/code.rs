@@ -18,11 +18,22 @@ pub enum Code {
     DuplicateObject,
     ObjectInUse,
     InvalidQuery,
+    GroupingError,
+    WindowingError,
+    WrongObjectType,
+    DuplicateAlias,
+    InvalidColumnReference,
+    CannotCoerce,
+    InvalidRegex,
+    InvalidLimit,
+    InvalidOffset,
     DataException,
     SubqueryRows,
     TypeMismatch,
     DivisionByZero,
     InvalidCast,
+    InvalidDatetime,
+    DatetimeOutOfRange,
     NumericOutOfRange,
     InvalidParameter,
     InvalidName,
@@ -86,11 +97,22 @@ impl Code {
             Code::DuplicateObject => "42710",
             Code::ObjectInUse => "2BP01",
             Code::InvalidQuery => "42000",
+            Code::GroupingError => "42803",
+            Code::WindowingError => "42P20",
+            Code::WrongObjectType => "42809",
+            Code::DuplicateAlias => "42712",
+            Code::InvalidColumnReference => "42P10",
+            Code::CannotCoerce => "42846",
+            Code::InvalidRegex => "2201B",
+            Code::InvalidLimit => "2201W",
+            Code::InvalidOffset => "2201X",
             Code::DataException => "22000",
             Code::SubqueryRows => "21000",
             Code::TypeMismatch => "42804",
             Code::DivisionByZero => "22012",
             Code::InvalidCast => "22P02",
+            Code::InvalidDatetime => "22007",
+            Code::DatetimeOutOfRange => "22008",
             Code::NumericOutOfRange => "22003",
             Code::InvalidParameter => "22023",
             Code::InvalidName => "42602",
@@ -152,11 +174,22 @@ impl Code {
             Code::DuplicateObject => "ALREADY_EXISTS",
             Code::ObjectInUse => "OBJECT_IN_USE",
             Code::InvalidQuery => "INVALID_QUERY",
+            Code::GroupingError => "EXPRESSION_NOT_AGGREGATE",
+            Code::WindowingError => "INVALID_WINDOW",
+            Code::WrongObjectType => "INVALID_OBJECT_TYPE",
+            Code::DuplicateAlias => "DUPLICATE_NAME",
+            Code::InvalidColumnReference => "INVALID_COLUMN_REFERENCE",
+            Code::CannotCoerce => "INVALID_CAST",
+            Code::InvalidRegex => "INVALID_REGULAR_EXPRESSION",
+            Code::InvalidLimit => "INVALID_LIMIT_CLAUSE",
+            Code::InvalidOffset => "INVALID_OFFSET_CLAUSE",
             Code::DataException => "GENERIC_USER_ERROR",
             Code::SubqueryRows => "SUBQUERY_MULTIPLE_ROWS",
             Code::TypeMismatch => "TYPE_MISMATCH",
             Code::DivisionByZero => "DIVISION_BY_ZERO",
-            Code::InvalidCast => "INVALID_CAST_ARGUMENT",
+            Code::InvalidCast | Code::InvalidDatetime | Code::DatetimeOutOfRange => {
+                "INVALID_CAST_ARGUMENT"
+            }
             Code::NumericOutOfRange => "NUMERIC_VALUE_OUT_OF_RANGE",
             Code::InvalidParameter => "INVALID_PARAMETER_USAGE",
             Code::InvalidName => "INVALID_NAME",
@@ -235,9 +268,20 @@ impl Code {
                 | Code::TypeMismatch
                 | Code::DivisionByZero
                 | Code::InvalidCast
+                | Code::InvalidDatetime
+                | Code::DatetimeOutOfRange
                 | Code::NumericOutOfRange
                 | Code::InvalidParameter
                 | Code::InvalidQuery
+                | Code::GroupingError
+                | Code::WindowingError
+                | Code::WrongObjectType
+                | Code::DuplicateAlias
+                | Code::InvalidColumnReference
+                | Code::CannotCoerce
+                | Code::InvalidRegex
+                | Code::InvalidLimit
+                | Code::InvalidOffset
                 | Code::NotSupported
                 | Code::FunctionNotFound
                 | Code::BytesScannedCutoff
@@ -260,6 +304,8 @@ impl Code {
             Code::DataException
                 | Code::DivisionByZero
                 | Code::InvalidCast
+                | Code::InvalidDatetime
+                | Code::DatetimeOutOfRange
                 | Code::NumericOutOfRange
         )
     }

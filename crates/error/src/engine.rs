@@ -4,7 +4,7 @@ use arrow::error::ArrowError;
 use datafusion::common::SchemaError;
 use datafusion::error::DataFusionError;
 
-use super::{Code, Error, UNQUALIFIED, column_not_found, find, table_not_found, wording};
+use super::{Code, Error, UNQUALIFIED, column_not_found, find, planner, table_not_found, wording};
 
 /// Converts an engine error to one with our code, without the engine's internals.
 pub fn from_engine(error: DataFusionError) -> Error {
@@ -31,17 +31,17 @@ pub fn from_engine(error: DataFusionError) -> Error {
             )
             .with_hint("join its tables instead")
         }
-        DataFusionError::NotImplemented(what) => match wording::misplaced(what) {
-            Some(message) => Error::new(Code::InvalidQuery, message),
-            None => Error::not_supported(lower(&wording::of_types(what))),
-        },
+        DataFusionError::NotImplemented(what) => not_implemented(what),
         DataFusionError::ResourcesExhausted(what) => exhausted(what),
         DataFusionError::Plan(what) => from_plan(what),
         DataFusionError::Execution(what) if overflows(what) => {
             Error::new(Code::NumericOutOfRange, lower(what))
         }
         DataFusionError::Execution(what) if what.starts_with("Scalar subquery returned more") => {
-            Error::new(Code::SubqueryRows, lower(what))
+            Error::new(
+                Code::SubqueryRows,
+                "more than one row returned by a subquery used as an expression",
+            )
         }
         DataFusionError::Execution(what) if what.starts_with("Cannot access field ") => {
             Error::new(Code::InvalidQuery, lower(&wording::of_types(what)))
@@ -58,7 +58,7 @@ pub fn from_engine(error: DataFusionError) -> Error {
             if source.to_string().starts_with("regex parse error") =>
         {
             Error::new(
-                Code::InvalidParameter,
+                Code::InvalidRegex,
                 format!(
                     "invalid regular expression: {}",
                     one_line(&source.to_string())
@@ -79,6 +79,34 @@ fn unsupported(what: &str) -> Option<String> {
     what.starts_with("Unexpected empty work table").then(|| {
         "a recursive query that reads itself twice, or in a subquery, is not supported".to_owned()
     })
+}
+
+/// What the engine lacks. Types that it does not know, and casts between others, are no features.
+fn not_implemented(what: &str) -> Error {
+    if let Some(message) = wording::misplaced(what) {
+        let code = match message.starts_with("window ") {
+            true => Code::WindowingError,
+            false => Code::GroupingError,
+        };
+        return Error::new(code, message);
+    }
+    // Names of types that SQL has are in capitals.
+    let unknown = what.strip_prefix("Unsupported SQL type ");
+    let unknown = unknown.filter(|name| {
+        let mut characters = name.chars();
+        characters.all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+    });
+    if let Some(name) = unknown {
+        let message = format!("type \"{name}\" does not exist");
+        return Error::new(Code::UndefinedObject, message);
+    }
+    let what = wording::of_types(what);
+    let cast = what.strip_prefix("Unsupported CAST from ");
+    if let Some((from, to)) = cast.and_then(|types| types.split_once(" to ")) {
+        let message = format!("cannot cast type {from} to {to}");
+        return Error::new(Code::CannotCoerce, message);
+    }
+    Error::not_supported(lower(&what))
 }
 
 fn one_line(text: &str) -> String {
@@ -126,6 +154,9 @@ fn from_arrow(error: &ArrowError) -> Error {
             Some(store) => from_store(store),
             None => Error::internal(source.to_string()),
         },
+        ArrowError::ComputeError(what) => {
+            Error::new(Code::DataException, lower(wording::without_kinds(what)))
+        }
         other => Error::new(Code::DataException, other.to_string()),
     }
 }
@@ -163,21 +194,43 @@ fn from_cast(what: &str) -> Error {
     {
         return out_of_range(&format!("\"{text}\""), data_type);
     }
+    if let Some((text, data_type)) = text.or_else(|| boolean(what)) {
+        let name = wording::of_types(type_name(data_type));
+        return Error::new(
+            Code::InvalidCast,
+            format!("invalid input syntax for type {name}: \"{text}\""),
+        );
+    }
     match what.contains(". Overflowing on ") {
         true => Error::new(Code::NumericOutOfRange, lower(what)),
         false => Error::new(Code::InvalidCast, lower(what)),
     }
 }
 
-fn out_of_range(value: &str, data_type: &str) -> Error {
-    let data_type = match data_type {
+/// Reads what Arrow says of a text that is no boolean.
+fn boolean(what: &str) -> Option<(&str, &str)> {
+    let rest = what.strip_prefix("Cannot cast value '")?;
+    rest.strip_suffix(" type")?.rsplit_once("' to value of ")
+}
+
+/// Returns the name of a type of Arrow in an error about a value.
+fn type_name(data_type: &str) -> &str {
+    match data_type {
         "Int8" => "tinyint",
         "Int16" => "smallint",
         "Int32" => "integer",
         "Int64" => "bigint",
         "Float32" => "real",
+        "Float64" => "double precision",
+        "Boolean" => "boolean",
+        "Date32" => "date",
+        other if other.starts_with("Decimal") => "numeric",
         other => other,
-    };
+    }
+}
+
+fn out_of_range(value: &str, data_type: &str) -> Error {
+    let data_type = type_name(data_type);
     Error::new(
         Code::NumericOutOfRange,
         format!("value {value} is out of range for type {data_type}"),
@@ -217,6 +270,18 @@ fn exhausted(what: &str) -> Error {
         .with_hint("filter earlier, select fewer columns, or raise engine.memory_limit")
 }
 
+/// Functions that are called with OVER only. Without it, the engine does not find them.
+const WINDOW_FUNCTIONS: [&str; 8] = [
+    "row_number",
+    "rank",
+    "dense_rank",
+    "percent_rank",
+    "cume_dist",
+    "ntile",
+    "lag",
+    "lead",
+];
+
 fn from_plan(what: &str) -> Error {
     if let Some(name) = what
         .strip_prefix("table '")
@@ -236,6 +301,12 @@ fn from_plan(what: &str) -> Error {
     }
     if let Some(rest) = what.strip_prefix("Invalid function '") {
         let name = rest.split('\'').next().unwrap_or_default();
+        if WINDOW_FUNCTIONS.contains(&name) {
+            return Error::new(
+                Code::WrongObjectType,
+                format!("window function {name} requires an OVER clause"),
+            );
+        }
         return Error::new(
             Code::FunctionNotFound,
             format!("function {name} does not exist"),
@@ -251,6 +322,9 @@ fn from_plan(what: &str) -> Error {
         return error;
     }
     let message = wording::of_plan(what);
+    if let Some(error) = planner::refused(&message) {
+        return error;
+    }
     let message = match message.starts_with(wording::NO_OPERATOR) {
         true => message,
         false => lower(&message),
@@ -338,6 +412,44 @@ mod tests {
     }
 
     #[test]
+    fn unknown_types_casts_and_bare_window_functions_are_errors_of_the_query() {
+        let lacking = |what: &str| DataFusionError::NotImplemented(what.to_owned());
+        for (said, sqlstate, message) in [
+            (
+                lacking("Unsupported SQL type nothing"),
+                "42704",
+                "type \"nothing\" does not exist",
+            ),
+            (
+                lacking("Unsupported SQL type GEOMETRY"),
+                "0A000",
+                "unsupported SQL type GEOMETRY",
+            ),
+            (
+                lacking("Unsupported CAST from Boolean to Date32"),
+                "42846",
+                "cannot cast type boolean to date",
+            ),
+            (
+                DataFusionError::Plan("Invalid function 'lag'.\nDid you mean 'log'?".to_owned()),
+                "42809",
+                "window function lag requires an OVER clause",
+            ),
+            (
+                DataFusionError::Plan("LIMIT must be >= 0, '-1' was provided".to_owned()),
+                "2201W",
+                "LIMIT must not be negative",
+            ),
+        ] {
+            let error = from_engine(said);
+            assert_eq!(
+                (error.code().sqlstate(), error.message()),
+                (sqlstate, message)
+            );
+        }
+    }
+
+    #[test]
     fn numbers_that_a_type_does_not_hold_are_told_from_what_is_no_number() {
         for (said, code, message) in [
             (
@@ -358,12 +470,12 @@ mod tests {
             (
                 "Cannot cast string '1x' to value of Int32 type",
                 Code::InvalidCast,
-                "cannot cast string '1x' to value of Int32 type",
+                "invalid input syntax for type integer: \"1x\"",
             ),
             (
                 "Cannot cast string '10999' to value of Date32 type",
                 Code::InvalidCast,
-                "cannot cast string '10999' to value of Date32 type",
+                "invalid input syntax for type date: \"10999\"",
             ),
             (
                 "Cannot cast to Decimal128(3, 2). Overflowing on 1234",

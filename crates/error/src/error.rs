@@ -159,7 +159,9 @@ impl Error {
         }
         let problem = match self.0.code {
             Code::DivisionByZero => "division by zero",
-            Code::InvalidCast => "a value cannot be cast",
+            Code::InvalidCast | Code::InvalidDatetime | Code::DatetimeOutOfRange => {
+                "a value cannot be cast"
+            }
             Code::NumericOutOfRange => "a number is out of range",
             Code::SubqueryRows => "a subquery returns more than one row",
             Code::FileChanged => "a file changed while it was read; run the query again",
@@ -200,6 +202,18 @@ impl Error {
 
     pub fn code(&self) -> Code {
         self.0.code
+    }
+
+    /// The error with the code, the message and the hint of `other`.
+    #[must_use]
+    pub fn said_by(mut self, other: Error) -> Self {
+        let other = *other.0;
+        self.0.code = other.code;
+        self.0.message = other.message;
+        if other.hint.is_some() {
+            self.0.hint = other.hint;
+        }
+        self
     }
 
     pub(crate) fn reworded(mut self, reword: impl Fn(&str) -> String) -> Self {

@@ -5,6 +5,7 @@ mod code;
 mod conversions;
 mod engine;
 mod error;
+mod planner;
 mod wording;
 
 pub use code::Code;
@@ -12,6 +13,7 @@ pub use conversions::find;
 pub use engine::from_engine;
 pub use error::Error;
 use lakegate_catalog::model::names::RESERVED_DATABASES;
+pub use planner::in_postgres;
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 

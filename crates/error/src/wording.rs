@@ -26,7 +26,7 @@ pub(crate) fn of_plan(message: &str) -> String {
     }
     match call {
         Some((name, types)) => {
-            format!("function {name} does not take ({})", of_types(types))
+            format!("function {name}({}) does not exist", of_types(types))
         }
         None => operators(of_types(said)),
     }
@@ -63,7 +63,7 @@ fn called(text: &str) -> Option<(&str, &str)> {
 }
 
 /// Removes the kinds of errors that the engine puts before a message.
-fn without_kinds(mut message: &str) -> &str {
+pub(crate) fn without_kinds(mut message: &str) -> &str {
     const KINDS: [&str; 4] = [
         "External error: ",
         "Error during planning: ",
@@ -344,7 +344,7 @@ mod tests {
             ),
             (
                 format!("Function 'abs' expects Numeric but received String. No function matches the given name and argument types 'abs(Utf8)'. {candidates}"),
-                "function abs does not take (varchar)",
+                "function abs(varchar) does not exist",
             ),
             (
                 "Cannot coerce arithmetic expression Utf8View + Int32 to valid types".to_owned(),

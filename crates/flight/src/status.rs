@@ -19,11 +19,22 @@ pub(super) fn code_of(code: Code) -> Grpc {
         Code::SyntaxError
         | Code::AmbiguousColumn
         | Code::InvalidQuery
+        | Code::GroupingError
+        | Code::WindowingError
+        | Code::WrongObjectType
+        | Code::DuplicateAlias
+        | Code::InvalidColumnReference
+        | Code::CannotCoerce
+        | Code::InvalidRegex
+        | Code::InvalidLimit
+        | Code::InvalidOffset
         | Code::DataException
         | Code::SubqueryRows
         | Code::TypeMismatch
         | Code::DivisionByZero
         | Code::InvalidCast
+        | Code::InvalidDatetime
+        | Code::DatetimeOutOfRange
         | Code::NumericOutOfRange
         | Code::InvalidParameter
         | Code::UndefinedParameter

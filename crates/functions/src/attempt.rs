@@ -141,8 +141,11 @@ fn is_of_data(error: &DataFusionError) -> bool {
         Code::DataException
             | Code::DivisionByZero
             | Code::InvalidCast
+            | Code::InvalidDatetime
+            | Code::DatetimeOutOfRange
             | Code::NumericOutOfRange
             | Code::InvalidParameter
+            | Code::InvalidRegex
     )
 }
 

@@ -23,14 +23,15 @@ use super::types;
 #[derive(Debug)]
 pub(super) struct NamedStatement {
     /// `None` for the empty statement.
-    prepared: Option<Prepared>,
+    prepared: Option<Arc<Prepared>>,
     parameters: Vec<Parameter>,
 }
 
 impl NamedStatement {
     /// Returns the approximate memory in bytes.
     fn weight(&self) -> usize {
-        self.prepared.as_ref().map_or(0, Prepared::weight)
+        let prepared = self.prepared.as_ref();
+        prepared.map_or(0, |prepared| prepared.weight())
     }
 
     fn columns(&self) -> Option<&SchemaRef> {
@@ -127,7 +128,7 @@ impl Connection {
                     })
                     .collect();
                 NamedStatement {
-                    prepared: Some(prepared),
+                    prepared: Some(Arc::new(prepared)),
                     parameters,
                 }
             }
@@ -137,6 +138,10 @@ impl Connection {
             statement.weight(),
             "close those that are not needed any more",
         )?;
+        // The statements of the protocol are those of EXECUTE, too.
+        if let Some(prepared) = statement.prepared.as_ref().filter(|_| !name.is_empty()) {
+            self.session.share_statement(&name, prepared);
+        }
         self.statements.insert(name, Arc::new(statement));
         backend::empty(&mut self.link.out, tag::PARSE_COMPLETE);
         Ok(())
@@ -386,6 +391,7 @@ impl Connection {
     /// Closes a statement. As in PostgreSQL its portals stay: pgjdbc reads several results at once,
     /// all of the unnamed statement.
     pub(super) fn close_statement(&mut self, name: &str) {
+        self.session.unshare_statement(name);
         self.statements.remove(name);
     }
 

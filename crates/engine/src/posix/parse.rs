@@ -54,7 +54,7 @@ pub(super) fn parse(pattern: &str, flags: Flags) -> Result<Tree> {
 
 fn invalid(what: &str) -> Error {
     Error::new(
-        Code::InvalidParameter,
+        Code::InvalidRegex,
         format!("invalid regular expression: {what}"),
     )
 }

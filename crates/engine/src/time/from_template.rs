@@ -34,12 +34,12 @@ pub(super) fn error(text: &str, template: &str, fault: &Fault) -> Error {
     let template: String = template.chars().take(100).collect();
     match fault {
         Fault::Differs => Error::new(
-            Code::InvalidCast,
+            Code::InvalidDatetime,
             format!("the text \"{text}\" does not match the template \"{template}\""),
         )
         .with_hint("both need the same separators, and a year"),
         Fault::Range => Error::new(
-            Code::NumericOutOfRange,
+            Code::DatetimeOutOfRange,
             format!("date/time field value out of range: \"{text}\""),
         ),
         Fault::Pattern(pattern) => Error::not_supported(format!(

@@ -189,12 +189,12 @@ fn error(text: &str, to: &DataType, fault: Fault) -> Error {
     let name = name_of(to);
     match fault {
         Fault::Range => Error::new(
-            Code::NumericOutOfRange,
-            format!("date/time field value out of range for type {name}: \"{shown}\""),
+            Code::DatetimeOutOfRange,
+            format!("date/time field value out of range: \"{shown}\""),
         ),
         Fault::Syntax => {
             let error = Error::new(
-                Code::InvalidCast,
+                Code::InvalidDatetime,
                 format!("invalid input syntax for type {name}: \"{shown}\""),
             );
             let hint = match (to, text.trim().to_ascii_lowercase().as_str()) {

@@ -232,7 +232,7 @@ async fn what_is_finer_is_rounded_half_up() {
     }
     assert_eq!(rows("SELECT TRY_CAST('x' AS TIMESTAMP)").await, [""]);
     let error = from_engine(batches("SELECT TIMESTAMP 'x'").await.unwrap_err());
-    assert_eq!(error.code(), Code::InvalidCast, "{error}");
+    assert_eq!(error.code(), Code::InvalidDatetime, "{error}");
 }
 
 #[tokio::test]

@@ -1,30 +1,76 @@
-//! The position of an error in a statement: the first occurrence of the name that the error is
-//! about.
+//! The position of an error in a statement: the first occurrence of the name, the literal or the
+//! operator that the error is about.
 
 use lakegate_error::{Code, Error};
+use lakegate_sql::Parsed;
 use sqlparser::dialect::GenericDialect;
 use sqlparser::tokenizer::{Location, Token, Tokenizer};
 
-/// Adds a position to an error about a name, unless it has one.
+/// Adds a position to an error about a name, a literal or an operator, unless it has one.
 ///
 /// `text`: the statement. `begins`: the position of the statement in the text that the client sent,
 /// in characters from 1.
 pub(crate) fn locate(error: Error, text: &str, begins: usize) -> Error {
-    let about_a_name = matches!(
-        error.code(),
-        Code::ColumnNotFound
-            | Code::TableNotFound
-            | Code::AmbiguousColumn
-            | Code::FunctionNotFound
-            | Code::UndefinedParameter
-    );
-    if error.position().is_some() || !about_a_name {
+    if error.position().is_some() {
         return error;
     }
-    match named(&error).and_then(|name| position_of(&name, text)) {
+    let place = match error.code() {
+        Code::ColumnNotFound
+        | Code::TableNotFound
+        | Code::AmbiguousColumn
+        | Code::GroupingError
+        | Code::FunctionNotFound
+        | Code::WrongObjectType
+        | Code::UndefinedParameter => named(&error).and_then(|name| position_of_name(&name, text)),
+        Code::InvalidCast
+        | Code::InvalidDatetime
+        | Code::DatetimeOutOfRange
+        | Code::NumericOutOfRange => {
+            quoted(&error).and_then(|value| position_of_literal(value, text))
+        }
+        _ => None,
+    };
+    let place = place.or_else(|| position_of_operator(operator(&error)?, text));
+    match place {
         Some(position) => error.with_position(begins + position),
         None => error,
     }
+}
+
+/// Counts the position of an error in a statement within another from the start of the outer one.
+pub(crate) fn within(error: Error, inner: &str, outer: &Parsed) -> Error {
+    let before = outer.text.find(inner).and_then(|at| outer.text.get(..at));
+    match (error.position(), before) {
+        (Some(position), Some(before)) => {
+            let begins = outer.position.saturating_sub(1) + before.chars().count();
+            error.with_position(begins + position)
+        }
+        _ => error,
+    }
+}
+
+/// Returns the text that a message quotes: `x` of `invalid input syntax for type integer: "x"`.
+fn quoted(error: &Error) -> Option<&str> {
+    let (_, rest) = error.message().split_once('"')?;
+    rest.rsplit_once('"').map(|(value, _)| value)
+}
+
+/// Returns the operator of a message that its operands have the wrong types.
+fn operator(error: &Error) -> Option<&str> {
+    let starts = ["Cannot apply operator: ", "operator does not exist: "];
+    let message = error.message();
+    let operation = starts
+        .iter()
+        .find_map(|start| message.strip_prefix(start))?;
+    let is_sign =
+        |word: &&str| !word.is_empty() && word.chars().all(|sign| "+-*/%<>=!~|&^#@".contains(sign));
+    let found = operation.split(' ').find(is_sign)?;
+    Some(match found {
+        "!=" => "<>",
+        "~~" => "LIKE",
+        "~~*" => "ILIKE",
+        other => other,
+    })
 }
 
 /// Returns the parts of the name in the message: `t` and `x` of `column "t.x" does not exist`.
@@ -32,10 +78,10 @@ fn named(error: &Error) -> Option<Vec<String>> {
     let message = error.message();
     let name = match message.split('"').nth(1) {
         Some(quoted) => quoted,
-        None => ["function ", "there is no parameter "]
+        None => ["function ", "window function ", "there is no parameter "]
             .iter()
             .find_map(|before| message.strip_prefix(before))?
-            .split(' ')
+            .split([' ', '('])
             .next()?,
     };
     Some(name.split('.').map(str::to_lowercase).collect())
@@ -43,10 +89,38 @@ fn named(error: &Error) -> Option<Vec<String>> {
 
 /// Returns the number of characters before the first matching name outside of strings and comments.
 /// Either name may have more qualifiers than the other.
-fn position_of(name: &[String], text: &str) -> Option<usize> {
+fn position_of_name(name: &[String], text: &str) -> Option<usize> {
     let (_, location) = names_in(text)?
         .into_iter()
         .find(|(found, _)| found.ends_with(name) || name.ends_with(found))?;
+    characters_before(location, text)
+}
+
+/// Returns the number of characters before the first string of this value.
+fn position_of_literal(value: &str, text: &str) -> Option<usize> {
+    position_of_token(text, |token| match token {
+        Token::SingleQuotedString(found) | Token::EscapedStringLiteral(found) => found == value,
+        _ => false,
+    })
+}
+
+fn position_of_operator(operator: &str, text: &str) -> Option<usize> {
+    position_of_token(text, |token| match token {
+        Token::Word(word) => word.value.eq_ignore_ascii_case(operator),
+        Token::Whitespace(_) | Token::SingleQuotedString(_) => false,
+        other => other.to_string() == operator,
+    })
+}
+
+fn position_of_token(text: &str, is_it: impl Fn(&Token) -> bool) -> Option<usize> {
+    let tokens = Tokenizer::new(&GenericDialect {}, text)
+        .tokenize_with_location()
+        .ok()?;
+    let token = tokens.into_iter().find(|token| is_it(&token.token))?;
+    characters_before(token.span.start, text)
+}
+
+fn characters_before(location: Location, text: &str) -> Option<usize> {
     let line = usize::try_from(location.line).ok()?.checked_sub(1)?;
     let column = usize::try_from(location.column).ok()?.checked_sub(1)?;
     let before: usize = text
@@ -95,6 +169,41 @@ mod tests {
         assert_eq!(error.position(), Some(11 + 17));
         let qualified = locate(column_not_found("t.b"), "SELECT x.b, t . b FROM t", 1);
         assert_eq!(qualified.position(), Some(1 + 12));
+        for (message, code, text, position) in [
+            (
+                "invalid input syntax for type integer: \"x\"",
+                Code::InvalidCast,
+                "SELECT x, CAST('x' AS int)",
+                16,
+            ),
+            (
+                "operator does not exist: bigint + boolean",
+                Code::FunctionNotFound,
+                "SELECT 1 + true",
+                10,
+            ),
+            (
+                "Cannot apply operator: timestamp with time zone != bigint",
+                Code::InvalidQuery,
+                "SELECT now() <> 1",
+                14,
+            ),
+            (
+                "function abs(varchar) does not exist",
+                Code::FunctionNotFound,
+                "SELECT Abs('a')",
+                8,
+            ),
+            (
+                "column \"t.a\" must appear in the GROUP BY clause",
+                Code::GroupingError,
+                "SELECT a, count(*) FROM t",
+                8,
+            ),
+        ] {
+            let error = locate(Error::new(code, message), text, 1);
+            assert_eq!(error.position(), Some(position), "{text}");
+        }
         let shorter = locate(column_not_found("b"), "SELECT t.b FROM t", 1);
         assert_eq!(shorter.position(), Some(1 + 7));
         assert_eq!(

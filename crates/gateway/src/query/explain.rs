@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
@@ -9,38 +10,111 @@ use datafusion::common::ScalarValue;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::ExecutionPlan;
 use futures::{FutureExt, TryStreamExt};
-use lakegate_dialect::postgres::ResultReuse;
+use lakegate_dialect::Dialect;
+use lakegate_dialect::postgres::{ResultReuse, hinted_field};
 use lakegate_engine::{CATALOG, PlanRun, StopOnDrop, barrier, metered};
 use lakegate_error::{Error, Result};
 use lakegate_policy::snapshots::{SnapshotPlan, SnapshotTable};
+use lakegate_sql::Parsed;
 use lakegate_sql::ast::{self as sql, Statement};
 use serde_json::json;
-use sqlparser::ast;
 
-use crate::Execution;
 use crate::moment::Moment;
 use crate::query::ending::Unfinished;
-use crate::query::explain_options::{self, Format, PlanNode, PlanType};
+use crate::query::explain_options::{self, Format, Options, PlanNode, PlanType};
 use crate::query::life::{Phase, Query};
-use crate::query::parameters::check_parameters;
 use crate::query::plan_text::{PlanText, with_stars};
+use crate::query::postgres_plan::{self, Relation, Shown};
 use crate::query::run::{QueryContext, queue_of};
+use crate::query::source::QuerySource;
 use crate::session::Session;
 use crate::session::prepared::Prepared;
 use crate::session::results::rows;
 use crate::write::query::Plan;
+use crate::{Execution, Protocol};
+
+/// The name of the column of a plan.
+const COLUMN: &str = "QUERY PLAN";
 
 /// Returns the schema of EXPLAIN: one text column, with one row per line. That of TYPE VALIDATE is
-/// Athena's.
-pub(crate) fn explain_schema(explain: &sql::Explain) -> SchemaRef {
-    let field = match explain.plan_type.as_deref() {
-        Some("VALIDATE") => Field::new("Valid", DataType::Boolean, false),
-        _ => Field::new("QUERY PLAN", DataType::Utf8, false),
+/// Athena's, and a document of PostgreSQL's form is one row of the type json.
+fn schema_of(options: Options) -> SchemaRef {
+    let field = match (options.plan_type, options.format) {
+        (PlanType::Validate, _) => Field::new("Valid", DataType::Boolean, false),
+        (_, Format::Json) if options.postgres => hinted_field(COLUMN, DataType::Utf8, "json"),
+        _ => Field::new(COLUMN, DataType::Utf8, false),
     };
     Arc::new(Schema::new(vec![field]))
 }
 
+/// How long a query took to plan and to run, if it did.
+#[derive(Debug, Clone, Copy, Default)]
+struct Times {
+    planning: Option<Duration>,
+    execution: Option<Duration>,
+}
+
 impl Session {
+    /// Returns the options of an EXPLAIN. PostgreSQL's form of a plan is that of its protocol and
+    /// dialect; others see the engine's.
+    fn explain_options(&self, explain: &sql::Explain) -> Result<Options> {
+        let postgres = self.protocol == Protocol::Postgres
+            && self.dialect() == Dialect::Postgres
+            && explain_options::suits_postgres(explain);
+        explain_options::of(explain, postgres)
+    }
+
+    /// Returns the schema of an EXPLAIN.
+    ///
+    /// # Errors
+    /// Its options are unknown, or do not go together.
+    pub(crate) fn explain_schema(&self, explain: &sql::Explain) -> Result<SchemaRef> {
+        self.explain_options(explain).map(schema_of)
+    }
+
+    /// Returns the EXPLAIN of the statement that an EXECUTE names, ready to run with the values of
+    /// its parameters.
+    ///
+    /// # Errors
+    /// The statement does not exist, or is not a query; a value does not fit its parameter.
+    pub(crate) async fn explained_named(
+        &self,
+        moment: &Moment,
+        prepared: &Prepared,
+        explained: &sql::Explain,
+        execute: &sql::Execute,
+    ) -> Result<(Prepared, Vec<ScalarValue>)> {
+        let (named, values) = Box::pin(self.named_statement(moment, execute)).await?;
+        let (Some(parsed), Some(statement)) = (prepared.source.sql(), named.statement()) else {
+            return Err(Error::internal("EXPLAIN EXECUTE is not a statement"));
+        };
+        let statement = match statement.written_query() {
+            // Without ANALYZE, it shows the query and writes nothing.
+            Some(query) if !explained.analyze => Statement::Query(Box::new(query.clone())),
+            Some(_) => statement.clone(),
+            None => match statement {
+                Statement::Query(query) => Statement::Query(query.clone()),
+                other => return Err(not_explained(other)),
+            },
+        };
+        let explain = sql::Explain {
+            statement: Box::new(statement),
+            ..explained.clone()
+        };
+        let source = QuerySource::Sql(Parsed {
+            statement: Statement::Explain(explain),
+            text: parsed.text.clone(),
+            position: parsed.position,
+        });
+        let ready = Prepared {
+            parameters: named.parameters.clone(),
+            untyped: named.untyped.clone(),
+            columns: prepared.columns.clone(),
+            ..Prepared::of(source)
+        };
+        Ok((ready, values))
+    }
+
     /// Runs EXPLAIN, or EXPLAIN ANALYZE, which also runs the query.
     ///
     /// # Errors
@@ -48,11 +122,11 @@ impl Session {
     pub(crate) async fn explain(
         &self,
         moment: &Moment,
+        prepared: &Prepared,
         explained: &sql::Explain,
-        text: &str,
         parameters: Vec<ScalarValue>,
     ) -> Result<Execution> {
-        let options = explain_options::of(explained)?;
+        let options = self.explain_options(explained)?;
         let query = match explained.statement.as_ref() {
             Statement::Query(query) => query.clone(),
             Statement::DeclareCursor(declare) => declare.query.clone(),
@@ -64,26 +138,18 @@ impl Session {
             Statement::Unsupported(unsupported) => {
                 return Err(Error::not_supported(unsupported.message()));
             }
-            other => {
-                return Err(Error::not_supported(format!(
-                    "EXPLAIN of {} is not supported; use it on a query",
-                    other.tag()
-                )));
-            }
+            other => return Err(not_explained(other)),
         };
-        check_parameters(query.as_ref(), parameters.len())?;
-        let statement = ast::Statement::Query(query);
-        let planning = Box::pin(self.resolve(moment, statement)).await?;
-        let mut context = self.query_context(text, planning)?;
+        let resolving = self.resolve_query(moment, *query, prepared, parameters.len());
+        let planning = Box::pin(resolving).await?;
+        let mut context = self.query_context(&prepared.source.text(), planning)?;
         context.reuse = ResultReuse::Off;
         let _unfinished = Unfinished::guard(&context.query);
-        let result = explain(&context, &parameters, explained, options)
-            .boxed()
-            .await;
+        let result = explain(&context, &parameters, options).boxed().await;
         match result {
             Ok(batch) => {
                 context.query.finish(batch.num_rows() as u64, Ok(()));
-                Ok(rows("EXPLAIN", explain_schema(explained), vec![batch]))
+                Ok(rows("EXPLAIN", schema_of(options), vec![batch]))
             }
             Err(error) => {
                 context.query.finish(0, Err(&error));
@@ -103,13 +169,13 @@ impl Session {
         explained: &sql::Explain,
         parameters: Vec<ScalarValue>,
     ) -> Result<Execution> {
-        let options = explain_options::of(explained)?;
+        let options = self.explain_options(explained)?;
         let statement = explained.statement.as_ref();
         let writing = self.write(moment, prepared, statement, parameters, Plan::Kept);
         let batch = match Box::pin(writing).await? {
             None => {
-                let nothing = StringArray::from_iter_values(["Nothing to write: the table exists"]);
-                batch(explained, Arc::new(nothing))?
+                let nothing = vec!["Nothing to write: the table exists".to_owned()];
+                told(options, nothing)?
             }
             Some(wrote) => {
                 let bytes = wrote.query.written.load(Ordering::Relaxed);
@@ -123,23 +189,30 @@ impl Session {
                 ran.extend(took(&wrote.query));
                 match &wrote.plan {
                     Some((snapshot, physical)) => {
-                        shown(explained, options, snapshot, physical, ran)?
+                        shown(options, snapshot, physical, Times::default(), ran)?
                     }
-                    None => batch(explained, Arc::new(StringArray::from_iter_values(ran)))?,
+                    None => told(options, ran)?,
                 }
             }
         };
-        Ok(rows("EXPLAIN", explain_schema(explained), vec![batch]))
+        Ok(rows("EXPLAIN", schema_of(options), vec![batch]))
     }
 }
 
-/// Returns the lines of EXPLAIN. With `analyze`, the query runs first.
+fn not_explained(statement: &Statement) -> Error {
+    Error::not_supported(format!(
+        "EXPLAIN of {} is not supported; use it on a query",
+        statement.tag()
+    ))
+}
+
+/// Returns the lines of EXPLAIN. With ANALYZE, the query runs first.
 async fn explain(
     context: &QueryContext,
     parameters: &[ScalarValue],
-    explained: &sql::Explain,
-    (format, plan_type): (Format, PlanType),
+    options: Options,
 ) -> Result<RecordBatch> {
+    let started = Instant::now();
     let planning = async {
         let snapshot = context.snapshot(parameters).await?;
         let physical = context.physical(&snapshot.plan).await?;
@@ -149,13 +222,23 @@ async fn explain(
         .query
         .step(Phase::Planning, planning.boxed())
         .await?;
+    let mut times = Times {
+        planning: Some(started.elapsed()),
+        execution: None,
+    };
     let mut ran = Vec::new();
-    if explained.analyze {
+    if options.analyze {
+        let started = Instant::now();
         let rows = analyze_plan(context, &snapshot, &physical).boxed().await?;
+        times.execution = Some(started.elapsed());
         ran.push(format!("Rows: {rows}"));
         ran.extend(took(&context.query));
     }
-    shown(explained, (format, plan_type), &snapshot, &physical, ran)
+    // On a planner thread, because estimates are made of the whole plan.
+    let showing = async move { shown(options, &snapshot, &physical, times, ran) };
+    let gateway = Arc::clone(&context.gateway);
+    let showing = gateway.plan_for(&context.query, showing.boxed());
+    showing.boxed().await
 }
 
 /// Returns what a query took, one line for each.
@@ -169,24 +252,29 @@ fn took(query: &Query) -> [String; 2] {
 
 /// Returns the lines of a plan. `ran`: those at the end, of a plan that ran.
 fn shown(
-    explained: &sql::Explain,
-    (format, plan_type): (Format, PlanType),
+    options: Options,
     snapshot: &SnapshotPlan,
     physical: &Arc<dyn ExecutionPlan>,
+    times: Times,
     ran: Vec<String>,
 ) -> Result<RecordBatch> {
-    let verbose = explained.verbose;
+    if options.postgres {
+        let text = as_postgres(options, snapshot, physical, times, ran);
+        return batch(options, Arc::new(StringArray::from_iter_values(text)));
+    }
+    let (format, plan_type) = (options.format, options.plan_type);
+    let verbose = options.verbose;
     let mut lines = Vec::new();
     let text = PlanText {
         verbose,
-        metrics: explained.analyze,
+        metrics: options.analyze,
     };
     let sealed = barrier::sealed(&snapshot.plan);
     let logical = || LogicalText(&sealed);
     match (plan_type, format) {
         (PlanType::Validate, _) => {
             let valid = Arc::new(BooleanArray::from(vec![true]));
-            return batch(explained, valid);
+            return batch(options, valid);
         }
         (PlanType::Io, _) => lines.extend(pretty(&inputs(snapshot))),
         (PlanType::Distributed, Format::Text) => lines.extend(text.lines(physical)),
@@ -197,7 +285,7 @@ fn shown(
         (PlanType::Logical, Format::Graphviz) => lines.extend(logical().tree().graphviz()),
     }
     if format != Format::Text {
-        return batch(explained, Arc::new(StringArray::from_iter_values(lines)));
+        return batch(options, Arc::new(StringArray::from_iter_values(lines)));
     }
     if verbose && plan_type == PlanType::Distributed {
         lines.push("Logical plan:".to_owned());
@@ -205,11 +293,60 @@ fn shown(
     }
     lines.extend(scans(snapshot));
     lines.extend(ran);
-    batch(explained, Arc::new(StringArray::from_iter_values(lines)))
+    batch(options, Arc::new(StringArray::from_iter_values(lines)))
 }
 
-fn batch(explained: &sql::Explain, column: ArrayRef) -> Result<RecordBatch> {
-    RecordBatch::try_new(explain_schema(explained), vec![column])
+/// Returns a plan in PostgreSQL's form: lines, or one JSON document.
+fn as_postgres(
+    options: Options,
+    snapshot: &SnapshotPlan,
+    physical: &Arc<dyn ExecutionPlan>,
+    times: Times,
+    ran: Vec<String>,
+) -> Vec<String> {
+    let relations = Relation::all(&barrier::sealed(&snapshot.plan));
+    let plan = postgres_plan::of(physical, &relations, options.analyze);
+    let shown = Shown {
+        costs: options.costs,
+        analyze: options.analyze,
+        timing: options.timing,
+        verbose: options.verbose,
+    };
+    let milliseconds = |time: Option<Duration>| time.map(|time| time.as_secs_f64() * 1000.0);
+    let times = [
+        ("Planning Time", milliseconds(times.planning)),
+        ("Execution Time", milliseconds(times.execution)),
+    ];
+    let times = times.into_iter().filter(|_| options.summary);
+    let times: Vec<(&str, f64)> = times
+        .filter_map(|(name, time)| Some((name, time?)))
+        .collect();
+    if options.format == Format::Json {
+        let scans: Vec<String> = snapshot.tables.iter().map(scan).collect();
+        return vec![postgres_plan::json(&plan, shown, &times, &scans)];
+    }
+    let mut lines = postgres_plan::text(&plan, shown);
+    lines.extend(
+        times
+            .iter()
+            .map(|(name, time)| format!("{name}: {time:.3} ms")),
+    );
+    lines.extend(scans(snapshot));
+    lines.extend(ran);
+    lines
+}
+
+/// Returns lines about a write without a plan.
+fn told(options: Options, lines: Vec<String>) -> Result<RecordBatch> {
+    let lines = match options.postgres && options.format == Format::Json {
+        true => vec![json!(lines).to_string()],
+        false => lines,
+    };
+    batch(options, Arc::new(StringArray::from_iter_values(lines)))
+}
+
+fn batch(options: Options, column: ArrayRef) -> Result<RecordBatch> {
+    RecordBatch::try_new(schema_of(options), vec![column])
         .map_err(|e| Error::internal(format!("the plan cannot be shown: {e}")))
 }
 
@@ -304,7 +441,12 @@ fn scans(snapshot: &SnapshotPlan) -> Vec<String> {
         return Vec::new();
     }
     let mut lines = vec!["Scans:".to_owned()];
-    lines.extend(snapshot.tables.iter().map(scan));
+    lines.extend(
+        snapshot
+            .tables
+            .iter()
+            .map(|table| format!("  {}", scan(table))),
+    );
     lines
 }
 
@@ -312,10 +454,10 @@ fn scan(scanned: &SnapshotTable) -> String {
     let snapshot = &scanned.snapshot;
     let opened = snapshot.opened();
     if let Some(view) = scanned.table.sealed_view() {
-        return format!("  view {view}: bytes: {}", opened.bytes);
+        return format!("view {view}: bytes: {}", opened.bytes);
     }
     format!(
-        "  {}: partitions: {} of {}, files: {} of {}, bytes: {}, list requests: {}",
+        "{}: partitions: {} of {}, files: {} of {}, bytes: {}, list requests: {}",
         scanned.table.name(),
         snapshot.partitions.len(),
         snapshot.partitions_total,

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use lakegate_error::{Error, Result};
+use lakegate_error::{Code, Error, Result};
 use lakegate_sql::ast::Explain;
 use serde_json::{Value, json};
 
@@ -28,12 +28,28 @@ pub(crate) enum PlanType {
     Io,
 }
 
-/// Returns the form and the type.
+/// How a plan is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Options {
+    pub format: Format,
+    pub plan_type: PlanType,
+    /// Whether the plan is shown as PostgreSQL shows its plans, rather than in the engine's words.
+    pub postgres: bool,
+    /// Whether the query runs.
+    pub analyze: bool,
+    pub verbose: bool,
+    /// The others are PostgreSQL's: estimates, times of nodes, times of the query.
+    pub costs: bool,
+    pub timing: bool,
+    pub summary: bool,
+}
+
+/// Returns the options of an EXPLAIN. `postgres`: whether its plan is shown as PostgreSQL's.
 ///
 /// # Errors
 ///
-/// An option has an unknown value, or the two do not go together.
-pub(crate) fn of(explain: &Explain) -> Result<(Format, PlanType)> {
+/// An option has an unknown value, or options do not go together.
+pub(crate) fn of(explain: &Explain, postgres: bool) -> Result<Options> {
     let plan_type = match explain.plan_type.as_deref() {
         None | Some("DISTRIBUTED") => PlanType::Distributed,
         Some("LOGICAL") => PlanType::Logical,
@@ -52,7 +68,16 @@ pub(crate) fn of(explain: &Explain) -> Result<(Format, PlanType)> {
         None | Some("TEXT") => Format::Text,
         Some("JSON") => Format::Json,
         Some("GRAPHVIZ") => Format::Graphviz,
-        Some(other) => return Err(unknown("FORMAT", other, "TEXT, JSON or GRAPHVIZ")),
+        Some(other @ ("XML" | "YAML")) => {
+            return Err(unknown("FORMAT", other, "TEXT, JSON or GRAPHVIZ"));
+        }
+        Some(other) => {
+            let message = format!(
+                "unrecognized value for EXPLAIN option \"format\": \"{}\"",
+                other.to_lowercase()
+            );
+            return Err(Error::invalid(message).with_hint("FORMAT is TEXT, JSON or GRAPHVIZ"));
+        }
     };
     if explain.analyze && plan_type != PlanType::Distributed {
         return Err(Error::not_supported(
@@ -64,7 +89,33 @@ pub(crate) fn of(explain: &Explain) -> Result<(Format, PlanType)> {
             "EXPLAIN (TYPE IO) has no FORMAT but JSON",
         ));
     }
-    Ok((format, plan_type))
+    for (option, given) in [
+        ("WAL", explain.wal),
+        ("TIMING", explain.timing == Some(true)),
+    ] {
+        if given && !explain.analyze {
+            return Err(Error::new(
+                Code::InvalidParameter,
+                format!("EXPLAIN option {option} requires ANALYZE"),
+            ));
+        }
+    }
+    Ok(Options {
+        format,
+        plan_type,
+        postgres,
+        analyze: explain.analyze,
+        verbose: explain.verbose,
+        costs: explain.costs,
+        timing: explain.timing.unwrap_or(explain.analyze),
+        summary: explain.summary.unwrap_or(explain.analyze),
+    })
+}
+
+/// Whether PostgreSQL's form can show what an EXPLAIN asks for. Athena's TYPE and Graphviz are not
+/// PostgreSQL's.
+pub(crate) fn suits_postgres(explain: &Explain) -> bool {
+    explain.plan_type.is_none() && explain.format.as_deref() != Some("GRAPHVIZ")
 }
 
 fn unknown(option: &str, value: &str, known: &str) -> Error {
@@ -148,23 +199,41 @@ mod tests {
 
     #[test]
     fn options_are_known_or_refused_with_the_known_ones() {
-        let distributed = (Format::Text, PlanType::Distributed);
-        assert_eq!(of(&explain("")).unwrap(), distributed);
-        let logical = of(&explain("(TYPE LOGICAL, FORMAT JSON)")).unwrap();
-        assert_eq!(logical, (Format::Json, PlanType::Logical));
+        let known = |options: &str| {
+            let options = of(&explain(options), false).unwrap();
+            (options.format, options.plan_type)
+        };
+        assert_eq!(known(""), (Format::Text, PlanType::Distributed));
         assert_eq!(
-            of(&explain("(TYPE IO)")).unwrap(),
-            (Format::Json, PlanType::Io)
+            known("(TYPE LOGICAL, FORMAT JSON)"),
+            (Format::Json, PlanType::Logical)
         );
+        assert_eq!(known("(TYPE IO)"), (Format::Json, PlanType::Io));
         for (options, hint) in [
             ("(FORMAT XML)", "TEXT, JSON or GRAPHVIZ"),
             ("(TYPE FRAGMENTS)", "LOGICAL, DISTRIBUTED, VALIDATE or IO"),
         ] {
-            let error = of(&explain(options)).unwrap_err();
+            let error = of(&explain(options), false).unwrap_err();
             assert!(error.hint().unwrap().contains(hint), "{options}");
         }
-        assert!(of(&explain("ANALYZE (TYPE LOGICAL)")).is_err());
-        assert!(of(&explain("(TYPE IO, FORMAT GRAPHVIZ)")).is_err());
+        assert!(of(&explain("ANALYZE (TYPE LOGICAL)"), false).is_err());
+        assert!(of(&explain("(TYPE IO, FORMAT GRAPHVIZ)"), false).is_err());
+    }
+
+    #[test]
+    fn times_are_shown_of_a_query_that_runs() {
+        let times = |options: &str| {
+            let options = of(&explain(options), true).unwrap();
+            (options.costs, options.timing, options.summary)
+        };
+        assert_eq!(times(""), (true, false, false));
+        assert_eq!(times("ANALYZE"), (true, true, true));
+        assert_eq!(times("(COSTS OFF, SUMMARY)"), (false, false, true));
+        assert_eq!(times("(ANALYZE, TIMING OFF)"), (true, false, true));
+        let error = of(&explain("(TIMING)"), true).unwrap_err();
+        assert_eq!(error.message(), "EXPLAIN option TIMING requires ANALYZE");
+        assert!(suits_postgres(&explain("(FORMAT JSON)")));
+        assert!(!suits_postgres(&explain("(TYPE DISTRIBUTED)")));
     }
 
     #[test]

@@ -242,7 +242,7 @@ fn query_of(definition: &ViewDefinition) -> Result<ast::Statement> {
         ViewSyntax::Hive => Cow::Owned(standard_strings(&definition.sql)),
         ViewSyntax::Trino | ViewSyntax::Session(_) => Cow::Borrowed(&*definition.sql),
     };
-    let parsed = lakegate_sql::parse(&sql).map_err(|error| invalid(error.message))?;
+    let parsed = lakegate_sql::parse(&sql).map_err(|error| invalid(error.said()))?;
     let mut parsed = parsed.into_iter();
     match (parsed.next().map(|one| one.statement), parsed.next()) {
         (Some(Statement::Query(mut query)), None) => {

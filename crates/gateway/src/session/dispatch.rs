@@ -3,13 +3,15 @@
 use datafusion::common::ScalarValue;
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, TryStreamExt};
-use lakegate_error::{Code, Error, Result};
+use lakegate_dialect::Dialect;
+use lakegate_error::{Code, Error, Result, in_postgres};
 use lakegate_sql::Parsed;
 use lakegate_sql::ast::{Statement, StatementKind};
 
 use crate::moment::Moment;
-use crate::query::error_position::locate;
+use crate::query::error_position::{locate, within};
 use crate::query::source::QuerySource;
+use crate::query::twice_in_from;
 use crate::session::Session;
 use crate::session::changes::Changes;
 use crate::session::prepared::Prepared;
@@ -35,7 +37,7 @@ impl Session {
                 Err(error) => {
                     self.fail_transaction();
                     Err(match prepared.source.sql() {
-                        Some(parsed) => locate(error, &parsed.text, parsed.position),
+                        Some(parsed) => self.told(error, parsed),
                         None => error,
                     })
                 }
@@ -55,6 +57,16 @@ impl Session {
             }
         }
         .boxed()
+    }
+
+    /// Returns an error of a statement as its client reads it: with its position, and in the words of
+    /// the session's dialect.
+    pub(crate) fn told(&self, error: Error, parsed: &Parsed) -> Error {
+        let error = locate(error, &parsed.text, parsed.position);
+        match self.dialect() {
+            Dialect::Postgres => in_postgres(twice_in_from::reported(error, &parsed.statement)),
+            Dialect::Athena | Dialect::Trino => error,
+        }
     }
 
     /// Runs the statements of a text and discards their rows.
@@ -81,7 +93,11 @@ impl Session {
     /// The session is over; a change of the block does not apply any more.
     pub(crate) async fn begin_statement(&self, statement: Option<&Statement>) -> Result<Moment> {
         let may_change = statement.is_some_and(|statement| {
-            statement.is_kept_for_commit() || matches!(statement, Statement::Execute(_))
+            let executed = match statement {
+                Statement::Explain(explain) => explain.statement.as_ref(),
+                other => other,
+            };
+            statement.is_kept_for_commit() || matches!(executed, Statement::Execute(_))
         });
         let ends_block = matches!(
             statement,
@@ -158,14 +174,21 @@ impl Session {
                 let writing = self.explain_write(moment, prepared, explain, parameters);
                 Box::pin(writing).await
             }
-            Statement::Explain(explain) => {
-                self.explain(moment, explain, &parsed.text, parameters)
-                    .await
-            }
+            Statement::Explain(explain) => match explain.statement.as_ref() {
+                Statement::Execute(execute) => {
+                    let naming = self.explained_named(moment, prepared, explain, execute);
+                    let (explained, values) = Box::pin(naming).await?;
+                    self.dispatch(moment, &explained, values).await
+                }
+                _ => self.explain(moment, prepared, explain, parameters).await,
+            },
             Statement::Analyze(analyze) => {
                 Box::pin(self.analyze(moment, analyze, &parsed.text)).await
             }
-            Statement::Prepare(prepare) => self.prepare_named(prepare).await,
+            Statement::Prepare(prepare) => {
+                let prepared = self.prepare_named(prepare).await;
+                prepared.map_err(|error| within(error, &prepare.text, parsed))
+            }
             Statement::Execute(execute) => {
                 let (prepared, values) = Box::pin(self.named_statement(moment, execute)).await?;
                 self.dispatch(moment, &prepared, values).await

@@ -71,6 +71,8 @@ pub(crate) struct State {
     pub(crate) settings: Settings,
     pub(crate) transaction: Transaction,
     pub(crate) prepared: HashMap<String, Arc<Prepared>>,
+    /// Statements that the endpoint keeps by name, for EXECUTE.
+    pub(crate) shared: HashMap<String, Arc<Prepared>>,
     pub(crate) cursors: Cursors,
     pub(crate) kept_plan: LastSlot,
     /// The running query, or the last one.
@@ -99,6 +101,13 @@ pub(crate) struct ActiveQuery {
     pub submitted_at: DateTime<Utc>,
     /// `None` while it runs.
     pub completed_at: Option<DateTime<Utc>>,
+}
+
+impl State {
+    /// Returns the statement that EXECUTE of this name runs.
+    pub(crate) fn named(&self, name: &str) -> Option<&Arc<Prepared>> {
+        self.prepared.get(name).or_else(|| self.shared.get(name))
+    }
 }
 
 impl fmt::Debug for Session {
@@ -398,6 +407,7 @@ impl Session {
     pub fn forget_all(&self) {
         let mut state = self.state.lock();
         state.prepared.clear();
+        state.shared.clear();
         state.cursors = Cursors::default();
     }
 }

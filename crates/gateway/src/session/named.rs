@@ -61,25 +61,48 @@ impl Session {
         Ok(command("PREPARE"))
     }
 
+    /// Lets EXECUTE find a statement that the endpoint keeps under a name, if it is one that PREPARE
+    /// would take: a query, or a write of one.
+    pub fn share_statement(&self, name: &str, prepared: &Arc<Prepared>) {
+        let is_prepared = prepared.statement().is_some_and(|statement| {
+            matches!(statement, Statement::Query(_)) || statement.written_query().is_some()
+        });
+        if is_prepared {
+            let mut state = self.state.lock();
+            state.shared.insert(name.to_owned(), Arc::clone(prepared));
+        }
+    }
+
+    /// Forgets a statement that the endpoint does not keep any more.
+    pub fn unshare_statement(&self, name: &str) {
+        self.state.lock().shared.remove(name);
+    }
+
     /// Returns the statement and the values of EXECUTE.
     ///
     /// # Errors
     /// The statement does not exist; a value is not constant, or does not fit its parameter.
-    pub(super) async fn named_statement(
+    pub(crate) async fn named_statement(
         &self,
         moment: &Moment,
         execute: &sql::Execute,
     ) -> Result<(Arc<Prepared>, Vec<ScalarValue>)> {
-        let prepared = self.state.lock().prepared.get(&execute.name).cloned();
+        let prepared = self.state.lock().named(&execute.name).cloned();
         let prepared = prepared.ok_or_else(|| unknown_prepared(&execute.name))?;
         if matches!(prepared.statement(), Some(Statement::Execute(_))) {
             // The parser only allows queries here. This guards against recursion if that changes.
             return Err(Error::internal("a prepared statement executes another"));
         }
         if execute.parameters.len() != prepared.parameters.len() {
-            return Err(Error::invalid(format!(
-                "wrong number of parameters for prepared statement \"{}\": expected {}, got {}",
-                execute.name,
+            return Err(Error::new(
+                Code::SyntaxError,
+                format!(
+                    "wrong number of parameters for prepared statement \"{}\"",
+                    execute.name
+                ),
+            )
+            .with_detail(format!(
+                "Expected {} parameters but got {}.",
                 prepared.parameters.len(),
                 execute.parameters.len()
             )));

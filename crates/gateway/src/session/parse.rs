@@ -46,7 +46,7 @@ impl Session {
                 error = error.with_position(position);
             }
             if let Some(hint) = e.hint {
-                error = error.with_hint(hint);
+                error = error.with_hint(redact(&hint));
             }
             self.record_unparsed(text, &error);
             error

@@ -13,8 +13,6 @@ use lakegate_sql::ast::{self as sql, Statement};
 use sqlparser::ast;
 
 use crate::moment::Moment;
-use crate::query::error_position::locate;
-use crate::query::explain::explain_schema;
 use crate::query::kept_plan::{KeptPlan, PlanInputs, PlanSlot};
 use crate::query::parameter_places::place_types;
 use crate::query::parameters::{
@@ -51,8 +49,7 @@ impl Session {
                 Statement::Query(query) => {
                     let inputs = self.plan_inputs(&moment);
                     let described = self.describe(&moment, query, declared).await;
-                    let described =
-                        described.map_err(|error| locate(error, &parsed.text, parsed.position))?;
+                    let described = described.map_err(|error| self.told(error, parsed))?;
                     prepared.columns = Some(described.columns);
                     prepared.parameters = described.parameters;
                     prepared.untyped = described.untyped;
@@ -76,8 +73,7 @@ impl Session {
                         }
                         Err(error) => Err(error),
                     };
-                    let described =
-                        described.map_err(|error| locate(error, &parsed.text, parsed.position))?;
+                    let described = described.map_err(|error| self.told(error, parsed))?;
                     prepared.parameters = described.parameters;
                     prepared.untyped = described.untyped;
                 }
@@ -98,11 +94,11 @@ impl Session {
                         prepared.parameters = described.parameters;
                         prepared.untyped = described.untyped;
                     }
-                    prepared.columns = Some(explain_schema(explain));
+                    prepared.columns = Some(self.explain_schema(explain)?);
                 }
                 Statement::Execute(execute) => {
                     let state = self.state.lock();
-                    let executed = state.prepared.get(&execute.name);
+                    let executed = state.named(&execute.name);
                     prepared.columns = executed.and_then(|executed| executed.columns.clone());
                 }
                 Statement::Fetch(fetch) => {

@@ -127,6 +127,7 @@ impl Session {
             Statement::Discard(what) => {
                 if *what == sql::Discard::All {
                     state.transaction.check_outside("DISCARD ALL")?;
+                    state.shared.clear();
                     state.settings.reset_all();
                     state.cursors.close(None)?;
                     // DISCARD PLANS keeps the statements, and each execution plans anew.
@@ -134,7 +135,10 @@ impl Session {
                 }
             }
             Statement::Deallocate(deallocate) => match &deallocate.name {
-                None => state.prepared.clear(),
+                None => {
+                    state.prepared.clear();
+                    state.shared.clear();
+                }
                 Some(name) => {
                     state
                         .prepared

@@ -7,6 +7,14 @@ use super::Statement;
 pub struct Explain {
     pub analyze: bool,
     pub verbose: bool,
+    /// Whether PostgreSQL's plan has estimates.
+    pub costs: bool,
+    /// Whether PostgreSQL's plan has times. `None`: if the query runs.
+    pub timing: Option<bool>,
+    /// Whether PostgreSQL's plan has the times of planning and execution. `None`: if the query runs.
+    pub summary: Option<bool>,
+    /// PostgreSQL's WAL, which has nothing to show.
+    pub wal: bool,
     /// Upper case: `TEXT`, `JSON`, `GRAPHVIZ`, `TREE` …
     pub format: Option<String>,
     /// Athena's TYPE, upper case: `LOGICAL`, `DISTRIBUTED`, `VALIDATE`, `IO`.

@@ -256,7 +256,9 @@ impl<'a> Cursor<'a> {
             return self.name_or_string(what);
         }
         let mut error = self.expected(what);
-        error.hint = Some("a name that is also a keyword is written in double quotes".to_owned());
+        error.hint = Some(format!(
+            "expected {what}; a name that is also a keyword is written in double quotes"
+        ));
         Err(error)
     }
 
@@ -368,12 +370,13 @@ impl<'a> Cursor<'a> {
         if let Some(token) = self.token().filter(|token| token.unterminated) {
             return unterminated(self.sql, token);
         }
-        match self.token() {
-            Some(token) => self.error(format!(
-                "syntax error at or near \"{}\": expected {what}",
-                shown(self.text_of(token))
-            )),
-            None => self.error(format!("syntax error at end of input: expected {what}")),
+        let message = match self.token() {
+            Some(token) => format!("syntax error at or near \"{}\"", shown(self.text_of(token))),
+            None => "syntax error at end of input".to_owned(),
+        };
+        ParseError {
+            hint: Some(format!("expected {what}")),
+            ..self.error(message)
         }
     }
 
@@ -401,15 +404,16 @@ impl<'a> Cursor<'a> {
 
 /// The error for an unterminated token.
 pub(super) fn unterminated(sql: &str, token: Token) -> ParseError {
-    let what = match token.kind {
-        TokenKind::Comment => "/* comment",
-        TokenKind::Double { .. } | TokenKind::Backtick => "quoted identifier",
-        TokenKind::Dollar { .. } => "dollar-quoted string",
-        _ => "quoted string",
+    let (what, opens) = match token.kind {
+        TokenKind::Comment => ("/* comment", "/*"),
+        TokenKind::Double { .. } => ("quoted identifier", "\""),
+        TokenKind::Backtick => ("quoted identifier", "`"),
+        TokenKind::Dollar { .. } => ("dollar-quoted string", "$"),
+        _ => ("quoted string", "'"),
     };
     // The text itself is left out: it may be a password, and it extends to the end.
     ParseError {
-        message: format!("syntax error at end of input: unterminated {what}"),
+        message: format!("unterminated {what} at or near \"{opens}\""),
         position: Some(char_position(sql, token.start)),
         hint: Some("close the quote, or double it where it is part of the text".to_owned()),
     }

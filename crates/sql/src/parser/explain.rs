@@ -10,6 +10,10 @@ pub(super) fn explain(cursor: &mut Cursor<'_>, depth: usize) -> Result<Statement
     let mut explain = Explain {
         analyze: false,
         verbose: false,
+        costs: true,
+        timing: None,
+        summary: None,
+        wal: false,
         format: None,
         plan_type: None,
         statement: Box::new(Statement::Unlisten),
@@ -72,57 +76,60 @@ pub(super) fn explain(cursor: &mut Cursor<'_>, depth: usize) -> Result<Statement
 
 /// Whether a parenthesis opens options rather than a query.
 fn holds_options(cursor: &Cursor<'_>) -> bool {
-    cursor.word_at(1).is_some_and(|word| {
-        OPTIONS
-            .iter()
-            .any(|option| option.eq_ignore_ascii_case(word))
-    })
+    cursor.word_at(1).is_some() && !cursor.is_one_of_at(1, &QUERIES)
 }
 
-const OPTIONS: [&str; 14] = [
-    "FORMAT",
-    "TYPE",
-    "ANALYZE",
-    "ANALYSE",
-    "VERBOSE",
-    "COSTS",
-    "SETTINGS",
-    "GENERIC_PLAN",
-    "BUFFERS",
-    "SERIALIZE",
-    "WAL",
-    "TIMING",
-    "SUMMARY",
-    "MEMORY",
-];
+/// How a query begins.
+const QUERIES: [&str; 5] = ["SELECT", "WITH", "VALUES", "TABLE", "FROM"];
+
+/// Options of PostgreSQL that add nothing to a plan here.
+const IGNORED: [&str; 4] = ["SETTINGS", "GENERIC_PLAN", "BUFFERS", "MEMORY"];
 
 fn option(cursor: &mut Cursor<'_>, explain: &mut Explain) -> Result<()> {
+    let option = *cursor;
     if cursor.eat("FORMAT") {
         explain.format = Some(cursor.name_or_string("a format")?.to_uppercase());
     } else if cursor.eat("TYPE") {
         explain.plan_type = Some(cursor.name_or_string("a type of plan")?.to_uppercase());
     } else if cursor.eat_any(&["ANALYZE", "ANALYSE"]) {
-        explain.analyze = boolean(cursor)?;
+        explain.analyze = boolean(cursor, "analyze")?;
     } else if cursor.eat("VERBOSE") {
-        explain.verbose = boolean(cursor)?;
-    } else if OPTIONS.iter().any(|option| cursor.is_word(option)) {
-        // Postgres' additions to the plan are accepted and ignored.
+        explain.verbose = boolean(cursor, "verbose")?;
+    } else if cursor.eat("COSTS") {
+        explain.costs = boolean(cursor, "costs")?;
+    } else if cursor.eat("TIMING") {
+        explain.timing = Some(boolean(cursor, "timing")?);
+    } else if cursor.eat("SUMMARY") {
+        explain.summary = Some(boolean(cursor, "summary")?);
+    } else if cursor.eat("WAL") {
+        explain.wal = boolean(cursor, "wal")?;
+    } else if cursor.eat("SERIALIZE") {
+        if !cursor.eat_any(&["NONE", "TEXT", "BINARY"]) {
+            boolean(cursor, "serialize")?;
+        }
+    } else if let Some(ignored) = IGNORED.iter().find(|option| cursor.is_word(option)) {
         cursor.advance();
-        boolean(cursor)?;
+        boolean(cursor, &ignored.to_lowercase())?;
     } else {
-        return Err(cursor.expected("FORMAT, TYPE, ANALYZE or VERBOSE"));
+        let name = cursor.name("FORMAT, TYPE, ANALYZE or VERBOSE")?;
+        return Err(option.error(format!("unrecognized EXPLAIN option \"{name}\"")));
     }
     Ok(())
 }
 
-/// `[true|false|on|off|1|0|none|text|binary]`; empty means true.
-fn boolean(cursor: &mut Cursor<'_>) -> Result<bool> {
+/// `[true|false|on|off|1|0]`, as PostgreSQL's options have them; empty means true.
+fn boolean(cursor: &mut Cursor<'_>, option: &str) -> Result<bool> {
     if cursor.is_sign(',') || cursor.is_sign(')') {
         return Ok(true);
     }
-    if let Some(number) = cursor.number() {
-        return Ok(number != "0");
+    let start = *cursor;
+    let value = match cursor.number() {
+        Some(number) => number,
+        None => cursor.name_or_string("TRUE or FALSE")?,
+    };
+    match value.as_str() {
+        "true" | "on" | "1" => Ok(true),
+        "false" | "off" | "0" => Ok(false),
+        _ => Err(start.error(format!("{option} requires a Boolean value"))),
     }
-    let value = cursor.name_or_string("TRUE or FALSE")?;
-    Ok(!matches!(value.as_str(), "false" | "off" | "none"))
 }

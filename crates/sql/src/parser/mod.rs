@@ -24,6 +24,7 @@ mod partitions;
 mod prepared;
 mod query;
 mod query_error;
+mod reserved;
 mod row_fields;
 mod sample;
 mod session;

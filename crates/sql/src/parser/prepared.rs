@@ -88,10 +88,10 @@ fn immediate(cursor: &mut Cursor<'_>, depth: usize) -> Result<Statement> {
     // Positions in the string are not those of the statement.
     let inside = |message: &str| at.error(format!("in EXECUTE IMMEDIATE: {message}"));
     if let Some(open) = raw.tokens.iter().find(|token| token.unterminated) {
-        return Err(inside(&unterminated(&text, *open).message));
+        return Err(inside(&unterminated(&text, *open).said()));
     }
     let statement = super::statement(Cursor::new(&text, &raw.tokens), depth + 1);
-    let mut statement = statement.map_err(|error| inside(&error.message))?;
+    let mut statement = statement.map_err(|error| inside(&error.said()))?;
     if let Some(query) = statement.query_mut() {
         fill(query, values).map_err(|message| inside(&message))?;
         return Ok(statement);

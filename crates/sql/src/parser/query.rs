@@ -6,7 +6,7 @@ use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer, Whitespace};
 
 use super::cursor::{Cursor, Result};
 use super::query_error::{self, Source};
-use super::{complexity, lists, normalize, row_fields, tokens};
+use super::{complexity, lists, normalize, reserved, row_fields, tokens};
 use crate::ParseError;
 use crate::ast::{Statement, Unsupported};
 use crate::dialect::AthenaDialect;
@@ -28,6 +28,9 @@ pub(super) fn statement(cursor: &Cursor<'_>) -> Result<Statement> {
         return Ok(Statement::Unsupported(refused));
     }
     let mut query = parse(cursor, |parser| parser.parse_query())?;
+    if let Some(place) = reserved::first(&query) {
+        return Err(query_error::reserved(&Source::of(cursor), place));
+    }
     complexity::check_relations(cursor, &query)?;
     Ok(match normalize::query(&mut query) {
         Ok(()) => Statement::Query(query),

@@ -184,12 +184,20 @@ pub(super) fn at(source: &Source<'_>, location: Location, message: &str) -> Pars
 }
 
 fn syntax_error(source: &Source<'_>, offset: usize, detail: &str) -> ParseError {
-    let detail = shown_detail(detail);
     let message = match source.near(offset) {
-        Some(near) => format!("syntax error at or near \"{}\": {detail}", shown(near)),
-        None => format!("syntax error at end of input: {detail}"),
+        Some(near) => format!("syntax error at or near \"{}\"", shown(near)),
+        None => "syntax error at end of input".to_owned(),
     };
-    source.error(offset, message)
+    ParseError {
+        hint: Some(shown_detail(detail)),
+        ..source.error(offset, message)
+    }
+}
+
+/// A reserved word in the place of a name.
+pub(super) fn reserved(source: &Source<'_>, location: Location) -> ParseError {
+    let detail = "the word is reserved, and a name only in double quotes";
+    syntax_error(source, source.offset(location), detail)
 }
 
 /// sqlparser quotes source text at length in some messages.

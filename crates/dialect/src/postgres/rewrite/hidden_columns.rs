@@ -287,7 +287,7 @@ impl VisitorMut for Queries<'_, '_> {
 fn check_aliases(alias: Option<&TableAlias>, shown: usize) -> Result<(), Error> {
     match alias {
         Some(alias) if alias.columns.len() > shown => Err(Error::new(
-            Code::InvalidQuery,
+            Code::InvalidColumnReference,
             format!(
                 "table \"{}\" has {shown} columns available but {} columns specified",
                 folded(&alias.name),

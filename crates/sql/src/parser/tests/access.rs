@@ -221,7 +221,7 @@ fn privileges_are_granted_on_every_kind_of_resource() {
             .unwrap()
             .contains("SELECT, DESCRIBE")
     );
-    assert!(error("GRANT SELECT TO r").message.contains("expected ON"));
+    assert!(said("GRANT SELECT TO r").contains("expected ON"));
 }
 
 #[test]

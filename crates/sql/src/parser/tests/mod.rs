@@ -23,6 +23,11 @@ fn one(sql: &str) -> Statement {
     parsed.remove(0).statement
 }
 
+/// What the error of a text says, and what was expected.
+fn said(sql: &str) -> String {
+    error(sql).said()
+}
+
 /// A text's error.
 fn error(sql: &str) -> ParseError {
     match parse(sql) {

@@ -175,6 +175,20 @@ fn explain_takes_the_options_of_athena_and_postgres() {
         Some("TREE")
     );
     assert!(!explain("EXPLAIN (SELECT 1)").analyze);
+    let postgres = explain("EXPLAIN (COSTS off, TIMING 0, SUMMARY, BUFFERS 'on') SELECT 1");
+    assert!(!postgres.costs);
+    assert_eq!(
+        (postgres.timing, postgres.summary),
+        (Some(false), Some(true))
+    );
+    for (options, message) in [
+        ("COSTS, Foo on", "unrecognized EXPLAIN option \"foo\""),
+        ("COSTS 2", "costs requires a Boolean value"),
+        ("ANALYZE none", "analyze requires a Boolean value"),
+    ] {
+        let error = crate::parse(&format!("EXPLAIN ({options}) SELECT 1")).unwrap_err();
+        assert_eq!(error.message, message);
+    }
     assert!(matches!(
         *explain("EXPLAIN EXECUTE p (1)").statement,
         Statement::Execute(_)

@@ -295,11 +295,7 @@ fn what_is_wrong_is_named() {
         ("UNLOAD (SELECT 1) TO b", "a folder as a string"),
         ("UNLOAD (SELECT 1) TO 's3://b/' AS x", "syntax error"),
     ] {
-        assert!(
-            error(sql).message.contains(part),
-            "{sql}: {}",
-            error(sql).message
-        );
+        assert!(said(sql).contains(part), "{sql}: {}", said(sql));
     }
     assert!(refused("CREATE TABLE t AS WITH SESSION x = 1 SELECT 1").contains("WITH SESSION"));
 }

@@ -137,7 +137,7 @@ fn stars_leave_hidden_columns_out() {
 #[test]
 fn too_many_aliases_and_options_over_several_tables_are_errors() {
     let error = hidden("SELECT c FROM t AS x (a, b, c)").unwrap_err();
-    assert_eq!(error.code(), Code::InvalidQuery);
+    assert_eq!(error.code(), Code::InvalidColumnReference);
     assert!(error.message().contains("2 columns"), "{error}");
     let error = hidden("SELECT * EXCLUDE (a) FROM t, u").unwrap_err();
     assert_eq!(error.code(), Code::NotSupported);

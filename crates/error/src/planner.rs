@@ -1,0 +1,356 @@
+//! What the planner refuses, with PostgreSQL's codes and messages.
+//!
+//! The messages of the engine have their types in the words of SQL by now ([`crate::wording`]).
+
+use crate::{Code, Error};
+
+/// How messages begin, and what PostgreSQL says instead.
+const SAID: [(&str, Code, &str); 11] = [
+    (
+        "Aggregate functions are not allowed in the WHERE clause",
+        Code::GroupingError,
+        "aggregate functions are not allowed in WHERE",
+    ),
+    (
+        "Aggregate function calls cannot be nested",
+        Code::GroupingError,
+        "aggregate function calls cannot be nested",
+    ),
+    (
+        "Aggregate function calls cannot contain window function calls",
+        Code::GroupingError,
+        "aggregate function calls cannot contain window function calls",
+    ),
+    (
+        "Window function calls cannot be nested",
+        Code::WindowingError,
+        "window function calls cannot be nested",
+    ),
+    (
+        "For SELECT DISTINCT, ORDER BY expressions ",
+        Code::InvalidColumnReference,
+        "for SELECT DISTINCT, ORDER BY expressions must appear in select list",
+    ),
+    (
+        "Inconsistent data length across values list",
+        Code::SyntaxError,
+        "VALUES lists must all be the same length",
+    ),
+    (
+        "Too many columns! The subquery should only return one column",
+        Code::SyntaxError,
+        "subquery must return only one column",
+    ),
+    (
+        "SELECT * with no tables specified",
+        Code::SyntaxError,
+        "SELECT * with no tables specified is not valid",
+    ),
+    (
+        "LIMIT must be >=",
+        Code::InvalidLimit,
+        "LIMIT must not be negative",
+    ),
+    (
+        "OFFSET must be >=",
+        Code::InvalidOffset,
+        "OFFSET must not be negative",
+    ),
+    (
+        "Step cannot be zero",
+        Code::InvalidParameter,
+        "step size cannot equal zero",
+    ),
+];
+
+/// PostgreSQL's hint about a call or an operator that it does not have for these types.
+const NO_CALL: &str = "No function matches the given name and argument types. You might need to add explicit type casts.";
+const NO_OPERATOR: &str = "No operator matches the given name and argument types. You might need to add explicit type casts.";
+
+/// Returns the error of a message, if PostgreSQL has another code for it than that of any wrong
+/// query.
+pub(crate) fn refused(message: &str) -> Option<Error> {
+    let said = SAID.iter().find(|(start, _, _)| message.starts_with(start));
+    if let Some((_, code, said)) = said {
+        return Some(Error::new(*code, *said));
+    }
+    if message.contains("\" must appear in the GROUP BY clause") {
+        return Some(Error::new(Code::GroupingError, message.to_owned()));
+    }
+    if message.starts_with("WITH query name ") && message.ends_with(" specified more than once") {
+        return Some(Error::new(Code::DuplicateAlias, message.to_owned()));
+    }
+    if message.starts_with("function ") && message.ends_with(" does not exist") {
+        let error = Error::new(Code::FunctionNotFound, message.to_owned());
+        return Some(error.with_hint(NO_CALL));
+    }
+    by_place(message)
+        .or_else(|| of_types(message))
+        .or_else(|| no_operator(message))
+}
+
+/// Messages about a place in a list, a window, or numbers of columns.
+fn by_place(message: &str) -> Option<Error> {
+    let clause = [
+        ("Cannot find column with position ", " in ", "GROUP BY"),
+        (
+            "Order by column out of bounds, specified: ",
+            ",",
+            "ORDER BY",
+        ),
+    ];
+    let place = clause.into_iter().find_map(|(before, after, clause)| {
+        let (place, _) = message.strip_prefix(before)?.split_once(after)?;
+        Some(format!("{clause} position {place} is not in select list"))
+    });
+    if let Some(message) = place {
+        return Some(Error::new(Code::InvalidColumnReference, message));
+    }
+    let window = message.strip_prefix("The window ");
+    if let Some(name) = window.and_then(|rest| rest.strip_suffix(" is not defined!")) {
+        let message = format!("window \"{}\" does not exist", name.replace('"', ""));
+        return Some(Error::new(Code::UndefinedObject, message));
+    }
+    let (operation, _) = message.split_once(" queries have different number of columns")?;
+    let operation = operation.split(' ').next().unwrap_or(operation);
+    Some(Error::new(
+        Code::SyntaxError,
+        format!("each {operation} query must have the same number of columns"),
+    ))
+}
+
+/// Messages about a value that is not of the type that its place needs.
+fn of_types(message: &str) -> Option<Error> {
+    let places = [
+        (
+            "Cannot create filter with non-boolean predicate",
+            "' returning ",
+            "WHERE",
+        ),
+        ("Unary operator 'NOT' requires a boolean", ", got ", "NOT"),
+        ("Join condition must be boolean", "but got ", "JOIN/ON"),
+    ];
+    let place = places.into_iter().find_map(|(start, before, place)| {
+        let (_, given) = message.strip_prefix(start)?.rsplit_once(before)?;
+        Some(not_boolean(place, given))
+    });
+    if place.is_some() {
+        return place;
+    }
+    let limit = message.strip_prefix("Expected LIMIT to be an integer or null, but got ");
+    if let Some(given) = limit {
+        return Some(Error::new(
+            Code::TypeMismatch,
+            format!("argument of LIMIT must be type bigint, not type {given}"),
+        ));
+    }
+    let union =
+        message.strip_prefix("Incompatible inputs for Union: Previous inputs were of type ")?;
+    let (first, rest) = union.split_once(", but got incompatible type ")?;
+    let (second, _) = rest.split_once(" on column")?;
+    Some(Error::new(
+        Code::TypeMismatch,
+        format!("UNION types {first} and {second} cannot be matched"),
+    ))
+}
+
+fn not_boolean(place: &str, given: &str) -> Error {
+    Error::new(
+        Code::TypeMismatch,
+        format!(
+            "argument of {place} must be type boolean, not type {}",
+            given.trim_end_matches('.')
+        ),
+    )
+}
+
+/// Messages about operands of LIKE and `||`.
+fn no_operator(message: &str) -> Option<Error> {
+    let concatenated =
+        message.strip_prefix("Cannot infer common string type for string concat operation ");
+    if let Some(operation) = concatenated {
+        return Some(operator_not_found(operation));
+    }
+    let like = message.strip_prefix("There isn't a common type to coerce ")?;
+    let (types, operator) = like.strip_suffix(" expression")?.rsplit_once(" in ")?;
+    let (left, right) = types.split_once(" and ")?;
+    let operator = match operator {
+        "LIKE" => "~~",
+        "ILIKE" => "~~*",
+        other => other,
+    };
+    Some(operator_not_found(&format!("{left} {operator} {right}")))
+}
+
+fn operator_not_found(operation: &str) -> Error {
+    Error::new(
+        Code::FunctionNotFound,
+        format!("operator does not exist: {operation}"),
+    )
+    .with_hint(NO_OPERATOR)
+}
+
+/// Returns an error as a session in PostgreSQL's dialect reads it, once nothing depends on its
+/// message any more. The other dialects have their own words for these.
+pub fn in_postgres(error: Error) -> Error {
+    let message = error.message();
+    if let Some(operation) = message.strip_prefix(crate::wording::NO_OPERATOR) {
+        let logical = [" AND ", " OR "].into_iter().find_map(|operator| {
+            let (left, right) = operation.split_once(operator)?;
+            let given = if left == "boolean" { right } else { left };
+            Some(not_boolean(operator.trim(), given))
+        });
+        let reworded = logical.unwrap_or_else(|| operator_not_found(operation));
+        return error.said_by(reworded);
+    }
+    if let Some(table) = message.strip_prefix("invalid qualifier ") {
+        let message = format!(
+            "missing FROM-clause entry for table \"{}\"",
+            table.replace('"', "")
+        );
+        let reworded = Error::new(Code::TableNotFound, message);
+        return error.said_by(reworded);
+    }
+    if let Some(shorter) = grouped(message) {
+        return error.reworded(|_| shorter.clone());
+    }
+    let qualified = error.missing_column().filter(|name| name.contains('.'));
+    if let Some(name) = qualified.map(str::to_owned) {
+        return error.reworded(|_| format!("column {name} does not exist"));
+    }
+    error
+}
+
+/// Names the column of a message about GROUP BY by its table and itself: `"d.t.a"` is `"t.a"`.
+fn grouped(message: &str) -> Option<String> {
+    let rest = message.strip_prefix("column \"")?;
+    let (name, rest) = rest.split_once("\" must appear in the GROUP BY clause")?;
+    let (_, shorter) = name
+        .split_once('.')
+        .filter(|(_, rest)| rest.contains('.'))?;
+    Some(format!(
+        "column \"{shorter}\" must appear in the GROUP BY clause{rest}"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals_have_the_codes_and_words_of_postgres() {
+        for (engine, sqlstate, message) in [
+            (
+                "Aggregate function calls cannot be nested: 'sum(a)' is nested inside 'sum(sum(a))'",
+                "42803",
+                "aggregate function calls cannot be nested",
+            ),
+            (
+                "column \"t.a\" must appear in the GROUP BY clause or be used in an aggregate function",
+                "42803",
+                "column \"t.a\" must appear in the GROUP BY clause or be used in an aggregate function",
+            ),
+            (
+                "Cannot find column with position 5 in SELECT clause. Valid columns: 1 to 1",
+                "42P10",
+                "GROUP BY position 5 is not in select list",
+            ),
+            (
+                "Order by column out of bounds, specified: 5, max: 1",
+                "42P10",
+                "ORDER BY position 5 is not in select list",
+            ),
+            (
+                "The window w is not defined!",
+                "42704",
+                "window \"w\" does not exist",
+            ),
+            (
+                "UNION queries have different number of columns",
+                "42601",
+                "each UNION query must have the same number of columns",
+            ),
+            (
+                "Cannot create filter with non-boolean predicate 't.a' returning bigint",
+                "42804",
+                "argument of WHERE must be type boolean, not type bigint",
+            ),
+            (
+                "Incompatible inputs for Union: Previous inputs were of type boolean, but got incompatible type bigint on column '1'",
+                "42804",
+                "UNION types boolean and bigint cannot be matched",
+            ),
+            (
+                "There isn't a common type to coerce bigint and varchar in LIKE expression",
+                "42883",
+                "operator does not exist: bigint ~~ varchar",
+            ),
+            (
+                "function abs(varchar) does not exist",
+                "42883",
+                "function abs(varchar) does not exist",
+            ),
+            (
+                "LIMIT must be >= 0, '-1' was provided",
+                "2201W",
+                "LIMIT must not be negative",
+            ),
+        ] {
+            let error = refused(engine);
+            let said = error
+                .as_ref()
+                .map(|error| (error.code().sqlstate(), error.message()));
+            assert_eq!(said, Some((sqlstate, message)), "{engine}");
+        }
+        assert!(refused("Something else is wrong").is_none());
+    }
+
+    #[test]
+    fn postgres_has_words_of_its_own() {
+        for (code, said, sqlstate, message) in [
+            (
+                Code::InvalidQuery,
+                "Cannot apply operator: bigint + boolean",
+                "42883",
+                "operator does not exist: bigint + boolean",
+            ),
+            (
+                Code::InvalidQuery,
+                "Cannot apply operator: bigint AND boolean",
+                "42804",
+                "argument of AND must be type boolean, not type bigint",
+            ),
+            (
+                Code::InvalidQuery,
+                "invalid qualifier a",
+                "42P01",
+                "missing FROM-clause entry for table \"a\"",
+            ),
+            (
+                Code::ColumnNotFound,
+                "column \"t.a\" does not exist",
+                "42703",
+                "column t.a does not exist",
+            ),
+            (
+                Code::GroupingError,
+                "column \"d.t.a\" must appear in the GROUP BY clause or be used in an aggregate function",
+                "42803",
+                "column \"t.a\" must appear in the GROUP BY clause or be used in an aggregate function",
+            ),
+            (
+                Code::ColumnNotFound,
+                "column \"a\" does not exist",
+                "42703",
+                "column \"a\" does not exist",
+            ),
+        ] {
+            let error = in_postgres(Error::new(code, said).with_position(3));
+            assert_eq!(
+                (error.code().sqlstate(), error.message()),
+                (sqlstate, message)
+            );
+            assert_eq!(error.position(), Some(3), "{said}");
+        }
+    }
+}

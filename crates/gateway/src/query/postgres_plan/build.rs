@@ -1,0 +1,679 @@
+//! Makes the tree of nodes of a tree of operators.
+
+use std::cell::Cell;
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use chrono::{DateTime, Utc};
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{JoinType, NullEquality};
+use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::physical_plan::FileScanConfig;
+use datafusion::datasource::source::DataSourceExec;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode};
+use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
+use datafusion::physical_plan::empty::EmptyExec;
+use datafusion::physical_plan::filter::FilterExec;
+use datafusion::physical_plan::joins::{
+    CrossJoinExec, HashJoinExec, NestedLoopJoinExec, SortMergeJoinExec,
+};
+use datafusion::physical_plan::limit::{GlobalLimitExec, LocalLimitExec};
+use datafusion::physical_plan::placeholder_row::PlaceholderRowExec;
+use datafusion::physical_plan::projection::ProjectionExec;
+use datafusion::physical_plan::scalar_subquery::ScalarSubqueryExec;
+use datafusion::physical_plan::sorts::sort::SortExec;
+use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
+use datafusion::physical_plan::streaming::StreamingTableExec;
+use datafusion::physical_plan::work_table::WorkTableExec;
+use datafusion::physical_plan::{ExecutionPlan, InputOrderMode, StatisticsArgs, StatisticsContext};
+use lakegate_engine::barrier;
+use lakegate_lake::format::sight_of;
+use lakegate_lake::sight::Sight;
+
+use super::expressions::{all, name, sort_key, sql};
+use super::numbers::{
+    Cost, FILTER_PART, Ran, UNKNOWN_GROUPS, UNKNOWN_ITEMS, UNKNOWN_ROWS, began, measured, rows_of,
+    width,
+};
+use super::{Fact, Input, Node, Role};
+
+/// A built-in table of a plan. Its operator does not know its name.
+#[derive(Debug, Clone)]
+pub(crate) struct Relation {
+    /// `schema.table`.
+    name: String,
+    columns: Vec<String>,
+}
+
+impl Relation {
+    /// Returns the tables of a plan that are scanned without a barrier above them.
+    pub(crate) fn all(plan: &LogicalPlan) -> Vec<Self> {
+        let mut found = Vec::new();
+        // The closure returns no errors.
+        let _ = plan.apply_with_subqueries(|node| {
+            if let LogicalPlan::TableScan(scan) = node {
+                let table = scan.table_name.table();
+                let columns = scan.projected_schema.fields().iter();
+                found.push(Self {
+                    name: match scan.table_name.schema() {
+                        Some(schema) => format!("{schema}.{table}"),
+                        None => table.to_owned(),
+                    },
+                    columns: columns.map(|column| column.name().clone()).collect(),
+                });
+            }
+            Ok(TreeNodeRecursion::Continue)
+        });
+        found
+    }
+}
+
+/// Returns the plan of a tree of operators. `ran`: whether it ran, and has measurements.
+pub(crate) fn of(plan: &Arc<dyn ExecutionPlan>, relations: &[Relation], ran: bool) -> Node {
+    let began = ran.then(|| began(plan.as_ref()).unwrap_or_else(Utc::now));
+    let builder = Builder {
+        statistics: StatisticsContext::new(),
+        relations,
+        began,
+        subqueries: Cell::new(0),
+    };
+    builder.node(plan)
+}
+
+struct Builder<'a> {
+    statistics: StatisticsContext,
+    relations: &'a [Relation],
+    /// When a query that ran has started.
+    began: Option<DateTime<Utc>>,
+    /// The number of subqueries so far.
+    subqueries: Cell<usize>,
+}
+
+impl Builder<'_> {
+    fn node(&self, plan: &Arc<dyn ExecutionPlan>) -> Node {
+        let node = self.unlimited(plan);
+        match plan.fetch() {
+            Some(fetch) if limits(plan.as_ref()) => self.limited(plan, Some(fetch), node),
+            _ => node,
+        }
+    }
+
+    /// Returns the node of an operator without the limit that it may contain.
+    fn unlimited(&self, plan: &Arc<dyn ExecutionPlan>) -> Node {
+        let operator = plan.as_ref();
+        if let Some(view) = barrier::view_of_operator(operator) {
+            let cost = Cost::scan(UNKNOWN_ROWS, width(&operator.schema()));
+            let node = Node::new("Subquery Scan", cost)
+                .labelled(format!("Subquery Scan on {view}"))
+                .with_attribute("Alias", view);
+            return self.finished(plan, node);
+        }
+        if let Some(filter) = operator.downcast_ref::<FilterExec>() {
+            return self.filtered(plan, filter);
+        }
+        if let Some(projection) = operator.downcast_ref::<ProjectionExec>() {
+            return self.projected(plan, projection);
+        }
+        if let Some(limit) = operator.downcast_ref::<GlobalLimitExec>() {
+            let fetch = limit.fetch();
+            return self.limited(plan, fetch, self.first(plan));
+        }
+        if let Some(sort) = operator.downcast_ref::<SortExec>() {
+            return self.sorted(plan, sort);
+        }
+        if let Some(aggregate) = operator.downcast_ref::<AggregateExec>() {
+            return self.aggregated(plan, aggregate);
+        }
+        if let Some(join) = operator.downcast_ref::<HashJoinExec>() {
+            return self.hash_joined(plan, join);
+        }
+        if let Some(join) = operator.downcast_ref::<NestedLoopJoinExec>() {
+            let filter = join.filter().map(|filter| sql(filter.expression()));
+            return self.looped(plan, *join.join_type(), filter);
+        }
+        if operator.is::<CrossJoinExec>() {
+            return self.looped(plan, JoinType::Inner, None);
+        }
+        if let Some(join) = operator.downcast_ref::<SortMergeJoinExec>() {
+            return self.merge_joined(plan, join);
+        }
+        if let Some(subqueries) = operator.downcast_ref::<ScalarSubqueryExec>() {
+            return self.with_subqueries(plan, subqueries);
+        }
+        if let Some(scan) = operator.downcast_ref::<DataSourceExec>() {
+            return self.scanned(plan, scan);
+        }
+        match passes_rows_on(operator) {
+            true => self.through(plan, self.first(plan)),
+            false => self.other(plan),
+        }
+    }
+
+    /// Returns the node of the first input.
+    fn first(&self, plan: &Arc<dyn ExecutionPlan>) -> Node {
+        self.input(plan, 0)
+    }
+
+    fn input(&self, plan: &Arc<dyn ExecutionPlan>, place: usize) -> Node {
+        match plan.children().get(place) {
+            Some(child) => self.node(child),
+            None => Node::new("Result", Cost::free(0.0, 0)),
+        }
+    }
+
+    /// Returns the estimated rows of an operator, if statistics tell them.
+    fn rows(&self, plan: &Arc<dyn ExecutionPlan>) -> Option<f64> {
+        let statistics = self
+            .statistics
+            .compute(plan.as_ref(), &StatisticsArgs::new())
+            .ok()?;
+        statistics.num_rows.get_value().map(|rows| *rows as f64)
+    }
+
+    /// Gives a node the columns and the measurements of its operator.
+    fn finished(&self, plan: &Arc<dyn ExecutionPlan>, mut node: Node) -> Node {
+        node.output = columns(&plan.schema());
+        self.measure(plan, &mut node);
+        node
+    }
+
+    fn measure(&self, plan: &Arc<dyn ExecutionPlan>, node: &mut Node) {
+        let Some(began) = self.began else { return };
+        if let Some(ran) = measured(plan.as_ref(), began) {
+            let mut ran = ran.around(node.ran);
+            for below in node.inputs.iter().filter_map(|input| input.node.ran) {
+                ran.end = ran.end.max(below.end);
+            }
+            node.ran = Some(ran);
+        }
+    }
+
+    /// Adds an operator that passes the rows of a node on.
+    fn through(&self, plan: &Arc<dyn ExecutionPlan>, mut node: Node) -> Node {
+        let rows = self.rows(plan).unwrap_or(node.cost.rows);
+        node.cost = node.cost.giving(rows, width(&plan.schema()));
+        self.measure(plan, &mut node);
+        node
+    }
+
+    fn limited(&self, plan: &Arc<dyn ExecutionPlan>, fetch: Option<usize>, inner: Node) -> Node {
+        let fetched = fetch.map_or(inner.cost.rows, |fetch| inner.cost.rows.min(fetch as f64));
+        let rows = self.rows(plan).unwrap_or(fetched);
+        let cost = inner.cost.giving(rows, width(&plan.schema()));
+        let mut node = match inner.kind.as_str() {
+            "Limit" => inner,
+            _ => {
+                let mut limit = Node::new("Limit", cost);
+                limit.ran = inner.ran;
+                limit.output = inner.output.clone();
+                limit.with_input(Role::Outer, inner)
+            }
+        };
+        node.cost = cost;
+        self.measure(plan, &mut node);
+        node
+    }
+
+    fn filtered(&self, plan: &Arc<dyn ExecutionPlan>, filter: &FilterExec) -> Node {
+        let input = self.first(plan);
+        let rows = self
+            .rows(plan)
+            .unwrap_or_else(|| (input.cost.rows * FILTER_PART).max(1.0));
+        let removed = || {
+            let before = rows_of(filter.input().as_ref())?;
+            before.checked_sub(rows_of(plan.as_ref())?)
+        };
+        let removed = self.began.and_then(|_| removed());
+        let cost = input.cost.worked(1.0).giving(rows, width(&plan.schema()));
+        let mut node = match takes_filter(&input) {
+            true => input,
+            false => {
+                let mut outer = Node::new("Subquery Scan", cost);
+                outer.output = input.output.clone();
+                outer.with_input(Role::Outer, input)
+            }
+        };
+        node.cost = cost;
+        let condition = Fact::Text(sql(filter.predicate()));
+        node = node.with_fact("Filter", condition);
+        if let Some(removed) = removed {
+            node = node.with_fact("Rows Removed by Filter", Fact::Count(removed));
+        }
+        if filter.projection().is_some() {
+            node.output = columns(&plan.schema());
+        }
+        self.measure(plan, &mut node);
+        node
+    }
+
+    fn projected(&self, plan: &Arc<dyn ExecutionPlan>, projection: &ProjectionExec) -> Node {
+        let node = self.first(plan);
+        let expressions = projection.expr().iter().map(|column| &column.expr);
+        let computed = expressions.clone().filter(|expr| !expr.is::<Column>());
+        let computed = computed.count() as f64;
+        let output = expressions.map(sql).collect();
+        let mut node = self.through(plan, node);
+        node.cost = node.cost.worked(computed);
+        node.output = output;
+        node
+    }
+
+    fn sorted(&self, plan: &Arc<dyn ExecutionPlan>, sort: &SortExec) -> Node {
+        let input = self.first(plan);
+        let rows = input.cost.rows;
+        let comparisons = 2.0 * rows * rows.max(2.0).log2();
+        let width = width(&plan.schema());
+        let cost = Cost::after(&[input.cost], comparisons, rows, width);
+        let keys = sort.expr().iter().map(sort_key).collect();
+        let node = Node::new("Sort", cost)
+            .with_fact("Sort Key", Fact::List(keys))
+            .with_input(Role::Outer, input);
+        self.finished(plan, node)
+    }
+
+    /// The operators of both phases of an aggregation are one node.
+    fn aggregated(&self, plan: &Arc<dyn ExecutionPlan>, aggregate: &AggregateExec) -> Node {
+        let partial = match aggregate.mode() {
+            AggregateMode::Final | AggregateMode::FinalPartitioned => partial_of(plan),
+            _ => None,
+        };
+        let partial = partial.unwrap_or_else(|| Arc::clone(plan));
+        let input = self.first(&partial);
+        let groups = match partial.downcast_ref::<AggregateExec>() {
+            Some(partial) => group_keys(partial),
+            None => group_keys(aggregate),
+        };
+        let sorted = matches!(aggregate.input_order_mode(), InputOrderMode::Sorted);
+        let (label, strategy) = match (groups.is_empty(), sorted) {
+            (true, _) => ("Aggregate", "Plain"),
+            (false, true) => ("GroupAggregate", "Sorted"),
+            (false, false) => ("HashAggregate", "Hashed"),
+        };
+        let before = input.cost.rows;
+        let rows = self.rows(plan).unwrap_or(match groups.is_empty() {
+            true => 1.0,
+            false => before.min(UNKNOWN_GROUPS),
+        });
+        let functions = aggregate.aggr_expr().len() + groups.len();
+        let operations = before * functions.max(1) as f64;
+        let width = width(&plan.schema());
+        let cost = match strategy {
+            "Sorted" => Cost::along(&[input.cost], operations, rows, width),
+            _ => Cost::after(&[input.cost], operations, rows, width),
+        };
+        let mut node = Node::new("Aggregate", cost)
+            .labelled(label.to_owned())
+            .with_attribute("Strategy", strategy)
+            .with_attribute("Partial Mode", "Simple");
+        for keys in groups {
+            node = node.with_fact("Group Key", Fact::List(keys));
+        }
+        self.finished(plan, node.with_input(Role::Outer, input))
+    }
+
+    fn hash_joined(&self, plan: &Arc<dyn ExecutionPlan>, join: &HashJoinExec) -> Node {
+        // The left input is hashed. PostgreSQL has it on the right.
+        let (built, outer) = (self.input(plan, 0), self.input(plan, 1));
+        let operator = match join.null_equality() {
+            NullEquality::NullEqualsNothing => "=",
+            NullEquality::NullEqualsNull => "IS NOT DISTINCT FROM",
+        };
+        let conditions: Vec<String> = join
+            .on()
+            .iter()
+            .map(|(left, right)| format!("({} {operator} {})", sql(right), sql(left)))
+            .collect();
+        let rows = self.joined_rows(plan, *join.join_type(), &outer, &built);
+        let operations = outer.cost.rows + built.cost.rows;
+        let width = width(&plan.schema());
+        let cost = Cost::join(outer.cost, built.cost, operations, rows, width);
+        let mut hash = Node::new("Hash", built.cost);
+        hash.cost.startup = hash.cost.total;
+        hash.ran = built.ran;
+        hash.output = built.output.clone();
+        let hash = hash.with_input(Role::Outer, built);
+        let mut node = joined("Hash Join", *join.join_type(), cost)
+            .with_fact("Hash Cond", Fact::Text(all(&conditions)));
+        if let Some(filter) = join.filter() {
+            node = node.with_fact("Join Filter", Fact::Text(sql(filter.expression())));
+        }
+        let node = node
+            .with_input(Role::Outer, outer)
+            .with_input(Role::Inner, hash);
+        self.finished(plan, node)
+    }
+
+    fn merge_joined(&self, plan: &Arc<dyn ExecutionPlan>, join: &SortMergeJoinExec) -> Node {
+        let (outer, inner) = (self.input(plan, 0), self.input(plan, 1));
+        let conditions = join.on().iter();
+        let conditions: Vec<String> = conditions
+            .map(|(left, right)| format!("({} = {})", sql(left), sql(right)))
+            .collect();
+        // Its outer input is the left one.
+        let join_type = join.join_type().swap();
+        let rows = self.joined_rows(plan, join_type, &outer, &inner);
+        let operations = outer.cost.rows + inner.cost.rows;
+        let inputs = [outer.cost, inner.cost];
+        let cost = Cost::along(&inputs, operations, rows, width(&plan.schema()));
+        let mut node = joined("Merge Join", join_type, cost)
+            .with_fact("Merge Cond", Fact::Text(all(&conditions)));
+        if let Some(filter) = join.filter() {
+            node = node.with_fact("Join Filter", Fact::Text(sql(filter.expression())));
+        }
+        let node = node
+            .with_input(Role::Outer, outer)
+            .with_input(Role::Inner, inner);
+        self.finished(plan, node)
+    }
+
+    fn looped(
+        &self,
+        plan: &Arc<dyn ExecutionPlan>,
+        join_type: JoinType,
+        filter: Option<String>,
+    ) -> Node {
+        // The left input is gathered. PostgreSQL has it on the right.
+        let (inner, outer) = (self.input(plan, 0), self.input(plan, 1));
+        let pairs = outer.cost.rows * inner.cost.rows;
+        let rows = match (self.rows(plan), &filter) {
+            (Some(rows), _) => rows,
+            (None, Some(_)) => (pairs * FILTER_PART).max(1.0),
+            (None, None) => pairs,
+        };
+        let width = width(&plan.schema());
+        let cost = Cost::join(outer.cost, inner.cost, pairs, rows, width);
+        let mut node = joined("Nested Loop", join_type, cost);
+        if let Some(filter) = filter {
+            node = node.with_fact("Join Filter", Fact::Text(filter));
+        }
+        let node = node
+            .with_input(Role::Outer, outer)
+            .with_input(Role::Inner, inner);
+        self.finished(plan, node)
+    }
+
+    fn joined_rows(
+        &self,
+        plan: &Arc<dyn ExecutionPlan>,
+        join_type: JoinType,
+        outer: &Node,
+        built: &Node,
+    ) -> f64 {
+        let (outer, built) = (outer.cost.rows, built.cost.rows);
+        self.rows(plan).unwrap_or(match join_type {
+            JoinType::LeftSemi | JoinType::LeftAnti | JoinType::LeftMark => built,
+            JoinType::RightSemi | JoinType::RightAnti | JoinType::RightMark => outer,
+            JoinType::Inner | JoinType::Left | JoinType::Right | JoinType::Full => outer.max(built),
+        })
+    }
+
+    fn with_subqueries(
+        &self,
+        plan: &Arc<dyn ExecutionPlan>,
+        subqueries: &ScalarSubqueryExec,
+    ) -> Node {
+        let mut node = self.node(subqueries.input());
+        for link in subqueries.subqueries() {
+            let number = self.subqueries.get() + 1;
+            self.subqueries.set(number);
+            let subquery = self.node(&link.plan);
+            node.cost = node.cost.with_subquery(subquery.cost);
+            let returned = link.index.as_usize();
+            node.inputs.push(Input {
+                role: Role::InitPlan(format!("InitPlan {number} (returns ${returned})")),
+                node: subquery,
+            });
+        }
+        self.through(plan, node)
+    }
+
+    fn scanned(&self, plan: &Arc<dyn ExecutionPlan>, scan: &DataSourceExec) -> Node {
+        let schema = plan.schema();
+        let width = width(&schema);
+        let files = scan.data_source().downcast_ref::<FileScanConfig>();
+        let sight = files.and_then(|files| sight_of(files.file_source().as_ref()));
+        // Sizes of files include the columns that are hidden.
+        let size = files.filter(|_| sight.is_some_and(Sight::is_whole));
+        let guessed = size.map_or(UNKNOWN_ROWS, |files| {
+            (bytes_of(files) / width.max(1) as f64).max(1.0)
+        });
+        let rows = self.rows(plan).unwrap_or(guessed);
+        let known = match sight {
+            Some(sight) => Some(sight.name().to_owned()),
+            None => self.relation(&schema),
+        };
+        let kind = match (&known, files) {
+            (None, None) => "Values Scan",
+            _ => "Seq Scan",
+        };
+        let node = relation_scan(kind, known.as_deref(), Cost::scan(rows, width));
+        self.finished(plan, node)
+    }
+
+    /// Returns the built-in table that has these columns, if there is one.
+    fn relation(&self, schema: &SchemaRef) -> Option<String> {
+        let columns = || schema.fields().iter().map(|field| field.name());
+        let mut fitting = self
+            .relations
+            .iter()
+            .filter(|relation| relation.columns.iter().eq(columns()))
+            .map(|relation| &relation.name);
+        let first = fitting.next()?;
+        fitting.all(|other| other == first).then(|| first.clone())
+    }
+
+    /// Returns the node of an operator that needs no more than its name.
+    fn other(&self, plan: &Arc<dyn ExecutionPlan>) -> Node {
+        let operator = plan.as_ref();
+        let width = width(&operator.schema());
+        let count = operator.children().len();
+        let inputs: Vec<Node> = (0..count).map(|place| self.input(plan, place)).collect();
+        let costs: Vec<Cost> = inputs.iter().map(|input| input.cost).collect();
+        let read: f64 = costs.iter().map(|cost| cost.rows).sum();
+        let guessed = match (operator.name(), count) {
+            ("UnnestExec", _) => read * UNKNOWN_ITEMS,
+            (_, 0) => UNKNOWN_ROWS,
+            _ => read,
+        };
+        let rows = self.rows(plan).unwrap_or(guessed);
+        let along = |operations: f64| Cost::along(&costs, operations, rows, width);
+        let mut node = match operator.name() {
+            "UnionExec" | "InterleaveExec" => Node::new("Append", along(0.0)),
+            "WindowAggExec" | "BoundedWindowAggExec" => Node::new("WindowAgg", along(read)),
+            "UnnestExec" => Node::new("ProjectSet", along(rows)),
+            "RecursiveQueryExec" => Node::new("Recursive Union", along(read)),
+            "WorkTableExec" => {
+                let table = operator.downcast_ref::<WorkTableExec>();
+                let table = table.map(WorkTableExec::name);
+                relation_scan("WorkTable Scan", table, Cost::scan(rows, width))
+            }
+            "LazyMemoryExec" => relation_scan(
+                "Function Scan",
+                Some("generate_series"),
+                Cost::scan(rows, width),
+            ),
+            _ if operator.is::<PlaceholderRowExec>() => {
+                Node::new("Result", Cost::free(1.0, width).worked(4.0))
+            }
+            _ if operator.is::<EmptyExec>() => Node::new("Result", Cost::free(0.0, width))
+                .with_fact("One-Time Filter", Fact::Text("false".to_owned())),
+            _ if operator.is::<StreamingTableExec>() => {
+                let table = self.relation(&operator.schema());
+                relation_scan("Seq Scan", table.as_deref(), Cost::scan(rows, width))
+            }
+            other => {
+                let kind = other.strip_suffix("Exec").unwrap_or(other);
+                match count {
+                    0 => Node::new(kind, Cost::scan(rows, width)),
+                    _ => Node::new(kind, along(read)),
+                }
+            }
+        };
+        let is_append = node.kind == "Append";
+        for (place, input) in inputs.into_iter().enumerate() {
+            let role = match (is_append, place) {
+                (true, _) => Role::Member,
+                (false, 0) => Role::Outer,
+                (false, _) => Role::Inner,
+            };
+            node = node.with_input(role, input);
+        }
+        let mut node = self.finished(plan, node);
+        if node.ran.is_none() && self.began.is_some() && node.inputs.is_empty() {
+            // Operators that make a constant number of rows measure nothing.
+            let rows = match operator.is::<EmptyExec>() {
+                true => Some(0),
+                false => operator.is::<PlaceholderRowExec>().then_some(1),
+            };
+            node.ran = rows.map(|rows| Ran {
+                start: 0.0,
+                end: 0.0,
+                rows,
+            });
+        }
+        node
+    }
+}
+
+/// Whether the `fetch` of an operator is a LIMIT of its own.
+fn limits(plan: &dyn ExecutionPlan) -> bool {
+    plan.is::<FilterExec>()
+        || plan.is::<HashJoinExec>()
+        || plan.is::<CoalescePartitionsExec>()
+        || plan.is::<SortExec>()
+        || plan.is::<SortPreservingMergeExec>()
+        || plan.is::<DataSourceExec>()
+        || plan.is::<LocalLimitExec>()
+}
+
+/// Whether an operator only moves rows between threads, or says something of their order.
+fn passes_rows_on(plan: &dyn ExecutionPlan) -> bool {
+    const PASSING: [&str; 10] = [
+        "RepartitionExec",
+        "CoalescePartitionsExec",
+        "CoalesceBatchesExec",
+        "CooperativeExec",
+        "BufferExec",
+        "OutputRequirementExec",
+        "SortPreservingMergeExec",
+        "LocalLimitExec",
+        "Ordered",
+        "Unordered",
+    ];
+    plan.children().len() == 1 && PASSING.contains(&plan.name())
+}
+
+/// Returns the operator of the first phase of an aggregation, below that of the second one.
+fn partial_of(plan: &Arc<dyn ExecutionPlan>) -> Option<Arc<dyn ExecutionPlan>> {
+    let mut below = Arc::clone(plan);
+    loop {
+        let child = Arc::clone(below.children().first()?);
+        if let Some(aggregate) = child.downcast_ref::<AggregateExec>() {
+            let is_partial = matches!(aggregate.mode(), AggregateMode::Partial);
+            return is_partial.then_some(child);
+        }
+        if !passes_rows_on(child.as_ref()) {
+            return None;
+        }
+        below = child;
+    }
+}
+
+/// Returns the keys of an aggregation, of each grouping set.
+fn group_keys(aggregate: &AggregateExec) -> Vec<Vec<String>> {
+    let by = aggregate.group_expr();
+    if by.expr().is_empty() {
+        return Vec::new();
+    }
+    let keys: Vec<String> = by.expr().iter().map(|(key, _)| sql(key)).collect();
+    if !by.has_grouping_set() {
+        return vec![keys];
+    }
+    let sets = by.groups().iter().map(|absent| {
+        let present = keys.iter().zip(absent).filter(|(_, absent)| !**absent);
+        let present: Vec<String> = present.map(|(key, _)| key.clone()).collect();
+        match present.is_empty() {
+            true => vec!["()".to_owned()],
+            false => present,
+        }
+    });
+    sets.collect()
+}
+
+/// Whether a filter of a node's rows is a line of the node.
+fn takes_filter(node: &Node) -> bool {
+    let kinds = [
+        "Seq Scan",
+        "Function Scan",
+        "Values Scan",
+        "WorkTable Scan",
+        "Subquery Scan",
+        "Aggregate",
+        "Hash Join",
+        "Merge Join",
+        "Nested Loop",
+        "Result",
+    ];
+    kinds.contains(&node.kind.as_str()) && !node.has("Filter") && !node.has("One-Time Filter")
+}
+
+/// Returns the node of a join, named as PostgreSQL names it from its outer input's side, which is
+/// the right input of `join_type`.
+fn joined(kind: &'static str, join_type: JoinType, cost: Cost) -> Node {
+    let (word, named) = match join_type {
+        JoinType::Inner => ("", "Inner"),
+        JoinType::Right => ("Left ", "Left"),
+        JoinType::Left => ("Right ", "Right"),
+        JoinType::Full => ("Full ", "Full"),
+        JoinType::RightSemi => ("Semi ", "Semi"),
+        JoinType::LeftSemi => ("Right Semi ", "Right Semi"),
+        JoinType::RightAnti => ("Anti ", "Anti"),
+        JoinType::LeftAnti => ("Right Anti ", "Right Anti"),
+        JoinType::RightMark => ("Mark ", "Mark"),
+        JoinType::LeftMark => ("Right Mark ", "Right Mark"),
+    };
+    let label = match (kind, word) {
+        (kind, "") => kind.to_owned(),
+        ("Nested Loop", word) => format!("Nested Loop {word}Join"),
+        (kind, word) => format!("{}{word}Join", kind.trim_end_matches("Join")),
+    };
+    Node::new(kind, cost)
+        .labelled(label)
+        .with_attribute("Join Type", named)
+}
+
+/// Returns the node of a scan of a relation: `Seq Scan on schema.table`.
+fn relation_scan(kind: &'static str, relation: Option<&str>, cost: Cost) -> Node {
+    let node = Node::new(kind, cost);
+    let Some(relation) = relation else {
+        return node;
+    };
+    let (schema, table) = match relation.split_once('.') {
+        Some((schema, table)) => (Some(schema), table),
+        None => (None, relation),
+    };
+    let named = match schema {
+        Some(schema) => format!("{}.{}", name(schema), name(table)),
+        None => name(table),
+    };
+    let mut node = node
+        .labelled(format!("{kind} on {named}"))
+        .with_attribute("Relation Name", table);
+    if let Some(schema) = schema {
+        node = node.with_attribute("Schema", schema);
+    }
+    node.with_attribute("Alias", table)
+}
+
+fn columns(schema: &SchemaRef) -> Vec<String> {
+    let fields = schema.fields().iter();
+    fields.map(|field| name(field.name())).collect()
+}
+
+fn bytes_of(files: &FileScanConfig) -> f64 {
+    let groups = files.file_groups.iter();
+    let sizes = groups.flat_map(|group| group.iter().map(PartitionedFile::effective_size));
+    sizes.sum::<u64>() as f64
+}
