@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import quote
@@ -11,7 +12,7 @@ import pytest
 # Clients are imported where they are used: not every venv has all of them.
 
 
-# What works with which client, for docs/flight-clients.md: a test says what it shows by
+# What works with which client, for docs/flight-clients.md and docs/postgres-compatibility.md: a test says what it shows by
 # `@pytest.mark.shows("capability")` and whose client it is by `@pytest.mark.client("name", "distribution")`.
 # What cannot work is `xfail(strict=True)` with its reason.
 
@@ -28,13 +29,15 @@ def pytest_runtest_makereport(item, call):
     if client is None or "LAKEGATE_SHOWN" not in os.environ or report.when != "call":
         return report
     name, distribution = client.args
+    # The machine's package, of whatever version it is.
+    number = distribution if distribution == "Debian's" else version(distribution)
     expected_failure = report.skipped and hasattr(report, "wasxfail")
     if report.passed or expected_failure:
         with open(os.environ["LAKEGATE_SHOWN"], "a") as file:
             for mark in item.iter_markers("shows"):
                 line = {
                     "client": name,
-                    "version": version(distribution),
+                    "version": number,
                     "capability": mark.args[0],
                     "fails_because": report.wasxfail if expected_failure else None,
                 }
@@ -77,6 +80,19 @@ def connect(demo):
     yield connect
     for connection in opened:
         connection.close()
+
+
+@pytest.fixture(scope="session")
+def other_ca(tmp_path_factory):
+    """The certificate of an authority that the server's is not from."""
+    folder = tmp_path_factory.mktemp("other")
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=other"]
+        + ["-keyout", folder / "key.pem", "-out", folder / "ca.pem"],
+        check=True,
+        capture_output=True,
+    )
+    return str(folder / "ca.pem")
 
 
 @pytest.fixture
