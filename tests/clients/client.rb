@@ -11,7 +11,7 @@ same [["admin", "2"]], connection.exec("SELECT current_user, 1 + 1").values
 
 connection.type_map_for_results = PG::BasicTypeMapForResults.new(connection)
 same [[nil, true, 7, 9007199254740993, 2.5, "dß", [1, 2, nil], ["a", nil], { "a" => 1 }]], connection.exec(
-  "SELECT NULL::int, true, 7::int, 9007199254740993::bigint, 2.5::double precision, 'dß'::text, ARRAY[1, 2, NULL]," \
+  "SELECT NULL::int, true, 7::int, 9007199254740993::bigint, 2.5::double precision, 'dß'::text, ARRAY[1::int, 2::int, NULL]," \
   " ARRAY['a', NULL], '{\"a\": 1}'::json"
 ).values
 day, price, bytes = connection.exec("SELECT DATE '2024-02-29', CAST('12.50' AS numeric(10,2)), '\\x00ff'::bytea").values[0]

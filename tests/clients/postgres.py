@@ -35,7 +35,7 @@ VALUES = {
     "'\\x00ff'::bytea": b"\x00\xff",
     "'{\"a\": [1, null]}'::json": {"a": [1, None]},
     f"'{ID}'::uuid": ID,
-    "ARRAY[1, 2, NULL]": [1, 2, None],
+    "ARRAY[1::int, 2::int, NULL]": [1, 2, None],
     "ARRAY['a', 'b,c', NULL]": ["a", "b,c", None],
     "ARRAY[DATE '2024-02-29']": [datetime.date(2024, 2, 29)],
 }
