@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import quote
@@ -83,28 +82,17 @@ def connect(demo):
 
 
 @pytest.fixture(scope="session")
-def other_ca(tmp_path_factory):
-    """The certificate of an authority that the server's is not from."""
-    folder = tmp_path_factory.mktemp("other")
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=other"]
-        + ["-keyout", folder / "key.pem", "-out", folder / "ca.pem"],
-        check=True,
-        capture_output=True,
+def other_ca():
+    """The file of the certificate of an authority that the server's is not from."""
+    return os.environ["LAKEGATE_OTHER_CA"]
+
+
+def postgres_uri(demo, user="admin", database="awsdatacatalog"):
+    p = parameters(demo, user, database)
+    return (
+        f"postgresql://{user}:{quote(p['password'], safe='')}@{p['host']}:{p['port']}/{database}"
+        f"?sslmode=verify-full&sslrootcert={quote(p['sslrootcert'], safe='')}"
     )
-    return str(folder / "ca.pem")
-
-
-@pytest.fixture
-def url(demo):
-    def url(user="admin", database="awsdatacatalog"):
-        p = parameters(demo, user, database)
-        return (
-            f"postgresql+psycopg://{user}:{quote(p['password'], safe='')}@{p['host']}:{p['port']}/{database}"
-            f"?sslmode=verify-full&sslrootcert={quote(p['sslrootcert'], safe='')}"
-        )
-
-    return url
 
 
 def password_of(demo, user):

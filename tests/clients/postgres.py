@@ -1,16 +1,22 @@
 """What the tests of several clients of the Postgres door share: statements, and the values that they return."""
 
 import datetime
+import ssl
 import threading
 import uuid
 from contextlib import contextmanager
 from decimal import Decimal
+
+import pytest
 
 # Runs until it is stopped, and returns one row. The name of the client is for system.queries.
 FOREVER = (
     "SELECT /* {} */ count(*) FROM generate_series(1, 100000) a(x), generate_series(1, 100000) b(y),"
     " generate_series(1, 100000) c(z) WHERE x + y > z"
 )
+
+# Remove it when the server has the type.
+UUIDS = pytest.mark.xfail(strict=True, reason="values of uuid come as text")
 
 UTC = datetime.timezone.utc
 MIDDAY = datetime.datetime(2024, 2, 29, 12, 34, 56, 789000)
@@ -34,7 +40,6 @@ VALUES = {
     "INTERVAL '1 day 2 hours'": datetime.timedelta(days=1, hours=2),
     "'\\x00ff'::bytea": b"\x00\xff",
     "'{\"a\": [1, null]}'::json": {"a": [1, None]},
-    f"'{ID}'::uuid": ID,
     "ARRAY[1::int, 2::int, NULL]": [1, 2, None],
     "ARRAY['a', 'b,c', NULL]": ["a", "b,c", None],
     "ARRAY[DATE '2024-02-29']": [datetime.date(2024, 2, 29)],
@@ -55,7 +60,6 @@ PARAMETERS = {
     "timestamptz": MIDDAY.replace(tzinfo=UTC),
     "interval": datetime.timedelta(days=1, hours=2),
     "bytea": b"\x00\xff",
-    "uuid": ID,
     "int[]": [1, None, 3],
     "text[]": ["a", 'b"c', None],
 }
@@ -116,12 +120,37 @@ def stopped(connect, mark, stop):
         raise AssertionError(f"still not {count} of {mark}")
 
     def when_it_runs():
-        wait(1)
-        stop()
+        try:
+            wait(1)
+            stop()
+        except BaseException as error:
+            problems.append(error)
+            # What cannot be stopped as it should be must not hold the test.
+            for (query,) in watcher.execute(running.replace("count(*)", "query_id")).fetchall():
+                watcher.execute(f"KILL '{query}'")
 
-    done = threading.Event()
+    done, problems = threading.Event(), []
     thread = threading.Thread(target=when_it_runs)
     thread.start()
-    yield
-    thread.join()
+    try:
+        yield
+    finally:
+        thread.join()
+        if problems:
+            raise problems[0]
     wait(0)
+
+
+def all_rows(connection, sql, parameters=None):
+    """The rows of a statement, by the DB-API; None if it has none."""
+    cursor = connection.cursor()
+    try:
+        cursor.execute(sql) if parameters is None else cursor.execute(sql, parameters)
+        return [tuple(row) for row in cursor.fetchall()] if cursor.description else None
+    finally:
+        cursor.close()
+
+
+def verified(ca):
+    """A context of TLS that trusts this authority only."""
+    return ssl.create_default_context(cafile=ca)

@@ -2,11 +2,11 @@
 
 import datetime
 import os
-import re
 import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from decimal import Decimal
 from pathlib import Path
@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from conftest import parameters
-from postgres import FOREVER, LAKE_ROWS, MIDDAY, UTC, lake_table, stopped
+from postgres import FOREVER, LAKE_ROWS, MIDDAY, lake_table, stopped
 
 BIN = max(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: float(path.parent.name))
 
@@ -164,26 +164,48 @@ class TestPsql:
         assert "Time: " in shown and "text" in shown
 
 
+# PostgreSQL and PgBouncer refuse to run as root.
+AS_USER = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.getuid() == 0 else []
+
+
 @pytest.fixture
-def other_server(tmp_path):
+def open_folder():
+    """A folder of the user that AS_USER changes to, and that others may enter; pytest closes its own to others."""
+    with tempfile.TemporaryDirectory(prefix="lakegate-tools-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
+
+
+def given_away(folder):
+    """The folder, after its files became the user's that AS_USER changes to."""
+    if AS_USER:
+        subprocess.run(["chown", "-R", "postgres", folder], check=True)
+    return folder
+
+
+def ca_in(folder, file):
+    """A copy of the authority's certificate that everybody may read."""
+    copy = folder / "ca.pem"
+    shutil.copy(file, copy)
+    copy.chmod(0o644)
+    return copy
+
+
+@pytest.fixture
+def other_server(open_folder):
     """An empty PostgreSQL for the time of a test, and its variables."""
-    folder = tmp_path / "data"
-    # PostgreSQL refuses to run as root.
-    as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.getuid() == 0 else []
-    if as_user:
-        for path in [tmp_path, *tmp_path.parents][:3]:
-            path.chmod(0o755)
-        shutil.chown(tmp_path, "postgres", "postgres")
+    folder = given_away(open_folder) / "data"
     port = free_port()
-    quiet = {"check": True, "capture_output": True, "cwd": tmp_path}
-    subprocess.run([*as_user, BIN / "initdb", "-D", folder, "-U", "admin", "-A", "trust", "--no-sync"], **quiet)
-    settings = f"-p {port} -k {tmp_path} -h '' -F"
-    log = tmp_path / "log"
+    quiet = {"check": True, "capture_output": True, "cwd": open_folder}
+    subprocess.run([*AS_USER, BIN / "initdb", "-D", folder, "-U", "admin", "-A", "trust", "--no-sync"], **quiet)
+    settings = f"-p {port} -k {open_folder} -h '' -F"
     # libpq in the server looks for a client's certificate in the home folder.
-    home = {**os.environ, "HOME": str(tmp_path)}
-    subprocess.run([*as_user, BIN / "pg_ctl", "-D", folder, "-o", settings, "-l", log, "-w", "start"], env=home, **quiet)
-    yield {**os.environ, "PGHOST": str(tmp_path), "PGPORT": str(port), "PGUSER": "admin", "PGDATABASE": "postgres"}
-    subprocess.run([*as_user, BIN / "pg_ctl", "-D", folder, "-m", "immediate", "stop"], **quiet)
+    home = {**os.environ, "HOME": str(open_folder)}
+    start = [BIN / "pg_ctl", "-D", folder, "-o", settings, "-l", open_folder / "log", "-w", "start"]
+    subprocess.run([*AS_USER, *start], env=home, **quiet)
+    yield {**os.environ, "PGHOST": str(open_folder), "PGPORT": str(port), "PGUSER": "admin", "PGDATABASE": "postgres"}
+    subprocess.run([*AS_USER, BIN / "pg_ctl", "-D", folder, "-m", "immediate", "stop"], **quiet)
 
 
 def free_port():
@@ -203,9 +225,7 @@ class TestForeignDataWrapper:
     @pytest.mark.shows("bulk load")
     def test_foreign_schema(self, demo, other_server, connect):
         p = parameters(demo, "admin")
-        ca = Path(other_server["PGHOST"]) / "ca.pem"
-        shutil.copy(p["sslrootcert"], ca)
-        ca.chmod(0o644)
+        ca = ca_in(Path(other_server["PGHOST"]), p["sslrootcert"])
 
         def ask(*statements):
             return run(["psql", "-XAtq", "-v", "ON_ERROR_STOP=1", *[a for s in statements for a in ("-c", s)]], other_server)
@@ -257,28 +277,18 @@ class TestPgbench:
 @pytest.mark.client("PgBouncer", "Debian's")
 class TestPgbouncer:
     @pytest.fixture(params=["session", "transaction"])
-    def pooled(self, demo, tmp_path, request):
+    def pooled(self, demo, open_folder, request):
         p = parameters(demo, "admin")
         port = free_port()
-        (tmp_path / "users.txt").write_text(f'"admin" "{p["password"]}"\n')
-        (tmp_path / "pgbouncer.ini").write_text(
+        ca = ca_in(open_folder, p["sslrootcert"])
+        (open_folder / "users.txt").write_text(f'"admin" "{p["password"]}"\n')
+        (open_folder / "pgbouncer.ini").write_text(
             f"[databases]\n* = host={p['host']} port={p['port']}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\n"
-            f"auth_type = scram-sha-256\nauth_file = {tmp_path}/users.txt\npool_mode = {request.param}\nunix_socket_dir =\n"
-            f"server_tls_sslmode = verify-full\nserver_tls_ca_file = {p['sslrootcert']}\nlogfile = {tmp_path}/log\n"
-            "default_pool_size = 1\nignore_startup_parameters = extra_float_digits,options\n"
+            f"auth_type = scram-sha-256\nauth_file = {open_folder}/users.txt\npool_mode = {request.param}\nunix_socket_dir =\n"
+            f"server_tls_sslmode = verify-full\nserver_tls_ca_file = {ca}\nlogfile = {open_folder}/log\ndefault_pool_size = 1\n"
         )
-        as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.getuid() == 0 else []
-        if as_user:
-            for path in [tmp_path, *tmp_path.parents][:3]:
-                path.chmod(0o755)
-            subprocess.run(["chown", "-R", "postgres", tmp_path], check=True)
-            ca = tmp_path / "ca.pem"
-            shutil.copy(p["sslrootcert"], ca)
-            ca.chmod(0o644)
-            ini = tmp_path / "pgbouncer.ini"
-            ini.write_text(ini.read_text().replace(p["sslrootcert"], str(ca)))
         program = shutil.which("pgbouncer") or "/usr/sbin/pgbouncer"
-        process = subprocess.Popen([*as_user, program, "-q", tmp_path / "pgbouncer.ini"])
+        process = subprocess.Popen([*AS_USER, program, "-q", given_away(open_folder) / "pgbouncer.ini"])
         try:
             yield lambda: self.connect(p, port)
         finally:
@@ -306,8 +316,7 @@ class TestPgbouncer:
     @pytest.mark.shows("pool")
     def test_pool(self, pooled):
         with pooled() as one, pooled() as other:
-            if one.execute("SHOW search_path").fetchone() is None:
-                raise AssertionError
+            assert one.execute("SELECT current_user").fetchone() == ("admin",)
             one.close()
             pid = other.execute("SELECT pg_backend_pid()").fetchone()
             with other.transaction(force_rollback=True):

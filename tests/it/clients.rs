@@ -170,7 +170,6 @@ fn python_clients_pass_their_tests() {
         .args(
             [
                 "test_psycopg.py",
-                "test_sqlalchemy.py",
                 "test_ion_files.py",
                 "test_orc_avro_files.py",
                 "test_parquet_files.py",

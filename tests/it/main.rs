@@ -41,6 +41,7 @@ mod packaging;
 mod partition_folders;
 mod passwords;
 mod pipelines;
+mod postgres_clients;
 mod projection;
 mod pruning;
 mod queries;
