@@ -166,7 +166,7 @@ const [{ n: ofTheDay }] = await query("SELECT count(*)::int AS n FROM curated.or
           await tx.insert(things).values({ id: 1 });
           tx.rollback();
         }),
-        (error) => same(error.name, "TransactionRollbackError"),
+        (error) => same(error.constructor.name, "TransactionRollbackError"),
       );
       same(await db.$count(things), 0);
     }));
