@@ -118,7 +118,7 @@ class TestSqlAlchemy:
 
     @pytest.mark.shows("parameters of all types")
     def test_expressions_with_parameters(self, engine):
-        from sqlalchemy import Date, Integer, MetaData, Numeric, Table, bindparam, func, select, tuple_
+        from sqlalchemy import Date, MetaData, Table, bindparam, func, select
 
         def ask(connection):
             orders = Table("orders", MetaData(), schema="curated", autoload_with=connection)
