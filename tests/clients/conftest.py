@@ -11,7 +11,7 @@ import pytest
 # Clients are imported where they are used: not every venv has all of them.
 
 
-# What works with which client, for docs/flight-clients.md: a test says what it shows by
+# What works with which client, for docs/flight-clients.md and docs/postgres-compatibility.md: a test says what it shows by
 # `@pytest.mark.shows("capability")` and whose client it is by `@pytest.mark.client("name", "distribution")`.
 # What cannot work is `xfail(strict=True)` with its reason.
 
@@ -28,13 +28,15 @@ def pytest_runtest_makereport(item, call):
     if client is None or "LAKEGATE_SHOWN" not in os.environ or report.when != "call":
         return report
     name, distribution = client.args
+    # The machine's package, of whatever version it is.
+    number = distribution if distribution == "Debian's" else version(distribution)
     expected_failure = report.skipped and hasattr(report, "wasxfail")
     if report.passed or expected_failure:
         with open(os.environ["LAKEGATE_SHOWN"], "a") as file:
             for mark in item.iter_markers("shows"):
                 line = {
                     "client": name,
-                    "version": version(distribution),
+                    "version": number,
                     "capability": mark.args[0],
                     "fails_because": report.wasxfail if expected_failure else None,
                 }
@@ -79,16 +81,18 @@ def connect(demo):
         connection.close()
 
 
-@pytest.fixture
-def url(demo):
-    def url(user="admin", database="awsdatacatalog"):
-        p = parameters(demo, user, database)
-        return (
-            f"postgresql+psycopg://{user}:{quote(p['password'], safe='')}@{p['host']}:{p['port']}/{database}"
-            f"?sslmode=verify-full&sslrootcert={quote(p['sslrootcert'], safe='')}"
-        )
+@pytest.fixture(scope="session")
+def other_ca():
+    """The file of the certificate of an authority that the server's is not from."""
+    return os.environ["LAKEGATE_OTHER_CA"]
 
-    return url
+
+def postgres_uri(demo, user="admin", database="awsdatacatalog"):
+    p = parameters(demo, user, database)
+    return (
+        f"postgresql://{user}:{quote(p['password'], safe='')}@{p['host']}:{p['port']}/{database}"
+        f"?sslmode=verify-full&sslrootcert={quote(p['sslrootcert'], safe='')}"
+    )
 
 
 def password_of(demo, user):

@@ -171,7 +171,6 @@ fn python_clients_pass_their_tests() {
             [
                 "test_psycopg.py",
                 "test_copy.py",
-                "test_sqlalchemy.py",
                 "test_ion_files.py",
                 "test_orc_avro_files.py",
                 "test_parquet_files.py",

@@ -42,6 +42,7 @@ mod packaging;
 mod partition_folders;
 mod passwords;
 mod pipelines;
+mod postgres_clients;
 mod postgres_errors;
 mod projection;
 mod pruning;

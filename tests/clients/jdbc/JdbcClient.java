@@ -28,7 +28,7 @@ public final class JdbcClient extends Runner {
                     + " generate_series(1, 100000) c(z) WHERE x + y > z";
 
     public static void main(String[] arguments) throws Exception {
-        begin(arguments);
+        begin("JDBC", "tlsRootCerts", arguments);
         works("TLS with certificate verification", connection -> same(1L, value(connection, "SELECT 1")));
         works("user and password", connection -> same("admin", value(connection, "SELECT current_user")));
         works("error for a wrong password", connection ->

@@ -22,7 +22,9 @@ class Runner {
     static String token;
     static String certificate;
     static String key;
+    private static String client;
     private static String url;
+    private static String caProperty;
     private static String ca;
     private static String version;
     private static final List<String> failures = new ArrayList<>();
@@ -31,14 +33,19 @@ class Runner {
         void run(Connection connection) throws Exception;
     }
 
-    static void begin(String[] arguments) throws SQLException {
+    /** The client's name on its page, and the driver's property for the file with the authority's certificate. */
+    static void begin(String name, String property, String[] arguments) throws SQLException {
+        client = name;
+        caProperty = property;
         url = arguments[0];
         ca = arguments[1];
         adminPassword = arguments[2];
         scientistPassword = arguments[3];
-        token = arguments[4];
-        certificate = arguments[5];
-        key = arguments[6];
+        if (arguments.length > 4) {
+            token = arguments[4];
+            certificate = arguments[5];
+            key = arguments[6];
+        }
         try (Connection connection = connect("admin", adminPassword)) {
             version = connection.getMetaData().getDriverVersion();
         }
@@ -61,7 +68,7 @@ class Runner {
         for (int i = 0; i < credentials.length; i += 2) {
             properties.put(credentials[i], credentials[i + 1]);
         }
-        properties.put("tlsRootCerts", ca);
+        properties.putIfAbsent(caProperty, ca);
         return DriverManager.getConnection(url, properties);
     }
 
@@ -94,7 +101,7 @@ class Runner {
             return;
         }
         try (Writer out = new FileWriter(file, StandardCharsets.UTF_8, true)) {
-            out.write("{\"client\": \"JDBC\", \"version\": " + json(version) + ", \"capability\": " + json(capability)
+            out.write("{\"client\": " + json(client) + ", \"version\": " + json(version) + ", \"capability\": " + json(capability)
                     + ", \"fails_because\": " + json(failsBecause) + "}\n");
         }
     }

@@ -19,9 +19,9 @@ use prost::Message;
 use tonic::Code;
 
 use super::Analyst;
-use super::page::Shown;
 use crate::harness::Flight;
 use crate::harness::flight::Fetched;
+use crate::harness::page::Shown;
 
 const FOREVER: &str = "SELECT count(*) FROM generate_series(1, 100000) a(x), generate_series(1, 100000) b(y), generate_series(1, 100000) c(z) WHERE x + y > z";
 

@@ -2,7 +2,8 @@
 //!
 //! [`server`] runs `lakegate`, [`lake`] makes and copies demo lakes, [`client`] speaks Postgres and
 //! [`flight`] Flight SQL over verified TLS, [`door`] is for tests of both, [`files`] writes data
-//! files, [`s3`] is an S3 server, [`faulty`] makes it fail, [`python`] the pinned venv, [`identity`]
+//! files, [`s3`] is an S3 server, [`faulty`] makes it fail. [`python`] and [`java`] run clients in
+//! other languages, and [`page`] compares what they showed with the documentation. [`identity`] is
 //! an identity provider and an authority for client certificates.
 
 pub(crate) mod client;
@@ -14,8 +15,10 @@ pub(crate) mod flight;
 pub(crate) mod flight_link;
 pub(crate) mod folder;
 pub(crate) mod identity;
+pub(crate) mod java;
 pub(crate) mod lake;
 pub(crate) mod memory;
+pub(crate) mod page;
 pub(crate) mod python;
 pub(crate) mod render;
 pub(crate) mod s3;

@@ -1,7 +1,10 @@
-//! The venv with the pinned clients, which `./test` makes.
+//! The clients in other languages, which `./test` installs: the venv with the pinned Python
+//! packages, and Go.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+
+use super::lake;
 
 /// Returns where `./test` put something: the path in the variable, or this folder in `~/.cache`.
 pub(crate) fn cached(variable: &str, folder: &str) -> PathBuf {
@@ -43,6 +46,40 @@ pub(crate) fn run(script: &str, arguments: &[&str], environment: &[(&str, &str)]
         .output()
         .unwrap();
     printed(script, &output)
+}
+
+/// Builds a command that is ended if it hangs.
+pub(crate) fn patient(program: impl AsRef<Path>) -> Command {
+    let mut command = Command::new("timeout");
+    command
+        .args(["--kill-after=10", "300"])
+        .arg(program.as_ref());
+    command
+}
+
+/// Builds the command that runs these tests of `tests/clients` with the Python of this venv.
+pub(crate) fn pytest(venv: &Path, tests: &[&str]) -> Command {
+    let mut command = patient(venv.join("bin/python"));
+    command
+        .args(["-m", "pytest", "-q", "-p", "no:cacheprovider", "--color=no"])
+        .args(tests)
+        .current_dir(clients());
+    command
+}
+
+/// Builds a program of `tests/clients/go` and returns the command that runs it.
+pub(crate) fn go(package: &str) -> Command {
+    let go = std::env::var_os("LAKEGATE_GO").unwrap_or_else(|| "go".into());
+    let program = lake::scratch().join(format!("go-{}", package.trim_matches(['.', '/'])));
+    let built = Command::new(&go)
+        .args(["build", "-mod=readonly", "-o"])
+        .arg(&program)
+        .arg(package)
+        .current_dir(clients().join("go"))
+        .output()
+        .expect("go is missing: run the tests with ./test, which finds or installs it");
+    printed("go build", &built);
+    patient(program)
 }
 
 pub(crate) fn printed(what: &str, output: &Output) -> String {

@@ -75,7 +75,9 @@ pub(super) fn sql(expression: &Arc<dyn PhysicalExpr>) -> String {
         return called(call);
     }
     if let Some(subquery) = node.downcast_ref::<ScalarSubqueryExpr>() {
-        return format!("${}", subquery.index().as_usize());
+        #[expect(deprecated, reason = "nothing else tells subqueries apart")]
+        let index = subquery.index();
+        return format!("${}", index.as_usize());
     }
     let text = fmt_sql(node).to_string();
     match node.children().as_slice() {

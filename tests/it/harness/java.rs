@@ -1,0 +1,52 @@
+//! Programs in Java with a JDBC driver that `./test` fetches.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use super::{lake, python};
+
+/// Returns the path where `./test` puts the JDBC driver that this file of `tests/clients/jdbc`
+/// names.
+fn driver(pin: &str) -> PathBuf {
+    let pin = fs::read_to_string(python::clients().join("jdbc").join(pin)).unwrap();
+    let (_, artifact) = pin.trim().split_once(':').unwrap();
+    let folder = python::cached("LAKEGATE_JDBC", "lakegate-jdbc");
+    let jar = folder.join(format!("{}.jar", artifact.replace(':', "-")));
+    assert!(
+        jar.exists(),
+        "{} is missing: run the tests with ./test, which fetches it",
+        jar.display()
+    );
+    jar
+}
+
+/// Compiles a program of `tests/clients/jdbc` and returns the command that runs it with the driver
+/// which the file `pin` names.
+pub(crate) fn program(main: &str, pin: &str) -> Command {
+    let classes = lake::scratch().join(main);
+    let mut path = driver(pin).into_os_string();
+    path.push(":");
+    path.push(&classes);
+    let compiled = Command::new("javac")
+        .arg("-d")
+        .arg(&classes)
+        .arg("-cp")
+        .arg(&path)
+        .arg("Runner.java")
+        .arg(format!("{main}.java"))
+        .current_dir(python::clients().join("jdbc"))
+        .output()
+        .expect("javac is missing: run the tests with ./test, which installs it");
+    python::printed("javac", &compiled);
+    let mut command = python::patient("java");
+    command
+        // The program runs for seconds: the optimizing compiler would cost more time than it saves.
+        .args(["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp"])
+        .arg(path)
+        .arg("--add-opens=java.base/java.nio=ALL-UNNAMED")
+        // The drivers interpret times without a zone in the machine's zone.
+        .arg("-Duser.timezone=UTC")
+        .arg(main);
+    command
+}
