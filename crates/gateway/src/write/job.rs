@@ -317,7 +317,11 @@ async fn encode(
     };
     match outcome {
         Ok(()) => {
-            let written = writer.finish().await?;
+            let stopped = async {
+                stop.cancelled().await;
+                was_stopped()
+            };
+            let written = writer.finish_unless(stopped).await?;
             query.writes(written.bytes)?;
             Ok(written)
         }

@@ -478,8 +478,22 @@ impl PartitionedWriter {
     ///
     /// # Errors
     /// The store; values that the format cannot hold; a partition that cannot be written to.
-    pub async fn finish(mut self) -> Result<Written> {
-        if let Err(error) = self.finish_files().await {
+    pub async fn finish(self) -> Result<Written> {
+        self.finish_unless(std::future::pending()).await
+    }
+
+    /// As [`PartitionedWriter::finish`], until `stopped` returns: thousands of files may still have
+    /// to be begun.
+    ///
+    /// # Errors
+    /// As of [`PartitionedWriter::finish`]; that of `stopped`.
+    pub async fn finish_unless(mut self, stopped: impl Future<Output = Error>) -> Result<Written> {
+        let ended = tokio::select! {
+            biased;
+            error = stopped => Err(error),
+            ended = self.finish_files() => ended,
+        };
+        if let Err(error) = ended {
             self.abort().await;
             return Err(error);
         }
