@@ -196,8 +196,7 @@ impl Session {
             Statement::DeclareCursor(declare) => self.declare(moment, declare, prepared).await,
             Statement::Fetch(fetch) => self.fetch(fetch),
             Statement::MoveCursor(fetch) => {
-                let cursor = self.cursor(&fetch.name)?;
-                let wanted = cursor.wanted(fetch.direction)?;
+                let (cursor, wanted) = self.wanted_of(fetch)?;
                 let rows = cursor.pass(wanted).await?;
                 Ok(Execution::Command {
                     tag: "MOVE".to_owned(),

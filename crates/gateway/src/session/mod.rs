@@ -43,6 +43,7 @@ use crate::auth::Principal;
 use crate::moment::Moment;
 use crate::query::kept_plan::LastSlot;
 use crate::query::life::Query;
+use crate::query::watch::QueryWatch;
 use crate::session::changes::Changes;
 use crate::session::cursors::Cursors;
 use crate::session::prepared::Prepared;
@@ -320,6 +321,12 @@ impl Session {
             Code::QueryCancelled,
             "canceling statement due to user request",
         ));
+    }
+
+    /// Makes a query the one that [`Session::cancel`] stops: the client reads more of its rows, perhaps
+    /// after other queries.
+    pub fn resumes(&self, query: &QueryWatch) {
+        self.state.lock().active = Some(Arc::clone(query.query()));
     }
 
     /// Ends the session: cancels its running query or planning, and refuses further statements.
