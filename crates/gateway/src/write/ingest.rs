@@ -183,6 +183,7 @@ impl Session {
                 let state = self.state.lock();
                 state.transaction.check()?;
                 state.transaction.check_outside("bulk ingestion")?;
+                state.check_writable("bulk ingestion")?;
                 state.settings.workgroup()
             };
             moment.check_workgroup(&workgroup)?;
