@@ -37,6 +37,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::common::runtime::SpawnedTask;
 use datafusion::execution::memory_pool::MemoryReservation;
+use futures::StreamExt;
 use lakegate_catalog::partition::PartitionInput;
 use lakegate_error::{Error, Result};
 
@@ -73,6 +74,9 @@ struct Limits {
 
 /// Bytes that one write may hold in memory in any case, the pool having room.
 const LEAST_MEMORY: usize = 512 * 1024 * 1024;
+
+/// Open files of a write that is given up, whose uploads are stopped at once.
+const STOPPED_AT_ONCE: usize = 32;
 
 const LIMITS: Limits = Limits {
     memory: LEAST_MEMORY,
@@ -516,11 +520,14 @@ impl PartitionedWriter {
     /// Stops what is under way to the store, and waits for what cannot be stopped. Files that are
     /// there stay for [`sweep::remove_write`].
     pub async fn abort(mut self) {
-        for folder in self.folders.iter_mut() {
-            if let Some(open) = folder.open.take() {
-                open.abort().await;
-            }
-        }
+        let folders = self.folders.iter_mut();
+        let open: Vec<Box<dyn FileWriter>> =
+            folders.filter_map(|folder| folder.open.take()).collect();
+        // Each may be a request to the store.
+        let stopped = futures::stream::iter(open);
+        stopped
+            .for_each_concurrent(STOPPED_AT_ONCE, |open| open.abort())
+            .await;
         self.closing.stop().await;
     }
 }
