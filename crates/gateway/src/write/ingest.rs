@@ -19,6 +19,7 @@ use futures::{FutureExt, Stream, StreamExt, TryStreamExt};
 use lakegate_engine::{PlanRun, StopOnDrop, metered};
 use lakegate_error::{Code, Error, Result};
 use lakegate_lake::meter::QueryMeter;
+use lakegate_lake::sizes::bytes_in;
 use lakegate_lake::write::RowOrder;
 use lakegate_statement::{IfExists, QueryWrite, WriteRequest};
 use tokio::sync::{mpsc, oneshot};
@@ -32,6 +33,9 @@ use crate::write::job::WriteJob;
 
 /// The capacity of the channel between the client and the encoder, in batches.
 const QUEUED_BATCHES: usize = 4;
+/// Bytes of a batch from which on it waits until those before it are taken. Rows are as large as a
+/// client makes them, and batches in the channel are not in the memory pool yet.
+const LARGE_BATCH: usize = 16 * 1024 * 1024;
 
 /// A message from the client to the write.
 enum Message {
@@ -113,7 +117,14 @@ impl Ingestion {
     /// # Errors
     /// The write has failed, or was stopped.
     pub async fn write(&mut self, batch: RecordBatch) -> Result<()> {
-        if self.sender.send(Message::Batch(batch)).await.is_ok() {
+        let places = match bytes_in(&batch) >= LARGE_BATCH {
+            true => QUEUED_BATCHES,
+            false => 1,
+        };
+        if let Ok(mut places) = self.sender.reserve_many(places).await
+            && let Some(place) = places.next()
+        {
+            place.send(Message::Batch(batch));
             return Ok(());
         }
         // The channel is closed: the write has ended.
