@@ -56,7 +56,7 @@ async fn cancel_request_stops_a_running_query_and_the_connection_goes_on(door: D
 async fn cancelling(client: &Client) {
     loop {
         client.cancel().await;
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        tokio::time::sleep(Duration::from_millis(200)).await;
     }
 }
 
