@@ -24,6 +24,7 @@ use lakegate_lake::write::RowOrder;
 use lakegate_statement::{IfExists, QueryWrite, WriteRequest};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::Gateway;
 use crate::query::ending::Unfinished;
 use crate::query::life::{Phase, Query};
 use crate::query::stalled::Stalled;
@@ -49,6 +50,7 @@ enum Message {
 
 /// A write whose rows a client sends. Dropped before its end, it leaves nothing behind.
 pub struct Ingestion {
+    gateway: Arc<Gateway>,
     query: Arc<Query>,
     sender: mpsc::Sender<Message>,
     /// `None`: the outcome was taken.
@@ -66,7 +68,7 @@ impl fmt::Debug for Ingestion {
 impl Ingestion {
     /// Begins the write of a job, in its own task. `schema`: of the batches.
     pub(super) fn begin(job: WriteJob, schema: SchemaRef) -> Self {
-        let query = Arc::clone(&job.query);
+        let (gateway, query) = (Arc::clone(&job.gateway), Arc::clone(&job.query));
         let (sender, receiver) = mpsc::channel(QUEUED_BATCHES);
         let (done, outcome) = oneshot::channel();
         tokio::spawn(async move {
@@ -74,6 +76,7 @@ impl Ingestion {
             let _ = done.send(run(job, schema, received(receiver)).await);
         });
         Self {
+            gateway,
             query,
             sender,
             outcome: Some(outcome),
@@ -110,6 +113,23 @@ impl Ingestion {
     /// Charges the CPU time of `work` to the write, such as that of decoding what the client sent.
     pub fn metered<F: Future>(&self, work: F) -> impl Future<Output = F::Output> + use<F> {
         metered(Arc::clone(&self.query.resources.cpu), work)
+    }
+
+    /// Does work that may take long on the query threads, charged to the write. On the thread of the
+    /// connection, other connections would wait for it.
+    ///
+    /// # Errors
+    /// The server is shutting down; the work panics.
+    pub async fn aside<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T> {
+        let work = self.metered(async move { work() });
+        let working = self.gateway.engine.cpu().spawn(work);
+        let working =
+            working.ok_or_else(|| Error::new(Code::ShuttingDown, "the server is shutting down"))?;
+        let done = working.await;
+        done.map_err(|error| Error::internal(format!("work for a write died: {error}")))
     }
 
     /// Gives a batch to the write, and waits while the write has enough to do.
