@@ -118,7 +118,8 @@ async fn begin_twice_and_commit_without_begin_are_warnings_as_in_postgres() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn read_only_transactions_change_nothing() {
-    let admin = Server::shared().connect("admin").await;
+    let server = Server::private(&[]);
+    let admin = server.connect("admin").await;
     admin
         .run("CREATE DATABASE read_only LOCATION 's3://datalake/tests/read_only/'; CREATE TABLE read_only.t AS SELECT 1 AS id")
         .await;
@@ -152,8 +153,9 @@ async fn read_only_transactions_change_nothing() {
         }
     }
     admin
-        .run("SET default_transaction_read_only = on; BEGIN READ WRITE; DELETE FROM read_only.t; COMMIT; RESET default_transaction_read_only; DROP DATABASE read_only CASCADE")
+        .run("SET default_transaction_read_only = on; BEGIN READ WRITE; DELETE FROM read_only.t; COMMIT; RESET default_transaction_read_only")
         .await;
+    assert_eq!(admin.value("SELECT count(*) FROM read_only.t").await, "0");
 }
 
 /// Waits until there are as many files below a folder.
