@@ -335,7 +335,6 @@ fn arrays_are_read_in_both_formats() {
 fn arrays_of_too_many_elements_are_refused() {
     let ints = DataType::new_list(DataType::Int32, true);
     let list = |count: usize| format!("{{{}1}}", "1,".repeat(count - 1));
-    assert!(text(&list(MAX_ELEMENTS), ints.clone()).is_ok());
     let error = text(&list(MAX_ELEMENTS + 1), ints.clone()).unwrap_err();
     assert_eq!(error.code(), Code::OutOfMemory);
     let mut bytes = BytesMut::new();
