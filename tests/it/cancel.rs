@@ -52,6 +52,37 @@ async fn cancel_request_stops_a_running_query_and_the_connection_goes_on(door: D
     reached(&admin, marker, "CANCELLED").await;
 }
 
+/// Sends cancel requests until it is dropped.
+async fn cancelling(client: &Client) {
+    loop {
+        client.cancel().await;
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn cursor_whose_query_is_not_the_last_one_is_cancelled() {
+    let victim = Server::shared().connect("admin").await;
+    for statement in ["FETCH ALL FROM c", "MOVE ALL IN c"] {
+        let sql = forever("of a cursor");
+        let declared = format!("BEGIN; DECLARE c CURSOR FOR {sql}; SELECT 1");
+        victim.run(&declared).await;
+        let failure = tokio::select! {
+            failure = victim.fails(statement) => failure,
+            () = cancelling(&victim) => panic!("requests to cancel have no end"),
+        };
+        assert_eq!(failure.code, "57014", "{statement}");
+        victim.run("ROLLBACK").await;
+        victim.run(&declared).await;
+        victim.run("SET statement_timeout = '100ms'").await;
+        let failure = victim.fails(statement).await;
+        assert_eq!(failure.code, "57014", "{statement}");
+        failure.names(&["statement timeout"]);
+        // The setting goes with the block.
+        victim.run("ROLLBACK").await;
+    }
+}
+
 async fn cancel_key_of_one_connection_does_not_touch_another(door: Door) {
     let server = Server::shared();
     let admin = door.connect(server, "admin").await;

@@ -116,6 +116,48 @@ async fn begin_twice_and_commit_without_begin_are_warnings_as_in_postgres() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn read_only_transactions_change_nothing() {
+    let server = Server::private(&[]);
+    let admin = server.connect("admin").await;
+    admin
+        .run("CREATE DATABASE read_only LOCATION 's3://datalake/tests/read_only/'; CREATE TABLE read_only.t AS SELECT 1 AS id")
+        .await;
+    for begin in [
+        "BEGIN READ ONLY",
+        "START TRANSACTION ISOLATION LEVEL READ COMMITTED, READ ONLY",
+        "BEGIN; SET TRANSACTION READ ONLY",
+        "BEGIN; SET LOCAL transaction_read_only = on",
+        "SET default_transaction_read_only = on; BEGIN",
+        "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY",
+    ] {
+        for write in [
+            "TRUNCATE read_only.t",
+            "DELETE FROM read_only.t",
+            "INSERT INTO read_only.t VALUES (2)",
+            "COPY read_only.t FROM STDIN",
+            "EXPLAIN ANALYZE DELETE FROM read_only.t",
+            "CREATE TABLE read_only.u AS SELECT 1 AS id",
+            "DROP TABLE read_only.t",
+            "GRANT SELECT ON TABLE read_only.t TO analyst",
+            "EXECUTE empties",
+        ] {
+            admin
+                .run("PREPARE empties AS DELETE FROM read_only.t")
+                .await;
+            admin.run(begin).await;
+            assert_eq!(admin.value("SELECT id FROM read_only.t").await, "1");
+            let failure = admin.fails(write).await;
+            assert_eq!(failure.code, "25006", "{begin}; {write}");
+            admin.run("ROLLBACK; DISCARD ALL").await;
+        }
+    }
+    admin
+        .run("SET default_transaction_read_only = on; BEGIN READ WRITE; DELETE FROM read_only.t; COMMIT; RESET default_transaction_read_only")
+        .await;
+    assert_eq!(admin.value("SELECT count(*) FROM read_only.t").await, "0");
+}
+
 /// Waits until there are as many files below a folder.
 async fn has_files(folder: &Path, count: usize) {
     eventually("the files of a block are deleted", || async {

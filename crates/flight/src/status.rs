@@ -74,6 +74,7 @@ pub(super) fn code_of(code: Code) -> Grpc {
         Code::ObjectInUse
         | Code::FailedTransaction
         | Code::ActiveTransaction
+        | Code::ReadOnlyTransaction
         | Code::NoActiveTransaction
         | Code::InvalidSavepoint
         | Code::ResultTypeChanged

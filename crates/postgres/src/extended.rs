@@ -287,6 +287,9 @@ impl Connection {
         };
         portal.state = match portal.state {
             State::Running(mut running) => {
+                if let Some(query) = running.query().filter(|_| !first) {
+                    self.session.resumes(query);
+                }
                 // 0 or less means all rows, as in Postgres.
                 let limit = u64::try_from(max_rows).ok().filter(|limit| *limit > 0);
                 let sent = running

@@ -126,6 +126,11 @@ impl Running {
         self.done
     }
 
+    /// Returns the query that produces the rows; `None` for SHOW, FETCH and the like.
+    pub(crate) fn query(&self) -> Option<&QueryWatch> {
+        self.query.as_ref()
+    }
+
     /// Sends rows until the end or until `limit` rows are sent; returns the count. Dropping the
     /// future drops the stream's batch, which cancels the query.
     pub(crate) async fn send(

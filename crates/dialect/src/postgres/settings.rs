@@ -147,7 +147,7 @@ const KNOWN: &[Known] = &[
         name: "default_transaction_read_only",
         default: "off",
         kind: Kind::Boolean,
-        description: "Accepted and without effect",
+        description: "Whether transactions change nothing",
     },
     Known {
         name: "dialect",
@@ -321,7 +321,7 @@ const KNOWN: &[Known] = &[
         name: "transaction_read_only",
         default: "off",
         kind: Kind::Boolean,
-        description: "Accepted and without effect",
+        description: "Whether the transaction block changes nothing",
     },
     Known {
         name: "workgroup",

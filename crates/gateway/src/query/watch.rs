@@ -19,6 +19,10 @@ impl QueryWatch {
         Self(Arc::clone(query))
     }
 
+    pub(crate) fn query(&self) -> &Arc<Query> {
+        &self.0
+    }
+
     pub fn id(&self) -> Uuid {
         self.0.id
     }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -10,8 +11,11 @@ use futures::StreamExt;
 use lakegate_error::{Code, Error, Result};
 use lakegate_sql::ast::{DeclareCursor, FetchDirection};
 use tokio::sync::Mutex;
+use tokio::time::{Instant, timeout_at};
 
-use crate::query::life::BatchStream;
+use crate::Rows;
+use crate::query::life::{BatchStream, timed_out};
+use crate::query::watch::QueryWatch;
 
 /// The maximum number of open cursors per session. Each holds a query that may be running.
 const MAX_CURSORS: usize = 100;
@@ -28,6 +32,8 @@ pub(crate) struct Cursor {
     pub hold: bool,
     /// BINARY: protocols with a text format send the rows in their binary one.
     pub binary: bool,
+    /// The query that produces the rows.
+    pub query: Option<QueryWatch>,
     rows: Mutex<Position>,
     asked: Asked,
 }
@@ -77,29 +83,32 @@ impl std::fmt::Debug for Cursor {
 }
 
 impl Cursor {
-    pub(crate) fn new(
-        schema: SchemaRef,
-        declare: &DeclareCursor,
-        stream: BatchStream,
-    ) -> Arc<Self> {
-        Self::of(schema, declare.hold, declare.binary, stream)
+    pub(crate) fn new(declare: &DeclareCursor, rows: Rows) -> Arc<Self> {
+        Arc::new(Self {
+            hold: declare.hold,
+            binary: declare.binary,
+            query: rows.query,
+            ..Self::of(rows.schema, rows.stream)
+        })
     }
 
-    fn of(schema: SchemaRef, hold: bool, binary: bool, stream: BatchStream) -> Arc<Self> {
-        Arc::new(Self {
+    fn of(schema: SchemaRef, stream: BatchStream) -> Self {
+        Self {
             schema,
-            hold,
-            binary,
+            hold: false,
+            binary: false,
+            query: None,
             rows: Mutex::new(Position { stream, rest: None }),
             asked: Asked::default(),
-        })
+        }
     }
 
     /// Returns the wanted rows from the cursor's position, as a stream that holds at most one
     /// batch. The cursor moves past all of them, whether they are read or not.
     ///
     /// # Errors
-    /// An earlier FETCH has not been read to its end.
+    /// An earlier FETCH has not been read to its end. The stream ends with an error if the rows take
+    /// too long, which ends the cursor's query.
     pub(crate) fn fetch(self: Arc<Self>, wanted: Wanted) -> Result<BatchStream> {
         let fetching = Fetching::begin(self, wanted)?;
         let rows = futures::stream::try_unfold(fetching, |mut fetching| async move {
@@ -128,6 +137,8 @@ struct Fetching {
     cursor: Arc<Cursor>,
     /// Rows still to read.
     missing: usize,
+    /// When it must have ended, and the time that it was given.
+    deadline: Option<(Instant, Duration)>,
 }
 
 impl Fetching {
@@ -146,11 +157,28 @@ impl Fetching {
             .store(skip.saturating_add(wanted.passed), Ordering::Release);
         Ok(Self {
             missing: wanted.count,
+            deadline: wanted
+                .timeout
+                .map(|timeout| (Instant::now() + timeout, timeout)),
             cursor,
         })
     }
 
     async fn next(&mut self) -> Result<Option<RecordBatch>> {
+        let Some((deadline, timeout)) = self.deadline else {
+            return self.rows().await;
+        };
+        if let Ok(rows) = timeout_at(deadline, self.rows()).await {
+            return rows;
+        }
+        let error = timed_out(timeout);
+        if let Some(query) = &self.cursor.query {
+            query.query().cancel(error.clone());
+        }
+        Err(error)
+    }
+
+    async fn rows(&mut self) -> Result<Option<RecordBatch>> {
         let cursor = Arc::clone(&self.cursor);
         let mut rows = cursor.rows.lock().await;
         loop {
@@ -258,11 +286,29 @@ pub(crate) struct Wanted {
     /// Rows that are passed before those.
     passed: usize,
     count: usize,
+    /// How long it may take to get them.
+    timeout: Option<Duration>,
 }
 
 impl Wanted {
     fn next(count: usize) -> Self {
-        Self { passed: 0, count }
+        Self {
+            passed: 0,
+            count,
+            timeout: None,
+        }
+    }
+
+    fn one_after(passed: usize) -> Self {
+        Self {
+            passed,
+            ..Self::next(1)
+        }
+    }
+
+    /// Returns the same rows, which must come in time.
+    pub(crate) fn within(self, timeout: Option<Duration>) -> Self {
+        Self { timeout, ..self }
     }
 }
 
@@ -283,7 +329,7 @@ impl Cursor {
             FetchDirection::Forward(count) => Ok(Wanted::next(rows(count)?)),
             // One row, which is so many rows ahead.
             FetchDirection::Relative(places) => Ok(match rows(places)?.checked_sub(1) {
-                Some(passed) => Wanted { passed, count: 1 },
+                Some(passed) => Wanted::one_after(passed),
                 None => Wanted::next(0),
             }),
             // One row, which is so many rows from the start.
@@ -298,7 +344,7 @@ impl Cursor {
         let taken = self.asked.taken.load(Ordering::Acquire);
         let position = taken.saturating_add(self.asked.skip.load(Ordering::Acquire));
         let passed = place.checked_sub(1)?.checked_sub(position)?;
-        Some(Wanted { passed, count: 1 })
+        Some(Wanted::one_after(passed))
     }
 }
 
@@ -320,7 +366,7 @@ mod tests {
             let values = Int64Array::from_iter_values(batch * 10..batch * 10 + 10);
             Ok(RecordBatch::try_new(Arc::clone(&of_batch), vec![Arc::new(values)]).unwrap())
         });
-        Cursor::of(schema, false, false, batches.boxed())
+        Arc::new(Cursor::of(schema, batches.boxed()))
     }
 
     async fn read(stream: BatchStream) -> Vec<i64> {
@@ -350,6 +396,19 @@ mod tests {
                 .await
                 .is_empty()
         );
+    }
+
+    #[tokio::test]
+    async fn rows_that_take_too_long_are_an_error() {
+        let schema = Arc::new(Schema::empty());
+        let cursor = Arc::new(Cursor::of(schema, futures::stream::pending().boxed()));
+        let wanted = Wanted::next(1).within(Some(Duration::from_millis(1)));
+        let mut rows = Arc::clone(&cursor).fetch(wanted).unwrap();
+        let error = rows.next().await.unwrap().unwrap_err();
+        assert_eq!(error.code(), Code::StatementTimeout);
+        drop(rows);
+        let error = cursor.pass(wanted).await.unwrap_err();
+        assert_eq!(error.code(), Code::StatementTimeout);
     }
 
     #[tokio::test]

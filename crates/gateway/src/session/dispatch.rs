@@ -196,8 +196,7 @@ impl Session {
             Statement::DeclareCursor(declare) => self.declare(moment, declare, prepared).await,
             Statement::Fetch(fetch) => self.fetch(fetch),
             Statement::MoveCursor(fetch) => {
-                let cursor = self.cursor(&fetch.name)?;
-                let wanted = cursor.wanted(fetch.direction)?;
+                let (cursor, wanted) = self.wanted_of(fetch)?;
                 let rows = cursor.pass(wanted).await?;
                 Ok(Execution::Command {
                     tag: "MOVE".to_owned(),
@@ -223,10 +222,13 @@ impl Session {
     /// Checks the statement against the state of the transaction block.
     ///
     /// # Errors
-    /// The transaction block has failed, or does not allow this statement.
+    /// The transaction block has failed, is read-only, or does not allow this statement.
     pub(crate) fn check_transaction(&self, statement: Option<&Statement>) -> Result<()> {
         let state = self.state.lock();
         state.transaction.check()?;
+        if let Some(statement) = statement.filter(|statement| statement.is_refused_read_only()) {
+            state.check_writable(statement.tag())?;
+        }
         match statement {
             Some(statement) if statement.is_refused_in_transaction() => {
                 state.transaction.check_outside(statement.tag())

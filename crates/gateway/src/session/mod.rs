@@ -43,6 +43,7 @@ use crate::auth::Principal;
 use crate::moment::Moment;
 use crate::query::kept_plan::LastSlot;
 use crate::query::life::Query;
+use crate::query::watch::QueryWatch;
 use crate::session::changes::Changes;
 use crate::session::cursors::Cursors;
 use crate::session::prepared::Prepared;
@@ -107,6 +108,42 @@ impl State {
     /// Returns the statement that EXECUTE of this name runs.
     pub(crate) fn named(&self, name: &str) -> Option<&Arc<Prepared>> {
         self.prepared.get(name).or_else(|| self.shared.get(name))
+    }
+
+    /// Checks that what is stored may be changed. `what`: the statement, for messages.
+    ///
+    /// # Errors
+    /// The transaction block, or outside of one every statement, is read-only.
+    pub(crate) fn check_writable(&self, what: &str) -> Result<()> {
+        let of_block = match self.transaction.status() {
+            TransactionStatus::Idle => None,
+            TransactionStatus::InTransaction | TransactionStatus::Failed => {
+                self.settings.explicit("transaction_read_only")
+            }
+        };
+        let read_only = match of_block {
+            Some(read_only) => read_only,
+            None => self.settings.get("default_transaction_read_only")?,
+        };
+        if read_only == "on" {
+            return Err(Error::new(
+                Code::ReadOnlyTransaction,
+                format!("cannot execute {what} in a read-only transaction"),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Sets whether the open transaction block is read-only. Does nothing outside of a block.
+    ///
+    /// # Errors
+    /// The block has set too many settings.
+    pub(crate) fn set_read_only(&mut self, read_only: bool) -> Result<()> {
+        let name = "transaction_read_only";
+        if self.transaction.set_local(name, &self.settings)? {
+            self.settings.set(name, Some(on_or_off(read_only)))?;
+        }
+        Ok(())
     }
 }
 
@@ -322,6 +359,12 @@ impl Session {
         ));
     }
 
+    /// Makes a query the one that [`Session::cancel`] stops: the client reads more of its rows, perhaps
+    /// after other queries.
+    pub fn resumes(&self, query: &QueryWatch) {
+        self.state.lock().active = Some(Arc::clone(query.query()));
+    }
+
     /// Ends the session: cancels its running query or planning, and refuses further statements.
     pub(crate) fn terminate(&self) {
         self.terminated.cancel();
@@ -409,6 +452,13 @@ impl Session {
         state.prepared.clear();
         state.shared.clear();
         state.cursors = Cursors::default();
+    }
+}
+
+pub(crate) fn on_or_off(is_on: bool) -> &'static str {
+    match is_on {
+        true => "on",
+        false => "off",
     }
 }
 

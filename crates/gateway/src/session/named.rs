@@ -10,7 +10,7 @@ use lakegate_sql::ast::{self as sql, Statement};
 use crate::moment::Moment;
 use crate::query::parameters::fitted;
 use crate::session::Session;
-use crate::session::cursors::Cursor;
+use crate::session::cursors::{Cursor, Wanted};
 use crate::session::prepared::{Prepared, check_weight};
 use crate::session::results::command;
 use crate::session::transaction::TransactionStatus;
@@ -142,9 +142,23 @@ impl Session {
             .with_hint("BEGIN first, or declare the cursor WITH HOLD"));
         }
         let rows = self.run_query(moment, prepared, Vec::new(), None).await?;
-        let cursor = Cursor::new(rows.schema, declare, rows.stream);
+        let cursor = Cursor::new(declare, rows);
         self.state.lock().cursors.open(&declare.name, cursor)?;
         Ok(command("DECLARE CURSOR"))
+    }
+
+    /// Returns the cursor of a FETCH or MOVE, and the rows that it requests. A request to cancel stops
+    /// the cursor's query from now on.
+    ///
+    /// # Errors
+    /// The cursor does not exist; the direction is not forward.
+    pub(super) fn wanted_of(&self, fetch: &sql::Fetch) -> Result<(Arc<Cursor>, Wanted)> {
+        let cursor = self.cursor(&fetch.name)?;
+        let wanted = cursor.wanted(fetch.direction)?;
+        if let Some(query) = &cursor.query {
+            self.resumes(query);
+        }
+        Ok((cursor, wanted.within(self.settings().statement_timeout())))
     }
 
     /// Runs FETCH.
@@ -153,8 +167,7 @@ impl Session {
     /// The cursor does not exist; the direction is not forward; an earlier FETCH is still being
     /// read.
     pub(super) fn fetch(&self, fetch: &sql::Fetch) -> Result<Execution> {
-        let cursor = self.cursor(&fetch.name)?;
-        let wanted = cursor.wanted(fetch.direction)?;
+        let (cursor, wanted) = self.wanted_of(fetch)?;
         Ok(Execution::Rows(Rows {
             schema: Arc::clone(&cursor.schema),
             tag: "FETCH",

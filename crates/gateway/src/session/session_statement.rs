@@ -15,7 +15,7 @@ use crate::session::describe_prepared;
 use crate::session::named::unknown_prepared;
 use crate::session::results::{command, rows, text_schema};
 use crate::session::transaction::TransactionStatus;
-use crate::session::{Session, is_built_in};
+use crate::session::{Session, is_built_in, on_or_off};
 
 impl Session {
     /// Runs COMMIT, ROLLBACK and ROLLBACK TO, which a failed block accepts too. Returns `None` for
@@ -91,8 +91,14 @@ impl Session {
         let mut guard = self.state.lock();
         let state = &mut *guard;
         match statement {
-            Statement::Begin(_) => {
-                if state.transaction.begin(&state.settings) {
+            Statement::Begin(begin) => {
+                let was_open = state.transaction.begin(&state.settings);
+                let by_default = state.settings.get("default_transaction_read_only")?;
+                let by_default = (!was_open && by_default == "on").then_some(true);
+                if let Some(read_only) = begin.modes.read_only.or(by_default) {
+                    state.set_read_only(read_only)?;
+                }
+                if was_open {
                     drop(guard);
                     self.warn("25001", "there is already a transaction in progress");
                 }
@@ -119,6 +125,14 @@ impl Session {
                         "transaction_isolation"
                     };
                     state.settings.set(name, Some(isolation.name()))?;
+                }
+                if let Some(read_only) = set.modes.read_only {
+                    match set.session {
+                        true => state
+                            .settings
+                            .set("default_transaction_read_only", Some(on_or_off(read_only)))?,
+                        false => state.set_read_only(read_only)?,
+                    }
                 }
             }
             Statement::Show(show) => return show_settings(&state.settings, show),

@@ -19,10 +19,12 @@ use futures::{FutureExt, Stream, StreamExt, TryStreamExt};
 use lakegate_engine::{PlanRun, StopOnDrop, metered};
 use lakegate_error::{Code, Error, Result};
 use lakegate_lake::meter::QueryMeter;
+use lakegate_lake::sizes::bytes_in;
 use lakegate_lake::write::RowOrder;
 use lakegate_statement::{IfExists, QueryWrite, WriteRequest};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::Gateway;
 use crate::query::ending::Unfinished;
 use crate::query::life::{Phase, Query};
 use crate::query::stalled::Stalled;
@@ -32,6 +34,9 @@ use crate::write::job::WriteJob;
 
 /// The capacity of the channel between the client and the encoder, in batches.
 const QUEUED_BATCHES: usize = 4;
+/// Bytes of a batch from which on it waits until those before it are taken. Rows are as large as a
+/// client makes them, and batches in the channel are not in the memory pool yet.
+const LARGE_BATCH: usize = 16 * 1024 * 1024;
 
 /// A message from the client to the write.
 enum Message {
@@ -45,6 +50,7 @@ enum Message {
 
 /// A write whose rows a client sends. Dropped before its end, it leaves nothing behind.
 pub struct Ingestion {
+    gateway: Arc<Gateway>,
     query: Arc<Query>,
     sender: mpsc::Sender<Message>,
     /// `None`: the outcome was taken.
@@ -62,7 +68,7 @@ impl fmt::Debug for Ingestion {
 impl Ingestion {
     /// Begins the write of a job, in its own task. `schema`: of the batches.
     pub(super) fn begin(job: WriteJob, schema: SchemaRef) -> Self {
-        let query = Arc::clone(&job.query);
+        let (gateway, query) = (Arc::clone(&job.gateway), Arc::clone(&job.query));
         let (sender, receiver) = mpsc::channel(QUEUED_BATCHES);
         let (done, outcome) = oneshot::channel();
         tokio::spawn(async move {
@@ -70,6 +76,7 @@ impl Ingestion {
             let _ = done.send(run(job, schema, received(receiver)).await);
         });
         Self {
+            gateway,
             query,
             sender,
             outcome: Some(outcome),
@@ -108,12 +115,36 @@ impl Ingestion {
         metered(Arc::clone(&self.query.resources.cpu), work)
     }
 
+    /// Does work that may take long on the query threads, charged to the write. On the thread of the
+    /// connection, other connections would wait for it.
+    ///
+    /// # Errors
+    /// The server is shutting down; the work panics.
+    pub async fn aside<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T> {
+        let work = self.metered(async move { work() });
+        let working = self.gateway.engine.cpu().spawn(work);
+        let working =
+            working.ok_or_else(|| Error::new(Code::ShuttingDown, "the server is shutting down"))?;
+        let done = working.await;
+        done.map_err(|error| Error::internal(format!("work for a write died: {error}")))
+    }
+
     /// Gives a batch to the write, and waits while the write has enough to do.
     ///
     /// # Errors
     /// The write has failed, or was stopped.
     pub async fn write(&mut self, batch: RecordBatch) -> Result<()> {
-        if self.sender.send(Message::Batch(batch)).await.is_ok() {
+        let places = match bytes_in(&batch) >= LARGE_BATCH {
+            true => QUEUED_BATCHES,
+            false => 1,
+        };
+        if let Ok(mut places) = self.sender.reserve_many(places).await
+            && let Some(place) = places.next()
+        {
+            place.send(Message::Batch(batch));
             return Ok(());
         }
         // The channel is closed: the write has ended.
@@ -183,6 +214,7 @@ impl Session {
                 let state = self.state.lock();
                 state.transaction.check()?;
                 state.transaction.check_outside("bulk ingestion")?;
+                state.check_writable("bulk ingestion")?;
                 state.settings.workgroup()
             };
             moment.check_workgroup(&workgroup)?;

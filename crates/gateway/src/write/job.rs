@@ -114,6 +114,9 @@ impl WriteJob {
                 let removals = plan.removals(&found)?;
                 let mut writes = Vec::with_capacity(removals.len());
                 for removal in &removals {
+                    if let Some(reason) = self.query.reason() {
+                        return Err(reason);
+                    }
                     let id = self.begin(removal).await?;
                     begun.push(id);
                     writes.push((id, &**removal, NOTHING_WRITTEN));
@@ -317,7 +320,11 @@ async fn encode(
     };
     match outcome {
         Ok(()) => {
-            let written = writer.finish().await?;
+            let stopped = async {
+                stop.cancelled().await;
+                was_stopped()
+            };
+            let written = writer.finish_unless(stopped).await?;
             query.writes(written.bytes)?;
             Ok(written)
         }

@@ -37,6 +37,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::common::runtime::SpawnedTask;
 use datafusion::execution::memory_pool::MemoryReservation;
+use futures::StreamExt;
 use lakegate_catalog::partition::PartitionInput;
 use lakegate_error::{Error, Result};
 
@@ -73,6 +74,9 @@ struct Limits {
 
 /// Bytes that one write may hold in memory in any case, the pool having room.
 const LEAST_MEMORY: usize = 512 * 1024 * 1024;
+
+/// Open files of a write that is given up, whose uploads are stopped at once.
+const STOPPED_AT_ONCE: usize = 32;
 
 const LIMITS: Limits = Limits {
     memory: LEAST_MEMORY,
@@ -478,8 +482,22 @@ impl PartitionedWriter {
     ///
     /// # Errors
     /// The store; values that the format cannot hold; a partition that cannot be written to.
-    pub async fn finish(mut self) -> Result<Written> {
-        if let Err(error) = self.finish_files().await {
+    pub async fn finish(self) -> Result<Written> {
+        self.finish_unless(std::future::pending()).await
+    }
+
+    /// As [`PartitionedWriter::finish`], until `stopped` returns: thousands of files may still have
+    /// to be begun.
+    ///
+    /// # Errors
+    /// As of [`PartitionedWriter::finish`]; that of `stopped`.
+    pub async fn finish_unless(mut self, stopped: impl Future<Output = Error>) -> Result<Written> {
+        let ended = tokio::select! {
+            biased;
+            error = stopped => Err(error),
+            ended = self.finish_files() => ended,
+        };
+        if let Err(error) = ended {
             self.abort().await;
             return Err(error);
         }
@@ -502,11 +520,14 @@ impl PartitionedWriter {
     /// Stops what is under way to the store, and waits for what cannot be stopped. Files that are
     /// there stay for [`sweep::remove_write`].
     pub async fn abort(mut self) {
-        for folder in self.folders.iter_mut() {
-            if let Some(open) = folder.open.take() {
-                open.abort().await;
-            }
-        }
+        let folders = self.folders.iter_mut();
+        let open: Vec<Box<dyn FileWriter>> =
+            folders.filter_map(|folder| folder.open.take()).collect();
+        // Each may be a request to the store.
+        let stopped = futures::stream::iter(open);
+        stopped
+            .for_each_concurrent(STOPPED_AT_ONCE, |open| open.abort())
+            .await;
         self.closing.stop().await;
     }
 }

@@ -16,7 +16,7 @@ use lakegate_catalog::hive_type::HiveType;
 use lakegate_catalog::model::{Column, SortColumn, StorageDescriptor, Table, TableInput};
 use lakegate_catalog::partition::PartitionKey;
 use lakegate_catalog::store::{Metastore, SqliteStore, WriteLog};
-use lakegate_error::Code;
+use lakegate_error::{Code, Error};
 use object_store::memory::InMemory;
 use object_store::{ObjectStore, ObjectStoreExt};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -223,6 +223,25 @@ async fn one_partition_too_many_is_refused() {
     let error = writer.finish().await.unwrap_err();
     assert_eq!(error.code(), Code::TooManyQueries);
     assert!(lake.sizes().await.is_empty());
+}
+
+#[tokio::test]
+async fn thousands_of_files_are_not_ended_for_a_write_that_is_stopped() {
+    let lake = lake(keys()).await;
+    let pool = Arc::new(UnboundedMemoryPool::default());
+    let schema = keyed(0, 1, |n| n).schema();
+    let mut writer = writer_within(pool, lake.destination.clone(), &schema).unwrap();
+    writer.write(&keyed(0, 5_000, |n| n)).await.unwrap();
+    let stopped = async {
+        while lake.sizes().await.len() < 10 {
+            tokio::task::yield_now().await;
+        }
+        Error::new(Code::QueryCancelled, "stopped")
+    };
+    let error = writer.finish_unless(stopped).await.unwrap_err();
+    assert_eq!(error.code(), Code::QueryCancelled);
+    let files = lake.sizes().await.len();
+    assert!((10..1_000).contains(&files), "{files}");
 }
 
 /// Where memory is short, what waits is written in few files, and none of it is lost.

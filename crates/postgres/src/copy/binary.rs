@@ -49,6 +49,11 @@ impl Tuples {
         self.buffer.extend_from_slice(bytes);
     }
 
+    /// Returns the number of bytes that wait to be looked at, or for the end of their row.
+    pub(super) fn buffered(&self) -> usize {
+        self.buffer.len()
+    }
+
     /// Says that no more bytes come.
     pub(super) fn end(&mut self) {
         self.ended = true;

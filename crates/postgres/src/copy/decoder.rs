@@ -21,6 +21,8 @@ const MAX_ROWS: usize = 8 * 1024;
 const MAX_VALUES: usize = 1024 * 1024;
 /// A batch is full when its values took so many bytes on the wire.
 const FULL: usize = 4 * 1024 * 1024;
+/// Bytes that take long to decode: a batch of them, or a single line or row.
+const LONG: usize = 1024 * 1024;
 /// The maximum number of bytes of a line or a value in the context of an error.
 const SHOWN: usize = 100;
 
@@ -123,6 +125,15 @@ impl Decoder {
             Source::Lines { records, .. } => records.push(bytes),
             Source::Binary(tuples) => tuples.push(bytes),
         }
+    }
+
+    /// Whether so much is to be decoded that the thread of a connection should not do it.
+    pub(crate) fn takes_long(&self) -> bool {
+        let buffered = match &self.source {
+            Source::Lines { records, .. } => records.buffered(),
+            Source::Binary(tuples) => tuples.buffered(),
+        };
+        buffered >= LONG
     }
 
     /// Says that the client has sent all.

@@ -82,7 +82,21 @@ impl Connection {
             }
             drop(frame.body);
             // One batch at a time: other connections of the thread have their turn in between.
-            while let Some(batch) = ingestion.metered(async { decoder.next() }).await? {
+            loop {
+                let batch = if decoder.takes_long() {
+                    let decoding = ingestion.aside(move || {
+                        let batch = decoder.next();
+                        (decoder, batch)
+                    });
+                    let (back, batch) = self.link.run(decoding).await??;
+                    decoder = back;
+                    batch?
+                } else {
+                    ingestion.metered(async { decoder.next() }).await?
+                };
+                let Some(batch) = batch else {
+                    break;
+                };
                 self.link.run(ingestion.write(batch)).await??;
             }
             if frame.tag == b'c' {

@@ -78,6 +78,11 @@ impl Records {
         }
     }
 
+    /// Returns the number of bytes that wait to be looked at, or for the end of their line.
+    pub(super) fn buffered(&self) -> usize {
+        self.buffer.len()
+    }
+
     /// Says that no more bytes come.
     pub(super) fn end(&mut self) {
         self.ended = true;

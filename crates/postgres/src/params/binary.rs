@@ -6,6 +6,7 @@ use lakegate_error::{Code, Error, Result};
 use super::super::encode::time::{EPOCH_DAYS, EPOCH_MICROS};
 use super::super::types::{element_oid, oid, oid_like, type_name};
 use super::value::{MAX_DIGITS, Numeric, Value};
+use super::{MAX_ELEMENTS, too_many_elements};
 
 /// Reads a value of the type `type_oid`.
 pub(crate) fn read(type_oid: u32, mut bytes: &[u8]) -> Result<Value> {
@@ -216,6 +217,9 @@ fn array(element: u32, mut bytes: &[u8]) -> Option<Result<Value>> {
     // Each element has at least a four-byte length, so a false count allocates nothing.
     if count > bytes.len() / 4 {
         return None;
+    }
+    if count > MAX_ELEMENTS {
+        return Some(Err(too_many_elements()));
     }
     let mut values = Vec::with_capacity(count);
     for _ in 0..count {

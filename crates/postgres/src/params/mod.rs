@@ -19,6 +19,10 @@ use lakegate_error::{Code, Error, Result};
 use super::encode::{Format, Zone};
 use super::types::{self, oid};
 
+/// The maximum number of elements of an array that a client sends. Each takes some hundred bytes
+/// until the array is built, and two on the wire.
+const MAX_ELEMENTS: usize = 1_000_000;
+
 /// Resolves the formats of `count` parameters or columns from a list that has no code (all text),
 /// one (for all) or one each.
 pub(super) fn formats(codes: &[i16], count: usize, what: &str) -> Result<Vec<Format>> {
@@ -133,5 +137,12 @@ pub(super) fn out_of_range(what: impl std::fmt::Display) -> Error {
     Error::new(
         Code::NumericOutOfRange,
         format!("value out of range for type {what}"),
+    )
+}
+
+fn too_many_elements() -> Error {
+    Error::new(
+        Code::OutOfMemory,
+        format!("an array has at most {MAX_ELEMENTS} elements when it is sent; send several"),
     )
 }

@@ -330,6 +330,20 @@ fn arrays_are_read_in_both_formats() {
     assert_eq!(sent(Vec::<i32>::new(), Type::INT4_ARRAY, ints), empty);
 }
 
+/// Each element takes many times its size on the wire until the array is built.
+#[test]
+fn arrays_of_too_many_elements_are_refused() {
+    let ints = DataType::new_list(DataType::Int32, true);
+    let list = |count: usize| format!("{{{}1}}", "1,".repeat(count - 1));
+    let error = text(&list(MAX_ELEMENTS + 1), ints.clone()).unwrap_err();
+    assert_eq!(error.code(), Code::OutOfMemory);
+    let mut bytes = BytesMut::new();
+    let many = vec![None::<i32>; MAX_ELEMENTS + 1];
+    many.to_sql_checked(&Type::INT4_ARRAY, &mut bytes).unwrap();
+    let error = read(&bytes, 1, Type::INT4_ARRAY.oid(), ints).unwrap_err();
+    assert_eq!(error.code(), Code::OutOfMemory);
+}
+
 #[test]
 fn null_has_the_inferred_type() {
     let parameters = [

@@ -8,8 +8,8 @@ use lakegate_gateway::values::time::{
 
 use super::super::encode::Zone;
 use super::super::types::{element_oid, input_name, oid, oid_like};
-use super::invalid;
 use super::value::{Numeric, Value};
+use super::{MAX_ELEMENTS, invalid, too_many_elements};
 
 /// Reads a value of the type `type_oid`. Types without a reader of their own are read as text.
 pub(crate) fn read(type_oid: u32, text: &str, zone: Zone) -> Result<Value> {
@@ -45,7 +45,7 @@ pub(crate) fn read(type_oid: u32, text: &str, zone: Zone) -> Result<Value> {
         other => match element_oid(other) {
             Some(element) => {
                 let mut values = Vec::new();
-                for item in array_elements(trimmed).ok_or_else(bad)? {
+                for item in array_elements(trimmed).ok_or_else(bad)?? {
                     values.push(item.map(|item| read(element, &item, zone)).transpose()?);
                 }
                 Value::Array { element, values }
@@ -130,7 +130,11 @@ fn numeric(text: &str) -> Option<Result<Numeric>> {
 
 /// Splits an array of one dimension into its elements: `{1,NULL,"a \"b\""}`; `None` for anything
 /// else.
-fn array_elements(text: &str) -> Option<Vec<Option<String>>> {
+///
+/// # Errors
+///
+/// There are too many elements.
+fn array_elements(text: &str) -> Option<Result<Vec<Option<String>>>> {
     let body = match text.strip_prefix('[') {
         // Bounds, as in `[1:3]={1,2,3}`.
         Some(bounds) => bounds.split_once("]=")?.1,
@@ -139,7 +143,7 @@ fn array_elements(text: &str) -> Option<Vec<Option<String>>> {
     let body = body.strip_prefix('{')?.strip_suffix('}')?;
     let mut elements = Vec::new();
     if body.trim().is_empty() {
-        return Some(elements);
+        return Some(Ok(elements));
     }
     let mut chars = body.chars().peekable();
     loop {
@@ -173,9 +177,12 @@ fn array_elements(text: &str) -> Option<Vec<Option<String>>> {
             }
         }
         let null = !quoted && !escaped && element.eq_ignore_ascii_case("null");
+        if elements.len() >= MAX_ELEMENTS {
+            return Some(Err(too_many_elements()));
+        }
         elements.push((!null).then_some(element));
         match chars.next() {
-            None => return Some(elements),
+            None => return Some(Ok(elements)),
             Some(',') => {}
             Some(_) => return None,
         }

@@ -293,6 +293,15 @@ impl Statement {
         changes && !self.is_refused_in_transaction()
     }
 
+    /// Whether the statement changes what is stored, so that a read-only transaction refuses it.
+    pub fn is_refused_read_only(&self) -> bool {
+        match self {
+            Statement::Explain(explain) => explain.writes(),
+            Statement::Analyze(_) => false,
+            other => other.is_kept_for_commit() || other.is_refused_in_transaction(),
+        }
+    }
+
     /// The kind of this statement.
     pub fn kind(&self) -> StatementKind {
         match self {
