@@ -22,7 +22,7 @@ use lakegate_engine::time::{AT_TIME_ZONE, interval_in_words};
 use lakegate_error::Error;
 
 use super::build::{self, binary, cast, nested};
-use super::{casts, comparisons};
+use super::{casts, comparisons, copies};
 
 /// Returns the replacement of a call; `None` if it stays unchanged.
 ///
@@ -33,6 +33,8 @@ pub(super) fn call(name: &str, args: &[Expr]) -> Result<Option<Expr>, Error> {
     Ok(match (name, args) {
         ("ceiling", [x]) => Some(build::call("ceil", vec![x.clone()])),
         ("div", [x, y]) => {
+            copies::check(x, 2)?;
+            copies::check(y, 2)?;
             let (x, y) = (nested(x.clone()), nested(y.clone()));
             let rest = binary(x.clone(), BinaryOperator::Modulo, y.clone());
             let whole = nested(binary(x, BinaryOperator::Minus, nested(rest)));
@@ -59,6 +61,7 @@ pub(super) fn call(name: &str, args: &[Expr]) -> Result<Option<Expr>, Error> {
             DataType::DoublePrecision,
         )),
         ("date_trunc", [unit, time, zone]) => {
+            copies::check(zone, 2)?;
             let at = |time| build::call(AT_TIME_ZONE, vec![zone.clone(), time]);
             let truncated = build::call(name, vec![unit.clone(), at(time.clone())]);
             Some(at(truncated))
@@ -227,18 +230,48 @@ pub(super) fn patterns(expr: &Expr) -> Result<Option<Patterns>, Error> {
                 .with_hint("write LIKE ANY (ARRAY['a%', 'b%'])")
         })?,
     };
-    let comparisons = items.into_iter().map(|item| {
-        let mut one = expr.clone();
-        if let Expr::Like { any, pattern, .. } | Expr::ILike { any, pattern, .. } = &mut one {
-            *any = false;
-            **pattern = item;
-        }
-        one
-    });
+    let operand = match expr {
+        Expr::Like { expr, .. } | Expr::ILike { expr, .. } => expr.as_ref(),
+        other => other,
+    };
+    copies::check(operand, items.len())?;
+    let comparisons = items.into_iter().map(|item| with_pattern(expr, item));
     Ok(Some(Patterns {
         comparisons: comparisons.collect(),
         op,
     }))
+}
+
+/// Returns a comparison with one pattern instead of its several ones.
+fn with_pattern(comparison: &Expr, pattern: Expr) -> Expr {
+    let pattern = Box::new(pattern);
+    match comparison {
+        Expr::Like {
+            negated,
+            expr,
+            escape_char,
+            ..
+        } => Expr::Like {
+            negated: *negated,
+            any: false,
+            expr: expr.clone(),
+            pattern,
+            escape_char: escape_char.clone(),
+        },
+        Expr::ILike {
+            negated,
+            expr,
+            escape_char,
+            ..
+        } => Expr::ILike {
+            negated: *negated,
+            any: false,
+            expr: expr.clone(),
+            pattern,
+            escape_char: escape_char.clone(),
+        },
+        other => other.clone(),
+    }
 }
 
 impl Patterns {
@@ -330,12 +363,18 @@ pub(super) fn type_literals(
     Ok(())
 }
 
+/// How often [`overlaps`] writes each time, at most.
+const OVERLAPS_COPIES: usize = 24;
+
 /// Builds `(a, b) OVERLAPS (c, d)`: whether two periods have a common moment. Each is two times in
 /// any order, or a time and an interval.
 pub(super) fn overlaps(left: &[Expr], right: &[Expr]) -> Result<Option<Expr>, Error> {
     let ([a, b], [c, d]) = (left, right) else {
         return Ok(None);
     };
+    for time in [a, b, c, d] {
+        copies::check(time, OVERLAPS_COPIES)?;
+    }
     let ((first, end), (second, other_end)) = (period(a, b)?, period(c, d)?);
     let compare = |left: &Expr, op, right: &Expr| binary(left.clone(), op, right.clone());
     let equal = compare(&first, BinaryOperator::Eq, &second);

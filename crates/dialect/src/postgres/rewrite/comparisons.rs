@@ -20,7 +20,7 @@ use lakegate_engine::quantified::{ALL, ANY};
 use lakegate_error::{Code, Error};
 
 use super::build::{self, binary, nested};
-use super::calls;
+use super::{calls, copies};
 
 /// Rewrites one expression, whose operands are already rewritten.
 pub(super) fn rewrite(expr: &mut Expr) -> Result<(), Error> {
@@ -238,6 +238,8 @@ fn ordered(left: &[Expr], op: &BinaryOperator, right: &[Expr]) -> Result<Expr, E
     if others.is_empty() {
         return Ok(compare(first, op, other));
     }
+    copies::check(first, 2)?;
+    copies::check(other, 2)?;
     let strict = match op {
         Lt | LtEq => Lt,
         Gt | GtEq => Gt,
@@ -252,6 +254,9 @@ fn ordered(left: &[Expr], op: &BinaryOperator, right: &[Expr]) -> Result<Expr, E
 }
 
 fn in_list(item: &[Expr], list: &[Expr], negated: bool) -> Result<Expr, Error> {
+    for field in item.iter().filter(|field| !is_plain(field)) {
+        copies::check(field, list.len())?;
+    }
     let parts = list
         .iter()
         .map(|other| match row(other) {
@@ -269,12 +274,24 @@ fn in_list(item: &[Expr], list: &[Expr], negated: bool) -> Result<Expr, Error> {
     })
 }
 
+/// Returns whether copies of an expression are as small as the values of a list.
+fn is_plain(expr: &Expr) -> bool {
+    matches!(
+        expr,
+        Expr::Identifier(_) | Expr::CompoundIdentifier(_) | Expr::Value(_)
+    )
+}
+
 fn in_subquery(item: &[Expr], query: &Query, negated: bool) -> Result<Expr, Error> {
     let names: Vec<String> = (1..=item.len()).map(|n| format!("__row_c{n}")).collect();
     let columns: Vec<Expr> = names
         .iter()
         .map(|name| build::column("__row", name))
         .collect();
+    for field in item {
+        copies::check(field, 2)?;
+    }
+    copies::check(query, 2)?;
     let equal = equal(item, &columns)?;
     let unknown = Expr::IsNull(Box::new(equal.clone()));
     let found = exists(query, &names, equal)?;

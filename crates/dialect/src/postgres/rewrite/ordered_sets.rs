@@ -16,7 +16,11 @@ use lakegate_error::{Code, Error};
 
 use super::array_queries::array_agg;
 use super::build::{self, binary, cast, nested};
+use super::copies;
 use crate::postgres::functions::MOST_FREQUENT;
+
+/// How often a replacement writes the key of the order, at most.
+const KEY_COPIES: usize = 5;
 
 /// Returns the replacement of a call; `None` if it stays unchanged.
 ///
@@ -34,15 +38,27 @@ pub(super) fn rewrite(name: &str, function: &Function) -> Result<Option<Expr>, E
         key,
         filter: function.filter.as_deref(),
     };
+    let aggregates = match (name, args.as_slice()) {
+        ("percentile_disc" | "percentile_cont", [Expr::Array(places)]) => places.elem.len().max(1),
+        ("percentile_disc" | "mode" | "rank" | "dense_rank", _) => 1,
+        _ => return Ok(None),
+    };
+    copies::check(&key.expr, aggregates.saturating_mul(KEY_COPIES))?;
+    if let Some(filter) = set.filter {
+        copies::check(filter, aggregates.saturating_mul(2))?;
+    }
     Ok(match (name, args.as_slice()) {
         ("percentile_disc" | "percentile_cont", [Expr::Array(places)]) => {
+            let without_places = Function {
+                args: FunctionArguments::None,
+                ..function.clone()
+            };
             let each = places.elem.iter().map(|place| match name {
                 "percentile_disc" => set.percentile(place),
-                _ => {
-                    let mut one = function.clone();
-                    one.args = arguments(place.clone());
-                    Ok(Expr::Function(one))
-                }
+                _ => Ok(Expr::Function(Function {
+                    args: arguments(place.clone()),
+                    ..without_places.clone()
+                })),
             });
             let all = build::array(each.collect::<Result<_, Error>>()?);
             // Of no values, the whole array is NULL.

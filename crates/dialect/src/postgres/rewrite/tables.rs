@@ -9,7 +9,7 @@ use lakegate_error::{Code, Error};
 use lakegate_sql::walk::walk;
 
 use super::expressions::strip_schema;
-use super::{acl, build, calls, folded, json};
+use super::{acl, build, calls, copies, folded, json};
 use crate::postgres::pg_catalog::table_of_call;
 
 /// How an item of an unnested list becomes a value of a column.
@@ -276,6 +276,10 @@ pub(super) fn rewrite(factor: &mut TableFactor) -> Result<Vec<String>, Error> {
         });
         *factor = build::table("pg_catalog", &table, Some(alias))?;
         return Ok(vec![name]);
+    }
+    if name.starts_with("json") || name == "aclexplode" {
+        let columns = alias.as_ref().map_or(0, |alias| alias.columns.len());
+        copies::check(&args, columns.max(acl::COLUMNS.len()))?;
     }
     if let Some(items) = record(&name, &args, alias.as_ref()) {
         *factor = derived(items, alias, &name, &[])?;

@@ -1,0 +1,85 @@
+//! A bound on expressions that a rewrite writes in several places: if they are nested, each level
+//! multiplies those within it, and a short statement becomes a tree that no memory holds.
+
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{Expr, ObjectName, Query, Visitor};
+use lakegate_error::{Code, Error};
+use lakegate_sql::walk::{Tree, walk};
+
+/// Parts that all copies of an expression may have together.
+const MAX_PARTS: usize = 30_000;
+
+/// Checks that a part of a statement may be written `copies` times.
+///
+/// # Errors
+///
+/// The copies have too many parts together.
+pub(super) fn check(tree: &(impl Tree + ?Sized), copies: usize) -> Result<(), Error> {
+    if copies < 2 {
+        return Ok(());
+    }
+    let mut parts = Parts {
+        left: MAX_PARTS / copies,
+    };
+    match walk(tree, &mut parts) {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(()) => Err(Error::new(
+            Code::TooComplex,
+            format!(
+                "an expression has more than {MAX_PARTS} parts when it is written out for each of its uses"
+            ),
+        )
+        .with_hint("compute its operands in a subquery")),
+    }
+}
+
+/// Breaks after so many parts.
+struct Parts {
+    left: usize,
+}
+
+impl Parts {
+    fn count(&mut self) -> ControlFlow<()> {
+        match self.left.checked_sub(1) {
+            Some(left) => {
+                self.left = left;
+                ControlFlow::Continue(())
+            }
+            None => ControlFlow::Break(()),
+        }
+    }
+}
+
+impl Visitor for Parts {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, _: &Query) -> ControlFlow<()> {
+        self.count()
+    }
+
+    fn pre_visit_relation(&mut self, _: &ObjectName) -> ControlFlow<()> {
+        self.count()
+    }
+
+    fn pre_visit_expr(&mut self, _: &Expr) -> ControlFlow<()> {
+        self.count()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::super::build;
+    use super::*;
+
+    #[test]
+    fn copies_have_as_many_parts_as_are_counted() {
+        let list = build::array((0..999).map(build::integer).collect());
+        assert!(check(&list, 1).is_ok());
+        assert!(check(&list, 30).is_ok());
+        let error = check(&list, 31).unwrap_err();
+        assert_eq!(error.code(), Code::TooComplex);
+        assert!(check(&list, usize::MAX).is_err());
+    }
+}
