@@ -234,6 +234,7 @@ pub(super) fn patterns(expr: &Expr) -> Result<Option<Patterns>, Error> {
         Expr::Like { expr, .. } | Expr::ILike { expr, .. } => expr.as_ref(),
         other => other,
     };
+    copies::check_conditions(items.len())?;
     copies::check(operand, items.len())?;
     let comparisons = items.into_iter().map(|item| with_pattern(expr, item));
     Ok(Some(Patterns {

@@ -107,14 +107,14 @@ pub(super) fn rewrite(expr: &mut Expr) -> Result<(), Error> {
             right,
             ..
         } if !is_subquery(right) => {
-            *expr = quantified(left, compare_op, right, true);
+            *expr = quantified(left, compare_op, right, true)?;
         }
         Expr::AllOp {
             left,
             compare_op,
             right,
         } if !is_subquery(right) => {
-            *expr = quantified(left, compare_op, right, false);
+            *expr = quantified(left, compare_op, right, false)?;
         }
         _ => {}
     }
@@ -179,11 +179,21 @@ fn are_null(parts: Vec<Expr>, null: bool) -> Expr {
     all(parts, &BinaryOperator::And)
 }
 
+/// Joins conditions in their order, as pairs of pairs: a chain would nest as deeply as it is long.
 pub(super) fn all(parts: impl IntoIterator<Item = Expr>, op: &BinaryOperator) -> Expr {
-    let joined = parts
-        .into_iter()
-        .reduce(|left, right| binary(left, op.clone(), right));
-    nested(joined.unwrap_or(Expr::Value(Value::Null.into())))
+    let mut parts: Vec<Expr> = parts.into_iter().collect();
+    while parts.len() > 1 {
+        let mut joined = Vec::with_capacity(parts.len().div_ceil(2));
+        let mut each = parts.into_iter();
+        while let Some(left) = each.next() {
+            joined.push(match each.next() {
+                Some(right) => binary(left, op.clone(), right),
+                None => left,
+            });
+        }
+        parts = joined;
+    }
+    nested(parts.pop().unwrap_or(Expr::Value(Value::Null.into())))
 }
 
 fn uneven() -> Error {
@@ -254,6 +264,7 @@ fn ordered(left: &[Expr], op: &BinaryOperator, right: &[Expr]) -> Result<Expr, E
 }
 
 fn in_list(item: &[Expr], list: &[Expr], negated: bool) -> Result<Expr, Error> {
+    copies::check_conditions(list.len())?;
     for field in item.iter().filter(|field| !is_plain(field)) {
         copies::check(field, list.len())?;
     }
@@ -333,12 +344,12 @@ fn is_pattern(op: &BinaryOperator) -> bool {
     )
 }
 
-fn quantified(left: &Expr, op: &BinaryOperator, right: &Expr, any: bool) -> Expr {
+fn quantified(left: &Expr, op: &BinaryOperator, right: &Expr, any: bool) -> Result<Expr, Error> {
     let items = match right {
         Expr::Array(array) if !array.elem.is_empty() => Some(&array.elem),
         _ => None,
     };
-    match (items, op, any) {
+    Ok(match (items, op, any) {
         (Some(items), BinaryOperator::Eq, true) | (Some(items), BinaryOperator::NotEq, false) => {
             Expr::InList {
                 expr: Box::new(nested(left.clone())),
@@ -352,6 +363,8 @@ fn quantified(left: &Expr, op: &BinaryOperator, right: &Expr, any: bool) -> Expr
             } else {
                 BinaryOperator::And
             };
+            copies::check_conditions(items.len())?;
+            copies::check(left, items.len())?;
             all(items.iter().map(|item| compare(left, op, item)), &joined)
         }
         _ => {
@@ -359,5 +372,5 @@ fn quantified(left: &Expr, op: &BinaryOperator, right: &Expr, any: bool) -> Expr
             let op = build::text(op.to_string());
             build::call(name, vec![op, left.clone(), right.clone()])
         }
-    }
+    })
 }

@@ -10,6 +10,9 @@ use lakegate_sql::walk::{Tree, walk};
 /// Parts that all copies of an expression may have together.
 const MAX_PARTS: usize = 30_000;
 
+/// Rows of `(a, b) IN (…)`, or patterns of `LIKE ANY`, each of which is a condition.
+const MAX_CONDITIONS: usize = 4_000;
+
 /// Checks that a part of a statement may be written `copies` times.
 ///
 /// # Errors
@@ -31,6 +34,22 @@ pub(super) fn check(tree: &(impl Tree + ?Sized), copies: usize) -> Result<(), Er
             ),
         )
         .with_hint("compute its operands in a subquery")),
+    }
+}
+
+/// Checks that so many conditions may be joined to one. The engine nests them as deeply.
+///
+/// # Errors
+///
+/// There are too many.
+pub(super) fn check_conditions(count: usize) -> Result<(), Error> {
+    match count > MAX_CONDITIONS {
+        true => Err(Error::new(
+            Code::TooComplex,
+            format!("a list has more than {MAX_CONDITIONS} rows or patterns"),
+        )
+        .with_hint("write them as rows of VALUES in FROM, and join them")),
+        false => Ok(()),
     }
 }
 
@@ -81,5 +100,7 @@ mod tests {
         let error = check(&list, 31).unwrap_err();
         assert_eq!(error.code(), Code::TooComplex);
         assert!(check(&list, usize::MAX).is_err());
+        assert!(check_conditions(4_000).is_ok());
+        assert!(check_conditions(4_001).is_err());
     }
 }
