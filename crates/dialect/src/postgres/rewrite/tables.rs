@@ -339,6 +339,12 @@ pub(super) fn rewrite(factor: &mut TableFactor) -> Result<Vec<String>, Error> {
             return Ok(vec![name]);
         }
     };
+    if ordinality {
+        // A long list of values has nothing within it.
+        for list in lists.iter().filter(|list| !has_values_only(list)) {
+            copies::check(list, 2)?;
+        }
+    }
     let counts = ordinality.then(|| {
         let lengths = lists
             .iter()
@@ -455,6 +461,17 @@ fn is_number(expr: &Expr) -> bool {
     match expr {
         Expr::Value(value) => matches!(value.value, Value::Number(..)),
         Expr::UnaryOp { expr, .. } | Expr::Nested(expr) => is_number(expr),
+        _ => false,
+    }
+}
+
+/// Returns whether a list is written with its values.
+fn has_values_only(list: &Expr) -> bool {
+    match list {
+        Expr::Array(array) => {
+            let mut items = array.elem.iter();
+            items.all(|item| matches!(item, Expr::Value(_)))
+        }
         _ => false,
     }
 }
