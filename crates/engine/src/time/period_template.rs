@@ -102,7 +102,7 @@ impl Fields {
             "FF1" | "FF2" | "FF3" | "FF4" | "FF5" | "FF6" => {
                 let digits = pattern
                     .bytes()
-                    .last()
+                    .next_back()
                     .map_or(6, |digit| digit.wrapping_sub(b'0'));
                 let unit = 10_i64.pow(6_u32.saturating_sub(u32::from(digits)));
                 let value = self.micros / unit;
