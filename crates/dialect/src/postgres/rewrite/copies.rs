@@ -11,7 +11,7 @@ use lakegate_sql::walk::{Tree, walk};
 const MAX_PARTS: usize = 30_000;
 
 /// Rows of `(a, b) IN (…)`, or patterns of `LIKE ANY`, each of which is a condition.
-const MAX_CONDITIONS: usize = 4_000;
+const MAX_CONDITIONS: usize = 3_000;
 
 /// Checks that a part of a statement may be written `copies` times.
 ///
@@ -100,7 +100,7 @@ mod tests {
         let error = check(&list, 31).unwrap_err();
         assert_eq!(error.code(), Code::TooComplex);
         assert!(check(&list, usize::MAX).is_err());
-        assert!(check_conditions(4_000).is_ok());
-        assert!(check_conditions(4_001).is_err());
+        assert!(check_conditions(3_000).is_ok());
+        assert!(check_conditions(3_001).is_err());
     }
 }
