@@ -44,14 +44,36 @@ pub(super) fn write_period(
     match unknown {
         false => Ok(()),
         true => Err(Error::new(
-            Code::InvalidParameter,
+            Code::InvalidDatetime,
             "invalid format specification for an interval value",
         )
         .with_hint("intervals are not tied to specific calendar dates")),
     }
 }
 
+/// The months, of which negative ones count from the end.
+const NUMERALS: [&str; 12] = [
+    "I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XII",
+];
+
 impl Fields {
+    fn all_days(&self) -> i64 {
+        self.months * 30 + self.days
+    }
+
+    /// Returns the month as a Roman numeral. Whole years end with the last month, or before the
+    /// first one; no months have none.
+    fn numeral(&self) -> &'static str {
+        let index = match self.months % 12 {
+            0 if self.months == 0 => return "",
+            0 if self.months > 0 => 11,
+            0 => 0,
+            month => (month - i64::from(month > 0)).rem_euclid(12),
+        };
+        let index = usize::try_from(index).unwrap_or_default();
+        NUMERALS.get(index).copied().unwrap_or_default()
+    }
+
     /// Writes one field. Returns whether it is a number; `None` if an interval has no such field.
     fn write(&self, out: &mut String, pattern: &str, letters: Letters, bare: bool) -> Option<bool> {
         let years = self.months / 12;
@@ -77,6 +99,15 @@ impl Fields {
             "MI" => number(self.seconds / 60, 2),
             "SS" => number(self.seconds % 60, 2),
             "SSSS" | "SSSSS" => number(self.hours * 3600 + self.seconds, 0),
+            "FF1" | "FF2" | "FF3" | "FF4" | "FF5" | "FF6" => {
+                let digits = pattern
+                    .bytes()
+                    .next_back()
+                    .map_or(6, |digit| digit.wrapping_sub(b'0'));
+                let unit = 10_i64.pow(6_u32.saturating_sub(u32::from(digits)));
+                let value = self.micros / unit;
+                number(value, narrow(value, usize::from(digits)));
+            }
             "MS" => number(self.micros / 1000, narrow(self.micros / 1000, 3)),
             "US" => number(self.micros, narrow(self.micros, 6)),
             "YYYY" => number(years, 4),
@@ -85,12 +116,37 @@ impl Fields {
             "Y" => number(years % 10, 1),
             "Y,YYY" => {
                 number(years / 1000, 0);
-                out.push_str(&format!(",{:03}", years.unsigned_abs() % 1000));
+                out.push_str(&format!(",{:03}", years % 1000));
             }
             "CC" => number(years / 100, 2),
             "MM" => number(self.months % 12, 2),
             "DD" => number(self.days, narrow(self.days, 2)),
-            "DDD" => number(self.days, narrow(self.days, 3)),
+            // A month has 30 days.
+            "DDD" => number(self.all_days(), narrow(self.all_days(), 3)),
+            "WW" => {
+                let week = (self.all_days() - 1) / 7 + 1;
+                number(week, narrow(week, 2));
+            }
+            "W" => number((self.days - 1) / 7 + 1, 1),
+            "Q" => match self.months % 12 {
+                0 => return Some(false),
+                month => number((month - 1) / 3 + 1, 1),
+            },
+            "RM" => {
+                let numeral = self.numeral();
+                if numeral.is_empty() {
+                    return Some(false);
+                }
+                let padded = match bare {
+                    true => numeral.to_owned(),
+                    false => format!("{numeral:<4}"),
+                };
+                out.push_str(&match letters {
+                    Letters::Lower => padded.to_lowercase(),
+                    _ => padded,
+                });
+                return Some(false);
+            }
             "AM" | "PM" | "A.M." | "P.M." => {
                 let half = if self.hours % 24 >= 12 { "P" } else { "A" };
                 let text = match pattern.contains('.') {
@@ -139,6 +195,22 @@ mod tests {
             ("SSSS AM", (0, 0, 5 * 3600 * SECOND), "18000 AM"),
             ("FMHH24:FMMI", (0, 0, 5 * 3600 * SECOND), "5:0"),
             ("DDth DDD \"d\"", (0, 3, 0), "03rd 003 d"),
+            (
+                "DDD WW W Q RM|rm|FMRM",
+                (14, 3, 0),
+                "423 61 1 1 II  |ii  |II",
+            ),
+            (
+                "DDD WW W Q RM Y,YYY",
+                (-14, -3, 0),
+                "-423 -59 1 0 XI   0,-01",
+            ),
+            ("DDD Q|FMRM", (12, 0, 0), "360 |XII"),
+            ("DDD Q|FMRM", (-12, -1, 0), "-361 |I"),
+            ("DDD WW RM|", (0, 0, 0), "000 01 |"),
+            ("FF1 FF3 FF6", (0, 0, time), "7 789 789000"),
+            ("FF1 FF3 FF6", (0, 0, -10_000), "0 -10 -10000"),
+            ("FF1 FF3 FF6", (0, 0, -500), "0 000 -00500"),
             ("SS.MS", (0, 0, -1_500_000), "-01.-500"),
             ("DD HH24:MI", (0, -1, -7_380 * SECOND), "-1 -02:-03"),
         ] {
@@ -148,7 +220,7 @@ mod tests {
                 "{template}"
             );
         }
-        for template in ["Month", "Day", "D", "TZ", "BC", "RM"] {
+        for template in ["Month", "Day", "D", "TZ", "BC", "IYYY"] {
             assert!(written(template, 1, 1, 1).is_err(), "{template}");
         }
         assert!(written("YYYY DD HH24:MI:SS.US", i32::MIN, i32::MIN, i64::MIN / 1000).is_ok());

@@ -154,11 +154,15 @@ pub(super) fn intervals(values: &ArrayRef) -> Result<IntervalMonthDayNanoArray> 
         let intervals = cast(values, &INTERVAL)?;
         return Ok(intervals.as_primitive::<IntervalMonthDayNanoType>().clone());
     };
+    let too_long = || Error::new(Code::NumericOutOfRange, "interval out of range");
     let micros = cast(values, &DataType::Duration(TimeUnit::Microsecond))?;
+    // The cast makes NULL of more than it holds.
+    if micros.null_count() > values.null_count() {
+        return Err(too_long().into());
+    }
     let micros = micros.as_primitive::<DurationMicrosecondType>();
     let intervals: IntervalMonthDayNanoArray = micros.try_unary(|micros| {
-        let days = i32::try_from(micros / DAY)
-            .map_err(|_| Error::new(Code::NumericOutOfRange, "interval out of range"))?;
+        let days = i32::try_from(micros / DAY).map_err(|_| too_long())?;
         Ok::<_, Error>(IntervalMonthDayNano::new(0, days, micros % DAY * 1000))
     })?;
     Ok(intervals)
@@ -202,9 +206,21 @@ impl ScalarUDFImpl for OfDuration {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use arrow::array::DurationSecondArray;
     use chrono::NaiveDateTime;
 
     use super::*;
+
+    #[test]
+    fn durations_beyond_intervals_are_errors() {
+        let seconds = |seconds| -> ArrayRef { Arc::new(DurationSecondArray::from(vec![seconds])) };
+        let day = intervals(&seconds(Some(86_400))).unwrap();
+        assert_eq!(day.value(0), IntervalMonthDayNano::new(0, 1, 0));
+        assert!(intervals(&seconds(None)).unwrap().is_null(0));
+        for many in [i64::MAX, 86_400 * i64::from(i32::MAX)] {
+            assert!(intervals(&seconds(Some(many))).is_err(), "{many}");
+        }
+    }
 
     #[test]
     fn days_go_by_the_clock_and_hours_by_time() {

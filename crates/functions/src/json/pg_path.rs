@@ -147,6 +147,14 @@ mod tests {
         assert_eq!(found("exists($.c)", json, ""), items(&["false"]));
         assert_eq!(found("$.c", json, ""), items(&[]));
         assert_eq!(
+            found("$.keyvalue().key", json, ""),
+            items(&["\"a\"", "\"b\""])
+        );
+        assert_eq!(
+            found("$.keyvalue() ? (@.key == \"b\").value", json, ""),
+            items(&["\"x\""])
+        );
+        assert_eq!(
             found(r#"$ ? (@.b == "\u0078").b"#, json, ""),
             items(&["\"x\""])
         );

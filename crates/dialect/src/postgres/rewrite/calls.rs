@@ -22,7 +22,7 @@ use lakegate_engine::time::{AT_TIME_ZONE, interval_in_words};
 use lakegate_error::Error;
 
 use super::build::{self, binary, cast, nested};
-use super::{casts, comparisons};
+use super::{casts, comparisons, copies};
 
 /// Returns the replacement of a call; `None` if it stays unchanged.
 ///
@@ -33,6 +33,8 @@ pub(super) fn call(name: &str, args: &[Expr]) -> Result<Option<Expr>, Error> {
     Ok(match (name, args) {
         ("ceiling", [x]) => Some(build::call("ceil", vec![x.clone()])),
         ("div", [x, y]) => {
+            copies::check(x, 2)?;
+            copies::check(y, 2)?;
             let (x, y) = (nested(x.clone()), nested(y.clone()));
             let rest = binary(x.clone(), BinaryOperator::Modulo, y.clone());
             let whole = nested(binary(x, BinaryOperator::Minus, nested(rest)));
@@ -59,6 +61,7 @@ pub(super) fn call(name: &str, args: &[Expr]) -> Result<Option<Expr>, Error> {
             DataType::DoublePrecision,
         )),
         ("date_trunc", [unit, time, zone]) => {
+            copies::check(zone, 2)?;
             let at = |time| build::call(AT_TIME_ZONE, vec![zone.clone(), time]);
             let truncated = build::call(name, vec![unit.clone(), at(time.clone())]);
             Some(at(truncated))
@@ -227,18 +230,49 @@ pub(super) fn patterns(expr: &Expr) -> Result<Option<Patterns>, Error> {
                 .with_hint("write LIKE ANY (ARRAY['a%', 'b%'])")
         })?,
     };
-    let comparisons = items.into_iter().map(|item| {
-        let mut one = expr.clone();
-        if let Expr::Like { any, pattern, .. } | Expr::ILike { any, pattern, .. } = &mut one {
-            *any = false;
-            **pattern = item;
-        }
-        one
-    });
+    let operand = match expr {
+        Expr::Like { expr, .. } | Expr::ILike { expr, .. } => expr.as_ref(),
+        other => other,
+    };
+    copies::check_conditions(items.len())?;
+    copies::check(operand, items.len())?;
+    let comparisons = items.into_iter().map(|item| with_pattern(expr, item));
     Ok(Some(Patterns {
         comparisons: comparisons.collect(),
         op,
     }))
+}
+
+/// Returns a comparison with one pattern instead of its several ones.
+fn with_pattern(comparison: &Expr, pattern: Expr) -> Expr {
+    let pattern = Box::new(pattern);
+    match comparison {
+        Expr::Like {
+            negated,
+            expr,
+            escape_char,
+            ..
+        } => Expr::Like {
+            negated: *negated,
+            any: false,
+            expr: expr.clone(),
+            pattern,
+            escape_char: escape_char.clone(),
+        },
+        Expr::ILike {
+            negated,
+            expr,
+            escape_char,
+            ..
+        } => Expr::ILike {
+            negated: *negated,
+            any: false,
+            expr: expr.clone(),
+            pattern,
+            escape_char: escape_char.clone(),
+        },
+        other => other.clone(),
+    }
 }
 
 impl Patterns {
@@ -330,33 +364,48 @@ pub(super) fn type_literals(
     Ok(())
 }
 
+/// How often [`overlaps`] writes each time, at most.
+const OVERLAPS_COPIES: usize = 48;
+
 /// Builds `(a, b) OVERLAPS (c, d)`: whether two periods have a common moment. Each is two times in
 /// any order, or a time and an interval.
 pub(super) fn overlaps(left: &[Expr], right: &[Expr]) -> Result<Option<Expr>, Error> {
     let ([a, b], [c, d]) = (left, right) else {
         return Ok(None);
     };
+    for time in [a, b, c, d] {
+        copies::check(time, OVERLAPS_COPIES)?;
+    }
     let ((first, end), (second, other_end)) = (period(a, b)?, period(c, d)?);
     let compare = |left: &Expr, op, right: &Expr| binary(left.clone(), op, right.clone());
+    // False, or NULL if the time is NULL: what does not overlap so far might if the end were known.
+    let or_unknown = |known: Expr, end: &Expr| {
+        let unknown = compare(end, BinaryOperator::NotEq, end);
+        binary(known, BinaryOperator::Or, nested(unknown))
+    };
+    let is_known = |end: &Expr| nested(compare(end, BinaryOperator::Eq, end));
     let equal = compare(&first, BinaryOperator::Eq, &second);
     build::case(
         vec![
             (
                 compare(&first, BinaryOperator::Gt, &second),
-                compare(&first, BinaryOperator::Lt, &other_end),
+                or_unknown(compare(&first, BinaryOperator::Lt, &other_end), &end),
             ),
             (
                 compare(&first, BinaryOperator::Lt, &second),
-                compare(&second, BinaryOperator::Lt, &end),
+                or_unknown(compare(&second, BinaryOperator::Lt, &end), &other_end),
             ),
-            (equal, Expr::Value(Value::Boolean(true).into())),
+            (
+                equal,
+                binary(is_known(&end), BinaryOperator::And, is_known(&other_end)),
+            ),
         ],
         Expr::Value(Value::Null.into()),
     )
     .map(Some)
 }
 
-/// Returns the start and the end of a period.
+/// Returns the start and the end of a period. One time alone is its start.
 fn period(from: &Expr, to: &Expr) -> Result<(Expr, Expr), Error> {
     let from = nested(from.clone());
     let to = match is_interval(to) {
@@ -368,9 +417,12 @@ fn period(from: &Expr, to: &Expr) -> Result<(Expr, Expr), Error> {
         false => nested(to.clone()),
     };
     let turned = binary(to.clone(), BinaryOperator::Lt, from.clone());
-    let start = build::case(vec![(turned.clone(), to.clone())], from.clone())?;
-    let end = build::case(vec![(turned, from)], to)?;
-    Ok((nested(start), nested(end)))
+    let earlier = build::case(vec![(turned.clone(), to.clone())], from.clone())?;
+    let start = build::call("coalesce", vec![earlier, to.clone()]);
+    let no_start = Expr::IsNull(Box::new(from.clone()));
+    let null = Expr::Value(Value::Null.into());
+    let end = build::case(vec![(no_start, null), (turned, from)], to)?;
+    Ok((start, nested(end)))
 }
 
 fn is_interval(expr: &Expr) -> bool {

@@ -268,7 +268,8 @@ fn exactly(inner: &mut Expr, data_type: &DataType) {
     }
 }
 
-/// Returns the text of a literal number as written.
+/// Returns the text of a literal number as written; `None` with an exponent, which no text of a decimal
+/// has.
 fn number_text(expr: &Expr) -> Option<String> {
     match expr {
         Expr::Function(function) if function.name.to_string() == LONG_NUMBER => {
@@ -281,7 +282,7 @@ fn number_text(expr: &Expr) -> Option<String> {
             }
         }
         Expr::Value(value) => match &value.value {
-            Value::Number(number, _) => Some(number.clone()),
+            Value::Number(number, _) if !number.contains(['e', 'E']) => Some(number.clone()),
             _ => None,
         },
         Expr::Nested(inner) => number_text(inner),

@@ -20,7 +20,7 @@ use lakegate_engine::quantified::{ALL, ANY};
 use lakegate_error::{Code, Error};
 
 use super::build::{self, binary, nested};
-use super::calls;
+use super::{calls, copies};
 
 /// Rewrites one expression, whose operands are already rewritten.
 pub(super) fn rewrite(expr: &mut Expr) -> Result<(), Error> {
@@ -107,14 +107,14 @@ pub(super) fn rewrite(expr: &mut Expr) -> Result<(), Error> {
             right,
             ..
         } if !is_subquery(right) => {
-            *expr = quantified(left, compare_op, right, true);
+            *expr = quantified(left, compare_op, right, true)?;
         }
         Expr::AllOp {
             left,
             compare_op,
             right,
         } if !is_subquery(right) => {
-            *expr = quantified(left, compare_op, right, false);
+            *expr = quantified(left, compare_op, right, false)?;
         }
         _ => {}
     }
@@ -179,11 +179,21 @@ fn are_null(parts: Vec<Expr>, null: bool) -> Expr {
     all(parts, &BinaryOperator::And)
 }
 
+/// Joins conditions in their order, as pairs of pairs: a chain would nest as deeply as it is long.
 pub(super) fn all(parts: impl IntoIterator<Item = Expr>, op: &BinaryOperator) -> Expr {
-    let joined = parts
-        .into_iter()
-        .reduce(|left, right| binary(left, op.clone(), right));
-    nested(joined.unwrap_or(Expr::Value(Value::Null.into())))
+    let mut parts: Vec<Expr> = parts.into_iter().collect();
+    while parts.len() > 1 {
+        let mut joined = Vec::with_capacity(parts.len().div_ceil(2));
+        let mut each = parts.into_iter();
+        while let Some(left) = each.next() {
+            joined.push(match each.next() {
+                Some(right) => binary(left, op.clone(), right),
+                None => left,
+            });
+        }
+        parts = joined;
+    }
+    nested(parts.pop().unwrap_or(Expr::Value(Value::Null.into())))
 }
 
 fn uneven() -> Error {
@@ -238,6 +248,8 @@ fn ordered(left: &[Expr], op: &BinaryOperator, right: &[Expr]) -> Result<Expr, E
     if others.is_empty() {
         return Ok(compare(first, op, other));
     }
+    copies::check(first, 2)?;
+    copies::check(other, 2)?;
     let strict = match op {
         Lt | LtEq => Lt,
         Gt | GtEq => Gt,
@@ -252,6 +264,10 @@ fn ordered(left: &[Expr], op: &BinaryOperator, right: &[Expr]) -> Result<Expr, E
 }
 
 fn in_list(item: &[Expr], list: &[Expr], negated: bool) -> Result<Expr, Error> {
+    copies::check_conditions(list.len())?;
+    for field in item.iter().filter(|field| !is_plain(field)) {
+        copies::check(field, list.len())?;
+    }
     let parts = list
         .iter()
         .map(|other| match row(other) {
@@ -269,12 +285,24 @@ fn in_list(item: &[Expr], list: &[Expr], negated: bool) -> Result<Expr, Error> {
     })
 }
 
+/// Returns whether copies of an expression are as small as the values of a list.
+fn is_plain(expr: &Expr) -> bool {
+    matches!(
+        expr,
+        Expr::Identifier(_) | Expr::CompoundIdentifier(_) | Expr::Value(_)
+    )
+}
+
 fn in_subquery(item: &[Expr], query: &Query, negated: bool) -> Result<Expr, Error> {
     let names: Vec<String> = (1..=item.len()).map(|n| format!("__row_c{n}")).collect();
     let columns: Vec<Expr> = names
         .iter()
         .map(|name| build::column("__row", name))
         .collect();
+    for field in item {
+        copies::check(field, 2)?;
+    }
+    copies::check(query, 2)?;
     let equal = equal(item, &columns)?;
     let unknown = Expr::IsNull(Box::new(equal.clone()));
     let found = exists(query, &names, equal)?;
@@ -316,12 +344,12 @@ fn is_pattern(op: &BinaryOperator) -> bool {
     )
 }
 
-fn quantified(left: &Expr, op: &BinaryOperator, right: &Expr, any: bool) -> Expr {
+fn quantified(left: &Expr, op: &BinaryOperator, right: &Expr, any: bool) -> Result<Expr, Error> {
     let items = match right {
         Expr::Array(array) if !array.elem.is_empty() => Some(&array.elem),
         _ => None,
     };
-    match (items, op, any) {
+    Ok(match (items, op, any) {
         (Some(items), BinaryOperator::Eq, true) | (Some(items), BinaryOperator::NotEq, false) => {
             Expr::InList {
                 expr: Box::new(nested(left.clone())),
@@ -335,6 +363,8 @@ fn quantified(left: &Expr, op: &BinaryOperator, right: &Expr, any: bool) -> Expr
             } else {
                 BinaryOperator::And
             };
+            copies::check_conditions(items.len())?;
+            copies::check(left, items.len())?;
             all(items.iter().map(|item| compare(left, op, item)), &joined)
         }
         _ => {
@@ -342,5 +372,5 @@ fn quantified(left: &Expr, op: &BinaryOperator, right: &Expr, any: bool) -> Expr
             let op = build::text(op.to_string());
             build::call(name, vec![op, left.clone(), right.clone()])
         }
-    }
+    })
 }

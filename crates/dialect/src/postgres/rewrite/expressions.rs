@@ -8,8 +8,8 @@ use lakegate_engine::Names;
 use lakegate_error::Error;
 
 use super::{
-    Rewriter, acl, array_queries, build, calls, casts, folded, ordered_sets, parts, similar,
-    slices, times, windows,
+    Rewriter, acl, array_queries, build, calls, casts, copies, folded, ordered_sets, parts,
+    similar, slices, times, windows,
 };
 
 /// Functions that return a row for each item of a list.
@@ -342,7 +342,10 @@ impl Rewriter<'_> {
                 "array_sort",
                 vec![array.clone(), order.clone(), build::text("NULLS LAST")],
             )),
-            ("aclexplode", [acl]) => Some(acl::exploded(acl)),
+            ("aclexplode", [acl]) => {
+                copies::check(acl, acl::COLUMNS.len())?;
+                Some(acl::exploded(acl))
+            }
             ("sign", [value]) => Some(build::call("signum", vec![value.clone()])),
             ("mod", [left, right]) => Some(Expr::Nested(Box::new(Expr::BinaryOp {
                 left: Box::new(Expr::Nested(Box::new(left.clone()))),

@@ -45,6 +45,7 @@ mod casts;
 mod clauses;
 mod comparisons;
 mod conditions;
+mod copies;
 mod expressions;
 mod grouping;
 mod hidden_columns;

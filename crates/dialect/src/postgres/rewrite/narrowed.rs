@@ -68,10 +68,17 @@ struct Conditions<'a> {
     relation_of: &'a dyn Fn(&ObjectName) -> Option<String>,
     /// By alias.
     relations: BTreeMap<String, String>,
-    /// Pairs of aliases whose rows are about the same relation.
-    equal: Vec<(String, String)>,
+    equal: Vec<Equal>,
     /// The names of the rows of `pg_class`, by alias.
     named: BTreeMap<String, BTreeSet<String>>,
+}
+
+/// Two aliases whose rows are about the same relation.
+struct Equal {
+    left: String,
+    right: String,
+    /// The one of them that may have no row; the other one may be about any relation then.
+    optional: Option<String>,
 }
 
 impl Conditions<'_> {
@@ -116,7 +123,7 @@ impl Conditions<'_> {
         true
     }
 
-    /// Returns a relation of the catalog by its alias.
+    /// Returns a relation of the catalog by its alias, unless that gives columns other names.
     fn alias(&self, factor: &TableFactor) -> Option<(String, String)> {
         let TableFactor::Table {
             name,
@@ -128,6 +135,12 @@ impl Conditions<'_> {
             return None;
         };
         let relation = (self.relation_of)(name)?;
+        if alias
+            .as_ref()
+            .is_some_and(|alias| !alias.columns.is_empty())
+        {
+            return None;
+        }
         let alias = alias
             .as_ref()
             .map_or_else(|| relation.clone(), |alias| folded(&alias.name));
@@ -167,13 +180,16 @@ impl Conditions<'_> {
         let (Some(left), Some(right)) = (self.object(left), self.object(right)) else {
             return;
         };
-        let is_sure = match holds {
-            Holds::Always => true,
-            Holds::With(alias) => *alias == left || *alias == right,
+        let optional = match holds {
+            Holds::Always => None,
+            Holds::With(alias) if *alias == left || *alias == right => Some(alias.clone()),
+            Holds::With(_) => return,
         };
-        if is_sure {
-            self.equal.push((left, right));
-        }
+        self.equal.push(Equal {
+            left,
+            right,
+            optional,
+        });
     }
 
     /// Returns the alias of the relation whose column says which relation a row is about.
@@ -212,9 +228,17 @@ impl Conditions<'_> {
             if let Some(names) = self.named.get(alias) {
                 return Some(names);
             }
-            for (left, right) in &self.equal {
+            for Equal {
+                left,
+                right,
+                optional,
+            } in &self.equal
+            {
                 for (one, other) in [(left, right), (right, left)] {
-                    if one == alias && !same.contains(&other.as_str()) {
+                    // A row whose name is known is there.
+                    let is_there =
+                        optional.as_ref() != Some(other) || self.named.contains_key(other);
+                    if one == alias && is_there && !same.contains(&other.as_str()) {
                         same.push(other);
                     }
                 }
@@ -396,6 +420,8 @@ mod tests {
             "pg_class c FULL JOIN pg_attribute a ON a.attrelid = c.oid WHERE c.relname = 'orders'",
             "pg_class c CROSS JOIN pg_attribute a LEFT JOIN pg_am m ON a.attrelid = c.oid WHERE c.relname = 'orders'",
             "pg_class c JOIN (SELECT * FROM pg_attribute) a ON a.attrelid = c.oid WHERE c.relname = 'orders'",
+            "pg_class c CROSS JOIN pg_attribute a LEFT JOIN pg_class d ON d.oid = c.oid AND d.oid = a.attrelid WHERE c.relname = 'orders'",
+            "pg_class c JOIN pg_description d (x, objoid) ON d.objoid = c.oid WHERE c.relname = 'pg_class'",
         ] {
             assert_eq!(narrowed(from), "", "{from}");
         }

@@ -4,7 +4,7 @@
 //! percentile_disc(p) WITHIN GROUP (ORDER BY x)     array_element(array_agg(x ORDER BY x) FILTER (WHERE x IS NOT NULL), place)
 //! percentile_cont(ARRAY[p, q]) WITHIN GROUP (…)    ARRAY[percentile_cont(p) WITHIN GROUP (…), …]
 //! mode() WITHIN GROUP (ORDER BY x)                 $most_frequent(array_agg(x ORDER BY x) FILTER (…))
-//! rank(v) WITHIN GROUP (ORDER BY x)                count(1) FILTER (WHERE x < v) + 1
+//! rank(v) WITHIN GROUP (ORDER BY x)                count(1) FILTER (WHERE x < v OR (x IS NOT NULL AND v IS NULL)) + 1
 //! string_agg(DISTINCT x, ',')                      string_agg(DISTINCT x, ',' ORDER BY x)
 //! ```
 
@@ -16,7 +16,13 @@ use lakegate_error::{Code, Error};
 
 use super::array_queries::array_agg;
 use super::build::{self, binary, cast, nested};
+use super::copies;
 use crate::postgres::functions::MOST_FREQUENT;
+
+/// How often a replacement writes the key of the order, at most.
+const KEY_COPIES: usize = 8;
+/// The same for the value of a rank or of a percentile.
+const VALUE_COPIES: usize = 4;
 
 /// Returns the replacement of a call; `None` if it stays unchanged.
 ///
@@ -34,15 +40,30 @@ pub(super) fn rewrite(name: &str, function: &Function) -> Result<Option<Expr>, E
         key,
         filter: function.filter.as_deref(),
     };
+    let aggregates = match (name, args.as_slice()) {
+        ("percentile_disc" | "percentile_cont", [Expr::Array(places)]) => places.elem.len().max(1),
+        ("percentile_disc" | "mode" | "rank" | "dense_rank", _) => 1,
+        _ => return Ok(None),
+    };
+    for arg in &args {
+        copies::check(arg, VALUE_COPIES)?;
+    }
+    copies::check(&key.expr, aggregates.saturating_mul(KEY_COPIES))?;
+    if let Some(filter) = set.filter {
+        copies::check(filter, aggregates.saturating_mul(2))?;
+    }
     Ok(match (name, args.as_slice()) {
         ("percentile_disc" | "percentile_cont", [Expr::Array(places)]) => {
+            let without_places = Function {
+                args: FunctionArguments::None,
+                ..function.clone()
+            };
             let each = places.elem.iter().map(|place| match name {
                 "percentile_disc" => set.percentile(place),
-                _ => {
-                    let mut one = function.clone();
-                    one.args = arguments(place.clone());
-                    Ok(Expr::Function(one))
-                }
+                _ => Ok(Expr::Function(Function {
+                    args: arguments(place.clone()),
+                    ..without_places.clone()
+                })),
             });
             let all = build::array(each.collect::<Result<_, Error>>()?);
             // Of no values, the whole array is NULL.
@@ -70,11 +91,16 @@ pub(super) fn rewrite(name: &str, function: &Function) -> Result<Option<Expr>, E
             {
                 list.duplicate_treatment = Some(DuplicateTreatment::Distinct);
             }
-            Some(nested(binary(
-                distinct,
-                BinaryOperator::Plus,
-                build::integer(1),
-            )))
+            // All NULLs together are one value, which `count` leaves out.
+            let others = match set.is_nulls_first() {
+                true => {
+                    let nulls = set.count(set.null_before(value));
+                    let once = build::call("least", vec![nulls, build::integer(1)]);
+                    binary(once, BinaryOperator::Plus, build::integer(1))
+                }
+                false => build::integer(1),
+            };
+            Some(nested(binary(distinct, BinaryOperator::Plus, others)))
         }
         _ => None,
     })
@@ -125,15 +151,29 @@ impl Sorted<'_> {
             _ => BinaryOperator::Lt,
         };
         let less = binary(self.value(), operator, nested(value.clone()));
-        // NULLs are last, in descending order too.
-        match self.key.options.nulls_first == Some(true) {
-            true => nested(binary(
-                less,
-                BinaryOperator::Or,
-                Expr::IsNull(Box::new(self.value())),
-            )),
-            false => less,
-        }
+        let of_nulls = match self.is_nulls_first() {
+            true => self.null_before(value),
+            false => binary(
+                self.present(),
+                BinaryOperator::And,
+                Expr::IsNull(Box::new(nested(value.clone()))),
+            ),
+        };
+        nested(binary(less, BinaryOperator::Or, nested(of_nulls)))
+    }
+
+    /// NULLs are last unless the order says otherwise, in descending order too.
+    fn is_nulls_first(&self) -> bool {
+        self.key.options.nulls_first == Some(true)
+    }
+
+    /// Builds the condition for NULLs that come before a value.
+    fn null_before(&self, value: &Expr) -> Expr {
+        binary(
+            Expr::IsNull(Box::new(self.value())),
+            BinaryOperator::And,
+            Expr::IsNotNull(Box::new(nested(value.clone()))),
+        )
     }
 
     /// Returns an aggregate with a condition beside that of the call.
@@ -182,9 +222,10 @@ impl Sorted<'_> {
         let part = cast(nested(place.clone()), DataType::DoublePrecision);
         let count = self.count(self.present());
         let product = binary(part, BinaryOperator::Multiply, count);
-        let rank = build::call("ceil", vec![product]);
-        let rank = build::call("greatest", vec![rank, build::integer(1)]);
-        let rank = cast(rank, DataType::BigInt(None));
+        let rank = cast(build::call("ceil", vec![product]), DataType::BigInt(None));
+        // NULL stays NULL.
+        let too_low = binary(rank.clone(), BinaryOperator::Lt, build::integer(1));
+        let rank = build::case(vec![(too_low, build::integer(1))], rank)?;
         Ok(build::call("array_element", vec![self.values(), rank]))
     }
 }

@@ -9,7 +9,7 @@ use lakegate_error::{Code, Error};
 use lakegate_sql::walk::walk;
 
 use super::expressions::strip_schema;
-use super::{acl, build, calls, folded, json};
+use super::{acl, build, calls, copies, folded, json};
 use crate::postgres::pg_catalog::table_of_call;
 
 /// How an item of an unnested list becomes a value of a column.
@@ -277,6 +277,10 @@ pub(super) fn rewrite(factor: &mut TableFactor) -> Result<Vec<String>, Error> {
         *factor = build::table("pg_catalog", &table, Some(alias))?;
         return Ok(vec![name]);
     }
+    if name.starts_with("json") || name == "aclexplode" {
+        let columns = alias.as_ref().map_or(0, |alias| alias.columns.len());
+        copies::check(&args, columns.max(acl::COLUMNS.len()))?;
+    }
     if let Some(items) = record(&name, &args, alias.as_ref()) {
         *factor = derived(items, alias, &name, &[])?;
         return Ok(vec![name]);
@@ -335,6 +339,12 @@ pub(super) fn rewrite(factor: &mut TableFactor) -> Result<Vec<String>, Error> {
             return Ok(vec![name]);
         }
     };
+    if ordinality {
+        // A long list of values has nothing within it.
+        for list in lists.iter().filter(|list| !has_values_only(list)) {
+            copies::check(list, 2)?;
+        }
+    }
     let counts = ordinality.then(|| {
         let lengths = lists
             .iter()
@@ -451,6 +461,17 @@ fn is_number(expr: &Expr) -> bool {
     match expr {
         Expr::Value(value) => matches!(value.value, Value::Number(..)),
         Expr::UnaryOp { expr, .. } | Expr::Nested(expr) => is_number(expr),
+        _ => false,
+    }
+}
+
+/// Returns whether a list is written with its values.
+fn has_values_only(list: &Expr) -> bool {
+    match list {
+        Expr::Array(array) => {
+            let mut items = array.elem.iter();
+            items.all(|item| matches!(item, Expr::Value(_)))
+        }
         _ => false,
     }
 }

@@ -77,6 +77,7 @@ pub(in crate::json) fn evaluate<'a>(path: &Path, row: &Row<'a, '_>) -> Evaluated
     let evaluation = Evaluation {
         row,
         lax: path.lax,
+        entry_name: path.entry_name,
         root,
         items: Cell::new(0),
         ids: Cell::new(0),
@@ -118,6 +119,7 @@ struct Scope<'a> {
 struct Evaluation<'a, 'r, 'w> {
     row: &'r Row<'a, 'w>,
     lax: bool,
+    entry_name: &'static str,
     root: Item<'a>,
     /// Items made so far.
     items: Cell<usize>,
@@ -290,7 +292,7 @@ impl<'a> Evaluation<'a, '_, '_> {
                     let value = match &item {
                         Item::Object(object) => self.member(object, name)?,
                         Item::Entry(entry) => {
-                            let mut members = entry.members().into_iter();
+                            let mut members = entry.members(self.entry_name).into_iter();
                             members.find(|(of, _)| of == name).map(|(_, value)| value)
                         }
                         _ if self.lax => None,
@@ -351,7 +353,7 @@ impl<'a> Evaluation<'a, '_, '_> {
         match item {
             Item::Object(object) => self.members(object),
             Item::Entry(entry) => {
-                let members = entry.members().into_iter();
+                let members = entry.members(self.entry_name).into_iter();
                 Ok(members
                     .map(|(name, value)| (Cow::Borrowed(name), value))
                     .collect())

@@ -34,10 +34,10 @@ pub(in crate::json) struct Entry<'a> {
 }
 
 impl<'a> Entry<'a> {
-    /// The members of the entry as an object.
-    pub(super) fn members(&self) -> [(&'static str, Item<'a>); 3] {
+    /// The members of the entry as an object, of which `name` has its name.
+    pub(super) fn members(&self, name: &'static str) -> [(&'static str, Item<'a>); 3] {
         [
-            ("name", Item::Text(self.name.clone())),
+            (name, Item::Text(self.name.clone())),
             ("value", self.value.clone()),
             ("id", Item::Number(Num::Whole(self.id, false))),
         ]

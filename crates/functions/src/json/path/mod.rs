@@ -18,6 +18,8 @@ pub(super) use items::{Item, Num};
 pub(in crate::json) struct Path {
     /// Whether arrays are unwrapped, values wrapped, and missing items left out.
     lax: bool,
+    /// The member of what `keyvalue()` makes that has the name: `name`, in PostgreSQL `key`.
+    entry_name: &'static str,
     root: Node,
 }
 
@@ -26,6 +28,7 @@ impl Path {
     pub(in crate::json) fn context() -> Self {
         Self {
             lax: false,
+            entry_name: "name",
             root: Node::Context,
         }
     }

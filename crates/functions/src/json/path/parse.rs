@@ -101,7 +101,14 @@ impl<'a> Parser<'a> {
         };
         self.space();
         match self.rest.is_empty() {
-            true => Ok(Path { lax, root }),
+            true => Ok(Path {
+                lax,
+                entry_name: match self.of_postgres {
+                    true => "key",
+                    false => "name",
+                },
+                root,
+            }),
             false => Err("the end is expected"),
         }
     }

@@ -6,10 +6,16 @@ use super::options::IonFormat;
 use super::paths::{Node, Shape};
 use crate::format::text::rows::{BadRow, MAX_CELLS, Rows};
 
+/// Bytes that the texts of a row may have beyond those that are written in it: a symbol stands for a
+/// text that is written elsewhere.
+const MAX_SYMBOL_BYTES: usize = 32 * 1024 * 1024;
+
 /// Reads the projected columns of rows.
 #[derive(Debug)]
 pub(super) struct Decoder {
     pub rows: Rows,
+    /// Bytes of the texts of the last row.
+    pub text_bytes: usize,
     format: IonFormat,
     root: Node,
     shapes: Vec<Shape>,
@@ -33,19 +39,21 @@ impl Decoder {
             fails_on_overflow,
             format: format.clone(),
             rows,
+            text_bytes: 0,
         }
     }
 
-    /// Appends the row of the value that the cursor stands before.
+    /// Appends the row of the value that the cursor stands before. `length`: of the value, in bytes.
     ///
     /// # Errors
     /// A value that its column cannot hold; nothing of the row is kept.
-    pub(super) fn decode(&mut self, mut cursor: Cursor<'_>) -> Result<(), BadRow> {
-        let read = self.row(&mut cursor);
+    pub(super) fn decode(&mut self, mut cursor: Cursor<'_>, length: usize) -> Result<(), BadRow> {
+        self.text_bytes = 0;
+        let read = self.row(&mut cursor, length);
         self.rows.end_row(read)
     }
 
-    fn row(&mut self, cursor: &mut Cursor<'_>) -> Result<(), BadRow> {
+    fn row(&mut self, cursor: &mut Cursor<'_>, length: usize) -> Result<(), BadRow> {
         let item = cursor.next().map_err(|stop| malformed(&stop))?;
         let Some(item) = item else {
             return Ok(());
@@ -61,6 +69,12 @@ impl Decoder {
                     .to_owned(),
             ));
         }
+        // Paths may lead several columns to one text.
+        let readers = match self.format.paths.is_empty() {
+            true => 1,
+            false => self.shapes.len().max(1),
+        };
+        let written = length.saturating_mul(readers);
         let mut reading = Reading {
             rows: &mut self.rows,
             shapes: &self.shapes,
@@ -69,11 +83,14 @@ impl Decoder {
                 format: &self.format,
                 fails_on_overflow: true,
                 cells: 0,
+                bytes: 0,
+                max_bytes: written.saturating_add(MAX_SYMBOL_BYTES),
             },
         };
         let read = reading.visit(cursor, item.value, &self.root);
-        let cells = reading.fitter.cells;
+        let (cells, text_bytes) = (reading.fitter.cells, reading.fitter.bytes);
         self.rows.cells += cells;
+        self.text_bytes = text_bytes;
         read
     }
 }
@@ -147,6 +164,9 @@ impl Reading<'_> {
                 } => BadRow::value(name, &shown, &wanted, misfit),
                 Failure::TooManyValues => BadRow(format!(
                     "column '{name}': more than {MAX_CELLS} values in one row cannot be read"
+                )),
+                Failure::TooManyBytes => BadRow(format!(
+                    "column '{name}': symbols of one row have too long texts, more than {MAX_SYMBOL_BYTES} bytes beyond the row"
                 )),
             }
         })

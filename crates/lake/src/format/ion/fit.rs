@@ -37,13 +37,16 @@ const KEYS: ScalarRules = ScalarRules {
     patterns: Vec::new(),
 };
 
-/// Puts values into columns, and counts those in nested ones.
+/// Puts values into columns, and counts those in nested ones and the bytes of texts.
 #[derive(Debug)]
 pub(super) struct Fitter<'f> {
     pub format: &'f IonFormat,
     /// Whether a number out of range is an error in the column at hand.
     pub fails_on_overflow: bool,
     pub cells: usize,
+    /// Of texts: a symbol is short, and its text may be long.
+    pub bytes: usize,
+    pub max_bytes: usize,
 }
 
 #[derive(Debug)]
@@ -56,6 +59,7 @@ pub(super) enum Failure {
         misfit: Misfit,
     },
     TooManyValues,
+    TooManyBytes,
 }
 
 impl From<Stop> for Failure {
@@ -156,6 +160,7 @@ impl Fitter<'_> {
             let Some(field) = item.field.filter(|field| last.get(field) == Some(&index)) else {
                 continue;
             };
+            self.count_bytes(field.len())?;
             match map.key.append_text(&field, &KEYS) {
                 Ok(()) => {}
                 // The entry alone is left out.
@@ -174,9 +179,14 @@ impl Fitter<'_> {
         Ok(())
     }
 
-    fn put_scalar(&self, value: &Value<'_>, column: &mut Column) -> Result<(), Failure> {
+    fn put_scalar(&mut self, value: &Value<'_>, column: &mut Column) -> Result<(), Failure> {
         let typed = match self.typed(value, &column.data) {
-            Ok(Some(typed)) => column.append_typed(typed),
+            Ok(Some(typed)) => {
+                if let Typed::Bytes(bytes) = typed {
+                    self.count_bytes(bytes.len())?;
+                }
+                column.append_typed(typed)
+            }
             // What a decimal does not hold is NULL where that is no error.
             Ok(None) => {
                 column.append_null();
@@ -257,6 +267,14 @@ impl Fitter<'_> {
         self.cells += cells;
         match self.cells > MAX_CELLS {
             true => Err(Failure::TooManyValues),
+            false => Ok(()),
+        }
+    }
+
+    fn count_bytes(&mut self, bytes: usize) -> Result<(), Failure> {
+        self.bytes = self.bytes.saturating_add(bytes);
+        match self.bytes > self.max_bytes {
+            true => Err(Failure::TooManyBytes),
             false => Ok(()),
         }
     }

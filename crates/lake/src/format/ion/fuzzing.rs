@@ -87,7 +87,8 @@ pub(super) fn read(
             None => stream.end(),
         }
         while let Some(value) = stream.advance().map_err(|fault| fault.to_string())? {
-            let decoded = decoder.decode(stream.cursor(value));
+            let length = value.len();
+            let decoded = decoder.decode(stream.cursor(value), length);
             decoded.map_err(|bad| bad.to_string())?;
         }
     }

@@ -97,9 +97,10 @@ impl Scan {
             let next = self.stream.advance();
             match next.map_err(|fault| fault.of(NAME, &self.file.url))? {
                 Some(value) => {
-                    bytes += value.len() as u64;
-                    let read = self.decoder.decode(self.stream.cursor(value));
+                    let length = value.len();
+                    let read = self.decoder.decode(self.stream.cursor(value), length);
                     read.map_err(|bad| self.bad_row(&bad.to_string(), bad.of_a_column()))?;
+                    bytes += length.max(self.decoder.text_bytes) as u64;
                     let rows = &self.decoder.rows;
                     let is_large = bytes >= BATCH_BYTES || rows.cells >= MAX_CELLS;
                     if is_large || rows.count >= self.file.batch_size {

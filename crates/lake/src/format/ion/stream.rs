@@ -11,6 +11,10 @@ use super::symbols::{MAX_BYTES, MAX_SYMBOLS, Symbols, too_many};
 use super::text::Text;
 use super::{Fault, Result, broken};
 
+/// Bytes that the texts of a table may have beyond the table's own: an entry that is a symbol is short,
+/// and many tables of such entries would copy its text without end.
+const MAX_NAMED_BYTES: usize = 64 * 1024;
+
 /// UTF-8's byte order mark, at the start of text.
 const BYTE_ORDER: &[u8] = b"\xEF\xBB\xBF";
 
@@ -245,7 +249,8 @@ impl Stream {
     }
 
     fn read_table(&mut self, range: Range<usize>) -> Result<()> {
-        let table = table(self.cursor(range)).map_err(Stop::fault)?;
+        let longest = range.len().saturating_add(MAX_NAMED_BYTES).min(MAX_BYTES);
+        let table = table(self.cursor(range), longest).map_err(Stop::fault)?;
         if !table.appends {
             self.symbols.reset();
         }
@@ -285,7 +290,8 @@ struct Table {
     bytes: usize,
 }
 
-fn table(mut cursor: Cursor<'_>) -> Result<Table, Stop> {
+/// `longest`: bytes that the texts may have.
+fn table(mut cursor: Cursor<'_>, longest: usize) -> Result<Table, Stop> {
     let mut table = Table::default();
     cursor.next()?;
     cursor.enter()?;
@@ -305,7 +311,7 @@ fn table(mut cursor: Cursor<'_>) -> Result<Table, Stop> {
                     };
                     // An entry of two bytes may be a symbol, with a long text.
                     table.bytes += text.as_ref().map_or(0, |text| text.len());
-                    if table.symbols.len() >= MAX_SYMBOLS || table.bytes > MAX_BYTES {
+                    if table.symbols.len() >= MAX_SYMBOLS || table.bytes > longest {
                         return Err(too_many().into());
                     }
                     table.symbols.push(text.map(Cow::into_owned));
@@ -358,6 +364,14 @@ mod tests {
         );
         let error = values(text.as_bytes(), text.len(), 1 << 22).unwrap_err();
         assert!(error.to_string().contains("symbols"), "{error}");
+        for (length, is_read) in [(1000, true), (1 << 17, false)] {
+            let long = "x".repeat(length);
+            let text = format!(
+                "$ion_symbol_table::{{symbols:[\"{long}\"]}} $ion_symbol_table::{{symbols:[$10]}} 1"
+            );
+            let read = values(text.as_bytes(), text.len(), 1 << 22);
+            assert_eq!(read.is_ok(), is_read, "{length}");
+        }
     }
 
     /// The values of a stream that comes in pieces of a size: their fields, or themselves.

@@ -175,6 +175,24 @@ fn keys_of_maps_are_there_once() {
 }
 
 #[test]
+fn short_symbols_do_not_make_long_texts() {
+    let long = "x".repeat(1 << 19);
+    let row = |row: String| format!("$ion_symbol_table::{{symbols:[\"{long}\"]}} {row}");
+    let schema = schema(&[("a", "array<string>"), ("b", "map<string,string>")]);
+    let many = "$10,".repeat(100);
+    let pairs: String = (0..100).map(|key| format!("k{key}:$10,")).collect();
+    for text in [
+        row(format!("{{a:[{many}]}}")),
+        row(format!("{{b:{{{pairs}}}}}")),
+    ] {
+        let error = read_text(&text, &[], &schema).unwrap_err();
+        assert!(error.contains("too long texts"), "{error}");
+    }
+    let few = read_text(&row("{a:[$10,$10]}".to_owned()), &[], &schema).unwrap();
+    assert_eq!(few.num_rows(), 1);
+}
+
+#[test]
 fn a_short_value_does_not_make_many() {
     let fields: Vec<String> = (0..20).map(|field| format!("f{field}:int")).collect();
     let column = format!("array<struct<{}>>", fields.join(","));
