@@ -3,6 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
+use chrono_tz::Tz;
+
 use super::blocks::Blocks;
 use super::tail::Stripe;
 use super::types::Types;
@@ -143,15 +145,16 @@ impl StripeFooter {
     ///
     /// # Errors
     /// The zone is not known.
-    pub(super) fn zone(&self) -> Result<Option<&str>> {
+    pub(super) fn zone(&self) -> Result<Option<Tz>> {
         let zone = self.zone.as_deref().unwrap_or_default().trim();
         match zone {
             "" | "UTC" | "GMT" | "Etc/UTC" | "Etc/GMT" | "Z" => Ok(None),
-            _ if zone.parse::<chrono_tz::Tz>().is_ok() => Ok(Some(zone)),
-            _ => Err(Fault::NotSupported(format!(
-                "has times in time zone '{}', which is not known",
-                zone.escape_default()
-            ))),
+            _ => zone.parse().map(Some).map_err(|_| {
+                Fault::NotSupported(format!(
+                    "has times in time zone '{}', which is not known",
+                    zone.escape_default()
+                ))
+            }),
         }
     }
 }

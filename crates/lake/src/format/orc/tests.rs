@@ -80,6 +80,27 @@ fn values_are_those_that_pyarrow_wrote() {
     assert_eq!(structs.column(0).as_primitive::<Int32Type>().value(11), 11);
 }
 
+/// The same streams are read as times that a writer in another zone had on its clock.
+#[test]
+fn times_before_1970_of_another_zone_are_its_clock_s() {
+    let file = seed("uncompressed");
+    let zone = b"\x1a\x03GMT";
+    let at = file
+        .windows(zone.len())
+        .position(|bytes| bytes == zone)
+        .unwrap();
+    let mut other = file.clone();
+    other[at + 2..at + 5].copy_from_slice(b"EST");
+    let (expected, found) = (columns(&file), columns(&other));
+    // With the times that have a zone, which the writer's does not change.
+    assert_eq!(found, expected);
+    let times = found[9].as_primitive::<TimestampMicrosecondType>();
+    assert_eq!(times.value(0), -3_000_003);
+    // A zone that no list has is not guessed.
+    other[at + 2..at + 5].copy_from_slice(b"XYZ");
+    assert!(matches!(rows(&other), Err(Fault::NotSupported(_))));
+}
+
 #[test]
 fn file_that_claims_what_it_has_not_is_refused() {
     let file = seed("uncompressed");
