@@ -37,6 +37,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::common::runtime::SpawnedTask;
 use datafusion::execution::memory_pool::MemoryReservation;
+use lakegate_catalog::hive_type::HiveType;
 use lakegate_catalog::partition::PartitionInput;
 use lakegate_error::{Error, Result};
 
@@ -118,6 +119,8 @@ pub struct PartitionedWriter {
     splitter: Arc<Splitter>,
     /// The columns of the files.
     schema: SchemaRef,
+    /// As of [`NewFile::declared`].
+    declared: Vec<Option<HiveType>>,
     folders: Folders,
     /// The rows come in the order of the layout.
     is_ordered: bool,
@@ -162,6 +165,7 @@ impl PartitionedWriter {
         let splitter = Splitter::new(Arc::clone(&destination.keys), width, buckets);
         Ok(Self {
             splitter: Arc::new(splitter),
+            declared: destination.declared(&data),
             schema: Arc::new(Schema::new(data)),
             destination,
             mapping,
@@ -344,6 +348,7 @@ impl PartitionedWriter {
             folder,
             name: &name,
             schema: Arc::clone(&self.schema),
+            declared: &self.declared,
             codec: *codec,
             sorted_by: match self.is_ordered {
                 true => &layout.sorted_by,

@@ -204,6 +204,7 @@ async fn rows_are_read_back_as_they_were_written() {
             folder: &folder,
             name: "f.ion",
             schema: batch.schema(),
+            declared: &[],
             codec: Codec::Uncompressed,
             sorted_by: &[],
         };
@@ -236,6 +237,7 @@ async fn what_ion_does_not_have_is_not_written() {
             folder: &folder,
             name: "f.ion",
             schema: last.schema(),
+            declared: &[],
             codec: Codec::Uncompressed,
             sorted_by: &[],
         };

@@ -8,7 +8,7 @@ use chrono_tz::Tz;
 use super::blocks::Blocks;
 use super::tail::Stripe;
 use super::types::Types;
-use super::wire::Fields;
+use super::wire::{Fields, Message};
 use super::{Fault, Result, broken};
 
 /// Bytes of the wanted columns of one stripe at most, once decompressed.
@@ -52,6 +52,16 @@ impl Encoding {
     /// Whether integers are encoded in the second version.
     pub(super) fn is_second(self) -> bool {
         self.kind >= 2
+    }
+
+    /// As the footer of a stripe has it.
+    pub(super) fn message(self) -> Vec<u8> {
+        let mut message = Message::default();
+        message.number(1, self.kind);
+        if self.has_dictionary() {
+            message.number(2, self.dictionary);
+        }
+        message.0
     }
 }
 

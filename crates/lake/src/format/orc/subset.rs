@@ -30,7 +30,7 @@ pub(super) fn file(
     let mut row = Message::default();
     let mut others = Message::default();
     row.number(1, STRUCT);
-    put_encoding(&mut encodings, footer, 0)?;
+    encodings.bytes(2, &footer.encoding(0)?.message());
     // The numbers of the columns in the new file begin with that of the row.
     let mut next = 1;
     for (place, column) in columns.iter().enumerate() {
@@ -43,7 +43,7 @@ pub(super) fn file(
             if let Some(message) = types.message(id, renumbered) {
                 others.bytes(4, &message);
             }
-            put_encoding(&mut encodings, footer, id)?;
+            encodings.bytes(2, &footer.encoding(id)?.message());
             for (kind, bytes) in streams.take(id) {
                 let mut stream = Message::default();
                 stream.number(1, kind);
@@ -84,15 +84,4 @@ pub(super) fn file(
     // A few numbers: far below 256 bytes.
     file.push(postscript.0.len() as u8);
     Ok(file)
-}
-
-fn put_encoding(into: &mut Message, footer: &StripeFooter, id: u32) -> Result<()> {
-    let encoding = footer.encoding(id)?;
-    let mut message = Message::default();
-    message.number(1, encoding.kind);
-    if encoding.has_dictionary() {
-        message.number(2, encoding.dictionary);
-    }
-    into.bytes(2, &message.0);
-    Ok(())
 }
