@@ -1,4 +1,5 @@
-//! ANALYZE: the query that measures a table's columns, and what its one row says.
+//! ANALYZE: the query that measures a table's columns, or those of one partition, and what its one
+//! row says.
 //!
 //! The query runs as any other of the principal: within its limits, over the columns that it may
 //! select.
@@ -18,11 +19,14 @@ use lakegate_catalog::model::{
     BinaryStatistics, BooleanStatistics, Column, ColumnStatistics, ColumnStatisticsData,
     DecimalNumber, RangeStatistics, StringStatistics, Table, TableStatistics, now,
 };
+use lakegate_catalog::partition::{HIVE_DEFAULT_PARTITION, PartitionKey};
 use lakegate_error::{Code, Error, Result, column_not_found};
 use lakegate_sql::Statement;
 use lakegate_sql::ast::Analyze;
 
 use super::StatementContext;
+use super::partitions::one_partition;
+use super::rights::{require_all_columns, require_partition_names};
 
 /// The most columns of one ANALYZE: each takes some kilobytes of memory per thread.
 const MAX_COLUMNS: usize = 500;
@@ -32,7 +36,16 @@ const SECONDS_PER_DAY: i64 = 86_400;
 #[derive(Debug, Clone)]
 pub struct AnalyzePlan {
     pub table: Arc<Table>,
+    partition: Option<OnePartition>,
     columns: Vec<Measured>,
+}
+
+/// The partition that is measured.
+#[derive(Debug, Clone)]
+struct OnePartition {
+    keys: Arc<[PartitionKey]>,
+    /// As they are registered.
+    values: Vec<String>,
 }
 
 /// A column that is measured.
@@ -108,7 +121,8 @@ impl StatementContext {
     /// # Errors
     ///
     /// The table or a column does not exist for the principal; it may neither ALTER the table nor
-    /// INSERT into it, or select no column; a view; a column of a nested type; too many columns.
+    /// INSERT into it, or select no column; a view; a column of a nested type; too many columns; a
+    /// partition that is not registered, or of a table some of whose columns are hidden.
     pub fn plan_analyze<'a>(&'a self, analyze: &'a Analyze) -> BoxFuture<'a, Result<AnalyzePlan>> {
         async move {
             let visible = self.table(&analyze.table).await?;
@@ -123,8 +137,30 @@ impl StatementContext {
                 )));
             }
             let selected = self.selectable(&visible)?;
+            let partition = match &analyze.partition {
+                None => None,
+                Some(spec) => {
+                    require_partition_names(&visible)?;
+                    require_all_columns(&visible)?;
+                    let found = one_partition(self, table, spec).await?;
+                    let values = found.partition.values.iter();
+                    Some(OnePartition {
+                        values: values.map(ToString::to_string).collect(),
+                        keys: found.keys,
+                    })
+                }
+            };
+            // The keys of one partition have one value.
+            let keys: &[Column] = match &partition {
+                None => &[],
+                Some(_) => &table.partition_keys,
+            };
+            let is_key = |column: &&Column| keys.iter().any(|key| key.name == column.name);
             let columns = match &analyze.columns {
-                None => selected.into_iter().filter_map(measured).collect(),
+                None => {
+                    let columns = selected.into_iter().filter(|column| !is_key(column));
+                    columns.filter_map(measured).collect()
+                }
                 Some(names) => named(&selected, names)?,
             };
             if columns.len() > MAX_COLUMNS {
@@ -132,6 +168,7 @@ impl StatementContext {
             }
             Ok(AnalyzePlan {
                 table: Arc::clone(table),
+                partition,
                 columns,
             })
         }
@@ -177,7 +214,38 @@ fn too_many(table: &Table) -> Error {
     ))
 }
 
+/// The condition of the rows of a partition, for one of its keys.
+fn condition(key: &PartitionKey, value: &str) -> String {
+    let name = quoted(&key.name);
+    if value == HIVE_DEFAULT_PARTITION {
+        return format!("{name} IS NULL");
+    }
+    let text = format!("'{}'", value.replace('\'', "''"));
+    let data_type = match &key.data_type {
+        HiveType::Boolean => "boolean",
+        HiveType::TinyInt | HiveType::SmallInt => "smallint",
+        HiveType::Int => "integer",
+        HiveType::BigInt => "bigint",
+        HiveType::Float => "real",
+        HiveType::Double => "double precision",
+        HiveType::Decimal(precision, scale) => {
+            return format!("{name} = CAST({text} AS decimal({precision}, {scale}))");
+        }
+        HiveType::Date => "date",
+        HiveType::Timestamp => "timestamp",
+        _ => return format!("{name} = {text}"),
+    };
+    format!("{name} = CAST({text} AS {data_type})")
+}
+
 impl AnalyzePlan {
+    /// The values of the partition that is measured; `None`: the table is.
+    pub fn partition(&self) -> Option<&[String]> {
+        self.partition
+            .as_ref()
+            .map(|partition| partition.values.as_slice())
+    }
+
     /// The query that measures the columns; it has one row.
     ///
     /// # Errors
@@ -198,14 +266,18 @@ impl AnalyzePlan {
             quoted(&self.table.database_name),
             quoted(&self.table.name)
         );
+        if let Some(partition) = &self.partition {
+            let keys = partition.keys.iter().zip(&partition.values);
+            let conditions: Vec<String> = keys.map(|(key, value)| condition(key, value)).collect();
+            let _ = write!(query, " WHERE {}", conditions.join(" AND "));
+        }
         let parsed = lakegate_sql::parse(&query).map_err(|_| too_many(&self.table))?;
         let mut statements = parsed.into_iter();
         let statement = statements.next().map(|parsed| parsed.statement);
         statement.ok_or_else(|| Error::internal("the query of ANALYZE is empty"))
     }
 
-    /// What the row of the query says. `file_bytes`: the size of the files that hold the table's
-    /// rows.
+    /// What the row of the query says. `file_bytes`: the size of the files that hold the rows.
     ///
     /// # Errors
     ///
@@ -407,6 +479,44 @@ mod tests {
             assert_eq!(error.message(), column_not_found(hidden).message());
         }
         assert_eq!(code("ben", analyze).await, Code::PermissionDenied);
+    }
+
+    #[tokio::test]
+    async fn one_partition_is_measured_by_its_keys() {
+        let lake = Lake::new().await;
+        lake.ok("CREATE EXTERNAL TABLE p (a INT) PARTITIONED BY (n INT, s STRING, d DATE, m DECIMAL(4,1)) STORED AS PARQUET LOCATION 's3://lake/p/';
+                 ALTER TABLE p ADD PARTITION (n = '07', s = 'it''s', d = '2024-01-01', m = '1.5')")
+            .await;
+        let analyze = "ANALYZE TABLE p PARTITION (d = '2024-01-01', m = 1.5, n = 7, s = 'it''s') COMPUTE STATISTICS";
+        let all = plan(&lake, "admin", &format!("{analyze} FOR COLUMNS")).await;
+        let all = all.unwrap();
+        assert_eq!(names(&all), ["a"]);
+        assert_eq!(all.partition().unwrap()[..2], ["07", "it's"]);
+        let Statement::Query(query) = all.query().unwrap() else {
+            panic!()
+        };
+        let text = query.to_string();
+        for part in [
+            "\"n\" = CAST('07' AS INTEGER)",
+            "\"s\" = 'it''s'",
+            "\"d\" = CAST('2024-01-01' AS DATE)",
+        ] {
+            assert!(
+                text.to_uppercase().contains(&part.to_uppercase()),
+                "{part}: {text}"
+            );
+        }
+        let counted = plan(&lake, "admin", analyze).await.unwrap();
+        assert!(names(&counted).is_empty());
+        let code = async |user: &str, sql: &str| plan(&lake, user, sql).await.unwrap_err().code();
+        let other = "ANALYZE TABLE p PARTITION (n = 8, s = 'x', d = '2024-01-01', m = 1) COMPUTE STATISTICS";
+        assert_eq!(code("admin", other).await, Code::UndefinedObject);
+        // What a key is called shows in no error to those that do not see it.
+        lake.ok("GRANT ALTER ON TABLE p TO ann; GRANT SELECT (a) ON TABLE p TO ann")
+            .await;
+        assert_eq!(code("ann", analyze).await, Code::PermissionDenied);
+        let unknown = "ANALYZE TABLE p PARTITION (nothing = 1) COMPUTE STATISTICS";
+        assert_eq!(code("ann", unknown).await, Code::PermissionDenied);
     }
 
     #[tokio::test]

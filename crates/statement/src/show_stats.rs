@@ -90,7 +90,8 @@ fn of(column: &Column, known: Option<&TableStatistics>) -> Row {
     row
 }
 
-fn bounds(found: &ColumnStatistics) -> (Option<String>, Option<String>) {
+/// The least and the greatest value as texts.
+pub(super) fn bounds(found: &ColumnStatistics) -> (Option<String>, Option<String>) {
     match &found.statistics_data {
         ColumnStatisticsData::Long { data } => {
             let is_time = found.column_type == "timestamp";

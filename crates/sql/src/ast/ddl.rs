@@ -270,11 +270,13 @@ pub struct AlterTableRename {
     pub only_view: bool,
 }
 
-/// `ANALYZE [TABLE] t [COMPUTE STATISTICS [FOR COLUMNS ..]]` (Hive), `ANALYZE t [(c, ..)]`
-/// (PostgreSQL), `ANALYZE t WITH (columns = ARRAY['c', ..])` (Trino).
+/// `ANALYZE [TABLE] t [PARTITION (k = v, ..)] [COMPUTE STATISTICS [FOR COLUMNS ..]]` (Hive),
+/// `ANALYZE t [(c, ..)]` (PostgreSQL), `ANALYZE t WITH (columns = ARRAY['c', ..])` (Trino).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Analyze {
     pub table: TableName,
+    /// The one partition that is measured; `None`: the table is.
+    pub partition: Option<PartitionSpec>,
     /// `None`: all columns. Empty: the rows are counted only.
     pub columns: Option<Vec<String>>,
 }

@@ -581,7 +581,27 @@ fn analyze_is_hives_postgres_or_trinos() {
     }
     assert!(refused("ANALYZE").contains("ANALYZE table"));
     assert!(refused("ANALYZE t, u").contains("ANALYZE of each"));
-    assert!(refused("ANALYZE t WITH (partitions = ARRAY[ARRAY['1']])").contains("of the table"));
+    assert!(refused("ANALYZE t WITH (partitions = ARRAY[ARRAY['1']])").contains("PARTITION (key"));
+    let analyzed = one(
+        "ANALYZE TABLE d.t PARTITION (Year = 2024, city = 'B') COMPUTE STATISTICS FOR COLUMNS a",
+    );
+    let Statement::Analyze(analyzed) = analyzed else {
+        panic!("{analyzed:?}")
+    };
+    let partition = analyzed.partition.unwrap().values;
+    let partition = partition
+        .iter()
+        .map(|value| (value.key.as_str(), value.value.as_deref()));
+    let partition: Vec<_> = partition.collect();
+    assert_eq!(partition, [("year", Some("2024")), ("city", Some("B"))]);
+    assert_eq!(analyzed.columns, named(&["a"]));
+    let several = "ANALYZE TABLE t PARTITION (year = 2024, city) COMPUTE STATISTICS";
+    assert!(refused(several).contains("several partitions"));
+    assert!(
+        !error("ANALYZE TABLE t PARTITION (year = 2024)")
+            .message
+            .is_empty()
+    );
     for sql in [
         "ANALYZE t ()",
         "ANALYZE t COMPUTE",

@@ -186,8 +186,8 @@ fn refused_statements_name_the_nearest_that_works() {
             "SHOW STATS FOR a query is not supported; use SHOW STATS FOR table",
         ),
         (
-            "ANALYZE t PARTITION (a = 1) COMPUTE STATISTICS",
-            "ANALYZE of a partition is not supported; use ANALYZE of the table",
+            "ANALYZE t PARTITION (a = 1, b) COMPUTE STATISTICS",
+            "ANALYZE of several partitions is not supported; use a value for each key, or ANALYZE of the table",
         ),
     ] {
         assert_eq!(refused(sql), message);
