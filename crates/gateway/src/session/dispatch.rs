@@ -166,6 +166,9 @@ impl Session {
             Statement::Analyze(analyze) => {
                 Box::pin(self.analyze(moment, analyze, &parsed.text)).await
             }
+            Statement::ShowStats(show) if show.query.is_some() => {
+                Box::pin(self.show_query_stats(moment, parsed, show)).await
+            }
             Statement::Prepare(prepare) => self.prepare_named(prepare).await,
             Statement::Execute(execute) => {
                 let (prepared, values) = Box::pin(self.named_statement(moment, execute)).await?;

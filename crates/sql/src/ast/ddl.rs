@@ -281,10 +281,12 @@ pub struct Analyze {
     pub columns: Option<Vec<String>>,
 }
 
-/// `SHOW STATS FOR t`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// `SHOW STATS FOR t`, `SHOW STATS FOR (SELECT .. FROM t [WHERE ..])`.
+#[derive(Debug, Clone, PartialEq)]
 pub struct ShowStats {
     pub table: TableName,
+    /// Columns of the table, with a condition or without, and nothing else. `None`: all of it.
+    pub query: Option<Box<sqlparser::ast::Query>>,
 }
 
 /// `CREATE [OR REPLACE] VIEW [IF NOT EXISTS] v [(column, ..)] [COMMENT 'c'] [SECURITY

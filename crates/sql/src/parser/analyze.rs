@@ -1,8 +1,8 @@
-//! ANALYZE, in the grammars of Hive, PostgreSQL and Trino, and SHOW STATS.
+//! ANALYZE, in the grammars of Hive, PostgreSQL and Trino.
 
 use super::cursor::{Cursor, Result};
 use super::{names, partitions};
-use crate::ast::{Analyze, PartitionSpec, ShowStats, Statement, Unsupported};
+use crate::ast::{Analyze, PartitionSpec, Statement, Unsupported};
 
 pub(super) fn analyze(cursor: &mut Cursor<'_>) -> Result<Statement> {
     cursor.advance();
@@ -102,16 +102,6 @@ fn of_trino(
     cursor.expect_sign(']')?;
     cursor.expect_sign(')')?;
     Ok(Ok(Some(columns)))
-}
-
-/// After SHOW STATS: `FOR t`.
-pub(super) fn show_stats(cursor: &mut Cursor<'_>) -> Result<Statement> {
-    cursor.expect("FOR")?;
-    if cursor.is_sign('(') {
-        return Ok(refuse("SHOW STATS FOR a query", "SHOW STATS FOR table"));
-    }
-    let table = names::table(cursor)?;
-    Ok(Statement::ShowStats(ShowStats { table }))
 }
 
 fn refuse(what: &str, nearest: &str) -> Statement {

@@ -182,8 +182,8 @@ fn refused_statements_name_the_nearest_that_works() {
         ("LISTEN c", "LISTEN is not supported"),
         ("NOTIFY c, 'x'", "NOTIFY is not supported"),
         (
-            "SHOW STATS FOR (SELECT * FROM t)",
-            "SHOW STATS FOR a query is not supported; use SHOW STATS FOR table",
+            "SHOW STATS FOR (SELECT * FROM t JOIN u ON t.a = u.a)",
+            "SHOW STATS FOR a query with joins is not supported; use SHOW STATS FOR (SELECT column, .. FROM table WHERE condition)",
         ),
         (
             "ANALYZE t PARTITION (a = 1, b) COMPUTE STATISTICS",
