@@ -23,6 +23,7 @@ mod fit;
 mod format;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
+mod kinds;
 mod numbers;
 mod options;
 mod paths;
@@ -39,5 +40,6 @@ mod tests;
 
 use super::fault::{Fault, Result, broken};
 
+pub use self::kinds::IonKind;
 pub use self::options::{IonEncoding, IonFormat, NullForm};
 pub use self::paths::Step;

@@ -16,11 +16,12 @@ use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use chrono::{DateTime, Datelike, Timelike};
 use ion_rs::{
-    Decimal, IonResult, IonType, SequenceWriter, StructWriter, Timestamp, ValueWriter, WriteAsIon,
-    WriteConfig, Writer, v1_0,
+    Decimal, Int, IonResult, IonType, SequenceWriter, StructWriter, Timestamp, ValueWriter,
+    WriteAsIon, WriteConfig, Writer, v1_0,
 };
 use lakegate_error::{Code, Error, Result};
 
+use super::kinds::IonKind;
 use super::options::{IonEncoding, IonFormat, NullForm};
 use super::symbols::MAX_SYMBOLS;
 use crate::format::text::rows::MAX_CELLS;
@@ -50,6 +51,8 @@ pub(super) struct IonFileWriter {
     encoding: IonEncoding,
     form: Form,
     schema: SchemaRef,
+    /// What columns are written as, of those that do not have their own types.
+    kinds: Vec<Option<IonKind>>,
     members: Members,
 }
 
@@ -72,6 +75,14 @@ impl IonFileWriter {
             )
             .with_hint("write to a table of Ion without it"));
         }
+        let mut kinds = Vec::with_capacity(file.schema.fields().len());
+        for field in file.schema.fields() {
+            let mut all = format.written_as.iter();
+            let kind = all.find(|(column, _)| column == field.name());
+            let kind = kind.map(|(_, kind)| *kind);
+            kind.map_or(Ok(()), |kind| kind.check(field.name(), field.data_type()))?;
+            kinds.push(kind);
+        }
         Ok(Self {
             encoding: format.encoding,
             form: Form {
@@ -79,6 +90,7 @@ impl IonFileWriter {
                 offset: format.offset,
             },
             schema: SchemaRef::clone(&file.schema),
+            kinds,
             members,
         })
     }
@@ -111,13 +123,16 @@ impl IonFileWriter {
                 || self.members.waiting.len() + writer.output().len() < MEMBER_BYTES)
         {
             let mut counted = Counted::default();
-            for (field, values) in self.schema.fields().iter().zip(columns) {
+            let fields = self.schema.fields().iter().zip(columns).zip(&self.kinds);
+            for ((field, values), kind) in fields {
                 check(values, next, self.form.offset, &mut counted)
+                    .and_then(|()| check_kind(values, next, *kind, &mut counted))
                     .map_err(|unwritable| unwritable.of_column(field.name()))?;
             }
             let row = Row {
                 schema: &self.schema,
                 columns,
+                kinds: &self.kinds,
                 row: next,
                 form: self.form,
             };
@@ -236,13 +251,7 @@ fn check(
                 ));
             };
             let range = items(map.value_offsets(), row);
-            counted.keys += range.len();
-            if counted.keys > MAX_KEYS {
-                return Err(Unwritable::new(
-                    format!("more than {MAX_KEYS} keys of maps in one row"),
-                    "write to a table of Parquet",
-                ));
-            }
+            counted.add_key(range.len())?;
             let mut seen = HashSet::with_capacity(range.len());
             for entry in range {
                 counted.add(keys.leaves() + values.leaves())?;
@@ -267,6 +276,35 @@ fn check(
     }
 }
 
+/// Checks that a value is read back as it is once it has another type than its column's own.
+fn check_kind(
+    values: &Values<'_>,
+    row: usize,
+    kind: Option<IonKind>,
+    counted: &mut Counted,
+) -> Result<(), Unwritable> {
+    match (values, kind) {
+        // Its text becomes a symbol, as a map's keys do.
+        (Values::Text(_), Some(IonKind::Symbol)) => counted.add_key(1),
+        (Values::Decimal(array), Some(IonKind::Int)) if !array.is_null(row) => {
+            match whole(array.value(row), array.scale()) {
+                Some(_) => Ok(()),
+                None => Err(Unwritable::new(
+                    "a number with a fraction, which is to be written as an int",
+                    "write it as a decimal",
+                )),
+            }
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The whole number that a decimal is; `None`: it has a fraction.
+fn whole(unscaled: i128, scale: i8) -> Option<i128> {
+    let unit = 10_i128.checked_pow(u32::try_from(scale).ok()?)?;
+    (unscaled % unit == 0).then(|| unscaled / unit)
+}
+
 /// What a row has in nested columns.
 #[derive(Debug, Default)]
 struct Counted {
@@ -283,6 +321,17 @@ impl Counted {
             false => Ok(()),
         }
     }
+
+    fn add_key(&mut self, keys: usize) -> Result<(), Unwritable> {
+        self.keys += keys;
+        match self.keys > MAX_KEYS {
+            true => Err(Unwritable::new(
+                format!("more than {MAX_KEYS} symbols and keys of maps in one row"),
+                "write to a table of Parquet",
+            )),
+            false => Ok(()),
+        }
+    }
 }
 
 fn beyond(what: &str) -> Unwritable {
@@ -296,6 +345,7 @@ fn beyond(what: &str) -> Unwritable {
 struct Row<'a> {
     schema: &'a SchemaRef,
     columns: &'a [Values<'a>],
+    kinds: &'a [Option<IonKind>],
     row: usize,
     form: Form,
 }
@@ -303,11 +353,13 @@ struct Row<'a> {
 impl WriteAsIon for Row<'_> {
     fn write_as_ion<V: ValueWriter>(&self, writer: V) -> IonResult<()> {
         let mut fields = writer.struct_writer()?;
-        for (field, values) in self.schema.fields().iter().zip(self.columns) {
+        let columns = self.columns.iter().zip(self.kinds);
+        for (field, (values, kind)) in self.schema.fields().iter().zip(columns) {
             let cell = Cell {
                 values,
                 row: self.row,
                 form: self.form,
+                kind: *kind,
             };
             if !cell.is_left_out() {
                 fields.write(field.name().as_str(), cell)?;
@@ -323,6 +375,8 @@ struct Cell<'a> {
     values: &'a Values<'a>,
     row: usize,
     form: Form,
+    /// `None`: its column's own, which those inside of others have.
+    kind: Option<IonKind>,
 }
 
 impl<'a> Cell<'a> {
@@ -336,12 +390,16 @@ impl<'a> Cell<'a> {
             values,
             row,
             form: self.form,
+            kind: None,
         }
     }
 
     fn null_type(&self) -> IonType {
         if self.form.nulls != NullForm::Typed {
             return IonType::Null;
+        }
+        if let Some(kind) = self.kind {
+            return kind.ion_type();
         }
         match self.values {
             Values::Boolean(_) => IonType::Bool,
@@ -373,6 +431,10 @@ impl WriteAsIon for Cell<'_> {
             Values::Int64(array) => writer.write_i64(array.value(row)),
             Values::Float32(array) => writer.write_f32(array.value(row)),
             Values::Float64(array) => writer.write_f64(array.value(row)),
+            Values::Decimal(array) if self.kind == Some(IonKind::Int) => {
+                let whole = whole(array.value(row), array.scale());
+                writer.write_int(&Int::from(whole.unwrap_or_default()))
+            }
             Values::Decimal(array) => {
                 let exponent = -i64::from(array.scale());
                 writer.write_decimal(&Decimal::new(array.value(row), exponent))
@@ -381,8 +443,21 @@ impl WriteAsIon for Cell<'_> {
             Values::Timestamp(array) => {
                 writer.write_timestamp(&timestamp(array.value(row), self.form.offset)?)
             }
+            Values::Text(array) if self.kind == Some(IonKind::Symbol) => {
+                writer.write_symbol(array.value(row))
+            }
             Values::Text(array) => writer.write_string(array.value(row)),
+            Values::Binary(array) if self.kind == Some(IonKind::Clob) => {
+                writer.write_clob(array.value(row))
+            }
             Values::Binary(array) => writer.write_blob(array.value(row)),
+            Values::List(list, values) if self.kind == Some(IonKind::SExpression) => {
+                let mut sexp_writer = writer.sexp_writer()?;
+                for item in items(list.value_offsets(), row) {
+                    sexp_writer.write(self.of(values, item))?;
+                }
+                sexp_writer.close()
+            }
             Values::List(list, values) => {
                 let mut list_writer = writer.list_writer()?;
                 for item in items(list.value_offsets(), row) {
