@@ -7,7 +7,6 @@ use arrow::error::ArrowError;
 use lakegate_catalog::hive_type::HiveType;
 
 use super::emit::Integers;
-use super::summary::Bounds;
 
 type Result<T, E = ArrowError> = std::result::Result<T, E>;
 
@@ -18,11 +17,13 @@ const MAX_TEXTS: usize = 64 * 1024;
 /// in the list in their order.
 const TEXT_BYTES: usize = 128;
 
-/// The type of a column of texts, as a file declares it.
+/// The type of a column of texts, with the characters that one has at most.
+///
+/// In files, `char` is `string`: the format's own has spaces up to the length, which readers take for
+/// characters or for bytes, and Hive's converts from `string`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TextType {
     String,
-    /// With the characters of a text at most.
     Varchar(u32),
     Char(u32),
 }
@@ -40,7 +41,7 @@ impl TextType {
     /// The text as it is written. Spaces at its end that are too many are left out, as SQL has it.
     ///
     /// # Errors
-    /// It is longer than the type allows; the error is a [`ArrowError::CastError`].
+    /// It is longer than the type allows; the error is an [`ArrowError::CastError`].
     pub(super) fn cut(self, text: &str) -> Result<&str> {
         let (Self::Varchar(most) | Self::Char(most)) = self else {
             return Ok(text);
@@ -59,15 +60,6 @@ impl TextType {
                 "it has {} characters",
                 text.chars().count()
             ))),
-        }
-    }
-
-    /// Adds a text to the bounds of its column. Those of `char` are not kept: Hive compares them
-    /// with values that have spaces up to their length, and these are written without.
-    pub(super) fn bound(self, text: &str, bounds: &mut Bounds) {
-        match self {
-            Self::Char(_) => *bounds = Bounds::Unknown,
-            Self::String | Self::Varchar(_) => bounds.add_text(text.as_bytes()),
         }
     }
 }

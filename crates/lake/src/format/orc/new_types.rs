@@ -106,9 +106,8 @@ fn describe<'a>(
             T::Float32 => 5,
             T::Float64 => 6,
             T::Utf8 => match text {
-                TextType::String => 7,
+                TextType::String | TextType::Char(_) => 7,
                 TextType::Varchar(_) => 16,
-                TextType::Char(_) => 17,
             },
             T::Binary => 8,
             T::Timestamp(_, None) => 9,
@@ -138,7 +137,7 @@ fn describe<'a>(
             message.bytes(3, field.name().as_bytes());
         }
     }
-    if let (T::Utf8, TextType::Varchar(most) | TextType::Char(most)) = (data_type, text) {
+    if let (T::Utf8, TextType::Varchar(most)) = (data_type, text) {
         message.number(4, u64::from(most));
     }
     if let T::Decimal128(precision, scale) = data_type {

@@ -174,14 +174,14 @@ impl Values<'_> {
                     let text = kind.cut(text)?;
                     bytes.extend_from_slice(text.as_bytes());
                     lengths.push(text.len() as i64);
-                    kind.bound(text, bounds);
+                    bounds.add_text(text.as_bytes());
                 }
             }
             (Self::Words(kind, dictionary, places), DataType::Utf8) => {
                 for text in array.as_string::<i32>().iter().flatten() {
                     let text = kind.cut(text)?;
                     places.push(dictionary.place(text)?);
-                    kind.bound(text, bounds);
+                    bounds.add_text(text.as_bytes());
                 }
             }
             (Self::Binaries(bytes, lengths), DataType::Binary) => {

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Texts of which many are the same have a dictionary; other values are encoded directly. Times are
-//! written in UTC. Columns that the table declares `varchar` and `char` are such in the file, too.
+//! written in UTC. Columns that the table declares `varchar` are such in the file, too.
 
 use std::sync::Arc;
 
