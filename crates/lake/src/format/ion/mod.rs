@@ -17,6 +17,7 @@
 //! <https://docs.aws.amazon.com/athena/latest/ug/ion-serde.html>.
 
 mod binary;
+mod checks;
 mod cursor;
 mod decode;
 mod fit;
