@@ -357,6 +357,34 @@ def test_orc_files_of_create_table_as_are_read_by_pyarrow(lake, turn):
     connection.execute("RESET dialect")
 
 
+def test_texts_that_repeat_are_written_with_a_dictionary(lake):
+    connection, database, root = lake
+    connection.execute(
+        f"CREATE EXTERNAL TABLE {database}.words (id int, v varchar(5), c char(5), l array<varchar(5)>, e string)"
+        f" STORED AS ORC LOCATION 's3://datalake/{database}/words/'"
+    )
+    connection.execute(
+        f"INSERT INTO {database}.words SELECT CAST(n AS int),"
+        " CASE WHEN n % 7 <> 0 THEN substr('north', 1, CAST(n % 5 AS int) + 1) END, 'süd',"
+        " ARRAY[substr('east', 1, CAST(n % 3 AS int) + 1)], '' FROM generate_series(1, 25000) AS t (n)"
+    )
+    text = pa.string()
+    schema = pa.schema([("id", pa.int32()), ("v", text), ("c", text), ("l", pa.list_(text)), ("e", text)])
+    found = of_folder(root / "words", schema)
+    numbers = range(1, 25_001)
+    words = [None if n % 7 == 0 else "north"[: n % 5 + 1] for n in numbers]
+    assert found["v"] == words
+    assert found["c"] == ["süd"] * len(words)
+    assert found["l"] == [["east"[: n % 3 + 1]] for n in numbers]
+    assert found["e"] == [""] * len(words)
+    counted = connection.execute(
+        f"SELECT count(*) FILTER (WHERE v = 'nor'), count(*) FILTER (WHERE c = 'süd'), count(v) FROM {database}.words"
+    ).fetchone()
+    assert counted == (words.count("nor"), len(words), len(words) - words.count(None))
+    rows = connection.execute(f"SELECT count(*) FROM {database}.words WHERE v = 'nor' AND id > 20000").fetchone()
+    assert rows == (sum(word == "nor" for word in words[20_000:]),)
+
+
 def test_second_before_1970_is_written(lake):
     connection, database, root = lake
     connection.execute(

@@ -46,6 +46,7 @@ conformance!(
     a_failed_change_changes_nothing,
     partitions_outside_of_the_folder_are_claimed,
     statistics_go_with_the_table_and_its_columns,
+    statistics_of_partitions_go_with_them,
 );
 
 /// `sales.orders (id) partitioned by (year int, city string)` under `s3://lake/orders/`.
@@ -600,4 +601,78 @@ async fn statistics_go_with_the_table_and_its_columns(store: &dyn Metastore) {
     assert!(matches!(refused, Err(CatalogError::NotFound { .. })));
     assert_eq!(known("bought").await, (false, Vec::new()));
     assert_eq!(store.table_statistics(&bought).await.unwrap(), None);
+}
+
+async fn statistics_of_partitions_go_with_them(store: &dyn Metastore) {
+    with_orders(store).await;
+    add(store, &[["2024", "Bern"], ["2025", "Bern"]]).await;
+    let orders = store.table("sales", "orders").await.unwrap().unwrap();
+    let counted = |row_count| TableStatistics {
+        row_count,
+        file_bytes: 10,
+        version: 0,
+        analyzed_time: now(),
+        columns: Vec::new(),
+    };
+    let known = async |year: &str| {
+        let values = values([year, "Bern"]);
+        let found = store.partition_statistics(&orders, &values).await;
+        found.unwrap().map(|known| known.row_count)
+    };
+    let before = version(store).await;
+    for (year, rows) in [("2024", 3), ("2025", 4), ("2024", 5)] {
+        store
+            .update_partition_statistics(&orders, &values([year, "Bern"]), counted(rows))
+            .await
+            .unwrap();
+    }
+    let none = values(["2026", "Bern"]);
+    let refused = store.update_partition_statistics(&orders, &none, counted(1));
+    assert!(matches!(refused.await, Err(CatalogError::NotFound { .. })));
+    assert_eq!(
+        (known("2024").await, known("2025").await),
+        (Some(5), Some(4))
+    );
+    assert_eq!(known("2026").await, None);
+    assert_eq!(version(store).await, before);
+    assert_eq!(store.table_statistics(&orders).await.unwrap(), None);
+
+    // A name changes nothing, other files do.
+    let (from, to) = (values(["2025", "Bern"]), none);
+    store
+        .rename_partition("sales", "orders", &from, &to)
+        .await
+        .unwrap();
+    assert_eq!((known("2025").await, known("2026").await), (None, Some(4)));
+    let moved = PartitionInput::at(to, "s3://lake/elsewhere/".to_owned());
+    store
+        .update_partitions("sales", "orders", vec![moved])
+        .await
+        .unwrap();
+    assert_eq!(known("2026").await, None);
+
+    // A new column does not make it wrong, a column of another type may.
+    let mut input = orders.to_input();
+    let column = lakegate_catalog::model::Column::new("note", "string");
+    input.storage_descriptor.columns.push(column);
+    store
+        .update_table("sales", input.clone(), None)
+        .await
+        .unwrap();
+    assert_eq!(known("2024").await, Some(5));
+    input.storage_descriptor.columns[0].data_type = "int".to_owned();
+    store.update_table("sales", input, None).await.unwrap();
+    assert_eq!(known("2024").await, None);
+
+    store
+        .update_partition_statistics(&orders, &values(["2024", "Bern"]), counted(1))
+        .await
+        .unwrap();
+    let dropped = [values(["2024", "Bern"])];
+    store
+        .drop_partitions("sales", "orders", &dropped, false)
+        .await
+        .unwrap();
+    add(store, &[["2024", "Bern"]]).await;
+    assert_eq!(known("2024").await, None);
 }

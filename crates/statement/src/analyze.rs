@@ -1,4 +1,5 @@
-//! ANALYZE: the query that measures a table's columns, and what its one row says.
+//! ANALYZE: the query that measures a table's columns, or those of one partition, and what its one
+//! row says.
 //!
 //! The query runs as any other of the principal: within its limits, over the columns that it may
 //! select.
@@ -18,11 +19,14 @@ use lakegate_catalog::model::{
     BinaryStatistics, BooleanStatistics, Column, ColumnStatistics, ColumnStatisticsData,
     DecimalNumber, RangeStatistics, StringStatistics, Table, TableStatistics, now,
 };
+use lakegate_catalog::partition::{HIVE_DEFAULT_PARTITION, PartitionKey};
 use lakegate_error::{Code, Error, Result, column_not_found};
 use lakegate_sql::Statement;
 use lakegate_sql::ast::Analyze;
 
 use super::StatementContext;
+use super::partitions::one_partition;
+use super::rights::{require_all_columns, require_partition_names};
 
 /// The most columns of one ANALYZE: each takes some kilobytes of memory per thread.
 const MAX_COLUMNS: usize = 500;
@@ -32,7 +36,16 @@ const SECONDS_PER_DAY: i64 = 86_400;
 #[derive(Debug, Clone)]
 pub struct AnalyzePlan {
     pub table: Arc<Table>,
+    partition: Option<OnePartition>,
     columns: Vec<Measured>,
+}
+
+/// The partition that is measured.
+#[derive(Debug, Clone)]
+struct OnePartition {
+    keys: Arc<[PartitionKey]>,
+    /// As they are registered.
+    values: Vec<String>,
 }
 
 /// A column that is measured.
@@ -108,7 +121,8 @@ impl StatementContext {
     /// # Errors
     ///
     /// The table or a column does not exist for the principal; it may neither ALTER the table nor
-    /// INSERT into it, or select no column; a view; a column of a nested type; too many columns.
+    /// INSERT into it, or select no column; a view; a column of a nested type; too many columns; a
+    /// partition that is not registered, or of a table some of whose columns are hidden.
     pub fn plan_analyze<'a>(&'a self, analyze: &'a Analyze) -> BoxFuture<'a, Result<AnalyzePlan>> {
         async move {
             let visible = self.table(&analyze.table).await?;
@@ -123,8 +137,30 @@ impl StatementContext {
                 )));
             }
             let selected = self.selectable(&visible)?;
+            let partition = match &analyze.partition {
+                None => None,
+                Some(spec) => {
+                    require_partition_names(&visible)?;
+                    require_all_columns(&visible)?;
+                    let found = one_partition(self, table, spec).await?;
+                    let values = found.partition.values.iter();
+                    Some(OnePartition {
+                        values: values.map(ToString::to_string).collect(),
+                        keys: found.keys,
+                    })
+                }
+            };
+            // The keys of one partition have one value.
+            let keys: &[Column] = match &partition {
+                None => &[],
+                Some(_) => &table.partition_keys,
+            };
+            let is_key = |column: &&Column| keys.iter().any(|key| key.name == column.name);
             let columns = match &analyze.columns {
-                None => selected.into_iter().filter_map(measured).collect(),
+                None => {
+                    let columns = selected.into_iter().filter(|column| !is_key(column));
+                    columns.filter_map(measured).collect()
+                }
                 Some(names) => named(&selected, names)?,
             };
             if columns.len() > MAX_COLUMNS {
@@ -132,6 +168,7 @@ impl StatementContext {
             }
             Ok(AnalyzePlan {
                 table: Arc::clone(table),
+                partition,
                 columns,
             })
         }
@@ -177,7 +214,38 @@ fn too_many(table: &Table) -> Error {
     ))
 }
 
+/// The condition of the rows of a partition, for one of its keys.
+fn condition(key: &PartitionKey, value: &str) -> String {
+    let name = quoted(&key.name);
+    if value == HIVE_DEFAULT_PARTITION {
+        return format!("{name} IS NULL");
+    }
+    let text = format!("'{}'", value.replace('\'', "''"));
+    let data_type = match &key.data_type {
+        HiveType::Boolean => "boolean",
+        HiveType::TinyInt | HiveType::SmallInt => "smallint",
+        HiveType::Int => "integer",
+        HiveType::BigInt => "bigint",
+        HiveType::Float => "real",
+        HiveType::Double => "double precision",
+        HiveType::Decimal(precision, scale) => {
+            return format!("{name} = CAST({text} AS decimal({precision}, {scale}))");
+        }
+        HiveType::Date => "date",
+        HiveType::Timestamp => "timestamp",
+        _ => return format!("{name} = {text}"),
+    };
+    format!("{name} = CAST({text} AS {data_type})")
+}
+
 impl AnalyzePlan {
+    /// The values of the partition that is measured; `None`: the table is.
+    pub fn partition(&self) -> Option<&[String]> {
+        self.partition
+            .as_ref()
+            .map(|partition| partition.values.as_slice())
+    }
+
     /// The query that measures the columns; it has one row.
     ///
     /// # Errors
@@ -198,14 +266,18 @@ impl AnalyzePlan {
             quoted(&self.table.database_name),
             quoted(&self.table.name)
         );
+        if let Some(partition) = &self.partition {
+            let keys = partition.keys.iter().zip(&partition.values);
+            let conditions: Vec<String> = keys.map(|(key, value)| condition(key, value)).collect();
+            let _ = write!(query, " WHERE {}", conditions.join(" AND "));
+        }
         let parsed = lakegate_sql::parse(&query).map_err(|_| too_many(&self.table))?;
         let mut statements = parsed.into_iter();
         let statement = statements.next().map(|parsed| parsed.statement);
         statement.ok_or_else(|| Error::internal("the query of ANALYZE is empty"))
     }
 
-    /// What the row of the query says. `file_bytes`: the size of the files that hold the table's
-    /// rows.
+    /// What the row of the query says. `file_bytes`: the size of the files that hold the rows.
     ///
     /// # Errors
     ///
@@ -347,159 +419,4 @@ impl Values<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-    use arrow::array::{
-        ArrayRef, Date32Array, Decimal128Array, Float64Array, Int32Array, Int64Array,
-        TimestampMicrosecondArray, UInt64Array,
-    };
-    use lakegate_sql::parse;
-
-    use super::super::testing::Lake;
-    use super::*;
-
-    async fn plan(lake: &Lake, user: &str, sql: &str) -> Result<AnalyzePlan> {
-        let parsed = parse(sql).unwrap().remove(0).statement;
-        let Statement::Analyze(analyze) = parsed else {
-            panic!("{sql}")
-        };
-        lake.context(user).await.plan_analyze(&analyze).await
-    }
-
-    fn names(plan: &AnalyzePlan) -> Vec<&str> {
-        let columns = plan.columns.iter();
-        columns
-            .map(|measured| measured.column.name.as_str())
-            .collect()
-    }
-
-    #[tokio::test]
-    async fn only_columns_that_a_principal_selects_are_measured() {
-        let lake = Lake::with_orders().await;
-        lake.ok("ALTER TABLE orders ADD COLUMNS (tags ARRAY<STRING>)")
-            .await;
-        let analyze = "ANALYZE sales.orders";
-        let whole = plan(&lake, "admin", analyze).await.unwrap();
-        assert_eq!(names(&whole), ["id", "email", "day"]);
-        let counted = "ANALYZE TABLE orders COMPUTE STATISTICS";
-        let counted = plan(&lake, "admin", counted).await.unwrap();
-        assert!(names(&counted).is_empty());
-        let code = async |user: &str, sql: &str| plan(&lake, user, sql).await.unwrap_err().code();
-        assert_eq!(
-            code("admin", "ANALYZE orders (tags)").await,
-            Code::NotSupported
-        );
-        assert_eq!(
-            code("admin", "ANALYZE orders (id, id)").await,
-            Code::DuplicateColumn
-        );
-        assert_eq!(code("ann", analyze).await, Code::TableNotFound);
-        lake.ok("GRANT SELECT (id) ON TABLE orders TO ann").await;
-        assert_eq!(code("ann", analyze).await, Code::PermissionDenied);
-        lake.ok("GRANT ALTER ON TABLE orders TO ann; GRANT INSERT ON TABLE orders TO ben")
-            .await;
-        let part = plan(&lake, "ann", analyze).await.unwrap();
-        assert_eq!(names(&part), ["id"]);
-        for hidden in ["email", "nothing"] {
-            let statement = format!("ANALYZE sales.orders ({hidden})");
-            let error = plan(&lake, "ann", &statement).await.unwrap_err();
-            assert_eq!(error.code(), Code::ColumnNotFound);
-            assert_eq!(error.message(), column_not_found(hidden).message());
-        }
-        assert_eq!(code("ben", analyze).await, Code::PermissionDenied);
-    }
-
-    #[tokio::test]
-    async fn the_row_of_the_query_becomes_statistics() {
-        let lake = Lake::new().await;
-        lake.ok("CREATE EXTERNAL TABLE t (b BOOLEAN, \"a\"\"b\" INT, d DOUBLE, m DECIMAL(10,2), s STRING, day DATE, at TIMESTAMP, x BINARY) STORED AS PARQUET LOCATION 's3://lake/t/'")
-            .await;
-        let plan = plan(&lake, "admin", "ANALYZE t").await.unwrap();
-        let Statement::Query(query) = plan.query().unwrap() else {
-            panic!()
-        };
-        let text = query.to_string();
-        assert!(text.contains("min(\"a\"\"b\")"), "{text}");
-        assert!(text.ends_with("FROM \"sales\".\"t\""), "{text}");
-        let long = |value: i64| Arc::new(Int64Array::from(vec![value])) as ArrayRef;
-        let values: Vec<ArrayRef> = vec![
-            long(10),
-            // b
-            long(9),
-            long(4),
-            long(5),
-            // a"b
-            long(10),
-            Arc::new(UInt64Array::from(vec![7])),
-            Arc::new(Int32Array::from(vec![-3])),
-            Arc::new(Int32Array::from(vec![40])),
-            // d
-            long(10),
-            long(3),
-            Arc::new(Float64Array::from(vec![0.5])),
-            Arc::new(Float64Array::from(vec![f64::NAN])),
-            // m
-            long(10),
-            long(3),
-            Arc::new(
-                Decimal128Array::from(vec![150])
-                    .with_precision_and_scale(10, 2)
-                    .unwrap(),
-            ),
-            Arc::new(
-                Decimal128Array::from(vec![12_345])
-                    .with_precision_and_scale(10, 2)
-                    .unwrap(),
-            ),
-            // s
-            long(8),
-            long(6),
-            Arc::new(Int32Array::from(vec![12])),
-            Arc::new(Float64Array::from(vec![4.5])),
-            // day
-            long(0),
-            long(0),
-            Arc::new(Date32Array::from(vec![None::<i32>])),
-            Arc::new(Date32Array::from(vec![Some(1)])),
-            // at
-            long(10),
-            long(2),
-            Arc::new(TimestampMicrosecondArray::from(vec![1_500_000])),
-            Arc::new(TimestampMicrosecondArray::from(vec![2_000_000])),
-            // x
-            long(1),
-        ];
-        let names = (0..values.len()).map(|place| place.to_string());
-        let row = RecordBatch::try_from_iter_with_nullable(
-            names.zip(values).map(|(name, array)| (name, array, true)),
-        )
-        .unwrap();
-        let found = plan.statistics(&row, 99).unwrap();
-        assert_eq!((found.row_count, found.file_bytes), (10, 99));
-        let nulls: Vec<u64> = found.columns.iter().map(ColumnStatistics::nulls).collect();
-        assert_eq!(nulls, [1, 0, 0, 0, 2, 10, 0, 9]);
-        let distinct: Vec<_> = found
-            .columns
-            .iter()
-            .map(ColumnStatistics::distinct_values)
-            .collect();
-        let expected = [2, 7, 3, 3, 6, 0, 2].map(Some);
-        assert_eq!(distinct, [expected.as_slice(), &[None]].concat());
-        let shown = format!("{found:?}");
-        for part in [
-            "Long { data: RangeStatistics { minimum_value: Some(-3), maximum_value: Some(40)",
-            "Double { data: RangeStatistics { minimum_value: Some(0.5), maximum_value: None",
-            "Date { data: RangeStatistics { minimum_value: None, maximum_value: Some(86400)",
-            "Long { data: RangeStatistics { minimum_value: Some(1), maximum_value: Some(2)",
-            "maximum_length: 12, average_length: 4.5",
-        ] {
-            assert!(shown.contains(part), "{part}: {shown}");
-        }
-        let ColumnStatisticsData::Decimal { data } = &found.columns[3].statistics_data else {
-            panic!()
-        };
-        let maximum = data.maximum_value.as_ref().unwrap();
-        assert_eq!((maximum.unscaled(), maximum.scale), (Some(12_345), 2));
-        assert!(plan.statistics(&row.project(&[0]).unwrap(), 0).is_err());
-    }
-}
+mod tests;

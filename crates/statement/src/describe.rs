@@ -1,7 +1,7 @@
 //! DESCRIBE: columns and partition keys; EXTENDED and FORMATTED add location and storage details.
 
 use lakegate_catalog::hive_type::HiveType;
-use lakegate_catalog::model::{Column, StorageDescriptor, Table};
+use lakegate_catalog::model::{Column, ColumnStatistics, StorageDescriptor, Table};
 use lakegate_error::{Error, Result, column_not_found};
 use lakegate_policy::Visible;
 use lakegate_sql::Statement;
@@ -9,7 +9,7 @@ use lakegate_sql::ast::{Describe, DescribeDetail};
 
 use super::partitions::one_partition;
 use super::rights::{require_all_columns, require_partition_names, sees_all_columns};
-use super::{Output, StatementContext, properties, rows};
+use super::{Output, StatementContext, properties, rows, show_stats};
 
 /// Hive's bucket count for a table without buckets.
 const NOT_BUCKETED: i32 = -1;
@@ -30,27 +30,50 @@ pub(super) async fn describe(
             require_partition_names(&visible)?;
             require_all_columns(&visible)?;
             let found = one_partition(context, table, spec).await?;
+            let values = found.partition.values.iter();
+            let values: Vec<String> = values.map(ToString::to_string).collect();
+            let metastore = &context.view.metastore;
+            // A column that is visible need not be one that may be selected.
+            let known = match context.selectable(&visible) {
+                Ok(_) => metastore.partition_statistics(table, &values).await?,
+                Err(_) => None,
+            };
             Some((
                 found.partition.full_storage_descriptor(&found.keys),
                 found.partition.name(&found.keys),
+                known,
             ))
         }
     };
     let descriptor = match &partition {
-        Some((descriptor, _)) => descriptor,
+        Some((descriptor, ..)) => descriptor,
         None => &table.storage_descriptor,
     };
     let mut described = Vec::new();
     if let Some((name, fields)) = describe.column.split_first() {
         described.push(one_column(&visible, descriptor, name, fields)?);
+        if let Some((_, _, Some(known))) = &partition
+            && describe.detail != DescribeDetail::Plain
+            && fields.is_empty()
+            && visible.access.can_select(name)
+            && let Some(known) = known.column(name)
+        {
+            column_statistics(known, &mut described);
+        }
     } else {
         columns(&visible, descriptor, &mut described);
         if describe.detail != DescribeDetail::Plain {
             let all = sees_all_columns(&visible);
             table_details(table, all, &mut described);
-            if let Some((_, name)) = &partition {
+            if let Some((_, name, known)) = &partition {
                 heading("# Detailed Partition Information", &mut described);
                 detail("Partition", name, &mut described);
+                if let Some(known) = known {
+                    let bytes = known.file_bytes.to_string();
+                    described.push([Some("Partition Parameters:".to_owned()), None, None]);
+                    property("numRows", &known.row_count.to_string(), &mut described);
+                    property("totalSize", &bytes, &mut described);
+                }
             }
             storage_details(&visible, descriptor, all, &mut described);
         }
@@ -133,6 +156,22 @@ fn heading(text: &str, rows: &mut Vec<Row>) {
 
 fn detail(name: &str, value: impl ToString, rows: &mut Vec<Row>) {
     rows.push([Some(format!("{name}:")), Some(value.to_string()), None]);
+}
+
+/// What the last ANALYZE of a partition found of a column.
+fn column_statistics(known: &ColumnStatistics, rows: &mut Vec<Row>) {
+    let (low, high) = show_stats::bounds(known);
+    let distinct = known.distinct_values().map(|count| count.to_string());
+    for (name, value) in [
+        ("min", low),
+        ("max", high),
+        ("num_nulls", Some(known.nulls().to_string())),
+        ("distinct_count", distinct),
+    ] {
+        if let Some(value) = value {
+            detail(name, value, rows);
+        }
+    }
 }
 
 fn property(key: &str, value: &str, rows: &mut Vec<Row>) {

@@ -61,6 +61,7 @@ use lakegate_lake::roots::Roots;
 use lakegate_policy::{SearchPath, View};
 use lakegate_sql::Statement;
 pub use rows::columns;
+pub use show_stats::{EstimatedColumn, show_estimates};
 pub use unload::UnloadPlan;
 pub use views::create_view;
 pub use write::{IfExists, IfMissing, WritePlan, WriteRequest};

@@ -1,13 +1,16 @@
-//! SHOW STATS: what the last ANALYZE found, as Trino shows it.
+//! SHOW STATS: what the last ANALYZE found, or what is estimated of a query, as Trino shows it.
 
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float64Array};
 use chrono::DateTime;
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use lakegate_catalog::model::{
     Column, ColumnStatistics, ColumnStatisticsData, DecimalNumber, TableStatistics,
 };
 use lakegate_error::{Error, Result};
+use lakegate_policy::Visible;
 use lakegate_sql::Statement;
 use lakegate_sql::ast::ShowStats;
 
@@ -28,26 +31,106 @@ struct Row {
     high_value: Option<String>,
 }
 
+/// What is estimated of a column of a query over one table.
+#[derive(Debug, Clone, Default)]
+pub struct EstimatedColumn {
+    pub name: String,
+    pub nulls: Option<u64>,
+    pub distinct_values: Option<u64>,
+    /// Of all texts or bytes.
+    pub bytes: Option<u64>,
+    pub low: Option<String>,
+    pub high: Option<String>,
+}
+
+impl StatementContext {
+    /// What the last ANALYZE found of the table of SHOW STATS.
+    ///
+    /// # Errors
+    ///
+    /// The table does not exist for the principal, or it may select no column; a view, whose rows may
+    /// be fewer than those of the files that statistics are of.
+    pub fn analyzed<'a>(
+        &'a self,
+        show: &'a ShowStats,
+    ) -> BoxFuture<'a, Result<Option<Arc<TableStatistics>>>> {
+        async move {
+            let (_, known) = self.known(show).await?;
+            Ok(known)
+        }
+        .boxed()
+    }
+
+    async fn known(&self, show: &ShowStats) -> Result<(Visible, Option<Arc<TableStatistics>>)> {
+        let visible = self.table(&show.table).await?;
+        let table = &visible.table;
+        if table.is_view() {
+            return Err(Error::not_supported(format!(
+                "{} is a view, which has no statistics; show those of the tables that it reads",
+                table.full_name()
+            )));
+        }
+        self.selectable(&visible)?;
+        let known = self.view.metastore.table_statistics(table).await?;
+        Ok((visible, known))
+    }
+}
+
 /// A row for each column that the principal may select, and a last one of the table.
 pub(super) async fn show(
     context: &StatementContext,
     statement: &Statement,
     show: &ShowStats,
 ) -> Result<Output> {
-    let visible = context.table(&show.table).await?;
-    let table = &visible.table;
-    if table.is_view() {
-        return Err(Error::not_supported(format!(
-            "{} is a view, which has no statistics; show those of the tables that it reads",
-            table.full_name()
-        )));
-    }
+    let (visible, known) = context.known(show).await?;
     let columns = context.selectable(&visible)?;
-    let known = context.view.metastore.table_statistics(table).await?;
     let known = known.as_deref();
-    let mut shown: Vec<Row> = columns.iter().map(|column| of(column, known)).collect();
+    let shown: Vec<Row> = columns.iter().map(|column| of(column, known)).collect();
+    answer(statement, shown, known.map(|known| known.row_count))
+}
+
+/// A row for each column of a query, and a last one of its rows. `known`: what the last ANALYZE found
+/// of the table; it tells what nothing is estimated of.
+///
+/// # Errors
+///
+/// The rows do not form a batch, which is an internal error.
+pub fn show_estimates(
+    statement: &Statement,
+    row_count: Option<u64>,
+    columns: Vec<EstimatedColumn>,
+    known: Option<&TableStatistics>,
+) -> Result<Output> {
+    let shown = columns.into_iter().map(|column| {
+        let found = known.and_then(|known| known.column(&column.name));
+        let nulls = column.nulls.zip(row_count);
+        let nulls = nulls.map(|(nulls, rows)| nulls.min(rows));
+        let values = row_count.map(|rows| rows - nulls.unwrap_or(0));
+        let distinct = column
+            .distinct_values
+            .or_else(|| found?.distinct_values())
+            .zip(values);
+        let length = found.and_then(ColumnStatistics::average_length).zip(values);
+        let bytes = column.bytes.map(|bytes| bytes as f64);
+        Row {
+            data_size: bytes.or_else(|| length.map(|(length, n)| (length * n as f64).round())),
+            distinct_values_count: distinct.map(|(distinct, values)| distinct.min(values) as f64),
+            nulls_fraction: match (nulls, row_count) {
+                (Some(nulls), Some(rows)) if rows > 0 => Some(nulls as f64 / rows as f64),
+                _ => None,
+            },
+            row_count: None,
+            low_value: column.low,
+            high_value: column.high,
+            column_name: Some(column.name),
+        }
+    });
+    answer(statement, shown.collect(), row_count)
+}
+
+fn answer(statement: &Statement, mut shown: Vec<Row>, row_count: Option<u64>) -> Result<Output> {
     shown.push(Row {
-        row_count: known.map(|known| known.row_count as f64),
+        row_count: row_count.map(|rows| rows as f64),
         ..Row::default()
     });
     let texts = |of: fn(&Row) -> Option<&String>| rows::strings(shown.iter().map(of));
@@ -90,7 +173,8 @@ fn of(column: &Column, known: Option<&TableStatistics>) -> Row {
     row
 }
 
-fn bounds(found: &ColumnStatistics) -> (Option<String>, Option<String>) {
+/// The least and the greatest value as texts.
+pub(super) fn bounds(found: &ColumnStatistics) -> (Option<String>, Option<String>) {
     match &found.statistics_data {
         ColumnStatisticsData::Long { data } => {
             let is_time = found.column_type == "timestamp";

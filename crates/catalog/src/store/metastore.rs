@@ -176,6 +176,30 @@ pub trait Metastore: Debug + Send + Sync {
         statistics: TableStatistics,
     ) -> Result<()>;
 
+    /// What the last ANALYZE of a partition found; `None` if there is nothing, or if the table of the
+    /// name is another one by now. `values`: as they are registered.
+    ///
+    /// # Errors
+    /// The store cannot be read; values that do not fit the keys.
+    async fn partition_statistics(
+        &self,
+        table: &Table,
+        values: &[String],
+    ) -> Result<Option<TableStatistics>>;
+
+    /// Records what ANALYZE found of a partition, as of [`Metastore::update_table_statistics`]. It
+    /// is forgotten when the partition is dropped or gets other files, and when the table loses a
+    /// column or changes the type of one. Not a new version of the partitions.
+    ///
+    /// # Errors
+    /// `NotFound` if the table or the partition does not exist any more.
+    async fn update_partition_statistics(
+        &self,
+        table: &Table,
+        values: &[String],
+        statistics: TableStatistics,
+    ) -> Result<()>;
+
     /// All partitions of a table, in order. The embedded store serves them from memory after the
     /// first use; a remote store should be asked by predicate.
     ///

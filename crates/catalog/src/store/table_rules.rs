@@ -73,10 +73,19 @@ pub(super) fn kept_statistics(
     (!moves(old, new)).then(|| known.clone().of_columns(new))
 }
 
+/// Whether a table has lost a column, or one has another type: what is known of the columns of its
+/// partitions may be of others then.
+pub(super) fn loses_columns(old: &Table, new: &Table) -> bool {
+    !old.columns().all(|column| {
+        let mut columns = new.columns();
+        columns.any(|kept| kept.name == column.name && kept.data_type == column.data_type)
+    })
+}
+
 /// What is known of a table's rows after an ANALYZE.
 pub(super) fn merged_statistics(
     found: TableStatistics,
-    earlier: Option<&Arc<TableStatistics>>,
+    earlier: Option<&TableStatistics>,
     table: &Table,
 ) -> TableStatistics {
     let merged = match earlier {

@@ -1,4 +1,5 @@
-//! ANALYZE: a query of the principal measures a table, and the catalog keeps what it found.
+//! ANALYZE: a query of the principal measures a table or one of its partitions, and the catalog keeps
+//! what it found.
 //!
 //! The statement is one query in the history, with the limits of any query. The task that runs it
 //! owns the query, so a dropped call leaves nothing behind.
@@ -84,9 +85,13 @@ async fn run(context: &QueryContext, plan: &AnalyzePlan, metastore: &dyn Metasto
     let row = row.ok_or_else(|| Error::internal("the query of ANALYZE has no row"))?;
     let found = plan.statistics(row, snapshot.bytes())?;
     query.commits()?;
-    metastore
-        .update_table_statistics(&plan.table, found)
-        .await?;
+    match plan.partition() {
+        None => metastore.update_table_statistics(&plan.table, found).await,
+        Some(values) => {
+            let kept = metastore.update_partition_statistics(&plan.table, values, found);
+            kept.await
+        }
+    }?;
     Ok(())
 }
 

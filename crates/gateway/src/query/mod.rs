@@ -31,6 +31,7 @@ pub(crate) mod running;
 pub(crate) mod source;
 pub(crate) mod stalled;
 pub(crate) mod stars;
+mod stats;
 pub(crate) mod stream;
 pub(crate) mod submit;
 pub(crate) mod substrait;

@@ -185,6 +185,9 @@ impl Session {
             Statement::Analyze(analyze) => {
                 Box::pin(self.analyze(moment, analyze, &parsed.text)).await
             }
+            Statement::ShowStats(show) if show.query.is_some() => {
+                Box::pin(self.show_query_stats(moment, parsed, show)).await
+            }
             Statement::Prepare(prepare) => {
                 let prepared = self.prepare_named(prepare).await;
                 prepared.map_err(|error| within(error, &prepare.text, parsed))

@@ -6,6 +6,7 @@ use std::fmt::Debug;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
+use lakegate_catalog::hive_type::HiveType;
 use lakegate_error::{Code, Error, Result};
 
 use crate::roots::Location;
@@ -192,6 +193,9 @@ pub struct NewFile<'a> {
     pub name: &'a str,
     /// The columns of the file, partition keys left out.
     pub schema: SchemaRef,
+    /// The types that the table declares for the columns; `None` where it has none that is known.
+    /// Empty: there is no table.
+    pub declared: &'a [Option<HiveType>],
     pub codec: Codec,
     /// What the rows will come sorted by.
     pub sorted_by: &'a [SortKey],

@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
+use arrow::datatypes::FieldRef;
 use chrono::Utc;
+use lakegate_catalog::hive_type::HiveType;
 use lakegate_catalog::model::{Parameters, Table};
 use lakegate_catalog::partition::projection::Projection;
 use lakegate_catalog::partition::{
@@ -123,6 +125,20 @@ impl Destination {
             partition: Some(PartitionInput::at(values, url.clone())),
             url,
         })
+    }
+
+    /// The types of columns as the table declares them. Empty: there is no table.
+    pub(super) fn declared(&self, columns: &[FieldRef]) -> Vec<Option<HiveType>> {
+        let Some(folders) = &self.table else {
+            return Vec::new();
+        };
+        let declared = &folders.table.storage_descriptor.columns;
+        let of = |field: &FieldRef| {
+            let mut declared = declared.iter();
+            let column = declared.find(|column| column.name.eq_ignore_ascii_case(field.name()))?;
+            column.data_type.parse::<HiveType>().ok()
+        };
+        columns.iter().map(of).collect()
     }
 
     fn projection(&self) -> Option<&Projection> {

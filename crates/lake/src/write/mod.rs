@@ -38,6 +38,7 @@ use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::common::runtime::SpawnedTask;
 use datafusion::execution::memory_pool::MemoryReservation;
 use futures::StreamExt;
+use lakegate_catalog::hive_type::HiveType;
 use lakegate_catalog::partition::PartitionInput;
 use lakegate_error::{Error, Result};
 
@@ -122,6 +123,8 @@ pub struct PartitionedWriter {
     splitter: Arc<Splitter>,
     /// The columns of the files.
     schema: SchemaRef,
+    /// As of [`NewFile::declared`].
+    declared: Vec<Option<HiveType>>,
     folders: Folders,
     /// The rows come in the order of the layout.
     is_ordered: bool,
@@ -166,6 +169,7 @@ impl PartitionedWriter {
         let splitter = Splitter::new(Arc::clone(&destination.keys), width, buckets);
         Ok(Self {
             splitter: Arc::new(splitter),
+            declared: destination.declared(&data),
             schema: Arc::new(Schema::new(data)),
             destination,
             mapping,
@@ -348,6 +352,7 @@ impl PartitionedWriter {
             folder,
             name: &name,
             schema: Arc::clone(&self.schema),
+            declared: &self.declared,
             codec: *codec,
             sorted_by: match self.is_ordered {
                 true => &layout.sorted_by,

@@ -270,19 +270,23 @@ pub struct AlterTableRename {
     pub only_view: bool,
 }
 
-/// `ANALYZE [TABLE] t [COMPUTE STATISTICS [FOR COLUMNS ..]]` (Hive), `ANALYZE t [(c, ..)]`
-/// (PostgreSQL), `ANALYZE t WITH (columns = ARRAY['c', ..])` (Trino).
+/// `ANALYZE [TABLE] t [PARTITION (k = v, ..)] [COMPUTE STATISTICS [FOR COLUMNS ..]]` (Hive),
+/// `ANALYZE t [(c, ..)]` (PostgreSQL), `ANALYZE t WITH (columns = ARRAY['c', ..])` (Trino).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Analyze {
     pub table: TableName,
+    /// The one partition that is measured; `None`: the table is.
+    pub partition: Option<PartitionSpec>,
     /// `None`: all columns. Empty: the rows are counted only.
     pub columns: Option<Vec<String>>,
 }
 
-/// `SHOW STATS FOR t`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// `SHOW STATS FOR t`, `SHOW STATS FOR (SELECT .. FROM t [WHERE ..])`.
+#[derive(Debug, Clone, PartialEq)]
 pub struct ShowStats {
     pub table: TableName,
+    /// Columns of the table, with a condition or without, and nothing else. `None`: all of it.
+    pub query: Option<Box<sqlparser::ast::Query>>,
 }
 
 /// `CREATE [OR REPLACE] VIEW [IF NOT EXISTS] v [(column, ..)] [COMMENT 'c'] [SECURITY

@@ -1,8 +1,8 @@
-//! ANALYZE, in the grammars of Hive, PostgreSQL and Trino, and SHOW STATS.
+//! ANALYZE, in the grammars of Hive, PostgreSQL and Trino.
 
 use super::cursor::{Cursor, Result};
-use super::names;
-use crate::ast::{Analyze, ShowStats, Statement, Unsupported};
+use super::{names, partitions};
+use crate::ast::{Analyze, PartitionSpec, Statement, Unsupported};
 
 pub(super) fn analyze(cursor: &mut Cursor<'_>) -> Result<Statement> {
     cursor.advance();
@@ -12,8 +12,17 @@ pub(super) fn analyze(cursor: &mut Cursor<'_>) -> Result<Statement> {
     }
     cursor.eat("TABLE");
     let table = names::table(cursor)?;
-    if cursor.is_word("PARTITION") {
-        return Ok(refuse("ANALYZE of a partition", "ANALYZE of the table"));
+    let mut partition = None;
+    if cursor.eat("PARTITION") {
+        let (values, open) = partitions::keys_of_insert(cursor)?;
+        if !open.is_empty() {
+            let nearest = "a value for each key, or ANALYZE of the table";
+            return Ok(refuse("ANALYZE of several partitions", nearest));
+        }
+        partition = Some(PartitionSpec { values });
+        if !cursor.is_word("COMPUTE") {
+            return Err(cursor.expected("COMPUTE STATISTICS"));
+        }
     }
     let columns = if cursor.is_sign('(') {
         Some(cursor.names_in_parentheses("a column's name")?)
@@ -30,7 +39,11 @@ pub(super) fn analyze(cursor: &mut Cursor<'_>) -> Result<Statement> {
     if cursor.is_sign(',') {
         return Ok(refuse("ANALYZE of several tables", "ANALYZE of each"));
     }
-    Ok(Statement::Analyze(Analyze { table, columns }))
+    Ok(Statement::Analyze(Analyze {
+        table,
+        partition,
+        columns,
+    }))
 }
 
 /// PostgreSQL's options, which change nothing: `VERBOSE`, `SKIP_LOCKED`.
@@ -72,8 +85,8 @@ fn of_trino(
 ) -> Result<std::result::Result<Option<Vec<String>>, Statement>> {
     cursor.expect_sign('(')?;
     if cursor.is_word("PARTITIONS") {
-        let refused = refuse("ANALYZE of a partition", "ANALYZE of the table");
-        return Ok(Err(refused));
+        let nearest = "ANALYZE TABLE table PARTITION (key = value) COMPUTE STATISTICS";
+        return Ok(Err(refuse("ANALYZE with partitions", nearest)));
     }
     cursor.expect("COLUMNS")?;
     cursor.expect_sign('=')?;
@@ -89,16 +102,6 @@ fn of_trino(
     cursor.expect_sign(']')?;
     cursor.expect_sign(')')?;
     Ok(Ok(Some(columns)))
-}
-
-/// After SHOW STATS: `FOR t`.
-pub(super) fn show_stats(cursor: &mut Cursor<'_>) -> Result<Statement> {
-    cursor.expect("FOR")?;
-    if cursor.is_sign('(') {
-        return Ok(refuse("SHOW STATS FOR a query", "SHOW STATS FOR table"));
-    }
-    let table = names::table(cursor)?;
-    Ok(Statement::ShowStats(ShowStats { table }))
 }
 
 fn refuse(what: &str, nearest: &str) -> Statement {

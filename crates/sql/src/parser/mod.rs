@@ -29,6 +29,7 @@ mod row_fields;
 mod sample;
 mod session;
 mod show;
+mod show_stats;
 mod table;
 mod table_like;
 mod ties;

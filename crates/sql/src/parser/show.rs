@@ -1,7 +1,7 @@
 //! SHOW and DESCRIBE.
 
 use super::cursor::{Cursor, Result};
-use super::{analyze, grants, names, partitions, query, session};
+use super::{grants, names, partitions, query, session, show_stats};
 use crate::ast::{
     DatabaseName, Describe, DescribeDetail, DescribePrepared, PreparedSide, ShowColumns,
     ShowCreateTable, ShowCreateView, ShowDatabases, ShowFunctions, ShowPartitions, ShowTables,
@@ -60,7 +60,7 @@ pub(super) fn show(cursor: &mut Cursor<'_>) -> Result<Statement> {
         }
         "STATS" => {
             cursor.advance();
-            analyze::show_stats(cursor)
+            show_stats::show_stats(cursor)
         }
         "FUNCTIONS" => {
             cursor.advance();

@@ -10,14 +10,16 @@ use parking_lot::Mutex;
 
 use self::table::TableEntry;
 use super::table_rules::{
-    kept_statistics, keys_are_fixed, merged_statistics, moves, next_version, renamed, require_same,
-    same_keys,
+    kept_statistics, keys_are_fixed, loses_columns, merged_statistics, moves, next_version,
+    renamed, require_same, same_keys,
 };
 use super::{AddedPartitions, Created, Metastore, TableVersion};
 use crate::error::{CatalogError, Kind, Result};
 use crate::model::names::{normalize, normalize_database, normalize_table};
 use crate::model::{Claim, Database, DatabaseInput, Table, TableInput, TableStatistics, now};
-use crate::partition::{PartitionInput, PartitionKey, PartitionPredicate, Partitions};
+use crate::partition::{
+    PartitionInput, PartitionKey, PartitionPredicate, Partitions, identity_key,
+};
 
 /// Databases, tables and partitions that are gone with the value. For tests: it keeps no grants and
 /// no writes, as a remote metastore does not.
@@ -223,6 +225,7 @@ impl Metastore for MemoryMetastore {
                 former: Vec::new(),
                 partitions,
                 statistics: None,
+                partition_statistics: BTreeMap::new(),
             };
             entry.tables.insert(table.name.clone(), new);
             Ok(Created {
@@ -257,6 +260,9 @@ impl Metastore for MemoryMetastore {
                 // Partitions that it has stay where they are.
                 let outer = old.outer_claim;
                 next.outer_claim = Some(outer.map_or(old.claim, |outer| outer.with(old.claim)));
+            }
+            if loses_columns(&old, &next) {
+                entry.partition_statistics.clear();
             }
             let known = entry.statistics.take();
             let known = known.and_then(|known| kept_statistics(&known, &old, &next));
@@ -329,9 +335,42 @@ impl Metastore for MemoryMetastore {
             if entry.table.id != table.id {
                 return Err(table_not_found(&table.database_name, &table.name));
             }
-            let earlier = entry.statistics.as_ref();
+            let earlier = entry.statistics.as_deref();
             let merged = merged_statistics(statistics, earlier, &entry.table);
             entry.statistics = Some(Arc::new(merged));
+            Ok(())
+        })
+    }
+
+    async fn partition_statistics(
+        &self,
+        table: &Table,
+        values: &[String],
+    ) -> Result<Option<TableStatistics>> {
+        let key = identity_key(&PartitionKey::of_table(table)?, values)?;
+        let state = self.state.lock();
+        let entry = state.table(&table.database_name, &table.name).ok();
+        let entry = entry.filter(|entry| entry.table.id == table.id);
+        Ok(entry.and_then(|entry| entry.partition_statistics.get(&key).cloned()))
+    }
+
+    async fn update_partition_statistics(
+        &self,
+        table: &Table,
+        values: &[String],
+        statistics: TableStatistics,
+    ) -> Result<()> {
+        self.change(|state| {
+            let entry = state.table_mut(&table.database_name, &table.name)?;
+            require_same(&entry.table, table)?;
+            let keys = Arc::clone(&entry.partitions.keys);
+            let Some(found) = entry.partitions.find(values)? else {
+                return Err(entry.partition_not_found(values));
+            };
+            let key = identity_key(&keys, &found.values)?;
+            let earlier = entry.partition_statistics.get(&key);
+            let merged = merged_statistics(statistics, earlier, &entry.table);
+            entry.partition_statistics.insert(key, merged);
             Ok(())
         })
     }

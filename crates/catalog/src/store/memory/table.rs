@@ -21,6 +21,8 @@ pub(super) struct TableEntry {
     pub(super) former: Vec<Arc<Table>>,
     pub(super) partitions: Arc<Partitions>,
     pub(super) statistics: Option<Arc<TableStatistics>>,
+    /// By the keys of partitions.
+    pub(super) partition_statistics: BTreeMap<String, TableStatistics>,
 }
 
 impl TableEntry {
@@ -130,6 +132,8 @@ impl TableEntry {
         if !keys.is_empty() {
             let version = self.partitions.version + 1;
             self.partitions = Arc::new(self.partitions.without(version, &keys));
+            self.partition_statistics
+                .retain(|known, _| !keys.contains(known));
         }
         Ok(keys.len())
     }
@@ -170,6 +174,9 @@ impl TableEntry {
             own_location: own.map(Into::into),
             ..(*old).clone()
         };
+        if let Some(known) = self.partition_statistics.remove(&old_key) {
+            self.partition_statistics.insert(new_key.clone(), known);
+        }
         let version = self.partitions.version + 1;
         let without = self.partitions.without(version, &[old_key]);
         let with = without.with(version, vec![(new_key, Arc::new(moved))]);
@@ -193,6 +200,12 @@ impl TableEntry {
                 creation_time: old.creation_time,
                 ..next
             };
+            if next.own_location != old.own_location
+                || next.storage_descriptor != old.storage_descriptor
+            {
+                // Its files may be others.
+                self.partition_statistics.remove(&key);
+            }
             // Of two inputs for one partition the later holds.
             changed.insert(key, Arc::new(next));
         }

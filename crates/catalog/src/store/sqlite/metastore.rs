@@ -134,6 +134,25 @@ impl Metastore for SqliteStore {
             .await
     }
 
+    async fn partition_statistics(
+        &self,
+        table: &Table,
+        values: &[String],
+    ) -> Result<Option<TableStatistics>> {
+        self.read_partition_statistics(table, values).await
+    }
+
+    async fn update_partition_statistics(
+        &self,
+        table: &Table,
+        values: &[String],
+        statistics: TableStatistics,
+    ) -> Result<()> {
+        let (table, values) = (table.clone(), values.to_vec());
+        self.change(move |write| write.add_partition_statistics(&table, &values, statistics))
+            .await
+    }
+
     async fn partitions_matching(
         &self,
         database: &str,

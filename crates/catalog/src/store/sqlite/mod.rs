@@ -26,6 +26,7 @@ mod load;
 mod lock;
 mod metastore;
 mod partition_rows;
+mod partition_statistics;
 mod partitions;
 mod principals;
 mod schema;

@@ -228,6 +228,11 @@ impl Write<'_> {
                 .collect();
             let input = PartitionInput { values, ..input };
             let prepared = self.prepare(&mut target, row.key, input)?;
+            if row.location != prepared.own_location || row.descriptor_id != prepared.descriptor_id
+            {
+                // Its files may be others.
+                self.forget_partition_statistics(&target.table, Some(&prepared.key))?;
+            }
             let sql = "UPDATE partitions SET location = ?3, descriptor_id = ?4, parameters = ?5 WHERE table_id = ?1 AND key = ?2";
             self.tx.prepare_cached(sql)?.execute(params![
                 target.table.id,
@@ -291,7 +296,7 @@ impl Write<'_> {
         Ok(())
     }
 
-    fn target(&self, database: &str, table: &str) -> Result<Target> {
+    pub(super) fn target(&self, database: &str, table: &str) -> Result<Target> {
         let table = self.table(database, table)?;
         if table.partition_keys.is_empty() {
             return Err(CatalogError::invalid(format!(
@@ -326,7 +331,7 @@ impl Write<'_> {
     }
 }
 
-fn not_found(target: &Target, values: &[String]) -> CatalogError {
+pub(super) fn not_found(target: &Target, values: &[String]) -> CatalogError {
     let name = format!(
         "{}/{}",
         target.table.full_name(),

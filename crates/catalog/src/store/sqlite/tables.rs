@@ -13,8 +13,8 @@ use crate::error::{CatalogError, Kind, Result};
 use crate::model::{Claim, Database, DatabaseInput, Table, TableInput, TableStatistics, now};
 use crate::store::Created;
 use crate::store::table_rules::{
-    KEPT_VERSIONS, kept_statistics, keys_are_fixed, merged_statistics, moves, next_version,
-    renamed, require_same, same_keys,
+    KEPT_VERSIONS, kept_statistics, keys_are_fixed, loses_columns, merged_statistics, moves,
+    next_version, renamed, require_same, same_keys,
 };
 
 impl Write<'_> {
@@ -184,6 +184,9 @@ impl Write<'_> {
             let kept = kept_statistics(&known, &old, &new);
             self.set_statistics(&new, kept)?;
         }
+        if loses_columns(&old, &new) {
+            self.forget_partition_statistics(&new, None)?;
+        }
         if !moved {
             return Ok((new, dropped));
         }
@@ -257,7 +260,7 @@ impl Write<'_> {
             return Err(CatalogError::not_found(Kind::Table, analyzed.full_name()));
         }
         let earlier = self.statistics(&table);
-        let merged = merged_statistics(found, earlier.as_ref(), &table);
+        let merged = merged_statistics(found, earlier.as_deref(), &table);
         self.set_statistics(&table, Some(merged))
     }
 

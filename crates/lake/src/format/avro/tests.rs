@@ -151,6 +151,7 @@ async fn what_is_written_is_read_back_in_every_codec() {
             folder: &folder,
             name: "f.avro",
             schema: batch.schema(),
+            declared: &[],
             codec,
             sorted_by: &[],
         })

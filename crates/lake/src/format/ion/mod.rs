@@ -17,12 +17,14 @@
 //! <https://docs.aws.amazon.com/athena/latest/ug/ion-serde.html>.
 
 mod binary;
+mod checks;
 mod cursor;
 mod decode;
 mod fit;
 mod format;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
+mod kinds;
 mod numbers;
 mod options;
 mod paths;
@@ -39,5 +41,6 @@ mod tests;
 
 use super::fault::{Fault, Result, broken};
 
+pub use self::kinds::IonKind;
 pub use self::options::{IonEncoding, IonFormat, NullForm};
 pub use self::paths::Step;

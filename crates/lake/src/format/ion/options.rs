@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use lakegate_error::{Error, Result};
+use lakegate_error::Result;
 
+use super::kinds::IonKind;
 use super::paths::{Step, parse};
 use crate::format::encoding::Encoding;
 use crate::format::properties::{Properties, invalid};
@@ -25,6 +26,8 @@ pub struct IonFormat {
     pub columns_fail_on_overflow: Vec<(String, bool)>,
     /// `ion.<column>.path_extractor`, ordered by column.
     pub paths: Vec<(String, Vec<Step>)>,
+    /// `ion.<column>.serialize_as`: of files that are written, ordered by column.
+    pub written_as: Vec<(String, IonKind)>,
     /// `ion.serialize_null`: of files that are written.
     pub nulls: NullForm,
     /// `ion.timestamp.serialization_offset`: of files that are written, in minutes east of UTC.
@@ -79,6 +82,7 @@ impl IonFormat {
         };
         let mut paths = BTreeMap::new();
         let mut columns_fail = BTreeMap::new();
+        let mut written_as = BTreeMap::new();
         for (key, value) in all(properties) {
             let Some((column, property)) = of_column(key) else {
                 continue;
@@ -91,10 +95,9 @@ impl IonFormat {
                     columns_fail.insert(column.to_lowercase(), flag(key, true)?);
                 }
                 "serialize_as" => {
-                    return Err(Error::not_supported(format!(
-                        "property '{}' is not supported; leave it out, columns are written as their own types",
-                        key.escape_default()
-                    )));
+                    let kind = IonKind::parse(value)
+                        .ok_or_else(|| invalid(key, value, "a type of Ion, such as 'symbol'"))?;
+                    written_as.insert(column.to_lowercase(), kind);
                 }
                 _ => {}
             }
@@ -106,6 +109,7 @@ impl IonFormat {
             fail_on_overflow: flag("ion.fail_on_overflow", true)?,
             columns_fail_on_overflow: columns_fail.into_iter().collect(),
             paths: paths.into_iter().collect(),
+            written_as: written_as.into_iter().collect(),
             nulls,
             offset,
         })
@@ -127,6 +131,7 @@ impl IonFormat {
             fail_on_overflow,
             columns_fail_on_overflow,
             paths,
+            written_as: _,
             nulls: _,
             offset: _,
         } = self;
@@ -204,7 +209,7 @@ fn minutes(text: &str) -> Option<i32> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use lakegate_error::Code;
+    use lakegate_error::{Code, Error};
 
     use super::*;
     use crate::format::TableFormat;
@@ -241,6 +246,7 @@ mod tests {
             ("ion.a.fail_on_overflow", "maybe"),
             ("ion.a.path_extractor", "a"),
             ("ion.serialize_null", "none"),
+            ("ion.a.serialize_as", "text"),
             ("ion.timestamp.serialization_offset", "1:00"),
             ("ion.timestamp.serialization_offset", "+24:00"),
         ] {
@@ -248,7 +254,14 @@ mod tests {
             assert_eq!(error.code(), Code::InvalidTable);
             assert!(error.message().contains(key), "{error}");
         }
-        let error = of(&[("ion.a.serialize_as", "symbol")]).unwrap_err();
-        assert_eq!(error.code(), Code::NotSupported);
+        let format = of(&[
+            ("ion.A.serialize_as", "Symbol"),
+            ("ion.b.serialize_as", "sexp"),
+        ]);
+        let expected = [
+            ("a".to_owned(), IonKind::Symbol),
+            ("b".to_owned(), IonKind::SExpression),
+        ];
+        assert_eq!(format.unwrap().written_as, expected);
     }
 }

@@ -3,7 +3,7 @@ use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
 use arrow::datatypes::SchemaRef;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
-use ion_rs::{Element, Sequence, v1_0};
+use ion_rs::{Element, IonType, Sequence, v1_0};
 use object_store::ObjectStoreExt;
 
 use super::fuzzing::{COLUMNS, read, schema};
@@ -215,6 +215,8 @@ async fn rows_are_read_back_as_they_were_written() {
         vec![("ion.encoding", "TEXT")],
         vec![("ion.serialize_null", "TYPED")],
         vec![("ion.encoding", "TEXT"), ("ion.serialize_null", "UNTYPED")],
+        KINDS.to_vec(),
+        [&KINDS[..], &[("ion.encoding", "TEXT")]].concat(),
     ] {
         let (store, roots) = lake();
         let folder = roots.locate("s3://lake/t/").unwrap();
@@ -222,6 +224,7 @@ async fn rows_are_read_back_as_they_were_written() {
             folder: &folder,
             name: "f.ion",
             schema: batch.schema(),
+            declared: &[],
             codec: Codec::Uncompressed,
             sorted_by: &[],
         };
@@ -241,6 +244,71 @@ async fn rows_are_read_back_as_they_were_written() {
     }
 }
 
+const KINDS: [(&str, &str); 4] = [
+    ("ion.b.serialize_as", "symbol"),
+    ("ion.h.serialize_as", "sexp"),
+    ("ion.k.serialize_as", "clob"),
+    ("ion.serialize_null", "TYPED"),
+];
+
+#[tokio::test]
+async fn columns_are_written_as_the_types_that_are_asked_for() {
+    let schema = schema(&[
+        ("b", "string"),
+        ("h", "array<string>"),
+        ("k", "binary"),
+        ("d", "decimal(10,2)"),
+    ]);
+    let rows = "{b: \"x y\", h: [\"z\"], k: {{ aGk= }}, d: 7.00} {}";
+    let batch = read_text(rows, &[], &schema).unwrap();
+    let fraction = read_text("{d: 7.25}", &[], &schema).unwrap();
+    let (store, roots) = lake();
+    let folder = roots.locate("s3://lake/t/").unwrap();
+    let new = NewFile {
+        folder: &folder,
+        name: "f.ion",
+        schema: batch.schema(),
+        declared: &[],
+        codec: Codec::Uncompressed,
+        sorted_by: &[],
+    };
+    let properties = [&KINDS[..], &[("ion.d.serialize_as", "int")]].concat();
+    let format_of_all = format(&properties);
+    let mut file = IonFileWriter::create(&format_of_all, &new).unwrap();
+    file.write(&batch).await.unwrap();
+    let refused = file.write(&fraction).await.unwrap_err();
+    assert!(
+        refused
+            .to_string()
+            .contains("\"d\" has a number with a fraction")
+    );
+    Box::new(file).close().await.unwrap();
+    let written = store.get(&"t/f.ion".into()).await.unwrap();
+    let written = written.bytes().await.unwrap();
+    let elements = Element::read_all(&written).unwrap();
+    let types = |row: usize| {
+        let row = elements.get(row).unwrap().as_struct().unwrap();
+        ["b", "h", "k", "d"].map(|name| row.get(name).unwrap().ion_type())
+    };
+    let expected = [IonType::Symbol, IonType::SExp, IonType::Clob, IonType::Int];
+    assert_eq!((types(0), types(1)), (expected, expected));
+    let first = elements.get(0).unwrap().as_struct().unwrap();
+    let items = first.get("h").unwrap().as_sequence().unwrap();
+    assert_eq!(items.get(0).unwrap().ion_type(), IonType::String);
+
+    for (column, kind) in [
+        ("b", "clob"),
+        ("h", "symbol"),
+        ("d", "float"),
+        ("k", "string"),
+    ] {
+        let key = format!("ion.{column}.serialize_as");
+        let format = format(&[(key.as_str(), kind)]);
+        let error = IonFileWriter::create(&format, &new).unwrap_err();
+        assert!(error.to_string().contains(&key), "{error}");
+    }
+}
+
 #[tokio::test]
 async fn what_ion_does_not_have_is_not_written() {
     let offset = [("ion.timestamp.serialization_offset", "+01:00")];
@@ -254,6 +322,7 @@ async fn what_ion_does_not_have_is_not_written() {
             folder: &folder,
             name: "f.ion",
             schema: last.schema(),
+            declared: &[],
             codec: Codec::Uncompressed,
             sorted_by: &[],
         };

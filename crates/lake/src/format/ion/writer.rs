@@ -8,25 +8,23 @@
 //! Each member begins with a version marker, so that no state is held between two of them, and the
 //! symbols that the keys of maps make are forgotten with it.
 
-use std::collections::HashSet;
 use std::ops::Range;
 
-use arrow::array::{Array, RecordBatch};
+use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use chrono::{DateTime, Datelike, Timelike};
 use ion_rs::{
-    Decimal, IonResult, IonType, SequenceWriter, StructWriter, Timestamp, ValueWriter, WriteAsIon,
-    WriteConfig, Writer, v1_0,
+    Decimal, Int, IonResult, IonType, SequenceWriter, StructWriter, Timestamp, ValueWriter,
+    WriteAsIon, WriteConfig, Writer, v1_0,
 };
 use lakegate_error::{Code, Error, Result};
 
+use super::checks::{Counted, check, check_kind, whole};
+use super::kinds::IonKind;
 use super::options::{IonEncoding, IonFormat, NullForm};
-use super::symbols::MAX_SYMBOLS;
-use crate::format::text::rows::MAX_CELLS;
-use crate::format::text::write::delimited::too_many_values;
 use crate::format::text::write::members::{MEMBER_BYTES, Members};
-use crate::format::text::write::values::{Unwritable, Values, items};
+use crate::format::text::write::values::{Values, items};
 use crate::format::text::{self, MAX_ROW_BYTES};
 use crate::format::{ClosedFile, Codecs, FileWriter, NewFile};
 
@@ -36,20 +34,13 @@ pub(super) const CODECS: Codecs = Codecs {
     ..text::write::CODECS
 };
 
-/// Keys of maps in one row: each is a symbol, and with those of the rows before it in a member they are
-/// no more than are read.
-const MAX_KEYS: usize = MAX_SYMBOLS / 4;
-const MICROS_PER_MINUTE: i64 = 60_000_000;
-/// The years 1 to 9999 in microseconds since the Unix epoch.
-const TIMES: Range<i64> = -62_135_596_800_000_000..253_402_300_800_000_000;
-/// The same for days.
-const DAYS: Range<i32> = -719_162..2_932_897;
-
 #[derive(Debug)]
 pub(super) struct IonFileWriter {
     encoding: IonEncoding,
     form: Form,
     schema: SchemaRef,
+    /// What columns are written as, of those that do not have their own types.
+    kinds: Vec<Option<IonKind>>,
     members: Members,
 }
 
@@ -72,6 +63,14 @@ impl IonFileWriter {
             )
             .with_hint("write to a table of Ion without it"));
         }
+        let mut kinds = Vec::with_capacity(file.schema.fields().len());
+        for field in file.schema.fields() {
+            let mut all = format.written_as.iter();
+            let kind = all.find(|(column, _)| column == field.name());
+            let kind = kind.map(|(_, kind)| *kind);
+            kind.map_or(Ok(()), |kind| kind.check(field.name(), field.data_type()))?;
+            kinds.push(kind);
+        }
         Ok(Self {
             encoding: format.encoding,
             form: Form {
@@ -79,6 +78,7 @@ impl IonFileWriter {
                 offset: format.offset,
             },
             schema: SchemaRef::clone(&file.schema),
+            kinds,
             members,
         })
     }
@@ -111,13 +111,16 @@ impl IonFileWriter {
                 || self.members.waiting.len() + writer.output().len() < MEMBER_BYTES)
         {
             let mut counted = Counted::default();
-            for (field, values) in self.schema.fields().iter().zip(columns) {
+            let fields = self.schema.fields().iter().zip(columns).zip(&self.kinds);
+            for ((field, values), kind) in fields {
                 check(values, next, self.form.offset, &mut counted)
+                    .and_then(|()| check_kind(values, next, *kind, &mut counted))
                     .map_err(|unwritable| unwritable.of_column(field.name()))?;
             }
             let row = Row {
                 schema: &self.schema,
                 columns,
+                kinds: &self.kinds,
                 row: next,
                 form: self.form,
             };
@@ -199,103 +202,11 @@ impl FileWriter for IonFileWriter {
     }
 }
 
-/// Checks that a value is read back as it is. `offset`: of timestamps, in minutes. Recursion is bounded
-/// by the column's type.
-fn check(
-    values: &Values<'_>,
-    row: usize,
-    offset: i32,
-    counted: &mut Counted,
-) -> Result<(), Unwritable> {
-    if values.is_null(row) {
-        return Ok(());
-    }
-    match values {
-        Values::Date(array) if !DAYS.contains(&array.value(row)) => Err(beyond("date")),
-        Values::Timestamp(array) => {
-            let time = array.value(row);
-            let local = time.saturating_add(i64::from(offset) * MICROS_PER_MINUTE);
-            match TIMES.contains(&time) && TIMES.contains(&local) {
-                true => Ok(()),
-                false => Err(beyond("timestamp")),
-            }
-        }
-        Values::List(list, values) => {
-            for item in items(list.value_offsets(), row) {
-                counted.add(values.leaves())?;
-                check(values, item, offset, counted)?;
-            }
-            Ok(())
-        }
-        Values::Map(map, entries) => {
-            let (keys, values) = &**entries;
-            let Values::Text(texts) = keys else {
-                return Err(Unwritable::new(
-                    "a map whose keys are not strings",
-                    "make the keys strings",
-                ));
-            };
-            let range = items(map.value_offsets(), row);
-            counted.keys += range.len();
-            if counted.keys > MAX_KEYS {
-                return Err(Unwritable::new(
-                    format!("more than {MAX_KEYS} keys of maps in one row"),
-                    "write to a table of Parquet",
-                ));
-            }
-            let mut seen = HashSet::with_capacity(range.len());
-            for entry in range {
-                counted.add(keys.leaves() + values.leaves())?;
-                if texts.is_null(entry) {
-                    return Err(Unwritable::new("a map with NULL for a key", "leave it out"));
-                }
-                if !seen.insert(texts.value(entry)) {
-                    return Err(Unwritable::new(
-                        "a map with a key that is there twice",
-                        "leave one of the entries out",
-                    ));
-                }
-                check(values, entry, offset, counted)?;
-            }
-            Ok(())
-        }
-        Values::Struct(_, fields) => {
-            let mut fields = fields.iter();
-            fields.try_for_each(|field| check(field, row, offset, counted))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// What a row has in nested columns.
-#[derive(Debug, Default)]
-struct Counted {
-    /// Values without children, as readers count them.
-    cells: usize,
-    keys: usize,
-}
-
-impl Counted {
-    fn add(&mut self, leaves: usize) -> Result<(), Unwritable> {
-        self.cells += leaves;
-        match self.cells > MAX_CELLS {
-            true => Err(too_many_values()),
-            false => Ok(()),
-        }
-    }
-}
-
-fn beyond(what: &str) -> Unwritable {
-    Unwritable::new(
-        format!("a {what} outside of the years 1 to 9999, which Ion does not have"),
-        "write to a table of Parquet, or make the column a string",
-    )
-}
-
 /// A row of the table.
 struct Row<'a> {
     schema: &'a SchemaRef,
     columns: &'a [Values<'a>],
+    kinds: &'a [Option<IonKind>],
     row: usize,
     form: Form,
 }
@@ -303,11 +214,13 @@ struct Row<'a> {
 impl WriteAsIon for Row<'_> {
     fn write_as_ion<V: ValueWriter>(&self, writer: V) -> IonResult<()> {
         let mut fields = writer.struct_writer()?;
-        for (field, values) in self.schema.fields().iter().zip(self.columns) {
+        let columns = self.columns.iter().zip(self.kinds);
+        for (field, (values, kind)) in self.schema.fields().iter().zip(columns) {
             let cell = Cell {
                 values,
                 row: self.row,
                 form: self.form,
+                kind: *kind,
             };
             if !cell.is_left_out() {
                 fields.write(field.name().as_str(), cell)?;
@@ -323,6 +236,8 @@ struct Cell<'a> {
     values: &'a Values<'a>,
     row: usize,
     form: Form,
+    /// `None`: its column's own, which those inside of others have.
+    kind: Option<IonKind>,
 }
 
 impl<'a> Cell<'a> {
@@ -336,12 +251,16 @@ impl<'a> Cell<'a> {
             values,
             row,
             form: self.form,
+            kind: None,
         }
     }
 
     fn null_type(&self) -> IonType {
         if self.form.nulls != NullForm::Typed {
             return IonType::Null;
+        }
+        if let Some(kind) = self.kind {
+            return kind.ion_type();
         }
         match self.values {
             Values::Boolean(_) => IonType::Bool,
@@ -373,6 +292,10 @@ impl WriteAsIon for Cell<'_> {
             Values::Int64(array) => writer.write_i64(array.value(row)),
             Values::Float32(array) => writer.write_f32(array.value(row)),
             Values::Float64(array) => writer.write_f64(array.value(row)),
+            Values::Decimal(array) if self.kind == Some(IonKind::Int) => {
+                let whole = whole(array.value(row), array.scale());
+                writer.write_int(&Int::from(whole.unwrap_or_default()))
+            }
             Values::Decimal(array) => {
                 let exponent = -i64::from(array.scale());
                 writer.write_decimal(&Decimal::new(array.value(row), exponent))
@@ -381,8 +304,21 @@ impl WriteAsIon for Cell<'_> {
             Values::Timestamp(array) => {
                 writer.write_timestamp(&timestamp(array.value(row), self.form.offset)?)
             }
+            Values::Text(array) if self.kind == Some(IonKind::Symbol) => {
+                writer.write_symbol(array.value(row))
+            }
             Values::Text(array) => writer.write_string(array.value(row)),
+            Values::Binary(array) if self.kind == Some(IonKind::Clob) => {
+                writer.write_clob(array.value(row))
+            }
             Values::Binary(array) => writer.write_blob(array.value(row)),
+            Values::List(list, values) if self.kind == Some(IonKind::SExpression) => {
+                let mut sexp_writer = writer.sexp_writer()?;
+                for item in items(list.value_offsets(), row) {
+                    sexp_writer.write(self.of(values, item))?;
+                }
+                sexp_writer.close()
+            }
             Values::List(list, values) => {
                 let mut list_writer = writer.list_writer()?;
                 for item in items(list.value_offsets(), row) {

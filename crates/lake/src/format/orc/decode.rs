@@ -49,19 +49,30 @@ impl Rows {
         };
         let batch_rows = demands.batch_rows(columns, rows, batch_size)?;
         let of_times: Vec<TimeColumn> = of_times.take();
+        let zone = match of_times.iter().any(|column| column.is_local) {
+            true => footer.zone()?,
+            false => None,
+        };
+        // The decoder converts all times of a stripe from one zone, or none: where some of them
+        // are converted here, all are.
+        let converted = zone.filter(|_| of_times.iter().any(|column| column.is_negative));
         let mut rewritten = Vec::with_capacity(columns.len());
         for column in columns {
             let range = types.range(*column);
             let inner = of_times.iter().filter(|inner| range.contains(&inner.id));
-            let is_negative = inner.clone().any(|inner| inner.is_negative);
-            if is_negative {
+            let is_rewritten = inner
+                .clone()
+                .any(|inner| inner.is_negative || (inner.is_local && converted.is_some()));
+            if is_rewritten {
                 for inner in inner {
-                    times::rewrite(inner.id, inner.values, footer, &mut streams)?;
+                    let from = converted.filter(|_| inner.is_local);
+                    times::rewrite(inner.id, inner.values, from, footer, &mut streams)?;
                 }
             }
-            rewritten.push(is_negative);
+            rewritten.push(is_rewritten);
         }
-        let file = subset::file(types, columns, footer, streams, rows)?;
+        let zone = zone.filter(|_| converted.is_none());
+        let file = subset::file(types, columns, footer, streams, rows, zone)?;
         let reader = ArrowReaderBuilder::try_new(Bytes::from(file)).map_err(text)?;
         let decoded = columns.iter().map(|id| types.decoded(*id)).enumerate();
         let decoded = decoded.map(|(place, decoded)| Field::new(place.to_string(), decoded, true));

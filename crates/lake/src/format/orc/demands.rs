@@ -35,6 +35,8 @@ pub(super) struct TimeColumn {
     pub id: u32,
     /// NULLs left out.
     pub values: u64,
+    /// Its times are of the time zone that the writer had.
+    pub is_local: bool,
     /// Has nanoseconds below zero.
     pub is_negative: bool,
 }
@@ -149,6 +151,7 @@ impl Demands<'_> {
                 self.times.borrow_mut().push(TimeColumn {
                     id,
                     values: present,
+                    is_local: node.kind == Kind::Timestamp,
                     is_negative,
                 });
             }

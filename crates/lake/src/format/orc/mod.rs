@@ -14,6 +14,7 @@
 //!
 //! ```text
 //!  batches ─ encode ─▶ streams and summaries of a column ─ pack ─▶ blocks ─ new_stripe ─▶ store
+//!            new_values, new_texts
 //! ```
 //!
 //! Files are written here throughout: the crate writes neither nested columns nor decimals, nor
@@ -33,6 +34,9 @@ mod format;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
 mod new_stripe;
+mod new_texts;
+mod new_types;
+mod new_values;
 mod pack;
 mod reader;
 mod runs;

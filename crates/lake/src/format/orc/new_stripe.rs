@@ -9,11 +9,13 @@ use std::io;
 use arrow::array::RecordBatch;
 use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
+use lakegate_catalog::hive_type::HiveType;
 
 use super::emit::Position;
-use super::encode::{Column, DIRECT, Encoded};
+use super::encode::{Column, Encoded};
+use super::new_texts::{Dictionary, TextType};
 use super::pack::{Packed, Packer};
-use super::stripe::ROW_INDEX;
+use super::stripe::{Encoding, ROW_INDEX};
 use super::summary::Summary;
 use super::tail::Stripe;
 use super::wire::Message;
@@ -58,22 +60,30 @@ impl Groups {
             (Vec::new(), summary)
         });
         Encoded {
-            encoding: DIRECT,
+            encoding: Encoding::default(),
             streams: Vec::new(),
             groups: groups.collect(),
         }
     }
 
-    /// A column of the rows, and those inside of it.
+    /// A column of the rows, and those inside of it. `declared`: the type that the table has for it.
     ///
     /// # Errors
-    /// Values of its type are not encoded.
+    /// Values of its type are not encoded, or are longer than the type allows.
     pub(super) fn column(
         &self,
         place: usize,
         data_type: &DataType,
+        declared: Option<&HiveType>,
     ) -> Result<Vec<Encoded>, ArrowError> {
-        let mut column = Column::new(data_type)?;
+        let mut column = Column::new(data_type, declared)?;
+        if *data_type == DataType::Utf8 {
+            let batches = self.0.iter().flatten();
+            let arrays = batches.filter_map(|batch| batch.columns().get(place));
+            if let Some(dictionary) = Dictionary::of(arrays, TextType::of(declared))? {
+                column = column.with(dictionary);
+            }
+        }
         for group in &self.0 {
             let arrays = group.iter().filter_map(|batch| batch.columns().get(place));
             for array in arrays {
@@ -139,9 +149,7 @@ impl NewStripe {
         self.index_streams
             .bytes(1, &stream_of(id, ROW_INDEX, &index));
         self.index.extend_from_slice(&index.bytes);
-        let mut encoding = Message::default();
-        encoding.number(1, column.encoding);
-        self.encodings.bytes(2, &encoding.0);
+        self.encodings.bytes(2, &column.encoding.message());
         self.summaries.push(whole);
         Ok(())
     }

@@ -3,10 +3,12 @@
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
+use chrono_tz::Tz;
+
 use super::blocks::Blocks;
 use super::tail::Stripe;
 use super::types::Types;
-use super::wire::Fields;
+use super::wire::{Fields, Message};
 use super::{Fault, Result, broken};
 
 /// Bytes of the wanted columns of one stripe at most, once decompressed.
@@ -50,6 +52,16 @@ impl Encoding {
     /// Whether integers are encoded in the second version.
     pub(super) fn is_second(self) -> bool {
         self.kind >= 2
+    }
+
+    /// As the footer of a stripe has it.
+    pub(super) fn message(self) -> Vec<u8> {
+        let mut message = Message::default();
+        message.number(1, self.kind);
+        if self.has_dictionary() {
+            message.number(2, self.dictionary);
+        }
+        message.0
     }
 }
 
@@ -143,15 +155,16 @@ impl StripeFooter {
     ///
     /// # Errors
     /// The zone is not known.
-    pub(super) fn zone(&self) -> Result<Option<&str>> {
+    pub(super) fn zone(&self) -> Result<Option<Tz>> {
         let zone = self.zone.as_deref().unwrap_or_default().trim();
         match zone {
             "" | "UTC" | "GMT" | "Etc/UTC" | "Etc/GMT" | "Z" => Ok(None),
-            _ if zone.parse::<chrono_tz::Tz>().is_ok() => Ok(Some(zone)),
-            _ => Err(Fault::NotSupported(format!(
-                "has times in time zone '{}', which is not known",
-                zone.escape_default()
-            ))),
+            _ => zone.parse().map(Some).map_err(|_| {
+                Fault::NotSupported(format!(
+                    "has times in time zone '{}', which is not known",
+                    zone.escape_default()
+                ))
+            }),
         }
     }
 }

@@ -1,24 +1,27 @@
 //! A file of one stripe with some of its columns, not compressed, as `orc-rust` reads it.
 
+use chrono_tz::Tz;
+
 use super::Result;
 use super::stripe::{Streams, StripeFooter};
-use super::types::{Kind, Types};
+use super::types::Types;
 use super::wire::Message;
 
 const MAGIC: &[u8] = b"ORC";
 const STRUCT: u64 = 12;
 
 /// Makes the file. `columns`: of rows, by their numbers; they are the columns of the new file's rows,
-/// in this order.
+/// in this order. `zone`: which times without a zone are converted from.
 ///
 /// # Errors
-/// A column has no encoding; the stripe's time zone is not known.
+/// A column has no encoding.
 pub(super) fn file(
     types: &Types,
     columns: &[u32],
     footer: &StripeFooter,
     mut streams: Streams,
     rows: u64,
+    zone: Option<Tz>,
 ) -> Result<Vec<u8>> {
     let mut file = Vec::with_capacity(streams.bytes() + 1024);
     file.extend_from_slice(MAGIC);
@@ -27,10 +30,9 @@ pub(super) fn file(
     let mut row = Message::default();
     let mut others = Message::default();
     row.number(1, STRUCT);
-    put_encoding(&mut encodings, footer, 0)?;
+    encodings.bytes(2, &footer.encoding(0)?.message());
     // The numbers of the columns in the new file begin with that of the row.
     let mut next = 1;
-    let mut has_times = false;
     for (place, column) in columns.iter().enumerate() {
         let range = types.range(*column);
         let first = next;
@@ -41,10 +43,7 @@ pub(super) fn file(
             if let Some(message) = types.message(id, renumbered) {
                 others.bytes(4, &message);
             }
-            has_times |= types
-                .get(id)
-                .is_some_and(|node| node.kind == Kind::Timestamp);
-            put_encoding(&mut encodings, footer, id)?;
+            encodings.bytes(2, &footer.encoding(id)?.message());
             for (kind, bytes) in streams.take(id) {
                 let mut stream = Message::default();
                 stream.number(1, kind);
@@ -58,8 +57,8 @@ pub(super) fn file(
     }
     let data = (file.len() - MAGIC.len()) as u64;
     stripe.0.extend_from_slice(&encodings.0);
-    if has_times && let Some(zone) = footer.zone()? {
-        stripe.bytes(3, zone.as_bytes());
+    if let Some(zone) = zone {
+        stripe.bytes(3, zone.name().as_bytes());
     }
     file.extend_from_slice(&stripe.0);
 
@@ -85,15 +84,4 @@ pub(super) fn file(
     // A few numbers: far below 256 bytes.
     file.push(postscript.0.len() as u8);
     Ok(file)
-}
-
-fn put_encoding(into: &mut Message, footer: &StripeFooter, id: u32) -> Result<()> {
-    let encoding = footer.encoding(id)?;
-    let mut message = Message::default();
-    message.number(1, encoding.kind);
-    if encoding.has_dictionary() {
-        message.number(2, encoding.dictionary);
-    }
-    into.bytes(2, &message.0);
-    Ok(())
 }

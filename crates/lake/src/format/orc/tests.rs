@@ -12,6 +12,7 @@ use arrow::buffer::NullBuffer;
 use arrow::datatypes::{Decimal128Type, Field, Int32Type, TimestampMicrosecondType};
 use datafusion::common::ScalarValue;
 use datafusion::common::stats::Precision;
+use lakegate_catalog::hive_type::HiveType;
 use object_store::ObjectStoreExt;
 use object_store::memory::InMemory;
 
@@ -19,7 +20,7 @@ use super::Fault;
 use super::decode::Rows;
 use super::fuzzing::rows;
 use super::statistics::{of_file, of_stripes};
-use super::stripe::{Streams, StripeFooter};
+use super::stripe::{DATA, DICTIONARY, LENGTH, PRESENT, Streams, StripeFooter};
 use super::tail::of_bytes;
 use super::writer::OrcFileWriter;
 use crate::format::{Codec, FileWriter, NewFile};
@@ -31,6 +32,11 @@ fn seed(name: &str) -> Vec<u8> {
 
 /// The columns of a file's first stripe.
 fn columns(file: &[u8]) -> Vec<ArrayRef> {
+    columns_in(file, 8192)
+}
+
+/// The columns of a file's first stripe, which has at most `size` rows.
+fn columns_in(file: &[u8], size: usize) -> Vec<ArrayRef> {
     let tail = of_bytes(file).unwrap();
     let wanted: Vec<u32> = tail.types.columns().map(|(id, _)| id).collect();
     let stripe = &tail.stripes[0];
@@ -43,7 +49,7 @@ fn columns(file: &[u8]) -> Vec<ArrayRef> {
         let bytes = slice(stream.range.clone());
         streams.add(&stream, bytes, tail.blocks).unwrap();
     }
-    let mut rows = Rows::new(&tail.types, &wanted, &footer, streams, stripe.rows, 8192).unwrap();
+    let mut rows = Rows::new(&tail.types, &wanted, &footer, streams, stripe.rows, size).unwrap();
     let (columns, _) = rows.next().unwrap().unwrap();
     assert!(rows.next().unwrap().is_none());
     columns
@@ -78,6 +84,27 @@ fn values_are_those_that_pyarrow_wrote() {
     let structs = columns[14].as_struct();
     assert!(structs.is_null(10));
     assert_eq!(structs.column(0).as_primitive::<Int32Type>().value(11), 11);
+}
+
+/// The same streams are read as times that a writer in another zone had on its clock.
+#[test]
+fn times_before_1970_of_another_zone_are_its_clock_s() {
+    let file = seed("uncompressed");
+    let zone = b"\x1a\x03GMT";
+    let at = file
+        .windows(zone.len())
+        .position(|bytes| bytes == zone)
+        .unwrap();
+    let mut other = file.clone();
+    other[at + 2..at + 5].copy_from_slice(b"EST");
+    let (expected, found) = (columns(&file), columns(&other));
+    // With the times that have a zone, which the writer's does not change.
+    assert_eq!(found, expected);
+    let times = found[9].as_primitive::<TimestampMicrosecondType>();
+    assert_eq!(times.value(0), -3_000_003);
+    // A zone that no list has is not guessed.
+    other[at + 2..at + 5].copy_from_slice(b"XYZ");
+    assert!(matches!(rows(&other), Err(Fault::NotSupported(_))));
 }
 
 #[test]
@@ -185,22 +212,129 @@ fn batch() -> RecordBatch {
 
 /// Writes a file whose stripes have the batches.
 async fn written(batches: &[RecordBatch], codec: Codec) -> Vec<u8> {
+    written_as(batches, codec, &[]).await.unwrap()
+}
+
+/// Writes a file of a table that declares types for its columns.
+async fn written_as(
+    batches: &[RecordBatch],
+    codec: Codec,
+    declared: &[Option<HiveType>],
+) -> lakegate_error::Result<Vec<u8>> {
     let (store, folder) = lake();
     let mut file = OrcFileWriter::create(NewFile {
         folder: &folder,
         name: "f.orc",
         schema: batches[0].schema(),
+        declared,
         codec,
         sorted_by: &[],
-    })
-    .unwrap();
+    })?;
     for batch in batches {
-        file.write(batch).await.unwrap();
-        file.encode().await.unwrap();
+        file.write(batch).await?;
+        file.encode().await?;
     }
-    Box::new(file).close().await.unwrap();
+    Box::new(file).close().await?;
     let written = store.get(&"t/f.orc".into()).await.unwrap();
-    written.bytes().await.unwrap().to_vec()
+    Ok(written.bytes().await.unwrap().to_vec())
+}
+
+/// Texts of three words, with NULLs, in more rows than an entry of the index has.
+fn words() -> RecordBatch {
+    let word = |n: usize| (n % 7 != 0).then(|| ["north", "", "süd"][n % 3]);
+    let texts: ArrayRef = Arc::new(StringArray::from_iter((0..25_000).map(word)));
+    RecordBatch::try_from_iter_with_nullable([("t", texts, true)]).unwrap()
+}
+
+/// The bytes of the streams of the first column, by their kinds.
+fn stream_lengths(file: &[u8]) -> Vec<(u64, u64)> {
+    let tail = of_bytes(file).unwrap();
+    let place = tail.stripes[0].footer();
+    let place = usize::try_from(place.start).unwrap()..usize::try_from(place.end).unwrap();
+    let footer = StripeFooter::parse(&file[place], tail.blocks, &tail.stripes[0]).unwrap();
+    let streams = footer.wanted(&tail.types, &[1]).unwrap();
+    let lengths = streams.iter();
+    lengths
+        .map(|stream| (stream.kind, stream.range.end - stream.range.start))
+        .collect()
+}
+
+#[tokio::test]
+async fn texts_that_repeat_are_written_once() {
+    let batch = words();
+    let file = written(std::slice::from_ref(&batch), Codec::Uncompressed).await;
+    let lengths = stream_lengths(&file);
+    let kinds: Vec<u64> = lengths.iter().map(|(kind, _)| *kind).collect();
+    assert_eq!(kinds, [PRESENT, DATA, DICTIONARY, LENGTH]);
+    // "", "north" and "süd", the last of four bytes.
+    assert_eq!(lengths[2].1, 9);
+    let found: Vec<ArrayRef> = columns_in(&file, 25_000);
+    assert_eq!(&found, batch.columns());
+    assert_eq!(rows(&file), Ok(25_000));
+    // Texts that are all different have none.
+    let texts: ArrayRef = Arc::new(StringArray::from_iter_values(
+        (0..100).map(|n| n.to_string()),
+    ));
+    let different = RecordBatch::try_from_iter_with_nullable([("t", texts, true)]).unwrap();
+    let file = written(&[different], Codec::Uncompressed).await;
+    let lengths = stream_lengths(&file);
+    let kinds: Vec<u64> = lengths.iter().map(|(kind, _)| *kind).collect();
+    assert_eq!(kinds, [DATA, LENGTH]);
+}
+
+#[tokio::test]
+async fn varchar_is_a_type_of_the_file_and_char_a_bound() {
+    let texts = |texts: &[&str]| -> ArrayRef { Arc::new(StringArray::from(texts.to_vec())) };
+    let lists: ArrayRef = {
+        let mut lists = ListBuilder::new(StringBuilder::new());
+        lists.append_value([Some("xy")]);
+        lists.append_value([None::<&str>]);
+        Arc::new(lists.finish())
+    };
+    let of = |first: &str| {
+        let (v, c) = (texts(&[first, "d"]), texts(&["e", "f  "]));
+        let columns = [
+            ("v", v, true),
+            ("c", c, true),
+            ("l", Arc::clone(&lists), true),
+        ];
+        RecordBatch::try_from_iter_with_nullable(columns).unwrap()
+    };
+    let declared = [
+        Some(HiveType::Varchar(3)),
+        Some(HiveType::Char(1)),
+        Some(HiveType::Array(Box::new(HiveType::Varchar(2)))),
+    ];
+    let file = written_as(&[of("süd  ")], Codec::ZSTD, &declared).await;
+    let file = file.unwrap();
+    let tail = of_bytes(&file).unwrap();
+    let message = |id| tail.types.message(id, |id| id).unwrap();
+    // The kind, and the greatest length.
+    assert_eq!(message(1), [8, 16, 32, 3]);
+    assert_eq!(message(2), [8, 7]);
+    assert_eq!(message(4), [8, 16, 32, 2]);
+    let found = columns(&file);
+    let text = |column: usize, row| found[column].as_string::<i32>().value(row).to_owned();
+    assert_eq!(
+        (text(0, 0), text(0, 1), text(1, 1)),
+        ("süd".into(), "d".into(), "f".into())
+    );
+    let schema = of("d").schema();
+    let statistics = of_file(&tail, &schema, &[Some(0), Some(1), Some(2)]);
+    let bounds = statistics
+        .column_statistics
+        .iter()
+        .map(|column| column.max_value.get_value());
+    let bounds: Vec<bool> = bounds.map(|bound| bound.is_some()).collect();
+    assert_eq!(bounds, [true, true, false]);
+
+    let refused = written_as(&[of("südw")], Codec::ZSTD, &declared)
+        .await
+        .unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "a value of column \"v\" is not of type varchar(3): it has 4 characters"
+    );
 }
 
 #[tokio::test]
@@ -274,6 +408,7 @@ async fn file_without_rows_has_its_columns() {
         folder: &folder,
         name: "f.orc",
         schema: batch().schema(),
+        declared: &[],
         codec: Codec::ZSTD,
         sorted_by: &[],
     })

@@ -5,11 +5,19 @@
 //! out. Readers take one second from times before 1970 with more than 999,999 nanoseconds, so that
 //! no such time can be within the last second before 1970. Those are written here as nanoseconds
 //! that come out 2^64 too large: a second in the year 2554, in which no other time may be.
+//!
+//! Of a writer in another time zone than UTC, the seconds are counted from where 2015 began there.
+//! The zone's offset at the time is added, as Java's and the C++ reader do whose own zone is UTC: what
+//! is read are the date and the time of day that the writer had. Whether a time is before 1970 is
+//! decided before that, as the writers do.
+
+use chrono::{DateTime, Offset, TimeZone};
+use chrono_tz::Tz;
 
 use super::runs::Integers;
 use super::stripe::{DATA, SECONDARY, Streams, StripeFooter};
 use super::wire::folded;
-use super::{Fault, Result, broken};
+use super::{Result, broken};
 
 const NANOS: i128 = 1_000_000_000;
 /// From 1970 to 2015, in UTC.
@@ -27,22 +35,20 @@ pub(super) fn read(nanos: i128) -> i128 {
     }
 }
 
-/// Rewrites the times of a column. `values`: how many it has, NULLs left out.
+/// Rewrites the times of a column. `values`: how many it has, NULLs left out. `zone`: the writer's,
+/// in which they are local; they are rewritten as if it was UTC.
 ///
 /// # Errors
-/// The streams are damaged; a time is in the second that is needed; the writer had another time zone
-/// than UTC.
+/// The streams are damaged; a time is in the second that is needed, or has no offset in the zone.
 pub(super) fn rewrite(
     column: u32,
     values: u64,
+    zone: Option<Tz>,
     footer: &StripeFooter,
     streams: &mut Streams,
 ) -> Result<()> {
-    if let Some(zone) = footer.zone()? {
-        return Err(Fault::NotSupported(format!(
-            "has times with negative nanoseconds, written in time zone {zone}; only those of UTC are read"
-        )));
-    }
+    let unreadable = || broken(format!("column {column} has a time that cannot be read"));
+    let base = base(zone).ok_or_else(unreadable)?;
     let second = footer.encoding(column)?.is_second();
     let integers = |signed| Integers { second, signed };
     let mut seconds = Vec::new();
@@ -59,8 +65,8 @@ pub(super) fn rewrite(
     })?;
     let (mut data, mut secondary) = (Writer::new(second), Writer::new(second));
     for (seconds, nanos) in seconds.into_iter().zip(nanos) {
-        let (seconds, nanos) = encoded(time(seconds, nanos))
-            .ok_or_else(|| broken(format!("column {column} has a time that cannot be read")))?;
+        let time = local(time(seconds, nanos, base), zone).and_then(encoded);
+        let (seconds, nanos) = time.ok_or_else(unreadable)?;
         data.push(folded(seconds));
         secondary.push(nanos);
     }
@@ -69,14 +75,34 @@ pub(super) fn rewrite(
     Ok(())
 }
 
-/// Nanoseconds from 1970 of a time as it is in a file.
-fn time(seconds: i64, nanos: i64) -> i128 {
+/// Seconds from 1970 to where 2015 began in a zone.
+fn base(zone: Option<Tz>) -> Option<i128> {
+    let Some(zone) = zone else {
+        return Some(BASE);
+    };
+    let begin = zone.with_ymd_and_hms(2015, 1, 1, 0, 0, 0).earliest()?;
+    Some(i128::from(begin.timestamp()))
+}
+
+/// The nanoseconds from 1970 that clocks of a zone show at a time.
+fn local(time: i128, zone: Option<Tz>) -> Option<i128> {
+    let Some(zone) = zone else {
+        return Some(time);
+    };
+    let seconds = i64::try_from(time.div_euclid(NANOS)).ok()?;
+    let utc = DateTime::from_timestamp(seconds, 0)?.naive_utc();
+    let offset = zone.offset_from_utc_datetime(&utc).fix();
+    Some(time + i128::from(offset.local_minus_utc()) * NANOS)
+}
+
+/// Nanoseconds from 1970 of a time as it is in a file. `base`: as of [`base`].
+fn time(seconds: i64, nanos: i64, base: i128) -> i128 {
     let zeros = match nanos & 7 {
         0 => 0,
         zeros => zeros as u32 + 1,
     };
     let nanos = i128::from(nanos >> 3) * 10_i128.pow(zeros);
-    let seconds = i128::from(seconds) + BASE;
+    let seconds = i128::from(seconds) + base;
     let before = i128::from(seconds < 0 && nanos > 999_999);
     (seconds - before) * NANOS + nanos
 }
@@ -199,9 +225,29 @@ mod tests {
 
     #[test]
     fn nanoseconds_below_zero_are_added() {
-        assert_eq!(time(-1_420_070_403, (-3 << 3) | 2), -3_000_003_000);
-        assert_eq!(time(-1_420_070_400, -5 << 3), -5);
-        assert_eq!(time(-1_420_070_402, 5_000_000 << 3), -2_995_000_000);
+        assert_eq!(time(-1_420_070_403, (-3 << 3) | 2, BASE), -3_000_003_000);
+        assert_eq!(time(-1_420_070_400, -5 << 3, BASE), -5);
+        assert_eq!(time(-1_420_070_402, 5_000_000 << 3, BASE), -2_995_000_000);
+    }
+
+    #[test]
+    fn times_are_those_that_the_writer_s_clocks_showed() {
+        let zone = chrono_tz::America::Los_Angeles;
+        let base = base(Some(zone)).unwrap();
+        assert_eq!(base, BASE + 8 * 3600);
+        // 2015-01-01 00:00:00 there, less half a second of July 1969, when clocks were put forward.
+        assert_eq!(local(time(0, 0, base), Some(zone)), Some(BASE * NANOS));
+        let july = -15_552_000_i64;
+        let seconds = july - i64::try_from(base).unwrap();
+        let found = local(time(seconds, (-5 << 3) | 7, base), Some(zone));
+        let clock = i128::from(july - 7 * 3600) * NANOS - 500_000_000;
+        assert_eq!(found, Some(clock));
+        // At the end of 1969 in UTC they were behind, and the time is before 1970 in both.
+        let seconds = -1 - i64::try_from(base).unwrap();
+        let found = local(time(seconds, 999_999_999 << 3, base), Some(zone));
+        assert_eq!(found, Some(-8 * 3600 * NANOS - 1_000_000_001));
+        assert_eq!(local(i128::MAX, Some(zone)), None);
+        assert_eq!(local(i128::from(i64::MAX) * NANOS, Some(zone)), None);
     }
 
     #[test]

@@ -5,27 +5,31 @@
 //!                at the end: statistics of stripes, types, stripes ─▶ store
 //! ```
 //!
-//! Values are encoded directly, without dictionaries. Times are written in UTC.
+//! Texts of which many are the same have a dictionary; other values are encoded directly. Times are
+//! written in UTC. Columns that the table declares `varchar` are such in the file, too.
 
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::compute::cast_with_options;
-use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef, TimeUnit};
+use arrow::datatypes::{DataType, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use async_trait::async_trait;
+use lakegate_catalog::hive_type::HiveType;
 use lakegate_error::{Code, Error, Result};
 
 use super::new_stripe::{GROUP_ROWS, Groups, NewStripe};
+use super::new_texts::Dictionary;
+use super::new_types::{encoded, messages};
 use super::pack::{MAX_BLOCK, Packer};
 use super::summary::Summary;
 use super::tail::Stripe;
 use super::wire::Message;
+use crate::STRICT;
 use crate::format::columns::bytes_of;
 use crate::format::upload::{Upload, failed};
 use crate::format::{ClosedFile, Codec, Codecs, FileWriter, NewFile};
 use crate::leaves::with_leaves;
-use crate::{STRICT, type_name};
 
 /// Bytes of rows that become one stripe, as they are in memory.
 const STRIPE_BYTES: usize = 64 * 1024 * 1024;
@@ -52,9 +56,14 @@ pub(super) struct OrcFileWriter {
     upload: Upload,
     /// The columns as they are encoded.
     schema: SchemaRef,
+    /// As of [`NewFile::declared`].
+    declared: Vec<Option<HiveType>>,
+    /// Some of the columns may get dictionaries.
+    has_texts: bool,
     packer: Packer,
-    /// Rows that are in no stripe yet, and their bytes.
+    /// Rows that are in no stripe yet, their number and their bytes.
     rows: Vec<RecordBatch>,
+    waiting_rows: usize,
     waiting: usize,
     stripes: Vec<Stripe>,
     /// The statistics of the stripes.
@@ -87,14 +96,19 @@ impl OrcFileWriter {
         let fields = fields
             .map(|field| encoded(field))
             .collect::<Result<Vec<_>>>()?;
+        let has_texts = fields
+            .iter()
+            .any(|field| *field.data_type() == DataType::Utf8);
         let schema = Schema::new(fields);
-        let mut types = Vec::new();
-        describe(&DataType::Struct(schema.fields().clone()), &mut types);
+        let types = messages(schema.fields(), file.declared);
         Ok(Self {
             upload: Upload::begin(&file),
             schema: Arc::new(schema),
+            declared: file.declared.to_vec(),
+            has_texts,
             packer,
             rows: Vec::new(),
+            waiting_rows: 0,
             waiting: 0,
             stripes: Vec::new(),
             metadata: Message::default(),
@@ -110,11 +124,26 @@ impl OrcFileWriter {
         )
     }
 
+    /// The error of a column that cannot be encoded.
+    fn refused(&self, column: usize, error: ArrowError) -> Error {
+        let declared = self.declared.get(column).and_then(Option::as_ref);
+        match (error, declared, self.schema.fields().get(column)) {
+            (ArrowError::CastError(what), Some(declared), Some(field)) => Error::new(
+                Code::NumericOutOfRange,
+                format!(
+                    "a value of column \"{}\" is not of type {declared}: {what}",
+                    field.name()
+                ),
+            ),
+            (error, ..) => self.damaged(error),
+        }
+    }
+
     /// Encodes the waiting rows as one stripe and sends it. Other tasks have their turn between the
     /// columns.
     async fn end_stripe(&mut self) -> Result<()> {
         let batches = std::mem::take(&mut self.rows);
-        let rows: u64 = batches.iter().map(|batch| batch.num_rows() as u64).sum();
+        let rows = std::mem::take(&mut self.waiting_rows) as u64;
         if rows == 0 {
             self.waiting = 0;
             return Ok(());
@@ -125,8 +154,9 @@ impl OrcFileWriter {
         added.map_err(|error| self.damaged(error))?;
         let schema = Arc::clone(&self.schema);
         for (place, field) in schema.fields().iter().enumerate() {
-            let columns = groups.column(place, field.data_type());
-            for column in columns.map_err(|error| self.damaged(error))? {
+            let declared = self.declared.get(place).and_then(Option::as_ref);
+            let columns = groups.column(place, field.data_type(), declared);
+            for column in columns.map_err(|error| self.refused(place, error))? {
                 let added = stripe.add(column);
                 added.map_err(|error| self.damaged(error))?;
             }
@@ -210,107 +240,6 @@ impl OrcFileWriter {
     }
 }
 
-/// The column as it is encoded.
-fn encoded(field: &Field) -> Result<Field> {
-    let data_type = encoded_type(field.data_type()).ok_or_else(|| {
-        Error::not_supported(format!(
-            "column '{}' has type {}, which is not written as ORC",
-            field.name(),
-            type_name(field.data_type())
-        ))
-        .with_hint("write the table as PARQUET, or cast the column to double or string")
-    })?;
-    Ok(Field::new(field.name(), data_type, true))
-}
-
-fn encoded_type(data_type: &DataType) -> Option<DataType> {
-    use DataType as T;
-    let inner = |field: &FieldRef| {
-        let data_type = encoded_type(field.data_type())?;
-        Some(Arc::new(field.as_ref().clone().with_data_type(data_type)))
-    };
-    Some(match data_type {
-        simple @ (T::Boolean
-        | T::Int8
-        | T::Int16
-        | T::Int32
-        | T::Int64
-        | T::Float32
-        | T::Float64
-        | T::Date32) => simple.clone(),
-        T::Decimal128(precision, scale) if *scale >= 0 => T::Decimal128(*precision, *scale),
-        T::Utf8 | T::LargeUtf8 | T::Utf8View => T::Utf8,
-        T::Binary | T::LargeBinary | T::BinaryView | T::FixedSizeBinary(_) => T::Binary,
-        T::Timestamp(_, None) => T::Timestamp(TimeUnit::Microsecond, None),
-        T::Timestamp(_, Some(_)) => T::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
-        T::List(item) => T::List(inner(item)?),
-        T::Map(entries, sorted) => T::Map(inner(entries)?, *sorted),
-        T::Struct(fields) if !fields.is_empty() => {
-            T::Struct(fields.iter().map(inner).collect::<Option<Vec<_>>>()?.into())
-        }
-        _ => return None,
-    })
-}
-
-/// Appends the messages of a type and of all below it. `data_type`: as of [`encoded_type`].
-fn describe(data_type: &DataType, into: &mut Vec<Vec<u8>>) {
-    use DataType as T;
-    let mut message = Message::default();
-    let children: Vec<&FieldRef> = match data_type {
-        T::List(item) => vec![item],
-        T::Map(entries, _) => match entries.data_type() {
-            T::Struct(pair) => pair.iter().collect(),
-            _ => Vec::new(),
-        },
-        T::Struct(fields) => fields.iter().collect(),
-        _ => Vec::new(),
-    };
-    message.number(
-        1,
-        match data_type {
-            T::Boolean => 0,
-            T::Int8 => 1,
-            T::Int16 => 2,
-            T::Int32 => 3,
-            T::Int64 => 4,
-            T::Float32 => 5,
-            T::Float64 => 6,
-            T::Utf8 => 7,
-            T::Binary => 8,
-            T::Timestamp(_, None) => 9,
-            T::List(_) => 10,
-            T::Map(..) => 11,
-            T::Struct(_) => 12,
-            T::Decimal128(..) => 14,
-            T::Date32 => 15,
-            // Times with a zone.
-            _ => 18,
-        },
-    );
-    let id = into.len();
-    into.push(Vec::new());
-    let mut numbers = Vec::with_capacity(children.len());
-    for child in &children {
-        numbers.push(into.len() as u64);
-        describe(child.data_type(), into);
-    }
-    if !numbers.is_empty() {
-        message.packed(2, &numbers);
-    }
-    if let T::Struct(fields) = data_type {
-        for field in fields {
-            message.bytes(3, field.name().as_bytes());
-        }
-    }
-    if let T::Decimal128(precision, scale) = data_type {
-        message.number(5, u64::from(*precision));
-        message.number(6, u64::from(scale.unsigned_abs()));
-    }
-    if let Some(place) = into.get_mut(id) {
-        *place = message.0;
-    }
-}
-
 fn leaf(array: &ArrayRef, target: &DataType) -> std::result::Result<ArrayRef, ArrowError> {
     cast_with_options(array, target, &STRICT)
 }
@@ -326,6 +255,7 @@ impl FileWriter for OrcFileWriter {
             .and_then(|columns| RecordBatch::try_new(Arc::clone(&self.schema), columns))
             .map_err(|error| self.damaged(error))?;
         self.waiting += bytes_of(&batch) + ARRAY_BYTES * batch.num_columns();
+        self.waiting_rows += batch.num_rows();
         self.rows.push(batch);
         match self.waiting >= STRIPE_BYTES {
             true => self.end_stripe().await,
@@ -344,8 +274,13 @@ impl FileWriter for OrcFileWriter {
     }
 
     fn memory(&self) -> usize {
-        // Once the rows are encoded, the stripe takes no more than they do.
-        2 * self.waiting + self.upload.memory()
+        // Once the rows are encoded, the stripe takes no more than they do. One column has a
+        // dictionary at a time.
+        let dictionary = match self.has_texts {
+            true => Dictionary::memory(self.waiting_rows),
+            false => 0,
+        };
+        2 * self.waiting + dictionary + self.upload.memory()
     }
 
     async fn close(mut self: Box<Self>) -> Result<ClosedFile> {

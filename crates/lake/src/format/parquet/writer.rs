@@ -367,6 +367,7 @@ mod tests {
             folder: &lake.1,
             name: "f.parquet",
             schema: rows(0..1).schema(),
+            declared: &[],
             codec: Codec::Uncompressed,
             sorted_by: &[],
         };
@@ -489,6 +490,7 @@ mod tests {
             folder: &lake.1,
             name: "f.parquet",
             schema: Arc::clone(&schema),
+            declared: &[],
             codec: Codec::Uncompressed,
             sorted_by: &[key(1, true)],
         })

@@ -203,12 +203,12 @@ fn refused_statements_name_the_nearest_that_works() {
             "NOTIFY is not supported; use a query, repeated, of what changes",
         ),
         (
-            "SHOW STATS FOR (SELECT * FROM t)",
-            "SHOW STATS FOR a query is not supported; use SHOW STATS FOR table",
+            "SHOW STATS FOR (SELECT * FROM t JOIN u ON t.a = u.a)",
+            "SHOW STATS FOR a query with joins is not supported; use SHOW STATS FOR (SELECT column, .. FROM table WHERE condition)",
         ),
         (
-            "ANALYZE t PARTITION (a = 1) COMPUTE STATISTICS",
-            "ANALYZE of a partition is not supported; use ANALYZE of the table",
+            "ANALYZE t PARTITION (a = 1, b) COMPUTE STATISTICS",
+            "ANALYZE of several partitions is not supported; use a value for each key, or ANALYZE of the table",
         ),
     ] {
         assert_eq!(refused(sql), message);

@@ -20,7 +20,7 @@ const APPLICATION_ID: i64 = 0x4C41_4B45;
 /// The schema that this program knows.
 pub(super) const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
 
-const MIGRATIONS: [&str; 13] = [
+const MIGRATIONS: [&str; 14] = [
     // 1: everything but the archive of table versions.
     "
     CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
@@ -224,6 +224,17 @@ const MIGRATIONS: [&str; 13] = [
     ",
     // 13: what users log in with over PostgreSQL's protocol.
     "ALTER TABLE principals ADD COLUMN authentication TEXT NOT NULL DEFAULT 'scram';",
+    // 14: what ANALYZE found of partitions.
+    "
+    CREATE TABLE partition_statistics (
+        table_id INTEGER NOT NULL,
+        key TEXT NOT NULL,
+        json TEXT NOT NULL,
+        PRIMARY KEY (table_id, key),
+        FOREIGN KEY (table_id, key) REFERENCES partitions (table_id, key)
+            ON DELETE CASCADE ON UPDATE CASCADE
+    ) STRICT, WITHOUT ROWID;
+    ",
 ];
 
 /// The migration that gives partitions the keys of their spelling.

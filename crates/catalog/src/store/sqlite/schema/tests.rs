@@ -86,9 +86,14 @@ async fn a_file_without_statistics_is_migrated_and_keeps_new_ones() {
     let table = store.table("old", "t").await.unwrap().unwrap();
     let found = store.table_statistics(&table).await.unwrap();
     assert_eq!(found.as_deref(), Some(&known));
+    // There are none of partitions.
+    let values = ["1".to_owned()];
+    let refused = store.update_partition_statistics(&table, &values, known);
+    assert!(refused.await.is_err());
     store.drop_table("old", "t", false).await.unwrap();
     drop(store);
-    let sql = "SELECT count(*) FROM statistics";
+    let sql =
+        "SELECT (SELECT count(*) FROM statistics) + (SELECT count(*) FROM partition_statistics)";
     let left: i64 = Connection::open(&path)
         .unwrap()
         .query_row(sql, [], |row| row.get(0))

@@ -21,6 +21,7 @@ async fn write(lake: &mut Lake, codec: Codec, batches: &[RecordBatch]) -> Result
         folder: &roots.locate("s3://lake/t/")?,
         name: &name,
         schema: Arc::clone(&lake.schema),
+        declared: &[],
         codec,
         sorted_by: &[],
     })?;

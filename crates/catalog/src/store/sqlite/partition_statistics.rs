@@ -1,0 +1,77 @@
+//! What ANALYZE found of partitions. Nothing of it is in memory.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::SqliteStore;
+use super::partitions::not_found;
+use super::write::Write;
+use crate::error::Result;
+use crate::model::{Table, TableStatistics};
+use crate::partition::{PartitionKey, identity_key};
+use crate::store::table_rules::{merged_statistics, require_same};
+
+impl SqliteStore {
+    /// What was committed. `values`: as they are registered.
+    pub(super) async fn read_partition_statistics(
+        &self,
+        table: &Table,
+        values: &[String],
+    ) -> Result<Option<TableStatistics>> {
+        let id = table.id;
+        let key = identity_key(&PartitionKey::of_table(table)?, values)?;
+        self.blocking(move |inner| known(&inner.writer.lock(), id, &key))
+            .await
+    }
+}
+
+impl Write<'_> {
+    /// Adds what ANALYZE found of a partition to what is known of it.
+    pub(super) fn add_partition_statistics(
+        &mut self,
+        analyzed: &Table,
+        values: &[String],
+        found: TableStatistics,
+    ) -> Result<()> {
+        let target = self.target(&analyzed.database_name, &analyzed.name)?;
+        require_same(&target.table, analyzed)?;
+        let row = self.partition_row(&target, values)?;
+        let row = row.ok_or_else(|| not_found(&target, values))?;
+        let earlier = known(&self.tx, target.table.id, &row.key)?;
+        let merged = merged_statistics(found, earlier.as_ref(), &target.table);
+        let json = serde_json::to_string(&merged)?;
+        let sql = "INSERT INTO partition_statistics (table_id, key, json) VALUES (?1, ?2, ?3)
+                   ON CONFLICT DO UPDATE SET json = excluded.json";
+        self.tx
+            .execute(sql, params![target.table.id, row.key, json])?;
+        Ok(())
+    }
+
+    /// Forgets what is known of a partition, or of all of a table.
+    pub(super) fn forget_partition_statistics(
+        &self,
+        table: &Table,
+        key: Option<&str>,
+    ) -> Result<()> {
+        match key {
+            Some(key) => {
+                let sql = "DELETE FROM partition_statistics WHERE table_id = ?1 AND key = ?2";
+                self.tx
+                    .prepare_cached(sql)?
+                    .execute(params![table.id, key])?
+            }
+            None => {
+                let sql = "DELETE FROM partition_statistics WHERE table_id = ?1";
+                self.tx.execute(sql, [table.id])?
+            }
+        };
+        Ok(())
+    }
+}
+
+fn known(connection: &Connection, table_id: i64, key: &str) -> Result<Option<TableStatistics>> {
+    let sql = "SELECT json FROM partition_statistics WHERE table_id = ?1 AND key = ?2";
+    let json: Option<String> = connection
+        .query_row(sql, params![table_id, key], |row| row.get(0))
+        .optional()?;
+    Ok(json.map(|json| serde_json::from_str(&json)).transpose()?)
+}
