@@ -344,6 +344,56 @@ async fn cursor_in_sql_is_fetched_and_closed() {
 }
 
 #[tokio::test]
+async fn cursor_is_declared_with_parameters() {
+    let mut admin = Server::shared().connect("admin").await;
+    let transaction = admin.raw_mut().transaction().await.unwrap();
+    let declare = transaction
+        .prepare("DECLARE c CURSOR FOR SELECT x FROM generate_series(1, 10) t(x) WHERE x > $1 AND x <> $2::int ORDER BY x")
+        .await
+        .map_err(|e| Failure::of(&e))
+        .unwrap();
+    let names: Vec<&str> = declare.params().iter().map(|t| t.name()).collect();
+    assert_eq!(names, ["int8", "int4"]);
+    assert!(declare.columns().is_empty());
+    transaction
+        .execute(&declare, &[&5_i64, &7_i32])
+        .await
+        .map_err(|e| Failure::of(&e))
+        .unwrap();
+    let rows = transaction.query("FETCH ALL FROM c", &[]).await.unwrap();
+    let rows: Vec<i64> = rows.iter().map(|row| row.get(0)).collect();
+    assert_eq!(rows, [6, 8, 9, 10]);
+}
+
+#[tokio::test]
+async fn set_config_takes_parameters() {
+    let admin = Server::shared().connect("admin").await;
+    for (name, value, statement) in [
+        (
+            "TimeZone",
+            "Europe/Berlin",
+            "SELECT set_config('TimeZone', $1, false)",
+        ),
+        (
+            "search_path",
+            "curated",
+            "SELECT set_config('search_path', $1, false)",
+        ),
+    ] {
+        let prepared = admin.raw().prepare(statement).await;
+        let prepared = prepared.map_err(|e| Failure::of(&e)).unwrap();
+        assert_eq!(prepared.params()[0].name(), "text");
+        let row = admin.raw().query_one(&prepared, &[&value]).await;
+        let row = row.map_err(|e| Failure::of(&e)).unwrap();
+        assert_eq!(row.get::<_, &str>(0), value);
+        assert_eq!(admin.rows(&format!("SHOW {name}")).await, [[value]]);
+    }
+    assert!(admin.number("SELECT count(*) FROM orders").await > 0);
+    let noon = "SELECT (TIMESTAMPTZ '2024-07-01 10:00:00Z')::text";
+    assert_eq!(admin.rows(noon).await, [["2024-07-01 12:00:00+02"]]);
+}
+
+#[tokio::test]
 async fn rows_stream_while_they_are_made() {
     let admin = Server::shared().connect("admin").await;
     // Far more than any buffer: the first rows must arrive although the whole result would take

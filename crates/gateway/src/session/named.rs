@@ -133,6 +133,7 @@ impl Session {
         moment: &Moment,
         declare: &sql::DeclareCursor,
         prepared: &Prepared,
+        parameters: Vec<ScalarValue>,
     ) -> Result<Execution> {
         if !declare.hold && self.transaction_status() == TransactionStatus::Idle {
             return Err(Error::new(
@@ -141,7 +142,7 @@ impl Session {
             )
             .with_hint("BEGIN first, or declare the cursor WITH HOLD"));
         }
-        let rows = self.run_query(moment, prepared, Vec::new(), None).await?;
+        let rows = self.run_query(moment, prepared, parameters, None).await?;
         let cursor = Cursor::new(rows.schema, declare, rows.stream);
         self.state.lock().cursors.open(&declare.name, cursor)?;
         Ok(command("DECLARE CURSOR"))

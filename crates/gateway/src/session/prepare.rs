@@ -65,6 +65,14 @@ impl Session {
                     prepared.parameters = described.parameters;
                     prepared.untyped = described.untyped;
                 }
+                // The statement itself has no rows.
+                Statement::DeclareCursor(declare) => {
+                    let described = self.describe(&moment, &declare.query, declared).await;
+                    let described = described.map_err(|error| self.told(error, parsed))?;
+                    prepared.parameters = described.parameters;
+                    prepared.untyped = described.untyped;
+                    prepared.object_ids = object_id_lists(&declare.query);
+                }
                 statement if statement.written_query().is_some() => {
                     let described = self.written_query_to_describe(&moment, statement, declared);
                     let described = match described.await {
