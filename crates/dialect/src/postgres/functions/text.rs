@@ -242,12 +242,13 @@ fn size_pretty(bytes: i64) -> String {
     format!("{value} {}", UNITS[unit])
 }
 
-/// Returns the parts of a qualified name: `curated."Orders"`.
+/// Returns the parts of a qualified name: `curated."Orders"`. White space around them does not count.
 pub fn split_name(name: &str) -> Option<Vec<String>> {
     let mut parts = Vec::new();
     let mut chars = name.trim().chars().peekable();
     loop {
         let mut part = String::new();
+        while chars.next_if(|c| c.is_whitespace()).is_some() {}
         if chars.next_if_eq(&'"').is_some() {
             loop {
                 match chars.next()? {
@@ -266,6 +267,7 @@ pub fn split_name(name: &str) -> Option<Vec<String>> {
             return None;
         }
         parts.push(part);
+        while chars.next_if(|c| c.is_whitespace()).is_some() {}
         match chars.next() {
             None => return Some(parts),
             Some('.') => {}
@@ -447,8 +449,21 @@ mod tests {
     #[test]
     fn names_split_at_dots_outside_quotes() {
         assert_eq!(split_name("Curated.\"My.T\"").unwrap(), ["curated", "My.T"]);
-        assert!(
-            split_name("a.").is_none() && split_name("").is_none() && split_name("\"a").is_none()
+        assert_eq!(
+            split_name(" \"curated\" . \"My T\"\n. x ").unwrap(),
+            ["curated", "My T", "x"]
         );
+        for bad in [
+            "a.",
+            "",
+            "\"a",
+            "a . ",
+            ". a",
+            "\"a\" \"b\"",
+            "a \"b\"",
+            "a..b",
+        ] {
+            assert_eq!(split_name(bad), None, "{bad}");
+        }
     }
 }
