@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 
 from conftest import parameters
-from postgres import FOREVER, ID, LAKE_ROWS, PARAMETERS, SELECT_VALUES, UUIDS, VALUES, all_rows, lake_table, stopped, verified
+from postgres import FOREVER, ID, LAKE_ROWS, PARAMETERS, SELECT_VALUES, VALUES, all_rows, lake_table, stopped, verified
 
 
 @pytest.fixture
@@ -72,7 +72,6 @@ class TestAsyncpg:
         assert with_asyncpg(lambda c: c.fetchval(sql, day, 1, most)) > 0
 
     @pytest.mark.shows("uuid")
-    @UUIDS
     def test_uuid(self, with_asyncpg):
         assert with_asyncpg(lambda c: c.fetchval("SELECT $1::uuid", ID)) == ID
 
@@ -243,7 +242,6 @@ class TestPg8000:
         assert list(row) == list(PARAMETERS.values())
 
     @pytest.mark.shows("uuid")
-    @UUIDS
     def test_uuid(self, pg8000_connect):
         assert all_rows(pg8000_connect(), "SELECT %s::uuid", (ID,)) == [(ID,)]
 

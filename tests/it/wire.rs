@@ -366,6 +366,24 @@ async fn cursor_is_declared_with_parameters() {
 }
 
 #[tokio::test]
+async fn uuids_have_their_type() {
+    let admin = Server::shared().connect("admin").await;
+    let sql = "SELECT $1::uuid AS given, gen_random_uuid(), $1::uuid::text AS text";
+    let statement = admin.raw().prepare(sql).await;
+    let statement = statement.map_err(|e| Failure::of(&e)).unwrap();
+    let parameters: Vec<&str> = statement.params().iter().map(|t| t.name()).collect();
+    assert_eq!(parameters, ["uuid"]);
+    let columns = statement.columns().iter();
+    let columns: Vec<&str> = columns.map(|column| column.type_().name()).collect();
+    assert_eq!(columns, ["uuid", "uuid", "text"]);
+    let one = "SELECT '6BA7B810-9DAD-11D1-80B4-00C04FD430C8'::uuid";
+    assert_eq!(
+        admin.rows(one).await,
+        [["6ba7b810-9dad-11d1-80b4-00c04fd430c8"]]
+    );
+}
+
+#[tokio::test]
 async fn set_config_takes_parameters() {
     let admin = Server::shared().connect("admin").await;
     for (name, value, statement) in [

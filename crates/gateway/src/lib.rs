@@ -41,6 +41,7 @@ pub use lakegate_sql as sql;
 pub use lakegate_statement::{IfExists, IfMissing, WriteRequest};
 use parking_lot::Mutex;
 pub use query::life::BatchStream;
+pub use query::parameters::CastParameter;
 pub use query::running::RunningQueries;
 pub use query::source::QuerySource;
 pub use query::stalled::client_stalled;

@@ -8,7 +8,7 @@ use datafusion::common::ScalarValue;
 use futures::FutureExt;
 use lakegate_error::{Code, Error, Result};
 use lakegate_gateway::sql::{Parsed, ast};
-use lakegate_gateway::{Execution, Prepared, TransactionStatus, check_weight};
+use lakegate_gateway::{CastParameter, Execution, Prepared, TransactionStatus, check_weight};
 
 use super::backend::{self, tag};
 use super::connection::Connection;
@@ -120,9 +120,10 @@ impl Connection {
                 let parameters = prepared.parameters.iter().zip(declared).enumerate();
                 let parameters = parameters
                     .map(|(place, (inferred, declared))| Parameter {
-                        declared: match declared {
-                            0 if prepared.object_ids.contains(&place) => types::OID_LIST,
-                            declared => declared,
+                        declared: match (declared, prepared.casts.get(&place)) {
+                            (0, Some(CastParameter::ObjectIds)) => types::OID_LIST,
+                            (0, Some(CastParameter::Uuid)) => types::oid::UUID,
+                            (declared, _) => declared,
                         },
                         inferred: inferred.clone(),
                     })

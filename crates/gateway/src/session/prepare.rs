@@ -16,7 +16,7 @@ use crate::moment::Moment;
 use crate::query::kept_plan::{KeptPlan, PlanInputs, PlanSlot};
 use crate::query::parameter_places::place_types;
 use crate::query::parameters::{
-    declare_types, inferred_types, list_of, lists_as_items, named_parameters, object_id_lists,
+    cast_parameters, declare_types, inferred_types, list_of, lists_as_items, named_parameters,
     parameter_types, untyped_parameters,
 };
 use crate::query::planners::PlannedText;
@@ -53,7 +53,7 @@ impl Session {
                     prepared.columns = Some(described.columns);
                     prepared.parameters = described.parameters;
                     prepared.untyped = described.untyped;
-                    prepared.object_ids = object_id_lists(query);
+                    prepared.casts = cast_parameters(query);
                     prepared.plan = Some(self.keep_plan(KeptPlan {
                         inputs,
                         plan: described.plan,
@@ -71,7 +71,7 @@ impl Session {
                     let described = described.map_err(|error| self.told(error, parsed))?;
                     prepared.parameters = described.parameters;
                     prepared.untyped = described.untyped;
-                    prepared.object_ids = object_id_lists(&declare.query);
+                    prepared.casts = cast_parameters(&declare.query);
                 }
                 statement if statement.written_query().is_some() => {
                     let described = self.written_query_to_describe(&moment, statement, declared);
@@ -84,6 +84,9 @@ impl Session {
                     let described = described.map_err(|error| self.told(error, parsed))?;
                     prepared.parameters = described.parameters;
                     prepared.untyped = described.untyped;
+                    prepared.casts = statement
+                        .written_query()
+                        .map_or_else(Default::default, cast_parameters);
                 }
                 Statement::Explain(explain) => {
                     let described = match explain.statement.as_ref() {

@@ -149,6 +149,7 @@ impl Rewriter<'_> {
                     DataType::Bytea
                         | DataType::JSON
                         | DataType::JSONB
+                        | DataType::Uuid
                         | DataType::Timestamp(Some(_), _)
                 ) =>
             {
