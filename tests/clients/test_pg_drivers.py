@@ -98,6 +98,21 @@ class TestAsyncpg:
 
         assert with_asyncpg(pieces) == (list(range(1, 11)), 101, 4900, 200)
 
+    @pytest.mark.shows("reading a result in pieces")
+    def test_cursor_is_found_by_sql(self, with_asyncpg):
+        async def pieces(connection):
+            async with connection.transaction():
+                cursor = await connection.cursor("SELECT x FROM generate_series(1, 100) t(x) ORDER BY x")
+                name = cursor._portal_name
+                first = await cursor.fetch(2)
+                fetched = await connection.fetch(f'FETCH 3 FROM "{name}"')
+                moved = await connection.execute(f'MOVE 10 IN "{name}"')
+                after = await cursor.fetch(1)
+                closed = await connection.execute(f'CLOSE "{name}"')
+            return [r[0] for r in [*first, *fetched, *after]], moved, closed
+
+        assert with_asyncpg(pieces) == ([1, 2, 3, 4, 5, 16], "MOVE 10", "CLOSE CURSOR")
+
     @pytest.mark.shows("transaction with rollback")
     def test_rollback(self, with_asyncpg, connect):
         async def work(connection):

@@ -1,5 +1,7 @@
 //! The extended protocol: prepared statements and portals.
 
+mod cursors;
+
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -7,7 +9,7 @@ use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::ScalarValue;
 use futures::FutureExt;
 use lakegate_error::{Code, Error, Result};
-use lakegate_gateway::sql::{Parsed, ast};
+use lakegate_gateway::sql::ast;
 use lakegate_gateway::{CastParameter, Execution, Prepared, TransactionStatus, check_weight};
 
 use super::backend::{self, tag};
@@ -111,6 +113,9 @@ impl Connection {
                 prepared: None,
                 parameters: Vec::new(),
             },
+            Some(parsed) if self.portal_named(&parsed.statement).is_some() => {
+                self.prepare_on_portal(parsed)
+            }
             Some(parsed) => {
                 let types: Vec<Option<DataType>> =
                     declared.iter().map(|oid| types::arrow_of(*oid)).collect();
@@ -173,12 +178,8 @@ impl Connection {
         let statement = self.statement(&bind.statement)?;
         if bind.portal.is_empty() {
             self.portals.remove("");
-        } else if self.portals.contains_key(&bind.portal) {
-            return Err(Error::new(
-                Code::DuplicateCursor,
-                format!("cursor \"{}\" already exists", bind.portal),
-            )
-            .into());
+        } else if self.portals.contains_key(&bind.portal) || self.session.has_cursor(&bind.portal) {
+            return Err(name_taken(&bind.portal).into());
         }
         if self.portals.len() >= self.options.max_portals {
             let why = format!(
@@ -247,35 +248,11 @@ impl Connection {
         Ok(())
     }
 
-    /// Describes a cursor. Postgres treats a cursor declared in SQL as a portal, and drivers
-    /// describe it that way.
-    async fn describe_cursor(&mut self, name: &str) -> Result<(), Failed> {
-        let fetch = ast::Fetch {
-            name: name.to_owned(),
-            direction: ast::FetchDirection::Next,
-        };
-        let parsed = Parsed {
-            statement: ast::Statement::Fetch(fetch),
-            text: String::new(),
-            position: 1,
-        };
-        let session = Arc::clone(&self.session);
-        let prepared = self.link.run(session.prepare(parsed, &[])).await?;
-        match prepared.ok().and_then(|prepared| prepared.columns) {
-            Some(columns) => {
-                let style = style(&self.session);
-                Ok(describe(&mut self.link, &columns, &[], style)?)
-            }
-            None => Err(unknown_portal(name).into()),
-        }
-    }
-
     pub(super) async fn execute(&mut self, name: &str, max_rows: i32) -> Result<(), Failed> {
         // Removed from the map while it runs: a failed portal is gone.
-        let mut portal = self
-            .portals
-            .remove(name)
-            .ok_or_else(|| unknown_portal(name))?;
+        let Some(mut portal) = self.portals.remove(name) else {
+            return self.execute_cursor(name, max_rows).boxed().await;
+        };
         let first = matches!(portal.state, State::Bound(_));
         portal.state = match portal.state {
             State::Bound(values) => {
@@ -316,13 +293,7 @@ impl Connection {
                 State::Exhausted(tag)
             }
             State::Ran if first => State::Ran,
-            State::Ran => {
-                return Err(Error::new(
-                    Code::InvalidCursor,
-                    format!("portal \"{name}\" cannot be run again"),
-                )
-                .into());
-            }
+            State::Ran => return Err(cannot_run(name).into()),
             State::Bound(_) => return Err(Error::internal("a portal ran and did not start").into()),
         };
         self.portals.insert(name.to_owned(), portal);
@@ -346,6 +317,13 @@ impl Connection {
         {
             return Ok(State::Ran);
         }
+        if let Some(statement) = prepared.statement()
+            && let Some(name) = self.portal_named(statement)
+        {
+            self.run_on_portal(statement, name, formats, false).await?;
+            return Ok(State::Ran);
+        }
+        self.check_declared(prepared.statement())?;
         if let Some(copy) = copy::from_stdin(prepared) {
             self.copy_in(prepared, copy).boxed().await?;
             return Ok(State::Ran);
@@ -421,6 +399,20 @@ fn unknown_portal(name: &str) -> Error {
     Error::new(
         Code::InvalidCursor,
         format!("portal \"{name}\" does not exist"),
+    )
+}
+
+fn cannot_run(name: &str) -> Error {
+    Error::new(
+        Code::InvalidCursor,
+        format!("portal \"{name}\" cannot be run again"),
+    )
+}
+
+fn name_taken(name: &str) -> Error {
+    Error::new(
+        Code::DuplicateCursor,
+        format!("cursor \"{name}\" already exists"),
     )
 }
 

@@ -122,6 +122,11 @@ impl Running {
         }
     }
 
+    /// Encodes the next rows with this encoder, and returns the one before it.
+    pub(crate) fn encode_with(&mut self, encoder: RowEncoder) -> RowEncoder {
+        std::mem::replace(&mut self.encoder, encoder)
+    }
+
     pub(crate) fn is_done(&self) -> bool {
         self.done
     }

@@ -115,6 +115,11 @@ impl Session {
         Ok((prepared, values))
     }
 
+    /// Returns whether DECLARE has opened a cursor of this name.
+    pub fn has_cursor(&self, name: &str) -> bool {
+        self.cursor(name).is_ok()
+    }
+
     /// Returns the cursor of this name.
     ///
     /// # Errors
