@@ -366,6 +366,35 @@ async fn cursor_is_declared_with_parameters() {
 }
 
 #[tokio::test]
+async fn columns_of_tables_are_announced_with_their_tables() {
+    let admin = Server::shared().connect("admin").await;
+    let oid = admin.number("SELECT 'curated.orders'::regclass::oid").await;
+    let oid = u32::try_from(oid).unwrap();
+    for (sql, expected) in [
+        (
+            "SELECT o.customer_id, order_date AS day, quantity + 1, count(*) OVER () FROM curated.orders o WHERE quantity > $1 ORDER BY 1 LIMIT 1",
+            vec![Some((oid, 2)), Some((oid, 8)), None, None],
+        ),
+        (
+            "SELECT q.quantity, count(*), max(order_id) FROM (SELECT DISTINCT order_id, quantity FROM curated.orders WHERE quantity > $1) q GROUP BY quantity",
+            vec![Some((oid, 4)), None, None],
+        ),
+        (
+            "SELECT order_id FROM curated.orders WHERE quantity > $1 UNION SELECT order_id FROM curated.orders",
+            vec![None],
+        ),
+    ] {
+        let statement = admin.raw().prepare(sql).await;
+        let statement = statement.map_err(|e| (sql, Failure::of(&e))).unwrap();
+        let columns = statement.columns().iter();
+        let tables: Vec<_> = columns
+            .map(|column| column.table_oid().zip(column.column_id()))
+            .collect();
+        assert_eq!(tables, expected, "{sql}");
+    }
+}
+
+#[tokio::test]
 async fn uuids_have_their_type() {
     let admin = Server::shared().connect("admin").await;
     let sql = "SELECT $1::uuid AS given, gen_random_uuid(), $1::uuid::text AS text";

@@ -296,7 +296,7 @@ impl Connection {
                         false => Vec::new(),
                     };
                     let style = style(&self.session);
-                    describe(&mut self.link, &rows.schema, &formats, style)?;
+                    describe(&mut self.link, &rows.schema, &rows.origins, &formats, style)?;
                     let mut running = Running::new(rows, &formats, style);
                     let sent = running
                         .send(&mut self.link, None, |out, batch, row| {

@@ -10,7 +10,9 @@ use datafusion::common::ScalarValue;
 use futures::FutureExt;
 use lakegate_error::{Code, Error, Result};
 use lakegate_gateway::sql::ast;
-use lakegate_gateway::{CastParameter, Execution, Prepared, TransactionStatus, check_weight};
+use lakegate_gateway::{
+    CastParameter, Execution, Origin, Prepared, TransactionStatus, check_weight,
+};
 
 use super::backend::{self, tag};
 use super::connection::Connection;
@@ -40,6 +42,13 @@ impl NamedStatement {
         self.prepared
             .as_ref()
             .and_then(|prepared| prepared.columns.as_ref())
+    }
+
+    fn origins(&self) -> &[Option<Origin>] {
+        match &self.prepared {
+            Some(prepared) => &prepared.origins,
+            None => &[],
+        }
     }
 }
 
@@ -241,7 +250,14 @@ impl Connection {
         };
         match statement.columns() {
             Some(columns) => {
-                describe(&mut self.link, columns, formats, style(&self.session))?;
+                let origins = statement.origins();
+                describe(
+                    &mut self.link,
+                    columns,
+                    origins,
+                    formats,
+                    style(&self.session),
+                )?;
             }
             None => backend::empty(&mut self.link.out, tag::NO_DATA),
         }

@@ -16,6 +16,7 @@ pub(crate) mod life;
 mod literals;
 pub(crate) mod logical_plan;
 pub(crate) mod memory;
+pub(crate) mod origins;
 pub(crate) mod parameter_places;
 pub(crate) mod parameters;
 pub(crate) mod plan_text;

@@ -163,6 +163,7 @@ impl Session {
         let wanted = cursor.wanted(fetch.direction)?;
         Ok(Execution::Rows(Rows {
             schema: Arc::clone(&cursor.schema),
+            origins: Arc::default(),
             tag: "FETCH",
             stream: cursor.fetch(wanted)?,
             query_id: None,

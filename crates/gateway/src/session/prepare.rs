@@ -51,6 +51,7 @@ impl Session {
                     let described = self.describe(&moment, query, declared).await;
                     let described = described.map_err(|error| self.told(error, parsed))?;
                     prepared.columns = Some(described.columns);
+                    prepared.origins = described.planning.origins();
                     prepared.parameters = described.parameters;
                     prepared.untyped = described.untyped;
                     prepared.casts = cast_parameters(query);

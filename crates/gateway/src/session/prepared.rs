@@ -9,6 +9,7 @@ use lakegate_sql::Parsed;
 use lakegate_sql::ast::Statement;
 
 use crate::query::kept_plan::PlanSlot;
+use crate::query::origins::Origin;
 use crate::query::parameters::CastParameter;
 use crate::query::source::QuerySource;
 
@@ -56,6 +57,8 @@ pub struct Prepared {
     pub casts: BTreeMap<usize, CastParameter>,
     /// The columns of the result; `None` for a command.
     pub columns: Option<SchemaRef>,
+    /// The columns of tables that `columns` are. Empty if that is not known.
+    pub origins: Arc<[Option<Origin>]>,
     /// The plan for the first execution.
     pub(crate) plan: Option<Arc<PlanSlot>>,
 }
@@ -75,6 +78,7 @@ impl Prepared {
             untyped: Vec::new(),
             casts: BTreeMap::new(),
             columns: None,
+            origins: Arc::default(),
             plan: None,
         }
     }

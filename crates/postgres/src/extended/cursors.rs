@@ -91,7 +91,7 @@ impl Connection {
             };
             let style = style(&self.session);
             if describes && !moves {
-                describe(&mut self.link, columns, formats, style)?;
+                describe(&mut self.link, columns, &[], formats, style)?;
             }
             let mut passed = 0;
             portal.state = match portal.state {
@@ -152,7 +152,7 @@ impl Connection {
         let columns = prepared.columns.as_ref();
         let columns = columns.ok_or_else(|| unknown_portal(name))?;
         let style = style(&self.session);
-        Ok(describe(&mut self.link, columns, &formats, style)?)
+        Ok(describe(&mut self.link, columns, &[], &formats, style)?)
     }
 
     /// Sends rows of a cursor of DECLARE.
