@@ -40,3 +40,4 @@ pub(crate) mod twice_in_from;
 pub(crate) mod views;
 pub(crate) mod watch;
 pub(crate) mod watchdog;
+mod whole_rows;

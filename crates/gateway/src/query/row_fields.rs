@@ -281,7 +281,7 @@ fn without_rows(from: &[TableWithJoins]) -> Vec<TableWithJoins> {
 }
 
 /// Returns a SELECT of the same tables without other clauses.
-fn bare(select: &Select) -> Select {
+pub(super) fn bare(select: &Select) -> Select {
     let empty = lakegate_dialect::postgres::everything();
     let mut bare = match empty.map(|query| *query.body) {
         Ok(SetExpr::Select(bare)) => *bare,
