@@ -407,8 +407,8 @@ async fn uuids_have_their_type() {
     assert_eq!(columns, ["uuid", "uuid", "text"]);
     let one = "SELECT '6BA7B810-9DAD-11D1-80B4-00C04FD430C8'::uuid";
     assert_eq!(
-        admin.rows(one).await,
-        [["6ba7b810-9dad-11d1-80b4-00c04fd430c8"]]
+        admin.value(one).await,
+        "6ba7b810-9dad-11d1-80b4-00c04fd430c8"
     );
 }
 
@@ -433,11 +433,11 @@ async fn set_config_takes_parameters() {
         let row = admin.raw().query_one(&prepared, &[&value]).await;
         let row = row.map_err(|e| Failure::of(&e)).unwrap();
         assert_eq!(row.get::<_, &str>(0), value);
-        assert_eq!(admin.rows(&format!("SHOW {name}")).await, [[value]]);
+        assert_eq!(admin.value(&format!("SHOW {name}")).await, value);
     }
     assert!(admin.number("SELECT count(*) FROM orders").await > 0);
     let noon = "SELECT (TIMESTAMPTZ '2024-07-01 10:00:00Z')::text";
-    assert_eq!(admin.rows(noon).await, [["2024-07-01 12:00:00+02"]]);
+    assert_eq!(admin.value(noon).await, "2024-07-01 12:00:00+02");
 }
 
 #[tokio::test]
