@@ -24,6 +24,7 @@ use sqlparser::ast::{
 
 use crate::query::logical_plan::plan_statement;
 use crate::query::surrounding::Surrounding;
+use crate::query::whole_rows;
 
 /// The maximum number of rows that are expanded per statement.
 const MAX_ROWS: usize = 50;
@@ -197,8 +198,11 @@ impl Rows {
             },
             _ => None,
         });
-        let table = match row {
-            Expr::Identifier(name) => Some(vec![name.clone()]),
+        let table = match enclosed(row) {
+            // The name of a table in FROM, as its columns have it.
+            Expr::Identifier(name) => {
+                Some(whole_rows::table(select, &folded(name)).unwrap_or_else(|| vec![name.clone()]))
+            }
             Expr::CompoundIdentifier(parts) => Some(parts.clone()),
             _ => None,
         };
@@ -245,6 +249,14 @@ impl Rows {
     /// Returns a SELECT as a query, with the surrounding WITH clauses.
     fn query(&self, select: Select) -> Option<Query> {
         self.around.query(SetExpr::Select(Box::new(select)))
+    }
+}
+
+/// Returns the expression in parentheses.
+fn enclosed(expr: &Expr) -> &Expr {
+    match expr {
+        Expr::Nested(inner) => enclosed(inner),
+        other => other,
     }
 }
 

@@ -120,7 +120,7 @@ impl VisitorMut for Rows<'_> {
 
 /// Returns the name of the only table in FROM that is called so, in front of its columns. `None` if
 /// there are joins in which its rows may be missing.
-fn table(select: &Select, wanted: &str) -> Option<Vec<Ident>> {
+pub(super) fn table(select: &Select, wanted: &str) -> Option<Vec<Ident>> {
     let mut found = Vec::new();
     for table in &select.from {
         let inner = table.joins.iter().all(|join| {
