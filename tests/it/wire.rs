@@ -397,14 +397,14 @@ async fn columns_of_tables_are_announced_with_their_tables() {
 #[tokio::test]
 async fn uuids_have_their_type() {
     let admin = Server::shared().connect("admin").await;
-    let sql = "SELECT $1::uuid AS given, gen_random_uuid(), $1::uuid::text AS text";
+    let sql = "SELECT $1::uuid AS given, gen_random_uuid(), $1::uuid::text AS text, '[]'::jsonb::text AS document";
     let statement = admin.raw().prepare(sql).await;
     let statement = statement.map_err(|e| Failure::of(&e)).unwrap();
     let parameters: Vec<&str> = statement.params().iter().map(|t| t.name()).collect();
     assert_eq!(parameters, ["uuid"]);
     let columns = statement.columns().iter();
     let columns: Vec<&str> = columns.map(|column| column.type_().name()).collect();
-    assert_eq!(columns, ["uuid", "uuid", "text"]);
+    assert_eq!(columns, ["uuid", "uuid", "text", "text"]);
     let one = "SELECT '6BA7B810-9DAD-11D1-80B4-00C04FD430C8'::uuid";
     assert_eq!(
         admin.value(one).await,
