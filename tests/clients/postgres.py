@@ -7,16 +7,11 @@ import uuid
 from contextlib import contextmanager
 from decimal import Decimal
 
-import pytest
-
 # Runs until it is stopped, and returns one row. The name of the client is for system.queries.
 FOREVER = (
     "SELECT /* {} */ count(*) FROM generate_series(1, 100000) a(x), generate_series(1, 100000) b(y),"
     " generate_series(1, 100000) c(z) WHERE x + y > z"
 )
-
-# Remove it when the server has the type.
-UUIDS = pytest.mark.xfail(strict=True, reason="values of uuid come as text")
 
 UTC = datetime.timezone.utc
 MIDDAY = datetime.datetime(2024, 2, 29, 12, 34, 56, 789000)

@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 
 from conftest import parameters
-from postgres import FOREVER, ID, LAKE_ROWS, PARAMETERS, SELECT_VALUES, UUIDS, VALUES, all_rows, lake_table, stopped, verified
+from postgres import FOREVER, ID, LAKE_ROWS, PARAMETERS, SELECT_VALUES, VALUES, all_rows, lake_table, stopped, verified
 
 
 @pytest.fixture
@@ -72,7 +72,6 @@ class TestAsyncpg:
         assert with_asyncpg(lambda c: c.fetchval(sql, day, 1, most)) > 0
 
     @pytest.mark.shows("uuid")
-    @UUIDS
     def test_uuid(self, with_asyncpg):
         assert with_asyncpg(lambda c: c.fetchval("SELECT $1::uuid", ID)) == ID
 
@@ -98,6 +97,21 @@ class TestAsyncpg:
             return [r[0] for r in first], rest[0][0], len(rest), len(walked)
 
         assert with_asyncpg(pieces) == (list(range(1, 11)), 101, 4900, 200)
+
+    @pytest.mark.shows("reading a result in pieces")
+    def test_cursor_is_found_by_sql(self, with_asyncpg):
+        async def pieces(connection):
+            async with connection.transaction():
+                cursor = await connection.cursor("SELECT x FROM generate_series(1, 100) t(x) ORDER BY x")
+                name = cursor._portal_name
+                first = await cursor.fetch(2)
+                fetched = await connection.fetch(f'FETCH 3 FROM "{name}"')
+                moved = await connection.execute(f'MOVE 10 IN "{name}"')
+                after = await cursor.fetch(1)
+                closed = await connection.execute(f'CLOSE "{name}"')
+            return [r[0] for r in [*first, *fetched, *after]], moved, closed
+
+        assert with_asyncpg(pieces) == ([1, 2, 3, 4, 5, 16], "MOVE 10", "CLOSE CURSOR")
 
     @pytest.mark.shows("transaction with rollback")
     def test_rollback(self, with_asyncpg, connect):
@@ -243,7 +257,6 @@ class TestPg8000:
         assert list(row) == list(PARAMETERS.values())
 
     @pytest.mark.shows("uuid")
-    @UUIDS
     def test_uuid(self, pg8000_connect):
         assert all_rows(pg8000_connect(), "SELECT %s::uuid", (ID,)) == [(ID,)]
 

@@ -5,7 +5,7 @@ import io
 import pytest
 
 from conftest import parameters
-from postgres import FOREVER, ID, LAKE_ROWS, PARAMETERS, SELECT_VALUES, UUIDS, VALUES, all_rows, lake_table, stopped
+from postgres import FOREVER, ID, LAKE_ROWS, PARAMETERS, SELECT_VALUES, VALUES, all_rows, lake_table, stopped
 
 
 @pytest.mark.client("psycopg", "psycopg")
@@ -43,7 +43,6 @@ class TestPsycopg:
         assert connection.execute("SELECT %s::int IS NULL", (None,)).fetchone() == (True,)
 
     @pytest.mark.shows("uuid")
-    @UUIDS
     def test_uuid(self, connect):
         assert connect().execute("SELECT %s::uuid", (ID,)).fetchone() == (ID,)
 
@@ -196,7 +195,6 @@ class TestPsycopg2:
         assert values == list(PARAMETERS.values())
 
     @pytest.mark.shows("uuid")
-    @UUIDS
     def test_uuid(self, psycopg2_connect):
         import psycopg2.extras
 

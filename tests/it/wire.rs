@@ -344,6 +344,103 @@ async fn cursor_in_sql_is_fetched_and_closed() {
 }
 
 #[tokio::test]
+async fn cursor_is_declared_with_parameters() {
+    let mut admin = Server::shared().connect("admin").await;
+    let transaction = admin.raw_mut().transaction().await.unwrap();
+    let declare = transaction
+        .prepare("DECLARE c CURSOR FOR SELECT x FROM generate_series(1, 10) t(x) WHERE x > $1 AND x <> $2::int ORDER BY x")
+        .await
+        .map_err(|e| Failure::of(&e))
+        .unwrap();
+    let names: Vec<&str> = declare.params().iter().map(|t| t.name()).collect();
+    assert_eq!(names, ["int8", "int4"]);
+    assert!(declare.columns().is_empty());
+    transaction
+        .execute(&declare, &[&5_i64, &7_i32])
+        .await
+        .map_err(|e| Failure::of(&e))
+        .unwrap();
+    let rows = transaction.query("FETCH ALL FROM c", &[]).await.unwrap();
+    let rows: Vec<i64> = rows.iter().map(|row| row.get(0)).collect();
+    assert_eq!(rows, [6, 8, 9, 10]);
+}
+
+#[tokio::test]
+async fn columns_of_tables_are_announced_with_their_tables() {
+    let admin = Server::shared().connect("admin").await;
+    let oid = admin.number("SELECT 'curated.orders'::regclass::oid").await;
+    let oid = u32::try_from(oid).unwrap();
+    for (sql, expected) in [
+        (
+            "SELECT o.customer_id, order_date AS day, quantity + 1, count(*) OVER () FROM curated.orders o WHERE quantity > $1 ORDER BY 1 LIMIT 1",
+            vec![Some((oid, 2)), Some((oid, 8)), None, None],
+        ),
+        (
+            "SELECT q.quantity, count(*), max(order_id) FROM (SELECT DISTINCT order_id, quantity FROM curated.orders WHERE quantity > $1) q GROUP BY quantity",
+            vec![Some((oid, 4)), None, None],
+        ),
+        (
+            "SELECT order_id FROM curated.orders WHERE quantity > $1 UNION SELECT order_id FROM curated.orders",
+            vec![None],
+        ),
+    ] {
+        let statement = admin.raw().prepare(sql).await;
+        let statement = statement.map_err(|e| (sql, Failure::of(&e))).unwrap();
+        let columns = statement.columns().iter();
+        let tables: Vec<_> = columns
+            .map(|column| column.table_oid().zip(column.column_id()))
+            .collect();
+        assert_eq!(tables, expected, "{sql}");
+    }
+}
+
+#[tokio::test]
+async fn uuids_have_their_type() {
+    let admin = Server::shared().connect("admin").await;
+    let sql = "SELECT $1::uuid AS given, gen_random_uuid(), $1::uuid::text AS text, '[]'::jsonb::text AS document";
+    let statement = admin.raw().prepare(sql).await;
+    let statement = statement.map_err(|e| Failure::of(&e)).unwrap();
+    let parameters: Vec<&str> = statement.params().iter().map(|t| t.name()).collect();
+    assert_eq!(parameters, ["uuid"]);
+    let columns = statement.columns().iter();
+    let columns: Vec<&str> = columns.map(|column| column.type_().name()).collect();
+    assert_eq!(columns, ["uuid", "uuid", "text", "text"]);
+    let one = "SELECT '6BA7B810-9DAD-11D1-80B4-00C04FD430C8'::uuid";
+    assert_eq!(
+        admin.value(one).await,
+        "6ba7b810-9dad-11d1-80b4-00c04fd430c8"
+    );
+}
+
+#[tokio::test]
+async fn set_config_takes_parameters() {
+    let admin = Server::shared().connect("admin").await;
+    for (name, value, statement) in [
+        (
+            "TimeZone",
+            "Europe/Berlin",
+            "SELECT set_config('TimeZone', $1, false)",
+        ),
+        (
+            "search_path",
+            "curated",
+            "SELECT set_config('search_path', $1, false)",
+        ),
+    ] {
+        let prepared = admin.raw().prepare(statement).await;
+        let prepared = prepared.map_err(|e| Failure::of(&e)).unwrap();
+        assert_eq!(prepared.params()[0].name(), "text");
+        let row = admin.raw().query_one(&prepared, &[&value]).await;
+        let row = row.map_err(|e| Failure::of(&e)).unwrap();
+        assert_eq!(row.get::<_, &str>(0), value);
+        assert_eq!(admin.value(&format!("SHOW {name}")).await, value);
+    }
+    assert!(admin.number("SELECT count(*) FROM orders").await > 0);
+    let noon = "SELECT (TIMESTAMPTZ '2024-07-01 10:00:00Z')::text";
+    assert_eq!(admin.value(noon).await, "2024-07-01 12:00:00+02");
+}
+
+#[tokio::test]
 async fn rows_stream_while_they_are_made() {
     let admin = Server::shared().connect("admin").await;
     // Far more than any buffer: the first rows must arrive although the whole result would take

@@ -137,12 +137,14 @@ fn of_types(message: &str) -> Option<Error> {
     if place.is_some() {
         return place;
     }
-    let limit = message.strip_prefix("Expected LIMIT to be an integer or null, but got ");
-    if let Some(given) = limit {
-        return Some(Error::new(
-            Code::TypeMismatch,
-            format!("argument of LIMIT must be type bigint, not type {given}"),
-        ));
+    for clause in ["LIMIT", "OFFSET"] {
+        let start = format!("Expected {clause} to be an integer or null, but got ");
+        if let Some(given) = message.strip_prefix(&start) {
+            return Some(Error::new(
+                Code::TypeMismatch,
+                format!("argument of {clause} must be type bigint, not type {given}"),
+            ));
+        }
     }
     let union =
         message.strip_prefix("Incompatible inputs for Union: Previous inputs were of type ")?;

@@ -41,6 +41,8 @@ pub use lakegate_sql as sql;
 pub use lakegate_statement::{IfExists, IfMissing, WriteRequest};
 use parking_lot::Mutex;
 pub use query::life::BatchStream;
+pub use query::origins::Origin;
+pub use query::parameters::CastParameter;
 pub use query::running::RunningQueries;
 pub use query::source::QuerySource;
 pub use query::stalled::client_stalled;
@@ -133,6 +135,8 @@ pub enum Execution {
 /// A stream of result rows. Dropping it cancels the query.
 pub struct Rows {
     pub schema: SchemaRef,
+    /// The columns of tables that the columns are. Empty if that is not known.
+    pub origins: Arc<[Option<Origin>]>,
     /// `SELECT`, `FETCH`, `SHOW`, `EXPLAIN` …
     pub tag: &'static str,
     pub stream: BatchStream,

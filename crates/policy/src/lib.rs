@@ -5,6 +5,7 @@
 //! that did not pass its policy.
 
 mod catalog;
+mod origins;
 mod partitions_table;
 mod path;
 pub mod snapshots;
@@ -21,6 +22,7 @@ use lakegate_error::{Code, Error, Result};
 use lakegate_lake::sight::Sight;
 use lakegate_lake::table::LakeTables;
 use lakegate_lake::table::folders::Folders;
+pub use origins::{ColumnOrigin, column_origins};
 pub use path::SearchPath;
 pub use sql_view::{PolicyView, ViewQueries};
 pub use table::PolicyTable;

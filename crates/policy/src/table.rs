@@ -16,7 +16,7 @@ use lakegate_lake::sight::Sight;
 use lakegate_lake::table::prune;
 use lakegate_lake::table::{HiddenColumns, LakeTable, Pruned, TableSnapshot};
 
-use super::no_column_is_granted;
+use super::{ColumnOrigin, no_column_is_granted};
 
 /// A table as its principal may query it.
 ///
@@ -28,6 +28,8 @@ pub struct PolicyTable {
     lake_table: Arc<LakeTable>,
     /// The table with the granted columns only; it is pruned, planned and read.
     granted: Arc<LakeTable>,
+    /// The numbers of the granted columns among those that the principal sees, from 1.
+    numbers: Arc<[usize]>,
     policy: [u8; 32],
     sealed_by: Option<Arc<str>>,
     pinned: Option<(Arc<QueryLake>, Arc<TableSnapshot>)>,
@@ -41,10 +43,12 @@ impl PolicyTable {
     /// The principal may see the table but select no column of it.
     pub fn new(lake_table: Arc<LakeTable>, access: &TableAccess) -> Result<Self> {
         let fields = lake_table.schema.fields().iter().enumerate();
-        let columns: Vec<usize> = fields
-            .filter(|(_, field)| access.can_select(field.name()))
-            .map(|(index, _)| index)
-            .collect();
+        let visible = fields.filter(|(_, field)| access.is_visible(field.name()));
+        let (columns, numbers): (Vec<usize>, Vec<usize>) = (1..)
+            .zip(visible)
+            .filter(|(_, (_, field))| access.can_select(field.name()))
+            .map(|(number, (index, _))| (index, number))
+            .unzip();
         if columns.is_empty() {
             return Err(no_column_is_granted(&lake_table.name()));
         }
@@ -56,6 +60,7 @@ impl PolicyTable {
         Ok(Self {
             lake_table,
             granted,
+            numbers: numbers.into(),
             policy: access.read_digest(),
             sealed_by: None,
             pinned: None,
@@ -96,6 +101,18 @@ impl PolicyTable {
     /// Returns the names of the hidden columns, which are the last columns of the schema.
     pub fn hidden_columns(&self) -> impl Iterator<Item = &'static str> {
         self.granted.hidden.iter().flat_map(HiddenColumns::names)
+    }
+
+    /// Returns the column of the catalog's table that the column at an index of the schema is; `None`
+    /// for hidden columns, and if nothing of the table may be reported.
+    pub(crate) fn origin(&self, index: usize) -> Option<ColumnOrigin> {
+        if self.sealed_by.is_some() {
+            return None;
+        }
+        Some(ColumnOrigin {
+            table_id: self.lake_table.table.id,
+            number: i16::try_from(*self.numbers.get(index)?).ok()?,
+        })
     }
 
     pub fn lake_table(&self) -> &Arc<LakeTable> {

@@ -2,7 +2,7 @@
 
 use bytes::{BufMut, BytesMut};
 use lakegate_error::Error;
-use lakegate_gateway::{TransactionStatus, Warning};
+use lakegate_gateway::{Origin, TransactionStatus, Warning};
 
 use super::encode::Format;
 use super::types::PgType;
@@ -140,15 +140,14 @@ pub(super) fn parameter_description(out: &mut BytesMut, oids: impl ExactSizeIter
 
 pub(super) fn row_description<'a>(
     out: &mut BytesMut,
-    columns: impl ExactSizeIterator<Item = (&'a str, PgType, Format)>,
+    columns: impl ExactSizeIterator<Item = (&'a str, Option<Origin>, PgType, Format)>,
 ) {
     message(out, b'T', |out| {
         out.put_u16(columns.len() as u16);
-        for (name, pg, format) in columns {
+        for (name, origin, pg, format) in columns {
             put_text(out, name);
-            // No table and no column number: result columns are not traced back to table columns.
-            out.put_u32(0);
-            out.put_u16(0);
+            out.put_u32(origin.map_or(0, |origin| origin.table));
+            out.put_i16(origin.map_or(0, |origin| origin.column));
             out.put_u32(pg.oid);
             out.put_i16(pg.len);
             out.put_i32(pg.typmod);
@@ -284,12 +283,16 @@ mod tests {
         );
         let columns = [(
             "n",
+            Some(Origin {
+                table: 100_003,
+                column: 2,
+            }),
             crate::types::of_data_type(&datafusion::arrow::datatypes::DataType::Int32),
             Format::Binary,
         )];
         assert_eq!(
             written(|out| row_description(out, columns.into_iter())),
-            b"T\0\0\0\x1a\0\x01n\0\0\0\0\0\0\0\0\0\0\x17\0\x04\xff\xff\xff\xff\0\x01"
+            b"T\0\0\0\x1a\0\x01n\0\0\x01\x86\xa3\0\x02\0\0\0\x17\0\x04\xff\xff\xff\xff\0\x01"
         );
     }
 

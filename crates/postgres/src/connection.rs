@@ -265,6 +265,12 @@ impl Connection {
             if self.deallocate(&parsed.statement) {
                 continue;
             }
+            if let Some(name) = self.portal_named(&parsed.statement) {
+                self.run_on_portal(&parsed.statement, name, &[], true)
+                    .await?;
+                continue;
+            }
+            self.check_declared(Some(&parsed.statement))?;
             let session = Arc::clone(&self.session);
             let prepared = Prepared::undescribed(parsed);
             if let Some(copy) = copy::from_stdin(&prepared) {
@@ -290,7 +296,7 @@ impl Connection {
                         false => Vec::new(),
                     };
                     let style = style(&self.session);
-                    describe(&mut self.link, &rows.schema, &formats, style)?;
+                    describe(&mut self.link, &rows.schema, &rows.origins, &formats, style)?;
                     let mut running = Running::new(rows, &formats, style);
                     let sent = running
                         .send(&mut self.link, None, |out, batch, row| {
@@ -314,6 +320,9 @@ impl Connection {
         // does not know.
         if matches!(command, "DISCARD ALL" | "DEALLOCATE ALL") {
             self.statements.clear();
+            self.portals.clear();
+        }
+        if command == "CLOSE CURSOR ALL" {
             self.portals.clear();
         }
     }

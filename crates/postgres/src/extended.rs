@@ -1,5 +1,7 @@
 //! The extended protocol: prepared statements and portals.
 
+mod cursors;
+
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -7,8 +9,10 @@ use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::ScalarValue;
 use futures::FutureExt;
 use lakegate_error::{Code, Error, Result};
-use lakegate_gateway::sql::{Parsed, ast};
-use lakegate_gateway::{Execution, Prepared, TransactionStatus, check_weight};
+use lakegate_gateway::sql::ast;
+use lakegate_gateway::{
+    CastParameter, Execution, Origin, Prepared, TransactionStatus, check_weight,
+};
 
 use super::backend::{self, tag};
 use super::connection::Connection;
@@ -38,6 +42,13 @@ impl NamedStatement {
         self.prepared
             .as_ref()
             .and_then(|prepared| prepared.columns.as_ref())
+    }
+
+    fn origins(&self) -> &[Option<Origin>] {
+        match &self.prepared {
+            Some(prepared) => &prepared.origins,
+            None => &[],
+        }
     }
 }
 
@@ -111,6 +122,9 @@ impl Connection {
                 prepared: None,
                 parameters: Vec::new(),
             },
+            Some(parsed) if self.portal_named(&parsed.statement).is_some() => {
+                self.prepare_on_portal(parsed)
+            }
             Some(parsed) => {
                 let types: Vec<Option<DataType>> =
                     declared.iter().map(|oid| types::arrow_of(*oid)).collect();
@@ -120,9 +134,10 @@ impl Connection {
                 let parameters = prepared.parameters.iter().zip(declared).enumerate();
                 let parameters = parameters
                     .map(|(place, (inferred, declared))| Parameter {
-                        declared: match declared {
-                            0 if prepared.object_ids.contains(&place) => types::OID_LIST,
-                            declared => declared,
+                        declared: match (declared, prepared.casts.get(&place)) {
+                            (0, Some(CastParameter::ObjectIds)) => types::OID_LIST,
+                            (0, Some(CastParameter::Uuid)) => types::oid::UUID,
+                            (declared, _) => declared,
                         },
                         inferred: inferred.clone(),
                     })
@@ -172,12 +187,8 @@ impl Connection {
         let statement = self.statement(&bind.statement)?;
         if bind.portal.is_empty() {
             self.portals.remove("");
-        } else if self.portals.contains_key(&bind.portal) {
-            return Err(Error::new(
-                Code::DuplicateCursor,
-                format!("cursor \"{}\" already exists", bind.portal),
-            )
-            .into());
+        } else if self.portals.contains_key(&bind.portal) || self.session.has_cursor(&bind.portal) {
+            return Err(name_taken(&bind.portal).into());
         }
         if self.portals.len() >= self.options.max_portals {
             let why = format!(
@@ -239,42 +250,25 @@ impl Connection {
         };
         match statement.columns() {
             Some(columns) => {
-                describe(&mut self.link, columns, formats, style(&self.session))?;
+                let origins = statement.origins();
+                describe(
+                    &mut self.link,
+                    columns,
+                    origins,
+                    formats,
+                    style(&self.session),
+                )?;
             }
             None => backend::empty(&mut self.link.out, tag::NO_DATA),
         }
         Ok(())
     }
 
-    /// Describes a cursor. Postgres treats a cursor declared in SQL as a portal, and drivers
-    /// describe it that way.
-    async fn describe_cursor(&mut self, name: &str) -> Result<(), Failed> {
-        let fetch = ast::Fetch {
-            name: name.to_owned(),
-            direction: ast::FetchDirection::Next,
-        };
-        let parsed = Parsed {
-            statement: ast::Statement::Fetch(fetch),
-            text: String::new(),
-            position: 1,
-        };
-        let session = Arc::clone(&self.session);
-        let prepared = self.link.run(session.prepare(parsed, &[])).await?;
-        match prepared.ok().and_then(|prepared| prepared.columns) {
-            Some(columns) => {
-                let style = style(&self.session);
-                Ok(describe(&mut self.link, &columns, &[], style)?)
-            }
-            None => Err(unknown_portal(name).into()),
-        }
-    }
-
     pub(super) async fn execute(&mut self, name: &str, max_rows: i32) -> Result<(), Failed> {
         // Removed from the map while it runs: a failed portal is gone.
-        let mut portal = self
-            .portals
-            .remove(name)
-            .ok_or_else(|| unknown_portal(name))?;
+        let Some(mut portal) = self.portals.remove(name) else {
+            return self.execute_cursor(name, max_rows).boxed().await;
+        };
         let first = matches!(portal.state, State::Bound(_));
         portal.state = match portal.state {
             State::Bound(values) => {
@@ -318,13 +312,7 @@ impl Connection {
                 State::Exhausted(tag)
             }
             State::Ran if first => State::Ran,
-            State::Ran => {
-                return Err(Error::new(
-                    Code::InvalidCursor,
-                    format!("portal \"{name}\" cannot be run again"),
-                )
-                .into());
-            }
+            State::Ran => return Err(cannot_run(name).into()),
             State::Bound(_) => return Err(Error::internal("a portal ran and did not start").into()),
         };
         self.portals.insert(name.to_owned(), portal);
@@ -348,6 +336,13 @@ impl Connection {
         {
             return Ok(State::Ran);
         }
+        if let Some(statement) = prepared.statement()
+            && let Some(name) = self.portal_named(statement)
+        {
+            self.run_on_portal(statement, name, formats, false).await?;
+            return Ok(State::Ran);
+        }
+        self.check_declared(prepared.statement())?;
         if let Some(copy) = copy::from_stdin(prepared) {
             self.copy_in(prepared, copy).boxed().await?;
             return Ok(State::Ran);
@@ -423,6 +418,20 @@ fn unknown_portal(name: &str) -> Error {
     Error::new(
         Code::InvalidCursor,
         format!("portal \"{name}\" does not exist"),
+    )
+}
+
+fn cannot_run(name: &str) -> Error {
+    Error::new(
+        Code::InvalidCursor,
+        format!("portal \"{name}\" cannot be run again"),
+    )
+}
+
+fn name_taken(name: &str) -> Error {
+    Error::new(
+        Code::DuplicateCursor,
+        format!("cursor \"{name}\" already exists"),
     )
 }
 

@@ -5,7 +5,7 @@ use datafusion::arrow::datatypes::SchemaRef;
 use futures::StreamExt;
 use lakegate_error::{Error, Result};
 use lakegate_gateway::values::IntervalStyle;
-use lakegate_gateway::{BatchStream, QueryWatch, Rows, Session};
+use lakegate_gateway::{BatchStream, Origin, QueryWatch, Rows, Session};
 
 use super::backend;
 use super::encode::{BatchEncoder, Format, RowEncoder, Style};
@@ -59,12 +59,15 @@ pub(super) fn style(session: &Session) -> Style {
 
 /// Announces the columns of a result.
 ///
+/// `origins`: the columns of tables that they are. Columns beyond it are of none.
+///
 /// # Errors
 ///
 /// The result has more columns than the protocol can count.
 pub(super) fn describe(
     link: &mut Link,
     schema: &SchemaRef,
+    origins: &[Option<Origin>],
     formats: &[Format],
     style: Style,
 ) -> Result<()> {
@@ -78,11 +81,13 @@ pub(super) fn describe(
         .iter()
         .copied()
         .chain(std::iter::repeat(Format::Text));
+    let origins = origins.iter().copied().chain(std::iter::repeat(None));
     let columns: Vec<_> = schema
         .fields()
         .iter()
+        .zip(origins)
         .zip(formats)
-        .map(|(f, format)| (f.name().as_str(), style.type_of(f), format))
+        .map(|((f, origin), format)| (f.name().as_str(), origin, style.type_of(f), format))
         .collect();
     backend::row_description(&mut link.out, columns.into_iter());
     Ok(())
@@ -120,6 +125,11 @@ impl Running {
             encoder,
             done: false,
         }
+    }
+
+    /// Encodes the next rows with this encoder, and returns the one before it.
+    pub(crate) fn encode_with(&mut self, encoder: RowEncoder) -> RowEncoder {
+        std::mem::replace(&mut self.encoder, encoder)
     }
 
     pub(crate) fn is_done(&self) -> bool {

@@ -273,6 +273,7 @@ fn hint_fits(hint: PgType, data_type: &DataType) -> bool {
         | oid::TIMESTAMPTZ
         | oid::INTERVAL => of_data_type(data_type).oid == hint.oid,
         oid::JSON | oid::JSONB => is_string(data_type) || is_json(of_data_type(data_type).oid),
+        oid::UUID => is_string(data_type),
         // Types whose binary form is their text (`pg_node_tree`, `xml`) or that have none
         // (`aclitem`).
         oid::TEXT | oid::VARCHAR | oid::BPCHAR | oid::NAME | oid::CHAR | 142 | 194 | 1033 => {
@@ -501,6 +502,8 @@ mod tests {
         assert_eq!(hinted(DataType::Utf8, "no such type").oid, oid::TEXT);
         assert_eq!(hinted(DataType::Boolean, "name").oid, oid::BOOL);
         assert_eq!(hinted(DataType::Utf8, "jsonb").oid, oid::JSONB);
+        assert_eq!(hinted(DataType::Utf8View, "uuid").oid, oid::UUID);
+        assert_eq!(hinted(DataType::Binary, "uuid").oid, oid::BYTEA);
         let texts = DataType::new_list(DataType::Utf8, true);
         assert_eq!(hinted(texts, "jsonb[]").oid, 1009);
     }

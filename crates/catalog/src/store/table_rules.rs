@@ -1,7 +1,5 @@
 //! What holds for tables in every metastore of ours.
 
-use std::sync::Arc;
-
 use crate::error::{CatalogError, Kind, Result};
 use crate::model::{Column, Database, StorageDescriptor, Table, TableInput, TableStatistics, now};
 use crate::partition::{PartitionKey, default_location, projection};

@@ -272,22 +272,38 @@ pub(crate) fn named_parameters(query: &ast::Query) -> BTreeSet<String> {
     names
 }
 
-/// Returns the indices of the parameters that are cast to `oid[]`.
-pub(crate) fn object_id_lists(query: &ast::Query) -> Vec<usize> {
-    let mut numbers = BTreeSet::new();
+/// The PostgreSQL type of a parameter, where the engine has it under another type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CastParameter {
+    /// `oid[]`: a list of numbers. asyncpg must not be told so: it would ask what such a list is by
+    /// the same statement.
+    ObjectIds,
+    /// `uuid`: a text.
+    Uuid,
+}
+
+/// Returns the indices of the parameters whose first cast is to such a type, and the type.
+pub(crate) fn cast_parameters(query: &ast::Query) -> BTreeMap<usize, CastParameter> {
+    let mut casts = BTreeMap::new();
     let _: ControlFlow<()> = walk_expressions(query, |expr| {
         if let Expr::Cast {
             expr, data_type, ..
         } = expr
-            && data_type.to_string().eq_ignore_ascii_case("oid[]")
+            && let Some(number) = placeholder(expr).and_then(number)
         {
-            numbers.extend(placeholder(expr).and_then(number));
+            casts.entry(number).or_insert_with(|| {
+                match data_type.to_string().to_ascii_lowercase().as_str() {
+                    "oid[]" => Some(CastParameter::ObjectIds),
+                    "uuid" => Some(CastParameter::Uuid),
+                    _ => None,
+                }
+            });
         }
         ControlFlow::Continue(())
     });
-    numbers
+    casts
         .into_iter()
-        .filter_map(|number| number.checked_sub(1))
+        .filter_map(|(number, cast)| Some((number.checked_sub(1)?, cast?)))
         .collect()
 }
 

@@ -1,6 +1,6 @@
 //! A query with resolved names: the state that it is planned in, and its plan.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arrow::datatypes::SchemaRef;
 use datafusion::execution::SessionState;
@@ -15,6 +15,7 @@ use lakegate_lake::scan::QueryLake;
 use sqlparser::ast;
 
 use crate::query::column_names::ColumnNames;
+use crate::query::origins::{Origin, origins};
 use crate::query::source::QuerySource;
 use crate::query::{hidden_columns, rewording};
 use crate::workgroup::WorkgroupLimits;
@@ -39,6 +40,8 @@ pub(crate) struct Planning {
     pub database: String,
     pub system: PgCatalog,
     pub names: ColumnNames,
+    /// Which columns of tables the columns of the plan are, once there is one.
+    pub origins: OnceLock<Arc<[Option<Origin>]>>,
 }
 
 /// A plan with the state that it was made in, and its columns as the client sees them.
@@ -68,12 +71,20 @@ impl Planning {
     /// # Errors
     /// Names do not resolve, types do not match, or the engine does not support the syntax.
     pub(crate) async fn plan(&self) -> Result<LogicalPlan> {
-        match &self.source {
+        let plan = match &self.source {
             QuerySource::Sql(statement) => {
                 plan_sql(&self.state, &self.system, statement, false).await
             }
             QuerySource::Substrait(plan) => self.plan_substrait(plan).await,
-        }
+        }?;
+        // Planning again finds the same.
+        let _ = self.origins.set(origins(&plan));
+        Ok(plan)
+    }
+
+    /// Returns which columns of tables the columns of the plan are; empty if that is not known.
+    pub(crate) fn origins(&self) -> Arc<[Option<Origin>]> {
+        self.origins.get().cloned().unwrap_or_default()
     }
 
     /// Whether the query may see what others do not see.

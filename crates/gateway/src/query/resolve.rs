@@ -2,7 +2,7 @@
 //! view of the catalog, the limits of the workgroup, and the system tables.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use datafusion::execution::SessionState;
@@ -138,6 +138,7 @@ impl Session {
             database,
             system,
             names,
+            origins: OnceLock::new(),
         })
     }
 

@@ -8,7 +8,7 @@ use lakegate_error::{Code, Error, Result};
 use sqlparser::ast::Statement;
 
 use crate::query::logical_plan::plan_statement;
-use crate::query::{corresponding, row_fields, stars};
+use crate::query::{corresponding, row_fields, stars, whole_rows};
 
 /// The maximum number of rewrites of a statement, each for another error.
 const MAX_REWORDINGS: usize = 5;
@@ -37,6 +37,10 @@ pub(crate) async fn planned(state: &SessionState, statement: &Statement) -> Resu
             && let Ok(expanded) = Box::pin(row_fields::expanded(state, &named)).await
         {
             others.extend(expanded);
+        }
+        let of_table = planned.as_ref().err().and_then(Error::missing_column);
+        if let Some(missing) = of_table {
+            others.extend(Box::pin(whole_rows::expanded(state, &statement, missing)).await);
         }
         let mut next = None;
         for other in others {

@@ -24,6 +24,7 @@ use sqlparser::ast::{
 
 use crate::query::logical_plan::plan_statement;
 use crate::query::surrounding::Surrounding;
+use crate::query::whole_rows;
 
 /// The maximum number of rows that are expanded per statement.
 const MAX_ROWS: usize = 50;
@@ -197,8 +198,11 @@ impl Rows {
             },
             _ => None,
         });
-        let table = match row {
-            Expr::Identifier(name) => Some(vec![name.clone()]),
+        let table = match enclosed(row) {
+            // The name of a table in FROM, as its columns have it.
+            Expr::Identifier(name) => {
+                Some(whole_rows::table(select, &folded(name)).unwrap_or_else(|| vec![name.clone()]))
+            }
             Expr::CompoundIdentifier(parts) => Some(parts.clone()),
             _ => None,
         };
@@ -248,6 +252,14 @@ impl Rows {
     }
 }
 
+/// Returns the expression in parentheses.
+fn enclosed(expr: &Expr) -> &Expr {
+    match expr {
+        Expr::Nested(inner) => enclosed(inner),
+        other => other,
+    }
+}
+
 /// Returns the tables before the first one that has `row.*`.
 fn without_rows(from: &[TableWithJoins]) -> Vec<TableWithJoins> {
     let has_rows = |factor: &TableFactor| match factor {
@@ -281,7 +293,7 @@ fn without_rows(from: &[TableWithJoins]) -> Vec<TableWithJoins> {
 }
 
 /// Returns a SELECT of the same tables without other clauses.
-fn bare(select: &Select) -> Select {
+pub(super) fn bare(select: &Select) -> Select {
     let empty = lakegate_dialect::postgres::everything();
     let mut bare = match empty.map(|query| *query.body) {
         Ok(SetExpr::Select(bare)) => *bare,

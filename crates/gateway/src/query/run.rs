@@ -273,6 +273,7 @@ impl QueryContext {
                 unfinished.disarm();
                 Ok(Rows {
                     schema,
+                    origins: self.planning.origins(),
                     tag: "SELECT",
                     stream: Box::pin(QueryStream::new(Arc::clone(&self.query), stream)),
                     query_id: Some(self.query.id),

@@ -196,7 +196,9 @@ impl Session {
                 let (prepared, values) = Box::pin(self.named_statement(moment, execute)).await?;
                 self.dispatch(moment, &prepared, values).await
             }
-            Statement::DeclareCursor(declare) => self.declare(moment, declare, prepared).await,
+            Statement::DeclareCursor(declare) => {
+                self.declare(moment, declare, prepared, parameters).await
+            }
             Statement::Fetch(fetch) => self.fetch(fetch),
             Statement::MoveCursor(fetch) => {
                 let (cursor, wanted) = self.wanted_of(fetch)?;

@@ -115,6 +115,11 @@ impl Session {
         Ok((prepared, values))
     }
 
+    /// Returns whether DECLARE has opened a cursor of this name.
+    pub fn has_cursor(&self, name: &str) -> bool {
+        self.cursor(name).is_ok()
+    }
+
     /// Returns the cursor of this name.
     ///
     /// # Errors
@@ -133,6 +138,7 @@ impl Session {
         moment: &Moment,
         declare: &sql::DeclareCursor,
         prepared: &Prepared,
+        parameters: Vec<ScalarValue>,
     ) -> Result<Execution> {
         if !declare.hold && self.transaction_status() == TransactionStatus::Idle {
             return Err(Error::new(
@@ -141,7 +147,7 @@ impl Session {
             )
             .with_hint("BEGIN first, or declare the cursor WITH HOLD"));
         }
-        let rows = self.run_query(moment, prepared, Vec::new(), None).await?;
+        let rows = self.run_query(moment, prepared, parameters, None).await?;
         let cursor = Cursor::new(declare, rows);
         self.state.lock().cursors.open(&declare.name, cursor)?;
         Ok(command("DECLARE CURSOR"))
@@ -170,6 +176,7 @@ impl Session {
         let (cursor, wanted) = self.wanted_of(fetch)?;
         Ok(Execution::Rows(Rows {
             schema: Arc::clone(&cursor.schema),
+            origins: Arc::default(),
             tag: "FETCH",
             stream: cursor.fetch(wanted)?,
             query_id: None,

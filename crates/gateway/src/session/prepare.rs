@@ -16,7 +16,7 @@ use crate::moment::Moment;
 use crate::query::kept_plan::{KeptPlan, PlanInputs, PlanSlot};
 use crate::query::parameter_places::place_types;
 use crate::query::parameters::{
-    declare_types, inferred_types, list_of, lists_as_items, named_parameters, object_id_lists,
+    cast_parameters, declare_types, inferred_types, list_of, lists_as_items, named_parameters,
     parameter_types, untyped_parameters,
 };
 use crate::query::planners::PlannedText;
@@ -51,9 +51,10 @@ impl Session {
                     let described = self.describe(&moment, query, declared).await;
                     let described = described.map_err(|error| self.told(error, parsed))?;
                     prepared.columns = Some(described.columns);
+                    prepared.origins = described.planning.origins();
                     prepared.parameters = described.parameters;
                     prepared.untyped = described.untyped;
-                    prepared.object_ids = object_id_lists(query);
+                    prepared.casts = cast_parameters(query);
                     prepared.plan = Some(self.keep_plan(KeptPlan {
                         inputs,
                         plan: described.plan,
@@ -64,6 +65,14 @@ impl Session {
                     let described = self.describe(&moment, &copy.query, declared).await?;
                     prepared.parameters = described.parameters;
                     prepared.untyped = described.untyped;
+                }
+                // The statement itself has no rows.
+                Statement::DeclareCursor(declare) => {
+                    let described = self.describe(&moment, &declare.query, declared).await;
+                    let described = described.map_err(|error| self.told(error, parsed))?;
+                    prepared.parameters = described.parameters;
+                    prepared.untyped = described.untyped;
+                    prepared.casts = cast_parameters(&declare.query);
                 }
                 statement if statement.written_query().is_some() => {
                     let described = self.written_query_to_describe(&moment, statement, declared);
@@ -76,6 +85,9 @@ impl Session {
                     let described = described.map_err(|error| self.told(error, parsed))?;
                     prepared.parameters = described.parameters;
                     prepared.untyped = described.untyped;
+                    prepared.casts = statement
+                        .written_query()
+                        .map_or_else(Default::default, cast_parameters);
                 }
                 Statement::Explain(explain) => {
                     let described = match explain.statement.as_ref() {

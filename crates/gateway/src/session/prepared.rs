@@ -1,5 +1,6 @@
 //! Prepared statements: a statement's parameters and columns, known before it runs.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, SchemaRef};
@@ -8,6 +9,8 @@ use lakegate_sql::Parsed;
 use lakegate_sql::ast::Statement;
 
 use crate::query::kept_plan::PlanSlot;
+use crate::query::origins::Origin;
+use crate::query::parameters::CastParameter;
 use crate::query::source::QuerySource;
 
 /// The maximum memory of the statements that one connection keeps prepared, in bytes of
@@ -50,11 +53,12 @@ pub struct Prepared {
     pub parameters: Vec<DataType>,
     /// Indices of the parameters whose type is neither declared nor inferred. They are text.
     pub untyped: Vec<usize>,
-    /// Indices of the parameters that the statement casts to `oid[]`, which the engine has as lists of
-    /// numbers. asyncpg must not be told so: it would ask what such a list is by the same statement.
-    pub object_ids: Vec<usize>,
+    /// Indices of the parameters that the statement casts to types which the engine lacks.
+    pub casts: BTreeMap<usize, CastParameter>,
     /// The columns of the result; `None` for a command.
     pub columns: Option<SchemaRef>,
+    /// The columns of tables that `columns` are. Empty if that is not known.
+    pub origins: Arc<[Option<Origin>]>,
     /// The plan for the first execution.
     pub(crate) plan: Option<Arc<PlanSlot>>,
 }
@@ -72,8 +76,9 @@ impl Prepared {
             source,
             parameters: Vec::new(),
             untyped: Vec::new(),
-            object_ids: Vec::new(),
+            casts: BTreeMap::new(),
             columns: None,
+            origins: Arc::default(),
             plan: None,
         }
     }

@@ -19,6 +19,7 @@ pub(crate) fn rows(tag: &'static str, schema: SchemaRef, batches: Vec<RecordBatc
     let stream: BatchStream = Box::pin(futures::stream::iter(batches.into_iter().map(Ok)));
     Execution::Rows(Rows {
         schema,
+        origins: Arc::default(),
         tag,
         stream,
         query_id: None,

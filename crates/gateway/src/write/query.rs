@@ -143,6 +143,9 @@ impl Session {
             return Ok((query, None));
         };
         let columns = catalog.insert_columns(insert).await?;
+        if insert.only_defaults {
+            fill_with_nulls(&mut query, columns.fields().len());
+        }
         cast_literals(&mut query, &columns, self.dialect());
         Ok((query, Some(columns)))
     }
@@ -180,6 +183,16 @@ impl Session {
             }
         }
         Ok((query, types))
+    }
+}
+
+/// Makes the query one row with a NULL for each column.
+fn fill_with_nulls(query: &mut ast::Query, columns: usize) {
+    if let ast::SetExpr::Values(values) = query.body.as_mut() {
+        for row in &mut values.rows {
+            let null = ast::Expr::Value(ast::Value::Null.into());
+            row.content.resize(columns, null);
+        }
     }
 }
 

@@ -340,3 +340,50 @@ async fn hidden_columns_are_those_of_who_may_read_every_column() {
         assert_eq!(view.schema().fields().len(), own + hidden.len());
     }
 }
+
+#[tokio::test]
+async fn columns_are_followed_to_their_tables() {
+    let lake = Lake::new().await;
+    let view = lake.view(&lake.table, "some").await;
+    let columns = |plan: LogicalPlanBuilder| {
+        let found = crate::column_origins(&plan.build().unwrap());
+        let numbers = found.iter().map(|origin| {
+            let origin = origin.as_ref()?;
+            assert_eq!(origin.table_id, lake.table.id);
+            Some(origin.number)
+        });
+        numbers.collect::<Vec<_>>()
+    };
+    // `b` is not there: the columns that the principal sees count.
+    assert_eq!(columns(scan(view.clone(), vec![])), [Some(1), Some(2)]);
+    let chosen = scan(view.clone(), vec![])
+        .filter(col("a").gt(lit(1)))
+        .unwrap()
+        .project([col("day").alias("d"), col("a") + lit(1), col("a")])
+        .unwrap()
+        .alias("q")
+        .unwrap()
+        .distinct()
+        .unwrap()
+        .limit(0, Some(1))
+        .unwrap();
+    assert_eq!(columns(chosen), [Some(2), None, Some(1)]);
+    let right = scan(view.clone(), vec![]).alias("r").unwrap();
+    let joined = scan(view.clone(), vec![])
+        .cross_join(right.build().unwrap())
+        .unwrap();
+    let twice = columns(joined);
+    assert_eq!(twice, [Some(1), Some(2), Some(1), Some(2)]);
+    let grouped = scan(view.clone(), vec![])
+        .aggregate(
+            [col("day")],
+            [datafusion::functions_aggregate::count::count(col("a"))],
+        )
+        .unwrap();
+    assert_eq!(columns(grouped), [Some(2), None]);
+    let other = scan(view.clone(), vec![]).build().unwrap();
+    let united = scan(view.clone(), vec![]).union(other).unwrap();
+    assert_eq!(columns(united), [None, None]);
+    let sealed = scan(view.sealed_by("d.v".into()), vec![]);
+    assert_eq!(columns(sealed), [None, None]);
+}

@@ -9,6 +9,8 @@ use super::number::{Digits, put_numeric_binary};
 use super::text::{days, with_decimal};
 use super::time::{self, pg_date, pg_time, pg_timestamp};
 use super::{Style, json};
+use crate::params::invalid;
+use crate::types::oid;
 
 /// What the binary form of a `jsonb` begins with.
 const JSONB_VERSION: u8 = 1;
@@ -47,6 +49,7 @@ pub(super) fn put(
         Data::Decimal(values, scale) => with_decimal(values, row, |negative, digits| {
             put_numeric_binary(out, negative, digits, *scale)
         }),
+        Data::Text(values) if column.uuid => out.put_slice(&uuid(values.get(row))?),
         Data::Text(values) => out.put_slice(values.get(row).as_bytes()),
         Data::Bytes(values) => out.put_slice(values.get(row)),
         Data::Date(values, unit) => out.put_i32(pg_date(days(values, *unit, row))?),
@@ -68,6 +71,14 @@ pub(super) fn put(
         }
     }
     Ok(())
+}
+
+/// Returns the bytes of a UUID.
+fn uuid(text: &str) -> Result<[u8; 16]> {
+    match uuid::Uuid::parse_str(text) {
+        Ok(uuid) => Ok(uuid.into_bytes()),
+        Err(_) => Err(invalid(oid::UUID, text)),
+    }
 }
 
 fn narrow<T: TryFrom<i64>>(value: i64) -> Result<T> {

@@ -25,6 +25,8 @@ pub(super) struct Column<'a> {
     nulls: Option<&'a NullBuffer>,
     /// Values are shown as `jsonb`, whose binary form has a version before the text.
     pub jsonb: bool,
+    /// Values are texts shown as `uuid`, whose binary form is its 16 bytes.
+    pub uuid: bool,
     pub data: Data<'a>,
 }
 
@@ -241,6 +243,7 @@ impl<'a> Column<'a> {
         Ok(Self {
             nulls: array.nulls(),
             jsonb: pg.oid == oid::JSONB,
+            uuid: pg.oid == oid::UUID,
             data,
         })
     }

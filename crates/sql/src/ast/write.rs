@@ -23,7 +23,8 @@ pub struct CreateTableAs {
     pub with_data: bool,
 }
 
-/// `INSERT {INTO [TABLE] | OVERWRITE [TABLE|INTO]} t [PARTITION (k = v, k2, ..)] [(c, ..)] q`.
+/// `INSERT {INTO [TABLE] | OVERWRITE [TABLE|INTO]} t [AS a] [PARTITION (k = v, k2, ..)]
+/// {[(c, ..)] q | DEFAULT VALUES}`. DEFAULT in VALUES is NULL.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Insert {
     /// The rows take the place of those of the table.
@@ -36,6 +37,8 @@ pub struct Insert {
     /// Lower case. Empty: all other columns, in the order of the table.
     pub columns: Vec<String>,
     pub query: Box<ast::Query>,
+    /// DEFAULT VALUES: the query is one NULL, and stands for one in each column.
+    pub only_defaults: bool,
 }
 
 /// `UNLOAD (q) TO 's3://bucket/folder/' [WITH (k = v, ..)]`.

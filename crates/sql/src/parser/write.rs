@@ -3,7 +3,7 @@
 
 use std::ops::ControlFlow;
 
-use sqlparser::ast::{Query, Visitor};
+use sqlparser::ast::{Expr, Query, SetExpr, Value, Visitor};
 
 use super::cursor::{Cursor, Result};
 use super::{names, parenthesized, partitions, query};
@@ -101,6 +101,10 @@ pub(super) fn insert(cursor: &mut Cursor<'_>) -> Result<Statement> {
         return Ok(refuse("INSERT OVERWRITE DIRECTORY", "UNLOAD"));
     }
     let table = names::table(cursor)?;
+    // Nothing can refer to the alias: there is neither ON CONFLICT nor RETURNING.
+    if cursor.eat("AS") {
+        cursor.name("an alias")?;
+    }
     let has_partition = cursor.is_word("PARTITION") && cursor.is_sign_at(1, '(');
     let (fixed, dynamic) = match has_partition && cursor.eat("PARTITION") {
         true => partitions::keys_of_insert(cursor)?,
@@ -111,8 +115,19 @@ pub(super) fn insert(cursor: &mut Cursor<'_>) -> Result<Statement> {
     } else {
         Vec::new()
     };
-    if cursor.eat_all("DEFAULT VALUES") {
-        return Ok(refuse("INSERT .. DEFAULT VALUES", "INSERT .. VALUES"));
+    if columns.is_empty() && cursor.eat_all("DEFAULT VALUES") {
+        if has_returning(cursor) {
+            return Ok(refuse_returning());
+        }
+        return Ok(Statement::Insert(Box::new(Insert {
+            overwrite,
+            table,
+            fixed,
+            dynamic,
+            columns,
+            query: query::of_text("VALUES (NULL)")?,
+            only_defaults: true,
+        })));
     }
     let conflicts =
         |at: usize| cursor.is_word_at(at, "ON") && cursor.is_word_at(at + 1, "CONFLICT");
@@ -122,10 +137,14 @@ pub(super) fn insert(cursor: &mut Cursor<'_>) -> Result<Statement> {
             "a query that leaves out the rows that the table has",
         ));
     }
-    let query = match whole_query(cursor)? {
-        Statement::Query(query) => query,
-        refused => return Ok(refused),
+    let mut query = match whole_query(cursor) {
+        Ok(Statement::Query(query)) => query,
+        Ok(refused) => return Ok(refused),
+        // The word may also be a name, in a query that is read to its end.
+        Err(_) if has_returning(cursor) => return Ok(refuse_returning()),
+        Err(error) => return Err(error),
     };
+    fill_defaults(&mut query.body);
     cursor.skip_rest();
     Ok(Statement::Insert(Box::new(Insert {
         overwrite,
@@ -134,7 +153,33 @@ pub(super) fn insert(cursor: &mut Cursor<'_>) -> Result<Statement> {
         dynamic,
         columns,
         query,
+        only_defaults: false,
     })))
+}
+
+fn refuse_returning() -> Statement {
+    refuse("INSERT .. RETURNING", "SELECT after the INSERT")
+}
+
+/// Writes NULL for the cells DEFAULT of VALUES: no column has another default.
+fn fill_defaults(body: &mut SetExpr) {
+    match body {
+        SetExpr::Query(query) => fill_defaults(&mut query.body),
+        SetExpr::Values(values) => {
+            let cells = values.rows.iter_mut().flat_map(|row| &mut row.content);
+            for cell in cells {
+                if is_default(cell) {
+                    *cell = Expr::Value(Value::Null.into());
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+fn is_default(cell: &Expr) -> bool {
+    matches!(cell, Expr::Identifier(name)
+        if name.quote_style.is_none() && name.value.eq_ignore_ascii_case("default"))
 }
 
 /// After UNLOAD.

@@ -242,12 +242,37 @@ fn size_pretty(bytes: i64) -> String {
     format!("{value} {}", UNITS[unit])
 }
 
-/// Returns the parts of a qualified name: `curated."Orders"`.
+/// Returns a UUID in PostgreSQL's form: digits in lower case, with hyphens. A hyphen may follow each
+/// four digits of the text, and braces may enclose it.
+fn uuid(text: &str) -> Option<String> {
+    let text = match text.strip_prefix('{') {
+        Some(rest) => rest.strip_suffix('}')?,
+        None => text,
+    };
+    let mut bytes = text.bytes().peekable();
+    let mut uuid = String::with_capacity(36);
+    for byte in 0..16 {
+        for _ in 0..2 {
+            let digit = bytes.next().filter(u8::is_ascii_hexdigit)?;
+            uuid.push(char::from(digit.to_ascii_lowercase()));
+        }
+        if byte % 2 == 1 && byte < 15 {
+            let _ = bytes.next_if_eq(&b'-');
+        }
+        if matches!(byte, 3 | 5 | 7 | 9) {
+            uuid.push('-');
+        }
+    }
+    bytes.next().is_none().then_some(uuid)
+}
+
+/// Returns the parts of a qualified name: `curated."Orders"`. White space around them does not count.
 pub fn split_name(name: &str) -> Option<Vec<String>> {
     let mut parts = Vec::new();
     let mut chars = name.trim().chars().peekable();
     loop {
         let mut part = String::new();
+        while chars.next_if(|c| c.is_whitespace()).is_some() {}
         if chars.next_if_eq(&'"').is_some() {
             loop {
                 match chars.next()? {
@@ -266,6 +291,7 @@ pub fn split_name(name: &str) -> Option<Vec<String>> {
             return None;
         }
         parts.push(part);
+        while chars.next_if(|c| c.is_whitespace()).is_some() {}
         match chars.next() {
             None => return Some(parts),
             Some('.') => {}
@@ -329,6 +355,15 @@ pub(super) fn functions() -> Vec<PgFunction> {
                 .ok_or_else(|| invalid(format!("string is not a valid identifier: \"{name}\"")))
         })
         .immutable(),
+        PgFunction::new("$uuid_in", 1..=1, text(), |args| {
+            let text = args[0].to_text().unwrap_or_default();
+            uuid(&text).map(Cell::text).ok_or_else(|| {
+                let message = format!("invalid input syntax for type uuid: \"{text}\"");
+                Error::new(Code::InvalidCast, message).into()
+            })
+        })
+        .immutable()
+        .shown_as("uuid"),
         PgFunction::new("pg_encoding_to_char", 1..=1, text(), |args| {
             Ok(Cell::text(match args[0].as_int() {
                 Some(UTF8) => "UTF8",
@@ -445,10 +480,49 @@ mod tests {
     }
 
     #[test]
+    fn uuids_are_read_as_postgres_does() {
+        let expected = "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11";
+        for text in [
+            expected,
+            "A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11",
+            "{a0eebc99-9c0b4ef8-bb6d6bb9-bd380a11}",
+            "a0eebc999c0b4ef8bb6d6bb9bd380a11",
+            "a0ee-bc99-9c0b-4ef8-bb6d-6bb9-bd38-0a11",
+        ] {
+            assert_eq!(uuid(text).as_deref(), Some(expected), "{text}");
+        }
+        for bad in [
+            "",
+            "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a1",
+            "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a111",
+            "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11-",
+            "{a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11",
+            " a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11",
+            "a0e-ebc99-9c0b-4ef8-bb6d-6bb9bd380a11",
+            "g0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11",
+        ] {
+            assert_eq!(uuid(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
     fn names_split_at_dots_outside_quotes() {
         assert_eq!(split_name("Curated.\"My.T\"").unwrap(), ["curated", "My.T"]);
-        assert!(
-            split_name("a.").is_none() && split_name("").is_none() && split_name("\"a").is_none()
+        assert_eq!(
+            split_name(" \"curated\" . \"My T\"\n. x ").unwrap(),
+            ["curated", "My T", "x"]
         );
+        for bad in [
+            "a.",
+            "",
+            "\"a",
+            "a . ",
+            ". a",
+            "\"a\" \"b\"",
+            "a \"b\"",
+            "a..b",
+        ] {
+            assert_eq!(split_name(bad), None, "{bad}");
+        }
     }
 }

@@ -39,7 +39,9 @@ use self::provider::SystemSchema;
 pub use self::provider::system_columns;
 use self::shape::{INFORMATION_SCHEMA, PG_CATALOG, Shapes};
 pub(super) use self::shape::{SYSTEM_COLUMNS, table_of_call};
-use crate::postgres::{self, CatalogReferences, SessionInfo, ShownAsNames, SystemRelations};
+use crate::postgres::{
+    self, CatalogReferences, PG_TYPE, SessionInfo, ShownAsNames, SystemRelations,
+};
 use crate::visible::{CatalogSource, Columns, Needs, Pins, VisibleCatalog};
 
 static SYSTEM_RELATIONS: LazyLock<SystemRelations> = LazyLock::new(|| {
@@ -171,13 +173,16 @@ impl PgCatalog {
     }
 
     /// Returns the plan of a whole query, with the names that a client sees for `regclass` and
-    /// similar types.
+    /// similar types, and with casts that drop the type that their operand is shown as.
     ///
     /// # Errors
     ///
     /// The engine rejects the rewritten plan.
     pub fn finish(&self, plan: LogicalPlan) -> Result<LogicalPlan> {
-        match self.asks_the_catalog {
+        // Without such a column in the result, no client sees what a cast drops.
+        let mut columns = plan.schema().fields().iter();
+        let is_shown = columns.any(|column| column.metadata().contains_key(PG_TYPE));
+        match self.asks_the_catalog || is_shown {
             true => self.names.finish(plan),
             false => Ok(plan),
         }

@@ -47,7 +47,10 @@ pub(super) fn call(name: &str, args: &[Expr]) -> Result<Option<Expr>, Error> {
             let significant = build::call("rtrim", vec![decimals(x), build::text("0")]);
             Some(build::call("char_length", vec![significant]))
         }
-        ("gen_random_uuid", []) => Some(build::call("uuid", vec![])),
+        ("gen_random_uuid", []) => {
+            let random = build::call("uuid", vec![]);
+            Some(build::call("$uuid_in", vec![random]))
+        }
         ("string_to_table", [_, _] | [_, _, _]) => {
             let parts = build::call("string_to_array", args.to_vec());
             Some(build::call("unnest", vec![parts]))

@@ -61,8 +61,8 @@ fn target(data_type: &DataType) -> Target {
         DataType::Regclass => Target::Function("regclass_in"),
         DataType::JSON => Target::Text("$json_in"),
         DataType::JSONB => Target::Text("$jsonb_in"),
-        DataType::Uuid
-        | DataType::CharacterVarying(None)
+        DataType::Uuid => Target::Text("$uuid_in"),
+        DataType::CharacterVarying(None)
         | DataType::CharVarying(None)
         | DataType::Nvarchar(None) => Target::Engine(DataType::Text),
         DataType::Array(ArrayElemTypeDef::SquareBracket(element, _)) => match target(element) {
@@ -118,8 +118,9 @@ fn custom(name: &str, quoted: bool, modifiers: &[String]) -> Target {
         "char" if !quoted => return Target::Unchanged,
         "json" => return Target::Text("$json_in"),
         "jsonb" => return Target::Text("$jsonb_in"),
+        "uuid" => return Target::Text("$uuid_in"),
         "text" | "varchar" | "bpchar" | "name" | "char" | "cstring" | "unknown" | "xml"
-        | "uuid" | "inet" | "cidr" | "aclitem" | "pg_node_tree" | "citext" | "pg_lsn" | "tid"
+        | "inet" | "cidr" | "aclitem" | "pg_node_tree" | "citext" | "pg_lsn" | "tid"
         | "jsonpath" | "sql_identifier" | "character_data" | "yes_or_no" => DataType::Text,
         "cardinal_number" => DataType::Int(None),
         _ => return Target::Unchanged,

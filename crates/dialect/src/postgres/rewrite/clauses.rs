@@ -3,9 +3,14 @@
 //! ```text
 //! SELECT DISTINCT ON (1) x, y      SELECT DISTINCT ON (x) x, y
 //! GROUP BY (x, y), z               GROUP BY x, y, z
+//! LIMIT '1' OFFSET 'x'             LIMIT 1 OFFSET 'x'::bigint
 //! ```
 
-use datafusion::sql::sqlparser::ast::{Distinct, Expr, GroupByExpr, Select, SelectItem, Value};
+use datafusion::sql::sqlparser::ast::{
+    DataType, Distinct, Expr, GroupByExpr, LimitClause, Query, Select, SelectItem, Value,
+};
+
+use super::build;
 
 /// Rewrites the clauses of a SELECT.
 pub(super) fn rewrite(select: &mut Select) {
@@ -27,6 +32,31 @@ pub(super) fn rewrite(select: &mut Select) {
             })
             .collect();
     }
+}
+
+/// Reads texts in LIMIT, OFFSET and FETCH as numbers, as PostgreSQL does: gorm and the simple
+/// protocol of pgx write all values as texts.
+pub(super) fn read_counts(query: &mut Query) {
+    if let Some(LimitClause::LimitOffset { limit, offset, .. }) = &mut query.limit_clause {
+        let offset = offset.as_mut().map(|offset| &mut offset.value);
+        limit.iter_mut().chain(offset).for_each(read_count);
+    }
+    let fetch = query.fetch.as_mut();
+    if let Some(quantity) = fetch.and_then(|fetch| fetch.quantity.as_mut()) {
+        read_count(quantity);
+    }
+}
+
+fn read_count(count: &mut Expr) {
+    let Expr::Value(value) = &*count else { return };
+    let Value::SingleQuotedString(text) = &value.value else {
+        return;
+    };
+    *count = match text.trim().parse::<i64>() {
+        Ok(number) => build::integer(number),
+        // Fails with the error of the cast.
+        Err(_) => build::cast(count.clone(), DataType::BigInt(None)),
+    };
 }
 
 /// Returns the item of a SELECT list that an ordinal refers to.

@@ -149,6 +149,7 @@ impl Rewriter<'_> {
                     DataType::Bytea
                         | DataType::JSON
                         | DataType::JSONB
+                        | DataType::Uuid
                         | DataType::Timestamp(Some(_), _)
                 ) =>
             {
@@ -199,7 +200,8 @@ impl Rewriter<'_> {
             }
             Expr::CompoundFieldAccess { root, access_chain } => {
                 if let [AccessExpr::Dot(Expr::Identifier(field))] = access_chain.as_slice() {
-                    let field = build::text(folded(field));
+                    let field = folded(field);
+                    let field = build::text(unnamed_field(root, &field).unwrap_or(field));
                     let root = std::mem::replace(root.as_mut(), Expr::Value(Value::Null.into()));
                     *expr = build::call("get_field", vec![root, field]);
                 } else {
@@ -392,6 +394,23 @@ impl Rewriter<'_> {
                 .map(|(_, number)| *number)
         })
     }
+}
+
+/// Returns the engine's name for a field of a row that is written out: PostgreSQL counts from `f1`,
+/// the engine from `c0`. `None` for other rows and names.
+fn unnamed_field(row: &Expr, field: &str) -> Option<String> {
+    let is_written_out = match row {
+        Expr::Nested(row) => return unnamed_field(row, field),
+        Expr::Tuple(_) => true,
+        Expr::Function(function) => {
+            let name = function.name.to_string().to_lowercase();
+            matches!(name.as_str(), "row" | "struct")
+        }
+        _ => false,
+    };
+    let place: usize = field.strip_prefix('f')?.parse().ok()?;
+    let place = place.checked_sub(1)?;
+    is_written_out.then(|| format!("c{place}"))
 }
 
 /// Returns what the functions of `information_schema` that take rows of `pg_attribute` and `pg_type`

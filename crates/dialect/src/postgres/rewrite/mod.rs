@@ -6,6 +6,7 @@
 //! a OPERATOR(pg_catalog.~) b COLLATE "c"   a ~ b
 //! x::regclass, x::"char", '{a,b}'::text[]  regclass_in(x), x::text, ARRAY['a', 'b']::text[]
 //! x::jsonb, JSON '[]'                      $jsonb_in(x::text), $json_in('[]'::text); see json.rs
+//! x::uuid, gen_random_uuid()               $uuid_in(x::text), $uuid_in(uuid())
 //! '\x01ff'::bytea, x::bytea               X'01ff'::bytea, bytea_in(x)
 //! ARRAY(SELECT x FROM t ORDER BY y)        array_or_empty((SELECT array_agg(x ORDER BY y) FROM t))
 //! FROM generate_series(1, 3) AS s(n)       FROM (SELECT unnest(generate_series(1, 3)) AS n) AS s
@@ -24,6 +25,7 @@
 //! x > ANY (array)                          compare_any('>', x, array)
 //! x::timestamp(3)                          timestamp_to_precision(x::timestamp, 3)
 //! DISTINCT ON (1) x, y; GROUP BY (x, y)    DISTINCT ON (x) x, y; GROUP BY x, y
+//! LIMIT '1'                                LIMIT 1
 //! VALUES ((SELECT 1), 2), (3, 4)           SELECT (SELECT 1), 2 UNION ALL SELECT 3, 4
 //! mod(x, y), sign(x)                       ((x) % (y)), signum(x)
 //! ceiling(x), div(x, y), x LIKE ANY (…)    see calls.rs
@@ -322,6 +324,7 @@ impl VisitorMut for Rewriter<'_> {
     }
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Error> {
+        clauses::read_counts(query);
         match values::rewrite(query) {
             Ok(()) => ControlFlow::Continue(()),
             Err(error) => ControlFlow::Break(error),

@@ -1,8 +1,12 @@
 //! `t.*` of a table that FROM names as `d.t`: the engine knows the table by that name only.
 
+use std::ops::ControlFlow;
+
 use datafusion::sql::sqlparser::ast::{
-    ObjectName, Select, SelectItem, SelectItemQualifiedWildcardKind, TableFactor, TableWithJoins,
+    Expr, FunctionArg, FunctionArgExpr, FunctionArguments, ObjectName, Select, SelectItem,
+    SelectItemQualifiedWildcardKind, TableFactor, TableWithJoins, VisitorMut,
 };
+use lakegate_sql::walk::walk_mut;
 
 use super::{folded, parts};
 
@@ -21,6 +25,34 @@ pub(super) fn qualify(select: &mut Select) {
         {
             *qualifier = name.clone();
         }
+    }
+    let mut arguments = Arguments(&tables);
+    for item in &mut select.projection {
+        // The visitor never breaks.
+        let _ = walk_mut(item, &mut arguments);
+    }
+}
+
+/// Qualifies `*` as an argument: `count(t.*)`.
+struct Arguments<'a>(&'a Tables<'a>);
+
+impl VisitorMut for Arguments<'_> {
+    type Break = ();
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if let Expr::Function(function) = expr
+            && let FunctionArguments::List(list) = &mut function.args
+        {
+            for argument in &mut list.args {
+                if let FunctionArg::Unnamed(FunctionArgExpr::QualifiedWildcard(qualifier)) =
+                    argument
+                    && let Some(name) = self.0.named(qualifier)
+                {
+                    *qualifier = name.clone();
+                }
+            }
+        }
+        ControlFlow::Continue(())
     }
 }
 
@@ -110,6 +142,10 @@ mod tests {
                 "SELECT t.* FROM d.t, e.u AS t",
             ),
             ("SELECT t.* FROM d.t, e.t", "SELECT t.* FROM d.t, e.t"),
+            (
+                "SELECT 1 + count(t.*) FROM d.t",
+                "SELECT 1 + count(d.t.*) FROM d.t",
+            ),
         ] {
             assert_eq!(qualified(sql), expected);
         }

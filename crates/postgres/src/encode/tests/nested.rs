@@ -175,6 +175,19 @@ fn catalog_types_have_their_own_forms() {
         Field::new("c", data_type, true)
             .with_metadata([(PG_TYPE.to_owned(), name.to_owned())].into())
     };
+    let text = "6ba7b810-9dad-11d1-80b4-00c04fd430c8";
+    let column = batch(
+        hinted(DataType::Utf8, "uuid"),
+        Arc::new(StringArray::from(vec![text])),
+    );
+    assert_eq!(
+        values_styled(&column, Format::Text, Style::default())[0].as_deref(),
+        Some(text.as_bytes())
+    );
+    assert_eq!(
+        values_styled(&column, Format::Binary, Style::default())[0].as_deref(),
+        Some(&b"\x6b\xa7\xb8\x10\x9d\xad\x11\xd1\x80\xb4\0\xc0\x4f\xd4\x30\xc8"[..])
+    );
     let oid = Int64Array::from(vec![4_294_967_295]);
     let column = batch(hinted(DataType::Int64, "oid"), Arc::new(oid));
     assert_eq!(

@@ -215,7 +215,9 @@ fn refused_statements_name_the_nearest_that_works() {
     }
     for sql in [
         "INSERT OVERWRITE DIRECTORY 's3://b/' SELECT 1",
-        "INSERT INTO t DEFAULT VALUES",
+        "INSERT INTO t DEFAULT VALUES RETURNING *",
+        "INSERT INTO t (a) VALUES (1) RETURNING a",
+        "INSERT INTO t SELECT a FROM u RETURNING a AS b",
         "INSERT INTO t VALUES (1) ON CONFLICT DO NOTHING",
         "UPDATE t SET a = 1",
         "DELETE FROM t USING u WHERE t.a = u.a",

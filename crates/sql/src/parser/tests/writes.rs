@@ -222,6 +222,22 @@ fn insert_takes_columns_and_every_query() {
             "((SELECT 1) UNION ALL (SELECT 2))",
         ),
         ("INSERT INTO t TABLE u", "SELECT * FROM u"),
+        ("INSERT INTO t AS \"T\" (a) VALUES (1)", "VALUES (1)"),
+        ("INSERT INTO t AS x SELECT 1", "SELECT 1"),
+        (
+            "INSERT INTO t (a, b) VALUES (DEFAULT, 1), (default, 2)",
+            "VALUES (NULL, 1), (NULL, 2)",
+        ),
+        ("INSERT INTO t (VALUES (DEFAULT))", "(VALUES (NULL))"),
+        (
+            "INSERT INTO t SELECT default FROM u",
+            "SELECT default FROM u",
+        ),
+        (
+            "INSERT INTO t SELECT returning FROM u",
+            "SELECT returning FROM u",
+        ),
+        ("INSERT INTO t DEFAULT VALUES", "VALUES (NULL)"),
         (
             "INSERT INTO TABLE t WITH x AS (SELECT 1) SELECT * FROM x",
             "WITH x AS (SELECT 1) SELECT * FROM x",
@@ -229,6 +245,8 @@ fn insert_takes_columns_and_every_query() {
     ] {
         assert_eq!(insert(sql).query.to_string(), query, "{sql}");
     }
+    assert!(insert("INSERT INTO t DEFAULT VALUES").only_defaults);
+    assert!(!insert("INSERT INTO t VALUES (DEFAULT)").only_defaults);
     for sql in [
         "INSERT OVERWRITE t SELECT 1",
         "INSERT OVERWRITE TABLE t SELECT 1",

@@ -183,6 +183,7 @@ pub(super) fn functions(lookup: &Arc<Lookup>) -> Vec<PgFunction> {
         "regclass",
         |l, name| l.relation_named(name).map(|r| r.oid()),
         |name| {
+            let name = split_name(name).map_or_else(|| name.to_owned(), |parts| parts.join("."));
             Error::new(
                 Code::TableNotFound,
                 format!("relation \"{name}\" does not exist"),
