@@ -27,6 +27,8 @@ pub struct Needs {
     pub tables: Pins,
     /// The tables whose columns (and view texts) are needed.
     pub columns: Columns,
+    /// Whether the numbers of rows are needed.
+    pub row_counts: bool,
     /// Whether the sessions are needed.
     pub activity: bool,
 }
@@ -157,7 +159,8 @@ pub struct VisibleTable {
     /// includes the table.
     pub columns: Vec<VisibleColumn>,
     pub privileges: TablePrivileges,
-    /// How many rows the last ANALYZE found, if the principal may select any column.
+    /// How many rows the last ANALYZE found, if the principal may select any column and
+    /// [`Needs::row_counts`] asks for it.
     pub row_count: Option<u64>,
 }
 

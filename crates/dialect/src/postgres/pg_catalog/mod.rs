@@ -34,7 +34,7 @@ use datafusion::sql::sqlparser::ast::Statement;
 use lakegate_engine::Names;
 use lakegate_error::Error;
 
-use self::functions::{ABOUT_COLUMNS, ABOUT_NAMES, Lookup, absent};
+use self::functions::{ABOUT_COLUMNS, ABOUT_NAMES, ABOUT_TABLES, Lookup, absent};
 use self::provider::SystemSchema;
 pub use self::provider::system_columns;
 use self::shape::{INFORMATION_SCHEMA, PG_CATALOG, Shapes};
@@ -193,7 +193,6 @@ fn asks_the_catalog(references: &CatalogReferences) -> bool {
 
 fn lookup_needs(references: &CatalogReferences) -> Needs {
     let about_columns = |name: &String| ABOUT_COLUMNS.contains(&name.as_str());
-    let about_names = |name: &&String| ABOUT_NAMES.contains(&name.as_str());
     let columns = match &references.objects {
         _ if !references.functions.iter().any(about_columns) => Columns::None,
         Some(objects) => {
@@ -208,8 +207,10 @@ fn lookup_needs(references: &CatalogReferences) -> Needs {
         }
         None => Columns::All,
     };
-    let mut called = references.functions.iter().filter(about_names);
+    let about_tables = |name: &String| ABOUT_TABLES.contains(&name.as_str());
+    let mut called = references.functions.iter().filter(|name| about_tables(name));
     let tables = match &columns {
+        Columns::None if called.next().is_none() => Pins::none(),
         // The only functions are about tables that are known.
         Columns::Of(pins) if called.all(about_columns) => pins.clone(),
         _ => Pins::default(),
@@ -217,7 +218,7 @@ fn lookup_needs(references: &CatalogReferences) -> Needs {
     Needs {
         tables,
         columns,
-        activity: false,
+        ..Needs::default()
     }
 }
 

@@ -59,6 +59,7 @@ pub(crate) fn needs(
         "views" => shapes.namespace == "information_schema" && columns.contains(&"view_definition"),
         _ => false,
     };
+    let row_counts = relation == "pg_class" && columns.contains(&"reltuples");
     let columns = match reads_columns {
         true => pins.columns(),
         false => Columns::None,
@@ -70,6 +71,7 @@ pub(crate) fn needs(
     Needs {
         tables,
         columns,
+        row_counts,
         activity: matches!(
             relation,
             "pg_stat_activity" | "pg_stat_ssl" | "pg_stat_gssapi"
