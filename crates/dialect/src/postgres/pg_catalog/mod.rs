@@ -208,7 +208,10 @@ fn lookup_needs(references: &CatalogReferences) -> Needs {
         None => Columns::All,
     };
     let about_tables = |name: &String| ABOUT_TABLES.contains(&name.as_str());
-    let mut called = references.functions.iter().filter(|name| about_tables(name));
+    let mut called = references
+        .functions
+        .iter()
+        .filter(|name| about_tables(name));
     let tables = match &columns {
         Columns::None if called.next().is_none() => Pins::none(),
         // The only functions are about tables that are known.
