@@ -66,7 +66,7 @@ impl SessionCatalog {
         let access = self.moment.access();
         let mut databases = Vec::new();
         for database in self.moment.view.databases().await? {
-            let tables = match needs.tables.admit_database(&database.name) {
+            let tables = match needs.tables.admit_database(&database.name, database.id) {
                 true => self.tables(&database.name, needs).await?,
                 false => Vec::new(),
             };
@@ -97,8 +97,23 @@ impl SessionCatalog {
     async fn tables(&self, database: &str, needs: &Needs) -> Result<Vec<VisibleTable>> {
         let view = &self.moment.view;
         let wanted = |table: &Table| needs.tables.admit(database, &table.name, table.id);
-        let mut tables = Vec::new();
-        for visible in view.tables_where(database, &wanted).await? {
+        let mut found = Vec::new();
+        match needs.tables.table_names() {
+            Some(names) => {
+                for name in names {
+                    let visible = view.table(database, name).await?;
+                    // A name in upper case finds the table too.
+                    found.extend(
+                        visible.filter(|visible| {
+                            visible.table.name == *name && wanted(&visible.table)
+                        }),
+                    );
+                }
+            }
+            None => found = view.tables_where(database, &wanted).await?,
+        }
+        let mut tables = Vec::with_capacity(found.len());
+        for visible in found {
             let table = &visible.table;
             let with_columns = needs.columns.wants(database, &table.name, table.id);
             let known = match needs.row_counts || with_columns {

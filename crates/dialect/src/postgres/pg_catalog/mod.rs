@@ -10,10 +10,13 @@
 //! built_in.extend(system.schemas());                                     // before the session state is built
 //! system.install(&mut state, &references, keeps)?;                       // functions, operators
 //! let plan = system.finish(state.statement_to_plan(statement).await?)?;  // numbers as names, where visible
+//! let plan = pg_catalog::without_empty_relations(plan)?;                 // before it is optimised
+//! let plan = pg_catalog::narrowed(state.optimize(&plan)?)?;              // reads what the joins need
 //! ```
 
 mod data;
 mod functions;
+mod narrow;
 pub mod oids;
 mod pins;
 pub(crate) mod privileges;
@@ -22,7 +25,6 @@ pub(crate) mod relations;
 mod shape;
 pub(crate) mod types;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock};
 
 use datafusion::catalog::SchemaProvider;
@@ -35,6 +37,7 @@ use lakegate_engine::Names;
 use lakegate_error::Error;
 
 use self::functions::{ABOUT_COLUMNS, ABOUT_NAMES, ABOUT_TABLES, Lookup, absent};
+pub use self::narrow::{narrowed, without_empty_relations};
 use self::provider::SystemSchema;
 pub use self::provider::system_columns;
 use self::shape::{INFORMATION_SCHEMA, PG_CATALOG, Shapes};
@@ -78,7 +81,6 @@ pub struct PgCatalog {
     names: ShownAsNames,
     asks_the_catalog: bool,
     system_columns: bool,
-    narrowed: Arc<BTreeMap<&'static str, BTreeSet<String>>>,
 }
 
 impl PgCatalog {
@@ -107,7 +109,6 @@ impl PgCatalog {
             names,
             asks_the_catalog: asks_the_catalog(references),
             system_columns: references.system_columns,
-            narrowed: Arc::new(references.narrowed.clone()),
         })
     }
 
@@ -119,7 +120,6 @@ impl PgCatalog {
                 source: Arc::clone(&self.source),
                 session: Arc::clone(&self.session),
                 system_columns: self.system_columns,
-                narrowed: Arc::clone(&self.narrowed),
             };
             (
                 shapes.namespace.to_owned(),

@@ -51,7 +51,6 @@ mod hidden_columns;
 mod introspection;
 mod json;
 mod named_casts;
-mod narrowed;
 mod operands;
 mod order_keys;
 mod ordered_sets;
@@ -106,9 +105,6 @@ pub struct CatalogReferences {
     pub hidden_columns: bool,
     /// The same for system columns, such as `xmin`, and tables of `pg_catalog`.
     pub system_columns: bool,
-    /// The names of the relations that a relation of `pg_catalog` is read for; all, if it is not
-    /// here.
-    pub narrowed: BTreeMap<&'static str, BTreeSet<String>>,
 }
 
 /// Rewrites a statement in place. Its joins must be resolved.
@@ -137,16 +133,11 @@ pub fn rewrite(
             ..CatalogReferences::default()
         },
         scopes: Vec::new(),
-        narrowed: BTreeMap::new(),
-        read: BTreeMap::new(),
         mends_precedence: precedence::is_needed(statement),
     };
     if let ControlFlow::Break(error) = walk_mut(statement, &mut rewriter) {
         return Err(error);
     }
-    // A relation is opened by its name, so what one reading of it needs is not known for several.
-    let mut narrowed = rewriter.narrowed;
-    narrowed.retain(|relation, _| rewriter.read.get(relation) == Some(&1));
     introspection::rewrite(statement, &rewriter.common_tables);
     operands::enclose(statement)?;
     // This comes last: different expressions may be equal once they are rewritten.
@@ -154,7 +145,6 @@ pub fn rewrite(
     Ok(CatalogReferences {
         hidden_columns: names_hidden_columns(statement),
         system_columns: names_system_columns(statement),
-        narrowed,
         ..rewriter.references
     })
 }
@@ -185,9 +175,6 @@ struct Rewriter<'a> {
     common_tables: BTreeSet<String>,
     references: CatalogReferences,
     scopes: Vec<Scope>,
-    narrowed: narrowed::Narrowed,
-    /// How often relations that may be narrowed are named.
-    read: BTreeMap<&'static str, usize>,
     /// Whether the parser read ANDs and ORs as part of the preceding operand.
     mends_precedence: bool,
 }
@@ -314,8 +301,6 @@ impl VisitorMut for Rewriter<'_> {
 
     fn post_visit_select(&mut self, select: &mut Select) -> ControlFlow<Error> {
         wildcards::qualify(select);
-        let names = narrowed::names(select, |name| Some(self.system_relation(name)?.0));
-        self.narrowed.extend(names);
         self.scopes.pop();
         ControlFlow::Continue(())
     }
@@ -330,12 +315,6 @@ impl VisitorMut for Rewriter<'_> {
 
     fn pre_visit_relation(&mut self, name: &mut ObjectName) -> ControlFlow<Error> {
         let relation = self.system_relation(name);
-        if let Some(relation) = relation
-            .as_ref()
-            .and_then(|(relation, _)| narrowed::about_relations(relation))
-        {
-            *self.read.entry(relation).or_default() += 1;
-        }
         if relation.is_some() && name.0.len() == 1 {
             name.0
                 .insert(0, ObjectNamePart::Identifier(Ident::new("pg_catalog")));
