@@ -71,7 +71,7 @@ impl Session {
         filter: &'a RelationFilter,
     ) -> BoxFuture<'a, Result<Vec<Relation>>> {
         async move {
-            let like = |pattern: &Option<String>| {
+            let like = |pattern: &Option<String>| -> Vec<Texts> {
                 let pattern = pattern.clone().map(Texts::Like);
                 pattern.into_iter().collect()
             };
