@@ -2,7 +2,7 @@
 //! does not read the columns of all tables then.
 //!
 //! ```text
-//! pg_class c JOIN pg_inherits i       no rows: pg_inherits is always empty
+//! pg_class c JOIN pg_inherits i      no rows: pg_inherits is always empty
 //! pg_class c JOIN pg_attribute a     a: only of relations that c is restricted to
 //!   ON a.attrelid = c.oid
 //! pg_attribute a JOIN pg_type t      t: no types of the rows of tables
@@ -26,7 +26,6 @@ use datafusion::logical_expr::{
 
 use super::pins::RelationPins;
 use super::provider::SystemTable;
-use super::relations;
 
 /// Replaces the relations that are always empty, so that the optimizer removes what is joined with
 /// them.
