@@ -43,7 +43,7 @@ pub use self::provider::system_columns;
 use self::shape::{INFORMATION_SCHEMA, PG_CATALOG, Shapes};
 pub(super) use self::shape::{SYSTEM_COLUMNS, table_of_call};
 use crate::postgres::{self, CatalogReferences, SessionInfo, ShownAsNames, SystemRelations};
-use crate::visible::{CatalogSource, Columns, Needs, Pins, VisibleCatalog};
+use crate::visible::{CatalogSource, Columns, Needs, Pins, Texts, VisibleCatalog};
 
 static SYSTEM_RELATIONS: LazyLock<SystemRelations> = LazyLock::new(|| {
     PG_CATALOG
@@ -208,14 +208,21 @@ fn lookup_needs(references: &CatalogReferences) -> Needs {
         None => Columns::All,
     };
     let about_tables = |name: &String| ABOUT_TABLES.contains(&name.as_str());
-    let mut called = references
+    let called: Vec<&String> = references
         .functions
         .iter()
-        .filter(|name| about_tables(name));
-    let tables = match &columns {
-        Columns::None if called.next().is_none() => Pins::none(),
+        .filter(|name| about_tables(name))
+        .collect();
+    let all = |is: &dyn Fn(&String) -> bool| called.iter().all(|name| is(name));
+    let by_name = |name: &String| matches!(name.as_str(), "regclass_in" | "to_regclass");
+    let tables = match (&columns, &references.relation_names) {
+        (Columns::None, _) if called.is_empty() => Pins::none(),
         // The only functions are about tables that are known.
-        Columns::Of(pins) if called.all(about_columns) => pins.clone(),
+        (Columns::Of(pins), _) if all(&about_columns) => pins.clone(),
+        (Columns::None, Some(names)) if all(&by_name) => Pins {
+            tables: vec![Texts::These(names.clone())],
+            ..Pins::default()
+        },
         _ => Pins::default(),
     };
     Needs {

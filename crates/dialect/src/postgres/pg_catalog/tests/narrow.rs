@@ -132,6 +132,42 @@ async fn types_of_columns_need_no_tables() {
 }
 
 #[tokio::test]
+async fn names_in_literals_are_looked_up_alone() {
+    for (sql, expected, tables) in [
+        (
+            "SELECT 'orders'::regclass, 'analytics.v'::regclass::text, to_regclass('nosuch')",
+            vec!["orders", "analytics.v", "NULL"],
+            Pins {
+                tables: vec![Texts::These(
+                    ["nosuch", "orders", "v"].map(str::to_owned).into(),
+                )],
+                ..Pins::default()
+            },
+        ),
+        (
+            "SELECT '100003'::regclass, 25::regtype",
+            vec!["orders", "text"],
+            Pins::default(),
+        ),
+        (
+            "SELECT concat('or', 'ders')::regclass, 'analytics.v'::regclass::oid = 1",
+            vec!["orders", "false"],
+            Pins::default(),
+        ),
+        ("SELECT 25::regtype", vec!["text"], Pins::none()),
+    ] {
+        let source: Arc<Sample> = Arc::default();
+        let (_, rows) = run_with(&source, sql, &[]).await.unwrap();
+        assert_eq!(rows, [expected], "{sql}");
+        let asked = source.asked.lock();
+        assert!(
+            asked.iter().all(|needs| needs.tables == tables),
+            "{sql}: {asked:?}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn relations_that_are_always_empty_end_what_is_joined_with_them() {
     let sql = "SELECT c.relname, a.attname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhparent \
                JOIN pg_attribute a ON a.attrelid = c.oid";
