@@ -42,6 +42,7 @@ use self::provider::SystemSchema;
 pub use self::provider::system_columns;
 use self::shape::{INFORMATION_SCHEMA, PG_CATALOG, Shapes};
 pub(super) use self::shape::{SYSTEM_COLUMNS, table_of_call};
+use crate::postgres::functions::coalesce;
 use crate::postgres::{self, CatalogReferences, SessionInfo, ShownAsNames, SystemRelations};
 use crate::visible::{CatalogSource, Columns, Needs, Pins, Texts, VisibleCatalog};
 
@@ -159,6 +160,9 @@ impl PgCatalog {
             {
                 state.register_udf(function)?;
             }
+        }
+        if !keeps(coalesce::COALESCE) {
+            coalesce::register(state)?;
         }
         if let Some(operators) = postgres::json_operators() {
             state.register_expr_planner(operators)?;
