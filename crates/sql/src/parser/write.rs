@@ -122,6 +122,10 @@ pub(super) fn insert(cursor: &mut Cursor<'_>) -> Result<Statement> {
             "a query that leaves out the rows that the table has",
         ));
     }
+    // In a SELECT, it may be the name of a column.
+    if cursor.is_word("VALUES") && has_returning(cursor) {
+        return Ok(refuse("INSERT .. RETURNING", "SELECT after the INSERT"));
+    }
     let query = match whole_query(cursor)? {
         Statement::Query(query) => query,
         refused => return Ok(refused),

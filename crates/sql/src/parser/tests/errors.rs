@@ -217,6 +217,7 @@ fn refused_statements_name_the_nearest_that_works() {
         "INSERT OVERWRITE DIRECTORY 's3://b/' SELECT 1",
         "INSERT INTO t DEFAULT VALUES",
         "INSERT INTO t VALUES (1) ON CONFLICT DO NOTHING",
+        "INSERT INTO t (a) VALUES (1), (2) RETURNING a",
         "UPDATE t SET a = 1",
         "DELETE FROM t USING u WHERE t.a = u.a",
         "DELETE FROM t WHERE a = 1 RETURNING a",
