@@ -4,6 +4,7 @@
 //! What never happens: a dialect that reads the lake. Its catalogs are filled from a
 //! [`visible::VisibleCatalog`].
 
+mod like;
 pub mod postgres;
 mod trino;
 pub mod visible;

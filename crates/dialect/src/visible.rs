@@ -12,6 +12,8 @@ use arrow::datatypes::DataType;
 use async_trait::async_trait;
 use datafusion::error::Result;
 
+pub use crate::like::is_like;
+
 /// The source of a [`VisibleCatalog`], called once per query.
 #[async_trait]
 pub trait CatalogSource: Debug + Send + Sync {
@@ -27,6 +29,8 @@ pub struct Needs {
     pub tables: Pins,
     /// The tables whose columns (and view texts) are needed.
     pub columns: Columns,
+    /// Whether the numbers of rows are needed.
+    pub row_counts: bool,
     /// Whether the sessions are needed.
     pub activity: bool,
 }
@@ -52,12 +56,33 @@ impl Columns {
     }
 }
 
-/// Equalities that a query's filters impose on tables; `None` means no condition.
+/// Texts that a condition admits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Texts {
+    These(BTreeSet<String>),
+    /// Those that match a pattern of LIKE, with `\` as the escape character.
+    Like(String),
+}
+
+impl Texts {
+    /// Returns whether the condition can hold for a text.
+    pub fn admit(&self, text: &str) -> bool {
+        match self {
+            Texts::These(texts) => texts.contains(text),
+            Texts::Like(pattern) => is_like(pattern, text),
+        }
+    }
+}
+
+/// Conditions that a query's filters impose on tables, all of which hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Pins {
+    /// `None` means no condition.
     pub table_ids: Option<BTreeSet<i64>>,
-    pub tables: Option<BTreeSet<String>>,
-    pub databases: Option<BTreeSet<String>>,
+    /// `None` means no condition.
+    pub database_ids: Option<BTreeSet<i64>>,
+    pub tables: Vec<Texts>,
+    pub databases: Vec<Texts>,
 }
 
 impl Pins {
@@ -70,31 +95,37 @@ impl Pins {
     }
 
     /// Returns whether a table of this database can pass the filters.
-    pub fn admit_database(&self, database: &str) -> bool {
-        self.databases
-            .as_ref()
-            .is_none_or(|names| names.contains(database))
+    pub fn admit_database(&self, database: &str, database_id: i64) -> bool {
+        let admits_none = |texts: &Texts| matches!(texts, Texts::These(these) if these.is_empty());
+        self.databases.iter().all(|texts| texts.admit(database))
+            && self
+                .database_ids
+                .as_ref()
+                .is_none_or(|ids| ids.contains(&database_id))
             && self.table_ids.as_ref().is_none_or(|ids| !ids.is_empty())
-            && self.tables.as_ref().is_none_or(|names| !names.is_empty())
+            && !self.tables.iter().any(admits_none)
     }
 
     pub fn is_empty(&self) -> bool {
-        self.table_ids.is_none() && self.tables.is_none() && self.databases.is_none()
+        *self == Self::default()
     }
 
-    /// Returns whether a row of this table can pass the filters.
+    /// Returns whether a row of this table can pass the filters, if its database can.
     pub fn admit(&self, database: &str, table: &str, table_id: i64) -> bool {
         self.table_ids
             .as_ref()
             .is_none_or(|ids| ids.contains(&table_id))
-            && self
-                .tables
-                .as_ref()
-                .is_none_or(|names| names.contains(table))
-            && self
-                .databases
-                .as_ref()
-                .is_none_or(|names| names.contains(database))
+            && self.tables.iter().all(|texts| texts.admit(table))
+            && self.databases.iter().all(|texts| texts.admit(database))
+    }
+
+    /// Returns the only names that tables can have to pass the filters; `None` if they are not
+    /// known one by one.
+    pub fn table_names(&self) -> Option<&BTreeSet<String>> {
+        self.tables.iter().find_map(|texts| match texts {
+            Texts::These(names) => Some(names),
+            Texts::Like(_) => None,
+        })
     }
 }
 
@@ -157,7 +188,8 @@ pub struct VisibleTable {
     /// includes the table.
     pub columns: Vec<VisibleColumn>,
     pub privileges: TablePrivileges,
-    /// How many rows the last ANALYZE found, if the principal may select any column.
+    /// How many rows the last ANALYZE found, if the principal may select any column and
+    /// [`Needs::row_counts`] asks for it.
     pub row_count: Option<u64>,
 }
 
@@ -240,14 +272,19 @@ mod tests {
     #[test]
     fn pins_admit_only_what_every_condition_admits() {
         let pins = Pins {
-            tables: Some(["orders".to_owned()].into()),
-            databases: Some(["curated".to_owned()].into()),
+            tables: vec![
+                Texts::These(["orders".to_owned(), "users".to_owned()].into()),
+                Texts::Like("o%".to_owned()),
+            ],
+            databases: vec![Texts::These(["curated".to_owned()].into())],
+            database_ids: Some([1, 2].into()),
             ..Pins::default()
         };
         assert!(Columns::Of(pins.clone()).wants("curated", "orders", 7));
-        assert!(pins.admit_database("curated") && !pins.admit_database("raw"));
-        assert!(Pins::default().admit_database("raw"));
-        assert!(!Pins::none().admit_database("raw"));
+        assert!(pins.admit_database("curated", 1) && !pins.admit_database("raw", 1));
+        assert!(!pins.admit_database("curated", 3));
+        assert!(Pins::default().admit_database("raw", 1));
+        assert!(!Pins::none().admit_database("raw", 1));
         assert!(!Pins::none().admit("curated", "orders", 7));
         assert!(!pins.admit("raw", "orders", 7));
         assert!(!pins.admit("curated", "users", 7));

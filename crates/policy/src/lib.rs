@@ -223,7 +223,7 @@ impl View {
         Ok(index.owners(table))
     }
 
-    fn granted(&self, table: &Table) -> Option<TableAccess> {
+    fn granted(&self, table: &Arc<Table>) -> Option<TableAccess> {
         self.access.on_table(table)
     }
 }

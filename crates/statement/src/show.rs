@@ -79,9 +79,9 @@ pub(super) async fn columns(
 ) -> Result<Output> {
     let pattern = show.like.as_deref().map(NamePattern::new);
     let visible = context.table(&show.table).await?;
-    let columns = visible.access.visible_columns().iter();
+    let columns = visible.access.visible_columns().into_iter();
     let columns = columns.filter(|column| NamePattern::fits(pattern.as_ref(), column));
-    rows::answer_lines(statement, columns.cloned().collect())
+    rows::answer_lines(statement, columns.map(str::to_owned).collect())
 }
 
 /// With a key: that property, or no row if it is not set.

@@ -1,7 +1,9 @@
 //! Grants → the effective rights of one user.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
+use super::table::Existing;
 use super::{
     ADMINISTRATORS, By, ColumnSelection, ControlSnapshot, GrantedIds, PRIMARY_WORKGROUP, Privilege,
     PrivilegeSet, Resource, TableAccess,
@@ -236,7 +238,7 @@ impl Access {
     /// If SELECT is granted on some columns only, those are all that exists, whatever else is
     /// granted; a granted column that the table does not have (any more) has no effect, and does
     /// not extend to the rest of the table. Without SELECT any other right lists all columns.
-    pub fn on_table(&self, table: &Table) -> Option<TableAccess> {
+    pub fn on_table(&self, table: &Arc<Table>) -> Option<TableAccess> {
         let database = self.databases.get(&table.database_name);
         let in_database = database.filter(|rights| rights.id == table.database_id);
         let rights = database
@@ -245,11 +247,8 @@ impl Access {
         let inherited = in_database
             .map(|rights| rights.own.held)
             .unwrap_or_default();
-        self.effective(
-            rights,
-            inherited.union(self.catalog.held),
-            &table.column_names(),
-        )
+        let all = Existing::Of(Arc::clone(table));
+        self.effective(rights, inherited.union(self.catalog.held), all)
     }
 
     /// [`Access::on_table`] by name alone: of the table that had the name when these rights were
@@ -259,14 +258,15 @@ impl Access {
             .databases
             .get(database)
             .and_then(|rights| rights.tables.get(table));
-        self.effective(rights, self.database_rights(database), all_columns)
+        let all = Existing::These(all_columns.iter().map(|&name| name.to_owned()).collect());
+        self.effective(rights, self.database_rights(database), all)
     }
 
     fn effective(
         &self,
         rights: Option<&TableRights>,
         inherited: PrivilegeSet,
-        all_columns: &[&str],
+        all: Existing,
     ) -> Option<TableAccess> {
         let held = if self.administrator {
             PrivilegeSet::EVERYTHING
@@ -279,24 +279,19 @@ impl Access {
             _ if held.contains(Privilege::Select) => ColumnSelection::All,
             None => ColumnSelection::None,
             Some(rights) => {
-                let existing: BTreeSet<String> = all_columns
-                    .iter()
-                    .filter(|column| rights.columns.contains_key(**column))
-                    .map(|column| (*column).to_owned())
-                    .collect();
+                let mut existing = all.names();
+                existing.retain(|column| rights.columns.contains_key(*column));
+                let existing: BTreeSet<String> = existing.into_iter().map(str::to_owned).collect();
                 ColumnSelection::Some(existing)
             }
         };
-        let visible: Vec<String> = match &select {
-            ColumnSelection::Some(columns) => all_columns
-                .iter()
-                .filter(|column| columns.contains(**column))
-                .map(|column| (*column).to_owned())
-                .collect(),
-            _ => all_columns
-                .iter()
-                .map(|column| (*column).to_owned())
-                .collect(),
+        let visible = match &select {
+            ColumnSelection::Some(columns) => {
+                let mut visible = all.names();
+                visible.retain(|column| columns.contains(*column));
+                Existing::These(visible.into_iter().map(str::to_owned).collect())
+            }
+            _ => all,
         };
         let access = TableAccess {
             select,
@@ -308,12 +303,7 @@ impl Access {
             visible,
         };
         let acts = access.describe || access.insert || access.delete || access.alter || access.drop;
-        let selects = match &access.select {
-            ColumnSelection::All => true,
-            ColumnSelection::Some(columns) => !columns.is_empty(),
-            ColumnSelection::None => false,
-        };
-        (acts || selects).then_some(access)
+        (acts || access.selects_any()).then_some(access)
     }
 
     /// Whether the user may pass a privilege on (and revoke it): administrators may, and users that

@@ -1,8 +1,11 @@
 //! The rights of one user on one table.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
+
+use crate::model::Table;
 
 /// Which columns.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,14 +44,60 @@ pub struct TableAccess {
     pub delete: bool,
     pub alter: bool,
     pub drop: bool,
-    pub(super) visible: Vec<String>,
+    pub(super) visible: Existing,
 }
+
+/// The columns that exist for the user, in the table's order.
+#[derive(Debug, Clone)]
+pub(super) enum Existing {
+    /// Every column of the table. The names are not copied: a listing makes this for each table.
+    Of(Arc<Table>),
+    These(Vec<String>),
+}
+
+impl Existing {
+    pub(super) fn names(&self) -> Vec<&str> {
+        match self {
+            Existing::Of(table) => table.column_names(),
+            Existing::These(names) => names.iter().map(String::as_str).collect(),
+        }
+    }
+
+    fn contains(&self, column: &str) -> bool {
+        match self {
+            Existing::Of(table) => table.columns().any(|known| known.name == column),
+            Existing::These(names) => names.iter().any(|name| name == column),
+        }
+    }
+}
+
+impl PartialEq for Existing {
+    fn eq(&self, other: &Self) -> bool {
+        self.names() == other.names()
+    }
+}
+
+impl Eq for Existing {}
 
 impl TableAccess {
     /// The columns that exist for the user, in the table's order: the selectable ones if SELECT is
     /// granted on some columns only, else all of them.
-    pub fn visible_columns(&self) -> &[String] {
-        &self.visible
+    pub fn visible_columns(&self) -> Vec<&str> {
+        self.visible.names()
+    }
+
+    /// Whether any column may be queried.
+    pub fn selects_any(&self) -> bool {
+        match &self.select {
+            ColumnSelection::All => true,
+            ColumnSelection::Some(columns) => !columns.is_empty(),
+            ColumnSelection::None => false,
+        }
+    }
+
+    /// Whether every column of the table exists for the user.
+    pub fn sees_all(&self) -> bool {
+        !matches!(self.select, ColumnSelection::Some(_))
     }
 
     /// Whether a column (lower case) exists for the user.
@@ -56,7 +105,7 @@ impl TableAccess {
         match &self.select {
             // The common case, without a scan of a wide table's names.
             ColumnSelection::Some(columns) => columns.contains(column),
-            _ => self.visible.iter().any(|visible| visible == column),
+            _ => self.visible.contains(column),
         }
     }
 
@@ -103,14 +152,15 @@ impl TableAccess {
         } = self;
         let mut hash = Sha256::new();
         hash.update(b"lakegate table read 1\0");
-        let columns = visible.iter().filter(|column| select.contains(column));
-        hash_names(&mut hash, &columns.collect::<Vec<_>>());
+        let mut columns = visible.names();
+        columns.retain(|column| select.contains(column));
+        hash_names(&mut hash, &columns);
         hash.finalize().into()
     }
 }
 
 /// Lengths first, so that no two lists of names hash alike.
-fn hash_names(hash: &mut Sha256, names: &[&String]) {
+fn hash_names(hash: &mut Sha256, names: &[&str]) {
     hash.update((names.len() as u64).to_be_bytes());
     for name in names {
         hash.update((name.len() as u64).to_be_bytes());
@@ -130,8 +180,12 @@ mod tests {
             delete: false,
             alter: false,
             drop: false,
-            visible: ["a", "ab", "bc", "c"].map(str::to_owned).to_vec(),
+            visible: these(&["a", "ab", "bc", "c"]),
         }
+    }
+
+    fn these(columns: &[&str]) -> Existing {
+        Existing::These(columns.iter().map(|&column| column.to_owned()).collect())
     }
 
     fn some(columns: &[&str]) -> ColumnSelection {
@@ -159,8 +213,8 @@ mod tests {
             |access| access.select = some(&["a"]),
             |access| access.select = some(&["a", "bc"]),
             |access| access.select = some(&["ab", "c"]),
-            |access| access.visible.push("d".to_owned()),
-            |access| access.visible.reverse(),
+            |access| access.visible = these(&["a", "ab", "bc", "c", "d"]),
+            |access| access.visible = these(&["c", "bc", "ab", "a"]),
         ];
         let mut known = vec![access().read_digest()];
         for (place, change) in others.iter().enumerate() {

@@ -1,6 +1,8 @@
 //! PostgreSQL's names for the columns of a query.
 
-use datafusion::sql::sqlparser::ast::{AccessExpr, DataType, Expr, Query, SelectItem, SetExpr};
+use datafusion::sql::sqlparser::ast::{
+    AccessExpr, DataType, Expr, Query, SelectItem, SetExpr, TimezoneInfo,
+};
 use lakegate_engine::OutputNames;
 use lakegate_sql::trino::fields_of;
 
@@ -109,7 +111,9 @@ fn type_name(data_type: &DataType) -> String {
         T::Real | T::Float4 => "float4".to_owned(),
         T::Boolean | T::Bool => "bool".to_owned(),
         T::Decimal(_) | T::Numeric(_) => "numeric".to_owned(),
+        T::Timestamp(_, TimezoneInfo::WithTimeZone | TimezoneInfo::Tz) => "timestamptz".to_owned(),
         T::Timestamp(..) => "timestamp".to_owned(),
+        T::Time(_, TimezoneInfo::WithTimeZone | TimezoneInfo::Tz) => "timetz".to_owned(),
         other => other
             .to_string()
             .split(['(', ' '])

@@ -13,7 +13,7 @@ use datafusion::common::ScalarValue;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use futures::{FutureExt, Stream, StreamExt};
-use lakegate_dialect::postgres::ResultReuse;
+use lakegate_dialect::postgres::{ResultReuse, pg_catalog};
 use lakegate_engine::{PlanRun, metered};
 use lakegate_error::{Code, Error, Result, from_engine};
 use lakegate_lake::write::RowOrder;
@@ -217,9 +217,9 @@ impl QueryContext {
         let state = &self.planning.state;
         // Only analysis determines the types of a UNION whose first SELECT is NULL or narrower.
         let analyzed = self.planning.analyzed(plan)?;
-        state
-            .optimizer()
-            .optimize(analyzed.clone(), state, |_, _| {})
+        pg_catalog::without_empty_relations(analyzed.clone())
+            .and_then(|plan| state.optimizer().optimize(plan, state, |_, _| {}))
+            .and_then(pg_catalog::narrowed)
             .and_then(|optimized| with_types_of(&analyzed, optimized))
             .map_err(from_engine)
     }

@@ -66,7 +66,7 @@ impl SessionCatalog {
         let access = self.moment.access();
         let mut databases = Vec::new();
         for database in self.moment.view.databases().await? {
-            let tables = match needs.tables.admit_database(&database.name) {
+            let tables = match needs.tables.admit_database(&database.name, database.id) {
                 true => self.tables(&database.name, needs).await?,
                 false => Vec::new(),
             };
@@ -97,10 +97,30 @@ impl SessionCatalog {
     async fn tables(&self, database: &str, needs: &Needs) -> Result<Vec<VisibleTable>> {
         let view = &self.moment.view;
         let wanted = |table: &Table| needs.tables.admit(database, &table.name, table.id);
-        let mut tables = Vec::new();
-        for visible in view.tables_where(database, &wanted).await? {
-            let known = view.metastore.table_statistics(&visible.table).await?;
-            tables.push(describe(&visible, known.as_deref(), needs)?);
+        let mut found = Vec::new();
+        match needs.tables.table_names() {
+            Some(names) => {
+                for name in names {
+                    let visible = view.table(database, name).await?;
+                    // A name in upper case finds the table too.
+                    found.extend(
+                        visible.filter(|visible| {
+                            visible.table.name == *name && wanted(&visible.table)
+                        }),
+                    );
+                }
+            }
+            None => found = view.tables_where(database, &wanted).await?,
+        }
+        let mut tables = Vec::with_capacity(found.len());
+        for visible in found {
+            let table = &visible.table;
+            let with_columns = needs.columns.wants(database, &table.name, table.id);
+            let known = match needs.row_counts || with_columns {
+                true => view.metastore.table_statistics(table).await?,
+                false => None,
+            };
+            tables.push(describe(&visible, known.as_deref(), with_columns)?);
         }
         Ok(tables)
     }
@@ -230,7 +250,7 @@ fn number_of(query: Uuid) -> i64 {
 fn describe(
     visible: &Visible,
     known: Option<&TableStatistics>,
-    needs: &Needs,
+    with_columns: bool,
 ) -> Result<VisibleTable> {
     let (table, access) = (&visible.table, &visible.access);
     let mut described = VisibleTable {
@@ -250,9 +270,7 @@ fn describe(
         definition: None,
         columns: Vec::new(),
         privileges: TablePrivileges {
-            select: table
-                .columns()
-                .any(|column| access.can_select(&column.name)),
+            select: access.selects_any(),
             insert: access.insert,
             update: false,
             delete: access.delete,
@@ -262,10 +280,7 @@ fn describe(
     if described.privileges.select {
         described.row_count = known.map(|known| known.row_count);
     }
-    if needs
-        .columns
-        .wants(&table.database_name, &table.name, table.id)
-    {
+    if with_columns {
         let schema = table_schema(table)?;
         let view = match table.is_view() {
             // A definition that cannot be read is reported where the view is queried.
@@ -280,7 +295,8 @@ fn describe(
         let measured = known.map(measured).unwrap_or_default();
         let data_columns = table.storage_descriptor.columns.len();
         for (index, (column, field)) in table.columns().zip(schema.fields()).enumerate() {
-            if access.is_visible(&column.name) {
+            if access.sees_all() || access.is_visible(&column.name) {
+                let selectable = access.select.contains(&column.name);
                 described.columns.push(VisibleColumn {
                     name: column.name.clone(),
                     data_type: beyond_hive(&column.name)
@@ -288,10 +304,10 @@ fn describe(
                     hive_type: column.data_type.clone(),
                     comment: column.comment.clone(),
                     partition_key: index >= data_columns,
-                    selectable: access.can_select(&column.name),
+                    selectable,
                     measured: measured
                         .get(column.name.as_str())
-                        .filter(|_| access.can_select(&column.name))
+                        .filter(|_| selectable)
                         .copied(),
                 });
             }

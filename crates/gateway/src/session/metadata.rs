@@ -4,7 +4,9 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use std::sync::Arc;
 
-use lakegate_dialect::visible::{Columns, Needs, Pins, TableKind, VisibleCatalog, VisibleColumn};
+use lakegate_dialect::visible::{
+    Columns, Needs, Pins, TableKind, Texts, VisibleCatalog, VisibleColumn, is_like,
+};
 use lakegate_error::Result;
 
 use crate::session::Session;
@@ -45,7 +47,11 @@ impl Session {
     /// The session is over; the catalog cannot be read.
     pub fn databases<'a>(&'a self, pattern: Option<&'a str>) -> BoxFuture<'a, Result<Vec<String>>> {
         async move {
-            let catalog = self.catalog(&Needs::default()).await?;
+            let needs = Needs {
+                tables: Pins::none(),
+                ..Needs::default()
+            };
+            let catalog = self.catalog(&needs).await?;
             Ok(catalog
                 .databases
                 .iter()
@@ -65,23 +71,26 @@ impl Session {
         filter: &'a RelationFilter,
     ) -> BoxFuture<'a, Result<Vec<Relation>>> {
         async move {
-            let mut catalog = self.catalog(&Needs::default()).await?;
-            if filter.columns {
-                // Columns are expensive, so they are read only for the selected tables.
-                let ids = wanted(&catalog, filter)
-                    .map(|(_, table)| table.id)
-                    .collect();
-                let tables = Pins {
-                    table_ids: Some(ids),
-                    ..Pins::default()
-                };
-                let needs = Needs {
-                    columns: Columns::Of(tables.clone()),
-                    tables,
-                    ..Needs::default()
-                };
-                catalog = self.catalog(&needs).await?;
-            }
+            let like = |pattern: &Option<String>| -> Vec<Texts> {
+                let pattern = pattern.clone().map(Texts::Like);
+                pattern.into_iter().collect()
+            };
+            let tables = Pins {
+                tables: like(&filter.name),
+                databases: like(&filter.database),
+                ..Pins::default()
+            };
+            // Columns are expensive, so they are read only for the selected tables.
+            let columns = match filter.columns {
+                true => Columns::Of(tables.clone()),
+                false => Columns::None,
+            };
+            let needs = Needs {
+                tables,
+                columns,
+                ..Needs::default()
+            };
+            let catalog = self.catalog(&needs).await?;
             Ok(wanted(&catalog, filter)
                 .map(|(database, table)| Relation {
                     database: database.name.clone(),
@@ -133,82 +142,4 @@ fn wanted<'a>(
                 .filter(move |table| fits(&filter.name, &table.name))
                 .map(move |table| (database, table))
         })
-}
-
-/// One character of a LIKE pattern.
-#[derive(Clone, Copy, PartialEq)]
-enum Part {
-    Any,
-    One,
-    Exactly(char),
-}
-
-/// Matches SQL's LIKE with `\` as the escape character. Backtracks only to the last `%`, so the
-/// time is bounded by the product of the lengths.
-fn is_like(pattern: &str, name: &str) -> bool {
-    let mut parts = Vec::new();
-    let mut chars = pattern.chars();
-    while let Some(c) = chars.next() {
-        parts.push(match c {
-            '%' => Part::Any,
-            '_' => Part::One,
-            // A trailing `\` stands for itself.
-            '\\' => Part::Exactly(chars.next().unwrap_or('\\')),
-            c => Part::Exactly(c),
-        });
-    }
-    let name: Vec<char> = name.chars().collect();
-    let (mut at, mut in_name) = (0, 0);
-    let mut retry: Option<(usize, usize)> = None;
-    while let Some(c) = name.get(in_name) {
-        match parts.get(at) {
-            Some(Part::Any) => {
-                retry = Some((at + 1, in_name));
-                at += 1;
-            }
-            Some(part) if *part == Part::One || *part == Part::Exactly(*c) => {
-                at += 1;
-                in_name += 1;
-            }
-            _ => match retry {
-                None => return false,
-                Some((after, taken)) => {
-                    retry = Some((after, taken + 1));
-                    (at, in_name) = (after, taken + 1);
-                }
-            },
-        }
-    }
-    parts
-        .get(at..)
-        .unwrap_or_default()
-        .iter()
-        .all(|part| *part == Part::Any)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_like;
-
-    #[test]
-    fn patterns_match_as_likes_do() {
-        assert!(is_like("%", "") && is_like("%", "orders") && is_like("orders", "orders"));
-        assert!(
-            is_like("o%s", "orders") && is_like("_rders", "orders") && is_like("%d%r%", "orders")
-        );
-        assert!(!is_like("order", "orders") && !is_like("", "orders") && !is_like("o_s", "orders"));
-        assert!(is_like(r"sales\_fact", "sales_fact") && !is_like(r"sales\_fact", "sales-fact"));
-        assert!(is_like(r"100\%", "100%") && !is_like(r"100\%", "1000"));
-        assert!(is_like(r"a\\b", r"a\b") && is_like("a\\", "a\\"));
-        assert!(
-            !is_like("Orders", "orders"),
-            "names are lower case, patterns are not changed"
-        );
-    }
-
-    #[test]
-    fn many_percents_end_soon() {
-        let pattern = "%a".repeat(2_000) + "b";
-        assert!(!is_like(&pattern, &"a".repeat(255)));
-    }
 }

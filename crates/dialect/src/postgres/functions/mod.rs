@@ -4,6 +4,7 @@
 mod absent;
 mod arrays;
 mod bytes;
+pub(super) mod coalesce;
 mod control;
 mod json;
 mod oid_lists;

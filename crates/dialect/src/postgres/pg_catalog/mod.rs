@@ -10,10 +10,13 @@
 //! built_in.extend(system.schemas());                                     // before the session state is built
 //! system.install(&mut state, &references, keeps)?;                       // functions, operators
 //! let plan = system.finish(state.statement_to_plan(statement).await?)?;  // numbers as names, where visible
+//! let plan = pg_catalog::without_empty_relations(plan)?;                 // before it is optimised
+//! let plan = pg_catalog::narrowed(state.optimize(&plan)?)?;              // reads what the joins need
 //! ```
 
 mod data;
 mod functions;
+mod narrow;
 pub mod oids;
 mod pins;
 pub(crate) mod privileges;
@@ -22,7 +25,6 @@ pub(crate) mod relations;
 mod shape;
 pub(crate) mod types;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock};
 
 use datafusion::catalog::SchemaProvider;
@@ -34,15 +36,17 @@ use datafusion::sql::sqlparser::ast::Statement;
 use lakegate_engine::Names;
 use lakegate_error::Error;
 
-use self::functions::{ABOUT_COLUMNS, ABOUT_NAMES, Lookup, absent};
+use self::functions::{ABOUT_COLUMNS, ABOUT_NAMES, ABOUT_TABLES, Lookup, absent};
+pub use self::narrow::{narrowed, without_empty_relations};
 use self::provider::SystemSchema;
 pub use self::provider::system_columns;
 use self::shape::{INFORMATION_SCHEMA, PG_CATALOG, Shapes};
 pub(super) use self::shape::{SYSTEM_COLUMNS, table_of_call};
+use crate::postgres::functions::coalesce;
 use crate::postgres::{
     self, CatalogReferences, PG_TYPE, SessionInfo, ShownAsNames, SystemRelations,
 };
-use crate::visible::{CatalogSource, Columns, Needs, Pins, VisibleCatalog};
+use crate::visible::{CatalogSource, Columns, Needs, Pins, Texts, VisibleCatalog};
 
 static SYSTEM_RELATIONS: LazyLock<SystemRelations> = LazyLock::new(|| {
     PG_CATALOG
@@ -80,7 +84,6 @@ pub struct PgCatalog {
     names: ShownAsNames,
     asks_the_catalog: bool,
     system_columns: bool,
-    narrowed: Arc<BTreeMap<&'static str, BTreeSet<String>>>,
 }
 
 impl PgCatalog {
@@ -109,7 +112,6 @@ impl PgCatalog {
             names,
             asks_the_catalog: asks_the_catalog(references),
             system_columns: references.system_columns,
-            narrowed: Arc::new(references.narrowed.clone()),
         })
     }
 
@@ -121,7 +123,6 @@ impl PgCatalog {
                 source: Arc::clone(&self.source),
                 session: Arc::clone(&self.session),
                 system_columns: self.system_columns,
-                narrowed: Arc::clone(&self.narrowed),
             };
             (
                 shapes.namespace.to_owned(),
@@ -162,6 +163,9 @@ impl PgCatalog {
                 state.register_udf(function)?;
             }
         }
+        if !keeps(coalesce::COALESCE) {
+            coalesce::register(state)?;
+        }
         if let Some(operators) = postgres::json_operators() {
             state.register_expr_planner(operators)?;
         }
@@ -198,7 +202,6 @@ fn asks_the_catalog(references: &CatalogReferences) -> bool {
 
 fn lookup_needs(references: &CatalogReferences) -> Needs {
     let about_columns = |name: &String| ABOUT_COLUMNS.contains(&name.as_str());
-    let about_names = |name: &&String| ABOUT_NAMES.contains(&name.as_str());
     let columns = match &references.objects {
         _ if !references.functions.iter().any(about_columns) => Columns::None,
         Some(objects) => {
@@ -213,16 +216,28 @@ fn lookup_needs(references: &CatalogReferences) -> Needs {
         }
         None => Columns::All,
     };
-    let mut called = references.functions.iter().filter(about_names);
-    let tables = match &columns {
+    let about_tables = |name: &String| ABOUT_TABLES.contains(&name.as_str());
+    let called: Vec<&String> = references
+        .functions
+        .iter()
+        .filter(|name| about_tables(name))
+        .collect();
+    let all = |is: &dyn Fn(&String) -> bool| called.iter().all(|name| is(name));
+    let by_name = |name: &String| matches!(name.as_str(), "regclass_in" | "to_regclass");
+    let tables = match (&columns, &references.relation_names) {
+        (Columns::None, _) if called.is_empty() => Pins::none(),
         // The only functions are about tables that are known.
-        Columns::Of(pins) if called.all(about_columns) => pins.clone(),
+        (Columns::Of(pins), _) if all(&about_columns) => pins.clone(),
+        (Columns::None, Some(names)) if all(&by_name) => Pins {
+            tables: vec![Texts::These(names.clone())],
+            ..Pins::default()
+        },
         _ => Pins::default(),
     };
     Needs {
         tables,
         columns,
-        activity: false,
+        ..Needs::default()
     }
 }
 

@@ -62,6 +62,13 @@ pub fn table_id(oid: i64) -> Option<i64> {
     (distance.rem_euclid(2) == 0 && (MIN_ID..=MAX_ID).contains(&id)).then_some(id)
 }
 
+/// Returns the id of the database whose namespace has this OID.
+pub fn database_id(oid: i64) -> Option<i64> {
+    let distance = oid.checked_sub(BASE)?;
+    let id = distance.div_euclid(2);
+    (distance.rem_euclid(2) == 0 && (MIN_ID..=MAX_ID).contains(&id)).then_some(id)
+}
+
 /// Returns the OID of a function of the engine, from its name alone.
 pub fn function(name: &str) -> i64 {
     // FNV-1a: the same on every machine and in every release.
@@ -81,6 +88,8 @@ mod tests {
         for id in [-25_000, -2, -1, 1, 2, 20_000, MAX_ID] {
             assert_eq!(table_id(table(id)), Some(id));
             assert_eq!(table_id(namespace(id)), None);
+            assert_eq!(database_id(namespace(id)), Some(id));
+            assert_eq!(database_id(table(id)), None);
             assert!(table(id) < row_type(MIN_ID));
             assert!(i32::try_from(row_type(id)).is_ok());
         }

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::expr::InList;
-use datafusion::logical_expr::{BinaryExpr, Expr, Operator};
+use datafusion::logical_expr::{BinaryExpr, Expr, Like, Operator};
 
 use super::oids;
-use crate::visible::{Columns, Pins};
+use crate::visible::{Columns, Pins, Texts};
 
 /// How a column of a system relation identifies the relations that its rows describe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +16,7 @@ enum Identifies {
     Oid,
     Name,
     Namespace,
+    NamespaceOid,
 }
 
 fn identifies(relation: &str, column: &str) -> Option<Identifies> {
@@ -30,19 +31,29 @@ fn identifies(relation: &str, column: &str) -> Option<Identifies> {
             Some(Identifies::Name)
         }
         (_, "table_name" | "tablename" | "viewname") => Some(Identifies::Name),
-        (_, "table_schema" | "schemaname") => Some(Identifies::Namespace),
+        (_, "table_schema" | "schemaname") | ("pg_namespace", "nspname") => {
+            Some(Identifies::Namespace)
+        }
+        ("pg_class", "relnamespace") | ("pg_type", "typnamespace") | ("pg_namespace", "oid") => {
+            Some(Identifies::NamespaceOid)
+        }
         _ => None,
     }
 }
 
-/// Conditions on relations; `None` means no condition.
+/// Conditions on relations, all of which hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct RelationPins {
+    /// `None` means no condition.
     oids: Option<BTreeSet<i64>>,
-    names: Option<BTreeSet<String>>,
-    namespaces: Option<BTreeSet<String>>,
+    /// `None` means no condition.
+    namespace_oids: Option<BTreeSet<i64>>,
+    names: Vec<Texts>,
+    namespaces: Vec<Texts>,
     /// Whether only comments on whole relations are needed, not on their columns.
     pub whole_relations: bool,
+    /// Whether the types of the rows of tables are not needed.
+    pub without_row_types: bool,
 }
 
 /// Returns whether a filter can restrict anything. The engine evaluates it again in any case.
@@ -55,6 +66,15 @@ impl RelationPins {
     pub(crate) fn of(relation: &str, filters: &[Expr]) -> Self {
         let mut pins = Self::default();
         for filter in filters {
+            if let Some((column, pattern)) = likeness(filter) {
+                let texts = match identifies(relation, &column) {
+                    Some(Identifies::Name) => &mut pins.names,
+                    Some(Identifies::Namespace) => &mut pins.namespaces,
+                    _ => continue,
+                };
+                add(texts, Texts::Like(pattern));
+                continue;
+            }
             let Some((column, values)) = equalities(filter, 0) else {
                 continue;
             };
@@ -64,17 +84,26 @@ impl RelationPins {
             {
                 pins.whole_relations = true;
             }
-            match identifies(relation, &column) {
+            let Some(identifies) = identifies(relation, &column) else {
+                continue;
+            };
+            match identifies {
                 // Text that is not a number equals no OID; for other types the engine decides
                 // equality.
-                Some(Identifies::Oid) if values.iter().all(|v| is_whole(v) || is_text(v)) => {
-                    intersect(&mut pins.oids, values.iter().filter_map(integer).collect());
+                Identifies::Oid | Identifies::NamespaceOid
+                    if values.iter().all(|v| is_whole(v) || is_text(v)) =>
+                {
+                    let known = match identifies {
+                        Identifies::Oid => &mut pins.oids,
+                        _ => &mut pins.namespace_oids,
+                    };
+                    intersect(known, &values.iter().filter_map(integer).collect());
                 }
-                Some(Identifies::Name) if values.iter().all(is_text) => {
-                    intersect(&mut pins.names, texts(&values));
+                Identifies::Name if values.iter().all(is_text) => {
+                    add(&mut pins.names, Texts::These(texts(&values)));
                 }
-                Some(Identifies::Namespace) if values.iter().all(is_text) => {
-                    intersect(&mut pins.namespaces, texts(&values));
+                Identifies::Namespace if values.iter().all(is_text) => {
+                    add(&mut pins.namespaces, Texts::These(texts(&values)));
                 }
                 _ => {}
             }
@@ -82,27 +111,57 @@ impl RelationPins {
         pins
     }
 
-    /// Adds the condition that relations have one of these names.
-    pub(super) fn hold_to_names(&mut self, names: BTreeSet<String>) {
-        intersect(&mut self.names, names);
+    /// Adds the conditions on relations that others hold.
+    pub(super) fn meet(&mut self, other: &Self) {
+        if let Some(oids) = &other.oids {
+            intersect(&mut self.oids, oids);
+        }
+        for names in &other.names {
+            add(&mut self.names, names.clone());
+        }
+        self.meet_namespaces(other);
     }
 
-    pub(crate) fn admit(&self, namespace: &str, name: &str, oid: i64) -> bool {
+    /// Adds the conditions on namespaces that others hold.
+    pub(super) fn meet_namespaces(&mut self, other: &Self) {
+        if let Some(oids) = &other.namespace_oids {
+            intersect(&mut self.namespace_oids, oids);
+        }
+        for namespaces in &other.namespaces {
+            add(&mut self.namespaces, namespaces.clone());
+        }
+    }
+
+    /// Adds the condition that there is no such relation.
+    pub(super) fn hold_to_nothing(&mut self) {
+        self.oids = Some(BTreeSet::new());
+    }
+
+    pub(crate) fn admit(
+        &self,
+        (namespace_oid, namespace): (i64, &str),
+        name: &str,
+        oid: i64,
+    ) -> bool {
         self.oids.as_ref().is_none_or(|oids| oids.contains(&oid))
-            && self.names.as_ref().is_none_or(|names| names.contains(name))
             && self
-                .namespaces
+                .namespace_oids
                 .as_ref()
-                .is_none_or(|names| names.contains(namespace))
+                .is_none_or(|oids| oids.contains(&namespace_oid))
+            && self.names.iter().all(|texts| texts.admit(name))
+            && self.namespaces.iter().all(|texts| texts.admit(namespace))
     }
 
     /// Returns the tables to request from the catalog.
     pub(crate) fn tables(&self) -> Pins {
+        type Id = fn(i64) -> Option<i64>;
+        let ids = |oids: &Option<BTreeSet<i64>>, id: Id| -> Option<BTreeSet<i64>> {
+            let oids = oids.as_ref()?;
+            Some(oids.iter().filter_map(|oid| id(*oid)).collect())
+        };
         Pins {
-            table_ids: self
-                .oids
-                .as_ref()
-                .map(|oids| oids.iter().filter_map(|oid| oids::table_id(*oid)).collect()),
+            table_ids: ids(&self.oids, oids::table_id),
+            database_ids: ids(&self.namespace_oids, oids::database_id),
             tables: self.names.clone(),
             databases: self.namespaces.clone(),
         }
@@ -118,11 +177,17 @@ impl RelationPins {
     }
 }
 
-fn intersect<T: Ord + Clone>(known: &mut Option<BTreeSet<T>>, more: BTreeSet<T>) {
+fn intersect(known: &mut Option<BTreeSet<i64>>, more: &BTreeSet<i64>) {
     *known = Some(match known.take() {
-        Some(known) => known.intersection(&more).cloned().collect(),
-        None => more,
+        Some(known) => known.intersection(more).copied().collect(),
+        None => more.clone(),
     });
+}
+
+fn add(known: &mut Vec<Texts>, more: Texts) {
+    if !known.contains(&more) {
+        known.push(more);
+    }
 }
 
 fn integer(value: &ScalarValue) -> Option<i64> {
@@ -169,6 +234,26 @@ fn column_and_literal(left: &Expr, right: &Expr) -> Option<(String, ScalarValue)
         (Expr::Column(column), Expr::Literal(value, _))
         | (Expr::Literal(value, _), Expr::Column(column)) => {
             Some((column.name.clone(), value.clone()))
+        }
+        _ => None,
+    }
+}
+
+/// Returns the column that a filter restricts to the texts that match a pattern, and the pattern.
+fn likeness(filter: &Expr) -> Option<(String, String)> {
+    let Expr::Like(Like {
+        negated: false,
+        expr,
+        pattern,
+        escape_char: None | Some('\\'),
+        case_insensitive: false,
+    }) = filter
+    else {
+        return None;
+    };
+    match (without_casts(expr), without_casts(pattern)) {
+        (Expr::Column(column), Expr::Literal(pattern, _)) => {
+            Some((column.name.clone(), text(pattern)?.to_owned()))
         }
         _ => None,
     }
@@ -231,16 +316,57 @@ mod tests {
             panic!("{pins:?}")
         };
         assert_eq!(store.table_ids, Some([1].into()));
-        assert!(pins.admit("curated", "orders", 100_003));
-        assert!(!pins.admit("curated", "users", 100_005));
+        assert!(pins.admit((0, "curated"), "orders", 100_003));
+        assert!(!pins.admit((0, "curated"), "users", 100_005));
     }
 
     #[test]
     fn a_literal_that_is_text_pins_as_a_number() {
         let pins = RelationPins::of("pg_class", &[col("oid").eq(lit("100003"))]);
         assert!(
-            pins.admit("curated", "orders", 100_003) && !pins.admit("curated", "users", 100_005)
+            pins.admit((0, "curated"), "orders", 100_003)
+                && !pins.admit((0, "curated"), "users", 100_005)
         );
+    }
+
+    #[test]
+    fn patterns_and_namespaces_pin_too() {
+        let pins = RelationPins::of(
+            "pg_class",
+            &[
+                col("relname").like(lit("t\\_%")),
+                col("relnamespace").eq(lit(100_002_i64)),
+            ],
+        );
+        assert!(pins.admit((100_002, "curated"), "t_1", 7));
+        assert!(!pins.admit((100_002, "curated"), "tx1", 7));
+        assert!(!pins.admit((100_004, "raw"), "t_1", 7));
+        assert_eq!(pins.tables().database_ids, Some([1].into()));
+        for unknown in [
+            col("relname").not_like(lit("t%")),
+            col("relname").ilike(lit("t%")),
+            col("relkind").like(lit("t%")),
+        ] {
+            assert!(!is_useful("pg_class", &unknown), "{unknown}");
+        }
+    }
+
+    #[test]
+    fn what_others_hold_holds_too() {
+        let mut pins = RelationPins::of("pg_attribute", &[]);
+        pins.meet(&RelationPins::of(
+            "pg_class",
+            &[col("relname").eq(lit("orders"))],
+        ));
+        pins.meet(&RelationPins::of(
+            "pg_class",
+            &[col("oid").in_list(vec![lit(100_003), lit(100_005)], false)],
+        ));
+        assert!(pins.admit((0, "curated"), "orders", 100_003));
+        assert!(!pins.admit((0, "curated"), "users", 100_005));
+        assert!(!pins.admit((0, "curated"), "orders", 100_007));
+        pins.hold_to_nothing();
+        assert!(!pins.admit((0, "curated"), "orders", 100_003));
     }
 
     #[test]
@@ -252,7 +378,11 @@ mod tests {
             "columns",
             &[either, col("table_schema").in_list(vec![lit("x")], false)],
         );
-        assert!(pins.admit("x", "b", 1) && !pins.admit("x", "c", 1) && !pins.admit("y", "a", 1));
+        assert!(
+            pins.admit((0, "x"), "b", 1)
+                && !pins.admit((0, "x"), "c", 1)
+                && !pins.admit((0, "y"), "a", 1)
+        );
         let mixed = col("table_name")
             .eq(lit("a"))
             .or(col("column_name").eq(lit("b")));
@@ -281,7 +411,7 @@ mod tests {
         use datafusion::logical_expr::{cast, try_cast};
         let admits = |filter: Expr| {
             let pins = RelationPins::of("pg_class", &[filter]);
-            [7, 8].map(|oid| pins.admit("curated", "orders", oid))
+            [7, 8].map(|oid| pins.admit((0, "curated"), "orders", oid))
         };
         for seven in [
             lit(7_i8),

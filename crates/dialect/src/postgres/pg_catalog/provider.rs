@@ -1,7 +1,6 @@
 //! The system schemas as schemas of the engine, and each relation as a table that is filled when it
 //! is scanned.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -31,8 +30,6 @@ pub(super) struct SystemSchema {
     pub(super) session: Arc<SessionInfo>,
     /// Whether the tables have system columns.
     pub(super) system_columns: bool,
-    /// The names of the relations that a relation is read for; all, if it is not here.
-    pub(super) narrowed: Arc<BTreeMap<&'static str, BTreeSet<String>>>,
 }
 
 impl fmt::Debug for SystemSchema {
@@ -69,10 +66,7 @@ impl SchemaProvider for SystemSchema {
                 source: Arc::clone(&self.source),
                 session: Arc::clone(&self.session),
                 system_columns: self.system_columns,
-                names: match self.shapes.namespace {
-                    "pg_catalog" => self.narrowed.get(shape.name).cloned(),
-                    _ => None,
-                },
+                known: RelationPins::default(),
             }) as _
         }))
     }
@@ -82,14 +76,35 @@ impl SchemaProvider for SystemSchema {
     }
 }
 
-struct SystemTable {
+/// A relation of the system, filled when it is scanned.
+#[derive(Clone)]
+pub(super) struct SystemTable {
     shapes: &'static Shapes,
     shape: &'static Shape,
     source: Arc<dyn CatalogSource>,
     session: Arc<SessionInfo>,
     system_columns: bool,
-    /// The names of the relations that rows are needed about.
-    names: Option<BTreeSet<String>>,
+    /// What the plan says of the rows that are needed, beyond the filters of the scan.
+    known: RelationPins,
+}
+
+impl SystemTable {
+    /// Returns the relation's name.
+    pub(super) fn relation(&self) -> &'static str {
+        self.shape.name
+    }
+
+    pub(super) fn is_always_empty(&self) -> bool {
+        self.shapes.namespace == "pg_catalog" && relations::is_always_empty(self.shape.name)
+    }
+
+    /// Returns the relation, of which only these rows are needed.
+    pub(super) fn narrowed_to(&self, known: RelationPins) -> Self {
+        Self {
+            known,
+            ..self.clone()
+        }
+    }
 }
 
 /// Returns the columns of a relation of the system that has system columns; `None` for any other
@@ -155,9 +170,8 @@ impl TableProvider for SystemTable {
             .map(|(name, _)| name)
             .collect();
         let mut pins = RelationPins::of(self.shape.name, filters);
-        if let Some(names) = &self.names {
-            pins.hold_to_names(names.clone());
-        }
+        pins.meet(&self.known);
+        pins.without_row_types = self.known.without_row_types;
         let needs = relations::needs(self.shapes, self.shape.name, &columns, &pins);
         let catalog = self.source.visible(&needs).await?;
         let functions = match self.shape.name {

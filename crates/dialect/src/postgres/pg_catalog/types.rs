@@ -281,9 +281,15 @@ pub(crate) fn datetime_precision(oid: i64, typmod: i64) -> Option<i64> {
 /// `pg_catalog.oid`.
 pub(crate) fn parse_name(name: &str) -> Option<&'static PgType> {
     let name = name.trim();
-    let name = name
-        .strip_prefix("pg_catalog.")
-        .or_else(|| name.strip_prefix("information_schema."))
+    let schemas = [
+        "pg_catalog.",
+        "\"pg_catalog\".",
+        "information_schema.",
+        "\"information_schema\".",
+    ];
+    let name = schemas
+        .into_iter()
+        .find_map(|schema| name.strip_prefix(schema))
         .unwrap_or(name);
     if let Some(element) = name.strip_suffix("[]") {
         return by_oid(parse_name(element)?.array);
@@ -408,6 +414,7 @@ mod tests {
             ("bit varying", 1562),
             ("_text", 1009),
             ("information_schema.yes_or_no", 13_234),
+            ("\"pg_catalog\".\"text\"", 25),
         ] {
             assert_eq!(parse_name(name).unwrap().oid, oid, "{name}");
         }

@@ -1,4 +1,4 @@
-//! Clauses of a SELECT in which PostgreSQL accepts more than the engine.
+//! Clauses of a query in which PostgreSQL accepts more than the engine.
 //!
 //! ```text
 //! SELECT DISTINCT ON (1) x, y      SELECT DISTINCT ON (x) x, y

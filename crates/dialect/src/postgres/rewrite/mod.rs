@@ -54,7 +54,6 @@ mod hidden_columns;
 mod introspection;
 mod json;
 mod named_casts;
-mod narrowed;
 mod operands;
 mod order_keys;
 mod ordered_sets;
@@ -103,15 +102,15 @@ pub struct CatalogReferences {
     /// For calls `f(x, …)` of those in `Rewriter::by_object`: the numbers that the calling SELECT
     /// restricts `x` to; `None` if some call may be about any object.
     pub objects: Option<BTreeSet<i64>>,
+    /// The names, without their schemas, that are looked up as relations (`'curated.orders'::regclass`);
+    /// `None` if some are not known.
+    pub relation_names: Option<BTreeSet<String>>,
     /// Whether it reads a relation of `pg_catalog` or `information_schema`.
     pub system_relations: bool,
     /// Whether an expression has the name of a hidden column, so that tables must have them.
     pub hidden_columns: bool,
     /// The same for system columns, such as `xmin`, and tables of `pg_catalog`.
     pub system_columns: bool,
-    /// The names of the relations that a relation of `pg_catalog` is read for; all, if it is not
-    /// here.
-    pub narrowed: BTreeMap<&'static str, BTreeSet<String>>,
 }
 
 /// Rewrites a statement in place. Its joins must be resolved.
@@ -137,19 +136,15 @@ pub fn rewrite(
         common_tables: names.names,
         references: CatalogReferences {
             objects: Some(BTreeSet::new()),
+            relation_names: Some(BTreeSet::new()),
             ..CatalogReferences::default()
         },
         scopes: Vec::new(),
-        narrowed: BTreeMap::new(),
-        read: BTreeMap::new(),
         mends_precedence: precedence::is_needed(statement),
     };
     if let ControlFlow::Break(error) = walk_mut(statement, &mut rewriter) {
         return Err(error);
     }
-    // A relation is opened by its name, so what one reading of it needs is not known for several.
-    let mut narrowed = rewriter.narrowed;
-    narrowed.retain(|relation, _| rewriter.read.get(relation) == Some(&1));
     introspection::rewrite(statement, &rewriter.common_tables);
     operands::enclose(statement)?;
     // This comes last: different expressions may be equal once they are rewritten.
@@ -157,7 +152,6 @@ pub fn rewrite(
     Ok(CatalogReferences {
         hidden_columns: names_hidden_columns(statement),
         system_columns: names_system_columns(statement),
-        narrowed,
         ..rewriter.references
     })
 }
@@ -188,9 +182,6 @@ struct Rewriter<'a> {
     common_tables: BTreeSet<String>,
     references: CatalogReferences,
     scopes: Vec<Scope>,
-    narrowed: narrowed::Narrowed,
-    /// How often relations that may be narrowed are named.
-    read: BTreeMap<&'static str, usize>,
     /// Whether the parser read ANDs and ORs as part of the preceding operand.
     mends_precedence: bool,
 }
@@ -317,8 +308,6 @@ impl VisitorMut for Rewriter<'_> {
 
     fn post_visit_select(&mut self, select: &mut Select) -> ControlFlow<Error> {
         wildcards::qualify(select);
-        let names = narrowed::names(select, |name| Some(self.system_relation(name)?.0));
-        self.narrowed.extend(names);
         self.scopes.pop();
         ControlFlow::Continue(())
     }
@@ -333,12 +322,6 @@ impl VisitorMut for Rewriter<'_> {
 
     fn pre_visit_relation(&mut self, name: &mut ObjectName) -> ControlFlow<Error> {
         let relation = self.system_relation(name);
-        if let Some(relation) = relation
-            .as_ref()
-            .and_then(|(relation, _)| narrowed::about_relations(relation))
-        {
-            *self.read.entry(relation).or_default() += 1;
-        }
         if relation.is_some() && name.0.len() == 1 {
             name.0
                 .insert(0, ObjectNamePart::Identifier(Ident::new("pg_catalog")));
@@ -365,6 +348,9 @@ impl VisitorMut for Rewriter<'_> {
         unnested::rewrite(factor);
         match tables::rewrite(factor) {
             Ok(called) => {
+                if called.iter().any(|name| name == "to_regclass") {
+                    self.references.relation_names = None;
+                }
                 self.references.functions.extend(called);
                 ControlFlow::Continue(())
             }

@@ -219,6 +219,7 @@ fn refused_statements_name_the_nearest_that_works() {
         "INSERT INTO t (a) VALUES (1) RETURNING a",
         "INSERT INTO t SELECT a FROM u RETURNING a AS b",
         "INSERT INTO t VALUES (1) ON CONFLICT DO NOTHING",
+        "INSERT INTO t (a) VALUES (1), (2) RETURNING a",
         "UPDATE t SET a = 1",
         "DELETE FROM t USING u WHERE t.a = u.a",
         "DELETE FROM t WHERE a = 1 RETURNING a",

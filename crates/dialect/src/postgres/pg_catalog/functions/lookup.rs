@@ -17,6 +17,8 @@ pub(crate) struct Lookup {
     pub session: Arc<SessionInfo>,
     /// Indexes into the catalog's databases and their tables, by the table's OID.
     tables: HashMap<i64, (usize, usize)>,
+    /// For each database, the indexes of its tables in the order of their names.
+    by_name: Vec<Vec<usize>>,
 }
 
 impl Lookup {
@@ -31,7 +33,14 @@ impl Lookup {
                     .map(move |(t, table)| (oids::table(table.id), (d, t)))
             })
             .collect();
+        let by_name = catalog.databases.iter().map(|database| {
+            let name = |index: &usize| database.tables.get(*index).map(|table| table.name.as_str());
+            let mut order: Vec<usize> = (0..database.tables.len()).collect();
+            order.sort_by(|one, other| name(one).cmp(&name(other)));
+            order
+        });
         Self {
+            by_name: by_name.collect(),
             catalog,
             session,
             tables,
@@ -68,12 +77,14 @@ impl Lookup {
             "pg_catalog" => system(&PG_CATALOG),
             "information_schema" => system(&INFORMATION_SCHEMA),
             _ => {
-                let database = self
-                    .catalog
-                    .databases
-                    .iter()
-                    .find(|database| database.name == schema)?;
-                let table = database.tables.iter().find(|table| table.name == name)?;
+                let mut databases = self.catalog.databases.iter().zip(&self.by_name);
+                let (database, order) = databases.find(|(database, _)| database.name == schema)?;
+                let named = |index: &usize| {
+                    let table = database.tables.get(*index);
+                    table.map_or("", |table| table.name.as_str()).cmp(name)
+                };
+                let place = order.binary_search_by(named).ok()?;
+                let table = database.tables.get(*order.get(place)?)?;
                 Some(Relation::Lake(database, table))
             }
         }

@@ -59,6 +59,21 @@ pub(super) const ABOUT_NAMES: &[&str] = &[
     type_of::TYPE_OF,
 ];
 
+/// Those of them whose results depend on the tables of the lake, and not only on its databases,
+/// users and roles.
+pub(super) const ABOUT_TABLES: &[&str] = &[
+    "regclass_in",
+    "to_regclass",
+    "regclass_out",
+    "pg_table_is_visible",
+    "has_table_privilege",
+    "has_any_column_privilege",
+    "has_column_privilege",
+    "obj_description",
+    "col_description",
+    "pg_get_viewdef",
+];
+
 /// Functions that need a table's columns or its view text; the first argument is the table.
 pub(super) const ABOUT_COLUMNS: &[&str] =
     &["col_description", "pg_get_viewdef", "has_column_privilege"];

@@ -59,17 +59,20 @@ pub(crate) fn needs(
         "views" => shapes.namespace == "information_schema" && columns.contains(&"view_definition"),
         _ => false,
     };
+    let row_counts = relation == "pg_class" && columns.contains(&"reltuples");
     let columns = match reads_columns {
         true => pins.columns(),
         false => Columns::None,
     };
-    let tables = match reads_tables(shapes, relation) {
+    let only_fixed = relation == "pg_type" && pins.without_row_types;
+    let tables = match reads_tables(shapes, relation) && !only_fixed {
         true => pins.tables(),
         false => Pins::none(),
     };
     Needs {
         tables,
         columns,
+        row_counts,
         activity: matches!(
             relation,
             "pg_stat_activity" | "pg_stat_ssl" | "pg_stat_gssapi"
@@ -106,6 +109,32 @@ fn reads_tables(shapes: &Shapes, relation: &str) -> bool {
             | "pg_statio_all_tables"
             | "pg_statio_user_tables"
             | "pg_statio_sys_tables"
+    )
+}
+
+/// Returns whether a relation of `pg_catalog` is one of those that clients often ask for and that
+/// never have rows.
+pub(crate) fn is_always_empty(relation: &str) -> bool {
+    matches!(
+        relation,
+        "pg_attrdef"
+            | "pg_constraint"
+            | "pg_depend"
+            | "pg_event_trigger"
+            | "pg_foreign_data_wrapper"
+            | "pg_foreign_server"
+            | "pg_foreign_table"
+            | "pg_index"
+            | "pg_inherits"
+            | "pg_partitioned_table"
+            | "pg_policy"
+            | "pg_publication"
+            | "pg_publication_namespace"
+            | "pg_publication_rel"
+            | "pg_rewrite"
+            | "pg_sequence"
+            | "pg_statistic_ext"
+            | "pg_trigger"
     )
 }
 

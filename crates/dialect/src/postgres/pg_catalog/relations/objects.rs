@@ -114,9 +114,8 @@ pub(crate) fn relations(input: &Input) -> Vec<Relation<'_>> {
     system
         .chain(lake)
         .filter(|relation| {
-            input
-                .pins
-                .admit(relation.namespace(), relation.name(), relation.oid())
+            let namespace = (relation.namespace_oid(), relation.namespace());
+            input.pins.admit(namespace, relation.name(), relation.oid())
         })
         .collect()
 }

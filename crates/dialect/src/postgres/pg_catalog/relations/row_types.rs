@@ -20,12 +20,14 @@ pub(super) enum Type<'a> {
 }
 
 pub(super) fn types(input: &Input) -> Vec<Type<'_>> {
-    let of_tables = relations(input)
-        .into_iter()
-        .filter_map(|relation| match relation {
-            Relation::Lake(_, table) => Some(Type::Rows(relation, table)),
-            Relation::System(..) => None,
-        });
+    let needed = match input.pins.without_row_types {
+        true => Vec::new(),
+        false => relations(input),
+    };
+    let of_tables = needed.into_iter().filter_map(|relation| match relation {
+        Relation::Lake(_, table) => Some(Type::Rows(relation, table)),
+        Relation::System(..) => None,
+    });
     PG_TYPES
         .rows
         .iter()

@@ -8,6 +8,7 @@
 )]
 
 mod clients;
+mod narrow;
 mod objects;
 mod relations;
 mod syntax;
@@ -22,7 +23,8 @@ use async_trait::async_trait;
 use datafusion::catalog::{CatalogProvider, MemoryCatalogProvider};
 use datafusion::common::{ParamValues, ScalarValue};
 use datafusion::execution::SessionStateBuilder;
-use datafusion::prelude::{SessionConfig, SessionContext};
+use datafusion::physical_plan::collect;
+use datafusion::prelude::SessionConfig;
 use datafusion::sql::parser::Statement as EngineStatement;
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
@@ -276,11 +278,13 @@ async fn run_with(
         plan = plan.with_param_values(ParamValues::from(values))?;
     }
     let names = plan.schema().field_names();
-    let batches = SessionContext::new_with_state(state)
-        .execute_logical_plan(plan)
-        .await?
-        .collect()
-        .await?;
+    let analyzer = state.analyzer();
+    let analyzed = analyzer.execute_and_check(plan, state.config_options(), |_, _| {})?;
+    let known = without_empty_relations(analyzed)?;
+    let plan = narrowed(state.optimizer().optimize(known, &state, |_, _| {})?)?;
+    let planner = state.query_planner();
+    let physical = planner.create_physical_plan(&plan, &state).await?;
+    let batches = collect(physical, state.task_ctx()).await?;
     Ok((names, batches.iter().flat_map(rows_of).collect()))
 }
 

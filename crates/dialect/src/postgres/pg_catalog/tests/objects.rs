@@ -25,24 +25,6 @@ async fn a_query_for_one_table_asks_for_one_tables_columns() {
 }
 
 #[tokio::test]
-async fn a_name_of_a_joined_table_asks_for_one_tables_columns() {
-    let source: Arc<Sample> = Arc::default();
-    let sql = "SELECT a.attname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
-               JOIN pg_attribute a ON a.attrelid = c.oid \
-               WHERE n.nspname = 'curated' AND c.relname LIKE 'users' AND a.attnum > 0";
-    let (_, rows) = run_with(&source, sql, &[]).await.unwrap();
-    assert_eq!(rows, [["user_id"]]);
-    let asked = source.asked.lock();
-    let of_users = Columns::Of(Pins {
-        tables: Some(["users".to_owned()].into()),
-        ..Pins::default()
-    });
-    let columns: Vec<&Columns> = asked.iter().map(|needs| &needs.columns).collect();
-    assert!(columns.contains(&&of_users), "{asked:?}");
-    assert!(!columns.contains(&&Columns::All), "{asked:?}");
-}
-
-#[tokio::test]
 async fn two_readings_of_a_relation_are_not_restricted_to_what_one_needs() {
     let rows = run(
         "SELECT a.attname, (SELECT count(*) FROM pg_attribute WHERE attrelid = 100005) FROM pg_class c \

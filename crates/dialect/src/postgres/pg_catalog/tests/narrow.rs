@@ -1,0 +1,201 @@
+//! What is read of the catalog for a query, by its joins.
+
+use super::*;
+use crate::postgres::pg_catalog::pins::RelationPins;
+use crate::postgres::pg_catalog::relations::{Input, fill, is_always_empty};
+
+/// Runs a query as the gateway does. Returns its rows, and the tables whose columns it asked for.
+async fn columns_asked(sql: &str, parameters: &[&str]) -> (Rows, Vec<Columns>) {
+    let source: Arc<Sample> = Arc::default();
+    let (_, rows) = run_with(&source, sql, parameters).await.unwrap();
+    let asked = source.asked.lock();
+    let columns = asked.iter().map(|needs| needs.columns.clone());
+    (
+        rows,
+        columns
+            .filter(|columns| *columns != Columns::None)
+            .collect(),
+    )
+}
+
+fn named(name: &str) -> Texts {
+    Texts::These([name.to_owned()].into())
+}
+
+#[tokio::test]
+async fn conditions_pass_through_joins() {
+    let of_users = Pins {
+        tables: vec![named("users")],
+        ..Pins::default()
+    };
+    let by_pattern = Pins {
+        tables: vec![Texts::Like("user_".to_owned())],
+        ..Pins::default()
+    };
+    let in_curated = Pins {
+        databases: vec![named("curated")],
+        tables: vec![named("users")],
+        ..Pins::default()
+    };
+    for (sql, parameters, expected) in [
+        (
+            "SELECT a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid WHERE c.relname = 'users'",
+            vec![],
+            &of_users,
+        ),
+        (
+            "SELECT a.attname FROM pg_class c, pg_attribute a WHERE c.oid = a.attrelid AND c.relname = $1",
+            vec!["users"],
+            &of_users,
+        ),
+        (
+            "SELECT a.attname FROM pg_class c LEFT JOIN pg_attribute a ON c.oid = a.attrelid AND a.attnum > 0 \
+             WHERE c.relname ~ '^(users)$'",
+            vec![],
+            &of_users,
+        ),
+        (
+            "SELECT a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid WHERE c.relname LIKE 'user_'",
+            vec![],
+            &by_pattern,
+        ),
+        (
+            "SELECT a.attname FROM pg_namespace n JOIN pg_class c ON c.relnamespace = n.oid \
+             JOIN pg_attribute a ON a.attrelid = c.oid WHERE n.nspname = 'curated' AND c.relname = 'users'",
+            vec![],
+            &in_curated,
+        ),
+    ] {
+        let (rows, columns) = columns_asked(sql, &parameters).await;
+        assert_eq!(rows, [["user_id"]], "{sql}");
+        assert_eq!(columns.len(), 1, "{sql}");
+        let Columns::Of(pins) = &columns[0] else {
+            panic!("{sql}: {columns:?}")
+        };
+        assert_eq!(pins.tables, expected.tables, "{sql}");
+        assert_eq!(pins.databases, expected.databases, "{sql}");
+    }
+}
+
+#[tokio::test]
+async fn rows_that_may_be_needed_are_read() {
+    for (sql, expected) in [
+        // The attributes of all relations are counted.
+        (
+            "SELECT count(a.attname) > 10 FROM pg_attribute a LEFT JOIN pg_class c ON a.attrelid = c.oid AND c.relname = 'users'",
+            vec!["true"],
+        ),
+        (
+            "SELECT count(*) > 10 FROM (SELECT oid FROM pg_class WHERE relname = 'users') c \
+             FULL JOIN pg_attribute a ON a.attrelid = c.oid",
+            vec!["true"],
+        ),
+        // The first attribute of all is not one of the table's.
+        (
+            "SELECT count(*) FROM pg_class c JOIN (SELECT attrelid FROM pg_attribute ORDER BY attrelid LIMIT 1) a \
+             ON a.attrelid = c.oid WHERE c.relname = 'users'",
+            vec!["0"],
+        ),
+        (
+            "SELECT count(*) FROM pg_class c WHERE c.relname IN ('users', 'orders') \
+             AND NOT EXISTS (SELECT 1 FROM pg_attribute a WHERE a.attrelid = c.oid)",
+            vec!["0"],
+        ),
+    ] {
+        assert_eq!(run(sql).await, [expected], "{sql}");
+    }
+}
+
+#[tokio::test]
+async fn two_readings_of_a_relation_are_restricted_one_by_one() {
+    let sql = "SELECT a.attname, b.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid \
+               JOIN pg_attribute b ON b.attnum = a.attnum AND b.attrelid = 100005 \
+               WHERE c.relname = 'orders' AND a.attnum = 1";
+    let (rows, columns) = columns_asked(sql, &[]).await;
+    assert_eq!(rows, [["order_id", "user_id"]]);
+    assert_eq!(columns.len(), 2);
+    assert!(!columns.contains(&Columns::All), "{columns:?}");
+}
+
+#[tokio::test]
+async fn types_of_columns_need_no_tables() {
+    let source: Arc<Sample> = Arc::default();
+    let sql = "SELECT t.typname FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid \
+               WHERE a.attrelid = 100003 AND a.attnum = 2";
+    let (_, rows) = run_with(&source, sql, &[]).await.unwrap();
+    assert_eq!(rows, [["int4"]]);
+    let asked = source.asked.lock();
+    assert!(
+        asked.iter().any(|needs| needs.tables == Pins::none()),
+        "{asked:?}"
+    );
+}
+
+#[tokio::test]
+async fn names_in_literals_are_looked_up_alone() {
+    for (sql, expected, tables) in [
+        (
+            "SELECT 'orders'::regclass, 'analytics.v'::regclass::text, to_regclass('nosuch')",
+            vec!["orders", "analytics.v", "NULL"],
+            Pins {
+                tables: vec![Texts::These(
+                    ["nosuch", "orders", "v"].map(str::to_owned).into(),
+                )],
+                ..Pins::default()
+            },
+        ),
+        (
+            "SELECT '100003'::regclass, 25::regtype",
+            vec!["orders", "text"],
+            Pins::default(),
+        ),
+        (
+            "SELECT concat('or', 'ders')::regclass, 'analytics.v'::regclass::oid = 1",
+            vec!["orders", "false"],
+            Pins::default(),
+        ),
+        ("SELECT 25::regtype", vec!["text"], Pins::none()),
+    ] {
+        let source: Arc<Sample> = Arc::default();
+        let (_, rows) = run_with(&source, sql, &[]).await.unwrap();
+        assert_eq!(rows, [expected], "{sql}");
+        let asked = source.asked.lock();
+        assert!(
+            asked.iter().all(|needs| needs.tables == tables),
+            "{sql}: {asked:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn relations_that_are_always_empty_end_what_is_joined_with_them() {
+    let sql = "SELECT c.relname, a.attname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhparent \
+               JOIN pg_attribute a ON a.attrelid = c.oid";
+    let (rows, columns) = columns_asked(sql, &[]).await;
+    assert!(rows.is_empty() && columns.is_empty(), "{columns:?}");
+    let outer = run(
+        "SELECT c.relname, d.adrelid FROM pg_class c LEFT JOIN pg_attrdef d ON d.adrelid = c.oid WHERE c.relname = 'users'",
+    );
+    assert_eq!(outer.await, [["users", "NULL"]]);
+}
+
+#[test]
+fn relations_that_are_called_empty_have_no_rows() {
+    let input = Input {
+        catalog: Arc::new(sample()),
+        session: Arc::new(session()),
+        pins: RelationPins::default(),
+        functions: Vec::new(),
+    };
+    let empty = PG_CATALOG
+        .relations
+        .iter()
+        .filter(|shape| is_always_empty(shape.name));
+    let mut count = 0;
+    for shape in empty {
+        let batch = fill(&PG_CATALOG, shape, &[0], &input).unwrap();
+        assert_eq!(batch.num_rows(), 0, "{}", shape.name);
+        count += 1;
+    }
+    assert_eq!(count, 18);
+}
