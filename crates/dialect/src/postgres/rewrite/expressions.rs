@@ -2,7 +2,8 @@
 
 use datafusion::sql::sqlparser::ast::{
     AccessExpr, BinaryOperator, CaseWhen, CastKind, DataType, Expr, Function, FunctionArg,
-    FunctionArgExpr, FunctionArguments, Ident, ObjectName, ObjectNamePart, UnaryOperator, Value,
+    FunctionArgExpr, FunctionArguments, Ident, NormalizationForm, ObjectName, ObjectNamePart,
+    UnaryOperator, Value,
 };
 use lakegate_engine::Names;
 use lakegate_error::Error;
@@ -234,6 +235,21 @@ impl Rewriter<'_> {
                 }
             }
             Expr::SimilarTo { .. } => similar::rewrite(expr)?,
+            Expr::IsNormalized {
+                expr: text,
+                form,
+                negated,
+            } => {
+                let form = form.unwrap_or(NormalizationForm::NFC);
+                let op = match negated {
+                    true => BinaryOperator::NotEq,
+                    false => BinaryOperator::Eq,
+                };
+                let args = vec![text.as_ref().clone(), build::text(form.to_string())];
+                let normal = build::call("normalize", args);
+                let text = build::nested(text.as_ref().clone());
+                *expr = build::nested(build::binary(text, op, normal));
+            }
             Expr::Case {
                 operand,
                 conditions,
