@@ -17,6 +17,7 @@
 //! (f(x)).n                                 get_field(f(x), 'n')
 //! information_schema._pg_truetypid(a.*, t.*)  CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE a.atttypid END
 //! age(c.xmin), age(x::xid)                 "$transaction_age"(c.xmin), "$transaction_age"(x::bigint)
+//! coalesce(day, '2024-01-01')              coalesce(day, typed_text('2024-01-01', day))
 //! CASE x WHEN 't' THEN y END               CASE WHEN x = 't' THEN y END
 //! SELECT t.* FROM d.t                      SELECT d.t.* FROM d.t
 //! (SELECT unnest(a), f(x) AS x FROM t) s   (SELECT unnest(a), f(x) AS "x 2" FROM t) s (unnest, x)
@@ -64,6 +65,7 @@ mod tables;
 mod times;
 mod transactions;
 mod unnested;
+mod untyped;
 mod using;
 mod values;
 mod wildcards;
@@ -378,6 +380,9 @@ impl VisitorMut for Rewriter<'_> {
     }
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Error> {
+        if self.functions == Names::Postgres {
+            untyped::rewrite(expr);
+        }
         match self
             .rewrite_expr(expr)
             .and_then(|()| comparisons::rewrite(expr))

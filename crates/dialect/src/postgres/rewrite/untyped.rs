@@ -1,0 +1,157 @@
+//! Text literals beside values of another type, which they take in PostgreSQL.
+//!
+//! ```text
+//! coalesce(day, '2024-01-01')        coalesce(day, typed_text('2024-01-01', day))
+//! CASE WHEN c THEN '0' ELSE n END    CASE WHEN c THEN typed_text('0', n) ELSE n END
+//!                                    likewise greatest, least, nullif, ARRAY[…]
+//! ```
+//!
+//! The second argument only tells the type, and is not evaluated.
+
+use lakegate_engine::untyped_texts::{TYPED_TEXT, may_have_type};
+use lakegate_sql::walk::walk_expressions;
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{
+    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Value,
+};
+
+use super::build;
+
+/// Functions whose arguments have one type.
+const OF_ONE_TYPE: [&str; 7] = [
+    "array_append",
+    "coalesce",
+    "greatest",
+    "least",
+    "nullif",
+    "nvl",
+    "ifnull",
+];
+
+/// The maximum number of expressions in a value that tells a type, since it is written again.
+const MAX_TELLING: usize = 16;
+
+/// Gives the text literals among values of one type a type.
+pub(super) fn rewrite(expr: &mut Expr) {
+    match expr {
+        Expr::Case {
+            conditions,
+            else_result,
+            ..
+        } => {
+            let results = conditions.iter_mut().map(|when| &mut when.result);
+            of_one_type(results.chain(else_result.as_deref_mut()).collect());
+        }
+        Expr::Array(array) => of_one_type(array.elem.iter_mut().collect()),
+        Expr::Function(function) => of_function(function),
+        _ => {}
+    }
+}
+
+fn of_function(function: &mut Function) {
+    let name = function.name.to_string().to_lowercase();
+    let FunctionArguments::List(list) = &mut function.args else {
+        return;
+    };
+    if !OF_ONE_TYPE.contains(&name.as_str()) {
+        return;
+    }
+    let values = list.args.iter_mut().filter_map(|arg| match arg {
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(value)) => Some(value),
+        _ => None,
+    });
+    of_one_type(values.collect());
+}
+
+fn of_one_type(mut values: Vec<&mut Expr>) {
+    if !values.iter().any(|value| is_untyped(value)) {
+        return;
+    }
+    let telling = values.iter().find(|value| tells_type(value));
+    let Some(telling) = telling.map(|value| (**value).clone()) else {
+        return;
+    };
+    for value in values.iter_mut().filter(|value| is_untyped(value)) {
+        let literal = std::mem::replace(&mut **value, Expr::Value(Value::Null.into()));
+        **value = build::call(TYPED_TEXT, vec![literal, telling.clone()]);
+    }
+}
+
+/// Returns whether an expression is a text literal that may be a value of another type.
+fn is_untyped(expr: &Expr) -> bool {
+    match expr {
+        Expr::Value(value) => match &value.value {
+            Value::SingleQuotedString(text) | Value::EscapedStringLiteral(text) => {
+                may_have_type(text)
+            }
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+/// Returns whether an expression has a type of its own, and can be written again.
+fn tells_type(expr: &Expr) -> bool {
+    if let Expr::Value(value) = expr {
+        return matches!(value.value, Value::Number(..) | Value::Boolean(_));
+    }
+    let mut count = 0;
+    let walked = walk_expressions(expr, |part| {
+        count += 1;
+        let is_query = matches!(
+            part,
+            Expr::Subquery(_) | Expr::Exists { .. } | Expr::InSubquery { .. } | Expr::Lambda(_)
+        );
+        let is_set = match part {
+            Expr::Function(function) => function.name.to_string() == "unnest",
+            _ => false,
+        };
+        let is_open = match part {
+            Expr::Value(value) => matches!(value.value, Value::Placeholder(_)),
+            _ => false,
+        };
+        match is_query || is_set || is_open || count > MAX_TELLING {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        }
+    });
+    walked.is_continue()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+    use datafusion::sql::sqlparser::parser::Parser;
+
+    #[test]
+    fn literals_are_beside_the_value_that_tells_their_type() {
+        for (sql, expected) in [
+            ("coalesce(x, '1')", "coalesce(x, typed_text('1', x))"),
+            (
+                "coalesce('1', NULL, 2)",
+                "coalesce(typed_text('1', 2), NULL, 2)",
+            ),
+            (
+                "CASE WHEN c THEN '1' WHEN d THEN NULL ELSE max(y) END",
+                "CASE WHEN c THEN typed_text('1', max(y)) WHEN d THEN NULL ELSE max(y) END",
+            ),
+            ("ARRAY[x, '{}']", "ARRAY[x, typed_text('{}', x)]"),
+            // Nothing tells a type, or the text has none but its own.
+            ("coalesce(NULL, '1')", "coalesce(NULL, '1')"),
+            ("coalesce($1, '1')", "coalesce($1, '1')"),
+            ("coalesce((SELECT 1), '1')", "coalesce((SELECT 1), '1')"),
+            ("coalesce(x, 'none')", "coalesce(x, 'none')"),
+            ("concat(x, '1')", "concat(x, '1')"),
+        ] {
+            let mut parser = Parser::new(&PostgreSqlDialect {});
+            parser = parser.try_with_sql(sql).unwrap();
+            let mut expr = parser.parse_expr().unwrap();
+            rewrite(&mut expr);
+            assert_eq!(expr.to_string(), expected);
+        }
+    }
+}
