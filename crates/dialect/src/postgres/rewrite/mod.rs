@@ -33,6 +33,7 @@
 //! a && b, a ^@ b                           array_has_any(a, b), starts_with(a, b)
 //! … EXCEPT SELECT a.x, b.x FROM a, b       … EXCEPT SELECT * FROM (SELECT a.x, b.x FROM a, b) AS "operand 2"
 //! x::varchar(3), x::char                   left(x::text, 3), left(x::text, 1)
+//! 0.1 + 0.2                                0.3
 //! 0.1::decimal(38,20)                      '0.1'::decimal(38,20)
 //! 12345678901234567.89                     long_number('12345678901234567.89')
 //! 12345678901234567890123                  '12345678901234567890123'::numeric(23,0)
@@ -54,6 +55,7 @@ mod introspection;
 mod json;
 mod named_casts;
 mod narrowed;
+mod numbers;
 mod operands;
 mod order_keys;
 mod ordered_sets;
@@ -89,6 +91,7 @@ pub use self::hidden_columns::{
 };
 pub use self::json::rewrite_json;
 pub use self::named_casts::name_casts;
+pub use self::numbers::type_literals;
 pub use self::order_keys::{restore as restore_outputs, sorts_by_number};
 pub use self::using::{JoinedColumns, Resolution, Unknown, enclose_joins, resolve_joins};
 
@@ -381,6 +384,7 @@ impl VisitorMut for Rewriter<'_> {
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Error> {
         if self.functions == Names::Postgres {
+            numbers::fold(expr);
             untyped::rewrite(expr);
         }
         match self
