@@ -31,6 +31,19 @@ const UNSIGNED: &[&str] = &[
     "row_number",
 ];
 
+/// The function of the operator `-` between positions in the log, which are texts here.
+const LOG_DISTANCE: &str = "pg_wal_lsn_diff";
+
+/// Returns whether an expression is a position in the log, such as `pg_current_wal_lsn()`.
+fn is_log_position(expr: &Expr) -> bool {
+    match expr {
+        Expr::Function(function) => parts(&function.name)
+            .and_then(|mut name| name.pop())
+            .is_some_and(|name| name.starts_with("pg_") && name.ends_with("_lsn")),
+        _ => false,
+    }
+}
+
 /// Returns the value of an integer literal, or of a string literal that is an integer.
 pub(super) fn number(expr: &Expr) -> Option<i64> {
     match expr {
@@ -104,7 +117,13 @@ impl Rewriter<'_> {
             }
             Expr::BinaryOp { left, op, right } => {
                 native_operator(op);
-                if self.functions == Names::Postgres {
+                let is_distance = *op == BinaryOperator::Minus
+                    && (is_log_position(left) || is_log_position(right));
+                if is_distance {
+                    let args = vec![left.as_ref().clone(), right.as_ref().clone()];
+                    self.references.functions.insert(LOG_DISTANCE.to_owned());
+                    *expr = build::call(LOG_DISTANCE, args);
+                } else if self.functions == Names::Postgres {
                     calls::type_literals(left, op, right)?;
                 }
             }

@@ -145,6 +145,7 @@ pub fn rewrite(
         scopes: Vec::new(),
         narrowed: BTreeMap::new(),
         read: BTreeMap::new(),
+        is_inside: false,
         mends_precedence: precedence::is_needed(statement),
     };
     if let ControlFlow::Break(error) = walk_mut(statement, &mut rewriter) {
@@ -194,6 +195,8 @@ struct Rewriter<'a> {
     narrowed: narrowed::Narrowed,
     /// How often relations that may be narrowed are named.
     read: BTreeMap<&'static str, usize>,
+    /// Whether the query that is visited is part of another one.
+    is_inside: bool,
     /// Whether the parser read ANDs and ORs as part of the preceding operand.
     mends_precedence: bool,
 }
@@ -327,6 +330,10 @@ impl VisitorMut for Rewriter<'_> {
     }
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Error> {
+        if self.is_inside && self.functions == Names::Postgres {
+            untyped::values(query);
+        }
+        self.is_inside = true;
         match values::rewrite(query) {
             Ok(()) => ControlFlow::Continue(()),
             Err(error) => ControlFlow::Break(error),

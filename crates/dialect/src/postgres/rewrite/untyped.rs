@@ -4,6 +4,8 @@
 //! coalesce(day, '2024-01-01')        coalesce(day, typed_text('2024-01-01', day))
 //! CASE WHEN c THEN '0' ELSE n END    CASE WHEN c THEN typed_text('0', n) ELSE n END
 //!                                    likewise greatest, least, nullif, ARRAY[…]
+//! VALUES (date '2024-01-01'), ('2024-01-02')
+//!                                    VALUES (date '2024-01-01'), (typed_text('2024-01-02', …))
 //! ```
 //!
 //! The second argument only tells the type, and is not evaluated.
@@ -13,7 +15,7 @@ use lakegate_sql::walk::walk_expressions;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Value,
+    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Query, SetExpr, Value,
 };
 
 use super::build;
@@ -46,6 +48,19 @@ pub(super) fn rewrite(expr: &mut Expr) {
         Expr::Array(array) => of_one_type(array.elem.iter_mut().collect()),
         Expr::Function(function) => of_function(function),
         _ => {}
+    }
+}
+
+/// Gives the text literals in columns of VALUES a type. Not for VALUES that are inserted, where
+/// each takes the type of the table's column.
+pub(super) fn values(query: &mut Query) {
+    let SetExpr::Values(values) = query.body.as_mut() else {
+        return;
+    };
+    let width = values.rows.first().map_or(0, |row| row.content.len());
+    for column in 0..width {
+        let rows = values.rows.iter_mut();
+        of_one_type(rows.filter_map(|row| row.content.get_mut(column)).collect());
     }
 }
 
