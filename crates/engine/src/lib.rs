@@ -30,6 +30,7 @@ mod guarded_cases;
 mod hidden_values;
 mod in_lists;
 mod interval_text;
+mod joined_booleans;
 mod joined_texts;
 mod ledger;
 mod literals;
@@ -330,6 +331,7 @@ impl Engine {
                 let mut rules = (self.library.rules_of)(settings.names);
                 if settings.names == Names::Postgres {
                     rules.push(Arc::new(untyped_texts::UntypedTexts));
+                    rules.push(Arc::new(joined_booleans::JoinedBooleans));
                 }
                 analyzer.rules.splice(0..0, stop::stoppable_analysis(rules));
             }
