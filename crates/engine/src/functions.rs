@@ -249,6 +249,7 @@ mod tests {
         crate::time::register(&mut state).unwrap();
         crate::named_cast::register(&mut state).unwrap();
         crate::decimal_texts::register(&mut state).unwrap();
+        crate::untyped_texts::register(&mut state).unwrap();
         for helper in HELPERS {
             assert!(state.scalar_functions().contains_key(helper), "{helper}");
         }

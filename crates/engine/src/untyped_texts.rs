@@ -50,7 +50,7 @@ fn is_boolean(text: &str) -> bool {
 /// # Errors
 ///
 /// Returns an error if the function cannot be registered.
-pub(crate) fn register(state: &mut SessionState) -> Result<()> {
+pub fn register(state: &mut SessionState) -> Result<()> {
     let function = TypedText {
         signature: Signature::any(2, Volatility::Immutable),
     };
@@ -104,7 +104,7 @@ fn zone_of(data_type: &DataType) -> Option<&Arc<str>> {
 
 /// Replaces the calls of [`TYPED_TEXT`] by values.
 #[derive(Debug)]
-pub(crate) struct UntypedTexts;
+pub struct UntypedTexts;
 
 impl AnalyzerRule for UntypedTexts {
     fn analyze(&self, plan: LogicalPlan, config: &ConfigOptions) -> Result<LogicalPlan> {
