@@ -4,6 +4,7 @@
 //! coalesce(day, '2024-01-01')        coalesce(day, typed_text('2024-01-01', day))
 //! CASE WHEN c THEN '0' ELSE n END    CASE WHEN c THEN typed_text('0', n) ELSE n END
 //!                                    likewise greatest, least, nullif, ARRAY[…]
+//! tags = '{}'                        tags = typed_text('{}', tags)
 //! VALUES (date '2024-01-01'), ('2024-01-02')
 //!                                    VALUES (date '2024-01-01'), (typed_text('2024-01-02', …))
 //! ```
@@ -15,21 +16,14 @@ use lakegate_sql::walk::walk_expressions;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Query, SetExpr, Value,
+    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Query,
+    SetExpr, Value,
 };
 
 use super::build;
 
 /// Functions whose arguments have one type.
-const OF_ONE_TYPE: [&str; 7] = [
-    "array_append",
-    "coalesce",
-    "greatest",
-    "least",
-    "nullif",
-    "nvl",
-    "ifnull",
-];
+const OF_ONE_TYPE: [&str; 6] = ["coalesce", "greatest", "ifnull", "least", "nullif", "nvl"];
 
 /// The maximum number of expressions in a value that tells a type, since it is written again.
 const MAX_TELLING: usize = 16;
@@ -47,6 +41,14 @@ pub(super) fn rewrite(expr: &mut Expr) {
         }
         Expr::Array(array) => of_one_type(array.elem.iter_mut().collect()),
         Expr::Function(function) => of_function(function),
+        // The engine gives other literals the type of what they are compared with.
+        Expr::BinaryOp {
+            left,
+            op: BinaryOperator::Eq | BinaryOperator::NotEq,
+            right,
+        } if is_empty_array(left) || is_empty_array(right) => {
+            of_one_type(vec![left.as_mut(), right.as_mut()]);
+        }
         _ => {}
     }
 }
@@ -90,6 +92,16 @@ fn of_one_type(mut values: Vec<&mut Expr>) {
     for value in values.iter_mut().filter(|value| is_untyped(value)) {
         let literal = std::mem::replace(&mut **value, Expr::Value(Value::Null.into()));
         **value = build::call(TYPED_TEXT, vec![literal, telling.clone()]);
+    }
+}
+
+fn is_empty_array(expr: &Expr) -> bool {
+    match expr {
+        Expr::Value(value) => match &value.value {
+            Value::SingleQuotedString(text) => text.trim() == "{}",
+            _ => false,
+        },
+        _ => false,
     }
 }
 
@@ -155,6 +167,8 @@ mod tests {
                 "CASE WHEN c THEN typed_text('1', max(y)) WHEN d THEN NULL ELSE max(y) END",
             ),
             ("ARRAY[x, '{}']", "ARRAY[x, typed_text('{}', x)]"),
+            ("x = '{}'", "x = typed_text('{}', x)"),
+            ("x = '1'", "x = '1'"),
             // Nothing tells a type, or the text has none but its own.
             ("coalesce(NULL, '1')", "coalesce(NULL, '1')"),
             ("coalesce($1, '1')", "coalesce($1, '1')"),
