@@ -330,8 +330,11 @@ impl VisitorMut for Rewriter<'_> {
     }
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Error> {
-        if self.is_inside && self.functions == Names::Postgres {
-            untyped::values(query);
+        if self.functions == Names::Postgres {
+            untyped::set_operation(query);
+            if self.is_inside {
+                untyped::values(query);
+            }
         }
         self.is_inside = true;
         match values::rewrite(query) {

@@ -7,6 +7,7 @@
 //! tags = '{}'                        tags = typed_text('{}', tags)
 //! VALUES (date '2024-01-01'), ('2024-01-02')
 //!                                    VALUES (date '2024-01-01'), (typed_text('2024-01-02', …))
+//! SELECT 10 UNION SELECT '9'         SELECT 10 UNION SELECT typed_text('9', 10)
 //! ```
 //!
 //! The second argument only tells the type, and is not evaluated.
@@ -17,7 +18,7 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Query,
-    SetExpr, Value,
+    SelectItem, SetExpr, Value,
 };
 
 use super::build;
@@ -66,6 +67,60 @@ pub(super) fn values(query: &mut Query) {
     }
 }
 
+/// Gives the text literals in the columns of set operations the types of constants in other parts.
+pub(super) fn set_operation(query: &mut Query) {
+    if !matches!(query.body.as_ref(), SetExpr::SetOperation { .. }) {
+        return;
+    }
+    let mut lists: Vec<&mut Vec<SelectItem>> = Vec::new();
+    let mut bodies = vec![query.body.as_mut()];
+    while let Some(body) = bodies.pop() {
+        match body {
+            SetExpr::Select(select) => lists.push(&mut select.projection),
+            SetExpr::SetOperation { left, right, .. } => {
+                bodies.push(left.as_mut());
+                bodies.push(right.as_mut());
+            }
+            _ => return,
+        }
+    }
+    let is_plain = |item: &SelectItem| {
+        matches!(
+            item,
+            SelectItem::UnnamedExpr(_) | SelectItem::ExprWithAlias { .. }
+        )
+    };
+    if !lists.iter().all(|list| list.iter().all(is_plain)) {
+        return;
+    }
+    let width = lists.iter().map(|list| list.len()).min().unwrap_or(0);
+    for column in 0..width {
+        let items = lists.iter_mut().filter_map(|list| list.get_mut(column));
+        let values: Vec<&mut Expr> = items
+            .filter_map(|item| match item {
+                SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => {
+                    Some(expr)
+                }
+                _ => None,
+            })
+            .collect();
+        of_type(values, is_constant);
+    }
+}
+
+/// Returns whether an expression is a constant with a type of its own.
+fn is_constant(expr: &Expr) -> bool {
+    match expr {
+        Expr::Cast { expr, .. } => match expr.as_ref() {
+            Expr::Value(value) => !matches!(value.value, Value::Placeholder(_)),
+            _ => false,
+        },
+        Expr::TypedString(_) => true,
+        Expr::Value(_) => tells_type(expr),
+        _ => false,
+    }
+}
+
 fn of_function(function: &mut Function) {
     let name = function.name.to_string().to_lowercase();
     let FunctionArguments::List(list) = &mut function.args else {
@@ -81,11 +136,16 @@ fn of_function(function: &mut Function) {
     of_one_type(values.collect());
 }
 
-fn of_one_type(mut values: Vec<&mut Expr>) {
+fn of_one_type(values: Vec<&mut Expr>) {
+    of_type(values, tells_type);
+}
+
+/// Gives the text literals among values the type of the first one that tells one.
+fn of_type(mut values: Vec<&mut Expr>, tells: fn(&Expr) -> bool) {
     if !values.iter().any(|value| is_untyped(value)) {
         return;
     }
-    let telling = values.iter().find(|value| tells_type(value));
+    let telling = values.iter().find(|value| tells(value));
     let Some(telling) = telling.map(|value| (**value).clone()) else {
         return;
     };
@@ -153,6 +213,30 @@ mod tests {
     use super::*;
     use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
     use datafusion::sql::sqlparser::parser::Parser;
+
+    #[test]
+    fn constants_tell_the_types_of_other_parts_of_a_set_operation() {
+        for (sql, expected) in [
+            (
+                "SELECT 10, 'a' UNION SELECT '9', 'b'",
+                "SELECT 10, 'a' UNION SELECT typed_text('9', 10), 'b'",
+            ),
+            (
+                "SELECT '1', '2' UNION ALL SELECT x, NULL::DATE UNION ALL SELECT 1, NULL",
+                "SELECT typed_text('1', 1), typed_text('2', NULL::DATE) UNION ALL SELECT x, NULL::DATE UNION ALL SELECT 1, NULL",
+            ),
+            ("SELECT '1' UNION SELECT x", "SELECT '1' UNION SELECT x"),
+            (
+                "SELECT '1', * UNION SELECT 1, 2",
+                "SELECT '1', * UNION SELECT 1, 2",
+            ),
+        ] {
+            let parser = Parser::new(&PostgreSqlDialect {});
+            let mut query = parser.try_with_sql(sql).unwrap().parse_query().unwrap();
+            set_operation(&mut query);
+            assert_eq!(query.to_string(), expected);
+        }
+    }
 
     #[test]
     fn literals_are_beside_the_value_that_tells_their_type() {
