@@ -144,7 +144,7 @@ impl WorkTable {
             true => &mut left,
             false => &mut right,
         };
-        let Bound { plan, columns, .. } = self.carried(binder, carrying.as_ref().clone())?;
+        let Bound { plan, columns, .. } = self.carried(binder, LogicalPlan::clone(carrying))?;
         *carrying = Arc::new(plan);
         let equal = match join.null_equality {
             NullEquality::NullEqualsNull => Operator::IsNotDistinctFrom,
