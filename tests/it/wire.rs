@@ -324,6 +324,26 @@ async fn portal_is_read_in_pages() {
 }
 
 #[tokio::test]
+async fn literals_of_a_result_have_the_types_of_postgres() {
+    let admin = Server::shared().connect("admin").await;
+    let types = async |sql: &str| -> Vec<String> {
+        let statement = admin.raw().prepare(sql).await.unwrap();
+        let columns = statement.columns().iter();
+        columns
+            .map(|column| column.type_().name().to_owned())
+            .collect()
+    };
+    assert_eq!(
+        types("SELECT 1, -2 AS b, 1 + 1, 3000000000, 1.50, 0.1 + 0.2 AS c").await,
+        ["int4", "int4", "int4", "int8", "numeric", "numeric"]
+    );
+    // Within a query, and where a column is a key, they are the engine's.
+    assert_eq!(types("SELECT x FROM (SELECT 1 AS x) t").await, ["int8"]);
+    let row = admin.raw().query_one("SELECT 1 + 1 AS two", &[]).await;
+    assert_eq!(row.unwrap().get::<_, i32>("two"), 2);
+}
+
+#[tokio::test]
 async fn cursor_in_sql_is_fetched_and_closed() {
     let admin = Server::shared().connect("admin").await;
     admin

@@ -15,6 +15,7 @@ use super::decimal_texts::LONG_NUMBER;
 use super::named_cast::NAMED_CAST;
 use super::quantified::{ALL, ANY};
 use super::time::PRECISION_FUNCTION;
+use super::untyped_texts::TYPED_TEXT;
 
 /// A function with one list of argument types. A name has as many entries as it has lists.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,7 +35,14 @@ pub struct FunctionInfo {
 
 /// Functions that PostgreSQL's syntax is rewritten into and that users do not call by name, beside
 /// those whose names begin with `$`.
-const HELPERS: [&str; 5] = [ANY, ALL, PRECISION_FUNCTION, NAMED_CAST, LONG_NUMBER];
+const HELPERS: [&str; 6] = [
+    ANY,
+    ALL,
+    PRECISION_FUNCTION,
+    NAMED_CAST,
+    LONG_NUMBER,
+    TYPED_TEXT,
+];
 
 fn is_helper(name: &str) -> bool {
     name.starts_with('$') || HELPERS.contains(&name)
@@ -241,6 +249,7 @@ mod tests {
         crate::time::register(&mut state).unwrap();
         crate::named_cast::register(&mut state).unwrap();
         crate::decimal_texts::register(&mut state).unwrap();
+        crate::untyped_texts::register(&mut state).unwrap();
         for helper in HELPERS {
             assert!(state.scalar_functions().contains_key(helper), "{helper}");
         }

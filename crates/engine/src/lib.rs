@@ -30,6 +30,7 @@ mod guarded_cases;
 mod hidden_values;
 mod in_lists;
 mod interval_text;
+mod joined_booleans;
 mod joined_texts;
 mod ledger;
 mod literals;
@@ -54,6 +55,7 @@ pub mod substrait;
 mod sum;
 mod texts;
 pub mod time;
+pub mod untyped_texts;
 mod whole_decimals;
 mod window_inputs;
 
@@ -291,6 +293,7 @@ impl Engine {
         quantified::register(&mut base).map_err(from_engine)?;
         decimal_texts::register(&mut base).map_err(from_engine)?;
         named_cast::register(&mut base).map_err(from_engine)?;
+        untyped_texts::register(&mut base).map_err(from_engine)?;
         gathered::register(&mut base).map_err(from_engine)?;
         Ok(Self {
             base: stop::stoppable_rules(base),
@@ -325,7 +328,11 @@ impl Engine {
             }
             let mut state = SessionStateBuilder::new_from_existing(self.base.clone());
             if let Some(analyzer) = state.analyzer() {
-                let rules = (self.library.rules_of)(settings.names);
+                let mut rules = (self.library.rules_of)(settings.names);
+                if settings.names == Names::Postgres {
+                    rules.push(Arc::new(untyped_texts::UntypedTexts));
+                    rules.push(Arc::new(joined_booleans::JoinedBooleans));
+                }
                 analyzer.rules.splice(0..0, stop::stoppable_analysis(rules));
             }
             if let Some(planners) = state.expr_planners() {

@@ -9,7 +9,7 @@ use sqlparser::dialect::{Dialect, PostgreSqlDialect, Precedence};
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
 
-use crate::trino;
+use crate::{postgres, trino};
 
 const POSTGRES: PostgreSqlDialect = PostgreSqlDialect {};
 
@@ -99,7 +99,19 @@ impl Dialect for AthenaDialect {
         if let Err(error) = self.step() {
             return Some(Err(error));
         }
+        if postgres::is_null_test(parser) {
+            return Some(Ok(self.prec_value(Precedence::Is)));
+        }
         POSTGRES.get_next_precedence(parser)
+    }
+
+    fn parse_infix(
+        &self,
+        parser: &mut Parser<'_>,
+        left: &Expr,
+        precedence: u8,
+    ) -> Option<Result<Expr, ParserError>> {
+        postgres::infix(parser, left, precedence)
     }
 
     fn prec_value(&self, precedence: Precedence) -> u8 {

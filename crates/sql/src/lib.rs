@@ -13,6 +13,7 @@ mod error;
 pub mod fuzzing;
 mod lexer;
 mod parser;
+mod postgres;
 mod redact;
 mod sql_json;
 pub mod trino;

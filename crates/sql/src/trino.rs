@@ -7,6 +7,7 @@
 //!                                    "$cast"(x, CAST(NULL AS T)): fields by position
 //! TRY_CAST(x AS …) of the same       "$try"(_ -> "$cast"(…))
 //! TRIM(LEADING FROM x)               TRIM(LEADING x)
+//! TRIM(LEADING x, c)                 TRIM(LEADING c FROM x)
 //! TABLE(SELECT …), an argument       a call of TABLE with a query
 //! IPADDRESS '10.0.0.1'               CAST('10.0.0.1' AS IPADDRESS), also IPPREFIX
 //! ```
@@ -87,8 +88,8 @@ fn table(parser: &mut Parser<'_>) -> Result<Expr, ParserError> {
     Ok(table)
 }
 
-/// `TRIM(LEADING FROM text)`, without the characters to remove; `None` if the next tokens are
-/// something else.
+/// `TRIM([BOTH | LEADING | TRAILING] [characters] FROM text)` and, as PostgreSQL has it too,
+/// `TRIM(LEADING [FROM] text, characters)`; `None` if neither a side nor FROM comes first.
 fn trim(parser: &mut Parser<'_>) -> Option<Result<Expr, ParserError>> {
     let is = |at: usize, expected: &str| {
         matches!(
@@ -100,25 +101,40 @@ fn trim(parser: &mut Parser<'_>) -> Option<Result<Expr, ParserError>> {
     if !is(0, "TRIM") || parser.peek_nth_token_ref(1).token != Token::LParen {
         return None;
     }
-    let (side, skipped) = match is(2, "FROM") {
-        true => (TrimWhereField::Both, 3),
-        false if !is(3, "FROM") => return None,
-        false if is(2, "LEADING") => (TrimWhereField::Leading, 4),
-        false if is(2, "TRAILING") => (TrimWhereField::Trailing, 4),
-        false if is(2, "BOTH") => (TrimWhereField::Both, 4),
+    let (side, begun) = match is(2, "FROM") {
+        true => (TrimWhereField::Both, 2),
+        false if is(2, "LEADING") => (TrimWhereField::Leading, 3),
+        false if is(2, "TRAILING") => (TrimWhereField::Trailing, 3),
+        false if is(2, "BOTH") => (TrimWhereField::Both, 3),
         false => return None,
     };
-    (0..skipped).for_each(|_| parser.advance_token());
-    let trimmed = parser.parse_expr().and_then(|expr| {
-        parser.expect_token(&Token::RParen)?;
-        Ok(Expr::Trim {
-            trim_where: Some(side),
-            trim_what: None,
-            expr: Box::new(expr),
-            trim_characters: None,
-        })
-    });
-    Some(trimmed)
+    let names_text = is(begun, "FROM");
+    (0..begun + usize::from(names_text)).for_each(|_| parser.advance_token());
+    Some(trimmed(parser, side, names_text))
+}
+
+/// The operands of a `TRIM`. `names_text`: the first one is the text.
+fn trimmed(
+    parser: &mut Parser<'_>,
+    side: TrimWhereField,
+    names_text: bool,
+) -> Result<Expr, ParserError> {
+    let first = parser.parse_expr()?;
+    let (text, characters) = if !names_text && parser.parse_keyword(Keyword::FROM) {
+        (parser.parse_expr()?, Some(first))
+    } else if parser.consume_token(&Token::Comma) {
+        let characters = parser.parse_expr()?;
+        (first, Some(characters))
+    } else {
+        (first, None)
+    };
+    parser.expect_token(&Token::RParen)?;
+    Ok(Expr::Trim {
+        expr: Box::new(text),
+        trim_where: Some(side),
+        trim_what: characters.map(Box::new),
+        trim_characters: None,
+    })
 }
 
 /// `IPADDRESS 'text'` or `IPPREFIX 'text'`; `None` if the next tokens are something else.

@@ -29,7 +29,7 @@ public final class JdbcClient extends Runner {
 
     public static void main(String[] arguments) throws Exception {
         begin("JDBC", "tlsRootCerts", arguments);
-        works("TLS with certificate verification", connection -> same(1L, value(connection, "SELECT 1")));
+        works("TLS with certificate verification", connection -> same(1, value(connection, "SELECT 1")));
         works("user and password", connection -> same("admin", value(connection, "SELECT current_user")));
         works("error for a wrong password", connection ->
                 fails("password authentication failed", () -> connect("nobody_jdbc", "wrong").close()));
@@ -170,7 +170,7 @@ public final class JdbcClient extends Runner {
         for (String[] one : wrong) {
             fails(one[1], () -> value(connection, one[0]));
         }
-        same(1L, value(connection, "SELECT 1"));
+        same(1, value(connection, "SELECT 1"));
     }
 
     /** getSQLState has nothing. The classes of the cause are shaded into the driver, so they are asked by name. */

@@ -1,7 +1,7 @@
 //! PostgreSQL's names for the columns of a query.
 
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, DataType, Expr, Query, SelectItem, SetExpr, TimezoneInfo,
+    AccessExpr, DataType, Expr, Query, SelectItem, SetExpr, TimezoneInfo, TrimWhereField,
 };
 use lakegate_engine::OutputNames;
 use lakegate_sql::trino::fields_of;
@@ -94,7 +94,12 @@ fn figured(expr: &Expr) -> Option<(String, bool)> {
         Expr::Substring { .. } => good("substring"),
         Expr::Overlay { .. } => good("overlay"),
         Expr::Position { .. } => good("position"),
-        Expr::Trim { .. } => good("btrim"),
+        Expr::Trim { trim_where, .. } => good(match trim_where {
+            Some(TrimWhereField::Leading) => "ltrim",
+            Some(TrimWhereField::Trailing) => "rtrim",
+            Some(TrimWhereField::Both) | None => "btrim",
+        }),
+        Expr::IsNormalized { negated: false, .. } => good("is_normalized"),
         Expr::Floor { .. } => good("floor"),
         Expr::Ceil { .. } => good("ceil"),
         _ => None,

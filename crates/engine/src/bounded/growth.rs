@@ -228,6 +228,7 @@ const AS_ARGUMENTS: &[&str] = &[
     "to_unixtime",
     "trim_array",
     "trunc",
+    "typed_text",
     "union_extract",
     "union_tag",
     "upper",

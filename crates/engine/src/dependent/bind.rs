@@ -142,8 +142,7 @@ pub(super) fn own_columns(plan: &LogicalPlan) -> Vec<Expr> {
 ///
 /// # Errors
 ///
-/// Returns an error if the plan has outer columns where they cannot be bound, such as in a
-/// recursive query.
+/// Returns an error if the plan has outer columns where they cannot be bound.
 pub(super) fn bind(binder: &mut Binder<'_>, plan: LogicalPlan) -> Result<Bound> {
     if !binder.reads_domain(&plan)? {
         let (domain, columns) = binder.copy()?;
@@ -210,6 +209,7 @@ pub(super) fn bind(binder: &mut Binder<'_>, plan: LogicalPlan) -> Result<Bound> 
         LogicalPlan::Union(union) => bind_union(binder, union),
         LogicalPlan::Unnest(unnest) => bind_unnest(binder, unnest),
         LogicalPlan::Values(values) => bind_values(binder, values),
+        LogicalPlan::RecursiveQuery(query) => super::recursive::bind_recursive(binder, query),
         other => refused(&format!(
             "a correlated subquery is not supported here: {}",
             other.display()

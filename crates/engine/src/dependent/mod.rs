@@ -35,6 +35,7 @@ mod numbered;
 mod on;
 mod optional;
 mod places;
+mod recursive;
 mod sides;
 mod single_value;
 #[cfg(test)]

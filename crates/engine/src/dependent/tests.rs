@@ -164,3 +164,24 @@ async fn a_value_that_lacks_is_null_though_its_column_never_is() {
         assert_eq!(rows(sql).await.unwrap(), expected, "{sql}");
     }
 }
+
+#[tokio::test]
+async fn recursive_queries_run_for_each_outer_row() {
+    for (sql, expected) in [
+        (
+            "SELECT k, (WITH RECURSIVE c AS (SELECT t.k AS n UNION ALL SELECT n + 1 FROM c WHERE n < 3) SELECT sum(n) FROM c) FROM t",
+            vec!["1;6", "2;5", "2;5"],
+        ),
+        (
+            "SELECT k, (WITH RECURSIVE c AS (SELECT t.k AS n UNION SELECT u.x FROM c JOIN u ON u.k = c.n) SELECT count(*) FROM c) FROM t",
+            vec!["1;3", "2;2", "2;2"],
+        ),
+        // The recursive part reads the outer row too.
+        (
+            "SELECT k, (WITH RECURSIVE c AS (SELECT 0 AS n UNION ALL SELECT n + 1 FROM c WHERE n < t.k) SELECT max(n) FROM c) FROM t",
+            vec!["1;1", "2;2", "2;2"],
+        ),
+    ] {
+        assert_eq!(rows(sql).await.unwrap(), expected, "{sql}");
+    }
+}

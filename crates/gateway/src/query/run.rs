@@ -13,7 +13,8 @@ use datafusion::common::ScalarValue;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use futures::{FutureExt, Stream, StreamExt};
-use lakegate_dialect::postgres::{ResultReuse, pg_catalog};
+use lakegate_dialect::Dialect;
+use lakegate_dialect::postgres::{ResultReuse, pg_catalog, type_literals};
 use lakegate_engine::{PlanRun, metered};
 use lakegate_error::{Code, Error, Result, from_engine};
 use lakegate_lake::write::RowOrder;
@@ -102,8 +103,18 @@ impl Session {
             other => return Err(Error::internal(format!("{} is not a query", other.tag()))),
         };
         // Cloned, because the rewrites change it and the statement may run again.
-        let query = query.as_ref().clone();
+        let query = self.with_typed_literals(query);
         self.resolve_query(moment, query, prepared, given).await
+    }
+
+    /// Returns a query whose result goes to the client: the number literals among its columns have
+    /// the types of the session's dialect.
+    pub(crate) fn with_typed_literals(&self, query: &ast::Query) -> ast::Query {
+        let mut query = query.clone();
+        if self.dialect() == Dialect::Postgres {
+            type_literals(&mut query);
+        }
+        query
     }
 
     /// Resolves the query of a prepared statement.

@@ -48,7 +48,8 @@ impl Session {
             match &parsed.statement {
                 Statement::Query(query) => {
                     let inputs = self.plan_inputs(&moment);
-                    let described = self.describe(&moment, query, declared).await;
+                    let typed = self.with_typed_literals(query);
+                    let described = self.describe(&moment, &typed, declared).await;
                     let described = described.map_err(|error| self.told(error, parsed))?;
                     prepared.columns = Some(described.columns);
                     prepared.origins = described.planning.origins();

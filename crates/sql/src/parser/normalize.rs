@@ -14,7 +14,7 @@ use sqlparser::ast::{
     Value, ValueWithSpan, VisitorMut,
 };
 
-use super::query::refused_write;
+use super::query::{refused_lock, refused_write};
 use super::{grouping, row_fields, sample, ties};
 use crate::ast::Unsupported;
 
@@ -88,6 +88,11 @@ impl VisitorMut for Aliases {
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Unsupported> {
         if let Some(what) = write_in(&query.body) {
             return ControlFlow::Break(refused_write(what));
+        }
+        // The engine would ignore it.
+        if let Some(lock) = query.locks.first() {
+            let what = format!("FOR {}", lock.lock_type);
+            return ControlFlow::Break(refused_lock(&what));
         }
         for cte in query.with.iter().flat_map(|with| &with.cte_tables) {
             self.declare_columns(&cte.alias);

@@ -24,7 +24,8 @@ const STEPS: usize = 20_000;
 
 /// The query that extends to the end of the cursor, or the reason to refuse it.
 pub(super) fn statement(cursor: &Cursor<'_>) -> Result<Statement> {
-    if let Some(refused) = excluding_frame(cursor).or_else(|| of_trino(cursor)) {
+    let refused = excluding_frame(cursor).or_else(|| of_trino(cursor));
+    if let Some(refused) = refused.or_else(|| key_lock(cursor)) {
         return Ok(Statement::Unsupported(refused));
     }
     let mut query = parse(cursor, |parser| parser.parse_query())?;
@@ -58,6 +59,27 @@ fn excluding_frame(cursor: &Cursor<'_>) -> Option<Unsupported> {
             nearest: Some("frames that end before the row and begin behind it".to_owned()),
         })
     })
+}
+
+/// The locks of rows that sqlparser does not know.
+fn key_lock(cursor: &Cursor<'_>) -> Option<Unsupported> {
+    let locks = ["FOR NO KEY UPDATE", "FOR KEY SHARE"];
+    let lock = (0..cursor.rest().len()).find_map(|at| {
+        let is_at = |lock: &&str| {
+            let mut words = lock.split(' ').enumerate();
+            words.all(|(place, word)| cursor.is_word_at(at + place, word))
+        };
+        locks.into_iter().find(is_at)
+    })?;
+    Some(refused_lock(lock))
+}
+
+/// The refusal of a query that would lock rows.
+pub(super) fn refused_lock(what: &str) -> Unsupported {
+    Unsupported {
+        what: what.to_owned(),
+        nearest: Some("the query without it; nothing changes rows in place".to_owned()),
+    }
 }
 
 /// Trino's clauses that are recognised and refused.
@@ -176,6 +198,7 @@ fn parse<T>(
     number_placeholders(&source, &mut tokens)?;
     let tokens = tokens::unicode_strings(tokens::decimal_numbers(tokens));
     let tokens = tokens::corresponding(spell_out_table_commands(tokens));
+    let tokens = tokens::sort_operators(tokens);
     let tokens = tokens::json_tables(tokens::quantified_values(lists::plain(tokens)));
     let tokens = row_fields::named(tokens);
     let unclosed = unclosed_parentheses(cursor);

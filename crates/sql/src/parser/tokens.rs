@@ -8,6 +8,7 @@
 //! x > ALL (VALUES (1), (2))    x > ALL (SELECT * FROM (VALUES (1), (2)) AS "values")
 //! UNION ALL CORRESPONDING      UNION ALL BY NAME
 //! x ? 'a', x ?| ARRAY['a']     operators of jsonb instead of parameters
+//! ORDER BY x USING >           ORDER BY x DESC
 //! ```
 
 use sqlparser::tokenizer::{Token, TokenWithSpan, Whitespace};
@@ -199,6 +200,38 @@ pub(super) fn corresponding(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
             out.extend(words.map(|word| TokenWithSpan::new(word, token.span)));
         } else {
             out.push(token);
+        }
+    }
+    out
+}
+
+/// Writes the operators `USING <` and `USING >` of ORDER BY as ASC and DESC.
+pub(super) fn sort_operators(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    if !tokens.iter().any(|token| is_word(&token.token, "USING")) {
+        return tokens;
+    }
+    let mut out: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len());
+    let mut rest = tokens.as_slice();
+    while let Some((token, after)) = rest.split_first() {
+        let blanks = after
+            .iter()
+            .take_while(|next| matches!(next.token, Token::Whitespace(_)))
+            .count();
+        let direction = match after.get(blanks).map(|next| &next.token) {
+            Some(Token::Lt) => Some("ASC"),
+            Some(Token::Gt) => Some("DESC"),
+            _ => None,
+        };
+        match direction {
+            Some(direction) if is_word(&token.token, "USING") => {
+                let direction = Token::make_keyword(direction);
+                out.push(TokenWithSpan::new(direction, token.span));
+                rest = after.get(blanks + 1..).unwrap_or_default();
+            }
+            _ => {
+                out.push(token.clone());
+                rest = after;
+            }
         }
     }
     out

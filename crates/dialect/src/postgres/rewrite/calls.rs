@@ -22,7 +22,7 @@ use lakegate_engine::time::{AT_TIME_ZONE, interval_in_words};
 use lakegate_error::Error;
 
 use super::build::{self, binary, cast, nested};
-use super::{casts, comparisons, copies};
+use super::{casts, comparisons, copies, expressions};
 
 /// Returns the replacement of a call; `None` if it stays unchanged.
 ///
@@ -87,6 +87,9 @@ pub(super) fn call(name: &str, args: &[Expr]) -> Result<Option<Expr>, Error> {
                 let decimal = ExactNumberInfo::PrecisionAndScale(38, scale);
                 cast(build::call(name, args.to_vec()), DataType::Numeric(decimal))
             })
+        }
+        ("chr", [code]) if expressions::number(code) == Some(0) => {
+            return Err(Error::invalid("null character not permitted"));
         }
         ("setseed", [_]) => {
             return Err(Error::not_supported("setseed is not supported")

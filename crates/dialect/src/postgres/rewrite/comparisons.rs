@@ -8,6 +8,7 @@
 //! (a, b) IS NULL           a IS NULL AND b IS NULL
 //! (a, b) IS NOT NULL       a IS NOT NULL AND b IS NOT NULL
 //! (a, b) IN ((c, d), …)    a = c AND b = d OR …
+//! (a, b) = (SELECT x, y …) (SELECT a = c1 AND b = c2 FROM (SELECT x, y …) AS __row (c1, c2))
 //! (a, b) IN (SELECT …)     CASE WHEN EXISTS (SELECT 1 FROM (SELECT …) AS __row (c1, c2) WHERE a = c1 AND b = c2) THEN true
 //!                               WHEN EXISTS (… WHERE (a = c1 AND b = c2) IS NULL) THEN NULL ELSE false END
 //! x = ANY (ARRAY[a, b])    x IN (a, b)
@@ -15,7 +16,9 @@
 //! x < ALL (array)          compare_all('<', x, array)
 //! ```
 
-use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, Query, SetExpr, UnaryOperator, Value};
+use datafusion::sql::sqlparser::ast::{
+    BinaryOperator, Expr, Query, SelectItem, SetExpr, UnaryOperator, Value,
+};
 use lakegate_engine::quantified::{ALL, ANY};
 use lakegate_error::{Code, Error};
 
@@ -28,6 +31,10 @@ pub(super) fn rewrite(expr: &mut Expr) -> Result<(), Error> {
         Expr::BinaryOp { left, op, right } => {
             if let (Some(left), Some(right)) = (row(left), row(right))
                 && let Some(compared) = compared(&left, op, &right)?
+            {
+                *expr = compared;
+            } else if let (Some(left), Expr::Subquery(query)) = (row(left), right.as_ref())
+                && let Some(compared) = compared_subquery(&left, op, query)?
             {
                 *expr = compared;
             }
@@ -293,12 +300,33 @@ fn is_plain(expr: &Expr) -> bool {
     )
 }
 
+/// Returns names for the columns of a subquery that a row is compared with, and the columns.
+fn row_columns(count: usize) -> (Vec<String>, Vec<Expr>) {
+    let names: Vec<String> = (1..=count).map(|n| format!("__row_c{n}")).collect();
+    let columns = names.iter().map(|name| build::column("__row", name));
+    let columns = columns.collect();
+    (names, columns)
+}
+
+/// Compares a row with that of a subquery, which is NULL if the subquery returns none.
+fn compared_subquery(
+    item: &[Expr],
+    op: &BinaryOperator,
+    query: &Query,
+) -> Result<Option<Expr>, Error> {
+    let (names, columns) = row_columns(item.len());
+    let Some(compared) = compared(item, op, &columns)? else {
+        return Ok(None);
+    };
+    let mut outer = build::select_from(query.clone(), "__row", &names)?;
+    if let SetExpr::Select(select) = outer.body.as_mut() {
+        select.projection = vec![SelectItem::UnnamedExpr(compared)];
+    }
+    Ok(Some(Expr::Subquery(Box::new(outer))))
+}
+
 fn in_subquery(item: &[Expr], query: &Query, negated: bool) -> Result<Expr, Error> {
-    let names: Vec<String> = (1..=item.len()).map(|n| format!("__row_c{n}")).collect();
-    let columns: Vec<Expr> = names
-        .iter()
-        .map(|name| build::column("__row", name))
-        .collect();
+    let (names, columns) = row_columns(item.len());
     for field in item {
         copies::check(field, 2)?;
     }

@@ -2,7 +2,8 @@
 
 use datafusion::sql::sqlparser::ast::{
     AccessExpr, BinaryOperator, CaseWhen, CastKind, DataType, Expr, Function, FunctionArg,
-    FunctionArgExpr, FunctionArguments, Ident, ObjectName, ObjectNamePart, UnaryOperator, Value,
+    FunctionArgExpr, FunctionArguments, Ident, NormalizationForm, ObjectName, ObjectNamePart,
+    UnaryOperator, Value,
 };
 use lakegate_engine::Names;
 use lakegate_error::Error;
@@ -30,6 +31,19 @@ const UNSIGNED: &[&str] = &[
     "regr_count",
     "row_number",
 ];
+
+/// The function of the operator `-` between positions in the log, which are texts here.
+const LOG_DISTANCE: &str = "pg_wal_lsn_diff";
+
+/// Returns whether an expression is a position in the log, such as `pg_current_wal_lsn()`.
+fn is_log_position(expr: &Expr) -> bool {
+    match expr {
+        Expr::Function(function) => parts(&function.name)
+            .and_then(|mut name| name.pop())
+            .is_some_and(|name| name.starts_with("pg_") && name.ends_with("_lsn")),
+        _ => false,
+    }
+}
 
 /// Returns the value of an integer literal, or of a string literal that is an integer.
 pub(super) fn number(expr: &Expr) -> Option<i64> {
@@ -104,7 +118,13 @@ impl Rewriter<'_> {
             }
             Expr::BinaryOp { left, op, right } => {
                 native_operator(op);
-                if self.functions == Names::Postgres {
+                let is_distance = *op == BinaryOperator::Minus
+                    && (is_log_position(left) || is_log_position(right));
+                if is_distance {
+                    let args = vec![left.as_ref().clone(), right.as_ref().clone()];
+                    self.references.functions.insert(LOG_DISTANCE.to_owned());
+                    *expr = build::call(LOG_DISTANCE, args);
+                } else if self.functions == Names::Postgres {
                     calls::type_literals(left, op, right)?;
                 }
             }
@@ -240,6 +260,21 @@ impl Rewriter<'_> {
                 }
             }
             Expr::SimilarTo { .. } => similar::rewrite(expr)?,
+            Expr::IsNormalized {
+                expr: text,
+                form,
+                negated,
+            } => {
+                let form = form.unwrap_or(NormalizationForm::NFC);
+                let op = match negated {
+                    true => BinaryOperator::NotEq,
+                    false => BinaryOperator::Eq,
+                };
+                let args = vec![text.as_ref().clone(), build::text(form.to_string())];
+                let normal = build::call("normalize", args);
+                let text = build::nested(text.as_ref().clone());
+                *expr = build::nested(build::binary(text, op, normal));
+            }
             Expr::Case {
                 operand,
                 conditions,

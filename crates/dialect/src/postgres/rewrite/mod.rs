@@ -13,10 +13,12 @@
 //! SELECT NULL, NULL                        SELECT NULL, NULL AS "NULL:1"
 //! row_number() OVER w                      row_number() OVER w::bigint
 //! f(x) OVER (w ORDER BY y)                 f(x) OVER (PARTITION BY z ORDER BY y), where w is (PARTITION BY z)
+//! x IS NFC NORMALIZED                      (x) = normalize(x, 'NFC')
 //! x SIMILAR TO 'a%'                        (x ~ '(?s)^(?:a.*)$')
 //! (f(x)).n                                 get_field(f(x), 'n')
 //! information_schema._pg_truetypid(a.*, t.*)  CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE a.atttypid END
 //! age(c.xmin), age(x::xid)                 "$transaction_age"(c.xmin), "$transaction_age"(x::bigint)
+//! coalesce(day, '2024-01-01')              coalesce(day, typed_text('2024-01-01', day))
 //! CASE x WHEN 't' THEN y END               CASE WHEN x = 't' THEN y END
 //! SELECT t.* FROM d.t                      SELECT d.t.* FROM d.t
 //! (SELECT unnest(a), f(x) AS x FROM t) s   (SELECT unnest(a), f(x) AS "x 2" FROM t) s (unnest, x)
@@ -33,6 +35,7 @@
 //! a && b, a ^@ b                           array_has_any(a, b), starts_with(a, b)
 //! … EXCEPT SELECT a.x, b.x FROM a, b       … EXCEPT SELECT * FROM (SELECT a.x, b.x FROM a, b) AS "operand 2"
 //! x::varchar(3), x::char                   left(x::text, 3), left(x::text, 1)
+//! 0.1 + 0.2                                0.3
 //! 0.1::decimal(38,20)                      '0.1'::decimal(38,20)
 //! 12345678901234567.89                     long_number('12345678901234567.89')
 //! 12345678901234567890123                  '12345678901234567890123'::numeric(23,0)
@@ -54,6 +57,7 @@ mod hidden_columns;
 mod introspection;
 mod json;
 mod named_casts;
+mod numbers;
 mod operands;
 mod order_keys;
 mod ordered_sets;
@@ -65,6 +69,7 @@ mod tables;
 mod times;
 mod transactions;
 mod unnested;
+mod untyped;
 mod using;
 mod values;
 mod wildcards;
@@ -88,6 +93,7 @@ pub use self::hidden_columns::{
 };
 pub use self::json::rewrite_json;
 pub use self::named_casts::name_casts;
+pub use self::numbers::type_literals;
 pub use self::order_keys::{restore as restore_outputs, sorts_by_number};
 pub use self::using::{JoinedColumns, Resolution, Unknown, enclose_joins, resolve_joins};
 
@@ -140,6 +146,7 @@ pub fn rewrite(
             ..CatalogReferences::default()
         },
         scopes: Vec::new(),
+        is_inside: false,
         mends_precedence: precedence::is_needed(statement),
     };
     if let ControlFlow::Break(error) = walk_mut(statement, &mut rewriter) {
@@ -182,6 +189,8 @@ struct Rewriter<'a> {
     common_tables: BTreeSet<String>,
     references: CatalogReferences,
     scopes: Vec<Scope>,
+    /// Whether the query that is visited is part of another one.
+    is_inside: bool,
     /// Whether the parser read ANDs and ORs as part of the preceding operand.
     mends_precedence: bool,
 }
@@ -314,6 +323,13 @@ impl VisitorMut for Rewriter<'_> {
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Error> {
         clauses::read_counts(query);
+        if self.functions == Names::Postgres {
+            untyped::set_operation(query);
+            if self.is_inside {
+                untyped::values(query);
+            }
+        }
+        self.is_inside = true;
         match values::rewrite(query) {
             Ok(()) => ControlFlow::Continue(()),
             Err(error) => ControlFlow::Break(error),
@@ -367,6 +383,10 @@ impl VisitorMut for Rewriter<'_> {
     }
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Error> {
+        if self.functions == Names::Postgres {
+            numbers::fold(expr);
+            untyped::rewrite(expr);
+        }
         match self
             .rewrite_expr(expr)
             .and_then(|()| comparisons::rewrite(expr))

@@ -29,9 +29,69 @@ fn what_postgres_clients_send_parses() {
         "SELECT substring('abc' from 1 for 2), position('a' in 'abc'), trim(both ' ' from a), overlay('a' placing 'b' from 1) FROM t",
         "SELECT a<-1, a>-1, a=-1, a<>-1, a||-1, a*-1 FROM t",
     ] {
-        // BETWEEN SYMMETRIC is the one clause here that sqlparser may lack.
-        let sql = sql.replace(" SYMMETRIC", "");
-        assert_eq!(one(&sql).tag(), "SELECT", "{sql}");
+        assert_eq!(one(sql).tag(), "SELECT", "{sql}");
+    }
+}
+
+#[test]
+fn operators_of_postgres_that_sqlparser_lacks_are_others() {
+    for (sql, plain) in [
+        (
+            "SELECT a ISNULL, b AS isnull",
+            "SELECT a IS NULL, b AS isnull",
+        ),
+        ("SELECT a = b ISNULL OR c", "SELECT a = b IS NULL OR c"),
+        (
+            "SELECT a BETWEEN SYMMETRIC b AND c AND d",
+            "SELECT (a BETWEEN b AND c OR a BETWEEN c AND b) AND d",
+        ),
+        (
+            "SELECT a NOT BETWEEN SYMMETRIC b AND c",
+            "SELECT (a NOT BETWEEN b AND c AND a NOT BETWEEN c AND b)",
+        ),
+        (
+            "SELECT a BETWEEN ASYMMETRIC b AND c",
+            "SELECT a BETWEEN b AND c",
+        ),
+        (
+            "SELECT trim(LEADING a, 'x'), trim(FROM a, 'x')",
+            "SELECT trim(LEADING 'x' FROM a), trim(BOTH 'x' FROM a)",
+        ),
+        (
+            "SELECT a FROM t ORDER BY a USING >, b USING <",
+            "SELECT a FROM t ORDER BY a DESC, b ASC",
+        ),
+    ] {
+        assert_eq!(shown(sql), shown(plain), "{sql}");
+    }
+    // Columns with the names of the keywords.
+    assert_eq!(
+        shown("SELECT a BETWEEN symmetric AND b, \"isnull\""),
+        "SELECT a BETWEEN symmetric AND b, \"isnull\""
+    );
+}
+
+#[test]
+fn locks_of_rows_are_refused() {
+    for lock in [
+        "FOR UPDATE",
+        "FOR SHARE",
+        "FOR NO KEY UPDATE",
+        "FOR KEY SHARE",
+        "FOR UPDATE OF t SKIP LOCKED",
+    ] {
+        let statement = one(&format!("SELECT a FROM t {lock}"));
+        assert!(
+            matches!(&statement, Statement::Unsupported(refused) if lock.starts_with(&refused.what)),
+            "{lock}: {statement:?}"
+        );
+    }
+}
+
+fn shown(sql: &str) -> String {
+    match one(sql) {
+        Statement::Query(query) => query.to_string(),
+        other => panic!("{sql}: {other:?}"),
     }
 }
 

@@ -28,7 +28,7 @@ use datafusion::prelude::SessionConfig;
 use datafusion::sql::parser::Statement as EngineStatement;
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
-use lakegate_engine::{DependentJoins, quantified};
+use lakegate_engine::{DependentJoins, quantified, untyped_texts};
 use parking_lot::Mutex;
 
 use super::*;
@@ -234,12 +234,14 @@ fn state_of(system: &PgCatalog, references: &CatalogReferences) -> Result<Sessio
     let mut state = SessionStateBuilder::new()
         .with_config(config)
         .with_default_features()
+        .with_analyzer_rule(Arc::new(untyped_texts::UntypedTexts))
         .with_analyzer_rule(Arc::new(DependentJoins))
         .build();
     state
         .catalog_list()
         .register_catalog("awsdatacatalog".to_owned(), Arc::new(catalog));
     quantified::register(&mut state)?;
+    untyped_texts::register(&mut state)?;
     lakegate_engine::arrays::register(&mut state)?;
     system.install(&mut state, &references, |_| false)?;
     Ok(state)

@@ -1,0 +1,270 @@
+//! Text literals beside values of another type, which they take in PostgreSQL.
+//!
+//! ```text
+//! coalesce(day, '2024-01-01')        coalesce(day, typed_text('2024-01-01', day))
+//! CASE WHEN c THEN '0' ELSE n END    CASE WHEN c THEN typed_text('0', n) ELSE n END
+//!                                    likewise greatest, least, nullif, ARRAY[…]
+//! tags = '{}'                        tags = typed_text('{}', tags)
+//! VALUES (date '2024-01-01'), ('2024-01-02')
+//!                                    VALUES (date '2024-01-01'), (typed_text('2024-01-02', …))
+//! SELECT 10 UNION SELECT '9'         SELECT 10 UNION SELECT typed_text('9', 10)
+//! ```
+//!
+//! The second argument only tells the type, and is not evaluated.
+
+use lakegate_engine::untyped_texts::{TYPED_TEXT, may_have_type};
+use lakegate_sql::walk::walk_expressions;
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{
+    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Query,
+    SelectItem, SetExpr, Value,
+};
+
+use super::build;
+
+/// Functions whose arguments have one type.
+const OF_ONE_TYPE: [&str; 6] = ["coalesce", "greatest", "ifnull", "least", "nullif", "nvl"];
+
+/// The maximum number of expressions in a value that tells a type, since it is written again.
+const MAX_TELLING: usize = 16;
+
+/// Gives the text literals among values of one type a type.
+pub(super) fn rewrite(expr: &mut Expr) {
+    match expr {
+        Expr::Case {
+            conditions,
+            else_result,
+            ..
+        } => {
+            let results = conditions.iter_mut().map(|when| &mut when.result);
+            of_one_type(results.chain(else_result.as_deref_mut()).collect());
+        }
+        Expr::Array(array) => of_one_type(array.elem.iter_mut().collect()),
+        Expr::Function(function) => of_function(function),
+        // The engine gives other literals the type of what they are compared with.
+        Expr::BinaryOp {
+            left,
+            op: BinaryOperator::Eq | BinaryOperator::NotEq,
+            right,
+        } if is_empty_array(left) || is_empty_array(right) => {
+            of_one_type(vec![left.as_mut(), right.as_mut()]);
+        }
+        _ => {}
+    }
+}
+
+/// Gives the text literals in columns of VALUES a type. Not for VALUES that are inserted, where
+/// each takes the type of the table's column.
+pub(super) fn values(query: &mut Query) {
+    let SetExpr::Values(values) = query.body.as_mut() else {
+        return;
+    };
+    let width = values.rows.first().map_or(0, |row| row.content.len());
+    for column in 0..width {
+        let rows = values.rows.iter_mut();
+        of_one_type(rows.filter_map(|row| row.content.get_mut(column)).collect());
+    }
+}
+
+/// Gives the text literals in the columns of set operations the types of constants in other parts.
+pub(super) fn set_operation(query: &mut Query) {
+    if !matches!(query.body.as_ref(), SetExpr::SetOperation { .. }) {
+        return;
+    }
+    let mut lists: Vec<&mut Vec<SelectItem>> = Vec::new();
+    let mut bodies = vec![query.body.as_mut()];
+    while let Some(body) = bodies.pop() {
+        match body {
+            SetExpr::Select(select) => lists.push(&mut select.projection),
+            SetExpr::SetOperation { left, right, .. } => {
+                bodies.push(left.as_mut());
+                bodies.push(right.as_mut());
+            }
+            _ => return,
+        }
+    }
+    let is_plain = |item: &SelectItem| {
+        matches!(
+            item,
+            SelectItem::UnnamedExpr(_) | SelectItem::ExprWithAlias { .. }
+        )
+    };
+    if !lists.iter().all(|list| list.iter().all(is_plain)) {
+        return;
+    }
+    let width = lists.iter().map(|list| list.len()).min().unwrap_or(0);
+    for column in 0..width {
+        let items = lists.iter_mut().filter_map(|list| list.get_mut(column));
+        let values: Vec<&mut Expr> = items
+            .filter_map(|item| match item {
+                SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => {
+                    Some(expr)
+                }
+                _ => None,
+            })
+            .collect();
+        of_type(values, is_constant);
+    }
+}
+
+/// Returns whether an expression is a constant with a type of its own.
+fn is_constant(expr: &Expr) -> bool {
+    match expr {
+        Expr::Cast { expr, .. } => match expr.as_ref() {
+            Expr::Value(value) => !matches!(value.value, Value::Placeholder(_)),
+            _ => false,
+        },
+        Expr::TypedString(_) => true,
+        Expr::Value(_) => tells_type(expr),
+        _ => false,
+    }
+}
+
+fn of_function(function: &mut Function) {
+    let name = function.name.to_string().to_lowercase();
+    let FunctionArguments::List(list) = &mut function.args else {
+        return;
+    };
+    if !OF_ONE_TYPE.contains(&name.as_str()) {
+        return;
+    }
+    let values = list.args.iter_mut().filter_map(|arg| match arg {
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(value)) => Some(value),
+        _ => None,
+    });
+    of_one_type(values.collect());
+}
+
+fn of_one_type(values: Vec<&mut Expr>) {
+    of_type(values, tells_type);
+}
+
+/// Gives the text literals among values the type of the first one that tells one.
+fn of_type(mut values: Vec<&mut Expr>, tells: fn(&Expr) -> bool) {
+    if !values.iter().any(|value| is_untyped(value)) {
+        return;
+    }
+    let telling = values.iter().find(|value| tells(value));
+    let Some(telling) = telling.map(|value| (**value).clone()) else {
+        return;
+    };
+    for value in values.iter_mut().filter(|value| is_untyped(value)) {
+        let literal = std::mem::replace(&mut **value, Expr::Value(Value::Null.into()));
+        **value = build::call(TYPED_TEXT, vec![literal, telling.clone()]);
+    }
+}
+
+fn is_empty_array(expr: &Expr) -> bool {
+    match expr {
+        Expr::Value(value) => match &value.value {
+            Value::SingleQuotedString(text) => text.trim() == "{}",
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+/// Returns whether an expression is a text literal that may be a value of another type.
+fn is_untyped(expr: &Expr) -> bool {
+    match expr {
+        Expr::Value(value) => match &value.value {
+            Value::SingleQuotedString(text) | Value::EscapedStringLiteral(text) => {
+                may_have_type(text)
+            }
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+/// Returns whether an expression has a type of its own, and can be written again.
+fn tells_type(expr: &Expr) -> bool {
+    if let Expr::Value(value) = expr {
+        return matches!(value.value, Value::Number(..) | Value::Boolean(_));
+    }
+    let mut count = 0;
+    let walked = walk_expressions(expr, |part| {
+        count += 1;
+        let is_query = matches!(
+            part,
+            Expr::Subquery(_) | Expr::Exists { .. } | Expr::InSubquery { .. } | Expr::Lambda(_)
+        );
+        let is_set = match part {
+            Expr::Function(function) => function.name.to_string() == "unnest",
+            _ => false,
+        };
+        let is_open = match part {
+            Expr::Value(value) => matches!(value.value, Value::Placeholder(_)),
+            _ => false,
+        };
+        match is_query || is_set || is_open || count > MAX_TELLING {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        }
+    });
+    walked.is_continue()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+    use datafusion::sql::sqlparser::parser::Parser;
+
+    #[test]
+    fn constants_tell_the_types_of_other_parts_of_a_set_operation() {
+        for (sql, expected) in [
+            (
+                "SELECT 10, 'a' UNION SELECT '9', 'b'",
+                "SELECT 10, 'a' UNION SELECT typed_text('9', 10), 'b'",
+            ),
+            (
+                "SELECT '1', '2' UNION ALL SELECT x, NULL::DATE UNION ALL SELECT 1, NULL",
+                "SELECT typed_text('1', 1), typed_text('2', NULL::DATE) UNION ALL SELECT x, NULL::DATE UNION ALL SELECT 1, NULL",
+            ),
+            ("SELECT '1' UNION SELECT x", "SELECT '1' UNION SELECT x"),
+            (
+                "SELECT '1', * UNION SELECT 1, 2",
+                "SELECT '1', * UNION SELECT 1, 2",
+            ),
+        ] {
+            let parser = Parser::new(&PostgreSqlDialect {});
+            let mut query = parser.try_with_sql(sql).unwrap().parse_query().unwrap();
+            set_operation(&mut query);
+            assert_eq!(query.to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn literals_are_beside_the_value_that_tells_their_type() {
+        for (sql, expected) in [
+            ("coalesce(x, '1')", "coalesce(x, typed_text('1', x))"),
+            (
+                "coalesce('1', NULL, 2)",
+                "coalesce(typed_text('1', 2), NULL, 2)",
+            ),
+            (
+                "CASE WHEN c THEN '1' WHEN d THEN NULL ELSE max(y) END",
+                "CASE WHEN c THEN typed_text('1', max(y)) WHEN d THEN NULL ELSE max(y) END",
+            ),
+            ("ARRAY[x, '{}']", "ARRAY[x, typed_text('{}', x)]"),
+            ("x = '{}'", "x = typed_text('{}', x)"),
+            ("x = '1'", "x = '1'"),
+            // Nothing tells a type, or the text has none but its own.
+            ("coalesce(NULL, '1')", "coalesce(NULL, '1')"),
+            ("coalesce($1, '1')", "coalesce($1, '1')"),
+            ("coalesce((SELECT 1), '1')", "coalesce((SELECT 1), '1')"),
+            ("coalesce(x, 'none')", "coalesce(x, 'none')"),
+            ("concat(x, '1')", "concat(x, '1')"),
+        ] {
+            let mut parser = Parser::new(&PostgreSqlDialect {});
+            parser = parser.try_with_sql(sql).unwrap();
+            let mut expr = parser.parse_expr().unwrap();
+            rewrite(&mut expr);
+            assert_eq!(expr.to_string(), expected);
+        }
+    }
+}

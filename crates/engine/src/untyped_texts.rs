@@ -1,0 +1,213 @@
+//! A text literal has no type of its own in PostgreSQL: it takes that of the values beside it. The
+//! engine makes the other values texts, which are ordered otherwise, or refuses them.
+//!
+//! The dialect writes such a literal as a call of [`TYPED_TEXT`] with one of the values, since the
+//! engine asks for types while it plans; `postgres/rewrite/untyped.rs` of the dialect crate does.
+//!
+//! ```text
+//! typed_text('2024-01-01', date)     CAST('2024-01-01' AS date)
+//! typed_text('9', number)            CAST('9' AS bigint)
+//! typed_text('{}', array)            an empty array
+//! typed_text('x', number)            'x'
+//! ```
+
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, FieldRef};
+use datafusion::common::tree_node::Transformed;
+use datafusion::common::{DFSchema, ScalarValue};
+use datafusion::config::ConfigOptions;
+use datafusion::error::{DataFusionError, Result};
+use datafusion::execution::{FunctionRegistry, SessionState};
+use datafusion::logical_expr::{
+    ColumnarValue, Expr, ExprSchemable, LogicalPlan, ReturnFieldArgs, ScalarFunctionArgs,
+    ScalarUDF, ScalarUDFImpl, Signature, Volatility, cast,
+};
+use datafusion::optimizer::AnalyzerRule;
+
+use super::{decimal_texts, expressions};
+
+/// A function of a text literal and a value that returns the literal as a value of that type, or
+/// as it is if it is none.
+pub const TYPED_TEXT: &str = "typed_text";
+
+/// Texts that are booleans in PostgreSQL.
+const BOOLEANS: [&str; 8] = ["t", "f", "true", "false", "yes", "no", "on", "off"];
+
+/// Returns whether a text may be a value of a type other than text.
+pub fn may_have_type(text: &str) -> bool {
+    text.contains(|part: char| part.is_ascii_digit())
+        || text.trim() == "{}"
+        || is_boolean(text.trim())
+}
+
+fn is_boolean(text: &str) -> bool {
+    BOOLEANS.iter().any(|word| text.eq_ignore_ascii_case(word))
+}
+
+/// Registers [`TYPED_TEXT`].
+///
+/// # Errors
+///
+/// Returns an error if the function cannot be registered.
+pub fn register(state: &mut SessionState) -> Result<()> {
+    let function = TypedText {
+        signature: Signature::any(2, Volatility::Immutable),
+    };
+    state.register_udf(Arc::new(ScalarUDF::new_from_impl(function)))?;
+    Ok(())
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct TypedText {
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for TypedText {
+    fn name(&self) -> &str {
+        TYPED_TEXT
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(DataType::Utf8)
+    }
+
+    fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
+        let text = args.scalar_arguments.first().copied().flatten();
+        let text = text.and_then(|value| value.try_as_str().flatten());
+        let beside = args.arg_fields.get(1).map(|field| field.data_type());
+        let made = text.zip(beside).and_then(|(text, data_type)| {
+            let value = literal(text, data_type, zone_of(data_type))?;
+            value.get_type(&DFSchema::empty()).ok()
+        });
+        let data_type = made.unwrap_or(DataType::Utf8);
+        Ok(Arc::new(Field::new(TYPED_TEXT, data_type, true)))
+    }
+
+    fn invoke_with_args(&self, _: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        Err(DataFusionError::Internal(
+            "a text literal has no type yet".to_owned(),
+        ))
+    }
+}
+
+fn zone_of(data_type: &DataType) -> Option<&Arc<str>> {
+    match data_type {
+        DataType::Timestamp(_, zone) => zone.as_ref(),
+        _ => None,
+    }
+}
+
+/// Replaces the calls of [`TYPED_TEXT`] by values.
+#[derive(Debug)]
+pub struct UntypedTexts;
+
+impl AnalyzerRule for UntypedTexts {
+    fn analyze(&self, plan: LogicalPlan, config: &ConfigOptions) -> Result<LogicalPlan> {
+        if !expressions::has(&plan, |expr| call_of(expr).is_some())? {
+            return Ok(plan);
+        }
+        let zone = config.execution.time_zone.as_deref().unwrap_or("UTC");
+        let zone: Arc<str> = zone.into();
+        let rewrite = |expr: Expr, schema: &DFSchema| {
+            let value = call_of(&expr).and_then(|call| typed(call, schema, &zone));
+            Ok(value.map_or_else(|| Transformed::no(expr), Transformed::yes))
+        };
+        expressions::retyped(plan, &rewrite, &|_: &LogicalPlan| Ok(None))
+    }
+
+    fn name(&self) -> &str {
+        "untyped_texts"
+    }
+}
+
+/// Returns the arguments of a call of [`TYPED_TEXT`].
+fn call_of(expr: &Expr) -> Option<(&Expr, &Expr)> {
+    let Expr::ScalarFunction(call) = expr else {
+        return None;
+    };
+    call.func.inner().downcast_ref::<TypedText>()?;
+    match call.args.as_slice() {
+        [text, beside] => Some((text, beside)),
+        _ => None,
+    }
+}
+
+fn typed((text, beside): (&Expr, &Expr), schema: &DFSchema, zone: &Arc<str>) -> Option<Expr> {
+    let Expr::Literal(value, _) = text else {
+        return None;
+    };
+    let data_type = beside.get_type(schema).ok()?;
+    let written = value.try_as_str().flatten()?;
+    Some(literal(written, &data_type, Some(zone)).unwrap_or_else(|| text.clone()))
+}
+
+/// Returns the text as a value of a type; `None` if it is none, or the type has no such form.
+/// `zone`: where a time with a zone is if it names none.
+fn literal(text: &str, data_type: &DataType, zone: Option<&Arc<str>>) -> Option<Expr> {
+    let written = text.trim();
+    let begins_with_digit = written.starts_with(|first: char| first.is_ascii_digit());
+    let is_value = match data_type {
+        DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::Int64 => {
+            written.parse::<i64>().is_ok()
+        }
+        DataType::Float32 | DataType::Float64 => written.parse::<f64>().is_ok(),
+        // The digits decide the type, and those of other decimals are kept.
+        DataType::Decimal128(..) => {
+            let number = decimal_texts::number(written)?;
+            return Some(Expr::Literal(number, None));
+        }
+        DataType::Boolean => is_boolean(written),
+        DataType::Date32 | DataType::Time64(_) | DataType::Timestamp(..) => begins_with_digit,
+        DataType::Interval(_) => written.contains(|part: char| part.is_ascii_digit()),
+        DataType::List(item) if written == "{}" => {
+            let empty = ScalarValue::new_list_nullable(&[], item.data_type());
+            return Some(cast(
+                Expr::Literal(ScalarValue::List(empty), None),
+                data_type.clone(),
+            ));
+        }
+        _ => false,
+    };
+    if !is_value {
+        return None;
+    }
+    let data_type = match data_type {
+        DataType::Timestamp(unit, Some(_)) => DataType::Timestamp(*unit, zone.cloned()),
+        other => other.clone(),
+    };
+    let text = ScalarValue::Utf8(Some(text.to_owned()));
+    Some(cast(Expr::Literal(text, None), data_type))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_a_value_of_the_types_whose_form_it_has() {
+        let zone: Arc<str> = "UTC".into();
+        let item = DataType::new_list(DataType::Int64, true);
+        for (text, data_type, expected) in [
+            ("7", DataType::Int32, true),
+            (" 7 ", DataType::Int64, true),
+            ("7.5", DataType::Int64, false),
+            ("", DataType::Int64, false),
+            ("none", DataType::Float64, false),
+            ("7.5", DataType::Decimal128(5, 2), true),
+            ("F", DataType::Boolean, true),
+            ("2024-01-01", DataType::Date32, true),
+            ("never", DataType::Date32, false),
+            ("{}", item.clone(), true),
+            ("{1}", item, false),
+            ("a", DataType::Utf8, false),
+        ] {
+            let made = literal(text, &data_type, Some(&zone));
+            assert_eq!(made.is_some(), expected, "{text} as {data_type}");
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! PostgreSQL's operators that sqlparser does not parse.
+//!
+//! ```text
+//! x ISNULL                           x IS NULL
+//! x BETWEEN ASYMMETRIC a AND b       x BETWEEN a AND b
+//! x BETWEEN SYMMETRIC a AND b        (x BETWEEN a AND b OR x BETWEEN b AND a)
+//! x NOT BETWEEN SYMMETRIC a AND b    (x NOT BETWEEN a AND b AND x NOT BETWEEN b AND a)
+//! ```
+
+use std::ops::ControlFlow;
+
+use sqlparser::ast::{BinaryOperator, Expr};
+use sqlparser::keywords::Keyword;
+use sqlparser::parser::{Parser, ParserError};
+use sqlparser::tokenizer::Token;
+
+use crate::walk::walk_expressions;
+
+/// Returns whether the next token is the operator `ISNULL`, which sqlparser takes for a name.
+pub(crate) fn is_null_test(parser: &Parser<'_>) -> bool {
+    is_word(parser, 0, "ISNULL")
+}
+
+/// Parses an operator after its left operand; `None` if the next tokens are none of these.
+///
+/// `precedence` is that of the operator.
+pub(crate) fn infix(
+    parser: &mut Parser<'_>,
+    left: &Expr,
+    precedence: u8,
+) -> Option<Result<Expr, ParserError>> {
+    if is_null_test(parser) {
+        parser.advance_token();
+        return Some(Ok(Expr::IsNull(Box::new(left.clone()))));
+    }
+    let negated = is_word(parser, 0, "NOT");
+    let at = usize::from(negated);
+    // `x BETWEEN symmetric AND y` names a column.
+    if !is_word(parser, at, "BETWEEN") || is_word(parser, at + 2, "AND") {
+        return None;
+    }
+    let symmetric = match is_word(parser, at + 1, "SYMMETRIC") {
+        true => true,
+        false if is_word(parser, at + 1, "ASYMMETRIC") => false,
+        false => return None,
+    };
+    (0..at + 2).for_each(|_| parser.advance_token());
+    let range = bounds(parser, precedence);
+    Some(range.and_then(|(low, high)| between(parser, left, (low, high), negated, symmetric)))
+}
+
+/// Parses `low AND high`.
+fn bounds(parser: &mut Parser<'_>, precedence: u8) -> Result<(Expr, Expr), ParserError> {
+    let low = parser.parse_subexpr(precedence)?;
+    parser.expect_keyword_is(Keyword::AND)?;
+    Ok((low, parser.parse_subexpr(precedence)?))
+}
+
+/// Builds the comparison of `left` with its bounds.
+fn between(
+    parser: &Parser<'_>,
+    left: &Expr,
+    (low, high): (Expr, Expr),
+    negated: bool,
+    symmetric: bool,
+) -> Result<Expr, ParserError> {
+    let within = |low: &Expr, high: &Expr| Expr::Between {
+        expr: Box::new(left.clone()),
+        negated,
+        low: Box::new(low.clone()),
+        high: Box::new(high.clone()),
+    };
+    if !symmetric {
+        return Ok(within(&low, &high));
+    }
+    // Each operand is written twice, so that nesting would double the expression at each level.
+    if [left, &low, &high].into_iter().any(has_between) {
+        let expected = "operands of BETWEEN SYMMETRIC without another BETWEEN";
+        return parser.expected_ref(expected, parser.peek_token_ref());
+    }
+    Ok(Expr::Nested(Box::new(Expr::BinaryOp {
+        left: Box::new(within(&low, &high)),
+        op: match negated {
+            true => BinaryOperator::And,
+            false => BinaryOperator::Or,
+        },
+        right: Box::new(within(&high, &low)),
+    })))
+}
+
+fn has_between(expr: &Expr) -> bool {
+    let found = walk_expressions(expr, |part| match part {
+        Expr::Between { .. } => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
+    });
+    found.is_break()
+}
+
+/// Returns whether the token at a place, blanks not counted, is a word without quotes.
+fn is_word(parser: &Parser<'_>, at: usize, expected: &str) -> bool {
+    matches!(
+        &parser.peek_nth_token_ref(at).token,
+        Token::Word(word)
+            if word.quote_style.is_none() && word.value.eq_ignore_ascii_case(expected)
+    )
+}
