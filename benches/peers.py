@@ -1,4 +1,4 @@
-"""The servers that benches/flight.py measures: Lakegate, two bare Flight servers and PostgreSQL, each a process on
+"""The servers that benches/flight.py and benches/postgres.py measure: Lakegate, two bare Flight servers and PostgreSQL, each a process on
 loopback with the same certificate.
 
     benches/peers.py BATCHES.arrow CERTIFICATE KEY      # pyarrow's bare server; prints its port, ends with its stdin
@@ -48,38 +48,57 @@ def stop(process, ask=signal.SIGTERM):
         process.wait()
 
 
-class Lakegate:
-    def __init__(self, process, to, lake):
+class Libpq:
+    """A server that libpq's clients connect to, by `parameters`."""
+
+    def psycopg(self, **more):
+        return psycopg.connect(**self.parameters, autocommit=True, **more)
+
+    def environment(self, options=""):
+        """The variables by which programs that use libpq connect. `options`: settings of the session."""
+        names = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "PGPASSWORD", "dbname": "PGDATABASE",
+                 "sslmode": "PGSSLMODE", "sslrootcert": "PGSSLROOTCERT"}  # fmt: skip
+        return {"PATH": os.environ["PATH"], "PGOPTIONS": options} | {
+            names[name]: str(value) for name, value in self.parameters.items()
+        }
+
+
+def encryption(tls, ca):
+    return {"sslmode": "verify-full", "sslrootcert": ca} if tls else {"sslmode": "disable"}
+
+
+class Lakegate(Libpq):
+    def __init__(self, process, to, lake, tls):
         self.pid, self.to, self.lake = process.pid, to, Path(lake)
         self.uri = f"grpc+tls://{to['flight']['host']}:{to['flight']['port']}"
         self.ca = to["tls"]["ca_file"]
         tls = self.lake / ".lakegate" / "tls"
         self.certificate, self.key = tls / "server.pem", tls / "server.key"
         self.password = next(user["password"] for user in to["users"] if user["name"] == "admin")
-
-    def psycopg(self):
-        return psycopg.connect(
-            host=self.to["postgres"]["host"], port=self.to["postgres"]["port"], user="admin", password=self.password,
-            dbname="tpch", sslmode="verify-full", sslrootcert=self.ca, autocommit=True,
-        )
+        self.parameters = {
+            "host": to["postgres"]["host"], "port": to["postgres"]["port"], "user": "admin", "password": self.password,
+            "dbname": "tpch", **encryption(tls, self.ca),
+        }  # fmt: skip
 
 
 @contextlib.contextmanager
-def lakegate(binary, lake, scale, temp):
-    """Runs a demo with TPC-H. If the lake is missing, it is generated, which takes a while."""
+def lakegate(binary, lake, scale, temp, tls=True):
+    """Runs a demo with TPC-H. If the lake is missing, it is generated, which takes a while. Without `tls`, the clients of
+    the PostgreSQL endpoint connect without it."""
+    required = {"LAKEGATE_POSTGRES__REQUIRE_TLS": "true" if tls else "false"}
     file, log = Path(temp) / "connection.json", Path(temp) / "lakegate.log"
     with open(log, "w") as to_log:
         process = subprocess.Popen(
             [binary, "demo", "--dir", lake, "--scale", "0.0001", "--tpch", str(scale), "--postgres-port", "0",
              "--flight-port", "0", "--http-port", "0", "--connection-file", file],
-            stdout=subprocess.DEVNULL, stderr=to_log, env=os.environ | STORING,
+            stdout=subprocess.DEVNULL, stderr=to_log, env=os.environ | STORING | required,
         )
     try:
         while not file.exists():
             if process.poll() is not None:
                 raise SystemExit(f"the server does not start: {log.read_text()}")
             time.sleep(0.05)
-        yield Lakegate(process, json.loads(file.read_text()), lake)
+        yield Lakegate(process, json.loads(file.read_text()), lake, tls)
     finally:
         stop(process)
 
@@ -127,26 +146,25 @@ def postgres_programs():
     return next((folder for folder in folders if (folder / "initdb").exists() and (folder / "postgres").exists()), None)
 
 
-class Postgres:
-    def __init__(self, port, password, ca):
+class Postgres(Libpq):
+    def __init__(self, pid, port, password, ca, tls):
+        self.pid = pid
         self.parameters = {
             "host": "127.0.0.1", "port": port, "user": "postgres", "password": password, "dbname": "postgres",
-            "sslmode": "verify-full", "sslrootcert": ca,
-        }
-
-    def psycopg(self):
-        return psycopg.connect(**self.parameters, autocommit=True)
+            **encryption(tls, ca),
+        }  # fmt: skip
 
     def described(self):
         with self.psycopg() as connection:
             query = "SELECT current_setting('server_version'), version, cipher FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
             version, tls, cipher = connection.execute(query).fetchone()
-        return f"PostgreSQL {version}, {tls} with {cipher}"
+        return f"PostgreSQL {version}, " + (f"{tls} with {cipher}" if tls else "without TLS")
 
 
 @contextlib.contextmanager
-def postgres(server):
-    """Runs a temporary cluster with the server's certificate. Yields None if PostgreSQL is not installed."""
+def postgres(server, tls=True, **changed):
+    """Runs a temporary cluster with the server's certificate. Yields None if PostgreSQL is not installed. `changed`: other
+    settings of PostgreSQL."""
     programs = postgres_programs()
     if programs is None:
         yield None
@@ -178,7 +196,7 @@ def postgres(server):
             "ssl_cert_file": Path(temp) / "server.pem", "ssl_key_file": Path(temp) / "server.key",
             # Rows are in PostgreSQL's own memory, and nothing is written during measurements.
             "shared_buffers": "2GB", "fsync": "off", "autovacuum": "off", "wal_level": "minimal", "max_wal_senders": "0",
-            "max_wal_size": "8GB",
+            "max_wal_size": "8GB", **changed,
         }
         log = open(Path(temp) / "log", "w")
         process = subprocess.Popen(
@@ -186,7 +204,7 @@ def postgres(server):
             cwd=temp, stdout=log, stderr=log, **other,
         )
         try:
-            cluster = Postgres(port, server.password, server.ca)
+            cluster = Postgres(process.pid, port, server.password, server.ca, tls)
             deadline = time.monotonic() + 60
             while True:
                 try:
