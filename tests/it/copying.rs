@@ -215,7 +215,7 @@ async fn copy_needs_insert_and_tells_nothing_of_hidden_tables() {
         .await;
     let hidden = refused(&scientist, "COPY guarded.t FROM STDIN", &["1\tx\n"]).await;
     let absent = refused(&scientist, "COPY guarded.u FROM STDIN", &["1\tx\n"]).await;
-    assert_eq!(hidden.code, absent.code, "{hidden:?}");
+    assert_eq!(hidden.code, absent.code, "{hidden:?}, {absent:?}");
     assert_eq!(
         hidden.message.replace("guarded.t", "guarded.u"),
         absent.message
