@@ -207,14 +207,26 @@ async fn copy_needs_insert_and_tells_nothing_of_hidden_tables() {
     let server = Server::private(&[]);
     let admin = server.connect("admin").await;
     let scientist = server.connect("scientist").await;
+    // Each COPY that is refused has a connection of its own: tokio-postgres takes the end of one that
+    // was refused at its beginning for an answer to the next.
     admin
         .run_each(&[
             "CREATE DATABASE guarded LOCATION 's3://datalake/tests/guarded/'",
             "CREATE TABLE guarded.t (a INT, b TEXT)",
         ])
         .await;
-    let hidden = refused(&scientist, "COPY guarded.t FROM STDIN", &["1\tx\n"]).await;
-    let absent = refused(&scientist, "COPY guarded.u FROM STDIN", &["1\tx\n"]).await;
+    let hidden = refused(
+        &server.connect("scientist").await,
+        "COPY guarded.t FROM STDIN",
+        &["1\tx\n"],
+    )
+    .await;
+    let absent = refused(
+        &server.connect("scientist").await,
+        "COPY guarded.u FROM STDIN",
+        &["1\tx\n"],
+    )
+    .await;
     assert_eq!(hidden.code, absent.code, "{hidden:?}, {absent:?}");
     assert_eq!(
         hidden.message.replace("guarded.t", "guarded.u"),
@@ -223,13 +235,23 @@ async fn copy_needs_insert_and_tells_nothing_of_hidden_tables() {
     admin
         .run("GRANT SELECT (a) ON TABLE guarded.t TO scientist")
         .await;
-    let denied = refused(&scientist, "COPY guarded.t FROM STDIN", &["1\n"]).await;
+    let denied = refused(
+        &server.connect("scientist").await,
+        "COPY guarded.t FROM STDIN",
+        &["1\n"],
+    )
+    .await;
     assert_eq!(denied.code, "42501", "{denied:?}");
     admin
         .run("GRANT INSERT ON TABLE guarded.t TO scientist")
         .await;
     // A hidden column is as one that does not exist.
-    let column = refused(&scientist, "COPY guarded.t (a, b) FROM STDIN", &["1\tx\n"]).await;
+    let column = refused(
+        &server.connect("scientist").await,
+        "COPY guarded.t (a, b) FROM STDIN",
+        &["1\tx\n"],
+    )
+    .await;
     assert_eq!(column.code, "42703", "{column:?}");
     assert_eq!(
         copied(&scientist, "COPY guarded.t FROM STDIN", &["1\n"]).await,

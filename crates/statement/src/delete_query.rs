@@ -26,7 +26,7 @@ impl StatementContext {
     ///
     /// # Errors
     ///
-    /// The table does not exist; as of [`Self::require_removal`]; the condition names a column that
+    /// The table does not exist; the right is missing; the condition names a column that
     /// is no partition key.
     pub fn delete_query<'a>(&'a self, delete: &'a Delete) -> BoxFuture<'a, Result<Query>> {
         async move {

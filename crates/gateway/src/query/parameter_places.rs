@@ -314,7 +314,7 @@ mod tests {
     fn bounds_of_a_series_are_counts_beside_a_count() {
         let count = Some(DataType::Int64);
         let (types, _) = placed("SELECT n FROM generate_series(1, $1) t(n)", &[]);
-        assert_eq!(types, [count.clone()]);
+        assert_eq!(types, std::slice::from_ref(&count));
         let (types, _) = placed("SELECT generate_series($1, $2, 5)", &[]);
         assert_eq!(types, [count.clone(), count]);
         let (types, _) = placed("SELECT n FROM generate_series($1, now(), $2) t(n)", &[]);

@@ -15,7 +15,7 @@ use lakegate_dialect::visible::{
     VisibleCatalog, VisibleColumn, VisibleDatabase, VisibleRole, VisibleTable,
 };
 use lakegate_engine::CATALOG;
-use lakegate_error::Result;
+use lakegate_error::{Code, Result};
 use lakegate_lake::table::table_schema;
 use lakegate_policy::Visible;
 use uuid::Uuid;
@@ -67,7 +67,11 @@ impl SessionCatalog {
         let mut databases = Vec::new();
         for database in self.moment.view.databases().await? {
             let tables = match needs.tables.admit_database(&database.name, database.id) {
-                true => self.tables(&database.name, needs).await?,
+                true => match self.tables(&database.name, needs).await {
+                    // It was dropped meanwhile.
+                    Err(error) if error.code() == Code::SchemaNotFound => continue,
+                    tables => tables?,
+                },
                 false => Vec::new(),
             };
             databases.push(VisibleDatabase {

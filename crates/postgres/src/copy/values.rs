@@ -67,14 +67,14 @@ impl Builder {
             DataType::Timestamp(TimeUnit::Microsecond, None) => {
                 Builder::Timestamp(TimestampMicrosecondBuilder::new())
             }
-            DataType::List(item) if Self::of(item.data_type())?.is_some_and(Self::is_plain) => {
+            DataType::List(item) if Self::of(item.data_type())?.is_some_and(|of| of.is_plain()) => {
                 Builder::Other(Vec::new())
             }
             _ => return Ok(None),
         }))
     }
 
-    fn is_plain(self) -> bool {
+    fn is_plain(&self) -> bool {
         !matches!(self, Builder::Other(_))
     }
 }

@@ -112,7 +112,7 @@ impl SystemTable {
 pub fn system_columns(table: &dyn TableProvider) -> Option<TableColumns> {
     let table = table.downcast_ref::<SystemTable>()?;
     let hidden: Vec<&'static str> = table.shape.system_columns().collect();
-    (table.system_columns && !hidden.is_empty()).then(|| TableColumns {
+    (table.system_columns && !hidden.is_empty()).then_some(TableColumns {
         shown: table.shape.columns.len(),
         hidden,
     })

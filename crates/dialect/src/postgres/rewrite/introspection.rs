@@ -16,8 +16,7 @@ const OID_LIST: &str = "$oid_list";
 
 /// Rewrites the query, which is known by its common table expressions.
 pub(super) fn rewrite(statement: &mut Statement, common_tables: &BTreeSet<String>) {
-    let known = ["typeinfo_tree", "typebases"];
-    if !known.iter().all(|name| common_tables.contains(*name)) {
+    if !common_tables.contains("typeinfo_tree") {
         return;
     }
     let _ = walk_mut(statement, &mut Introspection);

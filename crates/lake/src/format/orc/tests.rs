@@ -241,7 +241,7 @@ async fn written_as(
 
 /// Texts of three words, with NULLs, in more rows than an entry of the index has.
 fn words() -> RecordBatch {
-    let word = |n: usize| (n % 7 != 0).then(|| ["north", "", "süd"][n % 3]);
+    let word = |n: usize| (!n.is_multiple_of(7)).then(|| ["north", "", "süd"][n % 3]);
     let texts: ArrayRef = Arc::new(StringArray::from_iter((0..25_000).map(word)));
     RecordBatch::try_from_iter_with_nullable([("t", texts, true)]).unwrap()
 }

@@ -50,8 +50,8 @@ pub(super) struct RowGroup {
 
 #[derive(Debug)]
 enum Column {
-    Idle(ArrowColumnWriter),
-    Encoding(Task<ArrowColumnWriter>),
+    Idle(Box<ArrowColumnWriter>),
+    Encoding(Task<Box<ArrowColumnWriter>>),
 }
 
 type Task<T> = SpawnedTask<Result<T>>;
@@ -82,7 +82,9 @@ impl RowGroup {
     /// The row group number `index` of a file.
     pub(super) fn begin(factory: &ArrowRowGroupWriterFactory, index: usize) -> Result<Self> {
         let columns = factory.create_column_writers(index)?.into_iter();
-        let columns: Vec<_> = columns.map(Column::Idle).collect();
+        let columns: Vec<_> = columns
+            .map(|column| Column::Idle(Box::new(column)))
+            .collect();
         Ok(Self {
             sizes: columns.iter().map(|_| Arc::default()).collect(),
             columns,
@@ -204,7 +206,7 @@ impl RowGroup {
         self.begin_encoding(schema).await?;
         let (bytes, memory) = (self.bytes(), self.memory());
         let columns = self.columns.into_iter().map(|column| match column {
-            Column::Idle(column) if memory < WORTH_TASKS => Chunk::Ended(column.close()),
+            Column::Idle(column) if memory < WORTH_TASKS => Chunk::Ended(Box::new(column.close())),
             column => Chunk::Ending(SpawnedTask::spawn(
                 async move { column.idle().await?.close() },
             )),
@@ -219,7 +221,7 @@ impl RowGroup {
 
 impl Column {
     /// Once what was begun is encoded.
-    async fn idle(self) -> Result<ArrowColumnWriter> {
+    async fn idle(self) -> Result<Box<ArrowColumnWriter>> {
         match self {
             Self::Idle(column) => Ok(column),
             Self::Encoding(task) => joined(task.await),
@@ -240,7 +242,7 @@ pub(super) struct Ending {
 
 #[derive(Debug)]
 pub(super) enum Chunk {
-    Ended(Result<ArrowColumnChunk>),
+    Ended(Box<Result<ArrowColumnChunk>>),
     Ending(Task<ArrowColumnChunk>),
 }
 
@@ -251,17 +253,17 @@ impl Chunk {
     /// As of [`RowGroup::write`].
     pub(super) async fn ended(self) -> Result<ArrowColumnChunk> {
         match self {
-            Self::Ended(chunk) => chunk,
+            Self::Ended(chunk) => *chunk,
             Self::Ending(task) => joined(task.await),
         }
     }
 }
 
 fn encoded(
-    mut column: ArrowColumnWriter,
+    mut column: Box<ArrowColumnWriter>,
     leaves: &[ArrowLeafColumn],
     size: &Size,
-) -> Result<ArrowColumnWriter> {
+) -> Result<Box<ArrowColumnWriter>> {
     leaves.iter().try_for_each(|leaf| column.write(leaf))?;
     let bytes = column.get_estimated_total_bytes();
     size.encoded.store(bytes, Ordering::Relaxed);
