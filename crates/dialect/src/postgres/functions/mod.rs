@@ -13,7 +13,7 @@ mod session;
 mod tests;
 mod text;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 pub(super) use arrays::MOST_FREQUENT;
 use datafusion::logical_expr::ScalarUDF;
@@ -23,11 +23,10 @@ pub use text::{quote_ident, split_name};
 
 use super::SessionInfo;
 
-/// Returns all of them, for one session.
-pub fn functions(session: &Arc<SessionInfo>) -> Vec<Arc<ScalarUDF>> {
-    let mut all = session::functions(session);
-    all.extend(control::functions(session));
-    all.extend(text::functions());
+/// Those that are the same for all sessions, made once: a session's functions are registered for
+/// each statement.
+static SHARED: LazyLock<Vec<Arc<ScalarUDF>>> = LazyLock::new(|| {
+    let mut all = text::functions();
     all.extend(absent::functions());
     all.push(oid_lists::oid_list());
     let mut udfs: Vec<Arc<ScalarUDF>> = all.into_iter().map(super::PgFunction::into_udf).collect();
@@ -36,4 +35,12 @@ pub fn functions(session: &Arc<SessionInfo>) -> Vec<Arc<ScalarUDF>> {
     udfs.extend(json::functions());
     udfs.push(super::bytea::ByteaIn::udf());
     udfs
+});
+
+/// Returns all of them, for one session.
+pub fn functions(session: &Arc<SessionInfo>) -> Vec<Arc<ScalarUDF>> {
+    let mut own = session::functions(session);
+    own.extend(control::functions(session));
+    let own = own.into_iter().map(super::PgFunction::into_udf);
+    own.chain(SHARED.iter().cloned()).collect()
 }

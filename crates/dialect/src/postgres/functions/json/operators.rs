@@ -1,6 +1,6 @@
 //! The operators of `jsonb` whose symbols other types have too: `||`, `-`, `@>` and `<@`.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use datafusion::common::DFSchema;
 use datafusion::error::Result;
@@ -78,6 +78,11 @@ impl ExprPlanner for JsonOperators {
 
 /// Returns the planner to register; `None` if a function is missing.
 pub(in crate::postgres) fn planner() -> Option<Arc<dyn ExprPlanner>> {
+    static MADE: LazyLock<Option<Arc<dyn ExprPlanner>>> = LazyLock::new(made);
+    MADE.clone()
+}
+
+fn made() -> Option<Arc<dyn ExprPlanner>> {
     let all = functions();
     let named = |name: &str| {
         let mut found = all.iter().filter(|function| function.name() == name);
