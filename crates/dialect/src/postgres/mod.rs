@@ -18,6 +18,7 @@ mod session;
 mod session_control;
 mod settings;
 mod time_setting;
+mod units;
 
 pub use bytea::decode_bytea;
 pub use cell::{Cell, PG_TYPE, build_array, hinted_field, parse_array_text};

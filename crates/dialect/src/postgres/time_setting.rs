@@ -1,42 +1,27 @@
-//! Settings that are durations, in Postgres' format.
+//! Settings that are durations, in PostgreSQL's format.
 
-/// Units and their length in milliseconds, the longest first.
-const UNITS: [(&str, u64); 5] = [
-    ("d", 86_400_000),
-    ("h", 3_600_000),
-    ("min", 60_000),
-    ("s", 1_000),
-    ("ms", 1),
-];
+use super::units::Units;
+
+const UNITS: Units = Units {
+    whole: &[
+        ("d", 86_400_000),
+        ("h", 3_600_000),
+        ("min", 60_000),
+        ("s", 1_000),
+        ("ms", 1),
+    ],
+    fraction: ("us", 0.001),
+};
 
 /// Parses `500`, `500ms`, `2.5s` or `5min` as milliseconds; fractions are rounded up. `None` if the
-/// text is not a duration, or is longer than Postgres accepts.
+/// text is not a duration, or is longer than PostgreSQL accepts.
 pub fn milliseconds(value: &str) -> Option<u64> {
-    let value = value.trim();
-    let split = value
-        .find(|c: char| !c.is_ascii_digit() && c != '.')
-        .unwrap_or(value.len());
-    let (number, unit) = value.split_at_checked(split)?;
-    let number: f64 = number.parse().ok()?;
-    let factor = match unit.trim() {
-        "" => 1.0,
-        "us" => 0.001,
-        unit => UNITS.iter().find(|(name, _)| *name == unit)?.1 as f64,
-    };
-    let result = number * factor;
-    // Postgres' bound.
-    (0.0..=f64::from(i32::MAX))
-        .contains(&result)
-        .then_some(result.ceil() as u64)
+    UNITS.parse(value)
 }
 
 /// Formats a duration in the longest unit that divides it: `30s`, `1min`; `0` has no unit.
 pub fn shown_time(milliseconds: u64) -> String {
-    let fits = |(_, length): &&(&str, u64)| milliseconds.is_multiple_of(*length);
-    match UNITS.iter().find(fits) {
-        Some((unit, length)) if milliseconds > 0 => format!("{}{unit}", milliseconds / length),
-        _ => milliseconds.to_string(),
-    }
+    UNITS.shown(milliseconds)
 }
 
 #[cfg(test)]
