@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
-use datafusion::common::{Column, NullEquality, Result};
+use datafusion::common::{Column, NullEquality, Result, TableReference};
 use datafusion::logical_expr::utils::split_conjunction_owned;
 use datafusion::logical_expr::{
     Aggregate, BinaryExpr, Distinct, Expr, ExprSchemable, Filter, JoinType, LogicalPlan,
@@ -21,6 +21,38 @@ pub(super) struct Bound {
     pub columns: Vec<Column>,
     /// The index of the plan's first own column.
     pub first: usize,
+}
+
+impl Bound {
+    /// Returns the plan with other own columns.
+    pub(super) fn projected(self, binder: &mut Binder<'_>, own: Vec<Expr>) -> Result<Self> {
+        let mut exprs: Vec<Expr> = refs(&self.columns).collect();
+        for expr in own {
+            exprs.push(binder.expr(expr, &self.columns)?);
+        }
+        let plan = LogicalPlanBuilder::from(self.plan)
+            .project(exprs)?
+            .build()?;
+        Ok(Self {
+            plan,
+            first: self.columns.len(),
+            columns: self.columns,
+        })
+    }
+
+    /// Returns the plan with an alias, which its columns have too.
+    pub(super) fn aliased(self, alias: TableReference) -> Result<Self> {
+        let columns = self.columns.iter();
+        let columns = columns
+            .map(|column| Column::new(Some(alias.clone()), &column.name))
+            .collect();
+        let plan = LogicalPlanBuilder::from(self.plan).alias(alias)?.build()?;
+        Ok(Self {
+            plan,
+            columns,
+            first: self.first,
+        })
+    }
 }
 
 /// Binds plans to a domain.
@@ -158,35 +190,10 @@ pub(super) fn bind(binder: &mut Binder<'_>, plan: LogicalPlan) -> Result<Bound> 
         LogicalPlan::Filter(filter) => bind_filter(binder, filter),
         LogicalPlan::Projection(projection) => {
             let input = bind(binder, Arc::unwrap_or_clone(projection.input))?;
-            let mut exprs: Vec<Expr> = refs(&input.columns).collect();
-            for expr in projection.expr {
-                exprs.push(binder.expr(expr, &input.columns)?);
-            }
-            let first = input.columns.len();
-            let plan = LogicalPlanBuilder::from(input.plan)
-                .project(exprs)?
-                .build()?;
-            Ok(Bound {
-                plan,
-                columns: input.columns,
-                first,
-            })
+            input.projected(binder, projection.expr)
         }
         LogicalPlan::SubqueryAlias(alias) => {
-            let input = bind(binder, Arc::unwrap_or_clone(alias.input))?;
-            let columns = input
-                .columns
-                .iter()
-                .map(|column| Column::new(Some(alias.alias.clone()), &column.name))
-                .collect();
-            let plan = LogicalPlanBuilder::from(input.plan)
-                .alias(alias.alias)?
-                .build()?;
-            Ok(Bound {
-                plan,
-                columns,
-                first: input.first,
-            })
+            bind(binder, Arc::unwrap_or_clone(alias.input))?.aliased(alias.alias)
         }
         // A LATERAL item that does not read the tables before it.
         LogicalPlan::Subquery(subquery) => bind(binder, Arc::unwrap_or_clone(subquery.subquery)),

@@ -79,33 +79,11 @@ impl WorkTable {
             LogicalPlan::TableScan(scan) if self.is_read_by(&scan) => self.scan(&scan),
             LogicalPlan::SubqueryAlias(alias) => {
                 let input = self.carried(binder, Arc::unwrap_or_clone(alias.input))?;
-                let columns = input.columns.iter();
-                let columns = columns
-                    .map(|column| Column::new(Some(alias.alias.clone()), &column.name))
-                    .collect();
-                let plan = LogicalPlanBuilder::from(input.plan)
-                    .alias(alias.alias)?
-                    .build()?;
-                Ok(Bound {
-                    plan,
-                    columns,
-                    first: input.first,
-                })
+                input.aliased(alias.alias)
             }
             LogicalPlan::Projection(projection) => {
                 let input = self.carried(binder, Arc::unwrap_or_clone(projection.input))?;
-                let mut exprs: Vec<Expr> = refs(&input.columns).collect();
-                for expr in projection.expr {
-                    exprs.push(binder.expr(expr, &input.columns)?);
-                }
-                let plan = LogicalPlanBuilder::from(input.plan)
-                    .project(exprs)?
-                    .build()?;
-                Ok(Bound {
-                    plan,
-                    first: input.columns.len(),
-                    columns: input.columns,
-                })
+                input.projected(binder, projection.expr)
             }
             LogicalPlan::Filter(filter) => {
                 let input = self.carried(binder, Arc::unwrap_or_clone(filter.input))?;
