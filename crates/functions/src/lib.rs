@@ -59,6 +59,7 @@ use semantics::{Operators, TrinoTypes};
 use unnest_rows::UnnestedRows;
 
 pub use json::{JsonPath, JsonPathItems};
+pub use semantics::{CommonType, of_one_type};
 pub use text::type_name;
 
 /// Returns every function. Sessions share them.

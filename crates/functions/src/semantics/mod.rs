@@ -29,6 +29,7 @@ mod rule;
 mod scalars;
 
 pub(crate) use meeting::of_types as common_type;
+pub use one_type::{CommonType, of_one_type};
 pub(crate) use operators::Operators;
 pub(crate) use rule::TrinoTypes;
 

@@ -4,6 +4,8 @@
 //! fields have other names, and a bare NULL beside a varbinary. These functions are the engine's,
 //! with the common type of [`meeting`](super::meeting), which then casts rows by position.
 
+use std::fmt::Debug;
+use std::hash::Hash;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, FieldRef};
@@ -31,25 +33,44 @@ pub(super) fn entries() -> Vec<Entry> {
 
 /// Returns the function that makes arrays of `ARRAY[…]`.
 pub(super) fn array() -> ScalarUDF {
-    ScalarUDF::new_from_impl(OfOneType {
-        inner: make_array_udf(),
-    })
+    of_one_type(make_array_udf(), Meeting)
 }
 
 /// Puts a function around the session's.
 fn register(state: &mut SessionState, name: &str) -> Result<()> {
     let inner = state.udf(name)?;
-    state.register_udf(Arc::new(ScalarUDF::new_from_impl(OfOneType { inner })))?;
+    state.register_udf(Arc::new(of_one_type(inner, Meeting)))?;
     Ok(())
 }
 
-/// A function of the engine's whose arguments have one type.
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct OfOneType {
-    inner: Arc<ScalarUDF>,
+/// Which type the arguments of a function get.
+pub trait CommonType: Debug + Eq + Hash + Send + Sync + 'static {
+    /// Returns it for arguments of these types; `None` leaves them to the function.
+    fn of(&self, types: &[DataType]) -> Option<DataType>;
 }
 
-impl ScalarUDFImpl for OfOneType {
+/// Returns a function of the engine's whose arguments get one type.
+pub fn of_one_type(inner: Arc<ScalarUDF>, common: impl CommonType) -> ScalarUDF {
+    ScalarUDF::new_from_impl(OfOneType { inner, common })
+}
+
+/// The type that values meet in, in Trino's dialects.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Meeting;
+
+impl CommonType for Meeting {
+    fn of(&self, types: &[DataType]) -> Option<DataType> {
+        meeting::of_types(types)
+    }
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct OfOneType<C> {
+    inner: Arc<ScalarUDF>,
+    common: C,
+}
+
+impl<C: CommonType> ScalarUDFImpl for OfOneType<C> {
     fn name(&self) -> &str {
         self.inner.name()
     }
@@ -63,7 +84,7 @@ impl ScalarUDFImpl for OfOneType {
     }
 
     fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
-        match meeting::of_types(types) {
+        match self.common.of(types) {
             Some(common) => Ok(vec![common; types.len()]),
             None => self.inner.coerce_types(types),
         }

@@ -3,14 +3,10 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, FieldRef};
+use arrow::datatypes::DataType;
 use datafusion::error::Result;
 use datafusion::execution::{FunctionRegistry, SessionState};
-use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
-use datafusion::logical_expr::{
-    ColumnarValue, Documentation, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF,
-    ScalarUDFImpl, Signature,
-};
+use lakegate_functions::{CommonType, of_one_type};
 
 /// The name of the function.
 pub(in crate::postgres) const COALESCE: &str = "coalesce";
@@ -22,13 +18,17 @@ pub(in crate::postgres) const COALESCE: &str = "coalesce";
 /// The session has no such function.
 pub(in crate::postgres) fn register(state: &mut SessionState) -> Result<()> {
     let inner = state.udf(COALESCE)?;
-    state.register_udf(Arc::new(ScalarUDF::new_from_impl(Coalesce { inner })))?;
+    state.register_udf(Arc::new(of_one_type(inner, Times)))?;
     Ok(())
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
-struct Coalesce {
-    inner: Arc<ScalarUDF>,
+struct Times;
+
+impl CommonType for Times {
+    fn of(&self, types: &[DataType]) -> Option<DataType> {
+        of_times(types)
+    }
 }
 
 /// Returns the type of the times if all other values are texts or NULLs.
@@ -47,62 +47,6 @@ fn of_times(types: &[DataType]) -> Option<DataType> {
     );
     let has_text = types.iter().any(is_text);
     (is_time && has_text && others.all(|other| other == first)).then(|| first.clone())
-}
-
-impl ScalarUDFImpl for Coalesce {
-    fn name(&self) -> &str {
-        self.inner.name()
-    }
-
-    fn aliases(&self) -> &[String] {
-        self.inner.aliases()
-    }
-
-    fn signature(&self) -> &Signature {
-        self.inner.signature()
-    }
-
-    fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
-        match of_times(types) {
-            Some(times) => Ok(vec![times; types.len()]),
-            None => self.inner.coerce_types(types),
-        }
-    }
-
-    fn return_type(&self, types: &[DataType]) -> Result<DataType> {
-        self.inner.return_type(types)
-    }
-
-    fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
-        self.inner.return_field_from_args(args)
-    }
-
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        self.inner.invoke_with_args(args)
-    }
-
-    fn simplify(&self, args: Vec<Expr>, context: &SimplifyContext) -> Result<ExprSimplifyResult> {
-        self.inner.simplify(args, context)
-    }
-
-    fn conditional_arguments<'a>(
-        &self,
-        args: &'a [Expr],
-    ) -> Option<(Vec<&'a Expr>, Vec<&'a Expr>)> {
-        self.inner.conditional_arguments(args)
-    }
-
-    fn short_circuits(&self) -> bool {
-        self.inner.short_circuits()
-    }
-
-    fn is_strict(&self) -> bool {
-        self.inner.is_strict()
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.inner.documentation()
-    }
 }
 
 #[cfg(test)]

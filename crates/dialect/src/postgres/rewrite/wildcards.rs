@@ -136,7 +136,7 @@ mod tests {
             ("SELECT d.t.* FROM d.t", "SELECT d.t.* FROM d.t"),
             ("SELECT t.* FROM t", "SELECT t.* FROM t"),
             ("SELECT x.* FROM d.t AS x", "SELECT x.* FROM d.t AS x"),
-            // An alias comes first, and two tables are told apart by the planner.
+            // An alias takes precedence; the planner reports a name that two tables have.
             (
                 "SELECT t.* FROM d.t, e.u AS t",
                 "SELECT t.* FROM d.t, e.u AS t",
