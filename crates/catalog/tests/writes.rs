@@ -354,7 +354,7 @@ async fn partitions_that_were_registered_meanwhile_are_emptied_with_the_others()
     let meanwhile = begin(&store).await;
     let commit = append(&table_, vec![at("2024", "Ulm")]);
     store.commit_write(meanwhile, commit).await.unwrap();
-    // Who may read the files of a folder elsewhere was not decided.
+    // No check has decided which users may read the files of a folder elsewhere.
     let elsewhere = PartitionInput::at(["2025", "Ulm"], "s3://lake/elsewhere/");
     store
         .add_partitions("sales", "orders", vec![elsewhere], false)

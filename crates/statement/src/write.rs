@@ -68,7 +68,7 @@ pub struct WritePlan {
     discard: Vec<String>,
     /// Of a write that replaces partitions: those that it empties even if no row is theirs.
     pub(super) emptied: Vec<Vec<String>>,
-    /// All other partitions are emptied as well, whoever registers them until the commit.
+    /// All other partitions are emptied as well, those included that are registered until the commit.
     pub(super) empties_rest: bool,
     /// The definition changes only where the files are.
     pub(super) keeps_columns: bool,

@@ -73,8 +73,8 @@ impl Cost {
         self
     }
 
-    /// A node that gives its first row after its inputs' last ones, and works `operations` for all
-    /// of them.
+    /// The cost of a node that reads its inputs to their ends before it returns its first row.
+    /// `operations`: on all of their rows.
     pub(super) fn after(inputs: &[Cost], operations: f64, rows: f64, width: usize) -> Self {
         let rows = rows.min(MAX_ROWS);
         let startup = total(inputs) + operations * OPERATOR_COST;
