@@ -213,15 +213,7 @@ async fn explain(
     options: Options,
 ) -> Result<RecordBatch> {
     let started = Instant::now();
-    let planning = async {
-        let snapshot = context.snapshot(parameters).await?;
-        let physical = context.physical(&snapshot.plan).await?;
-        Ok((snapshot, physical))
-    };
-    let (snapshot, physical) = context
-        .query
-        .step(Phase::Planning, planning.boxed())
-        .await?;
+    let (snapshot, physical) = context.planned(parameters).await?;
     let mut times = Times {
         planning: Some(started.elapsed()),
         execution: None,

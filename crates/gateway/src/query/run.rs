@@ -224,6 +224,22 @@ impl QueryContext {
         pruned_plan.list(&self.planning.lake).await
     }
 
+    /// Plans a query down to its physical plan, which is a step of it.
+    ///
+    /// # Errors
+    /// Planning fails or takes too long; the files cannot be listed; the query was stopped.
+    pub(crate) async fn planned(
+        &self,
+        parameters: &[ScalarValue],
+    ) -> Result<(SnapshotPlan, Arc<dyn ExecutionPlan>)> {
+        let planning = async {
+            let snapshot = self.snapshot(parameters).await?;
+            let physical = self.physical(&snapshot.plan).await?;
+            Ok((snapshot, physical))
+        };
+        self.query.step(Phase::Planning, planning.boxed()).await
+    }
+
     fn optimized(&self, plan: &LogicalPlan) -> Result<LogicalPlan> {
         let state = &self.planning.state;
         // Only analysis determines the types of a UNION whose first SELECT is NULL or narrower.

@@ -17,7 +17,6 @@ use sqlparser::ast;
 use crate::Execution;
 use crate::moment::Moment;
 use crate::query::ending::Unfinished;
-use crate::query::life::Phase;
 use crate::query::parameters::check_parameters;
 use crate::query::run::QueryContext;
 use crate::session::Session;
@@ -67,15 +66,7 @@ async fn estimates(
     statement: &Statement,
     known: Option<&TableStatistics>,
 ) -> Result<Output> {
-    let planning = async {
-        let snapshot = context.snapshot(&[]).await?;
-        let physical = context.physical(&snapshot.plan).await?;
-        Ok((snapshot, physical))
-    };
-    let (snapshot, physical) = context
-        .query
-        .step(Phase::Planning, planning.boxed())
-        .await?;
+    let (snapshot, physical) = context.planned(&[]).await?;
     let mut tables = snapshot.tables.iter();
     if tables.any(|scanned| scanned.table.sealed_view().is_some()) {
         return Err(Error::internal("SHOW STATS reads a view"));

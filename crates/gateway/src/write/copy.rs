@@ -1,23 +1,17 @@
 //! COPY .. FROM STDIN: bulk ingestion as a statement, also in a transaction block.
 
-use std::sync::Arc;
-
 use arrow::datatypes::SchemaRef;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use lakegate_error::{Error, Result};
-use lakegate_lake::meter::QueryMeter;
 use lakegate_sql::ast::{CopyFrom, Statement};
-use lakegate_statement::QueryWrite;
+use lakegate_statement::StatementContext;
 
 use crate::moment::Moment;
-use crate::query::ending::Unfinished;
-use crate::query::life::Phase;
 use crate::session::Session;
 use crate::session::prepared::Prepared;
 use crate::session::transaction::aborted;
 use crate::write::ingest::Ingestion;
-use crate::write::job::WriteJob;
 
 /// A COPY that waits for its client's rows.
 #[derive(Debug)]
@@ -54,35 +48,12 @@ impl Session {
             return Err(aborted());
         }
         let workgroup = self.settings().workgroup();
-        moment.check_workgroup(&workgroup)?;
-        let context = self.statement_context(moment).await?;
-        let limits = moment.statement_limits(&workgroup);
-        let meter = Arc::new(QueryMeter::new(None));
-        let query = self.submit(text, context.path.shown(), limits, meter)?;
-        let unfinished = Unfinished::guard(&query);
-        let planned = async {
-            // Planned on a planner thread, because a schema with many columns takes long.
-            let copy = copy.clone();
-            let planning = async move { context.plan_copy(&copy).await };
-            let planning = self.gateway.plan_for(&query, planning.boxed());
-            query.step(Phase::Planning, planning).await
+        let copy = copy.clone();
+        let plan = |context: StatementContext| {
+            async move { context.plan_copy(&copy).await }.boxed()
         };
-        let (columns, plan) = match planned.await {
-            Ok(planned) => planned,
-            Err(error) => {
-                query.finish(0, Err(&error));
-                return Err(error.with_query(query.id));
-            }
-        };
-        unfinished.disarm();
-        let job = WriteJob {
-            gateway: Arc::clone(&self.gateway),
-            query,
-            write: QueryWrite::Table(Box::new(plan)),
-            is_ordered: false,
-            changes,
-        };
-        let ingestion = Ingestion::begin(job, Arc::clone(&columns));
+        let begins = self.begin_ingestion(moment, &workgroup, text, changes, plan);
+        let (columns, ingestion) = begins.await?;
         Ok(CopyIn { columns, ingestion })
     }
 }

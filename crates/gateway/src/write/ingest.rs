@@ -21,14 +21,16 @@ use lakegate_error::{Code, Error, Result};
 use lakegate_lake::meter::QueryMeter;
 use lakegate_lake::sizes::bytes_in;
 use lakegate_lake::write::RowOrder;
-use lakegate_statement::{IfExists, QueryWrite, WriteRequest};
+use lakegate_statement::{IfExists, QueryWrite, StatementContext, WritePlan, WriteRequest};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::Gateway;
+use crate::moment::Moment;
 use crate::query::ending::Unfinished;
 use crate::query::life::{Phase, Query};
 use crate::query::stalled::Stalled;
 use crate::session::Session;
+use crate::session::changes::Changes;
 use crate::workgroup::Queue;
 use crate::write::job::WriteJob;
 
@@ -217,35 +219,17 @@ impl Session {
                 state.check_writable("bulk ingestion")?;
                 state.settings.workgroup()
             };
-            moment.check_workgroup(&workgroup)?;
-            let context = self.statement_context(&moment).await?;
-            let limits = moment.statement_limits(&workgroup);
-            let meter = Arc::new(QueryMeter::new(None));
-            let query = self.submit(&described(request), context.path.shown(), limits, meter)?;
-            let unfinished = Unfinished::guard(&query);
-            let planned = async {
-                // Planned on a planner thread, because a schema with many columns takes long.
-                let (request, rows) = (request.clone(), rows.clone());
-                let planning = async move { context.plan_write(&request, &rows).await };
-                let planning = self.gateway.plan_for(&query, planning.boxed());
-                query.step(Phase::Planning, planning).await
-            };
-            let plan = match planned.await {
-                Ok(plan) => plan,
-                Err(error) => {
-                    query.finish(0, Err(&error));
-                    return Err(error.with_query(query.id));
+            let text = described(request);
+            let (request, rows) = (request.clone(), Arc::new(rows.clone()));
+            let plan = |context: StatementContext| {
+                async move {
+                    let plan = context.plan_write(&request, &rows).await?;
+                    Ok((rows, plan))
                 }
+                .boxed()
             };
-            unfinished.disarm();
-            let job = WriteJob {
-                gateway: Arc::clone(&self.gateway),
-                query,
-                write: QueryWrite::Table(Box::new(plan)),
-                is_ordered: false,
-                changes: None,
-            };
-            let mut ingestion = Ingestion::begin(job, Arc::new(rows.clone()));
+            let begins = self.begin_ingestion(&moment, &workgroup, &text, None, plan);
+            let (_, mut ingestion) = begins.await?;
             loop {
                 match ingestion.receive(batches.next()).await? {
                     Some(Ok(batch)) => ingestion.write(batch).await?,
@@ -255,6 +239,48 @@ impl Session {
             }
         }
         .boxed()
+    }
+}
+
+impl Session {
+    /// Begins a write of rows that a client sends. Returns the columns of its batches too.
+    ///
+    /// `plan`: plans the write, on a planner thread, because a schema with many columns takes long.
+    ///
+    /// # Errors
+    /// Those of `plan`; the workgroup does not exist or has no room.
+    pub(super) async fn begin_ingestion(
+        &self,
+        moment: &Moment,
+        workgroup: &str,
+        text: &str,
+        changes: Option<Arc<Changes>>,
+        plan: impl FnOnce(StatementContext) -> BoxFuture<'static, Result<(SchemaRef, WritePlan)>>,
+    ) -> Result<(SchemaRef, Ingestion)> {
+        moment.check_workgroup(workgroup)?;
+        let context = self.statement_context(moment).await?;
+        let limits = moment.statement_limits(workgroup);
+        let meter = Arc::new(QueryMeter::new(None));
+        let query = self.submit(text, context.path.shown(), limits, meter)?;
+        let unfinished = Unfinished::guard(&query);
+        let planning = self.gateway.plan_for(&query, plan(context));
+        let (columns, plan) = match query.step(Phase::Planning, planning).await {
+            Ok(planned) => planned,
+            Err(error) => {
+                query.finish(0, Err(&error));
+                return Err(error.with_query(query.id));
+            }
+        };
+        unfinished.disarm();
+        let job = WriteJob {
+            gateway: Arc::clone(&self.gateway),
+            query,
+            write: QueryWrite::Table(Box::new(plan)),
+            is_ordered: false,
+            changes,
+        };
+        let ingestion = Ingestion::begin(job, Arc::clone(&columns));
+        Ok((columns, ingestion))
     }
 }
 
