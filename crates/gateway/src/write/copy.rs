@@ -49,9 +49,8 @@ impl Session {
         }
         let workgroup = self.settings().workgroup();
         let copy = copy.clone();
-        let plan = |context: StatementContext| {
-            async move { context.plan_copy(&copy).await }.boxed()
-        };
+        let plan =
+            |context: StatementContext| async move { context.plan_copy(&copy).await }.boxed();
         let begins = self.begin_ingestion(moment, &workgroup, text, changes, plan);
         let (columns, ingestion) = begins.await?;
         Ok(CopyIn { columns, ingestion })

@@ -66,6 +66,8 @@ mod precedence;
 mod similar;
 mod slices;
 mod tables;
+#[cfg(test)]
+mod testing;
 mod times;
 mod transactions;
 mod unnested;

@@ -114,26 +114,15 @@ fn reads(expr: &Expr, column: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::panic)]
-    use datafusion::sql::sqlparser::ast::Statement;
-    use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
-    use datafusion::sql::sqlparser::parser::Parser;
-
+    use super::super::testing::with_select;
     use super::*;
 
     fn rewritten(sql: &str) -> String {
-        let mut statements = Parser::parse_sql(&PostgreSqlDialect {}, sql).unwrap();
-        let mut statement = statements.remove(0);
-        let Statement::Query(query) = &mut statement else {
-            panic!("{sql}")
-        };
-        let SetExpr::Select(select) = query.body.as_mut() else {
-            panic!("{sql}")
-        };
-        for table in &mut select.from {
-            rewrite(&mut table.relation);
-        }
-        statement.to_string()
+        with_select(sql, |select| {
+            for table in &mut select.from {
+                rewrite(&mut table.relation);
+            }
+        })
     }
 
     #[test]

@@ -105,24 +105,11 @@ impl<'a> Tables<'a> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::panic)]
-    use datafusion::sql::sqlparser::ast::{SetExpr, Statement};
-    use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
-    use datafusion::sql::sqlparser::parser::Parser;
-
+    use super::super::testing::with_select;
     use super::*;
 
     fn qualified(sql: &str) -> String {
-        let mut statements = Parser::parse_sql(&PostgreSqlDialect {}, sql).unwrap();
-        let mut statement = statements.remove(0);
-        let Statement::Query(query) = &mut statement else {
-            panic!("{sql}")
-        };
-        let SetExpr::Select(select) = query.body.as_mut() else {
-            panic!("{sql}")
-        };
-        qualify(select);
-        statement.to_string()
+        with_select(sql, qualify)
     }
 
     #[test]
