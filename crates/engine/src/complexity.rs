@@ -11,6 +11,11 @@
 //!
 //! a.x is 1 part, b.x is 2 of a's, c.x is 4 of a's
 //! ```
+//!
+//! A CASE in a CASE takes more to plan than it has parts: the optimizer asks whether it may be NULL,
+//! which asks that of its conditions and of its values several times (`Expr::nullable`, 55.2). So
+//! the parts of such expressions weigh more, where they are: in the operator that has them, and in
+//! filters, which are written out down to where their columns are read.
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -20,6 +25,8 @@ use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{Expr, LogicalPlan};
 use lakegate_error::{Code, Error};
 
+use crate::plain_fallbacks;
+
 /// Maximum nodes of a plan; a node that is used twice counts twice.
 const MAX_NODES: usize = 10_000;
 /// Maximum depth of a plan: walking and dropping it takes stack for each level.
@@ -27,6 +34,12 @@ const MAX_DEPTH: usize = 2_500;
 /// Maximum parts of an expression whose columns are written out down to where they are read or
 /// aggregated.
 const MAX_WRITTEN_OUT: u64 = 100_000;
+/// What a part of a `coalesce` weighs that the optimizer makes a CASE, with each part twice.
+const OF_COALESCE: u64 = 4;
+/// What a part of a value of a CASE weighs.
+const OF_CASE: u64 = 2;
+/// Maximum weight of an expression.
+const MAX_WEIGHT: u64 = 100_000;
 /// Maximum depth of such an expression: walking, evaluating and dropping it takes stack for each
 /// level. An expression as written in a statement is less deep.
 const MAX_WRITTEN_DEPTH: u64 = 4_000;
@@ -48,15 +61,27 @@ struct Size {
     parts: u64,
     /// Levels of nested parts.
     depth: u64,
+    /// Its parts, those of CASEs several times.
+    weight: u64,
 }
 
 impl Size {
-    const ONE: Self = Self { parts: 1, depth: 1 };
+    const ONE: Self = Self {
+        parts: 1,
+        depth: 1,
+        weight: 1,
+    };
+    const NONE: Self = Self {
+        parts: 0,
+        depth: 0,
+        weight: 0,
+    };
 
     fn or_larger(self, other: Self) -> Self {
         Self {
             parts: self.parts.max(other.parts),
             depth: self.depth.max(other.depth),
+            weight: self.weight.max(other.weight),
         }
     }
 }
@@ -113,11 +138,24 @@ impl TreeNodeVisitor<'_> for Check {
 
 fn sizes(node: &LogicalPlan, inputs: &[Sizes]) -> Result<Sizes> {
     let input = together(inputs);
+    let is_filter = matches!(node, LogicalPlan::Filter(_) | LogicalPlan::Join(_));
     let mut largest = Size::ONE;
+    let mut heaviest = 0;
     node.apply_expressions(|expr| {
-        largest = largest.or_larger(size(expr, &input)?);
+        let written_out = size(expr, &input)?;
+        heaviest = heaviest.max(match is_filter {
+            true => written_out.weight,
+            false => size(expr, &HashMap::new())?.weight,
+        });
+        largest = largest.or_larger(written_out);
         Ok(TreeNodeRecursion::Continue)
     })?;
+    if heaviest > MAX_WEIGHT {
+        return Err(too_complex(
+            "an expression has too many COALESCE or CASE within one another".to_owned(),
+            "compute the inner ones in a subquery, and do not filter by what is made of them",
+        ));
+    }
     if largest.depth > MAX_WRITTEN_DEPTH {
         return Err(too_complex(
             format!(
@@ -190,43 +228,73 @@ fn size(expr: &Expr, columns: &HashMap<String, Size>) -> Result<Size> {
     let mut walk = Walk {
         columns,
         parts: 0,
-        above: 0,
+        above: vec![Weights::default()],
         deepest: 0,
     };
     expr.visit(&mut walk)?;
+    let whole = walk.above.pop().unwrap_or_default();
     Ok(Size {
         parts: walk.parts,
         depth: walk.deepest,
+        weight: whole.last,
     })
+}
+
+/// The weights of the parts of an expression that were walked so far.
+#[derive(Default)]
+struct Weights {
+    before: u64,
+    last: u64,
 }
 
 struct Walk<'a> {
     columns: &'a HashMap<String, Size>,
     parts: u64,
-    /// Parts above the current one.
-    above: u64,
+    /// One for each part above the current one, below one for the whole.
+    above: Vec<Weights>,
     deepest: u64,
+}
+
+impl Walk<'_> {
+    fn part(&self, expr: &Expr) -> Size {
+        match expr {
+            // Constants do not count: a list of them is only as long as its text.
+            Expr::Alias(_) | Expr::Literal(..) => Size::NONE,
+            Expr::Column(column) => self.columns.get(&column.name).copied().unwrap_or(Size::ONE),
+            _ => Size::ONE,
+        }
+    }
 }
 
 impl<'n> TreeNodeVisitor<'n> for Walk<'_> {
     type Node = Expr;
 
     fn f_down(&mut self, expr: &'n Expr) -> Result<TreeNodeRecursion> {
-        let part = match expr {
-            // Constants do not count: a list of them is only as long as its text.
-            Expr::Alias(_) | Expr::Literal(..) => Size { parts: 0, depth: 0 },
-            Expr::Column(column) => self.columns.get(&column.name).copied().unwrap_or(Size::ONE),
-            _ => Size::ONE,
-        };
+        let part = self.part(expr);
         self.parts = self.parts.saturating_add(part.parts);
-        self.above = self.above.saturating_add(1);
-        let depth = self.above.saturating_add(part.depth);
+        let depth = (self.above.len() as u64).saturating_add(part.depth);
         self.deepest = self.deepest.max(depth);
+        self.above.push(Weights::default());
         Ok(TreeNodeRecursion::Continue)
     }
 
-    fn f_up(&mut self, _: &'n Expr) -> Result<TreeNodeRecursion> {
-        self.above = self.above.saturating_sub(1);
+    fn f_up(&mut self, expr: &'n Expr) -> Result<TreeNodeRecursion> {
+        let Weights { before, last } = self.above.pop().unwrap_or_default();
+        // The last part is ELSE, or what becomes it: the optimizer has it once.
+        let (before, last) = match expr {
+            Expr::Case(case) if case.else_expr.is_some() => (before.saturating_mul(OF_CASE), last),
+            Expr::Case(_) => (before.saturating_add(last).saturating_mul(OF_CASE), 0),
+            Expr::ScalarFunction(call) if plain_fallbacks::becomes_case(call) => {
+                (before.saturating_mul(OF_COALESCE), last)
+            }
+            _ => (before, last),
+        };
+        let weight = self.part(expr).weight;
+        let weight = weight.saturating_add(before).saturating_add(last);
+        if let Some(above) = self.above.last_mut() {
+            above.before = above.before.saturating_add(above.last);
+            above.last = weight;
+        }
         Ok(TreeNodeRecursion::Continue)
     }
 }
@@ -275,6 +343,46 @@ mod tests {
             let error = checked(&chain(steps, step, end)).await.unwrap_err();
             let error = lakegate_error::from_engine(error);
             assert_eq!(error.code(), Code::TooComplex, "{step}: {error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn nested_cases_are_refused() {
+        let nested = |levels: usize, step: &str| {
+            let expression =
+                (0..levels).fold("y".to_owned(), |inner, _| step.replace("{}", &inner));
+            format!("SELECT {expression} FROM t")
+        };
+        let chained = |levels: usize, step: &str| {
+            chain(
+                levels,
+                &format!("SELECT {step} AS y, x FROM {{}}"),
+                "SELECT x FROM {} WHERE y > 1",
+            )
+        };
+        let coalesce = "coalesce({} + 1, y + 1)";
+        let by_another = "SELECT y FROM {} WHERE x = 'a'";
+        let step = "SELECT coalesce(y + 1, 5 * 2) AS y, x FROM {}";
+        checked(&chain(30, step, by_another)).await.unwrap();
+        checked(&nested(5, coalesce)).await.unwrap();
+        checked(&nested(24, "coalesce({} + 1, y)")).await.unwrap();
+        checked(&nested(10, "CASE WHEN y > 1 THEN {} END"))
+            .await
+            .unwrap();
+        checked(&nested(20, "CASE WHEN y > 1 THEN 1 ELSE {} END"))
+            .await
+            .unwrap();
+        checked(&chained(5, "coalesce(y + 1, y * 2)"))
+            .await
+            .unwrap();
+        for query in [
+            nested(12, coalesce),
+            chained(12, "coalesce(y + 1, y * 2)"),
+            chained(12, "CASE WHEN y > 1 THEN y ELSE 2 END"),
+        ] {
+            let error = checked(&query).await.unwrap_err();
+            let error = lakegate_error::from_engine(error);
+            assert_eq!(error.code(), Code::TooComplex, "{query}: {error}");
         }
     }
 

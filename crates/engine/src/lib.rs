@@ -41,6 +41,7 @@ mod numerals;
 mod optimize;
 mod output_names;
 
+mod plain_fallbacks;
 mod planners;
 mod posix;
 pub mod quantified;
@@ -235,6 +236,7 @@ impl Engine {
         let mut rules = Analyzer::new().rules;
         rules.insert(0, Arc::new(grouping_keys::GroupingKeys));
         rules.insert(0, Arc::new(optimize::PlainColumns));
+        rules.insert(0, Arc::new(plain_fallbacks::PlainFallbacks));
         rules.insert(2, Arc::new(nested::NestedAreNoTexts));
         rules.insert(2, Arc::new(time::WindowsByLength));
         rules.insert(2, Arc::new(decimal_texts::DecimalTexts));

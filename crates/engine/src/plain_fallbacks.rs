@@ -1,0 +1,216 @@
+//! `coalesce` whose further arguments are columns and constants keeps each argument once.
+//!
+//! DataFusion makes every `coalesce` a CASE, which has each argument twice, so that what is not
+//! needed is not evaluated (`coalesce.rs` of `datafusion-functions`, 55.2). It then asks whether the
+//! CASE may be NULL by asking that of each copy, so that a `coalesce` in a `coalesce` takes four
+//! times as long to plan with every level, and a filter above a chain of subqueries likewise:
+//!
+//! ```text
+//! coalesce(coalesce(coalesce(x + 1, y) + 1, y) + 1, y)
+//! ```
+//!
+//! Columns and constants cost nothing and cannot fail, so nothing is gained by not evaluating them:
+//! such a call stays a call. Others remain a CASE, and [`complexity`](crate::complexity) counts
+//! them as what they become. Delete this when `Expr::nullable` of a CASE is linear.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, Scalar};
+use arrow::compute::is_not_null;
+use arrow::compute::kernels::zip::zip;
+use arrow::datatypes::{DataType, FieldRef};
+use datafusion::common::tree_node::Transformed;
+use datafusion::config::ConfigOptions;
+use datafusion::error::Result;
+use datafusion::logical_expr::expr::ScalarFunction;
+use datafusion::logical_expr::{
+    ColumnarValue, Documentation, Expr, LogicalPlan, ReturnFieldArgs, ScalarFunctionArgs,
+    ScalarUDF, ScalarUDFImpl, Signature,
+};
+use datafusion::optimizer::AnalyzerRule;
+use datafusion::scalar::ScalarValue;
+
+use super::expressions;
+
+/// The analyzer rule. It comes before type coercion, whose casts it does not tell from those of a
+/// statement.
+#[derive(Debug)]
+pub(crate) struct PlainFallbacks;
+
+impl AnalyzerRule for PlainFallbacks {
+    fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
+        let plain = |expr: &Expr| matches!(expr, Expr::ScalarFunction(call) if is_plain(call));
+        expressions::rewritten(plan, plain, |expr, _| match expr {
+            Expr::ScalarFunction(call) if is_plain(&call) => {
+                let func = ScalarUDF::new_from_impl(Coalesce { inner: call.func });
+                Transformed::yes(Expr::ScalarFunction(ScalarFunction {
+                    func: Arc::new(func),
+                    args: call.args,
+                }))
+            }
+            expr => Transformed::no(expr),
+        })
+    }
+
+    fn name(&self) -> &str {
+        "plain_fallbacks"
+    }
+}
+
+/// Returns whether the call is one that the optimizer makes a CASE.
+pub(crate) fn becomes_case(call: &ScalarFunction) -> bool {
+    is_coalesce(call) && !has_plain_fallbacks(&call.args)
+}
+
+fn is_plain(call: &ScalarFunction) -> bool {
+    is_coalesce(call) && has_plain_fallbacks(&call.args)
+}
+
+fn is_coalesce(call: &ScalarFunction) -> bool {
+    matches!(call.func.name(), "coalesce" | "nvl") && !call.func.inner().is::<Coalesce>()
+}
+
+fn has_plain_fallbacks(args: &[Expr]) -> bool {
+    let is_plain = |arg: &Expr| matches!(arg, Expr::Column(_) | Expr::Literal(..));
+    args.len() > 1 && args.iter().skip(1).all(is_plain)
+}
+
+/// The session's function, evaluated with all its arguments.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Coalesce {
+    inner: Arc<ScalarUDF>,
+}
+
+impl ScalarUDFImpl for Coalesce {
+    fn name(&self) -> &str {
+        self.inner.name()
+    }
+
+    fn aliases(&self) -> &[String] {
+        self.inner.aliases()
+    }
+
+    fn signature(&self) -> &Signature {
+        self.inner.signature()
+    }
+
+    fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
+        self.inner.coerce_types(types)
+    }
+
+    fn return_type(&self, types: &[DataType]) -> Result<DataType> {
+        self.inner.return_type(types)
+    }
+
+    fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
+        self.inner.return_field_from_args(args)
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let mut found: Option<ArrayRef> = None;
+        for arg in args.args {
+            found = match (found, arg) {
+                (found, ColumnarValue::Scalar(value)) if value.is_null() => found,
+                (None, value @ ColumnarValue::Scalar(_)) => return Ok(value),
+                (Some(found), ColumnarValue::Scalar(value)) => {
+                    let value = Scalar::new(value.to_array()?);
+                    let made = zip(&is_not_null(&found)?, &found, &value)?;
+                    return Ok(ColumnarValue::Array(made));
+                }
+                (None, ColumnarValue::Array(values)) => Some(values),
+                (Some(found), ColumnarValue::Array(values)) => {
+                    Some(zip(&is_not_null(&found)?, &found, &values)?)
+                }
+            };
+            if let Some(found) = &found
+                && found.logical_null_count() == 0
+            {
+                return Ok(ColumnarValue::Array(Arc::clone(found)));
+            }
+        }
+        match found {
+            Some(found) => Ok(ColumnarValue::Array(found)),
+            None => Ok(ColumnarValue::Scalar(ScalarValue::try_from(
+                args.return_field.data_type(),
+            )?)),
+        }
+    }
+
+    fn is_strict(&self) -> bool {
+        self.inner.is_strict()
+    }
+
+    fn documentation(&self) -> Option<&Documentation> {
+        self.inner.documentation()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use arrow::util::display::array_value_to_string;
+    use datafusion::execution::SessionStateBuilder;
+    use datafusion::prelude::SessionContext;
+
+    use super::*;
+
+    const ROWS: &str = "(VALUES (1, 10, 'x'), (NULL, 20, NULL), (NULL, NULL, 'y')) t (a, b, c)";
+
+    /// Returns the values of the only column.
+    async fn values(query: &str) -> Result<Vec<String>> {
+        let mut rules = datafusion::optimizer::Analyzer::new().rules;
+        rules.insert(0, Arc::new(PlainFallbacks));
+        let state = SessionStateBuilder::new()
+            .with_default_features()
+            .with_analyzer_rules(rules)
+            .build();
+        let frame = SessionContext::new_with_state(state).sql(query).await?;
+        let mut values = Vec::new();
+        for batch in frame.collect().await? {
+            for row in 0..batch.num_rows() {
+                let column = batch.column(0);
+                values.push(match column.is_null(row) {
+                    true => "NULL".to_owned(),
+                    false => array_value_to_string(column, row)?,
+                });
+            }
+        }
+        Ok(values)
+    }
+
+    #[tokio::test]
+    async fn the_first_value_that_is_not_null_is_returned() {
+        for (expression, expected) in [
+            ("coalesce(a, b)", ["1", "20", "NULL"]),
+            ("coalesce(a, b, 7)", ["1", "20", "7"]),
+            ("coalesce(a, NULL, b)", ["1", "20", "NULL"]),
+            ("coalesce(a + 1, 5, b)", ["2", "5", "5"]),
+            ("coalesce(NULL, a)", ["1", "NULL", "NULL"]),
+            ("coalesce(NULL, a, NULL)", ["1", "NULL", "NULL"]),
+            ("coalesce(a, 2.5)", ["1.0", "2.5", "2.5"]),
+            ("coalesce(upper(c), c, 'none')", ["X", "none", "Y"]),
+            ("coalesce(3, a)", ["3", "3", "3"]),
+            ("nvl(a, b)", ["1", "20", "NULL"]),
+        ] {
+            let query = format!("SELECT {expression} FROM {ROWS}");
+            assert_eq!(values(&query).await.unwrap(), expected, "{expression}");
+        }
+    }
+
+    #[tokio::test]
+    async fn other_arguments_are_evaluated_where_they_are_needed() {
+        let query = format!("SELECT coalesce(a, 1 / (b - 10)) FROM {ROWS}");
+        assert_eq!(values(&query).await.unwrap(), ["1", "0", "NULL"]);
+    }
+
+    // Without the rule, this takes hours to plan.
+    #[tokio::test]
+    async fn nested_calls_are_planned() {
+        let mut nested = "a".to_owned();
+        for _ in 0..24 {
+            nested = format!("coalesce({nested} + 1, b)");
+        }
+        let query = format!("SELECT {nested} FROM {ROWS}");
+        assert_eq!(values(&query).await.unwrap(), ["25", "43", "NULL"]);
+    }
+}
