@@ -132,9 +132,9 @@ async fn connection(door: Arc<Door>, accepted: Accepted) {
         slot,
         open,
     } = accepted;
-    let opened = slot.unless_evicted(startup::open(&door, tcp, peer)).await;
+    let opened = startup::open(&door, tcp, peer, &slot).await;
     drop(slot);
-    if let Some(opened) = opened.flatten() {
+    if let Some(opened) = opened {
         connection::serve(&door, opened).await;
     }
     drop(open);

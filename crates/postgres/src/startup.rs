@@ -13,7 +13,7 @@ use futures::future::BoxFuture;
 use lakegate_error::{Code, Error, Result};
 use lakegate_gateway::{ConnectionSlot, Encryption, Login, Protocol, Session};
 use lakegate_transport::io::Io;
-use lakegate_transport::opening;
+use lakegate_transport::opening::{self, OpeningSlot};
 use lakegate_transport::tls::Identity;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -54,17 +54,25 @@ enum Opening {
 /// still reads.
 ///
 /// Boxed, here and below, so that the compiler checks for each part separately that it is `Send`.
-pub(super) fn open(
+pub(super) fn open<'a>(
+    door: &'a Door,
+    tcp: TcpStream,
+    peer: SocketAddr,
+    slot: &'a OpeningSlot,
+) -> BoxFuture<'a, Option<LoggedIn>> {
+    open_within(door, tcp, peer, slot).boxed()
+}
+
+async fn open_within(
     door: &Door,
     tcp: TcpStream,
     peer: SocketAddr,
-) -> BoxFuture<'_, Option<LoggedIn>> {
-    open_within(door, tcp, peer).boxed()
-}
-
-async fn open_within(door: &Door, tcp: TcpStream, peer: SocketAddr) -> Option<LoggedIn> {
+    slot: &OpeningSlot,
+) -> Option<LoggedIn> {
     let deadline = tokio::time::Instant::now() + door.options.startup_timeout;
-    let first = opening::until(deadline, peer, first(door, tcp)).await?;
+    let first = opening::until(deadline, peer, first(door, tcp));
+    // Before its first packet, the client knows no message of the server.
+    let first = slot.unless_evicted(first).await.flatten()?;
     let (stream, startup, identity) = match first {
         Opening::Startup(stream, startup, identity) => (stream, startup, identity),
         Opening::Cancelled(mut stream) => {
@@ -80,10 +88,10 @@ async fn open_within(door: &Door, tcp: TcpStream, peer: SocketAddr) -> Option<Lo
     let mut link = Link::new(stream, peer, &door.shutdown);
     let opened = tokio::time::timeout_at(
         deadline,
-        log_in(door, &mut link, &startup, identity.as_deref()).boxed(),
+        slot.unless_evicted(log_in(door, &mut link, &startup, identity.as_deref()).boxed()),
     )
     .await;
-    let error = match opened {
+    let error = match opened.map(|opened| opened.unwrap_or_else(evicted)) {
         Ok(Ok(Ok((session, slot)))) => {
             link.allow_messages_of(door.options.max_message_bytes);
             return Some(LoggedIn {
@@ -103,6 +111,15 @@ async fn open_within(door: &Door, tcp: TcpStream, peer: SocketAddr) -> Option<Lo
     };
     refuse(link, &error).await;
     None
+}
+
+/// The end of a connection whose place another one took.
+fn evicted<T>() -> Result<Result<T>, Ended> {
+    Ok(Err(Error::new(
+        Code::TooManyConnections,
+        "too many connections are logging in; the oldest is closed",
+    )
+    .with_hint("log in at once after connecting")))
 }
 
 /// Sends the reason as the last message.
