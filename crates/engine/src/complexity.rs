@@ -12,10 +12,10 @@
 //! a.x is 1 part, b.x is 2 of a's, c.x is 4 of a's
 //! ```
 //!
-//! A CASE in a CASE takes more to plan than it has parts: the optimizer asks whether it may be NULL,
-//! which asks that of its conditions and of its values several times (`Expr::nullable`, 55.2). So
-//! the parts of such expressions weigh more, where they are: in the operator that has them, and in
-//! filters, which are written out down to where their columns are read.
+//! A CASE takes more to plan than it has parts: the optimizer asks whether it may be NULL, which asks
+//! that of its conditions and of its values several times (`Expr::nullable`, 55.2). So the parts of a
+//! `coalesce` that becomes a CASE weigh more, and filters, which are written out down to where
+//! their columns are read, may have fewer parts.
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -36,10 +36,12 @@ const MAX_DEPTH: usize = 2_500;
 const MAX_WRITTEN_OUT: u64 = 100_000;
 /// What a part of a `coalesce` weighs that the optimizer makes a CASE, with each part twice.
 const OF_COALESCE: u64 = 4;
-/// What a part of a value of a CASE weighs.
-const OF_CASE: u64 = 2;
-/// Maximum weight of an expression.
+/// Maximum weight of an expression as it is written.
 const MAX_WEIGHT: u64 = 100_000;
+/// Maximum weight of a condition whose columns are written out, if it is not long as it is written.
+const MAX_CONDITION: u64 = 20_000;
+/// Of a long one, how many times its own parts it may weigh.
+const WRITTEN_OUT_GROWTH: u64 = 8;
 /// Maximum depth of such an expression: walking, evaluating and dropping it takes stack for each
 /// level. An expression as written in a statement is less deep.
 const MAX_WRITTEN_DEPTH: u64 = 4_000;
@@ -61,7 +63,7 @@ struct Size {
     parts: u64,
     /// Levels of nested parts.
     depth: u64,
-    /// Its parts, those of CASEs several times.
+    /// Its parts, those of some calls several times.
     weight: u64,
 }
 
@@ -140,17 +142,16 @@ fn sizes(node: &LogicalPlan, inputs: &[Sizes]) -> Result<Sizes> {
     let input = together(inputs);
     let is_filter = matches!(node, LogicalPlan::Filter(_) | LogicalPlan::Join(_));
     let mut largest = Size::ONE;
-    let mut heaviest = 0;
+    let mut is_heavy = false;
     node.apply_expressions(|expr| {
-        let written_out = size(expr, &input)?;
-        heaviest = heaviest.max(match is_filter {
-            true => written_out.weight,
-            false => size(expr, &HashMap::new())?.weight,
-        });
+        let (own, written_out) = (size(expr, &HashMap::new())?, size(expr, &input)?);
+        let max_written_out = MAX_CONDITION.max(own.parts.saturating_mul(WRITTEN_OUT_GROWTH));
+        is_heavy |= own.weight > MAX_WEIGHT;
+        is_heavy |= is_filter && written_out.weight > max_written_out;
         largest = largest.or_larger(written_out);
         Ok(TreeNodeRecursion::Continue)
     })?;
-    if heaviest > MAX_WEIGHT {
+    if is_heavy {
         return Err(too_complex(
             "an expression has too many COALESCE or CASE within one another".to_owned(),
             "compute the inner ones in a subquery, and do not filter by what is made of them",
@@ -280,14 +281,12 @@ impl<'n> TreeNodeVisitor<'n> for Walk<'_> {
 
     fn f_up(&mut self, expr: &'n Expr) -> Result<TreeNodeRecursion> {
         let Weights { before, last } = self.above.pop().unwrap_or_default();
-        // The last part is ELSE, or what becomes it: the optimizer has it once.
-        let (before, last) = match expr {
-            Expr::Case(case) if case.else_expr.is_some() => (before.saturating_mul(OF_CASE), last),
-            Expr::Case(_) => (before.saturating_add(last).saturating_mul(OF_CASE), 0),
+        let before = match expr {
+            // The last part becomes ELSE, which the optimizer has once.
             Expr::ScalarFunction(call) if plain_fallbacks::becomes_case(call) => {
-                (before.saturating_mul(OF_COALESCE), last)
+                before.saturating_mul(OF_COALESCE)
             }
-            _ => (before, last),
+            _ => before,
         };
         let weight = self.part(expr).weight;
         let weight = weight.saturating_add(before).saturating_add(last);
@@ -378,7 +377,7 @@ mod tests {
         for query in [
             nested(12, coalesce),
             chained(12, "coalesce(y + 1, y * 2)"),
-            chained(12, "CASE WHEN y > 1 THEN y ELSE 2 END"),
+            chained(15, "CASE WHEN y > 1 THEN y ELSE 2 END"),
         ] {
             let error = checked(&query).await.unwrap_err();
             let error = lakegate_error::from_engine(error);
