@@ -270,7 +270,8 @@ def postgres(connection_file):
     return run
 
 
-def duckdb(lake):
+def duckdb(lake, of_arrow=False):
+    """`of_arrow`: a query's rows are an Arrow table, and its columns are not named."""
     import duckdb as engine
 
     connection = engine.connect()
@@ -290,6 +291,8 @@ def duckdb(lake):
 
     def run(suite, sql):
         connection.execute(f"USE {suite}")
+        if of_arrow:
+            return [], connection.sql(sql).to_arrow_table()
         result = connection.execute(sql)
         return [column[0] for column in result.description], result.fetchall()
 
