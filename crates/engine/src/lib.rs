@@ -27,6 +27,7 @@ mod gathered;
 mod given_rows;
 mod grouping_keys;
 mod guarded_cases;
+mod halves;
 mod hidden_values;
 mod in_lists;
 mod interval_text;
@@ -332,6 +333,7 @@ impl Engine {
                 if settings.names == Names::Postgres {
                     rules.push(Arc::new(untyped_texts::UntypedTexts));
                     rules.push(Arc::new(joined_booleans::JoinedBooleans));
+                    rules.push(Arc::new(halves::HalvesToEven));
                 }
                 analyzer.rules.splice(0..0, stop::stoppable_analysis(rules));
             }
