@@ -56,6 +56,7 @@ pub mod substrait;
 mod sum;
 mod texts;
 pub mod time;
+mod untyped_operands;
 pub mod untyped_texts;
 mod whole_decimals;
 mod window_inputs;
@@ -339,6 +340,9 @@ impl Engine {
             }
             if let Some(planners) = state.expr_planners() {
                 planners.splice(0..0, (self.library.planners_of)(settings.names));
+                if settings.names == Names::Postgres {
+                    planners.insert(0, Arc::new(untyped_operands::UntypedOperands));
+                }
             }
             let types = time::MicrosecondTypes {
                 time_zone: Some(settings.time_zone.clone()),
