@@ -7,6 +7,7 @@ mod aggregates;
 pub mod arrays;
 pub mod barrier;
 pub mod bounded;
+mod byte_texts;
 mod checked;
 mod common_types;
 pub mod complexity;
@@ -335,6 +336,7 @@ impl Engine {
                     rules.push(Arc::new(untyped_texts::UntypedTexts));
                     rules.push(Arc::new(joined_booleans::JoinedBooleans));
                     rules.push(Arc::new(halves::HalvesToEven));
+                    rules.push(Arc::new(byte_texts::ByteTexts));
                 }
                 analyzer.rules.splice(0..0, stop::stoppable_analysis(rules));
             }

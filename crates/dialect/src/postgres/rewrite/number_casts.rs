@@ -3,7 +3,7 @@
 //! ```text
 //! '1e400'::float8                      an error; the engine has Infinity
 //! 9223372036854775807.4::int8          '9223372036854775807.4'::numeric(20,1)::int8
-//! now()::time(3)                       timestamp_to_precision('2000-01-01'::date + now()::time, 3)::time
+//! now()::time(3)                       see to_precision
 //! ```
 
 use datafusion::sql::sqlparser::ast::{
