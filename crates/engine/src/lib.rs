@@ -14,6 +14,7 @@ pub mod complexity;
 mod containment;
 mod cpu;
 mod cpu_time;
+mod decimal_places;
 mod decimal_texts;
 mod decimals;
 mod dependent;
@@ -40,6 +41,7 @@ pub mod machine;
 pub mod named_cast;
 mod nested;
 mod numerals;
+mod operand_types;
 mod optimize;
 mod output_names;
 
@@ -57,7 +59,6 @@ pub mod substrait;
 mod sum;
 mod texts;
 pub mod time;
-mod untyped_operands;
 pub mod untyped_texts;
 mod whole_decimals;
 mod window_inputs;
@@ -337,13 +338,14 @@ impl Engine {
                     rules.push(Arc::new(joined_booleans::JoinedBooleans));
                     rules.push(Arc::new(halves::HalvesToEven));
                     rules.push(Arc::new(byte_texts::ByteTexts));
+                    rules.push(Arc::new(decimal_places::DecimalPlaces));
                 }
                 analyzer.rules.splice(0..0, stop::stoppable_analysis(rules));
             }
             if let Some(planners) = state.expr_planners() {
                 planners.splice(0..0, (self.library.planners_of)(settings.names));
                 if settings.names == Names::Postgres {
-                    planners.insert(0, Arc::new(untyped_operands::UntypedOperands));
+                    planners.insert(0, Arc::new(operand_types::OperandTypes));
                 }
             }
             let types = time::MicrosecondTypes {

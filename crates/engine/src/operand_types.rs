@@ -1,15 +1,17 @@
-//! A text literal that is an operand of arithmetic takes a type from the other operand in
-//! PostgreSQL. The engine refuses texts there.
+//! The types of operands of arithmetic in PostgreSQL, where the engine's are others. A text literal
+//! takes a type from the other operand; the engine refuses texts. A `real` beside an integer or a
+//! decimal becomes a `double precision`; the engine's result is a `real`.
 //!
 //! ```text
 //! x * '2', x - '2'                     x * CAST('2' AS INT), if x is an INT
 //! day - '2024-01-01'                   day - CAST('2024-01-01' AS DATE)
 //! moment + '1 day'                     moment + CAST('1 day' AS INTERVAL)
 //! length * '1.5'                       length * CAST('1.5' AS DOUBLE), if length is an INTERVAL
+//! ratio * 100                          CAST(ratio AS DOUBLE) * 100, if ratio is a REAL
 //! ```
 //!
-//! Runs while a query is planned, because the results have other types. `untyped_texts.rs` does the
-//! same for values of one type.
+//! Runs while a query is planned, because the results have other types. `untyped_texts.rs` gives
+//! literals types among values of one type.
 
 use arrow::datatypes::{DataType, IntervalUnit};
 use datafusion::common::DFSchema;
@@ -23,26 +25,34 @@ use super::decimal_texts;
 const INTERVAL: DataType = DataType::Interval(IntervalUnit::MonthDayNano);
 
 /// How many operators an operand may begin with: its type is found by walking all of them, for each
-/// literal of a chain again.
+/// operator of a chain again.
 const MAX_CHAIN: usize = 64;
 
-/// Gives the literals their types. Not for Trino's dialects, where they are an error.
+/// Gives the operands their types. Not for Trino's dialects, where texts are an error and a `real`
+/// stays one.
 #[derive(Debug)]
-pub(crate) struct UntypedOperands;
+pub(crate) struct OperandTypes;
 
-impl ExprPlanner for UntypedOperands {
+impl ExprPlanner for OperandTypes {
     fn plan_binary_op(
         &self,
         expr: RawBinaryExpr,
         schema: &DFSchema,
     ) -> Result<PlannerResult<RawBinaryExpr>> {
+        if !is_arithmetic(&expr.op) {
+            return Ok(PlannerResult::Original(expr));
+        }
         let RawBinaryExpr { op, left, right } = expr;
         let (first, second) = (text_of(&left), text_of(&right));
         let typed_left = first.filter(|_| second.is_none());
         let typed_left = typed_left.and_then(|text| typed(text, &op, &right, schema));
         let typed_right = second.filter(|_| first.is_none());
         let typed_right = typed_right.and_then(|text| typed(text, &op, &left, schema));
-        let (left, right) = (typed_left.unwrap_or(left), typed_right.unwrap_or(right));
+        let is_typed = typed_left.is_some() || typed_right.is_some();
+        let (mut left, mut right) = (typed_left.unwrap_or(left), typed_right.unwrap_or(right));
+        if !is_typed && op != BinaryOperator::PGExp {
+            (left, right) = widened(left, right, schema);
+        }
         Ok(PlannerResult::Original(RawBinaryExpr { op, left, right }))
     }
 }
@@ -57,7 +67,7 @@ fn text_of(expr: &Expr) -> Option<&str> {
 
 /// Returns the literal as a value; `None` if it stays a text.
 fn typed(text: &str, op: &BinaryOperator, beside: &Expr, schema: &DFSchema) -> Option<Expr> {
-    if !is_arithmetic(op) || !is_short(beside) {
+    if !is_short(beside) {
         return None;
     }
     let beside = beside.get_type(schema).ok()?;
@@ -69,6 +79,23 @@ fn typed(text: &str, op: &BinaryOperator, beside: &Expr, schema: &DFSchema) -> O
     }
     let literal = Expr::Literal(text.into(), None);
     Some(cast(literal, data_type))
+}
+
+/// Makes a `real` that is beside an integer or a decimal a `double precision`.
+fn widened(left: Expr, right: Expr, schema: &DFSchema) -> (Expr, Expr) {
+    if !is_short(&left) || !is_short(&right) {
+        return (left, right);
+    }
+    let is_exact = |of: &DataType| of.is_integer() || of.is_decimal();
+    match (left.get_type(schema), right.get_type(schema)) {
+        (Ok(DataType::Float32), Ok(other)) if is_exact(&other) => {
+            (cast(left, DataType::Float64), right)
+        }
+        (Ok(other), Ok(DataType::Float32)) if is_exact(&other) => {
+            (left, cast(right, DataType::Float64))
+        }
+        _ => (left, right),
+    }
 }
 
 fn is_arithmetic(op: &BinaryOperator) -> bool {
