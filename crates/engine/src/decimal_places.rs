@@ -2,7 +2,7 @@
 //! keeps those of `x`, as Trino does.
 //!
 //! ```text
-//! round(x, 2), x a DECIMAL(10,4)       CAST(round(x, 2) AS DECIMAL(9,2))
+//! round(x, 2), x a DECIMAL(10,4)       CAST(round(x, 2) AS DECIMAL(38,2))
 //! ```
 //!
 //! An analyzer rule that runs before type coercion, which hides the literal in a cast.
@@ -61,23 +61,17 @@ fn rounded(expr: &Expr) -> Option<(&Expr, i64)> {
     }
 }
 
-/// Returns the type of the result; `None` if it is no decimal, or would be too wide.
+/// Returns the type of the result; `None` if it is no decimal, or has no room for the places. It is
+/// as wide as possible: types that are coerced later, such as those of CASE, may be wider than they
+/// seem.
 fn with_places(data_type: &DataType, places: i64) -> Option<DataType> {
     let DataType::Decimal128(precision, scale) = data_type else {
         return None;
     };
     let places = i8::try_from(places.max(0)).ok()?;
-    if places == *scale {
-        return None;
-    }
-    let whole = i16::from(*precision) - i16::from(*scale);
-    // Rounding may carry into one more digit.
-    let carried = if places < *scale { 1 } else { 0 };
-    let digits = u8::try_from(whole + i16::from(places) + carried).ok()?;
-    match places < *scale {
-        true => Some(DataType::Decimal128(digits.clamp(1, MAX_PRECISION), places)),
-        false => (digits <= MAX_PRECISION).then_some(DataType::Decimal128(digits, places)),
-    }
+    let digits = i16::from(*precision) - i16::from(*scale) + i16::from(places);
+    let fits = places < *scale || digits <= i16::from(MAX_PRECISION);
+    (fits && places != *scale).then_some(DataType::Decimal128(MAX_PRECISION, places))
 }
 
 #[cfg(test)]
@@ -88,14 +82,13 @@ mod tests {
     fn results_have_as_many_places_as_the_literal_says() {
         let decimal = DataType::Decimal128;
         for (of, places, expected) in [
-            (decimal(10, 4), 2, Some(decimal(9, 2))),
-            (decimal(10, 4), 0, Some(decimal(7, 0))),
-            (decimal(10, 4), -2, Some(decimal(7, 0))),
+            (decimal(10, 4), 2, Some(decimal(38, 2))),
+            (decimal(10, 4), 0, Some(decimal(38, 0))),
+            (decimal(10, 4), -2, Some(decimal(38, 0))),
             (decimal(10, 4), 4, None),
-            (decimal(10, 4), 6, Some(decimal(12, 6))),
-            (decimal(38, 10), 2, Some(decimal(31, 2))),
+            (decimal(10, 4), 6, Some(decimal(38, 6))),
+            (decimal(38, 10), 2, Some(decimal(38, 2))),
             (decimal(38, 0), 2, None),
-            (decimal(2, 2), 0, Some(decimal(1, 0))),
             (decimal(10, 4), 1000, None),
             (DataType::Float64, 2, None),
         ] {
