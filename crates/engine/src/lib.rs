@@ -7,12 +7,14 @@ mod aggregates;
 pub mod arrays;
 pub mod barrier;
 pub mod bounded;
+mod byte_texts;
 mod checked;
 mod common_types;
 pub mod complexity;
 mod containment;
 mod cpu;
 mod cpu_time;
+mod decimal_places;
 mod decimal_texts;
 mod decimals;
 mod dependent;
@@ -27,6 +29,7 @@ mod gathered;
 mod given_rows;
 mod grouping_keys;
 mod guarded_cases;
+mod halves;
 mod hidden_values;
 mod in_lists;
 mod interval_text;
@@ -38,6 +41,7 @@ pub mod machine;
 pub mod named_cast;
 mod nested;
 mod numerals;
+mod operand_types;
 mod optimize;
 mod output_names;
 
@@ -334,11 +338,17 @@ impl Engine {
                 if settings.names == Names::Postgres {
                     rules.push(Arc::new(untyped_texts::UntypedTexts));
                     rules.push(Arc::new(joined_booleans::JoinedBooleans));
+                    rules.push(Arc::new(halves::HalvesToEven));
+                    rules.push(Arc::new(byte_texts::ByteTexts));
+                    rules.push(Arc::new(decimal_places::DecimalPlaces));
                 }
                 analyzer.rules.splice(0..0, stop::stoppable_analysis(rules));
             }
             if let Some(planners) = state.expr_planners() {
                 planners.splice(0..0, (self.library.planners_of)(settings.names));
+                if settings.names == Names::Postgres {
+                    planners.insert(0, Arc::new(operand_types::OperandTypes));
+                }
             }
             let types = time::MicrosecondTypes {
                 time_zone: Some(settings.time_zone.clone()),

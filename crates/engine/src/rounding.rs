@@ -1,5 +1,6 @@
 //! Casts of numbers to integers round half away from zero, as in Athena and, for decimals, in
-//! PostgreSQL. DataFusion's casts truncate (`arrow-cast`, 59.3).
+//! PostgreSQL, whose floating-point numbers round half to even (`halves.rs`). DataFusion's casts
+//! truncate (`arrow-cast`, 59.3).
 //!
 //! ```text
 //! CAST(1.5 AS INT)      DataFusion: 1; rewritten to CAST(rounded(1.5) AS INT), 2
@@ -99,9 +100,45 @@ fn scale_of(data_type: &DataType) -> Option<i8> {
 fn rounded(expr: Expr, scale: i8) -> Expr {
     let function = Rounded {
         scale,
+        halves: Halves::Away,
         signature: Signature::any(1, Volatility::Immutable),
     };
     expressions::call(function, vec![expr])
+}
+
+/// Rounds a floating-point number to a whole one, halves to the even neighbour.
+pub(crate) fn to_even(expr: Expr) -> Expr {
+    let function = Rounded {
+        scale: 0,
+        halves: Halves::Even,
+        signature: Signature::any(1, Volatility::Immutable),
+    };
+    expressions::call(function, vec![expr])
+}
+
+/// Where floating-point numbers go that are in the middle of two whole ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Halves {
+    /// Away from zero.
+    Away,
+    /// To the even one.
+    Even,
+}
+
+impl Halves {
+    fn round(self, number: f64) -> f64 {
+        match self {
+            Self::Away => number.round(),
+            Self::Even => number.round_ties_even(),
+        }
+    }
+
+    fn round_single(self, number: f32) -> f32 {
+        match self {
+            Self::Away => number.round(),
+            Self::Even => number.round_ties_even(),
+        }
+    }
 }
 
 /// Rounds a number to `scale` fractional digits: 0, except for decimals, whose result has the
@@ -109,6 +146,7 @@ fn rounded(expr: Expr, scale: i8) -> Expr {
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Rounded {
     scale: i8,
+    halves: Halves,
     signature: Signature,
 }
 
@@ -122,24 +160,24 @@ fn result(of: &DataType, scale: i8) -> DataType {
     }
 }
 
-fn round(array: &ArrayRef, scale: i8) -> Result<ArrayRef> {
+fn round(array: &ArrayRef, scale: i8, halves: Halves) -> Result<ArrayRef> {
     Ok(match array.data_type() {
         DataType::Float64 => Arc::new(
             array
                 .as_primitive::<Float64Type>()
-                .unary::<_, Float64Type>(f64::round),
+                .unary::<_, Float64Type>(|number| halves.round(number)),
         ),
         DataType::Float32 => Arc::new(
             array
                 .as_primitive::<Float32Type>()
-                .unary::<_, Float32Type>(f32::round),
+                .unary::<_, Float32Type>(|number| halves.round_single(number)),
         ),
         // Through f32, which represents all of these values.
         DataType::Float16 => {
             let wide = cast(array, &DataType::Float32)?;
             let rounded = wide
                 .as_primitive::<Float32Type>()
-                .unary::<_, Float32Type>(f32::round);
+                .unary::<_, Float32Type>(|number| halves.round_single(number));
             cast(&rounded, &DataType::Float16)?
         }
         // Casts between decimals round.
@@ -184,7 +222,9 @@ impl ScalarUDFImpl for Rounded {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        expressions::applied(args.args.first(), |values| round(values, self.scale))
+        expressions::applied(args.args.first(), |values| {
+            round(values, self.scale, self.halves)
+        })
     }
 }
 

@@ -91,7 +91,7 @@ fn figured(expr: &Expr) -> Option<(String, bool)> {
         Expr::Interval(_) => Some(("interval".to_owned(), false)),
         Expr::AtTimeZone { .. } => good("timezone"),
         Expr::Extract { .. } => good("extract"),
-        Expr::Substring { .. } => good("substring"),
+        Expr::Substring { shorthand, .. } => good(if *shorthand { "substr" } else { "substring" }),
         Expr::Overlay { .. } => good("overlay"),
         Expr::Position { .. } => good("position"),
         Expr::Trim { trim_where, .. } => good(match trim_where {

@@ -1,11 +1,13 @@
-//! Functions that need no catalog: those about the session, text, bytes, arrays and JSON, and those
-//! that always return nothing.
+//! Functions that need no catalog: those about the session, text, bytes, arrays, angles and JSON, and
+//! those that always return nothing.
 
 mod absent;
 mod arrays;
 mod bytes;
 pub(super) mod coalesce;
 mod control;
+mod degrees;
+mod identifiers;
 mod json;
 mod oid_lists;
 mod session;
@@ -28,6 +30,8 @@ use super::SessionInfo;
 static SHARED: LazyLock<Vec<Arc<ScalarUDF>>> = LazyLock::new(|| {
     let mut all = text::functions();
     all.extend(absent::functions());
+    all.extend(degrees::functions());
+    all.extend(identifiers::functions());
     all.push(oid_lists::oid_list());
     let mut udfs: Vec<Arc<ScalarUDF>> = all.into_iter().map(super::PgFunction::into_udf).collect();
     udfs.extend(arrays::functions());

@@ -98,9 +98,7 @@ fn width_of(
         false if chars.next_if_eq(&'$').is_some() => place(&digits)?,
         false => return Err(invalid("width argument position must be ended by \"$\"")),
     };
-    if digits.is_empty() {
-        *next += 1;
-    }
+    *next = at + 1;
     let width = args
         .get(at)
         .filter(|_| at > 0)
@@ -346,13 +344,6 @@ pub(super) fn functions() -> Vec<PgFunction> {
                     )
                     .into()
             })
-        })
-        .immutable(),
-        PgFunction::new("parse_ident", 1..=2, list(), |args| {
-            let name = args[0].to_text().unwrap_or_default();
-            split_name(&name)
-                .map(Cell::texts)
-                .ok_or_else(|| invalid(format!("string is not a valid identifier: \"{name}\"")))
         })
         .immutable(),
         PgFunction::new("$uuid_in", 1..=1, text(), |args| {

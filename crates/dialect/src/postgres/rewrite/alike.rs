@@ -5,12 +5,12 @@ use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, GroupByExpr, Ident, OrderByKind, Query, Select, SelectItem, SetExpr, Statement, Value,
-    VisitorMut,
+    Expr, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, Ident, ObjectNamePart,
+    OrderByKind, Query, Select, SelectItem, SetExpr, Statement, TrimWhereField, Value, VisitorMut,
 };
 use lakegate_engine::apart;
 
-use super::folded;
+use super::{build, folded};
 
 /// Gives every column of a SELECT list that equals an earlier one a unique name.
 pub(super) fn tell_apart(statement: &mut Statement) {
@@ -232,8 +232,8 @@ fn is_named_otherwise(expr: &Expr) -> bool {
     .is_break()
 }
 
-/// Returns the text of an expression without casts: the engine names a cast after its operand, at
-/// any depth.
+/// Returns the text of an expression without casts, since the engine names a cast after its operand,
+/// at any depth. Calls are written as the engine names them.
 fn uncast(expr: &Expr) -> String {
     let mut bare = expr.clone();
     // The visitor never breaks.
@@ -248,15 +248,62 @@ impl VisitorMut for Uncast {
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
         let inner = match expr {
-            Expr::Cast { expr, .. } | Expr::Nested(expr) => {
-                std::mem::replace(expr.as_mut(), null())
-            }
+            Expr::Cast { expr, .. } | Expr::Nested(expr) => taken(expr),
             Expr::TypedString(typed) => Expr::Value(typed.value.clone()),
-            Expr::AtTimeZone { timestamp, .. } => std::mem::replace(timestamp.as_mut(), null()),
+            Expr::AtTimeZone { timestamp, .. } => taken(timestamp),
+            Expr::Position { expr, r#in } => build::call("strpos", vec![taken(r#in), taken(expr)]),
+            Expr::Substring {
+                expr,
+                substring_from,
+                substring_for,
+                ..
+            } => {
+                let bounds = [substring_from, substring_for].into_iter().flatten();
+                let args = std::iter::once(expr).chain(bounds).map(|arg| taken(arg));
+                build::call("substr", args.collect())
+            }
+            Expr::Trim {
+                trim_where,
+                trim_what,
+                expr,
+                ..
+            } => {
+                let name = match trim_where {
+                    Some(TrimWhereField::Leading) => "ltrim",
+                    Some(TrimWhereField::Trailing) => "rtrim",
+                    Some(TrimWhereField::Both) | None => "btrim",
+                };
+                let args = std::iter::once(expr).chain(trim_what).map(|arg| taken(arg));
+                build::call(name, args.collect())
+            }
+            Expr::Ceil { expr, .. } => build::call("ceil", vec![taken(expr)]),
+            Expr::Floor { expr, .. } => build::call("floor", vec![taken(expr)]),
+            Expr::Function(function) => {
+                for part in &mut function.name.0 {
+                    if let ObjectNamePart::Identifier(name) = part {
+                        name.value = folded(name);
+                    }
+                }
+                if let FunctionArguments::List(list) = &mut function.args {
+                    list.args.iter_mut().for_each(count_rows);
+                }
+                return ControlFlow::Continue(());
+            }
             _ => return ControlFlow::Continue(()),
         };
         *expr = inner;
         ControlFlow::Continue(())
+    }
+}
+
+fn taken(expr: &mut Expr) -> Expr {
+    std::mem::replace(expr, null())
+}
+
+/// Makes `count(1)` of `count(*)`, which the engine has the same name for.
+fn count_rows(arg: &mut FunctionArg) {
+    if matches!(arg, FunctionArg::Unnamed(FunctionArgExpr::Wildcard)) {
+        *arg = FunctionArg::Unnamed(FunctionArgExpr::Expr(build::integer(1)));
     }
 }
 
@@ -311,6 +358,24 @@ mod tests {
             statement.to_string(),
             "SELECT DATE '2024-01-01' - x, TIMESTAMP '2024-01-01' - x AS \"'2024-01-01' - x\u{2063}:1\", \
              a::INT + 1, a + 1 AS \"a + 1\u{2063}:3\" FROM t"
+        );
+    }
+
+    #[test]
+    fn spellings_of_a_call_tell_no_columns_apart() {
+        let sql = "SELECT upper(a), UPPER(a), position('b' IN a), strpos(a, 'b'), substr(a, 2), \
+                   substring(a FROM 2), trim(a), btrim(a), count(*), COUNT(1) FROM t";
+        let mut statement = Parser::parse_sql(&PostgreSqlDialect {}, sql)
+            .unwrap()
+            .remove(0);
+        tell_apart(&mut statement);
+        assert_eq!(
+            statement.to_string(),
+            "SELECT upper(a), UPPER(a) AS \"upper(a)\u{2063}:1\", POSITION('b' IN a), \
+             strpos(a, 'b') AS \"strpos(a, 'b')\u{2063}:3\", SUBSTR(a, 2), \
+             SUBSTRING(a FROM 2) AS \"substr(a, 2)\u{2063}:5\", \
+             TRIM(a), btrim(a) AS \"btrim(a)\u{2063}:7\", \
+             count(*), COUNT(1) AS \"count(1)\u{2063}:9\" FROM t"
         );
     }
 

@@ -9,6 +9,8 @@
 //! date_part('day', x)               date_part('day', x)::double precision
 //! date_trunc('day', x, zone)        timezone(zone, date_trunc('day', timezone(zone, x)))
 //! to_number(x, '9.99')              to_number(x, '9.99')::numeric(38,2)
+//! float8(x), text(x)                (x)::double precision, (x)::text
+//! encode('\x01', 'hex')             encode('\x01'::bytea, 'hex')
 //! make_time(h, m, s)                make_timestamp(2000, 1, 1, h, m, s)::time
 //! generate_series(a, b, '1 day')    generate_series(a, b, INTERVAL '1 day')
 //! x LIKE ANY (ARRAY[p, q])          (x LIKE p) OR (x LIKE q)
@@ -88,6 +90,16 @@ pub(super) fn call(name: &str, args: &[Expr]) -> Result<Option<Expr>, Error> {
                 cast(build::call(name, args.to_vec()), DataType::Numeric(decimal))
             })
         }
+        (
+            "encode" | "convert_from" | "get_bit" | "get_byte" | "set_bit" | "set_byte" | "sha224"
+            | "sha256" | "sha384" | "sha512",
+            [bytes, others @ ..],
+        ) if text_of(bytes).is_some_and(|text| text.contains('\\')) => {
+            let mut bytes = cast(bytes.clone(), DataType::Bytea);
+            casts::rewrite(&mut bytes)?;
+            let args = std::iter::once(bytes).chain(others.iter().cloned());
+            Some(build::call(name, args.collect()))
+        }
         ("chr", [code]) if expressions::number(code) == Some(0) => {
             return Err(Error::invalid("null character not permitted"));
         }
@@ -105,7 +117,22 @@ pub(super) fn call(name: &str, args: &[Expr]) -> Result<Option<Expr>, Error> {
             return Err(Error::not_supported(format!("{name} is not supported"))
                 .with_hint("name the columns: jsonb_to_recordset(x) AS t (a int, b text)"));
         }
+        (name, [x]) => named_cast(name).map(|data_type| cast(nested(x.clone()), data_type)),
         _ => None,
+    })
+}
+
+/// Returns the type whose casts may be written as calls of its name.
+fn named_cast(name: &str) -> Option<DataType> {
+    Some(match name {
+        "bool" => DataType::Boolean,
+        "int2" => DataType::SmallInt(None),
+        "int4" => DataType::Integer(None),
+        "int8" => DataType::BigInt(None),
+        "float4" => DataType::Real,
+        "float8" => DataType::DoublePrecision,
+        "text" => DataType::Text,
+        _ => return None,
     })
 }
 
@@ -152,7 +179,7 @@ pub(super) fn unary(op: UnaryOperator, operand: &Expr) -> Option<Expr> {
 }
 
 /// Returns a text literal.
-fn text_of(expr: &Expr) -> Option<&str> {
+pub(super) fn text_of(expr: &Expr) -> Option<&str> {
     match expr {
         Expr::Nested(inner) => text_of(inner),
         Expr::Value(value) => match &value.value {

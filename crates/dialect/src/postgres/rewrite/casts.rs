@@ -271,7 +271,7 @@ fn exactly(inner: &mut Expr, data_type: &DataType) {
 
 /// Returns the text of a literal number as written; `None` with an exponent, which no text of a decimal
 /// has.
-fn number_text(expr: &Expr) -> Option<String> {
+pub(super) fn number_text(expr: &Expr) -> Option<String> {
     match expr {
         Expr::Function(function) if function.name.to_string() == LONG_NUMBER => {
             match build::arguments(&function.args)?.as_slice() {

@@ -9,8 +9,8 @@ use lakegate_engine::Names;
 use lakegate_error::Error;
 
 use super::{
-    Rewriter, acl, array_queries, build, calls, casts, copies, folded, ordered_sets, parts,
-    similar, slices, times, windows,
+    Rewriter, acl, array_queries, build, calls, casts, copies, folded, number_casts, ordered_sets,
+    parts, similar, slices, times, windows,
 };
 use crate::postgres::split_name;
 
@@ -84,6 +84,9 @@ impl Rewriter<'_> {
         {
             *expr = time;
             return Ok(());
+        }
+        if self.functions == Names::Postgres {
+            number_casts::rewrite(expr)?;
         }
         match expr {
             Expr::Collate {

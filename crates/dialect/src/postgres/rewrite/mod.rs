@@ -34,6 +34,7 @@
 //! mode() WITHIN GROUP (ORDER BY x)         see ordered_sets.rs
 //! a && b, a ^@ b                           array_has_any(a, b), starts_with(a, b)
 //! … EXCEPT SELECT a.x, b.x FROM a, b       … EXCEPT SELECT * FROM (SELECT a.x, b.x FROM a, b) AS "operand 2"
+//! now()::time(3), '1e400'::float8          see number_casts.rs
 //! x::varchar(3), x::char                   left(x::text, 3), left(x::text, 1)
 //! 0.1 + 0.2                                0.3
 //! 0.1::decimal(38,20)                      '0.1'::decimal(38,20)
@@ -57,6 +58,7 @@ mod hidden_columns;
 mod introspection;
 mod json;
 mod named_casts;
+mod number_casts;
 mod numbers;
 mod operands;
 mod order_keys;

@@ -103,8 +103,8 @@ fn typed(expr: &Expr) -> Option<Expr> {
     ))
 }
 
-/// Returns the value of literals and `+`, `-` and `*` between them, if it and those of all parts
-/// are decimals or of 32 bits.
+/// Returns the value of literals and operators between them, if it and those of all parts are
+/// decimals or of 32 bits. Quotients and remainders are those of integers.
 fn calculated(expr: &Expr, depth: usize) -> Option<Written> {
     let depth = depth.checked_sub(1)?;
     let number = match expr {
@@ -198,6 +198,8 @@ impl Written {
                 };
                 (value, scale)
             }
+            BinaryOperator::Divide if !is_decimal => (self.value.checked_div(other.value)?, 0),
+            BinaryOperator::Modulo if !is_decimal => (self.value.checked_rem(other.value)?, 0),
             _ => return None,
         };
         let number = Self {
@@ -304,6 +306,10 @@ mod tests {
             ("SELECT 1.50 AS a", "SELECT '1.50'::NUMERIC(3,2) AS a"),
             ("SELECT 0.1 + 0.2 AS a", "SELECT '0.3'::NUMERIC(1,1) AS a"),
             ("SELECT -(0.5) AS a", "SELECT '-0.5'::NUMERIC(1,1) AS a"),
+            (
+                "SELECT 2 + 7 / 2 AS a, -7 % 3 AS b, 1 / 0 AS c",
+                "SELECT (2 + 7 / 2)::INTEGER AS a, (-7 % 3)::INTEGER AS b, 1 / 0 AS c",
+            ),
             ("SELECT 3000000000", "SELECT 3000000000"),
             ("SELECT 2147483647 + 1", "SELECT 2147483647 + 1"),
             ("SELECT 1e3, 7.5 / 2, x, 'a'", "SELECT 1e3, 7.5 / 2, x, 'a'"),

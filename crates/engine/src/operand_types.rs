@@ -1,0 +1,164 @@
+//! The types of operands of arithmetic in PostgreSQL, where the engine's are others. A text literal
+//! takes a type from the other operand; the engine refuses texts. A `real` beside an integer or a
+//! decimal becomes a `double precision`; the engine's result is a `real`.
+//!
+//! ```text
+//! x * '2', x - '2'                     x * CAST('2' AS INT), if x is an INT
+//! day - '2024-01-01'                   day - CAST('2024-01-01' AS DATE)
+//! moment + '1 day'                     moment + CAST('1 day' AS INTERVAL)
+//! length * '1.5'                       length * CAST('1.5' AS DOUBLE), if length is an INTERVAL
+//! ratio * 100                          CAST(ratio AS DOUBLE) * 100, if ratio is a REAL
+//! ```
+//!
+//! Runs while a query is planned, because the results have other types. `untyped_texts.rs` gives
+//! literals types among values of one type.
+
+use arrow::datatypes::{DataType, IntervalUnit};
+use datafusion::common::DFSchema;
+use datafusion::error::Result;
+use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
+use datafusion::logical_expr::{Expr, ExprSchemable, cast};
+use datafusion::sql::sqlparser::ast::BinaryOperator;
+
+use super::decimal_texts;
+
+const INTERVAL: DataType = DataType::Interval(IntervalUnit::MonthDayNano);
+
+/// How many operators an operand may begin with: its type is found by walking all of them, for each
+/// operator of a chain again.
+const MAX_CHAIN: usize = 64;
+
+/// Gives the operands their types. Not for Trino's dialects, where texts are an error and a `real`
+/// stays one.
+#[derive(Debug)]
+pub(crate) struct OperandTypes;
+
+impl ExprPlanner for OperandTypes {
+    fn plan_binary_op(
+        &self,
+        expr: RawBinaryExpr,
+        schema: &DFSchema,
+    ) -> Result<PlannerResult<RawBinaryExpr>> {
+        if !is_arithmetic(&expr.op) {
+            return Ok(PlannerResult::Original(expr));
+        }
+        let RawBinaryExpr { op, left, right } = expr;
+        let (first, second) = (text_of(&left), text_of(&right));
+        let typed_left = first.filter(|_| second.is_none());
+        let typed_left = typed_left.and_then(|text| typed(text, &op, &right, schema));
+        let typed_right = second.filter(|_| first.is_none());
+        let typed_right = typed_right.and_then(|text| typed(text, &op, &left, schema));
+        let is_typed = typed_left.is_some() || typed_right.is_some();
+        let (mut left, mut right) = (typed_left.unwrap_or(left), typed_right.unwrap_or(right));
+        if !is_typed && op != BinaryOperator::PGExp {
+            (left, right) = widened(left, right, schema);
+        }
+        Ok(PlannerResult::Original(RawBinaryExpr { op, left, right }))
+    }
+}
+
+/// Returns a literal that has no type yet.
+fn text_of(expr: &Expr) -> Option<&str> {
+    match expr {
+        Expr::Literal(value, _) => value.try_as_str().flatten(),
+        _ => None,
+    }
+}
+
+/// Returns the literal as a value; `None` if it stays a text.
+fn typed(text: &str, op: &BinaryOperator, beside: &Expr, schema: &DFSchema) -> Option<Expr> {
+    if !is_short(beside) {
+        return None;
+    }
+    let beside = beside.get_type(schema).ok()?;
+    let data_type = type_beside(op, &beside)?;
+    if matches!(data_type, DataType::Decimal128(..)) {
+        // The digits decide the type, and those of other decimals are kept.
+        let number = decimal_texts::number(text.trim())?;
+        return Some(Expr::Literal(number, None));
+    }
+    let literal = Expr::Literal(text.into(), None);
+    Some(cast(literal, data_type))
+}
+
+/// Makes a `real` that is beside an integer or a decimal a `double precision`.
+fn widened(left: Expr, right: Expr, schema: &DFSchema) -> (Expr, Expr) {
+    if !is_short(&left) || !is_short(&right) {
+        return (left, right);
+    }
+    let is_exact = |of: &DataType| of.is_integer() || of.is_decimal();
+    match (left.get_type(schema), right.get_type(schema)) {
+        (Ok(DataType::Float32), Ok(other)) if is_exact(&other) => {
+            (cast(left, DataType::Float64), right)
+        }
+        (Ok(other), Ok(DataType::Float32)) if is_exact(&other) => {
+            (left, cast(right, DataType::Float64))
+        }
+        _ => (left, right),
+    }
+}
+
+fn is_arithmetic(op: &BinaryOperator) -> bool {
+    use BinaryOperator as Op;
+    matches!(
+        op,
+        Op::Plus | Op::Minus | Op::Multiply | Op::Divide | Op::Modulo | Op::PGExp
+    )
+}
+
+fn is_short(expr: &Expr) -> bool {
+    let mut first = expr;
+    for _ in 0..MAX_CHAIN {
+        match first {
+            Expr::BinaryExpr(binary) => first = &binary.left,
+            _ => return true,
+        }
+    }
+    false
+}
+
+/// Returns the type of a literal beside an operand of a type; `None` if PostgreSQL has no such
+/// operator, or several.
+fn type_beside(op: &BinaryOperator, beside: &DataType) -> Option<DataType> {
+    use BinaryOperator as Op;
+    match (op, beside) {
+        (Op::PGExp, number) if number.is_numeric() => Some(DataType::Float64),
+        (Op::PGExp, _) => None,
+        (_, number) if number.is_numeric() => Some(number.clone()),
+        (Op::Plus, DataType::Timestamp(..)) => Some(INTERVAL),
+        (Op::Minus, DataType::Timestamp(..) | DataType::Date32) => Some(beside.clone()),
+        (Op::Plus | Op::Minus, DataType::Interval(_)) => Some(INTERVAL),
+        (Op::Multiply | Op::Divide, DataType::Interval(_)) => Some(DataType::Float64),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::datatypes::TimeUnit;
+
+    use super::*;
+
+    #[test]
+    fn the_operator_and_the_other_operand_decide_the_type() {
+        use BinaryOperator as Op;
+        let moment = DataType::Timestamp(TimeUnit::Microsecond, None);
+        for (op, beside, expected) in [
+            (Op::Multiply, DataType::Int32, Some(DataType::Int32)),
+            (Op::Modulo, DataType::Int64, Some(DataType::Int64)),
+            (Op::Plus, DataType::Float32, Some(DataType::Float32)),
+            (Op::PGExp, DataType::Int64, Some(DataType::Float64)),
+            (Op::Plus, moment.clone(), Some(INTERVAL)),
+            (Op::Minus, moment.clone(), Some(moment.clone())),
+            (Op::Multiply, moment, None),
+            (Op::Minus, DataType::Date32, Some(DataType::Date32)),
+            (Op::Plus, DataType::Date32, None),
+            (Op::Plus, INTERVAL, Some(INTERVAL)),
+            (Op::Multiply, INTERVAL, Some(DataType::Float64)),
+            (Op::Plus, DataType::Utf8, None),
+            (Op::Minus, DataType::Boolean, None),
+        ] {
+            assert_eq!(type_beside(&op, &beside), expected, "{op} {beside}");
+        }
+    }
+}
