@@ -23,6 +23,7 @@ mod read;
 mod value;
 mod write;
 
+use std::collections::HashMap;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::ops::RangeInclusive;
@@ -78,7 +79,7 @@ enum Returns {
 struct Job {
     name: &'static str,
     binary: bool,
-    /// Whether the first argument is an array or a row, and no JSON text.
+    /// Whether the first argument is an array or a row, and no other JSON text.
     nested: bool,
 }
 
@@ -143,6 +144,12 @@ impl JsonFunction {
 
     fn of(mut self, arguments: Arguments) -> Self {
         self.arguments = arguments;
+        self
+    }
+
+    /// Takes any number of arguments.
+    fn of_many(mut self) -> Self {
+        self.signature = Signature::variadic_any(Volatility::Immutable);
         self
     }
 
@@ -239,8 +246,11 @@ impl ScalarUDFImpl for JsonFunction {
             true => JSONB,
             false => JSON,
         };
-        let metadata = [(PG_TYPE.to_owned(), name.to_owned())];
-        Ok(Arc::new(field.with_metadata(metadata.into())))
+        let mut metadata: HashMap<String, String> = [(PG_TYPE.to_owned(), name.to_owned())].into();
+        if self.name == ROW {
+            metadata.insert(ROW.to_owned(), String::new());
+        }
+        Ok(Arc::new(field.with_metadata(metadata)))
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
@@ -254,10 +264,9 @@ impl ScalarUDFImpl for JsonFunction {
         let job = Job {
             name: self.name,
             binary: self.is_binary(&args.arg_fields),
-            nested: args
-                .arg_fields
-                .first()
-                .is_some_and(|field| field.data_type().is_nested()),
+            nested: args.arg_fields.first().is_some_and(|field| {
+                field.data_type().is_nested() || field.metadata().contains_key(ROW)
+            }),
         };
         let columns = args
             .args
@@ -282,6 +291,9 @@ impl ScalarUDFImpl for JsonFunction {
         column_of(&self.data_type(), results, constant)
     }
 }
+
+/// The function of a row as JSON, and the key of the mark of its result.
+const ROW: &str = "$json_row";
 
 const JSON: &str = "json";
 const JSONB: &str = "jsonb";
