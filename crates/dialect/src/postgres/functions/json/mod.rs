@@ -9,6 +9,7 @@
 //! paths.rs     jsonb_path_query, jsonb_path_exists, @?, @@
 //! change.rs    jsonb_set, jsonb_insert, - #- ||, json_strip_nulls, jsonb_pretty
 //! made.rs      casts, json_build_object, json_object, json_agg
+//! order.rs     the order of jsonb: comparisons, ORDER BY
 //! ```
 //!
 //! The operators, and the functions that return rows or aggregate, become calls of functions whose
@@ -18,6 +19,7 @@ mod change;
 mod column;
 mod made;
 mod operators;
+mod order;
 mod paths;
 mod read;
 mod value;
@@ -38,6 +40,7 @@ use datafusion::logical_expr::{
 use lakegate_engine::bounded;
 use lakegate_error::Error;
 pub(in crate::postgres) use operators::planner;
+pub(in crate::postgres) use order::rule;
 
 use self::value::{Node, parse};
 use self::write::write_jsonb;
@@ -363,6 +366,7 @@ pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
     all.extend(change::functions());
     all.extend(made::functions());
     all.extend(paths::functions());
+    all.extend(order::key_functions());
     all.into_iter()
         .map(|function| Arc::new(ScalarUDF::new_from_impl(function)))
         .collect()
