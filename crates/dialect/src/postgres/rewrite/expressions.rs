@@ -164,7 +164,7 @@ impl Rewriter<'_> {
                     **right = build::array(items);
                 }
             }
-            Expr::TypedString(_) | Expr::Cast { .. } if times::rounded_interval(expr).is_some() => {
+            Expr::Cast { .. } if times::rounded_interval(expr).is_some() => {
                 times::rewrite(expr)?;
             }
             Expr::TypedString(typed)

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! INTERVAL '1-2 3 04:05'         INTERVAL '14 months 3 days 14700.000000 seconds'     the engine reads fewer forms
-//! INTERVAL(1) '1.25 s'           INTERVAL '0 months 0 days 1.300000 seconds'          and casts of texts to it
+//! '1.25 s'::INTERVAL(1)          INTERVAL '0 months 0 days 1.300000 seconds'
 //! t AT TIME ZONE 'x'             timezone('x', t)                                     the engine makes a cast of it
 //! age(a, b), age(b)              age_between(a, b), age_between(current_date, b)
 //! make_interval(days => n)       INTERVAL '0 seconds' + n * INTERVAL '1 day'
@@ -51,24 +51,23 @@ pub(super) fn rewrite(expr: &mut Expr) -> Result<(), Error> {
 /// Returns the text of a literal interval, and the digits of a second that it is rounded to; `None`
 /// for any other expression.
 pub(super) fn rounded_interval(expr: &Expr) -> Option<(&str, u64)> {
-    let (data_type, value) = match expr {
-        Expr::TypedString(typed) => (&typed.data_type, &typed.value.value),
-        Expr::Cast {
-            expr, data_type, ..
-        } => match expr.as_ref() {
-            Expr::Value(value) => (data_type, &value.value),
-            _ => return None,
-        },
-        _ => return None,
-    };
-    match (data_type, value) {
-        (
+    let Expr::Cast {
+        expr,
+        data_type:
             DataType::Interval {
                 fields: None,
                 precision: Some(digits),
             },
-            Value::SingleQuotedString(text),
-        ) => Some((text, *digits)),
+        ..
+    } = expr
+    else {
+        return None;
+    };
+    match expr.as_ref() {
+        Expr::Value(value) => match &value.value {
+            Value::SingleQuotedString(text) => Some((text, *digits)),
+            _ => None,
+        },
         _ => None,
     }
 }
