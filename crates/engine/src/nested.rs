@@ -2,10 +2,11 @@
 //! makes.
 //!
 //! ```text
-//! length(ARRAY[1, 2])          DataFusion: 6, the length of '[1, 2]'
-//! CAST('[1, 2]' AS TEXT[])     DataFusion: an array with one text
-//! min(a struct of arrays)      DataFusion: an internal error, if there are two
-//! CAST(1.5 AS TIMESTAMP)       DataFusion: a millionth of CAST(1 AS TIMESTAMP)
+//! length(ARRAY[1, 2])                DataFusion: 6, the length of '[1, 2]'
+//! CAST('[1, 2]' AS TEXT[])           DataFusion: an array with one text
+//! CAST(ARRAY[ARRAY[1]] AS TEXT[])    DataFusion: an array with the text '[1]'
+//! min(a struct of arrays)            DataFusion: an internal error, if there are two
+//! CAST(1.5 AS TIMESTAMP)             DataFusion: a millionth of CAST(1 AS TIMESTAMP)
 //! ```
 //!
 //! An analyzer rule that runs before type coercion, when all casts are explicit. All of these are
@@ -83,6 +84,16 @@ fn is_list(data_type: &DataType) -> bool {
     )
 }
 
+/// Returns how deep arrays are nested.
+fn depth(data_type: &DataType) -> usize {
+    match data_type {
+        DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => {
+            1 + depth(item.data_type())
+        }
+        _ => 0,
+    }
+}
+
 /// Returns an error if an expression is refused.
 fn check(expr: &Expr, schema: &DFSchema) -> Result<()> {
     match expr {
@@ -97,6 +108,12 @@ fn check(expr: &Expr, schema: &DFSchema) -> Result<()> {
                     format!("cannot cast {} to an array", described(&from)),
                 )
                 .with_hint("write ARRAY[x], or string_to_array(x, ',') for a text of several items")
+                .into()),
+                to if is_list(to) && depth(&from) > depth(to) => Err(Error::new(
+                    Code::CannotCoerce,
+                    "cannot cast an array of arrays to an array",
+                )
+                .with_hint("write a pair of brackets for each level, such as text[][]")
                 .into()),
                 DataType::Timestamp(..) if from.is_floating() || from.is_decimal() => {
                     Err(Error::new(

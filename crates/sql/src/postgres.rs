@@ -1,6 +1,7 @@
-//! PostgreSQL's operators that sqlparser does not parse.
+//! PostgreSQL's operators and literals that sqlparser does not parse.
 //!
 //! ```text
+//! INTERVAL(2) '1.567 s'              '1.567 s'::INTERVAL(2)
 //! x ISNULL                           x IS NULL
 //! x BETWEEN ASYMMETRIC a AND b       x BETWEEN a AND b
 //! x BETWEEN SYMMETRIC a AND b        (x BETWEEN a AND b OR x BETWEEN b AND a)
@@ -9,7 +10,7 @@
 
 use std::ops::ControlFlow;
 
-use sqlparser::ast::{BinaryOperator, Expr};
+use sqlparser::ast::{BinaryOperator, CastKind, DataType, Expr};
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::Token;
@@ -19,6 +20,32 @@ use crate::walk::walk_expressions;
 /// Returns whether the next token is the operator `ISNULL`, which sqlparser takes for a name.
 pub(crate) fn is_null_test(parser: &Parser<'_>) -> bool {
     is_word(parser, 0, "ISNULL")
+}
+
+/// Parses a literal interval whose type has digits, which sqlparser drops; `None` if the next tokens
+/// are none.
+pub(crate) fn prefix(parser: &mut Parser<'_>) -> Option<Result<Expr, ParserError>> {
+    if !is_word(parser, 0, "INTERVAL") {
+        return None;
+    }
+    let [_, open, digits, close, text] = parser.peek_tokens_ref::<5>();
+    let (Token::LParen, Token::Number(digits, _), Token::RParen, Token::SingleQuotedString(_)) =
+        (&open.token, &digits.token, &close.token, &text.token)
+    else {
+        return None;
+    };
+    let precision: u64 = digits.parse().ok()?;
+    (0..4).for_each(|_| parser.advance_token());
+    Some(parser.parse_value().map(|value| Expr::Cast {
+        kind: CastKind::DoubleColon,
+        expr: Box::new(Expr::Value(value)),
+        data_type: DataType::Interval {
+            fields: None,
+            precision: Some(precision),
+        },
+        array: false,
+        format: None,
+    }))
 }
 
 /// Parses an operator after its left operand; `None` if the next tokens are none of these.

@@ -23,7 +23,7 @@ mod units;
 pub use bytea::decode_bytea;
 pub use cell::{Cell, PG_TYPE, build_array, hinted_field, parse_array_text};
 pub use function::{PgFunction, invalid};
-use functions::json_operators;
+use functions::{json_operators, json_order};
 pub use functions::{functions, quote_ident, split_name};
 pub use lakegate_engine::{IntervalStyle, OutputNames, apart, shown};
 pub use lakegate_lake::float_text::{put_f32, put_f64};

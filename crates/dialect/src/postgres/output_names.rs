@@ -1,7 +1,8 @@
 //! PostgreSQL's names for the columns of a query.
 
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, DataType, Expr, Query, SelectItem, SetExpr, TimezoneInfo, TrimWhereField,
+    AccessExpr, ArrayElemTypeDef, DataType, Expr, Query, SelectItem, SetExpr, TimezoneInfo,
+    TrimWhereField,
 };
 use lakegate_engine::OutputNames;
 use lakegate_sql::trino::fields_of;
@@ -119,6 +120,8 @@ fn type_name(data_type: &DataType) -> String {
         T::Timestamp(_, TimezoneInfo::WithTimeZone | TimezoneInfo::Tz) => "timestamptz".to_owned(),
         T::Timestamp(..) => "timestamp".to_owned(),
         T::Time(_, TimezoneInfo::WithTimeZone | TimezoneInfo::Tz) => "timetz".to_owned(),
+        // An array is named after its items.
+        T::Array(ArrayElemTypeDef::SquareBracket(item, _)) => type_name(item),
         other => other
             .to_string()
             .split(['(', ' '])

@@ -101,6 +101,20 @@ impl OfTimes {
     }
 }
 
+/// Returns the zone of `make_timestamptz`. The sign of a number counts east, unlike that of
+/// `AT TIME ZONE`.
+fn zone_of(name: &str) -> Result<Clock, Error> {
+    match name.as_bytes().first() {
+        Some(b'0'..=b'9') => Err(Error::new(
+            Code::InvalidParameter,
+            format!("invalid input syntax for type numeric time zone: \"{name}\""),
+        )
+        .with_hint("Numeric time zones must have \"-\" or \"+\" as first character.")),
+        Some(b'+' | b'-') => Clock::of(name),
+        _ => Clock::by_name(name),
+    }
+}
+
 impl ScalarUDFImpl for OfTimes {
     fn name(&self) -> &str {
         match self.kind {
@@ -245,7 +259,7 @@ impl OfTimes {
                     return Ok(None);
                 }
                 let clock = match zones {
-                    Some(zones) => Clock::by_name(zones.value(row))?,
+                    Some(zones) => zone_of(zones.value(row))?,
                     None => session,
                 };
                 let shown = moment(whole.map(|part| part.value(row)), seconds.value(row))?;

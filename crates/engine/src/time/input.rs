@@ -218,14 +218,23 @@ fn error(text: &str, to: &DataType, fault: Fault) -> Error {
 ///
 /// Returns an error if the text is not an interval.
 pub fn interval_in_words(text: &str) -> Result<String, Error> {
+    rounded_interval_in_words(text, u64::from(MAX_DIGITS))
+}
+
+/// The same with its seconds rounded to so many digits, halves away from zero.
+///
+/// # Errors
+///
+/// Returns an error if the text is not an interval.
+pub fn rounded_interval_in_words(text: &str, digits: u64) -> Result<String, Error> {
     let to = DataType::Interval(IntervalUnit::MonthDayNano);
     let interval = period::read(text).map_err(|fault| error(text, &to, fault))?;
     let micros = interval.nanoseconds / 1000;
+    let dropped = u64::from(MAX_DIGITS).saturating_sub(digits);
+    let unit = u32::try_from(dropped).map_or(1, |dropped| 10u64.pow(dropped));
+    let rounded = (micros.unsigned_abs() + unit / 2) / unit * unit;
     let sign = if micros < 0 { "-" } else { "" };
-    let (seconds, rest) = (
-        micros.unsigned_abs() / 1_000_000,
-        micros.unsigned_abs() % 1_000_000,
-    );
+    let (seconds, rest) = (rounded / 1_000_000, rounded % 1_000_000);
     let (months, days) = (interval.months, interval.days);
     Ok(format!(
         "{months} months {days} days {sign}{seconds}.{rest:06} seconds"

@@ -67,8 +67,8 @@ use datafusion::error::Result;
 use datafusion::execution::{FunctionRegistry, SessionState};
 pub(crate) use extremes::best_places;
 pub use input::{
-    date_of_text, instant_of_text, interval_in_words, interval_of_text, time_of_text,
-    timestamp_of_text,
+    date_of_text, instant_of_text, interval_in_words, interval_of_text, rounded_interval_in_words,
+    time_of_text, timestamp_of_text,
 };
 pub(crate) use length::{are_lists, compares, length, lengths};
 pub use meeting::MeetingZones;

@@ -29,7 +29,7 @@ pub const DAYS: [&str; 7] = [
     "Saturday",
     "Sunday",
 ];
-const ROMAN: [&str; 12] = [
+pub(super) const ROMAN: [&str; 12] = [
     "I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XII",
 ];
 

@@ -165,6 +165,38 @@ mod tests {
     }
 
     #[test]
+    fn numbers_are_exact_and_one_true_comparison_decides() {
+        for (path, json, expected) in [
+            ("$[*].floor()", "[1.5, -3.4, 2]", &["1", "-4", "2"][..]),
+            ("$[*].ceiling().abs()", "[-3.4]", &["3"]),
+            ("$.a + $.b", r#"{"a": 0.1, "b": 0.2}"#, &["0.3"]),
+            ("$ / 2", "7", &["3.5000000000000000"]),
+            ("$ * 3", "3000000000", &["9000000000"]),
+            ("$[*] ? (2 / @ > 0)", "[1, 2, 0, 3]", &["1", "2", "3"]),
+            ("$[0.9]", "[1, 2]", &["1"]),
+            (
+                "$ ? (@[*] starts with \"a\")[1]",
+                r#"[[null, "ab"]]"#,
+                &["\"ab\""],
+            ),
+            (
+                "$ ? (@.a[*] >= @.b[*]).b[2]",
+                r#"{"a": [1, 2, 3], "b": [3, 4, "5"]}"#,
+                &["\"5\""],
+            ),
+        ] {
+            let expected = expected.iter().map(|item| (*item).to_owned());
+            assert_eq!(
+                found(path, json, ""),
+                JsonPathItems::Found(expected.collect()),
+                "{path}"
+            );
+        }
+        let far = found("$[10000000000]", "[1]", "");
+        assert!(matches!(far, JsonPathItems::Misfit(_)));
+    }
+
+    #[test]
     fn what_is_no_path_or_no_object_is_refused() {
         for path in [
             "bad path",

@@ -19,7 +19,7 @@ use std::sync::{Arc, LazyLock};
 
 pub(super) use arrays::MOST_FREQUENT;
 use datafusion::logical_expr::ScalarUDF;
-pub(super) use json::planner as json_operators;
+pub(super) use json::{planner as json_operators, rule as json_order};
 pub(super) use session::TRANSACTION_AGE;
 pub use text::{quote_ident, split_name};
 

@@ -167,6 +167,9 @@ impl Rewriter<'_> {
                     **right = build::array(items);
                 }
             }
+            Expr::Cast { .. } if times::rounded_interval(expr).is_some() => {
+                times::rewrite(expr)?;
+            }
             Expr::TypedString(typed)
                 if matches!(
                     typed.data_type,

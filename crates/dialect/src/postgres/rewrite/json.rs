@@ -6,12 +6,20 @@
 //! json_agg(x ORDER BY y)            $json_agg(array_agg($json_item(x) ORDER BY y))
 //! json_object_agg(k, v)             $json_object_agg(array_agg(k), array_agg($json_item(v)))
 //! json_array_elements(x)            $json_kept(unnest(json_array_elements(x)))
-//! row_to_json(t)                    row_to_json(named_struct('a', t.a, 'b', t.b))
-//! row_to_json(row(x, y))            row_to_json(named_struct('f1', x, 'f2', y))
+//! row_to_json(t)                    row_to_json($json_row('a', t.a, 'b', t.b))
+//! row_to_json(row(x, y))            row_to_json($json_row('f1', x, 'f2', y))
 //! ```
+//!
+//! `marks.rs` marks expressions that are JSON, and `set_columns.rs` names the columns of
+//! `json_array_elements` in FROM.
 //!
 //! This comes before all other rewriting: the parser reads `name -> 'key'` as a lambda, whose body
 //! goes on as far as it can.
+
+mod marks;
+mod set_columns;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashSet;
 use std::ops::ControlFlow;
@@ -24,6 +32,7 @@ use datafusion::sql::sqlparser::ast::{
 use datafusion::sql::sqlparser::tokenizer::Location;
 use lakegate_sql::walk::walk_mut;
 
+use self::set_columns::SetColumns;
 use super::{build, comparisons, expressions::strip_schema, folded};
 
 /// Functions whose arguments may be lambdas. So may those of functions whose names begin with `$`.
@@ -68,6 +77,9 @@ pub(super) const SETS: &[(&str, Option<&str>)] = &[
     ("jsonb_object_keys", None),
 ];
 
+/// The function of a row as JSON. A struct would forget which of its fields are JSON.
+pub(super) const ROW: &str = "$json_row";
+
 /// Rewrites the JSON operators and functions of a statement.
 pub fn rewrite_json(statement: &mut Statement) {
     let mut syntax = JsonSyntax::default();
@@ -83,6 +95,7 @@ struct JsonSyntax {
     lambdas: HashSet<Location>,
     common_tables: Vec<Rows>,
     scopes: Vec<Vec<Rows>>,
+    set_columns: SetColumns,
 }
 
 impl JsonSyntax {
@@ -143,14 +156,18 @@ impl JsonSyntax {
             return;
         };
         let table = folded(name);
-        let Some(columns) = self.columns(&table) else {
+        // A column comes before a row of the same name.
+        let Some(columns) = self
+            .columns(&table)
+            .filter(|columns| !columns.contains(&table))
+        else {
             return;
         };
         let fields = columns
             .iter()
             .flat_map(|column| [build::text(column.clone()), build::column(&table, column)])
             .collect();
-        *argument = build::call("named_struct", fields);
+        *argument = build::call(ROW, fields);
     }
 }
 
@@ -160,7 +177,7 @@ fn numbered(parts: Vec<Expr>) -> Expr {
         let part = comparisons::row(&part).map_or(part, numbered);
         [build::text(format!("f{}", place + 1)), part]
     });
-    build::call("named_struct", fields.collect())
+    build::call(ROW, fields.collect())
 }
 
 /// Returns the names of a query's columns; `None` if one has no name of its own.
@@ -397,6 +414,12 @@ impl VisitorMut for JsonSyntax {
                     .push((folded(&table.alias.name), columns));
             }
         }
+        self.set_columns.enter_query(query);
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
+        self.set_columns.leave();
         ControlFlow::Continue(())
     }
 
@@ -406,11 +429,13 @@ impl VisitorMut for JsonSyntax {
         });
         let rows = factors.filter_map(|factor| self.rows_of(factor)).collect();
         self.scopes.push(rows);
+        self.set_columns.enter_select(select);
         ControlFlow::Continue(())
     }
 
     fn post_visit_select(&mut self, _: &mut Select) -> ControlFlow<()> {
         self.scopes.pop();
+        self.set_columns.leave();
         ControlFlow::Continue(())
     }
 
@@ -439,6 +464,11 @@ impl VisitorMut for JsonSyntax {
                     *expr = operator;
                 }
             }
+            Expr::Identifier(_) | Expr::CompoundIdentifier(_) => {
+                if let Some(column) = self.set_columns.column(expr) {
+                    *expr = column;
+                }
+            }
             _ => {}
         }
         ControlFlow::Continue(())
@@ -460,67 +490,7 @@ impl VisitorMut for JsonSyntax {
             }
             _ => {}
         }
+        marks::put(expr);
         ControlFlow::Continue(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use datafusion::sql::sqlparser::parser::Parser;
-    use lakegate_sql::AthenaDialect;
-
-    use super::*;
-
-    fn rewritten(sql: &str) -> String {
-        let mut statements = Parser::parse_sql(&AthenaDialect::default(), sql).unwrap();
-        let mut statement = statements.remove(0);
-        rewrite_json(&mut statement);
-        statement.to_string()
-    }
-
-    #[test]
-    fn arrows_are_operators_but_in_functions_that_take_lambdas() {
-        for (sql, expected) in [
-            ("SELECT d -> 'a'", "SELECT \"$json_get\"(d, 'a')"),
-            (
-                "SELECT d -> 'a' ->> 'b' = 'x' AND c IS NULL",
-                "SELECT \"$json_get_text\"(\"$json_get\"(d, 'a'), 'b') = 'x' AND c IS NULL",
-            ),
-            (
-                "SELECT lower(d -> 1 + 1 #>> '{a}')",
-                "SELECT lower(\"$json_get_path_text\"(\"$json_get\"(d, 1 + 1), '{a}'))",
-            ),
-            (
-                "SELECT transform(a, x -> x + 1), t.d -> 'a'",
-                "SELECT transform(a, x -> x + 1), \"$json_get\"(t.d, 'a')",
-            ),
-        ] {
-            assert_eq!(rewritten(sql), expected);
-        }
-    }
-
-    #[test]
-    fn aggregates_gather_items_and_rows_have_their_columns() {
-        for (sql, expected) in [
-            (
-                "SELECT json_agg(x ORDER BY y) FILTER (WHERE z) FROM t",
-                "SELECT \"$json_agg\"(array_agg(\"$json_item\"(x) ORDER BY y) FILTER (WHERE z)) FROM t",
-            ),
-            (
-                "SELECT pg_catalog.row_to_json(r) FROM (SELECT 1 AS \"A\", b FROM t) r",
-                "SELECT row_to_json(named_struct('A', \"r\".\"A\", 'b', \"r\".\"b\")) FROM (SELECT 1 AS \"A\", b FROM t) r",
-            ),
-            (
-                "SELECT row_to_json(row(1, b)), to_json((b, 'x')) FROM t",
-                "SELECT row_to_json(named_struct('f1', 1, 'f2', b)), to_json(named_struct('f1', b, 'f2', 'x')) FROM t",
-            ),
-            (
-                "WITH c (n) AS (SELECT 1 AS m) SELECT to_jsonb(c) FROM c",
-                "WITH c (n) AS (SELECT 1 AS m) SELECT to_jsonb(named_struct('n', \"c\".\"n\")) FROM c",
-            ),
-        ] {
-            assert_eq!(rewritten(sql), expected);
-        }
     }
 }

@@ -142,8 +142,13 @@ fn record(name: &str, args: &[Expr], alias: Option<&TableAlias>) -> Option<Vec<S
         .iter()
         .map(|column| {
             let key = build::text(folded(&column.name));
-            let member = build::call("$json_get_text", vec![value.clone(), key]);
-            let typed = cast(member, column.data_type.clone()?);
+            let data_type = column.data_type.clone()?;
+            let member = match data_type {
+                DataType::JSON | DataType::JSONB => "$json_get",
+                _ => "$json_get_text",
+            };
+            let member = build::call(member, vec![value.clone(), key]);
+            let typed = cast(member, data_type);
             Some(build::aliased(typed, column.name.clone()))
         })
         .collect()

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! INTERVAL '1-2 3 04:05'         INTERVAL '14 months 3 days 14700.000000 seconds'     the engine reads fewer forms
+//! '1.25 s'::INTERVAL(1)          INTERVAL '0 months 0 days 1.300000 seconds'
 //! t AT TIME ZONE 'x'             timezone('x', t)                                     the engine makes a cast of it
 //! age(a, b), age(b)              age_between(a, b), age_between(current_date, b)
 //! make_interval(days => n)       INTERVAL '0 seconds' + n * INTERVAL '1 day'
@@ -12,7 +13,7 @@ use datafusion::sql::sqlparser::ast::{
     BinaryOperator, DataType, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, TimezoneInfo,
     Value,
 };
-use lakegate_engine::time::{AGE, AT_TIME_ZONE, interval_in_words};
+use lakegate_engine::time::{AGE, AT_TIME_ZONE, interval_in_words, rounded_interval_in_words};
 use lakegate_error::Error;
 
 use super::{build, folded};
@@ -23,6 +24,10 @@ use super::{build, folded};
 ///
 /// The text is not an interval.
 pub(super) fn rewrite(expr: &mut Expr) -> Result<(), Error> {
+    if let Some((text, digits)) = rounded_interval(expr) {
+        *expr = build::interval(&rounded_interval_in_words(text, digits)?)?;
+        return Ok(());
+    }
     match expr {
         Expr::Interval(interval) if interval.leading_field.is_none() => {
             if let Expr::Value(value) = interval.value.as_mut()
@@ -41,6 +46,30 @@ pub(super) fn rewrite(expr: &mut Expr) -> Result<(), Error> {
         _ => {}
     }
     Ok(())
+}
+
+/// Returns the text of a literal interval, and the digits of a second that it is rounded to; `None`
+/// for any other expression.
+pub(super) fn rounded_interval(expr: &Expr) -> Option<(&str, u64)> {
+    let Expr::Cast {
+        expr,
+        data_type:
+            DataType::Interval {
+                fields: None,
+                precision: Some(digits),
+            },
+        ..
+    } = expr
+    else {
+        return None;
+    };
+    match expr.as_ref() {
+        Expr::Value(value) => match &value.value {
+            Value::SingleQuotedString(text) => Some((text, *digits)),
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
 /// Returns the replacement of a call, or `None` if it stays unchanged.

@@ -77,7 +77,7 @@ pub(in crate::json) fn evaluate<'a>(path: &Path, row: &Row<'a, '_>) -> Evaluated
     let evaluation = Evaluation {
         row,
         lax: path.lax,
-        entry_name: path.entry_name,
+        of_postgres: path.of_postgres,
         root,
         items: Cell::new(0),
         ids: Cell::new(0),
@@ -119,7 +119,7 @@ struct Scope<'a> {
 struct Evaluation<'a, 'r, 'w> {
     row: &'r Row<'a, 'w>,
     lax: bool,
-    entry_name: &'static str,
+    of_postgres: bool,
     root: Item<'a>,
     /// Items made so far.
     items: Cell<usize>,
@@ -177,7 +177,11 @@ impl<'a> Evaluation<'a, '_, '_> {
                 let mut result = self.single_number(first, scope)?;
                 for (operator, operand) in rest {
                     self.row.work.step()?;
-                    result = result.apply(*operator, self.single_number(operand, scope)?)?;
+                    let operand = self.single_number(operand, scope)?;
+                    result = match self.of_postgres {
+                        true => result.apply_exactly(*operator, operand)?,
+                        false => result.apply(*operator, operand)?,
+                    };
                 }
                 Item::Number(result)
             }
@@ -199,11 +203,36 @@ impl<'a> Evaluation<'a, '_, '_> {
         }])
     }
 
+    /// The member of what `keyvalue()` makes that has the name.
+    fn entry_name(&self) -> &'static str {
+        if self.of_postgres { "key" } else { "name" }
+    }
+
+    /// An item as a number. Those of PostgreSQL have no type that is exceeded.
+    fn number(&self, item: &Item<'a>) -> Evaluated<Num> {
+        if !self.of_postgres {
+            return item.expect_number();
+        }
+        let exact = match item {
+            Item::Written(written) if !written.whole && !written.text.contains(['e', 'E']) => {
+                Num::decimal(written.text)
+            }
+            _ => None,
+        };
+        Ok(match exact {
+            Some(number) => number,
+            None => match item.expect_number()? {
+                Num::Whole(number, _) => Num::Whole(number, true),
+                number => number,
+            },
+        })
+    }
+
     /// The one number that a node is.
     fn single_number(&self, node: &Node, scope: &Scope<'a>) -> Evaluated<Num> {
         let items = self.unwrapped(self.node(node, scope)?)?;
         match items.as_slice() {
-            [item] => item.expect_number(),
+            [item] => self.number(item),
             _ => Err(Failure::value("arithmetic needs one number on each side")),
         }
     }
@@ -214,7 +243,7 @@ impl<'a> Evaluation<'a, '_, '_> {
         of: impl Fn(Num) -> Evaluated<Num>,
     ) -> Evaluated<Items<'a>> {
         let items = self.unwrapped(items)?.into_iter();
-        let numbers = items.map(|item| Ok(Item::Number(of(item.expect_number()?)?)));
+        let numbers = items.map(|item| Ok(Item::Number(of(self.number(&item)?)?)));
         numbers.collect()
     }
 
@@ -292,7 +321,7 @@ impl<'a> Evaluation<'a, '_, '_> {
                     let value = match &item {
                         Item::Object(object) => self.member(object, name)?,
                         Item::Entry(entry) => {
-                            let mut members = entry.members(self.entry_name).into_iter();
+                            let mut members = entry.members(self.entry_name()).into_iter();
                             members.find(|(of, _)| of == name).map(|(_, value)| value)
                         }
                         _ if self.lax => None,
@@ -353,7 +382,7 @@ impl<'a> Evaluation<'a, '_, '_> {
         match item {
             Item::Object(object) => self.members(object),
             Item::Entry(entry) => {
-                let members = entry.members(self.entry_name).into_iter();
+                let members = entry.members(self.entry_name()).into_iter();
                 Ok(members
                     .map(|(name, value)| (Cow::Borrowed(name), value))
                     .collect())
@@ -410,6 +439,7 @@ impl<'a> Evaluation<'a, '_, '_> {
         let mut scope = scope.clone();
         scope.last = Some(size - 1);
         let index = |node: &Node| match self.node(node, &scope)?.as_slice() {
+            [item] if self.of_postgres => self.number(item)?.whole_index(),
             [item] => item.expect_number()?.index(),
             _ => Err(Failure::value("a subscript must be one number")),
         };

@@ -140,6 +140,29 @@ impl Num {
         }
     }
 
+    /// The number as an index of an array in PostgreSQL, which drops what is after the point.
+    pub(super) fn whole_index(self) -> Result<i64, Failure> {
+        let whole = match self {
+            Self::Whole(number, _) => Some(number),
+            Self::Double(number) => numbers::rounded(number.trunc()),
+            Self::Decimal(value, scale) => i64::try_from(value / power(scale)?).ok(),
+        };
+        whole
+            .filter(|index| i32::try_from(*index).is_ok())
+            .ok_or_else(|| Failure::value("an array subscript is out of integer range"))
+    }
+
+    /// Computes as PostgreSQL's `numeric`: a quotient of whole numbers is not whole.
+    pub(super) fn apply_exactly(self, operator: Operator, other: Self) -> Result<Self, Failure> {
+        let divides = matches!(operator, Operator::Divide | Operator::Modulo);
+        match (self.exact(), other.exact()) {
+            (Some(_), Some((0, _))) if divides => Err(Failure::value("division by zero")),
+            (Some(a), Some(b)) if operator == Operator::Divide => quotient(a, b),
+            (Some(a), Some(b)) => decimals(a, operator, b),
+            _ => self.apply(operator, other),
+        }
+    }
+
     pub(super) fn apply(self, operator: Operator, other: Self) -> Result<Self, Failure> {
         let by_zero = || Failure::value("division by zero");
         let divides = matches!(operator, Operator::Divide | Operator::Modulo);
@@ -204,6 +227,40 @@ fn divide(a: i128, b: i128) -> Option<i128> {
     let up = rest.unsigned_abs() >= b.unsigned_abs() - rest.unsigned_abs();
     let step = if (a < 0) == (b < 0) { 1 } else { -1 };
     quotient.checked_add(if up && rest != 0 { step } else { 0 })
+}
+
+/// Divides decimals to as many digits as PostgreSQL's `numeric` does (`select_div_scale`): sixteen
+/// that count, or more.
+fn quotient((a, a_scale): (i128, u32), (b, b_scale): (i128, u32)) -> Result<Num, Failure> {
+    let (a_weight, a_first) = first_group(a, a_scale)?;
+    let (b_weight, b_first) = first_group(b, b_scale)?;
+    let weight = a_weight - b_weight - i64::from(a_first <= b_first);
+    let least = u32::try_from(16 - weight * 4).unwrap_or(0);
+    let scale = least.max(a_scale).max(b_scale);
+    let scaled = a.checked_mul(power(scale + b_scale - a_scale)?);
+    let result = scaled.and_then(|a| divide(a, b)).ok_or_else(out_of_range)?;
+    match scale <= MAX_DIGITS && result.unsigned_abs() < power(MAX_DIGITS)?.unsigned_abs() {
+        true => Ok(Num::Decimal(result, scale)),
+        false => Err(out_of_range()),
+    }
+}
+
+/// Returns the first group of four digits that is not zero, and its place before the point, from 0.
+fn first_group(value: i128, scale: u32) -> Result<(i64, u128), Failure> {
+    let missing = (4 - scale % 4) % 4;
+    let aligned = value
+        .checked_mul(power(missing)?)
+        .ok_or_else(out_of_range)?;
+    let mut first = aligned.unsigned_abs();
+    if first == 0 {
+        return Ok((0, 0));
+    }
+    let mut groups = 0i64;
+    while first >= 10_000 {
+        first /= 10_000;
+        groups += 1;
+    }
+    Ok((groups - i64::from((scale + missing) / 4), first))
 }
 
 fn decimals(
@@ -375,6 +432,36 @@ mod tests {
         let large = Num::Decimal(10i128.pow(37), 0);
         assert!(large.apply(Operator::Multiply, large).is_err());
         assert_eq!(large.compare(Num::Decimal(1, 38)), Some(Ordering::Greater));
+    }
+
+    #[test]
+    fn quotients_have_the_digits_of_numeric() {
+        let whole = |number| Num::Whole(number, true);
+        for (a, b, quotient) in [
+            (whole(7), whole(2), (35_000_000_000_000_000, 16)),
+            (whole(1), whole(3), (33_333_333_333_333_333_333, 20)),
+            (whole(12345), whole(2), (61_725_000_000_000_000_000, 16)),
+            (whole(-2), whole(3), (-66_666_666_666_666_666_667, 20)),
+            (
+                Num::Decimal(5, 1),
+                whole(4),
+                (12_500_000_000_000_000_000, 20),
+            ),
+        ] {
+            let (value, scale) = quotient;
+            assert_eq!(
+                a.apply_exactly(Operator::Divide, b).unwrap(),
+                Num::Decimal(value, scale)
+            );
+        }
+        let large = whole(i64::MAX);
+        assert_eq!(
+            large.apply_exactly(Operator::Add, whole(1)).unwrap(),
+            Num::Decimal(i128::from(i64::MAX) + 1, 0)
+        );
+        assert!(large.apply_exactly(Operator::Modulo, whole(0)).is_err());
+        assert_eq!(Num::Decimal(-19, 1).whole_index().unwrap(), -1);
+        assert!(large.whole_index().is_err());
     }
 
     #[test]

@@ -18,8 +18,9 @@ pub(super) use items::{Item, Num};
 pub(in crate::json) struct Path {
     /// Whether arrays are unwrapped, values wrapped, and missing items left out.
     lax: bool,
-    /// The member of what `keyvalue()` makes that has the name: `name`, in PostgreSQL `key`.
-    entry_name: &'static str,
+    /// Whether it is a `jsonpath` of PostgreSQL: its numbers are exact, in lax mode one comparison
+    /// that is true decides, and `keyvalue()` names the name `key`.
+    of_postgres: bool,
     root: Node,
 }
 
@@ -28,7 +29,7 @@ impl Path {
     pub(in crate::json) fn context() -> Self {
         Self {
             lax: false,
-            entry_name: "name",
+            of_postgres: false,
             root: Node::Context,
         }
     }

@@ -103,10 +103,7 @@ impl<'a> Parser<'a> {
         match self.rest.is_empty() {
             true => Ok(Path {
                 lax,
-                entry_name: match self.of_postgres {
-                    true => "key",
-                    false => "name",
-                },
+                of_postgres: self.of_postgres,
                 root,
             }),
             false => Err("the end is expected"),

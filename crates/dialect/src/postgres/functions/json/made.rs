@@ -7,7 +7,7 @@ use lakegate_error::{Code, Error, from_engine};
 
 use super::value::parse;
 use super::write::write_string;
-use super::{Arguments, Body, Cell, Form, Job, JsonFunction, Returns, document};
+use super::{Arguments, Body, Cell, Form, Job, JsonFunction, ROW, Returns, document};
 
 type Answer = Result<Cell<'static>, Error>;
 
@@ -102,11 +102,33 @@ fn build_object(job: Job, args: &[Cell<'static>]) -> Answer {
     let mut pairs = Vec::with_capacity(args.len() / 2);
     for (place, pair) in args.chunks(2).enumerate() {
         let [name, value] = pair else { continue };
+        if matches!(name, Cell::List(_)) {
+            return Err(wrong(
+                "key value must be scalar, not array, composite, or json",
+            ));
+        }
         let name =
             key(name).ok_or_else(|| wrong(format!("argument {} cannot be null", place * 2 + 1)))?;
         pairs.push((name, value.as_str()));
     }
     object(job, ["{", "}"], pairs.into_iter())
+}
+
+/// Returns a row as an object, of the names of its fields and their values in turn.
+fn row(_: Job, args: &[Cell<'static>]) -> Answer {
+    let mut out = "{".to_owned();
+    for (place, pair) in args.chunks(2).enumerate() {
+        let [name, value] = pair else { continue };
+        if place > 0 {
+            out.push(',');
+        }
+        write_string(&mut out, name.as_str().unwrap_or_default());
+        out.push(':');
+        out.push_str(value.as_str().unwrap_or("null"));
+        bounded::check_value("row_to_json", out.len()).map_err(from_engine)?;
+    }
+    out.push('}');
+    Ok(Cell::text(out))
 }
 
 /// The items of an array argument.
@@ -270,7 +292,11 @@ pub(super) fn functions() -> Vec<JsonFunction> {
     let of_values = |name: &'static str| {
         JsonFunction::new(name, 1..=1, Form::Text, Returns::Json, made).of(Arguments::Values)
     };
-    let mut all = vec![of_values("row_to_json"), of_values("array_to_json")];
+    let of_row = JsonFunction::new(ROW, 2..=2, Form::Text, Returns::Json, row)
+        .of(Arguments::Pairs)
+        .of_many()
+        .called_on_null();
+    let mut all = vec![of_values("row_to_json"), of_values("array_to_json"), of_row];
     let built = built.into_iter().flatten();
     all.extend(built.map(JsonFunction::called_on_null));
     all.extend(strict.into_iter().flatten());
@@ -316,6 +342,26 @@ mod tests {
         assert_eq!(
             of_texts(job(false), &[Cell::text("{a,1,b,NULL}")]).unwrap(),
             Cell::text("{\"a\" : \"1\", \"b\" : null}")
+        );
+    }
+
+    #[test]
+    fn rows_are_written_without_blanks() {
+        let args = [
+            Cell::text("a\""),
+            Cell::text("[1, 2]"),
+            Cell::text("b"),
+            Cell::Null,
+        ];
+        assert_eq!(
+            row(job(false), &args).unwrap(),
+            Cell::text("{\"a\\\"\":[1, 2],\"b\":null}")
+        );
+        let array = [Cell::texts(["a"]), Cell::text("1")];
+        let error = build_object(job(false), &array).unwrap_err();
+        assert_eq!(
+            error.message(),
+            "key value must be scalar, not array, composite, or json"
         );
     }
 

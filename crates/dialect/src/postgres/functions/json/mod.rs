@@ -9,6 +9,7 @@
 //! paths.rs     jsonb_path_query, jsonb_path_exists, @?, @@
 //! change.rs    jsonb_set, jsonb_insert, - #- ||, json_strip_nulls, jsonb_pretty
 //! made.rs      casts, json_build_object, json_object, json_agg
+//! order.rs     the order of jsonb: comparisons, ORDER BY
 //! ```
 //!
 //! The operators, and the functions that return rows or aggregate, become calls of functions whose
@@ -18,11 +19,13 @@ mod change;
 mod column;
 mod made;
 mod operators;
+mod order;
 mod paths;
 mod read;
 mod value;
 mod write;
 
+use std::collections::HashMap;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::ops::RangeInclusive;
@@ -37,6 +40,7 @@ use datafusion::logical_expr::{
 use lakegate_engine::bounded;
 use lakegate_error::Error;
 pub(in crate::postgres) use operators::planner;
+pub(in crate::postgres) use order::rule;
 
 use self::value::{Node, parse};
 use self::write::write_jsonb;
@@ -78,7 +82,7 @@ enum Returns {
 struct Job {
     name: &'static str,
     binary: bool,
-    /// Whether the first argument is an array or a row, and no JSON text.
+    /// Whether the first argument is an array or a row, and no other JSON text.
     nested: bool,
 }
 
@@ -143,6 +147,12 @@ impl JsonFunction {
 
     fn of(mut self, arguments: Arguments) -> Self {
         self.arguments = arguments;
+        self
+    }
+
+    /// Takes any number of arguments.
+    fn of_many(mut self) -> Self {
+        self.signature = Signature::variadic_any(Volatility::Immutable);
         self
     }
 
@@ -239,8 +249,11 @@ impl ScalarUDFImpl for JsonFunction {
             true => JSONB,
             false => JSON,
         };
-        let metadata = [(PG_TYPE.to_owned(), name.to_owned())];
-        Ok(Arc::new(field.with_metadata(metadata.into())))
+        let mut metadata: HashMap<String, String> = [(PG_TYPE.to_owned(), name.to_owned())].into();
+        if self.name == ROW {
+            metadata.insert(ROW.to_owned(), String::new());
+        }
+        Ok(Arc::new(field.with_metadata(metadata)))
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
@@ -254,10 +267,9 @@ impl ScalarUDFImpl for JsonFunction {
         let job = Job {
             name: self.name,
             binary: self.is_binary(&args.arg_fields),
-            nested: args
-                .arg_fields
-                .first()
-                .is_some_and(|field| field.data_type().is_nested()),
+            nested: args.arg_fields.first().is_some_and(|field| {
+                field.data_type().is_nested() || field.metadata().contains_key(ROW)
+            }),
         };
         let columns = args
             .args
@@ -282,6 +294,9 @@ impl ScalarUDFImpl for JsonFunction {
         column_of(&self.data_type(), results, constant)
     }
 }
+
+/// The function of a row as JSON, and the key of the mark of its result.
+const ROW: &str = "$json_row";
 
 const JSON: &str = "json";
 const JSONB: &str = "jsonb";
@@ -351,6 +366,7 @@ pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
     all.extend(change::functions());
     all.extend(made::functions());
     all.extend(paths::functions());
+    all.extend(order::key_functions());
     all.into_iter()
         .map(|function| Arc::new(ScalarUDF::new_from_impl(function)))
         .collect()

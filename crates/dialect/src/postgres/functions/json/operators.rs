@@ -1,14 +1,15 @@
-//! The operators of `jsonb` whose symbols other types have too: `||`, `-`, `@>` and `<@`.
+//! The operators of `jsonb` whose symbols other types have too: `||`, `-`, `@>`, `<@` and
+//! comparisons.
 
 use std::sync::{Arc, LazyLock};
 
 use datafusion::common::DFSchema;
 use datafusion::error::Result;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
-use datafusion::logical_expr::{Expr, ExprSchemable, ScalarUDF};
+use datafusion::logical_expr::{Expr, ExprSchemable, Operator, ScalarUDF, binary_expr};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
-use super::{functions, is_jsonb};
+use super::{functions, is_jsonb, order};
 
 /// Plans an operator as a call of its function if one of its operands is `jsonb`.
 #[derive(Debug)]
@@ -17,6 +18,8 @@ struct JsonOperators {
     delete: Arc<ScalarUDF>,
     contains: Arc<ScalarUDF>,
     contained: Arc<ScalarUDF>,
+    /// Returns what two values are compared by.
+    key: Arc<ScalarUDF>,
 }
 
 impl JsonOperators {
@@ -31,7 +34,21 @@ impl JsonOperators {
     }
 }
 
-fn is_of_jsonb(expr: &Expr, schema: &DFSchema) -> bool {
+/// Returns the operator of a comparison.
+fn comparison(op: &BinaryOperator) -> Option<Operator> {
+    Some(match op {
+        BinaryOperator::Eq => Operator::Eq,
+        BinaryOperator::NotEq => Operator::NotEq,
+        BinaryOperator::Lt => Operator::Lt,
+        BinaryOperator::LtEq => Operator::LtEq,
+        BinaryOperator::Gt => Operator::Gt,
+        BinaryOperator::GtEq => Operator::GtEq,
+        _ => return None,
+    })
+}
+
+/// Returns whether an expression is of the type `jsonb`.
+pub(super) fn is_of_jsonb(expr: &Expr, schema: &DFSchema) -> bool {
     match expr {
         // Operators of the engine return other types; a chain of them can be long.
         Expr::BinaryExpr(_) | Expr::Literal(..) => false,
@@ -55,9 +72,11 @@ impl ExprPlanner for JsonOperators {
         expr: RawBinaryExpr,
         schema: &DFSchema,
     ) -> Result<PlannerResult<RawBinaryExpr>> {
-        let Some(function) = self.of(&expr.op) else {
+        let comparison = comparison(&expr.op);
+        let function = self.of(&expr.op);
+        if comparison.is_none() && function.is_none() {
             return Ok(PlannerResult::Original(expr));
-        };
+        }
         let left = is_of_jsonb(&expr.left, schema);
         let found = match expr.op {
             BinaryOperator::Minus => left,
@@ -69,9 +88,15 @@ impl ExprPlanner for JsonOperators {
                     && (left || right)
             }
         };
-        Ok(match found {
-            true => PlannerResult::Planned(function.call(vec![expr.left, expr.right])),
-            false => PlannerResult::Original(expr),
+        Ok(match (comparison, function) {
+            (Some(op), _) if found => {
+                let [left, right] = [expr.left, expr.right].map(|value| self.key.call(vec![value]));
+                PlannerResult::Planned(binary_expr(left, op, right))
+            }
+            (None, Some(function)) if found => {
+                PlannerResult::Planned(function.call(vec![expr.left, expr.right]))
+            }
+            _ => PlannerResult::Original(expr),
         })
     }
 }
@@ -93,5 +118,6 @@ fn made() -> Option<Arc<dyn ExprPlanner>> {
         delete: named("jsonb_delete")?,
         contains: named("jsonb_contains")?,
         contained: named("jsonb_contained")?,
+        key: named(order::KEY)?,
     }))
 }

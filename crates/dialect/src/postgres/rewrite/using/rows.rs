@@ -63,7 +63,7 @@ fn row(relation: &[Ident], columns: &[String]) -> Expr {
     let fields = columns
         .iter()
         .flat_map(|column| [build::text(column.clone()), qualified(relation, column)]);
-    build::call("named_struct", fields.collect())
+    build::call(json::ROW, fields.collect())
 }
 
 fn set_argument(function: &mut Function, row: Expr) {

@@ -266,12 +266,12 @@ fn functions_of_rows_get_the_columns_of_their_table() {
     for (sql, expected, asks) in [
         (
             "SELECT row_to_json(other) FROM other",
-            "SELECT row_to_json(named_struct('n', other.n)) FROM other",
+            "SELECT row_to_json(\"$json_row\"('n', other.n)) FROM other",
             &["SELECT * FROM other"][..],
         ),
         (
             "SELECT json_agg(a.*) FROM other AS a",
-            "SELECT json_agg(named_struct('k', a.k, 'a', a.a)) FROM other AS a",
+            "SELECT json_agg(\"$json_row\"('k', a.k, 'a', a.a)) FROM other AS a",
             &["SELECT * FROM other AS a"][..],
         ),
         // A column comes before a table of its name.
@@ -282,7 +282,7 @@ fn functions_of_rows_get_the_columns_of_their_table() {
         ),
         (
             "SELECT to_json(v), to_json(x) FROM (VALUES (1)) AS v (x)",
-            "SELECT to_json(named_struct('x', v.x)), to_json(x) FROM (VALUES (1)) AS v (x)",
+            "SELECT to_json(\"$json_row\"('x', v.x)), to_json(x) FROM (VALUES (1)) AS v (x)",
             &[][..],
         ),
         ("SELECT lower(l) FROM l", "SELECT lower(l) FROM l", &[][..]),

@@ -70,15 +70,16 @@ impl<'a> Evaluation<'a, '_, '_> {
                 if left.is_empty() || right.is_empty() {
                     return Ok(Some(false));
                 }
-                // Objects and arrays can be compared with null alone.
+                // Objects and arrays can be compared with null alone. In PostgreSQL, each
+                // comparison is judged by itself.
                 let has = |items: &[Item<'a>], scalar: bool| {
                     let mut items = items.iter().filter(|item| !matches!(item, Item::Null));
                     items.any(|item| item.is_scalar() == scalar)
                 };
                 let (left_holds, right_holds) = (has(&left, false), has(&right, false));
-                if left_holds && (right_holds || has(&right, true))
-                    || right_holds && has(&left, true)
-                {
+                let differ = left_holds && (right_holds || has(&right, true))
+                    || right_holds && has(&left, true);
+                if differ && !self.of_postgres {
                     return Ok(None);
                 }
                 let pairs = left
@@ -97,19 +98,20 @@ impl<'a> Evaluation<'a, '_, '_> {
         })
     }
 
-    /// The result of several comparisons: in lax mode, the first that is true or unknown decides;
-    /// in strict mode, one that is unknown.
+    /// The result of several comparisons: in lax mode, the first that is true or unknown decides,
+    /// and in PostgreSQL one that is true; in strict mode, one that is unknown.
     fn first_of(&self, results: impl Iterator<Item = Option<bool>>) -> Evaluated<Option<bool>> {
-        let mut found = false;
+        let (mut found, mut unknown) = (false, false);
         for result in results {
             self.row.work.step()?;
             match result {
+                None if self.lax && self.of_postgres => unknown = true,
                 None => return Ok(None),
                 Some(true) if self.lax => return Ok(Some(true)),
                 Some(is) => found |= is,
             }
         }
-        Ok(Some(found))
+        Ok((!unknown).then_some(found))
     }
 }
 

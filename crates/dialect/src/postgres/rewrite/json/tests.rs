@@ -1,0 +1,97 @@
+#![allow(clippy::unwrap_used)]
+use datafusion::sql::sqlparser::parser::Parser;
+use lakegate_sql::AthenaDialect;
+
+use super::*;
+
+fn rewritten(sql: &str) -> String {
+    let mut statements = Parser::parse_sql(&AthenaDialect::default(), sql).unwrap();
+    let mut statement = statements.remove(0);
+    rewrite_json(&mut statement);
+    statement.to_string()
+}
+
+#[test]
+fn arrows_are_operators_but_in_functions_that_take_lambdas() {
+    for (sql, expected) in [
+        ("SELECT d -> 'a'", "SELECT \"$json_get\"(d, 'a')"),
+        (
+            "SELECT d -> 'a' ->> 'b' = 'x' AND c IS NULL",
+            "SELECT \"$json_get_text\"(\"$json_get\"(d, 'a'), 'b') = 'x' AND c IS NULL",
+        ),
+        (
+            "SELECT lower(d -> 1 + 1 #>> '{a}')",
+            "SELECT lower(\"$json_get_path_text\"(\"$json_get\"(d, 1 + 1), '{a}'))",
+        ),
+        (
+            "SELECT transform(a, x -> x + 1), t.d -> 'a'",
+            "SELECT transform(a, x -> x + 1), \"$json_get\"(t.d, 'a')",
+        ),
+    ] {
+        assert_eq!(rewritten(sql), expected);
+    }
+}
+
+#[test]
+fn aggregates_gather_items_and_rows_have_their_columns() {
+    for (sql, expected) in [
+        (
+            "SELECT json_agg(x ORDER BY y) FILTER (WHERE z) FROM t",
+            "SELECT \"$json_agg\"(array_agg(\"$json_item\"(x) ORDER BY y) FILTER (WHERE z)) FROM t",
+        ),
+        (
+            "SELECT pg_catalog.row_to_json(r) FROM (SELECT 1 AS \"A\", b FROM t) r",
+            "SELECT row_to_json(\"$json_row\"('A', \"r\".\"A\", 'b', \"r\".\"b\")) FROM (SELECT 1 AS \"A\", b FROM t) r",
+        ),
+        (
+            "SELECT row_to_json(row(1, b)), to_json((b, 'x')) FROM t",
+            "SELECT row_to_json(\"$json_row\"('f1', 1, 'f2', b)), to_json(\"$json_row\"('f1', b, 'f2', 'x')) FROM t",
+        ),
+        (
+            "WITH c (n) AS (SELECT 1 AS m) SELECT to_jsonb(c) FROM c",
+            "WITH c (n) AS (SELECT 1 AS m) SELECT to_jsonb(\"$json_row\"('n', \"c\".\"n\")) FROM c",
+        ),
+    ] {
+        assert_eq!(rewritten(sql), expected);
+    }
+}
+
+#[test]
+fn json_keeps_its_mark() {
+    for (sql, expected) in [
+        (
+            "SELECT (SELECT to_json(x)), coalesce(x::jsonb, '{}', y) FROM t",
+            "SELECT \"$json_kept\"((SELECT to_json(x))), \"$jsonb_kept\"(coalesce(x::JSONB, '{}'::JSONB, y)) FROM t",
+        ),
+        (
+            "SELECT CASE WHEN a THEN '[]' ELSE json_build_array(1) END, (SELECT x), coalesce(x, '')",
+            "SELECT \"$json_kept\"(CASE WHEN a THEN '[]'::JSON ELSE json_build_array(1) END), (SELECT x), coalesce(x, '')",
+        ),
+        (
+            "SELECT x = ANY(SELECT to_jsonb(y) FROM t)",
+            "SELECT x = ANY(SELECT to_jsonb(y) FROM t)",
+        ),
+    ] {
+        assert_eq!(rewritten(sql), expected);
+    }
+}
+
+#[test]
+fn the_value_of_a_set_has_its_alias_as_its_name() {
+    for (sql, expected) in [
+        (
+            "SELECT value, f(e.value), t.value FROM t, jsonb_array_elements(t.j) AS e ORDER BY e.value",
+            "SELECT \"e\".\"e\" AS value, f(\"e\".\"e\"), t.value FROM t, jsonb_array_elements(t.j) AS e ORDER BY \"e\".\"e\"",
+        ),
+        (
+            "SELECT v, e.value FROM jsonb_array_elements(j) AS e (v)",
+            "SELECT v, e.value FROM jsonb_array_elements(j) AS e (v)",
+        ),
+        (
+            "SELECT value FROM json_array_elements(x) AS a, json_array_elements(y) AS b",
+            "SELECT value FROM json_array_elements(x) AS a, json_array_elements(y) AS b",
+        ),
+    ] {
+        assert_eq!(rewritten(sql), expected);
+    }
+}
