@@ -12,7 +12,7 @@
 //! Conditions on a relation's own columns need nothing of this: the engine hands them to the
 //! relation ([`RelationPins::of`]).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use datafusion::catalog::TableProvider;
@@ -103,6 +103,23 @@ fn is_always_empty(node: &LogicalPlan) -> bool {
 ///
 /// The engine rejects the changed plan.
 pub fn narrowed(plan: LogicalPlan) -> Result<LogicalPlan> {
+    let mut sources = HashSet::new();
+    let mut shares = false;
+    plan.apply_with_subqueries(|node| {
+        if let LogicalPlan::TableScan(scan) = node
+            && system_table(scan).is_some()
+        {
+            shares |= !sources.insert(source_of(scan));
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    if sources.is_empty() {
+        return Ok(plan);
+    }
+    let plan = match shares {
+        true => with_own_tables(plan)?,
+        false => plan,
+    };
     let mut reading = Reading::default();
     reading.origins(&plan)?;
     let narrowed = reading.narrowed();
@@ -126,8 +143,39 @@ pub fn narrowed(plan: LogicalPlan) -> Result<LogicalPlan> {
     replaced.data()
 }
 
-/// Returns the address of a scan's table. Each reference to a relation makes a table of its own,
-/// but parts of a plan may be copied.
+/// Gives each scan of a system relation a table of its own. The planner makes one table for all
+/// references to a relation, and parts of a plan are copied.
+fn with_own_tables(plan: LogicalPlan) -> Result<LogicalPlan> {
+    let mut sources = HashSet::new();
+    let apart = plan.transform_up_with_subqueries(|node| {
+        let LogicalPlan::TableScan(mut scan) = node else {
+            return Ok(Transformed::no(node));
+        };
+        // The first scan keeps its table, so that no other one gets the same address.
+        let copy = match sources.insert(source_of(&scan)) {
+            true => None,
+            false => system_table(&scan),
+        };
+        let changed = copy.is_some();
+        if let Some(copy) = copy {
+            scan.source = provider_as_source(Arc::new(copy));
+        }
+        Ok(Transformed::new_transformed(
+            LogicalPlan::TableScan(scan),
+            changed,
+        ))
+    });
+    apart.data()
+}
+
+/// Returns a copy of the system relation that is scanned; `None` for any other table.
+fn system_table(scan: &TableScan) -> Option<SystemTable> {
+    let table = source_as_provider(&scan.source).ok()?;
+    table.downcast_ref::<SystemTable>().cloned()
+}
+
+/// Returns the address of a scan's table, of which there is one for each scan of a system relation
+/// ([`with_own_tables`]).
 fn source_of(scan: &TableScan) -> usize {
     Arc::as_ptr(&scan.source).cast::<()>() as usize
 }
@@ -173,7 +221,7 @@ type Origins = Vec<Option<Origin>>;
 struct Scan {
     source: usize,
     relation: &'static str,
-    table: Arc<dyn TableProvider>,
+    table: SystemTable,
     /// What is known of all rows that the scan contributes.
     known: RelationPins,
 }
@@ -237,15 +285,10 @@ impl Reading {
     fn scan(&mut self, scan: &TableScan) -> Origins {
         let fields = scan.projected_schema.fields();
         let nothing = vec![None; fields.len()];
-        let Ok(table) = source_as_provider(&scan.source) else {
+        let Some(table) = system_table(scan) else {
             return nothing;
         };
-        let Some(relation) = table
-            .downcast_ref::<SystemTable>()
-            .map(SystemTable::relation)
-        else {
-            return nothing;
-        };
+        let relation = table.relation();
         let number = self.scans.len();
         self.scans.push(Scan {
             source: source_of(scan),
@@ -341,17 +384,11 @@ impl Reading {
                 break;
             }
         }
-        let mut copies: HashMap<usize, usize> = HashMap::new();
-        for scan in &self.scans {
-            *copies.entry(scan.source).or_default() += 1;
-        }
         let scans = self.scans.into_iter().zip(given);
-        let changed = scans
-            .filter(|(scan, given)| scan.known != *given && copies.get(&scan.source) == Some(&1));
-        let narrowed = changed.filter_map(|(scan, _)| {
-            let table = scan.table.downcast_ref::<SystemTable>()?;
-            let table: Arc<dyn TableProvider> = Arc::new(table.narrowed_to(scan.known));
-            Some((scan.source, table))
+        let changed = scans.filter(|(scan, given)| scan.known != *given);
+        let narrowed = changed.map(|(scan, _)| {
+            let table: Arc<dyn TableProvider> = Arc::new(scan.table.narrowed_to(scan.known));
+            (scan.source, table)
         });
         narrowed.collect()
     }

@@ -121,6 +121,91 @@ async fn two_readings_of_a_relation_are_restricted_one_by_one() {
     );
 }
 
+/// Runs a query, which answers with these many rows and reads these tables, and the columns of
+/// these.
+async fn reads(sql: &str, rows: usize, loaded: &[&str], described: &[&str]) {
+    let source: Arc<Sample> = Arc::default();
+    let (_, found) = run_with(&source, sql, &[]).await.unwrap();
+    assert_eq!(found.len(), rows, "{sql}: {found:?}");
+    let names = |names: &BTreeSet<String>| names.iter().cloned().collect::<Vec<_>>();
+    assert_eq!(names(&source.loaded.lock()), loaded, "{sql}");
+    assert_eq!(names(&source.described.lock()), described, "{sql}");
+}
+
+#[tokio::test]
+async fn questions_about_one_table_read_one_table() {
+    for (sql, rows, loaded, described) in [
+        // psql's `\d`: the table, its kind, its columns.
+        (
+            "SELECT c.oid FROM pg_catalog.pg_class c LEFT JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+             WHERE c.relname OPERATOR(pg_catalog.~) '^(users)$' COLLATE pg_catalog.default \
+             AND n.nspname OPERATOR(pg_catalog.~) '^(curated)$' COLLATE pg_catalog.default",
+            1,
+            &["users"][..],
+            &[][..],
+        ),
+        (
+            "SELECT c.relkind, tc.relname FROM pg_class c LEFT JOIN pg_class tc ON c.reltoastrelid = tc.oid \
+             LEFT JOIN pg_am am ON c.relam = am.oid WHERE c.oid = '100005'",
+            1,
+            &["users"],
+            &[],
+        ),
+        (
+            "SELECT a.attname, (SELECT pg_get_expr(d.adbin, d.adrelid, true) FROM pg_attrdef d \
+             WHERE d.adrelid = a.attrelid AND d.adnum = a.attnum AND a.atthasdef) FROM pg_attribute a \
+             WHERE a.attrelid = '100005' AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum",
+            1,
+            &["users"],
+            &["users"],
+        ),
+        // SQLAlchemy's columns: a subquery that is about the rows of several relations.
+        (
+            "SELECT a.attname, (SELECT pg_get_expr(f.adbin, f.adrelid) FROM pg_attrdef f \
+             WHERE f.adrelid = a.attrelid AND f.adnum = a.attnum AND a.atthasdef), e.description \
+             FROM pg_class c LEFT JOIN pg_attribute a ON c.oid = a.attrelid AND a.attnum > 0 AND NOT a.attisdropped \
+             LEFT JOIN pg_description e ON e.objoid = a.attrelid AND e.objsubid = a.attnum \
+             JOIN pg_namespace n ON n.oid = c.relnamespace \
+             WHERE c.relkind = ANY (ARRAY['r', 'v']) AND c.relname IN ('users') AND n.nspname = 'curated'",
+            1,
+            &["users"],
+            &["users"],
+        ),
+        (
+            "SELECT b.attname FROM pg_attribute a JOIN pg_attribute b ON a.attrelid = b.attrelid WHERE a.attrelid = 100005",
+            1,
+            &["users"],
+            &["users"],
+        ),
+        (
+            "SELECT attname FROM pg_attribute WHERE attrelid = ANY (ARRAY[100005, 7])",
+            1,
+            &["users"],
+            &["users"],
+        ),
+        (
+            "SELECT attname FROM pg_attribute WHERE attrelid IN (SELECT oid FROM pg_class WHERE relname = 'users')",
+            1,
+            &["users"],
+            &["users"],
+        ),
+        (
+            "SELECT t.typname FROM pg_type t WHERE t.typrelid = 100005",
+            1,
+            &["users"],
+            &[],
+        ),
+        (
+            "SELECT description FROM pg_description WHERE objoid = 100003 AND objsubid = 0",
+            1,
+            &["orders"],
+            &[],
+        ),
+    ] {
+        reads(sql, rows, loaded, described).await;
+    }
+}
+
 #[tokio::test]
 async fn types_of_columns_need_no_tables() {
     let source: Arc<Sample> = Arc::default();
