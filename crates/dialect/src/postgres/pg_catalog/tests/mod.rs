@@ -287,10 +287,12 @@ async fn run_with(
         plan = plan.with_param_values(ParamValues::from(values))?;
     }
     let names = plan.schema().field_names();
+    system.read_constants(&plan).await?;
     let analyzer = state.analyzer();
     let analyzed = analyzer.execute_and_check(plan, state.config_options(), |_, _| {})?;
     let known = without_empty_relations(analyzed)?;
     let plan = narrowed(state.optimizer().optimize(known, &state, |_, _| {})?)?;
+    system.read_tables(&plan).await?;
     let planner = state.query_planner();
     let physical = planner.create_physical_plan(&plan, &state).await?;
     let batches = collect(physical, state.task_ctx()).await?;
