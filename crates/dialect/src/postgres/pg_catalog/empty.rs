@@ -40,15 +40,23 @@ pub fn without_empty_relations(plan: LogicalPlan) -> Result<LogicalPlan> {
 }
 
 fn emptied(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
+    let parts = with_empty_parts(plan)?;
+    Ok(match parts.transformed && is_empty(&parts.data) {
+        true => Transformed::yes(empty(&parts.data)),
+        false => parts,
+    })
+}
+
+fn empty(plan: &LogicalPlan) -> LogicalPlan {
+    LogicalPlan::EmptyRelation(EmptyRelation {
+        produce_one_row: false,
+        schema: Arc::clone(plan.schema()),
+    })
+}
+
+fn with_empty_parts(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
     match plan {
-        plan if is_always_empty(&plan) => {
-            let schema = Arc::clone(plan.schema());
-            let empty = EmptyRelation {
-                produce_one_row: false,
-                schema,
-            };
-            Ok(Transformed::yes(LogicalPlan::EmptyRelation(empty)))
-        }
+        plan if is_always_empty(&plan) => Ok(Transformed::yes(empty(&plan))),
         LogicalPlan::Join(mut join) => {
             // Of a join whose other side is filled with NULLs, a part may be empty.
             let (fills_left, fills_right) = match join.join_type {
@@ -66,12 +74,15 @@ fn emptied(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
                     *side = Arc::new(replaced.data);
                 }
             }
-            let join = match join.join_type {
-                JoinType::Left if is_empty(&join.right) => with_nulls(&join, &join.left)?,
-                JoinType::Right if is_empty(&join.left) => with_nulls(&join, &join.right)?,
-                _ => LogicalPlan::Join(join),
-            };
-            Ok(Transformed::new_transformed(join, changed))
+            Ok(match join.join_type {
+                JoinType::Left if is_empty(&join.right) => {
+                    Transformed::yes(with_nulls(&join, &join.left)?)
+                }
+                JoinType::Right if is_empty(&join.left) => {
+                    Transformed::yes(with_nulls(&join, &join.right)?)
+                }
+                _ => Transformed::new_transformed(LogicalPlan::Join(join), changed),
+            })
         }
         // What an operator of the engine's own does with its inputs is not known here.
         LogicalPlan::Extension(_) => Ok(Transformed::no(plan)),
@@ -90,7 +101,7 @@ fn is_always_empty(node: &LogicalPlan) -> bool {
     })
 }
 
-/// Returns whether a plan has no rows, whatever the tables hold.
+/// Returns whether a plan whose empty parts are replaced has no rows.
 fn is_empty(plan: &LogicalPlan) -> bool {
     match plan {
         LogicalPlan::EmptyRelation(empty) => !empty.produce_one_row,
