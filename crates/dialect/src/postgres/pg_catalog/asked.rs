@@ -10,7 +10,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan};
 
 use super::functions::ABOUT_TABLES;
 use super::oids;
-use super::pins::without_casts;
+use super::pins::{integer, without_casts};
 use crate::postgres::split_name;
 use crate::visible::Pins;
 
@@ -37,8 +37,7 @@ impl Asked {
     /// Adds the table that a constant may identify, as a number or as a name.
     pub(super) fn add_constant(&mut self, value: &ScalarValue) {
         if value.data_type().is_integer() {
-            self.ids
-                .extend(super::pins::integer(value).and_then(oids::table_id));
+            self.ids.extend(integer(value).and_then(oids::table_id));
             return;
         }
         match value.try_as_str() {

@@ -137,7 +137,7 @@ fn with_nulls(join: &Join, kept: &Arc<LogicalPlan>) -> Result<LogicalPlan> {
     let of_left = join.left.schema().fields().len();
     let keeps_left = Arc::ptr_eq(kept, &join.left);
     let columns = join.schema.iter().enumerate();
-    let columns = columns.map(|(index, (qualifier, field))| {
+    let columns = columns.map(|(index, (qualifier, field))| -> Result<Expr> {
         if (index < of_left) == keeps_left {
             return Ok(Expr::Column(Column::new(qualifier.cloned(), field.name())));
         }

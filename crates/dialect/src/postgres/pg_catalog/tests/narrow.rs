@@ -134,15 +134,15 @@ async fn reads(sql: &str, rows: usize, loaded: &[&str], described: &[&str]) {
 
 #[tokio::test]
 async fn questions_about_one_table_read_one_table() {
-    for (sql, rows, loaded, described) in [
+    let questions: &[(&str, usize, &[&str], &[&str])] = &[
         // psql's `\d`: the table, its kind, its columns.
         (
             "SELECT c.oid FROM pg_catalog.pg_class c LEFT JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
              WHERE c.relname OPERATOR(pg_catalog.~) '^(users)$' COLLATE pg_catalog.default \
              AND n.nspname OPERATOR(pg_catalog.~) '^(curated)$' COLLATE pg_catalog.default",
             1,
-            &["users"][..],
-            &[][..],
+            &["users"],
+            &[],
         ),
         (
             "SELECT c.relkind, tc.relname FROM pg_class c LEFT JOIN pg_class tc ON c.reltoastrelid = tc.oid \
@@ -259,8 +259,9 @@ async fn questions_about_one_table_read_one_table() {
             &["users"],
             &[],
         ),
-    ] {
-        reads(sql, rows, loaded, described).await;
+    ];
+    for (sql, rows, loaded, described) in questions {
+        reads(sql, *rows, loaded, described).await;
     }
 }
 
