@@ -38,6 +38,7 @@ conformance!(
     a_renamed_table_keeps_its_id_and_partitions,
     a_moved_table_keeps_its_id_and_partitions,
     ids_are_not_used_again,
+    tables_are_found_by_their_ids,
     partitions_are_added_all_or_none,
     partitions_are_dropped_and_changed,
     a_renamed_partition_keeps_its_files,
@@ -117,6 +118,31 @@ async fn names_are_folded_and_checked(store: &dyn Metastore) {
             "{missing:?}"
         );
     }
+}
+
+async fn tables_are_found_by_their_ids(store: &dyn Metastore) {
+    with_orders(store).await;
+    let names = async |ids: &[i64]| {
+        let found = store.tables_of_ids(&ids.iter().copied().collect()).await;
+        let mut names: Vec<String> = found.unwrap().iter().map(|t| t.full_name()).collect();
+        names.sort();
+        names
+    };
+    let users = table("users", &[("id", "string")], &[]);
+    let orders = store.table("sales", "orders").await.unwrap().unwrap().id;
+    assert_eq!(names(&[orders, orders + 1_000]).await, ["sales.orders"]);
+    // Not as they were found before.
+    let created = store.create_table("sales", users, false).await.unwrap();
+    let users = created.value.id;
+    assert_eq!(
+        names(&[orders, users]).await,
+        ["sales.orders", "sales.users"]
+    );
+    store.drop_table("sales", "orders", false).await.unwrap();
+    assert_eq!(names(&[orders, users]).await, ["sales.users"]);
+    store.drop_database("sales", false, true).await.unwrap();
+    assert!(names(&[orders, users]).await.is_empty());
+    assert!(names(&[]).await.is_empty());
 }
 
 async fn what_exists_is_refused_or_kept(store: &dyn Metastore) {

@@ -12,6 +12,7 @@ pub mod snapshots;
 mod sql_view;
 mod table;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 pub use catalog::{PolicyCatalogs, SystemTables};
@@ -143,6 +144,23 @@ impl View {
         self.require_database(database).await?;
         let mut tables = self.metastore.tables(database).await?;
         tables.retain(|table| wanted(table));
+        let mut visible = Vec::with_capacity(tables.len());
+        for table in tables {
+            visible.extend(self.visible(table).await?);
+        }
+        Ok(visible)
+    }
+
+    /// Returns those of the tables and views of these ids that are visible to the principal, in the
+    /// order of their databases and names.
+    ///
+    /// # Errors
+    ///
+    /// The metastore fails.
+    pub async fn tables_of_ids(&self, ids: &BTreeSet<i64>) -> Result<Vec<Visible>> {
+        let mut tables = self.metastore.tables_of_ids(ids).await?;
+        tables.retain(|table| self.access.database_visible(&table.database_name));
+        tables.sort_by_cached_key(|table| (table.database_name.clone(), table.name.clone()));
         let mut visible = Vec::with_capacity(tables.len());
         for table in tables {
             visible.extend(self.visible(table).await?);

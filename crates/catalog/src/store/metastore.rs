@@ -1,5 +1,6 @@
 //! The trait of what is in the lake.
 
+use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -98,6 +99,12 @@ pub trait Metastore: Debug + Send + Sync {
     /// # Errors
     /// The store cannot be read.
     async fn table(&self, database: &str, name: &str) -> Result<Option<Arc<Table>>>;
+
+    /// The tables and views of these ids that exist, in no order.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    async fn tables_of_ids(&self, ids: &BTreeSet<i64>) -> Result<Vec<Arc<Table>>>;
 
     /// The version of a table, which costs less than the table or its partitions; `None` if it does
     /// not exist.

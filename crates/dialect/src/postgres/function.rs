@@ -52,6 +52,19 @@ impl PgFunction {
         }
     }
 
+    /// Checks the arguments before each call.
+    pub fn checked(
+        mut self,
+        check: impl Fn(&[Cell<'static>]) -> Result<()> + Send + Sync + 'static,
+    ) -> Self {
+        let body = self.body;
+        self.body = Arc::new(move |args: &[Cell<'static>]| {
+            check(args)?;
+            body(args)
+        });
+        self
+    }
+
     /// Calls the function for NULL arguments too.
     pub fn called_on_null(mut self) -> Self {
         self.strict = false;

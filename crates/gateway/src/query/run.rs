@@ -193,7 +193,10 @@ impl QueryContext {
                     .with_param_values(parameters.to_vec())
                     .map_err(from_engine)?;
             }
+            let system = &self.planning.system;
+            system.read_constants(&plan).await.map_err(from_engine)?;
             let optimized = self.optimized(&plan)?;
+            system.read_tables(&optimized).await.map_err(from_engine)?;
             let writes = match &self.planning.draft {
                 None => self.gateway.write_log.open_writes(),
                 Some(draft) => {

@@ -165,6 +165,8 @@ impl Session {
             apart: false,
         };
         let (plan, state) = Box::pin(relations.plan(statement, &mut Lookups::default())).await?;
+        let known = state.system.read_all(&plan).await;
+        known.map_err(from_engine)?;
         let typed = analyzed(&state.state, &plan)?;
         let shown = names.schema(typed.schema().inner());
         // The rules of the session's dialect are not those of the view's.

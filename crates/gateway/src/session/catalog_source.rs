@@ -64,10 +64,14 @@ impl SessionCatalog {
     /// The catalog cannot be read.
     pub(crate) async fn collect(&self, needs: &Needs) -> Result<VisibleCatalog> {
         let access = self.moment.access();
+        let of_ids = match &needs.tables.table_ids {
+            Some(ids) if !ids.is_empty() => Some(self.moment.view.tables_of_ids(ids).await?),
+            _ => None,
+        };
         let mut databases = Vec::new();
         for database in self.moment.view.databases().await? {
             let tables = match needs.tables.admit_database(&database.name, database.id) {
-                true => match self.tables(&database.name, needs).await {
+                true => match self.tables(&database.name, needs, of_ids.as_deref()).await {
                     // It was dropped meanwhile.
                     Err(error) if error.code() == Code::SchemaNotFound => continue,
                     tables => tables?,
@@ -97,13 +101,25 @@ impl SessionCatalog {
         })
     }
 
-    /// Returns the tables of a database that are visible and needed.
-    async fn tables(&self, database: &str, needs: &Needs) -> Result<Vec<VisibleTable>> {
+    /// Returns the tables of a database that are visible and needed. `of_ids`: the tables of all
+    /// databases that have the ids that are needed, if only these are.
+    async fn tables(
+        &self,
+        database: &str,
+        needs: &Needs,
+        of_ids: Option<&[Visible]>,
+    ) -> Result<Vec<VisibleTable>> {
         let view = &self.moment.view;
         let wanted = |table: &Table| needs.tables.admit(database, &table.name, table.id);
         let mut found = Vec::new();
-        match needs.tables.table_names() {
-            Some(names) => {
+        match (of_ids, needs.tables.table_names()) {
+            (Some(of_ids), _) => {
+                let of_ids = of_ids.iter().filter(|visible| {
+                    visible.table.database_name == database && wanted(&visible.table)
+                });
+                found.extend(of_ids.cloned());
+            }
+            (None, Some(names)) => {
                 for name in names {
                     let visible = view.table(database, name).await?;
                     // A name in upper case finds the table too.
@@ -114,7 +130,7 @@ impl SessionCatalog {
                     );
                 }
             }
-            None => found = view.tables_where(database, &wanted).await?,
+            (None, None) => found = view.tables_where(database, &wanted).await?,
         }
         let mut tables = Vec::with_capacity(found.len());
         for visible in found {

@@ -2,7 +2,7 @@
 
 mod table;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -176,6 +176,14 @@ impl Metastore for MemoryMetastore {
         let state = self.state.lock();
         let entry = state.table(database, name).ok();
         Ok(entry.map(|entry| Arc::clone(&entry.table)))
+    }
+
+    async fn tables_of_ids(&self, ids: &BTreeSet<i64>) -> Result<Vec<Arc<Table>>> {
+        let state = self.state.lock();
+        let databases = state.databases.values();
+        let tables = databases.flat_map(|database| database.tables.values());
+        let found = tables.filter(|entry| ids.contains(&entry.table.id));
+        Ok(found.map(|entry| Arc::clone(&entry.table)).collect())
     }
 
     async fn table_version(&self, database: &str, name: &str) -> Result<Option<TableVersion>> {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, Row};
 
-use super::state::{CachedPartitions, DatabaseEntry, Ids, State, TableEntry};
+use super::state::{CachedPartitions, DatabaseEntry, Ids, State, TableEntry, TablesById};
 use crate::access::{
     Authentication, ControlSnapshot, Grant, GrantedIds, Membership, Privilege, QueryLimits,
     Resource, Role, User, Workgroup,
@@ -91,6 +91,7 @@ pub(super) fn state(connection: &Connection) -> Result<State> {
         version: counter(connection, "catalog")?,
         databases,
         writes: open_writes(connection)?,
+        by_id: TablesById::default(),
     })
 }
 

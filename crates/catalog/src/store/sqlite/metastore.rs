@@ -1,6 +1,7 @@
 //! [`Metastore`] on the file. A change also keeps the grants in step, which are in the same file:
 //! it is the [`Coordinator`](crate::store::Coordinator)'s, made by an administrator.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -60,6 +61,12 @@ impl Metastore for SqliteStore {
         let state = self.state();
         let table = state.table(&database.to_lowercase(), &name.to_lowercase());
         Ok(table.cloned())
+    }
+
+    async fn tables_of_ids(&self, ids: &BTreeSet<i64>) -> Result<Vec<Arc<Table>>> {
+        let state = self.state();
+        let found = ids.iter().filter_map(|id| state.table_of_id(*id));
+        Ok(found.cloned().collect())
     }
 
     async fn table_version(&self, database: &str, name: &str) -> Result<Option<TableVersion>> {

@@ -1,7 +1,7 @@
 //! What the store holds in memory: all databases and tables, and the partitions of tables in use.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::error::{CatalogError, Kind, Result};
 use crate::model::{Database, StorageDescriptor, Table, TableStatistics};
@@ -14,7 +14,12 @@ pub(super) struct State {
     pub(super) version: u64,
     pub(super) databases: BTreeMap<String, Arc<DatabaseEntry>>,
     pub(super) writes: OpenWrites,
+    /// The tables by id, once a table was asked for by its id.
+    pub(super) by_id: TablesById,
 }
+
+/// Made of `databases`, and therefore empty after each change of these.
+pub(super) type TablesById = OnceLock<Arc<HashMap<i64, Arc<Table>>>>;
 
 #[derive(Debug, Clone)]
 pub(super) struct DatabaseEntry {
@@ -65,6 +70,17 @@ impl State {
 
     pub(super) fn table(&self, database: &str, name: &str) -> Option<&Arc<Table>> {
         self.entry(database, name).map(|entry| &entry.table)
+    }
+
+    /// Returns the table of an id.
+    pub(super) fn table_of_id(&self, id: i64) -> Option<&Arc<Table>> {
+        let by_id = self.by_id.get_or_init(|| {
+            let databases = self.databases.values();
+            let tables = databases.flat_map(|database| database.tables.values());
+            let by_id = tables.map(|entry| (entry.table.id, Arc::clone(&entry.table)));
+            Arc::new(by_id.collect())
+        });
+        by_id.get(&id)
     }
 
     /// # Errors

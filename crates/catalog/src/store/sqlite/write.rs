@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::draft::DraftView;
-use super::state::{CachedPartitions, DatabaseEntry, State};
+use super::state::{CachedPartitions, DatabaseEntry, State, TablesById};
 use super::{Inner, SqliteStore, load};
 use crate::error::{CatalogError, Kind, Result};
 use crate::model::Table;
@@ -130,7 +130,9 @@ impl Write<'_> {
     /// To change databases and tables in memory along with the file.
     pub(super) fn state_mut(&mut self) -> &mut State {
         self.changed.catalog = true;
-        Arc::make_mut(&mut self.state)
+        let state = Arc::make_mut(&mut self.state);
+        state.by_id = TablesById::default();
+        state
     }
 
     /// The writes that are open as this change has it so far.

@@ -10,12 +10,17 @@
 //! built_in.extend(system.schemas());                                     // before the session state is built
 //! system.install(&mut state, &references, keeps)?;                       // functions, operators
 //! let plan = system.finish(state.statement_to_plan(statement).await?)?;  // numbers as names, where visible
+//! system.read_constants(&plan).await?;                                   // 'orders'::regclass
 //! let plan = pg_catalog::without_empty_relations(plan)?;                 // before it is optimised
 //! let plan = pg_catalog::narrowed(state.optimize(&plan)?)?;              // reads what the joins need
+//! system.read_tables(&plan).await?;                                      // what functions are about
 //! ```
 
+mod asked;
 mod data;
+mod empty;
 mod functions;
+mod literals;
 mod narrow;
 pub mod oids;
 mod pins;
@@ -36,8 +41,10 @@ use datafusion::sql::sqlparser::ast::Statement;
 use lakegate_engine::Names;
 use lakegate_error::Error;
 
+use self::asked::Asked;
+pub use self::empty::without_empty_relations;
 use self::functions::{ABOUT_COLUMNS, ABOUT_NAMES, ABOUT_TABLES, Lookup, absent};
-pub use self::narrow::{narrowed, without_empty_relations};
+pub use self::narrow::narrowed;
 use self::provider::SystemSchema;
 pub use self::provider::system_columns;
 use self::shape::{INFORMATION_SCHEMA, PG_CATALOG, Shapes};
@@ -46,7 +53,7 @@ use crate::postgres::functions::coalesce;
 use crate::postgres::{
     self, CatalogReferences, PG_TYPE, SessionInfo, ShownAsNames, SystemRelations,
 };
-use crate::visible::{CatalogSource, Columns, Needs, Pins, Texts, VisibleCatalog};
+use crate::visible::{CatalogSource, Columns, Needs, Pins, VisibleCatalog};
 
 static SYSTEM_RELATIONS: LazyLock<SystemRelations> = LazyLock::new(|| {
     PG_CATALOG
@@ -87,8 +94,8 @@ pub struct PgCatalog {
 }
 
 impl PgCatalog {
-    /// Fetches from the source only what the query's functions look up; relations fetch their rows
-    /// when they are scanned.
+    /// Fetches from the source only what the query's functions look up besides tables: these are
+    /// fetched with the plan, and relations fetch their rows when they are scanned.
     ///
     /// # Errors
     ///
@@ -98,12 +105,25 @@ impl PgCatalog {
         source: Arc<dyn CatalogSource>,
         references: &CatalogReferences,
     ) -> Result<Self> {
-        let about_names = |name: &String| ABOUT_NAMES.contains(&name.as_str());
-        let catalog = match references.functions.iter().any(about_names) {
-            true => source.visible(&lookup_needs(references)).await?,
-            false => Arc::new(VisibleCatalog::default()),
+        let calls = |some: &[&str]| {
+            let mut called = references.functions.iter();
+            called.any(|name| some.contains(&name.as_str()))
         };
-        let lookup = Arc::new(Lookup::new(catalog, Arc::clone(&session)));
+        let session_info = Arc::clone(&session);
+        let lookup = match calls(ABOUT_COLUMNS) {
+            true => {
+                let catalog = source.visible(&lookup_needs(references)).await?;
+                Lookup::complete(catalog, session_info)
+            }
+            false => {
+                let catalog = match calls(ABOUT_NAMES) {
+                    true => source.visible(&without_tables()).await?,
+                    false => Arc::new(VisibleCatalog::default()),
+                };
+                Lookup::late(catalog, session_info, Arc::clone(&source))
+            }
+        };
+        let lookup = Arc::new(lookup);
         let names = ShownAsNames::new(functions::names_by_type(&lookup));
         Ok(Self {
             session,
@@ -113,6 +133,39 @@ impl PgCatalog {
             asks_the_catalog: asks_the_catalog(references),
             system_columns: references.system_columns,
         })
+    }
+
+    /// Reads the tables that functions with constant arguments are about, before a plan is optimised.
+    ///
+    /// # Errors
+    ///
+    /// The source fails; the plan cannot be walked.
+    pub async fn read_constants(&self, plan: &LogicalPlan) -> Result<()> {
+        let asked = asked::constants(plan)?;
+        self.lookup.read_constants(asked).await
+    }
+
+    /// Reads the tables that the functions of an optimised plan are about, before it runs.
+    ///
+    /// # Errors
+    ///
+    /// The source fails; the plan cannot be walked.
+    pub async fn read_tables(&self, plan: &LogicalPlan) -> Result<()> {
+        let asked = narrow::asked_by(plan)?;
+        self.lookup.read_of_plan(asked).await
+    }
+
+    /// Reads all tables if a plan has functions about tables. For a plan that becomes part of
+    /// another one.
+    ///
+    /// # Errors
+    ///
+    /// The source fails; the plan cannot be walked.
+    pub async fn read_all(&self, plan: &LogicalPlan) -> Result<()> {
+        match asked::has_calls(plan)? {
+            true => self.lookup.read_of_plan(Asked::everything()).await,
+            false => Ok(()),
+        }
     }
 
     /// Returns the schemas `pg_catalog` and `information_schema`.
@@ -203,43 +256,40 @@ fn asks_the_catalog(references: &CatalogReferences) -> bool {
     references.system_relations || references.functions.iter().any(asks)
 }
 
+/// Databases and roles only.
+fn without_tables() -> Needs {
+    Needs {
+        tables: Pins::none(),
+        ..Needs::default()
+    }
+}
+
+/// Returns what is read for a statement that calls functions about columns.
 fn lookup_needs(references: &CatalogReferences) -> Needs {
     let about_columns = |name: &String| ABOUT_COLUMNS.contains(&name.as_str());
-    let columns = match &references.objects {
-        _ if !references.functions.iter().any(about_columns) => Columns::None,
-        Some(objects) => {
-            let table_ids = objects
-                .iter()
-                .filter_map(|oid| oids::table_id(*oid))
-                .collect();
-            Columns::Of(Pins {
-                table_ids: Some(table_ids),
-                ..Pins::default()
-            })
-        }
-        None => Columns::All,
-    };
     let about_tables = |name: &String| ABOUT_TABLES.contains(&name.as_str());
-    let called: Vec<&String> = references
+    let Some(objects) = &references.objects else {
+        return Needs {
+            columns: Columns::All,
+            ..Needs::default()
+        };
+    };
+    let ids = objects.iter().filter_map(|oid| oids::table_id(*oid));
+    let pins = Pins {
+        table_ids: Some(ids.collect()),
+        ..Pins::default()
+    };
+    let mut called = references
         .functions
         .iter()
-        .filter(|name| about_tables(name))
-        .collect();
-    let all = |is: &dyn Fn(&String) -> bool| called.iter().all(|name| is(name));
-    let by_name = |name: &String| matches!(name.as_str(), "regclass_in" | "to_regclass");
-    let tables = match (&columns, &references.relation_names) {
-        (Columns::None, _) if called.is_empty() => Pins::none(),
-        // The only functions are about tables that are known.
-        (Columns::Of(pins), _) if all(&about_columns) => pins.clone(),
-        (Columns::None, Some(names)) if all(&by_name) => Pins {
-            tables: vec![Texts::These(names.clone())],
-            ..Pins::default()
-        },
-        _ => Pins::default(),
-    };
+        .filter(|name| about_tables(name));
     Needs {
-        tables,
-        columns,
+        // The only functions are about tables that are known.
+        tables: match called.all(about_columns) {
+            true => pins.clone(),
+            false => Pins::default(),
+        },
+        columns: Columns::Of(pins),
         ..Needs::default()
     }
 }

@@ -2,7 +2,6 @@
 //! does not read the columns of all tables then.
 //!
 //! ```text
-//! pg_class c JOIN pg_inherits i      no rows: pg_inherits is always empty
 //! pg_class c JOIN pg_attribute a     a: only of relations that c is restricted to
 //!   ON a.attrelid = c.oid
 //! pg_attribute a JOIN pg_type t      t: no types of the rows of tables
@@ -10,92 +9,25 @@
 //! ```
 //!
 //! Conditions on a relation's own columns need nothing of this: the engine hands them to the
-//! relation ([`RelationPins::of`]).
+//! relation ([`RelationPins::of`]). Functions about tables look up those of the rows that they are
+//! called for.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use datafusion::catalog::TableProvider;
-use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
-use datafusion::common::{DFSchema, JoinType, NullEquality};
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNodeRecursion};
+use datafusion::common::{DFSchema, JoinType, NullEquality, ScalarValue};
 use datafusion::datasource::{provider_as_source, source_as_provider};
 use datafusion::error::Result;
 use datafusion::logical_expr::{
-    Aggregate, Distinct, EmptyRelation, Expr, Join, LogicalPlan, TableScan,
+    Aggregate, Distinct, Expr, Join, LogicalPlan, TableScan, Unnest, Values,
 };
 
-use super::pins::RelationPins;
+use super::asked::{self, Asked};
+use super::literals;
+use super::pins::{RelationPins, without_casts};
 use super::provider::SystemTable;
-
-/// Replaces the relations that are always empty, so that the optimizer removes what is joined with
-/// them.
-///
-/// Those whose columns an outer join fills with NULLs stay: the optimizer would write NULLs in
-/// their place, which do not have the columns' types of PostgreSQL.
-///
-/// # Errors
-///
-/// The engine rejects the changed plan.
-pub fn without_empty_relations(plan: LogicalPlan) -> Result<LogicalPlan> {
-    let mut found = false;
-    plan.apply(|node| {
-        found = is_always_empty(node);
-        Ok(match found {
-            true => TreeNodeRecursion::Stop,
-            false => TreeNodeRecursion::Continue,
-        })
-    })?;
-    match found {
-        true => emptied(plan).data(),
-        false => Ok(plan),
-    }
-}
-
-fn emptied(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
-    match plan {
-        plan if is_always_empty(&plan) => {
-            let schema = Arc::clone(plan.schema());
-            let empty = EmptyRelation {
-                produce_one_row: false,
-                schema,
-            };
-            Ok(Transformed::yes(LogicalPlan::EmptyRelation(empty)))
-        }
-        LogicalPlan::Join(mut join) => {
-            let (fills_left, fills_right) = match join.join_type {
-                JoinType::Left | JoinType::LeftMark => (false, true),
-                JoinType::Right | JoinType::RightMark => (true, false),
-                JoinType::Full => (true, true),
-                _ => (false, false),
-            };
-            let mut changed = false;
-            for (side, is_filled) in [(&mut join.left, fills_left), (&mut join.right, fills_right)]
-            {
-                if !is_filled {
-                    let replaced = emptied(LogicalPlan::clone(side))?;
-                    changed |= replaced.transformed;
-                    *side = Arc::new(replaced.data);
-                }
-            }
-            let join = LogicalPlan::Join(join);
-            Ok(Transformed::new_transformed(join, changed))
-        }
-        // What an operator of the engine's own does with its inputs is not known here.
-        LogicalPlan::Extension(_) => Ok(Transformed::no(plan)),
-        plan => plan.map_children(emptied),
-    }
-}
-
-fn is_always_empty(node: &LogicalPlan) -> bool {
-    let LogicalPlan::TableScan(scan) = node else {
-        return false;
-    };
-    source_as_provider(&scan.source).is_ok_and(|provider| {
-        provider
-            .downcast_ref::<SystemTable>()
-            .is_some_and(SystemTable::is_always_empty)
-    })
-}
 
 /// Restricts the system relations of an optimised plan to the rows that its joins need.
 ///
@@ -103,8 +35,26 @@ fn is_always_empty(node: &LogicalPlan) -> bool {
 ///
 /// The engine rejects the changed plan.
 pub fn narrowed(plan: LogicalPlan) -> Result<LogicalPlan> {
+    let mut sources = HashSet::new();
+    let mut shares = false;
+    plan.apply_with_subqueries(|node| {
+        if let LogicalPlan::TableScan(scan) = node
+            && system_table(scan).is_some()
+        {
+            shares |= !sources.insert(source_of(scan));
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    if sources.is_empty() {
+        return Ok(plan);
+    }
+    let plan = match shares {
+        true => with_own_tables(plan)?,
+        false => plan,
+    };
     let mut reading = Reading::default();
     reading.origins(&plan)?;
+    reading.follow_links();
     let narrowed = reading.narrowed();
     if narrowed.is_empty() {
         return Ok(plan);
@@ -126,8 +76,54 @@ pub fn narrowed(plan: LogicalPlan) -> Result<LogicalPlan> {
     replaced.data()
 }
 
-/// Returns the address of a scan's table. Each reference to a relation makes a table of its own,
-/// but parts of a plan may be copied.
+/// Returns the tables that the calls in an optimised plan are about.
+///
+/// # Errors
+///
+/// The plan cannot be walked.
+pub(super) fn asked_by(plan: &LogicalPlan) -> Result<Asked> {
+    if !asked::has_calls(plan)? {
+        return Ok(Asked::default());
+    }
+    let mut reading = Reading::default();
+    reading.origins(plan)?;
+    reading.follow_links();
+    Ok(reading.asked())
+}
+
+/// Gives each scan of a system relation a table of its own. The planner makes one table for all
+/// references to a relation, and parts of a plan are copied.
+fn with_own_tables(plan: LogicalPlan) -> Result<LogicalPlan> {
+    let mut sources = HashSet::new();
+    let apart = plan.transform_up_with_subqueries(|node| {
+        let LogicalPlan::TableScan(mut scan) = node else {
+            return Ok(Transformed::no(node));
+        };
+        // The first scan keeps its table, so that no other one gets the same address.
+        let copy = match sources.insert(source_of(&scan)) {
+            true => None,
+            false => system_table(&scan),
+        };
+        let changed = copy.is_some();
+        if let Some(copy) = copy {
+            scan.source = provider_as_source(Arc::new(copy));
+        }
+        Ok(Transformed::new_transformed(
+            LogicalPlan::TableScan(scan),
+            changed,
+        ))
+    });
+    apart.data()
+}
+
+/// Returns a copy of the system relation that is scanned; `None` for any other table.
+fn system_table(scan: &TableScan) -> Option<SystemTable> {
+    let table = source_as_provider(&scan.source).ok()?;
+    table.downcast_ref::<SystemTable>().cloned()
+}
+
+/// Returns the address of a scan's table, of which there is one for each scan of a system relation
+/// ([`with_own_tables`]).
 fn source_of(scan: &TableScan) -> usize {
     Arc::as_ptr(&scan.source).cast::<()>() as usize
 }
@@ -169,14 +165,21 @@ struct Origin {
 
 type Origins = Vec<Option<Origin>>;
 
-/// A scan of a system relation.
+/// A scan of a system relation, or the values of a column that the query itself has.
 struct Scan {
     source: usize,
+    /// Empty for values.
     relation: &'static str,
-    table: Arc<dyn TableProvider>,
+    /// `None` for values.
+    table: Option<SystemTable>,
+    /// What the filters of the scan say of its rows.
+    given: RelationPins,
     /// What is known of all rows that the scan contributes.
     known: RelationPins,
 }
+
+/// An input of a node: the origins of its columns, and their names.
+type Input<'a> = (Origins, &'a DFSchema);
 
 /// Rows of the scan `to` are needed only if they are about an object that rows of `from` are about.
 #[derive(Debug, Clone, Copy)]
@@ -190,6 +193,16 @@ struct Link {
 struct Reading {
     scans: Vec<Scan>,
     links: Vec<Link>,
+    /// The arguments of the calls of functions about tables.
+    arguments: Vec<Argument>,
+}
+
+/// An argument of a function about tables.
+enum Argument {
+    Constant(ScalarValue),
+    /// A number of a relation, of the rows of this scan.
+    Of(usize),
+    Unknown,
 }
 
 impl Reading {
@@ -199,59 +212,135 @@ impl Reading {
             self.origins(subquery)?;
             Ok(TreeNodeRecursion::Continue)
         })?;
-        Ok(match plan {
-            LogicalPlan::TableScan(scan) => self.scan(scan),
-            LogicalPlan::Filter(filter) => self.origins(&filter.input)?,
-            LogicalPlan::SubqueryAlias(alias) => self.origins(&alias.input)?,
-            LogicalPlan::Repartition(repartition) => self.origins(&repartition.input)?,
-            LogicalPlan::Distinct(Distinct::All(input)) => self.origins(input)?,
-            LogicalPlan::Sort(sort) => {
-                let origins = self.origins(&sort.input)?;
-                match sort.fetch {
-                    None => origins,
-                    Some(_) => all_rows(origins),
-                }
-            }
+        let mut inputs: Vec<Input<'_>> = Vec::new();
+        for input in plan.inputs() {
+            inputs.push((self.origins(input)?, input.schema().as_ref()));
+        }
+        self.calls(plan, &inputs)?;
+        let fields = plan.schema().fields().len();
+        Ok(match (plan, inputs.as_slice()) {
+            (LogicalPlan::TableScan(scan), _) => self.scan(scan),
+            (LogicalPlan::Values(values), _) => self.values(values),
+            (
+                LogicalPlan::Filter(_)
+                | LogicalPlan::SubqueryAlias(_)
+                | LogicalPlan::Repartition(_)
+                | LogicalPlan::Distinct(Distinct::All(_)),
+                [(input, _)],
+            ) => input.clone(),
+            (LogicalPlan::Sort(sort), [(input, _)]) if sort.fetch.is_none() => input.clone(),
             // Other rows would take the place of those that are left out.
-            LogicalPlan::Limit(limit) => all_rows(self.origins(&limit.input)?),
-            LogicalPlan::Projection(projection) => {
-                let input = self.origins(&projection.input)?;
-                columns(&projection.expr, &input, projection.input.schema())
+            (LogicalPlan::Sort(_) | LogicalPlan::Limit(_), [(input, _)]) => all_rows(input.clone()),
+            (LogicalPlan::Projection(projection), [input]) => {
+                let columns = projection.expr.iter();
+                columns.map(|column| self.column(column, input)).collect()
             }
-            LogicalPlan::Aggregate(aggregate) => self.aggregate(aggregate)?,
-            LogicalPlan::Window(window) => {
-                let mut origins = all_rows(self.origins(&window.input)?);
-                origins.resize(plan.schema().fields().len(), None);
+            (LogicalPlan::Unnest(unnest), [(input, _)]) => self.unnested(unnest, input),
+            (LogicalPlan::Aggregate(aggregate), [input]) => self.groups(aggregate, input),
+            (LogicalPlan::Window(_), [(input, _)]) => {
+                let mut origins = all_rows(input.clone());
+                origins.resize(fields, None);
                 origins
             }
-            LogicalPlan::Join(join) => self.join(join)?,
-            other => {
-                for input in other.inputs() {
-                    self.origins(input)?;
-                }
-                vec![None; other.schema().fields().len()]
-            }
+            (LogicalPlan::Join(join), [left, right]) => self.join(join, left, right),
+            _ => vec![None; fields],
         })
+    }
+
+    /// Notes the calls of functions about tables in a node's expressions.
+    fn calls(&mut self, node: &LogicalPlan, inputs: &[Input<'_>]) -> Result<()> {
+        asked::each_call(node, |argument| {
+            let argument = match without_casts(argument) {
+                Expr::Literal(value, _) => Argument::Constant(value.clone()),
+                Expr::Column(column) => {
+                    let mut inputs = inputs.iter();
+                    let input = inputs.find(|(_, schema)| schema.has_column(column));
+                    let origin = input
+                        .and_then(|(origins, schema)| origin_of(argument, origins, schema))
+                        .filter(|origin| origin.object == Object::Relation);
+                    origin.map_or(Argument::Unknown, |origin| Argument::Of(origin.scan))
+                }
+                // What it finds is one of those that its own argument asks for.
+                call if asked::finds_a_table(call) => return,
+                _ => Argument::Unknown,
+            };
+            self.arguments.push(argument);
+        })
+    }
+
+    /// Returns the origin of numbers that the query itself has.
+    fn constants(&mut self, oids: BTreeSet<i64>) -> Origin {
+        let scan = self.scans.len();
+        let known = RelationPins::of_oids(oids);
+        self.scans.push(Scan {
+            source: 0,
+            relation: "",
+            table: None,
+            given: known.clone(),
+            known,
+        });
+        Origin {
+            scan,
+            object: Object::Relation,
+            may_narrow: false,
+        }
+    }
+
+    fn column(&mut self, column: &Expr, (origins, schema): &Input<'_>) -> Option<Origin> {
+        match literals::number(column) {
+            Some(numbers) => Some(self.constants(numbers)),
+            None => origin_of(column, origins, schema),
+        }
+    }
+
+    fn values(&mut self, values: &Values) -> Origins {
+        let columns = 0..values.schema.fields().len();
+        columns
+            .map(|column| {
+                let numbers = literals::of_rows(&values.values, column)?;
+                Some(self.constants(numbers))
+            })
+            .collect()
+    }
+
+    /// The numbers of a list that the query itself has, as rows.
+    fn unnested(&mut self, unnest: &Unnest, input: &[Option<Origin>]) -> Origins {
+        let lists: &[Expr] = match unnest.input.as_ref() {
+            LogicalPlan::Projection(projection) => projection.expr.as_slice(),
+            _ => &[],
+        };
+        let inner = unnest.dependency_indices.iter();
+        inner
+            .map(|inner| {
+                let mut nested = unnest.list_type_columns.iter();
+                match nested.find(|(column, _)| column == inner) {
+                    Some((_, list)) if list.depth == 1 => {
+                        let numbers = literals::of_list(lists.get(*inner)?)?;
+                        Some(self.constants(numbers))
+                    }
+                    Some(_) => None,
+                    None if unnest.struct_type_columns.contains(inner) => None,
+                    None => *input.get(*inner)?,
+                }
+            })
+            .collect()
     }
 
     fn scan(&mut self, scan: &TableScan) -> Origins {
         let fields = scan.projected_schema.fields();
         let nothing = vec![None; fields.len()];
-        let Ok(table) = source_as_provider(&scan.source) else {
+        let Some(table) = system_table(scan) else {
             return nothing;
         };
-        let Some(relation) = table
-            .downcast_ref::<SystemTable>()
-            .map(SystemTable::relation)
-        else {
-            return nothing;
-        };
+        let relation = table.relation();
         let number = self.scans.len();
+        let given = RelationPins::of(relation, &scan.filters);
         self.scans.push(Scan {
             source: source_of(scan),
             relation,
-            known: RelationPins::of(relation, &scan.filters),
-            table,
+            given: given.clone(),
+            known: given,
+            table: Some(table),
         });
         let origin = |name: &str| {
             Some(Origin {
@@ -264,20 +353,18 @@ impl Reading {
     }
 
     /// A group is left out as a whole, by its key.
-    fn aggregate(&mut self, aggregate: &Aggregate) -> Result<Origins> {
-        let input = self.origins(&aggregate.input)?;
+    fn groups(&mut self, aggregate: &Aggregate, input: &Input<'_>) -> Origins {
         let is_set = |key: &Expr| matches!(key, Expr::GroupingSet(_));
-        let mut origins = match aggregate.group_expr.iter().any(is_set) {
-            true => Vec::new(),
-            false => columns(&aggregate.group_expr, &input, aggregate.input.schema()),
+        let keys: &[Expr] = match aggregate.group_expr.iter().any(is_set) {
+            true => &[],
+            false => aggregate.group_expr.as_slice(),
         };
+        let mut origins: Origins = keys.iter().map(|key| self.column(key, input)).collect();
         origins.resize(aggregate.schema.fields().len(), None);
-        Ok(origins)
+        origins
     }
 
-    fn join(&mut self, join: &Join) -> Result<Origins> {
-        let mut left = self.origins(&join.left)?;
-        let right = self.origins(&join.right)?;
+    fn join(&mut self, join: &Join, left: &Input<'_>, right: &Input<'_>) -> Origins {
         // Which side's rows are needed only if the other one has a row that they meet.
         let (narrows_left, narrows_right) = match join.join_type {
             JoinType::Inner | JoinType::LeftSemi | JoinType::RightSemi => (true, true),
@@ -287,15 +374,16 @@ impl Reading {
         };
         if join.null_equality == NullEquality::NullEqualsNothing && !join.null_aware {
             for (on_left, on_right) in &join.on {
-                let one = origin_of(on_left, &left, join.left.schema());
-                let other = origin_of(on_right, &right, join.right.schema());
+                let one = origin_of(on_left, &left.0, left.1);
+                let other = origin_of(on_right, &right.0, right.1);
                 if let (Some(one), Some(other)) = (one, other) {
                     self.link(one, other, narrows_right);
                     self.link(other, one, narrows_left);
                 }
             }
         }
-        Ok(match join.join_type {
+        let (mut left, mut right) = (left.0.clone(), right.0.clone());
+        match join.join_type {
             JoinType::Inner | JoinType::Left | JoinType::Right | JoinType::Full => {
                 left.extend(right);
                 left
@@ -307,11 +395,10 @@ impl Reading {
                 left
             }
             JoinType::RightMark => {
-                let mut right = right;
                 right.push(None);
                 right
             }
-        })
+        }
     }
 
     fn link(&mut self, from: Origin, to: Origin, narrows: bool) {
@@ -328,9 +415,8 @@ impl Reading {
         }
     }
 
-    /// Returns the tables to read in the place of others, by the addresses of those.
-    fn narrowed(mut self) -> HashMap<usize, Arc<dyn TableProvider>> {
-        let given: Vec<RelationPins> = self.scans.iter().map(|scan| scan.known.clone()).collect();
+    /// Passes what is known of scans to those that they are joined with.
+    fn follow_links(&mut self) {
         // What is known passes over one more join in each round.
         for _ in 0..self.scans.len().min(MOST_ROUNDS) {
             let mut changed = false;
@@ -341,19 +427,32 @@ impl Reading {
                 break;
             }
         }
-        let mut copies: HashMap<usize, usize> = HashMap::new();
-        for scan in &self.scans {
-            *copies.entry(scan.source).or_default() += 1;
-        }
-        let scans = self.scans.into_iter().zip(given);
-        let changed = scans
-            .filter(|(scan, given)| scan.known != *given && copies.get(&scan.source) == Some(&1));
-        let narrowed = changed.filter_map(|(scan, _)| {
-            let table = scan.table.downcast_ref::<SystemTable>()?;
-            let table: Arc<dyn TableProvider> = Arc::new(table.narrowed_to(scan.known));
+    }
+
+    /// Returns the tables to read in the place of others, by the addresses of those.
+    fn narrowed(self) -> HashMap<usize, Arc<dyn TableProvider>> {
+        let changed = self.scans.into_iter();
+        let changed = changed.filter(|scan| scan.known != scan.given);
+        let narrowed = changed.filter_map(|scan| {
+            let table: Arc<dyn TableProvider> = Arc::new(scan.table?.narrowed_to(scan.known));
             Some((scan.source, table))
         });
         narrowed.collect()
+    }
+
+    fn asked(self) -> Asked {
+        let mut asked = Asked::default();
+        for argument in &self.arguments {
+            match argument {
+                Argument::Constant(value) => asked.add_constant(value),
+                Argument::Of(scan) => match self.scans.get(*scan) {
+                    Some(scan) => asked.add_pins(scan.known.tables()),
+                    None => asked.all = true,
+                },
+                Argument::Unknown => asked.all = true,
+            }
+        }
+        asked
     }
 }
 
@@ -390,11 +489,6 @@ fn all_rows(mut origins: Origins) -> Origins {
         origin.may_narrow = false;
     }
     origins
-}
-
-fn columns(exprs: &[Expr], input: &[Option<Origin>], schema: &DFSchema) -> Origins {
-    let each = exprs.iter().map(|expr| origin_of(expr, input, schema));
-    each.collect()
 }
 
 fn origin_of(expr: &Expr, input: &[Option<Origin>], schema: &DFSchema) -> Option<Origin> {

@@ -55,6 +55,12 @@ pub fn row_type(table_id: i64) -> i64 {
     ROW_TYPES + within(table_id) - MIN_ID
 }
 
+/// Returns the OID of the table whose rows are of the type with this OID.
+pub fn table_of_row_type(oid: i64) -> Option<i64> {
+    let id = oid.checked_sub(ROW_TYPES)?.checked_add(MIN_ID)?;
+    (MIN_ID..=MAX_ID).contains(&id).then(|| table(id))
+}
+
 /// Returns the id of the table that has this OID.
 pub fn table_id(oid: i64) -> Option<i64> {
     let distance = oid.checked_sub(BASE + 1)?;
@@ -88,6 +94,8 @@ mod tests {
         for id in [-25_000, -2, -1, 1, 2, 20_000, MAX_ID] {
             assert_eq!(table_id(table(id)), Some(id));
             assert_eq!(table_id(namespace(id)), None);
+            assert_eq!(table_of_row_type(row_type(id)), Some(table(id)));
+            assert_eq!(table_of_row_type(table(id)), None);
             assert_eq!(database_id(namespace(id)), Some(id));
             assert_eq!(database_id(table(id)), None);
             assert!(table(id) < row_type(MIN_ID));

@@ -17,6 +17,8 @@ enum Identifies {
     Name,
     Namespace,
     NamespaceOid,
+    /// The OID of the type of a relation's rows. Other types are of no relation.
+    RowType,
 }
 
 fn identifies(relation: &str, column: &str) -> Option<Identifies> {
@@ -26,7 +28,9 @@ fn identifies(relation: &str, column: &str) -> Option<Identifies> {
         | ("pg_description", "objoid")
         | ("pg_type", "typrelid")
         | (_, "relid") => Some(Identifies::Oid),
-        ("pg_class", "relname") => Some(Identifies::Name),
+        // The type of a table's rows has the table's name.
+        ("pg_class", "relname") | ("pg_type", "typname") => Some(Identifies::Name),
+        ("pg_type", "oid") => Some(Identifies::RowType),
         ("pg_stat_all_tables" | "pg_stat_user_tables" | "pg_statio_user_tables", "relname") => {
             Some(Identifies::Name)
         }
@@ -90,14 +94,20 @@ impl RelationPins {
             match identifies {
                 // Text that is not a number equals no OID; for other types the engine decides
                 // equality.
-                Identifies::Oid | Identifies::NamespaceOid
+                Identifies::Oid | Identifies::NamespaceOid | Identifies::RowType
                     if values.iter().all(|v| is_whole(v) || is_text(v)) =>
                 {
-                    let known = match identifies {
-                        Identifies::Oid => &mut pins.oids,
-                        _ => &mut pins.namespace_oids,
-                    };
-                    intersect(known, &values.iter().filter_map(integer).collect());
+                    let numbers = values.iter().filter_map(integer);
+                    match identifies {
+                        Identifies::NamespaceOid => {
+                            intersect(&mut pins.namespace_oids, &numbers.collect());
+                        }
+                        Identifies::RowType => {
+                            let tables = numbers.filter_map(oids::table_of_row_type);
+                            intersect(&mut pins.oids, &tables.collect());
+                        }
+                        _ => intersect(&mut pins.oids, &numbers.collect()),
+                    }
                 }
                 Identifies::Name if values.iter().all(is_text) => {
                     add(&mut pins.names, Texts::These(texts(&values)));
@@ -109,6 +119,14 @@ impl RelationPins {
             }
         }
         pins
+    }
+
+    /// Returns the condition that the relations have these OIDs.
+    pub(super) fn of_oids(oids: BTreeSet<i64>) -> Self {
+        Self {
+            oids: Some(oids),
+            ..Self::default()
+        }
     }
 
     /// Adds the conditions on relations that others hold.
@@ -190,7 +208,8 @@ fn add(known: &mut Vec<Texts>, more: Texts) {
     }
 }
 
-fn integer(value: &ScalarValue) -> Option<i64> {
+/// Returns the whole number that a value is, or that a text shows.
+pub(super) fn integer(value: &ScalarValue) -> Option<i64> {
     match value {
         ScalarValue::Int8(Some(v)) => Some(i64::from(*v)),
         ScalarValue::Int16(Some(v)) => Some(i64::from(*v)),
@@ -221,7 +240,7 @@ fn texts(values: &[ScalarValue]) -> BTreeSet<String> {
     values.iter().filter_map(text).map(str::to_owned).collect()
 }
 
-fn without_casts(expr: &Expr) -> &Expr {
+pub(super) fn without_casts(expr: &Expr) -> &Expr {
     match expr {
         Expr::Cast(cast) => without_casts(&cast.expr),
         Expr::TryCast(cast) => without_casts(&cast.expr),

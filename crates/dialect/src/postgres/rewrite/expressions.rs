@@ -12,7 +12,6 @@ use super::{
     Rewriter, acl, array_queries, build, calls, casts, copies, folded, number_casts, ordered_sets,
     parts, similar, slices, times, windows,
 };
-use crate::postgres::split_name;
 
 /// Functions that return a row for each item of a list.
 const SET_RETURNING: &[&str] = &["pg_expandarray"];
@@ -346,9 +345,6 @@ impl Rewriter<'_> {
             }
         }
         self.references.functions.insert(name.clone());
-        if matches!(name.as_str(), "regclass_in" | "to_regclass") {
-            self.look_up_relation(&function.args);
-        }
         let args = build::arguments(&function.args);
         if self.by_object.contains(&name.as_str()) {
             let held = args
@@ -431,18 +427,6 @@ impl Rewriter<'_> {
         })
     }
 
-    /// Notes the name of a relation that a function looks up.
-    fn look_up_relation(&mut self, args: &FunctionArguments) {
-        let args = build::arguments(args);
-        let name = args.as_deref().and_then(<[Expr]>::first);
-        let name = name.and_then(relation_name);
-        let known = self.references.relation_names.take();
-        self.references.relation_names = known.zip(name).map(|(mut names, name)| {
-            names.insert(name);
-            names
-        });
-    }
-
     /// Returns the number that the current SELECT requires an expression to equal.
     fn held_to(&self, expr: &Expr) -> Option<i64> {
         number(expr).or_else(|| {
@@ -471,21 +455,6 @@ fn unnamed_field(row: &Expr, field: &str) -> Option<String> {
     let place: usize = field.strip_prefix('f')?.parse().ok()?;
     let place = place.checked_sub(1)?;
     is_written_out.then(|| format!("c{place}"))
-}
-
-/// Returns the name of a relation in a literal, without its schema; `None` if it is computed, or a
-/// number.
-fn relation_name(expr: &Expr) -> Option<String> {
-    let Expr::Value(value) = expr else {
-        return None;
-    };
-    let Value::SingleQuotedString(text) = &value.value else {
-        return None;
-    };
-    match text.trim().parse::<i64>() {
-        Ok(_) => None,
-        Err(_) => split_name(text)?.pop(),
-    }
 }
 
 /// Returns what the functions of `information_schema` that take rows of `pg_attribute` and `pg_type`

@@ -112,9 +112,6 @@ pub struct CatalogReferences {
     /// For calls `f(x, …)` of those in `Rewriter::by_object`: the numbers that the calling SELECT
     /// restricts `x` to; `None` if some call may be about any object.
     pub objects: Option<BTreeSet<i64>>,
-    /// The names, without their schemas, that are looked up as relations (`'curated.orders'::regclass`);
-    /// `None` if some are not known.
-    pub relation_names: Option<BTreeSet<String>>,
     /// Whether it reads a relation of `pg_catalog` or `information_schema`.
     pub system_relations: bool,
     /// Whether an expression has the name of a hidden column, so that tables must have them.
@@ -146,7 +143,6 @@ pub fn rewrite(
         common_tables: names.names,
         references: CatalogReferences {
             objects: Some(BTreeSet::new()),
-            relation_names: Some(BTreeSet::new()),
             ..CatalogReferences::default()
         },
         scopes: Vec::new(),
@@ -368,9 +364,6 @@ impl VisitorMut for Rewriter<'_> {
         unnested::rewrite(factor);
         match tables::rewrite(factor) {
             Ok(called) => {
-                if called.iter().any(|name| name == "to_regclass") {
-                    self.references.relation_names = None;
-                }
                 self.references.functions.extend(called);
                 ControlFlow::Continue(())
             }

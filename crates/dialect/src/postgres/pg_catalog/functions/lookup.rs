@@ -1,36 +1,60 @@
 //! Looks up catalog objects by name and by OID.
 
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, OnceLock};
 
+use datafusion::error::Result;
+use lakegate_error::Error;
+
+use crate::postgres::pg_catalog::asked::{Asked, name_of};
 use crate::postgres::pg_catalog::oids;
 use crate::postgres::pg_catalog::privileges::OWNER_NAME;
 use crate::postgres::pg_catalog::relations::Relation;
 use crate::postgres::pg_catalog::shape::{INFORMATION_SCHEMA, PG_CATALOG, Shapes};
-use crate::postgres::{SessionInfo, quote_ident, split_name};
-use crate::visible::{VisibleCatalog, VisibleDatabase, VisibleTable};
+use crate::postgres::{Cell, SessionInfo, quote_ident, split_name};
+use crate::visible::{
+    CatalogSource, Needs, Pins, Texts, VisibleCatalog, VisibleDatabase, VisibleTable,
+};
 
 /// The data that functions look up.
+///
+/// Databases and roles are here from the start. Tables are read before a plan is optimised, for the
+/// calls with constant arguments, and before it runs, for all others: those that the calls are
+/// about. A function that is called for others before that fails, which leaves the call in the plan.
 #[derive(Debug)]
 pub(crate) struct Lookup {
+    /// Its tables are not all that there are.
     pub catalog: Arc<VisibleCatalog>,
     pub session: Arc<SessionInfo>,
+    /// `None` if all that is needed was read at once.
+    source: Option<Arc<dyn CatalogSource>>,
+    /// Those that constants identify.
+    constants: OnceLock<(Asked, Tables)>,
+    /// Those that the optimised plan is about.
+    of_plan: OnceLock<(Asked, Tables)>,
+    all: OnceLock<Tables>,
+}
+
+/// Tables, by number and by name.
+#[derive(Debug, Default)]
+struct Tables {
+    catalog: Arc<VisibleCatalog>,
     /// Indexes into the catalog's databases and their tables, by the table's OID.
-    tables: HashMap<i64, (usize, usize)>,
+    by_oid: HashMap<i64, (usize, usize)>,
     /// For each database, the indexes of its tables in the order of their names.
     by_name: Vec<Vec<usize>>,
 }
 
-impl Lookup {
-    pub(crate) fn new(catalog: Arc<VisibleCatalog>, session: Arc<SessionInfo>) -> Self {
+/// Names of tables that are looked up one by one. For more, all tables are read.
+const MOST_NAMES: usize = 100;
+
+impl Tables {
+    fn of(catalog: Arc<VisibleCatalog>) -> Self {
         let databases = catalog.databases.iter().enumerate();
-        let tables = databases
+        let by_oid = databases
             .flat_map(|(d, database)| {
-                database
-                    .tables
-                    .iter()
-                    .enumerate()
-                    .map(move |(t, table)| (oids::table(table.id), (d, t)))
+                let tables = database.tables.iter().enumerate();
+                tables.map(move |(t, table)| (oids::table(table.id), (d, t)))
             })
             .collect();
         let by_name = catalog.databases.iter().map(|database| {
@@ -41,16 +65,155 @@ impl Lookup {
         });
         Self {
             by_name: by_name.collect(),
+            by_oid,
+            catalog,
+        }
+    }
+
+    fn table(&self, oid: i64) -> Option<(&VisibleDatabase, &VisibleTable)> {
+        let (database, table) = self.by_oid.get(&oid)?;
+        let database = self.catalog.databases.get(*database)?;
+        Some((database, database.tables.get(*table)?))
+    }
+
+    fn named(&self, schema: &str, name: &str) -> Option<(&VisibleDatabase, &VisibleTable)> {
+        let mut databases = self.catalog.databases.iter().zip(&self.by_name);
+        let (database, order) = databases.find(|(database, _)| database.name == schema)?;
+        let compared = |index: &usize| {
+            let table = database.tables.get(*index);
+            table.map_or("", |table| table.name.as_str()).cmp(name)
+        };
+        let place = order.binary_search_by(compared).ok()?;
+        Some((database, database.tables.get(*order.get(place)?)?))
+    }
+}
+
+impl Lookup {
+    /// Returns a lookup that reads tables when it learns which.
+    pub(crate) fn late(
+        catalog: Arc<VisibleCatalog>,
+        session: Arc<SessionInfo>,
+        source: Arc<dyn CatalogSource>,
+    ) -> Self {
+        Self {
             catalog,
             session,
-            tables,
+            source: Some(source),
+            constants: OnceLock::new(),
+            of_plan: OnceLock::new(),
+            all: OnceLock::new(),
+        }
+    }
+
+    /// Returns a lookup of the tables of this catalog.
+    pub(crate) fn complete(catalog: Arc<VisibleCatalog>, session: Arc<SessionInfo>) -> Self {
+        Self {
+            all: OnceLock::from(Tables::of(Arc::clone(&catalog))),
+            catalog,
+            session,
+            source: None,
+            constants: OnceLock::new(),
+            of_plan: OnceLock::new(),
+        }
+    }
+
+    /// Reads the tables that constants identify.
+    ///
+    /// # Errors
+    ///
+    /// The source fails.
+    pub(crate) async fn read_constants(&self, asked: Asked) -> Result<()> {
+        match asked.is_nothing() {
+            true => Ok(()),
+            false => self.read(&self.constants, asked).await,
+        }
+    }
+
+    /// Reads the tables that an optimised plan is about. After that, functions find no others.
+    ///
+    /// # Errors
+    ///
+    /// The source fails.
+    pub(crate) async fn read_of_plan(&self, asked: Asked) -> Result<()> {
+        self.read(&self.of_plan, asked).await
+    }
+
+    async fn read(&self, place: &OnceLock<(Asked, Tables)>, asked: Asked) -> Result<()> {
+        let Some(source) = &self.source else {
+            return Ok(());
+        };
+        let known = place.get().map(|(known, _)| known);
+        if self.all.get().is_some() || known == Some(&asked) {
+            return Ok(());
+        }
+        let names = match asked.all || known.is_some() {
+            true => None,
+            false => names(source.as_ref(), &asked).await?,
+        };
+        let Some(names) = names else {
+            let all = source.visible(&Needs::default()).await?;
+            // Another planning of the query may have read the same.
+            let _ = self.all.set(Tables::of(all));
+            return Ok(());
+        };
+        let tables = match names.is_empty() {
+            true => Tables::default(),
+            false => {
+                let needs = Needs {
+                    tables: Pins {
+                        tables: vec![Texts::These(names)],
+                        ..Pins::default()
+                    },
+                    ..Needs::default()
+                };
+                Tables::of(source.visible(&needs).await?)
+            }
+        };
+        let _ = place.set((asked, tables));
+        Ok(())
+    }
+
+    /// Returns the tables that were read.
+    fn read_tables(&self) -> impl Iterator<Item = &Tables> {
+        let all = self.all.get();
+        let parts = [&self.of_plan, &self.constants];
+        let parts = parts.into_iter().filter_map(|part| Some(&part.get()?.1));
+        all.into_iter().chain(parts.filter(move |_| all.is_none()))
+    }
+
+    /// Checks that a table that a function is called for would have been read.
+    ///
+    /// # Errors
+    ///
+    /// It is not known yet whether there is such a table.
+    pub(crate) fn check(&self, argument: &Cell<'_>) -> Result<()> {
+        if self.all.get().is_some() || self.of_plan.get().is_some() {
+            return Ok(());
+        }
+        let oid = match argument {
+            Cell::Int(oid) => Some(*oid),
+            Cell::Text(text) => text.trim().parse().ok(),
+            _ => return Ok(()),
+        };
+        let constants = self.constants.get();
+        let is_known = match (oid, argument) {
+            (Some(oid), _) => oids::table_id(oid).is_none_or(|id| {
+                constants.is_some_and(|(asked, tables)| {
+                    asked.ids.contains(&id) || tables.table(oid).is_some()
+                })
+            }),
+            (None, Cell::Text(text)) => name_of(text)
+                .is_none_or(|name| constants.is_some_and(|(asked, _)| asked.names.contains(&name))),
+            (None, _) => true,
+        };
+        match is_known {
+            true => Ok(()),
+            false => Err(Error::internal("a table is looked up before it is read").into()),
         }
     }
 
     pub(crate) fn table(&self, oid: i64) -> Option<(&VisibleDatabase, &VisibleTable)> {
-        let (database, table) = self.tables.get(&oid)?;
-        let database = self.catalog.databases.get(*database)?;
-        Some((database, database.tables.get(*table)?))
+        self.read_tables().find_map(|tables| tables.table(oid))
     }
 
     pub(crate) fn relation(&self, oid: i64) -> Option<Relation<'_>> {
@@ -77,14 +240,8 @@ impl Lookup {
             "pg_catalog" => system(&PG_CATALOG),
             "information_schema" => system(&INFORMATION_SCHEMA),
             _ => {
-                let mut databases = self.catalog.databases.iter().zip(&self.by_name);
-                let (database, order) = databases.find(|(database, _)| database.name == schema)?;
-                let named = |index: &usize| {
-                    let table = database.tables.get(*index);
-                    table.map_or("", |table| table.name.as_str()).cmp(name)
-                };
-                let place = order.binary_search_by(named).ok()?;
-                let table = database.tables.get(*order.get(place)?)?;
+                let mut tables = self.read_tables();
+                let (database, table) = tables.find_map(|tables| tables.named(schema, name))?;
                 Some(Relation::Lake(database, table))
             }
         }
@@ -181,4 +338,31 @@ impl Lookup {
         role.map(|role| role.oid)
             .or_else(|| (name == OWNER_NAME).then_some(oids::OWNER))
     }
+}
+
+/// Returns the names of the tables that functions ask for; `None` if there are too many. Tables of
+/// one name are read together, because one of them may hide another.
+async fn names(source: &dyn CatalogSource, asked: &Asked) -> Result<Option<BTreeSet<String>>> {
+    let mut names = asked.names.clone();
+    let of_ids = Pins {
+        table_ids: Some(asked.ids.clone()),
+        ..Pins::default()
+    };
+    for pins in asked.pins.iter().chain([&of_ids]) {
+        if let Some(known) = pins.table_names() {
+            names.extend(known.iter().cloned());
+        } else if pins.table_ids.as_ref().is_none_or(|ids| !ids.is_empty()) {
+            let needs = Needs {
+                tables: pins.clone(),
+                ..Needs::default()
+            };
+            let found = source.visible(&needs).await?;
+            let tables = found.databases.iter().flat_map(|database| &database.tables);
+            names.extend(tables.map(|table| table.name.clone()));
+        }
+        if names.len() > MOST_NAMES {
+            return Ok(None);
+        }
+    }
+    Ok(Some(names))
 }

@@ -14,7 +14,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 pub(super) use absent::absent;
-use datafusion::logical_expr::ScalarUDF;
+use datafusion::logical_expr::{ScalarUDF, ScalarUDFImpl as _};
 pub(super) use keywords::{KEYWORDS_TABLE, keywords};
 pub(super) use lookup::Lookup;
 
@@ -85,7 +85,8 @@ pub(super) fn functions(lookup: &Arc<Lookup>) -> Vec<Arc<ScalarUDF>> {
     all.extend(privileges::functions(lookup));
     all.extend(access_lists::functions(lookup));
     all.extend(information_schema::functions());
-    let mut udfs: Vec<Arc<ScalarUDF>> = all.into_iter().map(PgFunction::into_udf).collect();
+    let udfs = all.into_iter().map(|function| checked(lookup, function));
+    let mut udfs: Vec<Arc<ScalarUDF>> = udfs.map(PgFunction::into_udf).collect();
     udfs.push(type_of::function());
     udfs
 }
@@ -94,6 +95,15 @@ pub(super) fn functions(lookup: &Arc<Lookup>) -> Vec<Arc<ScalarUDF>> {
 pub(super) fn names_by_type(lookup: &Arc<Lookup>) -> HashMap<&'static str, Arc<ScalarUDF>> {
     names::output(lookup)
         .into_iter()
-        .map(|(pg_type, function)| (pg_type, function.into_udf()))
+        .map(|(pg_type, function)| (pg_type, checked(lookup, function).into_udf()))
         .collect()
+}
+
+/// Lets a function about tables fail while the tables that it is called for are not read.
+fn checked(lookup: &Arc<Lookup>, function: PgFunction) -> PgFunction {
+    if !ABOUT_TABLES.contains(&function.name()) {
+        return function;
+    }
+    let lookup = Arc::clone(lookup);
+    function.checked(move |args| args.iter().try_for_each(|argument| lookup.check(argument)))
 }

@@ -14,7 +14,7 @@ mod relations;
 mod syntax;
 mod system_columns;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::{DataType, Field, TimeUnit};
@@ -178,6 +178,10 @@ fn sample() -> VisibleCatalog {
 #[derive(Debug, Default)]
 struct Sample {
     asked: Mutex<Vec<Needs>>,
+    /// The tables that were returned.
+    loaded: Mutex<BTreeSet<String>>,
+    /// The tables that were returned with their columns.
+    described: Mutex<BTreeSet<String>>,
 }
 
 #[async_trait]
@@ -190,7 +194,10 @@ impl CatalogSource for Sample {
                 .tables
                 .retain(|table| needs.tables.admit(&database.name, &table.name, table.id));
             for table in &mut database.tables {
-                if !needs.columns.wants(&database.name, &table.name, table.id) {
+                self.loaded.lock().insert(table.name.clone());
+                if needs.columns.wants(&database.name, &table.name, table.id) {
+                    self.described.lock().insert(table.name.clone());
+                } else {
                     table.columns.clear();
                     table.definition = None;
                 }
@@ -280,10 +287,12 @@ async fn run_with(
         plan = plan.with_param_values(ParamValues::from(values))?;
     }
     let names = plan.schema().field_names();
+    system.read_constants(&plan).await?;
     let analyzer = state.analyzer();
     let analyzed = analyzer.execute_and_check(plan, state.config_options(), |_, _| {})?;
     let known = without_empty_relations(analyzed)?;
     let plan = narrowed(state.optimizer().optimize(known, &state, |_, _| {})?)?;
+    system.read_tables(&plan).await?;
     let planner = state.query_planner();
     let physical = planner.create_physical_plan(&plan, &state).await?;
     let batches = collect(physical, state.task_ctx()).await?;

@@ -121,6 +121,150 @@ async fn two_readings_of_a_relation_are_restricted_one_by_one() {
     );
 }
 
+/// Runs a query, which answers with these many rows and reads these tables, and the columns of
+/// these.
+async fn reads(sql: &str, rows: usize, loaded: &[&str], described: &[&str]) {
+    let source: Arc<Sample> = Arc::default();
+    let (_, found) = run_with(&source, sql, &[]).await.unwrap();
+    assert_eq!(found.len(), rows, "{sql}: {found:?}");
+    let names = |names: &BTreeSet<String>| names.iter().cloned().collect::<Vec<_>>();
+    assert_eq!(names(&source.loaded.lock()), loaded, "{sql}");
+    assert_eq!(names(&source.described.lock()), described, "{sql}");
+}
+
+#[tokio::test]
+async fn questions_about_one_table_read_one_table() {
+    let questions: &[(&str, usize, &[&str], &[&str])] = &[
+        // psql's `\d`: the table, its kind, its columns.
+        (
+            "SELECT c.oid FROM pg_catalog.pg_class c LEFT JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+             WHERE c.relname OPERATOR(pg_catalog.~) '^(users)$' COLLATE pg_catalog.default \
+             AND n.nspname OPERATOR(pg_catalog.~) '^(curated)$' COLLATE pg_catalog.default",
+            1,
+            &["users"],
+            &[],
+        ),
+        (
+            "SELECT c.relkind, tc.relname FROM pg_class c LEFT JOIN pg_class tc ON c.reltoastrelid = tc.oid \
+             LEFT JOIN pg_am am ON c.relam = am.oid WHERE c.oid = '100005'",
+            1,
+            &["users"],
+            &[],
+        ),
+        (
+            "SELECT a.attname, (SELECT pg_get_expr(d.adbin, d.adrelid, true) FROM pg_attrdef d \
+             WHERE d.adrelid = a.attrelid AND d.adnum = a.attnum AND a.atthasdef) FROM pg_attribute a \
+             WHERE a.attrelid = '100005' AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum",
+            1,
+            &["users"],
+            &["users"],
+        ),
+        // SQLAlchemy's columns: a subquery that is about the rows of several relations.
+        (
+            "SELECT a.attname, (SELECT pg_get_expr(f.adbin, f.adrelid) FROM pg_attrdef f \
+             WHERE f.adrelid = a.attrelid AND f.adnum = a.attnum AND a.atthasdef), e.description \
+             FROM pg_class c LEFT JOIN pg_attribute a ON c.oid = a.attrelid AND a.attnum > 0 AND NOT a.attisdropped \
+             LEFT JOIN pg_description e ON e.objoid = a.attrelid AND e.objsubid = a.attnum \
+             JOIN pg_namespace n ON n.oid = c.relnamespace \
+             WHERE c.relkind = ANY (ARRAY['r', 'v']) AND c.relname IN ('users') AND n.nspname = 'curated'",
+            1,
+            &["users"],
+            &["users"],
+        ),
+        (
+            "SELECT b.attname FROM pg_attribute a JOIN pg_attribute b ON a.attrelid = b.attrelid WHERE a.attrelid = 100005",
+            1,
+            &["users"],
+            &["users"],
+        ),
+        (
+            "SELECT attname FROM pg_attribute WHERE attrelid = ANY (ARRAY[100005, 7])",
+            1,
+            &["users"],
+            &["users"],
+        ),
+        (
+            "SELECT attname FROM pg_attribute WHERE attrelid IN (SELECT oid FROM pg_class WHERE relname = 'users')",
+            1,
+            &["users"],
+            &["users"],
+        ),
+        (
+            "SELECT t.typname FROM pg_type t WHERE t.typrelid = 100005",
+            1,
+            &["users"],
+            &[],
+        ),
+        (
+            "SELECT description FROM pg_description WHERE objoid = 100003 AND objsubid = 0",
+            1,
+            &["orders"],
+            &[],
+        ),
+        // The table may be known by the query itself.
+        (
+            "SELECT a.attname FROM (VALUES (100005), (7)) AS t(oid) JOIN pg_attribute a ON a.attrelid = t.oid",
+            1,
+            &["users"],
+            &["users"],
+        ),
+        (
+            "SELECT a.attname FROM unnest(ARRAY[100005, 7]) AS t(oid) JOIN pg_attribute a ON a.attrelid = t.oid",
+            1,
+            &["users"],
+            &["users"],
+        ),
+        // Types of rows are those of tables.
+        ("SELECT typname FROM pg_type WHERE oid = 25", 1, &[], &[]),
+        (
+            "SELECT t.typname FROM pg_type t WHERE t.typname IN ('int4', 'users')",
+            2,
+            &["users"],
+            &[],
+        ),
+        (
+            "SELECT t.typname FROM pg_class c JOIN pg_type t ON t.typrelid = c.oid WHERE c.relname = 'users'",
+            1,
+            &["users"],
+            &[],
+        ),
+        // Functions look up what they are called for.
+        (
+            "SELECT c.oid::regclass FROM pg_class c WHERE c.relname ~ '^(users)$' AND pg_table_is_visible(c.oid)",
+            1,
+            &["users"],
+            &[],
+        ),
+        (
+            "SELECT c.oid::regclass::text FROM pg_class c WHERE c.oid = '100005' AND has_table_privilege(c.oid, 'SELECT')",
+            1,
+            &["users"],
+            &[],
+        ),
+        (
+            "SELECT c.oid::regclass FROM pg_class c, pg_inherits i WHERE c.oid = i.inhparent AND i.inhrelid = '100005'",
+            0,
+            &[],
+            &[],
+        ),
+        (
+            "SELECT attname FROM pg_attribute WHERE attrelid = 'users'::regclass",
+            1,
+            &["users"],
+            &["users"],
+        ),
+        (
+            "SELECT has_table_privilege('curated.users', 'SELECT'), obj_description('users'::regclass, 'pg_class')",
+            1,
+            &["users"],
+            &[],
+        ),
+    ];
+    for (sql, rows, loaded, described) in questions {
+        reads(sql, *rows, loaded, described).await;
+    }
+}
+
 #[tokio::test]
 async fn types_of_columns_need_no_tables() {
     let source: Arc<Sample> = Arc::default();
@@ -137,37 +281,43 @@ async fn types_of_columns_need_no_tables() {
 
 #[tokio::test]
 async fn names_in_literals_are_looked_up_alone() {
+    let names = |names: &[&str]| Pins {
+        tables: vec![Texts::These(
+            names.iter().map(|&name| name.to_owned()).collect(),
+        )],
+        ..Pins::default()
+    };
+    let of_id = Pins {
+        table_ids: Some([1].into()),
+        ..Pins::default()
+    };
     for (sql, expected, tables) in [
         (
             "SELECT 'orders'::regclass, 'analytics.v'::regclass::text, to_regclass('nosuch')",
             vec!["orders", "analytics.v", "NULL"],
-            Pins {
-                tables: vec![Texts::These(
-                    ["nosuch", "orders", "v"].map(str::to_owned).into(),
-                )],
-                ..Pins::default()
-            },
+            vec![names(&["nosuch", "orders", "v"])],
         ),
         (
             "SELECT '100003'::regclass, 25::regtype",
             vec!["orders", "text"],
-            Pins::default(),
+            // Another table of its name may come before it.
+            vec![of_id, names(&["orders"])],
         ),
         (
             "SELECT concat('or', 'ders')::regclass, 'analytics.v'::regclass::oid = 1",
             vec!["orders", "false"],
-            Pins::default(),
+            vec![Pins::default()],
         ),
-        ("SELECT 25::regtype", vec!["text"], Pins::none()),
+        ("SELECT 25::regtype", vec!["text"], vec![]),
     ] {
         let source: Arc<Sample> = Arc::default();
         let (_, rows) = run_with(&source, sql, &[]).await.unwrap();
         assert_eq!(rows, [expected], "{sql}");
         let asked = source.asked.lock();
-        assert!(
-            asked.iter().all(|needs| needs.tables == tables),
-            "{sql}: {asked:?}"
-        );
+        // Databases and roles come first.
+        assert_eq!(asked[0].tables, Pins::none(), "{sql}");
+        let of_tables: Vec<&Pins> = asked[1..].iter().map(|needs| &needs.tables).collect();
+        assert_eq!(of_tables, tables.iter().collect::<Vec<_>>(), "{sql}");
     }
 }
 
@@ -202,4 +352,56 @@ fn relations_that_are_called_empty_have_no_rows() {
         count += 1;
     }
     assert_eq!(count, 18);
+}
+
+#[tokio::test]
+async fn functions_of_many_tables_look_up_all_of_them() {
+    for (sql, expected) in [
+        (
+            "SELECT count(*) FROM (SELECT oid FROM pg_class) c WHERE c.oid > 99999 AND pg_table_is_visible(c.oid)",
+            "2",
+        ),
+        // What a table is called in a column is not known before it runs.
+        (
+            "SELECT count(to_regclass(nspname || '.users')) FROM pg_namespace",
+            "1",
+        ),
+        // The argument is constant only once the plan is optimised.
+        (
+            "SELECT pg_table_is_visible(t.oid) FROM (SELECT 100000 + 5 AS oid) t",
+            "true",
+        ),
+        (
+            "SELECT pg_table_is_visible(t.oid) FROM (SELECT 100009 AS oid) t",
+            "false",
+        ),
+    ] {
+        assert_eq!(run(sql).await, [[expected]], "{sql}");
+    }
+}
+
+#[tokio::test]
+async fn columns_of_empty_relations_keep_their_types() {
+    let source: Arc<Sample> = Arc::default();
+    for (sql, expected) in [
+        (
+            "SELECT pg_typeof(d.adrelid)::text, pg_typeof(d.adnum)::text, d.adrelid IS NULL FROM pg_class c \
+             LEFT JOIN pg_attrdef d ON d.adrelid = c.oid WHERE c.relname = 'users'",
+            ["oid", "smallint", "true"],
+        ),
+        (
+            "SELECT c.relname, i.inhparent::text, (i.inhseqno + 1)::text FROM pg_inherits i \
+             RIGHT JOIN pg_class c ON i.inhrelid = c.oid WHERE c.relname = 'users'",
+            ["users", "NULL", "NULL"],
+        ),
+        (
+            "SELECT c.relname, (SELECT count(*) FROM pg_index i WHERE i.indrelid = c.oid)::text, \
+             EXISTS (SELECT 1 FROM pg_trigger t WHERE t.tgrelid = c.oid)::text \
+             FROM pg_class c WHERE c.relname = 'users'",
+            ["users", "0", "false"],
+        ),
+    ] {
+        let (_, rows) = run_with(&source, sql, &[]).await.unwrap();
+        assert_eq!(rows, [expected], "{sql}");
+    }
 }

@@ -226,7 +226,7 @@ fn pg_catalog_is_searched_first_unless_the_path_names_it() {
             search_path: path.into_iter().map(str::to_owned).collect(),
             ..session()
         };
-        let lookup = Lookup::new(Arc::new(sample()), Arc::new(session));
+        let lookup = Lookup::complete(Arc::new(sample()), Arc::new(session));
         assert_eq!(lookup.search_path().collect::<Vec<_>>(), searched);
     }
 }
