@@ -10,6 +10,7 @@ mod degrees;
 mod identifiers;
 mod json;
 mod oid_lists;
+mod percentiles;
 mod session;
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,7 @@ use std::sync::{Arc, LazyLock};
 pub(super) use arrays::MOST_FREQUENT;
 use datafusion::logical_expr::ScalarUDF;
 pub(super) use json::{planner as json_operators, rule as json_order};
+pub(super) use percentiles::PERCENTILE;
 pub(super) use session::TRANSACTION_AGE;
 pub use text::{quote_ident, split_name};
 
@@ -35,6 +37,7 @@ static SHARED: LazyLock<Vec<Arc<ScalarUDF>>> = LazyLock::new(|| {
     all.push(oid_lists::oid_list());
     let mut udfs: Vec<Arc<ScalarUDF>> = all.into_iter().map(super::PgFunction::into_udf).collect();
     udfs.extend(arrays::functions());
+    udfs.push(percentiles::percentile());
     udfs.extend(bytes::functions());
     udfs.extend(json::functions());
     udfs.push(super::bytea::ByteaIn::udf());

@@ -10,8 +10,8 @@ use datafusion::sql::sqlparser::ast::{
 use lakegate_error::Error;
 use lakegate_sql::walk::walk;
 
-use super::build;
 use super::expressions::number;
+use super::{build, folded};
 
 /// Rewrites `ARRAY(SELECT …)`.
 pub(super) fn array_of(mut query: Query) -> Result<Expr, Error> {
@@ -28,10 +28,9 @@ pub(super) fn array_of(mut query: Query) -> Result<Expr, Error> {
                 && matches!(&select.group_by, GroupByExpr::Expressions(keys, _) if keys.is_empty()) =>
         {
             match select.projection.as_mut_slice() {
-                [SelectItem::UnnamedExpr(item) | SelectItem::ExprWithAlias { expr: item, .. }]
-                    if !calls(item) =>
-                {
-                    Some(item)
+                [SelectItem::UnnamedExpr(item)] if !calls(item) => Some((item, None)),
+                [SelectItem::ExprWithAlias { expr: item, alias }] if !calls(item) => {
+                    Some((item, Some(&*alias)))
                 }
                 _ => None,
             }
@@ -39,7 +38,13 @@ pub(super) fn array_of(mut query: Query) -> Result<Expr, Error> {
         _ => None,
     };
     let query = match plain {
-        Some(item) => {
+        Some((item, alias)) => {
+            let mut order = order;
+            for key in &mut order {
+                if is_item(&key.expr, item, alias) {
+                    key.expr = item.clone();
+                }
+            }
             *item = array_agg(item.clone(), order, item);
             query.order_by = None;
             query
@@ -102,24 +107,56 @@ pub(super) fn array_agg(item: Expr, mut order: Vec<OrderByExpr>, first: &Expr) -
     aggregate
 }
 
-/// Builds `SELECT array_agg(item) FROM (query) AS q(item)`.
-fn wrapped(mut query: Query, mut order: Vec<OrderByExpr>) -> Result<Query, Error> {
-    // An order by the item itself survives the wrapping; any other must be the inner query's.
-    order.retain(|key| number(&key.expr) == Some(1));
-    if !order.is_empty() && query.limit_clause.is_none() && query.fetch.is_none() {
+/// Returns whether a key of the order is the only item of a list: by its number, by its name or by
+/// the same expression.
+fn is_item(key: &Expr, item: &Expr, alias: Option<&Ident>) -> bool {
+    let of_column = match item {
+        Expr::CompoundIdentifier(parts) => parts.last(),
+        _ => None,
+    };
+    let has_name = match (key, alias.or(of_column)) {
+        (Expr::Identifier(key), Some(name)) => folded(key) == folded(name),
+        _ => false,
+    };
+    has_name || number(key) == Some(1) || key == item
+}
+
+/// Builds `SELECT array_agg(item ORDER BY key …) FROM (query) AS q(item, key, …)`: an order within
+/// the subquery would be lost.
+fn wrapped(mut query: Query, order: Vec<OrderByExpr>) -> Result<Query, Error> {
+    let item = Expr::Identifier(Ident::new("item"));
+    let mut names = vec!["item".to_owned()];
+    let mut keys = Vec::with_capacity(order.len());
+    for mut key in order {
+        match column_of(&key.expr, query.body.as_mut(), names.len()) {
+            Some(name) => {
+                key.expr = Expr::Identifier(Ident::new(name.clone()));
+                if name != "item" {
+                    names.push(name);
+                }
+                keys.push(key);
+            }
+            // Only the query itself can sort by it.
+            None => {
+                keys.clear();
+                break;
+            }
+        }
+    }
+    if !keys.is_empty() && query.limit_clause.is_none() && query.fetch.is_none() {
         query.order_by = None;
     }
-    let item = Expr::Identifier(Ident::new("item"));
     let mut outer = build::select(vec![SelectItem::UnnamedExpr(array_agg(
         item.clone(),
-        order,
+        keys,
         &item,
     ))])?;
     if let SetExpr::Select(select) = outer.body.as_mut() {
+        let columns = names.into_iter().map(TableAliasColumnDef::from_name);
         let alias = TableAlias {
             explicit: true,
             name: Ident::new("array_items"),
-            columns: vec![TableAliasColumnDef::from_name("item")],
+            columns: columns.collect(),
             at: None,
         };
         let relation = TableFactor::Derived {
@@ -134,4 +171,79 @@ fn wrapped(mut query: Query, mut order: Vec<OrderByExpr>) -> Result<Query, Error
         }];
     }
     Ok(outer)
+}
+
+/// Returns the name of the column that has a key of the order, behind `before` others. Adds it to
+/// the list of a SELECT without DISTINCT, unless it is the item.
+fn column_of(key: &Expr, body: &mut SetExpr, before: usize) -> Option<String> {
+    let SetExpr::Select(select) = body else {
+        // The only column of a set operation has any name that is allowed here.
+        let is_column = number(key) == Some(1) || matches!(key, Expr::Identifier(_));
+        return is_column.then(|| "item".to_owned());
+    };
+    let is_item = match select.projection.as_slice() {
+        [SelectItem::UnnamedExpr(item), ..] => is_item(key, item, None),
+        [SelectItem::ExprWithAlias { expr, alias }, ..] => is_item(key, expr, Some(alias)),
+        _ => number(key) == Some(1),
+    };
+    if is_item {
+        return Some("item".to_owned());
+    }
+    if select.distinct.is_some() {
+        return None;
+    }
+    let name = format!("key_{before}");
+    let key = build::aliased(key.clone(), Ident::new(name.clone()));
+    select.projection.push(key);
+    Some(name)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use datafusion::sql::sqlparser::ast::Statement;
+    use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+    use datafusion::sql::sqlparser::parser::Parser;
+
+    use super::*;
+
+    fn of(sql: &str) -> String {
+        let mut statements = Parser::parse_sql(&PostgreSqlDialect {}, sql).unwrap();
+        let Statement::Query(query) = statements.remove(0) else {
+            panic!("{sql}")
+        };
+        array_of(*query).unwrap().to_string()
+    }
+
+    #[test]
+    fn the_array_has_the_order_of_the_query() {
+        for (query, expected) in [
+            (
+                "SELECT a AS b FROM t ORDER BY b DESC",
+                "SELECT array_agg(a ORDER BY a DESC) AS b FROM t",
+            ),
+            (
+                "SELECT t.a FROM t ORDER BY a, c",
+                "SELECT array_agg(t.a ORDER BY t.a, c) FROM t",
+            ),
+            (
+                "SELECT sum(a) AS s FROM t GROUP BY b ORDER BY s",
+                "SELECT array_agg(item ORDER BY item) FROM (SELECT sum(a) AS s FROM t GROUP BY b) AS array_items (item)",
+            ),
+            (
+                "SELECT sum(a) AS s FROM t GROUP BY b ORDER BY b, s DESC",
+                "SELECT array_agg(item ORDER BY key_1, item DESC) FROM (SELECT sum(a) AS s, b AS key_1 FROM t GROUP BY b) AS array_items (item, key_1)",
+            ),
+            (
+                "SELECT a FROM t UNION SELECT 1 ORDER BY a",
+                "SELECT array_agg(item ORDER BY item) FROM (SELECT a FROM t UNION SELECT 1) AS array_items (item)",
+            ),
+            (
+                "SELECT a FROM t ORDER BY b LIMIT 2",
+                "SELECT array_agg(item ORDER BY key_1) FROM (SELECT a, b AS key_1 FROM t ORDER BY b LIMIT 2) AS array_items (item, key_1)",
+            ),
+        ] {
+            assert_eq!(of(query), format!("array_or_empty(({expected}))"));
+        }
+    }
 }

@@ -67,7 +67,8 @@ fn names(from: &[TableWithJoins]) -> BTreeSet<String> {
     names
 }
 
-fn name(factor: &TableFactor) -> Option<String> {
+/// Returns the name of a table in FROM, by which its columns are qualified.
+pub(super) fn name(factor: &TableFactor) -> Option<String> {
     match factor {
         TableFactor::Table {
             alias: None, name, ..

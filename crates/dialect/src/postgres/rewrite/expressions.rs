@@ -10,7 +10,7 @@ use lakegate_error::Error;
 
 use super::{
     Rewriter, acl, array_queries, build, calls, casts, copies, folded, number_casts, ordered_sets,
-    parts, similar, slices, times, windows,
+    parts, row_counts, similar, slices, times, windows,
 };
 
 /// Functions that return a row for each item of a list.
@@ -337,6 +337,7 @@ impl Rewriter<'_> {
             return times::made_interval(&function.args);
         }
         if self.functions == Names::Postgres {
+            row_counts::check_arguments(&name, function)?;
             if let Some(rewritten) = ordered_sets::rewrite(&name, function)? {
                 return Ok(Some(rewritten));
             }

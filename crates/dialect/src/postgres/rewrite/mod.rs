@@ -65,6 +65,7 @@ mod order_keys;
 mod ordered_sets;
 mod outputs;
 mod precedence;
+mod row_counts;
 mod similar;
 mod slices;
 mod tables;
@@ -299,7 +300,7 @@ impl VisitorMut for Rewriter<'_> {
                 return ControlFlow::Break(error);
             }
         }
-        if let Err(error) = conditions::check(select) {
+        if let Err(error) = conditions::check(select).and_then(|()| row_counts::check(select)) {
             return ControlFlow::Break(error);
         }
         clauses::rewrite(select);

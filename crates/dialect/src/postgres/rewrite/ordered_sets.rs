@@ -2,9 +2,11 @@
 //!
 //! ```text
 //! percentile_disc(p) WITHIN GROUP (ORDER BY x)     array_element(array_agg(x ORDER BY x) FILTER (WHERE x IS NOT NULL), place)
-//! percentile_cont(ARRAY[p, q]) WITHIN GROUP (…)    ARRAY[percentile_cont(p) WITHIN GROUP (…), …]
+//! percentile_cont(p) WITHIN GROUP (ORDER BY x)     $percentile_cont(array_agg(x ORDER BY x) FILTER (…), p)
+//! percentile_cont(ARRAY[p, q]) WITHIN GROUP (…)    ARRAY[$percentile_cont(array_agg(x ORDER BY x) FILTER (…), p), …]
 //! mode() WITHIN GROUP (ORDER BY x)                 $most_frequent(array_agg(x ORDER BY x) FILTER (…))
 //! rank(v) WITHIN GROUP (ORDER BY x)                count(1) FILTER (WHERE x < v OR (x IS NOT NULL AND v IS NULL)) + 1
+//! cume_dist(v) WITHIN GROUP (ORDER BY x)           (count(1) FILTER (WHERE x < v … OR x IS NOT DISTINCT FROM v) + 1)::double precision / (count(1) + 1)
 //! string_agg(DISTINCT x, ',')                      string_agg(DISTINCT x, ',' ORDER BY x)
 //! ```
 
@@ -17,7 +19,7 @@ use lakegate_error::{Code, Error};
 use super::array_queries::array_agg;
 use super::build::{self, binary, cast, nested};
 use super::copies;
-use crate::postgres::functions::MOST_FREQUENT;
+use crate::postgres::functions::{MOST_FREQUENT, PERCENTILE};
 
 /// How often a replacement writes the key of the order, at most.
 const KEY_COPIES: usize = 8;
@@ -42,7 +44,8 @@ pub(super) fn rewrite(name: &str, function: &Function) -> Result<Option<Expr>, E
     };
     let aggregates = match (name, args.as_slice()) {
         ("percentile_disc" | "percentile_cont", [Expr::Array(places)]) => places.elem.len().max(1),
-        ("percentile_disc" | "mode" | "rank" | "dense_rank", _) => 1,
+        ("percentile_disc" | "percentile_cont" | "mode", _)
+        | ("rank" | "dense_rank" | "percent_rank" | "cume_dist", _) => 1,
         _ => return Ok(None),
     };
     for arg in &args {
@@ -54,17 +57,7 @@ pub(super) fn rewrite(name: &str, function: &Function) -> Result<Option<Expr>, E
     }
     Ok(match (name, args.as_slice()) {
         ("percentile_disc" | "percentile_cont", [Expr::Array(places)]) => {
-            let without_places = Function {
-                args: FunctionArguments::None,
-                ..function.clone()
-            };
-            let each = places.elem.iter().map(|place| match name {
-                "percentile_disc" => set.percentile(place),
-                _ => Ok(Expr::Function(Function {
-                    args: arguments(place.clone()),
-                    ..without_places.clone()
-                })),
-            });
+            let each = places.elem.iter().map(|place| set.at(name, place));
             let all = build::array(each.collect::<Result<_, Error>>()?);
             // Of no values, the whole array is NULL.
             let found = binary(
@@ -75,7 +68,7 @@ pub(super) fn rewrite(name: &str, function: &Function) -> Result<Option<Expr>, E
             let null = Expr::Value(Value::Null.into());
             Some(build::case(vec![(found, all)], null)?)
         }
-        ("percentile_disc", [place]) => Some(set.percentile(place)?),
+        ("percentile_disc" | "percentile_cont", [place]) => Some(set.at(name, place)?),
         ("mode", []) => Some(build::call(MOST_FREQUENT, vec![set.values()])),
         ("rank", [value]) => Some(nested(binary(
             set.count(set.before(value)),
@@ -102,8 +95,35 @@ pub(super) fn rewrite(name: &str, function: &Function) -> Result<Option<Expr>, E
             };
             Some(nested(binary(distinct, BinaryOperator::Plus, others)))
         }
+        ("percent_rank", [value]) => {
+            let others = set.rows();
+            let alone = binary(others.clone(), BinaryOperator::Eq, build::integer(0));
+            let rank = part(set.count(set.before(value)), others);
+            let zero = cast(build::integer(0), DataType::DoublePrecision);
+            Some(build::case(vec![(alone, zero)], rank)?)
+        }
+        ("cume_dist", [value]) => {
+            let same =
+                Expr::IsNotDistinctFrom(Box::new(set.value()), Box::new(nested(value.clone())));
+            let until = binary(set.before(value), BinaryOperator::Or, nested(same));
+            // The value itself is a row too.
+            let with_it = |count| nested(binary(count, BinaryOperator::Plus, build::integer(1)));
+            Some(nested(part(
+                with_it(set.count(nested(until))),
+                with_it(set.rows()),
+            )))
+        }
         _ => None,
     })
+}
+
+/// Builds `count::double precision / all`.
+fn part(count: Expr, all: Expr) -> Expr {
+    binary(
+        cast(count, DataType::DoublePrecision),
+        BinaryOperator::Divide,
+        all,
+    )
 }
 
 /// Sorts the values of an aggregate with DISTINCT and without an order, as PostgreSQL does.
@@ -210,7 +230,13 @@ impl Sorted<'_> {
         self.filtered(values, self.present())
     }
 
-    fn percentile(&self, place: &Expr) -> Result<Expr, Error> {
+    /// Counts all rows.
+    fn rows(&self) -> Expr {
+        self.count(Expr::Value(Value::Boolean(true).into()))
+    }
+
+    /// Builds `percentile_disc` or `percentile_cont` of one place.
+    fn at(&self, name: &str, place: &Expr) -> Result<Expr, Error> {
         if let Some(literal) = literal(place)
             && !(0.0..=1.0).contains(&literal)
         {
@@ -220,6 +246,9 @@ impl Sorted<'_> {
             ));
         }
         let part = cast(nested(place.clone()), DataType::DoublePrecision);
+        if name == "percentile_cont" {
+            return Ok(build::call(PERCENTILE, vec![self.values(), part]));
+        }
         let count = self.count(self.present());
         let product = binary(part, BinaryOperator::Multiply, count);
         let rank = cast(build::call("ceil", vec![product]), DataType::BigInt(None));
@@ -238,12 +267,5 @@ fn literal(expr: &Expr) -> Option<f64> {
             _ => None,
         },
         _ => None,
-    }
-}
-
-fn arguments(argument: Expr) -> FunctionArguments {
-    match build::call("f", vec![argument]) {
-        Expr::Function(function) => function.args,
-        _ => FunctionArguments::None,
     }
 }

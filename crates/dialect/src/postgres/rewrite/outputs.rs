@@ -4,6 +4,7 @@
 //! ```text
 //! (SELECT count(*), x FROM t) AS q       … AS q (count, x): as marks, which the planner of relations reads
 //! (SELECT count(*), x FROM t)            … AS "subquery:1" (_col0, x), in Trino's dialects
+//! LATERAL (SELECT t.a) AS q              … AS q (a): the engine's name says that `a` is an outer column
 //! WITH q AS (SELECT 1 AS a, 2 AS a)      WITH q AS (SELECT * FROM (SELECT 1 AS a, 2 AS a) AS q (a, a))
 //! WITH q AS … (WITH q AS … q) … q        WITH q AS … (WITH "q:1" AS … "q:1" AS q) … q
 //! ```
@@ -33,6 +34,7 @@ pub(super) fn name(statement: &mut Statement, dialect: Names) -> Result<(), Erro
     let mut names = NameOutputs {
         dialect,
         unnamed: 0,
+        subqueries: 0,
     };
     match walk_mut(statement, &mut names) {
         ControlFlow::Break(error) => Err(error),
@@ -44,6 +46,9 @@ struct NameOutputs {
     dialect: Names,
     /// Subqueries without a name that got one.
     unnamed: usize,
+    /// The subqueries around that may read columns of the query outside: LATERAL ones and those in
+    /// expressions.
+    subqueries: usize,
 }
 
 impl VisitorMut for NameOutputs {
@@ -72,6 +77,7 @@ impl VisitorMut for NameOutputs {
     }
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Error> {
+        self.subqueries += usize::from(has_subquery(expr));
         if let Expr::InSubquery { subquery, .. } = expr
             && let SetExpr::Select(select) = subquery.body.as_mut()
             && let [item] = select.projection.as_mut_slice()
@@ -86,12 +92,26 @@ impl VisitorMut for NameOutputs {
         ControlFlow::Continue(())
     }
 
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Error> {
+        self.subqueries -= usize::from(has_subquery(expr));
+        ControlFlow::Continue(())
+    }
+
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<Error> {
-        if let TableFactor::Derived {
+        self.subqueries += usize::from(is_lateral(factor));
+        let TableFactor::Derived {
             subquery, alias, ..
         } = factor
-            && let Some(names) = names_to_give(subquery, self.dialect)
-            && (alias.is_some() || names.count(NUMBERED) > 0)
+        else {
+            return ControlFlow::Continue(());
+        };
+        let reads_outer = self.subqueries > 0 && has_columns(&subquery.body);
+        let names = match reads_outer {
+            true => names_of(subquery, self.dialect),
+            false => names_to_give(subquery, self.dialect),
+        };
+        if let Some(names) = names
+            && (alias.is_some() || reads_outer || names.count(NUMBERED) > 0)
         {
             let alias = alias.get_or_insert_with(|| {
                 self.unnamed += 1;
@@ -109,6 +129,37 @@ impl VisitorMut for NameOutputs {
             alias.columns.extend(columns);
         }
         ControlFlow::Continue(())
+    }
+
+    fn post_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<Error> {
+        self.subqueries -= usize::from(is_lateral(factor));
+        ControlFlow::Continue(())
+    }
+}
+
+fn has_subquery(expr: &Expr) -> bool {
+    matches!(
+        expr,
+        Expr::Subquery(_) | Expr::Exists { .. } | Expr::InSubquery { .. }
+    )
+}
+
+fn is_lateral(factor: &TableFactor) -> bool {
+    matches!(factor, TableFactor::Derived { lateral: true, .. })
+}
+
+/// Returns whether a query has columns of tables among its own, some of which may be outer ones.
+fn has_columns(body: &SetExpr) -> bool {
+    match body {
+        SetExpr::Select(select) => select.projection.iter().any(|item| {
+            matches!(
+                item,
+                SelectItem::UnnamedExpr(Expr::Identifier(_) | Expr::CompoundIdentifier(_))
+            )
+        }),
+        SetExpr::SetOperation { left, .. } => has_columns(left),
+        SetExpr::Query(query) => has_columns(&query.body),
+        _ => false,
     }
 }
 
@@ -371,6 +422,14 @@ mod tests {
             (
                 "WITH RECURSIVE q (n) AS (SELECT 1, 2 AS m UNION ALL SELECT n, m FROM q) SELECT * FROM q",
                 "WITH RECURSIVE q (n, \"m\") AS (SELECT 1, 2 AS m UNION ALL SELECT n, m FROM q) SELECT * FROM q",
+            ),
+            (
+                "SELECT * FROM t, LATERAL (SELECT t.a, 1 AS b) AS q, (SELECT a FROM u) AS r",
+                "SELECT * FROM t, LATERAL (SELECT t.a, 1 AS b) AS q (\"~first:a\", \"~first:b\"), (SELECT a FROM u) AS r",
+            ),
+            (
+                "SELECT (SELECT z.a FROM (SELECT t.a) AS z), x FROM t",
+                "SELECT (SELECT z.a FROM (SELECT t.a) AS z (\"~first:a\")), x FROM t",
             ),
             (
                 "SELECT x IN (SELECT max(y) FROM t)",
