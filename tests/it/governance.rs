@@ -343,6 +343,65 @@ async fn revoked_column_disappears_from_a_prepared_statement_too(door: Door) {
     assert_eq!(refused.code, "42703");
 }
 
+async fn statement_that_runs_again_sees_what_has_changed_since(door: Door) {
+    let people = People::new(door).await;
+    let admin = &people.admin;
+    let database = format!("again_{}", people.user);
+    let (table, view) = (format!("{database}.t"), format!("{database}.v"));
+    admin.run(&format!("CREATE DATABASE {database}")).await;
+    admin
+        .run(&format!(
+            "CREATE TABLE {table} AS SELECT 1 AS id, 10 AS secret"
+        ))
+        .await;
+    admin
+        .run(&format!("CREATE VIEW {view} AS SELECT id FROM {table}"))
+        .await;
+    people.grant(&format!("SELECT ON TABLE {table}")).await;
+    people.grant(&format!("SELECT ON TABLE {view}")).await;
+
+    let user = people.connect().await;
+    let of_table = format!("SELECT * FROM {table} ORDER BY id");
+    let of_view = format!("SELECT * FROM {view} ORDER BY id");
+    for _ in 0..3 {
+        assert_eq!(user.text(&of_table).await, "1|10");
+        assert_eq!(user.text(&of_view).await, "1");
+    }
+    admin
+        .run(&format!("INSERT INTO {table} VALUES (2, 20)"))
+        .await;
+    for _ in 0..2 {
+        assert_eq!(user.text(&of_table).await, "1|10\n2|20");
+        assert_eq!(user.text(&of_view).await, "1\n2");
+    }
+    admin
+        .run(&format!(
+            "CREATE OR REPLACE VIEW {view} AS SELECT id + 100 AS id FROM {table} WHERE id = 1"
+        ))
+        .await;
+    for _ in 0..2 {
+        assert_eq!(user.text(&of_view).await, "101");
+    }
+    people.revoke(&format!("SELECT ON TABLE {table}")).await;
+    assert_eq!(user.fails(&of_table).await.code, "42P01");
+    people.grant(&format!("SELECT (id) ON TABLE {table}")).await;
+    for _ in 0..2 {
+        assert_eq!(user.text(&of_table).await, "1\n2");
+        assert_eq!(admin.text(&of_table).await, "1|10\n2|20");
+    }
+    people.revoke(&format!("SELECT ON TABLE {view}")).await;
+    assert_eq!(user.fails(&of_view).await.code, "42P01");
+    // A table of the same name is another one, on which nothing is granted.
+    admin.run(&format!("DROP TABLE {table}")).await;
+    admin
+        .run(&format!(
+            "CREATE TABLE {table} AS SELECT 5 AS id, 50 AS secret"
+        ))
+        .await;
+    assert_eq!(user.fails(&of_table).await.code, "42P01");
+    assert_eq!(admin.text(&of_table).await, "5|50");
+}
+
 async fn describe_without_select_shows_names_and_no_rows(door: Door) {
     let people = People::new(door).await;
     people.grant("DESCRIBE ON TABLE curated.products").await;
@@ -479,6 +538,7 @@ through_each_door!(
     column_grant_through_a_role_comes_and_goes_with_membership,
     partition_column_that_is_not_granted_cannot_be_named_but_the_rest_reads,
     revoked_column_disappears_from_a_prepared_statement_too,
+    statement_that_runs_again_sees_what_has_changed_since,
     describe_without_select_shows_names_and_no_rows,
     alter_and_drop_are_granted_each_on_its_own,
     show_grants_tells_who_may_do_what,

@@ -64,6 +64,7 @@ use uuid::Uuid;
 pub use write::copy::CopyIn;
 pub use write::ingest::Ingestion;
 
+use crate::query::kept_plan::PlanSpace;
 use crate::query::life::Query;
 use crate::results::ResultCache;
 use crate::telemetry::events::QueryEvents;
@@ -200,6 +201,7 @@ pub struct Gateway {
     queues: Arc<Queues>,
     events: Arc<QueryEvents>,
     planning_permits: PerUser,
+    plans: Arc<PlanSpace>,
     max_planning_time: Duration,
     history: Arc<History>,
     max_statistics_files: usize,
@@ -235,6 +237,7 @@ impl Gateway {
             queues: Arc::new(Queues::new(parts.admission)),
             events: Arc::new(QueryEvents::new(vec![Arc::clone(&parts.history) as _])),
             planning_permits: PerUser::new(query::planners::PERMITS_OF_USER),
+            plans: Arc::default(),
             max_planning_time: parts.max_planning_time,
             history: parts.history,
             max_statistics_files: parts.max_statistics_files,

@@ -30,7 +30,7 @@ use crate::table::{LakeTable, OpenedFiles, TableSnapshot, bounds};
 const PARALLEL_FOOTERS: usize = 32;
 
 /// The lake as one query sees it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct QueryLake {
     pub roots: Arc<Roots>,
     pub meter: Arc<QueryMeter>,

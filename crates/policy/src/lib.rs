@@ -83,8 +83,9 @@ impl Visible {
     /// every column and partition key may be selected.
     pub fn sight(&self) -> Sight {
         let name = self.table.full_name();
+        let selected = self.access.selected_columns();
         let mut columns = self.table.columns();
-        if columns.all(|column| self.access.can_select(&column.name)) {
+        if columns.all(|column| selected.contains(column.name.as_str())) {
             Sight::whole(name)
         } else {
             Sight::part(name)

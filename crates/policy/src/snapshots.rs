@@ -225,6 +225,27 @@ fn read_of(
     scans.iter().find(same).map(|(_, _, read)| *read)
 }
 
+/// Returns the number of scans of lake tables in a plan, or `None` if it has other leaves, or
+/// operators of which it is not known what they read.
+pub fn tables(plan: &LogicalPlan) -> Option<usize> {
+    let mut tables = Some(0);
+    let walked = plan.apply_with_subqueries(|node| {
+        match node {
+            LogicalPlan::TableScan(scan) => {
+                let is_table = policy_table(scan).is_some();
+                tables = tables.filter(|_| is_table).map(|tables: usize| tables + 1);
+            }
+            LogicalPlan::Extension(_) if barrier::view_of(node).is_some() => {}
+            LogicalPlan::Extension(_) | LogicalPlan::Explain(_) | LogicalPlan::Analyze(_) => {
+                tables = None;
+            }
+            _ => {}
+        }
+        Ok(TreeNodeRecursion::Continue)
+    });
+    walked.ok().and(tables)
+}
+
 /// Returns whether the scan is of generate_series or range.
 fn makes_rows(scan: &TableScan) -> bool {
     source_as_provider(&scan.source)

@@ -39,9 +39,10 @@ impl PolicyView {
     ///
     /// The principal may see the view but select no column of it.
     pub fn new(view: &Visible, plan: LogicalPlan) -> Result<Self> {
+        let selected = view.access.selected_columns();
         let fields = plan.schema().iter();
         let granted: Vec<Expr> = fields
-            .filter(|(_, field)| view.access.can_select(field.name()))
+            .filter(|(_, field)| selected.contains(field.name().as_str()))
             .map(|(qualifier, field)| {
                 let column = Column::new(qualifier.cloned(), field.name());
                 Expr::Column(column).alias_qualified(None::<TableReference>, field.name())

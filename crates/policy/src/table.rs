@@ -1,5 +1,6 @@
 //! A lake table as the engine sees it: the granted columns, and the snapshot it was planned with.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
@@ -42,11 +43,14 @@ impl PolicyTable {
     ///
     /// The principal may see the table but select no column of it.
     pub fn new(lake_table: Arc<LakeTable>, access: &TableAccess) -> Result<Self> {
+        // Sets: asking for each column of a wide table would compare all with all.
+        let visible: HashSet<&str> = access.visible_columns().into_iter().collect();
+        let selected = access.selected_columns();
         let fields = lake_table.schema.fields().iter().enumerate();
-        let visible = fields.filter(|(_, field)| access.is_visible(field.name()));
+        let visible = fields.filter(|(_, field)| visible.contains(field.name().as_str()));
         let (columns, numbers): (Vec<usize>, Vec<usize>) = (1..)
             .zip(visible)
-            .filter(|(_, (_, field))| access.can_select(field.name()))
+            .filter(|(_, (_, field))| selected.contains(field.name().as_str()))
             .map(|(number, (index, _))| (index, number))
             .unzip();
         if columns.is_empty() {

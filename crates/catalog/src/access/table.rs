@@ -1,6 +1,6 @@
 //! The rights of one user on one table.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
@@ -114,6 +114,14 @@ impl TableAccess {
         self.select.contains(column) && self.is_visible(column)
     }
 
+    /// Returns the columns that may be queried, to look up each column of a wide table.
+    pub fn selected_columns(&self) -> HashSet<&str> {
+        let visible = self.visible.names().into_iter();
+        visible
+            .filter(|column| self.select.contains(column))
+            .collect()
+    }
+
     /// Whether every visible column may be queried and none is hidden by a column grant.
     pub fn selects_all(&self) -> bool {
         self.select == ColumnSelection::All
@@ -190,6 +198,23 @@ mod tests {
 
     fn some(columns: &[&str]) -> ColumnSelection {
         ColumnSelection::Some(columns.iter().map(|&column| column.to_owned()).collect())
+    }
+
+    #[test]
+    fn selected_columns_are_those_that_can_be_selected() {
+        let columns = ["a", "ab", "bc", "c"];
+        for select in [
+            ColumnSelection::All,
+            some(&["a", "c"]),
+            ColumnSelection::None,
+        ] {
+            let access = TableAccess { select, ..access() };
+            let selected = access.selected_columns();
+            for column in columns.into_iter().chain(["d"]) {
+                let known = access.can_select(column);
+                assert_eq!(selected.contains(column), known, "{column}");
+            }
+        }
     }
 
     #[test]

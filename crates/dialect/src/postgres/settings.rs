@@ -234,6 +234,12 @@ const KNOWN: &[Known] = &[
         description: "Lakegate has no indexes",
     },
     Known {
+        name: "plan_cache_mode",
+        default: "auto",
+        kind: Kind::OneOf(&["auto", "force_generic_plan", "force_custom_plan"]),
+        description: "Whether a session keeps its plans: force_custom_plan plans each time",
+    },
+    Known {
         name: "result_reuse",
         default: "on",
         kind: Kind::OneOf(&["on", "off", "fresh"]),
@@ -561,6 +567,11 @@ impl Settings {
         }
     }
 
+    /// Returns whether statements that run again use the plans that the session keeps.
+    pub fn keeps_plans(&self) -> bool {
+        self.value("plan_cache_mode") != "force_custom_plan"
+    }
+
     pub fn staleness(&self) -> Duration {
         Duration::from_millis(milliseconds(&self.value("staleness")).unwrap_or(0))
     }
@@ -717,6 +728,11 @@ mod tests {
         assert!(settings.set("result_reuse", Some("sometimes")).is_err());
         assert!(settings.set("statement_timeout", Some("-1")).is_err());
         assert_eq!(settings.staleness(), Duration::ZERO);
+        assert!(settings.keeps_plans());
+        settings
+            .set("plan_cache_mode", Some("force_custom_plan"))
+            .unwrap();
+        assert!(!settings.keeps_plans());
         settings.set("staleness", Some("90s")).unwrap();
         assert_eq!(settings.staleness(), Duration::from_secs(90));
     }

@@ -1,20 +1,52 @@
-//! The plan made to describe a prepared statement, kept for its first execution.
+//! Plans that a session keeps: a statement that it runs again is not planned again.
 //!
-//! Drivers prepare a statement, ask for its columns, and run it once; without this, each query
-//! would be planned twice. A session keeps one such plan, that of the statement prepared last.
+//! ```text
+//!  Prepared ─ PlanSlot ─ KeptPlan ─ the plan, with its parameters
+//!                  │         └───── the optimised plan, for the last values of the parameters
+//!  KeptPlans ──────┘  the slots of a session, also those of texts that were not prepared
+//! ```
+//!
+//! A kept plan is used while planning would give the same one: at the same state of the catalog, of
+//! the grants and of the writes, and with the same settings. A plan that depends on more than these
+//! (the time, the session, tables that are filled when they are scanned) serves one execution only,
+//! that of a statement that was planned to describe it.
 
+use std::collections::VecDeque;
 use std::fmt;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
-use datafusion::logical_expr::LogicalPlan;
+use arrow::datatypes::DataType;
+use datafusion::common::ScalarValue;
+use datafusion::logical_expr::{Expr, LogicalPlan, Volatility};
 use lakegate_dialect::postgres::Settings;
+use lakegate_engine::has_expression;
+use lakegate_policy::snapshots;
+use lakegate_sql::Parsed;
 use parking_lot::Mutex;
 
 use crate::moment::Moment;
 use crate::query::planning::Planning;
+use crate::query::source::QuerySource;
+use crate::results::plan_bytes;
+use crate::session::prepared::Prepared;
+
+/// The maximum number of plans that a session keeps.
+const MAX_PLANS: usize = 64;
+
+/// The maximum memory of the plans that a session keeps, in bytes.
+const MAX_SESSION_BYTES: usize = 16 << 20;
+
+/// The maximum memory of the plans that all sessions keep, in bytes.
+const MAX_BYTES: usize = 256 << 20;
+
+/// Estimated bytes of the state that a plan was made in, most of it the names of its functions.
+const STATE_BYTES: usize = 128 << 10;
+
+/// The maximum memory of the values that an optimised plan is kept for, in bytes.
+const MAX_VALUE_BYTES: usize = 16 << 10;
 
 /// The inputs of a plan. Taken before planning, so that a concurrent change is detected.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct PlanInputs {
     pub moment: Moment,
     pub settings: Settings,
@@ -22,20 +54,138 @@ pub(crate) struct PlanInputs {
 
 impl PlanInputs {
     fn are(&self, moment: &Moment, settings: &Settings) -> bool {
-        self.moment.plans_alike(moment) && self.settings == *settings
+        self.are_of(moment) && self.settings == *settings
+    }
+
+    fn are_of(&self, moment: &Moment) -> bool {
+        self.moment.plans_alike(moment)
+            && self.moment.commits == moment.commits
+            && Arc::ptr_eq(self.moment.access(), moment.access())
     }
 }
 
-#[derive(Debug)]
-pub(crate) struct KeptPlan {
-    pub inputs: PlanInputs,
-    pub plan: LogicalPlan,
-    pub planning: Planning,
+/// The memory of the plans that all sessions keep.
+#[derive(Debug, Default)]
+pub(crate) struct PlanSpace(Mutex<usize>);
+
+impl PlanSpace {
+    /// Claims memory; `None` if there is not enough.
+    fn claim(self: &Arc<Self>, bytes: usize) -> Option<Claim> {
+        let mut used = self.0.lock();
+        *used = used.checked_add(bytes).filter(|used| *used <= MAX_BYTES)?;
+        Some(Claim {
+            space: Arc::clone(self),
+            bytes,
+        })
+    }
 }
 
-/// A slot for the plan of one prepared statement.
+/// Memory of a kept plan, given back when dropped.
+#[derive(Debug)]
+struct Claim {
+    space: Arc<PlanSpace>,
+    bytes: usize,
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        *self.space.0.lock() -= self.bytes;
+    }
+}
+
+/// A plan with what it was made from.
+pub(crate) struct KeptPlan {
+    inputs: PlanInputs,
+    plan: LogicalPlan,
+    planning: Planning,
+    /// `None` if the plan serves one execution only.
+    claim: Option<Claim>,
+    optimized: Mutex<Option<Optimized>>,
+}
+
+/// An optimised plan, for these values of its parameters.
+struct Optimized {
+    parameters: Vec<ScalarValue>,
+    plan: LogicalPlan,
+}
+
+impl fmt::Debug for KeptPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeptPlan")
+            .field("claim", &self.claim)
+            .finish_non_exhaustive()
+    }
+}
+
+impl KeptPlan {
+    /// `plan`: not optimised yet, and without values of its parameters.
+    pub(crate) fn new(
+        inputs: PlanInputs,
+        plan: LogicalPlan,
+        planning: Planning,
+        space: &Arc<PlanSpace>,
+    ) -> Self {
+        let claim = match inputs.settings.keeps_plans()
+            // Versions of what a block changed are not unique.
+            && inputs.moment.draft.is_none()
+            && depends_on_inputs_only(&plan)
+        {
+            true => {
+                // An optimised plan is kept if it is not larger than two of these.
+                let bytes = STATE_BYTES.saturating_add(plan_bytes(&plan).saturating_mul(3));
+                let fits = bytes <= MAX_SESSION_BYTES / 4;
+                fits.then(|| space.claim(bytes)).flatten()
+            }
+            false => None,
+        };
+        Self {
+            inputs,
+            plan,
+            planning,
+            claim,
+            optimized: Mutex::default(),
+        }
+    }
+
+    /// Whether the plan serves more than one execution.
+    pub(crate) fn lasts(&self) -> bool {
+        self.claim.is_some()
+    }
+
+    /// Keeps the optimised plan for these values of the parameters, instead of the one before.
+    pub(crate) fn keep_optimized(&self, parameters: &[ScalarValue], plan: &LogicalPlan) {
+        let values: usize = parameters.iter().map(ScalarValue::size).sum();
+        let most = plan_bytes(&self.plan).saturating_mul(2);
+        if self.lasts() && values <= MAX_VALUE_BYTES && plan_bytes(plan) <= most {
+            *self.optimized.lock() = Some(Optimized {
+                parameters: parameters.to_vec(),
+                plan: plan.clone(),
+            });
+        }
+    }
+
+    fn optimized_for(&self, parameters: &[ScalarValue]) -> Option<LogicalPlan> {
+        let optimized = self.optimized.lock();
+        let known = optimized.as_ref();
+        let known = known.filter(|optimized| optimized.parameters == parameters)?;
+        Some(known.plan.clone())
+    }
+}
+
+/// Whether planning and running the plan give the same at any time, in any session of its principal
+/// with the same settings.
+fn depends_on_inputs_only(plan: &LogicalPlan) -> bool {
+    let changes = |expr: &Expr| match expr {
+        Expr::ScalarFunction(call) => call.func.signature().volatility != Volatility::Immutable,
+        Expr::ScalarVariable(..) => true,
+        _ => false,
+    };
+    snapshots::tables(plan).is_some() && matches!(has_expression(plan, changes), Ok(false))
+}
+
+/// A slot for the plan of one statement.
 #[derive(Default)]
-pub(crate) struct PlanSlot(Mutex<Option<KeptPlan>>);
+pub(crate) struct PlanSlot(Mutex<Option<Arc<KeptPlan>>>);
 
 impl fmt::Debug for PlanSlot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -43,37 +193,190 @@ impl fmt::Debug for PlanSlot {
     }
 }
 
+/// A plan to use again.
+pub(crate) struct Reused {
+    pub plan: LogicalPlan,
+    /// The optimised plan, if it is known for the values of the parameters.
+    pub optimized: Option<LogicalPlan>,
+    pub planning: Planning,
+    /// Takes the optimised plan; `None` if the plan served its only execution.
+    pub kept: Option<Arc<KeptPlan>>,
+}
+
 impl PlanSlot {
-    pub(crate) fn new(plan: KeptPlan) -> Arc<Self> {
-        Arc::new(Self(Mutex::new(Some(plan))))
+    pub(crate) fn put(&self, plan: KeptPlan) {
+        *self.0.lock() = Some(Arc::new(plan));
     }
 
-    /// Takes the plan, if planning now would give the same one.
+    /// Returns the plan, if planning now would give the same one.
     pub(crate) fn take(
         &self,
         moment: &Moment,
         settings: &Settings,
-    ) -> Option<(LogicalPlan, Planning)> {
-        let kept = self.0.lock().take()?;
-        if !kept.inputs.are(moment, settings) {
-            return None;
+        parameters: &[ScalarValue],
+    ) -> Option<Reused> {
+        let kept = {
+            let mut slot = self.0.lock();
+            let kept = slot.as_ref().map(Arc::clone)?;
+            let fits = kept.inputs.are(moment, settings);
+            if !fits || !kept.lasts() {
+                *slot = None;
+            }
+            fits.then_some(kept)?
+        };
+        if !kept.lasts() {
+            let kept = Arc::into_inner(kept)?;
+            return Some(Reused {
+                plan: kept.plan,
+                optimized: None,
+                planning: kept.planning.begun_now(),
+                kept: None,
+            });
         }
-        let mut planning = kept.planning;
-        // now() is the time at which the statement runs, not at which it was prepared.
-        planning.state.mark_start_execution();
-        Some((kept.plan, planning))
+        let optimized = kept.optimized_for(parameters);
+        let planning = kept.planning.clone();
+        Some(Reused {
+            plan: kept.plan.clone(),
+            planning: match &optimized {
+                Some(_) => planning,
+                None => planning.begun_now(),
+            },
+            optimized,
+            kept: Some(kept),
+        })
+    }
+
+    /// Whether [`Self::take`] would return a plan, any number of times.
+    fn serves(&self, moment: &Moment, settings: &Settings) -> bool {
+        let slot = self.0.lock();
+        let kept = slot.as_ref();
+        kept.is_some_and(|kept| kept.lasts() && kept.inputs.are(moment, settings))
+    }
+
+    /// Whether the plan may serve executions at this moment, with some settings.
+    fn is_current(&self, moment: &Moment) -> bool {
+        let slot = self.0.lock();
+        let kept = slot.as_ref();
+        kept.is_some_and(|kept| kept.lasts() && kept.inputs.are_of(moment))
+    }
+
+    fn bytes(&self) -> usize {
+        let slot = self.0.lock();
+        let claim = slot.as_ref().and_then(|kept| kept.claim.as_ref());
+        claim.map_or(0, |claim| claim.bytes)
+    }
+
+    fn clear(&self) {
+        *self.0.lock() = None;
     }
 }
 
-/// The slot that a session filled last; filling another empties it.
+/// The slots of a session, the one used last at the end.
 #[derive(Debug, Default)]
-pub(crate) struct LastSlot(Weak<PlanSlot>);
+pub(crate) struct KeptPlans(VecDeque<Entry>);
 
-impl LastSlot {
-    pub(crate) fn replace(&mut self, slot: &Arc<PlanSlot>) {
-        let last = std::mem::replace(&mut self.0, Arc::downgrade(slot));
-        if let Some(last) = last.upgrade() {
-            last.0.lock().take();
+#[derive(Debug)]
+struct Entry {
+    slot: Arc<PlanSlot>,
+    /// The statement, if it is found by its text.
+    prepared: Option<Prepared>,
+    /// The types that the client declared for its parameters; `None` if it was not described.
+    declared: Option<Vec<Option<DataType>>>,
+}
+
+impl Entry {
+    fn is_of(&self, parsed: &Parsed) -> bool {
+        let known = self.prepared.as_ref().and_then(|known| known.source.sql());
+        known.is_some_and(|known| known.text == parsed.text && known.statement == parsed.statement)
+    }
+
+    fn bytes(&self) -> usize {
+        let prepared = self.prepared.as_ref().map_or(0, Prepared::weight);
+        prepared.saturating_add(self.slot.bytes())
+    }
+}
+
+impl KeptPlans {
+    /// Returns the statement as it was described before, if describing it now would give the same.
+    pub(crate) fn described(
+        &mut self,
+        parsed: &Parsed,
+        declared: &[Option<DataType>],
+        moment: &Moment,
+        settings: &Settings,
+    ) -> Option<Prepared> {
+        let at = self.0.iter().position(|entry| {
+            entry.declared.as_deref() == Some(declared)
+                && entry.is_of(parsed)
+                && entry.slot.serves(moment, settings)
+        })?;
+        let entry = self.used(at)?;
+        let mut prepared = entry.prepared.clone()?;
+        prepared.source = QuerySource::Sql(parsed.clone());
+        Some(prepared)
+    }
+
+    /// Returns the slot of a statement without parameters.
+    pub(crate) fn slot(&mut self, parsed: &Parsed) -> Option<Arc<PlanSlot>> {
+        let at = self.0.iter().position(|entry| {
+            let prepared = entry.prepared.as_ref();
+            prepared.is_some_and(|prepared| prepared.parameters.is_empty()) && entry.is_of(parsed)
+        })?;
+        self.used(at).map(|entry| Arc::clone(&entry.slot))
+    }
+
+    /// Marks a slot as the one used last.
+    pub(crate) fn touch(&mut self, slot: &Arc<PlanSlot>) {
+        let at = self
+            .0
+            .iter()
+            .position(|entry| Arc::ptr_eq(&entry.slot, slot));
+        if let Some(at) = at {
+            self.used(at);
+        }
+    }
+
+    fn used(&mut self, at: usize) -> Option<&Entry> {
+        let entry = self.0.remove(at)?;
+        self.0.push_back(entry);
+        self.0.back()
+    }
+
+    /// Adds a slot, and drops those that serve no execution any more, or that were not used for
+    /// longest.
+    ///
+    /// `prepared`: the statement, if it is to be found by its text. `declared`: the types that the
+    /// client declared for its parameters, if it was described.
+    pub(crate) fn add(
+        &mut self,
+        slot: &Arc<PlanSlot>,
+        prepared: Option<Prepared>,
+        declared: Option<&[Option<DataType>]>,
+        moment: &Moment,
+    ) {
+        self.0.retain(|entry| {
+            // A plan for one execution waits for it until another statement is described.
+            let waits = entry.declared.is_some() && declared.is_none();
+            if Arc::ptr_eq(&entry.slot, slot) {
+                return false;
+            }
+            let stays = waits || entry.slot.is_current(moment);
+            if !stays {
+                entry.slot.clear();
+            }
+            stays
+        });
+        self.0.push_back(Entry {
+            slot: Arc::clone(slot),
+            prepared,
+            declared: declared.map(<[_]>::to_vec),
+        });
+        let mut bytes: usize = self.0.iter().map(Entry::bytes).sum();
+        while self.0.len() > 1 && (self.0.len() > MAX_PLANS || bytes > MAX_SESSION_BYTES) {
+            if let Some(entry) = self.0.pop_front() {
+                bytes = bytes.saturating_sub(entry.bytes());
+                entry.slot.clear();
+            }
         }
     }
 }

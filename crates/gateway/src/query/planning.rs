@@ -3,10 +3,11 @@
 use std::sync::{Arc, OnceLock};
 
 use arrow::datatypes::SchemaRef;
+use datafusion::common::ScalarValue;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use lakegate_catalog::store::Draft;
-use lakegate_dialect::postgres::pg_catalog::PgCatalog;
+use lakegate_dialect::postgres::pg_catalog::{self, PgCatalog};
 use lakegate_dialect::postgres::{names_hidden_columns, names_system_columns, sorts_by_number};
 use lakegate_engine::{PlanSettings, check_names, with_shown_names};
 use lakegate_error::{Result, from_engine};
@@ -15,30 +16,31 @@ use lakegate_lake::scan::QueryLake;
 use sqlparser::ast;
 
 use crate::query::column_names::ColumnNames;
+use crate::query::logical_plan::with_types_of;
 use crate::query::origins::{Origin, origins};
 use crate::query::source::QuerySource;
 use crate::query::{hidden_columns, rewording};
 use crate::workgroup::WorkgroupLimits;
 
-/// Everything needed to plan a query and then to run it.
-#[derive(Debug)]
+/// Everything needed to plan a query and then to run it. Copies share what is large.
+#[derive(Debug, Clone)]
 pub(crate) struct Planning {
     /// The rewritten statement, or the plan as it was sent.
-    pub source: QuerySource<Box<ast::Statement>>,
+    pub source: QuerySource<Arc<ast::Statement>>,
     /// The number of commits of writes before the first name was resolved.
     pub commits: u64,
     /// The changes of the transaction block that it is in.
     pub draft: Option<Arc<dyn Draft>>,
     /// The limits of the query.
     pub limits: WorkgroupLimits,
-    pub state: SessionState,
+    pub state: Arc<SessionState>,
     /// The stores that the plan may read.
     pub stores: Arc<QueryStores>,
     pub lake: Arc<QueryLake>,
     pub settings: PlanSettings,
     /// The current database, for the history.
     pub database: String,
-    pub system: PgCatalog,
+    pub system: Arc<PgCatalog>,
     pub names: ColumnNames,
     /// Which columns of tables the columns of the plan are, once there is one.
     pub origins: OnceLock<Arc<[Option<Origin>]>>,
@@ -66,6 +68,28 @@ impl Planning {
         })
     }
 
+    /// Returns the same planning for a statement that begins now, which is the time of now().
+    pub(crate) fn begun_now(mut self) -> Self {
+        Arc::make_mut(&mut self.state).mark_start_execution();
+        self
+    }
+
+    /// Returns the same planning for another run, which has read nothing yet.
+    pub(crate) fn unread(self, limits: WorkgroupLimits) -> Self {
+        let meter = Arc::new(limits.meter());
+        let roots = Arc::clone(&self.lake.roots);
+        let lake = QueryLake {
+            meter: Arc::clone(&meter),
+            ..QueryLake::clone(&self.lake)
+        };
+        Self {
+            limits,
+            lake: Arc::new(lake),
+            stores: Arc::new(QueryStores::new(roots, meter)),
+            ..self
+        }
+    }
+
     /// Makes the logical plan.
     ///
     /// # Errors
@@ -80,6 +104,42 @@ impl Planning {
         // Planning again finds the same.
         let _ = self.origins.set(origins(&plan));
         Ok(plan)
+    }
+
+    /// Optimises a plan for these values of its parameters, and reads the tables of the catalog that
+    /// its functions are about.
+    ///
+    /// # Errors
+    /// Types do not match; a rule fails; the catalog cannot be read.
+    pub(crate) async fn optimized(
+        &self,
+        plan: &LogicalPlan,
+        parameters: &[ScalarValue],
+    ) -> Result<LogicalPlan> {
+        let state: &SessionState = &self.state;
+        let bound;
+        let plan = match parameters.is_empty() {
+            true => plan,
+            false => {
+                let values = parameters.to_vec();
+                bound = plan
+                    .clone()
+                    .with_param_values(values)
+                    .map_err(from_engine)?;
+                &bound
+            }
+        };
+        let system = &self.system;
+        system.read_constants(plan).await.map_err(from_engine)?;
+        // Only analysis determines the types of a UNION whose first SELECT is NULL or narrower.
+        let analyzed = self.analyzed(plan)?;
+        let optimized = pg_catalog::without_empty_relations(analyzed.clone())
+            .and_then(|plan| state.optimizer().optimize(plan, state, |_, _| {}))
+            .and_then(pg_catalog::narrowed)
+            .and_then(|optimized| with_types_of(&analyzed, optimized))
+            .map_err(from_engine)?;
+        system.read_tables(&optimized).await.map_err(from_engine)?;
+        Ok(optimized)
     }
 
     /// Returns which columns of tables the columns of the plan are; empty if that is not known.

@@ -90,7 +90,7 @@ impl Session {
         };
         let mut lookups = Lookups::default();
         let (statement, references) = relations.rewritten(statement, &mut lookups).await?;
-        let source = QuerySource::Sql(Box::new(statement));
+        let source = QuerySource::Sql(Arc::new(statement));
         self.resolve_source(moment, scope, source, names, &references)
             .await
     }
@@ -106,7 +106,7 @@ impl Session {
         &self,
         moment: &Moment,
         scope: &NameScope,
-        source: QuerySource<Box<ast::Statement>>,
+        source: QuerySource<Arc<ast::Statement>>,
         names: ColumnNames,
         references: &CatalogReferences,
     ) -> Result<Planning> {
@@ -131,14 +131,26 @@ impl Session {
             commits: moment.commits,
             draft: moment.draft.clone(),
             limits,
-            state,
+            state: Arc::new(state),
             stores: Arc::new(stores),
             lake,
             settings,
             database,
-            system,
+            system: Arc::new(system),
             names,
             origins: OnceLock::new(),
+        })
+    }
+
+    /// Returns what was resolved before for another run, with limits and counters of its own.
+    ///
+    /// # Errors
+    /// The workgroup is dropped, disabled or not granted.
+    pub(crate) fn renewed(&self, moment: &Moment, planning: Planning) -> Result<Planning> {
+        let limits = moment.query_limits(&self.settings().workgroup())?;
+        Ok(Planning {
+            commits: moment.commits,
+            ..planning.unread(limits)
         })
     }
 

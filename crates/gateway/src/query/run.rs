@@ -14,7 +14,7 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use futures::{FutureExt, Stream, StreamExt};
 use lakegate_dialect::Dialect;
-use lakegate_dialect::postgres::{ResultReuse, pg_catalog, type_literals};
+use lakegate_dialect::postgres::{ResultReuse, Settings, type_literals};
 use lakegate_engine::{PlanRun, metered};
 use lakegate_error::{Code, Error, Result, from_engine};
 use lakegate_lake::write::RowOrder;
@@ -26,8 +26,9 @@ use sqlparser::ast;
 use crate::moment::Moment;
 use crate::query::column_names::renamed;
 use crate::query::ending::Unfinished;
+use crate::query::kept_plan::{KeptPlan, PlanInputs, PlanSlot};
 use crate::query::life::{BatchStream, Phase, Query};
-use crate::query::logical_plan::{is_repeatable, same_columns, with_types_of};
+use crate::query::logical_plan::{is_repeatable, same_columns};
 use crate::query::parameters::{check_parameters, declare_types};
 use crate::query::planning::Planning;
 use crate::query::source::QuerySource;
@@ -52,6 +53,19 @@ pub(crate) struct QueryContext {
     pub reuse: ResultReuse,
     /// The maximum age of a result that is reused although files have changed.
     pub staleness: Duration,
+    /// The optimised plan, if it is known from an earlier execution.
+    pub optimized: Option<LogicalPlan>,
+    /// Takes the plan for later executions.
+    pub keeper: Option<Keeper>,
+}
+
+/// What takes a plan for later executions.
+#[derive(Debug, Clone)]
+pub(crate) enum Keeper {
+    /// The plan, with its inputs.
+    Slot(Arc<PlanSlot>, Box<PlanInputs>),
+    /// The optimised plan.
+    Plan(Arc<KeptPlan>),
 }
 
 impl Session {
@@ -68,20 +82,80 @@ impl Session {
         parameters: Vec<ScalarValue>,
         reuse: Option<ResultReuse>,
     ) -> Result<Rows> {
-        let kept = prepared.plan.as_ref();
-        let kept = kept.and_then(|slot| slot.take(moment, &self.settings()));
-        let (planned, planning) = match kept {
-            Some((plan, planning)) => (Some(plan), planning),
+        let settings = self.settings();
+        let slot = self.slot_of(prepared, &settings, &parameters);
+        let reused = slot.as_ref();
+        let reused = reused.and_then(|slot| slot.take(moment, &settings, &parameters));
+        let (planned, optimized, planning, keeper) = match reused {
+            Some(reused) => {
+                let planning = self.renewed(moment, reused.planning)?;
+                let planned = Some(reused.plan).filter(|_| reused.optimized.is_none());
+                let keeper = reused.kept.map(Keeper::Plan);
+                (planned, reused.optimized, planning, keeper)
+            }
             None => {
+                let keeper = self.keeper(moment, prepared, slot, &settings);
                 let resolving = self.resolve_prepared(moment, prepared, parameters.len());
-                (None, Box::pin(resolving).await?)
+                let planning = Box::pin(resolving).await?;
+                let keeper = keeper.filter(|_| self.settings() == settings);
+                (None, None, planning, keeper)
             }
         };
         let text = prepared.source.text();
         let mut context = self.query_context(&text, planning)?;
         context.reuse = reuse.unwrap_or(context.reuse);
+        context.optimized = optimized;
+        context.keeper = keeper;
         let expected = prepared.columns.as_ref();
         context.run(planned, &parameters, expected).boxed().await
+    }
+
+    /// Returns the slot that may have the plan of a statement: its own, or that of its text.
+    fn slot_of(
+        &self,
+        prepared: &Prepared,
+        settings: &Settings,
+        parameters: &[ScalarValue],
+    ) -> Option<Arc<PlanSlot>> {
+        let mut state = self.state.lock();
+        if let Some(slot) = &prepared.plan {
+            state.kept_plans.touch(slot);
+            return Some(Arc::clone(slot));
+        }
+        let is_closed = prepared.parameters.is_empty() && parameters.is_empty();
+        let parsed = prepared.source.sql();
+        let parsed = parsed.filter(|_| is_closed && settings.keeps_plans())?;
+        state.kept_plans.slot(parsed)
+    }
+
+    /// Returns what keeps the plan that is about to be made. `slot`: the statement's, if it has one.
+    fn keeper(
+        &self,
+        moment: &Moment,
+        prepared: &Prepared,
+        slot: Option<Arc<PlanSlot>>,
+        settings: &Settings,
+    ) -> Option<Keeper> {
+        if !settings.keeps_plans() || moment.draft.is_some() {
+            return None;
+        }
+        let slot = match slot {
+            Some(slot) => slot,
+            // Nothing finds the plan of a statement with values again.
+            None if !prepared.parameters.is_empty() => return None,
+            None => Arc::default(),
+        };
+        let found = prepared.plan.is_none().then(|| Prepared {
+            plan: Some(Arc::clone(&slot)),
+            ..prepared.clone()
+        });
+        let mut state = self.state.lock();
+        state.kept_plans.add(&slot, found, None, moment);
+        let inputs = Box::new(PlanInputs {
+            moment: moment.clone(),
+            settings: settings.clone(),
+        });
+        Some(Keeper::Slot(slot, inputs))
     }
 
     async fn resolve_prepared(
@@ -153,6 +227,8 @@ impl Session {
             planning: Arc::new(planning),
             reuse: settings.result_reuse(),
             staleness,
+            optimized: None,
+            keeper: None,
         })
     }
 }
@@ -172,9 +248,25 @@ impl QueryContext {
         planned: Option<LogicalPlan>,
         parameters: &[ScalarValue],
     ) -> Result<PrunedPlan> {
+        if let Some(pruned) = self.pruned_constant()? {
+            return Ok(pruned);
+        }
         let (context, parameters) = (self.clone(), parameters.to_vec());
         let pruning = async move { context.prune(planned, &parameters).await };
         self.gateway.plan_for(&self.query, pruning.boxed()).await
+    }
+
+    /// Returns the plan that is known to read no table: nothing is left to plan.
+    fn pruned_constant(&self) -> Result<Option<PrunedPlan>> {
+        let known = self.optimized.as_ref();
+        let Some(plan) = known.filter(|plan| snapshots::tables(plan) == Some(0)) else {
+            return Ok(None);
+        };
+        let writes = self.gateway.write_log.open_writes();
+        if writes.commits() != self.planning.commits {
+            return Ok(None);
+        }
+        snapshots::prune(plan.clone(), &self.planning.lake, writes).map(Some)
     }
 
     async fn prune(
@@ -183,20 +275,26 @@ impl QueryContext {
         parameters: &[ScalarValue],
     ) -> Result<PrunedPlan> {
         let mut commits = self.planning.commits;
-        for _ in 0..MAX_PLANNINGS {
-            let mut plan = match planned.take() {
-                Some(plan) => plan,
-                None => self.planning.plan().await?,
+        let mut known = self.optimized.clone();
+        for attempt in 0..MAX_PLANNINGS {
+            let optimized = match known.take() {
+                Some(known) => known,
+                None => {
+                    // What replaces a plan of an earlier execution is of the time of this one.
+                    let is_later = self.optimized.is_some();
+                    let later = is_later.then(|| Planning::clone(&self.planning).begun_now());
+                    let planning = later.as_ref().unwrap_or(self.planning.as_ref());
+                    let plan = match planned.take() {
+                        Some(plan) => plan,
+                        None => planning.plan().await?,
+                    };
+                    let optimized = planning.optimized(&plan, parameters).await?;
+                    if attempt == 0 {
+                        self.keep(plan, parameters, &optimized);
+                    }
+                    optimized
+                }
             };
-            if !parameters.is_empty() {
-                plan = plan
-                    .with_param_values(parameters.to_vec())
-                    .map_err(from_engine)?;
-            }
-            let system = &self.planning.system;
-            system.read_constants(&plan).await.map_err(from_engine)?;
-            let optimized = self.optimized(&plan)?;
-            system.read_tables(&optimized).await.map_err(from_engine)?;
             let writes = match &self.planning.draft {
                 None => self.gateway.write_log.open_writes(),
                 Some(draft) => {
@@ -216,6 +314,25 @@ impl QueryContext {
             ),
         )
         .with_hint("run it again"))
+    }
+
+    /// Keeps a plan for later executions, if it may serve them.
+    fn keep(&self, plan: LogicalPlan, parameters: &[ScalarValue], optimized: &LogicalPlan) {
+        match &self.keeper {
+            None => {}
+            Some(Keeper::Plan(kept)) => kept.keep_optimized(parameters, optimized),
+            Some(Keeper::Slot(slot, inputs)) => {
+                let inputs = PlanInputs::clone(inputs);
+                // Counters and the memory of readers are those of this run.
+                let planning = Planning::clone(&self.planning);
+                let planning = planning.unread(self.planning.limits.clone());
+                let kept = KeptPlan::new(inputs, plan, planning, &self.gateway.plans);
+                if kept.lasts() {
+                    kept.keep_optimized(parameters, optimized);
+                    slot.put(kept);
+                }
+            }
+        }
     }
 
     /// Plans a query and binds it to the files that it will read.
@@ -241,17 +358,6 @@ impl QueryContext {
             Ok((snapshot, physical))
         };
         self.query.step(Phase::Planning, planning.boxed()).await
-    }
-
-    fn optimized(&self, plan: &LogicalPlan) -> Result<LogicalPlan> {
-        let state = &self.planning.state;
-        // Only analysis determines the types of a UNION whose first SELECT is NULL or narrower.
-        let analyzed = self.planning.analyzed(plan)?;
-        pg_catalog::without_empty_relations(analyzed.clone())
-            .and_then(|plan| state.optimizer().optimize(plan, state, |_, _| {}))
-            .and_then(pg_catalog::narrowed)
-            .and_then(|optimized| with_types_of(&analyzed, optimized))
-            .map_err(from_engine)
     }
 
     /// Makes the physical plan on a planner thread.

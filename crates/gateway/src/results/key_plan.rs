@@ -28,7 +28,7 @@ pub(super) fn without_tables(plan: &LogicalPlan) -> LogicalPlan {
 }
 
 /// Estimates the memory of a plan, in bytes. Data shared between nodes is counted for each.
-pub(super) fn bytes(plan: &LogicalPlan) -> usize {
+pub(crate) fn bytes(plan: &LogicalPlan) -> usize {
     let mut bytes = 0usize;
     let walked = plan.apply_with_subqueries(|node| {
         bytes += NODE + node.schema().fields().len() * COLUMN;

@@ -22,6 +22,7 @@ use std::time::{Duration, Instant};
 use arrow::array::RecordBatch;
 pub use bill::Payer;
 use datafusion::logical_expr::LogicalPlan;
+pub(crate) use key_plan::bytes as plan_bytes;
 use lakegate_engine::PlanSettings;
 use parking_lot::Mutex;
 pub(crate) use plain::plain;

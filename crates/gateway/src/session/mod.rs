@@ -41,7 +41,7 @@ use uuid::Uuid;
 
 use crate::auth::Principal;
 use crate::moment::Moment;
-use crate::query::kept_plan::LastSlot;
+use crate::query::kept_plan::KeptPlans;
 use crate::query::life::Query;
 use crate::query::watch::QueryWatch;
 use crate::session::changes::Changes;
@@ -75,7 +75,7 @@ pub(crate) struct State {
     /// Statements that the endpoint keeps by name, for EXECUTE.
     pub(crate) shared: HashMap<String, Arc<Prepared>>,
     pub(crate) cursors: Cursors,
-    pub(crate) kept_plan: LastSlot,
+    pub(crate) kept_plans: KeptPlans,
     /// The running query, or the last one.
     pub(crate) active: Option<Arc<Query>>,
     /// Stops planning work that belongs to no query yet.
@@ -451,6 +451,7 @@ impl Session {
         let mut state = self.state.lock();
         state.prepared.clear();
         state.shared.clear();
+        state.kept_plans = KeptPlans::default();
         state.cursors = Cursors::default();
     }
 }

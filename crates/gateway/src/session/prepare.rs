@@ -47,6 +47,11 @@ impl Session {
             };
             match &parsed.statement {
                 Statement::Query(query) => {
+                    if let Some(known) = self.described_before(&moment, parsed, declared) {
+                        let checked = self.state.lock().transaction.check();
+                        checked.map_err(|error| self.told(error, parsed))?;
+                        return Ok(known);
+                    }
                     let inputs = self.plan_inputs(&moment);
                     let typed = self.with_typed_literals(query);
                     let described = self.describe(&moment, &typed, declared).await;
@@ -56,11 +61,10 @@ impl Session {
                     prepared.parameters = described.parameters;
                     prepared.untyped = described.untyped;
                     prepared.casts = cast_parameters(query);
-                    prepared.plan = Some(self.keep_plan(KeptPlan {
-                        inputs,
-                        plan: described.plan,
-                        planning: described.planning,
-                    }));
+                    let (plan, planning) = (described.plan, described.planning);
+                    let plans = &self.gateway.plans;
+                    let kept = KeptPlan::new(inputs, plan, planning, plans);
+                    self.keep_plan(&moment, &mut prepared, declared, kept);
                 }
                 Statement::Copy(copy) => {
                     let described = self.describe(&moment, &copy.query, declared).await?;
@@ -150,28 +154,53 @@ impl Session {
             let mut prepared = Prepared::of(QuerySource::Substrait(plan));
             prepared.parameters = parameter_types(inferred_types(&planned.plan)?, &[])?;
             prepared.columns = Some(planned.columns);
-            prepared.plan = Some(self.keep_plan(KeptPlan {
-                inputs,
-                plan: planned.plan,
-                planning: planned.planning,
-            }));
+            let plans = &self.gateway.plans;
+            let kept = KeptPlan::new(inputs, planned.plan, planned.planning, plans);
+            self.keep_plan(&moment, &mut prepared, &[], kept);
             Ok(prepared)
         }
         .boxed()
     }
 
-    fn plan_inputs(&self, moment: &Moment) -> PlanInputs {
+    /// Returns a statement that was described before, if describing it now would give the same.
+    fn described_before(
+        &self,
+        moment: &Moment,
+        parsed: &Parsed,
+        declared: &[Option<DataType>],
+    ) -> Option<Prepared> {
+        let settings = self.settings();
+        if !settings.keeps_plans() {
+            return None;
+        }
+        let mut state = self.state.lock();
+        state
+            .kept_plans
+            .described(parsed, declared, moment, &settings)
+    }
+
+    pub(crate) fn plan_inputs(&self, moment: &Moment) -> PlanInputs {
         PlanInputs {
             moment: moment.clone(),
             settings: self.settings(),
         }
     }
 
-    /// Keeps a plan for the first execution of its statement.
-    fn keep_plan(&self, plan: KeptPlan) -> Arc<PlanSlot> {
-        let slot = PlanSlot::new(plan);
-        self.state.lock().kept_plan.replace(&slot);
-        slot
+    /// Keeps the plan of a described statement for its executions.
+    fn keep_plan(
+        &self,
+        moment: &Moment,
+        prepared: &mut Prepared,
+        declared: &[Option<DataType>],
+        plan: KeptPlan,
+    ) {
+        let found_again = plan.lasts();
+        let slot = Arc::new(PlanSlot::default());
+        slot.put(plan);
+        prepared.plan = Some(Arc::clone(&slot));
+        let found = found_again.then(|| prepared.clone());
+        let mut state = self.state.lock();
+        state.kept_plans.add(&slot, found, Some(declared), moment);
     }
 
     async fn describe(

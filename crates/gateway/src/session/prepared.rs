@@ -59,7 +59,7 @@ pub struct Prepared {
     pub columns: Option<SchemaRef>,
     /// The columns of tables that `columns` are. Empty if that is not known.
     pub origins: Arc<[Option<Origin>]>,
-    /// The plan for the first execution.
+    /// The plan for its executions.
     pub(crate) plan: Option<Arc<PlanSlot>>,
 }
 

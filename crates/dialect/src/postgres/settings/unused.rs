@@ -121,11 +121,6 @@ pub(super) const ACCEPTED: &[Known] = &[
         "scram-sha-256",
         Kind::OneOf(&["scram-sha-256"]),
     ),
-    accepted(
-        "plan_cache_mode",
-        "auto",
-        Kind::OneOf(&["auto", "force_generic_plan", "force_custom_plan"]),
-    ),
     accepted("quote_all_identifiers", "off", Kind::Boolean),
     accepted("random_page_cost", "4", Kind::Real),
     accepted("recursive_worktable_factor", "10", Kind::Real),
