@@ -648,12 +648,17 @@ async fn statistics_of_partitions_go_with_them(store: &dyn Metastore) {
     let before = version(store).await;
     for (year, rows) in [("2024", 3), ("2025", 4), ("2024", 5)] {
         store
-            .update_partition_statistics(&orders, &values([year, "Bern"]), counted(rows))
+            .update_partition_statistics(&orders, vec![(values([year, "Bern"]), counted(rows))])
             .await
             .unwrap();
     }
     let none = values(["2026", "Bern"]);
-    let refused = store.update_partition_statistics(&orders, &none, counted(1));
+    // Of all or of none.
+    let several = vec![
+        (values(["2024", "Bern"]), counted(9)),
+        (none.clone(), counted(1)),
+    ];
+    let refused = store.update_partition_statistics(&orders, several);
     assert!(matches!(refused.await, Err(CatalogError::NotFound { .. })));
     assert_eq!(
         (known("2024").await, known("2025").await),
@@ -691,7 +696,7 @@ async fn statistics_of_partitions_go_with_them(store: &dyn Metastore) {
     assert_eq!(known("2024").await, None);
 
     store
-        .update_partition_statistics(&orders, &values(["2024", "Bern"]), counted(1))
+        .update_partition_statistics(&orders, vec![(values(["2024", "Bern"]), counted(1))])
         .await
         .unwrap();
     let dropped = [values(["2024", "Bern"])];

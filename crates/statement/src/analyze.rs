@@ -1,5 +1,5 @@
-//! ANALYZE: the query that measures a table's columns, or those of one partition, and what its one
-//! row says.
+//! ANALYZE: the query that measures a table's columns, or those of each of some partitions, and what
+//! its rows say.
 //!
 //! The query runs as any other of the principal: within its limits, over the columns that it may
 //! select.
@@ -7,45 +7,37 @@
 use std::fmt::Write;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrowPrimitiveType, AsArray, RecordBatch};
-use arrow::datatypes::{
-    DataType, Decimal128Type, Float64Type, Int64Type, TimeUnit, TimestampSecondType,
-};
+use arrow::array::RecordBatch;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use lakegate_catalog::access::Privilege;
 use lakegate_catalog::hive_type::HiveType;
-use lakegate_catalog::model::{
-    BinaryStatistics, BooleanStatistics, Column, ColumnStatistics, ColumnStatisticsData,
-    DecimalNumber, RangeStatistics, StringStatistics, Table, TableStatistics, now,
-};
-use lakegate_catalog::partition::{HIVE_DEFAULT_PARTITION, PartitionKey};
+use lakegate_catalog::model::{Column, ColumnStatistics, Table, TableStatistics, now};
 use lakegate_error::{Code, Error, Result, column_not_found};
 use lakegate_sql::Statement;
 use lakegate_sql::ast::Analyze;
 
+use self::partitions::MeasuredPartitions;
+use self::values::Values;
 use super::StatementContext;
-use super::partitions::one_partition;
+use super::partitions::partitions_with;
 use super::rights::{require_all_columns, require_partition_names};
+
+mod partitions;
+mod values;
 
 /// The most columns of one ANALYZE: each takes some kilobytes of memory per thread.
 const MAX_COLUMNS: usize = 500;
-const SECONDS_PER_DAY: i64 = 86_400;
+/// The most columns of one ANALYZE times its partitions, for the same reason.
+const MAX_COLUMNS_OF_PARTITIONS: usize = 200_000;
 
 /// An ANALYZE that the principal is allowed to do.
 #[derive(Debug, Clone)]
 pub struct AnalyzePlan {
     pub table: Arc<Table>,
-    partition: Option<OnePartition>,
+    /// `None`: the table is measured.
+    partitions: Option<MeasuredPartitions>,
     columns: Vec<Measured>,
-}
-
-/// The partition that is measured.
-#[derive(Debug, Clone)]
-struct OnePartition {
-    keys: Arc<[PartitionKey]>,
-    /// As they are registered.
-    values: Vec<String>,
 }
 
 /// A column that is measured.
@@ -121,8 +113,9 @@ impl StatementContext {
     /// # Errors
     ///
     /// The table or a column does not exist for the principal; it may neither ALTER the table nor
-    /// INSERT into it, or select no column; a view; a column of a nested type; too many columns; a
-    /// partition that is not registered, or of a table some of whose columns are hidden.
+    /// INSERT into it, or select no column; a view; a column of a nested type; too many columns or
+    /// partitions; a partition that is not registered, or of a table some of whose columns are
+    /// hidden.
     pub fn plan_analyze<'a>(&'a self, analyze: &'a Analyze) -> BoxFuture<'a, Result<AnalyzePlan>> {
         async move {
             let visible = self.table(&analyze.table).await?;
@@ -137,21 +130,18 @@ impl StatementContext {
                 )));
             }
             let selected = self.selectable(&visible)?;
-            let partition = match &analyze.partition {
+            let partitions = match &analyze.partitions {
                 None => None,
-                Some(spec) => {
+                Some(analyzed) => {
                     require_partition_names(&visible)?;
                     require_all_columns(&visible)?;
-                    let found = one_partition(self, table, spec).await?;
-                    let values = found.partition.values.iter();
-                    Some(OnePartition {
-                        values: values.map(ToString::to_string).collect(),
-                        keys: found.keys,
-                    })
+                    let (spec, open) = (&analyzed.spec, &analyzed.open);
+                    let (keys, found) = partitions_with(self, table, spec, open).await?;
+                    Some(MeasuredPartitions::new(keys, found, spec))
                 }
             };
-            // The keys of one partition have one value.
-            let keys: &[Column] = match &partition {
+            // The keys of a partition have one value.
+            let keys: &[Column] = match &partitions {
                 None => &[],
                 Some(_) => &table.partition_keys,
             };
@@ -166,9 +156,16 @@ impl StatementContext {
             if columns.len() > MAX_COLUMNS {
                 return Err(too_many(table));
             }
+            let measured = partitions.as_ref().map_or(0, MeasuredPartitions::len);
+            if measured.saturating_mul(columns.len().max(1)) > MAX_COLUMNS_OF_PARTITIONS {
+                return Err(Error::not_supported(format!(
+                    "{measured} partitions of {} have more columns than one ANALYZE measures, which are {MAX_COLUMNS_OF_PARTITIONS}; give a key a value, or name fewer columns",
+                    table.full_name()
+                )));
+            }
             Ok(AnalyzePlan {
                 table: Arc::clone(table),
-                partition,
+                partitions,
                 columns,
             })
         }
@@ -214,39 +211,13 @@ fn too_many(table: &Table) -> Error {
     ))
 }
 
-/// The condition of the rows of a partition, for one of its keys.
-fn condition(key: &PartitionKey, value: &str) -> String {
-    let name = quoted(&key.name);
-    if value == HIVE_DEFAULT_PARTITION {
-        return format!("{name} IS NULL");
-    }
-    let text = format!("'{}'", value.replace('\'', "''"));
-    let data_type = match &key.data_type {
-        HiveType::Boolean => "boolean",
-        HiveType::TinyInt | HiveType::SmallInt => "smallint",
-        HiveType::Int => "integer",
-        HiveType::BigInt => "bigint",
-        HiveType::Float => "real",
-        HiveType::Double => "double precision",
-        HiveType::Decimal(precision, scale) => {
-            return format!("{name} = CAST({text} AS decimal({precision}, {scale}))");
-        }
-        HiveType::Date => "date",
-        HiveType::Timestamp => "timestamp",
-        _ => return format!("{name} = {text}"),
-    };
-    format!("{name} = CAST({text} AS {data_type})")
-}
-
 impl AnalyzePlan {
-    /// The values of the partition that is measured; `None`: the table is.
-    pub fn partition(&self) -> Option<&[String]> {
-        self.partition
-            .as_ref()
-            .map(|partition| partition.values.as_slice())
+    /// Whether partitions are measured, and not the table.
+    pub fn is_of_partitions(&self) -> bool {
+        self.partitions.is_some()
     }
 
-    /// The query that measures the columns; it has one row.
+    /// The query that measures the columns. It has one row, or one for each partition with rows.
     ///
     /// # Errors
     ///
@@ -260,16 +231,17 @@ impl AnalyzePlan {
                 let _ = write!(query, ", {expression} AS c{place}_{part}");
             }
         }
+        if let Some(partitions) = &self.partitions {
+            query.push_str(&partitions.columns());
+        }
         let _ = write!(
             query,
             " FROM {}.{}",
             quoted(&self.table.database_name),
             quoted(&self.table.name)
         );
-        if let Some(partition) = &self.partition {
-            let keys = partition.keys.iter().zip(&partition.values);
-            let conditions: Vec<String> = keys.map(|(key, value)| condition(key, value)).collect();
-            let _ = write!(query, " WHERE {}", conditions.join(" AND "));
+        if let Some(partitions) = &self.partitions {
+            query.push_str(&partitions.groups());
         }
         let parsed = lakegate_sql::parse(&query).map_err(|_| too_many(&self.table))?;
         let mut statements = parsed.into_iter();
@@ -283,7 +255,11 @@ impl AnalyzePlan {
     ///
     /// The row is not that of the query, which is an internal error.
     pub fn statistics(&self, row: &RecordBatch, file_bytes: u64) -> Result<TableStatistics> {
-        let mut values = Values { row, next: 0 };
+        self.measured(&mut Values::of_row(row), file_bytes)
+    }
+
+    /// Reads what was measured, from the first value on.
+    fn measured(&self, values: &mut Values<'_>, file_bytes: u64) -> Result<TableStatistics> {
         let row_count = values.count()?;
         let analyzed_time = now();
         let mut columns = Vec::with_capacity(self.columns.len());
@@ -308,114 +284,6 @@ impl AnalyzePlan {
 /// A name in double quotes.
 pub(super) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
-}
-
-/// Reads the values of a row from left to right. Their types are those that the engine gives to
-/// aggregates, and are cast.
-struct Values<'a> {
-    row: &'a RecordBatch,
-    next: usize,
-}
-
-impl Values<'_> {
-    fn of(&mut self, kind: Kind, rows: u64) -> Result<ColumnStatisticsData> {
-        let number_of_nulls = rows.saturating_sub(self.count()?);
-        Ok(match kind {
-            Kind::Boolean => ColumnStatisticsData::Boolean {
-                data: BooleanStatistics {
-                    number_of_trues: self.count()?,
-                    number_of_falses: self.count()?,
-                    number_of_nulls,
-                },
-            },
-            Kind::Binary => ColumnStatisticsData::Binary {
-                data: BinaryStatistics {
-                    maximum_length: None,
-                    average_length: None,
-                    number_of_nulls,
-                },
-            },
-            Kind::Text => ColumnStatisticsData::String {
-                data: StringStatistics {
-                    number_of_distinct_values: self.count()?,
-                    maximum_length: self.count()?,
-                    average_length: self.double()?.unwrap_or(0.0),
-                    number_of_nulls,
-                },
-            },
-            Kind::Long => ColumnStatisticsData::Long {
-                data: self.range(number_of_nulls, Self::long)?,
-            },
-            Kind::Timestamp => ColumnStatisticsData::Long {
-                data: self.range(number_of_nulls, Self::seconds)?,
-            },
-            Kind::Date => ColumnStatisticsData::Date {
-                data: self.range(number_of_nulls, Self::days)?,
-            },
-            Kind::Double => ColumnStatisticsData::Double {
-                // JSON has no other numbers.
-                data: self.range(number_of_nulls, |values| {
-                    Ok(values.double()?.filter(|value| value.is_finite()))
-                })?,
-            },
-            Kind::Decimal(scale) => ColumnStatisticsData::Decimal {
-                data: self.range(number_of_nulls, |values| values.decimal(scale))?,
-            },
-        })
-    }
-
-    fn range<T>(
-        &mut self,
-        number_of_nulls: u64,
-        bound: impl Fn(&mut Self) -> Result<Option<T>>,
-    ) -> Result<RangeStatistics<T>> {
-        Ok(RangeStatistics {
-            number_of_distinct_values: self.count()?,
-            minimum_value: bound(self)?,
-            maximum_value: bound(self)?,
-            number_of_nulls,
-        })
-    }
-
-    fn count(&mut self) -> Result<u64> {
-        let count = self.long()?.unwrap_or(0);
-        Ok(u64::try_from(count).unwrap_or(0))
-    }
-
-    fn long(&mut self) -> Result<Option<i64>> {
-        self.value::<Int64Type>(&DataType::Int64)
-    }
-
-    fn double(&mut self) -> Result<Option<f64>> {
-        self.value::<Float64Type>(&DataType::Float64)
-    }
-
-    /// A date, as seconds since 1970.
-    fn days(&mut self) -> Result<Option<i64>> {
-        let days = self.long()?;
-        Ok(days.map(|days| days.saturating_mul(SECONDS_PER_DAY)))
-    }
-
-    /// A timestamp, as seconds since 1970.
-    fn seconds(&mut self) -> Result<Option<i64>> {
-        self.value::<TimestampSecondType>(&DataType::Timestamp(TimeUnit::Second, None))
-    }
-
-    fn decimal(&mut self, scale: i8) -> Result<Option<DecimalNumber>> {
-        let unscaled = self.value::<Decimal128Type>(&DataType::Decimal128(38, scale))?;
-        Ok(unscaled.map(|unscaled| DecimalNumber::new(unscaled, i32::from(scale))))
-    }
-
-    fn value<T: ArrowPrimitiveType>(&mut self, data_type: &DataType) -> Result<Option<T::Native>> {
-        let unexpected = || Error::internal("the query of ANALYZE has other columns");
-        let column = self.row.columns().get(self.next).ok_or_else(unexpected)?;
-        self.next += 1;
-        let cast = arrow::compute::cast(column, data_type)
-            .map_err(|error| Error::internal(format!("a value of ANALYZE: {error}")))?;
-        let typed = cast.as_primitive_opt::<T>().ok_or_else(unexpected)?;
-        let is_value = typed.len() == 1 && typed.is_valid(0);
-        Ok(is_value.then(|| typed.value(0)))
-    }
 }
 
 #[cfg(test)]

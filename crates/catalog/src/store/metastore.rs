@@ -194,17 +194,17 @@ pub trait Metastore: Debug + Send + Sync {
         values: &[String],
     ) -> Result<Option<TableStatistics>>;
 
-    /// Records what ANALYZE found of a partition, as of [`Metastore::update_table_statistics`]. It
-    /// is forgotten when the partition is dropped or gets other files, and when the table loses a
-    /// column or changes the type of one. Not a new version of the partitions.
+    /// Records what ANALYZE found of partitions, of all or of none, as of
+    /// [`Metastore::update_table_statistics`]. It is forgotten when the partition is dropped or gets
+    /// other files, and when the table loses a column or changes the type of one. Not a new version
+    /// of the partitions. `statistics`: by the values as they are registered.
     ///
     /// # Errors
-    /// `NotFound` if the table or the partition does not exist any more.
+    /// `NotFound` if the table or a partition does not exist any more.
     async fn update_partition_statistics(
         &self,
         table: &Table,
-        values: &[String],
-        statistics: TableStatistics,
+        statistics: Vec<(Vec<String>, TableStatistics)>,
     ) -> Result<()>;
 
     /// All partitions of a table, in order. The embedded store serves them from memory after the

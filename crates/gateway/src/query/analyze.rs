@@ -1,9 +1,10 @@
-//! ANALYZE: a query of the principal measures a table or one of its partitions, and the catalog keeps
-//! what it found.
+//! ANALYZE: a query of the principal measures a table or partitions of it, and the catalog keeps what
+//! it found.
 //!
 //! The statement is one query in the history, with the limits of any query. The task that runs it
 //! owns the query, so a dropped call leaves nothing behind.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -81,21 +82,38 @@ async fn run(context: &QueryContext, plan: &AnalyzePlan, metastore: &dyn Metasto
     let pruned = query.step(Phase::Planning, pruning).await?;
     let snapshot = context.list(pruned).await?;
     let rows = rows(context, &snapshot).boxed().await?;
+    if plan.is_of_partitions() {
+        let found = plan.statistics_of_partitions(&rows, &file_bytes(&snapshot))?;
+        query.commits()?;
+        metastore
+            .update_partition_statistics(&plan.table, found)
+            .await?;
+        return Ok(());
+    }
     let row = rows.iter().find(|batch| batch.num_rows() > 0);
     let row = row.ok_or_else(|| Error::internal("the query of ANALYZE has no row"))?;
     let found = plan.statistics(row, snapshot.bytes())?;
     query.commits()?;
-    match plan.partition() {
-        None => metastore.update_table_statistics(&plan.table, found).await,
-        Some(values) => {
-            let kept = metastore.update_partition_statistics(&plan.table, values, found);
-            kept.await
-        }
-    }?;
+    metastore
+        .update_table_statistics(&plan.table, found)
+        .await?;
     Ok(())
 }
 
-/// Waits for a permit, as any query, and runs the plan on the query threads. It has few rows.
+/// The size of the files of each partition, by its name.
+fn file_bytes(snapshot: &SnapshotPlan) -> HashMap<Arc<str>, u64> {
+    let tables = snapshot.tables.iter();
+    let partitions = tables.flat_map(|table| &table.snapshot.partitions);
+    partitions
+        .map(|partition| {
+            let sizes = partition.files.iter().map(|file| file.size);
+            (Arc::clone(&partition.name), sizes.sum::<u64>())
+        })
+        .collect()
+}
+
+/// Waits for a permit, as any query, and runs the plan on the query threads. It has one row, or one
+/// for each partition.
 async fn rows(context: &QueryContext, snapshot: &SnapshotPlan) -> Result<Vec<RecordBatch>> {
     let query = &context.query;
     let admitted = context.gateway.admit(query, queue_of(snapshot));

@@ -270,15 +270,23 @@ pub struct AlterTableRename {
     pub only_view: bool,
 }
 
-/// `ANALYZE [TABLE] t [PARTITION (k = v, ..)] [COMPUTE STATISTICS [FOR COLUMNS ..]]` (Hive),
+/// `ANALYZE [TABLE] t [PARTITION (k = v, k2, ..)] [COMPUTE STATISTICS [FOR COLUMNS ..]]` (Hive),
 /// `ANALYZE t [(c, ..)]` (PostgreSQL), `ANALYZE t WITH (columns = ARRAY['c', ..])` (Trino).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Analyze {
     pub table: TableName,
-    /// The one partition that is measured; `None`: the table is.
-    pub partition: Option<PartitionSpec>,
+    /// The partitions that are measured, each by itself; `None`: the table is.
+    pub partitions: Option<AnalyzedPartitions>,
     /// `None`: all columns. Empty: the rows are counted only.
     pub columns: Option<Vec<String>>,
+}
+
+/// `PARTITION (k = v, k2, ..)` of ANALYZE.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AnalyzedPartitions {
+    pub spec: PartitionSpec,
+    /// Keys without a value, which means every value. Lower case.
+    pub open: Vec<String>,
 }
 
 /// `SHOW STATS FOR t`, `SHOW STATS FOR (SELECT .. FROM t [WHERE ..])`.

@@ -2,7 +2,7 @@
 
 use super::cursor::{Cursor, Result};
 use super::{names, partitions};
-use crate::ast::{Analyze, PartitionSpec, Statement, Unsupported};
+use crate::ast::{Analyze, AnalyzedPartitions, PartitionSpec, Statement, Unsupported};
 
 pub(super) fn analyze(cursor: &mut Cursor<'_>) -> Result<Statement> {
     cursor.advance();
@@ -12,14 +12,11 @@ pub(super) fn analyze(cursor: &mut Cursor<'_>) -> Result<Statement> {
     }
     cursor.eat("TABLE");
     let table = names::table(cursor)?;
-    let mut partition = None;
+    let mut analyzed = None;
     if cursor.eat("PARTITION") {
-        let (values, open) = partitions::keys_of_insert(cursor)?;
-        if !open.is_empty() {
-            let nearest = "a value for each key, or ANALYZE of the table";
-            return Ok(refuse("ANALYZE of several partitions", nearest));
-        }
-        partition = Some(PartitionSpec { values });
+        let (values, open) = partitions::keys_some_open(cursor)?;
+        let spec = PartitionSpec { values };
+        analyzed = Some(AnalyzedPartitions { spec, open });
         if !cursor.is_word("COMPUTE") {
             return Err(cursor.expected("COMPUTE STATISTICS"));
         }
@@ -41,7 +38,7 @@ pub(super) fn analyze(cursor: &mut Cursor<'_>) -> Result<Statement> {
     }
     Ok(Statement::Analyze(Analyze {
         table,
-        partition,
+        partitions: analyzed,
         columns,
     }))
 }
@@ -85,7 +82,7 @@ fn of_trino(
 ) -> Result<std::result::Result<Option<Vec<String>>, Statement>> {
     cursor.expect_sign('(')?;
     if cursor.is_word("PARTITIONS") {
-        let nearest = "ANALYZE TABLE table PARTITION (key = value) COMPUTE STATISTICS";
+        let nearest = "ANALYZE TABLE table PARTITION (key = value, key) COMPUTE STATISTICS";
         return Ok(Err(refuse("ANALYZE with partitions", nearest)));
     }
     cursor.expect("COLUMNS")?;

@@ -91,8 +91,8 @@ pub(super) fn spec(cursor: &mut Cursor<'_>) -> Result<PartitionSpec> {
     Ok(PartitionSpec { values })
 }
 
-/// `(k = v, k2, ..)` of INSERT: the keys with a value, and those without.
-pub(super) fn keys_of_insert(
+/// `(k = v, k2, ..)` of INSERT and ANALYZE: the keys with a value, and those without.
+pub(super) fn keys_some_open(
     cursor: &mut Cursor<'_>,
 ) -> Result<(Vec<PartitionValue>, Vec<String>)> {
     let (mut fixed, mut dynamic) = (Vec::new(), Vec::new());

@@ -107,7 +107,7 @@ pub(super) fn insert(cursor: &mut Cursor<'_>) -> Result<Statement> {
     }
     let has_partition = cursor.is_word("PARTITION") && cursor.is_sign_at(1, '(');
     let (fixed, dynamic) = match has_partition && cursor.eat("PARTITION") {
-        true => partitions::keys_of_insert(cursor)?,
+        true => partitions::keys_some_open(cursor)?,
         false => (Vec::new(), Vec::new()),
     };
     let columns = if lists_names(cursor) {

@@ -1,10 +1,13 @@
 //! What is measured, by whom, and what becomes of it.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+use std::collections::HashMap;
+
 use arrow::array::{
-    ArrayRef, Date32Array, Decimal128Array, Float64Array, Int32Array, Int64Array,
+    ArrayRef, Date32Array, Decimal128Array, Float64Array, Int32Array, Int64Array, StringArray,
     TimestampMicrosecondArray, UInt64Array,
 };
+use lakegate_catalog::model::ColumnStatisticsData;
 use lakegate_sql::parse;
 
 use super::super::testing::Lake;
@@ -71,7 +74,7 @@ async fn one_partition_is_measured_by_its_keys() {
     let all = plan(&lake, "admin", &format!("{analyze} FOR COLUMNS")).await;
     let all = all.unwrap();
     assert_eq!(names(&all), ["a"]);
-    assert_eq!(all.partition().unwrap()[..2], ["07", "it's"]);
+    assert!(all.is_of_partitions());
     let Statement::Query(query) = all.query().unwrap() else {
         panic!()
     };
@@ -80,6 +83,7 @@ async fn one_partition_is_measured_by_its_keys() {
         "\"n\" = CAST('07' AS INTEGER)",
         "\"s\" = 'it''s'",
         "\"d\" = CAST('2024-01-01' AS DATE)",
+        "GROUP BY \"n\", \"s\", \"d\", \"m\"",
     ] {
         assert!(
             text.to_uppercase().contains(&part.to_uppercase()),
@@ -98,6 +102,64 @@ async fn one_partition_is_measured_by_its_keys() {
     assert_eq!(code("ann", analyze).await, Code::PermissionDenied);
     let unknown = "ANALYZE TABLE p PARTITION (nothing = 1) COMPUTE STATISTICS";
     assert_eq!(code("ann", unknown).await, Code::PermissionDenied);
+}
+
+#[tokio::test]
+async fn keys_without_a_value_mean_every_partition_of_them() {
+    let lake = Lake::new().await;
+    lake.ok("CREATE EXTERNAL TABLE p (a INT) PARTITIONED BY (n INT, s STRING) STORED AS PARQUET LOCATION 's3://lake/p/';
+             ALTER TABLE p ADD PARTITION (n = '07', s = 'x') PARTITION (n = 7, s = NULL) PARTITION (n = 8, s = 'x')")
+        .await;
+    let analyze = "ANALYZE TABLE p PARTITION (n = 7, s) COMPUTE STATISTICS FOR COLUMNS";
+    let some = plan(&lake, "admin", analyze).await.unwrap();
+    let long = |values: [i64; 1]| Arc::new(Int64Array::from(values.to_vec())) as ArrayRef;
+    let text = |value: &str| Arc::new(StringArray::from(vec![value])) as ArrayRef;
+    let row = |count: i64, n: &str, s: &str| {
+        let values = [[count], [count], [2], [1], [5]].map(long);
+        let values = values.into_iter().chain([text(n), text(s)]);
+        let names = (0..).map(|place: u8| place.to_string());
+        RecordBatch::try_from_iter(names.zip(values)).unwrap()
+    };
+    let bytes = HashMap::from([
+        (Arc::from("n=07/s=x"), 50),
+        (Arc::from("n=7/s=__HIVE_DEFAULT_PARTITION__"), 60),
+        (Arc::from("n=8/s=x"), 70),
+    ]);
+    // A partition without rows has statistics; rows of a partition that came later have none.
+    let rows = [row(10, "7", "x"), row(20, "7", "later")];
+    let found = some.statistics_of_partitions(&rows, &bytes).unwrap();
+    let mut found: Vec<_> = found
+        .iter()
+        .map(|(values, found)| (values.join("/"), found.row_count, found.file_bytes))
+        .collect();
+    found.sort();
+    assert_eq!(
+        found,
+        [
+            ("07/x".to_owned(), 10, 50),
+            ("7/__HIVE_DEFAULT_PARTITION__".to_owned(), 0, 60),
+        ]
+    );
+    let all = plan(
+        &lake,
+        "admin",
+        "ANALYZE TABLE p PARTITION (n, s) COMPUTE STATISTICS",
+    )
+    .await;
+    let Statement::Query(query) = all.unwrap().query().unwrap() else {
+        panic!()
+    };
+    assert!(!query.to_string().contains("WHERE"), "{query}");
+    for (spec, message) in [
+        ("s", "partition key \"n\" has no value"),
+        ("n = 7, n, s", "partition key \"n\" is given twice"),
+        ("n, s, s", "partition key \"s\" is given twice"),
+        ("n, other", "\"other\" is no partition key"),
+    ] {
+        let sql = format!("ANALYZE TABLE p PARTITION ({spec}) COMPUTE STATISTICS");
+        let error = plan(&lake, "admin", &sql).await.unwrap_err();
+        assert!(error.message().starts_with(message), "{spec}: {error}");
+    }
 }
 
 #[tokio::test]

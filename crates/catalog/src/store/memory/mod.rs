@@ -365,20 +365,22 @@ impl Metastore for MemoryMetastore {
     async fn update_partition_statistics(
         &self,
         table: &Table,
-        values: &[String],
-        statistics: TableStatistics,
+        statistics: Vec<(Vec<String>, TableStatistics)>,
     ) -> Result<()> {
         self.change(|state| {
             let entry = state.table_mut(&table.database_name, &table.name)?;
             require_same(&entry.table, table)?;
             let keys = Arc::clone(&entry.partitions.keys);
-            let Some(found) = entry.partitions.find(values)? else {
-                return Err(entry.partition_not_found(values));
-            };
-            let key = identity_key(&keys, &found.values)?;
-            let earlier = entry.partition_statistics.get(&key);
-            let merged = merged_statistics(statistics, earlier, &entry.table);
-            entry.partition_statistics.insert(key, merged);
+            let mut merged = Vec::with_capacity(statistics.len());
+            for (values, found) in statistics {
+                let Some(partition) = entry.partitions.find(&values)? else {
+                    return Err(entry.partition_not_found(&values));
+                };
+                let key = identity_key(&keys, &partition.values)?;
+                let earlier = entry.partition_statistics.get(&key);
+                merged.push((key, merged_statistics(found, earlier, &entry.table)));
+            }
+            entry.partition_statistics.extend(merged);
             Ok(())
         })
     }

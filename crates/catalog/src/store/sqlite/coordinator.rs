@@ -237,7 +237,7 @@ fn commit_write(write: &mut Write<'_>, id: WriteId, commit: CommitWrite) -> Resu
         partitions.extend(rest);
     }
     let rest_stays = !replaces.is_empty();
-    discard.extend(unregister(write, &table, replaces)?);
+    discard.extend(write.remove_partitions(&table, &replaces)?);
     let partitions_added = if partitions.is_empty() {
         0
     } else {
@@ -289,18 +289,16 @@ fn rest_of(
     named: &[Vec<String>],
     id: WriteId,
 ) -> Result<Vec<PartitionInput>> {
-    let (database, name) = (&table.database_name, &table.name);
     let named: BTreeSet<&[String]> = named.iter().map(Vec::as_slice).collect();
     let keys = PartitionKey::of_table(table)?;
     let home = table.storage_descriptor.location.as_deref();
     let home = home.unwrap_or_default();
     let mut rest = Vec::new();
-    for values in write.partition_values(table)? {
+    for (values, location) in write.partition_locations(table)? {
         if named.contains(values.as_slice()) {
             continue;
         }
-        let location = write.partition_location(database, name, &values)?;
-        if location.is_some_and(|location| !is_below(&location, home)) {
+        if !is_below(&location, home) {
             return Err(CatalogError::Changed(format!(
                 "partition {} of table \"{}\", which is outside of the table's folder, was registered while its rows were removed",
                 partition_path(&keys, &values),
@@ -311,36 +309,6 @@ fn rest_of(
         rest.push(PartitionInput::at(values, location));
     }
     Ok(rest)
-}
-
-/// Removes partitions in all their spellings, and returns where they were.
-///
-/// # Errors
-/// `InvalidInput` if values do not fit the keys.
-fn unregister(
-    write: &mut Write<'_>,
-    table: &Table,
-    mut values: Vec<Vec<String>>,
-) -> Result<Vec<String>> {
-    let (database, name) = (&table.database_name, &table.name);
-    let mut locations = Vec::new();
-    loop {
-        let mut known = Vec::new();
-        for values in values {
-            if let Some(location) = write.partition_location(database, name, &values)? {
-                locations.push(location);
-                known.push(values);
-            }
-        }
-        if known.is_empty() {
-            return Ok(locations);
-        }
-        write.drop_partitions(database, name, &known, true)?;
-        // What is in memory does not know more than one change of a transaction.
-        write.reread_partitions(table.id);
-        // Other spellings of the same values.
-        values = known;
-    }
 }
 
 /// Adds the partitions that do not exist.

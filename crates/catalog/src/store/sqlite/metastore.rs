@@ -152,11 +152,10 @@ impl Metastore for SqliteStore {
     async fn update_partition_statistics(
         &self,
         table: &Table,
-        values: &[String],
-        statistics: TableStatistics,
+        statistics: Vec<(Vec<String>, TableStatistics)>,
     ) -> Result<()> {
-        let (table, values) = (table.clone(), values.to_vec());
-        self.change(move |write| write.add_partition_statistics(&table, &values, statistics))
+        let table = table.clone();
+        self.change(move |write| write.add_partition_statistics(&table, statistics))
             .await
     }
 

@@ -1,10 +1,11 @@
 //! The rows of partitions and of their storage descriptors.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{OptionalExtension, Row, Transaction, params};
 use sha2::{Digest, Sha256};
 
 use super::load;
@@ -14,7 +15,8 @@ use crate::error::Result;
 use crate::model::names::normalize_storage;
 use crate::model::{Parameters, StorageDescriptor, Table};
 use crate::partition::{
-    Partition, PartitionInput, PartitionKey, canonical_key, identity_key, is_below, spellings,
+    Partition, PartitionInput, PartitionKey, canonical_key, default_location, identity_key,
+    is_below, spellings,
 };
 use crate::store::table_rules::{own_location, partition_descriptor, partition_location};
 
@@ -130,21 +132,52 @@ impl Write<'_> {
     }
 
     /// The first row with a key from `first` and below `end`.
-    fn first_row(&self, target: &Target, first: &str, end: &str) -> Result<Option<PartitionRow>> {
+    pub(super) fn first_row(
+        &self,
+        target: &Target,
+        first: &str,
+        end: &str,
+    ) -> Result<Option<PartitionRow>> {
         let sql = "SELECT key, vals, location, descriptor_id, parameters, created FROM partitions
                    WHERE table_id = ?1 AND key >= ?2 AND key < ?3 ORDER BY key LIMIT 1";
         let mut statement = self.tx.prepare_cached(sql)?;
-        let row = statement.query_row(params![target.table.id, first, end], |row| {
-            Ok(PartitionRow {
-                key: row.get(0)?,
-                values: row.get(1)?,
-                location: row.get(2)?,
-                descriptor_id: row.get(3)?,
-                parameters: row.get(4)?,
-                created: row.get(5)?,
-            })
-        });
+        let row = statement.query_row(params![target.table.id, first, end], PartitionRow::read);
         Ok(row.optional()?)
+    }
+
+    /// Where the files of a row's partition are. `bases`: the locations of descriptors that are
+    /// known, because many partitions share one.
+    pub(super) fn location_of(
+        &self,
+        target: &Target,
+        row: &PartitionRow,
+        bases: &mut HashMap<i64, Option<String>>,
+    ) -> Result<String> {
+        if let Some(own) = &row.location {
+            return Ok(own.clone());
+        }
+        let base = match bases.entry(row.descriptor_id) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => {
+                let descriptor = self.stored_descriptor(target, row.descriptor_id)?;
+                new.insert(descriptor.location.clone())
+            }
+        };
+        let base = base.as_deref().unwrap_or_default();
+        let values = load::values(&row.values)?;
+        Ok(default_location(base, &target.keys, &values))
+    }
+
+    /// A descriptor, from memory or from the file.
+    fn stored_descriptor(&self, target: &Target, id: i64) -> Result<Arc<StorageDescriptor>> {
+        let cached = target.cached.as_ref();
+        if let Some(descriptor) = cached.and_then(|cached| cached.descriptors.get(&id)) {
+            return Ok(Arc::clone(descriptor));
+        }
+        let sql = "SELECT json FROM descriptors WHERE id = ?1";
+        let mut statement = self.tx.prepare_cached(sql)?;
+        let json: String = statement.query_row([id], |row| row.get(0))?;
+        Ok(Arc::new(serde_json::from_str(&json)?))
     }
 }
 
@@ -158,21 +191,20 @@ pub(super) struct PartitionRow {
 }
 
 impl PartitionRow {
+    /// A row of `key, vals, location, descriptor_id, parameters, created`.
+    pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<PartitionRow> {
+        Ok(PartitionRow {
+            key: row.get(0)?,
+            values: row.get(1)?,
+            location: row.get(2)?,
+            descriptor_id: row.get(3)?,
+            parameters: row.get(4)?,
+            created: row.get(5)?,
+        })
+    }
+
     pub(super) fn partition(self, write: &Write<'_>, target: &Target) -> Result<Partition> {
-        let cached = target
-            .cached
-            .as_ref()
-            .and_then(|cached| cached.descriptors.get(&self.descriptor_id));
-        let storage_descriptor = match cached {
-            Some(descriptor) => Arc::clone(descriptor),
-            None => {
-                let sql = "SELECT json FROM descriptors WHERE id = ?1";
-                let json: String = write
-                    .tx
-                    .query_row(sql, [self.descriptor_id], |row| row.get(0))?;
-                Arc::new(serde_json::from_str(&json)?)
-            }
-        };
+        let storage_descriptor = write.stored_descriptor(target, self.descriptor_id)?;
         let parameters = self
             .parameters
             .map(|json| serde_json::from_str(&json))

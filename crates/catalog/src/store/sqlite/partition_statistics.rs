@@ -25,24 +25,26 @@ impl SqliteStore {
 }
 
 impl Write<'_> {
-    /// Adds what ANALYZE found of a partition to what is known of it.
+    /// Adds what ANALYZE found of partitions to what is known of them.
     pub(super) fn add_partition_statistics(
         &mut self,
         analyzed: &Table,
-        values: &[String],
-        found: TableStatistics,
+        statistics: Vec<(Vec<String>, TableStatistics)>,
     ) -> Result<()> {
         let target = self.target(&analyzed.database_name, &analyzed.name)?;
         require_same(&target.table, analyzed)?;
-        let row = self.partition_row(&target, values)?;
-        let row = row.ok_or_else(|| not_found(&target, values))?;
-        let earlier = known(&self.tx, target.table.id, &row.key)?;
-        let merged = merged_statistics(found, earlier.as_ref(), &target.table);
-        let json = serde_json::to_string(&merged)?;
-        let sql = "INSERT INTO partition_statistics (table_id, key, json) VALUES (?1, ?2, ?3)
-                   ON CONFLICT DO UPDATE SET json = excluded.json";
-        self.tx
-            .execute(sql, params![target.table.id, row.key, json])?;
+        for (values, found) in statistics {
+            let row = self.partition_row(&target, &values)?;
+            let row = row.ok_or_else(|| not_found(&target, &values))?;
+            let earlier = known(&self.tx, target.table.id, &row.key)?;
+            let merged = merged_statistics(found, earlier.as_ref(), &target.table);
+            let json = serde_json::to_string(&merged)?;
+            let sql = "INSERT INTO partition_statistics (table_id, key, json) VALUES (?1, ?2, ?3)
+                       ON CONFLICT DO UPDATE SET json = excluded.json";
+            self.tx
+                .prepare_cached(sql)?
+                .execute(params![target.table.id, row.key, json])?;
+        }
         Ok(())
     }
 
@@ -71,7 +73,8 @@ impl Write<'_> {
 fn known(connection: &Connection, table_id: i64, key: &str) -> Result<Option<TableStatistics>> {
     let sql = "SELECT json FROM partition_statistics WHERE table_id = ?1 AND key = ?2";
     let json: Option<String> = connection
-        .query_row(sql, params![table_id, key], |row| row.get(0))
+        .prepare_cached(sql)?
+        .query_row(params![table_id, key], |row| row.get(0))
         .optional()?;
     Ok(json.map(|json| serde_json::from_str(&json)).transpose()?)
 }

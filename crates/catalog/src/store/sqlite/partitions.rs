@@ -1,18 +1,19 @@
 //! The partitions of a table, in the file and in memory: the steps of changes to them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use rusqlite::params;
 
-use super::partition_rows::{Target, parameters_json};
+use super::partition_rows::{PartitionRow, Target, parameters_json};
 use super::write::Write;
 use super::{SqliteStore, load};
 use crate::access::By;
 use crate::error::{CatalogError, Kind, Result};
 use crate::model::{Table, now};
 use crate::partition::{
-    Partition, PartitionInput, PartitionKey, Partitions, identity_key, partition_path,
+    Partition, PartitionInput, PartitionKey, Partitions, canonical_key, identity_key,
+    partition_path, spellings,
 };
 use crate::store::AddedPartitions;
 use crate::store::table_rules::own_location;
@@ -215,7 +216,8 @@ impl Write<'_> {
         by: By,
     ) -> Result<()> {
         let mut target = self.target(database, table)?;
-        let mut changed = Vec::new();
+        // Of two inputs for one partition the later holds.
+        let mut changed = BTreeMap::new();
         let mut outer = false;
         for input in partitions {
             let row = self
@@ -242,12 +244,10 @@ impl Write<'_> {
                 parameters_json(&prepared.parameters)?,
             ])?;
             outer |= prepared.is_outer(&target.table);
-            // Of two inputs for one partition the later holds.
-            changed.retain(|(key, _)| *key != prepared.key);
-            changed.push((
+            changed.insert(
                 prepared.key.clone(),
                 Arc::new(prepared.into_partition(load::time(row.created))),
-            ));
+            );
         }
         if outer {
             self.claim_outer(&target.table, by)?;
@@ -255,6 +255,7 @@ impl Write<'_> {
         if changed.is_empty() {
             Ok(())
         } else {
+            let changed = changed.into_iter().collect();
             self.finish(target, |set, version| set.with(version, changed))
         }
     }
@@ -267,23 +268,62 @@ impl Write<'_> {
         values: &[String],
     ) -> Result<Option<String>> {
         let target = self.target(database, table)?;
-        let Some(row) = self.partition_row(&target, values)? else {
-            return Ok(None);
-        };
-        let partition = row.partition(self, &target)?;
-        Ok(Some(partition.location(&target.keys)))
+        let row = self.partition_row(&target, values)?;
+        row.map(|row| self.location_of(&target, &row, &mut HashMap::new()))
+            .transpose()
     }
 
-    /// The values of all partitions of a table.
-    pub(super) fn partition_values(&self, table: &Table) -> Result<Vec<Vec<String>>> {
-        let sql = "SELECT vals FROM partitions WHERE table_id = ?1 ORDER BY key";
+    /// The values of all partitions of a table, and where their files are.
+    pub(super) fn partition_locations(&self, table: &Table) -> Result<Vec<(Vec<String>, String)>> {
+        if table.partition_keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        let target = self.target(&table.database_name, &table.name)?;
+        let sql = "SELECT key, vals, location, descriptor_id, parameters, created FROM partitions
+                   WHERE table_id = ?1 ORDER BY key";
         let mut statement = self.tx.prepare_cached(sql)?;
         let mut rows = statement.query([table.id])?;
+        let mut bases = HashMap::new();
         let mut all = Vec::new();
         while let Some(row) = rows.next()? {
-            all.push(serde_json::from_str(&row.get::<_, String>(0)?)?);
+            let row = PartitionRow::read(row)?;
+            let location = self.location_of(&target, &row, &mut bases)?;
+            all.push((serde_json::from_str(&row.values)?, location));
         }
         Ok(all)
+    }
+
+    /// Removes partitions in all spellings of their values, in the file, and returns where they
+    /// were; in memory the others are read again on their next use.
+    ///
+    /// # Errors
+    /// `InvalidInput` if values do not fit the keys.
+    pub(super) fn remove_partitions(
+        &mut self,
+        table: &Table,
+        values: &[Vec<String>],
+    ) -> Result<Vec<String>> {
+        if values.is_empty() {
+            return Ok(Vec::new());
+        }
+        let target = self.target(&table.database_name, &table.name)?;
+        let mut bases = HashMap::new();
+        let mut locations = Vec::new();
+        for values in values {
+            let (first, end) = spellings(&canonical_key(&target.keys, values)?);
+            while let Some(row) = self.first_row(&target, &first, &end)? {
+                let sql = "DELETE FROM partitions WHERE table_id = ?1 AND key = ?2";
+                self.tx
+                    .prepare_cached(sql)?
+                    .execute(params![target.table.id, row.key])?;
+                locations.push(self.location_of(&target, &row, &mut bases)?);
+            }
+        }
+        if !locations.is_empty() {
+            self.bump_partitions(&target.table)?;
+            self.reread_partitions(target.table.id);
+        }
+        Ok(locations)
     }
 
     /// Removes all partitions of a table, in the file; in memory they are read again on their next

@@ -584,15 +584,23 @@ fn analyze_is_hives_postgres_or_trinos() {
     let Statement::Analyze(analyzed) = analyzed else {
         panic!("{analyzed:?}")
     };
-    let partition = analyzed.partition.unwrap().values;
-    let partition = partition
+    let partitions = analyzed.partitions.unwrap();
+    let partition = partitions
+        .spec
+        .values
         .iter()
         .map(|value| (value.key.as_str(), value.value.as_deref()));
     let partition: Vec<_> = partition.collect();
     assert_eq!(partition, [("year", Some("2024")), ("city", Some("B"))]);
+    assert!(partitions.open.is_empty());
     assert_eq!(analyzed.columns, named(&["a"]));
-    let several = "ANALYZE TABLE t PARTITION (year = 2024, city) COMPUTE STATISTICS";
-    assert!(refused(several).contains("several partitions"));
+    let several = "ANALYZE TABLE t PARTITION (year = 2024, City) COMPUTE STATISTICS";
+    let Statement::Analyze(several) = one(several) else {
+        panic!("{several}")
+    };
+    let several = several.partitions.unwrap();
+    assert_eq!(several.spec.values.len(), 1);
+    assert_eq!(several.open, ["city"]);
     assert!(
         !error("ANALYZE TABLE t PARTITION (year = 2024)")
             .message

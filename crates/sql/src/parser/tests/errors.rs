@@ -206,10 +206,6 @@ fn refused_statements_name_the_nearest_that_works() {
             "SHOW STATS FOR (SELECT * FROM t JOIN u ON t.a = u.a)",
             "SHOW STATS FOR a query with joins is not supported; use SHOW STATS FOR (SELECT column, .. FROM table WHERE condition)",
         ),
-        (
-            "ANALYZE t PARTITION (a = 1, b) COMPUTE STATISTICS",
-            "ANALYZE of several partitions is not supported; use a value for each key, or ANALYZE of the table",
-        ),
     ] {
         assert_eq!(refused(sql), message);
     }

@@ -87,8 +87,8 @@ async fn a_file_without_statistics_is_migrated_and_keeps_new_ones() {
     let found = store.table_statistics(&table).await.unwrap();
     assert_eq!(found.as_deref(), Some(&known));
     // There are none of partitions.
-    let values = ["1".to_owned()];
-    let refused = store.update_partition_statistics(&table, &values, known);
+    let found = vec![(vec!["1".to_owned()], known)];
+    let refused = store.update_partition_statistics(&table, found);
     assert!(refused.await.is_err());
     store.drop_table("old", "t", false).await.unwrap();
     drop(store);

@@ -1,0 +1,152 @@
+//! PARTITION of ANALYZE: the partitions that are measured, each by itself.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use lakegate_catalog::hive_type::HiveType;
+use lakegate_catalog::model::TableStatistics;
+use lakegate_catalog::partition::{HIVE_DEFAULT_PARTITION, Partition, PartitionKey, canonical_key};
+use lakegate_error::Result;
+use lakegate_sql::ast::PartitionSpec;
+
+use super::values::Values;
+use super::{AnalyzePlan, quoted};
+
+/// The partitions that are measured.
+#[derive(Debug, Clone)]
+pub(super) struct MeasuredPartitions {
+    keys: Arc<[PartitionKey]>,
+    found: Vec<Arc<Partition>>,
+    /// The conditions of their rows.
+    conditions: Vec<String>,
+}
+
+impl MeasuredPartitions {
+    /// `found`: the partitions with the values of `spec`.
+    pub(super) fn new(
+        keys: Arc<[PartitionKey]>,
+        found: Vec<Arc<Partition>>,
+        spec: &PartitionSpec,
+    ) -> Self {
+        let mut conditions = Vec::with_capacity(spec.values.len());
+        for (place, key) in keys.iter().enumerate() {
+            let mut given = spec.values.iter();
+            let Some(given) = given.find(|given| given.key == key.name) else {
+                continue;
+            };
+            // As it is registered, if it is.
+            let registered = found.first().and_then(|first| first.values.get(place));
+            let value = match registered {
+                Some(registered) => registered.as_ref(),
+                None => given.value.as_deref().unwrap_or(HIVE_DEFAULT_PARTITION),
+            };
+            conditions.push(condition(key, value));
+        }
+        Self {
+            keys,
+            found,
+            conditions,
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.found.len()
+    }
+
+    /// The last columns of the query: the values of the keys, as texts.
+    pub(super) fn columns(&self) -> String {
+        let keys = self.keys.iter().enumerate();
+        keys.map(|(place, key)| format!(", CAST({} AS varchar) AS k{place}", quoted(&key.name)))
+            .collect()
+    }
+
+    /// What follows on the table in the query.
+    pub(super) fn groups(&self) -> String {
+        let filter = match self.conditions.is_empty() {
+            true => String::new(),
+            false => format!(" WHERE {}", self.conditions.join(" AND ")),
+        };
+        let keys: Vec<String> = self.keys.iter().map(|key| quoted(&key.name)).collect();
+        format!("{filter} GROUP BY {}", keys.join(", "))
+    }
+}
+
+impl AnalyzePlan {
+    /// What the rows of the query say of each partition, by its values as they are registered.
+    /// `file_bytes`: the size of the files of a partition, by its name.
+    ///
+    /// # Errors
+    ///
+    /// The rows are not those of the query, which is an internal error.
+    pub fn statistics_of_partitions(
+        &self,
+        rows: &[RecordBatch],
+        file_bytes: &HashMap<Arc<str>, u64>,
+    ) -> Result<Vec<(Vec<String>, TableStatistics)>> {
+        let Some(MeasuredPartitions { keys, found, .. }) = &self.partitions else {
+            return Ok(Vec::new());
+        };
+        // All spellings of the same values are one group of rows.
+        let mut bytes: HashMap<String, u64> = HashMap::with_capacity(found.len());
+        for partition in found {
+            let own = file_bytes.get(partition.name(keys).as_str());
+            let sum = bytes.entry(canonical_key(keys, &partition.values)?);
+            *sum.or_default() += own.copied().unwrap_or(0);
+        }
+        let mut measured: HashMap<String, TableStatistics> = HashMap::with_capacity(found.len());
+        for batch in rows {
+            for place in 0..batch.num_rows() {
+                let row = batch.slice(place, 1);
+                let mut values = Values::of_row(&row);
+                let mut statistics = self.measured(&mut values, 0)?;
+                let mut texts = Vec::with_capacity(keys.len());
+                for _ in keys.iter() {
+                    let text = values.text()?;
+                    texts.push(text.unwrap_or_else(|| HIVE_DEFAULT_PARTITION.to_owned()));
+                }
+                let key = canonical_key(keys, &texts)?;
+                statistics.file_bytes = bytes.get(&key).copied().unwrap_or(0);
+                measured.insert(key, statistics);
+            }
+        }
+        let mut all = Vec::with_capacity(found.len());
+        for partition in found {
+            let key = canonical_key(keys, &partition.values)?;
+            let statistics = match measured.get(&key) {
+                Some(statistics) => statistics.clone(),
+                None => {
+                    let bytes = bytes.get(&key).copied().unwrap_or(0);
+                    self.measured(&mut Values::of_no_rows(), bytes)?
+                }
+            };
+            let values = partition.values.iter().map(ToString::to_string).collect();
+            all.push((values, statistics));
+        }
+        Ok(all)
+    }
+}
+
+/// The condition of the rows of a partition, for one of its keys.
+fn condition(key: &PartitionKey, value: &str) -> String {
+    let name = quoted(&key.name);
+    if value == HIVE_DEFAULT_PARTITION {
+        return format!("{name} IS NULL");
+    }
+    let text = format!("'{}'", value.replace('\'', "''"));
+    let data_type = match &key.data_type {
+        HiveType::Boolean => "boolean",
+        HiveType::TinyInt | HiveType::SmallInt => "smallint",
+        HiveType::Int => "integer",
+        HiveType::BigInt => "bigint",
+        HiveType::Float => "real",
+        HiveType::Double => "double precision",
+        HiveType::Decimal(precision, scale) => {
+            return format!("{name} = CAST({text} AS decimal({precision}, {scale}))");
+        }
+        HiveType::Date => "date",
+        HiveType::Timestamp => "timestamp",
+        _ => return format!("{name} = {text}"),
+    };
+    format!("{name} = CAST({text} AS {data_type})")
+}
