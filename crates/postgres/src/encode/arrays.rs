@@ -79,6 +79,21 @@ pub(super) enum Decimals<'a> {
     D256(&'a [i256]),
 }
 
+impl Decimals<'_> {
+    /// Returns whether the value is negative, and its digits if they fit 64 bits.
+    #[inline]
+    pub(super) fn short(&self, row: usize) -> Option<(bool, u64)> {
+        match self {
+            Decimals::D32(v) => Some((v[row] < 0, u64::from(v[row].unsigned_abs()))),
+            Decimals::D64(v) => Some((v[row] < 0, v[row].unsigned_abs())),
+            Decimals::D128(v) => u64::try_from(v[row].unsigned_abs())
+                .ok()
+                .map(|magnitude| (v[row] < 0, magnitude)),
+            Decimals::D256(_) => None,
+        }
+    }
+}
+
 pub(super) enum Strings<'a> {
     Utf8(&'a StringArray),
     Large(&'a LargeStringArray),

@@ -5,7 +5,7 @@ use lakegate_error::{Code, Error, Result};
 
 use super::arrays::{IntWidth, List};
 use super::column::{Column, Data, Member};
-use super::number::{Digits, put_numeric_binary};
+use super::number::{Digits, put_numeric_binary, put_short_numeric, short_scale};
 use super::text::{days, with_decimal};
 use super::time::{self, pg_date, pg_time, pg_timestamp};
 use super::{Style, json};
@@ -46,9 +46,17 @@ pub(super) fn put(
         Data::Float16(values) => out.put_f32(values.value(row).to_f32()),
         Data::Float32(values) => out.put_f32(values[row]),
         Data::Float64(values) => out.put_f64(values[row]),
-        Data::Decimal(values, scale) => with_decimal(values, row, |negative, digits| {
-            put_numeric_binary(out, negative, digits, *scale)
-        }),
+        Data::Decimal(values, scale) => {
+            let short = values.short(row).zip(short_scale(*scale));
+            let written = short.is_some_and(|((negative, magnitude), scale)| {
+                put_short_numeric(out, negative, magnitude, scale)
+            });
+            if !written {
+                with_decimal(values, row, |negative, digits| {
+                    put_numeric_binary(out, negative, digits, *scale)
+                })
+            }
+        }
         Data::Text(values) if column.uuid => out.put_slice(&uuid(values.get(row))?),
         Data::Text(values) => out.put_slice(values.get(row).as_bytes()),
         Data::Bytes(values) => out.put_slice(values.get(row)),
@@ -79,6 +87,33 @@ fn uuid(text: &str) -> Result<[u8; 16]> {
         Ok(uuid) => Ok(uuid.into_bytes()),
         Err(_) => Err(invalid(oid::UUID, text)),
     }
+}
+
+/// Appends a value whose type has a fixed length with that length, and returns true; of other types
+/// it appends nothing.
+pub(super) fn put_fixed(out: &mut BytesMut, column: &Column<'_>, row: usize) -> Result<bool> {
+    match &column.data {
+        Data::Int(values, IntWidth::Four) => {
+            put_four(out, narrow::<i32>(values.get(row))?.to_be_bytes())
+        }
+        Data::Int(values, IntWidth::Eight) => put_eight(out, values.get(row).to_be_bytes()),
+        Data::Float64(values) => put_eight(out, values[row].to_be_bytes()),
+        Data::Date(values, unit) => put_four(out, pg_date(days(values, *unit, row))?.to_be_bytes()),
+        Data::Timestamp(values, unit, _) => {
+            let micros = time::micros(values[row], *unit, "timestamp")?;
+            put_eight(out, pg_timestamp(micros)?.to_be_bytes())
+        }
+        _ => return Ok(false),
+    }
+    Ok(true)
+}
+
+fn put_four(out: &mut BytesMut, [a, b, c, d]: [u8; 4]) {
+    out.put_slice(&[0, 0, 0, 4, a, b, c, d]);
+}
+
+fn put_eight(out: &mut BytesMut, [a, b, c, d, e, f, g, h]: [u8; 8]) {
+    out.put_slice(&[0, 0, 0, 8, a, b, c, d, e, f, g, h]);
 }
 
 fn narrow<T: TryFrom<i64>>(value: i64) -> Result<T> {

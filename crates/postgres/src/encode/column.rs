@@ -22,7 +22,10 @@ const MAX_DEPTH: usize = 64;
 
 /// One column, ready to be written row by row.
 pub(super) struct Column<'a> {
+    /// `None` if the array itself has no nulls.
     nulls: Option<&'a NullBuffer>,
+    /// Whether rows that `nulls` does not say are null can be null.
+    nulls_within: bool,
     /// Values are shown as `jsonb`, whose binary form has a version before the text.
     pub jsonb: bool,
     /// Values are texts shown as `uuid`, whose binary form is its 16 bytes.
@@ -241,7 +244,11 @@ impl<'a> Column<'a> {
             _ => Data::Int(ints(array)?, width(pg)),
         };
         Ok(Self {
-            nulls: array.nulls(),
+            nulls: array.nulls().filter(|nulls| nulls.null_count() > 0),
+            nulls_within: matches!(
+                data,
+                Data::Null | Data::Dictionary(..) | Data::Runs(..) | Data::Union { .. }
+            ),
             jsonb: pg.oid == oid::JSONB,
             uuid: pg.oid == oid::UUID,
             data,
@@ -284,9 +291,11 @@ impl<'a> Column<'a> {
 
     #[inline]
     pub(super) fn is_null(&self, row: usize) -> bool {
-        if self.nulls.is_some_and(|nulls| nulls.is_null(row)) {
-            return true;
-        }
+        self.nulls.is_some_and(|nulls| nulls.is_null(row))
+            || self.nulls_within && self.is_null_within(row)
+    }
+
+    fn is_null_within(&self, row: usize) -> bool {
         match &self.data {
             Data::Null => true,
             Data::Dictionary(keys, values) => values.is_null(keys.get(row) as usize),

@@ -5,8 +5,8 @@ use lakegate_error::Result;
 
 use super::Style;
 use super::column::{Column, Data, union_child};
-use super::number::{put_decimal, put_f32, put_f64};
-use super::text::{self, with_decimal};
+use super::number::{put_f32, put_f64};
+use super::text;
 use super::time::{self, put_timestamp};
 
 /// Appends a value, NULL included. The recursion is as deep as the column's type, which `Column`
@@ -25,9 +25,7 @@ pub(super) fn put(
         Data::Null => out.put_slice(b"null"),
         Data::Bool(values) => out.put_slice(if values.value(row) { b"true" } else { b"false" }),
         Data::Int(values, width) => text::put_integer(out, values, *width, row),
-        Data::Decimal(values, scale) => with_decimal(values, row, |negative, digits| {
-            put_decimal(out, negative, digits, *scale)
-        }),
+        Data::Decimal(values, scale) => text::put_exact(out, values, *scale, row),
         Data::Float16(values) => put_float(out, values.value(row).is_finite(), |out| {
             put_f32(out, values.value(row).to_f32(), 1)
         }),

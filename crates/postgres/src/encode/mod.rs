@@ -21,7 +21,7 @@ use datafusion::arrow::datatypes::{Field, Schema};
 use lakegate_error::{Code, Error, Result};
 use lakegate_gateway::values::IntervalStyle;
 
-use self::column::Column;
+use self::column::{Column, Data};
 pub(crate) use self::time::Zone;
 use super::types::{self, PgType};
 
@@ -246,6 +246,20 @@ fn put_field(
 ) -> Result<()> {
     if column.is_null(row) {
         out.put_i32(-1);
+        return Ok(());
+    }
+    // The lengths of most values are known before they are written.
+    let as_it_is = format == Format::Text || !(column.jsonb || column.uuid);
+    if let (Data::Text(values), true) = (&column.data, as_it_is) {
+        let text = values.get(row).as_bytes();
+        if text.len() > MAX_MESSAGE {
+            return Err(too_long());
+        }
+        out.put_u32(text.len() as u32);
+        out.put_slice(text);
+        return Ok(());
+    }
+    if format == Format::Binary && binary::put_fixed(out, column, row)? {
         return Ok(());
     }
     let start = out.len();

@@ -8,26 +8,58 @@ pub(super) use lakegate_gateway::values::{put_f32, put_f64};
 const MAX_DIGITS: usize = 80;
 
 pub(super) fn put_int(out: &mut BytesMut, value: i64) {
-    if value < 0 {
-        out.put_u8(b'-');
-    }
-    let mut digits = Digits::default();
-    digits.push_u128(u128::from(value.unsigned_abs()));
-    out.put_slice(digits.as_slice());
+    put_short_decimal(out, value < 0, value.unsigned_abs(), 0);
 }
 
 pub(super) fn put_uint(out: &mut BytesMut, value: u64) {
-    let mut digits = Digits::default();
-    digits.push_u128(u128::from(value));
-    out.put_slice(digits.as_slice());
+    put_short_decimal(out, false, value, 0);
 }
 
-/// Appends an integer with at least two digits, as in times and dates.
-pub(super) fn put_two(out: &mut BytesMut, value: u32) {
-    if value < 10 {
-        out.put_u8(b'0');
+/// The most digits after the point of a decimal that [`put_short_decimal`] and
+/// [`put_short_numeric`] write.
+const MAX_SHORT_SCALE: u8 = 19;
+
+/// Returns the scale as [`put_short_decimal`] takes it, if it does.
+pub(super) fn short_scale(scale: i8) -> Option<u8> {
+    u8::try_from(scale)
+        .ok()
+        .filter(|scale| *scale <= MAX_SHORT_SCALE)
+}
+
+/// Appends a decimal whose digits fit 64 bits, as [`put_decimal`] does. Most are such, and this is
+/// faster. `scale`: of [`short_scale`].
+pub(super) fn put_short_decimal(out: &mut BytesMut, negative: bool, magnitude: u64, scale: u8) {
+    // 20 digits, or one before the point and `MAX_SHORT_SCALE` after it; the point and the sign.
+    let mut text = [0; 24];
+    let mut start = text.len();
+    let mut rest = magnitude;
+    for _ in 0..scale {
+        start -= 1;
+        text[start] = b'0' + (rest % 10) as u8;
+        rest /= 10;
     }
-    put_uint(out, u64::from(value));
+    if scale > 0 {
+        start -= 1;
+        text[start] = b'.';
+    }
+    loop {
+        start -= 1;
+        text[start] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    if negative && magnitude != 0 {
+        start -= 1;
+        text[start] = b'-';
+    }
+    out.put_slice(&text[start..]);
+}
+
+/// Returns the last two digits of an integer, as in times and dates.
+pub(super) fn two_digits(value: u32) -> [u8; 2] {
+    [b'0' + (value / 10 % 10) as u8, b'0' + (value % 10) as u8]
 }
 
 /// Decimal digits, most significant first, without leading zeros (zero is `0`).
@@ -150,6 +182,48 @@ pub(super) fn put_numeric_binary(out: &mut BytesMut, negative: bool, digits: &[u
     }
 }
 
+/// Appends what [`put_numeric_binary`] does, of a decimal whose digits fit 64 bits, and returns true;
+/// if its last group of four digits does not fit, appends nothing. `scale`: of [`short_scale`].
+pub(super) fn put_short_numeric(
+    out: &mut BytesMut,
+    negative: bool,
+    magnitude: u64,
+    scale: u8,
+) -> bool {
+    /// The groups of four digits of a `u64`, which has up to 20 digits.
+    const GROUPS: usize = 5;
+    // The last group is filled up with zeros.
+    let Some(mut rest) = magnitude.checked_mul([1, 1000, 100, 10][usize::from(scale % 4)]) else {
+        return false;
+    };
+    let mut groups = [0u16; GROUPS];
+    let mut start = GROUPS;
+    while rest > 0 && start > 0 {
+        start -= 1;
+        groups[start] = (rest % 10_000) as u16;
+        rest /= 10_000;
+    }
+    let mut end = GROUPS;
+    while end > start && groups[end - 1] == 0 {
+        end -= 1;
+    }
+    let zero = magnitude == 0;
+    let weight = (GROUPS - start) as i16 - i16::from(scale.div_ceil(4)) - 1;
+    let mut bytes = [0; 8 + 2 * GROUPS];
+    let head = [
+        (end - start) as u16,
+        if zero { 0 } else { weight as u16 },
+        if negative && !zero { 0x4000 } else { 0 },
+        u16::from(scale),
+    ];
+    let words = head.iter().chain(&groups[start..end]);
+    for (place, word) in bytes.chunks_exact_mut(2).zip(words) {
+        place.copy_from_slice(&word.to_be_bytes());
+    }
+    out.put_slice(&bytes[..8 + 2 * (end - start)]);
+    true
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -171,6 +245,40 @@ mod tests {
         out.chunks(2)
             .map(|c| u16::from_be_bytes([c[0], c[1]]))
             .collect()
+    }
+
+    /// Values of all lengths, with digits at both ends and without.
+    fn short() -> impl Iterator<Item = (bool, u64, u8)> {
+        let powers = (0..20).map(|power| 10u64.pow(power));
+        let near = powers.flat_map(|power| [power - 1, power, power + 1, power.saturating_mul(7)]);
+        let values = near.chain([u64::MAX, 12_345, 1_234_567_890_123_456_789]);
+        values.flat_map(|value| {
+            (0..=MAX_SHORT_SCALE)
+                .flat_map(move |scale| [(false, value, scale), (true, value, scale)])
+        })
+    }
+
+    #[test]
+    fn short_decimals_are_written_as_long_ones() {
+        for (negative, value, scale) in short() {
+            let mut digits = Digits::default();
+            digits.push_u128(u128::from(value));
+            let (mut short, mut long) = (BytesMut::new(), BytesMut::new());
+            put_short_decimal(&mut short, negative, value, scale);
+            put_decimal(&mut long, negative, digits.as_slice(), scale as i8);
+            assert_eq!(short, long, "{negative} {value} {scale}");
+            short.clear();
+            long.clear();
+            put_numeric_binary(&mut long, negative, digits.as_slice(), scale as i8);
+            if put_short_numeric(&mut short, negative, value, scale) {
+                assert_eq!(short, long, "{negative} {value} {scale}");
+            } else {
+                assert!(short.is_empty() && value > u64::MAX / 1000);
+            }
+        }
+        assert_eq!(short_scale(-1), None);
+        assert_eq!(short_scale(19), Some(19));
+        assert_eq!(short_scale(20), None);
     }
 
     #[test]

@@ -5,7 +5,9 @@ use lakegate_error::Result;
 
 use super::arrays::{DateUnit, Decimals, IntWidth, Ints, List};
 use super::column::{Column, Data, Member};
-use super::number::{Digits, put_decimal, put_f32, put_f64, put_int, put_uint};
+use super::number::{
+    Digits, put_decimal, put_f32, put_f64, put_int, put_short_decimal, put_uint, short_scale,
+};
 use super::time::{self, put_date, put_time, put_timestamp};
 use super::{Style, json};
 
@@ -23,9 +25,7 @@ pub(super) fn put(
         Data::Float16(values) => put_f32(out, values.value(row).to_f32(), style.float_digits),
         Data::Float32(values) => put_f32(out, values[row], style.float_digits),
         Data::Float64(values) => put_f64(out, values[row], style.float_digits),
-        Data::Decimal(values, scale) => with_decimal(values, row, |negative, digits| {
-            put_decimal(out, negative, digits, *scale)
-        }),
+        Data::Decimal(values, scale) => put_exact(out, values, *scale, row),
         Data::Text(values) => out.put_slice(values.get(row).as_bytes()),
         Data::Bytes(values) => put_hex(out, values.get(row)),
         Data::Date(values, unit) => put_date(out, days(values, *unit, row))?,
@@ -60,6 +60,18 @@ pub(super) fn days(values: &Ints<'_>, unit: DateUnit, row: usize) -> i64 {
     match unit {
         DateUnit::Days => values.get(row),
         DateUnit::Milliseconds => values.get(row).div_euclid(86_400_000),
+    }
+}
+
+/// Appends a decimal.
+pub(super) fn put_exact(out: &mut BytesMut, values: &Decimals<'_>, scale: i8, row: usize) {
+    match (values.short(row), short_scale(scale)) {
+        (Some((negative, magnitude)), Some(scale)) => {
+            put_short_decimal(out, negative, magnitude, scale)
+        }
+        _ => with_decimal(values, row, |negative, digits| {
+            put_decimal(out, negative, digits, scale)
+        }),
     }
 }
 

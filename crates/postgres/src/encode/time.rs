@@ -12,7 +12,7 @@ use lakegate_error::{Code, Error, Result};
 use lakegate_gateway::values::IntervalStyle;
 use lakegate_gateway::values::time::Clock;
 
-use super::number::{put_two, put_uint};
+use super::number::{put_uint, two_digits};
 
 pub(super) const DAY_MICROS: i64 = 86_400_000_000;
 /// Days from 1970-01-01 to 2000-01-01, where Postgres' binary dates begin.
@@ -158,26 +158,24 @@ fn days_from_civil(year: i64, month: u32, day: u32) -> i64 {
 fn put_day(out: &mut BytesMut, days: i64) -> bool {
     let (year, month, day) = civil(days);
     let shown = if year > 0 { year } else { 1 - year } as u64;
-    for bound in [1000, 100, 10] {
-        if shown < bound {
-            out.put_u8(b'0');
-        }
+    // Only years of more than four digits need a variable length.
+    if shown > 9999 {
+        put_uint(out, shown / 10_000);
     }
-    put_uint(out, shown);
-    out.put_u8(b'-');
-    put_two(out, month);
-    out.put_u8(b'-');
-    put_two(out, day);
+    let [a, b] = two_digits((shown / 100 % 100) as u32);
+    let [c, d] = two_digits((shown % 100) as u32);
+    let ([e, f], [g, h]) = (two_digits(month), two_digits(day));
+    out.put_slice(&[a, b, c, d, b'-', e, f, b'-', g, h]);
     year <= 0
 }
 
 fn put_clock(out: &mut BytesMut, micros: i64) {
     let seconds = micros / 1_000_000;
-    put_two(out, (seconds / 3600) as u32);
-    out.put_u8(b':');
-    put_two(out, (seconds / 60 % 60) as u32);
-    out.put_u8(b':');
-    put_two(out, (seconds % 60) as u32);
+    // At most 24 hours.
+    let [a, b] = two_digits((seconds / 3600) as u32);
+    let [c, d] = two_digits((seconds / 60 % 60) as u32);
+    let [e, f] = two_digits((seconds % 60) as u32);
+    out.put_slice(&[a, b, b':', c, d, b':', e, f]);
     put_fraction(out, (micros % 1_000_000) as u32);
 }
 
@@ -241,14 +239,15 @@ pub(super) fn put_timestamp(
 fn put_offset(out: &mut BytesMut, seconds: i32, with_minutes: bool) {
     out.put_u8(if seconds < 0 { b'-' } else { b'+' });
     let seconds = seconds.unsigned_abs();
-    put_two(out, seconds / 3600);
+    // Less than a day.
+    out.put_slice(&two_digits(seconds / 3600));
     if with_minutes || !seconds.is_multiple_of(3600) {
         out.put_u8(b':');
-        put_two(out, seconds / 60 % 60);
+        out.put_slice(&two_digits(seconds / 60 % 60));
     }
     if !seconds.is_multiple_of(60) {
         out.put_u8(b':');
-        put_two(out, seconds % 60);
+        out.put_slice(&two_digits(seconds % 60));
     }
 }
 
