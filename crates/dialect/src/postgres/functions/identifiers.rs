@@ -1,7 +1,6 @@
 //! `parse_ident`, which splits a qualified name.
 
 use arrow::datatypes::DataType;
-use datafusion::error::Result;
 use lakegate_error::{Code, Error};
 
 use crate::postgres::{Cell, PgFunction};

@@ -193,9 +193,6 @@ impl Rewriter<'_> {
                 if let Expr::Function(function) = expr
                     && let Some(names) = parts(&function.name)
                 {
-                    if names.iter().any(|name| name == "regclass_in") {
-                        self.look_up_relation(&function.args);
-                    }
                     self.references.functions.extend(names);
                 }
             }
