@@ -90,7 +90,7 @@ use datafusion::sql::sqlparser::ast::{
 use lakegate_engine::Names;
 use lakegate_error::Error;
 
-pub use self::alike::{name_columns, name_outputs};
+pub use self::alike::{name_columns, name_expressions, name_outputs};
 pub use self::build::everything;
 pub use self::hidden_columns::{
     TableColumns, hide_columns, names_hidden_columns, names_system_columns, starred_tables,
