@@ -90,7 +90,7 @@ impl Dialect for AthenaDialect {
 
     fn parse_prefix(&self, parser: &mut Parser<'_>) -> Option<Result<Expr, ParserError>> {
         match self.step() {
-            Ok(()) => trino::prefix(parser),
+            Ok(()) => postgres::prefix(parser).or_else(|| trino::prefix(parser)),
             Err(error) => Some(Err(error)),
         }
     }

@@ -10,7 +10,7 @@ use lakegate_error::Error;
 
 use super::{
     Rewriter, acl, array_queries, build, calls, casts, copies, folded, number_casts, ordered_sets,
-    parts, similar, slices, times, windows,
+    parts, similar, slices, times, variadic, windows,
 };
 use crate::postgres::split_name;
 
@@ -335,6 +335,9 @@ impl Rewriter<'_> {
             return times::made_interval(&function.args);
         }
         if self.functions == Names::Postgres {
+            if let Some(rewritten) = variadic::rewrite(&name, &function.args)? {
+                return Ok(Some(rewritten));
+            }
             if let Some(rewritten) = ordered_sets::rewrite(&name, function)? {
                 return Ok(Some(rewritten));
             }

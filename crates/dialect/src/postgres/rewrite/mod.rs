@@ -31,6 +31,7 @@
 //! VALUES ((SELECT 1), 2), (3, 4)           SELECT (SELECT 1), 2 UNION ALL SELECT 3, 4
 //! mod(x, y), sign(x)                       ((x) % (y)), signum(x)
 //! ceiling(x), div(x, y), x LIKE ANY (…)    see calls.rs
+//! concat(VARIADIC a)                       array_to_string(a, '')
 //! mode() WITHIN GROUP (ORDER BY x)         see ordered_sets.rs
 //! a && b, a ^@ b                           array_has_any(a, b), starts_with(a, b)
 //! … EXCEPT SELECT a.x, b.x FROM a, b       … EXCEPT SELECT * FROM (SELECT a.x, b.x FROM a, b) AS "operand 2"
@@ -76,6 +77,7 @@ mod unnested;
 mod untyped;
 mod using;
 mod values;
+mod variadic;
 mod wildcards;
 mod windows;
 
