@@ -32,10 +32,7 @@ pub(super) fn rewrite(name: &str, args: &FunctionArguments) -> Result<Option<Exp
         ("concat_ws", Some([separator])) => ("array_to_string", vec![array, separator.clone()]),
         ("num_nulls", Some([])) => ("$num_nulls_of", vec![array]),
         ("num_nonnulls", Some([])) => ("$num_nonnulls_of", vec![array]),
-        ("format", Some(before)) => {
-            let args = before.iter().cloned().chain([array]);
-            ("$format_of", args.collect())
-        }
+        ("format", Some([template])) => ("$format_of", vec![template.clone(), array]),
         _ => {
             let message = format!("VARIADIC is not supported in this call of {name}");
             return Err(Error::not_supported(message).with_hint("write the arguments one by one"));
