@@ -109,8 +109,10 @@ fn is_float(expr: &Expr, inputs: &[LogicalPlan], steps: &mut usize) -> bool {
         }
         Expr::ScalarFunction(call) => call.args.iter().any(|arg| is_float(arg, inputs, steps)),
         Expr::AggregateFunction(call) => {
+            // It is a float of integers, too.
+            let is_float_of_all = call.func.name() == "percentile_cont";
             let mut args = call.params.args.iter();
-            args.any(|arg| is_float(arg, inputs, steps))
+            is_float_of_all || args.any(|arg| is_float(arg, inputs, steps))
         }
         Expr::WindowFunction(call) => {
             let mut args = call.params.args.iter();

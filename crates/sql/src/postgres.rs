@@ -6,6 +6,7 @@
 //! x BETWEEN ASYMMETRIC a AND b       x BETWEEN a AND b
 //! x BETWEEN SYMMETRIC a AND b        (x BETWEEN a AND b OR x BETWEEN b AND a)
 //! x NOT BETWEEN SYMMETRIC a AND b    (x NOT BETWEEN a AND b AND x NOT BETWEEN b AND a)
+//! f(x, VARIADIC a)                   f(x, "$variadic"(a))
 //! ```
 
 use std::ops::ControlFlow;
@@ -15,16 +16,32 @@ use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::Token;
 
+use crate::trino::call;
 use crate::walk::walk_expressions;
+
+/// The name of the call that stands for the last argument of a call with `VARIADIC`. Its argument is
+/// the array.
+pub const VARIADIC: &str = "$variadic";
+
+/// Words that follow a column named `variadic`, which Trino has.
+const AFTER_COLUMN: [&str; 15] = [
+    "AND", "AS", "ASC", "AT", "BETWEEN", "COLLATE", "DESC", "FROM", "ILIKE", "IN", "IS", "LIKE",
+    "NOT", "OR", "ORDER",
+];
 
 /// Returns whether the next token is the operator `ISNULL`, which sqlparser takes for a name.
 pub(crate) fn is_null_test(parser: &Parser<'_>) -> bool {
     is_word(parser, 0, "ISNULL")
 }
 
+/// Parses an expression that begins with these words; `None` if the next tokens are none.
+pub(crate) fn prefix(parser: &mut Parser<'_>) -> Option<Result<Expr, ParserError>> {
+    sized_interval(parser).or_else(|| variadic(parser))
+}
+
 /// Parses a literal interval whose type has digits, which sqlparser drops; `None` if the next tokens
 /// are none.
-pub(crate) fn prefix(parser: &mut Parser<'_>) -> Option<Result<Expr, ParserError>> {
+fn sized_interval(parser: &mut Parser<'_>) -> Option<Result<Expr, ParserError>> {
     if !is_word(parser, 0, "INTERVAL") {
         return None;
     }
@@ -46,6 +63,31 @@ pub(crate) fn prefix(parser: &mut Parser<'_>) -> Option<Result<Expr, ParserError
         array: false,
         format: None,
     }))
+}
+
+/// Parses the last argument of a call with `VARIADIC`; `None` if the next tokens are none.
+fn variadic(parser: &mut Parser<'_>) -> Option<Result<Expr, ParserError>> {
+    if !is_word(parser, 0, "VARIADIC") {
+        return None;
+    }
+    let is_argument = matches!(
+        parser.get_current_token().token,
+        Token::LParen | Token::Comma
+    );
+    let begins_array = match &parser.peek_nth_token_ref(1).token {
+        Token::SingleQuotedString(_) | Token::Placeholder(_) => true,
+        Token::Word(word) => {
+            word.quote_style.is_some()
+                || !AFTER_COLUMN.contains(&word.value.to_ascii_uppercase().as_str())
+        }
+        _ => false,
+    };
+    if !is_argument || !begins_array {
+        return None;
+    }
+    parser.advance_token();
+    let array = parser.parse_expr();
+    Some(array.map(|array| call(VARIADIC, vec![array])))
 }
 
 /// Parses an operator after its left operand; `None` if the next tokens are none of these.

@@ -2,7 +2,9 @@
 
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlan;
-use lakegate_dialect::postgres::{name_casts, name_columns, name_outputs, restore_outputs};
+use lakegate_dialect::postgres::{
+    name_casts, name_columns, name_expressions, name_outputs, restore_outputs,
+};
 use lakegate_engine::has_columns_of_one_name;
 use lakegate_error::{Code, Error, Result};
 use sqlparser::ast::Statement;
@@ -77,9 +79,11 @@ fn reworded(statement: &Statement, planned: &Result<LogicalPlan>) -> Vec<Stateme
         [
             changed(&|statement| restore_outputs(statement, column)),
             None,
+            None,
         ]
     } else if let Some(column) = error.and_then(Error::ambiguous_column) {
-        [changed(&|statement| name_outputs(statement, column)), None]
+        let named = changed(&|statement| name_outputs(statement, column));
+        [named, None, None]
     } else if is_named_twice(planned) {
         [
             changed(&name_casts),
@@ -87,13 +91,18 @@ fn reworded(statement: &Statement, planned: &Result<LogicalPlan>) -> Vec<Stateme
                 name_casts(statement);
                 name_columns(statement)
             }),
+            changed(&|statement| {
+                name_casts(statement);
+                name_columns(statement);
+                name_expressions(statement)
+            }),
         ]
     } else if planned.as_ref().is_ok_and(has_columns_of_one_name) {
         // The engine gives the same name to columns that differ only in a cast. It fails only when
         // it optimises the plan.
-        [changed(&name_casts), None]
+        [changed(&name_casts), None, None]
     } else {
-        [None, None]
+        [None, None, None]
     };
     found.into_iter().flatten().collect()
 }

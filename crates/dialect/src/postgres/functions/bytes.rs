@@ -1,4 +1,4 @@
-//! Functions of bytes: their text forms, encodings of text, and single bytes and bits.
+//! Functions of bytes: their text forms, encodings of text, lengths, and single bytes and bits.
 
 mod forms;
 
@@ -37,9 +37,11 @@ enum Kind {
     GetBit,
     /// `set_bit(bytes, n, value)`
     SetBit,
+    /// `octet_length(bytes)`
+    OctetLength,
 }
 
-const ALL: [Kind; 8] = [
+const ALL: [Kind; 9] = [
     Kind::Encode,
     Kind::Decode,
     Kind::ConvertFrom,
@@ -48,6 +50,7 @@ const ALL: [Kind; 8] = [
     Kind::SetByte,
     Kind::GetBit,
     Kind::SetBit,
+    Kind::OctetLength,
 ];
 
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -92,6 +95,7 @@ impl OfBytes {
     fn arity(&self) -> usize {
         match self.kind {
             Kind::SetByte | Kind::SetBit => 3,
+            Kind::OctetLength => 1,
             _ => 2,
         }
     }
@@ -108,6 +112,7 @@ impl ScalarUDFImpl for OfBytes {
             Kind::SetByte => "set_byte",
             Kind::GetBit => "get_bit",
             Kind::SetBit => "set_bit",
+            Kind::OctetLength => "octet_length",
         }
     }
 
@@ -141,6 +146,7 @@ impl ScalarUDFImpl for OfBytes {
                 Kind::ConvertTo => "a text and the name of an encoding",
                 Kind::GetByte | Kind::GetBit => "bytes and a place",
                 Kind::SetByte | Kind::SetBit => "bytes, a place and a value",
+                Kind::OctetLength => "a text or bytes",
             };
             Error::new(
                 Code::FunctionNotFound,
@@ -154,7 +160,7 @@ impl ScalarUDFImpl for OfBytes {
         Ok(match self.kind {
             Kind::Encode | Kind::ConvertFrom => DataType::Utf8,
             Kind::Decode | Kind::ConvertTo | Kind::SetByte | Kind::SetBit => DataType::Binary,
-            Kind::GetByte | Kind::GetBit => DataType::Int32,
+            Kind::GetByte | Kind::GetBit | Kind::OctetLength => DataType::Int32,
         })
     }
 
@@ -318,8 +324,12 @@ impl Call<'_> {
         })
     }
 
-    /// Returns a byte or a bit.
+    /// Returns a byte, a bit or a length.
     fn part(&self, bytes: &[u8], row: usize) -> Result<i32> {
+        if self.kind == Kind::OctetLength {
+            return i32::try_from(bytes.len())
+                .map_err(|_| Error::new(Code::NumericOutOfRange, "integer out of range").into());
+        }
         let index = self.number(0, row)?;
         if self.kind == Kind::GetByte {
             let place = place(index, bytes.len())?;

@@ -15,6 +15,7 @@ mod session;
 #[cfg(test)]
 mod tests;
 mod text;
+mod variadic;
 
 use std::sync::{Arc, LazyLock};
 
@@ -34,6 +35,7 @@ static SHARED: LazyLock<Vec<Arc<ScalarUDF>>> = LazyLock::new(|| {
     all.extend(absent::functions());
     all.extend(degrees::functions());
     all.extend(identifiers::functions());
+    all.extend(variadic::functions());
     all.push(oid_lists::oid_list());
     let mut udfs: Vec<Arc<ScalarUDF>> = all.into_iter().map(super::PgFunction::into_udf).collect();
     udfs.extend(arrays::functions());

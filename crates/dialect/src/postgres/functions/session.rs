@@ -147,6 +147,12 @@ pub(super) fn functions(session: &Arc<SessionInfo>) -> Vec<PgFunction> {
         constant("txid_current_if_assigned", DataType::Int64, session, |_| {
             Cell::Null
         }),
+        constant(
+            "pg_current_xact_id_if_assigned",
+            DataType::Int64,
+            session,
+            |_| Cell::Null,
+        ),
         constant("getdatabaseencoding", text(), session, |_| {
             Cell::text("UTF8")
         })

@@ -111,7 +111,7 @@ fn width_of(
 }
 
 /// Formats like `format('%I.%I', …)`: `%s`, `%I`, `%L` and `%%`, with `n$` positions and widths.
-fn format(args: &[Cell<'static>]) -> Result<Cell<'static>> {
+pub(super) fn format(args: &[Cell<'static>]) -> Result<Cell<'static>> {
     let Some(template) = args[0].as_str() else {
         return Ok(Cell::Null);
     };
@@ -178,7 +178,7 @@ fn format(args: &[Cell<'static>]) -> Result<Cell<'static>> {
 }
 
 /// Returns how many arguments are so.
-fn count(args: &[Cell<'static>], is_so: fn(&Cell<'static>) -> bool) -> Cell<'static> {
+pub(super) fn count(args: &[Cell<'static>], is_so: fn(&Cell<'static>) -> bool) -> Cell<'static> {
     let found = args.iter().filter(|cell| is_so(cell)).count();
     Cell::Int(i64::try_from(found).unwrap_or(i64::MAX))
 }

@@ -163,6 +163,39 @@ impl VisitorMut for NameColumns {
     }
 }
 
+/// Gives a unique name to each column that is no plain column and has none: the engine may name
+/// expressions alike that are written differently, such as `a || b` and `concat(a, b)`. Returns
+/// whether there are any.
+pub fn name_expressions(statement: &mut Statement) -> bool {
+    let mut names = NameExpressions { found: false };
+    // The visitor never breaks.
+    let _ = walk_mut(statement, &mut names);
+    names.found
+}
+
+struct NameExpressions {
+    found: bool,
+}
+
+impl VisitorMut for NameExpressions {
+    type Break = ();
+
+    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+        for (position, item) in select.projection.iter_mut().enumerate() {
+            if column_name(item).is_some() {
+                continue;
+            }
+            if let SelectItem::UnnamedExpr(expr) = item {
+                let alias = Ident::with_quote('"', apart(&expr.to_string(), position));
+                let expr = taken(expr);
+                *item = SelectItem::ExprWithAlias { expr, alias };
+                self.found = true;
+            }
+        }
+        ControlFlow::Continue(())
+    }
+}
+
 struct TellApart;
 
 impl VisitorMut for TellApart {
@@ -377,6 +410,21 @@ mod tests {
              TRIM(a), btrim(a) AS \"btrim(a)\u{2063}:7\", \
              count(*), COUNT(1) AS \"count(1)\u{2063}:9\" FROM t"
         );
+    }
+
+    #[test]
+    fn expressions_without_names_get_names() {
+        let sql = "SELECT a, a || b, concat(a, b), c AS x FROM t";
+        let mut statement = Parser::parse_sql(&PostgreSqlDialect {}, sql)
+            .unwrap()
+            .remove(0);
+        assert!(name_expressions(&mut statement));
+        assert_eq!(
+            statement.to_string(),
+            "SELECT a, a || b AS \"a || b\u{2063}:1\", \
+             concat(a, b) AS \"concat(a, b)\u{2063}:2\", c AS x FROM t"
+        );
+        assert!(!name_expressions(&mut statement));
     }
 
     #[test]

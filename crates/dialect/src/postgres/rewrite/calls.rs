@@ -10,6 +10,7 @@
 //! date_trunc('day', x, zone)        timezone(zone, date_trunc('day', timezone(zone, x)))
 //! to_number(x, '9.99')              to_number(x, '9.99')::numeric(38,2)
 //! float8(x), text(x)                (x)::double precision, (x)::text
+//! is_normalized(x, 'NFD')           ((x) = normalize(x, 'NFD'))
 //! encode('\x01', 'hex')             encode('\x01'::bytea, 'hex')
 //! make_time(h, m, s)                make_timestamp(2000, 1, 1, h, m, s)::time
 //! generate_series(a, b, '1 day')    generate_series(a, b, INTERVAL '1 day')
@@ -48,6 +49,16 @@ pub(super) fn call(name: &str, args: &[Expr]) -> Result<Option<Expr>, Error> {
         ("min_scale", [x]) => {
             let significant = build::call("rtrim", vec![decimals(x), build::text("0")]);
             Some(build::call("char_length", vec![significant]))
+        }
+        ("is_normalized", [text] | [text, _]) => {
+            copies::check(text, 2)?;
+            let form = args.get(1).cloned().unwrap_or_else(|| build::text("NFC"));
+            let normal = build::call("normalize", vec![text.clone(), form]);
+            Some(nested(binary(
+                nested(text.clone()),
+                BinaryOperator::Eq,
+                normal,
+            )))
         }
         ("gen_random_uuid", []) => {
             let random = build::call("uuid", vec![]);

@@ -10,7 +10,7 @@ use lakegate_error::Error;
 
 use super::{
     Rewriter, acl, array_queries, build, calls, casts, copies, folded, number_casts, ordered_sets,
-    parts, row_counts, similar, slices, times, windows,
+    parts, row_counts, similar, slices, times, variadic, windows,
 };
 
 /// Functions that return a row for each item of a list.
@@ -335,6 +335,9 @@ impl Rewriter<'_> {
         }
         if self.functions == Names::Postgres {
             row_counts::check_arguments(&name, function)?;
+            if let Some(rewritten) = variadic::rewrite(&name, &function.args)? {
+                return Ok(Some(rewritten));
+            }
             if let Some(rewritten) = ordered_sets::rewrite(&name, function)? {
                 return Ok(Some(rewritten));
             }

@@ -31,6 +31,7 @@
 //! VALUES ((SELECT 1), 2), (3, 4)           SELECT (SELECT 1), 2 UNION ALL SELECT 3, 4
 //! mod(x, y), sign(x)                       ((x) % (y)), signum(x)
 //! ceiling(x), div(x, y), x LIKE ANY (…)    see calls.rs
+//! concat(VARIADIC a)                       array_to_string(a, '')
 //! mode() WITHIN GROUP (ORDER BY x)         see ordered_sets.rs
 //! a && b, a ^@ b                           array_has_any(a, b), starts_with(a, b)
 //! … EXCEPT SELECT a.x, b.x FROM a, b       … EXCEPT SELECT * FROM (SELECT a.x, b.x FROM a, b) AS "operand 2"
@@ -77,6 +78,7 @@ mod unnested;
 mod untyped;
 mod using;
 mod values;
+mod variadic;
 mod wildcards;
 mod windows;
 
@@ -91,7 +93,7 @@ use datafusion::sql::sqlparser::ast::{
 use lakegate_engine::Names;
 use lakegate_error::Error;
 
-pub use self::alike::{name_columns, name_outputs};
+pub use self::alike::{name_columns, name_expressions, name_outputs};
 pub use self::build::everything;
 pub use self::hidden_columns::{
     TableColumns, hide_columns, names_hidden_columns, names_system_columns, starred_tables,

@@ -5,7 +5,7 @@
 //! x SIMILAR TO 'a.(b|_)%'      x ~ '(?s)^(?:a\.(b|.).*)$'
 //! ```
 
-use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, UnaryOperator, Value};
+use datafusion::sql::sqlparser::ast::{BinaryOperator, DataType, Expr, UnaryOperator, Value};
 use lakegate_error::{Code, Error};
 
 use super::build;
@@ -23,10 +23,18 @@ pub(super) fn rewrite(expr: &mut Expr) -> Result<(), Error> {
     };
     let escape = match escape_char.as_ref().map(|escape| &escape.value) {
         None => Some('\\'),
-        Some(Value::SingleQuotedString(escape)) => escape.chars().next(),
+        Some(Value::SingleQuotedString(escape)) => {
+            let mut characters = escape.chars();
+            let only = characters.next();
+            if characters.next().is_some() {
+                return Err(Error::new(Code::InvalidParameter, "invalid escape string")
+                    .with_hint("an escape string is empty, or one character"));
+            }
+            only
+        }
         Some(_) => {
             // With a NULL escape, the result is NULL.
-            *expr = Expr::Value(Value::Null.into());
+            *expr = build::cast(Expr::Value(Value::Null.into()), DataType::Boolean);
             return Ok(());
         }
     };
