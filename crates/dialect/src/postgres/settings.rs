@@ -444,6 +444,12 @@ impl Settings {
             .ok_or_else(|| unrecognized(name))
     }
 
+    /// Returns a parameter's name in PostgreSQL's spelling, such as `TimeZone`; `None` if it is not
+    /// known.
+    pub fn spelling(name: &str) -> Option<&'static str> {
+        known(name).map(|known| known.name)
+    }
+
     /// Checks a value and stores it in its normal form. `None` is DEFAULT.
     ///
     /// # Errors
@@ -720,6 +726,8 @@ mod tests {
         assert_eq!(settings.statement_timeout(), Some(Duration::from_secs(60)));
         settings.set("TIMEZONE", Some("europe/berlin")).unwrap();
         assert_eq!(settings.get("TimeZone").unwrap(), "Europe/Berlin");
+        assert_eq!(Settings::spelling("TIMEZONE"), Some("TimeZone"));
+        assert_eq!(Settings::spelling("app.x"), None);
         settings.set("timezone", Some("-3:30")).unwrap();
         assert_eq!(settings.time_zone(), "-03:30");
         settings.set("client_encoding", Some("'utf-8'")).unwrap();

@@ -42,6 +42,7 @@ mod input;
 mod length;
 mod meeting;
 mod moment;
+mod month_names;
 mod output;
 mod parts;
 mod period;

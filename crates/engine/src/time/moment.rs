@@ -3,7 +3,7 @@
 //! ```text
 //! 2024-02-29 12:34:56.789+02       2024-02-29T12:34Z       2024-02-29 12:34 pm Europe/Berlin
 //! 20240229 123456                  2024/2/9                0044-03-15 BC
-//! 12:34                            epoch
+//! 12:34                            epoch                   January 8, 1999
 //! ```
 //!
 //! Other forms that PostgreSQL accepts, such as `01/02/2024` and `now`, are refused if their
@@ -13,6 +13,7 @@ use super::SECOND;
 use super::calendar::{DAY, at, days_in_month, days_of};
 use super::clock::{Clock, offset};
 use super::input::MAX_DIGITS;
+use super::month_names::year_first;
 use super::template::MONTHS;
 
 /// The date and time that a text contains.
@@ -70,7 +71,14 @@ impl Moment {
                 is_iso: false,
             });
         }
-        Reader { rest: text, digits }.moment()
+        let reader = Reader { rest: text, digits };
+        if !reader.is_date()
+            && let Some(text) = year_first(text)
+        {
+            let rest = text.as_str();
+            return Reader { rest, digits }.moment();
+        }
+        reader.moment()
     }
 
     /// Returns the microseconds since 1970 as a clock without a zone shows them. A zone in the text
@@ -362,7 +370,7 @@ fn fraction(text: &str, digits: u8) -> i64 {
 }
 
 /// Returns the number of a month from its English name or the first three letters of it.
-fn month_of(name: &str) -> Option<i64> {
+pub(super) fn month_of(name: &str) -> Option<i64> {
     let found = MONTHS.iter().position(|month| {
         let short = month.get(..3).unwrap_or(month);
         month.eq_ignore_ascii_case(name) || short.eq_ignore_ascii_case(name)
@@ -395,6 +403,8 @@ mod tests {
             "2024/02/29 00:10:11.5 Europe/Berlin",
             "2024.02.29 AD 00:10:11.499999999",
             "2024-02-29 00:10:11.5+02:00",
+            "Feb 29 00:10:11.5 2024 PST",
+            "29 February, 2024 12:10:11.5 am",
         ] {
             assert_eq!(timestamp(text), Ok(expected), "{text}");
         }
@@ -425,6 +435,8 @@ mod tests {
             "2024-01-01 10:11:12,5",
             "20240229101112",
             "2024-060",
+            "Feb 29 2024 x",
+            "29-Feb",
             "240229 10:00",
             "2024-01-01 10:00 10:00",
             "2024-01-01 10:00+02+02",
@@ -438,6 +450,8 @@ mod tests {
             "0000-01-01",
             "2024-02-30",
             "2023-02-29",
+            "Feb 29 2023",
+            "99-Jan-08",
             "2024-13-01",
             "2024-01-01 25:00",
             "2024-01-01 24:00:01",

@@ -25,7 +25,7 @@ use crate::query::source::QuerySource;
 use crate::session::Session;
 use crate::session::describe_prepared;
 use crate::session::prepared::Prepared;
-use crate::session::results::text_schema;
+use crate::session::results::{setting_schema, text_schema};
 
 impl Session {
     /// Plans a statement far enough to know its parameters and columns.
@@ -125,7 +125,7 @@ impl Session {
                     prepared.columns = Some(describe_prepared::columns(describe.side));
                 }
                 Statement::Show(sql::Show::Setting(name)) => {
-                    prepared.columns = Some(text_schema(&[name]));
+                    prepared.columns = Some(setting_schema(name));
                 }
                 Statement::Show(sql::Show::All) => {
                     prepared.columns = Some(text_schema(&["name", "setting", "description"]));

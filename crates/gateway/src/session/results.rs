@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use lakegate_dialect::postgres::Settings;
 
 use crate::query::life::BatchStream;
 use crate::{Execution, Rows};
@@ -33,4 +34,9 @@ pub(crate) fn text_schema<S: AsRef<str>>(names: &[S]) -> SchemaRef {
         .map(|name| Field::new(name.as_ref(), DataType::Utf8, true))
         .collect();
     Arc::new(Schema::new(fields))
+}
+
+/// Returns the column of `SHOW name`, which has the parameter's own spelling.
+pub(crate) fn setting_schema(name: &str) -> SchemaRef {
+    text_schema(&[Settings::spelling(name).unwrap_or(name)])
 }

@@ -13,7 +13,7 @@ use crate::Execution;
 use crate::moment::Moment;
 use crate::session::describe_prepared;
 use crate::session::named::unknown_prepared;
-use crate::session::results::{command, rows, text_schema};
+use crate::session::results::{command, rows, setting_schema, text_schema};
 use crate::session::transaction::TransactionStatus;
 use crate::session::{Session, is_built_in, on_or_off};
 
@@ -326,7 +326,7 @@ fn is_user(name: &str) -> bool {
 
 fn show_settings(settings: &Settings, show: &sql::Show) -> Result<Execution> {
     let (schema, columns) = match show {
-        sql::Show::Setting(name) => (text_schema(&[name]), vec![vec![settings.get(name)?]]),
+        sql::Show::Setting(name) => (setting_schema(name), vec![vec![settings.get(name)?]]),
         sql::Show::All => {
             let all = settings.all();
             let column =

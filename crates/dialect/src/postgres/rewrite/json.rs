@@ -10,13 +10,14 @@
 //! row_to_json(row(x, y))            row_to_json($json_row('f1', x, 'f2', y))
 //! ```
 //!
-//! `marks.rs` marks expressions that are JSON, and `set_columns.rs` names the columns of
-//! `json_array_elements` in FROM.
+//! `marks.rs` marks expressions that are JSON, `set_columns.rs` names the columns of
+//! `json_array_elements` in FROM, and `named.rs` puts named arguments into their places.
 //!
 //! This comes before all other rewriting: the parser reads `name -> 'key'` as a lambda, whose body
 //! goes on as far as it can.
 
 mod marks;
+mod named;
 mod set_columns;
 #[cfg(test)]
 mod tests;
@@ -444,6 +445,7 @@ impl VisitorMut for JsonSyntax {
             Expr::Function(function) => {
                 let name = function.name.0.last().and_then(|part| part.as_ident());
                 let name = name.map(folded).unwrap_or_default();
+                named::place(function, &name);
                 if OF_ROWS.contains(&name.as_str()) {
                     self.whole_row(function);
                 }

@@ -95,3 +95,27 @@ fn the_value_of_a_set_has_its_alias_as_its_name() {
         assert_eq!(rewritten(sql), expected);
     }
 }
+
+#[test]
+fn named_arguments_have_places() {
+    for (sql, expected) in [
+        (
+            "SELECT jsonb_path_exists(j, '$.a', silent => true)",
+            "SELECT jsonb_path_exists(j, '$.a', '{}', true)",
+        ),
+        (
+            "SELECT jsonb_path_match(path => '$.a', target => j)",
+            "SELECT jsonb_path_match(j, '$.a')",
+        ),
+        (
+            "SELECT jsonb_path_exists(j, silent => true)",
+            "SELECT jsonb_path_exists(j, silent => true)",
+        ),
+        (
+            "SELECT jsonb_set(j, '{a}', '1', create_if_missing => false)",
+            "SELECT jsonb_set(j, '{a}', '1', false)",
+        ),
+    ] {
+        assert_eq!(rewritten(sql), expected);
+    }
+}
