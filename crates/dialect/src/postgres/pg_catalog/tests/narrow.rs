@@ -351,7 +351,7 @@ fn relations_that_are_called_empty_have_no_rows() {
         assert_eq!(batch.num_rows(), 0, "{}", shape.name);
         count += 1;
     }
-    assert_eq!(count, 18);
+    assert_eq!(count, 30);
 }
 
 #[tokio::test]
