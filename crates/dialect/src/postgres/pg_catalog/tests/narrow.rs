@@ -228,6 +228,18 @@ async fn questions_about_one_table_read_one_table() {
             &["users"],
             &[],
         ),
+        (
+            "SELECT t.typname FROM pg_class c JOIN pg_type t ON t.oid = c.reltype WHERE c.relname = 'users'",
+            1,
+            &["users"],
+            &[],
+        ),
+        (
+            "SELECT e.typname FROM pg_type t JOIN pg_type e ON e.oid = t.typelem WHERE t.oid = 1007",
+            1,
+            &[],
+            &[],
+        ),
         // Functions look up what they are called for.
         (
             "SELECT c.oid::regclass FROM pg_class c WHERE c.relname ~ '^(users)$' AND pg_table_is_visible(c.oid)",
