@@ -50,9 +50,7 @@ pub(crate) fn needs(
     pins: &RelationPins,
 ) -> Needs {
     let reads_columns = match relation {
-        "pg_attribute" | "pg_stats" | "columns" | "column_privileges" | "role_column_grants" => {
-            true
-        }
+        relation if has_rows_of_columns(relation) => true,
         "pg_description" => !pins.whole_relations,
         "pg_class" => columns.contains(&"relnatts"),
         "pg_views" => columns.contains(&"definition"),
@@ -78,6 +76,14 @@ pub(crate) fn needs(
             "pg_stat_activity" | "pg_stat_ssl" | "pg_stat_gssapi"
         ),
     }
+}
+
+/// Returns whether a relation has rows about the columns of each relation, and no others.
+pub(crate) fn has_rows_of_columns(relation: &str) -> bool {
+    matches!(
+        relation,
+        "pg_attribute" | "pg_stats" | "columns" | "column_privileges" | "role_column_grants"
+    )
 }
 
 /// Returns whether a relation has rows about tables of the lake.

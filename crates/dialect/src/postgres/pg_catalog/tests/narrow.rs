@@ -417,3 +417,40 @@ async fn columns_of_empty_relations_keep_their_types() {
         assert_eq!(rows, [expected], "{sql}");
     }
 }
+
+#[tokio::test]
+async fn the_columns_of_many_tables_are_read_in_parts() {
+    for (relation, key) in [
+        ("pg_attribute", "attrelid"),
+        ("information_schema.columns", "table_name"),
+    ] {
+        let source: Arc<Sample> = Arc::default();
+        let sql = format!("SELECT {key} FROM {relation}");
+        let (_, rows) = run_with(&source, &sql, &[]).await.unwrap();
+        let asked: Vec<Columns> = {
+            let asked = source.asked.lock();
+            let columns = asked.iter().map(|needs| needs.columns.clone());
+            columns
+                .filter(|columns| *columns != Columns::None)
+                .collect()
+        };
+        // Those of the system, and two at a time.
+        let of = |ids: &[i64]| {
+            Columns::Of(Pins {
+                table_ids: Some(ids.iter().copied().collect()),
+                ..Pins::default()
+            })
+        };
+        assert_eq!(asked, [of(&[]), of(&[1, 2]), of(&[3, 4])], "{relation}");
+        // Each once, in their order.
+        let all = run(&format!("SELECT count(*) FROM {relation}")).await;
+        assert_eq!(all, [[rows.len().to_string()]], "{relation}");
+        let of_lake = match key {
+            "attrelid" => ["100003", "100005", "100007", "100009"],
+            _ => ["orders", "users", "v", "daily_sales"],
+        };
+        let mut keys: Vec<&str> = rows.iter().map(|row| row[0].as_str()).collect();
+        keys.dedup();
+        assert!(keys.ends_with(&of_lake), "{relation}: {keys:?}");
+    }
+}
