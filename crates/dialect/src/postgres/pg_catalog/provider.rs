@@ -219,7 +219,8 @@ impl SystemTable {
         let names = self.source.visible(&names).await?;
         let tables = names.databases.iter().flat_map(|database| &database.tables);
         let tables: Vec<i64> = tables.map(|table| oids::table(table.id)).collect();
-        if tables.len() <= TABLES {
+        // Without conditions, all tables would be looked through again for those that are visible.
+        if tables.len() <= TABLES && !pins.tables().is_empty() {
             return Ok(vec![pins]);
         }
         let system = [&PG_CATALOG, &INFORMATION_SCHEMA].into_iter();
