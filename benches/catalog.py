@@ -172,6 +172,12 @@ FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_class c ON (c.relnamespace = n
 WHERE c.relkind in ('r','p','v','f','m') and a.attnum > 0 AND NOT a.attisdropped
   AND n.nspname LIKE '{schema}' AND c.relname LIKE '{table}') c
 WHERE true ORDER BY nspname,c.relname,attnum""", []),
+    "pg_dump: columns": ("""
+SELECT a.attrelid, a.attnum, a.attname, pg_catalog.format_type(t.oid, a.atttypmod) AS atttypname
+FROM unnest('{{{oid}}}'::pg_catalog.oid[]) AS src(tbloid) JOIN pg_catalog.pg_attribute a ON (src.tbloid = a.attrelid)
+  LEFT JOIN pg_catalog.pg_type t ON (a.atttypid = t.oid)
+WHERE a.attnum > 0::pg_catalog.int2 ORDER BY a.attrelid, a.attnum""", []),
+    "a type": ("SELECT typname, typtype, typelem FROM pg_catalog.pg_type WHERE oid = 1043", []),
     "columns of a table": ("""
 SELECT column_name, data_type, is_nullable FROM information_schema.columns
 WHERE table_schema = %s AND table_name = %s ORDER BY ordinal_position""", ["{schema}", "{table}"]),

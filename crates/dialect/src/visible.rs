@@ -14,7 +14,7 @@ use datafusion::error::Result;
 
 pub use crate::like::is_like;
 
-/// The source of a [`VisibleCatalog`], called once per query.
+/// The source of a [`VisibleCatalog`], called for each part of it that a query needs.
 #[async_trait]
 pub trait CatalogSource: Debug + Send + Sync {
     /// Returns what the principal may see, sorted by name. Databases and roles are always complete;

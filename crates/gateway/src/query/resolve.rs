@@ -176,6 +176,7 @@ impl Session {
             session: self.me.clone(),
             gateway: Arc::clone(&self.gateway),
             moment: moment.clone(),
+            names: OnceLock::new(),
         };
         let info = Arc::new(SessionInfo {
             user: self.user.clone(),

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -37,6 +37,9 @@ pub(crate) struct SessionCatalog {
     pub session: Weak<Session>,
     pub gateway: Arc<Gateway>,
     pub moment: Moment,
+    /// The names of all tables, once the statement has asked for them. Functions and relations ask
+    /// for the same.
+    pub names: OnceLock<Arc<VisibleCatalog>>,
 }
 
 impl fmt::Debug for SessionCatalog {
@@ -50,10 +53,17 @@ impl fmt::Debug for SessionCatalog {
 #[async_trait]
 impl CatalogSource for SessionCatalog {
     async fn visible(&self, needs: &Needs) -> EngineResult<Arc<VisibleCatalog>> {
-        self.collect(needs)
-            .await
-            .map(Arc::new)
-            .map_err(DataFusionError::from)
+        let all_names = *needs == Needs::default();
+        if let Some(names) = self.names.get().filter(|_| all_names) {
+            return Ok(Arc::clone(names));
+        }
+        let collected = self.collect(needs).await;
+        let visible = collected.map(Arc::new).map_err(DataFusionError::from)?;
+        if all_names {
+            // Another part of the plan may have asked at the same time.
+            let _ = self.names.set(Arc::clone(&visible));
+        }
+        Ok(visible)
     }
 }
 

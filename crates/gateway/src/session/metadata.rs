@@ -2,7 +2,7 @@
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use lakegate_dialect::visible::{
     Columns, Needs, Pins, TableKind, Texts, VisibleCatalog, VisibleColumn, is_like,
@@ -112,6 +112,7 @@ impl Session {
             session: self.me.clone(),
             gateway: Arc::clone(&self.gateway),
             moment: self.current_moment().await?,
+            names: OnceLock::new(),
         };
         source.collect(needs).await.map(Arc::new)
     }

@@ -130,7 +130,10 @@ pub(super) fn each_call(node: &LogicalPlan, mut visit: impl FnMut(&Expr)) -> Res
 
 /// Returns whether an expression is a call whose result is a table that its argument identifies.
 pub(super) fn finds_a_table(expr: &Expr) -> bool {
-    matches!(expr, Expr::ScalarFunction(call) if matches!(call.name(), "regclass_in" | "to_regclass"))
+    let Expr::ScalarFunction(call) = expr else {
+        return false;
+    };
+    matches!(call.name(), "regclass_in" | "to_regclass")
 }
 
 fn is_constant(expr: &Expr) -> bool {

@@ -135,7 +135,8 @@ impl PgCatalog {
         })
     }
 
-    /// Reads the tables that functions with constant arguments are about, before a plan is optimised.
+    /// Reads the tables that functions with constant arguments are about, before a plan is
+    /// optimised.
     ///
     /// # Errors
     ///

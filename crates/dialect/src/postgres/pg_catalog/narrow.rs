@@ -4,7 +4,7 @@
 //! ```text
 //! pg_class c JOIN pg_attribute a     a: only of relations that c is restricted to
 //!   ON a.attrelid = c.oid
-//! pg_attribute a JOIN pg_type t      t: no types of the rows of tables
+//! pg_attribute a JOIN pg_type t      t: no types of the rows of tables, because no column has one
 //!   ON t.oid = a.atttypid
 //! ```
 //!
@@ -136,6 +136,10 @@ enum Object {
     NoRelation,
     Namespace,
     Type,
+    /// A type that is not of the rows of a table.
+    PlainType,
+    /// The type of the rows of a relation.
+    RowType,
 }
 
 fn object(relation: &str, column: &str) -> Option<Object> {
@@ -149,7 +153,11 @@ fn object(relation: &str, column: &str) -> Option<Object> {
         ("pg_namespace", "oid") | ("pg_class", "relnamespace") | ("pg_type", "typnamespace") => {
             Some(Object::Namespace)
         }
-        ("pg_type", "oid") | ("pg_attribute", "atttypid") => Some(Object::Type),
+        ("pg_type", "oid") => Some(Object::Type),
+        ("pg_attribute", "atttypid")
+        | ("pg_type", "typelem" | "typarray" | "typbasetype")
+        | ("pg_range", "rngtypid" | "rngsubtype") => Some(Object::PlainType),
+        ("pg_class", "reltype") => Some(Object::RowType),
         _ => None,
     }
 }
@@ -168,8 +176,6 @@ type Origins = Vec<Option<Origin>>;
 /// A scan of a system relation, or the values of a column that the query itself has.
 struct Scan {
     source: usize,
-    /// Empty for values.
-    relation: &'static str,
     /// `None` for values.
     table: Option<SystemTable>,
     /// What the filters of the scan say of its rows.
@@ -274,7 +280,6 @@ impl Reading {
         let known = RelationPins::of_oids(oids);
         self.scans.push(Scan {
             source: 0,
-            relation: "",
             table: None,
             given: known.clone(),
             known,
@@ -337,7 +342,6 @@ impl Reading {
         let given = RelationPins::of(relation, &scan.filters);
         self.scans.push(Scan {
             source: source_of(scan),
-            relation,
             given: given.clone(),
             known: given,
             table: Some(table),
@@ -404,6 +408,7 @@ impl Reading {
     fn link(&mut self, from: Origin, to: Origin, narrows: bool) {
         let same = match from.object {
             Object::NoRelation => to.object == Object::Relation,
+            Object::PlainType | Object::RowType => to.object == Object::Type,
             object => to.object == object,
         };
         if narrows && to.may_narrow && same {
@@ -464,7 +469,6 @@ fn passed(scans: &mut [Scan], link: Link) -> bool {
     let Some(from) = scans.get(link.from) else {
         return false;
     };
-    let of_attributes = from.relation == "pg_attribute";
     let known = from.known.clone();
     let Some(to) = scans.get_mut(link.to) else {
         return false;
@@ -474,10 +478,9 @@ fn passed(scans: &mut [Scan], link: Link) -> bool {
         Object::Relation => to.known.meet(&known),
         Object::NoRelation => to.known.hold_to_nothing(),
         Object::Namespace => to.known.meet_namespaces(&known),
-        // No column has the type of a table's rows.
-        Object::Type if of_attributes && to.relation == "pg_type" => {
-            to.known.without_row_types = true;
-        }
+        Object::PlainType => to.known.without_row_types = true,
+        // What is known of the type of a table's rows is known of the table.
+        Object::RowType => to.known.meet(&known),
         Object::Type => {}
     }
     to.known != before

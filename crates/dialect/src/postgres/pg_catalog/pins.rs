@@ -129,6 +129,16 @@ impl RelationPins {
         }
     }
 
+    /// Returns whether the conditions name the relations, and not more than these many.
+    pub(super) fn are_of_few(&self, most: usize) -> bool {
+        let few_oids = self.oids.as_ref().is_some_and(|oids| oids.len() <= most);
+        few_oids
+            || self.names.iter().any(|texts| match texts {
+                Texts::These(names) => names.len() <= most,
+                Texts::Like(_) => false,
+            })
+    }
+
     /// Adds the conditions on relations that others hold.
     pub(super) fn meet(&mut self, other: &Self) {
         if let Some(oids) = &other.oids {

@@ -12,16 +12,21 @@ use datafusion::datasource::memory::MemorySourceConfig;
 use datafusion::error::Result;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
+use lakegate_engine::stop;
 
 use super::functions::{KEYWORDS_TABLE, keywords};
+use super::oids;
 use super::pins::{self, RelationPins};
 use super::relations::{self, Input};
-use super::shape::{Shape, Shapes, called};
+use super::shape::{INFORMATION_SCHEMA, PG_CATALOG, Shape, Shapes, called};
 use crate::postgres::{SessionInfo, TableColumns};
-use crate::visible::CatalogSource;
+use crate::visible::{CatalogSource, Columns, Needs};
 
 /// Rows of a batch.
 const BATCH: usize = 8192;
+
+/// Tables whose columns are read at once. Tests have few tables.
+const TABLES: usize = if cfg!(test) { 2 } else { 200 };
 
 /// `pg_catalog` or `information_schema` for one session.
 pub(super) struct SystemSchema {
@@ -172,25 +177,62 @@ impl TableProvider for SystemTable {
         let mut pins = RelationPins::of(self.shape.name, filters);
         pins.meet(&self.known);
         pins.without_row_types = self.known.without_row_types;
-        let needs = relations::needs(self.shapes, self.shape.name, &columns, &pins);
-        let catalog = self.source.visible(&needs).await?;
         let functions = match self.shape.name {
             "pg_proc" | "routines" => functions(state),
             _ => Vec::new(),
         };
-        let input = Input {
-            catalog,
-            session: Arc::clone(&self.session),
-            pins,
-            functions,
+        let mut batches = Vec::new();
+        for pins in self.parts(&columns, pins).await? {
+            stop::check()?;
+            let needs = relations::needs(self.shapes, self.shape.name, &columns, &pins);
+            let input = Input {
+                catalog: self.source.visible(&needs).await?,
+                session: Arc::clone(&self.session),
+                pins,
+                functions: functions.clone(),
+            };
+            let batch = relations::fill(self.shapes, self.shape, &projection, &input)?;
+            batches.extend(sliced(&batch));
+        }
+        let schema = Arc::new(self.shape.with_system_columns.project(&projection)?);
+        Ok(MemorySourceConfig::try_new_exec(&[batches], schema, None)?)
+    }
+}
+
+impl SystemTable {
+    /// Returns what is known of the rows of each part of the relation, in their order. The parts are
+    /// read one after the other, so that of the columns of many tables only those that the query
+    /// reads are held for all tables.
+    ///
+    /// # Errors
+    ///
+    /// The source fails.
+    async fn parts(&self, columns: &[&str], pins: RelationPins) -> Result<Vec<RelationPins>> {
+        if !relations::has_rows_of_columns(self.shape.name) || pins.are_of_few(TABLES) {
+            return Ok(vec![pins]);
+        }
+        let needs = relations::needs(self.shapes, self.shape.name, columns, &pins);
+        let names = Needs {
+            columns: Columns::None,
+            ..needs
         };
-        let batch = relations::fill(self.shapes, self.shape, &projection, &input)?;
-        let schema = batch.schema();
-        Ok(MemorySourceConfig::try_new_exec(
-            &[sliced(&batch)],
-            schema,
-            None,
-        )?)
+        let names = self.source.visible(&names).await?;
+        let tables = names.databases.iter().flat_map(|database| &database.tables);
+        let tables: Vec<i64> = tables.map(|table| oids::table(table.id)).collect();
+        // Without conditions, all tables would be looked through again for those that are visible.
+        if tables.len() <= TABLES && !pins.tables().is_empty() {
+            return Ok(vec![pins]);
+        }
+        let system = [&PG_CATALOG, &INFORMATION_SCHEMA].into_iter();
+        let system = system.flat_map(|shapes| shapes.relations.iter().map(|shape| shape.oid));
+        let system: Vec<i64> = system.collect();
+        let parts = std::iter::once(system.as_slice()).chain(tables.chunks(TABLES));
+        let parts = parts.map(|oids| {
+            let mut part = pins.clone();
+            part.meet(&RelationPins::of_oids(oids.iter().copied().collect()));
+            part
+        });
+        Ok(parts.collect())
     }
 }
 

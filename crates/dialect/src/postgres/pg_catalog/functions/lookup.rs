@@ -20,7 +20,8 @@ use crate::visible::{
 ///
 /// Databases and roles are here from the start. Tables are read before a plan is optimised, for the
 /// calls with constant arguments, and before it runs, for all others: those that the calls are
-/// about. A function that is called for others before that fails, which leaves the call in the plan.
+/// about. Before that, a function that is called for others fails, and the optimizer leaves the call
+/// in the plan.
 #[derive(Debug)]
 pub(crate) struct Lookup {
     /// Its tables are not all that there are.

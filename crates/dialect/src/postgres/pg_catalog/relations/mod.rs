@@ -50,9 +50,7 @@ pub(crate) fn needs(
     pins: &RelationPins,
 ) -> Needs {
     let reads_columns = match relation {
-        "pg_attribute" | "pg_stats" | "columns" | "column_privileges" | "role_column_grants" => {
-            true
-        }
+        relation if has_rows_of_columns(relation) => true,
         "pg_description" => !pins.whole_relations,
         "pg_class" => columns.contains(&"relnatts"),
         "pg_views" => columns.contains(&"definition"),
@@ -78,6 +76,14 @@ pub(crate) fn needs(
             "pg_stat_activity" | "pg_stat_ssl" | "pg_stat_gssapi"
         ),
     }
+}
+
+/// Returns whether a relation has rows about the columns of each relation, and no others.
+pub(crate) fn has_rows_of_columns(relation: &str) -> bool {
+    matches!(
+        relation,
+        "pg_attribute" | "pg_stats" | "columns" | "column_privileges" | "role_column_grants"
+    )
 }
 
 /// Returns whether a relation has rows about tables of the lake.
@@ -117,23 +123,35 @@ fn reads_tables(shapes: &Shapes, relation: &str) -> bool {
 pub(crate) fn is_always_empty(relation: &str) -> bool {
     matches!(
         relation,
-        "pg_attrdef"
+        "pg_aggregate"
+            | "pg_attrdef"
             | "pg_constraint"
             | "pg_depend"
+            | "pg_enum"
             | "pg_event_trigger"
+            | "pg_extension"
             | "pg_foreign_data_wrapper"
             | "pg_foreign_server"
             | "pg_foreign_table"
             | "pg_index"
+            | "pg_indexes"
             | "pg_inherits"
+            | "pg_matviews"
+            | "pg_opclass"
             | "pg_partitioned_table"
+            | "pg_policies"
             | "pg_policy"
             | "pg_publication"
             | "pg_publication_namespace"
             | "pg_publication_rel"
             | "pg_rewrite"
+            | "pg_rules"
+            | "pg_seclabel"
             | "pg_sequence"
+            | "pg_sequences"
+            | "pg_shdescription"
             | "pg_statistic_ext"
+            | "pg_subscription"
             | "pg_trigger"
     )
 }

@@ -228,6 +228,18 @@ async fn questions_about_one_table_read_one_table() {
             &["users"],
             &[],
         ),
+        (
+            "SELECT t.typname FROM pg_class c JOIN pg_type t ON t.oid = c.reltype WHERE c.relname = 'users'",
+            1,
+            &["users"],
+            &[],
+        ),
+        (
+            "SELECT e.typname FROM pg_type t JOIN pg_type e ON e.oid = t.typelem WHERE t.oid = 1007",
+            1,
+            &[],
+            &[],
+        ),
         // Functions look up what they are called for.
         (
             "SELECT c.oid::regclass FROM pg_class c WHERE c.relname ~ '^(users)$' AND pg_table_is_visible(c.oid)",
@@ -351,7 +363,7 @@ fn relations_that_are_called_empty_have_no_rows() {
         assert_eq!(batch.num_rows(), 0, "{}", shape.name);
         count += 1;
     }
-    assert_eq!(count, 18);
+    assert_eq!(count, 30);
 }
 
 #[tokio::test]
@@ -403,5 +415,42 @@ async fn columns_of_empty_relations_keep_their_types() {
     ] {
         let (_, rows) = run_with(&source, sql, &[]).await.unwrap();
         assert_eq!(rows, [expected], "{sql}");
+    }
+}
+
+#[tokio::test]
+async fn the_columns_of_many_tables_are_read_in_parts() {
+    for (relation, key) in [
+        ("pg_attribute", "attrelid"),
+        ("information_schema.columns", "table_name"),
+    ] {
+        let source: Arc<Sample> = Arc::default();
+        let sql = format!("SELECT {key} FROM {relation}");
+        let (_, rows) = run_with(&source, &sql, &[]).await.unwrap();
+        let asked: Vec<Columns> = {
+            let asked = source.asked.lock();
+            let columns = asked.iter().map(|needs| needs.columns.clone());
+            columns
+                .filter(|columns| *columns != Columns::None)
+                .collect()
+        };
+        // Those of the system, and two at a time.
+        let of = |ids: &[i64]| {
+            Columns::Of(Pins {
+                table_ids: Some(ids.iter().copied().collect()),
+                ..Pins::default()
+            })
+        };
+        assert_eq!(asked, [of(&[]), of(&[1, 2]), of(&[3, 4])], "{relation}");
+        // Each once, in their order.
+        let all = run(&format!("SELECT count(*) FROM {relation}")).await;
+        assert_eq!(all, [[rows.len().to_string()]], "{relation}");
+        let of_lake = match key {
+            "attrelid" => ["100003", "100005", "100007", "100009"],
+            _ => ["orders", "users", "v", "daily_sales"],
+        };
+        let mut keys: Vec<&str> = rows.iter().map(|row| row[0].as_str()).collect();
+        keys.dedup();
+        assert!(keys.ends_with(&of_lake), "{relation}: {keys:?}");
     }
 }
