@@ -6,6 +6,7 @@
 //! GROUP BY ALL a, b                      GROUP BY a, b        also DISTINCT without grouping sets
 //! GROUP BY DISTINCT ROLLUP (a)           GROUP BY mark, ROLLUP (a)
 //! ROLLUP ((a) + 1, b)                    ROLLUP (((a) + 1), b)
+//! GROUPING SETS (a, GROUPING SETS (b))   GROUPING SETS (a, b)
 //! (ORDER BY x ROWS 1 PRECEDING EXCLUDE NO OTHERS)      (ORDER BY x ROWS 1 PRECEDING)
 //! ```
 
@@ -25,7 +26,8 @@ pub(super) fn plain(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     if !tokens.iter().any(concerns) {
         return tokens;
     }
-    let tokens = without_quantifier(without_exclusion_of_none(tokens));
+    let tokens = without_nested_sets(without_exclusion_of_none(tokens));
+    let tokens = without_quantifier(tokens);
     enclosed(rows(tokens))
 }
 
@@ -174,7 +176,7 @@ fn places(tokens: &[TokenWithSpan]) -> Vec<usize> {
         .collect()
 }
 
-fn without_exclusion_of_none(mut tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+fn without_exclusion_of_none(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     let places = places(&tokens);
     let of = |place: &usize| tokens.get(*place).map(|token| &token.token);
     let found: HashSet<usize> = places
@@ -188,10 +190,45 @@ fn without_exclusion_of_none(mut tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpa
         })
         .flat_map(|window| window.iter().take(3).copied())
         .collect();
+    without(tokens, &found)
+}
+
+/// Removes GROUPING SETS and its parentheses within another one, whose sets its own are.
+fn without_nested_sets(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    let places = places(&tokens);
+    let of = |at: usize| places.get(at).and_then(|place| tokens.get(*place));
+    let is = |at: Option<usize>, word: &str| {
+        at.and_then(of)
+            .is_some_and(|token| is_word(&token.token, word))
+    };
+    let mut found: HashSet<usize> = HashSet::new();
+    // Of each open parenthesis: whether it is that of a list of sets, and whether it is removed.
+    let mut open: Vec<(bool, bool)> = Vec::new();
+    for (at, place) in places.iter().enumerate() {
+        match of(at).map(|token| &token.token) {
+            Some(Token::LParen) => {
+                let lists = is(at.checked_sub(1), "SETS") && is(at.checked_sub(2), "GROUPING");
+                let is_nested = lists && open.last().is_some_and(|(lists, _)| *lists);
+                if is_nested {
+                    found.extend(places.get(at.saturating_sub(2)..=at).unwrap_or_default());
+                }
+                open.push((lists, is_nested));
+            }
+            Some(Token::RParen) if open.pop().is_some_and(|(_, removed)| removed) => {
+                found.insert(*place);
+            }
+            _ => {}
+        }
+    }
+    without(tokens, &found)
+}
+
+/// Removes the tokens at these indexes.
+fn without(mut tokens: Vec<TokenWithSpan>, removed: &HashSet<usize>) -> Vec<TokenWithSpan> {
     let mut place = 0;
     tokens.retain(|_| {
         place += 1;
-        !found.contains(&(place - 1))
+        !removed.contains(&(place - 1))
     });
     tokens
 }
@@ -265,6 +302,15 @@ mod tests {
                 "GROUPING SETS ((a), (b) || 'x', ROLLUP ((c) - 1))",
                 "GROUPING SETS ((a), ((b) || 'x'), ROLLUP (((c) - 1)))",
             ),
+            (
+                "GROUPING SETS(a,GROUPING SETS((b),grouping sets((a, b)), CUBE(c)))",
+                "GROUPING SETS(a, (b), (a, b), CUBE(c))",
+            ),
+            (
+                "GROUPING SETS ((f(GROUPING SETS (a))))",
+                "GROUPING SETS ((f(GROUPING SETS (a))))",
+            ),
+            ("GROUPING SETS (a, GROUPING SETS (", "GROUPING SETS (a,   "),
             ("ROLLUP (f(a, (b)), ((a)))", "ROLLUP (f(a, (b)), ((a)))"),
             ("ROLLUP ((a) + 1", "ROLLUP ((a) + 1"),
             ("(ORDER BY x EXCLUDE NO OTHERS)", "(ORDER BY x   )"),
