@@ -5,7 +5,7 @@
 use crate::{Code, Error};
 
 /// How messages begin, and what PostgreSQL says instead.
-const SAID: [(&str, Code, &str); 11] = [
+const SAID: [(&str, Code, &str); 13] = [
     (
         "Aggregate functions are not allowed in the WHERE clause",
         Code::GroupingError,
@@ -30,6 +30,16 @@ const SAID: [(&str, Code, &str); 11] = [
         "For SELECT DISTINCT, ORDER BY expressions ",
         Code::InvalidColumnReference,
         "for SELECT DISTINCT, ORDER BY expressions must appear in select list",
+    ),
+    (
+        "SELECT DISTINCT ON expressions must match initial ORDER BY expressions",
+        Code::InvalidColumnReference,
+        "SELECT DISTINCT ON expressions must match initial ORDER BY expressions",
+    ),
+    (
+        "ORDER BY and WITHIN GROUP clauses cannot be used together",
+        Code::SyntaxError,
+        "cannot use multiple ORDER BY clauses with WITHIN GROUP",
     ),
     (
         "Inconsistent data length across values list",
@@ -74,7 +84,8 @@ pub(crate) fn refused(message: &str) -> Option<Error> {
     if let Some((_, code, said)) = said {
         return Some(Error::new(*code, *said));
     }
-    if message.contains("\" must appear in the GROUP BY clause") {
+    let in_having = message.starts_with("HAVING clause references: ");
+    if in_having || message.contains("\" must appear in the GROUP BY clause") {
         return Some(Error::new(Code::GroupingError, message.to_owned()));
     }
     if message.starts_with("WITH query name ") && message.ends_with(" specified more than once") {
@@ -110,6 +121,10 @@ fn by_place(message: &str) -> Option<Error> {
     if let Some(name) = window.and_then(|rest| rest.strip_suffix(" is not defined!")) {
         let message = format!("window \"{}\" does not exist", name.replace('"', ""));
         return Some(Error::new(Code::UndefinedObject, message));
+    }
+    if let Some(name) = window.and_then(|rest| rest.strip_suffix(" is defined multiple times!")) {
+        let message = format!("window \"{}\" is already defined", name.replace('"', ""));
+        return Some(Error::new(Code::WindowingError, message));
     }
     let (operation, _) = message.split_once(" queries have different number of columns")?;
     let operation = operation.split(' ').next().unwrap_or(operation);
@@ -266,6 +281,21 @@ mod tests {
                 "The window w is not defined!",
                 "42704",
                 "window \"w\" does not exist",
+            ),
+            (
+                "The window w is defined multiple times!",
+                "42P20",
+                "window \"w\" is already defined",
+            ),
+            (
+                "SELECT DISTINCT ON expressions must match initial ORDER BY expressions",
+                "42P10",
+                "SELECT DISTINCT ON expressions must match initial ORDER BY expressions",
+            ),
+            (
+                "HAVING clause references: t.a > 1 must appear in the GROUP BY clause or be used in an aggregate function",
+                "42803",
+                "HAVING clause references: t.a > 1 must appear in the GROUP BY clause or be used in an aggregate function",
             ),
             (
                 "UNION queries have different number of columns",

@@ -170,6 +170,9 @@ fn register(state: &mut SessionState, names: Names) -> Result<()> {
     if names == Names::Trino {
         state.register_relation_planner(Arc::new(UnnestedRows))?;
     }
+    if names == Names::Postgres {
+        windows::register_in_postgres(state)?;
+    }
     for entry in entries() {
         if entry.known == Known::Trino && names == Names::Postgres {
             continue;

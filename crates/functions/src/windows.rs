@@ -1,5 +1,5 @@
-//! Window functions whose offsets are those of Trino: `lag`, `lead` and `nth_value` take no offset
-//! that turns the other way, and an offset and a default of each row.
+//! `lag`, `lead` and `nth_value` with an offset and a default of each row. In Trino's dialects they
+//! take no offset that turns the other way, or that is NULL.
 
 mod by_row;
 
@@ -19,21 +19,41 @@ use datafusion::logical_expr::{
 };
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::Literal;
-use lakegate_error::Error;
+use lakegate_engine::Names;
+use lakegate_error::{Code, Error};
 
 use crate::entry::Entry;
 
 pub(crate) fn entries() -> Vec<Entry> {
     vec![
-        Entry::of_session("lag", |state| register(state, Function::Lag)).in_trino(),
-        Entry::of_session("lead", |state| register(state, Function::Lead)).in_trino(),
-        Entry::of_session("nth_value", |state| register(state, Function::NthValue)).in_trino(),
+        Entry::of_session("lag", |state| register(state, Function::Lag, Names::Trino)).in_trino(),
+        Entry::of_session("lead", |state| {
+            register(state, Function::Lead, Names::Trino)
+        })
+        .in_trino(),
+        Entry::of_session("nth_value", |state| {
+            register(state, Function::NthValue, Names::Trino)
+        })
+        .in_trino(),
     ]
 }
 
-fn register(state: &mut SessionState, function: Function) -> Result<()> {
+/// Registers the functions for PostgreSQL's dialect.
+///
+/// # Errors
+///
+/// The session lacks one of them.
+pub(crate) fn register_in_postgres(state: &mut SessionState) -> Result<()> {
+    for function in [Function::Lag, Function::Lead, Function::NthValue] {
+        register(state, function, Names::Postgres)?;
+    }
+    Ok(())
+}
+
+fn register(state: &mut SessionState, function: Function, names: Names) -> Result<()> {
     let inner = state.udwf(function.name())?;
-    state.register_udwf(checked(inner, function))?;
+    let turns = names == Names::Postgres;
+    state.register_udwf(checked(inner, function, turns))?;
     Ok(())
 }
 
@@ -70,8 +90,12 @@ fn least_offset(function: Function, offset: i64) -> DataFusionError {
     .into()
 }
 
-fn checked(inner: Arc<WindowUDF>, function: Function) -> Arc<WindowUDF> {
-    Arc::new(WindowUDF::new_from_impl(Checked { inner, function }))
+fn checked(inner: Arc<WindowUDF>, function: Function, turns: bool) -> Arc<WindowUDF> {
+    Arc::new(WindowUDF::new_from_impl(Checked {
+        inner,
+        function,
+        turns,
+    }))
 }
 
 /// A function whose second argument is at least a number.
@@ -79,6 +103,8 @@ fn checked(inner: Arc<WindowUDF>, function: Function) -> Arc<WindowUDF> {
 struct Checked {
     inner: Arc<WindowUDF>,
     function: Function,
+    /// Whether an offset of `lag` and `lead` may be NULL, or negative: then it counts the other way.
+    turns: bool,
 }
 
 impl Checked {
@@ -86,6 +112,9 @@ impl Checked {
     ///
     /// The offset is less than the least one.
     fn check(&self, arguments: &[Arc<dyn PhysicalExpr>]) -> Result<()> {
+        if self.turns {
+            return Ok(());
+        }
         let offset = arguments.get(1);
         let Some(offset) = offset.and_then(|offset| offset.downcast_ref::<Literal>()) else {
             return Ok(());
@@ -97,17 +126,49 @@ impl Checked {
             _ => Ok(()),
         }
     }
-}
 
-/// Returns whether the offset or the default is an expression of the row, or the offset is NULL.
-fn is_by_row(arguments: &[Arc<dyn PhysicalExpr>]) -> bool {
-    let by_row = |(index, argument): (usize, &Arc<dyn PhysicalExpr>)| match argument
-        .downcast_ref::<Literal>()
-    {
-        Some(literal) => index == 1 && literal.value().is_null(),
-        None => true,
-    };
-    arguments.iter().enumerate().skip(1).any(by_row)
+    /// # Errors
+    ///
+    /// The default is a number with a fraction, which the integers that the function returns lose.
+    /// In PostgreSQL, it would return numbers with fractions.
+    fn check_default(&self, args: &PartitionEvaluatorArgs<'_>) -> Result<()> {
+        let values = args.input_fields().first();
+        let default = args.input_exprs().get(2);
+        let default = default.and_then(|default| default.downcast_ref::<Literal>());
+        let (Some(values), Some(default)) = (values, default) else {
+            return Ok(());
+        };
+        let (default, of) = (default.value(), default.value().data_type());
+        if !self.turns || !values.data_type().is_integer() || !of.is_numeric() {
+            return Ok(());
+        }
+        let whole = default.cast_to(&DataType::Int64)?.cast_to(&of)?;
+        match whole == *default {
+            true => Ok(()),
+            false => {
+                let name = self.function.name();
+                Err(Error::new(
+                    Code::TypeMismatch,
+                    format!(
+                        "the default of {name} must be an integer as its values are, not {default}"
+                    ),
+                )
+                .into())
+            }
+        }
+    }
+
+    /// Returns whether the offset or the default is an expression of the row, or the offset is NULL
+    /// where the engine's function would take it for 0.
+    fn is_by_row(&self, arguments: &[Arc<dyn PhysicalExpr>]) -> bool {
+        let by_row = |(index, argument): (usize, &Arc<dyn PhysicalExpr>)| match argument
+            .downcast_ref::<Literal>()
+        {
+            Some(literal) => !self.turns && index == 1 && literal.value().is_null(),
+            None => true,
+        };
+        arguments.iter().enumerate().skip(1).any(by_row)
+    }
 }
 
 impl WindowUDFImpl for Checked {
@@ -124,7 +185,7 @@ impl WindowUDFImpl for Checked {
     }
 
     fn expressions(&self, args: ExpressionArgs<'_>) -> Vec<Arc<dyn PhysicalExpr>> {
-        match is_by_row(args.input_exprs()) {
+        match self.is_by_row(args.input_exprs()) {
             true => args.input_exprs().to_vec(),
             false => self.inner.expressions(args),
         }
@@ -135,8 +196,9 @@ impl WindowUDFImpl for Checked {
         args: PartitionEvaluatorArgs<'_>,
     ) -> Result<Box<dyn PartitionEvaluator>> {
         self.check(args.input_exprs())?;
-        match is_by_row(args.input_exprs()) {
-            true => by_row::evaluator(self.function, &args),
+        self.check_default(&args)?;
+        match self.is_by_row(args.input_exprs()) {
+            true => by_row::evaluator(self.function, self.turns, &args),
             false => self.inner.partition_evaluator_factory(args),
         }
     }
@@ -160,7 +222,7 @@ impl WindowUDFImpl for Checked {
     fn reverse_expr(&self) -> ReversedUDWF {
         match self.inner.reverse_expr() {
             ReversedUDWF::Reversed(reversed) => {
-                ReversedUDWF::Reversed(checked(reversed, self.function))
+                ReversedUDWF::Reversed(checked(reversed, self.function, self.turns))
             }
             other => other,
         }

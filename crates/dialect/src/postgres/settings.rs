@@ -439,6 +439,12 @@ impl Settings {
         if let Some(value) = self.values.get(&key).or_else(|| self.initial.get(&key)) {
             return Ok(value.clone());
         }
+        // A transaction is as the session's are, unless it says otherwise.
+        match key.as_str() {
+            "transaction_isolation" => return self.get("default_transaction_isolation"),
+            "transaction_read_only" => return self.get("default_transaction_read_only"),
+            _ => {}
+        }
         known(&key)
             .map(|known| known.default.to_owned())
             .ok_or_else(|| unrecognized(name))

@@ -1,5 +1,6 @@
-//! `avg` of integers from their exact sum. DataFusion adds them up as floating-point numbers, which
-//! are inexact beyond 2^53, and whose sum depends on the order of rows.
+//! `avg` of integers from their exact sum, and of intervals. DataFusion adds up integers as
+//! floating-point numbers, which are inexact beyond 2^53, and whose sum depends on the order of
+//! rows; it has no average of intervals.
 
 use std::fmt;
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use datafusion::logical_expr::{
 use datafusion::physical_expr::NullState;
 
 use super::distinct::DistinctSum;
+use super::interval::{self, IntervalSum};
 use super::total::column;
 use super::{Kind, MAX_PRECISION, STATE};
 
@@ -38,12 +40,15 @@ pub(super) fn register(state: &mut SessionState) -> Result<()> {
         vec![TypeSignatureClass::Integer],
         NativeType::Int64,
     )]);
+    let intervals =
+        TypeSignature::Coercible(vec![Coercion::new_exact(TypeSignatureClass::Interval)]);
     let others = match &inner.signature().type_signature {
         TypeSignature::OneOf(all) => all.clone(),
         one => vec![one.clone()],
     };
     let mut signature = inner.signature().clone();
-    signature.type_signature = TypeSignature::OneOf(std::iter::once(whole).chain(others).collect());
+    let own = [whole, intervals].into_iter();
+    signature.type_signature = TypeSignature::OneOf(own.chain(others).collect());
     let average = ExactAverage { inner, signature };
     state.register_udaf(Arc::new(AggregateUDF::new_from_impl(average)))?;
     Ok(())
@@ -61,7 +66,7 @@ fn average(sum: i128, count: u64) -> Option<f64> {
     Some(whole as f64 + rest as f64 / count as f64)
 }
 
-/// `avg`, exact for integers.
+/// `avg`, exact for integers, and of intervals.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct ExactAverage {
     inner: Arc<AggregateUDF>,
@@ -72,6 +77,10 @@ struct ExactAverage {
 /// of NULLs is NULL, like that of no integers.
 fn is_whole(field: Option<&FieldRef>) -> bool {
     field.is_some_and(|field| matches!(field.data_type(), DataType::Int64 | DataType::Null))
+}
+
+fn is_interval(field: Option<&FieldRef>) -> bool {
+    field.is_some_and(|field| interval::is_summed(field.data_type()))
 }
 
 /// Returns the values that are not NULL.
@@ -96,11 +105,15 @@ impl AggregateUDFImpl for ExactAverage {
     fn return_type(&self, types: &[DataType]) -> Result<DataType> {
         match types {
             [DataType::Int64 | DataType::Null] => Ok(DataType::Float64),
+            [of] if interval::is_summed(of) => Ok(of.clone()),
             types => self.inner.return_type(types),
         }
     }
 
     fn accumulator(&self, args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
+        if is_interval(args.expr_fields.first()) {
+            return Ok(Box::new(IntervalSum::average(args.is_distinct)));
+        }
         if !is_whole(args.expr_fields.first()) {
             return self.inner.accumulator(args);
         }
@@ -119,13 +132,17 @@ impl AggregateUDFImpl for ExactAverage {
         &self,
         args: AccumulatorArgs<'_>,
     ) -> Result<Box<dyn Accumulator>> {
-        match is_whole(args.expr_fields.first()) {
+        let field = args.expr_fields.first();
+        match is_whole(field) || is_interval(field) {
             true => self.accumulator(args),
             false => self.inner.create_sliding_accumulator(args),
         }
     }
 
     fn state_fields(&self, args: StateFieldsArgs<'_>) -> Result<Vec<FieldRef>> {
+        if is_interval(args.input_fields.first()) {
+            return Ok(interval::state_fields(args.name, args.is_distinct));
+        }
         if !is_whole(args.input_fields.first()) {
             return self.inner.state_fields(args);
         }
@@ -147,6 +164,7 @@ impl AggregateUDFImpl for ExactAverage {
                 let nulls = |field: &FieldRef| field.data_type().is_null();
                 !args.is_distinct && !args.expr_fields.iter().any(nulls)
             }
+            false if is_interval(args.expr_fields.first()) => false,
             false => self.inner.groups_accumulator_supported(args),
         }
     }

@@ -1,4 +1,4 @@
-//! `sum` of intervals. The parts (months, days, nanoseconds) are added up separately; DataFusion's
+//! `sum` and `avg` of intervals. The parts (months, days, nanoseconds) are added up separately; DataFusion's
 //! `sum` wraps.
 
 use std::sync::Arc;
@@ -17,10 +17,11 @@ use lakegate_error::{Code, Error};
 
 use super::STATE;
 use super::total::column;
+use crate::time::divided;
 
 const INTERVAL: DataType = DataType::Interval(IntervalUnit::MonthDayNano);
 
-/// Returns whether this module sums values of this type.
+/// Returns whether this module adds up values of this type.
 pub(super) fn is_summed(data_type: &DataType) -> bool {
     *data_type == INTERVAL
 }
@@ -81,6 +82,8 @@ impl Parts {
 #[derive(Debug)]
 pub(super) struct IntervalSum {
     parts: Parts,
+    /// Whether the result is the sum divided by the number of values.
+    is_average: bool,
     /// For `sum(DISTINCT x)`: the values, and how often each occurs in a window's frame.
     distinct: Option<HashMap<IntervalMonthDayNano, u64>>,
 }
@@ -89,7 +92,15 @@ impl IntervalSum {
     pub(super) fn new(distinct: bool) -> Self {
         Self {
             parts: Parts::default(),
+            is_average: false,
             distinct: distinct.then(HashMap::default),
+        }
+    }
+
+    pub(super) fn average(distinct: bool) -> Self {
+        Self {
+            is_average: true,
+            ..Self::new(distinct)
         }
     }
 
@@ -182,7 +193,11 @@ impl Accumulator for IntervalSum {
     }
 
     fn evaluate(&mut self) -> Result<ScalarValue> {
-        Ok(ScalarValue::IntervalMonthDayNano(self.parts.narrowed()?))
+        let result = match self.parts.narrowed()? {
+            Some(sum) if self.is_average => Some(divided(sum, self.parts.count as f64)?),
+            sum => sum,
+        };
+        Ok(ScalarValue::IntervalMonthDayNano(result))
     }
 
     fn size(&self) -> usize {

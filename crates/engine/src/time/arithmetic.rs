@@ -258,33 +258,13 @@ enum Scale {
     Divided,
 }
 
-fn scaled(scale: Scale, interval: Expr, number: Expr) -> Expr {
-    let function = Scaled {
-        scale,
-        signature: Signature::any(2, Volatility::Immutable),
-    };
-    expressions::call(function, vec![interval, number])
-}
-
-/// Multiplies or divides an interval by a number. A fraction of a month or a day goes into the next
-/// smaller unit.
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct Scaled {
-    scale: Scale,
-    signature: Signature,
-}
-
-impl Scaled {
-    fn value(
-        &self,
-        interval: IntervalMonthDayNano,
-        by: f64,
-    ) -> Result<IntervalMonthDayNano, Error> {
-        let scaled = |value: f64| match self.scale {
+impl Scale {
+    fn value(self, interval: IntervalMonthDayNano, by: f64) -> Result<IntervalMonthDayNano, Error> {
+        let scaled = |value: f64| match self {
             Scale::Times => value * by,
             Scale::Divided => value / by,
         };
-        if self.scale == Scale::Divided && by == 0.0 {
+        if self == Scale::Divided && by == 0.0 {
             return Err(Error::new(Code::DivisionByZero, "division by zero"));
         }
         // Like PostgreSQL's interval_mul and interval_div: rounded to a microsecond, with months of
@@ -317,6 +297,34 @@ impl Scaled {
             false => Err(Error::new(Code::NumericOutOfRange, "interval out of range")),
         }
     }
+}
+
+/// Returns a part of an interval, as `interval / number` does.
+///
+/// # Errors
+///
+/// The number is 0, or the part is out of range.
+pub(crate) fn divided(
+    interval: IntervalMonthDayNano,
+    by: f64,
+) -> Result<IntervalMonthDayNano, Error> {
+    Scale::Divided.value(interval, by)
+}
+
+fn scaled(scale: Scale, interval: Expr, number: Expr) -> Expr {
+    let function = Scaled {
+        scale,
+        signature: Signature::any(2, Volatility::Immutable),
+    };
+    expressions::call(function, vec![interval, number])
+}
+
+/// Multiplies or divides an interval by a number. A fraction of a month or a day goes into the next
+/// smaller unit.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Scaled {
+    scale: Scale,
+    signature: Signature,
 }
 
 impl ScalarUDFImpl for Scaled {
@@ -358,7 +366,7 @@ impl ScalarUDFImpl for Scaled {
             .iter()
             .zip(numbers)
             .map(|pair| match pair {
-                (Some(interval), Some(by)) => self.value(interval, by).map(Some),
+                (Some(interval), Some(by)) => self.scale.value(interval, by).map(Some),
                 _ => Ok(None),
             })
             .collect::<Result<IntervalMonthDayNanoArray, Error>>()?;

@@ -62,6 +62,7 @@ mod zones;
 use std::sync::Arc;
 
 pub use ages::AGE;
+pub(crate) use arithmetic::divided;
 pub use at_zone::AT_TIME_ZONE;
 pub use clock::Clock;
 use datafusion::error::Result;

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! lag(x, n, d) OVER w     the value n rows before, else d of the current row; n must not be NULL
+//!                         or negative, except in PostgreSQL's dialect
 //! nth_value(x, n)         the value in row n of the frame; NULL if n is NULL
 //! … IGNORE NULLS          only rows whose value is not NULL are counted
 //! ```
@@ -25,9 +26,10 @@ use crate::work::Work;
 ///
 /// # Errors
 ///
-/// The offset is no integer.
+/// The offset is no integer, or the default of integers is none in PostgreSQL's dialect.
 pub(super) fn evaluator(
     function: Function,
+    turns: bool,
     args: &PartitionEvaluatorArgs<'_>,
 ) -> Result<Box<dyn PartitionEvaluator>> {
     let type_of = |index: usize| {
@@ -56,8 +58,21 @@ pub(super) fn evaluator(
             // `lag(NULL, n, d)` has the type of the default.
             let own = type_of(0).filter(|own| !own.is_null());
             let returns = own.or_else(|| type_of(2)).unwrap_or(&DataType::Null);
+            let loses_digits =
+                |of: &&DataType| returns.is_integer() && of.is_numeric() && !of.is_integer();
+            if turns && let Some(wrong) = type_of(2).filter(loses_digits) {
+                let name = function.name();
+                return Err(Error::new(
+                    Code::TypeMismatch,
+                    format!(
+                        "the default of {name} must be an integer as its values are, not {wrong}"
+                    ),
+                )
+                .into());
+            }
             Box::new(Shift {
                 function,
+                turns,
                 back: (function == Function::Lag) != args.is_reversed(),
                 ignores_nulls,
                 returns: returns.clone(),
@@ -97,6 +112,13 @@ fn offset(function: Function, offsets: &Int64Array, row: usize) -> Result<Option
         Ok(rows) if offset >= function.least() => Ok(Some(rows)),
         _ => Err(least_offset(function, offset)),
     }
+}
+
+/// Returns the offset of a row, and whether it counts the other way; `None` if it is NULL.
+fn turned_offset(offsets: &Int64Array, row: usize) -> Option<(usize, bool)> {
+    let offset = offsets.is_valid(row).then(|| offsets.value(row))?;
+    let rows = usize::try_from(offset.unsigned_abs()).ok()?;
+    Some((rows, offset < 0))
 }
 
 /// The rows of a partition that offsets count.
@@ -162,6 +184,8 @@ impl Rows {
 #[derive(Debug)]
 struct Shift {
     function: Function,
+    /// Whether an offset may be NULL, or negative: then it counts the other way.
+    turns: bool,
     /// Whether rows are counted towards the first one.
     back: bool,
     ignores_nulls: bool,
@@ -185,11 +209,15 @@ impl PartitionEvaluator for Shift {
         let mut places = Vec::with_capacity(num_rows);
         for row in 0..num_rows {
             work.step()?;
-            places.push(match offset(self.function, &offsets, row)? {
+            let counted = match self.turns {
+                true => turned_offset(&offsets, row),
+                false => offset(self.function, &offsets, row)?.map(|offset| (offset, false)),
+            };
+            places.push(match counted {
                 None => (2, 0),
-                Some(0) => (0, row),
-                Some(offset) => {
-                    let found = match self.back {
+                Some((0, _)) => (0, row),
+                Some((offset, turned)) => {
+                    let found = match self.back != turned {
                         true => rows.before(row, offset),
                         false => rows.after(row, offset, num_rows),
                     };

@@ -134,16 +134,17 @@ impl State {
         Ok(())
     }
 
-    /// Sets whether the open transaction block is read-only. Does nothing outside of a block.
+    /// Sets a mode of the open transaction block, until its end. Returns `false` outside of a block,
+    /// where this does nothing.
     ///
     /// # Errors
     /// The block has set too many settings.
-    pub(crate) fn set_read_only(&mut self, read_only: bool) -> Result<()> {
-        let name = "transaction_read_only";
-        if self.transaction.set_local(name, &self.settings)? {
-            self.settings.set(name, Some(on_or_off(read_only)))?;
+    pub(crate) fn set_mode(&mut self, name: &str, value: &str) -> Result<bool> {
+        let is_open = self.transaction.set_local(name, &self.settings)?;
+        if is_open {
+            self.settings.set(name, Some(value))?;
         }
-        Ok(())
+        Ok(is_open)
     }
 }
 

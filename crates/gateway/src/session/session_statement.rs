@@ -17,17 +17,29 @@ use crate::session::results::{command, rows, setting_schema, text_schema};
 use crate::session::transaction::TransactionStatus;
 use crate::session::{Session, is_built_in, on_or_off};
 
+/// The settings that BEGIN and SET TRANSACTION set until the end of a block.
+const MODES: [&str; 2] = ["transaction_isolation", "transaction_read_only"];
+
 impl Session {
     /// Runs COMMIT, ROLLBACK and ROLLBACK TO, which a failed block accepts too. Returns `None` for
     /// other statements.
     ///
     /// # Errors
-    /// ROLLBACK TO outside of a block, or to an unknown savepoint; changes of the block do not
-    /// apply any more. After a COMMIT that fails the block has ended, and changed nothing.
+    /// ROLLBACK TO and AND CHAIN outside of a block, or an unknown savepoint; changes of the block
+    /// do not apply any more. After a COMMIT that fails the block has ended, and changed nothing.
     pub(super) async fn end_of_block(&self, statement: &Statement) -> Result<Option<Execution>> {
-        if matches!(statement, Statement::Commit(_) | Statement::Rollback(_))
+        if let Statement::Commit(end) | Statement::Rollback(end) = statement
             && self.transaction_status() == TransactionStatus::Idle
         {
+            if end.chain {
+                return Err(Error::new(
+                    Code::NoActiveTransaction,
+                    format!(
+                        "{} AND CHAIN can only be used in transaction blocks",
+                        statement.tag()
+                    ),
+                ));
+            }
             self.warn("25P01", "there is no transaction in progress");
         }
         if let Statement::Commit(_) = statement {
@@ -57,25 +69,29 @@ impl Session {
         }
         let mut guard = self.state.lock();
         let state = &mut *guard;
-        let tag = match statement {
+        let modes = MODES.map(|mode| (mode, state.settings.explicit(mode)));
+        let (tag, end) = match statement {
             Statement::Commit(end) => {
                 let tag = state.transaction.commit(&mut state.settings);
                 state.cursors.end_transaction(tag == "COMMIT");
-                if end.chain {
-                    state.transaction.begin(&state.settings);
-                }
-                tag
+                (tag, end)
             }
             Statement::Rollback(end) => {
                 state.transaction.rollback(&mut state.settings);
                 state.cursors.end_transaction(false);
-                if end.chain {
-                    state.transaction.begin(&state.settings);
-                }
-                "ROLLBACK"
+                ("ROLLBACK", end)
             }
             _ => return Ok(None),
         };
+        if end.chain {
+            // The next block has the modes of this one.
+            state.transaction.begin(&state.settings);
+            for (mode, value) in modes {
+                if let Some(value) = value {
+                    state.set_mode(mode, &value)?;
+                }
+            }
+        }
         Ok(Some(command(tag)))
     }
 
@@ -95,8 +111,11 @@ impl Session {
                 let was_open = state.transaction.begin(&state.settings);
                 let by_default = state.settings.get("default_transaction_read_only")?;
                 let by_default = (!was_open && by_default == "on").then_some(true);
+                if let Some(isolation) = begin.modes.isolation {
+                    state.set_mode("transaction_isolation", isolation.name())?;
+                }
                 if let Some(read_only) = begin.modes.read_only.or(by_default) {
-                    state.set_read_only(read_only)?;
+                    state.set_mode("transaction_read_only", on_or_off(read_only))?;
                 }
                 if was_open {
                     drop(guard);
@@ -118,21 +137,27 @@ impl Session {
                 self.set(moment, set)?;
             }
             Statement::SetTransaction(set) => {
-                if let Some(isolation) = set.modes.isolation {
-                    let name = if set.session {
-                        "default_transaction_isolation"
-                    } else {
-                        "transaction_isolation"
-                    };
-                    state.settings.set(name, Some(isolation.name()))?;
-                }
-                if let Some(read_only) = set.modes.read_only {
+                let isolation = set.modes.isolation.map(sql::Isolation::name);
+                let read_only = set.modes.read_only.map(on_or_off);
+                let modes = [("isolation", isolation), ("read_only", read_only)];
+                for (mode, value) in modes {
+                    let Some(value) = value else { continue };
                     match set.session {
                         true => state
                             .settings
-                            .set("default_transaction_read_only", Some(on_or_off(read_only)))?,
-                        false => state.set_read_only(read_only)?,
+                            .set(&format!("default_transaction_{mode}"), Some(value))?,
+                        false => {
+                            state.set_mode(&format!("transaction_{mode}"), value)?;
+                        }
                     }
+                }
+                let outside = state.transaction.status() == TransactionStatus::Idle;
+                drop(guard);
+                if outside && !set.session {
+                    self.warn(
+                        "25P01",
+                        "SET TRANSACTION can only be used in transaction blocks",
+                    );
                 }
             }
             Statement::Show(show) => return show_settings(&state.settings, show),

@@ -6,7 +6,9 @@
 //! GROUP BY ALL a, b                      GROUP BY a, b        also DISTINCT without grouping sets
 //! GROUP BY DISTINCT ROLLUP (a)           GROUP BY mark, ROLLUP (a)
 //! ROLLUP ((a) + 1, b)                    ROLLUP (((a) + 1), b)
+//! GROUPING SETS (a, GROUPING SETS (b))   GROUPING SETS (a, b)
 //! (ORDER BY x ROWS 1 PRECEDING EXCLUDE NO OTHERS)      (ORDER BY x ROWS 1 PRECEDING)
+//! (ORDER BY x RANGE '1 day'::interval PRECEDING)       (ORDER BY x RANGE '1 day' PRECEDING)
 //! ```
 
 use std::collections::HashSet;
@@ -20,14 +22,20 @@ use super::query::{MAX_DEPTH, is_word};
 pub(super) fn plain(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     let concerns = |token: &TokenWithSpan| {
         let words = ["ROLLUP", "CUBE", "SETS", "EXCLUDE", "VALUES", "GROUP"];
-        words.iter().any(|word| is_word(&token.token, word))
+        let mut words = words.iter().chain(&BOUNDS);
+        words.any(|word| is_word(&token.token, word))
     };
     if !tokens.iter().any(concerns) {
         return tokens;
     }
-    let tokens = without_quantifier(without_exclusion_of_none(tokens));
+    let tokens = without_nested_sets(without_exclusion_of_none(tokens));
+    let tokens = without_casts_of_bounds(tokens);
+    let tokens = without_quantifier(tokens);
     enclosed(rows(tokens))
 }
+
+/// Words behind the bound of a window frame.
+const BOUNDS: [&str; 2] = ["PRECEDING", "FOLLOWING"];
 
 /// Words that end a list of VALUES.
 const AFTER_VALUES: [&str; 8] = [
@@ -174,7 +182,7 @@ fn places(tokens: &[TokenWithSpan]) -> Vec<usize> {
         .collect()
 }
 
-fn without_exclusion_of_none(mut tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+fn without_exclusion_of_none(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     let places = places(&tokens);
     let of = |place: &usize| tokens.get(*place).map(|token| &token.token);
     let found: HashSet<usize> = places
@@ -188,10 +196,93 @@ fn without_exclusion_of_none(mut tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpa
         })
         .flat_map(|window| window.iter().take(3).copied())
         .collect();
+    without(tokens, &found)
+}
+
+/// Removes GROUPING SETS and its parentheses within another one, whose sets its own are.
+fn without_nested_sets(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    let places = places(&tokens);
+    let of = |at: usize| places.get(at).and_then(|place| tokens.get(*place));
+    let is = |at: Option<usize>, word: &str| {
+        at.and_then(of)
+            .is_some_and(|token| is_word(&token.token, word))
+    };
+    let mut found: HashSet<usize> = HashSet::new();
+    // Of each open parenthesis: whether it is that of a list of sets, and whether it is removed.
+    let mut open: Vec<(bool, bool)> = Vec::new();
+    for (at, place) in places.iter().enumerate() {
+        match of(at).map(|token| &token.token) {
+            Some(Token::LParen) => {
+                let lists = is(at.checked_sub(1), "SETS") && is(at.checked_sub(2), "GROUPING");
+                let is_nested = lists && open.last().is_some_and(|(lists, _)| *lists);
+                if is_nested {
+                    found.extend(places.get(at.saturating_sub(2)..=at).unwrap_or_default());
+                }
+                open.push((lists, is_nested));
+            }
+            Some(Token::RParen) if open.pop().is_some_and(|(_, removed)| removed) => {
+                found.insert(*place);
+            }
+            _ => {}
+        }
+    }
+    without(tokens, &found)
+}
+
+/// Removes casts of constants to intervals and integers in the bounds of window frames: the place
+/// gives them the type, and the planner of frames takes constants only.
+fn without_casts_of_bounds(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    const INTEGERS: [&str; 6] = ["INT", "INTEGER", "BIGINT", "INT2", "INT4", "INT8"];
+    let places = places(&tokens);
+    let token = |at: Option<usize>| {
+        let place = at.and_then(|at| places.get(at));
+        place
+            .and_then(|place| tokens.get(*place))
+            .map(|token| &token.token)
+    };
+    let is = |at: Option<usize>, words: &[&str]| {
+        token(at).is_some_and(|token| words.iter().any(|word| is_word(token, word)))
+    };
+    let begins = |at: Option<usize>| is(at, &["BETWEEN", "AND", "ROWS", "RANGE", "GROUPS"]);
+    let mut found: HashSet<usize> = HashSet::new();
+    for at in 0..places.len() {
+        if !is(Some(at), &BOUNDS) {
+            continue;
+        }
+        let before = |count: usize| at.checked_sub(count);
+        let is_colons = token(before(2)) == Some(&Token::DoubleColon) && begins(before(4));
+        let is_plain = match token(before(3)) {
+            Some(Token::SingleQuotedString(_)) => is(before(1), &["INTERVAL"]),
+            Some(Token::Number(..)) => is(before(1), &INTEGERS),
+            _ => false,
+        };
+        // CAST ('1 day' AS interval)
+        let is_cast = token(before(1)) == Some(&Token::RParen)
+            && is(before(2), &["INTERVAL"])
+            && is(before(3), &["AS"])
+            && matches!(token(before(4)), Some(Token::SingleQuotedString(_)))
+            && token(before(5)) == Some(&Token::LParen)
+            && is(before(6), &["CAST"])
+            && begins(before(7));
+        let cast: &[usize] = match (is_colons && is_plain, is_cast) {
+            (true, _) => &[1, 2],
+            (false, true) => &[1, 2, 3, 5, 6],
+            (false, false) => &[],
+        };
+        found.extend(
+            cast.iter()
+                .filter_map(|count| places.get(before(*count)?).copied()),
+        );
+    }
+    without(tokens, &found)
+}
+
+/// Removes the tokens at these indexes.
+fn without(mut tokens: Vec<TokenWithSpan>, removed: &HashSet<usize>) -> Vec<TokenWithSpan> {
     let mut place = 0;
     tokens.retain(|_| {
         place += 1;
-        !found.contains(&(place - 1))
+        !removed.contains(&(place - 1))
     });
     tokens
 }
@@ -265,10 +356,31 @@ mod tests {
                 "GROUPING SETS ((a), (b) || 'x', ROLLUP ((c) - 1))",
                 "GROUPING SETS ((a), ((b) || 'x'), ROLLUP (((c) - 1)))",
             ),
+            (
+                "GROUPING SETS(a,GROUPING SETS((b),grouping sets((a, b)), CUBE(c)))",
+                "GROUPING SETS(a, (b), (a, b), CUBE(c))",
+            ),
+            (
+                "GROUPING SETS ((f(GROUPING SETS (a))))",
+                "GROUPING SETS ((f(GROUPING SETS (a))))",
+            ),
+            ("GROUPING SETS (a, GROUPING SETS (", "GROUPING SETS (a,   "),
             ("ROLLUP (f(a, (b)), ((a)))", "ROLLUP (f(a, (b)), ((a)))"),
             ("ROLLUP ((a) + 1", "ROLLUP ((a) + 1"),
             ("(ORDER BY x EXCLUDE NO OTHERS)", "(ORDER BY x   )"),
             ("(ORDER BY x EXCLUDE TIES)", "(ORDER BY x EXCLUDE TIES)"),
+            (
+                "(RANGE BETWEEN '1 day'::interval PRECEDING AND 2::int8 FOLLOWING)",
+                "(RANGE BETWEEN '1 day' PRECEDING AND 2 FOLLOWING)",
+            ),
+            (
+                "(RANGE CAST('1 day' AS INTERVAL) PRECEDING)",
+                "(RANGE '1 day'   PRECEDING)",
+            ),
+            (
+                "SELECT '1 day'::interval preceding, x + 1::int following",
+                "SELECT '1 day'::interval preceding, x + 1::int following",
+            ),
             ("VALUES 1, 2", "VALUES (1), (2)"),
             ("VALUES (1, 'a'), (2, 'b')", "VALUES (1, 'a'), (2, 'b')"),
             ("VALUES (1) + 1, f(2, 3)", "VALUES ((1) + 1), (f(2, 3))"),

@@ -100,7 +100,10 @@ impl VisitorMut for NameOutputs {
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<Error> {
         self.subqueries += usize::from(is_lateral(factor));
         let TableFactor::Derived {
-            subquery, alias, ..
+            lateral,
+            subquery,
+            alias,
+            ..
         } = factor
         else {
             return ControlFlow::Continue(());
@@ -111,7 +114,7 @@ impl VisitorMut for NameOutputs {
             false => names_to_give(subquery, self.dialect),
         };
         if let Some(names) = names
-            && (alias.is_some() || reads_outer || names.count(NUMBERED) > 0)
+            && (alias.is_some() || *lateral && reads_outer || names.count(NUMBERED) > 0)
         {
             let alias = alias.get_or_insert_with(|| {
                 self.unnamed += 1;
