@@ -259,7 +259,11 @@ impl QueryContext {
     /// Returns the plan that is known to read no table: nothing is left to plan.
     fn pruned_constant(&self) -> Result<Option<PrunedPlan>> {
         let known = self.optimized.as_ref();
-        let Some(plan) = known.filter(|plan| snapshots::tables(plan) == Some(0)) else {
+        let reads_none = |plan: &&LogicalPlan| {
+            let tables = snapshots::tables(plan);
+            tables.is_some_and(|tables| tables.scans == 0)
+        };
+        let Some(plan) = known.filter(reads_none) else {
             return Ok(None);
         };
         let writes = self.gateway.write_log.open_writes();
