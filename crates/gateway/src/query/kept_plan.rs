@@ -172,6 +172,10 @@ impl KeptPlan {
 fn bytes_if_lasting(plan: &LogicalPlan) -> Option<usize> {
     let changes = |expr: &Expr| match expr {
         Expr::ScalarFunction(call) => call.func.signature().volatility != Volatility::Immutable,
+        Expr::AggregateFunction(call) => call.func.signature().volatility != Volatility::Immutable,
+        Expr::HigherOrderFunction(call) => {
+            call.func.signature().volatility != Volatility::Immutable
+        }
         Expr::ScalarVariable(..) => true,
         _ => false,
     };
