@@ -25,6 +25,7 @@ use sqlparser::ast;
 
 use crate::moment::Moment;
 use crate::query::column_names::renamed;
+use crate::query::constant_row::constant_row;
 use crate::query::ending::Unfinished;
 use crate::query::kept_plan::{KeptPlan, PlanInputs, PlanSlot};
 use crate::query::life::{BatchStream, Phase, Query};
@@ -454,6 +455,12 @@ impl QueryContext {
             && is_repeatable(&pruned_plan.plan);
         if !cacheable && self.reuse == ResultReuse::Only {
             return Err(not_stored());
+        }
+        if !cacheable && let Some(row) = constant_row(&pruned_plan.plan) {
+            self.query.reads_only_built_ins();
+            self.query.runs();
+            let rows = futures::stream::iter([Ok::<_, Error>(row)]);
+            return Ok((schema, rows.boxed()));
         }
         if !cacheable {
             let snapshot = self.list(pruned_plan).await?;
