@@ -225,25 +225,33 @@ fn read_of(
     scans.iter().find(same).map(|(_, _, read)| *read)
 }
 
-/// Returns the number of scans of lake tables in a plan, or `None` if it has other leaves, or
-/// operators of which it is not known what they read.
-pub fn tables(plan: &LogicalPlan) -> Option<usize> {
-    let mut tables = Some(0);
+/// The lake tables of a plan that has no other leaves.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tables {
+    pub scans: usize,
+    /// Columns and partition values that the tables hold in memory, for each scan.
+    pub held_values: usize,
+}
+
+/// Returns the lake tables of a plan, or `None` if it has other leaves, or operators of which it is
+/// not known what they read.
+pub fn tables(plan: &LogicalPlan) -> Option<Tables> {
+    let mut found = Some(Tables::default());
     let walked = plan.apply_with_subqueries(|node| {
-        match node {
-            LogicalPlan::TableScan(scan) => {
-                let is_table = policy_table(scan).is_some();
-                tables = tables.filter(|_| is_table).map(|tables: usize| tables + 1);
+        found = match (node, found) {
+            (LogicalPlan::TableScan(scan), Some(known)) => policy_table(scan).map(|table| Tables {
+                scans: known.scans + 1,
+                held_values: known.held_values + table.lake_table().held_values(),
+            }),
+            (LogicalPlan::Extension(_), known) if barrier::view_of(node).is_some() => known,
+            (LogicalPlan::Extension(_) | LogicalPlan::Explain(_) | LogicalPlan::Analyze(_), _) => {
+                None
             }
-            LogicalPlan::Extension(_) if barrier::view_of(node).is_some() => {}
-            LogicalPlan::Extension(_) | LogicalPlan::Explain(_) | LogicalPlan::Analyze(_) => {
-                tables = None;
-            }
-            _ => {}
-        }
+            (_, known) => known,
+        };
         Ok(TreeNodeRecursion::Continue)
     });
-    walked.ok().and(tables)
+    walked.ok().and(found)
 }
 
 /// Returns whether the scan is of generate_series or range.

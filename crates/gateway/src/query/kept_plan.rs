@@ -42,6 +42,9 @@ const MAX_BYTES: usize = 256 << 20;
 /// Estimated bytes of the state that a plan was made in, most of it the names of its functions.
 const STATE_BYTES: usize = 128 << 10;
 
+/// Estimated bytes of a column or of a partition value of a table.
+const VALUE_BYTES: usize = 128;
+
 /// The maximum memory of the values that an optimised plan is kept for, in bytes.
 const MAX_VALUE_BYTES: usize = 16 << 10;
 
@@ -125,19 +128,10 @@ impl KeptPlan {
         planning: Planning,
         space: &Arc<PlanSpace>,
     ) -> Self {
-        let claim = match inputs.settings.keeps_plans()
-            // Versions of what a block changed are not unique.
-            && inputs.moment.draft.is_none()
-            && depends_on_inputs_only(&plan)
-        {
-            true => {
-                // An optimised plan is kept if it is not larger than two of these.
-                let bytes = STATE_BYTES.saturating_add(plan_bytes(&plan).saturating_mul(3));
-                let fits = bytes <= MAX_SESSION_BYTES / 4;
-                fits.then(|| space.claim(bytes)).flatten()
-            }
-            false => None,
-        };
+        // Versions of what a block changed are not unique.
+        let may_last = inputs.settings.keeps_plans() && inputs.moment.draft.is_none();
+        let bytes = may_last.then(|| bytes_if_lasting(&plan)).flatten();
+        let claim = bytes.and_then(|bytes| space.claim(bytes));
         Self {
             inputs,
             plan,
@@ -172,15 +166,31 @@ impl KeptPlan {
     }
 }
 
-/// Whether planning and running the plan give the same at any time, in any session of its principal
-/// with the same settings.
-fn depends_on_inputs_only(plan: &LogicalPlan) -> bool {
+/// Estimates the memory of a kept plan, in bytes; `None` if it may not be kept. Planning it and
+/// running it must give the same at any time, in any session of its principal with the same
+/// settings.
+fn bytes_if_lasting(plan: &LogicalPlan) -> Option<usize> {
     let changes = |expr: &Expr| match expr {
         Expr::ScalarFunction(call) => call.func.signature().volatility != Volatility::Immutable,
+        Expr::AggregateFunction(call) => call.func.signature().volatility != Volatility::Immutable,
+        Expr::HigherOrderFunction(call) => {
+            call.func.signature().volatility != Volatility::Immutable
+        }
         Expr::ScalarVariable(..) => true,
         _ => false,
     };
-    snapshots::tables(plan).is_some() && matches!(has_expression(plan, changes), Ok(false))
+    let tables = snapshots::tables(plan)?;
+    if !matches!(has_expression(plan, changes), Ok(false)) {
+        return None;
+    }
+    // An optimised plan is kept if it is not larger than two of these. Tables are counted as if
+    // nothing else held them: they stay in memory after their partitions have changed.
+    let of_tables = tables.held_values.saturating_mul(VALUE_BYTES);
+    let of_plans = plan_bytes(plan).saturating_mul(3);
+    let bytes = STATE_BYTES
+        .saturating_add(of_plans)
+        .saturating_add(of_tables);
+    Some(bytes).filter(|bytes| *bytes <= MAX_SESSION_BYTES / 2)
 }
 
 /// A slot for the plan of one statement.
@@ -378,5 +388,41 @@ impl KeptPlans {
                 entry.slot.clear();
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use datafusion::functions::expr_fn::{lower, now, random};
+    use datafusion::logical_expr::{LogicalPlanBuilder, lit};
+
+    use super::*;
+
+    #[test]
+    fn plans_last_unless_a_function_may_give_another_value() {
+        let plan = |expr: Expr| {
+            let from = LogicalPlanBuilder::empty(true);
+            from.project(vec![expr]).unwrap().build().unwrap()
+        };
+        assert!(bytes_if_lasting(&plan(lit(1))).is_some());
+        assert!(bytes_if_lasting(&plan(lower(lit("A")))).is_some());
+        assert_eq!(bytes_if_lasting(&plan(now())), None);
+        assert_eq!(bytes_if_lasting(&plan(lit(1.0) + random())), None);
+        let large = lit("x".repeat(MAX_SESSION_BYTES / 4));
+        assert_eq!(bytes_if_lasting(&plan(large)), None);
+    }
+
+    #[test]
+    fn memory_of_all_plans_is_bounded_and_given_back() {
+        let space: Arc<PlanSpace> = Arc::default();
+        let most = space.claim(MAX_BYTES).unwrap();
+        assert!(space.claim(1).is_none());
+        drop(most);
+        let some = space.claim(MAX_BYTES - 1).unwrap();
+        assert!(space.claim(2).is_none());
+        assert!(space.claim(1).is_some());
+        drop(some);
+        assert_eq!(*space.0.lock(), 0);
     }
 }

@@ -2,6 +2,7 @@
 
 mod analyze;
 pub(crate) mod column_names;
+mod constant_row;
 mod constants;
 mod corresponding;
 pub(crate) mod ending;

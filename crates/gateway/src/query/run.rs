@@ -25,6 +25,7 @@ use sqlparser::ast;
 
 use crate::moment::Moment;
 use crate::query::column_names::renamed;
+use crate::query::constant_row::constant_row;
 use crate::query::ending::Unfinished;
 use crate::query::kept_plan::{KeptPlan, PlanInputs, PlanSlot};
 use crate::query::life::{BatchStream, Phase, Query};
@@ -259,7 +260,11 @@ impl QueryContext {
     /// Returns the plan that is known to read no table: nothing is left to plan.
     fn pruned_constant(&self) -> Result<Option<PrunedPlan>> {
         let known = self.optimized.as_ref();
-        let Some(plan) = known.filter(|plan| snapshots::tables(plan) == Some(0)) else {
+        let reads_none = |plan: &&LogicalPlan| {
+            let tables = snapshots::tables(plan);
+            tables.is_some_and(|tables| tables.scans == 0)
+        };
+        let Some(plan) = known.filter(reads_none) else {
             return Ok(None);
         };
         let writes = self.gateway.write_log.open_writes();
@@ -450,6 +455,12 @@ impl QueryContext {
             && is_repeatable(&pruned_plan.plan);
         if !cacheable && self.reuse == ResultReuse::Only {
             return Err(not_stored());
+        }
+        if !cacheable && let Some(row) = constant_row(&pruned_plan.plan) {
+            self.query.reads_only_built_ins();
+            self.query.runs();
+            let rows = futures::stream::iter([Ok::<_, Error>(row)]);
+            return Ok((schema, rows.boxed()));
         }
         if !cacheable {
             let snapshot = self.list(pruned_plan).await?;

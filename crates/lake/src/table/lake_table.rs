@@ -63,6 +63,16 @@ impl LakeTable {
         format!("{}.{}", self.table.database_name, self.table.name)
     }
 
+    /// The number of columns and of partition values that are held in memory.
+    pub fn held_values(&self) -> usize {
+        let partitions = match &self.partitions {
+            PartitionSource::Unpartitioned => 0,
+            PartitionSource::Registered { values, .. } => values.num_rows(),
+            PartitionSource::Projected(projected) => projected.held_values(),
+        };
+        partitions + self.schema.fields().len()
+    }
+
     /// The table restricted to some of the columns, as for a principal that may select no others.
     /// Hidden columns are neither read nor mentioned in plans, statistics or errors.
     ///

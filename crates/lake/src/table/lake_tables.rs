@@ -41,12 +41,7 @@ impl Default for LakeTables {
         let tables = moka::sync::Cache::builder()
             .max_capacity(MAX_KEPT)
             .weigher(|_, table: &Arc<LakeTable>| {
-                let partitions = match &table.partitions {
-                    PartitionSource::Unpartitioned => 0,
-                    PartitionSource::Registered { values, .. } => values.num_rows(),
-                    PartitionSource::Projected(projected) => projected.held_values(),
-                };
-                u32::try_from(partitions + table.schema.fields().len()).unwrap_or(u32::MAX)
+                u32::try_from(table.held_values()).unwrap_or(u32::MAX)
             })
             .build();
         Self { tables }

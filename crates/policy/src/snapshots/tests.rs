@@ -281,6 +281,7 @@ async fn plans_are_closed_where_every_leaf_is_listed_and_light_where_none_makes_
     for (plan, fully_snapshotted, light) in plans {
         let plan = plan.build().unwrap();
         let shown = plan.display_indent().to_string();
+        assert_eq!(tables(&plan).is_some(), fully_snapshotted, "{shown}");
         let unlisted = lake.pruned(plan);
         assert_eq!(
             (unlisted.fully_snapshotted, unlisted.system_only),
@@ -288,6 +289,27 @@ async fn plans_are_closed_where_every_leaf_is_listed_and_light_where_none_makes_
             "{shown}"
         );
     }
+}
+
+#[tokio::test]
+async fn tables_of_a_plan_are_counted_with_what_they_hold() {
+    let lake = Lake::new().await;
+    let view = || lake.view(&lake.table, "all");
+    // Three columns and two partitions.
+    let one = Tables {
+        scans: 1,
+        held_values: 5,
+    };
+    let plan = scan(view().await, vec![]).build().unwrap();
+    assert_eq!(tables(&plan), Some(one));
+    let both = scan(view().await, vec![]).union(plan).unwrap();
+    let two = Tables {
+        scans: 2,
+        held_values: 10,
+    };
+    assert_eq!(tables(&both.build().unwrap()), Some(two));
+    let none = LogicalPlanBuilder::empty(true).build().unwrap();
+    assert_eq!(tables(&none), Some(Tables::default()));
 }
 
 #[tokio::test]
