@@ -95,8 +95,8 @@ pub(super) fn put_f64(out: &mut BytesMut, value: f64, extra_digits: i32) {
     }
 }
 
-/// Returns the digits of a float's shortest text, and how many of them follow the point, if it has
-/// at most 15 digits and four of them after the point; not of zero, which may have a sign.
+/// Returns the digits of a float's shortest text, and how many of them follow the point, if at most
+/// eleven precede the point and four follow it; not of zero, which may have a sign.
 ///
 /// No two decimals of at most 15 digits are the same float, and a division rounds to the nearest
 /// float: the decimal whose quotient is the value is its shortest text.
