@@ -242,8 +242,9 @@ pub(super) fn put_numeric_binary(out: &mut BytesMut, negative: bool, digits: &[u
     }
 }
 
-/// Appends what [`put_numeric_binary`] does, of a decimal whose digits fit 64 bits, and returns true;
-/// if its last group of four digits does not fit, appends nothing. `scale`: of [`short_scale`].
+/// Appends what [`put_numeric_binary`] does, of a decimal whose digits fit 64 bits, and returns
+/// true; if its last group of four digits does not fit, appends nothing. `scale`: of
+/// [`short_scale`].
 pub(super) fn put_short_numeric(
     out: &mut BytesMut,
     negative: bool,
