@@ -141,9 +141,10 @@ fn copy(bytes: &[u8]) -> bool {
         let Ok(lines) = Lines::new(&copy, &["a", "b"]) else {
             continue;
         };
-        let mut out = BytesMut::new();
-        lines.put(&mut out, 0, Some(value));
-        lines.put(&mut out, 1, None);
+        let mut out = BytesMut::from(value);
+        lines.finish(&mut out, 0, 0, &mut BytesMut::new());
+        lines.delimit(&mut out, 1);
+        lines.put_null(&mut out);
         // Escaping adds at most one byte per byte; the rest is quotes, a delimiter and the text for
         // NULL.
         assert!(out.len() <= 2 * value.len() + 3 + statement.len());

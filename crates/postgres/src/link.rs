@@ -26,8 +26,9 @@ use super::frontend;
 
 /// Bytes that a client may send ahead while a statement runs.
 const PIPELINE: usize = 256 * 1024;
-/// Output is buffered up to this many bytes before it is written.
-pub(super) const WRITE_AT: usize = 64 * 1024;
+/// Output is buffered up to this many bytes before it is written. TLS takes 64 KiB at once; the rest
+/// leaves room for the row that passes the limit, which would be a write of its own.
+pub(super) const WRITE_AT: usize = 60 * 1024;
 /// A buffer that grew beyond this for a long row is released, in bytes.
 const KEEP: usize = 1024 * 1024;
 /// How often the socket is checked for a disconnect while nothing more may be read from it.

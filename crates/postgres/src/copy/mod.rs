@@ -27,7 +27,6 @@ use lakegate_gateway::sql::ast;
 pub(super) use self::decoder::Decoder;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(super) use self::options::{Direction, Options};
-#[cfg(any(test, feature = "fuzzing"))]
 pub(super) use self::output::Lines;
 
 /// Signature, no flags, no extension.

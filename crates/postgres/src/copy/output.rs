@@ -12,11 +12,20 @@ use crate::connection::Connection;
 use crate::encode::{BatchEncoder, Format};
 use crate::rows::{Failed, Running, style};
 
+/// Every byte of the texts of numbers, booleans, dates, times and timestamps.
+const PLAIN: &[u8] = b"0123456789+-.: tfeBCNaInity";
+
 /// How values are written in a line.
 pub(crate) struct Lines {
     options: Options,
     /// Per column: whether values other than NULL are always quoted.
     force_quote: Vec<bool>,
+    /// By byte: whether a value with it is not written as it is.
+    special: [bool; 256],
+    /// Repeated in every byte: the two special bytes that are not control characters.
+    printable: [u64; 2],
+    /// Whether no value of bytes of [`PLAIN`] is special, or the text for NULL.
+    plain_stays: bool,
 }
 
 impl Lines {
@@ -30,9 +39,22 @@ impl Lines {
             ForceQuote::All => vec![true; columns.len()],
             ForceQuote::Columns(names) => chosen(names, columns, None)?,
         };
+        let csv = options.format == CopyFormat::Csv;
+        let control: &[u8] = if csv { b"\n\r" } else { b"\x08\x0c\n\r\t\x0b" };
+        let printable = [options.delimiter, if csv { options.quote } else { b'\\' }];
+        let mut special = [false; 256];
+        for byte in control.iter().chain(&printable) {
+            special[usize::from(*byte)] = true;
+        }
+        let null = options.null.as_bytes();
+        let null_differs = !csv || null.is_empty() || null.iter().any(|byte| !PLAIN.contains(byte));
+        let is_special = |byte: &u8| special[usize::from(*byte)];
         Ok(Self {
+            plain_stays: null_differs && !PLAIN.iter().any(is_special),
             options,
             force_quote,
+            special,
+            printable: printable.map(|byte| u64::from_le_bytes([byte; 8])),
         })
     }
 
@@ -40,66 +62,134 @@ impl Lines {
         self.options.format == CopyFormat::Csv
     }
 
-    /// Appends the value of column `n`, with the delimiter before it; `None` is NULL.
-    pub(crate) fn put(&self, out: &mut BytesMut, n: usize, value: Option<&[u8]>) {
+    /// Appends what comes before the value of column `n`.
+    #[inline]
+    pub(crate) fn delimit(&self, out: &mut BytesMut, n: usize) {
         if n > 0 {
-            out.put_u8(self.options.delimiter);
-        }
-        match value {
-            None => out.put_slice(self.options.null.as_bytes()),
-            Some(value) if self.csv() => self.put_csv(
-                out,
-                value,
-                self.force_quote.get(n).copied().unwrap_or(false),
-            ),
-            Some(value) => self.put_escaped(out, value),
+            out.extend_from_slice(&[self.options.delimiter]);
         }
     }
 
-    fn put_csv(&self, out: &mut BytesMut, value: &[u8], force: bool) {
-        let Options {
-            delimiter,
-            quote,
-            escape,
-            ref null,
-            ..
-        } = self.options;
-        let special = |b: &u8| *b == delimiter || *b == quote || matches!(b, b'\n' | b'\r');
-        // `\.` alone on a line would end the data.
-        let ends = self.force_quote.len() == 1 && value == b"\\.";
-        let quoted = force || ends || value == null.as_bytes() || value.iter().any(special);
-        if !quoted {
-            out.put_slice(value);
+    pub(crate) fn put_null(&self, out: &mut BytesMut) {
+        out.extend_from_slice(self.options.null.as_bytes());
+    }
+
+    /// Returns whether values of column `n` whose bytes are all of [`PLAIN`] stay as they are.
+    #[inline]
+    pub(crate) fn keeps_plain(&self, n: usize) -> bool {
+        self.plain_stays && !self.is_forced(n)
+    }
+
+    /// Quotes or escapes the value of column `n`, which `out` has from `start` on, if it has to be.
+    /// Most values stay as they are and are not copied.
+    pub(crate) fn finish(
+        &self,
+        out: &mut BytesMut,
+        n: usize,
+        start: usize,
+        scratch: &mut BytesMut,
+    ) {
+        let value = &out[start..];
+        if !(self.csv() && self.is_forced(n) || self.is_changed(value)) {
             return;
         }
-        out.put_u8(quote);
-        for byte in value {
-            if *byte == quote || *byte == escape {
-                out.put_u8(escape);
-            }
-            out.put_u8(*byte);
-        }
-        out.put_u8(quote);
+        scratch.clear();
+        scratch.extend_from_slice(value);
+        out.truncate(start);
+        self.put_changed(out, scratch);
     }
 
-    fn put_escaped(&self, out: &mut BytesMut, value: &[u8]) {
-        for byte in value {
-            let letter = match byte {
-                b'\\' => b'\\',
-                0x08 => b'b',
-                0x0c => b'f',
-                b'\n' => b'n',
-                b'\r' => b'r',
-                b'\t' => b't',
-                0x0b => b'v',
-                other if *other == self.options.delimiter => *other,
-                other => {
-                    out.put_u8(*other);
-                    continue;
-                }
-            };
-            out.put_slice(&[b'\\', letter]);
+    /// Appends the name of a column. FORCE_QUOTE is not for names.
+    fn put_name(&self, out: &mut BytesMut, name: &str) {
+        match self.is_changed(name.as_bytes()) {
+            true => self.put_changed(out, name.as_bytes()),
+            false => out.extend_from_slice(name.as_bytes()),
         }
+    }
+
+    fn is_forced(&self, n: usize) -> bool {
+        self.force_quote.get(n).copied().unwrap_or(false)
+    }
+
+    /// Returns whether a value is quoted or escaped for what it is.
+    fn is_changed(&self, value: &[u8]) -> bool {
+        self.may_be_special(value) && value.iter().any(|byte| self.special[usize::from(*byte)])
+            || self.csv() && self.is_misread(value)
+    }
+
+    /// Returns whether a CSV value would be NULL if it were not quoted, or `\.` alone on a line,
+    /// which would end the data.
+    fn is_misread(&self, value: &[u8]) -> bool {
+        value == self.options.null.as_bytes() || self.force_quote.len() == 1 && value == b"\\."
+    }
+
+    /// Looks for special bytes, eight at a time. True may be wrong, false is not.
+    fn may_be_special(&self, value: &[u8]) -> bool {
+        let Some(last) = value.last_chunk::<8>() else {
+            return true;
+        };
+        let (words, _) = value.as_chunks::<8>();
+        let found = words.iter().chain([last]).fold(0, |found, word| {
+            found | self.special_in(u64::from_le_bytes(*word))
+        });
+        found != 0
+    }
+
+    /// Returns zero if a word has no special byte.
+    #[inline]
+    fn special_in(&self, word: u64) -> u64 {
+        const ONES: u64 = u64::from_le_bytes([1; 8]);
+        const HIGH: u64 = ONES << 7;
+        // A subtraction borrows from the high bit of a byte that is less than what is subtracted.
+        // Special control characters are less than 14.
+        let control = word.wrapping_sub(ONES * 14) & !word;
+        let [a, b] = self.printable.map(|byte| {
+            let same = word ^ byte;
+            same.wrapping_sub(ONES) & !same
+        });
+        (control | a | b) & HIGH
+    }
+
+    /// Appends a value in quotes or with escapes.
+    fn put_changed(&self, out: &mut BytesMut, value: &[u8]) {
+        let Options { quote, escape, .. } = self.options;
+        if self.csv() {
+            out.extend_from_slice(&[quote]);
+            put_with(out, value, |byte| {
+                (byte == quote || byte == escape).then_some([escape, byte])
+            });
+            out.extend_from_slice(&[quote]);
+        } else {
+            put_with(out, value, |byte| {
+                self.special[usize::from(byte)].then_some([b'\\', letter(byte)])
+            });
+        }
+    }
+}
+
+/// Appends a value, with two bytes instead of each for which `instead` has them.
+fn put_with(out: &mut BytesMut, value: &[u8], instead: impl Fn(u8) -> Option<[u8; 2]>) {
+    let mut done = 0;
+    for (at, byte) in value.iter().enumerate() {
+        if let Some(two) = instead(*byte) {
+            out.extend_from_slice(&value[done..at]);
+            out.extend_from_slice(&two);
+            done = at + 1;
+        }
+    }
+    out.extend_from_slice(&value[done..]);
+}
+
+/// Returns what follows the backslash in the escape of a byte in text format.
+fn letter(byte: u8) -> u8 {
+    match byte {
+        0x08 => b'b',
+        0x0c => b'f',
+        b'\n' => b'n',
+        b'\r' => b'r',
+        b'\t' => b't',
+        0x0b => b'v',
+        other => other,
     }
 }
 
@@ -139,23 +229,16 @@ impl Connection {
             if lines.options.header == CopyHeader::Line {
                 backend::message(&mut self.link.out, b'd', |out| {
                     for (n, name) in names.iter().enumerate() {
-                        if n > 0 {
-                            out.put_u8(lines.options.delimiter);
-                        }
-                        if lines.csv() {
-                            lines.put_csv(out, name.as_bytes(), false)
-                        } else {
-                            lines.put_escaped(out, name.as_bytes())
-                        }
+                        lines.delimit(out, n);
+                        lines.put_name(out, name);
                     }
                     out.put_u8(b'\n');
                 });
             }
             let mut scratch = BytesMut::new();
-            let put = |out: &mut BytesMut, n: usize, value: Option<&[u8]>| lines.put(out, n, value);
             running
                 .send(&mut self.link, None, |out, batch, row| {
-                    batch.put_copy_line(out, row, put, &mut scratch)
+                    batch.put_copy_line(out, row, &lines, &mut scratch)
                 })
                 .await?
         };
@@ -169,18 +252,139 @@ impl Connection {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
     use lakegate_gateway::sql::ast::Statement;
+    use rand::rngs::StdRng;
+    use rand::{Rng, SeedableRng};
 
     use super::*;
 
-    fn line(sql: &str, values: &[Option<&str>]) -> Result<String> {
+    fn lines(sql: &str, columns: usize) -> Result<Lines> {
         let parsed = lakegate_gateway::sql::parse(sql).unwrap().remove(0);
         let Statement::Copy(copy) = parsed.statement else {
             panic!("not a COPY")
         };
-        let lines = Lines::new(&copy, &["a", "b", "c", "d"][..values.len()])?;
+        Lines::new(&copy, &["a", "b", "c", "d"][..columns])
+    }
+
+    fn put(lines: &Lines, out: &mut BytesMut, n: usize, value: Option<&[u8]>) {
+        lines.delimit(out, n);
+        let Some(value) = value else {
+            return lines.put_null(out);
+        };
+        let start = out.len();
+        out.extend_from_slice(value);
+        lines.finish(out, n, start, &mut BytesMut::new());
+    }
+
+    /// Returns a value as COPY writes it, byte by byte.
+    fn expected(lines: &Lines, n: usize, value: &[u8]) -> Vec<u8> {
+        let options = &lines.options;
+        let mut out = Vec::new();
+        if options.format == CopyFormat::Csv {
+            let ends = lines.force_quote.len() == 1 && value == b"\\.";
+            let special = [options.delimiter, options.quote, b'\n', b'\r'];
+            let quoted = lines.force_quote[n]
+                || ends
+                || value == options.null.as_bytes()
+                || value.iter().any(|byte| special.contains(byte));
+            if !quoted {
+                return value.to_vec();
+            }
+            out.push(options.quote);
+            for byte in value {
+                if *byte == options.quote || *byte == options.escape {
+                    out.push(options.escape);
+                }
+                out.push(*byte);
+            }
+            out.push(options.quote);
+            return out;
+        }
+        for byte in value {
+            let letter = match byte {
+                b'\\' => b'\\',
+                0x08 => b'b',
+                0x0c => b'f',
+                b'\n' => b'n',
+                b'\r' => b'r',
+                b'\t' => b't',
+                0x0b => b'v',
+                other if *other == options.delimiter => *other,
+                other => {
+                    out.push(*other);
+                    continue;
+                }
+            };
+            out.extend([b'\\', letter]);
+        }
+        out
+    }
+
+    #[test]
+    fn values_are_written_as_byte_by_byte() {
+        const BYTES: &[u8] = b"abcdefgz 019.\xc3\xa4\xff\x00\x07\x0e,;|'\"\\\t\n\r\x08\x0b\x0c";
+        let mut random = StdRng::seed_from_u64(1);
+        for options in [
+            "FORMAT text",
+            "DELIMITER '|', NULL ''",
+            "DELIMITER ','",
+            "FORMAT csv",
+            "FORMAT csv, DELIMITER '0', NULL 'a'",
+            "FORMAT csv, DELIMITER ';', QUOTE '''', ESCAPE '\\'",
+            "FORMAT csv, FORCE_QUOTE (a)",
+        ] {
+            for columns in [1, 2] {
+                let sql = format!("COPY (SELECT 1) TO STDOUT ({options})");
+                let lines = lines(&sql, columns).unwrap();
+                let fixed: [&[u8]; 4] = [b"", b"a", b"\\.", b"\\N"];
+                let mut values: Vec<Vec<u8>> = fixed.iter().map(|value| value.to_vec()).collect();
+                for _ in 0..3000 {
+                    let length = random.random_range(0..40);
+                    // Some values have few kinds of bytes, so that none is special.
+                    let kinds = random.random_range(1..=BYTES.len());
+                    let mut value = Vec::new();
+                    for _ in 0..length {
+                        value.push(BYTES[random.random_range(0..kinds)]);
+                    }
+                    values.push(value);
+                }
+                let n = columns - 1;
+                for value in values {
+                    let mut out = BytesMut::new();
+                    put(&lines, &mut out, n, Some(value.as_slice()));
+                    let mut wanted = expected(&lines, n, &value);
+                    if n > 0 {
+                        wanted.insert(0, lines.options.delimiter);
+                    }
+                    assert_eq!(out[..], wanted[..], "{options} {value:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn numbers_and_dates_are_looked_at_only_where_options_need_it() {
+        for (options, kept) in [
+            ("FORMAT text", true),
+            ("FORMAT text, NULL '0'", true),
+            ("FORMAT csv", true),
+            ("FORMAT csv, NULL 'NULL'", true),
+            ("FORMAT csv, NULL 'NaN'", false),
+            ("FORMAT csv, NULL '0'", false),
+            ("FORMAT csv, DELIMITER ':'", false),
+            ("DELIMITER '-'", false),
+            ("FORMAT csv, QUOTE '1'", false),
+            ("FORMAT csv, FORCE_QUOTE *", false),
+        ] {
+            let lines = lines(&format!("COPY (SELECT 1) TO STDOUT ({options})"), 1).unwrap();
+            assert_eq!(lines.keeps_plain(0), kept, "{options}");
+        }
+    }
+
+    fn line(sql: &str, values: &[Option<&str>]) -> Result<String> {
+        let lines = lines(sql, values.len())?;
         let mut out = BytesMut::new();
         for (n, value) in values.iter().enumerate() {
-            lines.put(&mut out, n, value.map(str::as_bytes));
+            put(&lines, &mut out, n, value.map(str::as_bytes));
         }
         Ok(String::from_utf8(out.to_vec()).unwrap())
     }

@@ -1,6 +1,7 @@
 //! Typed views of Arrow arrays: the values of a column by row, for any width of offsets, keys and
 //! units.
 
+use bytes::BytesMut;
 use datafusion::arrow::array::*;
 use datafusion::arrow::datatypes as arrow;
 use datafusion::arrow::datatypes::{
@@ -11,6 +12,7 @@ use datafusion::arrow::datatypes::{
 use lakegate_error::{Error, Result};
 
 use super::column::Column;
+use super::number::put_start;
 use super::time::Interval;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -89,7 +91,10 @@ impl Decimals<'_> {
             Decimals::D128(v) => u64::try_from(v[row].unsigned_abs())
                 .ok()
                 .map(|magnitude| (v[row] < 0, magnitude)),
-            Decimals::D256(_) => None,
+            Decimals::D256(v) => v[row].to_i128().and_then(|value| {
+                let magnitude = u64::try_from(value.unsigned_abs()).ok()?;
+                Some((value < 0, magnitude))
+            }),
         }
     }
 }
@@ -107,6 +112,31 @@ impl Strings<'_> {
             Strings::Utf8(a) => a.value(row),
             Strings::Large(a) => a.value(row),
             Strings::View(a) => a.value(row),
+        }
+    }
+
+    /// Appends the value.
+    #[inline]
+    pub(super) fn put(&self, out: &mut BytesMut, row: usize) {
+        /// The longest text that is within its view, in bytes.
+        const INLINE: usize = 12;
+        if let Strings::View(a) = self {
+            let view = a.views()[row];
+            let length = view as u32 as usize;
+            if length <= INLINE {
+                // Its bytes follow the length.
+                return put_start(out, &(view >> 32).to_le_bytes(), length);
+            }
+        }
+        let text = self.get(row).as_bytes();
+        match text.first_chunk::<INLINE>() {
+            // Two copies of constant lengths that overlap.
+            Some(first) if text.len() <= 2 * INLINE => {
+                let last = text.last_chunk::<INLINE>().unwrap_or(first);
+                put_start(out, first, text.len() - INLINE);
+                out.extend_from_slice(last);
+            }
+            _ => out.extend_from_slice(text),
         }
     }
 }

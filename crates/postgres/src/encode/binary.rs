@@ -58,7 +58,7 @@ pub(super) fn put(
             }
         }
         Data::Text(values) if column.uuid => out.put_slice(&uuid(values.get(row))?),
-        Data::Text(values) => out.put_slice(values.get(row).as_bytes()),
+        Data::Text(values) => values.put(out, row),
         Data::Bytes(values) => out.put_slice(values.get(row)),
         Data::Date(values, unit) => out.put_i32(pg_date(days(values, *unit, row))?),
         Data::Time(values, unit) => {
@@ -109,11 +109,11 @@ pub(super) fn put_fixed(out: &mut BytesMut, column: &Column<'_>, row: usize) -> 
 }
 
 fn put_four(out: &mut BytesMut, [a, b, c, d]: [u8; 4]) {
-    out.put_slice(&[0, 0, 0, 4, a, b, c, d]);
+    out.extend_from_slice(&[0, 0, 0, 4, a, b, c, d]);
 }
 
 fn put_eight(out: &mut BytesMut, [a, b, c, d, e, f, g, h]: [u8; 8]) {
-    out.put_slice(&[0, 0, 0, 8, a, b, c, d, e, f, g, h]);
+    out.extend_from_slice(&[0, 0, 0, 8, a, b, c, d, e, f, g, h]);
 }
 
 fn narrow<T: TryFrom<i64>>(value: i64) -> Result<T> {

@@ -295,6 +295,24 @@ impl<'a> Column<'a> {
             || self.nulls_within && self.is_null_within(row)
     }
 
+    /// Returns whether its texts are short, and only of digits, letters, signs, points, colons and
+    /// spaces: those of numbers, booleans, dates, times and timestamps.
+    #[inline]
+    pub(super) fn is_plain(&self) -> bool {
+        matches!(
+            self.data,
+            Data::Bool(_)
+                | Data::Int(..)
+                | Data::Float16(_)
+                | Data::Float32(_)
+                | Data::Float64(_)
+                | Data::Decimal(..)
+                | Data::Date(..)
+                | Data::Time(..)
+                | Data::Timestamp(..)
+        )
+    }
+
     fn is_null_within(&self, row: usize) -> bool {
         match &self.data {
             Data::Null => true,

@@ -2,7 +2,8 @@
 //!
 //! A batch's columns are downcast once ([`column`]); then each row is appended to the connection's
 //! buffer as a `DataRow` (or a line of `COPY`), in text or binary format by column. Nothing is
-//! allocated per cell.
+//! allocated per cell. Frequent types are appended with `extend_from_slice` of arrays, which is
+//! compiled into its caller; `put_slice` and `put_u8` are calls into the library.
 
 mod arrays;
 mod binary;
@@ -21,8 +22,9 @@ use datafusion::arrow::datatypes::{Field, Schema};
 use lakegate_error::{Code, Error, Result};
 use lakegate_gateway::values::IntervalStyle;
 
-use self::column::{Column, Data};
+use self::column::Column;
 pub(crate) use self::time::Zone;
+use super::copy::Lines;
 use super::types::{self, PgType};
 
 /// The longest message in bytes: clients read the length as an `int`, and libpq refuses more.
@@ -158,8 +160,7 @@ impl BatchEncoder<'_> {
         })
     }
 
-    /// Appends a `CopyData` with a line. `field` adds delimiters and escapes to the text of each
-    /// value (`None`: NULL).
+    /// Appends a `CopyData` with a line.
     ///
     /// # Errors
     ///
@@ -168,20 +169,23 @@ impl BatchEncoder<'_> {
         &self,
         out: &mut BytesMut,
         row: usize,
-        mut field: impl FnMut(&mut BytesMut, usize, Option<&[u8]>),
+        lines: &Lines,
         scratch: &mut BytesMut,
     ) -> Result<()> {
         self.message(out, b'd', |out| {
             for (n, (column, _)) in self.columns.iter().enumerate() {
-                scratch.clear();
+                lines.delimit(out, n);
                 if column.is_null(row) {
-                    field(out, n, None);
-                } else {
-                    text::put(scratch, column, row, self.style)?;
-                    field(out, n, Some(scratch));
+                    lines.put_null(out);
+                    continue;
+                }
+                let start = out.len();
+                text::put(out, column, row, self.style)?;
+                if !(column.is_plain() && lines.keeps_plain(n)) {
+                    lines.finish(out, n, start, scratch);
                 }
             }
-            out.put_u8(b'\n');
+            out.extend_from_slice(b"\n");
             Ok(())
         })
     }
@@ -191,7 +195,7 @@ impl BatchEncoder<'_> {
         // Postgres allows 1,600 columns; the 16-bit count of the protocol allows 32,767.
         let count = i16::try_from(self.columns.len())
             .map_err(|_| Error::not_supported("a result has at most 32767 columns"))?;
-        out.put_i16(count);
+        out.extend_from_slice(&count.to_be_bytes());
         for (column, format) in &self.columns {
             put_field(out, column, row, *format, self.style)?;
             if out.len() - start > MAX_MESSAGE {
@@ -208,8 +212,7 @@ impl BatchEncoder<'_> {
         body: impl FnOnce(&mut BytesMut) -> Result<()>,
     ) -> Result<()> {
         let start = out.len();
-        out.put_u8(tag);
-        out.put_u32(0);
+        out.extend_from_slice(&[tag, 0, 0, 0, 0]);
         let written = body(out).and_then(|()| {
             let length = out.len() - start - 1;
             if length < MAX_MESSAGE {
@@ -245,25 +248,15 @@ fn put_field(
     style: &Style,
 ) -> Result<()> {
     if column.is_null(row) {
-        out.put_i32(-1);
+        out.extend_from_slice(&(-1i32).to_be_bytes());
         return Ok(());
     }
-    // The lengths of most values are known before they are written.
-    let as_it_is = format == Format::Text || !(column.jsonb || column.uuid);
-    if let (Data::Text(values), true) = (&column.data, as_it_is) {
-        let text = values.get(row).as_bytes();
-        if text.len() > MAX_MESSAGE {
-            return Err(too_long());
-        }
-        out.put_u32(text.len() as u32);
-        out.put_slice(text);
-        return Ok(());
-    }
-    if format == Format::Binary && binary::put_fixed(out, column, row)? {
+    let as_it_is = !(column.jsonb || column.uuid);
+    if format == Format::Binary && as_it_is && binary::put_fixed(out, column, row)? {
         return Ok(());
     }
     let start = out.len();
-    out.put_u32(0);
+    out.extend_from_slice(&[0; 4]);
     match format {
         Format::Text => text::put(out, column, row, style)?,
         Format::Binary => binary::put(out, column, row, style)?,

@@ -2,7 +2,7 @@
 //! of `numeric_send` (base 10000). Floats are formatted by the dialect.
 
 use bytes::{BufMut, BytesMut};
-pub(super) use lakegate_gateway::values::{put_f32, put_f64};
+pub(super) use lakegate_gateway::values::put_f32;
 
 /// Space for the decimal digits of a `u128` (39) or of an `i256` (78).
 const MAX_DIGITS: usize = 80;
@@ -30,34 +30,94 @@ pub(super) fn short_scale(scale: i8) -> Option<u8> {
 /// faster. `scale`: of [`short_scale`].
 pub(super) fn put_short_decimal(out: &mut BytesMut, negative: bool, magnitude: u64, scale: u8) {
     // 20 digits, or one before the point and `MAX_SHORT_SCALE` after it; the point and the sign.
-    let mut text = [0; 24];
+    let mut text = [0u8; 24];
     let mut start = text.len();
     let mut rest = magnitude;
-    for _ in 0..scale {
+    let mut fraction = scale;
+    if fraction % 2 == 1 {
         start -= 1;
         text[start] = b'0' + (rest % 10) as u8;
         rest /= 10;
+        fraction -= 1;
+    }
+    while fraction > 0 {
+        start -= 2;
+        text[start..start + 2].copy_from_slice(&two_digits((rest % 100) as u32));
+        rest /= 100;
+        fraction -= 2;
     }
     if scale > 0 {
         start -= 1;
         text[start] = b'.';
     }
-    loop {
+    while rest >= 100 {
+        start -= 2;
+        text[start..start + 2].copy_from_slice(&two_digits((rest % 100) as u32));
+        rest /= 100;
+    }
+    let [tens, ones] = two_digits(rest as u32);
+    start -= 1;
+    text[start] = ones;
+    if rest >= 10 {
         start -= 1;
-        text[start] = b'0' + (rest % 10) as u8;
-        rest /= 10;
-        if rest == 0 {
-            break;
-        }
+        text[start] = tens;
     }
     if negative && magnitude != 0 {
         start -= 1;
         text[start] = b'-';
     }
-    out.put_slice(&text[start..]);
+    match (text.last_chunk::<16>(), text.len() - start) {
+        // As one word, which moves to the front without a loop.
+        (Some(last), length @ 1..=16) => {
+            let word = u128::from_be_bytes(*last) << (8 * (16 - length));
+            put_start(out, &word.to_be_bytes(), length);
+        }
+        _ => out.extend_from_slice(&text[start..]),
+    }
+}
+
+/// Appends the first `length` of some bytes. A copy of a constant length and a cut cost less than a
+/// copy of any length.
+#[inline]
+pub(super) fn put_start<const N: usize>(out: &mut BytesMut, bytes: &[u8; N], length: usize) {
+    let end = out.len() + length.min(N);
+    out.extend_from_slice(bytes);
+    out.truncate(end);
+}
+
+/// Appends a float with `extra_float_digits`.
+pub(super) fn put_f64(out: &mut BytesMut, value: f64, extra_digits: i32) {
+    match few_decimals(value) {
+        Some((magnitude, scale)) if extra_digits > 0 => {
+            put_short_decimal(out, value < 0.0, magnitude, scale)
+        }
+        _ => lakegate_gateway::values::put_f64(out, value, extra_digits),
+    }
+}
+
+/// Returns the digits of a float's shortest text, and how many of them follow the point, if at most
+/// eleven precede the point and four follow it; not of zero, which may have a sign.
+///
+/// No two decimals of at most 15 digits are the same float, and a division rounds to the nearest
+/// float: the decimal whose quotient is the value is its shortest text.
+fn few_decimals(value: f64) -> Option<(u64, u8)> {
+    const MOST: u64 = 1_000_000_000_000_000;
+    let value = value.abs();
+    // Casting saturates; NaN becomes 0.
+    let mut magnitude = (value * 10_000.0 + 0.5) as u64;
+    if magnitude == 0 || magnitude >= MOST || magnitude as f64 / 10_000.0 != value {
+        return None;
+    }
+    let mut scale = 4;
+    while scale > 0 && magnitude.is_multiple_of(10) {
+        magnitude /= 10;
+        scale -= 1;
+    }
+    Some((magnitude, scale))
 }
 
 /// Returns the last two digits of an integer, as in times and dates.
+#[inline]
 pub(super) fn two_digits(value: u32) -> [u8; 2] {
     [b'0' + (value / 10 % 10) as u8, b'0' + (value % 10) as u8]
 }
@@ -182,8 +242,9 @@ pub(super) fn put_numeric_binary(out: &mut BytesMut, negative: bool, digits: &[u
     }
 }
 
-/// Appends what [`put_numeric_binary`] does, of a decimal whose digits fit 64 bits, and returns true;
-/// if its last group of four digits does not fit, appends nothing. `scale`: of [`short_scale`].
+/// Appends what [`put_numeric_binary`] does, of a decimal whose digits fit 64 bits, and returns
+/// true; if its last group of four digits does not fit, appends nothing. `scale`: of
+/// [`short_scale`].
 pub(super) fn put_short_numeric(
     out: &mut BytesMut,
     negative: bool,
@@ -279,6 +340,66 @@ mod tests {
         assert_eq!(short_scale(-1), None);
         assert_eq!(short_scale(19), Some(19));
         assert_eq!(short_scale(20), None);
+    }
+
+    #[test]
+    fn floats_of_few_decimals_are_written_as_all_floats() {
+        let mut random = 1u64;
+        let mut values = vec![0.0, f64::NAN, f64::INFINITY, f64::MAX, f64::MIN_POSITIVE];
+        values.extend([
+            1e-4,
+            9e-5,
+            1e-5,
+            0.1 + 0.2,
+            1e10,
+            99_999_999_999.9999,
+            1e11,
+            1e15,
+            1e23,
+        ]);
+        values.extend((0..200u32).map(|n| f64::from(n) / 100.0));
+        for _ in 0..50_000 {
+            // Knuth's MMIX.
+            random = random
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            values.push(f64::from_bits(random));
+            let whole = (random >> (12 + random % 48)) as f64;
+            values.extend([
+                whole,
+                whole / 10.0,
+                whole / 100.0,
+                whole / 10_000.0,
+                whole / 1e6,
+            ]);
+        }
+        for value in values.iter().flat_map(|value| [*value, -*value]) {
+            for digits in [1, 0, -3] {
+                let (mut short, mut long) = (BytesMut::new(), BytesMut::new());
+                put_f64(&mut short, value, digits);
+                lakegate_gateway::values::put_f64(&mut long, value, digits);
+                assert_eq!(short, long, "{value:e} {digits}");
+            }
+        }
+        assert_eq!(few_decimals(16.58), Some((1658, 2)));
+        assert_eq!(few_decimals(-3.0), Some((3, 0)));
+        assert_eq!(few_decimals(0.12345), None);
+    }
+
+    #[test]
+    fn integers_are_written_as_rust_writes_them() {
+        let powers = (0..20).map(|power| 10u64.pow(power));
+        let near = powers.flat_map(|power| [power - 1, power, power + 1, power.saturating_mul(9)]);
+        for value in near.chain([u64::MAX]) {
+            let mut out = BytesMut::from(&b"before"[..]);
+            put_uint(&mut out, value);
+            assert_eq!(out, format!("before{value}").as_bytes());
+            for value in [value as i64, (value as i64).wrapping_neg()] {
+                let mut out = BytesMut::new();
+                put_int(&mut out, value);
+                assert_eq!(out, value.to_string().as_bytes());
+            }
+        }
     }
 
     #[test]

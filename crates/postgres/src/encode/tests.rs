@@ -15,6 +15,7 @@ use postgres_types::{FromSql, Type};
 use super::super::types::PG_TYPE;
 use super::*;
 
+mod lines;
 mod nested;
 
 fn batch(field: Field, array: ArrayRef) -> RecordBatch {

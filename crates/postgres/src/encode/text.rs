@@ -20,13 +20,13 @@ pub(super) fn put(
 ) -> Result<()> {
     match &column.data {
         Data::Null => {}
-        Data::Bool(values) => out.put_u8(if values.value(row) { b't' } else { b'f' }),
+        Data::Bool(values) => out.extend_from_slice(if values.value(row) { b"t" } else { b"f" }),
         Data::Int(values, width) => put_integer(out, values, *width, row),
         Data::Float16(values) => put_f32(out, values.value(row).to_f32(), style.float_digits),
         Data::Float32(values) => put_f32(out, values[row], style.float_digits),
         Data::Float64(values) => put_f64(out, values[row], style.float_digits),
         Data::Decimal(values, scale) => put_exact(out, values, *scale, row),
-        Data::Text(values) => out.put_slice(values.get(row).as_bytes()),
+        Data::Text(values) => values.put(out, row),
         Data::Bytes(values) => put_hex(out, values.get(row)),
         Data::Date(values, unit) => put_date(out, days(values, *unit, row))?,
         Data::Time(values, unit) => put_time(out, time::micros(values.get(row), *unit, "time")?)?,
@@ -92,6 +92,10 @@ pub(super) fn with_decimal(values: &Decimals<'_>, row: usize, write: impl FnOnce
             v[row] < 0
         }
         Decimals::D256(v) => {
+            if let Some(value) = v[row].to_i128() {
+                digits.push_u128(value.unsigned_abs());
+                return write(value < 0, digits.as_slice());
+            }
             let text = v[row].to_string();
             let unsigned = text.trim_start_matches('-');
             digits.push_text(unsigned);
@@ -106,7 +110,7 @@ pub(super) fn put_hex(out: &mut BytesMut, bytes: &[u8]) {
     out.reserve(2 + bytes.len() * 2);
     out.put_slice(b"\\x");
     for byte in bytes {
-        out.put_slice(&[HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
+        out.extend_from_slice(&[HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
     }
 }
 

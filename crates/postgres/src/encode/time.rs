@@ -12,7 +12,7 @@ use lakegate_error::{Code, Error, Result};
 use lakegate_gateway::values::IntervalStyle;
 use lakegate_gateway::values::time::Clock;
 
-use super::number::{put_uint, two_digits};
+use super::number::{put_start, put_uint, two_digits};
 
 pub(super) const DAY_MICROS: i64 = 86_400_000_000;
 /// Days from 1970-01-01 to 2000-01-01, where Postgres' binary dates begin.
@@ -165,7 +165,7 @@ fn put_day(out: &mut BytesMut, days: i64) -> bool {
     let [a, b] = two_digits((shown / 100 % 100) as u32);
     let [c, d] = two_digits((shown % 100) as u32);
     let ([e, f], [g, h]) = (two_digits(month), two_digits(day));
-    out.put_slice(&[a, b, c, d, b'-', e, f, b'-', g, h]);
+    out.extend_from_slice(&[a, b, c, d, b'-', e, f, b'-', g, h]);
     year <= 0
 }
 
@@ -175,27 +175,24 @@ fn put_clock(out: &mut BytesMut, micros: i64) {
     let [a, b] = two_digits((seconds / 3600) as u32);
     let [c, d] = two_digits((seconds / 60 % 60) as u32);
     let [e, f] = two_digits((seconds % 60) as u32);
-    out.put_slice(&[a, b, b':', c, d, b':', e, f]);
+    out.extend_from_slice(&[a, b, b':', c, d, b':', e, f]);
     put_fraction(out, (micros % 1_000_000) as u32);
 }
 
 /// Writes `.ffffff` without trailing zeros; nothing for zero.
-fn put_fraction(out: &mut BytesMut, mut micros: u32) {
+fn put_fraction(out: &mut BytesMut, micros: u32) {
     if micros == 0 {
         return;
     }
-    let mut digits = 6;
-    while micros.is_multiple_of(10) {
-        micros /= 10;
-        digits -= 1;
-    }
-    out.put_u8(b'.');
-    let mut bound = 10u32.pow(digits - 1);
-    while micros < bound {
-        out.put_u8(b'0');
-        bound /= 10;
-    }
-    put_uint(out, u64::from(micros));
+    let ([a, b], [c, d]) = (two_digits(micros / 10_000), two_digits(micros / 100));
+    let [e, f] = two_digits(micros);
+    let text = [b'.', a, b, c, d, e, f];
+    let zeros = text
+        .iter()
+        .rev()
+        .take_while(|digit| **digit == b'0')
+        .count();
+    put_start(out, &text, text.len() - zeros);
 }
 
 pub(super) fn put_date(out: &mut BytesMut, days: i64) -> Result<()> {
@@ -225,7 +222,7 @@ pub(super) fn put_timestamp(
         .checked_add(i64::from(offset.unwrap_or(0)) * 1_000_000)
         .ok_or_else(|| out_of_range("timestamp"))?;
     let before_christ = put_day(out, local.div_euclid(DAY_MICROS));
-    out.put_u8(separator);
+    out.extend_from_slice(&[separator]);
     put_clock(out, local.rem_euclid(DAY_MICROS));
     if let Some(offset) = offset {
         put_offset(out, offset, separator == b'T');
@@ -237,10 +234,11 @@ pub(super) fn put_timestamp(
 }
 
 fn put_offset(out: &mut BytesMut, seconds: i32, with_minutes: bool) {
-    out.put_u8(if seconds < 0 { b'-' } else { b'+' });
+    let sign = if seconds < 0 { b'-' } else { b'+' };
     let seconds = seconds.unsigned_abs();
     // Less than a day.
-    out.put_slice(&two_digits(seconds / 3600));
+    let [a, b] = two_digits(seconds / 3600);
+    out.extend_from_slice(&[sign, a, b]);
     if with_minutes || !seconds.is_multiple_of(3600) {
         out.put_u8(b':');
         out.put_slice(&two_digits(seconds / 60 % 60));
@@ -344,6 +342,19 @@ mod tests {
             )
             .is_err()
         );
+    }
+
+    #[test]
+    fn fractions_have_the_digits_of_the_microseconds() {
+        for micros in (1..1_000_000)
+            .step_by(7)
+            .chain([10, 100_000, 999_999, 500_000])
+        {
+            let expected = format!("00:00:00.{micros:06}");
+            let clock = text(|out| put_time(out, micros).unwrap());
+            assert_eq!(clock, expected.trim_end_matches('0'));
+        }
+        assert_eq!(text(|out| put_time(out, DAY_MICROS).unwrap()), "24:00:00");
     }
 
     #[test]
