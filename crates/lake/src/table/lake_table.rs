@@ -8,6 +8,7 @@ use datafusion::logical_expr::Expr;
 use lakegate_catalog::model::{StorageDescriptor, Table, TableStatistics};
 use lakegate_error::{Error, Result, from_engine};
 
+use super::bucket_pruning::WantedBuckets;
 use super::file_index::FileIndex;
 use super::hidden_columns::HiddenColumns;
 use super::projected::Projected;
@@ -204,6 +205,7 @@ impl LakeTable {
             index: Arc::clone(&self.index),
             sight: self.sight.clone(),
             has_manifests: symlinks::is_symlink(&self.table.storage_descriptor),
+            buckets: WantedBuckets::of(&self.table, &self.partitions, filters),
             hidden: self.hidden.clone().map(|hidden| (hidden, filters.to_vec())),
         })
     }

@@ -12,6 +12,7 @@ use lakegate_error::Result;
 use sha2::{Digest, Sha256};
 
 use super::DataFile;
+use super::bucket_pruning::WantedBuckets;
 use super::file_index::{FileIndex, ListRequest};
 use super::hidden_columns::HiddenColumns;
 use super::symlinks;
@@ -68,6 +69,8 @@ pub struct Pruned {
     pub(super) sight: Sight,
     /// The files in the folders of the partitions are manifests.
     pub(super) has_manifests: bool,
+    /// `None`: every bucket can hold matching rows.
+    pub(super) buckets: Option<WantedBuckets>,
     /// The hidden columns of the table, and the query's filters.
     pub(super) hidden: Option<(HiddenColumns, Vec<Expr>)>,
 }
@@ -119,6 +122,9 @@ impl Pruned {
         }
         if let Some((hidden, filters)) = &self.hidden {
             hidden.retain_files(filters, &mut self.partitions).await?;
+        }
+        if let Some(buckets) = &self.buckets {
+            buckets.retain_files(&mut self.partitions);
         }
         Ok(TableSnapshot {
             partitions_total: self.total,
