@@ -1,5 +1,6 @@
 //! The trait of what is in the lake.
 
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -186,6 +187,18 @@ pub trait Metastore: Debug + Send + Sync {
         table: &Table,
         values: &[String],
     ) -> Result<Option<TableStatistics>>;
+
+    /// What the last ANALYZE found of each partition of a table, as of
+    /// [`Metastore::partition_statistics`], by the [identity](crate::partition::identity_key) of the
+    /// partition. Nothing, if it is known of more than `most` partitions.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    async fn all_partition_statistics(
+        &self,
+        table: &Table,
+        most: usize,
+    ) -> Result<BTreeMap<String, TableStatistics>>;
 
     /// Records what ANALYZE found of partitions, of all or of none, as of
     /// [`Metastore::update_table_statistics`]. It is forgotten when the partition is dropped or gets

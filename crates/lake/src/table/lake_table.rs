@@ -1,5 +1,6 @@
 //! A catalog table with its columns and partitions in the engine's types.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -42,6 +43,8 @@ pub struct LakeTable {
     /// What ANALYZE found, of all columns of the catalog table: to be used for those of `schema`
     /// only.
     pub statistics: Option<Arc<TableStatistics>>,
+    /// The same of registered partitions, by their rows in [`PartitionSource::Registered`].
+    pub partition_statistics: Arc<HashMap<usize, Arc<TableStatistics>>>,
 }
 
 /// Where a table's partitions come from.
@@ -101,6 +104,7 @@ impl LakeTable {
             index: Arc::clone(&self.index),
             sight: Sight::part(self.name()),
             statistics: self.statistics.clone(),
+            partition_statistics: Arc::clone(&self.partition_statistics),
         })
     }
 
@@ -173,6 +177,7 @@ impl LakeTable {
                     location,
                     format: self.format(&self.table.storage_descriptor)?,
                     files: Vec::new(),
+                    statistics: None,
                 });
             }
             PartitionSource::Registered {
@@ -252,6 +257,7 @@ impl LakeTable {
             location: roots.locate(&partition.location(&registered.keys))?,
             format: self.format(&partition.storage_descriptor)?,
             files: Vec::new(),
+            statistics: self.partition_statistics.get(&row).cloned(),
         })
     }
 

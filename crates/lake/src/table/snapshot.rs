@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use chrono::{DateTime, Utc};
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::Expr;
+use lakegate_catalog::model::TableStatistics;
 use lakegate_catalog::store::OpenWrites;
 use lakegate_error::Result;
 use sha2::{Digest, Sha256};
@@ -34,6 +35,8 @@ pub struct SnapshotPartition {
     pub location: Location,
     pub format: TableFormat,
     pub files: Vec<DataFile>,
+    /// What ANALYZE found of the partition, of all columns of the catalog table.
+    pub statistics: Option<Arc<TableStatistics>>,
 }
 
 #[derive(Debug)]
