@@ -215,8 +215,8 @@ impl RetiredFolders {
         }
     }
 
-    /// Whether one of them is this folder or lies in it: rows of a partition there would be those of
-    /// its files again.
+    /// Whether one of them is this folder or lies in it: rows of a partition there would be those
+    /// of its files again.
     pub fn are_in(&self, folder: &str) -> bool {
         let folder = as_folder(folder);
         let first = self.folders.range(folder.clone()..).next();

@@ -314,8 +314,8 @@ fn rest_of(
 /// Adds the partitions that do not exist.
 ///
 /// # Errors
-/// `InvalidInput` if an existing one lies elsewhere, so that it does not have the files. `Changed` if
-/// files that are to be deleted lie in the folder of a new one: rows would come back.
+/// `InvalidInput` if an existing one lies elsewhere, so that it does not have the files. `Changed`
+/// if files that are to be deleted lie in the folder of a new one: rows would come back.
 fn register(
     write: &mut Write<'_>,
     table: &Table,
