@@ -189,8 +189,8 @@ pub trait Metastore: Debug + Send + Sync {
     ) -> Result<Option<TableStatistics>>;
 
     /// What the last ANALYZE found of each partition of a table, as of
-    /// [`Metastore::partition_statistics`], by the [identity](crate::partition::identity_key) of the
-    /// partition. Nothing, if it is known of more than `most` partitions.
+    /// [`Metastore::partition_statistics`], by the [identity](crate::partition::identity_key) of
+    /// the partition. Nothing, if it is known of more than `most` partitions.
     ///
     /// # Errors
     /// The store cannot be read.
@@ -201,9 +201,9 @@ pub trait Metastore: Debug + Send + Sync {
     ) -> Result<BTreeMap<String, TableStatistics>>;
 
     /// Records what ANALYZE found of partitions, of all or of none, as of
-    /// [`Metastore::update_table_statistics`]. It is forgotten when the partition is dropped or gets
-    /// other files, and when the table loses a column or changes the type of one. Not a new version
-    /// of the partitions. `statistics`: by the values as they are registered.
+    /// [`Metastore::update_table_statistics`]. It is forgotten when the partition is dropped or
+    /// gets other files, and when the table loses a column or changes the type of one. Not a new
+    /// version of the partitions. `statistics`: by the values as they are registered.
     ///
     /// # Errors
     /// `NotFound` if the table or a partition does not exist any more.

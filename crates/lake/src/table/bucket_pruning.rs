@@ -1,5 +1,5 @@
-//! Pruning by buckets: the files of a bucketed table that can hold rows for conditions on all of its
-//! bucketing columns, by the buckets in their names.
+//! Pruning by buckets: the files of a bucketed table that can hold rows for conditions on all of
+//! its bucketing columns, by the buckets in their names.
 //!
 //! Files are left out only where the catalog records Hive's first hash function, which is the one
 //! that Lakegate, Athena and Trino write buckets with, and where each file of a partition has a

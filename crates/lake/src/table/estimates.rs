@@ -51,9 +51,9 @@ struct Distinct {
 /// Estimates of a scan that reads `parts` of a table, for the columns of `schema`.
 ///
 /// Nothing is exact, because files may have changed, and bounds are left out: the estimates choose
-/// between plans, and decide no answer and no file. The rows are as many per byte as ANALYZE found of
-/// the partitions that are read, so that they follow the files that were added. Partitions of which
-/// nothing is known are estimated by the table, or else by the other partitions.
+/// between plans, and decide no answer and no file. The rows are as many per byte as ANALYZE found
+/// of the partitions that are read, so that they follow the files that were added. Partitions of
+/// which nothing is known are estimated by the table, or else by the other partitions.
 pub(crate) fn estimated(
     table: Option<&TableStatistics>,
     parts: &[AnalyzedPart<'_>],

@@ -10,8 +10,8 @@
 //! | string, varchar | `h = 31 * h + byte` over the signed bytes of UTF-8, from 0, of varchar from 1 |
 //!
 //! NULL has the hash 0, and several columns `h = 31 * h + hash`, all in 32 bits that wrap. The bucket
-//! is the hash without its sign modulo the number of buckets. Queries use the same functions to find
-//! the buckets of values.
+//! is the hash without its sign modulo the number of buckets. Queries use the same functions to
+//! find the buckets of values.
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, UInt32Array};
 use arrow::datatypes::{
