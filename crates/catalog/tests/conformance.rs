@@ -666,6 +666,11 @@ async fn statistics_of_partitions_go_with_them(store: &dyn Metastore) {
     );
     assert_eq!(known("2026").await, None);
     assert_eq!(version(store).await, before);
+    let all = store.all_partition_statistics(&orders, 2).await.unwrap();
+    let rows: Vec<u64> = all.values().map(|known| known.row_count).collect();
+    assert_eq!(rows, [5, 4]);
+    let too_many = store.all_partition_statistics(&orders, 1).await;
+    assert!(too_many.unwrap().is_empty());
     assert_eq!(store.table_statistics(&orders).await.unwrap(), None);
 
     // A name changes nothing, other files do.

@@ -336,6 +336,42 @@ async fn partitions_are_replaced_in_every_spelling_and_the_others_keep_their_fil
 }
 
 #[tokio::test]
+async fn folders_of_files_that_are_to_be_deleted_get_no_new_partition() {
+    let store = SqliteStore::in_memory().unwrap();
+    with_orders(&store).await;
+    let table_ = orders(&store).await;
+    let first = begin(&store).await;
+    let commit = append(&table_, vec![at("2023", "Ulm")]);
+    store.commit_write(first, commit.clone()).await.unwrap();
+    let late = begin(&store).await;
+    let emptying = begin(&store).await;
+    let new = PartitionInput::at(["2023", "Ulm"], "s3://lake/orders/year=2023/city=Ulm/new/");
+    let truncate = CommitWrite {
+        replaces: vec![vec!["2023".into(), "Ulm".into()]],
+        files: 0,
+        ..append(&table_, vec![new])
+    };
+    let committed = store.commit_write(emptying, truncate).await.unwrap();
+    let discarded = committed.discarded.unwrap();
+    let values = [vec!["2023".to_owned(), "Ulm".to_owned()]];
+    store
+        .drop_partitions("sales", "orders", &values, false)
+        .await
+        .unwrap();
+    let retired = store.retired_folders().await.unwrap();
+    assert!(retired.are_in("s3://lake/orders/year=2023/city=Ulm/"));
+    let refused = store.commit_write(late, commit.clone()).await;
+    assert!(matches!(refused, Err(CatalogError::Changed(_))));
+    let now = store.partitions("sales", "orders").await.unwrap();
+    assert!(now.is_empty());
+    // The files are deleted.
+    store.forget_discarded(discarded.id).await.unwrap();
+    store.commit_write(late, commit).await.unwrap();
+    let now = store.partitions("sales", "orders").await.unwrap();
+    assert_eq!(now.len(), 1);
+}
+
+#[tokio::test]
 async fn partitions_that_were_registered_meanwhile_are_emptied_with_the_others() {
     let store = SqliteStore::in_memory().unwrap();
     with_orders(&store).await;

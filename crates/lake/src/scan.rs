@@ -23,7 +23,7 @@ use crate::format::parquet::FooterCache;
 use crate::format::{FileScan, PartitionName, ScanSource, TableFileFormat, TableFormat};
 use crate::meter::QueryMeter;
 use crate::roots::Roots;
-use crate::table::estimates::estimated;
+use crate::table::estimates::{AnalyzedPart, estimated};
 use crate::table::{LakeTable, OpenedFiles, TableSnapshot, bounds};
 
 /// Footers that are read at once while a query is planned.
@@ -36,7 +36,7 @@ pub struct QueryLake {
     pub meter: Arc<QueryMeter>,
     pub footers: FooterCache,
     /// Statistics come from footers; of a table with more files than this none is read while
-    /// planning, and the scan has the estimates of the last ANALYZE.
+    /// planning, and the scan has the estimates of ANALYZE.
     pub max_statistics_files: usize,
     /// The longest row of a text file, in bytes after decompression.
     pub max_row_bytes: usize,
@@ -102,7 +102,12 @@ async fn planned(
                     options: session.config_options(),
                 },
                 files: Vec::new(),
+                analyzed: Vec::new(),
             });
+        scan.analyzed.push(AnalyzedPart {
+            bytes: partition.files.iter().map(|file| file.size).sum(),
+            statistics: partition.statistics.as_deref(),
+        });
         for file in &partition.files {
             let hidden = table.hidden.iter();
             let hidden = hidden.flat_map(|hidden| hidden.values(partition, file));
@@ -156,6 +161,8 @@ struct Scan<'a> {
     format: &'a dyn TableFileFormat,
     scan: FileScan<'a>,
     files: Vec<PartitionedFile>,
+    /// What ANALYZE found of the partitions.
+    analyzed: Vec<AnalyzedPart<'a>>,
 }
 
 impl Scan<'_> {
@@ -166,14 +173,16 @@ impl Scan<'_> {
         table: &LakeTable,
         wanted: Wanted<'_>,
     ) -> Result<(Self, Statistics)> {
-        let mut statistics = Statistics::new_unknown(&table.schema);
-        if self.format.has_statistics() && self.files.len() <= lake.max_statistics_files {
-            let files = std::mem::take(&mut self.files);
-            (self.files, statistics) = self.with_statistics(&table.schema, files, wanted).await?;
-        } else if let Some(known) = &table.statistics {
-            let bytes = self.files.iter().map(|file| file.object_meta.size).sum();
-            statistics = estimated(known, &table.schema, bytes);
+        let with_footers =
+            self.format.has_statistics() && self.files.len() <= lake.max_statistics_files;
+        if !with_footers {
+            let known = table.statistics.as_deref();
+            let statistics = estimated(known, &self.analyzed, &table.schema);
+            return Ok((self, statistics));
         }
+        let files = std::mem::take(&mut self.files);
+        let (files, statistics) = self.with_statistics(&table.schema, files, wanted).await?;
+        self.files = files;
         Ok((self, statistics))
     }
 

@@ -1,5 +1,5 @@
-//! ANALYZE: the query that measures a table's columns, or those of each of some partitions, and what
-//! its rows say.
+//! ANALYZE: the query that measures a table's columns, or those of each of some partitions, and
+//! what its rows say.
 //!
 //! The query runs as any other of the principal: within its limits, over the columns that it may
 //! select.

@@ -224,7 +224,8 @@ pub(super) async fn one_partition(
 ///
 /// # Errors
 ///
-/// As of [`one_partition`], if no key is open; a key that is neither in the spec nor open, or in both.
+/// As of [`one_partition`], if no key is open; a key that is neither in the spec nor open, or in
+/// both.
 pub(super) async fn partitions_with(
     context: &StatementContext,
     table: &Table,

@@ -12,7 +12,7 @@ use lakegate_catalog::hive_type::HiveType;
 use lakegate_catalog::model::names::check_width;
 use lakegate_catalog::model::{Database, Table, TableInput};
 use lakegate_catalog::partition::{PartitionInput, canonical_key, new_location};
-use lakegate_catalog::store::{CommitWrite, ExpectedTable, WriteId};
+use lakegate_catalog::store::{CommitWrite, ExpectedTable, RetiredFolders, WriteId};
 use lakegate_error::{Code, Error, Result};
 use lakegate_lake::roots::Location;
 use lakegate_lake::table::table_schema;
@@ -258,12 +258,12 @@ impl StatementContext {
         let mapping = Mapping::new(&name, &schema, rows, |column| {
             found.access.is_visible(column)
         })?;
-        let partitions = if table.partition_keys.is_empty() {
-            None
+        let (partitions, retired) = if table.partition_keys.is_empty() {
+            (None, RetiredFolders::default())
         } else {
             let metastore = &self.view.metastore;
             let known = metastore.partitions(&table.database_name, &table.name);
-            Some(known.await?)
+            (Some(known.await?), self.write_log.retired_folders().await?)
         };
         Ok(WritePlan {
             expected: Some(version_of(&table)),
@@ -278,6 +278,7 @@ impl StatementContext {
                 table,
                 partitions,
                 roots: Arc::clone(&self.roots),
+                retired: Arc::new(retired),
                 replaces: false,
                 write_log: Arc::clone(&self.write_log),
                 layout: Arc::new(layout),
@@ -361,6 +362,7 @@ impl StatementContext {
             table,
             partitions: None,
             roots: Arc::clone(&self.roots),
+            retired: Arc::default(),
             replaces: false,
             write_log: Arc::clone(&self.write_log),
             layout,

@@ -1,6 +1,6 @@
 //! The trait of what is in the lake.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -194,10 +194,22 @@ pub trait Metastore: Debug + Send + Sync {
         values: &[String],
     ) -> Result<Option<TableStatistics>>;
 
+    /// What the last ANALYZE found of each partition of a table, as of
+    /// [`Metastore::partition_statistics`], by the [identity](crate::partition::identity_key) of
+    /// the partition. Nothing, if it is known of more than `most` partitions.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    async fn all_partition_statistics(
+        &self,
+        table: &Table,
+        most: usize,
+    ) -> Result<BTreeMap<String, TableStatistics>>;
+
     /// Records what ANALYZE found of partitions, of all or of none, as of
-    /// [`Metastore::update_table_statistics`]. It is forgotten when the partition is dropped or gets
-    /// other files, and when the table loses a column or changes the type of one. Not a new version
-    /// of the partitions. `statistics`: by the values as they are registered.
+    /// [`Metastore::update_table_statistics`]. It is forgotten when the partition is dropped or
+    /// gets other files, and when the table loses a column or changes the type of one. Not a new
+    /// version of the partitions. `statistics`: by the values as they are registered.
     ///
     /// # Errors
     /// `NotFound` if the table or a partition does not exist any more.

@@ -28,6 +28,6 @@ pub use memory::MemoryMetastore;
 pub use metastore::{AddedPartitions, Created, Metastore, TableVersion};
 pub use sqlite::SqliteStore;
 pub use write_log::{
-    Discarded, MAX_BUCKETS, OpenWrites, UnfinishedWrite, WriteId, WriteLog, WriteRecord,
-    WrittenFiles,
+    Discarded, MAX_BUCKETS, OpenWrites, RetiredFolders, UnfinishedWrite, WriteId, WriteLog,
+    WriteRecord, WrittenFiles,
 };

@@ -200,6 +200,34 @@ pub struct Discarded {
     pub files: Vec<WrittenFiles>,
 }
 
+/// The folders that hold files which are to be deleted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RetiredFolders {
+    /// Each ends in `/`.
+    folders: BTreeSet<String>,
+}
+
+impl RetiredFolders {
+    pub(crate) fn new(locations: impl IntoIterator<Item = String>) -> Self {
+        let folders = locations.into_iter().map(|location| as_folder(&location));
+        Self {
+            folders: folders.collect(),
+        }
+    }
+
+    /// Whether one of them is this folder or lies in it: rows of a partition there would be those
+    /// of its files again.
+    pub fn are_in(&self, folder: &str) -> bool {
+        let folder = as_folder(folder);
+        let first = self.folders.range(folder.clone()..).next();
+        first.is_some_and(|first| first.starts_with(&folder))
+    }
+}
+
+fn as_folder(location: &str) -> String {
+    format!("{}/", location.trim_end_matches('/'))
+}
+
 /// What the commit of a write records.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WriteRecord {
@@ -268,6 +296,12 @@ pub trait WriteLog: Debug + Send + Sync {
     /// # Errors
     /// The store cannot be read.
     async fn discarded(&self) -> Result<Vec<Discarded>>;
+
+    /// The folders of what commits discarded and is not deleted yet.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    async fn retired_folders(&self) -> Result<RetiredFolders>;
 
     /// Removes what commits recorded for a table that was dropped. Its files stay where they are.
     ///
@@ -361,6 +395,29 @@ mod tests {
             let name = format!("{}{end}", id.file_prefix());
             assert_eq!(id.file_number(&name), None, "{name}");
         }
+    }
+
+    #[test]
+    fn retired_folders_are_found_in_those_around_them() {
+        let retired = ["s3://lake/t/k=1/", "s3://lake/t/k=2/w"].map(str::to_owned);
+        let retired = RetiredFolders::new(retired);
+        for folder in [
+            "s3://lake/t/k=1",
+            "s3://lake/t/k=2/",
+            "s3://lake/t/k=2/w/",
+            "s3://lake/t",
+        ] {
+            assert!(retired.are_in(folder), "{folder}");
+        }
+        for folder in [
+            "s3://lake/t/k=1/w/",
+            "s3://lake/t/k=",
+            "s3://lake/t/k=10/",
+            "s3://lake/u/",
+        ] {
+            assert!(!retired.are_in(folder), "{folder}");
+        }
+        assert!(!RetiredFolders::default().are_in("s3://lake/"));
     }
 
     #[test]

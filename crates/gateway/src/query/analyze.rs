@@ -1,5 +1,5 @@
-//! ANALYZE: a query of the principal measures a table or partitions of it, and the catalog keeps what
-//! it found.
+//! ANALYZE: a query of the principal measures a table or partitions of it, and the catalog keeps
+//! what it found.
 //!
 //! The statement is one query in the history, with the limits of any query. The task that runs it
 //! owns the query, so a dropped call leaves nothing behind.
@@ -88,6 +88,7 @@ async fn run(context: &QueryContext, plan: &AnalyzePlan, metastore: &dyn Metasto
         metastore
             .update_partition_statistics(&plan.table, found)
             .await?;
+        context.gateway.tables.forget(plan.table.id);
         return Ok(());
     }
     let row = rows.iter().find(|batch| batch.num_rows() > 0);

@@ -12,7 +12,7 @@
 //! They follow the partition keys, and are constants of a file as these are: a filter on them is
 //! decided before a file is opened.
 
-mod buckets;
+pub(super) mod buckets;
 
 use std::sync::Arc;
 

@@ -1,5 +1,6 @@
 //! A catalog table with its columns and partitions in the engine's types.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -8,6 +9,7 @@ use datafusion::logical_expr::Expr;
 use lakegate_catalog::model::{StorageDescriptor, Table, TableStatistics};
 use lakegate_error::{Error, Result, from_engine};
 
+use super::bucket_pruning::WantedBuckets;
 use super::file_index::FileIndex;
 use super::hidden_columns::HiddenColumns;
 use super::projected::Projected;
@@ -41,7 +43,12 @@ pub struct LakeTable {
     /// What ANALYZE found, of all columns of the catalog table: to be used for those of `schema`
     /// only.
     pub statistics: Option<Arc<TableStatistics>>,
+    /// The same of registered partitions, by their rows in [`PartitionSource::Registered`].
+    pub partition_statistics: Arc<HashMap<usize, Arc<TableStatistics>>>,
 }
+
+/// The values that the statistics of one column count as.
+const STATISTICS_WEIGHT: usize = 4;
 
 /// Where a table's partitions come from.
 #[derive(Debug, Clone)]
@@ -63,14 +70,17 @@ impl LakeTable {
         format!("{}.{}", self.table.database_name, self.table.name)
     }
 
-    /// The number of columns and of partition values that are held in memory.
+    /// The number of columns and of partition values that are held in memory. Statistics of a column
+    /// count as some values.
     pub fn held_values(&self) -> usize {
         let partitions = match &self.partitions {
             PartitionSource::Unpartitioned => 0,
             PartitionSource::Registered { values, .. } => values.num_rows(),
             PartitionSource::Projected(projected) => projected.held_values(),
         };
-        partitions + self.schema.fields().len()
+        let analyzed = self.partition_statistics.values();
+        let analyzed: usize = analyzed.map(|known| known.columns.len() + 1).sum();
+        partitions + self.schema.fields().len() + analyzed * STATISTICS_WEIGHT
     }
 
     /// The table restricted to some of the columns, as for a principal that may select no others.
@@ -110,6 +120,7 @@ impl LakeTable {
             index: Arc::clone(&self.index),
             sight: Sight::part(self.name()),
             statistics: self.statistics.clone(),
+            partition_statistics: Arc::clone(&self.partition_statistics),
         })
     }
 
@@ -182,6 +193,7 @@ impl LakeTable {
                     location,
                     format: self.format(&self.table.storage_descriptor)?,
                     files: Vec::new(),
+                    statistics: None,
                 });
             }
             PartitionSource::Registered {
@@ -214,6 +226,7 @@ impl LakeTable {
             index: Arc::clone(&self.index),
             sight: self.sight.clone(),
             has_manifests: symlinks::is_symlink(&self.table.storage_descriptor),
+            buckets: WantedBuckets::of(&self.table, &self.partitions, filters),
             hidden: self.hidden.clone().map(|hidden| (hidden, filters.to_vec())),
         })
     }
@@ -260,6 +273,7 @@ impl LakeTable {
             location: roots.locate(&partition.location(&registered.keys))?,
             format: self.format(&partition.storage_descriptor)?,
             files: Vec::new(),
+            statistics: self.partition_statistics.get(&row).cloned(),
         })
     }
 

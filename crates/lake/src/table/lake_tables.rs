@@ -1,13 +1,14 @@
 //! Catalog tables with their columns and partition values in the engine's types, kept while they do
 //! not change.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use lakegate_catalog::hive_type::HiveType;
-use lakegate_catalog::model::{Column, Table};
-use lakegate_catalog::partition::{Partitions, projection};
+use lakegate_catalog::model::{Column, Table, TableStatistics};
+use lakegate_catalog::partition::{Partitions, identity_key, projection};
 use lakegate_catalog::store::Metastore;
 use lakegate_error::{Code, Error, Result};
 
@@ -25,8 +26,10 @@ pub struct LakeTables {
     tables: moka::sync::Cache<(i64, u64, u64, Option<i64>), Arc<LakeTable>>,
 }
 
-/// Partition values and column definitions that are kept typed, over all tables.
+/// Partition values, column definitions and statistics that are kept typed, over all tables.
 const MAX_KEPT: u64 = 4_000_000;
+/// Columns of partitions of one table whose statistics are used, as many as one ANALYZE measures.
+const MAX_ANALYZED: usize = 200_000;
 
 impl fmt::Debug for LakeTables {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -86,13 +89,52 @@ impl LakeTables {
         if let Some(loaded) = self.tables.get(&key) {
             return Ok(loaded);
         }
+        let partition_statistics = match &partitions {
+            None => HashMap::new(),
+            Some(partitions) => of_partitions(metastore, table, partitions).await?,
+        };
         let loaded = Arc::new(LakeTable {
             statistics,
+            partition_statistics: Arc::new(partition_statistics),
             ..typed(table, partitions)?
         });
         self.tables.insert(key, Arc::clone(&loaded));
         Ok(loaded)
     }
+
+    /// Forgets a table, after an ANALYZE of partitions, which changes no version.
+    pub fn forget(&self, table_id: i64) {
+        for (key, _) in &self.tables {
+            if key.0 == table_id {
+                self.tables.invalidate(&*key);
+            }
+        }
+    }
+}
+
+/// What ANALYZE found of partitions, by their places.
+///
+/// # Errors
+/// The store.
+async fn of_partitions(
+    metastore: &dyn Metastore,
+    table: &Table,
+    partitions: &Partitions,
+) -> Result<HashMap<usize, Arc<TableStatistics>>> {
+    let columns = table.storage_descriptor.columns.len().max(1);
+    let most = MAX_ANALYZED / columns;
+    let mut known = metastore.all_partition_statistics(table, most).await?;
+    let mut found = HashMap::with_capacity(known.len());
+    if known.is_empty() {
+        return Ok(found);
+    }
+    for (row, partition) in partitions.items.iter().enumerate() {
+        let key = identity_key(&partitions.keys, &partition.values)?;
+        if let Some(statistics) = known.remove(&key) {
+            found.insert(row, Arc::new(statistics));
+        }
+    }
+    Ok(found)
 }
 
 /// A table with its columns and partition values in the engine's types.
@@ -134,6 +176,7 @@ pub(crate) fn typed(table: &Arc<Table>, partitions: Option<Arc<Partitions>>) -> 
         index: Arc::new(FolderListing),
         sight: Sight::whole(name),
         statistics: None,
+        partition_statistics: Arc::default(),
     })
 }
 

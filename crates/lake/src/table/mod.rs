@@ -8,6 +8,7 @@
 //! ```
 
 pub mod bounds;
+mod bucket_pruning;
 mod data_file;
 pub(crate) mod estimates;
 mod file_index;

@@ -176,6 +176,7 @@ impl LakeTable {
                     location: roots.locate(&url)?,
                     format: format.clone(),
                     files: Vec::new(),
+                    statistics: None,
                 });
             }
         }

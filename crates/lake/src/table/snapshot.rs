@@ -7,11 +7,13 @@ use std::time::{Duration, SystemTime};
 use chrono::{DateTime, Utc};
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::Expr;
+use lakegate_catalog::model::TableStatistics;
 use lakegate_catalog::store::OpenWrites;
 use lakegate_error::Result;
 use sha2::{Digest, Sha256};
 
 use super::DataFile;
+use super::bucket_pruning::WantedBuckets;
 use super::file_index::{FileIndex, ListRequest};
 use super::hidden_columns::HiddenColumns;
 use super::symlinks;
@@ -33,6 +35,8 @@ pub struct SnapshotPartition {
     pub location: Location,
     pub format: TableFormat,
     pub files: Vec<DataFile>,
+    /// What ANALYZE found of the partition, of all columns of the catalog table.
+    pub statistics: Option<Arc<TableStatistics>>,
 }
 
 #[derive(Debug)]
@@ -68,6 +72,8 @@ pub struct Pruned {
     pub(super) sight: Sight,
     /// The files in the folders of the partitions are manifests.
     pub(super) has_manifests: bool,
+    /// `None`: every bucket can hold matching rows.
+    pub(super) buckets: Option<WantedBuckets>,
     /// The hidden columns of the table, and the query's filters.
     pub(super) hidden: Option<(HiddenColumns, Vec<Expr>)>,
 }
@@ -119,6 +125,9 @@ impl Pruned {
         }
         if let Some((hidden, filters)) = &self.hidden {
             hidden.retain_files(filters, &mut self.partitions).await?;
+        }
+        if let Some(buckets) = &self.buckets {
+            buckets.retain_files(&mut self.partitions);
         }
         Ok(TableSnapshot {
             partitions_total: self.total,

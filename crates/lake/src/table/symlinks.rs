@@ -337,6 +337,7 @@ mod tests {
             location,
             format: TableFormat::Parquet,
             files,
+            statistics: None,
         }
     }
 

@@ -10,13 +10,15 @@
 //! | string, varchar | `h = 31 * h + byte` over the signed bytes of UTF-8, from 0, of varchar from 1 |
 //!
 //! NULL has the hash 0, and several columns `h = 31 * h + hash`, all in 32 bits that wrap. The bucket
-//! is the hash without its sign modulo the number of buckets.
+//! is the hash without its sign modulo the number of buckets. Queries use the same functions to
+//! find the buckets of values.
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, UInt32Array};
 use arrow::datatypes::{
     DataType, Date32Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
 };
 use lakegate_catalog::hive_type::HiveType;
+use lakegate_catalog::partition::projection::KeyValue;
 use lakegate_catalog::store::MAX_BUCKETS;
 use lakegate_error::{Code, Error, Result};
 
@@ -29,7 +31,7 @@ const NAN_64: u64 = 0x7ff8_0000_0000_0000;
 
 /// How the rows of a table are divided among its buckets.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Buckets {
+pub(crate) struct Buckets {
     columns: Vec<BucketColumn>,
     count: u32,
 }
@@ -47,7 +49,7 @@ impl Buckets {
     ///
     /// # Errors
     /// There are no columns, or too many buckets; rows are not bucketed by the type of a column.
-    pub(super) fn new(
+    pub(crate) fn new(
         table: &str,
         columns: &[(&str, usize, HiveType)],
         count: i32,
@@ -95,7 +97,7 @@ impl Buckets {
         })
     }
 
-    pub(super) fn count(&self) -> u32 {
+    pub(crate) fn count(&self) -> u32 {
         self.count
     }
 
@@ -103,7 +105,7 @@ impl Buckets {
     ///
     /// # Errors
     /// A column is not there, or not of its type.
-    pub(super) fn of_rows(&self, rows: &RecordBatch) -> Result<UInt32Array> {
+    pub(crate) fn of_rows(&self, rows: &RecordBatch) -> Result<UInt32Array> {
         let mut hashes = vec![0_i32; rows.num_rows()];
         for column in &self.columns {
             let hashed = rows
@@ -117,8 +119,27 @@ impl Buckets {
     }
 }
 
+/// Every hash that a value may have been written with. The type of its column may have been widened
+/// since, which changes the hash of a negative number and of a text.
+pub(crate) fn possible_hashes(value: Option<&KeyValue>) -> Vec<i32> {
+    match value {
+        None => vec![0],
+        Some(KeyValue::Int(number)) => {
+            let narrow = i32::try_from(*number).ok();
+            let wide = of_bits(number.cast_unsigned());
+            narrow.into_iter().chain([wide]).collect()
+        }
+        Some(KeyValue::Text(text)) => vec![of_text(0, text), of_text(1, text)],
+    }
+}
+
+/// The hash of columns with that of one more column.
+pub(crate) fn with_hash(sum: i32, hash: i32) -> i32 {
+    sum.wrapping_mul(31).wrapping_add(hash)
+}
+
 /// `count`: not 0.
-fn bucket(hash: i32, count: u32) -> u32 {
+pub(crate) fn bucket(hash: i32, count: u32) -> u32 {
     (hash & i32::MAX).unsigned_abs() % count
 }
 
@@ -179,7 +200,7 @@ fn add_each<T>(
     hash: impl Fn(T) -> i32,
 ) {
     for (sum, value) in hashes.iter_mut().zip(values) {
-        *sum = sum.wrapping_mul(31).wrapping_add(value.map_or(0, &hash));
+        *sum = with_hash(*sum, value.map_or(0, &hash));
     }
 }
 

@@ -11,7 +11,7 @@ use lakegate_catalog::partition::projection::Projection;
 use lakegate_catalog::partition::{
     PartitionInput, PartitionKey, Partitions, default_location, new_location,
 };
-use lakegate_catalog::store::{WriteId, WriteLog};
+use lakegate_catalog::store::{RetiredFolders, WriteId, WriteLog};
 use lakegate_error::{Error, Result};
 
 use super::layout::Layout;
@@ -48,6 +48,8 @@ pub struct TableFolders {
     pub partitions: Option<Arc<Partitions>>,
     /// Where the partitions are instead of where they are registered. `None`: they are registered.
     pub projection: Option<Projection>,
+    /// Partitions that are registered anew do not get folders that these lie in.
+    pub retired: Arc<RetiredFolders>,
     /// The rows take the place of those of their partitions, in new folders.
     pub replaces: bool,
     /// Gets folders outside of the table's own before the write has a file there.
@@ -112,8 +114,7 @@ impl Destination {
             (values.to_vec(), new)
         } else {
             let registered = self.registered(values)?;
-            let default = || default_location(&self.url, &self.keys, values);
-            registered.unwrap_or_else(|| (values.to_vec(), default()))
+            registered.unwrap_or_else(|| (values.to_vec(), self.unregistered(values)))
         };
         let location = self.roots.locate(&url)?;
         let home = self.roots.locate(&self.url)?;
@@ -125,6 +126,17 @@ impl Destination {
             partition: Some(PartitionInput::at(values, url.clone())),
             url,
         })
+    }
+
+    /// The location of a partition that is not registered yet.
+    fn unregistered(&self, values: &[String]) -> String {
+        let default = default_location(&self.url, &self.keys, values);
+        let table = self.table.as_ref();
+        if table.is_some_and(|table| table.retired.are_in(&default)) {
+            // A partition of these values was emptied and dropped, and a query reads its files yet.
+            return new_location(&self.url, &self.keys, values, self.write);
+        }
+        default
     }
 
     /// The types of columns as the table declares them. Empty: there is no table.
@@ -198,6 +210,8 @@ pub struct Target {
     /// The registered ones. `None`: the table has no keys, or does not exist yet.
     pub partitions: Option<Arc<Partitions>>,
     pub roots: Arc<Roots>,
+    /// Of files that are to be deleted.
+    pub retired: Arc<RetiredFolders>,
     /// The rows take the place of those of their partitions.
     pub replaces: bool,
     pub write_log: Arc<dyn WriteLog>,
@@ -231,6 +245,7 @@ impl Target {
                 table: Arc::clone(table),
                 partitions: self.partitions.clone(),
                 projection: projection_of(table)?,
+                retired: Arc::clone(&self.retired),
                 replaces: self.replaces,
                 write_log: Arc::clone(&self.write_log),
             })),

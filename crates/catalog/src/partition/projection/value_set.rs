@@ -154,6 +154,16 @@ impl ValueSet {
         &self.ranges
     }
 
+    /// The values, with `None` for NULL, if they are single ones and at most `max`.
+    pub fn listed(&self, max: usize) -> Option<Vec<Option<&KeyValue>>> {
+        if self.ranges.len() > max {
+            return None;
+        }
+        let values = self.ranges.iter().map(|range| single(range).map(Some));
+        let null = self.null.then_some(Some(None));
+        values.chain(null).collect()
+    }
+
     /// Whether a value is in the set.
     pub fn contains(&self, value: &KeyValue) -> bool {
         let above = self

@@ -362,6 +362,19 @@ impl Metastore for MemoryMetastore {
         Ok(entry.and_then(|entry| entry.partition_statistics.get(&key).cloned()))
     }
 
+    async fn all_partition_statistics(
+        &self,
+        table: &Table,
+        most: usize,
+    ) -> Result<BTreeMap<String, TableStatistics>> {
+        let state = self.state.lock();
+        let entry = state.table(&table.database_name, &table.name).ok();
+        let entry = entry.filter(|entry| entry.table.id == table.id);
+        let known = entry.map(|entry| &entry.partition_statistics);
+        let known = known.filter(|known| known.len() <= most);
+        Ok(known.cloned().unwrap_or_default())
+    }
+
     async fn update_partition_statistics(
         &self,
         table: &Table,

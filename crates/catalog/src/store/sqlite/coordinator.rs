@@ -314,7 +314,8 @@ fn rest_of(
 /// Adds the partitions that do not exist.
 ///
 /// # Errors
-/// `InvalidInput` if an existing one lies elsewhere, so that it does not have the files.
+/// `InvalidInput` if an existing one lies elsewhere, so that it does not have the files. `Changed`
+/// if files that are to be deleted lie in the folder of a new one: rows would come back.
 fn register(
     write: &mut Write<'_>,
     table: &Table,
@@ -324,6 +325,23 @@ fn register(
     let (database, name) = (&table.database_name, &table.name);
     let wanted = partitions.clone();
     let added = write.add_partitions(database, name, partitions, true, by)?;
+    if added.added > 0 {
+        let retired = write.retired_folders()?;
+        let existing: BTreeSet<usize> = added.existing.iter().copied().collect();
+        let new = wanted.iter().enumerate();
+        let mut new = new.filter(|(position, _)| !existing.contains(position));
+        let is_retired = |input: &PartitionInput| {
+            let location = input.location.as_deref();
+            location.is_some_and(|location| retired.are_in(location))
+        };
+        if let Some((_, input)) = new.find(|(_, input)| is_retired(input)) {
+            return Err(CatalogError::Changed(format!(
+                "partition {} of table \"{}\" was emptied and dropped while rows were written to it; write them again",
+                input.values.join("/"),
+                table.full_name()
+            )));
+        }
+    }
     for position in added.existing {
         let Some(input) = wanted.get(position) else {
             continue;

@@ -1,12 +1,12 @@
 //! [`Metastore`] on the file. A change also keeps the grants in step, which are in the same file:
 //! it is the [`Coordinator`](crate::store::Coordinator)'s, made by an administrator.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::SqliteStore;
+use super::{SqliteStore, partition_statistics};
 use crate::access::By;
 use crate::error::{Kind, Result};
 use crate::model::names::{normalize, normalize_database};
@@ -147,6 +147,16 @@ impl Metastore for SqliteStore {
         values: &[String],
     ) -> Result<Option<TableStatistics>> {
         self.read_partition_statistics(table, values).await
+    }
+
+    async fn all_partition_statistics(
+        &self,
+        table: &Table,
+        most: usize,
+    ) -> Result<BTreeMap<String, TableStatistics>> {
+        let id = table.id;
+        self.blocking(move |inner| partition_statistics::all(&inner.writer.lock(), id, most))
+            .await
     }
 
     async fn update_partition_statistics(

@@ -1,5 +1,7 @@
 //! What ANALYZE found of partitions. Nothing of it is in memory.
 
+use std::collections::BTreeMap;
+
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::SqliteStore;
@@ -68,6 +70,26 @@ impl Write<'_> {
         };
         Ok(())
     }
+}
+
+/// What is known of each partition of a table, by its key; nothing if it is of more than `most`.
+pub(super) fn all(
+    connection: &Connection,
+    table_id: i64,
+    most: usize,
+) -> Result<BTreeMap<String, TableStatistics>> {
+    let sql = "SELECT key, json FROM partition_statistics WHERE table_id = ?1";
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query([table_id])?;
+    let mut all = BTreeMap::new();
+    while let Some(row) = rows.next()? {
+        if all.len() >= most {
+            return Ok(BTreeMap::new());
+        }
+        let found = serde_json::from_str(&row.get::<_, String>(1)?)?;
+        all.insert(row.get(0)?, found);
+    }
+    Ok(all)
 }
 
 fn known(connection: &Connection, table_id: i64, key: &str) -> Result<Option<TableStatistics>> {

@@ -12,7 +12,8 @@ use super::write::Write;
 use crate::error::{CatalogError, Result};
 use crate::model::now;
 use crate::store::{
-    Discarded, OpenWrites, UnfinishedWrite, WriteId, WriteLog, WriteRecord, WrittenFiles,
+    Discarded, OpenWrites, RetiredFolders, UnfinishedWrite, WriteId, WriteLog, WriteRecord,
+    WrittenFiles,
 };
 
 #[async_trait]
@@ -131,6 +132,10 @@ impl WriteLog for SqliteStore {
         .await
     }
 
+    async fn retired_folders(&self) -> Result<RetiredFolders> {
+        self.write(|write| write.retired_folders()).await
+    }
+
     async fn forget_table(&self, table_id: i64) -> Result<()> {
         self.change(move |write| write.forget_written(table_id))
             .await
@@ -174,6 +179,18 @@ impl Write<'_> {
             params![id.number, table_id, signed(files)],
         )?;
         Ok(discarded)
+    }
+
+    /// The folders of what is discarded and not deleted yet.
+    pub(super) fn retired_folders(&self) -> Result<RetiredFolders> {
+        let mut statement = self.tx.prepare_cached("SELECT locations FROM discarded")?;
+        let mut rows = statement.query([])?;
+        let mut locations: Vec<String> = Vec::new();
+        while let Some(row) = rows.next()? {
+            let discarded: Vec<String> = serde_json::from_str(&row.get::<_, String>(0)?)?;
+            locations.extend(discarded);
+        }
+        Ok(RetiredFolders::new(locations))
     }
 
     /// Removes the records of committed writes to a table.

@@ -11,7 +11,7 @@
 /// have.
 ///
 /// `buckets`: how many the table has.
-pub(super) fn of_file(name: &str, buckets: i32) -> Option<i32> {
+pub(in crate::table) fn of_file(name: &str, buckets: i32) -> Option<i32> {
     let number = of_trino(name).or_else(|| of_hive(name))?;
     let number: i32 = number.parse().ok()?;
     (number < buckets).then_some(number)
