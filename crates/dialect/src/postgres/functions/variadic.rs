@@ -27,7 +27,7 @@ pub(super) fn functions() -> Vec<PgFunction> {
 }
 
 /// Returns the items of the array at a place; none of NULL.
-fn items(args: &[Cell<'static>], place: usize) -> &[Cell<'static>] {
+fn items<'a, 'b>(args: &'a [Cell<'b>], place: usize) -> &'a [Cell<'b>] {
     match args.get(place) {
         Some(Cell::List(items)) => items,
         _ => &[],

@@ -282,6 +282,11 @@ impl Rewriter<'_> {
                 conditions,
                 ..
             } => searched(operand, conditions),
+            // The engine takes only tuples that begin with a column or a literal; the function takes
+            // every row. A clause of groups keeps its tuples: they are lists of keys there.
+            Expr::Tuple(fields) if begins_with_computed(fields) => {
+                *expr = build::call("row", std::mem::take(fields));
+            }
             Expr::Substring { .. } => slices::matched_part(expr),
             Expr::Interval(_) | Expr::AtTimeZone { .. } => times::rewrite(expr)?,
             Expr::Function(function) => {
@@ -439,6 +444,16 @@ impl Rewriter<'_> {
                 .map(|(_, number)| *number)
         })
     }
+}
+
+/// Returns whether the first field of a row is neither a column nor a literal.
+fn begins_with_computed(fields: &[Expr]) -> bool {
+    fields.first().is_some_and(|first| {
+        !matches!(
+            first,
+            Expr::Identifier(_) | Expr::CompoundIdentifier(_) | Expr::Value(_)
+        )
+    })
 }
 
 /// Returns the engine's name for a field of a row that is written out: PostgreSQL counts from `f1`,

@@ -23,6 +23,10 @@ fn arguments(row: &StaticRow) -> String {
         .text(row, "proargtypes")
         .split_whitespace()
         .filter_map(|oid| oid.parse().ok());
+    type_names(types)
+}
+
+fn type_names(types: impl Iterator<Item = i64>) -> String {
     types
         .map(|oid| types::format_type(oid, None))
         .collect::<Vec<_>>()
@@ -95,5 +99,11 @@ pub(super) fn functions(lookup: &Arc<Lookup>) -> Vec<PgFunction> {
             text(),
             |args| Ok(optional(procedure(args[0].as_int()).map(arguments))),
         ),
+        PgFunction::new("oidvectortypes", 1..=1, text(), |args| {
+            Ok(match &args[0] {
+                Cell::List(types) => Cell::text(type_names(types.iter().filter_map(Cell::as_int))),
+                _ => Cell::Null,
+            })
+        }),
     ]
 }

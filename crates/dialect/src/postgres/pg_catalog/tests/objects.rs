@@ -196,6 +196,10 @@ async fn objects_are_found_by_name_and_by_number() {
         ("pg_get_function_result(42)", "integer"),
         ("pg_get_function_arguments(750)", "cstring, oid, integer"),
         ("pg_get_function_result(1)", "NULL"),
+        (
+            "oidvectortypes(proargtypes) FROM pg_proc WHERE oid = 750",
+            "cstring, oid, integer",
+        ),
     ] {
         assert_eq!(run(&format!("SELECT {asked}")).await, [[answer]], "{asked}");
     }
