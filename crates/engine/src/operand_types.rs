@@ -6,6 +6,7 @@
 //! x * '2', x - '2'                     x * CAST('2' AS INT), if x is an INT
 //! day - '2024-01-01'                   day - CAST('2024-01-01' AS DATE)
 //! moment + '1 day'                     moment + CAST('1 day' AS INTERVAL)
+//! length > '1 day'                     length > CAST('1 day' AS INTERVAL)
 //! length * '1.5'                       length * CAST('1.5' AS DOUBLE), if length is an INTERVAL
 //! ratio * 100                          CAST(ratio AS DOUBLE) * 100, if ratio is a REAL
 //! ```
@@ -39,7 +40,7 @@ impl ExprPlanner for OperandTypes {
         expr: RawBinaryExpr,
         schema: &DFSchema,
     ) -> Result<PlannerResult<RawBinaryExpr>> {
-        if !is_arithmetic(&expr.op) {
+        if !is_arithmetic(&expr.op) && !is_comparison(&expr.op) {
             return Ok(PlannerResult::Original(expr));
         }
         let RawBinaryExpr { op, left, right } = expr;
@@ -50,7 +51,7 @@ impl ExprPlanner for OperandTypes {
         let typed_right = typed_right.and_then(|text| typed(text, &op, &left, schema));
         let is_typed = typed_left.is_some() || typed_right.is_some();
         let (mut left, mut right) = (typed_left.unwrap_or(left), typed_right.unwrap_or(right));
-        if !is_typed && op != BinaryOperator::PGExp {
+        if !is_typed && is_arithmetic(&op) && op != BinaryOperator::PGExp {
             (left, right) = widened(left, right, schema);
         }
         Ok(PlannerResult::Original(RawBinaryExpr { op, left, right }))
@@ -106,6 +107,14 @@ fn is_arithmetic(op: &BinaryOperator) -> bool {
     )
 }
 
+fn is_comparison(op: &BinaryOperator) -> bool {
+    use BinaryOperator as Op;
+    matches!(
+        op,
+        Op::Eq | Op::NotEq | Op::Lt | Op::LtEq | Op::Gt | Op::GtEq
+    )
+}
+
 fn is_short(expr: &Expr) -> bool {
     let mut first = expr;
     for _ in 0..MAX_CHAIN {
@@ -122,6 +131,9 @@ fn is_short(expr: &Expr) -> bool {
 fn type_beside(op: &BinaryOperator, beside: &DataType) -> Option<DataType> {
     use BinaryOperator as Op;
     match (op, beside) {
+        // The engine gives texts beside other values their types.
+        (op, DataType::Interval(_)) if is_comparison(op) => Some(INTERVAL),
+        (op, _) if is_comparison(op) => None,
         (Op::PGExp, number) if number.is_numeric() => Some(DataType::Float64),
         (Op::PGExp, _) => None,
         (_, number) if number.is_numeric() => Some(number.clone()),
