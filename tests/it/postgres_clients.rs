@@ -53,6 +53,10 @@ static PAGE: Page = Page {
             heading: "Java, Go, ODBC, Ruby",
             clients: &["pgjdbc", "pgx", "lib/pq", "gorm", "psqlODBC", "Ruby's pg"],
         },
+        Table {
+            heading: "BI tools",
+            clients: &["Superset"],
+        },
     ],
     capabilities: &[
         "TLS with certificate verification",
@@ -203,6 +207,22 @@ fn go_clients_work_as_the_page_says() {
 fn odbc_and_ruby_work_as_the_page_says() {
     let tests = ["test_pg_tools.py::TestOdbc", "test_pg_tools.py::TestRuby"];
     pytest(&python::venv(), &tests, &["psqlODBC", "Ruby's pg"]);
+}
+
+/// Superset is 800 MB: it runs where it is installed, and `.ci/run` installs it.
+#[test]
+fn superset_works_as_the_page_says() {
+    let venv = python::cached("LAKEGATE_SUPERSET_VENV", "lakegate-superset");
+    if !venv.join("bin/superset").exists() {
+        assert!(
+            std::env::var_os("LAKEGATE_SUPERSET_VENV").is_none(),
+            "{} has no Superset: run the tests with ./test, which installs it",
+            venv.display()
+        );
+        println!("Superset is not installed: its tests did not run");
+        return;
+    }
+    pytest(&venv, &["test_superset.py"], &["Superset"]);
 }
 
 #[test]

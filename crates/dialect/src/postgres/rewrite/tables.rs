@@ -1,8 +1,8 @@
 //! Functions in FROM, and joins without a condition.
 
 use datafusion::sql::sqlparser::ast::{
-    CastKind, DataType, Expr, Ident, Join, JoinConstraint, JoinOperator, SelectItem, TableAlias,
-    TableAliasColumnDef, TableFactor, TableWithJoins, Value,
+    CastKind, DataType, Expr, Ident, Join, JoinConstraint, JoinOperator, ObjectName, SelectItem,
+    TableAlias, TableAliasColumnDef, TableFactor, TableWithJoins, Value,
 };
 use lakegate_engine::apart_in_relation;
 use lakegate_error::{Code, Error};
@@ -298,7 +298,15 @@ pub(super) fn rewrite(factor: &mut TableFactor) -> Result<Vec<String>, Error> {
         ("generate_series" | "range", [_] | [_, _] | [_, _, _])
             if !ordinality && args.iter().all(is_number) =>
         {
-            if let TableFactor::Table { alias, .. } = factor {
+            if let TableFactor::Table {
+                name: called,
+                alias,
+                ..
+            } = factor
+            {
+                // The engine finds its table functions by their exact names, and tools such as
+                // Superset write all functions in capitals.
+                *called = ObjectName::from(vec![Ident::new(&name)]);
                 let columns = column_names(alias.as_ref(), &name, 1);
                 *alias = Some(TableAlias {
                     explicit: true,
