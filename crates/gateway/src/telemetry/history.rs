@@ -14,7 +14,8 @@ use parking_lot::Mutex;
 use uuid::Uuid;
 
 use super::events::{QueryEvent, QueryListener};
-use super::history_store::{HistoryStore, Place, Writer};
+use super::history_store::{HistoryStore, Place};
+use super::history_writer::Writer;
 use super::record::{Owner, QueryRecord};
 
 /// The maximum number of records per page.
@@ -324,6 +325,19 @@ mod tests {
             2_000
         );
         assert_eq!(history.queries(None, 5_000).await.unwrap().len(), 2_041);
+    }
+
+    #[tokio::test]
+    async fn queries_that_wait_to_be_written_are_written_at_the_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("history.db");
+        let history = History::open(&file, Duration::from_secs(3600)).unwrap();
+        for _ in 0..3 {
+            history.record(&sample("ann", QueryState::Succeeded));
+        }
+        drop(history);
+        let history = History::open(&file, Duration::from_secs(3600)).unwrap();
+        assert_eq!(history.queries(None, 10).await.unwrap().len(), 3);
     }
 
     #[tokio::test]

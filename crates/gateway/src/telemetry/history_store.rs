@@ -2,10 +2,7 @@
 //! about the same time into one transaction.
 
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use lakegate_error::{Code, Error, Result};
@@ -16,9 +13,6 @@ use uuid::Uuid;
 use super::record::{Owner, QueryRecord, QueryState};
 
 const SCHEMA_VERSION: i64 = 3;
-
-/// Queries that end within this time are written together.
-const GROUP: Duration = Duration::from_millis(100);
 
 /// The maximum size of a page, in bytes of record text. A page has at least one record.
 const PAGE_BYTES: usize = 4 * 1024 * 1024;
@@ -38,9 +32,6 @@ impl Place {
         query_id: Uuid::max(),
     };
 }
-
-/// The interval at which expired queries are deleted.
-const PRUNE_EVERY: Duration = Duration::from_secs(600);
 
 #[derive(Debug)]
 pub(super) struct HistoryStore {
@@ -121,7 +112,7 @@ impl HistoryStore {
         Ok(store)
     }
 
-    fn write(&self, records: &[QueryRecord]) -> Result<()> {
+    pub(super) fn write(&self, records: &[QueryRecord]) -> Result<()> {
         let mut connection = self.connection.lock();
         let transaction = connection.transaction().map_err(storage)?;
         {
@@ -163,7 +154,7 @@ impl HistoryStore {
         transaction.commit().map_err(storage)
     }
 
-    fn prune(&self) -> Result<()> {
+    pub(super) fn prune(&self) -> Result<()> {
         let retention =
             chrono::TimeDelta::from_std(self.retention).unwrap_or(chrono::TimeDelta::MAX);
         let Some(oldest) = Utc::now().checked_sub_signed(retention) else {
@@ -272,102 +263,4 @@ fn micros(duration: Duration) -> i64 {
 
 fn signed(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
-}
-
-enum Message {
-    Record(Box<QueryRecord>),
-    Flush(Sender<()>),
-}
-
-/// The writer thread. Dropping it writes the remaining records.
-#[derive(Debug)]
-pub(super) struct Writer {
-    messages: Option<Sender<Message>>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Writer {
-    pub(super) fn start(store: Arc<HistoryStore>) -> Result<Self> {
-        let (messages, receiver) = channel();
-        let thread = std::thread::Builder::new()
-            .name("lakegate-history".to_owned())
-            .spawn(move || write_groups(&store, &receiver))
-            .map_err(|e| Error::internal(format!("the history's writer cannot start: {e}")))?;
-        Ok(Self {
-            messages: Some(messages),
-            thread: Some(thread),
-        })
-    }
-
-    pub(super) fn push(&self, record: QueryRecord) {
-        if let Some(messages) = &self.messages
-            && messages.send(Message::Record(Box::new(record))).is_err()
-        {
-            tracing::error!("a query is missing from the history: its writer has ended");
-        }
-    }
-
-    /// Returns once all records pushed before are written.
-    pub(super) fn flush(&self) {
-        let (done, wait) = channel();
-        if let Some(messages) = &self.messages
-            && messages.send(Message::Flush(done)).is_ok()
-        {
-            // An error means that the writer has ended: nothing is left to wait for.
-            let _ = wait.recv();
-        }
-    }
-}
-
-impl Drop for Writer {
-    fn drop(&mut self) {
-        drop(self.messages.take());
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
-    }
-}
-
-fn write_groups(store: &HistoryStore, messages: &Receiver<Message>) {
-    let mut group = Vec::new();
-    let mut pruned = Instant::now();
-    let write = |group: &mut Vec<QueryRecord>| {
-        if !group.is_empty()
-            && let Err(error) = store.write(group)
-        {
-            tracing::error!(%error, queries = group.len(), "queries are missing from the history");
-        }
-        group.clear();
-    };
-    loop {
-        let message = if group.is_empty() {
-            messages.recv().map_err(|_| RecvTimeoutError::Disconnected)
-        } else {
-            messages.recv_timeout(GROUP)
-        };
-        match message {
-            Ok(Message::Record(record)) => {
-                group.push(*record);
-                if group.len() >= 1000 {
-                    write(&mut group);
-                }
-            }
-            Ok(Message::Flush(done)) => {
-                write(&mut group);
-                // The receiver may have stopped waiting.
-                let _ = done.send(());
-            }
-            Err(RecvTimeoutError::Timeout) => write(&mut group),
-            Err(RecvTimeoutError::Disconnected) => {
-                write(&mut group);
-                return;
-            }
-        }
-        if pruned.elapsed() > PRUNE_EVERY {
-            pruned = Instant::now();
-            if let Err(error) = store.prune() {
-                tracing::warn!(%error, "old queries stay in the history");
-            }
-        }
-    }
 }

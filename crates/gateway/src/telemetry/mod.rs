@@ -3,5 +3,6 @@
 pub mod events;
 pub mod history;
 mod history_store;
+mod history_writer;
 pub mod record;
 pub mod system;
