@@ -34,6 +34,7 @@ mod at_zone;
 mod bins;
 mod calendar;
 mod clock;
+mod cut;
 mod extremes;
 mod fields;
 mod from_template;
