@@ -35,6 +35,7 @@ mod bins;
 mod calendar;
 mod clock;
 mod cut;
+mod day_times;
 mod extremes;
 mod fields;
 mod from_template;
