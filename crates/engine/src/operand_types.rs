@@ -8,6 +8,7 @@
 //! moment + '1 day'                     moment + CAST('1 day' AS INTERVAL)
 //! length * '1.5'                       length * CAST('1.5' AS DOUBLE), if length is an INTERVAL
 //! ratio * 100                          CAST(ratio AS DOUBLE) * 100, if ratio is a REAL
+//! price * 1.1                          price * 1.1 as a DECIMAL(2,1), if price is a DECIMAL
 //! price / 3                            a quotient of more digits, if price is a DECIMAL
 //! ```
 //!
@@ -21,7 +22,7 @@ use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExp
 use datafusion::logical_expr::{Expr, ExprSchemable, cast};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
-use super::{decimal_texts, quotients};
+use super::{common_types, decimal_texts, quotients};
 
 const INTERVAL: DataType = DataType::Interval(IntervalUnit::MonthDayNano);
 
@@ -53,6 +54,7 @@ impl ExprPlanner for OperandTypes {
         let (mut left, mut right) = (typed_left.unwrap_or(left), typed_right.unwrap_or(right));
         if !is_typed && op != BinaryOperator::PGExp {
             (left, right) = widened(left, right, schema);
+            (left, right) = exact(left, right, schema);
         }
         if let Some(rounded) = rounded(&op, &left, &right, schema) {
             return Ok(PlannerResult::Planned(rounded));
@@ -98,6 +100,24 @@ fn widened(left: Expr, right: Expr, schema: &DFSchema) -> (Expr, Expr) {
         (Ok(other), Ok(DataType::Float32)) if is_exact(&other) => {
             (left, cast(right, DataType::Float64))
         }
+        _ => (left, right),
+    }
+}
+
+/// Makes a number literal that is beside a decimal the decimal that is written.
+fn exact(left: Expr, right: Expr, schema: &DFSchema) -> (Expr, Expr) {
+    let is_decimal = |expr: &Expr| {
+        let data_type = is_short(expr).then(|| expr.get_type(schema));
+        matches!(data_type, Some(Ok(DataType::Decimal128(..))))
+    };
+    if let Some(number) = common_types::written(&left) {
+        return match is_decimal(&right) {
+            true => (Expr::Literal(number, None), right),
+            false => (left, right),
+        };
+    }
+    match common_types::written(&right) {
+        Some(number) if is_decimal(&left) => (left, Expr::Literal(number, None)),
         _ => (left, right),
     }
 }

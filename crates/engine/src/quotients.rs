@@ -32,7 +32,7 @@ const MAX_PRECISION: u8 = 38;
 /// Fractional digits of a quotient, at least: PostgreSQL's has about as many significant digits.
 const PLACES: i8 = 16;
 
-/// Fractional digits of the engine's product of two of the widest decimals, at most.
+/// Fractional digits of the engine's product, at most, if its digits are more than a decimal holds.
 const PRODUCT_PLACES: i8 = 24;
 
 /// Returns the operation on operands of these types; `None` if the engine's own is as good.
@@ -48,12 +48,17 @@ pub(crate) fn planned(
     let (operation, places) = match op {
         BinaryOperator::Divide => (Operation::Quotient, first.1.max(PLACES)),
         BinaryOperator::Multiply => {
-            let is_widest = first.0 == MAX_PRECISION && second.0 == MAX_PRECISION;
             let places = first.1.saturating_add(second.1);
-            if !is_widest || places <= PRODUCT_PLACES {
+            let digits = u16::from(first.0) + u16::from(second.0);
+            if digits < u16::from(MAX_PRECISION) || places <= PRODUCT_PLACES {
                 return None;
             }
-            (Operation::Product, first.1.max(second.1).max(PLACES))
+            // As many as there is room for beside the digits before the point.
+            let whole = |of: (u8, i8)| i16::from(of.0) - i16::from(of.1);
+            let room = i16::from(MAX_PRECISION) - whole(first) - whole(second);
+            let room = i8::try_from(room).unwrap_or(0);
+            let kept = room.max(first.1).max(second.1).max(PLACES);
+            (Operation::Product, kept.min(places))
         }
         _ => return None,
     };
@@ -405,6 +410,12 @@ mod tests {
                 BinaryOperator::Multiply,
                 decimal(20, 16),
                 decimal(20, 16),
+                Some(30),
+            ),
+            (
+                BinaryOperator::Multiply,
+                decimal(18, 16),
+                decimal(18, 16),
                 None,
             ),
             (BinaryOperator::Plus, decimal(10, 2), decimal(10, 2), None),
