@@ -1,8 +1,8 @@
 //! Quotients of decimals, and products of many digits, in PostgreSQL's sessions.
 //!
 //! ```text
-//! a / b     rounded(a, b)     at least 16 fractional digits; the engine has four more than `a`, and
-//!                             cuts off the others
+//! a / b     rounded(a, b)     at least 16 fractional digits; the engine has four more than `a`,
+//!                             and cuts off the others
 //! a * b     rounded(a, b)     if the engine's result would leave fewer than 14 digits before the
 //!                             point, as that of two quotients
 //! ```
