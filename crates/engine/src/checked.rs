@@ -163,15 +163,16 @@ impl Decimals {
         };
         expressions::call(function, vec![*left, *right])
     }
+}
 
-    fn out_of_range(&self) -> Error {
-        let name = match &self.data_type {
-            DataType::Decimal128(precision, scale) => format!("decimal({precision},{scale})"),
-            other => other.to_string(),
-        };
-        Error::new(Code::NumericOutOfRange, format!("{name} out of range"))
-            .with_hint("cast to DOUBLE, or to decimals of fewer digits")
-    }
+/// Returns the error for a result that has too many digits for a type.
+pub(crate) fn out_of_range(data_type: &DataType) -> Error {
+    let name = match data_type {
+        DataType::Decimal128(precision, scale) => format!("decimal({precision},{scale})"),
+        other => other.to_string(),
+    };
+    Error::new(Code::NumericOutOfRange, format!("{name} out of range"))
+        .with_hint("cast to DOUBLE, or to decimals of fewer digits")
 }
 
 impl ScalarUDFImpl for Decimals {
@@ -217,7 +218,7 @@ impl ScalarUDFImpl for Decimals {
             DataFusionError::ArrowError(arrow, _)
                 if matches!(arrow.as_ref(), ArrowError::ArithmeticOverflow(_)) =>
             {
-                self.out_of_range().into()
+                out_of_range(&self.data_type).into()
             }
             _ => error,
         })?;
@@ -236,12 +237,13 @@ impl ScalarUDFImpl for Decimals {
         };
         match fits {
             true => Ok(value),
-            false => Err(self.out_of_range().into()),
+            false => Err(out_of_range(&self.data_type).into()),
         }
     }
 }
 
-fn fits(value: i128) -> bool {
+/// Returns whether a number has at most as many digits as a decimal holds.
+pub(crate) fn fits(value: i128) -> bool {
     const BOUND: u128 = 10u128.pow(MAX_PRECISION as u32);
     value.unsigned_abs() < BOUND
 }

@@ -1,12 +1,15 @@
-//! A limit for the length of texts that are cast to decimals.
+//! A limit for the length of texts that are cast to decimals, and the digits of those with an
+//! exponent: the engine's cast does not read `1.5e3`.
 //!
 //! `i256::from_string` (`arrow-buffer`, 59.3), which casts texts to decimals, calls itself once for
-//! each 36 digits: a text of some megabytes overflows the stack and ends the process. Delete this
-//! when it loops.
+//! each 36 digits: a text of some megabytes overflows the stack and ends the process. Delete the
+//! limit when it loops.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::array::{Array, ArrayRef, AsArray, StringArray};
+use arrow::compute::cast;
 use arrow::datatypes::DataType;
 use datafusion::common::tree_node::Transformed;
 use datafusion::common::{DFSchema, ScalarValue};
@@ -23,6 +26,9 @@ use super::expressions;
 
 /// Maximum bytes of a text that is cast to a decimal.
 const MOST: usize = 10_000;
+
+/// Largest exponent that is read. No decimal holds more digits.
+const MAX_EXPONENT: i32 = 100;
 
 /// Adds a check to casts of texts to decimals.
 #[derive(Debug)]
@@ -44,7 +50,10 @@ impl AnalyzerRule for BoundedDigits {
 
 fn rewritten(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
     let has_texts = |expr: &Expr| match (expr, expr.get_type(schema)) {
-        (Expr::Literal(value, _), _) => value.size() > MOST,
+        (Expr::Literal(value, _), _) => {
+            let text = value.try_as_str().flatten();
+            value.size() > MOST || text.is_some_and(|text| spelled_out(text).is_some())
+        }
         (_, Ok(from)) => holds(&from, &DataType::is_string),
         (_, Err(_)) => true,
     };
@@ -139,7 +148,10 @@ impl ScalarUDFImpl for Digits {
             ColumnarValue::Scalar(scalar) => (scalar.to_array()?, true),
         };
         let Some(length) = too_long(&array) else {
-            return Ok(value);
+            return match without_exponents(&array)? {
+                Some(texts) => expressions::made(texts, constant),
+                None => Ok(value),
+            };
         };
         if !self.or_null || !array.data_type().is_string() {
             return Err(Error::new(
@@ -178,6 +190,52 @@ fn too_long(array: &dyn Array) -> Option<usize> {
     lengths.find(|length| *length > MOST)
 }
 
+/// Returns texts without exponents; `None` if none has one.
+fn without_exponents(texts: &ArrayRef) -> Result<Option<ArrayRef>> {
+    if !texts.data_type().is_string() {
+        return Ok(None);
+    }
+    let plain = cast(texts, &DataType::Utf8)?;
+    let plain = plain.as_string::<i32>();
+    if !plain.iter().flatten().any(|text| text.contains(['e', 'E'])) {
+        return Ok(None);
+    }
+    let spelled: StringArray = plain
+        .iter()
+        .map(|text| text.map(|text| spelled_out(text).map_or(Cow::Borrowed(text), Cow::Owned)))
+        .collect();
+    Ok(Some(cast(&spelled, texts.data_type())?))
+}
+
+/// Returns a number with the digits that its exponent stands for; `None` if it has no exponent, has
+/// a very large one, or is no number.
+fn spelled_out(text: &str) -> Option<String> {
+    let (mantissa, exponent) = text.trim().split_once(['e', 'E'])?;
+    let exponent: i32 = exponent.parse().ok()?;
+    let (sign, number) = match mantissa.strip_prefix('-') {
+        Some(number) => ("-", number),
+        None => ("", mantissa.strip_prefix('+').unwrap_or(mantissa)),
+    };
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    let digits = format!("{whole}{fraction}");
+    let is_number = !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit());
+    if !is_number || !(-MAX_EXPONENT..=MAX_EXPONENT).contains(&exponent) {
+        return None;
+    }
+    let point = i32::try_from(whole.len()).ok()?.checked_add(exponent)?;
+    let Ok(point) = usize::try_from(point) else {
+        let zeros = "0".repeat(usize::try_from(point.unsigned_abs()).ok()?);
+        return Some(format!("{sign}0.{zeros}{digits}"));
+    };
+    let digits = format!("{digits:0<point$}");
+    let (whole, fraction) = digits.split_at_checked(point)?;
+    let whole = if whole.is_empty() { "0" } else { whole };
+    Some(match fraction.is_empty() {
+        true => format!("{sign}{whole}"),
+        false => format!("{sign}{whole}.{fraction}"),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -213,5 +271,29 @@ mod tests {
         assert!(shown(column).await.unwrap().contains("|   |"));
         let short = "SELECT CAST(concat('000', value, '.5') AS decimal(10, 1)) AS n FROM generate_series(1, 1)";
         assert!(shown(short).await.unwrap().contains("1.5"));
+    }
+
+    #[tokio::test]
+    async fn exponents_are_read() {
+        for (text, expected) in [
+            ("1e3", Some("1000")),
+            (" -1.5E-2 ", Some("-0.015")),
+            ("+1.e+2", Some("100")),
+            (".5e1", Some("5")),
+            ("12.345e1", Some("123.45")),
+            ("12e-2", Some("0.12")),
+            ("1", None),
+            ("1e", None),
+            ("e5", None),
+            ("1e5x", None),
+            ("true", None),
+            ("1e2000000000", None),
+            ("-e1", None),
+        ] {
+            assert_eq!(spelled_out(text).as_deref(), expected, "{text}");
+        }
+        let column = "SELECT CAST(concat('1.5e', value) AS decimal(10, 1)) AS n, CAST('2.5e1' AS decimal(10, 1)) AS c FROM generate_series(2, 2)";
+        let shown = shown(column).await.unwrap();
+        assert!(shown.contains("150.0") && shown.contains("25.0"), "{shown}");
     }
 }

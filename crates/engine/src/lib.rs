@@ -49,6 +49,7 @@ mod plain_fallbacks;
 mod planners;
 mod posix;
 pub mod quantified;
+mod quotients;
 mod relations;
 mod rounding;
 mod set_operations;

@@ -9,6 +9,8 @@
 //! length > '1 day'                     length > CAST('1 day' AS INTERVAL)
 //! length * '1.5'                       length * CAST('1.5' AS DOUBLE), if length is an INTERVAL
 //! ratio * 100                          CAST(ratio AS DOUBLE) * 100, if ratio is a REAL
+//! price * 1.1                          price * 1.1 as a DECIMAL(2,1), if price is a DECIMAL
+//! price / 3                            a quotient of more digits, if price is a DECIMAL
 //! ```
 //!
 //! Runs while a query is planned, because the results have other types. `untyped_texts.rs` gives
@@ -21,7 +23,7 @@ use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExp
 use datafusion::logical_expr::{Expr, ExprSchemable, cast};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
-use super::decimal_texts;
+use super::{common_types, decimal_texts, quotients};
 
 const INTERVAL: DataType = DataType::Interval(IntervalUnit::MonthDayNano);
 
@@ -53,6 +55,10 @@ impl ExprPlanner for OperandTypes {
         let (mut left, mut right) = (typed_left.unwrap_or(left), typed_right.unwrap_or(right));
         if !is_typed && is_arithmetic(&op) && op != BinaryOperator::PGExp {
             (left, right) = widened(left, right, schema);
+            (left, right) = exact(left, right, schema);
+        }
+        if let Some(rounded) = rounded(&op, &left, &right, schema) {
+            return Ok(PlannerResult::Planned(rounded));
         }
         Ok(PlannerResult::Original(RawBinaryExpr { op, left, right }))
     }
@@ -99,6 +105,36 @@ fn widened(left: Expr, right: Expr, schema: &DFSchema) -> (Expr, Expr) {
     }
 }
 
+/// Makes a number literal that is beside a decimal the decimal that is written.
+fn exact(left: Expr, right: Expr, schema: &DFSchema) -> (Expr, Expr) {
+    let is_decimal = |expr: &Expr| {
+        let data_type = is_short(expr).then(|| expr.get_type(schema));
+        matches!(data_type, Some(Ok(DataType::Decimal128(..))))
+    };
+    if let Some(number) = common_types::written(&left) {
+        return match is_decimal(&right) {
+            true => (Expr::Literal(number, None), right),
+            false => (left, right),
+        };
+    }
+    match common_types::written(&right) {
+        Some(number) if is_decimal(&left) => (left, Expr::Literal(number, None)),
+        _ => (left, right),
+    }
+}
+
+/// Returns a quotient or a product of decimals whose digits are not those of the engine's.
+fn rounded(op: &BinaryOperator, left: &Expr, right: &Expr, schema: &DFSchema) -> Option<Expr> {
+    if !matches!(op, BinaryOperator::Divide | BinaryOperator::Multiply)
+        || !is_short(left)
+        || !is_short(right)
+    {
+        return None;
+    }
+    let types = (left.get_type(schema).ok()?, right.get_type(schema).ok()?);
+    quotients::planned(op, (left, &types.0), (right, &types.1))
+}
+
 fn is_arithmetic(op: &BinaryOperator) -> bool {
     use BinaryOperator as Op;
     matches!(
@@ -120,7 +156,10 @@ fn is_short(expr: &Expr) -> bool {
     for _ in 0..MAX_CHAIN {
         match first {
             Expr::BinaryExpr(binary) => first = &binary.left,
-            _ => return true,
+            other => match quotients::left_operand(other) {
+                Some(operand) => first = operand,
+                None => return true,
+            },
         }
     }
     false

@@ -1,8 +1,8 @@
 //! PostgreSQL's names for the columns of a query.
 
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, ArrayElemTypeDef, DataType, Expr, Query, SelectItem, SetExpr, TimezoneInfo,
-    TrimWhereField,
+    AccessExpr, ArrayElemTypeDef, BinaryOperator, DataType, Expr, Query, SelectItem, SetExpr,
+    TimezoneInfo, TrimWhereField,
 };
 use lakegate_engine::OutputNames;
 use lakegate_sql::trino::fields_of;
@@ -101,6 +101,10 @@ fn figured(expr: &Expr) -> Option<(String, bool)> {
             Some(TrimWhereField::Both) | None => "btrim",
         }),
         Expr::IsNormalized { negated: false, .. } => good("is_normalized"),
+        Expr::BinaryOp {
+            op: BinaryOperator::Overlaps,
+            ..
+        } => good("overlaps"),
         Expr::Floor { .. } => good("floor"),
         Expr::Ceil { .. } => good("ceil"),
         _ => None,

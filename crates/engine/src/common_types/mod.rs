@@ -188,7 +188,7 @@ impl Kind {
 }
 
 /// Returns a number literal as a decimal. The parser reads it as a floating-point number.
-fn written(expr: &Expr) -> Option<ScalarValue> {
+pub(crate) fn written(expr: &Expr) -> Option<ScalarValue> {
     match without_alias(expr) {
         Expr::Negative(number) => written(number)?.arithmetic_negate().ok(),
         Expr::Literal(ScalarValue::Float64(Some(value)), _) => decimals::of_literal(*value),

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, AsArray, TimestampMicrosecondArray};
 use arrow::compute::cast;
 use arrow::datatypes::{
-    DataType, Decimal128Type, FieldRef, Float64Type, Int64Type, TimeUnit, TimestampMicrosecondType,
+    DataType, Decimal128Type, Field, FieldRef, Float64Type, Int64Type, TimeUnit,
+    TimestampMicrosecondType,
 };
 use datafusion::common::ScalarValue;
 use datafusion::config::ConfigOptions;
@@ -15,7 +16,7 @@ use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
 use datafusion::logical_expr::sort_properties::{ExprProperties, SortProperties};
 use datafusion::logical_expr::{
     ColumnarValue, Documentation, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF,
-    ScalarUDFImpl, Signature,
+    ScalarUDFImpl, Signature, TypeSignature,
 };
 use lakegate_error::Error;
 
@@ -23,11 +24,13 @@ use super::SECOND;
 use super::at_zone::AtTimeZone;
 use super::bins;
 use super::clock::Clock;
+use super::cut;
 use super::from_template;
 use super::input::{MAX_DIGITS, out_of_range, timestamps};
 use super::series;
 use super::to_char;
 use super::types::all_in_microseconds;
+use super::zoned::INTERVAL;
 use super::zones::moved;
 use crate::expressions;
 
@@ -51,7 +54,8 @@ pub(super) fn register(state: &mut SessionState) -> Result<()> {
     state.register_udf(Arc::new(ScalarUDF::new_from_impl(at_time_zone)))?;
     for name in NAMES {
         if let Some(inner) = state.scalar_functions().get(*name).cloned() {
-            state.register_udf(Arc::new(ScalarUDF::new_from_impl(InMicroseconds { inner })))?;
+            let function = InMicroseconds::new(inner);
+            state.register_udf(Arc::new(ScalarUDF::new_from_impl(function)))?;
         }
     }
     Ok(())
@@ -61,13 +65,32 @@ pub(super) fn register(state: &mut SessionState) -> Result<()> {
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct InMicroseconds {
     inner: Arc<ScalarUDF>,
+    signature: Signature,
 }
 
 impl InMicroseconds {
+    fn new(inner: Arc<ScalarUDF>) -> Self {
+        let mut signature = inner.signature().clone();
+        if inner.name() == "date_trunc"
+            && let TypeSignature::OneOf(forms) = &mut signature.type_signature
+        {
+            forms.extend(cut::signatures());
+        }
+        Self { inner, signature }
+    }
+
+    /// Returns whether a call is one of `date_trunc` on intervals.
+    fn cuts_periods(&self, value: Option<&DataType>) -> bool {
+        self.name() == "date_trunc" && value.is_some_and(cut::is_period)
+    }
+
     /// Evaluates the call here if DataFusion would go through nanoseconds, which may not hold the
     /// value.
     fn own(&self, args: &ScalarFunctionArgs) -> Result<Option<ColumnarValue>> {
         match (self.name(), args.args.as_slice()) {
+            ("date_trunc", [unit, periods]) if cut::is_period(&periods.data_type()) => {
+                cut::date_trunc(unit, periods).map(Some)
+            }
             ("date_trunc", [unit, times]) => bins::date_trunc(unit, times),
             ("date_bin", [stride, times, origin @ ..]) => {
                 bins::date_bin(args.number_rows, stride, times, origin.first())
@@ -104,7 +127,7 @@ impl ScalarUDFImpl for InMicroseconds {
     }
 
     fn signature(&self) -> &Signature {
-        self.inner.signature()
+        &self.signature
     }
 
     fn return_type(&self, types: &[DataType]) -> Result<DataType> {
@@ -113,6 +136,10 @@ impl ScalarUDFImpl for InMicroseconds {
     }
 
     fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
+        let last = args.arg_fields.last();
+        if self.cuts_periods(last.map(|field| field.data_type())) {
+            return Ok(Arc::new(Field::new(self.name(), INTERVAL, true)));
+        }
         let field = self.inner.return_field_from_args(args)?;
         Ok(match all_in_microseconds(field.data_type()) {
             Some(data_type) => Arc::new(field.as_ref().clone().with_data_type(data_type)),
@@ -126,7 +153,7 @@ impl ScalarUDFImpl for InMicroseconds {
 
     fn with_updated_config(&self, config: &ConfigOptions) -> Option<ScalarUDF> {
         let inner = Arc::new(self.inner.inner().with_updated_config(config)?);
-        Some(ScalarUDF::new_from_impl(Self { inner }))
+        Some(ScalarUDF::new_from_impl(Self::new(inner)))
     }
 
     fn simplify(&self, args: Vec<Expr>, context: &SimplifyContext) -> Result<ExprSimplifyResult> {
@@ -173,6 +200,10 @@ impl ScalarUDFImpl for InMicroseconds {
     }
 
     fn output_ordering(&self, inputs: &[ExprProperties]) -> Result<SortProperties> {
+        let last = inputs.last().map(|input| input.range.data_type());
+        if self.cuts_periods(last.as_ref()) {
+            return Ok(SortProperties::Unordered);
+        }
         self.inner.output_ordering(inputs)
     }
 

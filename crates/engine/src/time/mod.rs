@@ -34,6 +34,8 @@ mod at_zone;
 mod bins;
 mod calendar;
 mod clock;
+mod cut;
+mod day_times;
 mod extremes;
 mod fields;
 mod from_template;

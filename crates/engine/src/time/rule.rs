@@ -19,7 +19,7 @@ use datafusion::optimizer::AnalyzerRule;
 
 use super::input::{MAX_DIGITS, TimeOfText, is_read};
 use super::types::{in_microseconds, with_texts};
-use super::{extremes, fields, length, parts, precision, zoned, zones};
+use super::{day_times, extremes, fields, length, parts, precision, zoned, zones};
 use crate::{expressions, texts};
 
 /// Replaces DataFusion's nanoseconds with microseconds, and writes times as text as PostgreSQL
@@ -337,6 +337,9 @@ fn cast(expr: Expr, field: Arc<Field>, schema: &DFSchema, strict: bool) -> Expr 
             return again(seconds, field, strict);
         }
         (Some(from), target) if target.is_temporal() => {
+            if let Some(casted) = day_times::casted(&expr, &from, target) {
+                return casted;
+            }
             if let Some(moved) = zones::by_the_clock(&expr, &from, target) {
                 return moved;
             }

@@ -4,7 +4,7 @@ use sqlparser::ast;
 use sqlparser::parser::{Parser, ParserError, ParserOptions};
 use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer, Whitespace};
 
-use super::cursor::{Cursor, Result};
+use super::cursor::{Cursor, Result, shown};
 use super::query_error::{self, Source};
 use super::{complexity, lists, normalize, reserved, row_fields, tokens};
 use crate::ParseError;
@@ -196,7 +196,9 @@ fn parse<T>(
         .map_err(|error| query_error::of_tokenizer(&source, &error))?;
     let mut tokens = tokens::json_operators(tokens);
     number_placeholders(&source, &mut tokens)?;
-    let tokens = tokens::unicode_strings(tokens::decimal_numbers(tokens));
+    let tokens = tokens::decimal_numbers(tokens);
+    no_junk_after_numbers(&source, &tokens)?;
+    let tokens = tokens::unicode_strings(tokens);
     let tokens = tokens::corresponding(spell_out_table_commands(tokens));
     let tokens = tokens::sort_operators(tokens);
     let tokens = tokens::json_tables(tokens::quantified_values(lists::plain(tokens)));
@@ -269,6 +271,25 @@ fn number_placeholders(source: &Source<'_>, tokens: &mut [TokenWithSpan]) -> Res
                 "parameters are written either as ? or as $1, $2 .., not both in one statement",
             ));
         }
+    }
+    Ok(())
+}
+
+/// Refuses `123abc`, which would be a number and its alias.
+fn no_junk_after_numbers(source: &Source<'_>, tokens: &[TokenWithSpan]) -> Result<()> {
+    for (number, word) in tokens.iter().zip(tokens.iter().skip(1)) {
+        let (Token::Number(..), Token::Word(junk)) = (&number.token, &word.token) else {
+            continue;
+        };
+        if junk.quote_style.is_some() || number.span.end != word.span.start {
+            continue;
+        }
+        let message = format!(
+            "trailing junk after numeric literal at or near \"{}{}\"",
+            shown(&number.token.to_string()),
+            shown(&junk.value)
+        );
+        return Err(query_error::at(source, number.span.start, &message));
     }
     Ok(())
 }

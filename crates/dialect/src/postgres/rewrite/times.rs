@@ -3,6 +3,8 @@
 //! ```text
 //! INTERVAL '1-2 3 04:05'         INTERVAL '14 months 3 days 14700.000000 seconds'     the engine reads fewer forms
 //! '1.25 s'::INTERVAL(1)          INTERVAL '0 months 0 days 1.300000 seconds'
+//! INTERVAL '1.25' SECOND(1)      the same
+//! INTERVAL '2:03' HOUR TO SECOND INTERVAL '0 months 0 days 7380.000000 seconds'
 //! t AT TIME ZONE 'x'             timezone('x', t)                                     the engine makes a cast of it
 //! age(a, b), age(b)              age_between(a, b), age_between(current_date, b)
 //! make_interval(days => n)       INTERVAL '0 seconds' + n * INTERVAL '1 day'
@@ -10,8 +12,8 @@
 //! ```
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, DataType, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, TimezoneInfo,
-    Value,
+    BinaryOperator, DataType, DateTimeField, Expr, FunctionArg, FunctionArgExpr, FunctionArguments,
+    Interval, TimezoneInfo, Value,
 };
 use lakegate_engine::time::{AGE, AT_TIME_ZONE, interval_in_words, rounded_interval_in_words};
 use lakegate_error::Error;
@@ -26,6 +28,12 @@ use super::{build, folded};
 pub(super) fn rewrite(expr: &mut Expr) -> Result<(), Error> {
     if let Some((text, digits)) = rounded_interval(expr) {
         *expr = build::interval(&rounded_interval_in_words(text, digits)?)?;
+        return Ok(());
+    }
+    if let Expr::Interval(interval) = expr
+        && let Some((text, digits)) = of_seconds(interval)
+    {
+        *expr = build::interval(&rounded_interval_in_words(&text, digits)?)?;
         return Ok(());
     }
     match expr {
@@ -46,6 +54,39 @@ pub(super) fn rewrite(expr: &mut Expr) -> Result<(), Error> {
         _ => {}
     }
     Ok(())
+}
+
+/// Digits of a second that every interval has.
+const MICROSECONDS: u64 = 6;
+
+/// Returns the text of a literal whose last field is the second, and the digits that it is rounded
+/// to; `None` for others. The text has all its fields, or those from the first one on, which is how
+/// a text without fields is read, too, except that of minutes and seconds.
+fn of_seconds(interval: &Interval) -> Option<(String, u64)> {
+    use DateTimeField as Field;
+    let Expr::Value(value) = interval.value.as_ref() else {
+        return None;
+    };
+    let Value::SingleQuotedString(text) = &value.value else {
+        return None;
+    };
+    let (first, last) = (&interval.leading_field, &interval.last_field);
+    let digits = interval.fractional_seconds_precision;
+    match (first, last, interval.leading_precision) {
+        (None, None, None) => Some((text.clone(), digits?)),
+        (Some(Field::Second), None, Some(digits)) => Some((text.clone(), digits)),
+        (Some(Field::Day | Field::Hour), Some(Field::Second), None) => {
+            Some((text.clone(), digits.unwrap_or(MICROSECONDS)))
+        }
+        (Some(Field::Minute), Some(Field::Second), None) => {
+            let text = text.trim();
+            let is_short = text.starts_with(|first: char| first.is_ascii_digit())
+                && text.matches(':').count() == 1;
+            let hours = if is_short { "0:" } else { "" };
+            Some((format!("{hours}{text}"), digits.unwrap_or(MICROSECONDS)))
+        }
+        _ => None,
+    }
 }
 
 /// Returns the text of a literal interval, and the digits of a second that it is rounded to; `None`

@@ -341,3 +341,27 @@ fn errors_about_passwords_do_not_show_them() {
         );
     }
 }
+
+#[test]
+fn letters_after_a_number_are_no_alias() {
+    for (sql, junk) in [
+        ("SELECT 123abc", "123abc"),
+        ("SELECT 1.5e", "1.5e"),
+        ("SELECT 1x, 2", "1x"),
+        ("SELECT a FROM t WHERE a = 1AND b = 2", "1AND"),
+    ] {
+        let found = error(sql);
+        let message = format!("trailing junk after numeric literal at or near \"{junk}\"");
+        assert_eq!(found.message, message, "{sql}");
+        let place = sql.find(junk).map(|place| place + 1);
+        assert_eq!(found.position, place, "{sql}");
+    }
+    for sql in [
+        "SELECT 123 abc",
+        "SELECT 1\"abc\"",
+        "SELECT 1e5, 0x1f, 0o17, 0b11, 1_000",
+        "SELECT 1/**/abc",
+    ] {
+        assert!(crate::parse(sql).is_ok(), "{sql}");
+    }
+}
