@@ -149,7 +149,7 @@ fn typed((text, beside): (&Expr, &Expr), schema: &DFSchema, zone: &Arc<str>) -> 
 
 /// Returns the text as a value of a type; `None` if it is none, or the type has no such form.
 /// `zone`: where a time with a zone is if it names none.
-fn literal(text: &str, data_type: &DataType, zone: Option<&Arc<str>>) -> Option<Expr> {
+pub(crate) fn literal(text: &str, data_type: &DataType, zone: Option<&Arc<str>>) -> Option<Expr> {
     let written = text.trim();
     let begins_with_digit = written.starts_with(|first: char| first.is_ascii_digit());
     let is_value = match data_type {
