@@ -44,13 +44,13 @@ pub(super) fn statement(cursor: &Cursor<'_>) -> Result<Statement> {
 
 /// The FROM of `SELECT DISTINCT FROM t`. A list of columns may be empty only without DISTINCT.
 fn distinct_of_nothing<'a>(cursor: &Cursor<'a>) -> Option<Cursor<'a>> {
-    let places = 0..cursor.rest().len();
+    let mut places = 0..cursor.rest().len();
     let words = ["SELECT", "DISTINCT", "FROM"];
     let is_at = |at: usize| {
         let mut words = words.iter().enumerate();
         words.all(|(place, word)| cursor.is_word_at(at + place, word))
     };
-    let found = places.into_iter().find(|at| is_at(*at))?;
+    let found = places.find(|at| is_at(*at))?;
     let mut from = *cursor;
     (0..found + 2).for_each(|_| from.advance());
     Some(from)
