@@ -61,6 +61,7 @@ pub mod substrait;
 mod sum;
 mod texts;
 pub mod time;
+mod untyped_columns;
 pub mod untyped_texts;
 mod whole_decimals;
 mod window_inputs;
@@ -338,6 +339,7 @@ impl Engine {
                 let mut rules = (self.library.rules_of)(settings.names);
                 if settings.names == Names::Postgres {
                     rules.push(Arc::new(untyped_texts::UntypedTexts));
+                    rules.push(Arc::new(untyped_columns::UntypedColumns));
                     rules.push(Arc::new(joined_booleans::JoinedBooleans));
                     rules.push(Arc::new(halves::HalvesToEven));
                     rules.push(Arc::new(byte_texts::ByteTexts));

@@ -38,6 +38,7 @@ const BOOLEANS: [&str; 8] = ["t", "f", "true", "false", "yes", "no", "on", "off"
 pub fn may_have_type(text: &str) -> bool {
     text.contains(|part: char| part.is_ascii_digit())
         || text.trim() == "{}"
+        || text.starts_with("\\x")
         || is_boolean(text.trim())
 }
 
@@ -148,7 +149,7 @@ fn typed((text, beside): (&Expr, &Expr), schema: &DFSchema, zone: &Arc<str>) -> 
 
 /// Returns the text as a value of a type; `None` if it is none, or the type has no such form.
 /// `zone`: where a time with a zone is if it names none.
-fn literal(text: &str, data_type: &DataType, zone: Option<&Arc<str>>) -> Option<Expr> {
+pub(crate) fn literal(text: &str, data_type: &DataType, zone: Option<&Arc<str>>) -> Option<Expr> {
     let written = text.trim();
     let begins_with_digit = written.starts_with(|first: char| first.is_ascii_digit());
     let is_value = match data_type {
@@ -160,6 +161,10 @@ fn literal(text: &str, data_type: &DataType, zone: Option<&Arc<str>>) -> Option<
         DataType::Decimal128(..) => {
             let number = decimal_texts::number(written)?;
             return Some(Expr::Literal(number, None));
+        }
+        DataType::Binary | DataType::LargeBinary | DataType::BinaryView => {
+            let bytes = ScalarValue::Binary(Some(bytes(text)?));
+            return Some(cast(Expr::Literal(bytes, None), data_type.clone()));
         }
         DataType::Boolean => is_boolean(written),
         DataType::Date32 | DataType::Time64(_) | DataType::Timestamp(..) => begins_with_digit,
@@ -184,6 +189,16 @@ fn literal(text: &str, data_type: &DataType, zone: Option<&Arc<str>>) -> Option<
     Some(cast(Expr::Literal(text, None), data_type))
 }
 
+/// Returns the bytes of a text such as `\x01ff`.
+fn bytes(text: &str) -> Option<Vec<u8>> {
+    let digits = text.strip_prefix("\\x")?.as_bytes();
+    let (pairs, rest) = digits.as_chunks::<2>();
+    let digit = |byte: u8| char::from(byte).to_digit(16);
+    let byte = |[high, low]: &[u8; 2]| u8::try_from(digit(*high)? * 16 + digit(*low)?).ok();
+    let bytes = pairs.iter().map(byte).collect::<Option<Vec<u8>>>();
+    bytes.filter(|_| rest.is_empty())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -205,6 +220,11 @@ mod tests {
             ("{}", item.clone(), true),
             ("{1}", item, false),
             ("a", DataType::Utf8, false),
+            ("\\x01fF", DataType::Binary, true),
+            ("\\x", DataType::Binary, true),
+            ("\\x1", DataType::Binary, false),
+            ("\\x+1", DataType::Binary, false),
+            ("01", DataType::Binary, false),
         ] {
             let made = literal(text, &data_type, Some(&zone));
             assert_eq!(made.is_some(), expected, "{text} as {data_type}");

@@ -90,6 +90,11 @@ fn not_implemented(what: &str) -> Error {
         };
         return Error::new(code, message);
     }
+    let is_of = |clause: &&str| what.starts_with(&format!("Unsupported {clause} expression: "));
+    if let Some(clause) = ["LIMIT", "OFFSET"].into_iter().find(is_of) {
+        let message = format!("{clause} of a value that a query computes is not supported");
+        return Error::not_supported(message).with_hint("write the number");
+    }
     // Names of types that SQL has are in capitals.
     let unknown = what.strip_prefix("Unsupported SQL type ");
     let unknown = unknown.filter(|name| {

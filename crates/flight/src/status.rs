@@ -72,6 +72,8 @@ pub(super) fn code_of(code: Code) -> Grpc {
         Code::QueryCancelled | Code::ClientStalled => Grpc::Cancelled,
         Code::StatementTimeout | Code::RunTimeLimit => Grpc::DeadlineExceeded,
         Code::ObjectInUse
+        | Code::FixedParameter
+        | Code::ForwardOnlyCursor
         | Code::FailedTransaction
         | Code::ActiveTransaction
         | Code::ReadOnlyTransaction

@@ -22,6 +22,7 @@ const POSTGRES: PostgreSqlDialect = PostgreSqlDialect {};
 #[derive(Debug)]
 pub struct AthenaDialect {
     steps_left: AtomicUsize,
+    nests_joins: bool,
 }
 
 impl AthenaDialect {
@@ -29,6 +30,17 @@ impl AthenaDialect {
     pub fn with_steps(steps: usize) -> AthenaDialect {
         AthenaDialect {
             steps_left: AtomicUsize::new(steps),
+            nests_joins: false,
+        }
+    }
+
+    /// Sets whether a join that follows a joined table is one of that table:
+    /// `a JOIN b JOIN c ON … ON …`.
+    #[must_use]
+    pub fn nesting_joins(self, nests_joins: bool) -> AthenaDialect {
+        AthenaDialect {
+            nests_joins,
+            ..self
         }
     }
 
@@ -81,6 +93,11 @@ impl Dialect for AthenaDialect {
         // name.
         POSTGRES.is_reserved_for_identifier(keyword)
             || matches!(keyword, Keyword::CASE | Keyword::CAST)
+    }
+
+    /// Without this, the FOR of `SELECT 1 FOR UPDATE` would be the name of the column.
+    fn is_column_alias(&self, keyword: &Keyword, parser: &mut Parser<'_>) -> bool {
+        *keyword != Keyword::FOR && POSTGRES.is_column_alias(keyword, parser)
     }
 
     /// Postgres allows this word, which only Hive reserves.
@@ -177,6 +194,10 @@ impl Dialect for AthenaDialect {
     /// `row.* AS (a, b)`. The parser refuses the names after other expressions.
     fn supports_select_item_multi_column_alias(&self) -> bool {
         true
+    }
+
+    fn supports_left_associative_joins_without_parens(&self) -> bool {
+        !self.nests_joins
     }
 
     fn supports_parens_around_table_factor(&self) -> bool {

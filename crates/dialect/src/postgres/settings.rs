@@ -624,7 +624,7 @@ impl Known {
             Kind::Text => Ok(value.to_owned()),
             Kind::Workgroup => Ok(value.to_lowercase()),
             Kind::Constant => Err(Error::new(
-                Code::ObjectInUse,
+                Code::FixedParameter,
                 format!("parameter \"{}\" cannot be changed", self.name),
             )),
             Kind::Boolean => match value.to_lowercase().as_str() {

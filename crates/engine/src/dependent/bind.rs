@@ -309,13 +309,6 @@ fn bind_aggregate(binder: &mut Binder<'_>, aggregate: Aggregate) -> Result<Bound
             "GROUPING SETS, ROLLUP and CUBE in a correlated subquery are not supported",
         );
     }
-    for expr in &aggregate.aggr_expr {
-        if expr.contains_outer() && expr.column_refs().is_empty() {
-            return refused(
-                "an aggregate function over outer columns alone is not supported in a subquery: it is one of the outer query",
-            );
-        }
-    }
     let own: Vec<Column> = aggregate.schema.columns();
     let schema = Arc::clone(&aggregate.schema);
     let empty: Vec<Option<Expr>> = (aggregate.aggr_expr.iter())

@@ -34,6 +34,7 @@ mod lateral;
 mod numbered;
 mod on;
 mod optional;
+mod outer_aggregates;
 mod places;
 mod recursive;
 mod sides;

@@ -10,7 +10,9 @@ use datafusion::logical_expr::{
     Aggregate, Expr, Filter, LogicalPlan, LogicalPlanBuilder, Projection, Sort, Window,
 };
 
-use super::{Rewriter, Target, columns_of, engine, lateral, on, refused, subquery_of};
+use super::{
+    Rewriter, Target, columns_of, engine, lateral, on, outer_aggregates, refused, subquery_of,
+};
 
 /// A place of an expression, by the subqueries that the engine supports there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,6 +78,9 @@ impl Place {
 
 impl Rewriter {
     pub(super) fn node(&mut self, node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
+        if let LogicalPlan::Aggregate(aggregate) = &node {
+            outer_aggregates::refuse(aggregate)?;
+        }
         let node = node.map_expressions(|expr| expr.transform_up(|expr| self.inside(expr)))?;
         let (node, changed) = (node.data, node.transformed);
         let rewritten = match node {

@@ -8,12 +8,14 @@
 //! engine does so.
 //!
 //! [`emptied`] replaces a function that does not recognize an empty frame; [`determination`]
-//! replaces one that is NULL where its result is 1; [`bits`] adds those that the engine refuses.
+//! replaces one that is NULL where its result is 1, and [`singles`] those that are 0 where it is NaN;
+//! [`bits`] adds those that the engine refuses.
 
 mod bits;
 mod determination;
 mod emptied;
 mod moments;
+mod singles;
 mod stacks;
 #[cfg(test)]
 mod tests;
@@ -48,6 +50,7 @@ pub(crate) fn register(state: &mut SessionState) -> Result<()> {
     bits::register(state)?;
     determination::register(state)?;
     emptied::register(state)?;
+    singles::register(state)?;
     use Kind as K;
     for (name, kind) in [
         ("sum", K::Sum),

@@ -319,7 +319,7 @@ impl Cursor {
     /// They are not ahead of the cursor.
     pub(super) fn wanted(&self, direction: FetchDirection) -> Result<Wanted> {
         let backward = || {
-            Error::new(Code::ObjectInUse, "cursor can only scan forward")
+            Error::new(Code::ForwardOnlyCursor, "cursor can only scan forward")
                 .with_hint("declare the query again to start over")
         };
         let rows = |count: i64| usize::try_from(count).map_err(|_| backward());

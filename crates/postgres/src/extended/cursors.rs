@@ -226,7 +226,7 @@ fn rows_ahead(direction: FetchDirection) -> Result<Option<u64>> {
     match count {
         Some(count) => Ok(Some(count)),
         None => Err(
-            Error::new(Code::ObjectInUse, "cursor can only scan forward")
+            Error::new(Code::ForwardOnlyCursor, "cursor can only scan forward")
                 .with_hint("execute the statement again to start over"),
         ),
     }

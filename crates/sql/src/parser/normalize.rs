@@ -15,14 +15,14 @@ use sqlparser::ast::{
 };
 
 use super::query::{refused_lock, refused_write};
-use super::{grouping, row_fields, sample, ties};
+use super::{grouping, recursive, row_fields, sample, ties};
 use crate::ast::Unsupported;
 
 /// Folds the names of a query.
 ///
 /// # Errors
 ///
-/// The query writes.
+/// The query writes, or has a clause that would be ignored.
 pub(super) fn query(query: &mut Query) -> Result<(), Unsupported> {
     let mut aliases = Aliases::default();
     if let ControlFlow::Break(refused) = walk_mut(query, &mut aliases) {
@@ -97,7 +97,8 @@ impl VisitorMut for Aliases {
         for cte in query.with.iter().flat_map(|with| &with.cte_tables) {
             self.declare_columns(&cte.alias);
         }
-        if let Err(refused) = ties::expand(query) {
+        let enclosed = query.with.as_mut().map_or(Ok(()), recursive::enclose);
+        if let Err(refused) = enclosed.and_then(|()| ties::expand(query)) {
             return ControlFlow::Break(refused);
         }
         limit_of_fetch(query);

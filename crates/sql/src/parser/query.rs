@@ -6,7 +6,7 @@ use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer, Whitespace};
 
 use super::cursor::{Cursor, Result, shown};
 use super::query_error::{self, Source};
-use super::{complexity, lists, normalize, reserved, row_fields, tokens};
+use super::{complexity, joins, lists, normalize, reserved, row_fields, tokens};
 use crate::ParseError;
 use crate::ast::{Statement, Unsupported};
 use crate::dialect::AthenaDialect;
@@ -24,6 +24,9 @@ const STEPS: usize = 20_000;
 
 /// The query that extends to the end of the cursor, or the reason to refuse it.
 pub(super) fn statement(cursor: &Cursor<'_>) -> Result<Statement> {
+    if let Some(from) = distinct_of_nothing(cursor) {
+        return Err(from.expected("the columns that are distinct"));
+    }
     let refused = excluding_frame(cursor).or_else(|| of_trino(cursor));
     if let Some(refused) = refused.or_else(|| key_lock(cursor)) {
         return Ok(Statement::Unsupported(refused));
@@ -37,6 +40,20 @@ pub(super) fn statement(cursor: &Cursor<'_>) -> Result<Statement> {
         Ok(()) => Statement::Query(query),
         Err(refused) => Statement::Unsupported(refused),
     })
+}
+
+/// The FROM of `SELECT DISTINCT FROM t`. A list of columns may be empty only without DISTINCT.
+fn distinct_of_nothing<'a>(cursor: &Cursor<'a>) -> Option<Cursor<'a>> {
+    let mut places = 0..cursor.rest().len();
+    let words = ["SELECT", "DISTINCT", "FROM"];
+    let is_at = |at: usize| {
+        let mut words = words.iter().enumerate();
+        words.all(|(place, word)| cursor.is_word_at(at + place, word))
+    };
+    let found = places.find(|at| is_at(*at))?;
+    let mut from = *cursor;
+    (0..found + 2).for_each(|_| from.advance());
+    Some(from)
 }
 
 /// A window frame that excludes rows (EXCLUDE).
@@ -200,7 +217,7 @@ fn parse<T>(
     no_junk_after_numbers(&source, &tokens)?;
     let tokens = tokens::unicode_strings(tokens);
     let tokens = tokens::corresponding(spell_out_table_commands(tokens));
-    let tokens = tokens::sort_operators(tokens);
+    let tokens = tokens::offset_first(tokens::sort_operators(tokens));
     let tokens = tokens::json_tables(tokens::quantified_values(lists::plain(tokens)));
     let tokens = row_fields::named(tokens);
     let unclosed = unclosed_parentheses(cursor);
@@ -227,7 +244,8 @@ fn parse_tokens<T>(
     tokens: Vec<TokenWithSpan>,
     grammar: &impl Fn(&mut Parser<'_>) -> std::result::Result<T, ParserError>,
 ) -> Result<T> {
-    let dialect = AthenaDialect::with_steps(STEPS + STEPS_PER_TOKEN * source.token_count());
+    let dialect = AthenaDialect::with_steps(STEPS + STEPS_PER_TOKEN * source.token_count())
+        .nesting_joins(joins::are_nested(&tokens));
     let mut parser = Parser::new(&dialect)
         .with_recursion_limit(MAX_DEPTH)
         .with_options(ParserOptions::new())

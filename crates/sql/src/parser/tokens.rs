@@ -9,6 +9,7 @@
 //! UNION ALL CORRESPONDING      UNION ALL BY NAME
 //! x ? 'a', x ?| ARRAY['a']     operators of jsonb instead of parameters
 //! ORDER BY x USING >           ORDER BY x DESC
+//! FETCH FIRST ROW ONLY OFFSET 1    OFFSET 1 FETCH FIRST ROW ONLY
 //! ```
 
 use sqlparser::tokenizer::{Token, TokenWithSpan, Whitespace};
@@ -235,6 +236,67 @@ pub(super) fn sort_operators(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
         }
     }
     out
+}
+
+/// The maximum number of tokens of FETCH before an OFFSET, without blanks.
+const MAX_FETCH: usize = 8;
+/// The maximum number of tokens of an OFFSET that is moved.
+const MAX_OFFSET: usize = 128;
+
+/// Writes OFFSET before FETCH, the only order that sqlparser knows.
+pub(super) fn offset_first(mut tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    if !tokens.iter().any(|token| is_word(&token.token, "FETCH")) {
+        return tokens;
+    }
+    let places = tokens.iter().enumerate();
+    let places: Vec<usize> = places
+        .filter(|(_, token)| !matches!(token.token, Token::Whitespace(_)))
+        .map(|(place, _)| place)
+        .collect();
+    // From the last one, because an OFFSET may contain a query with another.
+    for (at, start) in places.iter().enumerate().rev() {
+        let Some(fetch) = fetch_before(&tokens, &places, at) else {
+            continue;
+        };
+        if let Some(end) = end_of_offset(&tokens, *start)
+            && let Some(clauses) = tokens.get_mut(fetch..end)
+        {
+            clauses.rotate_left(start - fetch);
+        }
+    }
+    tokens
+}
+
+/// The place of the FETCH that ends before the OFFSET at `offset`, an index of `places`.
+fn fetch_before(tokens: &[TokenWithSpan], places: &[usize], offset: usize) -> Option<usize> {
+    let is_at = |at: usize, word: &str| {
+        let token = places.get(at).and_then(|place| tokens.get(*place));
+        token.is_some_and(|token| is_word(&token.token, word))
+    };
+    let last = offset.checked_sub(1)?;
+    if !is_at(offset, "OFFSET") || !(is_at(last, "ONLY") || is_at(last, "TIES")) {
+        return None;
+    }
+    let begins =
+        |at: &usize| is_at(*at, "FETCH") && (is_at(*at + 1, "FIRST") || is_at(*at + 1, "NEXT"));
+    let fetch = (last.saturating_sub(MAX_FETCH)..last).rev().find(begins)?;
+    places.get(fetch).copied()
+}
+
+/// The place behind the OFFSET at `start`; `None` if it is too long.
+fn end_of_offset(tokens: &[TokenWithSpan], start: usize) -> Option<usize> {
+    let mut depth = 0usize;
+    let behind = tokens.iter().enumerate().skip(start + 1);
+    for (place, token) in behind.take(MAX_OFFSET) {
+        match &token.token {
+            Token::LParen => depth += 1,
+            Token::RParen if depth == 0 => return Some(place),
+            Token::RParen => depth -= 1,
+            word if depth == 0 && is_word(word, "FOR") => return Some(place),
+            _ => {}
+        }
+    }
+    (tokens.len() <= start + 1 + MAX_OFFSET).then_some(tokens.len())
 }
 
 /// Reads Unicode strings with an escape character of their own: the tokenizer knows the backslash.

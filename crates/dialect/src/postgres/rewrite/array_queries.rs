@@ -1,5 +1,6 @@
 //! `ARRAY(SELECT …)`.
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
@@ -8,10 +9,10 @@ use datafusion::sql::sqlparser::ast::{
     SelectItem, SetExpr, TableAlias, TableAliasColumnDef, TableFactor, TableWithJoins, Visitor,
 };
 use lakegate_error::Error;
-use lakegate_sql::walk::walk;
+use lakegate_sql::walk::{walk, walk_expressions};
 
 use super::expressions::number;
-use super::{build, folded};
+use super::{build, conditions, folded};
 
 /// Rewrites `ARRAY(SELECT …)`.
 pub(super) fn array_of(mut query: Query) -> Result<Expr, Error> {
@@ -27,9 +28,11 @@ pub(super) fn array_of(mut query: Query) -> Result<Expr, Error> {
                 && select.having.is_none()
                 && matches!(&select.group_by, GroupByExpr::Expressions(keys, _) if keys.is_empty()) =>
         {
+            let tables = conditions::names(&select.from);
+            let is_plain = |item: &Expr| !calls(item) && !reads_outer_columns(item, &tables);
             match select.projection.as_mut_slice() {
-                [SelectItem::UnnamedExpr(item)] if !calls(item) => Some((item, None)),
-                [SelectItem::ExprWithAlias { expr: item, alias }] if !calls(item) => {
+                [SelectItem::UnnamedExpr(item)] if is_plain(item) => Some((item, None)),
+                [SelectItem::ExprWithAlias { expr: item, alias }] if is_plain(item) => {
                     Some((item, Some(&*alias)))
                 }
                 _ => None,
@@ -81,6 +84,28 @@ fn calls(expr: &Expr) -> bool {
         }
     }
     walk(expr, &mut Found).is_break()
+}
+
+/// Returns whether an expression reads columns, but none of the tables of its own FROM: an aggregate
+/// function of them would be one of the outer query.
+fn reads_outer_columns(expr: &Expr, tables: &BTreeSet<String>) -> bool {
+    let mut found = false;
+    let walked = walk_expressions(expr, |part| {
+        let is_own = match part {
+            Expr::Identifier(_) => !tables.is_empty(),
+            Expr::CompoundIdentifier(parts) => match parts.as_slice() {
+                [.., table, _] => tables.contains(&folded(table)),
+                _ => false,
+            },
+            _ => return ControlFlow::Continue(()),
+        };
+        found = true;
+        match is_own {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        }
+    });
+    found && walked.is_continue()
 }
 
 /// Builds `array_agg(item ORDER BY …)`, with ordinals and names of the item resolved.
@@ -233,6 +258,14 @@ mod tests {
             (
                 "SELECT sum(a) AS s FROM t GROUP BY b ORDER BY b, s DESC",
                 "SELECT array_agg(item ORDER BY key_1, item DESC) FROM (SELECT sum(a) AS s, b AS key_1 FROM t GROUP BY b) AS array_items (item, key_1)",
+            ),
+            (
+                "SELECT u.a + 1 FROM t WHERE t.b = u.b ORDER BY c",
+                "SELECT array_agg(item ORDER BY key_1) FROM (SELECT u.a + 1, c AS key_1 FROM t WHERE t.b = u.b) AS array_items (item, key_1)",
+            ),
+            (
+                "SELECT u.a + t.a FROM t",
+                "SELECT array_agg(u.a + t.a) FROM t",
             ),
             (
                 "SELECT a FROM t UNION SELECT 1 ORDER BY a",

@@ -4,11 +4,17 @@
 //! SELECT DISTINCT ON (1) x, y      SELECT DISTINCT ON (x) x, y
 //! GROUP BY (x, y), z               GROUP BY x, y, z
 //! LIMIT '1' OFFSET 'x'             LIMIT 1 OFFSET 'x'::bigint
+//! SELECT 1 FROM t HAVING 1 < 2     SELECT 1 FROM t HAVING (1 < 2) AND count(1) >= 0
 //! ```
 
+use std::ops::ControlFlow;
+
 use datafusion::sql::sqlparser::ast::{
-    DataType, Distinct, Expr, GroupByExpr, LimitClause, Query, Select, SelectItem, Value,
+    BinaryOperator, DataType, Distinct, Expr, GroupByExpr, LimitClause, Query, Select, SelectItem,
+    Value,
 };
+
+use lakegate_sql::walk::walk_expressions;
 
 use super::build;
 
@@ -32,6 +38,34 @@ pub(super) fn rewrite(select: &mut Select) {
             })
             .collect();
     }
+    group_for_having(select);
+}
+
+/// HAVING makes the rows one group, but the engine sees no group without an aggregate function.
+fn group_for_having(select: &mut Select) {
+    let is_ungrouped =
+        matches!(&select.group_by, GroupByExpr::Expressions(keys, _) if keys.is_empty());
+    let Some(having) = select
+        .having
+        .take_if(|having| is_ungrouped && is_constant(having))
+    else {
+        return;
+    };
+    let count = build::call("count", vec![build::integer(1)]);
+    let is_counted = build::binary(count, BinaryOperator::GtEq, build::integer(0));
+    let having = build::nested(having);
+    select.having = Some(build::binary(having, BinaryOperator::And, is_counted));
+}
+
+/// Returns whether an expression has neither names nor calls.
+fn is_constant(expr: &Expr) -> bool {
+    let walked = walk_expressions(expr, |part| match part {
+        Expr::Function(_) | Expr::Identifier(_) | Expr::CompoundIdentifier(_) => {
+            ControlFlow::Break(())
+        }
+        _ => ControlFlow::Continue(()),
+    });
+    walked.is_continue()
 }
 
 /// Reads texts in LIMIT, OFFSET and FETCH as numbers, as PostgreSQL does: gorm and the simple

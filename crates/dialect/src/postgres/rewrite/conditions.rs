@@ -49,7 +49,7 @@ pub(super) fn check(select: &Select) -> Result<(), Error> {
 }
 
 /// Returns the names of the tables of a FROM.
-fn names(from: &[TableWithJoins]) -> BTreeSet<String> {
+pub(super) fn names(from: &[TableWithJoins]) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     let mut left: Vec<&TableWithJoins> = from.iter().collect();
     while let Some(tables) = left.pop() {

@@ -67,6 +67,7 @@ mod ordered_sets;
 mod outputs;
 mod precedence;
 mod row_counts;
+mod sets;
 mod similar;
 mod slices;
 mod tables;
@@ -327,7 +328,9 @@ impl VisitorMut for Rewriter<'_> {
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Error> {
         clauses::read_counts(query);
         if self.functions == Names::Postgres {
-            untyped::set_operation(query);
+            if let Err(error) = untyped::set_operation(query) {
+                return ControlFlow::Break(error);
+            }
             if self.is_inside {
                 untyped::values(query);
             }
@@ -387,8 +390,8 @@ impl VisitorMut for Rewriter<'_> {
             numbers::fold(expr);
             untyped::rewrite(expr);
         }
-        match self
-            .rewrite_expr(expr)
+        match sets::check(expr)
+            .and_then(|()| self.rewrite_expr(expr))
             .and_then(|()| comparisons::rewrite(expr))
         {
             Ok(()) => ControlFlow::Continue(()),

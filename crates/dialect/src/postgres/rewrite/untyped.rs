@@ -8,6 +8,7 @@
 //! VALUES (date '2024-01-01'), ('2024-01-02')
 //!                                    VALUES (date '2024-01-01'), (typed_text('2024-01-02', …))
 //! SELECT 10 UNION SELECT '9'         SELECT 10 UNION SELECT typed_text('9', 10)
+//! SELECT 10 UNION SELECT 'x'         refused
 //! ```
 //!
 //! The second argument only tells the type, and is not evaluated.
@@ -20,6 +21,8 @@ use datafusion::sql::sqlparser::ast::{
     BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Query,
     SelectItem, SetExpr, Value,
 };
+
+use lakegate_error::{Code, Error};
 
 use super::build;
 
@@ -68,9 +71,13 @@ pub(super) fn values(query: &mut Query) {
 }
 
 /// Gives the text literals in the columns of set operations the types of constants in other parts.
-pub(super) fn set_operation(query: &mut Query) {
+///
+/// # Errors
+///
+/// A text is beside a number, and is none.
+pub(super) fn set_operation(query: &mut Query) -> Result<(), Error> {
     if !matches!(query.body.as_ref(), SetExpr::SetOperation { .. }) {
-        return;
+        return Ok(());
     }
     let mut lists: Vec<&mut Vec<SelectItem>> = Vec::new();
     let mut bodies = vec![query.body.as_mut()];
@@ -81,7 +88,7 @@ pub(super) fn set_operation(query: &mut Query) {
                 bodies.push(left.as_mut());
                 bodies.push(right.as_mut());
             }
-            _ => return,
+            _ => return Ok(()),
         }
     }
     let is_plain = |item: &SelectItem| {
@@ -91,7 +98,7 @@ pub(super) fn set_operation(query: &mut Query) {
         )
     };
     if !lists.iter().all(|list| list.iter().all(is_plain)) {
-        return;
+        return Ok(());
     }
     let width = lists.iter().map(|list| list.len()).min().unwrap_or(0);
     for column in 0..width {
@@ -104,8 +111,48 @@ pub(super) fn set_operation(query: &mut Query) {
                 _ => None,
             })
             .collect();
+        numbers_only(&values)?;
         of_type(values, is_constant);
     }
+    Ok(())
+}
+
+/// Rejects a text that is no number beside the literal of one, which the engine would make a text.
+fn numbers_only(values: &[&mut Expr]) -> Result<(), Error> {
+    let number = values.iter().find_map(|value| match &**value {
+        Expr::Value(value) => match &value.value {
+            Value::Number(number, _) => Some(number),
+            _ => None,
+        },
+        _ => None,
+    });
+    let text = values.iter().find_map(|value| match &**value {
+        Expr::Value(value) => match &value.value {
+            Value::SingleQuotedString(text) if !may_be_number(text) => Some(text),
+            _ => None,
+        },
+        _ => None,
+    });
+    let Some((number, text)) = number.zip(text) else {
+        return Ok(());
+    };
+    let name = match number.bytes().all(|byte| byte.is_ascii_digit()) {
+        true if number.parse::<i32>().is_ok() => "integer",
+        true if number.parse::<i64>().is_ok() => "bigint",
+        _ => "numeric",
+    };
+    Err(Error::new(
+        Code::InvalidCast,
+        format!("invalid input syntax for type {name}: \"{text}\""),
+    ))
+}
+
+/// Returns whether a text may be a number: it has a digit, or is NaN or an infinity.
+fn may_be_number(text: &str) -> bool {
+    let unsigned = text.trim().trim_start_matches(['+', '-']);
+    let is_named = |name: &&str| unsigned.eq_ignore_ascii_case(name);
+    text.contains(|part: char| part.is_ascii_digit())
+        || ["nan", "inf", "infinity"].iter().any(is_named)
 }
 
 /// Returns whether an expression is a constant with a type of its own.
@@ -233,8 +280,30 @@ mod tests {
         ] {
             let parser = Parser::new(&PostgreSqlDialect {});
             let mut query = parser.try_with_sql(sql).unwrap().parse_query().unwrap();
-            set_operation(&mut query);
+            set_operation(&mut query).unwrap();
             assert_eq!(query.to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn a_text_beside_a_number_is_a_number() {
+        for (sql, expected) in [
+            ("SELECT 1.5 UNION SELECT 'a'", Some("numeric: \"a\"")),
+            (
+                "SELECT '' UNION SELECT x UNION SELECT 2",
+                Some("integer: \"\""),
+            ),
+            ("SELECT 1 UNION SELECT '-Infinity'", None),
+            ("SELECT 1, 'a' UNION SELECT 2, 'b'", None),
+            ("SELECT x UNION SELECT 'a'", None),
+        ] {
+            let parser = Parser::new(&PostgreSqlDialect {});
+            let mut query = parser.try_with_sql(sql).unwrap().parse_query().unwrap();
+            let refused = set_operation(&mut query)
+                .err()
+                .map(|error| error.to_string());
+            let expected = expected.map(|of| format!("invalid input syntax for type {of}"));
+            assert_eq!(refused, expected, "{sql}");
         }
     }
 

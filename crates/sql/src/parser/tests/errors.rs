@@ -37,6 +37,10 @@ fn an_error_inside_of_a_query_is_at_the_word_that_is_wrong() {
         ),
         ("SELECT a, ^FROM t", "\"FROM\": expected an expression"),
         (
+            "SELECT x FROM (SELECT DISTINCT ^FROM t) s",
+            "\"FROM\": expected the columns that are distinct",
+        ),
+        (
             "SELECT * FROM ^WHERE a = 1",
             "\"WHERE\": expected a table or a subquery",
         ),

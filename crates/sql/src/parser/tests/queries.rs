@@ -81,11 +81,13 @@ fn locks_of_rows_are_refused() {
         "FOR KEY SHARE",
         "FOR UPDATE OF t SKIP LOCKED",
     ] {
-        let statement = one(&format!("SELECT a FROM t {lock}"));
-        assert!(
-            matches!(&statement, Statement::Unsupported(refused) if lock.starts_with(&refused.what)),
-            "{lock}: {statement:?}"
-        );
+        for query in ["SELECT a FROM t", "SELECT 1"] {
+            let statement = one(&format!("{query} {lock}"));
+            assert!(
+                matches!(&statement, Statement::Unsupported(refused) if lock.starts_with(&refused.what)),
+                "{lock}: {statement:?}"
+            );
+        }
     }
 }
 
@@ -135,6 +137,14 @@ fn limit_and_offset_may_come_in_either_order() {
     let first = query("SELECT 1 OFFSET 2 LIMIT 1");
     assert_eq!(first, query("SELECT 1 LIMIT 1 OFFSET 2"));
     assert_eq!(query("SELECT 1 LIMIT ALL"), "SELECT 1");
+    let nested =
+        "SELECT 1 OFFSET (SELECT 3 OFFSET 2 FETCH FIRST ROW ONLY) ROWS FETCH NEXT 2 ROWS ONLY";
+    for sql in [
+        "SELECT 1 FETCH NEXT 2 ROWS ONLY OFFSET (SELECT 3 FETCH FIRST ROW ONLY OFFSET 2) ROWS",
+        "SELECT 1 FETCH NEXT 2 ROWS ONLY OFFSET (SELECT 3 OFFSET 2 FETCH FIRST ROW ONLY) ROWS",
+    ] {
+        assert_eq!(query(sql), query(nested), "{sql}");
+    }
 }
 
 #[test]

@@ -1,0 +1,92 @@
+//! Set-returning functions in CASE and COALESCE, which evaluate some of their operands only:
+//! PostgreSQL refuses them there.
+
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{Expr, Query, Visitor};
+use lakegate_error::{Code, Error};
+use lakegate_sql::walk::walk;
+
+/// Checks an expression whose calls of set-returning functions are calls of `unnest` already.
+///
+/// # Errors
+///
+/// The expression is a CASE or a COALESCE of a set-returning function.
+pub(super) fn check(expr: &Expr) -> Result<(), Error> {
+    let place = match expr {
+        Expr::Case { .. } => "CASE",
+        Expr::Function(function) if is_named(&function.name.to_string(), "coalesce") => "COALESCE",
+        _ => return Ok(()),
+    };
+    match walk(expr, &mut Sets::default()) {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(()) => Err(Error::new(
+            Code::NotSupported,
+            format!("set-returning functions are not allowed in {place}"),
+        )
+        .with_hint("call the function in FROM, with LATERAL if it reads columns")),
+    }
+}
+
+fn is_named(name: &str, expected: &str) -> bool {
+    name.eq_ignore_ascii_case(expected)
+}
+
+/// Ends the walk at a call of `unnest` that is in no subquery.
+#[derive(Default)]
+struct Sets {
+    /// The number of subqueries around the visitor.
+    depth: usize,
+}
+
+impl Visitor for Sets {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, _: &Query) -> ControlFlow<()> {
+        self.depth += 1;
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, _: &Query) -> ControlFlow<()> {
+        self.depth -= 1;
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+        match expr {
+            Expr::Function(function)
+                if self.depth == 0 && is_named(&function.name.to_string(), "unnest") =>
+            {
+                ControlFlow::Break(())
+            }
+            _ => ControlFlow::Continue(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+    use datafusion::sql::sqlparser::parser::Parser;
+
+    #[test]
+    fn sets_are_refused_outside_of_subqueries() {
+        for (sql, refused) in [
+            ("CASE WHEN a THEN unnest(b) END", true),
+            ("CASE unnest(b) WHEN 1 THEN 2 END", true),
+            ("Coalesce(1 + UNNEST(b), 0)", true),
+            ("CASE WHEN a THEN (SELECT unnest(b)) END", false),
+            ("coalesce((SELECT max(x) FROM unnest(b) x), 0)", false),
+            ("unnest(coalesce(b, c))", false),
+            ("abs(unnest(b))", false),
+        ] {
+            let mut parser = Parser::new(&PostgreSqlDialect {});
+            parser = parser.try_with_sql(sql).unwrap();
+            let expr = parser.parse_expr().unwrap();
+            assert_eq!(check(&expr).is_err(), refused, "{sql}");
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! A text literal in a UNION takes the type of the other parts' columns in PostgreSQL. The engine
+//! makes the columns texts, which are ordered otherwise.
+//!
+//! ```text
+//! SELECT number FROM t UNION ALL SELECT '7'    … UNION ALL SELECT CAST('7' AS bigint)
+//! ```
+//!
+//! An analyzer rule that runs before type coercion. Where constants are beside constants, the dialect
+//! gives them types earlier; see [`untyped_texts`].
+
+use std::sync::Arc;
+
+use arrow::datatypes::DataType;
+use datafusion::common::DFSchema;
+use datafusion::common::tree_node::Transformed;
+use datafusion::config::ConfigOptions;
+use datafusion::error::Result;
+use datafusion::logical_expr::expr::Alias;
+use datafusion::logical_expr::{Expr, LogicalPlan, Projection, Union, cast, lit};
+use datafusion::optimizer::AnalyzerRule;
+
+use super::{expressions, untyped_texts};
+
+/// The analyzer rule. Not for Trino's dialects.
+#[derive(Debug)]
+pub(crate) struct UntypedColumns;
+
+impl AnalyzerRule for UntypedColumns {
+    fn analyze(&self, plan: LogicalPlan, config: &ConfigOptions) -> Result<LogicalPlan> {
+        let mut is_concerned = false;
+        plan.apply_with_subqueries(|node| {
+            is_concerned = is_concerned
+                || matches!(node, LogicalPlan::Union(union) if !meetings(union).is_empty());
+            Ok(expressions::until(is_concerned))
+        })?;
+        if !is_concerned {
+            return Ok(plan);
+        }
+        let zone: Arc<str> = config
+            .execution
+            .time_zone
+            .as_deref()
+            .unwrap_or("UTC")
+            .into();
+        let keep = |expr: Expr, _: &DFSchema| Ok(Transformed::no(expr));
+        expressions::retyped(plan, &keep, &|node: &LogicalPlan| match node {
+            LogicalPlan::Union(union) => of_one_type(union, &zone),
+            _ => Ok(None),
+        })
+    }
+
+    fn name(&self) -> &str {
+        "untyped_columns"
+    }
+}
+
+/// Returns the places of columns that are text literals in some parts and have a type in others,
+/// with that type.
+fn meetings(union: &Union) -> Vec<(usize, DataType)> {
+    let width = union.schema.fields().len();
+    let meeting = |place: &usize| {
+        let mut found = None;
+        let mut has_literal = false;
+        for input in &union.inputs {
+            if literal(input, *place).is_some() {
+                has_literal = true;
+                continue;
+            }
+            match input.schema().fields().get(*place)?.data_type() {
+                DataType::Null => {}
+                of if of.is_string() => return None,
+                of => found = found.or_else(|| Some(of.clone())),
+            }
+        }
+        found.filter(|_| has_literal)
+    };
+    let meetings = (0..width).filter_map(|place| Some((place, meeting(&place)?)));
+    meetings.collect()
+}
+
+/// Returns the text literal that a column of a relation is.
+fn literal(input: &LogicalPlan, place: usize) -> Option<&str> {
+    let LogicalPlan::Projection(projection) = input else {
+        return None;
+    };
+    let mut expr = projection.expr.get(place)?;
+    while let Expr::Alias(alias) = expr {
+        expr = &alias.expr;
+    }
+    match expr {
+        Expr::Literal(value, _) => value.try_as_str().flatten(),
+        _ => None,
+    }
+}
+
+/// Returns the union with the literals as values of the other parts' types; `None` if nothing
+/// changes.
+fn of_one_type(union: &Union, zone: &Arc<str>) -> Result<Option<LogicalPlan>> {
+    let mut inputs = union.inputs.clone();
+    let mut is_changed = is_stale(union);
+    for (place, data_type) in meetings(union) {
+        for input in &mut inputs {
+            if let Some(typed) = typed(input, place, &data_type, zone)? {
+                *input = Arc::new(typed);
+                is_changed = true;
+            }
+        }
+    }
+    if !is_changed {
+        return Ok(None);
+    }
+    let union = Union::try_new_with_loose_types(inputs)?;
+    Ok(Some(LogicalPlan::Union(union)))
+}
+
+/// Returns whether the first part had a text where it has a value of a type now: the types of a
+/// union are those that its first part had.
+fn is_stale(union: &Union) -> bool {
+    let Some(first) = union.inputs.first() else {
+        return false;
+    };
+    let mut types = first.schema().fields().iter().zip(union.schema.fields());
+    types.any(|(new, old)| {
+        let (new, old) = (new.data_type(), old.data_type());
+        old.is_string() && !new.is_string() && *new != DataType::Null
+    })
+}
+
+/// Returns a relation with a text literal as a value of a type; `None` if the column is none, or the
+/// text has no such form.
+fn typed(
+    input: &LogicalPlan,
+    place: usize,
+    data_type: &DataType,
+    zone: &Arc<str>,
+) -> Result<Option<LogicalPlan>> {
+    let (LogicalPlan::Projection(projection), Some(text)) = (input, literal(input, place)) else {
+        return Ok(None);
+    };
+    let value = match untyped_texts::literal(text, data_type, Some(zone)) {
+        Some(value) => value,
+        // Fails with the error of the cast.
+        None if data_type.is_numeric() => cast(lit(text), data_type.clone()),
+        None => return Ok(None),
+    };
+    let mut exprs = projection.expr.clone();
+    if let Some(expr) = exprs.get_mut(place) {
+        *expr = match std::mem::take(expr) {
+            Expr::Alias(Alias { relation, name, .. }) => value.alias_qualified(relation, name),
+            other => value.alias(other.schema_name().to_string()),
+        };
+    }
+    let projection = Projection::try_new(exprs, Arc::clone(&projection.input))?;
+    Ok(Some(LogicalPlan::Projection(projection)))
+}
