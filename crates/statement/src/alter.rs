@@ -24,6 +24,9 @@ use super::{Output, StatementContext, storage};
 /// How often a change is retried after a concurrent change of the same table.
 const ATTEMPTS: usize = 8;
 
+/// The property that says by which function rows are divided into buckets.
+const BUCKETING_VERSION: &str = "bucketing_version";
+
 /// Succeeds without a change if the table does not exist, or does not exist for the principal.
 pub(super) async fn if_exists(
     context: &StatementContext,
@@ -205,7 +208,9 @@ pub(super) async fn change_storage(
 ) -> Result<Output> {
     let Some(spec) = partition else {
         return change_table(context, name, |table, input| {
-            change(table, &mut input.storage_descriptor)
+            change(table, &mut input.storage_descriptor)?;
+            forget_hashes(&table.storage_descriptor, input);
+            Ok(())
         })
         .await;
     };
@@ -247,6 +252,27 @@ pub(super) async fn change_storage(
         )
         .await?;
     Ok(Output::Command)
+}
+
+/// Forgets by which function rows were divided into buckets, if a bucketing column may have other
+/// values than those that it was written with: a new type, name or place, or another SerDe. Queries
+/// would look for these values in other buckets.
+fn forget_hashes(before: &StorageDescriptor, input: &mut TableInput) {
+    let after = &input.storage_descriptor;
+    if bucketing(before) != bucketing(after) || before.serde_info != after.serde_info {
+        input.parameters.remove(BUCKETING_VERSION);
+    }
+}
+
+/// Returns the places, names and types of the bucketing columns.
+fn bucketing(descriptor: &StorageDescriptor) -> Vec<Option<(usize, &str, &str)>> {
+    let names = descriptor.bucket_columns.iter();
+    let columns = names.map(|name| {
+        let mut columns = descriptor.columns.iter().enumerate();
+        let found = columns.find(|(_, column)| column.name.eq_ignore_ascii_case(name));
+        found.map(|(place, column)| (place, column.name.as_str(), column.data_type.as_str()))
+    });
+    columns.collect()
 }
 
 /// Changes a table, as [`change_relation`].

@@ -3,7 +3,8 @@
 //!
 //! Files are left out only where the catalog records Hive's first hash function, which is the one
 //! that Lakegate, Athena and Trino write buckets with, and where each file of a partition has a
-//! bucket. Floating-point numbers do not prune: 0 and -0 are equal and have other hashes.
+//! bucket. Floating-point numbers do not prune: 0 and -0 are equal and have other hashes. ALTER TABLE
+//! takes the function out of the catalog if it changes what the files say of a bucketing column.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -45,7 +46,7 @@ impl WantedBuckets {
             return None;
         }
         let columns = bucket_columns(storage)?;
-        let fields = columns.iter().map(|column| field(column));
+        let fields = columns.iter().map(|(_, column)| field(column));
         let keys = Schema::new(fields.collect::<Option<Vec<Field>>>()?);
         let mut hashes = BTreeSet::from([0]);
         for set in key_sets(filters, &keys) {
@@ -86,12 +87,12 @@ impl WantedBuckets {
     }
 }
 
-/// The bucketing columns, in their order. `None`: one does not exist.
-fn bucket_columns(storage: &StorageDescriptor) -> Option<Vec<&Column>> {
+/// The bucketing columns with their places, in their order. `None`: one does not exist.
+fn bucket_columns(storage: &StorageDescriptor) -> Option<Vec<(usize, &Column)>> {
     let names = storage.bucket_columns.iter();
     let columns = names.map(|name| {
-        let mut columns = storage.columns.iter();
-        columns.find(|column| column.name.eq_ignore_ascii_case(name))
+        let mut columns = storage.columns.iter().enumerate();
+        columns.find(|(_, column)| column.name.eq_ignore_ascii_case(name))
     });
     columns.collect()
 }
@@ -115,7 +116,7 @@ fn field(column: &Column) -> Option<Field> {
 fn have_buckets_of(
     partitions: &PartitionSource,
     storage: &StorageDescriptor,
-    columns: &[&Column],
+    columns: &[(usize, &Column)],
 ) -> bool {
     let PartitionSource::Registered { partitions, .. } = partitions else {
         return true;
@@ -128,8 +129,9 @@ fn have_buckets_of(
             return true;
         }
         last = Some(own);
-        let same = |other: &&Column, column: &&Column| {
-            other.name == column.name && other.data_type == column.data_type
+        let same = |other: &(usize, &Column), column: &(usize, &Column)| {
+            let ((place, other), (of_table, column)) = (other, column);
+            place == of_table && other.name == column.name && other.data_type == column.data_type
         };
         own.number_of_buckets == storage.number_of_buckets
             && own.bucket_columns == storage.bucket_columns

@@ -84,10 +84,35 @@ fn with_empty_parts(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
                 _ => Transformed::new_transformed(LogicalPlan::Join(join), changed),
             })
         }
+        // A LATERAL subquery whose empty parts were all that was about other relations is an ordinary
+        // one. The optimizer would leave this node in the plan, which cannot be run.
+        LogicalPlan::Subquery(lateral) => {
+            let parts = emptied(LogicalPlan::clone(&lateral.subquery))?;
+            Ok(match parts.transformed {
+                true if !is_correlated(&parts.data)? => parts,
+                changed => Transformed::new_transformed(
+                    LogicalPlan::Subquery(lateral.with_plan(Arc::new(parts.data))),
+                    changed,
+                ),
+            })
+        }
         // What an operator of the engine's own does with its inputs is not known here.
         LogicalPlan::Extension(_) => Ok(Transformed::no(plan)),
         plan => plan.map_children(emptied),
     }
+}
+
+/// Returns whether a plan has columns of relations outside of it.
+fn is_correlated(plan: &LogicalPlan) -> Result<bool> {
+    let mut found = false;
+    plan.apply_with_subqueries(|node| {
+        found |= node.contains_outer_reference();
+        Ok(match found {
+            true => TreeNodeRecursion::Stop,
+            false => TreeNodeRecursion::Continue,
+        })
+    })?;
+    Ok(found)
 }
 
 fn is_always_empty(node: &LogicalPlan) -> bool {
