@@ -105,7 +105,7 @@ fn a_conjunction_keeps_the_rows_that_and_keeps() {
     let mut some = 0;
     for round in 0..3_000 {
         let rows = [0, 1, 7, 64, 65, 500][round % 6];
-        let batch = batch(&mut numbers, rows, round % 2 == 0);
+        let batch = batch(&mut numbers, rows, round % 4 < 2);
         let mut parts: Vec<_> = (0..2 + numbers.below(4))
             .map(|_| condition(&mut numbers))
             .collect();
@@ -118,7 +118,7 @@ fn a_conjunction_keeps_the_rows_that_and_keeps() {
         assert_eq!(kept(&quick, &batch), expected, "{written} of {rows} rows");
         assert_eq!(quick.to_string(), written.to_string());
     }
-    assert!(some > 300, "{some} rounds kept a row");
+    assert!(some > 100, "{some} rounds kept a row");
 }
 
 /// A tenth of the rows passes the first condition, half of these the second, and the third fails
