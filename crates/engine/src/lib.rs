@@ -11,6 +11,7 @@ mod byte_texts;
 mod checked;
 mod common_types;
 pub mod complexity;
+mod conjunctions;
 mod containment;
 mod cpu;
 mod cpu_time;

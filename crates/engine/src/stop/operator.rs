@@ -38,6 +38,7 @@ use super::pace::{Pace, Parts};
 use super::window::{in_batches, kept};
 use super::{Entered, PlanRun};
 use crate::bounded::made_much;
+use crate::conjunctions::with_conjunction;
 use crate::gathered::{self, Kept, given};
 
 /// Working time for which a task is charged one unit of the 128 that tokio grants it before it must
@@ -73,10 +74,13 @@ fn around(
         let keep = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Keep);
         inner = inner.replace_children(children, keep)?;
     }
-    let interruptible = interruptible(inner.as_ref())?;
+    let replaced = match interruptible(inner.as_ref())? {
+        Some(join) => Some(join),
+        None => with_conjunction(inner.as_ref())?,
+    };
     Ok(Arc::new(Stoppable {
-        shown: interruptible.is_some().then_some(shown),
-        inner: interruptible.unwrap_or(inner),
+        shown: replaced.is_some().then_some(shown),
+        inner: replaced.unwrap_or(inner),
         pace,
         pace_of_parent,
     }))
@@ -139,7 +143,8 @@ fn may_take_long(plan: &dyn ExecutionPlan) -> bool {
 #[derive(Debug)]
 struct Stoppable {
     inner: Arc<dyn ExecutionPlan>,
-    /// The operator to display in its place.
+    /// The operator that the inner one replaces, which has the same rows. It gives the display,
+    /// properties and statistics.
     shown: Option<Arc<dyn ExecutionPlan>>,
     /// The pace at which the operator gets its batches.
     pace: Option<Arc<Pace>>,
@@ -148,6 +153,10 @@ struct Stoppable {
 }
 
 impl Stoppable {
+    fn planned(&self) -> &Arc<dyn ExecutionPlan> {
+        self.shown.as_ref().unwrap_or(&self.inner)
+    }
+
     fn of(&self, inner: Arc<dyn ExecutionPlan>) -> Self {
         Self {
             inner,
@@ -160,7 +169,7 @@ impl Stoppable {
 
 impl DisplayAs for Stoppable {
     fn fmt_as(&self, t: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.shown.as_ref().unwrap_or(&self.inner).fmt_as(t, f)
+        self.planned().fmt_as(t, f)
     }
 }
 
@@ -178,7 +187,7 @@ impl ExecutionPlan for Stoppable {
     }
 
     fn properties(&self) -> &Arc<PlanProperties> {
-        self.inner.properties()
+        self.planned().properties()
     }
 
     fn check_invariants(&self, check: InvariantLevel) -> Result<()> {
@@ -286,7 +295,7 @@ impl ExecutionPlan for Stoppable {
         inputs: &[Arc<Statistics>],
         args: &StatisticsArgs,
     ) -> Result<Arc<Statistics>> {
-        self.inner.statistics_from_inputs(inputs, args)
+        self.planned().statistics_from_inputs(inputs, args)
     }
 
     fn fetch(&self) -> Option<usize> {
