@@ -118,6 +118,7 @@ fn is_float(expr: &Expr, inputs: &[LogicalPlan], steps: &mut usize) -> bool {
             let mut args = call.params.args.iter();
             args.any(|arg| is_float(arg, inputs, steps))
         }
+        Expr::ScalarSubquery(query) => is_float_column(&query.subquery, 0, steps),
         _ => false,
     }
 }
@@ -159,6 +160,8 @@ fn is_float_column(plan: &LogicalPlan, place: usize, steps: &mut usize) -> bool 
             let mut inputs = union.inputs.iter();
             inputs.any(|input| is_float_column(input, place, steps))
         }
+        // The first part decides the type in PostgreSQL.
+        LogicalPlan::RecursiveQuery(query) => is_float_column(&query.static_term, place, steps),
         LogicalPlan::Values(values) => values.values.iter().any(|row| {
             let cell = row.get(place);
             cell.is_some_and(|cell| is_float(cell, &[], steps))
@@ -220,6 +223,9 @@ mod tests {
         assert_eq!(row(of_values).await, ["0", "0", "0"]);
         let of_groups = "SELECT CAST(avg(x) AS INT) FROM (SELECT CAST(2.5 AS DOUBLE) AS x UNION ALL SELECT CAST(2.5 AS DOUBLE)) t";
         assert_eq!(row(of_groups).await, ["2"]);
+        let of_queries = "WITH RECURSIVE t(x) AS (SELECT CAST(2.5 AS DOUBLE) UNION ALL SELECT x + 1 FROM t WHERE x < 1)
+             SELECT CAST(x AS INT), CAST((SELECT CAST(2.5 AS DOUBLE)) AS INT) FROM t";
+        assert_eq!(row(of_queries).await, ["2", "2"]);
     }
 
     #[tokio::test]
