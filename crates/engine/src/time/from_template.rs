@@ -2,14 +2,16 @@
 //! template matches any separator of the text, or nothing. PostgreSQL also skips letters that differ
 //! and fills in a missing year; here, both are errors.
 
+mod elements;
 #[cfg(test)]
 mod tests;
 
 use lakegate_error::{Code, Error};
 
+use self::elements::{Element, is_digits, is_separator};
 use super::SECOND;
 use super::calendar::{at, days_in_month, days_of, weekday};
-use super::template::{DAYS, MONTHS, ROMAN, fills, pattern};
+use super::template::{DAYS, MONTHS, ROMAN};
 
 /// What a text contains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,20 +102,6 @@ struct Parts {
     offset_minutes: Option<i64>,
 }
 
-enum Element {
-    Field {
-        name: &'static str,
-        /// Whether it takes all digits that follow.
-        bare: bool,
-        /// Whether two letters such as `th` follow its number.
-        ordinal: bool,
-    },
-    /// From here on, a separator is exactly one character.
-    Fixed,
-    Separator,
-    Char(char),
-}
-
 /// Parses a text by a template.
 ///
 /// # Errors
@@ -121,7 +109,7 @@ enum Element {
 /// Returns an error if the text does not match the template, or if the template contains an
 /// unsupported pattern.
 pub(super) fn read(text: &str, template: &str) -> Result<Said, Fault> {
-    let elements = elements(template);
+    let elements = elements::of(template);
     let mut parts = Parts::default();
     let mut rest = text;
     let mut fixed = false;
@@ -179,93 +167,6 @@ fn skip_blanks(rest: &mut &str) -> i64 {
     i64::try_from(skipped).unwrap_or(i64::MAX)
 }
 
-fn is_separator(char: char) -> bool {
-    char.is_ascii_whitespace() || char.is_ascii_punctuation()
-}
-
-/// Returns whether an element begins with a digit.
-fn is_digits(element: &Element) -> bool {
-    match element {
-        Element::Field { name, .. } => !matches!(
-            *name,
-            "A.D."
-                | "A.M."
-                | "AD"
-                | "AM"
-                | "B.C."
-                | "BC"
-                | "DAY"
-                | "DY"
-                | "MONTH"
-                | "MON"
-                | "OF"
-                | "P.M."
-                | "PM"
-                | "RM"
-                | "TZH"
-                | "TZ"
-        ),
-        Element::Char(char) => char.is_ascii_digit(),
-        Element::Fixed | Element::Separator => false,
-    }
-}
-
-fn elements(template: &str) -> Vec<Element> {
-    let mut elements = Vec::new();
-    let mut rest = template;
-    while !rest.is_empty() {
-        let (bare, after) = match fills(rest) {
-            Some(after) => (true, after),
-            None => (false, rest),
-        };
-        if let Some((found, _)) = pattern(after) {
-            rest = after.get(found.len()..).unwrap_or_default();
-            if found == "FX" {
-                elements.push(Element::Fixed);
-                continue;
-            }
-            let suffix = ["TH", "th", "SP"];
-            let suffix = suffix.into_iter().find(|suffix| rest.starts_with(suffix));
-            if let Some(suffix) = suffix {
-                rest = rest.get(suffix.len()..).unwrap_or_default();
-            }
-            elements.push(Element::Field {
-                name: found,
-                bare,
-                ordinal: suffix.is_some_and(|suffix| suffix != "SP"),
-            });
-            continue;
-        }
-        let Some(next) = after.chars().next() else {
-            break;
-        };
-        rest = after.get(next.len_utf8()..).unwrap_or_default();
-        match next {
-            '"' => rest = quoted(&mut elements, rest),
-            '\\' if rest.starts_with('"') => {
-                elements.push(Element::Separator);
-                rest = rest.get(1..).unwrap_or_default();
-            }
-            separator if is_separator(separator) => elements.push(Element::Separator),
-            other => elements.push(Element::Char(other)),
-        }
-    }
-    elements
-}
-
-/// Appends the characters of quoted text, and returns what follows it.
-fn quoted<'a>(elements: &mut Vec<Element>, text: &'a str) -> &'a str {
-    let mut chars = text.char_indices();
-    while let Some((at, char)) = chars.next() {
-        match char {
-            '"' => return text.get(at + 1..).unwrap_or_default(),
-            '\\' => elements.extend(chars.next().map(|(_, escaped)| Element::Char(escaped))),
-            other => elements.push(Element::Char(other)),
-        }
-    }
-    ""
-}
-
 /// Parses a number, which may have a sign, and returns it with its number of characters: exactly
 /// `width` if `bounded`, otherwise all digits, at most 9.
 fn number(rest: &mut &str, width: usize, bounded: bool) -> Result<(i64, usize), Fault> {
@@ -318,6 +219,16 @@ fn set(part: &mut Option<i64>, value: i64, name: &'static str) -> Result<(), Fau
     }
 }
 
+/// Returns whether a field is one of the ISO calendar; `None` for fields that both calendars have.
+fn is_iso(name: &str) -> Option<bool> {
+    match name {
+        "IYYY" | "IYY" | "IY" | "I" | "IW" | "ID" | "IDDD" => Some(true),
+        "Y,YYY" | "YYYY" | "YYY" | "YY" | "Y" | "MM" | "MONTH" | "MON" | "RM" | "DDD" | "DD"
+        | "D" | "WW" | "W" => Some(false),
+        _ => None,
+    }
+}
+
 impl Parts {
     /// Parses a field. `minus` says that a minus sign before it has been read as a separator.
     fn field(
@@ -327,12 +238,7 @@ impl Parts {
         minus: bool,
         rest: &mut &str,
     ) -> Result<(), Fault> {
-        let is_iso = match name {
-            "IYYY" | "IYY" | "IY" | "I" | "IW" | "ID" | "IDDD" => Some(true),
-            "Y,YYY" | "YYYY" | "YYY" | "YY" | "Y" | "MM" | "MONTH" | "MON" | "RM" | "DDD"
-            | "DD" | "D" | "WW" | "W" => Some(false),
-            _ => None,
-        };
+        let is_iso = is_iso(name);
         if is_iso.is_some() && self.is_iso.is_some() && is_iso != self.is_iso {
             return Err(Fault::Calendars);
         }
@@ -396,18 +302,7 @@ impl Parts {
             "A.M." | "P.M." => self.afternoon = Some(word(rest, &["a.m.", "p.m."])? == 1),
             "AD" | "BC" => self.before_christ = word(rest, &["ad", "bc"])? == 1,
             "A.D." | "B.C." => self.before_christ = word(rest, &["a.d.", "b.c."])? == 1,
-            "TZH" => {
-                let sign = match rest.as_bytes().first() {
-                    Some(b'-') => Some(-1),
-                    Some(b'+') => Some(1),
-                    _ => None,
-                };
-                if sign.is_some() {
-                    *rest = rest.get(1..).unwrap_or_default();
-                }
-                let sign = sign.unwrap_or(if minus { -1 } else { 1 });
-                self.offset_hours = Some((sign, number(rest, 2, bounded)?.0));
-            }
+            "TZH" => return self.set_offset_hours(bounded, minus, rest),
             "TZM" => self.offset_minutes = Some(number(rest, 2, bounded)?.0),
             other => return Err(Fault::Pattern(other)),
         }
@@ -435,6 +330,25 @@ impl Parts {
             _ => near_2020(year),
         };
         set(&mut self.year, year, name)
+    }
+
+    fn set_offset_hours(
+        &mut self,
+        bounded: bool,
+        minus: bool,
+        rest: &mut &str,
+    ) -> Result<(), Fault> {
+        let sign = match rest.as_bytes().first() {
+            Some(b'-') => Some(-1),
+            Some(b'+') => Some(1),
+            _ => None,
+        };
+        if sign.is_some() {
+            *rest = rest.get(1..).unwrap_or_default();
+        }
+        let sign = sign.unwrap_or(if minus { -1 } else { 1 });
+        self.offset_hours = Some((sign, number(rest, 2, bounded)?.0));
+        Ok(())
     }
 
     /// Returns the year, of which 0 is 1 BC.

@@ -36,7 +36,7 @@ struct Queue {
     waiting: Mutex<Waiting>,
     /// Wakes the thread.
     wanted: Condvar,
-    /// Wakes those who wait for it.
+    /// Wakes the threads in [`Writer::flush`].
     written: Condvar,
 }
 
@@ -115,7 +115,7 @@ impl Drop for Writer {
     }
 }
 
-/// Tells those who wait that the thread has ended, also by a panic.
+/// Ends the waiting of [`Writer::flush`] when the thread ends, also by a panic.
 struct Ended(Arc<Queue>);
 
 impl Drop for Ended {
