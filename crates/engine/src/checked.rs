@@ -214,13 +214,9 @@ impl ScalarUDFImpl for Decimals {
             Operator::Divide => div,
             _ => rem,
         };
-        let value = apply(left, right, kernel).map_err(|error| match &error {
-            DataFusionError::ArrowError(arrow, _)
-                if matches!(arrow.as_ref(), ArrowError::ArithmeticOverflow(_)) =>
-            {
-                out_of_range(&self.data_type).into()
-            }
-            _ => error,
+        let value = apply(left, right, kernel).map_err(|error| match is_overflow(&error) {
+            true => out_of_range(&self.data_type).into(),
+            false => error,
         })?;
         let fits = match &value {
             ColumnarValue::Scalar(ScalarValue::Decimal128(value, ..)) => value.is_none_or(fits),
@@ -240,6 +236,14 @@ impl ScalarUDFImpl for Decimals {
             false => Err(out_of_range(&self.data_type).into()),
         }
     }
+}
+
+/// Returns whether an operator failed because its result has too many digits.
+pub(crate) fn is_overflow(error: &DataFusionError) -> bool {
+    let DataFusionError::ArrowError(error, _) = error else {
+        return false;
+    };
+    matches!(error.as_ref(), ArrowError::ArithmeticOverflow(_))
 }
 
 /// Returns whether a number has at most as many digits as a decimal holds.
@@ -269,10 +273,7 @@ impl Chain {
     }
 
     fn out_of_range(&self, error: DataFusionError) -> DataFusionError {
-        let DataFusionError::ArrowError(arrow, _) = &error else {
-            return error;
-        };
-        if !matches!(arrow.as_ref(), ArrowError::ArithmeticOverflow(_)) {
+        if !is_overflow(&error) {
             return error;
         }
         let name = match self.data_type {

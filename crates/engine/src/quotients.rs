@@ -23,7 +23,7 @@ use datafusion::logical_expr::{
 use datafusion::physical_expr_common::datum::apply;
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
-use super::checked::{fits, out_of_range};
+use super::checked::{fits, is_overflow, out_of_range};
 use super::expressions;
 
 /// Digits of the widest decimal.
@@ -290,13 +290,9 @@ impl ScalarUDFImpl for Rounded {
             };
         }
         let values = |left: &dyn Datum, right: &dyn Datum| self.values(left, right);
-        apply(left, right, values).map_err(|error| match &error {
-            DataFusionError::ArrowError(arrow, _)
-                if matches!(arrow.as_ref(), ArrowError::ArithmeticOverflow(_)) =>
-            {
-                out_of_range(&self.data_type()).into()
-            }
-            _ => error,
+        apply(left, right, values).map_err(|error| match is_overflow(&error) {
+            true => out_of_range(&self.data_type()).into(),
+            false => error,
         })
     }
 }

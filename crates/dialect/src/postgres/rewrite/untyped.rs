@@ -119,18 +119,16 @@ pub(super) fn set_operation(query: &mut Query) -> Result<(), Error> {
 
 /// Rejects a text that is no number beside the literal of one, which the engine would make a text.
 fn numbers_only(values: &[&mut Expr]) -> Result<(), Error> {
-    let number = values.iter().find_map(|value| match &**value {
-        Expr::Value(value) => match &value.value {
-            Value::Number(number, _) => Some(number),
-            _ => None,
-        },
+    let mut literals = values.iter().filter_map(|value| match &**value {
+        Expr::Value(value) => Some(&value.value),
         _ => None,
     });
-    let text = values.iter().find_map(|value| match &**value {
-        Expr::Value(value) => match &value.value {
-            Value::SingleQuotedString(text) if !may_be_number(text) => Some(text),
-            _ => None,
-        },
+    let number = literals.clone().find_map(|literal| match literal {
+        Value::Number(number, _) => Some(number),
+        _ => None,
+    });
+    let text = literals.find_map(|literal| match literal {
+        Value::SingleQuotedString(text) if !may_be_number(text) => Some(text),
         _ => None,
     });
     let Some((number, text)) = number.zip(text) else {
