@@ -12,6 +12,8 @@
 //! relation ([`RelationPins::of`]). Functions about tables look up those of the rows that they are
 //! called for.
 
+mod object;
+
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
@@ -24,6 +26,7 @@ use datafusion::logical_expr::{
     Aggregate, Distinct, Expr, Join, LogicalPlan, TableScan, Unnest, Values,
 };
 
+use self::object::Object;
 use super::asked::{self, Asked};
 use super::literals;
 use super::pins::{RelationPins, without_casts};
@@ -126,40 +129,6 @@ fn system_table(scan: &TableScan) -> Option<SystemTable> {
 /// ([`with_own_tables`]).
 fn source_of(scan: &TableScan) -> usize {
     Arc::as_ptr(&scan.source).cast::<()>() as usize
-}
-
-/// The kind of object that the values of a column name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Object {
-    Relation,
-    /// A relation, but never one that there is.
-    NoRelation,
-    Namespace,
-    Type,
-    /// A type that is not of the rows of a table.
-    PlainType,
-    /// The type of the rows of a relation.
-    RowType,
-}
-
-fn object(relation: &str, column: &str) -> Option<Object> {
-    match (relation, column) {
-        ("pg_class", "oid")
-        | ("pg_attribute", "attrelid")
-        | ("pg_description", "objoid")
-        | ("pg_type", "typrelid")
-        | (_, "relid") => Some(Object::Relation),
-        ("pg_class", "reltoastrelid") => Some(Object::NoRelation),
-        ("pg_namespace", "oid") | ("pg_class", "relnamespace") | ("pg_type", "typnamespace") => {
-            Some(Object::Namespace)
-        }
-        ("pg_type", "oid") => Some(Object::Type),
-        ("pg_attribute", "atttypid")
-        | ("pg_type", "typelem" | "typarray" | "typbasetype")
-        | ("pg_range", "rngtypid" | "rngsubtype") => Some(Object::PlainType),
-        ("pg_class", "reltype") => Some(Object::RowType),
-        _ => None,
-    }
 }
 
 /// A column of a plan that is a column of a scan.
@@ -349,7 +318,7 @@ impl Reading {
         let origin = |name: &str| {
             Some(Origin {
                 scan: number,
-                object: object(relation, name)?,
+                object: Object::of(relation, name)?,
                 may_narrow: scan.fetch.is_none(),
             })
         };
@@ -406,12 +375,7 @@ impl Reading {
     }
 
     fn link(&mut self, from: Origin, to: Origin, narrows: bool) {
-        let same = match from.object {
-            Object::NoRelation => to.object == Object::Relation,
-            Object::PlainType | Object::RowType => to.object == Object::Type,
-            object => to.object == object,
-        };
-        if narrows && to.may_narrow && same {
+        if narrows && to.may_narrow && from.object.meets(to.object) {
             self.links.push(Link {
                 from: from.scan,
                 to: to.scan,

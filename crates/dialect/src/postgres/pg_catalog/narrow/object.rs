@@ -1,0 +1,47 @@
+//! What the columns of system relations name, by which they are joined.
+
+/// The kind of object that the values of a column name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Object {
+    Relation,
+    /// A relation, but never one that there is.
+    NoRelation,
+    Namespace,
+    Type,
+    /// A type that is not of the rows of a table.
+    PlainType,
+    /// The type of the rows of a relation.
+    RowType,
+}
+
+impl Object {
+    /// Returns the kind of object that a column names; `None` for any other column.
+    pub(super) fn of(relation: &str, column: &str) -> Option<Self> {
+        match (relation, column) {
+            ("pg_class", "oid")
+            | ("pg_attribute", "attrelid")
+            | ("pg_description", "objoid")
+            | ("pg_type", "typrelid")
+            | (_, "relid") => Some(Self::Relation),
+            ("pg_class", "reltoastrelid") => Some(Self::NoRelation),
+            ("pg_namespace", "oid")
+            | ("pg_class", "relnamespace")
+            | ("pg_type", "typnamespace") => Some(Self::Namespace),
+            ("pg_type", "oid") => Some(Self::Type),
+            ("pg_attribute", "atttypid")
+            | ("pg_type", "typelem" | "typarray" | "typbasetype")
+            | ("pg_range", "rngtypid" | "rngsubtype") => Some(Self::PlainType),
+            ("pg_class", "reltype") => Some(Self::RowType),
+            _ => None,
+        }
+    }
+
+    /// Returns whether rows that name objects of this kind meet those that name `other` ones.
+    pub(super) fn meets(self, other: Self) -> bool {
+        match self {
+            Self::NoRelation => other == Self::Relation,
+            Self::PlainType | Self::RowType => other == Self::Type,
+            same => other == same,
+        }
+    }
+}
