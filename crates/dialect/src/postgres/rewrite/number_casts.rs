@@ -12,14 +12,13 @@ use datafusion::sql::sqlparser::ast::{
 use lakegate_engine::time::PRECISION_FUNCTION;
 use lakegate_error::{Code, Error};
 
+use super::times::MICROSECONDS;
 use super::{build, calls, casts};
 
 /// Decimal digits that survive a round trip through a double.
 const FLOAT_DIGITS: usize = 15;
 /// Digits of the widest decimal.
 const MAX_DIGITS: usize = 38;
-/// Digits of the fraction of a second that every time has.
-const MICROSECONDS: u64 = 6;
 
 /// Rewrites a cast, or a literal with the name of its type.
 ///

@@ -56,8 +56,8 @@ pub(super) fn rewrite(expr: &mut Expr) -> Result<(), Error> {
     Ok(())
 }
 
-/// Digits of a second that every interval has.
-const MICROSECONDS: u64 = 6;
+/// Digits of the fraction of a second that every time and interval has.
+pub(super) const MICROSECONDS: u64 = 6;
 
 /// Returns the text of a literal whose last field is the second, and the digits that it is rounded
 /// to; `None` for others. The text has all its fields, or those from the first one on, which is how
