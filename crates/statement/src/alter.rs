@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use lakegate_catalog::error::CatalogError;
-use lakegate_catalog::model::{SerDeInfo, StorageDescriptor, Table, TableInput};
+use lakegate_catalog::model::{BUCKETING_VERSION, SerDeInfo, StorageDescriptor, Table, TableInput};
 use lakegate_catalog::partition::PartitionInput;
 use lakegate_error::{Code, Error, Result};
 use lakegate_lake::format::TableFormat;
@@ -23,9 +23,6 @@ use super::{Output, StatementContext, storage};
 
 /// How often a change is retried after a concurrent change of the same table.
 const ATTEMPTS: usize = 8;
-
-/// The property that says by which function rows are divided into buckets.
-const BUCKETING_VERSION: &str = "bucketing_version";
 
 /// Succeeds without a change if the table does not exist, or does not exist for the principal.
 pub(super) async fn if_exists(
@@ -266,10 +263,7 @@ fn forget_hashes(before: &StorageDescriptor, input: &mut TableInput) {
 
 /// Returns the places, names and types of the bucketing columns.
 fn bucketing(descriptor: &StorageDescriptor) -> Vec<Option<(usize, &str, &str)>> {
-    let names = descriptor.bucket_columns.iter();
-    let columns = names.map(|name| {
-        let mut columns = descriptor.columns.iter().enumerate();
-        let found = columns.find(|(_, column)| column.name.eq_ignore_ascii_case(name));
+    let columns = descriptor.bucketing_columns().map(|found| {
         found.map(|(place, column)| (place, column.name.as_str(), column.data_type.as_str()))
     });
     columns.collect()

@@ -3,6 +3,7 @@
 
 use std::collections::HashSet;
 
+use lakegate_catalog::model::BUCKETING_VERSION;
 use lakegate_catalog::store::MAX_BUCKETS;
 use lakegate_error::{Code, Error, Result};
 use lakegate_sql::ast::{
@@ -282,7 +283,7 @@ impl Stored {
         create.sorted_by.clone_from(&self.sorted_by);
         if self.bucketed_by.is_some() {
             // Of Hive's hash functions the first, as Athena and Trino write it.
-            let version = ("bucketing_version".to_owned(), "1".to_owned());
+            let version = (BUCKETING_VERSION.to_owned(), "1".to_owned());
             create.properties.push(version);
         }
         if let Some(delimiter) = &self.field_delimiter {

@@ -18,7 +18,7 @@ pub use statistics::{
     BinaryStatistics, BooleanStatistics, ColumnStatistics, ColumnStatisticsData, DecimalNumber,
     RangeStatistics, StringStatistics, TableStatistics,
 };
-pub use storage::{Column, SerDeInfo, SortColumn, StorageDescriptor};
+pub use storage::{BUCKETING_VERSION, Column, SerDeInfo, SortColumn, StorageDescriptor};
 pub use table::{Claim, EXTERNAL_TABLE, Table, TableInput, VIRTUAL_VIEW};
 pub use time::{epoch_seconds, now};
 pub use view::{ViewColumn, ViewDefinition, ViewSyntax};

@@ -4,6 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use super::Parameters;
 
+/// The property of a table that says by which hash function rows are divided into buckets: `1` is
+/// the first one of Hive, which Athena and Trino use.
+pub const BUCKETING_VERSION: &str = "bucketing_version";
+
 /// A column or a partition key.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
@@ -78,4 +82,14 @@ pub struct StorageDescriptor {
     #[serde(skip_serializing_if = "Parameters::is_empty")]
     pub parameters: Parameters,
     pub stored_as_sub_directories: bool,
+}
+
+impl StorageDescriptor {
+    /// The bucketing columns with their places, in their order. `None`: there is no such column.
+    pub fn bucketing_columns(&self) -> impl Iterator<Item = Option<(usize, &Column)>> {
+        self.bucket_columns.iter().map(move |name| {
+            let mut columns = self.columns.iter().enumerate();
+            columns.find(|(_, column)| column.name.eq_ignore_ascii_case(name))
+        })
+    }
 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, Schema};
 use datafusion::logical_expr::Expr;
 use lakegate_catalog::hive_type::HiveType;
-use lakegate_catalog::model::{Column, StorageDescriptor, Table};
+use lakegate_catalog::model::{BUCKETING_VERSION, Column, StorageDescriptor, Table};
 use lakegate_catalog::store::MAX_BUCKETS;
 
 use super::hidden_columns::buckets::of_file;
@@ -41,7 +41,7 @@ impl WantedBuckets {
         let storage = &table.storage_descriptor;
         let known = u32::try_from(storage.number_of_buckets).ok();
         let count = known.filter(|count| (2..=MAX_BUCKETS).contains(count))?;
-        let version = table.parameters.get("bucketing_version");
+        let version = table.parameters.get(BUCKETING_VERSION);
         if version.is_none_or(|version| version != "1") || storage.bucket_columns.is_empty() {
             return None;
         }
@@ -89,12 +89,7 @@ impl WantedBuckets {
 
 /// The bucketing columns with their places, in their order. `None`: one does not exist.
 fn bucket_columns(storage: &StorageDescriptor) -> Option<Vec<(usize, &Column)>> {
-    let names = storage.bucket_columns.iter();
-    let columns = names.map(|name| {
-        let mut columns = storage.columns.iter().enumerate();
-        columns.find(|(_, column)| column.name.eq_ignore_ascii_case(name))
-    });
-    columns.collect()
+    storage.bucketing_columns().collect()
 }
 
 /// A bucketing column, of a type by which conditions on it are understood. `None`: there is none.
@@ -159,7 +154,7 @@ mod tests {
     const COUNT: i32 = 7;
 
     fn table(columns: &[(&str, &str)], version: Option<&str>) -> Table {
-        let version = version.map(|version| ("bucketing_version".to_owned(), version.to_owned()));
+        let version = version.map(|version| (BUCKETING_VERSION.to_owned(), version.to_owned()));
         let input = TableInput {
             name: "t".to_owned(),
             storage_descriptor: StorageDescriptor {
