@@ -20,7 +20,6 @@ use lakegate_sql::ast::Analyze;
 use self::partitions::MeasuredPartitions;
 use self::values::Values;
 use super::StatementContext;
-use super::partitions::partitions_with;
 use super::rights::{require_all_columns, require_partition_names};
 
 mod partitions;
@@ -136,8 +135,7 @@ impl StatementContext {
                     require_partition_names(&visible)?;
                     require_all_columns(&visible)?;
                     let (spec, open) = (&analyzed.spec, &analyzed.open);
-                    let (keys, found) = partitions_with(self, table, spec, open).await?;
-                    Some(MeasuredPartitions::new(keys, found, spec))
+                    Some(MeasuredPartitions::find(self, table, spec, open).await?)
                 }
             };
             // The keys of a partition have one value.

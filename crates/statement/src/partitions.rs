@@ -220,51 +220,6 @@ pub(super) async fn one_partition(
     })
 }
 
-/// The keys of a table, and its partitions with the values of a spec; the keys in `open` have any.
-///
-/// # Errors
-///
-/// As of [`one_partition`], if no key is open; a key that is neither in the spec nor open, or in
-/// both.
-pub(super) async fn partitions_with(
-    context: &StatementContext,
-    table: &Table,
-    spec: &PartitionSpec,
-    open: &[String],
-) -> Result<(Arc<[PartitionKey]>, Vec<Arc<Partition>>)> {
-    if open.is_empty() || table.partition_keys.is_empty() {
-        let found = one_partition(context, table, spec).await?;
-        return Ok((found.keys, vec![found.partition]));
-    }
-    let keys = PartitionKey::of_table(table)?;
-    let values = values_of(&keys, spec)?;
-    let times = |name: &str| {
-        let given = spec.values.iter().filter(|given| given.key == name);
-        given.count() + open.iter().filter(|open| *open == name).count()
-    };
-    for name in open {
-        if !keys.iter().any(|key| key.name == *name) {
-            let known: Vec<&str> = keys.iter().map(|key| key.name.as_str()).collect();
-            return Err(unknown_key(name, &known));
-        }
-    }
-    for key in keys.iter() {
-        let name = &key.name;
-        let wrong = match times(name) {
-            0 => "has no value; give it one, or name it alone for all partitions",
-            1 => continue,
-            _ => "is given twice",
-        };
-        return Err(CatalogError::invalid(format!("partition key \"{name}\" {wrong}")).into());
-    }
-    let metastore = &context.view.metastore;
-    let partitions = metastore
-        .partitions_matching(&table.database_name, &table.name, &values.predicate())
-        .await?;
-    let found = partitions.matching(&values).cloned().collect();
-    Ok((keys, found))
-}
-
 /// # Errors
 ///
 /// The table is not partitioned.
@@ -279,7 +234,7 @@ async fn partitions_of(context: &StatementContext, table: &Table) -> Result<Arc<
 }
 
 /// The values of a spec, checked against the types of the keys.
-fn values_of(keys: &[PartitionKey], spec: &PartitionSpec) -> Result<Values> {
+pub(super) fn values_of(keys: &[PartitionKey], spec: &PartitionSpec) -> Result<Values> {
     let pairs: Vec<(&str, &str)> = spec
         .values
         .iter()

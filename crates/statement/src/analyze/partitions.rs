@@ -4,14 +4,18 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
+use lakegate_catalog::error::CatalogError;
 use lakegate_catalog::hive_type::HiveType;
-use lakegate_catalog::model::TableStatistics;
+use lakegate_catalog::model::{Table, TableStatistics};
 use lakegate_catalog::partition::{HIVE_DEFAULT_PARTITION, Partition, PartitionKey, canonical_key};
 use lakegate_error::Result;
 use lakegate_sql::ast::PartitionSpec;
 
 use super::values::Values;
 use super::{AnalyzePlan, quoted};
+use crate::StatementContext;
+use crate::partition_filter::unknown_key;
+use crate::partitions::{one_partition, values_of};
 
 /// The partitions that are measured.
 #[derive(Debug, Clone)]
@@ -23,12 +27,35 @@ pub(super) struct MeasuredPartitions {
 }
 
 impl MeasuredPartitions {
-    /// `found`: the partitions with the values of `spec`.
-    pub(super) fn new(
-        keys: Arc<[PartitionKey]>,
-        found: Vec<Arc<Partition>>,
+    /// The partitions of a table with the values of a spec; the keys in `open` have any.
+    ///
+    /// # Errors
+    ///
+    /// As of [`one_partition`], if no key is open; a key that is neither in the spec nor open, or in
+    /// both.
+    pub(super) async fn find(
+        context: &StatementContext,
+        table: &Table,
         spec: &PartitionSpec,
-    ) -> Self {
+        open: &[String],
+    ) -> Result<Self> {
+        if open.is_empty() || table.partition_keys.is_empty() {
+            let found = one_partition(context, table, spec).await?;
+            return Ok(Self::new(found.keys, vec![found.partition], spec));
+        }
+        let keys = PartitionKey::of_table(table)?;
+        let values = values_of(&keys, spec)?;
+        check_keys(&keys, spec, open)?;
+        let metastore = &context.view.metastore;
+        let partitions = metastore
+            .partitions_matching(&table.database_name, &table.name, &values.predicate())
+            .await?;
+        let found = partitions.matching(&values).cloned().collect();
+        Ok(Self::new(keys, found, spec))
+    }
+
+    /// `found`: the partitions with the values of `spec`.
+    fn new(keys: Arc<[PartitionKey]>, found: Vec<Arc<Partition>>, spec: &PartitionSpec) -> Self {
         let mut conditions = Vec::with_capacity(spec.values.len());
         for (place, key) in keys.iter().enumerate() {
             let mut given = spec.values.iter();
@@ -125,6 +152,31 @@ impl AnalyzePlan {
         }
         Ok(all)
     }
+}
+
+/// Checks that each key is either in the spec or open.
+///
+/// # Errors
+///
+/// It is in neither or in both, or an open key is none of the table's.
+fn check_keys(keys: &[PartitionKey], spec: &PartitionSpec, open: &[String]) -> Result<()> {
+    for name in open {
+        if !keys.iter().any(|key| key.name == *name) {
+            let known: Vec<&str> = keys.iter().map(|key| key.name.as_str()).collect();
+            return Err(unknown_key(name, &known));
+        }
+    }
+    for PartitionKey { name, .. } in keys {
+        let given = spec.values.iter().filter(|given| given.key == *name);
+        let times = given.count() + open.iter().filter(|open| *open == name).count();
+        let wrong = match times {
+            0 => "has no value; give it one, or name it alone for all partitions",
+            1 => continue,
+            _ => "is given twice",
+        };
+        return Err(CatalogError::invalid(format!("partition key \"{name}\" {wrong}")).into());
+    }
+    Ok(())
 }
 
 /// The condition of the rows of a partition, for one of its keys.
