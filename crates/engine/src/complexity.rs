@@ -88,7 +88,7 @@ impl Size {
     }
 }
 
-/// The sizes of a node's columns by name. Columns of one part are left out.
+/// The sizes of the columns of a node that are computed, by name.
 type Sizes = Rc<HashMap<String, Size>>;
 
 #[derive(Default)]
@@ -144,7 +144,7 @@ fn sizes(node: &LogicalPlan, inputs: &[Sizes]) -> Result<Sizes> {
     let mut largest = Size::ONE;
     let mut is_heavy = false;
     node.apply_expressions(|expr| {
-        let (own, written_out) = (size(expr, &HashMap::new())?, size(expr, &input)?);
+        let (own, written_out) = (size_of(expr, &input, false)?, size(expr, &input)?);
         let max_written_out = MAX_CONDITION.max(own.parts.saturating_mul(WRITTEN_OUT_GROWTH));
         is_heavy |= own.weight > MAX_WEIGHT;
         is_heavy |= is_filter && written_out.weight > max_written_out;
@@ -183,11 +183,21 @@ fn sizes(node: &LogicalPlan, inputs: &[Sizes]) -> Result<Sizes> {
     let mut sizes = HashMap::new();
     for (expr, field) in made.iter().zip(node.schema().fields()) {
         let size = size(expr, &input)?;
-        if size.parts > 1 {
+        if is_computed(expr, &input) {
             sizes.insert(field.name().clone(), size);
         }
     }
     Ok(Rc::new(sizes))
+}
+
+/// Returns whether an expression makes another column than a column or a constant is.
+fn is_computed(expr: &Expr, input: &HashMap<String, Size>) -> bool {
+    match expr {
+        Expr::Alias(alias) => is_computed(&alias.expr, input),
+        Expr::Column(column) => input.contains_key(&column.name),
+        Expr::Literal(..) => false,
+        _ => true,
+    }
 }
 
 /// Returns the columns of all inputs; of two with one name, the larger.
@@ -226,8 +236,14 @@ fn union(node: &LogicalPlan, inputs: &[Sizes]) -> Sizes {
 
 /// Returns the size of an expression with its columns written out.
 fn size(expr: &Expr, columns: &HashMap<String, Size>) -> Result<Size> {
+    size_of(expr, columns, true)
+}
+
+/// Returns the size of an expression. `written_out`: with its columns written out.
+fn size_of(expr: &Expr, columns: &HashMap<String, Size>, written_out: bool) -> Result<Size> {
     let mut walk = Walk {
         columns,
+        written_out,
         parts: 0,
         above: vec![Weights::default()],
         deepest: 0,
@@ -250,6 +266,7 @@ struct Weights {
 
 struct Walk<'a> {
     columns: &'a HashMap<String, Size>,
+    written_out: bool,
     parts: u64,
     /// One for each part above the current one, below one for the whole.
     above: Vec<Weights>,
@@ -261,7 +278,9 @@ impl Walk<'_> {
         match expr {
             // Constants do not count: a list of them is only as long as its text.
             Expr::Alias(_) | Expr::Literal(..) => Size::NONE,
-            Expr::Column(column) => self.columns.get(&column.name).copied().unwrap_or(Size::ONE),
+            Expr::Column(column) if self.written_out => {
+                self.columns.get(&column.name).copied().unwrap_or(Size::ONE)
+            }
             _ => Size::ONE,
         }
     }
@@ -283,7 +302,11 @@ impl<'n> TreeNodeVisitor<'n> for Walk<'_> {
         let Weights { before, last } = self.above.pop().unwrap_or_default();
         let before = match expr {
             // The last part becomes ELSE, which the optimizer has once.
-            Expr::ScalarFunction(call) if plain_fallbacks::becomes_case(call) => {
+            Expr::ScalarFunction(call)
+                if plain_fallbacks::becomes_case(call, |column| {
+                    self.columns.contains_key(&column.name)
+                }) =>
+            {
                 before.saturating_mul(OF_COALESCE)
             }
             _ => before,
@@ -374,7 +397,9 @@ mod tests {
         checked(&chained(5, "coalesce(y + 1, y * 2)"))
             .await
             .unwrap();
+        let of_computed = nested(12, "coalesce({} + 1, z)");
         for query in [
+            of_computed.replace("FROM t", "FROM (SELECT y, 1 / 0 AS z FROM t) u"),
             nested(12, coalesce),
             chained(12, "coalesce(y + 1, y * 2)"),
             chained(15, "CASE WHEN y > 1 THEN y ELSE 2 END"),

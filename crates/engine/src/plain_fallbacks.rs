@@ -11,7 +11,8 @@
 //!
 //! Columns and constants cost nothing and cannot fail, so nothing is gained by not evaluating them:
 //! such a call stays a call. Others remain a CASE, and [`complexity`](crate::complexity) counts
-//! them as what they become. Delete this when `Expr::nullable` of a CASE is linear.
+//! them as what they become. So do columns that a subquery computes, because the optimizer may put
+//! the expression in their place. Delete this when `Expr::nullable` of a CASE is linear.
 
 use std::sync::Arc;
 
@@ -19,7 +20,8 @@ use arrow::array::{Array, ArrayRef, Scalar};
 use arrow::compute::is_not_null;
 use arrow::compute::kernels::zip::zip;
 use arrow::datatypes::{DataType, FieldRef};
-use datafusion::common::tree_node::Transformed;
+use datafusion::common::tree_node::{Transformed, TransformedResult};
+use datafusion::common::{Column, JoinType};
 use datafusion::config::ConfigOptions;
 use datafusion::error::Result;
 use datafusion::logical_expr::expr::ScalarFunction;
@@ -32,6 +34,9 @@ use datafusion::scalar::ScalarValue;
 
 use super::expressions;
 
+/// How many operators are looked at to find what computes a column.
+const MAX_OPERATORS: usize = 1000;
+
 /// The analyzer rule. It comes before type coercion, whose casts it does not tell from those of a
 /// statement.
 #[derive(Debug)]
@@ -39,17 +44,19 @@ pub(crate) struct PlainFallbacks;
 
 impl AnalyzerRule for PlainFallbacks {
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
-        let plain = |expr: &Expr| matches!(expr, Expr::ScalarFunction(call) if is_plain(call));
-        expressions::rewritten(plan, plain, |expr, _| match expr {
-            Expr::ScalarFunction(call) if is_plain(&call) => {
-                let func = ScalarUDF::new_from_impl(Coalesce { inner: call.func });
-                Transformed::yes(Expr::ScalarFunction(ScalarFunction {
-                    func: Arc::new(func),
-                    args: call.args,
-                }))
+        let concerns =
+            |expr: &Expr| matches!(expr, Expr::ScalarFunction(call) if is_coalesce(call));
+        if !expressions::has(&plan, concerns)? {
+            return Ok(plan);
+        }
+        plan.transform_up_with_subqueries(|node| {
+            if !expressions::reads(&node, concerns)? {
+                return Ok(Transformed::no(node));
             }
-            expr => Transformed::no(expr),
+            let inputs: Vec<LogicalPlan> = node.inputs().into_iter().cloned().collect();
+            expressions::of_node(node, concerns, |expr, _| kept(expr, &inputs))
         })
+        .data()
     }
 
     fn name(&self) -> &str {
@@ -57,22 +64,95 @@ impl AnalyzerRule for PlainFallbacks {
     }
 }
 
-/// Returns whether the call is one that the optimizer makes a CASE.
-pub(crate) fn becomes_case(call: &ScalarFunction) -> bool {
-    is_coalesce(call) && !has_plain_fallbacks(&call.args)
+/// Puts [`Coalesce`] into a call whose further arguments are plain. `inputs`: of its operator.
+fn kept(expr: Expr, inputs: &[LogicalPlan]) -> Transformed<Expr> {
+    match expr {
+        Expr::ScalarFunction(call)
+            if is_coalesce(&call)
+                && has_plain_fallbacks(&call, |column| is_computed(column, inputs)) =>
+        {
+            let func = ScalarUDF::new_from_impl(Coalesce { inner: call.func });
+            Transformed::yes(Expr::ScalarFunction(ScalarFunction {
+                func: Arc::new(func),
+                args: call.args,
+            }))
+        }
+        expr => Transformed::no(expr),
+    }
 }
 
-fn is_plain(call: &ScalarFunction) -> bool {
-    is_coalesce(call) && has_plain_fallbacks(&call.args)
+/// Returns whether the call is one that the optimizer makes a CASE. `is_computed`: whether a
+/// subquery computes a column.
+pub(crate) fn becomes_case(call: &ScalarFunction, is_computed: impl Fn(&Column) -> bool) -> bool {
+    is_coalesce(call) && !has_plain_fallbacks(call, is_computed)
 }
 
 fn is_coalesce(call: &ScalarFunction) -> bool {
     matches!(call.func.name(), "coalesce" | "nvl") && !call.func.inner().is::<Coalesce>()
 }
 
-fn has_plain_fallbacks(args: &[Expr]) -> bool {
-    let is_plain = |arg: &Expr| matches!(arg, Expr::Column(_) | Expr::Literal(..));
-    args.len() > 1 && args.iter().skip(1).all(is_plain)
+fn has_plain_fallbacks(call: &ScalarFunction, is_computed: impl Fn(&Column) -> bool) -> bool {
+    let is_plain = |arg: &Expr| match arg {
+        Expr::Literal(..) => true,
+        Expr::Column(column) => !is_computed(column),
+        _ => false,
+    };
+    call.args.len() > 1 && call.args.iter().skip(1).all(is_plain)
+}
+
+/// Returns whether a projection below computes a column that is read from these inputs.
+fn is_computed(column: &Column, inputs: &[LogicalPlan]) -> bool {
+    let found = inputs.iter().find_map(|input| {
+        let place = input.schema().maybe_index_of_column(column)?;
+        Some((input, place))
+    });
+    found.is_some_and(|(input, place)| computes(input, place, &mut MAX_OPERATORS.clone()))
+}
+
+/// Returns whether a projection computes the column at a place. `left`: how many operators may
+/// still be looked at.
+fn computes(plan: &LogicalPlan, place: usize, left: &mut usize) -> bool {
+    let Some(fewer) = left.checked_sub(1) else {
+        return false;
+    };
+    *left = fewer;
+    match plan {
+        LogicalPlan::Projection(projection) => {
+            let mut expr = projection.expr.get(place);
+            while let Some(Expr::Alias(alias)) = expr {
+                expr = Some(alias.expr.as_ref());
+            }
+            match expr {
+                Some(Expr::Column(column)) => {
+                    let place = projection.input.schema().maybe_index_of_column(column);
+                    place.is_some_and(|place| computes(&projection.input, place, left))
+                }
+                Some(Expr::Literal(..)) | None => false,
+                Some(_) => true,
+            }
+        }
+        LogicalPlan::Aggregate(_) => false,
+        LogicalPlan::Union(union) => {
+            let mut inputs = union.inputs.iter();
+            inputs.any(|input| computes(input, place, left))
+        }
+        LogicalPlan::Join(join) => {
+            use JoinType::{RightAnti, RightMark, RightSemi};
+            let of_left = match join.join_type {
+                RightSemi | RightAnti | RightMark => 0,
+                _ => join.left.schema().fields().len(),
+            };
+            match place.checked_sub(of_left) {
+                None => computes(&join.left, place, left),
+                Some(place) => computes(&join.right, place, left),
+            }
+        }
+        // Columns of their own are behind those of their input.
+        plan => match plan.inputs().as_slice() {
+            [input] if place < input.schema().fields().len() => computes(input, place, left),
+            _ => false,
+        },
+    }
 }
 
 /// The session's function, evaluated with all its arguments.
@@ -194,6 +274,18 @@ mod tests {
         ] {
             let query = format!("SELECT {expression} FROM {ROWS}");
             assert_eq!(values(&query).await.unwrap(), expected, "{expression}");
+        }
+    }
+
+    #[tokio::test]
+    async fn computed_columns_are_evaluated_where_they_are_needed() {
+        let computed = format!("SELECT a, 1 / (b - 10) AS d FROM {ROWS}");
+        for query in [
+            format!("SELECT coalesce(a, d) FROM ({computed}) u"),
+            format!("SELECT coalesce(a, e) FROM (SELECT a, d AS e FROM ({computed}) u LIMIT 9) v"),
+            format!("SELECT coalesce(a, d) FROM ({computed} UNION ALL SELECT 7, 7 WHERE false) u"),
+        ] {
+            assert_eq!(values(&query).await.unwrap(), ["1", "0", "NULL"], "{query}");
         }
     }
 

@@ -52,7 +52,7 @@ pub(crate) fn run(script: &str, arguments: &[&str], environment: &[(&str, &str)]
 pub(crate) fn patient(program: impl AsRef<Path>) -> Command {
     let mut command = Command::new("timeout");
     command
-        .args(["--kill-after=10", "300"])
+        .args(["--kill-after=10", "600"])
         .arg(program.as_ref());
     command
 }

@@ -167,17 +167,23 @@ fn skip_blanks(rest: &mut &str) -> i64 {
     i64::try_from(skipped).unwrap_or(i64::MAX)
 }
 
+/// The most digits of a number.
+const MAX_DIGITS: usize = 9;
+
 /// Parses a number, which may have a sign, and returns it with its number of characters: exactly
-/// `width` if `bounded`, otherwise all digits, at most 9.
+/// `width` if `bounded`, otherwise all digits, at most [`MAX_DIGITS`].
 fn number(rest: &mut &str, width: usize, bounded: bool) -> Result<(i64, usize), Fault> {
     let sign = usize::from(rest.starts_with(['+', '-']));
-    let digits = rest.bytes().skip(sign).take_while(u8::is_ascii_digit);
+    // Not further than decides: a text of digits only would be counted again for each field.
+    let most = width.max(MAX_DIGITS + 1);
+    let digits = rest.bytes().skip(sign).take(most);
+    let digits = digits.take_while(u8::is_ascii_digit);
     let all = digits.count() + sign;
     let taken = if bounded { all.min(width) } else { all };
     if taken <= sign || (bounded && taken < width) {
         return Err(Fault::Differs);
     }
-    if taken - sign > 9 {
+    if taken - sign > MAX_DIGITS {
         return Err(Fault::Range);
     }
     let (number, after) = rest.split_at_checked(taken).ok_or(Fault::Differs)?;

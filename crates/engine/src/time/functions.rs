@@ -18,7 +18,6 @@ use datafusion::logical_expr::{
     ColumnarValue, Documentation, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF,
     ScalarUDFImpl, Signature, TypeSignature,
 };
-use lakegate_error::Error;
 
 use super::SECOND;
 use super::at_zone::AtTimeZone;
@@ -32,7 +31,7 @@ use super::to_char;
 use super::types::all_in_microseconds;
 use super::zoned::INTERVAL;
 use super::zones::moved;
-use crate::expressions;
+use crate::{expressions, stop};
 
 const NAMES: &[&str] = &[
     "date_bin",
@@ -282,20 +281,21 @@ fn by_template(
         .as_string::<i32>()
         .iter()
         .zip(templates.as_string::<i32>())
-        .map(|pair| {
+        .map(|pair| -> Result<Option<i64>> {
+            // Texts and templates can be long.
+            stop::check()?;
             let (Some(text), Some(template)) = pair else {
                 return Ok(None);
             };
             let said = from_template::read(text, template)
                 .map_err(|fault| from_template::error(text, template, &fault))?;
-            match said.offset {
+            let time = match said.offset {
                 Some(offset) => said.time.checked_sub(offset * SECOND),
                 None => clock.instant(said.time),
-            }
-            .ok_or_else(out_of_range)
-            .map(Some)
+            };
+            Ok(Some(time.ok_or_else(out_of_range)?))
         })
-        .collect::<Result<TimestampMicrosecondArray, Error>>()?;
+        .collect::<Result<TimestampMicrosecondArray>>()?;
     let times: ArrayRef = match to {
         DataType::Date32 => cast(&times, to)?,
         _ => Arc::new(times.with_timezone_opt(zone)),

@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! percentile_disc(p) WITHIN GROUP (ORDER BY x)     array_element(array_agg(x ORDER BY x) FILTER (WHERE x IS NOT NULL), place)
-//! percentile_cont(p) WITHIN GROUP (ORDER BY x)     $percentile_cont(array_agg(x ORDER BY x) FILTER (…), p)
-//! percentile_cont(ARRAY[p, q]) WITHIN GROUP (…)    ARRAY[$percentile_cont(array_agg(x ORDER BY x) FILTER (…), p), …]
+//! percentile_cont(p) WITHIN GROUP (ORDER BY x)     $percentile_cont(list_sort(array_agg(x) FILTER (…), 'ASC', 'NULLS LAST'), p)
+//! percentile_cont(ARRAY[p, q]) WITHIN GROUP (…)    ARRAY[$percentile_cont(list_sort(…), p), …]
 //! mode() WITHIN GROUP (ORDER BY x)                 $most_frequent(array_agg(x ORDER BY x) FILTER (…))
 //! rank(v) WITHIN GROUP (ORDER BY x)                count(1) FILTER (WHERE x < v OR (x IS NOT NULL AND v IS NULL)) + 1
 //! cume_dist(v) WITHIN GROUP (ORDER BY x)           (count(1) FILTER (WHERE x < v … OR x IS NOT DISTINCT FROM v) + 1)::double precision / (count(1) + 1)
@@ -230,6 +230,21 @@ impl Sorted<'_> {
         self.filtered(values, self.present())
     }
 
+    /// Builds the same array of numbers, which have one order everywhere: to sort an array takes a
+    /// fraction of the time of an aggregate that sorts its values.
+    fn numbers(&self) -> Expr {
+        let item = self.key.expr.clone();
+        let values = self.filtered(array_agg(item.clone(), vec![], &item), self.present());
+        let order = match self.key.options.asc {
+            Some(false) => "DESC",
+            _ => "ASC",
+        };
+        build::call(
+            "list_sort",
+            vec![values, build::text(order), build::text("NULLS LAST")],
+        )
+    }
+
     /// Counts all rows.
     fn rows(&self) -> Expr {
         self.count(Expr::Value(Value::Boolean(true).into()))
@@ -247,7 +262,7 @@ impl Sorted<'_> {
         }
         let part = cast(nested(place.clone()), DataType::DoublePrecision);
         if name == "percentile_cont" {
-            return Ok(build::call(PERCENTILE, vec![self.values(), part]));
+            return Ok(build::call(PERCENTILE, vec![self.numbers(), part]));
         }
         let count = self.count(self.present());
         let product = binary(part, BinaryOperator::Multiply, count);

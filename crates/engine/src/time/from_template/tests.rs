@@ -82,3 +82,11 @@ fn texts_are_read_as_templates_say() {
         assert_eq!(read(text, template), Err(fault), "{text}");
     }
 }
+
+// This takes minutes if each field counts all digits that follow.
+#[test]
+fn long_texts_of_digits_are_read_once() {
+    let (text, template) = ("1".repeat(1 << 20), "Y".repeat(1 << 20));
+    assert!(read(&text, &template).is_ok());
+    assert_eq!(read(&text, "YYYY"), Err(Fault::Range));
+}
