@@ -13,8 +13,8 @@ use datafusion::common::tree_node::Transformed;
 use datafusion::config::ConfigOptions;
 use datafusion::error::Result;
 use datafusion::logical_expr::{
-    Cast, ColumnarValue, Expr, ExprSchemable, LogicalPlan, ScalarFunctionArgs, ScalarUDFImpl,
-    Signature, TryCast, Volatility,
+    ColumnarValue, Expr, ExprSchemable, LogicalPlan, ScalarFunctionArgs, ScalarUDFImpl, Signature,
+    Volatility,
 };
 use datafusion::optimizer::AnalyzerRule;
 
@@ -37,12 +37,7 @@ impl AnalyzerRule for ByteTexts {
 }
 
 fn is_to_text(expr: &Expr) -> bool {
-    match expr {
-        Expr::Cast(Cast { field, .. }) | Expr::TryCast(TryCast { field, .. }) => {
-            field.data_type().is_string()
-        }
-        _ => false,
-    }
+    expressions::cast_type(expr).is_some_and(DataType::is_string)
 }
 
 fn rewritten(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
@@ -50,17 +45,7 @@ fn rewritten(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
         return Transformed::no(expr);
     }
     let is_bytes = |inner: &Expr| inner.get_type(schema).is_ok_and(|of| of.is_binary());
-    match expr {
-        Expr::Cast(Cast { expr: inner, field }) if is_bytes(&inner) => {
-            let expr = Box::new(in_hex(*inner));
-            Transformed::yes(Expr::Cast(Cast { expr, field }))
-        }
-        Expr::TryCast(TryCast { expr: inner, field }) if is_bytes(&inner) => {
-            let expr = Box::new(in_hex(*inner));
-            Transformed::yes(Expr::TryCast(TryCast { expr, field }))
-        }
-        other => Transformed::no(other),
-    }
+    expressions::with_operand(expr, is_bytes, in_hex)
 }
 
 fn in_hex(expr: Expr) -> Expr {

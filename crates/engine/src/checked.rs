@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use arrow::array::AsArray;
 use arrow::compute::kernels::numeric::{add, div, mul, rem, sub};
-use arrow::datatypes::{DataType, Decimal128Type, Field, FieldRef};
+use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, Decimal128Type, Field, FieldRef};
 use arrow::error::ArrowError;
 use datafusion::common::tree_node::Transformed;
 use datafusion::common::{DFSchema, ExprSchema, ScalarValue};
@@ -118,7 +118,7 @@ fn wide_decimal(binary: &Expr, schema: &DFSchema) -> Option<DataType> {
         return None;
     }
     let data_type = binary.get_type(schema).ok()?;
-    matches!(data_type, DataType::Decimal128(MAX_PRECISION, _)).then_some(data_type)
+    matches!(data_type, DataType::Decimal128(DECIMAL128_MAX_PRECISION, _)).then_some(data_type)
 }
 
 /// Returns the type of an expression, if it is an integer.
@@ -136,9 +136,6 @@ fn integer(expr: &Expr, schema: &dyn ExprSchema) -> Option<DataType> {
 fn chain(func: &ScalarUDF) -> Option<&Chain> {
     func.inner().downcast_ref::<Chain>()
 }
-
-/// Maximum digits of a decimal.
-const MAX_PRECISION: u8 = 38;
 
 /// `a op b` of decimals, whose result has at most 38 digits.
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -248,7 +245,7 @@ pub(crate) fn is_overflow(error: &DataFusionError) -> bool {
 
 /// Returns whether a number has at most as many digits as a decimal holds.
 pub(crate) fn fits(value: i128) -> bool {
-    const BOUND: u128 = 10u128.pow(MAX_PRECISION as u32);
+    const BOUND: u128 = 10u128.pow(DECIMAL128_MAX_PRECISION as u32);
     value.unsigned_abs() < BOUND
 }
 

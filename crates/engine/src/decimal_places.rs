@@ -7,7 +7,7 @@
 //!
 //! An analyzer rule that runs before type coercion, which hides the literal in a cast.
 
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType};
 use datafusion::common::tree_node::Transformed;
 use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::config::ConfigOptions;
@@ -16,9 +16,6 @@ use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, cast};
 use datafusion::optimizer::AnalyzerRule;
 
 use super::expressions;
-
-/// Digits of the widest decimal.
-const MAX_PRECISION: u8 = 38;
 
 /// Gives the results their fractional digits. Not for Trino's dialects.
 #[derive(Debug)]
@@ -70,8 +67,8 @@ fn with_places(data_type: &DataType, places: i64) -> Option<DataType> {
     };
     let places = i8::try_from(places.max(0)).ok()?;
     let digits = i16::from(*precision) - i16::from(*scale) + i16::from(places);
-    let fits = places < *scale || digits <= i16::from(MAX_PRECISION);
-    (fits && places != *scale).then_some(DataType::Decimal128(MAX_PRECISION, places))
+    let fits = places < *scale || digits <= i16::from(DECIMAL128_MAX_PRECISION);
+    (fits && places != *scale).then_some(DataType::Decimal128(DECIMAL128_MAX_PRECISION, places))
 }
 
 #[cfg(test)]

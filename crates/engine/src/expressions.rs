@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use arrow::array::ArrayRef;
-use arrow::datatypes::FieldRef;
+use arrow::datatypes::{DataType, FieldRef};
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema, DFSchemaRef, ExprSchema, ScalarValue};
 use datafusion::error::{DataFusionError, Result};
@@ -12,7 +12,8 @@ use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
-    ColumnarValue, Expr, GroupingSet, LogicalPlan, Operator, ScalarUDF, ScalarUDFImpl,
+    Cast, ColumnarValue, Expr, GroupingSet, LogicalPlan, Operator, ScalarUDF, ScalarUDFImpl,
+    TryCast,
 };
 
 /// Applies `rewrite` to each expression of the plan and its subqueries, from the inside out, with
@@ -213,6 +214,35 @@ pub(crate) fn pattern_operator(op: Operator) -> Option<(bool, bool)> {
         Operator::RegexNotMatch => Some((true, false)),
         Operator::RegexNotIMatch => Some((true, true)),
         _ => None,
+    }
+}
+
+/// Returns the type that a cast is to; `None` for other expressions.
+pub(crate) fn cast_type(expr: &Expr) -> Option<&DataType> {
+    match expr {
+        Expr::Cast(Cast { field, .. }) | Expr::TryCast(TryCast { field, .. }) => {
+            Some(field.data_type())
+        }
+        _ => None,
+    }
+}
+
+/// Changes the operand of a cast, if it is one that `concerns` selects.
+pub(crate) fn with_operand(
+    cast: Expr,
+    concerns: impl Fn(&Expr) -> bool,
+    changed: impl FnOnce(Expr) -> Expr,
+) -> Transformed<Expr> {
+    match cast {
+        Expr::Cast(Cast { expr, field }) if concerns(&expr) => {
+            let expr = Box::new(changed(*expr));
+            Transformed::yes(Expr::Cast(Cast { expr, field }))
+        }
+        Expr::TryCast(TryCast { expr, field }) if concerns(&expr) => {
+            let expr = Box::new(changed(*expr));
+            Transformed::yes(Expr::TryCast(TryCast { expr, field }))
+        }
+        other => Transformed::no(other),
     }
 }
 

@@ -42,12 +42,7 @@ pub(crate) struct NearestCasts;
 
 impl AnalyzerRule for NearestCasts {
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
-        let casts = |expr: &Expr| match expr {
-            Expr::Cast(Cast { field, .. }) | Expr::TryCast(TryCast { field, .. }) => {
-                is_number(field.data_type())
-            }
-            _ => false,
-        };
+        let casts = |expr: &Expr| expressions::cast_type(expr).is_some_and(is_number);
         expressions::rewritten(plan, casts, rewritten)
     }
 

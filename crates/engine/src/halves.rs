@@ -10,6 +10,7 @@
 //!
 //! An analyzer rule that runs before type coercion, so that each cast is one of the statement.
 
+use arrow::datatypes::DataType;
 use datafusion::common::DFSchema;
 use datafusion::common::tree_node::{Transformed, TransformedResult};
 use datafusion::config::ConfigOptions;
@@ -51,12 +52,7 @@ fn of_node(node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
 }
 
 fn is_to_integer(expr: &Expr) -> bool {
-    match expr {
-        Expr::Cast(Cast { field, .. }) | Expr::TryCast(TryCast { field, .. }) => {
-            field.data_type().is_integer()
-        }
-        _ => false,
-    }
+    expressions::cast_type(expr).is_some_and(DataType::is_integer)
 }
 
 fn rewritten(expr: Expr, schema: &DFSchema, inputs: &[LogicalPlan]) -> Transformed<Expr> {
@@ -68,17 +64,7 @@ fn rewritten(expr: Expr, schema: &DFSchema, inputs: &[LogicalPlan]) -> Transform
         let mut steps = MAX_STEPS;
         is_number && is_float(inner, inputs, &mut steps)
     };
-    match expr {
-        Expr::Cast(Cast { expr: inner, field }) if rounds(&inner) => {
-            let expr = Box::new(rounding::to_even(*inner));
-            Transformed::yes(Expr::Cast(Cast { expr, field }))
-        }
-        Expr::TryCast(TryCast { expr: inner, field }) if rounds(&inner) => {
-            let expr = Box::new(rounding::to_even(*inner));
-            Transformed::yes(Expr::TryCast(TryCast { expr, field }))
-        }
-        other => Transformed::no(other),
-    }
+    expressions::with_operand(expr, rounds, rounding::to_even)
 }
 
 /// Returns whether a number is a floating-point one in PostgreSQL, too: it comes from a column of a

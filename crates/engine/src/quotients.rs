@@ -14,7 +14,7 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, Datum, Decimal128Array, Decimal128Builder};
 use arrow::compute::cast;
 use arrow::compute::kernels::numeric::{div, mul};
-use arrow::datatypes::{DataType, Decimal128Type, i256};
+use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, Decimal128Type, i256};
 use arrow::error::ArrowError;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{
@@ -25,9 +25,6 @@ use datafusion::sql::sqlparser::ast::BinaryOperator;
 
 use super::checked::{fits, is_overflow, out_of_range};
 use super::expressions;
-
-/// Digits of the widest decimal.
-const MAX_PRECISION: u8 = 38;
 
 /// Fractional digits of a quotient, at least: PostgreSQL's has about as many significant digits.
 const PLACES: i8 = 16;
@@ -50,12 +47,12 @@ pub(crate) fn planned(
         BinaryOperator::Multiply => {
             let places = first.1.saturating_add(second.1);
             let digits = u16::from(first.0) + u16::from(second.0);
-            if digits < u16::from(MAX_PRECISION) || places <= PRODUCT_PLACES {
+            if digits < u16::from(DECIMAL128_MAX_PRECISION) || places <= PRODUCT_PLACES {
                 return None;
             }
             // As many as there is room for beside the digits before the point.
             let whole = |of: (u8, i8)| i16::from(of.0) - i16::from(of.1);
-            let room = i16::from(MAX_PRECISION) - whole(first) - whole(second);
+            let room = i16::from(DECIMAL128_MAX_PRECISION) - whole(first) - whole(second);
             let room = i8::try_from(room).unwrap_or(0);
             let kept = room.max(first.1).max(second.1).max(PLACES);
             (Operation::Product, kept.min(places))
@@ -113,7 +110,7 @@ struct Rounded {
 
 impl Rounded {
     fn data_type(&self) -> DataType {
-        DataType::Decimal128(MAX_PRECISION, self.places)
+        DataType::Decimal128(DECIMAL128_MAX_PRECISION, self.places)
     }
 
     fn values(&self, left: &dyn Datum, right: &dyn Datum) -> Result<ArrayRef, ArrowError> {
@@ -146,7 +143,7 @@ impl Rounded {
             values.append_value(result);
         }
         let values = values.finish();
-        let values = values.with_precision_and_scale(MAX_PRECISION, self.places)?;
+        let values = values.with_precision_and_scale(DECIMAL128_MAX_PRECISION, self.places)?;
         Ok(Arc::new(values))
     }
 }
@@ -156,7 +153,8 @@ fn decimals(array: &dyn Array) -> Result<(Decimal128Array, i32), ArrowError> {
     let converted: ArrayRef = match array.data_type() {
         DataType::Decimal128(..) => array.slice(0, array.len()),
         other => {
-            let precision = decimal_of(other).map_or(MAX_PRECISION, |(precision, _)| precision);
+            let precision =
+                decimal_of(other).map_or(DECIMAL128_MAX_PRECISION, |(precision, _)| precision);
             cast(array, &DataType::Decimal128(precision, 0))?
         }
     };

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, Decimal128Array};
-use arrow::datatypes::{DataType, Decimal128Type};
+use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, Decimal128Type};
 use datafusion::error::Result;
 use datafusion::execution::{FunctionRegistry, SessionState};
 use datafusion::logical_expr::interval_arithmetic::Interval;
@@ -19,9 +19,6 @@ use datafusion::logical_expr::{
 };
 
 use super::expressions;
-
-/// Digits of the widest decimal.
-const MAX_PRECISION: u8 = 38;
 
 /// Replaces DataFusion's functions with these.
 ///
@@ -49,7 +46,10 @@ fn whole(types: &[DataType]) -> Option<DataType> {
         return None;
     };
     let before = precision.saturating_sub(scale.unsigned_abs());
-    Some(DataType::Decimal128((before + 1).min(MAX_PRECISION), 0))
+    Some(DataType::Decimal128(
+        (before + 1).min(DECIMAL128_MAX_PRECISION),
+        0,
+    ))
 }
 
 impl Whole {
@@ -59,7 +59,8 @@ impl Whole {
         else {
             return Ok(Arc::clone(values));
         };
-        let unit = 10i128.pow(u32::from(scale.unsigned_abs()).min(u32::from(MAX_PRECISION)));
+        let unit =
+            10i128.pow(u32::from(scale.unsigned_abs()).min(u32::from(DECIMAL128_MAX_PRECISION)));
         let name = self.inner.name();
         let values = values.as_primitive::<Decimal128Type>();
         let made: Decimal128Array = values.unary(|value| match name {
