@@ -128,8 +128,7 @@ class Wheel:
 
 
 def duckdb(lake):
-    run = tpc_compare.duckdb(lake, of_arrow=True)
-    return lambda suite, sql: run(suite, sql)
+    return tpc_compare.duckdb(lake, of_arrow=True)
 
 
 def datafusion(lake):

@@ -1,5 +1,5 @@
-//! The history on disk: an SQLite database with one writer thread, which groups queries that end at
-//! about the same time into one transaction.
+//! The history on disk: an SQLite database. One thread writes to it (`history_writer.rs`), in one
+//! transaction the queries that end at about the same time.
 
 use std::path::Path;
 use std::time::Duration;
