@@ -106,7 +106,8 @@ fn is_computed(column: &Column, inputs: &[LogicalPlan]) -> bool {
         let place = input.schema().maybe_index_of_column(column)?;
         Some((input, place))
     });
-    found.is_some_and(|(input, place)| computes(input, place, &mut MAX_OPERATORS.clone()))
+    let mut left = MAX_OPERATORS;
+    found.is_some_and(|(input, place)| computes(input, place, &mut left))
 }
 
 /// Returns whether a projection computes the column at a place. `left`: how many operators may
