@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanBuilder, Int64Builder, ListBuilder, StringBuilder,
+    Array, ArrayRef, AsArray, BooleanBuilder, Int32Builder, ListBuilder, StringBuilder,
 };
 use arrow::datatypes::Int64Type;
 use datafusion::error::Result;
@@ -196,8 +196,8 @@ impl Call {
         }
     }
 
-    fn count(&self, row: &Row<'_>) -> Result<i64> {
-        Ok(i64::try_from(self.all(row, None)?.len()).unwrap_or(i64::MAX))
+    fn count(&self, row: &Row<'_>) -> Result<i32> {
+        Ok(i32::try_from(self.all(row, None)?.len()).unwrap_or(i32::MAX))
     }
 
     /// Returns the group of the match that the arguments `n` and `group` select.
@@ -213,7 +213,7 @@ impl Call {
         Ok(found.and_then(|groups| groups.get(group).copied().flatten()))
     }
 
-    fn place(&self, row: &Row<'_>) -> Result<i64> {
+    fn place(&self, row: &Row<'_>) -> Result<i32> {
         let end = self.at_least(Argument::End, row.row, 0, 0)?;
         if end > 1 {
             return Err(Error::new(
@@ -227,7 +227,7 @@ impl Call {
         let byte = found.map(|(from, to)| if end == 1 { to } else { from });
         let before = byte.and_then(|byte| row.text.get(..byte));
         Ok(before.map_or(0, |before| {
-            i64::try_from(before.chars().count() + 1).unwrap_or(i64::MAX)
+            i32::try_from(before.chars().count() + 1).unwrap_or(i32::MAX)
         }))
     }
 
@@ -338,9 +338,9 @@ impl Call {
 
 fn numbers<'a>(
     each: impl Iterator<Item = Result<Option<Row<'a>>>>,
-    of: impl Fn(Row<'a>) -> Result<i64>,
+    of: impl Fn(Row<'a>) -> Result<i32>,
 ) -> Result<ArrayRef> {
-    let mut numbers = Int64Builder::new();
+    let mut numbers = Int32Builder::new();
     for row in each {
         numbers.append_option(match row? {
             Some(row) => Some(of(row)?),

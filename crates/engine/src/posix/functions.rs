@@ -241,7 +241,7 @@ impl ScalarUDFImpl for Function {
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         let texts = || DataType::List(Arc::new(Field::new_list_field(DataType::Utf8, true)));
         Ok(match self.kind {
-            Kind::Count | Kind::Instr => DataType::Int64,
+            Kind::Count | Kind::Instr => DataType::Int32,
             Kind::Like => DataType::Boolean,
             Kind::Match | Kind::SplitToArray => texts(),
             Kind::Matches => DataType::new_list(texts(), true),

@@ -26,6 +26,7 @@ use super::clock::Clock;
 use super::cut;
 use super::from_template;
 use super::input::{MAX_DIGITS, out_of_range, timestamps};
+use super::make_date::{self, MakeDate};
 use super::series;
 use super::to_char;
 use super::types::all_in_microseconds;
@@ -56,6 +57,10 @@ pub(super) fn register(state: &mut SessionState) -> Result<()> {
             let function = InMicroseconds::new(inner);
             state.register_udf(Arc::new(ScalarUDF::new_from_impl(function)))?;
         }
+    }
+    if let Some(inner) = state.scalar_functions().get(make_date::NAME).cloned() {
+        let function = MakeDate { inner };
+        state.register_udf(Arc::new(ScalarUDF::new_from_impl(function)))?;
     }
     Ok(())
 }

@@ -42,6 +42,7 @@ mod from_template;
 mod functions;
 mod input;
 mod length;
+mod make_date;
 mod meeting;
 mod moment;
 mod month_names;

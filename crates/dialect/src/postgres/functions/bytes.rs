@@ -5,7 +5,7 @@ mod forms;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BinaryArray, BinaryBuilder, Int32Builder, StringBuilder,
+    Array, ArrayRef, AsArray, BinaryArray, BinaryBuilder, Int32Builder, Int64Builder, StringBuilder,
 };
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int64Type};
@@ -18,6 +18,9 @@ use lakegate_engine::{bounded, stop};
 use lakegate_error::{Code, Error};
 
 use self::forms::{Charset, Form};
+
+/// The name that calls of `bit_count` with one argument are rewritten to.
+pub(in crate::postgres) const BIT_COUNT: &str = "$bit_count";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Kind {
@@ -39,9 +42,11 @@ enum Kind {
     SetBit,
     /// `octet_length(bytes)`
     OctetLength,
+    /// `bit_count(bytes)`; Athena's function of this name counts the bits of an integer.
+    BitCount,
 }
 
-const ALL: [Kind; 9] = [
+const ALL: [Kind; 10] = [
     Kind::Encode,
     Kind::Decode,
     Kind::ConvertFrom,
@@ -51,6 +56,7 @@ const ALL: [Kind; 9] = [
     Kind::GetBit,
     Kind::SetBit,
     Kind::OctetLength,
+    Kind::BitCount,
 ];
 
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -95,7 +101,7 @@ impl OfBytes {
     fn arity(&self) -> usize {
         match self.kind {
             Kind::SetByte | Kind::SetBit => 3,
-            Kind::OctetLength => 1,
+            Kind::OctetLength | Kind::BitCount => 1,
             _ => 2,
         }
     }
@@ -113,6 +119,7 @@ impl ScalarUDFImpl for OfBytes {
             Kind::GetBit => "get_bit",
             Kind::SetBit => "set_bit",
             Kind::OctetLength => "octet_length",
+            Kind::BitCount => BIT_COUNT,
         }
     }
 
@@ -129,6 +136,7 @@ impl ScalarUDFImpl for OfBytes {
                 return (given.is_integer() || given.is_null()).then_some(DataType::Int64);
             }
             match place {
+                0 if self.kind == Kind::BitCount && given.is_string() => None,
                 0 if is_text || is_bytes(given) => Some(DataType::Binary),
                 0 => None,
                 _ => is_text.then_some(DataType::Utf8),
@@ -147,10 +155,11 @@ impl ScalarUDFImpl for OfBytes {
                 Kind::GetByte | Kind::GetBit => "bytes and a place",
                 Kind::SetByte | Kind::SetBit => "bytes, a place and a value",
                 Kind::OctetLength => "a text or bytes",
+                Kind::BitCount => "bytes",
             };
             Error::new(
                 Code::FunctionNotFound,
-                format!("{} takes {takes}", self.name()),
+                format!("{} takes {takes}", self.name().trim_start_matches('$')),
             )
             .into()
         })
@@ -161,6 +170,7 @@ impl ScalarUDFImpl for OfBytes {
             Kind::Encode | Kind::ConvertFrom => DataType::Utf8,
             Kind::Decode | Kind::ConvertTo | Kind::SetByte | Kind::SetBit => DataType::Binary,
             Kind::GetByte | Kind::GetBit | Kind::OctetLength => DataType::Int32,
+            Kind::BitCount => DataType::Int64,
         })
     }
 
@@ -277,6 +287,14 @@ impl Call<'_> {
                 })?;
                 Arc::new(values.finish())
             }
+            Kind::BitCount => {
+                let mut counts = Int64Builder::new();
+                self.each(|row| {
+                    counts.append_option(row.map(|(bytes, _)| ones(bytes)));
+                    Ok(())
+                })?;
+                Arc::new(counts.finish())
+            }
             _ => {
                 let mut numbers = Int32Builder::new();
                 self.each(|row| {
@@ -339,6 +357,11 @@ impl Call<'_> {
         let byte = bytes.get(place).copied().unwrap_or(0);
         Ok(i32::from(byte & mask != 0))
     }
+}
+
+/// Returns the number of bits that are set.
+fn ones(bytes: &[u8]) -> i64 {
+    bytes.iter().map(|byte| i64::from(byte.count_ones())).sum()
 }
 
 fn outside(index: i64, length: usize) -> Error {

@@ -20,6 +20,7 @@ mod variadic;
 use std::sync::{Arc, LazyLock};
 
 pub(super) use arrays::MOST_FREQUENT;
+pub(super) use bytes::BIT_COUNT;
 use datafusion::logical_expr::ScalarUDF;
 pub(super) use json::{planner as json_operators, rule as json_order};
 pub(super) use percentiles::PERCENTILE;

@@ -5,6 +5,7 @@
 //! ceiling(x), |/ x, ||/ x, @ x      ceil(x), sqrt(x), cbrt(x), abs(x)
 //! ~x                                (x) # -1
 //! div(x, y)                         (((x) - (x) % (y)) / (y))::numeric(38,0)
+//! bit_count(bytes)                  $bit_count(bytes)
 //! scale(x)                          char_length(split_part(x::text, '.', 2))
 //! date_part('day', x)               date_part('day', x)::double precision
 //! date_trunc('day', x, zone)        timezone(zone, date_trunc('day', timezone(zone, x)))
@@ -26,6 +27,7 @@ use lakegate_error::Error;
 
 use super::build::{self, binary, cast, nested};
 use super::{casts, comparisons, copies, expressions};
+use crate::postgres::functions::BIT_COUNT;
 
 /// Returns the replacement of a call; `None` if it stays unchanged.
 ///
@@ -60,6 +62,8 @@ pub(super) fn call(name: &str, args: &[Expr]) -> Result<Option<Expr>, Error> {
                 normal,
             )))
         }
+        // With two arguments, it is Athena's.
+        ("bit_count", [bytes]) => Some(build::call(BIT_COUNT, vec![bytes.clone()])),
         ("gen_random_uuid", []) => {
             let random = build::call("uuid", vec![]);
             Some(build::call("$uuid_in", vec![random]))
