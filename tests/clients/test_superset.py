@@ -271,7 +271,8 @@ def test_stop(application, api, database, connect):
 
     def run():
         try:
-            answers.append(ran(Api(application), database, endless, status=(400, 422, 500), client_id=client_id))
+            # Whether its own mark or the database's error comes first is not certain.
+            answers.append(ran(Api(application), database, endless, status=(200, 400, 422, 500), client_id=client_id))
         except BaseException as error:
             answers.append(error)
 
@@ -297,4 +298,5 @@ def test_stop(application, api, database, connect):
             watcher.execute(f"KILL '{query}'")
         thread.join()
     assert watcher.execute(running).fetchone()[0] == 0
-    assert isinstance(answers[0], dict) and answers[0]["errors"], answers
+    assert isinstance(answers[0], dict), answers
+    assert answers[0].get("status") == "stopped" or answers[0]["errors"], answers
