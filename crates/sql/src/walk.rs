@@ -57,6 +57,42 @@ pub fn walk_expressions<B>(
     walk(tree, &mut Expressions(visit))
 }
 
+/// Visits the expressions of a tree that are in none of its subqueries, each before its operands,
+/// until `visit` breaks.
+pub fn walk_own_expressions<B>(
+    tree: &(impl Tree + ?Sized),
+    visit: impl FnMut(&Expr) -> ControlFlow<B>,
+) -> ControlFlow<B> {
+    struct OwnExpressions<F> {
+        visit: F,
+        /// The number of subqueries around the visitor.
+        depth: usize,
+    }
+
+    impl<B, F: FnMut(&Expr) -> ControlFlow<B>> Visitor for OwnExpressions<F> {
+        type Break = B;
+
+        fn pre_visit_query(&mut self, _: &Query) -> ControlFlow<B> {
+            self.depth += 1;
+            ControlFlow::Continue(())
+        }
+
+        fn post_visit_query(&mut self, _: &Query) -> ControlFlow<B> {
+            self.depth -= 1;
+            ControlFlow::Continue(())
+        }
+
+        fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<B> {
+            match self.depth {
+                0 => (self.visit)(expr),
+                _ => ControlFlow::Continue(()),
+            }
+        }
+    }
+
+    walk(tree, &mut OwnExpressions { visit, depth: 0 })
+}
+
 /// A part of a syntax tree that can be walked.
 pub trait Tree {
     #[doc(hidden)]

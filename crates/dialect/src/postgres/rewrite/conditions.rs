@@ -10,12 +10,12 @@
 //!
 //! Common columns of USING and NATURAL have been written out before this check.
 
-use lakegate_sql::walk::walk;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
-use datafusion::sql::sqlparser::ast::{Expr, Query, Select, TableFactor, TableWithJoins, Visitor};
+use datafusion::sql::sqlparser::ast::{Expr, Select, TableFactor, TableWithJoins};
 use lakegate_error::{Code, Error};
+use lakegate_sql::walk::walk_own_expressions;
 
 use super::folded;
 
@@ -32,8 +32,7 @@ pub(super) fn check(select: &Select) -> Result<(), Error> {
     if tables.len() < 2 {
         return Ok(());
     }
-    let mut references = ColumnReferences::default();
-    let _ = walk(selection, &mut references);
+    let references = ColumnReferences::of(selection);
     let is_of_two = |name: &&String| {
         let qualifiers = references.qualified.get(*name);
         qualifiers.is_some_and(|of| of.intersection(&tables).nth(1).is_some())
@@ -86,29 +85,23 @@ pub(super) fn name(factor: &TableFactor) -> Option<String> {
 /// The columns mentioned in an expression, without those in its subqueries.
 #[derive(Default)]
 struct ColumnReferences {
-    /// The number of subqueries around the visitor.
-    depth: usize,
     bare: BTreeSet<String>,
     /// Names of tables, by the name of the column that they qualify.
     qualified: BTreeMap<String, BTreeSet<String>>,
 }
 
-impl Visitor for ColumnReferences {
-    type Break = ();
-
-    fn pre_visit_query(&mut self, _: &Query) -> ControlFlow<()> {
-        self.depth += 1;
-        ControlFlow::Continue(())
+impl ColumnReferences {
+    fn of(expr: &Expr) -> Self {
+        let mut references = Self::default();
+        let _ = walk_own_expressions(expr, |part| {
+            references.add(part);
+            ControlFlow::<()>::Continue(())
+        });
+        references
     }
 
-    fn post_visit_query(&mut self, _: &Query) -> ControlFlow<()> {
-        self.depth -= 1;
-        ControlFlow::Continue(())
-    }
-
-    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+    fn add(&mut self, expr: &Expr) {
         match expr {
-            _ if self.depth > 0 => {}
             Expr::Identifier(name) => {
                 self.bare.insert(folded(name));
             }
@@ -120,7 +113,6 @@ impl Visitor for ColumnReferences {
             }
             _ => {}
         }
-        ControlFlow::Continue(())
     }
 }
 

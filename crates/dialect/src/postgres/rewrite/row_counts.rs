@@ -10,11 +10,11 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, JoinOperator, Select,
-    TableFactor, TableWithJoins, Visitor,
+    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, JoinOperator, ObjectName,
+    Select, TableFactor, TableWithJoins,
 };
 use lakegate_error::{Code, Error};
-use lakegate_sql::walk::walk;
+use lakegate_sql::walk::walk_expressions;
 
 use super::conditions::name;
 use super::folded;
@@ -32,13 +32,14 @@ pub(super) fn check(select: &Select) -> Result<(), Error> {
     if tables.optional.is_empty() {
         return Ok(());
     }
-    let mut counts = Counts {
-        optional: &tables.optional,
+    let refused = |expr: &Expr| match counted(expr) {
+        Some(table) if tables.optional.contains(&table) => ControlFlow::Break(table),
+        _ => ControlFlow::Continue(()),
     };
-    let in_list = walk(&select.projection, &mut counts);
-    let found = match (in_list, &select.having) {
-        (ControlFlow::Continue(()), Some(having)) => walk(having, &mut counts),
-        (in_list, _) => in_list,
+    let in_list = walk_expressions(&select.projection, refused);
+    let found = match in_list {
+        ControlFlow::Continue(()) => walk_expressions(&select.having, refused),
+        in_list => in_list,
     };
     match found {
         ControlFlow::Continue(()) => Ok(()),
@@ -114,35 +115,22 @@ impl Tables {
     }
 }
 
-struct Counts<'a> {
-    optional: &'a BTreeSet<String>,
-}
-
-impl Visitor for Counts<'_> {
-    type Break = String;
-
-    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<String> {
-        let Expr::Function(function) = expr else {
-            return ControlFlow::Continue(());
-        };
-        let is_count = function
-            .name
-            .0
-            .last()
-            .and_then(|part| part.as_ident())
-            .is_some_and(|name| folded(name) == "count");
-        let FunctionArguments::List(list) = &function.args else {
-            return ControlFlow::Continue(());
-        };
-        if let [FunctionArg::Unnamed(FunctionArgExpr::QualifiedWildcard(table))] =
-            list.args.as_slice()
-            && is_count
-            && let Some(table) = table.0.last().and_then(|part| part.as_ident()).map(folded)
-            && self.optional.contains(&table)
+/// Returns the table whose rows an expression counts, if it does that.
+fn counted(expr: &Expr) -> Option<String> {
+    let Expr::Function(function) = expr else {
+        return None;
+    };
+    let FunctionArguments::List(list) = &function.args else {
+        return None;
+    };
+    let last = |name: &ObjectName| Some(folded(name.0.last()?.as_ident()?));
+    match list.args.as_slice() {
+        [FunctionArg::Unnamed(FunctionArgExpr::QualifiedWildcard(table))]
+            if last(&function.name).is_some_and(|name| name == "count") =>
         {
-            return ControlFlow::Break(table);
+            last(table)
         }
-        ControlFlow::Continue(())
+        _ => None,
     }
 }
 

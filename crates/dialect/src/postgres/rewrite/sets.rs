@@ -3,9 +3,9 @@
 
 use std::ops::ControlFlow;
 
-use datafusion::sql::sqlparser::ast::{Expr, Query, Visitor};
+use datafusion::sql::sqlparser::ast::Expr;
 use lakegate_error::{Code, Error};
-use lakegate_sql::walk::walk;
+use lakegate_sql::walk::walk_own_expressions;
 
 /// Checks an expression whose calls of set-returning functions are calls of `unnest` already.
 ///
@@ -18,7 +18,13 @@ pub(super) fn check(expr: &Expr) -> Result<(), Error> {
         Expr::Function(function) if is_named(&function.name.to_string(), "coalesce") => "COALESCE",
         _ => return Ok(()),
     };
-    match walk(expr, &mut Sets::default()) {
+    let found = walk_own_expressions(expr, |part| match part {
+        Expr::Function(function) if is_named(&function.name.to_string(), "unnest") => {
+            ControlFlow::Break(())
+        }
+        _ => ControlFlow::Continue(()),
+    });
+    match found {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(()) => Err(Error::new(
             Code::NotSupported,
@@ -30,38 +36,6 @@ pub(super) fn check(expr: &Expr) -> Result<(), Error> {
 
 fn is_named(name: &str, expected: &str) -> bool {
     name.eq_ignore_ascii_case(expected)
-}
-
-/// Ends the walk at a call of `unnest` that is in no subquery.
-#[derive(Default)]
-struct Sets {
-    /// The number of subqueries around the visitor.
-    depth: usize,
-}
-
-impl Visitor for Sets {
-    type Break = ();
-
-    fn pre_visit_query(&mut self, _: &Query) -> ControlFlow<()> {
-        self.depth += 1;
-        ControlFlow::Continue(())
-    }
-
-    fn post_visit_query(&mut self, _: &Query) -> ControlFlow<()> {
-        self.depth -= 1;
-        ControlFlow::Continue(())
-    }
-
-    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
-        match expr {
-            Expr::Function(function)
-                if self.depth == 0 && is_named(&function.name.to_string(), "unnest") =>
-            {
-                ControlFlow::Break(())
-            }
-            _ => ControlFlow::Continue(()),
-        }
-    }
 }
 
 #[cfg(test)]
