@@ -148,14 +148,8 @@ impl VisitorMut for NameColumns {
             let Some(name) = column_name(item) else {
                 continue;
             };
-            if let SelectItem::UnnamedExpr(expr) = item
-                && (!seen.insert(name.clone()) || has_star)
-            {
-                let own = Ident::with_quote('"', apart(&name, position));
-                *item = SelectItem::ExprWithAlias {
-                    expr: expr.clone(),
-                    alias: own,
-                };
+            if !seen.insert(name.clone()) || has_star {
+                set_alias(item, &name, position);
                 self.found = true;
             }
         }
@@ -186,9 +180,8 @@ impl VisitorMut for NameExpressions {
                 continue;
             }
             if let SelectItem::UnnamedExpr(expr) = item {
-                let alias = Ident::with_quote('"', apart(&expr.to_string(), position));
-                let expr = taken(expr);
-                *item = SelectItem::ExprWithAlias { expr, alias };
+                let name = expr.to_string();
+                set_alias(item, &name, position);
                 self.found = true;
             }
         }
@@ -215,19 +208,22 @@ impl VisitorMut for TellApart {
             if seen.insert(name.clone()) && !grouped_by_several.contains(&name) {
                 continue;
             }
-            let own = Ident::with_quote('"', apart(&name, position));
-            match item {
-                SelectItem::UnnamedExpr(expr) => {
-                    *item = SelectItem::ExprWithAlias {
-                        expr: expr.clone(),
-                        alias: own,
-                    };
-                }
-                SelectItem::ExprWithAlias { alias, .. } => *alias = own,
-                _ => {}
-            }
+            set_alias(item, &name, position);
         }
         ControlFlow::Continue(())
+    }
+}
+
+/// Gives an expression at a place of a list a name that no other has; it is shown as `name`.
+fn set_alias(item: &mut SelectItem, name: &str, position: usize) {
+    let own = Ident::with_quote('"', apart(name, position));
+    match item {
+        SelectItem::UnnamedExpr(expr) => {
+            let expr = taken(expr);
+            *item = SelectItem::ExprWithAlias { expr, alias: own };
+        }
+        SelectItem::ExprWithAlias { alias, .. } => *alias = own,
+        _ => {}
     }
 }
 
