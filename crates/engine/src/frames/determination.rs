@@ -4,7 +4,6 @@
 
 use std::sync::Arc;
 
-use arrow::array::ArrayRef;
 use arrow::datatypes::{DataType, FieldRef};
 use datafusion::common::ScalarValue;
 use datafusion::error::Result;
@@ -19,6 +18,7 @@ use datafusion::logical_expr::{
     SetMonotonicity, Signature, StatisticsArgs,
 };
 
+use super::corrected::corrected;
 use crate::aggregates::as_the_inner;
 
 pub(super) fn register(state: &mut SessionState) -> Result<()> {
@@ -38,50 +38,25 @@ impl AggregateUDFImpl for Determination {
     as_the_inner!(except accumulator);
 
     fn accumulator(&self, args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
-        let inner = self.inner.accumulator(args)?;
-        Ok(Box::new(Level { inner }))
+        Ok(corrected(self.inner.accumulator(args)?, level))
     }
 }
 
-/// The engine's accumulator, which also recognizes that all values of y are equal.
-#[derive(Debug)]
-struct Level {
-    inner: Box<dyn Accumulator>,
-}
-
-impl Accumulator for Level {
-    fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        self.inner.update_batch(values)
+/// Returns 1 if all values of y are equal.
+fn level(value: ScalarValue, inner: &mut dyn Accumulator) -> Result<ScalarValue> {
+    if !value.is_null() {
+        return Ok(value);
     }
-
-    fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
-        self.inner.merge_batch(states)
-    }
-
-    fn state(&mut self) -> Result<Vec<ScalarValue>> {
-        self.inner.state()
-    }
-
-    fn evaluate(&mut self) -> Result<ScalarValue> {
-        let value = self.inner.evaluate()?;
-        if !value.is_null() {
-            return Ok(value);
-        }
-        // The state: count, mean of x, mean of y, squares of x, squares of y, products.
-        let state = self.inner.state()?;
-        let float = |index: usize| match state.get(index) {
-            Some(ScalarValue::Float64(value)) => *value,
-            _ => None,
-        };
-        let several = matches!(state.first(), Some(ScalarValue::UInt64(Some(2..))));
-        let (Some(x), Some(y)) = (float(3), float(4)) else {
-            return Ok(value);
-        };
-        let is_level = several && x > 0.0 && y == 0.0;
-        Ok(ScalarValue::Float64(is_level.then_some(1.0)))
-    }
-
-    fn size(&self) -> usize {
-        size_of_val(self) + self.inner.size()
-    }
+    // The state: count, mean of x, mean of y, squares of x, squares of y, products.
+    let state = inner.state()?;
+    let float = |index: usize| match state.get(index) {
+        Some(ScalarValue::Float64(value)) => *value,
+        _ => None,
+    };
+    let several = matches!(state.first(), Some(ScalarValue::UInt64(Some(2..))));
+    let (Some(x), Some(y)) = (float(3), float(4)) else {
+        return Ok(value);
+    };
+    let is_level = several && x > 0.0 && y == 0.0;
+    Ok(ScalarValue::Float64(is_level.then_some(1.0)))
 }

@@ -12,6 +12,7 @@
 //! [`bits`] adds those that the engine refuses.
 
 mod bits;
+mod corrected;
 mod determination;
 mod emptied;
 mod moments;

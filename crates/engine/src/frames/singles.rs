@@ -4,7 +4,6 @@
 
 use std::sync::Arc;
 
-use arrow::array::ArrayRef;
 use arrow::datatypes::{DataType, FieldRef};
 use datafusion::common::ScalarValue;
 use datafusion::error::Result;
@@ -19,6 +18,7 @@ use datafusion::logical_expr::{
     ReversedUDAF, SetMonotonicity, Signature, StatisticsArgs,
 };
 
+use super::corrected::corrected;
 use crate::aggregates::as_the_inner;
 
 pub(super) fn register(state: &mut SessionState) -> Result<()> {
@@ -45,7 +45,7 @@ impl AggregateUDFImpl for Population {
         // The state of distinct values is the values.
         Ok(match is_distinct {
             true => inner,
-            false => Box::new(Spread { inner }),
+            false => corrected(inner, spread),
         })
     }
 
@@ -57,40 +57,16 @@ impl AggregateUDFImpl for Population {
     }
 }
 
-/// The engine's accumulator, whose result is NaN if the sum of squares is.
-#[derive(Debug)]
-struct Spread {
-    inner: Box<dyn Accumulator>,
-}
-
-impl Accumulator for Spread {
-    fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        self.inner.update_batch(values)
+/// Returns NaN if the sum of squares is.
+fn spread(value: ScalarValue, inner: &mut dyn Accumulator) -> Result<ScalarValue> {
+    if value != ScalarValue::Float64(Some(0.0)) {
+        return Ok(value);
     }
-
-    fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
-        self.inner.merge_batch(states)
-    }
-
-    fn state(&mut self) -> Result<Vec<ScalarValue>> {
-        self.inner.state()
-    }
-
-    fn evaluate(&mut self) -> Result<ScalarValue> {
-        let value = self.inner.evaluate()?;
-        if value != ScalarValue::Float64(Some(0.0)) {
-            return Ok(value);
+    // The state: count, mean, squares of the distances from the mean.
+    Ok(match inner.state()?.get(2) {
+        Some(ScalarValue::Float64(Some(squares))) if squares.is_nan() => {
+            ScalarValue::Float64(Some(f64::NAN))
         }
-        // The state: count, mean, squares of the distances from the mean.
-        Ok(match self.inner.state()?.get(2) {
-            Some(ScalarValue::Float64(Some(squares))) if squares.is_nan() => {
-                ScalarValue::Float64(Some(f64::NAN))
-            }
-            _ => value,
-        })
-    }
-
-    fn size(&self) -> usize {
-        size_of_val(self) + self.inner.size()
-    }
+        _ => value,
+    })
 }
