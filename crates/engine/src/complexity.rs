@@ -144,7 +144,11 @@ fn sizes(node: &LogicalPlan, inputs: &[Sizes]) -> Result<Sizes> {
     let mut largest = Size::ONE;
     let mut is_heavy = false;
     node.apply_expressions(|expr| {
-        let (own, written_out) = (size_of(expr, &input, false)?, size(expr, &input)?);
+        let written_out = size(expr, &input)?;
+        let own = match input.is_empty() {
+            true => written_out,
+            false => size_of(expr, &input, false)?,
+        };
         let max_written_out = MAX_CONDITION.max(own.parts.saturating_mul(WRITTEN_OUT_GROWTH));
         is_heavy |= own.weight > MAX_WEIGHT;
         is_heavy |= is_filter && written_out.weight > max_written_out;

@@ -164,34 +164,16 @@ fn is_float_column(plan: &LogicalPlan, place: usize, steps: &mut usize) -> bool 
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use std::sync::Arc;
 
-    use arrow::util::display::array_value_to_string;
-    use datafusion::execution::SessionStateBuilder;
     use datafusion::optimizer::Analyzer;
-    use datafusion::prelude::SessionContext;
 
     use super::*;
 
     async fn row(sql: &str) -> Vec<String> {
         let mut rules = Analyzer::new().rules;
         rules.insert(0, Arc::new(HalvesToEven));
-        rules.push(Arc::new(rounding::RoundingCasts));
-        let state = SessionStateBuilder::new()
-            .with_default_features()
-            .with_analyzer_rules(rules)
-            .build();
-        let frame = SessionContext::new_with_state(state)
-            .sql(sql)
-            .await
-            .unwrap();
-        let batches = frame.collect().await.unwrap();
-        let batch = batches.first().unwrap();
-        let cells = batch.columns().iter();
-        cells
-            .map(|column| array_value_to_string(column, 0).unwrap())
-            .collect()
+        rounding::tests::rounded(rules, sql).await
     }
 
     #[tokio::test]

@@ -229,18 +229,28 @@ impl ScalarUDFImpl for Rounded {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     #![allow(clippy::unwrap_used)]
     use arrow::util::display::array_value_to_string;
     use datafusion::execution::SessionStateBuilder;
+    use datafusion::optimizer::Analyzer;
     use datafusion::prelude::SessionContext;
 
     use super::*;
 
     async fn row(sql: &str) -> Vec<String> {
+        rounded(Analyzer::new().rules, sql).await
+    }
+
+    /// Returns the first row of a query, with these rules before the one of this module.
+    pub(crate) async fn rounded(
+        mut rules: Vec<Arc<dyn AnalyzerRule + Send + Sync>>,
+        sql: &str,
+    ) -> Vec<String> {
+        rules.push(Arc::new(RoundingCasts));
         let state = SessionStateBuilder::new()
             .with_default_features()
-            .with_analyzer_rule(Arc::new(RoundingCasts))
+            .with_analyzer_rules(rules)
             .build();
         let frame = SessionContext::new_with_state(state)
             .sql(sql)
