@@ -89,24 +89,19 @@ pub fn prune(plan: LogicalPlan, lake: &QueryLake, writes: OpenWrites) -> Result<
     let mut fully_snapshotted = true;
     let mut system_only = true;
     plan.apply_with_subqueries(|node| {
-        match node {
-            LogicalPlan::TableScan(scan) => match policy_table(scan) {
-                Some(table) => {
-                    found.push((table, scan.filters.clone()));
-                    system_only = false;
-                }
-                None => {
-                    fully_snapshotted = false;
-                    system_only &= !makes_rows(scan);
-                }
-            },
-            LogicalPlan::Extension(_) if barrier::view_of(node).is_some() => {}
-            LogicalPlan::Extension(_) | LogicalPlan::Explain(_) | LogicalPlan::Analyze(_) => {
-                fully_snapshotted = false
+        match reads(node) {
+            Reads::Nothing => {}
+            Reads::Table(table, scan) => {
+                found.push((table, scan.filters.clone()));
+                system_only = false;
             }
-            LogicalPlan::RecursiveQuery(_) => system_only = false,
-            _ => {}
+            Reads::Other => fully_snapshotted = false,
         }
+        system_only &= match node {
+            LogicalPlan::TableScan(scan) => !makes_rows(scan),
+            LogicalPlan::RecursiveQuery(_) => false,
+            _ => true,
+        };
         Ok(TreeNodeRecursion::Continue)
     })
     .map_err(from_engine)?;
@@ -225,33 +220,45 @@ fn read_of(
     scans.iter().find(same).map(|(_, _, read)| *read)
 }
 
-/// The lake tables of a plan that has no other leaves.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Tables {
-    pub scans: usize,
-    /// Columns and partition values that the tables hold in memory, for each scan.
-    pub held_values: usize,
-}
-
-/// Returns the lake tables of a plan, or `None` if it has other leaves, or operators of which it is
-/// not known what they read.
-pub fn tables(plan: &LogicalPlan) -> Option<Tables> {
-    let mut found = Some(Tables::default());
+/// Returns the lake tables of a plan, one for each scan, or `None` if it has other leaves, or
+/// operators of which it is not known what they read.
+pub fn tables(plan: &LogicalPlan) -> Option<Vec<PolicyTable>> {
+    let mut found = Vec::new();
+    let mut has_others = false;
     let walked = plan.apply_with_subqueries(|node| {
-        found = match (node, found) {
-            (LogicalPlan::TableScan(scan), Some(known)) => policy_table(scan).map(|table| Tables {
-                scans: known.scans + 1,
-                held_values: known.held_values + table.lake_table().held_values(),
-            }),
-            (LogicalPlan::Extension(_), known) if barrier::view_of(node).is_some() => known,
-            (LogicalPlan::Extension(_) | LogicalPlan::Explain(_) | LogicalPlan::Analyze(_), _) => {
-                None
+        match reads(node) {
+            Reads::Nothing => {}
+            Reads::Table(table, _) => found.push(table),
+            Reads::Other => {
+                has_others = true;
+                return Ok(TreeNodeRecursion::Stop);
             }
-            (_, known) => known,
-        };
+        }
         Ok(TreeNodeRecursion::Continue)
     });
-    walked.ok().and(found)
+    (walked.is_ok() && !has_others).then_some(found)
+}
+
+/// What an operator of a plan reads besides its inputs.
+enum Reads<'a> {
+    Nothing,
+    Table(PolicyTable, &'a TableScan),
+    /// A table that is no lake table, or something that is not known.
+    Other,
+}
+
+fn reads(node: &LogicalPlan) -> Reads<'_> {
+    match node {
+        LogicalPlan::TableScan(scan) => match policy_table(scan) {
+            Some(table) => Reads::Table(table, scan),
+            None => Reads::Other,
+        },
+        LogicalPlan::Extension(_) if barrier::view_of(node).is_some() => Reads::Nothing,
+        LogicalPlan::Extension(_) | LogicalPlan::Explain(_) | LogicalPlan::Analyze(_) => {
+            Reads::Other
+        }
+        _ => Reads::Nothing,
+    }
 }
 
 /// Returns whether the scan is of generate_series or range.

@@ -43,14 +43,13 @@ impl PolicyTable {
     ///
     /// The principal may see the table but select no column of it.
     pub fn new(lake_table: Arc<LakeTable>, access: &TableAccess) -> Result<Self> {
-        // Sets: asking for each column of a wide table would compare all with all.
+        // A set: asking for each column of a wide table would compare all with all.
         let visible: HashSet<&str> = access.visible_columns().into_iter().collect();
-        let selected = access.selected_columns();
         let fields = lake_table.schema.fields().iter().enumerate();
         let visible = fields.filter(|(_, field)| visible.contains(field.name().as_str()));
         let (columns, numbers): (Vec<usize>, Vec<usize>) = (1..)
             .zip(visible)
-            .filter(|(_, (_, field))| selected.contains(field.name().as_str()))
+            .filter(|(_, (_, field))| access.select.contains(field.name()))
             .map(|(number, (index, _))| (index, number))
             .unzip();
         if columns.is_empty() {

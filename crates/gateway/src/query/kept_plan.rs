@@ -185,7 +185,8 @@ fn bytes_if_lasting(plan: &LogicalPlan) -> Option<usize> {
     }
     // An optimised plan is kept if it is not larger than two of these. Tables are counted as if
     // nothing else held them: they stay in memory after their partitions have changed.
-    let of_tables = tables.held_values.saturating_mul(VALUE_BYTES);
+    let held = tables.iter().map(|table| table.lake_table().held_values());
+    let of_tables = held.sum::<usize>().saturating_mul(VALUE_BYTES);
     let of_plans = plan_bytes(plan).saturating_mul(3);
     let bytes = STATE_BYTES
         .saturating_add(of_plans)

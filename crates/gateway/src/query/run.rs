@@ -262,7 +262,7 @@ impl QueryContext {
         let known = self.optimized.as_ref();
         let reads_none = |plan: &&LogicalPlan| {
             let tables = snapshots::tables(plan);
-            tables.is_some_and(|tables| tables.scans == 0)
+            tables.is_some_and(|tables| tables.is_empty())
         };
         let Some(plan) = known.filter(reads_none) else {
             return Ok(None);
