@@ -7,6 +7,7 @@ use async_trait::async_trait;
 
 use super::SqliteStore;
 use super::write::Write;
+use super::write_log::retired_folders;
 use crate::access::{By, ResourceId};
 use crate::error::{CatalogError, Kind, Result};
 use crate::model::names::{normalize_database, normalize_table};
@@ -326,7 +327,7 @@ fn register(
     let wanted = partitions.clone();
     let added = write.add_partitions(database, name, partitions, true, by)?;
     if added.added > 0 {
-        let retired = write.retired_folders()?;
+        let retired = retired_folders(&write.tx)?;
         let existing: BTreeSet<usize> = added.existing.iter().copied().collect();
         let new = wanted.iter().enumerate();
         let mut new = new.filter(|(position, _)| !existing.contains(position));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use async_trait::async_trait;
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::SqliteStore;
 use super::load::{self, signed};
@@ -133,7 +133,8 @@ impl WriteLog for SqliteStore {
     }
 
     async fn retired_folders(&self) -> Result<RetiredFolders> {
-        self.write(|write| write.retired_folders()).await
+        self.blocking(|inner| retired_folders(&inner.writer.lock()))
+            .await
     }
 
     async fn forget_table(&self, table_id: i64) -> Result<()> {
@@ -150,6 +151,18 @@ impl WriteLog for SqliteStore {
         })
         .await
     }
+}
+
+/// The folders of what is discarded and not deleted yet.
+pub(super) fn retired_folders(connection: &Connection) -> Result<RetiredFolders> {
+    let mut statement = connection.prepare_cached("SELECT locations FROM discarded")?;
+    let mut rows = statement.query([])?;
+    let mut locations: Vec<String> = Vec::new();
+    while let Some(row) = rows.next()? {
+        let discarded: Vec<String> = serde_json::from_str(&row.get::<_, String>(0)?)?;
+        locations.extend(discarded);
+    }
+    Ok(RetiredFolders::new(locations))
 }
 
 impl Write<'_> {
@@ -179,18 +192,6 @@ impl Write<'_> {
             params![id.number, table_id, signed(files)],
         )?;
         Ok(discarded)
-    }
-
-    /// The folders of what is discarded and not deleted yet.
-    pub(super) fn retired_folders(&self) -> Result<RetiredFolders> {
-        let mut statement = self.tx.prepare_cached("SELECT locations FROM discarded")?;
-        let mut rows = statement.query([])?;
-        let mut locations: Vec<String> = Vec::new();
-        while let Some(row) = rows.next()? {
-            let discarded: Vec<String> = serde_json::from_str(&row.get::<_, String>(0)?)?;
-            locations.extend(discarded);
-        }
-        Ok(RetiredFolders::new(locations))
     }
 
     /// Removes the records of committed writes to a table.
