@@ -256,17 +256,9 @@ pub(super) async fn change_storage(
 /// would look for these values in other buckets.
 fn forget_hashes(before: &StorageDescriptor, input: &mut TableInput) {
     let after = &input.storage_descriptor;
-    if bucketing(before) != bucketing(after) || before.serde_info != after.serde_info {
+    if before.bucketing() != after.bucketing() || before.serde_info != after.serde_info {
         input.parameters.remove(BUCKETING_VERSION);
     }
-}
-
-/// Returns the places, names and types of the bucketing columns.
-fn bucketing(descriptor: &StorageDescriptor) -> Vec<Option<(usize, &str, &str)>> {
-    let columns = descriptor.bucketing_columns().map(|found| {
-        found.map(|(place, column)| (place, column.name.as_str(), column.data_type.as_str()))
-    });
-    columns.collect()
 }
 
 /// Changes a table, as [`change_relation`].

@@ -12,7 +12,9 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use lakegate_catalog::access::Privilege;
 use lakegate_catalog::hive_type::HiveType;
-use lakegate_catalog::model::{Column, ColumnStatistics, Table, TableStatistics, now};
+use lakegate_catalog::model::{
+    Column, ColumnStatistics, MAX_COLUMNS_OF_PARTITIONS, Table, TableStatistics, now,
+};
 use lakegate_error::{Code, Error, Result, column_not_found};
 use lakegate_sql::Statement;
 use lakegate_sql::ast::Analyze;
@@ -27,8 +29,6 @@ mod values;
 
 /// The most columns of one ANALYZE: each takes some kilobytes of memory per thread.
 const MAX_COLUMNS: usize = 500;
-/// The most columns of one ANALYZE times its partitions, for the same reason.
-const MAX_COLUMNS_OF_PARTITIONS: usize = 200_000;
 
 /// An ANALYZE that the principal is allowed to do.
 #[derive(Debug, Clone)]

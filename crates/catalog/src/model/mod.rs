@@ -16,7 +16,7 @@ mod view;
 pub use database::{Database, DatabaseInput};
 pub use statistics::{
     BinaryStatistics, BooleanStatistics, ColumnStatistics, ColumnStatisticsData, DecimalNumber,
-    RangeStatistics, StringStatistics, TableStatistics,
+    MAX_COLUMNS_OF_PARTITIONS, RangeStatistics, StringStatistics, TableStatistics,
 };
 pub use storage::{BUCKETING_VERSION, Column, SerDeInfo, SortColumn, StorageDescriptor};
 pub use table::{Claim, EXTERNAL_TABLE, Table, TableInput, VIRTUAL_VIEW};

@@ -7,6 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{Table, epoch_seconds};
 
+/// The most columns of one ANALYZE of partitions, times the partitions: their statistics are in memory
+/// while they are measured, and while they are used.
+pub const MAX_COLUMNS_OF_PARTITIONS: usize = 200_000;
+
 /// What is known of a table's rows since the last ANALYZE. Files may have changed since.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]

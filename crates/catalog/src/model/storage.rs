@@ -92,4 +92,13 @@ impl StorageDescriptor {
             columns.find(|(_, column)| column.name.eq_ignore_ascii_case(name))
         })
     }
+
+    /// Returns the places, names and types of the bucketing columns: rows of the same values are in
+    /// the same buckets where these are the same.
+    pub fn bucketing(&self) -> Vec<Option<(usize, &str, &str)>> {
+        let columns = self.bucketing_columns().map(|found| {
+            found.map(|(place, column)| (place, column.name.as_str(), column.data_type.as_str()))
+        });
+        columns.collect()
+    }
 }

@@ -45,8 +45,8 @@ impl WantedBuckets {
         if version.is_none_or(|version| version != "1") || storage.bucket_columns.is_empty() {
             return None;
         }
-        let columns = bucket_columns(storage)?;
-        let fields = columns.iter().map(|(_, column)| field(column));
+        let columns = storage.bucketing_columns();
+        let fields = columns.map(|found| field(found?.1));
         let keys = Schema::new(fields.collect::<Option<Vec<Field>>>()?);
         let mut hashes = BTreeSet::from([0]);
         for set in key_sets(filters, &keys) {
@@ -61,7 +61,7 @@ impl WantedBuckets {
             });
             hashes = sums.collect();
         }
-        if !have_buckets_of(partitions, storage, &columns) {
+        if !have_buckets_of(partitions, storage) {
             return None;
         }
         let wanted = hashes.into_iter().map(|hash| bucket(hash, count));
@@ -87,11 +87,6 @@ impl WantedBuckets {
     }
 }
 
-/// The bucketing columns with their places, in their order. `None`: one does not exist.
-fn bucket_columns(storage: &StorageDescriptor) -> Option<Vec<(usize, &Column)>> {
-    storage.bucketing_columns().collect()
-}
-
 /// A bucketing column, of a type by which conditions on it are understood. `None`: there is none.
 fn field(column: &Column) -> Option<Field> {
     let hive: HiveType = column.data_type.parse().ok()?;
@@ -108,14 +103,11 @@ fn field(column: &Column) -> Option<Field> {
 }
 
 /// Whether the registered partitions have the buckets of their table.
-fn have_buckets_of(
-    partitions: &PartitionSource,
-    storage: &StorageDescriptor,
-    columns: &[(usize, &Column)],
-) -> bool {
+fn have_buckets_of(partitions: &PartitionSource, storage: &StorageDescriptor) -> bool {
     let PartitionSource::Registered { partitions, .. } = partitions else {
         return true;
     };
+    let bucketing = storage.bucketing();
     let mut last: Option<&Arc<StorageDescriptor>> = None;
     partitions.items.iter().all(|partition| {
         // Most partitions share one descriptor.
@@ -124,18 +116,9 @@ fn have_buckets_of(
             return true;
         }
         last = Some(own);
-        let same = |other: &(usize, &Column), column: &(usize, &Column)| {
-            let ((place, other), (of_table, column)) = (other, column);
-            place == of_table && other.name == column.name && other.data_type == column.data_type
-        };
         own.number_of_buckets == storage.number_of_buckets
             && own.bucket_columns == storage.bucket_columns
-            && bucket_columns(own).is_some_and(|others| {
-                others
-                    .iter()
-                    .zip(columns)
-                    .all(|(other, column)| same(other, column))
-            })
+            && own.bucketing() == bucketing
     })
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use lakegate_catalog::hive_type::HiveType;
-use lakegate_catalog::model::{Column, Table, TableStatistics};
+use lakegate_catalog::model::{Column, MAX_COLUMNS_OF_PARTITIONS, Table, TableStatistics};
 use lakegate_catalog::partition::{Partitions, identity_key, projection};
 use lakegate_catalog::store::Metastore;
 use lakegate_error::{Code, Error, Result};
@@ -28,8 +28,6 @@ pub struct LakeTables {
 
 /// Partition values, column definitions and statistics that are kept typed, over all tables.
 const MAX_KEPT: u64 = 4_000_000;
-/// Columns of partitions of one table whose statistics are used, as many as one ANALYZE measures.
-const MAX_ANALYZED: usize = 200_000;
 
 impl fmt::Debug for LakeTables {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -122,7 +120,7 @@ async fn of_partitions(
     partitions: &Partitions,
 ) -> Result<HashMap<usize, Arc<TableStatistics>>> {
     let columns = table.storage_descriptor.columns.len().max(1);
-    let most = MAX_ANALYZED / columns;
+    let most = MAX_COLUMNS_OF_PARTITIONS / columns;
     let mut known = metastore.all_partition_statistics(table, most).await?;
     let mut found = HashMap::with_capacity(known.len());
     if known.is_empty() {

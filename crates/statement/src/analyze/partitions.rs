@@ -115,11 +115,13 @@ impl AnalyzePlan {
             return Ok(Vec::new());
         };
         // All spellings of the same values are one group of rows.
+        let mut groups: Vec<String> = Vec::with_capacity(found.len());
         let mut bytes: HashMap<String, u64> = HashMap::with_capacity(found.len());
         for partition in found {
             let own = file_bytes.get(partition.name(keys).as_str());
-            let sum = bytes.entry(canonical_key(keys, &partition.values)?);
-            *sum.or_default() += own.copied().unwrap_or(0);
+            let group = canonical_key(keys, &partition.values)?;
+            *bytes.entry(group.clone()).or_default() += own.copied().unwrap_or(0);
+            groups.push(group);
         }
         let mut measured: HashMap<String, TableStatistics> = HashMap::with_capacity(found.len());
         for batch in rows {
@@ -138,12 +140,11 @@ impl AnalyzePlan {
             }
         }
         let mut all = Vec::with_capacity(found.len());
-        for partition in found {
-            let key = canonical_key(keys, &partition.values)?;
-            let statistics = match measured.get(&key) {
+        for (partition, group) in found.iter().zip(&groups) {
+            let statistics = match measured.get(group) {
                 Some(statistics) => statistics.clone(),
                 None => {
-                    let bytes = bytes.get(&key).copied().unwrap_or(0);
+                    let bytes = bytes.get(group).copied().unwrap_or(0);
                     self.measured(&mut Values::of_no_rows(), bytes)?
                 }
             };

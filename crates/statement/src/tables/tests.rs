@@ -488,7 +488,7 @@ async fn unqualified_names_mean_the_first_database_of_the_path_that_has_the_tabl
     assert_eq!(lake.text("admin", "SHOW TABLES").await, "items\norders");
     lake.ok("DROP TABLE items; DROP TABLE items").await;
     assert_eq!(lake.text("admin", "SHOW TABLES IN stock").await, "orders");
-    // For a user who sees nothing of the first database, it is created in the second.
+    // It is created in the second database if the user sees nothing of the first.
     lake.ok("GRANT SELECT ON DATABASE stock TO ann").await;
     assert_eq!(lake.text("ann", "SHOW TABLES").await, "orders");
     assert_eq!(lake.text("ann", "SHOW COLUMNS IN orders").await, "a");
