@@ -28,9 +28,6 @@ import tpc_compare
 
 PLANS = tpc_compare.QUERIES / "plans"
 OWN = tpc_compare.QUERIES / "own"
-# Each query of a suite runs in the database of that name.
-DATABASES = ("tpch", "tpcds")
-
 JOINS = {"HashJoinExec": "", "NestedLoopJoinExec": "loop", "CrossJoinExec": "cross", "SortMergeJoinExec": "merge"}
 KINDS = {
     "Inner": "inner",
@@ -110,11 +107,10 @@ def queries():
     for suite, count in tpc_compare.SUITES.items():
         for number in range(1, count + 1):
             yield suite, suite, f"q{number:02}", tpc_compare.query_text(suite, number)
-    for database in DATABASES:
+    # Each query of a suite runs in the database of that name.
+    for database in tpc_compare.SUITES:
         for path in sorted(OWN.glob(f"{database}_*.sql")):
-            lines = path.read_text().splitlines()
-            text = "\n".join(line for line in lines if not line.startswith("--"))
-            yield "own", database, path.stem, text.strip().rstrip(";")
+            yield "own", database, path.stem, tpc_compare.text_of(path)
 
 
 def difference(suite, seen):

@@ -34,9 +34,14 @@ KNOWN_FAILURES = QUERIES / "known_failures.txt"
 SUITES = {"tpch": 22, "tpcds": 99}
 
 
-def query_text(suite, number):
-    lines = (QUERIES / suite / f"q{number:02}.sql").read_text().splitlines()
+def text_of(path):
+    """Returns the query of a file, without comments."""
+    lines = path.read_text().splitlines()
     return "\n".join(line for line in lines if not line.startswith("--")).strip().rstrip(";")
+
+
+def query_text(suite, number):
+    return text_of(QUERIES / suite / f"q{number:02}.sql")
 
 
 def without_limit(sql):
