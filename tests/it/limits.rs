@@ -97,6 +97,7 @@ async fn each_limit_names_the_figure_and_the_limit_and_null_lifts_it(door: Door)
     let failure = admin.fails(&marked(&rows(11), "by rows")).await;
     assert_eq!(failure.code, "54000", "{failure:?}");
     failure.names(&["more than 10 rows", "workgroup \"small\" allows 10"]);
+    reached(&watch, "by rows", "CANCELLED").await;
     assert_eq!(
         recorded(&watch, "state, error_code, rows", "by rows").await,
         "CANCELLED|EXCEEDED_ROWS_RETURNED_LIMIT|10"

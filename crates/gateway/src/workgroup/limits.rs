@@ -52,7 +52,7 @@ impl WorkgroupLimits {
                 Code::CpuTimeLimit,
                 format!(
                     "query used {} of CPU time; workgroup \"{}\" allows {}",
-                    seconds(used),
+                    seconds(rounded_up(used)),
                     self.workgroup,
                     seconds(most)
                 ),
@@ -71,7 +71,7 @@ impl WorkgroupLimits {
                 Code::RunTimeLimit,
                 format!(
                     "query ran for {}; workgroup \"{}\" allows {}",
-                    seconds(ran),
+                    seconds(rounded_up(ran)),
                     self.workgroup,
                     seconds(most)
                 ),
@@ -115,14 +115,34 @@ impl WorkgroupLimits {
     }
 }
 
-/// Formats a duration as `60 s`, `61.2 s` or `0.05 s`.
-pub(crate) fn seconds(time: Duration) -> String {
-    let (whole, part) = (time.as_secs(), time.subsec_millis());
-    let places = match whole {
+/// Returns how many digits of the fraction of a second are shown.
+fn places(time: Duration) -> usize {
+    match time.as_secs() {
         0 => 3,
         1..10 => 2,
         _ => 1,
+    }
+}
+
+/// Rounds up to the digits that [`seconds`] shows, so that a time above a limit is not shown as
+/// the limit itself.
+fn rounded_up(time: Duration) -> Duration {
+    let unit = match places(time) {
+        3 => Duration::from_millis(1),
+        2 => Duration::from_millis(10),
+        _ => Duration::from_millis(100),
     };
+    let over = time.as_nanos() % unit.as_nanos();
+    match u64::try_from(over) {
+        Ok(over @ 1..) => time.saturating_add(unit.saturating_sub(Duration::from_nanos(over))),
+        _ => time,
+    }
+}
+
+/// Formats a duration as `60 s`, `61.2 s` or `0.05 s`.
+pub(crate) fn seconds(time: Duration) -> String {
+    let (whole, part) = (time.as_secs(), time.subsec_millis());
+    let places = places(time);
     if part == 0 {
         return format!("{whole} s");
     }
@@ -149,6 +169,15 @@ mod tests {
         ] {
             assert_eq!(seconds(Duration::from_millis(milliseconds)), shown);
         }
+        for (microseconds, shown) in [
+            (300_000, "0.3 s"),
+            (300_001, "0.301 s"),
+            (1_230_001, "1.24 s"),
+            (60_000_001, "60.1 s"),
+        ] {
+            let time = Duration::from_micros(microseconds);
+            assert_eq!(seconds(rounded_up(time)), shown);
+        }
     }
 
     #[test]
@@ -174,6 +203,13 @@ mod tests {
         assert_eq!(
             limits.run_time(Duration::from_secs(601)).unwrap().message(),
             "query ran for 601 s; workgroup \"small\" allows 600 s"
+        );
+        assert_eq!(
+            limits
+                .run_time(Duration::from_micros(600_000_001))
+                .unwrap()
+                .message(),
+            "query ran for 600.1 s; workgroup \"small\" allows 600 s"
         );
         assert_eq!(
             limits.rows_returned(10).message(),
