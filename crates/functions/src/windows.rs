@@ -3,6 +3,7 @@
 
 mod by_row;
 
+use std::fmt::Display;
 use std::sync::Arc;
 
 use arrow::compute::SortOptions;
@@ -82,6 +83,16 @@ impl Function {
     }
 }
 
+/// The error of a default whose fraction would be lost: its value, or its type.
+fn no_integer(function: Function, default: impl Display) -> DataFusionError {
+    let name = function.name();
+    Error::new(
+        Code::TypeMismatch,
+        format!("the default of {name} must be an integer as its values are, not {default}"),
+    )
+    .into()
+}
+
 fn least_offset(function: Function, offset: i64) -> DataFusionError {
     let (name, least) = (function.name(), function.least());
     Error::invalid(format!(
@@ -145,16 +156,7 @@ impl Checked {
         let whole = default.cast_to(&DataType::Int64)?.cast_to(&of)?;
         match whole == *default {
             true => Ok(()),
-            false => {
-                let name = self.function.name();
-                Err(Error::new(
-                    Code::TypeMismatch,
-                    format!(
-                        "the default of {name} must be an integer as its values are, not {default}"
-                    ),
-                )
-                .into())
-            }
+            false => Err(no_integer(self.function, default)),
         }
     }
 

@@ -18,7 +18,7 @@ use datafusion::logical_expr::PartitionEvaluator;
 use datafusion::logical_expr::function::PartitionEvaluatorArgs;
 use lakegate_error::{Code, Error};
 
-use super::{Function, least_offset};
+use super::{Function, least_offset, no_integer};
 use crate::arrays::types::conformed;
 use crate::work::Work;
 
@@ -61,14 +61,7 @@ pub(super) fn evaluator(
             let loses_digits =
                 |of: &&DataType| returns.is_integer() && of.is_numeric() && !of.is_integer();
             if turns && let Some(wrong) = type_of(2).filter(loses_digits) {
-                let name = function.name();
-                return Err(Error::new(
-                    Code::TypeMismatch,
-                    format!(
-                        "the default of {name} must be an integer as its values are, not {wrong}"
-                    ),
-                )
-                .into());
+                return Err(no_integer(function, wrong));
             }
             Box::new(Shift {
                 function,

@@ -174,7 +174,7 @@ fn with_parentheses(
 }
 
 /// The indexes of the tokens that are not blanks.
-fn places(tokens: &[TokenWithSpan]) -> Vec<usize> {
+pub(super) fn places(tokens: &[TokenWithSpan]) -> Vec<usize> {
     let places = tokens.iter().enumerate();
     places
         .filter(|(_, token)| !matches!(token.token, Token::Whitespace(_)))

@@ -248,11 +248,7 @@ pub(super) fn offset_first(mut tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan>
     if !tokens.iter().any(|token| is_word(&token.token, "FETCH")) {
         return tokens;
     }
-    let places = tokens.iter().enumerate();
-    let places: Vec<usize> = places
-        .filter(|(_, token)| !matches!(token.token, Token::Whitespace(_)))
-        .map(|(place, _)| place)
-        .collect();
+    let places = super::lists::places(&tokens);
     // From the last one, because an OFFSET may contain a query with another.
     for (at, start) in places.iter().enumerate().rev() {
         let Some(fetch) = fetch_before(&tokens, &places, at) else {

@@ -22,7 +22,7 @@ use std::sync::{Arc, LazyLock};
 pub(super) use arrays::MOST_FREQUENT;
 pub(super) use bytes::BIT_COUNT;
 use datafusion::logical_expr::ScalarUDF;
-pub(super) use json::{planner as json_operators, rule as json_order};
+pub(super) use json::{ROW as JSON_ROW, planner as json_operators, rule as json_order};
 pub(super) use percentiles::PERCENTILE;
 pub(super) use session::TRANSACTION_AGE;
 pub use text::{quote_ident, split_name};

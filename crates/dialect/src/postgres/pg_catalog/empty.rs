@@ -25,15 +25,7 @@ use super::provider::SystemTable;
 ///
 /// The engine rejects the changed plan.
 pub fn without_empty_relations(plan: LogicalPlan) -> Result<LogicalPlan> {
-    let mut found = false;
-    plan.apply(|node| {
-        found = is_always_empty(node);
-        Ok(match found {
-            true => TreeNodeRecursion::Stop,
-            false => TreeNodeRecursion::Continue,
-        })
-    })?;
-    match found {
+    match plan.exists(|node| Ok(is_always_empty(node)))? {
         true => emptied(plan).data(),
         false => Ok(plan),
     }

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     Expr, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, Ident, ObjectNamePart,
-    OrderByKind, Query, Select, SelectItem, SetExpr, Statement, TrimWhereField, Value, VisitorMut,
+    OrderByKind, Query, Select, SelectItem, SetExpr, Statement, TrimWhereField, VisitorMut,
 };
 use lakegate_engine::apart;
 
@@ -219,7 +219,7 @@ fn set_alias(item: &mut SelectItem, name: &str, position: usize) {
     let own = Ident::with_quote('"', apart(name, position));
     match item {
         SelectItem::UnnamedExpr(expr) => {
-            let expr = taken(expr);
+            let expr = build::taken(expr);
             *item = SelectItem::ExprWithAlias { expr, alias: own };
         }
         SelectItem::ExprWithAlias { alias, .. } => *alias = own,
@@ -277,10 +277,12 @@ impl VisitorMut for Uncast {
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
         let inner = match expr {
-            Expr::Cast { expr, .. } | Expr::Nested(expr) => taken(expr),
+            Expr::Cast { expr, .. } | Expr::Nested(expr) => build::taken(expr),
             Expr::TypedString(typed) => Expr::Value(typed.value.clone()),
-            Expr::AtTimeZone { timestamp, .. } => taken(timestamp),
-            Expr::Position { expr, r#in } => build::call("strpos", vec![taken(r#in), taken(expr)]),
+            Expr::AtTimeZone { timestamp, .. } => build::taken(timestamp),
+            Expr::Position { expr, r#in } => {
+                build::call("strpos", vec![build::taken(r#in), build::taken(expr)])
+            }
             Expr::Substring {
                 expr,
                 substring_from,
@@ -288,7 +290,9 @@ impl VisitorMut for Uncast {
                 ..
             } => {
                 let bounds = [substring_from, substring_for].into_iter().flatten();
-                let args = std::iter::once(expr).chain(bounds).map(|arg| taken(arg));
+                let args = std::iter::once(expr)
+                    .chain(bounds)
+                    .map(|arg| build::taken(arg));
                 build::call("substr", args.collect())
             }
             Expr::Trim {
@@ -302,11 +306,13 @@ impl VisitorMut for Uncast {
                     Some(TrimWhereField::Trailing) => "rtrim",
                     Some(TrimWhereField::Both) | None => "btrim",
                 };
-                let args = std::iter::once(expr).chain(trim_what).map(|arg| taken(arg));
+                let args = std::iter::once(expr)
+                    .chain(trim_what)
+                    .map(|arg| build::taken(arg));
                 build::call(name, args.collect())
             }
-            Expr::Ceil { expr, .. } => build::call("ceil", vec![taken(expr)]),
-            Expr::Floor { expr, .. } => build::call("floor", vec![taken(expr)]),
+            Expr::Ceil { expr, .. } => build::call("ceil", vec![build::taken(expr)]),
+            Expr::Floor { expr, .. } => build::call("floor", vec![build::taken(expr)]),
             Expr::Function(function) => {
                 for part in &mut function.name.0 {
                     if let ObjectNamePart::Identifier(name) = part {
@@ -325,19 +331,11 @@ impl VisitorMut for Uncast {
     }
 }
 
-fn taken(expr: &mut Expr) -> Expr {
-    std::mem::replace(expr, null())
-}
-
 /// Makes `count(1)` of `count(*)`, which the engine has the same name for.
 fn count_rows(arg: &mut FunctionArg) {
     if matches!(arg, FunctionArg::Unnamed(FunctionArgExpr::Wildcard)) {
         *arg = FunctionArg::Unnamed(FunctionArgExpr::Expr(build::integer(1)));
     }
-}
-
-fn null() -> Expr {
-    Expr::Value(Value::Null.into())
 }
 
 #[cfg(test)]

@@ -13,6 +13,15 @@ pub(super) fn text(value: impl Into<String>) -> Expr {
     Expr::Value(Value::SingleQuotedString(value.into()).into())
 }
 
+pub(super) fn null() -> Expr {
+    Expr::Value(Value::Null.into())
+}
+
+/// Takes an expression out of its place, which is NULL then.
+pub(super) fn taken(expr: &mut Expr) -> Expr {
+    std::mem::replace(expr, null())
+}
+
 pub(super) fn integer(value: i64) -> Expr {
     Expr::Value(Value::Number(value.to_string(), false).into())
 }

@@ -448,7 +448,7 @@ pub(super) fn overlaps(left: &[Expr], right: &[Expr]) -> Result<Option<Expr>, Er
                 binary(is_known(&end), BinaryOperator::And, is_known(&other_end)),
             ),
         ],
-        Expr::Value(Value::Null.into()),
+        build::null(),
     )
     .map(Some)
 }
@@ -468,7 +468,7 @@ fn period(from: &Expr, to: &Expr) -> Result<(Expr, Expr), Error> {
     let earlier = build::case(vec![(turned.clone(), to.clone())], from.clone())?;
     let start = build::call("coalesce", vec![earlier, to.clone()]);
     let no_start = Expr::IsNull(Box::new(from.clone()));
-    let null = Expr::Value(Value::Null.into());
+    let null = build::null();
     let end = build::case(vec![(no_start, null), (turned, from)], to)?;
     Ok((start, nested(end)))
 }

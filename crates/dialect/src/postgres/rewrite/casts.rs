@@ -166,7 +166,7 @@ pub(super) fn literal_array(expr: &Expr) -> Result<Option<Vec<Expr>>, Error> {
     };
     let items = parse_array_text(text)
         .ok_or_else(|| Error::invalid(format!("malformed array literal: \"{text}\"")))?;
-    let null = || Expr::Value(Value::Null.into());
+    let null = || build::null();
     Ok(Some(
         items
             .into_iter()
@@ -200,7 +200,7 @@ fn bytea(kind: &CastKind, inner: &mut Expr) -> Result<Option<Expr>, Error> {
     if !strict {
         return Ok(None);
     }
-    let argument = std::mem::replace(inner, Expr::Value(Value::Null.into()));
+    let argument = build::taken(inner);
     Ok(Some(build::call("bytea_in", vec![argument])))
 }
 
@@ -217,7 +217,7 @@ fn rounded(expr: &mut Expr) -> bool {
     let Some(digits) = precision.take().filter(|digits| *digits < 6) else {
         return false;
     };
-    let cast = std::mem::replace(expr, Expr::Value(Value::Null.into()));
+    let cast = build::taken(expr);
     let digits = build::integer(i64::try_from(digits).unwrap_or_default());
     *expr = build::call(PRECISION_FUNCTION, vec![cast, digits]);
     true
@@ -252,7 +252,7 @@ fn cut(expr: &mut Expr) -> bool {
         return false;
     };
     *data_type = DataType::Text;
-    let cast = std::mem::replace(expr, Expr::Value(Value::Null.into()));
+    let cast = build::taken(expr);
     *expr = build::call("left", vec![cast, build::integer(length)]);
     true
 }
@@ -341,7 +341,7 @@ pub(super) fn negated(expr: &mut Expr) {
     };
     // The engine's planner would negate the first of the literal's numbers only.
     if matches!(inner.as_ref(), Expr::Interval(_)) {
-        let interval = std::mem::replace(inner.as_mut(), Expr::Value(Value::Null.into()));
+        let interval = build::taken(inner);
         **inner = Expr::Nested(Box::new(interval));
         return;
     }
@@ -435,11 +435,11 @@ pub(super) fn rewrite(expr: &mut Expr) -> Result<(), Error> {
             if !matches!(kind, CastKind::Cast | CastKind::DoubleColon) {
                 return Ok(());
             }
-            let cast = std::mem::replace(expr, Expr::Value(Value::Null.into()));
+            let cast = build::taken(expr);
             *expr = build::call(function, vec![cast]);
         }
         Target::Function(function) => {
-            let argument = std::mem::replace(inner.as_mut(), Expr::Value(Value::Null.into()));
+            let argument = build::taken(inner);
             *expr = build::call(function, vec![argument]);
         }
         Target::Array(element) => {

@@ -200,7 +200,7 @@ pub(super) fn all(parts: impl IntoIterator<Item = Expr>, op: &BinaryOperator) ->
         }
         parts = joined;
     }
-    nested(parts.pop().unwrap_or(Expr::Value(Value::Null.into())))
+    nested(parts.pop().unwrap_or(build::null()))
 }
 
 fn uneven() -> Error {
@@ -338,7 +338,7 @@ fn in_subquery(item: &[Expr], query: &Query, negated: bool) -> Result<Expr, Erro
     build::case(
         vec![
             (found, Expr::Value(Value::Boolean(!negated).into())),
-            (open, Expr::Value(Value::Null.into())),
+            (open, build::null()),
         ],
         Expr::Value(Value::Boolean(negated).into()),
     )

@@ -17,7 +17,7 @@ use datafusion::sql::sqlparser::ast::{Expr, Select, TableFactor, TableWithJoins}
 use lakegate_error::{Code, Error};
 use lakegate_sql::walk::walk_own_expressions;
 
-use super::folded;
+use super::{folded, last_part};
 
 /// Rejects such a name.
 ///
@@ -71,7 +71,7 @@ pub(super) fn name(factor: &TableFactor) -> Option<String> {
     match factor {
         TableFactor::Table {
             alias: None, name, ..
-        } => name.0.last()?.as_ident().map(folded),
+        } => last_part(name),
         TableFactor::Table { alias, .. }
         | TableFactor::Derived { alias, .. }
         | TableFactor::TableFunction { alias, .. }

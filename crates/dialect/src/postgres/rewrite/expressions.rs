@@ -100,7 +100,7 @@ impl Rewriter<'_> {
                         "texts are compared by their bytes, as with COLLATE \"C\"; lower(x) compares without case",
                     ));
                 }
-                let inner = std::mem::replace(inner.as_mut(), Expr::Value(Value::Null.into()));
+                let inner = build::taken(inner);
                 *expr = inner;
             }
             Expr::BinaryOp {
@@ -212,14 +212,13 @@ impl Rewriter<'_> {
                 {
                     // With a NULL escape, the result is NULL.
                     *escape_char = None;
-                    **pattern = Expr::Value(Value::Null.into());
+                    **pattern = build::null();
                 }
                 if let Some(escape) = escape_char.take()
                     && let Value::SingleQuotedString(escape) = &escape.value
                     && escape != "\\"
                 {
-                    let written =
-                        std::mem::replace(pattern.as_mut(), Expr::Value(Value::Null.into()));
+                    let written = build::taken(pattern);
                     **pattern =
                         build::call("like_escape", vec![written, build::text(escape.clone())]);
                 }
@@ -228,7 +227,7 @@ impl Rewriter<'_> {
                 if let [AccessExpr::Dot(Expr::Identifier(field))] = access_chain.as_slice() {
                     let field = folded(field);
                     let field = build::text(unnamed_field(root, &field).unwrap_or(field));
-                    let root = std::mem::replace(root.as_mut(), Expr::Value(Value::Null.into()));
+                    let root = build::taken(root);
                     *expr = build::call("get_field", vec![root, field]);
                 } else {
                     slices::complete(access_chain)?;
@@ -295,7 +294,7 @@ impl Rewriter<'_> {
                 if let Some(rewritten) = self.rewrite_function(function)? {
                     *expr = rewritten;
                 } else if is_unsigned(function) {
-                    let call = std::mem::replace(expr, Expr::Value(Value::Null.into()));
+                    let call = build::taken(expr);
                     *expr = bigint(call);
                 }
             }
@@ -531,7 +530,7 @@ fn searched(operand: &mut Option<Box<Expr>>, conditions: &mut [CaseWhen]) {
         return;
     };
     for when in conditions {
-        let literal = std::mem::replace(&mut when.condition, Expr::Value(Value::Null.into()));
+        let literal = build::taken(&mut when.condition);
         when.condition = Expr::BinaryOp {
             left: operand.clone(),
             op: BinaryOperator::Eq,

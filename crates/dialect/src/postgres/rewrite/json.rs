@@ -28,13 +28,14 @@ use std::ops::ControlFlow;
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
     Ident, LambdaFunction, LambdaSyntax, ObjectName, OneOrManyWithParens, Query, Select,
-    SelectItem, SetExpr, Statement, TableAlias, TableFactor, Value, Values, VisitorMut,
+    SelectItem, SetExpr, Statement, TableAlias, TableFactor, Values, VisitorMut,
 };
 use datafusion::sql::sqlparser::tokenizer::Location;
 use lakegate_sql::walk::walk_mut;
 
 use self::set_columns::SetColumns;
-use super::{build, comparisons, expressions::strip_schema, folded};
+use super::{build, comparisons, expressions::strip_schema, folded, last_part};
+pub(super) use crate::postgres::functions::JSON_ROW as ROW;
 
 /// Functions whose arguments may be lambdas. So may those of functions whose names begin with `$`.
 const WITH_LAMBDAS: &[&str] = &[
@@ -77,9 +78,6 @@ pub(super) const SETS: &[(&str, Option<&str>)] = &[
     ("jsonb_array_elements_text", None),
     ("jsonb_object_keys", None),
 ];
-
-/// The function of a row as JSON. A struct would forget which of its fields are JSON.
-pub(super) const ROW: &str = "$json_row";
 
 /// Rewrites the JSON operators and functions of a statement.
 pub fn rewrite_json(statement: &mut Statement) {
@@ -230,7 +228,7 @@ fn cast_alike(values: &mut Values) {
             {
                 let mut alike = cast.clone();
                 if let Expr::Cast { expr, .. } = &mut alike {
-                    **expr = std::mem::replace(cell, nothing());
+                    **expr = build::taken(cell);
                     *cell = alike;
                 }
             }
@@ -293,14 +291,10 @@ fn left_of(expr: &mut Expr) -> Option<&mut Expr> {
     }
 }
 
-fn nothing() -> Expr {
-    Expr::Value(Value::Null.into())
-}
-
 /// Rewrites `name -> body`, read as a lambda, to the operator on the first operand of the body.
 fn restored(lambda: &mut LambdaFunction) -> Option<Expr> {
     let name = parameter(lambda)?.clone();
-    let mut body = std::mem::replace(lambda.body.as_mut(), nothing());
+    let mut body = build::taken(lambda.body.as_mut());
     let (mut depth, mut next) = (0usize, &mut body);
     while let Some(left) = left_of(next) {
         depth += 1;
@@ -310,7 +304,7 @@ fn restored(lambda: &mut LambdaFunction) -> Option<Expr> {
     for _ in 0..depth {
         operand = left_of(operand)?;
     }
-    let right = std::mem::replace(operand, nothing());
+    let right = build::taken(operand);
     *operand = Expr::BinaryOp {
         left: Box::new(Expr::Identifier(name)),
         op: BinaryOperator::Arrow,
@@ -443,8 +437,7 @@ impl VisitorMut for JsonSyntax {
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
         match expr {
             Expr::Function(function) => {
-                let name = function.name.0.last().and_then(|part| part.as_ident());
-                let name = name.map(folded).unwrap_or_default();
+                let name = last_part(&function.name).unwrap_or_default();
                 named::place(function, &name);
                 if OF_ROWS.contains(&name.as_str()) {
                     self.whole_row(function);
@@ -480,8 +473,7 @@ impl VisitorMut for JsonSyntax {
         match expr {
             Expr::BinaryOp { left, op, right } => {
                 if let Some(function) = function_of(op) {
-                    let args =
-                        [left, right].map(|side| std::mem::replace(side.as_mut(), nothing()));
+                    let args = [left, right].map(|side| build::taken(side));
                     *expr = build::call(function, args.into());
                 }
             }

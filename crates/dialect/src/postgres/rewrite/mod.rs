@@ -227,6 +227,11 @@ fn parts(name: &ObjectName) -> Option<Vec<String>> {
         .collect()
 }
 
+/// Returns the last part of a name, or `None` if it is computed.
+fn last_part(name: &ObjectName) -> Option<String> {
+    name.0.last()?.as_ident().map(folded)
+}
+
 impl Rewriter<'_> {
     /// Returns the system relation that a table's name refers to.
     fn system_relation(&self, name: &ObjectName) -> Option<(String, i64)> {

@@ -134,7 +134,7 @@ fn to_precision(expr: &mut Expr) {
     let Some(digits) = digits.and_then(|digits| i64::try_from(digits).ok()) else {
         return;
     };
-    let time = std::mem::replace(expr, Expr::Value(Value::Null.into()));
+    let time = build::taken(expr);
     let day = build::cast(build::text("2000-01-01"), DataType::Date);
     let moment = build::nested(build::binary(day, BinaryOperator::Plus, time));
     let rounded = build::call(PRECISION_FUNCTION, vec![moment, build::integer(digits)]);

@@ -65,7 +65,7 @@ pub(super) fn rewrite(name: &str, function: &Function) -> Result<Option<Expr>, E
                 BinaryOperator::Gt,
                 build::integer(0),
             );
-            let null = Expr::Value(Value::Null.into());
+            let null = build::null();
             Some(build::case(vec![(found, all)], null)?)
         }
         ("percentile_disc" | "percentile_cont", [place]) => Some(set.at(name, place)?),

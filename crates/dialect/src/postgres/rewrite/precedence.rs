@@ -5,10 +5,12 @@
 //! parsed too far. Then the whole surrounding expression of ANDs and ORs is split, from left to
 //! right, and rebuilt.
 
-use lakegate_sql::walk::walk_expressions;
 use std::ops::ControlFlow;
 
-use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, Statement, UnaryOperator, Value};
+use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, Statement, UnaryOperator};
+use lakegate_sql::walk::walk_expressions;
+
+use super::build;
 
 /// Corrects an expression that is not part of a larger one of ANDs and ORs, or is part of one that
 /// is being corrected.
@@ -17,7 +19,7 @@ pub(super) fn mend(expr: &mut Expr) {
         return;
     }
     let (mut operands, mut operators) = (Vec::new(), Vec::new());
-    let whole = std::mem::replace(expr, Expr::Value(Value::Null.into()));
+    let whole = build::taken(expr);
     take_apart(whole, &mut operands, &mut operators);
     *expr = put_together(operands, operators);
 }
@@ -72,7 +74,7 @@ fn take_apart(expr: Expr, operands: &mut Vec<Expr>, operators: &mut Vec<BinaryOp
     let first = operands.len();
     let around = |operands: &mut Vec<Expr>, make: &dyn Fn(Box<Expr>) -> Expr| {
         if let Some(operand) = operands.get_mut(first) {
-            let inner = std::mem::replace(operand, Expr::Value(Value::Null.into()));
+            let inner = build::taken(operand);
             *operand = make(Box::new(inner));
         }
     };
@@ -142,7 +144,7 @@ fn put_together(operands: Vec<Expr>, operators: Vec<BinaryOperator>) -> Expr {
     }
     match group {
         Some(last) => binary(done, BinaryOperator::Or, last),
-        None => done.unwrap_or(Expr::Value(Value::Null.into())),
+        None => done.unwrap_or(build::null()),
     }
 }
 

@@ -10,14 +10,14 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, JoinOperator, ObjectName,
-    Select, TableFactor, TableWithJoins,
+    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, JoinOperator, Select,
+    TableFactor, TableWithJoins,
 };
 use lakegate_error::{Code, Error};
 use lakegate_sql::walk::walk_expressions;
 
 use super::conditions::name;
-use super::folded;
+use super::last_part;
 
 /// Rejects counts of the rows of a table that an outer join may leave out.
 ///
@@ -123,12 +123,11 @@ fn counted(expr: &Expr) -> Option<String> {
     let FunctionArguments::List(list) = &function.args else {
         return None;
     };
-    let last = |name: &ObjectName| Some(folded(name.0.last()?.as_ident()?));
     match list.args.as_slice() {
         [FunctionArg::Unnamed(FunctionArgExpr::QualifiedWildcard(table))]
-            if last(&function.name).is_some_and(|name| name == "count") =>
+            if last_part(&function.name).is_some_and(|name| name == "count") =>
         {
-            last(table)
+            last_part(table)
         }
         _ => None,
     }

@@ -3,7 +3,7 @@
 
 use std::ops::ControlFlow;
 
-use datafusion::sql::sqlparser::ast::Expr;
+use datafusion::sql::sqlparser::ast::{Expr, Function};
 use lakegate_error::{Code, Error};
 use lakegate_sql::walk::walk_own_expressions;
 
@@ -15,13 +15,11 @@ use lakegate_sql::walk::walk_own_expressions;
 pub(super) fn check(expr: &Expr) -> Result<(), Error> {
     let place = match expr {
         Expr::Case { .. } => "CASE",
-        Expr::Function(function) if is_named(&function.name.to_string(), "coalesce") => "COALESCE",
+        Expr::Function(function) if is_named(function, "coalesce") => "COALESCE",
         _ => return Ok(()),
     };
     let found = walk_own_expressions(expr, |part| match part {
-        Expr::Function(function) if is_named(&function.name.to_string(), "unnest") => {
-            ControlFlow::Break(())
-        }
+        Expr::Function(function) if is_named(function, "unnest") => ControlFlow::Break(()),
         _ => ControlFlow::Continue(()),
     });
     match found {
@@ -34,8 +32,13 @@ pub(super) fn check(expr: &Expr) -> Result<(), Error> {
     }
 }
 
-fn is_named(name: &str, expected: &str) -> bool {
-    name.eq_ignore_ascii_case(expected)
+/// Returns whether a function is called by this name, without quotes and a schema.
+fn is_named(function: &Function, expected: &str) -> bool {
+    let [name] = function.name.0.as_slice() else {
+        return false;
+    };
+    let name = name.as_ident().filter(|name| name.quote_style.is_none());
+    name.is_some_and(|name| name.value.eq_ignore_ascii_case(expected))
 }
 
 #[cfg(test)]

@@ -34,14 +34,14 @@ pub(super) fn rewrite(expr: &mut Expr) -> Result<(), Error> {
         }
         Some(_) => {
             // With a NULL escape, the result is NULL.
-            *expr = build::cast(Expr::Value(Value::Null.into()), DataType::Boolean);
+            *expr = build::cast(build::null(), DataType::Boolean);
             return Ok(());
         }
     };
     let pattern = match pattern.as_ref() {
         Expr::Value(value) => match &value.value {
             Value::SingleQuotedString(pattern) => build::text(regular(pattern, escape)?),
-            Value::Null => Expr::Value(Value::Null.into()),
+            Value::Null => build::null(),
             _ => return Err(no_constant()),
         },
         _ => return Err(no_constant()),

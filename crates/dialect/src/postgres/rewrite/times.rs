@@ -26,13 +26,11 @@ use super::{build, folded};
 ///
 /// The text is not an interval.
 pub(super) fn rewrite(expr: &mut Expr) -> Result<(), Error> {
-    if let Some((text, digits)) = rounded_interval(expr) {
-        *expr = build::interval(&rounded_interval_in_words(text, digits)?)?;
-        return Ok(());
-    }
-    if let Expr::Interval(interval) = expr
-        && let Some((text, digits)) = of_seconds(interval)
-    {
+    let rounded = match &*expr {
+        Expr::Interval(interval) => of_seconds(interval),
+        other => rounded_interval(other).map(|(text, digits)| (text.to_owned(), digits)),
+    };
+    if let Some((text, digits)) = rounded {
         *expr = build::interval(&rounded_interval_in_words(&text, digits)?)?;
         return Ok(());
     }

@@ -195,7 +195,7 @@ fn of_type(mut values: Vec<&mut Expr>, tells: fn(&Expr) -> bool) {
         return;
     };
     for value in values.iter_mut().filter(|value| is_untyped(value)) {
-        let literal = std::mem::replace(&mut **value, Expr::Value(Value::Null.into()));
+        let literal = build::taken(value);
         **value = build::call(TYPED_TEXT, vec![literal, telling.clone()]);
     }
 }

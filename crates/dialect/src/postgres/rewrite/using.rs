@@ -44,7 +44,7 @@ use self::namespace::{Columns, Meaning, Namespace, Part, common, qualified, usin
 pub(super) use self::namespace::{Kind, relation};
 pub use self::parentheses::enclose_joins;
 use super::tables::{join_constraint, join_constraint_mut};
-use super::{build, folded};
+use super::{build, folded, last_part};
 use crate::postgres::apart;
 
 /// Resolves the joins by names of one statement.
@@ -509,7 +509,7 @@ fn outputs(items: &[SelectItem], namespace: &Namespace) -> BTreeSet<String> {
         else {
             continue;
         };
-        let wanted = name.0.last().and_then(|part| part.as_ident()).map(folded);
+        let wanted = last_part(name);
         for part in namespace.parts() {
             if let Part::Others {
                 relation,

@@ -295,8 +295,9 @@ impl ScalarUDFImpl for JsonFunction {
     }
 }
 
-/// The function of a row as JSON, and the key of the mark of its result.
-const ROW: &str = "$json_row";
+/// The function of a row as JSON, and the key of the mark of its result. A struct would forget which
+/// of its fields are JSON.
+pub(in crate::postgres) const ROW: &str = "$json_row";
 
 const JSON: &str = "json";
 const JSONB: &str = "jsonb";

@@ -191,21 +191,23 @@ impl Lookup {
         if self.all.get().is_some() || self.of_plan.get().is_some() {
             return Ok(());
         }
-        let oid = match argument {
-            Cell::Int(oid) => Some(*oid),
-            Cell::Text(text) => text.trim().parse().ok(),
-            _ => return Ok(()),
-        };
         let constants = self.constants.get();
-        let is_known = match (oid, argument) {
-            (Some(oid), _) => oids::table_id(oid).is_none_or(|id| {
+        let knows_oid = |oid: i64| {
+            oids::table_id(oid).is_none_or(|id| {
                 constants.is_some_and(|(asked, tables)| {
                     asked.ids.contains(&id) || tables.table(oid).is_some()
                 })
-            }),
-            (None, Cell::Text(text)) => name_of(text)
-                .is_none_or(|name| constants.is_some_and(|(asked, _)| asked.names.contains(&name))),
-            (None, _) => true,
+            })
+        };
+        let knows_name =
+            |name: String| constants.is_some_and(|(asked, _)| asked.names.contains(&name));
+        let is_known = match argument {
+            Cell::Int(oid) => knows_oid(*oid),
+            Cell::Text(text) => match text.trim().parse() {
+                Ok(oid) => knows_oid(oid),
+                Err(_) => name_of(text).is_none_or(knows_name),
+            },
+            _ => true,
         };
         match is_known {
             true => Ok(()),

@@ -10,19 +10,19 @@
 //! The form of an expression says whether it is JSON. A column alone does not.
 
 use datafusion::sql::sqlparser::ast::{
-    DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, SelectItem, Value,
+    DataType, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, SelectItem, Value,
 };
 
-use super::nothing;
+use super::ROW;
 use crate::postgres::output_names::items_of;
-use crate::postgres::rewrite::{build, folded};
+use crate::postgres::rewrite::{build, last_part};
 
 /// Functions that return `json`, as they are named after the rewrite of their calls.
 const RETURN_JSON: &[&str] = &[
     "$json_agg",
     "$json_kept",
     "$json_object_agg",
-    "$json_row",
+    ROW,
     "array_to_json",
     "json_build_array",
     "json_build_object",
@@ -62,7 +62,7 @@ impl Mark {
             Expr::Cast { data_type, .. } => Self::of_type(data_type),
             Expr::TypedString(typed) => Self::of_type(&typed.data_type),
             Expr::Function(function) => {
-                let name = name_of(function)?;
+                let name = last_part(&function.name)?;
                 if RETURN_JSON.contains(&name.as_str()) {
                     return Some(Self::Json);
                 }
@@ -102,7 +102,7 @@ impl Mark {
                 Self::Json => DataType::JSON,
                 Self::Jsonb => DataType::JSONB,
             };
-            *expr = build::cast(std::mem::replace(expr, nothing()), data_type);
+            *expr = build::cast(build::taken(expr), data_type);
         }
     }
 
@@ -111,13 +111,8 @@ impl Mark {
             Self::Json => "$json_kept",
             Self::Jsonb => "$jsonb_kept",
         };
-        *expr = build::call(kept, vec![std::mem::replace(expr, nothing())]);
+        *expr = build::call(kept, vec![build::taken(expr)]);
     }
-}
-
-fn name_of(function: &Function) -> Option<String> {
-    let name = function.name.0.last()?.as_ident()?;
-    Some(folded(name))
 }
 
 /// Marks an expression that is JSON and would lose its mark. Its parts have been rewritten.
@@ -136,7 +131,7 @@ pub(super) fn put(expr: &mut Expr) {
                 .collect();
             of_any(&mut results)
         }
-        Expr::Function(function) if name_of(function).as_deref() == Some("coalesce") => {
+        Expr::Function(function) if last_part(&function.name).as_deref() == Some("coalesce") => {
             let FunctionArguments::List(list) = &mut function.args else {
                 return;
             };
@@ -177,7 +172,7 @@ fn take_off(expr: &mut Expr) {
         return;
     };
     if !matches!(
-        name_of(function).as_deref(),
+        last_part(&function.name).as_deref(),
         Some("$json_kept" | "$jsonb_kept")
     ) {
         return;
@@ -188,7 +183,7 @@ fn take_off(expr: &mut Expr) {
     if let [FunctionArg::Unnamed(FunctionArgExpr::Expr(argument))] = list.args.as_mut_slice()
         && matches!(argument, Expr::Subquery(_))
     {
-        let subquery = std::mem::replace(argument, nothing());
+        let subquery = build::taken(argument);
         *expr = subquery;
     }
 }

@@ -10,7 +10,7 @@ use datafusion::sql::sqlparser::ast::{
     Expr, Ident, Query, Select, SelectItem, SetExpr, TableFactor,
 };
 
-use crate::postgres::rewrite::{build, folded};
+use crate::postgres::rewrite::{build, folded, last_part};
 
 const VALUE: &str = "value";
 
@@ -102,29 +102,22 @@ fn names_of(select: &Select) -> Vec<(String, bool)> {
 
 /// Returns the name of an item of FROM, and whether it is the alias of a function of values.
 fn name_of(factor: &TableFactor) -> Option<(String, bool)> {
-    match factor {
+    let (name, alias, is_call) = match factor {
         TableFactor::Table {
             name, args, alias, ..
-        } => {
-            let own = folded(name.0.last()?.as_ident()?);
-            let Some(alias) = alias else {
-                return Some((own, false));
-            };
-            let is_set =
-                args.is_some() && alias.columns.is_empty() && OF_VALUES.contains(&own.as_str());
-            Some((folded(&alias.name), is_set))
-        }
-        TableFactor::Function { name, alias, .. } => {
-            let own = folded(name.0.last()?.as_ident()?);
-            let Some(alias) = alias else {
-                return Some((own, false));
-            };
-            let is_set = alias.columns.is_empty() && OF_VALUES.contains(&own.as_str());
-            Some((folded(&alias.name), is_set))
-        }
+        } => (name, alias, args.is_some()),
+        TableFactor::Function { name, alias, .. } => (name, alias, true),
         TableFactor::Derived {
             alias: Some(alias), ..
-        } => Some((folded(&alias.name), false)),
-        _ => None,
-    }
+        } => return Some((folded(&alias.name), false)),
+        _ => return None,
+    };
+    let own = last_part(name)?;
+    Some(match alias {
+        None => (own, false),
+        Some(alias) => {
+            let is_set = is_call && alias.columns.is_empty() && OF_VALUES.contains(&own.as_str());
+            (folded(&alias.name), is_set)
+        }
+    })
 }

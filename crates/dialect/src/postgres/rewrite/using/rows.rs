@@ -4,14 +4,14 @@ use datafusion::sql::sqlparser::ast::{
     Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident,
 };
 
-use super::super::{build, folded, json};
+use super::super::{build, folded, json, last_part};
 use super::namespace::{Meaning, qualified};
 use super::{Resolver, Scope};
 
 /// Returns the name that is the only argument of a function of rows, and whether it is `t.*`, which
 /// cannot be a column.
 pub(super) fn named_row(function: &Function) -> Option<(String, bool)> {
-    let name = folded(function.name.0.last()?.as_ident()?);
+    let name = last_part(&function.name)?;
     if !json::OF_ROWS.contains(&name.as_str()) {
         return None;
     }
@@ -23,9 +23,7 @@ pub(super) fn named_row(function: &Function) -> Option<(String, bool)> {
     };
     match argument {
         FunctionArgExpr::Expr(Expr::Identifier(name)) => Some((folded(name), false)),
-        FunctionArgExpr::QualifiedWildcard(name) => {
-            Some((folded(name.0.last()?.as_ident()?), true))
-        }
+        FunctionArgExpr::QualifiedWildcard(name) => Some((last_part(name)?, true)),
         _ => None,
     }
 }
