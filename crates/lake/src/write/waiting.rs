@@ -8,8 +8,9 @@ use crate::sizes::bytes_in;
 
 /// What an array takes beside its values.
 const ARRAY_BYTES: usize = 256;
-/// Batches are merged up to this many rows and bytes.
-const MERGED_ROWS: usize = 4096;
+/// Batches are merged up to this many rows and bytes. Larger ones are not worth another copy of
+/// their rows: the arrays take less than the values.
+const MERGED_ROWS: usize = 256;
 const MERGED_BYTES: usize = 1024 * 1024;
 
 /// Rows in their order. Small batches are merged as they come, so that a thousand batches of a row
@@ -78,7 +79,7 @@ mod tests {
             let row = RecordBatch::try_from_iter([("n", column)]).unwrap();
             waiting.push(row).unwrap();
         }
-        assert!(waiting.batches.len() < 15, "{}", waiting.batches.len());
+        assert!(waiting.batches.len() < 40, "{}", waiting.batches.len());
         let values = usize::try_from(rows).unwrap() * 8;
         assert!((values..2 * values).contains(&waiting.bytes()));
         let all: Vec<i64> = waiting

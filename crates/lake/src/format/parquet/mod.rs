@@ -14,6 +14,7 @@ mod adapt;
 mod checks;
 mod convert;
 mod decode;
+mod dictionaries;
 mod faults;
 mod footer;
 mod format;

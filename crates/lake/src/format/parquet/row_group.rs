@@ -13,16 +13,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::Schema;
+use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::common::runtime::SpawnedTask;
 use parquet::arrow::arrow_writer::{
     ArrowColumnChunk, ArrowColumnWriter, ArrowLeafColumn, ArrowRowGroupWriterFactory,
     compute_leaves,
 };
 use parquet::errors::{ParquetError, Result};
+use parquet::file::properties::WriterPropertiesPtr;
+use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::types::{ColumnPath, TypePtr};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinError;
 
+use super::dictionaries;
 use crate::sizes::bytes_in;
 
 /// Bytes of batches that are gathered.
@@ -33,9 +37,46 @@ const WORTH_TASKS: usize = 1024 * 1024;
 /// Pieces that are encoded at once.
 const PIECES: usize = 2;
 
+/// Makes the encoders of a file's row groups.
+#[derive(Debug, Clone)]
+pub(super) struct Encoders {
+    pub schema: SchemaRef,
+    /// The root of the file's schema.
+    pub columns: TypePtr,
+    pub properties: WriterPropertiesPtr,
+    /// Rows that a row group has at most.
+    pub most_rows: usize,
+}
+
+impl Encoders {
+    /// Returns an encoder for each leaf, which suits the first rows. `all_rows` is how many rows
+    /// the row group will have, about.
+    fn columns(&self, first: &[RecordBatch], all_rows: usize) -> Result<Vec<Column>> {
+        let useless = dictionaries::useless(&self.schema, first, all_rows)?;
+        let mut properties = (*self.properties).clone().into_builder();
+        for name in useless {
+            properties = properties.set_column_dictionary_enabled(ColumnPath::from(name), false);
+        }
+        // The crate makes encoders with the properties of a file writer only. How a column is
+        // encoded stands in its own chunk, and need not be as the file's properties say.
+        let writer = SerializedFileWriter::new(
+            std::io::sink(),
+            Arc::clone(&self.columns),
+            Arc::new(properties.build()),
+        )?;
+        let factory = ArrowRowGroupWriterFactory::new(&writer, Arc::clone(&self.schema));
+        // The number of the row group matters to encrypted files only.
+        let columns = factory.create_column_writers(0)?.into_iter();
+        Ok(columns
+            .map(|column| Column::Idle(Box::new(column)))
+            .collect())
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct RowGroup {
-    /// One for each leaf of the schema, in its order.
+    encoders: Encoders,
+    /// One for each leaf of the schema, in its order; none before the first piece.
     columns: Vec<Column>,
     /// Of each column, as of its last piece.
     sizes: Vec<Arc<Size>>,
@@ -79,21 +120,17 @@ impl Drop for Piece {
 }
 
 impl RowGroup {
-    /// The row group number `index` of a file.
-    pub(super) fn begin(factory: &ArrowRowGroupWriterFactory, index: usize) -> Result<Self> {
-        let columns = factory.create_column_writers(index)?.into_iter();
-        let columns: Vec<_> = columns
-            .map(|column| Column::Idle(Box::new(column)))
-            .collect();
-        Ok(Self {
-            sizes: columns.iter().map(|_| Arc::default()).collect(),
-            columns,
+    pub(super) fn begin(encoders: &Encoders) -> Self {
+        Self {
+            encoders: encoders.clone(),
+            columns: Vec::new(),
+            sizes: Vec::new(),
             gathered: Vec::new(),
             gathered_bytes: 0,
             pieces: Arc::new(Semaphore::new(PIECES)),
             encoding: Arc::default(),
             rows: 0,
-        })
+        }
     }
 
     /// Dropped before its end, it leaves a row group that can only be given up.
@@ -101,12 +138,12 @@ impl RowGroup {
     /// # Errors
     /// Values that have no Parquet form; a row group that was to be given up. Either may be told by
     /// a later call.
-    pub(super) async fn write(&mut self, schema: &Schema, rows: RecordBatch) -> Result<()> {
+    pub(super) async fn write(&mut self, rows: RecordBatch) -> Result<()> {
         self.rows += rows.num_rows();
         self.gathered_bytes += bytes_in(&rows);
         self.gathered.push(rows);
         if self.gathered_bytes >= GATHERED {
-            self.begin_encoding(schema).await?;
+            self.begin_encoding(self.encoders.most_rows).await?;
         }
         Ok(())
     }
@@ -115,17 +152,22 @@ impl RowGroup {
     ///
     /// # Errors
     /// As of [`RowGroup::write`].
-    pub(super) async fn encode(&mut self, schema: &Schema) -> Result<()> {
-        self.begin_encoding(schema).await?;
+    pub(super) async fn encode(&mut self) -> Result<()> {
+        self.begin_encoding(self.encoders.most_rows).await?;
         for column in std::mem::take(&mut self.columns) {
             self.columns.push(Column::Idle(column.idle().await?));
         }
         Ok(())
     }
 
-    /// Begins to encode what is gathered, once there is room for a piece.
-    async fn begin_encoding(&mut self, schema: &Schema) -> Result<()> {
-        let leaves = self.leaves(schema)?;
+    /// Begins to encode what is gathered, once there is room for a piece. `all_rows` is how many
+    /// rows the row group will have, about.
+    async fn begin_encoding(&mut self, all_rows: usize) -> Result<()> {
+        if self.columns.is_empty() {
+            self.columns = self.encoders.columns(&self.gathered, all_rows)?;
+            self.sizes = self.columns.iter().map(|_| Arc::default()).collect();
+        }
+        let leaves = self.leaves()?;
         let bytes = std::mem::take(&mut self.gathered_bytes);
         let columns = std::mem::take(&mut self.columns).into_iter();
         let columns = columns.zip(&self.sizes).zip(leaves);
@@ -157,7 +199,8 @@ impl RowGroup {
     }
 
     /// What is gathered, by column.
-    fn leaves(&mut self, schema: &Schema) -> Result<Vec<Vec<ArrowLeafColumn>>> {
+    fn leaves(&mut self) -> Result<Vec<Vec<ArrowLeafColumn>>> {
+        let schema: &Schema = &self.encoders.schema;
         let mut leaves: Vec<Vec<ArrowLeafColumn>> = Vec::new();
         leaves.resize_with(self.columns.len(), Vec::new);
         for batch in std::mem::take(&mut self.gathered) {
@@ -202,8 +245,8 @@ impl RowGroup {
     ///
     /// # Errors
     /// As of [`RowGroup::write`].
-    pub(super) async fn end(mut self, schema: &Schema) -> Result<Ending> {
-        self.begin_encoding(schema).await?;
+    pub(super) async fn end(mut self) -> Result<Ending> {
+        self.begin_encoding(self.rows).await?;
         let (bytes, memory) = (self.bytes(), self.memory());
         let columns = self.columns.into_iter().map(|column| match column {
             Column::Idle(column) if memory < WORTH_TASKS => Chunk::Ended(Box::new(column.close())),

@@ -12,13 +12,11 @@ use std::io::Write;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use bytes::Bytes;
 use lakegate_error::Result;
 use parking_lot::Mutex;
 use parquet::arrow::ArrowSchemaConverter;
-use parquet::arrow::arrow_writer::ArrowRowGroupWriterFactory;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::SortingColumn;
@@ -26,7 +24,7 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::SchemaDescriptor;
 
-use super::row_group::{Ending, RowGroup};
+use super::row_group::{Encoders, Ending, RowGroup};
 use crate::format::upload::{PART_BYTES, Upload, failed};
 use crate::format::{ClosedFile, Codec, Codecs, FileWriter, NewFile, SortKey, not_writable};
 
@@ -60,8 +58,7 @@ pub(super) struct ParquetFileWriter {
     /// Writes what is encoded into `parts`.
     writer: SerializedFileWriter<Parts>,
     parts: Parts,
-    schema: SchemaRef,
-    row_groups: ArrowRowGroupWriterFactory,
+    encoders: Encoders,
     /// Which is not in the file yet.
     row_group: Option<RowGroup>,
     /// The one before.
@@ -150,20 +147,27 @@ impl ParquetFileWriter {
         let parts = Parts::default();
         // Parquet's own types say what the columns are, to every reader alike: there is no Arrow
         // schema beside them.
-        let writer = ArrowSchemaConverter::new()
+        let (writer, encoders) = ArrowSchemaConverter::new()
             .with_coerce_types(true)
             .convert(&schema)
             .and_then(|columns| {
                 let properties = properties.set_sorting_columns(sorting(sorted_by, &columns));
-                let columns = columns.root_schema_ptr();
-                SerializedFileWriter::new(parts.clone(), columns, Arc::new(properties.build()))
+                let encoders = Encoders {
+                    schema,
+                    columns: columns.root_schema_ptr(),
+                    properties: Arc::new(properties.build()),
+                    most_rows: ROW_GROUP_ROWS,
+                };
+                let columns = Arc::clone(&encoders.columns);
+                let properties = Arc::clone(&encoders.properties);
+                let writer = SerializedFileWriter::new(parts.clone(), columns, properties)?;
+                Ok((writer, encoders))
             })
             .map_err(|error| failed(upload.url(), error))?;
         Ok(Self {
-            row_groups: ArrowRowGroupWriterFactory::new(&writer, Arc::clone(&schema)),
             writer,
+            encoders,
             parts,
-            schema,
             row_group: None,
             ending: None,
             upload,
@@ -181,16 +185,11 @@ impl ParquetFileWriter {
         while from < rows.num_rows() {
             let open = match &mut self.row_group {
                 Some(open) => open,
-                None => {
-                    let before = usize::from(self.ending.is_some());
-                    let index = self.writer.flushed_row_groups().len() + before;
-                    let begun = RowGroup::begin(&self.row_groups, index)?;
-                    self.row_group.insert(begun)
-                }
+                None => self.row_group.insert(RowGroup::begin(&self.encoders)),
             };
             let room = max_rows.saturating_sub(open.rows()).max(1);
             let some = room.min(rows.num_rows() - from);
-            open.write(&self.schema, rows.slice(from, some)).await?;
+            open.write(rows.slice(from, some)).await?;
             from += some;
             if open.rows() >= max_rows || open.bytes() >= max_bytes {
                 self.end_row_group().await?;
@@ -203,7 +202,7 @@ impl ParquetFileWriter {
     async fn end_row_group(&mut self) -> Result<(), ParquetError> {
         self.ended_row_group().await?;
         if let Some(row_group) = self.row_group.take() {
-            self.ending = Some(row_group.end(&self.schema).await?);
+            self.ending = Some(row_group.end().await?);
         }
         Ok(())
     }
@@ -243,7 +242,7 @@ impl FileWriter for ParquetFileWriter {
     async fn encode(&mut self) -> Result<()> {
         let ended = self.ended_row_group().await;
         let encoded = match (ended, &mut self.row_group) {
-            (Ok(()), Some(row_group)) => row_group.encode(&self.schema).await,
+            (Ok(()), Some(row_group)) => row_group.encode().await,
             (ended, _) => ended,
         };
         encoded.map_err(|error| failed(self.upload.url(), error))
