@@ -8,7 +8,7 @@ use datafusion::common::stats::Precision;
 use datafusion::common::{ColumnStatistics, ScalarValue, Statistics};
 use lakegate_catalog::model::{ColumnStatistics as Analyzed, TableStatistics};
 
-use super::selectivity::Ranges;
+use super::selectivity::{Ranges, bounds};
 
 /// What is known of the rows of a partition.
 #[derive(Debug, Clone, Copy)]
@@ -48,13 +48,25 @@ impl<'a> Share<'a> {
 }
 
 /// What is summed up of a column.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Default)]
 struct OfColumn {
     /// How many statistics have the column.
     found: usize,
     nulls: f64,
     /// `None`: one does not say.
     distinct: Option<Distinct>,
+    /// The bounds, in the order of the statistics that have some.
+    bounds: Vec<(f64, f64)>,
+}
+
+impl OfColumn {
+    /// Whether no value can be in two parts.
+    fn is_disjoint(&mut self) -> bool {
+        self.bounds
+            .sort_unstable_by(|one, other| one.0.total_cmp(&other.0));
+        let mut pairs = self.bounds.iter().zip(self.bounds.iter().skip(1));
+        self.bounds.len() == self.found && pairs.all(|(before, next)| before.1 < next.0)
+    }
 }
 
 #[derive(Clone, Copy, Default)]
@@ -109,7 +121,7 @@ pub(crate) fn estimated(
     let rows = scaled(matching.sum()).max(least);
     estimated.num_rows = Precision::Inexact(rows);
     let columns = of_columns(&shares, schema, wanted);
-    for ((field, column), found) in schema
+    for ((field, column), mut found) in schema
         .fields()
         .iter()
         .zip(&mut estimated.column_statistics)
@@ -123,9 +135,11 @@ pub(crate) fn estimated(
             continue;
         };
         // Partitions may have the same values or others.
+        let is_disjoint = found.is_disjoint();
         let of_table = table.and_then(|table| table.column(field.name()));
         let distinct = match of_table.and_then(Analyzed::distinct_values) {
             Some(of_table) => distinct.sum.min(of_table),
+            None if is_disjoint => distinct.sum,
             None => distinct.most,
         };
         let distinct = usize::try_from(distinct).unwrap_or(usize::MAX);
@@ -195,6 +209,7 @@ fn of_columns(shares: &[Share<'_>], schema: &SchemaRef, wanted: &Ranges) -> Vec<
                 _ => column.distinct,
             };
             column.found += 1;
+            column.bounds.extend(bounds(found));
             if !wanted.excludes_null(&found.column_name) {
                 column.nulls += part.read(found.nulls()) * part.matching;
             }
@@ -378,7 +393,8 @@ mod tests {
         assert_eq!(found(col("a").gt(lit(100))), of(40, 0, 5));
         assert_eq!(found(col("a").gt(lit(105))), of(20, 0, 5));
         assert_eq!(found(col("a").lt(lit(5))), of(40, 0, 40));
-        assert_eq!(found(col("b").lt(lit(5))), of(140, 20, 60));
+        // No value is in both.
+        assert_eq!(found(col("b").lt(lit(5))), of(140, 20, 65));
         // What ANALYZE did not see may be there by now.
         assert_eq!(found(col("a").gt(lit(1_000))), of(1, 0, 0));
     }

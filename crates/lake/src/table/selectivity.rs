@@ -190,8 +190,8 @@ fn place(value: &ScalarValue) -> Option<f64> {
     place.is_finite().then_some(place)
 }
 
-/// The least and the greatest value of a column.
-fn bounds(known: &ColumnStatistics) -> Option<(f64, f64)> {
+/// The least and the greatest value of a column, as numbers of [`place`].
+pub(super) fn bounds(known: &ColumnStatistics) -> Option<(f64, f64)> {
     match &known.statistics_data {
         ColumnStatisticsData::Long { data } | ColumnStatisticsData::Date { data } => {
             Some((data.minimum_value? as f64, data.maximum_value? as f64))
