@@ -7,6 +7,8 @@ use crate::harness::{Client, Server};
 
 /// Fifteen columns of 40 rows, by PyArrow.
 const ORC: &[u8] = include_bytes!("../../fuzz/seeds/orc_file/zstd");
+/// Columns of type char and dictionaries at every depth, by the writer in Java.
+const CHARS: &[u8] = include_bytes!("../../fuzz/seeds/orc_file/chars");
 /// Seventeen fields of 25 records, by fastavro.
 const AVRO: &[u8] = include_bytes!("../../fuzz/seeds/avro_file/snappy");
 /// Three structs, by amazon.ion.
@@ -116,6 +118,26 @@ async fn column_grants_keep_the_places_of_orc_columns() {
     let user = user_of(&lake.admin, "orc_reader", "number", &lake.table).await;
     let sql = format!("SELECT count(*), sum(number) FROM {}", lake.table);
     assert_eq!(user.text(&sql).await, format!("40|{SUM}"));
+}
+
+#[tokio::test]
+async fn chars_of_orc_files_have_no_padding() {
+    let columns = "id INT, c CHAR(3), v VARCHAR(3), lc ARRAY<CHAR(3)>, m MAP<STRING,CHAR(4)>, \
+        st STRUCT<c:CHAR(5),s:STRING,l:ARRAY<CHAR(2)>>, ls ARRAY<ARRAY<STRING>>";
+    let lake = table("chars", columns, "STORED AS ORC").await;
+    lake.folder.put("part.orc", CHARS);
+    let matching = format!(
+        "SELECT count(*), max(length(c)) FROM {} WHERE c = 'a'",
+        lake.table
+    );
+    assert_eq!(lake.admin.text(&matching).await, "5|1");
+    let inside = format!("SELECT count(*) FROM {} WHERE st.c = 'ab'", lake.table);
+    assert_eq!(lake.admin.text(&inside).await, "6");
+    assert_eq!(
+        lake.row("count(c), count(lc), sum(cardinality(lc)), sum(cardinality(ls))")
+            .await,
+        "35|36|54|39"
+    );
 }
 
 #[tokio::test]

@@ -24,6 +24,7 @@ use crate::format::{FileScan, PartitionName, ScanSource, TableFileFormat, TableF
 use crate::meter::QueryMeter;
 use crate::roots::Roots;
 use crate::table::estimates::{AnalyzedPart, estimated};
+use crate::table::selectivity::Ranges;
 use crate::table::{LakeTable, OpenedFiles, TableSnapshot, bounds};
 
 /// Footers that are read at once while a query is planned.
@@ -106,6 +107,7 @@ async fn planned(
             });
         scan.analyzed.push(AnalyzedPart {
             bytes: partition.files.iter().map(|file| file.size).sum(),
+            keys: &partition.values,
             statistics: partition.statistics.as_deref(),
         });
         for file in &partition.files {
@@ -177,7 +179,9 @@ impl Scan<'_> {
             self.format.has_statistics() && self.files.len() <= lake.max_statistics_files;
         if !with_footers {
             let known = table.statistics.as_deref();
-            let statistics = estimated(known, &self.analyzed, &table.schema);
+            let first_key = table.file_schema.fields().len();
+            let matching = Ranges::of(wanted.filters);
+            let statistics = estimated(known, &self.analyzed, &table.schema, first_key, &matching);
             return Ok((self, statistics));
         }
         let files = std::mem::take(&mut self.files);

@@ -90,7 +90,7 @@ pub(super) async fn show(
 }
 
 /// A row for each column of a query, and a last one of its rows. `known`: what the last ANALYZE found
-/// of the table; it tells what nothing is estimated of.
+/// of the table, or of the partitions that are read; it tells what nothing is estimated of.
 ///
 /// # Errors
 ///
@@ -112,6 +112,10 @@ pub fn show_estimates(
             .zip(values);
         let length = found.and_then(ColumnStatistics::average_length).zip(values);
         let bytes = column.bytes.map(|bytes| bytes as f64);
+        let (low_value, high_value) = match (column.low, column.high, found) {
+            (None, None, Some(found)) => bounds(found),
+            (low, high, _) => (low, high),
+        };
         Row {
             data_size: bytes.or_else(|| length.map(|(length, n)| (length * n as f64).round())),
             distinct_values_count: distinct.map(|(distinct, values)| distinct.min(values) as f64),
@@ -120,8 +124,8 @@ pub fn show_estimates(
                 _ => None,
             },
             row_count: None,
-            low_value: column.low,
-            high_value: column.high,
+            low_value,
+            high_value,
             column_name: Some(column.name),
         }
     });

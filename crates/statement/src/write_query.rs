@@ -401,8 +401,16 @@ fn check_new_type(name: &str, field: &Field) -> Result<()> {
 
 /// # Errors
 ///
-/// The keys are not the last columns in this order; the first that is not there is named.
+/// A key is named twice; the keys are not the last columns in this order, of which the first that is
+/// not there is named.
 fn check_keys(keys: &[String], names: &[String]) -> Result<()> {
+    let mut seen = HashSet::new();
+    if let Some(twice) = keys.iter().find(|key| !seen.insert(*key)) {
+        return Err(Error::new(
+            Code::DuplicateColumn,
+            format!("partitioned_by names column \"{twice}\" twice; name it once"),
+        ));
+    }
     let last = names
         .get(names.len().saturating_sub(keys.len())..)
         .unwrap_or_default();

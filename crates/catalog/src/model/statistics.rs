@@ -1,5 +1,7 @@
 //! What ANALYZE found of a table, in Glue's shapes: `ColumnStatistics` and `ColumnStatisticsData`.
 
+use std::cmp::Ordering;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use chrono::{DateTime, Utc};
@@ -182,6 +184,88 @@ impl ColumnStatistics {
     }
 }
 
+impl ColumnStatistics {
+    /// The statistics of the values of both; `None` if they are of other types. `rows`: of each.
+    fn and(&self, other: &ColumnStatistics, rows: (u64, u64)) -> Option<ColumnStatistics> {
+        use ColumnStatisticsData as Data;
+        if self.column_type != other.column_type {
+            return None;
+        }
+        let statistics_data = match (&self.statistics_data, &other.statistics_data) {
+            (Data::Boolean { data: one }, Data::Boolean { data: two }) => Data::Boolean {
+                data: BooleanStatistics {
+                    number_of_trues: one.number_of_trues.saturating_add(two.number_of_trues),
+                    number_of_falses: one.number_of_falses.saturating_add(two.number_of_falses),
+                    number_of_nulls: one.number_of_nulls.saturating_add(two.number_of_nulls),
+                },
+            },
+            (Data::Date { data: one }, Data::Date { data: two }) => Data::Date {
+                data: one.and(two, |one, two| one.cmp(two)),
+            },
+            (Data::Long { data: one }, Data::Long { data: two }) => Data::Long {
+                data: one.and(two, |one, two| one.cmp(two)),
+            },
+            (Data::Double { data: one }, Data::Double { data: two }) => Data::Double {
+                data: one.and(two, |one, two| one.total_cmp(two)),
+            },
+            // The column's type gives all of them one scale.
+            (Data::Decimal { data: one }, Data::Decimal { data: two }) => Data::Decimal {
+                data: one.and(two, |one, two| one.unscaled().cmp(&two.unscaled())),
+            },
+            (Data::String { data: one }, Data::String { data: two }) => {
+                let values = (
+                    rows.0.saturating_sub(one.number_of_nulls) as f64,
+                    rows.1.saturating_sub(two.number_of_nulls) as f64,
+                );
+                let length = one.average_length * values.0 + two.average_length * values.1;
+                Data::String {
+                    data: StringStatistics {
+                        maximum_length: one.maximum_length.max(two.maximum_length),
+                        average_length: length / (values.0 + values.1).max(1.0),
+                        number_of_nulls: one.number_of_nulls.saturating_add(two.number_of_nulls),
+                        number_of_distinct_values: (one.number_of_distinct_values)
+                            .max(two.number_of_distinct_values),
+                    },
+                }
+            }
+            // ANALYZE does not measure their lengths.
+            (Data::Binary { data: one }, Data::Binary { data: two }) => Data::Binary {
+                data: BinaryStatistics {
+                    maximum_length: None,
+                    average_length: None,
+                    number_of_nulls: one.number_of_nulls.saturating_add(two.number_of_nulls),
+                },
+            },
+            _ => return None,
+        };
+        Some(ColumnStatistics {
+            analyzed_time: self.analyzed_time.min(other.analyzed_time),
+            statistics_data,
+            ..self.clone()
+        })
+    }
+}
+
+impl<T: Clone> RangeStatistics<T> {
+    /// Of the values of both. A value may be in both, so that there are at least as many distinct
+    /// ones as in one of them.
+    fn and(&self, other: &Self, order: impl Fn(&T, &T) -> Ordering) -> Self {
+        let bound = |one: &Option<T>, two: &Option<T>, side: Ordering| match (one, two) {
+            (Some(one), Some(two)) if order(two, one) == side => Some(two.clone()),
+            (Some(one), _) => Some(one.clone()),
+            (None, two) => two.clone(),
+        };
+        Self {
+            minimum_value: bound(&self.minimum_value, &other.minimum_value, Ordering::Less),
+            maximum_value: bound(&self.maximum_value, &other.maximum_value, Ordering::Greater),
+            number_of_nulls: self.number_of_nulls.saturating_add(other.number_of_nulls),
+            number_of_distinct_values: self
+                .number_of_distinct_values
+                .max(other.number_of_distinct_values),
+        }
+    }
+}
+
 impl TableStatistics {
     /// The statistics of a column.
     pub fn column(&self, name: &str) -> Option<&ColumnStatistics> {
@@ -199,6 +283,25 @@ impl TableStatistics {
             })
         });
         self
+    }
+
+    /// The statistics of all rows of several parts of a table, about: a value may be in more than one
+    /// of them. Columns that are not known of each part are left out. `None`: there is no part.
+    pub fn of_parts<'a>(mut parts: impl Iterator<Item = &'a TableStatistics>) -> Option<Self> {
+        let first = parts.next()?.clone();
+        Some(parts.fold(first, |all, part| {
+            let columns = all.columns.iter().filter_map(|column| {
+                let other = part.column(&column.column_name)?;
+                column.and(other, (all.row_count, part.row_count))
+            });
+            Self {
+                row_count: all.row_count.saturating_add(part.row_count),
+                file_bytes: all.file_bytes.saturating_add(part.file_bytes),
+                version: all.version.min(part.version),
+                analyzed_time: all.analyzed_time.min(part.analyzed_time),
+                columns: columns.collect(),
+            }
+        }))
     }
 
     /// Adds the columns of an earlier ANALYZE that this one did not read.
@@ -282,5 +385,88 @@ mod tests {
         assert_eq!(both.columns.len(), 2);
         assert_eq!(both.column("a").unwrap().distinct_values(), Some(0));
         assert_eq!(both.column("b").unwrap().distinct_values(), Some(1));
+    }
+
+    #[test]
+    fn parts_are_added_up() {
+        let range = |low, high, nulls| RangeStatistics {
+            minimum_value: low,
+            maximum_value: high,
+            number_of_nulls: nulls,
+            number_of_distinct_values: 5,
+        };
+        let column = |name: &str, statistics_data| ColumnStatistics {
+            column_name: name.to_owned(),
+            column_type: "t".to_owned(),
+            analyzed_time: now(),
+            statistics_data,
+        };
+        let text = |average_length, nulls| ColumnStatisticsData::String {
+            data: StringStatistics {
+                maximum_length: 9,
+                average_length,
+                number_of_nulls: nulls,
+                number_of_distinct_values: 3,
+            },
+        };
+        let long = |low, high, nulls| ColumnStatisticsData::Long {
+            data: range(low, high, nulls),
+        };
+        let decimal = |low, high| {
+            let number = |unscaled| Some(DecimalNumber::new(unscaled, 2));
+            ColumnStatisticsData::Decimal {
+                data: RangeStatistics {
+                    minimum_value: number(low),
+                    maximum_value: number(high),
+                    number_of_nulls: 0,
+                    number_of_distinct_values: 2,
+                },
+            }
+        };
+        let part = |row_count, columns| TableStatistics {
+            row_count,
+            file_bytes: 10,
+            version: 0,
+            analyzed_time: now(),
+            columns,
+        };
+        let parts = [
+            part(
+                4,
+                vec![
+                    column("a", long(Some(3), Some(8), 1)),
+                    column("s", text(2.0, 2)),
+                    column("d", decimal(-5, 7)),
+                    column("alone", long(None, None, 4)),
+                ],
+            ),
+            part(
+                6,
+                vec![
+                    column("s", text(5.0, 2)),
+                    column("a", long(Some(-2), Some(5), 0)),
+                    column("d", decimal(-500, 1)),
+                ],
+            ),
+            part(
+                0,
+                vec![
+                    column("a", long(None, None, 0)),
+                    column("d", decimal(0, 0)),
+                    column("s", text(0.0, 0)),
+                ],
+            ),
+        ];
+        let all = TableStatistics::of_parts(parts.iter()).unwrap();
+        assert_eq!((all.row_count, all.file_bytes), (10, 30));
+        assert_eq!(
+            all.column("a").unwrap().statistics_data,
+            long(Some(-2), Some(8), 1)
+        );
+        assert_eq!(all.column("d").unwrap().statistics_data, decimal(-500, 7));
+        // Two texts of two characters and four of five.
+        assert_eq!(all.column("s").unwrap().statistics_data, text(4.0, 4));
+        assert_eq!(all.column("alone"), None);
+        assert_eq!(TableStatistics::of_parts(std::iter::empty()), None);
     }
 }

@@ -27,7 +27,8 @@ pub struct AddedPartitions {
     pub existing: Vec<usize>,
 }
 
-/// The version of one table. Two equal versions are the same definition and the same partitions.
+/// The version of one table. Two equal versions of one opening of a store are the same definition,
+/// the same partitions and the same statistics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TableVersion {
     /// [`Table::id`].
@@ -36,6 +37,8 @@ pub struct TableVersion {
     pub table: u64,
     /// [`Partitions::version`].
     pub partitions: u64,
+    /// Changes with each ANALYZE of the table or of a partition; not kept across restarts.
+    pub analyzed: u64,
 }
 
 /// Databases, tables and partitions in Glue's shapes, and nothing else: no grants, no writes. Names

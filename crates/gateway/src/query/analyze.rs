@@ -88,7 +88,6 @@ async fn run(context: &QueryContext, plan: &AnalyzePlan, metastore: &dyn Metasto
         metastore
             .update_partition_statistics(&plan.table, found)
             .await?;
-        context.gateway.tables.forget(plan.table.id);
         return Ok(());
     }
     let row = rows.iter().find(|batch| batch.num_rows() > 0);

@@ -9,6 +9,7 @@ use futures::FutureExt;
 use lakegate_catalog::model::TableStatistics;
 use lakegate_dialect::postgres::ResultReuse;
 use lakegate_error::{Error, Result, from_engine};
+use lakegate_policy::snapshots::SnapshotPlan;
 use lakegate_sql::Parsed;
 use lakegate_sql::ast::{ShowStats, Statement};
 use lakegate_statement::{EstimatedColumn, Output, show_estimates};
@@ -71,6 +72,8 @@ async fn estimates(
     if tables.any(|scanned| scanned.table.sealed_view().is_some()) {
         return Err(Error::internal("SHOW STATS reads a view"));
     }
+    let of_parts = of_partitions(&snapshot);
+    let known = of_parts.as_ref().or(known);
     let names = &context.planning.names;
     let columns = names.schema(snapshot.plan.schema().inner());
     let columns = columns.fields().iter().map(|field| field.name().as_str());
@@ -92,6 +95,17 @@ async fn estimates(
     });
     let rows = count(&found.num_rows);
     show_estimates(statement, rows, estimated.collect(), known)
+}
+
+/// What ANALYZE found of the partitions that are read. `None`: it is not known of each of them.
+fn of_partitions(snapshot: &SnapshotPlan) -> Option<TableStatistics> {
+    let tables = snapshot.tables.iter();
+    let partitions = tables.flat_map(|scanned| &scanned.snapshot.partitions);
+    let known = partitions
+        .filter(|partition| !partition.files.is_empty())
+        .map(|partition| partition.statistics.as_deref())
+        .collect::<Option<Vec<_>>>()?;
+    TableStatistics::of_parts(known.into_iter())
 }
 
 /// Of all partitions of a plan.

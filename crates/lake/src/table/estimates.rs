@@ -1,17 +1,22 @@
 //! Statistics of a scan whose files tell nothing: estimates from what ANALYZE found.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use arrow::datatypes::SchemaRef;
-use datafusion::common::Statistics;
 use datafusion::common::stats::Precision;
-use lakegate_catalog::model::{ColumnStatistics, TableStatistics};
+use datafusion::common::{ColumnStatistics, ScalarValue, Statistics};
+use lakegate_catalog::model::{ColumnStatistics as Analyzed, TableStatistics};
+
+use super::selectivity::{Ranges, bounds};
 
 /// What is known of the rows of a partition.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct AnalyzedPart<'a> {
     /// Of the files that a scan reads.
     pub(crate) bytes: u64,
+    /// The value of each partition key.
+    pub(crate) keys: &'a [ScalarValue],
     /// `None`: nothing is.
     pub(crate) statistics: Option<&'a TableStatistics>,
 }
@@ -21,25 +26,47 @@ pub(crate) struct AnalyzedPart<'a> {
 struct Share<'a> {
     known: &'a TableStatistics,
     share: f64,
+    /// The share of the rows that match the query's filters.
+    matching: f64,
 }
 
 impl<'a> Share<'a> {
     /// `None`: they say nothing of files.
-    fn of(known: Option<&'a TableStatistics>, bytes: u64) -> Option<Self> {
+    fn of(known: Option<&'a TableStatistics>, bytes: u64, wanted: &Ranges) -> Option<Self> {
         let known = known.filter(|known| known.file_bytes > 0)?;
-        let share = bytes as f64 / known.file_bytes as f64;
-        Some(Self { known, share })
+        Some(Self {
+            known,
+            share: bytes as f64 / known.file_bytes as f64,
+            matching: wanted.share(known),
+        })
+    }
+
+    /// How many of `count` rows of all of the files are read.
+    fn read(&self, count: u64) -> f64 {
+        count as f64 * self.share
     }
 }
 
 /// What is summed up of a column.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Default)]
 struct OfColumn {
     /// How many statistics have the column.
     found: usize,
     nulls: f64,
     /// `None`: one does not say.
     distinct: Option<Distinct>,
+    /// The bounds, in the order of the statistics that have some.
+    bounds: Vec<(f64, f64)>,
+}
+
+impl OfColumn {
+    /// Whether no value can be in two parts.
+    fn is_disjoint(&mut self) -> bool {
+        self.bounds
+            .sort_unstable_by(|one, other| one.0.total_cmp(&other.0));
+        let mut pairs = self.bounds.iter().zip(self.bounds.iter().skip(1));
+        self.bounds.len() == self.found && pairs.all(|(before, next)| before.1 < next.0)
+    }
 }
 
 #[derive(Clone, Copy, Default)]
@@ -48,22 +75,26 @@ struct Distinct {
     most: u64,
 }
 
-/// Estimates of a scan that reads `parts` of a table, for the columns of `schema`.
+/// Estimates of the rows of a scan that match `wanted`, for the columns of `schema`: the partition
+/// keys are those from `first_key` on. The scan reads `parts` of a table.
 ///
-/// Nothing is exact, because files may have changed, and bounds are left out: the estimates choose
-/// between plans, and decide no answer and no file. The rows are as many per byte as ANALYZE found
-/// of the partitions that are read, so that they follow the files that were added. Partitions of
-/// which nothing is known are estimated by the table, or else by the other partitions.
+/// Nothing is exact, because files may have changed, and only partition keys have bounds, which do
+/// not depend on what ANALYZE found: the estimates choose between plans, and decide no answer and no
+/// file. The rows are as many per byte as ANALYZE found of the partitions that are read, so that
+/// they follow the files that were added. Partitions of which nothing is known are estimated by the
+/// table, or else by the other partitions.
 pub(crate) fn estimated(
     table: Option<&TableStatistics>,
     parts: &[AnalyzedPart<'_>],
     schema: &SchemaRef,
+    first_key: usize,
+    wanted: &Ranges,
 ) -> Statistics {
     let mut estimated = Statistics::new_unknown(schema);
     let mut shares = Vec::new();
     let (mut known, mut rest): (u64, u64) = (0, 0);
     for part in parts {
-        match Share::of(part.statistics, part.bytes) {
+        match Share::of(part.statistics, part.bytes, wanted) {
             Some(share) => {
                 known = known.saturating_add(part.bytes);
                 shares.push(share);
@@ -73,7 +104,7 @@ pub(crate) fn estimated(
     }
     let mut scale = 1.0;
     if rest > 0 || shares.is_empty() {
-        match Share::of(table, rest) {
+        match Share::of(table, rest, wanted) {
             Some(share) => shares.push(share),
             None if known > 0 => scale = (known as f64 + rest as f64) / known as f64,
             None => return estimated,
@@ -81,13 +112,16 @@ pub(crate) fn estimated(
     }
     // The cast saturates.
     let scaled = |count: f64| (count * scale).round() as usize;
-    let rows = shares
+    let read = shares.iter().map(|part| part.read(part.known.row_count));
+    let matching = shares
         .iter()
-        .map(|part| part.known.row_count as f64 * part.share);
-    let rows = scaled(rows.sum());
+        .map(|part| part.read(part.known.row_count) * part.matching);
+    // Filters may match a row although the bounds that ANALYZE found say that they do not.
+    let least = scaled(read.sum()).min(1);
+    let rows = scaled(matching.sum()).max(least);
     estimated.num_rows = Precision::Inexact(rows);
-    let columns = of_columns(&shares, schema);
-    for ((field, column), found) in schema
+    let columns = of_columns(&shares, schema, wanted);
+    for ((field, column), mut found) in schema
         .fields()
         .iter()
         .zip(&mut estimated.column_statistics)
@@ -101,26 +135,71 @@ pub(crate) fn estimated(
             continue;
         };
         // Partitions may have the same values or others.
+        let is_disjoint = found.is_disjoint();
         let of_table = table.and_then(|table| table.column(field.name()));
-        let distinct = match of_table.and_then(ColumnStatistics::distinct_values) {
+        let distinct = match of_table.and_then(Analyzed::distinct_values) {
             Some(of_table) => distinct.sum.min(of_table),
+            None if is_disjoint => distinct.sum,
             None => distinct.most,
         };
         let distinct = usize::try_from(distinct).unwrap_or(usize::MAX);
         column.distinct_count = Precision::Inexact(distinct.min(rows));
     }
+    for (key, column) in estimated
+        .column_statistics
+        .iter_mut()
+        .skip(first_key)
+        .enumerate()
+    {
+        if let Some(known) = of_key(parts, key, rows) {
+            *column = known;
+        }
+    }
     estimated
 }
 
+/// What the partitions that have files tell of a key. `None`: the column is no key, or nothing is
+/// read. `rows`: about how many are read.
+fn of_key(parts: &[AnalyzedPart<'_>], key: usize, rows: usize) -> Option<ColumnStatistics> {
+    let mut values: Vec<&ScalarValue> = Vec::new();
+    let (mut bytes, mut null_bytes): (u64, u64) = (0, 0);
+    for part in parts.iter().filter(|part| part.bytes > 0) {
+        let value = part.keys.get(key)?;
+        bytes = bytes.saturating_add(part.bytes);
+        if value.is_null() {
+            null_bytes = null_bytes.saturating_add(part.bytes);
+        } else {
+            values.push(value);
+        }
+    }
+    if bytes == 0 {
+        return None;
+    }
+    values.sort_unstable_by(|one, other| one.partial_cmp(other).unwrap_or(Ordering::Equal));
+    values.dedup();
+    let nulls = (rows as f64 * (null_bytes as f64 / bytes as f64)).round() as usize;
+    let mut known = ColumnStatistics::new_unknown();
+    known.null_count = Precision::Inexact(nulls.min(rows));
+    known.distinct_count = Precision::Inexact(values.len().min(rows));
+    // The engine's intervals of floating-point numbers have no NaN.
+    if let (Some(first), Some(last)) = (values.first(), values.last())
+        && !first.data_type().is_floating()
+    {
+        known.min_value = Precision::Inexact((*first).clone());
+        known.max_value = Precision::Inexact((*last).clone());
+    }
+    Some(known)
+}
+
 /// Sums up what is known of each column of `schema`.
-fn of_columns(shares: &[Share<'_>], schema: &SchemaRef) -> Vec<OfColumn> {
+fn of_columns(shares: &[Share<'_>], schema: &SchemaRef, wanted: &Ranges) -> Vec<OfColumn> {
     let fields = schema.fields().iter().enumerate();
     let places: HashMap<&str, usize> = fields
         .map(|(place, field)| (field.name().as_str(), place))
         .collect();
     let mut columns = vec![OfColumn::default(); schema.fields().len()];
-    for Share { known, share } in shares {
-        for found in &known.columns {
+    for part in shares {
+        for found in &part.known.columns {
             let place = places.get(found.column_name.as_str());
             let Some(column) = place.and_then(|place| columns.get_mut(*place)) else {
                 continue;
@@ -130,13 +209,18 @@ fn of_columns(shares: &[Share<'_>], schema: &SchemaRef) -> Vec<OfColumn> {
                 _ => column.distinct,
             };
             column.found += 1;
-            column.nulls += found.nulls() as f64 * share;
-            column.distinct = earlier
-                .zip(found.distinct_values())
-                .map(|(earlier, distinct)| Distinct {
-                    sum: earlier.sum.saturating_add(distinct),
-                    most: earlier.most.max(distinct),
-                });
+            column.bounds.extend(bounds(found));
+            if !wanted.excludes_null(&found.column_name) {
+                column.nulls += part.read(found.nulls()) * part.matching;
+            }
+            let distinct = match part.matching > 0.0 {
+                true => found.distinct_values(),
+                false => Some(0),
+            };
+            column.distinct = earlier.zip(distinct).map(|(earlier, distinct)| Distinct {
+                sum: earlier.sum.saturating_add(distinct),
+                most: earlier.most.max(distinct),
+            });
         }
     }
     columns
@@ -148,12 +232,13 @@ mod tests {
     use std::sync::Arc;
 
     use arrow::datatypes::{DataType, Field, Schema};
+    use datafusion::logical_expr::{Expr, col, lit};
     use lakegate_catalog::model::{ColumnStatisticsData, RangeStatistics, now};
 
     use super::*;
 
     fn known() -> TableStatistics {
-        let column = |name: &str| ColumnStatistics {
+        let column = |name: &str| Analyzed {
             column_name: name.to_owned(),
             column_type: "int".to_owned(),
             analyzed_time: now(),
@@ -181,7 +266,20 @@ mod tests {
     }
 
     fn part(bytes: u64, statistics: Option<&TableStatistics>) -> AnalyzedPart<'_> {
-        AnalyzedPart { bytes, statistics }
+        AnalyzedPart {
+            bytes,
+            keys: &[],
+            statistics,
+        }
+    }
+
+    /// Estimates of a table without partition keys.
+    fn of_table(
+        table: Option<&TableStatistics>,
+        parts: &[AnalyzedPart<'_>],
+        filters: &[Expr],
+    ) -> Statistics {
+        estimated(table, parts, &schema(), 2, &Ranges::of(filters))
     }
 
     #[test]
@@ -192,7 +290,7 @@ mod tests {
             ..known()
         };
         let rows = |table: Option<&TableStatistics>, parts: &[AnalyzedPart<'_>]| {
-            let found = estimated(table, parts, &schema());
+            let found = of_table(table, parts, &[]);
             let [_, a] = found.column_statistics.as_slice() else {
                 unreachable!()
             };
@@ -228,7 +326,7 @@ mod tests {
             (500, 50, 10, 50),
             (2_000, 200, 40, 60),
         ] {
-            let found = estimated(Some(&known()), &[part(bytes, None)], &schema());
+            let found = of_table(Some(&known()), &[part(bytes, None)], &[]);
             assert_eq!(found.num_rows, Precision::Inexact(rows));
             let [b, a] = found.column_statistics.as_slice() else {
                 unreachable!()
@@ -250,7 +348,94 @@ mod tests {
             file_bytes: 0,
             ..known()
         };
-        let found = estimated(Some(&empty), &[part(1_000, None)], &schema());
+        let found = of_table(Some(&empty), &[part(1_000, None)], &[]);
         assert_eq!(found.num_rows, Precision::Absent);
+    }
+
+    #[test]
+    fn rows_that_do_not_match_the_bounds_are_not_counted() {
+        // 100 rows with a from 1 to 9, of which 20 are NULL; 40 rows with a from 101 to 109.
+        let later = TableStatistics {
+            row_count: 40,
+            file_bytes: 200,
+            columns: vec![Analyzed {
+                statistics_data: ColumnStatisticsData::Long {
+                    data: RangeStatistics {
+                        minimum_value: Some(101),
+                        maximum_value: Some(109),
+                        number_of_nulls: 0,
+                        number_of_distinct_values: 5,
+                    },
+                },
+                ..known().columns.remove(0)
+            }],
+            ..known()
+        };
+        let early = known();
+        let parts = [part(1_000, Some(&early)), part(200, Some(&later))];
+        let found = |filter: Expr| {
+            let found = of_table(None, &parts, &[filter]);
+            let [_, a] = found.column_statistics.as_slice() else {
+                unreachable!()
+            };
+            // No bound: filters above the scan would take them for facts.
+            assert_eq!(a.min_value, Precision::Absent);
+            assert_eq!(a.max_value, Precision::Absent);
+            (found.num_rows, a.null_count, a.distinct_count)
+        };
+        let of = |rows, nulls, distinct| {
+            (
+                Precision::Inexact(rows),
+                Precision::Inexact(nulls),
+                Precision::Inexact(distinct),
+            )
+        };
+        assert_eq!(found(col("a").gt(lit(100))), of(40, 0, 5));
+        assert_eq!(found(col("a").gt(lit(105))), of(20, 0, 5));
+        assert_eq!(found(col("a").lt(lit(5))), of(40, 0, 40));
+        // No value is in both.
+        assert_eq!(found(col("b").lt(lit(5))), of(140, 20, 65));
+        // What ANALYZE did not see may be there by now.
+        assert_eq!(found(col("a").gt(lit(1_000))), of(1, 0, 0));
+    }
+
+    #[test]
+    fn keys_are_known_by_the_partitions_that_are_read() {
+        let schema = Arc::new(Schema::new(vec![
+            Field::new("a", DataType::Int32, true),
+            Field::new("k", DataType::Int32, true),
+            Field::new("d", DataType::Float64, true),
+        ]));
+        let known = known();
+        let keys: Vec<[ScalarValue; 2]> = [Some(3), Some(7), None, Some(9)]
+            .into_iter()
+            .map(|key| [ScalarValue::Int32(key), ScalarValue::Float64(Some(1.5))])
+            .collect();
+        let bytes = [500, 400, 100, 0];
+        let parts: Vec<AnalyzedPart<'_>> = keys
+            .iter()
+            .zip(bytes)
+            .map(|(keys, bytes)| AnalyzedPart {
+                bytes,
+                keys,
+                statistics: None,
+            })
+            .collect();
+        let found = estimated(Some(&known), &parts, &schema, 1, &Ranges::default());
+        assert_eq!(found.num_rows, Precision::Inexact(100));
+        let [_, k, d] = found.column_statistics.as_slice() else {
+            unreachable!()
+        };
+        assert_eq!(k.null_count, Precision::Inexact(10));
+        assert_eq!(k.distinct_count, Precision::Inexact(2));
+        let bound = |key| Precision::Inexact(ScalarValue::Int32(Some(key)));
+        assert_eq!((&k.min_value, &k.max_value), (&bound(3), &bound(7)));
+        assert_eq!(d.distinct_count, Precision::Inexact(1));
+        assert_eq!(d.min_value, Precision::Absent);
+        let none = estimated(Some(&known), &parts[3..], &schema, 1, &Ranges::default());
+        let [_, k, _] = none.column_statistics.as_slice() else {
+            unreachable!()
+        };
+        assert_eq!(k.distinct_count, Precision::Absent);
     }
 }

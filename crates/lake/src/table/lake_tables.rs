@@ -6,10 +6,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use lakegate_catalog::error::{CatalogError, Kind};
 use lakegate_catalog::hive_type::HiveType;
 use lakegate_catalog::model::{Column, MAX_COLUMNS_OF_PARTITIONS, Table, TableStatistics};
 use lakegate_catalog::partition::{Partitions, identity_key, projection};
-use lakegate_catalog::store::Metastore;
+use lakegate_catalog::store::{Metastore, TableVersion};
 use lakegate_error::{Code, Error, Result};
 
 use super::file_index::FolderListing;
@@ -19,11 +20,10 @@ use super::prune;
 use crate::format::{Places, TableFormat};
 use crate::sight::Sight;
 
-/// Tables by id, version, version of the partitions and time of the last ANALYZE, bounded in
-/// partitions.
+/// Tables by their versions, bounded in partitions.
 #[derive(Clone)]
 pub struct LakeTables {
-    tables: moka::sync::Cache<(i64, u64, u64, Option<i64>), Arc<LakeTable>>,
+    tables: moka::sync::Cache<TableVersion, Arc<LakeTable>>,
 }
 
 /// Partition values, column definitions and statistics that are kept typed, over all tables.
@@ -61,32 +61,43 @@ impl LakeTables {
         table: &Arc<Table>,
     ) -> Result<Arc<LakeTable>> {
         let (database, name) = (&table.database_name, &table.name);
-        let statistics = metastore.table_statistics(table).await?;
-        let analyzed = statistics.as_ref();
-        let analyzed = analyzed.map(|known| known.analyzed_time.timestamp_millis());
-        let key = |partitions| (table.id, table.version_id, partitions, analyzed);
         // Registered partitions of a table whose partitions are projected do not count.
         let registered =
             !table.partition_keys.is_empty() && !projection::is_enabled(&table.parameters);
-        let version = if registered {
-            let version = metastore.table_version(database, name).await?;
-            let version = version.filter(|version| version.id == table.id);
-            version.map(|version| version.partitions)
-        } else {
-            Some(0)
-        };
-        if let Some(loaded) = version.and_then(|version| self.tables.get(&key(version))) {
+        let version = metastore.table_version(database, name).await?;
+        // `None`: it was renamed or dropped after it was looked up. It is read as it was, and not
+        // kept.
+        let version = version.filter(|version| version.id == table.id);
+        let key = version.map(|version| TableVersion {
+            table: table.version_id,
+            partitions: if registered { version.partitions } else { 0 },
+            ..version
+        });
+        if let Some(loaded) = key.and_then(|key| self.tables.get(&key)) {
             return Ok(loaded);
         }
         let partitions = if registered {
-            Some(metastore.partitions(database, name).await?)
+            let partitions = metastore.partitions(database, name).await?;
+            // They are found by the name, which another table may have taken.
+            let owner = metastore.table_version(database, name).await?;
+            if owner.is_none_or(|owner| owner.id != table.id) {
+                return Err(CatalogError::not_found(Kind::Table, table.full_name()).into());
+            }
+            Some(partitions)
         } else {
             None
         };
-        let key = key(partitions.as_ref().map_or(0, |all| all.version));
-        if let Some(loaded) = self.tables.get(&key) {
+        // The partitions may be newer than the version. The statistics may be too, which are read
+        // after it: others that ask for the version get them, and estimates that are newer do no
+        // harm.
+        let key = key.map(|key| TableVersion {
+            partitions: partitions.as_ref().map_or(0, |all| all.version),
+            ..key
+        });
+        if let Some(loaded) = key.and_then(|key| self.tables.get(&key)) {
             return Ok(loaded);
         }
+        let statistics = metastore.table_statistics(table).await?;
         let partition_statistics = match &partitions {
             None => HashMap::new(),
             Some(partitions) => of_partitions(metastore, table, partitions).await?,
@@ -96,17 +107,10 @@ impl LakeTables {
             partition_statistics: Arc::new(partition_statistics),
             ..typed(table, partitions)?
         });
-        self.tables.insert(key, Arc::clone(&loaded));
-        Ok(loaded)
-    }
-
-    /// Forgets a table, after an ANALYZE of partitions, which changes no version.
-    pub fn forget(&self, table_id: i64) {
-        for (key, _) in &self.tables {
-            if key.0 == table_id {
-                self.tables.invalidate(&*key);
-            }
+        if let Some(key) = key {
+            self.tables.insert(key, Arc::clone(&loaded));
         }
+        Ok(loaded)
     }
 }
 
@@ -212,4 +216,110 @@ pub fn table_schema(table: &Table) -> Result<SchemaRef> {
         &columns,
         false,
     )?)))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use lakegate_catalog::model::{DatabaseInput, StorageDescriptor, TableInput, now};
+    use lakegate_catalog::partition::PartitionInput;
+    use lakegate_catalog::store::{Coordinator, SqliteStore};
+
+    use super::*;
+
+    async fn store() -> SqliteStore {
+        let store = SqliteStore::in_memory().unwrap();
+        let database = DatabaseInput {
+            name: "d".to_owned(),
+            ..DatabaseInput::default()
+        };
+        store.create_database(database, false).await.unwrap();
+        let input = TableInput {
+            name: "t".to_owned(),
+            storage_descriptor: StorageDescriptor {
+                columns: vec![Column::new("a", "int")],
+                location: Some("s3://lake/t/".to_owned()),
+                ..StorageDescriptor::default()
+            },
+            partition_keys: vec![Column::new("k", "int")],
+            ..TableInput::default()
+        };
+        store.create_table("d", input, false).await.unwrap();
+        let one = vec![PartitionInput::new(["1"])];
+        store.add_partitions("d", "t", one, false).await.unwrap();
+        store
+    }
+
+    fn counted(row_count: u64) -> TableStatistics {
+        TableStatistics {
+            row_count,
+            file_bytes: 10,
+            version: 0,
+            analyzed_time: now(),
+            columns: Vec::new(),
+        }
+    }
+
+    async fn analyze_partition(store: &dyn Metastore, rows: u64) {
+        let table = store.table("d", "t").await.unwrap().unwrap();
+        let found = vec![(vec!["1".to_owned()], counted(rows))];
+        let recorded = store.update_partition_statistics(&table, found);
+        recorded.await.unwrap();
+    }
+
+    /// The rows of the table and of its partition, as estimates have them.
+    async fn known(tables: &LakeTables, store: &dyn Metastore) -> (Option<u64>, Option<u64>) {
+        let table = store.table("d", "t").await.unwrap().unwrap();
+        let loaded = tables.load(store, &table).await.unwrap();
+        (
+            loaded.statistics.as_ref().map(|known| known.row_count),
+            loaded
+                .partition_statistics
+                .get(&0)
+                .map(|known| known.row_count),
+        )
+    }
+
+    #[tokio::test]
+    async fn a_kept_table_is_not_used_after_another_analyze() {
+        let store = store().await;
+        let tables = LakeTables::default();
+        assert_eq!(known(&tables, &store).await, (None, None));
+        analyze_partition(&store, 3).await;
+        assert_eq!(known(&tables, &store).await, (None, Some(3)));
+        let table = store.table("d", "t").await.unwrap().unwrap();
+        for rows in [4, 5] {
+            // Both within the milliseconds of a time.
+            let recorded = store.update_table_statistics(&table, counted(rows));
+            recorded.await.unwrap();
+            assert_eq!(known(&tables, &store).await, (Some(rows), Some(3)));
+        }
+        let one = tables.load(&store, &table).await.unwrap();
+        let again = tables.load(&store, &table).await.unwrap();
+        assert!(Arc::ptr_eq(&one, &again));
+    }
+
+    #[tokio::test]
+    async fn an_analyze_of_partitions_in_a_block_holds_after_its_commit() {
+        let store = store().await;
+        let tables = LakeTables::default();
+        let draft = store.draft();
+        analyze_partition(draft.stores().metastore.as_ref(), 3).await;
+        assert_eq!(draft.changes(), 1);
+        assert_eq!(known(&tables, &store).await, (None, None));
+        draft.commit().await.unwrap();
+        assert_eq!(known(&tables, &store).await, (None, Some(3)));
+    }
+
+    #[tokio::test]
+    async fn partitions_of_another_table_of_the_name_are_not_read() {
+        let store = store().await;
+        let tables = LakeTables::default();
+        let table = store.table("d", "t").await.unwrap().unwrap();
+        let input = table.to_input();
+        store.drop_table("d", "t", false).await.unwrap();
+        store.create_table("d", input, false).await.unwrap();
+        let refused = tables.load(&store, &table).await.unwrap_err();
+        assert_eq!(refused.code(), Code::TableNotFound);
+    }
 }

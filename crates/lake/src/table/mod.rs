@@ -20,6 +20,7 @@ mod lake_tables;
 pub mod listing;
 mod projected;
 pub mod prune;
+pub(crate) mod selectivity;
 mod snapshot;
 pub mod symlinks;
 

@@ -143,6 +143,12 @@ async fn columns_that_no_table_can_have_are_named() {
             "\"x\", which the query does not have",
         ),
         (
+            "CREATE TABLE t WITH (partitioned_by = ARRAY['c', 'C']) AS SELECT 1",
+            orders(),
+            Code::DuplicateColumn,
+            "partitioned_by names column \"c\" twice",
+        ),
+        (
             "CREATE TABLE t WITH (partitioned_by = ARRAY['a', 'b', 'c']) AS SELECT 1",
             orders(),
             Code::InvalidTable,

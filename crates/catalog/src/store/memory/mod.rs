@@ -234,6 +234,7 @@ impl Metastore for MemoryMetastore {
                 partitions,
                 statistics: None,
                 partition_statistics: BTreeMap::new(),
+                analyzed: 0,
             };
             entry.tables.insert(table.name.clone(), new);
             Ok(Created {
@@ -346,6 +347,7 @@ impl Metastore for MemoryMetastore {
             let earlier = entry.statistics.as_deref();
             let merged = merged_statistics(statistics, earlier, &entry.table);
             entry.statistics = Some(Arc::new(merged));
+            entry.analyzed += 1;
             Ok(())
         })
     }
@@ -394,6 +396,7 @@ impl Metastore for MemoryMetastore {
                 merged.push((key, merged_statistics(found, earlier, &entry.table)));
             }
             entry.partition_statistics.extend(merged);
+            entry.analyzed += 1;
             Ok(())
         })
     }

@@ -23,6 +23,8 @@ pub(super) struct TableEntry {
     pub(super) statistics: Option<Arc<TableStatistics>>,
     /// By the keys of partitions.
     pub(super) partition_statistics: BTreeMap<String, TableStatistics>,
+    /// As in [`TableVersion::analyzed`].
+    pub(super) analyzed: u64,
 }
 
 impl TableEntry {
@@ -152,6 +154,7 @@ impl TableEntry {
             id: self.table.id,
             table: self.table.version_id,
             partitions: self.partitions.version,
+            analyzed: self.analyzed,
         }
     }
 

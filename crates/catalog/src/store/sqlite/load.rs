@@ -80,6 +80,7 @@ pub(super) fn state(connection: &Connection) -> Result<State> {
                 table,
                 partitions_version,
                 statistics,
+                analyzed: 0,
             },
         );
     }

@@ -47,7 +47,7 @@ impl Write<'_> {
                 .prepare_cached(sql)?
                 .execute(params![target.table.id, row.key, json])?;
         }
-        Ok(())
+        self.count_analysis(&target.table)
     }
 
     /// Forgets what is known of a partition, or of all of a table.

@@ -33,6 +33,8 @@ pub(super) struct TableEntry {
     /// As in [`Partitions::version`], also when the partitions are not in memory.
     pub(super) partitions_version: u64,
     pub(super) statistics: Option<Arc<TableStatistics>>,
+    /// As in [`TableVersion::analyzed`]: counts from 0 when the file is opened.
+    pub(super) analyzed: u64,
 }
 
 /// The last ids that were issued. An id is never issued twice, whether its change is committed or
@@ -98,6 +100,7 @@ impl TableEntry {
             id: self.table.id,
             table: self.table.version_id,
             partitions: self.partitions_version,
+            analyzed: self.analyzed,
         }
     }
 }

@@ -143,6 +143,7 @@ impl Write<'_> {
             table: Arc::clone(&table),
             partitions_version: 0,
             statistics: None,
+            analyzed: 0,
         };
         let tables = &mut self.database_mut(database)?.tables;
         tables.insert(table.name.clone(), entry);
@@ -261,7 +262,17 @@ impl Write<'_> {
         }
         let earlier = self.statistics(&table);
         let merged = merged_statistics(found, earlier.as_deref(), &table);
-        self.set_statistics(&table, Some(merged))
+        self.set_statistics(&table, Some(merged))?;
+        self.count_analysis(&table)
+    }
+
+    /// Counts an ANALYZE of a table or of partitions of it, which changes no other version.
+    pub(super) fn count_analysis(&mut self, table: &Table) -> Result<()> {
+        let tables = &mut self.database_mut(&table.database_name)?.tables;
+        if let Some(entry) = tables.get_mut(&table.name) {
+            entry.analyzed += 1;
+        }
+        Ok(())
     }
 
     fn statistics(&self, table: &Table) -> Option<Arc<TableStatistics>> {

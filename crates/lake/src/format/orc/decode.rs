@@ -11,6 +11,7 @@ use bytes::Bytes;
 use orc_rust::{ArrowReader, ArrowReaderBuilder};
 
 use super::demands::{Demands, TimeColumn};
+use super::padding::Padding;
 use super::stripe::{Streams, StripeFooter};
 use super::subset;
 use super::times;
@@ -21,10 +22,16 @@ use crate::leaves::with_leaves;
 /// Decodes the rows of a stripe batch by batch.
 pub(super) struct Rows {
     reader: ArrowReader<Bytes>,
-    /// The types of the columns, and whether their times were rewritten.
-    columns: Vec<(DataType, bool)>,
+    columns: Vec<Column>,
     /// Rows that are still to come.
     left: u64,
+}
+
+struct Column {
+    data_type: DataType,
+    /// By [`times::rewrite`].
+    has_rewritten_times: bool,
+    padding: Padding,
 }
 
 impl Rows {
@@ -84,8 +91,12 @@ impl Rows {
             reader,
             columns: columns
                 .iter()
-                .map(|id| types.arrow(*id))
                 .zip(rewritten)
+                .map(|(id, has_rewritten_times)| Column {
+                    data_type: types.arrow(*id),
+                    has_rewritten_times,
+                    padding: Padding::of(types, *id),
+                })
                 .collect(),
             left: rows,
         })
@@ -108,10 +119,12 @@ impl Rows {
             .filter(|_| batch.num_rows() > 0)
             .ok_or_else(|| broken("a stripe has other rows than it claims"))?;
         let columns = batch.columns().iter().zip(&self.columns);
-        let columns = columns.map(|(column, (data_type, rewritten))| {
-            let column = with_leaves(column, data_type, &|leaf, to| micros(leaf, to, *rewritten))?;
-            check_decimals(&column)?;
-            Ok(column)
+        let columns = columns.map(|(array, column)| {
+            let array = with_leaves(array, &column.data_type, &|leaf, to| {
+                micros(leaf, to, column.has_rewritten_times)
+            })?;
+            check_decimals(&array)?;
+            column.padding.cut(&array)
         });
         Ok(Some((columns.collect::<Result<_>>()?, batch.num_rows())))
     }

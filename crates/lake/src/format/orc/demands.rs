@@ -108,7 +108,7 @@ impl Demands<'_> {
             bytes: 0,
         };
         match node.kind {
-            Kind::Text if encoding.has_dictionary() => {
+            Kind::Text | Kind::Char if encoding.has_dictionary() => {
                 if encoding.dictionary > present {
                     return Err(broken(format!(
                         "column {id} has a dictionary of {} texts for {present} values",
@@ -119,7 +119,7 @@ impl Demands<'_> {
                 check(id, lengths.sum, bytes(DICTIONARY))?;
                 row.bytes = lengths.longest;
             }
-            Kind::Text | Kind::Binary => {
+            Kind::Text | Kind::Char | Kind::Binary => {
                 let lengths = lengths(stream(LENGTH), unsigned, present)?;
                 check(id, lengths.sum, bytes(DATA))?;
             }

@@ -38,6 +38,7 @@ mod new_texts;
 mod new_types;
 mod new_values;
 mod pack;
+mod padding;
 mod reader;
 mod runs;
 mod statistics;

@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | integers, dates | exact | |
 //! | texts | exact, or those of truncated texts | |
+//! | `char` | none | they are of padded texts, whose order may be another |
 //! | timestamps | widened by a millisecond | writers round them; old ones mean their own time zone: unknown |
 //! | floating point | none | writers leave NaN out |
 //! | decimals | exact | none where they have more digits than the type |

@@ -9,7 +9,9 @@ use arrow::array::{
     TimestampMicrosecondArray,
 };
 use arrow::buffer::NullBuffer;
-use arrow::datatypes::{Decimal128Type, Field, Int32Type, TimestampMicrosecondType};
+use arrow::datatypes::{
+    DataType, Decimal128Type, Field, Int32Type, Schema, TimestampMicrosecondType,
+};
 use datafusion::common::ScalarValue;
 use datafusion::common::stats::Precision;
 use lakegate_catalog::hive_type::HiveType;
@@ -84,6 +86,53 @@ fn values_are_those_that_pyarrow_wrote() {
     let structs = columns[14].as_struct();
     assert!(structs.is_null(10));
     assert_eq!(structs.column(0).as_primitive::<Int32Type>().value(11), 11);
+}
+
+/// A file of the writer in Java, with dictionaries at every depth.
+#[test]
+fn texts_of_type_char_have_no_padding() {
+    let texts = |array: &ArrayRef| -> Vec<Option<String>> {
+        let texts = array.as_string::<i32>().iter();
+        texts.map(|text| text.map(str::to_owned)).collect()
+    };
+    let some = |expected: &[&str]| -> Vec<Option<String>> {
+        expected
+            .iter()
+            .map(|text| Some((*text).to_owned()))
+            .collect()
+    };
+    let file = seed("chars");
+    let columns = columns(&file);
+    let chars = texts(&columns[1]);
+    let expected = ["ab", "abc", "äöü", " x", "", "日本", "a"];
+    assert_eq!(chars[..7], some(&expected));
+    assert_eq!(chars[7], None);
+    let lists = columns[3].as_list::<i32>();
+    let expected = [some(&[" x", "ab"]), vec![None]].concat();
+    assert_eq!(texts(&lists.value(3)), expected);
+    let maps = texts(columns[4].as_map().values());
+    assert_eq!(maps[..4], some(&["äöü", "日本", "abc", ""]));
+    let structs = columns[5].as_struct();
+    assert!(structs.is_null(9));
+    assert_eq!(texts(structs.column(0))[..2], some(&["abc", " x"]));
+    let inner = structs.column(2).as_list::<i32>();
+    assert_eq!(texts(&inner.value(1)), some(&["äö"]));
+    let nested = columns[6].as_list::<i32>().value(2);
+    let pairs = texts(nested.as_list::<i32>().values());
+    assert!(pairs.contains(&Some("日本".to_owned())));
+    assert_eq!(nested.len(), 2);
+
+    // The bounds of padded texts are not those of the texts.
+    let tail = of_bytes(&file).unwrap();
+    let fields = ["id", "c", "v"].map(|name| Field::new(name, DataType::Utf8, true));
+    let schema = Arc::new(Schema::new(fields.to_vec()));
+    let known = of_file(&tail, &schema, &[None, Some(1), Some(2)]).column_statistics;
+    assert_eq!(known[1].null_count, Precision::Exact(5));
+    assert_eq!(known[1].min_value, Precision::Absent);
+    assert_eq!(known[1].max_value, Precision::Absent);
+    assert_eq!(known[2].null_count, Precision::Exact(0));
+    let most = ScalarValue::Utf8(Some("日本".to_owned()));
+    assert_eq!(known[2].max_value, Precision::Exact(most));
 }
 
 /// The same streams are read as times that a writer in another zone had on its clock.

@@ -31,8 +31,10 @@ pub(super) enum Kind {
     Long,
     Float,
     Double,
-    /// Varchar and char, too.
+    /// Varchar, too.
     Text,
+    /// With spaces up to its length.
+    Char,
     Binary,
     Timestamp,
     List,
@@ -88,7 +90,8 @@ impl Type {
             4 => Kind::Long,
             5 => Kind::Float,
             6 => Kind::Double,
-            7 | 16 | 17 => Kind::Text,
+            7 | 16 => Kind::Text,
+            17 => Kind::Char,
             8 => Kind::Binary,
             9 => Kind::Timestamp,
             10 => Kind::List,
@@ -245,7 +248,7 @@ impl Types {
             Kind::Long => DataType::Int64,
             Kind::Float => DataType::Float32,
             Kind::Double => DataType::Float64,
-            Kind::Text => DataType::Utf8,
+            Kind::Text | Kind::Char => DataType::Utf8,
             Kind::Binary => DataType::Binary,
             Kind::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
             Kind::TimestampInstant => {
