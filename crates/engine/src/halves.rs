@@ -1,11 +1,12 @@
-//! Casts of floating-point numbers to integers round halves to the even neighbour in PostgreSQL,
-//! those of `numeric` away from zero. Some values that are `numeric` there are floating-point here:
-//! constants such as `2.5`, averages of integers, what is calculated with them. They round as
-//! `numeric` does.
+//! Casts of floating-point numbers to integers, and `round(x)` of them, round halves to the even
+//! neighbour in PostgreSQL, those of `numeric` away from zero. Some values that are `numeric` there
+//! are floating-point here: constants such as `2.5`, averages of integers, what is calculated with
+//! them. They round as `numeric` does.
 //!
 //! ```text
 //! CAST(d AS INT), d a column of doubles    CAST(rounded_to_even(d) AS INT)
-//! CAST(i * 0.5 AS INT)                     unchanged; see rounding.rs
+//! round(d)                                 rounded_to_even(d)
+//! CAST(i * 0.5 AS INT), round(i * 0.5)     unchanged; see rounding.rs
 //! ```
 //!
 //! An analyzer rule that runs before type coercion, so that each cast is one of the statement.
@@ -15,6 +16,7 @@ use datafusion::common::DFSchema;
 use datafusion::common::tree_node::{Transformed, TransformedResult};
 use datafusion::config::ConfigOptions;
 use datafusion::error::Result;
+use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{Cast, Expr, ExprSchemable, LogicalPlan, TryCast};
 use datafusion::optimizer::AnalyzerRule;
 
@@ -24,13 +26,13 @@ use super::{expressions, rounding};
 /// twice in each of several nested queries would be read exponentially often.
 const MAX_STEPS: usize = 1000;
 
-/// Rounds halves to even in casts of floating-point numbers to integers. Not for Trino's dialects.
+/// Rounds halves of floating-point numbers to even. Not for Trino's dialects.
 #[derive(Debug)]
 pub(crate) struct HalvesToEven;
 
 impl AnalyzerRule for HalvesToEven {
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
-        if !expressions::has(&plan, is_to_integer)? {
+        if !expressions::has(&plan, concerns)? {
             return Ok(plan);
         }
         plan.transform_up_with_subqueries(of_node).data()
@@ -42,13 +44,24 @@ impl AnalyzerRule for HalvesToEven {
 }
 
 fn of_node(node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
-    if !expressions::reads(&node, is_to_integer)? {
+    if !expressions::reads(&node, concerns)? {
         return Ok(Transformed::no(node));
     }
     let inputs: Vec<LogicalPlan> = node.inputs().into_iter().cloned().collect();
-    expressions::of_node(node, is_to_integer, |expr, schema| {
+    expressions::of_node(node, concerns, |expr, schema| {
         rewritten(expr, schema, &inputs)
     })
+}
+
+fn concerns(expr: &Expr) -> bool {
+    match expr {
+        Expr::ScalarFunction(call) => is_round(call),
+        expr => is_to_integer(expr),
+    }
+}
+
+fn is_round(call: &ScalarFunction) -> bool {
+    call.func.name() == "round" && call.args.len() == 1
 }
 
 fn is_to_integer(expr: &Expr) -> bool {
@@ -56,15 +69,19 @@ fn is_to_integer(expr: &Expr) -> bool {
 }
 
 fn rewritten(expr: Expr, schema: &DFSchema, inputs: &[LogicalPlan]) -> Transformed<Expr> {
-    if !is_to_integer(&expr) {
-        return Transformed::no(expr);
-    }
     let rounds = |inner: &Expr| {
         let is_number = inner.get_type(schema).is_ok_and(|of| of.is_floating());
         let mut steps = MAX_STEPS;
         is_number && is_float(inner, inputs, &mut steps)
     };
-    expressions::with_operand(expr, rounds, rounding::to_even)
+    match expr {
+        Expr::ScalarFunction(call) if is_round(&call) && call.args.iter().all(rounds) => {
+            let mut args = call.args.into_iter();
+            Transformed::yes(args.next().map_or_else(Expr::default, rounding::to_even))
+        }
+        expr if is_to_integer(&expr) => expressions::with_operand(expr, rounds, rounding::to_even),
+        expr => Transformed::no(expr),
+    }
 }
 
 /// Returns whether a number is a floating-point one in PostgreSQL, too: it comes from a column of a
@@ -194,6 +211,13 @@ mod tests {
         let of_queries = "WITH RECURSIVE t(x) AS (SELECT CAST(2.5 AS DOUBLE) UNION ALL SELECT x + 1 FROM t WHERE x < 1)
              SELECT CAST(x AS INT), CAST((SELECT CAST(2.5 AS DOUBLE)) AS INT) FROM t";
         assert_eq!(row(of_queries).await, ["2", "2"]);
+    }
+
+    #[tokio::test]
+    async fn round_of_floats_is_to_even() {
+        let sql = "SELECT round(x), round(-x), round(x + 1), round(x * 2), round(x, 0), round(2.5)
+             FROM (VALUES (CAST(2.5 AS DOUBLE))) t(x)";
+        assert_eq!(row(sql).await, ["2.0", "-2.0", "4.0", "5.0", "3.0", "3.0"]);
     }
 
     #[tokio::test]

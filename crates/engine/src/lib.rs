@@ -33,6 +33,7 @@ mod guarded_cases;
 mod halves;
 mod hidden_values;
 mod in_lists;
+mod input_order;
 mod interval_text;
 mod joined_booleans;
 mod joined_texts;
@@ -240,6 +241,8 @@ impl Engine {
         // The bounds of one min or max remove rows that another one needs, over an expression or
         // with FILTER (`AggrDynFilter` of `datafusion-physical-plan`, 55.2).
         settings.optimizer.enable_aggregate_dynamic_filter_pushdown = false;
+        // `InputOrder` drops the sorts whose order nothing shows.
+        settings.sql_parser.enable_subquery_sort_elimination = false;
         let mut rules = Analyzer::new().rules;
         rules.insert(0, Arc::new(grouping_keys::GroupingKeys));
         rules.insert(0, Arc::new(optimize::PlainColumns));
@@ -249,6 +252,7 @@ impl Engine {
         rules.insert(2, Arc::new(decimal_texts::DecimalTexts));
         rules.insert(2, Arc::new(common_types::CommonTypes));
         rules.insert(2, Arc::new(time::MeetingZones));
+        rules.insert(2, Arc::new(input_order::InputOrder));
         rules.splice(0..0, (library.rules)());
         let mut base = SessionStateBuilder::new()
             .with_expr_planners(vec![Arc::new(arrays::Subscripts)])

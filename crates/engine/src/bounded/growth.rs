@@ -56,6 +56,7 @@ pub(super) fn growth(name: &str) -> Option<Growth> {
 /// measured where they are called (`postgres/function.rs` of the dialect).
 const AS_ARGUMENTS: &[&str] = &[
     "$bit_count",
+    "$joined",
     "$most_frequent",
     "$percentile_cont",
     "abs",

@@ -146,8 +146,8 @@ fn is_item(key: &Expr, item: &Expr, alias: Option<&Ident>) -> bool {
     has_name || number(key) == Some(1) || key == item
 }
 
-/// Builds `SELECT array_agg(item ORDER BY key …) FROM (query) AS q(item, key, …)`: an order within
-/// the subquery would be lost.
+/// Builds `SELECT array_agg(item ORDER BY key …) FROM (query) AS q(item, key, …)`. Where the keys
+/// cannot be named, the items follow the order of the subquery.
 fn wrapped(mut query: Query, order: Vec<OrderByExpr>) -> Result<Query, Error> {
     let item = Expr::Identifier(Ident::new("item"));
     let mut names = vec!["item".to_owned()];

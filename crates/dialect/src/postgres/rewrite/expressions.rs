@@ -9,8 +9,8 @@ use lakegate_engine::Names;
 use lakegate_error::Error;
 
 use super::{
-    Rewriter, acl, array_queries, build, calls, casts, copies, folded, number_casts, ordered_sets,
-    parts, row_counts, similar, slices, times, variadic, windows,
+    Rewriter, acl, array_queries, build, calls, casts, copies, folded, joined, number_casts,
+    ordered_sets, parts, row_counts, similar, slices, times, variadic, windows,
 };
 
 /// Functions that return a row for each item of a list.
@@ -347,6 +347,9 @@ impl Rewriter<'_> {
             }
             if name == "string_agg" {
                 ordered_sets::sort_distinct(function);
+                if let Some(rewritten) = joined::rewrite(function)? {
+                    return Ok(Some(rewritten));
+                }
             }
         }
         self.references.functions.insert(name.clone());

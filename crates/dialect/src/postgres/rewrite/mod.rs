@@ -33,6 +33,7 @@
 //! ceiling(x), div(x, y), x LIKE ANY (…)    see calls.rs
 //! concat(VARIADIC a)                       array_to_string(a, '')
 //! mode() WITHIN GROUP (ORDER BY x)         see ordered_sets.rs
+//! string_agg(x, y)                         "$joined"(array_agg(x), array_agg(y)); see joined.rs
 //! a && b, a ^@ b                           array_has_any(a, b), starts_with(a, b)
 //! … EXCEPT SELECT a.x, b.x FROM a, b       … EXCEPT SELECT * FROM (SELECT a.x, b.x FROM a, b) AS "operand 2"
 //! now()::time(3), '1e400'::float8          see number_casts.rs
@@ -57,6 +58,7 @@ mod expressions;
 mod grouping;
 mod hidden_columns;
 mod introspection;
+mod joined;
 mod json;
 mod named_casts;
 mod number_casts;

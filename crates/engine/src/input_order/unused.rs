@@ -1,0 +1,68 @@
+//! Drops the sorts whose order nothing shows.
+//!
+//! DataFusion's physical optimizer would drop them too, but until then they would keep its logical
+//! rules from moving filters and joins.
+
+use std::sync::Arc;
+
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::error::Result;
+use datafusion::logical_expr::{Expr, LogicalPlan, Window};
+
+use crate::stop::check;
+
+/// Returns the plan without such sorts.
+///
+/// # Errors
+///
+/// Returns an error if the planning is stopped.
+pub(super) fn removed(plan: LogicalPlan) -> Result<LogicalPlan> {
+    within(plan, true).data()
+}
+
+/// `is_shown`: whether the order of the node's rows matters.
+fn within(node: LogicalPlan, is_shown: bool) -> Result<Transformed<LogicalPlan>> {
+    check()?;
+    let node = match node {
+        LogicalPlan::Sort(sort) if !is_shown && sort.fetch.is_none() => {
+            let input = Arc::unwrap_or_clone(sort.input);
+            return within(input, false).map(|plan| Transformed::yes(plan.data));
+        }
+        node => node,
+    };
+    let shows = shows(&node, is_shown);
+    node.map_children(|input| within(input, shows))?
+        .transform_sibling(|node| node.map_subqueries(|subquery| within(subquery, false)))
+}
+
+/// Returns whether the order of the rows below a node matters.
+fn shows(node: &LogicalPlan, is_shown: bool) -> bool {
+    match node {
+        LogicalPlan::Limit(_) => true,
+        LogicalPlan::Projection(_)
+        | LogicalPlan::Filter(_)
+        | LogicalPlan::SubqueryAlias(_)
+        | LogicalPlan::Unnest(_)
+        | LogicalPlan::Extension(_)
+        | LogicalPlan::Explain(_)
+        | LogicalPlan::Analyze(_)
+        | LogicalPlan::Dml(_)
+        | LogicalPlan::Copy(_) => is_shown,
+        LogicalPlan::Window(window) => is_shown && has_no_keys(window),
+        _ => false,
+    }
+}
+
+fn has_no_keys(window: &Window) -> bool {
+    window.window_expr.iter().all(|expr| {
+        let keys = expr.exists(|part| {
+            Ok(match part {
+                Expr::WindowFunction(call) => {
+                    !call.params.partition_by.is_empty() || !call.params.order_by.is_empty()
+                }
+                _ => false,
+            })
+        });
+        keys.is_ok_and(|keys| !keys)
+    })
+}
