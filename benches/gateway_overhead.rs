@@ -251,7 +251,7 @@ async fn bare(lake: &Path, threads: usize) -> SessionContext {
     let mut config = SessionConfig::new()
         .with_target_partitions(threads)
         .with_batch_size(BATCH_SIZE);
-    config.options_mut().sql_parser.default_null_ordering = "nulls_last".to_owned();
+    config.options_mut().sql_parser.default_null_ordering = "nulls_max".to_owned();
     let context = SessionContext::new_with_config(config);
     for entry in std::fs::read_dir(lake.join("tpch")).unwrap() {
         let path = entry.unwrap().path();

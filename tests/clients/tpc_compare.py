@@ -282,6 +282,8 @@ def duckdb(lake, of_arrow=False):
     connection = engine.connect()
     # As in PostgreSQL and Trino, 7 / 2 is 3.
     connection.execute("SET integer_division = true")
+    # NULLs come first in descending order, as in PostgreSQL.
+    connection.execute("SET default_null_order = 'nulls_last_on_asc_first_on_desc'")
     connection.execute("SET threads = 2")
     for suite in SUITES:
         folder = Path(lake) / suite

@@ -221,8 +221,11 @@ class Query:
             text = "WITH " + ", ".join(f"{name} AS ({query.render(to)})" for name, query in self.ctes) + " "
         text += self.body.render(to)
         if self.order:
-            # Lakegate and DuckDB sort NULLs last whichever way they sort.
-            keys = [f"{alias} {way} {nulls or piece({'pg': 'NULLS LAST', '': ''}, to)}".strip() for alias, way, nulls in self.order]
+            # DuckDB sorts NULLs last whichever way it sorts; Lakegate and PostgreSQL first in descending order.
+            keys = [
+                f"{alias} {way} {nulls or piece({'duck': 'NULLS FIRST' if way == 'DESC' else 'NULLS LAST', '': ''}, to)}".strip()
+                for alias, way, nulls in self.order
+            ]
             text += f" ORDER BY {', '.join(keys)}"
         if self.limit is not None:
             text += f" LIMIT {self.limit}"

@@ -233,7 +233,7 @@ impl Engine {
             .with_create_default_catalog_and_schema(false)
             .with_default_catalog_and_schema(CATALOG, UNQUALIFIED);
         let settings = config.options_mut();
-        // Athena sorts NULLs last for ascending and descending order.
+        // Athena sorts NULLs last for ascending and descending order. See `session` for PostgreSQL.
         settings.sql_parser.default_null_ordering = "nulls_last".to_owned();
         // The check refuses plans in which an expression is nullable in one schema and not in the
         // other, such as `x IS TRUE` (apache/datafusion, 55.2).
@@ -335,9 +335,17 @@ impl Engine {
         let made = self.states.try_get_with(key, || {
             let mut config = self.base.config().clone();
             config.options_mut().execution.time_zone = Some(settings.time_zone.clone());
-            if settings.names == Names::Trino {
-                // `1.5` is a decimal in Trino.
-                config.options_mut().sql_parser.parse_float_as_decimal = true;
+            let parser = &mut config.options_mut().sql_parser;
+            match settings.names {
+                Names::Trino => {
+                    // `1.5` is a decimal in Trino.
+                    parser.parse_float_as_decimal = true;
+                }
+                Names::Postgres => {
+                    // NULLs are greater than all values: the last ones in ascending order, and the
+                    // first ones in descending order.
+                    parser.default_null_ordering = "nulls_max".to_owned();
+                }
             }
             let mut state = SessionStateBuilder::new_from_existing(self.base.clone());
             if let Some(analyzer) = state.analyzer() {

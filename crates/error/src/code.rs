@@ -28,6 +28,15 @@ pub enum Code {
     InvalidRegex,
     InvalidLimit,
     InvalidOffset,
+    InvalidLogarithm,
+    InvalidPower,
+    InvalidBucket,
+    InvalidFrameOffset,
+    InvalidNtile,
+    InvalidNthValue,
+    InvalidEscape,
+    InvalidSubstring,
+    InvalidEncoding,
     DataException,
     SubqueryRows,
     TypeMismatch,
@@ -110,6 +119,15 @@ impl Code {
             Code::InvalidRegex => "2201B",
             Code::InvalidLimit => "2201W",
             Code::InvalidOffset => "2201X",
+            Code::InvalidLogarithm => "2201E",
+            Code::InvalidPower => "2201F",
+            Code::InvalidBucket => "2201G",
+            Code::InvalidFrameOffset => "22013",
+            Code::InvalidNtile => "22014",
+            Code::InvalidNthValue => "22016",
+            Code::InvalidEscape => "22025",
+            Code::InvalidSubstring => "22011",
+            Code::InvalidEncoding => "22021",
             Code::DataException => "22000",
             Code::SubqueryRows => "21000",
             Code::TypeMismatch => "42804",
@@ -189,6 +207,15 @@ impl Code {
             Code::InvalidRegex => "INVALID_REGULAR_EXPRESSION",
             Code::InvalidLimit => "INVALID_LIMIT_CLAUSE",
             Code::InvalidOffset => "INVALID_OFFSET_CLAUSE",
+            Code::InvalidLogarithm
+            | Code::InvalidPower
+            | Code::InvalidBucket
+            | Code::InvalidFrameOffset
+            | Code::InvalidNtile
+            | Code::InvalidNthValue
+            | Code::InvalidEscape
+            | Code::InvalidSubstring
+            | Code::InvalidEncoding => "INVALID_FUNCTION_ARGUMENT",
             Code::DataException => "GENERIC_USER_ERROR",
             Code::SubqueryRows => "SUBQUERY_MULTIPLE_ROWS",
             Code::TypeMismatch => "TYPE_MISMATCH",
@@ -290,6 +317,15 @@ impl Code {
                 | Code::InvalidRegex
                 | Code::InvalidLimit
                 | Code::InvalidOffset
+                | Code::InvalidLogarithm
+                | Code::InvalidPower
+                | Code::InvalidBucket
+                | Code::InvalidFrameOffset
+                | Code::InvalidNtile
+                | Code::InvalidNthValue
+                | Code::InvalidEscape
+                | Code::InvalidSubstring
+                | Code::InvalidEncoding
                 | Code::NotSupported
                 | Code::FunctionNotFound
                 | Code::BytesScannedCutoff
@@ -315,6 +351,15 @@ impl Code {
                 | Code::InvalidDatetime
                 | Code::DatetimeOutOfRange
                 | Code::NumericOutOfRange
+                | Code::InvalidLogarithm
+                | Code::InvalidPower
+                | Code::InvalidBucket
+                | Code::InvalidFrameOffset
+                | Code::InvalidNtile
+                | Code::InvalidNthValue
+                | Code::InvalidEscape
+                | Code::InvalidSubstring
+                | Code::InvalidEncoding
         )
     }
 }

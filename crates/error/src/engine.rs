@@ -35,7 +35,11 @@ pub fn from_engine(error: DataFusionError) -> Error {
         DataFusionError::ResourcesExhausted(what) => exhausted(what),
         DataFusionError::Plan(what) => from_plan(what),
         DataFusionError::Execution(what) if overflows(what) => {
-            Error::new(Code::NumericOutOfRange, lower(what))
+            let code = match what.to_lowercase().contains("field value out of range") {
+                true => Code::DatetimeOutOfRange,
+                false => Code::NumericOutOfRange,
+            };
+            Error::new(code, lower(what))
         }
         DataFusionError::Execution(what) if what.starts_with("Scalar subquery returned more") => {
             Error::new(
@@ -46,7 +50,9 @@ pub fn from_engine(error: DataFusionError) -> Error {
         DataFusionError::Execution(what) if what.starts_with("Cannot access field ") => {
             Error::new(Code::InvalidQuery, lower(&wording::of_types(what)))
         }
-        DataFusionError::Execution(what) => Error::new(Code::DataException, lower(what)),
+        DataFusionError::Execution(what) => {
+            raised(what).unwrap_or_else(|| Error::new(Code::DataException, lower(what)))
+        }
         DataFusionError::Configuration(what) => Error::invalid(lower(what)),
         DataFusionError::Internal(what) => match unsupported(what) {
             Some(message) => Error::not_supported(message),
@@ -160,10 +166,46 @@ fn from_arrow(error: &ArrowError) -> Error {
             None => Error::internal(source.to_string()),
         },
         ArrowError::ComputeError(what) => {
-            Error::new(Code::DataException, lower(wording::without_kinds(what)))
+            let what = wording::without_kinds(what);
+            raised(what).unwrap_or_else(|| Error::new(Code::DataException, lower(what)))
         }
         other => Error::new(Code::DataException, other.to_string()),
     }
+}
+
+/// How messages of functions about their arguments begin, and what PostgreSQL says instead.
+const RAISED: [(&str, Code, &str); 5] = [
+    (
+        "cannot take square root of a negative number",
+        Code::InvalidPower,
+        "cannot take square root of a negative number",
+    ),
+    (
+        "zero raised to a negative power is undefined",
+        Code::InvalidPower,
+        "zero raised to a negative power is undefined",
+    ),
+    (
+        "NTILE requires a positive integer",
+        Code::InvalidNtile,
+        "argument of ntile must be greater than zero",
+    ),
+    (
+        "negative count not allowed",
+        Code::InvalidSubstring,
+        "negative substring length not allowed",
+    ),
+    (
+        "factorial of a negative number is undefined",
+        Code::NumericOutOfRange,
+        "factorial of a negative number is undefined",
+    ),
+];
+
+/// Returns the error of a function's message about an argument, if PostgreSQL has a code for it.
+fn raised(what: &str) -> Option<Error> {
+    let found = RAISED.iter().find(|(start, _, _)| what.starts_with(start));
+    found.map(|(_, code, said)| Error::new(*code, *said))
 }
 
 /// Whether a function or kernel reports that a result is out of range.

@@ -5,7 +5,7 @@
 use crate::{Code, Error};
 
 /// How messages begin, and what PostgreSQL says instead.
-const SAID: [(&str, Code, &str); 13] = [
+const SAID: [(&str, Code, &str); 18] = [
     (
         "Aggregate functions are not allowed in the WHERE clause",
         Code::GroupingError,
@@ -71,6 +71,31 @@ const SAID: [(&str, Code, &str); 13] = [
         Code::InvalidParameter,
         "step size cannot equal zero",
     ),
+    (
+        "RANGE requires exactly one ORDER BY column",
+        Code::WindowingError,
+        "RANGE with offset PRECEDING/FOLLOWING requires exactly one ORDER BY column",
+    ),
+    (
+        "GROUPS requires an ORDER BY clause",
+        Code::WindowingError,
+        "GROUPS mode requires an ORDER BY clause",
+    ),
+    (
+        "Invalid window frame: start bound cannot be UNBOUNDED FOLLOWING",
+        Code::WindowingError,
+        "frame start cannot be UNBOUNDED FOLLOWING",
+    ),
+    (
+        "Invalid window frame: end bound cannot be UNBOUNDED PRECEDING",
+        Code::WindowingError,
+        "frame end cannot be UNBOUNDED PRECEDING",
+    ),
+    (
+        "Invalid window frame: frame offsets for ROWS",
+        Code::InvalidFrameOffset,
+        "the offsets of ROWS and GROUPS must be numbers that are not negative",
+    ),
 ];
 
 /// PostgreSQL's hint about a call or an operator that it does not have for these types.
@@ -96,6 +121,7 @@ pub(crate) fn refused(message: &str) -> Option<Error> {
         return Some(error.with_hint(NO_CALL));
     }
     by_place(message)
+        .or_else(|| of_frame(message))
         .or_else(|| of_types(message))
         .or_else(|| no_operator(message))
 }
@@ -131,6 +157,25 @@ fn by_place(message: &str) -> Option<Error> {
     Some(Error::new(
         Code::SyntaxError,
         format!("each {operation} query must have the same number of columns"),
+    ))
+}
+
+/// The message about a window frame that begins behind its end.
+fn of_frame(message: &str) -> Option<Error> {
+    let bounds = message.strip_prefix("Invalid window frame: start bound (")?;
+    let (start, end) = bounds.split_once(") cannot be larger than end bound (")?;
+    let end = end.trim_end_matches(')');
+    let from = match (start, end) {
+        ("CURRENT ROW", _) => "current row",
+        (start, "CURRENT ROW") if start.ends_with("FOLLOWING") => "following row",
+        (start, end) if start.ends_with("FOLLOWING") && end.ends_with("PRECEDING") => {
+            "following row"
+        }
+        _ => return None,
+    };
+    Some(Error::new(
+        Code::WindowingError,
+        format!("frame starting from {from} cannot have preceding rows"),
     ))
 }
 
@@ -326,6 +371,21 @@ mod tests {
                 "LIMIT must be >= 0, '-1' was provided",
                 "2201W",
                 "LIMIT must not be negative",
+            ),
+            (
+                "Invalid window frame: start bound (1 FOLLOWING) cannot be larger than end bound (1 PRECEDING)",
+                "42P20",
+                "frame starting from following row cannot have preceding rows",
+            ),
+            (
+                "Invalid window frame: start bound (CURRENT ROW) cannot be larger than end bound (2 PRECEDING)",
+                "42P20",
+                "frame starting from current row cannot have preceding rows",
+            ),
+            (
+                "RANGE requires exactly one ORDER BY column",
+                "42P20",
+                "RANGE with offset PRECEDING/FOLLOWING requires exactly one ORDER BY column",
             ),
         ] {
             let error = refused(engine);

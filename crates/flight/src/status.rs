@@ -28,6 +28,15 @@ pub(super) fn code_of(code: Code) -> Grpc {
         | Code::InvalidRegex
         | Code::InvalidLimit
         | Code::InvalidOffset
+        | Code::InvalidLogarithm
+        | Code::InvalidPower
+        | Code::InvalidBucket
+        | Code::InvalidFrameOffset
+        | Code::InvalidNtile
+        | Code::InvalidNthValue
+        | Code::InvalidEscape
+        | Code::InvalidSubstring
+        | Code::InvalidEncoding
         | Code::DataException
         | Code::SubqueryRows
         | Code::TypeMismatch

@@ -146,6 +146,15 @@ fn is_of_data(error: &DataFusionError) -> bool {
             | Code::NumericOutOfRange
             | Code::InvalidParameter
             | Code::InvalidRegex
+            | Code::InvalidLogarithm
+            | Code::InvalidPower
+            | Code::InvalidBucket
+            | Code::InvalidFrameOffset
+            | Code::InvalidNtile
+            | Code::InvalidNthValue
+            | Code::InvalidEscape
+            | Code::InvalidSubstring
+            | Code::InvalidEncoding
     )
 }
 

@@ -95,10 +95,12 @@ fn no_integer(function: Function, default: impl Display) -> DataFusionError {
 
 fn least_offset(function: Function, offset: i64) -> DataFusionError {
     let (name, least) = (function.name(), function.least());
-    Error::invalid(format!(
-        "the offset of {name} must be at least {least}, not {offset}"
-    ))
-    .into()
+    let code = match function {
+        Function::NthValue => Code::InvalidNthValue,
+        Function::Lag | Function::Lead => Code::InvalidParameter,
+    };
+    let message = format!("the offset of {name} must be at least {least}, not {offset}");
+    Error::new(code, message).into()
 }
 
 fn checked(inner: Arc<WindowUDF>, function: Function, turns: bool) -> Arc<WindowUDF> {

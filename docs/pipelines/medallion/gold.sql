@@ -65,7 +65,7 @@ SELECT
   sum(s.quantity) AS units,
   sum(s.revenue) AS revenue,
   sum(s.profit) AS profit,
-  rank() OVER (PARTITION BY p.category ORDER BY sum(s.revenue) DESC, p.item_id) AS rank_in_category
+  rank() OVER (PARTITION BY p.category ORDER BY sum(s.revenue) DESC NULLS LAST, p.item_id) AS rank_in_category
 FROM silver.sales s
 JOIN silver.products p ON p.item_sk = s.item_sk
 GROUP BY p.item_id, p.product_name, p.brand, p.category;

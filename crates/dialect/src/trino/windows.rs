@@ -64,7 +64,7 @@ fn check(function: &mut Function, nulls: bool) -> Result<()> {
     };
     match (name.as_deref(), constant(offset)) {
         (Some("nth_value"), Offset::Number(number)) if number < 1 => Err(Error::new(
-            Code::InvalidParameter,
+            Code::InvalidNthValue,
             format!("the offset of nth_value must be at least 1, not {number}"),
         )),
         (Some("lag" | "lead"), Offset::Null) if nulls => {

@@ -16,9 +16,10 @@
 //!   c = 7       columns b and c of the rows left     ▏1…
 //! ```
 //!
-//! Conditions are evaluated in the order in which they are written, and for no row that DataFusion
-//! leaves out, so that none fails that does not fail there. Delete this when `BinaryExpr` or
-//! `FilterExec` does the same.
+//! Conditions are evaluated in the order in which they are written. One that may fail, such as
+//! `x / y > 1` behind `y <> 0`, is evaluated for the rows only that are left, however many these
+//! are, as in PostgreSQL and Trino; DataFusion evaluates it for all rows while many are left. Delete
+//! this when `BinaryExpr` or `FilterExec` does the same.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -34,11 +35,13 @@ use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{ColumnarValue, Operator};
 use datafusion::physical_expr::expressions::{
-    BinaryExpr, Column, DynamicFilterPhysicalExpr, IsNotNullExpr, IsNullExpr, LambdaExpr,
+    BinaryExpr, CastExpr, Column, DynamicFilterPhysicalExpr, IsNotNullExpr, IsNullExpr, LambdaExpr,
     LambdaVariable, Literal,
 };
 use datafusion::physical_expr::utils::collect_columns;
-use datafusion::physical_expr::{HigherOrderFunctionExpr, PhysicalExpr, split_conjunction};
+use datafusion::physical_expr::{
+    HigherOrderFunctionExpr, PhysicalExpr, ScalarFunctionExpr, split_conjunction,
+};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::execution_plan::{ChildrenPropertiesMode, ReplaceChildrenOptions};
@@ -93,6 +96,8 @@ struct Condition {
     narrow: Arc<dyn PhysicalExpr>,
     /// Whether it fails for no row, and costs less than copying the rows.
     is_plain: bool,
+    /// Whether it may fail for some row.
+    may_fail: bool,
 }
 
 impl Conjunction {
@@ -117,6 +122,7 @@ impl Conjunction {
                 wide: Arc::clone(wide),
                 narrow,
                 is_plain: is_plain(wide),
+                may_fail: may_fail(wide)?,
             });
         }
         Ok(Some(Self {
@@ -175,6 +181,16 @@ fn is_plain(expression: &Arc<dyn PhysicalExpr>) -> bool {
     compares && sides.all(|side| side.is::<Column>() || side.is::<Literal>())
 }
 
+/// Returns whether an expression divides, casts or calls a function.
+fn may_fail(expression: &Arc<dyn PhysicalExpr>) -> Result<bool> {
+    expression.exists(|part| {
+        let divides = part
+            .downcast_ref::<BinaryExpr>()
+            .is_some_and(|binary| matches!(binary.op(), Operator::Divide | Operator::Modulo));
+        Ok(divides || part.is::<CastExpr>() || part.is::<ScalarFunctionExpr>())
+    })
+}
+
 impl PartialEq for Conjunction {
     fn eq(&self, other: &Self) -> bool {
         self.written.eq(&other.written)
@@ -221,7 +237,7 @@ impl PhysicalExpr for Conjunction {
                 }
                 // Once rows are copied, DataFusion evaluates no condition for others than those
                 // left.
-                let is_strict = copied.is_some() && !condition.is_plain;
+                let is_strict = condition.may_fail || (copied.is_some() && !condition.is_plain);
                 let is_few = count.saturating_mul(FEW) <= mask.len();
                 if is_few || (is_strict && count < mask.len()) {
                     if copied.is_none() {

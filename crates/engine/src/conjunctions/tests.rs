@@ -149,6 +149,28 @@ fn a_condition_is_not_evaluated_for_rows_that_an_earlier_one_leaves_out() {
     assert_eq!(rows, kept(written.as_ref(), &batch));
 }
 
+/// DataFusion evaluates the division for all rows, because half of them are left.
+#[test]
+fn a_condition_that_may_fail_is_evaluated_for_the_rows_left_however_many() {
+    let rows = 0..200_i64;
+    let divisors = rows.clone().map(|row| Some(row % 2));
+    let columns: Vec<ArrayRef> = vec![
+        Arc::new(rows.clone().map(Some).collect::<Int64Array>()),
+        Arc::new(rows.clone().map(Some).collect::<Int64Array>()),
+        Arc::new(rows.map(|_| None::<&str>).collect::<StringArray>()),
+        Arc::new(divisors.collect::<Int64Array>()),
+    ];
+    let batch = RecordBatch::try_new(Arc::new(schema()), columns).unwrap();
+    let quotient = binary(lit(8_i64), Operator::Divide, number(3));
+    let written = conjunction(vec![
+        binary(number(3), Operator::NotEq, lit(0_i64)),
+        binary(quotient, Operator::Eq, lit(8_i64)),
+    ]);
+    let quick = Conjunction::of(&written).unwrap().unwrap();
+    let rows = kept(&quick, &batch);
+    assert_eq!(rows.iter().filter(|kept| **kept).count(), 100);
+}
+
 #[test]
 fn one_condition_and_a_dynamic_filter_stay_as_they_are() {
     let one = binary(number(1), Operator::Lt, lit(5_i64));

@@ -7,6 +7,7 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Float64Type, Int64Type};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::TypeSignature;
+use lakegate_error::{Code, Error};
 
 use super::SECTION;
 use super::numbers::{cast_column, number, out_of_range, wrong};
@@ -91,13 +92,15 @@ fn of_equal(call: &Call<'_>) -> Result<ArrayRef> {
 }
 
 fn equal_bucket(x: f64, first: f64, second: f64, count: i64) -> Result<i64> {
+    let wrong =
+        |message: String| -> DataFusionError { Error::new(Code::InvalidBucket, message).into() };
     if count <= 0 {
         return Err(wrong(format!(
             "width_bucket needs at least one bucket, not {count}"
         )));
     }
     if x.is_nan() {
-        return Err(wrong("width_bucket has no bucket for NaN"));
+        return Err(wrong("width_bucket has no bucket for NaN".to_owned()));
     }
     if !first.is_finite() || !second.is_finite() || first == second {
         return Err(wrong(format!(

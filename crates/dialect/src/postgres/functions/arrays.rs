@@ -14,6 +14,7 @@ use datafusion::logical_expr::{
     Volatility,
 };
 use lakegate_engine::stop;
+use lakegate_error::{Code, Error};
 
 use crate::postgres::{Cell, PgFunction, invalid};
 
@@ -207,9 +208,10 @@ pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
             let escape = match (letters.next(), letters.next()) {
                 (escape, None) => escape,
                 _ => {
-                    return Err(invalid(
-                        "invalid escape string: it must be empty or one character",
-                    ));
+                    let error = Error::new(Code::InvalidEscape, "invalid escape string");
+                    return Err(error
+                        .with_hint("an escape string is empty, or one character")
+                        .into());
                 }
             };
             Ok(Cell::text(with_backslash(&pattern, escape)))

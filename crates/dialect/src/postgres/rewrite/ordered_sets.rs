@@ -182,9 +182,11 @@ impl Sorted<'_> {
         nested(binary(less, BinaryOperator::Or, nested(of_nulls)))
     }
 
-    /// NULLs are last unless the order says otherwise, in descending order too.
+    /// NULLs are last in ascending order and first in descending order, unless the order says
+    /// otherwise.
     fn is_nulls_first(&self) -> bool {
-        self.key.options.nulls_first == Some(true)
+        let options = &self.key.options;
+        options.nulls_first.unwrap_or(options.asc == Some(false))
     }
 
     /// Builds the condition for NULLs that come before a value.

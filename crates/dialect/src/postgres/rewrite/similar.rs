@@ -27,7 +27,7 @@ pub(super) fn rewrite(expr: &mut Expr) -> Result<(), Error> {
             let mut characters = escape.chars();
             let only = characters.next();
             if characters.next().is_some() {
-                return Err(Error::new(Code::InvalidParameter, "invalid escape string")
+                return Err(Error::new(Code::InvalidEscape, "invalid escape string")
                     .with_hint("an escape string is empty, or one character"));
             }
             only

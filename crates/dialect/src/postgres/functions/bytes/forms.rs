@@ -1,6 +1,6 @@
 //! Bytes as text: the forms of `encode` and `decode`, and the encodings of text.
 
-use lakegate_error::Error;
+use lakegate_error::{Code, Error};
 
 use super::wrong;
 use crate::postgres::bytea::bytea_of;
@@ -197,10 +197,13 @@ impl Charset {
     /// The bytes are not valid in it.
     pub(super) fn text(self, bytes: &[u8]) -> Result<String, Error> {
         let invalid = |byte: u8| {
-            wrong(format!(
-                "invalid byte sequence for encoding \"{}\": 0x{byte:02x}",
-                self.name()
-            ))
+            Error::new(
+                Code::InvalidEncoding,
+                format!(
+                    "invalid byte sequence for encoding \"{}\": 0x{byte:02x}",
+                    self.name()
+                ),
+            )
         };
         if bytes.contains(&0) {
             return Err(invalid(0));
