@@ -132,7 +132,7 @@ fn row(_: Job, args: &[Cell<'static>]) -> Answer {
 }
 
 /// The items of an array argument.
-fn list(cell: Option<&Cell<'static>>) -> Result<Vec<Option<String>>, Error> {
+pub(super) fn list(cell: Option<&Cell<'static>>) -> Result<Vec<Option<String>>, Error> {
     match cell {
         Some(Cell::List(items)) => Ok(items.iter().map(key).collect()),
         Some(other) => {

@@ -9,7 +9,8 @@
 //! paths.rs     jsonb_path_query, jsonb_path_exists, @?, @@
 //! change.rs    jsonb_set, jsonb_insert, - #- ||, json_strip_nulls, jsonb_pretty
 //! made.rs      casts, json_build_object, json_object, json_agg
-//! order.rs     the order of jsonb: comparisons, ORDER BY
+//! order.rs     the order of jsonb: the keys of values, greatest and least
+//! comparisons.rs  IN, ANY, CASE, nullif, IS DISTINCT FROM by the keys; refusals of json
 //! ```
 //!
 //! The operators, and the functions that return rows or aggregate, become calls of functions whose
@@ -17,6 +18,7 @@
 
 mod change;
 mod column;
+mod comparisons;
 mod made;
 mod operators;
 mod order;
@@ -32,6 +34,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, FieldRef};
+pub(crate) use comparisons::{key_of, rule};
 use datafusion::error::Result;
 use datafusion::logical_expr::{
     ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
@@ -40,7 +43,6 @@ use datafusion::logical_expr::{
 use lakegate_engine::bounded;
 use lakegate_error::Error;
 pub(in crate::postgres) use operators::planner;
-pub(in crate::postgres) use order::rule;
 
 use self::value::{Node, parse};
 use self::write::write_jsonb;
