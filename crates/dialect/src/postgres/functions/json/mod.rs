@@ -6,6 +6,7 @@
 //! write.rs     values as text: that of jsonb, without blanks, on lines
 //! column.rs    values of any type as JSON text: to_json, row_to_json
 //! read.rs      -> ->> #> #>> @>, json_array_elements, json_each, json_typeof …
+//! entries.rs   the members of objects as rows: json_each in a list
 //! paths.rs     jsonb_path_query, jsonb_path_exists, @?, @@
 //! change.rs    jsonb_set, jsonb_insert, - #- ||, json_strip_nulls, jsonb_pretty
 //! made.rs      casts, json_build_object, json_object, json_agg
@@ -19,6 +20,7 @@
 mod change;
 mod column;
 mod comparisons;
+mod entries;
 mod made;
 mod operators;
 mod order;
@@ -77,6 +79,10 @@ enum Returns {
     Boolean,
     /// A list of texts.
     Texts,
+    /// A list of rows of a key and a value that is JSON.
+    Entries,
+    /// The same with values that are texts.
+    TextEntries,
 }
 
 /// A call of a function.
@@ -172,6 +178,11 @@ impl JsonFunction {
             Returns::Integer => DataType::Int32,
             Returns::Boolean => DataType::Boolean,
             Returns::Texts => DataType::new_list(DataType::Utf8, true),
+            Returns::Entries => entries::list_of(Some(match self.form {
+                Form::Binary => JSONB,
+                Form::Text | Form::OfFirst => JSON,
+            })),
+            Returns::TextEntries => entries::list_of(None),
         }
     }
 
@@ -293,7 +304,12 @@ impl ScalarUDFImpl for JsonFunction {
             }
             Ok(result)
         })?;
-        column_of(&self.data_type(), results, constant)
+        match self.returns {
+            Returns::Entries | Returns::TextEntries => {
+                entries::column_of(&self.data_type(), results, constant)
+            }
+            _ => column_of(&self.data_type(), results, constant),
+        }
     }
 }
 

@@ -141,10 +141,14 @@ fn type_name(_: Job, args: &[Cell<'static>]) -> Answer {
 /// Calls a function for the items of an array.
 fn items(job: Job, args: &[Cell<'static>], of: fn(Job, Option<&Node<'_>>) -> Answer) -> Answer {
     let text = document(args);
-    let items = match parse(&text)?.value {
-        Json::Array(items) => items,
-        Json::Object(_) => return Err(wrong(format!("cannot call {} on a non-array", job.name))),
-        _ => return Err(wrong(format!("cannot call {} on a scalar", job.name))),
+    let items = match (parse(&text)?.value, job.binary) {
+        (Json::Array(items), _) => items,
+        (Json::Object(_), true) => return Err(wrong("cannot extract elements from an object")),
+        (_, true) => return Err(wrong("cannot extract elements from a scalar")),
+        (Json::Object(_), false) => {
+            return Err(wrong(format!("cannot call {} on a non-array", job.name)));
+        }
+        (_, false) => return Err(wrong(format!("cannot call {} on a scalar", job.name))),
     };
     let items = items.iter().map(|item| of(job, Some(item)));
     items.collect::<Result<Vec<_>, _>>().map(Cell::List)
@@ -163,8 +167,7 @@ fn pairs(job: Job, args: &[Cell<'static>], of: fn(Job, &str, &Node<'_>) -> Answe
     let text = document(args);
     let pairs = match parse(&text)?.value {
         Json::Object(pairs) => pairs,
-        Json::Array(_) => return Err(wrong(format!("cannot call {} on an array", job.name))),
-        _ => return Err(wrong(format!("cannot call {} on a scalar", job.name))),
+        other => return Err(no_object(job, &other)),
     };
     let found: Vec<&(String, Node<'_>)> = match job.binary {
         true => sorted(&pairs),
@@ -172,6 +175,25 @@ fn pairs(job: Job, args: &[Cell<'static>], of: fn(Job, &str, &Node<'_>) -> Answe
     };
     let found = found.into_iter().map(|(key, value)| of(job, key, value));
     found.collect::<Result<Vec<_>, _>>().map(Cell::List)
+}
+
+fn no_object(job: Job, value: &Json<'_>) -> Error {
+    let is_array = matches!(value, Json::Array(_));
+    wrong(match (job.name.strip_prefix('$'), is_array) {
+        (None, true) => format!("cannot call {} on an array", job.name),
+        (None, false) => format!("cannot call {} on a scalar", job.name),
+        (Some(_), true) if !job.binary => "cannot deconstruct an array as an object".to_owned(),
+        (Some(_), false) if !job.binary => "cannot deconstruct a scalar".to_owned(),
+        (Some(name), _) => {
+            let of_texts = name.ends_with("_text");
+            let called = if of_texts {
+                "jsonb_each_text"
+            } else {
+                "jsonb_each"
+            };
+            format!("cannot call {called} on a non-object")
+        }
+    })
 }
 
 fn keys(job: Job, args: &[Cell<'static>]) -> Answer {
@@ -184,6 +206,21 @@ fn values(job: Job, args: &[Cell<'static>]) -> Answer {
 
 fn values_text(job: Job, args: &[Cell<'static>]) -> Answer {
     pairs(job, args, |job, _, value| as_text(job, Some(value)))
+}
+
+/// Returns a list of pairs of a key and a value.
+fn entries(job: Job, args: &[Cell<'static>]) -> Answer {
+    pairs(job, args, |job, key, value| {
+        let value = as_json(job, Some(value))?;
+        Ok(Cell::List(vec![Cell::text(key.to_owned()), value]))
+    })
+}
+
+fn entries_text(job: Job, args: &[Cell<'static>]) -> Answer {
+    pairs(job, args, |job, key, value| {
+        let value = as_text(job, Some(value))?;
+        Ok(Cell::List(vec![Cell::text(key.to_owned()), value]))
+    })
 }
 
 /// Returns the member of each object of an array as text: a column of a record set.
@@ -390,6 +427,18 @@ pub(super) fn functions() -> Vec<JsonFunction> {
             1..=1,
             Returns::Texts,
             values_text,
+        ),
+        twins(
+            ["$json_entries", "$jsonb_entries"],
+            1..=1,
+            Returns::Entries,
+            entries,
+        ),
+        twins(
+            ["$json_entries_text", "$jsonb_entries_text"],
+            1..=1,
+            Returns::TextEntries,
+            entries_text,
         ),
         twins(
             ["$json_column", "$jsonb_column"],
