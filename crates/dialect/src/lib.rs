@@ -11,6 +11,7 @@ pub mod visible;
 
 use std::sync::Arc;
 
+use datafusion::logical_expr::planner::ExprPlanner;
 use datafusion::optimizer::AnalyzerRule;
 use datafusion::sql::sqlparser::ast;
 use lakegate_engine::{Library, Names};
@@ -22,6 +23,7 @@ use crate::postgres::{CatalogReferences, OutputNames, output_names, pg_catalog};
 pub fn library() -> Library {
     Library {
         rules_of,
+        planners_of,
         key_of: postgres::json_key_of,
         ..lakegate_functions::library()
     }
@@ -34,6 +36,15 @@ fn rules_of(names: Names) -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
         rules.extend(postgres::json_comparisons());
     }
     rules
+}
+
+/// Returns the planners of operators of sessions with these names, which come before the engine's.
+fn planners_of(names: Names) -> Vec<Arc<dyn ExprPlanner>> {
+    let mut planners = (lakegate_functions::library().planners_of)(names);
+    if names == Names::Postgres {
+        planners.extend(postgres::json_subscripts());
+    }
+    planners
 }
 
 /// The dialect that a session speaks. All share one grammar and one set of functions; a dialect

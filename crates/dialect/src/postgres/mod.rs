@@ -25,7 +25,7 @@ pub use cell::{Cell, PG_TYPE, build_array, hinted_field, parse_array_text};
 pub use function::{PgFunction, invalid};
 use functions::json_operators;
 pub use functions::{functions, quote_ident, split_name};
-pub(crate) use functions::{json_comparisons, json_key_of};
+pub(crate) use functions::{json_comparisons, json_key_of, json_subscripts};
 pub use lakegate_engine::{IntervalStyle, OutputNames, apart, shown};
 pub use lakegate_lake::float_text::{put_f32, put_f64};
 pub use names::ShownAsNames;

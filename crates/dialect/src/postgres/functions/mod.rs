@@ -23,7 +23,9 @@ pub(super) use arrays::MOST_FREQUENT;
 pub(super) use bytes::BIT_COUNT;
 use datafusion::logical_expr::ScalarUDF;
 pub(super) use json::{ROW as JSON_ROW, planner as json_operators};
-pub(crate) use json::{key_of as json_key_of, rule as json_comparisons};
+pub(crate) use json::{
+    key_of as json_key_of, rule as json_comparisons, subscripts as json_subscripts,
+};
 pub(super) use percentiles::PERCENTILE;
 pub(super) use session::TRANSACTION_AGE;
 pub use text::{quote_ident, split_name};

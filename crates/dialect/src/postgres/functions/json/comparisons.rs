@@ -140,7 +140,8 @@ fn is_plain_json(field: &Field) -> bool {
     marks.get(PG_TYPE).is_some_and(|name| name == JSON) && !marks.contains_key(ROW)
 }
 
-fn is_of_json(expr: &Expr, schema: &DFSchema) -> bool {
+/// Returns whether an expression is of the type `json`.
+pub(super) fn is_of_json(expr: &Expr, schema: &DFSchema) -> bool {
     match expr {
         Expr::BinaryExpr(_) | Expr::Literal(..) => false,
         // The argument of an aggregate function that makes JSON of any values.

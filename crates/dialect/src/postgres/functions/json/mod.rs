@@ -7,6 +7,7 @@
 //! column.rs    values of any type as JSON text: to_json, row_to_json
 //! read.rs      -> ->> #> #>> @>, json_array_elements, json_each, json_typeof …
 //! entries.rs   the members of objects as rows: json_each in a list
+//! subscripts.rs  j['a'][0]
 //! paths.rs     jsonb_path_query, jsonb_path_exists, @?, @@
 //! change.rs    jsonb_set, jsonb_insert, - #- ||, json_strip_nulls, jsonb_pretty
 //! made.rs      casts, json_build_object, json_object, json_agg
@@ -26,6 +27,7 @@ mod operators;
 mod order;
 mod paths;
 mod read;
+mod subscripts;
 mod value;
 mod write;
 
@@ -45,6 +47,7 @@ use datafusion::logical_expr::{
 use lakegate_engine::bounded;
 use lakegate_error::Error;
 pub(in crate::postgres) use operators::planner;
+pub(crate) use subscripts::planner as subscripts;
 
 use self::value::{Node, parse};
 use self::write::write_jsonb;
@@ -79,6 +82,8 @@ enum Returns {
     Boolean,
     /// A list of texts.
     Texts,
+    /// A list of lists of texts.
+    TextLists,
     /// A list of rows of a key and a value that is JSON.
     Entries,
     /// The same with values that are texts.
@@ -178,6 +183,9 @@ impl JsonFunction {
             Returns::Integer => DataType::Int32,
             Returns::Boolean => DataType::Boolean,
             Returns::Texts => DataType::new_list(DataType::Utf8, true),
+            Returns::TextLists => {
+                DataType::new_list(DataType::new_list(DataType::Utf8, true), true)
+            }
             Returns::Entries => entries::list_of(Some(match self.form {
                 Form::Binary => JSONB,
                 Form::Text | Form::OfFirst => JSON,

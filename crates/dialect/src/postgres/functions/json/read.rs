@@ -7,6 +7,7 @@ use lakegate_error::{Code, Error};
 use super::value::{Json, Node, parse, type_of};
 use super::write::{plain_number, sorted};
 use super::{Body, Cell, Form, Job, JsonFunction, Returns, document, path};
+use crate::postgres::parse_array_text;
 
 type Answer = Result<Cell<'static>, Error>;
 
@@ -82,6 +83,17 @@ fn get_text(job: Job, args: &[Cell<'static>]) -> Answer {
     let text = document(args);
     let node = parse(&text)?;
     as_text(job, args.get(1).and_then(|key| member(&node, key)))
+}
+
+/// The function of a subscript.
+pub(super) const SUBSCRIPT: &str = "$json_subscript";
+
+fn subscript(job: Job, args: &[Cell<'static>]) -> Answer {
+    let Some(step) = args.get(1).and_then(Cell::to_text) else {
+        return Ok(Cell::Null);
+    };
+    let text = document(args);
+    as_json(job, along(&parse(&text)?, &[step]))
 }
 
 /// Returns the path of a call: an array, or one text for each step.
@@ -225,18 +237,71 @@ fn entries_text(job: Job, args: &[Cell<'static>]) -> Answer {
 
 /// Returns the member of each object of an array as text: a column of a record set.
 fn column(job: Job, args: &[Cell<'static>]) -> Answer {
+    let key = args.get(1).cloned().unwrap_or(Cell::Null);
+    members(args, &key, |node| as_text(job, node))
+}
+
+/// Calls a function for the member of each object of an array.
+fn members(
+    args: &[Cell<'static>],
+    key: &Cell<'static>,
+    of: impl Fn(Option<&Node<'_>>) -> Answer,
+) -> Answer {
     let text = document(args);
     let Json::Array(items) = parse(&text)?.value else {
-        return Err(wrong(format!("cannot call {} on a non-array", job.name)));
+        return Err(wrong("cannot call jsonb_to_recordset on a non-array"));
     };
-    let key = args.get(1).cloned().unwrap_or(Cell::Null);
     let items = items.iter().map(|item| match &item.value {
-        Json::Object(_) => as_text(job, member(item, &key)),
+        Json::Object(_) => of(member(item, key)),
         _ => Err(wrong(
             "argument of jsonb_to_recordset must be an array of objects",
         )),
     });
     items.collect::<Result<Vec<_>, _>>().map(Cell::List)
+}
+
+/// Returns a member as the texts of an array's items: an array, or a string that spells one.
+fn as_array(job: Job, node: Option<&Node<'_>>, key: &Cell<'static>) -> Answer {
+    let malformed = |message: &str| Error::new(Code::InvalidCast, message);
+    match node.map(|node| &node.value) {
+        None | Some(Json::Null) => Ok(Cell::Null),
+        Some(Json::Array(items)) => {
+            if items
+                .iter()
+                .any(|item| matches!(item.value, Json::Array(_)))
+            {
+                return Err(malformed("malformed JSON array")
+                    .with_hint("arrays of arrays are read as jsonb only"));
+            }
+            let items = items.iter().map(|item| as_text(job, Some(item)));
+            items.collect::<Result<Vec<_>, _>>().map(Cell::List)
+        }
+        Some(Json::String(text)) => {
+            let items = parse_array_text(text)
+                .ok_or_else(|| malformed(&format!("malformed array literal: \"{text}\"")))?;
+            let items = items.into_iter();
+            let items = items.map(|item| item.map_or(Cell::Null, Cell::text));
+            Ok(Cell::List(items.collect()))
+        }
+        Some(_) => {
+            let key = key.to_text().unwrap_or_default();
+            Err(malformed("expected JSON array")
+                .with_hint(format!("See the value of key \"{key}\".")))
+        }
+    }
+}
+
+fn get_array(job: Job, args: &[Cell<'static>]) -> Answer {
+    let text = document(args);
+    let node = parse(&text)?;
+    let key = args.get(1).unwrap_or(&Cell::Null);
+    as_array(job, member(&node, key), key)
+}
+
+/// Returns the member of each object of an array as an array: a column of a record set.
+fn array_column(job: Job, args: &[Cell<'static>]) -> Answer {
+    let key = args.get(1).cloned().unwrap_or(Cell::Null);
+    members(args, &key, |node| as_array(job, node, &key))
 }
 
 /// Returns whether a text is a key of an object, or a string of an array.
@@ -376,6 +441,8 @@ pub(super) fn functions() -> Vec<JsonFunction> {
     };
     let mut all = vec![
         of_first("$json_get", Returns::Json, get),
+        of_first(SUBSCRIPT, Returns::Json, subscript),
+        of_first("$json_get_array", Returns::Texts, get_array),
         of_first("$json_get_text", Returns::Text, get_text),
         of_first("$json_get_path", Returns::Json, get_path),
         of_first("$json_get_path_text", Returns::Text, get_path_text),
@@ -445,6 +512,12 @@ pub(super) fn functions() -> Vec<JsonFunction> {
             2..=2,
             Returns::Texts,
             column,
+        ),
+        twins(
+            ["$json_array_column", "$jsonb_array_column"],
+            2..=2,
+            Returns::TextLists,
+            array_column,
         ),
         twins(
             ["json_extract_path", "jsonb_extract_path"],
