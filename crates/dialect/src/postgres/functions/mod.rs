@@ -2,6 +2,7 @@
 //! those that always return nothing.
 
 mod absent;
+mod array_casts;
 mod arrays;
 mod bytes;
 pub(super) mod coalesce;
@@ -19,6 +20,7 @@ mod variadic;
 
 use std::sync::{Arc, LazyLock};
 
+pub(crate) use array_casts::rule as array_casts;
 pub(super) use arrays::MOST_FREQUENT;
 pub(super) use bytes::BIT_COUNT;
 use datafusion::logical_expr::ScalarUDF;

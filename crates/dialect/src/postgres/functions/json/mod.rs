@@ -53,7 +53,7 @@ use self::value::{Node, parse};
 use self::write::write_jsonb;
 use crate::postgres::cell::{PG_TYPE, cells_of};
 use crate::postgres::function::{column_of, each_row, of_any};
-use crate::postgres::{Cell, parse_array_text};
+use crate::postgres::{ArrayItem, Cell, parse_array};
 
 /// Which of the two types a function reads and returns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -375,13 +375,8 @@ fn path(cell: Option<&Cell<'static>>) -> Result<Option<Vec<String>>, Error> {
     Ok(match cell {
         Some(Cell::List(items)) => items.iter().map(Cell::to_text).collect(),
         Some(Cell::Text(text)) => {
-            let items = parse_array_text(text).ok_or_else(|| {
-                Error::new(
-                    lakegate_error::Code::InvalidCast,
-                    format!("malformed array literal: \"{text}\""),
-                )
-            })?;
-            items.into_iter().collect()
+            let items = parse_array(text)?.into_iter().map(ArrayItem::into_cell);
+            items.map(|item| item.to_text()).collect()
         }
         _ => None,
     })

@@ -7,7 +7,7 @@ use lakegate_error::{Code, Error};
 use super::value::{Json, Node, parse, type_of};
 use super::write::{plain_number, sorted};
 use super::{Body, Cell, Form, Job, JsonFunction, Returns, document, path};
-use crate::postgres::parse_array_text;
+use crate::postgres::{ArrayItem, parse_array};
 
 type Answer = Result<Cell<'static>, Error>;
 
@@ -262,7 +262,10 @@ fn members(
 
 /// Returns a member as the texts of an array's items: an array, or a string that spells one.
 fn as_array(job: Job, node: Option<&Node<'_>>, key: &Cell<'static>) -> Answer {
-    let malformed = |message: &str| Error::new(Code::InvalidCast, message);
+    let nested = || {
+        Error::not_supported("a column of a record is an array of one dimension")
+            .with_hint("make it a column of type jsonb")
+    };
     match node.map(|node| &node.value) {
         None | Some(Json::Null) => Ok(Cell::Null),
         Some(Json::Array(items)) => {
@@ -270,22 +273,22 @@ fn as_array(job: Job, node: Option<&Node<'_>>, key: &Cell<'static>) -> Answer {
                 .iter()
                 .any(|item| matches!(item.value, Json::Array(_)))
             {
-                return Err(malformed("malformed JSON array")
-                    .with_hint("arrays of arrays are read as jsonb only"));
+                return Err(nested());
             }
             let items = items.iter().map(|item| as_text(job, Some(item)));
             items.collect::<Result<Vec<_>, _>>().map(Cell::List)
         }
         Some(Json::String(text)) => {
-            let items = parse_array_text(text)
-                .ok_or_else(|| malformed(&format!("malformed array literal: \"{text}\"")))?;
-            let items = items.into_iter();
-            let items = items.map(|item| item.map_or(Cell::Null, Cell::text));
-            Ok(Cell::List(items.collect()))
+            let items = parse_array(text)?.into_iter().map(ArrayItem::into_cell);
+            let items: Vec<Cell<'static>> = items.collect();
+            match items.iter().any(|item| matches!(item, Cell::List(_))) {
+                true => Err(nested()),
+                false => Ok(Cell::List(items)),
+            }
         }
         Some(_) => {
             let key = key.to_text().unwrap_or_default();
-            Err(malformed("expected JSON array")
+            Err(Error::new(Code::InvalidCast, "expected JSON array")
                 .with_hint(format!("See the value of key \"{key}\".")))
         }
     }
