@@ -30,6 +30,7 @@ pub enum Code {
     InvalidOffset,
     DataException,
     SubqueryRows,
+    ArraySubscript,
     TypeMismatch,
     DivisionByZero,
     InvalidCast,
@@ -112,6 +113,7 @@ impl Code {
             Code::InvalidOffset => "2201X",
             Code::DataException => "22000",
             Code::SubqueryRows => "21000",
+            Code::ArraySubscript => "2202E",
             Code::TypeMismatch => "42804",
             Code::DivisionByZero => "22012",
             Code::InvalidCast => "22P02",
@@ -191,6 +193,7 @@ impl Code {
             Code::InvalidOffset => "INVALID_OFFSET_CLAUSE",
             Code::DataException => "GENERIC_USER_ERROR",
             Code::SubqueryRows => "SUBQUERY_MULTIPLE_ROWS",
+            Code::ArraySubscript => "INVALID_ARRAY_SUBSCRIPT",
             Code::TypeMismatch => "TYPE_MISMATCH",
             Code::DivisionByZero => "DIVISION_BY_ZERO",
             Code::InvalidCast | Code::InvalidDatetime | Code::DatetimeOutOfRange => {
@@ -273,6 +276,7 @@ impl Code {
             self,
             Code::DataException
                 | Code::SubqueryRows
+                | Code::ArraySubscript
                 | Code::TypeMismatch
                 | Code::DivisionByZero
                 | Code::InvalidCast

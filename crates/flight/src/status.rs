@@ -30,6 +30,7 @@ pub(super) fn code_of(code: Code) -> Grpc {
         | Code::InvalidOffset
         | Code::DataException
         | Code::SubqueryRows
+        | Code::ArraySubscript
         | Code::TypeMismatch
         | Code::DivisionByZero
         | Code::InvalidCast
