@@ -183,7 +183,7 @@ async fn session(lake: &Path, state: &Path, threads: usize) -> Arc<Session> {
                 threads,
                 batch_size: BATCH_SIZE,
             },
-            lakegate_functions::library(),
+            lakegate_gateway::library(),
         )
         .unwrap(),
         roots: Arc::new(

@@ -76,7 +76,7 @@ impl Server {
                 threads,
                 batch_size: config.engine.batch_size,
             },
-            lakegate_functions::library(),
+            lakegate_gateway::library(),
         )?;
         let gateway = Gateway::new(GatewayParts {
             engine,

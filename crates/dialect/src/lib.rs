@@ -9,11 +9,44 @@ pub mod postgres;
 mod trino;
 pub mod visible;
 
+use std::sync::Arc;
+
+use datafusion::logical_expr::planner::ExprPlanner;
+use datafusion::optimizer::AnalyzerRule;
 use datafusion::sql::sqlparser::ast;
-use lakegate_engine::Names;
+use lakegate_engine::{Library, Names};
 use lakegate_error::Result;
 
 use crate::postgres::{CatalogReferences, OutputNames, output_names, pg_catalog};
+
+/// Returns the functions of the engine's sessions, with the rules and types of the dialects.
+pub fn library() -> Library {
+    Library {
+        rules_of,
+        planners_of,
+        key_of: postgres::json_key_of,
+        ..lakegate_functions::library()
+    }
+}
+
+/// Returns the rules of sessions with these names, which come before all others.
+fn rules_of(names: Names) -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
+    let mut rules = (lakegate_functions::library().rules_of)(names);
+    if names == Names::Postgres {
+        rules.push(postgres::array_casts());
+        rules.extend(postgres::json_comparisons());
+    }
+    rules
+}
+
+/// Returns the planners of operators of sessions with these names, which come before the engine's.
+fn planners_of(names: Names) -> Vec<Arc<dyn ExprPlanner>> {
+    let mut planners = (lakegate_functions::library().planners_of)(names);
+    if names == Names::Postgres {
+        planners.extend(postgres::json_subscripts());
+    }
+    planners
+}
 
 /// The dialect that a session speaks. All share one grammar and one set of functions; a dialect
 /// decides where they disagree.

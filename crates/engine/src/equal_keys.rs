@@ -1,10 +1,11 @@
-//! Comparing, ordering, grouping and joining by intervals and arrays: values that may be equal but
-//! differ in their bytes, or that sort in another order than their bytes.
+//! Comparing, ordering, grouping and joining by intervals, arrays, and values of a library's types:
+//! values that may be equal but differ in their bytes, or that sort in another order than their
+//! bytes.
 //!
 //! The engine groups, joins and compares them by their bytes, so that a month is not 30 days, and
 //! `{0}` is not `{-0}`; and it sorts a NULL item before all others, not after them. This rule
-//! compares the length of an interval and the key of an array instead (`arrays/keys.rs`). The
-//! result of a group has one of the group's values:
+//! compares the length of an interval, the key of an array (`arrays/keys.rs`) and what the library
+//! names for its types ([`KeyOf`]) instead. The result of a group has one of the group's values:
 //!
 //! ```text
 //! GROUP BY i             GROUP BY interval_length(i), and first_value(i) in the result
@@ -17,21 +18,23 @@
 //! An analyzer rule that runs after type coercion. Delete it when the engine has comparable forms
 //! of all types.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema, ScalarValue};
 use datafusion::config::ConfigOptions;
-use datafusion::error::Result;
+use datafusion::error::{DataFusionError, Result};
 use datafusion::functions_aggregate::first_last::first_value_udaf;
 use datafusion::logical_expr::expr::{
     AggregateFunction, Between, InList, InSubquery, ScalarFunction,
 };
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
-    Aggregate, BinaryExpr, Case, Distinct, DistinctOn, Expr, ExprSchemable, GroupingSet, Join,
-    LogicalPlan, LogicalPlanBuilder, Subquery,
+    Aggregate, BinaryExpr, Case, ColumnarValue, Distinct, DistinctOn, Expr, ExprSchemable,
+    GroupingSet, Join, LogicalPlan, LogicalPlanBuilder, ReturnFieldArgs, ScalarFunctionArgs,
+    ScalarUDF, ScalarUDFImpl, Signature, Subquery, Volatility,
 };
 use datafusion::optimizer::AnalyzerRule;
 use lakegate_error::{Code, Error};
@@ -39,18 +42,27 @@ use lakegate_error::{Code, Error};
 use super::expressions::{self, until};
 use super::{arrays, floats, time};
 
+/// Returns the function of a value that makes its key, for the fields whose type Arrow lacks and
+/// whose values do not compare as their bytes do: equal values have equal keys, and keys have the
+/// order of the values. `None` for all other fields.
+pub type KeyOf = fn(&Field) -> Option<Arc<ScalarUDF>>;
+
 /// The analyzer rule.
 #[derive(Debug)]
-pub(crate) struct EqualKeys;
+pub(crate) struct EqualKeys {
+    pub of_library: KeyOf,
+}
 
 impl AnalyzerRule for EqualKeys {
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
-        if !concerns(&plan)? {
+        let keys = Comparable(self.of_library);
+        if !keys.concerns(&plan)? {
             return Ok(plan);
         }
         check_distinct(&plan)?;
+        let compared = |expr: Expr, schema: &DFSchema| keys.compared(expr, schema);
         let plan = expressions::rewritten(plan, is_comparison, compared)?;
-        let rewritten = plan.transform_up_with_subqueries(rewritten)?;
+        let rewritten = plan.transform_up_with_subqueries(|node| keys.rewritten(node))?;
         match rewritten.transformed {
             // Columns of rewritten nodes may be nullable now, and so may columns above them.
             true => rewritten
@@ -66,31 +78,15 @@ impl AnalyzerRule for EqualKeys {
     }
 }
 
-/// Returns whether a plan has values that this rule compares.
-fn concerns(plan: &LogicalPlan) -> Result<bool> {
-    let mut found = false;
-    plan.apply_with_subqueries(|node| {
-        let mut fields = node.schema().fields().iter();
-        found = fields.any(|field| is_compared(field.data_type()))
-            || expressions::reads(node, |expr| match expr {
-                Expr::Literal(value, _) => is_compared(&value.data_type()),
-                Expr::Cast(cast) => is_compared(cast.field.data_type()),
-                Expr::ScalarFunction(call) => makes_arrays(call.func.name()),
-                _ => false,
-            })?;
-        Ok(until(found))
-    })?;
-    Ok(found)
-}
-
 /// Returns whether this rule compares values of a type.
 fn is_compared(data_type: &DataType) -> bool {
     matches!(data_type, DataType::Interval(_)) || arrays::is_keyed(data_type)
 }
 
-/// Returns whether a function may make arrays of other values.
-fn makes_arrays(function: &str) -> bool {
+/// Returns whether a function may make arrays, or values of a library's type, of other values.
+fn makes_keyed(function: &str) -> bool {
     function.contains("array")
+        || function.contains("json")
         || matches!(
             function,
             "generate_series" | "range" | "regexp_match" | "map_keys" | "map_values" | "flatten"
@@ -103,34 +99,6 @@ fn differs(data_type: &DataType) -> bool {
     matches!(data_type, DataType::Interval(_))
         || floats::are_lists(data_type)
         || time::are_lists(data_type)
-}
-
-/// Returns the expression to compare instead of a value; `None` for the value itself.
-fn comparable(expr: &Expr, schema: &DFSchema) -> Option<Expr> {
-    let data_type = expr.get_type(schema).ok()?;
-    match data_type {
-        DataType::Interval(_) => time::length(expr, schema),
-        of if arrays::is_array(&of) && arrays::is_keyed(&of) => Some(arrays::key(expr.clone())),
-        _ => None,
-    }
-}
-
-/// Returns the expression to sort by instead of a value; `None` for the value itself.
-fn sortable(expr: &Expr, schema: &DFSchema) -> Option<Expr> {
-    comparable(expr, schema).or_else(|| {
-        let is_struct = |of: &DataType| matches!(of, DataType::Struct(_)) && arrays::is_keyed(of);
-        let data_type = expr.get_type(schema).ok()?;
-        is_struct(&data_type).then(|| arrays::key(expr.clone()))
-    })
-}
-
-/// Returns the expression to group by instead of a value, if the engine would distinguish equal
-/// values. `None` for the value itself.
-fn groupable(expr: &Expr, schema: &DFSchema) -> Option<Expr> {
-    let data_type = expr.get_type(schema).ok()?;
-    differs(&data_type)
-        .then(|| comparable(expr, schema))
-        .flatten()
 }
 
 /// Refuses aggregates of distinct arrays with an order: distinct values of an aggregate can only be
@@ -178,163 +146,6 @@ fn is_comparison(expr: &Expr) -> bool {
     }
 }
 
-/// Rewrites comparisons of arrays, and comparisons with the rows of a subquery. Other comparisons
-/// of intervals are rewritten before.
-fn compared(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
-    let expr = match of_arrays(&expr, schema) {
-        Some(compared) => return Transformed::yes(compared),
-        None => expr,
-    };
-    match expr {
-        Expr::BinaryExpr(BinaryExpr { left, op, right }) if time::compares(op) => {
-            match (comparable(&left, schema), comparable(&right, schema)) {
-                (Some(left), Some(right)) => Transformed::yes(Expr::BinaryExpr(BinaryExpr::new(
-                    Box::new(left),
-                    op,
-                    Box::new(right),
-                ))),
-                _ => Transformed::no(Expr::BinaryExpr(BinaryExpr { left, op, right })),
-            }
-        }
-        Expr::InSubquery(within) => match in_comparable(&within, schema) {
-            Some(within) => Transformed::yes(Expr::InSubquery(within)),
-            None => Transformed::no(Expr::InSubquery(within)),
-        },
-        expr => Transformed::no(expr),
-    }
-}
-
-/// Rewrites other comparisons of arrays; `None` for other types.
-fn of_arrays(expr: &Expr, schema: &DFSchema) -> Option<Expr> {
-    let array = |expr: &Expr| {
-        let of = expr.get_type(schema).ok()?;
-        (arrays::is_array(&of) && arrays::is_keyed(&of))
-            .then(|| Box::new(arrays::key(expr.clone())))
-    };
-    match expr {
-        Expr::Between(between) => Some(Expr::Between(Between {
-            expr: array(&between.expr)?,
-            negated: between.negated,
-            low: array(&between.low)?,
-            high: array(&between.high)?,
-        })),
-        Expr::InList(within) => {
-            let items = within.list.iter().map(|item| Some(*array(item)?));
-            let items: Option<Vec<Expr>> = items.collect();
-            let expr = array(&within.expr)?;
-            Some(Expr::InList(InList::new(expr, items?, within.negated)))
-        }
-        Expr::Case(case) => {
-            let operand = array(case.expr.as_ref()?)?;
-            let whens = case.when_then_expr.iter();
-            let whens = whens.map(|(when, then)| Some((array(when)?, then.clone())));
-            let whens: Option<Vec<_>> = whens.collect();
-            let case = Case::new(Some(operand), whens?, case.else_expr.clone());
-            Some(Expr::Case(case))
-        }
-        Expr::ScalarFunction(ScalarFunction { func, args }) if func.name() == "nullif" => {
-            let [value, other] = args.as_slice() else {
-                return None;
-            };
-            let equal = Expr::eq(*array(value)?, *array(other)?);
-            let null = ScalarValue::try_from(value.get_type(schema).ok()?).ok()?;
-            let whens = vec![(Box::new(equal), Box::new(Expr::Literal(null, None)))];
-            let case = Case::new(None, whens, Some(Box::new(value.clone())));
-            Some(Expr::Case(case))
-        }
-        Expr::ScalarFunction(call) => arrays::greatest_or_least(call, schema),
-        Expr::WindowFunction(window) => {
-            let mut window = window.clone();
-            let params = &mut window.params;
-            let orders = params.order_by.iter_mut().map(|sort| &mut sort.expr);
-            let mut changed = false;
-            for key in params.partition_by.iter_mut().chain(orders) {
-                changed |= put_sortable(key, schema);
-            }
-            changed.then_some(Expr::WindowFunction(window))
-        }
-        Expr::AggregateFunction(call) if !call.params.distinct => {
-            let mut call = call.clone();
-            let mut changed = false;
-            for sort in &mut call.params.order_by {
-                changed |= put_sortable(&mut sort.expr, schema);
-            }
-            changed.then_some(Expr::AggregateFunction(call))
-        }
-        _ => None,
-    }
-}
-
-fn in_comparable(within: &InSubquery, schema: &DFSchema) -> Option<InSubquery> {
-    let plan = &within.subquery.subquery;
-    let [column] = plan.schema().columns().try_into().ok()?;
-    let column = comparable(&Expr::Column(column), plan.schema())?;
-    let expr = comparable(&within.expr, schema)?;
-    let plan = LogicalPlanBuilder::from(LogicalPlan::clone(plan))
-        .project([column.alias(name("item", 0))])
-        .and_then(LogicalPlanBuilder::build)
-        .ok()?;
-    Some(InSubquery::new(
-        Box::new(expr),
-        Subquery {
-            subquery: Arc::new(plan),
-            outer_ref_columns: within.subquery.outer_ref_columns.clone(),
-            spans: within.subquery.spans.clone(),
-        },
-        within.negated,
-    ))
-}
-
-fn rewritten(node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
-    match node {
-        LogicalPlan::Aggregate(aggregate) => grouped(aggregate),
-        LogicalPlan::Distinct(Distinct::All(input)) => {
-            let schema = input.schema();
-            if !schema
-                .fields()
-                .iter()
-                .any(|field| differs(field.data_type()))
-            {
-                return Ok(Transformed::no(LogicalPlan::Distinct(Distinct::All(input))));
-            }
-            let keys = schema.iter().map(Expr::from).collect();
-            grouped(Aggregate::try_new(input, keys, Vec::new())?)
-        }
-        LogicalPlan::Distinct(Distinct::On(mut distinct)) => {
-            let schema = Arc::clone(distinct.input.schema());
-            let mut changed = false;
-            let sorts = distinct.sort_expr.iter_mut().flatten();
-            let sorts = sorts.map(|sort| &mut sort.expr);
-            for key in distinct.on_expr.iter_mut().chain(sorts) {
-                changed |= put_sortable(key, &schema);
-            }
-            let distinct = LogicalPlan::Distinct(Distinct::On(DistinctOn { ..distinct }));
-            Ok(Transformed::new_transformed(distinct, changed))
-        }
-        LogicalPlan::Sort(mut sort) => {
-            let schema = Arc::clone(sort.input.schema());
-            let mut changed = false;
-            for key in &mut sort.expr {
-                changed |= put_sortable(&mut key.expr, &schema);
-            }
-            Ok(Transformed::new_transformed(
-                LogicalPlan::Sort(sort),
-                changed,
-            ))
-        }
-        LogicalPlan::Join(join) => joined(join),
-        node => Ok(Transformed::no(node)),
-    }
-}
-
-fn put_comparable(key: &mut Expr, schema: &DFSchema) -> bool {
-    put(key, comparable(key, schema))
-}
-
-fn put_sortable(key: &mut Expr, schema: &DFSchema) -> bool {
-    put(key, sortable(key, schema))
-}
-
 fn put(key: &mut Expr, other: Option<Expr>) -> bool {
     match other {
         Some(other) => {
@@ -345,123 +156,348 @@ fn put(key: &mut Expr, other: Option<Expr>) -> bool {
     }
 }
 
-fn joined(join: Join) -> Result<Transformed<LogicalPlan>> {
-    let schema = merge_schema(&[&join.left, &join.right]);
-    let mut on = join.on.clone();
-    let mut changed = false;
-    for (left, right) in &mut on {
-        changed |= put_comparable(left, &schema) && put_comparable(right, &schema);
-    }
-    match changed {
-        true => Ok(Transformed::yes(LogicalPlan::Join(Join { on, ..join }))),
-        false => Ok(Transformed::no(LogicalPlan::Join(join))),
-    }
-}
+/// The keys that values are compared by.
+#[derive(Debug, Clone, Copy)]
+struct Comparable(KeyOf);
 
-/// Groups by comparable values.
-fn grouped(aggregate: Aggregate) -> Result<Transformed<LogicalPlan>> {
-    let below = Arc::clone(aggregate.input.schema());
-    let mut keys = Keys {
-        schema: &below,
-        found: Vec::new(),
-    };
-    let group_expr = aggregate.group_expr.iter().cloned();
-    let group_expr: Vec<Expr> = group_expr.map(|key| keys.replaced(key)).collect();
-    let counts = aggregate.aggr_expr.iter().cloned().map(|function| {
-        function
-            .transform_up(|part| Ok(counted(part, &below)))
-            .data()
-    });
-    let mut functions: Vec<Expr> = counts.collect::<Result<_>>()?;
-    let found = keys.found;
-    if found.is_empty() {
-        if functions == aggregate.aggr_expr {
-            return Ok(Transformed::no(LogicalPlan::Aggregate(aggregate)));
+impl Comparable {
+    /// Returns whether a plan has values that this rule compares.
+    fn concerns(self, plan: &LogicalPlan) -> Result<bool> {
+        let mut found = false;
+        plan.apply_with_subqueries(|node| {
+            let mut fields = node.schema().fields().iter();
+            found = fields.any(|field| is_compared(field.data_type()) || (self.0)(field).is_some())
+                || expressions::reads(node, |expr| match expr {
+                    Expr::Literal(value, _) => is_compared(&value.data_type()),
+                    Expr::Cast(cast) => is_compared(cast.field.data_type()),
+                    Expr::ScalarFunction(call) => makes_keyed(call.func.name()),
+                    _ => false,
+                })?;
+            Ok(until(found))
+        })?;
+        Ok(found)
+    }
+
+    /// Returns the key of a value of a library's type; `None` for other types.
+    fn of_library(self, expr: &Expr, schema: &DFSchema) -> Option<Expr> {
+        let (_, field) = expr.to_field(schema).ok()?;
+        let key = (self.0)(&field)?;
+        Some(key.call(vec![expr.clone()]))
+    }
+
+    /// Returns the expression to compare instead of a value; `None` for the value itself.
+    fn comparable(self, expr: &Expr, schema: &DFSchema) -> Option<Expr> {
+        let data_type = expr.get_type(schema).ok()?;
+        match data_type {
+            DataType::Interval(_) => time::length(expr, schema),
+            of if arrays::is_array(&of) && arrays::is_keyed(&of) => Some(arrays::key(expr.clone())),
+            of if of.is_string() => self.of_library(expr, schema),
+            _ => None,
         }
-        let names = aggregate
-            .schema
-            .iter()
-            .skip(aggregate.schema.fields().len() - functions.len());
-        let functions = functions.into_iter().zip(names);
-        let functions = functions.map(|(function, (_, field))| {
-            let kept = function.schema_name().to_string() == *field.name();
-            if kept {
-                function
-            } else {
-                function.alias(field.name())
-            }
-        });
-        let functions = functions.collect();
-        let aggregate = Aggregate::try_new(aggregate.input, group_expr, functions)?;
-        return Ok(Transformed::yes(LogicalPlan::Aggregate(aggregate)));
     }
-    for (place, (key, _)) in found.iter().enumerate() {
-        let first = AggregateFunction::new_udf(
-            first_value_udaf(),
-            vec![key.clone()],
-            false,
-            None,
-            Vec::new(),
-            None,
-        );
-        functions.push(Expr::AggregateFunction(first).alias(name("value", place)));
+
+    /// Returns the expression to sort by instead of a value; `None` for the value itself.
+    fn sortable(self, expr: &Expr, schema: &DFSchema) -> Option<Expr> {
+        self.comparable(expr, schema).or_else(|| {
+            let is_struct =
+                |of: &DataType| matches!(of, DataType::Struct(_)) && arrays::is_keyed(of);
+            let data_type = expr.get_type(schema).ok()?;
+            is_struct(&data_type).then(|| arrays::key(expr.clone()))
+        })
     }
-    let columns = below.iter().map(Expr::from);
-    let comparables = found.iter().enumerate();
-    let comparables = comparables.map(|(place, (_, key))| key.clone().alias(name("key", place)));
-    let input = LogicalPlanBuilder::from(LogicalPlan::clone(&aggregate.input))
-        .project(columns.chain(comparables))?
-        .build()?;
-    let keys: Vec<Column> = (0..found.len())
-        .map(|place| Column::new_unqualified(name("key", place)))
-        .collect();
-    let groups = Aggregate::try_new(Arc::new(input), group_expr, functions)?;
-    let outputs = groups.schema.iter().zip(aggregate.schema.iter());
-    let outputs = outputs.map(|(own, (relation, field))| {
-        let column = Expr::from(own);
-        let place = keys.iter().position(|key| *own.1.name() == key.name);
-        let output = match place {
-            Some(place) => value_of(column, place, field.data_type())?,
-            None if own.0 == relation && own.1.name() == field.name() => return Ok(column),
-            None => column,
+
+    /// Returns the expression to group by instead of a value, if the engine would distinguish equal
+    /// values. `None` for the value itself.
+    fn groupable(self, expr: &Expr, schema: &DFSchema) -> Option<Expr> {
+        let data_type = expr.get_type(schema).ok()?;
+        match differs(&data_type) {
+            true => self.comparable(expr, schema),
+            false => self.of_library(expr, schema),
+        }
+    }
+
+    fn put_sortable(self, key: &mut Expr, schema: &DFSchema) -> bool {
+        put(key, self.sortable(key, schema))
+    }
+
+    /// Rewrites comparisons of arrays, and comparisons with the rows of a subquery. Other comparisons
+    /// of intervals are rewritten before.
+    fn compared(self, expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
+        let expr = match self.of_arrays(&expr, schema) {
+            Some(compared) => return Transformed::yes(compared),
+            None => expr,
         };
-        Ok(output.alias_qualified(relation.cloned(), field.name()))
-    });
-    let outputs: Vec<Expr> = outputs.collect::<Result<_>>()?;
-    LogicalPlanBuilder::from(LogicalPlan::Aggregate(groups))
-        .project(outputs)?
-        .build()
-        .map(Transformed::yes)
-}
-
-/// Returns a value of the group. It is NULL where the key is, as in a grouping set that leaves the
-/// key out.
-fn value_of(key: Expr, place: usize, data_type: &DataType) -> Result<Expr> {
-    let null = Expr::Literal(ScalarValue::try_from(data_type)?, None);
-    let value = Expr::Column(Column::new_unqualified(name("value", place)));
-    let whens = vec![(Box::new(key.is_null()), Box::new(null))];
-    Ok(Expr::Case(Case::new(None, whens, Some(Box::new(value)))))
-}
-
-/// Makes `count(DISTINCT x)` count values that are not equal.
-fn counted(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
-    match expr {
-        Expr::AggregateFunction(mut call)
-            if call.params.distinct && call.func.name() == "count" =>
-        {
-            let mut changed = false;
-            for argument in &mut call.params.args {
-                changed |= put(argument, groupable(argument, schema));
+        match expr {
+            Expr::BinaryExpr(BinaryExpr { left, op, right }) if time::compares(op) => {
+                match (
+                    self.comparable(&left, schema),
+                    self.comparable(&right, schema),
+                ) {
+                    (Some(left), Some(right)) => Transformed::yes(Expr::BinaryExpr(
+                        BinaryExpr::new(Box::new(left), op, Box::new(right)),
+                    )),
+                    _ => Transformed::no(Expr::BinaryExpr(BinaryExpr { left, op, right })),
+                }
             }
-            Transformed::new_transformed(Expr::AggregateFunction(call), changed)
+            Expr::InSubquery(within) => match self.in_comparable(&within, schema) {
+                Some(within) => Transformed::yes(Expr::InSubquery(within)),
+                None => Transformed::no(Expr::InSubquery(within)),
+            },
+            expr => Transformed::no(expr),
         }
-        expr => Transformed::no(expr),
+    }
+
+    /// Rewrites other comparisons of arrays; `None` for other types.
+    fn of_arrays(self, expr: &Expr, schema: &DFSchema) -> Option<Expr> {
+        let array = |expr: &Expr| {
+            let of = expr.get_type(schema).ok()?;
+            (arrays::is_array(&of) && arrays::is_keyed(&of))
+                .then(|| Box::new(arrays::key(expr.clone())))
+        };
+        match expr {
+            Expr::Between(between) => Some(Expr::Between(Between {
+                expr: array(&between.expr)?,
+                negated: between.negated,
+                low: array(&between.low)?,
+                high: array(&between.high)?,
+            })),
+            Expr::InList(within) => {
+                let items = within.list.iter().map(|item| Some(*array(item)?));
+                let items: Option<Vec<Expr>> = items.collect();
+                let expr = array(&within.expr)?;
+                Some(Expr::InList(InList::new(expr, items?, within.negated)))
+            }
+            Expr::Case(case) => {
+                let operand = array(case.expr.as_ref()?)?;
+                let whens = case.when_then_expr.iter();
+                let whens = whens.map(|(when, then)| Some((array(when)?, then.clone())));
+                let whens: Option<Vec<_>> = whens.collect();
+                let case = Case::new(Some(operand), whens?, case.else_expr.clone());
+                Some(Expr::Case(case))
+            }
+            Expr::ScalarFunction(ScalarFunction { func, args }) if func.name() == "nullif" => {
+                let [value, other] = args.as_slice() else {
+                    return None;
+                };
+                let equal = Expr::eq(*array(value)?, *array(other)?);
+                let null = ScalarValue::try_from(value.get_type(schema).ok()?).ok()?;
+                let whens = vec![(Box::new(equal), Box::new(Expr::Literal(null, None)))];
+                let case = Case::new(None, whens, Some(Box::new(value.clone())));
+                Some(Expr::Case(case))
+            }
+            Expr::ScalarFunction(call) => arrays::greatest_or_least(call, schema),
+            Expr::WindowFunction(window) => {
+                let mut window = window.clone();
+                let params = &mut window.params;
+                let orders = params.order_by.iter_mut().map(|sort| &mut sort.expr);
+                let mut changed = false;
+                for key in params.partition_by.iter_mut().chain(orders) {
+                    changed |= self.put_sortable(key, schema);
+                }
+                changed.then_some(Expr::WindowFunction(window))
+            }
+            Expr::AggregateFunction(call) if !call.params.distinct => {
+                let mut call = call.clone();
+                let mut changed = false;
+                for sort in &mut call.params.order_by {
+                    changed |= self.put_sortable(&mut sort.expr, schema);
+                }
+                changed.then_some(Expr::AggregateFunction(call))
+            }
+            _ => None,
+        }
+    }
+
+    fn in_comparable(self, within: &InSubquery, schema: &DFSchema) -> Option<InSubquery> {
+        let plan = &within.subquery.subquery;
+        let [column] = plan.schema().columns().try_into().ok()?;
+        let column = self.comparable(&Expr::Column(column), plan.schema())?;
+        let expr = self.comparable(&within.expr, schema)?;
+        let plan = LogicalPlanBuilder::from(LogicalPlan::clone(plan))
+            .project([column.alias(name("item", 0))])
+            .and_then(LogicalPlanBuilder::build)
+            .ok()?;
+        Some(InSubquery::new(
+            Box::new(expr),
+            Subquery {
+                subquery: Arc::new(plan),
+                outer_ref_columns: within.subquery.outer_ref_columns.clone(),
+                spans: within.subquery.spans.clone(),
+            },
+            within.negated,
+        ))
+    }
+
+    fn rewritten(self, node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
+        match node {
+            LogicalPlan::Aggregate(aggregate) => self.grouped(aggregate),
+            LogicalPlan::Distinct(Distinct::All(input)) => {
+                let schema = input.schema();
+                let mut fields = schema.fields().iter();
+                if !fields.any(|field| differs(field.data_type()) || (self.0)(field).is_some()) {
+                    return Ok(Transformed::no(LogicalPlan::Distinct(Distinct::All(input))));
+                }
+                let keys = schema.iter().map(Expr::from).collect();
+                self.grouped(Aggregate::try_new(input, keys, Vec::new())?)
+            }
+            LogicalPlan::Distinct(Distinct::On(mut distinct)) => {
+                let schema = Arc::clone(distinct.input.schema());
+                let mut changed = false;
+                let sorts = distinct.sort_expr.iter_mut().flatten();
+                let sorts = sorts.map(|sort| &mut sort.expr);
+                for key in distinct.on_expr.iter_mut().chain(sorts) {
+                    changed |= self.put_sortable(key, &schema);
+                }
+                let distinct = LogicalPlan::Distinct(Distinct::On(DistinctOn { ..distinct }));
+                Ok(Transformed::new_transformed(distinct, changed))
+            }
+            LogicalPlan::Sort(mut sort) => {
+                let schema = Arc::clone(sort.input.schema());
+                let mut changed = false;
+                for key in &mut sort.expr {
+                    changed |= self.put_sortable(&mut key.expr, &schema);
+                }
+                Ok(Transformed::new_transformed(
+                    LogicalPlan::Sort(sort),
+                    changed,
+                ))
+            }
+            LogicalPlan::Join(join) => self.joined(join),
+            node => Ok(Transformed::no(node)),
+        }
+    }
+
+    fn joined(self, join: Join) -> Result<Transformed<LogicalPlan>> {
+        let schema = merge_schema(&[&join.left, &join.right]);
+        let mut on = join.on.clone();
+        let mut changed = false;
+        for (left, right) in &mut on {
+            if let (Some(left_key), Some(right_key)) = (
+                self.comparable(left, &schema),
+                self.comparable(right, &schema),
+            ) {
+                (*left, *right) = (left_key, right_key);
+                changed = true;
+            }
+        }
+        match changed {
+            true => Ok(Transformed::yes(LogicalPlan::Join(Join { on, ..join }))),
+            false => Ok(Transformed::no(LogicalPlan::Join(join))),
+        }
+    }
+
+    /// Groups by comparable values.
+    fn grouped(self, aggregate: Aggregate) -> Result<Transformed<LogicalPlan>> {
+        let below = Arc::clone(aggregate.input.schema());
+        let mut keys = Keys {
+            schema: &below,
+            comparable: self,
+            found: Vec::new(),
+        };
+        let group_expr = aggregate.group_expr.iter().cloned();
+        let group_expr: Vec<Expr> = group_expr.map(|key| keys.replaced(key)).collect();
+        let counts = aggregate.aggr_expr.iter().cloned().map(|function| {
+            function
+                .transform_up(|part| Ok(self.counted(part, &below)))
+                .data()
+        });
+        let mut functions: Vec<Expr> = counts.collect::<Result<_>>()?;
+        let found = keys.found;
+        if found.is_empty() {
+            if functions == aggregate.aggr_expr {
+                return Ok(Transformed::no(LogicalPlan::Aggregate(aggregate)));
+            }
+            let names = aggregate
+                .schema
+                .iter()
+                .skip(aggregate.schema.fields().len() - functions.len());
+            let functions = functions.into_iter().zip(names);
+            let functions = functions.map(|(function, (_, field))| {
+                let kept = function.schema_name().to_string() == *field.name();
+                if kept {
+                    function
+                } else {
+                    function.alias(field.name())
+                }
+            });
+            let functions = functions.collect();
+            let aggregate = Aggregate::try_new(aggregate.input, group_expr, functions)?;
+            return Ok(Transformed::yes(LogicalPlan::Aggregate(aggregate)));
+        }
+        for (place, (key, _)) in found.iter().enumerate() {
+            let first = AggregateFunction::new_udf(
+                first_value_udaf(),
+                vec![key.clone()],
+                false,
+                None,
+                Vec::new(),
+                None,
+            );
+            functions.push(Expr::AggregateFunction(first).alias(name("value", place)));
+        }
+        let columns = below.iter().map(Expr::from);
+        let comparables = found.iter().enumerate();
+        let comparables =
+            comparables.map(|(place, (_, key))| key.clone().alias(name("key", place)));
+        let input = LogicalPlanBuilder::from(LogicalPlan::clone(&aggregate.input))
+            .project(columns.chain(comparables))?
+            .build()?;
+        let keys: Vec<Column> = (0..found.len())
+            .map(|place| Column::new_unqualified(name("key", place)))
+            .collect();
+        let groups = Aggregate::try_new(Arc::new(input), group_expr, functions)?;
+        let outputs = groups.schema.iter().zip(aggregate.schema.iter());
+        let outputs = outputs.map(|(own, (relation, field))| {
+            let column = Expr::from(own);
+            let place = keys.iter().position(|key| *own.1.name() == key.name);
+            let output = match place {
+                Some(place) => self.value_of(column, place, field)?,
+                None if own.0 == relation && own.1.name() == field.name() => return Ok(column),
+                None => column,
+            };
+            Ok(output.alias_qualified(relation.cloned(), field.name()))
+        });
+        let outputs: Vec<Expr> = outputs.collect::<Result<_>>()?;
+        LogicalPlanBuilder::from(LogicalPlan::Aggregate(groups))
+            .project(outputs)?
+            .build()
+            .map(Transformed::yes)
+    }
+
+    /// Returns a value of the group. It is NULL where the key is, as in a grouping set that leaves the
+    /// key out.
+    fn value_of(self, key: Expr, place: usize, field: &Field) -> Result<Expr> {
+        let null = Expr::Literal(ScalarValue::try_from(field.data_type())?, None);
+        let value = Expr::Column(Column::new_unqualified(name("value", place)));
+        let whens = vec![(Box::new(key.is_null()), Box::new(null))];
+        let value = Expr::Case(Case::new(None, whens, Some(Box::new(value))));
+        Ok(match (self.0)(field) {
+            Some(_) => marked(value, field),
+            None => value,
+        })
+    }
+
+    /// Makes `count(DISTINCT x)` count values that are not equal.
+    fn counted(self, expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
+        match expr {
+            Expr::AggregateFunction(mut call)
+                if call.params.distinct && call.func.name() == "count" =>
+            {
+                let mut changed = false;
+                for argument in &mut call.params.args {
+                    changed |= put(argument, self.groupable(argument, schema));
+                }
+                Transformed::new_transformed(Expr::AggregateFunction(call), changed)
+            }
+            expr => Transformed::no(expr),
+        }
     }
 }
 
 /// Keys, and the comparable expressions that replace them.
 struct Keys<'a> {
     schema: &'a DFSchema,
+    comparable: Comparable,
     found: Vec<(Expr, Expr)>,
 }
 
@@ -489,7 +525,7 @@ impl Keys<'_> {
         let bare = key.clone().unalias();
         let known = self.found.iter().position(|(known, _)| *known == bare);
         let place = known.or_else(|| {
-            let comparable = groupable(&bare, self.schema)?;
+            let comparable = self.comparable.groupable(&bare, self.schema)?;
             self.found.push((bare, comparable));
             Some(self.found.len() - 1)
         });
@@ -502,4 +538,52 @@ impl Keys<'_> {
 
 fn name(what: &str, place: usize) -> String {
     format!("__equal_{what}_{place}")
+}
+
+/// Returns a value with the marks of a field, which the engine's expressions forget.
+fn marked(value: Expr, field: &Field) -> Expr {
+    let marks = field.metadata().iter();
+    let function = Marked {
+        marks: marks
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect(),
+        signature: Signature::any(1, Volatility::Immutable),
+    };
+    expressions::call(function, vec![value])
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Marked {
+    marks: BTreeMap<String, String>,
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for Marked {
+    fn name(&self) -> &str {
+        "marked"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, types: &[DataType]) -> Result<DataType> {
+        types.first().cloned().ok_or_else(without_argument)
+    }
+
+    fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
+        let of = args.arg_fields.first().ok_or_else(without_argument)?;
+        let field = Field::new(self.name(), of.data_type().clone(), true);
+        Ok(Arc::new(
+            field.with_metadata(self.marks.clone().into_iter().collect()),
+        ))
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        args.args.into_iter().next().ok_or_else(without_argument)
+    }
+}
+
+fn without_argument() -> DataFusionError {
+    DataFusionError::Internal("a mark without its value".to_owned())
 }

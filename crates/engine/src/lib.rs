@@ -89,6 +89,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::SessionConfig;
 pub use decimal_texts::{LONG_NUMBER, number as exact_decimal};
 pub use dependent::DependentJoins;
+pub use equal_keys::KeyOf;
 pub use expressions::{has as has_expression, retyped, rewritten};
 pub use functions::FunctionInfo;
 pub use interval_text::{IntervalStyle, write_interval};
@@ -164,6 +165,8 @@ pub struct Library {
     pub planners_of: fn(Names) -> Vec<Arc<dyn ExprPlanner>>,
     /// Whether a function is one of the library's, which check their results as they build them.
     pub measures_itself: fn(&ScalarUDF) -> bool,
+    /// The keys of the values of types that Arrow lacks.
+    pub key_of: KeyOf,
 }
 
 impl Library {
@@ -175,6 +178,7 @@ impl Library {
             rules_of: |_| Vec::new(),
             planners_of: |_| Vec::new(),
             measures_itself: |_| false,
+            key_of: |_| None,
         }
     }
 }
@@ -269,7 +273,9 @@ impl Engine {
             .with_physical_optimizer_rules(optimize::physical_rules())
             .with_analyzer_rule(Arc::new(set_operations::CountedSetOperations))
             .with_analyzer_rule(Arc::new(time::Microseconds))
-            .with_analyzer_rule(Arc::new(equal_keys::EqualKeys))
+            .with_analyzer_rule(Arc::new(equal_keys::EqualKeys {
+                of_library: library.key_of,
+            }))
             .with_analyzer_rule(Arc::new(checked::CheckedIntegers))
             .with_analyzer_rule(Arc::new(decimals::DecimalLiterals))
             .with_analyzer_rule(Arc::new(float_decimals::NearestCasts))

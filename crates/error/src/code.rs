@@ -39,6 +39,7 @@ pub enum Code {
     InvalidEncoding,
     DataException,
     SubqueryRows,
+    ArraySubscript,
     TypeMismatch,
     DivisionByZero,
     InvalidCast,
@@ -130,6 +131,7 @@ impl Code {
             Code::InvalidEncoding => "22021",
             Code::DataException => "22000",
             Code::SubqueryRows => "21000",
+            Code::ArraySubscript => "2202E",
             Code::TypeMismatch => "42804",
             Code::DivisionByZero => "22012",
             Code::InvalidCast => "22P02",
@@ -218,6 +220,7 @@ impl Code {
             | Code::InvalidEncoding => "INVALID_FUNCTION_ARGUMENT",
             Code::DataException => "GENERIC_USER_ERROR",
             Code::SubqueryRows => "SUBQUERY_MULTIPLE_ROWS",
+            Code::ArraySubscript => "INVALID_ARRAY_SUBSCRIPT",
             Code::TypeMismatch => "TYPE_MISMATCH",
             Code::DivisionByZero => "DIVISION_BY_ZERO",
             Code::InvalidCast | Code::InvalidDatetime | Code::DatetimeOutOfRange => {
@@ -300,6 +303,7 @@ impl Code {
             self,
             Code::DataException
                 | Code::SubqueryRows
+                | Code::ArraySubscript
                 | Code::TypeMismatch
                 | Code::DivisionByZero
                 | Code::InvalidCast

@@ -39,6 +39,7 @@ pub(super) fn code_of(code: Code) -> Grpc {
         | Code::InvalidEncoding
         | Code::DataException
         | Code::SubqueryRows
+        | Code::ArraySubscript
         | Code::TypeMismatch
         | Code::DivisionByZero
         | Code::InvalidCast

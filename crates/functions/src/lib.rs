@@ -101,6 +101,7 @@ pub fn library() -> Library {
         rules_of,
         planners_of,
         measures_itself,
+        key_of: |_| None,
     }
 }
 

@@ -29,6 +29,7 @@ use chrono::{DateTime, Utc};
 pub use detached::DetachedLimits;
 use lakegate_catalog::store::{Control, Coordinator, Metastore, Stores, WriteLog};
 use lakegate_dialect::Dialect;
+pub use lakegate_dialect::library;
 pub use lakegate_engine::CATALOG;
 use lakegate_engine::{CpuRuntime, Engine};
 use lakegate_error::{Code, Error, Result};

@@ -44,6 +44,9 @@ pub(super) fn style(session: &Session) -> Style {
     let records = session
         .parameter("struct_output")
         .is_some_and(|shown| shown == "composite");
+    let flat_arrays = session
+        .parameter("array_output")
+        .is_some_and(|shown| shown == "json");
     let intervals = session
         .parameter("IntervalStyle")
         .map_or(IntervalStyle::default(), |name| {
@@ -53,6 +56,7 @@ pub(super) fn style(session: &Session) -> Style {
         zone,
         float_digits,
         records,
+        flat_arrays,
         intervals,
     }
 }

@@ -1,6 +1,7 @@
 //! The Postgres type that a column is shown as.
 //!
-//! The mapping is total: a type that Postgres lacks (map, struct, union, list of lists) is `json`.
+//! The mapping is total: a type that Postgres lacks (map, struct, union, list of them) is `json`. A
+//! list of lists is an array of several dimensions, which has the type of one of a single one.
 //! OIDs and lengths are those of PostgreSQL's `pg_type.dat`. A catalog table can request a type
 //! that Arrow lacks (`name`, `oid`, `"char"` …) with the field metadata key [`PG_TYPE`].
 
@@ -224,21 +225,28 @@ pub(crate) fn of_field(field: &Field) -> PgType {
     }
 }
 
-/// Returns the type of a result column where structs are shown as rows: they are records, as rows
-/// without a table are in PostgreSQL.
-pub(crate) fn of_field_with_records(field: &Field) -> PgType {
+/// Returns the type of a result column where arrays of arrays are shown as JSON.
+pub(crate) fn without_dimensions(field: &Field) -> PgType {
+    let is_list = |data_type: &DataType| list_element(unwrapped(data_type)).is_some();
+    match list_element(unwrapped(field.data_type())) {
+        Some(item) if is_list(item.data_type()) => PgType::of(oid::JSON),
+        _ => of_field(field),
+    }
+}
+
+/// Returns the type of a result column of structs that are shown as rows: they are records, as rows
+/// without a table are in PostgreSQL. `None` for other columns.
+pub(crate) fn of_records(field: &Field) -> Option<PgType> {
     let data_type = unwrapped(field.data_type());
     let is_struct = |data_type: &DataType| matches!(unwrapped(data_type), DataType::Struct(_));
     if is_struct(data_type) {
-        return PgType::of(oid::RECORD);
+        return Some(PgType::of(oid::RECORD));
     }
-    match list_element(data_type) {
-        Some(item) if is_struct(item.data_type()) => PgType {
-            element: oid::RECORD,
-            ..PgType::of(RECORD_LIST)
-        },
-        _ => of_field(field),
-    }
+    let item = list_element(data_type)?;
+    is_struct(item.data_type()).then(|| PgType {
+        element: oid::RECORD,
+        ..PgType::of(RECORD_LIST)
+    })
 }
 
 /// Returns whether values of `data_type` can be encoded as `hint`. Other hints are ignored, so that
@@ -354,15 +362,17 @@ pub(crate) fn of_data_type(data_type: &DataType) -> PgType {
         Dictionary(..) | RunEndEncoded(..) => return of_data_type(unwrapped(data_type)),
         List(f) | LargeList(f) | FixedSizeList(f, _) | ListView(f) | LargeListView(f) => {
             let element = of_field(f);
-            // Postgres' arrays are not lists of lists: their inner lengths must agree, and an inner
-            // list cannot be NULL.
-            if is_json(element.oid)
-                || element.element != 0
-                || list_element(unwrapped(f.data_type())).is_some()
-            {
+            if is_json(element.oid) {
                 return PgType::of(oid::JSON);
             }
-            return PgType::array_of(element);
+            if list_element(unwrapped(f.data_type())).is_none() {
+                return PgType::array_of(element);
+            }
+            // A vector is no dimension of an array.
+            return match element.element {
+                0 => PgType::of(oid::JSON),
+                _ => element,
+            };
         }
         Map(..) => oid::JSONB,
         Struct(_) | Union(..) => oid::JSON,
@@ -464,7 +474,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_of_scalars_are_arrays_and_nested_lists_are_json() {
+    fn lists_of_scalars_are_arrays_in_any_number_of_dimensions() {
         let ints = DataType::new_list(DataType::Int32, true);
         assert_eq!(
             of_data_type(&ints),
@@ -475,7 +485,16 @@ mod tests {
                 element: 23
             }
         );
-        assert_eq!(of_data_type(&DataType::new_list(ints, true)).oid, oid::JSON);
+        let nested = DataType::new_list(ints.clone(), true);
+        assert_eq!(of_data_type(&nested), of_data_type(&ints));
+        let column = |data_type: &DataType| Field::new("c", data_type.clone(), true);
+        assert_eq!(without_dimensions(&column(&nested)).oid, oid::JSON);
+        assert_eq!(without_dimensions(&column(&ints)).oid, 1007);
+        let maps = DataType::new_list(
+            DataType::new_list(DataType::Struct(Default::default()), true),
+            true,
+        );
+        assert_eq!(of_data_type(&maps).oid, oid::JSON);
         assert_eq!(
             of_data_type(&DataType::new_list(
                 DataType::Struct(datafusion::arrow::datatypes::Fields::empty()),

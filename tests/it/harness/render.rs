@@ -23,27 +23,43 @@ pub(crate) fn text(column: &ArrayRef, row: usize) -> Option<String> {
         DataType::Boolean => "f".to_owned(),
         DataType::Binary => hex(column.as_binary::<i32>().value(row)),
         DataType::Timestamp(..) => timestamp(column, row, ' '),
-        DataType::List(field) if !is_nested(field.data_type()) => {
-            let items = column.as_list::<i32>().value(row);
-            let items: Vec<String> = (0..items.len())
-                .map(|item| match text(&items, item) {
-                    None => "NULL".to_owned(),
-                    Some(item) => quoted_item(item),
-                })
-                .collect();
-            format!("{{{}}}", items.join(","))
-        }
+        DataType::List(_) if has_items(column, row) == Some(false) => "{}".to_owned(),
+        DataType::List(_) if has_items(column, row).is_some() => array(column, row),
         DataType::List(_) | DataType::Struct(_) | DataType::Map(..) => json(column, row),
         _ => scalar(column, row),
     })
 }
 
-/// Returns whether PostgreSQL has no arrays of this type.
-fn is_nested(data_type: &DataType) -> bool {
-    matches!(
-        data_type,
-        DataType::List(_) | DataType::Struct(_) | DataType::Map(..)
-    )
+/// Returns whether an array of any dimensions has items; `None` if PostgreSQL has no arrays of their
+/// type.
+fn has_items(column: &ArrayRef, row: usize) -> Option<bool> {
+    let DataType::List(mut item) = column.data_type().clone() else {
+        return None;
+    };
+    while let DataType::List(inner) = item.data_type().clone() {
+        item = inner;
+    }
+    if matches!(item.data_type(), DataType::Struct(_) | DataType::Map(..)) {
+        return None;
+    }
+    let items = column.as_list::<i32>().value(row);
+    Some(match items.data_type() {
+        DataType::List(_) => (0..items.len())
+            .any(|item| items.is_null(item) || has_items(&items, item) == Some(true)),
+        _ => !items.is_empty(),
+    })
+}
+
+fn array(column: &ArrayRef, row: usize) -> String {
+    let items = column.as_list::<i32>().value(row);
+    let is_nested = matches!(items.data_type(), DataType::List(_));
+    let items: Vec<String> = (0..items.len())
+        .map(|item| match is_nested && items.is_valid(item) {
+            true => array(&items, item),
+            false => text(&items, item).map_or_else(|| "NULL".to_owned(), quoted_item),
+        })
+        .collect();
+    format!("{{{}}}", items.join(","))
 }
 
 /// Returns the text of a value that is the same on its own and as part of another value.

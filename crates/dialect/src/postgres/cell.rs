@@ -271,53 +271,6 @@ pub(super) fn cells_of(array: &ArrayRef) -> Result<Vec<Cell<'static>>> {
     })
 }
 
-/// Splits a one-dimensional array in Postgres' text form, such as `{a,"b c",NULL}`, into its items;
-/// `None` if it is not such an array.
-pub fn parse_array_text(text: &str) -> Option<Vec<Option<String>>> {
-    let inner = text.trim().strip_prefix('{')?.strip_suffix('}')?;
-    if inner.trim().is_empty() {
-        return Some(Vec::new());
-    }
-    let mut items = Vec::new();
-    let mut chars = inner.chars().peekable();
-    loop {
-        while chars.peek().is_some_and(|c| c.is_whitespace()) {
-            chars.next();
-        }
-        let mut item = String::new();
-        let quoted = chars.next_if_eq(&'"').is_some();
-        let mut closed = !quoted;
-        while let Some(c) = chars.next_if(|c| quoted || *c != ',') {
-            match c {
-                '\\' => item.push(chars.next()?),
-                '"' if quoted => {
-                    closed = true;
-                    break;
-                }
-                '{' | '}' | '"' if !quoted => return None,
-                _ => item.push(c),
-            }
-        }
-        if !closed {
-            return None;
-        }
-        if quoted {
-            while chars.peek().is_some_and(|c| c.is_whitespace()) {
-                chars.next();
-            }
-            items.push(Some(item));
-        } else {
-            let item = item.trim_end();
-            items.push((!item.eq_ignore_ascii_case("null")).then(|| item.to_owned()));
-        }
-        match chars.next() {
-            None => return Some(items),
-            Some(',') => {}
-            Some(_) => return None,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -334,22 +287,5 @@ mod tests {
         ];
         let array = build_array(&data_type, cells.clone().into_iter()).unwrap();
         assert_eq!(cells_of(&array).unwrap(), cells);
-    }
-
-    #[test]
-    fn array_text_has_quotes_escapes_and_nulls() {
-        let some = |text: &str| Some(text.to_owned());
-        assert_eq!(parse_array_text("{}"), Some(vec![]));
-        assert_eq!(
-            parse_array_text("{a, NULL ,\"NULL\"}"),
-            Some(vec![some("a"), None, some("NULL")])
-        );
-        assert_eq!(
-            parse_array_text(r#"{"a,\"b\\",c}"#),
-            Some(vec![some(r#"a,"b\"#), some("c")])
-        );
-        for bad in ["", "a", "{a", "{\"a}", "{{a}}", "{\"a\"b}"] {
-            assert_eq!(parse_array_text(bad), None, "{bad}");
-        }
     }
 }

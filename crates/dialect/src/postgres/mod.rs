@@ -3,6 +3,7 @@
 //!
 //! Nothing here matches the text of a known query: each rewrite applies to any query of its form.
 
+mod array_text;
 mod bytea;
 mod cell;
 mod function;
@@ -20,11 +21,13 @@ mod settings;
 mod time_setting;
 mod units;
 
+pub use array_text::{ArrayItem, parse_array};
 pub use bytea::decode_bytea;
-pub use cell::{Cell, PG_TYPE, build_array, hinted_field, parse_array_text};
+pub use cell::{Cell, PG_TYPE, build_array, hinted_field};
 pub use function::{PgFunction, invalid};
+use functions::json_operators;
+pub(crate) use functions::{array_casts, json_comparisons, json_key_of, json_subscripts};
 pub use functions::{functions, quote_ident, split_name};
-use functions::{json_operators, json_order};
 pub use lakegate_engine::{IntervalStyle, OutputNames, apart, shown};
 pub use lakegate_lake::float_text::{put_f32, put_f64};
 pub use names::ShownAsNames;

@@ -13,7 +13,8 @@ use datafusion::logical_expr::{Expr, ExprSchemable};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 use lakegate_error::{Code, Error};
 
-use super::cell::{Cell, build_array, parse_array_text};
+use super::array_text::{ArrayItem, parse_array};
+use super::cell::{Cell, build_array};
 
 /// Converts `'16384'` to the type of the column that it is compared with.
 #[derive(Debug, Default)]
@@ -61,16 +62,16 @@ fn typed(text: &str, data_type: &DataType) -> Result<Option<Expr>> {
             None => return Err(wrong("boolean").into()),
         },
         DataType::List(item) => {
-            let items = parse_array_text(text).ok_or_else(|| {
-                Error::new(
-                    Code::InvalidCast,
-                    format!("malformed array literal: \"{text}\""),
-                )
-            })?;
-            let items = items
-                .into_iter()
-                .map(|item| item.map_or(Cell::Null, Cell::text));
-            let items = cast(&build_array(&DataType::Utf8, items)?, item.data_type())?;
+            let items = parse_array(text)?.into_iter().map(ArrayItem::into_cell);
+            let items: Vec<Cell<'static>> = items.collect();
+            // A nested array does not compare with one that is flat.
+            if items.iter().any(|item| matches!(item, Cell::List(_))) {
+                return Ok(None);
+            }
+            let items = cast(
+                &build_array(&DataType::Utf8, items.into_iter())?,
+                item.data_type(),
+            )?;
             let scalars = (0..items.len())
                 .map(|row| ScalarValue::try_from_array(&items, row))
                 .collect::<Result<Vec<_>>>()?;

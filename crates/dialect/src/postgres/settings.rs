@@ -85,6 +85,12 @@ const KNOWN: &[Known] = &[
         description: "Name of the client",
     },
     Known {
+        name: "array_output",
+        default: "array",
+        kind: Kind::OneOf(&["array", "json"]),
+        description: "What arrays of arrays are shown as over PostgreSQL's protocol: array or json",
+    },
+    Known {
         name: "block_size",
         default: "8192",
         kind: Kind::Constant,

@@ -75,7 +75,13 @@ fn length_of(lengths: &ListArray, row: usize) -> Result<usize> {
     let length = match given.as_slice() {
         [] => Some(0),
         [length] => length.and_then(|length| usize::try_from(length).ok()),
-        _ => return Err(wrong(Code::NotSupported, "several dimensions are not supported").into()),
+        _ => {
+            return Err(wrong(
+                Code::NotSupported,
+                "several dimensions are written in the call, as ARRAY[3, 2]",
+            )
+            .into());
+        }
     };
     let length = length.ok_or_else(|| {
         wrong(
@@ -137,8 +143,8 @@ fn trimmed(columns: &[ArrayRef]) -> Result<ArrayRef> {
         let left = left.and_then(|number| length.checked_sub(number));
         let Some(left) = left else {
             return Err(Error::new(
-                Code::InvalidParameter,
-                format!("number of items to trim must be between 0 and {length}"),
+                Code::ArraySubscript,
+                format!("number of elements to trim must be between 0 and {length}"),
             )
             .into());
         };

@@ -196,6 +196,48 @@ mod tests {
         assert!(matches!(far, JsonPathItems::Misfit(_)));
     }
 
+    // PostgreSQL 15's answers.
+    #[test]
+    fn levels_and_patterns_find_items() {
+        let json = r#"{"a": {"b": 1}, "c": [{"b": "x"}, 2]}"#;
+        for (path, expected) in [
+            (
+                "$.**",
+                &[
+                    json,
+                    r#"{"b": 1}"#,
+                    "1",
+                    r#"[{"b": "x"}, 2]"#,
+                    r#"{"b": "x"}"#,
+                    "\"x\"",
+                    "2",
+                ][..],
+            ),
+            ("$.**{1}", &[r#"{"b": 1}"#, r#"[{"b": "x"}, 2]"#]),
+            ("$.**{2 to 3}", &["1", r#"{"b": "x"}"#, "\"x\"", "2"]),
+            ("$.**{last}", &["1", "\"x\"", "2"]),
+            ("$.**{3 to last}", &["\"x\""]),
+            ("strict $.**.b", &["1", "\"x\""]),
+            ("strict $.** ? (@.b == 1)", &[r#"{"b": 1}"#]),
+        ] {
+            let expected = expected.iter().map(|item| (*item).to_owned());
+            let expected = JsonPathItems::Found(expected.collect());
+            assert_eq!(found(path, json, ""), expected, "{path}");
+        }
+        let texts = r#"["abc", "xab", "A.c", 1, null]"#;
+        for (filter, expected) in [
+            ("@ like_regex \"^ab\"", &["\"abc\""][..]),
+            ("@ like_regex \"^a.C\" flag \"i\"", &["\"abc\"", "\"A.c\""]),
+            ("@ like_regex \"a.c\" flag \"iq\"", &["\"A.c\""]),
+            ("!(@ like_regex \"a\")", &["\"A.c\""]),
+        ] {
+            let expected = expected.iter().map(|item| (*item).to_owned());
+            let expected = JsonPathItems::Found(expected.collect());
+            let path = format!("$[*] ? ({filter})");
+            assert_eq!(found(&path, texts, ""), expected, "{path}");
+        }
+    }
+
     #[test]
     fn what_is_no_path_or_no_object_is_refused() {
         for path in [
@@ -203,7 +245,9 @@ mod tests {
             "$.",
             "$.a ? (@",
             "",
-            "$.a ? (@ like_regex \"x\")",
+            "$.a ? (@ like_regex \"x\" flag \"x\")",
+            "$.a ? (@ like_regex $b)",
+            "$.**{a}",
         ] {
             assert!(JsonPath::parse(path).is_err(), "{path}");
         }

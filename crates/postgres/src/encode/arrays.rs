@@ -9,9 +9,9 @@ use datafusion::arrow::datatypes::{
     DurationNanosecondType, DurationSecondType, Int8Type, Int16Type, Int32Type, Int64Type,
     TimeUnit, UInt8Type, UInt16Type, UInt32Type, UInt64Type, i256,
 };
-use lakegate_error::{Error, Result};
+use lakegate_error::{Code, Error, Result};
 
-use super::column::Column;
+use super::column::{Column, Data};
 use super::number::put_start;
 use super::time::Interval;
 
@@ -236,6 +236,9 @@ pub(super) struct List<'a> {
     pub vector: bool,
 }
 
+/// The most dimensions of PostgreSQL's arrays.
+const MAX_DIMENSIONS: usize = 6;
+
 pub(super) enum Ranges<'a> {
     Offsets32(&'a [i32]),
     Offsets64(&'a [i64]),
@@ -254,6 +257,70 @@ impl List<'_> {
             Ranges::Views64(o, s) => o[row].as_usize()..o[row].as_usize() + s[row].as_usize(),
         }
     }
+}
+
+impl<'a> List<'a> {
+    /// Returns the lists that are its items; `None` if these are no lists.
+    pub(super) fn inner(&self) -> Option<&List<'a>> {
+        match &self.values.data {
+            Data::List(inner) if !inner.vector => Some(inner),
+            _ => None,
+        }
+    }
+
+    /// Returns whether a row has an item that is no list. Without one, it is an empty array,
+    /// whatever its lists.
+    pub(super) fn has_items(&self, row: usize) -> bool {
+        match self.inner() {
+            Some(inner) => self
+                .range(row)
+                .any(|index| self.values.is_null(index) || inner.has_items(index)),
+            None => !self.range(row).is_empty(),
+        }
+    }
+
+    /// Returns the length of each dimension of a row.
+    ///
+    /// # Errors
+    ///
+    /// The lists of a dimension differ in their lengths, or one of them is NULL: no array of
+    /// PostgreSQL is so.
+    pub(super) fn dimensions(&self, row: usize) -> Result<Vec<usize>> {
+        let mut lengths = Vec::new();
+        self.measure(row, 0, &mut lengths)?;
+        match lengths.len() <= MAX_DIMENSIONS {
+            true => Ok(lengths),
+            false => Err(no_array(format!(
+                "the array has more than {MAX_DIMENSIONS} dimensions"
+            ))),
+        }
+    }
+
+    fn measure(&self, row: usize, dimension: usize, lengths: &mut Vec<usize>) -> Result<()> {
+        let range = self.range(row);
+        match lengths.get(dimension) {
+            None => lengths.push(range.len()),
+            Some(known) if *known == range.len() => {}
+            Some(_) => {
+                return Err(no_array("the arrays of the array differ in their lengths"));
+            }
+        }
+        let Some(inner) = self.inner() else {
+            return Ok(());
+        };
+        for index in range {
+            if self.values.is_null(index) {
+                return Err(no_array("an array of the array is NULL"));
+            }
+            inner.measure(index, dimension + 1, lengths)?;
+        }
+        Ok(())
+    }
+}
+
+fn no_array(message: impl Into<String>) -> Error {
+    Error::new(Code::NotSupported, message)
+        .with_hint("SET array_output = 'json' shows arrays of arrays as JSON, as to_json(x) does")
 }
 
 pub(super) fn ints(array: &dyn Array) -> Result<Ints<'_>> {

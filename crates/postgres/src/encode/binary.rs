@@ -126,28 +126,44 @@ fn narrow<T: TryFrom<i64>>(value: i64) -> Result<T> {
 }
 
 fn put_array(out: &mut BytesMut, list: &List<'_>, row: usize, style: &Style) -> Result<()> {
-    let range = list.range(row);
-    let has_null = range.clone().any(|index| list.values.is_null(index));
-    out.put_i32(if range.is_empty() && !list.vector {
-        0
-    } else {
-        1
-    });
-    out.put_i32(i32::from(has_null));
-    out.put_u32(list.element);
-    if range.is_empty() && !list.vector {
+    if !list.vector && !list.has_items(row) {
+        out.put_i32(0);
+        out.put_i32(0);
+        out.put_u32(list.element);
         return Ok(());
     }
-    let len = i32::try_from(range.len()).map_err(|_| {
-        Error::new(
-            Code::NumericOutOfRange,
-            "an array holds at most 2147483647 elements",
-        )
-    })?;
-    out.put_i32(len);
-    out.put_i32(i32::from(!list.vector));
-    for index in range {
-        super::put_field(out, &list.values, index, super::Format::Binary, style)?;
+    let lengths = list.dimensions(row)?;
+    out.put_i32(narrow(i64::try_from(lengths.len()).unwrap_or(i64::MAX))?);
+    out.put_i32(i32::from(has_null(list, row)));
+    out.put_u32(list.element);
+    for length in lengths {
+        let length = i32::try_from(length).map_err(|_| {
+            Error::new(
+                Code::NumericOutOfRange,
+                "an array holds at most 2147483647 elements",
+            )
+        })?;
+        out.put_i32(length);
+        out.put_i32(i32::from(!list.vector));
+    }
+    put_items(out, list, row, style)
+}
+
+fn has_null(list: &List<'_>, row: usize) -> bool {
+    let mut range = list.range(row);
+    match list.inner() {
+        Some(inner) => range.any(|index| has_null(inner, index)),
+        None => range.any(|index| list.values.is_null(index)),
+    }
+}
+
+/// Appends the elements of all dimensions.
+fn put_items(out: &mut BytesMut, list: &List<'_>, row: usize, style: &Style) -> Result<()> {
+    for index in list.range(row) {
+        match list.inner() {
+            Some(inner) => put_items(out, inner, index, style)?,
+            None => super::put_field(out, &list.values, index, super::Format::Binary, style)?,
+        }
     }
     Ok(())
 }

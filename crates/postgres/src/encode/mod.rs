@@ -54,16 +54,22 @@ pub(crate) struct Style {
     pub float_digits: i32,
     /// `struct_output`: structs are records instead of JSON.
     pub records: bool,
+    /// `array_output`: arrays of arrays are JSON instead of arrays of several dimensions.
+    pub flat_arrays: bool,
     pub intervals: IntervalStyle,
 }
 
 impl Style {
     /// Returns the type that a result column is shown as.
     pub(crate) fn type_of(&self, field: &Field) -> PgType {
-        match self.records {
-            true => types::of_field_with_records(field),
+        let of_record = match self.records {
+            true => types::of_records(field),
+            false => None,
+        };
+        of_record.unwrap_or_else(|| match self.flat_arrays {
+            true => types::without_dimensions(field),
             false => types::of_field(field),
-        }
+        })
     }
 }
 
@@ -73,6 +79,7 @@ impl Default for Style {
             zone: Zone::UTC,
             float_digits: 1,
             records: false,
+            flat_arrays: false,
             intervals: IntervalStyle::default(),
         }
     }

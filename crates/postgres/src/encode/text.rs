@@ -125,6 +125,18 @@ fn put_vector(out: &mut BytesMut, list: &List<'_>, row: usize, style: &Style) ->
 }
 
 fn put_array(out: &mut BytesMut, list: &List<'_>, row: usize, style: &Style) -> Result<()> {
+    match list.has_items(row) {
+        true => put_items(out, list, row, style),
+        false => {
+            out.put_slice(b"{}");
+            Ok(())
+        }
+    }
+}
+
+/// Appends the items of an array, or of one that is an item. Lists of different lengths are written
+/// as they are.
+fn put_items(out: &mut BytesMut, list: &List<'_>, row: usize, style: &Style) -> Result<()> {
     out.put_u8(b'{');
     for (n, index) in list.range(row).enumerate() {
         if n > 0 {
@@ -132,6 +144,10 @@ fn put_array(out: &mut BytesMut, list: &List<'_>, row: usize, style: &Style) -> 
         }
         if list.values.is_null(index) {
             out.put_slice(b"NULL");
+            continue;
+        }
+        if let Some(inner) = list.inner() {
+            put_items(out, inner, index, style)?;
             continue;
         }
         let start = out.len();

@@ -2,6 +2,7 @@
 //! those that always return nothing.
 
 mod absent;
+mod array_casts;
 mod arrays;
 mod bytes;
 pub(super) mod coalesce;
@@ -20,11 +21,15 @@ mod variadic;
 
 use std::sync::{Arc, LazyLock};
 
+pub(crate) use array_casts::rule as array_casts;
 pub(super) use arrays::MOST_FREQUENT;
 pub(super) use bytes::BIT_COUNT;
 use datafusion::logical_expr::ScalarUDF;
 pub(super) use joined::JOINED;
-pub(super) use json::{ROW as JSON_ROW, planner as json_operators, rule as json_order};
+pub(super) use json::{ROW as JSON_ROW, planner as json_operators};
+pub(crate) use json::{
+    key_of as json_key_of, rule as json_comparisons, subscripts as json_subscripts,
+};
 pub(super) use percentiles::PERCENTILE;
 pub(super) use session::TRANSACTION_AGE;
 pub use text::{quote_ident, split_name};

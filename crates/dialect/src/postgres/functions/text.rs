@@ -5,7 +5,7 @@ use datafusion::error::Result;
 use lakegate_engine::bounded;
 use lakegate_error::{Code, Error};
 
-use crate::postgres::{Cell, PgFunction, invalid, parse_array_text};
+use crate::postgres::{Cell, PgFunction, invalid};
 
 const UTF8: i64 = 6;
 
@@ -300,7 +300,6 @@ pub fn split_name(name: &str) -> Option<Vec<String>> {
 
 pub(super) fn functions() -> Vec<PgFunction> {
     let text = || DataType::Utf8;
-    let list = || DataType::new_list(DataType::Utf8, true);
     vec![
         PgFunction::new("quote_ident", 1..=1, text(), |args| {
             Ok(Cell::text(quote_ident(
@@ -381,27 +380,6 @@ pub(super) fn functions() -> Vec<PgFunction> {
             Ok(args[0]
                 .as_int()
                 .map_or(Cell::Null, |bytes| Cell::text(size_pretty(bytes))))
-        })
-        .immutable(),
-        // The cast of array text, such as '{a,b}'::text[].
-        PgFunction::new("pg_array_in", 1..=1, list(), |args| match &args[0] {
-            Cell::List(items) => Ok(Cell::List(
-                items
-                    .iter()
-                    .map(|i| i.to_text().map_or(Cell::Null, Cell::text))
-                    .collect(),
-            )),
-            other => {
-                let text = other.to_text().unwrap_or_default();
-                let items = parse_array_text(&text)
-                    .ok_or_else(|| invalid(format!("malformed array literal: \"{text}\"")))?;
-                Ok(Cell::List(
-                    items
-                        .into_iter()
-                        .map(|item| item.map_or(Cell::Null, Cell::text))
-                        .collect(),
-                ))
-            }
         })
         .immutable(),
     ]

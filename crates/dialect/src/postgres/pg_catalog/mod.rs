@@ -223,9 +223,6 @@ impl PgCatalog {
         if let Some(operators) = postgres::json_operators() {
             state.register_expr_planner(operators)?;
         }
-        if let Some(order) = postgres::json_order() {
-            state.add_analyzer_rule(order);
-        }
         if !asks_the_catalog(references) {
             return Ok(());
         }

@@ -145,13 +145,12 @@ pub(crate) fn of_arrow(data_type: &DataType) -> WireType {
         List(f) | LargeList(f) | FixedSizeList(f, _) | ListView(f) | LargeListView(f) => {
             let element = of_arrow(f.data_type());
             return match by_oid(element.oid) {
-                // Postgres' arrays are not lists of lists.
-                Some(t) if ![JSON, JSONB].contains(&t.oid) && t.array != 0 && t.category != "A" => {
-                    WireType {
-                        oid: t.array,
-                        typmod: element.typmod,
-                    }
-                }
+                // An array of several dimensions has the type of one of a single one.
+                Some(t) if t.category == "A" => element,
+                Some(t) if ![JSON, JSONB].contains(&t.oid) && t.array != 0 => WireType {
+                    oid: t.array,
+                    typmod: element.typmod,
+                },
                 _ => WireType::plain(JSON),
             };
         }
@@ -385,7 +384,7 @@ mod tests {
             }
         );
         assert_eq!(of_arrow(&list(DataType::Utf8)).oid, 1009);
-        assert_eq!(of_arrow(&list(list(DataType::Utf8))).oid, JSON);
+        assert_eq!(of_arrow(&list(list(DataType::Utf8))).oid, 1009);
         let object = DataType::Struct(vec![Field::new("a", DataType::Int8, true)].into());
         assert_eq!(of_arrow(&object).oid, JSON);
         assert_eq!(of_arrow(&list(object)).oid, JSON);

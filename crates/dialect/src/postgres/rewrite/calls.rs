@@ -17,13 +17,14 @@
 //! generate_series(a, b, '1 day')    generate_series(a, b, INTERVAL '1 day')
 //! x LIKE ANY (ARRAY[p, q])          (x LIKE p) OR (x LIKE q)
 //! x @> '{a,b}'                      x @> ARRAY['a', 'b']
+//! array_fill(x, ARRAY[3, 2])        array_fill(array_fill(x, ARRAY[2]), ARRAY[3])
 //! ```
 
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, DataType, ExactNumberInfo, Expr, TimezoneInfo, UnaryOperator, Value,
 };
 use lakegate_engine::time::{AT_TIME_ZONE, interval_in_words};
-use lakegate_error::Error;
+use lakegate_error::{Code, Error};
 
 use super::build::{self, binary, cast, nested};
 use super::{casts, comparisons, copies, expressions};
@@ -51,6 +52,38 @@ pub(super) fn call(name: &str, args: &[Expr]) -> Result<Option<Expr>, Error> {
         ("min_scale", [x]) => {
             let significant = build::call("rtrim", vec![decimals(x), build::text("0")]);
             Some(build::call("char_length", vec![significant]))
+        }
+        ("array_fill", [value, lengths]) => match unnested(lengths) {
+            Expr::Array(lengths) if lengths.elem.len() > 1 => {
+                let inner_first = lengths.elem.iter().rev().cloned();
+                Some(inner_first.fold(value.clone(), |value, length| {
+                    build::call("array_fill", vec![value, build::array(vec![length])])
+                }))
+            }
+            _ => None,
+        },
+        ("array_fill", [value, lengths, bounds]) => {
+            let counts = |expr: &Expr| match unnested(expr) {
+                Expr::Array(array) => Some(array.elem.clone()),
+                _ => None,
+            };
+            let (Some(of_lengths), Some(of_bounds)) = (counts(lengths), counts(bounds)) else {
+                return Err(from_one());
+            };
+            if of_lengths.len() != of_bounds.len() {
+                return Err(Error::new(
+                    Code::ArraySubscript,
+                    "wrong number of array subscripts",
+                ));
+            }
+            if of_bounds
+                .iter()
+                .any(|bound| expressions::number(bound) != Some(1))
+            {
+                return Err(from_one());
+            }
+            let args = vec![value.clone(), lengths.clone()];
+            call(name, &args)?.or_else(|| Some(build::call(name, args)))
         }
         ("is_normalized", [text] | [text, _]) => {
             copies::check(text, 2)?;
@@ -135,6 +168,11 @@ pub(super) fn call(name: &str, args: &[Expr]) -> Result<Option<Expr>, Error> {
         (name, [x]) => named_cast(name).map(|data_type| cast(nested(x.clone()), data_type)),
         _ => None,
     })
+}
+
+fn from_one() -> Error {
+    Error::not_supported("array_fill: the items of an array are counted from 1")
+        .with_hint("leave out the third argument")
 }
 
 /// Returns the type whose casts may be written as calls of its name.

@@ -10,7 +10,7 @@ use lakegate_error::Error;
 
 use super::{build, folded};
 use crate::postgres::bytea::bytea_of;
-use crate::postgres::parse_array_text;
+use crate::postgres::{ArrayItem, parse_array};
 
 /// The replacement of a cast to a Postgres type.
 enum Target {
@@ -20,8 +20,8 @@ enum Target {
     Function(&'static str),
     /// A cast to text, and a call of a function that parses it.
     Text(&'static str),
-    /// An array of an engine's type.
-    Array(DataType),
+    /// An array of an engine's type, of as many dimensions.
+    Array(DataType, usize),
     /// Unchanged.
     Unchanged,
 }
@@ -66,14 +66,15 @@ fn target(data_type: &DataType) -> Target {
         | DataType::CharVarying(None)
         | DataType::Nvarchar(None) => Target::Engine(DataType::Text),
         DataType::Array(ArrayElemTypeDef::SquareBracket(element, _)) => match target(element) {
-            Target::Engine(element) => Target::Array(element),
-            Target::Unchanged => Target::Array(element.as_ref().clone()),
+            Target::Engine(element) => Target::Array(element, 1),
+            Target::Unchanged => Target::Array(element.as_ref().clone(), 1),
+            Target::Array(element, dimensions) => Target::Array(element, dimensions + 1),
             Target::Function(
                 "regclass_in" | "regtype_in" | "regnamespace_in" | "regproc_in" | "regrole_in"
                 | "regoper_in" | "regoperator_in" | "regcollation_in",
-            ) => Target::Array(DataType::BigInt(None)),
-            Target::Text(_) => Target::Array(DataType::Text),
-            Target::Function(_) | Target::Array(_) => Target::Unchanged,
+            ) => Target::Array(DataType::BigInt(None), 1),
+            Target::Text(_) => Target::Array(DataType::Text, 1),
+            Target::Function(_) => Target::Unchanged,
         },
         DataType::Custom(name, modifiers) => match type_name(name) {
             Some((name, quoted)) => custom(&name, quoted, modifiers),
@@ -164,15 +165,27 @@ pub(super) fn literal_array(expr: &Expr) -> Result<Option<Vec<Expr>>, Error> {
         Value::SingleQuotedString(text) | Value::EscapedStringLiteral(text) => text,
         _ => return Ok(None),
     };
-    let items = parse_array_text(text)
-        .ok_or_else(|| Error::invalid(format!("malformed array literal: \"{text}\"")))?;
-    let null = || build::null();
-    Ok(Some(
-        items
-            .into_iter()
-            .map(|item| item.map_or_else(null, build::text))
-            .collect(),
-    ))
+    let items = parse_array(text)?.into_iter().map(item);
+    Ok(Some(items.collect()))
+}
+
+fn item(item: ArrayItem) -> Expr {
+    match item {
+        ArrayItem::Null => build::null(),
+        ArrayItem::Text(text) => build::text(text),
+        ArrayItem::Array(items) => build::array(items.into_iter().map(self::item).collect()),
+    }
+}
+
+/// Casts the items of an array, which may be arrays.
+fn cast_item(item: Expr, element: &DataType) -> Expr {
+    match item {
+        Expr::Array(array) => {
+            let items = array.elem.into_iter();
+            build::array(items.map(|item| cast_item(item, element)).collect())
+        }
+        item => build::cast(item, element.clone()),
+    }
 }
 
 /// Returns the replacement of a cast of an expression to `bytea`: text is decoded. `None` if it
@@ -442,24 +455,19 @@ pub(super) fn rewrite(expr: &mut Expr) -> Result<(), Error> {
             let argument = build::taken(inner);
             *expr = build::call(function, vec![argument]);
         }
-        Target::Array(element) => {
+        Target::Array(element, dimensions) => {
             if let Some(items) = literal_array(inner)? {
-                let cast = |item| Expr::Cast {
-                    kind: CastKind::DoubleColon,
-                    expr: Box::new(item),
-                    data_type: element.clone(),
-                    array: false,
-                    format: None,
-                };
-                let items: Vec<Expr> = items.into_iter().map(cast).collect();
+                let items = items.into_iter().map(|item| cast_item(item, &element));
+                let items: Vec<Expr> = items.collect();
                 if !items.is_empty() {
                     *expr = build::array(items);
                     return Ok(());
                 }
                 **inner = build::array(vec![]);
             }
-            let _ = kind;
-            *data_type = DataType::Array(ArrayElemTypeDef::SquareBracket(Box::new(element), None));
+            let array =
+                |item| DataType::Array(ArrayElemTypeDef::SquareBracket(Box::new(item), None));
+            *data_type = (0..dimensions).fold(element, |item, _| array(item));
         }
     }
     Ok(())

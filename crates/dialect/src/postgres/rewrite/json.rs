@@ -6,6 +6,8 @@
 //! json_agg(x ORDER BY y)            $json_agg(array_agg($json_item(x) ORDER BY y))
 //! json_object_agg(k, v)             $json_object_agg(array_agg(k), array_agg($json_item(v)))
 //! json_array_elements(x)            $json_kept(unnest(json_array_elements(x)))
+//! json_each(x)                      unnest($json_entries(x))
+//! (json_each(x)).*                  (json_each(x)).key, (json_each(x)).value
 //! row_to_json(t)                    row_to_json($json_row('a', t.a, 'b', t.b))
 //! row_to_json(row(x, y))            row_to_json($json_row('f1', x, 'f2', y))
 //! ```
@@ -26,11 +28,12 @@ use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
-    Ident, LambdaFunction, LambdaSyntax, ObjectName, OneOrManyWithParens, Query, Select,
-    SelectItem, SetExpr, Statement, TableAlias, TableFactor, Values, VisitorMut,
+    AccessExpr, BinaryOperator, DataType, Expr, Function, FunctionArg, FunctionArgExpr,
+    FunctionArguments, Ident, LambdaFunction, LambdaSyntax, ObjectName, OneOrManyWithParens, Query,
+    Select, SelectItem, SetExpr, Statement, TableAlias, TableFactor, Values, VisitorMut,
 };
 use datafusion::sql::sqlparser::tokenizer::Location;
+use lakegate_sql::trino::fields_of;
 use lakegate_sql::walk::walk_mut;
 
 use self::set_columns::SetColumns;
@@ -78,6 +81,43 @@ pub(super) const SETS: &[(&str, Option<&str>)] = &[
     ("jsonb_array_elements_text", None),
     ("jsonb_object_keys", None),
 ];
+
+/// Returns the function of the rows that `json_each` and its like return.
+fn entries_of(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "json_each" => "$json_entries",
+        "jsonb_each" => "$jsonb_entries",
+        "json_each_text" => "$json_entries_text",
+        "jsonb_each_text" => "$jsonb_entries_text",
+        _ => return None,
+    })
+}
+
+/// Returns the columns of `(json_each(x)).*`.
+fn columns_of_rows(item: &SelectItem) -> Option<[SelectItem; 2]> {
+    let SelectItem::UnnamedExpr(expr) = item else {
+        return None;
+    };
+    let [row] = fields_of(expr)? else {
+        return None;
+    };
+    let row = build::argument(row)?;
+    let mut called = &row;
+    while let Expr::Nested(inner) = called {
+        called = inner;
+    }
+    match called {
+        Expr::Function(function) => entries_of(&last_part(&function.name)?)?,
+        _ => return None,
+    };
+    Some(["key", "value"].map(|name| {
+        let field = Expr::CompoundFieldAccess {
+            root: Box::new(build::nested(called.clone())),
+            access_chain: vec![AccessExpr::Dot(Expr::Identifier(Ident::new(name)))],
+        };
+        build::aliased(field, Ident::new(name))
+    }))
+}
 
 /// Rewrites the JSON operators and functions of a statement.
 pub fn rewrite_json(statement: &mut Statement) {
@@ -380,6 +420,13 @@ fn called(function: &mut Function) -> Option<Expr> {
                 gathered(function, 1, Some("$jsonb_item")),
             ],
         ),
+        (each, 1) if let Some(entries) = entries_of(each) => {
+            function.name = ObjectName::from(vec![Ident::with_quote('"', entries)]);
+            Some(build::call(
+                "unnest",
+                vec![Expr::Function(function.clone())],
+            ))
+        }
         ("jsonb_path_query", 2..=4) => {
             let rows = build::call("unnest", vec![Expr::Function(function.clone())]);
             Some(build::call("$jsonb_kept", vec![rows]))
@@ -424,6 +471,12 @@ impl VisitorMut for JsonSyntax {
         });
         let rows = factors.filter_map(|factor| self.rows_of(factor)).collect();
         self.scopes.push(rows);
+        let items = std::mem::take(&mut select.projection).into_iter();
+        let items = items.flat_map(|item| match columns_of_rows(&item) {
+            Some(columns) => columns.into(),
+            None => vec![item],
+        });
+        select.projection = items.collect();
         self.set_columns.enter_select(select);
         ControlFlow::Continue(())
     }

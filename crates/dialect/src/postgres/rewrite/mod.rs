@@ -27,6 +27,7 @@
 //! x > ANY (array)                          compare_any('>', x, array)
 //! x::timestamp(3)                          timestamp_to_precision(x::timestamp, 3)
 //! DISTINCT ON (1) x, y; GROUP BY (x, y)    DISTINCT ON (x) x, y; GROUP BY x, y
+//! DISTINCT ON (x) x, unnest(a)             see distinct_sets.rs
 //! LIMIT '1'                                LIMIT 1
 //! VALUES ((SELECT 1), 2), (3, 4)           SELECT (SELECT 1), 2 UNION ALL SELECT 3, 4
 //! mod(x, y), sign(x)                       ((x) % (y)), signum(x)
@@ -54,6 +55,7 @@ mod clauses;
 mod comparisons;
 mod conditions;
 mod copies;
+mod distinct_sets;
 mod expressions;
 mod grouping;
 mod hidden_columns;
@@ -137,6 +139,7 @@ pub fn rewrite(
     by_object: &[&str],
     functions: Names,
 ) -> Result<CatalogReferences, Error> {
+    distinct_sets::rewrite(statement)?;
     outputs::name(statement, functions)?;
     windows::in_order(statement)?;
     order_keys::rewrite(statement)?;

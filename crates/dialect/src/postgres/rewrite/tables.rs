@@ -1,8 +1,8 @@
 //! Functions in FROM, and joins without a condition.
 
 use datafusion::sql::sqlparser::ast::{
-    CastKind, DataType, Expr, Ident, Join, JoinConstraint, JoinOperator, ObjectName, SelectItem,
-    TableAlias, TableAliasColumnDef, TableFactor, TableWithJoins, Value,
+    ArrayElemTypeDef, CastKind, DataType, Expr, Ident, Join, JoinConstraint, JoinOperator,
+    ObjectName, SelectItem, TableAlias, TableAliasColumnDef, TableFactor, TableWithJoins, Value,
 };
 use lakegate_engine::apart_in_relation;
 use lakegate_error::{Code, Error};
@@ -43,6 +43,16 @@ fn cast(expr: Expr, data_type: DataType) -> Expr {
     // The types are PostgreSQL's, as in any cast. A type that fails here fails when it is planned.
     let _ = super::casts::rewrite(&mut cast);
     cast
+}
+
+/// Returns whether a type is an array of one dimension.
+fn is_array(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Array(ArrayElemTypeDef::SquareBracket(item, _)) => {
+            !matches!(item.as_ref(), DataType::Array(_))
+        }
+        _ => false,
+    }
 }
 
 /// The columns of a call that makes columns of JSON values.
@@ -91,9 +101,9 @@ fn json_columns(name: &str, args: &[Expr], alias: Option<&TableAlias>) -> Option
         "json_each_text" => ("$json_values_text", Item::AsIs),
         "jsonb_each_text" => ("$jsonb_values_text", Item::AsIs),
         "json_to_recordset" | "jsonb_to_recordset" => {
-            let column = match name {
-                "json_to_recordset" => "$json_column",
-                _ => "$jsonb_column",
+            let (column, arrays) = match name {
+                "json_to_recordset" => ("$json_column", "$json_array_column"),
+                _ => ("$jsonb_column", "$jsonb_array_column"),
             };
             let columns = &alias?.columns;
             let typed: Option<Vec<(Ident, DataType)>> = columns
@@ -104,8 +114,9 @@ fn json_columns(name: &str, args: &[Expr], alias: Option<&TableAlias>) -> Option
             return Some(JsonColumns {
                 lists: typed
                     .iter()
-                    .map(|(name, _)| {
+                    .map(|(name, data_type)| {
                         let key = build::text(folded(name));
+                        let column = if is_array(data_type) { arrays } else { column };
                         build::call(column, vec![value.clone(), key])
                     })
                     .collect(),
@@ -145,6 +156,7 @@ fn record(name: &str, args: &[Expr], alias: Option<&TableAlias>) -> Option<Vec<S
             let data_type = column.data_type.clone()?;
             let member = match data_type {
                 DataType::JSON | DataType::JSONB => "$json_get",
+                ref array if is_array(array) => "$json_get_array",
                 _ => "$json_get_text",
             };
             let member = build::call(member, vec![value.clone(), key]);

@@ -1,5 +1,6 @@
 //! Finds the items of a value.
 
+mod levels;
 mod predicates;
 
 use std::borrow::Cow;
@@ -195,8 +196,14 @@ impl<'a> Evaluation<'a, '_, '_> {
             Node::Numeric(base) => return self.each_number(self.node(base, scope)?, Ok),
             Node::Accessed(base, accessors) => {
                 let mut items = self.node(base, scope)?;
+                let mut skips = false;
                 for accessor in accessors {
-                    items = self.access(items, accessor, scope)?;
+                    items = match skips {
+                        true => self.access_fitting(items, accessor, scope)?,
+                        false => self.access(items, accessor, scope)?,
+                    };
+                    // Few of the items of all levels have what follows.
+                    skips |= matches!(accessor, Accessor::Levels(..));
                 }
                 return Ok(items);
             }
@@ -345,6 +352,7 @@ impl<'a> Evaluation<'a, '_, '_> {
                 }
             }
             Accessor::Descendant(name) => self.descendants(items, name, &mut found)?,
+            Accessor::Levels(first, last) => self.levels(items, *first, *last, &mut found)?,
             Accessor::AnyElement => {
                 for item in items {
                     match item {
@@ -390,30 +398,6 @@ impl<'a> Evaluation<'a, '_, '_> {
             _ if self.lax => Ok(Vec::new()),
             item => Err(wrong_type("an object", &item)),
         }
-    }
-
-    /// The members of a name at all levels: those of an object, then those of its values.
-    fn descendants(&self, items: Items<'a>, name: &str, found: &mut Items<'a>) -> Evaluated<()> {
-        // The next item is the last.
-        let mut next = items;
-        next.reverse();
-        while let Some(item) = next.pop() {
-            let from = next.len();
-            match item {
-                Item::Array(array) => self.elements(array, &mut next)?,
-                item @ (Item::Object(_) | Item::Entry(_)) => {
-                    for (of, value) in self.members_of(item)? {
-                        if of == name {
-                            self.push(value.clone(), found)?;
-                        }
-                        self.push(value, &mut next)?;
-                    }
-                }
-                _ => (),
-            }
-            next.get_mut(from..).unwrap_or_default().reverse();
-        }
-        Ok(())
     }
 
     fn subscripted(

@@ -60,12 +60,18 @@ enum Node {
     Judged(Box<Predicate>),
 }
 
+/// The level of the values that have no others within.
+const LEAVES: u32 = u32::MAX;
+
 #[derive(Debug, Clone, PartialEq)]
 enum Accessor {
     Member(String),
     AnyMember,
     /// `..name`
     Descendant(String),
+    /// `.**{2 to 4}`: what is so many levels below. The last level is [`LEAVES`], which as the first
+    /// too means what is neither an array nor an object.
+    Levels(u32, u32),
     /// Subscripts: one index, or the first and the last.
     Elements(Vec<(Node, Option<Node>)>),
     AnyElement,
@@ -112,5 +118,7 @@ enum Predicate {
     Unknown(Box<Predicate>),
     Exists(Box<Node>),
     StartsWith(Box<Node>, Box<Node>),
+    /// A pattern with its flags, in the syntax of Java.
+    LikeRegex(Box<Node>, String),
     Compared(Box<Node>, Comparison, Box<Node>),
 }

@@ -1,5 +1,6 @@
 //! Parses paths.
 
+mod postgres;
 #[cfg(test)]
 mod tests;
 
@@ -227,7 +228,10 @@ impl<'a> Parser<'a> {
             )));
         }
         if self.word("like_regex") {
-            return Err("like_regex is not supported");
+            return match self.of_postgres {
+                true => self.like_regex(left),
+                false => Err("like_regex is not supported"),
+            };
         }
         if self.word("starts") {
             if !self.word("with") {
@@ -387,6 +391,9 @@ impl<'a> Parser<'a> {
             return Ok(Some(Accessor::Descendant(self.name()?)));
         }
         if self.symbol(".") {
+            if self.of_postgres && self.symbol("**") {
+                return self.levels().map(Some);
+            }
             if self.symbol("*") {
                 return Ok(Some(Accessor::AnyMember));
             }

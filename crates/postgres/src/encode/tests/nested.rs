@@ -80,7 +80,21 @@ fn nested_values_are_json() {
         Arc::new(ints(vec![Some(vec![Some(1)]), None, Some(vec![])])),
         None,
     );
-    assert_eq!(texts(nested), ["[[1],null,[]]"]);
+    let column = batch(
+        Field::new("c", nested.data_type().clone(), true),
+        Arc::new(nested.clone()),
+    );
+    let style = Style {
+        flat_arrays: true,
+        ..Style::default()
+    };
+    let shown = values_styled(&column, Format::Text, style).remove(0);
+    assert_eq!(shown.as_deref(), Some(&b"[[1],null,[]]"[..]));
+    // No array of PostgreSQL is so: clients of the text format read it, the binary one has no form.
+    assert_eq!(texts(nested), ["{{1},NULL,{}}"]);
+    let encoder = RowEncoder::new(&column.schema(), &[Format::Binary], Style::default());
+    let rows = encoder.batch(&column).unwrap();
+    assert!(rows.put_data_row(&mut BytesMut::new(), 0).is_err());
 
     let fields = vec![
         Field::new("f1", DataType::Int64, true),
@@ -119,6 +133,36 @@ fn nested_values_are_json() {
     let row = StructArray::new(fields.into(), columns, None);
     assert_eq!(texts(row.clone()), [expected]);
     assert_eq!(binaries(row)[0].as_deref(), Some(expected.as_bytes()));
+}
+
+#[test]
+fn lists_of_lists_are_arrays_of_dimensions() {
+    let lists = |lists: Vec<Option<Vec<Option<i32>>>>| {
+        let inner = ints(lists);
+        ListArray::new(
+            Arc::new(Field::new_list_field(inner.data_type().clone(), true)),
+            OffsetBuffer::from_lengths([inner.len()]),
+            Arc::new(inner),
+            None,
+        )
+    };
+    let square = lists(vec![
+        Some(vec![Some(1), None]),
+        Some(vec![Some(3), Some(4)]),
+    ]);
+    let field = Field::new("c", square.data_type().clone(), true);
+    assert_eq!(Style::default().type_of(&field).oid, 1007);
+    assert_eq!(texts(square.clone()), ["{{1,NULL},{3,4}}"]);
+    assert_eq!(
+        binaries(square)[0].as_deref(),
+        Some(&b"\0\0\0\x02\0\0\0\x01\0\0\0\x17\0\0\0\x02\0\0\0\x01\0\0\0\x02\0\0\0\x01\0\0\0\x04\0\0\0\x01\xff\xff\xff\xff\0\0\0\x04\0\0\0\x03\0\0\0\x04\0\0\0\x04"[..])
+    );
+    let empty = lists(vec![Some(vec![]), Some(vec![])]);
+    assert_eq!(texts(empty.clone()), ["{}"]);
+    assert_eq!(
+        binaries(empty)[0].as_deref(),
+        Some(&b"\0\0\0\0\0\0\0\0\0\0\0\x17"[..])
+    );
 }
 
 #[test]

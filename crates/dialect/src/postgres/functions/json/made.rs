@@ -8,6 +8,7 @@ use lakegate_error::{Code, Error, from_engine};
 use super::value::parse;
 use super::write::write_string;
 use super::{Arguments, Body, Cell, Form, Job, JsonFunction, ROW, Returns, document};
+use crate::postgres::{ArrayItem, parse_array};
 
 type Answer = Result<Cell<'static>, Error>;
 
@@ -132,17 +133,13 @@ fn row(_: Job, args: &[Cell<'static>]) -> Answer {
 }
 
 /// The items of an array argument.
-fn list(cell: Option<&Cell<'static>>) -> Result<Vec<Option<String>>, Error> {
+pub(super) fn list(cell: Option<&Cell<'static>>) -> Result<Vec<Option<String>>, Error> {
     match cell {
         Some(Cell::List(items)) => Ok(items.iter().map(key).collect()),
         Some(other) => {
             let text = other.to_text().unwrap_or_default();
-            crate::postgres::parse_array_text(&text).ok_or_else(|| {
-                Error::new(
-                    Code::InvalidCast,
-                    format!("malformed array literal: \"{text}\""),
-                )
-            })
+            let items = parse_array(&text)?.into_iter().map(ArrayItem::into_cell);
+            Ok(items.map(|item| item.to_text()).collect())
         }
         None => Ok(Vec::new()),
     }

@@ -6,10 +6,13 @@
 //! write.rs     values as text: that of jsonb, without blanks, on lines
 //! column.rs    values of any type as JSON text: to_json, row_to_json
 //! read.rs      -> ->> #> #>> @>, json_array_elements, json_each, json_typeof …
+//! entries.rs   the members of objects as rows: json_each in a list
+//! subscripts.rs  j['a'][0]
 //! paths.rs     jsonb_path_query, jsonb_path_exists, @?, @@
 //! change.rs    jsonb_set, jsonb_insert, - #- ||, json_strip_nulls, jsonb_pretty
 //! made.rs      casts, json_build_object, json_object, json_agg
-//! order.rs     the order of jsonb: comparisons, ORDER BY
+//! order.rs     the order of jsonb: the keys of values, greatest and least
+//! comparisons.rs  IN, ANY, CASE, nullif, IS DISTINCT FROM by the keys; refusals of json
 //! ```
 //!
 //! The operators, and the functions that return rows or aggregate, become calls of functions whose
@@ -17,11 +20,14 @@
 
 mod change;
 mod column;
+mod comparisons;
+mod entries;
 mod made;
 mod operators;
 mod order;
 mod paths;
 mod read;
+mod subscripts;
 mod value;
 mod write;
 
@@ -32,6 +38,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, FieldRef};
+pub(crate) use comparisons::{key_of, rule};
 use datafusion::error::Result;
 use datafusion::logical_expr::{
     ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
@@ -40,13 +47,13 @@ use datafusion::logical_expr::{
 use lakegate_engine::bounded;
 use lakegate_error::Error;
 pub(in crate::postgres) use operators::planner;
-pub(in crate::postgres) use order::rule;
+pub(crate) use subscripts::planner as subscripts;
 
 use self::value::{Node, parse};
 use self::write::write_jsonb;
 use crate::postgres::cell::{PG_TYPE, cells_of};
 use crate::postgres::function::{column_of, each_row, of_any};
-use crate::postgres::{Cell, parse_array_text};
+use crate::postgres::{ArrayItem, Cell, parse_array};
 
 /// Which of the two types a function reads and returns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,6 +82,12 @@ enum Returns {
     Boolean,
     /// A list of texts.
     Texts,
+    /// A list of lists of texts.
+    TextLists,
+    /// A list of rows of a key and a value that is JSON.
+    Entries,
+    /// The same with values that are texts.
+    TextEntries,
 }
 
 /// A call of a function.
@@ -170,6 +183,14 @@ impl JsonFunction {
             Returns::Integer => DataType::Int32,
             Returns::Boolean => DataType::Boolean,
             Returns::Texts => DataType::new_list(DataType::Utf8, true),
+            Returns::TextLists => {
+                DataType::new_list(DataType::new_list(DataType::Utf8, true), true)
+            }
+            Returns::Entries => entries::list_of(Some(match self.form {
+                Form::Binary => JSONB,
+                Form::Text | Form::OfFirst => JSON,
+            })),
+            Returns::TextEntries => entries::list_of(None),
         }
     }
 
@@ -291,7 +312,12 @@ impl ScalarUDFImpl for JsonFunction {
             }
             Ok(result)
         })?;
-        column_of(&self.data_type(), results, constant)
+        match self.returns {
+            Returns::Entries | Returns::TextEntries => {
+                entries::column_of(&self.data_type(), results, constant)
+            }
+            _ => column_of(&self.data_type(), results, constant),
+        }
     }
 }
 
@@ -349,13 +375,8 @@ fn path(cell: Option<&Cell<'static>>) -> Result<Option<Vec<String>>, Error> {
     Ok(match cell {
         Some(Cell::List(items)) => items.iter().map(Cell::to_text).collect(),
         Some(Cell::Text(text)) => {
-            let items = parse_array_text(text).ok_or_else(|| {
-                Error::new(
-                    lakegate_error::Code::InvalidCast,
-                    format!("malformed array literal: \"{text}\""),
-                )
-            })?;
-            items.into_iter().collect()
+            let items = parse_array(text)?.into_iter().map(ArrayItem::into_cell);
+            items.map(|item| item.to_text()).collect()
         }
         _ => None,
     })

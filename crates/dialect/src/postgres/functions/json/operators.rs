@@ -59,7 +59,7 @@ pub(super) fn is_of_jsonb(expr: &Expr, schema: &DFSchema) -> bool {
 }
 
 /// Returns whether an expression is a quoted literal or NULL, which take the other operand's type.
-fn is_untyped(expr: &Expr) -> bool {
+pub(super) fn is_untyped(expr: &Expr) -> bool {
     match expr {
         Expr::Literal(value, _) => value.is_null() || value.try_as_str().is_some(),
         _ => false,

@@ -1,47 +1,88 @@
 //! The order of `jsonb`, as PostgreSQL has it: NULL, strings, numbers, booleans, arrays, objects;
 //! arrays and objects with fewer parts come first.
 //!
-//! A value becomes a text whose bytes have this order, by which comparisons and `ORDER BY` compare.
+//! A value becomes a text whose bytes have this order, and which is the same for equal values.
+//! Comparisons, `ORDER BY`, groups and joins compare it (`comparisons.rs`).
 
-use std::sync::{Arc, LazyLock};
+use std::cmp::Ordering;
 
-use datafusion::common::ScalarValue;
-use datafusion::common::tree_node::Transformed;
-use datafusion::config::ConfigOptions;
-use datafusion::error::Result as EngineResult;
-use datafusion::logical_expr::{Expr, LogicalPlan, ScalarUDF};
-use datafusion::optimizer::AnalyzerRule;
 use lakegate_engine::bounded;
 use lakegate_error::{Error, from_engine};
 
-use super::operators::is_of_jsonb;
+use super::made::list;
 use super::value::{Json, Node, parse};
 use super::write::{plain_number, sorted};
-use super::{Cell, Form, Job, JsonFunction, Returns, document, functions};
+use super::{Cell, Form, Job, JsonFunction, Returns, document};
 
 /// The function that returns the text.
 pub(super) const KEY: &str = "$jsonb_key";
+/// The function that returns the texts of the items of an array.
+pub(super) const KEYS: &str = "$jsonb_keys";
+/// `greatest` and `least` of `jsonb`.
+pub(super) const GREATEST: &str = "$jsonb_greatest";
+pub(super) const LEAST: &str = "$jsonb_least";
+
+type Answer = Result<Cell<'static>, Error>;
 
 pub(super) fn key_functions() -> Vec<JsonFunction> {
-    vec![JsonFunction::new(
-        KEY,
-        1..=1,
-        Form::Text,
-        Returns::Text,
-        key,
-    )]
+    let extreme = |name: &'static str, body: super::Body| {
+        JsonFunction::new(name, 1..=1, Form::Binary, Returns::Json, body)
+            .of_many()
+            .called_on_null()
+    };
+    vec![
+        JsonFunction::new(KEY, 1..=1, Form::Text, Returns::Text, key),
+        JsonFunction::new(KEYS, 1..=1, Form::Text, Returns::Texts, keys),
+        extreme(GREATEST, greatest),
+        extreme(LEAST, least),
+    ]
 }
 
-fn key(_: Job, args: &[Cell<'static>]) -> Result<Cell<'static>, Error> {
-    let text = document(args);
-    let node = parse(&text)?;
+fn key(_: Job, args: &[Cell<'static>]) -> Answer {
+    key_of(&parse(&document(args))?).map(Cell::text)
+}
+
+fn keys(_: Job, args: &[Cell<'static>]) -> Answer {
+    let items = list(args.first())?.into_iter();
+    let keys = items.map(|item| match item {
+        Some(text) => key_of(&parse(&text)?).map(Cell::text),
+        None => Ok(Cell::Null),
+    });
+    keys.collect::<Result<Vec<_>, Error>>().map(Cell::List)
+}
+
+fn greatest(job: Job, args: &[Cell<'static>]) -> Answer {
+    extreme(job, args, Ordering::Greater)
+}
+
+fn least(job: Job, args: &[Cell<'static>]) -> Answer {
+    extreme(job, args, Ordering::Less)
+}
+
+/// Returns the value that compares with all others as `wanted`; NULLs do not count.
+fn extreme(job: Job, args: &[Cell<'static>], wanted: Ordering) -> Answer {
+    let mut best: Option<(String, String)> = None;
+    for text in args.iter().filter_map(Cell::to_text) {
+        let node = parse(&text)?;
+        let key = key_of(&node)?;
+        if best
+            .as_ref()
+            .is_none_or(|(known, _)| key.cmp(known) == wanted)
+        {
+            best = Some((key, job.text(&node)?));
+        }
+    }
+    Ok(best.map_or(Cell::Null, |(_, text)| Cell::text(text)))
+}
+
+fn key_of(node: &Node<'_>) -> Result<String, Error> {
     let mut out = String::new();
     match &node.value {
         // PostgreSQL has an empty array before all other values, if it is not within another.
         Json::Array(items) if items.is_empty() => out.push('0'),
-        _ => put(&mut out, &node)?,
+        _ => put(&mut out, node)?,
     }
-    Ok(Cell::text(out))
+    Ok(out)
 }
 
 fn put(out: &mut String, node: &Node<'_>) -> Result<(), Error> {
@@ -118,65 +159,37 @@ fn put_number(out: &mut String, number: &str) {
     }
 }
 
-/// Sorts by the order of `jsonb`.
-#[derive(Debug)]
-struct JsonbOrder {
-    key: Arc<ScalarUDF>,
-}
-
-impl AnalyzerRule for JsonbOrder {
-    fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> EngineResult<LogicalPlan> {
-        let sorted = plan.transform_up_with_subqueries(|node| match node {
-            LogicalPlan::Sort(mut sort) => {
-                let mut changed = false;
-                for by in &mut sort.expr {
-                    if is_of_jsonb(&by.expr, sort.input.schema().as_ref()) {
-                        let value =
-                            std::mem::replace(&mut by.expr, Expr::Literal(ScalarValue::Null, None));
-                        by.expr = self.key.call(vec![value]);
-                        changed = true;
-                    }
-                }
-                let node = LogicalPlan::Sort(sort);
-                Ok(match changed {
-                    true => Transformed::yes(node),
-                    false => Transformed::no(node),
-                })
-            }
-            other => Ok(Transformed::no(other)),
-        })?;
-        Ok(sorted.data)
-    }
-
-    fn name(&self) -> &str {
-        "jsonb_order"
-    }
-}
-
-/// Returns the rule to add; `None` if its function is missing.
-pub(in crate::postgres) fn rule() -> Option<Arc<dyn AnalyzerRule + Send + Sync>> {
-    static MADE: LazyLock<Option<Arc<JsonbOrder>>> = LazyLock::new(|| {
-        let mut all = functions().into_iter();
-        let key = all.find(|function| function.name() == KEY)?;
-        Some(Arc::new(JsonbOrder { key }))
-    });
-    let rule = MADE.clone()?;
-    Some(rule)
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
+    const JOB: Job = Job {
+        name: KEY,
+        binary: true,
+        nested: false,
+    };
+
     fn key_of(text: &str) -> String {
-        let job = Job {
-            name: KEY,
-            binary: true,
-            nested: false,
-        };
-        let key = key(job, &[Cell::text(text.to_owned())]).unwrap();
+        let key = key(JOB, &[Cell::text(text.to_owned())]).unwrap();
         key.as_str().unwrap().to_owned()
+    }
+
+    #[test]
+    fn the_extreme_values_are_those_of_the_order() {
+        let values = ["2", "10", "{\"b\":1,\"a\":2}", "\"x\""].map(Cell::text);
+        let args: Vec<Cell<'static>> = values.into_iter().chain([Cell::Null]).collect();
+        let greatest = greatest(JOB, &args).unwrap();
+        assert_eq!(greatest, Cell::text("{\"a\": 2, \"b\": 1}"));
+        assert_eq!(least(JOB, &args).unwrap(), Cell::text("\"x\""));
+        assert_eq!(least(JOB, &[Cell::Null]).unwrap(), Cell::Null);
+    }
+
+    #[test]
+    fn keys_of_an_array_are_those_of_its_items() {
+        let array = Cell::List(vec![Cell::text("1.0"), Cell::Null, Cell::text("[]")]);
+        let expected = vec![Cell::text(key_of("1")), Cell::Null, Cell::text("0")];
+        assert_eq!(keys(JOB, &[array]).unwrap(), Cell::List(expected));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use lakegate_error::{Code, Error};
 use super::value::{Json, Node, parse, type_of};
 use super::write::{plain_number, sorted};
 use super::{Body, Cell, Form, Job, JsonFunction, Returns, document, path};
+use crate::postgres::{ArrayItem, parse_array};
 
 type Answer = Result<Cell<'static>, Error>;
 
@@ -84,6 +85,17 @@ fn get_text(job: Job, args: &[Cell<'static>]) -> Answer {
     as_text(job, args.get(1).and_then(|key| member(&node, key)))
 }
 
+/// The function of a subscript.
+pub(super) const SUBSCRIPT: &str = "$json_subscript";
+
+fn subscript(job: Job, args: &[Cell<'static>]) -> Answer {
+    let Some(step) = args.get(1).and_then(Cell::to_text) else {
+        return Ok(Cell::Null);
+    };
+    let text = document(args);
+    as_json(job, along(&parse(&text)?, &[step]))
+}
+
 /// Returns the path of a call: an array, or one text for each step.
 fn steps(args: &[Cell<'static>]) -> Result<Option<Vec<String>>, Error> {
     match args.get(1..).unwrap_or_default() {
@@ -141,10 +153,14 @@ fn type_name(_: Job, args: &[Cell<'static>]) -> Answer {
 /// Calls a function for the items of an array.
 fn items(job: Job, args: &[Cell<'static>], of: fn(Job, Option<&Node<'_>>) -> Answer) -> Answer {
     let text = document(args);
-    let items = match parse(&text)?.value {
-        Json::Array(items) => items,
-        Json::Object(_) => return Err(wrong(format!("cannot call {} on a non-array", job.name))),
-        _ => return Err(wrong(format!("cannot call {} on a scalar", job.name))),
+    let items = match (parse(&text)?.value, job.binary) {
+        (Json::Array(items), _) => items,
+        (Json::Object(_), true) => return Err(wrong("cannot extract elements from an object")),
+        (_, true) => return Err(wrong("cannot extract elements from a scalar")),
+        (Json::Object(_), false) => {
+            return Err(wrong(format!("cannot call {} on a non-array", job.name)));
+        }
+        (_, false) => return Err(wrong(format!("cannot call {} on a scalar", job.name))),
     };
     let items = items.iter().map(|item| of(job, Some(item)));
     items.collect::<Result<Vec<_>, _>>().map(Cell::List)
@@ -163,8 +179,7 @@ fn pairs(job: Job, args: &[Cell<'static>], of: fn(Job, &str, &Node<'_>) -> Answe
     let text = document(args);
     let pairs = match parse(&text)?.value {
         Json::Object(pairs) => pairs,
-        Json::Array(_) => return Err(wrong(format!("cannot call {} on an array", job.name))),
-        _ => return Err(wrong(format!("cannot call {} on a scalar", job.name))),
+        other => return Err(no_object(job, &other)),
     };
     let found: Vec<&(String, Node<'_>)> = match job.binary {
         true => sorted(&pairs),
@@ -172,6 +187,25 @@ fn pairs(job: Job, args: &[Cell<'static>], of: fn(Job, &str, &Node<'_>) -> Answe
     };
     let found = found.into_iter().map(|(key, value)| of(job, key, value));
     found.collect::<Result<Vec<_>, _>>().map(Cell::List)
+}
+
+fn no_object(job: Job, value: &Json<'_>) -> Error {
+    let is_array = matches!(value, Json::Array(_));
+    wrong(match (job.name.strip_prefix('$'), is_array) {
+        (None, true) => format!("cannot call {} on an array", job.name),
+        (None, false) => format!("cannot call {} on a scalar", job.name),
+        (Some(_), true) if !job.binary => "cannot deconstruct an array as an object".to_owned(),
+        (Some(_), false) if !job.binary => "cannot deconstruct a scalar".to_owned(),
+        (Some(name), _) => {
+            let of_texts = name.ends_with("_text");
+            let called = if of_texts {
+                "jsonb_each_text"
+            } else {
+                "jsonb_each"
+            };
+            format!("cannot call {called} on a non-object")
+        }
+    })
 }
 
 fn keys(job: Job, args: &[Cell<'static>]) -> Answer {
@@ -186,20 +220,91 @@ fn values_text(job: Job, args: &[Cell<'static>]) -> Answer {
     pairs(job, args, |job, _, value| as_text(job, Some(value)))
 }
 
+/// Returns a list of pairs of a key and a value.
+fn entries(job: Job, args: &[Cell<'static>]) -> Answer {
+    pairs(job, args, |job, key, value| {
+        let value = as_json(job, Some(value))?;
+        Ok(Cell::List(vec![Cell::text(key.to_owned()), value]))
+    })
+}
+
+fn entries_text(job: Job, args: &[Cell<'static>]) -> Answer {
+    pairs(job, args, |job, key, value| {
+        let value = as_text(job, Some(value))?;
+        Ok(Cell::List(vec![Cell::text(key.to_owned()), value]))
+    })
+}
+
 /// Returns the member of each object of an array as text: a column of a record set.
 fn column(job: Job, args: &[Cell<'static>]) -> Answer {
+    let key = args.get(1).cloned().unwrap_or(Cell::Null);
+    members(args, &key, |node| as_text(job, node))
+}
+
+/// Calls a function for the member of each object of an array.
+fn members(
+    args: &[Cell<'static>],
+    key: &Cell<'static>,
+    of: impl Fn(Option<&Node<'_>>) -> Answer,
+) -> Answer {
     let text = document(args);
     let Json::Array(items) = parse(&text)?.value else {
-        return Err(wrong(format!("cannot call {} on a non-array", job.name)));
+        return Err(wrong("cannot call jsonb_to_recordset on a non-array"));
     };
-    let key = args.get(1).cloned().unwrap_or(Cell::Null);
     let items = items.iter().map(|item| match &item.value {
-        Json::Object(_) => as_text(job, member(item, &key)),
+        Json::Object(_) => of(member(item, key)),
         _ => Err(wrong(
             "argument of jsonb_to_recordset must be an array of objects",
         )),
     });
     items.collect::<Result<Vec<_>, _>>().map(Cell::List)
+}
+
+/// Returns a member as the texts of an array's items: an array, or a string that spells one.
+fn as_array(job: Job, node: Option<&Node<'_>>, key: &Cell<'static>) -> Answer {
+    let nested = || {
+        Error::not_supported("a column of a record is an array of one dimension")
+            .with_hint("make it a column of type jsonb")
+    };
+    match node.map(|node| &node.value) {
+        None | Some(Json::Null) => Ok(Cell::Null),
+        Some(Json::Array(items)) => {
+            if items
+                .iter()
+                .any(|item| matches!(item.value, Json::Array(_)))
+            {
+                return Err(nested());
+            }
+            let items = items.iter().map(|item| as_text(job, Some(item)));
+            items.collect::<Result<Vec<_>, _>>().map(Cell::List)
+        }
+        Some(Json::String(text)) => {
+            let items = parse_array(text)?.into_iter().map(ArrayItem::into_cell);
+            let items: Vec<Cell<'static>> = items.collect();
+            match items.iter().any(|item| matches!(item, Cell::List(_))) {
+                true => Err(nested()),
+                false => Ok(Cell::List(items)),
+            }
+        }
+        Some(_) => {
+            let key = key.to_text().unwrap_or_default();
+            Err(Error::new(Code::InvalidCast, "expected JSON array")
+                .with_hint(format!("See the value of key \"{key}\".")))
+        }
+    }
+}
+
+fn get_array(job: Job, args: &[Cell<'static>]) -> Answer {
+    let text = document(args);
+    let node = parse(&text)?;
+    let key = args.get(1).unwrap_or(&Cell::Null);
+    as_array(job, member(&node, key), key)
+}
+
+/// Returns the member of each object of an array as an array: a column of a record set.
+fn array_column(job: Job, args: &[Cell<'static>]) -> Answer {
+    let key = args.get(1).cloned().unwrap_or(Cell::Null);
+    members(args, &key, |node| as_array(job, node, &key))
 }
 
 /// Returns whether a text is a key of an object, or a string of an array.
@@ -339,6 +444,8 @@ pub(super) fn functions() -> Vec<JsonFunction> {
     };
     let mut all = vec![
         of_first("$json_get", Returns::Json, get),
+        of_first(SUBSCRIPT, Returns::Json, subscript),
+        of_first("$json_get_array", Returns::Texts, get_array),
         of_first("$json_get_text", Returns::Text, get_text),
         of_first("$json_get_path", Returns::Json, get_path),
         of_first("$json_get_path_text", Returns::Text, get_path_text),
@@ -392,10 +499,28 @@ pub(super) fn functions() -> Vec<JsonFunction> {
             values_text,
         ),
         twins(
+            ["$json_entries", "$jsonb_entries"],
+            1..=1,
+            Returns::Entries,
+            entries,
+        ),
+        twins(
+            ["$json_entries_text", "$jsonb_entries_text"],
+            1..=1,
+            Returns::TextEntries,
+            entries_text,
+        ),
+        twins(
             ["$json_column", "$jsonb_column"],
             2..=2,
             Returns::Texts,
             column,
+        ),
+        twins(
+            ["$json_array_column", "$jsonb_array_column"],
+            2..=2,
+            Returns::TextLists,
+            array_column,
         ),
         twins(
             ["json_extract_path", "jsonb_extract_path"],

@@ -1,6 +1,7 @@
 //! Predicates of filters.
 
 use super::{Evaluated, Evaluation, Failure, Item, Predicate, Scope};
+use crate::regexps::Patterns;
 
 impl<'a> Evaluation<'a, '_, '_> {
     /// Evaluates a predicate; `None` is unknown.
@@ -58,6 +59,21 @@ impl<'a> Evaluation<'a, '_, '_> {
                 let items = self.unwrapped(items)?;
                 let each = |item: &Item<'a>| Some(item.text()?.starts_with(prefix));
                 self.first_of(items.iter().map(each))?
+            }
+            Predicate::LikeRegex(whole, pattern) => {
+                let Some(items) = known(self.node(whole, scope))? else {
+                    return Ok(None);
+                };
+                let mut patterns = Patterns::default();
+                let pattern = patterns.get(pattern)?;
+                let mut results = Vec::new();
+                for item in &self.unwrapped(items)? {
+                    results.push(match item.text() {
+                        Some(text) => Some(pattern.is_match(text)?),
+                        None => None,
+                    });
+                }
+                self.first_of(results.into_iter())?
             }
             Predicate::Compared(left, comparison, right) => {
                 let (Some(left), Some(right)) = (

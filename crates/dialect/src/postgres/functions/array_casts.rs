@@ -1,0 +1,240 @@
+//! Casts to arrays: those of texts read PostgreSQL's text form, and those of arrays keep all levels,
+//! as `int[]` is the type of arrays of any number of dimensions.
+//!
+//! ```text
+//! CAST(a text AS int[])              CAST("$array_in"(a text) AS int[])
+//! CAST(an array of arrays AS text[]) CAST(an array of arrays AS text[][])
+//! ```
+//!
+//! An analyzer rule that runs before type coercion, when all casts are explicit. The dimensions that
+//! a text has are those of the type that the cast names.
+
+use std::sync::Arc;
+
+use arrow::array::Array;
+use arrow::datatypes::{DataType, Field};
+use datafusion::common::DFSchema;
+use datafusion::common::tree_node::Transformed;
+use datafusion::config::ConfigOptions;
+use datafusion::error::{DataFusionError, Result};
+use datafusion::logical_expr::expr::Cast;
+use datafusion::logical_expr::{
+    ColumnarValue, Expr, ExprSchemable, LogicalPlan, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl,
+    Signature, Volatility,
+};
+use datafusion::optimizer::AnalyzerRule;
+use lakegate_engine::{bounded, has_expression, retyped};
+use lakegate_error::Error;
+
+use crate::postgres::cell::cells_of;
+use crate::postgres::function::{column_of, each_row};
+use crate::postgres::{ArrayItem, Cell, parse_array};
+
+const NAME: &str = "$array_in";
+
+/// Returns the rule to add.
+pub(crate) fn rule() -> Arc<dyn AnalyzerRule + Send + Sync> {
+    Arc::new(ArrayCasts)
+}
+
+#[derive(Debug)]
+struct ArrayCasts;
+
+impl AnalyzerRule for ArrayCasts {
+    fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
+        let is_to_array = |expr: &Expr| match expr {
+            Expr::Cast(cast) => dimensions(cast.field.data_type()).0 > 0,
+            _ => false,
+        };
+        if !has_expression(&plan, is_to_array)? {
+            return Ok(plan);
+        }
+        let kept = |_: &LogicalPlan| -> Result<Option<LogicalPlan>> { Ok(None) };
+        retyped(plan, &rewritten, &kept)
+    }
+
+    fn name(&self) -> &str {
+        "array_casts"
+    }
+}
+
+/// Returns how many dimensions an array has, and the type of its items; 0 for other types.
+fn dimensions(data_type: &DataType) -> (usize, &DataType) {
+    let (mut count, mut of) = (0, data_type);
+    while let DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) =
+        of
+    {
+        count += 1;
+        of = item.data_type();
+    }
+    (count, of)
+}
+
+/// Returns the type of arrays of so many dimensions.
+fn array_of(item: &DataType, dimensions: usize) -> DataType {
+    let mut of = item.clone();
+    for _ in 0..dimensions {
+        of = DataType::new_list(of, true);
+    }
+    of
+}
+
+fn rewritten(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    let cast = match expr {
+        Expr::Cast(cast) => cast,
+        expr => return Ok(Transformed::no(expr)),
+    };
+    // The type of an expression that is not coerced yet may be unknown.
+    let from = cast.expr.get_type(schema).ok();
+    let (wanted, item) = dimensions(cast.field.data_type());
+    let replaced = match from {
+        Some(from) if wanted > 0 && from.is_string() => {
+            let function = ScalarUDF::new_from_impl(ArrayIn {
+                dimensions: wanted,
+                signature: Signature::any(1, Volatility::Immutable),
+            });
+            let read = function.call(vec![cast.expr.as_ref().clone()]);
+            Some(Expr::Cast(Cast {
+                expr: Box::new(read),
+                field: Arc::clone(&cast.field),
+            }))
+        }
+        Some(from) if wanted > 0 && dimensions(&from).0 > wanted => {
+            let of = array_of(item, dimensions(&from).0);
+            let field = Field::clone(&cast.field).with_data_type(of);
+            Some(Expr::Cast(Cast {
+                expr: cast.expr.clone(),
+                field: Arc::new(field),
+            }))
+        }
+        _ => None,
+    };
+    Ok(match replaced {
+        Some(replaced) => Transformed::yes(replaced),
+        None => Transformed::no(Expr::Cast(cast)),
+    })
+}
+
+/// Reads texts of arrays into arrays of texts.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct ArrayIn {
+    dimensions: usize,
+    signature: Signature,
+}
+
+impl ArrayIn {
+    fn read(&self, text: &str) -> Result<Cell<'static>, Error> {
+        let items = ArrayItem::Array(parse_array(text)?).into_cell();
+        let found = depth(&items);
+        match found == self.dimensions || is_empty(&items) {
+            true => Ok(items),
+            false => Err(Error::not_supported(format!(
+                "an array of {found} dimensions is cast to one of {}",
+                self.dimensions
+            ))
+            .with_hint("write a pair of brackets for each dimension, such as text[][]")),
+        }
+    }
+}
+
+/// Returns how many dimensions a value has.
+fn depth(cell: &Cell<'_>) -> usize {
+    match cell {
+        Cell::List(items) => 1 + items.first().map_or(0, depth),
+        _ => 0,
+    }
+}
+
+fn is_empty(cell: &Cell<'_>) -> bool {
+    matches!(cell, Cell::List(items) if items.is_empty())
+}
+
+/// Returns the bytes that a value holds.
+fn size_of(cell: &Cell<'_>) -> usize {
+    match cell {
+        Cell::Text(text) => 32 + text.len(),
+        Cell::List(items) => 32 + items.iter().map(size_of).sum::<usize>(),
+        _ => 32,
+    }
+}
+
+impl ScalarUDFImpl for ArrayIn {
+    fn name(&self) -> &str {
+        NAME
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(array_of(&DataType::Utf8, self.dimensions))
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let Some(texts) = args.args.first() else {
+            return Err(DataFusionError::Internal(
+                "an array is read from no text".to_owned(),
+            ));
+        };
+        let (texts, constant) = match texts {
+            ColumnarValue::Array(texts) => (Arc::clone(texts), false),
+            ColumnarValue::Scalar(text) => (text.to_array()?, true),
+        };
+        let rows = texts.len();
+        let columns = [cells_of(&texts)?];
+        let mut size = 0;
+        let results = each_row(&columns, rows, |texts| {
+            let read = match texts.first().and_then(Cell::as_str) {
+                Some(text) => self.read(text)?,
+                None => Cell::Null,
+            };
+            size += size_of(&read);
+            bounded::check_batch(NAME, size)?;
+            Ok(read)
+        })?;
+        column_of(
+            &array_of(&DataType::Utf8, self.dimensions),
+            results,
+            constant,
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use lakegate_error::Code;
+
+    use super::*;
+
+    #[test]
+    fn texts_have_the_dimensions_of_the_type() {
+        let array_in = |dimensions| ArrayIn {
+            dimensions,
+            signature: Signature::any(1, Volatility::Immutable),
+        };
+        let flat = Cell::List(vec![Cell::text("a"), Cell::Null]);
+        assert_eq!(array_in(1).read("{a,NULL}").unwrap(), flat);
+        assert_eq!(
+            array_in(2).read("{{a,NULL}}").unwrap(),
+            Cell::List(vec![flat])
+        );
+        assert_eq!(array_in(2).read("{}").unwrap(), Cell::List(vec![]));
+        for (dimensions, text, code) in [
+            (1, "{{a}}", Code::NotSupported),
+            (2, "{a}", Code::NotSupported),
+            (1, "a", Code::InvalidCast),
+        ] {
+            let error = array_in(dimensions).read(text).unwrap_err();
+            assert_eq!(error.code(), code, "{text}");
+        }
+    }
+
+    #[test]
+    fn dimensions_are_counted() {
+        let nested = array_of(&DataType::Int32, 3);
+        assert_eq!(dimensions(&nested), (3, &DataType::Int32));
+        assert_eq!(dimensions(&DataType::Utf8), (0, &DataType::Utf8));
+    }
+}

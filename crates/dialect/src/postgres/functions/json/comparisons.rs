@@ -1,0 +1,439 @@
+//! Comparisons of `jsonb` by value where no operator is written, and refusals of `json`, which has
+//! no comparisons.
+//!
+//! ```text
+//! j IN ('1', '[]')          $jsonb_key(j) IN ($jsonb_key('1'), $jsonb_key('[]'))
+//! j IN (SELECT k …)         $jsonb_key(j) IN (SELECT $jsonb_key(k) …)
+//! j = ANY (array)           compare_any('=', $jsonb_key(j), $jsonb_keys(array))
+//! j IS DISTINCT FROM k      $jsonb_key(j) IS DISTINCT FROM $jsonb_key(k)
+//! CASE j WHEN k THEN x END  CASE $jsonb_key(j) WHEN $jsonb_key(k) THEN x END
+//! nullif(j, k)              CASE WHEN $jsonb_key(j) = $jsonb_key(k) THEN NULL ELSE j END
+//! greatest(j, k)            $jsonb_greatest(j, k)
+//! ```
+//!
+//! The operators are planned so (`operators.rs`), and the engine groups, joins and sorts by the
+//! keys ([`key_of`]). An analyzer rule before type coercion, which would make texts of both types.
+
+use std::sync::{Arc, LazyLock};
+
+use arrow::datatypes::{DataType, Field};
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::{Column, DFSchema, ScalarValue};
+use datafusion::config::ConfigOptions;
+use datafusion::error::{DataFusionError, Result};
+use datafusion::logical_expr::expr::{Between, InList, InSubquery, ScalarFunction, SetComparison};
+use datafusion::logical_expr::{
+    BinaryExpr, Case, Distinct, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Operator,
+    ScalarUDF, Subquery, binary_expr,
+};
+use datafusion::optimizer::AnalyzerRule;
+use lakegate_engine::quantified::{ALL, ANY};
+use lakegate_engine::retyped;
+use lakegate_engine::untyped_texts::TYPED_TEXT;
+use lakegate_error::{Code, Error};
+
+use super::operators::{is_of_jsonb, is_untyped};
+use super::order::{GREATEST, KEY, KEYS, LEAST};
+use super::{JSON, JSONB, ROW, functions, is_jsonb};
+use crate::postgres::cell::PG_TYPE;
+
+/// Marks a text that is `jsonb`.
+const KEPT: &str = "$jsonb_kept";
+/// Makes an item of `json_agg`.
+const ITEM: &str = "$json_item";
+
+/// The rule, with the functions that it calls.
+#[derive(Debug)]
+struct JsonComparisons {
+    key: Arc<ScalarUDF>,
+    keys: Arc<ScalarUDF>,
+    greatest: Arc<ScalarUDF>,
+    least: Arc<ScalarUDF>,
+    kept: Arc<ScalarUDF>,
+}
+
+static MADE: LazyLock<Option<Arc<JsonComparisons>>> = LazyLock::new(|| {
+    let all = functions();
+    let named = |name: &str| {
+        let mut found = all.iter().filter(|function| function.name() == name);
+        found.next().cloned()
+    };
+    Some(Arc::new(JsonComparisons {
+        key: named(KEY)?,
+        keys: named(KEYS)?,
+        greatest: named(GREATEST)?,
+        least: named(LEAST)?,
+        kept: named(KEPT)?,
+    }))
+});
+
+/// Returns the rule to add; `None` if a function is missing.
+pub(crate) fn rule() -> Option<Arc<dyn AnalyzerRule + Send + Sync>> {
+    let rule = MADE.clone()?;
+    Some(rule)
+}
+
+/// Returns the function whose results compare as the values of a field do, if it is `jsonb`.
+pub(crate) fn key_of(field: &Field) -> Option<Arc<ScalarUDF>> {
+    if !is_jsonb(field) {
+        return None;
+    }
+    MADE.as_ref().map(|made| Arc::clone(&made.key))
+}
+
+impl AnalyzerRule for JsonComparisons {
+    fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
+        if !has_json(&plan)? {
+            return Ok(plan);
+        }
+        let compared = |expr: Expr, schema: &DFSchema| -> Result<Transformed<Expr>> {
+            check_expression(&expr, schema)?;
+            let compared = self.compared(&expr, schema);
+            Ok(compared.map_or_else(|| Transformed::no(expr), Transformed::yes))
+        };
+        let checked = |node: &LogicalPlan| -> Result<Option<LogicalPlan>> {
+            check_operator(node)?;
+            Ok(None)
+        };
+        retyped(plan, &compared, &checked)
+    }
+
+    fn name(&self) -> &str {
+        "json_comparisons"
+    }
+}
+
+/// Returns whether a plan has values of `json` or `jsonb`.
+fn has_json(plan: &LogicalPlan) -> Result<bool> {
+    let mut found = false;
+    plan.apply_with_subqueries(|node| {
+        let mut fields = node.schema().fields().iter();
+        found = fields.any(|field| is_plain_json(field) || is_jsonb(field));
+        if !found {
+            node.apply_expressions(|expr| {
+                found = expr.exists(|part| Ok(is_json_call(part)))?;
+                Ok(until(found))
+            })?;
+        }
+        Ok(until(found))
+    })?;
+    Ok(found)
+}
+
+fn is_json_call(expr: &Expr) -> bool {
+    match expr {
+        Expr::ScalarFunction(call) => call.func.name().contains("json"),
+        _ => false,
+    }
+}
+
+fn until(found: bool) -> TreeNodeRecursion {
+    match found {
+        true => TreeNodeRecursion::Stop,
+        false => TreeNodeRecursion::Continue,
+    }
+}
+
+/// Returns whether a field is `json`, and no row of a table that is shown as one.
+fn is_plain_json(field: &Field) -> bool {
+    let marks = field.metadata();
+    marks.get(PG_TYPE).is_some_and(|name| name == JSON) && !marks.contains_key(ROW)
+}
+
+/// Returns whether an expression is of the type `json`.
+pub(super) fn is_of_json(expr: &Expr, schema: &DFSchema) -> bool {
+    match expr {
+        Expr::BinaryExpr(_) | Expr::Literal(..) => false,
+        // The argument of an aggregate function that makes JSON of any values.
+        Expr::ScalarFunction(call) if call.func.name() == ITEM => {
+            let mut values = call.args.iter();
+            values.any(|value| is_of_json(value, schema))
+        }
+        _ => expr
+            .to_field(schema)
+            .is_ok_and(|(_, field)| is_plain_json(&field)),
+    }
+}
+
+fn without(what: &str) -> DataFusionError {
+    Error::new(
+        Code::FunctionNotFound,
+        format!("could not identify {what} operator for type json"),
+    )
+    .with_hint("cast it to jsonb, which is compared by value, or to text")
+    .into()
+}
+
+/// Refuses to group and to sort by `json`.
+fn check_operator(node: &LogicalPlan) -> Result<()> {
+    let of_json = |exprs: &[Expr], input: &LogicalPlan| {
+        exprs
+            .iter()
+            .any(|expr| is_of_json(expr, input.schema().as_ref()))
+    };
+    match node {
+        LogicalPlan::Distinct(Distinct::All(input)) => {
+            match input
+                .schema()
+                .fields()
+                .iter()
+                .any(|field| is_plain_json(field))
+            {
+                true => Err(without("an equality")),
+                false => Ok(()),
+            }
+        }
+        LogicalPlan::Distinct(Distinct::On(distinct))
+            if of_json(&distinct.on_expr, &distinct.input) =>
+        {
+            Err(without("an equality"))
+        }
+        LogicalPlan::Aggregate(aggregate) => {
+            let distinct = aggregate.aggr_expr.iter().filter_map(distinct_arguments);
+            let mut groups = std::iter::once(aggregate.group_expr.as_slice()).chain(distinct);
+            match groups.any(|exprs| of_json(exprs, &aggregate.input)) {
+                true => Err(without("an equality")),
+                false => Ok(()),
+            }
+        }
+        LogicalPlan::Sort(sort) => {
+            let schema = sort.input.schema();
+            match sort
+                .expr
+                .iter()
+                .any(|key| is_of_json(&key.expr, schema.as_ref()))
+            {
+                true => Err(without("an ordering")),
+                false => Ok(()),
+            }
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Returns the arguments of an aggregate function of distinct values.
+fn distinct_arguments(function: &Expr) -> Option<&[Expr]> {
+    match function {
+        Expr::Alias(alias) => distinct_arguments(&alias.expr),
+        Expr::AggregateFunction(call) if call.params.distinct => Some(&call.params.args),
+        _ => None,
+    }
+}
+
+/// Returns the symbol of a comparison.
+fn symbol(op: Operator) -> Option<&'static str> {
+    Some(match op {
+        Operator::Eq | Operator::IsDistinctFrom | Operator::IsNotDistinctFrom => "=",
+        Operator::NotEq => "<>",
+        Operator::Lt => "<",
+        Operator::LtEq => "<=",
+        Operator::Gt => ">",
+        Operator::GtEq => ">=",
+        _ => return None,
+    })
+}
+
+/// Refuses a comparison of `json`.
+fn check_expression(expr: &Expr, schema: &DFSchema) -> Result<()> {
+    let (left, symbol, right) = match expr {
+        Expr::BinaryExpr(BinaryExpr { left, op, right }) => match symbol(*op) {
+            Some(symbol) => (left, symbol, right.as_ref()),
+            None => return Ok(()),
+        },
+        Expr::InList(InList { expr, list, .. }) => match list.first() {
+            Some(first) => (expr, "=", first),
+            None => return Ok(()),
+        },
+        _ => return Ok(()),
+    };
+    if !is_of_json(left, schema) && !is_of_json(right, schema) {
+        return Ok(());
+    }
+    let name = |expr: &Expr| match expr {
+        expr if is_of_json(expr, schema) => JSON,
+        expr if is_of_jsonb(expr, schema) => JSONB,
+        expr if is_untyped(expr) => "unknown",
+        expr => match expr.get_type(schema) {
+            Ok(of) if of.is_string() => "text",
+            Ok(DataType::Boolean) => "boolean",
+            Ok(of) if of.is_integer() => "bigint",
+            _ => "unknown",
+        },
+    };
+    Err(Error::new(
+        Code::FunctionNotFound,
+        format!(
+            "operator does not exist: {} {symbol} {}",
+            name(left),
+            name(right)
+        ),
+    )
+    .with_hint("cast it to jsonb, which is compared by value, or to text")
+    .into())
+}
+
+/// Returns a literal instead of a call that gives it the type of a value beside it.
+fn written(expr: &Expr) -> &Expr {
+    match expr {
+        Expr::ScalarFunction(call) if call.func.name() == TYPED_TEXT => {
+            call.args.first().unwrap_or(expr)
+        }
+        _ => expr,
+    }
+}
+
+impl JsonComparisons {
+    /// Returns the values without the types of others, if one is `jsonb` and the others may be.
+    fn values<'e>(
+        &self,
+        values: impl IntoIterator<Item = &'e Expr>,
+        schema: &DFSchema,
+    ) -> Option<Vec<&'e Expr>> {
+        let values: Vec<&Expr> = values.into_iter().map(written).collect();
+        let mut found = false;
+        for value in &values {
+            let is_jsonb = is_of_jsonb(value, schema);
+            if !is_jsonb && !is_untyped(value) {
+                return None;
+            }
+            found |= is_jsonb;
+        }
+        found.then_some(values)
+    }
+
+    fn key(&self, value: &Expr) -> Expr {
+        self.key.call(vec![value.clone()])
+    }
+
+    /// Returns the keys of values of which one is `jsonb`.
+    fn keys<'e>(
+        &self,
+        values: impl IntoIterator<Item = &'e Expr>,
+        schema: &DFSchema,
+    ) -> Option<std::vec::IntoIter<Expr>> {
+        let values = self.values(values, schema)?.into_iter();
+        let keys: Vec<Expr> = values.map(|value| self.key(value)).collect();
+        Some(keys.into_iter())
+    }
+
+    /// Returns a comparison of keys; `None` for expressions that compare no `jsonb`.
+    fn compared(&self, expr: &Expr, schema: &DFSchema) -> Option<Expr> {
+        match expr {
+            Expr::BinaryExpr(BinaryExpr { left, op, right }) if symbol(*op).is_some() => {
+                let mut keys = self.keys([left.as_ref(), right.as_ref()], schema)?;
+                Some(binary_expr(keys.next()?, *op, keys.next()?))
+            }
+            Expr::Between(between) => {
+                let parts = [
+                    between.expr.as_ref(),
+                    between.low.as_ref(),
+                    between.high.as_ref(),
+                ];
+                let mut keys = self.keys(parts, schema)?;
+                Some(Expr::Between(Between::new(
+                    Box::new(keys.next()?),
+                    between.negated,
+                    Box::new(keys.next()?),
+                    Box::new(keys.next()?),
+                )))
+            }
+            Expr::InList(within) => {
+                let parts = std::iter::once(within.expr.as_ref()).chain(&within.list);
+                let mut keys = self.keys(parts, schema)?;
+                let value = Box::new(keys.next()?);
+                let list = keys.collect();
+                Some(Expr::InList(InList::new(value, list, within.negated)))
+            }
+            Expr::InSubquery(within) => {
+                let (value, subquery) = self.within(&within.expr, &within.subquery, schema)?;
+                let within = InSubquery::new(Box::new(value), subquery, within.negated);
+                Some(Expr::InSubquery(within))
+            }
+            Expr::SetComparison(set) => {
+                let (value, subquery) = self.within(&set.expr, &set.subquery, schema)?;
+                Some(Expr::SetComparison(SetComparison::new(
+                    Box::new(value),
+                    subquery,
+                    set.op,
+                    set.quantifier,
+                )))
+            }
+            Expr::Case(Case {
+                expr: Some(operand),
+                when_then_expr,
+                else_expr,
+            }) => {
+                let whens = when_then_expr.iter().map(|(when, _)| when.as_ref());
+                let parts = std::iter::once(operand.as_ref()).chain(whens);
+                let mut keys = self.keys(parts, schema)?;
+                let operand = Box::new(keys.next()?);
+                let thens = when_then_expr.iter().map(|(_, then)| then.clone());
+                let whens = keys.map(Box::new).zip(thens).collect();
+                Some(Expr::Case(Case::new(
+                    Some(operand),
+                    whens,
+                    else_expr.clone(),
+                )))
+            }
+            Expr::ScalarFunction(call) => self.called(call, schema),
+            _ => None,
+        }
+    }
+
+    fn called(&self, call: &ScalarFunction, schema: &DFSchema) -> Option<Expr> {
+        match (call.func.name(), call.args.as_slice()) {
+            ("nullif", [value, other]) => {
+                let mut keys = self.keys([value, other], schema)?;
+                let equal = keys.next()?.eq(keys.next()?);
+                let null = Expr::Literal(ScalarValue::Utf8(None), None);
+                let value = Case::new(
+                    None,
+                    vec![(Box::new(equal), Box::new(null))],
+                    Some(Box::new(written(value).clone())),
+                );
+                Some(self.kept.call(vec![Expr::Case(value)]))
+            }
+            (name @ ("greatest" | "least"), args) => {
+                let args = self.values(args, schema)?.into_iter().cloned().collect();
+                Some(match name {
+                    "greatest" => self.greatest.call(args),
+                    _ => self.least.call(args),
+                })
+            }
+            (ANY | ALL, [op, value, list]) if is_of_jsonb(value, schema) => {
+                let keys = self.keys.call(vec![list.clone()]);
+                let args = vec![op.clone(), self.key(value), keys];
+                Some(call.func.call(args))
+            }
+            _ => None,
+        }
+    }
+
+    /// Returns the key of a value, and a subquery that returns keys.
+    fn within(
+        &self,
+        value: &Expr,
+        subquery: &Subquery,
+        schema: &DFSchema,
+    ) -> Option<(Expr, Subquery)> {
+        let plan = &subquery.subquery;
+        let [column]: [Column; 1] = plan.schema().columns().try_into().ok()?;
+        let column = Expr::Column(column);
+        let value = written(value);
+        let are_jsonb = is_of_jsonb(&column, plan.schema().as_ref())
+            && (is_of_jsonb(value, schema) || is_untyped(value));
+        if !are_jsonb {
+            return None;
+        }
+        let keys = LogicalPlanBuilder::from(LogicalPlan::clone(plan))
+            .project([self.key(&column).alias("__json_key")])
+            .and_then(LogicalPlanBuilder::build)
+            .ok()?;
+        let subquery = Subquery {
+            subquery: Arc::new(keys),
+            outer_ref_columns: subquery.outer_ref_columns.clone(),
+            spans: subquery.spans.clone(),
+        };
+        Some((self.key(value), subquery))
+    }
+}

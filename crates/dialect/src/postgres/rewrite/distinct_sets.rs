@@ -1,0 +1,216 @@
+//! `DISTINCT ON` beside set-returning functions: the engine plans these in a list without it only.
+//!
+//! ```text
+//! SELECT DISTINCT ON (x) x, unnest(a) FROM t ORDER BY x, y
+//!     SELECT DISTINCT ON ("c1") "c1" AS x, "c2" AS unnest
+//!     FROM (SELECT x, unnest(a), y FROM t) AS "__sets" ("c1", "c2", "c3") ORDER BY "c1", "c3"
+//! ```
+
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{
+    Distinct, Expr, Ident, OrderByKind, Query, SelectItem, SetExpr, Statement, Value, VisitorMut,
+};
+use lakegate_error::Error;
+use lakegate_sql::walk::{walk_mut, walk_own_expressions};
+
+use super::{build, folded, last_part};
+use crate::postgres::output_names::item_name;
+
+/// The functions, as they are named before their calls are rewritten.
+const SETS: &[&str] = &[
+    "_pg_expandarray",
+    "aclexplode",
+    "generate_series",
+    "generate_subscripts",
+    "regexp_matches",
+    "regexp_split_to_table",
+    "string_to_table",
+    "unnest",
+];
+
+/// The name of the subquery with the list.
+const ALIAS: &str = "__sets";
+
+/// Puts the lists of such queries into subqueries.
+///
+/// # Errors
+///
+/// A subquery cannot be built.
+pub(super) fn rewrite(statement: &mut Statement) -> Result<(), Error> {
+    struct Queries;
+    impl VisitorMut for Queries {
+        type Break = Error;
+
+        fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Error> {
+            match rewrite_query(query) {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(error) => ControlFlow::Break(error),
+            }
+        }
+    }
+    match walk_mut(statement, &mut Queries) {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(error) => Err(error),
+    }
+}
+
+/// A column of the list, with its name.
+struct Item {
+    expr: Expr,
+    name: String,
+}
+
+/// The columns of the list, and behind them what the query is distinct and sorted by besides.
+struct Columns {
+    items: Vec<Item>,
+    keys: Vec<Expr>,
+}
+
+impl Columns {
+    fn name(place: usize) -> String {
+        format!("c{}", place + 1)
+    }
+
+    /// Returns the column that a key is: by its number, its name, or its expression.
+    fn column(&mut self, key: &Expr) -> Expr {
+        let of_number = match key {
+            Expr::Value(value) => match &value.value {
+                Value::Number(number, _) => number.parse::<usize>().ok(),
+                _ => None,
+            },
+            _ => None,
+        };
+        let numbered = of_number
+            .and_then(|number| number.checked_sub(1))
+            .filter(|place| *place < self.items.len());
+        let is_item = |item: &Item| match key {
+            Expr::Identifier(name) if folded(name) == item.name => true,
+            _ => item.expr == *key,
+        };
+        let place = numbered.or_else(|| self.items.iter().position(is_item));
+        let place = place.unwrap_or_else(|| {
+            let known = self.keys.iter().position(|known| known == key);
+            let place = known.unwrap_or_else(|| {
+                self.keys.push(key.clone());
+                self.keys.len() - 1
+            });
+            self.items.len() + place
+        });
+        Expr::Identifier(Ident::with_quote('"', Self::name(place)))
+    }
+}
+
+fn rewrite_query(query: &mut Query) -> Result<(), Error> {
+    let SetExpr::Select(select) = query.body.as_mut() else {
+        return Ok(());
+    };
+    let Some(Distinct::On(on)) = &select.distinct else {
+        return Ok(());
+    };
+    let in_list = |item: &SelectItem| match item {
+        SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => has_set(expr),
+        _ => false,
+    };
+    if !on.iter().any(has_set) && !select.projection.iter().any(in_list) {
+        return Ok(());
+    }
+    let items = select.projection.iter().map(|item| match item {
+        SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => Some(Item {
+            expr: expr.clone(),
+            name: item_name(item)?,
+        }),
+        _ => None,
+    });
+    // The columns of `*` are not known here.
+    let Some(items) = items.collect::<Option<Vec<Item>>>() else {
+        return Ok(());
+    };
+    let mut columns = Columns {
+        items,
+        keys: Vec::new(),
+    };
+    let on: Vec<Expr> = on.iter().map(|key| columns.column(key)).collect();
+    if let Some(order) = &mut query.order_by
+        && let OrderByKind::Expressions(keys) = &mut order.kind
+    {
+        for key in keys {
+            key.expr = columns.column(&key.expr);
+        }
+    }
+    let shown = columns.items.iter().enumerate().map(|(place, item)| {
+        let column = Expr::Identifier(Ident::with_quote('"', Columns::name(place)));
+        build::aliased(column, Ident::with_quote('"', item.name.clone()))
+    });
+    let shown: Vec<SelectItem> = shown.collect();
+    select.distinct = None;
+    let exprs = columns.items.into_iter().map(|item| item.expr);
+    let exprs: Vec<Expr> = exprs.chain(columns.keys).collect();
+    let names: Vec<String> = (0..exprs.len()).map(Columns::name).collect();
+    select.projection = exprs.into_iter().map(SelectItem::UnnamedExpr).collect();
+    let mut inner = build::select(vec![])?;
+    std::mem::swap(&mut inner.body, &mut query.body);
+    let mut outer = build::select_from(inner, ALIAS, &names)?;
+    if let SetExpr::Select(select) = outer.body.as_mut() {
+        select.projection = shown;
+        select.distinct = Some(Distinct::On(on));
+    }
+    query.body = outer.body;
+    Ok(())
+}
+
+/// Returns whether an expression calls a set-returning function.
+fn has_set(expr: &Expr) -> bool {
+    let found = walk_own_expressions(expr, |part| match part {
+        Expr::Function(function)
+            if last_part(&function.name).is_some_and(|name| SETS.contains(&name.as_str())) =>
+        {
+            ControlFlow::Break(())
+        }
+        _ => ControlFlow::Continue(()),
+    });
+    found.is_break()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+    use datafusion::sql::sqlparser::parser::Parser;
+
+    use super::*;
+
+    fn rewritten(sql: &str) -> String {
+        let mut statements = Parser::parse_sql(&PostgreSqlDialect {}, sql).unwrap();
+        let mut statement = statements.remove(0);
+        rewrite(&mut statement).unwrap();
+        statement.to_string()
+    }
+
+    #[test]
+    fn lists_with_sets_become_subqueries() {
+        for (sql, expected) in [
+            (
+                "SELECT DISTINCT ON (x) x, unnest(a) FROM t WHERE b ORDER BY x, y DESC LIMIT 3",
+                r#"SELECT DISTINCT ON ("c1") "c1" AS "x", "c2" AS "unnest" FROM (SELECT x, unnest(a), y FROM t WHERE b) AS "__sets" ("c1", "c2", "c3") ORDER BY "c1", "c3" DESC LIMIT 3"#,
+            ),
+            (
+                "SELECT DISTINCT ON (unnest(a)) 1 AS n FROM t",
+                r#"SELECT DISTINCT ON ("c2") "c1" AS "n" FROM (SELECT 1, unnest(a) FROM t) AS "__sets" ("c1", "c2")"#,
+            ),
+            (
+                "SELECT DISTINCT ON (1) unnest(a) + 1 AS n FROM t ORDER BY n",
+                r#"SELECT DISTINCT ON ("c1") "c1" AS "n" FROM (SELECT unnest(a) + 1 FROM t) AS "__sets" ("c1") ORDER BY "c1""#,
+            ),
+        ] {
+            assert_eq!(rewritten(sql), expected);
+        }
+        for same in [
+            "SELECT DISTINCT ON (x) x, y FROM t ORDER BY x",
+            "SELECT DISTINCT ON (x) x, (SELECT unnest(a)) FROM t",
+            "SELECT DISTINCT unnest(a) FROM t",
+        ] {
+            assert_eq!(rewritten(same), same);
+        }
+    }
+}
