@@ -16,6 +16,7 @@ mod database;
 mod explain;
 mod grants;
 mod grouping;
+mod index;
 mod joins;
 mod lists;
 mod literal;
@@ -179,6 +180,8 @@ fn create(cursor: &mut Cursor<'_>) -> Result<Statement> {
     {
         cursor.expect_all("OR REPLACE")?;
         table::create(cursor, true)
+    } else if cursor.eat("INDEX") {
+        index::create(cursor)
     } else if cursor.eat("VIEW") {
         view::create(cursor, false)
     } else if cursor.eat_all("OR REPLACE VIEW") {
@@ -219,6 +222,8 @@ fn drop(cursor: &mut Cursor<'_>) -> Result<Statement> {
         database::drop(cursor)
     } else if cursor.eat("TABLE") {
         table::drop(cursor)
+    } else if cursor.eat("INDEX") {
+        index::drop(cursor)
     } else if cursor.eat("VIEW") {
         view::drop(cursor)
     } else if cursor.eat("USER") {

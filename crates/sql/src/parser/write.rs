@@ -320,7 +320,7 @@ fn whole_query(cursor: &Cursor<'_>) -> Result<Statement> {
 }
 
 /// `[WITH (k = v, ..)]`.
-fn with(cursor: &mut Cursor<'_>) -> Result<Vec<WriteProperty>> {
+pub(super) fn with(cursor: &mut Cursor<'_>) -> Result<Vec<WriteProperty>> {
     if !cursor.eat("WITH") {
         return Ok(Vec::new());
     }
