@@ -30,6 +30,7 @@ mod recursive;
 mod reserved;
 mod row_fields;
 mod sample;
+mod select_into;
 mod session;
 mod show;
 mod show_stats;
@@ -121,7 +122,8 @@ fn statement(mut cursor: Cursor<'_>, depth: usize) -> Result<Statement> {
         return Err(cursor.expected("a statement"));
     };
     match word.as_str() {
-        "SELECT" | "WITH" | "VALUES" => return query::statement(&cursor),
+        "SELECT" | "WITH" => return select_into::statement(&cursor),
+        "VALUES" => return query::statement(&cursor),
         "TABLE" if !cursor.is_sign_at(1, '(') => return query::statement(&cursor),
         _ => {}
     }

@@ -67,6 +67,7 @@ pub(super) fn create_as(cursor: &mut Cursor<'_>, table: NewTable) -> Result<Stat
         properties,
         query,
         with_data,
+        select_into: false,
     })))
 }
 
