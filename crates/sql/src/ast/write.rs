@@ -8,7 +8,7 @@ use sqlparser::ast;
 use super::{PartitionValue, TableName};
 
 /// `CREATE [OR REPLACE] TABLE [IF NOT EXISTS] t [(c, ..)] [COMMENT 'c'] [WITH (k = v, ..)] AS q
-/// [WITH [NO] DATA]`.
+/// [WITH [NO] DATA]`, and PostgreSQL's `SELECT .. INTO t FROM ..`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CreateTableAs {
     pub or_replace: bool,
@@ -21,6 +21,8 @@ pub struct CreateTableAs {
     pub query: Box<ast::Query>,
     /// `false`: the table is created empty.
     pub with_data: bool,
+    /// It is written as SELECT INTO, which other dialects than PostgreSQL's do not have.
+    pub select_into: bool,
 }
 
 /// `INSERT {INTO [TABLE] | OVERWRITE [TABLE|INTO]} t [AS a] [PARTITION (k = v, k2, ..)]

@@ -24,6 +24,14 @@ const STEPS: usize = 20_000;
 
 /// The query that extends to the end of the cursor, or the reason to refuse it.
 pub(super) fn statement(cursor: &Cursor<'_>) -> Result<Statement> {
+    changed(cursor, |_| {})
+}
+
+/// As [`statement`], of the query as `change` leaves it.
+pub(super) fn changed(
+    cursor: &Cursor<'_>,
+    change: impl FnOnce(&mut ast::Query),
+) -> Result<Statement> {
     if let Some(from) = distinct_of_nothing(cursor) {
         return Err(from.expected("the columns that are distinct"));
     }
@@ -36,6 +44,7 @@ pub(super) fn statement(cursor: &Cursor<'_>) -> Result<Statement> {
         return Err(query_error::reserved(&Source::of(cursor), place));
     }
     complexity::check_relations(cursor, &query)?;
+    change(query.as_mut());
     Ok(match normalize::query(&mut query) {
         Ok(()) => Statement::Query(query),
         Err(refused) => Statement::Unsupported(refused),

@@ -67,6 +67,7 @@ pub(super) fn create_as(cursor: &mut Cursor<'_>, table: NewTable) -> Result<Stat
         properties,
         query,
         with_data,
+        select_into: false,
     })))
 }
 
@@ -320,7 +321,7 @@ fn whole_query(cursor: &Cursor<'_>) -> Result<Statement> {
 }
 
 /// `[WITH (k = v, ..)]`.
-fn with(cursor: &mut Cursor<'_>) -> Result<Vec<WriteProperty>> {
+pub(super) fn with(cursor: &mut Cursor<'_>) -> Result<Vec<WriteProperty>> {
     if !cursor.eat("WITH") {
         return Ok(Vec::new());
     }
