@@ -10,6 +10,7 @@ use datafusion::catalog::{CatalogProvider, CatalogProviderList, SchemaProvider, 
 use datafusion::error::Result as EngineResult;
 use lakegate_catalog::access::Privilege;
 use lakegate_catalog::model::Column;
+use lakegate_catalog::model::names::TEMPORARY_SCHEMA;
 use lakegate_engine::CATALOG;
 use lakegate_error::UNQUALIFIED;
 use lakegate_lake::table::LakeTable;
@@ -88,9 +89,11 @@ impl CatalogProvider for ViewCatalog {
     fn schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {
         let name = name.to_lowercase();
         if name == UNQUALIFIED {
-            let schemas = self.path.visible.iter();
+            let has_temporary = !self.view.temporary.is_empty();
+            let temporary = has_temporary.then(|| self.one_schema(TEMPORARY_SCHEMA));
+            let schemas = self.path.visible.iter().map(|name| self.one_schema(name));
             return Some(Arc::new(PathSchema {
-                schemas: schemas.map(|name| self.one_schema(name)).collect(),
+                schemas: temporary.into_iter().chain(schemas).collect(),
             }));
         }
         Some(self.one_schema(&name))
@@ -112,8 +115,8 @@ impl ViewCatalog {
     }
 }
 
-/// The schemas of the search path as one schema: a name resolves to the first schema that has a
-/// table of that name.
+/// The session's temporary tables and the schemas of the search path as one schema: a name resolves
+/// to the first schema that has a table of that name.
 #[derive(Debug)]
 struct PathSchema {
     schemas: Vec<Arc<dyn SchemaProvider>>,

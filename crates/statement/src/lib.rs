@@ -63,7 +63,7 @@ use lakegate_sql::Statement;
 pub use rows::columns;
 pub use show_stats::{EstimatedColumn, show_estimates};
 pub use unload::UnloadPlan;
-pub use views::create_view;
+pub use views::{create_view, temporary_view};
 pub use write::{IfExists, IfMissing, WritePlan, WriteRequest};
 pub use write_query::QueryWrite;
 pub use write_removal::{Found, RemovalPlan};

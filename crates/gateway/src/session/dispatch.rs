@@ -15,6 +15,7 @@ use crate::query::twice_in_from;
 use crate::session::Session;
 use crate::session::changes::Changes;
 use crate::session::prepared::Prepared;
+use crate::session::temporary;
 use crate::{Execution, Rows};
 
 impl Session {
@@ -209,6 +210,14 @@ impl Session {
                 })
             }
             Statement::CopyFrom(_) => Err(copies_by_protocol("COPY FROM STDIN")),
+            Statement::CreateView(create) if create.temporary => {
+                Box::pin(self.create_temporary_view(moment, parsed, create)).await
+            }
+            Statement::DropView(_) | Statement::DropTable(_)
+                if temporary::drops_any(moment, &parsed.statement) =>
+            {
+                self.drop_temporary(moment, parsed)
+            }
             Statement::Kill(kill) => self.kill(moment, &kill.query_id),
             Statement::Use(used) => self.use_database(moment, &used.database.database).await,
             Statement::Unsupported(unsupported) => Err(Error::not_supported(unsupported.message())),
@@ -249,10 +258,11 @@ impl Session {
     pub(crate) fn check_stateful(&self, statement: &Statement) -> Result<()> {
         let changes_session = match statement {
             Statement::Show(_) | Statement::Unlisten => false,
-            other => matches!(
-                other.kind(),
-                StatementKind::Session | StatementKind::Transaction
-            ),
+            other => {
+                let kind = other.kind();
+                other.makes_temporary()
+                    || matches!(kind, StatementKind::Session | StatementKind::Transaction)
+            }
         };
         if self.stateful || !changes_session {
             return Ok(());

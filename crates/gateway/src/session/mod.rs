@@ -18,6 +18,7 @@ mod prepare;
 pub(crate) mod prepared;
 pub(crate) mod results;
 mod session_statement;
+mod temporary;
 pub(crate) mod transaction;
 pub(crate) mod warnings;
 
@@ -35,6 +36,7 @@ use lakegate_dialect::Dialect;
 use lakegate_dialect::postgres::Settings;
 use lakegate_engine::{CATALOG, Stop};
 use lakegate_error::{Code, Error, Result};
+use lakegate_policy::Temporary;
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -134,6 +136,21 @@ impl State {
         Ok(())
     }
 
+    /// Changes the temporary tables and views of the session, and forgets the plans that were made
+    /// with those before, which hold them.
+    pub(crate) fn set_temporary(&mut self, temporary: Temporary) {
+        self.transaction.set_temporary(temporary);
+        self.kept_plans.clear();
+    }
+
+    /// Forgets the plans that were made so far, if the end of a block has changed the temporary tables
+    /// and views. `version`: of those before.
+    pub(crate) fn forget_plans_unless(&mut self, version: u64) {
+        if self.transaction.temporary().version() != version {
+            self.kept_plans.clear();
+        }
+    }
+
     /// Sets a mode of the open transaction block, until its end. Returns `false` outside of a block,
     /// where this does nothing.
     ///
@@ -224,8 +241,12 @@ impl Session {
     /// The session is over.
     pub(crate) fn moment(&self) -> Result<Moment> {
         self.check_open()?;
-        self.gateway
-            .moment_in(&self.principal, self.changes().as_deref())
+        let mut moment = self
+            .gateway
+            .moment_in(&self.principal, self.changes().as_deref())?;
+        let state = self.state.lock();
+        moment.view.temporary = Arc::clone(state.transaction.temporary());
+        Ok(moment)
     }
 
     /// Returns the server state as of now, also for the changes of a transaction block.
@@ -443,6 +464,7 @@ impl Session {
     pub fn close<'a>(&'a self) -> BoxFuture<'a, ()> {
         async move {
             self.forget_all();
+            self.state.lock().set_temporary(Temporary::default());
         }
         .boxed()
     }

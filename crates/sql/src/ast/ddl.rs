@@ -297,10 +297,12 @@ pub struct ShowStats {
     pub query: Option<Box<sqlparser::ast::Query>>,
 }
 
-/// `CREATE [OR REPLACE] VIEW [IF NOT EXISTS] v [(column, ..)] [COMMENT 'c'] [SECURITY
+/// `CREATE [OR REPLACE] [TEMP] VIEW [IF NOT EXISTS] v [(column, ..)] [COMMENT 'c'] [SECURITY
 /// {DEFINER|INVOKER}] AS query`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CreateView {
+    /// Whether it belongs to the session. It then runs with the rights of the session's user.
+    pub temporary: bool,
     pub or_replace: bool,
     pub if_not_exists: bool,
     pub name: TableName,

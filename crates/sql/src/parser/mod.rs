@@ -34,6 +34,7 @@ mod show;
 mod show_stats;
 mod table;
 mod table_like;
+mod temporary;
 mod ties;
 mod tokens;
 mod transaction;
@@ -180,9 +181,11 @@ fn create(cursor: &mut Cursor<'_>) -> Result<Statement> {
         cursor.expect_all("OR REPLACE")?;
         table::create(cursor, true)
     } else if cursor.eat("VIEW") {
-        view::create(cursor, false)
+        view::create(cursor, false, false)
     } else if cursor.eat_all("OR REPLACE VIEW") {
-        view::create(cursor, true)
+        view::create(cursor, true, false)
+    } else if let Some(or_replace) = temporary::begun(cursor) {
+        temporary::create(cursor, or_replace)
     } else if cursor.eat("USER") {
         access::create_user(cursor)
     } else if cursor.eat("ROLE") {
