@@ -114,9 +114,9 @@ impl Moment {
         &self.view.access
     }
 
-    /// Returns the same moment for the query of a view that runs with other rights. `sealed_by`: the
-    /// view that hides from the session's principal what is read. `view`: the view; the query of one
-    /// in the catalog sees no table or view of the session.
+    /// Returns the same moment for the query of a view that runs with other rights. `sealed_by`:
+    /// the view that hides from the session's principal what is read. `view`: the view; the query of
+    /// one in the catalog sees no table or view of the session.
     pub(crate) fn within_view(
         &self,
         view: &Table,

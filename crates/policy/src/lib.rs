@@ -12,6 +12,7 @@ pub mod snapshots;
 mod sql_view;
 mod table;
 mod temporary;
+mod temporary_table;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -29,7 +30,8 @@ pub use origins::{ColumnOrigin, column_origins};
 pub use path::SearchPath;
 pub use sql_view::{PolicyView, ViewQueries};
 pub use table::PolicyTable;
-pub use temporary::{TEMPORARY_DATABASE, Temporary, TemporaryRelation};
+pub use temporary::{AtCommit, TEMPORARY_DATABASE, Temporary, TemporaryRelation};
+pub use temporary_table::{TemporaryPart, TemporaryRows};
 
 /// The catalog as one principal sees it at one moment.
 #[derive(Debug, Clone)]

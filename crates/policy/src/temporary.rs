@@ -3,6 +3,9 @@
 //! A name without a schema refers to one of them before it refers to a table of the lake. Only the
 //! queries of their own session are planned with them: the query of a view in the catalog sees none,
 //! and that of a temporary view sees those that were there when it was written.
+//!
+//! A state is never changed: a transaction block goes back to the state before it by keeping that.
+//! States share the rows of tables, which are added in parts.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,6 +17,7 @@ use lakegate_catalog::model::{Table, TableInput, now};
 use lakegate_error::{Code, Error, Result};
 
 use super::Visible;
+use super::temporary_table::{TemporaryPart, TemporaryRows};
 
 /// The maximum number of temporary tables and views of a session.
 const MAX_RELATIONS: usize = 1_000;
@@ -46,11 +50,22 @@ pub struct Temporary {
     version: u64,
 }
 
+/// What the end of a transaction does to a temporary table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AtCommit {
+    Keep,
+    DeleteRows,
+    Drop,
+}
+
 /// A temporary table or view.
 #[derive(Debug, Clone)]
 pub struct TemporaryRelation {
     /// Not in the catalog: its id is negative, and unique within the session.
     pub table: Arc<Table>,
+    /// `None` for a view.
+    pub rows: Option<TemporaryRows>,
+    at_commit: AtCommit,
     /// The databases in which the query of a view looks up unqualified names.
     pub path: Vec<String>,
     /// When it was created, as one of [`NUMBERS`].
@@ -157,8 +172,71 @@ impl Temporary {
             made,
             path,
             table: Arc::new(self.table_of(input)?),
+            rows: None,
+            at_commit: AtCommit::Keep,
         };
         self.with(relation)
+    }
+
+    /// Returns the state with a table, which takes the place of one of its name.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::with_view`].
+    pub fn with_table(
+        &self,
+        input: TableInput,
+        rows: Option<TemporaryPart>,
+        at_commit: AtCommit,
+    ) -> Result<Self> {
+        let made = next_number();
+        let relation = TemporaryRelation {
+            born: made,
+            made,
+            path: Vec::new(),
+            table: Arc::new(self.table_of(input)?),
+            rows: Some(TemporaryRows::of(rows)),
+            at_commit,
+        };
+        self.with(relation)
+    }
+
+    /// Returns the state with other rows of a table; `None` if there is no such table.
+    ///
+    /// `change`: returns the new rows from those before.
+    pub fn with_rows(
+        &self,
+        name: &str,
+        change: impl FnOnce(&TemporaryRows) -> TemporaryRows,
+    ) -> Option<Self> {
+        let mut next = self.clone();
+        let relation = next.relations.get_mut(name)?;
+        let rows = relation.rows.as_ref()?;
+        relation.rows = Some(change(rows));
+        next.version = next_number();
+        Some(next)
+    }
+
+    /// Returns the state after the end of a transaction; `None` if it is the same.
+    pub fn committed(&self) -> Option<Self> {
+        let changes = |relation: &TemporaryRelation| match relation.at_commit {
+            AtCommit::Keep => false,
+            AtCommit::DeleteRows => relation.rows.as_ref().is_some_and(|rows| rows.count() > 0),
+            AtCommit::Drop => true,
+        };
+        if !self.relations().any(changes) {
+            return None;
+        }
+        let mut next = self.clone();
+        let relations = &mut next.relations;
+        relations.retain(|_, relation| relation.at_commit != AtCommit::Drop);
+        for relation in relations.values_mut() {
+            if relation.at_commit == AtCommit::DeleteRows {
+                relation.rows = Some(TemporaryRows::default());
+            }
+        }
+        next.version = next_number();
+        Some(next)
     }
 
     /// Returns the table of an input, with the id of the one of its name or a free one.
@@ -282,6 +360,34 @@ mod tests {
         let third = made(&second.without(["a"]), "c");
         assert_eq!((id(&third, "b"), id(&third, "c")), (-3, -2));
         assert!(third.visible("a").is_none());
+    }
+
+    #[test]
+    fn the_end_of_a_transaction_drops_and_empties_what_says_so() {
+        let table = |state: Temporary, name: &str, at_commit| {
+            let input = TableInput {
+                name: name.to_owned(),
+                ..TableInput::default()
+            };
+            state.with_table(input, None, at_commit).unwrap()
+        };
+        let state = table(Temporary::default(), "kept", AtCommit::Keep);
+        let state = table(state, "emptied", AtCommit::DeleteRows);
+        assert!(state.committed().is_none());
+        let state = table(state, "dropped", AtCommit::Drop);
+        let after = state.committed().unwrap();
+        assert!(after.relation("kept").is_some() && after.relation("emptied").is_some());
+        assert!(after.relation("dropped").is_none());
+        assert_ne!(after.version(), state.version());
+        // A table that takes the place of another is not what views were made of.
+        let state = made(&state, "v");
+        assert_eq!(seen(&state, "v"), ["dropped", "emptied", "kept"]);
+        let state = table(state, "kept", AtCommit::Keep);
+        assert_eq!(seen(&state, "v"), ["dropped", "emptied"]);
+        let same = |rows: &TemporaryRows| rows.clone();
+        assert!(state.with_rows("kept", same).is_some());
+        assert!(state.with_rows("v", same).is_none());
+        assert!(state.with_rows("none", same).is_none());
     }
 
     #[test]

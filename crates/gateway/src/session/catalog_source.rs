@@ -18,7 +18,7 @@ use lakegate_dialect::visible::{
 use lakegate_engine::CATALOG;
 use lakegate_error::{Code, Result};
 use lakegate_lake::table::table_schema;
-use lakegate_policy::{TEMPORARY_DATABASE, Visible};
+use lakegate_policy::{TEMPORARY_DATABASE, TemporaryRows, Visible};
 use uuid::Uuid;
 
 use crate::moment::Moment;
@@ -174,7 +174,11 @@ impl SessionCatalog {
                     continue;
                 }
                 let with_columns = needs.columns.wants(TEMPORARY_SCHEMA, &table.name, table.id);
-                tables.push(describe(&relation.visible(), None, with_columns)?);
+                let described = describe(&relation.visible(), None, with_columns)?;
+                tables.push(VisibleTable {
+                    row_count: relation.rows.as_ref().map(TemporaryRows::count),
+                    ..described
+                });
             }
         }
         Ok(VisibleDatabase {

@@ -15,6 +15,7 @@ use crate::query::twice_in_from;
 use crate::session::Session;
 use crate::session::changes::Changes;
 use crate::session::prepared::Prepared;
+use crate::session::results::command;
 use crate::session::temporary;
 use crate::{Execution, Rows};
 
@@ -183,6 +184,10 @@ impl Session {
                 }
                 _ => self.explain(moment, prepared, explain, parameters).await,
             },
+            // Its rows are counted as they are.
+            Statement::Analyze(analyze) if temporary::has(moment, &analyze.table) => {
+                Ok(command(parsed.statement.tag()))
+            }
             Statement::Analyze(analyze) => {
                 Box::pin(self.analyze(moment, analyze, &parsed.text)).await
             }
@@ -213,6 +218,9 @@ impl Session {
             Statement::CreateView(create) if create.temporary => {
                 Box::pin(self.create_temporary_view(moment, parsed, create)).await
             }
+            Statement::CreateTable(create) if create.temporary.is_some() => {
+                self.create_temporary_table(moment, parsed, create).await
+            }
             Statement::DropView(_) | Statement::DropTable(_)
                 if temporary::drops_any(moment, &parsed.statement) =>
             {
@@ -240,7 +248,11 @@ impl Session {
     pub(crate) fn check_transaction(&self, statement: Option<&Statement>) -> Result<()> {
         let state = self.state.lock();
         state.transaction.check()?;
-        if let Some(statement) = statement.filter(|statement| statement.is_refused_read_only()) {
+        let own = state.transaction.temporary();
+        let refused = |statement: &&Statement| {
+            statement.is_refused_read_only() && !temporary::changes_only(own, statement)
+        };
+        if let Some(statement) = statement.filter(refused) {
             state.check_writable(statement.tag())?;
         }
         match statement {

@@ -34,7 +34,7 @@ use chrono::{DateTime, Utc};
 use lakegate_catalog::model::names::RESERVED_DATABASES;
 use lakegate_dialect::Dialect;
 use lakegate_dialect::postgres::Settings;
-use lakegate_engine::{CATALOG, Stop};
+use lakegate_engine::{CATALOG, SessionMemory, Stop};
 use lakegate_error::{Code, Error, Result};
 use lakegate_policy::Temporary;
 use parking_lot::Mutex;
@@ -66,6 +66,8 @@ pub struct Session {
     encryption: Option<Encryption>,
     opened_at: DateTime<Utc>,
     terminated: CancellationToken,
+    /// The memory of its temporary tables.
+    memory: Arc<SessionMemory>,
     pub(crate) state: Mutex<State>,
 }
 
@@ -143,8 +145,18 @@ impl State {
         self.kept_plans.clear();
     }
 
-    /// Forgets the plans that were made so far, if the end of a block has changed the temporary tables
-    /// and views. `version`: of those before.
+    /// Changes the temporary tables and views by a statement, which is a transaction of its own
+    /// outside of a block.
+    pub(crate) fn change_temporary(&mut self, next: Temporary) {
+        let next = match self.transaction.status() {
+            TransactionStatus::Idle => next.committed().unwrap_or(next),
+            TransactionStatus::InTransaction | TransactionStatus::Failed => next,
+        };
+        self.set_temporary(next);
+    }
+
+    /// Forgets the plans that were made so far, if the end of a block has changed the temporary
+    /// tables and views. `version`: of those before.
     pub(crate) fn forget_plans_unless(&mut self, version: u64) {
         if self.transaction.temporary().version() != version {
             self.kept_plans.clear();
@@ -210,6 +222,7 @@ impl Session {
         if moment.access().is_administrator() {
             settings.start_with("is_superuser", "on");
         }
+        let memory = gateway.temporary.open();
         Ok(Arc::new_cyclic(|me| Self {
             gateway,
             me: me.clone(),
@@ -223,11 +236,17 @@ impl Session {
             encryption: login.encryption.clone(),
             opened_at: Utc::now(),
             terminated: CancellationToken::new(),
+            memory,
             state: Mutex::new(State {
                 settings,
                 ..State::default()
             }),
         }))
+    }
+
+    /// Returns the memory that the session's temporary tables take.
+    pub(crate) fn memory(&self) -> &Arc<SessionMemory> {
+        &self.memory
     }
 
     /// Returns the principal that the session was opened for.

@@ -8,10 +8,13 @@ use std::sync::Arc;
 use futures::FutureExt;
 use lakegate_engine::CATALOG;
 use lakegate_error::{Code, Error, Result, table_not_found};
-use lakegate_policy::Temporary;
+use lakegate_policy::{Temporary, TemporaryPart, TemporaryRows};
 use lakegate_sql::Parsed;
-use lakegate_sql::ast::{CreateView, Statement, TableName};
-use lakegate_statement::{StatementContext, temporary_view};
+use lakegate_sql::ast::{CreateTable, CreateView, Statement, TableName};
+use lakegate_statement::{
+    NewTemporary, StatementContext, TemporaryChange, check_temporary_name, temporary_exists,
+    temporary_view,
+};
 
 use crate::Execution;
 use crate::moment::Moment;
@@ -48,10 +51,28 @@ impl<'a> Dropping<'a> {
 }
 
 /// Whether a name refers to a temporary table or view, or to none because it is not there.
-pub(crate) fn is_own(temporary: &Temporary, name: &TableName) -> bool {
+fn is_own(temporary: &Temporary, name: &TableName) -> bool {
     let in_catalog = name.catalog.as_deref().is_none_or(|named| named == CATALOG);
     let on_path = name.database.is_none() && temporary.relation(&name.table).is_some();
     in_catalog && (name.is_temporary() || on_path)
+}
+
+/// Whether a name is that of a temporary table or view.
+pub(super) fn has(moment: &Moment, name: &TableName) -> bool {
+    let temporary = &moment.view.temporary;
+    is_own(temporary, name) && temporary.relation(&name.table).is_some()
+}
+
+/// Whether a statement writes rows to temporary tables and to no others, which a read-only
+/// transaction allows.
+pub(super) fn changes_only(temporary: &Temporary, statement: &Statement) -> bool {
+    match statement {
+        Statement::Insert(insert) => is_own(temporary, &insert.table),
+        Statement::Delete(delete) => is_own(temporary, &delete.table),
+        Statement::CopyFrom(copy) => is_own(temporary, &copy.table),
+        Statement::Truncate(truncate) => truncate.tables.iter().all(|name| is_own(temporary, name)),
+        _ => false,
+    }
 }
 
 /// Whether a DROP statement names a temporary table or view.
@@ -89,7 +110,7 @@ impl Session {
         context: &StatementContext,
         create: &CreateView,
     ) -> Result<()> {
-        check_schema(&create.name)?;
+        check_temporary_name(&create.name)?;
         let name = &create.name.table;
         let temporary = &moment.view.temporary;
         let known = temporary.relation(name).map(|known| &known.table);
@@ -98,9 +119,7 @@ impl Session {
                 return Ok(());
             }
             if !create.or_replace {
-                return Err(taken(name).with_hint(
-                    "CREATE OR REPLACE VIEW replaces a view; another name makes a new one",
-                ));
+                return Err(temporary_exists(name));
             }
             if !known.is_view() {
                 return Err(not_of_kind(name, true));
@@ -117,6 +136,72 @@ impl Session {
         let next = state.transaction.temporary().with_view(input, scope.path)?;
         state.set_temporary(next);
         Ok(())
+    }
+
+    /// Runs CREATE TEMP TABLE with columns.
+    ///
+    /// # Errors
+    /// The name is taken, or is in another schema; a column is named twice, or has a type that no
+    /// table has; the session has too many tables.
+    pub(super) async fn create_temporary_table(
+        &self,
+        moment: &Moment,
+        parsed: &Parsed,
+        create: &CreateTable,
+    ) -> Result<Execution> {
+        let context = self.statement_context(moment).await?;
+        let query = self.begin_own(moment, &context, parsed)?;
+        ended(&query, self.make_table(&context, create))?;
+        Ok(command(parsed.statement.tag()))
+    }
+
+    fn make_table(&self, context: &StatementContext, create: &CreateTable) -> Result<()> {
+        let new = context.temporary_table(create)?;
+        let mut state = self.state.lock();
+        let now = Arc::clone(state.transaction.temporary());
+        if create.if_not_exists && now.relation(&new.input.name).is_some() {
+            return Ok(());
+        }
+        state.change_temporary(created(&now, &new, None)?);
+        Ok(())
+    }
+
+    /// Makes the change of a write to temporary tables. Returns the number of rows that were
+    /// written or removed.
+    ///
+    /// # Errors
+    /// A table that is to be made exists, or another does not exist any more.
+    pub(crate) fn change_temporary(
+        &self,
+        change: &TemporaryChange,
+        part: TemporaryPart,
+    ) -> Result<u64> {
+        let written = part.rows as u64;
+        let mut state = self.state.lock();
+        let now = Arc::clone(state.transaction.temporary());
+        let (next, rows) = match change {
+            TemporaryChange::Create(new) => (created(&now, new, Some(part))?, written),
+            TemporaryChange::Append(name) => (changed(&now, name, |rows| rows.and(part))?, written),
+            TemporaryChange::Replace(name) => {
+                let next = changed(&now, name, |_| TemporaryRows::only(part))?;
+                (next, written)
+            }
+            TemporaryChange::Leave(name) => {
+                let before = now.relation(name).and_then(|known| known.rows.as_ref());
+                let before = before.map_or(0, TemporaryRows::count);
+                let next = changed(&now, name, |_| TemporaryRows::only(part))?;
+                (next, before.saturating_sub(written))
+            }
+            TemporaryChange::Empty(names) => {
+                let mut next = Temporary::clone(&now);
+                for name in names {
+                    next = changed(&next, name, |_| TemporaryRows::default())?;
+                }
+                (next, 0)
+            }
+        };
+        state.change_temporary(next);
+        Ok(rows)
     }
 
     /// Runs DROP TABLE and DROP VIEW of temporary ones.
@@ -179,23 +264,24 @@ fn ended(query: &Query, outcome: Result<()>) -> Result<()> {
 }
 
 /// # Errors
-/// The name is in a schema of the catalog.
-fn check_schema(name: &TableName) -> Result<()> {
-    if name.database.is_none() || name.is_temporary() {
-        return Ok(());
+/// The name is taken; the session has too many tables.
+fn created(now: &Temporary, new: &NewTemporary, rows: Option<TemporaryPart>) -> Result<Temporary> {
+    let known = now.relation(&new.input.name);
+    if known.is_some_and(|known| known.rows.is_none() || !new.or_replace) {
+        return Err(temporary_exists(&new.input.name));
     }
-    Err(Error::new(
-        Code::InvalidTable,
-        "cannot create temporary relation in non-temporary schema",
-    )
-    .with_hint("leave out the schema, or leave out TEMP"))
+    now.with_table(new.input.clone(), rows, new.at_commit)
 }
 
-fn taken(name: &str) -> Error {
-    Error::new(
-        Code::DuplicateTable,
-        format!("relation \"{name}\" already exists"),
-    )
+/// # Errors
+/// There is no such table.
+fn changed(
+    now: &Temporary,
+    name: &str,
+    change: impl FnOnce(&TemporaryRows) -> TemporaryRows,
+) -> Result<Temporary> {
+    let next = now.with_rows(name, change);
+    next.ok_or_else(|| table_not_found(name))
 }
 
 /// The error for a table where a view is meant, or the other way round.

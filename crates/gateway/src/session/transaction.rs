@@ -1,5 +1,5 @@
-//! Transaction blocks: changes of settings, of the catalog and of temporary tables and views that are
-//! kept or taken back together.
+//! Transaction blocks: changes of settings, of the catalog and of temporary tables and views that
+//! are kept or taken back together.
 //! A block rejects statements after an error, as drivers expect.
 
 use std::sync::Arc;
@@ -121,7 +121,8 @@ impl Transaction {
         &self.temporary
     }
 
-    /// Changes the temporary tables and views of the session. The end of the block may take it back.
+    /// Changes the temporary tables and views of the session. The end of the block may take it
+    /// back.
     pub(crate) fn set_temporary(&mut self, temporary: Temporary) {
         self.temporary = Arc::new(temporary);
     }
@@ -184,6 +185,9 @@ impl Transaction {
             self.temporary = block.temporary;
             return "ROLLBACK";
         }
+        if let Some(after) = self.temporary.committed() {
+            self.set_temporary(after);
+        }
         for (name, value) in block.locals.into_iter().rev() {
             settings.restore(&name, value);
         }
@@ -242,7 +246,8 @@ impl Transaction {
         Ok(())
     }
 
-    /// Restores the settings and the temporary tables of a savepoint, which is kept. A failed block becomes usable again.
+    /// Restores the settings and the temporary tables of a savepoint, which is kept. A failed block
+    /// becomes usable again.
     /// Returns the number of changes of the catalog that stay.
     ///
     /// # Errors

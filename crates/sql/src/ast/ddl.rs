@@ -45,9 +45,20 @@ pub struct ColumnDef {
     pub comment: Option<String>,
 }
 
-/// `CREATE [EXTERNAL] TABLE`, in Hive's grammar.
+/// What COMMIT does to a temporary table: `ON COMMIT {PRESERVE ROWS|DELETE ROWS|DROP}`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OnCommit {
+    #[default]
+    PreserveRows,
+    DeleteRows,
+    Drop,
+}
+
+/// `CREATE [EXTERNAL] TABLE`, in Hive's grammar, and `CREATE TEMP TABLE`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CreateTable {
+    /// `Some`: it belongs to the session, and has nothing but columns.
+    pub temporary: Option<OnCommit>,
     pub external: bool,
     pub if_not_exists: bool,
     pub name: TableName,

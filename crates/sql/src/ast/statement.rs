@@ -280,7 +280,12 @@ impl Statement {
 
     /// Whether the statement makes a table or a view that belongs to the session.
     pub fn makes_temporary(&self) -> bool {
-        matches!(self, Statement::CreateView(create) if create.temporary)
+        match self {
+            Statement::CreateView(create) => create.temporary,
+            Statement::CreateTable(create) => create.temporary.is_some(),
+            Statement::CreateTableAs(create) => create.temporary.is_some(),
+            _ => false,
+        }
     }
 
     /// Whether the statement changes the catalog, and an explicit transaction block keeps the change

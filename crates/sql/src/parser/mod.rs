@@ -115,13 +115,13 @@ fn statement(mut cursor: Cursor<'_>, depth: usize) -> Result<Statement> {
         )));
     }
     if cursor.is_sign('(') {
-        return query::statement(&cursor);
+        return query::own_statement(&cursor);
     }
     let Some(word) = cursor.word_at(0).map(str::to_ascii_uppercase) else {
         return Err(cursor.expected("a statement"));
     };
     match word.as_str() {
-        "SELECT" | "WITH" | "VALUES" => return query::statement(&cursor),
+        "SELECT" | "WITH" | "VALUES" => return query::own_statement(&cursor),
         "TABLE" if !cursor.is_sign_at(1, '(') => return query::statement(&cursor),
         _ => {}
     }
