@@ -214,6 +214,8 @@ pub struct VisibleColumn {
     pub hive_type: String,
     pub comment: Option<String>,
     pub partition_key: bool,
+    /// Whether rows that are written must have a value of it.
+    pub required: bool,
     /// Whether the principal may select it.
     pub selectable: bool,
     /// What the last ANALYZE found, if the principal may select it.

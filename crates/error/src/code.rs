@@ -36,6 +36,7 @@ pub enum Code {
     InvalidDatetime,
     DatetimeOutOfRange,
     NumericOutOfRange,
+    NotNullViolation,
     InvalidParameter,
     InvalidName,
     InvalidTable,
@@ -118,6 +119,7 @@ impl Code {
             Code::InvalidDatetime => "22007",
             Code::DatetimeOutOfRange => "22008",
             Code::NumericOutOfRange => "22003",
+            Code::NotNullViolation => "23502",
             Code::InvalidParameter => "22023",
             Code::InvalidName => "42602",
             Code::InvalidTable => "42P16",
@@ -197,6 +199,7 @@ impl Code {
                 "INVALID_CAST_ARGUMENT"
             }
             Code::NumericOutOfRange => "NUMERIC_VALUE_OUT_OF_RANGE",
+            Code::NotNullViolation => "CONSTRAINT_VIOLATION",
             Code::InvalidParameter => "INVALID_PARAMETER_USAGE",
             Code::InvalidName => "INVALID_NAME",
             Code::InvalidTable => "INVALID_TABLE_PROPERTY",

@@ -36,6 +36,7 @@ pub(super) fn code_of(code: Code) -> Grpc {
         | Code::InvalidDatetime
         | Code::DatetimeOutOfRange
         | Code::NumericOutOfRange
+        | Code::NotNullViolation
         | Code::InvalidParameter
         | Code::UndefinedParameter
         | Code::InvalidName

@@ -57,7 +57,7 @@ pub use session::metadata::{Relation, RelationFilter, RelationKind};
 pub use session::options::OptionError;
 pub use session::prepared::{Prepared, check_weight};
 pub use session::transaction::TransactionStatus;
-pub use session::warnings::Warning;
+pub use session::warnings::{Level, Warning};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;

@@ -225,8 +225,8 @@ pub(super) fn error_as(out: &mut BytesMut, severity: Severity, sqlstate: &str, e
 pub(super) fn warning(out: &mut BytesMut, warning: &Warning) {
     message(out, b'N', |out| {
         let fields = [
-            (b'S', "WARNING"),
-            (b'V', "WARNING"),
+            (b'S', warning.level.name()),
+            (b'V', warning.level.name()),
             (b'C', warning.sqlstate),
             (b'M', warning.message.as_str()),
         ];
@@ -242,6 +242,7 @@ pub(super) fn warning(out: &mut BytesMut, warning: &Warning) {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
     use lakegate_error::Code;
+    use lakegate_gateway::Level;
 
     use super::*;
 
@@ -299,6 +300,7 @@ mod tests {
     #[test]
     fn warnings_are_notices() {
         let outside = Warning {
+            level: Level::Warning,
             sqlstate: "25P01",
             message: "no\0block".to_owned(),
         };

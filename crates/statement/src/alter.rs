@@ -16,6 +16,7 @@ use lakegate_sql::ast::{
 
 use super::locations::For;
 use super::partitions::one_partition;
+use super::postgres_types::hive_type;
 use super::projections::check_projection;
 use super::rights::require_table;
 use super::tables::{check_names, check_properties};
@@ -40,17 +41,36 @@ pub(super) async fn add_columns(
     context: &StatementContext,
     alter: &AlterTableAddColumns,
 ) -> Result<Output> {
-    let added: Vec<_> = alter.columns.iter().map(storage::column).collect();
+    let mut added: Vec<_> = alter.columns.iter().map(storage::column).collect();
+    if alter.sql_types {
+        for column in &mut added {
+            column.data_type = hive_type(&column.name, &column.data_type)?;
+        }
+    }
+    if alter.if_not_exists {
+        let visible = context.table_to_alter(&alter.table).await?;
+        let mut added = added.iter();
+        if added.all(|column| has_column(&visible.table, &column.name)) {
+            return Ok(Output::Command);
+        }
+    }
     change_storage(
         context,
         &alter.table,
         alter.partition.as_ref(),
         |table, descriptor| {
-            descriptor.columns.extend(added.iter().cloned());
+            let new = added
+                .iter()
+                .filter(|column| !alter.if_not_exists || !has_column(table, &column.name));
+            descriptor.columns.extend(new.cloned());
             check_names(&descriptor.columns, &table.partition_keys)
         },
     )
     .await
+}
+
+fn has_column(table: &Table, name: &str) -> bool {
+    table.columns().any(|column| column.name == name)
 }
 
 pub(super) async fn replace_columns(
@@ -398,6 +418,43 @@ mod tests {
             );
         }
         assert_eq!(lake.table("orders").await.version_id, 2);
+    }
+
+    #[tokio::test]
+    async fn single_columns_may_have_types_of_postgres_and_exist() {
+        let lake = Lake::with_orders().await;
+        lake.ok("ALTER TABLE orders ADD note text COLLATE \"C\" DEFAULT NULL, ADD COLUMN at timestamp(3) without time zone;
+                 ALTER TABLE orders ADD COLUMN IF NOT EXISTS note int;
+                 ALTER TABLE orders ADD COLUMN IF NOT EXISTS note int, ADD IF NOT EXISTS share float;
+                 ALTER TABLE orders ALTER COLUMN note TYPE varchar")
+            .await;
+        assert_eq!(
+            lake.text("admin", "SHOW COLUMNS IN orders").await,
+            "id\nemail\nnote\nat\nshare\nday"
+        );
+        for (column, data_type) in [("note", "string"), ("at", "timestamp"), ("share", "double")] {
+            assert_eq!(
+                lake.text("admin", &format!("DESCRIBE orders {column}"))
+                    .await,
+                format!("{column}|{data_type}|NULL")
+            );
+        }
+        for (sql, code) in [
+            ("ADD COLUMN note int", Code::DuplicateColumn),
+            ("ADD COLUMN at2 timestamptz", Code::InvalidTable),
+            ("ADD COLUMN key int NOT NULL", Code::NotSupported),
+            ("ADD COLUMN key int PRIMARY KEY", Code::NotSupported),
+        ] {
+            let error = lake
+                .fails("admin", &format!("ALTER TABLE orders {sql}"))
+                .await;
+            assert_eq!(error.code(), code, "{sql}: {error}");
+        }
+        // A name that is hidden is no reason to succeed.
+        lake.ok("GRANT SELECT (id) ON TABLE orders TO ann; GRANT ALTER ON TABLE orders TO ann")
+            .await;
+        let sql = "ALTER TABLE sales.orders ADD COLUMN IF NOT EXISTS email int";
+        assert_eq!(lake.fails("ann", sql).await.code(), Code::PermissionDenied);
     }
 
     #[tokio::test]

@@ -1,5 +1,5 @@
-//! The changes of ALTER TABLE to one column: CHANGE COLUMN, RENAME COLUMN, ALTER COLUMN TYPE and
-//! DROP COLUMN.
+//! The changes of ALTER TABLE to one column: CHANGE COLUMN, RENAME COLUMN, ALTER COLUMN and DROP
+//! COLUMN.
 //!
 //! Files stay as they are. Where columns are found by their places (text, and ORC unless
 //! `orc.column.index.access` is off), a change that gives a column the place of another is refused;
@@ -11,6 +11,7 @@ use lakegate_lake::format::TableFormat;
 use lakegate_sql::ast::{AlterTableColumn, ColumnChange, ColumnPlace};
 
 use super::alter::change_storage;
+use super::postgres_types::hive_type;
 use super::tables::check_names;
 use super::{Output, StatementContext};
 
@@ -59,8 +60,14 @@ fn apply(
     match change {
         ColumnChange::Rename(to) => rename(descriptor, at, name, to),
         ColumnChange::Type(data_type) => {
+            let data_type = hive_type(name, data_type)?;
             if let Some(column) = descriptor.columns.get_mut(at) {
-                column.data_type.clone_from(data_type);
+                column.data_type = data_type;
+            }
+        }
+        ColumnChange::DropNotNull => {
+            if let Some(column) = descriptor.columns.get_mut(at) {
+                column.require(false);
             }
         }
         ColumnChange::Drop => drop(table, descriptor, at, name)?,

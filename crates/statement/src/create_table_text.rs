@@ -112,10 +112,14 @@ fn list(lines: &mut Vec<String>, head: &str, items: impl Iterator<Item = String>
 
 fn definition(column: &Column) -> String {
     let name = quoted_name(&column.name);
+    let required = match column.is_required() {
+        true => " NOT NULL",
+        false => "",
+    };
     match &column.comment {
-        None => format!("{name} {}", column.data_type),
+        None => format!("{name} {}{required}", column.data_type),
         Some(comment) => format!(
-            "{name} {} COMMENT {}",
+            "{name} {}{required} COMMENT {}",
             column.data_type,
             quoted_text(comment)
         ),
@@ -195,6 +199,7 @@ mod tests {
             "CREATE EXTERNAL TABLE t (id INT COMMENT 'it''s \"the\" key', `odd name` STRING, n STRUCT<a:INT,b:ARRAY<DECIMAL(3,1)>>)
              COMMENT 'two\\nlines; and \\\\ one' PARTITIONED BY (d DATE COMMENT 'day', h INT)
              CLUSTERED BY (id) SORTED BY (id DESC) INTO 4 BUCKETS STORED AS PARQUET LOCATION 's3://lake/it/' TBLPROPERTIES ('a'='1', 'b\\'c'='\\\\N')",
+            "CREATE EXTERNAL TABLE t (a INT NOT NULL COMMENT 'c', b STRING NOT NULL) PARTITIONED BY (k INT NOT NULL) STORED AS PARQUET LOCATION 's3://lake/n/'",
             "CREATE EXTERNAL TABLE t (a INT, b STRING) SORTED BY (b, a DESC) STORED AS PARQUET LOCATION 's3://lake/s/'",
             "CREATE EXTERNAL TABLE t (a STRING, m MAP<STRING,INT>) ROW FORMAT DELIMITED FIELDS TERMINATED BY '\\001' ESCAPED BY '\\\\'
              COLLECTION ITEMS TERMINATED BY '\\t' NULL DEFINED AS '\\\\N' LOCATION 's3://lake/t/'",

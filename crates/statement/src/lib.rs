@@ -21,6 +21,7 @@ mod delete_query;
 mod describe;
 mod functions;
 mod grants;
+mod indexes;
 mod locations;
 mod msck;
 mod partition_filter;
@@ -150,6 +151,8 @@ pub fn execute<'a>(
             Statement::CreateTable(create) => tables::create(context, create).await,
             Statement::CreateTableLike(create) => create_like::create(context, create).await,
             Statement::DropTable(drop) => tables::drop(context, drop).await,
+            Statement::CreateIndex(create) => indexes::create(context, create).await,
+            Statement::DropIndex(drop) => indexes::drop(drop),
             Statement::DropView(drop) => views::drop(context, drop).await,
             Statement::AlterTableRename(rename) => tables::rename(context, rename).await,
             Statement::MsckRepair(repair) => msck::repair(context, statement, repair).await,

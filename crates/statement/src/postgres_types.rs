@@ -5,11 +5,38 @@ use lakegate_error::{Code, Error, Result};
 /// `numeric` without a precision: as wide as decimals are, with half of the digits behind the point.
 const NUMERIC: &str = "decimal(38,18)";
 
-/// Returns the Hive type that holds the values of a type of PostgreSQL. Other names stay as they are.
+/// The names of Hive's types.
+const HIVE: [&str; 22] = [
+    "array",
+    "bigint",
+    "binary",
+    "boolean",
+    "char",
+    "date",
+    "dec",
+    "decimal",
+    "double",
+    "float",
+    "int",
+    "integer",
+    "long",
+    "map",
+    "numeric",
+    "real",
+    "smallint",
+    "string",
+    "struct",
+    "timestamp",
+    "tinyint",
+    "varchar",
+];
+
+/// Returns the Hive type that holds the values of a type of PostgreSQL. Hive's own types stay as they
+/// are.
 ///
 /// # Errors
 ///
-/// A type of PostgreSQL that no column of a table has.
+/// A type of PostgreSQL that no column of a table has; a name of no type.
 pub(super) fn hive_type(column: &str, text: &str) -> Result<String> {
     if let Some(item) = text
         .strip_prefix("array<")
@@ -51,12 +78,26 @@ pub(super) fn hive_type(column: &str, text: &str) -> Result<String> {
             return refused("timestamp, with the times in UTC");
         }
         "timestamp" | "timestamp without time zone" => "timestamp",
-        "timestamptz" | "timestamp with time zone" => {
+        "timestamptz" | "timestamp with time zone" | "timestamp with local time zone" => {
             return refused("timestamp, with the times in UTC");
         }
-        "time" | "timetz" | "interval" => return refused("text, or a number of seconds"),
+        "time" | "time with time zone" | "time without time zone" | "timetz" | "interval" => {
+            return refused("text, or a number of seconds");
+        }
+        "money" => return refused("numeric(p, s)"),
+        "oid" => return refused("bigint"),
+        "bit" | "cidr" | "inet" | "macaddr" | "macaddr8" | "point" | "tsquery" | "tsvector"
+        | "varbit" | "xml" => return refused("text"),
         "serial" | "bigserial" | "smallserial" | "serial4" | "serial8" | "serial2" => {
             return refused("bigint, and send the numbers");
+        }
+        _ if !HIVE.contains(&name.split('<').next().unwrap_or_default()) => {
+            let shown = name.replace('"', "");
+            return Err(Error::new(
+                Code::UndefinedObject,
+                format!("column \"{column}\": type \"{shown}\" does not exist"),
+            )
+            .with_hint("use boolean, smallint, integer, bigint, real, double precision, numeric(p, s), text, varchar(n), char(n), bytea, date, timestamp, or an array of these"));
         }
         _ => return Ok(text.to_owned()),
     };
@@ -86,6 +127,10 @@ mod tests {
             ("timestamp(3)", "timestamp"),
             ("array<text>", "array<string>"),
             ("map<string,int>", "map<string,int>"),
+            ("struct<a:decimal(10,2)>", "struct<a:decimal(10,2)>"),
+            ("decimal(10,2)", "decimal(10,2)"),
+            ("char(2)", "char(2)"),
+            ("string", "string"),
             ("bytea", "binary"),
         ] {
             assert_eq!(hive_type("c", postgres).unwrap(), hive, "{postgres}");
@@ -97,9 +142,20 @@ mod tests {
             "interval",
             "serial",
             "array<timestamptz>",
+            "time without time zone",
+            "time(6) without time zone",
+            "inet",
         ] {
             let error = hive_type("c", postgres).unwrap_err();
             assert_eq!(error.code(), Code::InvalidTable, "{postgres}");
+            assert!(
+                error.message().contains("column \"c\" is of type"),
+                "{error}"
+            );
+        }
+        for unknown in ["txt", "array<txt>", "txt(3)", "set<int>"] {
+            let error = hive_type("c", unknown).unwrap_err();
+            assert_eq!(error.code(), Code::UndefinedObject, "{unknown}");
         }
     }
 }

@@ -41,7 +41,12 @@ impl StatementContext {
         check_catalog(name.catalog.as_deref())?;
         let database = match &name.database {
             Some(database) => database,
-            None => self.path.current()?,
+            None => self.path.current().map_err(|error| {
+                error.with_hint(format!(
+                    "write the name of a database before that of the table, as in database.{}, or select one with SET search_path TO database",
+                    name.table
+                ))
+            })?,
         };
         Ok((not_built_in(database)?, &name.table))
     }

@@ -134,10 +134,12 @@ pub(super) fn is_of_manifests(create: &CreateTable) -> bool {
 
 /// A column as the catalog stores it. The store checks its type.
 pub(super) fn column(definition: &ColumnDef) -> Column {
-    Column {
+    let mut column = Column {
         comment: definition.comment.clone(),
         ..Column::new(&definition.name, &definition.data_type)
-    }
+    };
+    column.require(definition.not_null);
+    column
 }
 
 /// Input and output format, and the default SerDe.

@@ -10,7 +10,7 @@ use lakegate_lake::format::TableFormat;
 use lakegate_lake::table::symlinks;
 use lakegate_policy::Visible;
 use lakegate_sql::ast::{
-    AlterTableRename, CreateTable, DropTable, StorageFormat, StoredAs, TableName,
+    AlterTableRename, ColumnDef, CreateTable, DropTable, StorageFormat, StoredAs, TableName,
 };
 
 use super::grants::check_owners;
@@ -19,6 +19,7 @@ use super::postgres_types::hive_type;
 use super::projections::check_projection;
 use super::rights::{require_lasting, resource, table_not_found};
 use super::views::require_view;
+use super::write_properties::Stored;
 use super::{Output, StatementContext, storage};
 
 pub(super) async fn create(context: &StatementContext, create: &CreateTable) -> Result<Output> {
@@ -45,8 +46,8 @@ pub(super) async fn create(context: &StatementContext, create: &CreateTable) -> 
         .await
 }
 
-/// Creates a table in an empty folder of its database, as CREATE TABLE AS does. Its columns may have
-/// PostgreSQL's types.
+/// Creates a table in an empty folder of its database, as CREATE TABLE AS does, or in the one that
+/// Trino's properties name. Its columns may have PostgreSQL's types.
 async fn create_in_free_folder(
     context: &StatementContext,
     create: &CreateTable,
@@ -57,11 +58,15 @@ async fn create_in_free_folder(
     if !create.if_not_exists {
         context.check_free(&database.name, name).await?;
     }
+    let stored = Stored::of_empty_table(&create.with)?;
     let mut create = create.clone();
     for column in create.columns.iter_mut().chain(&mut create.partitioned_by) {
         column.data_type = hive_type(&column.name, &column.data_type)?;
     }
-    if create.stored_as.is_none() && create.row_format.is_none() {
+    if !create.with.is_empty() {
+        create.partitioned_by = last_columns(&mut create.columns, &stored.partitioned_by)?;
+        stored.define(&mut create);
+    } else if create.stored_as.is_none() && create.row_format.is_none() {
         create.stored_as = Some(StoredAs::Format(StorageFormat::Parquet));
     }
     if create.columns.is_empty() {
@@ -70,11 +75,40 @@ async fn create_in_free_folder(
             format!("table \"{name}\" would have no columns; name at least one"),
         ));
     }
-    let location = context.free_folder(database, name).await?;
+    let location = match stored.location {
+        Some(location) => {
+            context.register(&location, For::NewTable(database)).await?;
+            location
+        }
+        None => context.free_folder(database, name).await?,
+    };
     let input = definition(context, &create, &location)?;
     context
         .create_defined(database, input, create.if_not_exists)
         .await
+}
+
+/// Takes the partition keys from the end of a list of columns.
+///
+/// # Errors
+///
+/// The last columns are others, or in another order.
+fn last_columns(columns: &mut Vec<ColumnDef>, keys: &[String]) -> Result<Vec<ColumnDef>> {
+    let before = columns.len().checked_sub(keys.len());
+    let before = before.filter(|before| {
+        let mut last = columns.iter().skip(*before).zip(keys);
+        last.all(|(column, key)| column.name == *key)
+    });
+    let Some(before) = before else {
+        return Err(Error::new(
+            Code::InvalidTable,
+            format!(
+                "partitioned_by names other columns than the last ones; the last columns must be {}, in this order",
+                keys.join(", ")
+            ),
+        ));
+    };
+    Ok(columns.split_off(before))
 }
 
 impl StatementContext {

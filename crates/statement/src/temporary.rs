@@ -17,6 +17,7 @@ use super::StatementContext;
 use super::postgres_types::hive_type;
 use super::storage;
 use super::tables::check_names;
+use super::write::require_values;
 use super::write_query::{check_new_columns, insert_targets, renamed};
 use super::write_types::check_columns;
 
@@ -196,7 +197,8 @@ pub(super) fn into_columns(
     change: TemporaryChange,
 ) -> Result<TemporaryWrite> {
     let schema = table_schema(&found.table)?;
-    let mapping = Mapping::new(&found.table.name, &schema, rows, |_| true)?;
+    let mut mapping = Mapping::new(&found.table.name, &schema, rows, |_| true)?;
+    require_values(&mut mapping, &found.table);
     Ok(TemporaryWrite {
         change,
         mapping: Some(mapping),

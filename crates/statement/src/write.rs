@@ -257,9 +257,17 @@ impl StatementContext {
             )),
         })?;
         let schema = table_schema(&table)?;
-        let mapping = Mapping::new(&name, &schema, rows, |column| {
+        let mut mapping = Mapping::new(&name, &schema, rows, |column| {
             found.access.is_visible(column)
         })?;
+        let mut required = table.columns().filter(|column| column.is_required());
+        if required.any(|column| !found.access.is_visible(&column.name)) {
+            // The error of a row would name it.
+            return Err(Error::not_supported(format!(
+                "rows cannot be complete as table {name} asks for, so none are added to it"
+            )));
+        }
+        require_values(&mut mapping, &table);
         let (partitions, retired) = if table.partition_keys.is_empty() {
             (None, RetiredFolders::default())
         } else {
@@ -359,7 +367,8 @@ impl StatementContext {
         check_format(&table)?;
         let layout = Arc::new(Layout::of_table(&table)?);
         let schema: SchemaRef = table_schema(&table)?;
-        let mapping = Mapping::new(&table.full_name(), &schema, rows, |_| true)?;
+        let mut mapping = Mapping::new(&table.full_name(), &schema, rows, |_| true)?;
+        require_values(&mut mapping, &table);
         let target = Target {
             table,
             partitions: None,
@@ -439,6 +448,7 @@ impl StatementContext {
                 name: field.name().to_lowercase(),
                 data_type: data_type.to_string(),
                 comment: None,
+                not_null: false,
             }));
         }
         let named = columns.iter().flatten().map(|column| column.name.clone());
@@ -478,6 +488,7 @@ impl StatementContext {
             stored_as: None,
             location: Some(location.to_owned()),
             properties: Vec::new(),
+            with: Vec::new(),
         };
         new.stored.define(&mut create);
         definition(self, &create, location)
@@ -512,6 +523,13 @@ impl StatementContext {
         }
         Ok(())
     }
+}
+
+/// Makes rows without a value of a column that is NOT NULL errors.
+pub(super) fn require_values(mapping: &mut Mapping, table: &Table) {
+    let columns = table.columns().enumerate();
+    let required = columns.filter(|(_, column)| column.is_required());
+    mapping.require(&table.name, required.map(|(place, _)| place).collect());
 }
 
 /// The error for a table that is to be created and exists.

@@ -140,6 +140,20 @@ impl Stored {
         Ok(stored)
     }
 
+    /// Reads the properties of CREATE TABLE without a query.
+    ///
+    /// # Errors
+    /// As of [`Stored::of_table`]; buckets, which hold the rows of a query.
+    pub(super) fn of_empty_table(properties: &[WriteProperty]) -> Result<Self> {
+        let stored = Self::of_table(properties)?;
+        match stored.bucketed_by {
+            None => Ok(stored),
+            Some(_) => Err(Error::not_supported(
+                "property bucketed_by is for CREATE TABLE AS, because no rows are added to a table with buckets; leave it out",
+            )),
+        }
+    }
+
     /// Reads the properties of UNLOAD.
     ///
     /// # Errors

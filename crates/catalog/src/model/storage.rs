@@ -8,6 +8,10 @@ use super::Parameters;
 /// the first one of Hive, which Athena and Trino use.
 pub const BUCKETING_VERSION: &str = "bucketing_version";
 
+/// The parameter of a column that is `true` if rows that Lakegate writes must have a value there.
+/// Files of others may hold NULLs all the same.
+const NOT_NULL: &str = "not_null";
+
 /// A column or a partition key.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
@@ -30,6 +34,23 @@ impl Column {
             name: name.into(),
             data_type: data_type.into(),
             ..Column::default()
+        }
+    }
+
+    /// Whether rows that are written must have a value of the column.
+    pub fn is_required(&self) -> bool {
+        self.parameters
+            .get(NOT_NULL)
+            .is_some_and(|set| set == "true")
+    }
+
+    /// Sets whether rows that are written must have a value of the column.
+    pub fn require(&mut self, required: bool) {
+        if required {
+            self.parameters
+                .insert(NOT_NULL.to_owned(), "true".to_owned());
+        } else {
+            self.parameters.remove(NOT_NULL);
         }
     }
 }

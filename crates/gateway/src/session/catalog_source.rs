@@ -370,6 +370,7 @@ fn describe(
                     hive_type: column.data_type.clone(),
                     comment: column.comment.clone(),
                     partition_key: index >= data_columns,
+                    required: column.is_required(),
                     selectable,
                     measured: measured
                         .get(column.name.as_str())
@@ -423,6 +424,7 @@ fn system_database(needs: &Needs) -> VisibleDatabase {
                 hive_type: lakegate_lake::type_name(field.data_type()),
                 comment: None,
                 partition_key: false,
+                required: false,
                 selectable: true,
                 measured: None,
             })

@@ -111,9 +111,29 @@ impl Session {
             Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
             Err(error) => return Err(Error::internal(error.to_string())),
         };
+        self.tell_of_indexes(statement);
         match outcome {
             Output::Command => Ok(command(statement.tag())),
             Output::Rows { batch } => Ok(rows(statement.tag(), batch.schema(), vec![batch])),
+        }
+    }
+
+    /// Tells a client that sent a statement on indexes what it has not done.
+    fn tell_of_indexes(&self, statement: &Statement) {
+        match statement {
+            Statement::CreateIndex(create) => self.warn(
+                "01000",
+                format!(
+                    "no index was created on \"{}\": tables of files have none",
+                    create.table
+                ),
+            ),
+            Statement::DropIndex(drop) => {
+                for name in &drop.names {
+                    self.notice(format!("index \"{name}\" does not exist, skipping"));
+                }
+            }
+            _ => {}
         }
     }
 

@@ -229,6 +229,12 @@ impl Session {
             Statement::Kill(kill) => self.kill(moment, &kill.query_id),
             Statement::Use(used) => self.use_database(moment, &used.database.database).await,
             Statement::Unsupported(unsupported) => Err(Error::not_supported(unsupported.message())),
+            Statement::CreateIndex(_) | Statement::DropIndex(_)
+                if self.dialect() != Dialect::Postgres =>
+            {
+                let tag = parsed.statement.tag();
+                Err(Error::not_supported(format!("{tag} is not supported")))
+            }
             statement => match statement.kind() {
                 StatementKind::Session | StatementKind::Transaction => {
                     self.session_statement(moment, statement)

@@ -43,7 +43,8 @@ fn visit(body: &mut SetExpr, columns: &Schema, cell: &mut dyn FnMut(&mut Expr, &
 }
 
 /// Casts literals to the types of the columns that they are written to: numbers to decimals and
-/// REAL, where all digits fit, and in PostgreSQL's dialect texts to any type.
+/// REAL, where all digits fit, and in PostgreSQL's dialect texts to any type, and literals of any
+/// type to texts.
 pub(super) fn cast_literals(query: &mut ast::Query, columns: &Schema, dialect: Dialect) {
     let texts = dialect == Dialect::Postgres;
     visit(&mut query.body, columns, &mut |cell, column| {
@@ -52,6 +53,10 @@ pub(super) fn cast_literals(query: &mut ast::Query, columns: &Schema, dialect: D
 }
 
 fn cast_literal(cell: &mut Expr, data_type: &DataType, texts: bool) {
+    if texts && data_type.is_string() {
+        cast_to_text(cell, data_type);
+        return;
+    }
     let text = match (number_of(cell), text_of(cell)) {
         (Some(digits), _) if keeps_digits(&digits, data_type) => digits,
         (None, Some(text)) if texts && !data_type.is_string() => text.to_owned(),
@@ -67,6 +72,45 @@ fn cast_literal(cell: &mut Expr, data_type: &DataType, texts: bool) {
         array: false,
         format: None,
     };
+}
+
+/// Makes a literal the text that PostgreSQL writes to a column of texts. Numbers that are no texts of
+/// themselves, such as `.5`, stay as they are.
+fn cast_to_text(cell: &mut Expr, data_type: &DataType) {
+    let literal = match cell {
+        Expr::Value(value) => match value.value {
+            Value::Boolean(boolean) => Some(boolean.to_string()),
+            _ => None,
+        },
+        _ => None,
+    };
+    if let Some(text) = literal.or_else(|| number_of(cell).filter(|digits| is_plain(digits))) {
+        *cell = Expr::Value(Value::SingleQuotedString(text).into());
+        return;
+    }
+    // As drivers write dates and bytes: `'2024-01-01'::date`.
+    let is_typed = matches!(&*cell, Expr::Cast { expr, .. } if text_of(expr).is_some());
+    let Some(data_type) = sql_type(data_type).filter(|_| is_typed) else {
+        return;
+    };
+    *cell = Expr::Cast {
+        kind: ast::CastKind::Cast,
+        expr: Box::new(cell.clone()),
+        data_type,
+        array: false,
+        format: None,
+    };
+}
+
+/// Whether a number is written as PostgreSQL shows it.
+fn is_plain(digits: &str) -> bool {
+    let digits = digits.strip_prefix('-').unwrap_or(digits);
+    let (whole, fraction) = match digits.split_once('.') {
+        Some((whole, fraction)) => (whole, Some(fraction)),
+        None => (digits, None),
+    };
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    is_number(whole) && (whole == "0" || !whole.starts_with('0')) && fraction.is_none_or(is_number)
 }
 
 /// Returns the digits of a number with its sign.
@@ -156,9 +200,9 @@ mod tests {
     #[test]
     fn literals_take_the_types_of_their_columns() {
         let sql = "INSERT INTO t VALUES (1, 1.5, '2024-01-01', 'a'), (-2, -0.125, NULL, 5)";
-        for (dialect, day) in [
-            (Dialect::Postgres, "CAST('2024-01-01' AS DATE)"),
-            (Dialect::Trino, "'2024-01-01'"),
+        for (dialect, day, name) in [
+            (Dialect::Postgres, "CAST('2024-01-01' AS DATE)", "'5'"),
+            (Dialect::Trino, "'2024-01-01'", "5"),
         ] {
             let mut query = insert(sql);
             cast_literals(&mut query, &columns(), dialect);
@@ -166,7 +210,7 @@ mod tests {
                 query.to_string(),
                 // The last number has more digits than the column.
                 format!(
-                    "VALUES (1, CAST('1.5' AS DECIMAL(10,2)), {day}, 'a'), (-2, -0.125, NULL, 5)"
+                    "VALUES (1, CAST('1.5' AS DECIMAL(10,2)), {day}, 'a'), (-2, -0.125, NULL, {name})"
                 )
             );
         }
@@ -188,6 +232,38 @@ mod tests {
             cast_literals(&mut query, &columns(), Dialect::Postgres);
             assert_eq!(query.to_string(), cast);
         }
+    }
+
+    #[test]
+    fn literals_of_other_types_become_texts_as_in_postgres() {
+        let columns = Schema::new(vec![Field::new("name", DataType::Utf8, true)]);
+        for (literal, text) in [
+            ("12", "'12'"),
+            ("-1.50", "'-1.50'"),
+            ("0.5", "'0.5'"),
+            ("true", "'true'"),
+            ("NULL", "NULL"),
+            ("'x'", "'x'"),
+            // PostgreSQL writes 0.5, 7 and 1000.
+            (".5", ".5"),
+            ("007", "007"),
+            ("1e3", "1e3"),
+            ("1 + 1", "1 + 1"),
+        ] {
+            let mut query = insert(&format!("INSERT INTO t VALUES ({literal})"));
+            cast_literals(&mut query, &columns, Dialect::Postgres);
+            assert_eq!(query.to_string(), format!("VALUES ({text})"));
+        }
+        let mut query = insert("INSERT INTO t VALUES ('2024-01-01'::date)");
+        cast_literals(&mut query, &columns, Dialect::Postgres);
+        let shown = query.to_string();
+        assert!(
+            shown.starts_with("VALUES (CAST('2024-01-01'::DATE AS "),
+            "{shown}"
+        );
+        let mut query = insert("INSERT INTO t VALUES (12)");
+        cast_literals(&mut query, &columns, Dialect::Trino);
+        assert_eq!(query.to_string(), "VALUES (12)");
     }
 
     #[test]

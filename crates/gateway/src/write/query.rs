@@ -18,6 +18,7 @@ use arrow::datatypes::{DataType, Schema, SchemaRef};
 use datafusion::common::ScalarValue;
 use datafusion::physical_plan::ExecutionPlan;
 use futures::{FutureExt, Stream, StreamExt, TryStreamExt};
+use lakegate_dialect::Dialect;
 use lakegate_engine::{PlanRun, StopOnDrop};
 use lakegate_error::{Error, Result};
 use lakegate_policy::snapshots::SnapshotPlan;
@@ -84,6 +85,14 @@ impl Session {
         parameters: Vec<ScalarValue>,
         plan: Plan,
     ) -> Result<Option<Wrote>> {
+        if let Statement::CreateTableAs(create) = statement
+            && create.select_into
+            && self.dialect() != Dialect::Postgres
+        {
+            return Err(Error::not_supported(
+                "SELECT INTO is not supported; use CREATE TABLE .. AS",
+            ));
+        }
         let text = prepared.source.text();
         let changes = self.changes();
         if moment.draft.is_some() && changes.is_none() {

@@ -27,6 +27,10 @@ pub struct Mapping {
     sources: Vec<Option<usize>>,
     /// Columns that have one value in all rows: the only one of the array.
     fixed: Vec<(usize, ArrayRef)>,
+    /// Columns that have a value in each row.
+    required: Vec<usize>,
+    /// The name of the table, for the error of a row without one.
+    relation: String,
 }
 
 impl Mapping {
@@ -94,7 +98,16 @@ impl Mapping {
             schema: Arc::clone(schema),
             sources,
             fixed: Vec::new(),
+            required: Vec::new(),
+            relation: String::new(),
         })
+    }
+
+    /// Makes it an error that a row has no value of some columns. `relation`: the name of the table.
+    /// `places`: those of the columns, among all of the table.
+    pub fn require(&mut self, relation: &str, places: Vec<usize>) {
+        relation.clone_into(&mut self.relation);
+        self.required = places;
     }
 
     /// Gives all rows one value of a column that is not sent, of the column's type.
@@ -142,6 +155,8 @@ impl Mapping {
             schema: Arc::clone(&self.schema),
             sources: (0..self.sources.len()).map(Some).collect(),
             fixed: Vec::new(),
+            required: self.required.clone(),
+            relation: self.relation.clone(),
         }
     }
 
@@ -165,7 +180,7 @@ impl Mapping {
     }
 
     /// # Errors
-    /// A value that does not fit its column, which is named.
+    /// A value that does not fit its column, or none where one is required. The column is named.
     pub fn apply(&self, batch: &RecordBatch) -> Result<RecordBatch> {
         let rows = batch.num_rows();
         let columns = self
@@ -184,9 +199,32 @@ impl Mapping {
                 }
             })
             .collect::<Result<Vec<ArrayRef>>>()?;
+        self.check_required(&columns)?;
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
         RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)
             .map_err(|error| Error::internal(format!("rows do not form a batch: {error}")))
+    }
+
+    /// # Errors
+    /// A row has no value where one is required.
+    fn check_required(&self, columns: &[ArrayRef]) -> Result<()> {
+        let has_null = |place: &&usize| {
+            columns
+                .get(**place)
+                .is_some_and(|column| column.null_count() > 0)
+        };
+        let Some(place) = self.required.iter().find(has_null) else {
+            return Ok(());
+        };
+        let column = self.schema.fields().get(*place);
+        let column = column.map_or("", |column| column.name().as_str());
+        Err(Error::new(
+            Code::NotNullViolation,
+            format!(
+                "null value in column \"{column}\" of relation \"{}\" violates not-null constraint",
+                self.relation
+            ),
+        ))
     }
 }
 
@@ -432,6 +470,42 @@ mod tests {
                 "{error}"
             );
         }
+    }
+
+    #[test]
+    fn row_without_a_required_value_is_an_error_that_names_the_column() {
+        let incoming = Schema::new(vec![
+            Field::new("id", DataType::Int32, true),
+            Field::new("name", DataType::Utf8, true),
+        ]);
+        let batch = |ids: Vec<Option<i32>>| {
+            let names: Vec<Option<&str>> = vec![None; ids.len()];
+            RecordBatch::try_new(
+                Arc::new(incoming.clone()),
+                vec![
+                    Arc::new(Int32Array::from(ids)),
+                    Arc::new(StringArray::from(names)),
+                ],
+            )
+            .unwrap()
+        };
+        let mut mapping = Mapping::new("sales.t", &table(), &incoming, |_| true).unwrap();
+        mapping.require("t", vec![0]);
+        assert!(mapping.apply(&batch(vec![Some(1), Some(2)])).is_ok());
+        let error = mapping.apply(&batch(vec![Some(1), None])).unwrap_err();
+        assert_eq!(error.code(), Code::NotNullViolation);
+        assert_eq!(
+            error.message(),
+            "null value in column \"id\" of relation \"t\" violates not-null constraint"
+        );
+        // Also where the rows are in their places already, or the column is not sent.
+        let rows = mapping.apply(&batch(vec![Some(1)])).unwrap();
+        assert!(mapping.applied().apply(&rows).is_ok());
+        mapping.require("t", vec![0, 3]);
+        assert!(mapping.applied().apply(&rows).is_err());
+        let error = mapping.apply(&batch(vec![Some(1)])).unwrap_err();
+        assert!(error.message().contains("\"day\""), "{error}");
+        assert!(mapping.apply(&batch(vec![])).is_ok());
     }
 
     #[test]

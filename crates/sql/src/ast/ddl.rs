@@ -1,6 +1,6 @@
 //! Databases and tables.
 
-use super::{DatabaseName, PartitionSpec, Properties, Statement, TableName};
+use super::{DatabaseName, PartitionSpec, Properties, Statement, TableName, WriteProperty};
 
 /// `USE db`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +43,8 @@ pub struct ColumnDef {
     /// validated here.
     pub data_type: String,
     pub comment: Option<String>,
+    /// Rows that are written must have a value.
+    pub not_null: bool,
 }
 
 /// What COMMIT does to a temporary table: `ON COMMIT {PRESERVE ROWS|DELETE ROWS|DROP}`.
@@ -54,7 +56,8 @@ pub enum OnCommit {
     Drop,
 }
 
-/// `CREATE [EXTERNAL] TABLE`, in Hive's grammar, and `CREATE TEMP TABLE`.
+/// `CREATE [EXTERNAL] TABLE`, in Hive's grammar, without EXTERNAL also in that of PostgreSQL and
+/// Trino, and `CREATE TEMP TABLE`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CreateTable {
     /// `Some`: it belongs to the session, and has nothing but columns.
@@ -72,6 +75,9 @@ pub struct CreateTable {
     pub stored_as: Option<StoredAs>,
     pub location: Option<String>,
     pub properties: Properties,
+    /// `WITH (k = v, ..)`, in place of all clauses from PARTITIONED BY on. Partition keys are among
+    /// the columns then.
+    pub with: Vec<WriteProperty>,
 }
 
 /// `CLUSTERED BY (c, ..) [SORTED BY (c [ASC|DESC], ..)] INTO n BUCKETS`, without the columns of
@@ -165,12 +171,17 @@ pub struct AlterTableIfExists {
     pub change: Box<Statement>,
 }
 
-/// `ALTER TABLE t [PARTITION (..)] ADD COLUMNS (..)`.
+/// Hive's `ALTER TABLE t [PARTITION (..)] ADD COLUMNS (..)`, and `ALTER TABLE t ADD [COLUMN] [IF NOT
+/// EXISTS] a type, ADD ..` of PostgreSQL and Trino.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AlterTableAddColumns {
     pub table: TableName,
     pub partition: Option<PartitionSpec>,
     pub columns: Vec<ColumnDef>,
+    /// Columns that the table has are passed over.
+    pub if_not_exists: bool,
+    /// It is not Hive's form: the types may have PostgreSQL's names.
+    pub sql_types: bool,
 }
 
 /// `ALTER TABLE t [PARTITION (..)] REPLACE COLUMNS (..)`.
@@ -182,7 +193,7 @@ pub struct AlterTableReplaceColumns {
 }
 
 /// A change of one column: `ALTER TABLE t [PARTITION (..)] CHANGE [COLUMN] a b type ..`, `RENAME
-/// COLUMN`, `ALTER COLUMN .. TYPE` and `DROP COLUMN`.
+/// COLUMN`, `ALTER COLUMN .. {TYPE | DROP NOT NULL}` and `DROP COLUMN`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AlterTableColumn {
     pub table: TableName,
@@ -200,6 +211,8 @@ pub enum ColumnChange {
     Rename(String),
     /// `ALTER [COLUMN] a [SET DATA] TYPE type`: Hive type text, as in [`ColumnDef`].
     Type(String),
+    /// `ALTER [COLUMN] a DROP NOT NULL`.
+    DropNotNull,
     /// `DROP [COLUMN] a`.
     Drop,
     /// `CHANGE [COLUMN] a b type [COMMENT 'c'] [{FIRST|AFTER d}]`. The comment stays where none is
@@ -215,6 +228,23 @@ pub enum ColumnChange {
 pub enum ColumnPlace {
     First,
     After(String),
+}
+
+/// PostgreSQL's `CREATE INDEX [CONCURRENTLY] [[IF NOT EXISTS] i] ON [ONLY] t [USING m] (a, ..) ..`,
+/// which makes nothing: an index changes no result.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CreateIndex {
+    pub table: TableName,
+    /// Those of the index that are no expressions. Lower case.
+    pub columns: Vec<String>,
+}
+
+/// PostgreSQL's `DROP INDEX [CONCURRENTLY] [IF EXISTS] i, ..`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DropIndex {
+    pub if_exists: bool,
+    /// At least one.
+    pub names: Vec<TableName>,
 }
 
 /// `COMMENT ON {TABLE|VIEW|COLUMN|SCHEMA} x IS {'c'|NULL}`.

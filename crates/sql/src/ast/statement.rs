@@ -41,6 +41,8 @@ pub enum Statement {
     AlterTableSetSerdeProperties(AlterTableSetSerdeProperties),
     AlterTableRename(AlterTableRename),
     AlterTableIfExists(AlterTableIfExists),
+    CreateIndex(CreateIndex),
+    DropIndex(DropIndex),
     CommentOn(CommentOn),
     Analyze(Analyze),
     ShowStats(ShowStats),
@@ -154,6 +156,8 @@ impl Statement {
             Statement::DropDatabase(_) => "DROP DATABASE",
             Statement::AlterDatabaseSetProperties(_) => "ALTER DATABASE",
             Statement::CreateTable(_) | Statement::CreateTableLike(_) => "CREATE TABLE",
+            Statement::CreateIndex(_) => "CREATE INDEX",
+            Statement::DropIndex(_) => "DROP INDEX",
             Statement::CommentOn(_) => "COMMENT",
             Statement::Analyze(_) => "ANALYZE",
             Statement::DropTable(_) => "DROP TABLE",
@@ -352,6 +356,8 @@ impl Statement {
             | Statement::AlterTableSetSerdeProperties(_)
             | Statement::AlterTableRename(_)
             | Statement::AlterTableIfExists(_)
+            | Statement::CreateIndex(_)
+            | Statement::DropIndex(_)
             | Statement::CommentOn(_)
             | Statement::CreateWorkgroup(_)
             | Statement::AlterWorkgroup(_)

@@ -8,7 +8,7 @@ use sqlparser::ast;
 use super::{OnCommit, PartitionValue, TableName};
 
 /// `CREATE [OR REPLACE] TABLE [IF NOT EXISTS] t [(c, ..)] [COMMENT 'c'] [WITH (k = v, ..)] AS q
-/// [WITH [NO] DATA]`, `CREATE TEMP TABLE .. AS q`, and `SELECT .. INTO TEMP t`.
+/// [WITH [NO] DATA]`, `CREATE TEMP TABLE .. AS q`, and PostgreSQL's `SELECT .. INTO [TEMP] t FROM ..`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CreateTableAs {
     /// `Some`: it belongs to the session, and has no properties.
@@ -23,6 +23,8 @@ pub struct CreateTableAs {
     pub query: Box<ast::Query>,
     /// `false`: the table is created empty.
     pub with_data: bool,
+    /// It is written as SELECT INTO, which other dialects than PostgreSQL's do not have.
+    pub select_into: bool,
 }
 
 /// `INSERT {INTO [TABLE] | OVERWRITE [TABLE|INTO]} t [AS a] [PARTITION (k = v, k2, ..)]

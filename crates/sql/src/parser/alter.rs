@@ -121,23 +121,57 @@ fn add(cursor: &mut Cursor<'_>, table: TableName) -> Result<Statement> {
     if cursor.eat("COLUMNS") {
         return columns_of_add(cursor, table, None);
     }
-    if cursor.is_one_of(&["IF", "PARTITION"]) {
+    let of_partition = cursor.is_word("IF") && cursor.is_word_at(3, "PARTITION");
+    if of_partition || cursor.is_word("PARTITION") {
         return partitions::add(cursor, table);
     }
-    if cursor.eat("COLUMN") {
-        return Ok(Statement::AlterTableAddColumns(AlterTableAddColumns {
-            table,
-            partition: None,
-            columns: vec![types::column(cursor)?],
-        }));
-    }
-    if cursor.is_one_of(&["CONSTRAINT", "PRIMARY", "FOREIGN", "UNIQUE"]) {
+    let is_constraint = cursor.is_one_of(&["CONSTRAINT", "PRIMARY", "FOREIGN"])
+        || (cursor.is_one_of(&["UNIQUE", "CHECK"]) && cursor.is_sign_at(1, '('));
+    if is_constraint {
         return Ok(Statement::Unsupported(Unsupported {
             what: "ALTER TABLE .. ADD CONSTRAINT".to_owned(),
             nearest: None,
         }));
     }
-    Err(cursor.expected("COLUMNS or PARTITION after ADD"))
+    if !cursor.is_name() {
+        return Err(cursor.expected("COLUMN, COLUMNS or PARTITION after ADD"));
+    }
+    single_columns_of_add(cursor, table)
+}
+
+/// After `ADD`: `[COLUMN] [IF NOT EXISTS] a type, ADD ..`.
+fn single_columns_of_add(cursor: &mut Cursor<'_>, table: TableName) -> Result<Statement> {
+    let mut columns = Vec::new();
+    let mut conditions = Vec::new();
+    loop {
+        let mut ahead = *cursor;
+        if ahead.eat("COLUMN") && ahead.is_name() {
+            *cursor = ahead;
+        }
+        let before = *cursor;
+        conditions.push(cursor.if_not_exists()?);
+        if conditions.first() != conditions.last() {
+            return Err(before.error(
+                "IF NOT EXISTS is for all columns of an ALTER TABLE, or for none".to_owned(),
+            ));
+        }
+        match types::column(cursor) {
+            Ok(column) => columns.push(column),
+            Err(refused) => return refused.statement(),
+        }
+        let mut ahead = *cursor;
+        if !(ahead.eat_sign(',') && ahead.eat("ADD")) {
+            break;
+        }
+        *cursor = ahead;
+    }
+    Ok(added(AlterTableAddColumns {
+        table,
+        partition: None,
+        columns,
+        if_not_exists: conditions.contains(&true),
+        sql_types: true,
+    }))
 }
 
 fn columns_of_add(
@@ -145,13 +179,30 @@ fn columns_of_add(
     table: TableName,
     partition: Option<PartitionSpec>,
 ) -> Result<Statement> {
-    let columns = types::columns(cursor)?;
+    let columns = match types::columns(cursor) {
+        Ok(columns) => columns,
+        Err(refused) => return refused.statement(),
+    };
     cursor.eat_any(&["CASCADE", "RESTRICT"]);
-    Ok(Statement::AlterTableAddColumns(AlterTableAddColumns {
+    Ok(added(AlterTableAddColumns {
         table,
         partition,
         columns,
+        if_not_exists: false,
+        sql_types: false,
     }))
+}
+
+fn added(add: AlterTableAddColumns) -> Statement {
+    match add.columns.iter().any(|column| column.not_null) {
+        true => refuse_not_null("ALTER TABLE .. ADD COLUMN .. NOT NULL"),
+        false => Statement::AlterTableAddColumns(add),
+    }
+}
+
+/// Rows that the table has are without a value of the column.
+fn refuse_not_null(what: &str) -> Statement {
+    refuse(what, "the column without it")
 }
 
 fn replace_columns(
@@ -159,7 +210,13 @@ fn replace_columns(
     table: TableName,
     partition: Option<PartitionSpec>,
 ) -> Result<Statement> {
-    let columns = types::columns(cursor)?;
+    let columns = match types::columns(cursor) {
+        Ok(columns) => columns,
+        Err(refused) => return refused.statement(),
+    };
+    if columns.iter().any(|column| column.not_null) {
+        return Ok(refuse_not_null("REPLACE COLUMNS with NOT NULL"));
+    }
     cursor.eat_any(&["CASCADE", "RESTRICT"]);
     Ok(Statement::AlterTableReplaceColumns(
         AlterTableReplaceColumns {

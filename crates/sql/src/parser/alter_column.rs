@@ -44,6 +44,7 @@ pub(super) fn change(cursor: &mut Cursor<'_>, of: Of) -> Result<Statement> {
         name: new_name,
         data_type,
         comment,
+        not_null: false,
     };
     let change = ColumnChange::Definition { column, place };
     Ok(of.changed(name, false, change))
@@ -59,10 +60,19 @@ pub(super) fn rename(cursor: &mut Cursor<'_>, of: Of) -> Result<Statement> {
     Ok(of.changed(name, if_exists, ColumnChange::Rename(new_name)))
 }
 
-/// After `ALTER`: `[COLUMN] a [SET DATA] TYPE type`.
+/// After `ALTER`: `[COLUMN] a {[SET DATA] TYPE type | DROP NOT NULL}`.
 pub(super) fn alter(cursor: &mut Cursor<'_>, of: Of) -> Result<Statement> {
     eat_column(cursor);
     let name = cursor.name("a column's name")?;
+    if cursor.eat_all("DROP NOT NULL") {
+        return Ok(of.changed(name, false, ColumnChange::DropNotNull));
+    }
+    if cursor.eat_all("SET NOT NULL") {
+        return Ok(Statement::Unsupported(Unsupported {
+            what: "ALTER TABLE .. ALTER COLUMN .. SET NOT NULL".to_owned(),
+            nearest: Some("CREATE TABLE with the column NOT NULL, and INSERT".to_owned()),
+        }));
+    }
     if !cursor.eat("TYPE") && !cursor.eat_all("SET DATA TYPE") {
         if cursor.is_one_of(&["SET", "DROP", "ADD", "RESET"]) {
             return Ok(Statement::Unsupported(Unsupported {

@@ -16,6 +16,7 @@ mod database;
 mod explain;
 mod grants;
 mod grouping;
+mod index;
 mod joins;
 mod lists;
 mod literal;
@@ -29,6 +30,7 @@ mod recursive;
 mod reserved;
 mod row_fields;
 mod sample;
+mod select_into;
 mod session;
 mod show;
 mod show_stats;
@@ -121,7 +123,8 @@ fn statement(mut cursor: Cursor<'_>, depth: usize) -> Result<Statement> {
         return Err(cursor.expected("a statement"));
     };
     match word.as_str() {
-        "SELECT" | "WITH" | "VALUES" => return query::own_statement(&cursor),
+        "SELECT" | "WITH" => return select_into::statement(&cursor),
+        "VALUES" => return query::statement(&cursor),
         "TABLE" if !cursor.is_sign_at(1, '(') => return query::statement(&cursor),
         _ => {}
     }
@@ -180,6 +183,8 @@ fn create(cursor: &mut Cursor<'_>) -> Result<Statement> {
     {
         cursor.expect_all("OR REPLACE")?;
         table::create(cursor, true)
+    } else if cursor.eat("INDEX") {
+        index::create(cursor)
     } else if cursor.eat("VIEW") {
         view::create(cursor, false, false)
     } else if cursor.eat_all("OR REPLACE VIEW") {
@@ -222,6 +227,8 @@ fn drop(cursor: &mut Cursor<'_>) -> Result<Statement> {
         database::drop(cursor)
     } else if cursor.eat("TABLE") {
         table::drop(cursor)
+    } else if cursor.eat("INDEX") {
+        index::drop(cursor)
     } else if cursor.eat("VIEW") {
         view::drop(cursor)
     } else if cursor.eat("USER") {

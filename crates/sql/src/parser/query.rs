@@ -6,9 +6,9 @@ use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer, Whitespace};
 
 use super::cursor::{Cursor, Result, shown};
 use super::query_error::{self, Source};
-use super::{complexity, joins, lists, normalize, reserved, row_fields, temporary, tokens};
+use super::{complexity, joins, lists, normalize, reserved, row_fields, tokens};
 use crate::ParseError;
-use crate::ast::{Statement, TableName, Unsupported};
+use crate::ast::{Statement, Unsupported};
 use crate::dialect::AthenaDialect;
 use crate::lexer::TokenKind;
 
@@ -24,18 +24,13 @@ const STEPS: usize = 20_000;
 
 /// The query that extends to the end of the cursor, or the reason to refuse it.
 pub(super) fn statement(cursor: &Cursor<'_>) -> Result<Statement> {
-    parsed(cursor, |_| None)
+    changed(cursor, |_| {})
 }
 
-/// The query that is a statement of its own, which may be SELECT INTO a temporary table.
-pub(super) fn own_statement(cursor: &Cursor<'_>) -> Result<Statement> {
-    parsed(cursor, temporary::selected_into)
-}
-
-/// `into`: takes the clause INTO out of a query, and returns the statement without the query.
-fn parsed(
+/// As [`statement`], of the query as `change` leaves it.
+pub(super) fn changed(
     cursor: &Cursor<'_>,
-    into: impl Fn(&mut ast::Query) -> Option<TableName>,
+    change: impl FnOnce(&mut ast::Query),
 ) -> Result<Statement> {
     if let Some(from) = distinct_of_nothing(cursor) {
         return Err(from.expected("the columns that are distinct"));
@@ -49,11 +44,10 @@ fn parsed(
         return Err(query_error::reserved(&Source::of(cursor), place));
     }
     complexity::check_relations(cursor, &query)?;
-    let table = into(query.as_mut());
-    Ok(match (normalize::query(&mut query), table) {
-        (Ok(()), None) => Statement::Query(query),
-        (Ok(()), Some(table)) => temporary::filled(table, query),
-        (Err(refused), _) => Statement::Unsupported(refused),
+    change(query.as_mut());
+    Ok(match normalize::query(&mut query) {
+        Ok(()) => Statement::Query(query),
+        Err(refused) => Statement::Unsupported(refused),
     })
 }
 

@@ -1,5 +1,5 @@
-//! CREATE TABLE in Hive's grammar, and DROP TABLE. CREATE TABLE AS is in `write`, CREATE TABLE LIKE
-//! in `table_like`.
+//! CREATE TABLE in the grammars of Hive, PostgreSQL and Trino, and DROP TABLE. CREATE TABLE AS is in
+//! `write`, CREATE TABLE LIKE in `table_like`.
 
 use super::cursor::{Cursor, Result};
 use super::{names, table_like, temporary, types, write};
@@ -7,6 +7,9 @@ use crate::ast::{
     ClusteredBy, CreateTable, Delimited, DropTable, RowFormat, SortColumn, Statement,
     StorageFormat, StoredAs, Unsupported,
 };
+
+/// Trino's properties of a table, as a clause in messages.
+const WITH: &str = "WITH (..)";
 
 /// After `CREATE [OR REPLACE]`.
 pub(super) fn create(cursor: &mut Cursor<'_>, or_replace: bool) -> Result<Statement> {
@@ -53,16 +56,20 @@ pub(super) fn create(cursor: &mut Cursor<'_>, or_replace: bool) -> Result<Statem
         stored_as: None,
         location: None,
         properties: Vec::new(),
+        with: Vec::new(),
     };
-    if let Some(refused) = refused(cursor) {
+    if let Some(refused) = refused(cursor, external) {
         return Ok(refused);
     }
     if cursor.is_sign('(') {
-        table.columns = types::columns(cursor)?;
+        match types::columns(cursor) {
+            Ok(columns) => table.columns = columns,
+            Err(refused) => return refused.statement(),
+        }
     }
     let mut seen = Vec::new();
     while !cursor.at_end() {
-        if let Some(refused) = refused(cursor) {
+        if let Some(refused) = refused(cursor, external) {
             return Ok(refused);
         }
         let before = *cursor;
@@ -72,12 +79,23 @@ pub(super) fn create(cursor: &mut Cursor<'_>, or_replace: bool) -> Result<Statem
         }
         seen.push(clause);
     }
+    let mut others = seen
+        .iter()
+        .filter(|clause| !matches!(**clause, WITH | "COMMENT"));
+    if seen.contains(&WITH)
+        && let Some(other) = others.next()
+    {
+        return Err(cursor.error(format!(
+            "{WITH} and {other} exclude each other; leave one out"
+        )));
+    }
     Ok(Statement::CreateTable(Box::new(table)))
 }
 
-/// A query behind clauses that CREATE TABLE AS does not have.
-fn refused(cursor: &Cursor<'_>) -> Option<Statement> {
-    let with = cursor.is_word("WITH") && cursor.is_sign_at(1, '(');
+/// A query behind clauses that CREATE TABLE AS does not have, or Trino's properties of an EXTERNAL
+/// table.
+fn refused(cursor: &Cursor<'_>, external: bool) -> Option<Statement> {
+    let with = external && is_with(cursor);
     if !with && !cursor.is_one_of(&["AS", "SELECT"]) {
         return None;
     }
@@ -85,6 +103,10 @@ fn refused(cursor: &Cursor<'_>) -> Option<Statement> {
         what: "CREATE EXTERNAL TABLE .. AS, or AS after Hive's clauses,".to_owned(),
         nearest: Some("CREATE TABLE .. WITH (external_location = '..') AS".to_owned()),
     }))
+}
+
+fn is_with(cursor: &Cursor<'_>) -> bool {
+    cursor.is_word("WITH") && cursor.is_sign_at(1, '(')
 }
 
 /// Parses one clause after the columns; returns its name.
@@ -113,6 +135,9 @@ fn clause(cursor: &mut Cursor<'_>, table: &mut CreateTable) -> Result<&'static s
     } else if cursor.eat("TBLPROPERTIES") {
         table.properties = cursor.properties()?;
         Ok("TBLPROPERTIES")
+    } else if is_with(cursor) {
+        table.with = write::with(cursor)?;
+        Ok(WITH)
     } else {
         Err(cursor.expected(
             "COMMENT, PARTITIONED BY, CLUSTERED BY, SORTED BY, ROW FORMAT, STORED AS, LOCATION or TBLPROPERTIES",
@@ -134,7 +159,9 @@ fn partitioned_by(cursor: &mut Cursor<'_>, table: &mut CreateTable) -> Result<()
         );
         return Err(error);
     }
-    table.partitioned_by = types::columns(cursor)?;
+    let before = *cursor;
+    let columns = types::columns(cursor);
+    table.partitioned_by = columns.map_err(|refused| refused.error(&before))?;
     Ok(())
 }
 

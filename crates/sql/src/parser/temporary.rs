@@ -1,11 +1,9 @@
-//! CREATE TEMPORARY and SELECT INTO TEMPORARY: what belongs to one session.
-
-use sqlparser::ast::{ObjectNamePart, Query, SetExpr};
+//! CREATE TEMPORARY: what belongs to one session. SELECT INTO TEMPORARY is in `select_into`.
 
 use super::cursor::{Cursor, Result};
 use super::write::{NewTable, lists_names, whole_query, without_data_clause};
 use super::{names, table_like, types, view};
-use crate::ast::{CreateTable, CreateTableAs, OnCommit, Statement, TableName, Unsupported};
+use crate::ast::{CreateTable, CreateTableAs, OnCommit, Statement, Unsupported};
 
 /// Moves past `[OR REPLACE] [LOCAL|GLOBAL] {TEMP|TEMPORARY}` and returns whether OR REPLACE is
 /// among it. `None`: something else follows CREATE, and the cursor stays.
@@ -53,7 +51,10 @@ pub(super) fn table(cursor: &mut Cursor<'_>, new: NewTable) -> Result<Statement>
     if lists_names(cursor) {
         names = cursor.names_in_parentheses("a column's name")?;
     } else if cursor.is_sign('(') {
-        columns = types::columns(cursor)?;
+        match types::columns(cursor) {
+            Ok(found) => columns = found,
+            Err(refused) => return refused.statement(),
+        }
     }
     let on_commit = on_commit(cursor)?;
     let is_filled = columns.is_empty();
@@ -74,6 +75,7 @@ pub(super) fn table(cursor: &mut Cursor<'_>, new: NewTable) -> Result<Statement>
             properties: Vec::new(),
             query,
             with_data,
+            select_into: false,
         })));
     }
     if cursor.is_word("WITH") {
@@ -99,6 +101,7 @@ pub(super) fn table(cursor: &mut Cursor<'_>, new: NewTable) -> Result<Statement>
         stored_as: None,
         location: None,
         properties: Vec::new(),
+        with: Vec::new(),
     })))
 }
 
@@ -116,43 +119,6 @@ fn on_commit(cursor: &mut Cursor<'_>) -> Result<OnCommit> {
     } else {
         Err(cursor.expected("PRESERVE ROWS, DELETE ROWS or DROP after ON COMMIT"))
     }
-}
-
-/// Takes `INTO {TEMP|TEMPORARY} [TABLE] t` out of a query, and returns the table. Of several
-/// SELECTs, none has the clause.
-pub(super) fn selected_into(query: &mut Query) -> Option<TableName> {
-    let SetExpr::Select(select) = query.body.as_mut() else {
-        return None;
-    };
-    let into = select.into.as_ref().filter(|into| into.temporary)?;
-    let parts = into.name.0.iter().map(ObjectNamePart::as_ident);
-    let parts: Option<Vec<String>> = parts
-        .map(|part| part.map(|part| part.value.to_lowercase()))
-        .collect();
-    let mut parts = parts.filter(|parts| parts.len() <= 3)?;
-    let table = parts.pop()?;
-    select.into = None;
-    let database = parts.pop();
-    Some(TableName {
-        catalog: parts.pop(),
-        database,
-        table,
-    })
-}
-
-/// `SELECT .. INTO TEMP t`.
-pub(super) fn filled(table: TableName, query: Box<Query>) -> Statement {
-    Statement::CreateTableAs(Box::new(CreateTableAs {
-        temporary: Some(OnCommit::default()),
-        or_replace: false,
-        if_not_exists: false,
-        name: table,
-        columns: Vec::new(),
-        comment: None,
-        properties: Vec::new(),
-        query,
-        with_data: true,
-    }))
 }
 
 fn refuse(what: &str, nearest: &str) -> Statement {

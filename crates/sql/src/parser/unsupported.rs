@@ -87,14 +87,9 @@ const REFUSED: &[(&str, &str, Option<&str>)] = &[
         Some("CREATE EXTERNAL TABLE"),
     ),
     (
-        "CREATE INDEX",
-        "CREATE INDEX",
-        Some("PARTITIONED BY in CREATE EXTERNAL TABLE"),
-    ),
-    (
         "CREATE UNIQUE",
         "CREATE UNIQUE INDEX",
-        Some("PARTITIONED BY in CREATE EXTERNAL TABLE"),
+        Some("SELECT DISTINCT when the rows are written"),
     ),
     (
         "CREATE FUNCTION",
@@ -138,7 +133,6 @@ const REFUSED: &[(&str, &str, Option<&str>)] = &[
         "DROP MATERIALIZED VIEW",
         Some("DROP VIEW"),
     ),
-    ("DROP INDEX", "DROP INDEX", None),
     ("DROP FUNCTION", "DROP FUNCTION", None),
     ("DROP SEQUENCE", "DROP SEQUENCE", None),
     ("DROP EXTERNAL", "DROP EXTERNAL TABLE", Some("DROP TABLE")),

@@ -68,6 +68,7 @@ pub(super) fn create_as(cursor: &mut Cursor<'_>, table: NewTable) -> Result<Stat
         properties,
         query,
         with_data,
+        select_into: false,
     })))
 }
 
@@ -321,7 +322,7 @@ pub(super) fn whole_query(cursor: &Cursor<'_>) -> Result<Statement> {
 }
 
 /// `[WITH (k = v, ..)]`.
-fn with(cursor: &mut Cursor<'_>) -> Result<Vec<WriteProperty>> {
+pub(super) fn with(cursor: &mut Cursor<'_>) -> Result<Vec<WriteProperty>> {
     if !cursor.eat("WITH") {
         return Ok(Vec::new());
     }

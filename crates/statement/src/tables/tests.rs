@@ -520,3 +520,37 @@ async fn dropping_needs_drop_and_hidden_tables_look_missing() {
     lake.ok_as("ann", "DROP TABLE sales.orders").await;
     assert_eq!(lake.text("admin", "SHOW TABLES").await, "");
 }
+
+#[tokio::test]
+async fn table_of_trinos_properties_is_in_a_folder_of_its_own_or_in_the_one_that_is_named() {
+    let lake = Lake::new().await;
+    lake.folders(&["data"]);
+    lake.ok("CREATE TABLE own (a bigint NOT NULL, day date) WITH (format = 'ORC', partitioned_by = ARRAY['day']);
+             CREATE TABLE named (a text) WITH (external_location = 's3://lake/data/')")
+        .await;
+    let own = lake.table("own").await;
+    let descriptor = &own.storage_descriptor;
+    assert_eq!(descriptor.location.as_deref(), Some("s3://lake/sales/own/"));
+    assert_eq!(own.partition_keys.len(), 1);
+    assert!(descriptor.columns[0].is_required() && !own.partition_keys[0].is_required());
+    assert_eq!(
+        own.parameters.get("classification").map(String::as_str),
+        Some("orc")
+    );
+    let named = lake.table("named").await;
+    let descriptor = &named.storage_descriptor;
+    assert_eq!(descriptor.location.as_deref(), Some("s3://lake/data/"));
+    assert_eq!(descriptor.columns[0].data_type, "string");
+    lake.ok("GRANT CREATE TABLE ON DATABASE sales TO ann").await;
+    let elsewhere =
+        "CREATE TABLE sales.other (a text) WITH (external_location = 's3://lake/other/')";
+    assert_eq!(
+        lake.fails("ann", elsewhere).await.code(),
+        Code::PermissionDenied
+    );
+    let unknown = "CREATE TABLE other (a int) WITH (fillfactor = 70)";
+    assert_eq!(
+        lake.fails("admin", unknown).await.code(),
+        Code::InvalidParameter
+    );
+}

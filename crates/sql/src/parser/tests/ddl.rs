@@ -194,6 +194,13 @@ fn types_are_kept_as_canonical_text() {
         ("TEXT[]", "array<text>"),
         ("int ARRAY[3]", "array<int>"),
         ("int NULL", "int"),
+        ("int NOT NULL", "int"),
+        ("int DEFAULT NULL NOT NULL", "int"),
+        ("int CONSTRAINT some NOT NULL", "int"),
+        ("text COLLATE \"C\" DEFAULT NULL::text", "text"),
+        ("text COLLATE pg_catalog.\"default\"", "text"),
+        ("TIME(3) WITHOUT TIME ZONE", "time(3) without time zone"),
+        ("time with time zone", "time with time zone"),
     ] {
         let sql = format!("CREATE TABLE t (a {written} COMMENT 'c', b int)");
         let table = table(&sql);
@@ -209,13 +216,158 @@ fn types_are_kept_as_canonical_text() {
         "decimal(x)",
         "'int'",
         "",
-        "int NOT NULL",
-        "int PRIMARY KEY",
-        "int DEFAULT 5",
+        "int NOT",
         "int[",
     ] {
         error(&format!("CREATE TABLE t (a {broken})"));
     }
+    assert!(said("CREATE TABLE t ()").contains("at least one column"));
+}
+
+#[test]
+fn columns_of_postgres_have_values_and_no_other_constraints() {
+    let made = table("CREATE TABLE t (a int NOT NULL, b int, c int NULL)");
+    let required: Vec<bool> = made.columns.iter().map(|column| column.not_null).collect();
+    assert_eq!(required, [true, false, false]);
+    for (constraint, what) in [
+        ("a int PRIMARY KEY", "PRIMARY KEY"),
+        ("a int NOT NULL UNIQUE", "UNIQUE"),
+        ("a int REFERENCES u (a)", "REFERENCES"),
+        ("a int CHECK (a > 0)", "CHECK"),
+        ("a int DEFAULT 5 NOT NULL", "DEFAULT other than NULL"),
+        ("a int GENERATED ALWAYS AS IDENTITY", "GENERATED"),
+        ("a text COLLATE \"de_DE\"", "COLLATE other than"),
+        ("a int, PRIMARY KEY (a)", "PRIMARY KEY"),
+        ("a int, CONSTRAINT k PRIMARY KEY (a)", "PRIMARY KEY"),
+        (
+            "a int, CONSTRAINT f FOREIGN KEY (a) REFERENCES u (a)",
+            "FOREIGN KEY",
+        ),
+        ("a int, UNIQUE (a)", "UNIQUE"),
+        ("a int, CHECK (a > 0 AND (a < 9))", "CHECK"),
+        ("a int, EXCLUDE USING gist (a WITH =)", "EXCLUDE"),
+    ] {
+        let message = refused(&format!("CREATE TABLE t ({constraint})"));
+        assert!(message.starts_with(what), "{constraint}: {message}");
+        assert!(
+            message.contains("is not supported; use the column without it"),
+            "{message}"
+        );
+    }
+    // Their words are names, too.
+    let named =
+        table("CREATE EXTERNAL TABLE t (unique int, check string, constraint date, primary int)");
+    assert_eq!(named.columns.len(), 4);
+    for change in [
+        "ADD COLUMN a int NOT NULL",
+        "REPLACE COLUMNS (a int NOT NULL)",
+    ] {
+        let message = refused(&format!("ALTER TABLE t {change}"));
+        assert!(message.contains("NOT NULL"), "{message}");
+    }
+    assert!(refused("ALTER TABLE t ALTER COLUMN a SET NOT NULL").contains("SET NOT NULL"));
+}
+
+#[test]
+fn trinos_create_table_has_properties() {
+    let made = table(
+        "CREATE TABLE IF NOT EXISTS t (a bigint, b varchar) COMMENT 'c' WITH (format = 'ORC', partitioned_by = ARRAY['b'])",
+    );
+    assert!(made.if_not_exists && !made.external);
+    assert_eq!(made.comment.as_deref(), Some("c"));
+    assert_eq!(made.with.len(), 2);
+    for other in [
+        "STORED AS ORC",
+        "PARTITIONED BY (k int)",
+        "TBLPROPERTIES ('a'='b')",
+    ] {
+        let sql = format!("CREATE TABLE t (a int) {other} WITH (format = 'ORC')");
+        assert!(said(&sql).contains("exclude each other"), "{sql}");
+    }
+    for sql in [
+        "CREATE EXTERNAL TABLE t (a int) WITH (format = 'ORC')",
+        "CREATE TABLE t (a int) WITH (format = 'ORC') AS SELECT 1",
+    ] {
+        assert!(refused(sql).contains("WITH (external_location"), "{sql}");
+    }
+}
+
+#[test]
+fn index_has_a_table_and_columns() {
+    let made = |sql: &str| match one(sql) {
+        Statement::CreateIndex(index) => index,
+        other => panic!("{sql}: {other:?}"),
+    };
+    for (sql, columns) in [
+        ("CREATE INDEX ix_d_t_a ON D.t (A)", ["a"].as_slice()),
+        ("CREATE INDEX ON d.t (a, \"B\")", ["a", "b"].as_slice()),
+        (
+            "CREATE INDEX CONCURRENTLY IF NOT EXISTS i ON ONLY d.t USING btree (a text_ops COLLATE \"C\" DESC NULLS LAST, lower(b), (a || b), c)",
+            ["a", "c"].as_slice(),
+        ),
+        (
+            "CREATE INDEX i ON d.t (a) INCLUDE (b) WHERE a > 0",
+            ["a"].as_slice(),
+        ),
+    ] {
+        let index = made(sql);
+        assert_eq!(index.table, TableName::in_database("d", "t"), "{sql}");
+        assert_eq!(index.columns, columns, "{sql}");
+    }
+    let Statement::DropIndex(dropped) = one("DROP INDEX CONCURRENTLY IF EXISTS d.i, j CASCADE")
+    else {
+        panic!()
+    };
+    assert!(dropped.if_exists);
+    assert_eq!(shown(&dropped.names), "d.i, j");
+    for broken in [
+        "CREATE INDEX i",
+        "CREATE INDEX i ON t",
+        "CREATE INDEX i ON t ()",
+        "CREATE INDEX i ON t (a",
+        "CREATE INDEX i ON t (a,)",
+        "CREATE INDEX i ON t (a) garbage",
+        "DROP INDEX",
+    ] {
+        assert!(crate::parse(broken).is_err(), "{broken}");
+    }
+    assert!(refused("CREATE UNIQUE INDEX i ON t (a)").starts_with("CREATE UNIQUE INDEX"));
+}
+
+#[test]
+fn columns_are_added_as_postgres_writes_it() {
+    let added = |sql: &str| match one(sql) {
+        Statement::AlterTableAddColumns(added) => added,
+        other => panic!("{sql}: {other:?}"),
+    };
+    for (sql, names, if_not_exists) in [
+        ("ADD COLUMN a int", ["a"].as_slice(), false),
+        ("ADD a int", ["a"].as_slice(), false),
+        ("ADD COLUMN IF NOT EXISTS a text", ["a"].as_slice(), true),
+        ("ADD IF NOT EXISTS a text", ["a"].as_slice(), true),
+        (
+            "ADD COLUMN a int, ADD b text COLLATE \"C\", ADD COLUMN c date",
+            ["a", "b", "c"].as_slice(),
+            false,
+        ),
+    ] {
+        let found = added(&format!("ALTER TABLE t {sql}"));
+        let found_names: Vec<&str> = found.columns.iter().map(|c| c.name.as_str()).collect();
+        assert_eq!(
+            (found_names.as_slice(), found.if_not_exists),
+            (names, if_not_exists),
+            "{sql}"
+        );
+        assert!(found.sql_types, "{sql}");
+    }
+    assert!(!added("ALTER TABLE t ADD COLUMNS (a int)").sql_types);
+    assert!(said("ALTER TABLE t ADD a int, ADD IF NOT EXISTS b int").contains("IF NOT EXISTS"));
+    assert!(matches!(
+        one("ALTER TABLE t ADD IF NOT EXISTS PARTITION (a = 1)"),
+        Statement::AlterTableAddPartitions(_)
+    ));
+    assert!(refused("ALTER TABLE t ADD CONSTRAINT k PRIMARY KEY (a)").contains("CONSTRAINT"));
+    assert!(refused("ALTER TABLE t ADD UNIQUE (a)").contains("CONSTRAINT"));
 }
 
 #[test]
@@ -400,6 +552,7 @@ fn one_column_is_changed_in_the_grammars_of_hive_postgres_and_trino() {
             name: name.into(),
             data_type: data_type.into(),
             comment: comment.map(str::to_owned),
+            not_null: false,
         };
         ColumnChange::Definition { column, place }
     };
@@ -434,6 +587,11 @@ fn one_column_is_changed_in_the_grammars_of_hive_postgres_and_trino() {
             "ALTER COLUMN a SET DATA TYPE BIGINT",
             "a",
             ColumnChange::Type("bigint".into()),
+        ),
+        (
+            "ALTER COLUMN a DROP NOT NULL",
+            "a",
+            ColumnChange::DropNotNull,
         ),
         (
             "ALTER a TYPE double precision",

@@ -195,7 +195,7 @@ fn refused_statements_name_the_nearest_that_works() {
             "ALTER TABLE .. EXCHANGE PARTITION is not supported; use ALTER TABLE .. DROP PARTITION and ADD PARTITION",
         ),
         (
-            "ALTER TABLE t ALTER COLUMN a DROP NOT NULL",
+            "ALTER TABLE t ALTER COLUMN a SET DEFAULT 5",
             "ALTER TABLE .. ALTER COLUMN other than TYPE is not supported; use ALTER TABLE .. ALTER COLUMN .. SET DATA TYPE",
         ),
         (
@@ -243,7 +243,7 @@ fn refused_statements_name_the_nearest_that_works() {
         "ALTER TABLE t TOUCH",
         "DESCRIBE DATABASE d",
         "EXPORT TABLE t TO 's3://b/'",
-        "CREATE INDEX i ON t (a)",
+        "CREATE UNIQUE INDEX i ON t (a)",
         "CREATE FUNCTION f() RETURNS int AS 'x'",
         "USING EXTERNAL FUNCTION f(x int) RETURNS int LAMBDA 'l' SELECT f(1)",
         "PREPARE p FROM UPDATE t SET a = 1",

@@ -222,7 +222,50 @@ fn a_query_that_writes_is_refused() {
         refused("WITH x AS (SELECT 1) INSERT INTO t SELECT * FROM x")
             .starts_with("INSERT is not supported; use ")
     );
-    assert!(refused("SELECT * INTO t FROM u").starts_with("SELECT INTO is not supported"));
+    for sql in [
+        "SELECT * INTO UNLOGGED t FROM u",
+        "SELECT * FROM (SELECT 1 INTO t) u",
+        "SELECT 1 UNION SELECT 2 INTO t",
+        "INSERT INTO v SELECT * INTO t FROM u",
+        "CREATE TABLE v AS SELECT * INTO t FROM u",
+    ] {
+        let message = refused(sql);
+        assert!(
+            message.starts_with("SELECT INTO is not supported"),
+            "{sql}: {message}"
+        );
+    }
+}
+
+#[test]
+fn select_into_makes_a_table() {
+    for (sql, table, query) in [
+        (
+            "SELECT a, 1 AS b INTO D.\"T\" FROM u WHERE a > 1",
+            "d.t",
+            "SELECT a, 1 AS b FROM u WHERE a > 1",
+        ),
+        (
+            "SELECT 1 AS a INTO TABLE t UNION SELECT 2",
+            "t",
+            "SELECT 1 AS a UNION SELECT 2",
+        ),
+        (
+            "WITH x AS (SELECT 1 AS a) SELECT * INTO t FROM x",
+            "t",
+            "WITH x AS (SELECT 1 AS a) SELECT * FROM x",
+        ),
+    ] {
+        let Statement::CreateTableAs(create) = one(sql) else {
+            panic!("{sql}")
+        };
+        assert!(create.select_into && create.with_data, "{sql}");
+        assert_eq!(create.name.to_string(), table);
+        assert_eq!(create.query.to_string(), query);
+    }
+    // It is no word of a query's own.
+    assert_eq!(query("SELECT \"into\" FROM t"), "SELECT \"into\" FROM t");
+    assert!(said("SELECT 1 INTO a.b.c.d").contains("too many dotted names"));
 }
 
 #[test]

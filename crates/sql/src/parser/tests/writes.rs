@@ -378,6 +378,7 @@ fn temporary_tables_have_columns_or_a_query() {
         "CREATE TEMP TABLE t AS SELECT 1 AS a WITH DATA",
         "CREATE TABLE pg_temp.t AS SELECT 1 AS a",
         "SELECT 1 AS a INTO TEMP t",
+        "SELECT 1 AS a INTO TEMP t UNION SELECT 2",
         "SELECT 1 AS a INTO TEMPORARY TABLE T FROM u",
         "WITH u AS (SELECT 1 AS a) SELECT a INTO TEMP t FROM u",
     ] {
@@ -391,7 +392,7 @@ fn temporary_tables_have_columns_or_a_query() {
     for sql in [
         "CREATE TEMP TABLE t (LIKE u)",
         "CREATE TEMP TABLE t WITH (format = 'ORC') AS SELECT 1 AS a",
-        "SELECT 1 INTO TEMP t UNION SELECT 2",
+        "SELECT 1 UNION SELECT 2 INTO TEMP t",
         "CREATE TABLE t AS SELECT 1 AS a INTO TEMP u",
         "CREATE VIEW v AS SELECT 1 AS a INTO TEMP u",
         "EXPLAIN CREATE TEMP TABLE t (a int)",

@@ -264,6 +264,7 @@ pub(super) fn pg_attribute<'a>(
         "attalign" => Cell::text(pg_type.map_or("i", |t| t.align)),
         "attstorage" => Cell::text(pg_type.map_or("x", |t| t.storage)),
         "attislocal" => Cell::Bool(true),
+        "attnotnull" => Cell::Bool(row.lake_column().is_some_and(|column| column.required)),
         "attcollation" => Cell::Int(pg_type.map_or(0, |t| t.collation)),
         _ => return None,
     })

@@ -41,6 +41,7 @@ fn column(name: &str, data_type: DataType, comment: Option<&str>) -> VisibleColu
         data_type,
         comment: comment.map(str::to_owned),
         partition_key: name == "order_date",
+        required: false,
         selectable: true,
         measured: None,
     }
