@@ -216,6 +216,7 @@ async fn session(lake: &Path, state: &Path, threads: usize) -> Arc<Session> {
         max_statistics_files: 4096,
         max_planning_time: std::time::Duration::from_secs(30),
         max_row_bytes: lakegate_lake::format::MAX_ROW_BYTES,
+        temporary_memory: 64 << 20,
         process_memory_limit: u64::MAX,
     });
     let principal = gateway.principal("admin").unwrap();

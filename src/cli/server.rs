@@ -103,6 +103,7 @@ impl Server {
             max_statistics_files: config.engine.max_statistics_files,
             max_planning_time: config.queries.max_planning_time,
             max_row_bytes: bytes(config.lake.max_row_size),
+            temporary_memory: bytes(config.engine.temporary_memory),
             process_memory_limit: of_process,
         });
         gateway.watch_memory()?;

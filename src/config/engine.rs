@@ -13,6 +13,9 @@ section! {
         /// Memory of the whole process. At 90 % of it, new queries are refused; at 95 %, the
         /// largest query is cancelled. At least 256MiB.
         pub process_memory_limit: Option<ByteSize> = None => ("85 % of the machine's, or of the control group's limit where that is less", "\"12GiB\""),
+        /// Memory for the temporary tables of a session. Those of all sessions together may take a
+        /// quarter of `memory_limit`.
+        pub temporary_memory: ByteSize = ByteSize::mib(64),
         /// Disk space that all queries together may spill to.
         pub spill_limit: ByteSize = ByteSize::gib(32),
         /// Directory for spilled data.

@@ -185,10 +185,6 @@ fn dbt_is_told_by_name_what_tables_of_files_do_not_have() {
             "update curated.users set country = null",
             "UPDATE is not supported",
         ),
-        (
-            "create temporary table t as select 1 as id",
-            "CREATE TEMPORARY TABLE is not supported",
-        ),
     ] {
         let arguments = format!("{{\"sql\": \"{sql}\"}}");
         dbt.refused(

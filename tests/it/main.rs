@@ -52,6 +52,7 @@ mod serdes;
 mod staleness;
 mod statistics;
 mod stopping;
+mod temporary;
 mod tpc;
 mod transactions;
 mod verbatim;

@@ -165,6 +165,9 @@ pub struct VisibleDatabase {
     pub comment: Option<String>,
     /// Whether the principal may create tables in it.
     pub can_create: bool,
+    /// Whether it is the schema of the session's temporary tables and views, which unqualified names
+    /// refer to first.
+    pub temporary: bool,
     pub tables: Vec<VisibleTable>,
 }
 

@@ -54,6 +54,7 @@ pub mod quantified;
 mod quotients;
 mod relations;
 mod rounding;
+mod session_memory;
 mod set_operations;
 mod space;
 pub mod stop;
@@ -102,6 +103,7 @@ pub use output_names::{
 };
 pub use planners::Planners;
 pub use relations::{check as check_names, with_shown_names};
+pub use session_memory::{HeldMemory, SessionMemory, SessionsMemory};
 pub use space::Space;
 pub use stop::{PlanRun, Stop, StopOnDrop};
 use uuid::Uuid;

@@ -93,8 +93,11 @@ fn written_out_too_large() -> Error {
 pub(super) fn requested(command: &CommandStatementIngest) -> Result<WriteRequest> {
     check_transaction(command.transaction_id.as_ref())?;
     if command.temporary {
-        return Err(Error::not_supported("there are no temporary tables")
-            .with_hint("ingest into a table of a database"));
+        return Err(
+            Error::not_supported("rows are not ingested into temporary tables").with_hint(
+                "ingest into a table of a database, or use CREATE TEMP TABLE and INSERT",
+            ),
+        );
     }
     if command.table.is_empty() {
         return Err(Error::new(

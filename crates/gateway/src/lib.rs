@@ -31,7 +31,7 @@ use lakegate_catalog::store::{Control, Coordinator, Metastore, Stores, WriteLog}
 use lakegate_dialect::Dialect;
 pub use lakegate_dialect::library;
 pub use lakegate_engine::CATALOG;
-use lakegate_engine::{CpuRuntime, Engine};
+use lakegate_engine::{CpuRuntime, Engine, SessionsMemory};
 use lakegate_error::{Code, Error, Result};
 use lakegate_lake::format::parquet::FooterCache;
 use lakegate_lake::roots::Roots;
@@ -183,6 +183,8 @@ pub struct GatewayParts {
     pub max_planning_time: Duration,
     /// The maximum size of a row of a text file, in bytes after decompression.
     pub max_row_bytes: usize,
+    /// The maximum bytes of the temporary tables of one session.
+    pub temporary_memory: usize,
     /// The maximum resident memory of the process, in bytes.
     pub process_memory_limit: u64,
 }
@@ -210,6 +212,7 @@ pub struct Gateway {
     max_stall: Duration,
     connections: Arc<Connections>,
     detached: detached::Detached,
+    temporary: Arc<SessionsMemory>,
     memory: query::memory::MemoryGuard,
     sessions: Mutex<HashMap<i32, std::sync::Weak<Session>>>,
     running: Arc<RunningQueries>,
@@ -224,6 +227,7 @@ impl Gateway {
     pub fn new(parts: GatewayParts) -> Arc<Self> {
         let folders = Folders::new(Arc::clone(&parts.roots));
         let detached = detached::Detached::new(parts.detached, parts.engine.space());
+        let temporary = SessionsMemory::new(parts.engine.space(), parts.temporary_memory);
         Arc::new(Self {
             engine: parts.engine,
             roots: parts.roots,
@@ -246,6 +250,7 @@ impl Gateway {
             max_stall: parts.max_stall,
             connections: Connections::new(parts.connections),
             detached,
+            temporary,
             memory: query::memory::MemoryGuard::new(parts.process_memory_limit),
             sessions: Mutex::default(),
             running: Arc::default(),

@@ -10,11 +10,12 @@ use chrono::Utc;
 use lakegate_catalog::access::{
     Access, ControlSnapshot, PRIMARY_WORKGROUP, Workgroup, WorkgroupState,
 };
+use lakegate_catalog::model::Table;
 use lakegate_catalog::store::{Coordinator, Draft, Stores};
 use lakegate_error::{Code, Error, Result};
 use lakegate_lake::table::LakeTables;
 use lakegate_lake::table::folders::Folders;
-use lakegate_policy::View;
+use lakegate_policy::{Temporary, View};
 
 use crate::Gateway;
 use crate::auth::{Principal, session_is_over};
@@ -86,6 +87,7 @@ impl Gateway {
                 tables,
                 folders,
                 sealed_by: None,
+                temporary: Arc::default(),
             },
             commits,
             coordinator: stores.coordinator,
@@ -112,12 +114,31 @@ impl Moment {
         &self.view.access
     }
 
-    /// Returns the same moment for the query of a view that runs with other rights. `sealed_by`: the
-    /// view that hides from the session's principal what is read.
-    pub(crate) fn within_view(&self, access: Arc<Access>, sealed_by: Option<Arc<str>>) -> Self {
+    /// Returns the same moment for the query of a view that runs with other rights. `sealed_by`:
+    /// the view that hides from the session's principal what is read. `view`: the view; the query of
+    /// one in the catalog sees no table or view of the session.
+    pub(crate) fn within_view(
+        &self,
+        view: &Table,
+        access: Arc<Access>,
+        sealed_by: Option<Arc<str>>,
+    ) -> Self {
         let view = View {
             access,
             sealed_by,
+            temporary: self.view.temporary.seen_by(view),
+            ..self.view.clone()
+        };
+        Self {
+            view,
+            ..self.clone()
+        }
+    }
+
+    /// Returns the same moment with other temporary tables and views.
+    pub(crate) fn with_temporary(&self, temporary: Arc<Temporary>) -> Self {
+        let view = View {
+            temporary,
             ..self.view.clone()
         };
         Self {
@@ -143,7 +164,9 @@ impl Moment {
             (Some(one), Some(other)) => Arc::ptr_eq(one, other),
             _ => false,
         };
+        let of_session = self.view.temporary.version() == other.view.temporary.version();
         in_one_block
+            && of_session
             && Arc::ptr_eq(&self.control, &other.control)
             && self.catalog_version == other.catalog_version
     }

@@ -10,11 +10,13 @@ use datafusion::catalog::{CatalogProvider, CatalogProviderList, SchemaProvider, 
 use datafusion::error::Result as EngineResult;
 use lakegate_catalog::access::Privilege;
 use lakegate_catalog::model::Column;
+use lakegate_catalog::model::names::TEMPORARY_SCHEMA;
 use lakegate_engine::CATALOG;
 use lakegate_error::UNQUALIFIED;
-use lakegate_lake::table::LakeTable;
+use lakegate_lake::table::{LakeTable, table_schema};
 
 use super::partitions_table::PartitionsTable;
+use super::temporary_table::{TemporaryRows, TemporaryTable};
 use super::{PolicyTable, PolicyView, SearchPath, View, ViewQueries, Visible};
 
 /// A schema of built-in tables, such as `system`, made for one session.
@@ -88,9 +90,11 @@ impl CatalogProvider for ViewCatalog {
     fn schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {
         let name = name.to_lowercase();
         if name == UNQUALIFIED {
-            let schemas = self.path.visible.iter();
+            let has_temporary = !self.view.temporary.is_empty();
+            let temporary = has_temporary.then(|| self.one_schema(TEMPORARY_SCHEMA));
+            let schemas = self.path.visible.iter().map(|name| self.one_schema(name));
             return Some(Arc::new(PathSchema {
-                schemas: schemas.map(|name| self.one_schema(name)).collect(),
+                schemas: temporary.into_iter().chain(schemas).collect(),
             }));
         }
         Some(self.one_schema(&name))
@@ -112,8 +116,8 @@ impl ViewCatalog {
     }
 }
 
-/// The schemas of the search path as one schema: a name resolves to the first schema that has a
-/// table of that name.
+/// The session's temporary tables and the schemas of the search path as one schema: a name resolves
+/// to the first schema that has a table of that name.
 #[derive(Debug)]
 struct PathSchema {
     schemas: Vec<Arc<dyn SchemaProvider>>,
@@ -169,6 +173,15 @@ impl ViewSchema {
         Ok(table.map(|table| Arc::new(table) as _))
     }
 
+    /// Returns the rows of a temporary table.
+    fn rows(&self, visible: &Visible) -> Option<TemporaryRows> {
+        if !visible.is_temporary() {
+            return None;
+        }
+        let relation = self.view.temporary.relation(&visible.table.name);
+        relation.and_then(|relation| relation.rows.clone())
+    }
+
     async fn load(&self, visible: &Visible) -> EngineResult<Arc<LakeTable>> {
         let (metastore, table) = (self.view.metastore.as_ref(), &visible.table);
         let loaded = self.view.tables.load(metastore, table).await;
@@ -194,6 +207,10 @@ impl SchemaProvider for ViewSchema {
         if visible.table.is_view() {
             let plan = self.queries.plan(&visible).await?;
             return Ok(Some(Arc::new(PolicyView::new(&visible, plan)?)));
+        }
+        if let Some(rows) = self.rows(&visible) {
+            let schema = table_schema(&visible.table)?;
+            return Ok(Some(Arc::new(TemporaryTable::new(schema, rows))));
         }
         let mut table = PolicyTable::new(self.load(&visible).await?, &visible.access)?;
         if let Some(zone) = &self.hidden {

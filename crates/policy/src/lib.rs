@@ -11,12 +11,15 @@ mod path;
 pub mod snapshots;
 mod sql_view;
 mod table;
+mod temporary;
+mod temporary_table;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 pub use catalog::{PolicyCatalogs, SystemTables};
 use lakegate_catalog::access::{Access, ColumnSelection, Privilege, TableAccess};
+use lakegate_catalog::model::names::{TEMPORARY_SCHEMA, is_temporary};
 use lakegate_catalog::model::{Database, Table};
 use lakegate_catalog::store::{Control, Metastore};
 use lakegate_error::{Code, Error, Result};
@@ -27,6 +30,8 @@ pub use origins::{ColumnOrigin, column_origins};
 pub use path::SearchPath;
 pub use sql_view::{PolicyView, ViewQueries};
 pub use table::PolicyTable;
+pub use temporary::{AtCommit, TEMPORARY_DATABASE, Temporary, TemporaryRelation};
+pub use temporary_table::{TemporaryPart, TemporaryRows};
 
 /// The catalog as one principal sees it at one moment.
 #[derive(Debug, Clone)]
@@ -40,6 +45,8 @@ pub struct View {
     /// The view whose query these tables are read for, if the principal of the session is not to
     /// learn about them.
     pub sealed_by: Option<Arc<str>>,
+    /// The temporary tables and views of the session, as far as the statement sees them.
+    pub temporary: Arc<Temporary>,
 }
 
 /// A table and what the principal may do with it.
@@ -72,6 +79,11 @@ impl Visible {
 }
 
 impl Visible {
+    /// Returns whether the table or view belongs to the session, and is not in the catalog.
+    pub fn is_temporary(&self) -> bool {
+        self.table.database_name == TEMPORARY_SCHEMA
+    }
+
     /// Returns whether the principal may read the query of a view, which may name tables and
     /// columns that are not granted to it: the privilege to change the view is needed.
     pub fn shows_definition(&self) -> bool {
@@ -170,6 +182,9 @@ impl View {
     }
 
     pub async fn table(&self, database: &str, name: &str) -> Result<Option<Visible>> {
+        if is_temporary(database) {
+            return Ok(self.temporary.visible(name));
+        }
         match self.metastore.table(database, name).await? {
             Some(table) => self.visible(table).await,
             None => Ok(None),

@@ -61,13 +61,16 @@ impl View {
         })
     }
 
-    /// Finds the table or view that an unqualified name refers to: in the first database in which
-    /// the principal sees one.
+    /// Finds the table or view that an unqualified name refers to: a temporary one of the session,
+    /// or that in the first database in which the principal sees one.
     ///
     /// # Errors
     ///
     /// The metastore fails.
     pub async fn on_path(&self, path: &SearchPath, name: &str) -> Result<Option<Visible>> {
+        if let Some(temporary) = self.temporary.visible(name) {
+            return Ok(Some(temporary));
+        }
         for database in &path.visible {
             if let Some(visible) = self.table(database, name).await? {
                 return Ok(Some(visible));

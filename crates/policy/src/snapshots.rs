@@ -15,6 +15,7 @@ use lakegate_lake::table::{Pruned, TableSnapshot};
 use sha2::{Digest, Sha256};
 
 use super::PolicyTable;
+use super::temporary_table::{TemporaryRows, TemporaryTable};
 
 /// Tables of one plan that are listed concurrently.
 const PARALLEL_TABLES: usize = 8;
@@ -33,6 +34,7 @@ pub struct PrunedPlan {
     /// Whether every leaf has a snapshot: the plan and the snapshots then determine the result.
     pub fully_snapshotted: bool,
     system_only: bool,
+    held: Vec<TemporaryRows>,
 }
 
 /// A plan bound to the files it reads.
@@ -43,6 +45,9 @@ pub struct SnapshotPlan {
     pub tables: Vec<SnapshotTable>,
     /// Whether no leaf reads the lake or generates rows: all are built-in tables and literals.
     pub system_only: bool,
+    /// The rows of temporary tables that the plan reads. Keep them for as long as it runs: they are
+    /// counted as memory of their session for as long as they are here.
+    pub held: Vec<TemporaryRows>,
 }
 
 #[derive(Debug, Clone)]
@@ -88,6 +93,7 @@ pub fn prune(plan: LogicalPlan, lake: &QueryLake, writes: OpenWrites) -> Result<
     let mut found: Vec<(PolicyTable, Vec<Expr>)> = Vec::new();
     let mut fully_snapshotted = true;
     let mut system_only = true;
+    let mut held = Vec::new();
     plan.apply_with_subqueries(|node| {
         match reads(node) {
             Reads::Nothing => {}
@@ -97,6 +103,9 @@ pub fn prune(plan: LogicalPlan, lake: &QueryLake, writes: OpenWrites) -> Result<
             }
             Reads::Other => fully_snapshotted = false,
         }
+        let rows = temporary_rows(node);
+        system_only &= rows.is_none();
+        held.extend(rows);
         system_only &= match node {
             LogicalPlan::TableScan(scan) => !makes_rows(scan),
             LogicalPlan::RecursiveQuery(_) => false,
@@ -125,6 +134,7 @@ pub fn prune(plan: LogicalPlan, lake: &QueryLake, writes: OpenWrites) -> Result<
         writes,
         fully_snapshotted,
         system_only,
+        held,
     })
 }
 
@@ -199,6 +209,7 @@ impl PrunedPlan {
             plan,
             tables,
             system_only: self.system_only,
+            held: self.held,
         })
     }
 }
@@ -265,6 +276,16 @@ fn reads(node: &LogicalPlan) -> Reads<'_> {
 fn makes_rows(scan: &TableScan) -> bool {
     source_as_provider(&scan.source)
         .is_ok_and(|provider| provider.downcast_ref::<GenerateSeriesTable>().is_some())
+}
+
+/// Returns the rows of the temporary table that an operator scans.
+fn temporary_rows(node: &LogicalPlan) -> Option<TemporaryRows> {
+    let LogicalPlan::TableScan(scan) = node else {
+        return None;
+    };
+    let provider = source_as_provider(&scan.source).ok()?;
+    let table = provider.downcast_ref::<TemporaryTable>()?;
+    Some(table.rows().clone())
 }
 
 fn policy_table(scan: &TableScan) -> Option<PolicyTable> {

@@ -22,7 +22,7 @@ use lakegate_sql::ast::Analyze;
 use self::partitions::MeasuredPartitions;
 use self::values::Values;
 use super::StatementContext;
-use super::rights::{require_all_columns, require_partition_names};
+use super::rights::{require_all_columns, require_lasting, require_partition_names};
 
 mod partitions;
 mod values;
@@ -118,6 +118,7 @@ impl StatementContext {
     pub fn plan_analyze<'a>(&'a self, analyze: &'a Analyze) -> BoxFuture<'a, Result<AnalyzePlan>> {
         async move {
             let visible = self.table(&analyze.table).await?;
+            require_lasting(&visible)?;
             let table = &visible.table;
             if !visible.access.alter && !visible.access.insert {
                 return Err(self.denied_on(&visible, Privilege::Alter));

@@ -12,7 +12,7 @@ use lakegate_policy::Visible;
 use lakegate_sql::ast::CreateTableLike;
 
 use super::locations::For;
-use super::rights::sees_all_columns;
+use super::rights::{require_lasting, sees_all_columns};
 use super::tables::check_properties;
 use super::{Output, StatementContext, properties};
 
@@ -53,6 +53,7 @@ pub(super) async fn create(context: &StatementContext, create: &CreateTableLike)
     let database = context.view.require_database(database).await?;
     context.require_on_database(&database.name, Privilege::CreateTable)?;
     let source = context.table(&create.source).await?;
+    require_lasting(&source)?;
     if source.table.is_view() {
         return Err(Error::not_supported(format!(
             "{} is a view, which has no format; use CREATE TABLE .. AS SELECT .. WHERE false",

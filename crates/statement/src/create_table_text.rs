@@ -6,7 +6,7 @@ use lakegate_policy::Visible;
 use lakegate_sql::Statement;
 use lakegate_sql::ast::ShowCreateTable;
 
-use super::rights::sees_all_columns;
+use super::rights::{require_lasting, sees_all_columns};
 use super::{Output, StatementContext, properties, rows, storage};
 
 pub(super) async fn show(
@@ -15,6 +15,7 @@ pub(super) async fn show(
     show: &ShowCreateTable,
 ) -> Result<Output> {
     let visible = context.table(&show.table).await?;
+    require_lasting(&visible)?;
     if visible.table.is_view() {
         return Err(Error::not_supported(format!(
             "{} is a view, which SHOW CREATE TABLE does not show; use SHOW CREATE VIEW {}",

@@ -20,7 +20,8 @@ use super::StatementContext;
 use super::analyze::quoted;
 
 impl StatementContext {
-    /// The query of a DELETE, whose last column counts rows. If the table is partitioned and the
+    /// The query of a DELETE: of a temporary table, the rows that stay. Of a table of the catalog,
+    /// its last column counts rows. If the table is partitioned and the
     /// statement has a condition, it has a row for each partition with rows that go, and the values
     /// of the keys come first.
     ///
@@ -32,10 +33,26 @@ impl StatementContext {
         async move {
             let found = self.table(&delete.table).await?;
             self.require_removal("DELETE", &found)?;
-            query_of(&found.table, delete)
+            match found.is_temporary() {
+                true => query_of_others(&found.table, delete),
+                false => query_of(&found.table, delete),
+            }
         }
         .boxed()
     }
+}
+
+/// The rows of a table that a DELETE leaves: those for which its condition is not true.
+fn query_of_others(table: &Table, delete: &Delete) -> Result<Query> {
+    let name = format!("{}.{}", quoted(&table.database_name), quoted(&table.name));
+    let alias = quoted(delete.alias.as_deref().unwrap_or(&table.name));
+    let mut query = parsed(&format!("SELECT * FROM {name} AS {alias} WHERE false"))?;
+    if let Some(condition) = delete.condition() {
+        let condition = Expr::Nested(Box::new(condition.clone()));
+        let others = Expr::IsNotTrue(Box::new(condition));
+        let _: ControlFlow<()> = walk_mut(&mut query, &mut Placed(&others));
+    }
+    Ok(query)
 }
 
 fn query_of(table: &Table, delete: &Delete) -> Result<Query> {

@@ -10,6 +10,7 @@ use lakegate_sql::Statement;
 use lakegate_sql::ast::{self, GrantResource, Grantee, PrivilegeSpec, ShowGrants};
 
 use super::principals::{is_own, principal, shown_principal};
+use super::rights::require_lasting;
 use super::{Output, StatementContext, rows, workgroups};
 
 pub(super) async fn grant(context: &StatementContext, grant: &ast::Grant) -> Result<Output> {
@@ -205,6 +206,7 @@ async fn resource(context: &StatementContext, on: &GrantResource) -> Result<Reso
         }
         GrantResource::Table(name) => {
             let visible = context.table(name).await?;
+            require_lasting(&visible)?;
             Ok(super::rights::resource(&visible.table))
         }
         GrantResource::Workgroup(name) => {

@@ -13,7 +13,11 @@ use super::{Output, StatementContext};
 /// The table does not exist, or is a view; ALTER is not granted, or a column is hidden; a column that
 /// the table does not have.
 pub(super) async fn create(context: &StatementContext, create: &CreateIndex) -> Result<Output> {
-    let visible = context.table_to_alter(&create.table).await?;
+    let found = context.table(&create.table).await?;
+    let visible = match found.is_temporary() && !found.table.is_view() {
+        true => found,
+        false => context.table_to_alter(&create.table).await?,
+    };
     let known: HashSet<&str> = visible.table.column_names().into_iter().collect();
     let mut columns = create.columns.iter();
     match columns.find(|name| !known.contains(name.as_str())) {

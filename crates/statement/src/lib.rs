@@ -37,6 +37,7 @@ mod show;
 mod show_stats;
 mod storage;
 mod tables;
+mod temporary;
 #[cfg(test)]
 mod testing;
 mod unload;
@@ -63,8 +64,11 @@ use lakegate_policy::{SearchPath, View};
 use lakegate_sql::Statement;
 pub use rows::columns;
 pub use show_stats::{EstimatedColumn, show_estimates};
+pub use temporary::{
+    NewTemporary, TemporaryChange, TemporaryWrite, check_temporary_name, temporary_exists,
+};
 pub use unload::UnloadPlan;
-pub use views::create_view;
+pub use views::{create_view, temporary_view};
 pub use write::{IfExists, IfMissing, WritePlan, WriteRequest};
 pub use write_query::QueryWrite;
 pub use write_removal::{Found, RemovalPlan};

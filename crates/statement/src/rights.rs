@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use lakegate_catalog::access::{ADMINISTRATORS, Access, Privilege, Resource, TableAccess};
-use lakegate_catalog::model::names::RESERVED_DATABASES;
+use lakegate_catalog::model::names::{RESERVED_DATABASES, is_temporary};
 use lakegate_catalog::model::{Column, Database, Table};
 use lakegate_dialect::postgres::pg_catalog;
 use lakegate_engine::CATALOG;
@@ -60,6 +60,9 @@ impl StatementContext {
     pub(super) async fn find_table(&self, name: &TableName) -> Result<Option<Visible>> {
         check_catalog(name.catalog.as_deref())?;
         match &name.database {
+            Some(database) if is_temporary(database) => {
+                self.view.table(database, &name.table).await
+            }
             Some(database) => self.view.table(not_built_in(database)?, &name.table).await,
             None => {
                 let found = self.view.on_path(&self.path, &name.table).await?;
@@ -128,6 +131,7 @@ impl StatementContext {
     /// columns.
     pub(super) fn require_alter(&self, visible: &Visible) -> Result<()> {
         let table = &visible.table;
+        require_lasting(visible)?;
         if !visible.access.alter {
             return Err(self.denied_on(visible, Privilege::Alter));
         }
@@ -227,6 +231,23 @@ pub(super) fn table_not_found(name: &TableName) -> Error {
         ..name.clone()
     };
     lakegate_error::table_not_found(&name.to_string())
+}
+
+/// # Errors
+///
+/// It is a temporary table or view, which is not in the catalog.
+pub(super) fn require_lasting(visible: &Visible) -> Result<()> {
+    if !visible.is_temporary() {
+        return Ok(());
+    }
+    let kind = match visible.table.is_view() {
+        true => "view",
+        false => "table",
+    };
+    Err(Error::not_supported(format!(
+        "\"{}\" is a temporary {kind}, for which there is no such statement; drop it, and make it as it should be",
+        visible.table.name
+    )))
 }
 
 /// # Errors

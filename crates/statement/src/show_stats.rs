@@ -14,6 +14,7 @@ use lakegate_policy::Visible;
 use lakegate_sql::Statement;
 use lakegate_sql::ast::ShowStats;
 
+use super::rights::require_lasting;
 use super::{Output, StatementContext, rows};
 
 /// Of decimals in Hive and Glue.
@@ -63,6 +64,7 @@ impl StatementContext {
 
     async fn known(&self, show: &ShowStats) -> Result<(Visible, Option<Arc<TableStatistics>>)> {
         let visible = self.table(&show.table).await?;
+        require_lasting(&visible)?;
         let table = &visible.table;
         if table.is_view() {
             return Err(Error::not_supported(format!(

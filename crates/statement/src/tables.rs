@@ -17,7 +17,7 @@ use super::grants::check_owners;
 use super::locations::For;
 use super::postgres_types::hive_type;
 use super::projections::check_projection;
-use super::rights::{resource, table_not_found};
+use super::rights::{require_lasting, resource, table_not_found};
 use super::views::require_view;
 use super::write_properties::Stored;
 use super::{Output, StatementContext, storage};
@@ -328,7 +328,10 @@ pub(super) async fn to_drop(
     let mut found = Vec::with_capacity(names.len());
     for name in names {
         match context.find_table(name).await? {
-            Some(visible) if known.insert(visible.table.id) => found.push(visible),
+            Some(visible) if known.insert(visible.table.id) => {
+                require_lasting(&visible)?;
+                found.push(visible);
+            }
             None if !if_exists => return Err(table_not_found(name)),
             _ => {}
         }

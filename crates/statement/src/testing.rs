@@ -73,6 +73,7 @@ impl Lake {
             tables: LakeTables::default(),
             folders: Folders::new(Arc::clone(&self.roots)),
             sealed_by: None,
+            temporary: Arc::default(),
         };
         let names = path.map(str::to_owned);
         StatementContext {

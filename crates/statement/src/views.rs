@@ -8,6 +8,7 @@ use std::collections::HashSet;
 use arrow::datatypes::{DataType, Schema};
 use lakegate_catalog::access::Privilege;
 use lakegate_catalog::hive_type::HiveType;
+use lakegate_catalog::model::names::{TEMPORARY_SCHEMA, normalize_table};
 use lakegate_catalog::model::{
     Column, StorageDescriptor, TableInput, ViewColumn, ViewDefinition, ViewSyntax,
 };
@@ -67,6 +68,24 @@ pub async fn create_view(
         .update_table_by(&database.name, input, version, by)
         .await?;
     Ok(Output::Command)
+}
+
+/// Returns the definition of a temporary view, which is not in the catalog.
+///
+/// `columns`, `syntax`: as for [`create_view`].
+///
+/// # Errors
+/// The name or a column cannot be that of a view; a column without a type or with the name of
+/// another.
+pub fn temporary_view(
+    context: &StatementContext,
+    create: &CreateView,
+    columns: &Schema,
+    syntax: ViewSyntax,
+) -> Result<TableInput> {
+    let mut input = input(context, TEMPORARY_SCHEMA, create, columns, syntax)?;
+    normalize_table(&mut input)?;
+    Ok(input)
 }
 
 fn input(

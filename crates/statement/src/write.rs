@@ -25,7 +25,7 @@ use lakegate_sql::ast::{ColumnDef, CreateTable, TableName};
 
 use super::StatementContext;
 use super::locations::For;
-use super::rights::{require_partition_keys, sees_all_columns, table_not_found};
+use super::rights::{require_lasting, require_partition_keys, sees_all_columns, table_not_found};
 use super::tables::definition;
 use super::write_properties::Stored;
 
@@ -194,7 +194,9 @@ impl StatementContext {
         rows: &'a Schema,
     ) -> BoxFuture<'a, Result<WritePlan>> {
         async move {
-            match self.find_table(&request.table).await? {
+            let found = self.find_table(&request.table).await?;
+            found.as_ref().map_or(Ok(()), require_lasting)?;
+            match found {
                 None if request.if_missing == IfMissing::Fail => {
                     Err(table_not_found(&request.table))
                 }
@@ -473,6 +475,7 @@ impl StatementContext {
             ));
         }
         let mut create = CreateTable {
+            temporary: None,
             external: true,
             if_not_exists: false,
             name: TableName::bare(name),
@@ -523,7 +526,7 @@ impl StatementContext {
 }
 
 /// Makes rows without a value of a column that is NOT NULL errors.
-fn require_values(mapping: &mut Mapping, table: &Table) {
+pub(super) fn require_values(mapping: &mut Mapping, table: &Table) {
     let columns = table.columns().enumerate();
     let required = columns.filter(|(_, column)| column.is_required());
     mapping.require(&table.name, required.map(|(place, _)| place).collect());

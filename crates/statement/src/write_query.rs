@@ -19,6 +19,7 @@ use lakegate_sql::ast::{
 use super::StatementContext;
 use super::partition_filter::{key_value, matching, unknown_key};
 use super::partitions::not_partitioned;
+use super::temporary::{self, TemporaryChange, TemporaryWrite};
 use super::unload::UnloadPlan;
 use super::write::{NewTable, WritePlan, table_exists};
 use super::write_properties::Stored;
@@ -32,6 +33,8 @@ pub enum QueryWrite {
     Folder(Box<UnloadPlan>),
     /// The rows are counted, and others are removed.
     Removal(Arc<RemovalPlan>),
+    /// Tables of the session.
+    Temporary(Box<TemporaryWrite>),
 }
 
 impl QueryWrite {
@@ -39,7 +42,7 @@ impl QueryWrite {
     pub fn order(&self) -> Option<RowOrder> {
         match self {
             Self::Table(plan) => plan.order(),
-            Self::Folder(_) | Self::Removal(_) => None,
+            Self::Folder(_) | Self::Removal(_) | Self::Temporary(_) => None,
         }
     }
 }
@@ -58,19 +61,29 @@ impl StatementContext {
     ) -> BoxFuture<'a, Result<QueryWrite>> {
         async move {
             match statement {
+                Statement::CreateTableAs(create) if create.temporary.is_some() => {
+                    let write = self.plan_temporary(create, rows)?;
+                    Ok(QueryWrite::Temporary(Box::new(write)))
+                }
                 Statement::CreateTableAs(create) => {
                     let plan = self.plan_create_as(create, rows).await?;
                     Ok(QueryWrite::Table(Box::new(plan)))
                 }
-                Statement::Insert(insert) => {
-                    let plan = self.plan_insert(insert, rows).await?;
-                    Ok(QueryWrite::Table(Box::new(plan)))
-                }
+                Statement::Insert(insert) => self.plan_insert(insert, rows).await,
                 Statement::Truncate(truncate) => {
+                    if let Some(write) = self.plan_temporary_truncate(truncate).await? {
+                        return Ok(QueryWrite::Temporary(Box::new(write)));
+                    }
                     let plan = self.plan_truncate(truncate).await?;
                     Ok(QueryWrite::Removal(Arc::new(plan)))
                 }
                 Statement::Delete(delete) => {
+                    let found = self.table(&delete.table).await?;
+                    if found.is_temporary() {
+                        let stay = TemporaryChange::Leave(found.table.name.clone());
+                        let write = temporary::into_columns(&found, rows, stay)?;
+                        return Ok(QueryWrite::Temporary(Box::new(write)));
+                    }
                     let plan = self.plan_delete(delete).await?;
                     Ok(QueryWrite::Removal(Arc::new(plan)))
                 }
@@ -92,6 +105,12 @@ impl StatementContext {
     pub fn is_done<'a>(&'a self, statement: &'a Statement) -> BoxFuture<'a, Result<bool>> {
         async move {
             match statement {
+                Statement::CreateTableAs(create)
+                    if create.if_not_exists && create.temporary.is_some() =>
+                {
+                    let temporary = &self.view.temporary;
+                    Ok(temporary.relation(&create.name.table).is_some())
+                }
                 Statement::CreateTableAs(create) if create.if_not_exists => {
                     let (database, name) = self.new_table_name(&create.name)?;
                     Ok(self.view.table(database, name).await?.is_some())
@@ -125,9 +144,13 @@ impl StatementContext {
         }
     }
 
-    async fn plan_insert(&self, insert: &Insert, rows: &Schema) -> Result<WritePlan> {
+    async fn plan_insert(&self, insert: &Insert, rows: &Schema) -> Result<QueryWrite> {
         let found = self.table(&insert.table).await?;
         self.require_insert(&found)?;
+        if found.is_temporary() {
+            let write = temporary::plan_insert(&found, insert, rows)?;
+            return Ok(QueryWrite::Temporary(Box::new(write)));
+        }
         let targets = insert_targets(&found, insert)?;
         let name = found.table.full_name();
         let fields: Vec<&Field> = targets.fields().iter().map(AsRef::as_ref).collect();
@@ -138,7 +161,7 @@ impl StatementContext {
             false => self.plan_append(&found, &rows).await?,
         };
         fix_keys(&mut plan, insert)?;
-        Ok(plan)
+        Ok(QueryWrite::Table(Box::new(plan)))
     }
 
     /// The columns of a table that an INSERT writes, in the order of its query's.
@@ -165,20 +188,25 @@ impl StatementContext {
     pub fn plan_copy<'a>(
         &'a self,
         copy: &'a CopyFrom,
-    ) -> BoxFuture<'a, Result<(SchemaRef, WritePlan)>> {
+    ) -> BoxFuture<'a, Result<(SchemaRef, QueryWrite)>> {
         async move {
             let found = self.table(&copy.table).await?;
             self.require_insert(&found)?;
             let columns = targets(&found, &copy.columns, &[], &[])?;
+            if found.is_temporary() {
+                let added = TemporaryChange::Append(found.table.name.clone());
+                let write = temporary::into_columns(&found, &columns, added)?;
+                return Ok((columns, QueryWrite::Temporary(Box::new(write))));
+            }
             let plan = self.plan_append(&found, &columns).await?;
-            Ok((columns, plan))
+            Ok((columns, QueryWrite::Table(Box::new(plan))))
         }
         .boxed()
     }
 }
 
 /// The columns that an INSERT writes: see [`targets`].
-fn insert_targets(found: &Visible, insert: &Insert) -> Result<SchemaRef> {
+pub(super) fn insert_targets(found: &Visible, insert: &Insert) -> Result<SchemaRef> {
     let fixed = fixed_keys(found, insert)?;
     targets(found, &insert.columns, &fixed, &insert.dynamic)
 }
@@ -437,7 +465,7 @@ fn check_keys(keys: &[String], names: &[String]) -> Result<()> {
 }
 
 /// A query's columns under other names.
-fn renamed<'a>(query: &Schema, names: impl Iterator<Item = &'a str>) -> Schema {
+pub(super) fn renamed<'a>(query: &Schema, names: impl Iterator<Item = &'a str>) -> Schema {
     let fields = query.fields().iter().zip(names);
     let fields = fields.map(|(field, name)| field.as_ref().clone().with_name(name));
     Schema::new(fields.collect::<Vec<Field>>())

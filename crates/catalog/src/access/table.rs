@@ -80,6 +80,20 @@ impl PartialEq for Existing {
 impl Eq for Existing {}
 
 impl TableAccess {
+    /// All rights on a table or view that belongs to the session, and is not in the catalog.
+    pub fn of_session(table: &Arc<Table>) -> Self {
+        let is_table = !table.is_view();
+        Self {
+            select: ColumnSelection::All,
+            describe: true,
+            insert: is_table,
+            delete: is_table,
+            alter: true,
+            drop: true,
+            visible: Existing::Of(Arc::clone(table)),
+        }
+    }
+
     /// The columns that exist for the user, in the table's order: the selectable ones if SELECT is
     /// granted on some columns only, else all of them.
     pub fn visible_columns(&self) -> Vec<&str> {

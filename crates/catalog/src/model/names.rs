@@ -12,8 +12,25 @@ pub const MAX_NAME_CHARS: usize = 255;
 /// The most columns (partition keys included) that a table may have.
 pub const MAX_COLUMNS: usize = 10_000;
 
+/// The schema of a session's temporary tables and views, as it is listed.
+pub const TEMPORARY_SCHEMA: &str = "pg_temp_1";
+
+/// The name of [`TEMPORARY_SCHEMA`] in statements, in which it may be written too.
+pub const TEMPORARY_ALIAS: &str = "pg_temp";
+
 /// Schemas that are not Glue databases; a database must not have such a name.
-pub const RESERVED_DATABASES: [&str; 3] = ["system", "information_schema", "pg_catalog"];
+pub const RESERVED_DATABASES: [&str; 5] = [
+    "system",
+    "information_schema",
+    "pg_catalog",
+    TEMPORARY_SCHEMA,
+    TEMPORARY_ALIAS,
+];
+
+/// Whether a schema is that of a session's temporary tables and views.
+pub fn is_temporary(schema: &str) -> bool {
+    schema == TEMPORARY_SCHEMA || schema == TEMPORARY_ALIAS
+}
 
 /// Checks a name and lower-cases it: 1 to 255 characters, no control characters, no `/`.
 ///

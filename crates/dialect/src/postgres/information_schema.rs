@@ -110,7 +110,11 @@ fn tables<'a>(input: &'a Input, row: &Relation<'a>, column: &str) -> Value<'a> {
         "table_catalog" => Cell::text(input.session.database.as_str()),
         "table_schema" => Cell::text(row.namespace()),
         "table_name" => Cell::text(row.name()),
-        "table_type" => Cell::text(if row.is_view() { "VIEW" } else { "BASE TABLE" }),
+        "table_type" => Cell::text(match (row.is_view(), row.is_temporary()) {
+            (true, _) => "VIEW",
+            (false, true) => "LOCAL TEMPORARY",
+            (false, false) => "BASE TABLE",
+        }),
         "is_insertable_into" => yes_no(insertable),
         "is_typed" => yes_no(false),
         _ => Cell::Null,

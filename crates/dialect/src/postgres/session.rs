@@ -23,6 +23,8 @@ pub struct SessionInfo {
     /// The databases in which unqualified names are looked up, in order, without the implicit
     /// `pg_catalog`.
     pub search_path: Vec<String>,
+    /// The OID of the schema of the session's temporary tables and views; `None` while it has none.
+    pub temporary_schema: Option<i64>,
     pub backend_pid: i32,
     /// What the functions of the query may change; `None` where they may change nothing, as in the
     /// query of a view, whose author is not its reader.

@@ -336,6 +336,13 @@ impl KeptPlans {
         self.used(at).map(|entry| Arc::clone(&entry.slot))
     }
 
+    /// Drops all plans. The statements that they were made for are planned again.
+    pub(crate) fn clear(&mut self) {
+        for entry in self.0.drain(..) {
+            entry.slot.clear();
+        }
+    }
+
     /// Marks a slot as the one used last.
     pub(crate) fn touch(&mut self, slot: &Arc<PlanSlot>) {
         let at = self

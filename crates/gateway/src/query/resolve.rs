@@ -8,13 +8,13 @@ use std::time::Duration;
 use datafusion::execution::SessionState;
 use lakegate_catalog::model::Table;
 use lakegate_dialect::Dialect;
-use lakegate_dialect::postgres::pg_catalog::PgCatalog;
+use lakegate_dialect::postgres::pg_catalog::{PgCatalog, oids};
 use lakegate_dialect::postgres::{CatalogReferences, SessionControl, SessionInfo, enclose_joins};
 use lakegate_engine::{CATALOG, Names, PlanSettings};
 use lakegate_error::{Result, from_engine};
 use lakegate_lake::meter::QueryStores;
 use lakegate_lake::scan::QueryLake;
-use lakegate_policy::PolicyCatalogs;
+use lakegate_policy::{PolicyCatalogs, TEMPORARY_DATABASE};
 use sqlparser::ast;
 
 use crate::moment::Moment;
@@ -182,6 +182,8 @@ impl Session {
             user: self.user.clone(),
             database: CATALOG.to_owned(),
             search_path: path.visible.clone(),
+            temporary_schema: (!moment.view.temporary.is_empty())
+                .then(|| oids::namespace(TEMPORARY_DATABASE)),
             backend_pid: self.backend_pid(),
             // A view is written by one user and read by another, whose sessions and settings are
             // not the writer's to change.

@@ -547,7 +547,8 @@ impl QueryContext {
             let plan = context.physical(&snapshot.plan).await?;
             context.query.spent(Phase::Planning, before.elapsed());
             // The permit is released when the last thread that works for the run has ended.
-            context.execute(&plan, PlanRun::new(stop, (permit, worker)))
+            let held = (permit, worker, snapshot.held.clone());
+            context.execute(&plan, PlanRun::new(stop, held))
         };
         let execution = metered(
             Arc::clone(&self.query.resources.cpu),

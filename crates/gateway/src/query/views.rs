@@ -88,8 +88,9 @@ impl Session {
                 (None, true) => Some(Arc::from(name.as_str())),
                 _ => hidden_by,
             };
-            let definer = moment.within_view(rights.access, sealed_by);
-            let planned = Box::pin(self.plan_query_of(&definer, view, within)).await;
+            let definer = moment.within_view(view, rights.access, sealed_by);
+            let path = moment.view.temporary.path_of(view);
+            let planned = Box::pin(self.plan_query_of(&definer, view, path, within)).await;
             let plan = planned.map_err(|error| stale(error, view, rights.sealed))?;
             Ok(match rights.sealed {
                 true => barrier(&name, plan),
@@ -137,11 +138,13 @@ impl Session {
         })
     }
 
-    /// Plans the query of a view, whose columns it returns by name.
+    /// Plans the query of a view, whose columns it returns by name. `path`: the databases in which a
+    /// temporary view looks up names.
     async fn plan_query_of(
         &self,
         moment: &Moment,
         view: &Arc<Table>,
+        path: Option<&[String]>,
         within: &[Arc<Table>],
     ) -> Result<LogicalPlan> {
         let definition = ViewDefinition::of(view)?;
@@ -154,7 +157,10 @@ impl Session {
         views.push(Arc::clone(view));
         let scope = NameScope {
             dialect,
-            path: definition.schema.iter().cloned().collect(),
+            path: match path {
+                Some(path) => path.to_vec(),
+                None => definition.schema.iter().cloned().collect(),
+            },
             views,
         };
         let names = ColumnNames::of(dialect, &statement);

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use datafusion::error::{DataFusionError, Result as EngineResult};
 use lakegate_catalog::access::{ADMINISTRATORS, ControlSnapshot};
+use lakegate_catalog::model::names::TEMPORARY_SCHEMA;
 use lakegate_catalog::model::{Table, TableStatistics, ViewDefinition};
 use lakegate_dialect::visible::{
     Backend, BackendEncryption, CatalogSource, MeasuredColumn, Needs, TableKind, TablePrivileges,
@@ -17,7 +18,7 @@ use lakegate_dialect::visible::{
 use lakegate_engine::CATALOG;
 use lakegate_error::{Code, Result};
 use lakegate_lake::table::table_schema;
-use lakegate_policy::Visible;
+use lakegate_policy::{TEMPORARY_DATABASE, TemporaryRows, Visible};
 use uuid::Uuid;
 
 use crate::moment::Moment;
@@ -93,8 +94,12 @@ impl SessionCatalog {
                 name: database.name.clone(),
                 comment: database.description.clone(),
                 can_create: access.can_create_table(&database.name),
+                temporary: false,
                 tables,
             });
+        }
+        if !self.moment.view.temporary.is_empty() {
+            databases.push(self.temporary_database(needs)?);
         }
         databases.push(system_database(needs));
         Ok(VisibleCatalog {
@@ -153,6 +158,37 @@ impl SessionCatalog {
             tables.push(describe(&visible, known.as_deref(), with_columns)?);
         }
         Ok(tables)
+    }
+
+    /// Returns the schema of the session's temporary tables and views.
+    fn temporary_database(&self, needs: &Needs) -> Result<VisibleDatabase> {
+        let temporary = &self.moment.view.temporary;
+        let mut tables = Vec::new();
+        if needs
+            .tables
+            .admit_database(TEMPORARY_SCHEMA, TEMPORARY_DATABASE)
+        {
+            for relation in temporary.relations() {
+                let table = &relation.table;
+                if !needs.tables.admit(TEMPORARY_SCHEMA, &table.name, table.id) {
+                    continue;
+                }
+                let with_columns = needs.columns.wants(TEMPORARY_SCHEMA, &table.name, table.id);
+                let described = describe(&relation.visible(), None, with_columns)?;
+                tables.push(VisibleTable {
+                    row_count: relation.rows.as_ref().map(TemporaryRows::count),
+                    ..described
+                });
+            }
+        }
+        Ok(VisibleDatabase {
+            id: TEMPORARY_DATABASE,
+            name: TEMPORARY_SCHEMA.to_owned(),
+            comment: None,
+            can_create: true,
+            temporary: true,
+            tables,
+        })
     }
 
     /// Returns all users and roles for an administrator, and otherwise the user and the roles that
@@ -399,6 +435,7 @@ fn system_database(needs: &Needs) -> VisibleDatabase {
         name: "system".to_owned(),
         comment: Some("What Lakegate reports about itself".to_owned()),
         can_create: false,
+        temporary: false,
         tables: vec![queries],
     }
 }

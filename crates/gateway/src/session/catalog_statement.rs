@@ -76,10 +76,7 @@ impl Session {
             }
             _ => None,
         };
-        let syntax = match self.dialect() {
-            Dialect::Postgres => ViewSyntax::Session(self.dialect().name().to_owned()),
-            Dialect::Athena | Dialect::Trino => ViewSyntax::Trino,
-        };
+        let syntax = self.view_syntax();
         let (running, executed) = (Arc::clone(&query), statement.clone());
         let gateway = Arc::clone(&self.gateway);
         // Runs in its own task, so a commit that has begun completes even if the client
@@ -150,7 +147,6 @@ impl Session {
         context: &StatementContext,
         create: &CreateView,
     ) -> Result<SchemaRef> {
-        check_parameters(create.query.as_ref(), 0)?;
         // The name may be of another database, or taken: creating the view reports it.
         let database = create.name.database.as_deref();
         let database = database.or_else(|| context.path.current().ok());
@@ -163,12 +159,36 @@ impl Session {
             views: replaced.map(|visible| visible.table).into_iter().collect(),
             ..self.scope()
         };
-        let query = ast::Statement::Query(create.query.clone());
-        let planning = Box::pin(self.resolve_in(moment, &scope, query)).await?;
-        let text = PlannedText::Query(&create.query, planning.database.clone());
+        // Others, and later sessions, would not find what belongs to this one.
+        let moment = moment.with_temporary(Arc::default());
+        self.columns_of_view(&moment, &scope, &create.query).await
+    }
+
+    /// Plans the query of a new view in a scope, and returns its columns.
+    ///
+    /// # Errors
+    /// The query cannot be planned, or has parameters.
+    pub(super) async fn columns_of_view(
+        &self,
+        moment: &Moment,
+        scope: &NameScope,
+        query: &ast::Query,
+    ) -> Result<SchemaRef> {
+        check_parameters(query, 0)?;
+        let statement = ast::Statement::Query(Box::new(query.clone()));
+        let planning = Box::pin(self.resolve_in(moment, scope, statement)).await?;
+        let text = PlannedText::Query(query, planning.database.clone());
         let planned = self
             .plan(moment, text, planning.described().boxed())
             .await?;
         Ok(planned.columns)
+    }
+
+    /// Returns the language in which the query of a new view is kept.
+    pub(super) fn view_syntax(&self) -> ViewSyntax {
+        match self.dialect() {
+            Dialect::Postgres => ViewSyntax::Session(self.dialect().name().to_owned()),
+            Dialect::Athena | Dialect::Trino => ViewSyntax::Trino,
+        }
     }
 }

@@ -15,6 +15,8 @@ use crate::query::twice_in_from;
 use crate::session::Session;
 use crate::session::changes::Changes;
 use crate::session::prepared::Prepared;
+use crate::session::results::command;
+use crate::session::temporary;
 use crate::{Execution, Rows};
 
 impl Session {
@@ -182,6 +184,10 @@ impl Session {
                 }
                 _ => self.explain(moment, prepared, explain, parameters).await,
             },
+            // Its rows are counted as they are.
+            Statement::Analyze(analyze) if temporary::has(moment, &analyze.table) => {
+                Ok(command(parsed.statement.tag()))
+            }
             Statement::Analyze(analyze) => {
                 Box::pin(self.analyze(moment, analyze, &parsed.text)).await
             }
@@ -209,6 +215,17 @@ impl Session {
                 })
             }
             Statement::CopyFrom(_) => Err(copies_by_protocol("COPY FROM STDIN")),
+            Statement::CreateView(create) if create.temporary => {
+                Box::pin(self.create_temporary_view(moment, parsed, create)).await
+            }
+            Statement::CreateTable(create) if create.temporary.is_some() => {
+                self.create_temporary_table(moment, parsed, create).await
+            }
+            Statement::DropView(_) | Statement::DropTable(_)
+                if temporary::drops_any(moment, &parsed.statement) =>
+            {
+                self.drop_temporary(moment, parsed)
+            }
             Statement::Kill(kill) => self.kill(moment, &kill.query_id),
             Statement::Use(used) => self.use_database(moment, &used.database.database).await,
             Statement::Unsupported(unsupported) => Err(Error::not_supported(unsupported.message())),
@@ -237,7 +254,11 @@ impl Session {
     pub(crate) fn check_transaction(&self, statement: Option<&Statement>) -> Result<()> {
         let state = self.state.lock();
         state.transaction.check()?;
-        if let Some(statement) = statement.filter(|statement| statement.is_refused_read_only()) {
+        let own = state.transaction.temporary();
+        let refused = |statement: &&Statement| {
+            statement.is_refused_read_only() && !temporary::changes_only(own, statement)
+        };
+        if let Some(statement) = statement.filter(refused) {
             state.check_writable(statement.tag())?;
         }
         match statement {
@@ -255,10 +276,11 @@ impl Session {
     pub(crate) fn check_stateful(&self, statement: &Statement) -> Result<()> {
         let changes_session = match statement {
             Statement::Show(_) | Statement::Unlisten => false,
-            other => matches!(
-                other.kind(),
-                StatementKind::Session | StatementKind::Transaction
-            ),
+            other => {
+                let kind = other.kind();
+                other.makes_temporary()
+                    || matches!(kind, StatementKind::Session | StatementKind::Transaction)
+            }
         };
         if self.stateful || !changes_session {
             return Ok(());

@@ -96,7 +96,7 @@ impl Session {
                     database: database.name.clone(),
                     name: table.name.clone(),
                     kind: match table.kind {
-                        _ if database.id < 0 => RelationKind::System,
+                        _ if database.id < 0 && !database.temporary => RelationKind::System,
                         TableKind::Table => RelationKind::Table,
                         TableKind::View => RelationKind::View,
                     },

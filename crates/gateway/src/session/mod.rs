@@ -18,6 +18,7 @@ mod prepare;
 pub(crate) mod prepared;
 pub(crate) mod results;
 mod session_statement;
+mod temporary;
 pub(crate) mod transaction;
 pub(crate) mod warnings;
 
@@ -33,8 +34,9 @@ use chrono::{DateTime, Utc};
 use lakegate_catalog::model::names::RESERVED_DATABASES;
 use lakegate_dialect::Dialect;
 use lakegate_dialect::postgres::Settings;
-use lakegate_engine::{CATALOG, Stop};
+use lakegate_engine::{CATALOG, SessionMemory, Stop};
 use lakegate_error::{Code, Error, Result};
+use lakegate_policy::Temporary;
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -64,6 +66,8 @@ pub struct Session {
     encryption: Option<Encryption>,
     opened_at: DateTime<Utc>,
     terminated: CancellationToken,
+    /// The memory of its temporary tables.
+    memory: Arc<SessionMemory>,
     pub(crate) state: Mutex<State>,
 }
 
@@ -134,6 +138,31 @@ impl State {
         Ok(())
     }
 
+    /// Changes the temporary tables and views of the session, and forgets the plans that were made
+    /// with those before, which hold them.
+    pub(crate) fn set_temporary(&mut self, temporary: Temporary) {
+        self.transaction.set_temporary(temporary);
+        self.kept_plans.clear();
+    }
+
+    /// Changes the temporary tables and views by a statement, which is a transaction of its own
+    /// outside of a block.
+    pub(crate) fn change_temporary(&mut self, next: Temporary) {
+        let next = match self.transaction.status() {
+            TransactionStatus::Idle => next.committed().unwrap_or(next),
+            TransactionStatus::InTransaction | TransactionStatus::Failed => next,
+        };
+        self.set_temporary(next);
+    }
+
+    /// Forgets the plans that were made so far, if the end of a block has changed the temporary
+    /// tables and views. `version`: of those before.
+    pub(crate) fn forget_plans_unless(&mut self, version: u64) {
+        if self.transaction.temporary().version() != version {
+            self.kept_plans.clear();
+        }
+    }
+
     /// Sets a mode of the open transaction block, until its end. Returns `false` outside of a block,
     /// where this does nothing.
     ///
@@ -193,6 +222,7 @@ impl Session {
         if moment.access().is_administrator() {
             settings.start_with("is_superuser", "on");
         }
+        let memory = gateway.temporary.open();
         Ok(Arc::new_cyclic(|me| Self {
             gateway,
             me: me.clone(),
@@ -206,11 +236,17 @@ impl Session {
             encryption: login.encryption.clone(),
             opened_at: Utc::now(),
             terminated: CancellationToken::new(),
+            memory,
             state: Mutex::new(State {
                 settings,
                 ..State::default()
             }),
         }))
+    }
+
+    /// Returns the memory that the session's temporary tables take.
+    pub(crate) fn memory(&self) -> &Arc<SessionMemory> {
+        &self.memory
     }
 
     /// Returns the principal that the session was opened for.
@@ -224,8 +260,12 @@ impl Session {
     /// The session is over.
     pub(crate) fn moment(&self) -> Result<Moment> {
         self.check_open()?;
-        self.gateway
-            .moment_in(&self.principal, self.changes().as_deref())
+        let mut moment = self
+            .gateway
+            .moment_in(&self.principal, self.changes().as_deref())?;
+        let state = self.state.lock();
+        moment.view.temporary = Arc::clone(state.transaction.temporary());
+        Ok(moment)
     }
 
     /// Returns the server state as of now, also for the changes of a transaction block.
@@ -443,6 +483,7 @@ impl Session {
     pub fn close<'a>(&'a self) -> BoxFuture<'a, ()> {
         async move {
             self.forget_all();
+            self.state.lock().set_temporary(Temporary::default());
         }
         .boxed()
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use arrow::array::{RecordBatch, StringArray};
 use lakegate_dialect::postgres::{Settings, ShownSetting, milliseconds, shown_time};
 use lakegate_error::{Code, Error, Result};
+use lakegate_policy::Temporary;
 use lakegate_sql::ast::{self as sql, Statement};
 use uuid::Uuid;
 
@@ -49,7 +50,9 @@ impl Session {
             {
                 let mut guard = self.state.lock();
                 let state = &mut *guard;
+                let before = state.transaction.temporary().version();
                 state.transaction.rollback(&mut state.settings);
+                state.forget_plans_unless(before);
                 state.cursors.end_transaction(false);
                 return Err(error);
             }
@@ -58,9 +61,11 @@ impl Session {
             let (changes, count) = {
                 let mut guard = self.state.lock();
                 let state = &mut *guard;
+                let before = state.transaction.temporary().version();
                 let transaction = &mut state.transaction;
                 let count = transaction.rollback_to(&savepoint.name, &mut state.settings)?;
-                (transaction.changes().cloned(), count)
+                state.forget_plans_unless(before);
+                (state.transaction.changes().cloned(), count)
             };
             if let Some(changes) = changes {
                 changes.truncate(count).await?;
@@ -70,6 +75,7 @@ impl Session {
         let mut guard = self.state.lock();
         let state = &mut *guard;
         let modes = MODES.map(|mode| (mode, state.settings.explicit(mode)));
+        let before = state.transaction.temporary().version();
         let (tag, end) = match statement {
             Statement::Commit(end) => {
                 let tag = state.transaction.commit(&mut state.settings);
@@ -83,6 +89,7 @@ impl Session {
             }
             _ => return Ok(None),
         };
+        state.forget_plans_unless(before);
         if end.chain {
             // The next block has the modes of this one.
             state.transaction.begin(&state.settings);
@@ -171,6 +178,9 @@ impl Session {
                     state.cursors.close(None)?;
                     // DISCARD PLANS keeps the statements, and each execution plans anew.
                     state.prepared.clear();
+                }
+                if matches!(what, sql::Discard::All | sql::Discard::Temp) {
+                    state.set_temporary(Temporary::default());
                 }
             }
             Statement::Deallocate(deallocate) => match &deallocate.name {

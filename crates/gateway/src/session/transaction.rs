@@ -1,4 +1,5 @@
-//! Transaction blocks: changes of settings and of the catalog that are kept or taken back together.
+//! Transaction blocks: changes of settings, of the catalog and of temporary tables and views that
+//! are kept or taken back together.
 //! A block rejects statements after an error, as drivers expect.
 
 use std::sync::Arc;
@@ -7,6 +8,7 @@ use chrono::{DateTime, Utc};
 use lakegate_error::{Code, Error, Result};
 
 use lakegate_dialect::postgres::Settings;
+use lakegate_policy::Temporary;
 
 use crate::session::changes::Changes;
 
@@ -24,10 +26,12 @@ pub enum TransactionStatus {
     Failed,
 }
 
-/// The transaction block that a session is in, if any.
+/// The transaction block that a session is in, if any, and what only blocks of the session take
+/// back.
 #[derive(Debug, Default)]
 pub(crate) struct Transaction {
     block: Option<Block>,
+    temporary: Arc<Temporary>,
 }
 
 #[derive(Debug)]
@@ -36,6 +40,8 @@ struct Block {
     began: DateTime<Utc>,
     /// The settings to restore on ROLLBACK.
     before: Settings,
+    /// What ROLLBACK restores.
+    temporary: Arc<Temporary>,
     /// The latest last.
     savepoints: Vec<Savepoint>,
     /// `None`: no statement of the block could have changed the catalog yet.
@@ -48,6 +54,7 @@ struct Block {
 struct Savepoint {
     name: String,
     settings: Settings,
+    temporary: Arc<Temporary>,
     /// The number of changes of the catalog before it.
     changes: usize,
 }
@@ -101,11 +108,23 @@ impl Transaction {
             failed: false,
             began: Utc::now(),
             before: settings.clone(),
+            temporary: Arc::clone(&self.temporary),
             savepoints: Vec::new(),
             changes: None,
             locals: Vec::new(),
         });
         false
+    }
+
+    /// Returns the temporary tables and views of the session.
+    pub(crate) fn temporary(&self) -> &Arc<Temporary> {
+        &self.temporary
+    }
+
+    /// Changes the temporary tables and views of the session. The end of the block may take it
+    /// back.
+    pub(crate) fn set_temporary(&mut self, temporary: Temporary) {
+        self.temporary = Arc::new(temporary);
     }
 
     /// Returns the changes of the catalog that the block made so far.
@@ -163,7 +182,11 @@ impl Transaction {
         };
         if block.failed {
             *settings = block.before;
+            self.temporary = block.temporary;
             return "ROLLBACK";
+        }
+        if let Some(after) = self.temporary.committed() {
+            self.set_temporary(after);
         }
         for (name, value) in block.locals.into_iter().rev() {
             settings.restore(&name, value);
@@ -174,6 +197,7 @@ impl Transaction {
     pub(crate) fn rollback(&mut self, settings: &mut Settings) {
         if let Some(block) = self.block.take() {
             *settings = block.before;
+            self.temporary = block.temporary;
         }
     }
 
@@ -191,6 +215,7 @@ impl Transaction {
     /// # Errors
     /// No block is open, or it has too many savepoints.
     pub(crate) fn savepoint(&mut self, name: String, settings: &Settings) -> Result<()> {
+        let temporary = Arc::clone(&self.temporary);
         let block = self.block("SAVEPOINT")?;
         let changes = block.changes.as_ref().map_or(0, |changes| changes.count());
         let savepoints = &mut block.savepoints;
@@ -204,6 +229,7 @@ impl Transaction {
         savepoints.push(Savepoint {
             name,
             settings: settings.clone(),
+            temporary,
             changes,
         });
         Ok(())
@@ -220,7 +246,8 @@ impl Transaction {
         Ok(())
     }
 
-    /// Restores the settings of a savepoint, which is kept. A failed block becomes usable again.
+    /// Restores the settings and the temporary tables of a savepoint, which is kept. A failed block
+    /// becomes usable again.
     /// Returns the number of changes of the catalog that stay.
     ///
     /// # Errors
@@ -234,7 +261,9 @@ impl Transaction {
             return Ok(0);
         };
         *settings = savepoint.settings.clone();
-        Ok(savepoint.changes)
+        let changes = savepoint.changes;
+        self.temporary = Arc::clone(&savepoint.temporary);
+        Ok(changes)
     }
 }
 
@@ -291,6 +320,40 @@ mod tests {
         assert_eq!(transaction.status(), TransactionStatus::InTransaction);
         assert_eq!(settings.time_zone(), "UTC");
         assert!(transaction.rollback_to("b", &mut settings).is_err());
+    }
+
+    #[test]
+    fn temporary_views_are_those_before_the_block_or_the_savepoint_again() {
+        let mut settings = Settings::default();
+        let mut transaction = Transaction::default();
+        let made = |transaction: &mut Transaction, name: &str| {
+            let input = lakegate_catalog::model::TableInput {
+                name: name.to_owned(),
+                ..lakegate_catalog::model::TableInput::default()
+            };
+            let next = transaction.temporary().with_view(input, Vec::new());
+            transaction.set_temporary(next.unwrap());
+        };
+        let has = |transaction: &Transaction, name: &str| {
+            transaction.temporary().relation(name).is_some()
+        };
+        made(&mut transaction, "before");
+        transaction.begin(&settings);
+        made(&mut transaction, "first");
+        transaction.savepoint("s".into(), &settings).unwrap();
+        made(&mut transaction, "second");
+        transaction.rollback_to("s", &mut settings).unwrap();
+        assert!(has(&transaction, "first") && !has(&transaction, "second"));
+        transaction.rollback(&mut settings);
+        assert!(has(&transaction, "before") && !has(&transaction, "first"));
+        transaction.begin(&settings);
+        made(&mut transaction, "kept");
+        assert_eq!(transaction.commit(&mut settings), "COMMIT");
+        transaction.begin(&settings);
+        made(&mut transaction, "lost");
+        transaction.fail();
+        assert_eq!(transaction.commit(&mut settings), "ROLLBACK");
+        assert!(has(&transaction, "kept") && !has(&transaction, "lost"));
     }
 
     #[test]

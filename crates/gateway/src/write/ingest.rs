@@ -21,7 +21,7 @@ use lakegate_error::{Code, Error, Result};
 use lakegate_lake::meter::QueryMeter;
 use lakegate_lake::sizes::bytes_in;
 use lakegate_lake::write::RowOrder;
-use lakegate_statement::{IfExists, QueryWrite, StatementContext, WritePlan, WriteRequest};
+use lakegate_statement::{IfExists, QueryWrite, StatementContext, WriteRequest};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::Gateway;
@@ -224,7 +224,7 @@ impl Session {
             let plan = |context: StatementContext| {
                 async move {
                     let plan = context.plan_write(&request, &rows).await?;
-                    Ok((rows, plan))
+                    Ok((rows, QueryWrite::Table(Box::new(plan))))
                 }
                 .boxed()
             };
@@ -255,7 +255,7 @@ impl Session {
         workgroup: &str,
         text: &str,
         changes: Option<Arc<Changes>>,
-        plan: impl FnOnce(StatementContext) -> BoxFuture<'static, Result<(SchemaRef, WritePlan)>>,
+        plan: impl FnOnce(StatementContext) -> BoxFuture<'static, Result<(SchemaRef, QueryWrite)>>,
     ) -> Result<(SchemaRef, Ingestion)> {
         moment.check_workgroup(workgroup)?;
         let context = self.statement_context(moment).await?;
@@ -264,7 +264,7 @@ impl Session {
         let query = self.submit(text, context.path.shown(), limits, meter)?;
         let unfinished = Unfinished::guard(&query);
         let planning = self.gateway.plan_for(&query, plan(context));
-        let (columns, plan) = match query.step(Phase::Planning, planning).await {
+        let (columns, write) = match query.step(Phase::Planning, planning).await {
             Ok(planned) => planned,
             Err(error) => {
                 query.finish(0, Err(&error));
@@ -275,9 +275,10 @@ impl Session {
         let job = WriteJob {
             gateway: Arc::clone(&self.gateway),
             query,
-            write: QueryWrite::Table(Box::new(plan)),
+            write,
             is_ordered: false,
             changes,
+            session: self.me.clone(),
         };
         let ingestion = Ingestion::begin(job, Arc::clone(&columns));
         Ok((columns, ingestion))

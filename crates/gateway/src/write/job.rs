@@ -7,13 +7,15 @@
 //!                 └─ error, cancelled: the files are deleted ─▶ the write ends
 //! ```
 //!
+//! Rows of a temporary table go to its session instead, with the memory that they take.
+//!
 //! A removal has a write for each of its tables, without files: its batches are counted, and all its
 //! writes are committed at once.
 //!
 //! The job runs in its caller's query and with its caller's permit: it neither admits nor finishes
 //! a query.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 use arrow::array::RecordBatch;
@@ -29,7 +31,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::Gateway;
 use crate::query::life::{Phase, Query};
+use crate::session::Session;
 use crate::session::changes::Changes;
+use crate::write::kept::kept;
 use crate::write::recovery::{clear_later, discard};
 
 /// One write holds at most the pool's memory through this.
@@ -44,6 +48,8 @@ pub(crate) struct WriteJob {
     pub is_ordered: bool,
     /// The transaction block that the write is part of: its rows become visible with the block.
     pub changes: Option<Arc<Changes>>,
+    /// The session of the statement, whose temporary tables may change.
+    pub session: Weak<Session>,
 }
 
 impl WriteJob {
@@ -126,7 +132,25 @@ impl WriteJob {
                 }
                 Ok(found.rows)
             }
+            QueryWrite::Temporary(write) => {
+                let memory = self.session()?.memory().hold();
+                let stop = CancellationToken::new();
+                let query = Arc::clone(&self.query);
+                let keeping = kept(write.mapping.clone(), batches, memory, query);
+                let keeping = self.spawn(unless_stopped(keeping, stop.clone()))?;
+                let part = self.attended(keeping, &stop).await?;
+                drop(permit);
+                self.query.commits()?;
+                self.session()?.change_temporary(&write.change, part)
+            }
         }
+    }
+
+    /// # Errors
+    /// The session is over.
+    fn session(&self) -> Result<Arc<Session>> {
+        let session = self.session.upgrade();
+        session.ok_or_else(|| Error::internal("the session of a write is over"))
     }
 
     /// Begins a write to the table of a plan.
@@ -287,10 +311,17 @@ async fn count(
         }
         Ok(found)
     };
+    unless_stopped(all, stop).await
+}
+
+async fn unless_stopped<T>(
+    work: impl Future<Output = Result<T>> + Send,
+    stop: CancellationToken,
+) -> Result<T> {
     tokio::select! {
         biased;
         () = stop.cancelled() => Err(was_stopped()),
-        found = all => found,
+        done = work => done,
     }
 }
 

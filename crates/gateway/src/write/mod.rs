@@ -3,6 +3,7 @@
 pub(crate) mod copy;
 pub(crate) mod ingest;
 mod job;
+mod kept;
 mod literals;
 pub(crate) mod many;
 pub(crate) mod query;

@@ -11,7 +11,7 @@
 //! snapshot is taken first. The task of the write owns the query, so a dropped call leaves nothing
 //! behind.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Schema, SchemaRef};
@@ -127,7 +127,8 @@ impl Session {
             }
         };
         unfinished.disarm();
-        let work = run(context, write, snapshot, plan, changes).boxed();
+        let session = self.me.clone();
+        let work = run(context, session, write, snapshot, plan, changes).boxed();
         let wrote = owned(&query, "a write", work, |wrote| wrote.rows).await?;
         Ok(Some(wrote))
     }
@@ -272,6 +273,7 @@ async fn plan_write(
 /// Waits for a permit, as any query over the lake, and writes the rows of the query.
 async fn run(
     context: QueryContext,
+    session: Weak<Session>,
     write: QueryWrite,
     snapshot: Option<SnapshotPlan>,
     kept: Plan,
@@ -285,6 +287,7 @@ async fn run(
         write,
         is_ordered: order.is_some(),
         changes,
+        session,
     };
     let Some(snapshot) = snapshot else {
         query.runs();
@@ -301,7 +304,7 @@ async fn run(
     query.runs();
     let planning = Box::pin(context.physical_in_order(&snapshot.plan, order));
     let plan = query.step(Phase::Planning, planning).await?;
-    let held = (Arc::clone(&permit), query.working());
+    let held = (Arc::clone(&permit), query.working(), snapshot.held.clone());
     let shown = (kept == Plan::Kept).then(|| Arc::clone(&plan));
     let rows = job.run(batches(context, plan, held), permit).await?;
     Ok(Wrote {

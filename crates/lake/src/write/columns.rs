@@ -162,7 +162,7 @@ impl Mapping {
 
     /// The parts of a batch that are mapped at once: columns that are not sent, or sent as NULLs,
     /// take memory only then.
-    pub(super) fn pieces(&self, batch: RecordBatch) -> impl Iterator<Item = RecordBatch> + use<> {
+    pub fn pieces(&self, batch: RecordBatch) -> impl Iterator<Item = RecordBatch> + use<> {
         let (rows, piece) = (batch.num_rows(), self.rows_of_piece());
         let starts = (0..rows).step_by(piece);
         starts.map(move |start| batch.slice(start, piece.min(rows - start)))

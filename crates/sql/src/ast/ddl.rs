@@ -47,10 +47,21 @@ pub struct ColumnDef {
     pub not_null: bool,
 }
 
-/// `CREATE [EXTERNAL] TABLE`, in Hive's grammar, and without EXTERNAL also in that of PostgreSQL and
-/// Trino.
+/// What COMMIT does to a temporary table: `ON COMMIT {PRESERVE ROWS|DELETE ROWS|DROP}`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OnCommit {
+    #[default]
+    PreserveRows,
+    DeleteRows,
+    Drop,
+}
+
+/// `CREATE [EXTERNAL] TABLE`, in Hive's grammar, without EXTERNAL also in that of PostgreSQL and
+/// Trino, and `CREATE TEMP TABLE`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CreateTable {
+    /// `Some`: it belongs to the session, and has nothing but columns.
+    pub temporary: Option<OnCommit>,
     pub external: bool,
     pub if_not_exists: bool,
     pub name: TableName,
@@ -327,10 +338,12 @@ pub struct ShowStats {
     pub query: Option<Box<sqlparser::ast::Query>>,
 }
 
-/// `CREATE [OR REPLACE] VIEW [IF NOT EXISTS] v [(column, ..)] [COMMENT 'c'] [SECURITY
+/// `CREATE [OR REPLACE] [TEMP] VIEW [IF NOT EXISTS] v [(column, ..)] [COMMENT 'c'] [SECURITY
 /// {DEFINER|INVOKER}] AS query`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CreateView {
+    /// Whether it belongs to the session. It then runs with the rights of the session's user.
+    pub temporary: bool,
     pub or_replace: bool,
     pub if_not_exists: bool,
     pub name: TableName,

@@ -30,6 +30,12 @@ pub use statement::*;
 pub use workgroup::*;
 pub use write::*;
 
+/// The schema of a session's temporary tables and views, as it is listed.
+pub const TEMPORARY_SCHEMA: &str = "pg_temp_1";
+
+/// The name of [`TEMPORARY_SCHEMA`] in statements, in which it may be written too.
+pub const TEMPORARY_ALIAS: &str = "pg_temp";
+
 /// A table's name as written, lower-cased. The session supplies missing parts.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct TableName {
@@ -46,6 +52,13 @@ impl TableName {
             database: None,
             table: table.into(),
         }
+    }
+
+    /// Whether it is named as a table or view of the session. A name without a database may be one,
+    /// too.
+    pub fn is_temporary(&self) -> bool {
+        let schema = self.database.as_deref();
+        schema.is_some_and(|schema| schema == TEMPORARY_SCHEMA || schema == TEMPORARY_ALIAS)
     }
 
     /// A name with its database.

@@ -282,9 +282,22 @@ impl Statement {
         )
     }
 
+    /// Whether the statement makes a table or a view that belongs to the session.
+    pub fn makes_temporary(&self) -> bool {
+        match self {
+            Statement::CreateView(create) => create.temporary,
+            Statement::CreateTable(create) => create.temporary.is_some(),
+            Statement::CreateTableAs(create) => create.temporary.is_some(),
+            _ => false,
+        }
+    }
+
     /// Whether the statement changes the catalog, and an explicit transaction block keeps the change
     /// for its COMMIT.
     pub fn is_kept_for_commit(&self) -> bool {
+        if self.makes_temporary() {
+            return false;
+        }
         let changes = match self {
             Statement::Explain(explain) => explain.writes(),
             Statement::Analyze(_) | Statement::CopyFrom(_) => true,
@@ -302,7 +315,11 @@ impl Statement {
         match self {
             Statement::Explain(explain) => explain.writes(),
             Statement::Analyze(_) => false,
-            other => other.is_kept_for_commit() || other.is_refused_in_transaction(),
+            other => {
+                other.is_kept_for_commit()
+                    || other.is_refused_in_transaction()
+                    || other.makes_temporary()
+            }
         }
     }
 

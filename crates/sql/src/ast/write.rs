@@ -5,12 +5,14 @@ use std::fmt;
 
 use sqlparser::ast;
 
-use super::{PartitionValue, TableName};
+use super::{OnCommit, PartitionValue, TableName};
 
 /// `CREATE [OR REPLACE] TABLE [IF NOT EXISTS] t [(c, ..)] [COMMENT 'c'] [WITH (k = v, ..)] AS q
-/// [WITH [NO] DATA]`, and PostgreSQL's `SELECT .. INTO t FROM ..`.
+/// [WITH [NO] DATA]`, `CREATE TEMP TABLE .. AS q`, and PostgreSQL's `SELECT .. INTO [TEMP] t FROM ..`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CreateTableAs {
+    /// `Some`: it belongs to the session, and has no properties.
+    pub temporary: Option<OnCommit>,
     pub or_replace: bool,
     pub if_not_exists: bool,
     pub name: TableName,

@@ -36,6 +36,7 @@ mod show;
 mod show_stats;
 mod table;
 mod table_like;
+mod temporary;
 mod ties;
 mod tokens;
 mod transaction;
@@ -116,7 +117,7 @@ fn statement(mut cursor: Cursor<'_>, depth: usize) -> Result<Statement> {
         )));
     }
     if cursor.is_sign('(') {
-        return query::statement(&cursor);
+        return query::own_statement(&cursor);
     }
     let Some(word) = cursor.word_at(0).map(str::to_ascii_uppercase) else {
         return Err(cursor.expected("a statement"));
@@ -185,9 +186,11 @@ fn create(cursor: &mut Cursor<'_>) -> Result<Statement> {
     } else if cursor.eat("INDEX") {
         index::create(cursor)
     } else if cursor.eat("VIEW") {
-        view::create(cursor, false)
+        view::create(cursor, false, false)
     } else if cursor.eat_all("OR REPLACE VIEW") {
-        view::create(cursor, true)
+        view::create(cursor, true, false)
+    } else if let Some(or_replace) = temporary::begun(cursor) {
+        temporary::create(cursor, or_replace)
     } else if cursor.eat("USER") {
         access::create_user(cursor)
     } else if cursor.eat("ROLE") {

@@ -1,13 +1,13 @@
-//! PostgreSQL's `SELECT .. INTO t FROM ..`, which is CREATE TABLE AS.
+//! PostgreSQL's `SELECT .. INTO [TEMP] t FROM ..`, which is CREATE TABLE AS.
 
 use sqlparser::ast::{ObjectName, ObjectNamePart, Query, SelectInto, SetExpr};
 
 use super::cursor::{Cursor, Result};
 use super::query;
-use crate::ast::{CreateTableAs, Statement, TableName};
+use crate::ast::{CreateTableAs, OnCommit, Statement, TableName};
 
 /// The query that extends to the end of the cursor. With INTO in its first SELECT, it makes a table;
-/// that of other ones, and of temporary tables, is refused.
+/// that of other ones is refused.
 pub(super) fn statement(cursor: &Cursor<'_>) -> Result<Statement> {
     if !(0..cursor.rest().len()).any(|at| cursor.is_word_at(at, "INTO")) {
         return query::statement(cursor);
@@ -25,7 +25,9 @@ pub(super) fn statement(cursor: &Cursor<'_>) -> Result<Statement> {
         );
         return Err(cursor.error(message));
     };
+    let is_temporary = into.temporary || name.is_temporary();
     Ok(Statement::CreateTableAs(Box::new(CreateTableAs {
+        temporary: is_temporary.then(OnCommit::default),
         or_replace: false,
         if_not_exists: false,
         name,
@@ -46,7 +48,7 @@ fn taken(query: &mut Query) -> Option<SelectInto> {
         match body {
             SetExpr::SetOperation { left, .. } => body = left.as_mut(),
             SetExpr::Select(select) => {
-                let is_kept = |into: &mut SelectInto| !into.temporary && !into.unlogged;
+                let is_kept = |into: &mut SelectInto| !into.unlogged;
                 return select.into.take_if(is_kept);
             }
             _ => return None,

@@ -2,7 +2,7 @@
 //! `write`, CREATE TABLE LIKE in `table_like`.
 
 use super::cursor::{Cursor, Result};
-use super::{names, table_like, types, write};
+use super::{names, table_like, temporary, types, write};
 use crate::ast::{
     ClusteredBy, CreateTable, Delimited, DropTable, RowFormat, SortColumn, Statement,
     StorageFormat, StoredAs, Unsupported,
@@ -17,6 +17,14 @@ pub(super) fn create(cursor: &mut Cursor<'_>, or_replace: bool) -> Result<Statem
     cursor.expect("TABLE")?;
     let if_not_exists = cursor.if_not_exists()?;
     let name = names::table(cursor)?;
+    if name.is_temporary() && !external {
+        let table = write::NewTable {
+            or_replace,
+            if_not_exists,
+            name,
+        };
+        return temporary::table(cursor, table);
+    }
     if !or_replace && let Some(form) = table_like::form(cursor) {
         return table_like::create(cursor, form, if_not_exists, name);
     }
@@ -35,6 +43,7 @@ pub(super) fn create(cursor: &mut Cursor<'_>, or_replace: bool) -> Result<Statem
         }));
     }
     let mut table = CreateTable {
+        temporary: None,
         external,
         if_not_exists,
         name,

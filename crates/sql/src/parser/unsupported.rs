@@ -4,7 +4,6 @@ use super::cursor::Cursor;
 use crate::ast::Unsupported;
 
 const NO_WRITES: &str = "INSERT OVERWRITE, or CREATE OR REPLACE TABLE .. AS";
-const QUERY: &str = "a WITH clause in the query";
 const POLL: &str = "a query, repeated, of what changes";
 
 /// First words, name of the statement, alternative.
@@ -77,26 +76,6 @@ const REFUSED: &[(&str, &str, Option<&str>)] = &[
         "CREATE RECURSIVE VIEW",
         Some("CREATE VIEW with WITH RECURSIVE in its query"),
     ),
-    ("CREATE OR REPLACE TEMP", "CREATE TEMP VIEW", Some(QUERY)),
-    (
-        "CREATE OR REPLACE TEMPORARY",
-        "CREATE TEMPORARY VIEW",
-        Some(QUERY),
-    ),
-    ("CREATE TEMP VIEW", "CREATE TEMP VIEW", Some(QUERY)),
-    (
-        "CREATE TEMPORARY VIEW",
-        "CREATE TEMPORARY VIEW",
-        Some(QUERY),
-    ),
-    ("CREATE TEMP", "CREATE TEMP TABLE", Some(QUERY)),
-    ("CREATE TEMPORARY", "CREATE TEMPORARY TABLE", Some(QUERY)),
-    (
-        "CREATE GLOBAL",
-        "CREATE GLOBAL TEMPORARY TABLE",
-        Some(QUERY),
-    ),
-    ("CREATE LOCAL", "CREATE LOCAL TEMPORARY TABLE", Some(QUERY)),
     (
         "CREATE UNLOGGED",
         "CREATE UNLOGGED TABLE",

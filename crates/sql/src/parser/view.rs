@@ -4,24 +4,29 @@ use super::cursor::{Cursor, Result};
 use super::{names, query};
 use crate::ast::{CreateView, DropView, Statement};
 
-/// After `CREATE [OR REPLACE] VIEW`.
-pub(super) fn create(cursor: &mut Cursor<'_>, or_replace: bool) -> Result<Statement> {
+/// After `CREATE [OR REPLACE] [TEMP] VIEW`.
+pub(super) fn create(
+    cursor: &mut Cursor<'_>,
+    or_replace: bool,
+    temporary: bool,
+) -> Result<Statement> {
     let if_not_exists = cursor.eat_all("IF NOT EXISTS");
     let name = names::table(cursor)?;
+    let temporary = temporary || name.is_temporary();
     let columns = if cursor.is_sign('(') {
         cursor.names_in_parentheses("a column's name")?
     } else {
         Vec::new()
     };
     let mut comment = None;
-    let mut runs_as_invoker = false;
+    let mut runs_as_invoker = temporary;
     loop {
         if cursor.eat("COMMENT") {
             comment = Some(cursor.string("a comment as a string")?);
         } else if cursor.eat_all("SECURITY INVOKER") {
             runs_as_invoker = true;
         } else if cursor.eat_all("SECURITY DEFINER") {
-            runs_as_invoker = false;
+            runs_as_invoker = temporary;
         } else {
             break;
         }
@@ -37,6 +42,7 @@ pub(super) fn create(cursor: &mut Cursor<'_>, or_replace: bool) -> Result<Statem
     };
     cursor.skip_rest();
     Ok(Statement::CreateView(CreateView {
+        temporary,
         or_replace,
         if_not_exists,
         name,

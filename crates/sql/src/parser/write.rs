@@ -38,7 +38,7 @@ pub(super) fn is_create_as(cursor: &Cursor<'_>) -> bool {
 
 /// Whether the parenthesis at the cursor opens a list of names, rather than columns with their
 /// types or a query.
-fn lists_names(cursor: &Cursor<'_>) -> bool {
+pub(super) fn lists_names(cursor: &Cursor<'_>) -> bool {
     cursor.is_sign('(') && (cursor.is_sign_at(2, ',') || cursor.is_sign_at(2, ')'))
 }
 
@@ -59,6 +59,7 @@ pub(super) fn create_as(cursor: &mut Cursor<'_>, table: NewTable) -> Result<Stat
     };
     cursor.skip_rest();
     Ok(Statement::CreateTableAs(Box::new(CreateTableAs {
+        temporary: None,
         or_replace: table.or_replace,
         if_not_exists: table.if_not_exists,
         name: table.name,
@@ -72,7 +73,7 @@ pub(super) fn create_as(cursor: &mut Cursor<'_>, table: NewTable) -> Result<Stat
 }
 
 /// The rest of the statement without `WITH [NO] DATA`, and whether there is data.
-fn without_data_clause<'a>(cursor: &Cursor<'a>) -> (Cursor<'a>, bool) {
+pub(super) fn without_data_clause<'a>(cursor: &Cursor<'a>) -> (Cursor<'a>, bool) {
     let count = cursor.rest().len();
     let ends_with = |words: &[&str]| {
         let start = count.checked_sub(words.len())?;
@@ -313,7 +314,7 @@ impl Visitor for Subqueries {
 }
 
 /// The query that extends to the end of the cursor.
-fn whole_query(cursor: &Cursor<'_>) -> Result<Statement> {
+pub(super) fn whole_query(cursor: &Cursor<'_>) -> Result<Statement> {
     if !cursor.is_sign('(') && !cursor.is_one_of(QUERY) {
         return Err(cursor.expected("a query"));
     }

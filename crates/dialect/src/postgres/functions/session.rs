@@ -132,8 +132,8 @@ pub(super) fn functions(session: &Arc<SessionInfo>) -> Vec<PgFunction> {
             session,
             |_| Cell::Bool(false),
         ),
-        constant("pg_my_temp_schema", DataType::Int64, session, |_| {
-            Cell::Int(0)
+        constant("pg_my_temp_schema", DataType::Int64, session, |s| {
+            Cell::Int(s.temporary_schema.unwrap_or(0))
         })
         .shown_as("oid"),
         constant("txid_current", DataType::Int64, session, |s| {

@@ -223,7 +223,6 @@ fn a_query_that_writes_is_refused() {
             .starts_with("INSERT is not supported; use ")
     );
     for sql in [
-        "SELECT * INTO TEMP t FROM u",
         "SELECT * INTO UNLOGGED t FROM u",
         "SELECT * FROM (SELECT 1 INTO t) u",
         "SELECT 1 UNION SELECT 2 INTO t",

@@ -21,6 +21,36 @@ fn view_is_parsed_with_its_text_as_written() {
 }
 
 #[test]
+fn views_of_a_session_are_temporary() {
+    let view_of = |sql: &str| match one(sql) {
+        Statement::CreateView(create) => create,
+        other => panic!("{sql}: {other:?}"),
+    };
+    for (sql, or_replace) in [
+        ("CREATE TEMP VIEW v AS SELECT 1", false),
+        ("create temporary view v (a) as select 1", false),
+        ("CREATE OR REPLACE TEMP VIEW v AS SELECT 1", true),
+        ("CREATE LOCAL TEMPORARY VIEW v AS SELECT 1", false),
+        ("CREATE GLOBAL TEMP VIEW v AS SELECT 1", false),
+        ("CREATE VIEW pg_temp.v AS SELECT 1", false),
+        ("CREATE TEMP VIEW v SECURITY DEFINER AS SELECT 1", false),
+    ] {
+        let view = view_of(sql);
+        assert!(view.temporary && view.runs_as_invoker, "{sql}");
+        assert_eq!((view.or_replace, &*view.name.table), (or_replace, "v"));
+        assert!(one(sql).makes_temporary() && !one(sql).is_kept_for_commit());
+        assert!(one(sql).is_refused_read_only());
+    }
+    assert!(!view_of("CREATE VIEW v AS SELECT 1").temporary);
+    for sql in [
+        "CREATE TEMP v AS SELECT 1",
+        "CREATE LOCAL VIEW v AS SELECT 1",
+    ] {
+        assert!(crate::parse(sql).is_err(), "{sql}");
+    }
+}
+
+#[test]
 fn what_is_no_view_is_refused_by_name() {
     for (sql, what) in [
         (
@@ -31,7 +61,6 @@ fn what_is_no_view_is_refused_by_name() {
             "CREATE PROTECTED MULTI DIALECT VIEW v SECURITY DEFINER AS SELECT 1",
             "CREATE PROTECTED MULTI DIALECT VIEW",
         ),
-        ("CREATE TEMP VIEW v AS SELECT 1", "CREATE TEMP VIEW"),
         ("ALTER VIEW v DROP DIALECT", "ALTER VIEW"),
     ] {
         match one(sql) {

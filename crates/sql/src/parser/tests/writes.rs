@@ -342,3 +342,70 @@ fn truncate_names_tables() {
     assert!(crate::parse("TRUNCATE t WHERE a = 1").is_err());
     assert!(crate::parse("TRUNCATE t,").is_err());
 }
+
+#[test]
+fn temporary_tables_have_columns_or_a_query() {
+    let table = |sql: &str| match one(sql) {
+        Statement::CreateTable(table) => *table,
+        other => panic!("{sql}: {other:?}"),
+    };
+    for (sql, on_commit) in [
+        ("CREATE TEMP TABLE t (a int)", OnCommit::PreserveRows),
+        (
+            "CREATE LOCAL TEMPORARY TABLE t (a int) ON COMMIT PRESERVE ROWS",
+            OnCommit::PreserveRows,
+        ),
+        (
+            "CREATE GLOBAL TEMPORARY TABLE t (a int) ON COMMIT DELETE ROWS",
+            OnCommit::DeleteRows,
+        ),
+        (
+            "create temporary table if not exists t (a int) on commit drop",
+            OnCommit::Drop,
+        ),
+        ("CREATE TABLE pg_temp.t (a int)", OnCommit::PreserveRows),
+    ] {
+        let table = table(sql);
+        assert_eq!(table.temporary, Some(on_commit), "{sql}");
+        assert_eq!((&*table.name.table, table.columns.len()), ("t", 1));
+    }
+    let quoted = table("CREATE LOCAL TEMPORARY TABLE \"#Tableau_1\" (\"COL\" INTEGER)");
+    assert_eq!(quoted.name.table, "#tableau_1");
+    assert_eq!(quoted.columns.first().unwrap().name, "col");
+    for sql in [
+        "CREATE TEMP TABLE t AS SELECT 1 AS a",
+        "CREATE TEMPORARY TABLE t (a) ON COMMIT DROP AS SELECT 1",
+        "CREATE TEMP TABLE t AS SELECT 1 AS a WITH DATA",
+        "CREATE TABLE pg_temp.t AS SELECT 1 AS a",
+        "SELECT 1 AS a INTO TEMP t",
+        "SELECT 1 AS a INTO TEMP t UNION SELECT 2",
+        "SELECT 1 AS a INTO TEMPORARY TABLE T FROM u",
+        "WITH u AS (SELECT 1 AS a) SELECT a INTO TEMP t FROM u",
+    ] {
+        let create = create(sql);
+        assert!(create.temporary.is_some() && create.with_data, "{sql}");
+        assert_eq!(create.name.table, "t");
+        assert!(!create.query.to_string().contains("INTO"), "{sql}");
+        assert!(one(sql).makes_temporary() && !one(sql).is_kept_for_commit());
+    }
+    assert!(!create("CREATE TEMP TABLE t AS SELECT 1 AS a WITH NO DATA").with_data);
+    for sql in [
+        "CREATE TEMP TABLE t (LIKE u)",
+        "CREATE TEMP TABLE t WITH (format = 'ORC') AS SELECT 1 AS a",
+        "SELECT 1 UNION SELECT 2 INTO TEMP t",
+        "CREATE TABLE t AS SELECT 1 AS a INTO TEMP u",
+        "CREATE VIEW v AS SELECT 1 AS a INTO TEMP u",
+        "EXPLAIN CREATE TEMP TABLE t (a int)",
+    ] {
+        assert!(matches!(one(sql), Statement::Unsupported(_)), "{sql}");
+    }
+    for sql in [
+        "CREATE TEMP TABLE t",
+        "CREATE TEMP TABLE t (a)",
+        "CREATE TEMP TABLE t (a int) AS SELECT 1",
+        "CREATE TEMP TABLE t (a int) ON COMMIT",
+        "CREATE TEMP TABLE t (a int) LOCATION 's3://b/t/'",
+    ] {
+        assert!(crate::parse(sql).is_err(), "{sql}");
+    }
+}

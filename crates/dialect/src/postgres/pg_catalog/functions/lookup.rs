@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use datafusion::error::Result;
 use lakegate_error::Error;
+use lakegate_sql::ast::{TEMPORARY_ALIAS, TEMPORARY_SCHEMA};
 
 use crate::postgres::pg_catalog::asked::{Asked, name_of};
 use crate::postgres::pg_catalog::oids;
@@ -234,6 +235,10 @@ impl Lookup {
     }
 
     fn in_schema(&self, schema: &str, name: &str) -> Option<Relation<'_>> {
+        let schema = match schema {
+            TEMPORARY_ALIAS => TEMPORARY_SCHEMA,
+            other => other,
+        };
         let system = |shapes: &'static Shapes| {
             shapes
                 .get(name)
@@ -259,7 +264,8 @@ impl Lookup {
 
     /// Returns the relation that an unqualified name refers to.
     fn visible(&self, name: &str) -> Option<Relation<'_>> {
-        self.search_path()
+        std::iter::once(TEMPORARY_SCHEMA)
+            .chain(self.search_path())
             .find_map(|schema| self.in_schema(schema, name))
     }
 

@@ -89,6 +89,14 @@ impl<'a> Relation<'a> {
         }
     }
 
+    /// Whether it belongs to the session.
+    pub(crate) fn is_temporary(&self) -> bool {
+        match self {
+            Relation::System(..) => false,
+            Relation::Lake(database, _) => database.temporary,
+        }
+    }
+
     fn column_count(&self) -> usize {
         match self {
             Relation::System(_, shape) => shape.columns.len(),
@@ -140,7 +148,7 @@ pub(super) fn pg_class<'a>(input: &'a Input, row: &Relation<'a>, column: &str) -
             Relation::Lake(_, table) => table.row_count.map_or(NEVER_COUNTED, |rows| rows as f64),
             Relation::System(..) => NEVER_COUNTED,
         }),
-        "relpersistence" => Cell::text("p"),
+        "relpersistence" => Cell::text(if row.is_temporary() { "t" } else { "p" }),
         "relkind" => Cell::text(if view { "v" } else { "r" }),
         "relnatts" => Cell::Int(
             i64::try_from(row.column_count())

@@ -154,6 +154,7 @@ fn sample() -> VisibleCatalog {
                 name: "curated".to_owned(),
                 comment: Some("Curated zone".to_owned()),
                 can_create: false,
+                temporary: false,
                 tables: vec![
                     orders,
                     table(2, "users", vec![column("user_id", DataType::Utf8, None)]),
