@@ -55,6 +55,7 @@ mod quotients;
 mod relations;
 mod rounding;
 mod set_operations;
+mod sorted_distinct;
 mod space;
 pub mod stop;
 mod subqueries;
@@ -349,6 +350,7 @@ impl Engine {
                     rules.push(Arc::new(halves::HalvesToEven));
                     rules.push(Arc::new(byte_texts::ByteTexts));
                     rules.push(Arc::new(decimal_places::DecimalPlaces));
+                    rules.push(Arc::new(sorted_distinct::SortedDistinct));
                 }
                 analyzer.rules.splice(0..0, stop::stoppable_analysis(rules));
             }
