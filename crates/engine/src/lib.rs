@@ -20,6 +20,7 @@ mod decimal_texts;
 mod decimals;
 mod dependent;
 mod digits;
+mod divisors;
 mod equal_keys;
 mod expressions;
 mod float_decimals;
@@ -351,6 +352,7 @@ impl Engine {
                     rules.push(Arc::new(byte_texts::ByteTexts));
                     rules.push(Arc::new(decimal_places::DecimalPlaces));
                     rules.push(Arc::new(sorted_distinct::SortedDistinct));
+                    rules.push(Arc::new(divisors::Divisors));
                 }
                 analyzer.rules.splice(0..0, stop::stoppable_analysis(rules));
             }
