@@ -1,5 +1,5 @@
-//! `gcd` and `lcm` of `smallint` and `integer` have the type of their operands in PostgreSQL.
-//! DataFusion's return `bigint`; a result that does not fit the type is an error.
+//! `gcd` and `lcm` of integers are `integer` in PostgreSQL, unless one is a `bigint`. DataFusion's
+//! return `bigint`; a result that does not fit is an error.
 
 use arrow::datatypes::DataType;
 use datafusion::common::DFSchema;
@@ -41,26 +41,17 @@ fn narrowed(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     let Expr::ScalarFunction(call) = expr else {
         return Ok(Transformed::no(expr));
     };
-    let returns = match is_divisor(&call) {
-        true => narrow(&call.args, schema),
-        false => None,
-    };
+    let narrows = is_divisor(&call) && are_small(&call.args, schema);
     let call = Expr::ScalarFunction(call);
-    Ok(match returns {
-        Some(returns) => Transformed::yes(cast(call, returns)),
-        None => Transformed::no(call),
+    Ok(match narrows {
+        true => Transformed::yes(cast(call, DataType::Int32)),
+        false => Transformed::no(call),
     })
 }
 
-/// Returns the type of the widest operand; `None` if one is no small integer.
-fn narrow(args: &[Expr], schema: &DFSchema) -> Option<DataType> {
-    let mut widest = DataType::Int16;
-    for arg in args {
-        match arg.get_type(schema).ok()? {
-            DataType::Int8 | DataType::Int16 => {}
-            DataType::Int32 => widest = DataType::Int32,
-            _ => return None,
-        }
-    }
-    Some(widest)
+fn are_small(args: &[Expr], schema: &DFSchema) -> bool {
+    args.iter().all(|arg| {
+        let of = arg.get_type(schema);
+        matches!(of, Ok(DataType::Int8 | DataType::Int16 | DataType::Int32))
+    })
 }
