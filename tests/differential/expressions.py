@@ -105,8 +105,8 @@ class Expressions:
                 lambda: Expr(kind, "CAST(CAST(", sub(BOOLEAN), " AS ", INT, ") AS ", BIGINT, ")"),
                 lambda: Expr(kind, "CAST(CAST(", sub(BIGINT), " AS ", VARCHAR, ") AS ", BIGINT, ")"),
                 lambda: Expr(kind, "CAST(", sub(self.decimal_type(scope)), " AS ", kind, ")"),
-                # Halves are rounded to even in PostgreSQL.
-                lambda: Expr(kind, "CAST(", {"lake": "round(", "duck": "round("}, sub(DOUBLE), ") AS ", BIGINT, ")"),
+                # Engines round halves in their own ways.
+                lambda: Expr(kind, "CAST(", {"lake": "trunc(", "duck": "trunc("}, sub(DOUBLE), ") AS ", BIGINT, ")"),
                 *self.nested(BIGINT, scope),
             ]
         if kind.is_int:

@@ -20,6 +20,7 @@ mod decimal_texts;
 mod decimals;
 mod dependent;
 mod digits;
+mod divisors;
 mod equal_keys;
 mod expressions;
 mod float_decimals;
@@ -56,6 +57,7 @@ mod relations;
 mod rounding;
 mod session_memory;
 mod set_operations;
+mod sorted_distinct;
 mod space;
 pub mod stop;
 mod subqueries;
@@ -365,6 +367,8 @@ impl Engine {
                     rules.push(Arc::new(halves::HalvesToEven));
                     rules.push(Arc::new(byte_texts::ByteTexts));
                     rules.push(Arc::new(decimal_places::DecimalPlaces));
+                    rules.push(Arc::new(sorted_distinct::SortedDistinct));
+                    rules.push(Arc::new(divisors::Divisors));
                 }
                 analyzer.rules.splice(0..0, stop::stoppable_analysis(rules));
             }

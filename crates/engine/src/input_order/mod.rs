@@ -11,15 +11,14 @@
 //!           Projection: t.x, t.y
 //! ```
 //!
-//! DataFusion's SQL planner drops the sorts of subqueries, unless `enable_subquery_sort_elimination`
-//! is off as it is here, and its physical optimizer drops those that no operator requires. So the
-//! functions get the keys of the sort as an ORDER BY of their own ([`origin`] finds the keys):
+//! DataFusion's SQL planner drops the sorts of subqueries, unless it is told not to
+//! (`enable_subquery_sort_elimination`), and its physical optimizer drops those that no operator
+//! requires. So these get the keys of the sort as an ORDER BY of their own ([`origin`] finds them):
 //!
-//! | | |
-//! |---|---|
-//! | `array_agg(x)`, `string_agg(x, ',')` | without DISTINCT, which has an order of its own |
-//! | `row_number() OVER ()`, `sum(x) OVER (ROWS 1 PRECEDING)` | windows without ORDER BY, but not `rank()`: rows without keys are peers |
-//! | `SELECT DISTINCT ON (k) x` | the first row of each group, after its own ORDER BY |
+//! - aggregates such as `array_agg(x)`, without DISTINCT, which has an order of its own;
+//! - windows without ORDER BY, such as `row_number() OVER ()` and `sum(x) OVER (ROWS 1 PRECEDING)`,
+//!   but not `rank()`: rows without keys are peers;
+//! - `SELECT DISTINCT ON (k) x`, which takes the first row of each group, after its own ORDER BY.
 //!
 //! Then sorts are dropped whose order nothing shows ([`unused`]): those of a query's own rows and
 //! of limits stay.
@@ -151,8 +150,8 @@ fn of_window(window: Window, names: &mut HiddenNames) -> Result<Transformed<Logi
         .map(Transformed::yes)
 }
 
-/// Makes `DISTINCT ON` take the first row of each group in the order of its input, as far as its own
-/// order leaves that open.
+/// Makes `DISTINCT ON` take the first row of each group in the order of its input, as far as its
+/// own order leaves that open.
 fn of_distinct(distinct: DistinctOn, names: &mut HiddenNames) -> Result<Transformed<LogicalPlan>> {
     let Some(input) = origin::of(&distinct.input, names)? else {
         let distinct = Distinct::On(distinct);

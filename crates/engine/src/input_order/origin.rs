@@ -19,7 +19,7 @@ use crate::barrier::view_of;
 
 /// A plan whose rows have an order.
 pub(super) struct Ordered {
-    /// The plan, with the keys as additional columns at its end.
+    /// The plan, with the keys among its columns.
     pub(super) plan: LogicalPlan,
     /// The order, by columns of the plan. Not empty.
     pub(super) keys: Vec<SortExpr>,

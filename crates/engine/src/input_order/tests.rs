@@ -248,3 +248,41 @@ async fn columns_keep_their_names_and_places() {
         "{names:?}"
     );
 }
+
+#[tokio::test]
+async fn the_order_of_a_subquery_is_as_good_as_that_of_the_function() {
+    let r = "(SELECT value AS x, value % 4 AS g, value * 31 % 17 AS b,
+             CASE WHEN value % 5 <> 0 THEN value * 7919 % 101 END AS a FROM generate_series(1, 300)) r";
+    for key in [
+        "a",
+        "a DESC",
+        "a NULLS FIRST",
+        "b DESC, a",
+        "-a, b",
+        "a % 3, b DESC",
+        "g DESC, a",
+    ] {
+        let order = format!("ORDER BY {key}, x");
+        for (subquery, condition) in [
+            (format!("SELECT x, g FROM {r} {order}"), "true"),
+            (
+                format!("SELECT * FROM (SELECT * FROM {r} {order}) q WHERE x > 7 AND b <> 3"),
+                "x > 7 AND b <> 3",
+            ),
+            (
+                format!("SELECT x, g, row_number() OVER () FROM (SELECT x, g FROM {r} {order}) q"),
+                "true",
+            ),
+            (
+                format!("SELECT g, x FROM (SELECT *, a AS c FROM {r} ORDER BY b) q {order}"),
+                "true",
+            ),
+        ] {
+            let sql = format!("SELECT g, array_agg(x) FROM ({subquery}) s GROUP BY g ORDER BY g");
+            let explicit = format!(
+                "SELECT g, array_agg(x {order}) FROM {r} WHERE {condition} GROUP BY g ORDER BY g"
+            );
+            assert_eq!(rows(&sql).await, rows(&explicit).await, "{sql}");
+        }
+    }
+}
