@@ -40,6 +40,13 @@ pub enum Code {
     DataException,
     SubqueryRows,
     ArraySubscript,
+    JsonSubscript,
+    JsonArgument,
+    JsonSingle,
+    JsonArray,
+    JsonMember,
+    JsonOperand,
+    JsonObject,
     TypeMismatch,
     DivisionByZero,
     InvalidCast,
@@ -133,6 +140,13 @@ impl Code {
             Code::DataException => "22000",
             Code::SubqueryRows => "21000",
             Code::ArraySubscript => "2202E",
+            Code::JsonSubscript => "22033",
+            Code::JsonArgument => "22036",
+            Code::JsonSingle => "22038",
+            Code::JsonArray => "22039",
+            Code::JsonMember => "2203A",
+            Code::JsonOperand => "2203B",
+            Code::JsonObject => "2203C",
             Code::TypeMismatch => "42804",
             Code::DivisionByZero => "22012",
             Code::InvalidCast => "22P02",
@@ -223,6 +237,13 @@ impl Code {
             Code::DataException => "GENERIC_USER_ERROR",
             Code::SubqueryRows => "SUBQUERY_MULTIPLE_ROWS",
             Code::ArraySubscript => "INVALID_ARRAY_SUBSCRIPT",
+            Code::JsonSubscript => "INVALID_JSON_SUBSCRIPT",
+            Code::JsonArgument => "NON_NUMERIC_JSON_ITEM",
+            Code::JsonSingle => "SINGLE_JSON_ITEM_REQUIRED",
+            Code::JsonArray => "JSON_ARRAY_NOT_FOUND",
+            Code::JsonMember => "JSON_MEMBER_NOT_FOUND",
+            Code::JsonOperand => "JSON_NUMBER_NOT_FOUND",
+            Code::JsonObject => "JSON_OBJECT_NOT_FOUND",
             Code::TypeMismatch => "TYPE_MISMATCH",
             Code::DivisionByZero => "DIVISION_BY_ZERO",
             Code::InvalidCast | Code::InvalidDatetime | Code::DatetimeOutOfRange => {
@@ -307,6 +328,13 @@ impl Code {
             Code::DataException
                 | Code::SubqueryRows
                 | Code::ArraySubscript
+                | Code::JsonSubscript
+                | Code::JsonArgument
+                | Code::JsonSingle
+                | Code::JsonArray
+                | Code::JsonMember
+                | Code::JsonOperand
+                | Code::JsonObject
                 | Code::TypeMismatch
                 | Code::DivisionByZero
                 | Code::InvalidCast

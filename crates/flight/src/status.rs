@@ -40,6 +40,13 @@ pub(super) fn code_of(code: Code) -> Grpc {
         | Code::DataException
         | Code::SubqueryRows
         | Code::ArraySubscript
+        | Code::JsonSubscript
+        | Code::JsonArgument
+        | Code::JsonSingle
+        | Code::JsonArray
+        | Code::JsonMember
+        | Code::JsonOperand
+        | Code::JsonObject
         | Code::TypeMismatch
         | Code::DivisionByZero
         | Code::InvalidCast

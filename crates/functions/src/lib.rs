@@ -58,7 +58,7 @@ use lakegate_engine::{Library, Names};
 use semantics::{Operators, TrinoTypes};
 use unnest_rows::UnnestedRows;
 
-pub use json::{JsonPath, JsonPathItems};
+pub use json::{JsonMisfit, JsonPath, JsonPathItems};
 pub use semantics::{CommonType, of_one_type};
 pub use text::type_name;
 

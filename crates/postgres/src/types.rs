@@ -491,7 +491,10 @@ mod tests {
         assert_eq!(without_dimensions(&column(&nested)).oid, oid::JSON);
         assert_eq!(without_dimensions(&column(&ints)).oid, 1007);
         let maps = DataType::new_list(
-            DataType::new_list(DataType::Struct(Default::default()), true),
+            DataType::new_list(
+                DataType::Struct(datafusion::arrow::datatypes::Fields::empty()),
+                true,
+            ),
             true,
         );
         assert_eq!(of_data_type(&maps).oid, oid::JSON);

@@ -42,6 +42,7 @@ use lakegate_error::Error;
 
 pub(crate) use self::cast::OF_NAME;
 pub(crate) use self::numbers::push_double;
+pub use self::path::JsonMisfit;
 pub use self::pg_path::{JsonPath, JsonPathItems};
 pub(crate) use self::types::{has_json, is_json, is_text, name as type_name};
 

@@ -3,7 +3,7 @@
 use datafusion::error::Result;
 use lakegate_error::Error;
 
-use super::path::{Failure, Item, Num, Path, Row, evaluate};
+use super::path::{Failure, Item, JsonMisfit, Num, Path, Row, evaluate};
 use super::scan::{Number, too_deep};
 use super::{numbers, strings};
 use crate::work::Work;
@@ -18,7 +18,7 @@ pub enum JsonPathItems {
     /// The items, each as a JSON text.
     Found(Vec<String>),
     /// The value does not fit the path, for this reason.
-    Misfit(String),
+    Misfit(JsonMisfit, String),
 }
 
 impl JsonPath {
@@ -50,7 +50,9 @@ impl JsonPath {
         };
         let items = match evaluate(&self.0, &row) {
             Ok(items) => items,
-            Err(Failure::Value(why)) => return Ok(JsonPathItems::Misfit(why.into_owned())),
+            Err(Failure::Value(why, kind)) => {
+                return Ok(JsonPathItems::Misfit(kind, why.into_owned()));
+            }
             Err(Failure::Fault(fault)) => return Err(fault.error(too_deep)),
         };
         let mut texts = Vec::with_capacity(items.len());
@@ -74,7 +76,7 @@ fn values_of<'a>(object: &'a str, work: &Work) -> Result<Vec<(String, Option<Ite
     };
     let items = match evaluate(&members, &row) {
         Ok(items) => items,
-        Err(Failure::Value(_)) => return Err(no_object().into()),
+        Err(Failure::Value(..)) => return Err(no_object().into()),
         Err(Failure::Fault(fault)) => return Err(fault.error(too_deep)),
     };
     let members = items.into_iter().filter_map(|item| match item {
@@ -160,7 +162,7 @@ mod tests {
         );
         assert!(matches!(
             found("strict $.c", json, ""),
-            JsonPathItems::Misfit(_)
+            JsonPathItems::Misfit(..)
         ));
     }
 
@@ -193,7 +195,78 @@ mod tests {
             );
         }
         let far = found("$[10000000000]", "[1]", "");
-        assert!(matches!(far, JsonPathItems::Misfit(_)));
+        assert!(matches!(far, JsonPathItems::Misfit(..)));
+    }
+
+    // PostgreSQL 15's answers.
+    #[test]
+    fn misfits_have_a_kind() {
+        for (path, json, kind, what) in [
+            (
+                "strict $.a",
+                "{}",
+                JsonMisfit::Member,
+                "JSON object does not contain key \"a\"",
+            ),
+            (
+                "strict $.a",
+                "1",
+                JsonMisfit::Member,
+                "jsonpath member accessor can only be applied to an object",
+            ),
+            (
+                "strict $.*",
+                "1",
+                JsonMisfit::Object,
+                "jsonpath wildcard member accessor can only be applied to an object",
+            ),
+            (
+                "strict $[*]",
+                "1",
+                JsonMisfit::Array,
+                "jsonpath wildcard array accessor can only be applied to an array",
+            ),
+            (
+                "strict $[5]",
+                "[1]",
+                JsonMisfit::Subscript,
+                "jsonpath array subscript is out of bounds",
+            ),
+            (
+                "$[\"x\"]",
+                "[1]",
+                JsonMisfit::Subscript,
+                "jsonpath array subscript is not a single numeric value",
+            ),
+            (
+                "$ + 1",
+                "[]",
+                JsonMisfit::Single,
+                "left operand of jsonpath operator + is not a single numeric value",
+            ),
+            (
+                "2 * $",
+                "\"x\"",
+                JsonMisfit::Single,
+                "right operand of jsonpath operator * is not a single numeric value",
+            ),
+            (
+                "-$",
+                "\"x\"",
+                JsonMisfit::Operand,
+                "operand of unary jsonpath operator - is not a numeric value",
+            ),
+            (
+                "$.abs()",
+                "\"x\"",
+                JsonMisfit::Argument,
+                "jsonpath item method .abs() can only be applied to a numeric value",
+            ),
+            ("1 / $", "0", JsonMisfit::DivisionByZero, "division by zero"),
+        ] {
+            let expected = JsonPathItems::Misfit(kind, what.to_owned());
+            assert_eq!(found(path, json, ""), expected, "{path}");
+        }
     }
 
     // PostgreSQL 15's answers.

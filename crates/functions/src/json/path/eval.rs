@@ -23,17 +23,38 @@ const MAX_ITEMS: usize = 1_000_000;
 /// Bytes of a text that count as another item.
 const ITEM_BYTES: usize = 64;
 
+/// Which of the errors of SQL/JSON it is that a value does not fit a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JsonMisfit {
+    /// An object has no such member, or what is asked for one is no object.
+    Member,
+    /// An array has no such item.
+    Subscript,
+    /// What is no array.
+    Array,
+    /// What is no object.
+    Object,
+    /// The argument of a method is no number.
+    Argument,
+    /// The operand of a sign is no number.
+    Operand,
+    /// An operand is not one number.
+    Single,
+    DivisionByZero,
+    Other,
+}
+
 /// Why a path has no items.
 #[derive(Debug)]
 pub(in crate::json) enum Failure {
     /// The value does not fit the path.
-    Value(Cow<'static, str>),
+    Value(Cow<'static, str>, JsonMisfit),
     Fault(Fault),
 }
 
 impl Failure {
     pub(super) fn value(what: impl Into<Cow<'static, str>>) -> Self {
-        Self::Value(what.into())
+        Self::Value(what.into(), JsonMisfit::Other)
     }
 }
 
@@ -116,6 +137,13 @@ struct Scope<'a> {
     last: Option<i64>,
 }
 
+/// What asks for numbers.
+#[derive(Debug, Clone, Copy)]
+enum Of {
+    Sign(&'static str),
+    Method(&'static str),
+}
+
 #[derive(Debug)]
 struct Evaluation<'a, 'r, 'w> {
     row: &'r Row<'a, 'w>,
@@ -175,10 +203,12 @@ impl<'a> Evaluation<'a, '_, '_> {
                 }
             }
             Node::Arithmetic(first, rest) => {
-                let mut result = self.single_number(first, scope)?;
+                let next = rest.first().map_or("+", |(operator, _)| operator.symbol());
+                let mut result = self.single_number(first, ("left", next), scope)?;
                 for (operator, operand) in rest {
                     self.row.work.step()?;
-                    let operand = self.single_number(operand, scope)?;
+                    let side = ("right", operator.symbol());
+                    let operand = self.single_number(operand, side, scope)?;
                     result = match self.of_postgres {
                         true => result.apply_exactly(*operator, operand)?,
                         false => result.apply(*operator, operand)?,
@@ -187,13 +217,15 @@ impl<'a> Evaluation<'a, '_, '_> {
                 Item::Number(result)
             }
             Node::Negated(base) => {
-                return self.each_number(self.node(base, scope)?, Num::negated);
+                return self.each_number(self.node(base, scope)?, Of::Sign("-"), Num::negated);
             }
             Node::Judged(predicate) => match self.predicate(predicate, scope)? {
                 Some(is) => Item::Boolean(is),
                 None => Item::Null,
             },
-            Node::Numeric(base) => return self.each_number(self.node(base, scope)?, Ok),
+            Node::Numeric(base) => {
+                return self.each_number(self.node(base, scope)?, Of::Sign("+"), Ok);
+            }
             Node::Accessed(base, accessors) => {
                 let mut items = self.node(base, scope)?;
                 let mut skips = false;
@@ -235,22 +267,66 @@ impl<'a> Evaluation<'a, '_, '_> {
         })
     }
 
-    /// The one number that a node is.
-    fn single_number(&self, node: &Node, scope: &Scope<'a>) -> Evaluated<Num> {
+    /// That a value does not fit, in the words of PostgreSQL or in those of Trino's dialects.
+    fn misfit(
+        &self,
+        kind: JsonMisfit,
+        of_postgres: String,
+        other: impl Into<Cow<'static, str>>,
+    ) -> Failure {
+        match self.of_postgres {
+            true => Failure::Value(of_postgres.into(), kind),
+            false => Failure::value(other),
+        }
+    }
+
+    /// The one number that a node is. `side`: which operand of which operator it is.
+    fn single_number(
+        &self,
+        node: &Node,
+        (side, operator): (&str, &str),
+        scope: &Scope<'a>,
+    ) -> Evaluated<Num> {
+        let wrong = |other: Cow<'static, str>| {
+            let what = format!(
+                "{side} operand of jsonpath operator {operator} is not a single numeric value"
+            );
+            self.misfit(JsonMisfit::Single, what, other)
+        };
         let items = self.unwrapped(self.node(node, scope)?)?;
         match items.as_slice() {
-            [item] => self.number(item),
-            _ => Err(Failure::value("arithmetic needs one number on each side")),
+            [item] => self.number(item).map_err(|failure| match failure {
+                Failure::Value(what, _) => wrong(what),
+                failure => failure,
+            }),
+            _ => Err(wrong("arithmetic needs one number on each side".into())),
         }
     }
 
     fn each_number(
         &self,
         items: Items<'a>,
+        by: Of,
         of: impl Fn(Num) -> Evaluated<Num>,
     ) -> Evaluated<Items<'a>> {
+        let number = |item: &Item<'a>| {
+            self.number(item).map_err(|failure| match (failure, by) {
+                (Failure::Value(other, _), Of::Sign(sign)) => {
+                    let what =
+                        format!("operand of unary jsonpath operator {sign} is not a numeric value");
+                    self.misfit(JsonMisfit::Operand, what, other)
+                }
+                (Failure::Value(other, _), Of::Method(method)) => {
+                    let what = format!(
+                        "jsonpath item method .{method}() can only be applied to a numeric value"
+                    );
+                    self.misfit(JsonMisfit::Argument, what, other)
+                }
+                (failure, _) => failure,
+            })
+        };
         let items = self.unwrapped(items)?.into_iter();
-        let numbers = items.map(|item| Ok(Item::Number(of(self.number(&item)?)?)));
+        let numbers = items.map(|item| Ok(Item::Number(of(number(&item)?)?)));
         numbers.collect()
     }
 
@@ -332,14 +408,19 @@ impl<'a> Evaluation<'a, '_, '_> {
                             members.find(|(of, _)| of == name).map(|(_, value)| value)
                         }
                         _ if self.lax => None,
-                        item => return Err(wrong_type("an object", item)),
+                        item => {
+                            let what = "jsonpath member accessor can only be applied to an object";
+                            let other = wrong_type("an object", item);
+                            return Err(self.misfit(JsonMisfit::Member, what.to_owned(), other));
+                        }
                     };
                     match value {
                         Some(value) => self.push(value, &mut found)?,
                         None if self.lax => (),
                         None => {
-                            let message = format!("the object has no member \"{name}\"");
-                            return Err(Failure::value(message));
+                            let what = format!("JSON object does not contain key \"{name}\"");
+                            let other = format!("the object has no member \"{name}\"");
+                            return Err(self.misfit(JsonMisfit::Member, what, other));
                         }
                     }
                 }
@@ -358,7 +439,7 @@ impl<'a> Evaluation<'a, '_, '_> {
                     match item {
                         Item::Array(array) => self.elements(array, &mut found)?,
                         item if self.lax => self.push(item, &mut found)?,
-                        item => return Err(wrong_type("an array", &item)),
+                        item => return Err(self.no_array("wildcard array accessor", &item)),
                     }
                 }
             }
@@ -396,8 +477,23 @@ impl<'a> Evaluation<'a, '_, '_> {
                     .collect())
             }
             _ if self.lax => Ok(Vec::new()),
-            item => Err(wrong_type("an object", &item)),
+            item => Err(self.no_object("wildcard member accessor", &item)),
         }
+    }
+
+    fn no_object(&self, by: &str, item: &Item<'a>) -> Failure {
+        let what = format!("jsonpath {by} can only be applied to an object");
+        self.misfit(JsonMisfit::Object, what, wrong_type("an object", item))
+    }
+
+    fn no_array(&self, by: &str, item: &Item<'a>) -> Failure {
+        let what = format!("jsonpath {by} can only be applied to an array");
+        self.misfit(JsonMisfit::Array, what, wrong_type("an array", item))
+    }
+
+    fn out_of_bounds(&self, other: impl Into<Cow<'static, str>>) -> Failure {
+        let what = "jsonpath array subscript is out of bounds".to_owned();
+        self.misfit(JsonMisfit::Subscript, what, other)
     }
 
     fn subscripted(
@@ -411,21 +507,33 @@ impl<'a> Evaluation<'a, '_, '_> {
         match item {
             Item::Array(array) => self.elements(array, &mut elements)?,
             item if self.lax => elements.push(item),
-            item => return Err(wrong_type("an array", &item)),
+            item => return Err(self.no_array("array accessor", &item)),
         }
         let size = i64::try_from(elements.len()).unwrap_or(i64::MAX);
         if size == 0 {
             return match self.lax {
                 true => Ok(()),
-                false => Err(Failure::value("a subscript of an empty array")),
+                false => Err(self.out_of_bounds("a subscript of an empty array")),
             };
         }
         let mut scope = scope.clone();
         scope.last = Some(size - 1);
+        let no_number = || {
+            let what = "jsonpath array subscript is not a single numeric value".to_owned();
+            self.misfit(
+                JsonMisfit::Subscript,
+                what,
+                "a subscript must be one number",
+            )
+        };
         let index = |node: &Node| match self.node(node, &scope)?.as_slice() {
-            [item] if self.of_postgres => self.number(item)?.whole_index(),
+            [item] if self.of_postgres => match self.number(item) {
+                Ok(number) => number.whole_index(),
+                Err(Failure::Value(..)) => Err(no_number()),
+                Err(failure) => Err(failure),
+            },
             [item] => item.expect_number()?.index(),
-            _ => Err(Failure::value("a subscript must be one number")),
+            _ => Err(no_number()),
         };
         for (from, to) in subscripts {
             let from = index(from)?;
@@ -436,7 +544,7 @@ impl<'a> Evaluation<'a, '_, '_> {
             if !self.lax && (from < 0 || to >= size || from > to) {
                 let message =
                     format!("the subscript {from} to {to} of an array of {size} elements");
-                return Err(Failure::value(message));
+                return Err(self.out_of_bounds(message));
             }
             for at in from.max(0)..=to.min(size - 1) {
                 let element = usize::try_from(at).ok().and_then(|at| elements.get(at));
@@ -464,7 +572,7 @@ impl<'a> Evaluation<'a, '_, '_> {
                             crate::json::extract::count(&mut scanner, self.row.work)?.unwrap_or(0)
                         }
                         _ if self.lax => 1,
-                        item => return Err(wrong_type("an array", &item)),
+                        item => return Err(self.no_array("item method .size()", &item)),
                     };
                     let size = i64::try_from(size).unwrap_or(i64::MAX);
                     self.push(Item::Number(Num::Whole(size, false)), &mut found)?;
@@ -474,19 +582,29 @@ impl<'a> Evaluation<'a, '_, '_> {
                 for item in self.unwrapped(items)? {
                     let number = match item.text() {
                         Some(text) => numbers::read_double(text)
-                            .ok_or_else(|| Failure::value("a text is no number"))?,
+                            .ok_or_else(|| {
+                                let what = "string argument of jsonpath item method .double() is not a valid representation of a double precision number";
+                                let kind = JsonMisfit::Argument;
+                                self.misfit(kind, what.to_owned(), "a text is no number")
+                            })?,
                         None => item.expect_number()?.double(),
                     };
                     self.push(Item::Number(Num::Double(number)), &mut found)?;
                 }
             }
-            Method::Ceiling => return self.each_number(items, |number| number.rounded(true)),
-            Method::Floor => return self.each_number(items, |number| number.rounded(false)),
-            Method::Abs => return self.each_number(items, Num::abs),
+            Method::Ceiling => {
+                let of = |number: Num| number.rounded(true);
+                return self.each_number(items, Of::Method("ceiling"), of);
+            }
+            Method::Floor => {
+                let of = |number: Num| number.rounded(false);
+                return self.each_number(items, Of::Method("floor"), of);
+            }
+            Method::Abs => return self.each_number(items, Of::Method("abs"), Num::abs),
             Method::KeyValue => {
                 for item in self.unwrapped(items)? {
                     if !matches!(item, Item::Object(_) | Item::Entry(_)) {
-                        return Err(wrong_type("an object", &item));
+                        return Err(self.no_object("item method .keyvalue()", &item));
                     }
                     let id = self.ids.get();
                     self.ids.set(id + 1);
@@ -501,9 +619,6 @@ impl<'a> Evaluation<'a, '_, '_> {
     }
 }
 
-fn wrong_type(expected: &str, item: &Item<'_>) -> Failure {
-    Failure::value(format!(
-        "{expected} is expected instead of {}",
-        item.type_name()
-    ))
+fn wrong_type(expected: &str, item: &Item<'_>) -> String {
+    format!("{expected} is expected instead of {}", item.type_name())
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
-use super::eval::Failure;
+use super::eval::{Failure, JsonMisfit};
 use super::{Comparison, Operator};
 use crate::json::numbers::{self, Decimal};
 use crate::json::scan::Number;
@@ -56,6 +56,10 @@ pub(in crate::json) enum Num {
 
 fn out_of_range() -> Failure {
     Failure::value("a number is out of range")
+}
+
+fn by_zero() -> Failure {
+    Failure::Value("division by zero".into(), JsonMisfit::DivisionByZero)
 }
 
 fn power(exponent: u32) -> Result<i128, Failure> {
@@ -149,14 +153,17 @@ impl Num {
         };
         whole
             .filter(|index| i32::try_from(*index).is_ok())
-            .ok_or_else(|| Failure::value("an array subscript is out of integer range"))
+            .ok_or_else(|| {
+                let what = "jsonpath array subscript is out of integer range";
+                Failure::Value(what.into(), JsonMisfit::Subscript)
+            })
     }
 
     /// Computes as PostgreSQL's `numeric`: a quotient of whole numbers is not whole.
     pub(super) fn apply_exactly(self, operator: Operator, other: Self) -> Result<Self, Failure> {
         let divides = matches!(operator, Operator::Divide | Operator::Modulo);
         match (self.exact(), other.exact()) {
-            (Some(_), Some((0, _))) if divides => Err(Failure::value("division by zero")),
+            (Some(_), Some((0, _))) if divides => Err(by_zero()),
             (Some(a), Some(b)) if operator == Operator::Divide => quotient(a, b),
             (Some(a), Some(b)) => decimals(a, operator, b),
             _ => self.apply(operator, other),
@@ -164,7 +171,6 @@ impl Num {
     }
 
     pub(super) fn apply(self, operator: Operator, other: Self) -> Result<Self, Failure> {
-        let by_zero = || Failure::value("division by zero");
         let divides = matches!(operator, Operator::Divide | Operator::Modulo);
         match (self, other) {
             (Self::Whole(a, a_big), Self::Whole(b, b_big)) => {

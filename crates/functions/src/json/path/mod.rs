@@ -10,6 +10,7 @@ mod eval;
 mod items;
 mod parse;
 
+pub use eval::JsonMisfit;
 pub(super) use eval::{Failure, Row, evaluate};
 pub(super) use items::{Item, Num};
 
@@ -97,6 +98,18 @@ enum Operator {
     Multiply,
     Divide,
     Modulo,
+}
+
+impl Operator {
+    fn symbol(self) -> &'static str {
+        match self {
+            Self::Add => "+",
+            Self::Subtract => "-",
+            Self::Multiply => "*",
+            Self::Divide => "/",
+            Self::Modulo => "%",
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

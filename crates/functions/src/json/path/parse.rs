@@ -41,7 +41,12 @@ impl Path {
             let shown: String = text.chars().take(100).collect();
             let at = text.len() - parser.rest.len();
             let message = format!("invalid JSON path '{shown}': {what} at byte {}", at + 1);
-            Error::new(Code::InvalidParameter, message)
+            let code = match (of_postgres, what.ends_with("is not supported")) {
+                (true, true) => Code::NotSupported,
+                (true, false) => Code::SyntaxError,
+                (false, _) => Code::InvalidParameter,
+            };
+            Error::new(code, message)
                 .with_hint("a path is like 'lax $.items[*]?(@.price > 10).name' or 'strict $.a[0]'")
                 .into()
         })

@@ -300,7 +300,7 @@ fn each_row(
             let item = variable.item(row, &call.work);
             match item {
                 Ok(item) => variables.push((name.clone(), item)),
-                Err(Failure::Value(_)) => malformed = true,
+                Err(Failure::Value(..)) => malformed = true,
                 Err(Failure::Fault(fault)) => return Err(fault.error(too_deep)),
             }
         }
@@ -318,7 +318,7 @@ fn each_row(
         };
         let found = match evaluate(path, &row_of) {
             Ok(items) => Found::Items(items),
-            Err(Failure::Value(why)) => Found::Error(why),
+            Err(Failure::Value(why, _)) => Found::Error(why),
             Err(Failure::Fault(fault)) => return Err(fault.error(too_deep)),
         };
         of(row, found)?;

@@ -1,7 +1,7 @@
 //! Functions and operators that evaluate a `jsonpath`: jsonb_path_query, jsonb_path_exists, @?, @@.
 
-use lakegate_error::{Error, from_engine};
-use lakegate_functions::{JsonPath, JsonPathItems};
+use lakegate_error::{Code, Error, from_engine};
+use lakegate_functions::{JsonMisfit, JsonPath, JsonPathItems};
 
 use super::{Cell, Form, Job, JsonFunction, Returns, document};
 
@@ -16,12 +16,26 @@ fn items(args: &[Cell<'static>], silent: bool) -> Result<Option<Vec<String>>, Er
     let found = path.find(&document(args), &text(2));
     match found.map_err(from_engine)? {
         JsonPathItems::Found(items) => Ok(Some(items)),
-        JsonPathItems::Misfit(_) if silent => Ok(None),
-        JsonPathItems::Misfit(why) => Err(Error::invalid(format!(
-            "the value does not fit the JSON path: {why}"
-        ))
-        .with_hint("a path without \"strict\" leaves out what is missing")),
+        JsonPathItems::Misfit(..) if silent => Ok(None),
+        JsonPathItems::Misfit(kind, why) => Err(misfit(kind, why)),
     }
+}
+
+fn misfit(kind: JsonMisfit, why: String) -> Error {
+    let code = match kind {
+        JsonMisfit::Member => Code::JsonMember,
+        JsonMisfit::Subscript => Code::JsonSubscript,
+        JsonMisfit::Array => Code::JsonArray,
+        JsonMisfit::Object => Code::JsonObject,
+        JsonMisfit::Argument => Code::JsonArgument,
+        JsonMisfit::Operand => Code::JsonOperand,
+        JsonMisfit::Single => Code::JsonSingle,
+        JsonMisfit::DivisionByZero => return Error::new(Code::DivisionByZero, why),
+        JsonMisfit::Other => {
+            return Error::invalid(format!("the value does not fit the JSON path: {why}"));
+        }
+    };
+    Error::new(code, why).with_hint("a path without \"strict\" leaves out what is missing")
 }
 
 fn query(job: Job, args: &[Cell<'static>]) -> Answer {
@@ -66,8 +80,10 @@ fn matches_unless(args: &[Cell<'static>], silent: bool) -> Answer {
         [one] if one == "false" => Ok(Cell::Bool(false)),
         [one] if one == "null" => Ok(Cell::Null),
         _ if silent => Ok(Cell::Null),
-        _ => Err(Error::invalid("single boolean result is expected")
-            .with_hint("the path must be a predicate, such as $.a > 1")),
+        _ => Err(
+            Error::new(Code::JsonSingle, "single boolean result is expected")
+                .with_hint("the path must be a predicate, such as $.a > 1"),
+        ),
     }
 }
 

@@ -297,8 +297,8 @@ fn as_array(job: Job, node: Option<&Node<'_>>, key: &Cell<'static>) -> Answer {
 fn get_array(job: Job, args: &[Cell<'static>]) -> Answer {
     let text = document(args);
     let node = parse(&text)?;
-    let key = args.get(1).unwrap_or(&Cell::Null);
-    as_array(job, member(&node, key), key)
+    let key = args.get(1).cloned().unwrap_or(Cell::Null);
+    as_array(job, member(&node, &key), &key)
 }
 
 /// Returns the member of each object of an array as an array: a column of a record set.

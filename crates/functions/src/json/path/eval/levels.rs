@@ -82,7 +82,7 @@ impl<'a> Evaluation<'a, '_, '_> {
         for item in items {
             match self.access(vec![item], accessor, scope) {
                 Ok(items) => found.extend(items),
-                Err(Failure::Value(_)) => (),
+                Err(Failure::Value(..)) => (),
                 Err(failure) => return Err(failure),
             }
         }

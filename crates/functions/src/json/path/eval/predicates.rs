@@ -135,7 +135,7 @@ impl<'a> Evaluation<'a, '_, '_> {
 fn known<T>(evaluated: Evaluated<T>) -> Evaluated<Option<T>> {
     match evaluated {
         Ok(value) => Ok(Some(value)),
-        Err(Failure::Value(_)) => Ok(None),
+        Err(Failure::Value(..)) => Ok(None),
         Err(failure) => Err(failure),
     }
 }
