@@ -99,6 +99,17 @@ def lake_table(connect, database):
 
 
 @contextmanager
+def lake_database(connect, database):
+    """An empty database, for clients that are to make tables; dropped afterwards with them."""
+    connection = connect(autocommit=True)
+    connection.execute(f"CREATE DATABASE {database}")
+    try:
+        yield connection
+    finally:
+        connection.execute(f"DROP DATABASE {database} CASCADE")
+
+
+@contextmanager
 def stopped(connect, mark, stop):
     """Calls `stop` on a thread once the query with `mark` in its text runs; afterwards none does any more."""
     watcher = connect(autocommit=True)

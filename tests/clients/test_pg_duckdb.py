@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from conftest import parameters
-from postgres import LAKE_ROWS, lake_table
+from postgres import LAKE_ROWS, lake_database, lake_table
 
 pytestmark = pytest.mark.client("DuckDB (ATTACH)", "duckdb")
 
@@ -93,6 +93,36 @@ def test_inserts(duck, connect):
         connection.execute("INSERT INTO lake.of_duckdb.things (id, name) SELECT range, 'n' || range FROM range(3)")
         rows = admin.execute("SELECT id, name FROM of_duckdb.things ORDER BY id").fetchall()
         assert rows == [(0, "n0"), (1, "n1"), (2, "n2")]
+
+
+@pytest.mark.shows("creating a table")
+def test_creates_tables(duck, connect):
+    with lake_database(connect, "of_duckdb_made") as admin:
+        connection = duck()
+
+        def run(sql):
+            return connection.execute(sql.format("lake.of_duckdb_made")).fetchall()
+
+        run("CREATE TABLE {}.made (id INTEGER NOT NULL, name VARCHAR, price DECIMAL(10, 2), made_at TIMESTAMP, raw BLOB, many INTEGER[])")
+        run("INSERT INTO {}.made VALUES (1, 'one', 12.5, '2024-02-29 12:34:56', '\\x00'::BLOB, [1, 2])")
+        found = admin.execute("SELECT id, name, price, raw, many FROM of_duckdb_made.made").fetchall()
+        assert found == [(1, "one", Decimal("12.50"), b"\x00", [1, 2])]
+        run("CREATE INDEX by_id ON {}.made (id)")
+        run("ALTER TABLE {}.made ADD COLUMN IF NOT EXISTS note VARCHAR")
+        run("ALTER TABLE {}.made DROP COLUMN raw")
+        run("CREATE TABLE {0}.again AS SELECT id, name FROM {0}.made UNION ALL SELECT range, 'x' FROM range(2, 5)")
+        assert run("SELECT count(*), max(id) FROM {}.again") == [(4, 4)]
+        run("CREATE OR REPLACE TABLE {}.again AS SELECT 7 AS seven")
+        run("CREATE TABLE IF NOT EXISTS {}.again (other INTEGER)")
+        assert admin.execute("SELECT * FROM of_duckdb_made.again").fetchall() == [(7,)]
+        # Made, filled and read in one block.
+        run("BEGIN")
+        run("CREATE TABLE {}.third (id INTEGER)")
+        run("INSERT INTO {}.third VALUES (3)")
+        assert run("SELECT id FROM {}.third") == [(3,)]
+        run("COMMIT")
+        assert admin.execute("SELECT id FROM of_duckdb_made.third").fetchall() == [(3,)]
+        run("DROP TABLE {}.third")
 
 
 @pytest.mark.shows("columns without a grant are hidden")

@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 
 from conftest import parameters, postgres_uri
-from postgres import FOREVER, MIDDAY, UTC, lake_table, stopped
+from postgres import FOREVER, MIDDAY, UTC, lake_database, lake_table, stopped
 
 
 @pytest.fixture
@@ -73,6 +73,52 @@ class TestPandas:
             rows = admin.execute("SELECT id, name, at FROM of_pandas.things ORDER BY id").fetchall()
             assert rows == [(1, "one", MIDDAY), (2, None, None)]
 
+    @pytest.mark.shows("creating a table")
+    def test_to_sql_creates(self, alchemy, connect):
+        import pandas
+
+        frame = pandas.DataFrame({
+            "id": [1, 2], "name": ["one", None], "at": [MIDDAY, None], "ok": [True, False], "x": [1.5, None],
+            "day": [datetime.date(2024, 2, 29)] * 2,
+        })
+        with lake_database(connect, "of_pandas_made") as admin:
+            into = {"con": alchemy, "schema": "of_pandas_made", "index": False}
+            frame.to_sql("made", **into)
+            with pytest.raises(ValueError, match="already exists"):
+                frame.to_sql("made", **into)
+            frame.to_sql("made", if_exists="replace", method="multi", **into)
+            frame.to_sql("made", if_exists="append", **into)
+            assert admin.execute("SELECT count(*) FROM of_pandas_made.made").fetchone() == (4,)
+            frame.to_sql("made", if_exists="delete_rows", **into)
+            rows = admin.execute("SELECT * FROM of_pandas_made.made ORDER BY id").fetchall()
+            day = datetime.date(2024, 2, 29)
+            assert rows == [(1, "one", MIDDAY, True, 1.5, day), (2, None, None, False, None, day)]
+            read = pandas.read_sql_table("made", alchemy, schema="of_pandas_made")
+            assert read["id"].sum() == 3 and list(read.columns) == list(frame.columns)
+
+    def test_to_sql_asks_for_an_index(self, alchemy, connect):
+        """The index of a frame becomes a column, on which pandas makes an index of the database."""
+        import pandas
+
+        frame = pandas.DataFrame({"name": ["one", "two"]}, index=pandas.Index([1, 2], name="id"))
+        with lake_database(connect, "of_pandas_index") as admin:
+            for if_exists in ("fail", "replace", "append"):
+                frame.to_sql("made", alchemy, schema="of_pandas_index", if_exists=if_exists)
+            rows = admin.execute("SELECT id, name FROM of_pandas_index.made ORDER BY 1").fetchall()
+            assert rows == [(1, "one"), (1, "one"), (2, "two"), (2, "two")]
+
+    def test_to_sql_without_a_schema_writes_to_the_search_path(self, demo, connect):
+        import pandas
+        import sqlalchemy
+
+        url = postgres_uri(demo).replace("postgresql:", "postgresql+psycopg:")
+        frame = pandas.DataFrame({"id": [1]})
+        with lake_database(connect, "of_pandas_path") as admin:
+            engine = sqlalchemy.create_engine(url, connect_args={"options": "-csearch_path=of_pandas_path"})
+            frame.to_sql("made", engine, index=False)
+            engine.dispose()
+            assert admin.execute("SELECT id FROM of_pandas_path.made").fetchall() == [(1,)]
+
 
 @pytest.mark.client("polars", "polars")
 class TestPolars:
@@ -117,6 +163,25 @@ class TestPolars:
             frame.write_database("of_polars.things", to, if_table_exists="append", engine=engine_name)
             rows = admin.execute("SELECT id, name FROM of_polars.things ORDER BY id").fetchall()
             assert rows == [(1, "one"), (2, None)]
+
+    @pytest.mark.shows("creating a table")
+    @pytest.mark.parametrize("engine_name", ["sqlalchemy", "adbc"])
+    def test_write_database_creates(self, demo, alchemy, connect, engine_name):
+        import polars
+
+        database = f"of_polars_{engine_name}"
+        frame = polars.DataFrame({"id": [1, 2], "name": ["one", None], "day": [datetime.date(2024, 2, 29)] * 2})
+        to = alchemy if engine_name == "sqlalchemy" else postgres_uri(demo)
+        with lake_database(connect, database) as admin:
+            frame.write_database(f"{database}.made", to, engine=engine_name)
+            with pytest.raises(Exception, match="already exists"):
+                frame.write_database(f"{database}.made", to, engine=engine_name)
+            frame.write_database(f"{database}.made", to, engine=engine_name, if_table_exists="replace")
+            frame.write_database(f"{database}.made", to, engine=engine_name, if_table_exists="append")
+            rows = admin.execute(f"SELECT DISTINCT id, name, day FROM {database}.made ORDER BY id").fetchall()
+            day = datetime.date(2024, 2, 29)
+            assert rows == [(1, "one", day), (2, None, day)]
+            assert admin.execute(f"SELECT count(*) FROM {database}.made").fetchone() == (4,)
 
 
 def connectorx_uri(demo, user="admin"):
@@ -237,6 +302,41 @@ class TestAdbc:
                 connection.commit()
             assert admin.execute("SELECT id, name FROM of_adbc.things ORDER BY id").fetchall() == [(1, "one"), (2, None)]
 
+    @pytest.mark.shows("creating a table")
+    def test_ingest_creates(self, adbc_postgres, connect):
+        import pyarrow
+
+        rows = pyarrow.table({
+            "id": pyarrow.array([1, 2], pyarrow.int32()), "name": ["one", None], "n": [2**40, None], "x": [1.5, 2.5],
+            "ok": [True, None], "day": [datetime.date(2024, 2, 29)] * 2,
+            "at": pyarrow.array([MIDDAY, None], pyarrow.timestamp("us")), "raw": [b"\x00\xff", None],
+            "many": pyarrow.array([[1, 2], None], pyarrow.list_(pyarrow.int32())),
+        })
+        with lake_database(connect, "of_adbc_made") as admin, adbc_postgres().cursor() as cursor:
+            count = "SELECT count(*) FROM of_adbc_made.made"
+
+            def ingest(mode):
+                cursor.adbc_ingest("made", rows, mode=mode, db_schema_name="of_adbc_made")
+                cursor.connection.commit()
+                return admin.execute(count).fetchone()[0]
+
+            assert [ingest(mode) for mode in ("create", "append", "replace", "create_append")] == [2, 4, 2, 4]
+            with pytest.raises(Exception, match="already exists"):
+                ingest("create")
+            cursor.connection.rollback()
+            assert ingest("replace") == 2
+            made = admin.execute("SELECT * FROM of_adbc_made.made ORDER BY id").fetchall()
+            day = datetime.date(2024, 2, 29)
+            assert made == [
+                (1, "one", 2**40, 1.5, True, day, MIDDAY, b"\x00\xff", [1, 2]),
+                (2, None, None, 2.5, None, day, None, None, None),
+            ]
+            # A table of a block that is rolled back was never there.
+            cursor.adbc_ingest("other", rows, mode="create", db_schema_name="of_adbc_made")
+            cursor.connection.rollback()
+            listed = "SELECT table_name FROM information_schema.tables WHERE table_schema = 'of_adbc_made'"
+            assert admin.execute(listed).fetchall() == [("made",)]
+
     @pytest.mark.shows("SQLSTATE and position of an error")
     def test_error(self, adbc_postgres):
         with adbc_postgres().cursor() as cursor:
@@ -298,6 +398,18 @@ class TestIbis:
             " GROUP BY 1 ORDER BY 1"
         ).fetchall()
         assert [tuple(row) for row in frame.itertuples(index=False)] == rows != []
+
+    @pytest.mark.shows("creating a table")
+    def test_creates_a_table(self, backend, connect):
+        import ibis
+
+        schema = ibis.schema({"id": "int64", "name": "string", "day": "date", "price": "decimal(10, 2)"})
+        with lake_database(connect, "of_ibis_made") as admin:
+            backend.create_table("made", schema=schema, database="of_ibis_made")
+            admin.execute("INSERT INTO of_ibis_made.made VALUES (1, 'one', '2024-02-29', 12.5)")
+            backend.create_table("again", backend.table("made", database="of_ibis_made"), database="of_ibis_made")
+            rows = admin.execute("SELECT * FROM of_ibis_made.again").fetchall()
+            assert rows == [(1, "one", datetime.date(2024, 2, 29), Decimal("12.50"))]
 
 
 @pytest.mark.client("Django", "django")

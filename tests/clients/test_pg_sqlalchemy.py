@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from conftest import parameters
-from postgres import LAKE_ROWS, lake_table, verified
+from postgres import LAKE_ROWS, MIDDAY, lake_database, lake_table, verified
 
 ORDERS = {"order_id": "TEXT", "quantity": "INTEGER", "price": "NUMERIC(10, 2)", "order_date": "DATE"}
 
@@ -176,6 +176,54 @@ class TestSqlAlchemy:
 
         with lake_table(connect, database):
             assert work(engine(), write) == LAKE_ROWS
+
+    @pytest.mark.shows("creating a table")
+    def test_create_all(self, engine, connect, request):
+        import sqlalchemy as sa
+
+        database = f"of_alchemy_made_{request.node.callspec.params['engine']}"
+        metadata = sa.MetaData(schema=database)
+        made = sa.Table(
+            "made", metadata, sa.Column("id", sa.BigInteger, nullable=False, index=True), sa.Column("name", sa.String(20)),
+            sa.Column("price", sa.Numeric(10, 2)), sa.Column("at", sa.DateTime), sa.Column("ok", sa.Boolean),
+            sa.Column("raw", sa.LargeBinary), sa.Column("note", sa.Text, comment="in words"), comment="made by SQLAlchemy",
+        )
+        row = (1, "one", Decimal("12.50"), MIDDAY, True, b"\x00\xff", None)
+
+        def create(connection):
+            metadata.create_all(connection)
+            metadata.create_all(connection)
+            connection.execute(sa.insert(made), [dict(zip([c.name for c in made.columns], row))])
+            connection.commit()
+            inspector = sa.inspect(connection)
+            columns = {c["name"]: c for c in inspector.get_columns("made", schema=database)}
+            assert [name for name, column in columns.items() if not column["nullable"]] == ["id"]
+            assert columns["note"]["comment"] == "in words"
+            assert inspector.get_table_comment("made", schema=database)["text"] == "made by SQLAlchemy"
+            return [tuple(found) for found in connection.execute(sa.select(made))]
+
+        def refuse(connection):
+            with pytest.raises(sa.exc.DBAPIError, match="null value in column"):
+                connection.execute(sa.insert(made), [{"id": None, "name": "none"}])
+
+        def drop(connection):
+            metadata.drop_all(connection)
+            connection.commit()
+            return sa.inspect(connection).get_table_names(schema=database)
+
+        with lake_database(connect, database):
+            assert work(engine(), create) == [row]
+            work(engine(), refuse)
+            assert work(engine(), drop) == []
+
+    def test_key_of_a_model_is_refused_by_its_name(self, engine, connect, request):
+        import sqlalchemy as sa
+
+        database = f"of_alchemy_key_{request.node.callspec.params['engine']}"
+        metadata = sa.MetaData(schema=database)
+        sa.Table("made", metadata, sa.Column("id", sa.Integer, primary_key=True, autoincrement=False))
+        with lake_database(connect, database), pytest.raises(sa.exc.DBAPIError, match="PRIMARY KEY is not supported"):
+            work(engine(), metadata.create_all)
 
     @pytest.mark.shows("SQLSTATE and position of an error")
     def test_error(self, engine):

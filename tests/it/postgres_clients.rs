@@ -77,6 +77,7 @@ static PAGE: Page = Page {
         "views and comments",
         "columns without a grant are hidden",
         "psql's \\d commands",
+        "creating a table",
         "bulk load",
         "COPY TO",
     ],
