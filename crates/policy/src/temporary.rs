@@ -265,9 +265,9 @@ impl Temporary {
             .with_hint("DROP those that are not needed any more, or DISCARD TEMP"));
         }
         let mut ids: Vec<i64> = self.relations().map(|known| known.table.id).collect();
-        ids.sort_unstable_by(|one, other| other.cmp(one));
+        ids.sort_unstable();
         let mut free = FIRST_ID;
-        for id in ids {
+        for id in ids.into_iter().rev() {
             if id == free {
                 free -= 1;
             }

@@ -161,7 +161,7 @@ impl Session {
         };
         // Others, and later sessions, would not find what belongs to this one.
         let moment = moment.with_temporary(Arc::default());
-        self.columns_of_view(&moment, &scope, &create.query).await
+        Box::pin(self.columns_of_view(&moment, &scope, &create.query)).await
     }
 
     /// Plans the query of a new view in a scope, and returns its columns.

@@ -483,17 +483,17 @@ impl Session {
     pub fn close<'a>(&'a self) -> BoxFuture<'a, ()> {
         async move {
             self.forget_all();
-            self.state.lock().set_temporary(Temporary::default());
         }
         .boxed()
     }
 
-    /// Drops all named prepared statements and cursors.
+    /// Drops all named prepared statements and cursors, and all temporary tables and views.
     pub fn forget_all(&self) {
         let mut state = self.state.lock();
+        state.transaction.forget_temporary();
         state.prepared.clear();
         state.shared.clear();
-        state.kept_plans = KeptPlans::default();
+        state.kept_plans.clear();
         state.cursors = Cursors::default();
     }
 }

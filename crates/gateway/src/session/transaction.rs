@@ -127,6 +127,17 @@ impl Transaction {
         self.temporary = Arc::new(temporary);
     }
 
+    /// Drops all temporary tables and views, those included that the end of the block would restore.
+    pub(crate) fn forget_temporary(&mut self) {
+        self.temporary = Arc::default();
+        if let Some(block) = &mut self.block {
+            block.temporary = Arc::default();
+            for savepoint in &mut block.savepoints {
+                savepoint.temporary = Arc::default();
+            }
+        }
+    }
+
     /// Returns the changes of the catalog that the block made so far.
     pub(crate) fn changes(&self) -> Option<&Arc<Changes>> {
         self.block.as_ref()?.changes.as_ref()
@@ -354,6 +365,13 @@ mod tests {
         transaction.fail();
         assert_eq!(transaction.commit(&mut settings), "ROLLBACK");
         assert!(has(&transaction, "kept") && !has(&transaction, "lost"));
+        transaction.begin(&settings);
+        transaction.savepoint("s".into(), &settings).unwrap();
+        transaction.forget_temporary();
+        transaction.rollback_to("s", &mut settings).unwrap();
+        assert!(!has(&transaction, "kept"));
+        transaction.rollback(&mut settings);
+        assert!(!has(&transaction, "kept"));
     }
 
     #[test]
