@@ -171,6 +171,17 @@ async fn lazy_rows_may_be_short_long_or_blank() {
 }
 
 #[tokio::test]
+async fn marks_ends_of_lines_and_bytes_that_are_no_utf8_cost_no_row() {
+    let columns = [("a", "string"), ("b", "int")];
+    let text = b"\xef\xbb\xbfa,1\r\nb\xe9,2\rc,3".to_vec();
+    for (class, properties) in [(OPEN_CSV, vec![]), (LAZY, vec![("field.delim", ",")])] {
+        let rows = read(class, &properties, &columns, text.clone()).await;
+        let expected = [["a", "1"], ["b\u{fffd}", "2"], ["c", "3"]];
+        assert_eq!(rows.unwrap(), expected, "{class}");
+    }
+}
+
+#[tokio::test]
 async fn lazy_delimiters_escape_and_null_format_are_configurable() {
     let properties = [
         ("field.delim", "\t"),

@@ -142,6 +142,20 @@ async fn grok_finds_fields_anywhere_in_a_line() {
 }
 
 #[tokio::test]
+async fn marks_ends_of_lines_and_bytes_that_are_no_utf8_cost_no_row() {
+    let columns = [("a", "string"), ("b", "int")];
+    let text = b"\xef\xbb\xbfa 1\r\nb\xe9 2\rc 3".to_vec();
+    for (class, properties) in [
+        (REGEX, [("input.regex", r"(.*) (\d)")]),
+        (GROK, [("input.format", "^%{NOTSPACE:a} %{INT:b}$")]),
+    ] {
+        let rows = read(class, &properties, &columns, text.clone()).await;
+        let expected = [["a", "1"], ["b\u{fffd}", "2"], ["c", "3"]];
+        assert_eq!(rows.unwrap(), expected, "{class}");
+    }
+}
+
+#[tokio::test]
 async fn quotes_of_grok_values_are_left_out() {
     let properties = [("input.format", "%{QS:agent} %{NUMBER:n:float}")];
     let columns = [("agent", "string"), ("n", "double")];
