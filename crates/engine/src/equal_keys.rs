@@ -220,8 +220,8 @@ impl Comparable {
         put(key, self.sortable(key, schema))
     }
 
-    /// Rewrites comparisons of arrays, and comparisons with the rows of a subquery. Other comparisons
-    /// of intervals are rewritten before.
+    /// Rewrites comparisons of arrays, and comparisons with the rows of a subquery. Other
+    /// comparisons of intervals are rewritten before.
     fn compared(self, expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
         let expr = match self.of_arrays(&expr, schema) {
             Some(compared) => return Transformed::yes(compared),
@@ -464,8 +464,8 @@ impl Comparable {
             .map(Transformed::yes)
     }
 
-    /// Returns a value of the group. It is NULL where the key is, as in a grouping set that leaves the
-    /// key out.
+    /// Returns a value of the group. It is NULL where the key is, as in a grouping set that leaves
+    /// the key out.
     fn value_of(self, key: Expr, place: usize, field: &Field) -> Result<Expr> {
         let null = Expr::Literal(ScalarValue::try_from(field.data_type())?, None);
         let value = Expr::Column(Column::new_unqualified(name("value", place)));

@@ -7,11 +7,13 @@
 //! x BETWEEN SYMMETRIC a AND b        (x BETWEEN a AND b OR x BETWEEN b AND a)
 //! x NOT BETWEEN SYMMETRIC a AND b    (x NOT BETWEEN a AND b AND x NOT BETWEEN b AND a)
 //! f(x, VARIADIC a)                   f(x, "$variadic"(a))
+//! x IS JSON                          "$is_json"(x, 'value', false)
+//! x IS NOT JSON ARRAY WITH UNIQUE    NOT "$is_json"(x, 'array', true)
 //! ```
 
 use std::ops::ControlFlow;
 
-use sqlparser::ast::{BinaryOperator, CastKind, DataType, Expr};
+use sqlparser::ast::{BinaryOperator, CastKind, DataType, Expr, UnaryOperator, Value};
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::Token;
@@ -22,6 +24,10 @@ use crate::walk::walk_expressions;
 /// The name of the call that stands for the last argument of a call with `VARIADIC`. Its argument is
 /// the array.
 pub const VARIADIC: &str = "$variadic";
+
+/// The function of `x IS JSON`, of the text, the kind of value that it must be, and whether the keys
+/// of an object must differ.
+pub const IS_JSON: &str = "$is_json";
 
 /// Words that follow a column named `variadic`, which Trino has.
 const AFTER_COLUMN: [&str; 15] = [
@@ -102,6 +108,9 @@ pub(crate) fn infix(
         parser.advance_token();
         return Some(Ok(Expr::IsNull(Box::new(left.clone()))));
     }
+    if is_word(parser, 0, "IS") {
+        return is_json(parser, left);
+    }
     let negated = is_word(parser, 0, "NOT");
     let at = usize::from(negated);
     // `x BETWEEN symmetric AND y` names a column.
@@ -116,6 +125,45 @@ pub(crate) fn infix(
     (0..at + 2).for_each(|_| parser.advance_token());
     let range = bounds(parser, precedence);
     Some(range.and_then(|(low, high)| between(parser, left, (low, high), negated, symmetric)))
+}
+
+/// Parses `IS [NOT] JSON` and what follows; `None` if the next tokens are none.
+fn is_json(parser: &mut Parser<'_>, left: &Expr) -> Option<Result<Expr, ParserError>> {
+    let negated = is_word(parser, 1, "NOT");
+    let at = 1 + usize::from(negated);
+    if !is_word(parser, at, "JSON") {
+        return None;
+    }
+    (0..=at).for_each(|_| parser.advance_token());
+    let kinds = ["VALUE", "SCALAR", "ARRAY", "OBJECT"];
+    let kind = kinds.into_iter().find(|kind| is_word(parser, 0, kind));
+    if kind.is_some() {
+        parser.advance_token();
+    }
+    let has_clause = is_word(parser, 1, "UNIQUE");
+    let unique = has_clause && is_word(parser, 0, "WITH");
+    if unique || has_clause && is_word(parser, 0, "WITHOUT") {
+        (0..2).for_each(|_| parser.advance_token());
+        if is_word(parser, 0, "KEYS") {
+            parser.advance_token();
+        }
+    }
+    let literal = |value: Value| Expr::Value(value.into());
+    let arguments = vec![
+        left.clone(),
+        literal(Value::SingleQuotedString(
+            kind.unwrap_or("VALUE").to_lowercase(),
+        )),
+        literal(Value::Boolean(unique)),
+    ];
+    let is_json = call(IS_JSON, arguments);
+    Some(Ok(match negated {
+        true => Expr::Nested(Box::new(Expr::UnaryOp {
+            op: UnaryOperator::Not,
+            expr: Box::new(is_json),
+        })),
+        false => is_json,
+    }))
 }
 
 /// Parses `low AND high`.

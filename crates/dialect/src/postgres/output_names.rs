@@ -5,6 +5,7 @@ use datafusion::sql::sqlparser::ast::{
     TimezoneInfo, TrimWhereField,
 };
 use lakegate_engine::OutputNames;
+use lakegate_sql::IS_JSON;
 use lakegate_sql::trino::fields_of;
 
 use super::folded;
@@ -57,6 +58,9 @@ fn figured(expr: &Expr) -> Option<(String, bool)> {
         // Trino's syntax becomes calls of functions such as `$try`.
         Expr::Function(function) => {
             let name = &function.name.0.last()?.as_ident()?.value;
+            if name == IS_JSON {
+                return None;
+            }
             good(name.trim_start_matches('$').to_lowercase().as_str())
         }
         Expr::CompoundFieldAccess { root, access_chain } => {

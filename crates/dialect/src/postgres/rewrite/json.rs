@@ -473,7 +473,7 @@ impl VisitorMut for JsonSyntax {
         self.scopes.push(rows);
         let items = std::mem::take(&mut select.projection).into_iter();
         let items = items.flat_map(|item| match columns_of_rows(&item) {
-            Some(columns) => columns.into(),
+            Some(columns) => Vec::from(columns),
             None => vec![item],
         });
         select.projection = items.collect();

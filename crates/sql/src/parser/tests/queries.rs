@@ -27,6 +27,7 @@ fn what_postgres_clients_send_parses() {
         "SELECT CAST('{}' AS text), 'a' COLLATE \"C\" FROM t WHERE a NOT IN (1, 2) AND b BETWEEN SYMMETRIC 1 AND 2",
         "SELECT interval '1 day', timestamp '2024-01-01 00:00:00', timestamptz '2024-01-01', extract(epoch from now())",
         "SELECT substring('abc' from 1 for 2), position('a' in 'abc'), trim(both ' ' from a), overlay('a' placing 'b' from 1) FROM t",
+        "SELECT a IS JSON, a IS NOT JSON OBJECT WITH UNIQUE KEYS, b IS JSON ARRAY AND c IS NOT NULL FROM t WHERE a IS JSON SCALAR OR d IS TRUE",
         "SELECT concat(VARIADIC ARRAY['a']), format('%s', variadic '{a}'::text[]), f(a, VARIADIC b) FROM t",
         "SELECT a<-1, a>-1, a=-1, a<>-1, a||-1, a*-1 FROM t",
     ] {

@@ -1,8 +1,10 @@
 //! Reading of JSON values: members, paths, containment, and the parts of arrays and objects.
 
+use std::collections::HashSet;
 use std::ops::RangeInclusive;
 
 use lakegate_error::{Code, Error};
+use lakegate_sql::IS_JSON;
 
 use super::value::{Json, Node, parse, type_of};
 use super::write::{plain_number, sorted};
@@ -134,6 +136,38 @@ fn extract_text(job: Job, args: &[Cell<'static>]) -> Answer {
     };
     let text = document(args);
     as_text(job, along(&parse(&text)?, &path))
+}
+
+/// `x IS JSON`: whether a text is a value of a kind.
+fn is_json(_: Job, args: &[Cell<'static>]) -> Answer {
+    let text = document(args);
+    let node = match parse(&text) {
+        Ok(node) => node,
+        Err(error) if error.code() == Code::InvalidCast => return Ok(Cell::Bool(false)),
+        Err(error) => return Err(error),
+    };
+    let is_kind = match args.get(1).and_then(Cell::as_str) {
+        Some("array") => matches!(node.value, Json::Array(_)),
+        Some("object") => matches!(node.value, Json::Object(_)),
+        Some("scalar") => !matches!(node.value, Json::Array(_) | Json::Object(_)),
+        _ => true,
+    };
+    let unique = args.get(2).and_then(Cell::as_bool) == Some(true);
+    Ok(Cell::Bool(is_kind && (!unique || has_unique_keys(&node))))
+}
+
+/// Returns whether the keys of each object differ.
+fn has_unique_keys(node: &Node<'_>) -> bool {
+    match &node.value {
+        Json::Array(items) => items.iter().all(has_unique_keys),
+        Json::Object(pairs) => {
+            let mut known = HashSet::new();
+            pairs
+                .iter()
+                .all(|(key, value)| known.insert(key) && has_unique_keys(value))
+        }
+        _ => true,
+    }
 }
 
 fn array_length(_: Job, args: &[Cell<'static>]) -> Answer {
@@ -449,6 +483,7 @@ pub(super) fn functions() -> Vec<JsonFunction> {
         of_first("$json_get_text", Returns::Text, get_text),
         of_first("$json_get_path", Returns::Json, get_path),
         of_first("$json_get_path_text", Returns::Text, get_path_text),
+        JsonFunction::new(IS_JSON, 3..=3, Form::Text, Returns::Boolean, is_json),
         about("jsonb_exists", exists),
         about("jsonb_exists_any", exists_any),
         about("jsonb_exists_all", exists_all),
