@@ -28,6 +28,21 @@ class TestPsycopg:
         with pytest.raises(psycopg.OperationalError, match='password authentication failed for user "admin"'):
             psycopg.connect(**(parameters(demo, "admin") | {"password": "wrong"}))
 
+    def test_index_is_not_made_and_the_client_is_told(self, connect):
+        with lake_table(connect, "of_psycopg_index") as admin:
+            told = []
+            admin.add_notice_handler(lambda one: told.append((one.severity_nonlocalized, one.sqlstate, one.message_primary)))
+            status = admin.execute("CREATE INDEX by_id ON of_psycopg_index.things (id)").statusmessage
+            dropped = admin.execute("DROP INDEX IF EXISTS of_psycopg_index.by_id").statusmessage
+            assert (status, dropped) == ("CREATE INDEX", "DROP INDEX")
+            assert told == [
+                ("WARNING", "01000", 'no index was created on "of_psycopg_index.things": tables of files have none'),
+                ("NOTICE", "00000", 'index "of_psycopg_index.by_id" does not exist, skipping'),
+            ]
+            admin.execute("SET client_min_messages = warning")
+            admin.execute("DROP INDEX IF EXISTS of_psycopg_index.by_id")
+            assert len(told) == 2
+
     @pytest.mark.shows("results of all types")
     @pytest.mark.parametrize("binary", [False, True])
     def test_results(self, connect, binary):
