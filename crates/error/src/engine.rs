@@ -35,11 +35,7 @@ pub fn from_engine(error: DataFusionError) -> Error {
         DataFusionError::ResourcesExhausted(what) => exhausted(what),
         DataFusionError::Plan(what) => from_plan(what),
         DataFusionError::Execution(what) if overflows(what) => {
-            let code = match what.to_lowercase().contains("field value out of range") {
-                true => Code::DatetimeOutOfRange,
-                false => Code::NumericOutOfRange,
-            };
-            Error::new(code, lower(what))
+            Error::new(Code::NumericOutOfRange, lower(what))
         }
         DataFusionError::Execution(what) if what.starts_with("Scalar subquery returned more") => {
             Error::new(
