@@ -35,11 +35,7 @@ pub fn from_engine(error: DataFusionError) -> Error {
         DataFusionError::ResourcesExhausted(what) => exhausted(what),
         DataFusionError::Plan(what) => from_plan(what),
         DataFusionError::Execution(what) if overflows(what) => {
-            let code = match what.to_lowercase().contains("field value out of range") {
-                true => Code::DatetimeOutOfRange,
-                false => Code::NumericOutOfRange,
-            };
-            Error::new(code, lower(what))
+            Error::new(Code::NumericOutOfRange, lower(what))
         }
         DataFusionError::Execution(what) if what.starts_with("Scalar subquery returned more") => {
             Error::new(
@@ -205,7 +201,32 @@ const RAISED: [(&str, Code, &str); 5] = [
 /// Returns the error of a function's message about an argument, if PostgreSQL has a code for it.
 fn raised(what: &str) -> Option<Error> {
     let found = RAISED.iter().find(|(start, _, _)| what.starts_with(start));
-    found.map(|(_, code, said)| Error::new(*code, *said))
+    let found = found.map(|(_, code, said)| Error::new(*code, *said));
+    found.or_else(|| of_unit(what))
+}
+
+/// Returns the error for a field of a time that does not exist, or that its type does not have.
+fn of_unit(what: &str) -> Option<Error> {
+    let unknown = what.strip_prefix("Date part '");
+    if let Some(unit) = unknown.and_then(|rest| rest.strip_suffix("' not supported")) {
+        let unit = unit.to_lowercase();
+        return Some(match unit.starts_with("timezone") {
+            true => Error::not_supported(format!("unit \"{unit}\" not supported for this type")),
+            false => Error::new(
+                Code::InvalidParameter,
+                format!("unit \"{unit}\" not recognized"),
+            ),
+        });
+    }
+    let (unit, data_type) = what.split_once(" does not support: ")?;
+    let unit = match unit.rsplit(' ').next().unwrap_or(unit) {
+        "dayOfWeekSunday0" => "dow".to_owned(),
+        other => other.to_lowercase(),
+    };
+    let data_type = wording::of_types(data_type);
+    Some(Error::not_supported(format!(
+        "unit \"{unit}\" not supported for type {data_type}"
+    )))
 }
 
 /// Whether a function or kernel reports that a result is out of range.

@@ -275,7 +275,7 @@ fn moment(parts: [i64; 5], seconds: f64) -> Result<i64, Error> {
     let [year, month, day, hour, minute] = parts;
     let wrong = || {
         Error::new(
-            Code::NumericOutOfRange,
+            Code::DatetimeOutOfRange,
             format!(
                 "date/time field value out of range: {year}-{month:02}-{day:02} {hour:02}:{minute:02}:{seconds:02}"
             ),

@@ -37,7 +37,12 @@ pub(super) enum Fault {
     Calendars,
     /// The template contains a pattern that is not supported.
     Pattern(&'static str),
+    /// The template has more than [`MAX_TEMPLATE`] bytes.
+    Long,
 }
+
+/// The most bytes of a template. Each of its fields may read the whole text.
+const MAX_TEMPLATE: usize = 4096;
 
 /// Returns the error for a text that cannot be parsed.
 pub(super) fn error(text: &str, template: &str, fault: &Fault) -> Error {
@@ -71,6 +76,10 @@ pub(super) fn error(text: &str, template: &str, fault: &Fault) -> Error {
             "the template pattern {pattern} is not supported for parsing text"
         ))
         .with_hint("use YYYY, MM, DD, HH24, MI, SS, MS and similar patterns"),
+        Fault::Long => Error::new(
+            Code::InvalidParameter,
+            format!("a template of a time has at most {MAX_TEMPLATE} bytes"),
+        ),
     }
 }
 
@@ -106,9 +115,12 @@ struct Parts {
 ///
 /// # Errors
 ///
-/// Returns an error if the text does not match the template, or if the template contains an
-/// unsupported pattern.
+/// Returns an error if the text does not match the template, or if the template is too long or
+/// contains an unsupported pattern.
 pub(super) fn read(text: &str, template: &str) -> Result<Said, Fault> {
+    if template.len() > MAX_TEMPLATE {
+        return Err(Fault::Long);
+    }
     let elements = elements::of(template);
     let mut parts = Parts::default();
     let mut rest = text;

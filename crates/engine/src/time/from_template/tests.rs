@@ -63,11 +63,13 @@ fn texts_are_read_as_templates_say() {
         let said = read(text, template).map(|said| said.offset);
         assert_eq!(said, Ok(Some(offset)), "{text}");
     }
+    let long = "Y".repeat(MAX_TEMPLATE + 1);
     for (text, template, fault) in [
         ("2024x03x05", "YYYY-MM-DD", Fault::Differs),
         ("2024-05-06", "YYYY-DD-DD", Fault::Conflict("DD")),
         ("2024-03-xx", "YYYY-MM-DD", Fault::Differs),
         ("x", "YYYY", Fault::Differs),
+        ("2024", long.as_str(), Fault::Long),
         ("05:00", "HH24:MI", Fault::Differs),
         ("2024-02-30", "YYYY-MM-DD", Fault::Range),
         ("2024-01-01 24:00", "YYYY-MM-DD HH24:MI", Fault::Range),
@@ -86,7 +88,7 @@ fn texts_are_read_as_templates_say() {
 // This takes minutes if each field counts all digits that follow.
 #[test]
 fn long_texts_of_digits_are_read_once() {
-    let (text, template) = ("1".repeat(1 << 20), "Y".repeat(1 << 20));
+    let (text, template) = ("1".repeat(1 << 20), "Y".repeat(MAX_TEMPLATE));
     assert!(read(&text, &template).is_ok());
     assert_eq!(read(&text, "YYYY"), Err(Fault::Range));
 }
