@@ -77,7 +77,7 @@ fn cast_literal(cell: &mut Expr, data_type: &DataType, texts: bool) {
 /// Makes a literal the text that PostgreSQL writes to a column of texts. Numbers that are no texts of
 /// themselves, such as `.5`, stay as they are.
 fn cast_to_text(cell: &mut Expr, data_type: &DataType) {
-    let literal = match cell {
+    let literal = match &*cell {
         Expr::Value(value) => match value.value {
             Value::Boolean(boolean) => Some(boolean.to_string()),
             _ => None,

@@ -34,14 +34,8 @@ const REFUSED_OF_COLUMN: &[(&str, &str, &str)] = &[
     ),
 ];
 
-/// What a constraint of several columns begins with, and its name.
-const REFUSED_OF_TABLE: &[(&str, &str)] = &[
-    ("PRIMARY KEY", "PRIMARY KEY"),
-    ("FOREIGN KEY", "FOREIGN KEY"),
-    ("UNIQUE", "UNIQUE"),
-    ("CHECK", "CHECK"),
-    ("EXCLUDE", "EXCLUDE"),
-];
+/// What a constraint of several columns begins with.
+const REFUSED_OF_TABLE: &[&str] = &["PRIMARY KEY", "FOREIGN KEY", "UNIQUE", "CHECK", "EXCLUDE"];
 
 /// Nothing would enforce the constraint, so that it is not accepted and forgotten.
 const WITHOUT: &str = "the column without it, and check the rows that are written";
@@ -113,20 +107,18 @@ fn table_constraint(cursor: &Cursor<'_>) -> Option<&'static str> {
         ahead.advance();
         ahead.advance();
     }
-    let found = REFUSED_OF_TABLE.iter().find(|(words, _)| {
+    let mut constraints = REFUSED_OF_TABLE.iter().copied();
+    constraints.find(|words| {
         let mut behind = ahead;
         // `unique (a)`, but not `unique int`; `EXCLUDE USING gist (a WITH =)`.
         behind.eat_all(words) && (behind.is_sign('(') || behind.is_one_of(&["USING", "NULLS"]))
-    });
-    found.map(|(_, name)| *name)
+    })
 }
 
 /// The first words of constraints of several columns.
 fn constraint_words() -> Vec<&'static str> {
-    let words = REFUSED_OF_TABLE.iter();
-    words
-        .filter_map(|(words, _)| words.split(' ').next())
-        .collect()
+    let words = REFUSED_OF_TABLE.iter().copied();
+    words.filter_map(|words| words.split(' ').next()).collect()
 }
 
 /// `c type [constraint ..] [COMMENT 'c']`
