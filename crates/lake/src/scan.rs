@@ -180,7 +180,7 @@ impl Scan<'_> {
         if !with_footers {
             let known = table.statistics.as_deref();
             let first_key = table.file_schema.fields().len();
-            let matching = Ranges::of(wanted.filters);
+            let matching = Ranges::of(wanted.filters).without(table.constants());
             let statistics = estimated(known, &self.analyzed, &table.schema, first_key, &matching);
             return Ok((self, statistics));
         }

@@ -67,10 +67,13 @@ fn mismatch(table: &str, target: &Field, from: &DataType) -> Error {
     .with_hint(format!("write CAST(.. AS {cast}) in the query"))
 }
 
-/// The name of a type, with its zone.
+/// The name of a type, with its zone; of types that no column of a table has, SQL's.
 pub(super) fn shown(data_type: &DataType) -> String {
     match data_type {
         DataType::Timestamp(_, Some(_)) => "timestamp with time zone".to_owned(),
+        DataType::Time32(_) | DataType::Time64(_) => "time".to_owned(),
+        DataType::Interval(_) | DataType::Duration(_) => "interval".to_owned(),
+        DataType::Null => "unknown".to_owned(),
         other => type_name(other),
     }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, Field, Schema};
 use lakegate_dialect::Dialect;
 use sqlparser::ast::{self, Expr, SelectItem, SetExpr, UnaryOperator, Value};
 
@@ -62,7 +62,7 @@ fn cast_literal(cell: &mut Expr, data_type: &DataType, texts: bool) {
         (None, Some(text)) if texts && !data_type.is_string() => text.to_owned(),
         _ => return,
     };
-    let Some(data_type) = sql_type(data_type) else {
+    let Some(data_type) = sql_type(&holding(&text, data_type)) else {
         return;
     };
     *cell = Expr::Cast {
@@ -111,6 +111,22 @@ fn is_plain(digits: &str) -> bool {
     };
     let is_number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
     is_number(whole) && (whole == "0" || !whole.starts_with('0')) && fraction.is_none_or(is_number)
+}
+
+/// Returns the type that a literal is cast to: its column's, or a wider decimal if it has too many
+/// digits before the point. The write refuses it then, and names the column.
+fn holding(text: &str, data_type: &DataType) -> DataType {
+    let &DataType::Decimal128(precision, scale) = data_type else {
+        return data_type.clone();
+    };
+    let whole = text.trim().trim_start_matches(['-', '+', '0']);
+    let whole = whole.bytes().take_while(u8::is_ascii_digit).count();
+    let most = i16::from(precision) - i16::from(scale);
+    let is_held = usize::try_from(most).is_ok_and(|most| whole <= most);
+    match is_held {
+        true => data_type.clone(),
+        false => DataType::Decimal128(DECIMAL128_MAX_PRECISION, scale),
+    }
 }
 
 /// Returns the digits of a number with its sign.
@@ -218,6 +234,10 @@ mod tests {
             (
                 "INSERT INTO t (SELECT id, 2, '2024-01-01' AS day FROM u)",
                 "(SELECT id, CAST('2' AS DECIMAL(10,2)), CAST('2024-01-01' AS DATE) AS day FROM u)",
+            ),
+            (
+                "INSERT INTO t VALUES (1, -99999999.5), (2, 123456789), (3, '0123456789.5')",
+                "VALUES (1, CAST('-99999999.5' AS DECIMAL(10,2))), (2, CAST('123456789' AS DECIMAL(38,2))), (3, CAST('0123456789.5' AS DECIMAL(38,2)))",
             ),
             (
                 "INSERT INTO t SELECT *, '2024-01-01' FROM u",

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 
+use arrow::datatypes::Schema;
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{Between, BinaryExpr, Expr, Operator};
@@ -70,6 +71,13 @@ impl Ranges {
             }
         }
         Self(ranges)
+    }
+
+    /// Those of other columns. The rows of files with other keys are not among those that are read.
+    pub(crate) fn without(mut self, keys: &Schema) -> Self {
+        self.0
+            .retain(|column, _| keys.column_with_name(column).is_none());
+        self
     }
 
     /// The share of the rows that match.
@@ -214,6 +222,7 @@ fn scaled(unscaled: i128, scale: i32) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use arrow::datatypes::{DataType, Field};
     use datafusion::logical_expr::{col, lit};
     use lakegate_catalog::model::{RangeStatistics, now};
 
@@ -317,5 +326,13 @@ mod tests {
         assert!(ranges.excludes_null("half"));
         assert!(!ranges.excludes_null("day"));
         assert!((share(&[]) - 1.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn keys_are_not_counted_twice() {
+        let keys = Schema::new(vec![Field::new("a", DataType::Int64, true)]);
+        let filters = [col("a").gt(lit(50_i64)), col("half").gt(lit(50_i64))];
+        let ranges = Ranges::of(&filters).without(&keys);
+        assert!((ranges.share(&known()) - 0.25).abs() < 1e-9);
     }
 }

@@ -10,6 +10,7 @@ use arrow::array::{
 use arrow::buffer::Buffer;
 use arrow::compute::{cast, take};
 use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
+use arrow::error::ArrowError;
 use lakegate_error::{Code, Error, Result};
 
 use crate::leaves::cast_rounded;
@@ -248,12 +249,23 @@ fn converted(column: &ArrayRef, field: &FieldRef) -> Result<ArrayRef> {
         Error::new(
             Code::NumericOutOfRange,
             format!(
-                "a value of column \"{}\" is not of type {}: {error}",
+                "a value of column \"{}\" is not of type {}: {}",
                 field.name(),
-                type_name(field.data_type())
+                type_name(field.data_type()),
+                reason(error)
             ),
         )
     })
+}
+
+/// What is wrong with a value, without the kind of the error.
+fn reason(error: ArrowError) -> String {
+    match error {
+        ArrowError::CastError(why)
+        | ArrowError::ComputeError(why)
+        | ArrowError::InvalidArgumentError(why) => why,
+        other => other.to_string(),
+    }
 }
 
 /// The type of views of texts or bytes; `None`: values are of another type.
