@@ -117,7 +117,7 @@ fn statement(mut cursor: Cursor<'_>, depth: usize) -> Result<Statement> {
         )));
     }
     if cursor.is_sign('(') {
-        return query::own_statement(&cursor);
+        return query::statement(&cursor);
     }
     let Some(word) = cursor.word_at(0).map(str::to_ascii_uppercase) else {
         return Err(cursor.expected("a statement"));
