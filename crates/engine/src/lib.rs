@@ -34,6 +34,7 @@ mod halves;
 mod hidden_values;
 mod in_lists;
 mod interval_text;
+mod join_order;
 mod joined_booleans;
 mod joined_texts;
 mod ledger;
