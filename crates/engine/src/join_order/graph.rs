@@ -4,8 +4,8 @@ use super::keys::Class;
 use super::leaves::Leaves;
 use super::region::Condition;
 
-/// The leaves of a region as nodes. An edge joins two leaves by a key; a wide edge joins two sets
-/// of leaves, which have no other edge between them.
+/// The leaves of a region as nodes. An edge joins two leaves, mostly by a key; a wide edge joins two
+/// sets of leaves, which have no other edge between them.
 #[derive(Debug)]
 pub(super) struct Graph {
     /// The neighbours of each leaf.
@@ -40,8 +40,15 @@ impl Graph {
         }
         let mut components = graph.components();
         while let Some(one) = components.pop() {
-            let others = components.iter();
-            graph.wide.extend(others.map(|other| (*other, one)));
+            for other in &components {
+                match one.lowest().zip(other.lowest()) {
+                    Some((leaf, with)) if one.len() == 1 && other.len() == 1 => {
+                        graph.connect(leaf, *other);
+                        graph.connect(with, one);
+                    }
+                    _ => graph.wide.push((*other, one)),
+                }
+            }
         }
         graph
     }

@@ -122,13 +122,14 @@ fn reordered(plan: &Operator) -> Result<Option<Operator>> {
     let Some(region) = Region::of(plan)? else {
         return Ok(None);
     };
-    check()?;
     let classes = keys::classes(&region);
     let Some(model) = Model::of(&region, &classes) else {
         return Ok(None);
     };
     let graph = Graph::of(model.count(), &classes, &region.conditions);
-    let table = search::best(&model, &graph).unwrap_or_else(|| search::greedy(&model, &graph));
+    let best = search::best(&model, &graph);
+    check()?;
+    let table = best.unwrap_or_else(|| search::greedy(&model, &graph));
     let all = Leaves::first(model.count());
     let (Some(tree), Some(new)) = (table.tree(&model, all), table.part(all)) else {
         return Ok(None);

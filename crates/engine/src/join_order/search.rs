@@ -12,6 +12,7 @@ use super::graph::Graph;
 use super::leaves::Leaves;
 use super::model::{Model, Part, is_build};
 use super::region::Tree;
+use crate::stop::check;
 
 /// The most pairs of parts that are looked at: some milliseconds.
 const MOST_PAIRS: usize = 10_000;
@@ -180,7 +181,8 @@ impl Search<'_> {
 
     fn step(&mut self) -> Option<()> {
         self.steps += 1;
-        (self.steps <= MOST_STEPS).then_some(())
+        // The rule fails after a search that was stopped.
+        (self.steps <= MOST_STEPS && check().is_ok()).then_some(())
     }
 }
 

@@ -184,7 +184,7 @@ fn query(random: &mut Random) -> String {
         false => format!(" WHERE {}", conditions.join(" AND ")),
     };
     format!(
-        "SELECT {}, t1.k0 AS key FROM {}{filter}",
+        "SELECT {}, t1.k0 AS j FROM {}{filter}",
         columns.join(", "),
         tables.join(", ")
     )
