@@ -4,8 +4,8 @@ use super::keys::Class;
 use super::leaves::Leaves;
 use super::region::Condition;
 
-/// The leaves of a region as nodes. An edge joins two leaves, mostly by a key; a wide edge joins two
-/// sets of leaves, which have no other edge between them.
+/// The leaves of a region as nodes. An edge joins two leaves, mostly by a key; a wide edge joins
+/// two sets of leaves, which have no other edge between them.
 #[derive(Debug)]
 pub(super) struct Graph {
     /// The neighbours of each leaf.

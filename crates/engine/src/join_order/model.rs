@@ -12,8 +12,8 @@
 //! a tenth of a dimension's keys, and with them a tenth of the facts.
 //!
 //! Several keys between the same two leaves are seldom independent: the divisors after the first
-//! count by their square root, fourth root and so on, and together they are no more than the mean of
-//! the leaves' rows, of which one is often the number of distinct keys.
+//! count by their square root, fourth root and so on, and together they are no more than the
+//! geometric mean of the leaves' rows, of which one is often the number of distinct keys.
 
 use super::keys::Class;
 use super::leaf::{Leaf, Values, span};

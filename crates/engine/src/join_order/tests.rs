@@ -280,6 +280,46 @@ async fn the_search_finds_the_cheapest_order() {
     assert!(regions > 50, "{regions} regions");
 }
 
+/// The order of the greedy search, of a region that is too large for the other one.
+fn greedily(plan: &Operator, _: u64) -> Result<Option<Operator>> {
+    let Some(region) = Region::of(plan)? else {
+        return Ok(None);
+    };
+    let classes = keys::classes(&region);
+    assert_eq!(classes.len(), 1);
+    let model = Model::of(&region, &classes).unwrap();
+    let graph = Graph::of(model.count(), &classes, &region.conditions);
+    assert!(search::best(&model, &graph).is_none());
+    let all = Leaves::first(model.count());
+    let tree = search::greedy(&model, &graph).tree(&model, all).unwrap();
+    plan::built(&region, &classes, &tree).map(Some)
+}
+
+#[tokio::test]
+async fn a_region_of_too_many_pairs_is_ordered_greedily() {
+    const COUNT: usize = 13;
+    let table = |number: usize| {
+        let other = number + 100;
+        format!("(VALUES (1, {number}), (2, {other}), (NULL, 0), ({other}, 0)) t{number}(k, v)")
+    };
+    let tables: Vec<String> = (0..COUNT).map(table).collect();
+    let equal = (1..COUNT).map(|number| format!("t{}.k = t{number}.k", number - 1));
+    let equal: Vec<String> = equal.collect();
+    let sql = format!(
+        "SELECT t0.v, t7.v FROM {} WHERE {}",
+        tables.join(", "),
+        equal.join(" AND ")
+    );
+    for of_region in [greedily, ordered] {
+        let (context, changed) = session(of_region, 0);
+        assert_eq!(rows(&context, &sql).await, ["0|7|", "100|107|"]);
+        assert!(changed.load(Ordering::Relaxed) <= 1);
+    }
+    let (context, changed) = session(greedily, 0);
+    rows(&context, &sql).await;
+    assert_eq!(changed.load(Ordering::Relaxed), 1);
+}
+
 /// Returns the operators of a plan.
 async fn plan_of(sql: &str) -> String {
     let (context, _) = session(ordered, 0);
