@@ -36,6 +36,7 @@ mod hidden_values;
 mod in_lists;
 mod input_order;
 mod interval_text;
+mod join_order;
 mod joined_booleans;
 mod joined_texts;
 mod ledger;

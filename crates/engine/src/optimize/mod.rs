@@ -34,6 +34,7 @@ use self::rules::{
 };
 use super::barrier::SafeFilters;
 use super::floats::CanonicalJoinKeys;
+use super::join_order::JoinOrder;
 
 /// DataFusion's logical rules that are guarded, by name.
 const LOGICAL: &[(&str, LogicalGuard)] = &[
@@ -85,6 +86,8 @@ pub(crate) fn physical_rules() -> Vec<Physical> {
             *rule = Arc::new(GuardedPhysical { inner, guard });
         }
     }
+    // Build sides and partitioning are chosen for the joins that there are then.
+    insert_before(&mut rules, "join_selection", JoinOrder);
     // `EnsureRequirements` decides what is sorted.
     insert_before(
         &mut rules,

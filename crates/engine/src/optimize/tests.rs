@@ -56,7 +56,12 @@ fn the_engines_rules_are_all_there_and_guarded() {
     for (name, _) in LOGICAL {
         assert!(logical.iter().any(|rule| rule == name), "{name}");
     }
-    let before = ["EnsureRequirements", "FilterPushdown", "SanityCheckPlan"];
+    let before = [
+        "join_selection",
+        "EnsureRequirements",
+        "FilterPushdown",
+        "SanityCheckPlan",
+    ];
     for name in PHYSICAL.iter().map(|(name, _)| *name).chain(before) {
         assert!(physical.iter().any(|rule| rule == name), "{name}");
     }

@@ -1,0 +1,260 @@
+//! The plan of an order.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{FieldRef, Schema};
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::common::{JoinSide, JoinType, NullEquality};
+use datafusion::error::{DataFusionError, Result};
+use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_expr::projection::ProjectionExpr;
+use datafusion::physical_expr::{PhysicalExpr, PhysicalExprRef, conjunction_opt};
+use datafusion::physical_plan::joins::utils::{ColumnIndex, JoinFilter};
+use datafusion::physical_plan::joins::{CrossJoinExec, HashJoinExec, NestedLoopJoinExec};
+use datafusion::physical_plan::projection::ProjectionExec;
+
+use super::Operator;
+use super::keys::Class;
+use super::leaves::Leaves;
+use super::region::{Condition, Place, Region, Tree};
+
+/// Returns the plan of an order of a region, with the columns of the region.
+///
+/// # Errors
+///
+/// Returns an error if the operators cannot be built.
+pub(super) fn built(region: &Region, classes: &[Class], tree: &Tree) -> Result<Operator> {
+    let builder = Builder { region, classes };
+    let joined = builder.part(tree)?;
+    let schema = joined.plan.schema();
+    let is_same = joined.columns == region.output && schema == region.schema;
+    if is_same {
+        return Ok(joined.plan);
+    }
+    let shown = region.output.iter().zip(region.schema.fields());
+    let mut columns = Vec::with_capacity(region.output.len());
+    for (place, field) in shown {
+        columns.push(ProjectionExpr::new(joined.column(*place)?, field.name()));
+    }
+    let projection =
+        ProjectionExec::try_new_with_schema_metadata(columns, joined.plan, &region.schema)?;
+    Ok(Arc::new(projection))
+}
+
+/// A part of a plan, and where its columns come from.
+struct Built {
+    plan: Operator,
+    leaves: Leaves,
+    columns: Vec<Place>,
+}
+
+impl Built {
+    fn position(&self, place: Place) -> Result<usize> {
+        let mut columns = self.columns.iter();
+        let position = columns.position(|column| *column == place);
+        position.ok_or_else(|| lost(place))
+    }
+
+    fn field(&self, place: Place) -> Result<FieldRef> {
+        let position = self.position(place)?;
+        let schema = self.plan.schema();
+        let field = schema.fields().get(position);
+        field.cloned().ok_or_else(|| lost(place))
+    }
+
+    fn column(&self, place: Place) -> Result<PhysicalExprRef> {
+        let field = self.field(place)?;
+        Ok(Arc::new(Column::new(field.name(), self.position(place)?)))
+    }
+
+    fn has(&self, place: Place) -> bool {
+        self.leaves.has(place.leaf)
+    }
+}
+
+struct Builder<'a> {
+    region: &'a Region,
+    classes: &'a [Class],
+}
+
+impl Builder<'_> {
+    fn part(&self, tree: &Tree) -> Result<Built> {
+        match tree {
+            Tree::Leaf(leaf) => self.leaf(*leaf),
+            Tree::Join { left, right, .. } => self.join(self.part(left)?, self.part(right)?),
+        }
+    }
+
+    fn leaf(&self, leaf: usize) -> Result<Built> {
+        let plan = self.region.leaves.get(leaf).cloned();
+        let plan = plan.ok_or_else(|| lost(Place { leaf, column: 0 }))?;
+        let columns = 0..plan.schema().fields().len();
+        let columns = columns.map(|column| Place { leaf, column });
+        self.pruned(Built {
+            leaves: Leaves::one(leaf),
+            columns: columns.collect(),
+            plan,
+        })
+    }
+
+    fn join(&self, left: Built, right: Built) -> Result<Built> {
+        let mut on: Vec<(PhysicalExprRef, PhysicalExprRef)> = Vec::new();
+        for class in self.classes {
+            if class.joins(left.leaves, right.leaves) {
+                let of_left = self.representative(class, left.leaves);
+                let of_right = self.representative(class, right.leaves);
+                if let (Some(of_left), Some(of_right)) = (of_left, of_right) {
+                    on.push((left.column(of_left)?, right.column(of_right)?));
+                }
+            }
+        }
+        let filter = self.filter(&left, &right)?;
+        let (left_plan, right_plan) = (left.plan, right.plan);
+        let plan: Operator = if !on.is_empty() {
+            Arc::new(HashJoinExec::try_new(
+                left_plan,
+                right_plan,
+                on,
+                filter,
+                &JoinType::Inner,
+                None,
+                self.region.mode,
+                NullEquality::NullEqualsNothing,
+                false,
+            )?)
+        } else if filter.is_some() {
+            let inner = &JoinType::Inner;
+            let join = NestedLoopJoinExec::try_new(left_plan, right_plan, filter, inner, None)?;
+            Arc::new(join)
+        } else {
+            Arc::new(CrossJoinExec::new(left_plan, right_plan))
+        };
+        let mut columns = left.columns;
+        columns.extend(right.columns);
+        let joined = Built {
+            plan,
+            leaves: left.leaves.with(right.leaves),
+            columns,
+        };
+        // The projection of the result comes right above the last join.
+        match joined.leaves.len() == self.region.leaves.len() {
+            true => Ok(joined),
+            false => self.pruned(joined),
+        }
+    }
+
+    /// Drops the columns that nothing above a part reads.
+    fn pruned(&self, part: Built) -> Result<Built> {
+        let columns = part.columns.iter().copied();
+        let read: Vec<Place> = columns
+            .filter(|column| self.is_read(*column, part.leaves))
+            .collect();
+        if read.is_empty() || read.len() == part.columns.len() {
+            return Ok(part);
+        }
+        let mut columns = Vec::with_capacity(read.len());
+        for place in &read {
+            let field = part.field(*place)?;
+            columns.push(ProjectionExpr::new(part.column(*place)?, field.name()));
+        }
+        let plan = ProjectionExec::try_new(columns, part.plan)?;
+        Ok(Built {
+            plan: Arc::new(plan),
+            leaves: part.leaves,
+            columns: read,
+        })
+    }
+
+    /// Returns whether a column of a part is read above it.
+    fn is_read(&self, place: Place, part: Leaves) -> bool {
+        self.is_shown(place, part)
+            || self.classes.iter().any(|class| {
+                !part.holds(class.leaves)
+                    && class.leaves.meets(part)
+                    && self.representative(class, part) == Some(place)
+            })
+    }
+
+    /// Returns whether a column of a part is in the result, or in a condition above the part.
+    fn is_shown(&self, place: Place, part: Leaves) -> bool {
+        let mut conditions = self.region.conditions.iter();
+        self.region.shows(place)
+            || conditions.any(|condition| {
+                let mut columns = condition.columns.iter();
+                !is_tested(condition, part) && columns.any(|(_, column)| *column == place)
+            })
+    }
+
+    /// Returns the column that stands for the columns of a class in a part: they are equal there.
+    fn representative(&self, class: &Class, part: Leaves) -> Option<Place> {
+        let columns = || {
+            class
+                .columns
+                .iter()
+                .filter(move |column| part.has(column.leaf))
+        };
+        let shown = columns().find(|column| self.is_shown(**column, part));
+        shown.or_else(|| columns().next()).copied()
+    }
+
+    /// Returns the conditions that can be tested where two parts are joined, and not before.
+    fn filter(&self, left: &Built, right: &Built) -> Result<Option<JoinFilter>> {
+        let both = left.leaves.with(right.leaves);
+        let conditions = self.region.conditions.iter().filter(|condition| {
+            is_tested(condition, both)
+                && !is_tested(condition, left.leaves)
+                && !is_tested(condition, right.leaves)
+        });
+        let mut places: Vec<Place> = Vec::new();
+        let mut fields: Vec<FieldRef> = Vec::new();
+        let mut indices = Vec::new();
+        let mut expressions = Vec::new();
+        for condition in conditions {
+            for (_, place) in &condition.columns {
+                if places.contains(place) {
+                    continue;
+                }
+                let (side, part) = match left.has(*place) {
+                    true => (JoinSide::Left, left),
+                    false => (JoinSide::Right, right),
+                };
+                let index = part.position(*place)?;
+                indices.push(ColumnIndex { index, side });
+                fields.push(part.field(*place)?);
+                places.push(*place);
+            }
+            expressions.push(renumbered(condition, &places)?);
+        }
+        Ok(conjunction_opt(expressions)
+            .map(|expression| JoinFilter::new(expression, indices, Arc::new(Schema::new(fields)))))
+    }
+}
+
+/// Returns whether a condition was tested in a part: in the first join that has all its columns.
+fn is_tested(condition: &Condition, part: Leaves) -> bool {
+    part.len() > 1 && part.holds(condition.leaves)
+}
+
+/// Returns the expression of a condition over a schema of these columns.
+fn renumbered(condition: &Condition, places: &[Place]) -> Result<Arc<dyn PhysicalExpr>> {
+    let expression = Arc::clone(&condition.expression);
+    let renumbered = expression.transform_up(|part| {
+        let Some(column) = part.downcast_ref::<Column>() else {
+            return Ok(Transformed::no(part));
+        };
+        let mut columns = condition.columns.iter();
+        let meant = columns.find(|(index, _)| *index == column.index());
+        let position = meant.and_then(|(_, place)| places.iter().position(|other| other == place));
+        let position = position.ok_or_else(|| {
+            DataFusionError::Internal(format!("a join condition lost its column {column}"))
+        })?;
+        let renumbered = Column::new(column.name(), position);
+        Ok(Transformed::yes(Arc::new(renumbered) as PhysicalExprRef))
+    });
+    renumbered.data()
+}
+
+fn lost(place: Place) -> DataFusionError {
+    let Place { leaf, column } = place;
+    DataFusionError::Internal(format!("column {column} of join input {leaf} was dropped"))
+}

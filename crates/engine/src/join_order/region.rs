@@ -1,0 +1,323 @@
+//! A region of a plan: inner joins, column-only projections between them, and what they join.
+
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::common::{JoinSide, JoinType, NullEquality};
+use datafusion::error::{DataFusionError, Result};
+use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_expr::utils::collect_columns;
+use datafusion::physical_expr::{HigherOrderFunctionExpr, PhysicalExpr, split_conjunction};
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::joins::utils::JoinFilter;
+use datafusion::physical_plan::joins::{
+    CrossJoinExec, HashJoinExec, NestedLoopJoinExec, PartitionMode,
+};
+use datafusion::physical_plan::projection::ProjectionExec;
+
+use super::Operator;
+use super::leaves::{Leaves, MOST};
+
+/// The most operators of a region, so that walking it takes little of the stack.
+const MOST_OPERATORS: usize = 4 * MOST;
+
+/// A column of a leaf.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Place {
+    pub leaf: usize,
+    pub column: usize,
+}
+
+/// A condition of a join that is no equality of two columns. No part of it is one of AND.
+#[derive(Debug, Clone)]
+pub(super) struct Condition {
+    pub expression: Arc<dyn PhysicalExpr>,
+    /// The indices of columns in the expression, and the columns that they mean.
+    pub columns: Vec<(usize, Place)>,
+    pub leaves: Leaves,
+}
+
+/// The order in which leaves are joined. The left side is the one that a hash table is built of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Tree {
+    Leaf(usize),
+    Join {
+        left: Box<Tree>,
+        right: Box<Tree>,
+        /// Whether the sides are joined by equal columns.
+        is_keyed: bool,
+    },
+}
+
+/// Joins whose order can be chosen.
+#[derive(Debug)]
+pub(super) struct Region {
+    pub leaves: Vec<Operator>,
+    /// Columns that are equal.
+    pub keys: Vec<(Place, Place)>,
+    pub conditions: Vec<Condition>,
+    pub output: Vec<Place>,
+    pub schema: SchemaRef,
+    /// The mode of the hash joins.
+    pub mode: PartitionMode,
+    /// The order of the plan as it is.
+    pub tree: Tree,
+}
+
+/// What an operator is for a region.
+pub(super) enum Step<'a> {
+    Join(Join<'a>),
+    /// A projection that computes nothing.
+    Columns {
+        input: &'a Operator,
+        columns: Vec<usize>,
+    },
+    Leaf,
+}
+
+/// An inner join.
+pub(super) struct Join<'a> {
+    left: &'a Operator,
+    right: &'a Operator,
+    keys: Vec<(usize, usize)>,
+    filter: Option<&'a JoinFilter>,
+    projection: Option<&'a [usize]>,
+    /// `None`: not a hash join.
+    mode: Option<PartitionMode>,
+}
+
+/// Returns what an operator is for a region.
+pub(super) fn step(plan: &Operator) -> Step<'_> {
+    let join = if let Some(join) = plan.downcast_ref::<HashJoinExec>() {
+        let keys = join.on().iter();
+        let keys = keys.map(|(left, right)| index(left).zip(index(right)));
+        let keys: Option<Vec<_>> = keys.collect();
+        let Some(keys) = keys else {
+            return Step::Leaf;
+        };
+        if *join.join_type() != JoinType::Inner
+            || join.null_equality() != NullEquality::NullEqualsNothing
+            || join.fetch().is_some()
+        {
+            return Step::Leaf;
+        }
+        Join {
+            left: join.left(),
+            right: join.right(),
+            keys,
+            filter: join.filter(),
+            projection: join.projection.as_deref(),
+            mode: Some(*join.partition_mode()),
+        }
+    } else if let Some(join) = plan.downcast_ref::<NestedLoopJoinExec>() {
+        if *join.join_type() != JoinType::Inner {
+            return Step::Leaf;
+        }
+        Join {
+            left: join.left(),
+            right: join.right(),
+            keys: Vec::new(),
+            filter: join.filter(),
+            projection: join.projection().as_deref(),
+            mode: None,
+        }
+    } else if let Some(join) = plan.downcast_ref::<CrossJoinExec>() {
+        Join {
+            left: join.left(),
+            right: join.right(),
+            keys: Vec::new(),
+            filter: None,
+            projection: None,
+            mode: None,
+        }
+    } else if let Some(projection) = plan.downcast_ref::<ProjectionExec>() {
+        let columns = projection.expr().iter().map(|column| index(&column.expr));
+        let columns: Option<Vec<usize>> = columns.collect();
+        return match columns {
+            Some(columns) => Step::Columns {
+                input: projection.input(),
+                columns,
+            },
+            None => Step::Leaf,
+        };
+    } else {
+        return Step::Leaf;
+    };
+    match join.filter.is_none_or(is_movable) {
+        true => Step::Join(join),
+        false => Step::Leaf,
+    }
+}
+
+/// Returns the index of an expression that is a column.
+fn index(expression: &Arc<dyn PhysicalExpr>) -> Option<usize> {
+    expression.downcast_ref::<Column>().map(Column::index)
+}
+
+/// Returns whether a filter gives the same for a pair of rows wherever it is evaluated, and whether
+/// its columns can be numbered anew.
+fn is_movable(filter: &JoinFilter) -> bool {
+    let mut is_movable = true;
+    let walked = filter.expression().apply(|part| {
+        // The bodies of lambdas number their columns in another way.
+        is_movable &= !part.is_volatile_node() && !part.is::<HigherOrderFunctionExpr>();
+        Ok(match is_movable {
+            true => TreeNodeRecursion::Continue,
+            false => TreeNodeRecursion::Stop,
+        })
+    });
+    let mut indices = filter.column_indices().iter();
+    is_movable && walked.is_ok() && indices.all(|index| index.side != JoinSide::None)
+}
+
+impl Region {
+    /// Returns the region below and including an operator; `None` if there is no order to choose,
+    /// or if the region is too large.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if an operator names a column that its input does not have.
+    pub(super) fn of(root: &Operator) -> Result<Option<Self>> {
+        if !has_a_choice(root) {
+            return Ok(None);
+        }
+        let mut reader = Reader::default();
+        let (tree, output) = reader.read(root)?;
+        let Some(mode) = reader.mode else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            leaves: reader.leaves,
+            keys: reader.keys,
+            conditions: reader.conditions,
+            output,
+            schema: root.schema(),
+            mode,
+            tree,
+        }))
+    }
+
+    /// Returns whether a column is part of the result.
+    pub(super) fn shows(&self, place: Place) -> bool {
+        self.output.contains(&place)
+    }
+}
+
+/// Returns whether a region has more than two leaves, and not too many.
+fn has_a_choice(root: &Operator) -> bool {
+    let (mut leaves, mut operators) = (0, 0);
+    let mut open = vec![root];
+    while let Some(node) = open.pop() {
+        operators += 1;
+        match step(node) {
+            Step::Join(join) => open.extend([join.left, join.right]),
+            Step::Columns { input, .. } => open.push(input),
+            Step::Leaf => leaves += 1,
+        }
+        if leaves > MOST || operators > MOST_OPERATORS {
+            return false;
+        }
+    }
+    leaves > 2
+}
+
+/// What was read of a region so far.
+#[derive(Default)]
+struct Reader {
+    leaves: Vec<Operator>,
+    keys: Vec<(Place, Place)>,
+    conditions: Vec<Condition>,
+    mode: Option<PartitionMode>,
+}
+
+impl Reader {
+    /// Reads an operator. Returns its order, and where its columns come from.
+    fn read(&mut self, plan: &Operator) -> Result<(Tree, Vec<Place>)> {
+        match step(plan) {
+            Step::Leaf => {
+                let leaf = self.leaves.len();
+                self.leaves.push(Arc::clone(plan));
+                let columns = 0..plan.schema().fields().len();
+                let places = columns.map(|column| Place { leaf, column });
+                Ok((Tree::Leaf(leaf), places.collect()))
+            }
+            Step::Columns { input, columns } => {
+                let (tree, places) = self.read(input)?;
+                Ok((tree, picked(&places, &columns)?))
+            }
+            Step::Join(join) => {
+                let (left, mut places) = self.read(join.left)?;
+                let (right, of_right) = self.read(join.right)?;
+                for (left, right) in &join.keys {
+                    let key = (place(&places, *left)?, place(&of_right, *right)?);
+                    self.keys.push(key);
+                }
+                if let Some(filter) = join.filter {
+                    self.add_conditions(filter, &places, &of_right)?;
+                }
+                self.mode = self.mode.or(join.mode);
+                places.extend(of_right);
+                if let Some(projection) = join.projection {
+                    places = picked(&places, projection)?;
+                }
+                let tree = Tree::Join {
+                    left: Box::new(left),
+                    right: Box::new(right),
+                    is_keyed: !join.keys.is_empty(),
+                };
+                Ok((tree, places))
+            }
+        }
+    }
+
+    fn add_conditions(
+        &mut self,
+        filter: &JoinFilter,
+        left: &[Place],
+        right: &[Place],
+    ) -> Result<()> {
+        let mut of_filter = Vec::with_capacity(filter.column_indices().len());
+        for index in filter.column_indices() {
+            of_filter.push(match index.side {
+                JoinSide::Left => place(left, index.index)?,
+                JoinSide::Right => place(right, index.index)?,
+                JoinSide::None => return Err(no_column(index.index)),
+            });
+        }
+        for expression in split_conjunction(filter.expression()) {
+            let mut indices: Vec<usize> = collect_columns(expression)
+                .iter()
+                .map(Column::index)
+                .collect();
+            indices.sort_unstable();
+            indices.dedup();
+            let mut columns = Vec::with_capacity(indices.len());
+            let mut leaves = Leaves::default();
+            for index in indices {
+                let column = place(&of_filter, index)?;
+                leaves = leaves.with(Leaves::one(column.leaf));
+                columns.push((index, column));
+            }
+            self.conditions.push(Condition {
+                expression: Arc::clone(expression),
+                columns,
+                leaves,
+            });
+        }
+        Ok(())
+    }
+}
+
+fn place(places: &[Place], index: usize) -> Result<Place> {
+    places.get(index).copied().ok_or_else(|| no_column(index))
+}
+
+fn picked(places: &[Place], columns: &[usize]) -> Result<Vec<Place>> {
+    let picked = columns.iter().map(|column| place(places, *column));
+    picked.collect()
+}
+
+fn no_column(index: usize) -> DataFusionError {
+    DataFusionError::Internal(format!("a joined input has no column {index}"))
+}
