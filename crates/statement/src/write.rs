@@ -260,8 +260,8 @@ impl StatementContext {
         let mut mapping = Mapping::new(&name, &schema, rows, |column| {
             found.access.is_visible(column)
         })?;
-        let mut required = table.columns().filter(|column| column.is_required());
-        if required.any(|column| !found.access.is_visible(&column.name)) {
+        let is_hidden = |column: &str| !found.access.is_visible(column);
+        if (table.columns()).any(|column| column.is_required() && is_hidden(&column.name)) {
             // The error of a row would name it.
             return Err(Error::not_supported(format!(
                 "rows cannot be complete as table {name} asks for, so none are added to it"

@@ -1,6 +1,8 @@
 //! Typed views of Arrow arrays: the values of a column by row, for any width of offsets, keys and
 //! units.
 
+use std::borrow::Cow;
+
 use bytes::BytesMut;
 use datafusion::arrow::array::*;
 use datafusion::arrow::datatypes as arrow;
@@ -318,7 +320,7 @@ impl<'a> List<'a> {
     }
 }
 
-fn no_array(message: impl Into<String>) -> Error {
+fn no_array(message: impl Into<Cow<'static, str>>) -> Error {
     Error::new(Code::NotSupported, message)
         .with_hint("SET array_output = 'json' shows arrays of arrays as JSON, as to_json(x) does")
 }
