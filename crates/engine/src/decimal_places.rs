@@ -60,7 +60,8 @@ fn rounded(expr: &Expr) -> Option<(&Expr, i64)> {
 
 /// Returns the type of the result; `None` if it is no decimal, or has no room for the places. It is
 /// as wide as possible: types that are coerced later, such as those of CASE, may be wider than they
-/// seem.
+/// seem, and the engine's results may have a digit more than it says, also where the places are
+/// those of the number.
 fn with_places(data_type: &DataType, places: i64) -> Option<DataType> {
     let DataType::Decimal128(precision, scale) = data_type else {
         return None;
@@ -68,7 +69,7 @@ fn with_places(data_type: &DataType, places: i64) -> Option<DataType> {
     let places = i8::try_from(places.max(0)).ok()?;
     let digits = i16::from(*precision) - i16::from(*scale) + i16::from(places);
     let fits = places < *scale || digits <= i16::from(DECIMAL128_MAX_PRECISION);
-    (fits && places != *scale).then_some(DataType::Decimal128(DECIMAL128_MAX_PRECISION, places))
+    fits.then_some(DataType::Decimal128(DECIMAL128_MAX_PRECISION, places))
 }
 
 #[cfg(test)]
@@ -82,7 +83,7 @@ mod tests {
             (decimal(10, 4), 2, Some(decimal(38, 2))),
             (decimal(10, 4), 0, Some(decimal(38, 0))),
             (decimal(10, 4), -2, Some(decimal(38, 0))),
-            (decimal(10, 4), 4, None),
+            (decimal(10, 4), 4, Some(decimal(38, 4))),
             (decimal(10, 4), 6, Some(decimal(38, 6))),
             (decimal(38, 10), 2, Some(decimal(38, 2))),
             (decimal(38, 0), 2, None),

@@ -2,8 +2,8 @@
 //! dialects, so it can tell where a statement ends.
 //!
 //! Hive statements have backslash escapes in strings, Trino's and Postgres' do not, so the end of a
-//! string depends on the statement's first words. The lexer never fails: an unterminated token
-//! extends to the end of the text.
+//! string depends on the statement's first words, and in CREATE TABLE on whether its query has
+//! begun. The lexer never fails: an unterminated token extends to the end of the text.
 
 /// One token: bytes `start..end` of the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,11 +108,17 @@ pub(crate) fn first_semicolon(sql: &str) -> Option<usize> {
 struct Lexer<'a> {
     sql: &'a str,
     at: usize,
+    /// The statement's query has begun, after `AS`.
+    in_query: bool,
 }
 
 impl<'a> Lexer<'a> {
     fn new(sql: &'a str) -> Self {
-        Lexer { sql, at: 0 }
+        Lexer {
+            sql,
+            at: 0,
+            in_query: false,
+        }
     }
 
     fn peek(&self) -> Option<char> {
@@ -137,6 +143,9 @@ impl<'a> Lexer<'a> {
 
     /// The next token. `before`: the statement's tokens so far.
     fn next_token(&mut self, before: &[Token]) -> Option<Token> {
+        if before.is_empty() {
+            self.in_query = false;
+        }
         if let Some(comment) = self.skip_blanks() {
             return Some(comment);
         }
@@ -145,7 +154,7 @@ impl<'a> Lexer<'a> {
         let mut unterminated = false;
         let kind = match first {
             '\'' => {
-                let escapes = has_hive_strings(self.sql, before);
+                let escapes = self.has_escapes(before);
                 unterminated = !self.quoted('\'', escapes);
                 TokenKind::Single {
                     prefix: Prefix::None,
@@ -153,7 +162,7 @@ impl<'a> Lexer<'a> {
                 }
             }
             '"' => {
-                let escapes = has_hive_strings(self.sql, before);
+                let escapes = self.has_escapes(before);
                 unterminated = !self.quoted('"', escapes);
                 TokenKind::Double { escapes }
             }
@@ -184,7 +193,7 @@ impl<'a> Lexer<'a> {
             }
             c if is_word_start(c) => match self.string_prefix(c) {
                 Some(prefix) => {
-                    let escapes = prefix == Prefix::Escape || has_hive_strings(self.sql, before);
+                    let escapes = prefix == Prefix::Escape || self.has_escapes(before);
                     unterminated = !self.quoted('\'', escapes);
                     TokenKind::Single { prefix, escapes }
                 }
@@ -195,12 +204,19 @@ impl<'a> Lexer<'a> {
             },
             other => TokenKind::Sign(other),
         };
-        Some(Token {
+        let token = Token {
             kind,
             start,
             end: self.at,
             unterminated,
-        })
+        };
+        self.in_query |= begins_query(self.sql, before, &token);
+        Some(token)
+    }
+
+    /// Whether a string that follows these tokens has backslash escapes.
+    fn has_escapes(&self, before: &[Token]) -> bool {
+        !self.in_query && has_hive_strings(self.sql, before)
     }
 
     /// Skips blanks and comments; returns an unterminated comment as a token.
@@ -337,18 +353,26 @@ fn is_word_part(character: char) -> bool {
     is_word_start(character) || character.is_ascii_digit() || character == '$'
 }
 
+/// Whether a token is one of these words.
+fn is_word(sql: &str, token: Option<&Token>, words: &[&str]) -> bool {
+    let word = token
+        .filter(|token| token.kind == TokenKind::Word)
+        .and_then(|token| sql.get(token.start..token.end))
+        .unwrap_or_default();
+    words.iter().any(|w| word.eq_ignore_ascii_case(w))
+}
+
+/// Whether a token is the first of a query after `AS`, which is not that of `STORED AS`.
+fn begins_query(sql: &str, before: &[Token], token: &Token) -> bool {
+    is_word(sql, before.last(), &["AS"])
+        && (token.kind == TokenKind::Sign('(')
+            || is_word(sql, Some(token), &["SELECT", "WITH", "VALUES", "TABLE"]))
+}
+
 /// Whether a statement with these first tokens is Hive's, so that its strings have backslash
 /// escapes.
 fn has_hive_strings(sql: &str, tokens: &[Token]) -> bool {
-    let word = |index: usize| {
-        tokens
-            .get(index)
-            .filter(|token| token.kind == TokenKind::Word)
-            .and_then(|token| sql.get(token.start..token.end))
-            .unwrap_or_default()
-    };
-    let is =
-        |index: usize, words: &[&str]| words.iter().any(|w| word(index).eq_ignore_ascii_case(w));
+    let is = |index: usize, words: &[&str]| is_word(sql, tokens.get(index), words);
     is(0, &["MSCK", "SHOW", "DESCRIBE", "DESC"])
         || (is(0, &["CREATE", "ALTER", "DROP"])
             && is(1, &["TABLE", "EXTERNAL", "DATABASE", "SCHEMA"]))
@@ -390,6 +414,21 @@ mod tests {
             1
         );
         assert_eq!(texts(r"select E'\'; select 2'").len(), 1);
+    }
+
+    #[test]
+    fn a_backslash_before_a_quote_ends_a_string_of_the_query_of_create_table() {
+        for sql in [
+            r"create table t as select '\'; create table u as select '\'",
+            r"create table t with (x = '\'') as (select '\'); select 2",
+            r"create table t comment '\'' stored as parquet as values ('\'); select 2",
+            r"create external table t (a int) stored as orc location '\''; select '\'",
+        ] {
+            let statements = split(sql);
+            assert_eq!(statements.len(), 2, "{sql}");
+            let mut tokens = statements.iter().flat_map(|of| &of.tokens);
+            assert!(tokens.all(|token| !token.unterminated), "{sql}");
+        }
     }
 
     #[test]

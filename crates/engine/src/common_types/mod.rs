@@ -63,6 +63,8 @@ fn concerns(expr: &Expr) -> bool {
     match expr {
         Expr::Case(_) | Expr::InSubquery(_) | Expr::SetComparison(_) => true,
         Expr::ScalarFunction(call) => OF_ONE_TYPE.contains(&call.func.name()),
+        Expr::Between(between) => !is_literal(&between.low) || !is_literal(&between.high),
+        Expr::InList(list) => !list.list.iter().all(is_literal),
         _ => false,
     }
 }
@@ -120,16 +122,20 @@ fn met(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
         Expr::Between(mut between) => {
             let bounds = [between.low.as_mut(), between.high.as_mut()];
             let operands = std::iter::once(between.expr.as_mut()).chain(bounds);
-            let changed = reals::compare(operands, schema);
+            let changed = compare(operands.collect(), schema);
             Transformed::new_transformed(Expr::Between(between), changed)
         }
         Expr::InList(mut list) => {
             let operands = std::iter::once(list.expr.as_mut()).chain(&mut list.list);
-            let changed = reals::compare(operands, schema);
+            let changed = compare(operands.collect(), schema);
             Transformed::new_transformed(Expr::InList(list), changed)
         }
         expr => Transformed::no(expr),
     }
+}
+
+fn is_literal(expr: &Expr) -> bool {
+    matches!(expr, Expr::Literal(..))
 }
 
 /// Gives operands that are compared one type. Returns whether anything changed.
@@ -138,13 +144,37 @@ fn compare_and_meet(mut operands: Vec<&mut Expr>, schema: &DFSchema) -> bool {
     meet(operands, schema) || compared
 }
 
+/// Gives the operands of BETWEEN and IN one type where decimals meet floating-point numbers: with
+/// an integer among them, the engine casts it to a decimal that may be too small for it. Returns
+/// whether anything changed.
+///
+/// [`decimals`] handles literals, after type coercion.
+fn compare(mut operands: Vec<&mut Expr>, schema: &DFSchema) -> bool {
+    let compared = reals::compare(operands.iter_mut().map(|operand| &mut **operand), schema);
+    let kinds = kinds(&operands, schema);
+    match Meeting::of(&kinds) {
+        Some(meeting @ Meeting::Floats) => convert(operands, kinds, meeting) || compared,
+        _ => compared,
+    }
+}
+
 /// Gives operands one type where decimals meet floating-point numbers or number literals. Returns
 /// whether anything changed.
 fn meet(operands: Vec<&mut Expr>, schema: &DFSchema) -> bool {
-    let kinds: Vec<Kind> = operands.iter().map(|expr| Kind::of(expr, schema)).collect();
-    let Some(meeting) = Meeting::of(&kinds) else {
-        return false;
-    };
+    let kinds = kinds(&operands, schema);
+    match Meeting::of(&kinds) {
+        Some(meeting) => convert(operands, kinds, meeting),
+        None => false,
+    }
+}
+
+fn kinds(operands: &[&mut Expr], schema: &DFSchema) -> Vec<Kind> {
+    let operands = operands.iter();
+    operands.map(|expr| Kind::of(expr, schema)).collect()
+}
+
+/// Converts operands of these kinds. Returns whether anything changed.
+fn convert(operands: Vec<&mut Expr>, kinds: Vec<Kind>, meeting: Meeting) -> bool {
     let mut changed = false;
     for (operand, kind) in operands.into_iter().zip(kinds) {
         if let Some(expr) = meeting.of_operand(operand, &kind) {

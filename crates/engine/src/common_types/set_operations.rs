@@ -14,8 +14,8 @@ use datafusion::optimizer::analyzer::type_coercion::coerce_union_schema;
 
 use super::reals::{self, Side};
 use super::{Kind, Meeting};
-use crate::expressions;
 use crate::set_operations::is_set_operation;
+use crate::{expressions, time};
 
 /// Gives the values of set operations, VALUES and subqueries common types, and updates the types of
 /// the nodes above them.
@@ -110,13 +110,50 @@ fn of_join(mut join: Join) -> Result<LogicalPlan> {
         _ => (Arc::clone(&join.left), false),
     };
     if let [left, right] = common(vec![left, Arc::clone(&join.right)])?.as_slice() {
+        let left = with_types_of_results(left, right)?;
         join.left = match is_distinct {
-            true => Arc::new(LogicalPlan::Distinct(Distinct::All(Arc::clone(left)))),
-            false => Arc::clone(left),
+            true => Arc::new(LogicalPlan::Distinct(Distinct::All(left))),
+            false => left,
         };
         join.right = Arc::clone(right);
     }
     LogicalPlan::Join(join).recompute_schema()
+}
+
+/// Returns the left side of INTERSECT or EXCEPT with the types of the result: the engine returns the
+/// types of the left side, so that a date beside timestamps stays one, and NULLs become texts.
+///
+/// Integers, decimals and texts keep the types that they have: the type of the result would be that
+/// of an integer constant, or show other digits.
+fn with_types_of_results(
+    left: &Arc<LogicalPlan>,
+    right: &Arc<LogicalPlan>,
+) -> Result<Arc<LogicalPlan>> {
+    let mut left = Arc::clone(left);
+    // If there is no common type, the engine reports the error.
+    let Ok(schema) = coerce_union_schema(&[Arc::clone(&left), Arc::clone(right)]) else {
+        return Ok(left);
+    };
+    for (column, field) in schema.fields().iter().enumerate() {
+        let own = left.schema().fields().get(column);
+        let Some(own) = own.map(|own| own.data_type().clone()) else {
+            continue;
+        };
+        let target = field.data_type();
+        let target = time::in_microseconds(target).unwrap_or_else(|| target.clone());
+        let keeps_own = own == target
+            || target.is_decimal()
+            || target.is_string()
+            || own.is_integer() && target.is_integer();
+        if keeps_own {
+            continue;
+        }
+        let typed = |own: &Expr| Some(cast(own.clone(), target.clone()));
+        if let Some(typed) = changed(&left, column, typed)? {
+            left = Arc::new(typed);
+        }
+    }
+    Ok(left)
 }
 
 /// Returns the inputs of a set operation, with columns of one type where decimals meet

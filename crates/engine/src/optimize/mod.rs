@@ -12,6 +12,7 @@ mod leaves;
 mod offsets;
 mod projections;
 mod pushdown;
+mod repeated;
 mod restated;
 mod rules;
 mod sieve;
@@ -42,7 +43,7 @@ const LOGICAL: &[(&str, LogicalGuard)] = &[
     ("push_down_leaf_projections", leaves::guard),
     ("eliminate_cross_join", cross_join::guard),
     ("propagate_empty_relation", empty_parts::guard),
-    ("eliminate_duplicated_expr", dependencies::of_sorts),
+    ("eliminate_duplicated_expr", repeated::guard),
     ("replace_distinct_aggregate", dependencies::of_distinct),
     ("eliminate_join", dependencies::of_joins),
     ("single_distinct_aggregation_to_group_by", distinct::guard),

@@ -254,3 +254,12 @@ async fn a_union_of_columns_that_are_equal_is_sorted() {
         UNION ALL (SELECT TRUE, CAST('-0.01' AS DECIMAL(38,2)), CAST('0.01' AS DECIMAL(38,2))) ORDER BY x2 DESC NULLS LAST";
     assert_eq!(ordered(sql).await, ["true -0.01 0.01", " -45.46 -45.46"]);
 }
+
+#[tokio::test]
+async fn a_repeated_key_of_an_aggregate_is_one_key() {
+    let t = "(VALUES (1, 'x', 2), (1, 'y', 1), (2, 'z', 3), (2, 'v', 2)) t(a, b, c)";
+    let distinct = format!("SELECT DISTINCT ON (a) a, b FROM {t} ORDER BY a, a DESC, c");
+    assert_eq!(ordered(&distinct).await, ["1 y", "2 v"]);
+    let lists = format!("SELECT array_agg(b ORDER BY a DESC, a, c) FROM {t}");
+    assert_eq!(ordered(&lists).await, ["[v, z, y, x]"]);
+}

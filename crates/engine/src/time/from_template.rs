@@ -12,6 +12,10 @@ use self::elements::{Element, is_digits, is_separator};
 use super::SECOND;
 use super::calendar::{at, days_in_month, days_of, weekday};
 use super::template::{DAYS, MONTHS, ROMAN};
+use crate::stop;
+
+/// How many parts of a template are read before the next check whether the query is stopped.
+const BETWEEN_CHECKS: usize = 1024;
 
 /// What a text contains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,8 +119,8 @@ struct Parts {
 ///
 /// # Errors
 ///
-/// Returns an error if the text does not match the template, or if the template is too long or
-/// contains an unsupported pattern.
+/// Returns an error if the text does not match the template, if the template is too long or contains
+/// an unsupported pattern, or if the query is stopped.
 pub(super) fn read(text: &str, template: &str) -> Result<Said, Fault> {
     if template.len() > MAX_TEMPLATE {
         return Err(Fault::Long);
@@ -128,6 +132,9 @@ pub(super) fn read(text: &str, template: &str) -> Result<Said, Fault> {
     // Blanks that the text has beyond the separators of the template.
     let mut extra = 0i64;
     for (at, element) in elements.iter().enumerate() {
+        if at.is_multiple_of(BETWEEN_CHECKS) && stop::check().is_err() {
+            return Err(Fault::Differs);
+        }
         let is_field = matches!(element, Element::Field { .. });
         if !fixed && (is_field || at == 0) {
             extra += skip_blanks(&mut rest);

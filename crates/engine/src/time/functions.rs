@@ -292,8 +292,14 @@ fn by_template(
             let (Some(text), Some(template)) = pair else {
                 return Ok(None);
             };
-            let said = from_template::read(text, template)
-                .map_err(|fault| from_template::error(text, template, &fault))?;
+            let said = match from_template::read(text, template) {
+                Ok(said) => said,
+                Err(fault) => {
+                    // What is stopped reads no further.
+                    stop::check()?;
+                    return Err(from_template::error(text, template, &fault).into());
+                }
+            };
             let time = match said.offset {
                 Some(offset) => said.time.checked_sub(offset * SECOND),
                 None => clock.instant(said.time),

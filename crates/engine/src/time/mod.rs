@@ -83,7 +83,7 @@ pub use rule::{Microseconds, WindowsByLength};
 pub use template::{DAYS, MONTHS};
 pub use to_char::register as register_templates;
 pub use types::MicrosecondTypes;
-pub(crate) use types::with_texts;
+pub(crate) use types::{in_microseconds, with_texts};
 
 /// Microseconds per second.
 const SECOND: i64 = 1_000_000;

@@ -56,10 +56,13 @@ impl AnalyzerRule for WindowsByLength {
                     None => by_peers(expr, schema),
                 }
             }
-            Expr::WindowFunction(window) => match of_timestamps(window, schema) {
-                Some(window) => Transformed::yes(Expr::WindowFunction(Box::new(window))),
-                None => Transformed::no(expr),
-            },
+            Expr::WindowFunction(window) => {
+                let wider = of_timestamps(window, schema).or_else(|| of_wider(window, schema));
+                match wider {
+                    Some(window) => Transformed::yes(Expr::WindowFunction(Box::new(window))),
+                    None => Transformed::no(expr),
+                }
+            }
             _ => Transformed::no(expr),
         })
     }
@@ -128,6 +131,34 @@ fn of_timestamps(window: &WindowFunction, schema: &DFSchema) -> Option<WindowFun
     let timestamp = DataType::Timestamp(TimeUnit::Microsecond, None);
     let date = Box::new(std::mem::take(&mut key.expr));
     key.expr = Expr::Cast(Cast::new(date, timestamp));
+    Some(window)
+}
+
+/// Turns a RANGE window over integers into one over wider numbers. Where a key with its offset is
+/// out of range, DataFusion takes all rows up to the last, which may have NULL as their key
+/// (`WindowFrameStateRange` of `datafusion-expr`, 55.2).
+fn of_wider(window: &WindowFunction, schema: &DFSchema) -> Option<WindowFunction> {
+    let mut window = window.clone();
+    let frame = &window.params.window_frame;
+    let [start, end] = [&frame.start_bound, &frame.end_bound].map(|bound| match bound {
+        WindowFrameBound::Preceding(by) | WindowFrameBound::Following(by) if !by.is_null() => {
+            by.to_string().parse::<i64>().ok()
+        }
+        _ => Some(0),
+    });
+    let are_small = [start?, end?].map(|offset| i32::try_from(offset).is_ok());
+    let [key] = window.params.order_by.as_mut_slice() else {
+        return None;
+    };
+    let wider = match key.expr.get_type(schema).ok()? {
+        DataType::Int8 | DataType::Int16 | DataType::Int32 if are_small == [true, true] => {
+            DataType::Int64
+        }
+        of if of.is_signed_integer() => DataType::Decimal128(20, 0),
+        _ => return None,
+    };
+    let integer = Box::new(std::mem::take(&mut key.expr));
+    key.expr = Expr::Cast(Cast::new(integer, wider));
     Some(window)
 }
 

@@ -147,7 +147,7 @@ fn not_planned(sql_type: &SqlType) -> DataFusionError {
 }
 
 /// Returns the type with microseconds in place of nanoseconds; `None` if it has no nanoseconds.
-pub(super) fn in_microseconds(data_type: &DataType) -> Option<DataType> {
+pub(crate) fn in_microseconds(data_type: &DataType) -> Option<DataType> {
     mapped(data_type, &|data_type| match data_type {
         DataType::Timestamp(TimeUnit::Nanosecond, zone) => {
             Some(DataType::Timestamp(TimeUnit::Microsecond, zone.clone()))

@@ -27,7 +27,7 @@ use lakegate_engine::time::{AT_TIME_ZONE, interval_in_words};
 use lakegate_error::{Code, Error};
 
 use super::build::{self, binary, cast, nested};
-use super::{casts, comparisons, copies, expressions};
+use super::{casts, comparisons, copies, expressions, numbers};
 use crate::postgres::functions::BIT_COUNT;
 
 /// Returns the replacement of a call; `None` if it stays unchanged.
@@ -42,9 +42,15 @@ pub(super) fn call(name: &str, args: &[Expr]) -> Result<Option<Expr>, Error> {
             copies::check(x, 2)?;
             copies::check(y, 2)?;
             let (x, y) = (nested(x.clone()), nested(y.clone()));
-            let rest = binary(x.clone(), BinaryOperator::Modulo, y.clone());
-            let whole = nested(binary(x, BinaryOperator::Minus, nested(rest)));
-            let quotient = nested(binary(whole, BinaryOperator::Divide, y));
+            // Literals such as 0.005 are exact.
+            let calculated = |left, op, right| {
+                let mut result = binary(left, op, right);
+                numbers::fold(&mut result);
+                nested(result)
+            };
+            let rest = calculated(x.clone(), BinaryOperator::Modulo, y.clone());
+            let whole = calculated(x, BinaryOperator::Minus, rest);
+            let quotient = calculated(whole, BinaryOperator::Divide, y);
             let whole_decimal = ExactNumberInfo::PrecisionAndScale(38, 0);
             Some(cast(quotient, DataType::Numeric(whole_decimal)))
         }

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! 0.1 + 0.2, 0.3 / 0.1         0.3, 3.0
+//! 7 % 0.005                    0.000
 //! SELECT 1, -2, 1 + 1          SELECT 1::int AS "?column?", (-2)::int …, (1 + 1)::int …
 //! SELECT 1.50, 0.1 + 0.2       SELECT '1.50'::numeric(3,2) AS "?column?", '0.3'::numeric(1,1) …
 //! ```
@@ -186,7 +187,7 @@ impl Written {
                 self.value.checked_mul(other.value)?,
                 self.scale + other.scale,
             ),
-            BinaryOperator::Plus | BinaryOperator::Minus => {
+            BinaryOperator::Plus | BinaryOperator::Minus | BinaryOperator::Modulo => {
                 let scale = self.scale.max(other.scale);
                 let left = self.value.checked_mul(power_of_ten(scale - self.scale)?)?;
                 let right = other
@@ -194,12 +195,12 @@ impl Written {
                     .checked_mul(power_of_ten(scale - other.scale)?)?;
                 let value = match op {
                     BinaryOperator::Plus => left.checked_add(right)?,
-                    _ => left.checked_sub(right)?,
+                    BinaryOperator::Minus => left.checked_sub(right)?,
+                    _ => left.checked_rem(right)?,
                 };
                 (value, scale)
             }
             BinaryOperator::Divide if !is_decimal => (self.value.checked_div(other.value)?, 0),
-            BinaryOperator::Modulo if !is_decimal => (self.value.checked_rem(other.value)?, 0),
             _ => return None,
         };
         let number = Self {
@@ -279,9 +280,13 @@ mod tests {
             ("7.5 / 2", "3.75"),
             ("1.5 - 0.5", "1.0"),
             ("0.00 * 5", "0.00"),
+            ("7 % 0.005", "0.000"),
+            ("-7.5 % 2", "(-1.5)"),
             // Without an end, not written with a point, or more than literals.
             ("1.0 / 3", "1.0 / 3"),
             ("1.0 / 0", "1.0 / 0"),
+            ("1.5 % 0", "1.5 % 0"),
+            ("7 % 2", "7 % 2"),
             ("1 + 2", "1 + 2"),
             ("0.1 + 1e2", "0.1 + 1e2"),
             ("x + 0.1", "x + 0.1"),

@@ -1,5 +1,7 @@
 //! The parts of a template that texts are read by.
 
+use super::BETWEEN_CHECKS;
+use crate::stop;
 use crate::time::template::{fills, pattern};
 
 /// A part of a template.
@@ -49,11 +51,14 @@ pub(super) fn is_digits(element: &Element) -> bool {
     }
 }
 
-/// Returns the parts of a template.
+/// Returns the parts of a template; not all of them if the query is stopped.
 pub(super) fn of(template: &str) -> Vec<Element> {
     let mut elements = Vec::new();
     let mut rest = template;
     while !rest.is_empty() {
+        if elements.len().is_multiple_of(BETWEEN_CHECKS) && stop::check().is_err() {
+            break;
+        }
         let (bare, after) = match fills(rest) {
             Some(after) => (true, after),
             None => (false, rest),

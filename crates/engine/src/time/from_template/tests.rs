@@ -92,3 +92,12 @@ fn long_texts_of_digits_are_read_once() {
     assert!(read(&text, &template).is_ok());
     assert_eq!(read(&text, "YYYY"), Err(Fault::Range));
 }
+
+#[test]
+fn a_stopped_query_reads_no_further() {
+    let stop = std::sync::Arc::new(stop::Stop::default());
+    let _entered = stop.enter();
+    assert!(read("2024", "YYYY").is_ok());
+    stop.stop(Error::internal("stopped"));
+    assert_eq!(read("2024", "YYYY"), Err(Fault::Differs));
+}
