@@ -24,6 +24,9 @@ use std::sync::{Arc, LazyLock};
 pub(crate) use array_casts::rule as array_casts;
 pub(super) use arrays::MOST_FREQUENT;
 pub(super) use bytes::BIT_COUNT;
+pub(crate) use bytes::{
+    keywords as byte_keywords, operators as byte_operators, rule as texts_beside_bytes,
+};
 use datafusion::logical_expr::ScalarUDF;
 pub(super) use joined::JOINED;
 pub(super) use json::{ROW as JSON_ROW, planner as json_operators};
