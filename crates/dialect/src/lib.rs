@@ -47,6 +47,7 @@ fn planners_of(names: Names) -> Vec<Arc<dyn ExprPlanner>> {
         planners.extend(postgres::json_subscripts());
         planners.push(postgres::byte_keywords());
         planners.push(postgres::byte_operators());
+        planners.push(postgres::extracts());
     }
     planners
 }
