@@ -34,6 +34,7 @@ fn rules_of(names: Names) -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
     let mut rules = (lakegate_functions::library().rules_of)(names);
     if names == Names::Postgres {
         rules.push(postgres::array_casts());
+        rules.push(postgres::texts_beside_bytes());
         rules.extend(postgres::json_comparisons());
     }
     rules
@@ -44,6 +45,9 @@ fn planners_of(names: Names) -> Vec<Arc<dyn ExprPlanner>> {
     let mut planners = (lakegate_functions::library().planners_of)(names);
     if names == Names::Postgres {
         planners.extend(postgres::json_subscripts());
+        planners.push(postgres::byte_keywords());
+        planners.push(postgres::byte_operators());
+        planners.push(postgres::extracts());
     }
     planners
 }

@@ -11,6 +11,7 @@
 //! ratio * 100                          CAST(ratio AS DOUBLE) * 100, if ratio is a REAL
 //! price * 1.1                          price * 1.1 as a DECIMAL(2,1), if price is a DECIMAL
 //! price / 3                            a quotient of more digits, if price is a DECIMAL
+//! extract(year FROM day) / 10          CAST(extract(year FROM day) AS DECIMAL(10,0)) / 10
 //! ```
 //!
 //! Runs while a query is planned, because the results have other types. `untyped_texts.rs` gives
@@ -20,10 +21,10 @@ use arrow::datatypes::{DataType, IntervalUnit};
 use datafusion::common::DFSchema;
 use datafusion::error::Result;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
-use datafusion::logical_expr::{Expr, ExprSchemable, cast};
+use datafusion::logical_expr::{Expr, ExprSchemable, Operator, cast};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
-use super::{common_types, decimal_texts, quotients};
+use super::{common_types, decimal_texts, quotients, time};
 
 const INTERVAL: DataType = DataType::Interval(IntervalUnit::MonthDayNano);
 
@@ -53,6 +54,9 @@ impl ExprPlanner for OperandTypes {
         let typed_right = typed_right.and_then(|text| typed(text, &op, &left, schema));
         let is_typed = typed_left.is_some() || typed_right.is_some();
         let (mut left, mut right) = (typed_left.unwrap_or(left), typed_right.unwrap_or(right));
+        if op == BinaryOperator::Divide {
+            (left, right) = (divided(left, schema), divided(right, schema));
+        }
         if !is_typed && is_arithmetic(&op) && op != BinaryOperator::PGExp {
             (left, right) = widened(left, right, schema);
             (left, right) = exact(left, right, schema);
@@ -103,6 +107,65 @@ fn widened(left: Expr, right: Expr, schema: &DFSchema) -> (Expr, Expr) {
         }
         _ => (left, right),
     }
+}
+
+/// How many parts of an operand are looked at for an `extract`.
+const MAX_PARTS: usize = 256;
+
+/// Makes an operand of a division that is calculated from an `extract` a decimal, which it is in
+/// PostgreSQL, or a floating-point number if it may have a fraction. Elsewhere integers are as good.
+fn divided(operand: Expr, schema: &DFSchema) -> Expr {
+    let mut parts = MAX_PARTS;
+    let Some(has_fraction) = extracted(&operand, &mut parts) else {
+        return operand;
+    };
+    match operand.get_type(schema) {
+        Ok(of) if of.is_integer() && has_fraction => cast(operand, DataType::Float64),
+        Ok(DataType::Int32) => cast(operand, DataType::Decimal128(10, 0)),
+        Ok(DataType::Int64) => cast(operand, DataType::Decimal128(20, 0)),
+        _ => operand,
+    }
+}
+
+/// Returns whether a value that is calculated from an `extract` may have a fraction; `None` for
+/// other values. Only an `extract` is a `date_part` here: the dialect casts that function's results.
+fn extracted(expr: &Expr, parts: &mut usize) -> Option<bool> {
+    *parts = parts.checked_sub(1)?;
+    match expr {
+        Expr::ScalarFunction(call) => match (call.func.name(), call.args.as_slice()) {
+            ("date_part", [Expr::Literal(unit, _), _]) => {
+                let unit = unit.try_as_str().flatten()?;
+                Some(time::has_fraction(unit))
+            }
+            ("abs" | "coalesce" | "greatest" | "least" | "nullif", args) => {
+                any_of(args.iter(), parts)
+            }
+            _ => None,
+        },
+        Expr::AggregateFunction(call) => match call.func.name() {
+            "max" | "min" | "sum" => any_of(call.params.args.iter(), parts),
+            _ => None,
+        },
+        Expr::BinaryExpr(binary) => match binary.op {
+            Operator::Plus | Operator::Minus | Operator::Multiply | Operator::Modulo => {
+                any_of([&*binary.left, &*binary.right].into_iter(), parts)
+            }
+            _ => None,
+        },
+        Expr::Case(case) => {
+            let results = case.when_then_expr.iter().map(|(_, result)| &**result);
+            any_of(results.chain(case.else_expr.as_deref()), parts)
+        }
+        Expr::Negative(inner) => extracted(inner, parts),
+        Expr::Alias(alias) => extracted(&alias.expr, parts),
+        _ => None,
+    }
+}
+
+/// Returns it for the values of which one is calculated from others.
+fn any_of<'a>(exprs: impl Iterator<Item = &'a Expr>, parts: &mut usize) -> Option<bool> {
+    let found = exprs.filter_map(|expr| extracted(expr, parts));
+    found.reduce(|one, other| one || other)
 }
 
 /// Makes a number literal that is beside a decimal the decimal that is written.

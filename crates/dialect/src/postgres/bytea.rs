@@ -10,6 +10,7 @@ use datafusion::logical_expr::{
     ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 use lakegate_error::{Code, Error};
+use lakegate_lake::type_name;
 
 /// The number of characters of a text that an error shows.
 const SHOWN: usize = 60;
@@ -97,8 +98,14 @@ impl ScalarUDFImpl for ByteaIn {
         &self.signature
     }
 
-    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(DataType::Binary)
+    fn return_type(&self, types: &[DataType]) -> Result<DataType> {
+        match types {
+            [of] if of.is_integer() || of.is_floating() || of.is_decimal() => {
+                let message = format!("cannot cast type {} to bytea", type_name(of));
+                Err(Error::new(Code::CannotCoerce, message).into())
+            }
+            _ => Ok(DataType::Binary),
+        }
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
@@ -127,7 +134,12 @@ fn is_text(data_type: &DataType) -> bool {
     }
 }
 
-fn decoded(array: &ArrayRef) -> Result<ArrayRef> {
+/// Decodes texts as [`bytea_of`] does.
+///
+/// # Errors
+///
+/// A text is in neither format.
+pub(super) fn decoded(array: &ArrayRef) -> Result<ArrayRef> {
     let texts = cast(array, &DataType::Utf8)?;
     let mut bytes = BinaryBuilder::new();
     for text in texts.as_string::<i32>() {

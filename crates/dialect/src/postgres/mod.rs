@@ -26,7 +26,10 @@ pub use bytea::decode_bytea;
 pub use cell::{Cell, PG_TYPE, build_array, hinted_field};
 pub use function::{PgFunction, invalid};
 use functions::json_operators;
-pub(crate) use functions::{array_casts, json_comparisons, json_key_of, json_subscripts};
+pub(crate) use functions::{
+    array_casts, byte_keywords, byte_operators, extracts, json_comparisons, json_key_of,
+    json_subscripts, texts_beside_bytes,
+};
 pub use functions::{functions, quote_ident, split_name};
 pub use lakegate_engine::{IntervalStyle, OutputNames, apart, shown};
 pub use lakegate_lake::float_text::{put_f32, put_f64};

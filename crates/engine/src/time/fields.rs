@@ -59,6 +59,11 @@ pub(super) fn of_time(call: &ScalarFunction, schema: &DFSchema) -> Option<Expr> 
     Some(expressions::call(function, call.args.clone()))
 }
 
+/// Returns whether a field of this name may have a fraction.
+pub(crate) fn has_fraction(name: &str) -> bool {
+    FieldName::named(name).is_some_and(FieldName::has_fraction)
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum FieldName {
     Of(Unit),

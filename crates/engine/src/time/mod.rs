@@ -71,6 +71,7 @@ pub use clock::Clock;
 use datafusion::error::Result;
 use datafusion::execution::{FunctionRegistry, SessionState};
 pub(crate) use extremes::best_places;
+pub(crate) use fields::has_fraction;
 pub use input::{
     date_of_text, instant_of_text, interval_in_words, interval_of_text, rounded_interval_in_words,
     time_of_text, timestamp_of_text,

@@ -1,6 +1,9 @@
-//! Functions of bytes: their text forms, encodings of text, lengths, and single bytes and bits.
+//! Functions of bytes: their text forms, encodings of text, lengths, single bytes and bits, and what
+//! PostgreSQL has for texts and for bytes.
 
+mod beside;
 mod forms;
+mod parts;
 
 use std::sync::Arc;
 
@@ -17,7 +20,9 @@ use datafusion::logical_expr::{
 use lakegate_engine::{bounded, stop};
 use lakegate_error::{Code, Error};
 
+pub(crate) use self::beside::{planner as operators, rule};
 use self::forms::{Charset, Form};
+pub(crate) use self::parts::planner as keywords;
 
 /// The name that calls of `bit_count` with one argument are rewritten to.
 pub(in crate::postgres) const BIT_COUNT: &str = "$bit_count";
@@ -65,13 +70,17 @@ struct OfBytes {
     signature: Signature,
 }
 
-pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
-    let function = |kind| OfBytes {
+fn function(kind: Kind) -> Arc<ScalarUDF> {
+    Arc::new(ScalarUDF::new_from_impl(OfBytes {
         kind,
         signature: Signature::user_defined(Volatility::Immutable),
-    };
-    ALL.map(|kind| Arc::new(ScalarUDF::new_from_impl(function(kind))))
-        .into()
+    }))
+}
+
+pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
+    let mut all: Vec<Arc<ScalarUDF>> = ALL.map(function).into();
+    all.extend(parts::functions());
+    all
 }
 
 fn wrong(message: impl Into<String>) -> Error {

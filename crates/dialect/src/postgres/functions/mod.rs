@@ -8,6 +8,7 @@ mod bytes;
 pub(super) mod coalesce;
 mod control;
 mod degrees;
+mod extract;
 mod identifiers;
 mod joined;
 mod json;
@@ -24,7 +25,11 @@ use std::sync::{Arc, LazyLock};
 pub(crate) use array_casts::rule as array_casts;
 pub(super) use arrays::MOST_FREQUENT;
 pub(super) use bytes::BIT_COUNT;
+pub(crate) use bytes::{
+    keywords as byte_keywords, operators as byte_operators, rule as texts_beside_bytes,
+};
 use datafusion::logical_expr::ScalarUDF;
+pub(crate) use extract::planner as extracts;
 pub(super) use joined::JOINED;
 pub(super) use json::{ROW as JSON_ROW, planner as json_operators};
 pub(crate) use json::{

@@ -12,6 +12,9 @@
 //! to_number(x, '9.99')              to_number(x, '9.99')::numeric(38,2)
 //! float8(x), text(x)                (x)::double precision, (x)::text
 //! is_normalized(x, 'NFD')           ((x) = normalize(x, 'NFD'))
+//! bit_length(x)                     (octet_length(x) * 8)::integer
+//! length(x, 'LATIN1')               char_length(convert_from(x, 'LATIN1'))
+//! convert(x, 'LATIN1', 'UTF8')      convert_to(convert_from(x, 'LATIN1'), 'UTF8')
 //! encode('\x01', 'hex')             encode('\x01'::bytea, 'hex')
 //! make_time(h, m, s)                make_timestamp(2000, 1, 1, h, m, s)::time
 //! generate_series(a, b, '1 day')    generate_series(a, b, INTERVAL '1 day')
@@ -103,6 +106,19 @@ pub(super) fn call(name: &str, args: &[Expr]) -> Result<Option<Expr>, Error> {
         }
         // With two arguments, it is Athena's.
         ("bit_count", [bytes]) => Some(build::call(BIT_COUNT, vec![bytes.clone()])),
+        ("bit_length", [x]) => {
+            let bytes = build::call("octet_length", vec![x.clone()]);
+            let bits = binary(bytes, BinaryOperator::Multiply, build::integer(8));
+            Some(cast(nested(bits), DataType::Integer(None)))
+        }
+        ("length", [bytes, encoding]) => {
+            let text = decoded(bytes, encoding)?;
+            Some(build::call("char_length", vec![text]))
+        }
+        ("convert", [bytes, from, to]) => {
+            let text = decoded(bytes, from)?;
+            Some(build::call("convert_to", vec![text, to.clone()]))
+        }
         ("gen_random_uuid", []) => {
             let random = build::call("uuid", vec![]);
             Some(build::call("$uuid_in", vec![random]))
@@ -174,6 +190,13 @@ pub(super) fn call(name: &str, args: &[Expr]) -> Result<Option<Expr>, Error> {
         (name, [x]) => named_cast(name).map(|data_type| cast(nested(x.clone()), data_type)),
         _ => None,
     })
+}
+
+/// Returns the text that bytes are in an encoding.
+fn decoded(bytes: &Expr, encoding: &Expr) -> Result<Expr, Error> {
+    let args = vec![bytes.clone(), encoding.clone()];
+    let typed = call("convert_from", &args)?;
+    Ok(typed.unwrap_or_else(|| build::call("convert_from", args)))
 }
 
 fn from_one() -> Error {

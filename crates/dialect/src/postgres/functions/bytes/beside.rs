@@ -1,0 +1,530 @@
+//! Text literals beside bytes, which are bytes in their text form in PostgreSQL, `LIKE` of bytes,
+//! and bytes beside texts, which are written in hex.
+//!
+//! ```text
+//! b = '\x01', b || '\x01'         b = X'01', b || X'01'
+//! b IN ('\x01', 'a')              b IN (X'01', X'61')
+//! b BETWEEN '\x00' AND '\x02'     b BETWEEN X'00' AND X'02'
+//! b LIKE 'a%'                     $bytea_like(b, X'6125')
+//! concat(b, x), b || x            concat(CAST(b AS text), x), CAST(b AS text) || x
+//! string_agg(b, ',')              decode(string_agg(encode(b, 'hex'), '2c'), 'hex')
+//! ```
+//!
+//! Operators are planned so, since they give the result its type; the rest is an analyzer rule
+//! before type coercion, which would make texts of the bytes.
+
+use std::sync::{Arc, LazyLock};
+
+use arrow::array::{Array, BooleanBuilder};
+use arrow::datatypes::DataType;
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::{Column, DFSchema, ScalarValue};
+use datafusion::config::ConfigOptions;
+use datafusion::error::{DataFusionError, Result};
+use datafusion::logical_expr::expr::{AggregateFunction, Alias, Between, InList, Like};
+use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
+use datafusion::logical_expr::{
+    Aggregate, ColumnarValue, Expr, ExprSchemable, LogicalPlan, Operator, Projection,
+    ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility, cast, lit,
+};
+use datafusion::optimizer::AnalyzerRule;
+use datafusion::sql::sqlparser::ast::BinaryOperator;
+use lakegate_engine::{bounded, retyped, stop};
+use lakegate_error::{Code, Error};
+
+use super::forms::Form;
+use super::parts::bytes_of;
+use super::{Kind, function, is_bytes};
+use crate::postgres::bytea::bytea_of;
+
+/// How many operators an operand may begin with: its type is found by walking all of them, for each
+/// operator of a chain again.
+const MAX_CHAIN: usize = 64;
+
+/// How many steps a match takes between checks whether to stop.
+const STEPS: usize = 1 << 16;
+
+/// Functions that return bytes, whose plans the rule looks at.
+const OF_BYTES: [&str; 9] = [
+    "bytea_in",
+    "convert_to",
+    "decode",
+    "set_bit",
+    "set_byte",
+    "sha224",
+    "sha256",
+    "sha384",
+    "sha512",
+];
+
+/// Functions of values of any type that write them as texts.
+const WRITING: [&str; 5] = [
+    "concat",
+    "concat_ws",
+    "format",
+    "quote_literal",
+    "quote_nullable",
+];
+
+/// Gives the literals in operators of bytes their type.
+#[derive(Debug)]
+struct ByteOperators;
+
+/// Returns the planner to register, before the engine's own.
+pub(crate) fn planner() -> Arc<dyn ExprPlanner> {
+    Arc::new(ByteOperators)
+}
+
+impl ExprPlanner for ByteOperators {
+    fn plan_binary_op(
+        &self,
+        expr: RawBinaryExpr,
+        schema: &DFSchema,
+    ) -> Result<PlannerResult<RawBinaryExpr>> {
+        use BinaryOperator as Op;
+        let concerns = matches!(
+            expr.op,
+            Op::Eq | Op::NotEq | Op::Lt | Op::LtEq | Op::Gt | Op::GtEq | Op::StringConcat
+        );
+        if !concerns {
+            return Ok(PlannerResult::Original(expr));
+        }
+        let RawBinaryExpr {
+            op,
+            mut left,
+            mut right,
+        } = expr;
+        if is_of_bytes(&left, schema) {
+            beside(&mut left, &mut right, op == Op::StringConcat, schema)?;
+        } else if is_of_bytes(&right, schema) {
+            beside(&mut right, &mut left, op == Op::StringConcat, schema)?;
+        }
+        Ok(PlannerResult::Original(RawBinaryExpr { op, left, right }))
+    }
+}
+
+/// Makes a literal beside bytes bytes. Where they are joined, bytes beside a text become one.
+fn beside(bytes: &mut Expr, other: &mut Expr, joins: bool, schema: &DFSchema) -> Result<()> {
+    if let Some(literal) = literal(other)? {
+        *other = literal;
+        return Ok(());
+    }
+    let is_text = || other.get_type(schema).is_ok_and(|of| of.is_string());
+    if joins && is_short(other) && is_text() {
+        *bytes = cast(std::mem::take(bytes), DataType::Utf8);
+    }
+    Ok(())
+}
+
+/// Returns a text literal as bytes; `None` for other expressions.
+///
+/// # Errors
+///
+/// The text is no text form of bytes.
+fn literal(expr: &Expr) -> Result<Option<Expr>> {
+    let Expr::Literal(value, _) = expr else {
+        return Ok(None);
+    };
+    Ok(match value.try_as_str().flatten() {
+        Some(text) => {
+            let bytes = ScalarValue::Binary(Some(bytea_of(text)?));
+            Some(Expr::Literal(bytes, None))
+        }
+        None => None,
+    })
+}
+
+/// Returns whether an expression begins with few operators.
+fn is_short(expr: &Expr) -> bool {
+    let mut first = expr;
+    for _ in 0..MAX_CHAIN {
+        match first {
+            Expr::BinaryExpr(binary) => first = &binary.left,
+            _ => return true,
+        }
+    }
+    false
+}
+
+fn is_of_bytes(expr: &Expr, schema: &DFSchema) -> bool {
+    match expr {
+        // No other operator returns bytes.
+        Expr::BinaryExpr(binary) if binary.op != Operator::StringConcat => false,
+        _ => is_short(expr) && expr.get_type(schema).is_ok_and(|of| is_bytes(&of)),
+    }
+}
+
+/// Returns the rule to add.
+pub(crate) fn rule() -> Arc<dyn AnalyzerRule + Send + Sync> {
+    Arc::new(TextsBesideBytes)
+}
+
+#[derive(Debug)]
+struct TextsBesideBytes;
+
+impl AnalyzerRule for TextsBesideBytes {
+    fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
+        match has_bytes(&plan)? {
+            true => retyped(plan, &rewritten, &gathered),
+            false => Ok(plan),
+        }
+    }
+
+    fn name(&self) -> &str {
+        "texts_beside_bytes"
+    }
+}
+
+/// Returns whether a plan has bytes.
+fn has_bytes(plan: &LogicalPlan) -> Result<bool> {
+    let until = |found: bool| match found {
+        true => TreeNodeRecursion::Stop,
+        false => TreeNodeRecursion::Continue,
+    };
+    let makes_bytes = |part: &Expr| match part {
+        Expr::Literal(value, _) => is_bytes(&value.data_type()),
+        Expr::ScalarFunction(call) => OF_BYTES.contains(&call.func.name()),
+        _ => false,
+    };
+    let mut found = false;
+    plan.apply_with_subqueries(|node| {
+        let mut fields = node.schema().fields().iter();
+        found = fields.any(|field| is_bytes(field.data_type()));
+        if !found {
+            node.apply_expressions(|expr| {
+                found = expr.exists(|part| Ok(makes_bytes(part)))?;
+                Ok(until(found))
+            })?;
+        }
+        Ok(until(found))
+    })?;
+    Ok(found)
+}
+
+fn rewritten(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    Ok(match expr {
+        Expr::InList(list) if is_of_bytes(&list.expr, schema) => {
+            let InList {
+                expr,
+                list,
+                negated,
+            } = list;
+            let items = list.into_iter().map(typed).collect::<Result<Vec<Expr>>>()?;
+            Transformed::yes(Expr::InList(InList::new(expr, items, negated)))
+        }
+        Expr::Between(between) if is_of_bytes(&between.expr, schema) => {
+            let Between {
+                expr,
+                negated,
+                low,
+                high,
+            } = between;
+            let (low, high) = (Box::new(typed(*low)?), Box::new(typed(*high)?));
+            Transformed::yes(Expr::Between(Between::new(expr, negated, low, high)))
+        }
+        // What was a text when it was planned may be bytes now, such as `string_agg`.
+        Expr::BinaryExpr(mut binary) if concerns(binary.op) => {
+            let joins = binary.op == Operator::StringConcat;
+            if is_of_bytes(&binary.left, schema) {
+                beside(&mut binary.left, &mut binary.right, joins, schema)?;
+            } else if is_of_bytes(&binary.right, schema) {
+                beside(&mut binary.right, &mut binary.left, joins, schema)?;
+            }
+            Transformed::yes(Expr::BinaryExpr(binary))
+        }
+        Expr::Like(like) if is_like_of_bytes(&like, schema) => {
+            let args = vec![*like.expr, typed(*like.pattern)?];
+            let matches = ScalarUDF::new_from_impl(ByteLike::default()).call(args);
+            Transformed::yes(match like.negated {
+                true => Expr::Not(Box::new(matches)),
+                false => matches,
+            })
+        }
+        Expr::ScalarFunction(mut call) if WRITING.contains(&call.func.name()) => {
+            let args = call.args.into_iter();
+            let args = args.map(|arg| match is_of_bytes(&arg, schema) {
+                true => cast(arg, DataType::Utf8),
+                false => arg,
+            });
+            call.args = args.collect();
+            Transformed::yes(Expr::ScalarFunction(call))
+        }
+        other => Transformed::no(other),
+    })
+}
+
+fn concerns(op: Operator) -> bool {
+    use Operator as Op;
+    matches!(
+        op,
+        Op::Eq
+            | Op::NotEq
+            | Op::Lt
+            | Op::LtEq
+            | Op::Gt
+            | Op::GtEq
+            | Op::IsDistinctFrom
+            | Op::IsNotDistinctFrom
+            | Op::StringConcat
+    )
+}
+
+/// Returns the expression, as bytes if it is a text literal.
+fn typed(expr: Expr) -> Result<Expr> {
+    Ok(literal(&expr)?.unwrap_or(expr))
+}
+
+/// Returns whether bytes are matched with bytes, or with a literal.
+fn is_like_of_bytes(like: &Like, schema: &DFSchema) -> bool {
+    let is_literal = |expr: &Expr| matches!(expr, Expr::Literal(..));
+    !like.case_insensitive
+        && like.escape_char.is_none()
+        && is_of_bytes(&like.expr, schema)
+        && (is_literal(&like.pattern) || is_of_bytes(&like.pattern, schema))
+}
+
+/// The functions that `string_agg` of bytes is made with.
+static FORMS: LazyLock<[Arc<ScalarUDF>; 2]> =
+    LazyLock::new(|| [function(Kind::Encode), function(Kind::Decode)]);
+
+/// Replaces an operator that joins bytes with `string_agg`: the texts that the engine joins are
+/// those of the bytes in hex, in which bytes have the same order.
+fn gathered(node: &LogicalPlan) -> Result<Option<LogicalPlan>> {
+    let LogicalPlan::Aggregate(aggregate) = node else {
+        return Ok(None);
+    };
+    let input = aggregate.input.schema();
+    let mut aggregates = Vec::with_capacity(aggregate.aggr_expr.len());
+    let mut joined = Vec::with_capacity(aggregate.aggr_expr.len());
+    for expr in &aggregate.aggr_expr {
+        let in_hex = in_hex(expr, input)?;
+        joined.push(in_hex.is_some());
+        aggregates.push(in_hex.unwrap_or_else(|| expr.clone()));
+    }
+    if !joined.contains(&true) {
+        return Ok(None);
+    }
+    let input = Arc::clone(&aggregate.input);
+    let made = Aggregate::try_new(input, aggregate.group_expr.clone(), aggregates)?;
+    let schema = Arc::clone(&made.schema);
+    // The aggregates are the last columns.
+    let first = schema.fields().len().saturating_sub(joined.len());
+    let columns = schema.iter().enumerate().map(|(place, (of, field))| {
+        let column = Expr::Column(Column::new(of.cloned(), field.name()));
+        let is_joined = place
+            .checked_sub(first)
+            .and_then(|place| joined.get(place))
+            .is_some_and(|is| *is);
+        match is_joined {
+            true => {
+                let [_, decode] = &*FORMS;
+                let text = cast(column, DataType::Utf8);
+                let bytes = decode.call(vec![text, lit("hex")]);
+                bytes.alias_qualified(of.cloned(), field.name())
+            }
+            false => column,
+        }
+    });
+    let columns = columns.collect();
+    let made = Arc::new(LogicalPlan::Aggregate(made));
+    Projection::try_new(columns, made).map(|made| Some(LogicalPlan::Projection(made)))
+}
+
+/// Returns `string_agg` of bytes, with a literal as the delimiter, as one of texts in hex under the
+/// same name; `None` for other aggregates.
+fn in_hex(expr: &Expr, schema: &DFSchema) -> Result<Option<Expr>> {
+    let (call, name) = match expr {
+        Expr::AggregateFunction(call) => (call, (None, expr.schema_name().to_string())),
+        Expr::Alias(Alias {
+            expr,
+            relation,
+            name,
+            ..
+        }) => match expr.as_ref() {
+            Expr::AggregateFunction(call) => (call, (relation.clone(), name.clone())),
+            _ => return Ok(None),
+        },
+        _ => return Ok(None),
+    };
+    let [value, delimiter] = call.params.args.as_slice() else {
+        return Ok(None);
+    };
+    if call.func.name() != "string_agg" || !is_of_bytes(value, schema) {
+        return Ok(None);
+    }
+    let delimiter = match typed(delimiter.clone())? {
+        Expr::Literal(ScalarValue::Binary(Some(bytes)), _) => lit(Form::Hex.encode(&bytes)),
+        Expr::Literal(value, metadata) if value.is_null() => Expr::Literal(value, metadata),
+        _ => return Ok(None),
+    };
+    let [encode, _] = &*FORMS;
+    let text = encode.call(vec![value.clone(), lit("hex")]);
+    let mut params = call.params.clone();
+    for key in &mut params.order_by {
+        // The keys of distinct values are the values.
+        if key.expr == *value {
+            key.expr = text.clone();
+        }
+    }
+    params.args = vec![text, delimiter];
+    let call = AggregateFunction {
+        func: Arc::clone(&call.func),
+        params,
+    };
+    let (relation, name) = name;
+    Ok(Some(
+        Expr::AggregateFunction(call).alias_qualified(relation, name),
+    ))
+}
+
+/// A part of a pattern.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Any,
+    One,
+    Exactly(u8),
+    /// An escape character that ends the pattern.
+    Unfinished,
+}
+
+/// Reads a pattern, whose escape character is `\`.
+fn pattern(text: &[u8]) -> Vec<Part> {
+    let mut bytes = text.iter();
+    let mut parts = Vec::with_capacity(text.len());
+    while let Some(byte) = bytes.next() {
+        parts.push(match byte {
+            b'%' => Part::Any,
+            b'_' => Part::One,
+            b'\\' => bytes
+                .next()
+                .map_or(Part::Unfinished, |byte| Part::Exactly(*byte)),
+            byte => Part::Exactly(*byte),
+        });
+    }
+    parts
+}
+
+/// Returns whether bytes match a pattern. It backtracks only to the last `%`, so the time is bounded
+/// by the product of the lengths.
+///
+/// # Errors
+///
+/// The pattern ends with its escape character, or the query must stop.
+fn is_like(parts: &[Part], value: &[u8]) -> Result<bool> {
+    let (mut at, mut place, mut steps) = (0, 0, 0_usize);
+    let mut retry: Option<(usize, usize)> = None;
+    while let Some(byte) = value.get(place) {
+        steps += 1;
+        if steps >= STEPS {
+            stop::check()?;
+            steps = 0;
+        }
+        match parts.get(at) {
+            Some(Part::Any) => {
+                at += 1;
+                retry = Some((at, place));
+            }
+            Some(part) if *part == Part::One || *part == Part::Exactly(*byte) => {
+                at += 1;
+                place += 1;
+            }
+            Some(Part::Unfinished) => {
+                let message = "LIKE pattern must not end with escape character";
+                return Err(Error::new(Code::InvalidEscape, message).into());
+            }
+            _ => match retry {
+                None => return Ok(false),
+                Some((after, taken)) => {
+                    retry = Some((after, taken + 1));
+                    (at, place) = (after, taken + 1);
+                }
+            },
+        }
+    }
+    let mut rest = parts.get(at..).unwrap_or_default().iter();
+    Ok(rest.all(|part| *part == Part::Any))
+}
+
+/// `LIKE` of bytes.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct ByteLike {
+    signature: Signature,
+}
+
+impl Default for ByteLike {
+    fn default() -> Self {
+        Self {
+            signature: Signature::any(2, Volatility::Immutable),
+        }
+    }
+}
+
+impl ScalarUDFImpl for ByteLike {
+    fn name(&self) -> &str {
+        "$bytea_like"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(DataType::Boolean)
+    }
+
+    fn is_strict(&self) -> bool {
+        true
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let mut args_of = args.args.iter();
+        let constant = args_of.all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
+        let rows = if constant { 1 } else { args.number_rows };
+        bounded::check_arguments("like", &args.args, rows)?;
+        let [values, patterns] = args.args.as_slice() else {
+            return Err(DataFusionError::Internal("LIKE of one value".to_owned()));
+        };
+        let values = bytes_of(&values.to_array(rows)?)?;
+        let patterns = bytes_of(&patterns.to_array(rows)?)?;
+        let mut known: Option<(&[u8], Vec<Part>)> = None;
+        let mut made = BooleanBuilder::with_capacity(rows);
+        for row in 0..rows {
+            stop::check()?;
+            if values.is_null(row) || patterns.is_null(row) {
+                made.append_null();
+                continue;
+            }
+            let text = patterns.value(row);
+            let parts = match known.take() {
+                Some((of, parts)) if of == text => parts,
+                _ => pattern(text),
+            };
+            made.append_value(is_like(&parts, values.value(row))?);
+            known = Some((text, parts));
+        }
+        let made = made.finish();
+        Ok(match constant {
+            true => ColumnarValue::Scalar(ScalarValue::try_from_array(&made, 0)?),
+            false => ColumnarValue::Array(Arc::new(made)),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn like(value: &[u8], text: &[u8]) -> bool {
+        is_like(&pattern(text), value).unwrap()
+    }
+
+    #[test]
+    fn bytes_match_patterns() {
+        assert!(like(b"abc", b"a%") && like(b"abc", b"a_c") && like(b"", b"%"));
+        assert!(like(b"a\x00\xff", b"a%") && like(b"\xff\x00", b"_\x00"));
+        assert!(like(b"a%", b"a\\%") && !like(b"ab", b"a\\%"));
+        assert!(!like(b"abc", b"b%") && !like(b"abc", b"ab") && !like(b"", b"_"));
+        assert!(!like(b"a", b"a\\") && is_like(&pattern(b"a\\"), b"ab").is_err());
+    }
+}

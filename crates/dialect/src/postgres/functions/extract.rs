@@ -1,0 +1,264 @@
+//! `extract(unit FROM x)`, which PostgreSQL refuses for units that the type of `x` does not have:
+//! `extract(hour FROM day)`. `date_part('hour', day)` takes the day for a timestamp, and is the
+//! engine's.
+
+use std::sync::{Arc, LazyLock};
+
+use arrow::datatypes::{DataType, FieldRef};
+use datafusion::error::Result;
+use datafusion::functions::datetime::date_part;
+use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult};
+use datafusion::logical_expr::preimage::PreimageResult;
+use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
+use datafusion::logical_expr::{
+    ColumnarValue, Documentation, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF,
+    ScalarUDFImpl, Signature,
+};
+use lakegate_error::{Code, Error};
+
+/// Units of a time of day.
+const OF_TIME: [&str; 28] = [
+    "microsecond",
+    "microseconds",
+    "usec",
+    "usecs",
+    "us",
+    "millisecond",
+    "milliseconds",
+    "msec",
+    "msecs",
+    "ms",
+    "second",
+    "seconds",
+    "sec",
+    "secs",
+    "s",
+    "minute",
+    "minutes",
+    "min",
+    "mins",
+    "m",
+    "hour",
+    "hours",
+    "hr",
+    "hrs",
+    "h",
+    "epoch",
+    // The engine's, beside those of PostgreSQL.
+    "nanosecond",
+    "nanoseconds",
+];
+
+/// Units of a date.
+const OF_DATE: [&str; 36] = [
+    "day",
+    "days",
+    "d",
+    "week",
+    "weeks",
+    "w",
+    "dow",
+    "doy",
+    "isodow",
+    "isoyear",
+    "julian",
+    "month",
+    "months",
+    "mon",
+    "mons",
+    "quarter",
+    "quarters",
+    "qtr",
+    "year",
+    "years",
+    "yr",
+    "yrs",
+    "y",
+    "decade",
+    "decades",
+    "dec",
+    "decs",
+    "century",
+    "centuries",
+    "cent",
+    "c",
+    "millennium",
+    "millennia",
+    "mil",
+    "mils",
+    "epoch",
+];
+
+/// Units of a time with a zone.
+const OF_ZONE: [&str; 5] = [
+    "timezone",
+    "timezone_hour",
+    "timezone_h",
+    "timezone_minute",
+    "timezone_m",
+];
+
+/// Checks the unit for values of a type.
+///
+/// # Errors
+///
+/// The type has no such unit, or there is none of this name.
+fn check(unit: &str, of: &DataType) -> Result<(), Error> {
+    let unit = unit.trim_matches(['\'', '"']).trim().to_ascii_lowercase();
+    let is_in = |units: &[&str]| units.contains(&unit.as_str());
+    let (name, has_unit) = match of {
+        DataType::Date32 => ("date", is_in(&OF_DATE)),
+        DataType::Time32(_) | DataType::Time64(_) => ("time without time zone", is_in(&OF_TIME)),
+        DataType::Timestamp(_, None) => (
+            "timestamp without time zone",
+            is_in(&OF_DATE) || is_in(&OF_TIME),
+        ),
+        DataType::Timestamp(_, Some(_)) => (
+            "timestamp with time zone",
+            is_in(&OF_DATE) || is_in(&OF_TIME) || is_in(&OF_ZONE),
+        ),
+        // Those of an interval are checked when it is read.
+        _ => return Ok(()),
+    };
+    if has_unit {
+        return Ok(());
+    }
+    Err(
+        match is_in(&OF_DATE) || is_in(&OF_TIME) || is_in(&OF_ZONE) {
+            true => Error::not_supported(format!("unit \"{unit}\" not supported for type {name}")),
+            false => Error::new(
+                Code::InvalidParameter,
+                format!("unit \"{unit}\" not recognized for type {name}"),
+            ),
+        },
+    )
+}
+
+/// The engine's `date_part`, with the check. Other rules know it by its name.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Extract {
+    inner: Arc<ScalarUDF>,
+}
+
+static EXTRACT: LazyLock<Arc<ScalarUDF>> =
+    LazyLock::new(|| Arc::new(ScalarUDF::new_from_impl(Extract { inner: date_part() })));
+
+impl ScalarUDFImpl for Extract {
+    fn name(&self) -> &str {
+        self.inner.name()
+    }
+
+    fn aliases(&self) -> &[String] {
+        self.inner.aliases()
+    }
+
+    fn signature(&self) -> &Signature {
+        self.inner.signature()
+    }
+
+    fn return_type(&self, types: &[DataType]) -> Result<DataType> {
+        self.inner.return_type(types)
+    }
+
+    fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
+        let unit = args.scalar_arguments.first().copied().flatten();
+        if let Some(unit) = unit.and_then(|unit| unit.try_as_str().flatten())
+            && let Some(of) = args.arg_fields.get(1)
+        {
+            check(unit, of.data_type())?;
+        }
+        self.inner.return_field_from_args(args)
+    }
+
+    fn is_strict(&self) -> bool {
+        self.inner.is_strict()
+    }
+
+    fn simplify(&self, args: Vec<Expr>, context: &SimplifyContext) -> Result<ExprSimplifyResult> {
+        self.inner.simplify(args, context)
+    }
+
+    fn preimage(
+        &self,
+        args: &[Expr],
+        literal: &Expr,
+        context: &SimplifyContext,
+    ) -> Result<PreimageResult> {
+        self.inner.preimage(args, literal, context)
+    }
+
+    fn documentation(&self) -> Option<&Documentation> {
+        self.inner.documentation()
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        self.inner.invoke_with_args(args)
+    }
+}
+
+/// Plans `extract` as a call of the function.
+#[derive(Debug)]
+struct Extracts;
+
+/// Returns the planner to register, before the engine's own.
+pub(crate) fn planner() -> Arc<dyn ExprPlanner> {
+    Arc::new(Extracts)
+}
+
+impl ExprPlanner for Extracts {
+    fn plan_extract(&self, args: Vec<Expr>) -> Result<PlannerResult<Vec<Expr>>> {
+        Ok(PlannerResult::Planned(EXTRACT.call(args)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::datatypes::TimeUnit;
+
+    use super::*;
+
+    // PostgreSQL 15.
+    #[test]
+    fn types_have_their_units() {
+        let time = DataType::Time64(TimeUnit::Microsecond);
+        let moment = DataType::Timestamp(TimeUnit::Microsecond, None);
+        for (unit, of) in [
+            ("YEAR", &DataType::Date32),
+            ("epoch", &DataType::Date32),
+            ("'dow'", &DataType::Date32),
+            ("HOUR", &time),
+            ("EPOCH", &time),
+            ("HOUR", &moment),
+            ("DAY", &moment),
+        ] {
+            assert!(check(unit, of).is_ok(), "{unit} {of}");
+        }
+        for (unit, of, error) in [
+            (
+                "HOUR",
+                &DataType::Date32,
+                "unit \"hour\" not supported for type date",
+            ),
+            (
+                "year",
+                &time,
+                "unit \"year\" not supported for type time without time zone",
+            ),
+            (
+                "TIMEZONE",
+                &moment,
+                "unit \"timezone\" not supported for type timestamp without time zone",
+            ),
+            (
+                "foo",
+                &DataType::Date32,
+                "unit \"foo\" not recognized for type date",
+            ),
+        ] {
+            let message = check(unit, of)
+                .err()
+                .map(|error| error.message().to_owned());
+            assert_eq!(message.as_deref(), Some(error));
+        }
+    }
+}
