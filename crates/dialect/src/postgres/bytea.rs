@@ -10,7 +10,6 @@ use datafusion::logical_expr::{
     ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 use lakegate_error::{Code, Error};
-use lakegate_lake::type_name;
 
 /// The number of characters of a text that an error shows.
 const SHOWN: usize = 60;
@@ -127,8 +126,16 @@ impl ScalarUDFImpl for ByteaIn {
 
     fn return_type(&self, types: &[DataType]) -> Result<DataType> {
         match types {
-            [of] if of.is_integer() || of.is_floating() || of.is_decimal() => {
-                let message = format!("cannot cast type {} to bytea", type_name(of));
+            [of] if of.is_numeric() => {
+                let name = match of {
+                    DataType::Int8 | DataType::Int16 => "smallint",
+                    DataType::Int32 => "integer",
+                    DataType::Float32 => "real",
+                    DataType::Float64 => "double precision",
+                    of if of.is_integer() => "bigint",
+                    _ => "numeric",
+                };
+                let message = format!("cannot cast type {name} to bytea");
                 Err(Error::new(Code::CannotCoerce, message).into())
             }
             _ => Ok(DataType::Binary),
