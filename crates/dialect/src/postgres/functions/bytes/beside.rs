@@ -229,6 +229,8 @@ fn rewritten(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
                 beside(&mut binary.left, &mut binary.right, joins, schema)?;
             } else if is_of_bytes(&binary.right, schema) {
                 beside(&mut binary.right, &mut binary.left, joins, schema)?;
+            } else {
+                return Ok(Transformed::no(Expr::BinaryExpr(binary)));
             }
             Transformed::yes(Expr::BinaryExpr(binary))
         }
