@@ -3,6 +3,7 @@
 
 mod beside;
 mod forms;
+mod like;
 mod parts;
 
 use std::sync::Arc;
