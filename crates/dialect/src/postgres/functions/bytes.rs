@@ -1,5 +1,5 @@
-//! Functions of bytes: their text forms, encodings of text, lengths, single bytes and bits, and what
-//! PostgreSQL has for texts and for bytes.
+//! Functions of bytes: their text forms, encodings of text, lengths, single bytes and bits, and
+//! what PostgreSQL has for texts and for bytes.
 
 mod beside;
 mod forms;

@@ -1,5 +1,5 @@
-//! `upper`, `lower` and `initcap` as in PostgreSQL, where each character becomes one: `upper('ß')` is
-//! `ß`, and the engine's `SS`. Texts in ASCII are the engine's.
+//! `upper`, `lower` and `initcap` as in PostgreSQL, where each character becomes one: `upper('ß')`
+//! is `ß`, and the engine's `SS`. Texts in ASCII are the engine's.
 
 use std::sync::Arc;
 

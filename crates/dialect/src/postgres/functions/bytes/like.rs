@@ -44,8 +44,8 @@ fn pattern(text: &[u8]) -> Vec<Part> {
     parts
 }
 
-/// Returns whether bytes match a pattern. It backtracks only to the last `%`, so the time is bounded
-/// by the product of the lengths.
+/// Returns whether bytes match a pattern. It backtracks only to the last `%`, so the time is
+/// bounded by the product of the lengths.
 ///
 /// # Errors
 ///
