@@ -113,7 +113,8 @@ fn widened(left: Expr, right: Expr, schema: &DFSchema) -> (Expr, Expr) {
 const MAX_PARTS: usize = 256;
 
 /// Makes an operand of a division that is calculated from an `extract` a decimal, which it is in
-/// PostgreSQL, or a floating-point number if it may have a fraction. Elsewhere integers are as good.
+/// PostgreSQL, or a floating-point number if it may have a fraction. Elsewhere integers are as
+/// good.
 fn divided(operand: Expr, schema: &DFSchema) -> Expr {
     let mut parts = MAX_PARTS;
     let Some(has_fraction) = extracted(&operand, &mut parts) else {
@@ -128,7 +129,8 @@ fn divided(operand: Expr, schema: &DFSchema) -> Expr {
 }
 
 /// Returns whether a value that is calculated from an `extract` may have a fraction; `None` for
-/// other values. Only an `extract` is a `date_part` here: the dialect casts that function's results.
+/// other values. Only an `extract` is a `date_part` here: the dialect casts the results of that
+/// function.
 fn extracted(expr: &Expr, parts: &mut usize) -> Option<bool> {
     *parts = parts.checked_sub(1)?;
     match expr {

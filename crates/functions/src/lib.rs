@@ -60,7 +60,7 @@ use unnest_rows::UnnestedRows;
 
 pub use json::{JsonMisfit, JsonPath, JsonPathItems};
 pub use semantics::{CommonType, of_one_type};
-pub use text::type_name;
+pub use text::{lower_letter, type_name, upper_letter};
 
 /// Returns every function. Sessions share them.
 fn entries() -> &'static [Entry] {

@@ -10,7 +10,6 @@ use datafusion::logical_expr::{
     ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 use lakegate_error::{Code, Error};
-use lakegate_lake::type_name;
 
 /// The number of characters of a text that an error shows.
 const SHOWN: usize = 60;
@@ -19,12 +18,7 @@ const SHOWN: usize = 60;
 /// `\ooo`). `None` if the text is neither.
 pub fn decode_bytea(text: &str) -> Option<Vec<u8>> {
     if let Some(hex) = text.strip_prefix("\\x") {
-        let digits: Vec<u8> = hex.bytes().filter(|b| !b.is_ascii_whitespace()).collect();
-        let nibble = |b: u8| (b as char).to_digit(16).map(|d| d as u8);
-        return digits
-            .chunks(2)
-            .map(|pair| Some(nibble(pair[0])? << 4 | nibble(*pair.get(1)?)?))
-            .collect();
+        return decode_hex(hex).ok();
     }
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
@@ -56,12 +50,44 @@ pub fn decode_bytea(text: &str) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
+/// Decodes pairs of hex digits. Blanks may stand between the pairs.
+///
+/// # Errors
+///
+/// A character is no digit, or a digit is missing. The error shows the character.
+pub(super) fn decode_hex(text: &str) -> Result<Vec<u8>, Error> {
+    let digit = |of: char| {
+        let digit = of.to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+        digit.ok_or_else(|| {
+            let message = format!("invalid hexadecimal digit: \"{of}\"");
+            Error::new(Code::InvalidParameter, message)
+        })
+    };
+    let mut bytes = Vec::with_capacity(text.len() / 2);
+    let mut rest = text.chars();
+    while let Some(first) = rest.next() {
+        if first.is_ascii_whitespace() {
+            continue;
+        }
+        let high = digit(first)?;
+        let second = rest.next().ok_or_else(|| {
+            let message = "invalid hexadecimal data: odd number of digits";
+            Error::new(Code::InvalidParameter, message)
+        })?;
+        bytes.push(high << 4 | digit(second)?);
+    }
+    Ok(bytes)
+}
+
 /// Decodes like [`decode_bytea`].
 ///
 /// # Errors
 ///
-/// The text is in neither format; the error shows it.
+/// The text is in neither format.
 pub(super) fn bytea_of(text: &str) -> Result<Vec<u8>, Error> {
+    if let Some(hex) = text.strip_prefix("\\x") {
+        return decode_hex(hex);
+    }
     decode_bytea(text).ok_or_else(|| {
         let shown: String = text.chars().take(SHOWN).collect();
         let more = if shown.len() < text.len() { "..." } else { "" };
@@ -100,8 +126,16 @@ impl ScalarUDFImpl for ByteaIn {
 
     fn return_type(&self, types: &[DataType]) -> Result<DataType> {
         match types {
-            [of] if of.is_integer() || of.is_floating() || of.is_decimal() => {
-                let message = format!("cannot cast type {} to bytea", type_name(of));
+            [of] if of.is_numeric() => {
+                let name = match of {
+                    DataType::Int8 | DataType::Int16 => "smallint",
+                    DataType::Int32 => "integer",
+                    DataType::Float32 => "real",
+                    DataType::Float64 => "double precision",
+                    of if of.is_integer() => "bigint",
+                    _ => "numeric",
+                };
+                let message = format!("cannot cast type {name} to bytea");
                 Err(Error::new(Code::CannotCoerce, message).into())
             }
             _ => Ok(DataType::Binary),
@@ -173,7 +207,7 @@ mod tests {
 
     #[test]
     fn what_is_in_neither_format_is_named() {
-        for text in ["\\x0", "\\x0g", "a\\b", "\\400", "\\"] {
+        for text in ["a\\b", "\\400", "\\"] {
             let error = bytea_of(text).unwrap_err();
             assert_eq!(error.code(), Code::InvalidCast, "{text}");
             assert_eq!(
@@ -181,7 +215,17 @@ mod tests {
                 format!("invalid input syntax for type bytea: \"{text}\"")
             );
         }
-        let long = format!("\\x{}", "z".repeat(10_000));
+        // PostgreSQL 15.
+        for (text, message) in [
+            ("\\x0", "invalid hexadecimal data: odd number of digits"),
+            ("\\x0g", "invalid hexadecimal digit: \"g\""),
+            ("\\x0 1", "invalid hexadecimal digit: \" \""),
+        ] {
+            let error = bytea_of(text).unwrap_err();
+            assert_eq!(error.code(), Code::InvalidParameter, "{text}");
+            assert_eq!(error.message(), message);
+        }
+        let long = format!("a\\{}", "z".repeat(10_000));
         assert!(bytea_of(&long).unwrap_err().message().len() < 200);
     }
 }

@@ -92,7 +92,7 @@ pub(super) fn entries() -> Vec<Entry> {
             length,
         ))
         .in_trino(),
-        // PostgreSQL's maps one character to several, and by the place in a word.
+        // PostgreSQL's returns texts of the argument's type.
         Entry::scalar(Kernel::new(&LOWER, one_text(), utf8(), |call| {
             cased(call, str::make_ascii_lowercase, lower)
         }))
@@ -240,7 +240,7 @@ fn cased_ascii(call: &Call<'_>, texts: StringArray, ascii: impl Fn(&mut str)) ->
 }
 
 /// Unicode's simple mapping to lower case.
-fn lower(character: char) -> char {
+pub fn lower(character: char) -> char {
     let mut mapped = character.to_lowercase();
     match (mapped.next(), mapped.next(), character) {
         (Some(one), None, _) => one,
@@ -251,7 +251,7 @@ fn lower(character: char) -> char {
 }
 
 /// Unicode's simple mapping to upper case.
-fn upper(character: char) -> char {
+pub fn upper(character: char) -> char {
     let mut mapped = character.to_uppercase();
     match (mapped.next(), mapped.next()) {
         (Some(one), None) => one,

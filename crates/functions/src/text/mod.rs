@@ -18,6 +18,7 @@ mod type_names;
 mod uuids;
 mod words;
 
+pub use characters::{lower as lower_letter, upper as upper_letter};
 pub(crate) use delegate::called;
 pub use type_names::type_name;
 

@@ -1,8 +1,9 @@
-//! Functions of bytes: their text forms, encodings of text, lengths, single bytes and bits, and what
-//! PostgreSQL has for texts and for bytes.
+//! Functions of bytes: their text forms, encodings of text, lengths, single bytes and bits, and
+//! what PostgreSQL has for texts and for bytes.
 
 mod beside;
 mod forms;
+mod like;
 mod parts;
 
 use std::sync::Arc;

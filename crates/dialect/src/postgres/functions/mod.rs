@@ -12,6 +12,7 @@ mod extract;
 mod identifiers;
 mod joined;
 mod json;
+mod letters;
 mod oid_lists;
 mod percentiles;
 mod session;
@@ -56,6 +57,7 @@ static SHARED: LazyLock<Vec<Arc<ScalarUDF>>> = LazyLock::new(|| {
     udfs.push(joined::joined());
     udfs.extend(bytes::functions());
     udfs.extend(json::functions());
+    udfs.extend(letters::functions());
     udfs.push(super::bytea::ByteaIn::udf());
     udfs
 });

@@ -6,7 +6,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 use lakegate_engine::LONG_NUMBER;
 use lakegate_engine::time::PRECISION_FUNCTION;
-use lakegate_error::Error;
+use lakegate_error::{Code, Error};
 
 use super::{build, folded};
 use crate::postgres::bytea::bytea_of;
@@ -196,6 +196,14 @@ fn bytea(kind: &CastKind, inner: &mut Expr) -> Result<Option<Expr>, Error> {
         let text = match &value.value {
             Value::SingleQuotedString(text) | Value::EscapedStringLiteral(text) => text,
             Value::DollarQuotedString(text) => &text.value,
+            Value::Number(digits, _) => {
+                let of = match digits.bytes().all(|digit| digit.is_ascii_digit()) {
+                    true => "integer",
+                    false => "numeric",
+                };
+                let message = format!("cannot cast type {of} to bytea");
+                return Err(Error::new(Code::CannotCoerce, message));
+            }
             // A parameter has the type of its cast, and its value is already bytes.
             _ => return Ok(None),
         };

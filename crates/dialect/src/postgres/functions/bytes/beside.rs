@@ -15,34 +15,27 @@
 
 use std::sync::{Arc, LazyLock};
 
-use arrow::array::{Array, BooleanBuilder};
 use arrow::datatypes::DataType;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema, ScalarValue};
 use datafusion::config::ConfigOptions;
-use datafusion::error::{DataFusionError, Result};
+use datafusion::error::Result;
 use datafusion::logical_expr::expr::{AggregateFunction, Alias, Between, InList, Like};
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
 use datafusion::logical_expr::{
-    Aggregate, ColumnarValue, Expr, ExprSchemable, LogicalPlan, Operator, Projection,
-    ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility, cast, lit,
+    Aggregate, Expr, ExprSchemable, LogicalPlan, Operator, Projection, ScalarUDF, cast, lit,
 };
 use datafusion::optimizer::AnalyzerRule;
 use datafusion::sql::sqlparser::ast::BinaryOperator;
-use lakegate_engine::{bounded, retyped, stop};
-use lakegate_error::{Code, Error};
+use lakegate_engine::retyped;
 
 use super::forms::Form;
-use super::parts::bytes_of;
-use super::{Kind, function, is_bytes};
+use super::{Kind, function, is_bytes, like};
 use crate::postgres::bytea::bytea_of;
 
 /// How many operators an operand may begin with: its type is found by walking all of them, for each
 /// operator of a chain again.
 const MAX_CHAIN: usize = 64;
-
-/// How many steps a match takes between checks whether to stop.
-const STEPS: usize = 1 << 16;
 
 /// Functions that return bytes, whose plans the rule looks at.
 const OF_BYTES: [&str; 9] = [
@@ -229,12 +222,14 @@ fn rewritten(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
                 beside(&mut binary.left, &mut binary.right, joins, schema)?;
             } else if is_of_bytes(&binary.right, schema) {
                 beside(&mut binary.right, &mut binary.left, joins, schema)?;
+            } else {
+                return Ok(Transformed::no(Expr::BinaryExpr(binary)));
             }
             Transformed::yes(Expr::BinaryExpr(binary))
         }
         Expr::Like(like) if is_like_of_bytes(&like, schema) => {
             let args = vec![*like.expr, typed(*like.pattern)?];
-            let matches = ScalarUDF::new_from_impl(ByteLike::default()).call(args);
+            let matches = like::matches(args);
             Transformed::yes(match like.negated {
                 true => Expr::Not(Box::new(matches)),
                 false => matches,
@@ -375,156 +370,4 @@ fn in_hex(expr: &Expr, schema: &DFSchema) -> Result<Option<Expr>> {
     Ok(Some(
         Expr::AggregateFunction(call).alias_qualified(relation, name),
     ))
-}
-
-/// A part of a pattern.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Part {
-    Any,
-    One,
-    Exactly(u8),
-    /// An escape character that ends the pattern.
-    Unfinished,
-}
-
-/// Reads a pattern, whose escape character is `\`.
-fn pattern(text: &[u8]) -> Vec<Part> {
-    let mut bytes = text.iter();
-    let mut parts = Vec::with_capacity(text.len());
-    while let Some(byte) = bytes.next() {
-        parts.push(match byte {
-            b'%' => Part::Any,
-            b'_' => Part::One,
-            b'\\' => bytes
-                .next()
-                .map_or(Part::Unfinished, |byte| Part::Exactly(*byte)),
-            byte => Part::Exactly(*byte),
-        });
-    }
-    parts
-}
-
-/// Returns whether bytes match a pattern. It backtracks only to the last `%`, so the time is bounded
-/// by the product of the lengths.
-///
-/// # Errors
-///
-/// The pattern ends with its escape character, or the query must stop.
-fn is_like(parts: &[Part], value: &[u8]) -> Result<bool> {
-    let (mut at, mut place, mut steps) = (0, 0, 0_usize);
-    let mut retry: Option<(usize, usize)> = None;
-    while let Some(byte) = value.get(place) {
-        steps += 1;
-        if steps >= STEPS {
-            stop::check()?;
-            steps = 0;
-        }
-        match parts.get(at) {
-            Some(Part::Any) => {
-                at += 1;
-                retry = Some((at, place));
-            }
-            Some(part) if *part == Part::One || *part == Part::Exactly(*byte) => {
-                at += 1;
-                place += 1;
-            }
-            Some(Part::Unfinished) => {
-                let message = "LIKE pattern must not end with escape character";
-                return Err(Error::new(Code::InvalidEscape, message).into());
-            }
-            _ => match retry {
-                None => return Ok(false),
-                Some((after, taken)) => {
-                    retry = Some((after, taken + 1));
-                    (at, place) = (after, taken + 1);
-                }
-            },
-        }
-    }
-    let mut rest = parts.get(at..).unwrap_or_default().iter();
-    Ok(rest.all(|part| *part == Part::Any))
-}
-
-/// `LIKE` of bytes.
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct ByteLike {
-    signature: Signature,
-}
-
-impl Default for ByteLike {
-    fn default() -> Self {
-        Self {
-            signature: Signature::any(2, Volatility::Immutable),
-        }
-    }
-}
-
-impl ScalarUDFImpl for ByteLike {
-    fn name(&self) -> &str {
-        "$bytea_like"
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(DataType::Boolean)
-    }
-
-    fn is_strict(&self) -> bool {
-        true
-    }
-
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let mut args_of = args.args.iter();
-        let constant = args_of.all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
-        let rows = if constant { 1 } else { args.number_rows };
-        bounded::check_arguments("like", &args.args, rows)?;
-        let [values, patterns] = args.args.as_slice() else {
-            return Err(DataFusionError::Internal("LIKE of one value".to_owned()));
-        };
-        let values = bytes_of(&values.to_array(rows)?)?;
-        let patterns = bytes_of(&patterns.to_array(rows)?)?;
-        let mut known: Option<(&[u8], Vec<Part>)> = None;
-        let mut made = BooleanBuilder::with_capacity(rows);
-        for row in 0..rows {
-            stop::check()?;
-            if values.is_null(row) || patterns.is_null(row) {
-                made.append_null();
-                continue;
-            }
-            let text = patterns.value(row);
-            let parts = match known.take() {
-                Some((of, parts)) if of == text => parts,
-                _ => pattern(text),
-            };
-            made.append_value(is_like(&parts, values.value(row))?);
-            known = Some((text, parts));
-        }
-        let made = made.finish();
-        Ok(match constant {
-            true => ColumnarValue::Scalar(ScalarValue::try_from_array(&made, 0)?),
-            false => ColumnarValue::Array(Arc::new(made)),
-        })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-
-    fn like(value: &[u8], text: &[u8]) -> bool {
-        is_like(&pattern(text), value).unwrap()
-    }
-
-    #[test]
-    fn bytes_match_patterns() {
-        assert!(like(b"abc", b"a%") && like(b"abc", b"a_c") && like(b"", b"%"));
-        assert!(like(b"a\x00\xff", b"a%") && like(b"\xff\x00", b"_\x00"));
-        assert!(like(b"a%", b"a\\%") && !like(b"ab", b"a\\%"));
-        assert!(!like(b"abc", b"b%") && !like(b"abc", b"ab") && !like(b"", b"_"));
-        assert!(!like(b"a", b"a\\") && is_like(&pattern(b"a\\"), b"ab").is_err());
-    }
 }

@@ -3,7 +3,7 @@
 use lakegate_error::{Code, Error};
 
 use super::wrong;
-use crate::postgres::bytea::bytea_of;
+use crate::postgres::bytea::{bytea_of, decode_hex};
 
 /// A form of bytes as text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -138,25 +138,6 @@ fn decode_base64(text: &str) -> Result<Vec<u8>, Error> {
     }
 }
 
-fn decode_hex(text: &str) -> Result<Vec<u8>, Error> {
-    let mut bytes = Vec::with_capacity(text.len() / 2);
-    let mut high = None;
-    for character in text.chars().filter(|c| !c.is_ascii_whitespace()) {
-        let digit = character
-            .to_digit(16)
-            .and_then(|digit| u8::try_from(digit).ok())
-            .ok_or_else(|| wrong(format!("invalid hexadecimal digit: \"{character}\"")))?;
-        match high.take() {
-            None => high = Some(digit),
-            Some(high) => bytes.push(high << 4 | digit),
-        }
-    }
-    match high {
-        None => Ok(bytes),
-        Some(_) => Err(wrong("invalid hexadecimal data: odd number of digits")),
-    }
-}
-
 /// An encoding of text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Charset {
@@ -282,6 +263,7 @@ mod tests {
             (Form::Base64, "é"),
             (Form::Hex, "1"),
             (Form::Hex, "zz"),
+            (Form::Hex, "0 1"),
             (Form::Escape, "\\9"),
             (Form::Escape, "\\x61"),
         ] {

@@ -350,7 +350,7 @@ fn trimmed<'a>(value: &'a [u8], set: &[u8], start: bool, end: bool) -> &'a [u8] 
             *removed = true;
         }
     }
-    let stays = |byte: &u8| !is_removed.get(usize::from(*byte)).is_some_and(|is| *is);
+    let stays = |byte: &u8| is_removed.get(usize::from(*byte)).is_none_or(|is| !*is);
     let first = match start {
         true => value.iter().position(stays).unwrap_or(value.len()),
         false => 0,
