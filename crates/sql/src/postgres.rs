@@ -25,6 +25,10 @@ use crate::walk::walk_expressions;
 /// the array.
 pub const VARIADIC: &str = "$variadic";
 
+/// The table function that stands for `ROWS FROM (…)`. Its arguments are calls of functions with one
+/// column each, and its alias names all columns.
+pub const ROWS_FROM: &str = "$rows_from";
+
 /// The function of `x IS JSON`, of the text, the kind of value that it must be, and whether the keys
 /// of an object must differ.
 pub const IS_JSON: &str = "$is_json";

@@ -278,7 +278,10 @@ fn without_casts_of_bounds(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
 }
 
 /// Removes the tokens at these indexes.
-fn without(mut tokens: Vec<TokenWithSpan>, removed: &HashSet<usize>) -> Vec<TokenWithSpan> {
+pub(super) fn without(
+    mut tokens: Vec<TokenWithSpan>,
+    removed: &HashSet<usize>,
+) -> Vec<TokenWithSpan> {
     let mut place = 0;
     tokens.retain(|_| {
         place += 1;

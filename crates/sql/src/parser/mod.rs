@@ -29,6 +29,7 @@ mod query_error;
 mod recursive;
 mod reserved;
 mod row_fields;
+mod rows_from;
 mod sample;
 mod select_into;
 mod session;

@@ -15,7 +15,7 @@ use sqlparser::ast::{
 };
 
 use super::query::{refused_lock, refused_write};
-use super::{grouping, recursive, row_fields, sample, ties};
+use super::{grouping, recursive, row_fields, rows_from, sample, ties};
 use crate::ast::Unsupported;
 
 /// Folds the names of a query.
@@ -124,6 +124,9 @@ impl VisitorMut for Aliases {
     }
 
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<Unsupported> {
+        if let Err(refused) = rows_from::name_columns(factor) {
+            return ControlFlow::Break(refused);
+        }
         if let Some(alias) = alias_of(factor) {
             self.declare(&alias.name);
             self.declare_columns(alias);

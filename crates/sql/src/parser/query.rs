@@ -1,12 +1,14 @@
 //! Queries: sqlparser's tokens and grammar; names are then folded as in Athena.
 
+use std::collections::HashSet;
+
 use sqlparser::ast;
 use sqlparser::parser::{Parser, ParserError, ParserOptions};
 use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer, Whitespace};
 
 use super::cursor::{Cursor, Result, shown};
 use super::query_error::{self, Source};
-use super::{complexity, joins, lists, normalize, reserved, row_fields, tokens};
+use super::{complexity, joins, lists, normalize, reserved, row_fields, rows_from, tokens};
 use crate::ParseError;
 use crate::ast::{Statement, Unsupported};
 use crate::dialect::AthenaDialect;
@@ -229,7 +231,7 @@ fn parse<T>(
     let tokens = tokens::corresponding(spell_out_table_commands(tokens));
     let tokens = tokens::offset_first(tokens::sort_operators(tokens));
     let tokens = tokens::json_tables(tokens::quantified_values(lists::plain(tokens)));
-    let tokens = row_fields::named(tokens);
+    let tokens = rows_of_nothing(rows_from::called(row_fields::named(tokens)));
     let unclosed = unclosed_parentheses(cursor);
     if !(1..=MAX_UNCLOSED).contains(&unclosed) {
         return parse_tokens(&source, tokens, &grammar);
@@ -320,6 +322,57 @@ fn no_junk_after_numbers(source: &Source<'_>, tokens: &[TokenWithSpan]) -> Resul
         return Err(query_error::at(source, number.span.start, &message));
     }
     Ok(())
+}
+
+/// Gives a SELECT without a list and a FROM the FROM of one row: sqlparser knows an empty list only
+/// before a FROM.
+fn rows_of_nothing(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    let places = lists::places(&tokens);
+    let of = |at: usize| Some(&tokens.get(*places.get(at)?)?.token);
+    // A name may be this word after AS and a period.
+    let begins = |at: usize| match at.checked_sub(1).and_then(of) {
+        None | Some(Token::LParen | Token::RParen) => true,
+        Some(word) => ["UNION", "ALL", "EXCEPT", "INTERSECT"]
+            .iter()
+            .any(|before| is_word(word, before)),
+    };
+    let ends = |at: usize| match of(at) {
+        None | Some(Token::EOF | Token::RParen | Token::SemiColon) => true,
+        Some(word) => is_word(word, "WHERE"),
+    };
+    let found: HashSet<usize> = (0..places.len())
+        .filter(|at| of(*at).is_some_and(|token| is_word(token, "SELECT")))
+        .filter(|at| begins(*at) && ends(at + 1))
+        .filter_map(|at| places.get(at).copied())
+        .collect();
+    if found.is_empty() {
+        return tokens;
+    }
+    let blank = Token::Whitespace(Whitespace::Space);
+    let row = [
+        blank.clone(),
+        Token::make_keyword("FROM"),
+        blank.clone(),
+        Token::LParen,
+        Token::make_keyword("SELECT"),
+        blank.clone(),
+        Token::Number("1".to_owned(), false),
+        Token::RParen,
+        blank.clone(),
+        Token::make_keyword("AS"),
+        blank,
+        Token::make_word("row", Some('"')),
+    ];
+    let mut out = Vec::with_capacity(tokens.len() + found.len() * row.len());
+    for (place, token) in tokens.into_iter().enumerate() {
+        let span = token.span;
+        out.push(token);
+        if found.contains(&place) {
+            let row = row.iter().cloned();
+            out.extend(row.map(|token| TokenWithSpan::new(token, span)));
+        }
+    }
+    out
 }
 
 /// Rewrites `TABLE t` to the equivalent `SELECT * FROM t`, which DataFusion plans.

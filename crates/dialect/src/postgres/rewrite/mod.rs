@@ -10,6 +10,7 @@
 //! '\x01ff'::bytea, x::bytea               X'01ff'::bytea, bytea_in(x)
 //! ARRAY(SELECT x FROM t ORDER BY y)        array_or_empty((SELECT array_agg(x ORDER BY y) FROM t))
 //! FROM generate_series(1, 3) AS s(n)       FROM (SELECT unnest(generate_series(1, 3)) AS n) AS s
+//! FROM ROWS FROM (unnest(a), upper(b)) t   FROM (SELECT unnest(a) AS unnest, …) AS t; see rows_from.rs
 //! SELECT NULL, NULL                        SELECT NULL, NULL AS "NULL:1"
 //! row_number() OVER w                      row_number() OVER w::bigint
 //! f(x) OVER (w ORDER BY y)                 f(x) OVER (PARTITION BY z ORDER BY y), where w is (PARTITION BY z)
@@ -71,6 +72,7 @@ mod ordered_sets;
 mod outputs;
 mod precedence;
 mod row_counts;
+mod rows_from;
 mod sets;
 mod similar;
 mod slices;
@@ -378,7 +380,7 @@ impl VisitorMut for Rewriter<'_> {
             return ControlFlow::Break(error);
         }
         unnested::rewrite(factor);
-        match tables::rewrite(factor) {
+        match rows_from::rewrite(factor).and_then(|()| tables::rewrite(factor)) {
             Ok(called) => {
                 self.references.functions.extend(called);
                 ControlFlow::Continue(())

@@ -456,7 +456,7 @@ fn column_names(alias: Option<&TableAlias>, function: &str, count: usize) -> Vec
         .collect()
 }
 
-fn derived(
+pub(super) fn derived(
     items: Vec<SelectItem>,
     alias: Option<TableAlias>,
     function: &str,
