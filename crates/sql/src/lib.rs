@@ -22,7 +22,7 @@ pub mod walk;
 pub use ast::{Statement, StatementKind};
 pub use dialect::AthenaDialect;
 pub use error::ParseError;
-pub use postgres::{IS_JSON, ROWS_FROM, VARIADIC};
+pub use postgres::{IS_JSON, ROWS_FROM, USING_ALIAS, VARIADIC};
 pub use sqlparser;
 
 /// The longest text that is parsed, in characters: Athena's limit for a query string.

@@ -29,6 +29,10 @@ pub const VARIADIC: &str = "$variadic";
 /// column each, and its alias names all columns.
 pub const ROWS_FROM: &str = "$rows_from";
 
+/// What the last name in USING begins with if it is the alias of the common columns:
+/// `USING (k) AS x` is `USING (k, "$as x")`.
+pub const USING_ALIAS: &str = "$as ";
+
 /// The function of `x IS JSON`, of the text, the kind of value that it must be, and whether the keys
 /// of an object must differ.
 pub const IS_JSON: &str = "$is_json";

@@ -232,6 +232,7 @@ fn parse<T>(
     let tokens = tokens::offset_first(tokens::sort_operators(tokens));
     let tokens = tokens::json_tables(tokens::quantified_values(lists::plain(tokens)));
     let tokens = rows_of_nothing(rows_from::called(row_fields::named(tokens)));
+    let tokens = joins::named_columns(tokens);
     let unclosed = unclosed_parentheses(cursor);
     if !(1..=MAX_UNCLOSED).contains(&unclosed) {
         return parse_tokens(&source, tokens, &grammar);

@@ -36,11 +36,11 @@ use datafusion::sql::sqlparser::ast::{
     SelectItem, SelectItemQualifiedWildcardKind, SetExpr, TableAlias, TableFactor, TableWithJoins,
     VisitorMut,
 };
-use lakegate_error::Error;
+use lakegate_error::{Code, Error};
 
 pub use self::lookup::{JoinedColumns, Resolution, Unknown, resolve_joins};
 use self::lookup::{Known, named_columns};
-use self::namespace::{Columns, Meaning, Namespace, Part, common, qualified, using};
+use self::namespace::{Columns, Meaning, Namespace, Part, alias_of, common, qualified, using};
 pub(super) use self::namespace::{Kind, relation};
 pub use self::parentheses::enclose_joins;
 use super::tables::{join_constraint, join_constraint_mut};
@@ -185,6 +185,18 @@ impl Resolver<'_> {
                     Ok(items) => all.extend(items),
                     Err(error) => self.lack(scope.select, error)?,
                 },
+                SelectItem::QualifiedWildcard(
+                    SelectItemQualifiedWildcardKind::ObjectName(name),
+                    options,
+                ) => match single(&name).and_then(|name| scope.namespace.alias(&name)) {
+                    Some(columns) => {
+                        all.extend(columns.iter().map(|(name, value)| star::shown(name, value)))
+                    }
+                    None => all.push(SelectItem::QualifiedWildcard(
+                        SelectItemQualifiedWildcardKind::ObjectName(name),
+                        options,
+                    )),
+                },
                 item => all.push(item),
             }
         }
@@ -272,6 +284,10 @@ impl Resolver<'_> {
         let Some(constraint) = join_constraint_mut(join) else {
             return Ok(left.with(right));
         };
+        let alias = match constraint {
+            JoinConstraint::Using(names) => alias_of(names),
+            _ => None,
+        };
         let names = match constraint {
             JoinConstraint::Using(names) => using(names),
             JoinConstraint::Natural => match (left.names(), right.names()) {
@@ -293,7 +309,14 @@ impl Resolver<'_> {
                 });
             }
         };
-        let joined = names.and_then(|names| left.clone().join(right.clone(), &names, kind));
+        let joined = names.and_then(|names| {
+            let (joined, condition) = left.clone().join(right.clone(), &names, kind)?;
+            let joined = match &alias {
+                Some(alias) => joined.with_alias(alias, &names)?,
+                None => joined,
+            };
+            Ok((joined, condition))
+        });
         match joined {
             Ok((joined, condition)) => {
                 *constraint = JoinConstraint::On(condition);
@@ -367,21 +390,64 @@ impl Resolver<'_> {
                 Meaning::Unknown | Meaning::Nothing => between.push(scope),
             }
         };
-        for scope in between {
+        for scope in &between {
             if scope.namespace.meaning(name) == Meaning::Unknown {
                 self.wanted.insert(scope.select);
             }
-            for relation in relations_of(value) {
-                if scope.namespace.has_relation(&relation) {
-                    return Err(Error::not_supported(format!(
-                        "the common column \"{name}\" of table \"{relation}\" is not supported in a subquery that has a table of this name"
-                    ))
-                    .with_hint("give one of the tables another name"));
-                }
-            }
         }
+        check_hidden(name, value, &between)?;
         Ok(Some(value.clone()))
     }
+}
+
+/// Returns the value of `alias.column`, if common columns have this alias.
+///
+/// # Errors
+///
+/// They do not have the column, or a subquery hides the table of its value.
+fn of_alias(parts: &[Ident], scope: Option<&Scope<'_>>) -> Result<Option<Expr>, Error> {
+    let [relation, column] = parts else {
+        return Ok(None);
+    };
+    let (relation, column) = (folded(relation), folded(column));
+    let mut between: Vec<&Scope<'_>> = Vec::new();
+    for scope in std::iter::successors(scope, |scope| scope.outer) {
+        if scope.namespace.has_relation(&relation) {
+            return Ok(None);
+        }
+        let Some(columns) = scope.namespace.alias(&relation) else {
+            between.push(scope);
+            continue;
+        };
+        let Some((_, value)) = columns.iter().find(|(name, _)| *name == column) else {
+            return Err(Error::new(
+                Code::ColumnNotFound,
+                format!("column {relation}.{column} does not exist"),
+            ));
+        };
+        check_hidden(&column, value, &between)?;
+        return Ok(Some(value.clone()));
+    }
+    Ok(None)
+}
+
+/// Checks that no scope between a common column and its use hides a table of the column's value.
+///
+/// # Errors
+///
+/// A scope has a table of the same name.
+fn check_hidden(name: &str, value: &Expr, between: &[&Scope<'_>]) -> Result<(), Error> {
+    for scope in between {
+        for relation in relations_of(value) {
+            if scope.namespace.has_relation(&relation) {
+                return Err(Error::not_supported(format!(
+                    "the common column \"{name}\" of table \"{relation}\" is not supported in a subquery that has a table of this name"
+                ))
+                .with_hint("give one of the tables another name"));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Visits the expressions of a part of a SELECT. Subqueries are left to the resolver.
@@ -420,6 +486,16 @@ impl VisitorMut for Names<'_, '_> {
     }
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Error> {
+        if self.queries == 0
+            && let Expr::CompoundIdentifier(parts) = expr
+        {
+            match of_alias(parts, self.scope) {
+                Ok(Some(value)) => *expr = value,
+                Ok(None) => {}
+                Err(error) => return ControlFlow::Break(error),
+            }
+            return ControlFlow::Continue(());
+        }
         if self.queries == 0
             && let Expr::Identifier(name) = expr
         {

@@ -7,6 +7,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 use lakegate_error::{Code, Error};
 use lakegate_lake::table::HiddenColumn;
+use lakegate_sql::USING_ALIAS;
 
 use super::super::{build, folded};
 use super::single;
@@ -19,6 +20,15 @@ pub(super) type Columns = Result<Vec<String>, Error>;
 pub(super) struct Namespace {
     /// In the order of `*`.
     parts: Vec<Part>,
+    /// The aliases of common columns: `USING (k) AS x`.
+    aliases: Vec<Alias>,
+}
+
+/// A name for the common columns of one join.
+#[derive(Debug, Clone)]
+struct Alias {
+    name: String,
+    columns: Vec<(String, Expr)>,
 }
 
 #[derive(Debug, Clone)]
@@ -90,6 +100,7 @@ impl Namespace {
                 is_table: matches!(factor, TableFactor::Table { args: None, .. }),
                 merged: Vec::new(),
             }],
+            aliases: Vec::new(),
         }
     }
 
@@ -99,7 +110,41 @@ impl Namespace {
 
     pub(super) fn with(mut self, right: Self) -> Self {
         self.parts.extend(right.parts);
+        self.aliases.extend(right.aliases);
         self
+    }
+
+    /// Gives an alias to the columns that the last join made common ones.
+    ///
+    /// # Errors
+    ///
+    /// A relation has the name.
+    pub(super) fn with_alias(mut self, name: &str, columns: &[String]) -> Result<Self, Error> {
+        if self.has_relation(name) || self.alias(name).is_some() {
+            return Err(Error::new(
+                Code::DuplicateAlias,
+                format!("table name \"{name}\" specified more than once"),
+            ));
+        }
+        let common = self.parts.iter().filter_map(|part| match part {
+            Part::Common { name, value } if columns.contains(name) => {
+                Some((name.clone(), value.as_ref().clone()))
+            }
+            _ => None,
+        });
+        let columns = common.take(columns.len()).collect();
+        self.aliases.push(Alias {
+            name: name.to_owned(),
+            columns,
+        });
+        Ok(self)
+    }
+
+    /// Returns the common columns that have this alias, with their values.
+    pub(super) fn alias(&self, wanted: &str) -> Option<&[(String, Expr)]> {
+        let mut aliases = self.aliases.iter();
+        let alias = aliases.find(|alias| alias.name == wanted)?;
+        Some(alias.columns.as_slice())
     }
 
     /// Returns whether it contains a join by names.
@@ -212,7 +257,12 @@ impl Namespace {
         let joined = match kind {
             Kind::LeftOnly => whole_left,
             Kind::RightOnly => whole_right,
-            _ => Self { parts: common }.with(self).with(right),
+            _ => Self {
+                parts: common,
+                aliases: Vec::new(),
+            }
+            .with(self)
+            .with(right),
         };
         Ok((joined, all(equal)))
     }
@@ -359,7 +409,13 @@ pub(super) fn ident(name: &str) -> Ident {
     }
 }
 
-/// Returns the names in USING.
+/// Returns the alias of common columns, which the parser wrote behind them in USING.
+pub(super) fn alias_of(names: &[ObjectName]) -> Option<String> {
+    let name = single(names.last()?)?;
+    name.strip_prefix(USING_ALIAS).map(str::to_owned)
+}
+
+/// Returns the names in USING, without the alias.
 ///
 /// # Errors
 ///
@@ -373,6 +429,9 @@ pub(super) fn using(names: &[ObjectName]) -> Result<Vec<String>, Error> {
             ))
             .with_hint("join with ON"));
         };
+        if column.starts_with(USING_ALIAS) {
+            continue;
+        }
         if all.contains(&column) {
             return Err(Error::new(
                 Code::DuplicateColumn,

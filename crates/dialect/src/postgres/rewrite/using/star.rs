@@ -104,7 +104,7 @@ fn of_relation(
 }
 
 /// Builds the item of a SELECT list for a common column.
-fn shown(name: &str, value: &Expr) -> SelectItem {
+pub(super) fn shown(name: &str, value: &Expr) -> SelectItem {
     match value {
         Expr::CompoundIdentifier(_) => SelectItem::UnnamedExpr(value.clone()),
         value => build::aliased(value.clone(), ident(name)),
