@@ -296,7 +296,8 @@ impl Model {
 
 /// Returns whether a hash table is built of the left one of two parts.
 pub(super) fn is_build(left: &Part, right: &Part) -> bool {
-    left.bytes() <= right.bytes()
+    let by_bytes = left.bytes().total_cmp(&right.bytes());
+    by_bytes.then(left.rows.total_cmp(&right.rows)).is_le()
 }
 
 impl Keys {

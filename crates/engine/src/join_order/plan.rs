@@ -101,8 +101,8 @@ impl Builder<'_> {
         let mut on: Vec<(PhysicalExprRef, PhysicalExprRef)> = Vec::new();
         for class in self.classes {
             if class.joins(left.leaves, right.leaves) {
-                let of_left = self.representative(class, left.leaves);
-                let of_right = self.representative(class, right.leaves);
+                let of_left = self.representative(class, &left);
+                let of_right = self.representative(class, &right);
                 if let (Some(of_left), Some(of_right)) = (of_left, of_right) {
                     on.push((left.column(of_left)?, right.column(of_right)?));
                 }
@@ -147,7 +147,7 @@ impl Builder<'_> {
     fn pruned(&self, part: Built) -> Result<Built> {
         let columns = part.columns.iter().copied();
         let read: Vec<Place> = columns
-            .filter(|column| self.is_read(*column, part.leaves))
+            .filter(|column| self.is_read(*column, &part))
             .collect();
         if read.is_empty() || read.len() == part.columns.len() {
             return Ok(part);
@@ -166,11 +166,11 @@ impl Builder<'_> {
     }
 
     /// Returns whether a column of a part is read above it.
-    fn is_read(&self, place: Place, part: Leaves) -> bool {
-        self.is_shown(place, part)
+    fn is_read(&self, place: Place, part: &Built) -> bool {
+        self.is_shown(place, part.leaves)
             || self.classes.iter().any(|class| {
-                !part.holds(class.leaves)
-                    && class.leaves.meets(part)
+                !part.leaves.holds(class.leaves)
+                    && class.leaves.meets(part.leaves)
                     && self.representative(class, part) == Some(place)
             })
     }
@@ -185,15 +185,14 @@ impl Builder<'_> {
             })
     }
 
-    /// Returns the column that stands for the columns of a class in a part: they are equal there.
-    fn representative(&self, class: &Class, part: Leaves) -> Option<Place> {
+    /// Returns the column that stands for the columns of a class in a part: they are equal there,
+    /// and all but one may have been dropped.
+    fn representative(&self, class: &Class, part: &Built) -> Option<Place> {
         let columns = || {
-            class
-                .columns
-                .iter()
-                .filter(move |column| part.has(column.leaf))
+            let columns = class.columns.iter();
+            columns.filter(|column| part.columns.contains(column))
         };
-        let shown = columns().find(|column| self.is_shown(**column, part));
+        let shown = columns().find(|column| self.is_shown(**column, part.leaves));
         shown.or_else(|| columns().next()).copied()
     }
 
