@@ -219,10 +219,9 @@ fn parse<T>(
     complexity::check(cursor)?;
     let source = Source::of(cursor);
     let dialect = AthenaDialect::default();
-    let mut tokens = Tokenizer::new(&dialect, source.text())
+    let tokens = Tokenizer::new(&dialect, source.text())
         .tokenize_with_location()
         .map_err(|error| query_error::of_tokenizer(&source, &error))?;
-    tokens::functions_of_users(&mut tokens);
     let mut tokens = tokens::json_operators(tokens);
     number_placeholders(&source, &mut tokens)?;
     let tokens = tokens::decimal_numbers(tokens);

@@ -1,7 +1,6 @@
 //! Rewrites tokens that sqlparser reads as something else.
 //!
 //! ```text
-//! "$f"(x)                      "$f()"(x), which no function is
 //! 0xFF, 0b101, 0o17            255, 5, 15
 //! X'00 ff'                     X'00ff'
 //! U&'#2603' UESCAPE '#'        U&'☃'
@@ -16,36 +15,6 @@
 use sqlparser::tokenizer::{Token, TokenWithSpan, Whitespace};
 
 use super::query::is_word;
-
-/// Words before a name and its columns: `AS "$t" (a)`.
-const BEFORE_COLUMNS: [&str; 5] = ["AS", "INTO", "RECURSIVE", "TABLE", "WITH"];
-
-/// Gives a function that a user calls a name that no function has, if it begins with `$`: those are
-/// the names of functions that the parser and the rewrites call, with arguments that they checked.
-pub(super) fn functions_of_users(tokens: &mut [TokenWithSpan]) {
-    let is_blank = |token: &TokenWithSpan| matches!(token.token, Token::Whitespace(_));
-    let mut before_columns = false;
-    let mut rest = tokens;
-    while let Some((token, after)) = std::mem::take(&mut rest).split_first_mut() {
-        rest = after;
-        if is_blank(token) {
-            continue;
-        }
-        let next = rest.iter().find(|token| !is_blank(token));
-        let is_call = next.is_some_and(|next| next.token == Token::LParen);
-        if let Token::Word(word) = &mut token.token
-            && word.quote_style.is_some()
-            && word.value.starts_with('$')
-            && is_call
-            && !before_columns
-        {
-            word.value.push_str("()");
-        }
-        before_columns = BEFORE_COLUMNS
-            .iter()
-            .any(|word| is_word(&token.token, word));
-    }
-}
 
 /// Replaces the digits of numbers in other bases by decimal ones, and removes the blanks of
 /// binary strings.
@@ -484,27 +453,6 @@ mod tests {
 
     use super::*;
     use crate::dialect::AthenaDialect;
-
-    #[test]
-    fn users_call_no_functions_of_rewrites() {
-        for (sql, expected) in [
-            ("\"$joined\"(a, b)", "\"$joined()\"(a, b)"),
-            (
-                "pg_catalog.\"$f\" /* x */ (a)",
-                "pg_catalog.\"$f()\" /* x */ (a)",
-            ),
-            ("\"$path\", `$f`(1)", "\"$path\", `$f()`(1)"),
-            ("(VALUES (1)) AS \"$t\" (x)", "(VALUES (1)) AS \"$t\" (x)"),
-            ("\"f\"(\"$\" -> 1)", "\"f\"(\"$\" -> 1)"),
-        ] {
-            let mut tokens = Tokenizer::new(&AthenaDialect::default(), sql)
-                .tokenize_with_location()
-                .unwrap();
-            functions_of_users(&mut tokens);
-            let text: Vec<String> = tokens.iter().map(|token| token.token.to_string()).collect();
-            assert_eq!(text.concat().trim_end_matches("EOF"), expected, "{sql}");
-        }
-    }
 
     #[test]
     fn tokens_are_those_of_sqlparser() {
