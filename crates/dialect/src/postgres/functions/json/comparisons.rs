@@ -16,15 +16,15 @@
 
 use std::sync::{Arc, LazyLock};
 
-use arrow::datatypes::{DataType, Field};
+use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema, ScalarValue};
 use datafusion::config::ConfigOptions;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::expr::{Between, InList, InSubquery, ScalarFunction, SetComparison};
 use datafusion::logical_expr::{
-    BinaryExpr, Case, Distinct, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Operator,
-    ScalarUDF, Subquery, binary_expr,
+    BinaryExpr, Case, Cast, Distinct, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Operator,
+    ScalarUDF, Subquery, TryCast, binary_expr,
 };
 use datafusion::optimizer::AnalyzerRule;
 use lakegate_engine::quantified::{ALL, ANY};
@@ -87,6 +87,10 @@ impl AnalyzerRule for JsonComparisons {
             return Ok(plan);
         }
         let compared = |expr: Expr, schema: &DFSchema| -> Result<Transformed<Expr>> {
+            let expr = match unmarked(expr, schema) {
+                cast if cast.transformed => return Ok(cast),
+                Transformed { data, .. } => data,
+            };
             check_expression(&expr, schema)?;
             let compared = self.compared(&expr, schema);
             Ok(compared.map_or_else(|| Transformed::no(expr), Transformed::yes))
@@ -140,10 +144,34 @@ fn is_plain_json(field: &Field) -> bool {
     marks.get(PG_TYPE).is_some_and(|name| name == JSON) && !marks.contains_key(ROW)
 }
 
+/// Returns a cast of JSON without the mark of its operand, which a cast to a plain type takes over.
+/// A target with a name has its own marks only.
+fn unmarked(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
+    let is_marked = |operand: &Expr| {
+        let field = operand.to_field(schema);
+        field.is_ok_and(|(_, field)| is_plain_json(&field) || is_jsonb(&field))
+    };
+    let named = |field: &FieldRef| Arc::new(field.as_ref().clone().with_name("cast"));
+    match expr {
+        Expr::Cast(mut cast) if cast.field.name().is_empty() && is_marked(&cast.expr) => {
+            cast.field = named(&cast.field);
+            Transformed::yes(Expr::Cast(cast))
+        }
+        Expr::TryCast(mut cast) if cast.field.name().is_empty() && is_marked(&cast.expr) => {
+            cast.field = named(&cast.field);
+            Transformed::yes(Expr::TryCast(cast))
+        }
+        expr => Transformed::no(expr),
+    }
+}
+
 /// Returns whether an expression is of the type `json`.
 pub(super) fn is_of_json(expr: &Expr, schema: &DFSchema) -> bool {
     match expr {
         Expr::BinaryExpr(_) | Expr::Literal(..) => false,
+        Expr::Cast(Cast { field, .. }) | Expr::TryCast(TryCast { field, .. }) => {
+            is_plain_json(field)
+        }
         // The argument of an aggregate function that makes JSON of any values.
         Expr::ScalarFunction(call) if call.func.name() == ITEM => {
             let mut values = call.args.iter();

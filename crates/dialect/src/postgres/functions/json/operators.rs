@@ -6,7 +6,9 @@ use std::sync::{Arc, LazyLock};
 use datafusion::common::DFSchema;
 use datafusion::error::Result;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
-use datafusion::logical_expr::{Expr, ExprSchemable, Operator, ScalarUDF, binary_expr};
+use datafusion::logical_expr::{
+    Cast, Expr, ExprSchemable, Operator, ScalarUDF, TryCast, binary_expr,
+};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
 use super::{functions, is_jsonb, order};
@@ -52,6 +54,8 @@ pub(super) fn is_of_jsonb(expr: &Expr, schema: &DFSchema) -> bool {
     match expr {
         // Operators of the engine return other types; a chain of them can be long.
         Expr::BinaryExpr(_) | Expr::Literal(..) => false,
+        // The engine takes over the mark of the operand.
+        Expr::Cast(Cast { field, .. }) | Expr::TryCast(TryCast { field, .. }) => is_jsonb(field),
         _ => expr
             .to_field(schema)
             .is_ok_and(|(_, field)| is_jsonb(&field)),
