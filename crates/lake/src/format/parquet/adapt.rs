@@ -25,6 +25,7 @@ use datafusion::physical_expr_adapter::{
 use datafusion::physical_plan::PhysicalExpr;
 
 use super::convert::{convert, is_ours};
+use super::marked::marked;
 
 /// Makes the adapter of each file.
 #[derive(Debug)]
@@ -76,10 +77,10 @@ impl PhysicalExprAdapter for FileAdapter {
     fn rewrite(&self, expr: Arc<dyn PhysicalExpr>) -> Result<Arc<dyn PhysicalExpr>> {
         let expr = self.inner.rewrite(expr)?;
         if self.converted.is_empty() {
-            return Ok(expr);
+            return marked(expr);
         }
         // Upwards: what is put around a column is not visited again.
-        expr.transform_up(|expr| {
+        let expr = expr.transform_up(|expr| {
             if let Some(narrowed) = self.narrowed(&expr)? {
                 return Ok(Transformed::yes(narrowed));
             }
@@ -93,8 +94,8 @@ impl PhysicalExprAdapter for FileAdapter {
                 })),
                 None => Transformed::no(expr),
             })
-        })
-        .data()
+        });
+        marked(expr.data()?)
     }
 }
 

@@ -22,6 +22,7 @@ mod format;
 pub(crate) mod fuzzing;
 mod hints;
 mod lz4;
+mod marked;
 mod names;
 mod packed;
 mod pages;
