@@ -134,7 +134,7 @@ async fn chars_of_orc_files_have_no_padding() {
     let inside = format!("SELECT count(*) FROM {} WHERE st.c = 'ab'", lake.table);
     assert_eq!(lake.admin.text(&inside).await, "6");
     assert_eq!(
-        lake.row("count(c), count(lc), sum(cardinality(lc)), sum(cardinality(ls))")
+        lake.row("count(c), count(lc), sum(cardinality(lc)), sum(array_length(ls, 1))")
             .await,
         "35|36|54|39"
     );

@@ -155,6 +155,14 @@ fn is_of_data(error: &DataFusionError) -> bool {
             | Code::InvalidEscape
             | Code::InvalidSubstring
             | Code::InvalidEncoding
+            | Code::ArraySubscript
+            | Code::JsonSubscript
+            | Code::JsonArgument
+            | Code::JsonSingle
+            | Code::JsonArray
+            | Code::JsonMember
+            | Code::JsonOperand
+            | Code::JsonObject
     )
 }
 
