@@ -323,59 +323,54 @@ impl Code {
     /// Whether the error concerns the query and its privileges, and never the contents of a file in
     /// the lake.
     pub(crate) fn is_about_the_query(self) -> bool {
-        matches!(
-            self,
-            Code::DataException
-                | Code::SubqueryRows
-                | Code::ArraySubscript
-                | Code::JsonSubscript
-                | Code::JsonArgument
-                | Code::JsonSingle
-                | Code::JsonArray
-                | Code::JsonMember
-                | Code::JsonOperand
-                | Code::JsonObject
-                | Code::TypeMismatch
-                | Code::DivisionByZero
-                | Code::InvalidCast
-                | Code::InvalidDatetime
-                | Code::DatetimeOutOfRange
-                | Code::NumericOutOfRange
-                | Code::InvalidParameter
-                | Code::InvalidQuery
-                | Code::GroupingError
-                | Code::WindowingError
-                | Code::WrongObjectType
-                | Code::DuplicateAlias
-                | Code::InvalidColumnReference
-                | Code::CannotCoerce
-                | Code::InvalidRegex
-                | Code::InvalidLimit
-                | Code::InvalidOffset
-                | Code::InvalidLogarithm
-                | Code::InvalidPower
-                | Code::InvalidBucket
-                | Code::InvalidFrameOffset
-                | Code::InvalidNtile
-                | Code::InvalidNthValue
-                | Code::InvalidEscape
-                | Code::InvalidSubstring
-                | Code::InvalidEncoding
-                | Code::NotSupported
-                | Code::FunctionNotFound
-                | Code::BytesScannedCutoff
-                | Code::TooManyQueries
-                | Code::OutOfMemory
-                | Code::OutOfSpillSpace
-                | Code::QueryCancelled
-                | Code::StatementTimeout
-                | Code::ShuttingDown
-                | Code::SessionEnded
-        )
+        self.is_of_data()
+            || matches!(
+                self,
+                Code::SubqueryRows
+                    | Code::TypeMismatch
+                    | Code::InvalidQuery
+                    | Code::GroupingError
+                    | Code::WindowingError
+                    | Code::WrongObjectType
+                    | Code::DuplicateAlias
+                    | Code::InvalidColumnReference
+                    | Code::CannotCoerce
+                    | Code::InvalidLimit
+                    | Code::InvalidOffset
+                    | Code::NotSupported
+                    | Code::FunctionNotFound
+                    | Code::BytesScannedCutoff
+                    | Code::TooManyQueries
+                    | Code::OutOfMemory
+                    | Code::OutOfSpillSpace
+                    | Code::QueryCancelled
+                    | Code::StatementTimeout
+                    | Code::ShuttingDown
+                    | Code::SessionEnded
+            )
     }
 }
 
 impl Code {
+    /// Whether the error is one of a row's values: a cast, a division, a range, an argument. `TRY`
+    /// catches these.
+    pub fn is_of_data(self) -> bool {
+        self.is_about_a_value()
+            || matches!(
+                self,
+                Code::ArraySubscript
+                    | Code::JsonSubscript
+                    | Code::JsonArgument
+                    | Code::JsonSingle
+                    | Code::JsonArray
+                    | Code::JsonMember
+                    | Code::JsonOperand
+                    | Code::JsonObject
+                    | Code::InvalidParameter
+                    | Code::InvalidRegex
+            )
+    }
+
     /// Whether the error concerns a value (any text) of a column that was read.
     pub(crate) fn is_about_a_value(self) -> bool {
         matches!(

@@ -126,8 +126,8 @@ fn evaluated(lambda: &LambdaArgument, rows: Range<usize>) -> Result<ArrayRef> {
     value.into_array(count)
 }
 
-/// Whether an error is one of a row's values: a cast, a division, a range, an argument. Others, such
-/// as a cancelled query or a damaged file, are not caught.
+/// Whether an error is one of a row's values. Others, such as a cancelled query or a damaged file,
+/// are not caught.
 fn is_of_data(error: &DataFusionError) -> bool {
     let code = match lakegate_error::find(error) {
         Some(error) => error.code(),
@@ -136,34 +136,7 @@ fn is_of_data(error: &DataFusionError) -> bool {
             _ => Code::Internal,
         },
     };
-    matches!(
-        code,
-        Code::DataException
-            | Code::DivisionByZero
-            | Code::InvalidCast
-            | Code::InvalidDatetime
-            | Code::DatetimeOutOfRange
-            | Code::NumericOutOfRange
-            | Code::InvalidParameter
-            | Code::InvalidRegex
-            | Code::InvalidLogarithm
-            | Code::InvalidPower
-            | Code::InvalidBucket
-            | Code::InvalidFrameOffset
-            | Code::InvalidNtile
-            | Code::InvalidNthValue
-            | Code::InvalidEscape
-            | Code::InvalidSubstring
-            | Code::InvalidEncoding
-            | Code::ArraySubscript
-            | Code::JsonSubscript
-            | Code::JsonArgument
-            | Code::JsonSingle
-            | Code::JsonArray
-            | Code::JsonMember
-            | Code::JsonOperand
-            | Code::JsonObject
-    )
+    code.is_of_data()
 }
 
 fn arguments() -> DataFusionError {
