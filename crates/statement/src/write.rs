@@ -475,20 +475,12 @@ impl StatementContext {
             ));
         }
         let mut create = CreateTable {
-            temporary: None,
             external: true,
-            if_not_exists: false,
-            name: TableName::bare(name),
             columns,
             comment: new.comment.clone(),
             partitioned_by,
-            clustered_by: None,
-            sorted_by: Vec::new(),
-            row_format: None,
-            stored_as: None,
             location: Some(location.to_owned()),
-            properties: Vec::new(),
-            with: Vec::new(),
+            ..CreateTable::named(TableName::bare(name))
         };
         new.stored.define(&mut create);
         definition(self, &create, location)

@@ -80,6 +80,28 @@ pub struct CreateTable {
     pub with: Vec<WriteProperty>,
 }
 
+impl CreateTable {
+    /// A table of the catalog with nothing but a name.
+    pub fn named(name: TableName) -> Self {
+        Self {
+            temporary: None,
+            external: false,
+            if_not_exists: false,
+            name,
+            columns: Vec::new(),
+            comment: None,
+            partitioned_by: Vec::new(),
+            clustered_by: None,
+            sorted_by: Vec::new(),
+            row_format: None,
+            stored_as: None,
+            location: None,
+            properties: Vec::new(),
+            with: Vec::new(),
+        }
+    }
+}
+
 /// `CLUSTERED BY (c, ..) [SORTED BY (c [ASC|DESC], ..)] INTO n BUCKETS`, without the columns of
 /// SORTED BY.
 #[derive(Debug, Clone, PartialEq, Eq)]

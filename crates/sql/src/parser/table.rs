@@ -43,20 +43,9 @@ pub(super) fn create(cursor: &mut Cursor<'_>, or_replace: bool) -> Result<Statem
         }));
     }
     let mut table = CreateTable {
-        temporary: None,
         external,
         if_not_exists,
-        name,
-        columns: Vec::new(),
-        comment: None,
-        partitioned_by: Vec::new(),
-        clustered_by: None,
-        sorted_by: Vec::new(),
-        row_format: None,
-        stored_as: None,
-        location: None,
-        properties: Vec::new(),
-        with: Vec::new(),
+        ..CreateTable::named(name)
     };
     if let Some(refused) = refused(cursor, external) {
         return Ok(refused);

@@ -89,19 +89,9 @@ pub(super) fn table(cursor: &mut Cursor<'_>, new: NewTable) -> Result<Statement>
     }
     Ok(Statement::CreateTable(Box::new(CreateTable {
         temporary: Some(on_commit),
-        external: false,
         if_not_exists: new.if_not_exists,
-        name: new.name,
         columns,
-        comment: None,
-        partitioned_by: Vec::new(),
-        clustered_by: None,
-        sorted_by: Vec::new(),
-        row_format: None,
-        stored_as: None,
-        location: None,
-        properties: Vec::new(),
-        with: Vec::new(),
+        ..CreateTable::named(new.name)
     })))
 }
 
