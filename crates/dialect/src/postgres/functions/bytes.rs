@@ -189,34 +189,43 @@ impl ScalarUDFImpl for OfBytes {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let constant = args
-            .args
-            .iter()
-            .all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
-        let rows = if constant { 1 } else { args.number_rows };
-        // Each row has its own copy of each argument.
-        bounded::check_arguments(self.name(), &args.args, rows)?;
-        let columns = args
-            .args
-            .iter()
-            .map(|arg| arg.to_array(rows))
-            .collect::<Result<Vec<ArrayRef>>>()?;
-        let Some((bytes, others)) = columns.split_first() else {
-            return Err(Error::internal(format!("{} without an argument", self.name())).into());
-        };
-        let bytes = cast(bytes, &DataType::Binary)?;
-        let call = Call {
-            kind: self.kind,
-            name: self.name(),
-            bytes: bytes.as_binary::<i32>(),
-            others,
-        };
-        let values = call.made()?;
-        Ok(match constant {
-            true => ColumnarValue::Scalar(ScalarValue::try_from_array(&values, 0)?),
-            false => ColumnarValue::Array(values),
+        evaluated(self.name(), &args, |columns, _| {
+            let Some((bytes, others)) = columns.split_first() else {
+                return Err(Error::internal(format!("{} without an argument", self.name())).into());
+            };
+            let bytes = cast(bytes, &DataType::Binary)?;
+            let call = Call {
+                kind: self.kind,
+                name: self.name(),
+                bytes: bytes.as_binary::<i32>(),
+                others,
+            };
+            call.made()
         })
     }
+}
+
+/// Returns what `made` makes of the arguments of a call, in so many rows; of constants, one value.
+///
+/// # Errors
+///
+/// Returns the error of `made`, or an error if the arguments take too much memory.
+fn evaluated(
+    name: &str,
+    args: &ScalarFunctionArgs,
+    made: impl FnOnce(&[ArrayRef], usize) -> Result<ArrayRef>,
+) -> Result<ColumnarValue> {
+    let mut all = args.args.iter();
+    let constant = all.all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
+    let rows = if constant { 1 } else { args.number_rows };
+    // Each row has its own copy of each argument.
+    bounded::check_arguments(name, &args.args, rows)?;
+    let columns = args.args.iter().map(|arg| arg.to_array(rows));
+    let values = made(&columns.collect::<Result<Vec<_>>>()?, rows)?;
+    Ok(match constant {
+        true => ColumnarValue::Scalar(ScalarValue::try_from_array(&values, 0)?),
+        false => ColumnarValue::Array(values),
+    })
 }
 
 /// The arguments of a call.

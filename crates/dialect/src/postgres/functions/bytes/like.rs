@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use arrow::array::{Array, BooleanBuilder};
 use arrow::datatypes::DataType;
-use datafusion::common::ScalarValue;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
-use lakegate_engine::{bounded, stop};
+use lakegate_engine::stop;
 use lakegate_error::{Code, Error};
 
+use super::evaluated;
 use super::parts::bytes_of;
 
 /// How many steps a match takes between checks whether to stop.
@@ -117,35 +117,28 @@ impl ScalarUDFImpl for ByteLike {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let mut args_of = args.args.iter();
-        let constant = args_of.all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
-        let rows = if constant { 1 } else { args.number_rows };
-        bounded::check_arguments("like", &args.args, rows)?;
-        let [values, patterns] = args.args.as_slice() else {
-            return Err(DataFusionError::Internal("LIKE of one value".to_owned()));
-        };
-        let values = bytes_of(&values.to_array(rows)?)?;
-        let patterns = bytes_of(&patterns.to_array(rows)?)?;
-        let mut known: Option<(&[u8], Vec<Part>)> = None;
-        let mut made = BooleanBuilder::with_capacity(rows);
-        for row in 0..rows {
-            stop::check()?;
-            if values.is_null(row) || patterns.is_null(row) {
-                made.append_null();
-                continue;
-            }
-            let text = patterns.value(row);
-            let parts = match known.take() {
-                Some((of, parts)) if of == text => parts,
-                _ => pattern(text),
+        evaluated("like", &args, |columns, rows| {
+            let [values, patterns] = columns else {
+                return Err(DataFusionError::Internal("LIKE of one value".to_owned()));
             };
-            made.append_value(is_like(&parts, values.value(row))?);
-            known = Some((text, parts));
-        }
-        let made = made.finish();
-        Ok(match constant {
-            true => ColumnarValue::Scalar(ScalarValue::try_from_array(&made, 0)?),
-            false => ColumnarValue::Array(Arc::new(made)),
+            let (values, patterns) = (bytes_of(values)?, bytes_of(patterns)?);
+            let mut known: Option<(&[u8], Vec<Part>)> = None;
+            let mut made = BooleanBuilder::with_capacity(rows);
+            for row in 0..rows {
+                stop::check()?;
+                if values.is_null(row) || patterns.is_null(row) {
+                    made.append_null();
+                    continue;
+                }
+                let text = patterns.value(row);
+                let parts = match known.take() {
+                    Some((of, parts)) if of == text => parts,
+                    _ => pattern(text),
+                };
+                made.append_value(is_like(&parts, values.value(row))?);
+                known = Some((text, parts));
+            }
+            Ok(Arc::new(made.finish()))
         })
     }
 }

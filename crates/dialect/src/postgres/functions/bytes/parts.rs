@@ -10,7 +10,6 @@ use arrow::array::{
 };
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, FieldRef, Int64Type};
-use datafusion::common::ScalarValue;
 use datafusion::common::types::{NativeType, logical_binary, logical_int64, logical_string};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::functions::core::overlay;
@@ -24,7 +23,7 @@ use datafusion::logical_expr::{
 use lakegate_engine::{bounded, stop};
 use lakegate_error::{Code, Error};
 
-use super::is_bytes;
+use super::{evaluated, is_bytes};
 use crate::postgres::bytea;
 
 /// How many bytes are compared between checks whether to stop.
@@ -186,25 +185,15 @@ impl ScalarUDFImpl for TextOrBytes {
         if !args.args.iter().any(|arg| is_bytes(&arg.data_type())) {
             return self.inner.invoke_with_args(args);
         }
-        let constant = args
-            .args
-            .iter()
-            .all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
-        let rows = if constant { 1 } else { args.number_rows };
-        // Each row has its own copy of each argument.
-        bounded::check_arguments(self.name(), &args.args, rows)?;
-        let mut columns = Columns::default();
-        for arg in &args.args {
-            let array = arg.to_array(rows)?;
-            match array.data_type().is_integer() {
-                true => columns.numbers.push(integers(&array)?),
-                false => columns.values.push(bytes_of(&array)?),
+        evaluated(self.name(), &args, |arrays, rows| {
+            let mut columns = Columns::default();
+            for array in arrays {
+                match array.data_type().is_integer() {
+                    true => columns.numbers.push(integers(array)?),
+                    false => columns.values.push(bytes_of(array)?),
+                }
             }
-        }
-        let values = self.made(&columns, rows)?;
-        Ok(match constant {
-            true => ColumnarValue::Scalar(ScalarValue::try_from_array(&values, 0)?),
-            false => ColumnarValue::Array(values),
+            self.made(&columns, rows)
         })
     }
 }
