@@ -39,7 +39,7 @@ use datafusion::logical_expr::{
 use datafusion::optimizer::AnalyzerRule;
 use lakegate_error::{Code, Error};
 
-use super::expressions::{self, until};
+use super::expressions;
 use super::{arrays, floats, time};
 
 /// Returns the function of a value that makes its key, for the fields whose type Arrow lacks and
@@ -163,19 +163,13 @@ struct Comparable(KeyOf);
 impl Comparable {
     /// Returns whether a plan has values that this rule compares.
     fn concerns(self, plan: &LogicalPlan) -> Result<bool> {
-        let mut found = false;
-        plan.apply_with_subqueries(|node| {
-            let mut fields = node.schema().fields().iter();
-            found = fields.any(|field| is_compared(field.data_type()) || (self.0)(field).is_some())
-                || expressions::reads(node, |expr| match expr {
-                    Expr::Literal(value, _) => is_compared(&value.data_type()),
-                    Expr::Cast(cast) => is_compared(cast.field.data_type()),
-                    Expr::ScalarFunction(call) => makes_keyed(call.func.name()),
-                    _ => false,
-                })?;
-            Ok(until(found))
-        })?;
-        Ok(found)
+        let column = |field: &Field| is_compared(field.data_type()) || (self.0)(field).is_some();
+        expressions::has_values(plan, column, |expr| match expr {
+            Expr::Literal(value, _) => is_compared(&value.data_type()),
+            Expr::Cast(cast) => is_compared(cast.field.data_type()),
+            Expr::ScalarFunction(call) => makes_keyed(call.func.name()),
+            _ => false,
+        })
     }
 
     /// Returns the key of a value of a library's type; `None` for other types.

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use arrow::array::ArrayRef;
-use arrow::datatypes::{DataType, FieldRef};
+use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema, DFSchemaRef, ExprSchema, ScalarValue};
 use datafusion::error::{DataFusionError, Result};
@@ -132,9 +132,37 @@ fn retyped_node(
 ///
 /// Returns an error if the plan cannot be walked.
 pub fn has(plan: &LogicalPlan, concerns: impl Fn(&Expr) -> bool) -> Result<bool> {
+    has_operator(plan, |node| reads(node, &concerns))
+}
+
+/// Returns whether the plan or its subqueries have a column or an expression that is selected.
+///
+/// # Errors
+///
+/// Returns an error if the plan cannot be walked.
+pub fn has_values(
+    plan: &LogicalPlan,
+    column: impl Fn(&Field) -> bool,
+    concerns: impl Fn(&Expr) -> bool,
+) -> Result<bool> {
+    has_operator(plan, |node| {
+        let mut fields = node.schema().fields().iter();
+        Ok(fields.any(|field| column(field)) || reads(node, &concerns)?)
+    })
+}
+
+/// Returns whether the plan or its subqueries have an operator that `is` selects.
+///
+/// # Errors
+///
+/// Returns the error of `is`.
+pub fn has_operator(
+    plan: &LogicalPlan,
+    mut is: impl FnMut(&LogicalPlan) -> Result<bool>,
+) -> Result<bool> {
     let mut found = false;
     plan.apply_with_subqueries(|node| {
-        found = reads(node, &concerns)?;
+        found = is(node)?;
         Ok(until(found))
     })?;
     Ok(found)

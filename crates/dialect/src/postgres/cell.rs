@@ -23,6 +23,16 @@ pub fn hinted_field(name: &str, data_type: DataType, pg_type: &str) -> Field {
         .with_metadata([(PG_TYPE.to_owned(), pg_type.to_owned())].into())
 }
 
+/// Makes the target of a cast one that has its own metadata only. A target without a name is a
+/// plain type, which takes over the operand's. Returns whether that changed it.
+pub(super) fn drops_marks(target: &mut FieldRef) -> bool {
+    let is_plain = target.name().is_empty();
+    if is_plain {
+        *target = Arc::new(target.as_ref().clone().with_name("cast"));
+    }
+    is_plain
+}
+
 /// One value.
 #[derive(Debug, Clone, PartialEq, PartialOrd)]
 pub enum Cell<'a> {

@@ -10,7 +10,7 @@ use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, ScalarUDF};
 
-use super::cell::PG_TYPE;
+use super::cell::{PG_TYPE, drops_marks};
 
 /// The functions that return the name for a number, by the number's Postgres type.
 #[derive(Debug, Clone, Default)]
@@ -96,11 +96,10 @@ impl ShownAsNames {
         let to_text = cast.field.data_type().is_string();
         match self.function(&field) {
             Some(function) if to_text => cast.expr = Box::new(function.call(vec![*cast.expr])),
-            _ if cast.field.name().is_empty() => {
-                // A target without a name is a plain type, which takes over the operand's metadata.
-                cast.field = Arc::new(cast.field.as_ref().clone().with_name("cast"));
+            _ => {
+                let changed = drops_marks(&mut cast.field);
+                return Ok(Transformed::new_transformed(Expr::Cast(cast), changed));
             }
-            _ => return Ok(Transformed::no(Expr::Cast(cast))),
         }
         Ok(Transformed::yes(Expr::Cast(cast)))
     }

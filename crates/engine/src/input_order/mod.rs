@@ -11,9 +11,9 @@
 //!           Projection: t.x, t.y
 //! ```
 //!
-//! DataFusion's SQL planner drops the sorts of subqueries, unless it is told not to
-//! (`enable_subquery_sort_elimination`), and its physical optimizer drops those that no operator
-//! requires. So these get the keys of the sort as an ORDER BY of their own ([`origin`] finds them):
+//! DataFusion's SQL planner drops the sorts of subqueries, unless `enable_subquery_sort_elimination`
+//! is off as it is here, and its physical optimizer drops those that no operator requires. So these
+//! get the keys of the sort as an ORDER BY of their own ([`origin`] finds them):
 //!
 //! - aggregates such as `array_agg(x)`, without DISTINCT, which has an order of its own;
 //! - windows without ORDER BY, such as `row_number() OVER ()` and `sum(x) OVER (ROWS 1 PRECEDING)`,
@@ -42,7 +42,7 @@ use datafusion::logical_expr::{
 use datafusion::optimizer::AnalyzerRule;
 
 use self::origin::HiddenNames;
-use crate::expressions::until;
+use crate::expressions::has_operator;
 
 /// Aggregate functions whose result depends on the order of rows. The aggregates of JSON gather
 /// with `array_agg`.
@@ -72,15 +72,13 @@ pub(crate) struct InputOrder;
 
 impl AnalyzerRule for InputOrder {
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
-        let mut found = false;
-        plan.apply_with_subqueries(|node| {
-            found = matches!(
+        let is_ordered = |node: &LogicalPlan| {
+            matches!(
                 node,
                 LogicalPlan::Sort(_) | LogicalPlan::Distinct(Distinct::On(_))
-            );
-            Ok(until(found))
-        })?;
-        if !found {
+            )
+        };
+        if !has_operator(&plan, |node| Ok(is_ordered(node)))? {
             return Ok(plan);
         }
         let mut names = HiddenNames::default();

@@ -38,7 +38,7 @@ pub(super) struct Values {
     pub present: f64,
     /// Distinct values at most.
     pub distinct: f64,
-    /// Whether more than the number of rows tells of `distinct`.
+    /// Whether `distinct` comes from more than the number of rows.
     pub is_known: bool,
     /// Distinct values at most, if the filters of the leaf were not.
     pub domain: f64,

@@ -2,8 +2,8 @@
 
 use arrow::datatypes::{DataType, Field};
 use datafusion::common::ScalarValue;
-use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::logical_expr::{Expr, LogicalPlan};
+use lakegate_engine::has_operator;
 
 use crate::json;
 
@@ -40,15 +40,10 @@ pub(crate) fn of_expr(expr: &Expr, field: &Field) -> String {
 /// Returns whether a plan reads tables of PostgreSQL's catalogs, whose queries drivers send in any
 /// dialect.
 pub(crate) fn reads_system_catalogs(plan: &LogicalPlan) -> datafusion::error::Result<bool> {
-    let mut found = false;
-    plan.apply_with_subqueries(|node| {
-        if let LogicalPlan::TableScan(scan) = node {
-            found |= scan.table_name.schema() == Some("pg_catalog");
-        }
-        Ok(match found {
-            true => TreeNodeRecursion::Stop,
-            false => TreeNodeRecursion::Continue,
+    has_operator(plan, |node| {
+        Ok(match node {
+            LogicalPlan::TableScan(scan) => scan.table_name.schema() == Some("pg_catalog"),
+            _ => false,
         })
-    })?;
-    Ok(found)
+    })
 }

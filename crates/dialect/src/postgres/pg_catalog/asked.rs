@@ -7,6 +7,7 @@ use datafusion::common::ScalarValue;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::error::Result;
 use datafusion::logical_expr::{Expr, LogicalPlan};
+use lakegate_engine::has_operator;
 
 use super::functions::ABOUT_TABLES;
 use super::oids;
@@ -98,15 +99,11 @@ pub(super) fn constants(plan: &LogicalPlan) -> Result<Asked> {
 ///
 /// The plan cannot be walked.
 pub(super) fn has_calls(plan: &LogicalPlan) -> Result<bool> {
-    let mut found = false;
-    plan.apply_with_subqueries(|node| {
+    has_operator(plan, |node| {
+        let mut found = false;
         each_call(node, |_| found = true)?;
-        Ok(match found {
-            true => TreeNodeRecursion::Stop,
-            false => TreeNodeRecursion::Continue,
-        })
-    })?;
-    Ok(found)
+        Ok(found)
+    })
 }
 
 /// Calls `visit` with the arguments of the calls in a node's expressions that are about tables.

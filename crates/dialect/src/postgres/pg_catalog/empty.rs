@@ -11,11 +11,12 @@
 use std::sync::Arc;
 
 use datafusion::common::metadata::FieldMetadata;
-use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::common::{Column, JoinType, ScalarValue};
 use datafusion::datasource::source_as_provider;
 use datafusion::error::Result;
 use datafusion::logical_expr::{Distinct, EmptyRelation, Expr, Join, LogicalPlan, Projection};
+use lakegate_engine::has_operator;
 
 use super::provider::SystemTable;
 
@@ -96,15 +97,7 @@ fn with_empty_parts(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
 
 /// Returns whether a plan has columns of relations outside of it.
 fn is_correlated(plan: &LogicalPlan) -> Result<bool> {
-    let mut found = false;
-    plan.apply_with_subqueries(|node| {
-        found |= node.contains_outer_reference();
-        Ok(match found {
-            true => TreeNodeRecursion::Stop,
-            false => TreeNodeRecursion::Continue,
-        })
-    })?;
-    Ok(found)
+    has_operator(plan, |node| Ok(node.contains_outer_reference()))
 }
 
 fn is_always_empty(node: &LogicalPlan) -> bool {

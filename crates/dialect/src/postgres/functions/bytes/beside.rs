@@ -16,7 +16,7 @@
 use std::sync::{Arc, LazyLock};
 
 use arrow::datatypes::DataType;
-use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::tree_node::Transformed;
 use datafusion::common::{Column, DFSchema, ScalarValue};
 use datafusion::config::ConfigOptions;
 use datafusion::error::Result;
@@ -27,7 +27,7 @@ use datafusion::logical_expr::{
 };
 use datafusion::optimizer::AnalyzerRule;
 use datafusion::sql::sqlparser::ast::BinaryOperator;
-use lakegate_engine::retyped;
+use lakegate_engine::{has_values, retyped};
 
 use super::forms::Form;
 use super::{Kind, function, is_bytes, like};
@@ -170,28 +170,12 @@ impl AnalyzerRule for TextsBesideBytes {
 
 /// Returns whether a plan has bytes.
 fn has_bytes(plan: &LogicalPlan) -> Result<bool> {
-    let until = |found: bool| match found {
-        true => TreeNodeRecursion::Stop,
-        false => TreeNodeRecursion::Continue,
-    };
     let makes_bytes = |part: &Expr| match part {
         Expr::Literal(value, _) => is_bytes(&value.data_type()),
         Expr::ScalarFunction(call) => OF_BYTES.contains(&call.func.name()),
         _ => false,
     };
-    let mut found = false;
-    plan.apply_with_subqueries(|node| {
-        let mut fields = node.schema().fields().iter();
-        found = fields.any(|field| is_bytes(field.data_type()));
-        if !found {
-            node.apply_expressions(|expr| {
-                found = expr.exists(|part| Ok(makes_bytes(part)))?;
-                Ok(until(found))
-            })?;
-        }
-        Ok(until(found))
-    })?;
-    Ok(found)
+    has_values(plan, |field| is_bytes(field.data_type()), makes_bytes)
 }
 
 fn rewritten(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {

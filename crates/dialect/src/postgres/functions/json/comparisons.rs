@@ -16,8 +16,8 @@
 
 use std::sync::{Arc, LazyLock};
 
-use arrow::datatypes::{DataType, Field, FieldRef};
-use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use arrow::datatypes::{DataType, Field};
+use datafusion::common::tree_node::Transformed;
 use datafusion::common::{Column, DFSchema, ScalarValue};
 use datafusion::config::ConfigOptions;
 use datafusion::error::{DataFusionError, Result};
@@ -28,14 +28,14 @@ use datafusion::logical_expr::{
 };
 use datafusion::optimizer::AnalyzerRule;
 use lakegate_engine::quantified::{ALL, ANY};
-use lakegate_engine::retyped;
 use lakegate_engine::untyped_texts::TYPED_TEXT;
+use lakegate_engine::{has_values, retyped};
 use lakegate_error::{Code, Error};
 
 use super::operators::{is_of_jsonb, is_untyped};
 use super::order::{GREATEST, KEY, KEYS, LEAST};
 use super::{JSON, JSONB, ROW, functions, is_jsonb};
-use crate::postgres::cell::PG_TYPE;
+use crate::postgres::cell::{PG_TYPE, drops_marks};
 
 /// Marks a text that is `jsonb`.
 const KEPT: &str = "$jsonb_kept";
@@ -109,19 +109,8 @@ impl AnalyzerRule for JsonComparisons {
 
 /// Returns whether a plan has values of `json` or `jsonb`.
 fn has_json(plan: &LogicalPlan) -> Result<bool> {
-    let mut found = false;
-    plan.apply_with_subqueries(|node| {
-        let mut fields = node.schema().fields().iter();
-        found = fields.any(|field| is_plain_json(field) || is_jsonb(field));
-        if !found {
-            node.apply_expressions(|expr| {
-                found = expr.exists(|part| Ok(is_json_call(part)))?;
-                Ok(until(found))
-            })?;
-        }
-        Ok(until(found))
-    })?;
-    Ok(found)
+    let column = |field: &Field| is_plain_json(field) || is_jsonb(field);
+    has_values(plan, column, is_json_call)
 }
 
 fn is_json_call(expr: &Expr) -> bool {
@@ -131,35 +120,26 @@ fn is_json_call(expr: &Expr) -> bool {
     }
 }
 
-fn until(found: bool) -> TreeNodeRecursion {
-    match found {
-        true => TreeNodeRecursion::Stop,
-        false => TreeNodeRecursion::Continue,
-    }
-}
-
 /// Returns whether a field is `json`, and no row of a table that is shown as one.
 fn is_plain_json(field: &Field) -> bool {
     let marks = field.metadata();
     marks.get(PG_TYPE).is_some_and(|name| name == JSON) && !marks.contains_key(ROW)
 }
 
-/// Returns a cast of JSON without the mark of its operand, which a cast to a plain type takes over.
-/// A target with a name has its own marks only.
+/// Returns a cast of JSON without the mark of its operand.
 fn unmarked(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
     let is_marked = |operand: &Expr| {
         let field = operand.to_field(schema);
         field.is_ok_and(|(_, field)| is_plain_json(&field) || is_jsonb(&field))
     };
-    let named = |field: &FieldRef| Arc::new(field.as_ref().clone().with_name("cast"));
     match expr {
-        Expr::Cast(mut cast) if cast.field.name().is_empty() && is_marked(&cast.expr) => {
-            cast.field = named(&cast.field);
-            Transformed::yes(Expr::Cast(cast))
+        Expr::Cast(mut cast) if is_marked(&cast.expr) => {
+            let changed = drops_marks(&mut cast.field);
+            Transformed::new_transformed(Expr::Cast(cast), changed)
         }
-        Expr::TryCast(mut cast) if cast.field.name().is_empty() && is_marked(&cast.expr) => {
-            cast.field = named(&cast.field);
-            Transformed::yes(Expr::TryCast(cast))
+        Expr::TryCast(mut cast) if is_marked(&cast.expr) => {
+            let changed = drops_marks(&mut cast.field);
+            Transformed::new_transformed(Expr::TryCast(cast), changed)
         }
         expr => Transformed::no(expr),
     }
