@@ -60,17 +60,26 @@ impl Leaf {
                 .and_then(|known| self::rows(&known))
                 .map_or(rows, |whole| whole.max(rows)),
         };
+        Some(Self::of_columns(plan, &known.column_statistics, rows, whole))
+    }
+
+    /// Returns a leaf of which nothing is known, with so many rows.
+    pub(super) fn unknown(plan: &Operator, rows: f64) -> Self {
+        Self::of_columns(plan, &[], rows, rows)
+    }
+
+    fn of_columns(plan: &Operator, known: &[ColumnStatistics], rows: f64, whole: f64) -> Self {
         let schema = plan.schema();
         let unknown = ColumnStatistics::new_unknown();
         let columns = schema.fields().iter().enumerate().map(|(place, field)| {
-            let column = known.column_statistics.get(place).unwrap_or(&unknown);
+            let column = known.get(place).unwrap_or(&unknown);
             Values::of(column, field.data_type(), rows, whole)
         });
-        Some(Self {
+        Self {
             rows,
             whole,
             columns: columns.collect(),
-        })
+        }
     }
 }
 

@@ -95,8 +95,7 @@ struct Divisor {
 impl Model {
     /// Returns a model; `None` if the rows of a leaf are not known.
     pub(super) fn of(region: &Region, classes: &[Class]) -> Option<Self> {
-        let leaves: Option<Vec<Leaf>> = region.leaves.iter().map(Leaf::of).collect();
-        let leaves = leaves?;
+        let leaves = leaves(region)?;
         let is_used = |place: Place| {
             let mut conditions = region.conditions.iter();
             region.shows(place)
@@ -329,6 +328,21 @@ impl Model {
         let share: f64 = conditions.map(|(_, share)| share).sum();
         (left.rows * right.rows * share.exp()).max(1.0)
     }
+}
+
+/// Returns what is known of the leaves of a region; `None` if the rows of one of them are not. What a
+/// semi join looks rows up in may have any: they are then thought to be as many as those of the
+/// largest leaf.
+fn leaves(region: &Region) -> Option<Vec<Leaf>> {
+    let known: Vec<Option<Leaf>> = region.leaves.iter().map(Leaf::of).collect();
+    let rows = known.iter().flatten().map(|leaf| leaf.rows);
+    let most = rows.fold(1.0, f64::max);
+    let leaves = known.into_iter().zip(&region.leaves).enumerate();
+    let leaves = leaves.map(|(number, (leaf, plan))| {
+        let is_semi = region.semis.iter().any(|semi| semi.leaf == number);
+        leaf.or_else(|| is_semi.then(|| Leaf::unknown(plan, most)))
+    });
+    leaves.collect()
 }
 
 /// Returns the share of rows that a semi or an anti join keeps: as many as there are keys to be found
