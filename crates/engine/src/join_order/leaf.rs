@@ -60,7 +60,12 @@ impl Leaf {
                 .and_then(|known| self::rows(&known))
                 .map_or(rows, |whole| whole.max(rows)),
         };
-        Some(Self::of_columns(plan, &known.column_statistics, rows, whole))
+        Some(Self::of_columns(
+            plan,
+            &known.column_statistics,
+            rows,
+            whole,
+        ))
     }
 
     /// Returns a leaf of which nothing is known, with so many rows.
