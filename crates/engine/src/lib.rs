@@ -60,6 +60,7 @@ mod session_memory;
 mod set_operations;
 mod sorted_distinct;
 mod space;
+mod spilling_joins;
 pub mod stop;
 mod subqueries;
 #[cfg(feature = "substrait")]
@@ -108,6 +109,7 @@ pub use planners::Planners;
 pub use relations::{check as check_names, with_shown_names};
 pub use session_memory::{HeldMemory, SessionMemory, SessionsMemory};
 pub use space::Space;
+pub use spilling_joins::Joins;
 pub use stop::{PlanRun, Stop, StopOnDrop};
 use uuid::Uuid;
 
@@ -419,7 +421,7 @@ impl Engine {
 
     /// Creates the physical plan of an optimized plan. The result can be stopped: see [`stop`].
     ///
-    /// `above`: puts further operators on top of the plan.
+    /// `joins`: how it joins by equal columns. `above`: puts further operators on top of the plan.
     ///
     /// # Errors
     ///
@@ -428,10 +430,13 @@ impl Engine {
         &self,
         state: &SessionState,
         plan: &LogicalPlan,
+        joins: Joins,
         above: impl FnOnce(Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan> + Send,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let fitting = self.fitting(state, plan)?;
         let state = fitting.as_ref().unwrap_or(state);
+        let spilling = (joins == Joins::Spilling).then(|| spilling_joins::spilling(state));
+        let state = spilling.as_ref().unwrap_or(state);
         let plan = optimize::with_plain_columns(plan.clone())
             .and_then(optimize::with_opaque_casts)
             .and_then(in_lists::by_rows)
@@ -440,6 +445,11 @@ impl Engine {
         let physical = planner.create_physical_plan(&plan, state).await;
         let physical = physical.map(above);
         physical.and_then(stop::stoppable).map_err(from_engine)
+    }
+
+    /// Returns whether a plan that ran out of memory may be able to run with [`Joins::Spilling`].
+    pub fn can_spill(&self, plan: &Arc<dyn ExecutionPlan>) -> bool {
+        spilling_joins::has_hash_joins(plan)
     }
 
     /// Returns the context to run `plan` in, which was made with `state`. The plan can read these

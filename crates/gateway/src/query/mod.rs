@@ -31,6 +31,7 @@ mod row_fields;
 pub(crate) mod run;
 pub(crate) mod running;
 pub(crate) mod source;
+mod spilling;
 pub(crate) mod stalled;
 pub(crate) mod stars;
 mod stats;

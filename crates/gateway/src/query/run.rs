@@ -15,7 +15,7 @@ use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use futures::{FutureExt, Stream, StreamExt};
 use lakegate_dialect::Dialect;
 use lakegate_dialect::postgres::{ResultReuse, Settings, type_literals};
-use lakegate_engine::{PlanRun, metered};
+use lakegate_engine::{Joins, PlanRun, metered};
 use lakegate_error::{Code, Error, Result, from_engine};
 use lakegate_lake::write::RowOrder;
 use lakegate_policy::snapshots::{self, PrunedPlan, SnapshotPlan};
@@ -370,7 +370,7 @@ impl QueryContext {
     /// # Errors
     /// Planning fails or takes too long.
     pub(crate) async fn physical(&self, snapshot: &LogicalPlan) -> Result<Arc<dyn ExecutionPlan>> {
-        self.physical_in_order(snapshot, None).await
+        self.physical_in_order(snapshot, None, Joins::Hashed).await
     }
 
     /// Makes the physical plan of rows that come in an order, on a planner thread.
@@ -381,6 +381,7 @@ impl QueryContext {
         &self,
         snapshot: &LogicalPlan,
         order: Option<RowOrder>,
+        joins: Joins,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let (context, snapshot) = (self.clone(), snapshot.clone());
         let planning = async move {
@@ -389,7 +390,7 @@ impl QueryContext {
                 Some(order) => order.above(plan),
                 None => plan,
             };
-            engine.physical(state, &snapshot, above).await
+            engine.physical(state, &snapshot, joins, above).await
         };
         self.gateway.plan_for(&self.query, planning.boxed()).await
     }
@@ -548,7 +549,8 @@ impl QueryContext {
             context.query.spent(Phase::Planning, before.elapsed());
             // The permit is released when the last thread that works for the run has ended.
             let held = (permit, worker, snapshot.held.clone());
-            context.execute(&plan, PlanRun::new(stop, held))
+            let run = PlanRun::new(stop, held);
+            context.execute_or_spill(&plan, run, snapshot.plan, None)
         };
         let execution = metered(
             Arc::clone(&self.query.resources.cpu),
