@@ -23,6 +23,7 @@ mod digits;
 mod divisors;
 mod equal_keys;
 mod expressions;
+mod finest_groups;
 mod float_decimals;
 mod floats;
 mod frames;
