@@ -10,6 +10,7 @@ mod grouping_sets;
 mod joins;
 mod leaves;
 mod offsets;
+mod plain;
 mod projections;
 mod pushdown;
 mod repeated;
@@ -39,6 +40,7 @@ use super::join_order::JoinOrder;
 
 /// DataFusion's logical rules that are guarded, by name.
 const LOGICAL: &[(&str, LogicalGuard)] = &[
+    ("simplify_expressions", plain::guard),
     ("push_down_filter", pushdown::guard),
     ("push_down_leaf_projections", leaves::guard),
     ("eliminate_cross_join", cross_join::guard),
