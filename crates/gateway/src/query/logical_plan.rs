@@ -2,7 +2,7 @@
 //! announced types.
 
 use arrow::datatypes::{DataType, SchemaRef};
-use datafusion::common::Column;
+use datafusion::common::{Column, DFSchema};
 use datafusion::error::Result as EngineResult;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast};
@@ -39,13 +39,13 @@ pub(crate) async fn plan_statement(
 /// # Errors
 /// The casts cannot be planned.
 pub(crate) fn with_types_of(
-    planned: &LogicalPlan,
+    planned: &DFSchema,
     optimized: LogicalPlan,
 ) -> EngineResult<LogicalPlan> {
-    if same_types(planned, &optimized) {
+    if same_types(planned, optimized.schema()) {
         return Ok(optimized);
     }
-    let fields = planned.schema().iter().zip(optimized.schema().iter());
+    let fields = planned.iter().zip(optimized.schema().iter());
     let columns: Vec<Expr> = fields
         .map(|((qualifier, announced), made)| {
             let column = Expr::Column(Column::from(made));
@@ -58,8 +58,8 @@ pub(crate) fn with_types_of(
         .build()
 }
 
-fn same_types(a: &LogicalPlan, b: &LogicalPlan) -> bool {
-    let mut types = a.schema().fields().iter().zip(b.schema().fields());
+fn same_types(a: &DFSchema, b: &DFSchema) -> bool {
+    let mut types = a.fields().iter().zip(b.fields());
     types.all(|(a, b)| a.data_type() == b.data_type())
 }
 

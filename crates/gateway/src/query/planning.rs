@@ -133,10 +133,12 @@ impl Planning {
         system.read_constants(plan).await.map_err(from_engine)?;
         // Only analysis determines the types of a UNION whose first SELECT is NULL or narrower.
         let analyzed = self.analyzed(plan)?;
-        let optimized = pg_catalog::without_empty_relations(analyzed.clone())
+        // Not the plan: the optimizer copies each operator that something else holds.
+        let announced = Arc::clone(analyzed.schema());
+        let optimized = pg_catalog::without_empty_relations(analyzed)
             .and_then(|plan| state.optimizer().optimize(plan, state, |_, _| {}))
             .and_then(pg_catalog::narrowed)
-            .and_then(|optimized| with_types_of(&analyzed, optimized))
+            .and_then(|optimized| with_types_of(&announced, optimized))
             .map_err(from_engine)?;
         system.read_tables(&optimized).await.map_err(from_engine)?;
         Ok(optimized)

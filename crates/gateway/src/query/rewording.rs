@@ -26,6 +26,12 @@ pub(crate) async fn planned(state: &SessionState, statement: &Statement) -> Resu
     let by_place = Box::pin(corresponding::by_place(state, statement)).await?;
     let statement = by_place.as_ref().unwrap_or(statement);
     let first = plan_statement(state, statement.clone()).await;
+    if first
+        .as_ref()
+        .is_ok_and(|plan| !has_columns_of_one_name(plan))
+    {
+        return first;
+    }
     let (mut statement, mut planned) = (statement.clone(), first.clone());
     for _ in 0..MAX_REWORDINGS {
         let mut others = reworded(&statement, &planned);
