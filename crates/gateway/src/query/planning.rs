@@ -113,27 +113,22 @@ impl Planning {
     /// Types do not match; a rule fails; the catalog cannot be read.
     pub(crate) async fn optimized(
         &self,
-        plan: &LogicalPlan,
+        plan: LogicalPlan,
         parameters: &[ScalarValue],
     ) -> Result<LogicalPlan> {
         let state: &SessionState = &self.state;
-        let bound;
         let plan = match parameters.is_empty() {
             true => plan,
             false => {
                 let values = parameters.to_vec();
-                bound = plan
-                    .clone()
-                    .with_param_values(values)
-                    .map_err(from_engine)?;
-                &bound
+                plan.with_param_values(values).map_err(from_engine)?
             }
         };
         let system = &self.system;
-        system.read_constants(plan).await.map_err(from_engine)?;
+        system.read_constants(&plan).await.map_err(from_engine)?;
         // Only analysis determines the types of a UNION whose first SELECT is NULL or narrower.
         let analyzed = self.analyzed(plan)?;
-        // Not the plan: the optimizer copies each operator that something else holds.
+        // Not the plan: rules copy each operator that something else holds.
         let announced = Arc::clone(analyzed.schema());
         let optimized = pg_catalog::without_empty_relations(analyzed)
             .and_then(|plan| state.optimizer().optimize(plan, state, |_, _| {}))
@@ -157,7 +152,7 @@ impl Planning {
     /// Returns the columns as the client sees them.
     fn columns(&self, plan: &LogicalPlan) -> SchemaRef {
         // A plan with an untyped parameter cannot be analysed: then the planner's types are used.
-        let analyzed = self.analyzed(plan);
+        let analyzed = self.analyzed(plan.clone());
         let plan = analyzed.as_ref().unwrap_or(plan);
         self.names.schema(plan.schema().inner())
     }
@@ -167,7 +162,7 @@ impl Planning {
     ///
     /// # Errors
     /// Types do not match; a parameter has no type.
-    pub(crate) fn analyzed(&self, plan: &LogicalPlan) -> Result<LogicalPlan> {
+    pub(crate) fn analyzed(&self, plan: LogicalPlan) -> Result<LogicalPlan> {
         analyzed(&self.state, plan)
     }
 }
@@ -176,10 +171,10 @@ impl Planning {
 ///
 /// # Errors
 /// Types do not match; a parameter has no type.
-pub(crate) fn analyzed(state: &SessionState, plan: &LogicalPlan) -> Result<LogicalPlan> {
+pub(crate) fn analyzed(state: &SessionState, plan: LogicalPlan) -> Result<LogicalPlan> {
     state
         .analyzer()
-        .execute_and_check(plan.clone(), state.config_options(), |_, _| {})
+        .execute_and_check(plan, state.config_options(), |_, _| {})
         .map_err(from_engine)
 }
 

@@ -293,9 +293,10 @@ impl QueryContext {
                         Some(plan) => plan,
                         None => planning.plan().await?,
                     };
-                    let optimized = planning.optimized(&plan, parameters).await?;
+                    let kept = self.to_keep(&plan).filter(|_| attempt == 0);
+                    let optimized = planning.optimized(plan, parameters).await?;
                     if attempt == 0 {
-                        self.keep(plan, parameters, &optimized);
+                        self.keep(kept, parameters, &optimized);
                     }
                     optimized
                 }
@@ -321,12 +322,21 @@ impl QueryContext {
         .with_hint("run it again"))
     }
 
-    /// Keeps a plan for later executions, if it may serve them.
-    fn keep(&self, plan: LogicalPlan, parameters: &[ScalarValue], optimized: &LogicalPlan) {
+    /// Returns the plan if it may be kept. Rules copy the operators of a plan that something else
+    /// holds.
+    fn to_keep(&self, plan: &LogicalPlan) -> Option<LogicalPlan> {
+        let has_slot = matches!(self.keeper, Some(Keeper::Slot(..)));
+        let may_last = has_slot && snapshots::tables(plan).is_some();
+        may_last.then(|| plan.clone())
+    }
+
+    /// Keeps a plan for later executions, if it may serve them. `plan`: as of [`Self::to_keep`].
+    fn keep(&self, plan: Option<LogicalPlan>, parameters: &[ScalarValue], optimized: &LogicalPlan) {
         match &self.keeper {
             None => {}
             Some(Keeper::Plan(kept)) => kept.keep_optimized(parameters, optimized),
             Some(Keeper::Slot(slot, inputs)) => {
+                let Some(plan) = plan else { return };
                 let inputs = PlanInputs::clone(inputs);
                 // Counters and the memory of readers are those of this run.
                 let planning = Planning::clone(&self.planning);
