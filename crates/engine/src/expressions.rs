@@ -37,6 +37,37 @@ pub fn rewritten(
         .data()
 }
 
+/// Returns the schema of the columns that an operator's expressions name.
+pub(crate) fn schema_of_inputs(node: &LogicalPlan) -> DFSchemaRef {
+    match node.inputs().as_slice() {
+        [input] => DFSchemaRef::clone(input.schema()),
+        inputs => Arc::new(merge_schema(inputs)),
+    }
+}
+
+/// Applies `of` to each operator of a plan and its subqueries, from the leaves up, with whether
+/// anything below the operator changed.
+///
+/// # Errors
+///
+/// Returns the error of `of`, or an error if the planning is stopped.
+pub(crate) fn each_operator(
+    node: LogicalPlan,
+    of: &impl Fn(LogicalPlan, bool) -> Result<Transformed<LogicalPlan>>,
+) -> Result<Transformed<LogicalPlan>> {
+    super::stop::check()?;
+    let inputs = node.map_children(|input| each_operator(input, of))?;
+    let subqueries = inputs
+        .data
+        .map_subqueries(|subquery| each_operator(subquery, of))?;
+    let is_changed = inputs.transformed || subqueries.transformed;
+    let node = of(subqueries.data, is_changed)?;
+    Ok(Transformed::new_transformed(
+        node.data,
+        is_changed || node.transformed,
+    ))
+}
+
 /// Applies `rewrite` to the expressions of one operator, as [`rewritten`] does.
 ///
 /// # Errors
@@ -50,10 +81,7 @@ pub(crate) fn of_node(
     if !reads(&node, &concerns)? {
         return Ok(Transformed::no(node));
     }
-    let schema = match node.inputs().as_slice() {
-        [input] => DFSchemaRef::clone(input.schema()),
-        inputs => Arc::new(merge_schema(inputs)),
-    };
+    let schema = schema_of_inputs(&node);
     let names = NamePreserver::new(&node);
     node.map_expressions(|expr| named(expr, &names, &|expr| Ok(rewrite(expr, &schema))))
 }
@@ -85,10 +113,7 @@ fn retyped_node(
     let node = node.map_children(|input| retyped_node(input, outer, rewrite, operator))?;
     let inputs_changed = node.transformed;
     let mut node = node.data;
-    let schema = match node.inputs().as_slice() {
-        [input] => DFSchemaRef::clone(input.schema()),
-        inputs => Arc::new(merge_schema(inputs)),
-    };
+    let schema = schema_of_inputs(&node);
     outer.push(schema);
     let subqueries =
         node.map_subqueries(|subquery| retyped_node(subquery, outer, rewrite, operator));
@@ -219,6 +244,18 @@ pub(crate) fn named(
             }
         };
         return Ok(Transformed::yes(Expr::GroupingSet(set)));
+    }
+    // Most expressions are columns that stay as they are: to write their names takes longer.
+    if let Expr::Column(column) = &expr {
+        let column = column.clone();
+        let rewritten = rewrite(expr)?;
+        return Ok(match rewritten.transformed {
+            true => {
+                let name = names.save(&Expr::Column(column));
+                rewritten.update_data(|expr| name.restore(expr))
+            }
+            false => rewritten,
+        });
     }
     let name = names.save(&expr);
     let expr = expr.transform_up(rewrite)?;
