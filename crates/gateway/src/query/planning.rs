@@ -9,7 +9,7 @@ use datafusion::logical_expr::LogicalPlan;
 use lakegate_catalog::store::Draft;
 use lakegate_dialect::postgres::pg_catalog::{self, PgCatalog};
 use lakegate_dialect::postgres::{names_hidden_columns, names_system_columns, sorts_by_number};
-use lakegate_engine::{PlanSettings, check_names, with_shown_names};
+use lakegate_engine::{PlanSettings, check_names, with_shown_names, without_full_lists};
 use lakegate_error::{Result, from_engine};
 use lakegate_lake::meter::QueryStores;
 use lakegate_lake::scan::QueryLake;
@@ -172,9 +172,9 @@ impl Planning {
 /// # Errors
 /// Types do not match; a parameter has no type.
 pub(crate) fn analyzed(state: &SessionState, plan: LogicalPlan) -> Result<LogicalPlan> {
-    state
-        .analyzer()
-        .execute_and_check(plan, state.config_options(), |_, _| {})
+    let (analyzer, options) = (state.analyzer(), state.config_options());
+    without_full_lists(plan)
+        .and_then(|plan| analyzer.execute_and_check(plan, options, |_, _| {}))
         .map_err(from_engine)
 }
 
