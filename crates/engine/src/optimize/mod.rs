@@ -1,5 +1,6 @@
 //! DataFusion's optimizer rules, with guards around those that would change results.
 
+mod common;
 mod conditions;
 mod cross_join;
 mod dependencies;
@@ -50,6 +51,7 @@ const LOGICAL: &[(&str, LogicalGuard)] = &[
     ("eliminate_join", dependencies::of_joins),
     ("single_distinct_aggregation_to_group_by", distinct::guard),
     ("optimize_projections", dependencies::of_groups),
+    ("common_sub_expression_eliminate", common::guard),
     ("extract_equijoin_predicate", equalities::of_keys),
 ];
 
