@@ -13,6 +13,7 @@ use lakegate_engine::{PlanSettings, check_names, with_shown_names, without_full_
 use lakegate_error::{Result, from_engine};
 use lakegate_lake::meter::QueryStores;
 use lakegate_lake::scan::QueryLake;
+use lakegate_policy::snapshots;
 use sqlparser::ast;
 
 use crate::query::column_names::ColumnNames;
@@ -44,6 +45,8 @@ pub(crate) struct Planning {
     pub names: ColumnNames,
     /// Which columns of tables the columns of the plan are, once there is one.
     pub origins: OnceLock<Arc<[Option<Origin>]>>,
+    /// The analysed plan, once it is described, if the plan serves one execution only.
+    pub analysis: OnceLock<LogicalPlan>,
 }
 
 /// A plan with the state that it was made in, and its columns as the client sees them.
@@ -106,14 +109,23 @@ impl Planning {
         Ok(plan)
     }
 
+    /// Returns the analysed plan, if the plan was described and has no parameters.
+    pub(crate) fn known_analysis(&self, parameters: &[ScalarValue]) -> Option<LogicalPlan> {
+        let known = self.analysis.get();
+        known.filter(|_| parameters.is_empty()).cloned()
+    }
+
     /// Optimises a plan for these values of its parameters, and reads the tables of the catalog that
     /// its functions are about.
+    ///
+    /// `analysis`: the analysed plan, if it is known.
     ///
     /// # Errors
     /// Types do not match; a rule fails; the catalog cannot be read.
     pub(crate) async fn optimized(
         &self,
         plan: LogicalPlan,
+        analysis: Option<LogicalPlan>,
         parameters: &[ScalarValue],
     ) -> Result<LogicalPlan> {
         let state: &SessionState = &self.state;
@@ -127,7 +139,10 @@ impl Planning {
         let system = &self.system;
         system.read_constants(&plan).await.map_err(from_engine)?;
         // Only analysis determines the types of a UNION whose first SELECT is NULL or narrower.
-        let analyzed = self.analyzed(plan)?;
+        let analyzed = match analysis {
+            Some(analyzed) => analyzed,
+            None => self.analyzed(plan)?,
+        };
         // Not the plan: rules copy each operator that something else holds.
         let announced = Arc::clone(analyzed.schema());
         let optimized = pg_catalog::without_empty_relations(analyzed)
@@ -153,8 +168,15 @@ impl Planning {
     fn columns(&self, plan: &LogicalPlan) -> SchemaRef {
         // A plan with an untyped parameter cannot be analysed: then the planner's types are used.
         let analyzed = self.analyzed(plan.clone());
-        let plan = analyzed.as_ref().unwrap_or(plan);
-        self.names.schema(plan.schema().inner())
+        let shown = analyzed.as_ref().unwrap_or(plan);
+        let columns = self.names.schema(shown.schema().inner());
+        // Other plans are kept, and optimised once.
+        if let Ok(analyzed) = analyzed
+            && snapshots::tables(plan).is_none()
+        {
+            let _ = self.analysis.set(analyzed);
+        }
+        columns
     }
 
     /// Returns the plan with the final types of its columns. For a UNION, the planner knows only

@@ -289,12 +289,12 @@ impl QueryContext {
                     let is_later = self.optimized.is_some();
                     let later = is_later.then(|| Planning::clone(&self.planning).begun_now());
                     let planning = later.as_ref().unwrap_or(self.planning.as_ref());
-                    let plan = match planned.take() {
-                        Some(plan) => plan,
-                        None => planning.plan().await?,
+                    let (plan, analysis) = match planned.take() {
+                        Some(plan) => (plan, planning.known_analysis(parameters)),
+                        None => (planning.plan().await?, None),
                     };
                     let kept = self.to_keep(&plan).filter(|_| attempt == 0);
-                    let optimized = planning.optimized(plan, parameters).await?;
+                    let optimized = planning.optimized(plan, analysis, parameters).await?;
                     if attempt == 0 {
                         self.keep(kept, parameters, &optimized);
                     }
