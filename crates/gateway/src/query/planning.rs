@@ -71,6 +71,19 @@ impl Planning {
         })
     }
 
+    /// Plans a query whose columns are not asked for. They have the planner's types.
+    ///
+    /// # Errors
+    /// As of [`Self::plan`].
+    pub(crate) async fn planned(self) -> Result<Planned> {
+        let plan = self.plan().await?;
+        Ok(Planned {
+            columns: self.names.schema(plan.schema().inner()),
+            plan,
+            planning: self,
+        })
+    }
+
     /// Returns the same planning for a statement that begins now, which is the time of now().
     pub(crate) fn begun_now(mut self) -> Self {
         Arc::make_mut(&mut self.state).mark_start_execution();
