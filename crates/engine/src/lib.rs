@@ -44,6 +44,7 @@ mod ledger;
 mod literals;
 pub mod machine;
 pub mod named_cast;
+mod named_columns;
 mod nested;
 mod numerals;
 mod operand_types;
@@ -102,6 +103,7 @@ pub use interval_text::{IntervalStyle, write_interval};
 use lakegate_error::{Error, Result, UNQUALIFIED, from_engine};
 use lakegate_lake::meter::QueryStores;
 pub use named_cast::has_columns_of_one_name;
+pub use named_columns::{NamedColumns, with_named_columns};
 pub use output_names::{
     NUMBERED, OutputNames, apart, apart_in_relation, decoded, encoded, is_apart,
     is_apart_in_relation, shown,

@@ -6,7 +6,7 @@ use datafusion::common::{Column, DFSchema};
 use datafusion::error::Result as EngineResult;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast};
-use lakegate_engine::{complexity, has_expression};
+use lakegate_engine::{NamedColumns, complexity, has_expression, with_named_columns};
 use lakegate_error::{Result, from_engine};
 use sqlparser::ast;
 
@@ -18,9 +18,22 @@ pub(crate) async fn plan_statement(
     state: &SessionState,
     statement: ast::Statement,
 ) -> Result<LogicalPlan> {
+    plan_with(state, statement, None).await
+}
+
+/// Plans a read-only statement over tables of the named columns only, so that it may not find a
+/// column that it refers to in another way.
+///
+/// # Errors
+/// As of [`plan_statement`].
+pub(crate) async fn plan_with(
+    state: &SessionState,
+    statement: ast::Statement,
+    columns: Option<NamedColumns>,
+) -> Result<LogicalPlan> {
     let statement = datafusion::sql::parser::Statement::Statement(Box::new(statement));
-    let plan = state
-        .statement_to_plan(statement)
+    let planning = Box::pin(state.statement_to_plan(statement));
+    let plan = with_named_columns(columns, planning)
         .await
         .map_err(from_engine)?;
     // Checked before the plan is walked.
