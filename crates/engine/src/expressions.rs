@@ -13,7 +13,7 @@ use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
     Cast, ColumnarValue, Expr, GroupingSet, LogicalPlan, Operator, ScalarUDF, ScalarUDFImpl,
-    TryCast,
+    Subquery, TryCast,
 };
 
 /// Applies `rewrite` to each expression of the plan and its subqueries, from the inside out, with
@@ -157,7 +157,50 @@ fn retyped_node(
 ///
 /// Returns an error if the plan cannot be walked.
 pub fn has(plan: &LogicalPlan, concerns: impl Fn(&Expr) -> bool) -> Result<bool> {
-    has_operator(plan, |node| reads(node, &concerns))
+    has_any(plan, &|_: &LogicalPlan| false, &concerns)
+}
+
+/// Returns whether the plan or its subqueries have an operator that `is` selects, or an expression
+/// that `concerns` selects.
+///
+/// # Errors
+///
+/// Returns an error if the plan cannot be walked.
+pub(crate) fn has_any(
+    plan: &LogicalPlan,
+    is: &impl Fn(&LogicalPlan) -> bool,
+    concerns: &impl Fn(&Expr) -> bool,
+) -> Result<bool> {
+    let mut found = false;
+    // Subqueries are looked for together with what is searched: most rules begin with a search.
+    plan.apply(|node| {
+        found = is(node);
+        if !found {
+            node.apply_expressions(|expr| {
+                expr.apply(|part| {
+                    found = concerns(part)
+                        || match subquery_of(part) {
+                            Some(subquery) => has_any(&subquery.subquery, is, concerns)?,
+                            None => false,
+                        };
+                    Ok(until(found))
+                })
+            })?;
+        }
+        Ok(until(found))
+    })?;
+    Ok(found)
+}
+
+/// Returns the subquery that an expression is.
+pub(crate) fn subquery_of(expr: &Expr) -> Option<&Subquery> {
+    match expr {
+        Expr::ScalarSubquery(subquery) => Some(subquery),
+        Expr::Exists(exists) => Some(&exists.subquery),
+        Expr::InSubquery(within) => Some(&within.subquery),
+        Expr::SetComparison(compared) => Some(&compared.subquery),
+        _ => None,
+    }
 }
 
 /// Returns whether the plan or its subqueries have a column or an expression that is selected.
@@ -170,10 +213,8 @@ pub fn has_values(
     column: impl Fn(&Field) -> bool,
     concerns: impl Fn(&Expr) -> bool,
 ) -> Result<bool> {
-    has_operator(plan, |node| {
-        let mut fields = node.schema().fields().iter();
-        Ok(fields.any(|field| column(field)) || reads(node, &concerns)?)
-    })
+    let has_column = |node: &LogicalPlan| node.schema().fields().iter().any(|field| column(field));
+    has_any(plan, &has_column, &concerns)
 }
 
 /// Returns whether the plan or its subqueries have an operator that `is` selects.

@@ -70,17 +70,7 @@ impl AnalyzerRule for MeetingZones {
 
 /// Returns whether any column or expression of a plan may have a zone.
 fn concerns(plan: &LogicalPlan) -> Result<bool> {
-    let mut found = false;
-    plan.apply_with_subqueries(|node| {
-        let schema = node.schema();
-        found = schema
-            .fields()
-            .iter()
-            .any(|field| has_zone(field.data_type()))
-            || expressions::reads(node, makes_zoned)?;
-        Ok(expressions::until(found))
-    })?;
-    Ok(found)
+    expressions::has_values(plan, |field| has_zone(field.data_type()), makes_zoned)
 }
 
 fn makes_zoned(expr: &Expr) -> bool {

@@ -162,14 +162,11 @@ fn of_wider(window: &WindowFunction, schema: &DFSchema) -> Option<WindowFunction
 
 /// Returns whether a plan has nanoseconds, or casts that are evaluated here.
 fn concerns(plan: &LogicalPlan) -> Result<bool> {
-    let mut found = false;
-    plan.apply_with_subqueries(|node| {
-        let scans =
-            matches!(node, LogicalPlan::TableScan(scan) if has_nanoseconds(&scan.projected_schema));
-        found = scans || expressions::reads(node, is_done_here)?;
-        Ok(expressions::until(found))
-    })?;
-    Ok(found)
+    let has_columns = |node: &LogicalPlan| match node {
+        LogicalPlan::TableScan(scan) => has_nanoseconds(&scan.projected_schema),
+        _ => false,
+    };
+    expressions::has_any(plan, &has_columns, &is_done_here)
 }
 
 fn is_done_here(expr: &Expr) -> bool {
