@@ -200,6 +200,8 @@ pub struct Engine {
     /// Keyed by time zone, because some functions are built for one, and by names. Building a state
     /// registers hundreds of functions; copying one is cheap.
     states: moka::sync::Cache<(String, Names), Arc<SessionState>>,
+    /// The same, for plans that are not divided.
+    undivided: moka::sync::Cache<(String, Names), Arc<SessionState>>,
     runtime: Arc<RuntimeEnv>,
     cpu: CpuRuntime,
     catalog_cpu: CpuRuntime,
@@ -327,6 +329,7 @@ impl Engine {
             base: stop::stoppable_rules(base),
             library,
             states: moka::sync::Cache::new(MAX_STATES),
+            undivided: moka::sync::Cache::new(MAX_STATES),
             runtime,
             cpu: CpuRuntime::start(options.threads)?,
             catalog_cpu: CpuRuntime::of_catalog(CATALOG_THREADS)?,
@@ -346,6 +349,36 @@ impl Engine {
         settings: &PlanSettings,
         catalogs: Arc<dyn CatalogProviderList>,
     ) -> Result<SessionState> {
+        let made = self.made(settings)?;
+        let mut state = SessionState::clone(&made);
+        // The only place that registers catalogs: they are those of a principal's view.
+        #[allow(clippy::disallowed_methods)]
+        state.register_catalog_list(catalogs);
+        state.mark_start_execution();
+        Ok(state)
+    }
+
+    /// Returns the state to make a physical plan with that one thread runs, for plans that read
+    /// little. It has no catalogs, and only the functions that all sessions have.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if a function of the library cannot be registered.
+    pub fn undivided(&self, settings: &PlanSettings) -> Result<Arc<SessionState>> {
+        let key = (settings.time_zone.clone(), settings.names);
+        let made = self.undivided.try_get_with(key, || {
+            let made = self.made(settings)?;
+            let mut state = SessionState::clone(&made);
+            *state.config_mut() = state.config().clone().with_target_partitions(1);
+            // Functions are evaluated with the settings of the state.
+            state.mark_start_execution();
+            Ok(Arc::new(state))
+        });
+        made.map_err(|error: Arc<Error>| Error::clone(&error))
+    }
+
+    /// Returns the state that those of all sessions with such settings are copies of.
+    fn made(&self, settings: &PlanSettings) -> Result<Arc<SessionState>> {
         let key = (settings.time_zone.clone(), settings.names);
         let made = self.states.try_get_with(key, || {
             let mut config = self.base.config().clone();
@@ -396,13 +429,7 @@ impl Engine {
             gathered::gather(&mut state).map_err(from_engine)?;
             Ok(Arc::new(state))
         });
-        let made = made.map_err(|error: Arc<Error>| Error::clone(&error))?;
-        let mut state = SessionState::clone(&made);
-        // The only place that registers catalogs: they are those of a principal's view.
-        #[allow(clippy::disallowed_methods)]
-        state.register_catalog_list(catalogs);
-        state.mark_start_execution();
-        Ok(state)
+        made.map_err(|error: Arc<Error>| Error::clone(&error))
     }
 
     /// Returns the state to plan with if a plan's constants are large: its batches are small enough

@@ -14,7 +14,7 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use futures::{FutureExt, Stream, StreamExt};
 use lakegate_dialect::Dialect;
-use lakegate_dialect::postgres::{ResultReuse, Settings, type_literals};
+use lakegate_dialect::postgres::{ResultReuse, Settings, pg_catalog, type_literals};
 use lakegate_engine::{PlanRun, metered};
 use lakegate_error::{Code, Error, Result, from_engine};
 use lakegate_lake::write::RowOrder;
@@ -394,7 +394,12 @@ impl QueryContext {
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let (context, snapshot) = (self.clone(), snapshot.clone());
         let planning = async move {
-            let (engine, state) = (&context.gateway.engine, &context.planning.state);
+            let (engine, planning) = (&context.gateway.engine, &context.planning);
+            let undivided = match pg_catalog::reads_few_rows(&snapshot).map_err(from_engine)? {
+                true => Some(engine.undivided(&planning.settings)?),
+                false => None,
+            };
+            let state = undivided.as_ref().unwrap_or(&planning.state);
             let above = |plan| match order {
                 Some(order) => order.above(plan),
                 None => plan,
