@@ -27,6 +27,7 @@ mod finest_groups;
 mod float_decimals;
 mod floats;
 mod frames;
+mod full_lists;
 mod functions;
 mod gathered;
 mod given_rows;
@@ -44,6 +45,7 @@ mod ledger;
 mod literals;
 pub mod machine;
 pub mod named_cast;
+mod named_columns;
 mod nested;
 mod numerals;
 mod operand_types;
@@ -97,11 +99,13 @@ pub use decimal_texts::{LONG_NUMBER, number as exact_decimal};
 pub use dependent::DependentJoins;
 pub use equal_keys::KeyOf;
 pub use expressions::{has as has_expression, has_operator, has_values, retyped, rewritten};
+pub use full_lists::without_full_lists;
 pub use functions::FunctionInfo;
 pub use interval_text::{IntervalStyle, write_interval};
 use lakegate_error::{Error, Result, UNQUALIFIED, from_engine};
 use lakegate_lake::meter::QueryStores;
 pub use named_cast::has_columns_of_one_name;
+pub use named_columns::{NamedColumns, with_named_columns};
 pub use output_names::{
     NUMBERED, OutputNames, apart, apart_in_relation, decoded, encoded, is_apart,
     is_apart_in_relation, shown,
@@ -199,6 +203,8 @@ pub struct Engine {
     /// Keyed by time zone, because some functions are built for one, and by names. Building a state
     /// registers hundreds of functions; copying one is cheap.
     states: moka::sync::Cache<(String, Names), Arc<SessionState>>,
+    /// The same, for plans that are not divided.
+    undivided: moka::sync::Cache<(String, Names), Arc<SessionState>>,
     runtime: Arc<RuntimeEnv>,
     cpu: CpuRuntime,
     catalog_cpu: CpuRuntime,
@@ -326,6 +332,7 @@ impl Engine {
             base: stop::stoppable_rules(base),
             library,
             states: moka::sync::Cache::new(MAX_STATES),
+            undivided: moka::sync::Cache::new(MAX_STATES),
             runtime,
             cpu: CpuRuntime::start(options.threads)?,
             catalog_cpu: CpuRuntime::of_catalog(CATALOG_THREADS)?,
@@ -345,6 +352,36 @@ impl Engine {
         settings: &PlanSettings,
         catalogs: Arc<dyn CatalogProviderList>,
     ) -> Result<SessionState> {
+        let made = self.made(settings)?;
+        let mut state = SessionState::clone(&made);
+        // The only place that registers catalogs: they are those of a principal's view.
+        #[allow(clippy::disallowed_methods)]
+        state.register_catalog_list(catalogs);
+        state.mark_start_execution();
+        Ok(state)
+    }
+
+    /// Returns the state to make a physical plan with that one thread runs, for plans that read
+    /// little. It has no catalogs, and only the functions that all sessions have.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if a function of the library cannot be registered.
+    pub fn undivided(&self, settings: &PlanSettings) -> Result<Arc<SessionState>> {
+        let key = (settings.time_zone.clone(), settings.names);
+        let made = self.undivided.try_get_with(key, || {
+            let made = self.made(settings)?;
+            let mut state = SessionState::clone(&made);
+            *state.config_mut() = state.config().clone().with_target_partitions(1);
+            // Functions are evaluated with the settings of the state.
+            state.mark_start_execution();
+            Ok(Arc::new(state))
+        });
+        made.map_err(|error: Arc<Error>| Error::clone(&error))
+    }
+
+    /// Returns the state that those of all sessions with such settings are copies of.
+    fn made(&self, settings: &PlanSettings) -> Result<Arc<SessionState>> {
         let key = (settings.time_zone.clone(), settings.names);
         let made = self.states.try_get_with(key, || {
             let mut config = self.base.config().clone();
@@ -395,13 +432,7 @@ impl Engine {
             gathered::gather(&mut state).map_err(from_engine)?;
             Ok(Arc::new(state))
         });
-        let made = made.map_err(|error: Arc<Error>| Error::clone(&error))?;
-        let mut state = SessionState::clone(&made);
-        // The only place that registers catalogs: they are those of a principal's view.
-        #[allow(clippy::disallowed_methods)]
-        state.register_catalog_list(catalogs);
-        state.mark_start_execution();
-        Ok(state)
+        made.map_err(|error: Arc<Error>| Error::clone(&error))
     }
 
     /// Returns the state to plan with if a plan's constants are large: its batches are small enough

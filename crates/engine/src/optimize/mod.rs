@@ -1,5 +1,6 @@
 //! DataFusion's optimizer rules, with guards around those that would change results.
 
+mod common;
 mod conditions;
 mod cross_join;
 mod dependencies;
@@ -10,6 +11,7 @@ mod grouping_sets;
 mod joins;
 mod leaves;
 mod offsets;
+mod plain;
 mod projections;
 mod pushdown;
 mod repeated;
@@ -40,6 +42,7 @@ use super::spilling_joins::SpillingJoins;
 
 /// DataFusion's logical rules that are guarded, by name.
 const LOGICAL: &[(&str, LogicalGuard)] = &[
+    ("simplify_expressions", plain::guard),
     ("push_down_filter", pushdown::guard),
     ("push_down_leaf_projections", leaves::guard),
     ("eliminate_cross_join", cross_join::guard),
@@ -49,6 +52,7 @@ const LOGICAL: &[(&str, LogicalGuard)] = &[
     ("eliminate_join", dependencies::of_joins),
     ("single_distinct_aggregation_to_group_by", distinct::guard),
     ("optimize_projections", dependencies::of_groups),
+    ("common_sub_expression_eliminate", common::guard),
     ("extract_equijoin_predicate", equalities::of_keys),
 ];
 

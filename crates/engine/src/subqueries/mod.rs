@@ -41,12 +41,17 @@ pub(crate) use existence::Existence;
 pub(crate) use inner_names::InnerNames;
 use logic::Logic;
 
+use crate::expressions;
+
 /// The analyzer rule. It runs after type coercion.
 #[derive(Debug)]
 pub(crate) struct ThreeValuedSubqueries;
 
 impl AnalyzerRule for ThreeValuedSubqueries {
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
+        if !expressions::has(&plan, is_predicate)? {
+            return Ok(plan);
+        }
         let names = Cell::new(0);
         plan.transform_up_with_subqueries(|node| rewritten(node, &names))
             .data()

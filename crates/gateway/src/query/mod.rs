@@ -17,6 +17,7 @@ pub(crate) mod life;
 mod literals;
 pub(crate) mod logical_plan;
 pub(crate) mod memory;
+mod named_columns;
 pub(crate) mod origins;
 pub(crate) mod parameter_places;
 pub(crate) mod parameters;

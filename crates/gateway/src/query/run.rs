@@ -14,7 +14,7 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use futures::{FutureExt, Stream, StreamExt};
 use lakegate_dialect::Dialect;
-use lakegate_dialect::postgres::{ResultReuse, Settings, type_literals};
+use lakegate_dialect::postgres::{ResultReuse, Settings, pg_catalog, type_literals};
 use lakegate_engine::{Joins, PlanRun, metered};
 use lakegate_error::{Code, Error, Result, from_engine};
 use lakegate_lake::write::RowOrder;
@@ -289,13 +289,14 @@ impl QueryContext {
                     let is_later = self.optimized.is_some();
                     let later = is_later.then(|| Planning::clone(&self.planning).begun_now());
                     let planning = later.as_ref().unwrap_or(self.planning.as_ref());
-                    let plan = match planned.take() {
-                        Some(plan) => plan,
-                        None => planning.plan().await?,
+                    let (plan, analysis) = match planned.take() {
+                        Some(plan) => (plan, planning.known_analysis(parameters)),
+                        None => (planning.plan().await?, None),
                     };
-                    let optimized = planning.optimized(&plan, parameters).await?;
+                    let kept = self.to_keep(&plan).filter(|_| attempt == 0);
+                    let optimized = planning.optimized(plan, analysis, parameters).await?;
                     if attempt == 0 {
-                        self.keep(plan, parameters, &optimized);
+                        self.keep(kept, parameters, &optimized);
                     }
                     optimized
                 }
@@ -321,12 +322,21 @@ impl QueryContext {
         .with_hint("run it again"))
     }
 
-    /// Keeps a plan for later executions, if it may serve them.
-    fn keep(&self, plan: LogicalPlan, parameters: &[ScalarValue], optimized: &LogicalPlan) {
+    /// Returns the plan if it may be kept. Rules copy the operators of a plan that something else
+    /// holds.
+    fn to_keep(&self, plan: &LogicalPlan) -> Option<LogicalPlan> {
+        let has_slot = matches!(self.keeper, Some(Keeper::Slot(..)));
+        let may_last = has_slot && snapshots::tables(plan).is_some();
+        may_last.then(|| plan.clone())
+    }
+
+    /// Keeps a plan for later executions, if it may serve them. `plan`: as of [`Self::to_keep`].
+    fn keep(&self, plan: Option<LogicalPlan>, parameters: &[ScalarValue], optimized: &LogicalPlan) {
         match &self.keeper {
             None => {}
             Some(Keeper::Plan(kept)) => kept.keep_optimized(parameters, optimized),
             Some(Keeper::Slot(slot, inputs)) => {
+                let Some(plan) = plan else { return };
                 let inputs = PlanInputs::clone(inputs);
                 // Counters and the memory of readers are those of this run.
                 let planning = Planning::clone(&self.planning);
@@ -385,7 +395,12 @@ impl QueryContext {
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let (context, snapshot) = (self.clone(), snapshot.clone());
         let planning = async move {
-            let (engine, state) = (&context.gateway.engine, &context.planning.state);
+            let (engine, planning) = (&context.gateway.engine, &context.planning);
+            let undivided = match pg_catalog::reads_few_rows(&snapshot).map_err(from_engine)? {
+                true => Some(engine.undivided(&planning.settings)?),
+                false => None,
+            };
+            let state = undivided.as_ref().unwrap_or(&planning.state);
             let above = |plan| match order {
                 Some(order) => order.above(plan),
                 None => plan,

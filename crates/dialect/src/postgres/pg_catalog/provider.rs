@@ -28,6 +28,25 @@ const BATCH: usize = 8192;
 /// Tables whose columns are read at once. Tests have few tables.
 const TABLES: usize = if cfg!(test) { 2 } else { 200 };
 
+/// Tables that have few rows in all relations.
+const FEW_TABLES: usize = 10;
+
+/// Relations whose rows are not about tables.
+const FEW_ROWS: &[&str] = &[
+    "pg_am",
+    "pg_auth_members",
+    "pg_authid",
+    "pg_collation",
+    "pg_database",
+    "pg_language",
+    "pg_namespace",
+    "pg_range",
+    "pg_roles",
+    "pg_tablespace",
+    "pg_user",
+    "schemata",
+];
+
 /// `pg_catalog` or `information_schema` for one session.
 pub(super) struct SystemSchema {
     pub(super) shapes: &'static Shapes,
@@ -101,6 +120,23 @@ impl SystemTable {
 
     pub(super) fn is_always_empty(&self) -> bool {
         self.shapes.namespace == "pg_catalog" && relations::is_always_empty(self.shape.name)
+    }
+
+    /// Returns whether few rows are needed of the relation with these filters.
+    pub(super) fn has_few_rows(&self, filters: &[Expr]) -> bool {
+        let relation = self.shape.name;
+        let mut pins = RelationPins::of(relation, filters);
+        pins.meet(&self.known);
+        match relation {
+            // They also list the functions of the session.
+            "pg_proc" | "routines" => false,
+            "pg_type" if self.known.without_row_types => true,
+            _ => {
+                FEW_ROWS.contains(&relation)
+                    || self.is_always_empty()
+                    || pins.are_of_few(FEW_TABLES)
+            }
+        }
     }
 
     /// Returns the relation, of which only these rows are needed.
