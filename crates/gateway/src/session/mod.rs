@@ -48,6 +48,7 @@ use crate::query::life::Query;
 use crate::query::watch::QueryWatch;
 use crate::session::changes::Changes;
 use crate::session::cursors::Cursors;
+use crate::session::parse::KnownTexts;
 use crate::session::prepared::Prepared;
 use crate::session::transaction::{Transaction, TransactionStatus};
 use crate::session::warnings::Warning;
@@ -80,6 +81,7 @@ pub(crate) struct State {
     pub(crate) shared: HashMap<String, Arc<Prepared>>,
     pub(crate) cursors: Cursors,
     pub(crate) kept_plans: KeptPlans,
+    pub(crate) known_texts: KnownTexts,
     /// The running query, or the last one.
     pub(crate) active: Option<Arc<Query>>,
     /// Stops planning work that belongs to no query yet.

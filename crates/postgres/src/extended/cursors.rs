@@ -31,7 +31,7 @@ impl Connection {
     }
 
     /// Prepares a FETCH, MOVE or CLOSE of a portal, which the session does not know.
-    pub(super) fn prepare_on_portal(&self, parsed: Parsed) -> NamedStatement {
+    pub(super) fn prepare_on_portal(&self, parsed: Arc<Parsed>) -> NamedStatement {
         let columns = match &parsed.statement {
             Statement::Fetch(fetch) => {
                 let portal = self.portals.get(&fetch.name);
@@ -197,7 +197,7 @@ impl Connection {
             position: 1,
         };
         let session = Arc::clone(&self.session);
-        let prepared = self.link.run(session.prepare(parsed, &[])).await?;
+        let prepared = self.link.run(session.prepare(Arc::new(parsed), &[])).await?;
         let prepared = prepared.map_err(|_| unknown_portal(name))?;
         let statement = prepared.statement();
         let binary = statement.is_some_and(|statement| session.fetches_binary(statement));
