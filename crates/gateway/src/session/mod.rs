@@ -291,7 +291,7 @@ impl Session {
     }
 
     /// Returns the current settings. The clone shares the values.
-    pub(crate) fn settings(&self) -> Settings {
+    pub fn settings(&self) -> Settings {
         self.state.lock().settings.clone()
     }
 
@@ -367,11 +367,6 @@ impl Session {
 
     pub fn opened_at(&self) -> DateTime<Utc> {
         self.opened_at
-    }
-
-    /// Returns a parameter's value, such as that of `client_encoding`.
-    pub fn parameter(&self, name: &str) -> Option<String> {
-        self.state.lock().settings.get(name).ok()
     }
 
     /// Returns how long the client may send nothing in the state that the session is in.
