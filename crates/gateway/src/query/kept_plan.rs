@@ -296,9 +296,12 @@ struct Entry {
 }
 
 impl Entry {
-    fn is_of(&self, parsed: &Parsed) -> bool {
+    fn is_of(&self, parsed: &Arc<Parsed>) -> bool {
         let known = self.prepared.as_ref().and_then(|known| known.source.sql());
-        known.is_some_and(|known| known.text == parsed.text && known.statement == parsed.statement)
+        known.is_some_and(|known| {
+            Arc::ptr_eq(known, parsed)
+                || known.text == parsed.text && known.statement == parsed.statement
+        })
     }
 
     fn bytes(&self) -> usize {
@@ -311,7 +314,7 @@ impl KeptPlans {
     /// Returns the statement as it was described before, if describing it now would give the same.
     pub(crate) fn described(
         &mut self,
-        parsed: &Parsed,
+        parsed: &Arc<Parsed>,
         declared: &[Option<DataType>],
         moment: &Moment,
         settings: &Settings,
@@ -323,12 +326,12 @@ impl KeptPlans {
         })?;
         let entry = self.used(at)?;
         let mut prepared = entry.prepared.clone()?;
-        prepared.source = QuerySource::Sql(parsed.clone());
+        prepared.source = QuerySource::Sql(Arc::clone(parsed));
         Some(prepared)
     }
 
     /// Returns the slot of a statement without parameters.
-    pub(crate) fn slot(&mut self, parsed: &Parsed) -> Option<Arc<PlanSlot>> {
+    pub(crate) fn slot(&mut self, parsed: &Arc<Parsed>) -> Option<Arc<PlanSlot>> {
         let at = self.0.iter().position(|entry| {
             let prepared = entry.prepared.as_ref();
             prepared.is_some_and(|prepared| prepared.parameters.is_empty()) && entry.is_of(parsed)

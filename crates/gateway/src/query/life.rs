@@ -14,7 +14,7 @@ use lakegate_error::{Code, Error, Result};
 use lakegate_lake::meter::QueryMeter;
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
+use uuid::{Builder, Uuid};
 
 use crate::auth::Principal;
 use crate::query::ending::Ending;
@@ -103,7 +103,7 @@ impl Query {
         events: Arc<QueryEvents>,
         running: Arc<RunningQueries>,
     ) -> Arc<Self> {
-        let id = Uuid::new_v4();
+        let id = Builder::from_random_bytes(rand::random()).into_uuid();
         let started = Instant::now();
         let record = QueryRecord {
             query_id: id,

@@ -472,7 +472,10 @@ impl QueryContext {
         if !cacheable && self.reuse == ResultReuse::Only {
             return Err(not_stored());
         }
-        if !cacheable && let Some(row) = constant_row(&pruned_plan.plan) {
+        // Once it is stored for those that only read stored results, a row of literals costs less
+        // than looking it up.
+        let looks_up = cacheable && !(self.optimized.is_some() && self.reuse == ResultReuse::On);
+        if !looks_up && let Some(row) = constant_row(&pruned_plan.plan) {
             self.query.reads_only_built_ins();
             self.query.runs();
             let rows = futures::stream::iter([Ok::<_, Error>(row)]);

@@ -286,7 +286,7 @@ impl Session {
         Backend {
             pid: self.backend_pid(),
             user: self.user().to_owned(),
-            application: self.parameter("application_name").unwrap_or_default(),
+            application: self.settings().application_name(),
             client_addr: Some(self.client_addr().ip().to_string()),
             client_port: Some(i32::from(self.client_addr().port())),
             state: shown.to_owned(),

@@ -48,6 +48,7 @@ use crate::query::life::Query;
 use crate::query::watch::QueryWatch;
 use crate::session::changes::Changes;
 use crate::session::cursors::Cursors;
+use crate::session::parse::KnownTexts;
 use crate::session::prepared::Prepared;
 use crate::session::transaction::{Transaction, TransactionStatus};
 use crate::session::warnings::Warning;
@@ -80,6 +81,7 @@ pub(crate) struct State {
     pub(crate) shared: HashMap<String, Arc<Prepared>>,
     pub(crate) cursors: Cursors,
     pub(crate) kept_plans: KeptPlans,
+    pub(crate) known_texts: KnownTexts,
     /// The running query, or the last one.
     pub(crate) active: Option<Arc<Query>>,
     /// Stops planning work that belongs to no query yet.
@@ -289,7 +291,7 @@ impl Session {
     }
 
     /// Returns the current settings. The clone shares the values.
-    pub(crate) fn settings(&self) -> Settings {
+    pub fn settings(&self) -> Settings {
         self.state.lock().settings.clone()
     }
 
@@ -365,11 +367,6 @@ impl Session {
 
     pub fn opened_at(&self) -> DateTime<Utc> {
         self.opened_at
-    }
-
-    /// Returns a parameter's value, such as that of `client_encoding`.
-    pub fn parameter(&self, name: &str) -> Option<String> {
-        self.state.lock().settings.get(name).ok()
     }
 
     /// Returns how long the client may send nothing in the state that the session is in.

@@ -48,7 +48,7 @@ impl Session {
             text: prepare.text.clone(),
             position: 1,
         };
-        let prepared = Box::pin(self.prepare(parsed, &[])).await?;
+        let prepared = Box::pin(self.prepare(Arc::new(parsed), &[])).await?;
         let mut state = self.state.lock();
         check_weight(
             state.prepared.values().map(|prepared| prepared.weight()),

@@ -37,7 +37,7 @@ impl Session {
     /// The session is over; planning a query fails.
     pub fn prepare<'a>(
         &'a self,
-        parsed: Parsed,
+        parsed: Arc<Parsed>,
         declared: &'a [Option<DataType>],
     ) -> BoxFuture<'a, Result<Prepared>> {
         async move {
@@ -167,7 +167,7 @@ impl Session {
     fn described_before(
         &self,
         moment: &Moment,
-        parsed: &Parsed,
+        parsed: &Arc<Parsed>,
         declared: &[Option<DataType>],
     ) -> Option<Prepared> {
         let settings = self.settings();

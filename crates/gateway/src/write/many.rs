@@ -2,6 +2,7 @@
 //! as many rows of VALUES, instead of one write each.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use datafusion::common::ScalarValue;
 use lakegate_sql::Parsed;
@@ -72,11 +73,11 @@ pub(crate) fn together(
     let parameters = types.cloned().collect();
     let parsed = Parsed {
         statement: Statement::Insert(insert),
-        ..parsed.clone()
+        ..Parsed::clone(parsed)
     };
     let prepared = Prepared {
         parameters,
-        ..Prepared::undescribed(parsed)
+        ..Prepared::undescribed(Arc::new(parsed))
     };
     let given = rows.iter().flat_map(|row| row.iter().take(width).cloned());
     Some((prepared, given.collect()))
@@ -109,7 +110,7 @@ mod tests {
     fn prepared(sql: &str, parameters: Vec<DataType>) -> Prepared {
         Prepared {
             parameters,
-            ..Prepared::undescribed(lakegate_sql::parse(sql).unwrap().remove(0))
+            ..Prepared::undescribed(Arc::new(lakegate_sql::parse(sql).unwrap().remove(0)))
         }
     }
 
