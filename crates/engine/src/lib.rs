@@ -372,6 +372,10 @@ impl Engine {
                     rules.push(Arc::new(divisors::Divisors));
                 }
                 analyzer.rules.splice(0..0, stop::stoppable_analysis(rules));
+                if settings.names == Names::Postgres {
+                    let last = stop::stoppable_analysis(vec![Arc::new(floats::CheckedFloats)]);
+                    analyzer.rules.extend(last);
+                }
             }
             if let Some(planners) = state.expr_planners() {
                 planners.splice(0..0, (self.library.planners_of)(settings.names));
@@ -389,6 +393,9 @@ impl Engine {
             // After the state is built: building one registers functions again by all their names,
             // and a replaced function that still has an alias would return.
             (self.library.register)(&mut state, settings.names).map_err(from_engine)?;
+            if settings.names == Names::Postgres {
+                floats::register_domains(&mut state).map_err(from_engine)?;
+            }
             gathered::gather(&mut state).map_err(from_engine)?;
             Ok(Arc::new(state))
         });
