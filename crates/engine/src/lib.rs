@@ -23,6 +23,7 @@ mod digits;
 mod divisors;
 mod equal_keys;
 mod expressions;
+mod extracts;
 mod float_decimals;
 mod floats;
 mod frames;
@@ -364,6 +365,7 @@ impl Engine {
                 if settings.names == Names::Postgres {
                     rules.push(Arc::new(untyped_texts::UntypedTexts));
                     rules.push(Arc::new(untyped_columns::UntypedColumns));
+                    rules.push(Arc::new(extracts::ExtractedColumns));
                     rules.push(Arc::new(joined_booleans::JoinedBooleans));
                     rules.push(Arc::new(halves::HalvesToEven));
                     rules.push(Arc::new(byte_texts::ByteTexts));
