@@ -394,6 +394,9 @@ impl Engine {
                 .build();
             // After the state is built: building one registers functions again by all their names,
             // and a replaced function that still has an alias would return.
+            if settings.names == Names::Postgres {
+                sum::register_spreads(&mut state).map_err(from_engine)?;
+            }
             (self.library.register)(&mut state, settings.names).map_err(from_engine)?;
             if settings.names == Names::Postgres {
                 floats::register_domains(&mut state).map_err(from_engine)?;
