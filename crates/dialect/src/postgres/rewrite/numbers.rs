@@ -88,14 +88,14 @@ pub fn type_literals(query: &mut Query) {
 /// Returns a literal that is written with a point as a decimal; `None` for other expressions.
 pub(super) fn exact(expr: &Expr) -> Option<Expr> {
     let number = literal(expr).filter(|number| number.is_decimal)?;
-    Some(number.as_decimal())
+    Some(number.decimal())
 }
 
 /// Returns a column with PostgreSQL's type; `None` if it consists of more than literals.
 fn typed(expr: &Expr) -> Option<Expr> {
     let number = calculated(expr, MAX_DEPTH)?;
     if number.is_decimal {
-        return Some(number.as_decimal());
+        return Some(number.decimal());
     }
     Some(build::cast(
         build::nested(expr.clone()),
@@ -243,7 +243,7 @@ impl Written {
     }
 
     /// Returns the number as a decimal of its digits.
-    fn as_decimal(self) -> Expr {
+    fn decimal(self) -> Expr {
         let size =
             ExactNumberInfo::PrecisionAndScale(u64::from(self.precision()), i64::from(self.scale));
         build::cast(build::text(self.text()), DataType::Numeric(size))
