@@ -24,6 +24,7 @@ mod divisors;
 mod equal_keys;
 mod expressions;
 mod finest_groups;
+mod extracts;
 mod float_decimals;
 mod floats;
 mod frames;
@@ -404,6 +405,7 @@ impl Engine {
                 if settings.names == Names::Postgres {
                     rules.push(Arc::new(untyped_texts::UntypedTexts));
                     rules.push(Arc::new(untyped_columns::UntypedColumns));
+                    rules.push(Arc::new(extracts::ExtractedColumns));
                     rules.push(Arc::new(joined_booleans::JoinedBooleans));
                     rules.push(Arc::new(halves::HalvesToEven));
                     rules.push(Arc::new(byte_texts::ByteTexts));
@@ -412,6 +414,10 @@ impl Engine {
                     rules.push(Arc::new(divisors::Divisors));
                 }
                 analyzer.rules.splice(0..0, stop::stoppable_analysis(rules));
+                if settings.names == Names::Postgres {
+                    let last = stop::stoppable_analysis(vec![Arc::new(floats::CheckedFloats)]);
+                    analyzer.rules.extend(last);
+                }
             }
             if let Some(planners) = state.expr_planners() {
                 planners.splice(0..0, (self.library.planners_of)(settings.names));
@@ -428,7 +434,13 @@ impl Engine {
                 .build();
             // After the state is built: building one registers functions again by all their names,
             // and a replaced function that still has an alias would return.
+            if settings.names == Names::Postgres {
+                sum::register_spreads(&mut state).map_err(from_engine)?;
+            }
             (self.library.register)(&mut state, settings.names).map_err(from_engine)?;
+            if settings.names == Names::Postgres {
+                floats::register_domains(&mut state).map_err(from_engine)?;
+            }
             gathered::gather(&mut state).map_err(from_engine)?;
             Ok(Arc::new(state))
         });

@@ -71,6 +71,7 @@ mod order_keys;
 mod ordered_sets;
 mod outputs;
 mod precedence;
+mod prefixes;
 mod row_counts;
 mod rows_from;
 mod sets;
@@ -141,6 +142,9 @@ pub fn rewrite(
     by_object: &[&str],
     functions: Names,
 ) -> Result<CatalogReferences, Error> {
+    if functions == Names::Postgres {
+        prefixes::mend(statement);
+    }
     distinct_sets::rewrite(statement)?;
     outputs::name(statement, functions)?;
     windows::in_order(statement)?;
