@@ -151,7 +151,8 @@ impl Mapping {
 
     /// The mapping of batches that have the table's columns in their places already, and perhaps
     /// others behind them.
-    pub(super) fn applied(&self) -> Self {
+    #[must_use]
+    pub fn applied(&self) -> Self {
         Self {
             schema: Arc::clone(&self.schema),
             sources: (0..self.sources.len()).map(Some).collect(),

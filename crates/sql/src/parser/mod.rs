@@ -29,6 +29,7 @@ mod query;
 mod query_error;
 mod recursive;
 mod reserved;
+mod returning;
 mod row_fields;
 mod rows_from;
 mod sample;

@@ -42,11 +42,17 @@ pub(super) fn changed(
         return Ok(Statement::Unsupported(refused));
     }
     let mut query = parse(cursor, |parser| parser.parse_query())?;
+    complexity::check_relations(cursor, &query)?;
+    change(query.as_mut());
+    finished(cursor, query)
+}
+
+/// A query that was parsed, with the names folded, or the reason to refuse it. Names with places are
+/// of the text at the cursor.
+pub(super) fn finished(cursor: &Cursor<'_>, mut query: Box<ast::Query>) -> Result<Statement> {
     if let Some(place) = reserved::first(&query) {
         return Err(query_error::reserved(&Source::of(cursor), place));
     }
-    complexity::check_relations(cursor, &query)?;
-    change(query.as_mut());
     Ok(match normalize::query(&mut query) {
         Ok(()) => Statement::Query(query),
         Err(refused) => Statement::Unsupported(refused),
@@ -203,6 +209,13 @@ pub(super) fn expressions(cursor: &Cursor<'_>) -> Result<Vec<ast::Expr>> {
     row_fields::check(&mut expressions).map_err(|refused| cursor.error(refused.message()))?;
     normalize::expressions(&mut expressions);
     Ok(expressions)
+}
+
+/// The items of a SELECT list, to the end of the cursor. Their names are not folded.
+pub(super) fn select_items(cursor: &Cursor<'_>) -> Result<Vec<ast::SelectItem>> {
+    parse(cursor, |parser| {
+        parser.parse_comma_separated(Parser::parse_select_item)
+    })
 }
 
 /// Comma-separated types, to the end of the cursor.
