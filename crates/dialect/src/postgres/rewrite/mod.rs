@@ -56,6 +56,7 @@ mod clauses;
 mod comparisons;
 mod conditions;
 mod copies;
+mod distinct_keys;
 mod distinct_sets;
 mod expressions;
 mod grouping;
@@ -144,7 +145,7 @@ pub fn rewrite(
     distinct_sets::rewrite(statement)?;
     outputs::name(statement, functions)?;
     windows::in_order(statement)?;
-    order_keys::rewrite(statement)?;
+    order_keys::rewrite(statement, functions)?;
     let mut names = CommonTables::default();
     let _ = walk_mut(statement, &mut names);
     let mut rewriter = Rewriter {
