@@ -14,6 +14,7 @@
 //! SELECT NULL, NULL                        SELECT NULL, NULL AS "NULL:1"
 //! row_number() OVER w                      row_number() OVER w::bigint
 //! f(x) OVER (w ORDER BY y)                 f(x) OVER (PARTITION BY z ORDER BY y), where w is (PARTITION BY z)
+//! ROWS BETWEEN 2 FOLLOWING AND 1 FOLLOWING  see frames.rs
 //! x IS NFC NORMALIZED                      (x) = normalize(x, 'NFC')
 //! x SIMILAR TO 'a%'                        (x ~ '(?s)^(?:a.*)$')
 //! (f(x)).n                                 get_field(f(x), 'n')
@@ -59,6 +60,7 @@ mod copies;
 mod distinct_keys;
 mod distinct_sets;
 mod expressions;
+mod frames;
 mod grouping;
 mod hidden_columns;
 mod introspection;
@@ -144,6 +146,7 @@ pub fn rewrite(
 ) -> Result<CatalogReferences, Error> {
     distinct_sets::rewrite(statement)?;
     outputs::name(statement, functions)?;
+    frames::rewrite(statement);
     windows::in_order(statement)?;
     order_keys::rewrite(statement, functions)?;
     let mut names = CommonTables::default();
