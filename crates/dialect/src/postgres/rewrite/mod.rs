@@ -72,6 +72,7 @@ mod numbers;
 mod operands;
 mod order_keys;
 mod ordered_sets;
+mod outer_aggregates;
 mod outputs;
 mod precedence;
 mod row_counts;
@@ -144,6 +145,9 @@ pub fn rewrite(
     by_object: &[&str],
     functions: Names,
 ) -> Result<CatalogReferences, Error> {
+    if functions == Names::Postgres {
+        outer_aggregates::rewrite(statement);
+    }
     distinct_sets::rewrite(statement)?;
     outputs::name(statement, functions)?;
     frames::rewrite(statement);
@@ -398,6 +402,11 @@ impl VisitorMut for Rewriter<'_> {
             precedence::mend(expr);
         }
         transactions::name_age(expr);
+        if let Expr::Function(function) = expr
+            && self.functions == Names::Postgres
+        {
+            ordered_sets::drop_numbers(function);
+        }
         ControlFlow::Continue(())
     }
 
