@@ -33,6 +33,7 @@ mod returning;
 mod row_fields;
 mod rows_from;
 mod sample;
+mod search;
 mod select_into;
 mod session;
 mod show;

@@ -8,7 +8,7 @@ use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer, Whitespace};
 
 use super::cursor::{Cursor, Result, shown};
 use super::query_error::{self, Source};
-use super::{complexity, joins, lists, normalize, reserved, row_fields, rows_from, tokens};
+use super::{complexity, joins, lists, normalize, reserved, row_fields, rows_from, search, tokens};
 use crate::ParseError;
 use crate::ast::{Statement, Unsupported};
 use crate::dialect::AthenaDialect;
@@ -244,7 +244,7 @@ fn parse<T>(
     let tokens = tokens::offset_first(tokens::sort_operators(tokens));
     let tokens = tokens::json_tables(tokens::quantified_values(lists::plain(tokens)));
     let tokens = rows_of_nothing(rows_from::called(row_fields::named(tokens)));
-    let tokens = joins::named_columns(tokens);
+    let tokens = joins::named_columns(search::marked(tokens));
     let unclosed = unclosed_parentheses(cursor);
     if !(1..=MAX_UNCLOSED).contains(&unclosed) {
         return parse_tokens(&source, tokens, &grammar);
