@@ -101,7 +101,7 @@ pub use dependent::DependentJoins;
 pub use equal_keys::KeyOf;
 pub use expressions::{has as has_expression, has_operator, has_values, retyped, rewritten};
 pub use full_lists::without_full_lists;
-pub use functions::FunctionInfo;
+pub use functions::{FunctionInfo, is_helper};
 pub use interval_text::{IntervalStyle, write_interval};
 use lakegate_error::{Error, Result, UNQUALIFIED, from_engine};
 use lakegate_lake::meter::QueryStores;

@@ -9,6 +9,7 @@ pub(crate) mod ending;
 pub(crate) mod error_position;
 pub(crate) mod explain;
 mod explain_options;
+pub(crate) mod helpers;
 pub(crate) mod hidden_columns;
 mod hive_strings;
 pub(crate) mod joined_columns;

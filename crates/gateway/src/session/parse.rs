@@ -8,6 +8,7 @@ use futures::FutureExt;
 use lakegate_error::{Code, Error, Result};
 use lakegate_sql::{ParseError, Parsed, redact};
 
+use crate::query::helpers;
 use crate::query::planners::{PlannedText, without_strings};
 use crate::session::Session;
 
@@ -46,7 +47,8 @@ impl Session {
     /// take a second; only its own user waits meanwhile.
     ///
     /// # Errors
-    /// A statement does not parse. The position in the error is that in the whole text.
+    /// A statement does not parse, or calls a function that is only for rewritten queries. The
+    /// position in the error is that in the whole text.
     pub fn parse<'a>(&'a self, text: &'a str) -> BoxFuture<'a, Result<Vec<Arc<Parsed>>>> {
         async move {
             let known = self.state.lock().known_texts.get(text);
@@ -54,34 +56,21 @@ impl Session {
                 return Ok(vec![known]);
             }
             if text.len() <= PARSED_AT_ONCE {
-                return self.parsed(lakegate_sql::parse(text), text);
+                return self.recorded(parsed(text), text);
             }
             let long = text.to_owned();
-            let work = async move { Ok(lakegate_sql::parse(&long)) };
+            let work = async move { Ok(parsed(&long)) };
             let moment = self.moment()?;
             let planned = PlannedText::Text(text);
             let parsed = self.plan(&moment, planned, work.boxed()).await?;
-            self.parsed(parsed, text)
+            self.recorded(parsed, text)
         }
         .boxed()
     }
 
-    fn parsed(
-        &self,
-        parsed: std::result::Result<Vec<Parsed>, ParseError>,
-        text: &str,
-    ) -> Result<Vec<Arc<Parsed>>> {
-        let parsed = parsed.map_err(|e| {
-            let mut error = Error::new(Code::SyntaxError, redact(&e.message));
-            if let Some(position) = e.position {
-                error = error.with_position(position);
-            }
-            if let Some(hint) = e.hint {
-                error = error.with_hint(redact(&hint));
-            }
-            self.record_unparsed(text, &error);
-            error
-        })?;
+    /// Records the error of a text in the history. Keeps a text of one statement.
+    fn recorded(&self, parsed: Result<Vec<Parsed>>, text: &str) -> Result<Vec<Arc<Parsed>>> {
+        let parsed = parsed.inspect_err(|error| self.record_unparsed(text, error))?;
         let parsed: Vec<Arc<Parsed>> = parsed.into_iter().map(Arc::new).collect();
         if let [only] = parsed.as_slice() {
             self.state.lock().known_texts.add(only);
@@ -102,6 +91,25 @@ impl Session {
             query.finish(0, Err(error));
         }
     }
+}
+
+fn parsed(text: &str) -> Result<Vec<Parsed>> {
+    let parsed = lakegate_sql::parse(text).map_err(unparsed)?;
+    match helpers::called_in(text) {
+        Some(error) => Err(error),
+        None => Ok(parsed),
+    }
+}
+
+fn unparsed(e: ParseError) -> Error {
+    let mut error = Error::new(Code::SyntaxError, redact(&e.message));
+    if let Some(position) = e.position {
+        error = error.with_position(position);
+    }
+    if let Some(hint) = e.hint {
+        error = error.with_hint(redact(&hint));
+    }
+    error
 }
 
 #[cfg(test)]

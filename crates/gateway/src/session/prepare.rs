@@ -27,6 +27,7 @@ use crate::session::Session;
 use crate::session::describe_prepared;
 use crate::session::prepared::Prepared;
 use crate::session::results::{setting_schema, text_schema};
+use crate::write::returning::check_clause;
 
 impl Session {
     /// Plans a statement far enough to know its parameters and columns.
@@ -81,19 +82,21 @@ impl Session {
                     prepared.casts = cast_parameters(&declare.query);
                 }
                 statement if statement.written_query().is_some() => {
-                    let described = self.written_query_to_describe(&moment, statement, declared);
-                    let described = match described.await {
-                        Ok((query, types)) => {
-                            Box::pin(self.describe(&moment, &query, &types)).await
-                        }
-                        Err(error) => Err(error),
-                    };
-                    let described = described.map_err(|error| self.told(error, parsed))?;
+                    let described = self.describe_write(&moment, statement, declared);
+                    let described = Box::pin(described).await;
+                    let (described, returned) =
+                        described.map_err(|error| self.told(error, parsed))?;
                     prepared.parameters = described.parameters;
                     prepared.untyped = described.untyped;
+                    prepared.columns = returned;
                     prepared.casts = statement
                         .written_query()
                         .map_or_else(Default::default, cast_parameters);
+                    if let Statement::Insert(insert) = statement
+                        && let Some(returning) = &insert.returning
+                    {
+                        prepared.casts.extend(cast_parameters(returning));
+                    }
                 }
                 Statement::Explain(explain) => {
                     let described = match explain.statement.as_ref() {
@@ -247,6 +250,39 @@ impl Session {
             columns: planned.columns,
             planning: planned.planning,
         })
+    }
+
+    /// Describes the query of a statement that writes, with all parameters of the statement, and the
+    /// columns of its RETURNING clause, if it has one.
+    async fn describe_write(
+        &self,
+        moment: &Moment,
+        statement: &Statement,
+        declared: &[Option<DataType>],
+    ) -> Result<(Description, Option<SchemaRef>)> {
+        let (query, types) = self
+            .written_query_to_describe(moment, statement, declared)
+            .await?;
+        let mut described = Box::pin(self.describe(moment, &query, &types)).await?;
+        if !matches!(statement, Statement::Insert(insert) if insert.returning.is_some()) {
+            return Ok((described, None));
+        }
+        let catalog = self.statement_context(moment).await?;
+        let Some(returning) = self.returning(moment, &catalog, statement).await? else {
+            return Ok((described, None));
+        };
+        let known = described.parameters.iter().enumerate();
+        let known = known.map(|(index, data_type)| {
+            let is_untyped = described.untyped.contains(&index);
+            (!is_untyped).then(|| data_type.clone())
+        });
+        let known: Vec<Option<DataType>> = known.collect();
+        let seen = returning.seen(None)?;
+        let returned = Box::pin(self.describe(&seen, &returning.query, &known)).await?;
+        check_clause(&returned.plan)?;
+        described.parameters = returned.parameters;
+        described.untyped = returned.untyped;
+        Ok((described, Some(returned.columns)))
     }
 
     /// Plans a query to learn the types of its parameters. Returns also those that are declared, or

@@ -33,7 +33,8 @@ pub(crate) fn rows_at_once(prepared: &Prepared) -> usize {
 /// Returns the VALUES of an INSERT that has nothing but one row of them.
 fn one_row(insert: &Insert) -> Option<&Values> {
     let query = &insert.query;
-    let is_plain = query.with.is_none()
+    let is_plain = insert.returning.is_none()
+        && query.with.is_none()
         && query.order_by.is_none()
         && query.limit_clause.is_none()
         && query.fetch.is_none();
@@ -137,6 +138,7 @@ mod tests {
             "INSERT INTO t SELECT $1",
             "INSERT INTO t VALUES ($1), (2)",
             "INSERT INTO t VALUES ($1) LIMIT 1",
+            "INSERT INTO t VALUES ($1) RETURNING *",
             "INSERT OVERWRITE t VALUES ($1)",
             "SELECT $1",
         ] {

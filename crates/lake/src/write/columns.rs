@@ -163,7 +163,8 @@ impl Mapping {
 
     /// The mapping of batches whose rows passed this one: they have the table's columns in their
     /// places, and perhaps others behind them.
-    pub(super) fn applied(&self) -> Self {
+    #[must_use]
+    pub fn applied(&self) -> Self {
         Self {
             schema: Arc::clone(&self.schema),
             sources: (0..self.sources.len()).map(Some).collect(),

@@ -12,7 +12,7 @@ use datafusion::datasource::memory::MemorySourceConfig;
 use datafusion::error::Result;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
-use lakegate_engine::stop;
+use lakegate_engine::{is_helper, stop};
 
 use super::functions::{KEYWORDS_TABLE, keywords};
 use super::oids;
@@ -280,8 +280,8 @@ fn sliced(batch: &RecordBatch) -> Vec<RecordBatch> {
         .collect()
 }
 
-/// Returns the engine's functions by name, with the letter of their kind in `pg_proc`. Names that
-/// begin with `$` are of syntax, and no function that a client calls.
+/// Returns the engine's functions that a client may call by name, with the letter of their kind in
+/// `pg_proc`.
 fn functions(state: &dyn Session) -> Vec<(String, &'static str)> {
     let scalar = state
         .scalar_functions()
@@ -296,7 +296,7 @@ fn functions(state: &dyn Session) -> Vec<(String, &'static str)> {
         .keys()
         .map(|name| (name.clone(), "w"));
     let all = scalar.chain(aggregate).chain(window);
-    let mut all: Vec<_> = all.filter(|(name, _)| !name.starts_with('$')).collect();
+    let mut all: Vec<_> = all.filter(|(name, _)| !is_helper(name)).collect();
     all.sort_unstable();
     all.dedup_by(|a, b| a.0 == b.0);
     all
