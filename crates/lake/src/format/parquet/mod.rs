@@ -28,6 +28,7 @@ mod packed;
 mod pages;
 mod quirks;
 mod reader;
+mod row_filters;
 mod row_group;
 mod shapes;
 mod source;
