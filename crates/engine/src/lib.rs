@@ -58,6 +58,7 @@ mod relations;
 mod rounding;
 mod session_memory;
 mod set_operations;
+mod sideways;
 mod sorted_distinct;
 mod space;
 pub mod stop;

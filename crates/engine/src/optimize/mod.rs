@@ -36,6 +36,7 @@ use self::rules::{
 use super::barrier::SafeFilters;
 use super::floats::CanonicalJoinKeys;
 use super::join_order::JoinOrder;
+use super::sideways::RowFilters;
 
 /// DataFusion's logical rules that are guarded, by name.
 const LOGICAL: &[(&str, LogicalGuard)] = &[
@@ -100,6 +101,8 @@ pub(crate) fn physical_rules() -> Vec<Physical> {
     insert_before(&mut rules, "EnsureRequirements", offsets::KEEP_ORDER);
     // `EnsureRequirements` decides what is partitioned by the keys too.
     insert_before(&mut rules, "FilterPushdown", CanonicalJoinKeys);
+    // The filters of joins have reached the scans by then.
+    insert_before(&mut rules, "SanityCheckPlan", RowFilters::default());
     // These come after everything that changes a plan.
     insert_before(&mut rules, "SanityCheckPlan", topk::FORGET_LIMIT);
     insert_before(&mut rules, "SanityCheckPlan", sorting::SORT_INPUTS);
