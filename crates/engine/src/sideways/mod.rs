@@ -10,7 +10,7 @@
 //!   FilterExec: part
 //!   AggregateExec: by l_partkey                avg(l_quantity) of these parts only
 //!     DataSourceExec: lineitem                 l_partkey of all rows, l_quantity of few
-//!       predicate=DynamicFilter [ … ], filters_rows=true
+//!       predicate=DynamicFilter [ … ], filters_rows=always
 //! ```
 //!
 //! [`RowFilters`] chooses the scans that evaluate their conditions on rows, before they decode other
@@ -24,6 +24,11 @@
 //!   it, has no part in the result (`gather_filters_for_pushdown` of each operator).
 //! - Until a join has read its build side its filter is true for all rows.
 //! - A scan with a limit is not chosen: it would count the rows that are left.
+//! - A scan below a barrier is not chosen: which bytes are read would depend on rows that a view
+//!   leaves out and for which a condition of its reader is true.
+//!
+//! Where estimates do not tell how many keys are on the build side, the scan itself decides when it
+//! opens a file, if the join has few keys: [`FilterRows::IfFewValues`].
 //!
 //! What can be evaluated on rows, and in which files, is decided by
 //! [`ParquetFiles`](lakegate_lake::format::parquet::ParquetFiles). Delete this when DataFusion
@@ -47,9 +52,10 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::aggregates::AggregateExec;
 use datafusion::physical_plan::filter::{FilterExec, FilterExecBuilder};
 use datafusion::physical_plan::joins::HashJoinExec;
-use lakegate_lake::format::parquet::ParquetFiles;
+use lakegate_lake::format::parquet::{FilterRows, ParquetFiles};
 
 use self::values::{distinct, index, without_exchanges};
+use super::barrier::view_of_operator;
 use super::join_order::Leaf;
 use super::stop::check;
 
@@ -89,7 +95,10 @@ impl PhysicalOptimizerRule for RowFilters {
         if sources.joins.is_empty() && sources.filters.is_empty() {
             return Ok(plan);
         }
-        plan.transform_up(|node| {
+        plan.transform_down(|node| {
+            if is_barrier(&node) {
+                return Ok(Transformed::new(node, false, TreeNodeRecursion::Jump));
+            }
             let filtering = self.filtering(&node, &sources)?;
             Ok(filtering.map_or(Transformed::no(node), Transformed::yes))
         })
@@ -127,14 +136,18 @@ impl RowFilters {
             None => (0..schema.fields().len()).collect(),
         };
         let scanned = Scanned { node, rows, read };
-        let is_chosen = scanned.rows.rows >= self.least_rows
-            && (sources.are_few_of_filter(&scanned)
-                || sources.are_few_of_join(&scanned, &condition));
-        if !is_chosen {
+        if scanned.rows.rows < self.least_rows {
             return Ok(None);
         }
+        let when = match sources.are_few_of_filter(&scanned) {
+            true => Some(FilterRows::Always),
+            false => sources.by_joins(&scanned, &condition),
+        };
+        let Some(when) = when else {
+            return Ok(None);
+        };
         let mut config = config.clone();
-        config.file_source = Arc::new(files.with_rows_filtered());
+        config.file_source = Arc::new(files.with_rows_filtered(when));
         let filtering = scan.clone().with_data_source(Arc::new(config));
         Ok(Some(Arc::new(filtering)))
     }
@@ -184,6 +197,9 @@ impl Sources {
         let mut sources = Self::default();
         plan.apply(|node| {
             check()?;
+            if is_barrier(node) {
+                return Ok(TreeNodeRecursion::Jump);
+            }
             if let Some(join) = node.downcast_ref::<HashJoinExec>() {
                 for filter in node.dynamic_expressions_produced() {
                     let Some(id) = filter.expression_id() else {
@@ -205,27 +221,43 @@ impl Sources {
         Ok(sources)
     }
 
-    /// Returns whether a join leaves few rows of a scan with this condition, which spares more than
-    /// it costs.
-    fn are_few_of_join(&self, scan: &Scanned<'_>, condition: &Arc<dyn PhysicalExpr>) -> bool {
-        split_conjunction(condition).into_iter().any(|part| {
-            let id = part.expression_id();
-            let Some(join) = id.and_then(|id| self.joins.get(&id)) else {
-                return false;
+    /// Returns when joins leave few rows of a scan with this condition; `None` if this would spare
+    /// less than it costs.
+    fn by_joins(
+        &self,
+        scan: &Scanned<'_>,
+        condition: &Arc<dyn PhysicalExpr>,
+    ) -> Option<FilterRows> {
+        let mut limits = Vec::new();
+        for part in split_conjunction(condition) {
+            let Some(id) = part.expression_id() else {
+                continue;
+            };
+            let Some(join) = self.joins.get(&id) else {
+                continue;
             };
             let keys: Vec<Option<usize>> = part.children().into_iter().map(index).collect();
             let columns: Vec<usize> = keys.iter().copied().flatten().collect();
             let spares = scan.width_without(&columns) >= WIDE_OF_JOIN
                 || is_grouped(&join.probe, scan.node).unwrap_or(false);
-            let mut pairs = join.keys.iter().zip(&keys);
-            spares
-                && pairs.any(|pair| match pair {
-                    (Some(build), Some(probe)) => join
-                        .share(*build, &scan.rows, *probe)
-                        .is_some_and(|share| share <= FEW_OF_JOIN),
-                    _ => false,
-                })
-        })
+            if !spares {
+                continue;
+            }
+            for (build, probe) in join.keys.iter().zip(&keys) {
+                let (Some(build), Some(probe)) = (build, probe) else {
+                    continue;
+                };
+                let share = join.share(*build, &scan.rows, *probe);
+                if share.is_some_and(|share| share <= FEW_OF_JOIN) {
+                    return Some(FilterRows::Always);
+                }
+                let most = values_at_least(&scan.rows, *probe) * FEW_OF_JOIN;
+                if most >= 1.0 {
+                    limits.push((id, most as usize));
+                }
+            }
+        }
+        (!limits.is_empty()).then_some(FilterRows::IfFewValues(limits))
     }
 
     /// Returns whether a filter above a scan leaves few rows of it, which are wide.
@@ -274,15 +306,31 @@ impl Probed {
     /// values are far apart.
     fn share(&self, key: usize, rows: &Leaf, column: usize) -> Option<f64> {
         let build = distinct(&self.build, key)?;
-        let probe = rows.columns.get(column)?;
-        let is_dense = probe.is_known && probe.distinct < rows.rows * probe.present;
-        let of_probe = is_dense.then(|| build.left / probe.distinct);
+        let of_probe = counted(rows, column).map(|probe| build.left / probe);
         let of_build = (build.left < build.all).then(|| build.left / build.all);
         match (of_probe, of_build) {
             (Some(one), Some(other)) => Some(one.max(other)),
             (one, other) => one.or(other),
         }
     }
+}
+
+fn is_barrier(plan: &Operator) -> bool {
+    view_of_operator(plan.as_ref()).is_some()
+}
+
+/// Returns the distinct values of a scan's column, if they are fewer than its rows: else bounds that
+/// are far apart may be all that is known.
+fn counted(rows: &Leaf, column: usize) -> Option<f64> {
+    let values = rows.columns.get(column)?;
+    let is_counted = values.is_known && values.distinct < rows.rows * values.present;
+    is_counted.then_some(values.distinct)
+}
+
+/// Returns how many distinct values a scan's column has at least, where this is a guess for a
+/// column of which too little is known.
+fn values_at_least(rows: &Leaf, column: usize) -> f64 {
+    counted(rows, column).unwrap_or_else(|| rows.rows.sqrt())
 }
 
 /// Returns whether there is a grouping between an operator and a scan below it; `None` if the scan

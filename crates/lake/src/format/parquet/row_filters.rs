@@ -15,16 +15,20 @@
 //! filters. Their conditions leave out files, row groups and pages in any case.
 
 use std::collections::HashSet;
+use std::fmt;
 use std::sync::Arc;
 
 use arrow::datatypes::Schema;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::datasource::physical_plan::ParquetSource;
 use datafusion::logical_expr::Operator;
 use datafusion::physical_expr::expressions::{
     BinaryExpr, Column, DynamicFilterPhysicalExpr, InListExpr, IsNotNullExpr, IsNullExpr, Literal,
     NotExpr,
 };
+use datafusion::physical_expr::split_conjunction;
 use datafusion::physical_plan::PhysicalExpr;
+use datafusion::physical_plan::joins::HashTableLookupExpr;
 
 use super::decode::Footer;
 
@@ -34,6 +38,54 @@ const MOST_ROWS: i64 = 2 << 20;
 /// Bytes of decoded columns that one decoder keeps, so that a column which is both filtered and
 /// returned is decoded once.
 const KEPT_BYTES: usize = 8 << 20;
+
+/// When the conditions of a scan are evaluated on rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FilterRows {
+    Always,
+    /// If one of these dynamic filters, by id, lists at most so many values. This is known when the
+    /// first file is opened, as a join reads its build side before.
+    IfFewValues(Vec<(u64, usize)>),
+}
+
+impl fmt::Display for FilterRows {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Always => "always",
+            Self::IfFewValues(_) => "if_few_values",
+        })
+    }
+}
+
+impl FilterRows {
+    /// Returns whether the conditions that a scan has now are to be evaluated on rows.
+    pub(super) fn is_now(&self, condition: &Arc<dyn PhysicalExpr>) -> bool {
+        let Self::IfFewValues(limits) = self else {
+            return true;
+        };
+        split_conjunction(condition).into_iter().any(|part| {
+            let id = part.expression_id();
+            let limit = limits.iter().find(|(filter, _)| Some(*filter) == id);
+            limit.is_some_and(|(_, most)| listed(part).is_some_and(|count| count <= *most))
+        })
+    }
+}
+
+/// Returns how many values a dynamic filter lists; `None` if it has none yet, or looks them up.
+fn listed(filter: &Arc<dyn PhysicalExpr>) -> Option<usize> {
+    let filter = filter.downcast_ref::<DynamicFilterPhysicalExpr>()?;
+    let mut count = None;
+    let mut looks_up = false;
+    let walked = filter.current().ok()?.apply(|part| {
+        if let Some(list) = part.downcast_ref::<InListExpr>() {
+            count = Some(count.unwrap_or(0_usize).saturating_add(list.len()));
+            return Ok(TreeNodeRecursion::Jump);
+        }
+        looks_up |= part.is::<HashTableLookupExpr>();
+        Ok(TreeNodeRecursion::Continue)
+    });
+    count.filter(|_| walked.is_ok() && !looks_up)
+}
 
 /// Returns the source with its predicate evaluated on rows.
 pub(super) fn filtering(source: &ParquetSource) -> ParquetSource {

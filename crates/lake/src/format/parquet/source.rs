@@ -29,7 +29,7 @@ use lakegate_error::from_engine;
 use object_store::ObjectStore;
 
 use super::decode::panic_message;
-use super::row_filters::{filtering, fits, is_plain};
+use super::row_filters::{FilterRows, filtering, fits, is_plain};
 use super::{FooterCache, damaged, from_parquet};
 use crate::casts::transparent;
 use crate::format::FileScan;
@@ -45,8 +45,8 @@ pub struct ParquetFiles {
     sight: Sight,
     footers: FooterCache,
     meter: Arc<QueryMeter>,
-    /// Whether conditions are evaluated while files are decoded, where they can be.
-    filters_rows: bool,
+    /// When conditions are evaluated while files are decoded, where they can be.
+    filters_rows: Option<FilterRows>,
 }
 
 impl fmt::Debug for ParquetFiles {
@@ -66,25 +66,36 @@ impl ParquetFiles {
             sight: scan.sight.clone(),
             footers: scan.footers.clone(),
             meter: Arc::clone(scan.meter),
-            filters_rows: false,
+            filters_rows: None,
         }
     }
 
     /// Returns the same source with its conditions evaluated on rows, before other columns are
     /// decoded, where this is safe and the file allows it. Operators above have to apply the
     /// conditions again. A limit of the scan would count the rows that are left.
-    pub fn with_rows_filtered(&self) -> Self {
+    pub fn with_rows_filtered(&self, when: FilterRows) -> Self {
         Self {
-            filters_rows: true,
+            filters_rows: Some(when),
             ..self.clone()
         }
     }
 
-    /// The source that filters rows, if this one does and its conditions can be.
-    fn filtering(&self) -> Option<(ParquetSource, HashSet<Column>)> {
-        let condition = self.filter().filter(|_| self.filters_rows)?;
+    /// The source that filters rows and what decides for which files it does, if the conditions can
+    /// be evaluated on rows.
+    fn filtering(&self) -> Option<(ParquetSource, RowFiltering)> {
+        let when = self.filters_rows.clone()?;
+        let condition = self.filter().filter(is_plain)?;
         let source = self.inner.downcast_ref::<ParquetSource>()?;
-        is_plain(&condition).then(|| (filtering(source), collect_columns(&condition)))
+        let decides = RowFiltering {
+            root: Arc::clone(&self.root),
+            footers: self.footers.clone(),
+            meter: Arc::clone(&self.meter),
+            table: Arc::clone(self.table_schema().file_schema()),
+            columns: collect_columns(&condition),
+            condition,
+            when,
+        };
+        Some((filtering(source), decides))
     }
 
     /// What may be reported of the files.
@@ -107,12 +118,17 @@ struct RowFiltering {
     meter: Arc<QueryMeter>,
     /// The table's columns that are in files.
     table: SchemaRef,
-    /// The columns of the conditions.
+    condition: Arc<dyn PhysicalExpr>,
+    /// The columns of the condition.
     columns: HashSet<Column>,
+    when: FilterRows,
 }
 
 impl RowFiltering {
     async fn fits(&self, file: &PartitionedFile) -> Result<bool> {
+        if !self.when.is_now(&self.condition) {
+            return Ok(false);
+        }
         let object = &file.object_meta;
         let footer = self.footers.footer(&self.root, object, &self.meter).await?;
         Ok(fits(&footer, &self.columns, &self.table))
@@ -127,16 +143,9 @@ impl FileSource for ParquetFiles {
         partition: usize,
     ) -> Result<Arc<dyn FileOpener>> {
         let filtering = match self.filtering() {
-            Some((source, columns)) => {
+            Some((source, decides)) => {
                 let store = Arc::clone(&object_store);
                 let filtering = source.create_morselizer(store, base_config, partition)?;
-                let decides = RowFiltering {
-                    root: Arc::clone(&self.root),
-                    footers: self.footers.clone(),
-                    meter: Arc::clone(&self.meter),
-                    table: Arc::clone(self.table_schema().file_schema()),
-                    columns,
-                };
                 Some((Arc::new(filtering), Arc::new(decides)))
             }
             None => None,
@@ -204,14 +213,14 @@ impl FileSource for ParquetFiles {
 
     fn fmt_extra(&self, style: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.inner.fmt_extra(style, f)?;
-        if self.filtering().is_none() {
+        let Some((_, RowFiltering { when, .. })) = self.filtering() else {
             return Ok(());
-        }
+        };
         match style {
             DisplayFormatType::Default | DisplayFormatType::Verbose => {
-                f.write_str(", filters_rows=true")
+                write!(f, ", filters_rows={when}")
             }
-            DisplayFormatType::TreeRender => writeln!(f, "filters_rows=true"),
+            DisplayFormatType::TreeRender => writeln!(f, "filters_rows={when}"),
         }
     }
 

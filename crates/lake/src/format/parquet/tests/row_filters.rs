@@ -4,15 +4,20 @@
 use arrow::array::{Float64Array, Int32Array};
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
 use datafusion::config::ConfigOptions;
+use datafusion::datasource::physical_plan::FileSource;
 use datafusion::datasource::source::DataSourceExec;
+use datafusion::physical_expr::{PhysicalExpr, split_conjunction};
 use datafusion::physical_plan::collect;
 
-use super::super::ParquetFiles;
+use super::super::{FilterRows, ParquetFiles};
 use super::*;
 
 /// Filters the rows of all scans.
 #[derive(Debug)]
-struct Filtering;
+struct Filtering {
+    /// If the dynamic filter of a scan lists at most so many values.
+    most: Option<usize>,
+}
 
 impl PhysicalOptimizerRule for Filtering {
     fn optimize(
@@ -28,7 +33,14 @@ impl PhysicalOptimizerRule for Filtering {
                 return Ok(Transformed::no(node));
             };
             let mut config = config.clone();
-            config.file_source = Arc::new(files.with_rows_filtered());
+            let condition = files.filter();
+            let parts = condition.iter().flat_map(split_conjunction);
+            let ids = parts.filter_map(|part| part.expression_id());
+            let when = match self.most {
+                Some(most) => FilterRows::IfFewValues(ids.map(|id| (id, most)).collect()),
+                None => FilterRows::Always,
+            };
+            config.file_source = Arc::new(files.with_rows_filtered(when));
             let scan: Arc<dyn ExecutionPlan> = DataSourceExec::from_data_source(config);
             Ok(Transformed::yes(scan))
         })
@@ -45,12 +57,16 @@ impl PhysicalOptimizerRule for Filtering {
 }
 
 /// The rows of a query, sorted, and how many rows the decoder left out.
-async fn run(lake: &Lake, sql: &str, filters: bool) -> Result<(Vec<Vec<String>>, usize), Error> {
+async fn run(
+    lake: &Lake,
+    sql: &str,
+    filtering: Option<Filtering>,
+) -> Result<(Vec<Vec<String>>, usize), Error> {
     let meter = Arc::new(QueryMeter::new(None));
-    let rules: Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> = match filters {
-        true => vec![Arc::new(Filtering)],
-        false => Vec::new(),
-    };
+    let mut rules: Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> = Vec::new();
+    if let Some(filtering) = filtering {
+        rules.push(Arc::new(filtering));
+    }
     let (context, _) = lake.context(&meter, rules).await?;
     let frame = context.sql(sql).await.map_err(from_engine)?;
     let plan = frame.create_physical_plan().await.map_err(from_engine)?;
@@ -71,8 +87,12 @@ async fn run(lake: &Lake, sql: &str, filters: bool) -> Result<(Vec<Vec<String>>,
 
 /// The rows that the decoder left out, after a check that the query has the same rows without.
 async fn left_out(lake: &Lake, sql: &str) -> usize {
-    let (plain, none) = run(lake, sql, false).await.unwrap();
-    let (filtered, some) = run(lake, sql, true).await.unwrap();
+    left_out_if(lake, sql, None).await
+}
+
+async fn left_out_if(lake: &Lake, sql: &str, most: Option<usize>) -> usize {
+    let (plain, none) = run(lake, sql, None).await.unwrap();
+    let (filtered, some) = run(lake, sql, Some(Filtering { most })).await.unwrap();
     assert_eq!(filtered, plain, "{sql}");
     assert_eq!(none, 0, "{sql}");
     some
@@ -149,6 +169,18 @@ async fn conditions_leave_rows_out_before_other_columns_are_decoded() {
 }
 
 #[tokio::test]
+async fn few_values_are_known_when_a_file_is_opened() {
+    let lake = keyed().await;
+    let sql =
+        "SELECT t.v, t.w FROM (VALUES (CAST(3 AS BIGINT)), (7), (9)) f(k) JOIN t ON t.k = f.k";
+    assert!(left_out_if(&lake, sql, Some(3)).await > 3000);
+    assert_eq!(left_out_if(&lake, sql, Some(2)).await, 0);
+    // More values than a filter lists are looked up.
+    let many = "SELECT s.v, s.w FROM (SELECT v AS k FROM t WHERE v < 400) f JOIN t s ON s.v = f.k";
+    assert_eq!(left_out_if(&lake, many, Some(1000)).await, 0);
+}
+
+#[tokio::test]
 async fn what_may_fail_is_not_evaluated_on_rows_that_a_filter_leaves_out() {
     let lake = keyed().await;
     for sql in [
@@ -180,7 +212,8 @@ async fn files_with_other_types_are_read_as_before() {
     lake.put("other", file(&other, 100)).await;
     assert_eq!(left_out(&lake, sql).await, 490);
     let nulls = "SELECT v FROM t WHERE k IS NULL";
-    let (rows, _) = run(&lake, nulls, true).await.unwrap();
+    let always = Some(Filtering { most: None });
+    let (rows, _) = run(&lake, nulls, always).await.unwrap();
     assert_eq!(rows, [["0.5"]]);
 }
 
