@@ -10,15 +10,15 @@
 //!   FilterExec: part
 //!   AggregateExec: by l_partkey                avg(l_quantity) of these parts only
 //!     DataSourceExec: lineitem                 l_partkey of all rows, l_quantity of few
-//!       predicate=DynamicFilter [ … ], filters_rows=always
+//!       predicate=DynamicFilter [ … ], filters_rows=if_few_keys
 //! ```
 //!
 //! [`RowFilters`] chooses the scans that evaluate their conditions on rows, before they decode other
 //! columns. DataFusion's setting for this, `pushdown_filters`, is for all scans, and most queries of
 //! TPC-H are slower with it: a row is tested twice, and rows that pass are decoded in small runs. So
-//! a scan is chosen only if estimates say that few rows are left, and that other columns or a
-//! grouping are then spared. Statistics decide this only; joins and filters above test the rows
-//! again, so that a scan may leave out any part of the rows that fail, and no others:
+//! a scan is chosen only if other columns or a grouping can be spared, and if few rows are left.
+//! Statistics decide this only; joins and filters above test the rows again, so that a scan may
+//! leave out any part of the rows that fail, and no others:
 //!
 //! - DataFusion moves a filter only to where a row that fails it, or a group all of whose rows fail
 //!   it, has no part in the result (`gather_filters_for_pushdown` of each operator).
@@ -27,8 +27,9 @@
 //! - A scan below a barrier is not chosen: which bytes are read would depend on rows that a view
 //!   leaves out and for which a condition of its reader is true.
 //!
-//! Where estimates do not tell how many keys are on the build side, the scan itself decides when it
-//! opens a file, if the join has few keys: [`FilterRows::IfFewValues`].
+//! A join has read its build side when the scan opens its first file. If the keys are few, are a
+//! small part of a range that the scan's keys fill, or are expected to be few, the scan then
+//! filters rows ([`FilterRows::IfFewKeys`]).
 //!
 //! What can be evaluated on rows, and in which files, is decided by
 //! [`ParquetFiles`](lakegate_lake::format::parquet::ParquetFiles). Delete this when DataFusion
@@ -52,7 +53,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::aggregates::AggregateExec;
 use datafusion::physical_plan::filter::{FilterExec, FilterExecBuilder};
 use datafusion::physical_plan::joins::HashJoinExec;
-use lakegate_lake::format::parquet::{FilterRows, ParquetFiles};
+use lakegate_lake::format::parquet::{FEW_ROWS, FilterRows, KeyFilter, ParquetFiles};
 
 use self::values::{distinct, index, without_exchanges};
 use super::barrier::view_of_operator;
@@ -62,9 +63,6 @@ use super::stop::check;
 /// An operator of a physical plan.
 type Operator = Arc<dyn ExecutionPlan>;
 
-/// The share of rows that a join leaves of a chosen scan, at most.
-const FEW_OF_JOIN: f64 = 0.15;
-
 /// The share of rows that a filter leaves of a chosen scan, at most.
 const FEW_OF_FILTER: f64 = 0.02;
 
@@ -73,6 +71,10 @@ const WIDE_OF_JOIN: f64 = 8.0;
 
 /// Bytes of a row that a filter spares, at least.
 const WIDE_OF_FILTER: f64 = 64.0;
+
+/// Rows for each number between the least and the greatest key, from which on most of these numbers
+/// are taken to be keys.
+const ROWS_OF_NUMBER: f64 = 4.0;
 
 /// The physical rule.
 #[derive(Debug)]
@@ -221,14 +223,14 @@ impl Sources {
         Ok(sources)
     }
 
-    /// Returns when joins leave few rows of a scan with this condition; `None` if this would spare
-    /// less than it costs.
+    /// Returns the dynamic filters of joins in the condition of a scan that would spare more than
+    /// they cost, if they leave few rows; `None` if there are none.
     fn by_joins(
         &self,
         scan: &Scanned<'_>,
         condition: &Arc<dyn PhysicalExpr>,
     ) -> Option<FilterRows> {
-        let mut limits = Vec::new();
+        let mut filters = Vec::new();
         for part in split_conjunction(condition) {
             let Some(id) = part.expression_id() else {
                 continue;
@@ -243,21 +245,25 @@ impl Sources {
             if !spares {
                 continue;
             }
-            for (build, probe) in join.keys.iter().zip(&keys) {
-                let (Some(build), Some(probe)) = (build, probe) else {
-                    continue;
-                };
-                let share = join.share(*build, &scan.rows, *probe);
-                if share.is_some_and(|share| share <= FEW_OF_JOIN) {
-                    return Some(FilterRows::Always);
-                }
-                let most = values_at_least(&scan.rows, *probe) * FEW_OF_JOIN;
-                if most >= 1.0 {
-                    limits.push((id, most as usize));
-                }
-            }
+            let pairs = join.keys.iter().zip(&keys);
+            let mut shares = pairs.filter_map(|pair| match pair {
+                (Some(build), Some(probe)) => join.share(*build, &scan.rows, *probe),
+                _ => None,
+            });
+            filters.push(KeyFilter {
+                id,
+                keys: columns
+                    .iter()
+                    .map(|column| values_at_least(&scan.rows, *column))
+                    .fold(1.0, f64::max),
+                range: match columns[..] {
+                    [column] => filled_range(&scan.rows, column),
+                    _ => None,
+                },
+                is_expected: shares.any(|share| share <= FEW_ROWS),
+            });
         }
-        (!limits.is_empty()).then_some(FilterRows::IfFewValues(limits))
+        (!filters.is_empty()).then_some(FilterRows::IfFewKeys(filters))
     }
 
     /// Returns whether a filter above a scan leaves few rows of it, which are wide.
@@ -331,6 +337,16 @@ fn counted(rows: &Leaf, column: usize) -> Option<f64> {
 /// column of which too little is known.
 fn values_at_least(rows: &Leaf, column: usize) -> f64 {
     counted(rows, column).unwrap_or_else(|| rows.rows.sqrt())
+}
+
+/// Returns the least and the greatest of a scan's keys, if most numbers between them are keys.
+fn filled_range(rows: &Leaf, column: usize) -> Option<(i64, i64)> {
+    let values = rows.columns.get(column)?;
+    let (least, greatest) = values.range?;
+    let numbers = greatest.saturating_sub(least) as f64 + 1.0;
+    let is_filled = rows.rows * values.present >= numbers * ROWS_OF_NUMBER;
+    let range = i64::try_from(least).ok().zip(i64::try_from(greatest).ok());
+    range.filter(|_| is_filled)
 }
 
 /// Returns whether there is a grouping between an operator and a scan below it; `None` if the scan

@@ -54,7 +54,7 @@ pub use format::ParquetFormat;
 use lakegate_error::{Code, Error};
 use parquet::errors::ParquetError;
 pub use reader::LakeReaderFactory;
-pub use row_filters::FilterRows;
+pub use row_filters::{FEW_ROWS, FilterRows, KeyFilter};
 pub use source::ParquetFiles;
 pub use statistics::file_statistics;
 

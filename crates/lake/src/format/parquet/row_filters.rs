@@ -18,7 +18,9 @@ use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
-use arrow::datatypes::Schema;
+use arrow::array::{ArrayRef, Int32Array, Int64Array, RecordBatch};
+use arrow::datatypes::{DataType, Field, Schema};
+use datafusion::common::cast::as_boolean_array;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::datasource::physical_plan::ParquetSource;
 use datafusion::logical_expr::Operator;
@@ -39,39 +41,69 @@ const MOST_ROWS: i64 = 2 << 20;
 /// returned is decoded once.
 const KEPT_BYTES: usize = 8 << 20;
 
+/// The share of rows that is few: below it, rows are filtered.
+pub const FEW_ROWS: f64 = 0.2;
+
+/// Keys that a filter is tried with.
+const TRIED: u64 = 1024;
+
 /// When the conditions of a scan are evaluated on rows.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum FilterRows {
     Always,
-    /// If one of these dynamic filters, by id, lists at most so many values. This is known when the
-    /// first file is opened, as a join reads its build side before.
-    IfFewValues(Vec<(u64, usize)>),
+    /// If one of these filters leaves few rows.
+    IfFewKeys(Vec<KeyFilter>),
+}
+
+/// A dynamic filter of keys, which a join fills with the keys of its build side before the first
+/// file of the scan is opened.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KeyFilter {
+    /// The id of the filter.
+    pub id: u64,
+    /// Distinct keys of the scan, at least.
+    pub keys: f64,
+    /// The least and the greatest key of the scan, if most numbers between them are its keys.
+    pub range: Option<(i64, i64)>,
+    /// Whether estimates say that it leaves few rows.
+    pub is_expected: bool,
 }
 
 impl fmt::Display for FilterRows {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Always => "always",
-            Self::IfFewValues(_) => "if_few_values",
+            Self::IfFewKeys(_) => "if_few_keys",
         })
     }
 }
 
 impl FilterRows {
-    /// Returns whether the conditions that a scan has now are to be evaluated on rows.
-    pub(super) fn is_now(&self, condition: &Arc<dyn PhysicalExpr>) -> bool {
-        let Self::IfFewValues(limits) = self else {
+    /// Returns whether the conditions that a scan has now are to be evaluated on rows. `table`: the
+    /// columns of its files.
+    pub(super) fn is_now(&self, condition: &Arc<dyn PhysicalExpr>, table: &Schema) -> bool {
+        let Self::IfFewKeys(filters) = self else {
             return true;
         };
         split_conjunction(condition).into_iter().any(|part| {
             let id = part.expression_id();
-            let limit = limits.iter().find(|(filter, _)| Some(*filter) == id);
-            limit.is_some_and(|(_, most)| listed(part).is_some_and(|count| count <= *most))
+            let mut known = filters.iter().filter(|filter| Some(filter.id) == id);
+            known.any(|filter| filter.is_selective(part, table))
         })
     }
 }
 
-/// Returns how many values a dynamic filter lists; `None` if it has none yet, or looks them up.
+impl KeyFilter {
+    fn is_selective(&self, filter: &Arc<dyn PhysicalExpr>, table: &Schema) -> bool {
+        if let Some(listed) = listed(filter) {
+            return listed as f64 <= self.keys * FEW_ROWS;
+        }
+        let share = self.range.and_then(|range| tried(filter, range, table));
+        share.map_or(self.is_expected, |share| share <= FEW_ROWS)
+    }
+}
+
+/// Returns how many keys a filter lists; `None` if it has none yet, or looks them up.
 fn listed(filter: &Arc<dyn PhysicalExpr>) -> Option<usize> {
     let filter = filter.downcast_ref::<DynamicFilterPhysicalExpr>()?;
     let mut count = None;
@@ -85,6 +117,45 @@ fn listed(filter: &Arc<dyn PhysicalExpr>) -> Option<usize> {
         Ok(TreeNodeRecursion::Continue)
     });
     count.filter(|_| walked.is_ok() && !looks_up)
+}
+
+/// Returns for which share of the numbers between these, both included, a filter of one key is
+/// true, by trying some of them.
+fn tried(
+    filter: &Arc<dyn PhysicalExpr>,
+    (least, greatest): (i64, i64),
+    table: &Schema,
+) -> Option<f64> {
+    let [key] = <[_; 1]>::try_from(filter.children()).ok()?;
+    let key = key.downcast_ref::<Column>()?;
+    let data_type = table.field_with_name(key.name()).ok()?.data_type();
+    let count = u64::try_from(greatest.checked_sub(least)?)
+        .ok()?
+        .checked_add(1)?;
+    // The same numbers in no order, which do not follow a step that keys may have.
+    let numbers = (1..=TRIED).map(|number| {
+        let mixed = number.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        least.saturating_add_unsigned((mixed ^ (mixed >> 29)) % count)
+    });
+    let numbers: ArrayRef = match data_type {
+        DataType::Int64 => Arc::new(Int64Array::from_iter_values(numbers)),
+        DataType::Int32 => {
+            let numbers = numbers.filter_map(|number| i32::try_from(number).ok());
+            Arc::new(Int32Array::from_iter_values(numbers))
+        }
+        _ => return None,
+    };
+    let field = Field::new(key.name(), data_type.clone(), true);
+    let batch = RecordBatch::try_new(Arc::new(Schema::new(vec![field])), vec![numbers]).ok()?;
+    let column: Arc<dyn PhysicalExpr> = Arc::new(Column::new(key.name(), 0));
+    let filter = Arc::clone(filter).with_new_children(vec![column]).ok()?;
+    let passed = filter
+        .evaluate(&batch)
+        .ok()?
+        .into_array(batch.num_rows())
+        .ok()?;
+    let passed = as_boolean_array(&passed).ok()?.true_count();
+    Some(passed as f64 / batch.num_rows().max(1) as f64)
 }
 
 /// Returns the source with its predicate evaluated on rows.

@@ -126,7 +126,7 @@ struct RowFiltering {
 
 impl RowFiltering {
     async fn fits(&self, file: &PartitionedFile) -> Result<bool> {
-        if !self.when.is_now(&self.condition) {
+        if !self.when.is_now(&self.condition, &self.table) {
             return Ok(false);
         }
         let object = &file.object_meta;

@@ -9,14 +9,14 @@ use datafusion::datasource::source::DataSourceExec;
 use datafusion::physical_expr::{PhysicalExpr, split_conjunction};
 use datafusion::physical_plan::collect;
 
-use super::super::{FilterRows, ParquetFiles};
+use super::super::{FilterRows, KeyFilter, ParquetFiles};
 use super::*;
 
 /// Filters the rows of all scans.
 #[derive(Debug)]
 struct Filtering {
-    /// If the dynamic filter of a scan lists at most so many values.
-    most: Option<usize>,
+    /// If the dynamic filter of a scan has few of so many keys, with this range.
+    few_of: Option<(f64, Option<(i64, i64)>)>,
 }
 
 impl PhysicalOptimizerRule for Filtering {
@@ -36,8 +36,16 @@ impl PhysicalOptimizerRule for Filtering {
             let condition = files.filter();
             let parts = condition.iter().flat_map(split_conjunction);
             let ids = parts.filter_map(|part| part.expression_id());
-            let when = match self.most {
-                Some(most) => FilterRows::IfFewValues(ids.map(|id| (id, most)).collect()),
+            let when = match self.few_of {
+                Some((keys, range)) => FilterRows::IfFewKeys(
+                    ids.map(|id| KeyFilter {
+                        id,
+                        keys,
+                        range,
+                        is_expected: false,
+                    })
+                    .collect(),
+                ),
                 None => FilterRows::Always,
             };
             config.file_source = Arc::new(files.with_rows_filtered(when));
@@ -90,9 +98,10 @@ async fn left_out(lake: &Lake, sql: &str) -> usize {
     left_out_if(lake, sql, None).await
 }
 
-async fn left_out_if(lake: &Lake, sql: &str, most: Option<usize>) -> usize {
+async fn left_out_if(lake: &Lake, sql: &str, few_of: Option<(f64, Option<(i64, i64)>)>) -> usize {
     let (plain, none) = run(lake, sql, None).await.unwrap();
-    let (filtered, some) = run(lake, sql, Some(Filtering { most })).await.unwrap();
+    let filtering = Some(Filtering { few_of });
+    let (filtered, some) = run(lake, sql, filtering).await.unwrap();
     assert_eq!(filtered, plain, "{sql}");
     assert_eq!(none, 0, "{sql}");
     some
@@ -169,15 +178,26 @@ async fn conditions_leave_rows_out_before_other_columns_are_decoded() {
 }
 
 #[tokio::test]
-async fn few_values_are_known_when_a_file_is_opened() {
+async fn few_keys_are_known_when_a_file_is_opened() {
     let lake = keyed().await;
+    // Three keys are listed in the filter.
     let sql =
         "SELECT t.v, t.w FROM (VALUES (CAST(3 AS BIGINT)), (7), (9)) f(k) JOIN t ON t.k = f.k";
-    assert!(left_out_if(&lake, sql, Some(3)).await > 3000);
-    assert_eq!(left_out_if(&lake, sql, Some(2)).await, 0);
-    // More values than a filter lists are looked up.
-    let many = "SELECT s.v, s.w FROM (SELECT v AS k FROM t WHERE v < 400) f JOIN t s ON s.v = f.k";
-    assert_eq!(left_out_if(&lake, many, Some(1000)).await, 0);
+    assert!(left_out_if(&lake, sql, Some((15.0, None))).await > 3000);
+    assert_eq!(left_out_if(&lake, sql, Some((14.0, None))).await, 0);
+    // 400 keys are looked up: a tenth of the keys from 0 to 3999, and half of those from 0 to 799.
+    let sql = "SELECT s.v, s.w FROM (SELECT v AS k FROM t WHERE v < 400) f JOIN t s ON s.v = f.k";
+    for (keys, range, is_few) in [
+        (4000.0, None, false),
+        (4000.0, Some((0, 3999)), true),
+        (1e9, Some((0, 799)), false),
+        (4000.0, Some((0, i64::MAX)), true),
+        (4000.0, Some((i64::MIN, i64::MAX)), false),
+        (4000.0, Some((5, 4)), false),
+    ] {
+        let left_out = left_out_if(&lake, sql, Some((keys, range))).await;
+        assert_eq!(left_out > 0, is_few, "{range:?}: {left_out}");
+    }
 }
 
 #[tokio::test]
@@ -212,7 +232,7 @@ async fn files_with_other_types_are_read_as_before() {
     lake.put("other", file(&other, 100)).await;
     assert_eq!(left_out(&lake, sql).await, 490);
     let nulls = "SELECT v FROM t WHERE k IS NULL";
-    let always = Some(Filtering { most: None });
+    let always = Some(Filtering { few_of: None });
     let (rows, _) = run(&lake, nulls, always).await.unwrap();
     assert_eq!(rows, [["0.5"]]);
 }
