@@ -242,7 +242,12 @@ async fn joins_of_more_rows_than_memory_spill() {
     let row: Vec<Option<&str>> = rows[0].iter().map(Option::as_deref).collect();
     assert_eq!(
         row,
-        [Some("299900"), Some("101"), Some("300000"), Some("192235900")]
+        [
+            Some("299900"),
+            Some("101"),
+            Some("300000"),
+            Some("192235900")
+        ]
     );
     // So they do where the rows are written.
     admin

@@ -44,6 +44,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::execution_plan::{ChildrenPropertiesMode, ReplaceChildrenOptions};
 
 use self::graph::Graph;
+pub(crate) use self::leaf::Leaf;
 use self::leaves::Leaves;
 use self::model::Model;
 use self::region::{Region, Step, step};

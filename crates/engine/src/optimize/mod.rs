@@ -38,6 +38,7 @@ use self::rules::{
 use super::barrier::SafeFilters;
 use super::floats::CanonicalJoinKeys;
 use super::join_order::JoinOrder;
+use super::sideways::RowFilters;
 use super::spilling_joins::SpillingJoins;
 
 /// DataFusion's logical rules that are guarded, by name.
@@ -108,6 +109,8 @@ pub(crate) fn physical_rules() -> Vec<Physical> {
     insert_before(&mut rules, "EnsureRequirements", offsets::KEEP_ORDER);
     // `EnsureRequirements` decides what is partitioned by the keys too.
     insert_before(&mut rules, "FilterPushdown", CanonicalJoinKeys);
+    // The filters of joins have reached the scans by then.
+    insert_before(&mut rules, "SanityCheckPlan", RowFilters::default());
     // These come after everything that changes a plan.
     insert_before(&mut rules, "SanityCheckPlan", topk::FORGET_LIMIT);
     insert_before(&mut rules, "SanityCheckPlan", sorting::SORT_INPUTS);
