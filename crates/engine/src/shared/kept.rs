@@ -224,7 +224,7 @@ impl State {
             return Ok(());
         }
         let batch = compact(batch)?;
-        let bytes = batch.get_array_memory_size();
+        let bytes = batch.get_array_memory_size() + size_of::<Kept>();
         let total = self.memory.size().saturating_add(bytes);
         if total <= self.bound && self.memory.try_grow(bytes).is_ok() {
             let rows = Rows::Batch { batch, bytes };

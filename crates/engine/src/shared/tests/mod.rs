@@ -1,26 +1,20 @@
+//! Plans with shared parts.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)]
+mod logs;
+
 use std::fmt::Write as _;
-use std::sync::atomic::{AtomicUsize, Ordering as Order};
-use std::task::{Context, Poll, Wake, Waker};
 
 use arrow::array::{ArrayRef, Int32Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::datasource::{MemTable, provider_as_source};
-use datafusion::error::DataFusionError;
-use datafusion::execution::memory_pool::MemoryConsumer;
-use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
-use datafusion::execution::{SendableRecordBatchStream, SessionStateBuilder};
+use datafusion::execution::SessionStateBuilder;
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::functions_aggregate::expr_fn::sum;
 use datafusion::logical_expr::{LogicalPlanBuilder, TableSource, col, lit};
 use datafusion::physical_plan::execution_plan::reset_plan_states;
-use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, SpillMetrics};
-use datafusion::physical_plan::spill::SpillManager;
-use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{collect, displayable};
 use datafusion::prelude::{SessionConfig, SessionContext};
-use futures::StreamExt;
 
-use super::log::{Log, Next};
 use super::*;
 use crate::barrier::{BarrierPlanner, barrier};
 use crate::optimize::{logical_rules, physical_rules};
@@ -174,6 +168,78 @@ async fn parts_are_computed_once_and_rows_stay_the_same() {
     }
 }
 
+/// Random queries that read `r (k, v)`.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 % limit as u64) as usize
+    }
+
+    fn of<'a>(&mut self, among: &[&'a str]) -> &'a str {
+        among[self.below(among.len())]
+    }
+
+    /// A query of the columns `k` and `v`.
+    fn query(&mut self, depth: usize) -> String {
+        let number = self.below(20);
+        if depth == 0 {
+            return match self.below(5) {
+                0 => format!("SELECT k, v FROM r WHERE v > {number}"),
+                1 => {
+                    format!("SELECT k, v FROM (SELECT k, v FROM r ORDER BY k, v LIMIT {number}) w")
+                }
+                2 => "SELECT k, v FROM r WHERE v = (SELECT max(v) FROM r)".to_owned(),
+                _ => "SELECT k, v FROM r".to_owned(),
+            };
+        }
+        let left = self.query(depth - 1);
+        if self.below(5) == 0 {
+            return format!("SELECT k, count(v) AS v FROM ({left}) z GROUP BY k");
+        }
+        let below = self.below(depth);
+        let right = self.query(below);
+        match self.below(4) {
+            0 => format!("({left}) UNION ALL ({right})"),
+            1 => format!("SELECT k, v FROM ({left}) x WHERE k IN (SELECT k FROM ({right}) z)"),
+            _ => {
+                let join = self.of(&["JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN"]);
+                format!("SELECT x.k, y.v FROM ({left}) x {join} ({right}) y ON x.k = y.k")
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn random_queries_have_the_same_rows_with_and_without_shared_parts() {
+    let context = session();
+    let mut shared = 0;
+    for seed in 1..=60_u64 {
+        let mut random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+        let of_r = random.of(&[
+            "SELECT k, sum(a) AS v FROM t GROUP BY k",
+            "SELECT DISTINCT k, a AS v FROM t WHERE a > 13",
+            "SELECT k, count(*) OVER (PARTITION BY k) + a AS v FROM t WHERE a > 15",
+            "SELECT t.k, u.a AS v FROM t LEFT JOIN u ON t.b = u.b AND u.k > 3 WHERE t.a < 1",
+            "SELECT k, count(*) AS v FROM t GROUP BY k UNION ALL SELECT a, min(k) FROM u WHERE a > 12 GROUP BY a",
+        ]);
+        let query = random.query(2);
+        let sql = format!("WITH r AS ({of_r}) SELECT * FROM ({query}) q");
+        let expected = apart(&context, &sql).await;
+        for bound in [LARGE, 2000, 0] {
+            let plan = physical(&context, &sql, bound).await;
+            shared += usize::from(readers(&plan) > 1);
+            let shown = displayable(plan.as_ref()).indent(false).to_string();
+            let rows = try_rows(&context, plan).await.unwrap();
+            assert_eq!(rows, expected, "{sql}\n{shown}");
+        }
+    }
+    assert!(shared > 30, "{shared}");
+}
+
 #[tokio::test]
 async fn subqueries_read_the_parts_of_the_query_around_them() {
     let context = session();
@@ -218,7 +284,7 @@ async fn what_is_cheap_or_differs_or_is_run_again_is_not_shared() {
         // The first rows alone cost less than all.
         format!("{SUMS} (SELECT k, s, n FROM r LIMIT 100) UNION ALL SELECT k, s, n FROM r"),
         "WITH RECURSIVE r AS (SELECT k, count(*) AS n FROM t GROUP BY k), w(i) AS (
-             SELECT 0 UNION ALL SELECT w.i + 1 FROM w JOIN r ON r.k = w.i WHERE w.i < 3
+             SELECT 0 UNION ALL SELECT w.i + 1 FROM w JOIN r ON r.k = w.i AND r.n + w.i > 0 WHERE w.i < 3
          ) SELECT w.i, r.n FROM w JOIN r ON r.k = w.i".to_owned(),
     ];
     let context = session();
@@ -283,7 +349,7 @@ async fn rows_beyond_the_bound_go_to_files_which_are_gone_with_the_query() {
 #[tokio::test]
 async fn errors_reach_the_query() {
     let context = session();
-    let sql = "WITH r AS (SELECT k, sum(1 / (a - a)) AS s FROM t GROUP BY k) SELECT x.k, x.s, y.s FROM r x JOIN r y ON x.k = y.k";
+    let sql = "WITH r AS (SELECT k, sum(1 / (k - k % 7)) AS s FROM t GROUP BY k) SELECT x.k, x.s, y.s FROM r x JOIN r y ON x.k = y.k";
     let plan = physical(&context, sql, LARGE).await;
     assert_eq!(readers(&plan), 2);
     let error = try_rows(&context, plan).await.unwrap_err();
@@ -326,217 +392,4 @@ fn tables_of_one_name_are_told_apart_and_barriers_divide() {
     assert_eq!(parts(united(vec![view("d.v"), sums(&mine, 1)])), 0);
     let twice = barrier("d.v", united(vec![sums(&mine, 1), sums(&mine, 1)]));
     assert_eq!(parts(twice), 1);
-}
-
-/// Counts how often a task is woken.
-#[derive(Default)]
-struct Task(AtomicUsize);
-
-impl Wake for Task {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Order::Relaxed);
-    }
-}
-
-type Sender = tokio::sync::mpsc::UnboundedSender<Result<RecordBatch>>;
-
-/// A log of batches that are sent, and how much memory its pool has given.
-fn sent(readers: usize, bound: usize) -> (Log, Sender, Arc<RuntimeEnv>) {
-    let runtime = RuntimeEnvBuilder::new().with_memory_limit(64 << 20, 1.0);
-    let runtime = runtime.build_arc().unwrap();
-    let memory = MemoryConsumer::new("test").register(&runtime.memory_pool);
-    let metrics = SpillMetrics::new(&ExecutionPlanMetricsSet::new(), 0);
-    let files = SpillManager::new(Arc::clone(&runtime), metrics, schema());
-    let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
-    let log = Log::new(readers, bound, memory, files);
-    let batches = futures::stream::poll_fn(move |cx| receiver.poll_recv(cx));
-    let input: SendableRecordBatchStream =
-        Box::pin(RecordBatchStreamAdapter::new(schema(), batches));
-    log.start(|| Ok(input)).unwrap();
-    (log, sender, runtime)
-}
-
-/// Polls a reader, which gets a batch from memory or from the input.
-fn poll(log: &Log, reader: usize, task: &Arc<Task>) -> Poll<Result<Option<RecordBatch>>> {
-    let waker = Waker::from(Arc::clone(task));
-    log.poll(reader, &Context::from_waker(&waker)).map(|next| {
-        next.map(|next| match next {
-            Next::Batch(batch) => Some(batch),
-            Next::File(_) | Next::End => None,
-        })
-    })
-}
-
-fn is_batch(polled: Poll<Result<Option<RecordBatch>>>, expected: &RecordBatch) -> bool {
-    matches!(polled, Poll::Ready(Ok(Some(batch))) if batch == *expected)
-}
-
-#[test]
-fn a_reader_is_woken_though_another_one_polled_last() {
-    let (log, sender, _) = sent(2, LARGE);
-    let readers = [log.join().unwrap(), log.join().unwrap()];
-    let tasks = [Arc::new(Task::default()), Arc::new(Task::default())];
-    for (reader, task) in readers.into_iter().zip(&tasks) {
-        assert!(poll(&log, reader, task).is_pending());
-    }
-    sender.send(Ok(batch(0, 3))).unwrap();
-    for task in &tasks {
-        assert!(task.0.load(Order::Relaxed) > 0);
-    }
-    // The one that polled last has turned to other work.
-    assert!(is_batch(poll(&log, readers[0], &tasks[0]), &batch(0, 3)));
-    drop(sender);
-    assert!(matches!(
-        poll(&log, readers[0], &tasks[0]),
-        Poll::Ready(Ok(None))
-    ));
-    assert!(is_batch(poll(&log, readers[1], &tasks[1]), &batch(0, 3)));
-    assert!(matches!(
-        poll(&log, readers[1], &tasks[1]),
-        Poll::Ready(Ok(None))
-    ));
-}
-
-#[test]
-fn batches_are_kept_until_the_last_reader_has_passed_them_or_has_gone() {
-    let (log, sender, runtime) = sent(3, LARGE);
-    let held = || runtime.memory_pool.reserved();
-    let task = Arc::new(Task::default());
-    let (first, second) = (log.join().unwrap(), log.join().unwrap());
-    for number in 0..3 {
-        sender.send(Ok(batch(number, 10))).unwrap();
-        assert!(is_batch(poll(&log, first, &task), &batch(number, 10)));
-    }
-    let all = held();
-    assert!(all > 0);
-    assert!(is_batch(poll(&log, second, &task), &batch(0, 10)));
-    assert_eq!(held(), all, "a third reader will come");
-    let third = log.join().unwrap();
-    assert!(is_batch(poll(&log, third, &task), &batch(0, 10)));
-    assert!(held() < all);
-    assert_eq!(log.join(), None, "it would not get the first batch");
-    log.leave(second);
-    assert!(is_batch(poll(&log, third, &task), &batch(1, 10)));
-    assert!(held() > 0);
-    log.leave(third);
-    assert_eq!(held(), 0);
-    // What the only reader gets is not kept.
-    sender.send(Ok(batch(3, 10))).unwrap();
-    assert!(is_batch(poll(&log, first, &task), &batch(3, 10)));
-    assert_eq!(held(), 0);
-    assert!(!sender.is_closed());
-    log.leave(first);
-    assert!(
-        sender.is_closed(),
-        "the input is dropped with its last reader"
-    );
-}
-
-#[test]
-fn an_input_stays_for_readers_that_will_come() {
-    let (log, sender, _) = sent(2, LARGE);
-    let task = Arc::new(Task::default());
-    let first = log.join().unwrap();
-    sender.send(Ok(batch(0, 10))).unwrap();
-    assert!(is_batch(poll(&log, first, &task), &batch(0, 10)));
-    log.leave(first);
-    let second = log.join().unwrap();
-    sender.send(Ok(batch(1, 10))).unwrap();
-    for number in 0..2 {
-        assert!(is_batch(poll(&log, second, &task), &batch(number, 10)));
-    }
-}
-
-#[test]
-fn an_error_reaches_all_readers_after_the_rows_before_it() {
-    let (log, sender, _) = sent(2, LARGE);
-    let task = Arc::new(Task::default());
-    let readers = [log.join().unwrap(), log.join().unwrap()];
-    sender.send(Ok(batch(0, 10))).unwrap();
-    let error = DataFusionError::Execution("of the input".to_owned());
-    sender.send(Err(error)).unwrap();
-    for reader in readers {
-        assert!(is_batch(poll(&log, reader, &task), &batch(0, 10)));
-        let error = poll(&log, reader, &task);
-        let is_same =
-            matches!(&error, Poll::Ready(Err(error)) if error.to_string().contains("of the input"));
-        assert!(is_same, "{error:?}");
-    }
-}
-
-#[test]
-fn a_panic_below_a_part_is_an_error_for_the_other_readers() {
-    let panicking = Log::new(
-        2,
-        LARGE,
-        MemoryConsumer::new("test").register(&RuntimeEnv::default().memory_pool),
-        SpillManager::new(
-            Arc::new(RuntimeEnv::default()),
-            SpillMetrics::new(&ExecutionPlanMetricsSet::new(), 0),
-            schema(),
-        ),
-    );
-    let batches = futures::stream::poll_fn(|_| -> Poll<Option<Result<RecordBatch>>> {
-        std::panic::resume_unwind(Box::new("of the input"))
-    });
-    let input: SendableRecordBatchStream =
-        Box::pin(RecordBatchStreamAdapter::new(schema(), batches));
-    panicking.start(|| Ok(input)).unwrap();
-    let readers = [panicking.join().unwrap(), panicking.join().unwrap()];
-    let task = Arc::new(Task::default());
-    let polled = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        poll(&panicking, readers[0], &task)
-    }));
-    assert!(polled.is_err());
-    let other = poll(&panicking, readers[1], &task);
-    assert!(matches!(other, Poll::Ready(Err(_))), "{other:?}");
-}
-
-#[tokio::test]
-async fn readers_of_files_take_turns_and_get_each_batch_once() {
-    let (log, sender, runtime) = sent(2, 0);
-    let task = Arc::new(Task::default());
-    let readers = [log.join().unwrap(), log.join().unwrap()];
-    let count = 30;
-    for number in 0..count {
-        sender.send(Ok(batch(number, 5))).unwrap();
-    }
-    drop(sender);
-    let mut got = [0, 0];
-    let mut turn = 0;
-    while got.iter().any(|got| *got < count) {
-        // Each reads some batches ahead of the other one, or behind it.
-        turn += 1;
-        let (place, most) = (turn % 2, 1 + turn * 7 % 5);
-        for _ in 0..most {
-            if got[place] == count {
-                break;
-            }
-            let waker = Waker::from(Arc::clone(&task));
-            let next = log.poll(readers[place], &Context::from_waker(&waker));
-            let Poll::Ready(Ok(next)) = next else {
-                unreachable!("all batches were sent");
-            };
-            match next {
-                Next::Batch(next) => {
-                    assert_eq!(next, batch(got[place], 5));
-                    got[place] += 1;
-                }
-                Next::File(mut stored) => {
-                    for _ in 0..stored.skipped {
-                        stored.batches.next().await.unwrap().unwrap();
-                    }
-                    for _ in 0..stored.left {
-                        let next = stored.batches.next().await.unwrap().unwrap();
-                        assert_eq!(next, batch(got[place], 5));
-                        got[place] += 1;
-                        log.passed(readers[place]);
-                    }
-                }
-                Next::End => unreachable!("{got:?}"),
-            }
-        }
-    }
-    assert_eq!(runtime.memory_pool.reserved(), 0);
-    assert_eq!(runtime.disk_manager.used_disk_space(), 0, "files are gone");
 }
