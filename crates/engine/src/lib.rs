@@ -62,6 +62,7 @@ mod relations;
 mod rounding;
 mod session_memory;
 mod set_operations;
+mod shared;
 mod sideways;
 mod sorted_distinct;
 mod space;
@@ -115,6 +116,7 @@ pub use output_names::{
 pub use planners::Planners;
 pub use relations::{check as check_names, with_shown_names};
 pub use session_memory::{HeldMemory, SessionMemory, SessionsMemory};
+pub use shared::shared_part;
 pub use space::Space;
 pub use spilling_joins::Joins;
 pub use stop::{PlanRun, Stop, StopOnDrop};
@@ -465,6 +467,7 @@ impl Engine {
     }
 
     /// Creates the physical plan of an optimized plan. The result can be stopped: see [`stop`].
+    /// Equal parts of the plan are computed once.
     ///
     /// `joins`: how it joins by equal columns. `above`: puts further operators on top of the plan.
     ///
@@ -486,10 +489,11 @@ impl Engine {
             .and_then(optimize::with_opaque_casts)
             .and_then(in_lists::by_rows)
             .map_err(from_engine)?;
-        let planner = state.query_planner();
-        let physical = planner.create_physical_plan(&plan, state).await;
-        let physical = physical.map(above);
-        physical.and_then(stop::stoppable).map_err(from_engine)
+        let physical = shared::planned(&plan, state, shared::BOUND).await;
+        let physical = physical.map(above).and_then(stop::stoppable);
+        let physical = physical.map_err(from_engine)?;
+        shared::show(&physical).map_err(from_engine)?;
+        Ok(physical)
     }
 
     /// Returns whether a plan that ran out of memory may be able to run with [`Joins::Spilling`].

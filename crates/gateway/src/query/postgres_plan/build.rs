@@ -28,7 +28,7 @@ use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMerge
 use datafusion::physical_plan::streaming::StreamingTableExec;
 use datafusion::physical_plan::work_table::WorkTableExec;
 use datafusion::physical_plan::{ExecutionPlan, InputOrderMode, StatisticsArgs, StatisticsContext};
-use lakegate_engine::barrier;
+use lakegate_engine::{barrier, shared_part};
 use lakegate_lake::format::sight_of;
 use lakegate_lake::sight::Sight;
 
@@ -489,6 +489,17 @@ impl Builder<'_> {
                 let table = table.map(WorkTableExec::name);
                 relation_scan("WorkTable Scan", table, Cost::scan(rows, width))
             }
+            "SharedExec" => {
+                let cost = match count {
+                    0 => Cost::scan(rows, width),
+                    _ => along(0.0),
+                };
+                let cte = format!("shared_{}", shared_part(operator).unwrap_or_default());
+                Node::new("CTE Scan", cost)
+                    .labelled(format!("CTE Scan on {cte}"))
+                    .with_attribute("CTE Name", &cte)
+                    .with_attribute("Alias", &cte)
+            }
             "LazyMemoryExec" => relation_scan(
                 "Function Scan",
                 Some("generate_series"),
@@ -609,6 +620,7 @@ fn takes_filter(node: &Node) -> bool {
         "Function Scan",
         "Values Scan",
         "WorkTable Scan",
+        "CTE Scan",
         "Subquery Scan",
         "Aggregate",
         "Hash Join",
