@@ -27,7 +27,7 @@ use super::super::expressions;
 use super::checked::{overflow, underflow};
 
 /// The functions, with the numbers that they are defined for.
-const FUNCTIONS: [(&str, Domain); 23] = [
+const FUNCTIONS: [(&str, Domain); 24] = [
     ("acos", Domain::Unit),
     ("acosh", Domain::FromOne),
     ("asin", Domain::Unit),
@@ -47,6 +47,7 @@ const FUNCTIONS: [(&str, Domain); 23] = [
     ("log2", Domain::Positive),
     ("power", Domain::Powers),
     ("radians", Domain::Radians),
+    ("signum", Domain::Signs),
     ("sin", Domain::Finite),
     ("sinh", Domain::All),
     ("sqrt", Domain::All),
@@ -86,13 +87,15 @@ enum Domain {
     Powers,
     Degrees,
     Radians,
+    /// All; the sign of NaN is 0.
+    Signs,
 }
 
 impl Domain {
     /// Checks the arguments and the result of a call for one row.
     fn check(self, first: f64, second: Option<f64>, result: f64) -> Result<()> {
         let is_defined = match self {
-            Self::All => true,
+            Self::All | Self::Signs => true,
             Self::Finite => !first.is_infinite(),
             Self::Unit => first.is_nan() || first.abs() <= 1.0,
             Self::FromOne => first.is_nan() || first >= 1.0,
@@ -183,6 +186,7 @@ impl Defined {
         let of: fn(f64) -> f64 = match self.domain {
             Domain::Degrees => |radians| radians / RADIANS_PER_DEGREE,
             Domain::Radians => |degrees| degrees * RADIANS_PER_DEGREE,
+            Domain::Signs => |x| f64::from(i8::from(x > 0.0) - i8::from(x < 0.0)),
             Domain::Logarithms if args.args.len() == 1 => f64::log10,
             Domain::Logarithms => return logarithms(&args),
             _ => return self.inner.invoke_with_args(args),
@@ -275,7 +279,7 @@ impl ScalarUDFImpl for Defined {
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let given: Vec<Argument> = args.args.iter().map(Argument::of).collect::<Result<_>>()?;
         let value = self.results(args)?;
-        if self.domain == Domain::All {
+        if matches!(self.domain, Domain::All | Domain::Signs) {
             return Ok(value);
         }
         let results = Argument::of(&value)?.numbers;
@@ -392,6 +396,10 @@ mod tests {
             ("exp(0)".to_owned(), Some(1.0)),
             ("exp(-740)".to_owned(), Some((-740f64).exp())),
             ("atanh(1)".to_owned(), Some(f64::INFINITY)),
+            ("signum(-x)".to_owned(), Some(-1.0)),
+            (format!("signum({NAN})"), Some(0.0)),
+            (format!("signum({INFINITY})"), Some(1.0)),
+            ("signum(x - 2)".to_owned(), Some(0.0)),
             ("cot(0)".to_owned(), Some(f64::INFINITY)),
             ("cosh(1000)".to_owned(), Some(f64::INFINITY)),
             ("radians(180)".to_owned(), Some(std::f64::consts::PI)),
