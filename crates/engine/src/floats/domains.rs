@@ -114,10 +114,12 @@ impl Domain {
 }
 
 fn positive(number: f64) -> Result<()> {
-    let message = match number {
-        number if number < 0.0 => "cannot take logarithm of a negative number",
-        number if number == 0.0 => "cannot take logarithm of zero",
-        _ => return Ok(()),
+    let message = if number < 0.0 {
+        "cannot take logarithm of a negative number"
+    } else if number == 0.0 {
+        "cannot take logarithm of zero"
+    } else {
+        return Ok(());
     };
     Err(Error::new(Code::InvalidLogarithm, message).into())
 }
