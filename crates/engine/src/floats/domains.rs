@@ -291,7 +291,7 @@ impl ScalarUDFImpl for Defined {
         let second = rest.first();
         for row in 0..results.len() {
             if results.is_valid(row) {
-                let second = second.map_or(f64::NAN, |second| second.at(row));
+                let second = second.map(|second| second.at(row));
                 self.domain
                     .check(first.at(row), second, results.value(row))?;
             }
