@@ -34,6 +34,7 @@ mod gathered;
 mod given_rows;
 mod grouping_keys;
 mod guarded_cases;
+mod guarded_logic;
 mod halves;
 mod hidden_values;
 mod in_lists;
@@ -306,6 +307,7 @@ impl Engine {
             .with_analyzer_rule(Arc::new(dependent::DependentJoins))
             .with_analyzer_rule(Arc::new(in_lists::SeparateInLists))
             .with_analyzer_rule(Arc::new(rounding::RoundingCasts))
+            .with_analyzer_rule(Arc::new(guarded_logic::GuardedLogic))
             .with_analyzer_rule(Arc::new(guarded_cases::GuardedCases))
             .with_analyzer_rule(Arc::new(floats::CanonicalFloats))
             .with_analyzer_rule(Arc::new(window_inputs::WindowInputs))

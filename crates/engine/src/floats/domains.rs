@@ -27,7 +27,7 @@ use super::super::expressions;
 use super::checked::{overflow, underflow};
 
 /// The functions, with the numbers that they are defined for.
-const FUNCTIONS: [(&str, Domain); 23] = [
+const FUNCTIONS: [(&str, Domain); 24] = [
     ("acos", Domain::Unit),
     ("acosh", Domain::FromOne),
     ("asin", Domain::Unit),
@@ -47,6 +47,7 @@ const FUNCTIONS: [(&str, Domain); 23] = [
     ("log2", Domain::Positive),
     ("power", Domain::Powers),
     ("radians", Domain::Radians),
+    ("signum", Domain::Signs),
     ("sin", Domain::Finite),
     ("sinh", Domain::All),
     ("sqrt", Domain::All),
@@ -86,13 +87,15 @@ enum Domain {
     Powers,
     Degrees,
     Radians,
+    /// All; the sign of NaN is 0.
+    Signs,
 }
 
 impl Domain {
     /// Checks the arguments and the result of a call for one row.
     fn check(self, first: f64, second: Option<f64>, result: f64) -> Result<()> {
         let is_defined = match self {
-            Self::All => true,
+            Self::All | Self::Signs => true,
             Self::Finite => !first.is_infinite(),
             Self::Unit => first.is_nan() || first.abs() <= 1.0,
             Self::FromOne => first.is_nan() || first >= 1.0,
@@ -111,10 +114,12 @@ impl Domain {
 }
 
 fn positive(number: f64) -> Result<()> {
-    let message = match number {
-        number if number < 0.0 => "cannot take logarithm of a negative number",
-        number if number == 0.0 => "cannot take logarithm of zero",
-        _ => return Ok(()),
+    let message = if number < 0.0 {
+        "cannot take logarithm of a negative number"
+    } else if number == 0.0 {
+        "cannot take logarithm of zero"
+    } else {
+        return Ok(());
     };
     Err(Error::new(Code::InvalidLogarithm, message).into())
 }
@@ -183,6 +188,7 @@ impl Defined {
         let of: fn(f64) -> f64 = match self.domain {
             Domain::Degrees => |radians| radians / RADIANS_PER_DEGREE,
             Domain::Radians => |degrees| degrees * RADIANS_PER_DEGREE,
+            Domain::Signs => |x| f64::from(i8::from(x > 0.0) - i8::from(x < 0.0)),
             Domain::Logarithms if args.args.len() == 1 => f64::log10,
             Domain::Logarithms => return logarithms(&args),
             _ => return self.inner.invoke_with_args(args),
@@ -275,7 +281,7 @@ impl ScalarUDFImpl for Defined {
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let given: Vec<Argument> = args.args.iter().map(Argument::of).collect::<Result<_>>()?;
         let value = self.results(args)?;
-        if self.domain == Domain::All {
+        if matches!(self.domain, Domain::All | Domain::Signs) {
             return Ok(value);
         }
         let results = Argument::of(&value)?.numbers;
@@ -285,7 +291,7 @@ impl ScalarUDFImpl for Defined {
         let second = rest.first();
         for row in 0..results.len() {
             if results.is_valid(row) {
-                let second = second.map_or(f64::NAN, |second| second.at(row));
+                let second = second.map(|second| second.at(row));
                 self.domain
                     .check(first.at(row), second, results.value(row))?;
             }
@@ -392,6 +398,10 @@ mod tests {
             ("exp(0)".to_owned(), Some(1.0)),
             ("exp(-740)".to_owned(), Some((-740f64).exp())),
             ("atanh(1)".to_owned(), Some(f64::INFINITY)),
+            ("signum(-x)".to_owned(), Some(-1.0)),
+            (format!("signum({NAN})"), Some(0.0)),
+            (format!("signum({INFINITY})"), Some(1.0)),
+            ("signum(x - 2)".to_owned(), Some(0.0)),
             ("cot(0)".to_owned(), Some(f64::INFINITY)),
             ("cosh(1000)".to_owned(), Some(f64::INFINITY)),
             ("radians(180)".to_owned(), Some(std::f64::consts::PI)),

@@ -20,6 +20,7 @@ mod distinct;
 mod grouped;
 mod interval;
 mod spread;
+mod squares;
 mod total;
 
 use std::sync::Arc;

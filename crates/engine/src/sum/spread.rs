@@ -15,11 +15,11 @@ use arrow::array::{
 use arrow::compute::cast;
 use arrow::datatypes::{
     DECIMAL256_MAX_PRECISION, DataType, Decimal128Type, Decimal256Type, Field, FieldRef, Int64Type,
-    UInt64Type, i256,
+    UInt64Type,
 };
 use datafusion::common::ScalarValue;
 use datafusion::common::types::{NativeType, logical_int64};
-use datafusion::error::{DataFusionError, Result};
+use datafusion::error::Result;
 use datafusion::execution::{FunctionRegistry, SessionState};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::utils::{AggregateOrderSensitivity, format_state_name};
@@ -27,9 +27,10 @@ use datafusion::logical_expr::{
     Accumulator, AggregateUDF, AggregateUDFImpl, Coercion, Documentation, EmitTo,
     GroupsAccumulator, ReversedUDAF, Signature, TypeSignature, TypeSignatureClass,
 };
-use lakegate_error::{Code, Error};
+use lakegate_error::Error;
 
 use super::distinct::DistinctSum;
+use super::squares::Sums;
 use super::total::column;
 use super::{Kind, MAX_PRECISION, STATE};
 
@@ -83,90 +84,6 @@ impl Spread {
             false => variance,
         })
     }
-}
-
-/// The sums of numbers without their point.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Sums {
-    count: u64,
-    sum: i256,
-    squares: i256,
-}
-
-impl Sums {
-    fn of(value: i128) -> Self {
-        let value = i256::from_i128(value);
-        Self {
-            count: 1,
-            sum: value,
-            // The product of two numbers of 128 bits fits.
-            squares: value.wrapping_mul(value),
-        }
-    }
-
-    fn add(&mut self, other: Self) -> Result<()> {
-        let sum = self.sum.checked_add(other.sum);
-        let squares = self.squares.checked_add(other.squares);
-        let (Some(sum), Some(squares)) = (sum, squares) else {
-            return Err(too_large());
-        };
-        *self = Self {
-            count: self.count.saturating_add(other.count),
-            sum,
-            squares,
-        };
-        Ok(())
-    }
-
-    /// Takes one value of the sums away.
-    fn subtract(&mut self, value: i128) {
-        let other = Self::of(value);
-        *self = Self {
-            count: self.count.saturating_sub(1),
-            sum: self.sum.wrapping_sub(other.sum),
-            squares: self.squares.wrapping_sub(other.squares),
-        };
-    }
-
-    /// Returns the variance divided by a unit; `None` of too few numbers.
-    fn variance(&self, population: bool, unit: f64) -> Option<f64> {
-        let degrees = self.count.checked_sub(u64::from(!population))?;
-        if degrees == 0 {
-            return None;
-        }
-        let count = i256::from_i128(i128::from(self.count));
-        let mean = self.sum.checked_div(count)?;
-        let rest = self.sum.checked_rem(count)?;
-        // The sum of the squares of distances from the whole part of the mean. It has as many bits
-        // as the squares, also if what it is calculated from has more.
-        let twice = mean.wrapping_mul(self.sum).wrapping_mul(i256::from_i128(2));
-        let distances = self
-            .squares
-            .wrapping_sub(twice)
-            .wrapping_add(mean.wrapping_mul(mean).wrapping_mul(count));
-        // From the mean itself, the sum is less by rest² / count.
-        let rest = rest.wrapping_mul(rest);
-        let exact = distances.checked_mul(count);
-        let exact = exact.and_then(|distances| distances.checked_sub(rest));
-        let (count, unit) = (self.count as f64, degrees as f64 * unit);
-        Some(match exact {
-            Some(exact) => float(exact) / (count * unit),
-            None => (float(distances) - float(rest) / count) / unit,
-        })
-    }
-}
-
-fn float(value: i256) -> f64 {
-    let (low, high) = value.to_parts();
-    high as f64 * 2f64.powi(128) + low as f64
-}
-
-fn too_large() -> DataFusionError {
-    let message = "value overflows numeric format";
-    let error = Error::new(Code::NumericOutOfRange, message);
-    error
-        .with_hint("cast to double precision, or to decimals of fewer digits")
-        .into()
 }
 
 /// A function of the session, exact for integers and decimals.
@@ -537,105 +454,4 @@ impl GroupsAccumulator for Groups {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use datafusion::prelude::{SessionConfig, SessionContext};
-
-    use super::*;
-
-    /// Returns the values of the first column.
-    async fn values(sql: &str) -> Result<Vec<Option<f64>>> {
-        let config = SessionConfig::new().with_target_partitions(3);
-        let mut state = SessionContext::new_with_config(config).state();
-        register_spreads(&mut state).unwrap();
-        let frame = SessionContext::new_with_state(state).sql(sql).await?;
-        let mut values = Vec::new();
-        for batch in frame.collect().await? {
-            values.extend(
-                batch
-                    .column(0)
-                    .as_primitive::<arrow::datatypes::Float64Type>(),
-            );
-        }
-        Ok(values)
-    }
-
-    const CLOSE: &str = "(VALUES (1, 1000000000000000001), (1, 1000000000000000002), (1, 1000000000000000003), (1, NULL), (2, 5), (3, NULL)) t(g, x)";
-
-    // PostgreSQL 15.
-    #[tokio::test]
-    async fn numbers_beyond_those_of_doubles_are_told_apart() {
-        for (call, expected) in [
-            ("var_pop(x)", Some(2.0 / 3.0)),
-            ("var_samp(x)", Some(1.0)),
-            ("stddev_pop(x)", Some((2.0f64 / 3.0).sqrt())),
-            ("stddev(x)", Some(1.0)),
-            ("var_pop(DISTINCT x / 2)", Some(0.25)),
-            ("var_pop(-x)", Some(2.0 / 3.0)),
-            (
-                "var_pop(CAST(x AS DECIMAL(38,2)) + CAST(0.25 AS DECIMAL(3,2)))",
-                Some(2.0 / 3.0),
-            ),
-            (
-                "var_samp(CAST(x - 1000000000000000000 AS DECIMAL(9,4)) / 10)",
-                Some(0.01),
-            ),
-            (
-                "var_samp(CAST(x - 1000000000000000000 AS DOUBLE))",
-                Some(1.0),
-            ),
-        ] {
-            let sql = format!("SELECT {call} FROM {CLOSE} WHERE g = 1");
-            assert_eq!(values(&sql).await.unwrap(), [expected], "{call}");
-        }
-    }
-
-    #[tokio::test]
-    async fn groups_and_frames_have_their_own() {
-        let sql = format!("SELECT var_samp(x) FROM {CLOSE} GROUP BY g ORDER BY g");
-        assert_eq!(values(&sql).await.unwrap(), [Some(1.0), None, None]);
-        let sql = format!("SELECT var_pop(x) FROM {CLOSE} GROUP BY g ORDER BY g");
-        let expected = [Some(2.0 / 3.0), Some(0.0), None];
-        assert_eq!(values(&sql).await.unwrap(), expected);
-        let sql = format!(
-            "SELECT var_pop(x) FILTER (WHERE x % 2 = 1) FROM {CLOSE} GROUP BY g ORDER BY g"
-        );
-        assert_eq!(values(&sql).await.unwrap(), [Some(1.0), Some(0.0), None]);
-        let sql = format!(
-            "SELECT var_pop(x) OVER (ORDER BY x ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) AS v FROM {CLOSE} WHERE x > 5 ORDER BY x"
-        );
-        let expected = [Some(0.0), Some(0.25), Some(0.25)];
-        assert_eq!(values(&sql).await.unwrap(), expected);
-    }
-
-    #[tokio::test]
-    async fn squares_that_do_not_fit_are_an_error() {
-        let largest = "CAST('99999999999999999999999999999999999999' AS DECIMAL(38,0))";
-        let rows = vec![format!("({largest})"); 8].join(", ");
-        let error = values(&format!("SELECT var_pop(x) FROM (VALUES {rows}) t(x)")).await;
-        let error = lakegate_error::from_engine(error.unwrap_err());
-        assert_eq!(error.code(), Code::NumericOutOfRange);
-        let rows = vec![format!("({largest})"); 4].join(", ");
-        let zero = values(&format!("SELECT var_pop(x) FROM (VALUES {rows}) t(x)")).await;
-        assert_eq!(zero.unwrap(), [Some(0.0)]);
-    }
-
-    #[test]
-    fn sums_are_exact() {
-        let mut sums = Sums::default();
-        for value in [1, 2, 4] {
-            sums.add(Sums::of(value)).unwrap();
-        }
-        assert_eq!(sums.variance(true, 1.0), Some(14.0 / 9.0));
-        assert_eq!(sums.variance(false, 1.0), Some(14.0 / 6.0));
-        assert_eq!(sums.variance(true, 100.0), Some(14.0 / 900.0));
-        sums.subtract(4);
-        assert_eq!(sums.variance(true, 1.0), Some(0.25));
-        let mut far = Sums::of(-(10i128.pow(37)));
-        far.add(Sums::of(10i128.pow(37))).unwrap();
-        let variance = far.variance(true, 1e74).unwrap();
-        assert!((variance - 1.0).abs() < 1e-15, "{variance}");
-        assert_eq!(Sums::default().variance(true, 1.0), None);
-        assert_eq!(Sums::of(7).variance(false, 1.0), None);
-    }
-}
+mod tests;
