@@ -98,7 +98,23 @@ pub enum Phase {
 }
 
 impl Query {
+    /// Submits a query. From now on it can be found, and cancelled.
     pub fn submit(
+        submission: Submission,
+        events: Arc<QueryEvents>,
+        running: Arc<RunningQueries>,
+    ) -> Arc<Self> {
+        let query = Self::unsubmitted(submission, events, running);
+        {
+            let record = query.record.lock();
+            query.events.send(&QueryEvent::Submitted(&record));
+        }
+        query.running.add(&query);
+        query
+    }
+
+    /// Makes a query that nothing has heard of until it ends, for one whose answer is known.
+    pub(crate) fn unsubmitted(
         submission: Submission,
         events: Arc<QueryEvents>,
         running: Arc<RunningQueries>,
@@ -130,8 +146,7 @@ impl Query {
             protocol: submission.protocol,
             application_name: submission.application_name,
         };
-        events.send(&QueryEvent::Submitted(&record));
-        let query = Arc::new(Self {
+        Arc::new(Self {
             id,
             resources: submission.resources,
             principal: submission.principal,
@@ -151,9 +166,7 @@ impl Query {
             written: AtomicU64::new(0),
             events,
             running,
-        });
-        query.running.add(&query);
-        query
+        })
     }
 
     /// Returns the current record of the query.
