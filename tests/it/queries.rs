@@ -42,7 +42,12 @@ async fn every_query_is_recorded_with_its_figures() {
 async fn statement_of_literals_is_recorded_each_time() {
     let admin = Server::shared().connect("admin").await;
     let sql = "SELECT 7 AS n, 'known answer' AS t, NULL AS x";
-    for text in [sql, sql, "SELECT 7 AS n, 'known answer' AS t, NULL AS x;", sql] {
+    for text in [
+        sql,
+        sql,
+        "SELECT 7 AS n, 'known answer' AS t, NULL AS x;",
+        sql,
+    ] {
         assert_eq!(admin.text(text).await, "7|known answer|NULL");
     }
     admin.run("SET plan_cache_mode = force_custom_plan").await;
@@ -53,8 +58,6 @@ async fn statement_of_literals_is_recorded_each_time() {
         sql.replace('\'', "''")
     );
     assert_eq!(admin.text(&recorded).await, "5|5|SUCCEEDED|SUCCEEDED|1|1|t");
-    let query = "SELECT query_id IS NOT NULL, query FROM pg_stat_activity WHERE pid = pg_backend_pid()";
-    assert_eq!(admin.text(query).await, format!("t|{query}"));
 }
 
 #[tokio::test]
