@@ -119,8 +119,10 @@ impl Query {
         events: Arc<QueryEvents>,
         running: Arc<RunningQueries>,
     ) -> Arc<Self> {
-        let id = Builder::from_random_bytes(rand::random()).into_uuid();
-        let started = Instant::now();
+        let (submitted_at, started) = (Utc::now(), Instant::now());
+        let millis = u64::try_from(submitted_at.timestamp_millis()).unwrap_or_default();
+        // In the history's index, the ids of queries of one time are neighbours.
+        let id = Builder::from_unix_timestamp_millis(millis, &rand::random()).into_uuid();
         let record = QueryRecord {
             query_id: id,
             user_name: submission.principal.user.clone(),
@@ -129,7 +131,7 @@ impl Query {
             database: submission.database,
             state: QueryState::Queued,
             query: submission.text,
-            submitted_at: Utc::now(),
+            submitted_at,
             completed_at: None,
             planning: Duration::ZERO,
             queued: Duration::ZERO,
