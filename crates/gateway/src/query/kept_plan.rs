@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!  Prepared ─ PlanSlot ─ KeptPlan ─ the plan, with its parameters
-//!                  │         └───── the optimised plan, for the last values of the parameters
+//!                  │         └───── the optimised plan, for the last values of the parameters,
+//!                  │                and its answer, if it is a row of literals
 //!  KeptPlans ──────┘  the slots of a session, also those of texts that were not prepared
 //! ```
 //!
@@ -25,6 +26,7 @@ use lakegate_sql::Parsed;
 use parking_lot::Mutex;
 
 use crate::moment::Moment;
+use crate::query::constant_row::Answer;
 use crate::query::planning::Planning;
 use crate::query::source::QuerySource;
 use crate::results::plan_bytes;
@@ -110,6 +112,7 @@ pub(crate) struct KeptPlan {
 struct Optimized {
     parameters: Vec<ScalarValue>,
     plan: LogicalPlan,
+    answer: Option<Arc<Answer>>,
 }
 
 impl fmt::Debug for KeptPlan {
@@ -154,6 +157,7 @@ impl KeptPlan {
             *self.optimized.lock() = Some(Optimized {
                 parameters: parameters.to_vec(),
                 plan: plan.clone(),
+                answer: Answer::of(plan, &self.planning).map(Arc::new),
             });
         }
     }
@@ -255,6 +259,23 @@ impl PlanSlot {
             optimized,
             kept: Some(kept),
         })
+    }
+
+    /// Returns the row that running the statement now would give, if it is known.
+    pub(crate) fn answer(
+        &self,
+        moment: &Moment,
+        settings: &Settings,
+        parameters: &[ScalarValue],
+    ) -> Option<Arc<Answer>> {
+        let slot = self.0.lock();
+        let kept = slot.as_ref().filter(|kept| kept.lasts())?;
+        let optimized = kept.optimized.lock();
+        let known = optimized.as_ref();
+        let known = known.filter(|known| known.parameters == parameters)?;
+        let answer = known.answer.as_ref()?;
+        let fits = kept.inputs.are(moment, settings);
+        fits.then(|| Arc::clone(answer))
     }
 
     /// Whether [`Self::take`] would return a plan, any number of times.

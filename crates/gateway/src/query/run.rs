@@ -85,6 +85,18 @@ impl Session {
     ) -> Result<Rows> {
         let settings = self.settings();
         let slot = self.slot_of(prepared, &settings, &parameters);
+        let is_stored = matches!(
+            reuse.unwrap_or(settings.result_reuse()),
+            ResultReuse::Fresh | ResultReuse::Only
+        );
+        let known = slot.as_ref().filter(|_| !is_stored);
+        let known = known.and_then(|slot| slot.answer(moment, &settings, &parameters));
+        let expected = prepared.columns.as_ref();
+        if let Some(answer) = known
+            && expected.is_none_or(|expected| same_columns(expected, &answer.schema))
+        {
+            return self.answered(moment, &settings, prepared, &answer);
+        }
         let reused = slot.as_ref();
         let reused = reused.and_then(|slot| slot.take(moment, &settings, &parameters));
         let (planned, optimized, planning, keeper) = match reused {
@@ -107,7 +119,6 @@ impl Session {
         context.reuse = reuse.unwrap_or(context.reuse);
         context.optimized = optimized;
         context.keeper = keeper;
-        let expected = prepared.columns.as_ref();
         context.run(planned, &parameters, expected).boxed().await
     }
 
@@ -472,10 +483,7 @@ impl QueryContext {
         if !cacheable && self.reuse == ResultReuse::Only {
             return Err(not_stored());
         }
-        // Once it is stored for those that only read stored results, a row of literals costs less
-        // than looking it up.
-        let looks_up = cacheable && !(self.optimized.is_some() && self.reuse == ResultReuse::On);
-        if !looks_up && let Some(row) = constant_row(&pruned_plan.plan) {
+        if !cacheable && let Some(row) = constant_row(&pruned_plan.plan) {
             self.query.reads_only_built_ins();
             self.query.runs();
             let rows = futures::stream::iter([Ok::<_, Error>(row)]);

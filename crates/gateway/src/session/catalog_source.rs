@@ -306,10 +306,10 @@ impl Session {
     }
 }
 
-/// Returns the first 64 bits of a query's id, which has more than PostgreSQL's.
+/// Returns the random half of a query's id, which has more bits than PostgreSQL's.
 fn number_of(query: Uuid) -> i64 {
-    let (first, _) = query.as_u64_pair();
-    i64::from_be_bytes(first.to_be_bytes())
+    let (_, random) = query.as_u64_pair();
+    i64::from_be_bytes(random.to_be_bytes())
 }
 
 /// `known`: what ANALYZE found of the table.
