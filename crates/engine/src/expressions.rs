@@ -83,7 +83,10 @@ pub(crate) fn of_node(
     }
     let schema = schema_of_inputs(&node);
     let names = NamePreserver::new(&node);
-    node.map_expressions(|expr| named(expr, &names, &|expr| Ok(rewrite(expr, &schema))))
+    node.map_expressions(|expr| match expr.exists(|part| Ok(concerns(part)))? {
+        true => named(expr, &names, &|expr| Ok(rewrite(expr, &schema))),
+        false => Ok(Transformed::no(expr)),
+    })
 }
 
 /// Applies `rewrite` to each expression of the plan and its subqueries, from the inside out, with

@@ -11,15 +11,21 @@ use sqlparser::ast::{
     JoinOperator, Query, Select, SelectFlavor, SelectItem, SetExpr, TableFactor, Visitor,
 };
 
+use crate::query::twice_in_from::has_one_twice;
+
 /// Returns all identifiers in the expressions of a query, in lower case. `None` if it refers to
 /// columns without their names: by `*`, by their places, as a row, or by NATURAL.
 ///
 /// Tables without the other columns give the same plan, or none: a statement that cannot be planned
 /// so has to be planned with all columns.
 pub(crate) fn named_columns(statement: &ast::Statement) -> Option<HashSet<String>> {
-    let ast::Statement::Query(_) = statement else {
+    let ast::Statement::Query(query) = statement else {
         return None;
     };
+    // The engine finds such relations by the columns that they have in common.
+    if has_one_twice(query) {
+        return None;
+    }
     let mut names = Names::default();
     let walked = walk(statement, &mut names);
     walked.is_continue().then_some(names.found)
@@ -204,6 +210,8 @@ mod tests {
             "SELECT a FROM t AS r (a, b)",
             "SELECT a FROM t JOIN u USING (k)",
             "SELECT a FROM t NATURAL JOIN u",
+            "SELECT x.a FROM t x JOIN u X ON true",
+            "SELECT a FROM s.t, t",
             "SELECT a FROM (t NATURAL JOIN u)",
             "WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n FROM r) SELECT n FROM r",
             "TABLE t",
