@@ -102,6 +102,8 @@ impl SessionCatalog {
             databases.push(self.temporary_database(needs)?);
         }
         databases.push(system_database(needs));
+        let own = self.session.upgrade().filter(|_| needs.own);
+        let (prepared, cursors) = own.map(|session| session.kept()).unwrap_or_default();
         Ok(VisibleCatalog {
             catalog: CATALOG.to_owned(),
             principal: access.user().to_owned(),
@@ -113,6 +115,8 @@ impl SessionCatalog {
             } else {
                 Vec::new()
             },
+            prepared,
+            cursors,
         })
     }
 

@@ -197,7 +197,7 @@ impl Session {
                 Box::pin(self.show_query_stats(moment, parsed, show)).await
             }
             Statement::Prepare(prepare) => {
-                let prepared = self.prepare_named(prepare).await;
+                let prepared = self.prepare_named(prepare, &parsed.text).await;
                 prepared.map_err(|error| within(error, &prepare.text, parsed))
             }
             Statement::Execute(execute) => {

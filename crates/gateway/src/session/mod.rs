@@ -48,7 +48,11 @@ use crate::query::life::Query;
 use crate::query::watch::QueryWatch;
 use crate::session::changes::Changes;
 use crate::session::cursors::Cursors;
+<<<<<<< HEAD
 use crate::session::parse::KnownTexts;
+=======
+use crate::session::named::Kept;
+>>>>>>> sql
 use crate::session::prepared::Prepared;
 use crate::session::transaction::{Transaction, TransactionStatus};
 use crate::session::warnings::Warning;
@@ -76,9 +80,9 @@ pub struct Session {
 pub(crate) struct State {
     pub(crate) settings: Settings,
     pub(crate) transaction: Transaction,
-    pub(crate) prepared: HashMap<String, Arc<Prepared>>,
+    pub(crate) prepared: HashMap<String, Kept>,
     /// Statements that the endpoint keeps by name, for EXECUTE.
-    pub(crate) shared: HashMap<String, Arc<Prepared>>,
+    pub(crate) shared: HashMap<String, Kept>,
     pub(crate) cursors: Cursors,
     pub(crate) kept_plans: KeptPlans,
     pub(crate) known_texts: KnownTexts,
@@ -113,7 +117,8 @@ pub(crate) struct ActiveQuery {
 impl State {
     /// Returns the statement that EXECUTE of this name runs.
     pub(crate) fn named(&self, name: &str) -> Option<&Arc<Prepared>> {
-        self.prepared.get(name).or_else(|| self.shared.get(name))
+        let kept = self.prepared.get(name).or_else(|| self.shared.get(name));
+        kept.map(|kept| &kept.statement)
     }
 
     /// Checks that what is stored may be changed. `what`: the statement, for messages.

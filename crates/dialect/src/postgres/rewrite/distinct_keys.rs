@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{Expr, OrderByExpr, Select, VisitorMut};
 use lakegate_error::{Code, Error};
-use lakegate_sql::walk::walk_mut;
+use lakegate_sql::walk::{walk_expressions, walk_mut};
 
 use super::build;
 use super::order_keys::{expr_of, is_column, plain};
@@ -22,8 +22,8 @@ pub(super) fn check(keys: &[OrderByExpr], select: &Select) -> Result<(), Error> 
     let items = select.projection.iter().filter_map(expr_of);
     let items: Vec<Expr> = items.map(|item| unqualified(item, select)).collect();
     let is_absent = |key: &OrderByExpr| {
-        let is_found = matches!(key.expr, Expr::Value(_)) || is_column(&key.expr);
-        !is_found && !items.contains(&unqualified(&key.expr, select))
+        let is_column = matches!(key.expr, Expr::Value(_)) || is_column(&key.expr);
+        !is_column && !has_window(&key.expr) && !items.contains(&unqualified(&key.expr, select))
     };
     match keys.iter().any(is_absent) {
         true => Err(Error::new(
@@ -32,6 +32,16 @@ pub(super) fn check(keys: &[OrderByExpr], select: &Select) -> Result<(), Error> 
         )),
         false => Ok(()),
     }
+}
+
+/// Returns whether an expression calls a window function: the windows that it names are written out by
+/// now, and those of the list are not. The engine compares them.
+fn has_window(expr: &Expr) -> bool {
+    let walked = walk_expressions(expr, |part| match part {
+        Expr::Function(call) if call.over.is_some() => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
+    });
+    walked.is_break()
 }
 
 /// Returns the expression as [`plain`] does, with bare names of columns and without collations.
@@ -96,6 +106,7 @@ mod tests {
         }
         for sql in [
             "SELECT DISTINCT a::int, t.b + u.b FROM t, u ORDER BY CAST(a AS int), b + u.b",
+            "SELECT DISTINCT rank() OVER w FROM t WINDOW w AS (ORDER BY a) ORDER BY rank() OVER (ORDER BY a)",
             "SELECT DISTINCT a FROM t ORDER BY a COLLATE \"C\", 1, b",
         ] {
             assert!(checked(sql).is_ok(), "{sql}");

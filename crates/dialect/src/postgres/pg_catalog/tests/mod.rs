@@ -173,6 +173,8 @@ fn sample() -> VisibleCatalog {
             state: "active".to_owned(),
             ..Backend::default()
         }],
+        prepared: Vec::new(),
+        cursors: Vec::new(),
     }
 }
 
