@@ -48,11 +48,8 @@ use crate::query::life::Query;
 use crate::query::watch::QueryWatch;
 use crate::session::changes::Changes;
 use crate::session::cursors::Cursors;
-<<<<<<< HEAD
 use crate::session::parse::KnownTexts;
-=======
 use crate::session::named::Kept;
->>>>>>> sql
 use crate::session::prepared::Prepared;
 use crate::session::transaction::{Transaction, TransactionStatus};
 use crate::session::warnings::Warning;
