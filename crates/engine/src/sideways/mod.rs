@@ -35,6 +35,7 @@
 //! [`ParquetFiles`](lakegate_lake::format::parquet::ParquetFiles). Delete this when DataFusion
 //! chooses by itself (apache/datafusion#22883).
 
+mod passages;
 mod values;
 
 use std::collections::HashMap;
@@ -55,6 +56,7 @@ use datafusion::physical_plan::filter::{FilterExec, FilterExecBuilder};
 use datafusion::physical_plan::joins::HashJoinExec;
 use lakegate_lake::format::parquet::{FEW_ROWS, FilterRows, KeyFilter, ParquetFiles};
 
+pub(crate) use self::passages::guard as with_passages;
 use self::values::{distinct, index, without_exchanges};
 use super::barrier::view_of_operator;
 use super::join_order::Leaf;

@@ -60,7 +60,7 @@ pub(super) fn distinct(plan: &Operator, column: usize) -> Option<Distinct> {
 
 /// Returns the columns that a column of an operator has its values from. Barriers are not looked
 /// through.
-fn origins(plan: &Operator, column: usize) -> Vec<(&Operator, usize)> {
+pub(super) fn origins(plan: &Operator, column: usize) -> Vec<(&Operator, usize)> {
     if let Some(join) = plan.downcast_ref::<HashJoinExec>() {
         return of_join(join, column);
     }
@@ -122,7 +122,7 @@ fn of_join(join: &HashJoinExec, column: usize) -> Vec<(&Operator, usize)> {
 }
 
 /// Returns the column of the input that a projection of columns has in a place.
-fn picked(projection: Option<&[usize]>, place: usize) -> Option<usize> {
+pub(super) fn picked(projection: Option<&[usize]>, place: usize) -> Option<usize> {
     match projection {
         Some(columns) => columns.get(place).copied(),
         None => Some(place),
