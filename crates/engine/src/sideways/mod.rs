@@ -31,6 +31,9 @@
 //! small part of a range that the scan's keys fill, or are expected to be few, the scan then
 //! filters rows ([`FilterRows::IfFewKeys`]).
 //!
+//! `passages.rs` lets filters of joins through more operators, before. `values.rs` estimates how many
+//! keys there are.
+//!
 //! What can be evaluated on rows, and in which files, is decided by
 //! [`ParquetFiles`](lakegate_lake::format::parquet::ParquetFiles). Delete this when DataFusion
 //! chooses by itself (apache/datafusion#22883).
