@@ -225,7 +225,7 @@ async fn random_joins_have_the_same_rows() {
                 "SELECT * FROM {few} f JOIN (SELECT k, v, count(*) AS n FROM t GROUP BY k, v) s ON s.k = f.k"
             ),
             format!(
-                "SELECT f.k, l.v, r.w FROM {few} f JOIN t l ON l.k = f.k JOIN t r ON r.v = l.v AND r.k = l.k"
+                "SELECT f.k, lv, w FROM {few} f JOIN (SELECT k AS lk, v AS lv FROM t) l ON lk = f.k JOIN (SELECT k AS rk, v AS rv, w FROM t) r ON rv = lv AND rk = lk"
             ),
         ] {
             left_out(&lake, &sql).await;
