@@ -31,7 +31,7 @@
 //! small part of a range that the scan's keys fill, or are expected to be few, the scan then
 //! filters rows ([`FilterRows::IfFewKeys`]).
 //!
-//! `passages.rs` lets filters of joins through more operators, before. `values.rs` estimates how many
+//! `passages/` lets filters of joins through more operators, before. `values.rs` estimates how many
 //! keys there are.
 //!
 //! What can be evaluated on rows, and in which files, is decided by
