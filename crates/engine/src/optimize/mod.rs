@@ -27,19 +27,25 @@ mod windows;
 use std::sync::Arc;
 
 pub(crate) use conditions::with_opaque_casts;
+use datafusion::config::ConfigOptions;
+use datafusion::error::Result;
 use datafusion::optimizer::optimizer::Optimizer;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 pub(crate) use dependencies::{IndependentRelations, PlainColumns, with_plain_columns};
 
 use self::rules::{
-    GuardedLogical, GuardedPhysical, Logical, LogicalGuard, Physical, PhysicalGuard,
+    GuardedLogical, GuardedPhysical, Logical, LogicalGuard, Operator, Physical, PhysicalGuard,
 };
 use super::barrier::SafeFilters;
 use super::floats::CanonicalJoinKeys;
 use super::join_order::JoinOrder;
+<<<<<<< HEAD
 use super::sideways::RowFilters;
 use super::spilling_joins::SpillingJoins;
+=======
+use super::sideways::{RowFilters, with_passages};
+>>>>>>> sideways
 
 /// DataFusion's logical rules that are guarded, by name.
 const LOGICAL: &[(&str, LogicalGuard)] = &[
@@ -65,8 +71,17 @@ const PHYSICAL: &[(&str, PhysicalGuard)] = &[
     ("EnsureRequirements", sorting::guard),
     // Before and after the rules that decide on distribution and sorting.
     ("FilterPushdown", sieve::guard),
-    ("FilterPushdown(Post)", sieve::guard),
+    ("FilterPushdown(Post)", of_joins),
 ];
+
+/// Pushes the filters of joins, and lets them through more operators.
+fn of_joins(
+    rule: &dyn PhysicalOptimizerRule,
+    plan: Operator,
+    config: &ConfigOptions,
+) -> Result<Operator> {
+    with_passages(rule, plan, config, sieve::guard)
+}
 
 /// Returns DataFusion's logical rules in their order, with guards, and with the rule of barriers.
 pub(crate) fn logical_rules() -> Vec<Logical> {

@@ -31,10 +31,14 @@
 //! small part of a range that the scan's keys fill, or are expected to be few, the scan then
 //! filters rows ([`FilterRows::IfFewKeys`]).
 //!
+//! `passages/` lets filters of joins through more operators, before. `values.rs` estimates how many
+//! keys there are.
+//!
 //! What can be evaluated on rows, and in which files, is decided by
 //! [`ParquetFiles`](lakegate_lake::format::parquet::ParquetFiles). Delete this when DataFusion
 //! chooses by itself (apache/datafusion#22883).
 
+mod passages;
 mod values;
 
 use std::collections::HashMap;
@@ -55,6 +59,7 @@ use datafusion::physical_plan::filter::{FilterExec, FilterExecBuilder};
 use datafusion::physical_plan::joins::HashJoinExec;
 use lakegate_lake::format::parquet::{FEW_ROWS, FilterRows, KeyFilter, ParquetFiles};
 
+pub(crate) use self::passages::guard as with_passages;
 use self::values::{distinct, index, without_exchanges};
 use super::barrier::view_of_operator;
 use super::join_order::Leaf;

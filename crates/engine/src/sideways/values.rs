@@ -18,8 +18,7 @@ use datafusion::physical_plan::sorts::sort::SortExec;
 use super::Operator;
 use crate::join_order::Leaf;
 
-/// Operators that are looked at for one column. The statistics of each are computed from its inputs
-/// up.
+/// Operators that are looked at for one column.
 const MOST_OPERATORS: usize = 24;
 
 /// How many distinct values a column has.
@@ -37,30 +36,39 @@ pub(super) struct Distinct {
 pub(super) fn distinct(plan: &Operator, column: usize) -> Option<Distinct> {
     let mut estimate: Option<Distinct> = None;
     let mut open = vec![(plan, column)];
-    for _ in 0..MOST_OPERATORS {
+    for place in 0..MOST_OPERATORS {
         let Some((plan, column)) = open.pop() else {
             break;
         };
-        let known = Leaf::of(plan);
-        let values = known.and_then(|leaf| leaf.columns.get(column).copied());
-        if let Some(values) = values {
-            let before = estimate.unwrap_or(Distinct {
-                left: f64::INFINITY,
-                all: 0.0,
-            });
-            estimate = Some(Distinct {
-                left: before.left.min(values.distinct),
-                all: before.all.max(values.distinct),
-            });
+        let origins = origins(plan, column);
+        // Statistics are computed from the inputs up: those of the operators between tell no more.
+        let tells = place == 0
+            || origins.is_empty()
+            || plan.is::<FilterExec>()
+            || plan.is::<AggregateExec>();
+        open.extend(origins);
+        if !tells {
+            continue;
         }
-        open.extend(origins(plan, column));
+        let known = Leaf::of(plan);
+        let Some(values) = known.and_then(|leaf| leaf.columns.get(column).copied()) else {
+            continue;
+        };
+        let before = estimate.unwrap_or(Distinct {
+            left: f64::INFINITY,
+            all: 0.0,
+        });
+        estimate = Some(Distinct {
+            left: before.left.min(values.distinct),
+            all: before.all.max(values.distinct),
+        });
     }
     estimate
 }
 
 /// Returns the columns that a column of an operator has its values from. Barriers are not looked
 /// through.
-fn origins(plan: &Operator, column: usize) -> Vec<(&Operator, usize)> {
+pub(super) fn origins(plan: &Operator, column: usize) -> Vec<(&Operator, usize)> {
     if let Some(join) = plan.downcast_ref::<HashJoinExec>() {
         return of_join(join, column);
     }
@@ -122,7 +130,7 @@ fn of_join(join: &HashJoinExec, column: usize) -> Vec<(&Operator, usize)> {
 }
 
 /// Returns the column of the input that a projection of columns has in a place.
-fn picked(projection: Option<&[usize]>, place: usize) -> Option<usize> {
+pub(super) fn picked(projection: Option<&[usize]>, place: usize) -> Option<usize> {
     match projection {
         Some(columns) => columns.get(place).copied(),
         None => Some(place),

@@ -163,6 +163,76 @@ async fn joins_have_the_same_rows() {
     }
 }
 
+/// The same numbers for the same seed.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: u64) -> i64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 % limit).cast_signed()
+    }
+
+    fn key(&mut self, limit: u64) -> Option<i64> {
+        (self.below(6) > 0).then(|| self.below(limit))
+    }
+}
+
+#[tokio::test]
+async fn random_joins_have_the_same_rows() {
+    for seed in 1..=8_u64 {
+        let mut random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+        let lake = Lake::new(&[("k", "bigint"), ("v", "bigint"), ("w", "string")]);
+        let limit = 1 + random.below(80).cast_unsigned();
+        for name in ["a", "b", "c"] {
+            let count = 1 + random.below(900);
+            let keys: Int64Array = (0..count).map(|_| random.key(limit)).collect();
+            let columns = vec![
+                ("k", Arc::new(keys) as ArrayRef),
+                ("v", ints((0..count).map(|_| random.below(50)))),
+                ("w", texts((0..count).map(|row| format!("{name} {row}")))),
+            ];
+            let rows = 1 + random.below(400);
+            lake.put(name, file(&batch(columns), usize::try_from(rows).unwrap()))
+                .await;
+        }
+        let keys: Vec<String> = (0..random.below(6))
+            .map(|_| match random.key(limit + 3) {
+                Some(key) => format!("({key})"),
+                None => "(NULL)".to_owned(),
+            })
+            .collect();
+        let few = match keys.is_empty() {
+            true => "(SELECT v AS k FROM t WHERE v < 0)".to_owned(),
+            false => format!(
+                "(SELECT CAST(k AS BIGINT) AS k FROM (VALUES {}) x(k))",
+                keys.join(", ")
+            ),
+        };
+        for sql in [
+            format!("SELECT t.* FROM t JOIN {few} f ON t.k = f.k"),
+            format!("SELECT t.* FROM t JOIN {few} f ON t.k = f.k AND t.v % 3 <> 1 AND t.v < 40"),
+            format!("SELECT * FROM t LEFT JOIN {few} f ON t.k = f.k"),
+            format!("SELECT * FROM t RIGHT JOIN {few} f ON t.k = f.k"),
+            format!("SELECT * FROM t FULL JOIN {few} f ON t.k = f.k"),
+            format!("SELECT * FROM t WHERE k IN (SELECT k FROM {few} f)"),
+            format!("SELECT * FROM t WHERE k NOT IN (SELECT k FROM {few} f)"),
+            format!("SELECT * FROM {few} f WHERE k NOT IN (SELECT k FROM t)"),
+            format!("SELECT * FROM {few} f WHERE NOT EXISTS (SELECT 1 FROM t WHERE t.k = f.k)"),
+            format!("SELECT * FROM t JOIN {few} f ON t.k IS NOT DISTINCT FROM f.k"),
+            format!(
+                "SELECT * FROM {few} f JOIN (SELECT k, v, count(*) AS n FROM t GROUP BY k, v) s ON s.k = f.k"
+            ),
+            format!(
+                "SELECT f.k, lv, w FROM {few} f JOIN (SELECT k AS lk, v AS lv FROM t) l ON lk = f.k JOIN (SELECT k AS rk, v AS rv, w FROM t) r ON rv = lv AND rk = lk"
+            ),
+        ] {
+            left_out(&lake, &sql).await;
+        }
+    }
+}
+
 #[tokio::test]
 async fn conditions_leave_rows_out_before_other_columns_are_decoded() {
     let lake = keyed().await;
