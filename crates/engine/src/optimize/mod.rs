@@ -40,12 +40,8 @@ use self::rules::{
 use super::barrier::SafeFilters;
 use super::floats::CanonicalJoinKeys;
 use super::join_order::JoinOrder;
-<<<<<<< HEAD
-use super::sideways::RowFilters;
-use super::spilling_joins::SpillingJoins;
-=======
 use super::sideways::{RowFilters, with_passages};
->>>>>>> sideways
+use super::spilling_joins::SpillingJoins;
 
 /// DataFusion's logical rules that are guarded, by name.
 const LOGICAL: &[(&str, LogicalGuard)] = &[

@@ -91,7 +91,7 @@ impl ParquetFiles {
             footers: self.footers.clone(),
             meter: Arc::clone(&self.meter),
             table: Arc::clone(self.table_schema().file_schema()),
-            columns: collect_columns(&condition),
+            columns: collect_columns(&condition).into_iter().collect(),
             condition,
             when,
         };
