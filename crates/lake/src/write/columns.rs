@@ -539,6 +539,25 @@ mod tests {
     }
 
     #[test]
+    fn texts_are_held_to_the_length_that_is_declared() {
+        let incoming = Schema::new(vec![Field::new("name", DataType::Utf8, true)]);
+        let mut mapping = Mapping::new("sales.t", &table(), &incoming, |_| true).unwrap();
+        mapping.declare([None, Some(HiveType::Varchar(2)), None, None].into_iter());
+        let mapping = mapping.with_views(4).unwrap();
+        let batch = |text: &str| {
+            let texts: ArrayRef = Arc::new(StringArray::from(vec![text]));
+            RecordBatch::try_new(Arc::new(incoming.clone()), vec![texts]).unwrap()
+        };
+        let written = mapping.apply(&batch("ab ")).unwrap();
+        assert_eq!(written.column(1).as_string_view().value(0), "ab");
+        let error = mapping.apply(&batch("abc")).unwrap_err();
+        assert_eq!(error.code(), Code::TextTooLong);
+        assert!(error.message().contains("\"name\""), "{error}");
+        let again = mapping.applied().apply(&written).unwrap();
+        assert_eq!(again, written);
+    }
+
+    #[test]
     fn value_out_of_range_is_an_error_that_names_the_column() {
         let fields = vec![Field::new("id", DataType::Int64, true)];
         let batch = RecordBatch::try_new(
