@@ -215,8 +215,9 @@ fn quotient(expr: Expr, schema: &DFSchema, inputs: &[&LogicalPlan]) -> Transform
     );
     let is_changed = first != *left || second != *right;
     // A quotient within it may have become a decimal.
-    let mut operands = [&first, &second].into_iter();
-    let is_nested = operands.any(|operand| quotients::left_operand(operand).is_some());
+    let is_nested = [&first, &second]
+        .iter()
+        .any(|operand| quotients::left_operand(operand).is_some());
     if !is_changed && !is_nested {
         return Transformed::no(Expr::BinaryExpr(BinaryExpr {
             left,

@@ -127,7 +127,13 @@ fn statement(mut cursor: Cursor<'_>, depth: usize) -> Result<Statement> {
         return Err(cursor.expected("a statement"));
     };
     match word.as_str() {
-        "SELECT" | "WITH" => return select_into::statement(&cursor),
+        "SELECT" => return select_into::statement(&cursor),
+        "WITH" => {
+            return match write::behind_with(&cursor) {
+                Some(place) => write::insert_with(&cursor, place),
+                None => select_into::statement(&cursor),
+            };
+        }
         "VALUES" => return query::statement(&cursor),
         "TABLE" if !cursor.is_sign_at(1, '(') => return query::statement(&cursor),
         _ => {}

@@ -3,7 +3,7 @@
 
 use std::ops::ControlFlow;
 
-use sqlparser::ast::{Expr, Query, SetExpr, Value, Visitor};
+use sqlparser::ast::{self, Expr, Query, SetExpr, Value, Visitor};
 
 use super::cursor::{Cursor, Result};
 use super::{names, parenthesized, partitions, query, returning};
@@ -190,6 +190,52 @@ fn returns(mut insert: Insert, clause: Statement) -> Statement {
             Statement::Insert(Box::new(insert))
         }
         refused => refused,
+    }
+}
+
+/// The place of INSERT in `WITH .. INSERT ..`, among the tokens; `None`: nothing is written behind
+/// the list of WITH.
+pub(super) fn behind_with(cursor: &Cursor<'_>) -> Option<usize> {
+    let mut depth = 0_usize;
+    (1..cursor.rest().len()).find(|at| {
+        if cursor.is_sign_at(*at, '(') {
+            depth += 1;
+        } else if cursor.is_sign_at(*at, ')') {
+            depth = depth.saturating_sub(1);
+        }
+        depth == 0
+            && cursor.is_sign_at(*at - 1, ')')
+            && cursor.is_word_at(*at, "INSERT")
+            && cursor.is_one_of_at(*at + 1, &["INTO", "OVERWRITE"])
+    })
+}
+
+/// PostgreSQL's `WITH .. INSERT .. query`, as `INSERT .. WITH .. (query)`. `place`: as of
+/// [`behind_with`].
+pub(super) fn insert_with(cursor: &Cursor<'_>, place: usize) -> Result<Statement> {
+    let mut behind = *cursor;
+    (0..place).for_each(|_| behind.advance());
+    let mut written = match insert(&mut behind)? {
+        Statement::Insert(written) => written,
+        refused => return Ok(refused),
+    };
+    // Read as a whole, so that parameters are counted from the first one.
+    written.query = match query::changed(cursor, take_source)? {
+        Statement::Query(query) => query,
+        refused => return Ok(refused),
+    };
+    fill_defaults(&mut written.query.body);
+    Ok(Statement::Insert(written))
+}
+
+/// Puts the query of an INSERT, which is the body of a query, into the INSERT's place.
+fn take_source(query: &mut Query) {
+    let source = match query.body.as_mut() {
+        SetExpr::Insert(ast::Statement::Insert(insert)) => insert.source.take(),
+        _ => None,
+    };
+    if let Some(source) = source {
+        *query.body = SetExpr::Query(source);
     }
 }
 

@@ -220,8 +220,8 @@ fn an_alias_does_not_hide_the_column_of_the_same_spelling_in_its_own_select_list
 #[test]
 fn a_query_that_writes_is_refused() {
     assert!(
-        refused("WITH x AS (SELECT 1) INSERT INTO t SELECT * FROM x")
-            .starts_with("INSERT is not supported; use ")
+        refused("WITH x AS (SELECT 1) UPDATE t SET a = 1")
+            .starts_with("UPDATE is not supported; use ")
     );
     for sql in [
         "SELECT * INTO UNLOGGED t FROM u",

@@ -275,6 +275,37 @@ fn unload_takes_a_query_a_folder_and_properties() {
 }
 
 #[test]
+fn with_may_be_before_insert() {
+    let given = insert(
+        "WITH x AS (SELECT ? AS a), y (b) AS (SELECT a FROM x) INSERT INTO D.t (c) SELECT b + ? FROM y ORDER BY 1",
+    );
+    assert_eq!(given.table.to_string(), "d.t");
+    assert_eq!(given.columns, ["c"]);
+    assert_eq!(
+        given.query.to_string(),
+        "WITH x AS (SELECT $1 AS a), y (b) AS (SELECT a FROM x) (SELECT b + $2 FROM y ORDER BY 1)"
+    );
+    let given = insert("WITH x AS (SELECT 1) INSERT OVERWRITE t VALUES (1, DEFAULT)");
+    assert!(given.overwrite);
+    assert_eq!(
+        given.query.to_string(),
+        "WITH x AS (SELECT 1) (VALUES (1, NULL))"
+    );
+    let given = insert("INSERT INTO t WITH x AS (SELECT 1) SELECT * FROM x");
+    assert_eq!(
+        given.query.to_string(),
+        "WITH x AS (SELECT 1) SELECT * FROM x"
+    );
+    for sql in [
+        "WITH x AS (SELECT 1) INSERT INTO t SELECT * FROM x RETURNING a",
+        "WITH x AS (SELECT 1) INSERT INTO t SELECT * FROM x ON CONFLICT DO NOTHING",
+        "WITH x AS (INSERT INTO t SELECT 1) SELECT * FROM x",
+    ] {
+        assert!(matches!(one(sql), Statement::Unsupported(_)), "{sql}");
+    }
+}
+
+#[test]
 fn writes_can_be_prepared_and_filled() {
     let Statement::Prepare(prepared) = one("PREPARE p FROM INSERT INTO t SELECT ?") else {
         panic!()

@@ -6,7 +6,7 @@ use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, Tr
 use datafusion::config::ConfigOptions;
 use datafusion::datasource::physical_plan::FileSource;
 use datafusion::datasource::source::DataSourceExec;
-use datafusion::physical_expr::{PhysicalExpr, split_conjunction};
+use datafusion::physical_expr::split_conjunction;
 use datafusion::physical_plan::collect;
 
 use super::super::{FilterRows, KeyFilter, ParquetFiles};
