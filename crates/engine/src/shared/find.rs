@@ -56,9 +56,17 @@ pub(super) fn divided(plan: &LogicalPlan, bound: usize) -> Result<Option<Divided
     let mut order: Vec<usize> = (0..firsts.len()).collect();
     let size = |place: &usize| firsts.get(*place).map_or(0, |first| survey.size(*first));
     order.sort_by_key(size);
+    // EXPLAIN shows the numbers, which must not tell of parts behind barriers.
+    let is_shown = |place: &usize| {
+        let first = firsts
+            .get(*place)
+            .and_then(|first| survey.nodes.get(*first));
+        first.is_some_and(|node| node.barrier.is_none())
+    };
+    let (shown, hidden): (Vec<usize>, Vec<usize>) = order.iter().copied().partition(is_shown);
     let mut numbers = vec![0; firsts.len()];
-    for (number, place) in (1..).zip(&order) {
-        if let Some(known) = numbers.get_mut(*place) {
+    for (number, place) in (1..).zip(shown.into_iter().chain(hidden)) {
+        if let Some(known) = numbers.get_mut(place) {
             *known = number;
         }
     }
