@@ -86,7 +86,7 @@ pub(crate) async fn planned(state: &SessionState, statement: &Statement) -> Resu
 /// of a view in the statement, which is not planned again for the same error.
 fn is_of_any_columns(error: &Error) -> bool {
     let code = error.code();
-    code.is_about_the_run() || matches!(code, Code::InvalidView | Code::TooComplex)
+    code.is_about_the_run() || code == Code::InvalidView
 }
 
 fn is_named_twice(planned: &Result<LogicalPlan>) -> bool {
