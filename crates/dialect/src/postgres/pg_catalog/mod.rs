@@ -43,7 +43,7 @@ use lakegate_engine::Names;
 use lakegate_error::Error;
 
 use self::asked::Asked;
-pub use self::empty::without_empty_relations;
+pub use self::empty::{has_no_rows, without_empty_relations};
 pub use self::few::reads_few_rows;
 use self::functions::{ABOUT_COLUMNS, ABOUT_NAMES, ABOUT_TABLES, Lookup, absent};
 pub use self::narrow::narrowed;
