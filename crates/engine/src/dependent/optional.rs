@@ -37,12 +37,20 @@ impl AnalyzerRule for OptionalValues {
             return Ok(plan);
         }
         let found = Cell::new(false);
-        let plan = plan.transform_up_with_subqueries(|node| {
-            let node =
-                node.map_expressions(|expr| expr.transform_up(|expr| optional(expr, &found)))?;
-            // The nodes above become nullable too.
-            node.map_data(LogicalPlan::recompute_schema)
-        })?;
+        let of = |node: LogicalPlan, is_changed: bool| {
+            let node = match expressions::reads(&node, is_scalar)? {
+                true => {
+                    node.map_expressions(|expr| expr.transform_up(|expr| optional(expr, &found)))?
+                }
+                false => Transformed::no(node),
+            };
+            match is_changed || node.transformed {
+                // The nodes above become nullable too.
+                true => node.data.recompute_schema().map(Transformed::yes),
+                false => Ok(node),
+            }
+        };
+        let plan = expressions::each_operator(plan, &of)?;
         if !found.get() {
             return Ok(plan.data);
         }

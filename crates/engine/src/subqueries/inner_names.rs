@@ -27,7 +27,7 @@ use datafusion::error::Result;
 use datafusion::logical_expr::{Distinct, Expr, Filter, LogicalPlan, LogicalPlanBuilder};
 use datafusion::optimizer::AnalyzerRule;
 
-use crate::expressions;
+use crate::expressions::{self, subquery_of};
 
 /// The analyzer rule.
 #[derive(Debug)]
@@ -46,6 +46,9 @@ impl AnalyzerRule for InnerNames {
         })?
         .transform_data(|plan| {
             plan.transform_up_with_subqueries(|node| {
+                if !expressions::reads(&node, |part| subquery_of(part).is_some())? {
+                    return Ok(Transformed::no(node));
+                }
                 node.map_expressions(|expr| expr.transform_up(|expr| within(expr, &made)))
             })
         })
@@ -120,6 +123,9 @@ fn renamed(
         }
         Ok(TreeNodeRecursion::Continue)
     })?;
+    if !outer {
+        return Ok(Transformed::no(LogicalPlan::Filter(filter)));
+    }
     let schema = Arc::clone(filter.input.schema());
     let mut counts: HashMap<&str, usize> = HashMap::new();
     for field in schema.fields() {
@@ -128,7 +134,7 @@ fn renamed(
     let is_shared = |column: &&Column| {
         taken.contains(&column.name) || counts.get(column.name.as_str()).is_some_and(|n| *n > 1)
     };
-    if !outer || !inner.iter().any(is_shared) {
+    if !inner.iter().any(is_shared) {
         return Ok(Transformed::no(LogicalPlan::Filter(filter)));
     }
     let columns = schema.iter().map(|field| {

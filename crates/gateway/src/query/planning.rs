@@ -4,12 +4,15 @@ use std::sync::{Arc, OnceLock};
 
 use arrow::datatypes::SchemaRef;
 use datafusion::common::ScalarValue;
+use datafusion::error::Result as EngineResult;
 use datafusion::execution::SessionState;
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::{EmptyRelation, LogicalPlan};
 use lakegate_catalog::store::Draft;
 use lakegate_dialect::postgres::pg_catalog::{self, PgCatalog};
 use lakegate_dialect::postgres::{names_hidden_columns, names_system_columns, sorts_by_number};
-use lakegate_engine::{PlanSettings, check_names, with_shown_names, without_full_lists};
+use lakegate_engine::{
+    PlanSettings, check_names, early_schema, with_shown_names, without_full_lists,
+};
 use lakegate_error::{Result, from_engine};
 use lakegate_lake::meter::QueryStores;
 use lakegate_lake::scan::QueryLake;
@@ -154,7 +157,10 @@ impl Planning {
         // Only analysis determines the types of a UNION whose first SELECT is NULL or narrower.
         let analyzed = match analysis {
             Some(analyzed) => analyzed,
-            None => self.analyzed(plan)?,
+            None => match self.without_rows(&plan).map_err(from_engine)? {
+                Some(empty) => empty,
+                None => self.analyzed(plan)?,
+            },
         };
         // Not the plan: rules copy each operator that something else holds.
         let announced = Arc::clone(analyzed.schema());
@@ -165,6 +171,24 @@ impl Planning {
             .map_err(from_engine)?;
         system.read_tables(&optimized).await.map_err(from_engine)?;
         Ok(optimized)
+    }
+
+    /// Returns what a plan over relations of the catalog that are always empty is optimised to, as
+    /// most of psql's `\d` is, without the whole analysis; `None` for other plans.
+    ///
+    /// # Errors
+    /// The types of expressions do not match.
+    fn without_rows(&self, plan: &LogicalPlan) -> EngineResult<Option<LogicalPlan>> {
+        if !pg_catalog::has_no_rows(plan)? {
+            return Ok(None);
+        }
+        let schema = early_schema(&self.state, plan.clone())?;
+        Ok(schema.map(|schema| {
+            LogicalPlan::EmptyRelation(EmptyRelation {
+                produce_one_row: false,
+                schema,
+            })
+        }))
     }
 
     /// Returns which columns of tables the columns of the plan are; empty if that is not known.
@@ -180,7 +204,11 @@ impl Planning {
     /// Returns the columns as the client sees them.
     fn columns(&self, plan: &LogicalPlan) -> SchemaRef {
         // A plan with an untyped parameter cannot be analysed: then the planner's types are used.
-        let analyzed = self.analyzed(plan.clone());
+        let analyzed = match self.without_rows(plan) {
+            Ok(Some(empty)) => Ok(empty),
+            // Of an error too: it may be that of a parameter.
+            Ok(None) | Err(_) => self.analyzed(plan.clone()),
+        };
         let shown = analyzed.as_ref().unwrap_or(plan);
         let columns = self.names.schema(shown.schema().inner());
         // Other plans are kept, and optimised once.

@@ -32,7 +32,7 @@ pub(crate) async fn planned(state: &SessionState, statement: &Statement) -> Resu
         let plan = plan_with(state, statement.clone(), Some(Arc::new(names))).await;
         match plan {
             Ok(plan) if !has_columns_of_one_name(&plan) => return Ok(plan),
-            Err(error) if error.code().is_about_the_run() => return Err(error),
+            Err(error) if is_of_any_columns(&error) => return Err(error),
             // With all columns it may have a plan, and it has the right error.
             _ => {}
         }
@@ -80,6 +80,13 @@ pub(crate) async fn planned(state: &SessionState, statement: &Statement) -> Resu
         }
     }
     first
+}
+
+/// Returns whether an error is the same with other columns of the tables: of the planning itself, or
+/// of a view in the statement, which is not planned again for the same error.
+fn is_of_any_columns(error: &Error) -> bool {
+    let code = error.code();
+    code.is_about_the_run() || code == Code::InvalidView
 }
 
 fn is_named_twice(planned: &Result<LogicalPlan>) -> bool {

@@ -33,6 +33,18 @@ pub fn without_empty_relations(plan: LogicalPlan) -> Result<LogicalPlan> {
     }
 }
 
+/// Returns whether a plan never has rows, because of such relations. It need not be analysed.
+///
+/// # Errors
+///
+/// The engine rejects the changed plan.
+pub fn has_no_rows(plan: &LogicalPlan) -> Result<bool> {
+    match plan.exists(|node| Ok(is_always_empty(node)))? {
+        true => Ok(is_empty(&with_empty_parts(plan.clone())?.data)),
+        false => Ok(false),
+    }
+}
+
 fn emptied(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
     let parts = with_empty_parts(plan)?;
     Ok(match parts.transformed && is_empty(&parts.data) {

@@ -43,7 +43,7 @@ use lakegate_engine::Names;
 use lakegate_error::Error;
 
 use self::asked::Asked;
-pub use self::empty::without_empty_relations;
+pub use self::empty::{has_no_rows, without_empty_relations};
 pub use self::few::reads_few_rows;
 use self::functions::{ABOUT_COLUMNS, ABOUT_NAMES, ABOUT_TABLES, Lookup, absent};
 pub use self::narrow::narrowed;
@@ -90,7 +90,6 @@ pub struct PgCatalog {
     session: Arc<SessionInfo>,
     source: Arc<dyn CatalogSource>,
     lookup: Arc<Lookup>,
-    names: ShownAsNames,
     asks_the_catalog: bool,
     system_columns: bool,
 }
@@ -126,12 +125,10 @@ impl PgCatalog {
             }
         };
         let lookup = Arc::new(lookup);
-        let names = ShownAsNames::new(functions::names_by_type(&lookup));
         Ok(Self {
             session,
             source,
             lookup,
-            names,
             asks_the_catalog: asks_the_catalog(references),
             system_columns: references.system_columns,
         })
@@ -243,7 +240,7 @@ impl PgCatalog {
         let mut columns = plan.schema().fields().iter();
         let is_shown = columns.any(|column| column.metadata().contains_key(PG_TYPE));
         match self.asks_the_catalog || is_shown {
-            true => self.names.finish(plan),
+            true => ShownAsNames::new(functions::names_by_type(&self.lookup)).finish(plan),
             false => Ok(plan),
         }
     }

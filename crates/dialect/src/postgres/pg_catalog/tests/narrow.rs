@@ -491,3 +491,55 @@ async fn queries_about_few_tables_read_few_rows() {
         assert_eq!(reads_few_rows(&plan).unwrap(), few, "{sql}");
     }
 }
+
+#[tokio::test]
+async fn plans_over_relations_that_are_always_empty_have_no_rows() {
+    let source: Arc<Sample> = Arc::default();
+    for (sql, expected) in [
+        (
+            "SELECT polname FROM pg_policy WHERE polrelid = 7 ORDER BY 1",
+            true,
+        ),
+        (
+            "SELECT c.oid FROM pg_class c, pg_inherits i WHERE c.oid = i.inhparent",
+            true,
+        ),
+        (
+            "SELECT c.oid FROM pg_inherits i LEFT JOIN pg_class c ON c.oid = i.inhparent",
+            true,
+        ),
+        (
+            "SELECT polname FROM pg_policy UNION SELECT conname FROM pg_constraint",
+            true,
+        ),
+        (
+            "SELECT polname, count(*) FROM pg_policy GROUP BY polname",
+            true,
+        ),
+        ("SELECT count(*) FROM pg_policy", false),
+        (
+            "SELECT c.oid FROM pg_class c LEFT JOIN pg_inherits i ON c.oid = i.inhparent",
+            false,
+        ),
+        (
+            "SELECT polname FROM pg_policy UNION SELECT relname FROM pg_class",
+            false,
+        ),
+        (
+            "SELECT oid FROM pg_class WHERE oid NOT IN (SELECT inhrelid FROM pg_inherits)",
+            false,
+        ),
+        ("SELECT relname FROM pg_class WHERE oid = 7", false),
+    ] {
+        let mut statement = Parser::parse_sql(&PostgreSqlDialect {}, sql)
+            .unwrap()
+            .remove(0);
+        let references = rewrite(&mut statement, Names::Postgres).unwrap();
+        let system = PgCatalog::open(Arc::new(session()), Arc::clone(&source) as _, &references);
+        let system = system.await.unwrap();
+        let state = state_of(&system, &references).unwrap();
+        let statement = EngineStatement::Statement(Box::new(statement));
+        let plan = state.statement_to_plan(statement).await.unwrap();
+        assert_eq!(has_no_rows(&plan).unwrap(), expected, "{sql}");
+    }
+}
