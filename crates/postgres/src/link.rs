@@ -79,7 +79,7 @@ pub(super) struct Link {
     pub out: BytesMut,
     /// The longest message that is accepted.
     max_message: usize,
-    stop: CancellationToken,
+    stopping: Pin<Box<WaitForCancellationFutureOwned>>,
     /// Cancelled when the connection's session is terminated.
     terminated: CancellationToken,
     termination: Pin<Box<WaitForCancellationFutureOwned>>,
@@ -107,7 +107,7 @@ impl Link {
             out: BytesMut::new(),
             // Raised once the client has authenticated.
             max_message: frontend::MAX_STARTUP,
-            stop: shutdown.stopping().clone(),
+            stopping: Box::pin(shutdown.stopping().clone().cancelled_owned()),
             termination: Box::pin(terminated.clone().cancelled_owned()),
             terminated,
             cut_off: Box::pin(shutdown.cut_off().clone().cancelled_owned()),
@@ -170,13 +170,20 @@ impl Link {
                 return Ok(Some(frame));
             }
             self.flush().await?;
-            let (stop, terminated) = (self.stop.clone(), self.terminated.clone());
-            tokio::select! {
-                biased;
-                read = std::future::poll_fn(|cx| self.poll_read_more(cx)) => read?,
-                () = stop.cancelled() => return Err(Ended::ShuttingDown),
-                () = terminated.cancelled() => return Err(Ended::ShuttingDown),
-                () = &mut idle => return Ok(None),
+            let is_read = std::future::poll_fn(|cx| {
+                if let Poll::Ready(read) = self.poll_read_more(cx) {
+                    return Poll::Ready(read.map(|()| true));
+                }
+                if self.stopping.as_mut().poll(cx).is_ready()
+                    || self.termination.as_mut().poll(cx).is_ready()
+                {
+                    return Poll::Ready(Err(Ended::ShuttingDown));
+                }
+                idle.as_mut().poll(cx).map(|()| Ok(false))
+            })
+            .await?;
+            if !is_read {
+                return Ok(None);
             }
         }
     }

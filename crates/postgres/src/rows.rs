@@ -1,5 +1,8 @@
 //! Streams a result to the client, batch by batch, at the client's pace.
 
+use std::ops::Range;
+
+use bytes::BytesMut;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use futures::StreamExt;
@@ -89,6 +92,25 @@ pub(super) fn describe(
     Ok(())
 }
 
+/// Appends rows until there is enough output to write. Returns the row after the last one.
+///
+/// Without an await, the loop over the rows keeps its state in registers.
+fn fill(
+    out: &mut BytesMut,
+    batch: &BatchEncoder<'_>,
+    rows: Range<usize>,
+    put: &mut impl FnMut(&mut BytesMut, &BatchEncoder<'_>, usize) -> Result<()>,
+) -> Result<usize> {
+    let end = rows.end;
+    for row in rows {
+        put(out, batch, row)?;
+        if out.len() >= WRITE_AT {
+            return Ok(row + 1);
+        }
+    }
+    Ok(end)
+}
+
 /// A result whose rows may be partly sent.
 pub(super) struct Running {
     pub tag: &'static str,
@@ -143,7 +165,7 @@ impl Running {
         &mut self,
         link: &mut Link,
         limit: Option<u64>,
-        put: impl FnMut(&mut bytes::BytesMut, &BatchEncoder<'_>, usize) -> Result<()>,
+        put: impl FnMut(&mut BytesMut, &BatchEncoder<'_>, usize) -> Result<()>,
     ) -> Result<u64, Failed> {
         match self.query.clone() {
             Some(query) => query.metered(self.send_rows(link, limit, put)).await,
@@ -155,7 +177,7 @@ impl Running {
         &mut self,
         link: &mut Link,
         limit: Option<u64>,
-        mut put: impl FnMut(&mut bytes::BytesMut, &BatchEncoder<'_>, usize) -> Result<()>,
+        mut put: impl FnMut(&mut BytesMut, &BatchEncoder<'_>, usize) -> Result<()>,
     ) -> Result<u64, Failed> {
         let mut sent = 0;
         while limit.is_none_or(|limit| sent < limit) {
@@ -173,8 +195,9 @@ impl Running {
             let end = first + limit.map_or(rest, |limit| rest.min(limit - sent)) as usize;
             {
                 let rows = self.encoder.batch(&batch)?;
-                for row in first..end {
-                    put(&mut link.out, &rows, row)?;
+                let mut next = first;
+                while next < end {
+                    next = fill(&mut link.out, &rows, next..end, &mut put)?;
                     if link.out.len() >= WRITE_AT {
                         link.flush().await?;
                         if let Some(query) = &self.query {

@@ -156,48 +156,45 @@ impl Query {
     }
 
     fn record_end(&self, rows: u64, outcome: std::result::Result<(), &Error>) {
-        let record = {
-            let mut record = self.record.lock();
-            if record.state.is_final() {
-                return;
-            }
-            record.state = match outcome {
-                Ok(()) => QueryState::Succeeded,
-                Err(error) => match error.code() {
-                    // Athena too reports a query as cancelled if it exceeds a limit of its
-                    // workgroup.
-                    Code::QueryCancelled
-                    | Code::StatementTimeout
-                    | Code::SessionEnded
-                    | Code::ClientStalled
-                    | Code::BytesScannedCutoff
-                    | Code::CpuTimeLimit
-                    | Code::RunTimeLimit
-                    | Code::RowsReturnedLimit
-                    | Code::BytesWrittenLimit => QueryState::Cancelled,
-                    _ => QueryState::Failed,
-                },
-            };
-            if let Err(error) = outcome {
-                record.error_code = Some(error.code().name().to_owned());
-                record.error_message = Some(error.message().to_owned());
-                // Details withheld from the principal are logged under the query's id, for
-                // the operator.
-                if let Some(error) = error.full() {
-                    tracing::warn!(query_id = %self.id, user = record.user_name, error, "a query failed");
-                }
-            }
-            record.completed_at = Some(Utc::now());
-            record.total = self.started.elapsed();
-            record.cpu = self.resources.cpu.total();
-            record.rows = rows;
-            record.bytes_written = self.written.load(Ordering::Relaxed);
-            if !record.cache_hit {
-                record.bytes_scanned = self.resources.meter.scanned();
-                record.bytes_fetched = self.resources.meter.fetched();
-            }
-            record.clone()
+        let mut record = self.record.lock();
+        if record.state.is_final() {
+            return;
+        }
+        record.state = match outcome {
+            Ok(()) => QueryState::Succeeded,
+            Err(error) => match error.code() {
+                // Athena too reports a query as cancelled if it exceeds a limit of its
+                // workgroup.
+                Code::QueryCancelled
+                | Code::StatementTimeout
+                | Code::SessionEnded
+                | Code::ClientStalled
+                | Code::BytesScannedCutoff
+                | Code::CpuTimeLimit
+                | Code::RunTimeLimit
+                | Code::RowsReturnedLimit
+                | Code::BytesWrittenLimit => QueryState::Cancelled,
+                _ => QueryState::Failed,
+            },
         };
+        if let Err(error) = outcome {
+            record.error_code = Some(error.code().name().to_owned());
+            record.error_message = Some(error.message().to_owned());
+            // Details withheld from the principal are logged under the query's id, for
+            // the operator.
+            if let Some(error) = error.full() {
+                tracing::warn!(query_id = %self.id, user = record.user_name, error, "a query failed");
+            }
+        }
+        record.completed_at = Some(Utc::now());
+        record.total = self.started.elapsed();
+        record.cpu = self.resources.cpu.total();
+        record.rows = rows;
+        record.bytes_written = self.written.load(Ordering::Relaxed);
+        if !record.cache_hit {
+            record.bytes_scanned = self.resources.meter.scanned();
+            record.bytes_fetched = self.resources.meter.fetched();
+        }
         self.events.send(&QueryEvent::Finished(&record));
     }
 }

@@ -374,14 +374,11 @@ impl Query {
 
     /// Marks the query as running.
     pub fn runs(&self) {
-        let record = {
-            let mut record = self.record.lock();
-            if record.state.is_final() {
-                return;
-            }
-            record.state = QueryState::Running;
-            record.clone()
-        };
+        let mut record = self.record.lock();
+        if record.state.is_final() {
+            return;
+        }
+        record.state = QueryState::Running;
         self.events.send(&QueryEvent::Started(&record));
     }
 

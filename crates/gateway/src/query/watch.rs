@@ -46,9 +46,16 @@ impl QueryWatch {
         self.0.client_takes();
     }
 
-    /// Charges the CPU time of `work` to the query, such as that of encoding its rows.
+    /// Charges the CPU time of `work` to the query, such as that of encoding its rows. That of a
+    /// query which has ended is not measured: its record is complete.
     pub fn metered<F: Future>(&self, work: F) -> impl Future<Output = F::Output> + use<F> {
-        metered(Arc::clone(&self.0.resources.cpu), work)
+        let meter = (!self.0.is_over()).then(|| Arc::clone(&self.0.resources.cpu));
+        async move {
+            match meter {
+                Some(meter) => metered(meter, work).await,
+                None => work.await,
+            }
+        }
     }
 
     /// Returns the part of the query's files that has been read, from 0 to 1, or `None` while it is

@@ -28,7 +28,7 @@ impl KnownTexts {
     fn get(&self, text: &str) -> Option<Arc<Parsed>> {
         // What is behind a statement that is complete does not change it.
         let text = text.trim_end_matches([';', ' ', '\t', '\r', '\n']);
-        let mut known = self.0.iter().filter_map(Weak::upgrade);
+        let mut known = self.0.iter().rev().filter_map(Weak::upgrade);
         known.find(|known| known.position == 1 && known.text == text)
     }
 

@@ -26,7 +26,8 @@ impl<'a> QueryEvent<'a> {
 
 /// Receives the events of every query.
 pub trait QueryListener: fmt::Debug + Send + Sync {
-    /// Called on the thread where the event happens, so it must not block.
+    /// Called on the thread where the event happens, which holds the record: it must neither block
+    /// nor ask the query for it.
     fn on(&self, event: &QueryEvent<'_>);
 }
 

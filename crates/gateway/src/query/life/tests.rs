@@ -126,3 +126,16 @@ async fn listeners_hear_of_each_step_once_and_of_the_first_end_alone() {
         ]
     );
 }
+
+#[tokio::test]
+async fn query_that_ends_as_it_is_submitted_has_one_event() {
+    let heard = Arc::new(Heard::default());
+    let events = Arc::new(QueryEvents::new(vec![Arc::clone(&heard) as _]));
+    let running = Arc::<RunningQueries>::default();
+    let query = Query::unsubmitted(submission(None), events, Arc::clone(&running));
+    assert!(heard.0.lock().is_empty() && running.is_empty());
+    query.finish(1, Ok(()));
+    assert_eq!(*heard.0.lock(), [("finished", QueryState::Succeeded)]);
+    assert_eq!(query.record().rows, 1);
+    assert!(query.is_over() && running.is_empty());
+}
