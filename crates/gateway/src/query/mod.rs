@@ -25,6 +25,7 @@ pub(crate) mod parameters;
 pub(crate) mod plan_text;
 pub(crate) mod planners;
 pub(crate) mod planning;
+mod populated;
 mod postgres_plan;
 mod relations;
 pub(crate) mod resolve;

@@ -4,9 +4,13 @@
 //! stopped with it. The parts of a session's statement come before its planning, so each is one of
 //! its own.
 
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
 use datafusion::logical_expr::LogicalPlan;
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use lakegate_dialect::Dialect;
 use lakegate_dialect::postgres::CatalogReferences;
 use lakegate_error::Result;
 use sqlparser::ast;
@@ -15,6 +19,7 @@ use crate::moment::Moment;
 use crate::query::joined_columns::{ColumnsOf, Lookups};
 use crate::query::planners::PlannedText;
 use crate::query::planning::plan_sql;
+use crate::query::populated;
 use crate::query::resolve::{NameScope, NameState, rewritten};
 use crate::session::Session;
 
@@ -38,6 +43,10 @@ impl Relations<'_> {
         statement: ast::Statement,
         lookups: &mut Lookups,
     ) -> Result<(ast::Statement, CatalogReferences)> {
+        let statement = match self.scope.dialect {
+            Dialect::Postgres => Box::pin(populated::expanded(self, statement, lookups)).await?,
+            Dialect::Athena | Dialect::Trino => statement,
+        };
         let limit = self.session.gateway.max_planning_time;
         rewritten(self.scope.dialect, statement, self, lookups, limit).await
     }
@@ -80,12 +89,16 @@ impl Relations<'_> {
     }
 }
 
-impl ColumnsOf for Relations<'_> {
-    fn columns_of<'a>(
+impl Relations<'_> {
+    /// Returns the columns of a relation, which is planned by itself.
+    ///
+    /// # Errors
+    /// As of [`Self::plan`].
+    pub(super) fn schema_of<'a>(
         &'a self,
         query: &'a ast::Query,
         lookups: &'a mut Lookups,
-    ) -> BoxFuture<'a, Result<Vec<String>>> {
+    ) -> BoxFuture<'a, Result<SchemaRef>> {
         async move {
             let plan = match self.apart {
                 true => self.plan_apart(query, lookups).await?,
@@ -94,7 +107,21 @@ impl ColumnsOf for Relations<'_> {
                     Box::pin(self.plan(statement, lookups)).await?.0
                 }
             };
-            let fields = plan.schema().fields().iter();
+            Ok(Arc::clone(plan.schema().inner()))
+        }
+        .boxed()
+    }
+}
+
+impl ColumnsOf for Relations<'_> {
+    fn columns_of<'a>(
+        &'a self,
+        query: &'a ast::Query,
+        lookups: &'a mut Lookups,
+    ) -> BoxFuture<'a, Result<Vec<String>>> {
+        async move {
+            let schema = self.schema_of(query, lookups).await?;
+            let fields = schema.fields().iter();
             Ok(fields.map(|field| field.name().clone()).collect())
         }
         .boxed()

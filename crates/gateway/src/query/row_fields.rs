@@ -129,6 +129,9 @@ struct Found {
     of_row: Query,
     /// The same with the tables around it, if the row is one of theirs.
     of_outer: Option<Query>,
+    /// `SELECT row.* FROM …` of the tables of each SELECT around it, innermost first, if the row may
+    /// be one of these tables.
+    of_outer_tables: Vec<Query>,
 }
 
 /// Finds the first `row.*`, and replaces it once its fields are known.
@@ -206,14 +209,20 @@ impl Rows {
             Expr::CompoundIdentifier(parts) => Some(parts.clone()),
             _ => None,
         };
-        let of_table = table.and_then(|parts| {
-            let mut of_table = bare(select);
-            of_table.projection = vec![SelectItem::QualifiedWildcard(
+        let star = table.map(|parts| {
+            SelectItem::QualifiedWildcard(
                 SelectItemQualifiedWildcardKind::ObjectName(ObjectName::from(parts)),
                 WildcardAdditionalOptions::default(),
-            )];
-            self.query(of_table)
+            )
         });
+        let of_tables = |from: &Vec<TableWithJoins>| {
+            let mut of_table = bare(select);
+            of_table.from.clone_from(from);
+            of_table.projection = vec![star.clone()?];
+            self.query(of_table)
+        };
+        let of_table = of_tables(&select.from);
+        let of_outer_tables = self.tables.iter().rev().filter_map(of_tables).collect();
         // The other columns stay, because GROUP BY may name them by their places.
         let mut of_row = select.clone();
         for (index, item) in of_row.projection.iter_mut().enumerate() {
@@ -243,6 +252,7 @@ impl Rows {
             of_table,
             of_row: self.query(of_row)?,
             of_outer,
+            of_outer_tables,
         })
     }
 
@@ -315,25 +325,19 @@ async fn fields(state: &SessionState, found: Found) -> Result<Vec<(Expr, String)
         Some(query) => planned(state, query).await.ok(),
         None => None,
     };
-    let fields: Vec<(Expr, String)> = match of_table {
-        Some(plan) => {
-            let columns = plan.schema().iter();
-            let columns = columns.map(|(table, field)| {
-                let quoted = |name: &str| Ident::with_quote('"', name);
-                let table = table.map(|table| quoted(table.table()));
-                let parts = table.into_iter().chain([quoted(field.name())]);
-                (
-                    Expr::CompoundIdentifier(parts.collect()),
-                    field.name().clone(),
-                )
-            });
-            columns.collect()
+    let of_row = match of_table {
+        Some(plan) => return named(columns(&plan), &found.row, found.names),
+        None => match (planned(state, found.of_row).await, found.of_outer) {
+            (Err(error), Some(query)) => planned(state, query).await.map_err(|_| error),
+            (plan, _) => plan,
+        },
+    };
+    let fields: Vec<(Expr, String)> = match of_row {
+        Err(error) => {
+            let of_outer_table = first_planned(state, found.of_outer_tables).await;
+            columns(&of_outer_table.ok_or(error)?)
         }
-        None => {
-            let plan = match (planned(state, found.of_row).await, found.of_outer) {
-                (Err(error), Some(query)) => planned(state, query).await.map_err(|_| error)?,
-                (plan, _) => plan?,
-            };
+        Ok(plan) => {
             let mut columns = plan.schema().fields().iter();
             let row = columns.find(|field| field.name() == ROW);
             let Some(DataType::Struct(fields)) = row.map(|row| row.data_type()) else {
@@ -358,22 +362,58 @@ async fn fields(state: &SessionState, found: Found) -> Result<Vec<(Expr, String)
             named.collect()
         }
     };
-    if found.names.is_empty() {
+    named(fields, &found.row, found.names)
+}
+
+/// Returns the plan of the first query that has one.
+async fn first_planned(state: &SessionState, queries: Vec<Query>) -> Option<LogicalPlan> {
+    for query in queries {
+        if let Ok(plan) = planned(state, query).await {
+            return Some(plan);
+        }
+    }
+    None
+}
+
+/// Returns the columns of a plan as those of their tables, with their names.
+fn columns(plan: &LogicalPlan) -> Vec<(Expr, String)> {
+    let columns = plan.schema().iter();
+    let columns = columns.map(|(table, field)| {
+        let quoted = |name: &str| Ident::with_quote('"', name);
+        let table = table.map(|table| quoted(table.table()));
+        let parts = table.into_iter().chain([quoted(field.name())]);
+        (
+            Expr::CompoundIdentifier(parts.collect()),
+            field.name().clone(),
+        )
+    });
+    columns.collect()
+}
+
+/// Gives the fields of a row names, unless there are none.
+///
+/// # Errors
+/// The row has another number of fields.
+fn named(
+    fields: Vec<(Expr, String)>,
+    row: &Expr,
+    names: Vec<String>,
+) -> Result<Vec<(Expr, String)>> {
+    if names.is_empty() {
         return Ok(fields);
     }
-    if found.names.len() != fields.len() {
+    if names.len() != fields.len() {
         return Err(Error::new(
             Code::InvalidQuery,
             format!(
-                "{}.* has {} columns, and {} names",
-                found.row,
+                "{row}.* has {} columns, and {} names",
                 fields.len(),
-                found.names.len()
+                names.len()
             ),
         ));
     }
     let exprs = fields.into_iter().map(|(expr, _)| expr);
-    Ok(exprs.zip(found.names).collect())
+    Ok(exprs.zip(names).collect())
 }
 
 /// Puts fields in the place of `row.*`.

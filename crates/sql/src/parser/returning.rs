@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 
 use sqlparser::ast::{
     Expr, Ident, ObjectName, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, TableFactor,
-    VisitorMut,
+    Value, VisitorMut,
 };
 
 use super::cursor::{Cursor, Result};
@@ -17,7 +17,7 @@ use super::query;
 use super::write::Subqueries;
 use crate::ast::{RETURNED, Statement, TEMPORARY_SCHEMA, TableName, Unsupported};
 use crate::lexer::TokenKind;
-use crate::walk::{walk, walk_mut};
+use crate::walk::{walk, walk_expressions, walk_mut};
 
 /// Returns what precedes the last RETURNING that is in no parentheses, and what follows it. The word
 /// may also be a name.
@@ -59,6 +59,13 @@ pub(super) fn query(
             nearest: Some("SELECT after the INSERT".to_owned()),
         }));
     }
+    // They are numbered from the start of the statement, and the list is read by itself.
+    if has_questions(list) && has_parameters(&items) {
+        return Ok(Statement::Unsupported(Unsupported {
+            what: "the parameter ? in RETURNING".to_owned(),
+            nearest: Some("$1, $2 .. in the whole statement".to_owned()),
+        }));
+    }
     let mut rows = query::of_text(&format!(
         "SELECT 1 FROM {TEMPORARY_SCHEMA}.\"{RETURNED}\" AS x"
     ))?;
@@ -88,6 +95,24 @@ pub(super) fn query(
         }
     }
     query::finished(list, rows)
+}
+
+fn has_questions(list: &Cursor<'_>) -> bool {
+    let mut tokens = list.rest().iter();
+    tokens.any(|token| token.kind == TokenKind::Parameter && list.text_of(*token) == "?")
+}
+
+fn has_parameters(items: &[SelectItem]) -> bool {
+    let has_one = |item: &SelectItem| {
+        let walked = walk_expressions(item, |expr| match expr {
+            Expr::Value(value) if matches!(value.value, Value::Placeholder(_)) => {
+                ControlFlow::Break(())
+            }
+            _ => ControlFlow::Continue(()),
+        });
+        walked.is_break()
+    };
+    items.iter().any(has_one)
 }
 
 /// Leaves out the qualifiers of a table's name: the rows that are written have none.

@@ -218,6 +218,7 @@ fn refused_statements_name_the_nearest_that_works() {
         "INSERT OVERWRITE t SELECT a FROM u RETURNING a AS b",
         "INSERT OVERWRITE t DEFAULT VALUES RETURNING *",
         "INSERT INTO t VALUES (1) RETURNING (SELECT 1)",
+        "INSERT INTO t VALUES (?) RETURNING a + ?",
         "INSERT INTO t VALUES (1) RETURNING a IN (SELECT 1)",
         "INSERT INTO t VALUES (1) ON CONFLICT DO NOTHING",
         "UPDATE t SET a = 1",
