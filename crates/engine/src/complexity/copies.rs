@@ -2,7 +2,7 @@
 //! subqueries are nested, each level multiplies those within it, and a short statement becomes a
 //! tree that no memory holds.
 
-use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::common::tree_node::TreeNode;
 use datafusion::error::Result;
 use datafusion::logical_expr::{Expr, LogicalPlan};
 

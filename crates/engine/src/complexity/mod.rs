@@ -16,7 +16,7 @@
 //! that of its conditions and of its values several times (`Expr::nullable`, 55.2). So the parts of a
 //! `coalesce` that becomes a CASE weigh more, and filters, which are written out down to where
 //! their columns are read, may have fewer parts. Other expressions are written several times by the
-//! optimizer ([`weight`]), and by rules that analyze a plan ([`copies`]).
+//! optimizer (`weight.rs`), and by rules that analyze a plan (`copies.rs`).
 
 mod copies;
 mod weight;
