@@ -1,8 +1,9 @@
 """The join orders of TPC-H, TPC-DS and the queries of tests/tpc/own, compared with tests/tpc/plans.
 
 A plan is reduced to its joins and tables: no numbers, columns or generated names, and no operators of one
-input. A query is a block: its name, then a tree, in which the inputs of an operator are indented below it.
-The first input of a join is the one that is held in memory (the build side), the second is streamed past it:
+input but parts that are computed once. A query is a block: its name, then a tree, in which the inputs of an
+operator are indented below it. The first input of a join is the one that is held in memory (the build side), the
+second is streamed past it:
 
     tpch q03
       inner broadcast               the build side is collected once, for all partitions
@@ -10,6 +11,8 @@ The first input of a join is the one that is held in memory (the build side), th
           customer
           orders
         lineitem
+
+A part that several operators read is `shared 1`, and has its plan below it in the first place.
 
 Plans depend on how many partitions the server aims at, so it must run with LAKEGATE_ENGINE__THREADS=2, and on
 the data: TPC-H and TPC-DS at scale 0.1.
@@ -87,14 +90,16 @@ def label(node):
         words = [KINDS.get(kind[1], kind[1]) if kind else "", JOINS[node.operator]]
         words.append(MODES.get(mode[1], mode[1]) if mode else "")
         return " ".join(word for word in words if word)
+    if node.operator == "SharedExec":
+        return node.rest.replace("part=", "shared ")
     if not node.inputs:
         return WITHOUT_TABLE.get(node.operator) or table(node.rest)
     return OTHERS.get(node.operator, node.operator)
 
 
 def shape(node, depth=1):
-    """Returns the lines of a plan's joins, unions and tables."""
-    while len(node.inputs) == 1:
+    """Returns the lines of a plan's joins, unions, shared parts and tables."""
+    while len(node.inputs) == 1 and node.operator != "SharedExec":
         node = node.inputs[0]
     lines = ["  " * depth + label(node)]
     for child in node.inputs:

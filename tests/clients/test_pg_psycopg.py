@@ -86,6 +86,24 @@ class TestPsycopg:
             assert connection.execute("SELECT count(*) FROM of_psycopg.things").fetchone() == (1,)
             connection.rollback()
 
+    def test_returning(self, connect):
+        from psycopg import sql
+
+        with lake_table(connect, "of_psycopg_returning") as admin:
+            for prepare in (False, True):
+                cursor = admin.execute(
+                    "INSERT INTO of_psycopg_returning.things (id, name) VALUES (%s, %s), (8, %s) RETURNING *, id + %s AS more",
+                    (7, "seven", None, 5), prepare=prepare,
+                )
+                assert cursor.statusmessage == "INSERT 0 2"
+                names = [column.name for column in cursor.description]
+                assert (names[0], names[-1]) == ("id", "more")
+                assert [(row[0], row[-1]) for row in cursor.fetchall()] == [(7, 12), (8, 13)]
+            text = "INSERT INTO {} (id) VALUES (9) RETURNING id"
+            one = sql.SQL(text).format(sql.Identifier("of_psycopg_returning", "things"))
+            client = admin.execute(one)
+            assert (client.statusmessage, client.fetchone()) == ("INSERT 0 1", (9,))
+
     @pytest.mark.shows("SQLSTATE and position of an error")
     def test_error(self, connect):
         import psycopg

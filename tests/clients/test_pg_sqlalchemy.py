@@ -177,6 +177,25 @@ class TestSqlAlchemy:
         with lake_table(connect, database):
             assert work(engine(), write) == LAKE_ROWS
 
+    def test_returning(self, engine, connect, request):
+        from sqlalchemy import MetaData, Table, insert
+
+        database = f"of_alchemy_returning_{request.node.callspec.params['engine']}"
+
+        def write(connection):
+            things = Table("things", MetaData(), schema=database, autoload_with=connection)
+            connection.rollback()
+            one = insert(things).values(id=1, name="one").returning(things.c.id, things.c.name)
+            assert [tuple(row) for row in connection.execute(one)] == [(1, "one")]
+            many = [{"id": 2, "name": "two"}, {"id": 3, "name": None}]
+            returned = connection.execute(insert(things).returning(things), many).mappings()
+            assert sorted((row["id"], row["name"]) for row in returned) == [(2, "two"), (3, None)]
+            connection.rollback()
+            return [row for row in connection.execute(things.select())]
+
+        with lake_table(connect, database):
+            assert work(engine(), write) == []
+
     @pytest.mark.shows("creating a table")
     def test_create_all(self, engine, connect, request):
         import sqlalchemy as sa

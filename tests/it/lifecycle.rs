@@ -199,7 +199,7 @@ async fn memory_limit_is_a_clear_error_or_a_spill_and_never_the_end_of_the_serve
         ("LAKEGATE_ENGINE__SPILL_LIMIT", "64MiB"),
     ]);
     let admin = server.connect("admin").await;
-    // Sorts spill; a hash join's build side cannot.
+    // Sorts spill, and so do joins, up to a limit.
     let sorted = "SELECT sum(rn) FROM (SELECT row_number() OVER (ORDER BY md5(CAST(x AS VARCHAR))) rn FROM generate_series(1, 300000) t(x)) s";
     match admin.try_rows(sorted).await {
         Ok(rows) => assert_eq!(rows[0][0].as_deref(), Some("45000150000")),
@@ -218,4 +218,48 @@ async fn memory_limit_is_a_clear_error_or_a_spill_and_never_the_end_of_the_serve
         "{failure:?}"
     );
     assert_eq!(admin.value("SELECT 1").await, "1");
+}
+
+#[tokio::test]
+async fn joins_of_more_rows_than_memory_spill() {
+    let server = Server::private(&[("LAKEGATE_ENGINE__MEMORY_LIMIT", "96MiB")]);
+    let admin = server.connect("admin").await;
+    admin.run("SET dialect = 'trino'").await;
+    // Some 200 MB on each side.
+    let side = |from: u32| {
+        format!(
+            "(SELECT x, concat(repeat(to_hex(md5(to_utf8(CAST(x AS VARCHAR)))), 20), 'a') AS p
+              FROM UNNEST(sequence({from}, {from} + 299999)) AS t(x))"
+        )
+    };
+    let joined = format!(
+        "FROM {} a JOIN {} b ON a.x = b.x WHERE a.p <> concat(b.p, 'z')",
+        side(1),
+        side(101)
+    );
+    let sql = format!("SELECT count(*), min(a.x), max(b.x), sum(length(a.p)) {joined}");
+    let rows = admin.try_rows(&sql).await.unwrap();
+    let row: Vec<Option<&str>> = rows[0].iter().map(Option::as_deref).collect();
+    assert_eq!(
+        row,
+        [
+            Some("299900"),
+            Some("101"),
+            Some("300000"),
+            Some("192235900")
+        ]
+    );
+    // So they do where the rows are written.
+    admin
+        .run("CREATE DATABASE joined LOCATION 's3://datalake/tests/joined/'")
+        .await;
+    admin
+        .run(&format!(
+            "CREATE TABLE joined.spilled AS SELECT a.x, b.p {joined}"
+        ))
+        .await;
+    let count = "SELECT count(*), min(x), max(length(p)) FROM joined.spilled";
+    let rows = admin.try_rows(count).await.unwrap();
+    let row: Vec<Option<&str>> = rows[0].iter().map(Option::as_deref).collect();
+    assert_eq!(row, [Some("299900"), Some("101"), Some("641")]);
 }

@@ -39,6 +39,28 @@ async fn every_query_is_recorded_with_its_figures() {
 }
 
 #[tokio::test]
+async fn statement_of_literals_is_recorded_each_time() {
+    let admin = Server::shared().connect("admin").await;
+    let sql = "SELECT 7 AS n, 'known answer' AS t, NULL AS x";
+    for text in [
+        sql,
+        sql,
+        "SELECT 7 AS n, 'known answer' AS t, NULL AS x;",
+        sql,
+    ] {
+        assert_eq!(admin.text(text).await, "7|known answer|NULL");
+    }
+    admin.run("SET plan_cache_mode = force_custom_plan").await;
+    assert_eq!(admin.text(sql).await, "7|known answer|NULL");
+    let recorded = format!(
+        "SELECT count(*), count(DISTINCT query_id), min(state), max(state), min(rows), max(rows), max(completed_at) <= now()
+         FROM system.queries WHERE query = '{}'",
+        sql.replace('\'', "''")
+    );
+    assert_eq!(admin.text(&recorded).await, "5|5|SUCCEEDED|SUCCEEDED|1|1|t");
+}
+
+#[tokio::test]
 async fn users_see_their_own_queries_and_administrators_all() {
     let server = Server::shared();
     let (admin, analyst, scientist) = (

@@ -33,6 +33,8 @@ pub struct Needs {
     pub row_counts: bool,
     /// Whether the sessions are needed.
     pub activity: bool,
+    /// Whether the prepared statements and the cursors of the session are needed.
+    pub own: bool,
 }
 
 /// Tables whose columns are needed.
@@ -140,6 +142,37 @@ pub struct VisibleCatalog {
     pub roles: Vec<VisibleRole>,
     pub databases: Vec<VisibleDatabase>,
     pub activity: Vec<Backend>,
+    /// The statements that the session keeps prepared.
+    pub prepared: Vec<PreparedStatement>,
+    /// The cursors that the session has open.
+    pub cursors: Vec<OpenCursor>,
+}
+
+/// A statement that the session keeps prepared under a name.
+#[derive(Debug, Clone, Default)]
+pub struct PreparedStatement {
+    pub name: String,
+    /// As it was sent.
+    pub statement: String,
+    /// Microseconds since 1970, UTC.
+    pub prepared_at: i64,
+    pub parameters: Vec<DataType>,
+    /// The types of its columns; `None` if it has none.
+    pub results: Option<Vec<DataType>>,
+    /// Whether PREPARE made it, and not the client's protocol.
+    pub from_sql: bool,
+}
+
+/// A cursor of DECLARE.
+#[derive(Debug, Clone, Default)]
+pub struct OpenCursor {
+    pub name: String,
+    /// As it was sent.
+    pub statement: String,
+    pub hold: bool,
+    pub binary: bool,
+    /// Microseconds since 1970, UTC.
+    pub created_at: i64,
 }
 
 /// A user or a role.

@@ -60,7 +60,7 @@ struct InHex {
     signature: Signature,
 }
 
-fn texts(values: &ArrayRef) -> Result<ArrayRef> {
+pub(crate) fn texts(values: &ArrayRef) -> Result<ArrayRef> {
     let bytes = cast(values, &DataType::Binary)?;
     let bytes = bytes.as_binary::<i32>();
     let lengths = bytes.iter().flatten().map(<[u8]>::len);

@@ -13,7 +13,7 @@ use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
     Cast, ColumnarValue, Expr, GroupingSet, LogicalPlan, Operator, ScalarUDF, ScalarUDFImpl,
-    TryCast,
+    Subquery, TryCast,
 };
 
 /// Applies `rewrite` to each expression of the plan and its subqueries, from the inside out, with
@@ -37,6 +37,37 @@ pub fn rewritten(
         .data()
 }
 
+/// Returns the schema of the columns that an operator's expressions name.
+pub(crate) fn schema_of_inputs(node: &LogicalPlan) -> DFSchemaRef {
+    match node.inputs().as_slice() {
+        [input] => DFSchemaRef::clone(input.schema()),
+        inputs => Arc::new(merge_schema(inputs)),
+    }
+}
+
+/// Applies `of` to each operator of a plan and its subqueries, from the leaves up, with whether
+/// anything below the operator changed.
+///
+/// # Errors
+///
+/// Returns the error of `of`, or an error if the planning is stopped.
+pub(crate) fn each_operator(
+    node: LogicalPlan,
+    of: &impl Fn(LogicalPlan, bool) -> Result<Transformed<LogicalPlan>>,
+) -> Result<Transformed<LogicalPlan>> {
+    super::stop::check()?;
+    let inputs = node.map_children(|input| each_operator(input, of))?;
+    let subqueries = inputs
+        .data
+        .map_subqueries(|subquery| each_operator(subquery, of))?;
+    let is_changed = inputs.transformed || subqueries.transformed;
+    let node = of(subqueries.data, is_changed)?;
+    Ok(Transformed::new_transformed(
+        node.data,
+        is_changed || node.transformed,
+    ))
+}
+
 /// Applies `rewrite` to the expressions of one operator, as [`rewritten`] does.
 ///
 /// # Errors
@@ -50,12 +81,12 @@ pub(crate) fn of_node(
     if !reads(&node, &concerns)? {
         return Ok(Transformed::no(node));
     }
-    let schema = match node.inputs().as_slice() {
-        [input] => DFSchemaRef::clone(input.schema()),
-        inputs => Arc::new(merge_schema(inputs)),
-    };
+    let schema = schema_of_inputs(&node);
     let names = NamePreserver::new(&node);
-    node.map_expressions(|expr| named(expr, &names, &|expr| Ok(rewrite(expr, &schema))))
+    node.map_expressions(|expr| match expr.exists(|part| Ok(concerns(part)))? {
+        true => named(expr, &names, &|expr| Ok(rewrite(expr, &schema))),
+        false => Ok(Transformed::no(expr)),
+    })
 }
 
 /// Applies `rewrite` to each expression of the plan and its subqueries, from the inside out, with
@@ -85,10 +116,7 @@ fn retyped_node(
     let node = node.map_children(|input| retyped_node(input, outer, rewrite, operator))?;
     let inputs_changed = node.transformed;
     let mut node = node.data;
-    let schema = match node.inputs().as_slice() {
-        [input] => DFSchemaRef::clone(input.schema()),
-        inputs => Arc::new(merge_schema(inputs)),
-    };
+    let schema = schema_of_inputs(&node);
     outer.push(schema);
     let subqueries =
         node.map_subqueries(|subquery| retyped_node(subquery, outer, rewrite, operator));
@@ -132,7 +160,50 @@ fn retyped_node(
 ///
 /// Returns an error if the plan cannot be walked.
 pub fn has(plan: &LogicalPlan, concerns: impl Fn(&Expr) -> bool) -> Result<bool> {
-    has_operator(plan, |node| reads(node, &concerns))
+    has_any(plan, &|_: &LogicalPlan| false, &concerns)
+}
+
+/// Returns whether the plan or its subqueries have an operator that `is` selects, or an expression
+/// that `concerns` selects.
+///
+/// # Errors
+///
+/// Returns an error if the plan cannot be walked.
+pub(crate) fn has_any(
+    plan: &LogicalPlan,
+    is: &impl Fn(&LogicalPlan) -> bool,
+    concerns: &impl Fn(&Expr) -> bool,
+) -> Result<bool> {
+    let mut found = false;
+    // Subqueries are looked for together with what is searched: most rules begin with a search.
+    plan.apply(|node| {
+        found = is(node);
+        if !found {
+            node.apply_expressions(|expr| {
+                expr.apply(|part| {
+                    found = concerns(part)
+                        || match subquery_of(part) {
+                            Some(subquery) => has_any(&subquery.subquery, is, concerns)?,
+                            None => false,
+                        };
+                    Ok(until(found))
+                })
+            })?;
+        }
+        Ok(until(found))
+    })?;
+    Ok(found)
+}
+
+/// Returns the subquery that an expression is.
+pub(crate) fn subquery_of(expr: &Expr) -> Option<&Subquery> {
+    match expr {
+        Expr::ScalarSubquery(subquery) => Some(subquery),
+        Expr::Exists(exists) => Some(&exists.subquery),
+        Expr::InSubquery(within) => Some(&within.subquery),
+        Expr::SetComparison(compared) => Some(&compared.subquery),
+        _ => None,
+    }
 }
 
 /// Returns whether the plan or its subqueries have a column or an expression that is selected.
@@ -145,10 +216,8 @@ pub fn has_values(
     column: impl Fn(&Field) -> bool,
     concerns: impl Fn(&Expr) -> bool,
 ) -> Result<bool> {
-    has_operator(plan, |node| {
-        let mut fields = node.schema().fields().iter();
-        Ok(fields.any(|field| column(field)) || reads(node, &concerns)?)
-    })
+    let has_column = |node: &LogicalPlan| node.schema().fields().iter().any(|field| column(field));
+    has_any(plan, &has_column, &concerns)
 }
 
 /// Returns whether the plan or its subqueries have an operator that `is` selects.
@@ -219,6 +288,18 @@ pub(crate) fn named(
             }
         };
         return Ok(Transformed::yes(Expr::GroupingSet(set)));
+    }
+    // Most expressions are columns that stay as they are: to write their names takes longer.
+    if let Expr::Column(column) = &expr {
+        let column = column.clone();
+        let rewritten = rewrite(expr)?;
+        return Ok(match rewritten.transformed {
+            true => {
+                let name = names.save(&Expr::Column(column));
+                rewritten.update_data(|expr| name.restore(expr))
+            }
+            false => rewritten,
+        });
     }
     let name = names.save(&expr);
     let expr = expr.transform_up(rewrite)?;

@@ -44,7 +44,9 @@ const HELPERS: [&str; 6] = [
     TYPED_TEXT,
 ];
 
-fn is_helper(name: &str) -> bool {
+/// Returns whether a function, by its name in lower case, is only for rewritten queries: a query that a
+/// user writes may not call it.
+pub fn is_helper(name: &str) -> bool {
     name.starts_with('$') || HELPERS.contains(&name)
 }
 
@@ -80,6 +82,9 @@ pub(super) fn functions(state: &SessionState) -> Vec<FunctionInfo> {
         ));
     }
     for (name, function) in state.window_functions() {
+        if is_helper(name) {
+            continue;
+        }
         let returns =
             |fields: &[FieldRef]| function.field(WindowUDFFieldArgs::new(fields, name)).ok();
         let (signature, documentation) = (function.signature(), function.documentation());
@@ -99,7 +104,9 @@ pub(super) fn functions(state: &SessionState) -> Vec<FunctionInfo> {
             description: documentation.map(|documentation| one_line(&documentation.description)),
         });
     }
-    all.extend(state.table_functions().keys().map(|name| FunctionInfo {
+    let tables = state.table_functions().keys();
+    let tables = tables.filter(|name| !is_helper(name));
+    all.extend(tables.map(|name| FunctionInfo {
         name: name.clone(),
         kind: "table",
         arguments: String::new(),

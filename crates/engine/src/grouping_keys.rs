@@ -20,17 +20,31 @@ use datafusion::config::ConfigOptions;
 use datafusion::logical_expr::{Aggregate, Expr, GroupingSet, LogicalPlan, LogicalPlanBuilder};
 use datafusion::optimizer::AnalyzerRule;
 
+use crate::expressions::has_operator;
+
 /// The analyzer rule. It runs before the rules that rewrite expressions.
 #[derive(Debug)]
 pub(crate) struct GroupingKeys;
 
 impl AnalyzerRule for GroupingKeys {
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
-        plan.transform_up_with_subqueries(rewritten).data()
+        match has_operator(&plan, |node| Ok(has_sets(node)))? {
+            true => plan.transform_up_with_subqueries(rewritten).data(),
+            false => Ok(plan),
+        }
     }
 
     fn name(&self) -> &str {
         "grouping_keys"
+    }
+}
+
+fn has_sets(node: &LogicalPlan) -> bool {
+    match node {
+        LogicalPlan::Aggregate(aggregate) => {
+            matches!(aggregate.group_expr.as_slice(), [Expr::GroupingSet(_)])
+        }
+        _ => false,
     }
 }
 

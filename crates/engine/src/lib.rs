@@ -23,14 +23,18 @@ mod digits;
 mod divisors;
 mod equal_keys;
 mod expressions;
+mod extracts;
+mod finest_groups;
 mod float_decimals;
 mod floats;
 mod frames;
+mod full_lists;
 mod functions;
 mod gathered;
 mod given_rows;
 mod grouping_keys;
 mod guarded_cases;
+mod guarded_logic;
 mod halves;
 mod hidden_values;
 mod in_lists;
@@ -43,6 +47,7 @@ mod ledger;
 mod literals;
 pub mod machine;
 pub mod named_cast;
+mod named_columns;
 mod nested;
 mod numerals;
 mod operand_types;
@@ -58,8 +63,11 @@ mod relations;
 mod rounding;
 mod session_memory;
 mod set_operations;
+mod shared;
+mod sideways;
 mod sorted_distinct;
 mod space;
+mod spilling_joins;
 pub mod stop;
 mod subqueries;
 #[cfg(feature = "substrait")]
@@ -95,11 +103,13 @@ pub use decimal_texts::{LONG_NUMBER, number as exact_decimal};
 pub use dependent::DependentJoins;
 pub use equal_keys::KeyOf;
 pub use expressions::{has as has_expression, has_operator, has_values, retyped, rewritten};
-pub use functions::FunctionInfo;
+pub use full_lists::without_full_lists;
+pub use functions::{FunctionInfo, is_helper};
 pub use interval_text::{IntervalStyle, write_interval};
 use lakegate_error::{Error, Result, UNQUALIFIED, from_engine};
 use lakegate_lake::meter::QueryStores;
 pub use named_cast::has_columns_of_one_name;
+pub use named_columns::{NamedColumns, with_named_columns};
 pub use output_names::{
     NUMBERED, OutputNames, apart, apart_in_relation, decoded, encoded, is_apart,
     is_apart_in_relation, shown,
@@ -107,7 +117,9 @@ pub use output_names::{
 pub use planners::Planners;
 pub use relations::{check as check_names, with_shown_names};
 pub use session_memory::{HeldMemory, SessionMemory, SessionsMemory};
+pub use shared::shared_part;
 pub use space::Space;
+pub use spilling_joins::Joins;
 pub use stop::{PlanRun, Stop, StopOnDrop};
 use uuid::Uuid;
 
@@ -196,6 +208,8 @@ pub struct Engine {
     /// Keyed by time zone, because some functions are built for one, and by names. Building a state
     /// registers hundreds of functions; copying one is cheap.
     states: moka::sync::Cache<(String, Names), Arc<SessionState>>,
+    /// The same, for plans that are not divided.
+    undivided: moka::sync::Cache<(String, Names), Arc<SessionState>>,
     runtime: Arc<RuntimeEnv>,
     cpu: CpuRuntime,
     catalog_cpu: CpuRuntime,
@@ -293,6 +307,7 @@ impl Engine {
             .with_analyzer_rule(Arc::new(dependent::DependentJoins))
             .with_analyzer_rule(Arc::new(in_lists::SeparateInLists))
             .with_analyzer_rule(Arc::new(rounding::RoundingCasts))
+            .with_analyzer_rule(Arc::new(guarded_logic::GuardedLogic))
             .with_analyzer_rule(Arc::new(guarded_cases::GuardedCases))
             .with_analyzer_rule(Arc::new(floats::CanonicalFloats))
             .with_analyzer_rule(Arc::new(window_inputs::WindowInputs))
@@ -323,6 +338,7 @@ impl Engine {
             base: stop::stoppable_rules(base),
             library,
             states: moka::sync::Cache::new(MAX_STATES),
+            undivided: moka::sync::Cache::new(MAX_STATES),
             runtime,
             cpu: CpuRuntime::start(options.threads)?,
             catalog_cpu: CpuRuntime::of_catalog(CATALOG_THREADS)?,
@@ -342,6 +358,36 @@ impl Engine {
         settings: &PlanSettings,
         catalogs: Arc<dyn CatalogProviderList>,
     ) -> Result<SessionState> {
+        let made = self.made(settings)?;
+        let mut state = SessionState::clone(&made);
+        // The only place that registers catalogs: they are those of a principal's view.
+        #[allow(clippy::disallowed_methods)]
+        state.register_catalog_list(catalogs);
+        state.mark_start_execution();
+        Ok(state)
+    }
+
+    /// Returns the state to make a physical plan with that one thread runs, for plans that read
+    /// little. It has no catalogs, and only the functions that all sessions have.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if a function of the library cannot be registered.
+    pub fn undivided(&self, settings: &PlanSettings) -> Result<Arc<SessionState>> {
+        let key = (settings.time_zone.clone(), settings.names);
+        let made = self.undivided.try_get_with(key, || {
+            let made = self.made(settings)?;
+            let mut state = SessionState::clone(&made);
+            *state.config_mut() = state.config().clone().with_target_partitions(1);
+            // Functions are evaluated with the settings of the state.
+            state.mark_start_execution();
+            Ok(Arc::new(state))
+        });
+        made.map_err(|error: Arc<Error>| Error::clone(&error))
+    }
+
+    /// Returns the state that those of all sessions with such settings are copies of.
+    fn made(&self, settings: &PlanSettings) -> Result<Arc<SessionState>> {
         let key = (settings.time_zone.clone(), settings.names);
         let made = self.states.try_get_with(key, || {
             let mut config = self.base.config().clone();
@@ -364,6 +410,7 @@ impl Engine {
                 if settings.names == Names::Postgres {
                     rules.push(Arc::new(untyped_texts::UntypedTexts));
                     rules.push(Arc::new(untyped_columns::UntypedColumns));
+                    rules.push(Arc::new(extracts::ExtractedColumns));
                     rules.push(Arc::new(joined_booleans::JoinedBooleans));
                     rules.push(Arc::new(halves::HalvesToEven));
                     rules.push(Arc::new(byte_texts::ByteTexts));
@@ -372,6 +419,10 @@ impl Engine {
                     rules.push(Arc::new(divisors::Divisors));
                 }
                 analyzer.rules.splice(0..0, stop::stoppable_analysis(rules));
+                if settings.names == Names::Postgres {
+                    let last = stop::stoppable_analysis(vec![Arc::new(floats::CheckedFloats)]);
+                    analyzer.rules.extend(last);
+                }
             }
             if let Some(planners) = state.expr_planners() {
                 planners.splice(0..0, (self.library.planners_of)(settings.names));
@@ -388,17 +439,17 @@ impl Engine {
                 .build();
             // After the state is built: building one registers functions again by all their names,
             // and a replaced function that still has an alias would return.
+            if settings.names == Names::Postgres {
+                sum::register_spreads(&mut state).map_err(from_engine)?;
+            }
             (self.library.register)(&mut state, settings.names).map_err(from_engine)?;
+            if settings.names == Names::Postgres {
+                floats::register_domains(&mut state).map_err(from_engine)?;
+            }
             gathered::gather(&mut state).map_err(from_engine)?;
             Ok(Arc::new(state))
         });
-        let made = made.map_err(|error: Arc<Error>| Error::clone(&error))?;
-        let mut state = SessionState::clone(&made);
-        // The only place that registers catalogs: they are those of a principal's view.
-        #[allow(clippy::disallowed_methods)]
-        state.register_catalog_list(catalogs);
-        state.mark_start_execution();
-        Ok(state)
+        made.map_err(|error: Arc<Error>| Error::clone(&error))
     }
 
     /// Returns the state to plan with if a plan's constants are large: its batches are small enough
@@ -418,8 +469,9 @@ impl Engine {
     }
 
     /// Creates the physical plan of an optimized plan. The result can be stopped: see [`stop`].
+    /// Equal parts of the plan are computed once.
     ///
-    /// `above`: puts further operators on top of the plan.
+    /// `joins`: how it joins by equal columns. `above`: puts further operators on top of the plan.
     ///
     /// # Errors
     ///
@@ -428,18 +480,27 @@ impl Engine {
         &self,
         state: &SessionState,
         plan: &LogicalPlan,
+        joins: Joins,
         above: impl FnOnce(Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan> + Send,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let fitting = self.fitting(state, plan)?;
         let state = fitting.as_ref().unwrap_or(state);
+        let spilling = (joins == Joins::Spilling).then(|| spilling_joins::spilling(state));
+        let state = spilling.as_ref().unwrap_or(state);
         let plan = optimize::with_plain_columns(plan.clone())
             .and_then(optimize::with_opaque_casts)
             .and_then(in_lists::by_rows)
             .map_err(from_engine)?;
-        let planner = state.query_planner();
-        let physical = planner.create_physical_plan(&plan, state).await;
-        let physical = physical.map(above);
-        physical.and_then(stop::stoppable).map_err(from_engine)
+        let physical = shared::planned(&plan, state, shared::BOUND).await;
+        let physical = physical.map(above).and_then(stop::stoppable);
+        let physical = physical.map_err(from_engine)?;
+        shared::show(&physical).map_err(from_engine)?;
+        Ok(physical)
+    }
+
+    /// Returns whether a plan that ran out of memory may be able to run with [`Joins::Spilling`].
+    pub fn can_spill(&self, plan: &Arc<dyn ExecutionPlan>) -> bool {
+        spilling_joins::has_hash_joins(plan)
     }
 
     /// Returns the context to run `plan` in, which was made with `state`. The plan can read these

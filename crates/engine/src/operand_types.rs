@@ -21,10 +21,10 @@ use arrow::datatypes::{DataType, IntervalUnit};
 use datafusion::common::DFSchema;
 use datafusion::error::Result;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
-use datafusion::logical_expr::{Expr, ExprSchemable, Operator, cast};
+use datafusion::logical_expr::{Expr, ExprSchemable, cast};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
-use super::{common_types, decimal_texts, quotients, time};
+use super::{common_types, decimal_texts, extracts, quotients};
 
 const INTERVAL: DataType = DataType::Interval(IntervalUnit::MonthDayNano);
 
@@ -55,7 +55,8 @@ impl ExprPlanner for OperandTypes {
         let is_typed = typed_left.is_some() || typed_right.is_some();
         let (mut left, mut right) = (typed_left.unwrap_or(left), typed_right.unwrap_or(right));
         if op == BinaryOperator::Divide {
-            (left, right) = (divided(left, schema), divided(right, schema));
+            left = extracts::divided(left, schema);
+            right = extracts::divided(right, schema);
         }
         if !is_typed && is_arithmetic(&op) && op != BinaryOperator::PGExp {
             (left, right) = widened(left, right, schema);
@@ -107,67 +108,6 @@ fn widened(left: Expr, right: Expr, schema: &DFSchema) -> (Expr, Expr) {
         }
         _ => (left, right),
     }
-}
-
-/// How many parts of an operand are looked at for an `extract`.
-const MAX_PARTS: usize = 256;
-
-/// Makes an operand of a division that is calculated from an `extract` a decimal, which it is in
-/// PostgreSQL, or a floating-point number if it may have a fraction. Elsewhere integers are as
-/// good.
-fn divided(operand: Expr, schema: &DFSchema) -> Expr {
-    let mut parts = MAX_PARTS;
-    let Some(has_fraction) = extracted(&operand, &mut parts) else {
-        return operand;
-    };
-    match operand.get_type(schema) {
-        Ok(of) if of.is_integer() && has_fraction => cast(operand, DataType::Float64),
-        Ok(DataType::Int32) => cast(operand, DataType::Decimal128(10, 0)),
-        Ok(DataType::Int64) => cast(operand, DataType::Decimal128(20, 0)),
-        _ => operand,
-    }
-}
-
-/// Returns whether a value that is calculated from an `extract` may have a fraction; `None` for
-/// other values. Only an `extract` is a `date_part` here: the dialect casts the results of that
-/// function.
-fn extracted(expr: &Expr, parts: &mut usize) -> Option<bool> {
-    *parts = parts.checked_sub(1)?;
-    match expr {
-        Expr::ScalarFunction(call) => match (call.func.name(), call.args.as_slice()) {
-            ("date_part", [Expr::Literal(unit, _), _]) => {
-                let unit = unit.try_as_str().flatten()?;
-                Some(time::has_fraction(unit))
-            }
-            ("abs" | "coalesce" | "greatest" | "least" | "nullif", args) => {
-                any_of(args.iter(), parts)
-            }
-            _ => None,
-        },
-        Expr::AggregateFunction(call) => match call.func.name() {
-            "max" | "min" | "sum" => any_of(call.params.args.iter(), parts),
-            _ => None,
-        },
-        Expr::BinaryExpr(binary) => match binary.op {
-            Operator::Plus | Operator::Minus | Operator::Multiply | Operator::Modulo => {
-                any_of([&*binary.left, &*binary.right].into_iter(), parts)
-            }
-            _ => None,
-        },
-        Expr::Case(case) => {
-            let results = case.when_then_expr.iter().map(|(_, result)| &**result);
-            any_of(results.chain(case.else_expr.as_deref()), parts)
-        }
-        Expr::Negative(inner) => extracted(inner, parts),
-        Expr::Alias(alias) => extracted(&alias.expr, parts),
-        _ => None,
-    }
-}
-
-/// Returns it for the values of which one is calculated from others.
-fn any_of<'a>(exprs: impl Iterator<Item = &'a Expr>, parts: &mut usize) -> Option<bool> {
-    let found = exprs.filter_map(|expr| extracted(expr, parts));
-    found.reduce(|one, other| one || other)
 }
 
 /// Makes a number literal that is beside a decimal the decimal that is written.

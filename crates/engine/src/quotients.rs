@@ -13,18 +13,17 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Datum, Decimal128Array, Decimal128Builder};
 use arrow::compute::cast;
-use arrow::compute::kernels::numeric::{div, mul};
 use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, Decimal128Type, i256};
 use arrow::error::ArrowError;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{
-    ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility,
+    ColumnarValue, Expr, Operator, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility,
 };
 use datafusion::physical_expr_common::datum::apply;
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
 use super::checked::{fits, is_overflow, out_of_range};
-use super::expressions;
+use super::{expressions, floats};
 
 /// Fractional digits of a quotient, at least: PostgreSQL's has about as many significant digits.
 const PLACES: i8 = 16;
@@ -282,10 +281,11 @@ impl ScalarUDFImpl for Rounded {
         if !is_exact(&left.data_type()) || !is_exact(&right.data_type()) {
             let left = left.cast_to(&DataType::Float64, None)?;
             let right = right.cast_to(&DataType::Float64, None)?;
-            return match self.operation {
-                Operation::Quotient => apply(&left, &right, div),
-                Operation::Product => apply(&left, &right, mul),
+            let op = match self.operation {
+                Operation::Quotient => Operator::Divide,
+                Operation::Product => Operator::Multiply,
             };
+            return floats::calculated(op, &left, &right);
         }
         let values = |left: &dyn Datum, right: &dyn Datum| self.values(left, right);
         apply(left, right, values).map_err(|error| match is_overflow(&error) {

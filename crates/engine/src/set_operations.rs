@@ -21,6 +21,8 @@ use datafusion::functions_window::row_number::row_number;
 use datafusion::logical_expr::{Expr, ExprFunctionExt, Join, LogicalPlan, LogicalPlanBuilder};
 use datafusion::optimizer::AnalyzerRule;
 
+use crate::expressions::has_operator;
+
 /// Names of the number columns. No user's column has a name with a leading blank.
 const LEFT: &str = " nth of left";
 const RIGHT: &str = " nth of right";
@@ -31,6 +33,11 @@ pub(crate) struct CountedSetOperations;
 
 impl AnalyzerRule for CountedSetOperations {
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
+        let counts =
+            |node: &LogicalPlan| matches!(node, LogicalPlan::Join(join) if is_of_all(join));
+        if !has_operator(&plan, |node| Ok(counts(node)))? {
+            return Ok(plan);
+        }
         plan.transform_up_with_subqueries(|node| match node {
             LogicalPlan::Join(join) if is_of_all(&join) => Ok(Transformed::yes(counted(join)?)),
             node => Ok(Transformed::no(node)),

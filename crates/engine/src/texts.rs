@@ -6,6 +6,7 @@
 //! time             10:00:00.5                      10:00:00.500
 //! date             10000-01-01, 0044-03-15 BC      +10000-01-01, -0043-03-15
 //! array            {1,NULL,"a b"}                  [1, , a b]
+//! row              (1,,"a b")                     an error
 //! ```
 //!
 //! Timestamps, at every depth, are written by `time`. DataFusion writes all other types the same
@@ -27,10 +28,11 @@ use datafusion::logical_expr::{
 };
 use lakegate_lake::float_text::{put_f32, put_f64};
 
-use super::expressions;
+use super::bounded::check_value;
 use super::stop;
 use super::time::{texts_of_timestamps, with_texts, write_date};
 use super::write_interval;
+use super::{byte_texts, expressions};
 
 /// Microseconds per day.
 const DAY: i64 = 86_400_000_000;
@@ -52,6 +54,7 @@ pub(crate) fn is_written(data_type: &DataType) -> bool {
                 | DataType::LargeList(_)
                 | DataType::ListView(_)
                 | DataType::FixedSizeList(..)
+                | DataType::Struct(_)
         )
 }
 
@@ -149,6 +152,7 @@ pub(crate) fn texts(values: &ArrayRef) -> Result<StringArray> {
         DataType::LargeList(item) | DataType::ListView(item) | DataType::FixedSizeList(item, _) => {
             lists(&cast(values, &DataType::List(Arc::clone(item)))?)?
         }
+        DataType::Struct(_) => rows(values)?,
         // Unchanged except for timestamps inside it.
         _ => cast(&texts_of_timestamps(values)?, &DataType::Utf8)?
             .as_string::<i32>()
@@ -188,14 +192,7 @@ fn lists(values: &ArrayRef) -> Result<StringArray> {
     let items = lists.values();
     let pieces = (0..items.len()).step_by(ITEMS).map(|start| {
         stop::check()?;
-        let piece = items.slice(start, ITEMS.min(items.len() - start));
-        match piece.as_boolean_opt() {
-            Some(flags) => Ok(flags
-                .iter()
-                .map(|flag| flag.map(|flag| if flag { "t" } else { "f" }))
-                .collect()),
-            None => texts(&piece),
-        }
+        item_texts(&items.slice(start, ITEMS.min(items.len() - start)))
     });
     let pieces: Vec<StringArray> = pieces.collect::<Result<_>>()?;
     let mut built = StringBuilder::new();
@@ -229,6 +226,72 @@ fn lists(values: &ArrayRef) -> Result<StringArray> {
     Ok(built.finish())
 }
 
+/// Writes values as parts of arrays and rows.
+///
+/// # Errors
+///
+/// Returns an error if the type has no text form, the texts are too large or the work must stop.
+pub(crate) fn item_texts(items: &ArrayRef) -> Result<StringArray> {
+    if let Some(flags) = items.as_boolean_opt() {
+        let flags = flags.iter();
+        return Ok(flags
+            .map(|flag| flag.map(|flag| if flag { "t" } else { "f" }))
+            .collect());
+    }
+    match items.data_type().is_binary() {
+        true => Ok(byte_texts::texts(items)?.as_string::<i32>().clone()),
+        false => texts(items),
+    }
+}
+
+/// Writes `(a,"b c",)`. NULL is nothing.
+fn rows(values: &ArrayRef) -> Result<StringArray> {
+    let rows = values.as_struct();
+    let members = rows.columns().iter().map(item_texts);
+    let members: Vec<StringArray> = members.collect::<Result<_>>()?;
+    let mut built = StringBuilder::new();
+    for row in 0..rows.len() {
+        if row % ITEMS == 0 {
+            stop::check()?;
+        }
+        if rows.is_null(row) {
+            built.append_null();
+            continue;
+        }
+        let mut text = String::from("(");
+        for (place, member) in members.iter().enumerate() {
+            if place > 0 {
+                text.push(',');
+            }
+            if member.is_valid(row) {
+                push_member(&mut text, member.value(row));
+            }
+        }
+        text.push(')');
+        check_value("row", text.len())?;
+        built.append_value(text);
+    }
+    Ok(built.finish())
+}
+
+/// Appends a value of a row, in quotes if it would otherwise be read differently.
+fn push_member(text: &mut String, member: &str) {
+    let special =
+        |c: char| matches!(c, '"' | '\\' | '(' | ')' | ',' | '\u{b}') || c.is_ascii_whitespace();
+    if !member.is_empty() && !member.contains(special) {
+        text.push_str(member);
+        return;
+    }
+    text.push('"');
+    for c in member.chars() {
+        if matches!(c, '"' | '\\') {
+            text.push(c);
+        }
+        text.push(c);
+    }
+    text.push('"');
+}
+
 /// Appends an item, in quotes if it would otherwise be read differently.
 fn push_item(text: &mut String, item: &str) {
     let special = |c: char| matches!(c, '"' | '\\' | '{' | '}' | ',') || c.is_ascii_whitespace();
@@ -250,8 +313,10 @@ fn push_item(text: &mut String, item: &str) {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use arrow::array::{Float32Array, Float64Array, ListArray};
-    use arrow::datatypes::{Int32Type, IntervalMonthDayNano};
+    use arrow::array::{
+        BinaryArray, BooleanArray, Float32Array, Float64Array, ListArray, StructArray,
+    };
+    use arrow::datatypes::{Field, Int32Type, IntervalMonthDayNano};
     use lakegate_error::{Code, Error};
 
     use super::*;
@@ -313,6 +378,28 @@ mod tests {
             text.push(' ');
         }
         assert_eq!(text, r#"a "b c" "" "NULL" "a\"b" "c\\d" "{x}" "a,b" "#);
+    }
+
+    #[test]
+    fn rows_are_written_as_postgres_writes_them() {
+        let numbers: ArrayRef = Arc::new(Float64Array::from(vec![Some(1.0), None]));
+        let flags: ArrayRef = Arc::new(BooleanArray::from(vec![true, false]));
+        let bytes: ArrayRef = Arc::new(BinaryArray::from(vec![&[255_u8][..], &[]]));
+        let texts: ArrayRef = Arc::new(StringArray::from(vec!["a b", ""]));
+        let members = [("n", numbers), ("f", flags), ("b", bytes), ("t", texts)];
+        let fields = members.map(|(name, values)| {
+            let field = Field::new(name, values.data_type().clone(), true);
+            (Arc::new(field), values)
+        });
+        let rows: ArrayRef = Arc::new(StructArray::from(fields.to_vec()));
+        let expected = [r#"(1,t,"\\xff","a b")"#, r#"(,f,"\\x","")"#];
+        assert_eq!(shown(rows), some(&expected));
+        let mut text = String::new();
+        for member in ["a", "", "x\"y", "a\\b", "(", ",", "null"] {
+            push_member(&mut text, member);
+            text.push(' ');
+        }
+        assert_eq!(text, r#"a "" "x""y" "a\\b" "(" "," null "#);
     }
 
     #[test]

@@ -53,6 +53,7 @@ pub enum Code {
     InvalidDatetime,
     DatetimeOutOfRange,
     NumericOutOfRange,
+    TextTooLong,
     NotNullViolation,
     InvalidParameter,
     InvalidName,
@@ -153,6 +154,7 @@ impl Code {
             Code::InvalidDatetime => "22007",
             Code::DatetimeOutOfRange => "22008",
             Code::NumericOutOfRange => "22003",
+            Code::TextTooLong => "22001",
             Code::NotNullViolation => "23502",
             Code::InvalidParameter => "22023",
             Code::InvalidName => "42602",
@@ -246,9 +248,10 @@ impl Code {
             Code::JsonObject => "JSON_OBJECT_NOT_FOUND",
             Code::TypeMismatch => "TYPE_MISMATCH",
             Code::DivisionByZero => "DIVISION_BY_ZERO",
-            Code::InvalidCast | Code::InvalidDatetime | Code::DatetimeOutOfRange => {
-                "INVALID_CAST_ARGUMENT"
-            }
+            Code::InvalidCast
+            | Code::InvalidDatetime
+            | Code::DatetimeOutOfRange
+            | Code::TextTooLong => "INVALID_CAST_ARGUMENT",
             Code::NumericOutOfRange => "NUMERIC_VALUE_OUT_OF_RANGE",
             Code::NotNullViolation => "CONSTRAINT_VIOLATION",
             Code::InvalidParameter => "INVALID_PARAMETER_USAGE",

@@ -53,6 +53,7 @@ pub(super) fn code_of(code: Code) -> Grpc {
         | Code::InvalidDatetime
         | Code::DatetimeOutOfRange
         | Code::NumericOutOfRange
+        | Code::TextTooLong
         | Code::NotNullViolation
         | Code::InvalidParameter
         | Code::UndefinedParameter

@@ -30,6 +30,7 @@ pub use detached::DetachedLimits;
 use lakegate_catalog::store::{Control, Coordinator, Metastore, Stores, WriteLog};
 use lakegate_dialect::Dialect;
 pub use lakegate_dialect::library;
+pub use lakegate_dialect::postgres::Settings;
 pub use lakegate_engine::CATALOG;
 use lakegate_engine::{CpuRuntime, Engine, SessionsMemory};
 use lakegate_error::{Code, Error, Result};

@@ -3,14 +3,17 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, FixedSizeListArray, LargeListArray, ListArray, MapArray, StructArray,
+    Array, ArrayRef, AsArray, FixedSizeListArray, LargeListArray, ListArray, MapArray,
+    OffsetSizeTrait, StructArray,
 };
+use arrow::buffer::OffsetBuffer;
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, TimeUnit, TimestampMicrosecondType, TimestampNanosecondType};
 use arrow::error::ArrowError;
 
 /// An array of type `target`, each of whose leaves is `leaf`'s; lists, structs and maps stay as
-/// they are around them.
+/// they are around them. A part of an array is made of the values of its own lists and maps: those
+/// before and behind them do not matter.
 ///
 /// # Errors
 /// Those of `leaf`; a `target` of another shape.
@@ -26,8 +29,8 @@ pub fn with_leaves<E: From<ArrowError>>(
     Ok(match (array.data_type(), target) {
         (DataType::List(_), DataType::List(item)) => {
             let list = array.as_list::<i32>();
-            let values = with_leaves(list.values(), item.data_type(), leaf)?;
-            let offsets = list.offsets().clone();
+            let (offsets, values) = held(list.offsets(), list.values());
+            let values = with_leaves(&values, item.data_type(), leaf)?;
             Arc::new(ListArray::try_new(
                 Arc::clone(item),
                 offsets,
@@ -37,8 +40,9 @@ pub fn with_leaves<E: From<ArrowError>>(
         }
         (DataType::LargeList(_), DataType::LargeList(item)) => {
             let list = array.as_list::<i64>();
-            let values = with_leaves(list.values(), item.data_type(), leaf)?;
-            let (item, offsets) = (Arc::clone(item), list.offsets().clone());
+            let (offsets, values) = held(list.offsets(), list.values());
+            let values = with_leaves(&values, item.data_type(), leaf)?;
+            let item = Arc::clone(item);
             Arc::new(LargeListArray::try_new(item, offsets, values, nulls)?)
         }
         (DataType::FixedSizeList(_, from), DataType::FixedSizeList(item, length))
@@ -59,13 +63,30 @@ pub fn with_leaves<E: From<ArrowError>>(
         (DataType::Map(..), DataType::Map(entries, sorted)) => {
             let map = array.as_map();
             let inner: ArrayRef = Arc::new(map.entries().clone());
+            let (offsets, inner) = held(map.offsets(), &inner);
             let inner = with_leaves(&inner, entries.data_type(), leaf)?;
-            let (inner, offsets) = (inner.as_struct().clone(), map.offsets().clone());
+            let inner = inner.as_struct().clone();
             let entries = Arc::clone(entries);
             Arc::new(MapArray::try_new(entries, offsets, inner, nulls, *sorted)?)
         }
         _ => leaf(array, target)?,
     })
+}
+
+/// The values that lists have, and where in these each list is.
+fn held<O: OffsetSizeTrait>(
+    offsets: &OffsetBuffer<O>,
+    values: &ArrayRef,
+) -> (OffsetBuffer<O>, ArrayRef) {
+    let first = offsets.first().copied().unwrap_or_default();
+    let last = offsets.last().copied().unwrap_or_default();
+    let length = last.as_usize().saturating_sub(first.as_usize());
+    if length == values.len() {
+        return (offsets.clone(), Arc::clone(values));
+    }
+    let moved: Vec<O> = offsets.iter().map(|offset| *offset - first).collect();
+    let values = values.slice(first.as_usize(), length);
+    (OffsetBuffer::new(moved.into()), values)
 }
 
 /// A cast that rounds times which are finer than `target` half up, where Arrow's cuts them off.
@@ -128,6 +149,24 @@ mod tests {
         let target = DataType::List(Arc::new(Field::new_list_field(micros, true)));
         let cast = cast_rounded(&list, &target, &options).unwrap();
         assert_eq!(cast.as_list::<i32>().values().as_primitive(), &expected);
+    }
+
+    #[test]
+    fn part_of_an_array_is_cast_without_the_values_of_other_lists() {
+        let item = Arc::new(Field::new_list_field(DataType::Int64, true));
+        let values = arrow::array::Int64Array::from(vec![i64::MAX, 1, 2, i64::MIN]);
+        let offsets = OffsetBuffer::from_lengths([1, 2, 0, 1]);
+        let list = ListArray::try_new(item, offsets, Arc::new(values), None).unwrap();
+        let list: ArrayRef = Arc::new(list);
+        let target = DataType::new_list(DataType::Int32, true);
+        let strict = &crate::STRICT;
+        assert!(cast_rounded(&list, &target, strict).is_err());
+        let cast = cast_rounded(&list.slice(1, 2), &target, strict).unwrap();
+        assert_eq!(cast.len(), 2);
+        let lists = cast.as_list::<i32>();
+        let first = lists.value(0);
+        assert_eq!(first.as_primitive::<Int32Type>().values(), &[1, 2]);
+        assert!(lists.value(1).is_empty());
     }
 
     #[test]

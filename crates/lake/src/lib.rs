@@ -12,6 +12,7 @@ pub mod format;
 pub mod fuzzing;
 pub mod leaves;
 pub mod meter;
+mod padding;
 pub mod roots;
 pub mod scan;
 pub mod sight;

@@ -22,6 +22,7 @@ use lakegate_error::{Result, from_engine};
 use crate::format::parquet::FooterCache;
 use crate::format::{FileScan, PartitionName, ScanSource, TableFileFormat, TableFormat};
 use crate::meter::QueryMeter;
+use crate::padding::CharColumns;
 use crate::roots::Roots;
 use crate::table::estimates::{AnalyzedPart, estimated};
 use crate::table::selectivity::Ranges;
@@ -77,6 +78,12 @@ async fn planned(
     wanted: Wanted<'_>,
 ) -> Result<Arc<dyn ExecutionPlan>> {
     snapshot.charge(&lake.meter)?;
+    let chars = CharColumns::of(table);
+    let filters = chars.without(wanted.filters);
+    let wanted = Wanted {
+        filters: &filters,
+        ..wanted
+    };
     let columns = projected_columns(table, wanted.projection);
     let constants: Vec<FieldRef> = table.constants().fields().iter().cloned().collect();
     let table_schema = TableSchema::builder(Arc::clone(&table.file_schema))
@@ -133,15 +140,17 @@ async fn planned(
         plans.push(scan.plan(session, statistics, wanted)?);
     }
     snapshot.will_open(opened);
-    match plans.len() {
+    let scan = match plans.len() {
         0 => {
             let schema = datafusion::common::project_schema(&table.schema, wanted.projection)
                 .map_err(from_engine)?;
-            Ok(Arc::new(EmptyExec::new(schema)))
+            return Ok(Arc::new(EmptyExec::new(schema)));
         }
-        1 => Ok(plans.remove(0)),
-        _ => UnionExec::try_new(plans).map_err(from_engine),
-    }
+        1 => plans.remove(0),
+        _ => UnionExec::try_new(plans).map_err(from_engine)?,
+    };
+    let trimmed = chars.trimmed(scan, session.config_options());
+    trimmed.map_err(from_engine)
 }
 
 /// The data columns among the projected ones.

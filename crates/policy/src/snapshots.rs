@@ -1,11 +1,12 @@
 //! The snapshots of a plan: binds every lake table in it to the files that it will read.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
 use datafusion::datasource::{provider_as_source, source_as_provider};
 use datafusion::functions_table::generate_series::GenerateSeriesTable;
-use datafusion::logical_expr::{Expr, LogicalPlan, TableScan};
+use datafusion::logical_expr::{Expr, LogicalPlan, TableScan, TableSource};
 use futures::{StreamExt, TryStreamExt};
 use lakegate_catalog::store::OpenWrites;
 use lakegate_engine::barrier;
@@ -177,8 +178,12 @@ impl PrunedPlan {
         let scans = self.scans;
         let snapshot_of = |table: &PolicyTable, filters: &[Expr]| {
             let read = read_of(&scans, table, filters)?;
-            snapshots.get(read).map(Arc::clone)
+            snapshots
+                .get(read)
+                .map(|snapshot| (read, Arc::clone(snapshot)))
         };
+        // Equal reads have one table, by which the engine finds equal parts of the plan.
+        let mut sources: HashMap<usize, Arc<dyn TableSource>> = HashMap::new();
         let tables: Vec<SnapshotTable> = scans
             .iter()
             .filter_map(|(table, _, read)| {
@@ -195,10 +200,12 @@ impl PrunedPlan {
                     return Ok(Transformed::no(node));
                 };
                 if let Some(table) = policy_table(&scan)
-                    && let Some(snapshot) = snapshot_of(&table, &scan.filters)
+                    && let Some((read, snapshot)) = snapshot_of(&table, &scan.filters)
                 {
-                    scan.source =
-                        provider_as_source(Arc::new(table.pinned(Arc::clone(lake), snapshot)));
+                    let source = sources.entry(read).or_insert_with(|| {
+                        provider_as_source(Arc::new(table.pinned(Arc::clone(lake), snapshot)))
+                    });
+                    scan.source = Arc::clone(source);
                     return Ok(Transformed::yes(LogicalPlan::TableScan(scan)));
                 }
                 Ok(Transformed::no(LogicalPlan::TableScan(scan)))

@@ -126,7 +126,7 @@ pub(super) fn command_complete(out: &mut BytesMut, tag: &str, rows: Option<u64>)
 
 /// Returns whether the tag of a statement with rows includes their count.
 pub(super) fn counts_rows(tag: &str) -> bool {
-    matches!(tag, "SELECT" | "FETCH" | "COPY" | "MOVE")
+    matches!(tag, "SELECT" | "INSERT" | "FETCH" | "COPY" | "MOVE")
 }
 
 pub(super) fn parameter_description(out: &mut BytesMut, oids: impl ExactSizeIterator<Item = u32>) {

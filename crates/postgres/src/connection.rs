@@ -7,12 +7,12 @@ use std::sync::Arc;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use lakegate_error::{Code, Error};
-use lakegate_gateway::{Execution, Prepared, Session, TransactionStatus};
+use lakegate_gateway::{Execution, Prepared, Session, Settings, TransactionStatus};
 use tracing::debug;
 
 use super::backend::{self, Severity, tag};
 use super::copy;
-use super::encode::Format;
+use super::encode::{Format, Style};
 use super::extended::{NamedStatement, Portal};
 use super::frontend::Message;
 use super::link::{Ended, Frame, Link};
@@ -46,6 +46,10 @@ pub(super) struct Connection {
     pub options: PostgresOptions,
     /// The last reported value of each of [`REPORTED`].
     reported: Vec<Option<String>>,
+    /// The settings at the last report.
+    reported_of: Option<Settings>,
+    /// What text output depends on, with the settings that it is of.
+    style: Option<(Settings, Style)>,
     /// After an error in the extended protocol, messages are skipped up to the next Sync.
     skipping: bool,
     /// ReadyForQuery was the last message that was sent: the client may be idle.
@@ -70,6 +74,8 @@ async fn serve_with(options: PostgresOptions, opened: LoggedIn) {
         portals: HashMap::new(),
         options,
         reported: vec![None; REPORTED.len()],
+        reported_of: None,
+        style: None,
         skipping: false,
         is_ready: false,
     };
@@ -222,8 +228,13 @@ impl Connection {
 
     /// Reports the parameters whose values have changed since the last report.
     fn report(&mut self) {
+        let settings = self.session.settings();
+        let known = self.reported_of.as_ref();
+        if known.is_some_and(|known| known.is_same(&settings)) {
+            return;
+        }
         for (name, reported) in REPORTED.iter().zip(&mut self.reported) {
-            let value = self.session.parameter(name);
+            let value = settings.get(name).ok();
             if value.is_some() && value != *reported {
                 backend::parameter_status(
                     &mut self.link.out,
@@ -233,6 +244,20 @@ impl Connection {
                 *reported = value;
             }
         }
+        self.reported_of = Some(settings);
+    }
+
+    /// Returns the session's current settings that text output depends on.
+    pub(super) fn style(&mut self) -> Style {
+        let settings = self.session.settings();
+        if let Some((known, style)) = &self.style
+            && known.is_same(&settings)
+        {
+            return *style;
+        }
+        let style = style(&settings);
+        self.style = Some((settings, style));
+        style
     }
 
     /// Runs a simple query: its statements in order, up to the first that fails.
@@ -295,7 +320,7 @@ impl Connection {
                         true => vec![Format::Binary; rows.schema.fields().len()],
                         false => Vec::new(),
                     };
-                    let style = style(&self.session);
+                    let style = self.style();
                     describe(&mut self.link, &rows.schema, &rows.origins, &formats, style)?;
                     let mut running = Running::new(rows, &formats, style);
                     let sent = running

@@ -20,7 +20,7 @@ use super::copy;
 use super::encode::Format;
 use super::frontend::{Bind, Target};
 use super::params::{self, Parameter};
-use super::rows::{Failed, Running, describe, style};
+use super::rows::{Failed, Running, describe};
 use super::types;
 
 /// A prepared statement.
@@ -199,7 +199,7 @@ impl Connection {
                 .with_hint("close those that are not needed any more")
                 .into());
         }
-        let zone = style(&self.session).zone;
+        let zone = self.style().zone;
         let values = params::bind(
             &bind.parameters,
             &bind.parameter_formats,
@@ -234,6 +234,7 @@ impl Connection {
     }
 
     pub(super) async fn describe(&mut self, target: &Target) -> Result<(), Failed> {
+        let style = self.style();
         let (statement, formats) = match target {
             Target::Statement(name) => {
                 let statement = self.statement(name)?;
@@ -251,13 +252,7 @@ impl Connection {
         match statement.columns() {
             Some(columns) => {
                 let origins = statement.origins();
-                describe(
-                    &mut self.link,
-                    columns,
-                    origins,
-                    formats,
-                    style(&self.session),
-                )?;
+                describe(&mut self.link, columns, origins, formats, style)?;
             }
             None => backend::empty(&mut self.link.out, tag::NO_DATA),
         }
@@ -369,11 +364,8 @@ impl Connection {
             .with_hint("a table of the statement has changed: prepare it again")
             .into());
         }
-        Ok(State::Running(Box::new(Running::new(
-            rows,
-            formats,
-            style(&self.session),
-        ))))
+        let running = Running::new(rows, formats, self.style());
+        Ok(State::Running(Box::new(running)))
     }
 
     pub(super) fn close(&mut self, target: &Target) {

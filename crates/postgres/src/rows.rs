@@ -5,7 +5,7 @@ use datafusion::arrow::datatypes::SchemaRef;
 use futures::StreamExt;
 use lakegate_error::{Error, Result};
 use lakegate_gateway::values::IntervalStyle;
-use lakegate_gateway::{BatchStream, Origin, QueryWatch, Rows, Session};
+use lakegate_gateway::{BatchStream, Origin, QueryWatch, Rows, Settings};
 
 use super::backend;
 use super::encode::{BatchEncoder, Format, RowEncoder, Style};
@@ -30,28 +30,20 @@ impl From<Ended> for Failed {
     }
 }
 
-/// Returns the session's current settings that text output depends on.
-pub(super) fn style(session: &Session) -> Style {
-    let zone = session
-        .parameter("TimeZone")
-        .map_or(super::encode::Zone::UTC, |name| {
-            super::encode::Zone::parse(&name)
-        });
-    let float_digits = session
-        .parameter("extra_float_digits")
+/// Returns the settings that text output depends on.
+pub(super) fn style(settings: &Settings) -> Style {
+    let value = |name: &str| settings.get(name).ok();
+    let zone = value("TimeZone").map_or(super::encode::Zone::UTC, |name| {
+        super::encode::Zone::parse(&name)
+    });
+    let float_digits = value("extra_float_digits")
         .and_then(|digits| digits.parse().ok())
         .unwrap_or(1);
-    let records = session
-        .parameter("struct_output")
-        .is_some_and(|shown| shown == "composite");
-    let flat_arrays = session
-        .parameter("array_output")
-        .is_some_and(|shown| shown == "json");
-    let intervals = session
-        .parameter("IntervalStyle")
-        .map_or(IntervalStyle::default(), |name| {
-            IntervalStyle::of_name(&name)
-        });
+    let records = value("struct_output").is_some_and(|shown| shown == "composite");
+    let flat_arrays = value("array_output").is_some_and(|shown| shown == "json");
+    let intervals = value("IntervalStyle").map_or(IntervalStyle::default(), |name| {
+        IntervalStyle::of_name(&name)
+    });
     Style {
         zone,
         float_digits,

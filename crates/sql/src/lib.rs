@@ -48,6 +48,13 @@ pub fn parse(sql: &str) -> Result<Vec<Parsed>, ParseError> {
     parser::parse(sql)
 }
 
+/// Finds the first call in a text of a function that `is_sought` accepts by its name, which is in lower
+/// case and has no qualifiers. Returns the name and its position in characters, from 1. The text need
+/// not parse.
+pub fn find_call(sql: &str, is_sought: impl Fn(&str) -> bool) -> Option<(String, usize)> {
+    parser::calls::find(sql, is_sought)
+}
+
 /// Returns the text with every password replaced by `'***'`, for history, logs and errors. Works on
 /// text that does not parse.
 pub fn redact(sql: &str) -> String {

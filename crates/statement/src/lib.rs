@@ -31,6 +31,7 @@ mod postgres_types;
 mod principals;
 mod projections;
 mod properties;
+mod returning;
 mod rights;
 mod rows;
 mod show;
@@ -62,6 +63,7 @@ use lakegate_error::{Error, Result};
 use lakegate_lake::roots::Roots;
 use lakegate_policy::{SearchPath, View};
 use lakegate_sql::Statement;
+pub use returning::ReturnedRows;
 pub use rows::columns;
 pub use show_stats::{EstimatedColumn, show_estimates};
 pub use temporary::{

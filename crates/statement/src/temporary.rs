@@ -17,7 +17,7 @@ use super::StatementContext;
 use super::postgres_types::hive_type;
 use super::storage;
 use super::tables::check_names;
-use super::write::require_values;
+use super::write::constrain;
 use super::write_query::{check_new_columns, insert_targets, renamed};
 use super::write_types::check_columns;
 
@@ -198,7 +198,7 @@ pub(super) fn into_columns(
 ) -> Result<TemporaryWrite> {
     let schema = table_schema(&found.table)?;
     let mut mapping = Mapping::new(&found.table.name, &schema, rows, |_| true)?;
-    require_values(&mut mapping, &found.table);
+    constrain(&mut mapping, &found.table);
     Ok(TemporaryWrite {
         change,
         mapping: Some(mapping),

@@ -267,7 +267,7 @@ impl StatementContext {
                 "rows cannot be complete as table {name} asks for, so none are added to it"
             )));
         }
-        require_values(&mut mapping, &table);
+        constrain(&mut mapping, &table);
         let (partitions, retired) = if table.partition_keys.is_empty() {
             (None, RetiredFolders::default())
         } else {
@@ -368,7 +368,7 @@ impl StatementContext {
         let layout = Arc::new(Layout::of_table(&table)?);
         let schema: SchemaRef = table_schema(&table)?;
         let mut mapping = Mapping::new(&table.full_name(), &schema, rows, |_| true)?;
-        require_values(&mut mapping, &table);
+        constrain(&mut mapping, &table);
         let target = Target {
             table,
             partitions: None,
@@ -517,11 +517,13 @@ impl StatementContext {
     }
 }
 
-/// Makes rows without a value of a column that is NOT NULL errors.
-pub(super) fn require_values(mapping: &mut Mapping, table: &Table) {
+/// Makes rows errors that the columns of a table do not allow: those without a value where it is NOT
+/// NULL, and with texts and decimals that are longer than its type.
+pub(super) fn constrain(mapping: &mut Mapping, table: &Table) {
     let columns = table.columns().enumerate();
     let required = columns.filter(|(_, column)| column.is_required());
     mapping.require(&table.name, required.map(|(place, _)| place).collect());
+    mapping.declare(table.columns().map(|column| column.data_type.parse().ok()));
 }
 
 /// The error for a table that is to be created and exists.

@@ -11,6 +11,7 @@ use lakegate_catalog::hive_type::HiveType;
 use lakegate_error::{Code, Error, Result};
 use lakegate_lake::table::table_schema;
 use lakegate_lake::write::RowOrder;
+use lakegate_lake::write::columns::Mapping;
 use lakegate_policy::Visible;
 use lakegate_sql::ast::{
     CompareOp, CopyFrom, CreateTableAs, Insert, PartitionCondition, PartitionFilter, Statement,
@@ -43,6 +44,18 @@ impl QueryWrite {
         match self {
             Self::Table(plan) => plan.order(),
             Self::Folder(_) | Self::Removal(_) | Self::Temporary(_) => None,
+        }
+    }
+
+    /// How batches, in the order of [`Self::order`], become rows of a table; `None` if they do not.
+    pub fn rows_of_table(&self) -> Option<Mapping> {
+        match self {
+            Self::Table(plan) => Some(match plan.order() {
+                Some(_) => plan.mapping.applied(),
+                None => plan.mapping.clone(),
+            }),
+            Self::Temporary(write) => write.mapping.clone(),
+            Self::Folder(_) | Self::Removal(_) => None,
         }
     }
 }

@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::datatypes::Field;
-use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema, Result};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, ScalarUDF};
+use lakegate_engine::has_expression;
 
 use super::cell::{PG_TYPE, drops_marks};
 
@@ -39,7 +40,10 @@ impl ShownAsNames {
     ///
     /// The engine rejects the rewritten plan.
     pub fn finish(&self, plan: LogicalPlan) -> Result<LogicalPlan> {
-        let mapped = plan.transform_up_with_subqueries(|node| self.casts(node))?;
+        let mapped = match has_expression(&plan, is_cast)? {
+            true => plan.transform_up_with_subqueries(|node| self.casts(node))?,
+            false => Transformed::no(plan),
+        };
         let plan = match mapped.transformed {
             // The node's output may now be shown differently, here and above.
             true => mapped
@@ -71,6 +75,14 @@ impl ShownAsNames {
     }
 
     fn casts(&self, node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
+        let mut has_casts = false;
+        node.apply_expressions(|expr| {
+            has_casts = has_casts || expr.exists(|part| Ok(is_cast(part)))?;
+            Ok(TreeNodeRecursion::Continue)
+        })?;
+        if !has_casts {
+            return Ok(Transformed::no(node));
+        }
         let schema = merge_schema(&node.inputs());
         let names = NamePreserver::new(&node);
         node.map_expressions(|expr| {
@@ -103,6 +115,10 @@ impl ShownAsNames {
         }
         Ok(Transformed::yes(Expr::Cast(cast)))
     }
+}
+
+fn is_cast(expr: &Expr) -> bool {
+    matches!(expr, Expr::Cast(_))
 }
 
 fn recomputed(node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {

@@ -11,7 +11,7 @@ use lakegate_sql::trino::fields_of;
 use super::folded;
 
 /// The name of an expression that has none.
-const UNNAMED: &str = "?column?";
+pub(super) const UNNAMED: &str = "?column?";
 
 /// Returns the names of a query's columns. Takes the query as written, before the rewrite for the
 /// planner.

@@ -5,8 +5,9 @@
 
 mod unused;
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use lakegate_error::{Code, Error, Result};
@@ -348,7 +349,20 @@ fn every() -> impl Iterator<Item = &'static Known> {
 }
 
 fn known(name: &str) -> Option<&'static Known> {
-    every().find(|known| known.name.eq_ignore_ascii_case(name))
+    static BY_NAME: LazyLock<HashMap<String, &'static Known>> = LazyLock::new(|| {
+        let named = every().map(|known| (known.name.to_ascii_lowercase(), known));
+        named.collect()
+    });
+    BY_NAME.get(&*lowered(name)).copied()
+}
+
+/// Returns a name in lower case. Most are.
+fn lowered(name: &str) -> Cow<'_, str> {
+    let is_lower = |byte: u8| byte.is_ascii() && !byte.is_ascii_uppercase();
+    match name.bytes().all(is_lower) {
+        true => Cow::Borrowed(name),
+        false => Cow::Owned(name.to_lowercase()),
+    }
 }
 
 fn unrecognized(name: &str) -> Error {
@@ -441,19 +455,28 @@ impl Settings {
     ///
     /// There is no such parameter.
     pub fn get(&self, name: &str) -> Result<String> {
-        let key = name.to_lowercase();
-        if let Some(value) = self.values.get(&key).or_else(|| self.initial.get(&key)) {
-            return Ok(value.clone());
+        self.find(&lowered(name))
+            .map(str::to_owned)
+            .ok_or_else(|| unrecognized(name))
+    }
+
+    /// Returns the value of a parameter by its name in lower case; `None` if there is none.
+    fn find(&self, key: &str) -> Option<&str> {
+        if let Some(value) = self.values.get(key).or_else(|| self.initial.get(key)) {
+            return Some(value.as_str());
         }
         // A transaction is as the session's are, unless it says otherwise.
-        match key.as_str() {
-            "transaction_isolation" => return self.get("default_transaction_isolation"),
-            "transaction_read_only" => return self.get("default_transaction_read_only"),
-            _ => {}
+        match key {
+            "transaction_isolation" => self.find("default_transaction_isolation"),
+            "transaction_read_only" => self.find("default_transaction_read_only"),
+            _ => known(key).map(|known| known.default),
         }
-        known(&key)
-            .map(|known| known.default.to_owned())
-            .ok_or_else(|| unrecognized(name))
+    }
+
+    /// Returns whether no value was set or reset between the two, without comparing the values. May
+    /// be false for equal settings.
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.values, &other.values) && Arc::ptr_eq(&self.initial, &other.initial)
     }
 
     /// Returns a parameter's name in PostgreSQL's spelling, such as `TimeZone`; `None` if it is not
@@ -541,7 +564,7 @@ impl Settings {
         all.into_iter()
             .map(|known| ShownSetting {
                 name: known.name,
-                value: self.value(known.name),
+                value: self.value(known.name).to_owned(),
                 description: known.description,
                 reset_value: self.initial_value(known),
                 default: known.default,
@@ -562,8 +585,8 @@ impl Settings {
         initial.map_or_else(|| known.default.to_owned(), Clone::clone)
     }
 
-    fn value(&self, name: &str) -> String {
-        self.get(name).unwrap_or_default()
+    fn value(&self, name: &str) -> &str {
+        self.find(&lowered(name)).unwrap_or_default()
     }
 
     /// Returns the timeout, or `None` for no limit.
@@ -573,12 +596,12 @@ impl Settings {
 
     /// Returns a time limit by its name, or `None` for no limit.
     pub fn time_limit(&self, name: &str) -> Option<Duration> {
-        let milliseconds = milliseconds(&self.value(name)).unwrap_or(0);
+        let milliseconds = milliseconds(self.value(name)).unwrap_or(0);
         (milliseconds > 0).then(|| Duration::from_millis(milliseconds))
     }
 
     pub fn result_reuse(&self) -> ResultReuse {
-        match self.value("result_reuse").as_str() {
+        match self.value("result_reuse") {
             "off" => ResultReuse::Off,
             "fresh" => ResultReuse::Fresh,
             _ => ResultReuse::On,
@@ -591,29 +614,29 @@ impl Settings {
     }
 
     pub fn staleness(&self) -> Duration {
-        Duration::from_millis(milliseconds(&self.value("staleness")).unwrap_or(0))
+        Duration::from_millis(milliseconds(self.value("staleness")).unwrap_or(0))
     }
 
     pub fn dialect(&self) -> Dialect {
-        Dialect::of_name(&self.value("dialect"))
+        Dialect::of_name(self.value("dialect"))
     }
 
     pub fn time_zone(&self) -> String {
-        self.value("timezone")
+        self.value("timezone").to_owned()
     }
 
     pub fn workgroup(&self) -> String {
-        self.value("workgroup")
+        self.value("workgroup").to_owned()
     }
 
     pub fn application_name(&self) -> String {
-        self.value("application_name")
+        self.value("application_name").to_owned()
     }
 
     /// Returns the databases in which unqualified names are looked up, in order; `$user` means the
     /// database with the user's name.
     pub fn search_path(&self) -> Vec<String> {
-        databases(&self.value("search_path")).collect()
+        databases(self.value("search_path")).collect()
     }
 }
 
@@ -862,5 +885,28 @@ mod tests {
         settings.set("application_name", Some("x")).unwrap();
         settings.set("application_name", None).unwrap();
         assert_eq!(settings.application_name(), "psql");
+    }
+
+    #[test]
+    fn copies_are_the_same_until_one_is_changed() {
+        let mut settings = Settings::default();
+        settings.set("timezone", Some("UTC")).unwrap();
+        let before = settings.clone();
+        assert!(settings.is_same(&before));
+        assert!(settings.set("timezone", Some("nowhere")).is_err());
+        assert!(settings.is_same(&before));
+        settings.set("timezone", Some("Europe/Berlin")).unwrap();
+        assert!(!settings.is_same(&before));
+        let set = settings.clone();
+        settings.set("timezone", None).unwrap();
+        assert!(!settings.is_same(&set));
+        let reset = settings.clone();
+        settings.start_with("application_name", "psql");
+        assert!(!settings.is_same(&reset));
+        let started = settings.clone();
+        settings.reset_all();
+        assert!(!settings.is_same(&started));
+        settings = before.clone();
+        assert!(settings.is_same(&before));
     }
 }

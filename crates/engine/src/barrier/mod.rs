@@ -36,6 +36,7 @@ use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, Phy
 pub(crate) use pushdown::{SafeFilters, filters_a_barrier};
 
 use self::exec::BarrierExec;
+use super::shared::SharedPlanner;
 
 /// Puts a barrier above the query of a view. `view`: `database.view`, for messages.
 pub fn barrier(view: &str, input: LogicalPlan) -> LogicalPlan {
@@ -184,7 +185,7 @@ impl UserDefinedLogicalNodeCore for Sealed {
     }
 }
 
-/// DataFusion's planner, with operators for barriers.
+/// DataFusion's planner, with operators for barriers and for the readers of shared parts.
 #[derive(Debug)]
 pub(crate) struct BarrierPlanner;
 
@@ -195,7 +196,9 @@ impl QueryPlanner for BarrierPlanner {
         plan: &LogicalPlan,
         state: &dyn Session,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let planner = DefaultPhysicalPlanner::with_extension_planners(vec![Arc::new(Self)]);
+        let planners: Vec<Arc<dyn ExtensionPlanner + Send + Sync>> =
+            vec![Arc::new(Self), Arc::new(SharedPlanner)];
+        let planner = DefaultPhysicalPlanner::with_extension_planners(planners);
         planner.create_physical_plan(plan, state).await
     }
 }

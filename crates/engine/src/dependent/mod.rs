@@ -60,7 +60,7 @@ use places::Place;
 use single_value::single_value;
 
 use crate::complexity::check_nodes;
-use crate::expressions;
+use crate::expressions::{self, subquery_of};
 
 /// The analyzer rule, which runs after type coercion and after the rule for three-valued logic.
 #[derive(Debug)]
@@ -308,17 +308,6 @@ fn named<'a>(columns: &'a [Column], domain: &'a Domain) -> impl Iterator<Item = 
 
 fn columns_of(schema: &DFSchema) -> Vec<Expr> {
     schema.columns().into_iter().map(Expr::Column).collect()
-}
-
-/// Returns the subquery of an expression; `None` if it is not a subquery.
-fn subquery_of(expr: &Expr) -> Option<&Subquery> {
-    match expr {
-        Expr::ScalarSubquery(subquery) => Some(subquery),
-        Expr::Exists(exists) => Some(&exists.subquery),
-        Expr::InSubquery(within) => Some(&within.subquery),
-        Expr::SetComparison(compared) => Some(&compared.subquery),
-        _ => None,
-    }
 }
 
 fn with_plan(plan: LogicalPlan, spans: datafusion::common::Spans) -> Subquery {

@@ -9,9 +9,12 @@
 //! - [`places`]: `round` and `trunc` to more or fewer places than a number has;
 //! - [`canonical`]: NaNs with a sign, and -0 in windows, CASE, `nullif`, IN lists and functions
 //!   over arrays;
-//! - [`joins`]: -0 in the filters that joins make of their keys.
+//! - [`joins`]: -0 in the filters that joins make of their keys;
+//! - [`checked`] and [`domains`]: operators and functions that fail, in PostgreSQL's sessions only.
 
 mod canonical;
+mod checked;
+mod domains;
 mod extremes;
 mod joins;
 mod places;
@@ -20,8 +23,10 @@ use std::cmp::Ordering;
 
 pub(crate) use canonical::CanonicalFloats;
 pub(crate) use canonical::{are_lists, one_zero};
+pub(crate) use checked::{CheckedFloats, calculated};
 use datafusion::error::Result;
 use datafusion::execution::SessionState;
+pub(crate) use domains::register_domains;
 pub(crate) use joins::CanonicalJoinKeys;
 
 /// Registers these functions in place of the engine's.

@@ -81,14 +81,28 @@ impl AnalyzerRule for InputOrder {
         if !has_operator(&plan, |node| Ok(is_ordered(node)))? {
             return Ok(plan);
         }
-        let mut names = HiddenNames::default();
-        let plan = plan.transform_up_with_subqueries(|node| ordered(node, &mut names));
-        unused::removed(plan.data()?)
+        let plan = match has_operator(&plan, |node| Ok(may_take_order(node)))? {
+            true => {
+                let mut names = HiddenNames::default();
+                let plan = plan.transform_up_with_subqueries(|node| ordered(node, &mut names));
+                plan.data()?
+            }
+            false => plan,
+        };
+        unused::removed(plan)
     }
 
     fn name(&self) -> &str {
         "input_order"
     }
+}
+
+/// Returns whether [`ordered`] may change an operator.
+fn may_take_order(node: &LogicalPlan) -> bool {
+    matches!(
+        node,
+        LogicalPlan::Aggregate(_) | LogicalPlan::Window(_) | LogicalPlan::Distinct(Distinct::On(_))
+    )
 }
 
 fn ordered(node: LogicalPlan, names: &mut HiddenNames) -> Result<Transformed<LogicalPlan>> {

@@ -9,6 +9,7 @@ use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::error::Result;
 use datafusion::logical_expr::{Expr, LogicalPlan, Window};
 
+use crate::expressions::until;
 use crate::stop::check;
 
 /// Returns the plan without such sorts.
@@ -17,7 +18,30 @@ use crate::stop::check;
 ///
 /// Returns an error if the planning is stopped.
 pub(super) fn removed(plan: LogicalPlan) -> Result<LogicalPlan> {
-    within(plan, true).data()
+    match are_within(&plan, true)? {
+        true => within(plan, true).data(),
+        false => Ok(plan),
+    }
+}
+
+/// Returns whether there are such sorts. `is_shown`: as for [`within`].
+fn are_within(node: &LogicalPlan, is_shown: bool) -> Result<bool> {
+    check()?;
+    if matches!(node, LogicalPlan::Sort(sort) if !is_shown && sort.fetch.is_none()) {
+        return Ok(true);
+    }
+    let shows = shows(node, is_shown);
+    for input in node.inputs() {
+        if are_within(input, shows)? {
+            return Ok(true);
+        }
+    }
+    let mut found = false;
+    node.apply_subqueries(|subquery| {
+        found = are_within(subquery, false)?;
+        Ok(until(found))
+    })?;
+    Ok(found)
 }
 
 /// `is_shown`: whether the order of the node's rows matters.

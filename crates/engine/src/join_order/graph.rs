@@ -2,7 +2,7 @@
 
 use super::keys::Class;
 use super::leaves::Leaves;
-use super::region::Condition;
+use super::region::Region;
 
 /// The leaves of a region as nodes. An edge joins two leaves, mostly by a key; a wide edge joins
 /// two sets of leaves, which have no other edge between them.
@@ -19,18 +19,24 @@ impl Graph {
     /// Conditions of two leaves are edges only between what keys do not connect: a nested loop is
     /// seldom faster than the keys. What is not connected then either, is joined as a whole, of
     /// which the conditions of more leaves, or none at all, make a nested loop or a cross join.
-    pub(super) fn of(count: usize, classes: &[Class], conditions: &[Condition]) -> Self {
+    ///
+    /// The leaf of a semi join has one edge: to all the leaves that the join reads. So a part that
+    /// holds it and others holds them, too.
+    pub(super) fn of(region: &Region, classes: &[Class]) -> Self {
+        let count = region.leaves.len();
         let mut graph = Self {
             near: vec![Leaves::default(); count],
             wide: Vec::new(),
         };
+        let semis = region.semis.iter().map(|semi| Leaves::one(semi.leaf));
+        let joined = Leaves::first(count).without(semis.fold(Leaves::default(), Leaves::with));
         for class in classes {
             for leaf in class.leaves.ascending() {
                 graph.connect(leaf, class.leaves);
             }
         }
-        let by_keys = graph.components();
-        for condition in conditions {
+        let by_keys = graph.components(joined);
+        for condition in &region.conditions {
             let is_within = by_keys.iter().any(|part| part.holds(condition.leaves));
             if condition.leaves.len() == 2 && !is_within {
                 for leaf in condition.leaves.ascending() {
@@ -38,7 +44,7 @@ impl Graph {
                 }
             }
         }
-        let mut components = graph.components();
+        let mut components = graph.components(joined);
         while let Some(one) = components.pop() {
             for other in &components {
                 match one.lowest().zip(other.lowest()) {
@@ -50,6 +56,16 @@ impl Graph {
                 }
             }
         }
+        for semi in &region.semis {
+            let one = Leaves::one(semi.leaf);
+            match semi.reads.lowest() {
+                Some(leaf) if semi.reads.len() == 1 => {
+                    graph.connect(leaf, one);
+                    graph.connect(semi.leaf, semi.reads);
+                }
+                _ => graph.wide.push((semi.reads, one)),
+            }
+        }
         graph
     }
 
@@ -59,9 +75,8 @@ impl Graph {
         }
     }
 
-    /// Returns the sets of leaves between which there are no edges.
-    fn components(&self) -> Vec<Leaves> {
-        let mut rest = Leaves::first(self.near.len());
+    /// Returns the sets of these leaves between which there are no edges.
+    fn components(&self, mut rest: Leaves) -> Vec<Leaves> {
         let mut components = Vec::new();
         while let Some(leaf) = rest.lowest() {
             let mut component = Leaves::one(leaf);

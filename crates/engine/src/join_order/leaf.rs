@@ -1,8 +1,8 @@
-//! What statistics tell of the leaves of a region.
+//! What statistics tell of the rows of an operator: of the leaves of a region, and of scans.
 
 use std::sync::Arc;
 
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, Schema};
 use datafusion::common::{ColumnStatistics, ScalarValue, Statistics};
 use datafusion::error::Result;
 use datafusion::physical_expr::split_conjunction;
@@ -22,7 +22,7 @@ const TEXT: f64 = 24.0;
 
 /// What is known of the rows of a leaf.
 #[derive(Debug, Clone)]
-pub(super) struct Leaf {
+pub(crate) struct Leaf {
     pub rows: f64,
     /// Rows before filters.
     pub whole: f64,
@@ -31,7 +31,7 @@ pub(super) struct Leaf {
 
 /// What is known of the values of a column.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Values {
+pub(crate) struct Values {
     /// Bytes of a value.
     pub width: f64,
     /// The share of rows that are not NULL.
@@ -48,7 +48,7 @@ pub(super) struct Values {
 
 impl Leaf {
     /// Returns what is known of a leaf; `None` if not even the number of rows is.
-    pub(super) fn of(plan: &Operator) -> Option<Self> {
+    pub(crate) fn of(plan: &Operator) -> Option<Self> {
         let separate = by_condition(plan).ok().flatten();
         let known = separate.and_then(|plan| statistics(&plan));
         let known = known.or_else(|| statistics(plan))?;
@@ -61,16 +61,42 @@ impl Leaf {
                 .map_or(rows, |whole| whole.max(rows)),
         };
         let schema = plan.schema();
+        Some(Self::of_columns(
+            &schema,
+            &known.column_statistics,
+            rows,
+            whole,
+        ))
+    }
+
+    /// Returns what is known of rows with these statistics and columns, of which no filter took
+    /// any; `None` if not even their number is.
+    pub(crate) fn unfiltered(known: &Statistics, schema: &Schema) -> Option<Self> {
+        let rows = rows(known)?;
+        Some(Self::of_columns(
+            schema,
+            &known.column_statistics,
+            rows,
+            rows,
+        ))
+    }
+
+    /// Returns a leaf of which nothing is known, with so many rows.
+    pub(super) fn unknown(plan: &Operator, rows: f64) -> Self {
+        Self::of_columns(&plan.schema(), &[], rows, rows)
+    }
+
+    fn of_columns(schema: &Schema, known: &[ColumnStatistics], rows: f64, whole: f64) -> Self {
         let unknown = ColumnStatistics::new_unknown();
         let columns = schema.fields().iter().enumerate().map(|(place, field)| {
-            let column = known.column_statistics.get(place).unwrap_or(&unknown);
+            let column = known.get(place).unwrap_or(&unknown);
             Values::of(column, field.data_type(), rows, whole)
         });
-        Some(Self {
+        Self {
             rows,
             whole,
             columns: columns.collect(),
-        })
+        }
     }
 }
 

@@ -1,7 +1,7 @@
-//! The order of inner joins.
+//! The order of inner, semi and anti joins.
 //!
 //! DataFusion joins tables in the order of the query, and chooses the build side of each join only
-//! (55.2). This physical rule looks at all orders of a *region*, which is inner joins with
+//! (55.2). This physical rule looks at all orders of a *region*, which is such joins with
 //! column-only projections between them, and takes the cheapest by estimates:
 //!
 //! ```text
@@ -14,8 +14,8 @@
 //! plan.rs         its plan
 //! ```
 //!
-//! Outer, semi and anti joins, aggregates and computed columns are leaves, or above a region, and
-//! stay where they are. A region stays as it is if the rows of one of its leaves are not known, or
+//! Outer joins, aggregates and computed columns are leaves, or above a region, and stay where they
+//! are. So is what a semi or an anti join looks rows up in, and `NOT IN` with NULLs. A region stays as it is if the rows of one of its leaves are not known, or
 //! if no order is clearly cheaper: estimates are rough, and a plan should not change with each
 //! file. Statistics decide the order only: each order gives the same rows.
 //!
@@ -44,6 +44,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::execution_plan::{ChildrenPropertiesMode, ReplaceChildrenOptions};
 
 use self::graph::Graph;
+pub(crate) use self::leaf::Leaf;
 use self::leaves::Leaves;
 use self::model::Model;
 use self::region::{Region, Step, step};
@@ -84,13 +85,10 @@ fn each_region(
 ) -> Result<Operator> {
     let plan = plan
         .transform_up(|node| {
-            if is_inner(&node) {
-                return Ok(Transformed::no(node));
-            }
             let mut is_changed = false;
             let mut inputs = Vec::new();
-            for input in node.children() {
-                let changed = match is_inner(input) {
+            for (place, input) in node.children().into_iter().enumerate() {
+                let changed = match is_inner(input) && !continues(&node, place) {
                     true => replacement(input)?,
                     false => None,
                 };
@@ -111,10 +109,18 @@ fn each_region(
     Ok(changed.unwrap_or(plan))
 }
 
-/// Returns whether an operator is in a region: the region of the operator above it, if that is in
-/// one too.
+/// Returns whether an operator is in a region.
 fn is_inner(plan: &Operator) -> bool {
     !matches!(step(plan), Step::Leaf)
+}
+
+/// Returns whether the region of an operator goes on in one of its inputs.
+fn continues(plan: &Operator, input: usize) -> bool {
+    match step(plan) {
+        Step::Join(join) => join.is_inner() || input == 0,
+        Step::Columns { .. } => true,
+        Step::Leaf => false,
+    }
 }
 
 /// Returns the region of an operator in a clearly cheaper order; `None` if there is none.
@@ -126,7 +132,7 @@ fn reordered(plan: &Operator) -> Result<Option<Operator>> {
     let Some(model) = Model::of(&region, &classes) else {
         return Ok(None);
     };
-    let graph = Graph::of(model.count(), &classes, &region.conditions);
+    let graph = Graph::of(&region, &classes);
     let best = search::best(&model, &graph);
     check()?;
     let table = best.unwrap_or_else(|| search::greedy(&model, &graph));

@@ -15,10 +15,12 @@
 //! count by their square root, fourth root and so on, and together they are no more than the
 //! geometric mean of the leaves' rows, of which one is often the number of distinct keys.
 
+use datafusion::common::JoinType;
+
 use super::keys::Class;
 use super::leaf::{Leaf, Values, span};
 use super::leaves::Leaves;
-use super::region::{Place, Region, Tree};
+use super::region::{Place, Region, Semi, Tree};
 use super::selectivity::share;
 
 /// Costs, in the time that it takes to probe a small hash table with a row.
@@ -33,6 +35,9 @@ const PAIR: f64 = 0.2;
 const ENTRY: f64 = 16.0;
 /// Bytes that caches of processors have. A probe of a much larger table takes twice as long.
 const CACHE: f64 = 4_194_304.0;
+
+/// The least share of rows that an anti join is thought to keep.
+const LEAST_KEPT: f64 = 0.1;
 
 /// A part of a region, joined.
 #[derive(Debug, Clone, Copy)]
@@ -58,6 +63,8 @@ pub(super) struct Model {
     classes: Vec<Keys>,
     /// Leaves of conditions, and the logarithms of their shares.
     conditions: Vec<(Leaves, f64)>,
+    /// Leaves of semi joins, and the logarithms of the shares of rows that they keep.
+    semis: Vec<(usize, f64)>,
     /// How many classes two leaves have in common.
     common: Vec<Vec<usize>>,
 }
@@ -88,11 +95,11 @@ struct Divisor {
 impl Model {
     /// Returns a model; `None` if the rows of a leaf are not known.
     pub(super) fn of(region: &Region, classes: &[Class]) -> Option<Self> {
-        let leaves: Option<Vec<Leaf>> = region.leaves.iter().map(Leaf::of).collect();
-        let leaves = leaves?;
+        let leaves = leaves(region)?;
         let is_used = |place: Place| {
             let mut conditions = region.conditions.iter();
             region.shows(place)
+                || region.semis.iter().any(|semi| semi.compares(place))
                 || classes.iter().any(|class| class.columns.contains(&place))
                 || conditions.any(|condition| {
                     let mut columns = condition.columns.iter();
@@ -129,8 +136,11 @@ impl Model {
             let row = numbers.clone().map(|right| in_common(left, right));
             row.collect()
         });
+        let semis = region.semis.iter();
+        let semis = semis.map(|semi| (semi.leaf, kept(semi, &leaves).ln()));
         Some(Self {
             common: common.collect(),
+            semis: semis.collect(),
             leaves: estimated.collect(),
             classes: keys.collect(),
             conditions: conditions.collect(),
@@ -155,9 +165,23 @@ impl Model {
 
     /// Returns the rows of a set of leaves.
     pub(super) fn rows(&self, leaves: Leaves) -> f64 {
+        let mut kept = 0.0;
+        let mut joined = leaves;
+        // By itself, the leaf of a semi join is a leaf as others.
+        for (leaf, share) in self.semis.iter().filter(|(leaf, _)| leaves.has(*leaf)) {
+            if leaves.len() > 1 {
+                joined = joined.without(Leaves::one(*leaf));
+                kept += share;
+            }
+        }
+        self.joined_rows(joined, kept)
+    }
+
+    /// Returns the rows of a set of leaves, of which semi joins keep a share of this logarithm.
+    fn joined_rows(&self, leaves: Leaves, kept: f64) -> f64 {
         let known = leaves.ascending().filter_map(|leaf| self.leaves.get(leaf));
         // Logarithms, because the product of many leaves may be no number.
-        let mut rows: f64 = known.map(|leaf| leaf.rows.ln()).sum();
+        let mut rows: f64 = known.map(|leaf| leaf.rows.ln()).sum::<f64>() + kept;
         for (of, share) in &self.conditions {
             if leaves.holds(*of) {
                 rows += share;
@@ -234,7 +258,15 @@ impl Model {
     /// Returns whether keys join two parts.
     pub(super) fn is_keyed(&self, left: Leaves, right: Leaves) -> bool {
         let mut classes = self.classes.iter();
-        classes.any(|class| class.leaves.meets(left) && class.leaves.meets(right))
+        self.is_semi(left)
+            || self.is_semi(right)
+            || classes.any(|class| class.leaves.meets(left) && class.leaves.meets(right))
+    }
+
+    /// Returns whether a part is what a semi join looks rows up in.
+    fn is_semi(&self, part: Leaves) -> bool {
+        let mut semis = self.semis.iter();
+        part.len() == 1 && semis.any(|(leaf, _)| part.has(*leaf))
     }
 
     /// Returns two parts as one, of so many rows.
@@ -243,7 +275,11 @@ impl Model {
             true => (left, right),
             false => (right, left),
         };
-        let width = left.width + right.width;
+        let width = match (self.is_semi(left.leaves), self.is_semi(right.leaves)) {
+            (false, false) => left.width + right.width,
+            (true, _) => right.width,
+            (_, true) => left.width,
+        };
         let matching = match is_keyed {
             true => {
                 let table = build.bytes() + build.rows * ENTRY;
@@ -291,6 +327,37 @@ impl Model {
         });
         let share: f64 = conditions.map(|(_, share)| share).sum();
         (left.rows * right.rows * share.exp()).max(1.0)
+    }
+}
+
+/// Returns what is known of the leaves of a region; `None` if the rows of one of them are not. What a
+/// semi join looks rows up in may have any: they are then thought to be as many as those of the
+/// largest leaf.
+fn leaves(region: &Region) -> Option<Vec<Leaf>> {
+    let known: Vec<Option<Leaf>> = region.leaves.iter().map(Leaf::of).collect();
+    let rows = known.iter().flatten().map(|leaf| leaf.rows);
+    let most = rows.fold(1.0, f64::max);
+    let leaves = known.into_iter().zip(&region.leaves).enumerate();
+    let leaves = leaves.map(|(number, (leaf, plan))| {
+        let is_semi = region.semis.iter().any(|semi| semi.leaf == number);
+        leaf.or_else(|| is_semi.then(|| Leaf::unknown(plan, most)))
+    });
+    leaves.collect()
+}
+
+/// Returns the share of rows that a semi or an anti join keeps: as many as there are keys to be found
+/// of those that there are, by the most selective key. Conditions are not estimated.
+fn kept(semi: &Semi, leaves: &[Leaf]) -> f64 {
+    let values = |place: Place| leaves.get(place.leaf)?.columns.get(place.column);
+    let keys = semi.keys.iter().filter_map(|(of_rows, of_leaf)| {
+        let (of_rows, of_leaf) = (values(*of_rows)?, values(*of_leaf)?);
+        let all = of_rows.domain.max(of_leaf.domain);
+        Some(of_rows.present * (of_leaf.distinct / all).min(1.0))
+    });
+    let found = keys.fold(1.0, f64::min);
+    match semi.join_type {
+        JoinType::LeftAnti => (1.0 - found).max(LEAST_KEPT),
+        _ => found.max(f64::MIN_POSITIVE),
     }
 }
 

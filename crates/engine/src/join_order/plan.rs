@@ -16,7 +16,7 @@ use datafusion::physical_plan::projection::ProjectionExec;
 use super::Operator;
 use super::keys::Class;
 use super::leaves::Leaves;
-use super::region::{Condition, Place, Region, Tree};
+use super::region::{Condition, Place, Region, Semi, Tree};
 
 /// Returns the plan of an order of a region, with the columns of the region.
 ///
@@ -98,6 +98,16 @@ impl Builder<'_> {
     }
 
     fn join(&self, left: Built, right: Built) -> Result<Built> {
+        let semi_of = |part: &Built| {
+            let mut semis = self.region.semis.iter();
+            semis.find(|semi| part.leaves == Leaves::one(semi.leaf))
+        };
+        if let Some(semi) = semi_of(&right) {
+            return self.semi(semi, left, right);
+        }
+        if let Some(semi) = semi_of(&left) {
+            return self.semi(semi, right, left);
+        }
         let mut on: Vec<(PhysicalExprRef, PhysicalExprRef)> = Vec::new();
         for class in self.classes {
             if class.joins(left.leaves, right.leaves) {
@@ -108,7 +118,13 @@ impl Builder<'_> {
                 }
             }
         }
-        let filter = self.filter(&left, &right)?;
+        let both = left.leaves.with(right.leaves);
+        let conditions = self.region.conditions.iter().filter(|condition| {
+            self.is_tested(condition, both)
+                && !self.is_tested(condition, left.leaves)
+                && !self.is_tested(condition, right.leaves)
+        });
+        let filter = filter(conditions, &left, &right)?;
         let (left_plan, right_plan) = (left.plan, right.plan);
         let plan: Operator = if !on.is_empty() {
             Arc::new(HashJoinExec::try_new(
@@ -131,11 +147,39 @@ impl Builder<'_> {
         };
         let mut columns = left.columns;
         columns.extend(right.columns);
-        let joined = Built {
+        self.joined(Built {
             plan,
-            leaves: left.leaves.with(right.leaves),
+            leaves: both,
             columns,
-        };
+        })
+    }
+
+    /// Joins rows with what a semi or an anti join looks them up in.
+    fn semi(&self, semi: &Semi, rows: Built, looked_up: Built) -> Result<Built> {
+        let mut on: Vec<(PhysicalExprRef, PhysicalExprRef)> = Vec::with_capacity(semi.keys.len());
+        for (of_rows, of_leaf) in &semi.keys {
+            on.push((rows.column(*of_rows)?, looked_up.column(*of_leaf)?));
+        }
+        let filter = filter(semi.conditions.iter(), &rows, &looked_up)?;
+        let plan = HashJoinExec::try_new(
+            rows.plan,
+            looked_up.plan,
+            on,
+            filter,
+            &semi.join_type,
+            None,
+            self.region.mode,
+            semi.null_equality,
+            false,
+        )?;
+        self.joined(Built {
+            plan: Arc::new(plan),
+            leaves: rows.leaves.with(looked_up.leaves),
+            columns: rows.columns,
+        })
+    }
+
+    fn joined(&self, joined: Built) -> Result<Built> {
         // The projection of the result comes right above the last join.
         match joined.leaves.len() == self.region.leaves.len() {
             true => Ok(joined),
@@ -178,10 +222,12 @@ impl Builder<'_> {
     /// Returns whether a column of a part is in the result, or in a condition above the part.
     fn is_shown(&self, place: Place, part: Leaves) -> bool {
         let mut conditions = self.region.conditions.iter();
+        let mut semis = self.region.semis.iter();
         self.region.shows(place)
+            || semis.any(|semi| !is_joined(semi, part) && semi.compares(place))
             || conditions.any(|condition| {
                 let mut columns = condition.columns.iter();
-                !is_tested(condition, part) && columns.any(|(_, column)| *column == place)
+                !self.is_tested(condition, part) && columns.any(|(_, column)| *column == place)
             })
     }
 
@@ -196,42 +242,48 @@ impl Builder<'_> {
         shown.or_else(|| columns().next()).copied()
     }
 
-    /// Returns the conditions that can be tested where two parts are joined, and not before.
-    fn filter(&self, left: &Built, right: &Built) -> Result<Option<JoinFilter>> {
-        let both = left.leaves.with(right.leaves);
-        let conditions = self.region.conditions.iter().filter(|condition| {
-            is_tested(condition, both)
-                && !is_tested(condition, left.leaves)
-                && !is_tested(condition, right.leaves)
-        });
-        let mut places: Vec<Place> = Vec::new();
-        let mut fields: Vec<FieldRef> = Vec::new();
-        let mut indices = Vec::new();
-        let mut expressions = Vec::new();
-        for condition in conditions {
-            for (_, place) in &condition.columns {
-                if places.contains(place) {
-                    continue;
-                }
-                let (side, part) = match left.has(*place) {
-                    true => (JoinSide::Left, left),
-                    false => (JoinSide::Right, right),
-                };
-                let index = part.position(*place)?;
-                indices.push(ColumnIndex { index, side });
-                fields.push(part.field(*place)?);
-                places.push(*place);
-            }
-            expressions.push(renumbered(condition, &places)?);
-        }
-        Ok(conjunction_opt(expressions)
-            .map(|expression| JoinFilter::new(expression, indices, Arc::new(Schema::new(fields)))))
+    /// Returns whether a condition was tested in a part: in the first inner join that has all its
+    /// columns.
+    fn is_tested(&self, condition: &Condition, part: Leaves) -> bool {
+        let semis = self.region.semis.iter().map(|semi| Leaves::one(semi.leaf));
+        let joined = part.without(semis.fold(Leaves::default(), Leaves::with));
+        joined.len() > 1 && joined.holds(condition.leaves)
     }
 }
 
-/// Returns whether a condition was tested in a part: in the first join that has all its columns.
-fn is_tested(condition: &Condition, part: Leaves) -> bool {
-    part.len() > 1 && part.holds(condition.leaves)
+/// Returns conditions as the filter of a join of two parts.
+fn filter<'a>(
+    conditions: impl Iterator<Item = &'a Condition>,
+    left: &Built,
+    right: &Built,
+) -> Result<Option<JoinFilter>> {
+    let mut places: Vec<Place> = Vec::new();
+    let mut fields: Vec<FieldRef> = Vec::new();
+    let mut indices = Vec::new();
+    let mut expressions = Vec::new();
+    for condition in conditions {
+        for (_, place) in &condition.columns {
+            if places.contains(place) {
+                continue;
+            }
+            let (side, part) = match left.has(*place) {
+                true => (JoinSide::Left, left),
+                false => (JoinSide::Right, right),
+            };
+            let index = part.position(*place)?;
+            indices.push(ColumnIndex { index, side });
+            fields.push(part.field(*place)?);
+            places.push(*place);
+        }
+        expressions.push(renumbered(condition, &places)?);
+    }
+    Ok(conjunction_opt(expressions)
+        .map(|expression| JoinFilter::new(expression, indices, Arc::new(Schema::new(fields)))))
+}
+
+/// Returns whether a part has been joined by a semi join. What it looks rows up in is not by itself.
+fn is_joined(semi: &Semi, part: Leaves) -> bool {
+    part.len() > 1 && part.has(semi.leaf)
 }
 
 /// Returns the expression of a condition over a schema of these columns.

@@ -1,4 +1,5 @@
-//! A region of a plan: inner joins, column-only projections between them, and what they join.
+//! A region of a plan: inner, semi and anti joins, column-only projections between them, and what
+//! they join.
 
 use std::sync::Arc;
 
@@ -38,6 +39,33 @@ pub(super) struct Condition {
     pub leaves: Leaves,
 }
 
+/// A semi or an anti join. It keeps some rows of one leaf or several, whatever they are joined with
+/// before or after: so it can be at any place above the leaves that it reads.
+#[derive(Debug, Clone)]
+pub(super) struct Semi {
+    /// What rows are looked up in. Its columns are not seen above.
+    pub leaf: usize,
+    /// `LeftSemi` or `LeftAnti`.
+    pub join_type: JoinType,
+    /// Columns of other leaves, and columns of `leaf`.
+    pub keys: Vec<(Place, Place)>,
+    /// Conditions that a pair of rows has to fulfil, too. All of them are tested in this join.
+    pub conditions: Vec<Condition>,
+    pub null_equality: NullEquality,
+    /// The other leaves that it reads.
+    pub reads: Leaves,
+}
+
+impl Semi {
+    /// Returns whether this is one of the columns that the join compares.
+    pub(super) fn compares(&self, place: Place) -> bool {
+        let mut keys = self.keys.iter();
+        let mut columns = self.conditions.iter().flat_map(|of| of.columns.iter());
+        keys.any(|(one, other)| *one == place || *other == place)
+            || columns.any(|(_, column)| *column == place)
+    }
+}
+
 /// The order in which leaves are joined. The left side is the one that a hash table is built of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Tree {
@@ -57,6 +85,7 @@ pub(super) struct Region {
     /// Columns that are equal.
     pub keys: Vec<(Place, Place)>,
     pub conditions: Vec<Condition>,
+    pub semis: Vec<Semi>,
     pub output: Vec<Place>,
     pub schema: SchemaRef,
     /// The mode of the hash joins.
@@ -76,15 +105,26 @@ pub(super) enum Step<'a> {
     Leaf,
 }
 
-/// An inner join.
+/// A join whose place can be chosen.
 pub(super) struct Join<'a> {
+    /// `Inner`, `LeftSemi` or `LeftAnti`.
+    join_type: JoinType,
     left: &'a Operator,
     right: &'a Operator,
     keys: Vec<(usize, usize)>,
     filter: Option<&'a JoinFilter>,
     projection: Option<&'a [usize]>,
+    null_equality: NullEquality,
     /// `None`: not a hash join.
     mode: Option<PartitionMode>,
+}
+
+impl Join<'_> {
+    /// Returns whether both sides are in the region. A semi or an anti join has only its left side
+    /// in it.
+    pub(super) fn is_inner(&self) -> bool {
+        self.join_type == JoinType::Inner
+    }
 }
 
 /// Returns what an operator is for a region.
@@ -96,18 +136,22 @@ pub(super) fn step(plan: &Operator) -> Step<'_> {
         let Some(keys) = keys else {
             return Step::Leaf;
         };
-        if *join.join_type() != JoinType::Inner
-            || join.null_equality() != NullEquality::NullEqualsNothing
-            || join.fetch().is_some()
-        {
+        let is_movable = match join.join_type() {
+            JoinType::Inner => join.null_equality() == NullEquality::NullEqualsNothing,
+            JoinType::LeftSemi | JoinType::LeftAnti => !join.null_aware,
+            _ => false,
+        };
+        if !is_movable || join.fetch().is_some() {
             return Step::Leaf;
         }
         Join {
+            join_type: *join.join_type(),
             left: join.left(),
             right: join.right(),
             keys,
             filter: join.filter(),
             projection: join.projection.as_deref(),
+            null_equality: join.null_equality(),
             mode: Some(*join.partition_mode()),
         }
     } else if let Some(join) = plan.downcast_ref::<NestedLoopJoinExec>() {
@@ -115,20 +159,24 @@ pub(super) fn step(plan: &Operator) -> Step<'_> {
             return Step::Leaf;
         }
         Join {
+            join_type: JoinType::Inner,
             left: join.left(),
             right: join.right(),
             keys: Vec::new(),
             filter: join.filter(),
             projection: join.projection().as_deref(),
+            null_equality: NullEquality::NullEqualsNothing,
             mode: None,
         }
     } else if let Some(join) = plan.downcast_ref::<CrossJoinExec>() {
         Join {
+            join_type: JoinType::Inner,
             left: join.left(),
             right: join.right(),
             keys: Vec::new(),
             filter: None,
             projection: None,
+            null_equality: NullEquality::NullEqualsNothing,
             mode: None,
         }
     } else if let Some(projection) = plan.downcast_ref::<ProjectionExec>() {
@@ -191,6 +239,7 @@ impl Region {
             leaves: reader.leaves,
             keys: reader.keys,
             conditions: reader.conditions,
+            semis: reader.semis,
             output,
             schema: root.schema(),
             mode,
@@ -211,7 +260,13 @@ fn has_a_choice(root: &Operator) -> bool {
     while let Some(node) = open.pop() {
         operators += 1;
         match step(node) {
-            Step::Join(join) => open.extend([join.left, join.right]),
+            Step::Join(join) if join.is_inner() => {
+                open.extend([join.left, join.right]);
+            }
+            Step::Join(join) => {
+                leaves += 1;
+                open.push(join.left);
+            }
             Step::Columns { input, .. } => open.push(input),
             Step::Leaf => leaves += 1,
         }
@@ -228,6 +283,7 @@ struct Reader {
     leaves: Vec<Operator>,
     keys: Vec<(Place, Place)>,
     conditions: Vec<Condition>,
+    semis: Vec<Semi>,
     mode: Option<PartitionMode>,
 }
 
@@ -236,11 +292,8 @@ impl Reader {
     fn read(&mut self, plan: &Operator) -> Result<(Tree, Vec<Place>)> {
         match step(plan) {
             Step::Leaf => {
-                let leaf = self.leaves.len();
-                self.leaves.push(Arc::clone(plan));
-                let columns = 0..plan.schema().fields().len();
-                let places = columns.map(|column| Place { leaf, column });
-                Ok((Tree::Leaf(leaf), places.collect()))
+                let (leaf, places) = self.leaf(plan);
+                Ok((Tree::Leaf(leaf), places))
             }
             Step::Columns { input, columns } => {
                 let (tree, places) = self.read(input)?;
@@ -248,16 +301,18 @@ impl Reader {
             }
             Step::Join(join) => {
                 let (left, mut places) = self.read(join.left)?;
-                let (right, of_right) = self.read(join.right)?;
-                for (left, right) in &join.keys {
-                    let key = (place(&places, *left)?, place(&of_right, *right)?);
-                    self.keys.push(key);
-                }
-                if let Some(filter) = join.filter {
-                    self.add_conditions(filter, &places, &of_right)?;
-                }
+                let right = match join.join_type {
+                    JoinType::Inner => {
+                        let (right, of_right) = self.read(join.right)?;
+                        self.keys.extend(keys(&join, &places, &of_right)?);
+                        let conditions = conditions(join.filter, &places, &of_right)?;
+                        self.conditions.extend(conditions);
+                        places.extend(of_right);
+                        right
+                    }
+                    _ => Tree::Leaf(self.read_semi(&join, &places)?),
+                };
                 self.mode = self.mode.or(join.mode);
-                places.extend(of_right);
                 if let Some(projection) = join.projection {
                     places = picked(&places, projection)?;
                 }
@@ -271,42 +326,84 @@ impl Reader {
         }
     }
 
-    fn add_conditions(
-        &mut self,
-        filter: &JoinFilter,
-        left: &[Place],
-        right: &[Place],
-    ) -> Result<()> {
-        let mut of_filter = Vec::with_capacity(filter.column_indices().len());
-        for index in filter.column_indices() {
-            of_filter.push(match index.side {
-                JoinSide::Left => place(left, index.index)?,
-                JoinSide::Right => place(right, index.index)?,
-                JoinSide::None => return Err(no_column(index.index)),
-            });
-        }
-        for expression in split_conjunction(filter.expression()) {
-            let mut indices: Vec<usize> = collect_columns(expression)
-                .iter()
-                .map(Column::index)
-                .collect();
-            indices.sort_unstable();
-            indices.dedup();
-            let mut columns = Vec::with_capacity(indices.len());
-            let mut leaves = Leaves::default();
-            for index in indices {
-                let column = place(&of_filter, index)?;
-                leaves = leaves.with(Leaves::one(column.leaf));
-                columns.push((index, column));
-            }
-            self.conditions.push(Condition {
-                expression: Arc::clone(expression),
-                columns,
-                leaves,
-            });
-        }
-        Ok(())
+    /// Adds a leaf. Returns its number, and its columns.
+    fn leaf(&mut self, plan: &Operator) -> (usize, Vec<Place>) {
+        let leaf = self.leaves.len();
+        self.leaves.push(Arc::clone(plan));
+        let columns = 0..plan.schema().fields().len();
+        (leaf, columns.map(|column| Place { leaf, column }).collect())
     }
+
+    /// Reads the right side of a semi or an anti join, which is a leaf whatever it is. Returns its
+    /// number.
+    fn read_semi(&mut self, join: &Join<'_>, left: &[Place]) -> Result<usize> {
+        let (leaf, right) = self.leaf(join.right);
+        let keys = keys(join, left, &right)?;
+        let conditions = conditions(join.filter, left, &right)?;
+        let of_keys = keys.iter().map(|(left, _)| Leaves::one(left.leaf));
+        let of_conditions = conditions.iter().map(|condition| condition.leaves);
+        let reads = of_keys
+            .chain(of_conditions)
+            .fold(Leaves::default(), Leaves::with);
+        self.semis.push(Semi {
+            leaf,
+            join_type: join.join_type,
+            keys,
+            conditions,
+            null_equality: join.null_equality,
+            reads: reads.without(Leaves::one(leaf)),
+        });
+        Ok(leaf)
+    }
+}
+
+/// Returns the keys of a join, of the columns of its sides.
+fn keys(join: &Join<'_>, left: &[Place], right: &[Place]) -> Result<Vec<(Place, Place)>> {
+    let keys = join.keys.iter();
+    let keys =
+        keys.map(|(of_left, of_right)| Ok((place(left, *of_left)?, place(right, *of_right)?)));
+    keys.collect()
+}
+
+/// Returns the conditions of a filter, of the columns of the sides of its join.
+fn conditions(
+    filter: Option<&JoinFilter>,
+    left: &[Place],
+    right: &[Place],
+) -> Result<Vec<Condition>> {
+    let Some(filter) = filter else {
+        return Ok(Vec::new());
+    };
+    let mut of_filter = Vec::with_capacity(filter.column_indices().len());
+    for index in filter.column_indices() {
+        of_filter.push(match index.side {
+            JoinSide::Left => place(left, index.index)?,
+            JoinSide::Right => place(right, index.index)?,
+            JoinSide::None => return Err(no_column(index.index)),
+        });
+    }
+    let mut conditions = Vec::new();
+    for expression in split_conjunction(filter.expression()) {
+        let mut indices: Vec<usize> = collect_columns(expression)
+            .iter()
+            .map(Column::index)
+            .collect();
+        indices.sort_unstable();
+        indices.dedup();
+        let mut columns = Vec::with_capacity(indices.len());
+        let mut leaves = Leaves::default();
+        for index in indices {
+            let column = place(&of_filter, index)?;
+            leaves = leaves.with(Leaves::one(column.leaf));
+            columns.push((index, column));
+        }
+        conditions.push(Condition {
+            expression: Arc::clone(expression),
+            columns,
+            leaves,
+        });
+    }
+    Ok(conditions)
 }
 
 fn place(places: &[Place], index: usize) -> Result<Place> {

@@ -112,6 +112,10 @@ fn shuffled(plan: &Operator, seed: u64) -> Result<Option<Operator>> {
     while parts.len() > 1 {
         let left = parts.swap_remove(random.below(parts.len()));
         let right = parts.swap_remove(random.below(parts.len()));
+        if !is_possible(&region, &left, &right) {
+            parts.extend([left, right]);
+            continue;
+        }
         parts.push(Tree::Join {
             left: Box::new(left),
             right: Box::new(right),
@@ -121,6 +125,22 @@ fn shuffled(plan: &Operator, seed: u64) -> Result<Option<Operator>> {
     let plan = plan::built(&region, &keys::classes(&region), &parts[0])?;
     assert_eq!(plan.schema(), region.schema);
     Ok(Some(plan))
+}
+
+fn leaves(tree: &Tree) -> Leaves {
+    match tree {
+        Tree::Leaf(leaf) => Leaves::one(*leaf),
+        Tree::Join { left, right, .. } => leaves(left).with(leaves(right)),
+    }
+}
+
+/// Returns whether semi joins have the leaves that they read.
+fn is_possible(region: &Region, left: &Tree, right: &Tree) -> bool {
+    let (left, right) = (leaves(left), leaves(right));
+    region.semis.iter().all(|semi| {
+        let one = Leaves::one(semi.leaf);
+        (left != one || right.holds(semi.reads)) && (right != one || left.holds(semi.reads))
+    })
 }
 
 /// A table of random keys, some of them NULL, and a number for each row.
@@ -147,7 +167,7 @@ fn table(random: &mut Random, number: usize, most: usize) -> String {
 }
 
 /// A query of joins: a chain, a star, a cycle, a clique, or parts that nothing connects; with
-/// conditions of two and of three tables.
+/// conditions of two and of three tables, and with semi and anti joins.
 fn query(random: &mut Random) -> String {
     let count = 3 + random.below(4);
     let shape = random.below(5);
@@ -177,6 +197,20 @@ fn query(random: &mut Random) -> String {
     }
     if random.below(3) == 0 {
         conditions.push("t0.k0 + t1.k0 > t2.k1".to_owned());
+    }
+    // Rows that are looked up in other tables.
+    for number in count..count + random.below(3) {
+        let not = if random.below(2) == 0 { "NOT " } else { "" };
+        let looked_up = table(random, number, 8);
+        let mut compared = format!("t{number}.k0 = t{}.k0", random.below(count));
+        match random.below(4) {
+            0 => write!(compared, " AND t{number}.k1 = t{}.k1", random.below(count)).unwrap(),
+            1 => write!(compared, " AND t{number}.k1 <> t{}.k1", random.below(count)).unwrap(),
+            _ => {}
+        }
+        conditions.push(format!(
+            "{not}EXISTS (SELECT 1 FROM {looked_up} WHERE {compared})"
+        ));
     }
     let columns: Vec<String> = (0..count).map(|number| format!("t{number}.v")).collect();
     let filter = match conditions.is_empty() {
@@ -212,6 +246,55 @@ async fn every_order_gives_the_same_rows() {
     assert!(shuffles > 100, "{shuffles} plans shuffled");
 }
 
+/// Counts regions with semi joins.
+fn semis(plan: &Operator, _: u64) -> Result<Option<Operator>> {
+    let region = Region::of(plan)?;
+    Ok(region
+        .is_some_and(|region| !region.semis.is_empty())
+        .then(|| Arc::clone(plan)))
+}
+
+#[tokio::test]
+async fn random_queries_have_semi_joins_whose_place_can_be_chosen() {
+    let mut regions = 0;
+    for seed in 1..60 {
+        let (context, changed) = session(semis, 0);
+        let frame = context.sql(&query(&mut Random::new(seed))).await.unwrap();
+        frame.create_physical_plan().await.unwrap();
+        regions += changed.load(Ordering::Relaxed);
+    }
+    assert!(regions > 20, "{regions} regions");
+}
+
+#[tokio::test]
+async fn a_selective_semi_join_comes_before_joins() {
+    let rows_of = |name: &str| {
+        let rows = (0..300).map(|row| format!("({row}, {})", row % 3));
+        let rows: Vec<String> = rows.collect();
+        let rows = rows.join(", ");
+        format!("(SELECT * FROM (VALUES {rows}) {name}(k, n) WHERE k BETWEEN 0 AND 299) {name}")
+    };
+    let sql = format!(
+        "SELECT a.n, b.n FROM {} JOIN {} ON a.k = b.k
+         WHERE EXISTS (SELECT 1 FROM (VALUES (7), (8), (NULL)) s(k) WHERE s.k = a.k)",
+        rows_of("a"),
+        rows_of("b")
+    );
+    let (plain, _) = session(unchanged, 0);
+    let expected = rows(&plain, &sql).await;
+    assert_eq!(expected, ["1|1|", "2|2|"]);
+    let (context, changed) = session(ordered, 0);
+    assert_eq!(rows(&context, &sql).await, expected);
+    assert_eq!(changed.load(Ordering::Relaxed), 1);
+    let plan = plan_of(&sql).await;
+    let joins = plan.lines().filter(|line| line.contains("HashJoinExec"));
+    let joins: Vec<&str> = joins.collect();
+    let [first, second] = joins.as_slice() else {
+        panic!("{plan}");
+    };
+    assert!(first.contains("Inner") && second.contains("Semi"), "{plan}");
+}
+
 /// Fails if the search finds no order that is as cheap as the cheapest of all.
 fn compared(plan: &Operator, _: u64) -> Result<Option<Operator>> {
     let Some(region) = Region::of(plan)? else {
@@ -219,7 +302,7 @@ fn compared(plan: &Operator, _: u64) -> Result<Option<Operator>> {
     };
     let classes = keys::classes(&region);
     let model = Model::of(&region, &classes).unwrap();
-    let graph = Graph::of(model.count(), &classes, &region.conditions);
+    let graph = Graph::of(&region, &classes);
     let all = Leaves::first(model.count());
     let found = search::best(&model, &graph).unwrap();
     let found = found.part(all).unwrap();
@@ -288,7 +371,7 @@ fn greedily(plan: &Operator, _: u64) -> Result<Option<Operator>> {
     let classes = keys::classes(&region);
     assert_eq!(classes.len(), 1);
     let model = Model::of(&region, &classes).unwrap();
-    let graph = Graph::of(model.count(), &classes, &region.conditions);
+    let graph = Graph::of(&region, &classes);
     assert!(search::best(&model, &graph).is_none());
     let all = Leaves::first(model.count());
     let tree = search::greedy(&model, &graph).tree(&model, all).unwrap();

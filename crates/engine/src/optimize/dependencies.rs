@@ -48,8 +48,10 @@ use datafusion::optimizer::{AnalyzerRule, OptimizerConfig, OptimizerRule};
 use datafusion::sql::sqlparser::ast::TableFactor;
 
 use crate::expressions::{self, until};
+use crate::named_columns::narrowed;
 
-/// Plans the relations of FROM so that no column is known to be determined by others.
+/// Plans the relations of FROM so that no column is known to be determined by others, and tables with
+/// the columns that may be named ([`narrowed`]).
 #[derive(Debug)]
 pub(crate) struct IndependentRelations;
 
@@ -74,10 +76,15 @@ impl RelationPlanner for IndependentRelations {
         if INNER.replace(false) || lateral {
             return Ok(RelationPlanning::Original(Box::new(relation)));
         }
+        let is_table = matches!(relation, TableFactor::Table { args: None, .. });
         INNER.set(true);
         let plan = context.plan(relation);
         INNER.set(false);
-        let plan = independent(plan?)?;
+        let plan = match is_table {
+            true => narrowed(plan?)?,
+            false => plan?,
+        };
+        let plan = independent(plan)?;
         Ok(RelationPlanning::Planned(Box::new(PlannedRelation::new(
             plan, None,
         ))))

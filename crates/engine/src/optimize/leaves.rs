@@ -6,10 +6,11 @@
 
 use datafusion::common::tree_node::Transformed;
 use datafusion::error::Result;
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 
-/// Returns the plan unchanged if the rule fails.
+/// Returns the plan unchanged if the rule fails. It moves what a list computes, so other plans need
+/// no copy.
 ///
 /// # Errors
 ///
@@ -19,6 +20,15 @@ pub(super) fn guard(
     plan: LogicalPlan,
     config: &dyn OptimizerConfig,
 ) -> Result<Transformed<LogicalPlan>> {
+    let may_move = match &plan {
+        LogicalPlan::Projection(list) => {
+            !list.expr.iter().all(|expr| matches!(expr, Expr::Column(_)))
+        }
+        _ => false,
+    };
+    if !may_move {
+        return Ok(Transformed::no(plan));
+    }
     let before = plan.clone();
     Ok(rule
         .rewrite(plan, config)

@@ -1,5 +1,6 @@
 //! DataFusion's optimizer rules, with guards around those that would change results.
 
+mod common;
 mod conditions;
 mod cross_join;
 mod dependencies;
@@ -10,6 +11,7 @@ mod grouping_sets;
 mod joins;
 mod leaves;
 mod offsets;
+mod plain;
 mod projections;
 mod pushdown;
 mod repeated;
@@ -25,20 +27,25 @@ mod windows;
 use std::sync::Arc;
 
 pub(crate) use conditions::with_opaque_casts;
+use datafusion::config::ConfigOptions;
+use datafusion::error::Result;
 use datafusion::optimizer::optimizer::Optimizer;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 pub(crate) use dependencies::{IndependentRelations, PlainColumns, with_plain_columns};
 
 use self::rules::{
-    GuardedLogical, GuardedPhysical, Logical, LogicalGuard, Physical, PhysicalGuard,
+    GuardedLogical, GuardedPhysical, Logical, LogicalGuard, Operator, Physical, PhysicalGuard,
 };
 use super::barrier::SafeFilters;
 use super::floats::CanonicalJoinKeys;
 use super::join_order::JoinOrder;
+use super::sideways::{RowFilters, with_passages};
+use super::spilling_joins::SpillingJoins;
 
 /// DataFusion's logical rules that are guarded, by name.
 const LOGICAL: &[(&str, LogicalGuard)] = &[
+    ("simplify_expressions", plain::guard),
     ("push_down_filter", pushdown::guard),
     ("push_down_leaf_projections", leaves::guard),
     ("eliminate_cross_join", cross_join::guard),
@@ -48,6 +55,7 @@ const LOGICAL: &[(&str, LogicalGuard)] = &[
     ("eliminate_join", dependencies::of_joins),
     ("single_distinct_aggregation_to_group_by", distinct::guard),
     ("optimize_projections", dependencies::of_groups),
+    ("common_sub_expression_eliminate", common::guard),
     ("extract_equijoin_predicate", equalities::of_keys),
 ];
 
@@ -59,8 +67,17 @@ const PHYSICAL: &[(&str, PhysicalGuard)] = &[
     ("EnsureRequirements", sorting::guard),
     // Before and after the rules that decide on distribution and sorting.
     ("FilterPushdown", sieve::guard),
-    ("FilterPushdown(Post)", sieve::guard),
+    ("FilterPushdown(Post)", of_joins),
 ];
+
+/// Pushes the filters of joins, and lets them through more operators.
+fn of_joins(
+    rule: &dyn PhysicalOptimizerRule,
+    plan: Operator,
+    config: &ConfigOptions,
+) -> Result<Operator> {
+    with_passages(rule, plan, config, sieve::guard)
+}
 
 /// Returns DataFusion's logical rules in their order, with guards, and with the rule of barriers.
 pub(crate) fn logical_rules() -> Vec<Logical> {
@@ -89,6 +106,9 @@ pub(crate) fn physical_rules() -> Vec<Physical> {
     }
     // Build sides and partitioning are chosen for the joins that there are then.
     insert_before(&mut rules, "join_selection", JoinOrder);
+    // Joins are replaced when their order and their keys are known, and before what they claim is
+    // corrected.
+    insert_before(&mut rules, "EnsureRequirements", SpillingJoins);
     // `EnsureRequirements` decides what is sorted.
     insert_before(
         &mut rules,
@@ -100,6 +120,8 @@ pub(crate) fn physical_rules() -> Vec<Physical> {
     insert_before(&mut rules, "EnsureRequirements", offsets::KEEP_ORDER);
     // `EnsureRequirements` decides what is partitioned by the keys too.
     insert_before(&mut rules, "FilterPushdown", CanonicalJoinKeys);
+    // The filters of joins have reached the scans by then.
+    insert_before(&mut rules, "SanityCheckPlan", RowFilters::default());
     // These come after everything that changes a plan.
     insert_before(&mut rules, "SanityCheckPlan", topk::FORGET_LIMIT);
     insert_before(&mut rules, "SanityCheckPlan", sorting::SORT_INPUTS);

@@ -10,8 +10,13 @@
 //!     HashJoinExec: LEFT
 //! ```
 //!
-//! While filters are pushed, a [`Sieve`] is on every operator whose output has a duplicate name.
-//! It stops all filters that use such a name. Delete this when DataFusion maps columns by index.
+//! A grouping takes its keys for the columns of its input that have their names (`AggregateExec`,
+//! 55.2). A rule that rewrites a key, such as `x` to `canonical(x)`, keeps its name, and a filter of
+//! keys would become one of other values.
+//!
+//! While filters are pushed, a [`Sieve`] is on every operator whose output has a duplicate name, or
+//! the name of such a key. It stops all filters that use such a name. Delete this when DataFusion
+//! maps columns by index.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -23,7 +28,9 @@ use datafusion::config::ConfigOptions;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_plan::aggregates::AggregateExec;
 use datafusion::physical_plan::filter_pushdown::{
     ChildFilterDescription, ChildPushdownResult, FilterDescription, FilterPushdownPhase,
     FilterPushdownPropagation,
@@ -43,7 +50,8 @@ pub(super) fn guard(
     config: &ConfigOptions,
 ) -> Result<Operator> {
     let sieved = plan.transform_up(|node| {
-        let names = repeated(&node.schema());
+        let mut names = repeated(&node.schema());
+        names.extend(computed(&node));
         Ok(if names.is_empty() {
             Transformed::no(node)
         } else {
@@ -74,11 +82,26 @@ fn repeated(schema: &Schema) -> HashSet<String> {
         .collect()
 }
 
+/// Returns the keys of a grouping that are computed and have the name of a column of its input.
+fn computed(node: &Operator) -> HashSet<String> {
+    let Some(aggregate) = node.downcast_ref::<AggregateExec>() else {
+        return HashSet::new();
+    };
+    let input = aggregate.input().schema();
+    let keys = aggregate.group_expr().expr().iter();
+    let computed = keys.filter(|(key, name)| {
+        let column = key.downcast_ref::<Column>();
+        let is_itself = column.is_some_and(|column| column.name() == name);
+        !is_itself && input.index_of(name).is_ok()
+    });
+    computed.map(|(_, name)| name.clone()).collect()
+}
+
 /// An operator on top of another one while filters are pushed. It is never run.
 #[derive(Debug)]
 struct Sieve {
     input: Arc<dyn ExecutionPlan>,
-    /// Names that the input has more than once.
+    /// Names of two columns: of the operator, or of it and its input.
     names: HashSet<String>,
 }
 
@@ -148,5 +171,47 @@ impl ExecutionPlan for Sieve {
         _: &ConfigOptions,
     ) -> Result<FilterPushdownPropagation<Arc<dyn ExecutionPlan>>> {
         Ok(FilterPushdownPropagation::if_all(result))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use arrow::datatypes::{DataType, Field};
+    use datafusion::logical_expr::Operator as Comparison;
+    use datafusion::physical_expr::expressions::{BinaryExpr, IsNotNullExpr, NegativeExpr, lit};
+    use datafusion::physical_optimizer::filter_pushdown::FilterPushdown;
+    use datafusion::physical_plan::aggregates::{AggregateMode, PhysicalGroupBy};
+    use datafusion::physical_plan::displayable;
+    use datafusion::physical_plan::empty::EmptyExec;
+    use datafusion::physical_plan::filter::FilterExec;
+
+    use super::*;
+
+    /// Returns the plan of `x = 1` above a grouping by this key, after filters are pushed. Its input
+    /// is filtered, too, and the lower filter takes what comes down to it.
+    fn pushed(key: Arc<dyn PhysicalExpr>) -> String {
+        let schema = Arc::new(Schema::new(vec![Field::new("x", DataType::Int64, true)]));
+        let x: Arc<dyn PhysicalExpr> = Arc::new(Column::new("x", 0));
+        let rows = Arc::new(EmptyExec::new(Arc::clone(&schema)));
+        let is_present = Arc::new(IsNotNullExpr::new(Arc::clone(&x)));
+        let present: Operator = Arc::new(FilterExec::try_new(is_present, rows).unwrap());
+        let by = PhysicalGroupBy::new_single(vec![(key, "x".to_owned())]);
+        let mode = AggregateMode::Single;
+        let grouped = AggregateExec::try_new(mode, by, vec![], vec![], present, schema).unwrap();
+        let is_one = Arc::new(BinaryExpr::new(x, Comparison::Eq, lit(1_i64)));
+        let plan = Arc::new(FilterExec::try_new(is_one, Arc::new(grouped)).unwrap());
+        let pushed = guard(&FilterPushdown::new(), plan, &ConfigOptions::new()).unwrap();
+        displayable(pushed.as_ref()).indent(false).to_string()
+    }
+
+    #[test]
+    fn a_filter_of_a_computed_key_stays_above_the_grouping() {
+        let x: Arc<dyn PhysicalExpr> = Arc::new(Column::new("x", 0));
+        let above = pushed(Arc::new(NegativeExpr::new(Arc::clone(&x))));
+        assert!(above.starts_with("FilterExec: x@0 = 1"), "{above}");
+        let below = pushed(x);
+        assert!(below.starts_with("AggregateExec"), "{below}");
+        assert!(below.contains("x@0 = 1 AND x@0 IS NOT NULL"), "{below}");
     }
 }

@@ -39,6 +39,7 @@ use super::window::{in_batches, kept};
 use super::{Entered, PlanRun};
 use crate::bounded::made_much;
 use crate::conjunctions::with_conjunction;
+use crate::finest_groups::with_finest_groups;
 use crate::gathered::{self, Kept, given};
 
 /// Working time for which a task is charged one unit of the 128 that tokio grants it before it must
@@ -74,16 +75,29 @@ fn around(
         let keep = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Keep);
         inner = inner.replace_children(children, keep)?;
     }
-    let replaced = match interruptible(inner.as_ref())? {
-        Some(join) => Some(join),
-        None => with_conjunction(inner.as_ref())?,
-    };
+    let mut replaced = interruptible(inner.as_ref())?;
+    if replaced.is_none() {
+        replaced = with_conjunction(inner.as_ref())?;
+    }
+    if replaced.is_none() {
+        replaced = with_finest_groups(inner.as_ref(), alone)?;
+    }
     Ok(Arc::new(Stoppable {
         shown: replaced.is_some().then_some(shown),
         inner: replaced.unwrap_or(inner),
         pace,
         pace_of_parent,
     }))
+}
+
+/// Puts a `Stoppable` around an operator whose inputs have theirs, or are within another operator.
+fn alone(inner: Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan> {
+    Arc::new(Stoppable {
+        inner,
+        shown: None,
+        pace: None,
+        pace_of_parent: None,
+    })
 }
 
 /// Returns the index and the pace of an input, for an operator whose work on one batch is bounded

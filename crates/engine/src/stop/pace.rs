@@ -143,7 +143,7 @@ impl Parts {
 /// # Errors
 ///
 /// Returns an error if the rows cannot be copied.
-pub(super) fn copied(batch: &RecordBatch) -> Result<RecordBatch> {
+pub(crate) fn copied(batch: &RecordBatch) -> Result<RecordBatch> {
     if batch.num_columns() == 0 {
         return Ok(batch.clone());
     }

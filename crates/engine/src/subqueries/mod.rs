@@ -42,6 +42,7 @@ pub(crate) use inner_names::InnerNames;
 use logic::Logic;
 
 use crate::complexity::check_nodes;
+use crate::expressions;
 
 /// The analyzer rule. It runs after type coercion.
 #[derive(Debug)]
@@ -49,6 +50,9 @@ pub(crate) struct ThreeValuedSubqueries;
 
 impl AnalyzerRule for ThreeValuedSubqueries {
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
+        if !expressions::has(&plan, is_predicate)? {
+            return Ok(plan);
+        }
         let names = Cell::new(0);
         plan.transform_up_with_subqueries(|node| rewritten(node, &names))
             .data()

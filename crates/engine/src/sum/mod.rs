@@ -10,7 +10,8 @@
 //! sum(decimal(38,s))   state: decimal(38,0), carries   20 times 10^38-1 overflows
 //! ```
 //!
-//! `avg` of integers divides that sum by their number ([`average`]). Intervals are added up by
+//! `avg` of integers divides that sum by their number ([`average`]); variances of integers and
+//! decimals are those of exact sums in PostgreSQL's sessions ([`spread`]). Intervals are added up by
 //! their parts ([`interval`]). Floating-point numbers are summed by DataFusion. Delete this when
 //! DataFusion's `sum` is checked.
 
@@ -18,6 +19,8 @@ mod average;
 mod distinct;
 mod grouped;
 mod interval;
+mod spread;
+mod squares;
 mod total;
 
 use std::sync::Arc;
@@ -39,6 +42,7 @@ use distinct::DistinctSum;
 use grouped::GroupedSum;
 use interval::IntervalSum;
 use lakegate_error::{Code, Error};
+pub(crate) use spread::register_spreads;
 use total::{PlainSum, Total};
 
 /// The type of a sum's state.

@@ -1,15 +1,18 @@
 //! `date_part` and `EXTRACT` of times by the clock of their zone, and for units that DataFusion
 //! does not know, such as `century`, `timezone_hour` and `julian`. Seconds and milliseconds include
-//! their fraction, as in PostgreSQL.
+//! their fraction, and the year before 1 is -1, as in PostgreSQL.
 
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, Float64Array, Int32Array};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Field, FieldRef, TimeUnit, TimestampMicrosecondType};
-use datafusion::common::DFSchema;
+use arrow::datatypes::{DataType, Date32Type, Field, FieldRef, TimeUnit, TimestampMicrosecondType};
+use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::error::Result;
+use datafusion::functions::datetime::date_part;
 use datafusion::logical_expr::expr::ScalarFunction;
+use datafusion::logical_expr::preimage::PreimageResult;
+use datafusion::logical_expr::simplify::SimplifyContext;
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ExprSchemable, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDFImpl,
     Signature, Volatility,
@@ -49,7 +52,7 @@ pub(super) fn of_time(call: &ScalarFunction, schema: &DFSchema) -> Option<Expr> 
         DataType::Time32(_) | DataType::Time64(_) if field.is_of_second() => false,
         _ => return None,
     };
-    if !zoned && !field.is_unknown_to_engine() {
+    if !zoned && !field.differs_from_engine() {
         return None;
     }
     let function = FieldOfTime {
@@ -97,12 +100,15 @@ impl FieldName {
         })
     }
 
-    fn is_unknown_to_engine(self) -> bool {
+    /// Returns whether DataFusion does not know the field, or has a year 0.
+    fn differs_from_engine(self) -> bool {
         matches!(
             self,
             Self::Julian
+                | Self::IsoYear
                 | Self::Of(
-                    Unit::Second
+                    Unit::Year
+                        | Unit::Second
                         | Unit::Millisecond
                         | Unit::Decade
                         | Unit::Century
@@ -124,13 +130,27 @@ impl FieldName {
 
     /// Returns the field of an instant. `shown` is what the clock shows at it.
     fn value(self, instant: i64, shown: i64) -> f64 {
-        let (day, time) = split(shown);
+        let offset = (shown - instant) / SECOND;
+        match self {
+            Self::Epoch => instant as f64 / SECOND as f64,
+            Self::OffsetSeconds => offset as f64,
+            Self::OffsetHours => (offset / 3600) as f64,
+            Self::OffsetMinutes => (offset / 60 % 60) as f64,
+            field => {
+                let (day, time) = split(shown);
+                field.at(day, time)
+            }
+        }
+    }
+
+    /// Returns the field of a day since 1970-01-01 and a time of day in microseconds, in UTC.
+    fn at(self, day: i64, time: i64) -> f64 {
         let (year, month, date) = date_of(day);
         let of_minute = time % (60 * SECOND);
         // The year before 1 is -1.
         let counted = |year: i64| if year > 0 { year } else { year - 1 };
         let whole = match self {
-            Self::Epoch => return instant as f64 / SECOND as f64,
+            Self::Epoch => return day as f64 * 86_400.0 + time as f64 / SECOND as f64,
             Self::Julian => return JULIAN + day as f64 + time as f64 / DAY as f64,
             Self::Of(Unit::Second) => return of_minute as f64 / SECOND as f64,
             Self::Of(Unit::Millisecond) => return of_minute as f64 / 1000.0,
@@ -149,9 +169,7 @@ impl FieldName {
             Self::WeekdayFromMonday => weekday(day) + 1,
             Self::DayOfYear => day - days_of(year, 1, 1) + 1,
             Self::IsoYear => counted(iso_week(day).0),
-            Self::OffsetSeconds => (shown - instant) / SECOND,
-            Self::OffsetHours => (shown - instant) / SECOND / 3600,
-            Self::OffsetMinutes => (shown - instant) / SECOND / 60 % 60,
+            Self::OffsetSeconds | Self::OffsetHours | Self::OffsetMinutes => 0,
         };
         whole as f64
     }
@@ -201,12 +219,58 @@ impl ScalarUDFImpl for FieldOfTime {
         true
     }
 
+    /// Returns the times of a year, which statistics and partitions are compared with. A year
+    /// before 1 is another one to DataFusion.
+    fn preimage(
+        &self,
+        args: &[Expr],
+        literal: &Expr,
+        context: &SimplifyContext,
+    ) -> Result<PreimageResult> {
+        let is_of_year = matches!(
+            (self.field, literal),
+            (
+                FieldName::Of(Unit::Year),
+                Expr::Literal(ScalarValue::Int32(Some(1..)), _)
+            )
+        );
+        let [_, time] = args else {
+            return Ok(PreimageResult::None);
+        };
+        let is_local = match context.get_data_type(time)? {
+            DataType::Timestamp(_, Some(zone)) => !is_utc(&zone),
+            _ => false,
+        };
+        match is_of_year && !is_local {
+            true => date_part().preimage(args, literal, context),
+            false => Ok(PreimageResult::None),
+        }
+    }
+
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         expressions::applied(args.args.get(1), |times| fields(self.field, times))
     }
 }
 
 fn fields(field: FieldName, times: &ArrayRef) -> Result<ArrayRef> {
+    let values: Float64Array = match times.data_type() {
+        // Not all dates are timestamps.
+        DataType::Date32 => {
+            let days = times.as_primitive::<Date32Type>();
+            days.unary(|day| field.at(i64::from(day), 0))
+        }
+        _ => of_instants(field, times)?,
+    };
+    Ok(match field.has_fraction() {
+        true => Arc::new(values),
+        false => {
+            let whole: Int32Array = values.unary(|value| value as i32);
+            Arc::new(whole)
+        }
+    })
+}
+
+fn of_instants(field: FieldName, times: &ArrayRef) -> Result<Float64Array> {
     let zone = match times.data_type() {
         DataType::Timestamp(_, zone) => zone.clone(),
         _ => None,
@@ -222,22 +286,32 @@ fn fields(field: FieldName, times: &ArrayRef) -> Result<ArrayRef> {
         _ => cast(times, &micros)?,
     };
     let times = times.as_primitive::<TimestampMicrosecondType>();
-    let values: Float64Array = times.try_unary(|instant| {
+    let values = times.try_unary(|instant| {
         let shown = clock.shown(instant).ok_or_else(out_of_range)?;
         Ok::<f64, Error>(field.value(instant, shown))
     })?;
-    Ok(match field.has_fraction() {
-        true => Arc::new(values),
-        false => {
-            let whole: Int32Array = values.unary(|value| value as i32);
-            Arc::new(whole)
-        }
-    })
+    Ok(values)
 }
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+    use arrow::array::Date32Array;
+    use arrow::datatypes::Int32Type;
+
     use super::*;
+
+    #[test]
+    fn dates_beyond_all_timestamps_have_fields() {
+        let days: ArrayRef = Arc::new(Date32Array::from(vec![
+            Some(i32::MAX),
+            None,
+            Some(-735_160),
+        ]));
+        let years = fields(FieldName::Of(Unit::Year), &days).unwrap();
+        let years: Vec<Option<i32>> = years.as_primitive::<Int32Type>().iter().collect();
+        assert_eq!(years, [Some(5_881_580), None, Some(-44)]);
+    }
 
     #[test]
     fn years_before_the_first_are_counted_without_a_zero() {
@@ -252,6 +326,8 @@ mod tests {
         ] {
             let time = days_of(year, 6, 1) * DAY;
             let value = |unit| FieldName::Of(unit).value(time, time) as i64;
+            let counted = if year > 0 { year } else { year - 1 };
+            assert_eq!(value(Unit::Year), counted, "{year}");
             assert_eq!(value(Unit::Decade), decade, "{year}");
             assert_eq!(value(Unit::Century), centuries, "{year}");
             assert_eq!(value(Unit::Millennium), millennia, "{year}");

@@ -23,7 +23,6 @@ use datafusion::config::ConfigOptions;
 use datafusion::error::Result;
 use datafusion::logical_expr::expr::{Cast, InSubquery};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
-use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
     Case, Expr, ExprSchemable, Join, LogicalPlan, Operator, Projection, Union, Values,
 };
@@ -60,8 +59,8 @@ impl AnalyzerRule for MeetingZones {
             return Ok(plan);
         }
         let session: Arc<str> = session.into();
-        plan.transform_up_with_subqueries(|node| node_of(node, &session).map(Transformed::yes))
-            .data()
+        let of = |node: LogicalPlan, is_changed: bool| node_of(node, is_changed, &session);
+        expressions::each_operator(plan, &of).data()
     }
 
     fn name(&self) -> &str {
@@ -71,17 +70,7 @@ impl AnalyzerRule for MeetingZones {
 
 /// Returns whether any column or expression of a plan may have a zone.
 fn concerns(plan: &LogicalPlan) -> Result<bool> {
-    let mut found = false;
-    plan.apply_with_subqueries(|node| {
-        let schema = node.schema();
-        found = schema
-            .fields()
-            .iter()
-            .any(|field| has_zone(field.data_type()))
-            || expressions::reads(node, makes_zoned)?;
-        Ok(expressions::until(found))
-    })?;
-    Ok(found)
+    expressions::has_values(plan, |field| has_zone(field.data_type()), makes_zoned)
 }
 
 fn makes_zoned(expr: &Expr) -> bool {
@@ -115,30 +104,38 @@ fn has_zone(data_type: &DataType) -> bool {
     matches!(data_type, DataType::Timestamp(_, Some(_)))
 }
 
-fn node_of(node: LogicalPlan, session: &Arc<str>) -> Result<LogicalPlan> {
+/// `is_changed`: whether what is below the operator changed, so that its columns may have other
+/// types.
+fn node_of(
+    node: LogicalPlan,
+    is_changed: bool,
+    session: &Arc<str>,
+) -> Result<Transformed<LogicalPlan>> {
     match node {
         LogicalPlan::TableScan(_) => in_session_zone(node, session),
-        LogicalPlan::Union(union) => union_of(union, session),
-        LogicalPlan::Values(values) => values_of(values, session),
-        LogicalPlan::EmptyRelation(_) => Ok(node),
+        LogicalPlan::Union(union) => union_of(union, session).map(Transformed::yes),
+        LogicalPlan::Values(values) => values_of(values, session).map(Transformed::yes),
+        LogicalPlan::EmptyRelation(_) => Ok(Transformed::no(node)),
         LogicalPlan::Join(join) if is_set_operation(&join) => {
-            set_operation(join, session)?.recompute_schema()
+            let join = set_operation(join, session)?.recompute_schema();
+            join.map(Transformed::yes)
         }
         node => {
-            let schema = merge_schema(&node.inputs());
+            let schema = expressions::schema_of_inputs(&node);
             let names = NamePreserver::new(&node);
-            let node = node
-                .map_expressions(|expr| {
-                    expressions::named(expr, &names, &|expr| met(expr, &schema, session))
-                })
-                .data()?;
-            node.recompute_schema()
+            let node = node.map_expressions(|expr| {
+                expressions::named(expr, &names, &|expr| met(expr, &schema, session))
+            })?;
+            match is_changed || node.transformed {
+                true => node.data.recompute_schema().map(Transformed::yes),
+                false => Ok(node),
+            }
         }
     }
 }
 
 /// Casts the columns of a table that have another zone. The instants stay the same.
-fn in_session_zone(scan: LogicalPlan, session: &Arc<str>) -> Result<LogicalPlan> {
+fn in_session_zone(scan: LogicalPlan, session: &Arc<str>) -> Result<Transformed<LogicalPlan>> {
     let schema = Arc::clone(scan.schema());
     let same = |zone: &Arc<str>| zone == session || (is_utc(zone) && is_utc(session));
     let other = |data_type: &DataType| match data_type {
@@ -152,7 +149,7 @@ fn in_session_zone(scan: LogicalPlan, session: &Arc<str>) -> Result<LogicalPlan>
         .iter()
         .any(|field| other(field.data_type()).is_some())
     {
-        return Ok(scan);
+        return Ok(Transformed::no(scan));
     }
     let columns = schema
         .iter()
@@ -165,7 +162,8 @@ fn in_session_zone(scan: LogicalPlan, session: &Arc<str>) -> Result<LogicalPlan>
             }
         })
         .collect();
-    Projection::try_new(columns, Arc::new(scan)).map(LogicalPlan::Projection)
+    let list = Projection::try_new(columns, Arc::new(scan))?;
+    Ok(Transformed::yes(LogicalPlan::Projection(list)))
 }
 
 /// Fixes VALUES with times with a zone and times without, or dates, in one column: DataFusion gives

@@ -10,7 +10,6 @@ use datafusion::config::ConfigOptions;
 use datafusion::error::Result;
 use datafusion::logical_expr::expr::{Cast, Placeholder, ScalarFunction, TryCast, WindowFunction};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
-use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
     BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator, Projection, Union, Values, WindowFrame,
     WindowFrameBound, WindowFrameUnits,
@@ -32,8 +31,7 @@ impl AnalyzerRule for Microseconds {
         if !concerns(&plan)? {
             return Ok(plan);
         }
-        plan.transform_up_with_subqueries(|node| rewritten(node).map(Transformed::yes))
-            .data()
+        expressions::each_operator(plan, &rewritten).data()
     }
 
     fn name(&self) -> &str {
@@ -164,14 +162,11 @@ fn of_wider(window: &WindowFunction, schema: &DFSchema) -> Option<WindowFunction
 
 /// Returns whether a plan has nanoseconds, or casts that are evaluated here.
 fn concerns(plan: &LogicalPlan) -> Result<bool> {
-    let mut found = false;
-    plan.apply_with_subqueries(|node| {
-        let scans =
-            matches!(node, LogicalPlan::TableScan(scan) if has_nanoseconds(&scan.projected_schema));
-        found = scans || expressions::reads(node, is_done_here)?;
-        Ok(expressions::until(found))
-    })?;
-    Ok(found)
+    let has_columns = |node: &LogicalPlan| match node {
+        LogicalPlan::TableScan(scan) => has_nanoseconds(&scan.projected_schema),
+        _ => false,
+    };
+    expressions::has_any(plan, &has_columns, &is_done_here)
 }
 
 fn is_done_here(expr: &Expr) -> bool {
@@ -202,35 +197,40 @@ fn has_nanoseconds(schema: &DFSchema) -> bool {
         .any(|field| in_microseconds(field.data_type()).is_some())
 }
 
-fn rewritten(node: LogicalPlan) -> Result<LogicalPlan> {
+/// `is_changed`: whether what is below the operator changed, so that its columns may have other
+/// types.
+fn rewritten(node: LogicalPlan, is_changed: bool) -> Result<Transformed<LogicalPlan>> {
     if let LogicalPlan::TableScan(scan) = &node {
         return match has_nanoseconds(&scan.projected_schema) {
-            true => cast_columns(node),
-            false => Ok(node),
+            true => cast_columns(node).map(Transformed::yes),
+            false => Ok(Transformed::no(node)),
         };
     }
-    let schema = merge_schema(&node.inputs());
+    let schema = expressions::schema_of_inputs(&node);
     let names = NamePreserver::new(&node);
-    let node = node
-        .map_expressions(|expr| expressions::named(expr, &names, &|expr| expression(expr, &schema)))
-        .data()?;
-    match node {
+    let node = node.map_expressions(|expr| {
+        expressions::named(expr, &names, &|expr| expression(expr, &schema))
+    })?;
+    let is_changed = is_changed || node.transformed;
+    Ok(match node.data {
         LogicalPlan::Sort(mut sort) => {
+            let mut is_changed = is_changed;
             for key in &mut sort.expr {
-                length::by_length(&mut key.expr, &schema);
+                is_changed |= length::by_length(&mut key.expr, &schema);
             }
-            Ok(LogicalPlan::Sort(sort))
+            Transformed::new_transformed(LogicalPlan::Sort(sort), is_changed)
         }
-        LogicalPlan::Union(union) => Ok(LogicalPlan::Union(Union {
+        LogicalPlan::Union(union) => Transformed::yes(LogicalPlan::Union(Union {
             schema: converted(&union.schema)?,
             inputs: union.inputs,
         })),
-        LogicalPlan::Values(values) => Ok(LogicalPlan::Values(Values {
+        LogicalPlan::Values(values) => Transformed::yes(LogicalPlan::Values(Values {
             schema: converted(&values.schema)?,
             values: values.values,
         })),
-        node => node.recompute_schema(),
-    }
+        node if is_changed => Transformed::yes(node.recompute_schema()?),
+        node => Transformed::no(node),
+    })
 }
 
 /// Casts the columns of a table.

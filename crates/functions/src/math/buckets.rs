@@ -1,16 +1,19 @@
-//! `width_bucket`, of equal buckets and of a list of bounds.
+//! `width_bucket`, of equal buckets and of a list of bounds. Equal buckets whose first bound is the
+//! greater one are others in PostgreSQL: its dialect calls `$width_bucket`, which is exact for
+//! integers and decimals.
 
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Builder};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Field, Float64Type, Int64Type};
+use arrow::datatypes::{DataType, Decimal128Type, Field, Float64Type, Int64Type, i256};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::TypeSignature;
 use lakegate_error::{Code, Error};
 
 use super::SECTION;
-use super::numbers::{cast_column, number, out_of_range, wrong};
+use super::numbers::{as_decimal, cast_column, number, out_of_range, wrong};
+use crate::columns::Column;
 use crate::docs::Page;
 use crate::entry::Entry;
 use crate::kernel::{Call, Kernel, Returns};
@@ -24,6 +27,15 @@ static PAGE: Page = Page {
     result: "2",
 };
 
+static OF_POSTGRES: Page = Page {
+    name: "$width_bucket",
+    section: SECTION,
+    syntax: "$width_bucket(x, bound1, bound2, n)",
+    sentence: "Returns the number of the bucket of x, as in PostgreSQL.",
+    example: "\"$width_bucket\"(3.5e0, 0, 10, 5)",
+    result: "2",
+};
+
 pub(super) fn entries() -> Vec<Entry> {
     let kernel = Kernel::new(
         &PAGE,
@@ -34,7 +46,13 @@ pub(super) fn entries() -> Vec<Entry> {
             _ => of_equal(call),
         },
     );
-    vec![Entry::scalar(kernel)]
+    let of_postgres = Kernel::new(
+        &OF_POSTGRES,
+        vec![TypeSignature::Any(4)],
+        Returns::From(returns),
+        of_equal_in_postgres,
+    );
+    vec![Entry::scalar(kernel), Entry::scalar(of_postgres).unlisted()]
 }
 
 fn returns(types: &[DataType]) -> Result<DataType> {
@@ -123,6 +141,129 @@ fn equal_bucket(x: f64, first: f64, second: f64, count: i64) -> Result<i64> {
     })
 }
 
+/// A bound or a number that is an integer or a decimal, and its fractional digits.
+struct Exact {
+    column: Column,
+    places: i8,
+}
+
+impl Exact {
+    /// Returns `None` for a floating-point number.
+    fn of(column: &Column) -> Result<Option<Self>> {
+        let of = number("width_bucket", column.array.data_type())?;
+        let Some((precision, places)) = as_decimal(&of) else {
+            return Ok(None);
+        };
+        let column = cast_column(column, &DataType::Decimal128(precision, places))?;
+        Ok(Some(Self { column, places }))
+    }
+
+    /// Returns the number of a row with so many fractional digits, without the point.
+    fn at(&self, row: usize, places: i8) -> Option<i256> {
+        let value = self.column.primitives::<Decimal128Type>().get(row)?;
+        let more = u32::try_from(places - self.places).ok()?;
+        let unit = i256::from_i128(10).checked_pow(more)?;
+        i256::from_i128(value).checked_mul(unit)
+    }
+}
+
+fn of_equal_in_postgres(call: &Call<'_>) -> Result<ArrayRef> {
+    let exact: Vec<Option<Exact>> = call.columns[..3]
+        .iter()
+        .map(Exact::of)
+        .collect::<Result<_>>()?;
+    let double = |index: usize| cast_column(&call.columns[index], &DataType::Float64);
+    let (x, first, second) = (double(0)?, double(1)?, double(2)?);
+    let counts = cast_column(&call.columns[3], &DataType::Int64)?;
+    let x = x.primitives::<Float64Type>();
+    let first = first.primitives::<Float64Type>();
+    let second = second.primitives::<Float64Type>();
+    let counts = counts.primitives::<Int64Type>();
+    let mut buckets = Int64Builder::with_capacity(call.rows);
+    for row in 0..call.rows {
+        call.work.builds(8)?;
+        let (Some(x), Some(first), Some(second), Some(count)) =
+            (x.get(row), first.get(row), second.get(row), counts.get(row))
+        else {
+            buckets.append_null();
+            continue;
+        };
+        let bucket = match exact.as_slice() {
+            [Some(x), Some(first), Some(second)] => exact_share(x, first, second, count, row),
+            _ => None,
+        };
+        let bucket = match bucket {
+            Some(bucket) if count > 0 => bucket,
+            _ => postgres_bucket(x, first, second, count)?,
+        };
+        if i32::try_from(bucket).is_err() {
+            return Err(out_of_range("integer out of range"));
+        }
+        buckets.append_value(bucket);
+    }
+    Ok(Arc::new(buckets.finish()))
+}
+
+/// Returns the bucket of an exact number; `None` if the numbers have too many digits, or there are
+/// no buckets.
+fn exact_share(x: &Exact, first: &Exact, second: &Exact, count: i64, row: usize) -> Option<i64> {
+    let places = x.places.max(first.places).max(second.places);
+    let (x, low) = (x.at(row, places)?, first.at(row, places)?);
+    let width = second.at(row, places)?.checked_sub(low)?;
+    let distance = x.checked_sub(low)?;
+    // If the first bound is the greater one, the numbers are counted down.
+    let (distance, width) = match width.is_negative() {
+        true => (distance.checked_neg()?, width.checked_neg()?),
+        false => (distance, width),
+    };
+    if distance.is_negative() {
+        return (width != i256::ZERO).then_some(0);
+    }
+    if distance >= width {
+        return (width != i256::ZERO).then(|| count.saturating_add(1));
+    }
+    let share = distance.checked_mul(i256::from_i128(count.into()))?;
+    let before = share.checked_div(width)?.to_i128()?;
+    i64::try_from(before).ok()?.checked_add(1)
+}
+
+/// As `width_bucket_float8` of PostgreSQL.
+fn postgres_bucket(x: f64, first: f64, second: f64, count: i64) -> Result<i64> {
+    let wrong = |message: &'static str| -> DataFusionError {
+        Error::new(Code::InvalidBucket, message).into()
+    };
+    if count <= 0 {
+        return Err(wrong("count must be greater than zero"));
+    }
+    if x.is_nan() || first.is_nan() || second.is_nan() {
+        return Err(wrong("operand, lower bound, and upper bound cannot be NaN"));
+    }
+    if first.is_infinite() || second.is_infinite() {
+        return Err(wrong("lower and upper bounds must be finite"));
+    }
+    if first == second {
+        return Err(wrong("lower bound cannot equal upper bound"));
+    }
+    // If the first bound is the greater one, the numbers are counted down.
+    let (x, low, high) = match first > second {
+        true => (-x, -first, -second),
+        false => (x, first, second),
+    };
+    if x < low {
+        return Ok(0);
+    }
+    if x >= high {
+        return Ok(count.saturating_add(1));
+    }
+    let share = match (high - low).is_finite() {
+        true => (x - low) / (high - low),
+        false => (x / 2.0 - low / 2.0) / (high / 2.0 - low / 2.0),
+    };
+    let before = (count as f64 * share) as i64;
+    // The share may be rounded to 1.
+    Ok(before.min(count - 1) + 1)
+}
+
 fn of_bounds(call: &Call<'_>) -> Result<ArrayRef> {
     let x = cast_column(&call.columns[0], &DataType::Float64)?;
     let of = DataType::List(Arc::new(Field::new_list_field(DataType::Float64, true)));
@@ -202,6 +343,46 @@ mod tests {
         }
         let query = "SELECT width_bucket(x, 0, 10, 5) FROM (VALUES (1), (9), (NULL)) t(x)";
         assert_eq!(rows(query).await.unwrap(), ["1", "5", "NULL"]);
+        // PostgreSQL 15.
+        for (arguments, expected) in [
+            ("5, 0, 10, 5", "3"),
+            ("10, 0, 10, 5", "6"),
+            ("-1, 0, 10, 5", "0"),
+            ("5, 10, 0, 5", "3"),
+            ("0, 10, 0, 5", "6"),
+            ("10, 10, 0, 5", "1"),
+            ("11, 10, 0, 5", "0"),
+            ("10e0, 10, 0, 5", "1"),
+            ("0e0, 10, 0, 5", "6"),
+            ("5.35e0, 0.024e0, 10.06e0, 5", "3"),
+            ("infinity(), 0, 10, 5", "6"),
+            ("9.999999999999999e0, 0, 10, 10", "10"),
+            ("1e308, -1e308, 1.5e308, 5", "5"),
+            ("0.29e0, 0, 1, 100", "29"),
+            ("CAST('0.29' AS DECIMAL(3,2)), 0, 1, 100", "30"),
+            ("CAST('0.29' AS DECIMAL(3,2)), 1, 0, 100", "72"),
+            (
+                "CAST('5.5' AS DECIMAL(38,20)), 0, CAST('10.5' AS DECIMAL(3,1)), 10",
+                "6",
+            ),
+            ("NULL, 0, 10, 5", "NULL"),
+            ("5, 0, 10, 2147483647", "1073741824"),
+        ] {
+            let shown = value(&format!("\"$width_bucket\"({arguments})")).await;
+            assert_eq!(shown.unwrap(), expected, "{arguments}");
+        }
+        for (arguments, why) in [
+            ("5, 0, 10, 0", "count must be greater than zero"),
+            ("11, 0, 10, -1", "count must be greater than zero"),
+            ("5, 1, 1, 5", "lower bound cannot equal upper bound"),
+            ("0, 1, 1, 5", "lower bound cannot equal upper bound"),
+            ("nan(), 0, 10, 5", "cannot be NaN"),
+            ("5, 0, infinity(), 5", "must be finite"),
+            ("15, 0, 10, 2147483647", "integer out of range"),
+        ] {
+            let shown = error(&format!("\"$width_bucket\"({arguments})")).await;
+            assert!(shown.contains(why), "{arguments}: {shown}");
+        }
         for (arguments, why) in [
             ("1, 0, 4, 0", "at least one"),
             ("nan(), 0, 4, 1", "NaN"),

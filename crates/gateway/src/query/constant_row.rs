@@ -4,11 +4,81 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch};
+use arrow::datatypes::SchemaRef;
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{Expr, LogicalPlan};
+use futures::StreamExt;
+use lakegate_dialect::postgres::Settings;
+use lakegate_error::{Error, Result};
+
+use crate::Rows;
+use crate::moment::Moment;
+use crate::query::column_names::renamed;
+use crate::query::origins::Origin;
+use crate::query::planning::Planning;
+use crate::query::watch::QueryWatch;
+use crate::session::Session;
+use crate::session::prepared::Prepared;
 
 /// The maximum size of the values of a row that is made outside of the memory pool, in bytes.
 const MAX_BYTES: usize = 64 << 10;
+
+/// The maximum memory of a row that is kept with its plan, in bytes. It is part of the estimate of
+/// the state of a kept plan.
+const MAX_KEPT_BYTES: usize = 16 << 10;
+
+/// The row of a plan of literals as the client sees it, for later executions of the plan.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub schema: SchemaRef,
+    row: RecordBatch,
+    origins: Arc<[Option<Origin>]>,
+    /// The current database, for the history.
+    database: String,
+}
+
+impl Answer {
+    /// Returns the row of an optimised plan, if it is a small one of literals.
+    pub(crate) fn of(plan: &LogicalPlan, planning: &Planning) -> Option<Self> {
+        let row = constant_row(plan)?;
+        let schema = planning.names.schema(plan.schema().inner());
+        let row = renamed(row, &schema).ok()?;
+        (row.get_array_memory_size() <= MAX_KEPT_BYTES).then(|| Self {
+            schema,
+            row,
+            origins: planning.origins(),
+            database: planning.database.clone(),
+        })
+    }
+}
+
+impl Session {
+    /// Runs a query whose row is known.
+    ///
+    /// # Errors
+    /// The workgroup is dropped, disabled or not granted; the session is over; the server is
+    /// shutting down.
+    pub(crate) fn answered(
+        &self,
+        moment: &Moment,
+        settings: &Settings,
+        prepared: &Prepared,
+        answer: &Answer,
+    ) -> Result<Rows> {
+        let limits = moment.query_limits(&settings.workgroup())?;
+        let (text, database) = (prepared.source.text(), answer.database.clone());
+        let query = self.submit_answered(&text, database, limits, 1)?;
+        let rows = futures::stream::iter([Ok::<_, Error>(answer.row.clone())]);
+        Ok(Rows {
+            schema: Arc::clone(&answer.schema),
+            origins: Arc::clone(&answer.origins),
+            tag: "SELECT",
+            stream: rows.boxed(),
+            query_id: Some(query.id),
+            query: Some(QueryWatch::of(&query)),
+        })
+    }
+}
 
 /// Returns the row of an optimised plan whose columns are small literals, and `None` for any other
 /// plan.

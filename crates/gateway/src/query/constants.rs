@@ -47,7 +47,7 @@ impl Session {
         let text = PlannedText::Query(&query, planning.database.clone());
         let work = async move {
             let plan = planning.plan().await?;
-            let plan = planning.optimized(&plan, &[]).await?;
+            let plan = planning.optimized(plan, None, &[]).await?;
             evaluated(&planning.state, &plan).map_err(from_engine)
         };
         match self.plan(moment, text, work.boxed()).await {

@@ -101,11 +101,11 @@ impl Session {
             statement: Box::new(statement),
             ..explained.clone()
         };
-        let source = QuerySource::Sql(Parsed {
+        let source = QuerySource::Sql(Arc::new(Parsed {
             statement: Statement::Explain(explain),
             text: parsed.text.clone(),
             position: parsed.position,
-        });
+        }));
         let ready = Prepared {
             parameters: named.parameters.clone(),
             untyped: named.untyped.clone(),

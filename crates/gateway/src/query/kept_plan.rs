@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!  Prepared ─ PlanSlot ─ KeptPlan ─ the plan, with its parameters
-//!                  │         └───── the optimised plan, for the last values of the parameters
+//!                  │         └───── the optimised plan, for the last values of the parameters,
+//!                  │                and its answer, if it is a row of literals
 //!  KeptPlans ──────┘  the slots of a session, also those of texts that were not prepared
 //! ```
 //!
@@ -25,6 +26,7 @@ use lakegate_sql::Parsed;
 use parking_lot::Mutex;
 
 use crate::moment::Moment;
+use crate::query::constant_row::Answer;
 use crate::query::planning::Planning;
 use crate::query::source::QuerySource;
 use crate::results::plan_bytes;
@@ -110,6 +112,7 @@ pub(crate) struct KeptPlan {
 struct Optimized {
     parameters: Vec<ScalarValue>,
     plan: LogicalPlan,
+    answer: Option<Arc<Answer>>,
 }
 
 impl fmt::Debug for KeptPlan {
@@ -154,6 +157,7 @@ impl KeptPlan {
             *self.optimized.lock() = Some(Optimized {
                 parameters: parameters.to_vec(),
                 plan: plan.clone(),
+                answer: Answer::of(plan, &self.planning).map(Arc::new),
             });
         }
     }
@@ -257,6 +261,23 @@ impl PlanSlot {
         })
     }
 
+    /// Returns the row that running the statement now would give, if it is known.
+    pub(crate) fn answer(
+        &self,
+        moment: &Moment,
+        settings: &Settings,
+        parameters: &[ScalarValue],
+    ) -> Option<Arc<Answer>> {
+        let slot = self.0.lock();
+        let kept = slot.as_ref().filter(|kept| kept.lasts())?;
+        let optimized = kept.optimized.lock();
+        let known = optimized.as_ref();
+        let known = known.filter(|known| known.parameters == parameters)?;
+        let answer = known.answer.as_ref()?;
+        let fits = kept.inputs.are(moment, settings);
+        fits.then(|| Arc::clone(answer))
+    }
+
     /// Whether [`Self::take`] would return a plan, any number of times.
     fn serves(&self, moment: &Moment, settings: &Settings) -> bool {
         let slot = self.0.lock();
@@ -296,9 +317,12 @@ struct Entry {
 }
 
 impl Entry {
-    fn is_of(&self, parsed: &Parsed) -> bool {
+    fn is_of(&self, parsed: &Arc<Parsed>) -> bool {
         let known = self.prepared.as_ref().and_then(|known| known.source.sql());
-        known.is_some_and(|known| known.text == parsed.text && known.statement == parsed.statement)
+        known.is_some_and(|known| {
+            Arc::ptr_eq(known, parsed)
+                || known.text == parsed.text && known.statement == parsed.statement
+        })
     }
 
     fn bytes(&self) -> usize {
@@ -311,7 +335,7 @@ impl KeptPlans {
     /// Returns the statement as it was described before, if describing it now would give the same.
     pub(crate) fn described(
         &mut self,
-        parsed: &Parsed,
+        parsed: &Arc<Parsed>,
         declared: &[Option<DataType>],
         moment: &Moment,
         settings: &Settings,
@@ -323,12 +347,12 @@ impl KeptPlans {
         })?;
         let entry = self.used(at)?;
         let mut prepared = entry.prepared.clone()?;
-        prepared.source = QuerySource::Sql(parsed.clone());
+        prepared.source = QuerySource::Sql(Arc::clone(parsed));
         Some(prepared)
     }
 
     /// Returns the slot of a statement without parameters.
-    pub(crate) fn slot(&mut self, parsed: &Parsed) -> Option<Arc<PlanSlot>> {
+    pub(crate) fn slot(&mut self, parsed: &Arc<Parsed>) -> Option<Arc<PlanSlot>> {
         let at = self.0.iter().position(|entry| {
             let prepared = entry.prepared.as_ref();
             prepared.is_some_and(|prepared| prepared.parameters.is_empty()) && entry.is_of(parsed)

@@ -14,7 +14,7 @@ use lakegate_error::{Code, Error, Result};
 use lakegate_lake::meter::QueryMeter;
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
+use uuid::{Builder, Uuid};
 
 use crate::auth::Principal;
 use crate::query::ending::Ending;
@@ -98,13 +98,31 @@ pub enum Phase {
 }
 
 impl Query {
+    /// Submits a query. From now on it can be found, and cancelled.
     pub fn submit(
         submission: Submission,
         events: Arc<QueryEvents>,
         running: Arc<RunningQueries>,
     ) -> Arc<Self> {
-        let id = Uuid::new_v4();
-        let started = Instant::now();
+        let query = Self::unsubmitted(submission, events, running);
+        {
+            let record = query.record.lock();
+            query.events.send(&QueryEvent::Submitted(&record));
+        }
+        query.running.add(&query);
+        query
+    }
+
+    /// Makes a query that nothing has heard of until it ends, for one whose answer is known.
+    pub(crate) fn unsubmitted(
+        submission: Submission,
+        events: Arc<QueryEvents>,
+        running: Arc<RunningQueries>,
+    ) -> Arc<Self> {
+        let (submitted_at, started) = (Utc::now(), Instant::now());
+        let millis = u64::try_from(submitted_at.timestamp_millis()).unwrap_or_default();
+        // In the history's index, the ids of queries of one time are neighbours.
+        let id = Builder::from_unix_timestamp_millis(millis, &rand::random()).into_uuid();
         let record = QueryRecord {
             query_id: id,
             user_name: submission.principal.user.clone(),
@@ -113,7 +131,7 @@ impl Query {
             database: submission.database,
             state: QueryState::Queued,
             query: submission.text,
-            submitted_at: Utc::now(),
+            submitted_at,
             completed_at: None,
             planning: Duration::ZERO,
             queued: Duration::ZERO,
@@ -130,8 +148,7 @@ impl Query {
             protocol: submission.protocol,
             application_name: submission.application_name,
         };
-        events.send(&QueryEvent::Submitted(&record));
-        let query = Arc::new(Self {
+        Arc::new(Self {
             id,
             resources: submission.resources,
             principal: submission.principal,
@@ -151,9 +168,7 @@ impl Query {
             written: AtomicU64::new(0),
             events,
             running,
-        });
-        query.running.add(&query);
-        query
+        })
     }
 
     /// Returns the current record of the query.

@@ -2,11 +2,11 @@
 //! announced types.
 
 use arrow::datatypes::{DataType, SchemaRef};
-use datafusion::common::Column;
+use datafusion::common::{Column, DFSchema};
 use datafusion::error::Result as EngineResult;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast};
-use lakegate_engine::{complexity, has_expression};
+use lakegate_engine::{NamedColumns, complexity, has_expression, with_named_columns};
 use lakegate_error::{Result, from_engine};
 use sqlparser::ast;
 
@@ -18,9 +18,22 @@ pub(crate) async fn plan_statement(
     state: &SessionState,
     statement: ast::Statement,
 ) -> Result<LogicalPlan> {
+    plan_with(state, statement, None).await
+}
+
+/// Plans a read-only statement over tables of the named columns only, so that it may not find a
+/// column that it refers to in another way.
+///
+/// # Errors
+/// As of [`plan_statement`].
+pub(crate) async fn plan_with(
+    state: &SessionState,
+    statement: ast::Statement,
+    columns: Option<NamedColumns>,
+) -> Result<LogicalPlan> {
     let statement = datafusion::sql::parser::Statement::Statement(Box::new(statement));
-    let plan = state
-        .statement_to_plan(statement)
+    let planning = Box::pin(state.statement_to_plan(statement));
+    let plan = with_named_columns(columns, planning)
         .await
         .map_err(from_engine)?;
     // Checked before the plan is walked.
@@ -39,13 +52,13 @@ pub(crate) async fn plan_statement(
 /// # Errors
 /// The casts cannot be planned.
 pub(crate) fn with_types_of(
-    planned: &LogicalPlan,
+    planned: &DFSchema,
     optimized: LogicalPlan,
 ) -> EngineResult<LogicalPlan> {
-    if same_types(planned, &optimized) {
+    if same_types(planned, optimized.schema()) {
         return Ok(optimized);
     }
-    let fields = planned.schema().iter().zip(optimized.schema().iter());
+    let fields = planned.iter().zip(optimized.schema().iter());
     let columns: Vec<Expr> = fields
         .map(|((qualifier, announced), made)| {
             let column = Expr::Column(Column::from(made));
@@ -58,8 +71,8 @@ pub(crate) fn with_types_of(
         .build()
 }
 
-fn same_types(a: &LogicalPlan, b: &LogicalPlan) -> bool {
-    let mut types = a.schema().fields().iter().zip(b.schema().fields());
+fn same_types(a: &DFSchema, b: &DFSchema) -> bool {
+    let mut types = a.fields().iter().zip(b.fields());
     types.all(|(a, b)| a.data_type() == b.data_type())
 }
 

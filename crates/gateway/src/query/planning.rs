@@ -9,10 +9,11 @@ use datafusion::logical_expr::LogicalPlan;
 use lakegate_catalog::store::Draft;
 use lakegate_dialect::postgres::pg_catalog::{self, PgCatalog};
 use lakegate_dialect::postgres::{names_hidden_columns, names_system_columns, sorts_by_number};
-use lakegate_engine::{PlanSettings, check_names, with_shown_names};
+use lakegate_engine::{PlanSettings, check_names, with_shown_names, without_full_lists};
 use lakegate_error::{Result, from_engine};
 use lakegate_lake::meter::QueryStores;
 use lakegate_lake::scan::QueryLake;
+use lakegate_policy::snapshots;
 use sqlparser::ast;
 
 use crate::query::column_names::ColumnNames;
@@ -44,6 +45,8 @@ pub(crate) struct Planning {
     pub names: ColumnNames,
     /// Which columns of tables the columns of the plan are, once there is one.
     pub origins: OnceLock<Arc<[Option<Origin>]>>,
+    /// The analysed plan, once it is described, if the plan serves one execution only.
+    pub analysis: OnceLock<LogicalPlan>,
 }
 
 /// A plan with the state that it was made in, and its columns as the client sees them.
@@ -63,6 +66,19 @@ impl Planning {
         let plan = self.plan().await?;
         Ok(Planned {
             columns: self.columns(&plan),
+            plan,
+            planning: self,
+        })
+    }
+
+    /// Plans a query whose columns are not asked for. They have the planner's types.
+    ///
+    /// # Errors
+    /// As of [`Self::plan`].
+    pub(crate) async fn planned(self) -> Result<Planned> {
+        let plan = self.plan().await?;
+        Ok(Planned {
+            columns: self.names.schema(plan.schema().inner()),
             plan,
             planning: self,
         })
@@ -106,37 +122,46 @@ impl Planning {
         Ok(plan)
     }
 
+    /// Returns the analysed plan, if the plan was described and has no parameters.
+    pub(crate) fn known_analysis(&self, parameters: &[ScalarValue]) -> Option<LogicalPlan> {
+        let known = self.analysis.get();
+        known.filter(|_| parameters.is_empty()).cloned()
+    }
+
     /// Optimises a plan for these values of its parameters, and reads the tables of the catalog that
     /// its functions are about.
+    ///
+    /// `analysis`: the analysed plan, if it is known.
     ///
     /// # Errors
     /// Types do not match; a rule fails; the catalog cannot be read.
     pub(crate) async fn optimized(
         &self,
-        plan: &LogicalPlan,
+        plan: LogicalPlan,
+        analysis: Option<LogicalPlan>,
         parameters: &[ScalarValue],
     ) -> Result<LogicalPlan> {
         let state: &SessionState = &self.state;
-        let bound;
         let plan = match parameters.is_empty() {
             true => plan,
             false => {
                 let values = parameters.to_vec();
-                bound = plan
-                    .clone()
-                    .with_param_values(values)
-                    .map_err(from_engine)?;
-                &bound
+                plan.with_param_values(values).map_err(from_engine)?
             }
         };
         let system = &self.system;
-        system.read_constants(plan).await.map_err(from_engine)?;
+        system.read_constants(&plan).await.map_err(from_engine)?;
         // Only analysis determines the types of a UNION whose first SELECT is NULL or narrower.
-        let analyzed = self.analyzed(plan)?;
-        let optimized = pg_catalog::without_empty_relations(analyzed.clone())
+        let analyzed = match analysis {
+            Some(analyzed) => analyzed,
+            None => self.analyzed(plan)?,
+        };
+        // Not the plan: rules copy each operator that something else holds.
+        let announced = Arc::clone(analyzed.schema());
+        let optimized = pg_catalog::without_empty_relations(analyzed)
             .and_then(|plan| state.optimizer().optimize(plan, state, |_, _| {}))
             .and_then(pg_catalog::narrowed)
-            .and_then(|optimized| with_types_of(&analyzed, optimized))
+            .and_then(|optimized| with_types_of(&announced, optimized))
             .map_err(from_engine)?;
         system.read_tables(&optimized).await.map_err(from_engine)?;
         Ok(optimized)
@@ -155,9 +180,16 @@ impl Planning {
     /// Returns the columns as the client sees them.
     fn columns(&self, plan: &LogicalPlan) -> SchemaRef {
         // A plan with an untyped parameter cannot be analysed: then the planner's types are used.
-        let analyzed = self.analyzed(plan);
-        let plan = analyzed.as_ref().unwrap_or(plan);
-        self.names.schema(plan.schema().inner())
+        let analyzed = self.analyzed(plan.clone());
+        let shown = analyzed.as_ref().unwrap_or(plan);
+        let columns = self.names.schema(shown.schema().inner());
+        // Other plans are kept, and optimised once.
+        if let Ok(analyzed) = analyzed
+            && snapshots::tables(plan).is_none()
+        {
+            let _ = self.analysis.set(analyzed);
+        }
+        columns
     }
 
     /// Returns the plan with the final types of its columns. For a UNION, the planner knows only
@@ -165,7 +197,7 @@ impl Planning {
     ///
     /// # Errors
     /// Types do not match; a parameter has no type.
-    pub(crate) fn analyzed(&self, plan: &LogicalPlan) -> Result<LogicalPlan> {
+    pub(crate) fn analyzed(&self, plan: LogicalPlan) -> Result<LogicalPlan> {
         analyzed(&self.state, plan)
     }
 }
@@ -174,10 +206,10 @@ impl Planning {
 ///
 /// # Errors
 /// Types do not match; a parameter has no type.
-pub(crate) fn analyzed(state: &SessionState, plan: &LogicalPlan) -> Result<LogicalPlan> {
-    state
-        .analyzer()
-        .execute_and_check(plan.clone(), state.config_options(), |_, _| {})
+pub(crate) fn analyzed(state: &SessionState, plan: LogicalPlan) -> Result<LogicalPlan> {
+    let (analyzer, options) = (state.analyzer(), state.config_options());
+    without_full_lists(plan)
+        .and_then(|plan| analyzer.execute_and_check(plan, options, |_, _| {}))
         .map_err(from_engine)
 }
 

@@ -139,6 +139,7 @@ impl Session {
             system: Arc::new(system),
             names,
             origins: OnceLock::new(),
+            analysis: OnceLock::new(),
         })
     }
 

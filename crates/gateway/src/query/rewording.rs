@@ -1,5 +1,7 @@
 //! Equivalent forms of statements that the engine rejects as they are written.
 
+use std::sync::Arc;
+
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use lakegate_dialect::postgres::{
@@ -9,7 +11,8 @@ use lakegate_engine::has_columns_of_one_name;
 use lakegate_error::{Code, Error, Result};
 use sqlparser::ast::Statement;
 
-use crate::query::logical_plan::plan_statement;
+use crate::query::logical_plan::{plan_statement, plan_with};
+use crate::query::named_columns::named_columns;
 use crate::query::{corresponding, row_fields, stars, whole_rows};
 
 /// The maximum number of rewrites of a statement, each for another error.
@@ -25,7 +28,22 @@ pub(crate) async fn planned(state: &SessionState, statement: &Statement) -> Resu
     let statement = with_fields.as_ref().unwrap_or(statement);
     let by_place = Box::pin(corresponding::by_place(state, statement)).await?;
     let statement = by_place.as_ref().unwrap_or(statement);
+    if let Some(names) = named_columns(statement) {
+        let plan = plan_with(state, statement.clone(), Some(Arc::new(names))).await;
+        match plan {
+            Ok(plan) if !has_columns_of_one_name(&plan) => return Ok(plan),
+            Err(error) if error.code().is_about_the_run() => return Err(error),
+            // With all columns it may have a plan, and it has the right error.
+            _ => {}
+        }
+    }
     let first = plan_statement(state, statement.clone()).await;
+    if first
+        .as_ref()
+        .is_ok_and(|plan| !has_columns_of_one_name(plan))
+    {
+        return first;
+    }
     let (mut statement, mut planned) = (statement.clone(), first.clone());
     for _ in 0..MAX_REWORDINGS {
         let mut others = reworded(&statement, &planned);

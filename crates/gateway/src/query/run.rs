@@ -14,8 +14,8 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use futures::{FutureExt, Stream, StreamExt};
 use lakegate_dialect::Dialect;
-use lakegate_dialect::postgres::{ResultReuse, Settings, type_literals};
-use lakegate_engine::{PlanRun, metered};
+use lakegate_dialect::postgres::{ResultReuse, Settings, pg_catalog, type_literals};
+use lakegate_engine::{Joins, PlanRun, metered};
 use lakegate_error::{Code, Error, Result, from_engine};
 use lakegate_lake::write::RowOrder;
 use lakegate_policy::snapshots::{self, PrunedPlan, SnapshotPlan};
@@ -85,6 +85,18 @@ impl Session {
     ) -> Result<Rows> {
         let settings = self.settings();
         let slot = self.slot_of(prepared, &settings, &parameters);
+        let is_stored = matches!(
+            reuse.unwrap_or(settings.result_reuse()),
+            ResultReuse::Fresh | ResultReuse::Only
+        );
+        let known = slot.as_ref().filter(|_| !is_stored);
+        let known = known.and_then(|slot| slot.answer(moment, &settings, &parameters));
+        let expected = prepared.columns.as_ref();
+        if let Some(answer) = known
+            && expected.is_none_or(|expected| same_columns(expected, &answer.schema))
+        {
+            return self.answered(moment, &settings, prepared, &answer);
+        }
         let reused = slot.as_ref();
         let reused = reused.and_then(|slot| slot.take(moment, &settings, &parameters));
         let (planned, optimized, planning, keeper) = match reused {
@@ -107,7 +119,6 @@ impl Session {
         context.reuse = reuse.unwrap_or(context.reuse);
         context.optimized = optimized;
         context.keeper = keeper;
-        let expected = prepared.columns.as_ref();
         context.run(planned, &parameters, expected).boxed().await
     }
 
@@ -289,13 +300,14 @@ impl QueryContext {
                     let is_later = self.optimized.is_some();
                     let later = is_later.then(|| Planning::clone(&self.planning).begun_now());
                     let planning = later.as_ref().unwrap_or(self.planning.as_ref());
-                    let plan = match planned.take() {
-                        Some(plan) => plan,
-                        None => planning.plan().await?,
+                    let (plan, analysis) = match planned.take() {
+                        Some(plan) => (plan, planning.known_analysis(parameters)),
+                        None => (planning.plan().await?, None),
                     };
-                    let optimized = planning.optimized(&plan, parameters).await?;
+                    let kept = self.to_keep(&plan).filter(|_| attempt == 0);
+                    let optimized = planning.optimized(plan, analysis, parameters).await?;
                     if attempt == 0 {
-                        self.keep(plan, parameters, &optimized);
+                        self.keep(kept, parameters, &optimized);
                     }
                     optimized
                 }
@@ -321,12 +333,21 @@ impl QueryContext {
         .with_hint("run it again"))
     }
 
-    /// Keeps a plan for later executions, if it may serve them.
-    fn keep(&self, plan: LogicalPlan, parameters: &[ScalarValue], optimized: &LogicalPlan) {
+    /// Returns the plan if it may be kept. Rules copy the operators of a plan that something else
+    /// holds.
+    fn to_keep(&self, plan: &LogicalPlan) -> Option<LogicalPlan> {
+        let has_slot = matches!(self.keeper, Some(Keeper::Slot(..)));
+        let may_last = has_slot && snapshots::tables(plan).is_some();
+        may_last.then(|| plan.clone())
+    }
+
+    /// Keeps a plan for later executions, if it may serve them. `plan`: as of [`Self::to_keep`].
+    fn keep(&self, plan: Option<LogicalPlan>, parameters: &[ScalarValue], optimized: &LogicalPlan) {
         match &self.keeper {
             None => {}
             Some(Keeper::Plan(kept)) => kept.keep_optimized(parameters, optimized),
             Some(Keeper::Slot(slot, inputs)) => {
+                let Some(plan) = plan else { return };
                 let inputs = PlanInputs::clone(inputs);
                 // Counters and the memory of readers are those of this run.
                 let planning = Planning::clone(&self.planning);
@@ -370,7 +391,7 @@ impl QueryContext {
     /// # Errors
     /// Planning fails or takes too long.
     pub(crate) async fn physical(&self, snapshot: &LogicalPlan) -> Result<Arc<dyn ExecutionPlan>> {
-        self.physical_in_order(snapshot, None).await
+        self.physical_in_order(snapshot, None, Joins::Hashed).await
     }
 
     /// Makes the physical plan of rows that come in an order, on a planner thread.
@@ -381,15 +402,21 @@ impl QueryContext {
         &self,
         snapshot: &LogicalPlan,
         order: Option<RowOrder>,
+        joins: Joins,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let (context, snapshot) = (self.clone(), snapshot.clone());
         let planning = async move {
-            let (engine, state) = (&context.gateway.engine, &context.planning.state);
+            let (engine, planning) = (&context.gateway.engine, &context.planning);
+            let undivided = match pg_catalog::reads_few_rows(&snapshot).map_err(from_engine)? {
+                true => Some(engine.undivided(&planning.settings)?),
+                false => None,
+            };
+            let state = undivided.as_ref().unwrap_or(&planning.state);
             let above = |plan| match order {
                 Some(order) => order.above(plan),
                 None => plan,
             };
-            engine.physical(state, &snapshot, above).await
+            engine.physical(state, &snapshot, joins, above).await
         };
         self.gateway.plan_for(&self.query, planning.boxed()).await
     }
@@ -548,7 +575,8 @@ impl QueryContext {
             context.query.spent(Phase::Planning, before.elapsed());
             // The permit is released when the last thread that works for the run has ended.
             let held = (permit, worker, snapshot.held.clone());
-            context.execute(&plan, PlanRun::new(stop, held))
+            let run = PlanRun::new(stop, held);
+            context.execute_or_spill(&plan, run, snapshot.plan, None)
         };
         let execution = metered(
             Arc::clone(&self.query.resources.cpu),

@@ -1,11 +1,13 @@
 //! The source of a query: SQL or an encoded plan.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use lakegate_sql::Parsed;
 
 /// SQL, or an encoded plan.
 #[derive(Debug, Clone)]
-pub enum QuerySource<S = Parsed> {
+pub enum QuerySource<S = Arc<Parsed>> {
     Sql(S),
     /// An encoded `substrait.Plan`.
     Substrait(Bytes),
@@ -13,7 +15,7 @@ pub enum QuerySource<S = Parsed> {
 
 impl QuerySource {
     /// Returns the statement, if the source is SQL.
-    pub fn sql(&self) -> Option<&Parsed> {
+    pub fn sql(&self) -> Option<&Arc<Parsed>> {
         match self {
             Self::Sql(parsed) => Some(parsed),
             Self::Substrait(_) => None,

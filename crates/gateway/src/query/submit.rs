@@ -26,6 +26,41 @@ impl Session {
         limits: WorkgroupLimits,
         meter: Arc<QueryMeter>,
     ) -> Result<Arc<Query>> {
+        let submission = self.submission(text, database, limits, meter)?;
+        let events = Arc::clone(&self.gateway.events);
+        let query = Query::submit(submission, events, Arc::clone(&self.gateway.running));
+        self.begins(&query)?;
+        Ok(query)
+    }
+
+    /// Adds a statement whose answer is known to the history, as one that has succeeded.
+    ///
+    /// `rows`: of the answer.
+    ///
+    /// # Errors
+    /// As of [`Self::submit`].
+    pub(crate) fn submit_answered(
+        &self,
+        text: &str,
+        database: String,
+        limits: WorkgroupLimits,
+        rows: u64,
+    ) -> Result<Arc<Query>> {
+        let submission = self.submission(text, database, limits, Arc::default())?;
+        let events = Arc::clone(&self.gateway.events);
+        let query = Query::unsubmitted(submission, events, Arc::clone(&self.gateway.running));
+        self.begins(&query)?;
+        query.finish(rows, Ok(()));
+        Ok(query)
+    }
+
+    fn submission(
+        &self,
+        text: &str,
+        database: String,
+        limits: WorkgroupLimits,
+        meter: Arc<QueryMeter>,
+    ) -> Result<Submission> {
         if self.gateway.is_shutting_down() {
             return Err(Error::new(
                 Code::ShuttingDown,
@@ -33,7 +68,7 @@ impl Session {
             ));
         }
         let settings = self.settings();
-        let submission = Submission {
+        Ok(Submission {
             principal: self.principal().clone(),
             database,
             text: redact(text),
@@ -41,10 +76,15 @@ impl Session {
             application_name: Some(settings.application_name()).filter(|name| !name.is_empty()),
             timeout: settings.statement_timeout(),
             resources: QueryResources::new(limits, meter, Arc::clone(&self.gateway.queues)),
-        };
-        let events = Arc::clone(&self.gateway.events);
-        let query = Query::submit(submission, events, Arc::clone(&self.gateway.running));
-        self.state.lock().active = Some(Arc::clone(&query));
+        })
+    }
+
+    /// Makes a query the session's own, unless the session is over. Then the query has failed.
+    ///
+    /// # Errors
+    /// The session is over.
+    fn begins(&self, query: &Arc<Query>) -> Result<()> {
+        self.state.lock().active = Some(Arc::clone(query));
         if let Err(error) = self.check_open() {
             query.finish(0, Err(&error));
             return Err(error);
@@ -56,7 +96,7 @@ impl Session {
             query.finish(0, Err(&error));
             return Err(error);
         }
-        Ok(query)
+        Ok(())
     }
 
     /// Adds a statement that was refused before its query began to the history. Returns the error

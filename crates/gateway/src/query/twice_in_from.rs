@@ -26,6 +26,11 @@ pub(crate) fn reported(error: Error, statement: &Statement) -> Error {
     }
 }
 
+/// Returns whether one FROM of a query has two relations of the same name.
+pub(crate) fn has_one_twice(query: &ast::Query) -> bool {
+    walk(query, &mut Selects).is_break()
+}
+
 fn query_of(statement: &Statement) -> Option<&ast::Query> {
     match statement {
         Statement::Query(query) => Some(query),

@@ -173,7 +173,7 @@ impl Session {
         let (plan, state) = Box::pin(relations.plan(statement, &mut Lookups::default())).await?;
         let known = state.system.read_all(&plan).await;
         known.map_err(from_engine)?;
-        let typed = analyzed(&state.state, &plan)?;
+        let typed = analyzed(&state.state, plan.clone())?;
         let shown = names.schema(typed.schema().inner());
         // The rules of the session's dialect are not those of the view's.
         let plan = match dialect.names() == self.dialect().names() {

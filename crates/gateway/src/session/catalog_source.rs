@@ -102,6 +102,8 @@ impl SessionCatalog {
             databases.push(self.temporary_database(needs)?);
         }
         databases.push(system_database(needs));
+        let own = self.session.upgrade().filter(|_| needs.own);
+        let (prepared, cursors) = own.map(|session| session.kept()).unwrap_or_default();
         Ok(VisibleCatalog {
             catalog: CATALOG.to_owned(),
             principal: access.user().to_owned(),
@@ -113,6 +115,8 @@ impl SessionCatalog {
             } else {
                 Vec::new()
             },
+            prepared,
+            cursors,
         })
     }
 
@@ -286,7 +290,7 @@ impl Session {
         Backend {
             pid: self.backend_pid(),
             user: self.user().to_owned(),
-            application: self.parameter("application_name").unwrap_or_default(),
+            application: self.settings().application_name(),
             client_addr: Some(self.client_addr().ip().to_string()),
             client_port: Some(i32::from(self.client_addr().port())),
             state: shown.to_owned(),
@@ -306,10 +310,10 @@ impl Session {
     }
 }
 
-/// Returns the first 64 bits of a query's id, which has more than PostgreSQL's.
+/// Returns the random half of a query's id, which has more bits than PostgreSQL's.
 fn number_of(query: Uuid) -> i64 {
-    let (first, _) = query.as_u64_pair();
-    i64::from_be_bytes(first.to_be_bytes())
+    let (_, random) = query.as_u64_pair();
+    i64::from_be_bytes(random.to_be_bytes())
 }
 
 /// `known`: what ANALYZE found of the table.

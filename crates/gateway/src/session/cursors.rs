@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
+use chrono::{DateTime, Utc};
 use futures::StreamExt;
 use lakegate_error::{Code, Error, Result};
 use lakegate_sql::ast::{DeclareCursor, FetchDirection};
@@ -32,6 +33,9 @@ pub(crate) struct Cursor {
     pub hold: bool,
     /// BINARY: protocols with a text format send the rows in their binary one.
     pub binary: bool,
+    /// The statement that declared it.
+    pub text: String,
+    pub created_at: DateTime<Utc>,
     /// The query that produces the rows.
     pub query: Option<QueryWatch>,
     rows: Mutex<Position>,
@@ -83,10 +87,12 @@ impl std::fmt::Debug for Cursor {
 }
 
 impl Cursor {
-    pub(crate) fn new(declare: &DeclareCursor, rows: Rows) -> Arc<Self> {
+    /// `text`: the statement.
+    pub(crate) fn new(declare: &DeclareCursor, text: String, rows: Rows) -> Arc<Self> {
         Arc::new(Self {
             hold: declare.hold,
             binary: declare.binary,
+            text,
             query: rows.query,
             ..Self::of(rows.schema, rows.stream)
         })
@@ -97,6 +103,8 @@ impl Cursor {
             schema,
             hold: false,
             binary: false,
+            text: String::new(),
+            created_at: Utc::now(),
             query: None,
             rows: Mutex::new(Position { stream, rest: None }),
             asked: Asked::default(),
@@ -244,6 +252,11 @@ impl Cursors {
         }
         self.open.insert(name.to_owned(), cursor);
         Ok(())
+    }
+
+    /// Returns all cursors with their names.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&String, &Arc<Cursor>)> {
+        self.open.iter()
     }
 
     /// Returns the cursor of this name.

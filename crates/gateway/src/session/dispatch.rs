@@ -10,6 +10,7 @@ use lakegate_sql::ast::{Statement, StatementKind};
 
 use crate::moment::Moment;
 use crate::query::error_position::{locate, within};
+use crate::query::helpers::not_suggested;
 use crate::query::source::QuerySource;
 use crate::query::twice_in_from;
 use crate::session::Session;
@@ -64,6 +65,7 @@ impl Session {
     /// Returns an error of a statement as its client reads it: with its position, and in the words of
     /// the session's dialect.
     pub(crate) fn told(&self, error: Error, parsed: &Parsed) -> Error {
+        let error = not_suggested(error);
         let error = locate(error, &parsed.text, parsed.position);
         match self.dialect() {
             Dialect::Postgres => in_postgres(twice_in_from::reported(error, &parsed.statement)),
@@ -195,7 +197,7 @@ impl Session {
                 Box::pin(self.show_query_stats(moment, parsed, show)).await
             }
             Statement::Prepare(prepare) => {
-                let prepared = self.prepare_named(prepare).await;
+                let prepared = self.prepare_named(prepare, &parsed.text).await;
                 prepared.map_err(|error| within(error, &prepare.text, parsed))
             }
             Statement::Execute(execute) => {

@@ -48,6 +48,8 @@ use crate::query::life::Query;
 use crate::query::watch::QueryWatch;
 use crate::session::changes::Changes;
 use crate::session::cursors::Cursors;
+use crate::session::named::Kept;
+use crate::session::parse::KnownTexts;
 use crate::session::prepared::Prepared;
 use crate::session::transaction::{Transaction, TransactionStatus};
 use crate::session::warnings::Warning;
@@ -75,11 +77,12 @@ pub struct Session {
 pub(crate) struct State {
     pub(crate) settings: Settings,
     pub(crate) transaction: Transaction,
-    pub(crate) prepared: HashMap<String, Arc<Prepared>>,
+    pub(crate) prepared: HashMap<String, Kept>,
     /// Statements that the endpoint keeps by name, for EXECUTE.
-    pub(crate) shared: HashMap<String, Arc<Prepared>>,
+    pub(crate) shared: HashMap<String, Kept>,
     pub(crate) cursors: Cursors,
     pub(crate) kept_plans: KeptPlans,
+    pub(crate) known_texts: KnownTexts,
     /// The running query, or the last one.
     pub(crate) active: Option<Arc<Query>>,
     /// Stops planning work that belongs to no query yet.
@@ -111,7 +114,8 @@ pub(crate) struct ActiveQuery {
 impl State {
     /// Returns the statement that EXECUTE of this name runs.
     pub(crate) fn named(&self, name: &str) -> Option<&Arc<Prepared>> {
-        self.prepared.get(name).or_else(|| self.shared.get(name))
+        let kept = self.prepared.get(name).or_else(|| self.shared.get(name));
+        kept.map(|kept| &kept.statement)
     }
 
     /// Checks that what is stored may be changed. `what`: the statement, for messages.
@@ -289,7 +293,7 @@ impl Session {
     }
 
     /// Returns the current settings. The clone shares the values.
-    pub(crate) fn settings(&self) -> Settings {
+    pub fn settings(&self) -> Settings {
         self.state.lock().settings.clone()
     }
 
@@ -365,11 +369,6 @@ impl Session {
 
     pub fn opened_at(&self) -> DateTime<Utc> {
         self.opened_at
-    }
-
-    /// Returns a parameter's value, such as that of `client_encoding`.
-    pub fn parameter(&self, name: &str) -> Option<String> {
-        self.state.lock().settings.get(name).ok()
     }
 
     /// Returns how long the client may send nothing in the state that the session is in.

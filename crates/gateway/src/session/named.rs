@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use datafusion::common::ScalarValue;
+use lakegate_dialect::visible::{OpenCursor, PreparedStatement};
 use lakegate_error::{Code, Error, Result};
 use lakegate_sql::Parsed;
 use lakegate_sql::ast::{self as sql, Statement};
@@ -19,13 +21,70 @@ use crate::{Execution, Rows};
 /// The maximum number of statements that a session may hold prepared by name.
 const MAX_PREPARED: usize = 10_000;
 
+/// A statement that is kept prepared under a name.
+pub(crate) struct Kept {
+    pub statement: Arc<Prepared>,
+    /// What the client sent.
+    text: String,
+    since: DateTime<Utc>,
+}
+
+impl Kept {
+    fn now(statement: Arc<Prepared>, text: String) -> Self {
+        Self {
+            statement,
+            text,
+            since: Utc::now(),
+        }
+    }
+
+    /// `from_sql`: whether PREPARE made it.
+    fn shown(&self, name: &str, from_sql: bool) -> PreparedStatement {
+        let columns = self.statement.columns.as_ref();
+        let types = columns.map(|columns| columns.fields().iter());
+        PreparedStatement {
+            name: name.to_owned(),
+            statement: self.text.clone(),
+            prepared_at: self.since.timestamp_micros(),
+            parameters: self.statement.parameters.clone(),
+            results: types.map(|fields| fields.map(|field| field.data_type().clone()).collect()),
+            from_sql,
+        }
+    }
+}
+
 impl Session {
-    /// Runs PREPARE.
+    /// Returns the statements that are kept prepared, and the open cursors, by name.
+    pub(super) fn kept(&self) -> (Vec<PreparedStatement>, Vec<OpenCursor>) {
+        let state = self.state.lock();
+        let of_sql = state.prepared.iter();
+        let of_sql = of_sql.map(|(name, kept)| kept.shown(name, true));
+        let of_protocol = state.shared.iter();
+        let of_protocol = of_protocol.map(|(name, kept)| kept.shown(name, false));
+        let mut prepared: Vec<PreparedStatement> = of_sql.chain(of_protocol).collect();
+        let cursors = state.cursors.all().map(|(name, cursor)| OpenCursor {
+            name: name.clone(),
+            statement: cursor.text.clone(),
+            hold: cursor.hold,
+            binary: cursor.binary,
+            created_at: cursor.created_at.timestamp_micros(),
+        });
+        let mut cursors: Vec<OpenCursor> = cursors.collect();
+        prepared.sort_by(|one, other| one.name.cmp(&other.name));
+        cursors.sort_by(|one, other| one.name.cmp(&other.name));
+        (prepared, cursors)
+    }
+
+    /// Runs PREPARE. `text`: the whole statement.
     ///
     /// # Errors
     /// The name is taken; too many statements are prepared, or they take too much memory; preparing
     /// the statement fails.
-    pub(super) async fn prepare_named(&self, prepare: &sql::Prepare) -> Result<Execution> {
+    pub(super) async fn prepare_named(
+        &self,
+        prepare: &sql::Prepare,
+        text: &str,
+    ) -> Result<Execution> {
         {
             let state = self.state.lock();
             if state.prepared.contains_key(&prepare.name) {
@@ -48,16 +107,15 @@ impl Session {
             text: prepare.text.clone(),
             position: 1,
         };
-        let prepared = Box::pin(self.prepare(parsed, &[])).await?;
+        let prepared = Box::pin(self.prepare(Arc::new(parsed), &[])).await?;
         let mut state = self.state.lock();
         check_weight(
-            state.prepared.values().map(|prepared| prepared.weight()),
+            state.prepared.values().map(|kept| kept.statement.weight()),
             prepared.weight(),
             "DEALLOCATE those that are not needed any more",
         )?;
-        state
-            .prepared
-            .insert(prepare.name.clone(), Arc::new(prepared));
+        let kept = Kept::now(Arc::new(prepared), text.to_owned());
+        state.prepared.insert(prepare.name.clone(), kept);
         Ok(command("PREPARE"))
     }
 
@@ -68,8 +126,10 @@ impl Session {
             matches!(statement, Statement::Query(_)) || statement.written_query().is_some()
         });
         if is_prepared {
+            let text = prepared.source.text().into_owned();
             let mut state = self.state.lock();
-            state.shared.insert(name.to_owned(), Arc::clone(prepared));
+            let kept = Kept::now(Arc::clone(prepared), text);
+            state.shared.insert(name.to_owned(), kept);
         }
     }
 
@@ -148,7 +208,8 @@ impl Session {
             .with_hint("BEGIN first, or declare the cursor WITH HOLD"));
         }
         let rows = self.run_query(moment, prepared, parameters, None).await?;
-        let cursor = Cursor::new(declare, rows);
+        let text = prepared.source.text().into_owned();
+        let cursor = Cursor::new(declare, text, rows);
         self.state.lock().cursors.open(&declare.name, cursor)?;
         Ok(command("DECLARE CURSOR"))
     }

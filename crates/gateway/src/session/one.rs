@@ -108,7 +108,7 @@ impl Session {
                     }
                 })
                 .collect();
-            let prepared = self.prepare(parsed.clone(), &declared).await?;
+            let prepared = self.prepare(Arc::clone(parsed), &declared).await?;
             Ok(Arc::new(prepared))
         }
         .boxed()

@@ -1,12 +1,13 @@
 //! Preparation: finds a statement's parameters and columns by planning it.
 
-use futures::future::BoxFuture;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, SchemaRef};
 use bytes::Bytes;
 use datafusion::logical_expr::LogicalPlan;
 use futures::FutureExt;
+use futures::future::BoxFuture;
 use lakegate_error::Result;
 use lakegate_sql::Parsed;
 use lakegate_sql::ast::{self as sql, Statement};
@@ -17,7 +18,7 @@ use crate::query::kept_plan::{KeptPlan, PlanInputs, PlanSlot};
 use crate::query::parameter_places::place_types;
 use crate::query::parameters::{
     cast_parameters, declare_types, inferred_types, list_of, lists_as_items, named_parameters,
-    parameter_types, untyped_parameters,
+    number, parameter_types, untyped_parameters,
 };
 use crate::query::planners::PlannedText;
 use crate::query::planning::{Planned, Planning};
@@ -26,6 +27,7 @@ use crate::session::Session;
 use crate::session::describe_prepared;
 use crate::session::prepared::Prepared;
 use crate::session::results::{setting_schema, text_schema};
+use crate::write::returning::check_clause;
 
 impl Session {
     /// Plans a statement far enough to know its parameters and columns.
@@ -36,7 +38,7 @@ impl Session {
     /// The session is over; planning a query fails.
     pub fn prepare<'a>(
         &'a self,
-        parsed: Parsed,
+        parsed: Arc<Parsed>,
         declared: &'a [Option<DataType>],
     ) -> BoxFuture<'a, Result<Prepared>> {
         async move {
@@ -80,19 +82,21 @@ impl Session {
                     prepared.casts = cast_parameters(&declare.query);
                 }
                 statement if statement.written_query().is_some() => {
-                    let described = self.written_query_to_describe(&moment, statement, declared);
-                    let described = match described.await {
-                        Ok((query, types)) => {
-                            Box::pin(self.describe(&moment, &query, &types)).await
-                        }
-                        Err(error) => Err(error),
-                    };
-                    let described = described.map_err(|error| self.told(error, parsed))?;
+                    let described = self.describe_write(&moment, statement, declared);
+                    let described = Box::pin(described).await;
+                    let (described, returned) =
+                        described.map_err(|error| self.told(error, parsed))?;
                     prepared.parameters = described.parameters;
                     prepared.untyped = described.untyped;
+                    prepared.columns = returned;
                     prepared.casts = statement
                         .written_query()
                         .map_or_else(Default::default, cast_parameters);
+                    if let Statement::Insert(insert) = statement
+                        && let Some(returning) = &insert.returning
+                    {
+                        prepared.casts.extend(cast_parameters(returning));
+                    }
                 }
                 Statement::Explain(explain) => {
                     let described = match explain.statement.as_ref() {
@@ -166,7 +170,7 @@ impl Session {
     fn described_before(
         &self,
         moment: &Moment,
-        parsed: &Parsed,
+        parsed: &Arc<Parsed>,
         declared: &[Option<DataType>],
     ) -> Option<Prepared> {
         let settings = self.settings();
@@ -215,10 +219,13 @@ impl Session {
         let lists = lists_as_items(&mut asked, declared);
         let (mut planned, known) = match named.is_empty() {
             true => {
-                let planned = Box::pin(self.plan_query(moment, &asked, declared)).await?;
+                let planned = Box::pin(self.plan_query(moment, &asked, declared, true)).await?;
                 (planned, declared.to_vec())
             }
-            false => Box::pin(self.plan_for_types(moment, &asked, declared)).await?,
+            false => {
+                let is_last = are_declared(&named, declared);
+                Box::pin(self.plan_for_types(moment, &asked, declared, is_last)).await?
+            }
         };
         let mut inferred = inferred_types(&planned.plan)?;
         for name in named {
@@ -234,7 +241,7 @@ impl Session {
         let settled: Vec<Option<DataType>> = parameters.iter().cloned().map(Some).collect();
         if settled != declared {
             // Planned again with the types that it will run with.
-            planned = Box::pin(self.plan_query(moment, query, &settled)).await?;
+            planned = Box::pin(self.plan_query(moment, query, &settled, true)).await?;
         }
         Ok(Description {
             parameters,
@@ -245,41 +252,90 @@ impl Session {
         })
     }
 
+    /// Describes the query of a statement that writes, with all parameters of the statement, and the
+    /// columns of its RETURNING clause, if it has one.
+    async fn describe_write(
+        &self,
+        moment: &Moment,
+        statement: &Statement,
+        declared: &[Option<DataType>],
+    ) -> Result<(Description, Option<SchemaRef>)> {
+        let (query, types) = self
+            .written_query_to_describe(moment, statement, declared)
+            .await?;
+        let mut described = Box::pin(self.describe(moment, &query, &types)).await?;
+        if !matches!(statement, Statement::Insert(insert) if insert.returning.is_some()) {
+            return Ok((described, None));
+        }
+        let catalog = self.statement_context(moment).await?;
+        let Some(returning) = self.returning(moment, &catalog, statement).await? else {
+            return Ok((described, None));
+        };
+        let known = described.parameters.iter().enumerate();
+        let known = known.map(|(index, data_type)| {
+            let is_untyped = described.untyped.contains(&index);
+            (!is_untyped).then(|| data_type.clone())
+        });
+        let known: Vec<Option<DataType>> = known.collect();
+        let seen = returning.seen(None)?;
+        let returned = Box::pin(self.describe(&seen, &returning.query, &known)).await?;
+        check_clause(&returned.plan)?;
+        described.parameters = returned.parameters;
+        described.untyped = returned.untyped;
+        Ok((described, Some(returned.columns)))
+    }
+
     /// Plans a query to learn the types of its parameters. Returns also those that are declared, or
     /// that follow from the places of parameters.
+    ///
+    /// `is_last`: whether the plan may be the one that runs, so that its columns are needed.
     async fn plan_for_types(
         &self,
         moment: &Moment,
         query: &ast::Query,
         declared: &[Option<DataType>],
+        is_last: bool,
     ) -> Result<(Planned, Vec<Option<DataType>>)> {
         let mut placed = query.clone();
         let types = place_types(&mut placed, declared);
         if types != declared || placed != *query {
-            match Box::pin(self.plan_query(moment, &placed, &types)).await {
+            match Box::pin(self.plan_query(moment, &placed, &types, is_last)).await {
                 Ok(planned) => return Ok((planned, types)),
                 Err(error) if error.code().is_about_the_run() => return Err(error),
                 // Types of places are guesses: without them the query may be right.
                 Err(_) => {}
             }
         }
-        let planned = Box::pin(self.plan_query(moment, query, declared)).await?;
+        let planned = Box::pin(self.plan_query(moment, query, declared, is_last)).await?;
         Ok((planned, declared.to_vec()))
     }
 
-    /// Plans a query whose parameters have the types known so far.
+    /// Plans a query whose parameters have the types known so far. `is_last`: as for
+    /// [`Self::plan_for_types`].
     async fn plan_query(
         &self,
         moment: &Moment,
         query: &ast::Query,
         types: &[Option<DataType>],
+        is_last: bool,
     ) -> Result<Planned> {
         let mut statement = ast::Statement::Query(Box::new(query.clone()));
         declare_types(&mut statement, types);
         let planning = Box::pin(self.resolve(moment, statement)).await?;
         let text = PlannedText::Query(query, planning.database.clone());
-        self.plan(moment, text, planning.described().boxed()).await
+        let work = match is_last {
+            true => planning.described().boxed(),
+            false => planning.planned().boxed(),
+        };
+        self.plan(moment, text, work).await
     }
+}
+
+/// Returns whether the types of all parameters are declared. Otherwise the query is planned again
+/// once they are known.
+fn are_declared(named: &BTreeSet<String>, declared: &[Option<DataType>]) -> bool {
+    let is_declared = |name: &String| number(name).is_some_and(|number| number <= declared.len());
+    declared.iter().all(Option::is_some) && named.iter().all(is_declared)
 }
 
 /// A planned query with the types of all its parameters.

@@ -66,7 +66,7 @@ pub struct Prepared {
 impl Prepared {
     /// Wraps a statement without parameters that runs without being described first, so that it is
     /// planned only once.
-    pub fn undescribed(parsed: Parsed) -> Self {
+    pub fn undescribed(parsed: Arc<Parsed>) -> Self {
         Self::of(QuerySource::Sql(parsed))
     }
 

@@ -198,7 +198,7 @@ impl Session {
             Statement::DescribePrepared(describe) => {
                 let prepared = state.prepared.get(&describe.name);
                 let prepared = prepared.ok_or_else(|| unknown_prepared(&describe.name))?;
-                return describe_prepared::describe(prepared, describe.side);
+                return describe_prepared::describe(&prepared.statement, describe.side);
             }
             Statement::CloseCursor(close) => state.cursors.close(close.name.as_deref())?,
             Statement::Unlisten => {}

@@ -8,9 +8,9 @@ use super::record::QueryRecord;
 /// A step in the life of a query, with the query's record at that time.
 #[derive(Debug, Clone, Copy)]
 pub enum QueryEvent<'a> {
-    /// The query exists and can be cancelled.
+    /// The query exists and can be cancelled. Not sent of a query that ends as it is submitted.
     Submitted(&'a QueryRecord),
-    /// The query has left the queue.
+    /// The query has left the queue. Not sent of a query that ends before.
     Started(&'a QueryRecord),
     /// The query has ended. Sent once per query.
     Finished(&'a QueryRecord),

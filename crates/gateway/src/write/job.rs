@@ -113,9 +113,7 @@ impl WriteJob {
                 Ok(written.rows)
             }
             QueryWrite::Removal(plan) => {
-                let stop = CancellationToken::new();
-                let counting = self.spawn(count(Arc::clone(plan), batches, stop.clone()))?;
-                let found = self.attended(counting, &stop).await?;
+                let found = self.worked(count(Arc::clone(plan), batches)).await?;
                 drop(permit);
                 let removals = plan.removals(&found)?;
                 let mut writes = Vec::with_capacity(removals.len());
@@ -134,11 +132,9 @@ impl WriteJob {
             }
             QueryWrite::Temporary(write) => {
                 let memory = self.session()?.memory().hold();
-                let stop = CancellationToken::new();
                 let query = Arc::clone(&self.query);
                 let keeping = kept(write.mapping.clone(), batches, memory, query);
-                let keeping = self.spawn(unless_stopped(keeping, stop.clone()))?;
-                let part = self.attended(keeping, &stop).await?;
+                let part = self.worked(keeping).await?;
                 drop(permit);
                 self.query.commits()?;
                 self.session()?.change_temporary(&write.change, part)
@@ -148,7 +144,7 @@ impl WriteJob {
 
     /// # Errors
     /// The session is over.
-    fn session(&self) -> Result<Arc<Session>> {
+    pub(super) fn session(&self) -> Result<Arc<Session>> {
         let session = self.session.upgrade();
         session.ok_or_else(|| Error::internal("the session of a write is over"))
     }
@@ -185,6 +181,16 @@ impl WriteJob {
         let written = self.attended(encoding, &stop).await?;
         drop(permit);
         Ok(written)
+    }
+
+    /// Runs work on the query threads, until the query is stopped.
+    pub(super) async fn worked<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T>> + Send + 'static,
+    ) -> Result<T> {
+        let stop = CancellationToken::new();
+        let working = self.spawn(unless_stopped(work, stop.clone()))?;
+        self.attended(working, &stop).await
     }
 
     /// Runs work on the query threads.
@@ -301,17 +307,13 @@ const NOTHING_WRITTEN: Written = Written {
 async fn count(
     plan: Arc<RemovalPlan>,
     batches: impl Stream<Item = Result<RecordBatch>> + Send,
-    stop: CancellationToken,
 ) -> Result<Found> {
-    let all = async {
-        let mut found = Found::default();
-        let mut batches = std::pin::pin!(batches);
-        while let Some(batch) = batches.next().await {
-            plan.count(&mut found, &batch?)?;
-        }
-        Ok(found)
-    };
-    unless_stopped(all, stop).await
+    let mut found = Found::default();
+    let mut batches = std::pin::pin!(batches);
+    while let Some(batch) = batches.next().await {
+        plan.count(&mut found, &batch?)?;
+    }
+    Ok(found)
 }
 
 async fn unless_stopped<T>(

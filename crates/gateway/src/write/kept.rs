@@ -48,7 +48,7 @@ pub(super) async fn kept(
 }
 
 /// Returns the batch with buffers of its own, if those that it has are of a larger one.
-fn compact(batch: RecordBatch) -> Result<RecordBatch> {
+pub(super) fn compact(batch: RecordBatch) -> Result<RecordBatch> {
     let (held, needed) = (batch.get_array_memory_size(), bytes_in(&batch));
     if held <= needed.saturating_add(needed / 4).saturating_add(4096) {
         return Ok(batch);

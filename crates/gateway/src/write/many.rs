@@ -2,6 +2,7 @@
 //! as many rows of VALUES, instead of one write each.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use datafusion::common::ScalarValue;
 use lakegate_sql::Parsed;
@@ -32,7 +33,8 @@ pub(crate) fn rows_at_once(prepared: &Prepared) -> usize {
 /// Returns the VALUES of an INSERT that has nothing but one row of them.
 fn one_row(insert: &Insert) -> Option<&Values> {
     let query = &insert.query;
-    let is_plain = query.with.is_none()
+    let is_plain = insert.returning.is_none()
+        && query.with.is_none()
         && query.order_by.is_none()
         && query.limit_clause.is_none()
         && query.fetch.is_none();
@@ -72,11 +74,11 @@ pub(crate) fn together(
     let parameters = types.cloned().collect();
     let parsed = Parsed {
         statement: Statement::Insert(insert),
-        ..parsed.clone()
+        ..Parsed::clone(parsed)
     };
     let prepared = Prepared {
         parameters,
-        ..Prepared::undescribed(parsed)
+        ..Prepared::undescribed(Arc::new(parsed))
     };
     let given = rows.iter().flat_map(|row| row.iter().take(width).cloned());
     Some((prepared, given.collect()))
@@ -109,7 +111,7 @@ mod tests {
     fn prepared(sql: &str, parameters: Vec<DataType>) -> Prepared {
         Prepared {
             parameters,
-            ..Prepared::undescribed(lakegate_sql::parse(sql).unwrap().remove(0))
+            ..Prepared::undescribed(Arc::new(lakegate_sql::parse(sql).unwrap().remove(0)))
         }
     }
 
@@ -136,6 +138,7 @@ mod tests {
             "INSERT INTO t SELECT $1",
             "INSERT INTO t VALUES ($1), (2)",
             "INSERT INTO t VALUES ($1) LIMIT 1",
+            "INSERT INTO t VALUES ($1) RETURNING *",
             "INSERT OVERWRITE t VALUES ($1)",
             "SELECT $1",
         ] {

@@ -8,3 +8,4 @@ mod literals;
 pub(crate) mod many;
 pub(crate) mod query;
 pub(crate) mod recovery;
+pub(crate) mod returning;

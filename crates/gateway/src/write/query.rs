@@ -16,11 +16,13 @@ use std::sync::{Arc, Weak};
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Schema, SchemaRef};
 use datafusion::common::ScalarValue;
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::ExecutionPlan;
 use futures::{FutureExt, Stream, StreamExt, TryStreamExt};
 use lakegate_dialect::Dialect;
-use lakegate_engine::{PlanRun, StopOnDrop};
+use lakegate_engine::{Joins, PlanRun, StopOnDrop};
 use lakegate_error::{Error, Result};
+use lakegate_lake::write::RowOrder;
 use lakegate_policy::snapshots::SnapshotPlan;
 use lakegate_sql::ast::Statement;
 use lakegate_statement::{QueryWrite, StatementContext};
@@ -31,6 +33,7 @@ use crate::moment::Moment;
 use crate::query::ending::{Unfinished, owned};
 use crate::query::life::{Phase, Query};
 use crate::query::logical_plan::is_repeatable;
+use crate::query::planning::Planning;
 use crate::query::run::QueryContext;
 use crate::session::Session;
 use crate::session::changes::Changes;
@@ -39,6 +42,7 @@ use crate::session::transaction::aborted;
 use crate::workgroup::Queue;
 use crate::write::job::WriteJob;
 use crate::write::literals::{cast_literals, parameter_types};
+use crate::write::returning::{BoundReturning, Returned};
 
 /// What a write leaves of the plan of its query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +58,8 @@ pub(crate) struct Wrote {
     pub query: Arc<Query>,
     /// The plan that ran, if it was to be kept; `None` if there was nothing to read.
     pub plan: Option<(SnapshotPlan, Arc<dyn ExecutionPlan>)>,
+    /// The rows of RETURNING.
+    pub returned: Option<Returned>,
 }
 
 impl Session {
@@ -69,7 +75,12 @@ impl Session {
         parameters: Vec<ScalarValue>,
     ) -> Result<Execution> {
         let writing = self.write(moment, prepared, statement, parameters, Plan::Dropped);
-        let wrote = Box::pin(writing).await?;
+        let mut wrote = Box::pin(writing).await?;
+        if let Some(wrote) = &mut wrote
+            && let Some(returned) = wrote.returned.take()
+        {
+            return Ok(Execution::Rows(returned.into_rows(&wrote.query)));
+        }
         Ok(done(statement, wrote.map(|wrote| wrote.rows)))
     }
 
@@ -100,15 +111,9 @@ impl Session {
             return Err(aborted());
         }
         let catalog = self.statement_context(moment).await?;
-        let resolved = match self.written_query(&catalog, statement).await {
-            Ok((query, _)) => {
-                let resolving = self.resolve_query(moment, query, prepared, parameters.len());
-                Box::pin(resolving).await
-            }
-            Err(error) => Err(error),
-        };
-        let planning = match resolved {
-            Ok(planning) => planning,
+        let resolving = self.resolve_write(moment, &catalog, statement, prepared, &parameters);
+        let (planning, returning) = match Box::pin(resolving).await {
+            Ok(resolved) => resolved,
             Err(error) => return Err(self.refused(moment, catalog.path.shown(), &text, error)),
         };
         let context = self.query_context(&text, planning)?;
@@ -128,9 +133,28 @@ impl Session {
         };
         unfinished.disarm();
         let session = self.me.clone();
-        let work = run(context, session, write, snapshot, plan, changes).boxed();
+        let work = run(context, session, write, snapshot, plan, changes, returning).boxed();
         let wrote = owned(&query, "a write", work, |wrote| wrote.rows).await?;
         Ok(Some(wrote))
+    }
+
+    /// Resolves the query of a statement, and binds its RETURNING clause.
+    ///
+    /// # Errors
+    /// As of [`Self::written_query`]; names do not resolve; the clause cannot be planned.
+    async fn resolve_write(
+        &self,
+        moment: &Moment,
+        catalog: &StatementContext,
+        statement: &Statement,
+        prepared: &Prepared,
+        parameters: &[ScalarValue],
+    ) -> Result<(Planning, Option<BoundReturning>)> {
+        let (query, _) = self.written_query(catalog, statement).await?;
+        let resolving = self.resolve_query(moment, query, prepared, parameters.len());
+        let planning = Box::pin(resolving).await?;
+        let binding = self.bound_returning(moment, catalog, statement, prepared, parameters);
+        Ok((planning, Box::pin(binding).await?))
     }
 
     /// Returns the query of a statement, with the literals of an INSERT as values of the columns that
@@ -278,9 +302,10 @@ async fn run(
     snapshot: Option<SnapshotPlan>,
     kept: Plan,
     changes: Option<Arc<Changes>>,
+    returning: Option<BoundReturning>,
 ) -> Result<Wrote> {
     let query = Arc::clone(&context.query);
-    let order = write.order();
+    let (order, of_spilling) = (write.order(), write.order());
     let job = WriteJob {
         gateway: Arc::clone(&context.gateway),
         query: Arc::clone(&query),
@@ -296,36 +321,50 @@ async fn run(
             rows,
             query,
             plan: None,
+            returned: None,
         });
     };
     let admitted = context.gateway.admit(&query, Queue::Lake);
     let permit = query.step(Phase::Queued, admitted).await?;
     let permit = Arc::new((permit, query.holds_permit()));
     query.runs();
-    let planning = Box::pin(context.physical_in_order(&snapshot.plan, order));
+    let planning = Box::pin(context.physical_in_order(&snapshot.plan, order, Joins::Hashed));
     let plan = query.step(Phase::Planning, planning).await?;
     let held = (Arc::clone(&permit), query.working(), snapshot.held.clone());
     let shown = (kept == Plan::Kept).then(|| Arc::clone(&plan));
-    let rows = job.run(batches(context, plan, held), permit).await?;
+    let rows = batches(context, plan, held, (snapshot.plan.clone(), of_spilling));
+    let (rows, returned) = match returning {
+        None => (job.run(rows, permit).await?, None),
+        Some(returning) => {
+            let working = job.returning(returning, rows, Arc::clone(&permit));
+            let (gathered, returned) = Box::pin(working).await?;
+            let rows = futures::stream::iter(gathered.batches.into_iter().map(Ok));
+            let rows = job.run(rows, (permit, gathered.memory)).await?;
+            (rows, Some(returned))
+        }
+    };
     Ok(Wrote {
         rows,
         query,
         plan: shown.map(|plan| (snapshot, plan)),
+        returned,
     })
 }
 
 /// Returns the rows of a plan, which begins to run when the stream is first polled, and stops when
 /// it is dropped.
 ///
-/// `held`: kept as long as a thread works for the plan.
-fn batches(
+/// `held`: kept as long as a thread works for the plan. `made_of`: what the plan was made of.
+pub(super) fn batches(
     context: QueryContext,
     plan: Arc<dyn ExecutionPlan>,
     held: impl Send + Sync + 'static,
+    made_of: (LogicalPlan, Option<RowOrder>),
 ) -> impl Stream<Item = Result<RecordBatch>> + Send + 'static {
     let unwanted = StopOnDrop(Arc::default());
     let run = PlanRun::new(Arc::clone(&unwanted.0), held);
-    let running = async move { context.execute(&plan, run) };
+    let (snapshot, order) = made_of;
+    let running = async move { context.execute_or_spill(&plan, run, snapshot, order) };
     let batches = futures::stream::once(running).try_flatten();
     batches.inspect(move |_| {
         let _ = &unwanted;

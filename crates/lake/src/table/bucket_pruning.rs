@@ -20,6 +20,9 @@ use super::key_sets::key_sets;
 use super::{PartitionSource, SnapshotPartition};
 use crate::write::buckets::{bucket, possible_hashes, with_hash};
 
+/// Names who wrote the buckets of a table: `hive`, which it is without the property, or `spark`.
+const BUCKETING_FORMAT: &str = "bucketing_format";
+
 /// The most combinations of values whose buckets are looked for.
 const MAX_HASHES: usize = 4096;
 
@@ -43,6 +46,11 @@ impl WantedBuckets {
         let count = known.filter(|count| (2..=MAX_BUCKETS).contains(count))?;
         let version = table.parameters.get(BUCKETING_VERSION);
         if version.is_none_or(|version| version != "1") || storage.bucket_columns.is_empty() {
+            return None;
+        }
+        // Spark divides rows by another function.
+        let writer = table.parameters.get(BUCKETING_FORMAT);
+        if writer.is_some_and(|writer| !writer.eq_ignore_ascii_case("hive")) {
             return None;
         }
         let columns = storage.bucketing_columns();
@@ -249,6 +257,12 @@ mod tests {
         assert_eq!(wanted(&one("int"), equal()), Some(vec![5]));
         assert_eq!(wanted(&table(&[("a", "int")], None), equal()), None);
         assert_eq!(wanted(&table(&[("a", "int")], Some("2")), equal()), None);
+        for (writer, found) in [("spark", None), ("Hive", Some(vec![5]))] {
+            let mut table = one("int");
+            let property = (BUCKETING_FORMAT.to_owned(), writer.to_owned());
+            table.parameters.extend([property]);
+            assert_eq!(wanted(&table, equal()), found, "{writer}");
+        }
         assert_eq!(wanted(&one("double"), col("a").eq(lit(5.0))), None);
         assert_eq!(wanted(&one("int"), col("a").gt(lit(5))), None);
         assert_eq!(wanted(&one("int"), equal().or(col("b").eq(lit(1)))), None);

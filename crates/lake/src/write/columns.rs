@@ -11,8 +11,10 @@ use arrow::buffer::Buffer;
 use arrow::compute::{cast, take};
 use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
 use arrow::error::ArrowError;
+use lakegate_catalog::hive_type::HiveType;
 use lakegate_error::{Code, Error, Result};
 
+use super::bounds::Bound;
 use crate::leaves::cast_rounded;
 use crate::{STRICT, type_name};
 
@@ -30,6 +32,8 @@ pub struct Mapping {
     fixed: Vec<(usize, ArrayRef)>,
     /// Columns that have a value in each row.
     required: Vec<usize>,
+    /// What the values of the columns must be, beside their type. Empty: any values.
+    bounds: Vec<Option<Bound>>,
     /// The name of the table, for the error of a row without one.
     relation: String,
 }
@@ -100,6 +104,7 @@ impl Mapping {
             sources,
             fixed: Vec::new(),
             required: Vec::new(),
+            bounds: Vec::new(),
             relation: String::new(),
         })
     }
@@ -109,6 +114,13 @@ impl Mapping {
     pub fn require(&mut self, relation: &str, places: Vec<usize>) {
         relation.clone_into(&mut self.relation);
         self.required = places;
+    }
+
+    /// Makes it an error that a text or a decimal is longer than its column's type. `declared`: the
+    /// types of all columns of the table, in their order; `None`: it has none that is known.
+    pub fn declare(&mut self, declared: impl Iterator<Item = Option<HiveType>>) {
+        let bounds = declared.map(|declared| Bound::of(declared.as_ref()?));
+        self.bounds = bounds.collect();
     }
 
     /// Gives all rows one value of a column that is not sent, of the column's type.
@@ -149,14 +161,16 @@ impl Mapping {
         &self.schema
     }
 
-    /// The mapping of batches that have the table's columns in their places already, and perhaps
-    /// others behind them.
-    pub(super) fn applied(&self) -> Self {
+    /// The mapping of batches whose rows passed this one: they have the table's columns in their
+    /// places, and perhaps others behind them.
+    #[must_use]
+    pub fn applied(&self) -> Self {
         Self {
             schema: Arc::clone(&self.schema),
             sources: (0..self.sources.len()).map(Some).collect(),
             fixed: Vec::new(),
             required: self.required.clone(),
+            bounds: Vec::new(),
             relation: self.relation.clone(),
         }
     }
@@ -194,9 +208,13 @@ impl Mapping {
                 if let Some((_, value)) = self.fixed.iter().find(|(fixed, _)| *fixed == place) {
                     return repeated(value, rows);
                 }
-                match source.and_then(|at| batch.columns().get(at)) {
-                    Some(column) => converted(column, field),
-                    None => Ok(new_null_array(field.data_type(), rows)),
+                let Some(column) = source.and_then(|at| batch.columns().get(at)) else {
+                    return Ok(new_null_array(field.data_type(), rows));
+                };
+                let column = converted(column, field)?;
+                match self.bounds.get(place).and_then(Option::as_ref) {
+                    Some(bound) => bound.fit(field.name(), &column),
+                    None => Ok(column),
                 }
             })
             .collect::<Result<Vec<ArrayRef>>>()?;
@@ -518,6 +536,25 @@ mod tests {
         let error = mapping.apply(&batch(vec![Some(1)])).unwrap_err();
         assert!(error.message().contains("\"day\""), "{error}");
         assert!(mapping.apply(&batch(vec![])).is_ok());
+    }
+
+    #[test]
+    fn texts_are_held_to_the_length_that_is_declared() {
+        let incoming = Schema::new(vec![Field::new("name", DataType::Utf8, true)]);
+        let mut mapping = Mapping::new("sales.t", &table(), &incoming, |_| true).unwrap();
+        mapping.declare([None, Some(HiveType::Varchar(2)), None, None].into_iter());
+        let mapping = mapping.with_views(4).unwrap();
+        let batch = |text: &str| {
+            let texts: ArrayRef = Arc::new(StringArray::from(vec![text]));
+            RecordBatch::try_new(Arc::new(incoming.clone()), vec![texts]).unwrap()
+        };
+        let written = mapping.apply(&batch("ab ")).unwrap();
+        assert_eq!(written.column(1).as_string_view().value(0), "ab");
+        let error = mapping.apply(&batch("abc")).unwrap_err();
+        assert_eq!(error.code(), Code::TextTooLong);
+        assert!(error.message().contains("\"name\""), "{error}");
+        let again = mapping.applied().apply(&written).unwrap();
+        assert_eq!(again, written);
     }
 
     #[test]

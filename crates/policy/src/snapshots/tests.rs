@@ -181,6 +181,17 @@ async fn what_is_scanned_twice_alike_is_read_once() {
     assert_eq!(files, [1, 0, 1, 1]);
     assert_eq!(pinned.bytes(), 3);
     assert!(!pinned.is_stable(), "it was written just now");
+    let mut sources = Vec::new();
+    let walked = pinned.plan.apply_with_subqueries(|node| {
+        if let LogicalPlan::TableScan(scan) = node {
+            sources.push(Arc::clone(&scan.source));
+        }
+        Ok(TreeNodeRecursion::Continue)
+    });
+    walked.unwrap();
+    let is_first = |source: &Arc<dyn TableSource>| Arc::ptr_eq(source, &sources[0]);
+    let firsts: Vec<bool> = sources.iter().map(is_first).collect();
+    assert_eq!(firsts, [true, false, true, false]);
 }
 
 #[tokio::test]

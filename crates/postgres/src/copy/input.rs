@@ -14,7 +14,7 @@ use crate::backend;
 use crate::connection::Connection;
 use crate::encode::Format;
 use crate::link::Ended;
-use crate::rows::{Failed, style};
+use crate::rows::Failed;
 
 impl Connection {
     /// Runs COPY .. FROM STDIN. If it fails or the client is lost, no row becomes visible.
@@ -30,7 +30,7 @@ impl Connection {
             mut ingestion,
         } = self.link.run(session.copy_in(prepared)).await??;
         let width = columns.fields().len();
-        let decoder = Decoder::new(copy, options, &columns, style(&self.session).zone);
+        let decoder = Decoder::new(copy, options, &columns, self.style().zone);
         let decoder = decoder.and_then(|decoder| match i16::try_from(width) {
             Ok(_) => Ok(decoder),
             Err(_) => Err(Error::not_supported("COPY of more than 32767 columns")),

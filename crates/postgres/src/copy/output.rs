@@ -10,7 +10,7 @@ use super::options::{Direction, Options, chosen};
 use crate::backend::{self, tag};
 use crate::connection::Connection;
 use crate::encode::{BatchEncoder, Format};
-use crate::rows::{Failed, Running, style};
+use crate::rows::{Failed, Running};
 
 /// Every byte of the texts of numbers, booleans, dates, times and timestamps.
 const PLAIN: &[u8] = b"0123456789+-.: tfeBCNaInity";
@@ -210,7 +210,7 @@ impl Connection {
             Format::Text
         };
         let lines = Lines::new(copy, &names)?;
-        let mut running = Running::new(rows, &vec![format; names.len()], style(&self.session));
+        let mut running = Running::new(rows, &vec![format; names.len()], self.style());
         backend::copy_out_response(&mut self.link.out, format, names.len());
         let sent = if format == Format::Binary {
             // As in Postgres, the header is sent with the first row, which psycopg relies on; a row

@@ -12,7 +12,7 @@ use lakegate_error::{Code, Error, Result};
 use lakegate_gateway::values::IntervalStyle;
 use lakegate_gateway::values::time::Clock;
 
-use super::number::{put_start, put_uint, two_digits};
+use super::number::{ASCII_ZEROS, eight_digits, put_start, put_uint, two_digits};
 
 pub(super) const DAY_MICROS: i64 = 86_400_000_000;
 /// Days from 1970-01-01 to 2000-01-01, where Postgres' binary dates begin.
@@ -127,6 +127,35 @@ pub(super) fn pg_time(micros: i64) -> Result<i64> {
 
 /// Returns the year (0 is 1 BC), month and day of days since 1970.
 fn civil(days: i64) -> (i64, u32, u32) {
+    near_civil(days).unwrap_or_else(|| any_civil(days))
+}
+
+/// As [`civil`], of the years from -32800 to 2,900,000 and in 32 bits: C. Neri and L. Schneider,
+/// "Euclidean affine functions and their application to calendar algorithms".
+#[inline]
+fn near_civil(days: i64) -> Option<(i64, u32, u32)> {
+    /// Eras of 400 years, from March of year 0, that are added so that no number is negative.
+    const ERAS: i64 = 82;
+    let shifted = u32::try_from(days + 719_468 + 146_097 * ERAS).ok()?;
+    if shifted >= 1 << 30 {
+        return None;
+    }
+    let of_century = 4 * shifted + 3;
+    let century = of_century / 146_097;
+    let of_year = 4 * (of_century % 146_097 / 4) + 3;
+    // The quotient and the remainder of `of_year / 1461` are the halves of a product.
+    let product = 2_939_745 * u64::from(of_year);
+    let year_of_century = (product >> 32) as u32;
+    let day_of_year = product as u32 / 2_939_745 / 4;
+    let of_month = 2141 * day_of_year + 197_913;
+    let (month, day) = (of_month / 65_536, of_month % 65_536 / 2141 + 1);
+    // Years begin in March here.
+    let is_next = day_of_year >= 306;
+    let year = i64::from(100 * century + year_of_century) - 400 * ERAS + i64::from(is_next);
+    Some((year, if is_next { month - 12 } else { month }, day))
+}
+
+fn any_civil(days: i64) -> (i64, u32, u32) {
     let shifted = days + 719_468;
     let era = shifted.div_euclid(146_097);
     let day_of_era = shifted.rem_euclid(146_097);
@@ -162,19 +191,18 @@ fn put_day(out: &mut BytesMut, days: i64) -> bool {
     if shown > 9999 {
         put_uint(out, shown / 10_000);
     }
-    let [a, b] = two_digits((shown / 100 % 100) as u32);
-    let [c, d] = two_digits((shown % 100) as u32);
-    let ([e, f], [g, h]) = (two_digits(month), two_digits(day));
+    let last = (shown % 10_000) as u32;
+    let digits = eight_digits(last * 10_000 + month * 100 + day) | ASCII_ZEROS;
+    let [a, b, c, d, e, f, g, h] = digits.to_le_bytes();
     out.extend_from_slice(&[a, b, c, d, b'-', e, f, b'-', g, h]);
     year <= 0
 }
 
 fn put_clock(out: &mut BytesMut, micros: i64) {
-    let seconds = micros / 1_000_000;
     // At most 24 hours.
-    let [a, b] = two_digits((seconds / 3600) as u32);
-    let [c, d] = two_digits((seconds / 60 % 60) as u32);
-    let [e, f] = two_digits((seconds % 60) as u32);
+    let seconds = (micros / 1_000_000) as u32;
+    let clock = seconds / 3600 * 10_000 + seconds / 60 % 60 * 100 + seconds % 60;
+    let [_, _, a, b, c, d, e, f] = (eight_digits(clock) | ASCII_ZEROS).to_le_bytes();
     out.extend_from_slice(&[a, b, b':', c, d, b':', e, f]);
     put_fraction(out, (micros % 1_000_000) as u32);
 }
@@ -307,6 +335,19 @@ mod tests {
             let (year, month, day) = civil(days);
             assert_eq!(days_from_civil(year, month, day), days);
         }
+    }
+
+    #[test]
+    fn calendar_in_32_bits_is_the_same() {
+        let first = days_from_civil(-32_800, 3, 1);
+        let last = (1 << 30) - 719_468 - 146_097 * 82 - 1;
+        let all = (first..last).step_by(9_973);
+        let near = (-800_000..800_000).step_by(7);
+        for days in all.chain(near).chain([first, last]) {
+            assert_eq!(near_civil(days), Some(any_civil(days)), "{days}");
+        }
+        assert_eq!(near_civil(first - 1), None);
+        assert_eq!(near_civil(last + 1), None);
     }
 
     #[test]

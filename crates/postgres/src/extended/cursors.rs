@@ -14,7 +14,7 @@ use super::{NamedStatement, State, cannot_run, name_taken, unknown_portal};
 use crate::backend::{self, tag};
 use crate::connection::Connection;
 use crate::encode::{Format, RowEncoder};
-use crate::rows::{Failed, Running, describe, style};
+use crate::rows::{Failed, Running, describe};
 
 impl Connection {
     /// Returns the name of the portal that a FETCH, MOVE or CLOSE is about; `None` for other
@@ -31,7 +31,7 @@ impl Connection {
     }
 
     /// Prepares a FETCH, MOVE or CLOSE of a portal, which the session does not know.
-    pub(super) fn prepare_on_portal(&self, parsed: Parsed) -> NamedStatement {
+    pub(super) fn prepare_on_portal(&self, parsed: Arc<Parsed>) -> NamedStatement {
         let columns = match &parsed.statement {
             Statement::Fetch(fetch) => {
                 let portal = self.portals.get(&fetch.name);
@@ -89,7 +89,7 @@ impl Connection {
                 }
                 state => state,
             };
-            let style = style(&self.session);
+            let style = self.style();
             if describes && !moves {
                 describe(&mut self.link, columns, &[], formats, style)?;
             }
@@ -151,7 +151,7 @@ impl Connection {
         let (prepared, formats) = self.cursor(name, FetchDirection::Next).await?;
         let columns = prepared.columns.as_ref();
         let columns = columns.ok_or_else(|| unknown_portal(name))?;
-        let style = style(&self.session);
+        let style = self.style();
         Ok(describe(&mut self.link, columns, &[], &formats, style)?)
     }
 
@@ -168,7 +168,7 @@ impl Connection {
         let Execution::Rows(rows) = self.link.run(executing).await?? else {
             return Err(Error::internal("a FETCH has no rows").into());
         };
-        let mut running = Running::new(rows, &formats, style(&self.session));
+        let mut running = Running::new(rows, &formats, self.style());
         let sent = running
             .send(&mut self.link, None, |out, batch, row| {
                 batch.put_data_row(out, row)
@@ -197,7 +197,10 @@ impl Connection {
             position: 1,
         };
         let session = Arc::clone(&self.session);
-        let prepared = self.link.run(session.prepare(parsed, &[])).await?;
+        let prepared = self
+            .link
+            .run(session.prepare(Arc::new(parsed), &[]))
+            .await?;
         let prepared = prepared.map_err(|_| unknown_portal(name))?;
         let statement = prepared.statement();
         let binary = statement.is_some_and(|statement| session.fetches_binary(statement));

@@ -28,7 +28,7 @@ pub struct CreateTableAs {
 }
 
 /// `INSERT {INTO [TABLE] | OVERWRITE [TABLE|INTO]} t [AS a] [PARTITION (k = v, k2, ..)]
-/// {[(c, ..)] q | DEFAULT VALUES}`. DEFAULT in VALUES is NULL.
+/// {[(c, ..)] q | DEFAULT VALUES} [RETURNING e, ..]`. DEFAULT in VALUES is NULL.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Insert {
     /// The rows take the place of those of the table.
@@ -43,7 +43,13 @@ pub struct Insert {
     pub query: Box<ast::Query>,
     /// DEFAULT VALUES: the query is one NULL, and stands for one in each column.
     pub only_defaults: bool,
+    /// RETURNING, in PostgreSQL's dialect only: a query over the rows that are written, in place of
+    /// which the table [`RETURNED`] of the schema of temporary tables stands. It has no subquery.
+    pub returning: Option<Box<ast::Query>>,
 }
+
+/// The name of the table that [`Insert::returning`] reads.
+pub const RETURNED: &str = "returning";
 
 /// `UNLOAD (q) TO 's3://bucket/folder/' [WITH (k = v, ..)]`.
 #[derive(Debug, Clone, PartialEq)]

@@ -15,7 +15,7 @@ use sqlparser::ast::{
 };
 
 use super::query::{refused_lock, refused_write};
-use super::{grouping, recursive, row_fields, rows_from, sample, ties};
+use super::{grouping, recursive, row_fields, rows_from, sample, search, ties};
 use crate::ast::Unsupported;
 
 /// Folds the names of a query.
@@ -93,6 +93,9 @@ impl VisitorMut for Aliases {
         if let Some(lock) = query.locks.first() {
             let what = format!("FOR {}", lock.lock_type);
             return ControlFlow::Break(refused_lock(&what));
+        }
+        if let Err(refused) = query.with.as_mut().map_or(Ok(()), search::expand) {
+            return ControlFlow::Break(refused);
         }
         for cte in query.with.iter().flat_map(|with| &with.cte_tables) {
             self.declare_columns(&cte.alias);

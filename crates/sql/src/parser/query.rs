@@ -8,7 +8,7 @@ use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer, Whitespace};
 
 use super::cursor::{Cursor, Result, shown};
 use super::query_error::{self, Source};
-use super::{complexity, joins, lists, normalize, reserved, row_fields, rows_from, tokens};
+use super::{complexity, joins, lists, normalize, reserved, row_fields, rows_from, search, tokens};
 use crate::ParseError;
 use crate::ast::{Statement, Unsupported};
 use crate::dialect::AthenaDialect;
@@ -42,11 +42,17 @@ pub(super) fn changed(
         return Ok(Statement::Unsupported(refused));
     }
     let mut query = parse(cursor, |parser| parser.parse_query())?;
+    complexity::check_relations(cursor, &query)?;
+    change(query.as_mut());
+    finished(cursor, query)
+}
+
+/// A query that was parsed, with the names folded, or the reason to refuse it. Names with places are
+/// of the text at the cursor.
+pub(super) fn finished(cursor: &Cursor<'_>, mut query: Box<ast::Query>) -> Result<Statement> {
     if let Some(place) = reserved::first(&query) {
         return Err(query_error::reserved(&Source::of(cursor), place));
     }
-    complexity::check_relations(cursor, &query)?;
-    change(query.as_mut());
     Ok(match normalize::query(&mut query) {
         Ok(()) => Statement::Query(query),
         Err(refused) => Statement::Unsupported(refused),
@@ -205,6 +211,13 @@ pub(super) fn expressions(cursor: &Cursor<'_>) -> Result<Vec<ast::Expr>> {
     Ok(expressions)
 }
 
+/// The items of a SELECT list, to the end of the cursor. Their names are not folded.
+pub(super) fn select_items(cursor: &Cursor<'_>) -> Result<Vec<ast::SelectItem>> {
+    parse(cursor, |parser| {
+        parser.parse_comma_separated(Parser::parse_select_item)
+    })
+}
+
 /// Comma-separated types, to the end of the cursor.
 pub(super) fn data_types(cursor: &Cursor<'_>) -> Result<Vec<ast::DataType>> {
     parse(cursor, |parser| {
@@ -231,7 +244,7 @@ fn parse<T>(
     let tokens = tokens::offset_first(tokens::sort_operators(tokens));
     let tokens = tokens::json_tables(tokens::quantified_values(lists::plain(tokens)));
     let tokens = rows_of_nothing(rows_from::called(row_fields::named(tokens)));
-    let tokens = joins::named_columns(tokens);
+    let tokens = joins::named_columns(search::marked(tokens));
     let unclosed = unclosed_parentheses(cursor);
     if !(1..=MAX_UNCLOSED).contains(&unclosed) {
         return parse_tokens(&source, tokens, &grammar);

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use sqlparser::ast::{Expr, Query, SetExpr, Value, Visitor};
 
 use super::cursor::{Cursor, Result};
-use super::{names, parenthesized, partitions, query};
+use super::{names, parenthesized, partitions, query, returning};
 use crate::ast::{
     CreateTableAs, Delete, Insert, Statement, TableName, Truncate, Unload, Unsupported,
     WriteProperty, WriteValue,
@@ -103,10 +103,10 @@ pub(super) fn insert(cursor: &mut Cursor<'_>) -> Result<Statement> {
         return Ok(refuse("INSERT OVERWRITE DIRECTORY", "UNLOAD"));
     }
     let table = names::table(cursor)?;
-    // Nothing can refer to the alias: there is neither ON CONFLICT nor RETURNING.
-    if cursor.eat("AS") {
-        cursor.name("an alias")?;
-    }
+    let alias = match cursor.eat("AS") {
+        true => Some(cursor.name("an alias")?),
+        false => None,
+    };
     let has_partition = cursor.is_word("PARTITION") && cursor.is_sign_at(1, '(');
     let (fixed, dynamic) = match has_partition && cursor.eat("PARTITION") {
         true => partitions::keys_some_open(cursor)?,
@@ -117,19 +117,27 @@ pub(super) fn insert(cursor: &mut Cursor<'_>) -> Result<Statement> {
     } else {
         Vec::new()
     };
-    if columns.is_empty() && cursor.eat_all("DEFAULT VALUES") {
-        if has_returning(cursor) {
-            return Ok(refuse_returning());
-        }
-        return Ok(Statement::Insert(Box::new(Insert {
-            overwrite,
-            table,
-            fixed,
-            dynamic,
-            columns,
-            query: query::of_text("VALUES (NULL)")?,
-            only_defaults: true,
-        })));
+    let mut insert = Insert {
+        overwrite,
+        table,
+        fixed,
+        dynamic,
+        columns,
+        query: query::of_text("VALUES (NULL)")?,
+        only_defaults: false,
+        returning: None,
+    };
+    if insert.columns.is_empty() && cursor.eat_all("DEFAULT VALUES") {
+        insert.only_defaults = true;
+        return match returning::split(cursor) {
+            Some(_) if overwrite => Ok(refuse_returning()),
+            Some((rows, list)) if rows.at_end() => {
+                let clause = returning::query(&list, &insert.table, alias.as_deref())?;
+                cursor.skip_rest();
+                Ok(returns(insert, clause))
+            }
+            _ => Ok(Statement::Insert(Box::new(insert))),
+        };
     }
     let conflicts =
         |at: usize| cursor.is_word_at(at, "ON") && cursor.is_word_at(at + 1, "CONFLICT");
@@ -139,28 +147,54 @@ pub(super) fn insert(cursor: &mut Cursor<'_>) -> Result<Statement> {
             "a query that leaves out the rows that the table has",
         ));
     }
-    let mut query = match whole_query(cursor) {
+    let (rows, clause) = match overwrite {
+        true => (whole_query(cursor), None),
+        false => rows_and_clause(cursor, &insert.table, alias.as_deref()),
+    };
+    insert.query = match rows {
         Ok(Statement::Query(query)) => query,
         Ok(refused) => return Ok(refused),
         // The word may also be a name, in a query that is read to its end.
-        Err(_) if has_returning(cursor) => return Ok(refuse_returning()),
+        Err(_) if overwrite && has_returning(cursor) => return Ok(refuse_returning()),
         Err(error) => return Err(error),
     };
-    fill_defaults(&mut query.body);
+    fill_defaults(&mut insert.query.body);
     cursor.skip_rest();
-    Ok(Statement::Insert(Box::new(Insert {
-        overwrite,
-        table,
-        fixed,
-        dynamic,
-        columns,
-        query,
-        only_defaults: false,
-    })))
+    Ok(match clause {
+        Some(clause) => returns(insert, clause),
+        None => Statement::Insert(Box::new(insert)),
+    })
+}
+
+/// The query to the end of the cursor without its RETURNING clause, and the clause's.
+fn rows_and_clause(
+    cursor: &Cursor<'_>,
+    table: &TableName,
+    alias: Option<&str>,
+) -> (Result<Statement>, Option<Statement>) {
+    let Some((rows, list)) = returning::split(cursor) else {
+        return (whole_query(cursor), None);
+    };
+    match (whole_query(&rows), returning::query(&list, table, alias)) {
+        (Ok(rows), Ok(clause)) => (Ok(rows), Some(clause)),
+        // The word may also be a name.
+        (Err(error), _) | (_, Err(error)) => (whole_query(cursor).map_err(|_| error), None),
+    }
+}
+
+/// The INSERT with a RETURNING clause, or the reason to refuse the clause.
+fn returns(mut insert: Insert, clause: Statement) -> Statement {
+    match clause {
+        Statement::Query(query) => {
+            insert.returning = Some(query);
+            Statement::Insert(Box::new(insert))
+        }
+        refused => refused,
+    }
 }
 
 fn refuse_returning() -> Statement {
-    refuse("INSERT .. RETURNING", "SELECT after the INSERT")
+    refuse("INSERT OVERWRITE .. RETURNING", "SELECT after the INSERT")
 }
 
 /// Writes NULL for the cells DEFAULT of VALUES: no column has another default.
@@ -303,7 +337,7 @@ fn has_returning(cursor: &Cursor<'_>) -> bool {
 }
 
 /// Finds a subquery.
-struct Subqueries;
+pub(super) struct Subqueries;
 
 impl Visitor for Subqueries {
     type Break = ();

@@ -164,3 +164,15 @@ fn redacting_twice_changes_nothing_more() {
         assert_eq!(redact(&once), once);
     }
 }
+
+#[test]
+fn text_without_a_mark_stays_as_it_is() {
+    for sql in [
+        "",
+        "SELECT 1; SELECT 'pass', \"wd\", p, i FROM paswd -- 'x",
+        "SELECT 'it''s /* open",
+        "ALTER USER u SET PASS\u{212a}WORD 'x'",
+    ] {
+        assert_eq!(redact(sql), sql);
+    }
+}

@@ -116,3 +116,46 @@ async fn value_without_a_form_in_text_is_refused_and_leaves_nothing() {
     }
     assert!(files(&folder.path).is_empty());
 }
+
+/// A client may send decimals that have more digits than their type says.
+#[tokio::test]
+async fn values_that_their_columns_do_not_allow_are_refused() {
+    let server = Server::shared();
+    let admin = server.connect("admin").await;
+    let folder = Folder::new(server, "ing_bounds");
+    admin
+        .run(&format!(
+            "CREATE DATABASE ing_bounds LOCATION '{}'",
+            folder.location
+        ))
+        .await;
+    admin
+        .run("CREATE TABLE ing_bounds.t (v VARCHAR(3), d DECIMAL(4, 2))")
+        .await;
+    let mut flight = server.flight("admin").await;
+    let row = |text: &str, number: i128| {
+        let decimals = Decimal128Array::from(vec![number]);
+        let decimals = decimals.with_precision_and_scale(4, 2).unwrap();
+        let texts = StringArray::from(vec![text]);
+        batch(&[
+            ("v", Values::Array(Arc::new(texts))),
+            ("d", Values::Array(Arc::new(decimals))),
+        ])
+    };
+    let append = || into("ing_bounds.t", Mode::Append);
+    for (rows, state, column) in [
+        (row("abcd", 1), "22001", "\"v\""),
+        (row("a", 10_000), "22003", "\"d\""),
+        (row("a", i128::MIN), "22003", "\"d\""),
+    ] {
+        let refused = ingest(&mut flight, append(), vec![rows]).await.unwrap_err();
+        assert_eq!(refused.metadata().get("sqlstate").unwrap(), state);
+        assert!(refused.message().contains(column), "{refused:?}");
+    }
+    let rows = vec![row("äöü  ", 9_999)];
+    assert_eq!(ingest(&mut flight, append(), rows).await.unwrap(), 1);
+    assert_eq!(
+        admin.text("SELECT v || '.', d FROM ing_bounds.t").await,
+        "äöü.|99.99"
+    );
+}

@@ -12,6 +12,7 @@ use std::sync::atomic::Ordering;
 
 use async_trait::async_trait;
 use parking_lot::{Mutex, RwLock};
+use rusqlite::Connection;
 
 use super::state::{CachedPartitions, State};
 use super::write::{Step, Write};
@@ -148,6 +149,25 @@ impl DraftLog {
         });
         *self.view.write() = Arc::new(view);
         Ok(value)
+    }
+
+    /// Reads the file as it would be with the changes.
+    ///
+    /// # Errors
+    /// Those of `read`; `Outdated` if a change does not apply any more.
+    pub(super) fn read<T>(
+        &self,
+        inner: &Inner,
+        read: impl FnOnce(&Connection) -> Result<T>,
+    ) -> Result<T> {
+        let log = self.log.lock();
+        let mut connection = inner.writer.lock();
+        if log.closed || log.operations.is_empty() {
+            return read(&connection);
+        }
+        let mut write = inner.begin(&mut connection)?;
+        log.replay(&mut write)?;
+        read(&write.tx)
     }
 
     /// Runs the changes on what the catalog is now.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{SqliteStore, partition_statistics};
+use super::SqliteStore;
 use crate::access::By;
 use crate::error::{Kind, Result};
 use crate::model::names::{normalize, normalize_database};
@@ -154,9 +154,7 @@ impl Metastore for SqliteStore {
         table: &Table,
         most: usize,
     ) -> Result<BTreeMap<String, TableStatistics>> {
-        let id = table.id;
-        self.blocking(move |inner| partition_statistics::all(&inner.writer.lock(), id, most))
-            .await
+        self.read_all_partition_statistics(table.id, most).await
     }
 
     async fn update_partition_statistics(

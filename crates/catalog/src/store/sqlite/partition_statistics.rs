@@ -1,6 +1,7 @@
 //! What ANALYZE found of partitions. Nothing of it is in memory.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -13,7 +14,7 @@ use crate::partition::{PartitionKey, identity_key};
 use crate::store::table_rules::{merged_statistics, require_same};
 
 impl SqliteStore {
-    /// What was committed. `values`: as they are registered.
+    /// `values`: as they are registered.
     pub(super) async fn read_partition_statistics(
         &self,
         table: &Table,
@@ -21,8 +22,28 @@ impl SqliteStore {
     ) -> Result<Option<TableStatistics>> {
         let id = table.id;
         let key = identity_key(&PartitionKey::of_table(table)?, values)?;
-        self.blocking(move |inner| known(&inner.writer.lock(), id, &key))
-            .await
+        self.read_file(move |file| known(file, id, &key)).await
+    }
+
+    /// As of [`all`].
+    pub(super) async fn read_all_partition_statistics(
+        &self,
+        table_id: i64,
+        most: usize,
+    ) -> Result<BTreeMap<String, TableStatistics>> {
+        self.read_file(move |file| all(file, table_id, most)).await
+    }
+
+    /// Reads the file as it was committed, or in a draft, as it would be with the draft's changes.
+    async fn read_file<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let Some(draft) = &self.draft else {
+            return self.blocking(move |inner| read(&inner.writer.lock())).await;
+        };
+        let draft = Arc::clone(draft);
+        self.blocking(move |inner| draft.read(inner, read)).await
     }
 }
 
@@ -73,7 +94,7 @@ impl Write<'_> {
 }
 
 /// What is known of each partition of a table, by its key; nothing if it is of more than `most`.
-pub(super) fn all(
+fn all(
     connection: &Connection,
     table_id: i64,
     most: usize,

@@ -8,6 +8,7 @@
 //!
 //! The optimizer would do the same, but its NULLs do not have the columns' types of PostgreSQL.
 
+use std::mem;
 use std::sync::Arc;
 
 use datafusion::common::metadata::FieldMetadata;
@@ -62,7 +63,7 @@ fn with_empty_parts(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
             for (side, is_filled) in [(&mut join.left, fills_left), (&mut join.right, fills_right)]
             {
                 if !is_filled {
-                    let replaced = emptied(LogicalPlan::clone(side))?;
+                    let replaced = emptied(Arc::unwrap_or_clone(mem::take(side)))?;
                     changed |= replaced.transformed;
                     *side = Arc::new(replaced.data);
                 }

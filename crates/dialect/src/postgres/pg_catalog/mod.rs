@@ -19,6 +19,7 @@
 mod asked;
 mod data;
 mod empty;
+mod few;
 mod functions;
 mod literals;
 mod narrow;
@@ -43,6 +44,7 @@ use lakegate_error::Error;
 
 use self::asked::Asked;
 pub use self::empty::without_empty_relations;
+pub use self::few::reads_few_rows;
 use self::functions::{ABOUT_COLUMNS, ABOUT_NAMES, ABOUT_TABLES, Lookup, absent};
 pub use self::narrow::narrowed;
 use self::provider::SystemSchema;

@@ -120,7 +120,7 @@ fn with_own_tables(plan: LogicalPlan) -> Result<LogicalPlan> {
 }
 
 /// Returns a copy of the system relation that is scanned; `None` for any other table.
-fn system_table(scan: &TableScan) -> Option<SystemTable> {
+pub(super) fn system_table(scan: &TableScan) -> Option<SystemTable> {
     let table = source_as_provider(&scan.source).ok()?;
     table.downcast_ref::<SystemTable>().cloned()
 }

@@ -12,7 +12,7 @@ use datafusion::datasource::memory::MemorySourceConfig;
 use datafusion::error::Result;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
-use lakegate_engine::stop;
+use lakegate_engine::{is_helper, stop};
 
 use super::functions::{KEYWORDS_TABLE, keywords};
 use super::oids;
@@ -27,6 +27,25 @@ const BATCH: usize = 8192;
 
 /// Tables whose columns are read at once. Tests have few tables.
 const TABLES: usize = if cfg!(test) { 2 } else { 200 };
+
+/// Tables that have few rows in all relations.
+const FEW_TABLES: usize = 10;
+
+/// Relations whose rows are not about tables.
+const FEW_ROWS: &[&str] = &[
+    "pg_am",
+    "pg_auth_members",
+    "pg_authid",
+    "pg_collation",
+    "pg_database",
+    "pg_language",
+    "pg_namespace",
+    "pg_range",
+    "pg_roles",
+    "pg_tablespace",
+    "pg_user",
+    "schemata",
+];
 
 /// `pg_catalog` or `information_schema` for one session.
 pub(super) struct SystemSchema {
@@ -101,6 +120,23 @@ impl SystemTable {
 
     pub(super) fn is_always_empty(&self) -> bool {
         self.shapes.namespace == "pg_catalog" && relations::is_always_empty(self.shape.name)
+    }
+
+    /// Returns whether few rows are needed of the relation with these filters.
+    pub(super) fn has_few_rows(&self, filters: &[Expr]) -> bool {
+        let relation = self.shape.name;
+        let mut pins = RelationPins::of(relation, filters);
+        pins.meet(&self.known);
+        match relation {
+            // They also list the functions of the session.
+            "pg_proc" | "routines" => false,
+            "pg_type" if self.known.without_row_types => true,
+            _ => {
+                FEW_ROWS.contains(&relation)
+                    || self.is_always_empty()
+                    || pins.are_of_few(FEW_TABLES)
+            }
+        }
     }
 
     /// Returns the relation, of which only these rows are needed.
@@ -244,8 +280,8 @@ fn sliced(batch: &RecordBatch) -> Vec<RecordBatch> {
         .collect()
 }
 
-/// Returns the engine's functions by name, with the letter of their kind in `pg_proc`. Names that
-/// begin with `$` are of syntax, and no function that a client calls.
+/// Returns the engine's functions that a client may call by name, with the letter of their kind in
+/// `pg_proc`.
 fn functions(state: &dyn Session) -> Vec<(String, &'static str)> {
     let scalar = state
         .scalar_functions()
@@ -260,7 +296,7 @@ fn functions(state: &dyn Session) -> Vec<(String, &'static str)> {
         .keys()
         .map(|name| (name.clone(), "w"));
     let all = scalar.chain(aggregate).chain(window);
-    let mut all: Vec<_> = all.filter(|(name, _)| !name.starts_with('$')).collect();
+    let mut all: Vec<_> = all.filter(|(name, _)| !is_helper(name)).collect();
     all.sort_unstable();
     all.dedup_by(|a, b| a.0 == b.0);
     all

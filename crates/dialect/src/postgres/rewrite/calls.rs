@@ -5,6 +5,8 @@
 //! ceiling(x), |/ x, ||/ x, @ x      ceil(x), sqrt(x), cbrt(x), abs(x)
 //! ~x                                (x) # -1
 //! div(x, y)                         (((x) - (x) % (y)) / (y))::numeric(38,0)
+//! width_bucket(x, a, b, n)          $width_bucket(x, a, b, n)::integer
+//! round(1.005, 2)                   round('1.005'::numeric(4,3), 2)
 //! bit_count(bytes)                  $bit_count(bytes)
 //! scale(x)                          char_length(split_part(x::text, '.', 2))
 //! date_part('day', x)               date_part('day', x)::double precision
@@ -56,6 +58,18 @@ pub(super) fn call(name: &str, args: &[Expr]) -> Result<Option<Expr>, Error> {
             let quotient = calculated(whole, BinaryOperator::Divide, y);
             let whole_decimal = ExactNumberInfo::PrecisionAndScale(38, 0);
             Some(cast(quotient, DataType::Numeric(whole_decimal)))
+        }
+        ("width_bucket", [_, _]) => Some(cast(
+            build::call("width_bucket", args.to_vec()),
+            DataType::Integer(None),
+        )),
+        ("width_bucket", [_, _, _, _]) => Some(cast(
+            build::call("$width_bucket", args.to_vec()),
+            DataType::Integer(None),
+        )),
+        // Of a literal such as 1.005, which is exact.
+        ("round" | "trunc", [x, places]) => {
+            numbers::exact(x).map(|x| build::call(name, vec![x, places.clone()]))
         }
         ("scale", [x]) => Some(build::call("char_length", vec![decimals(x)])),
         ("min_scale", [x]) => {

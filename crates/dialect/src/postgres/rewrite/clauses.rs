@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! SELECT DISTINCT ON (1) x, y      SELECT DISTINCT ON (x) x, y
+//! SELECT DISTINCT ON (x, x) x      SELECT DISTINCT ON (x) x
 //! GROUP BY (x, y), z               GROUP BY x, y, z
 //! LIMIT '1' OFFSET 'x'             LIMIT 1 OFFSET 'x'::bigint
 //! SELECT 1 FROM t HAVING 1 < 2     SELECT 1 FROM t HAVING (1 < 2) AND count(1) >= 0
@@ -17,6 +18,7 @@ use datafusion::sql::sqlparser::ast::{
 use lakegate_sql::walk::walk_expressions;
 
 use super::build;
+use super::order_keys::{are_one_column, plain};
 
 /// Rewrites the clauses of a SELECT.
 pub(super) fn rewrite(select: &mut Select) {
@@ -27,6 +29,7 @@ pub(super) fn rewrite(select: &mut Select) {
             }
         }
     }
+    name_once(select);
     if let GroupByExpr::Expressions(keys, _) = &mut select.group_by
         && keys.iter().any(|key| matches!(key, Expr::Tuple(_)))
     {
@@ -39,6 +42,23 @@ pub(super) fn rewrite(select: &mut Select) {
             .collect();
     }
     group_for_having(select);
+}
+
+/// Leaves each key of DISTINCT ON once.
+fn name_once(select: &mut Select) {
+    let Some(Distinct::On(keys)) = &select.distinct else {
+        return;
+    };
+    let known: Vec<Expr> = keys.iter().map(|key| plain(key, select)).collect();
+    let is_first = |(place, key): (usize, &Expr)| {
+        let mut before = known.iter().take(place);
+        !before.any(|other| other == key || are_one_column(other, key))
+    };
+    let first: Vec<bool> = known.iter().enumerate().map(is_first).collect();
+    if let Some(Distinct::On(keys)) = &mut select.distinct {
+        let mut first = first.into_iter();
+        keys.retain(|_| first.next().unwrap_or(true));
+    }
 }
 
 /// HAVING makes the rows one group, but the engine sees no group without an aggregate function.

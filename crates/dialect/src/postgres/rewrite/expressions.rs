@@ -347,7 +347,8 @@ impl Rewriter<'_> {
             }
             if name == "string_agg" {
                 ordered_sets::sort_distinct(function);
-                if let Some(rewritten) = joined::rewrite(function)? {
+                let windows = self.scopes.last().map(|scope| &scope.windows);
+                if let Some(rewritten) = joined::rewrite(function, windows)? {
                     return Ok(Some(rewritten));
                 }
             }

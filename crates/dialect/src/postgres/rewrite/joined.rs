@@ -1,22 +1,25 @@
-//! `string_agg` of bytes, and with a delimiter that differs by row. DataFusion has it for texts and
-//! constant delimiters.
+//! `string_agg` of bytes, with a delimiter that differs by row, and over moving frames. DataFusion has
+//! it for texts and constant delimiters, and for frames that begin with the partition.
 //!
 //! ```text
 //! string_agg(x, y ORDER BY z)     "$joined"(array_agg(x ORDER BY z), array_agg(y ORDER BY z))
 //! string_agg(x, ''::bytea)        "$joined"(array_agg(x), ''::bytea)
+//! string_agg(x, ',') OVER (ORDER BY z ROWS 1 PRECEDING)
+//!     "$joined"(array_agg(x) OVER (ORDER BY z ROWS 1 PRECEDING), ',')
 //! ```
 
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     DataType, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
-    Ident, ObjectName,
+    Ident, ObjectName, WindowFrameBound, WindowType,
 };
 use lakegate_error::Error;
 use lakegate_sql::walk::walk_expressions;
 
 use super::calls::text_of;
-use super::{build, casts, parts};
+use super::windows::Windows;
+use super::{build, casts, folded, parts};
 use crate::postgres::functions::JOINED;
 
 /// Functions that return bytes.
@@ -24,10 +27,15 @@ const OF_BYTES: &[&str] = &["bytea_in", "convert_to", "decode"];
 
 /// Returns the replacement of a call of `string_agg`; `None` if the engine has the function.
 ///
+/// `windows`: those that the call may name.
+///
 /// # Errors
 ///
 /// A delimiter of bytes is malformed.
-pub(super) fn rewrite(function: &Function) -> Result<Option<Expr>, Error> {
+pub(super) fn rewrite(
+    function: &Function,
+    windows: Option<&Windows>,
+) -> Result<Option<Expr>, Error> {
     let FunctionArguments::List(list) = &function.args else {
         return Ok(None);
     };
@@ -44,7 +52,11 @@ pub(super) fn rewrite(function: &Function) -> Result<Option<Expr>, Error> {
         return Ok(Some(build::call(JOINED, lists)));
     }
     if !is_bytes(value) && !is_bytes(delimiter) {
-        return Ok(None);
+        let joins = list.duplicate_treatment.is_none() && moves(function, windows);
+        return Ok(joins.then(|| {
+            let joined = vec![gathered(function, value), delimiter.clone()];
+            build::call(JOINED, joined)
+        }));
     }
     let mut delimiter = delimiter.clone();
     if text_of(&delimiter).is_some() {
@@ -65,6 +77,19 @@ fn gathered(function: &Function, argument: &Expr) -> Expr {
         ))];
     }
     Expr::Function(call)
+}
+
+/// Returns whether the frame of a call leaves rows behind.
+fn moves(function: &Function, windows: Option<&Windows>) -> bool {
+    let window = match &function.over {
+        Some(WindowType::WindowSpec(window)) => Some(window),
+        Some(WindowType::NamedWindow(name)) => {
+            windows.and_then(|windows| windows.get(&folded(name)))
+        }
+        None => None,
+    };
+    let frame = window.and_then(|window| window.window_frame.as_ref());
+    frame.is_some_and(|frame| !matches!(frame.start_bound, WindowFrameBound::Preceding(None)))
 }
 
 fn reads_columns(expr: &Expr) -> bool {
@@ -103,7 +128,7 @@ mod tests {
         let Expr::Function(function) = parser.parse_expr().unwrap() else {
             panic!("{sql}")
         };
-        let rewritten = rewrite(&function).unwrap();
+        let rewritten = rewrite(&function, None).unwrap();
         rewritten.map_or_else(|| "unchanged".to_owned(), |expr| expr.to_string())
     }
 
@@ -116,6 +141,15 @@ mod tests {
             ),
             ("string_agg(x, ',' ORDER BY z)", "unchanged"),
             ("string_agg(x, $1)", "unchanged"),
+            ("string_agg(x, ',') OVER (ORDER BY z)", "unchanged"),
+            (
+                "string_agg(x, ',') OVER (ORDER BY z ROWS UNBOUNDED PRECEDING)",
+                "unchanged",
+            ),
+            (
+                "string_agg(x, ',') OVER (ORDER BY z ROWS 1 PRECEDING)",
+                "\"$joined\"(array_agg(x) OVER (ORDER BY z ROWS 1 PRECEDING), ',')",
+            ),
             ("string_agg(DISTINCT x, y ORDER BY x)", "unchanged"),
             (
                 "string_agg(DISTINCT decode(x, 'hex'), NULL)",

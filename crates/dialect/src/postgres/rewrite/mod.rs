@@ -14,6 +14,7 @@
 //! SELECT NULL, NULL                        SELECT NULL, NULL AS "NULL:1"
 //! row_number() OVER w                      row_number() OVER w::bigint
 //! f(x) OVER (w ORDER BY y)                 f(x) OVER (PARTITION BY z ORDER BY y), where w is (PARTITION BY z)
+//! ROWS BETWEEN 2 FOLLOWING AND 1 FOLLOWING  see frames.rs
 //! x IS NFC NORMALIZED                      (x) = normalize(x, 'NFC')
 //! x SIMILAR TO 'a%'                        (x ~ '(?s)^(?:a.*)$')
 //! (f(x)).n                                 get_field(f(x), 'n')
@@ -56,8 +57,10 @@ mod clauses;
 mod comparisons;
 mod conditions;
 mod copies;
+mod distinct_keys;
 mod distinct_sets;
 mod expressions;
+mod frames;
 mod grouping;
 mod hidden_columns;
 mod introspection;
@@ -69,8 +72,10 @@ mod numbers;
 mod operands;
 mod order_keys;
 mod ordered_sets;
+mod outer_aggregates;
 mod outputs;
 mod precedence;
+mod prefixes;
 mod row_counts;
 mod rows_from;
 mod sets;
@@ -141,10 +146,15 @@ pub fn rewrite(
     by_object: &[&str],
     functions: Names,
 ) -> Result<CatalogReferences, Error> {
+    if functions == Names::Postgres {
+        prefixes::mend(statement);
+        outer_aggregates::rewrite(statement);
+    }
     distinct_sets::rewrite(statement)?;
     outputs::name(statement, functions)?;
+    frames::rewrite(statement);
     windows::in_order(statement)?;
-    order_keys::rewrite(statement)?;
+    order_keys::rewrite(statement, functions)?;
     let mut names = CommonTables::default();
     let _ = walk_mut(statement, &mut names);
     let mut rewriter = Rewriter {
@@ -394,6 +404,11 @@ impl VisitorMut for Rewriter<'_> {
             precedence::mend(expr);
         }
         transactions::name_age(expr);
+        if let Expr::Function(function) = expr
+            && self.functions == Names::Postgres
+        {
+            ordered_sets::drop_numbers(function);
+        }
         ControlFlow::Continue(())
     }
 

@@ -85,18 +85,17 @@ pub fn type_literals(query: &mut Query) {
     }
 }
 
+/// Returns a literal that is written with a point as a decimal; `None` for other expressions.
+pub(super) fn exact(expr: &Expr) -> Option<Expr> {
+    let number = literal(expr).filter(|number| number.is_decimal)?;
+    Some(number.decimal())
+}
+
 /// Returns a column with PostgreSQL's type; `None` if it consists of more than literals.
 fn typed(expr: &Expr) -> Option<Expr> {
     let number = calculated(expr, MAX_DEPTH)?;
     if number.is_decimal {
-        let size = ExactNumberInfo::PrecisionAndScale(
-            u64::from(number.precision()),
-            i64::from(number.scale),
-        );
-        return Some(build::cast(
-            build::text(number.text()),
-            DataType::Numeric(size),
-        ));
+        return Some(number.decimal());
     }
     Some(build::cast(
         build::nested(expr.clone()),
@@ -241,6 +240,13 @@ impl Written {
             "" => whole.to_owned(),
             fraction => format!("{whole}.{fraction}"),
         }
+    }
+
+    /// Returns the number as a decimal of its digits.
+    fn decimal(self) -> Expr {
+        let size =
+            ExactNumberInfo::PrecisionAndScale(u64::from(self.precision()), i64::from(self.scale));
+        build::cast(build::text(self.text()), DataType::Numeric(size))
     }
 
     /// Returns a literal of the number, which has a point.

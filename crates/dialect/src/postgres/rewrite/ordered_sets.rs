@@ -8,6 +8,7 @@
 //! rank(v) WITHIN GROUP (ORDER BY x)                count(1) FILTER (WHERE x < v OR (x IS NOT NULL AND v IS NULL)) + 1
 //! cume_dist(v) WITHIN GROUP (ORDER BY x)           (count(1) FILTER (WHERE x < v … OR x IS NOT DISTINCT FROM v) + 1)::double precision / (count(1) + 1)
 //! string_agg(DISTINCT x, ',')                      string_agg(DISTINCT x, ',' ORDER BY x)
+//! array_agg(x ORDER BY 1, y)                       array_agg(x ORDER BY y)
 //! ```
 
 use datafusion::sql::sqlparser::ast::{
@@ -147,6 +148,26 @@ pub(super) fn sort_distinct(function: &mut Function) {
         list.clauses
             .push(FunctionArgumentClause::OrderBy(vec![key]));
     }
+}
+
+/// Takes the numbers out of the ORDER BY of an aggregate. They order nothing, and the engine takes
+/// them for places in a list.
+pub(super) fn drop_numbers(function: &mut Function) {
+    let FunctionArguments::List(list) = &mut function.args else {
+        return;
+    };
+    // DISTINCT requires arguments as keys.
+    if list.duplicate_treatment == Some(DuplicateTreatment::Distinct) {
+        return;
+    }
+    let is_number = |key: &OrderByExpr| matches!(&key.expr, Expr::Value(value) if matches!(value.value, Value::Number(..)));
+    list.clauses.retain_mut(|clause| match clause {
+        FunctionArgumentClause::OrderBy(keys) => {
+            keys.retain(|key| !is_number(key));
+            !keys.is_empty()
+        }
+        _ => true,
+    });
 }
 
 /// The rows of an aggregate, in their order.

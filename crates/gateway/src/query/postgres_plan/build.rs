@@ -11,7 +11,8 @@ use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::FileScanConfig;
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::logical_expr::LogicalPlan;
-use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_expr::expressions::{Column, DynamicFilterPhysicalExpr};
+use datafusion::physical_expr::split_conjunction;
 use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode};
 use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
 use datafusion::physical_plan::empty::EmptyExec;
@@ -28,7 +29,7 @@ use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMerge
 use datafusion::physical_plan::streaming::StreamingTableExec;
 use datafusion::physical_plan::work_table::WorkTableExec;
 use datafusion::physical_plan::{ExecutionPlan, InputOrderMode, StatisticsArgs, StatisticsContext};
-use lakegate_engine::barrier;
+use lakegate_engine::{barrier, shared_part};
 use lakegate_lake::format::sight_of;
 use lakegate_lake::sight::Sight;
 
@@ -110,7 +111,9 @@ impl Builder<'_> {
                 .with_attribute("Alias", view);
             return self.finished(plan, node);
         }
-        if let Some(filter) = operator.downcast_ref::<FilterExec>() {
+        if let Some(filter) = operator.downcast_ref::<FilterExec>()
+            && !is_of_joins(filter)
+        {
             return self.filtered(plan, filter);
         }
         if let Some(projection) = operator.downcast_ref::<ProjectionExec>() {
@@ -489,6 +492,17 @@ impl Builder<'_> {
                 let table = table.map(WorkTableExec::name);
                 relation_scan("WorkTable Scan", table, Cost::scan(rows, width))
             }
+            "SharedExec" => {
+                let cost = match count {
+                    0 => Cost::scan(rows, width),
+                    _ => along(0.0),
+                };
+                let cte = format!("shared_{}", shared_part(operator).unwrap_or_default());
+                Node::new("CTE Scan", cost)
+                    .labelled(format!("CTE Scan on {cte}"))
+                    .with_attribute("CTE Name", &cte)
+                    .with_attribute("Alias", &cte)
+            }
             "LazyMemoryExec" => relation_scan(
                 "Function Scan",
                 Some("generate_series"),
@@ -562,7 +576,15 @@ fn passes_rows_on(plan: &dyn ExecutionPlan) -> bool {
         "Ordered",
         "Unordered",
     ];
-    plan.children().len() == 1 && PASSING.contains(&plan.name())
+    let filter = plan.downcast_ref::<FilterExec>();
+    filter.is_some_and(is_of_joins)
+        || (plan.children().len() == 1 && PASSING.contains(&plan.name()))
+}
+
+/// Whether a filter tests only what joins above have found while they run. PostgreSQL has none.
+fn is_of_joins(filter: &FilterExec) -> bool {
+    let mut conditions = split_conjunction(filter.predicate()).into_iter();
+    conditions.all(|condition| condition.is::<DynamicFilterPhysicalExpr>())
 }
 
 /// Returns the operator of the first phase of an aggregation, below that of the second one.
@@ -609,6 +631,7 @@ fn takes_filter(node: &Node) -> bool {
         "Function Scan",
         "Values Scan",
         "WorkTable Scan",
+        "CTE Scan",
         "Subquery Scan",
         "Aggregate",
         "Hash Join",

@@ -7,11 +7,9 @@ use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, BooleanBufferBuilder}
 use arrow::compute::filter;
 use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
-use lakegate_catalog::hive_type::HiveType;
 
 use super::emit::{Bits, Integers, Position, Runs};
-use super::new_texts::{Dictionary, TextType};
-use super::new_types::child_of;
+use super::new_texts::Dictionary;
 use super::new_values::{Values, unknown};
 use super::stripe::{Encoding, PRESENT};
 use super::summary::Summary;
@@ -49,40 +47,37 @@ pub(super) struct Encoded {
 }
 
 impl<'a> Column<'a> {
-    /// `declared`: the type that the table has for the column.
-    ///
     /// # Errors
     /// Values of such a type are not encoded.
-    pub(super) fn new(data_type: &DataType, declared: Option<&HiveType>) -> Result<Self> {
+    pub(super) fn new(data_type: &DataType) -> Result<Self> {
         use DataType as T;
         let mut inner = Vec::new();
-        let child = |place| child_of(declared, place);
         let values = match data_type {
             T::Boolean => Values::Booleans(Bits::default()),
             T::Int8 => Values::Bytes(Runs::default()),
             T::Int16 | T::Int32 | T::Int64 => Values::Integers(Integers::signed()),
             T::Date32 => Values::Days(Integers::signed()),
             T::Float32 | T::Float64 => Values::Floats(Vec::new()),
-            T::Utf8 => Values::Texts(TextType::of(declared), Vec::new(), Integers::unsigned()),
+            T::Utf8 => Values::Texts(Vec::new(), Integers::unsigned()),
             T::Binary => Values::Binaries(Vec::new(), Integers::unsigned()),
             T::Decimal128(..) => Values::Decimals(Vec::new(), Integers::signed()),
             T::Timestamp(..) => Values::Times(Integers::signed(), Integers::unsigned()),
             T::List(item) => {
-                inner.push(Self::new(item.data_type(), child(0))?);
+                inner.push(Self::new(item.data_type())?);
                 Values::Lengths(Integers::unsigned())
             }
             T::Map(entries, _) => {
                 let T::Struct(pair) = entries.data_type() else {
                     return Err(unknown(data_type));
                 };
-                for (place, field) in pair.iter().enumerate() {
-                    inner.push(Self::new(field.data_type(), child(place))?);
+                for field in pair {
+                    inner.push(Self::new(field.data_type())?);
                 }
                 Values::Lengths(Integers::unsigned())
             }
             T::Struct(fields) => {
-                for (place, field) in fields.iter().enumerate() {
-                    inner.push(Self::new(field.data_type(), child(place))?);
+                for field in fields {
+                    inner.push(Self::new(field.data_type())?);
                 }
                 Values::Struct
             }
@@ -102,8 +97,8 @@ impl<'a> Column<'a> {
 
     /// The column, of texts, with a dictionary that has all of them.
     pub(super) fn with(mut self, dictionary: Dictionary<'a>) -> Self {
-        if let Values::Texts(text, ..) = self.values {
-            self.values = Values::Words(text, dictionary, Integers::unsigned());
+        if let Values::Texts(..) = self.values {
+            self.values = Values::Words(dictionary, Integers::unsigned());
             self.begin = self.here();
         }
         self
@@ -288,7 +283,7 @@ mod tests {
         let row = StructArray::new(vec![field].into(), vec![Arc::new(list)], Some(nulls));
         let row: ArrayRef = Arc::new(row);
 
-        let mut column = Column::new(row.data_type(), None).unwrap();
+        let mut column = Column::new(row.data_type()).unwrap();
         column.add(&row.slice(0, 2)).unwrap();
         column.add(&row.slice(2, 2)).unwrap();
         column.end_group();
@@ -309,7 +304,7 @@ mod tests {
         ));
         // Without NULL there is no stream of them, in none of the groups.
         let numbers: ArrayRef = Arc::new(Int32Array::from(vec![1, 2]));
-        let mut column = Column::new(&DataType::Int32, None).unwrap();
+        let mut column = Column::new(&DataType::Int32).unwrap();
         column.add(&numbers).unwrap();
         column.end_group();
         let mut encoded = Vec::new();

@@ -9,11 +9,10 @@ use std::io;
 use arrow::array::RecordBatch;
 use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
-use lakegate_catalog::hive_type::HiveType;
 
 use super::emit::Position;
 use super::encode::{Column, Encoded};
-use super::new_texts::{Dictionary, TextType};
+use super::new_texts::Dictionary;
 use super::pack::{Packed, Packer};
 use super::stripe::{Encoding, ROW_INDEX};
 use super::summary::Summary;
@@ -66,21 +65,20 @@ impl Groups {
         }
     }
 
-    /// A column of the rows, and those inside of it. `declared`: the type that the table has for it.
+    /// A column of the rows, and those inside of it.
     ///
     /// # Errors
-    /// Values of its type are not encoded, or are longer than the type allows.
+    /// Values of its type are not encoded.
     pub(super) fn column(
         &self,
         place: usize,
         data_type: &DataType,
-        declared: Option<&HiveType>,
     ) -> Result<Vec<Encoded>, ArrowError> {
-        let mut column = Column::new(data_type, declared)?;
+        let mut column = Column::new(data_type)?;
         if *data_type == DataType::Utf8 {
             let batches = self.0.iter().flatten();
             let arrays = batches.filter_map(|batch| batch.columns().get(place));
-            if let Some(dictionary) = Dictionary::of(arrays, TextType::of(declared))? {
+            if let Some(dictionary) = Dictionary::of(arrays) {
                 column = column.with(dictionary);
             }
         }

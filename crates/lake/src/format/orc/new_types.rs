@@ -6,7 +6,6 @@ use arrow::datatypes::{DataType, Field, FieldRef, Fields, TimeUnit};
 use lakegate_catalog::hive_type::HiveType;
 use lakegate_error::{Error, Result};
 
-use super::new_texts::TextType;
 use super::wire::Message;
 use crate::type_name;
 
@@ -56,7 +55,7 @@ fn encoded_type(data_type: &DataType) -> Option<DataType> {
 }
 
 /// The type of a part of a column, by its place, as the table declares it.
-pub(super) fn child_of(declared: Option<&HiveType>, place: usize) -> Option<&HiveType> {
+fn child_of(declared: Option<&HiveType>, place: usize) -> Option<&HiveType> {
     match (declared?, place) {
         (HiveType::Array(item), 0) => Some(item),
         (HiveType::Map(key, _), 0) => Some(key),
@@ -72,15 +71,18 @@ pub(super) fn messages(fields: &Fields, declared: &[Option<HiveType>]) -> Vec<Ve
     let mut types = Vec::new();
     let row = DataType::Struct(fields.clone());
     let of_column = |place: usize| declared.get(place).and_then(Option::as_ref);
-    describe(&row, TextType::String, &of_column, &mut types);
+    describe(&row, None, &of_column, &mut types);
     types
 }
 
-/// Appends the messages of a type and of all below it. `children_of`: the types that the table
-/// declares for its parts.
+/// Appends the messages of a type and of all below it. `varchar`: the characters that a text has at
+/// most, if the table declares it such. `children_of`: the types that it declares for the parts.
+///
+/// In files, `char` is `string`: the format's own has spaces up to the length, which readers take for
+/// characters or for bytes, and Hive's converts from `string`.
 fn describe<'a>(
     data_type: &DataType,
-    text: TextType,
+    varchar: Option<u32>,
     children_of: &dyn Fn(usize) -> Option<&'a HiveType>,
     into: &mut Vec<Vec<u8>>,
 ) {
@@ -105,10 +107,8 @@ fn describe<'a>(
             T::Int64 => 4,
             T::Float32 => 5,
             T::Float64 => 6,
-            T::Utf8 => match text {
-                TextType::String | TextType::Char(_) => 7,
-                TextType::Varchar(_) => 16,
-            },
+            T::Utf8 if varchar.is_some() => 16,
+            T::Utf8 => 7,
             T::Binary => 8,
             T::Timestamp(_, None) => 9,
             T::List(_) => 10,
@@ -127,7 +127,11 @@ fn describe<'a>(
         numbers.push(into.len() as u64);
         let declared = children_of(place);
         let inner = |place: usize| child_of(declared, place);
-        describe(child.data_type(), TextType::of(declared), &inner, into);
+        let varchar = match declared {
+            Some(HiveType::Varchar(most)) => Some(*most),
+            _ => None,
+        };
+        describe(child.data_type(), varchar, &inner, into);
     }
     if !numbers.is_empty() {
         message.packed(2, &numbers);
@@ -137,7 +141,7 @@ fn describe<'a>(
             message.bytes(3, field.name().as_bytes());
         }
     }
-    if let (T::Utf8, TextType::Varchar(most)) = (data_type, text) {
+    if let (T::Utf8, Some(most)) = (data_type, varchar) {
         message.number(4, u64::from(most));
     }
     if let T::Decimal128(precision, scale) = data_type {

@@ -10,7 +10,7 @@ use arrow::error::ArrowError;
 
 use super::emit::{Bits, Integers, Position, Runs, end_of, folded_wide, varint};
 use super::encode::Held;
-use super::new_texts::{Dictionary, TextType};
+use super::new_texts::Dictionary;
 use super::stripe::{DATA, DICTIONARY, Encoding, LENGTH, SECONDARY};
 use super::summary::Bounds;
 
@@ -34,9 +34,9 @@ pub(super) enum Values<'a> {
     /// Dates, as days.
     Days(Integers),
     Floats(Vec<u8>),
-    Texts(TextType, Vec<u8>, Integers),
+    Texts(Vec<u8>, Integers),
     /// Texts, as their places in a dictionary.
-    Words(TextType, Dictionary<'a>, Integers),
+    Words(Dictionary<'a>, Integers),
     Binaries(Vec<u8>, Integers),
     Decimals(Vec<u8>, Integers),
     Times(Integers, Integers),
@@ -53,7 +53,7 @@ impl Values<'_> {
     pub(super) fn encoding(&self) -> Encoding {
         let (kind, dictionary) = match self {
             Self::Booleans(_) | Self::Bytes(_) | Self::Floats(_) | Self::Struct => (DIRECT, 0),
-            Self::Words(_, dictionary, _) => (DICTIONARY_V2, dictionary.len() as u64),
+            Self::Words(dictionary, _) => (DICTIONARY_V2, dictionary.len() as u64),
             _ => (DIRECT_V2, 0),
         };
         Encoding { kind, dictionary }
@@ -67,8 +67,8 @@ impl Values<'_> {
                 vec![integers.position()]
             }
             Self::Floats(bytes) => vec![end_of(bytes)],
-            Self::Words(_, _, places) => vec![places.position()],
-            Self::Texts(_, bytes, others)
+            Self::Words(_, places) => vec![places.position()],
+            Self::Texts(bytes, others)
             | Self::Binaries(bytes, others)
             | Self::Decimals(bytes, others) => vec![end_of(bytes), others.position()],
             Self::Times(seconds, nanos) => vec![seconds.position(), nanos.position()],
@@ -84,10 +84,10 @@ impl Values<'_> {
             Self::Integers(integers) | Self::Days(integers) => vec![(DATA, integers.finish())],
             Self::Lengths(lengths) => vec![(LENGTH, lengths.finish())],
             Self::Floats(bytes) => vec![(DATA, bytes)],
-            Self::Texts(_, bytes, lengths) | Self::Binaries(bytes, lengths) => {
+            Self::Texts(bytes, lengths) | Self::Binaries(bytes, lengths) => {
                 vec![(DATA, bytes), (LENGTH, lengths.finish())]
             }
-            Self::Words(_, dictionary, places) => {
+            Self::Words(dictionary, places) => {
                 let (bytes, lengths) = dictionary.streams();
                 let places = places.finish();
                 vec![(DATA, places), (DICTIONARY, bytes), (LENGTH, lengths)]
@@ -131,7 +131,7 @@ impl Values<'_> {
     /// Appends values that have none inside of them.
     ///
     /// # Errors
-    /// They are of another type, or longer than it allows.
+    /// They are of another type.
     pub(super) fn add(&mut self, array: &ArrayRef, bounds: &mut Bounds) -> Result<()> {
         match (self, array.data_type()) {
             (Self::Booleans(bits), DataType::Boolean) => {
@@ -169,17 +169,15 @@ impl Values<'_> {
                 bytes.extend(value.to_le_bytes());
                 bounds.add_float(value);
             }),
-            (Self::Texts(kind, bytes, lengths), DataType::Utf8) => {
+            (Self::Texts(bytes, lengths), DataType::Utf8) => {
                 for text in array.as_string::<i32>().iter().flatten() {
-                    let text = kind.cut(text)?;
                     bytes.extend_from_slice(text.as_bytes());
                     lengths.push(text.len() as i64);
                     bounds.add_text(text.as_bytes());
                 }
             }
-            (Self::Words(kind, dictionary, places), DataType::Utf8) => {
+            (Self::Words(dictionary, places), DataType::Utf8) => {
                 for text in array.as_string::<i32>().iter().flatten() {
-                    let text = kind.cut(text)?;
                     places.push(dictionary.place(text)?);
                     bounds.add_text(text.as_bytes());
                 }

@@ -15,7 +15,6 @@ use arrow::compute::cast_with_options;
 use arrow::datatypes::{DataType, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use async_trait::async_trait;
-use lakegate_catalog::hive_type::HiveType;
 use lakegate_error::{Code, Error, Result};
 
 use super::new_stripe::{GROUP_ROWS, Groups, NewStripe};
@@ -56,8 +55,6 @@ pub(super) struct OrcFileWriter {
     upload: Upload,
     /// The columns as they are encoded.
     schema: SchemaRef,
-    /// As of [`NewFile::declared`].
-    declared: Vec<Option<HiveType>>,
     /// Some of the columns may get dictionaries.
     has_texts: bool,
     packer: Packer,
@@ -104,7 +101,6 @@ impl OrcFileWriter {
         Ok(Self {
             upload: Upload::begin(&file),
             schema: Arc::new(schema),
-            declared: file.declared.to_vec(),
             has_texts,
             packer,
             rows: Vec::new(),
@@ -124,21 +120,6 @@ impl OrcFileWriter {
         )
     }
 
-    /// The error of a column that cannot be encoded.
-    fn refused(&self, column: usize, error: ArrowError) -> Error {
-        let declared = self.declared.get(column).and_then(Option::as_ref);
-        match (error, declared, self.schema.fields().get(column)) {
-            (ArrowError::CastError(what), Some(declared), Some(field)) => Error::new(
-                Code::NumericOutOfRange,
-                format!(
-                    "a value of column \"{}\" is not of type {declared}: {what}",
-                    field.name()
-                ),
-            ),
-            (error, ..) => self.damaged(error),
-        }
-    }
-
     /// Encodes the waiting rows as one stripe and sends it. Other tasks have their turn between the
     /// columns.
     async fn end_stripe(&mut self) -> Result<()> {
@@ -154,9 +135,8 @@ impl OrcFileWriter {
         added.map_err(|error| self.damaged(error))?;
         let schema = Arc::clone(&self.schema);
         for (place, field) in schema.fields().iter().enumerate() {
-            let declared = self.declared.get(place).and_then(Option::as_ref);
-            let columns = groups.column(place, field.data_type(), declared);
-            for column in columns.map_err(|error| self.refused(place, error))? {
+            let columns = groups.column(place, field.data_type());
+            for column in columns.map_err(|error| self.damaged(error))? {
                 let added = stripe.add(column);
                 added.map_err(|error| self.damaged(error))?;
             }

@@ -74,7 +74,7 @@ impl TableFileFormat for ParquetFormat {
                 checks: Arc::new(checks(scan)),
             }));
         ScanSource {
-            source: Arc::new(ParquetFiles::new(source, scan.root, scan.sight)),
+            source: Arc::new(ParquetFiles::new(source, scan)),
             adapters: Some(Arc::new(FileAdapters)),
         }
     }

@@ -28,6 +28,7 @@ mod packed;
 mod pages;
 mod quirks;
 mod reader;
+mod row_filters;
 mod row_group;
 mod shapes;
 mod source;
@@ -53,6 +54,7 @@ pub use format::ParquetFormat;
 use lakegate_error::{Code, Error};
 use parquet::errors::ParquetError;
 pub use reader::LakeReaderFactory;
+pub use row_filters::{FEW_ROWS, FilterRows, KeyFilter};
 pub use source::ParquetFiles;
 pub use statistics::file_statistics;
 

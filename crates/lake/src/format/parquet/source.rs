@@ -1,11 +1,12 @@
 //! The engine's Parquet source; its errors and panics name the file that caused them.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::config::ConfigOptions;
@@ -15,7 +16,9 @@ use datafusion::datasource::physical_plan::{
 };
 use datafusion::datasource::table_schema::TableSchema;
 use datafusion::error::{DataFusionError, Result};
+use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::projection::ProjectionExprs;
+use datafusion::physical_expr::utils::collect_columns;
 use datafusion::physical_expr::{EquivalenceProperties, PhysicalSortExpr};
 use datafusion::physical_plan::filter_pushdown::FilterPushdownPropagation;
 use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
@@ -26,8 +29,11 @@ use lakegate_error::from_engine;
 use object_store::ObjectStore;
 
 use super::decode::panic_message;
-use super::{damaged, from_parquet};
+use super::row_filters::{FilterRows, filtering, fits, is_plain};
+use super::{FooterCache, damaged, from_parquet};
 use crate::casts::transparent;
+use crate::format::FileScan;
+use crate::meter::QueryMeter;
 use crate::roots::Root;
 use crate::sight::Sight;
 
@@ -37,6 +43,10 @@ pub struct ParquetFiles {
     inner: Arc<dyn FileSource>,
     root: Arc<Root>,
     sight: Sight,
+    footers: FooterCache,
+    meter: Arc<QueryMeter>,
+    /// When conditions are evaluated while files are decoded, where they can be.
+    filters_rows: Option<FilterRows>,
 }
 
 impl fmt::Debug for ParquetFiles {
@@ -48,12 +58,44 @@ impl fmt::Debug for ParquetFiles {
 }
 
 impl ParquetFiles {
-    pub fn new(source: ParquetSource, root: &Arc<Root>, sight: &Sight) -> Self {
+    /// A source that reads what `scan` reads.
+    pub fn new(source: ParquetSource, scan: &FileScan<'_>) -> Self {
         Self {
             inner: Arc::new(source),
-            root: Arc::clone(root),
-            sight: sight.clone(),
+            root: Arc::clone(scan.root),
+            sight: scan.sight.clone(),
+            footers: scan.footers.clone(),
+            meter: Arc::clone(scan.meter),
+            filters_rows: None,
         }
+    }
+
+    /// Returns the same source with its conditions evaluated on rows, before other columns are
+    /// decoded, where this is safe and the file allows it. Operators above have to apply the
+    /// conditions again. A limit of the scan would count the rows that are left.
+    pub fn with_rows_filtered(&self, when: FilterRows) -> Self {
+        Self {
+            filters_rows: Some(when),
+            ..self.clone()
+        }
+    }
+
+    /// The source that filters rows and what decides for which files it does, if the conditions can
+    /// be evaluated on rows.
+    fn filtering(&self) -> Option<(ParquetSource, RowFiltering)> {
+        let when = self.filters_rows.clone()?;
+        let condition = self.filter().filter(is_plain)?;
+        let source = self.inner.downcast_ref::<ParquetSource>()?;
+        let decides = RowFiltering {
+            root: Arc::clone(&self.root),
+            footers: self.footers.clone(),
+            meter: Arc::clone(&self.meter),
+            table: Arc::clone(self.table_schema().file_schema()),
+            columns: collect_columns(&condition).into_iter().collect(),
+            condition,
+            when,
+        };
+        Some((filtering(source), decides))
     }
 
     /// What may be reported of the files.
@@ -64,9 +106,32 @@ impl ParquetFiles {
     fn over(&self, inner: Arc<dyn FileSource>) -> Arc<dyn FileSource> {
         Arc::new(Self {
             inner,
-            root: Arc::clone(&self.root),
-            sight: self.sight.clone(),
+            ..self.clone()
         })
+    }
+}
+
+/// Decides which files have their rows filtered.
+struct RowFiltering {
+    root: Arc<Root>,
+    footers: FooterCache,
+    meter: Arc<QueryMeter>,
+    /// The table's columns that are in files.
+    table: SchemaRef,
+    condition: Arc<dyn PhysicalExpr>,
+    /// The columns of the condition.
+    columns: HashSet<Column>,
+    when: FilterRows,
+}
+
+impl RowFiltering {
+    async fn fits(&self, file: &PartitionedFile) -> Result<bool> {
+        if !self.when.is_now(&self.condition, &self.table) {
+            return Ok(false);
+        }
+        let object = &file.object_meta;
+        let footer = self.footers.footer(&self.root, object, &self.meter).await?;
+        Ok(fits(&footer, &self.columns, &self.table))
     }
 }
 
@@ -77,14 +142,27 @@ impl FileSource for ParquetFiles {
         base_config: &FileScanConfig,
         partition: usize,
     ) -> Result<Arc<dyn FileOpener>> {
+        let filtering = match self.filtering() {
+            Some((source, decides)) => {
+                let store = Arc::clone(&object_store);
+                let filtering = source.create_morselizer(store, base_config, partition)?;
+                Some((Arc::new(filtering), Arc::new(decides)))
+            }
+            None => None,
+        };
         let morselizer = self
             .inner
             .create_morselizer(object_store, base_config, partition)?;
         let morselizer = Arc::new(morselizer);
         // The crate does not name the type of a morselizer to others: a closure keeps it.
         let open = move |file: PartitionedFile| -> FileOpenFuture {
-            let morselizer = Arc::clone(&morselizer);
+            let (mut morselizer, filtering) = (Arc::clone(&morselizer), filtering.clone());
             async move {
+                if let Some((filtering, decides)) = filtering
+                    && decides.fits(&file).await?
+                {
+                    morselizer = filtering;
+                }
                 let mut planners = VecDeque::from([morselizer.plan_file(file)?]);
                 let mut streams = Vec::new();
                 while let Some(planner) = planners.pop_front() {
@@ -134,7 +212,16 @@ impl FileSource for ParquetFiles {
     }
 
     fn fmt_extra(&self, style: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.inner.fmt_extra(style, f)
+        self.inner.fmt_extra(style, f)?;
+        let Some((_, RowFiltering { when, .. })) = self.filtering() else {
+            return Ok(());
+        };
+        match style {
+            DisplayFormatType::Default | DisplayFormatType::Verbose => {
+                write!(f, ", filters_rows={when}")
+            }
+            DisplayFormatType::TreeRender => writeln!(f, "filters_rows={when}"),
+        }
     }
 
     fn supports_repartitioning(&self) -> bool {

@@ -215,11 +215,11 @@ fn refused_statements_name_the_nearest_that_works() {
     }
     for sql in [
         "INSERT OVERWRITE DIRECTORY 's3://b/' SELECT 1",
-        "INSERT INTO t DEFAULT VALUES RETURNING *",
-        "INSERT INTO t (a) VALUES (1) RETURNING a",
-        "INSERT INTO t SELECT a FROM u RETURNING a AS b",
+        "INSERT OVERWRITE t SELECT a FROM u RETURNING a AS b",
+        "INSERT OVERWRITE t DEFAULT VALUES RETURNING *",
+        "INSERT INTO t VALUES (1) RETURNING (SELECT 1)",
+        "INSERT INTO t VALUES (1) RETURNING a IN (SELECT 1)",
         "INSERT INTO t VALUES (1) ON CONFLICT DO NOTHING",
-        "INSERT INTO t (a) VALUES (1), (2) RETURNING a",
         "UPDATE t SET a = 1",
         "DELETE FROM t USING u WHERE t.a = u.a",
         "DELETE FROM t WHERE a = 1 RETURNING a",

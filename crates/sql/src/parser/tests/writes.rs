@@ -409,3 +409,46 @@ fn temporary_tables_have_columns_or_a_query() {
         assert!(crate::parse(sql).is_err(), "{sql}");
     }
 }
+
+#[test]
+fn returning_is_a_query_over_the_rows_that_are_written() {
+    for (sql, rows, items, alias) in [
+        (
+            "INSERT INTO t VALUES (1) RETURNING *",
+            "VALUES (1)",
+            "*",
+            "t",
+        ),
+        (
+            "INSERT INTO d.t (a) VALUES ($1) RETURNING d.t.a, t.b AS c, d.t.*, a + $2",
+            "VALUES ($1)",
+            "t.a, t.b AS c, t.*, a + $2",
+            "t",
+        ),
+        (
+            "INSERT INTO awsdatacatalog.d.t AS X SELECT a FROM u WHERE a > 1 RETURNING x.a, d.t.a",
+            "SELECT a FROM u WHERE a > 1",
+            "x.a, d.t.a",
+            "x",
+        ),
+    ] {
+        let written = insert(sql);
+        assert_eq!(written.query.to_string(), rows, "{sql}");
+        let returned = written.returning.unwrap().to_string();
+        let expected = format!("SELECT {items} FROM pg_temp_1.\"returning\" AS \"{alias}\"");
+        assert_eq!(returned, expected, "{sql}");
+    }
+    for sql in [
+        "INSERT INTO t SELECT returning FROM u",
+        "INSERT INTO t SELECT a, returning FROM u",
+        "INSERT INTO t SELECT json_value(a, '$' RETURNING integer) FROM u",
+    ] {
+        assert!(insert(sql).returning.is_none(), "{sql}");
+    }
+    for (sql, near) in [
+        ("INSERT INTO t VALUES (1) RETURNING a +", "at end of input"),
+        ("INSERT INTO t VALUES (1,) RETURNING a", "\")\""),
+    ] {
+        assert!(error(sql).message.contains(near), "{}", error(sql).message);
+    }
+}

@@ -1,7 +1,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 use super::*;
 use crate::access::{By, Grant, Privilege, Resource, ScramVerifier};
-use crate::model::{Column, DatabaseInput, StorageDescriptor, TableInput};
+use crate::model::{Column, DatabaseInput, StorageDescriptor, TableInput, TableStatistics, now};
+use crate::partition::PartitionInput;
 use crate::store::{CommitWrite, Control, Coordinator, ExpectedTable, Metastore, WriteLog};
 
 fn table(name: &str) -> TableInput {
@@ -334,4 +335,57 @@ async fn a_moved_table_is_seen_in_its_new_database_by_the_draft_alone() {
     draft.commit().await.unwrap();
     assert!(names(&store).await.is_empty());
     assert_eq!(store.table("e", "y").await.unwrap().unwrap().id, id);
+}
+
+#[tokio::test]
+async fn what_is_found_of_partitions_is_of_the_draft_alone_until_the_commit() {
+    let store = store().await;
+    let input = TableInput {
+        partition_keys: vec![Column::new("p", "int")],
+        ..table("x")
+    };
+    store.create_table("d", input, false).await.unwrap();
+    let partition = |value: &str| PartitionInput::at([value], format!("s3://lake/x/p={value}/"));
+    let first = vec![partition("1")];
+    store.add_partitions("d", "x", first, false).await.unwrap();
+    let x = store.table("d", "x").await.unwrap().unwrap();
+    let draft = store.draft();
+    let stores = draft.stores();
+    let (committed, metastore): (&dyn Metastore, _) = (&store, stores.metastore.as_ref());
+    let second = vec![partition("2")];
+    metastore
+        .add_partitions("d", "x", second, false)
+        .await
+        .unwrap();
+    let found = |row_count| TableStatistics {
+        row_count,
+        file_bytes: 10,
+        version: 0,
+        analyzed_time: now(),
+        columns: Vec::new(),
+    };
+    let both = [("1", 3), ("2", 4)];
+    let both = both.map(|(value, rows)| (vec![value.to_owned()], found(rows)));
+    metastore
+        .update_partition_statistics(&x, both.to_vec())
+        .await
+        .unwrap();
+    let rows = async |of: &dyn Metastore| {
+        let all = of.all_partition_statistics(&x, 10).await.unwrap();
+        let rows: Vec<u64> = all.values().map(|known| known.row_count).collect();
+        let values = ["2".to_owned()];
+        let second = of.partition_statistics(&x, &values).await.unwrap();
+        (rows, second.map(|known| known.row_count))
+    };
+    assert_eq!(rows(metastore).await, (vec![3, 4], Some(4)));
+    assert_eq!(rows(committed).await, (Vec::new(), None));
+    draft.truncate(1).await.unwrap();
+    assert_eq!(rows(metastore).await, (Vec::new(), None));
+    let again = vec![(vec!["2".to_owned()], found(5))];
+    metastore
+        .update_partition_statistics(&x, again)
+        .await
+        .unwrap();
+    draft.commit().await.unwrap();
+    assert_eq!(rows(committed).await, (vec![5], Some(5)));
 }

@@ -75,6 +75,7 @@ pub(crate) fn needs(
             relation,
             "pg_stat_activity" | "pg_stat_ssl" | "pg_stat_gssapi"
         ),
+        own: matches!(relation, "pg_prepared_statements" | "pg_cursors"),
     }
 }
 
@@ -219,6 +220,11 @@ pub(crate) fn fill(
             input.catalog.activity.iter().collect(),
             sessions::pg_stat_gssapi,
         ),
+        "pg_prepared_statements" => table.build(
+            input.catalog.prepared.iter().collect(),
+            sessions::pg_prepared_statements,
+        ),
+        "pg_cursors" => table.build(input.catalog.cursors.iter().collect(), sessions::pg_cursors),
         "pg_proc" => table.build(server::functions(input), server::pg_proc),
         "pg_type" => {
             let types = table.types();

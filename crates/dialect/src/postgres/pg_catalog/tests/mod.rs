@@ -173,6 +173,8 @@ fn sample() -> VisibleCatalog {
             state: "active".to_owned(),
             ..Backend::default()
         }],
+        prepared: Vec::new(),
+        cursors: Vec::new(),
     }
 }
 
@@ -256,11 +258,13 @@ fn state_of(system: &PgCatalog, references: &CatalogReferences) -> Result<Sessio
     Ok(state)
 }
 
-async fn run_with(
+/// Plans a query as the gateway does. Returns the optimised plan, its state, and the names of its
+/// columns.
+async fn planned_with(
     source: &Arc<Sample>,
     sql: &str,
     parameters: &[&str],
-) -> Result<(Vec<String>, Rows)> {
+) -> Result<(LogicalPlan, SessionState, Vec<String>)> {
     let mut statement = Parser::parse_sql(&PostgreSqlDialect {}, sql)
         .unwrap_or_else(|e| panic!("{e}: {sql}"))
         .remove(0);
@@ -295,6 +299,15 @@ async fn run_with(
     let known = without_empty_relations(analyzed)?;
     let plan = narrowed(state.optimizer().optimize(known, &state, |_, _| {})?)?;
     system.read_tables(&plan).await?;
+    Ok((plan, state, names))
+}
+
+async fn run_with(
+    source: &Arc<Sample>,
+    sql: &str,
+    parameters: &[&str],
+) -> Result<(Vec<String>, Rows)> {
+    let (plan, state, names) = planned_with(source, sql, parameters).await?;
     let planner = state.query_planner();
     let physical = planner.create_physical_plan(&plan, &state).await?;
     let batches = collect(physical, state.task_ctx()).await?;

@@ -454,3 +454,40 @@ async fn the_columns_of_many_tables_are_read_in_parts() {
         assert!(keys.ends_with(&of_lake), "{relation}: {keys:?}");
     }
 }
+
+#[tokio::test]
+async fn queries_about_few_tables_read_few_rows() {
+    let source: Arc<Sample> = Arc::default();
+    for (sql, few) in [
+        ("SELECT relname FROM pg_class WHERE relname = 'users'", true),
+        (
+            "SELECT relname FROM pg_class WHERE oid IN (100001, 100003)",
+            true,
+        ),
+        ("SELECT nspname FROM pg_namespace", true),
+        (
+            "SELECT a.attname, t.typname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid \
+             JOIN pg_type t ON t.oid = a.atttypid WHERE c.relname = 'users'",
+            true,
+        ),
+        (
+            "SELECT column_name FROM information_schema.columns WHERE table_name = 'users'",
+            true,
+        ),
+        ("SELECT relname FROM pg_class", false),
+        (
+            "SELECT relname FROM pg_class WHERE relname LIKE 'user%'",
+            false,
+        ),
+        ("SELECT attname FROM pg_attribute WHERE attnum = 1", false),
+        (
+            "SELECT c.relname FROM pg_class c, pg_class o WHERE o.relname = 'users' AND c.oid > o.oid",
+            false,
+        ),
+        ("SELECT proname FROM pg_proc", false),
+        ("SELECT 1", false),
+    ] {
+        let (plan, ..) = planned_with(&source, sql, &[]).await.unwrap();
+        assert_eq!(reads_few_rows(&plan).unwrap(), few, "{sql}");
+    }
+}

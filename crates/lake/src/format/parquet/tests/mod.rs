@@ -16,6 +16,7 @@ mod lake_files;
 mod mutations;
 mod names;
 mod parquet_testing;
+mod row_filters;
 
 use std::sync::Arc;
 
@@ -24,8 +25,10 @@ use arrow::datatypes::{Field, Schema, SchemaRef};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
+use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use lakegate_catalog::model::{Column, Parameters, SerDeInfo, StorageDescriptor, Table};
@@ -128,9 +131,25 @@ impl Lake {
     /// `sql` over the table `t`.
     async fn query(&self, sql: &str) -> Result<Answer, Error> {
         let meter = Arc::new(QueryMeter::new(None));
+        let (context, snapshot) = self.context(&meter, Vec::new()).await?;
+        let frame = context.sql(sql).await.map_err(from_engine)?;
+        let batches = frame.collect().await.map_err(from_engine)?;
+        Ok(Answer {
+            rows: batches.iter().flat_map(text).collect(),
+            scanned: meter.scanned(),
+            opened: snapshot.opened(),
+        })
+    }
+
+    /// A session with the table `t`, which plans by these rules after the engine's own.
+    async fn context(
+        &self,
+        meter: &Arc<QueryMeter>,
+        rules: Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>>,
+    ) -> Result<(SessionContext, Arc<TableSnapshot>), Error> {
         let lake = QueryLake {
             roots: Arc::clone(&self.roots),
-            meter: Arc::clone(&meter),
+            meter: Arc::clone(meter),
             footers: self.footers.clone(),
             max_statistics_files: self.max_statistics_files,
             max_row_bytes: 1024,
@@ -146,21 +165,22 @@ impl Lake {
             table: Arc::clone(&self.table),
             snapshot: Arc::clone(&snapshot),
         };
-        let stores = QueryStores::new(Arc::clone(&self.roots), Arc::clone(&meter));
+        let stores = QueryStores::new(Arc::clone(&self.roots), Arc::clone(meter));
         let runtime = RuntimeEnvBuilder::new()
             .with_object_store_registry(Arc::new(stores))
             .build_arc()
             .unwrap();
         let config = SessionConfig::new().with_target_partitions(2);
-        let context = SessionContext::new_with_config_rt(config, runtime);
+        let mut state = SessionStateBuilder::new()
+            .with_config(config)
+            .with_runtime_env(runtime)
+            .with_default_features();
+        for rule in rules {
+            state = state.with_physical_optimizer_rule(rule);
+        }
+        let context = SessionContext::new_with_state(state.build());
         context.register_table("t", Arc::new(provider)).unwrap();
-        let frame = context.sql(sql).await.map_err(from_engine)?;
-        let batches = frame.collect().await.map_err(from_engine)?;
-        Ok(Answer {
-            rows: batches.iter().flat_map(text).collect(),
-            scanned: meter.scanned(),
-            opened: snapshot.opened(),
-        })
+        Ok((context, snapshot))
     }
 
     async fn rows(&self, sql: &str) -> Vec<Vec<String>> {

@@ -1,0 +1,195 @@
+//! Aggregate functions of outer columns in a subquery without a FROM: they belong to the outer query.
+//!
+//! ```text
+//! SELECT (SELECT sum(o.x)) FROM o             SELECT (sum(o.x)) AS sum FROM o
+//! SELECT y, (SELECT max(x) + y AS z) FROM o GROUP BY y
+//!     SELECT y, (max(x) + y) AS z FROM o GROUP BY y
+//! ```
+//!
+//! The engine refuses those of subqueries with a FROM.
+
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{
+    Expr, Function, GroupByExpr, Ident, Query, Select, SelectItem, SetExpr, Statement, VisitorMut,
+};
+use lakegate_sql::walk::{walk_expressions, walk_mut};
+
+use super::{build, last_part};
+use crate::postgres::output_names::{UNNAMED, item_name};
+
+/// The aggregate functions of PostgreSQL.
+const AGGREGATES: [&str; 30] = [
+    "any_value",
+    "array_agg",
+    "avg",
+    "bit_and",
+    "bit_or",
+    "bit_xor",
+    "bool_and",
+    "bool_or",
+    "corr",
+    "count",
+    "covar_pop",
+    "covar_samp",
+    "every",
+    "max",
+    "min",
+    "mode",
+    "percentile_cont",
+    "percentile_disc",
+    "regr_avgx",
+    "regr_avgy",
+    "regr_count",
+    "regr_intercept",
+    "regr_r2",
+    "regr_slope",
+    "stddev",
+    "stddev_pop",
+    "string_agg",
+    "sum",
+    "var_pop",
+    "variance",
+];
+
+/// Puts the items of such subqueries in their place.
+pub(super) fn rewrite(statement: &mut Statement) {
+    // The visitor never breaks.
+    let _ = walk_mut(statement, &mut Subqueries);
+}
+
+struct Subqueries;
+
+impl VisitorMut for Subqueries {
+    type Break = ();
+
+    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+        for item in &mut select.projection {
+            if let SelectItem::UnnamedExpr(Expr::Subquery(query)) = item
+                && let Some(inner) = only_item(query)
+                && let Some(expr) = of_outer_query(inner)
+            {
+                // The column has the name of the subquery's.
+                let name = item_name(inner).filter(|name| name != UNNAMED);
+                let expr = build::nested(expr.clone());
+                *item = match name {
+                    Some(name) => build::aliased(expr, Ident::with_quote('"', name)),
+                    None => SelectItem::UnnamedExpr(expr),
+                };
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if let Expr::Subquery(query) = expr
+            && let Some(inner) = only_item(query).and_then(of_outer_query)
+        {
+            *expr = build::nested(inner.clone());
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// Returns the item of a query that is nothing but one item.
+fn only_item(query: &Query) -> Option<&SelectItem> {
+    let SetExpr::Select(select) = query.body.as_ref() else {
+        return None;
+    };
+    let is_bare = query.with.is_none()
+        && query.order_by.is_none()
+        && query.limit_clause.is_none()
+        && query.fetch.is_none();
+    let is_plain = select.from.is_empty()
+        && select.distinct.is_none()
+        && select.selection.is_none()
+        && select.having.is_none()
+        && select.qualify.is_none()
+        && select.named_window.is_empty()
+        && matches!(&select.group_by, GroupByExpr::Expressions(keys, _) if keys.is_empty());
+    match select.projection.as_slice() {
+        [item] if is_bare && is_plain => Some(item),
+        _ => None,
+    }
+}
+
+/// Returns the expression of an item whose aggregate functions, of which there is one at least, are
+/// all of columns.
+fn of_outer_query(item: &SelectItem) -> Option<&Expr> {
+    let (SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. }) = item else {
+        return None;
+    };
+    let mut found = false;
+    let walked = walk_expressions(expr, |part| match part {
+        Expr::Subquery(_) | Expr::Exists { .. } | Expr::InSubquery { .. } => ControlFlow::Break(()),
+        Expr::Function(call) if call.over.is_some() => ControlFlow::Break(()),
+        Expr::Function(call) if is_aggregate(call) => match reads_columns(part) {
+            true => {
+                found = true;
+                ControlFlow::Continue(())
+            }
+            false => ControlFlow::Break(()),
+        },
+        _ => ControlFlow::Continue(()),
+    });
+    (found && walked.is_continue()).then_some(expr)
+}
+
+fn is_aggregate(call: &Function) -> bool {
+    last_part(&call.name).is_some_and(|name| AGGREGATES.contains(&name.as_str()))
+}
+
+fn reads_columns(expr: &Expr) -> bool {
+    let walked = walk_expressions(expr, |part| match part {
+        Expr::Identifier(_) | Expr::CompoundIdentifier(_) => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
+    });
+    walked.is_break()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+    use datafusion::sql::sqlparser::parser::Parser;
+
+    use super::*;
+
+    fn rewritten(sql: &str) -> String {
+        let mut statements = Parser::parse_sql(&PostgreSqlDialect {}, sql).unwrap();
+        let statement = statements.first_mut().unwrap();
+        rewrite(statement);
+        statement.to_string()
+    }
+
+    #[test]
+    fn aggregates_of_outer_columns_move_out_of_subqueries() {
+        for (sql, expected) in [
+            (
+                "SELECT (SELECT sum(o.x)) FROM o",
+                "SELECT (sum(o.x)) AS \"sum\" FROM o",
+            ),
+            (
+                "SELECT y, (SELECT Max(x) + y AS z) FROM o GROUP BY y",
+                "SELECT y, (Max(x) + y) AS \"z\" FROM o GROUP BY y",
+            ),
+            (
+                "SELECT y FROM o GROUP BY y HAVING (SELECT count(x)) > 1",
+                "SELECT y FROM o GROUP BY y HAVING (count(x)) > 1",
+            ),
+        ] {
+            assert_eq!(rewritten(sql), expected);
+        }
+        for sql in [
+            "SELECT (SELECT count(*)) FROM o",
+            "SELECT (SELECT sum(o.x) + count(*)) FROM o",
+            "SELECT (SELECT sum(1)) FROM o",
+            "SELECT (SELECT o.x) FROM o",
+            "SELECT (SELECT sum(o.x) FROM i) FROM o",
+            "SELECT (SELECT sum(o.x) OVER ()) FROM o",
+            "SELECT (SELECT sum(o.x) WHERE true) FROM o",
+        ] {
+            assert_eq!(rewritten(sql), sql);
+        }
+    }
+}

@@ -1,0 +1,457 @@
+//! Variances and standard deviations of integers and decimals, from exact sums, in PostgreSQL's
+//! sessions. DataFusion adds them up as floating-point numbers, to which 10^18 + 1 and 10^18 + 2 are
+//! one number. Of floating-point numbers, they are DataFusion's.
+//!
+//! ```text
+//! state: the count, the sum, and the sum of the squares, in 256 bits
+//! ```
+
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Decimal128Array, Decimal256Array, Float64Array,
+    UInt64Array,
+};
+use arrow::compute::cast;
+use arrow::datatypes::{
+    DECIMAL256_MAX_PRECISION, DataType, Decimal128Type, Decimal256Type, Field, FieldRef, Int64Type,
+    UInt64Type,
+};
+use datafusion::common::ScalarValue;
+use datafusion::common::types::{NativeType, logical_int64};
+use datafusion::error::Result;
+use datafusion::execution::{FunctionRegistry, SessionState};
+use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
+use datafusion::logical_expr::utils::{AggregateOrderSensitivity, format_state_name};
+use datafusion::logical_expr::{
+    Accumulator, AggregateUDF, AggregateUDFImpl, Coercion, Documentation, EmitTo,
+    GroupsAccumulator, ReversedUDAF, Signature, TypeSignature, TypeSignatureClass,
+};
+use lakegate_error::Error;
+
+use super::distinct::DistinctSum;
+use super::squares::Sums;
+use super::total::column;
+use super::{Kind, MAX_PRECISION, STATE};
+
+/// The type of the sums of a state.
+const WIDE: DataType = DataType::Decimal256(DECIMAL256_MAX_PRECISION, 0);
+
+/// Replaces a session's functions with the exact ones.
+///
+/// # Errors
+///
+/// Returns an error if a function cannot be registered.
+pub(crate) fn register_spreads(state: &mut SessionState) -> Result<()> {
+    for (name, of) in [
+        ("var", Spread::new(false, false)),
+        ("var_pop", Spread::new(true, false)),
+        ("stddev", Spread::new(false, true)),
+        ("stddev_pop", Spread::new(true, true)),
+    ] {
+        if let Some(inner) = state.aggregate_functions().get(name).cloned() {
+            let function = ExactSpread::new(inner, of);
+            state.register_udaf(Arc::new(AggregateUDF::new_from_impl(function)))?;
+        }
+    }
+    Ok(())
+}
+
+/// What a function returns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Spread {
+    /// Of a population, and not of a sample.
+    population: bool,
+    /// The root of the variance.
+    deviation: bool,
+}
+
+impl Spread {
+    fn new(population: bool, deviation: bool) -> Self {
+        Self {
+            population,
+            deviation,
+        }
+    }
+
+    /// Returns the result for the sums of numbers with so many fractional digits; `None` if they
+    /// are too few.
+    fn of(self, sums: &Sums, places: i8) -> Option<f64> {
+        let unit = 10f64.powi(2 * i32::from(places));
+        let variance = sums.variance(self.population, unit)?;
+        Some(match self.deviation {
+            true => variance.sqrt(),
+            false => variance,
+        })
+    }
+}
+
+/// A function of the session, exact for integers and decimals.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct ExactSpread {
+    inner: Arc<AggregateUDF>,
+    spread: Spread,
+    signature: Signature,
+}
+
+impl ExactSpread {
+    fn new(inner: Arc<AggregateUDF>, spread: Spread) -> Self {
+        let whole = TypeSignature::Coercible(vec![Coercion::new_implicit(
+            TypeSignatureClass::Native(logical_int64()),
+            vec![TypeSignatureClass::Integer],
+            NativeType::Int64,
+        )]);
+        let decimal =
+            TypeSignature::Coercible(vec![Coercion::new_exact(TypeSignatureClass::Decimal)]);
+        let mut signature = inner.signature().clone();
+        signature.type_signature =
+            TypeSignature::OneOf(vec![whole, decimal, signature.type_signature]);
+        Self {
+            inner,
+            spread,
+            signature,
+        }
+    }
+}
+
+/// Returns whether a column has integers or decimals. A column without a type counts as integers.
+fn is_exact(field: Option<&FieldRef>) -> bool {
+    field.is_some_and(|field| {
+        let of = field.data_type();
+        matches!(of, DataType::Int64 | DataType::Null) || of.is_decimal()
+    })
+}
+
+/// Returns the fractional digits of a column.
+fn places(field: Option<&FieldRef>) -> i8 {
+    match field.map(|field| field.data_type()) {
+        Some(
+            DataType::Decimal32(_, places)
+            | DataType::Decimal64(_, places)
+            | DataType::Decimal128(_, places)
+            | DataType::Decimal256(_, places),
+        ) => *places,
+        _ => 0,
+    }
+}
+
+/// Returns the numbers of a column without their point.
+fn numbers(columns: &[ArrayRef]) -> Result<Decimal128Array> {
+    let values = column(columns, 0)?;
+    Ok(match values.data_type() {
+        DataType::Null => Decimal128Array::new_null(values.len()),
+        DataType::Int64 => values
+            .as_primitive::<Int64Type>()
+            .unary::<_, Decimal128Type>(i128::from),
+        DataType::Decimal128(..) => values.as_primitive::<Decimal128Type>().clone(),
+        DataType::Decimal32(_, places)
+        | DataType::Decimal64(_, places)
+        | DataType::Decimal256(_, places) => {
+            let values = cast(values, &DataType::Decimal128(MAX_PRECISION, *places))?;
+            values.as_primitive::<Decimal128Type>().clone()
+        }
+        other => {
+            let message = format!("exact sums of values of type {other}");
+            return Err(Error::internal(message).into());
+        }
+    })
+}
+
+/// Returns the sums of each row of a state's columns.
+fn sums(states: &[ArrayRef]) -> Result<impl Iterator<Item = Sums> + '_> {
+    let counts = column(states, 0)?.as_primitive::<UInt64Type>();
+    let totals = column(states, 1)?.as_primitive::<Decimal256Type>();
+    let squares = column(states, 2)?.as_primitive::<Decimal256Type>();
+    let rows = counts.values().iter().zip(totals.values());
+    let rows = rows.zip(squares.values());
+    Ok(rows.map(|((count, sum), squares)| Sums {
+        count: *count,
+        sum: *sum,
+        squares: *squares,
+    }))
+}
+
+/// Returns the columns of a state.
+fn states(sums: &[Sums]) -> Vec<ArrayRef> {
+    let counts = UInt64Array::from_iter_values(sums.iter().map(|sums| sums.count));
+    let totals = Decimal256Array::from_iter_values(sums.iter().map(|sums| sums.sum));
+    let squares = Decimal256Array::from_iter_values(sums.iter().map(|sums| sums.squares));
+    vec![
+        Arc::new(counts),
+        Arc::new(totals.with_data_type(WIDE)),
+        Arc::new(squares.with_data_type(WIDE)),
+    ]
+}
+
+impl AggregateUDFImpl for ExactSpread {
+    fn name(&self) -> &str {
+        self.inner.name()
+    }
+
+    fn aliases(&self) -> &[String] {
+        self.inner.aliases()
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(DataType::Float64)
+    }
+
+    fn accumulator(&self, args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
+        let field = args.expr_fields.first();
+        if !is_exact(field) {
+            return self.inner.accumulator(args);
+        }
+        let (spread, places) = (self.spread, places(field));
+        Ok(match args.is_distinct {
+            true => Box::new(DistinctNumbers {
+                spread,
+                places,
+                values: DistinctSum::new(Kind {
+                    data_type: STATE,
+                    precision: MAX_PRECISION,
+                }),
+            }),
+            false => Box::new(Numbers {
+                spread,
+                places,
+                sums: Sums::default(),
+            }),
+        })
+    }
+
+    fn create_sliding_accumulator(
+        &self,
+        args: AccumulatorArgs<'_>,
+    ) -> Result<Box<dyn Accumulator>> {
+        match is_exact(args.expr_fields.first()) {
+            true => self.accumulator(args),
+            false => self.inner.create_sliding_accumulator(args),
+        }
+    }
+
+    fn state_fields(&self, args: StateFieldsArgs<'_>) -> Result<Vec<FieldRef>> {
+        if !is_exact(args.input_fields.first()) {
+            return self.inner.state_fields(args);
+        }
+        let name = |of: &str| format_state_name(args.name, of);
+        if args.is_distinct {
+            let item = Field::new_list_field(STATE, true);
+            let values = Field::new_list(name("distinct"), item, false);
+            return Ok(vec![Arc::new(values)]);
+        }
+        Ok(vec![
+            Arc::new(Field::new(name("count"), DataType::UInt64, false)),
+            Arc::new(Field::new(name("sum"), WIDE, false)),
+            Arc::new(Field::new(name("squares"), WIDE, false)),
+        ])
+    }
+
+    fn groups_accumulator_supported(&self, args: AccumulatorArgs<'_>) -> bool {
+        match is_exact(args.expr_fields.first()) {
+            true => !args.is_distinct,
+            false => self.inner.groups_accumulator_supported(args),
+        }
+    }
+
+    fn create_groups_accumulator(
+        &self,
+        args: AccumulatorArgs<'_>,
+    ) -> Result<Box<dyn GroupsAccumulator>> {
+        let field = args.expr_fields.first();
+        match is_exact(field) {
+            true => Ok(Box::new(Groups {
+                spread: self.spread,
+                places: places(field),
+                sums: Vec::new(),
+            })),
+            false => self.inner.create_groups_accumulator(args),
+        }
+    }
+
+    fn reverse_expr(&self) -> ReversedUDAF {
+        ReversedUDAF::Identical
+    }
+
+    fn order_sensitivity(&self) -> AggregateOrderSensitivity {
+        AggregateOrderSensitivity::Insensitive
+    }
+
+    fn documentation(&self) -> Option<&Documentation> {
+        self.inner.documentation()
+    }
+}
+
+/// All rows, or a window's frame.
+#[derive(Debug)]
+struct Numbers {
+    spread: Spread,
+    places: i8,
+    sums: Sums,
+}
+
+impl Accumulator for Numbers {
+    fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
+        for value in numbers(values)?.iter().flatten() {
+            self.sums.add(Sums::of(value))?;
+        }
+        Ok(())
+    }
+
+    fn retract_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
+        for value in numbers(values)?.iter().flatten() {
+            self.sums.subtract(value);
+        }
+        Ok(())
+    }
+
+    fn supports_retract_batch(&self) -> bool {
+        true
+    }
+
+    fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
+        for other in sums(states)? {
+            self.sums.add(other)?;
+        }
+        Ok(())
+    }
+
+    fn state(&mut self) -> Result<Vec<ScalarValue>> {
+        let wide = |value| ScalarValue::Decimal256(Some(value), DECIMAL256_MAX_PRECISION, 0);
+        Ok(vec![
+            ScalarValue::UInt64(Some(self.sums.count)),
+            wide(self.sums.sum),
+            wide(self.sums.squares),
+        ])
+    }
+
+    fn evaluate(&mut self) -> Result<ScalarValue> {
+        let result = self.spread.of(&self.sums, self.places);
+        Ok(ScalarValue::Float64(result))
+    }
+
+    fn size(&self) -> usize {
+        size_of_val(self)
+    }
+}
+
+/// The distinct values of all rows, or of a window's frame.
+#[derive(Debug)]
+struct DistinctNumbers {
+    spread: Spread,
+    places: i8,
+    values: DistinctSum<Decimal128Type>,
+}
+
+impl Accumulator for DistinctNumbers {
+    fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
+        let values: ArrayRef = Arc::new(numbers(values)?);
+        self.values.update_batch(&[values])
+    }
+
+    fn retract_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
+        let values: ArrayRef = Arc::new(numbers(values)?);
+        self.values.retract_batch(&[values])
+    }
+
+    fn supports_retract_batch(&self) -> bool {
+        true
+    }
+
+    fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
+        self.values.merge_batch(states)
+    }
+
+    fn state(&mut self) -> Result<Vec<ScalarValue>> {
+        self.values.state()
+    }
+
+    fn evaluate(&mut self) -> Result<ScalarValue> {
+        let mut sums = Sums::default();
+        for value in self.values.distinct() {
+            sums.add(Sums::of(value))?;
+        }
+        Ok(ScalarValue::Float64(self.spread.of(&sums, self.places)))
+    }
+
+    fn size(&self) -> usize {
+        size_of_val(self) + self.values.size()
+    }
+}
+
+/// Many groups at once.
+#[derive(Debug)]
+struct Groups {
+    spread: Spread,
+    places: i8,
+    sums: Vec<Sums>,
+}
+
+impl GroupsAccumulator for Groups {
+    fn update_batch(
+        &mut self,
+        values: &[ArrayRef],
+        groups: &[usize],
+        filter: Option<&BooleanArray>,
+        total_groups: usize,
+    ) -> Result<()> {
+        self.sums.resize(total_groups, Sums::default());
+        let values = numbers(values)?;
+        for (row, (group, value)) in groups.iter().zip(&values).enumerate() {
+            let is_kept = filter.is_none_or(|filter| filter.is_valid(row) && filter.value(row));
+            if let (true, Some(value), Some(sums)) = (is_kept, value, self.sums.get_mut(*group)) {
+                sums.add(Sums::of(value))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn merge_batch(
+        &mut self,
+        states: &[ArrayRef],
+        groups: &[usize],
+        total_groups: usize,
+    ) -> Result<()> {
+        self.sums.resize(total_groups, Sums::default());
+        for (group, other) in groups.iter().zip(sums(states)?) {
+            if let Some(sums) = self.sums.get_mut(*group) {
+                sums.add(other)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
+        let sums = emit_to.take_needed(&mut self.sums);
+        let results = sums.iter().map(|sums| self.spread.of(sums, self.places));
+        let results: Float64Array = results.collect();
+        Ok(Arc::new(results))
+    }
+
+    fn state(&mut self, emit_to: EmitTo) -> Result<Vec<ArrayRef>> {
+        Ok(states(&emit_to.take_needed(&mut self.sums)))
+    }
+
+    fn convert_to_state(
+        &self,
+        values: &[ArrayRef],
+        filter: Option<&BooleanArray>,
+    ) -> Result<Vec<ArrayRef>> {
+        let values = numbers(values)?;
+        let rows = values.iter().enumerate().map(|(row, value)| {
+            let is_kept = filter.is_none_or(|filter| filter.is_valid(row) && filter.value(row));
+            value.filter(|_| is_kept).map(Sums::of).unwrap_or_default()
+        });
+        Ok(states(&rows.collect::<Vec<Sums>>()))
+    }
+
+    fn size(&self) -> usize {
+        self.sums.capacity() * size_of::<Sums>()
+    }
+}
+
+#[cfg(test)]
+mod tests;
