@@ -16,11 +16,14 @@
 //! ```
 //!
 //! So an analyzer rule, which runs after type coercion, turns a CASE of booleans that could fail
-//! into a CASE of numbers. Delete this when the simplifier checks whether a branch can fail.
+//! into a CASE of numbers. So it does if the conditions would be written too often: each of them is
+//! in the AND of its own branch and in those of all later ones, so a CASE of many conditions, or one
+//! within another's condition, takes more memory than there is. Delete this when the simplifier
+//! checks whether a branch can fail, and keeps what would be long.
 
 use arrow::datatypes::DataType;
-use datafusion::common::DFSchema;
 use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::config::ConfigOptions;
 use datafusion::logical_expr::{
     BinaryExpr, Case, Cast, Expr, ExprSchemable, LogicalPlan, Operator, cast,
@@ -28,6 +31,12 @@ use datafusion::logical_expr::{
 use datafusion::optimizer::AnalyzerRule;
 
 use super::expressions;
+
+/// Maximum parts that all copies of the conditions of a CASE have together.
+const MAX_COPIED: u64 = 1_000;
+/// Fewer branches than this become ANDs and ORs whatever they are; more than that if so few of
+/// them are true, or false, and all are constants (`expr_simplifier.rs`).
+const FEW: usize = 3;
 
 /// The analyzer rule.
 #[derive(Debug)]
@@ -51,9 +60,47 @@ impl AnalyzerRule for GuardedCases {
     }
 }
 
-/// Returns whether an expression other than the first condition, which is evaluated for all rows,
-/// could fail.
+/// Returns whether the simplifier makes ANDs and ORs of a CASE if it is one of booleans.
+pub(crate) fn becomes_junction(case: &Case) -> bool {
+    let thens = || case.when_then_expr.iter().map(|(_, then)| then.as_ref());
+    let few = |wanted: bool| {
+        let is_chosen = |then: &&Expr| match then {
+            Expr::Literal(ScalarValue::Boolean(value), _) => *value == Some(wanted),
+            _ => false,
+        };
+        thens().filter(is_chosen).count() < FEW
+    };
+    let are_constants = || thens().all(|then| matches!(then, Expr::Literal(..)));
+    case.expr.is_none()
+        && (case.when_then_expr.len() < FEW || (are_constants() && (few(true) || few(false))))
+        && !is_copied_much(case)
+}
+
+/// Returns for each condition of a CASE how many copies of it the simplifier makes.
+pub(crate) fn copies_of_conditions(case: &Case) -> impl Iterator<Item = u64> {
+    (1..=case.when_then_expr.len() as u64).rev()
+}
+
+/// Returns whether the copies of the conditions would be long, or a CASE within one of them would
+/// be copied with it.
+fn is_copied_much(case: &Case) -> bool {
+    let mut parts = 0u64;
+    let whens = case.when_then_expr.iter().map(|(when, _)| when);
+    whens.zip(copies_of_conditions(case)).any(|(when, copies)| {
+        when.exists(|part| {
+            parts = parts.saturating_add(copies);
+            Ok(matches!(part, Expr::Case(_)) || parts > MAX_COPIED)
+        })
+        .unwrap_or(true)
+    })
+}
+
+/// Returns whether the conditions would be written too often, or an expression other than the first
+/// condition, which is evaluated for all rows, could fail.
 fn guards(case: &Case) -> bool {
+    if case.expr.is_none() && is_copied_much(case) {
+        return true;
+    }
     let conditions = case.when_then_expr.iter().skip(1).map(|(when, _)| when);
     let branches = case.when_then_expr.iter().map(|(_, then)| then);
     let mut all = conditions.chain(branches).chain(&case.else_expr);

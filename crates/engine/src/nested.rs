@@ -1,8 +1,9 @@
-//! Refuses the implicit casts of arrays, structs and maps to text and numbers that DataFusion
+//! Refuses the implicit casts of arrays, structs, maps and bytes to text and numbers that DataFusion
 //! makes.
 //!
 //! ```text
 //! length(ARRAY[1, 2])                DataFusion: 6, the length of '[1, 2]'
+//! left('\xc3a4'::bytea, 1)           DataFusion: 'ä', the text that the bytes are in UTF-8
 //! CAST('[1, 2]' AS TEXT[])           DataFusion: an array with one text
 //! CAST(ARRAY[ARRAY[1]] AS TEXT[])    DataFusion: an array with the text '[1]'
 //! min(a struct of arrays)            DataFusion: an internal error, if there are two
@@ -131,6 +132,15 @@ fn check(expr: &Expr, schema: &DFSchema) -> Result<()> {
                 let Ok(from) = arg.get_type(schema) else {
                     continue;
                 };
+                // A function that is one of bytes returns bytes.
+                if from.is_binary() && expr.get_type(schema).is_ok_and(|made| made.is_string()) {
+                    return Err(Error::new(
+                        Code::FunctionNotFound,
+                        format!("function {} does not take bytes", func.name()),
+                    )
+                    .with_hint("encode(x, 'hex') returns a text, and convert_from(x, 'UTF8') that which the bytes are")
+                    .into());
+                }
                 if from.is_nested() {
                     return Err(Error::new(
                         Code::FunctionNotFound,

@@ -227,7 +227,11 @@ fn lists(values: &ArrayRef) -> Result<StringArray> {
 }
 
 /// Writes values as parts of arrays and rows.
-fn item_texts(items: &ArrayRef) -> Result<StringArray> {
+///
+/// # Errors
+///
+/// Returns an error if the type has no text form, the texts are too large or the work must stop.
+pub(crate) fn item_texts(items: &ArrayRef) -> Result<StringArray> {
     if let Some(flags) = items.as_boolean_opt() {
         let flags = flags.iter();
         return Ok(flags

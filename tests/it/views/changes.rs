@@ -1,5 +1,5 @@
 //! What ends the reading of a view, and what does not begin it: grants, other definitions, the
-//! rights of the definer, results of other users.
+//! rights of the definer, results of other users. The order of its rows.
 
 use super::PASSWORD;
 use crate::harness::files::{Folder, Values, batch, parquet};
@@ -11,6 +11,7 @@ through_each_door!(
     view_ends_with_the_right_of_its_definer_to_pass_it_on,
     result_of_another_user_is_not_served,
     granted_columns_of_a_view_stay_those_of_the_view,
+    limit_counts_the_rows_of_a_view_in_its_order,
 );
 
 /// A database with a table of three rows, and two users of its own.
@@ -237,4 +238,23 @@ async fn granted_columns_of_a_view_stay_those_of_the_view(door: Door) {
     base.run("CREATE OR REPLACE VIEW {d}.v AS SELECT id, word FROM {d}.base")
         .await;
     assert_eq!(reader.fails(&all).await.code, "42P01");
+}
+
+async fn limit_counts_the_rows_of_a_view_in_its_order(door: Door) {
+    let base = Base::new(door, "ordered").await;
+    base.run("CREATE VIEW {d}.v AS SELECT id FROM {d}.base ORDER BY word DESC")
+        .await;
+    base.run("GRANT SELECT ON TABLE {d}.v TO {d}_reader").await;
+    let reader = base.connect("reader").await;
+    for (part, expected) in [
+        ("LIMIT 1", "2"),
+        ("LIMIT 2", "1\n2"),
+        ("OFFSET 2", "3"),
+        ("OFFSET 1 LIMIT 1", "1"),
+    ] {
+        let sql = format!("SELECT id FROM (SELECT id FROM {{d}}.v {part}) q ORDER BY id");
+        let sql = base.text(&sql);
+        assert_eq!(reader.text(&sql).await, expected, "{part}");
+        assert_eq!(base.admin.text(&sql).await, expected, "{part}");
+    }
 }

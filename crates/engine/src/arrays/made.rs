@@ -11,7 +11,7 @@ use datafusion::execution::SessionState;
 use lakegate_error::{Code, Error};
 
 use super::function::{Definition, Lists, item_type, list_of, mismatch, register as register_all};
-use crate::bounded::check_value;
+use crate::bounded::{check_value, value_bytes};
 use crate::stop::check;
 
 pub(super) fn register(state: &mut SessionState) -> Result<()> {
@@ -100,15 +100,18 @@ fn filled(columns: &[ArrayRef], returns: &DataType) -> Result<ArrayRef> {
     let (Some(values), Some(lengths), DataType::List(field)) = (values, lengths, returns) else {
         return Err(mismatch("array_fill without its arguments".to_owned()));
     };
-    let size = values.get_array_memory_size() / values.len().max(1);
     let mut bytes = 0usize;
     let mut places = Vec::new();
     let mut ends = Vec::with_capacity(values.len());
     for row in 0..values.len() {
         check()?;
         let length = length_of(lengths, row)?;
-        bytes = bytes.saturating_add(length.saturating_mul(size.max(ITEM_BYTES)));
-        check_value("array_fill", bytes)?;
+        if length > 0 {
+            // The value of another row may be much smaller.
+            let size = usize::try_from(value_bytes(values, row)).unwrap_or(usize::MAX);
+            bytes = bytes.saturating_add(length.saturating_mul(size.max(ITEM_BYTES)));
+            check_value("array_fill", bytes)?;
+        }
         places.extend(std::iter::repeat_n(row as u64, length));
         ends.push(length);
     }

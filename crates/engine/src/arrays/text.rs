@@ -1,8 +1,9 @@
-//! `array_to_string`, which formats items as PostgreSQL does: `t` for true, `1` for the double 1.
+//! `array_to_string`, which formats items as PostgreSQL does: `t` for true, `1` for the double 1,
+//! `\x01` for bytes.
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, StringArray, StringBuilder};
+use arrow::array::{Array, ArrayRef, AsArray, StringBuilder};
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
 use datafusion::error::Result;
@@ -87,7 +88,7 @@ impl Joined<'_> {
                 item
             }
             _ => {
-                for item in &written(items)? {
+                for item in &texts::item_texts(items)? {
                     self.item(item)?;
                 }
                 return Ok(());
@@ -113,15 +114,5 @@ impl Joined<'_> {
         self.first = false;
         self.text.push_str(item);
         check_value("array_to_string", self.text.len())
-    }
-}
-
-fn written(items: &ArrayRef) -> Result<StringArray> {
-    match items.as_boolean_opt() {
-        Some(flags) => Ok(flags
-            .iter()
-            .map(|flag| flag.map(|flag| if flag { "t" } else { "f" }))
-            .collect()),
-        None => texts::texts(items),
     }
 }

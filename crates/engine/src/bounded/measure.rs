@@ -128,7 +128,7 @@ fn items(array: &dyn Array, row: usize) -> u64 {
 }
 
 /// Returns the bytes of one value, including nested values.
-fn value_bytes(array: &dyn Array, row: usize) -> u64 {
+pub(crate) fn value_bytes(array: &dyn Array, row: usize) -> u64 {
     let bytes = match array.data_type() {
         DataType::Utf8 => array.as_string::<i32>().value(row).len(),
         DataType::LargeUtf8 => array.as_string::<i64>().value(row).len(),

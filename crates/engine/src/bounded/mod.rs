@@ -39,6 +39,7 @@ use datafusion::optimizer::AnalyzerRule;
 use growth::{Growth, growth};
 use lakegate_error::{Code, Error};
 use measure::Argument;
+pub(crate) use measure::value_bytes;
 
 use super::{digits, expressions};
 

@@ -11,6 +11,7 @@ use datafusion::logical_expr::{
 };
 
 use super::{outer_columns, refused};
+use crate::complexity::check_nodes;
 use crate::expressions;
 
 /// The distinct values of the outer columns that a subquery reads, or all of the outer rows.
@@ -39,7 +40,7 @@ impl Domain {
     ///
     /// # Errors
     ///
-    /// Returns an error if the plan cannot be walked.
+    /// Returns an error if the plan cannot be walked, or is too large to be read twice.
     pub(super) fn of_columns(
         columns: &[Column],
         rows: &LogicalPlan,
@@ -52,7 +53,10 @@ impl Domain {
         let columns: Vec<Column> = outer.iter().map(|(column, _)| column.clone()).collect();
         let plan = match outer.is_empty() {
             true => None,
-            false => superset(rows, &columns)?,
+            false => {
+                check_nodes(rows)?;
+                superset(rows, &columns)?
+            }
         };
         let plan = plan.map(|values| {
             LogicalPlanBuilder::from(values)
@@ -72,8 +76,9 @@ impl Domain {
     ///
     /// # Errors
     ///
-    /// Returns an error if the rows cannot be projected.
+    /// Returns an error if the rows cannot be projected, or their plan is too large.
     pub(super) fn rows(rows: &LogicalPlan, number: usize) -> Result<Self> {
+        check_nodes(rows)?;
         let columns = rows.schema().columns();
         let types = types(&columns, rows)?;
         let outer = named(columns, number);

@@ -6,7 +6,7 @@
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, Result};
 use datafusion::logical_expr::utils::split_conjunction;
-use datafusion::logical_expr::{BinaryExpr, Distinct, Expr, JoinType, LogicalPlan, Operator};
+use datafusion::logical_expr::{BinaryExpr, Cast, Distinct, Expr, JoinType, LogicalPlan, Operator};
 
 use super::{outer_columns, single_value, subquery_of};
 
@@ -98,7 +98,9 @@ fn is_filtered(plan: &LogicalPlan, as_set: bool) -> Result<bool> {
     }
 }
 
-/// Returns whether each condition on outer columns equates them with other columns.
+/// Returns whether each condition on outer columns equates them with other columns, which the
+/// engine then groups by. It groups by no other expressions (`can_pullup_over_aggregation` in
+/// `decorrelate.rs` of `datafusion-optimizer`, 55.2).
 fn is_equated(plan: &LogicalPlan) -> bool {
     let conditions = match plan {
         LogicalPlan::Filter(filter) => split_conjunction(&filter.predicate),
@@ -118,7 +120,10 @@ fn equates(condition: &Expr) -> bool {
             right,
         }) => {
             let outer = |expr: &Expr| reads_outer(expr) && expr.column_refs().is_empty();
-            let own = |expr: &Expr| !reads_outer(expr) && !expr.column_refs().is_empty();
+            let own = |expr: &Expr| match expr {
+                Expr::Cast(Cast { expr, .. }) => matches!(expr.as_ref(), Expr::Column(_)),
+                expr => matches!(expr, Expr::Column(_)),
+            };
             (outer(left) && own(right)) || (outer(right) && own(left))
         }
         // Both alternatives have the same condition.

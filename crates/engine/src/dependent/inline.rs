@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, Result};
 use datafusion::logical_expr::{Distinct, Expr, FetchType, LogicalPlan, SkipType, when};
 
 use super::single_value;
+use crate::complexity::check_copies;
 
 /// The row that a subquery returns.
 pub(super) struct Row {
@@ -143,19 +144,26 @@ fn is_plain(expr: &Expr) -> bool {
     !expr.is_volatile() && !special.unwrap_or(true)
 }
 
-/// Replaces the columns of `input` in an expression by their values.
+/// Replaces the columns of `input` in an expression by their values, which may be long and named
+/// often.
 fn substituted(expr: Expr, input: &Arc<LogicalPlan>, values: &[Expr]) -> Result<Expr> {
+    let place_of = |expr: &Expr| match expr {
+        Expr::Column(column) => input.schema().maybe_index_of_column(column),
+        _ => None,
+    };
+    let mut uses = vec![0; values.len()];
+    expr.apply(|part| {
+        if let Some(uses) = place_of(part).and_then(|place| uses.get_mut(place)) {
+            *uses += 1;
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    for (value, uses) in values.iter().zip(uses) {
+        check_copies(value, uses)?;
+    }
     expr.transform_down(|expr| {
-        let place = match &expr {
-            Expr::Column(column) => input.schema().maybe_index_of_column(column),
-            _ => None,
-        };
-        Ok(match place.and_then(|place| values.get(place)) {
-            Some(value) => {
-                let mut known = Transformed::yes(value.clone());
-                known.tnr = datafusion::common::tree_node::TreeNodeRecursion::Jump;
-                known
-            }
+        Ok(match place_of(&expr).and_then(|place| values.get(place)) {
+            Some(value) => Transformed::new(value.clone(), true, TreeNodeRecursion::Jump),
             None => Transformed::no(expr),
         })
     })

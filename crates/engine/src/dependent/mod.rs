@@ -59,6 +59,7 @@ pub(crate) use optional::OptionalValues;
 use places::Place;
 use single_value::single_value;
 
+use crate::complexity::check_nodes;
 use crate::expressions::{self, subquery_of};
 
 /// The analyzer rule, which runs after type coercion and after the rule for three-valued logic.
@@ -259,7 +260,9 @@ impl Rewriter {
                     true => binder,
                     false => binder.of_one_row(),
                 };
-                bind(&mut binder, plan)?
+                let bound = bind(&mut binder, plan)?;
+                check_nodes(&bound.plan)?;
+                bound
             }
         };
         Ok((bound, domain))

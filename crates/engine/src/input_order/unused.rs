@@ -72,21 +72,21 @@ fn shows(node: &LogicalPlan, is_shown: bool) -> bool {
         | LogicalPlan::Analyze(_)
         | LogicalPlan::Dml(_)
         | LogicalPlan::Copy(_) => is_shown,
-        LogicalPlan::Window(window) => is_shown && has_no_keys(window),
+        LogicalPlan::Window(window) => is_shown && !has_partitions(window),
         _ => false,
     }
 }
 
-fn has_no_keys(window: &Window) -> bool {
-    window.window_expr.iter().all(|expr| {
-        let keys = expr.exists(|part| {
+/// Returns whether a window sorts its rows by partitions. Without them, its keys may be those of the
+/// sort below it, whose order stays if no column of the window is used.
+fn has_partitions(window: &Window) -> bool {
+    window.window_expr.iter().any(|expr| {
+        let partitions = expr.exists(|part| {
             Ok(match part {
-                Expr::WindowFunction(call) => {
-                    !call.params.partition_by.is_empty() || !call.params.order_by.is_empty()
-                }
+                Expr::WindowFunction(call) => !call.params.partition_by.is_empty(),
                 _ => false,
             })
         });
-        keys.is_ok_and(|keys| !keys)
+        partitions.unwrap_or(true)
     })
 }

@@ -41,6 +41,7 @@ pub(crate) use existence::Existence;
 pub(crate) use inner_names::InnerNames;
 use logic::Logic;
 
+use crate::complexity::check_nodes;
 use crate::expressions;
 
 /// The analyzer rule. It runs after type coercion.
@@ -71,6 +72,8 @@ fn rewritten(node: LogicalPlan, names: &Cell<usize>) -> Result<Transformed<Logic
     if !concerned {
         return Ok(Transformed::no(node));
     }
+    // A subquery is written up to three times, with those within it.
+    check_nodes(&node)?;
     let schema = merge_schema(&node.inputs());
     let logic = Logic {
         schema: &schema,

@@ -24,25 +24,33 @@ use datafusion::logical_expr::{
     Aggregate, BinaryExpr, Case, Cast, Expr, ExprSchemable, Filter, LogicalPlan,
     LogicalPlanBuilder, Operator, Window, WindowFunctionDefinition,
 };
+use lakegate_engine::complexity::check_copies;
 
 /// Rewrites a comparison of floating-point numbers.
-pub(super) fn compared(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
+///
+/// # Errors
+///
+/// Returns an error if its operands are too long to be written several times.
+pub(super) fn compared(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     let changed = match &expr {
         Expr::BinaryExpr(BinaryExpr { left, op, right }) => comparison(left, *op, right, schema),
         Expr::Between(between) => within(between, schema),
-        Expr::InList(list) => items(list, schema),
+        Expr::InList(list) => items(list, schema)?,
         Expr::Case(Case {
             expr: Some(operand),
             when_then_expr,
             else_expr,
-        }) => cases(operand, when_then_expr, schema)
+        }) => cases(operand, when_then_expr, schema)?
             .map(|cases| Expr::Case(Case::new(None, cases, else_expr.clone()))),
         Expr::ScalarFunction(call) if call.func.name() == "nullif" => absent(call, schema),
         _ => None,
     };
     match changed {
-        Some(changed) => Transformed::yes(changed),
-        None => Transformed::no(expr),
+        Some(changed) => {
+            check_copies(&expr, 2)?;
+            Ok(Transformed::yes(changed))
+        }
+        None => Ok(Transformed::no(expr)),
     }
 }
 
@@ -149,12 +157,13 @@ fn is_infinity(expr: &Expr) -> bool {
 }
 
 /// Rewrites IN over a list: only literal numbers are compared as the engine does.
-fn items(list: &InList, schema: &DFSchema) -> Option<Expr> {
+fn items(list: &InList, schema: &DFSchema) -> Result<Option<Expr>> {
     if !may_be_nan(&list.expr, schema) || list.expr.is_volatile() {
-        return None;
+        return Ok(None);
     }
     let (numbers, others): (Vec<&Expr>, Vec<&Expr>) =
         list.list.iter().partition(|item| is_number(item));
+    check_copies(&list.expr, others.len())?;
     let mut found = None;
     let mut is_changed = false;
     if !numbers.is_empty() {
@@ -170,20 +179,25 @@ fn items(list: &InList, schema: &DFSchema) -> Option<Expr> {
             None => equal,
         });
     }
-    let found = found.filter(|_| is_changed)?;
-    Some(match list.negated {
+    let found = found.filter(|_| is_changed);
+    Ok(found.map(|found| match list.negated {
         true => !found,
         false => found,
-    })
+    }))
 }
 
 type Whens = Vec<(Box<Expr>, Box<Expr>)>;
 
 /// Returns the conditions of a CASE with an operand; `None` if the engine's comparison is right.
-fn cases(operand: &Expr, whens: &[(Box<Expr>, Box<Expr>)], schema: &DFSchema) -> Option<Whens> {
+fn cases(
+    operand: &Expr,
+    whens: &[(Box<Expr>, Box<Expr>)],
+    schema: &DFSchema,
+) -> Result<Option<Whens>> {
     if !may_be_nan(operand, schema) {
-        return None;
+        return Ok(None);
     }
+    check_copies(operand, whens.len())?;
     let mut is_changed = false;
     let cases = whens.iter().map(|(when, then)| {
         let (changes, equal) = settled(operand, Operator::Eq, when, schema);
@@ -191,7 +205,7 @@ fn cases(operand: &Expr, whens: &[(Box<Expr>, Box<Expr>)], schema: &DFSchema) ->
         (Box::new(equal), then.clone())
     });
     let cases = cases.collect();
-    is_changed.then_some(cases)
+    Ok(is_changed.then_some(cases))
 }
 
 /// Rewrites `nullif`.

@@ -15,6 +15,7 @@ use datafusion::logical_expr::{
     WindowFunctionDefinition, cast,
 };
 use datafusion::optimizer::AnalyzerRule;
+use lakegate_engine::complexity::check_copies;
 use lakegate_engine::retyped;
 
 use super::operators::{Operators, Planned};
@@ -118,6 +119,7 @@ impl TrinoTypes {
             Expr::InList(list)
                 if list.list.len() <= MOST_ITEMS && is_nested(&list.expr, schema) =>
             {
+                check_copies(&list.expr, list.list.len())?;
                 let equal = |item| self.equal.call(vec![list.expr.as_ref().clone(), item]);
                 let found = disjunction(list.list.into_iter().map(equal));
                 let found =
@@ -145,6 +147,7 @@ impl TrinoTypes {
                 .iter()
                 .all(|(when, _)| are_nested(&operand, when, schema)) =>
             {
+                check_copies(&operand, when_then_expr.len())?;
                 let compared = when_then_expr.into_iter().map(|(when, then)| {
                     let operands = vec![operand.as_ref().clone(), *when];
                     (Box::new(self.equal.call(operands)), then)
@@ -338,7 +341,7 @@ impl AnalyzerRule for TrinoTypes {
                 let rewritten = self.rewrite(expr, schema)?;
                 let rewritten = rewritten
                     .transform_data(|expr| meeting::of_values(&self.cast, expr, schema))?
-                    .transform_data(|expr| Ok(nans::compared(expr, schema)))?;
+                    .transform_data(|expr| nans::compared(expr, schema))?;
                 Ok(match marks::marked(&rewritten.data, schema)? {
                     // The columns of aggregates and windows are marked above them.
                     Some(_) if is_of_rows(&rewritten.data) => rewritten,

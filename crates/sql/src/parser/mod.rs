@@ -28,6 +28,7 @@ mod prepared;
 mod query;
 mod query_error;
 mod recursive;
+mod repeated;
 mod reserved;
 mod returning;
 mod row_fields;

@@ -8,7 +8,9 @@ use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer, Whitespace};
 
 use super::cursor::{Cursor, Result, shown};
 use super::query_error::{self, Source};
-use super::{complexity, joins, lists, normalize, reserved, row_fields, rows_from, search, tokens};
+use super::{
+    complexity, joins, lists, normalize, repeated, reserved, row_fields, rows_from, search, tokens,
+};
 use crate::ParseError;
 use crate::ast::{Statement, Unsupported};
 use crate::dialect::AthenaDialect;
@@ -43,6 +45,7 @@ pub(super) fn changed(
     }
     let mut query = parse(cursor, |parser| parser.parse_query())?;
     complexity::check_relations(cursor, &query)?;
+    repeated::check(cursor, &query)?;
     change(query.as_mut());
     finished(cursor, query)
 }

@@ -1,5 +1,5 @@
-//! Functions of texts that PostgreSQL has for bytes, too: `substring`, `position`, `overlay` and
-//! `trim`. Calls of texts stay the engine's.
+//! Functions of texts that PostgreSQL has for bytes, too: `length`, `substring`, `position`,
+//! `overlay` and `trim`. Calls of texts stay the engine's.
 //!
 //! A quoted literal beside bytes is bytes in their text form: `position('\x02' IN b)`.
 
@@ -14,7 +14,7 @@ use datafusion::common::types::{NativeType, logical_binary, logical_int64, logic
 use datafusion::error::{DataFusionError, Result};
 use datafusion::functions::core::overlay;
 use datafusion::functions::string::{btrim, ltrim, rtrim};
-use datafusion::functions::unicode::{strpos, substr};
+use datafusion::functions::unicode::{character_length, strpos, substr};
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult};
 use datafusion::logical_expr::{
     Coercion, ColumnarValue, Documentation, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF,
@@ -31,6 +31,8 @@ const STEPS: usize = 1 << 16;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Kind {
+    /// `length(bytes)`
+    Length,
     /// `substr(bytes, start[, length])`
     Substr,
     /// `strpos(bytes, part)`, which `position(part IN bytes)` is planned as
@@ -53,9 +55,9 @@ struct TextOrBytes {
 fn of(kind: Kind, inner: Arc<ScalarUDF>) -> Arc<ScalarUDF> {
     let of_texts = vec![inner.signature().type_signature.clone()];
     let of_bytes = lists(kind).into_iter().map(TypeSignature::Coercible);
-    // NULL is of any type. The engine's `overlay` takes bytes as texts, so it comes last.
+    // NULL is of any type. The engine's `length` and `overlay` take bytes as texts, so they come last.
     let all: Vec<TypeSignature> = match kind {
-        Kind::Overlay => of_bytes.chain(of_texts).collect(),
+        Kind::Length | Kind::Overlay => of_bytes.chain(of_texts).collect(),
         _ => of_texts.into_iter().chain(of_bytes).collect(),
     };
     Arc::new(ScalarUDF::new_from_impl(TextOrBytes {
@@ -77,6 +79,7 @@ fn lists(kind: Kind) -> Vec<Vec<Coercion>> {
         )
     };
     match kind {
+        Kind::Length => vec![vec![bytes()]],
         Kind::Substr => vec![vec![bytes(), number()], vec![bytes(), number(), number()]],
         Kind::Position | Kind::Trim { .. } => vec![
             vec![bytes(), bytes()],
@@ -93,7 +96,7 @@ fn lists(kind: Kind) -> Vec<Vec<Coercion>> {
 }
 
 /// The functions, made once.
-static ALL: LazyLock<[Arc<ScalarUDF>; 6]> = LazyLock::new(|| {
+static ALL: LazyLock<[Arc<ScalarUDF>; 7]> = LazyLock::new(|| {
     let trim = |start, end| Kind::Trim { start, end };
     [
         of(Kind::Substr, substr()),
@@ -102,6 +105,7 @@ static ALL: LazyLock<[Arc<ScalarUDF>; 6]> = LazyLock::new(|| {
         of(trim(true, true), btrim()),
         of(trim(true, false), ltrim()),
         of(trim(false, true), rtrim()),
+        of(Kind::Length, character_length()),
     ]
 });
 
@@ -236,22 +240,23 @@ impl Columns {
 impl TextOrBytes {
     fn returns(&self) -> DataType {
         match self.kind {
-            Kind::Position => DataType::Int32,
+            Kind::Length | Kind::Position => DataType::Int32,
             Kind::Substr | Kind::Overlay | Kind::Trim { .. } => DataType::Binary,
         }
     }
 
     fn made(&self, columns: &Columns, rows: usize) -> Result<ArrayRef> {
-        if self.kind == Kind::Position {
-            let mut places = Int32Builder::with_capacity(rows);
+        if matches!(self.kind, Kind::Length | Kind::Position) {
+            let mut numbers = Int32Builder::with_capacity(rows);
             for row in 0..rows {
                 stop::check()?;
-                places.append_option(match columns.row(row) {
-                    Some((values, _)) => Some(position(&values)?),
-                    None => None,
+                numbers.append_option(match (self.kind, columns.row(row)) {
+                    (Kind::Length, Some((values, _))) => Some(length(&values)?),
+                    (_, Some((values, _))) => Some(position(&values)?),
+                    (_, None) => None,
                 });
             }
-            return Ok(Arc::new(places.finish()));
+            return Ok(Arc::new(numbers.finish()));
         }
         let mut made = BinaryBuilder::new();
         let mut size = 0_usize;
@@ -351,6 +356,18 @@ fn trimmed<'a>(value: &'a [u8], set: &[u8], start: bool, end: bool) -> &'a [u8] 
     value.get(first..last.max(first)).unwrap_or_default()
 }
 
+fn too_large() -> Error {
+    Error::new(Code::NumericOutOfRange, "integer out of range")
+}
+
+/// Returns the number of bytes.
+fn length(values: &[&[u8]]) -> Result<i32> {
+    let [value] = values else {
+        return Err(Error::internal("length without a value").into());
+    };
+    i32::try_from(value.len()).map_err(|_| too_large().into())
+}
+
 /// Returns the place of the first occurrence, from 1; 0 for none.
 fn position(values: &[&[u8]]) -> Result<i32> {
     let [value, searched] = values else {
@@ -370,8 +387,7 @@ fn position(values: &[&[u8]]) -> Result<i32> {
             steps = 0;
         }
         if rest.starts_with(searched) {
-            return i32::try_from(place + 1)
-                .map_err(|_| Error::new(Code::NumericOutOfRange, "integer out of range").into());
+            return i32::try_from(place + 1).map_err(|_| too_large().into());
         }
     }
     Ok(0)
