@@ -7,7 +7,7 @@ use datafusion::error::Result;
 use datafusion::logical_expr::{Expr, LogicalPlan};
 
 use super::too_complex;
-use crate::expressions::until;
+use crate::expressions::{subquery_of, until};
 
 /// Parts that all copies of an expression may have together.
 const MAX_PARTS: usize = 10_000;
@@ -48,11 +48,38 @@ pub fn check_copies(expr: &Expr, copies: usize) -> Result<()> {
 ///
 /// Returns [`Code::TooComplex`](lakegate_error::Code::TooComplex) if the plan has too many nodes.
 pub(crate) fn check_nodes(plan: &LogicalPlan) -> Result<()> {
-    let mut nodes = 0usize;
-    plan.apply_with_subqueries(|_| {
+    let mut nodes = 0;
+    count(plan, &mut nodes)?;
+    bounded(nodes)
+}
+
+/// Checks the size of an expression that a rule made of copies, with the plans of its subqueries.
+///
+/// # Errors
+///
+/// Returns [`Code::TooComplex`](lakegate_error::Code::TooComplex) if it has too many parts and nodes.
+pub(crate) fn check_made(expr: &Expr) -> Result<()> {
+    let mut nodes = 0;
+    expr.apply(|part| {
         nodes += 1;
+        if let Some(subquery) = subquery_of(part) {
+            count(&subquery.subquery, &mut nodes)?;
+        }
         Ok(until(nodes > MAX_NODES))
     })?;
+    bounded(nodes)
+}
+
+/// Adds the nodes of a plan, until they are too many.
+fn count(plan: &LogicalPlan, nodes: &mut usize) -> Result<()> {
+    plan.apply_with_subqueries(|_| {
+        *nodes += 1;
+        Ok(until(*nodes > MAX_NODES))
+    })?;
+    Ok(())
+}
+
+fn bounded(nodes: usize) -> Result<()> {
     match nodes > MAX_NODES {
         false => Ok(()),
         true => Err(too_complex(

@@ -31,7 +31,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan};
 use lakegate_error::{Code, Error};
 
 pub use self::copies::check_copies;
-pub(crate) use self::copies::check_nodes;
+pub(crate) use self::copies::{check_made, check_nodes};
 use self::weight::{Size, size};
 
 /// Maximum nodes of a plan; a node that is used twice counts twice.

@@ -16,6 +16,7 @@ use datafusion::logical_expr::{
 };
 
 use super::is_predicate;
+use crate::complexity::{check_made, check_nodes};
 use crate::dependent::is_correlated;
 
 pub(super) struct Logic<'a> {
@@ -121,7 +122,7 @@ impl Logic<'_> {
             if !is_predicate(&expr) {
                 return Ok(Transformed::no(expr));
             }
-            Ok(Transformed::yes(match expr {
+            let made = match expr {
                 Expr::InSubquery(within) => self.within(within)?,
                 Expr::SetComparison(SetComparison {
                     expr,
@@ -138,7 +139,10 @@ impl Logic<'_> {
                     (quantifier, op) => self.compared_with(&expr, op, &quantifier, &subquery)?,
                 },
                 exists => exists,
-            }))
+            };
+            // It has the operand several times, with the subqueries in it.
+            check_made(&made)?;
+            Ok(Transformed::yes(made))
         })
         .data()
     }
@@ -233,6 +237,7 @@ impl Logic<'_> {
         let own = Expr::Column(Column::from_name(name));
         let condition = self.inside(condition(own))?;
         let plan = LogicalPlanBuilder::from(plan).filter(condition)?.build()?;
+        check_nodes(&plan)?;
         Ok(Expr::Exists(Exists {
             subquery: subquery_of(plan, subquery),
             negated,
