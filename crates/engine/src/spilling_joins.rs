@@ -10,6 +10,7 @@
 use std::sync::Arc;
 
 use arrow::compute::SortOptions;
+use arrow::datatypes::{Field, Schema};
 use datafusion::common::config::ConfigExtension;
 use datafusion::common::extensions_options;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
@@ -21,6 +22,7 @@ use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::projection::ProjectionExpr;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::joins::utils::JoinFilter;
 use datafusion::physical_plan::joins::{HashJoinExec, SortMergeJoinExec};
 use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::statistics::{StatisticsArgs, StatisticsContext};
@@ -124,7 +126,7 @@ fn sorted(node: Arc<dyn ExecutionPlan>) -> Result<Transformed<Arc<dyn ExecutionP
         Arc::clone(join.left()),
         Arc::clone(join.right()),
         join.on().to_vec(),
-        join.filter().cloned(),
+        join.filter().map(nullable),
         *join.join_type(),
         vec![SortOptions::default(); join.on().len()],
         join.null_equality(),
@@ -145,6 +147,18 @@ fn sorted(node: Arc<dyn ExecutionPlan>) -> Result<Transformed<Arc<dyn ExecutionP
     )?)))
 }
 
+/// Returns a filter over columns that may be NULL: an outer join of sorted rows evaluates it for rows
+/// without a partner, too (`materializing_stream.rs` of `datafusion-physical-plan`, 55.2).
+fn nullable(filter: &JoinFilter) -> JoinFilter {
+    let fields = filter.schema().fields().iter();
+    let fields = fields.map(|field| Field::clone(field).with_nullable(true));
+    JoinFilter::new(
+        Arc::clone(filter.expression()),
+        filter.column_indices().to_vec(),
+        Arc::new(Schema::new(fields.collect::<Vec<_>>())),
+    )
+}
+
 /// Returns whether a build side is known to be small.
 fn is_small(plan: &Arc<dyn ExecutionPlan>) -> bool {
     let context = StatisticsContext::new();
@@ -158,7 +172,7 @@ fn is_small(plan: &Arc<dyn ExecutionPlan>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::panic)]
     use datafusion::execution::SessionStateBuilder;
     use datafusion::physical_plan::displayable;
     use datafusion::prelude::{SessionConfig, SessionContext};
@@ -188,7 +202,8 @@ mod tests {
     }
 
     async fn rows(context: &SessionContext, sql: &str) -> String {
-        let batches = context.sql(sql).await.unwrap().collect().await.unwrap();
+        let batches = context.sql(sql).await.unwrap().collect().await;
+        let batches = batches.unwrap_or_else(|error| panic!("{sql}: {error}"));
         arrow::util::pretty::pretty_format_batches(&batches)
             .unwrap()
             .to_string()

@@ -15,7 +15,7 @@ async fn context() -> SessionContext {
     let context = SessionContext::new_with_config(config);
     let rows = "CREATE TABLE rows AS
         SELECT CASE WHEN value % 5 = 0 THEN NULL ELSE value % 7 END AS a,
-               CASE WHEN value % 11 = 0 THEN NULL ELSE 'text ' || value % 3 END AS b,
+               CASE WHEN value % 11 = 0 THEN NULL ELSE 'text ' || CAST(value % 3 AS varchar) END AS b,
                value % 13 AS c, CASE WHEN value % 17 = 0 THEN NULL ELSE value END AS x,
                CAST(value % 1000 AS decimal(10, 2)) AS d
         FROM generate_series(1, 40000)";

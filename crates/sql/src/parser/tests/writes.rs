@@ -297,7 +297,6 @@ fn with_may_be_before_insert() {
         "WITH x AS (SELECT 1) SELECT * FROM x"
     );
     for sql in [
-        "WITH x AS (SELECT 1) INSERT INTO t SELECT * FROM x RETURNING a",
         "WITH x AS (SELECT 1) INSERT INTO t SELECT * FROM x ON CONFLICT DO NOTHING",
         "WITH x AS (INSERT INTO t SELECT 1) SELECT * FROM x",
     ] {
