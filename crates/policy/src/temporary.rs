@@ -15,6 +15,7 @@ use lakegate_catalog::access::TableAccess;
 use lakegate_catalog::model::names::TEMPORARY_SCHEMA;
 use lakegate_catalog::model::{Table, TableInput, now};
 use lakegate_error::{Code, Error, Result};
+use lakegate_lake::table::table_schema;
 
 use super::Visible;
 use super::temporary_table::{TemporaryPart, TemporaryRows};
@@ -83,6 +84,20 @@ impl TemporaryRelation {
             granted: None,
             withheld: false,
         }
+    }
+
+    /// Returns whether rows have the columns of this table. They may be meant for an earlier table
+    /// of its name.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the definition has a type that is not known.
+    pub fn takes(&self, part: &TemporaryPart) -> Result<bool> {
+        let Some(batch) = part.batches.first() else {
+            return Ok(true);
+        };
+        let schema = table_schema(&self.table)?;
+        Ok(batch.schema().fields() == schema.fields())
     }
 
     fn weight(&self) -> usize {

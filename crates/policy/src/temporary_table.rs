@@ -70,6 +70,11 @@ impl TemporaryRows {
         self.0.iter().map(|part| part.rows as u64).sum()
     }
 
+    /// Returns whether these are the rows of the same state, which no write has changed since.
+    pub fn are(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     fn batches(&self) -> Vec<RecordBatch> {
         let batches = self.0.iter().flat_map(|part| &part.batches);
         batches.cloned().collect()

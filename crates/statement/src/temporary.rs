@@ -10,7 +10,7 @@ use lakegate_catalog::model::{Column, StorageDescriptor, Table, TableInput, now}
 use lakegate_error::{Code, Error, Result};
 use lakegate_lake::table::table_schema;
 use lakegate_lake::write::columns::Mapping;
-use lakegate_policy::{AtCommit, Visible};
+use lakegate_policy::{AtCommit, TemporaryRows, Visible};
 use lakegate_sql::ast::{CreateTable, CreateTableAs, Insert, OnCommit, TableName, Truncate};
 
 use super::StatementContext;
@@ -38,8 +38,9 @@ pub enum TemporaryChange {
     Append(String),
     /// The rows become all that the table of this name has.
     Replace(String),
-    /// The rows are those of the table of this name that stay; the others are counted.
-    Leave(String),
+    /// The rows are those of the table of this name that stay; the others are counted. `of`: those
+    /// that it had.
+    Leave { table: String, of: TemporaryRows },
     /// All rows of these tables go.
     Empty(Vec<String>),
 }
@@ -310,7 +311,7 @@ mod tests {
         assert!(matches!(change.unwrap(), TemporaryChange::Empty(names) if names == ["t"]));
         let all = rows(&[("a", DataType::Int32), ("b", DataType::Utf8)]);
         let change = planned(&context, "DELETE FROM t WHERE a = 1", &all).await;
-        assert!(matches!(change.unwrap(), TemporaryChange::Leave(_)));
+        assert!(matches!(change.unwrap(), TemporaryChange::Leave { table, .. } if table == "t"));
         let Statement::Delete(delete) = statement("DELETE FROM t AS x WHERE x.a = 1") else {
             panic!("no DELETE");
         };

@@ -93,7 +93,13 @@ impl StatementContext {
                 Statement::Delete(delete) => {
                     let found = self.table(&delete.table).await?;
                     if found.is_temporary() {
-                        let stay = TemporaryChange::Leave(found.table.name.clone());
+                        let name = &found.table.name;
+                        let known = self.view.temporary.relation(name);
+                        let rows_now = known.and_then(|known| known.rows.clone());
+                        let stay = TemporaryChange::Leave {
+                            table: name.clone(),
+                            of: rows_now.unwrap_or_default(),
+                        };
                         let write = temporary::into_columns(&found, rows, stay)?;
                         return Ok(QueryWrite::Temporary(Box::new(write)));
                     }

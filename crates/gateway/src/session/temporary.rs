@@ -170,7 +170,8 @@ impl Session {
     /// written or removed.
     ///
     /// # Errors
-    /// A table that is to be made exists, or another does not exist any more.
+    /// A table that is to be made exists, or another does not exist any more, or was changed by a
+    /// statement that ran at the same time.
     pub(crate) fn change_temporary(
         &self,
         change: &TemporaryChange,
@@ -181,16 +182,22 @@ impl Session {
         let now = Arc::clone(state.transaction.temporary());
         let (next, rows) = match change {
             TemporaryChange::Create(new) => (created(&now, new, Some(part))?, written),
-            TemporaryChange::Append(name) => (changed(&now, name, |rows| rows.and(part))?, written),
+            TemporaryChange::Append(name) => {
+                check_columns(&now, name, &part)?;
+                (changed(&now, name, |rows| rows.and(part))?, written)
+            }
             TemporaryChange::Replace(name) => {
+                check_columns(&now, name, &part)?;
                 let next = changed(&now, name, |_| TemporaryRows::only(part))?;
                 (next, written)
             }
-            TemporaryChange::Leave(name) => {
-                let before = now.relation(name).and_then(|known| known.rows.as_ref());
-                let before = before.map_or(0, TemporaryRows::count);
+            TemporaryChange::Leave { table: name, of } => {
+                let known = now.relation(name).and_then(|known| known.rows.as_ref());
+                if !known.is_some_and(|known| known.are(of)) {
+                    return Err(changed_meanwhile(name));
+                }
                 let next = changed(&now, name, |_| TemporaryRows::only(part))?;
-                (next, before.saturating_sub(written))
+                (next, of.count().saturating_sub(written))
             }
             TemporaryChange::Empty(names) => {
                 let mut next = Temporary::clone(&now);
@@ -285,6 +292,26 @@ fn changed(
 }
 
 /// The error for a table where a view is meant, or the other way round.
+/// Checks that rows are of the table that has this name now: sessions of Flight may run several
+/// statements at once.
+///
+/// # Errors
+/// They have other columns.
+fn check_columns(now: &Temporary, name: &str, part: &TemporaryPart) -> Result<()> {
+    match now.relation(name) {
+        Some(known) if !known.takes(part)? => Err(changed_meanwhile(name)),
+        _ => Ok(()),
+    }
+}
+
+fn changed_meanwhile(name: &str) -> Error {
+    Error::new(
+        Code::FileChanged,
+        format!("table \"{name}\" was changed by another statement of the session"),
+    )
+    .with_hint("run the statement again")
+}
+
 fn not_of_kind(name: &str, view: bool) -> Error {
     let (wanted, hint) = match view {
         true => ("a view", "it is a table; use DROP TABLE"),
