@@ -96,8 +96,12 @@ impl TemporaryRelation {
         let Some(batch) = part.batches.first() else {
             return Ok(true);
         };
-        let schema = table_schema(&self.table)?;
-        Ok(batch.schema().fields() == schema.fields())
+        let (rows, table) = (batch.schema(), table_schema(&self.table)?);
+        let (rows, table) = (rows.fields(), table.fields());
+        let mut pairs = rows.iter().zip(table);
+        let are_alike =
+            pairs.all(|(row, own)| row.name() == own.name() && row.data_type() == own.data_type());
+        Ok(rows.len() == table.len() && are_alike)
     }
 
     fn weight(&self) -> usize {

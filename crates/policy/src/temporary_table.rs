@@ -147,9 +147,11 @@ impl TableProvider for TemporaryTable {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use arrow::array::{ArrayRef, Int64Array};
+    use lakegate_catalog::model::{Column, StorageDescriptor, TableInput};
     use lakegate_engine::{Engine, EngineOptions, Library, SessionMemory, SessionsMemory};
     use tempfile::TempDir;
 
+    use super::super::temporary::{AtCommit, Temporary};
     use super::*;
 
     fn memory() -> (Arc<SessionsMemory>, TempDir) {
@@ -198,5 +200,32 @@ mod tests {
         assert_eq!(all.used(), 1000);
         drop(before);
         assert_eq!(all.used(), 0);
+    }
+
+    #[test]
+    fn rows_fit_a_table_of_their_columns_only() {
+        let (all, _folder) = memory();
+        let rows = part(&all.open(), 0..3);
+        for (name, data_type, fits) in [
+            ("n", "bigint", true),
+            ("m", "bigint", false),
+            ("n", "int", false),
+        ] {
+            let input = TableInput {
+                name: "t".to_owned(),
+                storage_descriptor: StorageDescriptor {
+                    columns: vec![Column::new(name, data_type)],
+                    ..StorageDescriptor::default()
+                },
+                ..TableInput::default()
+            };
+            let state = Temporary::default().with_table(input, None, AtCommit::Keep);
+            let state = state.unwrap();
+            let table = state.relation("t").unwrap();
+            assert_eq!(table.takes(&rows).unwrap(), fits, "{name} {data_type}");
+            let known = table.rows.as_ref().unwrap();
+            assert!(known.are(&known.clone()));
+            assert!(!known.are(&known.and(part(&all.open(), 0..1))));
+        }
     }
 }

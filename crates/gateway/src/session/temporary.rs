@@ -291,7 +291,6 @@ fn changed(
     next.ok_or_else(|| table_not_found(name))
 }
 
-/// The error for a table where a view is meant, or the other way round.
 /// Checks that rows are of the table that has this name now: sessions of Flight may run several
 /// statements at once.
 ///
@@ -312,6 +311,7 @@ fn changed_meanwhile(name: &str) -> Error {
     .with_hint("run the statement again")
 }
 
+/// The error for a table where a view is meant, or the other way round.
 fn not_of_kind(name: &str, view: bool) -> Error {
     let (wanted, hint) = match view {
         true => ("a view", "it is a table; use DROP TABLE"),
