@@ -1,4 +1,16 @@
-//! Delegation for aggregate functions that override parts of one of the engine's.
+//! What aggregate functions of the engine share: delegation for those that override parts of another
+//! one, and filters.
+
+use arrow::array::{Array, BooleanArray};
+use arrow::buffer::NullBuffer;
+
+/// Returns the rows for which a filter is true, as those that are not NULL.
+pub(crate) fn rows_of(filter: &BooleanArray) -> NullBuffer {
+    NullBuffer::new(match filter.nulls() {
+        Some(nulls) => filter.values() & nulls.inner(),
+        None => filter.values().clone(),
+    })
+}
 
 /// Implements methods of [`AggregateUDFImpl`](datafusion::logical_expr::AggregateUDFImpl) by
 /// calling the function in `self.inner`. The types are those that the calling module imports.

@@ -4,11 +4,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, new_null_array};
+use arrow::array::{ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions, new_null_array};
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::logical_expr::EmitTo;
 use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
 use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
 use datafusion::physical_plan::aggregates::{PhysicalGroupBy, evaluate_group_by};
@@ -28,16 +29,19 @@ pub(super) struct Expanded {
     /// Of the columns of the input.
     sets: Arc<PhysicalGroupBy>,
     functions: Vec<Arc<AggregateFunctionExpr>>,
+    /// The columns that the functions are of.
+    rows: SchemaRef,
     schema: SchemaRef,
     properties: Arc<PlanProperties>,
 }
 
 impl Expanded {
-    /// `schema`: keys, the number of the set, states.
+    /// `rows`: the columns that the functions are of. `schema`: keys, the number of the set, states.
     pub(super) fn new(
         input: Arc<dyn ExecutionPlan>,
         sets: PhysicalGroupBy,
         functions: Vec<Arc<AggregateFunctionExpr>>,
+        rows: SchemaRef,
         schema: SchemaRef,
     ) -> Self {
         let partitions = input.output_partitioning().partition_count();
@@ -51,6 +55,7 @@ impl Expanded {
             input,
             sets: Arc::new(sets),
             functions,
+            rows,
             schema,
             properties: Arc::new(properties),
         }
@@ -98,6 +103,7 @@ impl ExecutionPlan for Expanded {
             input,
             PhysicalGroupBy::clone(&self.sets),
             self.functions.clone(),
+            Arc::clone(&self.rows),
             Arc::clone(&self.schema),
         )))
     }
@@ -118,11 +124,11 @@ impl ExecutionPlan for Expanded {
             expanded(&batch, &sets, &schema)
         });
         let (sets, schema) = (Arc::clone(&self.sets), Arc::clone(&self.schema));
-        let functions = self.functions.clone();
+        let (functions, rows) = (self.functions.clone(), Arc::clone(&self.rows));
         let of_no_rows = stream::once(async move {
             match has_rows.load(Ordering::Relaxed) {
                 true => Ok(Vec::new()),
-                false => of_no_rows(&groups, &sets, &functions, &schema),
+                false => of_no_rows(&groups, &sets, &functions, &rows, &schema),
             }
         });
         let batches = of_rows
@@ -150,18 +156,19 @@ fn expanded(
 }
 
 /// Returns the group of the empty set, which is there without rows too, as often as there is such a
-/// set. Its states are those of new aggregates.
+/// set.
+///
+/// `rows`: the columns that the functions are of.
 fn of_no_rows(
     groups: &SchemaRef,
     sets: &PhysicalGroupBy,
     functions: &[Arc<AggregateFunctionExpr>],
+    rows: &SchemaRef,
     schema: &SchemaRef,
 ) -> Result<Vec<RecordBatch>> {
     let mut states: Vec<ArrayRef> = Vec::new();
     for function in functions {
-        for state in function.create_accumulator()?.state()? {
-            states.push(state.to_array_of_size(1)?);
-        }
+        states.extend(state_of_no_rows(function, rows)?);
     }
     let fields = groups.fields().iter();
     let fields = fields.map(|field| Field::clone(field).with_nullable(true));
@@ -176,6 +183,22 @@ fn of_no_rows(
         batch(schema, columns, 1)
     });
     batches.collect()
+}
+
+/// Returns the state of a group without rows, as DataFusion makes it (`init_empty_grouping_sets`,
+/// 55.2): of a row that a filter leaves out. States of new accumulators differ: a count of 0 is
+/// NULL in the state of `avg` for groups, and 0 divides.
+fn state_of_no_rows(function: &AggregateFunctionExpr, rows: &Schema) -> Result<Vec<ArrayRef>> {
+    if !function.groups_accumulator_supported() {
+        let state = function.create_accumulator()?.state()?.into_iter();
+        return state.map(|value| value.to_array_of_size(1)).collect();
+    }
+    let arguments = function.expressions().into_iter();
+    let arguments = arguments.map(|argument| Ok(new_null_array(&argument.data_type(rows)?, 1)));
+    let arguments = arguments.collect::<Result<Vec<ArrayRef>>>()?;
+    let mut groups = function.create_groups_accumulator()?;
+    groups.update_batch(&arguments, &[0], Some(&BooleanArray::from(vec![false])), 1)?;
+    groups.state(EmitTo::All)
 }
 
 fn batch(schema: &SchemaRef, columns: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch> {

@@ -136,6 +136,7 @@ fn steps(aggregate: &AggregateExec, around: Around) -> Result<Operator> {
         Arc::new(finest),
         sets,
         functions.clone(),
+        aggregate.input_schema(),
         Arc::clone(&schema),
     );
     let without_filters = vec![None; functions.len()];

@@ -54,7 +54,7 @@ async fn rows(context: &SessionContext, plan: Arc<dyn ExecutionPlan>) -> Vec<Str
 
 const FUNCTIONS: &str =
     "count(*) AS n, count(x) AS m, sum(x) AS s, min(x) AS l, max(b) AS g, avg(d) AS v,
-    sum(d) AS t, bool_or(x > 39990) AS o, count(x) FILTER (WHERE c < 3) AS f, grouping(a) AS ga";
+    avg(CAST(x AS DOUBLE)) AS w, sum(d) AS t, bool_or(x > 39990) AS o, count(x) FILTER (WHERE c < 3) AS f, grouping(a) AS ga";
 
 #[tokio::test]
 async fn rows_of_grouping_sets_are_the_same_in_steps() {

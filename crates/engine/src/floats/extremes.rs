@@ -9,7 +9,6 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, PrimitiveArray};
 use arrow::buffer::NullBuffer;
-use arrow::compute::{and, is_not_null, prep_null_mask_filter};
 use arrow::datatypes::{
     ArrowPrimitiveType, DataType, FieldRef, Float16Type, Float32Type, Float64Type,
 };
@@ -28,7 +27,7 @@ use datafusion::logical_expr::{
 use datafusion::physical_expr::NullState;
 
 use super::order;
-use crate::aggregates::as_the_inner;
+use crate::aggregates::{as_the_inner, rows_of};
 use crate::arrays::{ArrayExtreme, MovingArrayExtreme, is_array};
 
 /// Registers `min` and `max` in place of the engine's.
@@ -193,10 +192,7 @@ impl<T: Float> GroupsAccumulator for Grouped<T> {
         let array = first::<T>(values)?;
         let nulls = match filter {
             None => array.nulls().cloned(),
-            Some(filter) => {
-                let kept = and(&prep_null_mask_filter(filter), &is_not_null(array)?)?;
-                Some(NullBuffer::new(kept.values().clone()))
-            }
+            Some(filter) => NullBuffer::union(array.nulls(), Some(&rows_of(filter))),
         };
         let state = PrimitiveArray::<T>::new(array.values().clone(), nulls);
         Ok(vec![Arc::new(state)])

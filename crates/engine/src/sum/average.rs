@@ -5,9 +5,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, UInt64Array};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, UInt64Array};
 use arrow::buffer::NullBuffer;
-use arrow::compute::{and, is_not_null, prep_null_mask_filter};
 use arrow::datatypes::{DataType, Decimal128Type, Field, FieldRef, Int64Type, UInt64Type};
 use datafusion::common::ScalarValue;
 use datafusion::common::types::{NativeType, logical_int64};
@@ -25,6 +24,7 @@ use super::distinct::DistinctSum;
 use super::interval::{self, IntervalSum};
 use super::total::column;
 use super::{Kind, MAX_PRECISION, STATE};
+use crate::aggregates::rows_of;
 
 /// Replaces DataFusion's `avg` with the exact one.
 ///
@@ -397,22 +397,19 @@ impl GroupsAccumulator for GroupedAverage {
         filter: Option<&BooleanArray>,
     ) -> Result<Vec<ArrayRef>> {
         let values: &Int64Array = column(values, 0)?.as_primitive::<Int64Type>();
-        let kept = match filter {
-            None => is_not_null(values)?,
-            Some(filter) => and(&prep_null_mask_filter(filter), &is_not_null(values)?)?,
+        let nulls = match filter {
+            None => values.nulls().cloned(),
+            Some(filter) => NullBuffer::union(values.nulls(), Some(&rows_of(filter))),
         };
         let sums: Vec<i128> = values
             .values()
             .iter()
             .map(|value| i128::from(*value))
             .collect();
-        let counts: UInt64Array = kept
-            .values()
-            .iter()
-            .map(|kept| Some(u64::from(kept)))
-            .collect();
-        let nulls = NullBuffer::new(kept.values().clone());
-        let sums = arrow::array::PrimitiveArray::<Decimal128Type>::new(sums.into(), Some(nulls))
+        let is_counted = |row| nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row));
+        let counts = (0..values.len()).map(|row| u64::from(is_counted(row)));
+        let counts = UInt64Array::from_iter_values(counts);
+        let sums = arrow::array::PrimitiveArray::<Decimal128Type>::new(sums.into(), nulls)
             .with_data_type(STATE);
         Ok(vec![Arc::new(sums), Arc::new(counts)])
     }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, PrimitiveArray};
 use arrow::buffer::NullBuffer;
-use arrow::compute::{and, is_not_null, prep_null_mask_filter};
 use arrow::datatypes::{Decimal128Type, Int64Type};
 use datafusion::error::Result;
 use datafusion::logical_expr::{EmitTo, GroupsAccumulator};
@@ -13,6 +12,7 @@ use datafusion::physical_expr::NullState;
 
 use super::total::{Total, column};
 use super::{Kind, STATE, Summed};
+use crate::aggregates::rows_of;
 
 pub(super) struct GroupedSum<T> {
     kind: Kind,
@@ -151,10 +151,7 @@ impl<T: Summed> GroupsAccumulator for GroupedSum<T> {
             .collect();
         let nulls = match filter {
             None => values.nulls().cloned(),
-            Some(filter) => {
-                let kept = and(&prep_null_mask_filter(filter), &is_not_null(values)?)?;
-                Some(NullBuffer::new(kept.values().clone()))
-            }
+            Some(filter) => NullBuffer::union(values.nulls(), Some(&rows_of(filter))),
         };
         let sums = PrimitiveArray::<Decimal128Type>::new(sums.into(), nulls).with_data_type(STATE);
         let mut state: Vec<ArrayRef> = vec![Arc::new(sums)];

@@ -1,4 +1,5 @@
 #![allow(clippy::unwrap_used)]
+use arrow::array::{Array, ArrayRef, BooleanArray, Int64Array};
 use arrow::util::pretty::pretty_format_batches;
 use datafusion::prelude::{SessionConfig, SessionContext};
 
@@ -132,5 +133,21 @@ async fn sums_are_as_they_were() {
     ] {
         let shown = run(sql).await.unwrap();
         assert!(shown.contains(expected), "{sql}: {shown}");
+    }
+}
+
+#[test]
+fn states_of_rows_follow_filters_with_and_without_nulls() {
+    let sums = GroupedSum::<Int64Type>::new(Kind::of(&DataType::Int64).unwrap());
+    let values: ArrayRef = Arc::new(Int64Array::from(vec![Some(1), Some(2), None]));
+    for filter in [
+        BooleanArray::from(vec![true, false, true]),
+        BooleanArray::from(vec![Some(true), None, Some(true)]),
+    ] {
+        let state = sums.convert_to_state(&[Arc::clone(&values)], Some(&filter));
+        let state = state.unwrap();
+        let sums = state.first().unwrap();
+        let has_value: Vec<bool> = (0..sums.len()).map(|row| sums.is_valid(row)).collect();
+        assert_eq!(has_value, [true, false, false]);
     }
 }
