@@ -1,5 +1,6 @@
-//! AND and OR evaluate an operand that divides, or takes a logarithm or a root, only for the rows
-//! that the operands before it do not decide, as in PostgreSQL and Trino.
+//! AND and OR evaluate an operand that divides, takes a logarithm or a root, or casts to a type that
+//! does not have all values, only for the rows that the operands before it do not decide, as in
+//! PostgreSQL and Trino.
 //!
 //! DataFusion evaluates it for all rows unless the operands before it decide most of them
 //! (`expressions/binary.rs` of `datafusion-physical-expr`, 55.2). So an analyzer rule, which runs
@@ -13,15 +14,19 @@
 //! ```
 //!
 //! What is left for the ELSE, NULL or the opposite, is evaluated for rows that no operand fails for.
+//! What the first operand has too is evaluated for all rows in any case.
 //! The ANDs of a filter and of a join stay, because they are planned one by one;
 //! [`conjunctions`](crate::conjunctions) does the same for them. Delete this when `BinaryExpr` does.
 
-use datafusion::common::ScalarValue;
+use arrow::datatypes::DataType;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
+use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::config::ConfigOptions;
 use datafusion::error::Result;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
-use datafusion::logical_expr::{BinaryExpr, Case, Cast, Expr, LogicalPlan, Operator, lit};
+use datafusion::logical_expr::{
+    BinaryExpr, Case, Cast, Expr, ExprSchemable, LogicalPlan, Operator, lit,
+};
 use datafusion::optimizer::AnalyzerRule;
 
 use super::expressions;
@@ -32,6 +37,18 @@ const MAX_PARTS: usize = 256;
 /// Functions that have no result for some numbers, and quotients and remainders of decimals.
 const UNDEFINED: [&str; 12] = [
     "/", "%", "acos", "acosh", "asin", "atanh", "ln", "log", "log10", "log2", "power", "sqrt",
+];
+
+/// Functions that read a value from a text.
+const OF_TEXTS: [&str; 8] = [
+    "$array_in",
+    "$jsonb_in",
+    "$uuid_in",
+    "date",
+    "interval",
+    "time",
+    "timestamp",
+    "timestamp with time zone",
 ];
 
 /// The analyzer rule.
@@ -48,13 +65,14 @@ impl AnalyzerRule for GuardedLogic {
                 return Ok(Transformed::no(node));
             }
             let names = NamePreserver::new(&node);
+            let schema = expressions::schema_of_inputs(&node);
             let keeps_rows = matches!(node, LogicalPlan::Filter(_) | LogicalPlan::Join(_));
             node.map_expressions(|expr| match expr {
-                expr if keeps_rows => of_condition(expr),
+                expr if keeps_rows => of_condition(expr, &schema),
                 expr @ Expr::GroupingSet(_) => Ok(Transformed::no(expr)),
                 expr => {
                     let name = names.save(&expr);
-                    Ok(guarded(expr)?.update_data(|expr| name.restore(expr)))
+                    Ok(guarded(expr, &schema)?.update_data(|expr| name.restore(expr)))
                 }
             })
         })
@@ -66,10 +84,12 @@ impl AnalyzerRule for GuardedLogic {
     }
 }
 
-/// Returns whether an expression is an AND or OR whose last operand may fail.
+/// Returns whether an expression is an AND or OR whose last operand may fail for values of some type.
 fn is_loose(expr: &Expr) -> bool {
     match expr {
-        Expr::BinaryExpr(BinaryExpr { op, right, .. }) => is_logic(*op) && may_fail(right),
+        Expr::BinaryExpr(BinaryExpr { op, right, .. }) => {
+            is_logic(*op) && right.exists(|part| Ok(could_fail(part))).unwrap_or(true)
+        }
         _ => false,
     }
 }
@@ -78,19 +98,72 @@ fn is_logic(op: Operator) -> bool {
     matches!(op, Operator::And | Operator::Or)
 }
 
-fn may_fail(expr: &Expr) -> bool {
-    let fails = |expr: &Expr| match expr {
+/// Returns whether an operator, a function or a cast may fail for values of some type.
+fn could_fail(expr: &Expr) -> bool {
+    match expr {
         Expr::BinaryExpr(BinaryExpr { op, right, .. }) => {
             matches!(op, Operator::Divide | Operator::Modulo) && !is_divisor(right)
         }
+        Expr::Cast(Cast { expr, field }) => {
+            !is_constant(expr) && !field.data_type().is_string() && !field.data_type().is_nested()
+        }
         Expr::ScalarFunction(call) => {
             let name = call.func.name();
+            if OF_TEXTS.contains(&name) {
+                return call.args.iter().any(|argument| !is_constant(argument));
+            }
             let divides = matches!(name, "/" | "%");
             UNDEFINED.contains(&name) && !(divides && call.args.last().is_some_and(is_divisor))
         }
         _ => false,
+    }
+}
+
+/// As [`could_fail`], of values of the types that the columns have.
+fn fails(expr: &Expr, schema: &DFSchema) -> bool {
+    let of = |operand: &Expr| operand.get_type(schema).ok();
+    could_fail(expr)
+        && match expr {
+            Expr::Cast(Cast { expr, field }) => {
+                of(expr).is_some_and(|from| narrows(&from, field.data_type()))
+            }
+            Expr::ScalarFunction(call) if OF_TEXTS.contains(&call.func.name()) => {
+                let first = call.args.first().and_then(of);
+                first.is_some_and(|first| first.is_string())
+            }
+            _ => true,
+        }
+}
+
+/// Returns whether a cast may fail for some values.
+fn narrows(from: &DataType, to: &DataType) -> bool {
+    match (from, to) {
+        (from, to) if from.is_string() => !to.is_string(),
+        (from, to) if from.is_integer() && to.is_integer() => {
+            from.primitive_width() > to.primitive_width()
+        }
+        (from, to) => from.is_numeric() && to.is_integer(),
+    }
+}
+
+/// Returns whether an operand but the first may fail for a row for which the first does not.
+fn may_fail(operands: &[Expr], schema: &DFSchema) -> bool {
+    let Some((first, rest)) = operands.split_first() else {
+        return false;
     };
-    expr.exists(|expr| Ok(fails(expr))).unwrap_or(true)
+    let is_new = |part: &Expr| {
+        fails(part, schema) && !first.exists(|known| Ok(known == part)).unwrap_or(false)
+    };
+    let found = |operand: &Expr| operand.exists(|part| Ok(is_new(part)));
+    rest.iter().any(|operand| found(operand).unwrap_or(true))
+}
+
+fn is_constant(expr: &Expr) -> bool {
+    match expr {
+        Expr::Literal(..) => true,
+        Expr::Cast(Cast { expr, .. }) => is_constant(expr),
+        _ => false,
+    }
 }
 
 /// Returns whether an expression is a number other than 0.
@@ -106,13 +179,13 @@ fn is_divisor(expr: &Expr) -> bool {
 }
 
 /// Guards the operands of a filter, but for those of its own ANDs.
-fn of_condition(expr: Expr) -> Result<Transformed<Expr>> {
+fn of_condition(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     if !matches!(&expr, Expr::BinaryExpr(binary) if binary.op == Operator::And) {
-        return guarded(expr);
+        return guarded(expr, schema);
     }
     let mut changed = false;
     let parts = operands(expr, Operator::And).into_iter().map(|part| {
-        let part = guarded(part)?;
+        let part = guarded(part, schema)?;
         changed |= part.transformed;
         Ok(part.data)
     });
@@ -121,7 +194,7 @@ fn of_condition(expr: Expr) -> Result<Transformed<Expr>> {
     Ok(Transformed::new_transformed(whole, changed))
 }
 
-fn guarded(expr: Expr) -> Result<Transformed<Expr>> {
+fn guarded(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     expr.transform_down(|expr| {
         let op = match &expr {
             Expr::BinaryExpr(binary) if is_logic(binary.op) => binary.op,
@@ -129,13 +202,13 @@ fn guarded(expr: Expr) -> Result<Transformed<Expr>> {
         };
         let mut changed = false;
         let parts = operands(expr, op).into_iter().map(|part| {
-            let part = guarded(part)?;
+            let part = guarded(part, schema)?;
             changed |= part.transformed;
             Ok(part.data)
         });
         let parts = parts.collect::<Result<Vec<Expr>>>()?;
         let whole = joined(&parts, op);
-        let whole = match parts.iter().skip(1).any(may_fail) && is_repeatable(&whole)? {
+        let whole = match may_fail(&parts, schema) && is_repeatable(&whole)? {
             true => {
                 changed = true;
                 one_by_one(parts, op, whole)
@@ -219,8 +292,10 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use std::sync::Arc;
 
+    use arrow::datatypes::{Field, Schema};
     use arrow::util::display::array_value_to_string;
     use datafusion::execution::SessionStateBuilder;
+    use datafusion::logical_expr::cast;
     use datafusion::prelude::SessionContext;
 
     use super::*;
@@ -277,6 +352,11 @@ mod tests {
                 ["true", "false", "NULL", "true", "NULL", "true"],
             ),
             (
+                // The text of 6 is ':'.
+                "i < 6 AND CAST(chr(52 + i) AS INT) > 6",
+                ["false", "false", "true", "true", "true", "false"],
+            ),
+            (
                 "CASE WHEN x <> 0 AND 10 / x = 5 THEN true ELSE b END",
                 ["true", "true", "NULL", "NULL", "NULL", "true"],
             ),
@@ -302,22 +382,54 @@ mod tests {
     #[test]
     fn only_operands_that_may_fail_are_guarded() {
         let column = |name: &str| datafusion::logical_expr::col(name);
+        let fields = [
+            ("a", DataType::Int64),
+            ("b", DataType::Int64),
+            ("t", DataType::Utf8),
+        ];
+        let fields = fields.map(|(name, data_type)| Field::new(name, data_type, true));
+        let schema = DFSchema::try_from(Schema::new(fields.to_vec())).unwrap();
         let plain = column("a").gt(lit(1)).or(column("b").lt(lit(2)));
-        assert!(!guarded(plain).unwrap().transformed);
+        assert!(!guarded(plain, &schema).unwrap().transformed);
         let by_two = column("a").gt(lit(1)).or((column("b") / lit(2)).lt(lit(2)));
-        assert!(!guarded(by_two).unwrap().transformed);
+        assert!(!guarded(by_two, &schema).unwrap().transformed);
         let first = (column("b") / column("a"))
             .lt(lit(2))
             .or(column("a").gt(lit(1)));
-        assert!(!guarded(first).unwrap().transformed);
+        assert!(!guarded(first, &schema).unwrap().transformed);
         let loose = column("a")
             .gt(lit(1))
             .or((column("b") / column("a")).lt(lit(2)));
-        let Transformed { data, .. } = guarded(loose).unwrap();
+        let Transformed { data, .. } = guarded(loose, &schema).unwrap();
         assert!(matches!(data, Expr::Case(_)), "{data}");
+        let number = |data_type: DataType| cast(column("t"), data_type);
+        for condition in [
+            column("a")
+                .gt(lit(1))
+                .and(cast(column("b"), DataType::Float64).gt(lit(1.0))),
+            number(DataType::Int32)
+                .gt(lit(1))
+                .or(number(DataType::Int32).lt(lit(0))),
+        ] {
+            assert!(!guarded(condition, &schema).unwrap().transformed);
+        }
+        for condition in [
+            column("t")
+                .gt(lit("1"))
+                .and(number(DataType::Int32).gt(lit(1))),
+            column("a")
+                .gt(lit(1))
+                .or(cast(column("b"), DataType::Int16).gt(lit(1))),
+            number(DataType::Int32)
+                .gt(lit(1))
+                .or(number(DataType::Float64).lt(lit(0.0))),
+        ] {
+            assert!(guarded(condition, &schema).unwrap().transformed);
+        }
         // A long chain is not repeated.
         let quotient = (column("b") / column("a")).lt(lit(2));
-        let long = (0..200).fold(quotient.clone(), |chain, _| chain.or(quotient.clone()));
-        assert!(!guarded(long).unwrap().transformed);
+        let first = column("a").gt(lit(1));
+        let long = (0..200).fold(first, |chain, _| chain.or(quotient.clone()));
+        assert!(!guarded(long, &schema).unwrap().transformed);
     }
 }

@@ -23,6 +23,7 @@ mod statistics;
 mod topk;
 mod unions;
 mod windows;
+mod written_order;
 
 use std::sync::Arc;
 

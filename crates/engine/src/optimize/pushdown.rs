@@ -20,6 +20,7 @@ use datafusion::logical_expr::{Aggregate, Expr, LogicalPlan};
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 
 use super::equalities::with_constants_last;
+use super::written_order::with_failures_in_place;
 use crate::barrier::filters_a_barrier;
 
 /// Leaves such filters in place.
@@ -35,7 +36,8 @@ pub(super) fn guard(
     if filters_an_aggregate_of_nothing(&plan) || filters_a_barrier(&plan) {
         return Ok(Transformed::no(plan));
     }
-    rule.rewrite(with_constants_last(plan)?, config)
+    let plan = with_failures_in_place(with_constants_last(plan)?)?;
+    rule.rewrite(plan, config)
 }
 
 /// Returns whether the plan is one or several filters right above such an aggregate. DataFusion
