@@ -1,5 +1,6 @@
 //! `coalesce` of times and texts: a text takes the type of the times, as a literal does in
-//! PostgreSQL. DataFusion types a call while it plans, before any rule, and refuses these types.
+//! PostgreSQL. And of bytes, of which the engine has several types. DataFusion types a call while it
+//! plans, before any rule, and refuses these types.
 
 use std::sync::Arc;
 
@@ -18,17 +19,25 @@ pub(in crate::postgres) const COALESCE: &str = "coalesce";
 /// The session has no such function.
 pub(in crate::postgres) fn register(state: &mut SessionState) -> Result<()> {
     let inner = state.udf(COALESCE)?;
-    state.register_udf(Arc::new(of_one_type(inner, Times)))?;
+    state.register_udf(Arc::new(of_one_type(inner, Values)))?;
     Ok(())
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
-struct Times;
+struct Values;
 
-impl CommonType for Times {
+impl CommonType for Values {
     fn of(&self, types: &[DataType]) -> Option<DataType> {
-        of_times(types)
+        of_times(types).or_else(|| of_bytes(types))
     }
+}
+
+/// Returns the type of bytes of different types, or beside NULL.
+fn of_bytes(types: &[DataType]) -> Option<DataType> {
+    let are_bytes = types.iter().all(|of| of.is_binary() || of.is_null());
+    let first = types.iter().find(|of| of.is_binary())?;
+    let is_one = types.iter().all(|of| of == first);
+    (are_bytes && !is_one).then_some(DataType::Binary)
 }
 
 /// Returns the type of the times if all other values are texts or NULLs.
@@ -69,6 +78,21 @@ mod tests {
         ] {
             let types: Vec<DataType> = types.into_iter().cloned().collect();
             assert_eq!(of_times(&types), expected.cloned(), "{types:?}");
+        }
+    }
+
+    #[test]
+    fn bytes_of_all_types_are_bytes() {
+        let (bytes, view, null) = (DataType::Binary, DataType::BinaryView, DataType::Null);
+        for (types, expected) in [
+            (vec![&view, &bytes], Some(&bytes)),
+            (vec![&null, &view], Some(&bytes)),
+            (vec![&view, &view], None),
+            (vec![&view, &DataType::Utf8], None),
+            (vec![&null, &null], None),
+        ] {
+            let types: Vec<DataType> = types.into_iter().cloned().collect();
+            assert_eq!(of_bytes(&types), expected.cloned(), "{types:?}");
         }
     }
 }
