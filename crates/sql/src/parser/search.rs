@@ -354,7 +354,8 @@ impl Texts {
         }
         if let Some(cycle) = &clauses.cycle {
             let of = list(&cycle.of)?;
-            texts.left.push("\"$default\"".to_owned());
+            // To the engine conditions may be NULL, which a column that never is would not take.
+            texts.left.push("nullif(\"$default\", NULL)".to_owned());
             texts.left.push(format!("ARRAY[ROW({of})]"));
             texts.right.push(format!(
                 "CASE WHEN ROW({of}) = ANY(\"$path\") THEN \"$value\" ELSE \"$default\" END"
@@ -455,7 +456,7 @@ mod tests {
             ),
             (
                 "CYCLE id SET c USING path",
-                "WITH RECURSIVE t (id, p, c, path) AS (SELECT searched.*, false, ARRAY[ROW(\"searched\".id)] FROM (SELECT 1, 2) AS searched (id, p) UNION ALL SELECT g.id, g.p, CASE WHEN ROW((g.id)) = ANY(t.path) THEN true ELSE false END, t.path || ROW((g.id)) FROM g, t WHERE (g.p = t.id) AND (t.c <> true)) SELECT * FROM t",
+                "WITH RECURSIVE t (id, p, c, path) AS (SELECT searched.*, nullif(false, NULL), ARRAY[ROW(\"searched\".id)] FROM (SELECT 1, 2) AS searched (id, p) UNION ALL SELECT g.id, g.p, CASE WHEN ROW((g.id)) = ANY(t.path) THEN true ELSE false END, t.path || ROW((g.id)) FROM g, t WHERE (g.p = t.id) AND (t.c <> true)) SELECT * FROM t",
             ),
         ] {
             let sql = format!(
