@@ -17,7 +17,6 @@ use datafusion::logical_expr::{
     Accumulator, AggregateUDF, AggregateUDFImpl, Documentation, Expr, GroupsAccumulator, Operator,
     ReversedUDAF, SetMonotonicity, Signature, StatisticsArgs,
 };
-use datafusion::physical_expr::PhysicalSortExpr;
 
 use super::distinct::Distinct;
 use super::kept::{Reach, made, made_for_all, within_window};
@@ -117,19 +116,6 @@ impl AggregateUDFImpl for Gathered {
         if let Some(distinct) = Distinct::of(self.inner.name(), &args) {
             return self.asking(Box::new(distinct), kind, None);
         }
-        // With DISTINCT, array_agg sorts its result by the order of its input (`array_agg.rs` of
-        // datafusion-functions-aggregate, 55.2), also where the plan has reversed that order.
-        let restored: Vec<PhysicalSortExpr>;
-        let args = if self.lists && args.is_distinct && args.is_reversed {
-            let reversed = args.order_bys.iter();
-            restored = reversed.map(PhysicalSortExpr::reverse).collect();
-            AccumulatorArgs {
-                order_bys: &restored,
-                ..args
-            }
-        } else {
-            args
-        };
         self.asking(self.inner.accumulator(args)?, kind, None)
     }
 
@@ -172,7 +158,12 @@ impl AggregateUDFImpl for Gathered {
         self.inner.order_sensitivity()
     }
 
+    /// In a window, array_agg has the order of the frame, which DataFusion would reverse with the order
+    /// of its input (`window/aggregate.rs` of `datafusion-physical-expr`, 55.2).
     fn reverse_expr(&self) -> ReversedUDAF {
+        if self.lists {
+            return ReversedUDAF::NotSupported;
+        }
         match self.inner.reverse_udf() {
             ReversedUDAF::Reversed(reversed) => ReversedUDAF::Reversed(gathered(reversed)),
             other => other,
