@@ -80,6 +80,7 @@ mod untyped_columns;
 pub mod untyped_texts;
 mod whole_decimals;
 mod window_inputs;
+mod xors;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -298,6 +299,7 @@ impl Engine {
                 of_library: library.key_of,
             }))
             .with_analyzer_rule(Arc::new(checked::CheckedIntegers))
+            .with_analyzer_rule(Arc::new(xors::NullableXors))
             .with_analyzer_rule(Arc::new(decimals::DecimalLiterals))
             .with_analyzer_rule(Arc::new(float_decimals::NearestCasts))
             .with_analyzer_rule(Arc::new(digits::BoundedDigits))
