@@ -19,6 +19,7 @@ use datafusion::logical_expr::{
 };
 
 use super::distinct::Distinct;
+use super::distinct_texts::DistinctTexts;
 use super::kept::{Reach, made, made_for_all, within_window};
 use super::lists::{GroupedLists, Lists};
 use crate::aggregates::as_the_inner;
@@ -114,6 +115,9 @@ impl AggregateUDFImpl for Gathered {
     fn accumulator(&self, args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
         let kind = kind(&args);
         if let Some(distinct) = Distinct::of(self.inner.name(), &args) {
+            return self.asking(Box::new(distinct), kind, None);
+        }
+        if let Some(distinct) = DistinctTexts::of(self.inner.name(), &args) {
             return self.asking(Box::new(distinct), kind, None);
         }
         self.asking(self.inner.accumulator(args)?, kind, None)

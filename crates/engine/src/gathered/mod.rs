@@ -3,7 +3,8 @@
 //! ```text
 //!  aggregates.rs   aggregate functions: their accumulators check whether the query is still wanted
 //!  lists.rs        accumulators of array_agg, which keep their input arrays and report their size
-//!  distinct.rs     accumulators of count(DISTINCT …) of arrays, maps and rows
+//!  distinct.rs     accumulators of count(DISTINCT …) of arrays, maps, rows and bytes
+//!  distinct_texts.rs   the same of texts
 //!  windows.rs      the same for functions that only exist as window functions
 //!  kept.rs         pool memory for what a window keeps and produces, uncounted by DataFusion
 //!  pinned.rs       sizes of arrays by the buffers that they keep in memory
@@ -15,6 +16,7 @@
 
 mod aggregates;
 mod distinct;
+mod distinct_texts;
 mod kept;
 mod lists;
 mod pinned;
