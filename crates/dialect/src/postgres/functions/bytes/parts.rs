@@ -67,7 +67,7 @@ fn of(kind: Kind, inner: Arc<ScalarUDF>) -> Arc<ScalarUDF> {
     }))
 }
 
-/// Returns what a function of bytes takes.
+/// Returns what a function takes that the engine's does not.
 fn lists(kind: Kind) -> Vec<Vec<Coercion>> {
     let bytes = || Coercion::new_exact(TypeSignatureClass::Native(logical_binary()));
     let text = || Coercion::new_exact(TypeSignatureClass::Native(logical_string()));
@@ -80,7 +80,13 @@ fn lists(kind: Kind) -> Vec<Vec<Coercion>> {
     };
     match kind {
         Kind::Length => vec![vec![bytes()]],
-        Kind::Substr => vec![vec![bytes(), number()], vec![bytes(), number(), number()]],
+        // The engine's function takes no smallint.
+        Kind::Substr => vec![
+            vec![bytes(), number()],
+            vec![bytes(), number(), number()],
+            vec![text(), number()],
+            vec![text(), number(), number()],
+        ],
         Kind::Position | Kind::Trim { .. } => vec![
             vec![bytes(), bytes()],
             vec![bytes(), text()],
