@@ -85,7 +85,7 @@ fn figured(expr: &Expr) -> Option<(String, bool)> {
             Some((name, true)) => Some((name, true)),
             _ => Some(("case".to_owned(), false)),
         },
-        Expr::Exists { .. } => good("exists"),
+        Expr::Exists { negated: false, .. } => good("exists"),
         Expr::Subquery(query) => match items_of(&query.body)?.first()? {
             SelectItem::UnnamedExpr(expr) => figured(expr),
             SelectItem::ExprWithAlias { alias, .. } => good(&folded(alias)),
