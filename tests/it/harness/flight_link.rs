@@ -49,7 +49,7 @@ fn split_off<'a>(text: &'a str, mark: &str) -> (&'a str, Option<String>) {
 }
 
 /// Returns whether a client runs a statement as a query rather than as an update. Decides by the
-/// first word, like tools that leave the choice to their user.
+/// first word, like tools that leave the choice to their user, and by RETURNING.
 fn gives_rows(sql: &str) -> bool {
     let lines = sql.lines().filter(|line| !line.starts_with("--"));
     let text = lines.collect::<Vec<_>>().join("\n");
@@ -60,6 +60,7 @@ fn gives_rows(sql: &str) -> bool {
         "MSCK",
     ]
     .contains(&word.to_uppercase().as_str())
+        || words.any(|word| word.eq_ignore_ascii_case("RETURNING"))
 }
 
 impl FlightLink {

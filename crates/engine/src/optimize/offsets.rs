@@ -50,7 +50,8 @@ fn keep(node: Operator) -> Result<Transformed<Operator>> {
     Ok(match ordered(limit.input())? {
         Some(input) => {
             let limit = GlobalLimitExec::new(input, limit.skip(), limit.fetch());
-            Transformed::yes(Arc::new(limit))
+            // A sort above it would be moved below, and other rows would be counted.
+            Transformed::yes(Arc::new(Restated::new(Arc::new(limit), Order::Unknown)))
         }
         None => Transformed::no(node),
     })

@@ -204,7 +204,9 @@ impl PgCatalog {
             .into_iter()
             .chain(functions::functions(&self.lookup))
         {
-            if !keeps(function.name()) {
+            // Registering a function replaces those that have its other names.
+            let mut names = function.aliases().iter();
+            if !keeps(function.name()) && !names.any(|name| keeps(name)) {
                 state.register_udf(function)?;
             }
         }
