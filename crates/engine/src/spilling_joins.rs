@@ -10,18 +10,20 @@
 use std::sync::Arc;
 
 use arrow::compute::SortOptions;
-use arrow::datatypes::{Field, Schema};
+use datafusion::common::JoinSide;
 use datafusion::common::config::ConfigExtension;
 use datafusion::common::extensions_options;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
 use datafusion::config::ConfigOptions;
-use datafusion::error::Result;
+use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::JoinType;
+use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::projection::ProjectionExpr;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::filter::FilterExec;
 use datafusion::physical_plan::joins::utils::JoinFilter;
 use datafusion::physical_plan::joins::{HashJoinExec, SortMergeJoinExec};
 use datafusion::physical_plan::projection::ProjectionExec;
@@ -103,39 +105,46 @@ impl PhysicalOptimizerRule for SpillingJoins {
 }
 
 /// Replaces a hash join by a join of sorted inputs.
+///
+/// A condition of an inner join is tested above it; other joins with conditions stay. DataFusion moves
+/// projections below joins of sorted inputs without looking at their conditions
+/// (`sort_merge_join/exec.rs` of `datafusion-physical-plan`, 55.2), which then read other columns.
 fn sorted(node: Arc<dyn ExecutionPlan>) -> Result<Transformed<Arc<dyn ExecutionPlan>>> {
     let Some(join) = node.downcast_ref::<HashJoinExec>() else {
         return Ok(Transformed::no(node));
     };
-    let is_possible = matches!(
-        join.join_type(),
-        JoinType::Inner
-            | JoinType::Left
-            | JoinType::Right
-            | JoinType::Full
-            | JoinType::LeftSemi
-            | JoinType::RightSemi
-            | JoinType::LeftAnti
-            | JoinType::RightAnti
-    );
+    let is_possible = match join.join_type() {
+        JoinType::Inner => true,
+        JoinType::Left
+        | JoinType::Right
+        | JoinType::Full
+        | JoinType::LeftSemi
+        | JoinType::RightSemi
+        | JoinType::LeftAnti
+        | JoinType::RightAnti => join.filter().is_none(),
+        _ => false,
+    };
     // NOT IN with NULLs is known to hash joins only.
     if !is_possible || join.null_aware || join.fetch().is_some() || is_small(join.left()) {
         return Ok(Transformed::no(node));
     }
-    let merged = SortMergeJoinExec::try_new(
+    let mut plan: Arc<dyn ExecutionPlan> = Arc::new(SortMergeJoinExec::try_new(
         Arc::clone(join.left()),
         Arc::clone(join.right()),
         join.on().to_vec(),
-        join.filter().map(nullable),
+        None,
         *join.join_type(),
         vec![SortOptions::default(); join.on().len()],
         join.null_equality(),
-    )?;
-    let merged: Arc<dyn ExecutionPlan> = Arc::new(merged);
+    )?);
+    if let Some(filter) = join.filter() {
+        let condition = of_rows(filter, join.left().schema().fields().len())?;
+        plan = Arc::new(FilterExec::try_new(condition, plan)?);
+    }
     let Some(projection) = join.projection.as_deref() else {
-        return Ok(Transformed::yes(merged));
+        return Ok(Transformed::yes(plan));
     };
-    let schema = merged.schema();
+    let schema = plan.schema();
     let shown = projection.iter().filter_map(|index| {
         let field = schema.fields().get(*index)?;
         let column = Arc::new(Column::new(field.name(), *index));
@@ -143,20 +152,32 @@ fn sorted(node: Arc<dyn ExecutionPlan>) -> Result<Transformed<Arc<dyn ExecutionP
     });
     let shown: Vec<ProjectionExpr> = shown.collect();
     Ok(Transformed::yes(Arc::new(ProjectionExec::try_new(
-        shown, merged,
+        shown, plan,
     )?)))
 }
 
-/// Returns a filter over columns that may be NULL: an outer join of sorted rows evaluates it for rows
-/// without a partner, too (`materializing_stream.rs` of `datafusion-physical-plan`, 55.2).
-fn nullable(filter: &JoinFilter) -> JoinFilter {
-    let fields = filter.schema().fields().iter();
-    let fields = fields.map(|field| Field::clone(field).with_nullable(true));
-    JoinFilter::new(
-        Arc::clone(filter.expression()),
-        filter.column_indices().to_vec(),
-        Arc::new(Schema::new(fields.collect::<Vec<_>>())),
-    )
+/// Returns the condition of an inner join over its rows, of which `left` columns are those of the
+/// left side.
+fn of_rows(filter: &JoinFilter, left: usize) -> Result<Arc<dyn PhysicalExpr>> {
+    let condition = Arc::clone(filter.expression());
+    let renumbered = condition.transform_up(|part| {
+        let Some(column) = part.downcast_ref::<Column>() else {
+            return Ok(Transformed::no(part));
+        };
+        let index = filter.column_indices().get(column.index());
+        let index = match index.map(|index| (index.side, index.index)) {
+            Some((JoinSide::Left, index)) => index,
+            Some((JoinSide::Right, index)) => left + index,
+            _ => {
+                return Err(DataFusionError::Internal(format!(
+                    "a join condition has no column {column}"
+                )));
+            }
+        };
+        let renumbered: Arc<dyn PhysicalExpr> = Arc::new(Column::new(column.name(), index));
+        Ok(Transformed::yes(renumbered))
+    });
+    renumbered.data()
 }
 
 /// Returns whether a build side is known to be small.
@@ -244,7 +265,8 @@ mod tests {
                 assert!(!plan(&hashed, &sql).await.contains("SortMergeJoin"));
             }
         }
-        assert_eq!(merged, 24);
+        // All without a condition, and the inner ones.
+        assert_eq!(merged, 10);
         assert!(some > 15, "{some}");
     }
 

@@ -18,7 +18,6 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::joins::utils::JoinFilter;
 use datafusion::physical_plan::joins::{
     HashJoinExec, HashJoinExecBuilder, NestedLoopJoinExec, NestedLoopJoinExecBuilder,
-    SortMergeJoinExec,
 };
 
 /// Returns the same join with a condition that can be stopped; `None` for other operators and joins
@@ -48,22 +47,6 @@ pub(super) fn interruptible(plan: &dyn ExecutionPlan) -> Result<Option<Arc<dyn E
         let join = HashJoinExecBuilder::from(join)
             .with_filter(Some(condition))
             .build()?;
-        return Ok(Some(Arc::new(join)));
-    }
-    if let Some(join) = plan.downcast_ref::<SortMergeJoinExec>() {
-        // Without a condition it returns matching pairs, or goes on to the next key.
-        let Some(condition) = join.filter() else {
-            return Ok(None);
-        };
-        let join = SortMergeJoinExec::try_new(
-            Arc::clone(join.left()),
-            Arc::clone(join.right()),
-            join.on().to_vec(),
-            Some(asking(condition)),
-            join.join_type(),
-            join.sort_options().to_vec(),
-            join.null_equality(),
-        )?;
         return Ok(Some(Arc::new(join)));
     }
     Ok(None)
