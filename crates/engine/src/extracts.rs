@@ -206,7 +206,11 @@ fn with_numerics(node: &LogicalPlan) -> Result<Option<LogicalPlan>> {
 
 fn quotient(expr: Expr, schema: &DFSchema, inputs: &[&LogicalPlan]) -> Transformed<Expr> {
     let (left, right) = match expr {
-        Expr::BinaryExpr(BinaryExpr { left, op, right }) if op == Operator::Divide => (left, right),
+        Expr::BinaryExpr(BinaryExpr {
+            left,
+            op: Operator::Divide,
+            right,
+        }) => (left, right),
         expr => return Transformed::no(expr),
     };
     let (first, second) = (

@@ -95,10 +95,8 @@ impl Visitor for Names {
             | Expr::QualifiedWildcard(..)
             | Expr::MatchAgainst { .. }
             | Expr::JsonAccess { .. } => return ControlFlow::Break(()),
-            Expr::Function(function) => {
-                if fields_of(expr).is_some() || has_rows(&function.args) {
-                    return ControlFlow::Break(());
-                }
+            Expr::Function(function) if fields_of(expr).is_some() || has_rows(&function.args) => {
+                return ControlFlow::Break(());
             }
             _ => {}
         }

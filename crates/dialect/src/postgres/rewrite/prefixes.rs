@@ -109,30 +109,37 @@ impl VisitorMut for Mender {
 enum Token {
     Prefix(UnaryOperator),
     Infix(BinaryOperator),
-    Operand(Expr),
+    Operand(Box<Expr>),
 }
 
 /// Returns the operators and operands as they were written. Iterates, since chains of operators can
 /// be as deep as a statement is long.
 fn tokens(expr: Expr) -> Vec<Token> {
     let mut tokens = Vec::new();
-    let mut left = vec![Token::Operand(expr)];
+    let mut left = vec![Token::Operand(Box::new(expr))];
     while let Some(token) = left.pop() {
-        match token {
-            Token::Operand(Expr::BinaryOp {
+        let operand = match token {
+            Token::Operand(operand) => *operand,
+            token => {
+                tokens.push(token);
+                continue;
+            }
+        };
+        match operand {
+            Expr::BinaryOp {
                 left: first,
                 op,
                 right,
-            }) if level(&op).is_some() => {
-                left.push(Token::Operand(*right));
+            } if level(&op).is_some() => {
+                left.push(Token::Operand(right));
                 left.push(Token::Infix(op));
-                left.push(Token::Operand(*first));
+                left.push(Token::Operand(first));
             }
-            Token::Operand(Expr::UnaryOp { op, expr }) if is_sign(op) || is_prefix(op) => {
+            Expr::UnaryOp { op, expr } if is_sign(op) || is_prefix(op) => {
                 tokens.push(Token::Prefix(op));
-                left.push(Token::Operand(*expr));
+                left.push(Token::Operand(expr));
             }
-            token => tokens.push(token),
+            operand => tokens.push(Token::Operand(Box::new(operand))),
         }
     }
     tokens
@@ -141,7 +148,7 @@ fn tokens(expr: Expr) -> Vec<Token> {
 /// Parses what binds at least so tightly.
 fn parsed(tokens: &mut Peekable<impl Iterator<Item = Token>>, least: u8) -> Expr {
     let mut left = match tokens.next() {
-        Some(Token::Operand(operand)) => operand,
+        Some(Token::Operand(operand)) => *operand,
         Some(Token::Prefix(op)) => {
             let binds = if is_sign(op) { SIGN } else { PREFIX };
             prefixed(op, parsed(tokens, binds + 1))
