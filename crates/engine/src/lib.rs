@@ -68,7 +68,6 @@ mod shared;
 mod sideways;
 mod sorted_distinct;
 mod space;
-mod spilling_joins;
 pub mod stop;
 mod subqueries;
 #[cfg(feature = "substrait")]
@@ -122,7 +121,6 @@ pub use relations::{check as check_names, with_shown_names};
 pub use session_memory::{HeldMemory, SessionMemory, SessionsMemory};
 pub use shared::shared_part;
 pub use space::Space;
-pub use spilling_joins::Joins;
 pub use stop::{PlanRun, Stop, StopOnDrop};
 use uuid::Uuid;
 
@@ -475,7 +473,7 @@ impl Engine {
     /// Creates the physical plan of an optimized plan. The result can be stopped: see [`stop`].
     /// Equal parts of the plan are computed once.
     ///
-    /// `joins`: how it joins by equal columns. `above`: puts further operators on top of the plan.
+    /// `above`: puts further operators on top of the plan.
     ///
     /// # Errors
     ///
@@ -484,13 +482,10 @@ impl Engine {
         &self,
         state: &SessionState,
         plan: &LogicalPlan,
-        joins: Joins,
         above: impl FnOnce(Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan> + Send,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let fitting = self.fitting(state, plan)?;
         let state = fitting.as_ref().unwrap_or(state);
-        let spilling = (joins == Joins::Spilling).then(|| spilling_joins::spilling(state));
-        let state = spilling.as_ref().unwrap_or(state);
         let plan = optimize::with_plain_columns(plan.clone())
             .and_then(optimize::with_opaque_casts)
             .and_then(in_lists::by_rows)
@@ -500,11 +495,6 @@ impl Engine {
         let physical = physical.map_err(from_engine)?;
         shared::show(&physical).map_err(from_engine)?;
         Ok(physical)
-    }
-
-    /// Returns whether a plan that ran out of memory may be able to run with [`Joins::Spilling`].
-    pub fn can_spill(&self, plan: &Arc<dyn ExecutionPlan>) -> bool {
-        spilling_joins::has_hash_joins(plan)
     }
 
     /// Returns the context to run `plan` in, which was made with `state`. The plan can read these

@@ -12,14 +12,14 @@
 //!
 //! - A hash join keeps the order of its probe side. DataFusion appends the order of the other side
 //!   (`join_equivalence_properties`, apache/datafusion#25052), which holds only if no two rows of
-//!   the probe side are equal. So it does for a join of sorted rows, of the right side.
+//!   the probe side are equal.
 //!
 //! So the inputs of such joins claim no order. Delete this when DataFusion does neither.
 
 use datafusion::common::JoinType;
 use datafusion::common::tree_node::Transformed;
 use datafusion::error::Result;
-use datafusion::physical_plan::joins::{HashJoinExec, NestedLoopJoinExec, SortMergeJoinExec};
+use datafusion::physical_plan::joins::{HashJoinExec, NestedLoopJoinExec};
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 
 use super::restated::{Order, with_inputs};
@@ -47,21 +47,19 @@ fn forget(node: Operator) -> Result<Transformed<Operator>> {
 
 /// Returns the sides of which a join would claim too much: left, right.
 fn forgotten(plan: &dyn ExecutionPlan) -> Option<(bool, bool)> {
-    let (join_type, is_added) = if let Some(join) = plan.downcast_ref::<HashJoinExec>() {
+    let (join_type, left_order_is_added) = if let Some(join) = plan.downcast_ref::<HashJoinExec>() {
         let is_added =
             join.right().output_ordering().is_some() && join.left().output_ordering().is_some();
-        (*join.join_type(), (is_added, false))
-    } else if let Some(join) = plan.downcast_ref::<SortMergeJoinExec>() {
-        (join.join_type(), (false, true))
+        (join.join_type(), is_added)
     } else {
         let join = plan.downcast_ref::<NestedLoopJoinExec>()?;
-        (*join.join_type(), (false, false))
+        (join.join_type(), false)
     };
     Some(match join_type {
         JoinType::Left => (false, true),
         JoinType::Right => (true, false),
         JoinType::Full => (true, true),
-        JoinType::Inner => is_added,
+        JoinType::Inner => (left_order_is_added, false),
         _ => (false, false),
     })
 }

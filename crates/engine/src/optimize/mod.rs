@@ -42,7 +42,6 @@ use super::barrier::SafeFilters;
 use super::floats::CanonicalJoinKeys;
 use super::join_order::JoinOrder;
 use super::sideways::{RowFilters, with_passages};
-use super::spilling_joins::SpillingJoins;
 
 /// DataFusion's logical rules that are guarded, by name.
 const LOGICAL: &[(&str, LogicalGuard)] = &[
@@ -107,9 +106,6 @@ pub(crate) fn physical_rules() -> Vec<Physical> {
     }
     // Build sides and partitioning are chosen for the joins that there are then.
     insert_before(&mut rules, "join_selection", JoinOrder);
-    // Joins are replaced when their order and their keys are known, and before what they claim is
-    // corrected.
-    insert_before(&mut rules, "EnsureRequirements", SpillingJoins);
     // `EnsureRequirements` decides what is sorted.
     insert_before(
         &mut rules,

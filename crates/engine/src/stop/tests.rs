@@ -8,7 +8,7 @@ use arrow::array::{ArrayRef, Int64Array, RecordBatch};
 use arrow::datatypes::SchemaRef;
 use cpu_time::ThreadTime;
 use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::execution::{SendableRecordBatchStream, SessionStateBuilder, TaskContext};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
 use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
@@ -168,41 +168,6 @@ async fn exploding_operators_stop_within_a_second() {
             "{took:?} after it was stopped: {sql}"
         );
     }
-}
-
-/// The context with joins that spill.
-async fn spilling_context() -> SessionContext {
-    let state = context().await.state();
-    let rules = crate::optimize::physical_rules();
-    let state = SessionStateBuilder::new_from_existing(state)
-        .with_physical_optimizer_rules(rules)
-        .build();
-    SessionContext::new_with_state(crate::spilling_joins::spilling(&state))
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn exploding_joins_of_sorted_rows_stop_within_a_second() {
-    let context = spilling_context().await;
-    let joins = EXPLODING.iter().filter(|(name, _)| *name == "HashJoinExec");
-    let mut endless = 0;
-    for (_, sql) in joins {
-        // It looks for one row of each key only.
-        if sql.contains("WHERE EXISTS") {
-            continue;
-        }
-        let plan = stoppable(plan(&context, sql).await).unwrap();
-        let shown = displayable(plan.as_ref()).indent(false).to_string();
-        if !shown.contains("SortMergeJoinExec") {
-            continue;
-        }
-        let took = stopped_after(&context, plan).await;
-        assert!(
-            took < Duration::from_secs(1),
-            "{took:?} after it was stopped: {sql}"
-        );
-        endless += 1;
-    }
-    assert_eq!(endless, 2);
 }
 
 /// On a single thread, a task next to an exploding operator runs only when the operator yields. The
@@ -413,7 +378,6 @@ async fn rules_ask_whether_planning_is_still_wanted() {
 }
 
 /// Joins that do not return within a poll, and whose condition does not check, are not planned.
-/// Joins of sorted rows are where a session asks for them.
 #[test]
 fn joins_of_other_kinds_are_not_planned() {
     let options = SessionConfig::new();

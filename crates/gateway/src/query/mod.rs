@@ -34,7 +34,6 @@ mod row_fields;
 pub(crate) mod run;
 pub(crate) mod running;
 pub(crate) mod source;
-mod spilling;
 pub(crate) mod stalled;
 pub(crate) mod stars;
 mod stats;

@@ -15,7 +15,7 @@ use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use futures::{FutureExt, Stream, StreamExt};
 use lakegate_dialect::Dialect;
 use lakegate_dialect::postgres::{ResultReuse, Settings, pg_catalog, type_literals};
-use lakegate_engine::{Joins, PlanRun, metered};
+use lakegate_engine::{PlanRun, metered};
 use lakegate_error::{Code, Error, Result, from_engine};
 use lakegate_lake::write::RowOrder;
 use lakegate_policy::snapshots::{self, PrunedPlan, SnapshotPlan};
@@ -391,7 +391,7 @@ impl QueryContext {
     /// # Errors
     /// Planning fails or takes too long.
     pub(crate) async fn physical(&self, snapshot: &LogicalPlan) -> Result<Arc<dyn ExecutionPlan>> {
-        self.physical_in_order(snapshot, None, Joins::Hashed).await
+        self.physical_in_order(snapshot, None).await
     }
 
     /// Makes the physical plan of rows that come in an order, on a planner thread.
@@ -402,7 +402,6 @@ impl QueryContext {
         &self,
         snapshot: &LogicalPlan,
         order: Option<RowOrder>,
-        joins: Joins,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let (context, snapshot) = (self.clone(), snapshot.clone());
         let planning = async move {
@@ -416,7 +415,7 @@ impl QueryContext {
                 Some(order) => order.above(plan),
                 None => plan,
             };
-            engine.physical(state, &snapshot, joins, above).await
+            engine.physical(state, &snapshot, above).await
         };
         self.gateway.plan_for(&self.query, planning.boxed()).await
     }
@@ -575,8 +574,7 @@ impl QueryContext {
             context.query.spent(Phase::Planning, before.elapsed());
             // The permit is released when the last thread that works for the run has ended.
             let held = (permit, worker, snapshot.held.clone());
-            let run = PlanRun::new(stop, held);
-            context.execute_or_spill(&plan, run, snapshot.plan, None)
+            context.execute(&plan, PlanRun::new(stop, held))
         };
         let execution = metered(
             Arc::clone(&self.query.resources.cpu),

@@ -16,13 +16,11 @@ use std::sync::{Arc, Weak};
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Schema, SchemaRef};
 use datafusion::common::ScalarValue;
-use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::ExecutionPlan;
 use futures::{FutureExt, Stream, StreamExt, TryStreamExt};
 use lakegate_dialect::Dialect;
-use lakegate_engine::{Joins, PlanRun, StopOnDrop};
+use lakegate_engine::{PlanRun, StopOnDrop};
 use lakegate_error::{Error, Result};
-use lakegate_lake::write::RowOrder;
 use lakegate_policy::snapshots::SnapshotPlan;
 use lakegate_sql::ast::Statement;
 use lakegate_statement::{QueryWrite, StatementContext};
@@ -305,7 +303,7 @@ async fn run(
     returning: Option<BoundReturning>,
 ) -> Result<Wrote> {
     let query = Arc::clone(&context.query);
-    let (order, of_spilling) = (write.order(), write.order());
+    let order = write.order();
     let job = WriteJob {
         gateway: Arc::clone(&context.gateway),
         query: Arc::clone(&query),
@@ -328,11 +326,11 @@ async fn run(
     let permit = query.step(Phase::Queued, admitted).await?;
     let permit = Arc::new((permit, query.holds_permit()));
     query.runs();
-    let planning = Box::pin(context.physical_in_order(&snapshot.plan, order, Joins::Hashed));
+    let planning = Box::pin(context.physical_in_order(&snapshot.plan, order));
     let plan = query.step(Phase::Planning, planning).await?;
     let held = (Arc::clone(&permit), query.working(), snapshot.held.clone());
     let shown = (kept == Plan::Kept).then(|| Arc::clone(&plan));
-    let rows = batches(context, plan, held, (snapshot.plan.clone(), of_spilling));
+    let rows = batches(context, plan, held);
     let (rows, returned) = match returning {
         None => (job.run(rows, permit).await?, None),
         Some(returning) => {
@@ -354,17 +352,15 @@ async fn run(
 /// Returns the rows of a plan, which begins to run when the stream is first polled, and stops when
 /// it is dropped.
 ///
-/// `held`: kept as long as a thread works for the plan. `made_of`: what the plan was made of.
+/// `held`: kept as long as a thread works for the plan.
 pub(super) fn batches(
     context: QueryContext,
     plan: Arc<dyn ExecutionPlan>,
     held: impl Send + Sync + 'static,
-    made_of: (LogicalPlan, Option<RowOrder>),
 ) -> impl Stream<Item = Result<RecordBatch>> + Send + 'static {
     let unwanted = StopOnDrop(Arc::default());
     let run = PlanRun::new(Arc::clone(&unwanted.0), held);
-    let (snapshot, order) = made_of;
-    let running = async move { context.execute_or_spill(&plan, run, snapshot, order) };
+    let running = async move { context.execute(&plan, run) };
     let batches = futures::stream::once(running).try_flatten();
     batches.inspect(move |_| {
         let _ = &unwanted;

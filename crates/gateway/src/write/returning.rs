@@ -213,7 +213,7 @@ impl WriteJob {
         let names = &context.planning.names;
         let schema = names.schema(snapshot.plan.schema().inner());
         let held = (held, self.query.working(), snapshot.held.clone());
-        let rows = batches(context, plan, held, (snapshot.plan.clone(), None));
+        let rows = batches(context, plan, held);
         let memory = session.memory().hold();
         let query = Arc::clone(&self.query);
         let returned = self.worked(returned(schema, rows, memory, query)).await?;
