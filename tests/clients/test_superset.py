@@ -1,5 +1,6 @@
 """Apache Superset against a running demo: its REST API in this process, as its pages call it."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -10,6 +11,7 @@ import uuid
 from pathlib import Path
 from urllib.parse import quote
 
+import psycopg
 import pytest
 
 from conftest import password_of, postgres_uri
