@@ -210,8 +210,10 @@ mod tests {
             format!("ROLLUP ({columns}), ROLLUP ({columns}), ROLLUP ({columns})"),
         ] {
             let sql = format!("SELECT 1 FROM t GROUP BY DISTINCT {sets}");
-            let parsed = crate::parse(&sql).unwrap().remove(0).statement;
-            assert!(matches!(parsed, Statement::Unsupported(_)), "{sets}");
+            // Either bound may be the first.
+            let parsed = crate::parse(&sql).map(|mut parsed| parsed.remove(0).statement);
+            let is_refused = matches!(parsed, Err(_) | Ok(Statement::Unsupported(_)));
+            assert!(is_refused, "{sets}");
         }
     }
 }
