@@ -11,28 +11,25 @@
 //! x * y          *(x, y)          for decimals whose result has all 38 digits
 //! ```
 
-use std::sync::Arc;
-
 use arrow::array::AsArray;
 use arrow::compute::kernels::numeric::{add, div, mul, rem, sub};
-use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, Decimal128Type, Field, FieldRef};
+use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, Decimal128Type};
 use arrow::error::ArrowError;
 use datafusion::common::tree_node::Transformed;
 use datafusion::common::{DFSchema, ExprSchema, ScalarValue};
 use datafusion::config::ConfigOptions;
 use datafusion::error::{DataFusionError, Result};
-use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{
-    BinaryExpr, ColumnarValue, Expr, ExprSchemable, LogicalPlan, Operator, ReturnFieldArgs,
-    ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+    BinaryExpr, ColumnarValue, Expr, ExprSchemable, LogicalPlan, Operator, ScalarFunctionArgs,
+    ScalarUDFImpl, Signature, Volatility,
 };
 use datafusion::optimizer::AnalyzerRule;
 use datafusion::physical_expr_common::datum::apply;
 use lakegate_error::{Code, Error};
 
-use super::expressions;
+use super::{chains, expressions};
 
-/// Replaces `+`, `-` and `*` of integers by [`Chain`], and the operators of wide decimals by
+/// Replaces `+`, `-` and `*` of integers by [chains], and the operators of wide decimals by
 /// [`Decimals`].
 #[derive(Debug)]
 pub(crate) struct CheckedIntegers;
@@ -76,19 +73,7 @@ fn checked(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
             };
         }
     };
-    let (mut ops, mut args) = match *left {
-        Expr::ScalarFunction(ScalarFunction { func, args }) => match chain(&func) {
-            Some(chain) => (chain.ops.clone(), args),
-            None => (
-                Vec::new(),
-                vec![Expr::ScalarFunction(ScalarFunction { func, args })],
-            ),
-        },
-        left => (Vec::new(), vec![left]),
-    };
-    ops.push(op);
-    args.push(*right);
-    Transformed::yes(expressions::call(Chain::new(ops, data_type), args))
+    Transformed::yes(chains::call(*left, op, *right, data_type))
 }
 
 /// Returns the zero that a value is subtracted from to negate it, if the smallest value of its type
@@ -123,18 +108,7 @@ fn wide_decimal(binary: &Expr, schema: &DFSchema) -> Option<DataType> {
 
 /// Returns the type of an expression, if it is an integer.
 fn integer(expr: &Expr, schema: &dyn ExprSchema) -> Option<DataType> {
-    let data_type = match expr {
-        // `get_type` would walk the whole chain again.
-        Expr::ScalarFunction(call) if chain(&call.func).is_some() => {
-            chain(&call.func)?.data_type.clone()
-        }
-        expr => expr.get_type(schema).ok()?,
-    };
-    data_type.is_integer().then_some(data_type)
-}
-
-fn chain(func: &ScalarUDF) -> Option<&Chain> {
-    func.inner().downcast_ref::<Chain>()
+    chains::type_of(expr, schema).filter(DataType::is_integer)
 }
 
 /// `a op b` of decimals, whose result has at most 38 digits.
@@ -249,99 +223,41 @@ pub(crate) fn fits(value: i128) -> bool {
     value.unsigned_abs() < BOUND
 }
 
-/// `a op b op c …` from left to right, for integers of one type.
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct Chain {
-    /// The operators, as EXPLAIN shows them.
-    name: String,
-    ops: Vec<Operator>,
-    data_type: DataType,
-    signature: Signature,
-}
-
-impl Chain {
-    fn new(ops: Vec<Operator>, data_type: DataType) -> Self {
-        Self {
-            name: ops.iter().map(ToString::to_string).collect(),
-            signature: Signature::any(ops.len() + 1, Volatility::Immutable),
-            ops,
-            data_type,
-        }
-    }
-
-    fn out_of_range(&self, error: DataFusionError) -> DataFusionError {
+/// Calculates with integers of a type.
+///
+/// # Errors
+///
+/// Returns an error if the result is out of the type's range, or if the operands have other types.
+pub(crate) fn calculated(
+    op: Operator,
+    left: &ColumnarValue,
+    right: &ColumnarValue,
+    data_type: &DataType,
+) -> Result<ColumnarValue> {
+    let kernel = match op {
+        Operator::Plus => add,
+        Operator::Minus => sub,
+        _ => mul,
+    };
+    apply(left, right, kernel).map_err(|error| {
         if !is_overflow(&error) {
             return error;
         }
-        let name = match self.data_type {
+        let name = match data_type {
             DataType::Int8 => "tinyint",
             DataType::Int16 => "smallint",
             DataType::Int32 => "integer",
             _ => "bigint",
         };
         Error::new(Code::NumericOutOfRange, format!("{name} out of range")).into()
-    }
-}
-
-impl ScalarUDFImpl for Chain {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// Returns the name of the operators that the call replaces, so that columns keep their names.
-    fn schema_name(&self, args: &[Expr]) -> Result<String> {
-        let mut args = args.iter();
-        let mut name = args
-            .next()
-            .map(|first| first.schema_name().to_string())
-            .unwrap_or_default();
-        for (op, arg) in self.ops.iter().zip(args) {
-            name.push_str(&format!(" {op} {}", arg.schema_name()));
-        }
-        Ok(name)
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(self.data_type.clone())
-    }
-
-    fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
-        let nullable = args.arg_fields.iter().any(|field| field.is_nullable());
-        Ok(Arc::new(Field::new(
-            &self.name,
-            self.data_type.clone(),
-            nullable,
-        )))
-    }
-
-    fn is_strict(&self) -> bool {
-        true
-    }
-
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let mut args = args.args.into_iter();
-        let mut value = args.next().ok_or_else(|| {
-            DataFusionError::Internal(format!("operators {} without an operand", self.name))
-        })?;
-        for (op, arg) in self.ops.iter().zip(args) {
-            let kernel = match op {
-                Operator::Plus => add,
-                Operator::Minus => sub,
-                _ => mul,
-            };
-            value = apply(&value, &arg, kernel).map_err(|error| self.out_of_range(error))?;
-        }
-        Ok(value)
-    }
+    })
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::panic)]
+    use std::sync::Arc;
+
     use arrow::util::pretty::pretty_format_batches;
     use datafusion::execution::SessionStateBuilder;
     use datafusion::prelude::SessionContext;

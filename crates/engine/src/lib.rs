@@ -8,6 +8,7 @@ pub mod arrays;
 pub mod barrier;
 pub mod bounded;
 mod byte_texts;
+mod chains;
 mod checked;
 mod common_types;
 pub mod complexity;

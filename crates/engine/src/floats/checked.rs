@@ -28,19 +28,18 @@ use arrow::error::ArrowError;
 use datafusion::common::tree_node::Transformed;
 use datafusion::common::{DFSchema, ExprSchema};
 use datafusion::config::ConfigOptions;
-use datafusion::error::{DataFusionError, Result};
-use datafusion::logical_expr::expr::ScalarFunction;
+use datafusion::error::Result;
 use datafusion::logical_expr::{
-    BinaryExpr, Cast, ColumnarValue, Expr, ExprSchemable, LogicalPlan, Operator, ReturnFieldArgs,
-    ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+    BinaryExpr, Cast, ColumnarValue, Expr, LogicalPlan, Operator, ReturnFieldArgs,
+    ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility,
 };
 use datafusion::optimizer::AnalyzerRule;
 use datafusion::physical_expr_common::datum::apply;
 
-use super::super::expressions;
+use super::super::{chains, expressions};
 use super::extremes::Float;
 
-/// Replaces operators of floating-point numbers by [`Chain`], and casts to `real` by [`Real`]. Not
+/// Replaces operators of floating-point numbers by [chains], and casts to `real` by [`Real`]. Not
 /// for Trino's dialects.
 #[derive(Debug)]
 pub(crate) struct CheckedFloats;
@@ -81,35 +80,12 @@ fn checked(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
     let Some(data_type) = data_type else {
         return Transformed::no(Expr::BinaryExpr(BinaryExpr { left, op, right }));
     };
-    let (mut ops, mut args) = match *left {
-        Expr::ScalarFunction(ScalarFunction { func, args }) => match chain(&func) {
-            Some(chain) => (chain.ops.clone(), args),
-            None => {
-                let call = Expr::ScalarFunction(ScalarFunction { func, args });
-                (Vec::new(), vec![call])
-            }
-        },
-        left => (Vec::new(), vec![left]),
-    };
-    ops.push(op);
-    args.push(*right);
-    Transformed::yes(expressions::call(Chain::new(ops, data_type), args))
+    Transformed::yes(chains::call(*left, op, *right, data_type))
 }
 
 /// Returns the type of an expression, if it is a floating-point number.
 fn float(expr: &Expr, schema: &dyn ExprSchema) -> Option<DataType> {
-    let data_type = match expr {
-        // `get_type` would walk the whole chain again.
-        Expr::ScalarFunction(call) if chain(&call.func).is_some() => {
-            chain(&call.func)?.data_type.clone()
-        }
-        expr => expr.get_type(schema).ok()?,
-    };
-    matches!(data_type, DataType::Float32 | DataType::Float64).then_some(data_type)
-}
-
-fn chain(func: &ScalarUDF) -> Option<&Chain> {
-    func.inner().downcast_ref::<Chain>()
+    chains::type_of(expr, schema).filter(|of| matches!(of, DataType::Float32 | DataType::Float64))
 }
 
 /// Calculates with floating-point numbers of one type.
@@ -195,78 +171,6 @@ pub(super) fn overflow() -> ArrowError {
 /// Returns the error for a result that is too small to be told from 0.
 pub(super) fn underflow() -> ArrowError {
     ArrowError::ArithmeticOverflow("value out of range: underflow".to_owned())
-}
-
-/// `a op b op c …` from left to right, for floating-point numbers of one type.
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct Chain {
-    /// The operators, as EXPLAIN shows them.
-    name: String,
-    ops: Vec<Operator>,
-    data_type: DataType,
-    signature: Signature,
-}
-
-impl Chain {
-    fn new(ops: Vec<Operator>, data_type: DataType) -> Self {
-        Self {
-            name: ops.iter().map(ToString::to_string).collect(),
-            signature: Signature::any(ops.len() + 1, Volatility::Immutable),
-            ops,
-            data_type,
-        }
-    }
-}
-
-impl ScalarUDFImpl for Chain {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// Returns the name of the operators that the call replaces, so that columns keep their names.
-    fn schema_name(&self, args: &[Expr]) -> Result<String> {
-        let mut args = args.iter();
-        let mut name = args
-            .next()
-            .map(|first| first.schema_name().to_string())
-            .unwrap_or_default();
-        for (op, arg) in self.ops.iter().zip(args) {
-            name.push_str(&format!(" {op} {}", arg.schema_name()));
-        }
-        Ok(name)
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(self.data_type.clone())
-    }
-
-    fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
-        let nullable = args.arg_fields.iter().any(|field| field.is_nullable());
-        Ok(Arc::new(Field::new(
-            &self.name,
-            self.data_type.clone(),
-            nullable,
-        )))
-    }
-
-    fn is_strict(&self) -> bool {
-        true
-    }
-
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let mut args = args.args.into_iter();
-        let mut value = args.next().ok_or_else(|| {
-            DataFusionError::Internal(format!("operators {} without an operand", self.name))
-        })?;
-        for (op, arg) in self.ops.iter().zip(args) {
-            value = calculated(*op, &value, &arg)?;
-        }
-        Ok(value)
-    }
 }
 
 /// A `double precision` as a `real`.
