@@ -37,6 +37,17 @@ pub fn rewritten(
         .data()
 }
 
+/// Returns whether a cast may fail for some values.
+pub(crate) fn narrows(from: &DataType, to: &DataType) -> bool {
+    match (from, to) {
+        (from, to) if from.is_string() => !to.is_string(),
+        (from, to) if from.is_integer() && to.is_integer() => {
+            from.primitive_width() > to.primitive_width()
+        }
+        (from, to) => from.is_numeric() && to.is_integer(),
+    }
+}
+
 /// Returns the schema of the columns that an operator's expressions name.
 pub(crate) fn schema_of_inputs(node: &LogicalPlan) -> DFSchemaRef {
     match node.inputs().as_slice() {

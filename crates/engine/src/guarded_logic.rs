@@ -18,7 +18,6 @@
 //! The ANDs of a filter and of a join stay, because they are planned one by one;
 //! [`conjunctions`](crate::conjunctions) does the same for them. Delete this when `BinaryExpr` does.
 
-use arrow::datatypes::DataType;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::config::ConfigOptions;
@@ -125,7 +124,7 @@ fn fails(expr: &Expr, schema: &DFSchema) -> bool {
     could_fail(expr)
         && match expr {
             Expr::Cast(Cast { expr, field }) => {
-                of(expr).is_some_and(|from| narrows(&from, field.data_type()))
+                of(expr).is_some_and(|from| expressions::narrows(&from, field.data_type()))
             }
             Expr::ScalarFunction(call) if OF_TEXTS.contains(&call.func.name()) => {
                 let first = call.args.first().and_then(of);
@@ -133,17 +132,6 @@ fn fails(expr: &Expr, schema: &DFSchema) -> bool {
             }
             _ => true,
         }
-}
-
-/// Returns whether a cast may fail for some values.
-fn narrows(from: &DataType, to: &DataType) -> bool {
-    match (from, to) {
-        (from, to) if from.is_string() => !to.is_string(),
-        (from, to) if from.is_integer() && to.is_integer() => {
-            from.primitive_width() > to.primitive_width()
-        }
-        (from, to) => from.is_numeric() && to.is_integer(),
-    }
 }
 
 /// Returns whether an operand but the first may fail for a row for which the first does not.
@@ -183,13 +171,7 @@ fn of_condition(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     if !matches!(&expr, Expr::BinaryExpr(binary) if binary.op == Operator::And) {
         return guarded(expr, schema);
     }
-    let mut changed = false;
-    let parts = operands(expr, Operator::And).into_iter().map(|part| {
-        let part = guarded(part, schema)?;
-        changed |= part.transformed;
-        Ok(part.data)
-    });
-    let parts = parts.collect::<Result<Vec<Expr>>>()?;
+    let (parts, changed) = guarded_operands(expr, Operator::And, schema)?;
     let whole = joined(&parts, Operator::And);
     Ok(Transformed::new_transformed(whole, changed))
 }
@@ -200,13 +182,7 @@ fn guarded(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
             Expr::BinaryExpr(binary) if is_logic(binary.op) => binary.op,
             _ => return Ok(Transformed::no(expr)),
         };
-        let mut changed = false;
-        let parts = operands(expr, op).into_iter().map(|part| {
-            let part = guarded(part, schema)?;
-            changed |= part.transformed;
-            Ok(part.data)
-        });
-        let parts = parts.collect::<Result<Vec<Expr>>>()?;
+        let (parts, mut changed) = guarded_operands(expr, op, schema)?;
         let whole = joined(&parts, op);
         let whole = match may_fail(&parts, schema) && is_repeatable(&whole)? {
             true => {
@@ -218,6 +194,18 @@ fn guarded(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
         // The operands are done.
         Ok(Transformed::new(whole, changed, TreeNodeRecursion::Jump))
     })
+}
+
+/// Returns the operands of a chain of an operator, each of them guarded, and whether one changed.
+fn guarded_operands(expr: Expr, op: Operator, schema: &DFSchema) -> Result<(Vec<Expr>, bool)> {
+    let mut changed = false;
+    let parts = operands(expr, op).into_iter().map(|part| {
+        let part = guarded(part, schema)?;
+        changed |= part.transformed;
+        Ok(part.data)
+    });
+    let parts = parts.collect::<Result<Vec<Expr>>>()?;
+    Ok((parts, changed))
 }
 
 /// Returns the operands of a chain of an operator in their order.
@@ -292,7 +280,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use std::sync::Arc;
 
-    use arrow::datatypes::{Field, Schema};
+    use arrow::datatypes::{DataType, Field, Schema};
     use arrow::util::display::array_value_to_string;
     use datafusion::execution::SessionStateBuilder;
     use datafusion::logical_expr::cast;

@@ -10,7 +10,6 @@
 //! and divisors that may fail, behind a function or a pattern, get an [`opaque`] argument, which is
 //! a function. Delete this when DataFusion keeps such conditions in their place.
 
-use arrow::datatypes::DataType;
 use datafusion::common::DFSchema;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::error::Result;
@@ -19,6 +18,8 @@ use datafusion::logical_expr::{
     BinaryExpr, Cast, Expr, ExprSchemable, Filter, LogicalPlan, Operator,
 };
 use lakegate_lake::casts::opaque;
+
+use crate::expressions::narrows;
 
 /// Makes what may fail in the conditions of a filter a function call, if a function or a pattern is
 /// written before it.
@@ -94,17 +95,6 @@ fn fails(expr: &Expr, schema: &DFSchema) -> bool {
     }
 }
 
-/// Returns whether a cast may fail for some values.
-fn narrows(from: &DataType, to: &DataType) -> bool {
-    match (from, to) {
-        (from, to) if from.is_string() => !to.is_string(),
-        (from, to) if from.is_integer() && to.is_integer() => {
-            from.primitive_width() > to.primitive_width()
-        }
-        (from, to) => from.is_numeric() && to.is_integer(),
-    }
-}
-
 /// Returns a condition with a function call for each part of it that may fail.
 fn in_place(condition: Expr, schema: &DFSchema) -> Result<Expr> {
     condition
@@ -130,7 +120,7 @@ fn in_place(condition: Expr, schema: &DFSchema) -> Result<Expr> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::panic)]
-    use arrow::datatypes::{Field, Schema};
+    use arrow::datatypes::{DataType, Field, Schema};
     use datafusion::logical_expr::{cast, col, lit, table_scan};
 
     use super::*;
