@@ -28,8 +28,7 @@ impl Graph {
             near: vec![Leaves::default(); count],
             wide: Vec::new(),
         };
-        let semis = region.semis.iter().map(|semi| Leaves::one(semi.leaf));
-        let joined = Leaves::first(count).without(semis.fold(Leaves::default(), Leaves::with));
+        let joined = Leaves::first(count).without(region.looked_up());
         for class in classes {
             for leaf in class.leaves.ascending() {
                 graph.connect(leaf, class.leaves);

@@ -65,6 +65,7 @@ pub(super) struct Model {
     conditions: Vec<(Leaves, f64)>,
     /// Leaves of semi joins, and the logarithms of the shares of rows that they keep.
     semis: Vec<(usize, f64)>,
+    looked_up: Leaves,
     /// How many classes two leaves have in common.
     common: Vec<Vec<usize>>,
 }
@@ -141,6 +142,7 @@ impl Model {
         Some(Self {
             common: common.collect(),
             semis: semis.collect(),
+            looked_up: region.looked_up(),
             leaves: estimated.collect(),
             classes: keys.collect(),
             conditions: conditions.collect(),
@@ -265,8 +267,7 @@ impl Model {
 
     /// Returns whether a part is what a semi join looks rows up in.
     fn is_semi(&self, part: Leaves) -> bool {
-        let mut semis = self.semis.iter();
-        part.len() == 1 && semis.any(|(leaf, _)| part.has(*leaf))
+        part.len() == 1 && self.looked_up.holds(part)
     }
 
     /// Returns two parts as one, of so many rows.

@@ -245,8 +245,7 @@ impl Builder<'_> {
     /// Returns whether a condition was tested in a part: in the first inner join that has all its
     /// columns.
     fn is_tested(&self, condition: &Condition, part: Leaves) -> bool {
-        let semis = self.region.semis.iter().map(|semi| Leaves::one(semi.leaf));
-        let joined = part.without(semis.fold(Leaves::default(), Leaves::with));
+        let joined = part.without(self.region.looked_up());
         joined.len() > 1 && joined.holds(condition.leaves)
     }
 }

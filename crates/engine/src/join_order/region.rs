@@ -247,6 +247,12 @@ impl Region {
         }))
     }
 
+    /// Returns the leaves that semi and anti joins look rows up in.
+    pub(super) fn looked_up(&self) -> Leaves {
+        let leaves = self.semis.iter().map(|semi| Leaves::one(semi.leaf));
+        leaves.fold(Leaves::default(), Leaves::with)
+    }
+
     /// Returns whether a column is part of the result.
     pub(super) fn shows(&self, place: Place) -> bool {
         self.output.contains(&place)
