@@ -12,6 +12,7 @@ use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Decimal128Array, Decimal256Array, Float64Array,
     UInt64Array,
 };
+use arrow::buffer::NullBuffer;
 use arrow::compute::cast;
 use arrow::datatypes::{
     DECIMAL256_MAX_PRECISION, DataType, Decimal128Type, Decimal256Type, Field, FieldRef, Int64Type,
@@ -33,6 +34,7 @@ use super::distinct::DistinctSum;
 use super::squares::Sums;
 use super::total::column;
 use super::{Kind, MAX_PRECISION, STATE};
+use crate::aggregates::rows_of;
 
 /// The type of the sums of a state.
 const WIDE: DataType = DataType::Decimal256(DECIMAL256_MAX_PRECISION, 0);
@@ -155,6 +157,16 @@ fn numbers(columns: &[ArrayRef]) -> Result<Decimal128Array> {
             return Err(Error::internal(message).into());
         }
     })
+}
+
+/// Returns numbers with NULL for those that a filter leaves out.
+fn kept(values: Decimal128Array, filter: Option<&BooleanArray>) -> Decimal128Array {
+    let Some(filter) = filter else {
+        return values;
+    };
+    let (_, numbers, nulls) = values.into_parts();
+    let nulls = NullBuffer::union(nulls.as_ref(), Some(&rows_of(filter)));
+    Decimal128Array::new(numbers, nulls)
 }
 
 /// Returns the sums of each row of a state's columns.
@@ -399,10 +411,8 @@ impl GroupsAccumulator for Groups {
         total_groups: usize,
     ) -> Result<()> {
         self.sums.resize(total_groups, Sums::default());
-        let values = numbers(values)?;
-        for (row, (group, value)) in groups.iter().zip(&values).enumerate() {
-            let is_kept = filter.is_none_or(|filter| filter.is_valid(row) && filter.value(row));
-            if let (true, Some(value), Some(sums)) = (is_kept, value, self.sums.get_mut(*group)) {
+        for (group, value) in groups.iter().zip(&kept(numbers(values)?, filter)) {
+            if let (Some(value), Some(sums)) = (value, self.sums.get_mut(*group)) {
                 sums.add(Sums::of(value))?;
             }
         }
@@ -440,11 +450,9 @@ impl GroupsAccumulator for Groups {
         values: &[ArrayRef],
         filter: Option<&BooleanArray>,
     ) -> Result<Vec<ArrayRef>> {
-        let values = numbers(values)?;
-        let rows = values.iter().enumerate().map(|(row, value)| {
-            let is_kept = filter.is_none_or(|filter| filter.is_valid(row) && filter.value(row));
-            value.filter(|_| is_kept).map(Sums::of).unwrap_or_default()
-        });
+        let values = kept(numbers(values)?, filter);
+        let rows = values.iter();
+        let rows = rows.map(|value| value.map(Sums::of).unwrap_or_default());
         Ok(states(&rows.collect::<Vec<Sums>>()))
     }
 
