@@ -89,6 +89,17 @@ fn returns(types: &[DataType]) -> Result<DataType> {
 }
 
 fn of_equal(call: &Call<'_>) -> Result<ArrayRef> {
+    each_bucket(call, |_, x, first, second, count| {
+        equal_bucket(x, first, second, count)
+    })
+}
+
+/// Returns the bucket of each row. `bucket`: of the row's number, the number, the bounds and the
+/// number of buckets.
+fn each_bucket(
+    call: &Call<'_>,
+    bucket: impl Fn(usize, f64, f64, f64, i64) -> Result<i64>,
+) -> Result<ArrayRef> {
     let double = |index: usize| cast_column(&call.columns[index], &DataType::Float64);
     let (x, first, second) = (double(0)?, double(1)?, double(2)?);
     let counts = cast_column(&call.columns[3], &DataType::Int64)?;
@@ -101,7 +112,7 @@ fn of_equal(call: &Call<'_>) -> Result<ArrayRef> {
         call.work.builds(8)?;
         match (x.get(row), first.get(row), second.get(row), counts.get(row)) {
             (Some(x), Some(first), Some(second), Some(count)) => {
-                buckets.append_value(equal_bucket(x, first, second, count)?);
+                buckets.append_value(bucket(row, x, first, second, count)?);
             }
             _ => buckets.append_null(),
         }
@@ -172,22 +183,7 @@ fn of_equal_in_postgres(call: &Call<'_>) -> Result<ArrayRef> {
         .iter()
         .map(Exact::of)
         .collect::<Result<_>>()?;
-    let double = |index: usize| cast_column(&call.columns[index], &DataType::Float64);
-    let (x, first, second) = (double(0)?, double(1)?, double(2)?);
-    let counts = cast_column(&call.columns[3], &DataType::Int64)?;
-    let x = x.primitives::<Float64Type>();
-    let first = first.primitives::<Float64Type>();
-    let second = second.primitives::<Float64Type>();
-    let counts = counts.primitives::<Int64Type>();
-    let mut buckets = Int64Builder::with_capacity(call.rows);
-    for row in 0..call.rows {
-        call.work.builds(8)?;
-        let (Some(x), Some(first), Some(second), Some(count)) =
-            (x.get(row), first.get(row), second.get(row), counts.get(row))
-        else {
-            buckets.append_null();
-            continue;
-        };
+    each_bucket(call, |row, x, first, second, count| {
         let bucket = match exact.as_slice() {
             [Some(x), Some(first), Some(second)] => exact_share(x, first, second, count, row),
             _ => None,
@@ -196,12 +192,11 @@ fn of_equal_in_postgres(call: &Call<'_>) -> Result<ArrayRef> {
             Some(bucket) if count > 0 => bucket,
             _ => postgres_bucket(x, first, second, count)?,
         };
-        if i32::try_from(bucket).is_err() {
-            return Err(out_of_range("integer out of range"));
+        match i32::try_from(bucket) {
+            Ok(_) => Ok(bucket),
+            Err(_) => Err(out_of_range("integer out of range")),
         }
-        buckets.append_value(bucket);
-    }
-    Ok(Arc::new(buckets.finish()))
+    })
 }
 
 /// Returns the bucket of an exact number; `None` if the numbers have too many digits, or there are
