@@ -175,16 +175,11 @@ fn has_set(expr: &Expr) -> bool {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
-    use datafusion::sql::sqlparser::parser::Parser;
-
+    use super::super::testing::with_statement;
     use super::*;
 
     fn rewritten(sql: &str) -> String {
-        let mut statements = Parser::parse_sql(&PostgreSqlDialect {}, sql).unwrap();
-        let mut statement = statements.remove(0);
-        rewrite(&mut statement).unwrap();
-        statement.to_string()
+        with_statement(sql, |statement| rewrite(statement).unwrap())
     }
 
     #[test]

@@ -91,17 +91,11 @@ fn is_less(one: Option<&Expr>, other: Option<&Expr>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-    use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
-    use datafusion::sql::sqlparser::parser::Parser;
-
+    use super::super::testing::with_statement;
     use super::*;
 
     fn rewritten(sql: &str) -> String {
-        let mut statements = Parser::parse_sql(&PostgreSqlDialect {}, sql).unwrap();
-        let statement = statements.first_mut().unwrap();
-        rewrite(statement);
-        statement.to_string()
+        with_statement(sql, rewrite)
     }
 
     #[test]
