@@ -1,10 +1,10 @@
 //! Parsing of texts into statements. A text whose plan the session keeps is not parsed again.
 
-use futures::future::BoxFuture;
 use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
 
 use futures::FutureExt;
+use futures::future::BoxFuture;
 use lakegate_error::{Code, Error, Result};
 use lakegate_sql::{ParseError, Parsed, redact};
 

@@ -20,7 +20,7 @@ use super::key_sets::key_sets;
 use super::{PartitionSource, SnapshotPartition};
 use crate::write::buckets::{bucket, possible_hashes, with_hash};
 
-/// Names who wrote the buckets of a table: `hive`, which it is without the property, or `spark`.
+/// The property that names the writer of a table's buckets: `spark`, or `hive`, which is the default.
 const BUCKETING_FORMAT: &str = "bucketing_format";
 
 /// The most combinations of values whose buckets are looked for.
