@@ -1,10 +1,10 @@
 //! Files that get their last rows, and are sent and put on disk while others are written.
 
-use arrow::array::RecordBatch;
 use datafusion::common::runtime::JoinSet;
 use lakegate_error::{Error, Result};
 use tokio::task::JoinError;
 
+use super::waiting::Taken;
 use crate::format::{ClosedFile, FileWriter};
 
 /// Files that are encoded and sent at once.
@@ -33,14 +33,14 @@ struct Ended {
 
 impl Closing {
     /// Ends a file after these rows. Waits while too many are under way. `memory`: what the file
-    /// and the rows take.
+    /// takes.
     ///
     /// # Errors
     /// One of the files that were added before could not be written.
     pub(super) async fn add(
         &mut self,
         file: Box<dyn FileWriter>,
-        rows: Vec<RecordBatch>,
+        rows: Taken,
         memory: usize,
     ) -> Result<()> {
         while self.writing.len() >= PARALLEL_FILES {
@@ -112,9 +112,9 @@ impl Closing {
     }
 }
 
-async fn ended(mut file: Box<dyn FileWriter>, rows: Vec<RecordBatch>) -> Result<ClosedFile> {
-    for batch in rows {
-        if let Err(error) = file.write(&batch).await {
+async fn ended(mut file: Box<dyn FileWriter>, rows: Taken) -> Result<ClosedFile> {
+    for batch in &rows.batches {
+        if let Err(error) = file.write(batch).await {
             file.abort().await;
             return Err(error);
         }

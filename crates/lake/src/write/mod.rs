@@ -24,6 +24,7 @@ mod closing;
 pub mod columns;
 mod destination;
 mod folders;
+mod gather;
 mod layout;
 mod partitions;
 pub mod sweep;
@@ -36,6 +37,7 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
+use arrow::error::ArrowError;
 use datafusion::common::runtime::SpawnedTask;
 use datafusion::execution::memory_pool::MemoryReservation;
 use futures::StreamExt;
@@ -48,9 +50,10 @@ use self::columns::Mapping;
 pub use self::destination::{
     Destination, TableFolders, Target, check_append, check_format, codec, location,
 };
-use self::folders::Folders;
+use self::folders::{Folder, Folders};
 pub use self::layout::{Layout, RowOrder};
 use self::partitions::{Part, Splitter};
+use self::waiting::{Charge, Charged, bytes_of};
 use crate::format::{FileWriter, NewFile};
 use crate::sizes::bytes_in;
 
@@ -76,6 +79,9 @@ struct Limits {
 
 /// Bytes that one write may hold in memory in any case, the pool having room.
 const LEAST_MEMORY: usize = 512 * 1024 * 1024;
+
+/// Folders whose waiting rows are copied at once, some MiB.
+const DETACHED_AT_ONCE: usize = 64;
 
 /// Open files of a write that is given up, whose uploads are stopped at once.
 const STOPPED_AT_ONCE: usize = 32;
@@ -134,8 +140,8 @@ pub struct PartitionedWriter {
     staged: Staged,
     /// What was staged before.
     splitting: Option<Splitting>,
-    /// Bytes of the waiting rows of all folders.
-    waiting: usize,
+    /// The rows of all folders that wait.
+    waiting: Charged,
     closing: Closing,
     memory: MemoryReservation,
     limits: Limits,
@@ -166,12 +172,17 @@ impl PartitionedWriter {
         };
         let columns = mapping.schema().fields();
         let data: Vec<_> = columns.iter().take(width).cloned().collect();
+        let declared = destination.declared(&data);
         let buckets = destination.layout.buckets.clone();
         let splitter = Splitter::new(Arc::clone(&destination.keys), width, buckets);
+        let schema = match splitter.is_whole() {
+            true => Schema::new(data),
+            false => splitter.schema(mapping.schema()),
+        };
         Ok(Self {
             splitter: Arc::new(splitter),
-            declared: destination.declared(&data),
-            schema: Arc::new(Schema::new(data)),
+            declared,
+            schema: Arc::new(schema),
             destination,
             mapping,
             folders: Folders::default(),
@@ -179,7 +190,7 @@ impl PartitionedWriter {
             current: None,
             staged: Staged::default(),
             splitting: None,
-            waiting: 0,
+            waiting: Charged::default(),
             closing: Closing::default(),
             memory,
             limits: LIMITS,
@@ -238,7 +249,9 @@ impl PartitionedWriter {
         if self.splitter.is_whole() {
             let (folders, destination) = (&mut self.folders, &self.destination);
             let folder = folders.number(destination, Box::default(), None).await?;
-            self.append(folder, mapped).await?;
+            let bytes = bytes_of(&mapped);
+            let charge = self.waiting.charge(bytes);
+            self.append(folder, mapped, bytes, charge).await?;
             return self.bound().await;
         }
         let bytes = bytes_in(&mapped);
@@ -266,7 +279,7 @@ impl PartitionedWriter {
         let next = (!batches.is_empty()).then(|| {
             let splitter = Arc::clone(&self.splitter);
             // As the engine spawns, so that it is charged to the write.
-            let task = SpawnedTask::spawn(async move { splitter.split_all(&batches) });
+            let task = SpawnedTask::spawn(async move { splitter.split(&batches) });
             Splitting { bytes, task }
         });
         let Some(before) = std::mem::replace(&mut self.splitting, next) else {
@@ -277,12 +290,15 @@ impl PartitionedWriter {
                 "the task that splits rows by partition died: {error}"
             ))
         })?;
-        for Part {
-            values,
-            bucket,
-            rows,
-        } in parts?
-        {
+        let parts = parts?;
+        let bytes: Vec<usize> = parts.iter().map(|part| bytes_of(&part.rows)).collect();
+        let charge = self.waiting.charge(bytes.iter().sum());
+        for (part, bytes) in parts.into_iter().zip(bytes) {
+            let Part {
+                values,
+                bucket,
+                rows,
+            } = part;
             let (folders, destination) = (&mut self.folders, &self.destination);
             let folder = folders.number(destination, values, bucket).await?;
             if let Some(before) = self.current.replace(folder)
@@ -291,8 +307,10 @@ impl PartitionedWriter {
             {
                 self.end(before).await?;
             }
-            self.append(folder, rows).await?;
+            self.append(folder, rows, bytes, Arc::clone(&charge))
+                .await?;
         }
+        drop(charge);
         self.bound().await
     }
 
@@ -302,26 +320,38 @@ impl PartitionedWriter {
         self.split_staged().await
     }
 
-    async fn append(&mut self, index: usize, rows: RecordBatch) -> Result<()> {
+    async fn append(
+        &mut self,
+        index: usize,
+        rows: RecordBatch,
+        bytes: usize,
+        charge: Arc<Charge>,
+    ) -> Result<()> {
         self.batches += 1;
         self.rows += rows.num_rows() as u64;
         let (is_whole, batches) = (self.splitter.is_whole(), self.batches);
         let folder = self.folders.get(index)?;
         folder.used = batches;
         if let Some(open) = &mut folder.open {
+            // The file gathers rows, in which those of others would stay in memory uncounted.
+            let rows = match is_whole {
+                true => rows,
+                false => gather::copied(&[rows]).map_err(not_copied)?,
+            };
             open.write(&rows).await?;
         } else {
-            let before = folder.waiting.bytes();
-            folder.waiting.push(rows)?;
-            // Merged batches may take less than they took before.
-            self.waiting = (self.waiting + folder.waiting.bytes()).saturating_sub(before);
+            folder.waiting.push(rows, bytes, charge)?;
             if !is_whole && folder.waiting.bytes() < self.limits.open_from {
                 return Ok(());
             }
-            let (file, waiting) = (self.create(index)?, self.take_waiting(index)?);
+            if !is_whole {
+                folder.waiting.detach(&self.waiting)?;
+            }
+            let waiting = folder.waiting.take();
+            let file = self.create(index)?;
             let open = self.folders.get(index)?.open.insert(file);
-            for rows in waiting {
-                open.write(&rows).await?;
+            for rows in &waiting.batches {
+                open.write(rows).await?;
             }
         }
         let folder = self.folders.get(index)?;
@@ -362,12 +392,6 @@ impl PartitionedWriter {
         })
     }
 
-    fn take_waiting(&mut self, index: usize) -> Result<Vec<RecordBatch>> {
-        let waiting = &mut self.folders.get(index)?.waiting;
-        self.waiting = self.waiting.saturating_sub(waiting.bytes());
-        Ok(waiting.take())
-    }
-
     /// Ends files until the others are within the write's bounds of memory and of open files.
     ///
     /// # Errors
@@ -398,14 +422,13 @@ impl PartitionedWriter {
             self.fits();
             return Ok(());
         }
-        // A part at a time, as what is left grows on to larger files. Of what the pool has no room
-        // for, only what it had room for before is known.
-        let most = self.limits.memory.min(self.memory.size());
-        for goal in [most / 4 * 3, 0] {
+        // A part at a time, as what is left grows on to larger files.
+        let all: usize = self.folders.iter().map(Folder::memory).sum();
+        for goal in [all / 2, 0] {
             if self.fits() {
                 return Ok(());
             }
-            self.end_largest(goal).await?;
+            self.end_largest(all, goal).await?;
         }
         self.fits();
         Ok(())
@@ -417,27 +440,29 @@ impl PartitionedWriter {
     /// The store; values that the format cannot hold.
     async fn flush(&mut self) -> Result<()> {
         for index in 0..self.folders.len() {
-            if self.folders.get(index)?.memory() == 0 {
+            let folder = self.folders.get(index)?;
+            if folder.memory() == 0 {
                 continue;
             }
-            let waiting = self.take_waiting(index)?;
-            if self.folders.get(index)?.open.is_none() {
+            let waiting = folder.waiting.take();
+            if folder.open.is_none() {
                 let file = self.create(index)?;
                 self.folders.get(index)?.open = Some(file);
             }
             let Some(open) = &mut self.folders.get(index)?.open else {
                 continue;
             };
-            for rows in waiting {
-                open.write(&rows).await?;
+            for rows in &waiting.batches {
+                open.write(rows).await?;
             }
             open.flush().await?;
         }
         Ok(())
     }
 
-    /// Ends the files of the folders that hold the most, until all hold no more than `goal`.
-    async fn end_largest(&mut self, goal: usize) -> Result<()> {
+    /// Ends the files of the folders that hold the most, until all, which hold `held` bytes, hold no
+    /// more than `goal`. What still waits then keeps nothing else in memory.
+    async fn end_largest(&mut self, mut held: usize, goal: usize) -> Result<()> {
         let folders = self.folders.iter().enumerate();
         let mut largest: Vec<(usize, usize)> = folders
             .map(|(index, folder)| (folder.memory(), index))
@@ -445,7 +470,6 @@ impl PartitionedWriter {
             .collect();
         // Of those that hold the same, the oldest: rows often come in the order of their keys.
         largest.sort_unstable_by_key(|(memory, index)| (Reverse(*memory), *index));
-        let mut held = self.held();
         for (memory, index) in largest {
             if held <= goal {
                 break;
@@ -453,15 +477,25 @@ impl PartitionedWriter {
             self.end(index).await?;
             held = held.saturating_sub(memory);
         }
-        self.closing.all().await
+        self.closing.all().await?;
+        for (index, folder) in self.folders.iter_mut().enumerate() {
+            folder.waiting.detach(&self.waiting)?;
+            if index % DETACHED_AT_ONCE == 0 {
+                // Where the write may be stopped.
+                tokio::task::yield_now().await;
+            }
+        }
+        Ok(())
     }
 
     /// Bytes that the write holds in memory.
     fn held(&self) -> usize {
         let open: usize = self.folders.open().map(|file| file.memory()).sum();
         let splitting = self.splitting.as_ref().map_or(0, |rows| rows.bytes);
-        // Staged rows are copied when they are split.
-        2 * (self.staged.bytes + splitting) + self.waiting + open + self.closing.memory()
+        // Staged rows are copied when they are split, and half of those that wait where memory is
+        // short.
+        let waiting = self.waiting.bytes();
+        2 * (self.staged.bytes + splitting) + waiting + waiting / 2 + open + self.closing.memory()
     }
 
     /// Whether what is held is within the write's bound and the pool has room for it.
@@ -474,13 +508,13 @@ impl PartitionedWriter {
     /// another.
     async fn end(&mut self, index: usize) -> Result<()> {
         let folder = self.folders.get(index)?;
-        let memory = folder.memory();
+        let rows = folder.waiting.take();
         let file = match folder.open.take() {
             Some(open) => open,
-            None if folder.waiting.bytes() == 0 => return Ok(()),
+            None if rows.batches.is_empty() => return Ok(()),
             None => self.create(index)?,
         };
-        let rows = self.take_waiting(index)?;
+        let memory = file.memory();
         self.closing.add(file, rows, memory).await
     }
 
@@ -536,4 +570,8 @@ impl PartitionedWriter {
             .await;
         self.closing.stop().await;
     }
+}
+
+fn not_copied(error: ArrowError) -> Error {
+    Error::internal(format!("rows are not copied: {error}"))
 }

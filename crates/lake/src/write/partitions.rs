@@ -1,21 +1,25 @@
 //! A batch of a table's columns, split by the values of its partition keys and by its buckets.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchOptions, UInt32Array};
-use arrow::compute::{concat_batches, take_record_batch};
+use arrow::array::{Array, ArrayRef, RecordBatch, UInt32Array};
+use arrow::datatypes::Schema;
 use arrow::error::ArrowError;
 use arrow::row::{RowConverter, SortField};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
+use datafusion::common::HashMap;
 use lakegate_catalog::partition::{HIVE_DEFAULT_PARTITION, PartitionKey, canonical_value};
 use lakegate_error::{Code, Error, Result};
 
 use super::buckets::Buckets;
-use super::columns::compact;
+use super::gather::{self, Place, gather};
+use crate::sizes::bytes_in;
 
 /// As Hive writes timestamps.
 const TIMESTAMP: &str = "%Y-%m-%d %H:%M:%S%.f";
+/// Bytes that are split at once; more are split in parts, so that the texts of a column take fewer
+/// than an array of them can.
+const MOST_BYTES: usize = 1024 * 1024 * 1024;
 
 #[derive(Debug)]
 pub(super) struct Splitter {
@@ -58,83 +62,66 @@ impl Splitter {
         self.keys.is_empty() && self.buckets.is_none()
     }
 
-    /// As [`Splitter::split`], of several batches as if they were one.
+    /// The rows of each partition and bucket, of all batches. They keep their order. Parts of
+    /// several are slices of the same columns.
     ///
     /// # Errors
-    /// As of [`Splitter::split`].
-    pub(super) fn split_all(&self, batches: &[RecordBatch]) -> Result<Vec<Part>> {
-        match batches {
-            [] => Ok(Vec::new()),
-            [one] => self.split(one),
-            [first, ..] => {
-                let all = concat_batches(&first.schema(), batches);
-                self.split(&all.map_err(|error| Error::internal(error.to_string()))?)
-            }
+    /// A value that cannot be one of a partition, with its key's name; batches of different
+    /// columns.
+    pub(super) fn split(&self, batches: &[RecordBatch]) -> Result<Vec<Part>> {
+        let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
+        if rows == 0 {
+            return Ok(Vec::new());
         }
-    }
-
-    /// The rows of each partition and bucket. They keep their order.
-    ///
-    /// # Errors
-    /// A value that cannot be one of a partition, with its key's name.
-    pub(super) fn split(&self, batch: &RecordBatch) -> Result<Vec<Part>> {
-        let internal = |error: ArrowError| Error::internal(error.to_string());
-        let columns: Vec<usize> = (0..self.data).collect();
-        let data = batch.project(&columns).map_err(internal)?;
-        if self.is_whole() {
-            return Ok(vec![Part {
-                values: Box::default(),
-                bucket: None,
-                rows: data,
-            }]);
+        let bytes: usize = batches.iter().map(bytes_in).sum();
+        if bytes > MOST_BYTES && rows > 1 {
+            let (first, second) = halves(batches, rows / 2);
+            let mut parts = self.split(&first)?;
+            parts.extend(self.split(&second)?);
+            return Ok(parts);
         }
-        let buckets = self.buckets.as_ref();
-        let buckets = buckets.map(|buckets| buckets.of_rows(batch)).transpose()?;
-        let keys: Vec<ArrayRef> = batch.columns().iter().skip(self.data).cloned().collect();
-        let mut grouped = keys.clone();
-        grouped.extend(buckets.iter().map(|of| Arc::new(of.clone()) as ArrayRef));
-        let sort = grouped
+        let keys: Vec<Vec<ArrayRef>> = batches
             .iter()
-            .map(|column| SortField::new(column.data_type().clone()))
+            .map(|batch| batch.columns().iter().skip(self.data).cloned().collect())
             .collect();
-        let converter = RowConverter::new(sort).map_err(internal)?;
-        let rows = converter.convert_columns(&grouped).map_err(internal)?;
-        let mut groups: HashMap<&[u8], usize> = HashMap::new();
-        let mut members: Vec<Vec<u32>> = Vec::new();
-        let mut last: Option<(&[u8], usize)> = None;
-        for index in 0..batch.num_rows() {
-            let row = rows.row(index).data();
-            // Neighbours are often of one partition.
-            let group = match last {
-                Some((same, group)) if same == row => group,
-                _ => *groups.entry(row).or_insert_with(|| {
-                    members.push(Vec::new());
-                    members.len() - 1
-                }),
+        let buckets = self.buckets.as_ref().map(|buckets| {
+            let of_batches = batches.iter().map(|batch| buckets.of_rows(batch));
+            of_batches.collect::<Result<Vec<_>>>()
+        });
+        let buckets = buckets.transpose()?;
+        let groups = groups(&keys, buckets.as_deref()).map_err(internal)?;
+        let order = groups.concat();
+        let schema = match batches.first() {
+            Some(first) => Arc::new(self.schema(first.schema_ref())),
+            None => return Ok(Vec::new()),
+        };
+        let all = gather(&schema, batches, &order).map_err(internal)?;
+        let mut parts = Vec::with_capacity(groups.len());
+        let mut from = 0;
+        for members in &groups {
+            let Some((batch, row)) = members.first().copied() else {
+                continue;
             };
-            last = Some((row, group));
-            if let Some(members) = members.get_mut(group) {
-                members.push(u32::try_from(index).map_err(|_| too_long())?);
-            }
-        }
-        let mut parts = Vec::with_capacity(members.len());
-        for members in members {
-            let first = members.first().copied().unwrap_or_default() as usize;
-            let values = self.values(&keys, first)?;
-            let rows = if members.len() == batch.num_rows() {
-                data.clone()
-            } else {
-                let rows = take_record_batch(&data, &UInt32Array::from(members));
-                compacted(rows.map_err(internal)?).map_err(internal)?
-            };
-            let bucket = buckets.as_ref().and_then(|of| of.values().get(first));
+            let bucket = buckets.as_ref().and_then(|of| of.get(batch));
+            let keys = keys.get(batch).map(Vec::as_slice).unwrap_or_default();
             parts.push(Part {
-                values,
-                bucket: bucket.copied(),
-                rows,
+                values: self.values(keys, row)?,
+                bucket: bucket.and_then(|of| of.values().get(row).copied()),
+                rows: all.slice(from, members.len()),
             });
+            from += members.len();
         }
         Ok(parts)
+    }
+
+    /// The columns of parts, of batches with these.
+    pub(super) fn schema(&self, columns: &Schema) -> Schema {
+        let fields = columns.fields().iter().take(self.data);
+        let fields: Vec<_> = fields.cloned().collect();
+        gather::schema(&Schema::new_with_metadata(
+            fields,
+            columns.metadata().clone(),
+        ))
     }
 
     /// The values of the keys in one row, as a folder's name has them.
@@ -163,22 +150,70 @@ impl Splitter {
     }
 }
 
-/// The rows, without the values of other rows of their batch.
-fn compacted(rows: RecordBatch) -> Result<RecordBatch, ArrowError> {
-    let columns = rows.columns().iter().map(compact).collect();
-    let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
-    RecordBatch::try_new_with_options(rows.schema(), columns, &options)
+/// The rows of each partition and bucket, in the order of their first rows. `keys`: of each batch.
+fn groups(
+    keys: &[Vec<ArrayRef>],
+    buckets: Option<&[UInt32Array]>,
+) -> Result<Vec<Vec<Place>>, ArrowError> {
+    let mut grouped = keys.to_vec();
+    for (columns, buckets) in grouped.iter_mut().zip(buckets.unwrap_or_default()) {
+        columns.push(Arc::new(buckets.clone()));
+    }
+    let types = grouped.first().map(Vec::as_slice).unwrap_or_default();
+    let types = types.iter().map(|column| column.data_type().clone());
+    let converter = RowConverter::new(types.map(SortField::new).collect())?;
+    let converted = grouped
+        .iter()
+        .map(|columns| converter.convert_columns(columns))
+        .collect::<Result<Vec<_>, _>>()?;
+    let mut numbers: HashMap<&[u8], usize> = HashMap::new();
+    let mut groups: Vec<Vec<Place>> = Vec::new();
+    let mut last: Option<(&[u8], usize)> = None;
+    for (batch, rows) in converted.iter().enumerate() {
+        for (row, values) in rows.iter().enumerate() {
+            let values = values.data();
+            // Neighbours are often of one partition.
+            let group = match last {
+                Some((same, group)) if same == values => group,
+                _ => *numbers.entry(values).or_insert_with(|| {
+                    groups.push(Vec::new());
+                    groups.len() - 1
+                }),
+            };
+            last = Some((values, group));
+            if let Some(members) = groups.get_mut(group) {
+                members.push((batch, row));
+            }
+        }
+    }
+    Ok(groups)
 }
 
-fn too_long() -> Error {
-    Error::invalid("a batch has more than 4,294,967,295 rows; send smaller ones")
+/// The first rows, and the others.
+fn halves(batches: &[RecordBatch], first: usize) -> (Vec<RecordBatch>, Vec<RecordBatch>) {
+    let (mut one, mut other, mut left) = (Vec::new(), Vec::new(), first);
+    for batch in batches {
+        let taken = left.min(batch.num_rows());
+        left -= taken;
+        let (before, after) = (
+            batch.slice(0, taken),
+            batch.slice(taken, batch.num_rows() - taken),
+        );
+        one.extend((taken > 0).then_some(before));
+        other.extend((after.num_rows() > 0).then_some(after));
+    }
+    (one, other)
+}
+
+fn internal(error: ArrowError) -> Error {
+    Error::internal(error.to_string())
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
     use arrow::array::{Date32Array, Int32Array, StringArray, TimestampMicrosecondArray};
-    use arrow::datatypes::{DataType, Field, Schema};
+    use arrow::datatypes::{DataType, Field};
     use lakegate_catalog::hive_type::HiveType;
 
     use super::*;
@@ -213,7 +248,7 @@ mod tests {
     #[test]
     fn rows_go_to_the_partition_of_their_values_in_their_order() {
         let parts = splitter()
-            .split(&batch(vec![Some("a"), Some("b/c"), Some("a"), None]))
+            .split(&[batch(vec![Some("a"), Some("b/c"), Some("a"), None])])
             .unwrap();
         let shown: Vec<(Vec<&str>, Vec<i32>)> = parts
             .iter()
@@ -243,7 +278,7 @@ mod tests {
             let buckets = Buckets::new("d.t", &n, 2).unwrap();
             let splitter = Splitter::new(keys, data, Some(buckets));
             let batch = batch(vec![Some("a"), Some("a"), Some("b"), Some("a")]);
-            let parts = splitter.split(&batch).unwrap().into_iter();
+            let parts = splitter.split(&[batch]).unwrap().into_iter();
             let shown = parts.map(|part| {
                 let n: &Int32Array = part.rows.column(0).as_any().downcast_ref().unwrap();
                 let values = part.values.join("/");
@@ -264,7 +299,7 @@ mod tests {
     #[test]
     fn value_that_would_be_read_as_null_is_refused() {
         for bad in ["", HIVE_DEFAULT_PARTITION] {
-            let error = splitter().split(&batch(vec![Some(bad)])).unwrap_err();
+            let error = splitter().split(&[batch(vec![Some(bad)])]).unwrap_err();
             assert!(error.message().contains("\"city\""), "{error}");
         }
     }
