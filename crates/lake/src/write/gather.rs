@@ -12,6 +12,8 @@ use arrow::compute::{concat_batches, interleave};
 use arrow::datatypes::{BinaryType, ByteArrayType, DataType, Field, Schema, SchemaRef, Utf8Type};
 use arrow::error::ArrowError;
 
+use crate::sizes::viewed;
+
 /// A row: the number of its batch, and its number there.
 pub(super) type Place = (usize, usize);
 
@@ -29,7 +31,7 @@ pub(super) fn schema(columns: &Schema) -> Schema {
     Schema::new_with_metadata(fields.collect::<Vec<_>>(), columns.metadata().clone())
 }
 
-/// The rows in this order, with the first columns of the batches, which are those of `schema`.
+/// All rows in this order, with the first columns of the batches, which are those of `schema`.
 ///
 /// # Errors
 /// Batches of different columns; texts or bytes of a column that take more than 2 GiB.
@@ -55,17 +57,23 @@ pub(super) fn gather(
 fn gathered(columns: &[&dyn Array], order: &[Place]) -> Result<ArrayRef, ArrowError> {
     let texts = columns.iter().map(|column| column.as_string_view_opt());
     if let Some(texts) = texts.collect::<Option<Vec<_>>>() {
-        return Ok(Arc::new(values::<Utf8Type, _>(&texts, order)?));
+        let bytes = texts.iter().map(|texts| viewed(texts.views())).sum();
+        return Ok(Arc::new(values::<Utf8Type, _>(&texts, bytes, order)?));
     }
     let bytes = columns.iter().map(|column| column.as_binary_view_opt());
-    if let Some(bytes) = bytes.collect::<Option<Vec<_>>>() {
-        return Ok(Arc::new(values::<BinaryType, _>(&bytes, order)?));
+    if let Some(values_of) = bytes.collect::<Option<Vec<_>>>() {
+        let bytes = values_of.iter().map(|bytes| viewed(bytes.views())).sum();
+        return Ok(Arc::new(values::<BinaryType, _>(&values_of, bytes, order)?));
     }
     interleave(columns, order)
 }
 
-/// The values of views, one after the other.
-fn values<'a, T, A>(columns: &[A], order: &[Place]) -> Result<GenericByteArray<T>, ArrowError>
+/// The values of views, one after the other, which take `bytes`, about.
+fn values<'a, T, A>(
+    columns: &[A],
+    bytes: usize,
+    order: &[Place],
+) -> Result<GenericByteArray<T>, ArrowError>
 where
     T: ByteArrayType<Offset = i32>,
     T::Native: 'a,
@@ -76,7 +84,7 @@ where
     let mut valid: Vec<bool> = Vec::with_capacity(if has_nulls { order.len() } else { 0 });
     let mut offsets: Vec<i32> = Vec::with_capacity(order.len() + 1);
     offsets.push(0);
-    let mut values: Vec<u8> = Vec::new();
+    let mut values: Vec<u8> = Vec::with_capacity(bytes);
     for (batch, row) in order {
         let column = columns.get(*batch).ok_or_else(absent)?;
         let is_valid = !has_nulls || column.is_valid(*row);
@@ -89,8 +97,6 @@ where
         let end = i32::try_from(values.len());
         offsets.push(end.map_err(|_| ArrowError::OffsetOverflowError(values.len()))?);
     }
-    // They wait for their file.
-    values.shrink_to_fit();
     let nulls = has_nulls.then(|| NullBuffer::from(valid));
     GenericByteArray::try_new(OffsetBuffer::new(offsets.into()), values.into(), nulls)
 }

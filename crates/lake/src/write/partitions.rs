@@ -89,27 +89,27 @@ impl Splitter {
             of_batches.collect::<Result<Vec<_>>>()
         });
         let buckets = buckets.transpose()?;
-        let groups = groups(&keys, buckets.as_deref()).map_err(internal)?;
-        let order = groups.concat();
+        let groups = Groups::new(&keys, buckets.as_deref()).map_err(internal)?;
+        let order = groups.order();
         let schema = match batches.first() {
             Some(first) => Arc::new(self.schema(first.schema_ref())),
             None => return Ok(Vec::new()),
         };
         let all = gather(&schema, batches, &order).map_err(internal)?;
-        let mut parts = Vec::with_capacity(groups.len());
+        let mut parts = Vec::with_capacity(groups.sizes.len());
         let mut from = 0;
-        for members in &groups {
-            let Some((batch, row)) = members.first().copied() else {
-                continue;
+        for rows in groups.sizes {
+            let Some((batch, row)) = order.get(from).copied() else {
+                break;
             };
             let bucket = buckets.as_ref().and_then(|of| of.get(batch));
             let keys = keys.get(batch).map(Vec::as_slice).unwrap_or_default();
             parts.push(Part {
                 values: self.values(keys, row)?,
                 bucket: bucket.and_then(|of| of.values().get(row).copied()),
-                rows: all.slice(from, members.len()),
+                rows: all.slice(from, rows),
             });
-            from += members.len();
+            from += rows;
         }
         Ok(parts)
     }
@@ -150,43 +150,83 @@ impl Splitter {
     }
 }
 
-/// The rows of each partition and bucket, in the order of their first rows. `keys`: of each batch.
-fn groups(
-    keys: &[Vec<ArrayRef>],
-    buckets: Option<&[UInt32Array]>,
-) -> Result<Vec<Vec<Place>>, ArrowError> {
-    let mut grouped = keys.to_vec();
-    for (columns, buckets) in grouped.iter_mut().zip(buckets.unwrap_or_default()) {
-        columns.push(Arc::new(buckets.clone()));
+/// The rows of each partition and bucket. These are numbered in the order of their first rows.
+struct Groups {
+    /// Of each row of each batch.
+    numbers: Vec<Vec<u32>>,
+    /// The rows of each.
+    sizes: Vec<usize>,
+}
+
+impl Groups {
+    /// `keys`: of each batch. `buckets`: of each batch, of each row.
+    fn new(keys: &[Vec<ArrayRef>], buckets: Option<&[UInt32Array]>) -> Result<Self, ArrowError> {
+        let mut grouped = keys.to_vec();
+        for (columns, buckets) in grouped.iter_mut().zip(buckets.unwrap_or_default()) {
+            columns.push(Arc::new(buckets.clone()));
+        }
+        let types = grouped.first().map(Vec::as_slice).unwrap_or_default();
+        let types = types.iter().map(|column| column.data_type().clone());
+        let converter = RowConverter::new(types.map(SortField::new).collect())?;
+        let converted = grouped
+            .iter()
+            .map(|columns| converter.convert_columns(columns))
+            .collect::<Result<Vec<_>, _>>()?;
+        let mut known: HashMap<&[u8], u32> = HashMap::new();
+        let mut sizes: Vec<usize> = Vec::new();
+        let mut numbers = Vec::with_capacity(converted.len());
+        let mut last: Option<(&[u8], u32)> = None;
+        for rows in &converted {
+            let mut of_batch = Vec::with_capacity(rows.num_rows());
+            for row in rows {
+                let values = row.data();
+                // Neighbours are often of one partition.
+                let number = match last {
+                    Some((same, number)) if same == values => number,
+                    _ => {
+                        let next = u32::try_from(known.len());
+                        let next = next.map_err(|_| many_groups())?;
+                        *known.entry(values).or_insert(next)
+                    }
+                };
+                last = Some((values, number));
+                match sizes.get_mut(number as usize) {
+                    Some(size) => *size += 1,
+                    None => sizes.push(1),
+                }
+                of_batch.push(number);
+            }
+            numbers.push(of_batch);
+        }
+        Ok(Self { numbers, sizes })
     }
-    let types = grouped.first().map(Vec::as_slice).unwrap_or_default();
-    let types = types.iter().map(|column| column.data_type().clone());
-    let converter = RowConverter::new(types.map(SortField::new).collect())?;
-    let converted = grouped
-        .iter()
-        .map(|columns| converter.convert_columns(columns))
-        .collect::<Result<Vec<_>, _>>()?;
-    let mut numbers: HashMap<&[u8], usize> = HashMap::new();
-    let mut groups: Vec<Vec<Place>> = Vec::new();
-    let mut last: Option<(&[u8], usize)> = None;
-    for (batch, rows) in converted.iter().enumerate() {
-        for (row, values) in rows.iter().enumerate() {
-            let values = values.data();
-            // Neighbours are often of one partition.
-            let group = match last {
-                Some((same, group)) if same == values => group,
-                _ => *numbers.entry(values).or_insert_with(|| {
-                    groups.push(Vec::new());
-                    groups.len() - 1
-                }),
-            };
-            last = Some((values, group));
-            if let Some(members) = groups.get_mut(group) {
-                members.push((batch, row));
+
+    /// The rows of one group after those of another. They keep their order.
+    fn order(&self) -> Vec<Place> {
+        let mut all = 0;
+        let starts = self.sizes.iter().map(|size| {
+            let start = all;
+            all += size;
+            start
+        });
+        let mut next: Vec<usize> = starts.collect();
+        let mut order = vec![(0, 0); all];
+        for (batch, numbers) in self.numbers.iter().enumerate() {
+            for (row, number) in numbers.iter().enumerate() {
+                if let Some(next) = next.get_mut(*number as usize)
+                    && let Some(place) = order.get_mut(*next)
+                {
+                    *place = (batch, row);
+                    *next += 1;
+                }
             }
         }
+        order
     }
-    Ok(groups)
+}
+
+fn many_groups() -> ArrowError {
+    ArrowError::ComputeError("rows are of more than 4,294,967,295 partitions".to_owned())
 }
 
 /// The first rows, and the others.
