@@ -21,8 +21,8 @@ use lakegate_error::{Result, from_engine};
 
 use crate::format::parquet::FooterCache;
 use crate::format::{FileScan, PartitionName, ScanSource, TableFileFormat, TableFormat};
+use crate::lengths::BoundedColumns;
 use crate::meter::QueryMeter;
-use crate::padding::CharColumns;
 use crate::roots::Roots;
 use crate::table::estimates::{AnalyzedPart, estimated};
 use crate::table::selectivity::Ranges;
@@ -78,8 +78,8 @@ async fn planned(
     wanted: Wanted<'_>,
 ) -> Result<Arc<dyn ExecutionPlan>> {
     snapshot.charge(&lake.meter)?;
-    let chars = CharColumns::of(table);
-    let filters = chars.without(wanted.filters);
+    let bounded = BoundedColumns::of(table);
+    let filters = bounded.of_files(wanted.filters);
     let wanted = Wanted {
         filters: &filters,
         ..wanted
@@ -149,8 +149,8 @@ async fn planned(
         1 => plans.remove(0),
         _ => UnionExec::try_new(plans).map_err(from_engine)?,
     };
-    let trimmed = chars.trimmed(scan, session.config_options());
-    trimmed.map_err(from_engine)
+    let fitted = bounded.fitted(scan, session.config_options());
+    fitted.map_err(from_engine)
 }
 
 /// The data columns among the projected ones.

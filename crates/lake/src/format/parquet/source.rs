@@ -33,6 +33,7 @@ use super::row_filters::{FilterRows, filtering, fits, is_plain};
 use super::{FooterCache, damaged, from_parquet};
 use crate::casts::transparent;
 use crate::format::FileScan;
+use crate::lengths::of_files;
 use crate::meter::QueryMeter;
 use crate::roots::Root;
 use crate::sight::Sight;
@@ -233,7 +234,8 @@ impl FileSource for ParquetFiles {
         filters: Vec<Arc<dyn PhysicalExpr>>,
         config: &ConfigOptions,
     ) -> Result<FilterPushdownPropagation<Arc<dyn FileSource>>> {
-        let filters = filters.into_iter().map(transparent);
+        let filters = filters.into_iter();
+        let filters = filters.map(|filter| of_files(transparent(filter)?));
         let filters = filters.collect::<Result<_>>()?;
         let pushed = self.inner.try_pushdown_filters(filters, config)?;
         Ok(FilterPushdownPropagation {
