@@ -103,6 +103,7 @@ async fn planned(
                     table_schema: table_schema.clone(),
                     columns: &columns,
                     places: &table.places,
+                    declared: declared(table, &partition.format),
                     sight: &table.sight,
                     meter: &lake.meter,
                     footers: &lake.footers,
@@ -151,6 +152,14 @@ async fn planned(
     };
     let fitted = bounded.fitted(scan, session.config_options());
     fitted.map_err(from_engine)
+}
+
+/// The names of all data columns, where files have them by their places.
+fn declared(table: &LakeTable, format: &TableFormat) -> Arc<[String]> {
+    let columns = table.table.storage_descriptor.columns.iter();
+    let is_needed = format.has_columns_by_place();
+    let columns = columns.filter(|_| is_needed);
+    columns.map(|column| column.name.clone()).collect()
 }
 
 /// The data columns among the projected ones.

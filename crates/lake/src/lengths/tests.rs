@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, ListBuilder, MapBuilder, StringArray, StringBuilder, StringViewArray,
+    ArrayRef, AsArray, ListBuilder, MapBuilder, StringArray, StringBuilder, StringViewArray,
 };
 use arrow::datatypes::{DataType, Field, Schema};
 use datafusion::logical_expr::{col, lit};
@@ -36,7 +36,6 @@ fn owned(texts: [Option<&str>; 6]) -> Vec<Option<String>> {
 
 #[test]
 fn texts_have_the_characters_of_their_type() {
-    let text = |texts: [Option<&'static str>; 6]| owned(texts);
     let arrays: [ArrayRef; 2] = [
         Arc::new(StringArray::from(TEXTS.to_vec())),
         Arc::new(StringViewArray::from(TEXTS.to_vec())),
@@ -46,7 +45,7 @@ fn texts_have_the_characters_of_their_type() {
         assert_eq!(varchar.data_type(), array.data_type());
         assert_eq!(
             shown(&varchar),
-            text([
+            owned([
                 Some("abc"),
                 None,
                 Some("äöü"),
@@ -58,7 +57,7 @@ fn texts_have_the_characters_of_their_type() {
         let char = fit("char(3)").fitted(array).unwrap();
         assert_eq!(
             shown(&char),
-            text([
+            owned([
                 Some("abc"),
                 None,
                 Some("äöü"),
