@@ -164,7 +164,7 @@ fn views(
     if !(is_long || is_char) || !texts.iter().flatten().any(is_cut) {
         return Ok(None);
     }
-    let views = texts.iter().zip(texts.views()).map(|(text, view)| {
+    let views = texts.iter().zip(texts.views().iter()).map(|(text, view)| {
         let Some(text) = text else {
             return 0;
         };
