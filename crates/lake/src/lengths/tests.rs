@@ -4,7 +4,8 @@ use arrow::array::{
     ArrayRef, AsArray, ListBuilder, MapBuilder, StringArray, StringBuilder, StringViewArray,
 };
 use arrow::datatypes::{DataType, Field, Schema};
-use datafusion::logical_expr::{col, lit};
+use datafusion::common::ScalarValue;
+use datafusion::logical_expr::{Expr, Operator, col, lit};
 use datafusion::physical_expr::expressions::{
     binary, col as physical_col, in_list, is_null, lit as physical_lit,
 };
@@ -141,7 +142,7 @@ fn words(most: usize) -> Vec<String> {
 }
 
 #[test]
-fn kept_comparisons_are_as_true_of_the_texts_in_files() {
+fn restated_comparisons_are_as_true_of_the_texts_in_files() {
     use Operator as O;
     let compare = |op: Operator, left: &str, right: &str| match op {
         O::Eq | O::IsNotDistinctFrom => left == right,
@@ -151,61 +152,87 @@ fn kept_comparisons_are_as_true_of_the_texts_in_files() {
         O::Gt => left > right,
         _ => left >= right,
     };
-    let (mut kept, mut refused) = (0, 0);
+    let (mut restated, mut left_out) = (0, 0);
     for constant in words(4) {
         let value = ScalarValue::Utf8View(Some(constant.clone()));
         for op in [
             O::Eq,
             O::NotEq,
             O::IsDistinctFrom,
+            O::IsNotDistinctFrom,
             O::Lt,
             O::LtEq,
             O::Gt,
             O::GtEq,
         ] {
-            if !Fit::Varchar(2).keeps(op, &value) {
-                refused += 1;
+            let Some(of_file) = Fit::Varchar(2).of_file(op, &value) else {
+                left_out += 1;
                 continue;
-            }
-            kept += 1;
+            };
+            restated += 1;
             for text in words(4) {
                 let cut = text.get(..2).unwrap_or(&text);
-                let (of_file, of_column) =
-                    (compare(op, &text, &constant), compare(op, cut, &constant));
-                assert_eq!(of_file, of_column, "{text} {op} {constant}");
+                let mut parts = of_file.parts.iter().map(|(op, part)| {
+                    let part = part.try_as_str().flatten().unwrap();
+                    compare(*op, &text, part)
+                });
+                let found = match of_file.joined {
+                    O::Or => parts.any(|part| part),
+                    _ => parts.all(|part| part),
+                };
+                assert_eq!(found, compare(op, cut, &constant), "{text} {op} {constant}");
             }
         }
     }
-    assert!(kept > 20 && refused > 20);
-    assert!(!Fit::Char(2).keeps(O::Eq, &ScalarValue::from("a")));
-    assert!(!Fit::Varchar(2).keeps(O::Eq, &ScalarValue::Utf8(None)));
+    // All comparisons with fewer characters, and all with as many but IS [NOT] DISTINCT FROM.
+    assert_eq!((restated, left_out), (3 * 8 + 4 * 6, 4 * 2 + 24 * 8));
+    assert!(
+        Fit::Char(2)
+            .of_file(O::Eq, &ScalarValue::from("a"))
+            .is_none()
+    );
+    let null = ScalarValue::Utf8(None);
+    assert!(Fit::Varchar(2).of_file(O::Eq, &null).is_none());
+    let last = ScalarValue::from("\u{10ffff}");
+    assert!(Fit::Varchar(1).of_file(O::Eq, &last).is_none());
+    let before_surrogates = ScalarValue::from("\u{d7ff}");
+    let after = Fit::Varchar(1).of_file(O::Gt, &before_surrogates).unwrap();
+    assert_eq!(after.parts, [(O::GtEq, ScalarValue::from("\u{e000}"))]);
 }
 
 #[test]
-fn conditions_that_hold_of_files_are_those_that_what_is_cut_does_not_decide() {
+fn conditions_are_restated_or_left_out() {
     let columns = BoundedColumns(vec![("v", fit("varchar(3)")), ("c", fit("char(3)"))]);
-    for (filter, alike) in [
-        (col("v").eq(lit("ab")), true),
-        (lit("ab").gt(col("v")), true),
-        (col("v").lt(lit("abc")), true),
-        (col("v").eq(lit("abc")), false),
-        (col("v").in_list(vec![lit("a"), lit("b")], true), true),
-        (col("v").in_list(vec![lit("a"), lit("abcd")], false), false),
-        (col("v").is_null().or(col("x").eq(lit(1))), true),
-        (col("v").eq(lit("ab")).and(col("v").eq(col("w"))), false),
-        (col("c").eq(lit("a")), false),
-        (col("c").is_not_null(), true),
-        (col("v").like(lit("a%")), false),
-        (col("x").eq(col("y")), true),
+    let v = || col("v");
+    let range = |from: &str, to: &str| v().gt_eq(lit(from)).and(v().lt(lit(to)));
+    let unchanged = |filter: Expr| (filter.clone(), Some(filter));
+    for (filter, expected) in [
+        unchanged(v().eq(lit("ab"))),
+        (lit("ab").gt(v()), Some(v().lt(lit("ab")))),
+        unchanged(v().lt(lit("abc"))),
+        (v().eq(lit("abc")), Some(range("abc", "abd"))),
+        (v().eq(lit("abcd")), None),
+        unchanged(v().in_list(vec![lit("a"), lit("b")], true)),
+        (
+            v().in_list(vec![lit("a"), lit("abc")], false),
+            Some(v().eq(lit("a")).or(range("abc", "abd"))),
+        ),
+        (v().in_list(vec![lit("a"), lit("abcd")], false), None),
+        unchanged(v().is_null().or(col("x").eq(lit(1)))),
+        (v().eq(lit("ab")).and(v().eq(col("w"))), None),
+        (col("c").eq(lit("a")), None),
+        unchanged(col("c").is_not_null()),
+        (v().like(lit("a%")), None),
+        unchanged(col("x").eq(col("y"))),
     ] {
         let filters = [filter];
-        let kept = columns.of_files(&filters);
-        assert_eq!(kept.len() == 1, alike, "{}", filters[0]);
+        let restated = columns.of_files(&filters);
+        assert_eq!(restated.first(), expected.as_ref(), "{}", filters[0]);
     }
 }
 
 #[test]
-fn a_scan_tests_the_texts_of_its_files_where_this_is_the_same() {
+fn a_scan_tests_the_texts_of_its_files() {
     let schema = Schema::new(vec![Field::new("v", DataType::Utf8, true)]);
     let column = physical_col("v", &schema).unwrap();
     let options = Arc::new(ConfigOptions::default());
@@ -217,19 +244,27 @@ fn a_scan_tests_the_texts_of_its_files_where_this_is_the_same() {
     );
     let call: Arc<dyn PhysicalExpr> = Arc::new(call.unwrap());
     let shown = |condition: Arc<dyn PhysicalExpr>| of_files(condition).unwrap().to_string();
-    let compared = |text: &str| {
+    let compared = |op: Operator, text: &str| {
         let call = Arc::clone(&call);
-        binary(call, Operator::Eq, physical_lit(text), &schema).unwrap()
+        binary(call, op, physical_lit(text), &schema).unwrap()
     };
-    assert_eq!(shown(compared("ab")), "v@0 = ab");
-    assert_eq!(shown(compared("abc")), "fitted(v@0) = abc");
+    assert_eq!(shown(compared(Operator::Eq, "ab")), "v@0 = ab");
+    assert_eq!(
+        shown(compared(Operator::Eq, "abc")),
+        "v@0 >= abc AND v@0 < abd"
+    );
+    assert_eq!(shown(compared(Operator::Eq, "abcd")), "fitted(v@0) = abcd");
     let swapped = binary(physical_lit("ab"), Operator::Lt, Arc::clone(&call), &schema);
-    assert_eq!(shown(swapped.unwrap()), "ab < v@0");
+    assert_eq!(shown(swapped.unwrap()), "v@0 > ab");
     assert_eq!(shown(is_null(Arc::clone(&call)).unwrap()), "v@0 IS NULL");
-    let items = vec![physical_lit("a"), physical_lit("b")];
-    let listed = in_list(Arc::clone(&call), items, &false, &schema).unwrap();
-    assert!(!shown(listed).contains("fitted"));
-    let items = vec![physical_lit("a"), physical_lit("bcd")];
-    let listed = in_list(call, items, &false, &schema).unwrap();
-    assert!(shown(listed).contains("fitted"));
+    let listed = |items: [&str; 2], negated: bool| {
+        let items = items.map(physical_lit).to_vec();
+        in_list(Arc::clone(&call), items, &negated, &schema).unwrap()
+    };
+    assert!(!shown(listed(["a", "b"], false)).contains("fitted"));
+    assert_eq!(
+        shown(listed(["a", "abc"], true)),
+        "NOT v@0 = a OR v@0 >= abc AND v@0 < abd"
+    );
+    assert!(shown(listed(["a", "abcd"], false)).contains("fitted"));
 }
