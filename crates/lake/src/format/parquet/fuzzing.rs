@@ -1,5 +1,7 @@
 //! Footers and pages from any bytes.
 
+use std::sync::Arc;
+
 use parquet::basic::Compression;
 
 use super::statistics::file_statistics;
@@ -14,6 +16,12 @@ pub(crate) fn footer(bytes: &[u8]) -> bool {
         Ok(footer) => {
             let _ = file_statistics(&footer, &footer.schema);
             assert!(footer.bytes <= size);
+            let table = ["a".to_owned(), "b".to_owned()];
+            let by_place = ColumnNames::ByPlace(Arc::from(table));
+            if let Ok(placed) = decode::decode(bytes, size, &by_place) {
+                let named = placed.schema.fields().iter().zip(["a", "b"]);
+                named.for_each(|(field, name)| assert_eq!(field.name(), name));
+            }
             true
         }
         Err(_) => false,
