@@ -283,12 +283,6 @@ mod tests {
         assert_eq!(detect(class, "", &access("false"), &[]).unwrap(), by_name());
         assert!(detect(class, "", &access("1"), &[]).is_err());
         assert!(by_place.has_columns_by_place() && !by_name().has_columns_by_place());
-        let digest = |format: &TableFormat| {
-            let mut digest = sha2::Sha256::default();
-            format.digest(&mut digest);
-            sha2::Digest::finalize(digest)
-        };
-        assert_ne!(digest(&by_place), digest(&by_name()));
     }
 
     #[test]
