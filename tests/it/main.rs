@@ -13,6 +13,7 @@
 mod harness;
 
 mod access_matrix;
+mod archived;
 mod cancel;
 mod certificates;
 mod client_certificates;

@@ -137,7 +137,7 @@ async fn store_that_fails_leaves_nothing() {
     {
         let case = format!("{request:?} {fault:?} {after}");
         let query = match request {
-            Request::Put => SMALL,
+            Request::Get | Request::Put => SMALL,
             Request::UploadPart | Request::Complete => LARGE,
         };
         let format = FORMATS[number % FORMATS.len()];

@@ -4,6 +4,7 @@ use arrow::error::ArrowError;
 use datafusion::common::SchemaError;
 use datafusion::error::DataFusionError;
 
+use super::store::from_store;
 use super::{Code, Error, UNQUALIFIED, column_not_found, find, planner, table_not_found, wording};
 
 /// Converts an engine error to one with our code, without the engine's internals.
@@ -308,25 +309,6 @@ fn out_of_range(value: &str, data_type: &str) -> Error {
 fn is_whole(text: &str) -> bool {
     let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
     !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-fn from_store(error: &object_store::Error) -> Error {
-    use object_store::Error as E;
-    let changed = |path: &str| {
-        Error::new(
-            Code::FileChanged,
-            format!("file '{path}' changed while the query was reading it"),
-        )
-        .with_hint("run the query again")
-    };
-    match error {
-        E::Precondition { path, .. } | E::NotFound { path, .. } => changed(path),
-        E::PermissionDenied { path, .. } | E::Unauthenticated { path, .. } => Error::new(
-            Code::Storage,
-            format!("the store refuses access to '{path}'; check the credentials of its lake root"),
-        ),
-        other => Error::new(Code::Storage, other.to_string()),
-    }
 }
 
 fn exhausted(what: &str) -> Error {

@@ -6,6 +6,7 @@ mod conversions;
 mod engine;
 mod error;
 mod planner;
+mod store;
 mod wording;
 
 pub use code::Code;

@@ -11,8 +11,8 @@ pub mod format;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod leaves;
+mod lengths;
 pub mod meter;
-mod padding;
 pub mod roots;
 pub mod scan;
 pub mod sight;

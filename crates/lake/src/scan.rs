@@ -21,8 +21,8 @@ use lakegate_error::{Result, from_engine};
 
 use crate::format::parquet::FooterCache;
 use crate::format::{FileScan, PartitionName, ScanSource, TableFileFormat, TableFormat};
+use crate::lengths::BoundedColumns;
 use crate::meter::QueryMeter;
-use crate::padding::CharColumns;
 use crate::roots::Roots;
 use crate::table::estimates::{AnalyzedPart, estimated};
 use crate::table::selectivity::Ranges;
@@ -78,8 +78,8 @@ async fn planned(
     wanted: Wanted<'_>,
 ) -> Result<Arc<dyn ExecutionPlan>> {
     snapshot.charge(&lake.meter)?;
-    let chars = CharColumns::of(table);
-    let filters = chars.without(wanted.filters);
+    let bounded = BoundedColumns::of(table);
+    let filters = bounded.of_files(wanted.filters);
     let wanted = Wanted {
         filters: &filters,
         ..wanted
@@ -103,6 +103,7 @@ async fn planned(
                     table_schema: table_schema.clone(),
                     columns: &columns,
                     places: &table.places,
+                    declared: declared(table, &partition.format),
                     sight: &table.sight,
                     meter: &lake.meter,
                     footers: &lake.footers,
@@ -149,8 +150,16 @@ async fn planned(
         1 => plans.remove(0),
         _ => UnionExec::try_new(plans).map_err(from_engine)?,
     };
-    let trimmed = chars.trimmed(scan, session.config_options());
-    trimmed.map_err(from_engine)
+    let fitted = bounded.fitted(scan, session.config_options());
+    fitted.map_err(from_engine)
+}
+
+/// The names of all data columns, where files have them by their places.
+fn declared(table: &LakeTable, format: &TableFormat) -> Arc<[String]> {
+    let columns = table.table.storage_descriptor.columns.iter();
+    let is_needed = format.has_columns_by_place();
+    let columns = columns.filter(|_| is_needed);
+    columns.map(|column| column.name.clone()).collect()
 }
 
 /// The data columns among the projected ones.

@@ -1,9 +1,10 @@
 //! The changes of ALTER TABLE to one column: CHANGE COLUMN, RENAME COLUMN, ALTER COLUMN and DROP
 //! COLUMN.
 //!
-//! Files stay as they are. Where columns are found by their places (text, and ORC unless
-//! `orc.column.index.access` is off), a change that gives a column the place of another is refused;
-//! where they are found by name, a renamed column reads NULL from older files.
+//! Files stay as they are. Where columns are found by their places (text, ORC unless
+//! `orc.column.index.access` is off, and Parquet if `parquet.column.index.access` is on), a change
+//! that gives a column the place of another is refused; where they are found by name, a renamed
+//! column reads NULL from older files.
 
 use lakegate_catalog::model::{StorageDescriptor, Table};
 use lakegate_error::{Code, Error, Result, column_not_found};
@@ -259,6 +260,7 @@ mod tests {
         let lake = Lake::new().await;
         lake.ok("CREATE EXTERNAL TABLE t (a STRING, b STRING, c STRING) ROW FORMAT DELIMITED FIELDS TERMINATED BY ',' LOCATION 's3://lake/t/';
                  CREATE EXTERNAL TABLE named (a STRING, b STRING) STORED AS ORC LOCATION 's3://lake/named/';
+                 CREATE EXTERNAL TABLE placed (a STRING, b STRING) STORED AS PARQUET LOCATION 's3://lake/placed/' TBLPROPERTIES ('parquet.column.index.access' = 'true');
                  CREATE EXTERNAL TABLE j (a STRING, b STRING) ROW FORMAT SERDE 'org.openx.data.jsonserde.JsonSerDe' WITH SERDEPROPERTIES ('mapping.a' = 'A-1') LOCATION 's3://lake/j/'")
             .await;
         for sql in [
@@ -266,6 +268,7 @@ mod tests {
             "ALTER TABLE t CHANGE b b STRING FIRST",
             "ALTER TABLE t CHANGE a a STRING AFTER c",
             "ALTER TABLE named DROP COLUMN a",
+            "ALTER TABLE placed DROP COLUMN a",
         ] {
             let error = lake.fails("admin", sql).await;
             assert_eq!(error.code(), Code::NotSupported, "{sql}: {error}");

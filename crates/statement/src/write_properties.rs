@@ -338,9 +338,8 @@ fn codecs(format: StorageFormat) -> &'static [&'static str] {
     match format {
         StorageFormat::Orc => &["ZLIB", "SNAPPY", "ZSTD", "LZ4", "NONE"],
         StorageFormat::Avro => &["SNAPPY", "DEFLATE", "BZIP2", "ZSTD", "NONE"],
-        StorageFormat::Ion => &["GZIP", "BZIP2", "SNAPPY", "LZ4", "ZSTD", "NONE"],
-        StorageFormat::JsonFile | StorageFormat::TextFile => {
-            &["GZIP", "BZIP2", "DEFLATE", "SNAPPY", "LZ4", "ZSTD", "NONE"]
+        StorageFormat::Ion | StorageFormat::JsonFile | StorageFormat::TextFile => {
+            &["GZIP", "BZIP2", "SNAPPY", "LZ4", "ZSTD", "NONE"]
         }
         _ => &[
             "SNAPPY",

@@ -25,7 +25,7 @@ use super::unload::UnloadPlan;
 use super::write::{NewTable, WritePlan, table_exists};
 use super::write_properties::Stored;
 use super::write_removal::{RemovalPlan, values_of};
-use super::write_types::{check_columns, has_zone, shown};
+use super::write_types::{cast_to, check_columns, has_zone, shown};
 
 /// What a statement does with the rows of its query.
 #[derive(Debug, Clone)]
@@ -430,10 +430,7 @@ fn check_new_type(name: &str, field: &Field) -> Result<()> {
     if !has_zone(data_type) && HiveType::from_arrow(data_type).is_ok() {
         return Ok(());
     }
-    let remedy = match has_zone(data_type) {
-        true => "timestamp",
-        false => "varchar",
-    };
+    let remedy = cast_to(data_type);
     Err(Error::new(
         Code::InvalidTable,
         format!(

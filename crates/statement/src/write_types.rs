@@ -1,6 +1,7 @@
 //! Which columns of a query may be written to which columns of a table.
 
 use arrow::datatypes::{DataType, Field, Schema};
+use lakegate_catalog::hive_type::HiveType;
 use lakegate_error::{Code, Error, Result};
 use lakegate_lake::type_name;
 use lakegate_lake::write::columns::is_stored;
@@ -51,12 +52,7 @@ fn counted(columns: usize) -> String {
 
 fn mismatch(table: &str, target: &Field, from: &DataType) -> Error {
     let (name, wanted) = (target.name(), type_name(target.data_type()));
-    // Queries have other names for these.
-    let cast = match wanted.as_str() {
-        "string" => "varchar",
-        "float" => "real",
-        other => other,
-    };
+    let cast = cast_to(target.data_type());
     Error::new(
         Code::TypeMismatch,
         format!(
@@ -74,7 +70,44 @@ pub(super) fn shown(data_type: &DataType) -> String {
         DataType::Time32(_) | DataType::Time64(_) => "time".to_owned(),
         DataType::Interval(_) | DataType::Duration(_) => "interval".to_owned(),
         DataType::Null => "unknown".to_owned(),
+        DataType::List(item) => format!("array<{}>", shown(item.data_type())),
+        DataType::Map(pairs, _) => {
+            let pair = parts(pairs.data_type(), |part| shown(part.data_type()));
+            format!("map<{}>", pair.join(","))
+        }
+        DataType::Struct(_) => {
+            let field = |part: &Field| format!("{}:{}", part.name(), shown(part.data_type()));
+            format!("struct<{}>", parts(data_type, field).join(","))
+        }
         other => type_name(other),
+    }
+}
+
+/// The type of a column of a table that values of a type can be cast to, as a query writes it.
+pub(super) fn cast_to(data_type: &DataType) -> String {
+    match data_type {
+        DataType::Timestamp(..) => "timestamp".to_owned(),
+        DataType::List(item) => format!("array({})", cast_to(item.data_type())),
+        DataType::Map(pairs, _) => {
+            let pair = parts(pairs.data_type(), |part| cast_to(part.data_type()));
+            format!("map({})", pair.join(", "))
+        }
+        DataType::Struct(_) => {
+            let field = |part: &Field| format!("{} {}", part.name(), cast_to(part.data_type()));
+            format!("row({})", parts(data_type, field).join(", "))
+        }
+        other => match HiveType::from_arrow(other) {
+            Ok(hive) => hive.to_trino(),
+            Err(_) => "varchar".to_owned(),
+        },
+    }
+}
+
+/// The fields of a struct, each as a text.
+fn parts(of: &DataType, shown: impl Fn(&Field) -> String) -> Vec<String> {
+    match of {
+        DataType::Struct(fields) => fields.iter().map(|field| shown(field.as_ref())).collect(),
+        _ => Vec::new(),
     }
 }
 
@@ -171,6 +204,46 @@ mod tests {
             ),
         ] {
             assert_eq!(keeps_values(&from, &to), kept, "{from} to {to}");
+        }
+    }
+
+    #[test]
+    fn types_are_named_as_tables_and_queries_have_them() {
+        use DataType as T;
+        let zoned = T::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
+        let row = T::Struct(
+            vec![
+                Field::new("a", T::Null, true),
+                Field::new("b", T::Float32, true),
+            ]
+            .into(),
+        );
+        let map = Field::new_map(
+            "m",
+            "entries",
+            Field::new("key", T::Int32, false),
+            Field::new("value", zoned.clone(), true),
+            false,
+            true,
+        );
+        for (data_type, name, cast) in [
+            (T::Null, "unknown", "varchar"),
+            (zoned, "timestamp with time zone", "timestamp"),
+            (
+                T::new_list(T::Null, true),
+                "array<unknown>",
+                "array(varchar)",
+            ),
+            (row, "struct<a:unknown,b:float>", "row(a varchar, b real)"),
+            (
+                map.data_type().clone(),
+                "map<int,timestamp with time zone>",
+                "map(integer, timestamp)",
+            ),
+            (T::Decimal128(5, 2), "decimal(5,2)", "decimal(5,2)"),
+        ] {
+            assert_eq!(shown(&data_type), name);
+            assert_eq!(cast_to(&data_type), cast);
         }
     }
 

@@ -6,9 +6,11 @@ use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-/// Requests that write.
+/// Requests of objects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Request {
+    /// Reads an object, or a range of it.
+    Get,
     Put,
     UploadPart,
     Complete,
@@ -90,6 +92,7 @@ impl State {
         let mut line = head.lines().next().unwrap_or_default().split(' ');
         let (method, path) = (line.next()?, line.next()?);
         let request = match method {
+            "GET" if !path.contains("list-type=") => Request::Get,
             "PUT" if path.contains("partNumber=") => Request::UploadPart,
             "PUT" => Request::Put,
             "POST" if path.contains("uploadId=") => Request::Complete,

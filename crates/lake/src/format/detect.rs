@@ -86,8 +86,8 @@ impl TableFormat {
     }
 
     fn from_class(class: &str, properties: &Properties<'_>) -> Result<Self> {
-        if let Some(ParquetFormat) = ParquetFormat::detect(class, properties)? {
-            return Ok(Self::Parquet);
+        if let Some(parquet) = ParquetFormat::detect(class, properties)? {
+            return Ok(Self::Parquet(parquet));
         }
         if let Some(orc) = OrcFormat::detect(class, properties)? {
             return Ok(Self::Orc(orc));
@@ -214,6 +214,11 @@ mod tests {
 
     const TEXT: &str = "org.apache.hadoop.mapred.TextInputFormat";
 
+    /// Parquet files whose columns are found by name.
+    fn by_name() -> TableFormat {
+        TableFormat::Parquet(ParquetFormat { by_place: false })
+    }
+
     #[test]
     fn each_supported_class_is_recognised() {
         let parquet = detect(
@@ -223,7 +228,7 @@ mod tests {
             &[],
         )
         .unwrap();
-        assert_eq!(parquet, TableFormat::Parquet);
+        assert_eq!(parquet, by_name());
         for (class, expected) in [
             ("org.openx.data.jsonserde.JsonSerDe", "OpenxJson"),
             ("org.apache.hive.hcatalog.data.JsonSerDe", "HiveJson"),
@@ -244,10 +249,10 @@ mod tests {
     fn descriptor_without_serde_goes_by_classification_and_input_format() {
         assert_eq!(
             detect("", "", &[], &[("classification", "parquet")]).unwrap(),
-            TableFormat::Parquet
+            by_name()
         );
         let parquet = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat";
-        assert_eq!(detect("", parquet, &[], &[]).unwrap(), TableFormat::Parquet);
+        assert_eq!(detect("", parquet, &[], &[]).unwrap(), by_name());
         assert!(
             format!(
                 "{:?}",
@@ -266,6 +271,18 @@ mod tests {
             let ion = detect("", input_format, &[], &table).unwrap();
             assert!(matches!(ion, TableFormat::Ion(_)), "{ion:?}");
         }
+    }
+
+    #[test]
+    fn parquet_columns_are_found_by_place_where_the_table_says_so() {
+        let class = "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe";
+        let by_place = TableFormat::Parquet(ParquetFormat { by_place: true });
+        let access = |value| [("parquet.column.index.access", value)];
+        assert_eq!(detect(class, "", &access("TRUE"), &[]).unwrap(), by_place);
+        assert_eq!(detect(class, "", &[], &access("true")).unwrap(), by_place);
+        assert_eq!(detect(class, "", &access("false"), &[]).unwrap(), by_name());
+        assert!(detect(class, "", &access("1"), &[]).is_err());
+        assert!(by_place.has_columns_by_place() && !by_name().has_columns_by_place());
     }
 
     #[test]

@@ -40,6 +40,7 @@ use object_store::{ObjectMeta, ObjectStore};
 use super::parquet::{FooterCache, panic_message, whole_ranges};
 use super::{FileScan, PartitionName};
 use crate::casts::transparent;
+use crate::lengths::of_files;
 use crate::meter::{MeteredStore, QueryMeter};
 use crate::roots::Root;
 use crate::sight::Sight;
@@ -225,7 +226,9 @@ impl FileSource for LakeFiles {
             return Ok(pushed);
         }
         let known = self.predicate.iter().map(|known| Ok(Arc::clone(known)));
-        let all = known.chain(filters.into_iter().map(transparent));
+        let filters = filters.into_iter();
+        let filters = filters.map(|filter| of_files(transparent(filter)?));
+        let all = known.chain(filters);
         let predicate = conjunction(all.collect::<Result<Vec<_>>>()?);
         Ok(pushed.with_updated_node(Arc::new(Self {
             predicate: Some(predicate),

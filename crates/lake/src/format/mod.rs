@@ -60,7 +60,7 @@ use crate::sight::Sight;
 /// if and only if their formats are equal.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum TableFormat {
-    Parquet,
+    Parquet(ParquetFormat),
     Text(TextFormat),
     Orc(OrcFormat),
     Avro(AvroFormat),
@@ -71,7 +71,7 @@ impl TableFormat {
     /// What the format can do.
     pub fn file_format(&self) -> &dyn TableFileFormat {
         match self {
-            Self::Parquet => &ParquetFormat,
+            Self::Parquet(format) => format,
             Self::Text(format) => format,
             Self::Orc(format) => format,
             Self::Avro(format) => format,
@@ -82,7 +82,8 @@ impl TableFormat {
     /// Whether a value belongs to a column by its place in the row, not by the column's name.
     pub fn has_columns_by_place(&self) -> bool {
         match self {
-            Self::Parquet | Self::Avro(_) | Self::Ion(_) => false,
+            Self::Avro(_) | Self::Ion(_) => false,
+            Self::Parquet(format) => format.by_place,
             Self::Orc(format) => format.by_place,
             Self::Text(format) => match &format.serde {
                 TextSerDe::OpenxJson(_) | TextSerDe::HiveJson(_) | TextSerDe::CloudTrail(_) => {
@@ -101,7 +102,8 @@ impl TableFormat {
     pub fn digest(&self, digest: &mut Sha256) {
         let mut encoding = Encoding(digest);
         match self {
-            Self::Parquet => encoding.tag(0),
+            Self::Parquet(ParquetFormat { by_place: false }) => encoding.tag(0),
+            Self::Parquet(ParquetFormat { by_place: true }) => encoding.tag(5),
             Self::Text(format) => {
                 encoding.tag(1);
                 format.encode(&mut encoding);
@@ -205,6 +207,9 @@ pub struct FileScan<'a> {
     pub columns: &'a SchemaRef,
     /// Where in a line of text the data columns are.
     pub places: &'a Places,
+    /// The names of all data columns of the table, in its order; none where the format finds columns
+    /// by their names.
+    pub declared: Arc<[String]>,
     pub sight: &'a Sight,
     pub meter: &'a Arc<QueryMeter>,
     pub footers: &'a FooterCache,

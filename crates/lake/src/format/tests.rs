@@ -26,7 +26,8 @@ fn digest(format: &TableFormat) -> String {
 
 /// Each differs from every other in one property at least.
 fn different() -> Vec<TableFormat> {
-    let mut formats = vec![format(PARQUET, &[])];
+    let by_place = &[("parquet.column.index.access", "true")];
+    let mut formats = vec![format(PARQUET, &[]), format(PARQUET, by_place)];
     for class in [OPENX, HIVE_JSON] {
         for properties in [
             &[][..],

@@ -314,6 +314,7 @@ mod tests {
 
     use super::*;
     use crate::format::TableFormat;
+    use crate::format::parquet::ParquetFormat;
     use crate::roots::Roots;
     use crate::testing::lake;
 
@@ -335,7 +336,7 @@ mod tests {
             values: Vec::new(),
             name: Arc::from(""),
             location,
-            format: TableFormat::Parquet,
+            format: TableFormat::Parquet(ParquetFormat::default()),
             files,
             statistics: None,
         }

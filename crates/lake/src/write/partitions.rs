@@ -2,8 +2,13 @@
 
 use std::sync::Arc;
 
+<<<<<<< HEAD
 use arrow::array::{Array, ArrayRef, RecordBatch, UInt32Array};
 use arrow::datatypes::Schema;
+=======
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions, UInt32Array};
+use arrow::compute::{concat_batches, take_record_batch};
+>>>>>>> gaps12
 use arrow::error::ArrowError;
 use arrow::row::{RowConverter, SortField};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
@@ -131,9 +136,15 @@ impl Splitter {
             if column.is_null(row) {
                 return Ok(HIVE_DEFAULT_PARTITION.to_owned());
             }
-            let text = ArrayFormatter::try_new(column.as_ref(), &options)
-                .and_then(|formatter| formatter.value(row).try_to_string())
-                .map_err(|error| Error::internal(error.to_string()))?;
+            let text = match bytes(column, row) {
+                // As they are read again.
+                Some(bytes) => std::str::from_utf8(bytes)
+                    .map_err(|_| no_text(key))?
+                    .to_owned(),
+                None => ArrayFormatter::try_new(column.as_ref(), &options)
+                    .and_then(|formatter| formatter.value(row).try_to_string())
+                    .map_err(|error| Error::internal(error.to_string()))?,
+            };
             if text.is_empty() || text == HIVE_DEFAULT_PARTITION {
                 return Err(Error::new(
                     Code::DataException,
@@ -150,12 +161,39 @@ impl Splitter {
     }
 }
 
+<<<<<<< HEAD
 /// The rows of each partition and bucket. These are numbered in the order of their first rows.
 struct Groups {
     /// Of each row of each batch.
     numbers: Vec<Vec<u32>>,
     /// The rows of each.
     sizes: Vec<usize>,
+=======
+/// The value of a row in a column of bytes.
+fn bytes(column: &ArrayRef, row: usize) -> Option<&[u8]> {
+    match column.as_binary_opt::<i32>() {
+        Some(bytes) => Some(bytes.value(row)),
+        None => Some(column.as_binary_view_opt()?.value(row)),
+    }
+}
+
+fn no_text(key: &PartitionKey) -> Error {
+    Error::new(
+        Code::DataException,
+        format!(
+            "partition key \"{}\" has bytes in a row that are no UTF-8, and a folder's name is a text",
+            key.name
+        ),
+    )
+    .with_hint("write the bytes as a text, such as to_hex gives, in a key of type varchar")
+}
+
+/// The rows, without the values of other rows of their batch.
+fn compacted(rows: RecordBatch) -> Result<RecordBatch, ArrowError> {
+    let columns = rows.columns().iter().map(compact).collect();
+    let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
+    RecordBatch::try_new_with_options(rows.schema(), columns, &options)
+>>>>>>> gaps12
 }
 
 impl Groups {
@@ -252,8 +290,16 @@ fn internal(error: ArrowError) -> Error {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+<<<<<<< HEAD
     use arrow::array::{Date32Array, Int32Array, StringArray, TimestampMicrosecondArray};
     use arrow::datatypes::{DataType, Field};
+=======
+    use arrow::array::{
+        BinaryArray, BinaryViewArray, Date32Array, Int32Array, StringArray,
+        TimestampMicrosecondArray,
+    };
+    use arrow::datatypes::{DataType, Field, Schema};
+>>>>>>> gaps12
     use lakegate_catalog::hive_type::HiveType;
 
     use super::*;
@@ -341,6 +387,24 @@ mod tests {
         for bad in ["", HIVE_DEFAULT_PARTITION] {
             let error = splitter().split(&[batch(vec![Some(bad)])]).unwrap_err();
             assert!(error.message().contains("\"city\""), "{error}");
+        }
+    }
+
+    #[test]
+    fn bytes_are_written_as_the_text_that_they_are() {
+        let keys = vec![PartitionKey::new("b", HiveType::Binary)];
+        let splitter = Splitter::new(keys, 0, None);
+        let values = |column: ArrayRef| splitter.values(&[column], 0);
+        let arrays: [ArrayRef; 2] = [
+            Arc::new(BinaryArray::from(vec!["a/é".as_bytes()])),
+            Arc::new(BinaryViewArray::from(vec!["a/é".as_bytes()])),
+        ];
+        for array in arrays {
+            assert_eq!(values(array).unwrap().as_ref(), ["a/é"]);
+        }
+        for bad in [&b"\xff"[..], b""] {
+            let error = values(Arc::new(BinaryArray::from(vec![bad]))).unwrap_err();
+            assert!(error.message().contains("\"b\""), "{error}");
         }
     }
 

@@ -24,6 +24,7 @@ use parquet::basic::Compression;
 
 use super::columns::Mapping;
 use super::{Destination, Layout, PartitionedWriter, RowOrder, codec};
+use crate::format::parquet::ParquetFormat;
 use crate::format::{Codec, TableFormat, ZstdLevel};
 
 struct Lake {
@@ -94,7 +95,7 @@ async fn lake(keys: Vec<PartitionKey>) -> Lake {
             label: "location 's3://lake/out/'".to_owned(),
             url: "s3://lake/out/".to_owned(),
             roots: Arc::new(roots),
-            format: TableFormat::Parquet,
+            format: TableFormat::Parquet(ParquetFormat::default()),
             codec: Codec::ZSTD,
             keys: keys.into(),
             write: catalog.begin_write("d", "t", Vec::new()).await.unwrap(),
@@ -440,7 +441,11 @@ fn codecs_are_read_from_the_properties_of_the_format() {
     let text = TableFormat::of_serde(lazy, &[]).unwrap();
     let level = |level| Codec::Zstd(ZstdLevel::new(level).unwrap());
     for (format, properties, expected) in [
-        (&TableFormat::Parquet, vec![], Codec::Snappy),
+        (
+            &TableFormat::Parquet(ParquetFormat::default()),
+            vec![],
+            Codec::Snappy,
+        ),
         (&text, vec![], Codec::Gzip),
         (
             &text,
@@ -451,7 +456,7 @@ fn codecs_are_read_from_the_properties_of_the_format() {
             Codec::Bzip2,
         ),
         (
-            &TableFormat::Parquet,
+            &TableFormat::Parquet(ParquetFormat::default()),
             vec![("parquet.compression", "zstd"), ("compression_level", "7")],
             level(7),
         ),

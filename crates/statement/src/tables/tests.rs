@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 use lakegate_error::Code;
+use lakegate_lake::format::parquet::ParquetFormat;
 
 use super::super::testing::Lake;
 use super::*;
@@ -55,7 +56,7 @@ async fn table_is_stored_as_athena_stores_it() {
     );
     assert_eq!(
         TableFormat::detect(descriptor, &table.parameters).unwrap(),
-        TableFormat::Parquet
+        TableFormat::Parquet(ParquetFormat::default())
     );
     assert_eq!(
         lake.fails(

@@ -23,6 +23,7 @@ use parquet::file::metadata::{
 use parquet::schema::types::SchemaDescriptor;
 
 use super::faults::Faults;
+use super::names::ColumnNames;
 use super::packed::PackedChunks;
 use super::shapes::{self, ELEMENT_CHILDREN, ELEMENT_LENGTH, ELEMENT_TYPE};
 use super::thrift::{Part, Walk, Watch, broken};
@@ -39,7 +40,7 @@ const MAX_FIXED_LENGTH: i64 = 64 * 1024;
 const MAX_ROWS: u64 = 1 << 48;
 const MAX_CHUNK_BYTES: u64 = 1 << 44;
 
-/// A footer that holds nothing impossible, with the names of its columns in lower case.
+/// A footer that holds nothing impossible, with its columns named as [`ColumnNames`] says.
 #[derive(Debug)]
 pub struct Footer {
     pub metadata: Arc<ParquetMetaData>,
@@ -53,11 +54,12 @@ pub struct Footer {
     pub(super) packed: PackedChunks,
 }
 
-/// Decodes the footer of a file of `file_size` bytes. `bytes` are what lies before its last eight.
+/// Decodes the footer of a file of `file_size` bytes. `bytes` are what lies before its last eight,
+/// `names` what its columns are called.
 ///
 /// # Errors
 /// The footer is damaged, or claims what the file does not have.
-pub(super) fn decode(bytes: &[u8], file_size: u64) -> Result<Footer> {
+pub(super) fn decode(bytes: &[u8], file_size: u64, names: &ColumnNames) -> Result<Footer> {
     let mut tree = SchemaTree::default();
     let mut walk = Walk::mending(bytes);
     walk.structure(&shapes::FILE, &mut tree)?;
@@ -69,7 +71,7 @@ pub(super) fn decode(bytes: &[u8], file_size: u64) -> Result<Footer> {
         let metadata = ParquetMetaDataReader::decode_metadata(bytes)?;
         let metadata = quirks::put_right(metadata, data_end)?;
         let last = check_extents(&metadata, data_end, &mut faults)?;
-        let (metadata, schema) = folded(metadata, bytes)?;
+        let (metadata, schema) = folded(metadata, bytes, names)?;
         let metadata = quirks::put_right(metadata, data_end)?;
         let metadata = faults.emptied(metadata)?;
         Ok(Footer {
@@ -276,14 +278,19 @@ fn extents(column: &ColumnChunkMetaData) -> impl Iterator<Item = (i64, i64)> {
     .flatten()
 }
 
-/// Folds the names of the columns, and returns the columns as they are read.
-fn folded(metadata: ParquetMetaData, bytes: &[u8]) -> Result<(ParquetMetaData, Schema)> {
+/// Names the columns, and returns the columns as they are read.
+fn folded(
+    metadata: ParquetMetaData,
+    bytes: &[u8],
+    names: &ColumnNames,
+) -> Result<(ParquetMetaData, Schema)> {
     let file = metadata.file_metadata();
     let root = file.schema_descr().root_schema_ptr();
-    let folded_root = names::folded_schema(&root)?;
+    let folded_root = names::folded_schema(&root, names)?;
     let as_written = arrow_schema(file);
     // A hint that does not fit the columns is as good as none.
-    let hint = as_written.as_ref().ok().map(names::folded_arrow);
+    let hint = as_written.as_ref().ok();
+    let hint = hint.map(|schema| names::folded_arrow(schema, names));
     if Arc::ptr_eq(&root, &folded_root)
         && let Ok(schema) = as_written
         && Some(schema.fields()) == hint.as_ref().map(Schema::fields)

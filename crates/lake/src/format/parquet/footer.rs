@@ -13,6 +13,7 @@ use parquet::file::metadata::FooterTail;
 
 use super::damaged;
 use super::decode::{Footer, decode};
+use super::names::ColumnNames;
 use crate::format::orc;
 use crate::meter::{MeteredStore, QueryMeter};
 use crate::roots::{ObjectId, Root, object_version};
@@ -43,6 +44,7 @@ struct FooterKey {
     object: ObjectId,
     /// ETag, or size and modification time where a store has none.
     version: String,
+    names: ColumnNames,
 }
 
 impl fmt::Debug for FooterCache {
@@ -60,7 +62,8 @@ impl FooterCache {
             .max_capacity(capacity)
             .weigher(|key: &FooterKey, footer: &Arc<Footer>| {
                 let decoded = footer.metadata.memory_size() + footer.schema.fields().size();
-                u32::try_from(decoded + key.object.1.as_ref().len() + 128).unwrap_or(u32::MAX)
+                let key = key.object.1.as_ref().len() + key.names.bytes() + 128;
+                u32::try_from(decoded + key).unwrap_or(u32::MAX)
             })
             .build();
         let tails = moka::future::Cache::builder()
@@ -87,6 +90,7 @@ impl FooterCache {
         let key = FooterKey {
             object: object.clone(),
             version: object_version(file),
+            names: ColumnNames::Own,
         };
         if let Some(tail) = self.tails.get(&key).await {
             meter.charge_footer(object, tail.bytes)?;
@@ -104,6 +108,7 @@ impl FooterCache {
     }
 
     /// The footer of one file, from the cache or the store, charged to the query once either way.
+    /// `names`: what its columns are called.
     ///
     /// # Errors
     /// The file is no Parquet file or its footer is damaged; the cutoff; the store.
@@ -112,11 +117,13 @@ impl FooterCache {
         root: &Root,
         file: &ObjectMeta,
         meter: &Arc<QueryMeter>,
+        names: &ColumnNames,
     ) -> Result<Arc<Footer>> {
         let object = root.object_id(&file.location);
         let key = FooterKey {
             object: object.clone(),
             version: object_version(file),
+            names: names.clone(),
         };
         if let Some(footer) = self.footers.get(&key).await {
             meter.charge_footer(object, footer.bytes)?;
@@ -129,7 +136,7 @@ impl FooterCache {
         meter.reserve(0)?;
         let unmetered = Arc::new(QueryMeter::new(None));
         let store = MeteredStore::of_file(root, file.clone(), Arc::clone(&unmetered));
-        let loaded = load(root, file, &store, meter).await;
+        let loaded = load(root, file, &store, meter, names).await;
         meter.add_fetched(unmetered.fetched());
         let footer = Arc::new(loaded?);
         meter.charge_footer(object, footer.bytes)?;
@@ -144,6 +151,7 @@ async fn load(
     file: &ObjectMeta,
     store: &dyn ObjectStore,
     meter: &QueryMeter,
+    names: &ColumnNames,
 ) -> Result<Footer> {
     let url = root.display_path(&file.location);
     let bad = |what: String| damaged(&url, what);
@@ -177,7 +185,7 @@ async fn load(
         Some(Ok(within)) => tail.slice(within..tail.len() - TAIL),
         _ => read(start..end).await?.remove(0),
     };
-    decode(&bytes, size).map_err(|e| damaged(&url, e))
+    decode(&bytes, size, names).map_err(|e| damaged(&url, e))
 }
 
 /// Reads ranges of a file, each whole.
@@ -247,7 +255,8 @@ mod tests {
         let read = async |limit: u64| {
             let workgroup = "small".to_owned();
             let meter = Arc::new(QueryMeter::new(Some(Cutoff { workgroup, limit })));
-            let error = footers.footer(root, &meta, &meter).await.err().unwrap();
+            let error = footers.footer(root, &meta, &meter, &ColumnNames::Own).await;
+            let error = error.err().unwrap();
             (error.code(), meter.fetched())
         };
         assert_eq!(read(200_007).await, (Code::BytesScannedCutoff, FOOTER_HINT));

@@ -7,18 +7,33 @@ use datafusion::common::Statistics;
 use datafusion::config::TableParquetOptions;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::ParquetSource;
-use lakegate_error::{Error, Result};
+use lakegate_error::Result;
 
 use super::writer::{CODECS, ParquetFileWriter};
-use super::{ColumnChecks, FileAdapters, LakeReaderFactory, ParquetFiles, file_statistics};
+use super::{
+    ColumnChecks, ColumnNames, FileAdapters, LakeReaderFactory, ParquetFiles, file_statistics,
+};
 use crate::format::{
     Codec, Codecs, FileScan, FileWriter, NewFile, PartitionName, Properties, ScanSource,
     TableFileFormat,
 };
 
-/// Parquet files, whose columns are found by name.
-#[derive(Debug, Clone, Copy)]
-pub struct ParquetFormat;
+/// Parquet files, whose columns are found by name, or by their places.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ParquetFormat {
+    /// `parquet.column.index.access`, which Athena has off where it is not set. Fields of structs
+    /// are found by name either way.
+    pub by_place: bool,
+}
+
+impl ParquetFormat {
+    fn names(self, scan: &FileScan<'_>) -> ColumnNames {
+        match self.by_place {
+            true => ColumnNames::ByPlace(Arc::clone(&scan.declared)),
+            false => ColumnNames::Own,
+        }
+    }
+}
 
 #[async_trait]
 impl TableFileFormat for ParquetFormat {
@@ -26,12 +41,8 @@ impl TableFileFormat for ParquetFormat {
         if class != "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe" {
             return Ok(None);
         }
-        if properties.flag("parquet.column.index.access", false)? {
-            return Err(Error::not_supported(
-                "'parquet.column.index.access' = 'true' is not supported; columns of Parquet files are found by name",
-            ));
-        }
-        Ok(Some(Self))
+        let by_place = properties.flag("parquet.column.index.access", false)?;
+        Ok(Some(Self { by_place }))
     }
 
     fn input_format(&self) -> &'static str {
@@ -53,7 +64,11 @@ impl TableFileFormat for ParquetFormat {
     /// Reads the file's footer.
     async fn statistics(&self, scan: &FileScan<'_>, file: &PartitionedFile) -> Result<Statistics> {
         let object = &file.object_meta;
-        let footer = scan.footers.footer(scan.root, object, scan.meter).await?;
+        let names = self.names(scan);
+        let footer = scan
+            .footers
+            .footer(scan.root, object, scan.meter, &names)
+            .await?;
         let partition = file
             .extension::<PartitionName>()
             .map_or("", |name| &*name.0);
@@ -70,11 +85,12 @@ impl TableFileFormat for ParquetFormat {
             .with_parquet_file_reader_factory(Arc::new(LakeReaderFactory {
                 root: Arc::clone(scan.root),
                 footers: scan.footers.clone(),
+                names: self.names(scan),
                 meter: Arc::clone(scan.meter),
                 checks: Arc::new(checks(scan)),
             }));
         ScanSource {
-            source: Arc::new(ParquetFiles::new(source, scan)),
+            source: Arc::new(ParquetFiles::new(source, scan, self.names(scan))),
             adapters: Some(Arc::new(FileAdapters)),
         }
     }

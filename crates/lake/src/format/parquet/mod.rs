@@ -52,6 +52,7 @@ pub use footer::FooterCache;
 pub(in crate::format) use footer::whole_ranges;
 pub use format::ParquetFormat;
 use lakegate_error::{Code, Error};
+pub use names::ColumnNames;
 use parquet::errors::ParquetError;
 pub use reader::LakeReaderFactory;
 pub use row_filters::{FEW_ROWS, FilterRows, KeyFilter};

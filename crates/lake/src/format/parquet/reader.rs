@@ -19,6 +19,7 @@ use parquet::file::metadata::ParquetMetaData;
 use super::checks::ColumnChecks;
 use super::decode::Footer;
 use super::footer::{FooterCache, ranges};
+use super::names::ColumnNames;
 use super::pages::{Page, pages};
 use super::{damaged, from_parquet};
 use crate::format::PartitionName;
@@ -29,6 +30,8 @@ use crate::roots::Root;
 pub struct LakeReaderFactory {
     pub root: Arc<Root>,
     pub footers: FooterCache,
+    /// What the columns of the files are called.
+    pub names: ColumnNames,
     pub meter: Arc<QueryMeter>,
     pub checks: Arc<ColumnChecks>,
 }
@@ -50,6 +53,7 @@ impl ParquetFileReaderFactory for LakeReaderFactory {
             url: self.root.display_path(&file.object_meta.location),
             root: Arc::clone(&self.root),
             footers: self.footers.clone(),
+            names: self.names.clone(),
             meter: Arc::clone(&self.meter),
             checks: Arc::clone(&self.checks),
             file,
@@ -63,6 +67,7 @@ struct LakeReader {
     url: String,
     root: Arc<Root>,
     footers: FooterCache,
+    names: ColumnNames,
     meter: Arc<QueryMeter>,
     checks: Arc<ColumnChecks>,
     file: PartitionedFile,
@@ -70,8 +75,9 @@ struct LakeReader {
 
 impl LakeReader {
     async fn footer(&self) -> Result<Arc<Footer>> {
+        let file = &self.file.object_meta;
         self.footers
-            .footer(&self.root, &self.file.object_meta, &self.meter)
+            .footer(&self.root, file, &self.meter, &self.names)
             .await
     }
 

@@ -30,9 +30,10 @@ use object_store::ObjectStore;
 
 use super::decode::panic_message;
 use super::row_filters::{FilterRows, filtering, fits, is_plain};
-use super::{FooterCache, damaged, from_parquet};
+use super::{ColumnNames, FooterCache, damaged, from_parquet};
 use crate::casts::transparent;
 use crate::format::FileScan;
+use crate::lengths::of_files;
 use crate::meter::QueryMeter;
 use crate::roots::Root;
 use crate::sight::Sight;
@@ -44,6 +45,8 @@ pub struct ParquetFiles {
     root: Arc<Root>,
     sight: Sight,
     footers: FooterCache,
+    /// What the columns of the files are called.
+    names: ColumnNames,
     meter: Arc<QueryMeter>,
     /// When conditions are evaluated while files are decoded, where they can be.
     filters_rows: Option<FilterRows>,
@@ -58,13 +61,14 @@ impl fmt::Debug for ParquetFiles {
 }
 
 impl ParquetFiles {
-    /// A source that reads what `scan` reads.
-    pub fn new(source: ParquetSource, scan: &FileScan<'_>) -> Self {
+    /// A source that reads what `scan` reads. `names`: what the columns of the files are called.
+    pub fn new(source: ParquetSource, scan: &FileScan<'_>, names: ColumnNames) -> Self {
         Self {
             inner: Arc::new(source),
             root: Arc::clone(scan.root),
             sight: scan.sight.clone(),
             footers: scan.footers.clone(),
+            names,
             meter: Arc::clone(scan.meter),
             filters_rows: None,
         }
@@ -89,6 +93,7 @@ impl ParquetFiles {
         let decides = RowFiltering {
             root: Arc::clone(&self.root),
             footers: self.footers.clone(),
+            names: self.names.clone(),
             meter: Arc::clone(&self.meter),
             table: Arc::clone(self.table_schema().file_schema()),
             columns: collect_columns(&condition).into_iter().collect(),
@@ -115,6 +120,7 @@ impl ParquetFiles {
 struct RowFiltering {
     root: Arc<Root>,
     footers: FooterCache,
+    names: ColumnNames,
     meter: Arc<QueryMeter>,
     /// The table's columns that are in files.
     table: SchemaRef,
@@ -130,7 +136,10 @@ impl RowFiltering {
             return Ok(false);
         }
         let object = &file.object_meta;
-        let footer = self.footers.footer(&self.root, object, &self.meter).await?;
+        let footer = self
+            .footers
+            .footer(&self.root, object, &self.meter, &self.names)
+            .await?;
         Ok(fits(&footer, &self.columns, &self.table))
     }
 }
@@ -233,7 +242,8 @@ impl FileSource for ParquetFiles {
         filters: Vec<Arc<dyn PhysicalExpr>>,
         config: &ConfigOptions,
     ) -> Result<FilterPushdownPropagation<Arc<dyn FileSource>>> {
-        let filters = filters.into_iter().map(transparent);
+        let filters = filters.into_iter();
+        let filters = filters.map(|filter| of_files(transparent(filter)?));
         let filters = filters.collect::<Result<_>>()?;
         let pushed = self.inner.try_pushdown_filters(filters, config)?;
         Ok(FilterPushdownPropagation {

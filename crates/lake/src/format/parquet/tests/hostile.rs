@@ -387,9 +387,9 @@ fn footers_that_are_cut_or_changed_anywhere_do_not_panic() {
     let start = whole.len() - 8 - usize::try_from(length).unwrap();
     let footer = &whole[start..whole.len() - 8];
     let size = whole.len() as u64;
-    assert!(decode(footer, size).is_ok());
+    assert!(decode(footer, size, &ColumnNames::Own).is_ok());
     for cut in 0..footer.len() {
-        let _ = decode(&footer[..cut], size);
+        let _ = decode(&footer[..cut], size, &ColumnNames::Own);
     }
     for at in 0..footer.len() {
         for byte in [
@@ -403,7 +403,7 @@ fn footers_that_are_cut_or_changed_anywhere_do_not_panic() {
         ] {
             let mut changed = footer.to_vec();
             changed[at] = byte;
-            let _ = decode(&changed, size);
+            let _ = decode(&changed, size, &ColumnNames::Own);
         }
     }
 }
@@ -479,7 +479,11 @@ async fn footer_that_the_cutoff_does_not_admit_is_not_read() {
         limit: 100_000,
     };
     let meter = Arc::new(QueryMeter::new(Some(cutoff)));
-    let error = lake.footers.footer(&root, &file, &meter).await.unwrap_err();
+    let error = lake
+        .footers
+        .footer(&root, &file, &meter, &ColumnNames::Own)
+        .await
+        .unwrap_err();
     assert_eq!(error.code(), Code::BytesScannedCutoff);
     assert_eq!((meter.fetched(), meter.scanned()), (64 * 1024, 0));
 }

@@ -16,6 +16,7 @@ mod lake_files;
 mod mutations;
 mod names;
 mod parquet_testing;
+mod places;
 mod row_filters;
 
 use std::sync::Arc;
@@ -42,7 +43,7 @@ use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::Compression;
 use parquet::file::properties::WriterProperties;
 
-use super::FooterCache;
+use super::{ColumnNames, FooterCache};
 use crate::meter::{QueryMeter, QueryStores};
 use crate::roots::{Backing, Roots};
 use crate::scan::{self, QueryLake, Wanted};

@@ -311,7 +311,7 @@ async fn damaged_files_are_errors_that_name_them() {
         let end = bytes.len() - 8;
         let length = u32::from_le_bytes(*bytes[end..].first_chunk().unwrap());
         let start = end.saturating_sub(usize::try_from(length).unwrap());
-        let Ok(footer) = decode(&bytes[start..end], bytes.len() as u64) else {
+        let Ok(footer) = decode(&bytes[start..end], bytes.len() as u64, &ColumnNames::Own) else {
             continue;
         };
         let columns: Vec<(String, String)> = footer
