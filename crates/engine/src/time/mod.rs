@@ -41,6 +41,7 @@ mod fields;
 mod from_template;
 mod functions;
 mod input;
+mod instants;
 mod length;
 mod make_date;
 mod meeting;
@@ -76,6 +77,8 @@ pub use input::{
     date_of_text, instant_of_text, interval_in_words, interval_of_text, rounded_interval_in_words,
     time_of_text, timestamp_of_text,
 };
+pub use instants::begin_statement;
+pub(crate) use instants::register_instants;
 pub(crate) use length::{are_lists, compares, length, lengths};
 pub use meeting::MeetingZones;
 pub(crate) use output::{texts as texts_of_timestamps, write_date};
