@@ -71,6 +71,7 @@ pub use at_zone::AT_TIME_ZONE;
 pub use clock::Clock;
 use datafusion::error::Result;
 use datafusion::execution::{FunctionRegistry, SessionState};
+pub use day_times::end_of_day;
 pub(crate) use extremes::best_places;
 pub(crate) use fields::has_fraction;
 pub use input::{

@@ -7,7 +7,7 @@
 //! ```
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, CastKind, DataType, ExactNumberInfo, Expr, TimezoneInfo, Value,
+    CastKind, DataType, ExactNumberInfo, Expr, TimezoneInfo, Value,
 };
 use lakegate_engine::time::PRECISION_FUNCTION;
 use lakegate_error::{Code, Error};
@@ -135,10 +135,7 @@ fn to_precision(expr: &mut Expr) {
         return;
     };
     let time = build::taken(expr);
-    let day = build::cast(build::text("2000-01-01"), DataType::Date);
-    let moment = build::nested(build::binary(day, BinaryOperator::Plus, time));
-    let rounded = build::call(PRECISION_FUNCTION, vec![moment, build::integer(digits)]);
-    *expr = build::cast(rounded, DataType::Time(None, TimezoneInfo::None));
+    *expr = build::call(PRECISION_FUNCTION, vec![time, build::integer(digits)]);
 }
 
 #[cfg(test)]
@@ -206,13 +203,10 @@ mod tests {
     #[test]
     fn times_of_day_are_rounded() {
         for (sql, expected) in [
-            (
-                "x::TIME(3)",
-                "timestamp_to_precision(('2000-01-01'::DATE + x::TIME), 3)::TIME",
-            ),
+            ("x::TIME(3)", "timestamp_to_precision(x::TIME, 3)"),
             (
                 "TIME(0) '10:00:00.5'",
-                "timestamp_to_precision(('2000-01-01'::DATE + '10:00:00.5'::TIME), 0)::TIME",
+                "timestamp_to_precision('10:00:00.5'::TIME, 0)",
             ),
             ("x::TIME(6)", "x::TIME"),
             ("x::TIME", "x::TIME"),
