@@ -52,6 +52,7 @@ mod parts;
 mod period;
 mod period_template;
 mod precision;
+mod reach;
 mod rule;
 mod series;
 mod template;
