@@ -228,7 +228,7 @@ impl ScalarUDFImpl for OfTimes {
                         _ => justified(of),
                     };
                     justified
-                        .ok_or_else(|| Error::new(Code::NumericOutOfRange, "interval out of range"))
+                        .ok_or_else(|| Error::new(Code::DatetimeOutOfRange, "interval out of range"))
                 })?;
                 Arc::new(justified)
             }

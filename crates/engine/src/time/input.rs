@@ -270,5 +270,5 @@ pub fn interval_of_text(text: &str) -> Option<IntervalMonthDayNano> {
 }
 
 pub(super) fn out_of_range() -> Error {
-    Error::new(Code::NumericOutOfRange, "timestamp out of range")
+    Error::new(Code::DatetimeOutOfRange, "timestamp out of range")
 }

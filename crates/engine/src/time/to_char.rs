@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, StringBuilder};
+use arrow::array::{Array, ArrayRef, AsArray, StringBuilder, TimestampMicrosecondArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, TimeUnit, TimestampMicrosecondType};
 use datafusion::common::ScalarValue;
@@ -123,7 +123,8 @@ impl ScalarUDFImpl for ToChar {
         } else if is_period {
             texts_of_periods(&times, &templates)?
         } else {
-            texts(&times, &templates)?
+            let session = args.config_options.execution.time_zone.as_deref();
+            texts(&times, &templates, session)?
         };
         let texts = cast(&texts, args.return_field.data_type())?;
         Ok(match constant {
@@ -168,13 +169,23 @@ fn texts_of_periods(periods: &ArrayRef, templates: &ArrayRef) -> Result<ArrayRef
     Ok(Arc::new(texts.finish()))
 }
 
-fn texts(times: &ArrayRef, templates: &ArrayRef) -> Result<ArrayRef> {
+/// `session`: the time zone of the session, by whose clock a date is midnight.
+fn texts(times: &ArrayRef, templates: &ArrayRef, session: Option<&str>) -> Result<ArrayRef> {
     let zone = match times.data_type() {
         DataType::Timestamp(_, zone) => zone.clone(),
+        DataType::Date32 | DataType::Date64 => session.map(Arc::from),
         _ => None,
     };
     let clock = zone.as_deref().map(Clock::of).transpose()?;
-    let times = match times.data_type() {
+    let times: ArrayRef = match times.data_type() {
+        DataType::Date32 | DataType::Date64 => {
+            let clock = clock.unwrap_or(Clock::UTC);
+            let shown = cast(times, &DataType::Timestamp(TimeUnit::Microsecond, None))?;
+            let shown = shown.as_primitive::<TimestampMicrosecondType>();
+            let midnights: TimestampMicrosecondArray =
+                shown.try_unary(|shown| clock.instant(shown).ok_or_else(out_of_range))?;
+            Arc::new(midnights)
+        }
         // A time of day is one on the first day.
         DataType::Time32(_) | DataType::Time64(_) => {
             let micros = cast(times, &DataType::Time64(TimeUnit::Microsecond))?;
