@@ -123,6 +123,7 @@ pub use session_memory::{HeldMemory, SessionMemory, SessionsMemory};
 pub use shared::shared_part;
 pub use space::Space;
 pub use stop::{PlanRun, Stop, StopOnDrop};
+pub use texts::as_written;
 use uuid::Uuid;
 
 /// The name of the only catalog, as in Athena.

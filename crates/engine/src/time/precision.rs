@@ -1,10 +1,15 @@
-//! `CAST(x AS TIMESTAMP(p))`, and of times of day, for a precision below microseconds, which
-//! DataFusion's types do not have. The value is rounded half up, as in Trino.
+//! `CAST(x AS TIMESTAMP(p))`, and of times of day and intervals, for a precision below microseconds,
+//! which DataFusion's types do not have. The value is rounded half up, as in Trino; an interval half
+//! away from zero, as in PostgreSQL.
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, Time64NanosecondArray, TimestampMicrosecondArray};
-use arrow::datatypes::{DataType, Time64NanosecondType, TimeUnit, TimestampMicrosecondType};
+use arrow::array::{
+    ArrayRef, AsArray, IntervalMonthDayNanoArray, Time64NanosecondArray, TimestampMicrosecondArray,
+};
+use arrow::datatypes::{
+    DataType, IntervalMonthDayNano, Time64NanosecondType, TimeUnit, TimestampMicrosecondType,
+};
 use datafusion::common::ScalarValue;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::{FunctionRegistry, SessionState};
@@ -17,8 +22,10 @@ use lakegate_error::Error;
 use super::calendar::DAY;
 use super::day_times::end_of_day;
 use super::input::{MAX_DIGITS, TimeOfText, out_of_range};
+use super::zoned::{INTERVAL, intervals};
+use crate::expressions;
 
-/// Called as `f(timestamp, digits)` or `f(time, digits)`.
+/// Called as `f(value, digits)`, with a timestamp, a time of day or an interval.
 pub const PRECISION_FUNCTION: &str = "timestamp_to_precision";
 
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -65,6 +72,7 @@ impl ScalarUDFImpl for ToPrecision {
                 Ok(DataType::Timestamp(TimeUnit::Microsecond, zone.clone()))
             }
             Some(DataType::Time64(_)) => Ok(DataType::Time64(TimeUnit::Nanosecond)),
+            Some(DataType::Interval(_) | DataType::Duration(_)) => Ok(INTERVAL),
             _ => Err(Error::invalid(format!("{PRECISION_FUNCTION} takes a time")).into()),
         }
     }
@@ -84,6 +92,13 @@ impl ScalarUDFImpl for ToPrecision {
         let digits = digits_of(digits)
             .ok_or_else(|| Error::invalid("the precision of a timestamp is a number"))?;
         let unit = 10i64.pow(u32::from(MAX_DIGITS.saturating_sub(digits)));
+        if *args.return_field.data_type() == INTERVAL {
+            return expressions::applied(Some(times), |periods| {
+                let rounded: IntervalMonthDayNanoArray =
+                    intervals(periods)?.unary(|period| rounded_period(period, unit));
+                Ok(Arc::new(rounded))
+            });
+        }
         let times = times.cast_to(args.return_field.data_type(), None)?;
         Ok(match times {
             ColumnarValue::Scalar(ScalarValue::TimestampMicrosecond(time, zone)) => {
@@ -130,6 +145,16 @@ fn rounded_time(time: i64, unit: i64) -> Result<i64, Error> {
     }
 }
 
+/// Rounds the time of an interval to a multiple of `unit` in microseconds, half away from zero.
+fn rounded_period(period: IntervalMonthDayNano, unit: i64) -> IntervalMonthDayNano {
+    let micros = period.nanoseconds / 1000;
+    let half = unit / 2 * micros.signum();
+    // Intervals have 64 bits of nanoseconds, so the sum of microseconds fits, and the product may
+    // not.
+    let rounded = (micros + half) / unit * unit;
+    IntervalMonthDayNano::new(period.months, period.days, rounded.saturating_mul(1000))
+}
+
 /// Rounds to a multiple of `unit`, half up.
 fn rounded(time: i64, unit: i64) -> Result<i64, Error> {
     let rest = time.rem_euclid(unit);
@@ -147,6 +172,25 @@ mod tests {
 
     use super::super::SECOND;
     use super::*;
+
+    #[test]
+    fn intervals_are_rounded_away_from_zero() {
+        for (micros, expected) in [
+            (1_450_000, 1_500_000),
+            (1_449_999, 1_400_000),
+            (-1_450_000, -1_500_000),
+            (-1_449_999, -1_400_000),
+            (0, 0),
+        ] {
+            let period = IntervalMonthDayNano::new(-1, 2, micros * 1000);
+            let expected = IntervalMonthDayNano::new(-1, 2, expected * 1000);
+            assert_eq!(rounded_period(period, 100_000), expected);
+        }
+        for nanos in [i64::MAX, i64::MIN] {
+            let period = IntervalMonthDayNano::new(0, 0, nanos);
+            let _ = rounded_period(period, SECOND);
+        }
+    }
 
     #[test]
     fn a_time_of_day_does_not_become_that_of_the_next_day() {
