@@ -104,6 +104,7 @@ fn push(item: &Item<'_>, out: &mut String, work: &Work) -> Result<()> {
             work.builds(text.len())?;
             strings::encode(text, out);
         }
+        Item::Time(time) => strings::encode(&time.shown(), out),
         Item::Written(Number { text, .. }) | Item::Array(text) | Item::Object(text) => {
             work.builds(text.len())?;
             out.push_str(text);

@@ -28,6 +28,11 @@ fn misfit(kind: JsonMisfit, why: String) -> Error {
         JsonMisfit::Array => Code::JsonArray,
         JsonMisfit::Object => Code::JsonObject,
         JsonMisfit::Argument => Code::JsonArgument,
+        JsonMisfit::Datetime => {
+            return Error::new(Code::JsonDatetime, why).with_hint(
+                "write it as \"2024-02-29\", \"12:34:56\" or \"2024-02-29T12:34:56+01\"",
+            );
+        }
         JsonMisfit::Operand => Code::JsonOperand,
         JsonMisfit::Single => Code::JsonSingle,
         JsonMisfit::DivisionByZero => return Error::new(Code::DivisionByZero, why),
