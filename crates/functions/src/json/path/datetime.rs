@@ -10,6 +10,7 @@ use std::cmp::Ordering;
 use std::fmt::Write;
 
 use chrono::{DateTime, Datelike, NaiveDate};
+use lakegate_engine::time::Clock;
 
 /// Microseconds per second and day.
 const SECOND: i64 = 1_000_000;
@@ -89,13 +90,23 @@ impl Datetime {
         }
     }
 
-    /// Compares two values; `None` if no order is between their types.
+    /// Compares two values; `None` if no order is between their types. `clock`: that of values
+    /// without a zone.
     ///
     /// # Errors
     ///
-    /// One of them has a zone, and the other has none.
-    pub(super) fn compare(self, other: Self) -> Result<Option<Ordering>, NeedsZone> {
+    /// One of them has a zone, the other has none, and there is no clock. Times of day with and
+    /// without a zone are not compared: the offset of a zone depends on the day.
+    pub(super) fn compare(
+        self,
+        other: Self,
+        clock: Option<Clock>,
+    ) -> Result<Option<Ordering>, NeedsZone> {
         let midnight = |days: i32| i64::from(days) * DAY;
+        let instant = |shown: i64, of: &'static str| match clock {
+            Some(clock) => Ok(clock.instant(shown)),
+            None => Err((of, "timestamptz")),
+        };
         Ok(Some(match (self, other) {
             (Self::Date(a), Self::Date(b)) => a.cmp(&b),
             (Self::Date(a), Self::Timestamp(b)) => midnight(a).cmp(&b),
@@ -107,11 +118,17 @@ impl Datetime {
                 let key = |time: i64, offset: i64| (time - offset * SECOND, -offset);
                 key(a, of_a).cmp(&key(b, of_b))
             }
-            (Self::Date(_), Self::Instant(..)) | (Self::Instant(..), Self::Date(_)) => {
-                return Err(("date", "timestamptz"));
+            (Self::Date(a), Self::Instant(b, _)) => {
+                return Ok(instant(midnight(a), "date")?.map(|a| a.cmp(&b)));
             }
-            (Self::Timestamp(_), Self::Instant(..)) | (Self::Instant(..), Self::Timestamp(_)) => {
-                return Err(("timestamp", "timestamptz"));
+            (Self::Instant(a, _), Self::Date(b)) => {
+                return Ok(instant(midnight(b), "date")?.map(|b| a.cmp(&b)));
+            }
+            (Self::Timestamp(a), Self::Instant(b, _)) => {
+                return Ok(instant(a, "timestamp")?.map(|a| a.cmp(&b)));
+            }
+            (Self::Instant(a, _), Self::Timestamp(b)) => {
+                return Ok(instant(b, "timestamp")?.map(|b| a.cmp(&b)));
             }
             (Self::Time(_), Self::ZonedTime(..)) | (Self::ZonedTime(..), Self::Time(_)) => {
                 return Err(("time", "timetz"));
@@ -354,7 +371,7 @@ mod tests {
     fn values_are_compared_by_what_they_are() {
         let compare = |one, other| {
             let read = |text| Datetime::read(text).unwrap();
-            read(one).compare(read(other))
+            read(one).compare(read(other), None)
         };
         for (one, other, order) in [
             ("2017-03-10", "12017-03-10", Ordering::Less),
@@ -377,5 +394,14 @@ mod tests {
             Err(("date", "timestamptz"))
         );
         assert_eq!(compare("12:00:00", "12:00:00+00"), Err(("time", "timetz")));
+        let berlin = Some(Clock::of("Europe/Berlin").unwrap());
+        for (one, other) in [
+            ("2017-03-10", "2017-03-10T00:00:00+01"),
+            ("2017-07-01T12:00:00+02", "2017-07-01T12:00:00"),
+        ] {
+            let read = |text| Datetime::read(text).unwrap();
+            let order = read(one).compare(read(other), berlin);
+            assert_eq!(order, Ok(Some(Ordering::Equal)), "{one} {other}");
+        }
     }
 }

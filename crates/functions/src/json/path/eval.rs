@@ -8,6 +8,7 @@ use std::cell::Cell;
 use std::collections::HashMap;
 
 use datafusion::error::DataFusionError;
+use lakegate_engine::time::Clock;
 use lakegate_error::{Code, Error};
 
 use super::datetime::Datetime;
@@ -86,6 +87,8 @@ pub(in crate::json) struct Row<'a, 'w> {
     pub json: &'a str,
     /// The values of variables; `None` is an empty sequence.
     pub variables: &'w [(String, Option<Item<'a>>)],
+    /// That of dates and times without a zone, where they are compared with others.
+    pub clock: Option<Clock>,
     pub work: &'w Work,
 }
 

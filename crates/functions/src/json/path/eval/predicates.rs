@@ -113,10 +113,12 @@ impl<'a> Evaluation<'a, '_, '_> {
                 let refused = Cell::new(None);
                 let compare = |pair: (&Item<'a>, &Item<'a>)| match pair {
                     (Item::Time(left), Item::Time(right)) => {
-                        let order = left.compare(*right).unwrap_or_else(|types| {
-                            refused.set(Some(types));
-                            None
-                        });
+                        let order = left
+                            .compare(*right, self.row.clock)
+                            .unwrap_or_else(|types| {
+                                refused.set(Some(types));
+                                None
+                            });
                         order.map(|order| comparison.holds(Some(order)))
                     }
                     (left, right) => left.compare(*comparison, right),
@@ -152,9 +154,11 @@ impl<'a> Evaluation<'a, '_, '_> {
 /// That values of these types are compared, of which one has a zone.
 fn without_zone(from: &str, to: &str) -> Failure {
     let message = format!("cannot convert value from {from} to {to} without time zone usage");
-    let error = Error::not_supported(message)
-        .with_hint("write the zone of each value, as in \"2024-02-29T12:00:00+00\"");
-    DataFusionError::from(error).into()
+    let hint = match to {
+        "timetz" => "write the zone of each time",
+        _ => "Use *_tz() function for time zone support.",
+    };
+    DataFusionError::from(Error::not_supported(message).with_hint(hint)).into()
 }
 
 /// `None` for what a value does not fit.
