@@ -20,7 +20,6 @@ const TIME: DataType = DataType::Time64(TimeUnit::Nanosecond);
 
 /// Returns the error of 24:00:00, a time of day in PostgreSQL. The functions of the engine, and
 /// clients over Arrow, have none after 23:59:59.999999.
-#[must_use]
 pub fn end_of_day() -> Error {
     Error::not_supported("the time of day 24:00:00 is not supported")
         .with_hint("times of day end before midnight: use 00:00:00 of the next day")
