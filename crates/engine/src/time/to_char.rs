@@ -33,7 +33,9 @@ use crate::{numerals, stop};
 pub fn register(state: &mut SessionState) -> Result<()> {
     numerals::register(state)?;
     if let Some(inner) = state.scalar_functions().get("to_char").cloned() {
-        state.register_udf(Arc::new(ScalarUDF::new_from_impl(ToChar::new(inner))))?;
+        let zone = state.config_options().execution.time_zone.clone();
+        let function = ToChar::new(inner, zone.as_deref());
+        state.register_udf(Arc::new(ScalarUDF::new_from_impl(function)))?;
     }
     Ok(())
 }
@@ -41,12 +43,14 @@ pub fn register(state: &mut SessionState) -> Result<()> {
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct ToChar {
     inner: Arc<ScalarUDF>,
+    /// The session's time zone, by whose clock a date is midnight.
+    zone: Option<Arc<str>>,
     /// Numbers and intervals, and what the inner function takes.
     signature: Signature,
 }
 
 impl ToChar {
-    fn new(inner: Arc<ScalarUDF>) -> Self {
+    fn new(inner: Arc<ScalarUDF>, zone: Option<&str>) -> Self {
         let text = TypeSignatureClass::Native(logical_string());
         let of = |class: TypeSignatureClass| {
             TypeSignature::Coercible(vec![
@@ -64,7 +68,11 @@ impl ToChar {
             ],
             known.volatility,
         );
-        Self { inner, signature }
+        Self {
+            inner,
+            zone: zone.map(Arc::from),
+            signature,
+        }
     }
 }
 
@@ -90,8 +98,12 @@ impl ScalarUDFImpl for ToChar {
     }
 
     fn with_updated_config(&self, config: &ConfigOptions) -> Option<ScalarUDF> {
-        let inner = Arc::new(self.inner.inner().with_updated_config(config)?);
-        Some(ScalarUDF::new_from_impl(Self::new(inner)))
+        let inner = match self.inner.inner().with_updated_config(config) {
+            Some(inner) => Arc::new(inner),
+            None => Arc::clone(&self.inner),
+        };
+        let zone = config.execution.time_zone.as_deref();
+        Some(ScalarUDF::new_from_impl(Self::new(inner, zone)))
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
@@ -123,8 +135,7 @@ impl ScalarUDFImpl for ToChar {
         } else if is_period {
             texts_of_periods(&times, &templates)?
         } else {
-            let session = args.config_options.execution.time_zone.as_deref();
-            texts(&times, &templates, session)?
+            texts(&times, &templates, self.zone.as_deref())?
         };
         let texts = cast(&texts, args.return_field.data_type())?;
         Ok(match constant {
@@ -169,7 +180,7 @@ fn texts_of_periods(periods: &ArrayRef, templates: &ArrayRef) -> Result<ArrayRef
     Ok(Arc::new(texts.finish()))
 }
 
-/// `session`: the time zone of the session, by whose clock a date is midnight.
+/// `session`: the time zone by whose clock a date is midnight.
 fn texts(times: &ArrayRef, templates: &ArrayRef, session: Option<&str>) -> Result<ArrayRef> {
     let zone = match times.data_type() {
         DataType::Timestamp(_, zone) => zone.clone(),
