@@ -227,8 +227,9 @@ impl ScalarUDFImpl for OfTimes {
                         Kind::JustifyHours => justified_hours(of),
                         _ => justified(of),
                     };
-                    justified
-                        .ok_or_else(|| Error::new(Code::DatetimeOutOfRange, "interval out of range"))
+                    justified.ok_or_else(|| {
+                        Error::new(Code::DatetimeOutOfRange, "interval out of range")
+                    })
                 })?;
                 Arc::new(justified)
             }
