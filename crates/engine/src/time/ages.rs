@@ -142,8 +142,10 @@ impl ScalarUDFImpl for OfTimes {
         let micros = |zone| DataType::Timestamp(TimeUnit::Microsecond, zone);
         let is_text = |of: &DataType| of.is_string() || of.is_null();
         Ok(match (self.kind, types) {
-            // The age of a transaction's id.
-            (Kind::Age, [left, id]) if id.is_integer() => vec![left.clone(), id.clone()],
+            // The age of a transaction's id, since today.
+            (Kind::Age, [DataType::Date32, id]) if id.is_integer() => {
+                vec![DataType::Date32, id.clone()]
+            }
             (Kind::Age, [left, right]) => {
                 let of = |of: &DataType| match of {
                     DataType::Timestamp(_, zone) => Ok(micros(zone.clone())),
