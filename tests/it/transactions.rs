@@ -85,6 +85,30 @@ async fn queries_in_a_block_run_and_the_status_byte_follows() {
 }
 
 #[tokio::test]
+async fn prepared_statements_see_the_time_at_which_their_block_began() {
+    let mut admin = Server::shared().connect("admin").await;
+    let sql = "SELECT now()::text, (statement_timestamp() > now())::text";
+    let times = admin.raw_mut().prepare(sql).await.unwrap();
+    let mut found: Vec<(String, String)> = Vec::new();
+    for _ in 0..2 {
+        let transaction = admin.raw_mut().transaction().await.unwrap();
+        for _ in 0..2 {
+            let row = transaction.query_one(&times, &[]).await.unwrap();
+            found.push((row.get(0), row.get(1)));
+        }
+        transaction.commit().await.unwrap();
+        let row = admin.raw_mut().query_one(&times, &[]).await.unwrap();
+        found.push((row.get(0), row.get(1)));
+    }
+    let later: Vec<&str> = found.iter().map(|(_, later)| later.as_str()).collect();
+    assert_eq!(later, ["true", "true", "false", "true", "true", "false"]);
+    let mut began: Vec<&str> = found.iter().map(|(began, _)| began.as_str()).collect();
+    assert_eq!((began[0], began[3]), (began[1], began[4]));
+    began.dedup();
+    assert_eq!(began.len(), 4, "{found:?}");
+}
+
+#[tokio::test]
 async fn error_stops_the_rest_of_a_multi_statement_query() {
     let admin = Server::shared().connect("admin").await;
     let failure = admin

@@ -123,6 +123,7 @@ pub use session_memory::{HeldMemory, SessionMemory, SessionsMemory};
 pub use shared::shared_part;
 pub use space::Space;
 pub use stop::{PlanRun, Stop, StopOnDrop};
+pub use texts::as_written;
 use uuid::Uuid;
 
 /// The name of the only catalog, as in Athena.
@@ -444,6 +445,7 @@ impl Engine {
             // and a replaced function that still has an alias would return.
             if settings.names == Names::Postgres {
                 sum::register_spreads(&mut state).map_err(from_engine)?;
+                time::register_instants(&mut state).map_err(from_engine)?;
             }
             (self.library.register)(&mut state, settings.names).map_err(from_engine)?;
             if settings.names == Names::Postgres {

@@ -58,6 +58,20 @@ pub(crate) fn is_written(data_type: &DataType) -> bool {
         )
 }
 
+/// Returns values as a cast to text writes them, if that takes more than their digits: those of
+/// texts, integers, booleans and bytes stay as they are.
+///
+/// # Errors
+///
+/// Returns an error if the work must stop.
+pub fn as_written(values: ArrayRef) -> Result<ArrayRef> {
+    let data_type = values.data_type();
+    Ok(match is_written(data_type) || data_type.is_decimal() {
+        true => Arc::new(texts(&values)?),
+        false => values,
+    })
+}
+
 /// Returns `CAST(value AS target)` for a type that [`is_written`] here; `target` is a text type.
 pub(crate) fn written(value: Expr, target: DataType) -> Expr {
     let function = Text {

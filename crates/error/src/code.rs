@@ -41,6 +41,7 @@ pub enum Code {
     SubqueryRows,
     ArraySubscript,
     JsonSubscript,
+    JsonDatetime,
     JsonArgument,
     JsonSingle,
     JsonArray,
@@ -142,6 +143,7 @@ impl Code {
             Code::SubqueryRows => "21000",
             Code::ArraySubscript => "2202E",
             Code::JsonSubscript => "22033",
+            Code::JsonDatetime => "22031",
             Code::JsonArgument => "22036",
             Code::JsonSingle => "22038",
             Code::JsonArray => "22039",
@@ -240,6 +242,7 @@ impl Code {
             Code::SubqueryRows => "SUBQUERY_MULTIPLE_ROWS",
             Code::ArraySubscript => "INVALID_ARRAY_SUBSCRIPT",
             Code::JsonSubscript => "INVALID_JSON_SUBSCRIPT",
+            Code::JsonDatetime => "INVALID_JSON_DATETIME",
             Code::JsonArgument => "NON_NUMERIC_JSON_ITEM",
             Code::JsonSingle => "SINGLE_JSON_ITEM_REQUIRED",
             Code::JsonArray => "JSON_ARRAY_NOT_FOUND",
@@ -363,6 +366,7 @@ impl Code {
                 self,
                 Code::ArraySubscript
                     | Code::JsonSubscript
+                    | Code::JsonDatetime
                     | Code::JsonArgument
                     | Code::JsonSingle
                     | Code::JsonArray

@@ -41,6 +41,7 @@ pub(super) fn code_of(code: Code) -> Grpc {
         | Code::SubqueryRows
         | Code::ArraySubscript
         | Code::JsonSubscript
+        | Code::JsonDatetime
         | Code::JsonArgument
         | Code::JsonSingle
         | Code::JsonArray

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use lakegate_catalog::access::{
     Access, ControlSnapshot, PRIMARY_WORKGROUP, Workgroup, WorkgroupState,
 };
@@ -40,6 +40,8 @@ pub(crate) struct Moment {
     /// The changes of the catalog and of control data that are visible: never lower than at an
     /// earlier moment, and higher after each change, also across restarts.
     pub changes: u64,
+    /// When the transaction block began that the statement is in.
+    pub block_began: Option<DateTime<Utc>>,
 }
 
 impl Gateway {
@@ -96,6 +98,7 @@ impl Gateway {
             catalog_version,
             // Versions of a draft are not comparable with those of the catalog.
             changes: committed + u64::from(has_own),
+            block_began: None,
         })
     }
 

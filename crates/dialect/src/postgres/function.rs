@@ -5,6 +5,7 @@ use std::hash::{Hash, Hasher};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
+use arrow::array::ArrayRef;
 use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::ScalarValue;
 use datafusion::error::{DataFusionError, Result};
@@ -12,7 +13,7 @@ use datafusion::logical_expr::{
     ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
     TypeSignature, Volatility,
 };
-use lakegate_engine::{bounded, stop};
+use lakegate_engine::{as_written, bounded, stop};
 
 use super::cell::{Cell, PG_TYPE, build_array, cells_of};
 
@@ -31,6 +32,8 @@ pub struct PgFunction {
     pg_type: Option<&'static str>,
     /// Returns NULL for a NULL argument, without a call.
     strict: bool,
+    /// Takes what is no text, integer or boolean as its text.
+    of_texts: bool,
     body: Arc<Body>,
 }
 
@@ -48,6 +51,7 @@ impl PgFunction {
             returns,
             pg_type: None,
             strict: true,
+            of_texts: false,
             body: Arc::new(body),
         }
     }
@@ -62,6 +66,13 @@ impl PgFunction {
             check(args)?;
             body(args)
         });
+        self
+    }
+
+    /// Calls the function with the texts that casts write, in place of numbers with a fraction, times,
+    /// arrays and rows.
+    pub fn of_texts(mut self) -> Self {
+        self.of_texts = true;
         self
     }
 
@@ -97,6 +108,13 @@ impl PgFunction {
 
     pub fn into_udf(self) -> Arc<ScalarUDF> {
         Arc::new(ScalarUDF::new_from_impl(self))
+    }
+
+    fn cells(&self, array: ArrayRef) -> Result<Vec<Cell<'static>>> {
+        match self.of_texts {
+            true => cells_of(&as_written(array)?),
+            false => cells_of(&array),
+        }
     }
 }
 
@@ -157,9 +175,9 @@ impl ScalarUDFImpl for PgFunction {
             .args
             .into_iter()
             .map(|arg| match arg {
-                ColumnarValue::Array(array) => cells_of(&array),
+                ColumnarValue::Array(array) => self.cells(array),
                 ColumnarValue::Scalar(scalar) => {
-                    let cell = cells_of(&scalar.to_array()?)?.pop().unwrap_or(Cell::Null);
+                    let cell = self.cells(scalar.to_array()?)?.pop().unwrap_or(Cell::Null);
                     Ok(vec![cell; rows])
                 }
             })

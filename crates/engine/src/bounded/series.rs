@@ -4,9 +4,10 @@
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::compute::cast;
 use arrow::datatypes::{
-    DataType, Int64Type, IntervalMonthDayNanoType, IntervalUnit, TimeUnit, TimestampMicrosecondType,
+    DataType, Int64Type, IntervalMonthDayNano, IntervalMonthDayNanoType, IntervalUnit, TimeUnit,
+    TimestampMicrosecondType,
 };
-use datafusion::error::Result;
+use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs};
 use lakegate_error::{Code, Error};
 
@@ -102,6 +103,10 @@ fn position(array: &ArrayRef, row: usize) -> Result<Option<i128>> {
 }
 
 /// Returns a step: an integer, or an interval in nanoseconds. `None` for NULL and for other types.
+///
+/// # Errors
+///
+/// The step is zero.
 fn length(array: &ArrayRef, row: usize) -> Result<Option<i128>> {
     if matches!(array.data_type(), DataType::Interval(_)) && !array.is_null(row) {
         let interval = cast(
@@ -109,10 +114,20 @@ fn length(array: &ArrayRef, row: usize) -> Result<Option<i128>> {
             &DataType::Interval(IntervalUnit::MonthDayNano),
         )?;
         let value = interval.as_primitive::<IntervalMonthDayNanoType>().value(0);
+        if value == IntervalMonthDayNano::ZERO {
+            return Err(no_step());
+        }
         let days = i128::from(value.months) * 28 + i128::from(value.days);
         return Ok(Some(days * DAY + i128::from(value.nanoseconds)));
     }
-    position(array, row)
+    match position(array, row)? {
+        Some(0) if array.data_type().is_integer() => Err(no_step()),
+        step => Ok(step),
+    }
+}
+
+fn no_step() -> DataFusionError {
+    Error::new(Code::InvalidParameter, "step size cannot equal zero").into()
 }
 
 #[cfg(test)]
@@ -141,6 +156,19 @@ mod tests {
         ] {
             let error = run(sql).await.unwrap_err();
             assert!(error.to_string().contains("are the most"), "{sql}: {error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_step_of_zero_is_an_error() {
+        for sql in [
+            "SELECT generate_series(1, 10, 0)",
+            "SELECT range(1, 10, 0)",
+            "SELECT generate_series(TIMESTAMP '2000-01-01', TIMESTAMP '2020-01-01', INTERVAL '0' DAY)",
+        ] {
+            let error = run(sql).await.unwrap_err();
+            let said = "step size cannot equal zero";
+            assert!(error.to_string().contains(said), "{sql}: {error}");
         }
     }
 

@@ -7,6 +7,7 @@
 //! justify_days(i), justify_hours(i),        30 days are a month, 24 hours a day
 //! justify_interval(i)
 //! make_timestamp(y, m, d, h, m, s)          make_timestamptz: in the session's or a given zone
+//! make_time(h, m, s)                        an error at the end of the day
 //! isfinite(time)                            always true
 //! ```
 
@@ -14,7 +15,7 @@ use std::sync::Arc;
 
 use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Int32Array, IntervalMonthDayNanoArray,
-    TimestampMicrosecondArray,
+    Time64NanosecondArray, TimestampMicrosecondArray,
 };
 use arrow::datatypes::{
     DataType, Float64Type, Int64Type, IntervalMonthDayNano, TimeUnit, TimestampMicrosecondType,
@@ -31,6 +32,7 @@ use lakegate_error::{Code, Error};
 use super::SECOND;
 use super::calendar::{DAY, at, date_of, days_in_month, days_of, split};
 use super::clock::Clock;
+use super::day_times::end_of_day;
 use super::input::out_of_range;
 use super::zoned::{INTERVAL, intervals};
 use super::zones::moved;
@@ -45,16 +47,18 @@ enum Kind {
     JustifyHours,
     JustifyInterval,
     IsFinite,
+    MakeTime,
     MakeTimestamp,
     MakeTimestampTz,
 }
 
-const ALL: [Kind; 7] = [
+const ALL: [Kind; 8] = [
     Kind::Age,
     Kind::JustifyDays,
     Kind::JustifyHours,
     Kind::JustifyInterval,
     Kind::IsFinite,
+    Kind::MakeTime,
     Kind::MakeTimestamp,
     Kind::MakeTimestampTz,
 ];
@@ -90,6 +94,7 @@ impl OfTimes {
             Kind::Age => "two times",
             Kind::JustifyDays | Kind::JustifyHours | Kind::JustifyInterval => "an interval",
             Kind::IsFinite => "a time or an interval",
+            Kind::MakeTime => "hour, minute and seconds",
             Kind::MakeTimestamp => "year, month, day, hour, minute and seconds",
             Kind::MakeTimestampTz => "year, month, day, hour, minute and seconds, and a time zone",
         };
@@ -123,6 +128,7 @@ impl ScalarUDFImpl for OfTimes {
             Kind::JustifyHours => "justify_hours",
             Kind::JustifyInterval => "justify_interval",
             Kind::IsFinite => "isfinite",
+            Kind::MakeTime => "make_time",
             Kind::MakeTimestamp => "make_timestamp",
             Kind::MakeTimestampTz => "make_timestamptz",
         }
@@ -136,8 +142,10 @@ impl ScalarUDFImpl for OfTimes {
         let micros = |zone| DataType::Timestamp(TimeUnit::Microsecond, zone);
         let is_text = |of: &DataType| of.is_string() || of.is_null();
         Ok(match (self.kind, types) {
-            // The age of a transaction's id.
-            (Kind::Age, [left, id]) if id.is_integer() => vec![left.clone(), id.clone()],
+            // The age of a transaction's id, since today.
+            (Kind::Age, [DataType::Date32, id]) if id.is_integer() => {
+                vec![DataType::Date32, id.clone()]
+            }
             (Kind::Age, [left, right]) => {
                 let of = |of: &DataType| match of {
                     DataType::Timestamp(_, zone) => Ok(micros(zone.clone())),
@@ -153,10 +161,11 @@ impl ScalarUDFImpl for OfTimes {
                 _ => return Err(self.wrong()),
             },
             (Kind::IsFinite, [of]) if of.is_temporal() => vec![of.clone()],
+            (Kind::MakeTime, [_, _, _]) => parts(2),
             (Kind::MakeTimestamp, [_, _, _, _, _, _])
-            | (Kind::MakeTimestampTz, [_, _, _, _, _, _]) => parts(),
+            | (Kind::MakeTimestampTz, [_, _, _, _, _, _]) => parts(5),
             (Kind::MakeTimestampTz, [_, _, _, _, _, _, zone]) if is_text(zone) => {
-                let mut parts = parts();
+                let mut parts = parts(5);
                 parts.push(DataType::Utf8);
                 parts
             }
@@ -168,6 +177,7 @@ impl ScalarUDFImpl for OfTimes {
         Ok(match self.kind {
             Kind::Age if types.get(1).is_some_and(DataType::is_integer) => DataType::Int32,
             Kind::IsFinite => DataType::Boolean,
+            Kind::MakeTime => DataType::Time64(TimeUnit::Nanosecond),
             Kind::MakeTimestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
             Kind::MakeTimestampTz => {
                 DataType::Timestamp(TimeUnit::Microsecond, Some(Arc::clone(&self.zone)))
@@ -210,6 +220,7 @@ impl ScalarUDFImpl for OfTimes {
                     .collect();
                 Arc::new(finite)
             }
+            (Kind::MakeTime, [hours, minutes, seconds]) => times(hours, minutes, seconds)?,
             (Kind::MakeTimestamp | Kind::MakeTimestampTz, columns) => self.made(columns)?,
             (_, [of]) => {
                 let justified: IntervalMonthDayNanoArray = intervals(of)?.try_unary(|of| {
@@ -218,8 +229,9 @@ impl ScalarUDFImpl for OfTimes {
                         Kind::JustifyHours => justified_hours(of),
                         _ => justified(of),
                     };
-                    justified
-                        .ok_or_else(|| Error::new(Code::NumericOutOfRange, "interval out of range"))
+                    justified.ok_or_else(|| {
+                        Error::new(Code::DatetimeOutOfRange, "interval out of range")
+                    })
                 })?;
                 Arc::new(justified)
             }
@@ -232,8 +244,9 @@ impl ScalarUDFImpl for OfTimes {
     }
 }
 
-fn parts() -> Vec<DataType> {
-    let mut parts = vec![DataType::Int64; 5];
+/// Returns the types of so many whole parts of a time, and of its seconds.
+fn parts(whole: usize) -> Vec<DataType> {
+    let mut parts = vec![DataType::Int64; whole];
     parts.push(DataType::Float64);
     parts
 }
@@ -267,6 +280,45 @@ impl OfTimes {
             })
             .collect::<Result<TimestampMicrosecondArray, Error>>()?;
         Ok(Arc::new(made.with_data_type(self.return_type(&[])?)))
+    }
+}
+
+fn times(hours: &ArrayRef, minutes: &ArrayRef, seconds: &ArrayRef) -> Result<ArrayRef> {
+    let minutes = minutes.as_primitive::<Int64Type>().iter();
+    let seconds = seconds.as_primitive::<Float64Type>().iter();
+    let times = hours
+        .as_primitive::<Int64Type>()
+        .iter()
+        .zip(minutes)
+        .zip(seconds)
+        .map(|((hour, minute), seconds)| match (hour, minute, seconds) {
+            (Some(hour), Some(minute), Some(seconds)) => {
+                time_of_day(hour, minute, seconds).map(|micros| Some(micros * 1000))
+            }
+            _ => Ok(None),
+        })
+        .collect::<Result<Time64NanosecondArray, Error>>()?;
+    Ok(Arc::new(times))
+}
+
+/// Returns the time of day with these parts, in microseconds since midnight.
+///
+/// # Errors
+///
+/// A part is out of range, or the time is the end of the day.
+fn time_of_day(hour: i64, minute: i64, seconds: f64) -> Result<i64, Error> {
+    let micros = (seconds * SECOND as f64).round_ties_even();
+    let is_time = (0..=24).contains(&hour)
+        && (0..60).contains(&minute)
+        && (0.0..=(60 * SECOND) as f64).contains(&micros);
+    let time = is_time.then(|| (hour * 60 + minute) * 60 * SECOND + micros as i64);
+    match time {
+        Some(time) if time < DAY => Ok(time),
+        Some(DAY) => Err(end_of_day()),
+        _ => Err(Error::new(
+            Code::DatetimeOutOfRange,
+            format!("time field value out of range: {hour}:{minute:02}:{seconds:02}"),
+        )),
     }
 }
 
@@ -387,4 +439,45 @@ fn justified(of: IntervalMonthDayNano) -> Option<IntervalMonthDayNano> {
         (days, nanos) = (days + 1, nanos - DAY_NANOS);
     }
     Some(IntervalMonthDayNano::new(months, days, nanos))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    // PostgreSQL 15, but for the end of the day.
+    #[test]
+    fn times_of_day_are_made_of_their_parts() {
+        assert_eq!(time_of_day(0, 0, 0.0).unwrap(), 0);
+        assert_eq!(time_of_day(10, 59, 60.0).unwrap(), 11 * 3600 * SECOND);
+        assert_eq!(time_of_day(1, 2, 3.000_000_4).unwrap(), 3723 * SECOND);
+        assert_eq!(time_of_day(1, 2, -1e-7).unwrap(), 3720 * SECOND);
+        for (hour, minute, seconds) in [(24, 0, 0.0), (23, 59, 60.0), (23, 59, 59.999_999_9)] {
+            let error = time_of_day(hour, minute, seconds).unwrap_err();
+            assert_eq!(
+                error.code(),
+                Code::NotSupported,
+                "{hour} {minute} {seconds}"
+            );
+        }
+        for (hour, minute, seconds) in [
+            (24, 0, 0.5),
+            (24, 1, 0.0),
+            (25, 0, 0.0),
+            (-1, 0, 0.0),
+            (1, 60, 0.0),
+            (1, 0, 60.1),
+            (1, 0, -1.0),
+            (1, 0, f64::NAN),
+            (i64::MAX, i64::MIN, f64::INFINITY),
+        ] {
+            let error = time_of_day(hour, minute, seconds).unwrap_err();
+            assert_eq!(
+                error.code(),
+                Code::DatetimeOutOfRange,
+                "{hour} {minute} {seconds}"
+            );
+        }
+    }
 }

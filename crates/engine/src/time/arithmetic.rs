@@ -294,7 +294,10 @@ impl Scale {
                 whole_days as i32,
                 nanoseconds as i64,
             )),
-            false => Err(Error::new(Code::NumericOutOfRange, "interval out of range")),
+            false => Err(Error::new(
+                Code::DatetimeOutOfRange,
+                "interval out of range",
+            )),
         }
     }
 }

@@ -61,6 +61,10 @@ impl ScalarUDFImpl for AtTimeZone {
         };
         let zone = match zone {
             DataType::Interval(_) => INTERVAL,
+            of if of.is_numeric() || of.is_temporal() || *of == DataType::Boolean => {
+                let message = format!("AT TIME ZONE takes the name of a zone, not {of}");
+                return Err(Error::new(Code::FunctionNotFound, message).into());
+            }
             _ => DataType::Utf8,
         };
         let time = match time {

@@ -10,12 +10,20 @@ use datafusion::error::Result;
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility,
 };
+use lakegate_error::Error;
 
 use super::calendar::DAY;
 use super::zoned::{INTERVAL, intervals};
 use crate::expressions;
 
 const TIME: DataType = DataType::Time64(TimeUnit::Nanosecond);
+
+/// Returns the error of 24:00:00, a time of day in PostgreSQL. The functions of the engine, and
+/// clients over Arrow, have none after 23:59:59.999999.
+pub fn end_of_day() -> Error {
+    Error::not_supported("the time of day 24:00:00 is not supported")
+        .with_hint("times of day end before midnight: use 00:00:00 of the next day")
+}
 
 /// Returns a cast between a time of day and an interval; `None` for other types.
 pub(super) fn casted(expr: &Expr, from: &DataType, to: &DataType) -> Option<Expr> {

@@ -23,6 +23,7 @@ use lakegate_error::{Code, Error};
 
 use super::calendar::DAY;
 use super::clock::Clock;
+use super::day_times::end_of_day;
 use super::moment::{Fault, Moment};
 use super::period;
 use crate::expressions;
@@ -148,10 +149,9 @@ fn read(texts: &ArrayRef, to: &DataType, digits: u8, strict: bool) -> Result<Arr
         DataType::Time64(TimeUnit::Nanosecond) => {
             Arc::new(each::<Time64NanosecondType>(texts, to, strict, |text| {
                 let micros = Moment::read(text, digits)?.time_of_day()?;
-                // DataFusion's times of day end before 24:00.
                 match micros < DAY {
                     true => Ok(micros * 1000),
-                    false => Err(Fault::Range),
+                    false => Err(Fault::EndOfDay),
                 }
             })?)
         }
@@ -188,6 +188,7 @@ fn error(text: &str, to: &DataType, fault: Fault) -> Error {
     let shown: String = text.chars().take(100).collect();
     let name = name_of(to);
     match fault {
+        Fault::EndOfDay => end_of_day(),
         Fault::Range => Error::new(
             Code::DatetimeOutOfRange,
             format!("date/time field value out of range: \"{shown}\""),
@@ -269,5 +270,5 @@ pub fn interval_of_text(text: &str) -> Option<IntervalMonthDayNano> {
 }
 
 pub(super) fn out_of_range() -> Error {
-    Error::new(Code::NumericOutOfRange, "timestamp out of range")
+    Error::new(Code::DatetimeOutOfRange, "timestamp out of range")
 }

@@ -29,6 +29,7 @@ use datafusion::logical_expr::{
 use datafusion::optimizer::AnalyzerRule;
 
 use super::at_zone::AT_TIME_ZONE;
+use super::instants::{CLOCK_TIMESTAMP, STATEMENT_TIMESTAMP};
 use super::length::compares;
 use super::zones::is_utc;
 use crate::expressions;
@@ -85,6 +86,8 @@ fn makes_zoned(expr: &Expr) -> bool {
                 || matches!(
                     name,
                     "now"
+                        | STATEMENT_TIMESTAMP
+                        | CLOCK_TIMESTAMP
                         | "timezone"
                         | "from_unixtime"
                         | "from_unixtime_nanos"

@@ -41,6 +41,7 @@ mod fields;
 mod from_template;
 mod functions;
 mod input;
+mod instants;
 mod length;
 mod make_date;
 mod meeting;
@@ -51,6 +52,7 @@ mod parts;
 mod period;
 mod period_template;
 mod precision;
+mod reach;
 mod rule;
 mod series;
 mod template;
@@ -70,12 +72,15 @@ pub use at_zone::AT_TIME_ZONE;
 pub use clock::Clock;
 use datafusion::error::Result;
 use datafusion::execution::{FunctionRegistry, SessionState};
+pub use day_times::end_of_day;
 pub(crate) use extremes::best_places;
 pub(crate) use fields::has_fraction;
 pub use input::{
     date_of_text, instant_of_text, interval_in_words, interval_of_text, rounded_interval_in_words,
     time_of_text, timestamp_of_text,
 };
+pub use instants::begin_statement;
+pub(crate) use instants::register_instants;
 pub(crate) use length::{are_lists, compares, length, lengths};
 pub use meeting::MeetingZones;
 pub(crate) use output::{texts as texts_of_timestamps, write_date};

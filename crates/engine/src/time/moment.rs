@@ -35,6 +35,8 @@ pub(super) enum Fault {
     Syntax,
     /// A part of it is out of range.
     Range,
+    /// It is 24:00, as a time of day.
+    EndOfDay,
 }
 
 /// The last year of PostgreSQL's dates.

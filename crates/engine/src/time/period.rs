@@ -198,12 +198,11 @@ impl Period {
                 is_time = true;
                 rest = time;
                 last = None;
-                if rest.is_empty() {
-                    return Err(Fault::Syntax);
-                }
                 continue;
             }
+            let start = rest;
             let number = taken_number(&mut rest).ok_or(Fault::Syntax)?;
+            let written = start.get(..start.len() - rest.len()).unwrap_or_default();
             let letter = rest.chars().next().ok_or(Fault::Syntax)?;
             let unit = match (is_time, letter) {
                 (false, 'Y') => Unit::Year,
@@ -220,7 +219,10 @@ impl Period {
                 return Err(Fault::Syntax);
             }
             last = Some(unit);
-            self.add(number.ok_or(Fault::Range)?, unit)?;
+            let mut number = number.ok_or(Fault::Range)?;
+            // Here the fraction is that of the nearest double: 8.6 has 0.5999999999999996.
+            number.fraction = written.parse().map_or(number.fraction, f64::fract);
+            self.add(number, unit)?;
             rest = rest.get(1..).unwrap_or_default();
         }
         Ok(())
@@ -445,6 +447,10 @@ mod tests {
             ("P1Y2M3DT4H5M6S", 14, 3, 14_706 * second),
             ("PT1.5H", 0, 0, 5400 * second),
             ("P-1Y1W", -12, 7, 0),
+            ("PT", 0, 0, 0),
+            ("P1DT", 0, 1, 0),
+            ("P8.6M7.3WT6.66H", 8, 68, 119_016 * second),
+            ("P-1.5M", -1, -15, 0),
             ("1.5 years 1.5 months", 19, 15, 0),
             ("-1.5 months", -1, -15, 0),
             ("1.5 weeks", 0, 10, 43_200 * second),
@@ -471,7 +477,7 @@ mod tests {
             assert_eq!(read(text), Ok(expected), "{text}");
         }
         let wrong = "|day|1 fortnight|1day2hours|1 day1 hour|1 1|1 day 1 day|1 quarter|1e3 days|infinity|1,000 days|P|\
-            PT|P1D1Y|2:-03|5.year|100 ago|p1d|36:00:00 25 us|36:00:00 -0.5 day|1.5 sec 3 us|1 hour 2:03|1 day x|ago|🦀";
+            PTT|P1D1Y|2:-03|5.year|100 ago|p1d|36:00:00 25 us|36:00:00 -0.5 day|1.5 sec 3 us|1 hour 2:03|1 day x|ago|🦀";
         for text in wrong.split('|') {
             assert_eq!(read(text), Err(Fault::Syntax), "{text}");
         }

@@ -77,6 +77,8 @@ impl Fields {
     /// Writes one field. Returns whether it is a number; `None` if an interval has no such field.
     fn write(&self, out: &mut String, pattern: &str, letters: Letters, bare: bool) -> Option<bool> {
         let years = self.months / 12;
+        // Fractions of a second have all their digits.
+        let bare = bare && !pattern.starts_with("FF") && !matches!(pattern, "MS" | "US");
         // A minus sign is not one of the digits.
         let mut number = |value: i64, width: usize| {
             let width = if bare { 0 } else { width };
@@ -209,6 +211,7 @@ mod tests {
             ("DDD Q|FMRM", (-12, -1, 0), "-361 |I"),
             ("DDD WW RM|", (0, 0, 0), "000 01 |"),
             ("FF1 FF3 FF6", (0, 0, time), "7 789 789000"),
+            ("FMSS.FMMS FMUS|FMFF3", (0, 0, 5_000), "0.005 005000|005"),
             ("FF1 FF3 FF6", (0, 0, -10_000), "0 -10 -10000"),
             ("FF1 FF3 FF6", (0, 0, -500), "0 000 -00500"),
             ("SS.MS", (0, 0, -1_500_000), "-01.-500"),

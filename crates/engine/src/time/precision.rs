@@ -1,10 +1,15 @@
-//! `CAST(x AS TIMESTAMP(p))` for a precision below microseconds, which DataFusion's types do not
-//! have. The value is rounded half up, as in Trino.
+//! `CAST(x AS TIMESTAMP(p))`, and of times of day and intervals, for a precision below microseconds,
+//! which DataFusion's types do not have. The value is rounded half up, as in Trino; an interval half
+//! away from zero, as in PostgreSQL.
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, TimestampMicrosecondArray};
-use arrow::datatypes::{DataType, TimeUnit, TimestampMicrosecondType};
+use arrow::array::{
+    ArrayRef, AsArray, IntervalMonthDayNanoArray, Time64NanosecondArray, TimestampMicrosecondArray,
+};
+use arrow::datatypes::{
+    DataType, IntervalMonthDayNano, Time64NanosecondType, TimeUnit, TimestampMicrosecondType,
+};
 use datafusion::common::ScalarValue;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::{FunctionRegistry, SessionState};
@@ -14,9 +19,13 @@ use datafusion::logical_expr::{
 };
 use lakegate_error::Error;
 
+use super::calendar::DAY;
+use super::day_times::end_of_day;
 use super::input::{MAX_DIGITS, TimeOfText, out_of_range};
+use super::zoned::{INTERVAL, intervals};
+use crate::expressions;
 
-/// Called as `f(timestamp, digits)`.
+/// Called as `f(value, digits)`, with a timestamp, a time of day or an interval.
 pub const PRECISION_FUNCTION: &str = "timestamp_to_precision";
 
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -62,7 +71,9 @@ impl ScalarUDFImpl for ToPrecision {
             Some(DataType::Timestamp(_, zone)) => {
                 Ok(DataType::Timestamp(TimeUnit::Microsecond, zone.clone()))
             }
-            _ => Err(Error::invalid(format!("{PRECISION_FUNCTION} takes a timestamp")).into()),
+            Some(DataType::Time64(_)) => Ok(DataType::Time64(TimeUnit::Nanosecond)),
+            Some(DataType::Interval(_) | DataType::Duration(_)) => Ok(INTERVAL),
+            _ => Err(Error::invalid(format!("{PRECISION_FUNCTION} takes a time")).into()),
         }
     }
 
@@ -81,11 +92,30 @@ impl ScalarUDFImpl for ToPrecision {
         let digits = digits_of(digits)
             .ok_or_else(|| Error::invalid("the precision of a timestamp is a number"))?;
         let unit = 10i64.pow(u32::from(MAX_DIGITS.saturating_sub(digits)));
+        if *args.return_field.data_type() == INTERVAL {
+            return expressions::applied(Some(times), |periods| {
+                let rounded: IntervalMonthDayNanoArray =
+                    intervals(periods)?.unary(|period| rounded_period(period, unit));
+                Ok(Arc::new(rounded))
+            });
+        }
         let times = times.cast_to(args.return_field.data_type(), None)?;
         Ok(match times {
             ColumnarValue::Scalar(ScalarValue::TimestampMicrosecond(time, zone)) => {
                 let time = time.map(|time| rounded(time, unit)).transpose()?;
                 ColumnarValue::Scalar(ScalarValue::TimestampMicrosecond(time, zone))
+            }
+            ColumnarValue::Scalar(ScalarValue::Time64Nanosecond(time)) => {
+                let time = time.map(|time| rounded_time(time, unit)).transpose()?;
+                ColumnarValue::Scalar(ScalarValue::Time64Nanosecond(time))
+            }
+            ColumnarValue::Array(times) if matches!(times.data_type(), DataType::Time64(_)) => {
+                let rounded = times
+                    .as_primitive::<Time64NanosecondType>()
+                    .iter()
+                    .map(|time| time.map(|time| rounded_time(time, unit)).transpose())
+                    .collect::<Result<Time64NanosecondArray, Error>>()?;
+                ColumnarValue::Array(Arc::new(rounded))
             }
             ColumnarValue::Array(times) => ColumnarValue::Array(all_rounded(&times, unit)?),
             other => other,
@@ -102,6 +132,29 @@ fn all_rounded(times: &ArrayRef, unit: i64) -> Result<ArrayRef> {
     Ok(Arc::new(rounded.with_data_type(times.data_type().clone())))
 }
 
+/// Rounds a time of day in nanoseconds to a multiple of `unit` in microseconds, half up.
+///
+/// # Errors
+///
+/// The result is the end of the day.
+fn rounded_time(time: i64, unit: i64) -> Result<i64, Error> {
+    let micros = rounded(time.div_euclid(1000), unit)?;
+    match micros < DAY {
+        true => Ok(micros * 1000),
+        false => Err(end_of_day()),
+    }
+}
+
+/// Rounds the time of an interval to a multiple of `unit` in microseconds, half away from zero.
+fn rounded_period(period: IntervalMonthDayNano, unit: i64) -> IntervalMonthDayNano {
+    let micros = period.nanoseconds / 1000;
+    let half = unit / 2 * micros.signum();
+    // Intervals have 64 bits of nanoseconds, so the sum of microseconds fits, and the product may
+    // not.
+    let rounded = (micros + half) / unit * unit;
+    IntervalMonthDayNano::new(period.months, period.days, rounded.saturating_mul(1000))
+}
+
 /// Rounds to a multiple of `unit`, half up.
 fn rounded(time: i64, unit: i64) -> Result<i64, Error> {
     let rest = time.rem_euclid(unit);
@@ -115,7 +168,38 @@ fn rounded(time: i64, unit: i64) -> Result<i64, Error> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use lakegate_error::Code;
+
+    use super::super::SECOND;
     use super::*;
+
+    #[test]
+    fn intervals_are_rounded_away_from_zero() {
+        for (micros, expected) in [
+            (1_450_000, 1_500_000),
+            (1_449_999, 1_400_000),
+            (-1_450_000, -1_500_000),
+            (-1_449_999, -1_400_000),
+            (0, 0),
+        ] {
+            let period = IntervalMonthDayNano::new(-1, 2, micros * 1000);
+            let expected = IntervalMonthDayNano::new(-1, 2, expected * 1000);
+            assert_eq!(rounded_period(period, 100_000), expected);
+        }
+        for nanos in [i64::MAX, i64::MIN] {
+            let period = IntervalMonthDayNano::new(0, 0, nanos);
+            let _ = rounded_period(period, SECOND);
+        }
+    }
+
+    #[test]
+    fn a_time_of_day_does_not_become_that_of_the_next_day() {
+        assert_eq!(rounded_time(1_499_999_999, SECOND).unwrap(), 1_000_000_000);
+        let last = DAY * 1000 - 1000;
+        assert_eq!(rounded_time(last, 1).unwrap(), last);
+        let error = rounded_time(last, 10).unwrap_err();
+        assert_eq!(error.code(), Code::NotSupported);
+    }
 
     #[test]
     fn halves_are_rounded_up() {

@@ -18,7 +18,7 @@ use datafusion::optimizer::AnalyzerRule;
 
 use super::input::{MAX_DIGITS, TimeOfText, is_read};
 use super::types::{in_microseconds, with_texts};
-use super::{day_times, extremes, fields, length, parts, precision, zoned, zones};
+use super::{day_times, extremes, fields, length, parts, precision, reach, zoned, zones};
 use crate::{expressions, texts};
 
 /// Replaces DataFusion's nanoseconds with microseconds, and writes times as text as PostgreSQL
@@ -55,7 +55,9 @@ impl AnalyzerRule for WindowsByLength {
                 }
             }
             Expr::WindowFunction(window) => {
-                let wider = of_timestamps(window, schema).or_else(|| of_wider(window, schema));
+                let wider = of_timestamps(window, schema)
+                    .or_else(|| of_wider(window, schema))
+                    .or_else(|| reach::checked(window, schema));
                 match wider {
                     Some(window) => Transformed::yes(Expr::WindowFunction(Box::new(window))),
                     None => Transformed::no(expr),

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, StringBuilder};
+use arrow::array::{Array, ArrayRef, AsArray, StringBuilder, TimestampMicrosecondArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, TimeUnit, TimestampMicrosecondType};
 use datafusion::common::ScalarValue;
@@ -33,7 +33,9 @@ use crate::{numerals, stop};
 pub fn register(state: &mut SessionState) -> Result<()> {
     numerals::register(state)?;
     if let Some(inner) = state.scalar_functions().get("to_char").cloned() {
-        state.register_udf(Arc::new(ScalarUDF::new_from_impl(ToChar::new(inner))))?;
+        let zone = state.config_options().execution.time_zone.clone();
+        let function = ToChar::new(inner, zone.as_deref());
+        state.register_udf(Arc::new(ScalarUDF::new_from_impl(function)))?;
     }
     Ok(())
 }
@@ -41,12 +43,14 @@ pub fn register(state: &mut SessionState) -> Result<()> {
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct ToChar {
     inner: Arc<ScalarUDF>,
+    /// The session's time zone, by whose clock a date is midnight.
+    zone: Option<Arc<str>>,
     /// Numbers and intervals, and what the inner function takes.
     signature: Signature,
 }
 
 impl ToChar {
-    fn new(inner: Arc<ScalarUDF>) -> Self {
+    fn new(inner: Arc<ScalarUDF>, zone: Option<&str>) -> Self {
         let text = TypeSignatureClass::Native(logical_string());
         let of = |class: TypeSignatureClass| {
             TypeSignature::Coercible(vec![
@@ -64,7 +68,11 @@ impl ToChar {
             ],
             known.volatility,
         );
-        Self { inner, signature }
+        Self {
+            inner,
+            zone: zone.map(Arc::from),
+            signature,
+        }
     }
 }
 
@@ -90,8 +98,12 @@ impl ScalarUDFImpl for ToChar {
     }
 
     fn with_updated_config(&self, config: &ConfigOptions) -> Option<ScalarUDF> {
-        let inner = Arc::new(self.inner.inner().with_updated_config(config)?);
-        Some(ScalarUDF::new_from_impl(Self::new(inner)))
+        let inner = match self.inner.inner().with_updated_config(config) {
+            Some(inner) => Arc::new(inner),
+            None => Arc::clone(&self.inner),
+        };
+        let zone = config.execution.time_zone.as_deref();
+        Some(ScalarUDF::new_from_impl(Self::new(inner, zone)))
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
@@ -123,7 +135,7 @@ impl ScalarUDFImpl for ToChar {
         } else if is_period {
             texts_of_periods(&times, &templates)?
         } else {
-            texts(&times, &templates)?
+            texts(&times, &templates, self.zone.as_deref())?
         };
         let texts = cast(&texts, args.return_field.data_type())?;
         Ok(match constant {
@@ -168,13 +180,23 @@ fn texts_of_periods(periods: &ArrayRef, templates: &ArrayRef) -> Result<ArrayRef
     Ok(Arc::new(texts.finish()))
 }
 
-fn texts(times: &ArrayRef, templates: &ArrayRef) -> Result<ArrayRef> {
+/// `session`: the time zone by whose clock a date is midnight.
+fn texts(times: &ArrayRef, templates: &ArrayRef, session: Option<&str>) -> Result<ArrayRef> {
     let zone = match times.data_type() {
         DataType::Timestamp(_, zone) => zone.clone(),
+        DataType::Date32 | DataType::Date64 => session.map(Arc::from),
         _ => None,
     };
     let clock = zone.as_deref().map(Clock::of).transpose()?;
-    let times = match times.data_type() {
+    let times: ArrayRef = match times.data_type() {
+        DataType::Date32 | DataType::Date64 => {
+            let clock = clock.unwrap_or(Clock::UTC);
+            let shown = cast(times, &DataType::Timestamp(TimeUnit::Microsecond, None))?;
+            let shown = shown.as_primitive::<TimestampMicrosecondType>();
+            let midnights: TimestampMicrosecondArray =
+                shown.try_unary(|shown| clock.instant(shown).ok_or_else(out_of_range))?;
+            Arc::new(midnights)
+        }
         // A time of day is one on the first day.
         DataType::Time32(_) | DataType::Time64(_) => {
             let micros = cast(times, &DataType::Time64(TimeUnit::Microsecond))?;

@@ -154,7 +154,7 @@ pub(super) fn intervals(values: &ArrayRef) -> Result<IntervalMonthDayNanoArray> 
         let intervals = cast(values, &INTERVAL)?;
         return Ok(intervals.as_primitive::<IntervalMonthDayNanoType>().clone());
     };
-    let too_long = || Error::new(Code::NumericOutOfRange, "interval out of range");
+    let too_long = || Error::new(Code::DatetimeOutOfRange, "interval out of range");
     let micros = cast(values, &DataType::Duration(TimeUnit::Microsecond))?;
     // The cast makes NULL of more than it holds.
     if micros.null_count() > values.null_count() {

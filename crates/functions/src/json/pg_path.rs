@@ -1,6 +1,7 @@
 //! Paths of PostgreSQL's type `jsonpath`, which its dialect evaluates.
 
 use datafusion::error::Result;
+use lakegate_engine::time::Clock;
 use lakegate_error::Error;
 
 use super::path::{Failure, Item, JsonMisfit, Num, Path, Row, evaluate};
@@ -31,13 +32,14 @@ impl JsonPath {
         Path::parse_of_postgres(text).map(Self)
     }
 
-    /// Returns the items of a JSON text. `variables` is an object with the values of variables.
+    /// Returns the items of a JSON text. `variables` is an object with the values of variables;
+    /// `clock` is that of dates and times without a zone.
     ///
     /// # Errors
     ///
     /// The variables are not an object, a variable has no value, the items are too large, or the
     /// query must stop.
-    pub fn find(&self, json: &str, variables: &str) -> Result<JsonPathItems> {
+    pub fn find(&self, json: &str, variables: &str, clock: Option<Clock>) -> Result<JsonPathItems> {
         let work = Work::new("jsonb_path_query", true);
         let values = match variables.trim() {
             "" | "{}" => Vec::new(),
@@ -46,6 +48,7 @@ impl JsonPath {
         let row = Row {
             json,
             variables: &values,
+            clock,
             work: &work,
         };
         let items = match evaluate(&self.0, &row) {
@@ -72,6 +75,7 @@ fn values_of<'a>(object: &'a str, work: &Work) -> Result<Vec<(String, Option<Ite
     let row = Row {
         json: object,
         variables: &[],
+        clock: None,
         work,
     };
     let items = match evaluate(&members, &row) {
@@ -104,6 +108,7 @@ fn push(item: &Item<'_>, out: &mut String, work: &Work) -> Result<()> {
             work.builds(text.len())?;
             strings::encode(text, out);
         }
+        Item::Time(time) => strings::encode(&time.shown(), out),
         Item::Written(Number { text, .. }) | Item::Array(text) | Item::Object(text) => {
             work.builds(text.len())?;
             out.push_str(text);
@@ -129,7 +134,7 @@ mod tests {
     fn found(path: &str, json: &str, variables: &str) -> JsonPathItems {
         JsonPath::parse(path)
             .unwrap()
-            .find(json, variables)
+            .find(json, variables, None)
             .unwrap()
     }
 
@@ -325,8 +330,8 @@ mod tests {
             assert!(JsonPath::parse(path).is_err(), "{path}");
         }
         let path = JsonPath::parse("$.a").unwrap();
-        assert!(path.find("{}", "[1]").is_err());
+        assert!(path.find("{}", "[1]", None).is_err());
         let path = JsonPath::parse("$missing").unwrap();
-        assert!(path.find("{}", "").is_err());
+        assert!(path.find("{}", "", None).is_err());
     }
 }

@@ -241,15 +241,22 @@ impl PlanSlot {
         };
         if !kept.lasts() {
             let kept = Arc::into_inner(kept)?;
+            let planning = Planning {
+                block_began: moment.block_began,
+                ..kept.planning
+            };
             return Some(Reused {
                 plan: kept.plan,
                 optimized: None,
-                planning: kept.planning.begun_now(),
+                planning: planning.begun_now(),
                 kept: None,
             });
         }
         let optimized = kept.optimized_for(parameters);
-        let planning = kept.planning.clone();
+        let planning = Planning {
+            block_began: moment.block_began,
+            ..kept.planning.clone()
+        };
         Some(Reused {
             plan: kept.plan.clone(),
             planning: match &optimized {

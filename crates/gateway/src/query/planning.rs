@@ -3,6 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use arrow::datatypes::SchemaRef;
+use chrono::{DateTime, Utc};
 use datafusion::common::ScalarValue;
 use datafusion::error::Result as EngineResult;
 use datafusion::execution::SessionState;
@@ -10,8 +11,9 @@ use datafusion::logical_expr::{EmptyRelation, LogicalPlan};
 use lakegate_catalog::store::Draft;
 use lakegate_dialect::postgres::pg_catalog::{self, PgCatalog};
 use lakegate_dialect::postgres::{names_hidden_columns, names_system_columns, sorts_by_number};
+use lakegate_engine::time::begin_statement;
 use lakegate_engine::{
-    PlanSettings, check_names, early_schema, with_shown_names, without_full_lists,
+    Names, PlanSettings, check_names, early_schema, with_shown_names, without_full_lists,
 };
 use lakegate_error::{Result, from_engine};
 use lakegate_lake::meter::QueryStores;
@@ -35,6 +37,8 @@ pub(crate) struct Planning {
     pub commits: u64,
     /// The changes of the transaction block that it is in.
     pub draft: Option<Arc<dyn Draft>>,
+    /// When the transaction block began that it is in.
+    pub block_began: Option<DateTime<Utc>>,
     /// The limits of the query.
     pub limits: WorkgroupLimits,
     pub state: Arc<SessionState>,
@@ -87,9 +91,12 @@ impl Planning {
         })
     }
 
-    /// Returns the same planning for a statement that begins now, which is the time of now().
+    /// Returns the same planning for a statement that begins now. In a transaction block, `now()` is
+    /// the time of the block in PostgreSQL's sessions.
     pub(crate) fn begun_now(mut self) -> Self {
-        Arc::make_mut(&mut self.state).mark_start_execution();
+        let of_block = self.settings.names == Names::Postgres;
+        let block_began = self.block_began.filter(|_| of_block);
+        begin_statement(Arc::make_mut(&mut self.state), block_began);
         self
     }
 

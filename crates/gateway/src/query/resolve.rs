@@ -10,6 +10,7 @@ use lakegate_catalog::model::Table;
 use lakegate_dialect::Dialect;
 use lakegate_dialect::postgres::pg_catalog::{PgCatalog, oids};
 use lakegate_dialect::postgres::{CatalogReferences, SessionControl, SessionInfo, enclose_joins};
+use lakegate_engine::time::begin_statement;
 use lakegate_engine::{CATALOG, Names, PlanSettings};
 use lakegate_error::{Result, from_engine};
 use lakegate_lake::meter::QueryStores;
@@ -130,6 +131,7 @@ impl Session {
             source,
             commits: moment.commits,
             draft: moment.draft.clone(),
+            block_began: moment.block_began,
             limits,
             state: Arc::new(state),
             stores: Arc::new(stores),
@@ -227,6 +229,9 @@ impl Session {
         system
             .install(&mut state, references, keeps)
             .map_err(from_engine)?;
+        if plan_settings.names == Names::Postgres && moment.block_began.is_some() {
+            begin_statement(&mut state, moment.block_began);
+        }
         Ok(NameState {
             state,
             settings: plan_settings,

@@ -269,6 +269,7 @@ impl Session {
             .moment_in(&self.principal, self.changes().as_deref())?;
         let state = self.state.lock();
         moment.view.temporary = Arc::clone(state.transaction.temporary());
+        moment.block_began = state.transaction.began();
         Ok(moment)
     }
 

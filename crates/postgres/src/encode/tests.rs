@@ -289,7 +289,7 @@ fn timestamps_out_of_range_are_errors_and_leave_the_buffer_alone() {
             .unwrap()
             .put_data_row(&mut out, 0)
             .unwrap_err();
-        assert_eq!(error.code(), Code::NumericOutOfRange);
+        assert_eq!(error.code(), Code::DatetimeOutOfRange);
         assert_eq!(&out[..], b"before");
     }
 }

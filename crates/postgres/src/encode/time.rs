@@ -81,7 +81,7 @@ fn any_case(name: &str) -> Option<chrono_tz::Tz> {
 
 fn out_of_range(what: &str) -> Error {
     Error::new(
-        Code::NumericOutOfRange,
+        Code::DatetimeOutOfRange,
         format!("{what} out of range: Postgres holds 4713 BC to 294276 AD"),
     )
 }

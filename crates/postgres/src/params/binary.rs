@@ -82,7 +82,7 @@ pub(crate) fn read(type_oid: u32, mut bytes: &[u8]) -> Result<Value> {
             if !(0..=86_400_000_000).contains(&micros) {
                 return Err(super::out_of_range("time"));
             }
-            Value::Time(micros)
+            Value::time_of_day(micros)?
         }
         oid::TIMESTAMP | oid::TIMESTAMPTZ => {
             fixed(8)?;

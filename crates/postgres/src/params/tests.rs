@@ -161,6 +161,22 @@ fn timestamps_mind_their_zone() {
 }
 
 #[test]
+fn the_end_of_a_day_is_no_time_of_day() {
+    let time = DataType::Time64(TimeUnit::Microsecond);
+    assert_eq!(
+        text("23:59:59.999999", time.clone()).unwrap(),
+        ScalarValue::Time64Microsecond(Some(86_399_999_999))
+    );
+    assert_eq!(
+        text("24:00", time.clone()).unwrap_err().code(),
+        Code::NotSupported
+    );
+    let end = 86_400_000_000i64.to_be_bytes();
+    let error = read(&end, 1, oid::TIME, time).unwrap_err();
+    assert_eq!(error.code(), Code::NotSupported);
+}
+
+#[test]
 fn decimals_are_never_rounded() {
     let price = DataType::Decimal128(10, 2);
     assert_eq!(

@@ -28,7 +28,7 @@ pub(crate) fn read(type_oid: u32, text: &str, zone: Zone) -> Result<Value> {
                 .to_string(),
         ),
         oid::DATE => Value::Date(date_of_text(trimmed).ok_or_else(bad)?),
-        oid::TIME => Value::Time(time_of_text(trimmed).ok_or_else(bad)?),
+        oid::TIME => Value::time_of_day(time_of_text(trimmed).ok_or_else(bad)?)?,
         oid::TIMESTAMP => Value::Timestamp(timestamp_of_text(trimmed).ok_or_else(bad)?),
         oid::TIMESTAMPTZ => Value::Instant(instant_of_text(trimmed, zone.clock()).ok_or_else(bad)?),
         oid::INTERVAL => {

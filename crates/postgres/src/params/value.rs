@@ -3,6 +3,7 @@
 use datafusion::arrow::datatypes::{DataType, IntervalMonthDayNano, TimeUnit, i256};
 use datafusion::common::ScalarValue;
 use lakegate_error::{Code, Error, Result};
+use lakegate_gateway::values::time::end_of_day;
 
 use super::super::encode::Zone;
 use super::super::types::unwrapped;
@@ -241,6 +242,18 @@ fn shifted(micros: i64, seconds: i32) -> Result<i64> {
 }
 
 impl Value {
+    /// Returns a time of day. `micros`: since midnight, at most a whole day.
+    ///
+    /// # Errors
+    ///
+    /// It is the end of the day.
+    pub(super) fn time_of_day(micros: i64) -> Result<Self> {
+        match micros < DAY_MICROS {
+            true => Ok(Value::Time(micros)),
+            false => Err(end_of_day()),
+        }
+    }
+
     /// Returns a scalar of `target` if that represents the value exactly, else of the value's own
     /// type. Text is parsed as the target type.
     ///

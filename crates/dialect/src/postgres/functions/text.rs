@@ -59,6 +59,14 @@ pub(super) fn quote_literal(text: &str) -> String {
     }
 }
 
+/// Returns the text that a cast of a value writes; `None` for NULL.
+fn cast_text(value: &Cell<'static>) -> Option<String> {
+    match value {
+        Cell::Bool(value) => Some(value.to_string()),
+        value => value.to_text(),
+    }
+}
+
 type Letters<'a> = std::iter::Peekable<std::str::Chars<'a>>;
 
 fn digits(chars: &mut Letters<'_>) -> String {
@@ -309,20 +317,23 @@ pub(super) fn functions() -> Vec<PgFunction> {
         .immutable(),
         PgFunction::new("quote_literal", 1..=1, text(), |args| {
             Ok(Cell::text(quote_literal(
-                &args[0].to_text().unwrap_or_default(),
+                &cast_text(&args[0]).unwrap_or_default(),
             )))
         })
+        .of_texts()
         .immutable(),
         PgFunction::new("quote_nullable", 1..=1, text(), |args| {
-            Ok(Cell::text(args[0].to_text().map_or_else(
+            Ok(Cell::text(cast_text(&args[0]).map_or_else(
                 || "NULL".to_owned(),
                 |text| quote_literal(&text),
             )))
         })
         .called_on_null()
+        .of_texts()
         .immutable(),
         PgFunction::new("format", 1..=16, text(), format)
             .called_on_null()
+            .of_texts()
             .immutable(),
         PgFunction::new("num_nulls", 1..=100, DataType::Int32, |args| {
             Ok(count(args, Cell::is_null))

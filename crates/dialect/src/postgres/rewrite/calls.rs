@@ -18,7 +18,6 @@
 //! length(x, 'LATIN1')               char_length(convert_from(x, 'LATIN1'))
 //! convert(x, 'LATIN1', 'UTF8')      convert_to(convert_from(x, 'LATIN1'), 'UTF8')
 //! encode('\x01', 'hex')             encode('\x01'::bytea, 'hex')
-//! make_time(h, m, s)                make_timestamp(2000, 1, 1, h, m, s)::time
 //! generate_series(a, b, '1 day')    generate_series(a, b, INTERVAL '1 day')
 //! x LIKE ANY (ARRAY[p, q])          (x LIKE p) OR (x LIKE q)
 //! x @> '{a,b}'                      x @> ARRAY['a', 'b']
@@ -26,7 +25,7 @@
 //! ```
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, DataType, ExactNumberInfo, Expr, TimezoneInfo, UnaryOperator, Value,
+    BinaryOperator, DataType, ExactNumberInfo, Expr, UnaryOperator, Value,
 };
 use lakegate_engine::time::{AT_TIME_ZONE, interval_in_words};
 use lakegate_error::{Code, Error};
@@ -154,18 +153,6 @@ pub(super) fn call(name: &str, args: &[Expr]) -> Result<Option<Expr>, Error> {
             let at = |time| build::call(AT_TIME_ZONE, vec![zone.clone(), time]);
             let truncated = build::call(name, vec![unit.clone(), at(time.clone())]);
             Some(at(truncated))
-        }
-        ("make_time", [hour, minute, second]) => {
-            let parts = [
-                build::integer(2000),
-                build::integer(1),
-                build::integer(1),
-                hour.clone(),
-                minute.clone(),
-                second.clone(),
-            ];
-            let made = build::call("make_timestamp", parts.to_vec());
-            Some(cast(made, DataType::Time(None, TimezoneInfo::None)))
         }
         ("to_number", [_, template]) => {
             let scale = text_of(template).and_then(digits_after_point);

@@ -427,7 +427,7 @@ fn called(function: &mut Function) -> Option<Expr> {
                 vec![Expr::Function(function.clone())],
             ))
         }
-        ("jsonb_path_query", 2..=4) => {
+        ("jsonb_path_query" | "jsonb_path_query_tz", 2..=4) => {
             let rows = build::call("unnest", vec![Expr::Function(function.clone())]);
             Some(build::call("$jsonb_kept", vec![rows]))
         }

@@ -7,12 +7,12 @@
 //! ```
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, CastKind, DataType, ExactNumberInfo, Expr, TimezoneInfo, Value,
+    CastKind, DataType, ExactNumberInfo, Expr, TimezoneInfo, Value,
 };
 use lakegate_engine::time::PRECISION_FUNCTION;
 use lakegate_error::{Code, Error};
 
-use super::times::MICROSECONDS;
+use super::times::{self, MICROSECONDS};
 use super::{build, calls, casts};
 
 /// Decimal digits that survive a round trip through a double.
@@ -121,10 +121,19 @@ fn exactly(inner: &Expr) -> Option<Expr> {
     Some(build::cast(build::text(number), DataType::Numeric(size)))
 }
 
-/// Rounds a time of day to its precision, which no type of the engine has.
+/// Rounds a time of day, or an interval that is no literal, to its precision, which no type of the
+/// engine has.
 fn to_precision(expr: &mut Expr) {
+    if times::rounded_interval(expr).is_some() {
+        return;
+    }
     let Expr::Cast {
-        data_type: DataType::Time(precision, TimezoneInfo::None | TimezoneInfo::WithoutTimeZone),
+        data_type:
+            DataType::Time(precision, TimezoneInfo::None | TimezoneInfo::WithoutTimeZone)
+            | DataType::Interval {
+                fields: None,
+                precision,
+            },
         ..
     } = expr
     else {
@@ -135,10 +144,7 @@ fn to_precision(expr: &mut Expr) {
         return;
     };
     let time = build::taken(expr);
-    let day = build::cast(build::text("2000-01-01"), DataType::Date);
-    let moment = build::nested(build::binary(day, BinaryOperator::Plus, time));
-    let rounded = build::call(PRECISION_FUNCTION, vec![moment, build::integer(digits)]);
-    *expr = build::cast(rounded, DataType::Time(None, TimezoneInfo::None));
+    *expr = build::call(PRECISION_FUNCTION, vec![time, build::integer(digits)]);
 }
 
 #[cfg(test)]
@@ -204,16 +210,16 @@ mod tests {
     }
 
     #[test]
-    fn times_of_day_are_rounded() {
+    fn times_of_day_and_intervals_are_rounded() {
         for (sql, expected) in [
-            (
-                "x::TIME(3)",
-                "timestamp_to_precision(('2000-01-01'::DATE + x::TIME), 3)::TIME",
-            ),
+            ("x::TIME(3)", "timestamp_to_precision(x::TIME, 3)"),
             (
                 "TIME(0) '10:00:00.5'",
-                "timestamp_to_precision(('2000-01-01'::DATE + '10:00:00.5'::TIME), 0)::TIME",
+                "timestamp_to_precision('10:00:00.5'::TIME, 0)",
             ),
+            ("x::INTERVAL(1)", "timestamp_to_precision(x::INTERVAL, 1)"),
+            ("'1.25'::INTERVAL(1)", "'1.25'::INTERVAL(1)"),
+            ("x::INTERVAL(6)", "x::INTERVAL"),
             ("x::TIME(6)", "x::TIME"),
             ("x::TIME", "x::TIME"),
         ] {

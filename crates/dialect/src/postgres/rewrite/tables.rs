@@ -66,7 +66,7 @@ struct JsonColumns {
 /// Returns the columns of a function of JSON values, or of an access list, in FROM; `None` if it is
 /// another function.
 fn json_columns(name: &str, args: &[Expr], alias: Option<&TableAlias>) -> Option<JsonColumns> {
-    if name == "jsonb_path_query" {
+    if matches!(name, "jsonb_path_query" | "jsonb_path_query_tz") {
         let own = alias.map_or_else(|| Ident::new(name), |alias| alias.name.clone());
         return Some(JsonColumns {
             names: vec![own],

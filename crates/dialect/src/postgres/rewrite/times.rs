@@ -119,15 +119,12 @@ pub(super) fn call(name: &str, args: &[Expr]) -> Option<Expr> {
             let today = build::call("current_date", vec![]);
             Some(build::call(AGE, vec![today, since.clone()]))
         }
-        // Each statement is its own transaction for these functions.
-        ("transaction_timestamp" | "statement_timestamp" | "clock_timestamp", []) => {
-            Some(build::call("now", vec![]))
-        }
+        ("transaction_timestamp", []) => Some(build::call("now", vec![])),
         ("timeofday", []) => {
             let template = build::text("Dy Mon DD HH24:MI:SS.US YYYY TZ");
             Some(build::call(
                 "to_char",
-                vec![build::call("now", vec![]), template],
+                vec![build::call("clock_timestamp", vec![]), template],
             ))
         }
         ("localtimestamp", []) => Some(now_as(DataType::Timestamp(None, TimezoneInfo::None))),

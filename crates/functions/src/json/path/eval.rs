@@ -8,8 +8,10 @@ use std::cell::Cell;
 use std::collections::HashMap;
 
 use datafusion::error::DataFusionError;
+use lakegate_engine::time::Clock;
 use lakegate_error::{Code, Error};
 
+use super::datetime::Datetime;
 use super::items::Entry;
 use super::{Accessor, Item, Method, Node, Num, Path, Predicate};
 use crate::json::numbers;
@@ -36,6 +38,8 @@ pub enum JsonMisfit {
     Object,
     /// The argument of a method is no number.
     Argument,
+    /// The argument of `datetime()` is no text of a date or a time.
+    Datetime,
     /// The operand of a sign is no number.
     Operand,
     /// An operand is not one number.
@@ -83,6 +87,8 @@ pub(in crate::json) struct Row<'a, 'w> {
     pub json: &'a str,
     /// The values of variables; `None` is an empty sequence.
     pub variables: &'w [(String, Option<Item<'a>>)],
+    /// That of dates and times without a zone, where they are compared with others.
+    pub clock: Option<Clock>,
     pub work: &'w Work,
 }
 
@@ -601,6 +607,23 @@ impl<'a> Evaluation<'a, '_, '_> {
                 return self.each_number(items, Of::Method("floor"), of);
             }
             Method::Abs => return self.each_number(items, Of::Method("abs"), Num::abs),
+            Method::Datetime => {
+                for item in self.unwrapped(items)? {
+                    let wrong = |what: String| {
+                        self.misfit(JsonMisfit::Datetime, what, "a text is no date or time")
+                    };
+                    let text = item.text().ok_or_else(|| {
+                        let what =
+                            "jsonpath item method .datetime() can only be applied to a string";
+                        wrong(what.to_owned())
+                    })?;
+                    let time = Datetime::read(text).ok_or_else(|| {
+                        let shown: String = text.chars().take(100).collect();
+                        wrong(format!("datetime format is not recognized: \"{shown}\""))
+                    })?;
+                    self.push(Item::Time(time), &mut found)?;
+                }
+            }
             Method::KeyValue => {
                 for item in self.unwrapped(items)? {
                     if !matches!(item, Item::Object(_) | Item::Entry(_)) {

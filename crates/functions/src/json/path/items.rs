@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
+use super::datetime::Datetime;
 use super::eval::{Failure, JsonMisfit};
 use super::{Comparison, Operator};
 use crate::json::numbers::{self, Decimal};
@@ -24,6 +25,8 @@ pub(in crate::json) enum Item<'a> {
     Object(&'a str),
     /// What `keyvalue()` makes of a member.
     Entry(Box<Entry<'a>>),
+    /// What `datetime()` makes of a text.
+    Time(Datetime),
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -353,6 +356,7 @@ impl<'a> Item<'a> {
             Self::Text(_) => "string",
             Self::Array(_) => "array",
             Self::Object(_) | Self::Entry(_) => "object",
+            Self::Time(time) => time.type_name(),
         }
     }
 
@@ -371,15 +375,22 @@ impl<'a> Item<'a> {
                 a.compare(b)
             }
         };
+        Some(comparison.holds(order))
+    }
+}
+
+impl Comparison {
+    /// Whether it holds for values in this order; `None` if they have none, as NaN has.
+    pub(super) fn holds(self, order: Option<Ordering>) -> bool {
         let is = |orders: &[Ordering]| order.is_some_and(|order| orders.contains(&order));
-        Some(match comparison {
-            Comparison::Equal => is(&[Ordering::Equal]),
-            Comparison::NotEqual => !is(&[Ordering::Equal]),
-            Comparison::Less => is(&[Ordering::Less]),
-            Comparison::LessOrEqual => is(&[Ordering::Less, Ordering::Equal]),
-            Comparison::Greater => is(&[Ordering::Greater]),
-            Comparison::GreaterOrEqual => is(&[Ordering::Greater, Ordering::Equal]),
-        })
+        match self {
+            Self::Equal => is(&[Ordering::Equal]),
+            Self::NotEqual => !is(&[Ordering::Equal]),
+            Self::Less => is(&[Ordering::Less]),
+            Self::LessOrEqual => is(&[Ordering::Less, Ordering::Equal]),
+            Self::Greater => is(&[Ordering::Greater]),
+            Self::GreaterOrEqual => is(&[Ordering::Greater, Ordering::Equal]),
+        }
     }
 }
 

@@ -1,11 +1,13 @@
 //! SQL/JSON paths such as `lax $.items[*]?(@.price > 10).name`.
 //!
 //! ```text
-//! parse.rs   a text to a Path
-//! items.rs   the items that a path finds; arithmetic and comparison
-//! eval.rs    finds the items of a value
+//! parse.rs      a text to a Path
+//! items.rs      the items that a path finds; arithmetic and comparison
+//! datetime.rs   the items that datetime() finds
+//! eval.rs       finds the items of a value
 //! ```
 
+mod datetime;
 mod eval;
 mod items;
 mod parse;
@@ -89,6 +91,7 @@ enum Method {
     Floor,
     Abs,
     KeyValue,
+    Datetime,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -418,10 +418,16 @@ impl<'a> Parser<'a> {
                 "floor" => Method::Floor,
                 "abs" => Method::Abs,
                 "keyvalue" => Method::KeyValue,
-                "datetime" => return Err("datetime() is not supported"),
+                "datetime" if !self.of_postgres => return Err("datetime() is not supported"),
+                "datetime" => Method::Datetime,
                 _ => return Err("a method is unknown"),
             };
-            self.expect(")", "')' is expected")?;
+            if method == Method::Datetime && !self.symbol(")") {
+                return Err("a template of datetime() is not supported");
+            }
+            if method != Method::Datetime {
+                self.expect(")", "')' is expected")?;
+            }
             return Ok(Some(Accessor::Method(method)));
         }
         if self.symbol("[") {

@@ -314,6 +314,7 @@ fn each_row(
         let row_of = Row {
             json,
             variables: &variables,
+            clock: None,
             work: &call.work,
         };
         let found = match evaluate(path, &row_of) {
@@ -357,6 +358,7 @@ impl Variable {
                 let row = Row {
                     json: text,
                     variables: &[],
+                    clock: None,
                     work,
                 };
                 let path = Path::context();

@@ -174,6 +174,7 @@ fn write(item: &Item<'_>, writer: &mut Writer, out: &mut String, call: &Call<'_>
             let made = out.len() - before;
             call.work.builds(made.saturating_sub(text.len()))?;
         }
+        Item::Time(time) => strings::encode(&time.shown(), out),
         Item::Written(Number { text, .. }) | Item::Array(text) | Item::Object(text) => {
             call.work.builds(text.len())?;
             let mut scanner = Scanner::new(text);

@@ -188,7 +188,10 @@ fn append(
                 })
             }
         }
-        Item::Null | Item::Array(_) | Item::Object(_) | Item::Entry(_) => Scalar::Null,
+        // `datetime()` is a method of PostgreSQL's paths only.
+        Item::Null | Item::Array(_) | Item::Object(_) | Item::Entry(_) | Item::Time(_) => {
+            Scalar::Null
+        }
     };
     sink.append_scalar(scalar, context)
 }

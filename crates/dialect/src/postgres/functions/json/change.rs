@@ -329,6 +329,7 @@ mod tests {
             name: "asked",
             binary: true,
             nested: false,
+            clock: None,
         };
         let args: Vec<Cell<'static>> = args.iter().map(|text| Cell::text(*text)).collect();
         body(job, &args).unwrap().to_text().unwrap()

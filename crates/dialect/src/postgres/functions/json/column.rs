@@ -250,6 +250,10 @@ fn moment(micros: i64, clock: Option<Clock>, with_time: bool) -> String {
         let sign = if offset < 0 { '-' } else { '+' };
         let minutes = offset.unsigned_abs() / 60;
         let _ = write!(out, "{sign}{:02}:{:02}", minutes / 60, minutes % 60);
+        let seconds = offset.unsigned_abs() % 60;
+        if seconds > 0 {
+            let _ = write!(out, ":{seconds:02}");
+        }
     }
     if year <= 0 {
         out.push_str(" BC");

@@ -310,6 +310,7 @@ mod tests {
             name: "asked",
             binary,
             nested: false,
+            clock: None,
         }
     }
 

@@ -45,6 +45,7 @@ use datafusion::logical_expr::{
     Volatility,
 };
 use lakegate_engine::bounded;
+use lakegate_engine::time::Clock;
 use lakegate_error::Error;
 pub(in crate::postgres) use operators::planner;
 pub(crate) use subscripts::planner as subscripts;
@@ -97,6 +98,8 @@ struct Job {
     binary: bool,
     /// Whether the first argument is an array or a row, and no other JSON text.
     nested: bool,
+    /// The session's, if the function depends on it.
+    clock: Option<Clock>,
 }
 
 impl Job {
@@ -131,6 +134,8 @@ struct JsonFunction {
     returns: Returns,
     /// Returns NULL for a NULL argument, without a call.
     strict: bool,
+    /// Whether its result depends on the session's time zone.
+    zoned: bool,
     body: Body,
 }
 
@@ -149,12 +154,20 @@ impl JsonFunction {
             arguments: Arguments::Plain,
             returns,
             strict: true,
+            zoned: false,
             body,
         }
     }
 
     fn called_on_null(mut self) -> Self {
         self.strict = false;
+        self
+    }
+
+    /// Depends on the session's time zone.
+    fn in_zone(mut self) -> Self {
+        self.signature.volatility = Volatility::Stable;
+        self.zoned = true;
         self
     }
 
@@ -285,7 +298,10 @@ impl ScalarUDFImpl for JsonFunction {
         let rows = if constant { 1 } else { args.number_rows };
         // Each row copies each argument.
         bounded::check_arguments(self.name, &args.args, rows)?;
+        let zone = args.config_options.execution.time_zone.as_deref();
+        let zone = zone.filter(|_| self.zoned);
         let job = Job {
+            clock: zone.map(Clock::of).transpose()?,
             name: self.name,
             binary: self.is_binary(&args.arg_fields),
             nested: args.arg_fields.first().is_some_and(|field| {

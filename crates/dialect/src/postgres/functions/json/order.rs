@@ -168,6 +168,7 @@ mod tests {
         name: KEY,
         binary: true,
         nested: false,
+        clock: None,
     };
 
     fn key_of(text: &str) -> String {

@@ -584,6 +584,7 @@ mod tests {
             name: "asked",
             binary,
             nested: false,
+            clock: None,
         };
         body(job, args).unwrap()
     }

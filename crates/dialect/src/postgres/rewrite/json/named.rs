@@ -26,10 +26,15 @@ const OF_PATHS: &Parameters = &[
 fn parameters(function: &str) -> Option<&'static Parameters> {
     Some(match function {
         "jsonb_path_exists"
+        | "jsonb_path_exists_tz"
         | "jsonb_path_match"
+        | "jsonb_path_match_tz"
         | "jsonb_path_query"
         | "jsonb_path_query_array"
-        | "jsonb_path_query_first" => OF_PATHS,
+        | "jsonb_path_query_array_tz"
+        | "jsonb_path_query_first"
+        | "jsonb_path_query_first_tz"
+        | "jsonb_path_query_tz" => OF_PATHS,
         "jsonb_set" => &[
             ("jsonb_in", Absent::Required),
             ("path", Absent::Required),

@@ -1,5 +1,10 @@
 //! Predicates of filters.
 
+use std::cell::Cell;
+
+use datafusion::error::DataFusionError;
+use lakegate_error::Error;
+
 use super::{Evaluated, Evaluation, Failure, Item, Predicate, Scope};
 use crate::regexps::Patterns;
 
@@ -105,11 +110,26 @@ impl<'a> Evaluation<'a, '_, '_> {
                 let with_null = |pair: &(&Item<'a>, &Item<'a>)| {
                     matches!(pair, (Item::Null, _) | (_, Item::Null))
                 };
-                let compare =
-                    |(left, right): (&Item<'a>, &Item<'a>)| left.compare(*comparison, right);
+                let refused = Cell::new(None);
+                let compare = |pair: (&Item<'a>, &Item<'a>)| match pair {
+                    (Item::Time(left), Item::Time(right)) => {
+                        let order = left
+                            .compare(*right, self.row.clock)
+                            .unwrap_or_else(|types| {
+                                refused.set(Some(types));
+                                None
+                            });
+                        order.map(|order| comparison.holds(Some(order)))
+                    }
+                    (left, right) => left.compare(*comparison, right),
+                };
                 let nulls = pairs.clone().filter(with_null).map(compare);
                 let others = pairs.filter(|pair| !with_null(pair)).map(compare);
-                self.first_of(nulls.chain(others))?
+                let is = self.first_of(nulls.chain(others))?;
+                if let Some((from, to)) = refused.take() {
+                    return Err(without_zone(from, to));
+                }
+                is
             }
         })
     }
@@ -129,6 +149,16 @@ impl<'a> Evaluation<'a, '_, '_> {
         }
         Ok((!unknown).then_some(found))
     }
+}
+
+/// That values of these types are compared, of which one has a zone.
+fn without_zone(from: &str, to: &str) -> Failure {
+    let message = format!("cannot convert value from {from} to {to} without time zone usage");
+    let hint = match to {
+        "timetz" => "write the zone of each time",
+        _ => "Use *_tz() function for time zone support.",
+    };
+    DataFusionError::from(Error::not_supported(message).with_hint(hint)).into()
 }
 
 /// `None` for what a value does not fit.
