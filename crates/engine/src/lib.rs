@@ -24,6 +24,7 @@ mod digits;
 mod divisors;
 mod early_types;
 mod equal_keys;
+mod estimates;
 mod expressions;
 mod extracts;
 mod finest_groups;

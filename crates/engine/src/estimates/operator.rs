@@ -1,4 +1,4 @@
-//! What statistics tell of the rows of an operator: of the leaves of a region, and of scans.
+//! What statistics tell of the rows of an operator.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::statistics::{StatisticsArgs, StatisticsContext};
 
 use super::Operator;
-use super::selectivity::percent;
+use super::conditions::percent;
 
 /// Conditions of a filter that are estimated one by one. Each is an operator for a moment, whose
 /// statistics are computed from the input up.
@@ -20,9 +20,9 @@ const MOST_CONDITIONS: usize = 16;
 /// Bytes of a value whose width nothing tells.
 const TEXT: f64 = 24.0;
 
-/// What is known of the rows of a leaf.
+/// What is known of the rows of an operator.
 #[derive(Debug, Clone)]
-pub(crate) struct Leaf {
+pub(crate) struct Estimate {
     pub rows: f64,
     /// Rows before filters.
     pub whole: f64,
@@ -40,14 +40,14 @@ pub(crate) struct Values {
     pub distinct: f64,
     /// Whether `distinct` comes from more than the number of rows.
     pub is_known: bool,
-    /// Distinct values at most, if the filters of the leaf were not.
+    /// Distinct values at most, if the filters of the operator were not.
     pub domain: f64,
     /// The least and the greatest value, for types of whole numbers.
     pub range: Option<(i128, i128)>,
 }
 
-impl Leaf {
-    /// Returns what is known of a leaf; `None` if not even the number of rows is.
+impl Estimate {
+    /// Returns what is known of an operator; `None` if not even the number of rows is.
     pub(crate) fn of(plan: &Operator) -> Option<Self> {
         let separate = by_condition(plan).ok().flatten();
         let known = separate.and_then(|plan| statistics(&plan));
@@ -81,8 +81,8 @@ impl Leaf {
         ))
     }
 
-    /// Returns a leaf of which nothing is known, with so many rows.
-    pub(super) fn unknown(plan: &Operator, rows: f64) -> Self {
+    /// Returns the estimate of an operator of which nothing is known, with so many rows.
+    pub(crate) fn unknown(plan: &Operator, rows: f64) -> Self {
         Self::of_columns(&plan.schema(), &[], rows, rows)
     }
 
@@ -167,7 +167,7 @@ fn statistics(plan: &Operator) -> Option<Arc<Statistics>> {
     context.compute(plan.as_ref(), &StatisticsArgs::new()).ok()
 }
 
-/// Returns what is below the filters of a leaf.
+/// Returns what is below the filters of an operator.
 fn unfiltered(plan: &Operator) -> &Operator {
     let mut below = plan;
     loop {
