@@ -15,6 +15,7 @@ mod growth;
 mod joined;
 mod measure;
 mod series;
+mod sizes;
 
 use std::cell::Cell;
 use std::hash::{Hash, Hasher};
@@ -304,7 +305,7 @@ impl ScalarUDFImpl for Bounded {
     fn invoke_with_args(&self, mut args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         check(self.name(), (self.measure)(&args)?)?;
         if let ("lpad" | "rpad", Some(length)) = (self.name(), args.args.get_mut(1)) {
-            growth::not_negative(length);
+            sizes::not_negative(length);
         }
         self.inner.invoke_with_args(args)
     }
@@ -314,7 +315,7 @@ impl ScalarUDFImpl for Bounded {
             ExprSimplifyResult::Simplified(expr) => {
                 if let Expr::Cast(cast) = &expr {
                     // The result of a cast is not measured: a batch of its type must fit.
-                    let bytes = growth::width(cast.field.data_type()).saturating_mul(8192);
+                    let bytes = sizes::width(cast.field.data_type()).saturating_mul(8192);
                     let one_value = false;
                     check(self.name(), Estimate { bytes, one_value })?;
                 }
