@@ -8,7 +8,7 @@ use lakegate_engine::apart_in_relation;
 use lakegate_error::{Code, Error};
 use lakegate_sql::walk::walk;
 
-use super::expressions::strip_schema;
+use super::functions::strip_schema;
 use super::{acl, build, calls, copies, folded, json};
 use crate::postgres::pg_catalog::table_of_call;
 
