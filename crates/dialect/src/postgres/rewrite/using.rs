@@ -37,6 +37,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 use lakegate_error::Error;
 use lakegate_sql::walk::{Tree, walk_mut};
+use lakegate_sql::{join_constraint, join_constraint_mut};
 
 pub use self::lookup::{JoinedColumns, Resolution, Unknown, resolve_joins};
 use self::lookup::{Known, named_columns};
@@ -44,7 +45,6 @@ use self::names::Names;
 use self::namespace::{Columns, Namespace, Part, alias_of, common, using};
 pub(super) use self::namespace::{Kind, relation};
 pub use self::parentheses::enclose_joins;
-use super::tables::{join_constraint, join_constraint_mut};
 use super::{build, folded, last_part};
 use crate::postgres::apart;
 
