@@ -64,6 +64,7 @@ pub mod quantified;
 mod quotients;
 mod relations;
 mod rounding;
+mod scalars;
 mod session_memory;
 mod set_operations;
 mod shared;

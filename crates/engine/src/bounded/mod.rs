@@ -42,6 +42,7 @@ use lakegate_error::{Code, Error};
 use measure::Argument;
 pub(crate) use measure::value_bytes;
 
+use super::scalars::as_the_inner;
 use super::{digits, expressions};
 
 /// Returns whether the function is classified by how large its results may be.
@@ -266,28 +267,10 @@ impl Hash for Bounded {
 }
 
 impl ScalarUDFImpl for Bounded {
-    fn name(&self) -> &str {
-        self.inner.name()
-    }
+    as_the_inner!();
 
     fn schema_name(&self, args: &[Expr]) -> Result<String> {
         self.inner.schema_name(args)
-    }
-
-    fn aliases(&self) -> &[String] {
-        self.inner.aliases()
-    }
-
-    fn signature(&self) -> &Signature {
-        self.inner.signature()
-    }
-
-    fn return_type(&self, arguments: &[DataType]) -> Result<DataType> {
-        self.inner.return_type(arguments)
-    }
-
-    fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
-        self.inner.return_field_from_args(args)
     }
 
     fn is_strict(&self) -> bool {
@@ -374,14 +357,6 @@ impl ScalarUDFImpl for Bounded {
 
     fn strictly_order_preserving(&self, inputs: &[ExprProperties]) -> Result<bool> {
         self.inner.strictly_order_preserving(inputs)
-    }
-
-    fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
-        self.inner.coerce_types(types)
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.inner.documentation()
     }
 
     fn placement(&self, args: &[ExpressionPlacement]) -> ExpressionPlacement {

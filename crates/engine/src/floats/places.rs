@@ -19,6 +19,7 @@ use datafusion::logical_expr::{
 };
 
 use super::extremes::Float;
+use crate::scalars::as_the_inner;
 
 pub(super) fn register(state: &mut SessionState) -> Result<()> {
     for name in ["round", "trunc"] {
@@ -36,29 +37,7 @@ struct Places {
 }
 
 impl ScalarUDFImpl for Places {
-    fn name(&self) -> &str {
-        self.inner.name()
-    }
-
-    fn aliases(&self) -> &[String] {
-        self.inner.aliases()
-    }
-
-    fn signature(&self) -> &Signature {
-        self.inner.signature()
-    }
-
-    fn return_type(&self, types: &[DataType]) -> Result<DataType> {
-        self.inner.return_type(types)
-    }
-
-    fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
-        self.inner.return_field_from_args(args)
-    }
-
-    fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
-        self.inner.coerce_types(types)
-    }
+    as_the_inner!();
 
     fn is_strict(&self) -> bool {
         self.inner.inner().is_strict()
@@ -66,10 +45,6 @@ impl ScalarUDFImpl for Places {
 
     fn output_ordering(&self, inputs: &[ExprProperties]) -> Result<SortProperties> {
         self.inner.output_ordering(inputs)
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.inner.documentation()
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
