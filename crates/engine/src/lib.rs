@@ -8,72 +8,44 @@ pub mod arrays;
 pub mod barrier;
 pub mod bounded;
 mod byte_texts;
-mod chains;
-mod checked;
 mod common_types;
 pub mod complexity;
-mod conjunctions;
 mod containment;
-mod cpu;
-mod cpu_time;
-mod decimal_places;
-mod decimal_texts;
-mod decimals;
 mod dependent;
-mod digits;
-mod divisors;
 mod early_types;
 mod equal_keys;
 mod estimates;
 mod expressions;
 mod extracts;
 mod finest_groups;
-mod float_decimals;
-mod floats;
 mod frames;
 mod full_lists;
 mod functions;
 mod gathered;
 mod given_rows;
 mod grouping_keys;
-mod guarded_cases;
-mod guarded_logic;
-mod halves;
 mod hidden_values;
-mod in_lists;
 mod input_order;
 mod interval_text;
 mod join_order;
-mod joined_booleans;
 mod joined_texts;
-mod ledger;
 mod literals;
-pub mod machine;
-pub mod named_cast;
-mod named_columns;
+mod logic;
+mod names;
 mod nested;
-mod numerals;
+mod numbers;
 mod operand_types;
 mod optimize;
-mod output_names;
-
 mod plain_fallbacks;
-mod planners;
 mod posix;
-pub mod quantified;
-mod quotients;
-mod relations;
-mod rounding;
+mod runtime;
 mod scalars;
-mod session_memory;
 mod set_operations;
 mod shared;
 mod sideways;
 mod sorted_distinct;
-mod space;
 mod states;
 pub mod stop;
-mod subqueries;
 #[cfg(feature = "substrait")]
 pub mod substrait;
 mod sum;
@@ -81,16 +53,12 @@ mod texts;
 pub mod time;
 mod untyped_columns;
 pub mod untyped_texts;
-mod whole_decimals;
 mod window_inputs;
-mod xors;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-pub use cpu::{CpuRuntime, STACK};
-pub use cpu_time::{CpuMeter, current, metered};
 use datafusion::catalog::{CatalogProviderList, MemoryCatalogProviderList};
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{
@@ -103,7 +71,6 @@ use datafusion::logical_expr::planner::ExprPlanner;
 use datafusion::logical_expr::{LogicalPlan, ScalarUDF};
 use datafusion::optimizer::AnalyzerRule;
 use datafusion::physical_plan::ExecutionPlan;
-pub use decimal_texts::{LONG_NUMBER, number as exact_decimal};
 pub use dependent::DependentJoins;
 pub use early_types::early_schema;
 pub use equal_keys::KeyOf;
@@ -113,17 +80,24 @@ pub use functions::{FunctionInfo, is_helper};
 pub use interval_text::{IntervalStyle, write_interval};
 use lakegate_error::{Error, Result, from_engine};
 use lakegate_lake::meter::QueryStores;
-pub use named_cast::has_columns_of_one_name;
-pub use named_columns::{NamedColumns, with_named_columns};
-pub use output_names::{
+pub use logic::quantified;
+pub use names::named_cast::{self, has_columns_of_one_name};
+pub use names::named_columns::{NamedColumns, with_named_columns};
+pub use names::output_names::{
     NUMBERED, OutputNames, apart, apart_in_relation, decoded, encoded, is_apart,
     is_apart_in_relation, shown,
 };
-pub use planners::Planners;
-pub use relations::{check as check_names, with_shown_names};
-pub use session_memory::{HeldMemory, SessionMemory, SessionsMemory};
+pub use names::relations::{check as check_names, with_shown_names};
+pub use numbers::decimal_texts::{LONG_NUMBER, number as exact_decimal};
+pub use runtime::cpu::{CpuRuntime, STACK};
+pub use runtime::cpu_time::{CpuMeter, current, metered};
+use runtime::ledger::Ledger;
+pub use runtime::machine;
+pub use runtime::planners::Planners;
+pub use runtime::session_memory::{HeldMemory, SessionMemory, SessionsMemory};
+pub use runtime::space::Space;
+use runtime::space::keep_private;
 pub use shared::shared_part;
-pub use space::Space;
 pub use stop::{PlanRun, Stop, StopOnDrop};
 use uuid::Uuid;
 
@@ -213,7 +187,7 @@ pub struct Engine {
     cpu: CpuRuntime,
     catalog_cpu: CpuRuntime,
     planners: Planners,
-    ledger: Arc<ledger::Ledger>,
+    ledger: Arc<Ledger>,
 }
 
 impl Engine {
@@ -246,7 +220,7 @@ impl Engine {
             .with_object_store_registry(Arc::new(QueryStores::none()))
             .build_arc()
             .map_err(from_engine)?;
-        space::keep_private(&runtime.disk_manager)?;
+        keep_private(&runtime.disk_manager)?;
 
         Ok(Self {
             base: states::base(options, &runtime, &library)?,
@@ -344,7 +318,7 @@ impl Engine {
         let state = fitting.as_ref().unwrap_or(state);
         let plan = optimize::with_plain_columns(plan.clone())
             .and_then(optimize::with_opaque_casts)
-            .and_then(in_lists::by_rows)
+            .and_then(logic::in_lists::by_rows)
             .map_err(from_engine)?;
         let physical = shared::planned(&plan, state, shared::BOUND).await;
         let physical = physical.map(above).and_then(stop::stoppable);

@@ -9,14 +9,20 @@ use datafusion::optimizer::Analyzer;
 use datafusion::prelude::SessionConfig;
 use lakegate_error::{Result, UNQUALIFIED, from_engine};
 
+use super::logic::{
+    guarded_cases, guarded_logic, in_lists, joined_booleans, quantified, subqueries,
+};
+use super::names::{named_cast, relations};
+use super::numbers::{
+    checked, decimal_places, decimal_texts, decimals, digits, divisors, float_decimals, floats,
+    halves, rounding, whole_decimals, xors,
+};
 use super::{
     CATALOG, EngineOptions, Library, Names, PlanSettings, arrays, barrier, bounded, byte_texts,
-    checked, common_types, decimal_places, decimal_texts, decimals, dependent, digits, divisors,
-    equal_keys, extracts, float_decimals, floats, frames, gathered, grouping_keys, guarded_cases,
-    guarded_logic, halves, hidden_values, in_lists, input_order, joined_booleans, joined_texts,
-    named_cast, nested, operand_types, optimize, plain_fallbacks, posix, quantified, relations,
-    rounding, set_operations, sorted_distinct, stop, subqueries, sum, time, untyped_columns,
-    untyped_texts, whole_decimals, window_inputs, xors,
+    common_types, dependent, equal_keys, extracts, frames, gathered, grouping_keys, hidden_values,
+    input_order, joined_texts, nested, operand_types, optimize, plain_fallbacks, posix,
+    set_operations, sorted_distinct, stop, sum, time, untyped_columns, untyped_texts,
+    window_inputs,
 };
 
 /// Functions that expose a row's file, which the engine removes. A path contains the values of all

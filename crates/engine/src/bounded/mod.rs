@@ -42,8 +42,9 @@ use lakegate_error::{Code, Error};
 use measure::Argument;
 pub(crate) use measure::value_bytes;
 
+use super::expressions;
+use super::numbers::digits;
 use super::scalars::as_the_inner;
-use super::{digits, expressions};
 
 /// Returns whether the function is classified by how large its results may be.
 pub fn is_classified(name: &str) -> bool {

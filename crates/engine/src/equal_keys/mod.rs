@@ -37,7 +37,8 @@ use datafusion::logical_expr::{
 use datafusion::optimizer::AnalyzerRule;
 use lakegate_error::{Code, Error};
 
-use super::{arrays, expressions, floats, time};
+use super::numbers::floats;
+use super::{arrays, expressions, time};
 
 /// Returns the function of a value that makes its key, for the fields whose type Arrow lacks and
 /// whose values do not compare as their bytes do: equal values have equal keys, and keys have the

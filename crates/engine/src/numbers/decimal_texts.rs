@@ -25,7 +25,7 @@ use datafusion::logical_expr::{
 use datafusion::optimizer::AnalyzerRule;
 use lakegate_error::Error;
 
-use super::expressions;
+use crate::expressions;
 
 /// Maximum digits of a decimal.
 const MAX_DIGITS: usize = 38;

@@ -77,7 +77,7 @@ impl CpuRuntime {
 
 /// Lowers the priority of the calling thread: on Linux, the system call applies to that thread
 /// only. A failure only costs fairness.
-pub(super) fn lower_priority(nice: i32) {
+pub(crate) fn lower_priority(nice: i32) {
     if let Err(error) = rustix::process::setpriority_process(None, nice) {
         tracing::debug!(%error, "a thread keeps its priority");
     }

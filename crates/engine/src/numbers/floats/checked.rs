@@ -36,8 +36,9 @@ use datafusion::logical_expr::{
 use datafusion::optimizer::AnalyzerRule;
 use datafusion::physical_expr_common::datum::apply;
 
-use super::super::{chains, expressions};
 use super::extremes::Float;
+use crate::expressions;
+use crate::numbers::chains;
 
 /// Replaces operators of floating-point numbers by [chains], and casts to `real` by [`Real`]. Not
 /// for Trino's dialects.

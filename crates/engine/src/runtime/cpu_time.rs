@@ -242,7 +242,7 @@ impl JoinSetTracer for Inherit {
 }
 
 /// Meters the tasks that the engine spawns from now on. One call per process is enough.
-pub(super) fn meter_what_the_engine_spawns() {
+pub(crate) fn meter_what_the_engine_spawns() {
     // This only fails if it is done already.
     let _ = set_join_set_tracer(&Inherit);
 }

@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 /// The running queries and the bytes that each holds.
 #[derive(Debug, Default)]
-pub(super) struct Ledger {
+pub(crate) struct Ledger {
     queries: Mutex<HashMap<Uuid, Weak<QueryPool>>>,
 }
 
@@ -56,7 +56,7 @@ impl Ledger {
 }
 
 /// The shared pool as one query sees it.
-pub(super) struct QueryPool {
+pub(crate) struct QueryPool {
     query: Uuid,
     shared: Arc<dyn MemoryPool>,
     /// Bytes held by the query.

@@ -28,7 +28,7 @@ use datafusion::logical_expr::{
 };
 use datafusion::optimizer::AnalyzerRule;
 
-use super::expressions;
+use crate::expressions;
 
 /// Puts [`Rounded`] into casts to integers, and to decimals with fewer fractional digits.
 #[derive(Debug)]

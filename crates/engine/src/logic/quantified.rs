@@ -17,7 +17,7 @@ use datafusion::logical_expr::{
 };
 use lakegate_error::{Code, Error};
 
-use super::arrays;
+use crate::arrays;
 
 /// `op ANY`, called as `f('op', x, array)`.
 pub const ANY: &str = "compare_any";

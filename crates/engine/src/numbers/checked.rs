@@ -27,7 +27,8 @@ use datafusion::optimizer::AnalyzerRule;
 use datafusion::physical_expr_common::datum::apply;
 use lakegate_error::{Code, Error};
 
-use super::{chains, expressions};
+use super::chains;
+use crate::expressions;
 
 /// Replaces `+`, `-` and `*` of integers by [chains], and the operators of wide decimals by
 /// [`Decimals`].

@@ -22,8 +22,8 @@ use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 use datafusion::sql::sqlparser::ast::{TableAlias, TableFactor};
 use lakegate_error::{Code, Error};
 
-use super::expressions::until;
 use super::output_names::{apart_in_relation, decoded, is_apart_in_relation, shown};
+use crate::expressions::until;
 
 /// Plans subqueries in FROM, and tables with column aliases.
 #[derive(Debug)]

@@ -34,7 +34,7 @@ use datafusion::logical_expr::{
 };
 use datafusion::optimizer::AnalyzerRule;
 
-use super::super::expressions;
+use crate::expressions;
 
 /// Puts [`Canonical`] around the expressions that need it.
 #[derive(Debug)]

@@ -18,7 +18,7 @@ use datafusion::logical_expr::{
     ColumnarValue, Documentation, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
 };
 
-use super::expressions;
+use crate::expressions;
 
 /// Replaces DataFusion's functions with these.
 ///

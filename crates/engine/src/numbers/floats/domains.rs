@@ -23,8 +23,8 @@ use datafusion::logical_expr::{
 };
 use lakegate_error::{Code, Error};
 
-use super::super::expressions;
 use super::checked::{overflow, underflow};
+use crate::expressions;
 
 /// The functions, with the numbers that they are defined for.
 const FUNCTIONS: [(&str, Domain); 24] = [

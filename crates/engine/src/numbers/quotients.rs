@@ -23,7 +23,8 @@ use datafusion::physical_expr_common::datum::apply;
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
 use super::checked::{fits, is_overflow, out_of_range};
-use super::{expressions, floats};
+use super::floats;
+use crate::expressions;
 
 /// Fractional digits of a quotient, at least: PostgreSQL's has about as many significant digits.
 const PLACES: i8 = 16;

@@ -10,7 +10,7 @@ use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, cast};
 use datafusion::optimizer::AnalyzerRule;
 
-use super::expressions;
+use crate::expressions;
 
 /// Casts the results. Not for Trino's dialects.
 #[derive(Debug)]

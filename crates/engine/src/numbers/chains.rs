@@ -15,7 +15,8 @@ use datafusion::logical_expr::{
     ScalarUDFImpl, Signature, Volatility,
 };
 
-use super::{checked, expressions, floats};
+use super::{checked, floats};
+use crate::expressions;
 
 /// Returns the type of an operand. Does not walk a chain, whose type takes a walk of all its
 /// operands otherwise.

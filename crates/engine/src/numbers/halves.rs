@@ -20,7 +20,8 @@ use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{Cast, Expr, ExprSchemable, LogicalPlan, TryCast};
 use datafusion::optimizer::AnalyzerRule;
 
-use super::{expressions, rounding};
+use super::rounding;
+use crate::expressions;
 
 /// How many expressions are read to learn where one value comes from. An operand that is written
 /// twice in each of several nested queries would be read exponentially often.

@@ -15,7 +15,7 @@ use datafusion::error::Result;
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, cast};
 use datafusion::optimizer::AnalyzerRule;
 
-use super::expressions;
+use crate::expressions;
 
 /// Gives the results their fractional digits. Not for Trino's dialects.
 #[derive(Debug)]

@@ -4,7 +4,7 @@
 //!
 //! DataFusion evaluates it for all rows unless the operands before it decide most of them
 //! (`expressions/binary.rs` of `datafusion-physical-expr`, 55.2). So an analyzer rule, which runs
-//! after type coercion and before [`guarded_cases`](crate::guarded_cases), makes them a CASE:
+//! after type coercion and before [`guarded_cases`](super::guarded_cases), makes them a CASE:
 //!
 //! ```text
 //! x = 0 OR y / x > 1      CASE WHEN x = 0 THEN true WHEN y / x > 1 THEN true
@@ -16,7 +16,7 @@
 //! What is left for the ELSE, NULL or the opposite, is evaluated for rows that no operand fails for.
 //! What the first operand has too is evaluated for all rows in any case.
 //! The ANDs of a filter and of a join stay, because they are planned one by one;
-//! [`conjunctions`](crate::conjunctions) does the same for them. Delete this when `BinaryExpr` does.
+//! [`conjunctions`](super::conjunctions) does the same for them. Delete this when `BinaryExpr` does.
 
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, ScalarValue};
@@ -28,7 +28,7 @@ use datafusion::logical_expr::{
 };
 use datafusion::optimizer::AnalyzerRule;
 
-use super::expressions;
+use crate::expressions;
 
 /// Parts of an expression that becomes a CASE, at most: a CASE has each of them twice.
 const MAX_PARTS: usize = 256;
@@ -287,7 +287,7 @@ mod tests {
     use datafusion::prelude::SessionContext;
 
     use super::*;
-    use crate::guarded_cases::GuardedCases;
+    use crate::logic::guarded_cases::GuardedCases;
 
     const ROWS: &str = "(VALUES (1, 0, true), (2, 2, false), (3, NULL, NULL), (4, 0, NULL), (5, 5, NULL), (6, 1, true)) t(i, x, b)";
 
