@@ -3,45 +3,9 @@
 
 mod support;
 
-use std::sync::Arc;
-
-use lakegate_catalog::access::{Access, ColumnSelection, Grant, Privilege, Resource, TableAccess};
-use lakegate_catalog::store::{Control, Metastore, SqliteStore};
-use support::{database, table, with_orders, with_users};
-
-const COLUMNS: [&str; 4] = ["id", "price", "year", "city"];
-
-async fn store() -> SqliteStore {
-    let store = SqliteStore::in_memory().unwrap();
-    with_orders(&store).await;
-    with_users(&store, &["ann"]).await;
-    store
-}
-
-fn orders() -> Resource {
-    Resource::table("sales", "orders")
-}
-
-fn access(store: &SqliteStore, user: &str) -> Arc<Access> {
-    store.snapshot().access(user).unwrap()
-}
-
-/// What ann may do with `sales.orders`.
-fn on_orders(store: &SqliteStore) -> Option<TableAccess> {
-    access(store, "ann").table("sales", "orders", &COLUMNS)
-}
-
-async fn grant(
-    store: &SqliteStore,
-    grantee: &str,
-    privilege: Privilege,
-    resource: Resource,
-) -> usize {
-    store
-        .grant(&[Grant::new(grantee, privilege, resource)])
-        .await
-        .unwrap()
-}
+use lakegate_catalog::access::{ColumnSelection, Privilege, Resource};
+use lakegate_catalog::store::{Control, Metastore};
+use support::{COLUMNS, access, database, grant, on_orders, orders, store, table, with_users};
 
 #[tokio::test]
 async fn without_a_grant_nothing_is_visible() {

@@ -3,48 +3,13 @@
 
 mod support;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use lakegate_catalog::access::{
-    ADMINISTRATORS, Access, Authentication, Grant, Privilege, Resource, TableAccess, WorkgroupInput,
+    ADMINISTRATORS, Authentication, Grant, Privilege, Resource, WorkgroupInput,
 };
 use lakegate_catalog::store::{Control, SqliteStore};
-use support::{with_orders, with_users};
-
-const COLUMNS: [&str; 4] = ["id", "price", "year", "city"];
-
-async fn store() -> SqliteStore {
-    let store = SqliteStore::in_memory().unwrap();
-    with_orders(&store).await;
-    with_users(&store, &["ann"]).await;
-    store
-}
-
-fn orders() -> Resource {
-    Resource::table("sales", "orders")
-}
-
-fn access(store: &SqliteStore, user: &str) -> Arc<Access> {
-    store.snapshot().access(user).unwrap()
-}
-
-/// What ann may do with `sales.orders`.
-fn on_orders(store: &SqliteStore) -> Option<TableAccess> {
-    access(store, "ann").table("sales", "orders", &COLUMNS)
-}
-
-async fn grant(
-    store: &SqliteStore,
-    grantee: &str,
-    privilege: Privilege,
-    resource: Resource,
-) -> usize {
-    store
-        .grant(&[Grant::new(grantee, privilege, resource)])
-        .await
-        .unwrap()
-}
+use support::{COLUMNS, access, grant, on_orders, orders, store, with_users};
 
 async fn revoke(
     store: &SqliteStore,

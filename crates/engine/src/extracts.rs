@@ -22,7 +22,8 @@ use datafusion::logical_expr::{
 use datafusion::optimizer::AnalyzerRule;
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
-use super::{barrier, expressions, quotients, time};
+use super::numbers::quotients;
+use super::{barrier, expressions, time};
 
 /// How many parts of an operand, and operators that compute its columns, are looked at.
 const MAX_PARTS: usize = 256;

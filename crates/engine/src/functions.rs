@@ -11,9 +11,9 @@ use datafusion::logical_expr::{
 };
 use lakegate_catalog::hive_type::HiveType;
 
-use super::decimal_texts::LONG_NUMBER;
-use super::named_cast::NAMED_CAST;
-use super::quantified::{ALL, ANY};
+use super::logic::quantified::{ALL, ANY};
+use super::names::named_cast::NAMED_CAST;
+use super::numbers::decimal_texts::LONG_NUMBER;
 use super::time::PRECISION_FUNCTION;
 use super::untyped_texts::TYPED_TEXT;
 
@@ -252,10 +252,10 @@ mod tests {
     #[test]
     fn functions_that_only_rewriting_calls_are_not_told() {
         let mut state = SessionContext::new().state();
-        crate::quantified::register(&mut state).unwrap();
+        crate::logic::quantified::register(&mut state).unwrap();
         crate::time::register(&mut state).unwrap();
-        crate::named_cast::register(&mut state).unwrap();
-        crate::decimal_texts::register(&mut state).unwrap();
+        crate::names::named_cast::register(&mut state).unwrap();
+        crate::numbers::decimal_texts::register(&mut state).unwrap();
         crate::untyped_texts::register(&mut state).unwrap();
         for helper in HELPERS {
             assert!(state.scalar_functions().contains_key(helper), "{helper}");

@@ -8,69 +8,44 @@ pub mod arrays;
 pub mod barrier;
 pub mod bounded;
 mod byte_texts;
-mod chains;
-mod checked;
 mod common_types;
 pub mod complexity;
-mod conjunctions;
 mod containment;
-mod cpu;
-mod cpu_time;
-mod decimal_places;
-mod decimal_texts;
-mod decimals;
 mod dependent;
-mod digits;
-mod divisors;
 mod early_types;
 mod equal_keys;
+mod estimates;
 mod expressions;
 mod extracts;
 mod finest_groups;
-mod float_decimals;
-mod floats;
 mod frames;
 mod full_lists;
 mod functions;
 mod gathered;
 mod given_rows;
 mod grouping_keys;
-mod guarded_cases;
-mod guarded_logic;
-mod halves;
 mod hidden_values;
-mod in_lists;
 mod input_order;
 mod interval_text;
 mod join_order;
-mod joined_booleans;
 mod joined_texts;
-mod ledger;
 mod literals;
-pub mod machine;
-pub mod named_cast;
-mod named_columns;
+mod logic;
+mod names;
 mod nested;
-mod numerals;
+mod numbers;
 mod operand_types;
 mod optimize;
-mod output_names;
-
 mod plain_fallbacks;
-mod planners;
 mod posix;
-pub mod quantified;
-mod quotients;
-mod relations;
-mod rounding;
-mod session_memory;
+mod runtime;
+mod scalars;
 mod set_operations;
 mod shared;
 mod sideways;
 mod sorted_distinct;
-mod space;
+mod states;
 pub mod stop;
-mod subqueries;
 #[cfg(feature = "substrait")]
 pub mod substrait;
 mod sum;
@@ -78,16 +53,12 @@ mod texts;
 pub mod time;
 mod untyped_columns;
 pub mod untyped_texts;
-mod whole_decimals;
 mod window_inputs;
-mod xors;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-pub use cpu::{CpuRuntime, STACK};
-pub use cpu_time::{CpuMeter, current, metered};
 use datafusion::catalog::{CatalogProviderList, MemoryCatalogProviderList};
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{
@@ -95,13 +66,11 @@ use datafusion::execution::memory_pool::{
 };
 use datafusion::execution::object_store::ObjectStoreRegistry;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
-use datafusion::execution::{FunctionRegistry, SessionState, SessionStateBuilder, TaskContext};
+use datafusion::execution::{SessionState, TaskContext};
 use datafusion::logical_expr::planner::ExprPlanner;
 use datafusion::logical_expr::{LogicalPlan, ScalarUDF};
-use datafusion::optimizer::{Analyzer, AnalyzerRule};
+use datafusion::optimizer::AnalyzerRule;
 use datafusion::physical_plan::ExecutionPlan;
-use datafusion::prelude::SessionConfig;
-pub use decimal_texts::{LONG_NUMBER, number as exact_decimal};
 pub use dependent::DependentJoins;
 pub use early_types::early_schema;
 pub use equal_keys::KeyOf;
@@ -109,19 +78,26 @@ pub use expressions::{has as has_expression, has_operator, has_values, retyped, 
 pub use full_lists::without_full_lists;
 pub use functions::{FunctionInfo, is_helper};
 pub use interval_text::{IntervalStyle, write_interval};
-use lakegate_error::{Error, Result, UNQUALIFIED, from_engine};
+use lakegate_error::{Error, Result, from_engine};
 use lakegate_lake::meter::QueryStores;
-pub use named_cast::has_columns_of_one_name;
-pub use named_columns::{NamedColumns, with_named_columns};
-pub use output_names::{
+pub use logic::quantified;
+pub use names::named_cast::{self, has_columns_of_one_name};
+pub use names::named_columns::{NamedColumns, with_named_columns};
+pub use names::output_names::{
     NUMBERED, OutputNames, apart, apart_in_relation, decoded, encoded, is_apart,
     is_apart_in_relation, shown,
 };
-pub use planners::Planners;
-pub use relations::{check as check_names, with_shown_names};
-pub use session_memory::{HeldMemory, SessionMemory, SessionsMemory};
+pub use names::relations::{check as check_names, with_shown_names};
+pub use numbers::decimal_texts::{LONG_NUMBER, number as exact_decimal};
+pub use runtime::cpu::{CpuRuntime, STACK};
+pub use runtime::cpu_time::{CpuMeter, current, metered};
+use runtime::ledger::Ledger;
+pub use runtime::machine;
+pub use runtime::planners::Planners;
+pub use runtime::session_memory::{HeldMemory, SessionMemory, SessionsMemory};
+pub use runtime::space::Space;
+use runtime::space::keep_private;
 pub use shared::shared_part;
-pub use space::Space;
 pub use stop::{PlanRun, Stop, StopOnDrop};
 pub use texts::as_written;
 use uuid::Uuid;
@@ -134,11 +110,6 @@ const MAX_STATES: u64 = 64;
 
 /// Threads for queries over built-in tables.
 const CATALOG_THREADS: usize = 2;
-
-/// Functions that expose a row's file, which the engine removes. A path contains the values of all
-/// partition keys, and a row's position in its file shows how rows are sorted by columns that are
-/// not granted.
-const FUNCTIONS_OF_FILES: &[&str] = &["file_row_index", "input_file_name"];
 
 /// Limits and sizes of the engine, from the configuration.
 #[derive(Debug, Clone)]
@@ -217,7 +188,7 @@ pub struct Engine {
     cpu: CpuRuntime,
     catalog_cpu: CpuRuntime,
     planners: Planners,
-    ledger: Arc<ledger::Ledger>,
+    ledger: Arc<Ledger>,
 }
 
 impl Engine {
@@ -250,96 +221,10 @@ impl Engine {
             .with_object_store_registry(Arc::new(QueryStores::none()))
             .build_arc()
             .map_err(from_engine)?;
-        space::keep_private(&runtime.disk_manager)?;
+        keep_private(&runtime.disk_manager)?;
 
-        let mut config = SessionConfig::new()
-            .with_target_partitions(options.threads)
-            .with_batch_size(options.batch_size)
-            .with_information_schema(false)
-            .with_create_default_catalog_and_schema(false)
-            .with_default_catalog_and_schema(CATALOG, UNQUALIFIED);
-        let settings = config.options_mut();
-        // Athena sorts NULLs last for ascending and descending order. See `session` for PostgreSQL.
-        settings.sql_parser.default_null_ordering = "nulls_last".to_owned();
-        // The check refuses plans in which an expression is nullable in one schema and not in the
-        // other, such as `x IS TRUE` (apache/datafusion, 55.2).
-        settings.execution.skip_physical_aggregate_schema_check = true;
-        // The bounds of one min or max remove rows that another one needs, over an expression or
-        // with FILTER (`AggrDynFilter` of `datafusion-physical-plan`, 55.2).
-        settings.optimizer.enable_aggregate_dynamic_filter_pushdown = false;
-        // `InputOrder` drops the sorts whose order nothing shows.
-        settings.sql_parser.enable_subquery_sort_elimination = false;
-        let mut rules = Analyzer::new().rules;
-        rules.insert(0, Arc::new(grouping_keys::GroupingKeys));
-        rules.insert(0, Arc::new(optimize::PlainColumns));
-        rules.insert(0, Arc::new(plain_fallbacks::PlainFallbacks));
-        rules.insert(2, Arc::new(nested::NestedAreNoTexts));
-        rules.insert(2, Arc::new(time::WindowsByLength));
-        rules.insert(2, Arc::new(decimal_texts::DecimalTexts));
-        rules.insert(2, Arc::new(common_types::CommonTypes));
-        rules.insert(2, Arc::new(time::MeetingZones));
-        rules.insert(2, Arc::new(input_order::InputOrder));
-        rules.splice(0..0, (library.rules)());
-        let mut base = SessionStateBuilder::new()
-            .with_expr_planners(vec![Arc::new(arrays::Subscripts)])
-            .with_config(config)
-            .with_runtime_env(Arc::clone(&runtime))
-            .with_default_features()
-            .with_analyzer_rules(rules)
-            .with_relation_planners(vec![
-                Arc::new(optimize::IndependentRelations),
-                Arc::new(relations::NamedRelations),
-            ])
-            .with_query_planner(Arc::new(barrier::BarrierPlanner))
-            .with_optimizer_rules(optimize::logical_rules())
-            .with_physical_optimizer_rules(optimize::physical_rules())
-            .with_analyzer_rule(Arc::new(set_operations::CountedSetOperations))
-            .with_analyzer_rule(Arc::new(time::Microseconds))
-            .with_analyzer_rule(Arc::new(equal_keys::EqualKeys {
-                of_library: library.key_of,
-            }))
-            .with_analyzer_rule(Arc::new(checked::CheckedIntegers))
-            .with_analyzer_rule(Arc::new(xors::NullableXors))
-            .with_analyzer_rule(Arc::new(decimals::DecimalLiterals))
-            .with_analyzer_rule(Arc::new(float_decimals::NearestCasts))
-            .with_analyzer_rule(Arc::new(digits::BoundedDigits))
-            .with_analyzer_rule(Arc::new(hidden_values::EmptyNulls))
-            .with_analyzer_rule(Arc::new(dependent::OptionalValues))
-            .with_analyzer_rule(Arc::new(subqueries::Existence))
-            .with_analyzer_rule(Arc::new(subqueries::InnerNames))
-            .with_analyzer_rule(Arc::new(subqueries::ThreeValuedSubqueries))
-            .with_analyzer_rule(Arc::new(dependent::DependentJoins))
-            .with_analyzer_rule(Arc::new(in_lists::SeparateInLists))
-            .with_analyzer_rule(Arc::new(rounding::RoundingCasts))
-            .with_analyzer_rule(Arc::new(guarded_logic::GuardedLogic))
-            .with_analyzer_rule(Arc::new(guarded_cases::GuardedCases))
-            .with_analyzer_rule(Arc::new(floats::CanonicalFloats))
-            .with_analyzer_rule(Arc::new(window_inputs::WindowInputs))
-            .with_analyzer_rule(Arc::new(posix::PosixPatterns {
-                of_library: library.measures_itself,
-            }))
-            .build();
-        for name in FUNCTIONS_OF_FILES {
-            base.deregister_udf(name).map_err(from_engine)?;
-        }
-        arrays::register(&mut base).map_err(from_engine)?;
-        posix::register(&mut base).map_err(from_engine)?;
-        stop::stoppable_functions(&mut base).map_err(from_engine)?;
-        time::register_templates(&mut base).map_err(from_engine)?;
-        bounded::bound(&mut base, library.measures_itself).map_err(from_engine)?;
-        floats::register(&mut base).map_err(from_engine)?;
-        whole_decimals::register(&mut base).map_err(from_engine)?;
-        frames::register(&mut base).map_err(from_engine)?;
-        sum::register(&mut base).map_err(from_engine)?;
-        joined_texts::register(&mut base).map_err(from_engine)?;
-        time::register(&mut base).map_err(from_engine)?;
-        quantified::register(&mut base).map_err(from_engine)?;
-        decimal_texts::register(&mut base).map_err(from_engine)?;
-        named_cast::register(&mut base).map_err(from_engine)?;
-        untyped_texts::register(&mut base).map_err(from_engine)?;
-        gathered::register(&mut base).map_err(from_engine)?;
         Ok(Self {
-            base: stop::stoppable_rules(base),
+            base: states::base(options, &runtime, &library)?,
             library,
             states: moka::sync::Cache::new(MAX_STATES),
             undivided: moka::sync::Cache::new(MAX_STATES),
@@ -352,7 +237,8 @@ impl Engine {
     }
 
     /// Returns the state to plan one query with. It has these catalogs only, and no object store.
-    /// Unqualified names are looked up in the schema [`UNQUALIFIED`] of the catalog.
+    /// Unqualified names are looked up in the schema
+    /// [`UNQUALIFIED`](lakegate_error::UNQUALIFIED) of the catalog.
     ///
     /// # Errors
     ///
@@ -394,65 +280,7 @@ impl Engine {
     fn made(&self, settings: &PlanSettings) -> Result<Arc<SessionState>> {
         let key = (settings.time_zone.clone(), settings.names);
         let made = self.states.try_get_with(key, || {
-            let mut config = self.base.config().clone();
-            config.options_mut().execution.time_zone = Some(settings.time_zone.clone());
-            let parser = &mut config.options_mut().sql_parser;
-            match settings.names {
-                Names::Trino => {
-                    // `1.5` is a decimal in Trino.
-                    parser.parse_float_as_decimal = true;
-                }
-                Names::Postgres => {
-                    // NULLs are greater than all values: the last ones in ascending order, and the
-                    // first ones in descending order.
-                    parser.default_null_ordering = "nulls_max".to_owned();
-                }
-            }
-            let mut state = SessionStateBuilder::new_from_existing(self.base.clone());
-            if let Some(analyzer) = state.analyzer() {
-                let mut rules = (self.library.rules_of)(settings.names);
-                if settings.names == Names::Postgres {
-                    rules.push(Arc::new(untyped_texts::UntypedTexts));
-                    rules.push(Arc::new(untyped_columns::UntypedColumns));
-                    rules.push(Arc::new(extracts::ExtractedColumns));
-                    rules.push(Arc::new(joined_booleans::JoinedBooleans));
-                    rules.push(Arc::new(halves::HalvesToEven));
-                    rules.push(Arc::new(byte_texts::ByteTexts));
-                    rules.push(Arc::new(decimal_places::DecimalPlaces));
-                    rules.push(Arc::new(sorted_distinct::SortedDistinct));
-                    rules.push(Arc::new(divisors::Divisors));
-                }
-                analyzer.rules.splice(0..0, stop::stoppable_analysis(rules));
-                if settings.names == Names::Postgres {
-                    let last = stop::stoppable_analysis(vec![Arc::new(floats::CheckedFloats)]);
-                    analyzer.rules.extend(last);
-                }
-            }
-            if let Some(planners) = state.expr_planners() {
-                planners.splice(0..0, (self.library.planners_of)(settings.names));
-                if settings.names == Names::Postgres {
-                    planners.insert(0, Arc::new(operand_types::OperandTypes));
-                }
-            }
-            let types = time::MicrosecondTypes {
-                time_zone: Some(settings.time_zone.clone()),
-            };
-            let mut state = state
-                .with_config(config)
-                .with_type_planner(Arc::new(types))
-                .build();
-            // After the state is built: building one registers functions again by all their names,
-            // and a replaced function that still has an alias would return.
-            if settings.names == Names::Postgres {
-                sum::register_spreads(&mut state).map_err(from_engine)?;
-                time::register_instants(&mut state).map_err(from_engine)?;
-            }
-            (self.library.register)(&mut state, settings.names).map_err(from_engine)?;
-            if settings.names == Names::Postgres {
-                floats::register_domains(&mut state).map_err(from_engine)?;
-            }
-            gathered::gather(&mut state).map_err(from_engine)?;
-            Ok(Arc::new(state))
+            states::of_settings(&self.base, &self.library, settings).map(Arc::new)
         });
         made.map_err(|error: Arc<Error>| Error::clone(&error))
     }
@@ -491,7 +319,7 @@ impl Engine {
         let state = fitting.as_ref().unwrap_or(state);
         let plan = optimize::with_plain_columns(plan.clone())
             .and_then(optimize::with_opaque_casts)
-            .and_then(in_lists::by_rows)
+            .and_then(logic::in_lists::by_rows)
             .map_err(from_engine)?;
         let physical = shared::planned(&plan, state, shared::BOUND).await;
         let physical = physical.map(above).and_then(stop::stoppable);

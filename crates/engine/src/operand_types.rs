@@ -24,7 +24,8 @@ use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExp
 use datafusion::logical_expr::{Expr, ExprSchemable, cast};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
-use super::{common_types, decimal_texts, extracts, quotients};
+use super::numbers::{decimal_texts, quotients};
+use super::{common_types, extracts};
 
 const INTERVAL: DataType = DataType::Interval(IntervalUnit::MonthDayNano);
 

@@ -25,7 +25,8 @@ use datafusion::logical_expr::{
 };
 use datafusion::optimizer::AnalyzerRule;
 
-use super::{decimal_texts, expressions};
+use super::expressions;
+use super::numbers::decimal_texts;
 
 /// A function of a text literal and a value that returns the literal as a value of that type, or
 /// as it is if it is none.

@@ -11,6 +11,7 @@ mod error;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;
+mod joins;
 mod lexer;
 mod parser;
 mod postgres;
@@ -22,6 +23,7 @@ pub mod walk;
 pub use ast::{Statement, StatementKind};
 pub use dialect::AthenaDialect;
 pub use error::ParseError;
+pub use joins::{join_constraint, join_constraint_mut};
 pub use postgres::{IS_JSON, ROWS_FROM, USING_ALIAS, VARIADIC};
 pub use sqlparser;
 

@@ -1,7 +1,9 @@
 //! What several tests need.
 #![allow(dead_code)]
 
-use lakegate_catalog::access::ScramVerifier;
+use std::sync::Arc;
+
+use lakegate_catalog::access::{Access, Grant, Privilege, Resource, ScramVerifier, TableAccess};
 use lakegate_catalog::model::{Column, DatabaseInput, StorageDescriptor, TableInput};
 use lakegate_catalog::store::{Control, Metastore, SqliteStore};
 
@@ -51,4 +53,39 @@ pub(crate) async fn with_users(store: &SqliteStore, names: &[&str]) {
     for name in names {
         store.create_user(name, verifier(), false).await.unwrap();
     }
+}
+
+pub(crate) const COLUMNS: [&str; 4] = ["id", "price", "year", "city"];
+
+/// A store with `sales.orders` and the user ann.
+pub(crate) async fn store() -> SqliteStore {
+    let store = SqliteStore::in_memory().unwrap();
+    with_orders(&store).await;
+    with_users(&store, &["ann"]).await;
+    store
+}
+
+pub(crate) fn orders() -> Resource {
+    Resource::table("sales", "orders")
+}
+
+pub(crate) fn access(store: &SqliteStore, user: &str) -> Arc<Access> {
+    store.snapshot().access(user).unwrap()
+}
+
+/// What ann may do with `sales.orders`.
+pub(crate) fn on_orders(store: &SqliteStore) -> Option<TableAccess> {
+    access(store, "ann").table("sales", "orders", &COLUMNS)
+}
+
+pub(crate) async fn grant(
+    store: &SqliteStore,
+    grantee: &str,
+    privilege: Privilege,
+    resource: Resource,
+) -> usize {
+    store
+        .grant(&[Grant::new(grantee, privilege, resource)])
+        .await
+        .unwrap()
 }

@@ -19,7 +19,8 @@ use datafusion::logical_expr::{
     ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility,
 };
 
-use crate::{expressions, floats, time};
+use crate::numbers::floats;
+use crate::{expressions, time};
 
 /// Returns whether values of a type are arrays.
 pub fn is_array(data_type: &DataType) -> bool {

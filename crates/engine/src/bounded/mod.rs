@@ -15,6 +15,7 @@ mod growth;
 mod joined;
 mod measure;
 mod series;
+mod sizes;
 
 use std::cell::Cell;
 use std::hash::{Hash, Hasher};
@@ -41,7 +42,9 @@ use lakegate_error::{Code, Error};
 use measure::Argument;
 pub(crate) use measure::value_bytes;
 
-use super::{digits, expressions};
+use super::expressions;
+use super::numbers::digits;
+use super::scalars::as_the_inner;
 
 /// Returns whether the function is classified by how large its results may be.
 pub fn is_classified(name: &str) -> bool {
@@ -265,28 +268,10 @@ impl Hash for Bounded {
 }
 
 impl ScalarUDFImpl for Bounded {
-    fn name(&self) -> &str {
-        self.inner.name()
-    }
+    as_the_inner!();
 
     fn schema_name(&self, args: &[Expr]) -> Result<String> {
         self.inner.schema_name(args)
-    }
-
-    fn aliases(&self) -> &[String] {
-        self.inner.aliases()
-    }
-
-    fn signature(&self) -> &Signature {
-        self.inner.signature()
-    }
-
-    fn return_type(&self, arguments: &[DataType]) -> Result<DataType> {
-        self.inner.return_type(arguments)
-    }
-
-    fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
-        self.inner.return_field_from_args(args)
     }
 
     fn is_strict(&self) -> bool {
@@ -304,7 +289,7 @@ impl ScalarUDFImpl for Bounded {
     fn invoke_with_args(&self, mut args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         check(self.name(), (self.measure)(&args)?)?;
         if let ("lpad" | "rpad", Some(length)) = (self.name(), args.args.get_mut(1)) {
-            growth::not_negative(length);
+            sizes::not_negative(length);
         }
         self.inner.invoke_with_args(args)
     }
@@ -314,7 +299,7 @@ impl ScalarUDFImpl for Bounded {
             ExprSimplifyResult::Simplified(expr) => {
                 if let Expr::Cast(cast) = &expr {
                     // The result of a cast is not measured: a batch of its type must fit.
-                    let bytes = growth::width(cast.field.data_type()).saturating_mul(8192);
+                    let bytes = sizes::width(cast.field.data_type()).saturating_mul(8192);
                     let one_value = false;
                     check(self.name(), Estimate { bytes, one_value })?;
                 }
@@ -373,14 +358,6 @@ impl ScalarUDFImpl for Bounded {
 
     fn strictly_order_preserving(&self, inputs: &[ExprProperties]) -> Result<bool> {
         self.inner.strictly_order_preserving(inputs)
-    }
-
-    fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
-        self.inner.coerce_types(types)
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.inner.documentation()
     }
 
     fn placement(&self, args: &[ExpressionPlacement]) -> ExpressionPlacement {

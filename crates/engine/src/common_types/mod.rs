@@ -14,7 +14,7 @@
 //! A number literal has no type of its own: next to decimals, it is a decimal with the digits that
 //! are written. `coalesce(price, 0.0)` has the type of `price`.
 //!
-//! An analyzer rule that runs before type coercion. [`super::decimals`] handles comparisons with
+//! An analyzer rule that runs before type coercion. [`decimals`] handles comparisons with
 //! decimals, and [`reals`] handles those of `real` and integers. The rule also sets the type of a
 //! UNION, which has the type of its first part until the engine coerces it, so that the rules in
 //! between see the final types.
@@ -31,7 +31,7 @@ use datafusion::logical_expr::expr::InSubquery;
 use datafusion::logical_expr::{Case, Expr, ExprSchemable, LogicalPlan, Subquery, cast};
 use datafusion::optimizer::AnalyzerRule;
 
-use super::{decimal_texts, decimals};
+use super::numbers::{decimal_texts, decimals};
 
 /// Functions whose arguments or results have one common type.
 const OF_ONE_TYPE: [&str; 8] = [

@@ -19,7 +19,8 @@ use datafusion::error::Result;
 use datafusion::logical_expr::expr::InList;
 use datafusion::logical_expr::{Case, Cast, Expr, ExprSchemable, LogicalPlan, Operator};
 
-use crate::{guarded_cases, plain_fallbacks};
+use crate::logic::guarded_cases;
+use crate::plain_fallbacks;
 
 /// What a part of a `coalesce` weighs that the optimizer makes a CASE, with each part twice.
 const OF_COALESCE: u64 = 4;

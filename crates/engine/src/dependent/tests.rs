@@ -4,7 +4,7 @@ use datafusion::execution::SessionStateBuilder;
 use datafusion::prelude::SessionContext;
 
 use super::*;
-use crate::subqueries::ThreeValuedSubqueries;
+use crate::logic::subqueries::ThreeValuedSubqueries;
 
 fn context() -> SessionContext {
     let state = SessionStateBuilder::new()

@@ -1,8 +1,8 @@
 //! Which parts of a region can be joined.
 
 use super::keys::Class;
-use super::leaves::Leaves;
 use super::region::Region;
+use crate::estimates::Leaves;
 
 /// The leaves of a region as nodes. An edge joins two leaves, mostly by a key; a wide edge joins
 /// two sets of leaves, which have no other edge between them.

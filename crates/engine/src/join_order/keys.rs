@@ -5,8 +5,8 @@
 
 use arrow::datatypes::DataType;
 
-use super::leaves::Leaves;
-use super::region::{Place, Region};
+use super::region::Region;
+use crate::estimates::{Leaves, Place};
 
 /// Columns of different leaves that are equal in the result. Within a part of the region they are
 /// equal too: each join of two parts that have columns of the class has one of its equalities.
@@ -18,16 +18,10 @@ pub(super) struct Class {
 
 impl Class {
     fn of(columns: Vec<Place>) -> Self {
-        let leaves = columns.iter().map(|place| Leaves::one(place.leaf));
         Self {
-            leaves: leaves.fold(Leaves::default(), Leaves::with),
+            leaves: columns.iter().map(|place| place.leaf).collect(),
             columns,
         }
-    }
-
-    /// Returns whether a join of two parts has an equality of the class.
-    pub(super) fn joins(&self, left: Leaves, right: Leaves) -> bool {
-        self.leaves.meets(left) && self.leaves.meets(right)
     }
 }
 

@@ -7,17 +7,17 @@
 //! ```text
 //! region.rs       joins, keys and conditions of a region; what it joins are its leaves
 //! keys.rs         classes of equal columns
-//! leaf.rs         what statistics tell of leaves        selectivity.rs   of conditions
-//! model.rs        rows and costs of a part
+//! model.rs        rows and costs of a part, by the engine's estimates
 //! graph.rs        what can be joined without a cross join
 //! search.rs       the cheapest order
 //! plan.rs         its plan
 //! ```
 //!
 //! Outer joins, aggregates and computed columns are leaves, or above a region, and stay where they
-//! are. So is what a semi or an anti join looks rows up in, and `NOT IN` with NULLs. A region stays as it is if the rows of one of its leaves are not known, or
-//! if no order is clearly cheaper: estimates are rough, and a plan should not change with each
-//! file. Statistics decide the order only: each order gives the same rows.
+//! are. So is what a semi or an anti join looks rows up in, and `NOT IN` with NULLs. A region stays
+//! as it is if the rows of one of its leaves are not known, or if no order is clearly cheaper:
+//! estimates are rough, and a plan should not change with each file. Statistics decide the order
+//! only: each order gives the same rows.
 //!
 //! It is a physical rule, because the scans of a physical plan have statistics, with partitions and
 //! files pruned. It runs before `JoinSelection`, which then chooses build sides and partitioning by
@@ -26,13 +26,10 @@
 
 mod graph;
 mod keys;
-mod leaf;
-mod leaves;
 mod model;
 mod plan;
 mod region;
 mod search;
-mod selectivity;
 
 use std::sync::Arc;
 
@@ -44,10 +41,9 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::execution_plan::{ChildrenPropertiesMode, ReplaceChildrenOptions};
 
 use self::graph::Graph;
-pub(crate) use self::leaf::Leaf;
-use self::leaves::Leaves;
 use self::model::Model;
 use self::region::{Region, Step, step};
+use super::estimates::Leaves;
 use super::stop::check;
 
 /// An operator of a physical plan.
@@ -105,8 +101,7 @@ fn each_region(
     if !is_inner(&plan) {
         return Ok(plan);
     }
-    let changed = replacement(&plan)?;
-    Ok(changed.unwrap_or(plan))
+    Ok(replacement(&plan)?.unwrap_or(plan))
 }
 
 /// Returns whether an operator is in a region.

@@ -10,13 +10,13 @@ use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::projection::ProjectionExpr;
 use datafusion::physical_expr::{PhysicalExpr, PhysicalExprRef, conjunction_opt};
 use datafusion::physical_plan::joins::utils::{ColumnIndex, JoinFilter};
-use datafusion::physical_plan::joins::{CrossJoinExec, HashJoinExec, NestedLoopJoinExec};
+use datafusion::physical_plan::joins::{CrossJoinExec, HashJoinExec, JoinOn, NestedLoopJoinExec};
 use datafusion::physical_plan::projection::ProjectionExec;
 
 use super::Operator;
 use super::keys::Class;
-use super::leaves::Leaves;
-use super::region::{Condition, Place, Region, Semi, Tree};
+use super::region::{Condition, Region, Semi, Tree};
+use crate::estimates::{Leaves, Place};
 
 /// Returns the plan of an order of a region, with the columns of the region.
 ///
@@ -108,14 +108,11 @@ impl Builder<'_> {
         if let Some(semi) = semi_of(&left) {
             return self.semi(semi, right, left);
         }
-        let mut on: Vec<(PhysicalExprRef, PhysicalExprRef)> = Vec::new();
+        let mut on = JoinOn::new();
         for class in self.classes {
-            if class.joins(left.leaves, right.leaves) {
-                let of_left = self.representative(class, &left);
-                let of_right = self.representative(class, &right);
-                if let (Some(of_left), Some(of_right)) = (of_left, of_right) {
-                    on.push((left.column(of_left)?, right.column(of_right)?));
-                }
+            let of_left = self.representative(class, &left);
+            if let Some((of_left, of_right)) = of_left.zip(self.representative(class, &right)) {
+                on.push((left.column(of_left)?, right.column(of_right)?));
             }
         }
         let both = left.leaves.with(right.leaves);
@@ -126,21 +123,12 @@ impl Builder<'_> {
         });
         let filter = filter(conditions, &left, &right)?;
         let (left_plan, right_plan) = (left.plan, right.plan);
+        let inner = JoinType::Inner;
         let plan: Operator = if !on.is_empty() {
-            Arc::new(HashJoinExec::try_new(
-                left_plan,
-                right_plan,
-                on,
-                filter,
-                &JoinType::Inner,
-                None,
-                self.region.mode,
-                NullEquality::NullEqualsNothing,
-                false,
-            )?)
+            let nulls = NullEquality::NullEqualsNothing;
+            self.hashed(left_plan, right_plan, on, filter, inner, nulls)?
         } else if filter.is_some() {
-            let inner = &JoinType::Inner;
-            let join = NestedLoopJoinExec::try_new(left_plan, right_plan, filter, inner, None)?;
+            let join = NestedLoopJoinExec::try_new(left_plan, right_plan, filter, &inner, None)?;
             Arc::new(join)
         } else {
             Arc::new(CrossJoinExec::new(left_plan, right_plan))
@@ -156,27 +144,33 @@ impl Builder<'_> {
 
     /// Joins rows with what a semi or an anti join looks them up in.
     fn semi(&self, semi: &Semi, rows: Built, looked_up: Built) -> Result<Built> {
-        let mut on: Vec<(PhysicalExprRef, PhysicalExprRef)> = Vec::with_capacity(semi.keys.len());
+        let mut on = JoinOn::with_capacity(semi.keys.len());
         for (of_rows, of_leaf) in &semi.keys {
             on.push((rows.column(*of_rows)?, looked_up.column(*of_leaf)?));
         }
         let filter = filter(semi.conditions.iter(), &rows, &looked_up)?;
-        let plan = HashJoinExec::try_new(
-            rows.plan,
-            looked_up.plan,
-            on,
-            filter,
-            &semi.join_type,
-            None,
-            self.region.mode,
-            semi.null_equality,
-            false,
-        )?;
+        let (join_type, nulls) = (semi.join_type, semi.null_equality);
         self.joined(Built {
-            plan: Arc::new(plan),
+            plan: self.hashed(rows.plan, looked_up.plan, on, filter, join_type, nulls)?,
             leaves: rows.leaves.with(looked_up.leaves),
             columns: rows.columns,
         })
+    }
+
+    fn hashed(
+        &self,
+        left: Operator,
+        right: Operator,
+        on: JoinOn,
+        filter: Option<JoinFilter>,
+        join_type: JoinType,
+        nulls: NullEquality,
+    ) -> Result<Operator> {
+        let mode = self.region.mode;
+        let join = HashJoinExec::try_new(
+            left, right, on, filter, &join_type, None, mode, nulls, false,
+        )?;
+        Ok(Arc::new(join))
     }
 
     fn joined(&self, joined: Built) -> Result<Built> {
@@ -225,10 +219,8 @@ impl Builder<'_> {
         let mut semis = self.region.semis.iter();
         self.region.shows(place)
             || semis.any(|semi| !is_joined(semi, part) && semi.compares(place))
-            || conditions.any(|condition| {
-                let mut columns = condition.columns.iter();
-                !self.is_tested(condition, part) && columns.any(|(_, column)| *column == place)
-            })
+            || conditions
+                .any(|condition| !self.is_tested(condition, part) && condition.reads(place))
     }
 
     /// Returns the column that stands for the columns of a class in a part: they are equal there,

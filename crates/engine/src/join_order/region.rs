@@ -1,6 +1,7 @@
 //! A region of a plan: inner, semi and anti joins, column-only projections between them, and what
 //! they join.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
@@ -18,17 +19,10 @@ use datafusion::physical_plan::joins::{
 use datafusion::physical_plan::projection::ProjectionExec;
 
 use super::Operator;
-use super::leaves::{Leaves, MOST};
+use crate::estimates::{Leaves, MOST_LEAVES, Place};
 
 /// The most operators of a region, so that walking it takes little of the stack.
-const MOST_OPERATORS: usize = 4 * MOST;
-
-/// A column of a leaf.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Place {
-    pub leaf: usize,
-    pub column: usize,
-}
+const MOST_OPERATORS: usize = 4 * MOST_LEAVES;
 
 /// A condition of a join that is no equality of two columns. No part of it is one of AND.
 #[derive(Debug, Clone)]
@@ -37,6 +31,14 @@ pub(super) struct Condition {
     /// The indices of columns in the expression, and the columns that they mean.
     pub columns: Vec<(usize, Place)>,
     pub leaves: Leaves,
+}
+
+impl Condition {
+    /// Returns whether this is one of the columns of the condition.
+    pub(super) fn reads(&self, place: Place) -> bool {
+        let mut columns = self.columns.iter();
+        columns.any(|(_, column)| *column == place)
+    }
 }
 
 /// A semi or an anti join. It keeps some rows of one leaf or several, whatever they are joined with
@@ -60,9 +62,9 @@ impl Semi {
     /// Returns whether this is one of the columns that the join compares.
     pub(super) fn compares(&self, place: Place) -> bool {
         let mut keys = self.keys.iter();
-        let mut columns = self.conditions.iter().flat_map(|of| of.columns.iter());
+        let mut conditions = self.conditions.iter();
         keys.any(|(one, other)| *one == place || *other == place)
-            || columns.any(|(_, column)| *column == place)
+            || conditions.any(|condition| condition.reads(place))
     }
 }
 
@@ -119,7 +121,21 @@ pub(super) struct Join<'a> {
     mode: Option<PartitionMode>,
 }
 
-impl Join<'_> {
+impl<'a> Join<'a> {
+    /// Returns a join of all pairs of rows.
+    fn of_all(left: &'a Operator, right: &'a Operator) -> Self {
+        Self {
+            join_type: JoinType::Inner,
+            left,
+            right,
+            keys: Vec::new(),
+            filter: None,
+            projection: None,
+            null_equality: NullEquality::NullEqualsNothing,
+            mode: None,
+        }
+    }
+
     /// Returns whether both sides are in the region. A semi or an anti join has only its left side
     /// in it.
     pub(super) fn is_inner(&self) -> bool {
@@ -159,26 +175,12 @@ pub(super) fn step(plan: &Operator) -> Step<'_> {
             return Step::Leaf;
         }
         Join {
-            join_type: JoinType::Inner,
-            left: join.left(),
-            right: join.right(),
-            keys: Vec::new(),
             filter: join.filter(),
             projection: join.projection().as_deref(),
-            null_equality: NullEquality::NullEqualsNothing,
-            mode: None,
+            ..Join::of_all(join.left(), join.right())
         }
     } else if let Some(join) = plan.downcast_ref::<CrossJoinExec>() {
-        Join {
-            join_type: JoinType::Inner,
-            left: join.left(),
-            right: join.right(),
-            keys: Vec::new(),
-            filter: None,
-            projection: None,
-            null_equality: NullEquality::NullEqualsNothing,
-            mode: None,
-        }
+        Join::of_all(join.left(), join.right())
     } else if let Some(projection) = plan.downcast_ref::<ProjectionExec>() {
         let columns = projection.expr().iter().map(|column| index(&column.expr));
         let columns: Option<Vec<usize>> = columns.collect();
@@ -249,8 +251,7 @@ impl Region {
 
     /// Returns the leaves that semi and anti joins look rows up in.
     pub(super) fn looked_up(&self) -> Leaves {
-        let leaves = self.semis.iter().map(|semi| Leaves::one(semi.leaf));
-        leaves.fold(Leaves::default(), Leaves::with)
+        self.semis.iter().map(|semi| semi.leaf).collect()
     }
 
     /// Returns whether a column is part of the result.
@@ -276,7 +277,7 @@ fn has_a_choice(root: &Operator) -> bool {
             Step::Columns { input, .. } => open.push(input),
             Step::Leaf => leaves += 1,
         }
-        if leaves > MOST || operators > MOST_OPERATORS {
+        if leaves > MOST_LEAVES || operators > MOST_OPERATORS {
             return false;
         }
     }
@@ -346,11 +347,9 @@ impl Reader {
         let (leaf, right) = self.leaf(join.right);
         let keys = keys(join, left, &right)?;
         let conditions = conditions(join.filter, left, &right)?;
-        let of_keys = keys.iter().map(|(left, _)| Leaves::one(left.leaf));
+        let of_keys: Leaves = keys.iter().map(|(left, _)| left.leaf).collect();
         let of_conditions = conditions.iter().map(|condition| condition.leaves);
-        let reads = of_keys
-            .chain(of_conditions)
-            .fold(Leaves::default(), Leaves::with);
+        let reads = of_conditions.fold(of_keys, Leaves::with);
         self.semis.push(Semi {
             leaf,
             join_type: join.join_type,
@@ -388,28 +387,20 @@ fn conditions(
             JoinSide::None => return Err(no_column(index.index)),
         });
     }
-    let mut conditions = Vec::new();
-    for expression in split_conjunction(filter.expression()) {
-        let mut indices: Vec<usize> = collect_columns(expression)
-            .iter()
-            .map(Column::index)
-            .collect();
-        indices.sort_unstable();
-        indices.dedup();
-        let mut columns = Vec::with_capacity(indices.len());
-        let mut leaves = Leaves::default();
-        for index in indices {
-            let column = place(&of_filter, index)?;
-            leaves = leaves.with(Leaves::one(column.leaf));
-            columns.push((index, column));
-        }
-        conditions.push(Condition {
+    let conditions = split_conjunction(filter.expression()).into_iter();
+    let conditions = conditions.map(|expression| {
+        let columns = collect_columns(expression);
+        let indices: BTreeSet<usize> = columns.iter().map(Column::index).collect();
+        let columns = indices.into_iter();
+        let columns = columns.map(|index| Ok((index, place(&of_filter, index)?)));
+        let columns: Vec<(usize, Place)> = columns.collect::<Result<_>>()?;
+        Ok(Condition {
             expression: Arc::clone(expression),
+            leaves: columns.iter().map(|(_, place)| place.leaf).collect(),
             columns,
-            leaves,
-        });
-    }
-    Ok(conditions)
+        })
+    });
+    conditions.collect()
 }
 
 fn place(places: &[Place], index: usize) -> Result<Place> {

@@ -9,9 +9,9 @@
 use std::collections::HashMap;
 
 use super::graph::Graph;
-use super::leaves::Leaves;
 use super::model::{Model, Part, is_build};
 use super::region::Tree;
+use crate::estimates::Leaves;
 use crate::stop::check;
 
 /// The most pairs of parts that are looked at: some milliseconds.
@@ -101,7 +101,7 @@ pub(super) fn best(model: &Model, graph: &Graph) -> Option<Table> {
     for leaf in (0..model.count()).rev() {
         let part = Leaves::one(leaf);
         search.join(part)?;
-        search.grow(part, Leaves::up_to(leaf))?;
+        search.grow(part, Leaves::up_to(leaf), None)?;
     }
     Some(search.table)
 }
@@ -116,19 +116,25 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// Adds neighbours to a part in all ways, and joins each part that results.
-    fn grow(&mut self, part: Leaves, excluded: Leaves) -> Option<()> {
+    /// Adds neighbours to a part in all ways. Joins each part that results: with another part if
+    /// one is given, or else with all parts.
+    fn grow(&mut self, part: Leaves, excluded: Leaves, with: Option<Leaves>) -> Option<()> {
         let near = self.graph.near(part, excluded);
         for more in near.subsets() {
             self.step()?;
             let grown = part.with(more);
-            if self.table.has(grown) {
-                self.join(grown)?;
+            if !self.table.has(grown) {
+                continue;
+            }
+            match with {
+                None => self.join(grown)?,
+                Some(with) if self.graph.connects(with, grown) => self.pair(with, grown)?,
+                Some(_) => {}
             }
         }
         for more in near.subsets() {
             self.step()?;
-            self.grow(part.with(more), excluded.with(near))?;
+            self.grow(part.with(more), excluded.with(near), with)?;
         }
         Some(())
     }
@@ -148,24 +154,7 @@ impl Search<'_> {
             }
             // Parts with lower neighbours start there.
             let lower = near.common(Leaves::up_to(leaf));
-            self.grow_other(part, other, excluded.with(lower))?;
-        }
-        Some(())
-    }
-
-    /// Adds neighbours to the other part in all ways.
-    fn grow_other(&mut self, part: Leaves, other: Leaves, excluded: Leaves) -> Option<()> {
-        let near = self.graph.near(other, excluded);
-        for more in near.subsets() {
-            self.step()?;
-            let grown = other.with(more);
-            if self.table.has(grown) && self.graph.connects(part, grown) {
-                self.pair(part, grown)?;
-            }
-        }
-        for more in near.subsets() {
-            self.step()?;
-            self.grow_other(part, other.with(more), excluded.with(near))?;
+            self.grow(other, excluded.with(lower), Some(part))?;
         }
         Some(())
     }
@@ -189,10 +178,9 @@ impl Search<'_> {
 /// Returns an order that joins the pair of the fewest rows each time.
 pub(super) fn greedy(model: &Model, graph: &Graph) -> Table {
     let mut table = Table::of_leaves(model);
-    let leaves = (0..model.count()).map(Leaves::one);
     let mut parts: Vec<Leaves> = Vec::with_capacity(model.count());
     let mut pairs: Vec<Pair> = Vec::new();
-    for leaf in leaves {
+    for leaf in (0..model.count()).map(Leaves::one) {
         pairs.extend(Pair::of_part(model, graph, leaf, &parts));
         parts.push(leaf);
     }

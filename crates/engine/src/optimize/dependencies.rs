@@ -48,7 +48,7 @@ use datafusion::optimizer::{AnalyzerRule, OptimizerConfig, OptimizerRule};
 use datafusion::sql::sqlparser::ast::TableFactor;
 
 use crate::expressions::{self, until};
-use crate::named_columns::narrowed;
+use crate::names::named_columns::narrowed;
 
 /// Plans the relations of FROM so that no column is known to be determined by others, and tables with
 /// the columns that may be named ([`narrowed`]).

@@ -39,8 +39,8 @@ use self::rules::{
     GuardedLogical, GuardedPhysical, Logical, LogicalGuard, Operator, Physical, PhysicalGuard,
 };
 use super::barrier::SafeFilters;
-use super::floats::CanonicalJoinKeys;
 use super::join_order::JoinOrder;
+use super::numbers::floats::CanonicalJoinKeys;
 use super::sideways::{RowFilters, with_passages};
 
 /// DataFusion's logical rules that are guarded, by name.

@@ -62,7 +62,7 @@ use lakegate_lake::format::parquet::{FEW_ROWS, FilterRows, KeyFilter, ParquetFil
 pub(crate) use self::passages::guard as with_passages;
 use self::values::{distinct, index, without_exchanges};
 use super::barrier::view_of_operator;
-use super::join_order::Leaf;
+use super::estimates::Estimate;
 use super::stop::check;
 
 /// An operator of a physical plan.
@@ -135,7 +135,7 @@ impl RowFilters {
         };
         check()?;
         let schema = files.table_schema().table_schema();
-        let Some(rows) = Leaf::unfiltered(&config.statistics(), schema) else {
+        let Some(rows) = Estimate::unfiltered(&config.statistics(), schema) else {
             return Ok(None);
         };
         let read = match files.projection() {
@@ -164,7 +164,7 @@ impl RowFilters {
 struct Scanned<'a> {
     node: &'a Operator,
     /// All rows, with all columns of the table.
-    rows: Leaf,
+    rows: Estimate,
     /// The columns that are read.
     read: Vec<usize>,
 }
@@ -283,7 +283,7 @@ impl Sources {
         let Some(filter) = filter else {
             return false;
         };
-        let Some(output) = Leaf::of(scan.node) else {
+        let Some(output) = Estimate::of(scan.node) else {
             return false;
         };
         let is_known = |part: &&Arc<dyn PhysicalExpr>| {
@@ -298,7 +298,7 @@ impl Sources {
         let known = FilterExecBuilder::new(conjunction(known), Arc::clone(scan.node)).build();
         let left = known
             .ok()
-            .and_then(|known| Leaf::of(&(Arc::new(known) as Operator)));
+            .and_then(|known| Estimate::of(&(Arc::new(known) as Operator)));
         let is_few = left.is_some_and(|left| left.rows <= output.rows * FEW_OF_FILTER);
         let tested = collect_columns(filter.predicate());
         let tested: Vec<usize> = tested.iter().map(Column::index).collect();
@@ -315,7 +315,7 @@ impl Probed {
     /// If the column has fewer distinct values than rows, the share of these. If filters of the
     /// build side took keys, at least the share that they left: bounds say little of a column whose
     /// values are far apart.
-    fn share(&self, key: usize, rows: &Leaf, column: usize) -> Option<f64> {
+    fn share(&self, key: usize, rows: &Estimate, column: usize) -> Option<f64> {
         let build = distinct(&self.build, key)?;
         let of_probe = counted(rows, column).map(|probe| build.left / probe);
         let of_build = (build.left < build.all).then(|| build.left / build.all);
@@ -332,7 +332,7 @@ fn is_barrier(plan: &Operator) -> bool {
 
 /// Returns the distinct values of a scan's column, if they are fewer than its rows: else bounds that
 /// are far apart may be all that is known.
-fn counted(rows: &Leaf, column: usize) -> Option<f64> {
+fn counted(rows: &Estimate, column: usize) -> Option<f64> {
     let values = rows.columns.get(column)?;
     let is_counted = values.is_known && values.distinct < rows.rows * values.present;
     is_counted.then_some(values.distinct)
@@ -340,12 +340,12 @@ fn counted(rows: &Leaf, column: usize) -> Option<f64> {
 
 /// Returns how many distinct values a scan's column has at least, where this is a guess for a
 /// column of which too little is known.
-fn values_at_least(rows: &Leaf, column: usize) -> f64 {
+fn values_at_least(rows: &Estimate, column: usize) -> f64 {
     counted(rows, column).unwrap_or_else(|| rows.rows.sqrt())
 }
 
 /// Returns the least and the greatest of a scan's keys, if most numbers between them are keys.
-fn filled_range(rows: &Leaf, column: usize) -> Option<(i64, i64)> {
+fn filled_range(rows: &Estimate, column: usize) -> Option<(i64, i64)> {
     let values = rows.columns.get(column)?;
     let (least, greatest) = values.range?;
     let numbers = greatest.saturating_sub(least) as f64 + 1.0;

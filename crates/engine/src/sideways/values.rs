@@ -15,7 +15,7 @@ use datafusion::physical_plan::repartition::RepartitionExec;
 use datafusion::physical_plan::sorts::sort::SortExec;
 
 use super::Operator;
-use crate::join_order::Leaf;
+use crate::estimates::Estimate;
 
 /// Operators that are looked at for one column.
 const MOST_OPERATORS: usize = 24;
@@ -49,7 +49,7 @@ pub(super) fn distinct(plan: &Operator, column: usize) -> Option<Distinct> {
         if !tells {
             continue;
         }
-        let known = Leaf::of(plan);
+        let known = Estimate::of(plan);
         let Some(values) = known.and_then(|leaf| leaf.columns.get(column).copied()) else {
             continue;
         };

@@ -27,6 +27,7 @@ use super::super::containment;
 use super::check;
 use super::matches::{BoundedMatches, is_small};
 use super::patterns::{self, SEARCHES};
+use crate::scalars::as_the_inner;
 
 /// Functions whose time is the product of the lengths of their first two arguments, texts or lists.
 const PRODUCTS: [&str; 3] = ["levenshtein", "array_has_all", "array_has_any"];
@@ -113,33 +114,7 @@ impl Hash for InParts {
 }
 
 impl ScalarUDFImpl for InParts {
-    fn name(&self) -> &str {
-        self.inner.name()
-    }
-
-    fn aliases(&self) -> &[String] {
-        self.inner.aliases()
-    }
-
-    fn signature(&self) -> &Signature {
-        self.inner.signature()
-    }
-
-    fn return_type(&self, arguments: &[DataType]) -> Result<DataType> {
-        self.inner.return_type(arguments)
-    }
-
-    fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
-        self.inner.return_field_from_args(args)
-    }
-
-    fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
-        self.inner.inner().coerce_types(types)
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.inner.documentation()
-    }
+    as_the_inner!();
 
     fn simplify(&self, args: Vec<Expr>, info: &SimplifyContext) -> Result<ExprSimplifyResult> {
         // DataFusion turns searches into operators, which are not measured.

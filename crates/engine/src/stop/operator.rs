@@ -38,9 +38,9 @@ use super::pace::{Pace, Parts};
 use super::window::{in_batches, kept};
 use super::{Entered, PlanRun};
 use crate::bounded::made_much;
-use crate::conjunctions::with_conjunction;
 use crate::finest_groups::with_finest_groups;
 use crate::gathered::{self, Kept, given};
+use crate::logic::conjunctions::with_conjunction;
 
 /// Working time for which a task is charged one unit of the 128 that tokio grants it before it must
 /// yield.

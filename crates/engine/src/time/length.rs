@@ -1,6 +1,6 @@
 //! Compares and orders intervals by their length, as in PostgreSQL: a month has 30 days, a day 24
 //! hours. DataFusion compares months, then days, then nanoseconds, so that 25 hours are less than a
-//! day. For grouping and joins by intervals see `equal_keys.rs`.
+//! day. For grouping and joins by intervals see `equal_keys/`.
 
 use std::sync::Arc;
 

@@ -23,7 +23,8 @@ use super::input::out_of_range;
 use super::period_template::write_period;
 use super::template::{Shown, write};
 use super::zoned::intervals;
-use crate::{numerals, stop};
+use crate::numbers::numerals;
+use crate::stop;
 
 /// Replaces DataFusion's function, and registers `to_number`.
 ///

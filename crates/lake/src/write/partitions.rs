@@ -2,13 +2,8 @@
 
 use std::sync::Arc;
 
-<<<<<<< HEAD
-use arrow::array::{Array, ArrayRef, RecordBatch, UInt32Array};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, UInt32Array};
 use arrow::datatypes::Schema;
-=======
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions, UInt32Array};
-use arrow::compute::{concat_batches, take_record_batch};
->>>>>>> gaps12
 use arrow::error::ArrowError;
 use arrow::row::{RowConverter, SortField};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
@@ -161,14 +156,6 @@ impl Splitter {
     }
 }
 
-<<<<<<< HEAD
-/// The rows of each partition and bucket. These are numbered in the order of their first rows.
-struct Groups {
-    /// Of each row of each batch.
-    numbers: Vec<Vec<u32>>,
-    /// The rows of each.
-    sizes: Vec<usize>,
-=======
 /// The value of a row in a column of bytes.
 fn bytes(column: &ArrayRef, row: usize) -> Option<&[u8]> {
     match column.as_binary_opt::<i32>() {
@@ -188,12 +175,12 @@ fn no_text(key: &PartitionKey) -> Error {
     .with_hint("write the bytes as a text, such as to_hex gives, in a key of type varchar")
 }
 
-/// The rows, without the values of other rows of their batch.
-fn compacted(rows: RecordBatch) -> Result<RecordBatch, ArrowError> {
-    let columns = rows.columns().iter().map(compact).collect();
-    let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
-    RecordBatch::try_new_with_options(rows.schema(), columns, &options)
->>>>>>> gaps12
+/// The rows of each partition and bucket. These are numbered in the order of their first rows.
+struct Groups {
+    /// Of each row of each batch.
+    numbers: Vec<Vec<u32>>,
+    /// The rows of each.
+    sizes: Vec<usize>,
 }
 
 impl Groups {
@@ -290,16 +277,11 @@ fn internal(error: ArrowError) -> Error {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-<<<<<<< HEAD
-    use arrow::array::{Date32Array, Int32Array, StringArray, TimestampMicrosecondArray};
-    use arrow::datatypes::{DataType, Field};
-=======
     use arrow::array::{
         BinaryArray, BinaryViewArray, Date32Array, Int32Array, StringArray,
         TimestampMicrosecondArray,
     };
-    use arrow::datatypes::{DataType, Field, Schema};
->>>>>>> gaps12
+    use arrow::datatypes::{DataType, Field};
     use lakegate_catalog::hive_type::HiveType;
 
     use super::*;

@@ -161,25 +161,9 @@ fn put_items(out: &mut BytesMut, list: &List<'_>, row: usize, style: &Style) -> 
 /// Quotes the array element that begins at `start`, if `array_out` would.
 fn quote_element(out: &mut BytesMut, start: usize) {
     let element = &out[start..];
-    let special = |b: &u8| {
-        matches!(
-            b,
-            b'"' | b'\\' | b'{' | b'}' | b',' | b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c
-        )
-    };
-    if !element.is_empty() && !element.eq_ignore_ascii_case(b"null") && !element.iter().any(special)
-    {
-        return;
+    if needs_quotes(element, *b"{}") || element.eq_ignore_ascii_case(b"null") {
+        quote(out, start, |_| b'\\');
     }
-    let element = out.split_off(start);
-    out.put_u8(b'"');
-    for byte in &element {
-        if matches!(byte, b'"' | b'\\') {
-            out.put_u8(b'\\');
-        }
-        out.put_u8(*byte);
-    }
-    out.put_u8(b'"');
 }
 
 /// As `record_out`: NULL is nothing.
@@ -202,21 +186,29 @@ fn put_record(out: &mut BytesMut, members: &[Member<'_>], row: usize, style: &St
 
 /// Quotes the value in a record that begins at `start`, if `record_out` would.
 fn quote_member(out: &mut BytesMut, start: usize) {
-    let value = &out[start..];
+    if needs_quotes(&out[start..], *b"()") {
+        quote(out, start, |byte| byte);
+    }
+}
+
+/// Returns whether a value is empty, or has characters with a meaning within these brackets.
+fn needs_quotes(value: &[u8], brackets: [u8; 2]) -> bool {
     let special = |b: &u8| {
         matches!(
             b,
-            b'"' | b'\\' | b'(' | b')' | b',' | b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c
-        )
+            b'"' | b'\\' | b',' | b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c
+        ) || brackets.contains(b)
     };
-    if !value.is_empty() && !value.iter().any(special) {
-        return;
-    }
+    value.is_empty() || value.iter().any(special)
+}
+
+/// Puts what begins at `start` into quotes. `escape`: what comes before a quote or a backslash.
+fn quote(out: &mut BytesMut, start: usize, escape: impl Fn(u8) -> u8) {
     let value = out.split_off(start);
     out.put_u8(b'"');
     for byte in &value {
         if matches!(byte, b'"' | b'\\') {
-            out.put_u8(*byte);
+            out.put_u8(escape(*byte));
         }
         out.put_u8(*byte);
     }

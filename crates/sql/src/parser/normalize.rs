@@ -4,19 +4,20 @@
 //! that spelling: then the alias is meant, and an alias keeps its spelling in the result. Unquoted
 //! names are left to DataFusion, which folds them.
 
-use crate::walk::walk_mut;
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    Expr, Fetch, Ident, JoinConstraint, JoinOperator, LimitClause, ObjectName, ObjectNamePart,
-    Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, TableAlias, TableFactor,
-    Value, ValueWithSpan, VisitorMut,
+    Expr, Fetch, Ident, JoinConstraint, LimitClause, ObjectName, ObjectNamePart, Query, Select,
+    SelectItem, SelectItemQualifiedWildcardKind, SetExpr, TableAlias, TableFactor, Value,
+    ValueWithSpan, VisitorMut,
 };
 
 use super::query::{refused_lock, refused_write};
 use super::{grouping, recursive, row_fields, rows_from, sample, search, ties};
 use crate::ast::Unsupported;
+use crate::join_constraint_mut;
+use crate::walk::walk_mut;
 
 /// Folds the names of a query.
 ///
@@ -272,7 +273,7 @@ impl VisitorMut for Fold {
             }
         }
         for join in select.from.iter_mut().flat_map(|from| &mut from.joins) {
-            if let Some(JoinConstraint::Using(columns)) = constraint_of(&mut join.join_operator) {
+            if let Some(JoinConstraint::Using(columns)) = join_constraint_mut(join) {
                 columns
                     .iter_mut()
                     .flat_map(idents)
@@ -333,24 +334,5 @@ fn fold_own_names(declared: &HashMap<String, usize>, select: &mut Select) {
     }
     if let Some(selection) = &mut select.selection {
         let _: ControlFlow<()> = walk_mut(selection, &mut fold);
-    }
-}
-
-fn constraint_of(operator: &mut JoinOperator) -> Option<&mut JoinConstraint> {
-    match operator {
-        JoinOperator::Join(constraint)
-        | JoinOperator::Inner(constraint)
-        | JoinOperator::Left(constraint)
-        | JoinOperator::LeftOuter(constraint)
-        | JoinOperator::Right(constraint)
-        | JoinOperator::RightOuter(constraint)
-        | JoinOperator::FullOuter(constraint)
-        | JoinOperator::Semi(constraint)
-        | JoinOperator::LeftSemi(constraint)
-        | JoinOperator::RightSemi(constraint)
-        | JoinOperator::Anti(constraint)
-        | JoinOperator::LeftAnti(constraint)
-        | JoinOperator::RightAnti(constraint) => Some(constraint),
-        _ => None,
     }
 }

@@ -19,10 +19,10 @@ use datafusion::sql::sqlparser::ast::{
 };
 use lakegate_error::{Code, Error};
 use lakegate_lake::table::HiddenColumn;
+use lakegate_sql::join_constraint_mut;
 use lakegate_sql::walk::{Tree, walk_expressions, walk_mut};
 
 use super::folded;
-use super::tables::join_constraint_mut;
 use super::using::{Kind, relation};
 use crate::postgres::pg_catalog::SYSTEM_COLUMNS;
 

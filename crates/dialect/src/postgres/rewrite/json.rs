@@ -37,7 +37,7 @@ use lakegate_sql::trino::fields_of;
 use lakegate_sql::walk::walk_mut;
 
 use self::set_columns::SetColumns;
-use super::{build, comparisons, expressions::strip_schema, folded, last_part};
+use super::{build, comparisons, folded, functions::strip_schema, last_part};
 pub(super) use crate::postgres::functions::JSON_ROW as ROW;
 
 /// Functions whose arguments may be lambdas. So may those of functions whose names begin with `$`.

@@ -61,6 +61,7 @@ mod distinct_keys;
 mod distinct_sets;
 mod expressions;
 mod frames;
+mod functions;
 mod grouping;
 mod hidden_columns;
 mod introspection;

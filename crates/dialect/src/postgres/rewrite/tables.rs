@@ -1,14 +1,15 @@
 //! Functions in FROM, and joins without a condition.
 
 use datafusion::sql::sqlparser::ast::{
-    ArrayElemTypeDef, CastKind, DataType, Expr, Ident, Join, JoinConstraint, JoinOperator,
-    ObjectName, SelectItem, TableAlias, TableAliasColumnDef, TableFactor, TableWithJoins, Value,
+    ArrayElemTypeDef, CastKind, DataType, Expr, Ident, JoinConstraint, ObjectName, SelectItem,
+    TableAlias, TableAliasColumnDef, TableFactor, TableWithJoins, Value,
 };
 use lakegate_engine::apart_in_relation;
 use lakegate_error::{Code, Error};
+use lakegate_sql::join_constraint;
 use lakegate_sql::walk::walk;
 
-use super::expressions::strip_schema;
+use super::functions::strip_schema;
 use super::{acl, build, calls, copies, folded, json};
 use crate::postgres::pg_catalog::table_of_call;
 
@@ -171,47 +172,6 @@ const TABLE_FUNCTIONS: &[(&str, &str)] = &[
     ("pg_get_keywords", "pg_get_keywords"),
     ("pg_show_all_settings", "pg_settings"),
 ];
-
-/// Returns the constraint of a join: ON, USING, NATURAL or none. `None` for joins that never have
-/// one, such as CROSS JOIN.
-pub(super) fn join_constraint(join: &Join) -> Option<&JoinConstraint> {
-    match &join.join_operator {
-        JoinOperator::Join(constraint)
-        | JoinOperator::Inner(constraint)
-        | JoinOperator::Left(constraint)
-        | JoinOperator::LeftOuter(constraint)
-        | JoinOperator::Right(constraint)
-        | JoinOperator::RightOuter(constraint)
-        | JoinOperator::FullOuter(constraint)
-        | JoinOperator::Semi(constraint)
-        | JoinOperator::LeftSemi(constraint)
-        | JoinOperator::RightSemi(constraint)
-        | JoinOperator::Anti(constraint)
-        | JoinOperator::LeftAnti(constraint)
-        | JoinOperator::RightAnti(constraint) => Some(constraint),
-        _ => None,
-    }
-}
-
-/// Returns the same constraint, mutable.
-pub(super) fn join_constraint_mut(join: &mut Join) -> Option<&mut JoinConstraint> {
-    match &mut join.join_operator {
-        JoinOperator::Join(constraint)
-        | JoinOperator::Inner(constraint)
-        | JoinOperator::Left(constraint)
-        | JoinOperator::LeftOuter(constraint)
-        | JoinOperator::Right(constraint)
-        | JoinOperator::RightOuter(constraint)
-        | JoinOperator::FullOuter(constraint)
-        | JoinOperator::Semi(constraint)
-        | JoinOperator::LeftSemi(constraint)
-        | JoinOperator::RightSemi(constraint)
-        | JoinOperator::Anti(constraint)
-        | JoinOperator::LeftAnti(constraint)
-        | JoinOperator::RightAnti(constraint) => Some(constraint),
-        _ => None,
-    }
-}
 
 /// Rejects a join without a condition, which the engine would plan as a CROSS JOIN.
 ///

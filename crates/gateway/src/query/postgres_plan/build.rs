@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use chrono::{DateTime, Utc};
+use datafusion::common::JoinType;
 use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::common::{JoinType, NullEquality};
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::FileScanConfig;
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_expr::expressions::{Column, DynamicFilterPhysicalExpr};
 use datafusion::physical_expr::split_conjunction;
-use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode};
+use datafusion::physical_plan::aggregates::AggregateExec;
 use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::filter::FilterExec;
@@ -28,15 +28,14 @@ use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
 use datafusion::physical_plan::streaming::StreamingTableExec;
 use datafusion::physical_plan::work_table::WorkTableExec;
-use datafusion::physical_plan::{ExecutionPlan, InputOrderMode, StatisticsArgs, StatisticsContext};
+use datafusion::physical_plan::{ExecutionPlan, StatisticsArgs, StatisticsContext};
 use lakegate_engine::{barrier, shared_part};
 use lakegate_lake::format::sight_of;
 use lakegate_lake::sight::Sight;
 
-use super::expressions::{all, name, sort_key, sql};
+use super::expressions::{name, sort_key, sql};
 use super::numbers::{
-    Cost, FILTER_PART, Ran, UNKNOWN_GROUPS, UNKNOWN_ITEMS, UNKNOWN_ROWS, began, measured, rows_of,
-    width,
+    Cost, FILTER_PART, Ran, UNKNOWN_ITEMS, UNKNOWN_ROWS, began, measured, rows_of, width,
 };
 use super::{Fact, Input, Node, Role};
 
@@ -83,7 +82,8 @@ pub(crate) fn of(plan: &Arc<dyn ExecutionPlan>, relations: &[Relation], ran: boo
     builder.node(plan)
 }
 
-struct Builder<'a> {
+/// What nodes are made with.
+pub(super) struct Builder<'a> {
     statistics: StatisticsContext,
     relations: &'a [Relation],
     /// When a query that ran has started.
@@ -155,11 +155,11 @@ impl Builder<'_> {
     }
 
     /// Returns the node of the first input.
-    fn first(&self, plan: &Arc<dyn ExecutionPlan>) -> Node {
+    pub(super) fn first(&self, plan: &Arc<dyn ExecutionPlan>) -> Node {
         self.input(plan, 0)
     }
 
-    fn input(&self, plan: &Arc<dyn ExecutionPlan>, place: usize) -> Node {
+    pub(super) fn input(&self, plan: &Arc<dyn ExecutionPlan>, place: usize) -> Node {
         match plan.children().get(place) {
             Some(child) => self.node(child),
             None => Node::new("Result", Cost::free(0.0, 0)),
@@ -167,7 +167,7 @@ impl Builder<'_> {
     }
 
     /// Returns the estimated rows of an operator, if statistics tell them.
-    fn rows(&self, plan: &Arc<dyn ExecutionPlan>) -> Option<f64> {
+    pub(super) fn rows(&self, plan: &Arc<dyn ExecutionPlan>) -> Option<f64> {
         let statistics = self
             .statistics
             .compute(plan.as_ref(), &StatisticsArgs::new())
@@ -176,7 +176,7 @@ impl Builder<'_> {
     }
 
     /// Gives a node the columns and the measurements of its operator.
-    fn finished(&self, plan: &Arc<dyn ExecutionPlan>, mut node: Node) -> Node {
+    pub(super) fn finished(&self, plan: &Arc<dyn ExecutionPlan>, mut node: Node) -> Node {
         node.output = columns(&plan.schema());
         self.measure(plan, &mut node);
         node
@@ -274,142 +274,6 @@ impl Builder<'_> {
             .with_fact("Sort Key", Fact::List(keys))
             .with_input(Role::Outer, input);
         self.finished(plan, node)
-    }
-
-    /// The operators of both phases of an aggregation are one node.
-    fn aggregated(&self, plan: &Arc<dyn ExecutionPlan>, aggregate: &AggregateExec) -> Node {
-        let partial = match aggregate.mode() {
-            AggregateMode::Final | AggregateMode::FinalPartitioned => partial_of(plan),
-            _ => None,
-        };
-        let partial = partial.unwrap_or_else(|| Arc::clone(plan));
-        let input = self.first(&partial);
-        let groups = match partial.downcast_ref::<AggregateExec>() {
-            Some(partial) => group_keys(partial),
-            None => group_keys(aggregate),
-        };
-        let sorted = matches!(aggregate.input_order_mode(), InputOrderMode::Sorted);
-        let (label, strategy) = match (groups.is_empty(), sorted) {
-            (true, _) => ("Aggregate", "Plain"),
-            (false, true) => ("GroupAggregate", "Sorted"),
-            (false, false) => ("HashAggregate", "Hashed"),
-        };
-        let before = input.cost.rows;
-        let rows = self.rows(plan).unwrap_or(match groups.is_empty() {
-            true => 1.0,
-            false => before.min(UNKNOWN_GROUPS),
-        });
-        let functions = aggregate.aggr_expr().len() + groups.len();
-        let operations = before * functions.max(1) as f64;
-        let width = width(&plan.schema());
-        let cost = match strategy {
-            "Sorted" => Cost::along(&[input.cost], operations, rows, width),
-            _ => Cost::after(&[input.cost], operations, rows, width),
-        };
-        let mut node = Node::new("Aggregate", cost)
-            .labelled(label.to_owned())
-            .with_attribute("Strategy", strategy)
-            .with_attribute("Partial Mode", "Simple");
-        for keys in groups {
-            node = node.with_fact("Group Key", Fact::List(keys));
-        }
-        self.finished(plan, node.with_input(Role::Outer, input))
-    }
-
-    fn hash_joined(&self, plan: &Arc<dyn ExecutionPlan>, join: &HashJoinExec) -> Node {
-        // The left input is hashed. PostgreSQL has it on the right.
-        let (built, outer) = (self.input(plan, 0), self.input(plan, 1));
-        let operator = match join.null_equality() {
-            NullEquality::NullEqualsNothing => "=",
-            NullEquality::NullEqualsNull => "IS NOT DISTINCT FROM",
-        };
-        let conditions: Vec<String> = join
-            .on()
-            .iter()
-            .map(|(left, right)| format!("({} {operator} {})", sql(right), sql(left)))
-            .collect();
-        let rows = self.joined_rows(plan, *join.join_type(), &outer, &built);
-        let operations = outer.cost.rows + built.cost.rows;
-        let width = width(&plan.schema());
-        let cost = Cost::join(outer.cost, built.cost, operations, rows, width);
-        let mut hash = Node::new("Hash", built.cost);
-        hash.cost.startup = hash.cost.total;
-        hash.ran = built.ran;
-        hash.output = built.output.clone();
-        let hash = hash.with_input(Role::Outer, built);
-        let mut node = joined("Hash Join", *join.join_type(), cost)
-            .with_fact("Hash Cond", Fact::Text(all(&conditions)));
-        if let Some(filter) = join.filter() {
-            node = node.with_fact("Join Filter", Fact::Text(sql(filter.expression())));
-        }
-        let node = node
-            .with_input(Role::Outer, outer)
-            .with_input(Role::Inner, hash);
-        self.finished(plan, node)
-    }
-
-    fn merge_joined(&self, plan: &Arc<dyn ExecutionPlan>, join: &SortMergeJoinExec) -> Node {
-        let (outer, inner) = (self.input(plan, 0), self.input(plan, 1));
-        let conditions = join.on().iter();
-        let conditions: Vec<String> = conditions
-            .map(|(left, right)| format!("({} = {})", sql(left), sql(right)))
-            .collect();
-        // Its outer input is the left one.
-        let join_type = join.join_type().swap();
-        let rows = self.joined_rows(plan, join_type, &outer, &inner);
-        let operations = outer.cost.rows + inner.cost.rows;
-        let inputs = [outer.cost, inner.cost];
-        let cost = Cost::along(&inputs, operations, rows, width(&plan.schema()));
-        let mut node = joined("Merge Join", join_type, cost)
-            .with_fact("Merge Cond", Fact::Text(all(&conditions)));
-        if let Some(filter) = join.filter() {
-            node = node.with_fact("Join Filter", Fact::Text(sql(filter.expression())));
-        }
-        let node = node
-            .with_input(Role::Outer, outer)
-            .with_input(Role::Inner, inner);
-        self.finished(plan, node)
-    }
-
-    fn looped(
-        &self,
-        plan: &Arc<dyn ExecutionPlan>,
-        join_type: JoinType,
-        filter: Option<String>,
-    ) -> Node {
-        // The left input is gathered. PostgreSQL has it on the right.
-        let (inner, outer) = (self.input(plan, 0), self.input(plan, 1));
-        let pairs = outer.cost.rows * inner.cost.rows;
-        let rows = match (self.rows(plan), &filter) {
-            (Some(rows), _) => rows,
-            (None, Some(_)) => (pairs * FILTER_PART).max(1.0),
-            (None, None) => pairs,
-        };
-        let width = width(&plan.schema());
-        let cost = Cost::join(outer.cost, inner.cost, pairs, rows, width);
-        let mut node = joined("Nested Loop", join_type, cost);
-        if let Some(filter) = filter {
-            node = node.with_fact("Join Filter", Fact::Text(filter));
-        }
-        let node = node
-            .with_input(Role::Outer, outer)
-            .with_input(Role::Inner, inner);
-        self.finished(plan, node)
-    }
-
-    fn joined_rows(
-        &self,
-        plan: &Arc<dyn ExecutionPlan>,
-        join_type: JoinType,
-        outer: &Node,
-        built: &Node,
-    ) -> f64 {
-        let (outer, built) = (outer.cost.rows, built.cost.rows);
-        self.rows(plan).unwrap_or(match join_type {
-            JoinType::LeftSemi | JoinType::LeftAnti | JoinType::LeftMark => built,
-            JoinType::RightSemi | JoinType::RightAnti | JoinType::RightMark => outer,
-            JoinType::Inner | JoinType::Left | JoinType::Right | JoinType::Full => outer.max(built),
-        })
     }
 
     fn with_subqueries(
@@ -563,7 +427,7 @@ fn limits(plan: &dyn ExecutionPlan) -> bool {
 }
 
 /// Whether an operator only moves rows between threads, or says something of their order.
-fn passes_rows_on(plan: &dyn ExecutionPlan) -> bool {
+pub(super) fn passes_rows_on(plan: &dyn ExecutionPlan) -> bool {
     const PASSING: [&str; 10] = [
         "RepartitionExec",
         "CoalescePartitionsExec",
@@ -587,43 +451,6 @@ fn is_of_joins(filter: &FilterExec) -> bool {
     conditions.all(|condition| condition.is::<DynamicFilterPhysicalExpr>())
 }
 
-/// Returns the operator of the first phase of an aggregation, below that of the second one.
-fn partial_of(plan: &Arc<dyn ExecutionPlan>) -> Option<Arc<dyn ExecutionPlan>> {
-    let mut below = Arc::clone(plan);
-    loop {
-        let child = Arc::clone(below.children().first()?);
-        if let Some(aggregate) = child.downcast_ref::<AggregateExec>() {
-            let is_partial = matches!(aggregate.mode(), AggregateMode::Partial);
-            return is_partial.then_some(child);
-        }
-        if !passes_rows_on(child.as_ref()) {
-            return None;
-        }
-        below = child;
-    }
-}
-
-/// Returns the keys of an aggregation, of each grouping set.
-fn group_keys(aggregate: &AggregateExec) -> Vec<Vec<String>> {
-    let by = aggregate.group_expr();
-    if by.expr().is_empty() {
-        return Vec::new();
-    }
-    let keys: Vec<String> = by.expr().iter().map(|(key, _)| sql(key)).collect();
-    if !by.has_grouping_set() {
-        return vec![keys];
-    }
-    let sets = by.groups().iter().map(|absent| {
-        let present = keys.iter().zip(absent).filter(|(_, absent)| !**absent);
-        let present: Vec<String> = present.map(|(key, _)| key.clone()).collect();
-        match present.is_empty() {
-            true => vec!["()".to_owned()],
-            false => present,
-        }
-    });
-    sets.collect()
-}
-
 /// Whether a filter of a node's rows is a line of the node.
 fn takes_filter(node: &Node) -> bool {
     let kinds = [
@@ -640,31 +467,6 @@ fn takes_filter(node: &Node) -> bool {
         "Result",
     ];
     kinds.contains(&node.kind.as_str()) && !node.has("Filter") && !node.has("One-Time Filter")
-}
-
-/// Returns the node of a join, named as PostgreSQL names it from its outer input's side, which is
-/// the right input of `join_type`.
-fn joined(kind: &'static str, join_type: JoinType, cost: Cost) -> Node {
-    let (word, named) = match join_type {
-        JoinType::Inner => ("", "Inner"),
-        JoinType::Right => ("Left ", "Left"),
-        JoinType::Left => ("Right ", "Right"),
-        JoinType::Full => ("Full ", "Full"),
-        JoinType::RightSemi => ("Semi ", "Semi"),
-        JoinType::LeftSemi => ("Right Semi ", "Right Semi"),
-        JoinType::RightAnti => ("Anti ", "Anti"),
-        JoinType::LeftAnti => ("Right Anti ", "Right Anti"),
-        JoinType::RightMark => ("Mark ", "Mark"),
-        JoinType::LeftMark => ("Right Mark ", "Right Mark"),
-    };
-    let label = match (kind, word) {
-        (kind, "") => kind.to_owned(),
-        ("Nested Loop", word) => format!("Nested Loop {word}Join"),
-        (kind, word) => format!("{}{word}Join", kind.trim_end_matches("Join")),
-    };
-    Node::new(kind, cost)
-        .labelled(label)
-        .with_attribute("Join Type", named)
 }
 
 /// Returns the node of a scan of a relation: `Seq Scan on schema.table`.

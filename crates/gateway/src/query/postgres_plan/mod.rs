@@ -8,13 +8,15 @@
 //!               Filter: (total > 100)
 //! ```
 //!
-//! [`build`] makes the tree of an operator tree: an operator that only passes rows on, filters them
-//! or computes columns is part of the node below it, as in PostgreSQL. [`print`] writes it as text
-//! or JSON. The plan shows granted columns only, and neither files nor positions of columns; it
-//! ends at a view that the principal may not look into.
+//! [`build`] makes the tree of an operator tree, with [`joins`] and [`aggregates`]: an operator that
+//! only passes rows on, filters them or computes columns is part of the node below it, as in
+//! PostgreSQL. [`print`] writes it as text or JSON. The plan shows granted columns only, and neither
+//! files nor positions of columns; it ends at a view that the principal may not look into.
 
+mod aggregates;
 mod build;
 mod expressions;
+mod joins;
 mod numbers;
 mod print;
 

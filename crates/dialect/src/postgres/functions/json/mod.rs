@@ -5,7 +5,9 @@
 //! value.rs     values, and reading of them
 //! write.rs     values as text: that of jsonb, without blanks, on lines
 //! column.rs    values of any type as JSON text: to_json, row_to_json
-//! read.rs      -> ->> #> #>> @>, json_array_elements, json_each, json_typeof …
+//! read.rs      -> ->> #> #>>, json_typeof, IS JSON …
+//! parts.rs     json_array_elements, json_each, json_object_keys, record sets
+//! containment.rs  ? ?| ?& @> <@
 //! entries.rs   the members of objects as rows: json_each in a list
 //! subscripts.rs  j['a'][0]
 //! paths.rs     jsonb_path_query, jsonb_path_exists, @?, @@
@@ -21,10 +23,12 @@
 mod change;
 mod column;
 mod comparisons;
+mod containment;
 mod entries;
 mod made;
 mod operators;
 mod order;
+mod parts;
 mod paths;
 mod read;
 mod subscripts;
@@ -401,6 +405,8 @@ fn path(cell: Option<&Cell<'static>>) -> Result<Option<Vec<String>>, Error> {
 /// Returns all of them.
 pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
     let mut all = read::functions();
+    all.extend(parts::functions());
+    all.extend(containment::functions());
     all.extend(change::functions());
     all.extend(made::functions());
     all.extend(paths::functions());

@@ -1,0 +1,9 @@
+//! Three-valued logic, and the rows that reach a condition or an expression that may fail.
+
+pub(crate) mod conjunctions;
+pub(crate) mod guarded_cases;
+pub(crate) mod guarded_logic;
+pub(crate) mod in_lists;
+pub(crate) mod joined_booleans;
+pub mod quantified;
+pub(crate) mod subqueries;

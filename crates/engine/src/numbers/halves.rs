@@ -1,0 +1,230 @@
+//! Casts of floating-point numbers to integers, and `round(x)` of them, round halves to the even
+//! neighbour in PostgreSQL, those of `numeric` away from zero. Some values that are `numeric` there
+//! are floating-point here: constants such as `2.5`, averages of integers, what is calculated with
+//! them. They round as `numeric` does.
+//!
+//! ```text
+//! CAST(d AS INT), d a column of doubles    CAST(rounded_to_even(d) AS INT)
+//! round(d)                                 rounded_to_even(d)
+//! CAST(i * 0.5 AS INT), round(i * 0.5)     unchanged; see rounding.rs
+//! ```
+//!
+//! An analyzer rule that runs before type coercion, so that each cast is one of the statement.
+
+use arrow::datatypes::DataType;
+use datafusion::common::DFSchema;
+use datafusion::common::tree_node::{Transformed, TransformedResult};
+use datafusion::config::ConfigOptions;
+use datafusion::error::Result;
+use datafusion::logical_expr::expr::ScalarFunction;
+use datafusion::logical_expr::{Cast, Expr, ExprSchemable, LogicalPlan, TryCast};
+use datafusion::optimizer::AnalyzerRule;
+
+use super::rounding;
+use crate::expressions;
+
+/// How many expressions are read to learn where one value comes from. An operand that is written
+/// twice in each of several nested queries would be read exponentially often.
+const MAX_STEPS: usize = 1000;
+
+/// Rounds halves of floating-point numbers to even. Not for Trino's dialects.
+#[derive(Debug)]
+pub(crate) struct HalvesToEven;
+
+impl AnalyzerRule for HalvesToEven {
+    fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
+        if !expressions::has(&plan, concerns)? {
+            return Ok(plan);
+        }
+        plan.transform_up_with_subqueries(of_node).data()
+    }
+
+    fn name(&self) -> &str {
+        "halves_to_even"
+    }
+}
+
+fn of_node(node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
+    if !expressions::reads(&node, concerns)? {
+        return Ok(Transformed::no(node));
+    }
+    let inputs: Vec<LogicalPlan> = node.inputs().into_iter().cloned().collect();
+    expressions::of_node(node, concerns, |expr, schema| {
+        rewritten(expr, schema, &inputs)
+    })
+}
+
+fn concerns(expr: &Expr) -> bool {
+    match expr {
+        Expr::ScalarFunction(call) => is_round(call),
+        expr => is_to_integer(expr),
+    }
+}
+
+fn is_round(call: &ScalarFunction) -> bool {
+    call.func.name() == "round" && call.args.len() == 1
+}
+
+fn is_to_integer(expr: &Expr) -> bool {
+    expressions::cast_type(expr).is_some_and(DataType::is_integer)
+}
+
+fn rewritten(expr: Expr, schema: &DFSchema, inputs: &[LogicalPlan]) -> Transformed<Expr> {
+    let rounds = |inner: &Expr| {
+        let is_number = inner.get_type(schema).is_ok_and(|of| of.is_floating());
+        let mut steps = MAX_STEPS;
+        is_number && is_float(inner, inputs, &mut steps)
+    };
+    match expr {
+        Expr::ScalarFunction(call) if is_round(&call) && call.args.iter().all(rounds) => {
+            let mut args = call.args.into_iter();
+            Transformed::yes(args.next().map_or_else(Expr::default, rounding::to_even))
+        }
+        expr if is_to_integer(&expr) => expressions::with_operand(expr, rounds, rounding::to_even),
+        expr => Transformed::no(expr),
+    }
+}
+
+/// Returns whether a number is a floating-point one in PostgreSQL, too: it comes from a column of a
+/// table or from a cast. `steps`: how many expressions may still be read.
+fn is_float(expr: &Expr, inputs: &[LogicalPlan], steps: &mut usize) -> bool {
+    let Some(left) = steps.checked_sub(1) else {
+        return false;
+    };
+    *steps = left;
+    match expr {
+        Expr::Cast(Cast { field, .. }) | Expr::TryCast(TryCast { field, .. }) => {
+            field.data_type().is_floating()
+        }
+        Expr::Column(column) => inputs.iter().any(|input| {
+            let place = input.schema().maybe_index_of_column(column);
+            place.is_some_and(|place| is_float_column(input, place, steps))
+        }),
+        Expr::Alias(alias) => is_float(&alias.expr, inputs, steps),
+        Expr::Negative(inner) => is_float(inner, inputs, steps),
+        // A float and a decimal make a float.
+        Expr::BinaryExpr(binary) => {
+            is_float(&binary.left, inputs, steps) || is_float(&binary.right, inputs, steps)
+        }
+        Expr::Case(case) => {
+            let results = case.when_then_expr.iter().map(|(_, result)| result);
+            let mut results = results.chain(&case.else_expr);
+            results.any(|result| is_float(result, inputs, steps))
+        }
+        Expr::ScalarFunction(call) => call.args.iter().any(|arg| is_float(arg, inputs, steps)),
+        Expr::AggregateFunction(call) => {
+            // It is a float of integers, too.
+            let is_float_of_all = call.func.name() == "percentile_cont";
+            let mut args = call.params.args.iter();
+            is_float_of_all || args.any(|arg| is_float(arg, inputs, steps))
+        }
+        Expr::WindowFunction(call) => {
+            let mut args = call.params.args.iter();
+            args.any(|arg| is_float(arg, inputs, steps))
+        }
+        Expr::ScalarSubquery(query) => is_float_column(&query.subquery, 0, steps),
+        _ => false,
+    }
+}
+
+/// Returns the same about a column of a plan.
+fn is_float_column(plan: &LogicalPlan, place: usize, steps: &mut usize) -> bool {
+    let Some(left) = steps.checked_sub(1) else {
+        return false;
+    };
+    *steps = left;
+    let mut of = |expr: Option<&Expr>, input: &LogicalPlan| {
+        expr.is_some_and(|expr| is_float(expr, std::slice::from_ref(input), steps))
+    };
+    match plan {
+        LogicalPlan::TableScan(_) => {
+            let field = plan.schema().fields().get(place);
+            field.is_some_and(|field| field.data_type().is_floating())
+        }
+        LogicalPlan::Projection(projection) => of(projection.expr.get(place), &projection.input),
+        LogicalPlan::Aggregate(aggregate) => {
+            let mut columns = aggregate.group_expr.iter().chain(&aggregate.aggr_expr);
+            of(columns.nth(place), &aggregate.input)
+        }
+        LogicalPlan::Window(window) => {
+            let width = window.input.schema().fields().len();
+            match place.checked_sub(width) {
+                Some(place) => of(window.window_expr.get(place), &window.input),
+                None => is_float_column(&window.input, place, steps),
+            }
+        }
+        LogicalPlan::Join(join) => {
+            let width = join.left.schema().fields().len();
+            match place.checked_sub(width) {
+                Some(place) => is_float_column(&join.right, place, steps),
+                None => is_float_column(&join.left, place, steps),
+            }
+        }
+        LogicalPlan::Union(union) => {
+            let mut inputs = union.inputs.iter();
+            inputs.any(|input| is_float_column(input, place, steps))
+        }
+        // The first part decides the type in PostgreSQL.
+        LogicalPlan::RecursiveQuery(query) => is_float_column(&query.static_term, place, steps),
+        LogicalPlan::Values(values) => values.values.iter().any(|row| {
+            let cell = row.get(place);
+            cell.is_some_and(|cell| is_float(cell, &[], steps))
+        }),
+        // Those that have the columns of their input.
+        other => match other.inputs().as_slice() {
+            [input] if input.schema().fields().len() == other.schema().fields().len() => {
+                is_float_column(input, place, steps)
+            }
+            _ => false,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use datafusion::optimizer::Analyzer;
+
+    use super::*;
+
+    async fn row(sql: &str) -> Vec<String> {
+        let mut rules = Analyzer::new().rules;
+        rules.insert(0, Arc::new(HalvesToEven));
+        rounding::tests::rounded(rules, sql).await
+    }
+
+    #[tokio::test]
+    async fn floats_round_halves_to_even() {
+        for kind in ["DOUBLE", "REAL"] {
+            let sql = format!(
+                "SELECT CAST(a AS INT), CAST(b AS BIGINT), CAST(-a AS SMALLINT), TRY_CAST(b + 1 AS INT), CAST(c AS INT)
+                 FROM (SELECT CAST(2.5 AS {kind}) AS a, CAST('3.5' AS {kind}) AS b, CAST(2.51 AS {kind}) AS c)"
+            );
+            assert_eq!(row(&sql).await, ["2", "4", "-2", "4", "3"], "{sql}");
+        }
+        let of_values =
+            "SELECT CAST(x AS INT), CAST(max(x) OVER () AS INT), CAST(abs(-x) * 1.0 AS INT)
+             FROM (VALUES (CAST(0.5 AS DOUBLE))) t(x) WHERE x < 1";
+        assert_eq!(row(of_values).await, ["0", "0", "0"]);
+        let of_groups = "SELECT CAST(avg(x) AS INT) FROM (SELECT CAST(2.5 AS DOUBLE) AS x UNION ALL SELECT CAST(2.5 AS DOUBLE)) t";
+        assert_eq!(row(of_groups).await, ["2"]);
+        let of_queries = "WITH RECURSIVE t(x) AS (SELECT CAST(2.5 AS DOUBLE) UNION ALL SELECT x + 1 FROM t WHERE x < 1)
+             SELECT CAST(x AS INT), CAST((SELECT CAST(2.5 AS DOUBLE)) AS INT) FROM t";
+        assert_eq!(row(of_queries).await, ["2", "2"]);
+    }
+
+    #[tokio::test]
+    async fn round_of_floats_is_to_even() {
+        let sql = "SELECT round(x), round(-x), round(x + 1), round(x * 2), round(x, 0), round(2.5)
+             FROM (VALUES (CAST(2.5 AS DOUBLE))) t(x)";
+        assert_eq!(row(sql).await, ["2.0", "-2.0", "4.0", "5.0", "3.0", "3.0"]);
+    }
+
+    #[tokio::test]
+    async fn what_is_numeric_in_postgres_rounds_away_from_zero() {
+        let sql = "SELECT CAST(2.5 AS INT), CAST(i * 0.5 AS INT), CAST(-(i / 2.0) AS INT), CAST(a AS INT), CAST(CAST('2.5' AS DECIMAL(3,1)) AS INT)
+             FROM (SELECT max(i) AS i, avg(i - j) AS a FROM (VALUES (5, 2), (5, 3)) t(i, j)) t";
+        assert_eq!(row(sql).await, ["3", "3", "-3", "3", "3"]);
+    }
+}

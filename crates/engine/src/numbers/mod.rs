@@ -1,0 +1,18 @@
+//! Numbers as PostgreSQL and Trino have them: operators that fail instead of wrapping, digits that are
+//! kept, and types that DataFusion chooses in another way.
+
+pub(crate) mod chains;
+pub(crate) mod checked;
+pub(crate) mod decimal_places;
+pub(crate) mod decimal_texts;
+pub(crate) mod decimals;
+pub(crate) mod digits;
+pub(crate) mod divisors;
+pub(crate) mod float_decimals;
+pub(crate) mod floats;
+pub(crate) mod halves;
+pub(crate) mod numerals;
+pub(crate) mod quotients;
+pub(crate) mod rounding;
+pub(crate) mod whole_decimals;
+pub(crate) mod xors;
