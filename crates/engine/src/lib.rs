@@ -69,6 +69,7 @@ mod shared;
 mod sideways;
 mod sorted_distinct;
 mod space;
+mod spilling_join;
 pub mod stop;
 mod subqueries;
 #[cfg(feature = "substrait")]
