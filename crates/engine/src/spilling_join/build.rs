@@ -14,6 +14,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use parking_lot::Mutex;
 
 use super::buckets::{Bucket, Dividing, Writers};
+use super::handed::Handed;
 use super::side::Side;
 use crate::stop;
 
@@ -22,21 +23,21 @@ const SMALL: usize = 256 << 10;
 
 /// Rows of a build side in memory, which is taken from the pool with that for a table of their keys.
 pub(super) struct Rows {
-    /// Batches and their bytes.
-    batches: Vec<(RecordBatch, usize)>,
+    batches: Vec<RecordBatch>,
     memory: MemoryReservation,
 }
 
 impl Rows {
-    /// Returns the rows. Memory is given back batch by batch, for a join that takes it again.
-    pub(super) fn into_stream(self, schema: SchemaRef) -> SendableRecordBatchStream {
+    /// Returns the rows, and the memory for the join that keeps them.
+    pub(super) fn into_stream(self, schema: SchemaRef) -> (SendableRecordBatchStream, Arc<Handed>) {
         let Self { batches, memory } = self;
-        let batches = stream::iter(batches).map(move |(batch, bytes)| {
+        let batches = stream::iter(batches).map(|batch| {
             stop::check()?;
-            memory.try_shrink(bytes)?;
             Ok::<_, DataFusionError>(batch)
         });
-        Box::pin(RecordBatchStreamAdapter::new(schema, batches))
+        let rows: SendableRecordBatchStream =
+            Box::pin(RecordBatchStreamAdapter::new(schema, batches));
+        (rows, Handed::new(memory))
     }
 }
 
@@ -75,11 +76,11 @@ pub(super) async fn gathered(
     let memory = side.memory();
     let part = side.part();
     let mut counter = RecordBatchMemoryCounter::new();
-    let mut batches: Vec<(RecordBatch, usize)> = Vec::new();
+    let mut batches: Vec<RecordBatch> = Vec::new();
     let mut rows: usize = 0;
     while let Some(batch) = input.try_next().await? {
         stop::check()?;
-        let bytes = counter.count_batch(&batch);
+        counter.count_batch(&batch);
         rows = rows.saturating_add(batch.num_rows());
         let needed = counter.memory_usage().saturating_add(table_bytes(rows)?);
         let granted = memory.try_resize(needed);
@@ -89,7 +90,7 @@ pub(super) async fn gathered(
                 0 => is_to_yield && needed > SMALL,
                 _ => needed > part,
             };
-            batches.push((batch, bytes));
+            batches.push(batch);
             if granted.is_err() || is_too_large {
                 if let Some(crowded) = is_crowded {
                     crowded.store(true, Ordering::Relaxed);
@@ -108,7 +109,7 @@ pub(super) async fn gathered(
             return Ok(Gathered::Part(Rows { batches, memory }, Box::pin(rest)));
         }
         granted?;
-        batches.push((batch, bytes));
+        batches.push(batch);
     }
     Ok(Gathered::Rows(Rows { batches, memory }))
 }
@@ -123,7 +124,7 @@ async fn divided(
     let writers = Arc::new(Mutex::new(Writers::of_build(side)));
     let mut dividing = Dividing::new(side.divider(level), writers);
     let Rows { batches, memory } = rows;
-    for (batch, _) in batches {
+    for batch in batches {
         dividing.add(&batch).await?;
     }
     drop(memory);

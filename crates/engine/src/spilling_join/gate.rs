@@ -66,12 +66,16 @@ impl Gated {
         };
         let _alone = self.starting.lock();
         let rows = rows.lock().take();
-        if let Some(rows) = rows {
-            let rows = make_cooperative(rows.into_stream(self.left.schema()));
-            self.left.give(of_build, rows);
-        }
+        let (right, context) = match rows {
+            Some(rows) => {
+                let (rows, handed) = rows.into_stream(self.left.schema());
+                self.left.give(of_build, make_cooperative(rows));
+                (handed.trimmed_before(right), handed.context(context))
+            }
+            None => (right, Arc::clone(context)),
+        };
         self.right.give(partition, right);
-        self.join.execute(partition, Arc::clone(context))
+        self.join.execute(partition, context)
     }
 
     /// Tells the other partitions that this one says nothing of its keys. They would wait for it

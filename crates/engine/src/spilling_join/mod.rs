@@ -26,6 +26,7 @@
 //! gate.rs     DataFusion's join as planned, over rows that it is given
 //! run.rs      an execution: the build side, and the partitions of the probe side
 //! build.rs    reading a build side
+//! handed.rs   the memory of a build side that was read
 //! side.rs     the keys, the files and the memory of a side
 //! buckets.rs  dividing rows
 //! spilled.rs  joining buckets
@@ -39,6 +40,7 @@ mod buckets;
 mod build;
 mod exec;
 mod gate;
+mod handed;
 mod run;
 mod side;
 mod spilled;

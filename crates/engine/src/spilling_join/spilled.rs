@@ -139,17 +139,16 @@ impl Spilled {
 
     /// Starts the join over rows of the build side and a bucket of the probe side.
     fn joined(&self, rows: Rows, probe: &Bucket) -> Result<SendableRecordBatchStream> {
-        let inputs = vec![
-            GivenExec::once(rows.into_stream(self.left.schema())),
-            GivenExec::once(probe.read(&self.right)?),
-        ];
+        let (rows, handed) = rows.into_stream(self.left.schema());
+        let probe = handed.trimmed_before(probe.read(&self.right)?);
+        let inputs = vec![GivenExec::once(rows), GivenExec::once(probe)];
         let builder = self.join.builder().reset_state();
         let join = builder
             .with_new_children(inputs)?
             .with_partition_mode(PartitionMode::CollectLeft)
             .with_fetch(self.limit)
             .build_exec()?;
-        stoppable_as_it_is(join)?.execute(0, Arc::clone(self.right.context()))
+        stoppable_as_it_is(join)?.execute(0, handed.context(self.right.context()))
     }
 
     /// Divides a bucket of the probe side as the build side was.
