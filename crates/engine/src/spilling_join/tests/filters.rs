@@ -20,10 +20,11 @@ fn by_key(input: Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan> {
 
 /// Returns the keys below 200 of each partition.
 async fn keys_by_partition() -> Vec<Keys> {
-    let divided = by_key(table(&(0..200).map(Some).collect(), 1));
+    let keys: Keys = (0..200).map(Some).collect();
+    let divided = by_key(table(&keys, 1));
     let task = context(LARGE);
     let started = [0, 1].map(|partition| divided.execute(partition, Arc::clone(&task)).unwrap());
-    let mut keys = Vec::new();
+    let mut by_partition = Vec::new();
     for partition in started {
         let mut of_partition = Keys::new();
         let batches = datafusion::physical_plan::common::collect(partition).await;
@@ -31,9 +32,9 @@ async fn keys_by_partition() -> Vec<Keys> {
             let column: &Int64Array = batch.column(0).as_any().downcast_ref().unwrap();
             of_partition.extend(column.iter());
         }
-        keys.push(of_partition);
+        by_partition.push(of_partition);
     }
-    keys
+    by_partition
 }
 
 /// One partition spills. The other one waits for what it knows of its keys before it filters.

@@ -71,7 +71,7 @@ fn batch(rows: &[(Option<i64>, i64)]) -> RecordBatch {
 }
 
 /// A table whose partitions are those of its keys.
-fn table(keys: &Keys, partitions: usize) -> Arc<dyn ExecutionPlan> {
+fn table(keys: &[Option<i64>], partitions: usize) -> Arc<dyn ExecutionPlan> {
     let mut divided = vec![Vec::new(); partitions];
     for (number, key) in keys.iter().enumerate() {
         let place = key.unwrap_or_default() as usize % partitions;
