@@ -18,9 +18,6 @@ use super::gate::empty;
 use super::side::Side;
 use crate::stop;
 
-/// Buckets that rows are divided into at a time. Each has an open file for each side.
-pub(super) const BUCKETS: usize = 16;
-
 /// The hashes of this level, and of those that follow it, are independent of those that DataFusion
 /// partitions and joins rows by.
 const SEED: u64 = 0x6c61_6b65_6761_7465;
@@ -63,22 +60,25 @@ pub(super) struct Divider {
     keys: Vec<Arc<dyn PhysicalExpr>>,
     null_equality: NullEquality,
     state: RandomState,
+    buckets: usize,
     hashes: Vec<u64>,
     /// The bucket of the last row that matches nothing.
     last: usize,
 }
 
 impl Divider {
-    /// `level`: how often the rows have been divided before.
+    /// `level`: how often the rows have been divided before. `buckets`: at least one.
     pub(super) fn new(
         keys: Vec<Arc<dyn PhysicalExpr>>,
         null_equality: NullEquality,
         level: usize,
+        buckets: usize,
     ) -> Self {
         Self {
             keys,
             null_equality,
             state: RandomState::with_seed(SEED.wrapping_add(level as u64)),
+            buckets,
             hashes: Vec::new(),
             last: 0,
         }
@@ -104,20 +104,20 @@ impl Divider {
                 NullBuffer::union(known.as_ref(), key.logical_nulls().as_ref())
             }),
         };
-        let mut places: Vec<Vec<u64>> = vec![Vec::new(); BUCKETS];
+        let mut places: Vec<Vec<u64>> = vec![Vec::new(); self.buckets];
         for (row, hash) in self.hashes.iter().enumerate() {
             let bucket = match &known {
                 Some(known) if known.is_null(row) => {
-                    self.last = (self.last + 1) % BUCKETS;
+                    self.last = (self.last + 1) % self.buckets;
                     self.last
                 }
-                _ => bucket_of(*hash),
+                _ => bucket_of(*hash, self.buckets),
             };
             if let Some(places) = places.get_mut(bucket) {
                 places.push(row as u64);
             }
         }
-        let mut parts = Vec::with_capacity(BUCKETS);
+        let mut parts = Vec::with_capacity(self.buckets);
         for (bucket, places) in places.into_iter().enumerate() {
             if !places.is_empty() {
                 let part = take_record_batch(batch, &UInt64Array::from(places))?;
@@ -129,9 +129,9 @@ impl Divider {
 }
 
 /// Returns the bucket of a hash, all bits of which count.
-fn bucket_of(hash: u64) -> usize {
+fn bucket_of(hash: u64, buckets: usize) -> usize {
     let mixed = hash.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
-    (mixed % BUCKETS as u64) as usize
+    (mixed % buckets as u64) as usize
 }
 
 /// Writes a batch to a file, or for `None` returns the file. DataFusion does not export the type of
@@ -167,7 +167,8 @@ impl Writers {
 
     /// Creates files for the rows of a build side.
     pub(super) fn of_build(side: &Side) -> Self {
-        Self::new(side.files().clone(), std::iter::repeat_n(true, BUCKETS))
+        let is_kept = std::iter::repeat_n(true, side.buckets());
+        Self::new(side.files().clone(), is_kept)
     }
 
     /// Creates files for the rows of a probe side. `build`: the buckets of the other side.

@@ -10,9 +10,7 @@ use datafusion::execution::memory_pool::{MemoryConsumer, MemoryLimit, MemoryRese
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::joins::HashJoinExec;
-use datafusion::physical_plan::metrics::{
-    Count, ExecutionPlanMetricsSet, MetricBuilder, SpillMetrics,
-};
+use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, SpillMetrics};
 use datafusion::physical_plan::spill::SpillManager;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::{TryStreamExt, stream};
@@ -100,8 +98,7 @@ impl Side {
         let MemoryLimit::Finite(bytes) = pool.memory_limit() else {
             return usize::MAX;
         };
-        let partitions = self.context.session_config().target_partitions();
-        let share = bytes / 4 / partitions.max(1);
+        let share = bytes / 4 / self.partitions();
         share.max(bytes.saturating_sub(pool.reserved()) / 2)
     }
 
@@ -113,14 +110,26 @@ impl Side {
         })
     }
 
-    /// Returns the counter of rows that are returned from buckets.
-    pub(super) fn returned(&self) -> Count {
-        MetricBuilder::new(&self.metrics).output_rows(self.partition)
+    /// Returns the metrics of rows that are returned from buckets.
+    pub(super) fn returned(&self) -> BaselineMetrics {
+        BaselineMetrics::new(&self.metrics, self.partition)
+    }
+
+    /// Returns the number of buckets that rows are divided into at a time: fewer where there are many
+    /// partitions, because each has an open file for each side.
+    pub(super) fn buckets(&self) -> usize {
+        (64 / self.partitions()).clamp(4, 16)
+    }
+
+    /// Returns how many partitions of a plan run at a time.
+    fn partitions(&self) -> usize {
+        self.context.session_config().target_partitions().max(1)
     }
 
     /// `level`: how often the rows have been divided before.
     pub(super) fn divider(&self, level: usize) -> Divider {
-        Divider::new(self.keys.clone(), self.null_equality, level)
+        let keys = self.keys.clone();
+        Divider::new(keys, self.null_equality, level, self.buckets())
     }
 
     /// Returns rows in batches of the usual size, or of about [`BYTES`].

@@ -8,7 +8,7 @@ use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::joins::{HashJoinExec, PartitionMode};
-use datafusion::physical_plan::metrics::Count;
+use datafusion::physical_plan::metrics::{BaselineMetrics, RecordOutput};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::{TryStreamExt, stream};
 use parking_lot::Mutex;
@@ -31,7 +31,7 @@ pub(super) struct Spilled {
     current: Option<SendableRecordBatchStream>,
     /// Rows that may still be returned, if the plan limits them.
     limit: Option<usize>,
-    returned: Count,
+    returned: BaselineMetrics,
 }
 
 /// Rows of both sides whose keys are in one bucket.
@@ -89,9 +89,8 @@ impl Spilled {
             if let Some(current) = &mut self.current {
                 if let Some(batch) = current.try_next().await? {
                     let rows = batch.num_rows();
-                    self.returned.add(rows);
                     self.limit = self.limit.map(|limit| limit.saturating_sub(rows));
-                    return Ok(Some(batch));
+                    return Ok(Some(batch.record_output(&self.returned)));
                 }
                 // Its memory is free for the next bucket.
                 self.current = None;

@@ -136,7 +136,9 @@ fn context_with(memory: usize, mode: DiskManagerMode) -> Arc<TaskContext> {
         .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(mode))
         .build_arc()
         .unwrap();
-    let config = SessionConfig::new().with_batch_size(256);
+    let config = SessionConfig::new()
+        .with_target_partitions(2)
+        .with_batch_size(256);
     let task = TaskContext::default().with_session_config(config);
     Arc::new(task.with_runtime(runtime))
 }
