@@ -19,7 +19,8 @@
 //! A bucket that does not fit is divided again, by other hashes. Rows of one key stay together. A
 //! bucket that is not divided any more is joined in parts, with all rows of its probe side for each,
 //! where each row of the build side is answered for by itself: inner joins and those that return
-//! rows of the build side. The others fail with the error of the pool.
+//! rows of the build side. For those that return rows of the probe side, the sides are swapped. A
+//! full join fails with the error of the pool.
 //!
 //! ```text
 //! exec.rs     the operator

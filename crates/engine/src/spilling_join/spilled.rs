@@ -40,6 +40,8 @@ struct Task {
     probe: Bucket,
     /// How often they have been divided.
     level: usize,
+    /// Whether `build` has rows of the plan's probe side, and `probe` those of its build side.
+    is_swapped: bool,
 }
 
 enum Source {
@@ -104,28 +106,35 @@ impl Spilled {
 
     /// Reads the build side of a bucket, and starts the join over it, or divides the bucket.
     async fn begin(&mut self, task: Task) -> Result<()> {
+        let join = *self.join.join_type();
         let Task {
             build,
             probe,
             level,
-        } = task;
+            is_swapped,
+        } = turned(task, join);
+        let side = match is_swapped {
+            true => Arc::clone(&self.right),
+            false => Arc::clone(&self.left),
+        };
         let input = match build {
-            Source::Bucket(bucket) => bucket.read(&self.left)?,
+            Source::Bucket(bucket) => bucket.read(&side)?,
             Source::Rest(rest) => rest,
         };
         let excess = match level < LEVELS {
             true => Excess::Divided { level },
-            false if joins_in_parts(*self.join.join_type()) => Excess::InParts,
+            false if is_swapped || joins_in_parts(join) => Excess::InParts,
             false => Excess::Refused,
         };
-        match gathered(input, &self.left, excess, None).await? {
-            Gathered::Rows(rows) => self.current = Some(self.joined(rows, &probe)?),
+        match gathered(input, &side, excess, None).await? {
+            Gathered::Rows(rows) => self.current = Some(self.joined(rows, &probe, is_swapped)?),
             Gathered::Part(rows, rest) => {
-                self.current = Some(self.joined(rows, &probe)?);
+                self.current = Some(self.joined(rows, &probe, is_swapped)?);
                 self.tasks.push(Task {
                     build: Source::Rest(rest),
                     probe,
                     level,
+                    is_swapped,
                 });
             }
             Gathered::Divided(build) => {
@@ -136,18 +145,35 @@ impl Spilled {
         Ok(())
     }
 
-    /// Starts the join over rows of the build side and a bucket of the probe side.
-    fn joined(&self, rows: Rows, probe: &Bucket) -> Result<SendableRecordBatchStream> {
-        let (rows, handed) = rows.into_stream(self.left.schema());
-        let probe = handed.trimmed_before(probe.read(&self.right)?);
-        let inputs = vec![GivenExec::once(rows), GivenExec::once(probe)];
+    /// Starts the join over rows in memory and a bucket of the other side.
+    fn joined(
+        &self,
+        rows: Rows,
+        probe: &Bucket,
+        is_swapped: bool,
+    ) -> Result<SendableRecordBatchStream> {
+        let (of_rows, of_probe) = match is_swapped {
+            true => (&self.right, &self.left),
+            false => (&self.left, &self.right),
+        };
+        let (rows, handed) = rows.into_stream(of_rows.schema());
+        let probe = handed.trimmed_before(probe.read(of_probe)?);
+        let (rows, probe) = (GivenExec::once(rows), GivenExec::once(probe));
+        let inputs = match is_swapped {
+            true => vec![probe, rows],
+            false => vec![rows, probe],
+        };
         let builder = self.join.builder().reset_state();
         let join = builder
             .with_new_children(inputs)?
             .with_partition_mode(PartitionMode::CollectLeft)
             .with_fetch(self.limit)
-            .build_exec()?;
-        stoppable_as_it_is(join)?.execute(0, handed.context(self.right.context()))
+            .build()?;
+        let plan: Arc<dyn ExecutionPlan> = match is_swapped {
+            true => join.swap_inputs(PartitionMode::CollectLeft)?,
+            false => Arc::new(join),
+        };
+        stoppable_as_it_is(plan)?.execute(0, handed.context(self.right.context()))
     }
 
     /// Divides a bucket of the probe side as the build side was.
@@ -184,8 +210,29 @@ impl Spilled {
                 build: Source::Bucket(build),
                 probe,
                 level,
+                is_swapped: false,
             });
         }
+    }
+}
+
+/// Swaps the sides of rows that are not divided any more, if only the rows of the other side can be
+/// joined in parts.
+fn turned(task: Task, join: JoinType) -> Task {
+    let is_to_swap = !joins_in_parts(join) && joins_in_parts(join.swap());
+    match task {
+        Task {
+            build: Source::Bucket(build),
+            probe,
+            level: LEVELS..,
+            is_swapped: false,
+        } if is_to_swap => Task {
+            build: Source::Bucket(probe),
+            probe: build,
+            level: LEVELS,
+            is_swapped: true,
+        },
+        task => task,
     }
 }
 
