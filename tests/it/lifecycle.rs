@@ -199,7 +199,7 @@ async fn memory_limit_is_a_clear_error_or_a_spill_and_never_the_end_of_the_serve
         ("LAKEGATE_ENGINE__SPILL_LIMIT", "64MiB"),
     ]);
     let admin = server.connect("admin").await;
-    // Sorts spill; a hash join's build side cannot.
+    // Sorts and joins spill, up to a limit.
     let sorted = "SELECT sum(rn) FROM (SELECT row_number() OVER (ORDER BY md5(CAST(x AS VARCHAR))) rn FROM generate_series(1, 300000) t(x)) s";
     match admin.try_rows(sorted).await {
         Ok(rows) => assert_eq!(rows[0][0].as_deref(), Some("45000150000")),
@@ -218,4 +218,39 @@ async fn memory_limit_is_a_clear_error_or_a_spill_and_never_the_end_of_the_serve
         "{failure:?}"
     );
     assert_eq!(admin.value("SELECT 1").await, "1");
+}
+
+#[tokio::test]
+async fn joins_of_more_rows_than_memory_spill() {
+    let server = Server::private(&[("LAKEGATE_ENGINE__MEMORY_LIMIT", "48MiB")]);
+    let admin = server.connect("admin").await;
+    // More than 60 MB on each side, and more than 30 MB in each of two partitions.
+    let side = |from: u32, name: &str| {
+        format!(
+            "(SELECT x, md5(CAST(x AS VARCHAR)) || md5(CAST(x + 1 AS VARCHAR)) AS p
+              FROM generate_series({from}, {from} + 599999) t(x)) {name}"
+        )
+    };
+    let (left, right) = (side(1, "a"), side(101, "b"));
+    for (joined, expected) in [
+        (
+            format!(
+                "SELECT count(*), min(a.x), max(b.x), sum(length(a.p || b.p))
+                 FROM {left} JOIN {right} ON a.x = b.x WHERE a.p <> b.p || 'z'"
+            ),
+            ["599900", "101", "600000", "76787200"],
+        ),
+        (
+            format!(
+                "SELECT count(*), count(a.x), count(b.x), sum(length(coalesce(a.p, b.p)))
+                 FROM {left} FULL JOIN {right} ON a.x = b.x"
+            ),
+            ["600100", "600000", "600000", "38406400"],
+        ),
+    ] {
+        let rows = tokio::time::timeout(Duration::from_secs(120), admin.try_rows(&joined));
+        let rows = rows.await.unwrap().unwrap();
+        let row: Vec<Option<&str>> = rows[0].iter().map(Option::as_deref).collect();
+        assert_eq!(row, expected.map(Some));
+    }
 }

@@ -44,6 +44,7 @@ mod set_operations;
 mod shared;
 mod sideways;
 mod sorted_distinct;
+mod spilling_join;
 mod states;
 pub mod stop;
 #[cfg(feature = "substrait")]

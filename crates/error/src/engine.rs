@@ -157,6 +157,8 @@ fn from_arrow(error: &ArrowError) -> Error {
         ArrowError::ParquetError(what) => {
             Error::new(Code::BadData, format!("a Parquet file is damaged: {what}"))
         }
+        // The file of a spill is written by Arrow.
+        ArrowError::IoError(what, _) if what.contains("used disk space") => exhausted(what),
         ArrowError::IoError(what, _) => Error::new(Code::Storage, lower(what)),
         ArrowError::ExternalError(source) => match source.downcast_ref::<object_store::Error>() {
             Some(store) => from_store(store),

@@ -30,6 +30,7 @@ use datafusion::error::{DataFusionError, Result as EngineResult};
 pub use functions::stoppable_functions;
 use lakegate_error::{Code, Error};
 pub use operator::stoppable;
+pub(crate) use operator::stoppable_as_it_is;
 pub(crate) use pace::copied;
 pub use patterns::check_search;
 pub use rules::{stoppable_analysis, stoppable_rules};

@@ -41,6 +41,7 @@ use crate::bounded::made_much;
 use crate::finest_groups::with_finest_groups;
 use crate::gathered::{self, Kept, given};
 use crate::logic::conjunctions::with_conjunction;
+use crate::spilling_join::with_spilling;
 
 /// Working time for which a task is charged one unit of the 128 that tokio grants it before it must
 /// yield.
@@ -52,12 +53,26 @@ const UNIT: Duration = Duration::from_micros(250);
 ///
 /// Returns an error if one of DataFusion's operators cannot be rebuilt.
 pub fn stoppable(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
-    around(plan, None)
+    around(plan, None, replaced)
 }
+
+/// Puts a `Stoppable` around each operator of a plan that another operator runs. None of them is
+/// replaced.
+///
+/// # Errors
+///
+/// Returns an error if one of DataFusion's operators cannot be rebuilt.
+pub(crate) fn stoppable_as_it_is(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
+    around(plan, None, |_| Ok(None))
+}
+
+/// Returns the operator that takes the place of another one in a run, with the same rows.
+type Replace = fn(&Arc<dyn ExecutionPlan>) -> Result<Option<Arc<dyn ExecutionPlan>>>;
 
 fn around(
     plan: Arc<dyn ExecutionPlan>,
     pace_of_parent: Option<Arc<Pace>>,
+    replace: Replace,
 ) -> Result<Arc<dyn ExecutionPlan>> {
     let paced = paced_input(plan.as_ref());
     let pace = paced.as_ref().map(|(_, pace)| Arc::clone(pace));
@@ -67,7 +82,7 @@ fn around(
             Some((input, pace)) if *input == index => Some(Arc::clone(pace)),
             _ => None,
         };
-        children.push(around(Arc::clone(child), given)?);
+        children.push(around(Arc::clone(child), given, replace)?);
     }
     let shown = Arc::clone(&plan);
     let mut inner = plan;
@@ -75,6 +90,16 @@ fn around(
         let keep = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Keep);
         inner = inner.replace_children(children, keep)?;
     }
+    let replaced = replace(&inner)?;
+    Ok(Arc::new(Stoppable {
+        shown: replaced.is_some().then_some(shown),
+        inner: replaced.unwrap_or(inner),
+        pace,
+        pace_of_parent,
+    }))
+}
+
+fn replaced(inner: &Arc<dyn ExecutionPlan>) -> Result<Option<Arc<dyn ExecutionPlan>>> {
     let mut replaced = interruptible(inner.as_ref())?;
     if replaced.is_none() {
         replaced = with_conjunction(inner.as_ref())?;
@@ -82,12 +107,8 @@ fn around(
     if replaced.is_none() {
         replaced = with_finest_groups(inner.as_ref(), alone)?;
     }
-    Ok(Arc::new(Stoppable {
-        shown: replaced.is_some().then_some(shown),
-        inner: replaced.unwrap_or(inner),
-        pace,
-        pace_of_parent,
-    }))
+    let spilling = with_spilling(replaced.as_ref().unwrap_or(inner).as_ref())?;
+    Ok(spilling.or(replaced))
 }
 
 /// Puts a `Stoppable` around an operator whose inputs have theirs, or are within another operator.
