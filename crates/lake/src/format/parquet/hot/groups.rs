@@ -1,0 +1,345 @@
+//! The row groups of a file, one after the other: columns that are kept are sliced, others are
+//! decoded beside them, and kept if they are hot.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow::datatypes::{DataType, Schema, SchemaRef};
+use bytes::Bytes;
+use datafusion::datasource::physical_plan::ParquetFileMetrics;
+use datafusion::error::{DataFusionError, Result};
+use datafusion::physical_expr::projection::{ProjectionExprs, Projector};
+use datafusion::physical_expr::utils::reassign_expr_columns;
+use datafusion::physical_optimizer::pruning::FilePruner;
+use datafusion::physical_plan::metrics::BaselineMetrics;
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use parquet::DecodeResult;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReader};
+use parquet::arrow::async_reader::AsyncFileReader;
+use parquet::arrow::push_decoder::ParquetPushDecoderBuilder;
+use parquet::errors::ParquetError;
+
+use super::super::reader::LakeReader;
+use super::cache::{ColumnCache, ColumnKey, FileState, Room};
+use super::column::{KeptColumn, memory, owned};
+use super::pruning::LivePruning;
+use crate::meter::QueryMeter;
+
+/// A file that is being read.
+pub(super) struct Groups {
+    pub cache: ColumnCache,
+    pub file: Arc<FileState>,
+    /// What is read, in the order of the file.
+    pub columns: Vec<Column>,
+    pub output: Output,
+    pub reader: LakeReader,
+    /// Counts what the reader fetches. The query is charged here.
+    pub fetched: Arc<QueryMeter>,
+    pub meter: Arc<QueryMeter>,
+    pub metadata: ArrowReaderMetadata,
+    pub batch_size: usize,
+    pub left: VecDeque<usize>,
+    pub current: Option<Group>,
+    /// Of a condition that may rule out the file while it is read.
+    pub pruner: Option<FilePruner>,
+    /// As of the pruner, row groups.
+    pub live: Option<LivePruning>,
+    pub baseline: BaselineMetrics,
+    pub metrics: ParquetFileMetrics,
+}
+
+/// A column of the file.
+#[derive(Debug)]
+pub(super) struct Column {
+    /// Its number among the roots of the file's schema.
+    pub root: usize,
+    pub data_type: DataType,
+    /// Its leaves, by their numbers in the file's schema.
+    pub leaves: Vec<usize>,
+    /// Whether columns of the type are kept.
+    pub is_kept: bool,
+    /// Whether it is kept now that it is read.
+    pub is_hot: bool,
+}
+
+/// A row group that is being read.
+pub(super) struct Group {
+    index: usize,
+    rows: usize,
+    /// Rows that were read.
+    at: usize,
+    /// One for each column.
+    sources: Vec<Source>,
+    /// Of the columns that are not kept.
+    decoder: Option<ParquetRecordBatchReader>,
+}
+
+enum Source {
+    Kept(Arc<KeptColumn>),
+    Decoded(Option<Filling>),
+}
+
+/// A column that is decoded to be kept.
+struct Filling {
+    chunks: Vec<ArrayRef>,
+    room: Room,
+}
+
+impl Groups {
+    pub(super) fn into_stream(self) -> BoxStream<'static, Result<RecordBatch>> {
+        futures::stream::try_unfold(self, |mut groups| async move {
+            let batch = groups.next().await?;
+            Ok::<_, DataFusionError>(batch.map(|batch| (batch, groups)))
+        })
+        .boxed()
+    }
+
+    async fn next(&mut self) -> Result<Option<RecordBatch>> {
+        loop {
+            if let Some(pruner) = &mut self.pruner
+                && pruner.should_prune()?
+            {
+                let pruned = &self.metrics.files_ranges_pruned_statistics;
+                pruned.add_pruned(1);
+                return Ok(None);
+            }
+            if let Some(group) = &mut self.current {
+                let _timer = self.baseline.elapsed_compute().timer();
+                if let Some((arrays, rows)) = group.next(self.batch_size)? {
+                    return Ok(Some(self.output.of(arrays, rows)?));
+                }
+            }
+            if let Some(group) = self.current.take() {
+                self.keep(group)?;
+            }
+            let Some(index) = self.left.pop_front() else {
+                return Ok(None);
+            };
+            if let Some(live) = &mut self.live
+                && live.rules_out(index, &self.metadata)
+            {
+                self.metrics.row_groups_pruned_dynamic_filter.add(1);
+                continue;
+            }
+            self.current = Some(self.begin(index).await?);
+        }
+    }
+
+    /// Begins a row group, which is charged to the query.
+    async fn begin(&mut self, index: usize) -> Result<Group> {
+        let file = Arc::clone(self.metadata.metadata());
+        let group = file.row_group(index);
+        let mut kept_bytes: u64 = 0;
+        let mut missing = Vec::new();
+        let mut sources = Vec::with_capacity(self.columns.len());
+        for column in &self.columns {
+            let key = self.key(column, index);
+            let kept = column.is_kept.then(|| self.cache.get(&key)).flatten();
+            sources.push(match kept {
+                Some(kept) => {
+                    let leaves = column.leaves.iter();
+                    kept_bytes += leaves
+                        .map(|leaf| group.column(*leaf).byte_range().1)
+                        .sum::<u64>();
+                    Source::Kept(kept)
+                }
+                None => {
+                    missing.push(column.root);
+                    Source::Decoded(column.is_hot.then(|| Filling {
+                        chunks: Vec::new(),
+                        room: self.cache.room(),
+                    }))
+                }
+            });
+        }
+        let decoder = if missing.is_empty() {
+            self.meter.reserve(kept_bytes)?;
+            None
+        } else {
+            Some(self.decoder(index, missing, kept_bytes).await?)
+        };
+        Ok(Group {
+            index,
+            rows: usize::try_from(group.num_rows()).unwrap_or(0),
+            at: 0,
+            sources,
+            decoder,
+        })
+    }
+
+    /// Reads columns of a row group. `kept_bytes`: bytes of the other ones, charged with them.
+    async fn decoder(
+        &mut self,
+        group: usize,
+        roots: Vec<usize>,
+        mut kept_bytes: u64,
+    ) -> Result<ParquetRecordBatchReader> {
+        let columns = ProjectionMask::roots(self.metadata.parquet_schema(), roots);
+        let mut decoder = ParquetPushDecoderBuilder::new_with_metadata(self.metadata.clone())
+            .with_projection(columns)
+            .with_batch_size(self.batch_size)
+            .with_row_groups(vec![group])
+            .build()?;
+        loop {
+            match decoder.try_next_reader()? {
+                DecodeResult::Data(reader) => return Ok(reader),
+                DecodeResult::NeedsData(ranges) => {
+                    let asked = ranges
+                        .iter()
+                        .map(|range| range.end.saturating_sub(range.start));
+                    let asked: u64 = asked.sum();
+                    self.meter
+                        .reserve(asked + std::mem::take(&mut kept_bytes))?;
+                    let read = self.read(ranges.clone()).await?;
+                    decoder.push_ranges(ranges, read)?;
+                }
+                DecodeResult::Finished => {
+                    let what = format!("row group {group} has no rows, other than the footer says");
+                    return Err(ParquetError::General(what).into());
+                }
+            }
+        }
+    }
+
+    async fn read(&mut self, ranges: Vec<Range<u64>>) -> Result<Vec<Bytes>> {
+        let before = self.fetched.fetched();
+        let read = self.reader.get_byte_ranges(ranges).await;
+        let after = self.fetched.fetched();
+        self.meter.add_fetched(after.saturating_sub(before));
+        Ok(read?)
+    }
+
+    /// Keeps the columns of a row group that was read to its end.
+    fn keep(&self, group: Group) -> Result<()> {
+        let (rows, at) = (group.rows, group.at);
+        let is_whole = rows == at;
+        for (column, source) in self.columns.iter().zip(group.sources) {
+            match source {
+                Source::Kept(_) if !is_whole => {
+                    let index = group.index;
+                    let what = format!("row group {index} has {at} rows, the footer claims {rows}");
+                    return Err(ParquetError::General(what).into());
+                }
+                Source::Decoded(Some(filling)) if is_whole => {
+                    let key = self.key(column, group.index);
+                    let kept = KeptColumn::new(filling.chunks);
+                    self.cache.keep(key, kept, filling.room);
+                }
+                Source::Kept(_) | Source::Decoded(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn key(&self, column: &Column, group: usize) -> ColumnKey {
+        ColumnKey {
+            file: Arc::clone(&self.file),
+            group,
+            root: column.root,
+            data_type: column.data_type.clone(),
+        }
+    }
+}
+
+impl Group {
+    /// The columns of the next rows, and how many rows these are. `None`: the end.
+    fn next(&mut self, batch_size: usize) -> Result<Option<(Vec<ArrayRef>, usize)>> {
+        let decoded = match &mut self.decoder {
+            Some(decoder) => match decoder.next() {
+                Some(decoded) => Some(decoded?),
+                None => return Ok(None),
+            },
+            None if self.at >= self.rows => return Ok(None),
+            None => None,
+        };
+        let rows = match &decoded {
+            Some(decoded) => decoded.num_rows(),
+            None => batch_size.min(self.rows - self.at),
+        };
+        let mut decoded = decoded.iter().flat_map(RecordBatch::columns);
+        let mut arrays = Vec::with_capacity(self.sources.len());
+        for source in &mut self.sources {
+            arrays.push(match source {
+                Source::Kept(kept) => kept.rows(self.at, rows)?,
+                Source::Decoded(filling) => {
+                    let Some(array) = decoded.next() else {
+                        let what = "a column was asked for and not decoded".to_owned();
+                        return Err(DataFusionError::Internal(what));
+                    };
+                    let is_kept = filling.as_mut().is_some_and(|filling| filling.add(array));
+                    if !is_kept {
+                        *filling = None;
+                    }
+                    Arc::clone(array)
+                }
+            });
+        }
+        self.at += rows;
+        Ok(Some((arrays, rows)))
+    }
+}
+
+impl Filling {
+    /// `false`: the column is not to be kept.
+    fn add(&mut self, array: &ArrayRef) -> bool {
+        let Ok(array) = owned(array) else {
+            return false;
+        };
+        let fits = self.room.take(memory(&array));
+        if fits {
+            self.chunks.push(array);
+        }
+        fits
+    }
+}
+
+/// Makes the scan's batches of the columns that were read, as `decoder_projection.rs` of
+/// `datafusion-datasource-parquet`, 55.2, does.
+pub(super) struct Output {
+    /// The columns that are read.
+    read: SchemaRef,
+    projector: Projector,
+    /// The schema of the scan, if that differs in nullability or metadata.
+    schema: Option<SchemaRef>,
+}
+
+impl Output {
+    /// `projection`: of columns of the file, which has `file` as its schema; of these `roots` are
+    /// read. `schema`: that of the scan.
+    ///
+    /// # Errors
+    /// The projection reads other columns.
+    pub(super) fn new(
+        projection: &ProjectionExprs,
+        file: &Schema,
+        roots: &[usize],
+        schema: &SchemaRef,
+    ) -> Result<Self> {
+        let read = Arc::new(file.project(roots)?);
+        let projection = projection.clone();
+        let projection = projection.try_map_exprs(|expr| reassign_expr_columns(expr, &read))?;
+        let projector = projection.make_projector(&read)?;
+        let differs = projector.output_schema() != schema;
+        Ok(Self {
+            read,
+            projector,
+            schema: differs.then(|| Arc::clone(schema)),
+        })
+    }
+
+    fn of(&self, arrays: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch> {
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        let read = RecordBatch::try_new_with_options(Arc::clone(&self.read), arrays, &options)?;
+        let projected = self.projector.project_batch(&read)?;
+        let Some(schema) = &self.schema else {
+            return Ok(projected);
+        };
+        let (_, arrays, _) = projected.into_parts();
+        let schema = Arc::clone(schema);
+        Ok(RecordBatch::try_new_with_options(schema, arrays, &options)?)
+    }
+}
