@@ -114,14 +114,22 @@ impl ParquetFiles {
     }
 
     /// What reads files with hot columns; `None`: those of the scan are not kept.
-    fn hot(&self, config: &FileScanConfig, partition: usize) -> Result<Option<HotScan>> {
-        let source = self.inner.downcast_ref::<ParquetSource>();
+    ///
+    /// `source`: the one that reads the other files.
+    fn hot(
+        &self,
+        source: &dyn FileSource,
+        config: &FileScanConfig,
+        partition: usize,
+    ) -> Result<Option<Arc<HotScan>>> {
+        let source = source.downcast_ref::<ParquetSource>();
         let source = source.filter(|_| !self.is_reordered);
         let (Some(source), Some(batch_size)) = (source, self.batch_size) else {
             return Ok(None);
         };
         let (hot, readers) = (&self.hot, &self.readers);
-        HotScan::of(hot, readers, source, batch_size, config, partition)
+        let scan = HotScan::of(hot, readers, source, batch_size, config, partition)?;
+        Ok(scan.map(Arc::new))
     }
 
     /// What may be reported of the files.
@@ -171,8 +179,9 @@ impl FileSource for ParquetFiles {
         let filtering = match self.filtering() {
             Some((source, decides)) => {
                 let store = Arc::clone(&object_store);
+                let hot = self.hot(&source, base_config, partition)?;
                 let filtering = source.create_morselizer(store, base_config, partition)?;
-                Some((Arc::new(filtering), Arc::new(decides)))
+                Some((Arc::new(filtering), Arc::new(decides), hot))
             }
             None => None,
         };
@@ -180,18 +189,20 @@ impl FileSource for ParquetFiles {
             .inner
             .create_morselizer(object_store, base_config, partition)?;
         let morselizer = Arc::new(morselizer);
-        let hot = self.hot(base_config, partition)?.map(Arc::new);
+        let hot = self.hot(self.inner.as_ref(), base_config, partition)?;
         // The crate does not name the type of a morselizer to others: a closure keeps it.
         let open = move |file: PartitionedFile| -> FileOpenFuture {
             let (mut morselizer, filtering) = (Arc::clone(&morselizer), filtering.clone());
-            let hot = hot.clone();
+            let mut hot = hot.clone();
             async move {
                 let mut file = file;
-                if let Some((filtering, decides)) = filtering
+                if let Some((filtering, decides, filtering_hot)) = filtering
                     && decides.fits(&file).await?
                 {
                     morselizer = filtering;
-                } else if let Some(hot) = hot {
+                    hot = filtering_hot;
+                }
+                if let Some(hot) = hot {
                     match Box::pin(hot.open(file)).await? {
                         Opened::Hot(stream) => return Ok(stream),
                         Opened::Cold(same) => file = *same,

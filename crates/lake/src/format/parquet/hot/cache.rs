@@ -193,6 +193,11 @@ impl ColumnCache {
         found
     }
 
+    /// Whether the column is kept. This counts neither as a hit nor as a miss.
+    pub(super) fn has(&self, key: &ColumnKey) -> bool {
+        self.inner.columns.contains_key(key)
+    }
+
     /// Room for a column that is being decoded; none is taken yet.
     pub(super) fn room(&self) -> Room {
         Room {

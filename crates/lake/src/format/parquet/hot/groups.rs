@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow::array::{ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{DataType, Schema, SchemaRef};
 use bytes::Bytes;
 use datafusion::datasource::physical_plan::ParquetFileMetrics;
@@ -26,6 +26,7 @@ use parquet::errors::ParquetError;
 use super::super::reader::LakeReader;
 use super::cache::{ColumnCache, ColumnKey, FileState, Room};
 use super::column::{KeptColumn, memory, owned};
+use super::filter::{Chosen, Chunks, RowFilter};
 use super::pruning::LivePruning;
 use crate::meter::QueryMeter;
 
@@ -36,6 +37,8 @@ pub(super) struct Groups {
     /// What is read, in the order of the file.
     pub columns: Vec<Column>,
     pub output: Output,
+    /// Leaves out rows of row groups all of whose columns are kept.
+    pub filter: Option<RowFilter>,
     pub reader: LakeReader,
     /// Counts what the reader fetches. The query is charged here.
     pub fetched: Arc<QueryMeter>,
@@ -43,7 +46,7 @@ pub(super) struct Groups {
     pub metadata: ArrowReaderMetadata,
     pub batch_size: usize,
     pub left: VecDeque<usize>,
-    pub current: Option<Group>,
+    pub current: Option<Current>,
     /// Of a condition that may rule out the file while it is read.
     pub pruner: Option<FilePruner>,
     /// As of the pruner, row groups.
@@ -67,6 +70,13 @@ pub(super) struct Column {
 }
 
 /// A row group that is being read.
+pub(super) enum Current {
+    /// All of its rows.
+    Whole(Group),
+    Chosen(Chosen),
+}
+
+/// A row group all of whose rows are read.
 pub(super) struct Group {
     index: usize,
     rows: usize,
@@ -107,13 +117,10 @@ impl Groups {
                 pruned.add_pruned(1);
                 return Ok(None);
             }
-            if let Some(group) = &mut self.current {
-                let _timer = self.baseline.elapsed_compute().timer();
-                if let Some((arrays, rows)) = group.next(self.batch_size)? {
-                    return Ok(Some(self.output.of(arrays, rows)?));
-                }
+            if let Some(batch) = self.next_of_current()? {
+                return Ok(Some(batch));
             }
-            if let Some(group) = self.current.take() {
+            if let Some(Current::Whole(group)) = self.current.take() {
                 self.keep(group)?;
             }
             let Some(index) = self.left.pop_front() else {
@@ -125,8 +132,60 @@ impl Groups {
                 self.metrics.row_groups_pruned_dynamic_filter.add(1);
                 continue;
             }
-            self.current = Some(self.begin(index).await?);
+            if let Some(kept) = self.kept_to_filter(index) {
+                self.current = self.filtered(index, kept).await?.map(Current::Chosen);
+            } else {
+                self.current = Some(Current::Whole(self.begin(index).await?));
+            }
         }
+    }
+
+    /// The next batch of the row group that is being read. `None`: its end.
+    fn next_of_current(&mut self) -> Result<Option<RecordBatch>> {
+        let _timer = self.baseline.elapsed_compute().timer();
+        let read = match &mut self.current {
+            Some(Current::Whole(group)) => match group.next(self.batch_size)? {
+                Some((arrays, rows)) => Some(self.output.batch(arrays, rows)?),
+                None => None,
+            },
+            Some(Current::Chosen(chosen)) => chosen.next(self.batch_size)?,
+            None => None,
+        };
+        read.map(|read| self.output.of(&read)).transpose()
+    }
+
+    /// The columns of a row group whose rows are to be filtered, if all are kept. They were when
+    /// the file was opened.
+    fn kept_to_filter(&self, index: usize) -> Option<Vec<Arc<KeptColumn>>> {
+        self.filter.as_ref()?;
+        let columns = self.columns.iter();
+        columns
+            .map(|column| self.cache.get(&self.key(column, index)))
+            .collect()
+    }
+
+    /// The rows of a row group that pass the condition, which are charged to the query. `None`:
+    /// there are none.
+    async fn filtered(
+        // As a decoder cannot be shared by threads, neither can a reference to this.
+        &mut self,
+        group: usize,
+        kept: Vec<Arc<KeptColumn>>,
+    ) -> Result<Option<Chosen>> {
+        let Some(filter) = &self.filter else {
+            return Ok(None);
+        };
+        let file = Arc::clone(self.metadata.metadata());
+        let chunks = Chunks { file: &file, group };
+        let rows = filter
+            .passing(&chunks, &self.columns, &kept, self.batch_size, &self.meter)
+            .await?;
+        let passing = rows.as_ref().map_or(0, BooleanArray::true_count);
+        let all = usize::try_from(file.row_group(group).num_rows()).unwrap_or(0);
+        self.metrics.pushdown_rows_matched.add(passing);
+        let failing = all.saturating_sub(passing);
+        self.metrics.pushdown_rows_pruned.add(failing);
+        Ok(rows.map(|rows| Chosen::new(kept, rows, &self.output.read, self.batch_size)))
     }
 
     /// Begins a row group, which is charged to the query.
@@ -331,15 +390,21 @@ impl Output {
         })
     }
 
-    fn of(&self, arrays: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch> {
+    /// A batch of the columns that are read.
+    fn batch(&self, arrays: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch> {
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
-        let read = RecordBatch::try_new_with_options(Arc::clone(&self.read), arrays, &options)?;
-        let projected = self.projector.project_batch(&read)?;
+        let read = Arc::clone(&self.read);
+        Ok(RecordBatch::try_new_with_options(read, arrays, &options)?)
+    }
+
+    fn of(&self, read: &RecordBatch) -> Result<RecordBatch> {
+        let projected = self.projector.project_batch(read)?;
         let Some(schema) = &self.schema else {
             return Ok(projected);
         };
-        let (_, arrays, _) = projected.into_parts();
+        let (_, arrays, rows) = projected.into_parts();
         let schema = Arc::clone(schema);
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
         Ok(RecordBatch::try_new_with_options(schema, arrays, &options)?)
     }
 }

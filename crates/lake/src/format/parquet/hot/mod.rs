@@ -19,6 +19,7 @@
 
 mod cache;
 mod column;
+mod filter;
 mod groups;
 mod pruning;
 mod scan;

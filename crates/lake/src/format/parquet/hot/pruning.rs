@@ -191,7 +191,7 @@ impl RowGroups {
             }
             whole.groups.push(group);
         }
-        let has_same_bytes = !whole.by_pages
+        let has_same_bytes = file.offset_index().is_none()
             || whole
                 .groups
                 .iter()

@@ -30,8 +30,9 @@ use parquet::file::metadata::{PageIndexPolicy, ParquetMetaDataReader};
 
 use super::super::LakeReaderFactory;
 use super::super::reader::{LakeReader, PageIndexed};
-use super::cache::{ColumnCache, FileState};
+use super::cache::{ColumnCache, ColumnKey, FileState};
 use super::column::is_kept;
+use super::filter::RowFilter;
 use super::groups::{Column, Groups, Output};
 use super::pruning::{LivePruning, PruningOptions, RowGroups};
 use crate::meter::QueryMeter;
@@ -46,7 +47,9 @@ pub(in crate::format::parquet) struct HotScan {
     projection: ProjectionExprs,
     /// As of the projection. It rules out row groups; rows are tested above the scan.
     predicate: Option<Arc<dyn PhysicalExpr>>,
-    /// The names of the projection's columns that are in files.
+    /// Whether rows are tested here, too.
+    filters_rows: bool,
+    /// The names of the columns in files that are read.
     names: BTreeSet<String>,
     output: SchemaRef,
     pruning: PruningOptions,
@@ -63,7 +66,8 @@ pub(in crate::format::parquet) enum Opened {
 }
 
 impl HotScan {
-    /// `None`: nothing of the scan is kept.
+    /// `source`: with the options that rows are filtered, they are filtered in files all of whose
+    /// columns are kept, and the other files are cold. `None`: nothing of the scan is kept.
     ///
     /// # Errors
     /// The projection does not go with the table.
@@ -80,7 +84,7 @@ impl HotScan {
         // A limit may end within a row group.
         let is_plain = cache.is_on()
             && config.limit.is_none()
-            && !options.pushdown_filters
+            && !options.reorder_filters
             && options.coerce_int96.is_none()
             && table.virtual_columns().is_empty();
         let (Some(adapters), Some(projection), true) =
@@ -89,12 +93,14 @@ impl HotScan {
             return Ok(None);
         };
         let in_files = table.file_schema().fields().len();
-        let columns = projection
-            .expr_iter()
-            .flat_map(|expr| collect_columns(&expr));
+        let predicate = source.filter();
+        let filters_rows = options.pushdown_filters;
+        let tested = predicate.iter().filter(|_| filters_rows).map(Arc::clone);
+        let columns = projection.expr_iter().chain(tested);
+        let columns = columns.flat_map(|expr| collect_columns(&expr));
         let columns = columns.filter(|column| column.index() < in_files);
         let names: BTreeSet<String> = columns.map(|column| column.name().to_owned()).collect();
-        if names.is_empty() {
+        if names.is_empty() || (filters_rows && predicate.is_none()) {
             return Ok(None);
         }
         Ok(Some(Self {
@@ -103,7 +109,8 @@ impl HotScan {
             adapters: Arc::clone(adapters),
             table: table.clone(),
             projection: projection.clone(),
-            predicate: source.filter(),
+            predicate,
+            filters_rows,
             names,
             output: Arc::new(projection.project_schema(table.table_schema())?),
             pruning: PruningOptions::of(options, source.max_in_list_size()),
@@ -172,7 +179,13 @@ impl HotScan {
             predicate = predicate.map(adapted).transpose()?;
             projection = projection.try_map_exprs(adapted)?;
         }
-        let Some(roots) = flat_roots(&projection, &schema) else {
+        let exprs: Vec<Arc<dyn PhysicalExpr>> = projection.expr_iter().collect();
+        let Some(projected) = flat_roots(&exprs, &schema) else {
+            return Ok(cold(file));
+        };
+        let tested = predicate.as_ref().filter(|_| self.filters_rows);
+        let exprs: Vec<Arc<dyn PhysicalExpr>> = exprs.iter().chain(tested).cloned().collect();
+        let Some(roots) = flat_roots(&exprs, &schema) else {
             return Ok(cold(file));
         };
 
@@ -202,7 +215,7 @@ impl HotScan {
                     data_type: field.data_type().clone(),
                     leaves: leaves(&metadata, *root),
                     is_kept,
-                    is_hot: is_kept && hot.contains(field.name().as_str()),
+                    is_hot: is_kept && !self.filters_rows && hot.contains(field.name().as_str()),
                 })
             })
             .collect();
@@ -210,7 +223,16 @@ impl HotScan {
             .iter()
             .flat_map(|column| column.leaves.iter().copied())
             .collect();
-        let Some(whole) = groups.whole(&metadata, &read, &of_file) else {
+        let state = Arc::new(state);
+        let filter = match tested {
+            Some(tested) => RowFilter::of(tested, &schema, &roots, &projected)?,
+            None => None,
+        };
+        let has_all = |group: &usize| self.has_all(&state, &columns, *group);
+        let whole = groups.whole(&metadata, &read, &of_file).filter(|whole| {
+            !self.filters_rows || (filter.is_some() && whole.groups.iter().all(has_all))
+        });
+        let Some(whole) = whole else {
             // The index is read and charged once.
             let index = PageIndexed(Arc::clone(metadata.metadata()));
             return Ok(cold(match needs_index {
@@ -229,9 +251,10 @@ impl HotScan {
         let fetched = Arc::new(QueryMeter::new(None));
         let groups = Groups {
             cache: self.cache.clone(),
-            file: Arc::new(state),
+            file: state,
             columns,
             output: Output::new(&projection, &schema, &roots, &self.output)?,
+            filter,
             reader: LakeReader::new(&self.readers, file, Arc::clone(&fetched)),
             fetched,
             meter: Arc::clone(meter),
@@ -245,6 +268,19 @@ impl HotScan {
             metrics: of_file,
         };
         Ok(Opened::Hot(groups.into_stream()))
+    }
+
+    /// Whether all columns of a row group are kept.
+    fn has_all(&self, file: &Arc<FileState>, columns: &[Column], group: usize) -> bool {
+        columns.iter().all(|column| {
+            let key = ColumnKey {
+                file: Arc::clone(file),
+                group,
+                root: column.root,
+                data_type: column.data_type.clone(),
+            };
+            column.is_kept && self.cache.has(&key)
+        })
     }
 
     /// What the scan asks for, with columns that have one value in the file replaced by it.
@@ -321,12 +357,12 @@ fn constant(
     }
 }
 
-/// The columns of a file that a projection reads, by their numbers among the roots. `None`: it
-/// reads none, or may read parts of one.
-fn flat_roots(projection: &ProjectionExprs, schema: &Schema) -> Option<Vec<usize>> {
+/// The columns of a file that expressions read, by their numbers among the roots, in ascending
+/// order. `None`: they read none, or may read parts of one.
+fn flat_roots(exprs: &[Arc<dyn PhysicalExpr>], schema: &Schema) -> Option<Vec<usize>> {
     let mut roots = BTreeSet::new();
-    for expr in projection.expr_iter() {
-        for column in collect_columns(&expr) {
+    for expr in exprs {
+        for column in collect_columns(expr) {
             let field = schema.fields().get(column.index())?;
             if field.name() != column.name() || !is_flat(field.data_type()) {
                 return None;
