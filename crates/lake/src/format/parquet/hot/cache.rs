@@ -32,7 +32,7 @@ const READ_FOR: Duration = Duration::from_secs(600);
 const SETTLED: chrono::TimeDelta = chrono::TimeDelta::seconds(2);
 
 /// A column that more than one query has read, in place of the query.
-const SEVERAL: usize = 0;
+const SEVERAL: u64 = 0;
 
 /// Decoded columns of Parquet files. Shared by all queries; clones are of the same cache.
 #[derive(Clone)]
@@ -43,7 +43,7 @@ pub struct ColumnCache {
 struct Inner {
     columns: Cache<ColumnKey, Arc<KeptColumn>>,
     /// By a hash of the file and the column: the query that read the column first.
-    read: Cache<u64, usize>,
+    read: Cache<u64, u64>,
     /// Bytes; 0: nothing is kept.
     capacity: u64,
     /// Bytes of what is being filled.
@@ -162,12 +162,12 @@ impl ColumnCache {
 
     /// Notes that a query reads a column of a file, and returns whether another query read it
     /// lately. `query`: the meter of the query, which tells queries apart.
-    pub(super) fn was_read(&self, file: &FileState, column: &str, query: &Arc<QueryMeter>) -> bool {
+    pub(super) fn was_read(&self, file: &FileState, column: &str, query: &QueryMeter) -> bool {
         let mut hasher = DefaultHasher::new();
         file.hash(&mut hasher);
         column.hash(&mut hasher);
         let key = hasher.finish();
-        let query = Arc::as_ptr(query).addr();
+        let query = query.number();
         match self.inner.read.get(&key) {
             None => {
                 self.inner.read.insert(key, query);
@@ -313,7 +313,7 @@ mod tests {
         let cache = ColumnCache::new(1 << 20);
         let file = FileState::of(&root(), &meta(Some("1"), 0)).unwrap();
         let other = FileState::of(&root(), &meta(Some("2"), 0)).unwrap();
-        let [a, b] = [0, 1].map(|_| Arc::new(QueryMeter::new(None)));
+        let [a, b] = [0, 1].map(|_| QueryMeter::new(None));
         assert!(!cache.was_read(&file, "x", &a));
         assert!(!cache.was_read(&file, "x", &a));
         assert!(!cache.was_read(&file, "y", &b));
