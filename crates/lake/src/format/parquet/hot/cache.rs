@@ -10,6 +10,7 @@ use arrow::datatypes::DataType;
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 use object_store::ObjectMeta;
+use parquet::file::metadata::ParquetMetaData;
 
 use super::column::KeptColumn;
 use crate::meter::QueryMeter;
@@ -18,6 +19,9 @@ use crate::roots::{ObjectId, Root, object_version};
 /// The share of the cache that columns take which are being decoded and are not kept yet, as a
 /// divisor.
 const BEING_FILLED: u64 = 4;
+
+/// The share of the cache that indexes of pages take, as a divisor.
+const INDEXES: u64 = 16;
 
 /// The share of the cache that one column of a row group takes at most, as a divisor.
 const LARGEST: u64 = 16;
@@ -42,6 +46,7 @@ pub struct ColumnCache {
 
 struct Inner {
     columns: Cache<ColumnKey, Arc<KeptColumn>>,
+    indexes: Cache<Arc<FileState>, Arc<PageIndex>>,
     /// By a hash of the file and the column: the query that read the column first.
     read: Cache<u64, u64>,
     /// Bytes; 0: nothing is kept.
@@ -75,6 +80,14 @@ impl FileState {
     }
 }
 
+/// The metadata of a file with the index of its pages.
+#[derive(Debug)]
+pub(super) struct PageIndex {
+    pub metadata: Arc<ParquetMetaData>,
+    /// Bytes of each read that the index took.
+    pub reads: Vec<u64>,
+}
+
 /// A column of a row group, as it was decoded.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct ColumnKey {
@@ -85,11 +98,11 @@ pub(super) struct ColumnKey {
     pub data_type: DataType,
 }
 
-impl ColumnKey {
-    /// Memory of a key, in bytes, about.
+impl FileState {
+    /// Memory of an entry of the file, in bytes, about. It is shared by entries, and is counted for
+    /// each of them.
     fn bytes(&self) -> usize {
-        // The file is shared by its columns, and is counted for each of them.
-        256 + self.file.object.1.as_ref().len() + self.file.version.len()
+        256 + self.object.1.as_ref().len() + self.version.len()
     }
 }
 
@@ -110,9 +123,16 @@ impl ColumnCache {
     /// kept.
     pub fn new(capacity: u64) -> Self {
         let columns = Cache::builder()
-            .max_capacity(capacity - capacity / BEING_FILLED)
+            .max_capacity(capacity - capacity / BEING_FILLED - capacity / INDEXES)
             .weigher(|key: &ColumnKey, column: &Arc<KeptColumn>| {
-                u32::try_from(key.bytes() + column.bytes()).unwrap_or(u32::MAX)
+                u32::try_from(key.file.bytes() + column.bytes()).unwrap_or(u32::MAX)
+            })
+            .build();
+        let indexes = Cache::builder()
+            .max_capacity(capacity / INDEXES)
+            .weigher(|file: &Arc<FileState>, index: &Arc<PageIndex>| {
+                let bytes = file.bytes() + index.metadata.memory_size();
+                u32::try_from(bytes).unwrap_or(u32::MAX)
             })
             .build();
         let read = Cache::builder()
@@ -123,6 +143,7 @@ impl ColumnCache {
         Self {
             inner: Arc::new(Inner {
                 columns,
+                indexes,
                 read,
                 capacity,
                 filling: AtomicUsize::new(0),
@@ -137,10 +158,11 @@ impl ColumnCache {
         self.inner.capacity > 0
     }
 
-    /// Bytes of the columns that are kept.
+    /// Bytes of the columns that are kept, and of indexes of pages.
     pub fn bytes(&self) -> u64 {
         self.inner.columns.run_pending_tasks();
-        self.inner.columns.weighted_size()
+        self.inner.indexes.run_pending_tasks();
+        self.inner.columns.weighted_size() + self.inner.indexes.weighted_size()
     }
 
     /// Columns of row groups that were asked for since the start and found.
@@ -158,6 +180,19 @@ impl ColumnCache {
     pub fn clear(&self) {
         self.inner.columns.invalidate_all();
         self.inner.columns.run_pending_tasks();
+        self.inner.indexes.invalidate_all();
+        self.inner.indexes.run_pending_tasks();
+    }
+
+    /// The index of a file's pages, if it is kept.
+    pub(super) fn index(&self, file: &Arc<FileState>) -> Option<Arc<PageIndex>> {
+        self.inner.indexes.get(file)
+    }
+
+    pub(super) fn keep_index(&self, file: &Arc<FileState>, index: &Arc<PageIndex>) {
+        let indexes = &self.inner.indexes;
+        indexes.insert(Arc::clone(file), Arc::clone(index));
+        indexes.run_pending_tasks();
     }
 
     /// Notes that a query reads a column of a file, and returns whether another query read it

@@ -2,10 +2,12 @@
 //! groups are read.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Schema, SchemaRef};
+use bytes::Bytes;
 use datafusion::common::stats::Precision;
 use datafusion::common::{ColumnStatistics, ScalarValue};
 use datafusion::datasource::listing::PartitionedFile;
@@ -24,13 +26,15 @@ use datafusion::physical_expr_adapter::{
 use datafusion::physical_optimizer::pruning::FilePruner;
 use datafusion::physical_plan::PhysicalExpr;
 use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricBuilder};
+use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
+use parquet::arrow::async_reader::{AsyncFileReader, MetadataFetch};
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaDataReader};
 
 use super::super::LakeReaderFactory;
 use super::super::reader::{LakeReader, PageIndexed};
-use super::cache::{ColumnCache, ColumnKey, FileState};
+use super::cache::{ColumnCache, ColumnKey, FileState, PageIndex};
 use super::column::is_kept;
 use super::filter::RowFilter;
 use super::groups::{Column, Groups, Output};
@@ -129,6 +133,7 @@ impl HotScan {
         let Some(state) = FileState::of(&self.readers.root, &file.object_meta) else {
             return Ok(cold(file));
         };
+        let state = Arc::new(state);
         // All are noted.
         let mut hot: HashSet<&str> = HashSet::new();
         for name in &self.names {
@@ -203,7 +208,9 @@ impl HotScan {
         }
         let needs_index = groups.need_page_index(&metadata);
         if needs_index {
-            metadata = Box::pin(with_page_index(&metadata, &mut reader, options)).await?;
+            let index = Box::pin(self.page_index(&state, &metadata, &mut reader)).await?;
+            let options = options.with_page_index_policy(PageIndexPolicy::Optional);
+            metadata = ArrowReaderMetadata::try_new(Arc::clone(&index.metadata), options)?;
         }
         let columns: Vec<Column> = roots
             .iter()
@@ -223,7 +230,6 @@ impl HotScan {
             .iter()
             .flat_map(|column| column.leaves.iter().copied())
             .collect();
-        let state = Arc::new(state);
         let filter = match tested {
             Some(tested) => RowFilter::of(tested, &schema, &roots, &projected)?,
             None => None,
@@ -268,6 +274,36 @@ impl HotScan {
             metrics: of_file,
         };
         Ok(Opened::Hot(groups.into_stream()))
+    }
+
+    /// The index of a file's pages, which is charged as it was when it was read.
+    async fn page_index(
+        &self,
+        file: &Arc<FileState>,
+        metadata: &ArrowReaderMetadata,
+        reader: &mut LakeReader,
+    ) -> Result<Arc<PageIndex>> {
+        if let Some(index) = self.cache.index(file) {
+            for bytes in &index.reads {
+                self.readers.meter.reserve(*bytes)?;
+            }
+            return Ok(index);
+        }
+        let known = metadata.metadata().as_ref().clone();
+        let mut loaded = ParquetMetaDataReader::new_with_metadata(known)
+            .with_page_index_policy(PageIndexPolicy::Optional);
+        let mut reads = Vec::new();
+        let noting = Noting {
+            reader,
+            reads: &mut reads,
+        };
+        loaded.load_page_index(noting).await?;
+        let index = Arc::new(PageIndex {
+            metadata: Arc::new(loaded.finish()?),
+            reads,
+        });
+        self.cache.keep_index(file, &index);
+        Ok(index)
     }
 
     /// Whether all columns of a row group are kept.
@@ -391,19 +427,15 @@ fn leaves(metadata: &ArrowReaderMetadata, root: usize) -> Vec<usize> {
         .collect()
 }
 
-/// Reads the index of pages.
-async fn with_page_index(
-    metadata: &ArrowReaderMetadata,
-    reader: &mut LakeReader,
-    options: ArrowReaderOptions,
-) -> Result<ArrowReaderMetadata> {
-    let known = metadata.metadata().as_ref().clone();
-    let mut loaded = ParquetMetaDataReader::new_with_metadata(known)
-        .with_page_index_policy(PageIndexPolicy::Optional);
-    loaded.load_page_index(reader).await?;
-    let options = options.with_page_index_policy(PageIndexPolicy::Optional);
-    Ok(ArrowReaderMetadata::try_new(
-        Arc::new(loaded.finish()?),
-        options,
-    )?)
+/// A reader whose reads are noted, by their bytes.
+struct Noting<'a> {
+    reader: &'a mut LakeReader,
+    reads: &'a mut Vec<u64>,
+}
+
+impl MetadataFetch for Noting<'_> {
+    fn fetch(&mut self, range: Range<u64>) -> BoxFuture<'_, parquet::errors::Result<Bytes>> {
+        self.reads.push(range.end.saturating_sub(range.start));
+        self.reader.get_bytes(range)
+    }
 }
