@@ -1,4 +1,5 @@
-//! Conditions of a scan that are evaluated on kept columns: rows that fail them are left out.
+//! Rows that are chosen of kept columns: by pages, and by conditions of a scan that are evaluated on
+//! them.
 //!
 //! DataFusion's decoder evaluates one part of the condition after the other, and reads for each,
 //! and at last for the projection, the columns that it has not read yet: as long as all rows pass
@@ -83,21 +84,20 @@ impl RowFilter {
         }))
     }
 
-    /// Returns which rows of a row group pass, and charges what reading them takes. `None`: none
-    /// passes. `columns`: those that are read; `kept`: their values.
+    /// Returns which of these rows of a row group pass, and charges what reading them takes. `None`:
+    /// none passes. `columns`: those that are read; `kept`: their values.
     ///
     /// # Errors
     /// The cutoff.
     pub(super) async fn passing(
         &self,
         chunks: &Chunks<'_>,
+        mut passing: BooleanArray,
         columns: &[Column],
         kept: &[Arc<KeptColumn>],
         batch_size: usize,
         meter: &QueryMeter,
     ) -> Result<Option<BooleanArray>> {
-        let rows = chunks.rows();
-        let mut passing = BooleanArray::from(BooleanBuffer::new_set(rows));
         let mut is_charged = vec![false; columns.len()];
         for part in &self.parts {
             let expanded = chunks.expanded(&passing, batch_size);
@@ -178,8 +178,18 @@ pub(super) struct Chunks<'a> {
 }
 
 impl Chunks<'_> {
-    fn rows(&self) -> usize {
-        usize::try_from(self.file.row_group(self.group).num_rows()).unwrap_or(0)
+    /// A flag for each row of the row group: whether it is among these. `None`: all are.
+    pub(super) fn chosen(&self, rows: Option<&RowSelection>) -> BooleanArray {
+        let Some(rows) = rows else {
+            let rows = self.file.row_group(self.group).num_rows();
+            let rows = usize::try_from(rows).unwrap_or(0);
+            return BooleanArray::from(BooleanBuffer::new_set(rows));
+        };
+        let mut chosen = BooleanBufferBuilder::new(rows.row_count());
+        for run in rows.iter() {
+            chosen.append_n(run.row_count, !run.skip);
+        }
+        BooleanArray::from(chosen.finish())
     }
 
     /// Rows that pages are chosen by. `None`: all pages are read.
@@ -203,7 +213,7 @@ impl Chunks<'_> {
     }
 
     /// Bytes of the pages of a column that have rows which are selected, and of its dictionary.
-    fn bytes(&self, column: &Column, selection: Option<&RowSelection>) -> u64 {
+    pub(super) fn bytes(&self, column: &Column, selection: Option<&RowSelection>) -> u64 {
         let leaves = column.leaves.iter();
         leaves
             .map(|leaf| self.bytes_of_leaf(*leaf, selection))
@@ -275,6 +285,11 @@ impl Chosen {
                 let arrays = columns.map(|column| column.rows(self.at, count));
                 let arrays = arrays.collect::<Result<Vec<_>, ArrowError>>()?;
                 let batch = RecordBatch::try_new(Arc::clone(&self.schema), arrays)?;
+                // Not copied where it can be helped.
+                if passing.true_count() == count && self.merged.is_empty() {
+                    self.at += count;
+                    return Ok(Some(batch));
+                }
                 self.merged.push_batch_with_filter(batch, &passing)?;
             }
             self.at += count;

@@ -18,7 +18,7 @@ use futures::StreamExt;
 use futures::stream::BoxStream;
 use parquet::DecodeResult;
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReader};
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReader, RowSelection};
 use parquet::arrow::async_reader::AsyncFileReader;
 use parquet::arrow::push_decoder::ParquetPushDecoderBuilder;
 use parquet::errors::ParquetError;
@@ -27,7 +27,7 @@ use super::super::reader::LakeReader;
 use super::cache::{ColumnCache, ColumnKey, FileState, Room};
 use super::column::{KeptColumn, memory, owned};
 use super::filter::{Chosen, Chunks, RowFilter};
-use super::pruning::LivePruning;
+use super::pruning::{LivePruning, PlannedGroup};
 use crate::meter::QueryMeter;
 
 /// A file that is being read.
@@ -45,7 +45,7 @@ pub(super) struct Groups {
     pub meter: Arc<QueryMeter>,
     pub metadata: ArrowReaderMetadata,
     pub batch_size: usize,
-    pub left: VecDeque<usize>,
+    pub left: VecDeque<PlannedGroup>,
     pub current: Option<Current>,
     /// Of a condition that may rule out the file while it is read.
     pub pruner: Option<FilePruner>,
@@ -71,14 +71,15 @@ pub(super) struct Column {
 
 /// A row group that is being read.
 pub(super) enum Current {
-    /// All of its rows.
-    Whole(Group),
+    Decoded(Group),
+    /// Some rows, of columns that are all kept.
     Chosen(Chosen),
 }
 
-/// A row group all of whose rows are read.
+/// A row group of which columns are decoded, or all rows are read.
 pub(super) struct Group {
     index: usize,
+    /// Rows that are read of it.
     rows: usize,
     /// Rows that were read.
     at: usize,
@@ -120,23 +121,26 @@ impl Groups {
             if let Some(batch) = self.next_of_current()? {
                 return Ok(Some(batch));
             }
-            if let Some(Current::Whole(group)) = self.current.take() {
+            if let Some(Current::Decoded(group)) = self.current.take() {
                 self.keep(group)?;
             }
-            let Some(index) = self.left.pop_front() else {
+            let Some(planned) = self.left.pop_front() else {
                 return Ok(None);
             };
             if let Some(live) = &mut self.live
-                && live.rules_out(index, &self.metadata)
+                && live.rules_out(planned.group, &self.metadata)
             {
                 self.metrics.row_groups_pruned_dynamic_filter.add(1);
                 continue;
             }
-            if let Some(kept) = self.kept_to_filter(index) {
-                self.current = self.filtered(index, kept).await?.map(Current::Chosen);
+            self.current = if let Some(kept) = self.kept_to_choose(&planned) {
+                self.chosen(planned, kept).await?.map(Current::Chosen)
+            } else if let Some(rows) = planned.rows {
+                let group = self.begin_of_rows(planned.group, rows).await?;
+                Some(Current::Decoded(group))
             } else {
-                self.current = Some(Current::Whole(self.begin(index).await?));
-            }
+                Some(Current::Decoded(self.begin(planned.group).await?))
+            };
         }
     }
 
@@ -144,7 +148,7 @@ impl Groups {
     fn next_of_current(&mut self) -> Result<Option<RecordBatch>> {
         let _timer = self.baseline.elapsed_compute().timer();
         let read = match &mut self.current {
-            Some(Current::Whole(group)) => match group.next(self.batch_size)? {
+            Some(Current::Decoded(group)) => match group.next(self.batch_size)? {
                 Some((arrays, rows)) => Some(self.output.batch(arrays, rows)?),
                 None => None,
             },
@@ -154,38 +158,69 @@ impl Groups {
         read.map(|read| self.output.of(&read)).transpose()
     }
 
-    /// The columns of a row group whose rows are to be filtered, if all are kept. They were when
-    /// the file was opened.
-    fn kept_to_filter(&self, index: usize) -> Option<Vec<Arc<KeptColumn>>> {
-        self.filter.as_ref()?;
+    /// The columns of a row group of which some rows are read, if all are kept. Where a filter
+    /// chooses the rows, they were when the file was opened.
+    fn kept_to_choose(&self, planned: &PlannedGroup) -> Option<Vec<Arc<KeptColumn>>> {
+        if self.filter.is_none() && planned.rows.is_none() {
+            return None;
+        }
         let columns = self.columns.iter();
         columns
-            .map(|column| self.cache.get(&self.key(column, index)))
+            .map(|column| self.cache.get(&self.key(column, planned.group)))
             .collect()
     }
 
-    /// The rows of a row group that pass the condition, which are charged to the query. `None`:
-    /// there are none.
-    async fn filtered(
+    /// The rows of a row group that are read, and charged to the query. `None`: there are none.
+    async fn chosen(
         // As a decoder cannot be shared by threads, neither can a reference to this.
         &mut self,
-        group: usize,
+        planned: PlannedGroup,
         kept: Vec<Arc<KeptColumn>>,
     ) -> Result<Option<Chosen>> {
-        let Some(filter) = &self.filter else {
-            return Ok(None);
-        };
         let file = Arc::clone(self.metadata.metadata());
-        let chunks = Chunks { file: &file, group };
+        let chunks = Chunks {
+            file: &file,
+            group: planned.group,
+        };
+        let all = chunks.chosen(planned.rows.as_ref());
+        let Some(filter) = &self.filter else {
+            let columns = self.columns.iter();
+            let bytes = columns.map(|column| chunks.bytes(column, planned.rows.as_ref()));
+            self.meter.reserve(bytes.sum())?;
+            let read = &self.output.read;
+            return Ok(Some(Chosen::new(kept, all, read, self.batch_size)));
+        };
+        let before = all.true_count();
         let rows = filter
-            .passing(&chunks, &self.columns, &kept, self.batch_size, &self.meter)
+            .passing(
+                &chunks,
+                all,
+                &self.columns,
+                &kept,
+                self.batch_size,
+                &self.meter,
+            )
             .await?;
         let passing = rows.as_ref().map_or(0, BooleanArray::true_count);
-        let all = usize::try_from(file.row_group(group).num_rows()).unwrap_or(0);
         self.metrics.pushdown_rows_matched.add(passing);
-        let failing = all.saturating_sub(passing);
+        let failing = before.saturating_sub(passing);
         self.metrics.pushdown_rows_pruned.add(failing);
         Ok(rows.map(|rows| Chosen::new(kept, rows, &self.output.read, self.batch_size)))
+    }
+
+    /// Begins a row group of which these rows are decoded. Nothing of it is kept.
+    async fn begin_of_rows(&mut self, index: usize, rows: RowSelection) -> Result<Group> {
+        let count = rows.row_count();
+        let roots = self.columns.iter().map(|column| column.root).collect();
+        let sources = self.columns.iter().map(|_| Source::Decoded(None)).collect();
+        let decoder = self.decoder(index, roots, Some(rows), 0).await?;
+        Ok(Group {
+            index,
+            rows: count,
+            at: 0,
+            sources,
+            decoder: Some(decoder),
+        })
     }
 
     /// Begins a row group, which is charged to the query.
@@ -219,7 +254,7 @@ impl Groups {
             self.meter.reserve(kept_bytes)?;
             None
         } else {
-            Some(self.decoder(index, missing, kept_bytes).await?)
+            Some(self.decoder(index, missing, None, kept_bytes).await?)
         };
         Ok(Group {
             index,
@@ -230,19 +265,24 @@ impl Groups {
         })
     }
 
-    /// Reads columns of a row group. `kept_bytes`: bytes of the other ones, charged with them.
+    /// Reads columns of a row group. `rows`: `None` if all are read. `kept_bytes`: bytes of the other
+    /// columns, charged with them.
     async fn decoder(
         &mut self,
         group: usize,
         roots: Vec<usize>,
+        rows: Option<RowSelection>,
         mut kept_bytes: u64,
     ) -> Result<ParquetRecordBatchReader> {
         let columns = ProjectionMask::roots(self.metadata.parquet_schema(), roots);
-        let mut decoder = ParquetPushDecoderBuilder::new_with_metadata(self.metadata.clone())
+        let mut builder = ParquetPushDecoderBuilder::new_with_metadata(self.metadata.clone())
             .with_projection(columns)
             .with_batch_size(self.batch_size)
-            .with_row_groups(vec![group])
-            .build()?;
+            .with_row_groups(vec![group]);
+        if let Some(rows) = rows {
+            builder = builder.with_row_selection(rows);
+        }
+        let mut decoder = builder.build()?;
         loop {
             match decoder.try_next_reader()? {
                 DecodeResult::Data(reader) => return Ok(reader),

@@ -1,7 +1,7 @@
 //! Columns that are read again and again, kept as they were decoded.
 //!
 //! ```text
-//!  file ─ HotScan: the row groups that DataFusion would read, whole ─▶ Groups: a row group after the other
+//!  file ─ HotScan: the row groups that DataFusion would read ─▶ Groups: a row group after the other
 //!                                                                        │ columns of ColumnCache, sliced
 //!                                                                        │ other columns, decoded ─▶ ColumnCache
 //!                                                                        ▼
@@ -14,8 +14,8 @@
 //! a scan's columns are chosen, and a scan asks for no others here. A file is known by its ETag, so
 //! a file that was replaced is another file.
 //!
-//! What never happens: a row group is served of which DataFusion would have read a part, more
-//! memory is kept than was configured, an array that is kept holds memory that is not counted.
+//! What never happens: a query is charged for other bytes than DataFusion would read, more memory is
+//! kept than was configured, an array that is kept holds memory that is not counted.
 
 mod cache;
 mod column;

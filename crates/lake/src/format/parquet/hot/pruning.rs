@@ -16,7 +16,7 @@ use datafusion::physical_expr::{DynamicFilterTracking, split_conjunction};
 use datafusion::physical_optimizer::pruning::{PruningPredicate, PruningPredicateBuilder};
 use datafusion::physical_plan::PhysicalExpr;
 use datafusion::physical_plan::metrics::{Count, ExecutionPlanMetricsSet};
-use parquet::arrow::arrow_reader::ArrowReaderMetadata;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, RowSelection};
 use parquet::arrow::parquet_column;
 use parquet::file::metadata::ParquetMetaData;
 
@@ -153,14 +153,15 @@ impl RowGroups {
         Some(column.name().to_owned())
     }
 
-    /// The row groups, if each is read whole and has rows. `metadata`: with the index of pages, if
-    /// it is needed. `leaves`: what is read of a row group.
-    pub(super) fn whole(
+    /// What is read of the row groups. `metadata`: with the index of pages, if it is needed.
+    /// `leaves`: what is read of a row group. `None`: a row group has no rows, or the index of pages
+    /// does not go with the file.
+    pub(super) fn planned(
         self,
         metadata: &ArrowReaderMetadata,
         leaves: &[usize],
         metrics: &ParquetFileMetrics,
-    ) -> Option<Whole> {
+    ) -> Option<Planned> {
         let file = metadata.metadata();
         let mut plan = self.filter.build();
         if let Some(predicate) = self.predicate.as_ref().filter(|_| self.options.page_index) {
@@ -173,38 +174,48 @@ impl RowGroups {
                 metrics,
             );
         }
-        let mut whole = Whole {
+        let mut planned = Planned {
             groups: Vec::new(),
             by_pages: false,
         };
-        for (group, access) in plan.inner().iter().enumerate() {
-            match access {
+        for (group, access) in plan.into_inner().into_iter().enumerate() {
+            let rows = match access {
                 RowGroupAccess::Skip => continue,
-                RowGroupAccess::Scan => {}
-                RowGroupAccess::Selection(rows) if rows.skipped_row_count() == 0 => {
-                    whole.by_pages = true;
-                }
-                RowGroupAccess::Selection(_) => return None,
-            }
-            if file.row_group(group).num_rows() <= 0 {
+                RowGroupAccess::Scan => None,
+                RowGroupAccess::Selection(rows) => Some(rows),
+            };
+            let all = usize::try_from(file.row_group(group).num_rows()).unwrap_or(0);
+            let counted = rows
+                .as_ref()
+                .map(|rows| rows.row_count() + rows.skipped_row_count());
+            if all == 0 || counted.is_some_and(|counted| counted != all) {
                 return None;
             }
-            whole.groups.push(group);
+            planned.by_pages |= rows.is_some();
+            let rows = rows.filter(|rows| rows.skipped_row_count() > 0);
+            planned.groups.push(PlannedGroup { group, rows });
         }
         let has_same_bytes = file.offset_index().is_none()
-            || whole
-                .groups
-                .iter()
-                .all(|group| leaves.iter().all(|leaf| pages_fill(file, *group, *leaf)));
-        has_same_bytes.then_some(whole)
+            || planned.groups.iter().all(|planned| {
+                let mut leaves = leaves.iter();
+                leaves.all(|leaf| pages_fill(file, planned.group, *leaf))
+            });
+        has_same_bytes.then_some(planned)
     }
 }
 
-/// Row groups that are read whole.
-pub(super) struct Whole {
-    pub groups: Vec<usize>,
-    /// Whether DataFusion would ask for all pages of a column instead of the column.
+/// What is read of a file.
+pub(super) struct Planned {
+    pub groups: Vec<PlannedGroup>,
+    /// Whether DataFusion would ask for the pages of a column instead of the column.
     pub by_pages: bool,
+}
+
+/// What is read of a row group.
+pub(super) struct PlannedGroup {
+    pub group: usize,
+    /// `None`: all.
+    pub rows: Option<RowSelection>,
 }
 
 /// Whether the pages of a column and its dictionary take the same bytes as the column.

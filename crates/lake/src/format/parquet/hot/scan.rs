@@ -1,5 +1,4 @@
-//! Files of a scan, opened for reading with the cache: those with hot columns of which whole row
-//! groups are read.
+//! Files of a scan, opened for reading with the cache: those with hot columns.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Range;
@@ -38,7 +37,7 @@ use super::cache::{ColumnCache, ColumnKey, FileState, PageIndex};
 use super::column::is_kept;
 use super::filter::RowFilter;
 use super::groups::{Column, Groups, Output};
-use super::pruning::{LivePruning, PruningOptions, RowGroups};
+use super::pruning::{LivePruning, PlannedGroup, PruningOptions, RowGroups};
 use crate::meter::QueryMeter;
 
 /// A scan of files, some of whose columns may be hot.
@@ -234,11 +233,12 @@ impl HotScan {
             Some(tested) => RowFilter::of(tested, &schema, &roots, &projected)?,
             None => None,
         };
-        let has_all = |group: &usize| self.has_all(&state, &columns, *group);
-        let whole = groups.whole(&metadata, &read, &of_file).filter(|whole| {
-            !self.filters_rows || (filter.is_some() && whole.groups.iter().all(has_all))
+        let has_all = |group: &PlannedGroup| self.has_all(&state, &columns, group.group);
+        let planned = groups.planned(&metadata, &read, &of_file);
+        let planned = planned.filter(|planned| {
+            !self.filters_rows || (filter.is_some() && planned.groups.iter().all(has_all))
         });
-        let Some(whole) = whole else {
+        let Some(planned) = planned else {
             // The index is read and charged once.
             let index = PageIndexed(Arc::clone(metadata.metadata()));
             return Ok(cold(match needs_index {
@@ -252,7 +252,7 @@ impl HotScan {
         }
         let live = predicate
             .as_ref()
-            .filter(|_| whole.groups.len() > 1 && !whole.by_pages)
+            .filter(|_| planned.groups.len() > 1 && !planned.by_pages)
             .and_then(|predicate| LivePruning::of(self.pruning, predicate, &schema));
         let fetched = Arc::new(QueryMeter::new(None));
         let groups = Groups {
@@ -266,7 +266,7 @@ impl HotScan {
             meter: Arc::clone(meter),
             metadata,
             batch_size: self.batch_size,
-            left: whole.groups.into(),
+            left: planned.groups.into(),
             current: None,
             pruner: pruner.filter(FilePruner::is_watching),
             live,

@@ -348,6 +348,37 @@ async fn rows_of_hot_columns_are_filtered_for_the_same_charge() {
 }
 
 #[tokio::test]
+async fn pages_that_a_condition_rules_out_are_not_read_of_hot_columns() {
+    let mut lake = Lake::new(&COLUMNS);
+    lake.hot = ColumnCache::new(64 << 20);
+    let rows = mixed(&mut Random(0x2545_F491_4F6C_DD1D), 0..30_000);
+    lake.put("f", paged(&rows, 11_000, 500)).await;
+    for warm in [false, true] {
+        if warm {
+            for _ in 0..2 {
+                read(&lake, "SELECT id, word, bytes FROM t").await.unwrap();
+            }
+        }
+        for sql in [
+            "SELECT id, word FROM t WHERE id >= 14000 AND id < 14010",
+            "SELECT word FROM t WHERE id > 250 AND id < 29750",
+            "SELECT id, bytes FROM t WHERE id IN (5, 12345, 29999)",
+            "SELECT id, bytes FROM t WHERE id < 10999 OR id = 20000",
+            "SELECT word, ratio FROM t WHERE id BETWEEN 5000 AND 17000",
+            "SELECT items, id FROM t WHERE id < 100",
+        ] {
+            let hits = lake.hot.hits();
+            let fetched = same_each_time(&lake, sql).await;
+            let is_kept = !sql.contains("items") && !sql.contains("ratio");
+            if warm && is_kept {
+                assert!(lake.hot.hits() > hits, "{sql}");
+                assert_eq!(fetched[1..], [0, 0, 0], "{sql}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn rows_are_filtered_where_not_all_columns_are_hot() {
     let lake = lake().await;
     let sql = "SELECT word, ratio FROM t WHERE small < 2000";
