@@ -12,6 +12,7 @@ mod forged;
 mod hidden;
 mod hostile;
 mod hot;
+mod hot_rows;
 mod index;
 mod lake_files;
 mod mutations;
