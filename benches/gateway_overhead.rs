@@ -33,7 +33,7 @@ use lakegate_gateway::{
     ConnectionLimits, DetachedLimits, Execution, Gateway, GatewayParts, Login, Prepared, Protocol,
     Session,
 };
-use lakegate_lake::format::parquet::FooterCache;
+use lakegate_lake::format::parquet::{ColumnCache, FooterCache};
 use lakegate_lake::roots::{Backing, Roots};
 
 /// The same as the server's.
@@ -194,6 +194,7 @@ async fn session(lake: &Path, state: &Path, threads: usize) -> Arc<Session> {
             .unwrap(),
         ),
         footers: FooterCache::new(256 << 20),
+        hot: ColumnCache::new(0),
         stores,
         results: ResultCache::new(0, 0),
         admission: AdmissionLimits::shared(threads * 4, 1000),

@@ -13,7 +13,7 @@ use lakegate_gateway::telemetry::history::History;
 use lakegate_gateway::workgroup::AdmissionLimits;
 use lakegate_gateway::{ConnectionLimits, DetachedLimits, Gateway, GatewayParts, Jwt};
 use lakegate_http::HttpOptions;
-use lakegate_lake::format::parquet::FooterCache;
+use lakegate_lake::format::parquet::{ColumnCache, FooterCache};
 use lakegate_lake::roots::{Backing, Roots, s3};
 use lakegate_postgres::PostgresOptions;
 use lakegate_transport::tls::{ClientAuth, ClientCertificates, ClientTrust, Tls};
@@ -82,6 +82,12 @@ impl Server {
             engine,
             roots: Arc::new(open_roots(&config).await?),
             footers: FooterCache::new(config.engine.footer_cache.as_u64()),
+            hot: ColumnCache::new(
+                config
+                    .engine
+                    .column_cache
+                    .map_or(memory / 8, |size| size.as_u64()),
+            ),
             stores,
             results: ResultCache::new(
                 config.results.cache_size.as_u64(),

@@ -26,6 +26,9 @@ section! {
         pub batch_size: usize = 8192,
         /// Memory for decoded footers of Parquet files, and as much for those of ORC files.
         pub footer_cache: ByteSize = ByteSize::mib(256),
+        /// Memory for decoded columns of Parquet files that are read again and again, beside
+        /// `memory_limit`. 0 disables it.
+        pub column_cache: Option<ByteSize> = None => ("an eighth of engine.memory_limit", "\"1GiB\""),
         /// Footers are read during planning only for tables with at most this many matching files.
         pub max_statistics_files: usize = 4096,
     }

@@ -32,6 +32,7 @@ mod golden;
 mod governance;
 mod hidden;
 mod hostile_memory;
+mod hot_columns;
 mod http;
 mod identities;
 mod lifecycle;

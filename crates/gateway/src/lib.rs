@@ -34,7 +34,7 @@ pub use lakegate_dialect::postgres::Settings;
 pub use lakegate_engine::CATALOG;
 use lakegate_engine::{CpuRuntime, Engine, SessionsMemory};
 use lakegate_error::{Code, Error, Result};
-use lakegate_lake::format::parquet::FooterCache;
+use lakegate_lake::format::parquet::{ColumnCache, FooterCache};
 use lakegate_lake::roots::Roots;
 use lakegate_lake::table::LakeTables;
 use lakegate_lake::table::folders::Folders;
@@ -167,6 +167,8 @@ pub struct GatewayParts {
     pub engine: Engine,
     pub roots: Arc<Roots>,
     pub footers: FooterCache,
+    /// Columns of files that are read often.
+    pub hot: ColumnCache,
     pub stores: Stores,
     pub results: Arc<ResultCache>,
     /// Limits on concurrent and queued queries over the lake.
@@ -195,6 +197,7 @@ pub struct Gateway {
     engine: Engine,
     roots: Arc<Roots>,
     footers: FooterCache,
+    hot: ColumnCache,
     tables: LakeTables,
     folders: Folders,
     metastore: Arc<dyn Metastore>,
@@ -233,6 +236,7 @@ impl Gateway {
             engine: parts.engine,
             roots: parts.roots,
             footers: parts.footers,
+            hot: parts.hot,
             tables: LakeTables::default(),
             folders,
             metastore: parts.stores.metastore,

@@ -19,7 +19,7 @@ use datafusion::physical_plan::union::UnionExec;
 use futures::{StreamExt, TryStreamExt};
 use lakegate_error::{Result, from_engine};
 
-use crate::format::parquet::FooterCache;
+use crate::format::parquet::{ColumnCache, FooterCache};
 use crate::format::{FileScan, PartitionName, ScanSource, TableFileFormat, TableFormat};
 use crate::lengths::BoundedColumns;
 use crate::meter::QueryMeter;
@@ -37,6 +37,8 @@ pub struct QueryLake {
     pub roots: Arc<Roots>,
     pub meter: Arc<QueryMeter>,
     pub footers: FooterCache,
+    /// Columns of files that are read often.
+    pub hot: ColumnCache,
     /// Statistics come from footers; of a table with more files than this none is read while
     /// planning, and the scan has the estimates of ANALYZE.
     pub max_statistics_files: usize,
@@ -107,6 +109,7 @@ async fn planned(
                     sight: &table.sight,
                     meter: &lake.meter,
                     footers: &lake.footers,
+                    hot: &lake.hot,
                     max_row_bytes: lake.max_row_bytes,
                     options: session.config_options(),
                 },

@@ -3,7 +3,8 @@
 //!
 //! ```text
 //!  resident ≥ 50 % of the limit    the allocator is made to return freed memory
-//!  resident ≥ 90 % of the limit    new lake queries wait briefly, then are refused if others run
+//!  resident ≥ 90 % of the limit    the column cache is emptied; then new lake queries wait briefly
+//!                                  and are refused if others run
 //!  resident ≥ 95 % of the limit    the query that holds most of the pool is cancelled, then the next
 //! ```
 //!
@@ -170,6 +171,12 @@ fn watch(gateway: &Weak<Gateway>) {
         };
         let (limit, now) = (gateway.memory.limit, Instant::now());
         if resident >= limit / 2 {
+            give_back();
+            resident = machine::resident().unwrap_or(resident);
+        }
+        // Before queries are refused.
+        if resident >= limit / 10 * 9 && gateway.hot.bytes() > 0 {
+            gateway.hot.clear();
             give_back();
             resident = machine::resident().unwrap_or(resident);
         }

@@ -117,6 +117,7 @@ impl Session {
             roots: Arc::clone(&self.gateway.roots),
             meter: Arc::clone(&meter),
             footers: self.gateway.footers.clone(),
+            hot: self.gateway.hot.clone(),
             max_statistics_files: self.gateway.max_statistics_files,
             max_row_bytes: self.gateway.max_row_bytes,
         });

@@ -47,7 +47,7 @@ use self::encoding::Encoding;
 pub use self::files::LakeFiles;
 use self::ion::IonFormat;
 use self::orc::OrcFormat;
-use self::parquet::{FooterCache, ParquetFiles, ParquetFormat};
+use self::parquet::{ColumnCache, FooterCache, ParquetFiles, ParquetFormat};
 pub use self::properties::Properties;
 use self::text::TextSerDe;
 pub use self::text::{MAX_ROW_BYTES, Places, TextFormat, TextSource};
@@ -213,6 +213,7 @@ pub struct FileScan<'a> {
     pub sight: &'a Sight,
     pub meter: &'a Arc<QueryMeter>,
     pub footers: &'a FooterCache,
+    pub hot: &'a ColumnCache,
     /// The longest row of a text file, in bytes after decompression.
     pub max_row_bytes: usize,
     pub options: &'a ConfigOptions,

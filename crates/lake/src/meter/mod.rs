@@ -28,6 +28,7 @@ const EXCEEDED: u64 = 1 << 63;
 /// Counts one query's bytes and stops it at its cutoff.
 #[derive(Debug, Default)]
 pub struct QueryMeter {
+    number: Number,
     scanned: AtomicU64,
     fetched: AtomicU64,
     cutoff: Option<Cutoff>,
@@ -36,6 +37,17 @@ pub struct QueryMeter {
     footers: Mutex<HashSet<ObjectId>>,
     /// Of the query's plan, as long as that runs.
     memory: RwLock<Option<Weak<dyn MemoryPool>>>,
+}
+
+/// Numbers meters in the order in which they are made, from 1.
+#[derive(Debug)]
+struct Number(u64);
+
+impl Default for Number {
+    fn default() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
 }
 
 /// The most that one query may scan, and the workgroup that sets it.
@@ -52,6 +64,11 @@ impl QueryMeter {
             cutoff,
             ..Self::default()
         }
+    }
+
+    /// Tells the meter from all others of the process. Not 0.
+    pub(crate) fn number(&self) -> u64 {
+        self.number.0
     }
 
     /// Bytes that the query asked for so far.

@@ -12,7 +12,7 @@ use lakegate_catalog::access::{Grant, Privilege, Resource, ScramVerifier};
 use lakegate_catalog::model::{Column, DatabaseInput, StorageDescriptor, Table, TableInput};
 use lakegate_catalog::partition::PartitionInput;
 use lakegate_catalog::store::{Control, Metastore, SqliteStore};
-use lakegate_lake::format::parquet::FooterCache;
+use lakegate_lake::format::parquet::{ColumnCache, FooterCache};
 use lakegate_lake::meter::QueryMeter;
 use lakegate_lake::roots::{Backing, Roots};
 use lakegate_lake::table::{LakeTable, LakeTables};
@@ -70,6 +70,7 @@ impl Lake {
             roots: Arc::new(roots),
             meter: Arc::new(QueryMeter::new(None)),
             footers: FooterCache::new(1 << 20),
+            hot: ColumnCache::new(0),
             max_statistics_files: 0,
             max_row_bytes: 1024,
         };

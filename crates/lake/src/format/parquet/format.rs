@@ -80,17 +80,18 @@ impl TableFileFormat for ParquetFormat {
     fn source(&self, scan: &FileScan<'_>) -> ScanSource {
         let mut options = TableParquetOptions::new();
         options.global = scan.options.execution.parquet.clone();
+        let readers = Arc::new(LakeReaderFactory {
+            root: Arc::clone(scan.root),
+            footers: scan.footers.clone(),
+            names: self.names(scan),
+            meter: Arc::clone(scan.meter),
+            checks: Arc::new(checks(scan)),
+        });
         let source = ParquetSource::new(scan.table_schema.clone())
             .with_table_parquet_options(options)
-            .with_parquet_file_reader_factory(Arc::new(LakeReaderFactory {
-                root: Arc::clone(scan.root),
-                footers: scan.footers.clone(),
-                names: self.names(scan),
-                meter: Arc::clone(scan.meter),
-                checks: Arc::new(checks(scan)),
-            }));
+            .with_parquet_file_reader_factory(Arc::clone(&readers) as _);
         ScanSource {
-            source: Arc::new(ParquetFiles::new(source, scan, self.names(scan))),
+            source: Arc::new(ParquetFiles::new(source, readers, scan)),
             adapters: Some(Arc::new(FileAdapters)),
         }
     }

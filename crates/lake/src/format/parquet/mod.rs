@@ -21,6 +21,7 @@ mod format;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
 mod hints;
+mod hot;
 mod lz4;
 mod marked;
 mod names;
@@ -51,6 +52,7 @@ pub(in crate::format) use decode::{caught, panic_message};
 pub use footer::FooterCache;
 pub(in crate::format) use footer::whole_ranges;
 pub use format::ParquetFormat;
+pub use hot::ColumnCache;
 use lakegate_error::{Code, Error};
 pub use names::ColumnNames;
 use parquet::errors::ParquetError;

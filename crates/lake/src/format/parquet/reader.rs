@@ -44,24 +44,17 @@ impl ParquetFileReaderFactory for LakeReaderFactory {
         _metadata_size_hint: Option<usize>,
         _metrics: &ExecutionPlanMetricsSet,
     ) -> datafusion::error::Result<Box<dyn AsyncFileReader + Send>> {
-        Ok(Box::new(LakeReader {
-            store: MeteredStore::of_file(
-                &self.root,
-                file.object_meta.clone(),
-                Arc::clone(&self.meter),
-            ),
-            url: self.root.display_path(&file.object_meta.location),
-            root: Arc::clone(&self.root),
-            footers: self.footers.clone(),
-            names: self.names.clone(),
-            meter: Arc::clone(&self.meter),
-            checks: Arc::clone(&self.checks),
-            file,
-        }))
+        let pages = Arc::clone(&self.meter);
+        Ok(Box::new(LakeReader::new(self, file, pages)))
     }
 }
 
-struct LakeReader {
+/// The metadata of a file with the index of its pages, which was read and charged. An extension of
+/// a file.
+#[derive(Debug)]
+pub(super) struct PageIndexed(pub Arc<ParquetMetaData>);
+
+pub(super) struct LakeReader {
     store: MeteredStore,
     /// The file as a user knows it, for errors.
     url: String,
@@ -74,6 +67,24 @@ struct LakeReader {
 }
 
 impl LakeReader {
+    /// `pages`: charged for all but the footer.
+    pub(super) fn new(
+        factory: &LakeReaderFactory,
+        file: PartitionedFile,
+        pages: Arc<QueryMeter>,
+    ) -> Self {
+        Self {
+            store: MeteredStore::of_file(&factory.root, file.object_meta.clone(), pages),
+            url: factory.root.display_path(&file.object_meta.location),
+            root: Arc::clone(&factory.root),
+            footers: factory.footers.clone(),
+            names: factory.names.clone(),
+            meter: Arc::clone(&factory.meter),
+            checks: Arc::clone(&factory.checks),
+            file,
+        }
+    }
+
     async fn footer(&self) -> Result<Arc<Footer>> {
         let file = &self.file.object_meta;
         self.footers
@@ -175,7 +186,9 @@ impl AsyncFileReader for LakeReader {
             self.checks
                 .check(&footer, partition, &self.url)
                 .map_err(external)?;
-            Ok(Arc::clone(&footer.metadata))
+            let indexed = self.file.extension::<PageIndexed>();
+            let metadata = indexed.map_or(&footer.metadata, |PageIndexed(indexed)| indexed);
+            Ok(Arc::clone(metadata))
         }
         .boxed()
     }

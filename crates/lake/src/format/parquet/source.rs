@@ -29,8 +29,9 @@ use lakegate_error::from_engine;
 use object_store::ObjectStore;
 
 use super::decode::panic_message;
+use super::hot::{HotScan, Opened};
 use super::row_filters::{FilterRows, filtering, fits, is_plain};
-use super::{ColumnNames, FooterCache, damaged, from_parquet};
+use super::{ColumnCache, ColumnNames, FooterCache, LakeReaderFactory, damaged, from_parquet};
 use crate::casts::transparent;
 use crate::format::FileScan;
 use crate::lengths::of_files;
@@ -48,6 +49,12 @@ pub struct ParquetFiles {
     /// What the columns of the files are called.
     names: ColumnNames,
     meter: Arc<QueryMeter>,
+    readers: Arc<LakeReaderFactory>,
+    hot: ColumnCache,
+    /// Rows per batch, once it is known.
+    batch_size: Option<usize>,
+    /// Whether row groups may be read in another order than that of the file.
+    is_reordered: bool,
     /// When conditions are evaluated while files are decoded, where they can be.
     filters_rows: Option<FilterRows>,
 }
@@ -61,15 +68,23 @@ impl fmt::Debug for ParquetFiles {
 }
 
 impl ParquetFiles {
-    /// A source that reads what `scan` reads. `names`: what the columns of the files are called.
-    pub fn new(source: ParquetSource, scan: &FileScan<'_>, names: ColumnNames) -> Self {
+    /// A source that reads what `scan` reads. `readers`: those of the source.
+    pub fn new(
+        source: ParquetSource,
+        readers: Arc<LakeReaderFactory>,
+        scan: &FileScan<'_>,
+    ) -> Self {
         Self {
             inner: Arc::new(source),
             root: Arc::clone(scan.root),
             sight: scan.sight.clone(),
             footers: scan.footers.clone(),
-            names,
+            names: readers.names.clone(),
             meter: Arc::clone(scan.meter),
+            readers,
+            hot: scan.hot.clone(),
+            batch_size: None,
+            is_reordered: false,
             filters_rows: None,
         }
     }
@@ -101,6 +116,25 @@ impl ParquetFiles {
             when,
         };
         Some((filtering(source), decides))
+    }
+
+    /// What reads files with hot columns; `None`: those of the scan are not kept.
+    ///
+    /// `source`: the one that reads the other files.
+    fn hot(
+        &self,
+        source: &dyn FileSource,
+        config: &FileScanConfig,
+        partition: usize,
+    ) -> Result<Option<Arc<HotScan>>> {
+        let source = source.downcast_ref::<ParquetSource>();
+        let source = source.filter(|_| !self.is_reordered);
+        let (Some(source), Some(batch_size)) = (source, self.batch_size) else {
+            return Ok(None);
+        };
+        let (hot, readers) = (&self.hot, &self.readers);
+        let scan = HotScan::of(hot, readers, source, batch_size, config, partition)?;
+        Ok(scan.map(Arc::new))
     }
 
     /// What may be reported of the files.
@@ -154,8 +188,9 @@ impl FileSource for ParquetFiles {
         let filtering = match self.filtering() {
             Some((source, decides)) => {
                 let store = Arc::clone(&object_store);
+                let hot = self.hot(&source, base_config, partition)?;
                 let filtering = source.create_morselizer(store, base_config, partition)?;
-                Some((Arc::new(filtering), Arc::new(decides)))
+                Some((Arc::new(filtering), Arc::new(decides), hot))
             }
             None => None,
         };
@@ -163,14 +198,24 @@ impl FileSource for ParquetFiles {
             .inner
             .create_morselizer(object_store, base_config, partition)?;
         let morselizer = Arc::new(morselizer);
+        let hot = self.hot(self.inner.as_ref(), base_config, partition)?;
         // The crate does not name the type of a morselizer to others: a closure keeps it.
         let open = move |file: PartitionedFile| -> FileOpenFuture {
             let (mut morselizer, filtering) = (Arc::clone(&morselizer), filtering.clone());
+            let mut hot = hot.clone();
             async move {
-                if let Some((filtering, decides)) = filtering
+                let mut file = file;
+                if let Some((filtering, decides, filtering_hot)) = filtering
                     && decides.fits(&file).await?
                 {
                     morselizer = filtering;
+                    hot = filtering_hot;
+                }
+                if let Some(hot) = hot {
+                    match Box::pin(hot.open(file)).await? {
+                        Opened::Hot(stream) => return Ok(stream),
+                        Opened::Cold(same) => file = *same,
+                    }
                 }
                 let mut planners = VecDeque::from([morselizer.plan_file(file)?]);
                 let mut streams = Vec::new();
@@ -201,7 +246,11 @@ impl FileSource for ParquetFiles {
     }
 
     fn with_batch_size(&self, batch_size: usize) -> Arc<dyn FileSource> {
-        self.over(self.inner.with_batch_size(batch_size))
+        Arc::new(Self {
+            inner: self.inner.with_batch_size(batch_size),
+            batch_size: Some(batch_size),
+            ..self.clone()
+        })
     }
 
     fn filter(&self) -> Option<Arc<dyn PhysicalExpr>> {
@@ -258,7 +307,11 @@ impl FileSource for ParquetFiles {
         eq_properties: &EquivalenceProperties,
     ) -> Result<SortOrderPushdownResult<Arc<dyn FileSource>>> {
         let pushed = self.inner.try_pushdown_sort(order, eq_properties)?;
-        Ok(pushed.map(|inner| self.over(inner)))
+        let reordered = Self {
+            is_reordered: true,
+            ..self.clone()
+        };
+        Ok(pushed.map(|inner| reordered.over(inner)))
     }
 
     fn reorder_files(&self, files: Vec<PartitionedFile>) -> Vec<PartitionedFile> {

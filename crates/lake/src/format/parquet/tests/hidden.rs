@@ -10,6 +10,7 @@ fn granted(lake: &Lake) -> Lake {
         store: Arc::clone(&lake.store),
         roots: Arc::clone(&lake.roots),
         footers: FooterCache::new(1 << 20),
+        hot: ColumnCache::new(0),
         table: Arc::new(lake.table.granted(&[1]).unwrap()),
         max_statistics_files: lake.max_statistics_files,
     }

@@ -11,6 +11,8 @@ mod estimates;
 mod forged;
 mod hidden;
 mod hostile;
+mod hot;
+mod hot_rows;
 mod index;
 mod lake_files;
 mod mutations;
@@ -43,7 +45,7 @@ use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::Compression;
 use parquet::file::properties::WriterProperties;
 
-use super::{ColumnNames, FooterCache};
+use super::{ColumnCache, ColumnNames, FooterCache};
 use crate::meter::{QueryMeter, QueryStores};
 use crate::roots::{Backing, Roots};
 use crate::scan::{self, QueryLake, Wanted};
@@ -54,6 +56,7 @@ struct Lake {
     store: Arc<InMemory>,
     roots: Arc<Roots>,
     footers: FooterCache,
+    hot: ColumnCache,
     table: Arc<LakeTable>,
     /// Footers of at most so many files are read while planning.
     max_statistics_files: usize,
@@ -118,6 +121,7 @@ impl Lake {
             roots: Arc::new(Roots::open(vec![("s3://lake/".to_owned(), backing)]).unwrap()),
             store,
             footers: FooterCache::new(1 << 20),
+            hot: ColumnCache::new(0),
             table: Arc::new(typed(&Arc::new(table), None).unwrap()),
             max_statistics_files: 4096,
         }
@@ -152,6 +156,7 @@ impl Lake {
             roots: Arc::clone(&self.roots),
             meter: Arc::clone(meter),
             footers: self.footers.clone(),
+            hot: self.hot.clone(),
             max_statistics_files: self.max_statistics_files,
             max_row_bytes: 1024,
         };

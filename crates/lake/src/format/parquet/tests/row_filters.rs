@@ -14,9 +14,9 @@ use super::*;
 
 /// Filters the rows of all scans.
 #[derive(Debug)]
-struct Filtering {
+pub(super) struct Filtering {
     /// If the dynamic filter of a scan has few of so many keys, with this range.
-    few_of: Option<(f64, Option<(i64, i64)>)>,
+    pub(super) few_of: Option<(f64, Option<(i64, i64)>)>,
 }
 
 impl PhysicalOptimizerRule for Filtering {

@@ -1,0 +1,403 @@
+//! Decoded columns of row groups, bounded in bytes, and which columns were read lately.
+
+use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use arrow::datatypes::DataType;
+use moka::policy::EvictionPolicy;
+use moka::sync::Cache;
+use object_store::ObjectMeta;
+use parquet::file::metadata::ParquetMetaData;
+
+use super::column::KeptColumn;
+use crate::meter::QueryMeter;
+use crate::roots::{ObjectId, Root, object_version};
+
+/// The share of the cache that columns take which are being decoded and are not kept yet, as a
+/// divisor.
+const BEING_FILLED: u64 = 4;
+
+/// The share of the cache that indexes of pages take, as a divisor.
+const INDEXES: u64 = 16;
+
+/// The share of the cache that one column of a row group takes at most, as a divisor.
+const LARGEST: u64 = 16;
+
+/// Columns of files of which it is known that they were read.
+const READ_COLUMNS: u64 = 32 * 1024;
+
+/// How long it is known that a column was read.
+const READ_FOR: Duration = Duration::from_secs(600);
+
+/// The age from which on a file is not written to any more in the same tick of its store's clock.
+const SETTLED: chrono::TimeDelta = chrono::TimeDelta::seconds(2);
+
+/// A column that more than one query has read, in place of the query.
+const SEVERAL: u64 = 0;
+
+/// Decoded columns of Parquet files. Shared by all queries; clones are of the same cache.
+#[derive(Clone)]
+pub struct ColumnCache {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    columns: Cache<ColumnKey, Arc<KeptColumn>>,
+    indexes: Cache<Arc<FileState>, Arc<PageIndex>>,
+    /// By a hash of the file and the column: the query that read the column first.
+    read: Cache<u64, u64>,
+    /// Bytes; 0: nothing is kept.
+    capacity: u64,
+    /// Bytes of what is being filled.
+    filling: AtomicUsize,
+    hits: AtomicU64,
+    misses: AtomicU64,
+}
+
+/// A file in one state.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(super) struct FileState {
+    object: ObjectId,
+    /// ETag, or size and modification time where a store has none.
+    version: String,
+}
+
+impl FileState {
+    /// `None`: the file may still be written to without a change of its version.
+    pub(super) fn of(root: &Root, file: &ObjectMeta) -> Option<Self> {
+        // Versions of local files and those without ETags are times.
+        let is_sure = file.e_tag.is_some() && !root.is_local();
+        if !is_sure && chrono::Utc::now().signed_duration_since(file.last_modified) < SETTLED {
+            return None;
+        }
+        Some(Self {
+            object: root.object_id(&file.location),
+            version: object_version(file),
+        })
+    }
+}
+
+/// The metadata of a file with the index of its pages.
+#[derive(Debug)]
+pub(super) struct PageIndex {
+    pub metadata: Arc<ParquetMetaData>,
+    /// Bytes of each read that the index took.
+    pub reads: Vec<u64>,
+}
+
+/// A column of a row group, as it was decoded.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct ColumnKey {
+    pub file: Arc<FileState>,
+    pub group: usize,
+    /// The number of the column among the roots of the file's schema.
+    pub root: usize,
+    pub data_type: DataType,
+}
+
+impl FileState {
+    /// Memory of an entry of the file, in bytes, about. It is shared by entries, and is counted for
+    /// each of them.
+    fn bytes(&self) -> usize {
+        256 + self.object.1.as_ref().len() + self.version.len()
+    }
+}
+
+impl fmt::Debug for ColumnCache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ColumnCache")
+            .field("capacity", &self.inner.capacity)
+            .field("columns", &self.inner.columns.entry_count())
+            .field("bytes", &self.inner.columns.weighted_size())
+            .field("hits", &self.hits())
+            .field("misses", &self.misses())
+            .finish_non_exhaustive()
+    }
+}
+
+impl ColumnCache {
+    /// `capacity`: bytes of decoded columns, those that are being decoded included. 0: none is
+    /// kept.
+    pub fn new(capacity: u64) -> Self {
+        let columns = Cache::builder()
+            .max_capacity(capacity - capacity / BEING_FILLED - capacity / INDEXES)
+            .weigher(|key: &ColumnKey, column: &Arc<KeptColumn>| {
+                u32::try_from(key.file.bytes() + column.bytes()).unwrap_or(u32::MAX)
+            })
+            .build();
+        let indexes = Cache::builder()
+            .max_capacity(capacity / INDEXES)
+            .weigher(|file: &Arc<FileState>, index: &Arc<PageIndex>| {
+                let bytes = file.bytes() + index.metadata.memory_size();
+                u32::try_from(bytes).unwrap_or(u32::MAX)
+            })
+            .build();
+        let read = Cache::builder()
+            .max_capacity(if capacity == 0 { 0 } else { READ_COLUMNS })
+            .eviction_policy(EvictionPolicy::lru())
+            .time_to_idle(READ_FOR)
+            .build();
+        Self {
+            inner: Arc::new(Inner {
+                columns,
+                indexes,
+                read,
+                capacity,
+                filling: AtomicUsize::new(0),
+                hits: AtomicU64::new(0),
+                misses: AtomicU64::new(0),
+            }),
+        }
+    }
+
+    /// Whether anything is ever kept.
+    pub fn is_on(&self) -> bool {
+        self.inner.capacity > 0
+    }
+
+    /// Bytes of the columns that are kept, and of indexes of pages.
+    pub fn bytes(&self) -> u64 {
+        self.inner.columns.run_pending_tasks();
+        self.inner.indexes.run_pending_tasks();
+        self.inner.columns.weighted_size() + self.inner.indexes.weighted_size()
+    }
+
+    /// Columns of row groups that were asked for since the start and found.
+    pub fn hits(&self) -> u64 {
+        self.inner.hits.load(Ordering::Relaxed)
+    }
+
+    /// Columns of row groups that were asked for since the start, in files with hot columns, and
+    /// not found.
+    pub fn misses(&self) -> u64 {
+        self.inner.misses.load(Ordering::Relaxed)
+    }
+
+    /// Lets go of all columns. Queries that read some at the moment hold those until they are done.
+    pub fn clear(&self) {
+        self.inner.columns.invalidate_all();
+        self.inner.columns.run_pending_tasks();
+        self.inner.indexes.invalidate_all();
+        self.inner.indexes.run_pending_tasks();
+    }
+
+    /// The index of a file's pages, if it is kept.
+    pub(super) fn index(&self, file: &Arc<FileState>) -> Option<Arc<PageIndex>> {
+        self.inner.indexes.get(file)
+    }
+
+    pub(super) fn keep_index(&self, file: &Arc<FileState>, index: &Arc<PageIndex>) {
+        let indexes = &self.inner.indexes;
+        indexes.insert(Arc::clone(file), Arc::clone(index));
+        indexes.run_pending_tasks();
+    }
+
+    /// Notes that a query reads a column of a file, and returns whether another query read it
+    /// lately. `query`: the meter of the query, which tells queries apart.
+    pub(super) fn was_read(&self, file: &FileState, column: &str, query: &QueryMeter) -> bool {
+        let mut hasher = DefaultHasher::new();
+        file.hash(&mut hasher);
+        column.hash(&mut hasher);
+        let key = hasher.finish();
+        let query = query.number();
+        match self.inner.read.get(&key) {
+            None => {
+                self.inner.read.insert(key, query);
+                false
+            }
+            Some(SEVERAL) => true,
+            Some(first) if first == query => false,
+            Some(_) => {
+                self.inner.read.insert(key, SEVERAL);
+                true
+            }
+        }
+    }
+
+    /// The column, if it is kept.
+    pub(super) fn get(&self, key: &ColumnKey) -> Option<Arc<KeptColumn>> {
+        let found = self.inner.columns.get(key);
+        let count = match found {
+            Some(_) => &self.inner.hits,
+            None => &self.inner.misses,
+        };
+        count.fetch_add(1, Ordering::Relaxed);
+        found
+    }
+
+    /// Whether the column is kept. This counts neither as a hit nor as a miss.
+    pub(super) fn has(&self, key: &ColumnKey) -> bool {
+        self.inner.columns.contains_key(key)
+    }
+
+    /// Room for a column that is being decoded; none is taken yet.
+    pub(super) fn room(&self) -> Room {
+        Room {
+            cache: self.clone(),
+            bytes: 0,
+        }
+    }
+
+    /// Keeps a column. `room`: what was taken for it while it was decoded.
+    pub(super) fn keep(&self, key: ColumnKey, column: KeptColumn, room: Room) {
+        self.inner.columns.insert(key, Arc::new(column));
+        // What has no place any more is to be gone before others take the room.
+        self.inner.columns.run_pending_tasks();
+        drop(room);
+    }
+}
+
+/// A part of the cache that a column takes while it is decoded. Given back when it is dropped.
+#[derive(Debug)]
+pub(super) struct Room {
+    cache: ColumnCache,
+    bytes: usize,
+}
+
+impl Room {
+    /// Takes more bytes. `false`: the column is too large, or too much is being decoded; nothing
+    /// is taken then.
+    pub(super) fn take(&mut self, bytes: usize) -> bool {
+        let inner = &self.cache.inner;
+        let most = |divisor: u64| usize::try_from(inner.capacity / divisor).unwrap_or(usize::MAX);
+        // The weight of a column is a number of 32 bits.
+        let largest = most(LARGEST).min(u32::MAX as usize / 2);
+        let all = self.bytes.saturating_add(bytes);
+        if all > largest {
+            return false;
+        }
+        let taken = inner
+            .filling
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |filling| {
+                let filling = filling.checked_add(bytes)?;
+                (filling <= most(BEING_FILLED)).then_some(filling)
+            });
+        if taken.is_err() {
+            return false;
+        }
+        self.bytes = all;
+        true
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        let filling = &self.cache.inner.filling;
+        filling.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use arrow::array::{ArrayRef, Int64Array};
+    use object_store::memory::InMemory;
+    use object_store::path::Path;
+
+    use super::*;
+    use crate::roots::{Backing, Roots};
+
+    fn root() -> Arc<Root> {
+        let backing = Backing::Remote {
+            store: Arc::new(InMemory::new()),
+            place: "memory".to_owned(),
+            prefix: Path::default(),
+        };
+        let roots = Roots::open(vec![("s3://lake/".to_owned(), backing)]).unwrap();
+        Arc::clone(roots.iter().next().unwrap())
+    }
+
+    fn meta(e_tag: Option<&str>, age: i64) -> ObjectMeta {
+        ObjectMeta {
+            location: Path::from("f.parquet"),
+            last_modified: chrono::Utc::now() - chrono::TimeDelta::seconds(age),
+            size: 10,
+            e_tag: e_tag.map(ToOwned::to_owned),
+            version: None,
+        }
+    }
+
+    fn key(group: usize) -> ColumnKey {
+        ColumnKey {
+            file: Arc::new(FileState::of(&root(), &meta(Some("1"), 0)).unwrap()),
+            group,
+            root: 0,
+            data_type: DataType::Int64,
+        }
+    }
+
+    fn column(rows: i64) -> KeptColumn {
+        let values: ArrayRef = Arc::new(Int64Array::from_iter_values(0..rows));
+        KeptColumn::new(vec![values])
+    }
+
+    #[test]
+    fn files_without_a_sure_version_are_not_known() {
+        let root = root();
+        assert!(FileState::of(&root, &meta(None, 0)).is_none());
+        assert!(FileState::of(&root, &meta(None, 10)).is_some());
+        let [one, two] = ["1", "2"].map(|tag| FileState::of(&root, &meta(Some(tag), 0)).unwrap());
+        assert_ne!(one, two);
+    }
+
+    #[test]
+    fn column_is_hot_once_two_queries_have_read_it() {
+        let cache = ColumnCache::new(1 << 20);
+        let file = FileState::of(&root(), &meta(Some("1"), 0)).unwrap();
+        let other = FileState::of(&root(), &meta(Some("2"), 0)).unwrap();
+        let [a, b] = [0, 1].map(|_| QueryMeter::new(None));
+        assert!(!cache.was_read(&file, "x", &a));
+        assert!(!cache.was_read(&file, "x", &a));
+        assert!(!cache.was_read(&file, "y", &b));
+        assert!(!cache.was_read(&other, "x", &b));
+        assert!(cache.was_read(&file, "x", &b));
+        assert!(cache.was_read(&file, "x", &a));
+    }
+
+    #[test]
+    fn columns_take_no_more_than_the_capacity() {
+        let capacity: u64 = 1 << 20;
+        let cache = ColumnCache::new(capacity);
+        for group in 0..200 {
+            let column = column(4000);
+            let mut room = cache.room();
+            assert!(room.take(column.bytes()));
+            cache.keep(key(group), column, room);
+            assert!(cache.bytes() <= capacity - capacity / BEING_FILLED);
+            // Read often, so that it is worth a place.
+            for _ in 0..3 {
+                cache.get(&key(group));
+            }
+        }
+        assert!(cache.bytes() > capacity / 4);
+        assert!(cache.hits() > 0);
+        cache.clear();
+        assert_eq!(cache.bytes(), 0);
+        assert!(cache.get(&key(199)).is_none());
+    }
+
+    #[test]
+    fn room_is_bounded_and_given_back() {
+        let cache = ColumnCache::new(1600);
+        let mut large = cache.room();
+        assert!(large.take(100));
+        assert!(!large.take(1));
+        let mut rooms: Vec<Room> = (0..3).map(|_| cache.room()).collect();
+        assert!(rooms.iter_mut().all(|room| room.take(100)));
+        assert!(!cache.room().take(1));
+        drop(large);
+        assert!(cache.room().take(1));
+        drop(rooms);
+        assert_eq!(cache.inner.filling.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn nothing_is_kept_without_capacity() {
+        let cache = ColumnCache::new(0);
+        assert!(!cache.is_on());
+        assert!(!cache.room().take(1));
+    }
+}

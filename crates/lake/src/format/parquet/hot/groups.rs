@@ -1,0 +1,450 @@
+//! The row groups of a file, one after the other: columns that are kept are sliced, others are
+//! decoded beside them, and kept if they are hot.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions};
+use arrow::datatypes::{DataType, Schema, SchemaRef};
+use bytes::Bytes;
+use datafusion::datasource::physical_plan::ParquetFileMetrics;
+use datafusion::error::{DataFusionError, Result};
+use datafusion::physical_expr::projection::{ProjectionExprs, Projector};
+use datafusion::physical_expr::utils::reassign_expr_columns;
+use datafusion::physical_optimizer::pruning::FilePruner;
+use datafusion::physical_plan::metrics::BaselineMetrics;
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use parquet::DecodeResult;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReader, RowSelection};
+use parquet::arrow::async_reader::AsyncFileReader;
+use parquet::arrow::push_decoder::ParquetPushDecoderBuilder;
+use parquet::errors::ParquetError;
+
+use super::super::reader::LakeReader;
+use super::cache::{ColumnCache, ColumnKey, FileState, Room};
+use super::column::{KeptColumn, memory, owned};
+use super::filter::{Chosen, Chunks, RowFilter};
+use super::pruning::{LivePruning, PlannedGroup};
+use crate::meter::QueryMeter;
+
+/// A file that is being read.
+pub(super) struct Groups {
+    pub cache: ColumnCache,
+    pub file: Arc<FileState>,
+    /// What is read, in the order of the file.
+    pub columns: Vec<Column>,
+    pub output: Output,
+    /// Leaves out rows of row groups all of whose columns are kept.
+    pub filter: Option<RowFilter>,
+    pub reader: LakeReader,
+    /// Counts what the reader fetches. The query is charged here.
+    pub fetched: Arc<QueryMeter>,
+    pub meter: Arc<QueryMeter>,
+    pub metadata: ArrowReaderMetadata,
+    pub batch_size: usize,
+    pub left: VecDeque<PlannedGroup>,
+    pub current: Option<Current>,
+    /// Of a condition that may rule out the file while it is read.
+    pub pruner: Option<FilePruner>,
+    /// As of the pruner, row groups.
+    pub live: Option<LivePruning>,
+    pub baseline: BaselineMetrics,
+    pub metrics: ParquetFileMetrics,
+}
+
+/// A column of the file.
+#[derive(Debug)]
+pub(super) struct Column {
+    /// Its number among the roots of the file's schema.
+    pub root: usize,
+    pub data_type: DataType,
+    /// Its leaves, by their numbers in the file's schema.
+    pub leaves: Vec<usize>,
+    /// Whether columns of the type are kept.
+    pub is_kept: bool,
+    /// Whether it is kept now that it is read.
+    pub is_hot: bool,
+}
+
+/// A row group that is being read.
+pub(super) enum Current {
+    Decoded(Group),
+    /// Some rows, of columns that are all kept.
+    Chosen(Chosen),
+}
+
+/// A row group of which columns are decoded, or all rows are read.
+pub(super) struct Group {
+    index: usize,
+    /// Rows that are read of it.
+    rows: usize,
+    /// Rows that were read.
+    at: usize,
+    /// One for each column.
+    sources: Vec<Source>,
+    /// Of the columns that are not kept.
+    decoder: Option<ParquetRecordBatchReader>,
+}
+
+enum Source {
+    Kept(Arc<KeptColumn>),
+    Decoded(Option<Filling>),
+}
+
+/// A column that is decoded to be kept.
+struct Filling {
+    chunks: Vec<ArrayRef>,
+    room: Room,
+}
+
+impl Groups {
+    pub(super) fn into_stream(self) -> BoxStream<'static, Result<RecordBatch>> {
+        futures::stream::try_unfold(self, |mut groups| async move {
+            let batch = groups.next().await?;
+            Ok::<_, DataFusionError>(batch.map(|batch| (batch, groups)))
+        })
+        .boxed()
+    }
+
+    async fn next(&mut self) -> Result<Option<RecordBatch>> {
+        loop {
+            if let Some(pruner) = &mut self.pruner
+                && pruner.should_prune()?
+            {
+                let pruned = &self.metrics.files_ranges_pruned_statistics;
+                pruned.add_pruned(1);
+                return Ok(None);
+            }
+            if let Some(batch) = self.next_of_current()? {
+                return Ok(Some(batch));
+            }
+            if let Some(Current::Decoded(group)) = self.current.take() {
+                self.keep(group)?;
+            }
+            let Some(planned) = self.left.pop_front() else {
+                return Ok(None);
+            };
+            if let Some(live) = &mut self.live
+                && live.rules_out(planned.group, &self.metadata)
+            {
+                self.metrics.row_groups_pruned_dynamic_filter.add(1);
+                continue;
+            }
+            self.current = if let Some(kept) = self.kept_to_choose(&planned) {
+                self.chosen(planned, kept).await?.map(Current::Chosen)
+            } else if let Some(rows) = planned.rows {
+                let group = self.begin_of_rows(planned.group, rows).await?;
+                Some(Current::Decoded(group))
+            } else {
+                Some(Current::Decoded(self.begin(planned.group).await?))
+            };
+        }
+    }
+
+    /// The next batch of the row group that is being read. `None`: its end.
+    fn next_of_current(&mut self) -> Result<Option<RecordBatch>> {
+        let _timer = self.baseline.elapsed_compute().timer();
+        let read = match &mut self.current {
+            Some(Current::Decoded(group)) => match group.next(self.batch_size)? {
+                Some((arrays, rows)) => Some(self.output.batch(arrays, rows)?),
+                None => None,
+            },
+            Some(Current::Chosen(chosen)) => chosen.next(self.batch_size)?,
+            None => None,
+        };
+        read.map(|read| self.output.of(&read)).transpose()
+    }
+
+    /// The columns of a row group of which some rows are read, if all are kept. Where a filter
+    /// chooses the rows, they were when the file was opened.
+    fn kept_to_choose(&self, planned: &PlannedGroup) -> Option<Vec<Arc<KeptColumn>>> {
+        if self.filter.is_none() && planned.rows.is_none() {
+            return None;
+        }
+        let columns = self.columns.iter();
+        columns
+            .map(|column| self.cache.get(&self.key(column, planned.group)))
+            .collect()
+    }
+
+    /// The rows of a row group that are read, and charged to the query. `None`: there are none.
+    async fn chosen(
+        // As a decoder cannot be shared by threads, neither can a reference to this.
+        &mut self,
+        planned: PlannedGroup,
+        kept: Vec<Arc<KeptColumn>>,
+    ) -> Result<Option<Chosen>> {
+        let file = Arc::clone(self.metadata.metadata());
+        let chunks = Chunks {
+            file: &file,
+            group: planned.group,
+        };
+        let all = chunks.chosen(planned.rows.as_ref());
+        let Some(filter) = &self.filter else {
+            let columns = self.columns.iter();
+            let bytes = columns.map(|column| chunks.bytes(column, planned.rows.as_ref()));
+            self.meter.reserve(bytes.sum())?;
+            let read = &self.output.read;
+            return Ok(Some(Chosen::new(kept, all, read, self.batch_size)));
+        };
+        let before = all.true_count();
+        let rows = filter
+            .passing(
+                &chunks,
+                all,
+                &self.columns,
+                &kept,
+                self.batch_size,
+                &self.meter,
+            )
+            .await?;
+        let passing = rows.as_ref().map_or(0, BooleanArray::true_count);
+        self.metrics.pushdown_rows_matched.add(passing);
+        let failing = before.saturating_sub(passing);
+        self.metrics.pushdown_rows_pruned.add(failing);
+        Ok(rows.map(|rows| Chosen::new(kept, rows, &self.output.read, self.batch_size)))
+    }
+
+    /// Begins a row group of which these rows are decoded. Nothing of it is kept.
+    async fn begin_of_rows(&mut self, index: usize, rows: RowSelection) -> Result<Group> {
+        let count = rows.row_count();
+        let roots = self.columns.iter().map(|column| column.root).collect();
+        let sources = self.columns.iter().map(|_| Source::Decoded(None)).collect();
+        let decoder = self.decoder(index, roots, Some(rows), 0).await?;
+        Ok(Group {
+            index,
+            rows: count,
+            at: 0,
+            sources,
+            decoder: Some(decoder),
+        })
+    }
+
+    /// Begins a row group, which is charged to the query.
+    async fn begin(&mut self, index: usize) -> Result<Group> {
+        let file = Arc::clone(self.metadata.metadata());
+        let group = file.row_group(index);
+        let mut kept_bytes: u64 = 0;
+        let mut missing = Vec::new();
+        let mut sources = Vec::with_capacity(self.columns.len());
+        for column in &self.columns {
+            let key = self.key(column, index);
+            let kept = column.is_kept.then(|| self.cache.get(&key)).flatten();
+            sources.push(match kept {
+                Some(kept) => {
+                    let leaves = column.leaves.iter();
+                    kept_bytes += leaves
+                        .map(|leaf| group.column(*leaf).byte_range().1)
+                        .sum::<u64>();
+                    Source::Kept(kept)
+                }
+                None => {
+                    missing.push(column.root);
+                    Source::Decoded(column.is_hot.then(|| Filling {
+                        chunks: Vec::new(),
+                        room: self.cache.room(),
+                    }))
+                }
+            });
+        }
+        let decoder = if missing.is_empty() {
+            self.meter.reserve(kept_bytes)?;
+            None
+        } else {
+            Some(self.decoder(index, missing, None, kept_bytes).await?)
+        };
+        Ok(Group {
+            index,
+            rows: usize::try_from(group.num_rows()).unwrap_or(0),
+            at: 0,
+            sources,
+            decoder,
+        })
+    }
+
+    /// Reads columns of a row group. `rows`: `None` if all are read. `kept_bytes`: bytes of the other
+    /// columns, charged with them.
+    async fn decoder(
+        &mut self,
+        group: usize,
+        roots: Vec<usize>,
+        rows: Option<RowSelection>,
+        mut kept_bytes: u64,
+    ) -> Result<ParquetRecordBatchReader> {
+        let columns = ProjectionMask::roots(self.metadata.parquet_schema(), roots);
+        let mut builder = ParquetPushDecoderBuilder::new_with_metadata(self.metadata.clone())
+            .with_projection(columns)
+            .with_batch_size(self.batch_size)
+            .with_row_groups(vec![group]);
+        if let Some(rows) = rows {
+            builder = builder.with_row_selection(rows);
+        }
+        let mut decoder = builder.build()?;
+        loop {
+            match decoder.try_next_reader()? {
+                DecodeResult::Data(reader) => return Ok(reader),
+                DecodeResult::NeedsData(ranges) => {
+                    let asked = ranges
+                        .iter()
+                        .map(|range| range.end.saturating_sub(range.start));
+                    let asked: u64 = asked.sum();
+                    self.meter
+                        .reserve(asked + std::mem::take(&mut kept_bytes))?;
+                    let read = self.read(ranges.clone()).await?;
+                    decoder.push_ranges(ranges, read)?;
+                }
+                DecodeResult::Finished => {
+                    let what = format!("row group {group} has no rows, other than the footer says");
+                    return Err(ParquetError::General(what).into());
+                }
+            }
+        }
+    }
+
+    async fn read(&mut self, ranges: Vec<Range<u64>>) -> Result<Vec<Bytes>> {
+        let before = self.fetched.fetched();
+        let read = self.reader.get_byte_ranges(ranges).await;
+        let after = self.fetched.fetched();
+        self.meter.add_fetched(after.saturating_sub(before));
+        Ok(read?)
+    }
+
+    /// Keeps the columns of a row group that was read to its end.
+    fn keep(&self, group: Group) -> Result<()> {
+        let (rows, at) = (group.rows, group.at);
+        let is_whole = rows == at;
+        for (column, source) in self.columns.iter().zip(group.sources) {
+            match source {
+                Source::Kept(_) if !is_whole => {
+                    let index = group.index;
+                    let what = format!("row group {index} has {at} rows, the footer claims {rows}");
+                    return Err(ParquetError::General(what).into());
+                }
+                Source::Decoded(Some(filling)) if is_whole => {
+                    let key = self.key(column, group.index);
+                    let kept = KeptColumn::new(filling.chunks);
+                    self.cache.keep(key, kept, filling.room);
+                }
+                Source::Kept(_) | Source::Decoded(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn key(&self, column: &Column, group: usize) -> ColumnKey {
+        ColumnKey {
+            file: Arc::clone(&self.file),
+            group,
+            root: column.root,
+            data_type: column.data_type.clone(),
+        }
+    }
+}
+
+impl Group {
+    /// The columns of the next rows, and how many rows these are. `None`: the end.
+    fn next(&mut self, batch_size: usize) -> Result<Option<(Vec<ArrayRef>, usize)>> {
+        let decoded = match &mut self.decoder {
+            Some(decoder) => match decoder.next() {
+                Some(decoded) => Some(decoded?),
+                None => return Ok(None),
+            },
+            None if self.at >= self.rows => return Ok(None),
+            None => None,
+        };
+        let rows = match &decoded {
+            Some(decoded) => decoded.num_rows(),
+            None => batch_size.min(self.rows - self.at),
+        };
+        let mut decoded = decoded.iter().flat_map(RecordBatch::columns);
+        let mut arrays = Vec::with_capacity(self.sources.len());
+        for source in &mut self.sources {
+            arrays.push(match source {
+                Source::Kept(kept) => kept.rows(self.at, rows)?,
+                Source::Decoded(filling) => {
+                    let Some(array) = decoded.next() else {
+                        let what = "a column was asked for and not decoded".to_owned();
+                        return Err(DataFusionError::Internal(what));
+                    };
+                    let is_kept = filling.as_mut().is_some_and(|filling| filling.add(array));
+                    if !is_kept {
+                        *filling = None;
+                    }
+                    Arc::clone(array)
+                }
+            });
+        }
+        self.at += rows;
+        Ok(Some((arrays, rows)))
+    }
+}
+
+impl Filling {
+    /// `false`: the column is not to be kept.
+    fn add(&mut self, array: &ArrayRef) -> bool {
+        let Ok(array) = owned(array) else {
+            return false;
+        };
+        let fits = self.room.take(memory(&array));
+        if fits {
+            self.chunks.push(array);
+        }
+        fits
+    }
+}
+
+/// Makes the scan's batches of the columns that were read, as `decoder_projection.rs` of
+/// `datafusion-datasource-parquet`, 55.2, does.
+pub(super) struct Output {
+    /// The columns that are read.
+    read: SchemaRef,
+    projector: Projector,
+    /// The schema of the scan, if that differs in nullability or metadata.
+    schema: Option<SchemaRef>,
+}
+
+impl Output {
+    /// `projection`: of columns of the file, which has `file` as its schema; of these `roots` are
+    /// read. `schema`: that of the scan.
+    ///
+    /// # Errors
+    /// The projection reads other columns.
+    pub(super) fn new(
+        projection: &ProjectionExprs,
+        file: &Schema,
+        roots: &[usize],
+        schema: &SchemaRef,
+    ) -> Result<Self> {
+        let read = Arc::new(file.project(roots)?);
+        let projection = projection.clone();
+        let projection = projection.try_map_exprs(|expr| reassign_expr_columns(expr, &read))?;
+        let projector = projection.make_projector(&read)?;
+        let differs = projector.output_schema() != schema;
+        Ok(Self {
+            read,
+            projector,
+            schema: differs.then(|| Arc::clone(schema)),
+        })
+    }
+
+    /// A batch of the columns that are read.
+    fn batch(&self, arrays: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch> {
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        let read = Arc::clone(&self.read);
+        Ok(RecordBatch::try_new_with_options(read, arrays, &options)?)
+    }
+
+    fn of(&self, read: &RecordBatch) -> Result<RecordBatch> {
+        let projected = self.projector.project_batch(read)?;
+        let Some(schema) = &self.schema else {
+            return Ok(projected);
+        };
+        let (_, arrays, rows) = projected.into_parts();
+        let schema = Arc::clone(schema);
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        Ok(RecordBatch::try_new_with_options(schema, arrays, &options)?)
+    }
+}

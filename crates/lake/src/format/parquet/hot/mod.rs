@@ -1,0 +1,28 @@
+//! Columns that are read again and again, kept as they were decoded.
+//!
+//! ```text
+//!  file ─ HotScan: the row groups that DataFusion would read ─▶ Groups: a row group after the other
+//!                                                                        │ columns of ColumnCache, sliced
+//!                                                                        │ other columns, decoded ─▶ ColumnCache
+//!                                                                        ▼
+//!                                                            the scan's projection of a batch
+//! ```
+//!
+//! A column of a file is kept once a second query reads it. Queries are charged for what they read
+//! here as if it came from the store, before they get it. What is kept is a file's own, without
+//! conditions and expressions of queries: who may read which columns is decided above, where
+//! a scan's columns are chosen, and a scan asks for no others here. A file is known by its ETag, so
+//! a file that was replaced is another file.
+//!
+//! What never happens: a query is charged for other bytes than DataFusion would read, more memory is
+//! kept than was configured, an array that is kept holds memory that is not counted.
+
+mod cache;
+mod column;
+mod filter;
+mod groups;
+mod pruning;
+mod scan;
+
+pub use cache::ColumnCache;
+pub(super) use scan::{HotScan, Opened};

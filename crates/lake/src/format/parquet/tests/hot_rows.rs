@@ -1,0 +1,138 @@
+//! Rows that are chosen of hot columns, by pages and by conditions: they are charged as pages that are
+//! read.
+
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::physical_plan::collect;
+
+use super::hot::{COLUMNS, Random, Read, lake, mixed, read, same_each_time};
+use super::row_filters::Filtering;
+use super::*;
+
+/// A file of many pages.
+fn paged(rows: &RecordBatch, group: usize, page: usize) -> Vec<u8> {
+    let properties = WriterProperties::builder()
+        .set_compression(Compression::SNAPPY)
+        .set_max_row_group_row_count(Some(group))
+        .set_data_page_row_count_limit(page)
+        .set_write_batch_size(page)
+        .build();
+    let mut bytes = Vec::new();
+    let mut writer = ArrowWriter::try_new(&mut bytes, rows.schema(), Some(properties)).unwrap();
+    writer.write(rows).unwrap();
+    writer.close().unwrap();
+    bytes
+}
+
+/// What a query reads where rows are filtered, and how many rows were left out.
+async fn filtered(lake: &Lake, sql: &str) -> (Read, usize) {
+    let meter = Arc::new(QueryMeter::new(None));
+    let filtering: Arc<dyn PhysicalOptimizerRule + Send + Sync> =
+        Arc::new(Filtering { few_of: None });
+    let (context, _) = lake.context(&meter, vec![filtering]).await.unwrap();
+    let frame = context.sql(sql).await.unwrap();
+    let plan = frame.create_physical_plan().await.unwrap();
+    let batches = collect(Arc::clone(&plan), context.task_ctx()).await;
+    let mut rows: Vec<Vec<String>> = batches.unwrap().iter().flat_map(text).collect();
+    rows.sort();
+    let mut left_out = 0;
+    plan.apply(|node| {
+        let metrics = node.metrics();
+        let pruned = metrics.and_then(|all| all.sum_by_name("pushdown_rows_pruned"));
+        left_out += pruned.map_or(0, |pruned| pruned.as_usize());
+        Ok(TreeNodeRecursion::Continue)
+    })
+    .unwrap();
+    let read = Read {
+        rows,
+        scanned: meter.scanned(),
+        fetched: meter.fetched(),
+    };
+    (read, left_out)
+}
+
+#[tokio::test]
+async fn rows_of_hot_columns_are_filtered_for_the_same_charge() {
+    let mut lake = lake().await;
+    lake.hot = ColumnCache::new(0);
+    let mut random = Random(0x2545_F491_4F6C_DD1D);
+    let rows = mixed(&mut random, 30_000..60_000);
+    lake.put("d", paged(&rows, 25_000, 500)).await;
+    let queries = [
+        "SELECT word FROM t WHERE id = 17",
+        "SELECT word, bytes FROM t WHERE id IN (3, 2999, 3000, 45000, 59999)",
+        "SELECT bytes, price FROM t WHERE small < 2000 AND ratio > 50",
+        "SELECT bytes FROM t WHERE ratio = 3.5 AND small > 100 AND flag AND word <> '1-word'",
+        "SELECT id, word FROM t WHERE small IS NULL AND flag IS NULL",
+        "SELECT bytes FROM t WHERE id >= 44000 AND id < 44010 AND small IS NOT NULL",
+        "SELECT word, at FROM t WHERE NOT (price < 10000000) OR id = 5",
+        "SELECT id FROM t WHERE id < 0",
+        "SELECT id, flag FROM t WHERE id < 60001",
+        "SELECT count(*) FROM t WHERE day < DATE '2020-01-01' AND small = 12345",
+    ];
+    // Footers are read once.
+    read(&lake, "SELECT count(*) FROM t").await.unwrap();
+    let mut expected = Vec::new();
+    for sql in queries {
+        expected.push(filtered(&lake, sql).await);
+    }
+    lake.hot = ColumnCache::new(64 << 20);
+    for _ in 0..2 {
+        let all = "SELECT id, small, flag, ratio, price, day, at, word, bytes FROM t";
+        read(&lake, all).await.unwrap();
+    }
+    let before = lake.hot.hits();
+    for (sql, (cold, left_out)) in queries.iter().zip(expected) {
+        let (hot, of_hot) = filtered(&lake, sql).await;
+        assert_eq!(hot.rows, cold.rows, "{sql}");
+        assert_eq!(hot.scanned, cold.scanned, "{sql}");
+        assert_eq!(of_hot, left_out, "{sql}");
+        assert!(hot.fetched <= cold.fetched, "{sql}");
+    }
+    assert!(lake.hot.hits() > before);
+    let all = "SELECT id, flag FROM t WHERE id < 60001";
+    assert_eq!(filtered(&lake, all).await.0.fetched, 0);
+}
+
+#[tokio::test]
+async fn pages_that_a_condition_rules_out_are_not_read_of_hot_columns() {
+    let mut lake = Lake::new(&COLUMNS);
+    lake.hot = ColumnCache::new(64 << 20);
+    let rows = mixed(&mut Random(0x2545_F491_4F6C_DD1D), 0..30_000);
+    lake.put("f", paged(&rows, 11_000, 500)).await;
+    for warm in [false, true] {
+        if warm {
+            for _ in 0..2 {
+                read(&lake, "SELECT id, word, bytes FROM t").await.unwrap();
+            }
+        }
+        for sql in [
+            "SELECT id, word FROM t WHERE id >= 14000 AND id < 14010",
+            "SELECT word FROM t WHERE id > 250 AND id < 29750",
+            "SELECT id, bytes FROM t WHERE id IN (5, 12345, 29999)",
+            "SELECT id, bytes FROM t WHERE id < 10999 OR id = 20000",
+            "SELECT word, ratio FROM t WHERE id BETWEEN 5000 AND 17000",
+            "SELECT items, id FROM t WHERE id < 100",
+        ] {
+            let hits = lake.hot.hits();
+            let fetched = same_each_time(&lake, sql).await;
+            let is_kept = !sql.contains("items") && !sql.contains("ratio");
+            if warm && is_kept {
+                assert!(lake.hot.hits() > hits, "{sql}");
+                assert_eq!(fetched[1..], [0, 0, 0], "{sql}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn rows_are_filtered_where_not_all_columns_are_hot() {
+    let lake = lake().await;
+    let sql = "SELECT word, ratio FROM t WHERE small < 2000";
+    let (cold, left_out) = filtered(&lake, sql).await;
+    for _ in 0..3 {
+        read(&lake, "SELECT word FROM t").await.unwrap();
+        let (again, of_again) = filtered(&lake, sql).await;
+        assert_eq!((&again.rows, again.scanned), (&cold.rows, cold.scanned));
+        assert_eq!(of_again, left_out);
+    }
+}
