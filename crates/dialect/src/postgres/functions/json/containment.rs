@@ -160,6 +160,7 @@ mod tests {
                 name: "contains",
                 binary: true,
                 nested: false,
+                clock: None,
             };
             let found = contains(job, &[Cell::text(whole), Cell::text(part)]).unwrap();
             assert_eq!(found, Cell::Bool(expected), "{whole} @> {part}");

@@ -90,6 +90,7 @@ async fn a_granted_column_has_its_own_place_whatever_the_file_calls_the_others()
             store: Arc::clone(&lake.store),
             roots: Arc::clone(&lake.roots),
             footers: lake.footers.clone(),
+            hot: lake.hot.clone(),
             table: Arc::new(lake.table.granted(&granted).unwrap()),
             max_statistics_files: lake.max_statistics_files,
         };
