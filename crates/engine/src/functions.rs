@@ -11,7 +11,6 @@ use datafusion::logical_expr::{
 };
 use lakegate_catalog::hive_type::HiveType;
 
-use super::decimal_texts::LONG_NUMBER;
 use super::named_cast::NAMED_CAST;
 use super::quantified::{ALL, ANY};
 use super::time::PRECISION_FUNCTION;
@@ -35,14 +34,7 @@ pub struct FunctionInfo {
 
 /// Functions that PostgreSQL's syntax is rewritten into and that users do not call by name, beside
 /// those whose names begin with `$`.
-const HELPERS: [&str; 6] = [
-    ANY,
-    ALL,
-    PRECISION_FUNCTION,
-    NAMED_CAST,
-    LONG_NUMBER,
-    TYPED_TEXT,
-];
+const HELPERS: [&str; 5] = [ANY, ALL, PRECISION_FUNCTION, NAMED_CAST, TYPED_TEXT];
 
 /// Returns whether a function, by its name in lower case, is only for rewritten queries: a query that a
 /// user writes may not call it.
@@ -255,7 +247,6 @@ mod tests {
         crate::quantified::register(&mut state).unwrap();
         crate::time::register(&mut state).unwrap();
         crate::named_cast::register(&mut state).unwrap();
-        crate::decimal_texts::register(&mut state).unwrap();
         crate::untyped_texts::register(&mut state).unwrap();
         for helper in HELPERS {
             assert!(state.scalar_functions().contains_key(helper), "{helper}");

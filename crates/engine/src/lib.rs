@@ -101,7 +101,7 @@ use datafusion::logical_expr::{LogicalPlan, ScalarUDF};
 use datafusion::optimizer::{Analyzer, AnalyzerRule};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::SessionConfig;
-pub use decimal_texts::{LONG_NUMBER, number as exact_decimal};
+pub use decimal_texts::number as exact_decimal;
 pub use dependent::DependentJoins;
 pub use early_types::early_schema;
 pub use equal_keys::KeyOf;
@@ -333,7 +333,6 @@ impl Engine {
         joined_texts::register(&mut base).map_err(from_engine)?;
         time::register(&mut base).map_err(from_engine)?;
         quantified::register(&mut base).map_err(from_engine)?;
-        decimal_texts::register(&mut base).map_err(from_engine)?;
         named_cast::register(&mut base).map_err(from_engine)?;
         untyped_texts::register(&mut base).map_err(from_engine)?;
         gathered::register(&mut base).map_err(from_engine)?;
