@@ -3,6 +3,7 @@
 //! One table serves SET, SHOW, `pg_settings`, `current_setting` and the parameters that a
 //! connection starts with.
 
+mod ranges;
 mod unused;
 
 use std::borrow::Cow;
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 use lakegate_error::{Code, Error, Result};
 
+use self::ranges::Number;
 use crate::Dialect;
 use crate::postgres::memory_setting::{kilobytes, shown_memory};
 use crate::postgres::{milliseconds, quote_ident, shown_time};
@@ -315,7 +317,7 @@ const KNOWN: &[Known] = &[
     Known {
         name: "synchronous_commit",
         default: "on",
-        kind: Kind::Text,
+        kind: Kind::OneOf(&["local", "remote_write", "remote_apply", "on", "off"]),
         description: "Accepted and without effect",
     },
     Known {
@@ -387,6 +389,8 @@ pub struct ShownSetting {
     pub var_type: &'static str,
     /// `pg_settings.unit`.
     pub unit: Option<&'static str>,
+    /// The least and the greatest value of a setting that is a number, as in `pg_settings`.
+    pub range: Option<(String, String)>,
     /// The values of a setting that has only some.
     pub choices: Option<&'static [&'static str]>,
     /// Whether the setting cannot be changed.
@@ -423,9 +427,18 @@ impl Kind {
     }
 
     fn unit(&self) -> Option<&'static str> {
+        match self.number()? {
+            Number::Amount(unit) => Some(unit),
+            Number::Whole | Number::Real => None,
+        }
+    }
+
+    fn number(&self) -> Option<Number> {
         match self {
-            Kind::Milliseconds => Some("ms"),
-            Kind::Memory => Some("kB"),
+            Kind::Integer => Some(Number::Whole),
+            Kind::Real => Some(Number::Real),
+            Kind::Milliseconds => Some(Number::Amount("ms")),
+            Kind::Memory => Some(Number::Amount("kB")),
             _ => None,
         }
     }
@@ -570,6 +583,7 @@ impl Settings {
                 default: known.default,
                 var_type: known.kind.var_type(known.default),
                 unit: known.kind.unit(),
+                range: known.kind.number().map(|of| of.shown_range(known.name)),
                 choices: match known.kind {
                     Kind::OneOf(choices) => Some(choices),
                     _ => None,
@@ -656,23 +670,30 @@ impl Known {
                 Code::FixedParameter,
                 format!("parameter \"{}\" cannot be changed", self.name),
             )),
-            Kind::Boolean => match value.to_lowercase().as_str() {
-                "on" | "true" | "yes" | "1" | "t" | "y" => Ok("on".to_owned()),
-                "off" | "false" | "no" | "0" | "f" | "n" => Ok("off".to_owned()),
-                _ => Err(invalid("on or off")),
+            Kind::Boolean => match ranges::boolean(value) {
+                Some(true) => Ok("on".to_owned()),
+                Some(false) => Ok("off".to_owned()),
+                None => Err(Error::invalid(format!(
+                    "parameter \"{}\" requires a Boolean value",
+                    self.name
+                ))),
             },
-            Kind::Integer => value
-                .trim()
-                .parse::<i64>()
-                .map(|n| n.to_string())
-                .map_err(|_| invalid("a whole number")),
-            Kind::Real => match value.trim().parse::<f64>() {
-                Ok(number) if number.is_finite() => Ok(number.to_string()),
-                _ => Err(invalid("a number")),
-            },
-            Kind::Memory => kilobytes(value)
-                .map(shown_memory)
-                .ok_or_else(|| invalid("an amount such as 4096, '64MB' or '1GB'")),
+            Kind::Integer => {
+                let number = ranges::whole(value).ok_or_else(|| invalid("a whole number"))?;
+                Number::Whole.check(self.name, number)?;
+                Ok(number.to_string())
+            }
+            Kind::Real => {
+                let number = ranges::real(value).ok_or_else(|| invalid("a number"))?;
+                Number::Real.check(self.name, number)?;
+                Ok(number.to_string())
+            }
+            Kind::Memory => {
+                let amount = kilobytes(value)
+                    .ok_or_else(|| invalid("an amount such as 4096, '64MB' or '1GB'"))?;
+                Number::Amount("kB").check(self.name, amount as f64)?;
+                Ok(shown_memory(amount))
+            }
             Kind::Milliseconds => milliseconds(value)
                 .map(shown_time)
                 .ok_or_else(|| invalid("a time such as 500, '500ms', '30s' or '5min'")),
@@ -686,8 +707,14 @@ impl Known {
             }
             Kind::OneOf(allowed) => {
                 let plain = value.trim_matches('\'');
-                let Some(chosen) = allowed.iter().find(|one| one.eq_ignore_ascii_case(plain))
-                else {
+                let find = |word: &str| allowed.iter().find(|one| one.eq_ignore_ascii_case(word));
+                // Other words for on and off are accepted too.
+                let switch = || match plain.to_ascii_lowercase().as_str() {
+                    "true" | "yes" | "1" => find("on"),
+                    "false" | "no" | "0" => find("off"),
+                    _ => None,
+                };
+                let Some(chosen) = find(plain).or_else(switch) else {
                     return Err(invalid(&allowed.join(", ")));
                 };
                 Ok(match self.name {
@@ -798,12 +825,20 @@ mod tests {
         let all = settings.all();
         let memory = all.iter().find(|one| one.name == "work_mem").unwrap();
         assert_eq!(memory.in_unit(&memory.value), "131072");
+        let bounds = memory.range.clone().unwrap();
+        assert_eq!(bounds, ("64".to_owned(), "2147483647".to_owned()));
+        settings.set("synchronous_commit", Some("false")).unwrap();
+        assert_eq!(settings.get("synchronous_commit").unwrap(), "off");
         settings.set("lc_time", Some("posix")).unwrap();
         assert_eq!(settings.get("lc_time").unwrap(), "POSIX");
         for (name, value) in [
             ("lc_time", "de_DE.UTF-8"),
             ("random_page_cost", "NaN"),
+            ("random_page_cost", "-1"),
+            ("extra_float_digits", "99"),
+            ("synchronous_commit", "maybe"),
             ("work_mem", "much"),
+            ("work_mem", "1kB"),
             ("password_encryption", "md5"),
             ("server_version_num", "1"),
             ("max_connections", "1"),
