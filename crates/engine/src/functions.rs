@@ -178,7 +178,7 @@ fn one_line(text: &str) -> String {
 
 /// Returns a type as Athena's queries write it, without precisions, because a function takes all of
 /// them.
-fn type_name(data_type: &DataType) -> String {
+pub(crate) fn type_name(data_type: &DataType) -> String {
     match data_type {
         DataType::UInt64 => "bigint".to_owned(),
         DataType::Decimal32(..)

@@ -50,6 +50,7 @@ mod literals;
 pub mod machine;
 pub mod named_cast;
 mod named_columns;
+mod negation;
 mod nested;
 mod numerals;
 mod operand_types;
@@ -113,6 +114,7 @@ use lakegate_error::{Error, Result, UNQUALIFIED, from_engine};
 use lakegate_lake::meter::QueryStores;
 pub use named_cast::has_columns_of_one_name;
 pub use named_columns::{NamedColumns, with_named_columns};
+pub use negation::NEGATION;
 pub use output_names::{
     NUMBERED, OutputNames, apart, apart_in_relation, decoded, encoded, is_apart,
     is_apart_in_relation, shown,

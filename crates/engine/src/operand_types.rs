@@ -24,7 +24,7 @@ use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExp
 use datafusion::logical_expr::{Expr, ExprSchemable, cast};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
-use super::{common_types, decimal_texts, extracts, quotients};
+use super::{common_types, decimal_texts, extracts, negation, quotients};
 
 const INTERVAL: DataType = DataType::Interval(IntervalUnit::MonthDayNano);
 
@@ -43,6 +43,9 @@ impl ExprPlanner for OperandTypes {
         expr: RawBinaryExpr,
         schema: &DFSchema,
     ) -> Result<PlannerResult<RawBinaryExpr>> {
+        if negation::is_negation(&expr.op) {
+            return negation::planned(expr.right, schema).map(PlannerResult::Planned);
+        }
         if !is_arithmetic(&expr.op) && !is_comparison(&expr.op) {
             return Ok(PlannerResult::Original(expr));
         }

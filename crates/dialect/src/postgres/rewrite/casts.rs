@@ -339,18 +339,6 @@ pub(super) fn long_number(expr: &mut Expr) {
     *expr = build::cast(build::text(number.clone()), DataType::Numeric(size));
 }
 
-/// Puts an interval after a minus sign in parentheses: the engine's planner would negate the first
-/// of the literal's numbers only.
-pub(super) fn negated(expr: &mut Expr) {
-    let Expr::UnaryOp { expr: inner, .. } = expr else {
-        return;
-    };
-    if matches!(inner.as_ref(), Expr::Interval(_)) {
-        let interval = build::taken(inner);
-        **inner = Expr::Nested(Box::new(interval));
-    }
-}
-
 /// Returns the replacement of a literal whose value depends on the day, such as `date 'today'`;
 /// `None` for any other expression.
 pub(super) fn relative_time(expr: &Expr) -> Option<Expr> {

@@ -9,8 +9,8 @@ use lakegate_engine::Names;
 use lakegate_error::Error;
 
 use super::{
-    Rewriter, acl, array_queries, build, calls, casts, copies, folded, joined, number_casts,
-    ordered_sets, parts, row_counts, similar, slices, times, variadic, windows,
+    Rewriter, acl, array_queries, build, calls, casts, copies, folded, joined, negations,
+    number_casts, ordered_sets, parts, row_counts, similar, slices, times, variadic, windows,
 };
 
 /// Functions that return a row for each item of a list.
@@ -154,7 +154,7 @@ impl Rewriter<'_> {
             Expr::UnaryOp {
                 op: UnaryOperator::Minus,
                 ..
-            } => casts::negated(expr),
+            } => negations::rewrite(expr, self.functions == Names::Postgres),
             Expr::AnyOp {
                 compare_op, right, ..
             }

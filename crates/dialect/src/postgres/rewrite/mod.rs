@@ -42,6 +42,7 @@
 //! now()::time(3), '1e400'::float8          see number_casts.rs
 //! x::varchar(3), x::char                   left(x::text, 3), left(x::text, 1)
 //! 0.1 + 0.2                                0.3
+//! -(x - y)                                 NULL $negation (x - y); see negations.rs
 //! 0.1::decimal(38,20)                      '0.1'::decimal(38,20)
 //! 12345678901234567.89                     '12345678901234567.89'::numeric(19,2)
 //! 12345678901234567890123                  '12345678901234567890123'::numeric(23,0)
@@ -67,6 +68,7 @@ mod introspection;
 mod joined;
 mod json;
 mod named_casts;
+mod negations;
 mod number_casts;
 mod numbers;
 mod operands;
