@@ -106,7 +106,9 @@ pub use decimal_texts::number as exact_decimal;
 pub use dependent::DependentJoins;
 pub use early_types::early_schema;
 pub use equal_keys::KeyOf;
-pub use expressions::{has as has_expression, has_operator, has_values, retyped, rewritten};
+pub use expressions::{
+    has as has_expression, has_operator, has_values, named as with_own_name, retyped, rewritten,
+};
 pub use full_lists::without_full_lists;
 pub use functions::{FunctionInfo, is_helper};
 pub use interval_text::{IntervalStyle, write_interval};
