@@ -492,6 +492,7 @@ impl Engine {
         let state = fitting.as_ref().unwrap_or(state);
         let plan = optimize::with_plain_columns(plan.clone())
             .and_then(optimize::with_opaque_casts)
+            .and_then(optimize::with_nullable_rounds)
             .and_then(in_lists::by_rows)
             .map_err(from_engine)?;
         let physical = shared::planned(&plan, state, shared::BOUND).await;
