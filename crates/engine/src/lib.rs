@@ -447,6 +447,7 @@ impl Engine {
             // and a replaced function that still has an alias would return.
             if settings.names == Names::Postgres {
                 sum::register_spreads(&mut state).map_err(from_engine)?;
+                floats::register_totals(&mut state).map_err(from_engine)?;
             }
             (self.library.register)(&mut state, settings.names).map_err(from_engine)?;
             if settings.names == Names::Postgres {
