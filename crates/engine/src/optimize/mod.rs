@@ -23,6 +23,7 @@ mod sorting;
 mod statistics;
 mod topk;
 mod unions;
+mod whole_conditions;
 mod windows;
 mod written_order;
 
