@@ -30,6 +30,7 @@
 //! x::timestamp(3)                          timestamp_to_precision(x::timestamp, 3)
 //! DISTINCT ON (1) x, y; GROUP BY (x, y)    DISTINCT ON (x) x, y; GROUP BY x, y
 //! DISTINCT ON (x) x, unnest(a)             see distinct_sets.rs
+//! DISTINCT ON (x, y) … ORDER BY y          DISTINCT ON (y, x) … ORDER BY y, x
 //! LIMIT '1'                                LIMIT 1
 //! VALUES ((SELECT 1), 2), (3, 4)           SELECT (SELECT 1), 2 UNION ALL SELECT 3, 4
 //! mod(x, y), sign(x)                       ((x) % (y)), signum(x)
@@ -59,6 +60,7 @@ mod comparisons;
 mod conditions;
 mod copies;
 mod distinct_keys;
+mod distinct_on;
 mod distinct_sets;
 mod expressions;
 mod frames;
