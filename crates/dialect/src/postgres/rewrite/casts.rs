@@ -168,6 +168,19 @@ pub(super) fn literal_array(expr: &Expr) -> Result<Option<Vec<Expr>>, Error> {
     Ok(Some(items.collect()))
 }
 
+/// Returns the dimensions of an array that is written as one of arrays. `int[]` is the type of all of
+/// them.
+fn written_dimensions(expr: &Expr) -> usize {
+    match expr {
+        Expr::Array(array) => {
+            let items = array.elem.iter().map(written_dimensions);
+            1 + items.max().unwrap_or_default()
+        }
+        Expr::Nested(inner) | Expr::Cast { expr: inner, .. } => written_dimensions(inner),
+        _ => 0,
+    }
+}
+
 fn item(item: ArrayItem) -> Expr {
     match item {
         ArrayItem::Null => build::null(),
@@ -439,6 +452,7 @@ pub(super) fn rewrite(expr: &mut Expr) -> Result<(), Error> {
                 }
                 **inner = build::array(vec![]);
             }
+            let dimensions = dimensions.max(written_dimensions(inner));
             let array =
                 |item| DataType::Array(ArrayElemTypeDef::SquareBracket(Box::new(item), None));
             *data_type = (0..dimensions).fold(element, |item, _| array(item));

@@ -357,8 +357,9 @@ impl VisitorMut for Rewriter<'_> {
             if let Err(error) = untyped::set_operation(query) {
                 return ControlFlow::Break(error);
             }
-            if self.is_inside {
-                untyped::values(query);
+            match self.is_inside {
+                true => untyped::values(query),
+                false => untyped::values_of_set_operation(query),
             }
         }
         self.is_inside = true;

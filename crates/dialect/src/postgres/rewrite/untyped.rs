@@ -60,13 +60,34 @@ pub(super) fn rewrite(expr: &mut Expr) {
 /// Gives the text literals in columns of VALUES a type. Not for VALUES that are inserted, where
 /// each takes the type of the table's column.
 pub(super) fn values(query: &mut Query) {
-    let SetExpr::Values(values) = query.body.as_mut() else {
-        return;
-    };
-    let width = values.rows.first().map_or(0, |row| row.content.len());
-    for column in 0..width {
-        let rows = values.rows.iter_mut();
-        of_one_type(rows.filter_map(|row| row.content.get_mut(column)).collect());
+    values_in(&mut query.body);
+}
+
+/// Does the same for VALUES that are parts of a set operation, which none inserts as they are.
+pub(super) fn values_of_set_operation(query: &mut Query) {
+    if matches!(query.body.as_ref(), SetExpr::SetOperation { .. }) {
+        values_in(&mut query.body);
+    }
+}
+
+fn values_in(body: &mut SetExpr) {
+    let mut bodies = vec![body];
+    while let Some(body) = bodies.pop() {
+        match body {
+            SetExpr::SetOperation { left, right, .. } => {
+                bodies.push(left.as_mut());
+                bodies.push(right.as_mut());
+            }
+            SetExpr::Values(values) => {
+                let width = values.rows.first().map_or(0, |row| row.content.len());
+                for column in 0..width {
+                    let rows = values.rows.iter_mut();
+                    let cells = rows.filter_map(|row| row.content.get_mut(column));
+                    of_one_type(cells.collect());
+                }
+            }
+            _ => {}
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 //! b = '\x01', b || '\x01'         b = X'01', b || X'01'
 //! b IN ('\x01', 'a')              b IN (X'01', X'61')
 //! b BETWEEN '\x00' AND '\x02'     b BETWEEN X'00' AND X'02'
+//! ARRAY[b, NULL]                  ARRAY[b, CAST(NULL AS bytea)]
 //! b LIKE 'a%'                     $bytea_like(b, X'6125')
 //! concat(b, x), b || x            concat(CAST(b AS text), x), CAST(b AS text) || x
 //! string_agg(b, ',')              decode(string_agg(encode(b, 'hex'), '2c'), 'hex')
@@ -93,6 +94,24 @@ impl ExprPlanner for ByteOperators {
             beside(&mut right, &mut left, op == Op::StringConcat, schema)?;
         }
         Ok(PlannerResult::Original(RawBinaryExpr { op, left, right }))
+    }
+
+    /// Gives NULLs beside bytes their type, which the engine finds no common one for.
+    fn plan_array_literal(
+        &self,
+        items: Vec<Expr>,
+        schema: &DFSchema,
+    ) -> Result<PlannerResult<Vec<Expr>>> {
+        let bytes = items.iter().find(|item| is_of_bytes(item, schema));
+        let Some(of) = bytes.and_then(|item| item.get_type(schema).ok()) else {
+            return Ok(PlannerResult::Original(items));
+        };
+        let null = ScalarValue::try_from(&of)?;
+        let items = items.into_iter().map(|item| match item {
+            Expr::Literal(ScalarValue::Null, _) => Expr::Literal(null.clone(), None),
+            item => item,
+        });
+        Ok(PlannerResult::Original(items.collect()))
     }
 }
 
