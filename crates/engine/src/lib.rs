@@ -111,6 +111,7 @@ pub use expressions::{
 };
 pub use full_lists::without_full_lists;
 pub use functions::{FunctionInfo, is_helper};
+pub use input_order::is_hidden_order;
 pub use interval_text::{IntervalStyle, write_interval};
 use lakegate_error::{Error, Result, UNQUALIFIED, from_engine};
 use lakegate_lake::meter::QueryStores;
