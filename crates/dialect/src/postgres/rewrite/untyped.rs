@@ -9,17 +9,20 @@
 //!                                    VALUES (date '2024-01-01'), (typed_text('2024-01-02', …))
 //! SELECT 10 UNION SELECT '9'         SELECT 10 UNION SELECT typed_text('9', 10)
 //! SELECT 10 UNION SELECT 'x'         refused
+//! greatest(day, moment, '2024-01-01 10:00')
+//!                                    greatest(day, moment, typed_text('…', day, moment))
+//! VALUES (x::uuid), (NULL), ('…')    VALUES (x::uuid), (NULL::uuid), ('…'::uuid)
 //! ```
 //!
-//! The second argument only tells the type, and is not evaluated.
+//! The further arguments only tell the type, and are not evaluated.
 
 use lakegate_engine::untyped_texts::{TYPED_TEXT, may_have_type};
 use lakegate_sql::walk::walk_expressions;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Query,
-    SelectItem, SetExpr, Value,
+    BinaryOperator, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
+    Query, SelectItem, SetExpr, Value,
 };
 
 use lakegate_error::{Code, Error};
@@ -31,6 +34,9 @@ const OF_ONE_TYPE: [&str; 6] = ["coalesce", "greatest", "ifnull", "least", "null
 
 /// The maximum number of expressions in a value that tells a type, since it is written again.
 const MAX_TELLING: usize = 16;
+
+/// The maximum number of values beside a literal that tell its type.
+const MAX_TYPES: usize = 4;
 
 /// Gives the text literals among values of one type a type.
 pub(super) fn rewrite(expr: &mut Expr) {
@@ -83,7 +89,9 @@ fn values_in(body: &mut SetExpr) {
                 for column in 0..width {
                     let rows = values.rows.iter_mut();
                     let cells = rows.filter_map(|row| row.content.get_mut(column));
-                    of_one_type(cells.collect());
+                    let mut cells: Vec<&mut Expr> = cells.collect();
+                    of_shown_type(&mut cells);
+                    of_one_type(cells);
                 }
             }
             _ => {}
@@ -206,18 +214,80 @@ fn of_one_type(values: Vec<&mut Expr>) {
     of_type(values, tells_type);
 }
 
-/// Gives the text literals among values the type of the first one that tells one.
+/// Gives the text literals among values the type of those that tell one.
 fn of_type(mut values: Vec<&mut Expr>, tells: fn(&Expr) -> bool) {
     if !values.iter().any(|value| is_untyped(value)) {
         return;
     }
-    let telling = values.iter().find(|value| tells(value));
-    let Some(telling) = telling.map(|value| (**value).clone()) else {
+    let telling = telling(&values, tells);
+    if telling.is_empty() {
         return;
-    };
+    }
     for value in values.iter_mut().filter(|value| is_untyped(value)) {
         let literal = build::taken(value);
-        **value = build::call(TYPED_TEXT, vec![literal, telling.clone()]);
+        let args = std::iter::once(literal).chain(telling.iter().cloned());
+        **value = build::call(TYPED_TEXT, args.collect());
+    }
+}
+
+/// Returns the values that tell a type, without those that clearly tell the same, and not more than
+/// a few.
+fn telling(values: &[&mut Expr], tells: fn(&Expr) -> bool) -> Vec<Expr> {
+    let mut found: Vec<Expr> = Vec::new();
+    for value in values.iter().map(|value| &**value) {
+        if found.len() < MAX_TYPES
+            && tells(value)
+            && !found.iter().any(|known| tells_the_same(known, value))
+        {
+            found.push(value.clone());
+        }
+    }
+    found
+}
+
+fn tells_the_same(one: &Expr, other: &Expr) -> bool {
+    match (one, other) {
+        (
+            Expr::Cast { data_type: one, .. },
+            Expr::Cast {
+                data_type: other, ..
+            },
+        ) => one == other,
+        (Expr::TypedString(one), Expr::TypedString(other)) => one.data_type == other.data_type,
+        (Expr::Value(one), Expr::Value(other)) => match (&one.value, &other.value) {
+            (Value::Number(one, _), Value::Number(other, _)) => is_whole(one) == is_whole(other),
+            _ => one == other,
+        },
+        _ => one == other,
+    }
+}
+
+fn is_whole(number: &str) -> bool {
+    number.bytes().all(|digit| digit.is_ascii_digit())
+}
+
+/// Gives the literals and NULLs in a column of VALUES the type of one that is cast to a type which is
+/// another one in disguise: the engine refuses such a column.
+fn of_shown_type(cells: &mut [&mut Expr]) {
+    let shown = cells.iter().find_map(|cell| match &**cell {
+        Expr::Cast { data_type, .. } => Some(data_type),
+        Expr::TypedString(typed) => Some(&typed.data_type),
+        _ => None,
+    });
+    let Some(shown @ (DataType::Uuid | DataType::JSON | DataType::JSONB)) = shown.cloned() else {
+        return;
+    };
+    for cell in cells {
+        let is_literal = match &**cell {
+            Expr::Value(value) => {
+                matches!(value.value, Value::Null | Value::SingleQuotedString(_))
+            }
+            _ => false,
+        };
+        if is_literal {
+            let literal = build::taken(cell);
+            **cell = build::cast(literal, shown.clone());
+        }
     }
 }
 
@@ -330,6 +400,10 @@ mod tests {
     fn literals_are_beside_the_value_that_tells_their_type() {
         for (sql, expected) in [
             ("coalesce(x, '1')", "coalesce(x, typed_text('1', x))"),
+            (
+                "greatest('1', x, x, y, 2, 2.5, 3)",
+                "greatest(typed_text('1', x, y, 2, 2.5), x, x, y, 2, 2.5, 3)",
+            ),
             (
                 "coalesce('1', NULL, 2)",
                 "coalesce(typed_text('1', 2), NULL, 2)",
