@@ -80,7 +80,7 @@ fn type_of(input: &LogicalPlan, place: usize) -> Option<Option<&'static str>> {
 
 fn form(field: &Field) -> Option<&'static str> {
     let shown = field.metadata().get(PG_TYPE).map(String::as_str);
-    FORMS.into_iter().find(|form| shown == Some(form))
+    FORMS.into_iter().find(|form| shown == Some(*form))
 }
 
 /// Returns whether a column is a literal or a parameter, which has the type of the other parts.

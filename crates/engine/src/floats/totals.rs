@@ -107,12 +107,13 @@ fn is_unbounded(number: Option<f64>) -> bool {
     number.is_some_and(|number| !number.is_finite())
 }
 
+fn are_finite(numbers: &[f64]) -> bool {
+    let all = |finite: bool, number: &f64| finite & number.is_finite();
+    numbers.iter().fold(true, all)
+}
+
 /// Returns whether some number is infinite or NaN. The slots of NULLs may hold any.
 fn has_unbounded(numbers: &Float64Array) -> bool {
-    let are_finite = |numbers: &[f64]| {
-        let all = |finite: bool, number: &f64| finite & number.is_finite();
-        numbers.iter().fold(true, all)
-    };
     !are_finite(numbers.values()) && numbers.iter().any(is_unbounded)
 }
 

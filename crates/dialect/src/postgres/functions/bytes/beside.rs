@@ -214,7 +214,7 @@ fn rewritten(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
             Transformed::yes(Expr::InList(InList::new(expr, items, negated)))
         }
         Expr::Between(between)
-            if are_bytes_among([&*between.expr, &between.low, &between.high], schema) =>
+            if are_bytes_among([&*between.expr, &*between.low, &*between.high], schema) =>
         {
             let Between {
                 expr,
