@@ -3,7 +3,8 @@
 //! ```text
 //! coalesce(day, '2024-01-01')        coalesce(day, typed_text('2024-01-01', day))
 //! CASE WHEN c THEN '0' ELSE n END    CASE WHEN c THEN typed_text('0', n) ELSE n END
-//!                                    likewise greatest, least, nullif, ARRAY[…]
+//!                                    likewise greatest, least, nullif, ARRAY[…], and what lag
+//!                                    and lead return without a row
 //! tags = '{}'                        tags = typed_text('{}', tags)
 //! VALUES (date '2024-01-01'), ('2024-01-02')
 //!                                    VALUES (date '2024-01-01'), (typed_text('2024-01-02', …))
@@ -31,6 +32,9 @@ use super::build;
 
 /// Functions whose arguments have one type.
 const OF_ONE_TYPE: [&str; 6] = ["coalesce", "greatest", "ifnull", "least", "nullif", "nvl"];
+
+/// Functions of a value of another row, with what they return without one.
+const OF_ROWS: [&str; 2] = ["lag", "lead"];
 
 /// The maximum number of expressions in a value that tells a type, since it is written again.
 const MAX_TELLING: usize = 16;
@@ -200,10 +204,14 @@ fn of_function(function: &mut Function) {
     let FunctionArguments::List(list) = &mut function.args else {
         return;
     };
-    if !OF_ONE_TYPE.contains(&name.as_str()) {
+    let has_one_type = OF_ONE_TYPE.contains(&name.as_str());
+    if !has_one_type && !OF_ROWS.contains(&name.as_str()) {
         return;
     }
-    let values = list.args.iter_mut().filter_map(|arg| match arg {
+    let args = list.args.iter_mut().enumerate();
+    // The second argument of the others counts rows.
+    let args = args.filter(|(place, _)| has_one_type || *place != 1);
+    let values = args.filter_map(|(_, arg)| match arg {
         FunctionArg::Unnamed(FunctionArgExpr::Expr(value)) => Some(value),
         _ => None,
     });
@@ -415,6 +423,8 @@ mod tests {
             ("ARRAY[x, '{}']", "ARRAY[x, typed_text('{}', x)]"),
             ("x = '{}'", "x = typed_text('{}', x)"),
             ("x = '1'", "x = '1'"),
+            ("lag(x, 1, '1')", "lag(x, 1, typed_text('1', x))"),
+            ("lag(x, '1')", "lag(x, '1')"),
             // Nothing tells a type, or the text has none but its own.
             ("coalesce(NULL, '1')", "coalesce(NULL, '1')"),
             ("coalesce($1, '1')", "coalesce($1, '1')"),
