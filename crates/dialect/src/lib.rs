@@ -33,6 +33,7 @@ pub fn library() -> Library {
 fn rules_of(names: Names) -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
     let mut rules = (lakegate_functions::library().rules_of)(names);
     if names == Names::Postgres {
+        rules.push(postgres::mixed_unions());
         rules.push(postgres::array_casts());
         rules.push(postgres::texts_beside_bytes());
         rules.extend(postgres::json_comparisons());

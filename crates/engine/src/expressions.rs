@@ -281,7 +281,7 @@ pub(crate) fn until(found: bool) -> TreeNodeRecursion {
 /// # Errors
 ///
 /// Returns the error of `rewrite`.
-pub(crate) fn named(
+pub fn named(
     expr: Expr,
     names: &NamePreserver,
     rewrite: &impl Fn(Expr) -> Result<Transformed<Expr>>,

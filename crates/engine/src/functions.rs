@@ -13,7 +13,6 @@ use lakegate_catalog::hive_type::HiveType;
 
 use super::logic::quantified::{ALL, ANY};
 use super::names::named_cast::NAMED_CAST;
-use super::numbers::decimal_texts::LONG_NUMBER;
 use super::time::PRECISION_FUNCTION;
 use super::untyped_texts::TYPED_TEXT;
 
@@ -35,14 +34,7 @@ pub struct FunctionInfo {
 
 /// Functions that PostgreSQL's syntax is rewritten into and that users do not call by name, beside
 /// those whose names begin with `$`.
-const HELPERS: [&str; 6] = [
-    ANY,
-    ALL,
-    PRECISION_FUNCTION,
-    NAMED_CAST,
-    LONG_NUMBER,
-    TYPED_TEXT,
-];
+const HELPERS: [&str; 5] = [ANY, ALL, PRECISION_FUNCTION, NAMED_CAST, TYPED_TEXT];
 
 /// Returns whether a function, by its name in lower case, is only for rewritten queries: a query that a
 /// user writes may not call it.
@@ -186,7 +178,7 @@ fn one_line(text: &str) -> String {
 
 /// Returns a type as Athena's queries write it, without precisions, because a function takes all of
 /// them.
-fn type_name(data_type: &DataType) -> String {
+pub(crate) fn type_name(data_type: &DataType) -> String {
     match data_type {
         DataType::UInt64 => "bigint".to_owned(),
         DataType::Decimal32(..)
@@ -255,7 +247,6 @@ mod tests {
         crate::logic::quantified::register(&mut state).unwrap();
         crate::time::register(&mut state).unwrap();
         crate::names::named_cast::register(&mut state).unwrap();
-        crate::numbers::decimal_texts::register(&mut state).unwrap();
         crate::untyped_texts::register(&mut state).unwrap();
         for helper in HELPERS {
             assert!(state.scalar_functions().contains_key(helper), "{helper}");

@@ -131,7 +131,7 @@ impl Keys {
             return Transformed::no(Expr::AggregateFunction(function));
         }
         for argument in &mut function.params.args {
-            if let Some(place) = self.0.iter().position(|key| key == argument) {
+            if let Some(place) = self.0.iter().position(|key| is_of(key, argument)) {
                 *argument = Expr::Column(Column::new_unqualified(name(place)));
             }
         }
@@ -141,6 +141,14 @@ impl Keys {
     fn named(self) -> impl Iterator<Item = Expr> {
         let keys = self.0.into_iter().enumerate();
         keys.map(|(place, key)| key.alias(name(place)))
+    }
+}
+
+/// Returns whether a key is an expression, which it may have under the name that it had before.
+fn is_of(key: &Expr, expr: &Expr) -> bool {
+    match key {
+        Expr::Alias(alias) => is_of(&alias.expr, expr),
+        key => key == expr,
     }
 }
 

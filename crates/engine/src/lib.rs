@@ -32,6 +32,7 @@ mod joined_texts;
 mod literals;
 mod logic;
 mod names;
+mod negation;
 mod nested;
 mod numbers;
 mod operand_types;
@@ -75,9 +76,12 @@ use datafusion::physical_plan::ExecutionPlan;
 pub use dependent::DependentJoins;
 pub use early_types::early_schema;
 pub use equal_keys::KeyOf;
-pub use expressions::{has as has_expression, has_operator, has_values, retyped, rewritten};
+pub use expressions::{
+    has as has_expression, has_operator, has_values, named as with_own_name, retyped, rewritten,
+};
 pub use full_lists::without_full_lists;
 pub use functions::{FunctionInfo, is_helper};
+pub use input_order::is_hidden_order;
 pub use interval_text::{IntervalStyle, write_interval};
 use lakegate_error::{Error, Result, from_engine};
 use lakegate_lake::meter::QueryStores;
@@ -89,7 +93,8 @@ pub use names::output_names::{
     is_apart_in_relation, shown,
 };
 pub use names::relations::{check as check_names, with_shown_names};
-pub use numbers::decimal_texts::{LONG_NUMBER, number as exact_decimal};
+pub use negation::NEGATION;
+pub use numbers::decimal_texts::number as exact_decimal;
 pub use runtime::cpu::{CpuRuntime, STACK};
 pub use runtime::cpu_time::{CpuMeter, current, metered};
 use runtime::ledger::Ledger;
@@ -320,6 +325,7 @@ impl Engine {
         let state = fitting.as_ref().unwrap_or(state);
         let plan = optimize::with_plain_columns(plan.clone())
             .and_then(optimize::with_opaque_casts)
+            .and_then(optimize::with_nullable_rounds)
             .and_then(logic::in_lists::by_rows)
             .map_err(from_engine)?;
         let physical = shared::planned(&plan, state, shared::BOUND).await;

@@ -25,7 +25,7 @@ use datafusion::logical_expr::{Expr, ExprSchemable, cast};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
 use super::numbers::{decimal_texts, quotients};
-use super::{common_types, extracts};
+use super::{common_types, extracts, negation};
 
 const INTERVAL: DataType = DataType::Interval(IntervalUnit::MonthDayNano);
 
@@ -44,6 +44,9 @@ impl ExprPlanner for OperandTypes {
         expr: RawBinaryExpr,
         schema: &DFSchema,
     ) -> Result<PlannerResult<RawBinaryExpr>> {
+        if negation::is_negation(&expr.op) {
+            return negation::planned(expr.right, schema).map(PlannerResult::Planned);
+        }
         if !is_arithmetic(&expr.op) && !is_comparison(&expr.op) {
             return Ok(PlannerResult::Original(expr));
         }

@@ -123,7 +123,6 @@ pub(super) fn base(
     joined_texts::register(&mut base).map_err(from_engine)?;
     time::register(&mut base).map_err(from_engine)?;
     quantified::register(&mut base).map_err(from_engine)?;
-    decimal_texts::register(&mut base).map_err(from_engine)?;
     named_cast::register(&mut base).map_err(from_engine)?;
     untyped_texts::register(&mut base).map_err(from_engine)?;
     gathered::register(&mut base).map_err(from_engine)?;
@@ -191,6 +190,7 @@ pub(super) fn of_settings(
     // and a replaced function that still has an alias would return.
     if settings.names == Names::Postgres {
         sum::register_spreads(&mut state).map_err(from_engine)?;
+        floats::register_totals(&mut state).map_err(from_engine)?;
         time::register_instants(&mut state).map_err(from_engine)?;
     }
     (library.register)(&mut state, settings.names).map_err(from_engine)?;

@@ -5,6 +5,8 @@
 //! SELECT number FROM t UNION ALL SELECT '7'    … UNION ALL SELECT CAST('7' AS bigint)
 //! ```
 //!
+//! Bytes and texts of other kinds have no common type in PostgreSQL.
+//!
 //! An analyzer rule that runs before type coercion. Where constants are beside constants, the dialect
 //! gives them types earlier; see [`untyped_texts`].
 
@@ -12,12 +14,13 @@ use std::sync::Arc;
 
 use arrow::datatypes::DataType;
 use datafusion::common::DFSchema;
-use datafusion::common::tree_node::Transformed;
+use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
 use datafusion::config::ConfigOptions;
 use datafusion::error::Result;
 use datafusion::logical_expr::expr::Alias;
 use datafusion::logical_expr::{Expr, LogicalPlan, Projection, Union, cast, lit};
 use datafusion::optimizer::AnalyzerRule;
+use lakegate_error::{Code, Error};
 
 use super::{expressions, untyped_texts};
 
@@ -29,9 +32,11 @@ impl AnalyzerRule for UntypedColumns {
     fn analyze(&self, plan: LogicalPlan, config: &ConfigOptions) -> Result<LogicalPlan> {
         let mut is_concerned = false;
         plan.apply_with_subqueries(|node| {
-            is_concerned = is_concerned
-                || matches!(node, LogicalPlan::Union(union) if !meetings(union).is_empty());
-            Ok(expressions::until(is_concerned))
+            if let LogicalPlan::Union(union) = node {
+                is_concerned |= !meetings(union).is_empty();
+                refuse_bytes_beside_texts(union)?;
+            }
+            Ok(TreeNodeRecursion::Continue)
         })?;
         if !is_concerned {
             return Ok(plan);
@@ -52,6 +57,24 @@ impl AnalyzerRule for UntypedColumns {
     fn name(&self) -> &str {
         "untyped_columns"
     }
+}
+
+/// Refuses bytes in a column of texts, of which the engine makes the bytes of their characters.
+fn refuse_bytes_beside_texts(union: &Union) -> Result<()> {
+    for place in 0..union.schema.fields().len() {
+        let (mut has_bytes, mut has_texts) = (false, false);
+        for input in &union.inputs {
+            let of = input.schema().fields().get(place).map(|of| of.data_type());
+            has_bytes |= of.is_some_and(DataType::is_binary);
+            // A literal is a value of the other parts' type.
+            has_texts |= of.is_some_and(DataType::is_string) && literal(input, place).is_none();
+        }
+        if has_bytes && has_texts {
+            let message = "UNION types bytea and text cannot be matched";
+            return Err(Error::new(Code::TypeMismatch, message).into());
+        }
+    }
+    Ok(())
 }
 
 /// Returns the places of columns that are text literals in some parts and have a type in others,

@@ -1,12 +1,13 @@
 //! A text literal has no type of its own in PostgreSQL: it takes that of the values beside it. The
 //! engine makes the other values texts, which are ordered otherwise, or refuses them.
 //!
-//! The dialect writes such a literal as a call of [`TYPED_TEXT`] with one of the values, since the
+//! The dialect writes such a literal as a call of [`TYPED_TEXT`] with some of the values, since the
 //! engine asks for types while it plans; `postgres/rewrite/untyped.rs` of the dialect crate does.
 //!
 //! ```text
 //! typed_text('2024-01-01', date)     CAST('2024-01-01' AS date)
 //! typed_text('9', number)            CAST('9' AS bigint)
+//! typed_text('9', number, price)     9 as a DECIMAL(1,0), if price is a DECIMAL
 //! typed_text('{}', array)            an empty array
 //! typed_text('x', number)            'x'
 //! ```
@@ -28,8 +29,8 @@ use datafusion::optimizer::AnalyzerRule;
 use super::expressions;
 use super::numbers::decimal_texts;
 
-/// A function of a text literal and a value that returns the literal as a value of that type, or
-/// as it is if it is none.
+/// A function of a text literal and values that returns the literal as a value of their common type,
+/// or as it is if it is none.
 pub const TYPED_TEXT: &str = "typed_text";
 
 /// Texts that are booleans in PostgreSQL.
@@ -41,6 +42,14 @@ pub fn may_have_type(text: &str) -> bool {
         || text.trim() == "{}"
         || text.starts_with("\\x")
         || is_boolean(text.trim())
+        || is_unbounded(text.trim())
+}
+
+/// Returns whether a text is a floating-point number without digits.
+fn is_unbounded(text: &str) -> bool {
+    let unsigned = text.trim_start_matches(['+', '-']);
+    let words = ["nan", "inf", "infinity"];
+    words.iter().any(|word| unsigned.eq_ignore_ascii_case(word))
 }
 
 fn is_boolean(text: &str) -> bool {
@@ -54,7 +63,7 @@ fn is_boolean(text: &str) -> bool {
 /// Returns an error if the function cannot be registered.
 pub fn register(state: &mut SessionState) -> Result<()> {
     let function = TypedText {
-        signature: Signature::any(2, Volatility::Immutable),
+        signature: Signature::variadic_any(Volatility::Immutable),
     };
     state.register_udf(Arc::new(ScalarUDF::new_from_impl(function)))?;
     Ok(())
@@ -81,9 +90,10 @@ impl ScalarUDFImpl for TypedText {
     fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
         let text = args.scalar_arguments.first().copied().flatten();
         let text = text.and_then(|value| value.try_as_str().flatten());
-        let beside = args.arg_fields.get(1).map(|field| field.data_type());
+        let beside = args.arg_fields.iter().skip(1);
+        let beside = common(beside.map(|field| field.data_type().clone()));
         let made = text.zip(beside).and_then(|(text, data_type)| {
-            let value = literal(text, data_type, zone_of(data_type))?;
+            let value = literal(text, &data_type, zone_of(&data_type))?;
             value.get_type(&DFSchema::empty()).ok()
         });
         let data_type = made.unwrap_or(DataType::Utf8);
@@ -128,24 +138,55 @@ impl AnalyzerRule for UntypedTexts {
 }
 
 /// Returns the arguments of a call of [`TYPED_TEXT`].
-fn call_of(expr: &Expr) -> Option<(&Expr, &Expr)> {
+fn call_of(expr: &Expr) -> Option<(&Expr, &[Expr])> {
     let Expr::ScalarFunction(call) = expr else {
         return None;
     };
     call.func.inner().downcast_ref::<TypedText>()?;
-    match call.args.as_slice() {
-        [text, beside] => Some((text, beside)),
-        _ => None,
-    }
+    call.args.split_first()
 }
 
-fn typed((text, beside): (&Expr, &Expr), schema: &DFSchema, zone: &Arc<str>) -> Option<Expr> {
+fn typed((text, beside): (&Expr, &[Expr]), schema: &DFSchema, zone: &Arc<str>) -> Option<Expr> {
     let Expr::Literal(value, _) = text else {
         return None;
     };
-    let data_type = beside.get_type(schema).ok()?;
+    let types = beside
+        .iter()
+        .filter_map(|value| value.get_type(schema).ok());
+    let data_type = common(types)?;
     let written = value.try_as_str().flatten()?;
     Some(literal(written, &data_type, Some(zone)).unwrap_or_else(|| text.clone()))
+}
+
+/// Returns the type that the values of a number of types have together: the widest number or time,
+/// or the first type.
+fn common(types: impl Iterator<Item = DataType>) -> Option<DataType> {
+    let types = types.filter(|of| !of.is_null());
+    types.reduce(|one, other| match (rank(&one), rank(&other)) {
+        (Some((kind, rank)), Some((other_kind, other_rank)))
+            if kind == other_kind && other_rank > rank =>
+        {
+            other
+        }
+        _ => one,
+    })
+}
+
+/// Returns the kind of a type, and how wide it is among those of its kind.
+fn rank(of: &DataType) -> Option<(u8, u8)> {
+    Some(match of {
+        DataType::Int8 => (0, 0),
+        DataType::Int16 => (0, 1),
+        DataType::Int32 => (0, 2),
+        DataType::Int64 => (0, 3),
+        DataType::Decimal128(..) => (0, 4),
+        DataType::Float32 => (0, 5),
+        DataType::Float64 => (0, 6),
+        DataType::Date32 => (1, 0),
+        DataType::Timestamp(_, None) => (1, 1),
+        DataType::Timestamp(_, Some(_)) => (1, 2),
+        _ => return None,
+    })
 }
 
 /// Returns the text as a value of a type; `None` if it is none, or the type has no such form.
@@ -214,6 +255,8 @@ mod tests {
             ("7.5", DataType::Int64, false),
             ("", DataType::Int64, false),
             ("none", DataType::Float64, false),
+            ("-Infinity", DataType::Float32, true),
+            ("nan", DataType::Float64, true),
             ("7.5", DataType::Decimal128(5, 2), true),
             ("F", DataType::Boolean, true),
             ("2024-01-01", DataType::Date32, true),
@@ -230,5 +273,27 @@ mod tests {
             let made = literal(text, &data_type, Some(&zone));
             assert_eq!(made.is_some(), expected, "{text} as {data_type}");
         }
+    }
+
+    #[test]
+    fn several_values_tell_the_widest_type() {
+        use arrow::datatypes::TimeUnit;
+        let moment =
+            |zone: Option<&str>| DataType::Timestamp(TimeUnit::Microsecond, zone.map(Into::into));
+        for (types, expected) in [
+            (
+                vec![DataType::Date32, moment(Some("UTC"))],
+                moment(Some("UTC")),
+            ),
+            (vec![moment(None), DataType::Date32], moment(None)),
+            (
+                vec![DataType::Null, DataType::Int32, DataType::Float64],
+                DataType::Float64,
+            ),
+            (vec![DataType::Utf8, DataType::Int32], DataType::Utf8),
+        ] {
+            assert_eq!(common(types.into_iter()), Some(expected));
+        }
+        assert_eq!(common(std::iter::empty()), None);
     }
 }

@@ -54,7 +54,8 @@ pub fn from_engine(error: DataFusionError) -> Error {
         DataFusionError::Internal(what) => match unsupported(what) {
             Some(message) => Error::not_supported(message),
             None => {
-                other_arguments(what).unwrap_or_else(|| Error::internal(root.strip_backtrace()))
+                let refused = other_arguments(what).or_else(|| other_bounds(what));
+                refused.unwrap_or_else(|| Error::internal(root.strip_backtrace()))
             }
         },
         DataFusionError::External(source)
@@ -412,6 +413,16 @@ fn other_arguments(fault: &str) -> Option<Error> {
             "cast the arguments; SHOW FUNCTIONS LIKE '{name}' lists what it takes"
         ))
     })
+}
+
+/// A BETWEEN of values of types that cannot be compared, which the engine reports as internal.
+fn other_bounds(fault: &str) -> Option<Error> {
+    let rest = fault.split_once("Failed to coerce types ")?.1;
+    let (types, _) = rest.split_once(" in BETWEEN expression")?;
+    let (value, bound) = types.split_once(" and ")?;
+    let message = format!("operator does not exist: {value} BETWEEN {bound}");
+    let error = Error::new(Code::FunctionNotFound, wording::of_types(&message));
+    Some(error.with_hint("cast the bounds to the type of the value"))
 }
 
 /// Message style: lower case at the start, no full stop at the end.

@@ -376,6 +376,15 @@ async fn shows_what_it_should(lake: &Lake, door: Door) {
             assert!(!plan.contains(below), "{plan}");
         }
     }
+    // Neither how many tables a view reads, nor what it sorts by.
+    let plan = eve.text("EXPLAIN VERBOSE SELECT * FROM v.either").await;
+    assert_eq!(plan.matches("view v.either: bytes").count(), 1, "{plan}");
+    if matches!(door, Door::Postgres) {
+        let plan = eve
+            .text("EXPLAIN VERBOSE SELECT array_agg(divisor) FROM v.first")
+            .await;
+        assert!(!plan.contains("__order"), "{plan}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -10,6 +10,7 @@ mod function;
 mod functions;
 pub mod information_schema;
 mod memory_setting;
+mod mixed_unions;
 mod names;
 mod operators;
 mod output_names;
@@ -33,6 +34,7 @@ pub(crate) use functions::{
 pub use functions::{functions, quote_ident, split_name};
 pub use lakegate_engine::{IntervalStyle, OutputNames, apart, shown};
 pub use lakegate_lake::float_text::{put_f32, put_f64};
+pub(crate) use mixed_unions::rule as mixed_unions;
 pub use names::ShownAsNames;
 pub use operators::planner;
 pub use output_names::{items_of, output_names};

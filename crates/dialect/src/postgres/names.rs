@@ -9,7 +9,7 @@ use datafusion::common::{Column, DFSchema, Result};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, ScalarUDF};
-use lakegate_engine::has_expression;
+use lakegate_engine::{has_expression, with_own_name};
 
 use super::cell::{PG_TYPE, drops_marks};
 
@@ -86,10 +86,7 @@ impl ShownAsNames {
         let schema = merge_schema(&node.inputs());
         let names = NamePreserver::new(&node);
         node.map_expressions(|expr| {
-            let name = names.save(&expr);
-            Ok(expr
-                .transform_up(|expr| self.cast(expr, &schema))?
-                .update_data(|expr| name.restore(expr)))
+            with_own_name(expr, &names, &|part: Expr| self.cast(part, &schema))
         })
     }
 

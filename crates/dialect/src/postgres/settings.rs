@@ -3,6 +3,7 @@
 //! One table serves SET, SHOW, `pg_settings`, `current_setting` and the parameters that a
 //! connection starts with: the one below, with the settings that have no use here (`unused.rs`).
 
+mod ranges;
 mod session;
 mod unused;
 mod zones;
@@ -13,6 +14,7 @@ use std::sync::LazyLock;
 
 use lakegate_error::{Code, Error, Result};
 
+use self::ranges::Number;
 pub use self::session::{ResultReuse, Settings, ShownSetting};
 use self::zones::time_zone;
 use crate::postgres::memory_setting::{kilobytes, shown_memory};
@@ -304,7 +306,7 @@ const KNOWN: &[Known] = &[
     Known {
         name: "synchronous_commit",
         default: "on",
-        kind: Kind::Text,
+        kind: Kind::OneOf(&["local", "remote_write", "remote_apply", "on", "off"]),
         description: "Accepted and without effect",
     },
     Known {
@@ -371,9 +373,18 @@ impl Kind {
     }
 
     fn unit(&self) -> Option<&'static str> {
+        match self.number()? {
+            Number::Amount(unit) => Some(unit),
+            Number::Whole | Number::Real => None,
+        }
+    }
+
+    fn number(&self) -> Option<Number> {
         match self {
-            Kind::Milliseconds => Some("ms"),
-            Kind::Memory => Some("kB"),
+            Kind::Integer => Some(Number::Whole),
+            Kind::Real => Some(Number::Real),
+            Kind::Milliseconds => Some(Number::Amount("ms")),
+            Kind::Memory => Some(Number::Amount("kB")),
             _ => None,
         }
     }
@@ -395,23 +406,30 @@ impl Known {
                 Code::FixedParameter,
                 format!("parameter \"{}\" cannot be changed", self.name),
             )),
-            Kind::Boolean => match value.to_lowercase().as_str() {
-                "on" | "true" | "yes" | "1" | "t" | "y" => Ok("on".to_owned()),
-                "off" | "false" | "no" | "0" | "f" | "n" => Ok("off".to_owned()),
-                _ => Err(invalid("on or off")),
+            Kind::Boolean => match ranges::boolean(value) {
+                Some(true) => Ok("on".to_owned()),
+                Some(false) => Ok("off".to_owned()),
+                None => Err(Error::invalid(format!(
+                    "parameter \"{}\" requires a Boolean value",
+                    self.name
+                ))),
             },
-            Kind::Integer => value
-                .trim()
-                .parse::<i64>()
-                .map(|n| n.to_string())
-                .map_err(|_| invalid("a whole number")),
-            Kind::Real => match value.trim().parse::<f64>() {
-                Ok(number) if number.is_finite() => Ok(number.to_string()),
-                _ => Err(invalid("a number")),
-            },
-            Kind::Memory => kilobytes(value)
-                .map(shown_memory)
-                .ok_or_else(|| invalid("an amount such as 4096, '64MB' or '1GB'")),
+            Kind::Integer => {
+                let number = ranges::whole(value).ok_or_else(|| invalid("a whole number"))?;
+                Number::Whole.check(self.name, number)?;
+                Ok(number.to_string())
+            }
+            Kind::Real => {
+                let number = ranges::real(value).ok_or_else(|| invalid("a number"))?;
+                Number::Real.check(self.name, number)?;
+                Ok(number.to_string())
+            }
+            Kind::Memory => {
+                let amount = kilobytes(value)
+                    .ok_or_else(|| invalid("an amount such as 4096, '64MB' or '1GB'"))?;
+                Number::Amount("kB").check(self.name, amount as f64)?;
+                Ok(shown_memory(amount))
+            }
             Kind::Milliseconds => milliseconds(value)
                 .map(shown_time)
                 .ok_or_else(|| invalid("a time such as 500, '500ms', '30s' or '5min'")),
@@ -425,8 +443,14 @@ impl Known {
             }
             Kind::OneOf(allowed) => {
                 let plain = value.trim_matches('\'');
-                let Some(chosen) = allowed.iter().find(|one| one.eq_ignore_ascii_case(plain))
-                else {
+                let find = |word: &str| allowed.iter().find(|one| one.eq_ignore_ascii_case(word));
+                // Other words for on and off are accepted too.
+                let switch = || match plain.to_ascii_lowercase().as_str() {
+                    "true" | "yes" | "1" => find("on"),
+                    "false" | "no" | "0" => find("off"),
+                    _ => None,
+                };
+                let Some(chosen) = find(plain).or_else(switch) else {
                     return Err(invalid(&allowed.join(", ")));
                 };
                 Ok(match self.name {

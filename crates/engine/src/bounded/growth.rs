@@ -159,7 +159,6 @@ const AS_ARGUMENTS: &[&str] = &[
     "log",
     "log10",
     "log2",
-    "long_number",
     "lower",
     "ltrim",
     "make_date",

@@ -31,7 +31,7 @@ use datafusion::logical_expr::expr::InSubquery;
 use datafusion::logical_expr::{Case, Expr, ExprSchemable, LogicalPlan, Subquery, cast};
 use datafusion::optimizer::AnalyzerRule;
 
-use super::numbers::{decimal_texts, decimals};
+use super::numbers::decimals;
 
 /// Functions whose arguments or results have one common type.
 const OF_ONE_TYPE: [&str; 8] = [
@@ -222,7 +222,7 @@ pub(crate) fn written(expr: &Expr) -> Option<ScalarValue> {
     match without_alias(expr) {
         Expr::Negative(number) => written(number)?.arithmetic_negate().ok(),
         Expr::Literal(ScalarValue::Float64(Some(value)), _) => decimals::of_literal(*value),
-        expr => decimal_texts::long_number(expr).and_then(decimal_texts::number),
+        _ => None,
     }
 }
 
@@ -239,7 +239,7 @@ fn is_written(expr: &Expr) -> bool {
         Expr::Negative(expr) => is_written(expr),
         Expr::BinaryExpr(binary) => is_written(&binary.left) && is_written(&binary.right),
         Expr::Literal(..) => true,
-        expr => decimal_texts::long_number(expr).is_some(),
+        _ => false,
     }
 }
 

@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, Field};
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::common::{DFSchema, DFSchemaRef, ExprSchema};
 use datafusion::error::Result;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
-    Cast, Distinct, Expr, Join, LogicalPlan, LogicalPlanBuilder, Subquery, Union, Values, cast,
+    Cast, Distinct, Expr, ExprSchemable, Join, LogicalPlan, LogicalPlanBuilder, Subquery, Union,
+    Values, cast,
 };
+use datafusion::logical_expr_common::type_coercion::binary::type_union_resolution;
 use datafusion::optimizer::analyzer::type_coercion::coerce_union_schema;
 
 use super::reals::{self, Side};
@@ -176,27 +178,65 @@ fn common(mut inputs: Vec<Arc<LogicalPlan>>) -> Result<Vec<Arc<LogicalPlan>>> {
     Ok(inputs)
 }
 
-/// Returns, for each column of VALUES, how decimals meet floating-point numbers; `None` if they do
-/// not.
-fn meetings(values: &Values) -> Vec<Option<Meeting>> {
+/// Returns, for each column of VALUES, the type that it gets because decimals meet floating-point
+/// numbers or number literals; `None` if they do not.
+fn meetings(values: &Values) -> Vec<Option<DataType>> {
     let columns = values.schema.fields().iter().enumerate();
     let columns = columns.map(|(column, field)| {
         if !field.data_type().is_decimal() {
             return None;
         }
-        let cells = values.values.iter().filter_map(|row| row.get(column));
-        let kinds = cells.map(|cell| Kind::of(uncast(cell, field.data_type()), &DFSchema::empty()));
+        let cells = || values.values.iter().filter_map(move |row| row.get(column));
+        let kinds = cells().map(|cell| kind_of_cell(cell, field.data_type()));
         let kinds: Vec<Kind> = kinds.collect();
-        Meeting::of(&kinds).filter(|meeting| *meeting == Meeting::Floats)
+        match Meeting::of(&kinds)? {
+            Meeting::Floats => Some(DataType::Float64),
+            Meeting::Decimals => {
+                let types = cells().zip(&kinds);
+                let types = types.filter_map(|(cell, kind)| type_of_cell(cell, field, kind));
+                widest(types)
+            }
+        }
     });
     columns.collect()
 }
 
+fn kind_of_cell(cell: &Expr, of_column: &DataType) -> Kind {
+    Kind::of(uncast(cell, of_column), &DFSchema::empty())
+}
+
+/// Returns the type that a cell of VALUES has by itself; `None` for NULL.
+fn type_of_cell(cell: &Expr, field: &Field, kind: &Kind) -> Option<DataType> {
+    match (kind, uncast(cell, field.data_type())) {
+        (Kind::Written(number), _) => Some(number.data_type()),
+        (_, Expr::Literal(value, _)) if value.is_null() => None,
+        (_, own) => own.get_type(&DFSchema::empty()).ok(),
+    }
+}
+
+/// Returns the decimal that has room for values of all these types; `None` if there is none.
+fn widest(types: impl Iterator<Item = DataType>) -> Option<DataType> {
+    let mut types = types.filter(|data_type| *data_type != DataType::Null);
+    let first = types.next()?;
+    let widest = types.try_fold(first, |widest, next| {
+        if widest == next {
+            return Some(widest);
+        }
+        type_union_resolution(&[widest, next])
+    });
+    widest.filter(DataType::is_decimal)
+}
+
 /// Returns a cell of VALUES without the cast to the column's type that was added when the statement
-/// was read.
+/// was read. A user's own cast to that type may be one of a text, which stays.
 fn uncast<'a>(cell: &'a Expr, data_type: &DataType) -> &'a Expr {
     match cell {
-        Expr::Cast(Cast { expr, field }) if field.data_type() == data_type => expr,
+        Expr::Cast(Cast { expr, field }) if field.data_type() == data_type => {
+            match expr.get_type(&DFSchema::empty()) {
+                Ok(own) if own.is_numeric() => expr,
+                _ => cell,
+            }
+        }
         cell => cell,
     }
 }
@@ -208,8 +248,8 @@ fn of_values(values: Values) -> Result<Values> {
     }
     let columns = values.schema.iter().zip(&meetings);
     let columns = columns.map(|((relation, field), meeting)| match meeting {
-        Some(_) => {
-            let field = field.as_ref().clone().with_data_type(DataType::Float64);
+        Some(data_type) => {
+            let field = field.as_ref().clone().with_data_type(data_type.clone());
             (relation.cloned(), Arc::new(field))
         }
         None => (relation.cloned(), Arc::clone(field)),
@@ -219,7 +259,7 @@ fn of_values(values: Values) -> Result<Values> {
     let rows = values.values.into_iter().map(|row| {
         let cells = row.into_iter().zip(&meetings).zip(values.schema.fields());
         let cells = cells.map(|((cell, meeting), field)| match meeting {
-            Some(_) => cast(uncast(&cell, field.data_type()).clone(), DataType::Float64),
+            Some(data_type) => cell_of_type(&cell, field.data_type(), data_type),
             None => cell,
         });
         cells.collect()
@@ -228,6 +268,18 @@ fn of_values(values: Values) -> Result<Values> {
         values: rows.collect(),
         schema: Arc::new(schema),
     })
+}
+
+/// Returns a cell of VALUES as a value of a type that its column gets.
+fn cell_of_type(cell: &Expr, of_column: &DataType, data_type: &DataType) -> Expr {
+    let own = match kind_of_cell(cell, of_column) {
+        Kind::Written(number) if data_type.is_decimal() => Expr::Literal(number, None),
+        _ => uncast(cell, of_column).clone(),
+    };
+    match own.get_type(&DFSchema::empty()) {
+        Ok(of) if of == *data_type => own,
+        _ => cast(own, data_type.clone()),
+    }
 }
 
 /// Gives both sides of `expr IN (subquery)` one type: changes `expr`, and returns the new subquery.

@@ -42,6 +42,7 @@ use datafusion::logical_expr::{
 use datafusion::optimizer::AnalyzerRule;
 
 use self::origin::HiddenNames;
+pub use self::origin::is_hidden_order;
 use crate::expressions::has_operator;
 
 /// Aggregate functions whose result depends on the order of rows. The aggregates of JSON gather

@@ -32,8 +32,19 @@ pub(super) struct HiddenNames(usize);
 impl HiddenNames {
     fn next(&mut self) -> String {
         self.0 += 1;
-        format!("__order_{}", self.0)
+        format!("{HIDDEN}{}", self.0)
     }
+}
+
+/// What the names of hidden columns begin with.
+const HIDDEN: &str = "__order_";
+
+/// Returns whether a column only carries the order of its rows, by its name.
+pub fn is_hidden_order(name: &str) -> bool {
+    let number = name.strip_prefix(HIDDEN);
+    number.is_some_and(|number| {
+        !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit())
+    })
 }
 
 /// Returns the plan with the keys of its order; `None` if no order is known.

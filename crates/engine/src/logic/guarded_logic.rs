@@ -247,16 +247,22 @@ fn is_repeatable(expr: &Expr) -> Result<bool> {
     Ok(!is_not && !expr.is_volatile())
 }
 
-/// Returns whether an expression is planned by where it is.
+/// Returns whether an expression is planned by where it is: the engine groups the rows of a scalar
+/// subquery by the columns that equal outer ones.
 fn is_bound(expr: &Expr) -> bool {
-    matches!(
-        expr,
+    let has_columns = |expr: &Expr| !expr.column_refs().is_empty();
+    let is_outer = |expr: &Expr| expr.contains_outer() && !has_columns(expr);
+    match expr {
         Expr::Exists(_)
-            | Expr::InSubquery(_)
-            | Expr::OuterReferenceColumn(..)
-            | Expr::ScalarSubquery(_)
-            | Expr::SetComparison(_)
-    )
+        | Expr::InSubquery(_)
+        | Expr::ScalarSubquery(_)
+        | Expr::SetComparison(_) => true,
+        Expr::BinaryExpr(BinaryExpr { left, op, right }) => {
+            *op == Operator::Eq
+                && (is_outer(left) && has_columns(right) || is_outer(right) && has_columns(left))
+        }
+        _ => false,
+    }
 }
 
 fn one_by_one(operands: Vec<Expr>, op: Operator, whole: Expr) -> Expr {

@@ -4,26 +4,15 @@
 //! prices have two digits after the point. PostgreSQL reads it as a `numeric` of any length. An
 //! analyzer rule that runs before type coercion replaces the text by the number. A parameter that a
 //! client sends as text is cast before, while its statement is prepared.
-//!
-//! The same applies to a number with more digits than a floating-point number distinguishes,
-//! `12345678901234567.89`: next to a decimal, it is that decimal. The parser passes its text on in
-//! a call of [`LONG_NUMBER`].
-
-use std::sync::Arc;
 
 use arrow::datatypes::DataType;
 use datafusion::common::tree_node::Transformed;
 use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::config::ConfigOptions;
 use datafusion::error::Result;
-use datafusion::execution::{FunctionRegistry, SessionState};
 use datafusion::logical_expr::expr::InList;
-use datafusion::logical_expr::{
-    Between, BinaryExpr, Case, Cast, ColumnarValue, Expr, ExprSchemable, LogicalPlan,
-    ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
-};
+use datafusion::logical_expr::{Between, BinaryExpr, Case, Cast, Expr, ExprSchemable, LogicalPlan};
 use datafusion::optimizer::AnalyzerRule;
-use lakegate_error::Error;
 
 use crate::expressions;
 
@@ -50,11 +39,7 @@ fn compared(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
             mut left,
             op,
             mut right,
-        }) if op.supports_propagation()
-            || [&left, &right]
-                .iter()
-                .any(|side| long_number(side).is_some()) =>
-        {
+        }) if op.supports_propagation() => {
             let changed = numbers([left.as_mut(), right.as_mut()], schema);
             Transformed::new_transformed(
                 Expr::BinaryExpr(BinaryExpr::new(left, op, right)),
@@ -121,8 +106,7 @@ fn numbers<'a>(operands: impl IntoIterator<Item = &'a mut Expr>, schema: &DFSche
     changed
 }
 
-/// Returns the text of a literal, of a parameter that is text, or of a number that is written with
-/// many digits.
+/// Returns the text of a literal, or of a parameter that is text.
 fn text_of(expr: &Expr) -> Option<&str> {
     match expr {
         Expr::Literal(value, _) => value.try_as_str().flatten(),
@@ -130,72 +114,7 @@ fn text_of(expr: &Expr) -> Option<&str> {
             Expr::Literal(value, _) => value.try_as_str().flatten(),
             _ => None,
         },
-        expr => long_number(expr),
-    }
-}
-
-/// Name of the function that holds the text of a number with more digits than a float
-/// distinguishes, until it is known what it is combined with. By itself it returns a float.
-pub const LONG_NUMBER: &str = "long_number";
-
-/// Returns the text of a call of [`LONG_NUMBER`]; `None` for other expressions.
-pub(crate) fn long_number(expr: &Expr) -> Option<&str> {
-    let Expr::ScalarFunction(call) = expr else {
-        return None;
-    };
-    call.func.inner().downcast_ref::<LongNumber>()?;
-    match call.args.as_slice() {
-        [Expr::Literal(value, _)] => value.try_as_str().flatten(),
         _ => None,
-    }
-}
-
-/// Registers [`LONG_NUMBER`].
-///
-/// # Errors
-///
-/// Returns an error if the session cannot register the function.
-pub(crate) fn register(state: &mut SessionState) -> Result<()> {
-    let function = LongNumber {
-        signature: Signature::exact(vec![DataType::Utf8], Volatility::Immutable),
-    };
-    state.register_udf(Arc::new(ScalarUDF::new_from_impl(function)))?;
-    Ok(())
-}
-
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct LongNumber {
-    signature: Signature,
-}
-
-impl ScalarUDFImpl for LongNumber {
-    fn name(&self) -> &str {
-        LONG_NUMBER
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(DataType::Float64)
-    }
-
-    fn is_strict(&self) -> bool {
-        true
-    }
-
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let values = ColumnarValue::values_to_arrays(&args.args)?;
-        let text = values
-            .first()
-            .map(|texts| ScalarValue::try_from_array(texts, 0));
-        let text = text.transpose()?.unwrap_or(ScalarValue::Null);
-        let number = text.try_as_str().flatten().map(str::parse::<f64>);
-        let number = number
-            .transpose()
-            .map_err(|e| Error::invalid(e.to_string()))?;
-        Ok(ColumnarValue::Scalar(ScalarValue::Float64(number)))
     }
 }
 

@@ -16,12 +16,14 @@ mod projections;
 mod pushdown;
 mod repeated;
 mod restated;
+mod rounds;
 mod rules;
 mod sieve;
 mod sorting;
 mod statistics;
 mod topk;
 mod unions;
+mod whole_conditions;
 mod windows;
 mod written_order;
 
@@ -34,6 +36,7 @@ use datafusion::optimizer::optimizer::Optimizer;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 pub(crate) use dependencies::{IndependentRelations, PlainColumns, with_plain_columns};
+pub(crate) use rounds::with_nullable_rounds;
 
 use self::rules::{
     GuardedLogical, GuardedPhysical, Logical, LogicalGuard, Operator, Physical, PhysicalGuard,

@@ -23,8 +23,10 @@ use datafusion::physical_plan::filter::{FilterExec, FilterExecBuilder};
 use datafusion::physical_plan::projection::ProjectionExec;
 
 use super::rules::Operator;
+use super::whole_conditions;
 
-/// Runs the rule over filters that drop no columns.
+/// Runs the rule over filters that drop no columns, and leaves what a CASE guards in the conditions of
+/// joins.
 ///
 /// # Errors
 ///
@@ -46,7 +48,7 @@ pub(super) fn guard(
             node.replace_children(vec![input], options)?,
         ))
     });
-    rule.optimize(plan.data()?, config)
+    whole_conditions::within(plan.data()?, |plan| rule.optimize(plan, config))
 }
 
 /// Splits a filter that drops columns into a projection over a filter.

@@ -84,8 +84,9 @@ pub(super) struct IntervalSum {
     parts: Parts,
     /// Whether the result is the sum divided by the number of values.
     is_average: bool,
-    /// For `sum(DISTINCT x)`: the values, and how often each occurs in a window's frame.
-    distinct: Option<HashMap<IntervalMonthDayNano, u64>>,
+    /// For `sum(DISTINCT x)`: a value of each length in nanoseconds, and how often there are values
+    /// of the length in a window's frame.
+    distinct: Option<HashMap<i128, (IntervalMonthDayNano, u64)>>,
 }
 
 impl IntervalSum {
@@ -108,7 +109,7 @@ impl IntervalSum {
         let is_new = match &mut self.distinct {
             None => true,
             Some(values) => {
-                let times = values.entry(value).or_default();
+                let (_, times) = values.entry(length(value)).or_insert((value, 0));
                 *times += 1;
                 *times == 1
             }
@@ -119,20 +120,29 @@ impl IntervalSum {
     }
 
     fn take(&mut self, value: IntervalMonthDayNano) {
-        let is_last = match &mut self.distinct {
-            None => true,
-            Some(values) => match values.get_mut(&value) {
-                Some(times) if *times > 1 => {
+        let last = match &mut self.distinct {
+            None => Some(value),
+            Some(values) => match values.get_mut(&length(value)) {
+                Some((_, times)) if *times > 1 => {
                     *times -= 1;
-                    false
+                    None
                 }
-                _ => values.remove(&value).is_some(),
+                // The value that was added may be another one of this length.
+                _ => values.remove(&length(value)).map(|(first, _)| first),
             },
         };
-        if is_last {
-            self.parts.add(value, -1);
+        if let Some(last) = last {
+            self.parts.add(last, -1);
         }
     }
+}
+
+/// Returns the length of an interval in nanoseconds, by which intervals are equal: a month has 30
+/// days of 24 hours.
+fn length(value: IntervalMonthDayNano) -> i128 {
+    const DAY: i128 = 86_400_000_000_000;
+    let days = i128::from(value.months) * 30 + i128::from(value.days);
+    days * DAY + i128::from(value.nanoseconds)
 }
 
 impl Accumulator for IntervalSum {
@@ -174,7 +184,8 @@ impl Accumulator for IntervalSum {
 
     fn state(&mut self) -> Result<Vec<ScalarValue>> {
         if let Some(values) = &self.distinct {
-            let values: IntervalMonthDayNanoArray = values.keys().copied().map(Some).collect();
+            let values = values.values().map(|(value, _)| Some(*value));
+            let values: IntervalMonthDayNanoArray = values.collect();
             let list = SingleRowListArrayBuilder::new(Arc::new(values)).build_list_scalar();
             return Ok(vec![list]);
         }
@@ -202,6 +213,6 @@ impl Accumulator for IntervalSum {
 
     fn size(&self) -> usize {
         let values = self.distinct.as_ref().map_or(0, HashMap::capacity);
-        size_of_val(self) + values * size_of::<(IntervalMonthDayNano, u64)>()
+        size_of_val(self) + values * size_of::<(i128, IntervalMonthDayNano, u64)>()
     }
 }

@@ -1,5 +1,6 @@
 //! EXPLAIN: the plan, and how much of each table is read.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -314,7 +315,7 @@ fn as_postgres(
         .filter_map(|(name, time)| Some((name, time?)))
         .collect();
     if options.format == Format::Json {
-        let scans: Vec<String> = snapshot.tables.iter().map(scan).collect();
+        let scans = scans_of(snapshot);
         return vec![postgres_plan::json(&plan, shown, &times, &scans)];
     }
     let mut lines = postgres_plan::text(&plan, shown);
@@ -426,28 +427,42 @@ async fn analyze_plan(
         .await
 }
 
-/// Returns one line per scan:
-/// `curated.orders: partitions: 31 of 366, files: 31 of 31, bytes: 1234567, list requests: 1`.
+/// Returns what is read for a plan, below a heading.
 fn scans(snapshot: &SnapshotPlan) -> Vec<String> {
-    if snapshot.tables.is_empty() {
-        return Vec::new();
+    let scans = scans_of(snapshot);
+    if scans.is_empty() {
+        return scans;
     }
-    let mut lines = vec!["Scans:".to_owned()];
-    lines.extend(
-        snapshot
-            .tables
-            .iter()
-            .map(|table| format!("  {}", scan(table))),
-    );
-    lines
+    let lines = scans.into_iter().map(|scan| format!("  {scan}"));
+    std::iter::once("Scans:".to_owned()).chain(lines).collect()
 }
 
+/// Returns what is read of each table. What a view reads is told together: its reader may not know how
+/// many tables that are.
+fn scans_of(snapshot: &SnapshotPlan) -> Vec<String> {
+    let mut views: BTreeMap<&str, u64> = BTreeMap::new();
+    for table in &snapshot.tables {
+        if let Some(view) = table.table.sealed_view() {
+            *views.entry(view).or_default() += table.snapshot.opened().bytes;
+        }
+    }
+    let tables = snapshot.tables.iter();
+    tables
+        .filter_map(|table| match table.table.sealed_view() {
+            Some(view) => {
+                let bytes = views.remove(view)?;
+                Some(format!("view {view}: bytes: {bytes}"))
+            }
+            None => Some(scan(table)),
+        })
+        .collect()
+}
+
+/// Returns a line such as
+/// `curated.orders: partitions: 31 of 366, files: 31 of 31, bytes: 1234567, list requests: 1`.
 fn scan(scanned: &SnapshotTable) -> String {
     let snapshot = &scanned.snapshot;
     let opened = snapshot.opened();
-    if let Some(view) = scanned.table.sealed_view() {
-        return format!("view {view}: bytes: {}", opened.bytes);
-    }
     format!(
         "{}: partitions: {} of {}, files: {} of {}, bytes: {}, list requests: {}",
         scanned.table.name(),

@@ -44,9 +44,7 @@ fn name_output(query: &mut Query, column: &str) -> bool {
     let mut items = select.projection.iter_mut().enumerate();
     let named = items.find(|(_, item)| match item {
         SelectItem::ExprWithAlias { alias, .. } => folded(alias) == column,
-        SelectItem::UnnamedExpr(Expr::Subquery(query)) => {
-            name_of(query).is_some_and(|name| name == column)
-        }
+        SelectItem::UnnamedExpr(expr) => subquery_name(expr).is_some_and(|name| name == column),
         _ => false,
     });
     let Some((position, item)) = named else {
@@ -75,10 +73,22 @@ fn name_output(query: &mut Query, column: &str) -> bool {
     true
 }
 
-/// Returns the name of a scalar subquery's column, if it is a plain column or has an alias.
-fn name_of(query: &Query) -> Option<String> {
-    let SetExpr::Select(select) = query.body.as_ref() else {
-        return None;
+/// Returns the name of a scalar subquery, which the engine gives a cast of it too: that of its
+/// column, if this is a plain column or has an alias. `None` for other expressions.
+fn subquery_name(expr: &Expr) -> Option<String> {
+    match expr {
+        Expr::Nested(inner) | Expr::Cast { expr: inner, .. } => subquery_name(inner),
+        Expr::Subquery(query) => name_of(&query.body),
+        _ => None,
+    }
+}
+
+fn name_of(body: &SetExpr) -> Option<String> {
+    let select = match body {
+        SetExpr::Select(select) => select,
+        SetExpr::SetOperation { left, .. } => return name_of(left),
+        SetExpr::Query(query) => return name_of(&query.body),
+        _ => return None,
     };
     match select.projection.as_slice() {
         [SelectItem::ExprWithAlias { alias, .. }] => Some(folded(alias)),
@@ -404,6 +414,26 @@ mod tests {
              TRIM(a), btrim(a) AS \"btrim(a)\u{2063}:7\", \
              count(*), COUNT(1) AS \"count(1)\u{2063}:9\" FROM t"
         );
+    }
+
+    #[test]
+    fn subqueries_that_have_the_name_of_a_column_get_another() {
+        let renamed = |sql: &str| {
+            let mut statement = Parser::parse_sql(&PostgreSqlDialect {}, sql)
+                .unwrap()
+                .remove(0);
+            name_outputs(&mut statement, "a").then(|| statement.to_string())
+        };
+        for subquery in [
+            "(SELECT u.a FROM u)",
+            "(SELECT a FROM u UNION SELECT b FROM v)",
+            "((SELECT b AS a FROM u))::TEXT",
+        ] {
+            let expected = format!("SELECT t.a, {subquery} AS \"a\u{2063}:1\" FROM t");
+            let sql = format!("SELECT t.a, {subquery} FROM t");
+            assert_eq!(renamed(&sql), Some(expected), "{sql}");
+        }
+        assert_eq!(renamed("SELECT t.a, (SELECT b FROM u) FROM t"), None);
     }
 
     #[test]

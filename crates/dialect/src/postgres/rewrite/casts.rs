@@ -4,7 +4,6 @@ use datafusion::sql::sqlparser::ast::{
     ArrayElemTypeDef, BinaryOperator, CastKind, CharacterLength, DataType, ExactNumberInfo, Expr,
     ObjectName, UnaryOperator, Value,
 };
-use lakegate_engine::LONG_NUMBER;
 use lakegate_engine::time::PRECISION_FUNCTION;
 use lakegate_error::{Code, Error};
 
@@ -169,6 +168,19 @@ pub(super) fn literal_array(expr: &Expr) -> Result<Option<Vec<Expr>>, Error> {
     Ok(Some(items.collect()))
 }
 
+/// Returns the dimensions of an array that is written as one of arrays. `int[]` is the type of all of
+/// them.
+fn written_dimensions(expr: &Expr) -> usize {
+    match expr {
+        Expr::Array(array) => {
+            let items = array.elem.iter().map(written_dimensions);
+            1 + items.max().unwrap_or_default()
+        }
+        Expr::Nested(inner) | Expr::Cast { expr: inner, .. } => written_dimensions(inner),
+        _ => 0,
+    }
+}
+
 fn item(item: ArrayItem) -> Expr {
     match item {
         ArrayItem::Null => build::null(),
@@ -294,15 +306,6 @@ fn exactly(inner: &mut Expr, data_type: &DataType) {
 /// has.
 pub(super) fn number_text(expr: &Expr) -> Option<String> {
     match expr {
-        Expr::Function(function) if function.name.to_string() == LONG_NUMBER => {
-            match build::arguments(&function.args)?.as_slice() {
-                [Expr::Value(value)] => match &value.value {
-                    Value::SingleQuotedString(number) => Some(number.clone()),
-                    _ => None,
-                },
-                _ => None,
-            }
-        }
         Expr::Value(value) => match &value.value {
             Value::Number(number, _) if !number.contains(['e', 'E']) => Some(number.clone()),
             _ => None,
@@ -319,8 +322,8 @@ pub(super) fn number_text(expr: &Expr) -> Option<String> {
     }
 }
 
-/// Rewrites a literal with more digits than a float holds. A whole number becomes a decimal, as in
-/// PostgreSQL and Athena; any other becomes a decimal when it is combined with one.
+/// Rewrites a literal with more digits than a float holds to a decimal, as in PostgreSQL and Athena.
+/// A literal with an exponent, or with more digits than a decimal holds, stays a float.
 pub(super) fn long_number(expr: &mut Expr) {
     let Expr::Value(value) = expr else { return };
     let Value::Number(number, _) = &value.value else {
@@ -333,44 +336,20 @@ pub(super) fn long_number(expr: &mut Expr) {
     }
     let significant = format!("{whole}{fraction}");
     let significant = significant.trim_start_matches('0').len();
-    // Whole numbers of up to 64 bits are exact.
-    let is_exact = fraction.is_empty() && whole.parse::<u64>().is_ok();
+    // Whole numbers of 64 bits are exact, the least of which has the digits of 2^63.
+    let is_exact =
+        fraction.is_empty() && whole.parse::<u64>().is_ok_and(|number| number <= 1 << 63);
     if is_exact || significant <= FLOAT_DIGITS {
         return;
     }
-    if !fraction.is_empty() {
-        *expr = build::call(LONG_NUMBER, vec![build::text(number.clone())]);
-        return;
-    }
-    let Ok(precision @ ..=MAX_DIGITS) = u64::try_from(significant) else {
-        return;
-    };
-    *expr = Expr::Cast {
-        kind: CastKind::DoubleColon,
-        expr: Box::new(build::text(number.clone())),
-        data_type: DataType::Numeric(ExactNumberInfo::PrecisionAndScale(precision, 0)),
-        array: false,
-        format: None,
-    };
-}
-
-/// Moves the minus sign before such a number into the literal, and puts an interval after one in
-/// parentheses.
-pub(super) fn negated(expr: &mut Expr) {
-    let Expr::UnaryOp { expr: inner, .. } = expr else {
+    let precision = significant.max(fraction.len());
+    let (Ok(precision @ ..=MAX_DIGITS), Ok(scale)) =
+        (u64::try_from(precision), i64::try_from(fraction.len()))
+    else {
         return;
     };
-    // The engine's planner would negate the first of the literal's numbers only.
-    if matches!(inner.as_ref(), Expr::Interval(_)) {
-        let interval = build::taken(inner);
-        **inner = Expr::Nested(Box::new(interval));
-        return;
-    }
-    if matches!(inner.as_ref(), Expr::Function(_))
-        && let Some(number) = number_text(expr)
-    {
-        *expr = build::call(LONG_NUMBER, vec![build::text(number)]);
-    }
+    let size = ExactNumberInfo::PrecisionAndScale(precision, scale);
+    *expr = build::cast(build::text(number.clone()), DataType::Numeric(size));
 }
 
 /// Returns the replacement of a literal whose value depends on the day, such as `date 'today'`;
@@ -473,6 +452,7 @@ pub(super) fn rewrite(expr: &mut Expr) -> Result<(), Error> {
                 }
                 **inner = build::array(vec![]);
             }
+            let dimensions = dimensions.max(written_dimensions(inner));
             let array =
                 |item| DataType::Array(ArrayElemTypeDef::SquareBracket(Box::new(item), None));
             *data_type = (0..dimensions).fold(element, |item, _| array(item));

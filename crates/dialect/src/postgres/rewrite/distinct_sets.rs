@@ -1,4 +1,5 @@
-//! `DISTINCT ON` beside set-returning functions: the engine plans these in a list without it only.
+//! `DISTINCT ON` beside set-returning functions and subqueries: the engine plans these in a list
+//! without it only.
 //!
 //! ```text
 //! SELECT DISTINCT ON (x) x, unnest(a) FROM t ORDER BY x, y
@@ -9,7 +10,8 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Distinct, Expr, Ident, OrderByKind, Query, SelectItem, SetExpr, Statement, Value, VisitorMut,
+    Distinct, Expr, FunctionArguments, Ident, OrderByKind, Query, SelectItem, SetExpr, Statement,
+    Value, VisitorMut,
 };
 use lakegate_error::Error;
 use lakegate_sql::walk::{walk_mut, walk_own_expressions};
@@ -109,10 +111,15 @@ fn rewrite_query(query: &mut Query) -> Result<(), Error> {
         return Ok(());
     };
     let in_list = |item: &SelectItem| match item {
-        SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => has_set(expr),
+        SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => has_one(expr),
         _ => false,
     };
-    if !on.iter().any(has_set) && !select.projection.iter().any(in_list) {
+    let sorts = query.order_by.as_ref().map(|order| &order.kind);
+    let in_keys = match sorts {
+        Some(OrderByKind::Expressions(keys)) => keys.iter().any(|key| has_one(&key.expr)),
+        _ => false,
+    };
+    if !on.iter().any(has_one) && !select.projection.iter().any(in_list) && !in_keys {
         return Ok(());
     }
     let items = select.projection.iter().map(|item| match item {
@@ -159,11 +166,13 @@ fn rewrite_query(query: &mut Query) -> Result<(), Error> {
     Ok(())
 }
 
-/// Returns whether an expression calls a set-returning function.
-fn has_set(expr: &Expr) -> bool {
+/// Returns whether an expression calls a set-returning function, or has a subquery.
+fn has_one(expr: &Expr) -> bool {
     let found = walk_own_expressions(expr, |part| match part {
+        Expr::Subquery(_) | Expr::Exists { .. } | Expr::InSubquery { .. } => ControlFlow::Break(()),
         Expr::Function(function)
-            if last_part(&function.name).is_some_and(|name| SETS.contains(&name.as_str())) =>
+            if matches!(function.args, FunctionArguments::Subquery(_))
+                || last_part(&function.name).is_some_and(|name| SETS.contains(&name.as_str())) =>
         {
             ControlFlow::Break(())
         }
@@ -197,12 +206,19 @@ mod tests {
                 "SELECT DISTINCT ON (1) unnest(a) + 1 AS n FROM t ORDER BY n",
                 r#"SELECT DISTINCT ON ("c1") "c1" AS "n" FROM (SELECT unnest(a) + 1 FROM t) AS "__sets" ("c1") ORDER BY "c1""#,
             ),
+            (
+                "SELECT DISTINCT ON ((SELECT t.a)) x FROM t ORDER BY (SELECT t.a), x",
+                r#"SELECT DISTINCT ON ("c2") "c1" AS "x" FROM (SELECT x, (SELECT t.a) FROM t) AS "__sets" ("c1", "c2") ORDER BY "c2", "c1""#,
+            ),
+            (
+                "SELECT DISTINCT ON (a) a FROM t ORDER BY a, EXISTS (SELECT t.b)",
+                r#"SELECT DISTINCT ON ("c1") "c1" AS "a" FROM (SELECT a, EXISTS (SELECT t.b) FROM t) AS "__sets" ("c1", "c2") ORDER BY "c1", "c2""#,
+            ),
         ] {
             assert_eq!(rewritten(sql), expected);
         }
         for same in [
             "SELECT DISTINCT ON (x) x, y FROM t ORDER BY x",
-            "SELECT DISTINCT ON (x) x, (SELECT unnest(a)) FROM t",
             "SELECT DISTINCT unnest(a) FROM t",
         ] {
             assert_eq!(rewritten(same), same);

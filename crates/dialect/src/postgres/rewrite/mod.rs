@@ -30,6 +30,7 @@
 //! x::timestamp(3)                          timestamp_to_precision(x::timestamp, 3)
 //! DISTINCT ON (1) x, y; GROUP BY (x, y)    DISTINCT ON (x) x, y; GROUP BY x, y
 //! DISTINCT ON (x) x, unnest(a)             see distinct_sets.rs
+//! DISTINCT ON (x, y) … ORDER BY y          DISTINCT ON (y, x) … ORDER BY y, x
 //! LIMIT '1'                                LIMIT 1
 //! VALUES ((SELECT 1), 2), (3, 4)           SELECT (SELECT 1), 2 UNION ALL SELECT 3, 4
 //! mod(x, y), sign(x)                       ((x) % (y)), signum(x)
@@ -42,8 +43,9 @@
 //! now()::time(3), '1e400'::float8          see number_casts.rs
 //! x::varchar(3), x::char                   left(x::text, 3), left(x::text, 1)
 //! 0.1 + 0.2                                0.3
+//! -(x - y)                                 NULL $negation (x - y); see negations.rs
 //! 0.1::decimal(38,20)                      '0.1'::decimal(38,20)
-//! 12345678901234567.89                     long_number('12345678901234567.89')
+//! 12345678901234567.89                     '12345678901234567.89'::numeric(19,2)
 //! 12345678901234567890123                  '12345678901234567890123'::numeric(23,0)
 //! ```
 
@@ -58,6 +60,7 @@ mod comparisons;
 mod conditions;
 mod copies;
 mod distinct_keys;
+mod distinct_on;
 mod distinct_sets;
 mod expressions;
 mod frames;
@@ -68,6 +71,7 @@ mod introspection;
 mod joined;
 mod json;
 mod named_casts;
+mod negations;
 mod number_casts;
 mod numbers;
 mod operands;
@@ -354,8 +358,9 @@ impl VisitorMut for Rewriter<'_> {
             if let Err(error) = untyped::set_operation(query) {
                 return ControlFlow::Break(error);
             }
-            if self.is_inside {
-                untyped::values(query);
+            match self.is_inside {
+                true => untyped::values(query),
+                false => untyped::values_of_set_operation(query),
             }
         }
         self.is_inside = true;

@@ -103,6 +103,11 @@ fn typed(expr: &Expr) -> Option<Expr> {
     ))
 }
 
+/// Returns whether an expression consists of literals and operators between them.
+pub(super) fn is_calculated(expr: &Expr) -> bool {
+    calculated(expr, MAX_DEPTH).is_some()
+}
+
 /// Returns the value of literals and operators between them, if it and those of all parts are
 /// decimals or of 32 bits. Quotients and remainders are those of integers.
 fn calculated(expr: &Expr, depth: usize) -> Option<Written> {

@@ -21,7 +21,7 @@ use lakegate_engine::{Names, apart, is_apart, shown};
 use lakegate_error::{Code, Error};
 
 use super::clauses::numbered as numbered_item;
-use super::{build, distinct_keys, folded, parts};
+use super::{build, distinct_keys, distinct_on, folded, parts};
 use crate::postgres::output_names::{item_name, output_names};
 
 /// Rewrites the keys of each query.
@@ -100,18 +100,7 @@ fn keys_of(query: &mut Query, in_list: bool) -> Result<(), Error> {
     };
     match query.body.as_mut() {
         SetExpr::Select(select) if matches!(select.distinct, Some(Distinct::On(_))) => {
-            // The engine requires the same expressions as in ON, so they are written out.
-            for key in keys.iter_mut() {
-                let column = match &key.expr {
-                    Expr::Identifier(_) => column_of(&key.expr, select)?,
-                    number => Some(number.clone()),
-                };
-                if let Some(item) =
-                    column.and_then(|column| numbered_item(&column, &select.projection))
-                {
-                    key.expr = item;
-                }
-            }
+            distinct_on::in_one_order(keys, select)?;
         }
         SetExpr::Select(select) => {
             for key in keys.iter_mut() {
@@ -171,7 +160,7 @@ pub(super) fn is_column(expr: &Expr) -> bool {
 }
 
 /// Returns the column of the list that a key refers to, if the engine would not find it.
-fn column_of(key: &Expr, select: &mut Select) -> Result<Option<Expr>, Error> {
+pub(super) fn column_of(key: &Expr, select: &mut Select) -> Result<Option<Expr>, Error> {
     if let Expr::Identifier(name) = key {
         let wanted = folded(name);
         let list = select.projection.iter().enumerate();

@@ -3,23 +3,27 @@
 //! ```text
 //! coalesce(day, '2024-01-01')        coalesce(day, typed_text('2024-01-01', day))
 //! CASE WHEN c THEN '0' ELSE n END    CASE WHEN c THEN typed_text('0', n) ELSE n END
-//!                                    likewise greatest, least, nullif, ARRAY[…]
+//!                                    likewise greatest, least, nullif, ARRAY[…], and what lag
+//!                                    and lead return without a row
 //! tags = '{}'                        tags = typed_text('{}', tags)
 //! VALUES (date '2024-01-01'), ('2024-01-02')
 //!                                    VALUES (date '2024-01-01'), (typed_text('2024-01-02', …))
 //! SELECT 10 UNION SELECT '9'         SELECT 10 UNION SELECT typed_text('9', 10)
 //! SELECT 10 UNION SELECT 'x'         refused
+//! greatest(day, moment, '2024-01-01 10:00')
+//!                                    greatest(day, moment, typed_text('…', day, moment))
+//! VALUES (x::uuid), (NULL), ('…')    VALUES (x::uuid), (NULL::uuid), ('…'::uuid)
 //! ```
 //!
-//! The second argument only tells the type, and is not evaluated.
+//! The further arguments only tell the type, and are not evaluated.
 
 use lakegate_engine::untyped_texts::{TYPED_TEXT, may_have_type};
 use lakegate_sql::walk::walk_expressions;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Query,
-    SelectItem, SetExpr, Value,
+    BinaryOperator, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
+    Query, SelectItem, SetExpr, Value,
 };
 
 use lakegate_error::{Code, Error};
@@ -29,8 +33,14 @@ use super::build;
 /// Functions whose arguments have one type.
 const OF_ONE_TYPE: [&str; 6] = ["coalesce", "greatest", "ifnull", "least", "nullif", "nvl"];
 
+/// Functions of a value of another row, with what they return without one.
+const OF_ROWS: [&str; 2] = ["lag", "lead"];
+
 /// The maximum number of expressions in a value that tells a type, since it is written again.
 const MAX_TELLING: usize = 16;
+
+/// The maximum number of values beside a literal that tell its type.
+const MAX_TYPES: usize = 4;
 
 /// Gives the text literals among values of one type a type.
 pub(super) fn rewrite(expr: &mut Expr) {
@@ -60,13 +70,36 @@ pub(super) fn rewrite(expr: &mut Expr) {
 /// Gives the text literals in columns of VALUES a type. Not for VALUES that are inserted, where
 /// each takes the type of the table's column.
 pub(super) fn values(query: &mut Query) {
-    let SetExpr::Values(values) = query.body.as_mut() else {
-        return;
-    };
-    let width = values.rows.first().map_or(0, |row| row.content.len());
-    for column in 0..width {
-        let rows = values.rows.iter_mut();
-        of_one_type(rows.filter_map(|row| row.content.get_mut(column)).collect());
+    values_in(&mut query.body);
+}
+
+/// Does the same for VALUES that are parts of a set operation, which none inserts as they are.
+pub(super) fn values_of_set_operation(query: &mut Query) {
+    if matches!(query.body.as_ref(), SetExpr::SetOperation { .. }) {
+        values_in(&mut query.body);
+    }
+}
+
+fn values_in(body: &mut SetExpr) {
+    let mut bodies = vec![body];
+    while let Some(body) = bodies.pop() {
+        match body {
+            SetExpr::SetOperation { left, right, .. } => {
+                bodies.push(left.as_mut());
+                bodies.push(right.as_mut());
+            }
+            SetExpr::Values(values) => {
+                let width = values.rows.first().map_or(0, |row| row.content.len());
+                for column in 0..width {
+                    let rows = values.rows.iter_mut();
+                    let cells = rows.filter_map(|row| row.content.get_mut(column));
+                    let mut cells: Vec<&mut Expr> = cells.collect();
+                    of_shown_type(&mut cells);
+                    of_one_type(cells);
+                }
+            }
+            _ => {}
+        }
     }
 }
 
@@ -171,10 +204,14 @@ fn of_function(function: &mut Function) {
     let FunctionArguments::List(list) = &mut function.args else {
         return;
     };
-    if !OF_ONE_TYPE.contains(&name.as_str()) {
+    let has_one_type = OF_ONE_TYPE.contains(&name.as_str());
+    if !has_one_type && !OF_ROWS.contains(&name.as_str()) {
         return;
     }
-    let values = list.args.iter_mut().filter_map(|arg| match arg {
+    let args = list.args.iter_mut().enumerate();
+    // The second argument of the others counts rows.
+    let args = args.filter(|(place, _)| has_one_type || *place != 1);
+    let values = args.filter_map(|(_, arg)| match arg {
         FunctionArg::Unnamed(FunctionArgExpr::Expr(value)) => Some(value),
         _ => None,
     });
@@ -185,18 +222,80 @@ fn of_one_type(values: Vec<&mut Expr>) {
     of_type(values, tells_type);
 }
 
-/// Gives the text literals among values the type of the first one that tells one.
+/// Gives the text literals among values the type of those that tell one.
 fn of_type(mut values: Vec<&mut Expr>, tells: fn(&Expr) -> bool) {
     if !values.iter().any(|value| is_untyped(value)) {
         return;
     }
-    let telling = values.iter().find(|value| tells(value));
-    let Some(telling) = telling.map(|value| (**value).clone()) else {
+    let telling = telling(&values, tells);
+    if telling.is_empty() {
         return;
-    };
+    }
     for value in values.iter_mut().filter(|value| is_untyped(value)) {
         let literal = build::taken(value);
-        **value = build::call(TYPED_TEXT, vec![literal, telling.clone()]);
+        let args = std::iter::once(literal).chain(telling.iter().cloned());
+        **value = build::call(TYPED_TEXT, args.collect());
+    }
+}
+
+/// Returns the values that tell a type, without those that clearly tell the same, and not more than
+/// a few.
+fn telling(values: &[&mut Expr], tells: fn(&Expr) -> bool) -> Vec<Expr> {
+    let mut found: Vec<Expr> = Vec::new();
+    for value in values.iter().map(|value| &**value) {
+        if found.len() < MAX_TYPES
+            && tells(value)
+            && !found.iter().any(|known| tells_the_same(known, value))
+        {
+            found.push(value.clone());
+        }
+    }
+    found
+}
+
+fn tells_the_same(one: &Expr, other: &Expr) -> bool {
+    match (one, other) {
+        (
+            Expr::Cast { data_type: one, .. },
+            Expr::Cast {
+                data_type: other, ..
+            },
+        ) => one == other,
+        (Expr::TypedString(one), Expr::TypedString(other)) => one.data_type == other.data_type,
+        (Expr::Value(one), Expr::Value(other)) => match (&one.value, &other.value) {
+            (Value::Number(one, _), Value::Number(other, _)) => is_whole(one) == is_whole(other),
+            _ => one == other,
+        },
+        _ => one == other,
+    }
+}
+
+fn is_whole(number: &str) -> bool {
+    number.bytes().all(|digit| digit.is_ascii_digit())
+}
+
+/// Gives the literals and NULLs in a column of VALUES the type of one that is cast to a type which is
+/// another one in disguise: the engine refuses such a column.
+fn of_shown_type(cells: &mut [&mut Expr]) {
+    let shown = cells.iter().find_map(|cell| match &**cell {
+        Expr::Cast { data_type, .. } => Some(data_type),
+        Expr::TypedString(typed) => Some(&typed.data_type),
+        _ => None,
+    });
+    let Some(shown @ (DataType::Uuid | DataType::JSON | DataType::JSONB)) = shown.cloned() else {
+        return;
+    };
+    for cell in cells {
+        let is_literal = match &**cell {
+            Expr::Value(value) => {
+                matches!(value.value, Value::Null | Value::SingleQuotedString(_))
+            }
+            _ => false,
+        };
+        if is_literal {
+            let literal = build::taken(cell);
+            **cell = build::cast(literal, shown.clone());
+        }
     }
 }
 
@@ -310,6 +409,10 @@ mod tests {
         for (sql, expected) in [
             ("coalesce(x, '1')", "coalesce(x, typed_text('1', x))"),
             (
+                "greatest('1', x, x, y, 2, 2.5, 3)",
+                "greatest(typed_text('1', x, y, 2, 2.5), x, x, y, 2, 2.5, 3)",
+            ),
+            (
                 "coalesce('1', NULL, 2)",
                 "coalesce(typed_text('1', 2), NULL, 2)",
             ),
@@ -320,6 +423,8 @@ mod tests {
             ("ARRAY[x, '{}']", "ARRAY[x, typed_text('{}', x)]"),
             ("x = '{}'", "x = typed_text('{}', x)"),
             ("x = '1'", "x = '1'"),
+            ("lag(x, 1, '1')", "lag(x, 1, typed_text('1', x))"),
+            ("lag(x, '1')", "lag(x, '1')"),
             // Nothing tells a type, or the text has none but its own.
             ("coalesce(NULL, '1')", "coalesce(NULL, '1')"),
             ("coalesce($1, '1')", "coalesce($1, '1')"),

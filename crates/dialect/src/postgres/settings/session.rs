@@ -38,6 +38,8 @@ pub struct ShownSetting {
     pub var_type: &'static str,
     /// `pg_settings.unit`.
     pub unit: Option<&'static str>,
+    /// The least and the greatest value of a setting that is a number, as in `pg_settings`.
+    pub range: Option<(String, String)>,
     /// The values of a setting that has only some.
     pub choices: Option<&'static [&'static str]>,
     /// Whether the setting cannot be changed.
@@ -196,6 +198,7 @@ impl Settings {
                 default: known.default,
                 var_type: known.kind.var_type(known.default),
                 unit: known.kind.unit(),
+                range: known.kind.number().map(|of| of.shown_range(known.name)),
                 choices: match known.kind {
                     Kind::OneOf(choices) => Some(choices),
                     _ => None,

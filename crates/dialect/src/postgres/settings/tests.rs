@@ -51,12 +51,20 @@ fn settings_without_a_use_are_known_once_and_accept_their_own_values() {
     let all = settings.all();
     let memory = all.iter().find(|one| one.name == "work_mem").unwrap();
     assert_eq!(memory.in_unit(&memory.value), "131072");
+    let bounds = memory.range.clone().unwrap();
+    assert_eq!(bounds, ("64".to_owned(), "2147483647".to_owned()));
+    settings.set("synchronous_commit", Some("false")).unwrap();
+    assert_eq!(settings.get("synchronous_commit").unwrap(), "off");
     settings.set("lc_time", Some("posix")).unwrap();
     assert_eq!(settings.get("lc_time").unwrap(), "POSIX");
     for (name, value) in [
         ("lc_time", "de_DE.UTF-8"),
         ("random_page_cost", "NaN"),
+        ("random_page_cost", "-1"),
+        ("extra_float_digits", "99"),
+        ("synchronous_commit", "maybe"),
         ("work_mem", "much"),
+        ("work_mem", "1kB"),
         ("password_encryption", "md5"),
         ("server_version_num", "1"),
         ("max_connections", "1"),

@@ -10,7 +10,8 @@
 //! - [`canonical`]: NaNs with a sign, and -0 in windows, CASE, `nullif`, IN lists and functions
 //!   over arrays;
 //! - [`joins`]: -0 in the filters that joins make of their keys;
-//! - [`checked`] and [`domains`]: operators and functions that fail, in PostgreSQL's sessions only.
+//! - [`checked`], [`domains`] and [`totals`]: operators and functions that fail, in PostgreSQL's
+//!   sessions only.
 
 mod canonical;
 mod checked;
@@ -18,6 +19,7 @@ mod domains;
 mod extremes;
 mod joins;
 mod places;
+mod totals;
 
 use std::cmp::Ordering;
 
@@ -28,6 +30,7 @@ use datafusion::error::Result;
 use datafusion::execution::SessionState;
 pub(crate) use domains::register_domains;
 pub(crate) use joins::CanonicalJoinKeys;
+pub(crate) use totals::register_totals;
 
 /// Registers these functions in place of the engine's.
 ///

@@ -35,7 +35,8 @@ use lakegate_lake::sight::Sight;
 
 use super::expressions::{name, sort_key, sql};
 use super::numbers::{
-    Cost, FILTER_PART, Ran, UNKNOWN_ITEMS, UNKNOWN_ROWS, began, measured, rows_of, width,
+    Cost, FILTER_PART, Ran, UNKNOWN_ITEMS, UNKNOWN_ROWS, began, measured, rows_of, shown_fields,
+    width,
 };
 use super::{Fact, Input, Node, Role};
 
@@ -493,8 +494,9 @@ fn relation_scan(kind: &'static str, relation: Option<&str>, cost: Cost) -> Node
 }
 
 fn columns(schema: &SchemaRef) -> Vec<String> {
-    let fields = schema.fields().iter();
-    fields.map(|field| name(field.name())).collect()
+    shown_fields(schema)
+        .map(|field| name(field.name()))
+        .collect()
 }
 
 fn bytes_of(files: &FileScanConfig) -> f64 {

@@ -4,10 +4,11 @@
 //! row and of an operator. A node costs at least as much as its inputs together, a LIMIT too. The
 //! estimates follow from statistics of granted columns only.
 
-use arrow::datatypes::{DataType, IntervalUnit, SchemaRef};
+use arrow::datatypes::{DataType, FieldRef, IntervalUnit, SchemaRef};
 use chrono::{DateTime, Utc};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::metrics::MetricValue;
+use lakegate_engine::is_hidden_order;
 
 const PAGE_BYTES: f64 = 8192.0;
 const PAGE_COST: f64 = 1.0;
@@ -122,8 +123,16 @@ fn total(inputs: &[Cost]) -> f64 {
 
 /// Returns the estimated bytes of a row.
 pub(super) fn width(schema: &SchemaRef) -> usize {
+    shown_fields(schema)
+        .map(|field| width_of(field.data_type()))
+        .sum()
+}
+
+/// Returns the columns of an operator but those that only carry the order of its rows: a view may
+/// sort by what it hides.
+pub(super) fn shown_fields(schema: &SchemaRef) -> impl Iterator<Item = &FieldRef> {
     let fields = schema.fields().iter();
-    fields.map(|field| width_of(field.data_type())).sum()
+    fields.filter(|field| !is_hidden_order(field.name()))
 }
 
 fn width_of(data_type: &DataType) -> usize {

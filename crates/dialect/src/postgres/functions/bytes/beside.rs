@@ -5,6 +5,9 @@
 //! b = '\x01', b || '\x01'         b = X'01', b || X'01'
 //! b IN ('\x01', 'a')              b IN (X'01', X'61')
 //! b BETWEEN '\x00' AND '\x02'     b BETWEEN X'00' AND X'02'
+//! CASE b WHEN '\x01' THEN …       CASE b WHEN X'01' THEN …
+//! '\x01' = ANY (ARRAY[b])         X'01' = ANY (ARRAY[b])
+//! ARRAY[b, NULL]                  ARRAY[b, CAST(NULL AS bytea)]
 //! b LIKE 'a%'                     $bytea_like(b, X'6125')
 //! concat(b, x), b || x            concat(CAST(b AS text), x), CAST(b AS text) || x
 //! string_agg(b, ',')              decode(string_agg(encode(b, 'hex'), '2c'), 'hex')
@@ -13,6 +16,7 @@
 //! Operators are planned so, since they give the result its type; the rest is an analyzer rule
 //! before type coercion, which would make texts of the bytes.
 
+use std::iter::once;
 use std::sync::{Arc, LazyLock};
 
 use arrow::datatypes::DataType;
@@ -23,10 +27,11 @@ use datafusion::error::Result;
 use datafusion::logical_expr::expr::{AggregateFunction, Alias, Between, InList, Like};
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
 use datafusion::logical_expr::{
-    Aggregate, Expr, ExprSchemable, LogicalPlan, Operator, Projection, ScalarUDF, cast, lit,
+    Aggregate, Case, Expr, ExprSchemable, LogicalPlan, Operator, Projection, ScalarUDF, cast, lit,
 };
 use datafusion::optimizer::AnalyzerRule;
 use datafusion::sql::sqlparser::ast::BinaryOperator;
+use lakegate_engine::quantified::{ALL, ANY};
 use lakegate_engine::{has_values, retyped};
 
 use super::forms::Form;
@@ -93,6 +98,24 @@ impl ExprPlanner for ByteOperators {
             beside(&mut right, &mut left, op == Op::StringConcat, schema)?;
         }
         Ok(PlannerResult::Original(RawBinaryExpr { op, left, right }))
+    }
+
+    /// Gives NULLs beside bytes their type, which the engine finds no common one for.
+    fn plan_array_literal(
+        &self,
+        items: Vec<Expr>,
+        schema: &DFSchema,
+    ) -> Result<PlannerResult<Vec<Expr>>> {
+        let bytes = items.iter().find(|item| is_of_bytes(item, schema));
+        let Some(of) = bytes.and_then(|item| item.get_type(schema).ok()) else {
+            return Ok(PlannerResult::Original(items));
+        };
+        let null = ScalarValue::try_from(&of)?;
+        let items = items.into_iter().map(|item| match item {
+            Expr::Literal(ScalarValue::Null, _) => Expr::Literal(null.clone(), None),
+            item => item,
+        });
+        Ok(PlannerResult::Original(items.collect()))
     }
 }
 
@@ -180,24 +203,50 @@ fn has_bytes(plan: &LogicalPlan) -> Result<bool> {
 
 fn rewritten(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     Ok(match expr {
-        Expr::InList(list) if is_of_bytes(&list.expr, schema) => {
+        Expr::InList(list) if are_bytes_among(once(&*list.expr).chain(&list.list), schema) => {
             let InList {
                 expr,
                 list,
                 negated,
             } = list;
+            let expr = Box::new(typed(*expr)?);
             let items = list.into_iter().map(typed).collect::<Result<Vec<Expr>>>()?;
             Transformed::yes(Expr::InList(InList::new(expr, items, negated)))
         }
-        Expr::Between(between) if is_of_bytes(&between.expr, schema) => {
+        Expr::Between(between)
+            if are_bytes_among([&*between.expr, &*between.low, &*between.high], schema) =>
+        {
             let Between {
                 expr,
                 negated,
                 low,
                 high,
             } = between;
+            let expr = Box::new(typed(*expr)?);
             let (low, high) = (Box::new(typed(*low)?), Box::new(typed(*high)?));
             Transformed::yes(Expr::Between(Between::new(expr, negated, low, high)))
+        }
+        Expr::Case(mut case) if compares_bytes(&case, schema) => {
+            if let Some(operand) = case.expr.take() {
+                case.expr = Some(Box::new(typed(*operand)?));
+            }
+            for (when, _) in &mut case.when_then_expr {
+                *when = Box::new(typed(std::mem::take(when.as_mut()))?);
+            }
+            Transformed::yes(Expr::Case(case))
+        }
+        Expr::ScalarFunction(mut call) if [ANY, ALL].contains(&call.func.name()) => {
+            let [_, value, array] = call.args.as_mut_slice() else {
+                return Ok(Transformed::no(Expr::ScalarFunction(call)));
+            };
+            let of_bytes = match array.get_type(schema) {
+                Ok(DataType::List(item)) => is_bytes(item.data_type()),
+                _ => false,
+            };
+            if of_bytes {
+                *value = typed(std::mem::take(value))?;
+            }
+            Transformed::new_transformed(Expr::ScalarFunction(call), of_bytes)
         }
         // What was a text when it was planned may be bytes now, such as `string_agg`.
         Expr::BinaryExpr(mut binary) if concerns(binary.op) => {
@@ -230,6 +279,18 @@ fn rewritten(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
         }
         other => Transformed::no(other),
     })
+}
+
+fn are_bytes_among<'a>(exprs: impl IntoIterator<Item = &'a Expr>, schema: &DFSchema) -> bool {
+    exprs.into_iter().any(|expr| is_of_bytes(expr, schema))
+}
+
+/// Returns whether a CASE compares its operand, and one of the compared values is bytes.
+fn compares_bytes(case: &Case, schema: &DFSchema) -> bool {
+    let whens = case.when_then_expr.iter().map(|(when, _)| when.as_ref());
+    case.expr
+        .as_deref()
+        .is_some_and(|operand| are_bytes_among(once(operand).chain(whens), schema))
 }
 
 fn concerns(op: Operator) -> bool {

@@ -43,6 +43,11 @@ pub(super) fn settings(input: &Input) -> Vec<ShownSetting> {
     input.session.settings.all()
 }
 
+fn bound(row: &ShownSetting, of: fn(&(String, String)) -> &String) -> Cell<'static> {
+    let range = row.range.as_ref();
+    range.map_or(Cell::Null, |range| Cell::text(of(range).clone()))
+}
+
 pub(super) fn pg_settings(row: &ShownSetting, column: &str) -> Value<'static> {
     let value = |value: &str| Cell::text(row.in_unit(value));
     Some(match column {
@@ -55,6 +60,8 @@ pub(super) fn pg_settings(row: &ShownSetting, column: &str) -> Value<'static> {
         "short_desc" => Cell::text(row.description),
         "context" => Cell::text(if row.is_constant { "internal" } else { "user" }),
         "vartype" => Cell::text(row.var_type),
+        "min_val" => bound(row, |(least, _)| least),
+        "max_val" => bound(row, |(_, greatest)| greatest),
         "enumvals" => row
             .choices
             .map_or(Cell::Null, |choices| Cell::texts(choices.iter().copied())),

@@ -1,0 +1,131 @@
+//! A UNION of `uuid`, `json` or `jsonb` with another type, which PostgreSQL refuses.
+//!
+//! To the engine, all of them are texts. It would announce the column as of the one type, and a client
+//! would read the values of the other type so. So such a column is a text:
+//!
+//! ```text
+//! SELECT x::uuid UNION ALL SELECT name FROM t     SELECT x::uuid::text UNION ALL …
+//! ```
+//!
+//! It is no error, because columns of tables that have UUIDs are texts. An analyzer rule of
+//! PostgreSQL's sessions that comes before all others.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field};
+use datafusion::common::tree_node::Transformed;
+use datafusion::common::{DFSchema, Result};
+use datafusion::config::ConfigOptions;
+use datafusion::logical_expr::expr::Cast;
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, Union};
+use datafusion::optimizer::AnalyzerRule;
+use lakegate_engine::untyped_texts::TYPED_TEXT;
+use lakegate_engine::{has_operator, retyped};
+
+use super::cell::PG_TYPE;
+
+/// Types whose values are texts of a form.
+const FORMS: [&str; 3] = ["uuid", "json", "jsonb"];
+
+/// Returns the rule to add.
+pub(crate) fn rule() -> Arc<dyn AnalyzerRule + Send + Sync> {
+    Arc::new(MixedUnions)
+}
+
+#[derive(Debug)]
+struct MixedUnions;
+
+impl AnalyzerRule for MixedUnions {
+    fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
+        let is_mixed = |node: &LogicalPlan| {
+            Ok(matches!(node, LogicalPlan::Union(union) if places(union).next().is_some()))
+        };
+        if !has_operator(&plan, is_mixed)? {
+            return Ok(plan);
+        }
+        let keep = |expr: Expr, _: &DFSchema| Ok(Transformed::no(expr));
+        retyped(plan, &keep, &|node: &LogicalPlan| match node {
+            LogicalPlan::Union(union) => as_texts(union),
+            _ => Ok(None),
+        })
+    }
+
+    fn name(&self) -> &str {
+        "mixed_unions"
+    }
+}
+
+/// Returns the places of columns that have such a type in some parts and another type in others.
+fn places(union: &Union) -> impl Iterator<Item = usize> + '_ {
+    let is_mixed = move |place: &usize| {
+        let mut known = None;
+        union.inputs.iter().any(|input| {
+            let Some(own) = type_of(input, *place) else {
+                return false;
+            };
+            *known.get_or_insert(own) != own
+        })
+    };
+    (0..union.schema.fields().len()).filter(is_mixed)
+}
+
+/// Returns the type that a column is shown as, which is `None` if it is none of these; `None` for a
+/// column that has the type of the other parts.
+fn type_of(input: &LogicalPlan, place: usize) -> Option<Option<&'static str>> {
+    let field = input.schema().fields().get(place)?;
+    let form = form(field);
+    let is_open = form.is_none() && (field.data_type().is_null() || is_untyped(input, place));
+    (!is_open).then_some(form)
+}
+
+fn form(field: &Field) -> Option<&'static str> {
+    let shown = field.metadata().get(PG_TYPE).map(String::as_str);
+    FORMS.into_iter().find(|form| shown == Some(*form))
+}
+
+/// Returns whether a column is a literal or a parameter, which has the type of the other parts.
+fn is_untyped(input: &LogicalPlan, place: usize) -> bool {
+    let LogicalPlan::Projection(list) = input else {
+        return false;
+    };
+    let mut expr = list.expr.get(place);
+    while let Some(Expr::Alias(alias)) = expr {
+        expr = Some(&alias.expr);
+    }
+    match expr {
+        Some(Expr::Literal(..) | Expr::Placeholder(_)) => true,
+        Some(Expr::ScalarFunction(call)) => call.func.name() == TYPED_TEXT,
+        _ => false,
+    }
+}
+
+/// Returns the union with these columns as texts; `None` if there are none.
+fn as_texts(union: &Union) -> Result<Option<LogicalPlan>> {
+    let places: Vec<usize> = places(union).collect();
+    if places.is_empty() {
+        return Ok(None);
+    }
+    let mut inputs = Vec::with_capacity(union.inputs.len());
+    for input in &union.inputs {
+        let columns = input.schema().iter().enumerate();
+        let columns = columns.map(|(place, (relation, field))| {
+            let own = Expr::from((relation, field));
+            match places.contains(&place) && form(field).is_some() {
+                true => as_text(own).alias_qualified(relation.cloned(), field.name()),
+                false => own,
+            }
+        });
+        let columns: Vec<Expr> = columns.collect();
+        let plan = LogicalPlanBuilder::from(LogicalPlan::clone(input)).project(columns)?;
+        inputs.push(Arc::new(plan.build()?));
+    }
+    let union = Union::try_new_with_loose_types(inputs)?;
+    Ok(Some(LogicalPlan::Union(union)))
+}
+
+/// Returns a value that is shown as a text. A cast to a type without a name would be shown as the
+/// value is.
+fn as_text(value: Expr) -> Expr {
+    let text = Field::new("text", DataType::Utf8, true);
+    Expr::Cast(Cast::new_from_field(Box::new(value), Arc::new(text)))
+}
