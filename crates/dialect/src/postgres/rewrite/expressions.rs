@@ -8,8 +8,8 @@ use lakegate_engine::Names;
 use lakegate_error::Error;
 
 use super::{
-    Rewriter, build, calls, casts, folded, functions, joined, negations, number_casts, parts,
-    similar, slices, times, windows,
+    Rewriter, build, calls, casts, folded, functions, negations, number_casts, parts, similar,
+    slices, times, windows,
 };
 
 /// The function of the operator `-` between positions in the log, which are texts here.
