@@ -10,10 +10,14 @@
 //! ```
 //!
 //! Such a plan is left unchanged. Delete this when the rule keeps column types.
+//!
+//! So is one with a DISTINCT over intervals: values are grouped by their parts, but `24:00:00` and
+//! `1 day` are one value.
 
+use arrow::datatypes::DataType;
 use datafusion::common::tree_node::Transformed;
 use datafusion::error::Result;
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::{Aggregate, Expr, ExprSchemable, LogicalPlan};
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 
 /// Accepts the rule's result only if it keeps the types of the columns.
@@ -26,8 +30,15 @@ pub(super) fn guard(
     plan: LogicalPlan,
     config: &dyn OptimizerConfig,
 ) -> Result<Transformed<LogicalPlan>> {
-    if !matches!(plan, LogicalPlan::Aggregate(_)) {
+    let LogicalPlan::Aggregate(aggregate) = &plan else {
         return rule.rewrite(plan, config);
+    };
+    if aggregate
+        .aggr_expr
+        .iter()
+        .any(|expr| is_of_intervals(expr, aggregate))
+    {
+        return Ok(Transformed::no(plan));
     }
     let rewritten = rule.rewrite(plan.clone(), config)?;
     let types = |plan: &LogicalPlan| -> Vec<_> {
@@ -38,4 +49,20 @@ pub(super) fn guard(
         true => Ok(rewritten),
         false => Ok(Transformed::no(plan)),
     }
+}
+
+/// Returns whether an aggregate is over distinct intervals.
+fn is_of_intervals(expr: &Expr, aggregate: &Aggregate) -> bool {
+    let mut expr = expr;
+    while let Expr::Alias(alias) = expr {
+        expr = &alias.expr;
+    }
+    let Expr::AggregateFunction(call) = expr else {
+        return false;
+    };
+    let is_interval = |argument: &Expr| {
+        let of = argument.get_type(aggregate.input.schema());
+        matches!(of, Ok(DataType::Interval(_)))
+    };
+    call.params.distinct && call.params.args.iter().any(is_interval)
 }

@@ -181,7 +181,7 @@ mod tests {
             ("2024-03-30 12:00", day, 1),
             ("2024-03-31 12:00", day, -1),
             ("2024-02-29 01:30", month, 1),
-            ("1900-01-01", month, -1),
+            ("1900-01-01 00:00", month, -1),
         ] {
             checked(text, by, sign).unwrap();
         }
@@ -190,7 +190,7 @@ mod tests {
             ("2024-03-30 01:30", day, 1),
             ("2024-04-01 00:30", day, -1),
             ("2024-10-26 00:30", day, 1),
-            ("294246-12-31", month, 1),
+            ("294246-12-31 00:00", month, 1),
         ] {
             let error = from_engine(checked(text, by, sign).unwrap_err());
             assert_eq!(error.code(), lakegate_error::Code::NotSupported, "{text}");

@@ -124,7 +124,7 @@ fn texts_within_nested_values_are_cut() {
     assert!(Fit::of(&"struct<a:int,b:map<string,date>>".parse().unwrap()).is_none());
     let mixed = fit("struct<a:int,b:varchar(2)>");
     assert_eq!(mixed, Fit::Inside(vec![None, Some(Fit::Varchar(2))]));
-    assert!(mixed.fitted(&lists).is_err());
+    assert!(fit("varchar(2)").fitted(&lists).is_err());
 }
 
 /// All texts of at most `most` letters.

@@ -110,10 +110,10 @@ impl ExprPlanner for ByteOperators {
         let Some(of) = bytes.and_then(|item| item.get_type(schema).ok()) else {
             return Ok(PlannerResult::Original(items));
         };
-        let null = ScalarValue::try_from(&of)?;
-        let items = items.into_iter().map(|item| match item {
-            Expr::Literal(ScalarValue::Null, _) => Expr::Literal(null.clone(), None),
-            item => item,
+        let is_null = |item: &Expr| matches!(item.get_type(schema), Ok(DataType::Null));
+        let items = items.into_iter().map(|item| match is_null(&item) {
+            true => cast(item, of.clone()),
+            false => item,
         });
         Ok(PlannerResult::Original(items.collect()))
     }
