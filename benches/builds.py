@@ -9,7 +9,9 @@ import json
 import os
 import shlex
 import shutil
+import signal
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -71,7 +73,11 @@ def started(build, lake, folder):
 
 @contextlib.contextmanager
 def servers(commands, lake):
-    """Runs a server for each command, and gives their names with the connection file and the process id of each."""
+    """Runs a server for each command, and gives their names with the connection file and the process id of each.
+
+    The servers are stopped and their lakes removed when the block ends, also by SIGTERM.
+    """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
     lake, builds, running = Path(lake).resolve(), [Build(command) for command in commands], {}
     with contextlib.ExitStack() as stack:
         # Beside the lake: hard links are for files of one file system.

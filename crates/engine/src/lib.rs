@@ -66,6 +66,7 @@ mod rounding;
 mod session_memory;
 mod set_operations;
 mod shared;
+mod shifted_sums;
 mod sideways;
 mod sorted_distinct;
 mod space;
@@ -297,6 +298,7 @@ impl Engine {
             .with_analyzer_rule(Arc::new(equal_keys::EqualKeys {
                 of_library: library.key_of,
             }))
+            .with_analyzer_rule(Arc::new(shifted_sums::ShiftedSums))
             .with_analyzer_rule(Arc::new(checked::CheckedIntegers))
             .with_analyzer_rule(Arc::new(xors::NullableXors))
             .with_analyzer_rule(Arc::new(decimals::DecimalLiterals))
