@@ -7,8 +7,7 @@
 //! DataFusion does so for integers of any size (`linear_aggregates.rs` of `datafusion-optimizer`,
 //! 55.2), where `x + 1` may be out of range and the sum is not. Here `x` and the constant have at
 //! most 32 bits each, and are added as 64 bits: `x + 1` is always in range. Of fewer than 2^32 rows,
-//! `s`, `1 * n` and what they add up to are in range too; of more, a part that is not is an error
-//! (22003).
+//! `s` and `1 * n` are in range too; of more, it is an error (22003) if one of them is not.
 //!
 //! An analyzer rule that runs after type coercion, which gives both operands their 64 bits, and
 //! before [`CheckedIntegers`](crate::checked::CheckedIntegers), which checks what is calculated
