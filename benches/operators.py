@@ -5,7 +5,8 @@
 
 Printed for each query: the milliseconds of the statement, the CPU time that it reports, and the shares of groups of operators
 in the sum of their own times over all partitions, in percent; then the operators that take most, with their milliseconds, rows
-and what they do. Medians of the runs, after one to warm up.
+and what they do. `row filters` are the conditions that scans decide while they read, such as those that joins give them; the rest
+of a scan is `scan`. Medians of the runs, after one to warm up.
 
 The times of operators are of a clock, not of CPUs: on a busy machine they contain waits of threads, and their sum is then above
 the CPU time. `covered` is that sum in percent of the CPU time; planning, and what no operator counts, is not in it.
@@ -23,9 +24,12 @@ import tpc_compare
 UNITS = {"ns": 1e-6, "µs": 1e-3, "ms": 1, "s": 1e3}
 TIME = r"=(\d+(?:\.\d+)?)(ns|µs|ms|s)\b"
 # The times of an operator that are its own: of the others, `elapsed_compute`.
-OWN = {"DataSourceExec": ["time_elapsed_processing"], "RepartitionExec": ["repartition_time"]}
+OWN = {"DataSourceExec": "time_elapsed_processing", "RepartitionExec": "repartition_time"}
+# A part of the scan's time.
+ROW_FILTERS = "row_pushdown_eval_time"
 GROUPS = {
     "scan": ["DataSourceExec"],
+    "row filters": [],
     "filter": ["FilterExec"],
     "project": ["ProjectionExec"],
     "join": ["HashJoinExec", "NestedLoopJoinExec", "CrossJoinExec", "SortMergeJoinExec"],
@@ -37,13 +41,17 @@ OTHER = "other"
 GROUP_OF = {operator: group for group, operators in GROUPS.items() for operator in operators}
 
 
+def time_of(metric, metrics):
+    """Returns milliseconds, 0 if the operator does not have the metric."""
+    found = re.search(rf"\b{metric}{TIME}", metrics)
+    return float(found[1]) * UNITS[found[2]] if found else 0.0
+
+
 class Operator:
     def __init__(self, name, what, metrics):
         self.name, self.what = name, what
-        self.ms = 0.0
-        for metric in OWN.get(name, ["elapsed_compute"]):
-            found = re.search(rf"\b{metric}{TIME}", metrics)
-            self.ms += float(found[1]) * UNITS[found[2]] if found else 0.0
+        self.ms = time_of(OWN.get(name, "elapsed_compute"), metrics)
+        self.row_filters = min(time_of(ROW_FILTERS, metrics), self.ms)
         rows = re.search(r"\boutput_rows=([\d.]+(?: [KMBT])?)", metrics)
         self.rows = rows[1].replace(" ", "") if rows else "?"
 
@@ -72,7 +80,11 @@ class Run:
         self.total = sum(operator.ms for operator in self.operators)
 
     def share(self, group):
-        own = sum(operator.ms for operator in self.operators if GROUP_OF.get(operator.name, OTHER) == group)
+        if group == "row filters":
+            own = sum(operator.row_filters for operator in self.operators)
+        else:
+            of_group = [operator for operator in self.operators if GROUP_OF.get(operator.name, OTHER) == group]
+            own = sum(operator.ms - operator.row_filters for operator in of_group)
         return 100 * own / self.total if self.total else 0.0
 
 

@@ -17,8 +17,9 @@ each query and engine: the median of the time in milliseconds until the client h
 process, and the largest peak of its resident memory in MiB during the query; for Lakegate the MB (10^6 bytes) that it counts as
 scanned. `ratio` is the median of the ratios of the times of one turn, of an engine to DuckDB, or without it to the first engine.
 
-Of all queries: the sums, the geometric means of the ratios, and the least and the greatest geometric mean of a turn, between
-which a difference is noise.
+Of all queries: the sums, the geometric means of the ratios, the least and the greatest geometric mean of a turn, between which
+a difference is noise, and the geometric mean of the ratios of CPU time, which varies less. Two `--build` that are the same show
+how much both vary.
 
 Result reuse is off. A client of Lakegate reads what the wire brings: psycopg makes Python values of it, Flight's client Arrow
 batches; the wheels make Arrow batches.
@@ -43,6 +44,7 @@ import clickbench  # noqa: E402
 import tpc_compare  # noqa: E402
 
 THREADS = 2
+STEP = 1 / os.sysconf("SC_CLK_TCK")
 SUITES = {**tpc_compare.SUITES, clickbench.SUITE: clickbench.QUERIES}
 
 
@@ -54,7 +56,7 @@ class Process:
 
     def cpu(self):
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return (int(fields[11]) + int(fields[12])) * STEP
 
     def forget_peak(self):
         Path(f"/proc/{self.pid}/clear_refs").write_text("5")
@@ -213,8 +215,9 @@ class Totals:
     def __init__(self, engines, reference):
         self.reference = reference
         self.sums = dict.fromkeys(engines, 0.0)
-        # Of each query, the ratios of its turns.
+        # Of each query, the ratios of its turns, and the ratio of its CPU times.
         self.ratios = {name: [] for name in engines if name != reference}
+        self.of_cpu = {name: [] for name in self.ratios}
 
     def take(self, figures):
         """Returns the ratio of each engine to the reference."""
@@ -225,6 +228,9 @@ class Totals:
         for name, ratios in self.ratios.items():
             turns = zip(figures[name].times, figures[self.reference].times, strict=True)
             ratios.append([ours / theirs for ours, theirs in turns])
+            # The kernel counts CPU time in steps.
+            ours, theirs = (max(statistics.median(figures[one].cpu), STEP) for one in (name, self.reference))
+            self.of_cpu[name].append(ours / theirs)
         return [f"{statistics.median(ratios[-1]):.2f}" for ratios in self.ratios.values()]
 
     def report(self, suite):
@@ -237,7 +243,7 @@ class Totals:
             turns = [geometric_mean(turn) for turn in zip(*ratios, strict=True)]
             print(
                 f"geometric mean of the ratios of {name} to {self.reference}: {mean:.3f}"
-                f" (turns {min(turns):.3f} to {max(turns):.3f})"
+                f" (turns {min(turns):.3f} to {max(turns):.3f}), of CPU time {geometric_mean(self.of_cpu[name]):.3f}"
             )
         print(flush=True)
 
