@@ -289,7 +289,7 @@ def measure(arguments, servers):
         print(edge + separator.join(head) + edge)
         if arguments.markdown:
             print("|" + "---|" * len(head))
-        for number in arguments.query or texts[suite]:
+        for number in [number for number in texts[suite] if number in (arguments.query or texts[suite])]:
             figures = measured(engines, suite, texts[suite][number], arguments.runs)
             cells = [cell for figure in figures.values() for cell in figure.cells()]
             row = [f"{suite} {number:02}", *cells, *totals.take(figures)]
@@ -307,7 +307,7 @@ def main():
     parser.add_argument("--pid", type=int, help="of the server")
     parser.add_argument("--build", action="append", help="a program to serve the lake, after variables of its environment")
     parser.add_argument("--suite", choices=SUITES, action="append", help="by default TPC-H and TPC-DS")
-    parser.add_argument("--query", type=int, action="append", help="only these numbers")
+    parser.add_argument("--query", type=int, action="append", help="only these numbers of each suite")
     parser.add_argument("--queries", help="ClickBench's postgresql/queries.sql")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--engines", help="by default postgres,flight,duckdb,datafusion; of builds, postgres")
