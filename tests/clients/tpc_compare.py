@@ -9,7 +9,8 @@ Both read the same Parquet files. What is compared, and how:
   (MIXED), as a sum of quotients sums what each was rounded by, or to one unit in the decimal's last place.
 - Order: the rows in order; rows that are out of place must be peers, that is, both engines must agree on the
   columns of ORDER BY at that place (as far as it names output columns).
-- LIMIT may cut through peers: such a query is run on both sides without LIMIT, and compared in full.
+- LIMIT and OFFSET may cut through peers: such a query is run on both sides without them, and compared in full. What
+  was cut out must be rows of the whole, as many as DuckDB has, and of the same places as far as ORDER BY says.
 
 The result: one line a query, a list of the queries that are empty on both sides, and failure unless exactly
 the queries of tests/tpc/known_failures.txt fail.
@@ -32,6 +33,7 @@ HERE = Path(__file__).resolve().parent
 QUERIES = HERE.parent / "tpc"
 KNOWN_FAILURES = QUERIES / "known_failures.txt"
 SUITES = {"tpch": 22, "tpcds": 99}
+LIMIT = re.compile(r"\s+LIMIT\s+\d+(?:\s+OFFSET\s+(\d+))?\s*$", re.IGNORECASE)
 
 
 def text_of(path):
@@ -45,9 +47,9 @@ def query_text(suite, number):
 
 
 def without_limit(sql):
-    """The query without its last LIMIT, and whether it had one."""
-    shorter = re.sub(r"\s+LIMIT\s+\d+\s*$", "", sql, flags=re.IGNORECASE)
-    return shorter, shorter != sql
+    """The query without its last LIMIT and OFFSET, and how many rows it skips, None if it has no LIMIT."""
+    found = LIMIT.search(sql)
+    return (sql, None) if found is None else (sql[: found.start()], int(found[1] or 0))
 
 
 def same(left, right):
@@ -88,17 +90,22 @@ def same_row(left, right):
 
 
 def sort_key(row):
-    """Coarse enough that values equal by tolerance mostly sort alike; `match` does not depend on it."""
-    key = []
+    """Coarse enough that values equal by tolerance mostly sort alike; `match` does not depend on it.
+
+    Whole numbers order what is alike otherwise, as numbers of many digits are.
+    """
+    key, whole = [], []
     for value in row:
         value = plain(value)
         if value is None:
             key.append((0, ""))
         elif isinstance(value, (int, float, Decimal)) and not isinstance(value, bool):
             key.append((1, f"{float(value):.4e}"))
+            if math.isfinite(value) and value == int(value):
+                whole.append(int(value))
         else:
             key.append((2, str(value).rstrip(" ")))
-    return tuple(key)
+    return tuple(key), tuple(whole)
 
 
 def match(left, right):
@@ -146,7 +153,7 @@ def order_by(sql, columns):
             at = word.end()
     if at is None:
         return []
-    tail = re.sub(r"\blimit\s+\d+\s*$", "", sql[at:], flags=re.IGNORECASE)
+    tail = LIMIT.sub("", sql[at:])
     places, depth, item, items = [], 0, "", []
     for character in tail:
         if character == "," and depth == 0:
@@ -189,25 +196,28 @@ def difference(sql, left_columns, left, right):
     return None
 
 
-def compare(left, right, suite, numbers, known, report=print):
-    """`left` and `right` run a query: (suite, sql) -> (column names, rows). Gives the number of wrong verdicts."""
+def compare(left, right, suite, numbers, known, report=print, text=query_text):
+    """`left` and `right` run a query: (suite, sql) -> (column names, rows). Gives the number of wrong verdicts.
+
+    `text` gives the query of a number: (suite, number) -> sql.
+    """
     wrong, empty = 0, []
     for number in numbers:
         name = f"{suite} q{number:02}"
-        sql = query_text(suite, number)
-        full, limited = without_limit(sql)
+        sql = text(suite, number)
+        full, skipped = without_limit(sql)
         started = time.monotonic()
         try:
             columns, ours = left(suite, sql)
             seconds = time.monotonic() - started
             theirs = right(suite, sql)[1]
             problem = difference(sql, columns, ours, theirs)
-            if problem and limited:
-                # Peers at the cut: the whole results decide, and what LIMIT left must be the head of the whole.
+            if problem and skipped is not None and len(ours) == len(theirs):
+                # Peers at the cut: the whole results decide, and what LIMIT left must be a part of the whole.
                 columns, whole = left(suite, full)
                 problem = difference(full, columns, whole, right(suite, full)[1])
-                if problem is None and match(ours, whole[: len(ours)]) and not is_head(sql, columns, ours, whole):
-                    problem = "LIMIT gives other rows than the head of the whole result"
+                if problem is None and not is_cut(sql, columns, ours, whole, skipped):
+                    problem = "LIMIT gives other rows than the whole result has there"
             if not theirs and not ours:
                 empty.append(name)
         except Exception as error:  # whatever a query does, the others are still compared
@@ -229,10 +239,19 @@ def compare(left, right, suite, numbers, known, report=print):
     return wrong
 
 
-def is_head(sql, columns, head, whole):
-    """Whether the rows of `head` agree with the first of `whole` on the columns of ORDER BY."""
+def is_cut(sql, columns, cut, whole, skipped):
+    """Whether `cut` has rows of `whole`, which agree with those behind the first `skipped` on the columns of ORDER BY."""
+    pool = {}
+    for row in whole:
+        pool.setdefault(sort_key(row), []).append(row)
+    for row in cut:
+        candidates = pool.get(sort_key(row), [])
+        place = next((i for i, candidate in enumerate(candidates) if same_row(row, candidate)), None)
+        if place is None:
+            return False
+        del candidates[place]
     places = order_by(sql, [name.lower() for name in columns])
-    return all(same(a[place], b[place]) for a, b in zip(head, whole) for place in places)
+    return all(same(a[place], b[place]) for a, b in zip(cut, whole[skipped:]) for place in places)
 
 
 def known_failures():
@@ -275,7 +294,7 @@ def postgres(connection_file):
     return run
 
 
-def duckdb(lake, of_arrow=False):
+def duckdb(lake, of_arrow=False, suites=tuple(SUITES)):
     """`of_arrow`: a query's rows are an Arrow table, and its columns are not named."""
     import duckdb as engine
 
@@ -285,7 +304,7 @@ def duckdb(lake, of_arrow=False):
     # NULLs come first in descending order, as in PostgreSQL.
     connection.execute("SET default_null_order = 'nulls_last_on_asc_first_on_desc'")
     connection.execute("SET threads = 2")
-    for suite in SUITES:
+    for suite in suites:
         folder = Path(lake) / suite
         if not folder.is_dir():
             continue

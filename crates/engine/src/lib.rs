@@ -43,6 +43,7 @@ mod runtime;
 mod scalars;
 mod set_operations;
 mod shared;
+mod shifted_sums;
 mod sideways;
 mod sorted_distinct;
 mod spilling_join;

@@ -21,7 +21,7 @@ use super::{
     CATALOG, EngineOptions, Library, Names, PlanSettings, arrays, barrier, bounded, byte_texts,
     common_types, dependent, equal_keys, extracts, frames, gathered, grouping_keys, hidden_values,
     input_order, joined_texts, nested, operand_types, optimize, plain_fallbacks, posix,
-    set_operations, sorted_distinct, stop, sum, time, untyped_columns, untyped_texts,
+    set_operations, shifted_sums, sorted_distinct, stop, sum, time, untyped_columns, untyped_texts,
     window_inputs,
 };
 
@@ -87,6 +87,7 @@ pub(super) fn base(
         .with_analyzer_rule(Arc::new(equal_keys::EqualKeys {
             of_library: library.key_of,
         }))
+        .with_analyzer_rule(Arc::new(shifted_sums::ShiftedSums))
         .with_analyzer_rule(Arc::new(checked::CheckedIntegers))
         .with_analyzer_rule(Arc::new(xors::NullableXors))
         .with_analyzer_rule(Arc::new(decimals::DecimalLiterals))

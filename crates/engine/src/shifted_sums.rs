@@ -1,0 +1,349 @@
+//! Several sums of one value and constants become one sum and one count.
+//!
+//! ```text
+//! sum(x), sum(x + 1), sum(x - 2)      s, s + 1 * n, s + -2 * n   of sum(x) AS s, count(x) AS n
+//! ```
+//!
+//! DataFusion does so for integers of any size (`linear_aggregates.rs` of `datafusion-optimizer`,
+//! 55.2), where `x + 1` may be out of range and the sum is not. Here `x` and the constant have at
+//! most 32 bits each, and are added as 64 bits: `x + 1` is always in range. Of fewer than 2^32 rows,
+//! `s` and `1 * n` are in range too; of more, it is an error (22003) if one of them is not.
+//!
+//! An analyzer rule that runs after type coercion, which gives both operands their 64 bits, and
+//! before [`CheckedIntegers`](crate::checked::CheckedIntegers), which checks what is calculated
+//! above the sum.
+
+use std::sync::Arc;
+
+use arrow::datatypes::DataType;
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::common::{Column, DFSchema, Result, ScalarValue};
+use datafusion::config::ConfigOptions;
+use datafusion::functions_aggregate::count::count_udaf;
+use datafusion::logical_expr::expr::{AggregateFunction, AggregateFunctionParams};
+use datafusion::logical_expr::{
+    Aggregate, AggregateUDF, BinaryExpr, Cast, Expr, ExprSchemable, LogicalPlan,
+    LogicalPlanBuilder, Operator,
+};
+use datafusion::optimizer::AnalyzerRule;
+
+use crate::expressions::has_operator;
+
+/// How many sums of one value become a sum and a count.
+const ENOUGH: usize = 3;
+
+/// How the names of the columns of sums and counts begin.
+const SUM: &str = "__sum_of_shifted_";
+const COUNT: &str = "__count_of_shifted_";
+
+/// The analyzer rule.
+#[derive(Debug)]
+pub(crate) struct ShiftedSums;
+
+impl AnalyzerRule for ShiftedSums {
+    fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
+        match has_operator(&plan, |node| Ok(has_shifts(node)))? {
+            // Subqueries of expressions hardly have several sums.
+            true => plan.transform_up(rewritten).data(),
+            false => Ok(plan),
+        }
+    }
+
+    fn name(&self) -> &str {
+        "shifted_sums"
+    }
+}
+
+/// `sum(value + by)`.
+struct Shift<'a> {
+    function: &'a Arc<AggregateUDF>,
+    /// 64 bits, cast from something narrower.
+    value: &'a Expr,
+    /// At most 32 bits.
+    by: i64,
+}
+
+impl<'a> Shift<'a> {
+    /// Reads an aggregate function. A sum of a value alone is one with 0.
+    fn of(aggregate: &'a Expr) -> Option<Self> {
+        let call = match aggregate {
+            Expr::Alias(alias) => alias.expr.as_ref(),
+            call => call,
+        };
+        let Expr::AggregateFunction(AggregateFunction { func, params }) = call else {
+            return None;
+        };
+        let AggregateFunctionParams {
+            args,
+            distinct: false,
+            filter: None,
+            order_by,
+            null_treatment: None,
+        } = params
+        else {
+            return None;
+        };
+        if func.name() != "sum" || !order_by.is_empty() {
+            return None;
+        }
+        let [argument] = args.as_slice() else {
+            return None;
+        };
+        let (value, by) = match argument {
+            Expr::BinaryExpr(BinaryExpr { left, op, right }) => {
+                match (constant(left), op, constant(right)) {
+                    (None, Operator::Plus, Some(by)) => (left.as_ref(), by),
+                    (None, Operator::Minus, Some(by)) => (left.as_ref(), by.checked_neg()?),
+                    (Some(by), Operator::Plus, None) => (right.as_ref(), by),
+                    _ => return None,
+                }
+            }
+            value => (value, 0),
+        };
+        let is_narrow = i32::try_from(by).is_ok();
+        (is_narrow && matches!(value, Expr::Cast(_))).then_some(Self {
+            function: func,
+            value,
+            by,
+        })
+    }
+}
+
+fn constant(expr: &Expr) -> Option<i64> {
+    match expr {
+        Expr::Literal(ScalarValue::Int64(value), _) => *value,
+        _ => None,
+    }
+}
+
+/// Whether there may be something to do: cheap, and sure only if not.
+fn has_shifts(node: &LogicalPlan) -> bool {
+    match node {
+        LogicalPlan::Aggregate(aggregate) => {
+            let shifts = aggregate.aggr_expr.iter().filter_map(Shift::of);
+            shifts.count() >= ENOUGH
+        }
+        _ => false,
+    }
+}
+
+/// Whether a value is cast to 64 bits from at most 32, and the same whenever it is calculated.
+fn is_widened(value: &Expr, schema: &DFSchema) -> bool {
+    let Expr::Cast(Cast { expr, field }) = value else {
+        return false;
+    };
+    let narrow = matches!(
+        expr.get_type(schema),
+        Ok(DataType::Int8 | DataType::Int16 | DataType::Int32)
+    );
+    narrow
+        && field.data_type() == &DataType::Int64
+        && !value.is_volatile()
+        && !value.contains_outer()
+}
+
+fn values(aggregate: &Aggregate) -> impl Iterator<Item = &Expr> {
+    let shifts = aggregate.aggr_expr.iter().filter_map(Shift::of);
+    shifts.map(|shift| shift.value)
+}
+
+/// Returns the values that enough sums share.
+fn shared(aggregate: &Aggregate) -> Vec<Expr> {
+    let schema = aggregate.input.schema();
+    let mut shared: Vec<Expr> = Vec::new();
+    for value in values(aggregate) {
+        let same = values(aggregate).filter(|other| *other == value);
+        if !shared.contains(value) && same.count() >= ENOUGH && is_widened(value, schema) {
+            shared.push(value.clone());
+        }
+    }
+    shared
+}
+
+/// Whether the columns of the sums and counts could be taken for others, or a column is neither a
+/// key nor a function, as that of grouping sets is.
+fn is_unusual(aggregate: &Aggregate) -> bool {
+    let has_sets = matches!(aggregate.group_expr.as_slice(), [Expr::GroupingSet(_)]);
+    let mut names = aggregate.schema.fields().iter().map(|field| field.name());
+    has_sets || names.any(|name| name.starts_with(SUM) || name.starts_with(COUNT))
+}
+
+fn rewritten(node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
+    if !has_shifts(&node) {
+        return Ok(Transformed::no(node));
+    }
+    let LogicalPlan::Aggregate(aggregate) = node else {
+        return Ok(Transformed::no(node));
+    };
+    let values = shared(&aggregate);
+    if values.is_empty() || is_unusual(&aggregate) {
+        return Ok(Transformed::no(LogicalPlan::Aggregate(aggregate)));
+    }
+    let mut parts = Parts {
+        of_value: vec![None; values.len()],
+        values,
+        functions: Vec::new(),
+    };
+    let keys = aggregate.group_expr.len();
+    let mut columns: Vec<Expr> = Vec::new();
+    for (place, (relation, field)) in aggregate.schema.iter().enumerate() {
+        let at = place.checked_sub(keys);
+        let function = at.and_then(|at| aggregate.aggr_expr.get(at));
+        let shifted = function.and_then(|function| parts.shifted(function));
+        let column = match (function, shifted) {
+            (_, Some(sum)) => sum.alias_qualified(relation.cloned(), field.name()),
+            (function, None) => {
+                parts.functions.extend(function.cloned());
+                Expr::from((relation, field))
+            }
+        };
+        columns.push(column);
+    }
+    let aggregate = Aggregate::try_new(aggregate.input, aggregate.group_expr, parts.functions)?;
+    LogicalPlanBuilder::from(LogicalPlan::Aggregate(aggregate))
+        .project(columns)?
+        .build()
+        .map(Transformed::yes)
+}
+
+/// The aggregate functions of the new operator.
+struct Parts {
+    /// Values that several sums share.
+    values: Vec<Expr>,
+    functions: Vec<Expr>,
+    /// The columns of the sum and the count of each value, once they are among the functions.
+    of_value: Vec<Option<(Expr, Expr)>>,
+}
+
+impl Parts {
+    /// Returns what a sum is calculated from, if its value is shared.
+    fn shifted(&mut self, aggregate: &Expr) -> Option<Expr> {
+        let shift = Shift::of(aggregate)?;
+        let place = self.values.iter().position(|value| value == shift.value)?;
+        let known = self.of_value.get_mut(place)?;
+        let (sum, count) = known.get_or_insert_with(|| {
+            let (sum, count) = (format!("{SUM}{place}"), format!("{COUNT}{place}"));
+            let value = vec![shift.value.clone()];
+            let total = shift.function.call(value.clone()).alias(&sum);
+            let number = count_udaf().call(value).alias(&count);
+            self.functions.extend([total, number]);
+            let column = |name| Expr::Column(Column::new_unqualified(name));
+            (column(sum), column(count))
+        });
+        let (sum, count) = (sum.clone(), count.clone());
+        Some(match shift.by {
+            0 => sum,
+            by => sum + Expr::Literal(ScalarValue::Int64(Some(by)), None) * count,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use arrow::util::pretty::pretty_format_batches;
+    use datafusion::execution::SessionStateBuilder;
+    use datafusion::prelude::SessionContext;
+    use lakegate_error::Code;
+
+    use super::*;
+    use crate::checked::CheckedIntegers;
+
+    fn session() -> SessionContext {
+        let mut state = SessionStateBuilder::new()
+            .with_default_features()
+            .with_analyzer_rule(Arc::new(ShiftedSums))
+            .with_analyzer_rule(Arc::new(CheckedIntegers))
+            .build();
+        crate::sum::register(&mut state).unwrap();
+        SessionContext::new_with_state(state)
+    }
+
+    async fn run(sql: &str) -> Result<String> {
+        let batches = session().sql(sql).await?.collect().await?;
+        Ok(pretty_format_batches(&batches)?.to_string())
+    }
+
+    async fn is_rewritten(sql: &str) -> bool {
+        let plan = session().sql(sql).await.unwrap();
+        let plan = plan.into_optimized_plan().unwrap();
+        plan.display_indent().to_string().contains(COUNT)
+    }
+
+    const ROWS: &str =
+        "(SELECT g, CAST(v AS SMALLINT) AS x, CAST(v AS INT) AS i, CAST(v AS BIGINT) AS b
+        FROM (VALUES (1, 10), (1, NULL), (1, -3), (2, NULL), (3, 32767)) t(g, v)) u";
+
+    #[tokio::test]
+    async fn sums_of_a_value_and_constants_are_calculated_from_one() {
+        let sql = format!(
+            "SELECT g, sum(x) AS a, sum(x + 1) AS b, sum(x - 2) AS c, sum(100 + x) AS d, max(x) AS e
+             FROM {ROWS} GROUP BY g ORDER BY g"
+        );
+        assert!(is_rewritten(&sql).await);
+        let expected = "\
++---+-------+-------+-------+-------+-------+
+| g | a     | b     | c     | d     | e     |
++---+-------+-------+-------+-------+-------+
+| 1 | 7     | 9     | 3     | 207   | 10    |
+| 2 |       |       |       |       |       |
+| 3 | 32767 | 32768 | 32765 | 32867 | 32767 |
++---+-------+-------+-------+-------+-------+";
+        assert_eq!(run(&sql).await.unwrap(), expected);
+
+        let sql = format!(
+            "SELECT sum(i + 2147483647) AS a, sum(i - 2147483648) AS b, sum(i + 1) AS c, sum(x) AS d
+             FROM {ROWS} WHERE g <> 2 HAVING sum(i + 1) > 0"
+        );
+        assert!(is_rewritten(&sql).await);
+        let expected = "\
++------------+-------------+-------+-------+
+| a          | b           | c     | d     |
++------------+-------------+-------+-------+
+| 6442483715 | -6442418170 | 32777 | 32774 |
++------------+-------------+-------+-------+";
+        assert_eq!(run(&sql).await.unwrap(), expected);
+
+        let sql = format!(
+            "SELECT sum(x) AS a, sum(x + 1) AS b, sum(x + 2) AS c, count(*) AS n
+             FROM {ROWS} WHERE g = 5"
+        );
+        assert!(is_rewritten(&sql).await);
+        let expected = "\
++---+---+---+---+
+| a | b | c | n |
++---+---+---+---+
+|   |   |   | 0 |
++---+---+---+---+";
+        assert_eq!(run(&sql).await.unwrap(), expected);
+    }
+
+    #[tokio::test]
+    async fn other_sums_stay() {
+        for select in [
+            "sum(x + 1), sum(x + 2)",
+            "sum(x + 1), sum(x + 2), sum(i + 3)",
+            "sum(b + 1), sum(b + 2), sum(b + 3)",
+            "sum(x + 3000000000), sum(x + 3000000001), sum(x + 3000000002)",
+            "sum(1 - x), sum(2 - x), sum(3 - x)",
+            "sum(x + 1) FILTER (WHERE g = 1), sum(x + 2), sum(x + 3)",
+            "sum(DISTINCT x + 1), sum(x + 2), sum(x + 3)",
+            "avg(x + 1), avg(x + 2), avg(x + 3)",
+            "sum(x + 1.5), sum(x + 2.5), sum(x + 3.5)",
+        ] {
+            let sql = format!("SELECT {select} FROM {ROWS}");
+            assert!(!is_rewritten(&sql).await, "{sql}");
+        }
+        let sets = "SELECT g, sum(x + 1), sum(x + 2), sum(x + 3)";
+        let sets = format!("{sets} FROM {ROWS} GROUP BY ROLLUP (g)");
+        assert!(!is_rewritten(&sets).await);
+    }
+
+    #[tokio::test]
+    async fn a_value_out_of_range_is_an_error_though_the_sum_is_not() {
+        let sql = "SELECT sum(x + 1), sum(x + 2), sum(x + 3)
+                   FROM (VALUES (9223372036854775807), (-9223372036854775807)) t(x)";
+        let error = lakegate_error::from_engine(run(sql).await.unwrap_err());
+        assert_eq!(error.code(), Code::NumericOutOfRange, "{error}");
+    }
+}
