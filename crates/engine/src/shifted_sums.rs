@@ -10,7 +10,7 @@
 //! `s` and `1 * n` are in range too; of more, it is an error (22003) if one of them is not.
 //!
 //! An analyzer rule that runs after type coercion, which gives both operands their 64 bits, and
-//! before [`CheckedIntegers`](crate::checked::CheckedIntegers), which checks what is calculated
+//! before [`CheckedIntegers`](crate::numbers::checked::CheckedIntegers), which checks what is calculated
 //! above the sum.
 
 use std::sync::Arc;
@@ -247,7 +247,7 @@ mod tests {
     use lakegate_error::Code;
 
     use super::*;
-    use crate::checked::CheckedIntegers;
+    use crate::numbers::checked::CheckedIntegers;
 
     fn session() -> SessionContext {
         let mut state = SessionStateBuilder::new()
