@@ -27,12 +27,12 @@ mod folders;
 mod gather;
 mod layout;
 mod partitions;
+mod room;
 pub mod sweep;
 #[cfg(test)]
 mod tests;
 mod waiting;
 
-use std::cmp::Reverse;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -50,7 +50,7 @@ use self::columns::Mapping;
 pub use self::destination::{
     Destination, TableFolders, Target, check_append, check_format, codec, location,
 };
-use self::folders::{Folder, Folders};
+use self::folders::Folders;
 pub use self::layout::{Layout, RowOrder};
 use self::partitions::{Part, Splitter};
 use self::waiting::{Charge, Charged, bytes_of};
@@ -79,9 +79,6 @@ struct Limits {
 
 /// Bytes that one write may hold in memory in any case, the pool having room.
 const LEAST_MEMORY: usize = 512 * 1024 * 1024;
-
-/// Folders whose waiting rows are copied at once, some MiB.
-const DETACHED_AT_ONCE: usize = 64;
 
 /// Open files of a write that is given up, whose uploads are stopped at once.
 const STOPPED_AT_ONCE: usize = 32;
@@ -390,118 +387,6 @@ impl PartitionedWriter {
                 false => &[],
             },
         })
-    }
-
-    /// Ends files until the others are within the write's bounds of memory and of open files.
-    ///
-    /// # Errors
-    /// The store; values that the format cannot hold.
-    async fn bound(&mut self) -> Result<()> {
-        let folders = self.folders.iter().enumerate();
-        let mut open: Vec<(u64, usize)> = folders
-            .filter(|(_, folder)| folder.open.is_some())
-            .map(|(index, folder)| (folder.used, index))
-            .collect();
-        if open.len() > self.limits.open {
-            open.sort_unstable();
-            let kept = self.limits.open / 2;
-            for (_, index) in open.iter().take(open.len() - kept) {
-                self.end(*index).await?;
-            }
-        }
-        if self.fits() {
-            return Ok(());
-        }
-        self.closing.all().await?;
-        // Encoded rows are a fraction of what was sent: files need not become small for them.
-        for file in self.folders.iter_mut().filter_map(|f| f.open.as_mut()) {
-            file.encode().await?;
-        }
-        if self.splitter.has_buckets() {
-            self.flush().await?;
-            self.fits();
-            return Ok(());
-        }
-        // A part at a time, as what is left grows on to larger files.
-        let all: usize = self.folders.iter().map(Folder::memory).sum();
-        for goal in [all / 2, 0] {
-            if self.fits() {
-                return Ok(());
-            }
-            self.end_largest(all, goal).await?;
-        }
-        self.fits();
-        Ok(())
-    }
-
-    /// Sends the rows of buckets to their files, which stay open: a bucket has one.
-    ///
-    /// # Errors
-    /// The store; values that the format cannot hold.
-    async fn flush(&mut self) -> Result<()> {
-        for index in 0..self.folders.len() {
-            let folder = self.folders.get(index)?;
-            if folder.memory() == 0 {
-                continue;
-            }
-            let waiting = folder.waiting.take();
-            if folder.open.is_none() {
-                let file = self.create(index)?;
-                self.folders.get(index)?.open = Some(file);
-            }
-            let Some(open) = &mut self.folders.get(index)?.open else {
-                continue;
-            };
-            for rows in &waiting.batches {
-                open.write(rows).await?;
-            }
-            open.flush().await?;
-        }
-        Ok(())
-    }
-
-    /// Ends the files of the folders that hold the most, until all, which hold `held` bytes, hold no
-    /// more than `goal`. What still waits then keeps nothing else in memory.
-    async fn end_largest(&mut self, mut held: usize, goal: usize) -> Result<()> {
-        let folders = self.folders.iter().enumerate();
-        let mut largest: Vec<(usize, usize)> = folders
-            .map(|(index, folder)| (folder.memory(), index))
-            .filter(|(memory, _)| *memory > 0)
-            .collect();
-        // Of those that hold the same, the oldest: rows often come in the order of their keys.
-        largest.sort_unstable_by_key(|(memory, index)| (Reverse(*memory), *index));
-        for (memory, index) in largest {
-            if held <= goal {
-                break;
-            }
-            self.end(index).await?;
-            held = held.saturating_sub(memory);
-        }
-        self.closing.all().await?;
-        for (index, folder) in self.folders.iter_mut().enumerate() {
-            folder.waiting.detach(&self.waiting)?;
-            if index % DETACHED_AT_ONCE == 0 {
-                // Where the write may be stopped.
-                tokio::task::yield_now().await;
-            }
-        }
-        Ok(())
-    }
-
-    /// Bytes that the write holds in memory.
-    fn held(&self) -> usize {
-        let open: usize = self.folders.open().map(|file| file.memory()).sum();
-        let splitting = self.splitting.as_ref().map_or(0, |rows| rows.bytes);
-        // Staged rows are copied when they are split, and half of those that wait where memory is
-        // short.
-        let waiting = self.waiting.bytes();
-        2 * (self.staged.bytes + splitting) + waiting + waiting / 2 + open + self.closing.memory()
-    }
-
-    /// Whether what is held is within the write's bound and the pool has room for it.
-    fn fits(&mut self) -> bool {
-        let held = self.held();
-        held <= self.limits.memory && self.memory.try_resize(held).is_ok()
     }
 
     /// Ends the file of a folder, which waiting rows are written to first: the next rows go to
