@@ -12,6 +12,7 @@ use moka::sync::Cache;
 use object_store::ObjectMeta;
 use parquet::file::metadata::ParquetMetaData;
 
+use super::super::names::ColumnNames;
 use super::column::KeptColumn;
 use crate::meter::QueryMeter;
 use crate::roots::{ObjectId, Root, object_version};
@@ -46,7 +47,7 @@ pub struct ColumnCache {
 
 struct Inner {
     columns: Cache<ColumnKey, Arc<KeptColumn>>,
-    indexes: Cache<Arc<FileState>, Arc<PageIndex>>,
+    indexes: Cache<IndexKey, Arc<PageIndex>>,
     /// By a hash of the file and the column: the query that read the column first.
     read: Cache<u64, u64>,
     /// Bytes; 0: nothing is kept.
@@ -78,6 +79,13 @@ impl FileState {
             version: object_version(file),
         })
     }
+}
+
+/// A file whose columns have these names: its metadata has them.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct IndexKey {
+    pub file: Arc<FileState>,
+    pub names: ColumnNames,
 }
 
 /// The metadata of a file with the index of its pages.
@@ -130,8 +138,9 @@ impl ColumnCache {
             .build();
         let indexes = Cache::builder()
             .max_capacity(capacity / INDEXES)
-            .weigher(|file: &Arc<FileState>, index: &Arc<PageIndex>| {
-                let bytes = file.bytes() + index.metadata.memory_size();
+            .weigher(|key: &IndexKey, index: &Arc<PageIndex>| {
+                let key = key.file.bytes() + key.names.bytes();
+                let bytes = key + index.metadata.memory_size();
                 u32::try_from(bytes).unwrap_or(u32::MAX)
             })
             .build();
@@ -185,13 +194,13 @@ impl ColumnCache {
     }
 
     /// The index of a file's pages, if it is kept.
-    pub(super) fn index(&self, file: &Arc<FileState>) -> Option<Arc<PageIndex>> {
-        self.inner.indexes.get(file)
+    pub(super) fn index(&self, key: &IndexKey) -> Option<Arc<PageIndex>> {
+        self.inner.indexes.get(key)
     }
 
-    pub(super) fn keep_index(&self, file: &Arc<FileState>, index: &Arc<PageIndex>) {
+    pub(super) fn keep_index(&self, key: IndexKey, index: &Arc<PageIndex>) {
         let indexes = &self.inner.indexes;
-        indexes.insert(Arc::clone(file), Arc::clone(index));
+        indexes.insert(key, Arc::clone(index));
         indexes.run_pending_tasks();
     }
 
