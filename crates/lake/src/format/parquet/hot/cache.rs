@@ -156,8 +156,8 @@ impl ColumnCache {
         let indexes = Cache::builder()
             .max_capacity(capacity / INDEXES)
             .weigher(|key: &IndexKey, index: &Arc<PageIndex>| {
-                let key = key.file.bytes() + key.names.bytes();
-                let bytes = key + index.metadata.memory_size();
+                let of_key = key.file.bytes() + key.names.bytes();
+                let bytes = of_key + index.metadata.memory_size();
                 u32::try_from(bytes).unwrap_or(u32::MAX)
             })
             .build();
