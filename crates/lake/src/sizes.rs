@@ -1,6 +1,33 @@
 //! Sizes of rows in bytes: of a slice only its own rows, not the buffers that it shares.
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::datatypes::DataType;
+
+/// What an array takes beside its values.
+const ARRAY_BYTES: usize = 256;
+
+/// Bytes that the rows of a batch take in memory: the values, and the arrays that they are in, which
+/// are the larger part of a batch of few rows.
+pub fn held_by(batch: &RecordBatch) -> usize {
+    let columns = batch.columns().iter();
+    let arrays: usize = columns.map(|column| arrays_of(column.data_type())).sum();
+    bytes_in(batch) + arrays * ARRAY_BYTES
+}
+
+/// The arrays that a column is made of.
+fn arrays_of(data_type: &DataType) -> usize {
+    match data_type {
+        DataType::Struct(fields) => {
+            let fields = fields.iter().map(|field| arrays_of(field.data_type()));
+            1 + fields.sum::<usize>()
+        }
+        DataType::List(item)
+        | DataType::LargeList(item)
+        | DataType::FixedSizeList(item, _)
+        | DataType::Map(item, _) => 1 + arrays_of(item.data_type()),
+        _ => 1,
+    }
+}
 
 /// Bytes of the values of a batch, before they are compressed.
 pub fn bytes_in(batch: &RecordBatch) -> usize {

@@ -53,9 +53,9 @@ pub use self::destination::{
 use self::folders::Folders;
 pub use self::layout::{Layout, RowOrder};
 use self::partitions::{Part, Splitter};
-use self::waiting::{Charge, Charged, bytes_of};
+use self::waiting::{Charge, Charged};
 use crate::format::{FileWriter, NewFile};
-use crate::sizes::bytes_in;
+use crate::sizes::held_by;
 
 /// A file is ended when it has so many bytes: large enough to read well, small enough to be read
 /// side by side.
@@ -246,12 +246,12 @@ impl PartitionedWriter {
         if self.splitter.is_whole() {
             let (folders, destination) = (&mut self.folders, &self.destination);
             let folder = folders.number(destination, Box::default(), None).await?;
-            let bytes = bytes_of(&mapped);
+            let bytes = held_by(&mapped);
             let charge = self.waiting.charge(bytes);
             self.append(folder, mapped, bytes, charge).await?;
             return self.bound().await;
         }
-        let bytes = bytes_in(&mapped);
+        let bytes = held_by(&mapped);
         if self.staged.bytes + bytes > self.limits.staged {
             self.split_staged().await?;
         }
@@ -288,7 +288,7 @@ impl PartitionedWriter {
             ))
         })?;
         let parts = parts?;
-        let bytes: Vec<usize> = parts.iter().map(|part| bytes_of(&part.rows)).collect();
+        let bytes: Vec<usize> = parts.iter().map(|part| held_by(&part.rows)).collect();
         let charge = self.waiting.charge(bytes.iter().sum());
         for (part, bytes) in parts.into_iter().zip(bytes) {
             let Part {

@@ -281,6 +281,25 @@ async fn rows_that_do_not_fit_in_memory_are_written_in_few_files_a_partition() {
     assert!(all.into_iter().eq(0..rows));
 }
 
+/// Rows that come in batches of their own take mostly arrays.
+#[tokio::test]
+async fn arrays_of_batches_of_one_row_are_counted() {
+    for split_by in [keys(), Vec::new()] {
+        let lake = lake(split_by).await;
+        let pool: Arc<dyn MemoryPool> = Arc::new(UnboundedMemoryPool::default());
+        let schema = keyed(0, 1, |n| n).schema();
+        let mut writer =
+            writer_within(Arc::clone(&pool), lake.destination.clone(), &schema).unwrap();
+        for n in 0..5_000 {
+            writer.write(&keyed(n, 1, |n| n % 3)).await.unwrap();
+        }
+        // Two arrays a row.
+        assert!(writer.held() > 5_000 * 2 * 256, "{}", writer.held());
+        assert!(pool.reserved() > 5_000 * 2 * 256, "{}", pool.reserved());
+        assert_eq!(writer.finish().await.unwrap().rows, 5_000);
+    }
+}
+
 #[tokio::test]
 async fn sorted_rows_have_one_partition_in_memory_and_one_file_in_each() {
     let lake = lake(keys()).await;

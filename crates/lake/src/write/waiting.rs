@@ -10,10 +10,8 @@ use arrow::array::RecordBatch;
 use lakegate_error::{Error, Result};
 
 use super::gather::copied;
-use crate::sizes::bytes_in;
+use crate::sizes::held_by;
 
-/// What an array takes beside its values.
-const ARRAY_BYTES: usize = 256;
 /// Batches are merged up to this many rows and bytes. Larger ones are not worth another copy of
 /// their rows: the arrays take less than the values.
 const MERGED_ROWS: usize = 256;
@@ -51,15 +49,10 @@ impl Drop for Charge {
     }
 }
 
-/// Bytes that rows take while they wait.
-pub(super) fn bytes_of(rows: &RecordBatch) -> usize {
-    bytes_in(rows) + rows.num_columns() * ARRAY_BYTES
-}
-
 #[derive(Debug)]
 struct Rows {
     rows: RecordBatch,
-    /// As of [`bytes_of`].
+    /// As of [`held_by`].
     bytes: usize,
     charge: Arc<Charge>,
 }
@@ -85,7 +78,7 @@ impl Waiting {
         self.bytes
     }
 
-    /// `bytes`: as of [`bytes_of`], which `charge` counts, with those of others perhaps.
+    /// `bytes`: as of [`held_by`], which `charge` counts, with those of others perhaps.
     ///
     /// # Errors
     /// Batches of different columns.
@@ -131,7 +124,7 @@ impl Waiting {
         let rows = copied(&rows)
             .map_err(|error| Error::internal(format!("rows do not form a batch: {error}")))?;
         let before: usize = merged.iter().map(|rows| rows.bytes).sum();
-        let bytes = bytes_of(&rows);
+        let bytes = held_by(&rows);
         self.bytes = (self.bytes + bytes).saturating_sub(before);
         let charge = charged.charge(bytes);
         self.batches.push(Rows {
@@ -169,7 +162,7 @@ mod tests {
         for n in 0..rows {
             let column = Arc::new(Int64Array::from(vec![n])) as _;
             let row = RecordBatch::try_from_iter([("n", column)]).unwrap();
-            let bytes = bytes_of(&row);
+            let bytes = held_by(&row);
             waiting.push(row, bytes, charged.charge(bytes)).unwrap();
         }
         assert!(waiting.batches.len() < 40, "{}", waiting.batches.len());
@@ -200,7 +193,7 @@ mod tests {
         let column = Arc::new(Int64Array::from_iter_values(0..1_000)) as _;
         let rows = RecordBatch::try_from_iter([("n", column)]).unwrap();
         let (one, other) = (rows.slice(0, 400), rows.slice(400, 600));
-        let (of_one, of_other) = (bytes_of(&one), bytes_of(&other));
+        let (of_one, of_other) = (held_by(&one), held_by(&other));
         let charge = charged.charge(of_one + of_other);
         let (mut first, mut second) = (Waiting::default(), Waiting::default());
         first.push(one, of_one, Arc::clone(&charge)).unwrap();

@@ -27,7 +27,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinError;
 
 use super::dictionaries;
-use crate::sizes::bytes_in;
+use crate::sizes::held_by;
 
 /// Bytes of batches that are gathered.
 const GATHERED: usize = 8 * 1024 * 1024;
@@ -140,7 +140,7 @@ impl RowGroup {
     /// a later call.
     pub(super) async fn write(&mut self, rows: RecordBatch) -> Result<()> {
         self.rows += rows.num_rows();
-        self.gathered_bytes += bytes_in(&rows);
+        self.gathered_bytes += held_by(&rows);
         self.gathered.push(rows);
         if self.gathered_bytes >= GATHERED {
             self.begin_encoding(self.encoders.most_rows).await?;

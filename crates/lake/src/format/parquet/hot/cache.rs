@@ -12,6 +12,7 @@ use moka::sync::Cache;
 use object_store::ObjectMeta;
 use parquet::file::metadata::ParquetMetaData;
 
+use super::super::names::ColumnNames;
 use super::column::KeptColumn;
 use crate::meter::QueryMeter;
 use crate::roots::{ObjectId, Root, object_version};
@@ -32,6 +33,12 @@ const READ_COLUMNS: u64 = 32 * 1024;
 /// How long it is known that a column was read.
 const READ_FOR: Duration = Duration::from_secs(600);
 
+/// Columns of row groups of which it is known that the cache has no place for them.
+const REFUSED_COLUMNS: u64 = 32 * 1024;
+
+/// How long a column is not tried again for which there was no place: it would be copied in vain.
+const REFUSED_FOR: Duration = Duration::from_secs(60);
+
 /// The age from which on a file is not written to any more in the same tick of its store's clock.
 const SETTLED: chrono::TimeDelta = chrono::TimeDelta::seconds(2);
 
@@ -46,9 +53,11 @@ pub struct ColumnCache {
 
 struct Inner {
     columns: Cache<ColumnKey, Arc<KeptColumn>>,
-    indexes: Cache<Arc<FileState>, Arc<PageIndex>>,
+    indexes: Cache<IndexKey, Arc<PageIndex>>,
     /// By a hash of the file and the column: the query that read the column first.
     read: Cache<u64, u64>,
+    /// By [`ColumnKey::number`]: columns for which there was no place lately.
+    refused: Cache<u64, ()>,
     /// Bytes; 0: nothing is kept.
     capacity: u64,
     /// Bytes of what is being filled.
@@ -80,6 +89,13 @@ impl FileState {
     }
 }
 
+/// A file whose columns have these names: its metadata has them.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct IndexKey {
+    pub file: Arc<FileState>,
+    pub names: ColumnNames,
+}
+
 /// The metadata of a file with the index of its pages.
 #[derive(Debug)]
 pub(super) struct PageIndex {
@@ -96,6 +112,15 @@ pub(super) struct ColumnKey {
     /// The number of the column among the roots of the file's schema.
     pub root: usize,
     pub data_type: DataType,
+}
+
+impl ColumnKey {
+    /// A hash of the key.
+    fn number(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.hash(&mut hasher);
+        hasher.finish()
+    }
 }
 
 impl FileState {
@@ -130,8 +155,9 @@ impl ColumnCache {
             .build();
         let indexes = Cache::builder()
             .max_capacity(capacity / INDEXES)
-            .weigher(|file: &Arc<FileState>, index: &Arc<PageIndex>| {
-                let bytes = file.bytes() + index.metadata.memory_size();
+            .weigher(|key: &IndexKey, index: &Arc<PageIndex>| {
+                let of_key = key.file.bytes() + key.names.bytes();
+                let bytes = of_key + index.metadata.memory_size();
                 u32::try_from(bytes).unwrap_or(u32::MAX)
             })
             .build();
@@ -140,11 +166,17 @@ impl ColumnCache {
             .eviction_policy(EvictionPolicy::lru())
             .time_to_idle(READ_FOR)
             .build();
+        let refused = Cache::builder()
+            .max_capacity(if capacity == 0 { 0 } else { REFUSED_COLUMNS })
+            .eviction_policy(EvictionPolicy::lru())
+            .time_to_live(REFUSED_FOR)
+            .build();
         Self {
             inner: Arc::new(Inner {
                 columns,
                 indexes,
                 read,
+                refused,
                 capacity,
                 filling: AtomicUsize::new(0),
                 hits: AtomicU64::new(0),
@@ -185,13 +217,13 @@ impl ColumnCache {
     }
 
     /// The index of a file's pages, if it is kept.
-    pub(super) fn index(&self, file: &Arc<FileState>) -> Option<Arc<PageIndex>> {
-        self.inner.indexes.get(file)
+    pub(super) fn index(&self, key: &IndexKey) -> Option<Arc<PageIndex>> {
+        self.inner.indexes.get(key)
     }
 
-    pub(super) fn keep_index(&self, file: &Arc<FileState>, index: &Arc<PageIndex>) {
+    pub(super) fn keep_index(&self, key: IndexKey, index: &Arc<PageIndex>) {
         let indexes = &self.inner.indexes;
-        indexes.insert(Arc::clone(file), Arc::clone(index));
+        indexes.insert(key, Arc::clone(index));
         indexes.run_pending_tasks();
     }
 
@@ -233,19 +265,27 @@ impl ColumnCache {
         self.inner.columns.contains_key(key)
     }
 
-    /// Room for a column that is being decoded; none is taken yet.
-    pub(super) fn room(&self) -> Room {
-        Room {
+    /// Room for a column that is being decoded; none is taken yet. `None`: there was no place for
+    /// the column lately.
+    pub(super) fn room(&self, key: &ColumnKey) -> Option<Room> {
+        let column = key.number();
+        (!self.inner.refused.contains_key(&column)).then(|| Room {
             cache: self.clone(),
+            column,
             bytes: 0,
-        }
+        })
     }
 
-    /// Keeps a column. `room`: what was taken for it while it was decoded.
+    /// Keeps a column, if there is a place for it. `room`: what was taken for it while it was
+    /// decoded.
     pub(super) fn keep(&self, key: ColumnKey, column: KeptColumn, room: Room) {
-        self.inner.columns.insert(key, Arc::new(column));
+        self.inner.columns.insert(key.clone(), Arc::new(column));
         // What has no place any more is to be gone before others take the room.
         self.inner.columns.run_pending_tasks();
+        // Those that are kept are read more often.
+        if !self.has(&key) {
+            room.refuse();
+        }
         drop(room);
     }
 }
@@ -254,6 +294,8 @@ impl ColumnCache {
 #[derive(Debug)]
 pub(super) struct Room {
     cache: ColumnCache,
+    /// The number of the column's key.
+    column: u64,
     bytes: usize,
 }
 
@@ -267,6 +309,7 @@ impl Room {
         let largest = most(LARGEST).min(u32::MAX as usize / 2);
         let all = self.bytes.saturating_add(bytes);
         if all > largest {
+            self.refuse();
             return false;
         }
         let taken = inner
@@ -280,6 +323,11 @@ impl Room {
         }
         self.bytes = all;
         true
+    }
+
+    /// Notes that there is no place for the column.
+    fn refuse(&self) {
+        self.cache.inner.refused.insert(self.column, ());
     }
 }
 
@@ -363,7 +411,7 @@ mod tests {
         let cache = ColumnCache::new(capacity);
         for group in 0..200 {
             let column = column(4000);
-            let mut room = cache.room();
+            let mut room = cache.room(&key(group)).unwrap();
             assert!(room.take(column.bytes()));
             cache.keep(key(group), column, room);
             assert!(cache.bytes() <= capacity - capacity / BEING_FILLED);
@@ -382,22 +430,40 @@ mod tests {
     #[test]
     fn room_is_bounded_and_given_back() {
         let cache = ColumnCache::new(1600);
-        let mut large = cache.room();
+        let mut large = cache.room(&key(0)).unwrap();
         assert!(large.take(100));
         assert!(!large.take(1));
-        let mut rooms: Vec<Room> = (0..3).map(|_| cache.room()).collect();
+        let mut rooms: Vec<Room> = (1..4).filter_map(|group| cache.room(&key(group))).collect();
         assert!(rooms.iter_mut().all(|room| room.take(100)));
-        assert!(!cache.room().take(1));
+        assert!(!cache.room(&key(4)).unwrap().take(1));
         drop(large);
-        assert!(cache.room().take(1));
+        assert!(cache.room(&key(4)).unwrap().take(1));
         drop(rooms);
         assert_eq!(cache.inner.filling.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn column_without_a_place_is_not_tried_again_at_once() {
+        let cache = ColumnCache::new(1 << 20);
+        let refused = (0..200).find(|group| {
+            let column = column(4000);
+            let mut room = cache.room(&key(*group)).unwrap();
+            assert!(room.take(column.bytes()));
+            cache.keep(key(*group), column, room);
+            !cache.has(&key(*group))
+        });
+        assert!(cache.room(&key(refused.unwrap())).is_none());
+        // Nor is one that is too large.
+        let mut large = cache.room(&key(500)).unwrap();
+        assert!(!large.take(1 << 20));
+        assert!(cache.room(&key(500)).is_none());
+        assert!(cache.room(&key(501)).is_some());
     }
 
     #[test]
     fn nothing_is_kept_without_capacity() {
         let cache = ColumnCache::new(0);
         assert!(!cache.is_on());
-        assert!(!cache.room().take(1));
+        assert!(!cache.room(&key(0)).unwrap().take(1));
     }
 }

@@ -243,9 +243,10 @@ impl Groups {
                 }
                 None => {
                     missing.push(column.root);
-                    Source::Decoded(column.is_hot.then(|| Filling {
+                    let room = column.is_hot.then(|| self.cache.room(&key)).flatten();
+                    Source::Decoded(room.map(|room| Filling {
                         chunks: Vec::new(),
-                        room: self.cache.room(),
+                        room,
                     }))
                 }
             });

@@ -33,7 +33,7 @@ use parquet::file::metadata::{PageIndexPolicy, ParquetMetaDataReader};
 
 use super::super::LakeReaderFactory;
 use super::super::reader::{LakeReader, PageIndexed};
-use super::cache::{ColumnCache, ColumnKey, FileState, PageIndex};
+use super::cache::{ColumnCache, ColumnKey, FileState, IndexKey, PageIndex};
 use super::column::is_kept;
 use super::filter::RowFilter;
 use super::groups::{Column, Groups, Output};
@@ -283,7 +283,11 @@ impl HotScan {
         metadata: &ArrowReaderMetadata,
         reader: &mut LakeReader,
     ) -> Result<Arc<PageIndex>> {
-        if let Some(index) = self.cache.index(file) {
+        let key = IndexKey {
+            file: Arc::clone(file),
+            names: self.readers.names.clone(),
+        };
+        if let Some(index) = self.cache.index(&key) {
             for bytes in &index.reads {
                 self.readers.meter.reserve(*bytes)?;
             }
@@ -302,7 +306,7 @@ impl HotScan {
             metadata: Arc::new(loaded.finish()?),
             reads,
         });
-        self.cache.keep_index(file, &index);
+        self.cache.keep_index(key, &index);
         Ok(index)
     }
 

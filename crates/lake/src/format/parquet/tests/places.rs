@@ -119,6 +119,31 @@ async fn one_file_serves_tables_that_find_columns_by_name_and_by_place() {
 }
 
 #[tokio::test]
+async fn a_hot_file_serves_tables_that_find_columns_by_name_and_by_place() {
+    let columns = [("b", "string"), ("a", "string")];
+    let placed = Lake {
+        hot: ColumnCache::new(1 << 20),
+        ..by_place(&columns)
+    };
+    let rows = batch(vec![("a", texts(["1", "3"])), ("b", texts(["2", "4"]))]);
+    placed.put("f.parquet", file(&rows, 1000)).await;
+    let named = Lake {
+        store: Arc::clone(&placed.store),
+        roots: Arc::clone(&placed.roots),
+        footers: placed.footers.clone(),
+        hot: placed.hot.clone(),
+        ..Lake::new(&columns)
+    };
+    // The index of pages is read for the condition.
+    let sql = "SELECT a, b FROM t WHERE b >= '3'";
+    for _ in 0..3 {
+        assert_eq!(placed.rows(sql).await, [["4", "3"]]);
+        assert_eq!(named.rows(sql).await, [["3", "4"]]);
+    }
+    assert!(placed.hot.hits() > 0);
+}
+
+#[tokio::test]
 async fn a_column_of_another_type_at_its_place_is_an_error_by_the_name_of_the_table() {
     let lake = by_place(&[("name", "string"), ("id", "bigint")]);
     lake.put("f.parquet", file(&other_names(), 1000)).await;
