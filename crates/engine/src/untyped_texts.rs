@@ -9,6 +9,7 @@
 //! typed_text('9', number)            CAST('9' AS bigint)
 //! typed_text('9', number, price)     9 as a DECIMAL(1,0), if price is a DECIMAL
 //! typed_text('{}', array)            an empty array
+//! typed_text('{a,b}', array)         what a rule of the dialect reads, see [`array_text`]
 //! typed_text('x', number)            'x'
 //! ```
 
@@ -39,7 +40,7 @@ const BOOLEANS: [&str; 8] = ["t", "f", "true", "false", "yes", "no", "on", "off"
 /// Returns whether a text may be a value of a type other than text.
 pub fn may_have_type(text: &str) -> bool {
     text.contains(|part: char| part.is_ascii_digit())
-        || text.trim() == "{}"
+        || text.trim_start().starts_with('{')
         || text.starts_with("\\x")
         || is_boolean(text.trim())
         || is_unbounded(text.trim())
@@ -93,6 +94,9 @@ impl ScalarUDFImpl for TypedText {
         let beside = args.arg_fields.iter().skip(1);
         let beside = common(beside.map(|field| field.data_type().clone()));
         let made = text.zip(beside).and_then(|(text, data_type)| {
+            if matches!(data_type, DataType::List(_)) && has_items(text) {
+                return Some(data_type);
+            }
             let value = literal(text, &data_type, zone_of(&data_type))?;
             value.get_type(&DFSchema::empty()).ok()
         });
@@ -156,6 +160,30 @@ fn typed((text, beside): (&Expr, &[Expr]), schema: &DFSchema, zone: &Arc<str>) -
     let data_type = common(types)?;
     let written = value.try_as_str().flatten()?;
     Some(literal(written, &data_type, Some(zone)).unwrap_or_else(|| text.clone()))
+}
+
+/// Returns the text of an array with items and its type, where an expression is a call of
+/// [`TYPED_TEXT`] with one beside arrays; `None` for others. The text may be malformed.
+///
+/// The engine does not read such texts: a rule that runs before [`UntypedTexts`] does.
+pub fn array_text(expr: &Expr, schema: &DFSchema) -> Option<(String, DataType)> {
+    let (text, beside) = call_of(expr)?;
+    let Expr::Literal(value, _) = text else {
+        return None;
+    };
+    let written = value.try_as_str().flatten()?;
+    let types = beside
+        .iter()
+        .filter_map(|value| value.get_type(schema).ok());
+    let data_type = common(types)?;
+    let is_array = matches!(data_type, DataType::List(_)) && has_items(written);
+    is_array.then(|| (written.to_owned(), data_type))
+}
+
+/// Returns whether a text looks like an array with items.
+fn has_items(text: &str) -> bool {
+    let written = text.trim();
+    written.starts_with('{') && written != "{}"
 }
 
 /// Returns the type that the values of a number of types have together: the widest number or time,
@@ -273,6 +301,21 @@ mod tests {
             let made = literal(text, &data_type, Some(&zone));
             assert_eq!(made.is_some(), expected, "{text} as {data_type}");
         }
+    }
+
+    #[test]
+    fn arrays_with_items_are_told_by_arrays() {
+        for (text, expected) in [
+            ("{1,NULL}", true),
+            (" {a", true),
+            ("{}", false),
+            ("a", false),
+            ("", false),
+        ] {
+            assert_eq!(has_items(text), expected, "{text}");
+        }
+        assert!(may_have_type("{a,NULL}"));
+        assert!(array_text(&Expr::Literal("{a}".into(), None), &DFSchema::empty()).is_none());
     }
 
     #[test]

@@ -93,6 +93,13 @@ fn no_integer(function: Function, default: impl Display) -> DataFusionError {
     .into()
 }
 
+/// The error of a text as the default of arrays, which would become an array with the text in it.
+fn no_array(function: Function) -> DataFusionError {
+    let name = function.name();
+    let message = format!("the default of {name} must be an array as its values are, not a text");
+    Error::new(Code::TypeMismatch, message).into()
+}
+
 fn least_offset(function: Function, offset: i64) -> DataFusionError {
     let (name, least) = (function.name(), function.least());
     let code = match function {
@@ -143,7 +150,8 @@ impl Checked {
     /// # Errors
     ///
     /// The default is a number with a fraction, which the integers that the function returns lose.
-    /// In PostgreSQL, it would return numbers with fractions.
+    /// In PostgreSQL, it would return numbers with fractions. Or it is a text, and the values are
+    /// arrays.
     fn check_default(&self, args: &PartitionEvaluatorArgs<'_>) -> Result<()> {
         let values = args.input_fields().first();
         let default = args.input_exprs().get(2);
@@ -152,6 +160,10 @@ impl Checked {
             return Ok(());
         };
         let (default, of) = (default.value(), default.value().data_type());
+        let is_text = of.is_string() && !default.is_null();
+        if is_text && matches!(values.data_type(), DataType::List(_)) {
+            return Err(no_array(self.function));
+        }
         if !self.turns || !values.data_type().is_integer() || !of.is_numeric() {
             return Ok(());
         }

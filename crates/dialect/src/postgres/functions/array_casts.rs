@@ -4,6 +4,7 @@
 //! ```text
 //! CAST(a text AS int[])              CAST("$array_in"(a text) AS int[])
 //! CAST(an array of arrays AS text[]) CAST(an array of arrays AS text[][])
+//! typed_text('{1,2}', an int[])      CAST("$array_in"('{1,2}') AS int[])
 //! ```
 //!
 //! An analyzer rule that runs before type coercion, when all casts are explicit. The dimensions that
@@ -20,9 +21,10 @@ use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::expr::Cast;
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ExprSchemable, LogicalPlan, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl,
-    Signature, Volatility,
+    Signature, Volatility, cast, lit,
 };
 use datafusion::optimizer::AnalyzerRule;
+use lakegate_engine::untyped_texts::{TYPED_TEXT, array_text};
 use lakegate_engine::{bounded, has_expression, retyped};
 use lakegate_error::Error;
 
@@ -44,6 +46,7 @@ impl AnalyzerRule for ArrayCasts {
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
         let is_to_array = |expr: &Expr| match expr {
             Expr::Cast(cast) => dimensions(cast.field.data_type()).0 > 0,
+            Expr::ScalarFunction(call) => call.func.name() == TYPED_TEXT,
             _ => false,
         };
         if !has_expression(&plan, is_to_array)? {
@@ -80,6 +83,10 @@ fn array_of(item: &DataType, dimensions: usize) -> DataType {
 }
 
 fn rewritten(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    let expr = match array_text(&expr, schema) {
+        Some((text, of)) => cast(lit(text), of),
+        None => expr,
+    };
     let cast = match expr {
         Expr::Cast(cast) => cast,
         expr => return Ok(Transformed::no(expr)),

@@ -1,6 +1,6 @@
 //! `coalesce` of times and texts: a text takes the type of the times, as a literal does in
-//! PostgreSQL. And of bytes, of which the engine has several types. DataFusion types a call while it
-//! plans, before any rule, and refuses these types.
+//! PostgreSQL. And of bytes, of which the engine has several types, as items of arrays also are.
+//! DataFusion types a call while it plans, before any rule, and refuses these types.
 
 use std::sync::Arc;
 
@@ -12,7 +12,10 @@ use lakegate_functions::{CommonType, of_one_type};
 /// The name of the function.
 pub(in crate::postgres) const COALESCE: &str = "coalesce";
 
-/// Puts the function around the session's.
+/// The function that `ARRAY[…]` is written as where an item is no constant.
+pub(in crate::postgres) const ARRAY: &str = "make_array";
+
+/// Puts `coalesce` around the session's.
 ///
 /// # Errors
 ///
@@ -23,12 +26,32 @@ pub(in crate::postgres) fn register(state: &mut SessionState) -> Result<()> {
     Ok(())
 }
 
+/// Puts `make_array` around the session's.
+///
+/// # Errors
+///
+/// The session has no such function.
+pub(in crate::postgres) fn register_array(state: &mut SessionState) -> Result<()> {
+    let inner = state.udf(ARRAY)?;
+    state.register_udf(Arc::new(of_one_type(inner, Items)))?;
+    Ok(())
+}
+
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Values;
 
 impl CommonType for Values {
     fn of(&self, types: &[DataType]) -> Option<DataType> {
         of_times(types).or_else(|| of_bytes(types))
+    }
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Items;
+
+impl CommonType for Items {
+    fn of(&self, types: &[DataType]) -> Option<DataType> {
+        of_bytes(types)
     }
 }
 

@@ -221,6 +221,9 @@ impl PgCatalog {
         if !keeps(coalesce::COALESCE) {
             coalesce::register(state)?;
         }
+        if !keeps(coalesce::ARRAY) {
+            coalesce::register_array(state)?;
+        }
         if let Some(operators) = postgres::json_operators() {
             state.register_expr_planner(operators)?;
         }

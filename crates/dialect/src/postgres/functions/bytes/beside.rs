@@ -7,7 +7,7 @@
 //! b BETWEEN '\x00' AND '\x02'     b BETWEEN X'00' AND X'02'
 //! CASE b WHEN '\x01' THEN …       CASE b WHEN X'01' THEN …
 //! '\x01' = ANY (ARRAY[b])         X'01' = ANY (ARRAY[b])
-//! ARRAY[b, NULL]                  ARRAY[b, CAST(NULL AS bytea)]
+//! ARRAY[X'01', NULL]              ARRAY[X'01', CAST(NULL AS bytea)]
 //! b LIKE 'a%'                     $bytea_like(b, X'6125')
 //! concat(b, x), b || x            concat(CAST(b AS text), x), CAST(b AS text) || x
 //! string_agg(b, ',')              decode(string_agg(encode(b, 'hex'), '2c'), 'hex')
