@@ -24,6 +24,7 @@
 //!
 //! ```text
 //! exec.rs     the operator
+//! order.rs    whether the order of its rows matters
 //! gate.rs     DataFusion's join as planned, over rows that it is given
 //! run.rs      an execution: the build side, and the partitions of the probe side
 //! build.rs    reading a build side
@@ -42,6 +43,7 @@ mod build;
 mod exec;
 mod gate;
 mod handed;
+mod order;
 mod run;
 mod side;
 mod spilled;
@@ -49,3 +51,4 @@ mod spilled;
 mod tests;
 
 pub(crate) use exec::with_spilling;
+pub(crate) use order::ordered_inputs;
