@@ -40,7 +40,13 @@ pub(crate) fn with_spilling(
     // A join keeps the order of its probe side, and a limit counts its first rows.
     let keeps_order = join.properties().output_ordering().is_some();
     let is_bound = keeps_order && (is_ordered || join.fetch().is_some());
-    if join.null_aware || is_bound || *join.partition_mode() == PartitionMode::Auto {
+    let spills = match join.partition_mode() {
+        PartitionMode::CollectLeft => true,
+        // One NULL decides all partitions.
+        PartitionMode::Partitioned => !join.null_aware,
+        PartitionMode::Auto => false,
+    };
+    if is_bound || !spills {
         return Ok(None);
     }
     Ok(Some(Arc::new(SpillingJoinExec {
