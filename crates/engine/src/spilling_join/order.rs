@@ -33,6 +33,12 @@ fn declares_order(plan: &dyn ExecutionPlan) -> bool {
     if let Some(exchange) = plan.downcast_ref::<RepartitionExec>() {
         return !exchange.preserve_order();
     }
+    if let Some(sort) = plan.downcast_ref::<SortExec>() {
+        // It returns rows that are in its order as they are.
+        let given = sort.input().properties().equivalence_properties();
+        let is_given = given.ordering_satisfy(sort.expr().clone());
+        return is_given.is_ok_and(|is_given| !is_given);
+    }
     plan.is::<AggregateExec>()
         || plan.is::<CoalescePartitionsExec>()
         || plan.is::<CrossJoinExec>()
@@ -40,7 +46,6 @@ fn declares_order(plan: &dyn ExecutionPlan) -> bool {
         || plan.is::<HashJoinExec>()
         || plan.is::<NestedLoopJoinExec>()
         || plan.is::<ProjectionExec>()
-        || plan.is::<SortExec>()
         || plan.is::<UnionExec>()
 }
 
@@ -68,6 +73,8 @@ mod tests {
         let order = LexOrdering::new([PhysicalSortExpr::new_default(Arc::clone(&key))]).unwrap();
         let sort = SortExec::new(order.clone(), Arc::clone(&rows));
         assert_eq!(ordered_inputs(&sort, true), [false]);
+        let again = SortExec::new(order.clone(), Arc::new(sort));
+        assert_eq!(ordered_inputs(&again, false), [true]);
         let first = SortExec::new(order, Arc::clone(&rows)).with_fetch(Some(3));
         assert_eq!(ordered_inputs(&first, false), [true]);
         let hashed = Partitioning::Hash(vec![Arc::clone(&key)], 2);
