@@ -25,17 +25,28 @@ use super::run::{Current, Member, Partition, Run};
 use super::side::Side;
 
 /// Returns the same join, which spills; `None` for other operators, and for joins that cannot.
+/// `is_ordered`: whether the order of the rows matters, if the join has one.
 ///
 /// # Errors
 ///
 /// Returns an error if the join cannot be rebuilt.
-pub(crate) fn with_spilling(plan: &dyn ExecutionPlan) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+pub(crate) fn with_spilling(
+    plan: &dyn ExecutionPlan,
+    is_ordered: bool,
+) -> Result<Option<Arc<dyn ExecutionPlan>>> {
     let Some(join) = plan.downcast_ref::<HashJoinExec>() else {
         return Ok(None);
     };
-    // Operators above may rely on the order of the probe side that a join keeps.
-    let is_ordered = join.properties().output_ordering().is_some();
-    if join.null_aware || is_ordered || *join.partition_mode() == PartitionMode::Auto {
+    // A join keeps the order of its probe side, and a limit counts its first rows.
+    let keeps_order = join.properties().output_ordering().is_some();
+    let is_bound = keeps_order && (is_ordered || join.fetch().is_some());
+    let spills = match join.partition_mode() {
+        PartitionMode::CollectLeft => true,
+        // One NULL decides all partitions.
+        PartitionMode::Partitioned => !join.null_aware,
+        PartitionMode::Auto => false,
+    };
+    if is_bound || !spills {
         return Ok(None);
     }
     Ok(Some(Arc::new(SpillingJoinExec {
@@ -43,6 +54,7 @@ pub(crate) fn with_spilling(plan: &dyn ExecutionPlan) -> Result<Option<Arc<dyn E
         join: Arc::new(join.builder().build()?),
         current: Arc::default(),
         is_crowded: Arc::default(),
+        is_ordered,
         metrics: ExecutionPlanMetricsSet::new(),
     })))
 }
@@ -56,6 +68,8 @@ struct SpillingJoinExec {
     current: Current,
     /// Whether the build side of a partition did not fit into memory.
     is_crowded: Arc<AtomicBool>,
+    /// Whether the order of the rows would matter, if the join had one.
+    is_ordered: bool,
     /// What is counted where it does not fit.
     metrics: ExecutionPlanMetricsSet,
 }
@@ -146,7 +160,7 @@ impl ExecutionPlan for SpillingJoinExec {
         options: ReplaceChildrenOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let join = Arc::clone(&self.join).replace_children(children, options)?;
-        Ok(with_spilling(join.as_ref())?.unwrap_or(join))
+        Ok(with_spilling(join.as_ref(), self.is_ordered)?.unwrap_or(join))
     }
 
     fn with_new_children(
@@ -159,7 +173,7 @@ impl ExecutionPlan for SpillingJoinExec {
 
     fn reset_state(self: Arc<Self>) -> Result<Arc<dyn ExecutionPlan>> {
         let join = Arc::clone(&self.join).reset_state()?;
-        Ok(with_spilling(join.as_ref())?.unwrap_or(join))
+        Ok(with_spilling(join.as_ref(), self.is_ordered)?.unwrap_or(join))
     }
 
     fn execute(

@@ -24,6 +24,7 @@
 //!
 //! ```text
 //! exec.rs     the operator
+//! order.rs    whether the order of its rows matters
 //! gate.rs     DataFusion's join as planned, over rows that it is given
 //! run.rs      an execution: the build side, and the partitions of the probe side
 //! build.rs    reading a build side
@@ -31,21 +32,25 @@
 //! side.rs     the keys, the files and the memory of a side
 //! buckets.rs  dividing rows
 //! spilled.rs  joining buckets
+//! unknown.rs  `NOT IN` of values that may be NULL
 //! ```
 //!
 //! Nothing is read twice, so what the inputs are does not matter. A join whose order the plan may
-//! rely on stays as it is, because buckets have no order, and so does NOT IN with NULLs, for which
-//! one NULL decides all buckets. Delete this when DataFusion's hash join spills.
+//! rely on stays as it is, because buckets have no order. Delete this when DataFusion's hash join
+//! spills.
 
 mod buckets;
 mod build;
 mod exec;
 mod gate;
 mod handed;
+mod order;
 mod run;
 mod side;
 mod spilled;
 #[cfg(test)]
 mod tests;
+mod unknown;
 
 pub(crate) use exec::with_spilling;
+pub(crate) use order::ordered_inputs;

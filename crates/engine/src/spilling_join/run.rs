@@ -17,6 +17,7 @@ use super::build::{Excess, Gathered, Rows, gathered};
 use super::gate::{Ticket, empty};
 use super::side::Side;
 use super::spilled::Spilled;
+use super::unknown::Values;
 
 /// A build side for one or several partitions of the probe side.
 pub(super) struct Run {
@@ -28,6 +29,8 @@ pub(super) struct Run {
     partitions: usize,
     gone: AtomicUsize,
     together: Option<Together>,
+    /// The values of a `NOT IN`.
+    values: Option<Values>,
 }
 
 /// The build side, or the error of reading it, which all partitions get.
@@ -80,6 +83,7 @@ impl Run {
                 unfinished: Mutex::new(partitions),
                 is_cut: AtomicBool::new(false),
             }),
+            values: Values::of(join),
         }
     }
 
@@ -234,15 +238,33 @@ impl Partition {
             Build::Divided(buckets) => buckets.clone(),
         };
         drop((build, ticket));
-        let left = Arc::clone(&member.run.left);
-        let mut dividing = member.run.dividing(&side, &buckets, *join.join_type());
+        let run = Arc::clone(&member.run);
+        let mut dividing = run.dividing(&side, &buckets, *join.join_type());
         while let Some(batch) = right.try_next().await? {
-            dividing.add(&batch).await?;
+            let decides = match &run.values {
+                Some(values) => values.add(&batch)?,
+                None => true,
+            };
+            if decides {
+                dividing.add(&batch).await?;
+            }
         }
         drop(right);
-        match member.finished(dividing)? {
-            Some(probe) => Ok(Spilled::of(join, left, side, buckets, probe).into_stream()),
-            None => Ok(empty(join.schema())),
+        let Some(probe) = member.finished(dividing)? else {
+            return Ok(empty(join.schema()));
+        };
+        let left = Arc::clone(&run.left);
+        let Some(values) = &run.values else {
+            return Ok(Spilled::of(join, left, side, buckets, probe).into_stream());
+        };
+        if values.have_null() {
+            return Ok(empty(join.schema()));
         }
+        let anti = Arc::new(join.builder().with_null_aware(false).build()?);
+        let mut spilled = Spilled::of(anti, left, side, buckets, probe);
+        if values.are_some() {
+            spilled.leave_out_nulls();
+        }
+        Ok(spilled.into_stream())
     }
 }

@@ -17,6 +17,7 @@ use futures::{TryStreamExt, stream};
 use lakegate_lake::sizes::bytes_in;
 
 use super::buckets::Divider;
+use super::unknown::known;
 use crate::stop::{self, copied};
 
 /// Bytes of a batch that is put together from what files have.
@@ -130,6 +131,14 @@ impl Side {
     pub(super) fn divider(&self, level: usize) -> Divider {
         let keys = self.keys.clone();
         Divider::new(keys, self.null_equality, level, self.buckets())
+    }
+
+    /// Returns the rows whose first key is not NULL.
+    pub(super) fn known(&self, rows: SendableRecordBatchStream) -> SendableRecordBatchStream {
+        match self.keys.first() {
+            Some(key) => known(Arc::clone(key), rows),
+            None => rows,
+        }
     }
 
     /// Returns rows in batches of the usual size, or of about [`BYTES`].

@@ -31,6 +31,8 @@ pub(super) struct Spilled {
     current: Option<SendableRecordBatchStream>,
     /// Rows that may still be returned, if the plan limits them.
     limit: Option<usize>,
+    /// Whether rows of the build side without a key are left out.
+    leaves_out_nulls: bool,
     returned: BaselineMetrics,
 }
 
@@ -67,10 +69,16 @@ impl Spilled {
             tasks: Vec::new(),
             current: None,
             limit,
+            leaves_out_nulls: false,
             returned,
         };
         spilled.push(build, probe, 1);
         spilled
+    }
+
+    /// Leaves out the rows of the build side whose key is NULL. The join returns its rows only.
+    pub(super) fn leave_out_nulls(&mut self) {
+        self.leaves_out_nulls = true;
     }
 
     /// Returns the rows of the join.
@@ -120,6 +128,10 @@ impl Spilled {
         let input = match build {
             Source::Bucket(bucket) => bucket.read(&side)?,
             Source::Rest(rest) => rest,
+        };
+        let input = match self.leaves_out_nulls {
+            true => side.known(input),
+            false => input,
         };
         let excess = match level < LEVELS {
             true => Excess::Divided { level },

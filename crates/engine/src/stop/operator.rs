@@ -41,7 +41,7 @@ use crate::bounded::made_much;
 use crate::finest_groups::with_finest_groups;
 use crate::gathered::{self, Kept, given};
 use crate::logic::conjunctions::with_conjunction;
-use crate::spilling_join::with_spilling;
+use crate::spilling_join::{ordered_inputs, with_spilling};
 
 /// Working time for which a task is charged one unit of the 128 that tokio grants it before it must
 /// yield.
@@ -53,7 +53,8 @@ const UNIT: Duration = Duration::from_micros(250);
 ///
 /// Returns an error if one of DataFusion's operators cannot be rebuilt.
 pub fn stoppable(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
-    around(plan, None, replaced)
+    // What reads the rows may rely on their order.
+    around(plan, None, true, replaced)
 }
 
 /// Puts a `Stoppable` around each operator of a plan that another operator runs. None of them is
@@ -63,26 +64,30 @@ pub fn stoppable(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>>
 ///
 /// Returns an error if one of DataFusion's operators cannot be rebuilt.
 pub(crate) fn stoppable_as_it_is(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
-    around(plan, None, |_| Ok(None))
+    around(plan, None, true, |_, _| Ok(None))
 }
 
-/// Returns the operator that takes the place of another one in a run, with the same rows.
-type Replace = fn(&Arc<dyn ExecutionPlan>) -> Result<Option<Arc<dyn ExecutionPlan>>>;
+/// Returns the operator that takes the place of another one in a run, with the same rows. The flag
+/// says whether their order matters.
+type Replace = fn(&Arc<dyn ExecutionPlan>, bool) -> Result<Option<Arc<dyn ExecutionPlan>>>;
 
 fn around(
     plan: Arc<dyn ExecutionPlan>,
     pace_of_parent: Option<Arc<Pace>>,
+    is_ordered: bool,
     replace: Replace,
 ) -> Result<Arc<dyn ExecutionPlan>> {
     let paced = paced_input(plan.as_ref());
     let pace = paced.as_ref().map(|(_, pace)| Arc::clone(pace));
+    let ordered = ordered_inputs(plan.as_ref(), is_ordered);
     let mut children = Vec::new();
     for (index, child) in plan.children().into_iter().enumerate() {
+        let input_is_ordered = ordered.get(index).copied().unwrap_or(true);
         let given = match &paced {
             Some((input, pace)) if *input == index => Some(Arc::clone(pace)),
             _ => None,
         };
-        children.push(around(Arc::clone(child), given, replace)?);
+        children.push(around(Arc::clone(child), given, input_is_ordered, replace)?);
     }
     let shown = Arc::clone(&plan);
     let mut inner = plan;
@@ -90,7 +95,7 @@ fn around(
         let keep = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Keep);
         inner = inner.replace_children(children, keep)?;
     }
-    let replaced = replace(&inner)?;
+    let replaced = replace(&inner, is_ordered)?;
     Ok(Arc::new(Stoppable {
         shown: replaced.is_some().then_some(shown),
         inner: replaced.unwrap_or(inner),
@@ -99,7 +104,10 @@ fn around(
     }))
 }
 
-fn replaced(inner: &Arc<dyn ExecutionPlan>) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+fn replaced(
+    inner: &Arc<dyn ExecutionPlan>,
+    is_ordered: bool,
+) -> Result<Option<Arc<dyn ExecutionPlan>>> {
     let mut replaced = interruptible(inner.as_ref())?;
     if replaced.is_none() {
         replaced = with_conjunction(inner.as_ref())?;
@@ -107,7 +115,7 @@ fn replaced(inner: &Arc<dyn ExecutionPlan>) -> Result<Option<Arc<dyn ExecutionPl
     if replaced.is_none() {
         replaced = with_finest_groups(inner.as_ref(), alone)?;
     }
-    let spilling = with_spilling(replaced.as_ref().unwrap_or(inner).as_ref())?;
+    let spilling = with_spilling(replaced.as_ref().unwrap_or(inner).as_ref(), is_ordered)?;
     Ok(spilling.or(replaced))
 }
 

@@ -122,12 +122,34 @@ async fn limits_hold_for_all_buckets() {
 }
 
 #[tokio::test]
-async fn not_in_with_nulls_stays_in_memory() {
-    let (left, right) = (keys(5000, 2100, 0), keys(30, 20, 0));
-    let nothing = NullEquality::NullEqualsNothing;
-    let join = join((&left, &right), JoinType::LeftAnti, ALONE, nothing, false);
-    let join = join.builder().with_null_aware(true).build_exec().unwrap();
-    let plan = stoppable(join).unwrap();
-    assert!(!format!("{plan:?}").contains("SpillingJoinExec"));
-    assert!(is_exhausted(rows(&plan, &context(200 << 10)).await));
+async fn not_in_heeds_nulls_of_both_sides() {
+    let left = keys(5000, 2100, 0);
+    let values: Keys = (0..3000).map(|row| Some(700 + row % 1900)).collect();
+    let mut with_null = values.clone();
+    with_null.push(None);
+    for (right, is_empty) in [(values, false), (with_null, true), (Keys::new(), false)] {
+        for partitions in [1, 3] {
+            for is_narrow in [false, true] {
+                let mode = (PartitionMode::CollectLeft, partitions);
+                let nothing = NullEquality::NullEqualsNothing;
+                let of = || {
+                    let join = join(
+                        (&left, &right),
+                        JoinType::LeftAnti,
+                        mode,
+                        nothing,
+                        is_narrow,
+                    );
+                    join.builder().with_null_aware(true).build().unwrap()
+                };
+                let plain: Arc<dyn ExecutionPlan> = Arc::new(of());
+                let expected = rows(&plain, &context(LARGE)).await.unwrap();
+                assert_eq!(expected.is_empty(), is_empty);
+                let plan = spilling(&of());
+                let got = rows(&plan, &context(200 << 10)).await.unwrap();
+                assert!(spilled_rows(&plan) >= left.len());
+                assert!(got == expected, "{partitions} {is_narrow} {}", right.len());
+            }
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 mod filters;
 mod limits;
+mod order;
 
 use std::fmt::Write as _;
 use std::sync::Arc;
