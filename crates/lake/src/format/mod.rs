@@ -172,8 +172,9 @@ pub trait TableFileFormat: Debug + Send + Sync {
         self.is_writable()
     }
 
-    /// Whether texts and bytes of the rows that are written may be views.
-    fn writes_views(&self) -> bool {
+    /// Whether rows may be written in any form that holds the values of their columns: texts and bytes
+    /// as views, decimals of 32 and 64 bits.
+    fn takes_all_forms(&self) -> bool {
         false
     }
 

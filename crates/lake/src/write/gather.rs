@@ -5,11 +5,15 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayAccessor, ArrayRef, AsArray, GenericByteArray, RecordBatch, RecordBatchOptions,
+    Array, ArrayAccessor, ArrayRef, ArrowPrimitiveType, AsArray, Decimal128Array, GenericByteArray,
+    PrimitiveArray, RecordBatch, RecordBatchOptions,
 };
 use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::compute::{concat_batches, interleave};
-use arrow::datatypes::{BinaryType, ByteArrayType, DataType, Field, Schema, SchemaRef, Utf8Type};
+use arrow::datatypes::{
+    BinaryType, ByteArrayType, DataType, Decimal32Type, Decimal64Type, Decimal128Type, Field,
+    Schema, SchemaRef, Utf8Type,
+};
 use arrow::error::ArrowError;
 
 use crate::sizes::viewed;
@@ -17,13 +21,21 @@ use crate::sizes::viewed;
 /// A row: the number of its batch, and its number there.
 pub(super) type Place = (usize, usize);
 
-/// The columns of gathered rows. Their texts and bytes are values and not views: rows of one
-/// partition then take up no memory of others, and less of their own.
-pub(super) fn schema(columns: &Schema) -> Schema {
+/// The columns of gathered rows, which wait for their file and so are to be small. Texts and bytes
+/// are values and not views: rows of one partition then take up no memory of others. `narrow`:
+/// decimals have no more bits than their precision needs.
+pub(super) fn schema(columns: &Schema, narrow: bool) -> Schema {
     let fields = columns.fields().iter().map(|field| {
         let plain = match field.data_type() {
             DataType::Utf8View => DataType::Utf8,
             DataType::BinaryView => DataType::Binary,
+            // As Parquet has them: of one digit in 64 bits (`parquet` 59).
+            DataType::Decimal128(precision @ 2..=9, scale) if narrow => {
+                DataType::Decimal32(*precision, *scale)
+            }
+            DataType::Decimal128(precision @ ..=18, scale) if narrow => {
+                DataType::Decimal64(*precision, *scale)
+            }
             _ => return Arc::clone(field),
         };
         Arc::new(Field::clone(field).with_data_type(plain))
@@ -34,27 +46,55 @@ pub(super) fn schema(columns: &Schema) -> Schema {
 /// All rows in this order, with the first columns of the batches, which are those of `schema`.
 ///
 /// # Errors
-/// Batches of different columns; texts or bytes of a column that take more than 2 GiB.
+/// Batches of different columns; texts or bytes of a column that take more than 2 GiB; decimals
+/// beyond their precision.
 pub(super) fn gather(
     schema: &SchemaRef,
     batches: &[RecordBatch],
     order: &[Place],
 ) -> Result<RecordBatch, ArrowError> {
-    let columns = (0..schema.fields().len()).map(|column| {
+    let fields = schema.fields().iter().enumerate();
+    let columns = fields.map(|(column, field)| {
         let columns = batches.iter().map(|batch| batch.columns().get(column));
         let columns: Option<Vec<&dyn Array>> =
             columns.map(|column| Some(column?.as_ref())).collect();
         let columns = columns.ok_or_else(|| {
             ArrowError::SchemaError("batches of one write have different columns".to_owned())
         })?;
-        gathered(&columns, order)
+        gathered(&columns, field.data_type(), order)
     });
     let columns = columns.collect::<Result<Vec<_>, _>>()?;
     let options = RecordBatchOptions::new().with_row_count(Some(order.len()));
     RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)
 }
 
-fn gathered(columns: &[&dyn Array], order: &[Place]) -> Result<ArrayRef, ArrowError> {
+fn gathered(
+    columns: &[&dyn Array],
+    to: &DataType,
+    order: &[Place],
+) -> Result<ArrayRef, ArrowError> {
+    let wide = || {
+        columns
+            .iter()
+            .map(|of| of.as_primitive_opt::<Decimal128Type>())
+    };
+    match to {
+        DataType::Decimal32(precision, scale) => {
+            if let Some(wide) = wide().collect::<Option<Vec<_>>>() {
+                let values = narrowed::<Decimal32Type>(&wide, order)?;
+                let values = values.with_precision_and_scale(*precision, *scale)?;
+                return Ok(Arc::new(values));
+            }
+        }
+        DataType::Decimal64(precision, scale) => {
+            if let Some(wide) = wide().collect::<Option<Vec<_>>>() {
+                let values = narrowed::<Decimal64Type>(&wide, order)?;
+                let values = values.with_precision_and_scale(*precision, *scale)?;
+                return Ok(Arc::new(values));
+            }
+        }
+        _ => {}
+    }
     let texts = columns.iter().map(|column| column.as_string_view_opt());
     if let Some(texts) = texts.collect::<Option<Vec<_>>>() {
         let bytes = texts.iter().map(|texts| viewed(texts.views())).sum();
@@ -68,6 +108,39 @@ fn gathered(columns: &[&dyn Array], order: &[Place]) -> Result<ArrayRef, ArrowEr
     interleave(columns, order)
 }
 
+/// Decimals of fewer bits.
+fn narrowed<T>(
+    columns: &[&Decimal128Array],
+    order: &[Place],
+) -> Result<PrimitiveArray<T>, ArrowError>
+where
+    T: ArrowPrimitiveType,
+    T::Native: TryFrom<i128>,
+{
+    let has_nulls = columns.iter().any(|column| column.null_count() > 0);
+    let mut valid: Vec<bool> = Vec::with_capacity(if has_nulls { order.len() } else { 0 });
+    let mut values: Vec<T::Native> = Vec::with_capacity(order.len());
+    for (batch, row) in order {
+        let column = columns.get(*batch).ok_or_else(absent)?;
+        let is_valid = !has_nulls || column.is_valid(*row);
+        values.push(match is_valid {
+            true => T::Native::try_from(column.value(*row)).map_err(|_| {
+                ArrowError::ComputeError("a decimal has more digits than its column".to_owned())
+            })?,
+            false => T::Native::default(),
+        });
+        if has_nulls {
+            valid.push(is_valid);
+        }
+    }
+    let nulls = has_nulls.then(|| NullBuffer::from(valid));
+    PrimitiveArray::try_new(values.into(), nulls)
+}
+
+fn absent() -> ArrowError {
+    ArrowError::ComputeError("a row is in no batch".to_owned())
+}
+
 /// The values of views, one after the other, which take `bytes`, about.
 fn values<'a, T, A>(
     columns: &[A],
@@ -79,7 +152,6 @@ where
     T::Native: 'a,
     A: ArrayAccessor<Item = &'a T::Native> + Copy,
 {
-    let absent = || ArrowError::ComputeError("a row is in no batch".to_owned());
     let has_nulls = columns.iter().any(|column| column.null_count() > 0);
     let mut valid: Vec<bool> = Vec::with_capacity(if has_nulls { order.len() } else { 0 });
     let mut offsets: Vec<i32> = Vec::with_capacity(order.len() + 1);
@@ -146,7 +218,7 @@ mod tests {
         let long = "a text that is longer than a view has room for";
         let one = batch(vec![Some("a"), None, Some(long)], 0);
         let other = batch(vec![Some(""), Some("b")], 10);
-        let schema = Arc::new(schema(&one.schema()));
+        let schema = Arc::new(schema(&one.schema(), true));
         let order = [(1, 1), (0, 2), (0, 1), (1, 0), (0, 2)];
         let rows = gather(&schema, &[one, other], &order).unwrap();
         let numbers = rows.column(0).as_primitive::<arrow::datatypes::Int64Type>();
@@ -163,7 +235,7 @@ mod tests {
     #[test]
     fn copy_shares_no_memory() {
         let rows = batch(vec![Some("a"), Some("b"), Some("c")], 0);
-        let schema = Arc::new(schema(&rows.schema()));
+        let schema = Arc::new(schema(&rows.schema(), true));
         let order: Vec<Place> = (0..3).map(|row| (0, row)).collect();
         let rows = gather(&schema, &[rows], &order).unwrap();
         let copy = copied(&[rows.slice(1, 1), rows.slice(2, 1)]).unwrap();
@@ -175,5 +247,46 @@ mod tests {
             assert_ne!(of(&copy), of(&rows));
             assert_ne!(of(&one), of(&rows));
         }
+    }
+
+    #[test]
+    fn decimals_have_the_bits_that_their_precision_needs() {
+        let decimals = |values: [Option<i128>; 2], precision| {
+            let values = Decimal128Array::from(values.to_vec());
+            Arc::new(values.with_precision_and_scale(precision, 1).unwrap()) as ArrayRef
+        };
+        let columns = |values: [Option<i128>; 2]| {
+            let columns = [1, 9, 10, 18, 19].map(|precision| decimals(values, precision));
+            let names = ["a", "b", "c", "d", "e"];
+            RecordBatch::try_from_iter_with_nullable(
+                names
+                    .into_iter()
+                    .zip(columns)
+                    .map(|(name, of)| (name, of, true)),
+            )
+            .unwrap()
+        };
+        let batches = [columns([Some(-7), None]), columns([Some(3), Some(9)])];
+        let order = [(1, 1), (0, 1), (0, 0)];
+        let narrow = Arc::new(schema(&batches[0].schema(), true));
+        let types: Vec<_> = narrow
+            .fields()
+            .iter()
+            .map(|of| of.data_type().clone())
+            .collect();
+        assert_eq!(types[0], DataType::Decimal64(1, 1));
+        assert_eq!(types[1], DataType::Decimal32(9, 1));
+        assert_eq!(types[2], DataType::Decimal64(10, 1));
+        assert_eq!(types[3], DataType::Decimal64(18, 1));
+        assert_eq!(types[4], DataType::Decimal128(19, 1));
+        let rows = gather(&narrow, &batches, &order).unwrap();
+        let wide = Arc::new(schema(&batches[0].schema(), false));
+        let same = gather(&wide, &batches, &order).unwrap();
+        for (column, of) in rows.columns().iter().zip(same.columns()) {
+            assert_eq!(&arrow::compute::cast(column, of.data_type()).unwrap(), of);
+        }
+        // A value that its column does not hold.
+        let batch = columns([Some(i128::from(i64::MAX) + 1), None]);
+        assert!(gather(&narrow, &[batch], &[(0, 0)]).is_err());
     }
 }

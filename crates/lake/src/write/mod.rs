@@ -163,7 +163,7 @@ impl PartitionedWriter {
         destination.check()?;
         let columns = mapping.schema().fields().len();
         let width = columns.saturating_sub(destination.keys.len());
-        let mapping = match destination.format.file_format().writes_views() {
+        let mapping = match destination.format.file_format().takes_all_forms() {
             true => mapping.with_views(width)?,
             false => mapping,
         };
@@ -171,7 +171,8 @@ impl PartitionedWriter {
         let data: Vec<_> = columns.iter().take(width).cloned().collect();
         let declared = destination.declared(&data);
         let buckets = destination.layout.buckets.clone();
-        let splitter = Splitter::new(Arc::clone(&destination.keys), width, buckets);
+        let splitter = Splitter::new(Arc::clone(&destination.keys), width, buckets)
+            .narrow(destination.format.file_format().takes_all_forms());
         let schema = match splitter.is_whole() {
             true => Schema::new(data),
             false => splitter.schema(mapping.schema()),

@@ -27,6 +27,8 @@ pub(super) struct Splitter {
     /// The columns before the keys.
     data: usize,
     buckets: Option<Buckets>,
+    /// As of [`gather::schema`].
+    narrow: bool,
 }
 
 /// Rows of one partition, and of one bucket if there are buckets.
@@ -50,7 +52,13 @@ impl Splitter {
             keys: keys.into(),
             data,
             buckets,
+            narrow: false,
         }
+    }
+
+    /// Lets the decimals of parts have no more bits than they need.
+    pub(super) fn narrow(self, narrow: bool) -> Self {
+        Self { narrow, ..self }
     }
 
     pub(super) fn has_buckets(&self) -> bool {
@@ -118,10 +126,10 @@ impl Splitter {
     pub(super) fn schema(&self, columns: &Schema) -> Schema {
         let fields = columns.fields().iter().take(self.data);
         let fields: Vec<_> = fields.cloned().collect();
-        gather::schema(&Schema::new_with_metadata(
-            fields,
-            columns.metadata().clone(),
-        ))
+        gather::schema(
+            &Schema::new_with_metadata(fields, columns.metadata().clone()),
+            self.narrow,
+        )
     }
 
     /// The values of the keys in one row, as a folder's name has them.

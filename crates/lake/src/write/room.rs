@@ -43,7 +43,7 @@ impl PartitionedWriter {
         }
         // A part at a time, as what is left grows on to larger files.
         let all: usize = self.folders.iter().map(Folder::memory).sum();
-        for goal in [all / 2, 0] {
+        for goal in [all / 4, 0] {
             if self.fits() {
                 return Ok(());
             }
@@ -108,13 +108,13 @@ impl PartitionedWriter {
     }
 
     /// Bytes that the write holds in memory.
-    fn held(&self) -> usize {
+    pub(super) fn held(&self) -> usize {
         let open: usize = self.folders.open().map(|file| file.memory()).sum();
         let splitting = self.splitting.as_ref().map_or(0, |rows| rows.bytes);
-        // Staged rows are copied when they are split, and half of those that wait where memory is
-        // short.
+        // Staged rows are copied when they are split, and a quarter of those that wait where memory
+        // is short.
         let waiting = self.waiting.bytes();
-        2 * (self.staged.bytes + splitting) + waiting + waiting / 2 + open + self.closing.memory()
+        2 * (self.staged.bytes + splitting) + waiting + waiting / 4 + open + self.closing.memory()
     }
 
     /// Whether what is held is within the write's bound and the pool has room for it.

@@ -100,7 +100,7 @@ impl TableFileFormat for ParquetFormat {
         true
     }
 
-    fn writes_views(&self) -> bool {
+    fn takes_all_forms(&self) -> bool {
         true
     }
 
