@@ -211,9 +211,10 @@ impl PartitionedWriter {
     /// few files as its size asks for, and a bucket one. Files say that they are sorted by the
     /// table's sort columns.
     ///
-    /// Without it, `rows` of `d` bytes in random order make about `1 + d / 900 MiB` files in each
-    /// partition, the pool having room: a sort (which spills) pays once `d` is several GiB and there
-    /// are more than some 64 partitions. With fewer partitions each has an open file.
+    /// Without it, rows in random order make about as many files in each partition as they take the
+    /// room of, which is some three quarters of what [`PartitionedWriter::within`] allows, the pool
+    /// having it: a sort (which spills) pays once they take several times as much and there are more
+    /// than some 64 partitions. With fewer partitions each has an open file.
     #[must_use]
     pub fn ordered(self) -> Self {
         Self {
