@@ -437,7 +437,7 @@ fn scans(snapshot: &SnapshotPlan) -> Vec<String> {
     std::iter::once("Scans:".to_owned()).chain(lines).collect()
 }
 
-/// Returns what is read of each table. What a view reads is told together: its reader may not know how
+/// Returns what is read of each table. What a view reads is one entry: its user may not know how
 /// many tables that are.
 fn scans_of(snapshot: &SnapshotPlan) -> Vec<String> {
     let mut views: BTreeMap<&str, u64> = BTreeMap::new();

@@ -231,7 +231,7 @@ fn rewritten(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
                 case.expr = Some(Box::new(typed(*operand)?));
             }
             for (when, _) in &mut case.when_then_expr {
-                *when = Box::new(typed(std::mem::take(when.as_mut()))?);
+                **when = typed(std::mem::take(when.as_mut()))?;
             }
             Transformed::yes(Expr::Case(case))
         }

@@ -10,7 +10,7 @@
 //!
 //! A column of a file is kept once a second query reads it. Queries are charged for what they read
 //! here as if it came from the store, before they get it. What is kept is a file's own, without
-//! conditions and expressions of queries: who may read which columns is decided above, where
+//! conditions and expressions of queries: which columns a user may read is decided above, where
 //! a scan's columns are chosen, and a scan asks for no others here. A file is known by its ETag, so
 //! a file that was replaced is another file.
 //!
