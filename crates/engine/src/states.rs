@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use datafusion::config::ConfigNonZeroUsize;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::{FunctionRegistry, SessionState, SessionStateBuilder};
 use datafusion::optimizer::Analyzer;
@@ -57,10 +56,6 @@ pub(super) fn base(
     // The bounds of one min or max remove rows that another one needs, over an expression or
     // with FILTER (`AggrDynFilter` of `datafusion-physical-plan`, 55.2).
     settings.optimizer.enable_aggregate_dynamic_filter_pushdown = false;
-    // What an exchange spills gets a file for each batch. The reader of several open files waits for
-    // the oldest one, which may get no more rows (apache/datafusion#24883, fixed after 55.2).
-    settings.execution.max_spill_file_size_bytes =
-        ConfigNonZeroUsize::try_new(1).map_err(from_engine)?;
     // `InputOrder` drops the sorts whose order nothing shows.
     settings.sql_parser.enable_subquery_sort_elimination = false;
     let mut rules = Analyzer::new().rules;
@@ -205,70 +200,4 @@ pub(super) fn of_settings(
     }
     gathered::gather(&mut state).map_err(from_engine)?;
     Ok(state)
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use std::time::Duration;
-
-    use arrow::array::{Int64Array, RecordBatch};
-    use arrow::datatypes::{DataType, Field, Schema};
-    use datafusion::datasource::memory::MemorySourceConfig;
-    use datafusion::execution::memory_pool::GreedyMemoryPool;
-    use datafusion::execution::runtime_env::RuntimeEnvBuilder;
-    use datafusion::physical_expr::expressions::col;
-    use datafusion::physical_plan::common::collect;
-    use datafusion::physical_plan::repartition::RepartitionExec;
-    use datafusion::physical_plan::{ExecutionPlan, Partitioning};
-
-    use super::*;
-
-    /// Returns 200 batches of eight numbers.
-    fn numbers(schema: &Arc<Schema>) -> Vec<RecordBatch> {
-        let batch = |start: i64| {
-            let numbers = Int64Array::from_iter_values(start..start + 8);
-            RecordBatch::try_new(Arc::clone(schema), vec![Arc::new(numbers)]).unwrap()
-        };
-        (0..200).map(|number| batch(8 * number)).collect()
-    }
-
-    /// There is no memory, so that all rows are spilled, by two tasks at the same time.
-    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn exchanges_that_spill_end() {
-        let directory = tempfile::tempdir().unwrap();
-        let runtime = RuntimeEnvBuilder::new()
-            .with_memory_pool(Arc::new(GreedyMemoryPool::new(1)))
-            .build_arc()
-            .unwrap();
-        let options = EngineOptions {
-            memory_limit: 1,
-            spill_dir: directory.path().to_owned(),
-            spill_limit: 1 << 20,
-            threads: 2,
-            batch_size: 8,
-        };
-        let task = base(&options, &runtime, &Library::none())
-            .unwrap()
-            .task_ctx();
-        let schema = Arc::new(Schema::new(vec![Field::new("n", DataType::Int64, false)]));
-        let tables = [numbers(&schema), numbers(&schema)];
-        for _ in 0..50 {
-            let rows =
-                MemorySourceConfig::try_new_exec(&tables, Arc::clone(&schema), None).unwrap();
-            let hashed = Partitioning::Hash(vec![col("n", &schema).unwrap()], 2);
-            let exchange = RepartitionExec::try_new(rows, hashed).unwrap();
-            let parts = [0, 1].map(|partition| {
-                let rows = exchange.execute(partition, Arc::clone(&task)).unwrap();
-                tokio::spawn(collect(rows))
-            });
-            let mut count = 0;
-            for part in parts {
-                let part = tokio::time::timeout(Duration::from_secs(60), part).await;
-                let batches = part.unwrap().unwrap().unwrap();
-                count += batches.iter().map(RecordBatch::num_rows).sum::<usize>();
-            }
-            assert_eq!(count, 3200);
-        }
-    }
 }
