@@ -10,10 +10,8 @@ import os
 import shlex
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import peers
@@ -54,7 +52,7 @@ def linked(lake, copy):
 
 
 def started(build, lake, folder):
-    """Starts a server over the lake, and returns its process. It has written `connection.json` to the folder."""
+    """Runs a server over the lake as a context, which gives its process. It has written `connection.json` to the folder."""
     made, file, log = json.loads((lake / "demo.json").read_text()), folder / "connection.json", folder / "log"
     command = [build.program, "demo", "--dir", lake, "--connection-file", file]
     for option in OPTIONS:
@@ -62,13 +60,7 @@ def started(build, lake, folder):
             command += [f"--{option}", str(made[option])]
     for door in ("postgres", "flight", "http"):
         command += [f"--{door}-port", "0"]
-    with open(log, "w") as to_log:
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=to_log, env=os.environ | build.variables)
-    while not file.exists():
-        if process.poll() is not None:
-            raise SystemExit(f"{build.name} does not start: {log.read_text()}")
-        time.sleep(0.05)
-    return process
+    return peers.demo(command, file, log, build.variables, build.name)
 
 
 @contextlib.contextmanager
@@ -87,7 +79,6 @@ def servers(commands, lake):
             copy = folder / "lake"
             copy.mkdir(parents=True)
             linked(lake, copy)
-            process = started(build, copy, folder)
-            stack.callback(peers.stop, process)
+            process = stack.enter_context(started(build, copy, folder))
             running[name] = (folder / "connection.json", process.pid)
         yield running

@@ -82,25 +82,32 @@ class Lakegate(Libpq):
 
 
 @contextlib.contextmanager
+def demo(command, file, log, variables, name="the server"):
+    """Runs a demo, and gives its process once it has written its connection file."""
+    with open(log, "w") as to_log:
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=to_log, env=os.environ | variables)
+    try:
+        while not file.exists():
+            if process.poll() is not None:
+                raise SystemExit(f"{name} does not start: {log.read_text()}")
+            time.sleep(0.05)
+        yield process
+    finally:
+        stop(process)
+
+
+@contextlib.contextmanager
 def lakegate(binary, lake, scale, temp, tls=True):
     """Runs a demo with TPC-H. If the lake is missing, it is generated, which takes a while. Without `tls`, the clients of
     the PostgreSQL endpoint connect without it."""
     required = {"LAKEGATE_POSTGRES__REQUIRE_TLS": "true" if tls else "false"}
     file, log = Path(temp) / "connection.json", Path(temp) / "lakegate.log"
-    with open(log, "w") as to_log:
-        process = subprocess.Popen(
-            [binary, "demo", "--dir", lake, "--scale", "0.0001", "--tpch", str(scale), "--postgres-port", "0",
-             "--flight-port", "0", "--http-port", "0", "--connection-file", file],
-            stdout=subprocess.DEVNULL, stderr=to_log, env=os.environ | STORING | required,
-        )
-    try:
-        while not file.exists():
-            if process.poll() is not None:
-                raise SystemExit(f"the server does not start: {log.read_text()}")
-            time.sleep(0.05)
+    command = [
+        binary, "demo", "--dir", lake, "--scale", "0.0001", "--tpch", str(scale), "--postgres-port", "0",
+        "--flight-port", "0", "--http-port", "0", "--connection-file", file,
+    ]  # fmt: skip
+    with demo(command, file, log, STORING | required) as process:
         yield Lakegate(process, json.loads(file.read_text()), lake, tls)
-    finally:
-        stop(process)
 
 
 class Bare:

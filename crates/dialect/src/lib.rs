@@ -45,9 +45,9 @@ fn rules_of(names: Names) -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
 fn planners_of(names: Names) -> Vec<Arc<dyn ExprPlanner>> {
     let mut planners = (lakegate_functions::library().planners_of)(names);
     if names == Names::Postgres {
-        planners.push(postgres::byte_operators());
         planners.extend(postgres::json_subscripts());
         planners.push(postgres::byte_keywords());
+        planners.push(postgres::byte_operators());
         planners.push(postgres::extracts());
     }
     planners

@@ -374,6 +374,14 @@ pub(crate) fn call(function: impl ScalarUDFImpl + 'static, args: Vec<Expr>) -> E
     })
 }
 
+/// Returns an expression without its aliases.
+pub(crate) fn without_alias(expr: &Expr) -> &Expr {
+    match expr {
+        Expr::Alias(alias) => without_alias(&alias.expr),
+        expr => expr,
+    }
+}
+
 /// Returns whether all arguments are constants.
 pub(crate) fn are_constants(args: &[ColumnarValue]) -> bool {
     args.iter()

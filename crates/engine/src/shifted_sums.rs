@@ -169,9 +169,6 @@ fn is_unusual(aggregate: &Aggregate) -> bool {
 }
 
 fn rewritten(node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
-    if !has_shifts(&node) {
-        return Ok(Transformed::no(node));
-    }
     let LogicalPlan::Aggregate(aggregate) = node else {
         return Ok(Transformed::no(node));
     };

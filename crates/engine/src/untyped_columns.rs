@@ -106,11 +106,7 @@ fn literal(input: &LogicalPlan, place: usize) -> Option<&str> {
     let LogicalPlan::Projection(projection) = input else {
         return None;
     };
-    let mut expr = projection.expr.get(place)?;
-    while let Expr::Alias(alias) = expr {
-        expr = &alias.expr;
-    }
-    match expr {
+    match expressions::without_alias(projection.expr.get(place)?) {
         Expr::Literal(value, _) => value.try_as_str().flatten(),
         _ => None,
     }

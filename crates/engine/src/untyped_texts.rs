@@ -150,16 +150,21 @@ fn call_of(expr: &Expr) -> Option<(&Expr, &[Expr])> {
     call.args.split_first()
 }
 
-fn typed((text, beside): (&Expr, &[Expr]), schema: &DFSchema, zone: &Arc<str>) -> Option<Expr> {
+/// Returns the text of a call's arguments, and the type that the values beside it have together.
+fn told<'a>((text, beside): (&'a Expr, &[Expr]), schema: &DFSchema) -> Option<(&'a str, DataType)> {
     let Expr::Literal(value, _) = text else {
         return None;
     };
+    let written = value.try_as_str().flatten()?;
     let types = beside
         .iter()
         .filter_map(|value| value.get_type(schema).ok());
-    let data_type = common(types)?;
-    let written = value.try_as_str().flatten()?;
-    Some(literal(written, &data_type, Some(zone)).unwrap_or_else(|| text.clone()))
+    Some((written, common(types)?))
+}
+
+fn typed(call: (&Expr, &[Expr]), schema: &DFSchema, zone: &Arc<str>) -> Option<Expr> {
+    let (written, data_type) = told(call, schema)?;
+    Some(literal(written, &data_type, Some(zone)).unwrap_or_else(|| call.0.clone()))
 }
 
 /// Returns the text of an array with items and its type, where an expression is a call of
@@ -167,15 +172,7 @@ fn typed((text, beside): (&Expr, &[Expr]), schema: &DFSchema, zone: &Arc<str>) -
 ///
 /// The engine does not read such texts: a rule that runs before [`UntypedTexts`] does.
 pub fn array_text(expr: &Expr, schema: &DFSchema) -> Option<(String, DataType)> {
-    let (text, beside) = call_of(expr)?;
-    let Expr::Literal(value, _) = text else {
-        return None;
-    };
-    let written = value.try_as_str().flatten()?;
-    let types = beside
-        .iter()
-        .filter_map(|value| value.get_type(schema).ok());
-    let data_type = common(types)?;
+    let (written, data_type) = told(call_of(expr)?, schema)?;
     let is_array = matches!(data_type, DataType::List(_)) && has_items(written);
     is_array.then(|| (written.to_owned(), data_type))
 }

@@ -25,7 +25,8 @@ use datafusion::physical_plan::{ExecutionPlan, PhysicalExpr};
 use lakegate_catalog::hive_type::HiveType;
 
 pub(crate) use self::comparisons::of_files;
-use self::fitted::{Fit, fitted};
+pub(crate) use self::fitted::Fit;
+use self::fitted::fitted;
 use crate::table::LakeTable;
 
 /// The columns of files whose texts have a greatest length, by name.

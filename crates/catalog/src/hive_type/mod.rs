@@ -80,6 +80,16 @@ impl From<TypeError> for crate::error::CatalogError {
 }
 
 impl HiveType {
+    /// The types within an array, map or struct, in their order; none of another type.
+    pub fn parts(&self) -> Vec<&HiveType> {
+        match self {
+            Self::Array(item) => vec![item.as_ref()],
+            Self::Map(key, value) => vec![key.as_ref(), value.as_ref()],
+            Self::Struct(fields) => fields.iter().map(|field| &field.data_type).collect(),
+            _ => Vec::new(),
+        }
+    }
+
     /// Whether this is an array, a map or a struct.
     pub fn is_nested(&self) -> bool {
         matches!(

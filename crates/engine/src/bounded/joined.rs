@@ -114,10 +114,7 @@ impl ScalarUDFImpl for Joined {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let constant = args
-            .args
-            .iter()
-            .all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
+        let constant = crate::expressions::are_constants(&args.args);
         let rows = if constant { 1 } else { args.number_rows };
         check_arguments(self.name(), &args.args, rows)?;
         let mut args = args.args.into_iter();

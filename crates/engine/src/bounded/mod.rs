@@ -157,12 +157,9 @@ pub fn check_arguments(name: &str, args: &[ColumnarValue], rows: usize) -> Resul
     for arg in args {
         bytes = bytes.saturating_add(Argument::of(arg)?.total(rows));
     }
-    let constant = args
-        .iter()
-        .all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
     let estimate = Estimate {
         bytes,
-        one_value: constant,
+        one_value: expressions::are_constants(args),
     };
     check(name, estimate)
 }

@@ -10,6 +10,7 @@ use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs};
 
 use super::Estimate;
 use super::measure::Argument;
+use crate::expressions;
 use crate::stop::{check, check_search};
 
 /// The arguments of a call, and the number of its rows.
@@ -21,15 +22,11 @@ struct Call {
 
 impl Call {
     fn of(args: &ScalarFunctionArgs) -> Result<Self> {
-        let arguments: Vec<Argument> = args.args.iter().map(Argument::of).collect::<Result<_>>()?;
-        let constant = args
-            .args
-            .iter()
-            .all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
+        let one_value = expressions::are_constants(&args.args);
         Ok(Self {
-            arguments,
-            rows: if constant { 1 } else { args.number_rows },
-            one_value: constant,
+            arguments: args.args.iter().map(Argument::of).collect::<Result<_>>()?,
+            rows: if one_value { 1 } else { args.number_rows },
+            one_value,
         })
     }
 

@@ -31,6 +31,7 @@ use datafusion::logical_expr::expr::InSubquery;
 use datafusion::logical_expr::{Case, Expr, ExprSchemable, LogicalPlan, Subquery, cast};
 use datafusion::optimizer::AnalyzerRule;
 
+use super::expressions::without_alias;
 use super::numbers::decimals;
 
 /// Functions whose arguments or results have one common type.
@@ -223,13 +224,6 @@ pub(crate) fn written(expr: &Expr) -> Option<ScalarValue> {
         Expr::Negative(number) => written(number)?.arithmetic_negate().ok(),
         Expr::Literal(ScalarValue::Float64(Some(value)), _) => decimals::of_literal(*value),
         _ => None,
-    }
-}
-
-fn without_alias(expr: &Expr) -> &Expr {
-    match expr {
-        Expr::Alias(alias) => without_alias(&alias.expr),
-        expr => expr,
     }
 }
 

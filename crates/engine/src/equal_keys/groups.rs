@@ -8,9 +8,7 @@ use datafusion::common::{Column, DFSchema, ScalarValue};
 use datafusion::error::Result;
 use datafusion::functions_aggregate::first_last::first_value_udaf;
 use datafusion::logical_expr::expr::AggregateFunction;
-use datafusion::logical_expr::{
-    Aggregate, Case, Expr, GroupingSet, LogicalPlan, LogicalPlanBuilder,
-};
+use datafusion::logical_expr::{Aggregate, Case, Expr, LogicalPlan, LogicalPlanBuilder};
 
 use super::marks::marked;
 use super::{Comparable, name, put};
@@ -25,7 +23,8 @@ impl Comparable {
             found: Vec::new(),
         };
         let group_expr = aggregate.group_expr.iter().cloned();
-        let group_expr: Vec<Expr> = group_expr.map(|key| keys.replaced(key)).collect();
+        let group_expr = group_expr.map(|key| keys.replaced(key));
+        let group_expr: Vec<Expr> = group_expr.collect::<Result<_>>()?;
         let counts = aggregate.aggr_expr.iter().cloned().map(|function| {
             function
                 .transform_up(|part| Ok(self.counted(part, &below)))
@@ -72,14 +71,12 @@ impl Comparable {
         let input = LogicalPlanBuilder::from(LogicalPlan::clone(&aggregate.input))
             .project(columns.chain(comparables))?
             .build()?;
-        let keys: Vec<Column> = (0..found.len())
-            .map(|place| Column::new_unqualified(name("key", place)))
-            .collect();
+        let keys: Vec<String> = (0..found.len()).map(|place| name("key", place)).collect();
         let groups = Aggregate::try_new(Arc::new(input), group_expr, functions)?;
         let outputs = groups.schema.iter().zip(aggregate.schema.iter());
         let outputs = outputs.map(|(own, (relation, field))| {
             let column = Expr::from(own);
-            let place = keys.iter().position(|key| *own.1.name() == key.name);
+            let place = keys.iter().position(|key| own.1.name() == key);
             let output = match place {
                 Some(place) => self.value_of(column, place, field)?,
                 None if own.0 == relation && own.1.name() == field.name() => return Ok(column),
@@ -132,22 +129,12 @@ struct Keys<'a> {
 }
 
 impl Keys<'_> {
-    fn replaced(&mut self, key: Expr) -> Expr {
-        let mut all = |keys: Vec<Expr>| -> Vec<Expr> {
-            keys.into_iter().map(|key| self.replaced(key)).collect()
-        };
+    fn replaced(&mut self, key: Expr) -> Result<Expr> {
         match key {
-            Expr::GroupingSet(GroupingSet::Rollup(of)) => {
-                Expr::GroupingSet(GroupingSet::Rollup(all(of)))
-            }
-            Expr::GroupingSet(GroupingSet::Cube(of)) => {
-                Expr::GroupingSet(GroupingSet::Cube(all(of)))
-            }
-            Expr::GroupingSet(GroupingSet::GroupingSets(sets)) => {
-                let sets = sets.into_iter().map(all).collect();
-                Expr::GroupingSet(GroupingSet::GroupingSets(sets))
-            }
-            key => self.column(key),
+            Expr::GroupingSet(_) => key
+                .map_children(|key| self.replaced(key).map(Transformed::yes))
+                .data(),
+            key => Ok(self.column(key)),
         }
     }
 

@@ -31,7 +31,7 @@ use datafusion::error::Result;
 use datafusion::logical_expr::expr::{Between, InList, InSubquery, ScalarFunction};
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
-    Aggregate, BinaryExpr, Case, Distinct, DistinctOn, Expr, ExprSchemable, Join, LogicalPlan,
+    Aggregate, BinaryExpr, Case, Distinct, Expr, ExprSchemable, Join, LogicalPlan,
     LogicalPlanBuilder, ScalarUDF, Subquery,
 };
 use datafusion::optimizer::AnalyzerRule;
@@ -144,6 +144,11 @@ fn is_comparison(expr: &Expr) -> bool {
     }
 }
 
+/// Returns the key of an array of this type; `None` for other types.
+fn array_key(expr: &Expr, of: &DataType) -> Option<Expr> {
+    (arrays::is_array(of) && arrays::is_keyed(of)).then(|| arrays::key(expr.clone()))
+}
+
 fn put(key: &mut Expr, other: Option<Expr>) -> bool {
     match other {
         Some(other) => {
@@ -182,9 +187,8 @@ impl Comparable {
         let data_type = expr.get_type(schema).ok()?;
         match data_type {
             DataType::Interval(_) => time::length(expr, schema),
-            of if arrays::is_array(&of) && arrays::is_keyed(&of) => Some(arrays::key(expr.clone())),
             of if of.is_string() => self.of_library(expr, schema),
-            _ => None,
+            of => array_key(expr, &of),
         }
     }
 
@@ -208,8 +212,17 @@ impl Comparable {
         }
     }
 
-    fn put_sortable(self, key: &mut Expr, schema: &DFSchema) -> bool {
-        put(key, self.sortable(key, schema))
+    /// Puts what is sorted by in the place of keys. Returns whether one of them changed.
+    fn put_sortable<'a>(
+        self,
+        keys: impl IntoIterator<Item = &'a mut Expr>,
+        schema: &DFSchema,
+    ) -> bool {
+        let mut changed = false;
+        for key in keys {
+            changed |= put(key, self.sortable(key, schema));
+        }
+        changed
     }
 
     /// Rewrites comparisons of arrays, and comparisons with the rows of a subquery. Other
@@ -241,11 +254,7 @@ impl Comparable {
 
     /// Rewrites other comparisons of arrays; `None` for other types.
     fn of_arrays(self, expr: &Expr, schema: &DFSchema) -> Option<Expr> {
-        let array = |expr: &Expr| {
-            let of = expr.get_type(schema).ok()?;
-            (arrays::is_array(&of) && arrays::is_keyed(&of))
-                .then(|| Box::new(arrays::key(expr.clone())))
-        };
+        let array = |expr: &Expr| array_key(expr, &expr.get_type(schema).ok()?).map(Box::new);
         match expr {
             Expr::Between(between) => Some(Expr::Between(Between {
                 expr: array(&between.expr)?,
@@ -282,19 +291,15 @@ impl Comparable {
                 let mut window = window.clone();
                 let params = &mut window.params;
                 let orders = params.order_by.iter_mut().map(|sort| &mut sort.expr);
-                let mut changed = false;
-                for key in params.partition_by.iter_mut().chain(orders) {
-                    changed |= self.put_sortable(key, schema);
-                }
-                changed.then_some(Expr::WindowFunction(window))
+                let keys = params.partition_by.iter_mut().chain(orders);
+                self.put_sortable(keys, schema)
+                    .then_some(Expr::WindowFunction(window))
             }
             Expr::AggregateFunction(call) if !call.params.distinct => {
                 let mut call = call.clone();
-                let mut changed = false;
-                for sort in &mut call.params.order_by {
-                    changed |= self.put_sortable(&mut sort.expr, schema);
-                }
-                changed.then_some(Expr::AggregateFunction(call))
+                let keys = call.params.order_by.iter_mut().map(|sort| &mut sort.expr);
+                self.put_sortable(keys, schema)
+                    .then_some(Expr::AggregateFunction(call))
             }
             _ => None,
         }
@@ -334,21 +339,17 @@ impl Comparable {
             }
             LogicalPlan::Distinct(Distinct::On(mut distinct)) => {
                 let schema = Arc::clone(distinct.input.schema());
-                let mut changed = false;
                 let sorts = distinct.sort_expr.iter_mut().flatten();
                 let sorts = sorts.map(|sort| &mut sort.expr);
-                for key in distinct.on_expr.iter_mut().chain(sorts) {
-                    changed |= self.put_sortable(key, &schema);
-                }
-                let distinct = LogicalPlan::Distinct(Distinct::On(DistinctOn { ..distinct }));
+                let keys = distinct.on_expr.iter_mut().chain(sorts);
+                let changed = self.put_sortable(keys, &schema);
+                let distinct = LogicalPlan::Distinct(Distinct::On(distinct));
                 Ok(Transformed::new_transformed(distinct, changed))
             }
             LogicalPlan::Sort(mut sort) => {
                 let schema = Arc::clone(sort.input.schema());
-                let mut changed = false;
-                for key in &mut sort.expr {
-                    changed |= self.put_sortable(&mut key.expr, &schema);
-                }
+                let keys = sort.expr.iter_mut().map(|key| &mut key.expr);
+                let changed = self.put_sortable(keys, &schema);
                 Ok(Transformed::new_transformed(
                     LogicalPlan::Sort(sort),
                     changed,

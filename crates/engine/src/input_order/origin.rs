@@ -16,6 +16,7 @@ use datafusion::logical_expr::{
 
 use super::has;
 use crate::barrier::view_of;
+use crate::expressions::without_alias;
 
 /// A plan whose rows have an order.
 pub(super) struct Ordered {
@@ -90,11 +91,7 @@ fn above(
 /// Returns whether a window returns its rows in the order of its input.
 fn keeps_order(window: &Window, keys: &[SortExpr]) -> bool {
     window.window_expr.iter().all(|expr| {
-        let mut expr = expr;
-        while let Expr::Alias(alias) = expr {
-            expr = &alias.expr;
-        }
-        let Expr::WindowFunction(call) = expr else {
+        let Expr::WindowFunction(call) = without_alias(expr) else {
             return false;
         };
         let WindowFunction { params, .. } = call.as_ref();
@@ -178,13 +175,7 @@ fn of_projection(list: &Projection, names: &mut HiddenNames) -> Result<Option<Or
         let Some(place) = place_of(&key.expr, &below.plan) else {
             return Ok(None);
         };
-        let is_key = |expr: &Expr| {
-            let mut expr = expr;
-            while let Expr::Alias(alias) = expr {
-                expr = &alias.expr;
-            }
-            place_of(expr, &below.plan) == Some(place)
-        };
+        let is_key = |expr: &Expr| place_of(without_alias(expr), &below.plan) == Some(place);
         keys.push(match list.expr.iter().position(is_key) {
             Some(shown) => key.with_expr(Expr::from(list.schema.qualified_field(shown))),
             None => {

@@ -171,10 +171,10 @@ fn estimates(region: &Region) -> Option<Vec<Estimate>> {
     let known: Vec<Option<Estimate>> = region.leaves.iter().map(Estimate::of).collect();
     let rows = known.iter().flatten().map(|leaf| leaf.rows);
     let most = rows.fold(1.0, f64::max);
+    let looked_up = region.looked_up();
     let leaves = known.into_iter().zip(&region.leaves).enumerate();
     let leaves = leaves.map(|(number, (leaf, plan))| {
-        let is_semi = region.semis.iter().any(|semi| semi.leaf == number);
-        leaf.or_else(|| is_semi.then(|| Estimate::unknown(plan, most)))
+        leaf.or_else(|| looked_up.has(number).then(|| Estimate::unknown(plan, most)))
     });
     leaves.collect()
 }

@@ -24,7 +24,11 @@ use crate::estimates::{Leaves, Place};
 ///
 /// Returns an error if the operators cannot be built.
 pub(super) fn built(region: &Region, classes: &[Class], tree: &Tree) -> Result<Operator> {
-    let builder = Builder { region, classes };
+    let builder = Builder {
+        region,
+        classes,
+        looked_up: region.looked_up(),
+    };
     let joined = builder.part(tree)?;
     let schema = joined.plan.schema();
     let is_same = joined.columns == region.output && schema == region.schema;
@@ -75,6 +79,8 @@ impl Built {
 struct Builder<'a> {
     region: &'a Region,
     classes: &'a [Class],
+    /// The leaves that semi and anti joins look rows up in.
+    looked_up: Leaves,
 }
 
 impl Builder<'_> {
@@ -237,7 +243,7 @@ impl Builder<'_> {
     /// Returns whether a condition was tested in a part: in the first inner join that has all its
     /// columns.
     fn is_tested(&self, condition: &Condition, part: Leaves) -> bool {
-        let joined = part.without(self.region.looked_up());
+        let joined = part.without(self.looked_up);
         joined.len() > 1 && joined.holds(condition.leaves)
     }
 }

@@ -21,11 +21,13 @@ use crate::expressions;
 /// Returns the type of an operand. Does not walk a chain, whose type takes a walk of all its
 /// operands otherwise.
 pub(crate) fn type_of(operand: &Expr, schema: &dyn ExprSchema) -> Option<DataType> {
-    match operand {
-        Expr::ScalarFunction(call) if chain(&call.func).is_some() => {
-            Some(chain(&call.func)?.data_type.clone())
-        }
-        operand => operand.get_type(schema).ok(),
+    let chain = match operand {
+        Expr::ScalarFunction(call) => chain(&call.func),
+        _ => None,
+    };
+    match chain {
+        Some(chain) => Some(chain.data_type.clone()),
+        None => operand.get_type(schema).ok(),
     }
 }
 

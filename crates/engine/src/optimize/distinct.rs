@@ -20,6 +20,8 @@ use datafusion::error::Result;
 use datafusion::logical_expr::{Aggregate, Expr, ExprSchemable, LogicalPlan};
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 
+use crate::expressions::without_alias;
+
 /// Accepts the rule's result only if it keeps the types of the columns.
 ///
 /// # Errors
@@ -53,11 +55,7 @@ pub(super) fn guard(
 
 /// Returns whether an aggregate is over distinct intervals.
 fn is_of_intervals(expr: &Expr, aggregate: &Aggregate) -> bool {
-    let mut expr = expr;
-    while let Expr::Alias(alias) = expr {
-        expr = &alias.expr;
-    }
-    let Expr::AggregateFunction(call) = expr else {
+    let Expr::AggregateFunction(call) = without_alias(expr) else {
         return false;
     };
     let is_interval = |argument: &Expr| {

@@ -12,6 +12,7 @@ use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::spill_file::SpillFile;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::spill::SpillManager;
+use futures::TryStreamExt;
 use parking_lot::Mutex;
 
 use super::gate::empty;
@@ -50,9 +51,10 @@ impl Bucket {
     }
 }
 
-/// Returns whether the rows of a probe side are needed beside these of the build side.
-pub(super) fn needs_probe(build: &Bucket, join: JoinType) -> bool {
-    !(build.is_empty() && join.empty_build_side_produces_empty_result())
+/// Returns whether rows of the other side are needed beside these, for a join of which these are the
+/// build side.
+pub(super) fn needs_other(rows: &Bucket, join: JoinType) -> bool {
+    !(rows.is_empty() && join.empty_build_side_produces_empty_result())
 }
 
 /// Divides the rows of a side.
@@ -173,7 +175,7 @@ impl Writers {
 
     /// Creates files for the rows of a probe side. `build`: the buckets of the other side.
     pub(super) fn of_probe(side: &Side, build: &[Bucket], join: JoinType) -> Self {
-        let is_kept = build.iter().map(|build| needs_probe(build, join));
+        let is_kept = build.iter().map(|build| needs_other(build, join));
         Self::new(side.files().clone(), is_kept)
     }
 
@@ -240,6 +242,18 @@ impl Dividing {
         self.writers.lock().append(&parts)?;
         drop(parts);
         tokio::task::yield_now().await;
+        Ok(())
+    }
+
+    /// Writes all rows of a stream.
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of the stream, and those of [`add`](Self::add).
+    pub(super) async fn add_all(&mut self, mut rows: SendableRecordBatchStream) -> Result<()> {
+        while let Some(batch) = rows.try_next().await? {
+            self.add(&batch).await?;
+        }
         Ok(())
     }
 

@@ -117,7 +117,7 @@ pub(super) async fn gathered(
 /// Divides rows that were read, and those that follow them.
 async fn divided(
     rows: Rows,
-    mut rest: SendableRecordBatchStream,
+    rest: SendableRecordBatchStream,
     side: &Side,
     level: usize,
 ) -> Result<Vec<Bucket>> {
@@ -128,10 +128,7 @@ async fn divided(
         dividing.add(&batch).await?;
     }
     drop(memory);
-    while let Some(batch) = rest.try_next().await? {
-        dividing.add(&batch).await?;
-    }
-    drop(rest);
+    dividing.add_all(rest).await?;
     dividing.finish()
 }
 

@@ -79,7 +79,7 @@ impl SpillingJoinExec {
     fn run(&self, partition: usize, context: &Arc<TaskContext>) -> Result<Arc<Run>> {
         let started = |of_build: usize| -> Result<Arc<Run>> {
             let input = self.join.left().execute(of_build, Arc::clone(context))?;
-            let side = Side::build_of(&self.join, partition, context, &self.metrics);
+            let side = Side::of(&self.join, true, partition, context, &self.metrics);
             let is_crowded = Arc::clone(&self.is_crowded);
             Ok(Arc::new(Run::new(&self.join, input, side, is_crowded)))
         };
@@ -188,7 +188,7 @@ impl ExecutionPlan for SpillingJoinExec {
             member,
             ticket: Ticket::new(&self.gated, partition, &context),
             right: self.join.right().execute(partition, Arc::clone(&context))?,
-            side: Side::probe_of(&self.join, partition, &context, &self.metrics),
+            side: Side::of(&self.join, false, partition, &context, &self.metrics),
         };
         let batches = stream::once(started.joined()).try_flatten();
         Ok(Box::pin(RecordBatchStreamAdapter::new(

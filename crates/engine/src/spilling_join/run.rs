@@ -253,18 +253,15 @@ impl Partition {
         let Some(probe) = member.finished(dividing)? else {
             return Ok(empty(join.schema()));
         };
-        let left = Arc::clone(&run.left);
-        let Some(values) = &run.values else {
-            return Ok(Spilled::of(join, left, side, buckets, probe).into_stream());
+        let (join, leaves_out_nulls) = match &run.values {
+            None => (join, false),
+            Some(values) if values.have_null() => return Ok(empty(join.schema())),
+            Some(values) => {
+                let anti = join.builder().with_null_aware(false).build()?;
+                (Arc::new(anti), values.are_some())
+            }
         };
-        if values.have_null() {
-            return Ok(empty(join.schema()));
-        }
-        let anti = Arc::new(join.builder().with_null_aware(false).build()?);
-        let mut spilled = Spilled::of(anti, left, side, buckets, probe);
-        if values.are_some() {
-            spilled.leave_out_nulls();
-        }
-        Ok(spilled.into_stream())
+        let left = Arc::clone(&run.left);
+        Ok(Spilled::of(join, left, side, buckets, probe, leaves_out_nulls).into_stream())
     }
 }

@@ -36,37 +36,26 @@ pub(super) struct Side {
 }
 
 impl Side {
-    /// Returns the build side. `metrics`: where files are counted.
-    pub(super) fn build_of(
+    /// Returns a side of a join. `metrics`: where files are counted.
+    pub(super) fn of(
         join: &HashJoinExec,
+        is_build: bool,
         partition: usize,
         context: &Arc<TaskContext>,
         metrics: &ExecutionPlanMetricsSet,
     ) -> Arc<Self> {
-        let keys = join.on().iter().map(|(left, _)| Arc::clone(left));
+        let input = match is_build {
+            true => join.left(),
+            false => join.right(),
+        };
+        let keys = join.on().iter().map(|(left, right)| match is_build {
+            true => Arc::clone(left),
+            false => Arc::clone(right),
+        });
         Arc::new(Self {
             keys: keys.collect(),
             null_equality: join.null_equality(),
-            schema: join.left().schema(),
-            partition,
-            context: Arc::clone(context),
-            metrics: metrics.clone(),
-            files: OnceLock::new(),
-        })
-    }
-
-    /// Returns the probe side.
-    pub(super) fn probe_of(
-        join: &HashJoinExec,
-        partition: usize,
-        context: &Arc<TaskContext>,
-        metrics: &ExecutionPlanMetricsSet,
-    ) -> Arc<Self> {
-        let keys = join.on().iter().map(|(_, right)| Arc::clone(right));
-        Arc::new(Self {
-            keys: keys.collect(),
-            null_equality: join.null_equality(),
-            schema: join.right().schema(),
+            schema: input.schema(),
             partition,
             context: Arc::clone(context),
             metrics: metrics.clone(),

@@ -13,7 +13,7 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::{TryStreamExt, stream};
 use parking_lot::Mutex;
 
-use super::buckets::{Bucket, Dividing, Writers, needs_probe};
+use super::buckets::{Bucket, Dividing, Writers, needs_other};
 use super::build::{Excess, Gathered, Rows, gathered};
 use super::gate::GivenExec;
 use super::side::Side;
@@ -53,13 +53,15 @@ enum Source {
 }
 
 impl Spilled {
-    /// `build`, `probe`: rows that were divided once.
+    /// `build`, `probe`: rows that were divided once. `leaves_out_nulls`: of the rows of the build
+    /// side, which the join returns alone, those whose key is NULL.
     pub(super) fn of(
         join: Arc<HashJoinExec>,
         left: Arc<Side>,
         right: Arc<Side>,
         build: Vec<Bucket>,
         probe: Vec<Bucket>,
+        leaves_out_nulls: bool,
     ) -> Self {
         let (limit, returned) = (join.fetch(), right.returned());
         let mut spilled = Self {
@@ -69,16 +71,11 @@ impl Spilled {
             tasks: Vec::new(),
             current: None,
             limit,
-            leaves_out_nulls: false,
+            leaves_out_nulls,
             returned,
         };
         spilled.push(build, probe, 1);
         spilled
-    }
-
-    /// Leaves out the rows of the build side whose key is NULL. The join returns its rows only.
-    pub(super) fn leave_out_nulls(&mut self) {
-        self.leaves_out_nulls = true;
     }
 
     /// Returns the rows of the join.
@@ -198,10 +195,7 @@ impl Spilled {
         let writers = Writers::of_probe(&self.right, build, *self.join.join_type());
         let writers = Arc::new(Mutex::new(writers));
         let mut dividing = Dividing::new(self.right.divider(level), writers);
-        let mut input = probe.read(&self.right)?;
-        while let Some(batch) = input.try_next().await? {
-            dividing.add(&batch).await?;
-        }
+        dividing.add_all(probe.read(&self.right)?).await?;
         dividing.finish()
     }
 
@@ -211,7 +205,7 @@ impl Spilled {
         let join = *self.join.join_type();
         let all: u64 = build.iter().map(|bucket| bucket.rows).sum();
         for (build, probe) in build.into_iter().zip(probe) {
-            if !needs_probe(&build, join) || (probe.is_empty() && needs_probe_rows(join)) {
+            if !needs_other(&build, join) || !needs_other(&probe, join.swap()) {
                 continue;
             }
             let level = match build.rows == all {
@@ -246,19 +240,6 @@ fn turned(task: Task, join: JoinType) -> Task {
         },
         task => task,
     }
-}
-
-/// Returns whether a join returns nothing without rows of its probe side.
-fn needs_probe_rows(join: JoinType) -> bool {
-    matches!(
-        join,
-        JoinType::Inner
-            | JoinType::Right
-            | JoinType::LeftSemi
-            | JoinType::RightSemi
-            | JoinType::RightAnti
-            | JoinType::RightMark
-    )
 }
 
 /// Returns whether the rows of the build side can be joined some at a time, with all rows of the

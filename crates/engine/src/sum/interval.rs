@@ -17,7 +17,7 @@ use lakegate_error::{Code, Error};
 
 use super::STATE;
 use super::total::column;
-use crate::time::divided;
+use crate::time::{divided, length_of};
 
 const INTERVAL: DataType = DataType::Interval(IntervalUnit::MonthDayNano);
 
@@ -109,7 +109,7 @@ impl IntervalSum {
         let is_new = match &mut self.distinct {
             None => true,
             Some(values) => {
-                let (_, times) = values.entry(length(value)).or_insert((value, 0));
+                let (_, times) = values.entry(length_of(value)).or_insert((value, 0));
                 *times += 1;
                 *times == 1
             }
@@ -122,27 +122,19 @@ impl IntervalSum {
     fn take(&mut self, value: IntervalMonthDayNano) {
         let last = match &mut self.distinct {
             None => Some(value),
-            Some(values) => match values.get_mut(&length(value)) {
+            Some(values) => match values.get_mut(&length_of(value)) {
                 Some((_, times)) if *times > 1 => {
                     *times -= 1;
                     None
                 }
                 // The value that was added may be another one of this length.
-                _ => values.remove(&length(value)).map(|(first, _)| first),
+                _ => values.remove(&length_of(value)).map(|(first, _)| first),
             },
         };
         if let Some(last) = last {
             self.parts.add(last, -1);
         }
     }
-}
-
-/// Returns the length of an interval in nanoseconds, by which intervals are equal: a month has 30
-/// days of 24 hours.
-fn length(value: IntervalMonthDayNano) -> i128 {
-    const DAY: i128 = 86_400_000_000_000;
-    let days = i128::from(value.months) * 30 + i128::from(value.days);
-    days * DAY + i128::from(value.nanoseconds)
 }
 
 impl Accumulator for IntervalSum {

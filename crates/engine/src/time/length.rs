@@ -7,7 +7,8 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, ListArray};
 use arrow::compute::cast;
 use arrow::datatypes::{
-    DataType, DurationNanosecondType, FieldRef, IntervalMonthDayNanoType, IntervalUnit, TimeUnit,
+    DataType, DurationNanosecondType, FieldRef, IntervalMonthDayNano, IntervalMonthDayNanoType,
+    IntervalUnit, TimeUnit,
 };
 use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::error::Result;
@@ -271,13 +272,14 @@ pub(crate) fn lengths(values: &ArrayRef) -> Result<Decimal128Array> {
         _ => cast(values, &DataType::Interval(IntervalUnit::MonthDayNano))?
             .as_primitive::<IntervalMonthDayNanoType>()
             .iter()
-            .map(|value| {
-                value.map(|value| {
-                    let days = i128::from(value.months) * 30 + i128::from(value.days);
-                    days * DAY + i128::from(value.nanoseconds)
-                })
-            })
+            .map(|value| value.map(length_of))
             .collect(),
     };
     Ok(lengths.with_precision_and_scale(38, 0)?)
+}
+
+/// Returns the length of an interval in nanoseconds, by which intervals are equal.
+pub(crate) fn length_of(value: IntervalMonthDayNano) -> i128 {
+    let days = i128::from(value.months) * 30 + i128::from(value.days);
+    days * DAY + i128::from(value.nanoseconds)
 }

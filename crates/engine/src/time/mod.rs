@@ -81,7 +81,7 @@ pub use input::{
 };
 pub use instants::begin_statement;
 pub(crate) use instants::register_instants;
-pub(crate) use length::{are_lists, compares, length, lengths};
+pub(crate) use length::{are_lists, compares, length, length_of, lengths};
 pub use meeting::MeetingZones;
 pub(crate) use output::{texts as texts_of_timestamps, write_date};
 pub use precision::PRECISION_FUNCTION;

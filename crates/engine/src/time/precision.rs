@@ -92,33 +92,26 @@ impl ScalarUDFImpl for ToPrecision {
         let digits = digits_of(digits)
             .ok_or_else(|| Error::invalid("the precision of a timestamp is a number"))?;
         let unit = 10i64.pow(u32::from(MAX_DIGITS.saturating_sub(digits)));
-        if *args.return_field.data_type() == INTERVAL {
-            return expressions::applied(Some(times), |periods| {
-                let rounded: IntervalMonthDayNanoArray =
-                    intervals(periods)?.unary(|period| rounded_period(period, unit));
-                Ok(Arc::new(rounded))
-            });
-        }
-        let times = times.cast_to(args.return_field.data_type(), None)?;
-        Ok(match times {
-            ColumnarValue::Scalar(ScalarValue::TimestampMicrosecond(time, zone)) => {
-                let time = time.map(|time| rounded(time, unit)).transpose()?;
-                ColumnarValue::Scalar(ScalarValue::TimestampMicrosecond(time, zone))
-            }
-            ColumnarValue::Scalar(ScalarValue::Time64Nanosecond(time)) => {
-                let time = time.map(|time| rounded_time(time, unit)).transpose()?;
-                ColumnarValue::Scalar(ScalarValue::Time64Nanosecond(time))
-            }
-            ColumnarValue::Array(times) if matches!(times.data_type(), DataType::Time64(_)) => {
-                let rounded = times
-                    .as_primitive::<Time64NanosecondType>()
-                    .iter()
-                    .map(|time| time.map(|time| rounded_time(time, unit)).transpose())
-                    .collect::<Result<Time64NanosecondArray, Error>>()?;
-                ColumnarValue::Array(Arc::new(rounded))
-            }
-            ColumnarValue::Array(times) => ColumnarValue::Array(all_rounded(&times, unit)?),
-            other => other,
+        let to = args.return_field.data_type();
+        let times = match to {
+            DataType::Interval(_) => times.clone(),
+            _ => times.cast_to(to, None)?,
+        };
+        expressions::applied(Some(&times), |times| {
+            Ok(match to {
+                DataType::Interval(_) => {
+                    let rounded: IntervalMonthDayNanoArray =
+                        intervals(times)?.unary(|period| rounded_period(period, unit));
+                    Arc::new(rounded)
+                }
+                DataType::Time64(_) => {
+                    let times = times.as_primitive::<Time64NanosecondType>();
+                    let rounded: Time64NanosecondArray =
+                        times.try_unary(|time| rounded_time(time, unit))?;
+                    Arc::new(rounded)
+                }
+                _ => all_rounded(times, unit)?,
+            })
         })
     }
 }

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, StringBuilder, TimestampMicrosecondArray};
+use arrow::array::{Array, ArrayRef, AsArray, StringBuilder};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, TimeUnit, TimestampMicrosecondType};
 use datafusion::common::ScalarValue;
@@ -23,6 +23,7 @@ use super::input::out_of_range;
 use super::period_template::write_period;
 use super::template::{Shown, write};
 use super::zoned::intervals;
+use super::zones::each;
 use crate::numbers::numerals;
 use crate::stop;
 
@@ -193,10 +194,7 @@ fn texts(times: &ArrayRef, templates: &ArrayRef, session: Option<&str>) -> Resul
         DataType::Date32 | DataType::Date64 => {
             let clock = clock.unwrap_or(Clock::UTC);
             let shown = cast(times, &DataType::Timestamp(TimeUnit::Microsecond, None))?;
-            let shown = shown.as_primitive::<TimestampMicrosecondType>();
-            let midnights: TimestampMicrosecondArray =
-                shown.try_unary(|shown| clock.instant(shown).ok_or_else(out_of_range))?;
-            Arc::new(midnights)
+            Arc::new(each(&shown, |shown| clock.instant(shown))?)
         }
         // A time of day is one on the first day.
         DataType::Time32(_) | DataType::Time64(_) => {

@@ -21,7 +21,7 @@ use lakegate_catalog::hive_type::HiveType;
 
 /// What of the texts of a column belongs to them.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) enum Fit {
+pub(crate) enum Fit {
     /// At most so many characters.
     Varchar(u32),
     /// At most so many characters, of which spaces at the end are left out.
@@ -33,15 +33,16 @@ pub(super) enum Fit {
 impl Fit {
     /// `None`: the values of the type stay as they are.
     pub(super) fn of(declared: &HiveType) -> Option<Self> {
-        let parts: Vec<&HiveType> = match declared {
-            HiveType::Varchar(most) => return Some(Self::Varchar(*most)),
-            HiveType::Char(most) => return Some(Self::Char(*most)),
-            HiveType::Array(item) => vec![item.as_ref()],
-            HiveType::Map(key, value) => vec![key.as_ref(), value.as_ref()],
-            HiveType::Struct(fields) => fields.iter().map(|field| &field.data_type).collect(),
-            _ => return None,
-        };
-        let parts: Vec<Option<Self>> = parts.into_iter().map(Self::of).collect();
+        match declared {
+            HiveType::Varchar(most) => Some(Self::Varchar(*most)),
+            HiveType::Char(most) => Some(Self::Char(*most)),
+            other => Self::inside(other.parts().into_iter().map(Self::of)),
+        }
+    }
+
+    /// `None`: all parts stay as they are.
+    pub(crate) fn inside(parts: impl Iterator<Item = Option<Self>>) -> Option<Self> {
+        let parts: Vec<Option<Self>> = parts.collect();
         let is_bounded = parts.iter().any(Option::is_some);
         is_bounded.then_some(Self::Inside(parts))
     }
@@ -50,7 +51,7 @@ impl Fit {
     ///
     /// # Errors
     /// The values are not of the declared type.
-    pub(super) fn fitted(&self, values: &ArrayRef) -> std::result::Result<ArrayRef, ArrowError> {
+    pub(crate) fn fitted(&self, values: &ArrayRef) -> std::result::Result<ArrayRef, ArrowError> {
         let cut = self.cut(values)?;
         Ok(cut.unwrap_or_else(|| Arc::clone(values)))
     }

@@ -44,14 +44,11 @@ impl Bound {
     /// `declared`: the type of the column. `None`: its values may be all that arrays of it have.
     pub(super) fn of(declared: &HiveType) -> Option<Self> {
         let text = |most: u32, is_char: bool| Some(Self::Text(TextBound { most, is_char }));
-        let parts: Vec<&HiveType> = match declared {
+        let parts = match declared {
             HiveType::Varchar(most) => return text(*most, false),
             HiveType::Char(most) => return text(*most, true),
             HiveType::Decimal(precision, _) => return Some(Self::Digits(*precision)),
-            HiveType::Array(item) => vec![item.as_ref()],
-            HiveType::Map(key, value) => vec![key.as_ref(), value.as_ref()],
-            HiveType::Struct(fields) => fields.iter().map(|field| &field.data_type).collect(),
-            _ => return None,
+            other => other.parts(),
         };
         let parts: Vec<Option<Self>> = parts.into_iter().map(Self::of).collect();
         let is_bounded = parts.iter().any(Option::is_some);

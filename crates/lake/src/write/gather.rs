@@ -5,14 +5,14 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayAccessor, ArrayRef, ArrowPrimitiveType, AsArray, Decimal128Array, GenericByteArray,
-    PrimitiveArray, RecordBatch, RecordBatchOptions,
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, GenericByteArray, PrimitiveArray, RecordBatch,
+    RecordBatchOptions,
 };
 use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::compute::{concat_batches, interleave};
 use arrow::datatypes::{
-    BinaryType, ByteArrayType, DataType, Decimal32Type, Decimal64Type, Decimal128Type, Field,
-    Schema, SchemaRef, Utf8Type,
+    BinaryType, BinaryViewType, ByteArrayType, ByteViewType, DataType, Decimal32Type,
+    Decimal64Type, Decimal128Type, Field, Schema, SchemaRef, StringViewType, Utf8Type,
 };
 use arrow::error::ArrowError;
 
@@ -58,9 +58,7 @@ pub(super) fn gather(
         let columns = batches.iter().map(|batch| batch.columns().get(column));
         let columns: Option<Vec<&dyn Array>> =
             columns.map(|column| Some(column?.as_ref())).collect();
-        let columns = columns.ok_or_else(|| {
-            ArrowError::SchemaError("batches of one write have different columns".to_owned())
-        })?;
+        let columns = columns.ok_or_else(other_columns)?;
         gathered(&columns, field.data_type(), order)
     });
     let columns = columns.collect::<Result<Vec<_>, _>>()?;
@@ -73,104 +71,95 @@ fn gathered(
     to: &DataType,
     order: &[Place],
 ) -> Result<ArrayRef, ArrowError> {
-    let wide = || {
-        columns
-            .iter()
-            .map(|of| of.as_primitive_opt::<Decimal128Type>())
-    };
-    match to {
+    if columns.iter().all(|column| column.data_type() == to) {
+        return interleave(columns, order);
+    }
+    Ok(match to {
         DataType::Decimal32(precision, scale) => {
-            if let Some(wide) = wide().collect::<Option<Vec<_>>>() {
-                let values = narrowed::<Decimal32Type>(&wide, order)?;
-                let values = values.with_precision_and_scale(*precision, *scale)?;
-                return Ok(Arc::new(values));
-            }
+            let values = narrowed::<Decimal32Type>(columns, order)?;
+            Arc::new(values.with_precision_and_scale(*precision, *scale)?)
         }
         DataType::Decimal64(precision, scale) => {
-            if let Some(wide) = wide().collect::<Option<Vec<_>>>() {
-                let values = narrowed::<Decimal64Type>(&wide, order)?;
-                let values = values.with_precision_and_scale(*precision, *scale)?;
-                return Ok(Arc::new(values));
-            }
+            let values = narrowed::<Decimal64Type>(columns, order)?;
+            Arc::new(values.with_precision_and_scale(*precision, *scale)?)
         }
-        _ => {}
-    }
-    let texts = columns.iter().map(|column| column.as_string_view_opt());
-    if let Some(texts) = texts.collect::<Option<Vec<_>>>() {
-        let bytes = texts.iter().map(|texts| viewed(texts.views())).sum();
-        return Ok(Arc::new(values::<Utf8Type, _>(&texts, bytes, order)?));
-    }
-    let bytes = columns.iter().map(|column| column.as_binary_view_opt());
-    if let Some(values_of) = bytes.collect::<Option<Vec<_>>>() {
-        let bytes = values_of.iter().map(|bytes| viewed(bytes.views())).sum();
-        return Ok(Arc::new(values::<BinaryType, _>(&values_of, bytes, order)?));
-    }
-    interleave(columns, order)
+        DataType::Utf8 => Arc::new(values::<StringViewType, Utf8Type>(columns, order)?),
+        DataType::Binary => Arc::new(values::<BinaryViewType, BinaryType>(columns, order)?),
+        _ => return Err(other_columns()),
+    })
 }
 
 /// Decimals of fewer bits.
-fn narrowed<T>(
-    columns: &[&Decimal128Array],
-    order: &[Place],
-) -> Result<PrimitiveArray<T>, ArrowError>
+fn narrowed<T>(columns: &[&dyn Array], order: &[Place]) -> Result<PrimitiveArray<T>, ArrowError>
 where
     T: ArrowPrimitiveType,
     T::Native: TryFrom<i128>,
 {
-    let has_nulls = columns.iter().any(|column| column.null_count() > 0);
-    let mut valid: Vec<bool> = Vec::with_capacity(if has_nulls { order.len() } else { 0 });
+    let wide = columns
+        .iter()
+        .map(|column| column.as_primitive_opt::<Decimal128Type>());
+    let wide: Vec<_> = wide.collect::<Option<_>>().ok_or_else(other_columns)?;
+    let nulls = nulls(columns, order)?;
     let mut values: Vec<T::Native> = Vec::with_capacity(order.len());
-    for (batch, row) in order {
-        let column = columns.get(*batch).ok_or_else(absent)?;
-        let is_valid = !has_nulls || column.is_valid(*row);
-        values.push(match is_valid {
+    for (index, (batch, row)) in order.iter().enumerate() {
+        let column = wide.get(*batch).ok_or_else(absent)?;
+        values.push(match is_valid(nulls.as_ref(), index) {
             true => T::Native::try_from(column.value(*row)).map_err(|_| {
                 ArrowError::ComputeError("a decimal has more digits than its column".to_owned())
             })?,
             false => T::Native::default(),
         });
-        if has_nulls {
-            valid.push(is_valid);
-        }
     }
-    let nulls = has_nulls.then(|| NullBuffer::from(valid));
     PrimitiveArray::try_new(values.into(), nulls)
+}
+
+/// The values of views, one after the other.
+fn values<V, T>(columns: &[&dyn Array], order: &[Place]) -> Result<GenericByteArray<T>, ArrowError>
+where
+    V: ByteViewType,
+    T: ByteArrayType<Offset = i32>,
+{
+    let views = columns.iter().map(|column| column.as_byte_view_opt::<V>());
+    let views: Vec<_> = views.collect::<Option<_>>().ok_or_else(other_columns)?;
+    let nulls = nulls(columns, order)?;
+    let mut offsets: Vec<i32> = Vec::with_capacity(order.len() + 1);
+    offsets.push(0);
+    let bytes = views.iter().map(|views| viewed(views.views())).sum();
+    let mut values: Vec<u8> = Vec::with_capacity(bytes);
+    for (index, (batch, row)) in order.iter().enumerate() {
+        let column = views.get(*batch).ok_or_else(absent)?;
+        if is_valid(nulls.as_ref(), index) {
+            values.extend_from_slice(column.value(*row).as_ref());
+        }
+        let end = i32::try_from(values.len());
+        offsets.push(end.map_err(|_| ArrowError::OffsetOverflowError(values.len()))?);
+    }
+    GenericByteArray::try_new(OffsetBuffer::new(offsets.into()), values.into(), nulls)
+}
+
+/// Which of the gathered rows have a value; `None`: all.
+fn nulls(columns: &[&dyn Array], order: &[Place]) -> Result<Option<NullBuffer>, ArrowError> {
+    if columns.iter().all(|column| column.null_count() == 0) {
+        return Ok(None);
+    }
+    let valid = order.iter().map(|(batch, row)| {
+        let column = columns.get(*batch).ok_or_else(absent)?;
+        Ok(column.is_valid(*row))
+    });
+    let valid: Vec<bool> = valid.collect::<Result<_, ArrowError>>()?;
+    Ok(Some(NullBuffer::from(valid)))
+}
+
+fn is_valid(nulls: Option<&NullBuffer>, index: usize) -> bool {
+    nulls.is_none_or(|nulls| nulls.is_valid(index))
 }
 
 fn absent() -> ArrowError {
     ArrowError::ComputeError("a row is in no batch".to_owned())
 }
 
-/// The values of views, one after the other, which take `bytes`, about.
-fn values<'a, T, A>(
-    columns: &[A],
-    bytes: usize,
-    order: &[Place],
-) -> Result<GenericByteArray<T>, ArrowError>
-where
-    T: ByteArrayType<Offset = i32>,
-    T::Native: 'a,
-    A: ArrayAccessor<Item = &'a T::Native> + Copy,
-{
-    let has_nulls = columns.iter().any(|column| column.null_count() > 0);
-    let mut valid: Vec<bool> = Vec::with_capacity(if has_nulls { order.len() } else { 0 });
-    let mut offsets: Vec<i32> = Vec::with_capacity(order.len() + 1);
-    offsets.push(0);
-    let mut values: Vec<u8> = Vec::with_capacity(bytes);
-    for (batch, row) in order {
-        let column = columns.get(*batch).ok_or_else(absent)?;
-        let is_valid = !has_nulls || column.is_valid(*row);
-        if is_valid {
-            values.extend_from_slice(column.value(*row).as_ref());
-        }
-        if has_nulls {
-            valid.push(is_valid);
-        }
-        let end = i32::try_from(values.len());
-        offsets.push(end.map_err(|_| ArrowError::OffsetOverflowError(values.len()))?);
-    }
-    let nulls = has_nulls.then(|| NullBuffer::from(valid));
-    GenericByteArray::try_new(OffsetBuffer::new(offsets.into()), values.into(), nulls)
+fn other_columns() -> ArrowError {
+    ArrowError::SchemaError("batches of one write have different columns".to_owned())
 }
 
 /// A copy of the rows of all batches as one, which keeps nothing of others in memory.
@@ -190,7 +179,9 @@ pub(super) fn copied(batches: &[RecordBatch]) -> Result<RecordBatch, ArrowError>
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use arrow::array::{BinaryViewArray, Int64Array, StringArray, StringViewArray};
+    use arrow::array::{
+        BinaryViewArray, Decimal128Array, Int64Array, StringArray, StringViewArray,
+    };
 
     use super::*;
 

@@ -248,9 +248,7 @@ impl PartitionedWriter {
         if self.splitter.is_whole() {
             let (folders, destination) = (&mut self.folders, &self.destination);
             let folder = folders.number(destination, Box::default(), None).await?;
-            let bytes = held_by(&mapped);
-            let charge = self.waiting.charge(bytes);
-            self.append(folder, mapped, bytes, charge).await?;
+            self.append_whole(folder, &mapped).await?;
             return self.bound().await;
         }
         let bytes = held_by(&mapped);
@@ -290,14 +288,16 @@ impl PartitionedWriter {
             ))
         })?;
         let parts = parts?;
-        let bytes: Vec<usize> = parts.iter().map(|part| held_by(&part.rows)).collect();
-        let charge = self.waiting.charge(bytes.iter().sum());
-        for (part, bytes) in parts.into_iter().zip(bytes) {
-            let Part {
-                values,
-                bucket,
-                rows,
-            } = part;
+        let charge = self
+            .waiting
+            .charge(parts.iter().map(|part| part.bytes).sum());
+        for Part {
+            values,
+            bucket,
+            rows,
+            bytes,
+        } in parts
+        {
             let (folders, destination) = (&mut self.folders, &self.destination);
             let folder = folders.number(destination, values, bucket).await?;
             if let Some(before) = self.current.replace(folder)
@@ -319,6 +319,15 @@ impl PartitionedWriter {
         self.split_staged().await
     }
 
+    /// Appends rows to the file of the only folder.
+    async fn append_whole(&mut self, index: usize, rows: &RecordBatch) -> Result<()> {
+        self.took(index, rows)?;
+        self.opened(index)?.write(rows).await?;
+        self.end_if_large(index).await
+    }
+
+    /// Appends rows to the file of their folder, or to those that wait for one. `bytes`: of the
+    /// rows, which `charge` counts with those that they share columns with.
     async fn append(
         &mut self,
         index: usize,
@@ -326,39 +335,52 @@ impl PartitionedWriter {
         bytes: usize,
         charge: Arc<Charge>,
     ) -> Result<()> {
-        self.batches += 1;
-        self.rows += rows.num_rows() as u64;
-        let (is_whole, batches) = (self.splitter.is_whole(), self.batches);
+        self.took(index, &rows)?;
         let folder = self.folders.get(index)?;
-        folder.used = batches;
         if let Some(open) = &mut folder.open {
             // The file gathers rows, in which those of others would stay in memory uncounted.
-            let rows = match is_whole {
-                true => rows,
-                false => gather::copied(&[rows]).map_err(not_copied)?,
-            };
+            let rows = gather::copied(&[rows]).map_err(not_copied)?;
             open.write(&rows).await?;
         } else {
             folder.waiting.push(rows, bytes, charge)?;
-            if !is_whole && folder.waiting.bytes() < self.limits.open_from {
+            if folder.waiting.bytes() < self.limits.open_from {
                 return Ok(());
             }
-            if !is_whole {
-                folder.waiting.detach(&self.waiting)?;
-            }
+            folder.waiting.detach(&self.waiting)?;
             let waiting = folder.waiting.take();
-            let file = self.create(index)?;
-            let open = self.folders.get(index)?.open.insert(file);
+            let open = self.opened(index)?;
             for rows in &waiting.batches {
                 open.write(rows).await?;
             }
         }
+        self.end_if_large(index).await
+    }
+
+    /// Counts rows that a folder takes.
+    fn took(&mut self, index: usize, rows: &RecordBatch) -> Result<()> {
+        self.batches += 1;
+        self.rows += rows.num_rows() as u64;
+        self.folders.get(index)?.used = self.batches;
+        Ok(())
+    }
+
+    /// Ends a file of the target size. A bucket has one file of any size.
+    async fn end_if_large(&mut self, index: usize) -> Result<()> {
         let folder = self.folders.get(index)?;
         let open = folder.open.as_ref();
         if folder.bucket.is_none() && open.is_some_and(|open| open.bytes() >= TARGET_FILE_BYTES) {
             self.end(index).await?;
         }
         Ok(())
+    }
+
+    /// The open file of a folder, which is begun if there is none.
+    fn opened(&mut self, index: usize) -> Result<&mut Box<dyn FileWriter>> {
+        let file = match self.folders.get(index)?.open.take() {
+            Some(file) => file,
+            None => self.create(index)?,
+        };
+        Ok(self.folders.get(index)?.open.insert(file))
     }
 
     /// Begins the next file, in a folder.

@@ -13,7 +13,7 @@ use lakegate_error::{Code, Error, Result};
 
 use super::buckets::Buckets;
 use super::gather::{self, Place, gather};
-use crate::sizes::bytes_in;
+use crate::sizes::{bytes_in, held_by};
 
 /// As Hive writes timestamps.
 const TIMESTAMP: &str = "%Y-%m-%d %H:%M:%S%.f";
@@ -39,6 +39,8 @@ pub(super) struct Part {
     pub bucket: Option<u32>,
     /// Without the keys.
     pub rows: RecordBatch,
+    /// As of [`held_by`].
+    pub bytes: usize,
 }
 
 impl Splitter {
@@ -77,10 +79,10 @@ impl Splitter {
     /// A value that cannot be one of a partition, with its key's name; batches of different
     /// columns.
     pub(super) fn split(&self, batches: &[RecordBatch]) -> Result<Vec<Part>> {
-        let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
-        if rows == 0 {
+        let Some(first) = batches.first() else {
             return Ok(Vec::new());
-        }
+        };
+        let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
         let bytes: usize = batches.iter().map(bytes_in).sum();
         if bytes > MOST_BYTES && rows > 1 {
             let (first, second) = halves(batches, rows / 2);
@@ -99,10 +101,7 @@ impl Splitter {
         let buckets = buckets.transpose()?;
         let groups = Groups::new(&keys, buckets.as_deref()).map_err(internal)?;
         let order = groups.order();
-        let schema = match batches.first() {
-            Some(first) => Arc::new(self.schema(first.schema_ref())),
-            None => return Ok(Vec::new()),
-        };
+        let schema = Arc::new(self.schema(first.schema_ref()));
         let all = gather(&schema, batches, &order).map_err(internal)?;
         let mut parts = Vec::with_capacity(groups.sizes.len());
         let mut from = 0;
@@ -112,10 +111,12 @@ impl Splitter {
             };
             let bucket = buckets.as_ref().and_then(|of| of.get(batch));
             let keys = keys.get(batch).map(Vec::as_slice).unwrap_or_default();
+            let part = all.slice(from, rows);
             parts.push(Part {
                 values: self.values(keys, row)?,
                 bucket: bucket.and_then(|of| of.values().get(row).copied()),
-                rows: all.slice(from, rows),
+                bytes: held_by(&part),
+                rows: part,
             });
             from += rows;
         }

@@ -47,7 +47,7 @@ impl PartitionedWriter {
             if self.fits() {
                 return Ok(());
             }
-            self.end_largest(all, goal).await?;
+            self.end_largest(goal).await?;
         }
         self.fits();
         Ok(())
@@ -64,13 +64,7 @@ impl PartitionedWriter {
                 continue;
             }
             let waiting = folder.waiting.take();
-            if folder.open.is_none() {
-                let file = self.create(index)?;
-                self.folders.get(index)?.open = Some(file);
-            }
-            let Some(open) = &mut self.folders.get(index)?.open else {
-                continue;
-            };
+            let open = self.opened(index)?;
             for rows in &waiting.batches {
                 open.write(rows).await?;
             }
@@ -79,9 +73,9 @@ impl PartitionedWriter {
         Ok(())
     }
 
-    /// Ends the files of the folders that hold the most, until all, which hold `held` bytes, hold no
-    /// more than `goal`. What still waits then keeps nothing else in memory.
-    async fn end_largest(&mut self, mut held: usize, goal: usize) -> Result<()> {
+    /// Ends the files of the folders that hold the most, until all hold no more than `goal` bytes.
+    /// What still waits then keeps nothing else in memory.
+    async fn end_largest(&mut self, goal: usize) -> Result<()> {
         let folders = self.folders.iter().enumerate();
         let mut largest: Vec<(usize, usize)> = folders
             .map(|(index, folder)| (folder.memory(), index))
@@ -89,6 +83,7 @@ impl PartitionedWriter {
             .collect();
         // Of those that hold the same, the oldest: rows often come in the order of their keys.
         largest.sort_unstable_by_key(|(memory, index)| (Reverse(*memory), *index));
+        let mut held: usize = largest.iter().map(|(memory, _)| memory).sum();
         for (memory, index) in largest {
             if held <= goal {
                 break;

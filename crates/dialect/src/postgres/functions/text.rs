@@ -60,7 +60,7 @@ pub(super) fn quote_literal(text: &str) -> String {
 }
 
 /// Returns the text that a cast of a value writes; `None` for NULL.
-fn cast_text(value: &Cell<'static>) -> Option<String> {
+pub(super) fn cast_text(value: &Cell<'static>) -> Option<String> {
     match value {
         Cell::Bool(value) => Some(value.to_string()),
         value => value.to_text(),

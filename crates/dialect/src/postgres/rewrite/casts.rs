@@ -7,6 +7,7 @@ use datafusion::sql::sqlparser::ast::{
 use lakegate_engine::time::PRECISION_FUNCTION;
 use lakegate_error::{Code, Error};
 
+use super::times::MICROSECONDS;
 use super::{build, folded};
 use crate::postgres::bytea::bytea_of;
 use crate::postgres::{ArrayItem, parse_array};
@@ -247,7 +248,14 @@ fn rounded(expr: &mut Expr) -> bool {
     else {
         return false;
     };
-    let Some(digits) = precision.take().filter(|digits| *digits < 6) else {
+    let digits = precision.take();
+    to_precision(expr, digits)
+}
+
+/// Puts a cast into the function that rounds it to so many digits. Returns whether it did: values
+/// have microseconds.
+pub(super) fn to_precision(expr: &mut Expr, digits: Option<u64>) -> bool {
+    let Some(digits) = digits.filter(|digits| *digits < MICROSECONDS) else {
         return false;
     };
     let cast = build::taken(expr);

@@ -9,11 +9,9 @@
 use datafusion::sql::sqlparser::ast::{
     CastKind, DataType, ExactNumberInfo, Expr, TimezoneInfo, Value,
 };
-use lakegate_engine::time::PRECISION_FUNCTION;
 use lakegate_error::{Code, Error};
 
-use super::times::{self, MICROSECONDS};
-use super::{build, calls, casts};
+use super::{build, calls, casts, times};
 
 /// Decimal digits that survive a round trip through a double.
 const FLOAT_DIGITS: usize = 15;
@@ -139,12 +137,8 @@ fn to_precision(expr: &mut Expr) {
     else {
         return;
     };
-    let digits = precision.take().filter(|digits| *digits < MICROSECONDS);
-    let Some(digits) = digits.and_then(|digits| i64::try_from(digits).ok()) else {
-        return;
-    };
-    let time = build::taken(expr);
-    *expr = build::call(PRECISION_FUNCTION, vec![time, build::integer(digits)]);
+    let digits = precision.take();
+    casts::to_precision(expr, digits);
 }
 
 #[cfg(test)]

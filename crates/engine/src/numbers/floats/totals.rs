@@ -29,7 +29,7 @@ use datafusion::logical_expr::{
 };
 
 use super::checked::overflow;
-use crate::aggregates::as_the_inner;
+use crate::aggregates::{as_the_inner, rows_of};
 
 /// Replaces a session's functions with these.
 ///
@@ -209,8 +209,9 @@ impl Totals {
             if !has_unbounded(numbers) {
                 continue;
             }
+            let kept = filter.map(rows_of);
             for (row, (group, number)) in groups.iter().zip(numbers).enumerate() {
-                let is_kept = filter.is_none_or(|kept| kept.is_valid(row) && kept.value(row));
+                let is_kept = kept.as_ref().is_none_or(|kept| kept.is_valid(row));
                 if is_kept && is_unbounded(number) {
                     if self.unbounded.len() <= *group {
                         self.unbounded.resize(*group + 1, false);

@@ -16,11 +16,8 @@ use lakegate_engine::time::Clock;
 const SECOND: i64 = 1_000_000;
 const DAY: i64 = 86_400 * SECOND;
 
-/// Days from the first one of the calendar to 1970.
-const EPOCH: i32 = 719_163;
-
 /// The last year of a timestamp.
-const LAST_YEAR: i64 = 294_246;
+const LAST_YEAR: i32 = 294_246;
 
 /// Digits that a number may have.
 const MAX_DIGITS: usize = 7;
@@ -55,8 +52,8 @@ impl Datetime {
                 Some(offset) => Self::ZonedTime(time, offset),
             });
         }
-        let (year, date) = rest.date(first)?;
-        let days = date.num_days_from_ce() - EPOCH;
+        let date = rest.date(first)?;
+        let days = date.to_epoch_days();
         if rest.0.is_empty() {
             return Some(Self::Date(days));
         }
@@ -69,7 +66,7 @@ impl Datetime {
             false => return None,
         };
         let offset = rest.offset()?;
-        if year > LAST_YEAR {
+        if date.year() > LAST_YEAR {
             return None;
         }
         let shown = i64::from(days) * DAY + time;
@@ -141,9 +138,7 @@ impl Datetime {
     pub(in crate::json) fn shown(self) -> String {
         let mut out = String::new();
         let year = match self {
-            Self::Date(days) => {
-                push_date(&mut out, NaiveDate::from_num_days_from_ce_opt(days + EPOCH))
-            }
+            Self::Date(days) => push_date(&mut out, NaiveDate::from_epoch_days(days)),
             Self::Time(time) | Self::ZonedTime(time, _) => {
                 push_time(&mut out, time);
                 None
@@ -231,20 +226,19 @@ impl Rest<'_> {
         self.number().filter(|part| *part <= last)
     }
 
-    /// Takes `-02-29`, and returns the year with the date.
-    fn date(&mut self, year: i64) -> Option<(i64, NaiveDate)> {
+    /// Takes `-02-29` after a year.
+    fn date(&mut self, year: i64) -> Option<NaiveDate> {
         let mut part = || match self.take('-') {
             // 0 is the first.
             true => self.number().map(|part| part.max(1)),
             false => None,
         };
         let (month, day) = (part()?, part()?);
-        let date = NaiveDate::from_ymd_opt(
+        NaiveDate::from_ymd_opt(
             i32::try_from(year).ok()?,
             u32::try_from(month).ok()?,
             u32::try_from(day).ok()?,
-        );
-        Some((year, date?))
+        )
     }
 
     /// Takes `34:56.789` after an hour.

@@ -422,12 +422,11 @@ impl<'a> Parser<'a> {
                 "datetime" => Method::Datetime,
                 _ => return Err("a method is unknown"),
             };
-            if method == Method::Datetime && !self.symbol(")") {
-                return Err("a template of datetime() is not supported");
-            }
-            if method != Method::Datetime {
-                self.expect(")", "')' is expected")?;
-            }
+            let missing = match method {
+                Method::Datetime => "a template of datetime() is not supported",
+                _ => "')' is expected",
+            };
+            self.expect(")", missing)?;
             return Ok(Some(Accessor::Method(method)));
         }
         if self.symbol("[") {

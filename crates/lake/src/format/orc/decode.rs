@@ -11,13 +11,13 @@ use bytes::Bytes;
 use orc_rust::{ArrowReader, ArrowReaderBuilder};
 
 use super::demands::{Demands, TimeColumn};
-use super::padding::Padding;
 use super::stripe::{Streams, StripeFooter};
 use super::subset;
 use super::times;
-use super::types::Types;
+use super::types::{Kind, Types};
 use super::{Fault, Result, broken};
 use crate::leaves::with_leaves;
+use crate::lengths::Fit;
 
 /// Decodes the rows of a stripe batch by batch.
 pub(super) struct Rows {
@@ -31,7 +31,18 @@ struct Column {
     data_type: DataType,
     /// By [`times::rewrite`].
     has_rewritten_times: bool,
-    padding: Padding,
+    /// `None`: it has no texts of the type `char`.
+    padding: Option<Fit>,
+}
+
+/// Where a column has texts of the type `char`: writers in Java fill these with spaces up to their
+/// length, and a `char(n)` of a table has none.
+fn padding(types: &Types, id: u32) -> Option<Fit> {
+    let node = types.get(id)?;
+    match node.kind {
+        Kind::Char => Some(Fit::Char(u32::MAX)),
+        _ => Fit::inside(node.children.iter().map(|child| padding(types, *child))),
+    }
 }
 
 impl Rows {
@@ -95,7 +106,7 @@ impl Rows {
                 .map(|(id, has_rewritten_times)| Column {
                     data_type: types.arrow(*id),
                     has_rewritten_times,
-                    padding: Padding::of(types, *id),
+                    padding: padding(types, *id),
                 })
                 .collect(),
             left: rows,
@@ -124,7 +135,10 @@ impl Rows {
                 micros(leaf, to, column.has_rewritten_times)
             })?;
             check_decimals(&array)?;
-            column.padding.cut(&array)
+            match &column.padding {
+                Some(padding) => Ok(padding.fitted(&array)?),
+                None => Ok(array),
+            }
         });
         Ok(Some((columns.collect::<Result<_>>()?, batch.num_rows())))
     }

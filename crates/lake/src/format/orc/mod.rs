@@ -38,7 +38,6 @@ mod new_texts;
 mod new_types;
 mod new_values;
 mod pack;
-mod padding;
 mod reader;
 mod runs;
 mod statistics;

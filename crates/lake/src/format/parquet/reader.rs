@@ -11,6 +11,7 @@ use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use lakegate_error::{Error, Result};
+use object_store::ObjectMeta;
 use parquet::arrow::arrow_reader::ArrowReaderOptions;
 use parquet::arrow::async_reader::AsyncFileReader;
 use parquet::errors::ParquetError;
@@ -26,7 +27,7 @@ use crate::format::PartitionName;
 use crate::meter::{MeteredStore, QueryMeter};
 use crate::roots::Root;
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct LakeReaderFactory {
     pub root: Arc<Root>,
     pub footers: FooterCache,
@@ -34,6 +35,16 @@ pub struct LakeReaderFactory {
     pub names: ColumnNames,
     pub meter: Arc<QueryMeter>,
     pub checks: Arc<ColumnChecks>,
+}
+
+impl LakeReaderFactory {
+    /// The footer of a file, charged to the query.
+    pub(super) async fn footer(&self, file: &ObjectMeta) -> Result<Arc<Footer>> {
+        let names = &self.names;
+        self.footers
+            .footer(&self.root, file, &self.meter, names)
+            .await
+    }
 }
 
 impl ParquetFileReaderFactory for LakeReaderFactory {
@@ -58,11 +69,7 @@ pub(super) struct LakeReader {
     store: MeteredStore,
     /// The file as a user knows it, for errors.
     url: String,
-    root: Arc<Root>,
-    footers: FooterCache,
-    names: ColumnNames,
-    meter: Arc<QueryMeter>,
-    checks: Arc<ColumnChecks>,
+    factory: LakeReaderFactory,
     file: PartitionedFile,
 }
 
@@ -76,20 +83,13 @@ impl LakeReader {
         Self {
             store: MeteredStore::of_file(&factory.root, file.object_meta.clone(), pages),
             url: factory.root.display_path(&file.object_meta.location),
-            root: Arc::clone(&factory.root),
-            footers: factory.footers.clone(),
-            names: factory.names.clone(),
-            meter: Arc::clone(&factory.meter),
-            checks: Arc::clone(&factory.checks),
+            factory: factory.clone(),
             file,
         }
     }
 
     async fn footer(&self) -> Result<Arc<Footer>> {
-        let file = &self.file.object_meta;
-        self.footers
-            .footer(&self.root, file, &self.meter, &self.names)
-            .await
+        self.factory.footer(&self.file.object_meta).await
     }
 
     async fn read(&self, wanted: &[Range<u64>]) -> Result<Vec<Bytes>> {
@@ -183,7 +183,8 @@ impl AsyncFileReader for LakeReader {
                 .file
                 .extension::<PartitionName>()
                 .map_or("", |name| &name.0);
-            self.checks
+            self.factory
+                .checks
                 .check(&footer, partition, &self.url)
                 .map_err(external)?;
             let indexed = self.file.extension::<PageIndexed>();

@@ -31,11 +31,10 @@ use object_store::ObjectStore;
 use super::decode::panic_message;
 use super::hot::{HotScan, Opened};
 use super::row_filters::{FilterRows, filtering, fits, is_plain};
-use super::{ColumnCache, ColumnNames, FooterCache, LakeReaderFactory, damaged, from_parquet};
+use super::{ColumnCache, LakeReaderFactory, damaged, from_parquet};
 use crate::casts::transparent;
 use crate::format::FileScan;
 use crate::lengths::of_files;
-use crate::meter::QueryMeter;
 use crate::roots::Root;
 use crate::sight::Sight;
 
@@ -43,12 +42,7 @@ use crate::sight::Sight;
 #[derive(Clone)]
 pub struct ParquetFiles {
     inner: Arc<dyn FileSource>,
-    root: Arc<Root>,
     sight: Sight,
-    footers: FooterCache,
-    /// What the columns of the files are called.
-    names: ColumnNames,
-    meter: Arc<QueryMeter>,
     readers: Arc<LakeReaderFactory>,
     hot: ColumnCache,
     /// Rows per batch, once it is known.
@@ -62,7 +56,7 @@ pub struct ParquetFiles {
 impl fmt::Debug for ParquetFiles {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ParquetFiles")
-            .field("root", &self.root.url())
+            .field("root", &self.readers.root.url())
             .finish_non_exhaustive()
     }
 }
@@ -76,11 +70,7 @@ impl ParquetFiles {
     ) -> Self {
         Self {
             inner: Arc::new(source),
-            root: Arc::clone(scan.root),
             sight: scan.sight.clone(),
-            footers: scan.footers.clone(),
-            names: readers.names.clone(),
-            meter: Arc::clone(scan.meter),
             readers,
             hot: scan.hot.clone(),
             batch_size: None,
@@ -106,10 +96,7 @@ impl ParquetFiles {
         let condition = self.filter().filter(is_plain)?;
         let source = self.inner.downcast_ref::<ParquetSource>()?;
         let decides = RowFiltering {
-            root: Arc::clone(&self.root),
-            footers: self.footers.clone(),
-            names: self.names.clone(),
-            meter: Arc::clone(&self.meter),
+            readers: Arc::clone(&self.readers),
             table: Arc::clone(self.table_schema().file_schema()),
             columns: collect_columns(&condition).into_iter().collect(),
             condition,
@@ -152,10 +139,7 @@ impl ParquetFiles {
 
 /// Decides which files have their rows filtered.
 struct RowFiltering {
-    root: Arc<Root>,
-    footers: FooterCache,
-    names: ColumnNames,
-    meter: Arc<QueryMeter>,
+    readers: Arc<LakeReaderFactory>,
     /// The table's columns that are in files.
     table: SchemaRef,
     condition: Arc<dyn PhysicalExpr>,
@@ -169,11 +153,7 @@ impl RowFiltering {
         if !self.when.is_now(&self.condition, &self.table) {
             return Ok(false);
         }
-        let object = &file.object_meta;
-        let footer = self
-            .footers
-            .footer(&self.root, object, &self.meter, &self.names)
-            .await?;
+        let footer = self.readers.footer(&file.object_meta).await?;
         Ok(fits(&footer, &self.columns, &self.table))
     }
 }
@@ -236,7 +216,7 @@ impl FileSource for ParquetFiles {
         };
         Ok(Arc::new(NamingOpener {
             open: Box::new(open),
-            root: Arc::clone(&self.root),
+            root: Arc::clone(&self.readers.root),
             sight: self.sight.clone(),
         }))
     }

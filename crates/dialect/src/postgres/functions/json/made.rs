@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use lakegate_engine::bounded;
 use lakegate_error::{Code, Error, from_engine};
 
+use super::super::text::cast_text;
 use super::value::parse;
 use super::write::write_string;
 use super::{Arguments, Body, Cell, Form, Job, JsonFunction, ROW, Returns, document};
@@ -48,14 +49,6 @@ fn item(job: Job, args: &[Cell<'static>]) -> Answer {
 }
 
 const LINE: &str = "\n ";
-
-/// Returns a text that becomes a key.
-fn key(cell: &Cell<'static>) -> Option<String> {
-    match cell {
-        Cell::Bool(value) => Some(value.to_string()),
-        other => other.to_text(),
-    }
-}
 
 fn build_array(job: Job, args: &[Cell<'static>]) -> Answer {
     let mut out = "[".to_owned();
@@ -108,8 +101,8 @@ fn build_object(job: Job, args: &[Cell<'static>]) -> Answer {
                 "key value must be scalar, not array, composite, or json",
             ));
         }
-        let name =
-            key(name).ok_or_else(|| wrong(format!("argument {} cannot be null", place * 2 + 1)))?;
+        let name = cast_text(name)
+            .ok_or_else(|| wrong(format!("argument {} cannot be null", place * 2 + 1)))?;
         pairs.push((name, value.as_str()));
     }
     object(job, ["{", "}"], pairs.into_iter())
@@ -135,7 +128,7 @@ fn row(_: Job, args: &[Cell<'static>]) -> Answer {
 /// The items of an array argument.
 pub(super) fn list(cell: Option<&Cell<'static>>) -> Result<Vec<Option<String>>, Error> {
     match cell {
-        Some(Cell::List(items)) => Ok(items.iter().map(key).collect()),
+        Some(Cell::List(items)) => Ok(items.iter().map(cast_text).collect()),
         Some(other) => {
             let text = other.to_text().unwrap_or_default();
             let items = parse_array(&text)?.into_iter().map(ArrayItem::into_cell);
@@ -217,7 +210,7 @@ fn object_aggregated(job: Job, args: &[Cell<'static>]) -> Answer {
     };
     let keys = keys
         .iter()
-        .map(|name| key(name).ok_or_else(|| wrong("field name must not be null")))
+        .map(|name| cast_text(name).ok_or_else(|| wrong("field name must not be null")))
         .collect::<Result<Vec<String>, Error>>()?;
     let values = values.iter().map(|value| {
         let text = value.as_str();

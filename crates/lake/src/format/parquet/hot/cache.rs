@@ -63,7 +63,6 @@ struct Inner {
     /// Bytes of what is being filled.
     filling: AtomicUsize,
     hits: AtomicU64,
-    misses: AtomicU64,
 }
 
 /// A file in one state.
@@ -138,7 +137,6 @@ impl fmt::Debug for ColumnCache {
             .field("columns", &self.inner.columns.entry_count())
             .field("bytes", &self.inner.columns.weighted_size())
             .field("hits", &self.hits())
-            .field("misses", &self.misses())
             .finish_non_exhaustive()
     }
 }
@@ -180,7 +178,6 @@ impl ColumnCache {
                 capacity,
                 filling: AtomicUsize::new(0),
                 hits: AtomicU64::new(0),
-                misses: AtomicU64::new(0),
             }),
         }
     }
@@ -200,12 +197,6 @@ impl ColumnCache {
     /// Columns of row groups that were asked for since the start and found.
     pub fn hits(&self) -> u64 {
         self.inner.hits.load(Ordering::Relaxed)
-    }
-
-    /// Columns of row groups that were asked for since the start, in files with hot columns, and
-    /// not found.
-    pub fn misses(&self) -> u64 {
-        self.inner.misses.load(Ordering::Relaxed)
     }
 
     /// Lets go of all columns. Queries that read some at the moment hold those until they are done.
@@ -252,15 +243,13 @@ impl ColumnCache {
     /// The column, if it is kept.
     pub(super) fn get(&self, key: &ColumnKey) -> Option<Arc<KeptColumn>> {
         let found = self.inner.columns.get(key);
-        let count = match found {
-            Some(_) => &self.inner.hits,
-            None => &self.inner.misses,
-        };
-        count.fetch_add(1, Ordering::Relaxed);
+        if found.is_some() {
+            self.inner.hits.fetch_add(1, Ordering::Relaxed);
+        }
         found
     }
 
-    /// Whether the column is kept. This counts neither as a hit nor as a miss.
+    /// Whether the column is kept. This does not count as a hit.
     pub(super) fn has(&self, key: &ColumnKey) -> bool {
         self.inner.columns.contains_key(key)
     }

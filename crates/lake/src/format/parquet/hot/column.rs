@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, GenericByteViewArray, GenericByteViewBuilder};
+use arrow::array::{
+    Array, ArrayRef, AsArray, GenericByteViewArray, GenericByteViewBuilder, RecordBatch,
+};
 use arrow::compute::concat;
-use arrow::datatypes::{BinaryViewType, ByteViewType, DataType, StringViewType};
+use arrow::datatypes::{BinaryViewType, ByteViewType, DataType, SchemaRef, StringViewType};
 use arrow::error::ArrowError;
 
 /// A column of a row group.
@@ -76,6 +78,20 @@ impl KeptColumn {
             }
         }
     }
+}
+
+/// Rows of kept columns, which have this schema.
+///
+/// # Errors
+/// A column has fewer rows.
+pub(super) fn batch<'a>(
+    columns: impl Iterator<Item = &'a Arc<KeptColumn>>,
+    schema: &SchemaRef,
+    from: usize,
+    count: usize,
+) -> Result<RecordBatch, ArrowError> {
+    let arrays = columns.map(|column| column.rows(from, count));
+    RecordBatch::try_new(Arc::clone(schema), arrays.collect::<Result<_, _>>()?)
 }
 
 /// Memory of an array, in bytes.

@@ -14,7 +14,6 @@ use arrow::array::{Array, BooleanArray, BooleanBufferBuilder, RecordBatch};
 use arrow::buffer::BooleanBuffer;
 use arrow::compute::{BatchCoalescer, prep_null_mask_filter};
 use arrow::datatypes::{Schema, SchemaRef};
-use arrow::error::ArrowError;
 use datafusion::common::cast::as_boolean_array;
 use datafusion::error::Result;
 use datafusion::physical_expr::split_conjunction;
@@ -23,7 +22,7 @@ use datafusion::physical_plan::PhysicalExpr;
 use parquet::arrow::arrow_reader::RowSelection;
 use parquet::file::metadata::ParquetMetaData;
 
-use super::column::KeptColumn;
+use super::column::{KeptColumn, batch};
 use super::groups::Column;
 use crate::meter::QueryMeter;
 
@@ -152,9 +151,7 @@ impl Part {
                 continue;
             }
             let columns = self.columns.iter().filter_map(|place| kept.get(*place));
-            let arrays = columns.map(|column| column.rows(at, count));
-            let arrays = arrays.collect::<Result<Vec<_>, ArrowError>>()?;
-            let batch = RecordBatch::try_new(Arc::clone(&self.schema), arrays)?;
+            let batch = batch(columns, &self.schema, at, count)?;
             let result = self.condition.evaluate(&batch)?.into_array(count)?;
             let result = as_boolean_array(&result)?;
             let after = match result.null_count() {
@@ -192,16 +189,24 @@ impl Chunks<'_> {
         BooleanArray::from(chosen.finish())
     }
 
+    /// Whether pages are chosen by these rows.
+    fn chooses_pages(&self, passing: &BooleanArray) -> bool {
+        let index = self.file.offset_index();
+        let index = index.and_then(|index| index.get(self.group));
+        index.is_some() && passing.true_count() < passing.len()
+    }
+
     /// Rows that pages are chosen by. `None`: all pages are read.
     fn selection(&self, passing: &BooleanArray) -> Option<RowSelection> {
-        let index = self.file.offset_index()?;
-        index.get(self.group)?;
-        let some_fail = passing.true_count() < passing.len();
-        some_fail.then(|| RowSelection::from_filters(std::slice::from_ref(passing)))
+        self.chooses_pages(passing)
+            .then(|| RowSelection::from_filters(std::slice::from_ref(passing)))
     }
 
     /// As [`Chunks::selection`], of all rows of batches in which one passes.
     fn expanded(&self, passing: &BooleanArray, batch_size: usize) -> Option<RowSelection> {
+        if !self.chooses_pages(passing) {
+            return None;
+        }
         let mut expanded = BooleanBufferBuilder::new(passing.len());
         while expanded.len() < passing.len() {
             let at = expanded.len();
@@ -281,10 +286,7 @@ impl Chosen {
             }
             let passing = self.passing.slice(self.at, count);
             if passing.true_count() > 0 {
-                let columns = self.kept.iter();
-                let arrays = columns.map(|column| column.rows(self.at, count));
-                let arrays = arrays.collect::<Result<Vec<_>, ArrowError>>()?;
-                let batch = RecordBatch::try_new(Arc::clone(&self.schema), arrays)?;
+                let batch = batch(self.kept.iter(), &self.schema, self.at, count)?;
                 // Not copied where it can be helped.
                 if passing.true_count() == count && self.merged.is_empty() {
                     self.at += count;

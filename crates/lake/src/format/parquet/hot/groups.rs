@@ -69,6 +69,18 @@ pub(super) struct Column {
     pub is_hot: bool,
 }
 
+impl Column {
+    /// The column in a row group of a file.
+    pub(super) fn key(&self, file: &Arc<FileState>, group: usize) -> ColumnKey {
+        ColumnKey {
+            file: Arc::clone(file),
+            group,
+            root: self.root,
+            data_type: self.data_type.clone(),
+        }
+    }
+}
+
 /// A row group that is being read.
 pub(super) enum Current {
     Decoded(Group),
@@ -148,10 +160,7 @@ impl Groups {
     fn next_of_current(&mut self) -> Result<Option<RecordBatch>> {
         let _timer = self.baseline.elapsed_compute().timer();
         let read = match &mut self.current {
-            Some(Current::Decoded(group)) => match group.next(self.batch_size)? {
-                Some((arrays, rows)) => Some(self.output.batch(arrays, rows)?),
-                None => None,
-            },
+            Some(Current::Decoded(group)) => group.next(&self.output.read, self.batch_size)?,
             Some(Current::Chosen(chosen)) => chosen.next(self.batch_size)?,
             None => None,
         };
@@ -166,7 +175,7 @@ impl Groups {
         }
         let columns = self.columns.iter();
         columns
-            .map(|column| self.cache.get(&self.key(column, planned.group)))
+            .map(|column| self.cache.get(&column.key(&self.file, planned.group)))
             .collect()
     }
 
@@ -227,18 +236,19 @@ impl Groups {
     async fn begin(&mut self, index: usize) -> Result<Group> {
         let file = Arc::clone(self.metadata.metadata());
         let group = file.row_group(index);
+        let chunks = Chunks {
+            file: &file,
+            group: index,
+        };
         let mut kept_bytes: u64 = 0;
         let mut missing = Vec::new();
         let mut sources = Vec::with_capacity(self.columns.len());
         for column in &self.columns {
-            let key = self.key(column, index);
+            let key = column.key(&self.file, index);
             let kept = column.is_kept.then(|| self.cache.get(&key)).flatten();
             sources.push(match kept {
                 Some(kept) => {
-                    let leaves = column.leaves.iter();
-                    kept_bytes += leaves
-                        .map(|leaf| group.column(*leaf).byte_range().1)
-                        .sum::<u64>();
+                    kept_bytes += chunks.bytes(column, None);
                     Source::Kept(kept)
                 }
                 None => {
@@ -325,7 +335,7 @@ impl Groups {
                     return Err(ParquetError::General(what).into());
                 }
                 Source::Decoded(Some(filling)) if is_whole => {
-                    let key = self.key(column, group.index);
+                    let key = column.key(&self.file, group.index);
                     let kept = KeptColumn::new(filling.chunks);
                     self.cache.keep(key, kept, filling.room);
                 }
@@ -334,20 +344,11 @@ impl Groups {
         }
         Ok(())
     }
-
-    fn key(&self, column: &Column, group: usize) -> ColumnKey {
-        ColumnKey {
-            file: Arc::clone(&self.file),
-            group,
-            root: column.root,
-            data_type: column.data_type.clone(),
-        }
-    }
 }
 
 impl Group {
-    /// The columns of the next rows, and how many rows these are. `None`: the end.
-    fn next(&mut self, batch_size: usize) -> Result<Option<(Vec<ArrayRef>, usize)>> {
+    /// The next rows, of columns with this schema; there is at least one. `None`: the end.
+    fn next(&mut self, schema: &SchemaRef, batch_size: usize) -> Result<Option<RecordBatch>> {
         let decoded = match &mut self.decoder {
             Some(decoder) => match decoder.next() {
                 Some(decoded) => Some(decoded?),
@@ -379,7 +380,7 @@ impl Group {
             });
         }
         self.at += rows;
-        Ok(Some((arrays, rows)))
+        Ok(Some(RecordBatch::try_new(Arc::clone(schema), arrays)?))
     }
 }
 
@@ -429,13 +430,6 @@ impl Output {
             projector,
             schema: differs.then(|| Arc::clone(schema)),
         })
-    }
-
-    /// A batch of the columns that are read.
-    fn batch(&self, arrays: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch> {
-        let options = RecordBatchOptions::new().with_row_count(Some(rows));
-        let read = Arc::clone(&self.read);
-        Ok(RecordBatch::try_new_with_options(read, arrays, &options)?)
     }
 
     fn of(&self, read: &RecordBatch) -> Result<RecordBatch> {

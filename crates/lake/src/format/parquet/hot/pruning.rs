@@ -18,7 +18,7 @@ use datafusion::physical_plan::PhysicalExpr;
 use datafusion::physical_plan::metrics::{Count, ExecutionPlanMetricsSet};
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, RowSelection};
 use parquet::arrow::parquet_column;
-use parquet::file::metadata::ParquetMetaData;
+use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
 
 /// What row groups are pruned by.
 #[derive(Debug, Clone, Copy)]
@@ -103,15 +103,25 @@ impl RowGroups {
         let Some(pruning) = self.pruning.as_ref().filter(|_| self.options.bloom_filters) else {
             return false;
         };
-        let file = metadata.metadata();
         pruning.literal_columns().iter().any(|name| {
-            let leaf = parquet_column(metadata.parquet_schema(), &self.schema, name);
-            leaf.is_some_and(|(leaf, _)| {
-                self.filter.row_group_indexes().any(|group| {
-                    let column = file.row_group(group).column(leaf);
-                    column.bloom_filter_offset().is_some()
-                })
+            self.has_chunk(metadata, name, |chunk| {
+                chunk.bloom_filter_offset().is_some()
             })
+        })
+    }
+
+    /// Whether a row group that is left has such a chunk of the column.
+    fn has_chunk(
+        &self,
+        metadata: &ArrowReaderMetadata,
+        name: &str,
+        is_such: impl Fn(&ColumnChunkMetaData) -> bool,
+    ) -> bool {
+        let file = metadata.metadata();
+        let leaf = parquet_column(metadata.parquet_schema(), &self.schema, name);
+        leaf.is_some_and(|(leaf, _)| {
+            let mut groups = self.filter.row_group_indexes();
+            groups.any(|group| is_such(file.row_group(group).column(leaf)))
         })
     }
 
@@ -126,17 +136,11 @@ impl RowGroups {
         if groups.all(|group| all_pass.get(group).copied().unwrap_or(false)) {
             return false;
         }
-        let file = metadata.metadata();
         let mut parts = split_conjunction(predicate).into_iter();
         parts.any(|part| {
-            let Some(name) = self.column_of(part) else {
-                return false;
-            };
-            let leaf = parquet_column(metadata.parquet_schema(), &self.schema, &name);
-            leaf.is_some_and(|(leaf, _)| {
-                self.filter.row_group_indexes().any(|group| {
-                    let column = file.row_group(group).column(leaf);
-                    column.column_index_offset().is_some() && column.offset_index_offset().is_some()
+            self.column_of(part).is_some_and(|name| {
+                self.has_chunk(metadata, &name, |chunk| {
+                    chunk.column_index_offset().is_some() && chunk.offset_index_offset().is_some()
                 })
             })
         })
@@ -164,7 +168,12 @@ impl RowGroups {
     ) -> Option<Planned> {
         let file = metadata.metadata();
         let mut plan = self.filter.build();
-        if let Some(predicate) = self.predicate.as_ref().filter(|_| self.options.page_index) {
+        let has_index = file.column_index().is_some() && file.offset_index().is_some();
+        if let Some(predicate) = self
+            .predicate
+            .as_ref()
+            .filter(|_| self.options.page_index && has_index)
+        {
             let pages = PagePruningAccessPlanFilter::new(predicate, Arc::clone(&self.schema));
             plan = pages.prune_plan_with_page_index(
                 plan,

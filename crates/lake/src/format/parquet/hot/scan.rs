@@ -33,7 +33,7 @@ use parquet::file::metadata::{PageIndexPolicy, ParquetMetaDataReader};
 
 use super::super::LakeReaderFactory;
 use super::super::reader::{LakeReader, PageIndexed};
-use super::cache::{ColumnCache, ColumnKey, FileState, IndexKey, PageIndex};
+use super::cache::{ColumnCache, FileState, IndexKey, PageIndex};
 use super::column::is_kept;
 use super::filter::RowFilter;
 use super::groups::{Column, Groups, Output};
@@ -312,15 +312,8 @@ impl HotScan {
 
     /// Whether all columns of a row group are kept.
     fn has_all(&self, file: &Arc<FileState>, columns: &[Column], group: usize) -> bool {
-        columns.iter().all(|column| {
-            let key = ColumnKey {
-                file: Arc::clone(file),
-                group,
-                root: column.root,
-                data_type: column.data_type.clone(),
-            };
-            column.is_kept && self.cache.has(&key)
-        })
+        let mut columns = columns.iter();
+        columns.all(|column| column.is_kept && self.cache.has(&column.key(file, group)))
     }
 
     /// What the scan asks for, with columns that have one value in the file replaced by it.
