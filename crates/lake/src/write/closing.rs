@@ -22,10 +22,14 @@ pub(super) struct Closing {
     bytes: u64,
     /// Bytes of the files that are in the store.
     closed: u64,
+    /// Files that were added.
+    added: usize,
 }
 
 #[derive(Debug)]
 struct Ended {
+    /// The number of the file among those that were added.
+    number: usize,
     memory: usize,
     bytes: u64,
     file: Result<ClosedFile>,
@@ -36,7 +40,7 @@ impl Closing {
     /// takes.
     ///
     /// # Errors
-    /// One of the files that were added before could not be written.
+    /// One of the files that were added before could not be written: of several, the first.
     pub(super) async fn add(
         &mut self,
         file: Box<dyn FileWriter>,
@@ -49,8 +53,11 @@ impl Closing {
         let bytes = file.bytes() as u64;
         self.memory += memory;
         self.bytes += bytes;
+        let number = self.added;
+        self.added += 1;
         self.writing.spawn(async move {
             Ended {
+                number,
                 memory,
                 bytes,
                 file: ended(file, rows).await,
@@ -77,11 +84,32 @@ impl Closing {
         let ended = ended.map_err(died)?;
         self.memory = self.memory.saturating_sub(ended.memory);
         self.bytes = self.bytes.saturating_sub(ended.bytes);
-        let ClosedFile { location, bytes } = ended.file?;
+        let ClosedFile { location, bytes } = match ended.file {
+            Ok(closed) => closed,
+            Err(error) => return Err(self.first_error(ended.number, error).await),
+        };
         self.closed += bytes;
         self.persisting
             .spawn(async move { location.root.persist(location.path).await });
         Ok(())
+    }
+
+    /// The error of the file that was added first, of this one and of those that are under way: the
+    /// same rows fail with the same error, whichever file ends first.
+    async fn first_error(&mut self, number: usize, error: Error) -> Error {
+        let mut first = (number, error);
+        while let Some(ended) = self.writing.join_next().await {
+            if let Ok(Ended {
+                number,
+                file: Err(error),
+                ..
+            }) = ended
+                && number < first.0
+            {
+                first = (number, error);
+            }
+        }
+        first.1
     }
 
     /// Waits until all files are on disk.

@@ -96,12 +96,18 @@ async fn value_without_a_form_in_text_is_refused_and_leaves_nothing() {
         ))
         .await;
     let mut flight = server.flight("admin").await;
-    let append = into("ing_unescaped.t", Mode::Append);
-    let refused = ingest(&mut flight, append, vec![notes()]).await;
-    let refused = refused.unwrap_err();
-    assert_eq!(refused.metadata().get("sqlstate").unwrap(), "22000");
-    for part in ["\"note\"", "read as NULL", "ESCAPED BY"] {
-        assert!(refused.message().contains(part), "{refused:?}");
+    let append = || into("ing_unescaped.t", Mode::Append);
+    // Both partitions have a value that is not written: the error is of the first.
+    for (rows, reason) in [
+        (notes(), "a value with the delimiter"),
+        (notes().slice(2, 3), "read as NULL"),
+    ] {
+        let refused = ingest(&mut flight, append(), vec![rows]).await;
+        let refused = refused.unwrap_err();
+        assert_eq!(refused.metadata().get("sqlstate").unwrap(), "22000");
+        for part in ["\"note\"", reason, "ESCAPED BY"] {
+            assert!(refused.message().contains(part), "{refused:?}");
+        }
     }
     let append = into("ing_unescaped.u", Mode::Append);
     let refused = ingest(
