@@ -10,6 +10,7 @@ mod equalities;
 mod grouping_sets;
 mod joins;
 mod leaves;
+mod lookups;
 mod offsets;
 mod plain;
 mod projections;
@@ -109,6 +110,8 @@ pub(crate) fn physical_rules() -> Vec<Physical> {
     }
     // Build sides and partitioning are chosen for the joins that there are then.
     insert_before(&mut rules, "join_selection", JoinOrder);
+    // `join_selection` has chosen the sides by then.
+    insert_before(&mut rules, "EnsureRequirements", lookups::GROUP_LOOKUPS);
     // `EnsureRequirements` decides what is sorted.
     insert_before(
         &mut rules,

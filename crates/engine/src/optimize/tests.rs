@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used)]
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use datafusion::execution::SessionStateBuilder;
@@ -145,6 +146,41 @@ async fn intersect_all_and_except_all_keep_count() {
         ),
     ] {
         assert_eq!(rows(sql).await, expected, "{sql}");
+    }
+}
+
+#[tokio::test]
+async fn set_operations_look_up_each_value_once() {
+    const LEFT: &str = "SELECT (i % 70)::int AS a, CASE WHEN i % 7 > 0 THEN (i % 7)::text END AS b
+         FROM generate_series(0, 999) t(i)";
+    const RIGHT: &str = "SELECT (i % 40)::int, CASE WHEN i % 5 > 0 THEN (i % 5)::text END
+         FROM generate_series(0, 1999) t(i)";
+    for (operation, kept) in [("INTERSECT", true), ("EXCEPT", false)] {
+        let plan = ordered(&format!("EXPLAIN {LEFT} {operation} {RIGHT}")).await;
+        let plan = plan.concat();
+        assert!(plan.contains("as key_0"), "{plan}");
+        let right: HashSet<(i32, i32)> = (0..2000).map(|i| (i % 40, i % 5)).collect();
+        let expected: HashSet<(i32, i32)> = (0..1000)
+            .map(|i| (i % 70, i % 7))
+            .filter(|row| right.contains(row) == kept)
+            .collect();
+        let mut expected: Vec<String> = expected
+            .into_iter()
+            .map(|(a, b)| match b {
+                0 => format!("{a} "),
+                b => format!("{a} {b}"),
+            })
+            .collect();
+        expected.sort();
+        assert_eq!(rows(&format!("{LEFT} {operation} {RIGHT}")).await, expected);
+    }
+    // Groups are not grouped again, and other joins look up what they did.
+    for sql in [
+        format!("{LEFT} INTERSECT SELECT DISTINCT * FROM ({RIGHT}) r(a, b)"),
+        format!("SELECT * FROM ({LEFT}) l WHERE a IN (SELECT a FROM ({RIGHT}) r(a, b))"),
+    ] {
+        let plan = ordered(&format!("EXPLAIN {sql}")).await.concat();
+        assert!(!plan.contains("key_0"), "{plan}");
     }
 }
 
