@@ -45,6 +45,7 @@ mod unload;
 mod views;
 mod workgroups;
 mod write;
+mod write_create;
 mod write_properties;
 mod write_query;
 mod write_removal;

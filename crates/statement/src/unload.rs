@@ -12,7 +12,7 @@ use lakegate_sql::ast::Unload;
 
 use super::StatementContext;
 use super::locations::For;
-use super::write::{NewTable, holds_files};
+use super::write_create::{NewTable, holds_files};
 use super::write_properties::Stored;
 use super::write_query::check_new_columns;
 

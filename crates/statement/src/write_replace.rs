@@ -19,7 +19,8 @@ use lakegate_policy::Visible;
 
 use super::StatementContext;
 use super::rights::sees_all_columns;
-use super::write::{NewTable, WritePlan, fresh, version_of};
+use super::write::{WritePlan, version_of};
+use super::write_create::{NewTable, fresh};
 
 impl StatementContext {
     /// Plans to redefine a table by the columns of the rows that take the place of its own.
