@@ -6,11 +6,7 @@ use std::sync::Arc;
 use arrow::datatypes::SchemaRef;
 use chrono::{DateTime, Utc};
 use datafusion::common::JoinType;
-use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::datasource::listing::PartitionedFile;
-use datafusion::datasource::physical_plan::FileScanConfig;
 use datafusion::datasource::source::DataSourceExec;
-use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_expr::expressions::{Column, DynamicFilterPhysicalExpr};
 use datafusion::physical_expr::split_conjunction;
 use datafusion::physical_plan::aggregates::AggregateExec;
@@ -30,46 +26,14 @@ use datafusion::physical_plan::streaming::StreamingTableExec;
 use datafusion::physical_plan::work_table::WorkTableExec;
 use datafusion::physical_plan::{ExecutionPlan, StatisticsArgs, StatisticsContext};
 use lakegate_engine::{barrier, shared_part};
-use lakegate_lake::format::sight_of;
-use lakegate_lake::sight::Sight;
 
 use super::expressions::{name, sort_key, sql};
 use super::numbers::{
     Cost, FILTER_PART, Ran, UNKNOWN_ITEMS, UNKNOWN_ROWS, began, measured, rows_of, shown_fields,
     width,
 };
+use super::scans::{Relation, relation_scan};
 use super::{Fact, Input, Node, Role};
-
-/// A built-in table of a plan. Its operator does not know its name.
-#[derive(Debug, Clone)]
-pub(crate) struct Relation {
-    /// `schema.table`.
-    name: String,
-    columns: Vec<String>,
-}
-
-impl Relation {
-    /// Returns the tables of a plan that are scanned without a barrier above them.
-    pub(crate) fn all(plan: &LogicalPlan) -> Vec<Self> {
-        let mut found = Vec::new();
-        // The closure returns no errors.
-        let _ = plan.apply_with_subqueries(|node| {
-            if let LogicalPlan::TableScan(scan) = node {
-                let table = scan.table_name.table();
-                let columns = scan.projected_schema.fields().iter();
-                found.push(Self {
-                    name: match scan.table_name.schema() {
-                        Some(schema) => format!("{schema}.{table}"),
-                        None => table.to_owned(),
-                    },
-                    columns: columns.map(|column| column.name().clone()).collect(),
-                });
-            }
-            Ok(TreeNodeRecursion::Continue)
-        });
-        found
-    }
-}
 
 /// Returns the plan of a tree of operators. `ran`: whether it ran, and has measurements.
 pub(crate) fn of(plan: &Arc<dyn ExecutionPlan>, relations: &[Relation], ran: bool) -> Node {
@@ -86,7 +50,7 @@ pub(crate) fn of(plan: &Arc<dyn ExecutionPlan>, relations: &[Relation], ran: boo
 /// What nodes are made with.
 pub(super) struct Builder<'a> {
     statistics: StatisticsContext,
-    relations: &'a [Relation],
+    pub(super) relations: &'a [Relation],
     /// When a query that ran has started.
     began: Option<DateTime<Utc>>,
     /// The number of subqueries so far.
@@ -297,41 +261,6 @@ impl Builder<'_> {
         self.through(plan, node)
     }
 
-    fn scanned(&self, plan: &Arc<dyn ExecutionPlan>, scan: &DataSourceExec) -> Node {
-        let schema = plan.schema();
-        let width = width(&schema);
-        let files = scan.data_source().downcast_ref::<FileScanConfig>();
-        let sight = files.and_then(|files| sight_of(files.file_source().as_ref()));
-        // Sizes of files include the columns that are hidden.
-        let size = files.filter(|_| sight.is_some_and(Sight::is_whole));
-        let guessed = size.map_or(UNKNOWN_ROWS, |files| {
-            (bytes_of(files) / width.max(1) as f64).max(1.0)
-        });
-        let rows = self.rows(plan).unwrap_or(guessed);
-        let known = match sight {
-            Some(sight) => Some(sight.name().to_owned()),
-            None => self.relation(&schema),
-        };
-        let kind = match (&known, files) {
-            (None, None) => "Values Scan",
-            _ => "Seq Scan",
-        };
-        let node = relation_scan(kind, known.as_deref(), Cost::scan(rows, width));
-        self.finished(plan, node)
-    }
-
-    /// Returns the built-in table that has these columns, if there is one.
-    fn relation(&self, schema: &SchemaRef) -> Option<String> {
-        let columns = || schema.fields().iter().map(|field| field.name());
-        let mut fitting = self
-            .relations
-            .iter()
-            .filter(|relation| relation.columns.iter().eq(columns()))
-            .map(|relation| &relation.name);
-        let first = fitting.next()?;
-        fitting.all(|other| other == first).then(|| first.clone())
-    }
-
     /// Returns the node of an operator that needs no more than its name.
     fn other(&self, plan: &Arc<dyn ExecutionPlan>) -> Node {
         let operator = plan.as_ref();
@@ -470,37 +399,8 @@ fn takes_filter(node: &Node) -> bool {
     kinds.contains(&node.kind.as_str()) && !node.has("Filter") && !node.has("One-Time Filter")
 }
 
-/// Returns the node of a scan of a relation: `Seq Scan on schema.table`.
-fn relation_scan(kind: &'static str, relation: Option<&str>, cost: Cost) -> Node {
-    let node = Node::new(kind, cost);
-    let Some(relation) = relation else {
-        return node;
-    };
-    let (schema, table) = match relation.split_once('.') {
-        Some((schema, table)) => (Some(schema), table),
-        None => (None, relation),
-    };
-    let named = match schema {
-        Some(schema) => format!("{}.{}", name(schema), name(table)),
-        None => name(table),
-    };
-    let mut node = node
-        .labelled(format!("{kind} on {named}"))
-        .with_attribute("Relation Name", table);
-    if let Some(schema) = schema {
-        node = node.with_attribute("Schema", schema);
-    }
-    node.with_attribute("Alias", table)
-}
-
 fn columns(schema: &SchemaRef) -> Vec<String> {
     shown_fields(schema)
         .map(|field| name(field.name()))
         .collect()
-}
-
-fn bytes_of(files: &FileScanConfig) -> f64 {
-    let groups = files.file_groups.iter();
-    let sizes = groups.flat_map(|group| group.iter().map(PartitionedFile::effective_size));
-    sizes.sum::<u64>() as f64
 }

@@ -8,10 +8,10 @@
 //!               Filter: (total > 100)
 //! ```
 //!
-//! [`build`] makes the tree of an operator tree, with [`joins`] and [`aggregates`]: an operator that
-//! only passes rows on, filters them or computes columns is part of the node below it, as in
-//! PostgreSQL. [`print`] writes it as text or JSON. The plan shows granted columns only, and neither
-//! files nor positions of columns; it ends at a view that the principal may not look into.
+//! [`build`] makes the tree of an operator tree, with [`scans`], [`joins`] and [`aggregates`]: an
+//! operator that only passes rows on, filters them or computes columns is part of the node below it,
+//! as in PostgreSQL. [`print`] writes it as text or JSON. The plan shows granted columns only, and
+//! neither files nor positions of columns; it ends at a view that the principal may not look into.
 
 mod aggregates;
 mod build;
@@ -19,12 +19,14 @@ mod expressions;
 mod joins;
 mod numbers;
 mod print;
+mod scans;
 
 use serde_json::Value;
 
-pub(crate) use self::build::{Relation, of};
+pub(crate) use self::build::of;
 use self::numbers::{Cost, Ran};
 pub(crate) use self::print::{json, text};
+pub(crate) use self::scans::Relation;
 
 /// What of a plan is shown.
 #[derive(Debug, Clone, Copy)]
