@@ -1,34 +1,35 @@
 //! What every metastore does alike: one suite over the embedded one and the one in memory.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "../support/mod.rs"]
 mod support;
 
 use lakegate_catalog::CatalogError;
-use lakegate_catalog::model::{
-    BinaryStatistics, ColumnStatistics, ColumnStatisticsData, TableStatistics, now,
-};
-use lakegate_catalog::partition::{
-    Comparison, HIVE_DEFAULT_PARTITION, PartitionInput, PartitionPredicate,
-};
-use lakegate_catalog::store::{MemoryMetastore, Metastore, SqliteStore, TableVersion};
+use lakegate_catalog::partition::{PartitionInput, PartitionPredicate};
+use lakegate_catalog::store::{Metastore, TableVersion};
 use support::{database, table};
 
+/// Runs each test on both stores.
 macro_rules! conformance {
     ($($name:ident),+ $(,)?) => {
         mod sqlite {
             $(#[tokio::test]
             async fn $name() {
-                super::$name(&super::SqliteStore::in_memory().unwrap()).await;
+                let store = lakegate_catalog::store::SqliteStore::in_memory().unwrap();
+                super::$name(&store).await;
             })+
         }
         mod memory {
             $(#[tokio::test]
             async fn $name() {
-                super::$name(&super::MemoryMetastore::new()).await;
+                super::$name(&lakegate_catalog::store::MemoryMetastore::new()).await;
             })+
         }
     };
 }
+
+mod partitions;
+mod statistics;
 
 conformance!(
     names_are_folded_and_checked,
@@ -39,15 +40,8 @@ conformance!(
     a_moved_table_keeps_its_id_and_partitions,
     ids_are_not_used_again,
     tables_are_found_by_their_ids,
-    partitions_are_added_all_or_none,
-    partitions_are_dropped_and_changed,
-    a_renamed_partition_keeps_its_files,
-    partitions_are_found_by_predicate,
     versions_change_with_the_table_and_its_partitions,
     a_failed_change_changes_nothing,
-    partitions_outside_of_the_folder_are_claimed,
-    statistics_go_with_the_table_and_its_columns,
-    statistics_of_partitions_go_with_them,
 );
 
 /// `sales.orders (id) partitioned by (year int, city string)` under `s3://lake/orders/`.
@@ -315,145 +309,6 @@ async fn ids_are_not_used_again(store: &dyn Metastore) {
     assert!(next.unwrap().value.id > first.database_id);
 }
 
-async fn partitions_are_added_all_or_none(store: &dyn Metastore) {
-    with_orders(store).await;
-    add(store, &[["2024", "Ulm"], ["02023", "Bonn"]]).await;
-    let inputs = |years: [&str; 3]| {
-        let inputs = years.map(|year| PartitionInput::new([year, "Ulm"]));
-        inputs.to_vec()
-    };
-    let error = store
-        .add_partitions("sales", "orders", inputs(["2025", "soon", "2026"]), true)
-        .await
-        .unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "partition key \"year\": \"soon\" is not a value of type int; use a whole number from -2147483648 to 2147483647"
-    );
-    let error = store
-        .add_partitions("sales", "orders", inputs(["2025", "2024", "2026"]), false)
-        .await
-        .unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "partition \"sales.orders/year=2024/city=Ulm\" already exists"
-    );
-    let added = store
-        .add_partitions("sales", "orders", inputs(["2025", "2024", "2025"]), true)
-        .await
-        .unwrap();
-    assert_eq!((added.added, added.existing), (1, vec![1, 2]));
-    assert_eq!(
-        all(store).await,
-        [
-            "year=02023/city=Bonn",
-            "year=2024/city=Ulm",
-            "year=2025/city=Ulm"
-        ]
-    );
-    let plain = table("plain", &[("a", "int")], &[]);
-    store.create_table("sales", plain, false).await.unwrap();
-    let refused = store
-        .add_partitions("sales", "plain", vec![PartitionInput::new(["1"])], false)
-        .await;
-    assert_eq!(
-        refused.unwrap_err().to_string(),
-        "table \"sales.plain\" is not partitioned"
-    );
-    assert!(store.partitions("sales", "plain").await.unwrap().is_empty());
-}
-
-async fn partitions_are_dropped_and_changed(store: &dyn Metastore) {
-    with_orders(store).await;
-    add(store, &[["2022", "Ulm"], ["02023", "Ulm"], ["2024", "Ulm"]]).await;
-    // Values are compared by their type.
-    let gone = [values(["2023", "Ulm"])];
-    let dropped = store.drop_partitions("sales", "orders", &gone, false);
-    assert_eq!(dropped.await.unwrap(), 1);
-    let error = store.drop_partitions("sales", "orders", &gone, false);
-    assert!(matches!(error.await, Err(CatalogError::NotFound { .. })));
-    let none = store.drop_partitions("sales", "orders", &gone, true);
-    assert_eq!(none.await.unwrap(), 0);
-    let dropped = [values(["2022", "Ulm"]), values(["1999", "Ulm"])];
-    let added = ["2024", "2025"].map(|year| PartitionInput::new([year, "Ulm"]));
-    let (dropped, added) = store
-        .change_partitions("sales", "orders", &dropped, added.to_vec())
-        .await
-        .unwrap();
-    assert_eq!((dropped, added.added, added.existing), (1, 1, vec![0]));
-    assert_eq!(
-        all(store).await,
-        ["year=2024/city=Ulm", "year=2025/city=Ulm"]
-    );
-    let moved = PartitionInput::at(["02024", "Ulm"], "s3://lake/orders/moved/");
-    store
-        .update_partitions("sales", "orders", vec![moved])
-        .await
-        .unwrap();
-    let partitions = store.partitions("sales", "orders").await.unwrap();
-    let moved = partitions.get(&["2024", "Ulm"]).unwrap().unwrap();
-    assert_eq!(moved.location(&partitions.keys), "s3://lake/orders/moved/");
-    let missing = vec![PartitionInput::new(["1999", "Ulm"])];
-    let error = store.update_partitions("sales", "orders", missing).await;
-    assert!(matches!(error, Err(CatalogError::NotFound { .. })));
-}
-
-async fn a_renamed_partition_keeps_its_files(store: &dyn Metastore) {
-    with_orders(store).await;
-    add(store, &[["2023", "Ulm"], ["2024", "Ulm"]]).await;
-    let (from, to) = (values(["2023", "Ulm"]), values(["2024", "Ulm"]));
-    let taken = store.rename_partition("sales", "orders", &from, &to).await;
-    assert!(matches!(taken, Err(CatalogError::AlreadyExists { .. })));
-    let to = values(["2022", "Ulm"]);
-    let missing = store.rename_partition("sales", "orders", &to, &from).await;
-    assert!(matches!(missing, Err(CatalogError::NotFound { .. })));
-    store
-        .rename_partition("sales", "orders", &from, &to)
-        .await
-        .unwrap();
-    let partitions = store.partitions("sales", "orders").await.unwrap();
-    let renamed = partitions.get(&to).unwrap().unwrap();
-    assert_eq!(
-        renamed.location(&partitions.keys),
-        "s3://lake/orders/year=2023/city=Ulm/"
-    );
-    assert!(partitions.get(&from).unwrap().is_none());
-}
-
-async fn partitions_are_found_by_predicate(store: &dyn Metastore) {
-    with_orders(store).await;
-    add(
-        store,
-        &[
-            ["998", "Ulm"],
-            ["2023", "Bonn"],
-            ["02024", "Ulm"],
-            [HIVE_DEFAULT_PARTITION, "Ulm"],
-        ],
-    )
-    .await;
-    let year = |op, value: &str| PartitionPredicate::all().and("Year", op, value);
-    let since = found(store, year(Comparison::GreaterOrEqual, "2023")).await;
-    assert_eq!(since, ["year=2023/city=Bonn", "year=02024/city=Ulm"]);
-    let before = found(
-        store,
-        year(Comparison::Less, "2024").and("city", Comparison::Equal, "Ulm"),
-    );
-    assert_eq!(before.await, ["year=998/city=Ulm"]);
-    let either = PartitionPredicate::all().and_in("year", ["2024", "1999"]);
-    assert_eq!(found(store, either).await, ["year=02024/city=Ulm"]);
-    assert_eq!(all(store).await.len(), 4);
-    let unknown = PartitionPredicate::all().and("month", Comparison::Equal, "1");
-    let refused = store.partitions_matching("sales", "orders", &unknown).await;
-    assert!(matches!(refused, Err(CatalogError::InvalidInput(_))));
-    // A part has the version of the whole.
-    let one = year(Comparison::Equal, "998");
-    let part = store.partitions_matching("sales", "orders", &one);
-    let part = part.await.unwrap();
-    assert_eq!(part.len(), 1);
-    assert_eq!(part.version, version(store).await.partitions);
-}
-
 async fn versions_change_with_the_table_and_its_partitions(store: &dyn Metastore) {
     with_orders(store).await;
     let other = table("other", &[("a", "int")], &[("k", "int")]);
@@ -532,190 +387,4 @@ async fn a_failed_change_changes_nothing(store: &dyn Metastore) {
     assert!(store.drop_table("sales", "none", false).await.is_err());
     assert_eq!((store.catalog_version(), version(store).await), before);
     assert_eq!(all(store).await, ["year=2024/city=Ulm"]);
-}
-
-async fn partitions_outside_of_the_folder_are_claimed(store: &dyn Metastore) {
-    with_orders(store).await;
-    let add = |input| store.add_partitions("sales", "orders", vec![input], false);
-    let inside = PartitionInput::at(["2023", "Ulm"], "s3://lake/orders/elsewhere/");
-    add(inside).await.unwrap();
-    let orders = store.table("sales", "orders").await.unwrap().unwrap();
-    assert!(orders.outer_claim.is_none());
-    let outside = PartitionInput::at(["2024", "Ulm"], "s3://lake/orders-2/");
-    add(outside).await.unwrap();
-    let orders = store.table("sales", "orders").await.unwrap().unwrap();
-    assert!(
-        orders
-            .outer_claim
-            .is_some_and(|claim| claim.by_administrator)
-    );
-}
-
-async fn statistics_go_with_the_table_and_its_columns(store: &dyn Metastore) {
-    with_orders(store).await;
-    let analyzed = |columns: &[(&str, &str)]| TableStatistics {
-        row_count: 3,
-        file_bytes: 10,
-        version: 0,
-        analyzed_time: now(),
-        columns: columns
-            .iter()
-            .map(|(name, data_type)| ColumnStatistics {
-                column_name: (*name).to_owned(),
-                column_type: (*data_type).to_owned(),
-                analyzed_time: now(),
-                statistics_data: ColumnStatisticsData::Binary {
-                    data: BinaryStatistics {
-                        maximum_length: Some(4),
-                        average_length: Some(2.5),
-                        number_of_nulls: 1,
-                    },
-                },
-            })
-            .collect(),
-    };
-    let known = async |name: &str| {
-        let Some(table) = store.table("sales", name).await.unwrap() else {
-            return (false, Vec::new());
-        };
-        let known = store.table_statistics(&table).await.unwrap();
-        let columns = known.iter().flat_map(|known| &known.columns);
-        let columns: Vec<String> = columns.map(|known| known.column_name.clone()).collect();
-        (known.is_some(), columns)
-    };
-    assert_eq!(known("orders").await, (false, Vec::new()));
-    assert_eq!(known("none").await, (false, Vec::new()));
-    let orders = store.table("sales", "orders").await.unwrap().unwrap();
-    for columns in [
-        [("id", "string"), ("year", "int")].as_slice(),
-        &[("year", "int"), ("gone", "int")],
-    ] {
-        store
-            .update_table_statistics(&orders, analyzed(columns))
-            .await
-            .unwrap();
-    }
-    let both = vec!["year".to_owned(), "id".to_owned()];
-    assert_eq!(known("orders").await, (true, both.clone()));
-    let now = version(store).await;
-    assert_eq!((now.table, now.analyzed), (0, 2));
-
-    let orders = store.table("sales", "orders").await.unwrap().unwrap();
-    store
-        .rename_table(&orders, "sales", "bought")
-        .await
-        .unwrap();
-    assert_eq!(known("orders").await, (false, Vec::new()));
-    assert_eq!(known("bought").await, (true, both));
-    let bought = store.table("sales", "bought").await.unwrap().unwrap();
-    let mut input = bought.to_input();
-    input.storage_descriptor.columns[0].data_type = "int".to_owned();
-    store
-        .update_table("sales", input.clone(), None)
-        .await
-        .unwrap();
-    assert_eq!(known("bought").await, (true, vec!["year".to_owned()]));
-    // Files elsewhere are others.
-    input.storage_descriptor.location = Some("s3://lake/elsewhere/".to_owned());
-    store.update_table("sales", input, None).await.unwrap();
-    assert_eq!(known("bought").await, (false, Vec::new()));
-
-    store.drop_table("sales", "bought", false).await.unwrap();
-    let keys = [("year", "int"), ("city", "string")];
-    let another = table("bought", &[("id", "string")], &keys);
-    store.create_table("sales", another, false).await.unwrap();
-    let refused = store.update_table_statistics(&bought, analyzed(&[])).await;
-    assert!(matches!(refused, Err(CatalogError::NotFound { .. })));
-    assert_eq!(known("bought").await, (false, Vec::new()));
-    assert_eq!(store.table_statistics(&bought).await.unwrap(), None);
-}
-
-async fn statistics_of_partitions_go_with_them(store: &dyn Metastore) {
-    with_orders(store).await;
-    add(store, &[["2024", "Bern"], ["2025", "Bern"]]).await;
-    let orders = store.table("sales", "orders").await.unwrap().unwrap();
-    let counted = |row_count| TableStatistics {
-        row_count,
-        file_bytes: 10,
-        version: 0,
-        analyzed_time: now(),
-        columns: Vec::new(),
-    };
-    let known = async |year: &str| {
-        let values = values([year, "Bern"]);
-        let found = store.partition_statistics(&orders, &values).await;
-        found.unwrap().map(|known| known.row_count)
-    };
-    let before = version(store).await;
-    for (year, rows) in [("2024", 3), ("2025", 4), ("2024", 5)] {
-        store
-            .update_partition_statistics(&orders, vec![(values([year, "Bern"]), counted(rows))])
-            .await
-            .unwrap();
-    }
-    let none = values(["2026", "Bern"]);
-    // Of all or of none.
-    let several = vec![
-        (values(["2024", "Bern"]), counted(9)),
-        (none.clone(), counted(1)),
-    ];
-    let refused = store.update_partition_statistics(&orders, several);
-    assert!(matches!(refused.await, Err(CatalogError::NotFound { .. })));
-    assert_eq!(
-        (known("2024").await, known("2025").await),
-        (Some(5), Some(4))
-    );
-    assert_eq!(known("2026").await, None);
-    let after = version(store).await;
-    assert_eq!(after.analyzed, before.analyzed + 3);
-    let unchanged = TableVersion {
-        analyzed: before.analyzed,
-        ..after
-    };
-    assert_eq!(unchanged, before);
-    let all = store.all_partition_statistics(&orders, 2).await.unwrap();
-    let rows: Vec<u64> = all.values().map(|known| known.row_count).collect();
-    assert_eq!(rows, [5, 4]);
-    let too_many = store.all_partition_statistics(&orders, 1).await;
-    assert!(too_many.unwrap().is_empty());
-    assert_eq!(store.table_statistics(&orders).await.unwrap(), None);
-
-    // A name changes nothing, other files do.
-    let (from, to) = (values(["2025", "Bern"]), none);
-    store
-        .rename_partition("sales", "orders", &from, &to)
-        .await
-        .unwrap();
-    assert_eq!((known("2025").await, known("2026").await), (None, Some(4)));
-    let moved = PartitionInput::at(to, "s3://lake/elsewhere/".to_owned());
-    store
-        .update_partitions("sales", "orders", vec![moved])
-        .await
-        .unwrap();
-    assert_eq!(known("2026").await, None);
-
-    // A new column does not make it wrong, a column of another type may.
-    let mut input = orders.to_input();
-    let column = lakegate_catalog::model::Column::new("note", "string");
-    input.storage_descriptor.columns.push(column);
-    store
-        .update_table("sales", input.clone(), None)
-        .await
-        .unwrap();
-    assert_eq!(known("2024").await, Some(5));
-    input.storage_descriptor.columns[0].data_type = "int".to_owned();
-    store.update_table("sales", input, None).await.unwrap();
-    assert_eq!(known("2024").await, None);
-
-    store
-        .update_partition_statistics(&orders, vec![(values(["2024", "Bern"]), counted(1))])
-        .await
-        .unwrap();
-    let dropped = [values(["2024", "Bern"])];
-    store
-        .drop_partitions("sales", "orders", &dropped, false)
-        .await
-        .unwrap();
-    add(store, &[["2024", "Bern"]]).await;
-    assert_eq!(known("2024").await, None);
 }
