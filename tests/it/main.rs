@@ -41,6 +41,7 @@ mod locations;
 mod newcomer;
 mod orc_avro;
 mod packaging;
+mod parameters;
 mod partition_folders;
 mod passwords;
 mod pipelines;
