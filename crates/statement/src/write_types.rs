@@ -3,8 +3,8 @@
 use arrow::datatypes::{DataType, Field, Schema};
 use lakegate_catalog::hive_type::HiveType;
 use lakegate_error::{Code, Error, Result};
-use lakegate_lake::type_name;
 use lakegate_lake::write::columns::is_stored;
+use lakegate_lake::{decimal_scale, type_name};
 
 /// Checks that every value of the query's columns is stored as it is, or is an error when it comes.
 ///
@@ -134,23 +134,12 @@ fn keeps_values(from: &DataType, to: &DataType) -> bool {
     use DataType as T;
     is_stored(from, to, &|from, to| match (from, to) {
         (T::Date32 | T::Date64 | T::Timestamp(_, None), T::Timestamp(_, None)) => true,
-        _ => match (scale(from), scale(to)) {
+        _ => match (decimal_scale(from), decimal_scale(to)) {
             (Some(from), Some(to)) => to >= from,
             (Some(_), None) => to.is_floating(),
             (None, _) => from.is_floating() && to.is_floating() && bits(to) >= bits(from),
         },
     })
-}
-
-/// The digits after the point of a decimal type.
-fn scale(data_type: &DataType) -> Option<i8> {
-    match data_type {
-        DataType::Decimal32(_, scale)
-        | DataType::Decimal64(_, scale)
-        | DataType::Decimal128(_, scale)
-        | DataType::Decimal256(_, scale) => Some(*scale),
-        _ => None,
-    }
 }
 
 fn bits(floating: &DataType) -> u8 {
