@@ -38,6 +38,7 @@ mod identities;
 mod lifecycle;
 mod limits;
 mod locations;
+mod manifests;
 mod newcomer;
 mod orc_avro;
 mod packaging;
