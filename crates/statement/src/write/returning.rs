@@ -13,7 +13,7 @@ use lakegate_lake::table::table_schema;
 use lakegate_lake::write::columns::Mapping;
 use lakegate_sql::ast::{Insert, RETURNED};
 
-use super::{QueryWrite, StatementContext};
+use crate::{QueryWrite, StatementContext};
 
 /// How the batches of a write become the rows that RETURNING reads.
 #[derive(Debug, Clone)]
@@ -111,8 +111,8 @@ mod tests {
     use lakegate_catalog::model::Column;
     use std::sync::Arc;
 
-    use super::super::{TemporaryChange, TemporaryWrite};
     use super::*;
+    use crate::{TemporaryChange, TemporaryWrite};
 
     #[test]
     fn rows_are_those_that_are_written_with_the_columns_that_are_read() {

@@ -2,8 +2,8 @@
 use arrow::datatypes::{DataType, TimeUnit};
 use lakegate_catalog::store::WriteLog;
 
-use super::super::testing::Lake;
 use super::*;
+use crate::testing::Lake;
 
 fn rows(columns: &[(&str, DataType)]) -> Schema {
     let fields = columns.iter();

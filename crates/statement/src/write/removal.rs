@@ -24,10 +24,10 @@ use lakegate_lake::table::table_schema;
 use lakegate_policy::Visible;
 use lakegate_sql::ast::{Delete, Truncate};
 
-use super::StatementContext;
-use super::partition_filter::key_schema;
-use super::rights::sees_all_columns;
-use super::write::WritePlan;
+use super::WritePlan;
+use crate::StatementContext;
+use crate::partition_filter::key_schema;
+use crate::rights::sees_all_columns;
 
 /// Partitions that are compared with what was found at once.
 const PIECE: usize = 8192;
@@ -204,7 +204,7 @@ impl StatementContext {
     /// # Errors
     ///
     /// It is a view; DELETE is not granted, or a column is hidden; partitions are projected.
-    pub(super) fn require_removal(&self, what: &str, found: &Visible) -> Result<()> {
+    pub(crate) fn require_removal(&self, what: &str, found: &Visible) -> Result<()> {
         let table = &found.table;
         if table.is_view() {
             return Err(Error::not_supported(format!(

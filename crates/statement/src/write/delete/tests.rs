@@ -1,8 +1,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 use lakegate_error::Code;
 
-use super::super::testing::Lake;
 use super::*;
+use crate::testing::Lake;
 
 async fn query(lake: &Lake, user: &str, sql: &str) -> Result<String> {
     let statement = lakegate_sql::parse(sql).unwrap().remove(0).statement;

@@ -1,5 +1,25 @@
 //! Planning of writes: which table rows are appended to, created in or replace, and whether the
 //! principal may do it.
+//!
+//! ```text
+//! query.rs       CREATE TABLE AS, INSERT: the query's columns and the table's
+//! types.rs       which types are stored in which
+//! create.rs      the tables that writes create; properties.rs: what WITH says of them
+//! replace.rs     tables and partitions in new folders
+//! removal.rs     DELETE and TRUNCATE; delete.rs: the query that counts the rows
+//! unload.rs      UNLOAD, files without a table
+//! returning.rs   RETURNING of an INSERT
+//! ```
+
+mod create;
+mod delete;
+pub(crate) mod properties;
+pub(crate) mod query;
+mod removal;
+mod replace;
+mod returning;
+pub(crate) mod types;
+mod unload;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -18,9 +38,14 @@ use lakegate_lake::write::{Layout, RowOrder, Target, Written, check_append, loca
 use lakegate_policy::{View, Visible};
 use lakegate_sql::ast::TableName;
 
-use super::StatementContext;
-use super::rights::{require_lasting, require_partition_keys, sees_all_columns, table_not_found};
-use super::write_create::NewTable;
+use self::create::NewTable;
+pub use self::query::QueryWrite;
+pub use self::removal::{Found, RemovalPlan};
+pub use self::replace::clear_discarded;
+pub use self::returning::ReturnedRows;
+pub use self::unload::UnloadPlan;
+use crate::StatementContext;
+use crate::rights::{require_lasting, require_partition_keys, sees_all_columns, table_not_found};
 
 /// What to do if the table does not exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

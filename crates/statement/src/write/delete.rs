@@ -16,8 +16,8 @@ use lakegate_sql::ast::Delete;
 use lakegate_sql::sqlparser::ast::{Expr, Ident, Query, Select, VisitorMut};
 use lakegate_sql::walk::walk_mut;
 
-use super::StatementContext;
-use super::analyze::quoted;
+use crate::StatementContext;
+use crate::analyze::quoted;
 
 impl StatementContext {
     /// The query of a DELETE: of a temporary table, the rows that stay. Of a table of the catalog,

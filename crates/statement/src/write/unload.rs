@@ -10,11 +10,11 @@ use lakegate_lake::write::{Destination, Target, location, sweep};
 use lakegate_policy::View;
 use lakegate_sql::ast::Unload;
 
-use super::StatementContext;
-use super::locations::For;
-use super::write_create::{NewTable, holds_files};
-use super::write_properties::Stored;
-use super::write_query::check_new_columns;
+use super::create::{NewTable, holds_files};
+use super::properties::Stored;
+use super::query::check_new_columns;
+use crate::StatementContext;
+use crate::locations::For;
 
 /// The name that messages call the rows of UNLOAD by.
 const NAME: &str = "unload";

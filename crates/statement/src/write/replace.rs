@@ -17,10 +17,10 @@ use lakegate_lake::table::folders::Folders;
 use lakegate_lake::write::{check_append, sweep};
 use lakegate_policy::Visible;
 
-use super::StatementContext;
-use super::rights::sees_all_columns;
-use super::write::{WritePlan, version_of};
-use super::write_create::{NewTable, fresh};
+use super::create::{NewTable, fresh};
+use super::{WritePlan, version_of};
+use crate::StatementContext;
+use crate::rights::sees_all_columns;
 
 impl StatementContext {
     /// Plans to redefine a table by the columns of the rows that take the place of its own.

@@ -15,11 +15,11 @@ use lakegate_lake::write::columns::Mapping;
 use lakegate_lake::write::{Layout, Target, check_format, sweep};
 use lakegate_sql::ast::{ColumnDef, CreateTable, TableName};
 
-use super::StatementContext;
-use super::locations::For;
-use super::tables::definition;
-use super::write::{WritePlan, WriteRequest, constrain};
-use super::write_properties::Stored;
+use super::properties::Stored;
+use super::{WritePlan, WriteRequest, constrain};
+use crate::StatementContext;
+use crate::locations::For;
+use crate::tables::definition;
 
 /// What a new table is, beside the columns of its rows.
 #[derive(Debug, Clone, Default)]
@@ -112,7 +112,7 @@ impl StatementContext {
     ///
     /// The database has no folder for new tables, or a table lies there to which the principal may
     /// not add rows.
-    pub(super) async fn free_folder(&self, database: &Database, name: &str) -> Result<String> {
+    pub(crate) async fn free_folder(&self, database: &Database, name: &str) -> Result<String> {
         let base = self.base(&database.name, database.location_uri.as_deref())?;
         let plain = format!("{base}{name}/");
         // A folder that Lakegate chooses needs no DATA_LOCATION: it holds no earlier data.

@@ -9,9 +9,9 @@ use lakegate_catalog::store::{Coordinator, Metastore, WriteLog};
 use lakegate_error::Code;
 use lakegate_lake::write::Written;
 
-use super::super::QueryWrite;
-use super::super::testing::Lake;
 use super::*;
+use crate::QueryWrite;
+use crate::testing::Lake;
 
 async fn planned(lake: &Lake, user: &str, sql: &str) -> Result<RemovalPlan> {
     let statement = lakegate_sql::parse(sql).unwrap().remove(0).statement;

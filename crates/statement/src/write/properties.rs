@@ -31,7 +31,7 @@ const OF_UNLOAD: &str =
 
 /// How and where the rows of a query are stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Stored {
+pub(crate) struct Stored {
     pub format: StorageFormat,
     /// Upper case. `None`: the format's default.
     pub compression: Option<String>,
@@ -71,7 +71,7 @@ impl Stored {
     /// # Errors
     /// An unknown property; a value of another type, or that the format does not have; one of
     /// `bucketed_by` and `bucket_count` without the other; Iceberg, which is not supported.
-    pub(super) fn of_table(properties: &[WriteProperty]) -> Result<Self> {
+    pub(crate) fn of_table(properties: &[WriteProperty]) -> Result<Self> {
         let mut stored = Self::default();
         let mut compression: Option<(&str, String)> = None;
         let mut bucketed_by = Vec::new();
@@ -144,7 +144,7 @@ impl Stored {
     ///
     /// # Errors
     /// As of [`Stored::of_table`]; buckets, which hold the rows of a query.
-    pub(super) fn of_empty_table(properties: &[WriteProperty]) -> Result<Self> {
+    pub(crate) fn of_empty_table(properties: &[WriteProperty]) -> Result<Self> {
         let stored = Self::of_table(properties)?;
         match stored.bucketed_by {
             None => Ok(stored),
@@ -252,7 +252,7 @@ impl Stored {
     ///
     /// # Errors
     /// A column that is not there, is a partition key, or is named twice.
-    pub(super) fn check_clustering(&self, names: &[&str]) -> Result<()> {
+    pub(crate) fn check_clustering(&self, names: &[&str]) -> Result<()> {
         let bucketed = self.bucketed_by.iter().flat_map(|by| &by.columns);
         let bucketed = bucketed.map(|column| ("bucketed_by", column));
         let sorted = self.sorted_by.iter();
@@ -291,7 +291,7 @@ impl Stored {
     }
 
     /// Puts the format and its properties into the definition of a table.
-    pub(super) fn define(&self, create: &mut CreateTable) {
+    pub(crate) fn define(&self, create: &mut CreateTable) {
         create.stored_as = Some(StoredAs::Format(self.format));
         create.clustered_by.clone_from(&self.bucketed_by);
         create.sorted_by.clone_from(&self.sorted_by);

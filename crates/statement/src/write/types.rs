@@ -13,7 +13,7 @@ use lakegate_lake::{decimal_scale, type_name};
 /// # Errors
 /// Another number of columns; a column whose values would change, which is named with the two types
 /// and the remedy.
-pub(super) fn check_columns(table: &str, targets: &[&Field], query: &Schema) -> Result<()> {
+pub(crate) fn check_columns(table: &str, targets: &[&Field], query: &Schema) -> Result<()> {
     let sources = query.fields();
     if sources.len() != targets.len() {
         let names: Vec<&str> = targets.iter().map(|field| field.name().as_str()).collect();

@@ -17,16 +17,16 @@ use lakegate_sql::ast::{
     CompareOp, CopyFrom, CreateTableAs, Insert, PartitionCondition, PartitionFilter, Statement,
 };
 
-use super::StatementContext;
-use super::partition_filter::{key_value, matching, unknown_key};
-use super::partitions::not_partitioned;
-use super::temporary::{self, TemporaryChange, TemporaryWrite};
+use super::create::NewTable;
+use super::properties::Stored;
+use super::removal::{RemovalPlan, values_of};
+use super::types::{cast_to, check_columns, has_zone, shown};
 use super::unload::UnloadPlan;
-use super::write::{WritePlan, table_exists};
-use super::write_create::NewTable;
-use super::write_properties::Stored;
-use super::write_removal::{RemovalPlan, values_of};
-use super::write_types::{cast_to, check_columns, has_zone, shown};
+use super::{WritePlan, table_exists};
+use crate::StatementContext;
+use crate::partition_filter::{key_value, matching, unknown_key};
+use crate::partitions::not_partitioned;
+use crate::temporary::{self, TemporaryChange, TemporaryWrite};
 
 /// What a statement does with the rows of its query.
 #[derive(Debug, Clone)]
@@ -226,7 +226,7 @@ impl StatementContext {
 }
 
 /// The columns that an INSERT writes: see [`targets`].
-pub(super) fn insert_targets(found: &Visible, insert: &Insert) -> Result<SchemaRef> {
+pub(crate) fn insert_targets(found: &Visible, insert: &Insert) -> Result<SchemaRef> {
     let fixed = fixed_keys(found, insert)?;
     targets(found, &insert.columns, &fixed, &insert.dynamic)
 }
@@ -378,7 +378,7 @@ fn targets(
 ///
 /// Another number of names; a column without a name, or with that of another; a type that no column
 /// of a table has; partition keys that are not the last columns in this order.
-pub(super) fn check_new_columns(
+pub(crate) fn check_new_columns(
     names: &[String],
     partitioned_by: &[String],
     query: &Schema,
@@ -482,7 +482,7 @@ fn check_keys(keys: &[String], names: &[String]) -> Result<()> {
 }
 
 /// A query's columns under other names.
-pub(super) fn renamed<'a>(query: &Schema, names: impl Iterator<Item = &'a str>) -> Schema {
+pub(crate) fn renamed<'a>(query: &Schema, names: impl Iterator<Item = &'a str>) -> Schema {
     let fields = query.fields().iter().zip(names);
     let fields = fields.map(|(field, name)| field.as_ref().clone().with_name(name));
     Schema::new(fields.collect::<Vec<Field>>())
