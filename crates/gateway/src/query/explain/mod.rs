@@ -1,5 +1,9 @@
 //! EXPLAIN: the plan, and how much of each table is read.
 
+mod options;
+mod plan_text;
+mod postgres_plan;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -22,10 +26,10 @@ use serde_json::json;
 
 use crate::moment::Moment;
 use crate::query::ending::Unfinished;
-use crate::query::explain_options::{self, Format, Options, PlanNode, PlanType};
+use crate::query::explain::options::{Format, Options, PlanNode, PlanType};
+use crate::query::explain::plan_text::{PlanText, with_stars};
+use crate::query::explain::postgres_plan::{Relation, Shown};
 use crate::query::life::{Phase, Query};
-use crate::query::plan_text::{PlanText, with_stars};
-use crate::query::postgres_plan::{self, Relation, Shown};
 use crate::query::run::{QueryContext, queue_of};
 use crate::query::source::QuerySource;
 use crate::session::Session;
@@ -61,8 +65,8 @@ impl Session {
     fn explain_options(&self, explain: &sql::Explain) -> Result<Options> {
         let postgres = self.protocol == Protocol::Postgres
             && self.dialect() == Dialect::Postgres
-            && explain_options::suits_postgres(explain);
-        explain_options::of(explain, postgres)
+            && options::suits_postgres(explain);
+        options::of(explain, postgres)
     }
 
     /// Returns the schema of an EXPLAIN.

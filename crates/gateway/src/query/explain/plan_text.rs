@@ -17,7 +17,7 @@ use lakegate_engine::barrier;
 use lakegate_lake::format::sight_of;
 use lakegate_lake::sight::Sight;
 
-use crate::query::explain_options::PlanNode;
+use crate::query::explain::options::PlanNode;
 
 /// Returns the inputs of an operator that the principal may know.
 fn shown_inputs(plan: &Arc<dyn ExecutionPlan>) -> Vec<&Arc<dyn ExecutionPlan>> {

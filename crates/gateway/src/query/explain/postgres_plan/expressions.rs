@@ -18,7 +18,7 @@ use datafusion::physical_expr::{PhysicalExpr, PhysicalSortExpr, ScalarFunctionEx
 use datafusion::physical_expr_common::physical_expr::fmt_sql;
 use lakegate_dialect::postgres::{quote_ident, shown};
 
-use crate::query::plan_text::with_stars;
+use crate::query::explain::plan_text::with_stars;
 
 /// Returns an expression in PostgreSQL's words.
 pub(super) fn sql(expression: &Arc<dyn PhysicalExpr>) -> String {
