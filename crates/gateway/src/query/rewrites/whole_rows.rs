@@ -17,8 +17,8 @@ use sqlparser::ast::{
 };
 
 use crate::query::logical_plan::plan_statement;
-use crate::query::row_fields::bare;
-use crate::query::surrounding::Surrounding;
+use crate::query::rewrites::row_fields::bare;
+use crate::query::rewrites::surrounding::Surrounding;
 
 /// Returns the statement with a row in place of a name that is no column, where it is the name of a
 /// table in FROM. `None` if it is not, or if the row may be missing, as in an outer join, or is

@@ -23,8 +23,8 @@ use sqlparser::ast::{
 };
 
 use crate::query::logical_plan::plan_statement;
-use crate::query::surrounding::Surrounding;
-use crate::query::whole_rows;
+use crate::query::rewrites::surrounding::Surrounding;
+use crate::query::rewrites::whole_rows;
 
 /// The maximum number of rows that are expanded per statement.
 const MAX_ROWS: usize = 50;

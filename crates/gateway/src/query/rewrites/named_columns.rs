@@ -11,7 +11,7 @@ use sqlparser::ast::{
     JoinOperator, Query, Select, SelectFlavor, SelectItem, SetExpr, TableFactor, Visitor,
 };
 
-use crate::query::twice_in_from::has_one_twice;
+use crate::query::rewrites::twice_in_from::has_one_twice;
 
 /// Returns all identifiers in the expressions of a query, in lower case. `None` if it refers to
 /// columns without their names: by `*`, by their places, as a row, or by NATURAL.

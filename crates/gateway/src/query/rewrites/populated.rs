@@ -17,9 +17,9 @@ use sqlparser::ast::{
     TableFactor, Value, Visitor, VisitorMut,
 };
 
-use crate::query::joined_columns::Lookups;
 use crate::query::parameters::sql_type;
 use crate::query::relations::Relations;
+use crate::query::rewrites::joined_columns::Lookups;
 
 /// The functions, and those that take their place.
 const FUNCTIONS: [(&str, &str); 4] = [
@@ -39,7 +39,7 @@ type Columns = Vec<(String, ast::DataType)>;
 ///
 /// # Errors
 /// A table cannot be planned; a column has a type that no value of JSON becomes.
-pub(super) async fn expanded(
+pub(crate) async fn expanded(
     relations: &Relations<'_>,
     mut statement: ast::Statement,
     lookups: &mut Lookups,

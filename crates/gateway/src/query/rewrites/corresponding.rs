@@ -19,7 +19,7 @@ use sqlparser::ast::{
 };
 
 use crate::query::logical_plan::plan_statement;
-use crate::query::surrounding::Surrounding;
+use crate::query::rewrites::surrounding::Surrounding;
 
 /// The maximum number of operations that are rewritten per statement.
 const MAX_OPERATIONS: usize = 50;
