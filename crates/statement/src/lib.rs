@@ -3,7 +3,8 @@
 //! ```text
 //!  Statement ─ execute ─▶ rights ─▶ databases, tables, alter, partitions, msck ─▶ Metastore
 //!                           │       principals, grants, workgroups ────────────▶ Control
-//!                           └─────▶ show, describe, create_table_text ─────────▶ rows
+//!                           ├─────▶ show, describe, create_table_text ─────────▶ rows
+//!                           └─────▶ write ─▶ plans of writes, which the gateway runs
 //! ```
 //!
 //! Every statement checks `rights` before it changes or reveals anything. Invariants: an error
