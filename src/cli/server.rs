@@ -236,7 +236,7 @@ impl Server {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
             Some(ended) = doors.join_next() => {
-                ended.map_err(|e| Error::internal(format!("a door failed: {e}")))?;
+                ended.map_err(|e| Error::internal(format!("an endpoint failed: {e}")))?;
             }
         }
         tracing::info!(running = self.gateway.running().len(), "shutting down");
@@ -289,9 +289,11 @@ fn signal_failed(error: std::io::Error) -> Error {
 }
 
 async fn listen(door: &str, address: std::net::SocketAddr) -> Result<TcpListener> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|e| Error::invalid(format!("the {door} door cannot listen on {address}: {e}")))
+    TcpListener::bind(address).await.map_err(|e| {
+        Error::invalid(format!(
+            "the endpoint {door} cannot listen on {address}: {e}"
+        ))
+    })
 }
 
 fn host_port(listener: &TcpListener) -> Result<HostPort> {

@@ -1,8 +1,8 @@
 //! Limits per query, client and user: processor time, run time, rows, slots and connections. Other
 //! clients are not affected.
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
+mod connections;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use arrow_flight::sql::{
 use futures::{SinkExt, StreamExt};
 
 use crate::harness::flight::status;
-use crate::harness::{Client, Door, Failure, PATIENCE, Server, eventually, through_each_door};
+use crate::harness::{Client, Door, Failure, Server, eventually, through_each_door};
 
 /// Runs until it is stopped.
 const FOREVER: &str = "SELECT count(*) FROM generate_series(1, 100000) a(x), generate_series(1, 100000) b(y), generate_series(1, 100000) c(z) WHERE x + y > z";
@@ -231,89 +231,6 @@ async fn rows_up_to_the_limit_are_given_and_the_error_comes_in_the_place_of_the_
     );
 }
 
-/// A connection that has sent its first packet, and reads.
-fn logging_in(server: &Server) -> TcpStream {
-    let mut stream = TcpStream::connect((server.host(), server.port())).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    let parameters = b"\x00\x03\x00\x00user\x00analyst\x00\x00";
-    let length = u32::try_from(parameters.len() + 4).unwrap();
-    stream.write_all(&length.to_be_bytes()).unwrap();
-    stream.write_all(parameters).unwrap();
-    let mut kind = [0];
-    stream.read_exact(&mut kind).unwrap();
-    assert_eq!(&kind, b"R", "authentication is asked for");
-    stream
-}
-
-#[tokio::test]
-async fn of_too_many_connections_that_log_in_the_oldest_is_closed_with_an_error() {
-    let server = Server::private(&[("LAKEGATE_POSTGRES__REQUIRE_TLS", "false")]);
-    let mut oldest = logging_in(&server);
-    let others: Vec<TcpStream> = (0..256).map(|_| logging_in(&server)).collect();
-    let mut rest = Vec::new();
-    oldest.read_to_end(&mut rest).unwrap();
-    let rest = String::from_utf8_lossy(&rest);
-    for part in ["SFATAL", "C53300", "too many connections are logging in"] {
-        assert!(rest.contains(part), "{part}: {rest:?}");
-    }
-    assert_eq!(server.connect("analyst").await.value("SELECT 1").await, "1");
-    drop(others);
-}
-
-async fn administrators_get_in_when_others_have_taken_all_connections(door: Door) {
-    let server = Server::private(&[
-        ("LAKEGATE_SERVER__MAX_CONNECTIONS", "5"),
-        ("LAKEGATE_SERVER__RESERVED_CONNECTIONS", "2"),
-    ]);
-    let connect = async |user: &str| {
-        door.try_connect(&server, user, server.password(user), "awsdatacatalog")
-            .await
-    };
-    let mut open = Vec::new();
-    let refused = loop {
-        match connect("analyst").await {
-            Ok(client) => open.push(client),
-            Err(failure) => break failure,
-        }
-        assert!(open.len() <= 3, "nothing is kept");
-    };
-    assert_eq!(
-        (open.len(), refused.code.as_str()),
-        (3, "53300"),
-        "{refused:?}"
-    );
-    refused.names(&["remaining connection slots are reserved for administrators"]);
-    let admin = connect("admin").await.unwrap();
-    assert_eq!(admin.value("SELECT 1").await, "1");
-    let second = connect("admin").await.unwrap();
-    assert_eq!(second.value("SELECT 1").await, "1");
-    let refused = connect("admin").await.err().unwrap();
-    assert_eq!(refused.code, "53300", "{refused:?}");
-    refused.names(&["too many clients"]);
-    // A slot is free for every user once the server has noticed a disconnect.
-    open.pop();
-    eventually("a place", async || connect("scientist").await.ok()).await;
-}
-
-async fn one_user_does_not_take_all_connections(door: Door) {
-    let server = Server::private(&[("LAKEGATE_SERVER__MAX_CONNECTIONS_PER_USER", "2")]);
-    let connect = async |user: &str| {
-        door.try_connect(&server, user, server.password(user), "awsdatacatalog")
-            .await
-    };
-    let _open = (
-        connect("analyst").await.unwrap(),
-        connect("analyst").await.unwrap(),
-    );
-    let refused = connect("analyst").await.err().unwrap();
-    assert_eq!(refused.code, "53300", "{refused:?}");
-    refused.names(&["user \"analyst\": 2 are open"]);
-    assert_eq!(
-        connect("scientist").await.unwrap().value("SELECT 1").await,
-        "1"
-    );
-}
-
 async fn one_user_does_not_take_all_places(door: Door) {
     let server = Server::private(&[("LAKEGATE_QUERIES__MAX_CONCURRENT", "2")]);
     let first = door.connect(&server, "analyst").await;
@@ -503,8 +420,6 @@ async fn run_whose_leader_leaves_is_charged_to_who_waits_for_it(door: Door) {
 through_each_door!(
     each_limit_names_the_figure_and_the_limit_and_null_lifts_it,
     join_that_explodes_is_stopped_by_its_processor_time,
-    administrators_get_in_when_others_have_taken_all_connections,
-    one_user_does_not_take_all_connections,
     one_user_does_not_take_all_places,
     run_whose_leader_leaves_is_charged_to_who_waits_for_it,
 );

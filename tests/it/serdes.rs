@@ -1,7 +1,7 @@
 //! The tables that Athena documents for the logs of AWS services and of Apache, on lines of their
 //! formats.
 
-use crate::harness::files::{Folder, Values, batch, parquet, through};
+use crate::harness::files::{Folder, through};
 use crate::harness::{Client, Server};
 
 const TEXT_FORMATS: &str = "STORED AS INPUTFORMAT 'org.apache.hadoop.mapred.TextInputFormat' \
@@ -425,74 +425,6 @@ async fn waf_and_resolver_logs_as_json() {
         resolver.select("query_name, rcode, cardinality(answers), answers[2]['rdata'], srcport, srcids.instance, firewall_rule_action").await,
         "example.com.|NOERROR|2|192.0.2.2|41000|i-0a|NULL"
     );
-}
-
-const MANIFESTS: &str = "STORED AS INPUTFORMAT 'org.apache.hadoop.hive.ql.io.SymlinkTextInputFormat' \
-     OUTPUTFORMAT 'org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat'";
-
-#[tokio::test]
-async fn manifests_of_delta_tables_name_the_files_that_are_read() {
-    let server = Server::shared();
-    let admin = server.connect("admin").await;
-    let folder = Folder::new(server, "delta");
-    let other = Folder::new(server, "other");
-    let location = &folder.location;
-    let row = |id| parquet(&batch(&[("id", Values::Int(&[id]))]), 10);
-    folder.put("day=1/a.parquet", row(1));
-    folder.put("day=1/old.parquet", row(9));
-    folder.put("day=2/b.parquet", row(2));
-    other.put("secret.parquet", row(7));
-    folder.put(
-        "_symlink_format_manifest/day=1/manifest",
-        format!("{location}day=1/a.parquet\n"),
-    );
-    folder.put(
-        "_symlink_format_manifest/day=2/manifest",
-        format!("{location}day=2/b.parquet"),
-    );
-    admin
-        .run(&format!(
-            "CREATE DATABASE IF NOT EXISTS serdes;
-             CREATE EXTERNAL TABLE serdes.delta (id BIGINT) PARTITIONED BY (day INT)
-             ROW FORMAT SERDE 'org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe' {MANIFESTS}
-             LOCATION '{location}_symlink_format_manifest/';
-             MSCK REPAIR TABLE serdes.delta"
-        ))
-        .await;
-    let rows = "SELECT id, day FROM serdes.delta ORDER BY id";
-    assert_eq!(admin.text(rows).await, "1|1\n2|2");
-    let paths = admin
-        .text("SELECT \"$path\" FROM serdes.delta WHERE day = 2")
-        .await;
-    assert_eq!(paths, format!("{location}day=2/b.parquet"));
-    // The next query reads what the manifest says then.
-    folder.put(
-        "_symlink_format_manifest/day=1/manifest",
-        format!("{location}day=1/a.parquet\n{location}day=1/old.parquet\n"),
-    );
-    assert_eq!(admin.text(rows).await, "1|1\n2|2\n9|1");
-
-    for (line, part) in [
-        (
-            format!("{}secret.parquet", other.location),
-            "secret.parquet",
-        ),
-        ("file:///etc/passwd".to_owned(), "passwd"),
-        (format!("{location}../other/secret.parquet"), ".."),
-    ] {
-        folder.put("_symlink_format_manifest/day=2/manifest", &line);
-        let failure = admin.fails(rows).await;
-        assert_eq!(failure.code, "42501", "{line}: {failure:?}");
-        failure.names(&["day=2/manifest", part, "no file below"]);
-    }
-    folder.put(
-        "_symlink_format_manifest/day=2/manifest",
-        format!("{location}day=2/gone.parquet"),
-    );
-    admin
-        .fails(rows)
-        .await
-        .names(&["gone.parquet", "does not exist"]);
 }
 
 #[tokio::test]

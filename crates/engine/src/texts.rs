@@ -21,11 +21,11 @@ use arrow::datatypes::{
     DataType, Date32Type, DurationMicrosecondType, Float32Type, Float64Type,
     IntervalMonthDayNanoType, IntervalUnit, TimeUnit,
 };
-use bytes::BytesMut;
 use datafusion::error::Result;
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility,
 };
+use lakegate_lake::each_text;
 use lakegate_lake::float_text::{put_f32, put_f64};
 
 use super::bounded::check_value;
@@ -120,17 +120,17 @@ pub(crate) fn texts(values: &ArrayRef) -> Result<StringArray> {
     Ok(match values.data_type() {
         DataType::Float64 => {
             let values = values.as_primitive::<Float64Type>().iter();
-            each(values, |out, value| put_f64(out, value, 1))
+            each_text(values, |out, value| put_f64(out, value, 1))
         }
         DataType::Float32 => {
             let values = values.as_primitive::<Float32Type>().iter();
-            each(values, |out, value| put_f32(out, value, 1))
+            each_text(values, |out, value| put_f32(out, value, 1))
         }
         DataType::Float16 => texts(&cast(values, &DataType::Float32)?)?,
         DataType::Duration(_) => {
             let micros = cast(values, &DataType::Duration(TimeUnit::Microsecond))?;
             let values = micros.as_primitive::<DurationMicrosecondType>().iter();
-            each(values, |out, value| {
+            each_text(values, |out, value| {
                 let days = i32::try_from(value / DAY).unwrap_or(i32::MAX);
                 // Cannot fail: the buffer grows.
                 let _ = write_interval(out, 0, days, value % DAY);
@@ -139,7 +139,7 @@ pub(crate) fn texts(values: &ArrayRef) -> Result<StringArray> {
         DataType::Interval(_) => {
             let parts = cast(values, &DataType::Interval(IntervalUnit::MonthDayNano))?;
             let values = parts.as_primitive::<IntervalMonthDayNanoType>().iter();
-            each(values, |out, value| {
+            each_text(values, |out, value| {
                 let micros = value.nanoseconds / 1000;
                 let _ = write_interval(out, value.months, value.days, micros);
             })
@@ -158,7 +158,7 @@ pub(crate) fn texts(values: &ArrayRef) -> Result<StringArray> {
         }
         DataType::Date32 => {
             let values = values.as_primitive::<Date32Type>().iter();
-            each(values, |out, days| {
+            each_text(values, |out, days| {
                 let _ = write_date(out, days);
             })
         }
@@ -172,22 +172,6 @@ pub(crate) fn texts(values: &ArrayRef) -> Result<StringArray> {
             .as_string::<i32>()
             .clone(),
     })
-}
-
-fn each<T>(
-    values: impl Iterator<Item = Option<T>>,
-    write: impl Fn(&mut BytesMut, T),
-) -> StringArray {
-    let mut text = BytesMut::new();
-    let mut texts = StringBuilder::new();
-    for value in values {
-        texts.append_option(value.map(|value| {
-            text.clear();
-            write(&mut text, value);
-            std::str::from_utf8(&text).unwrap_or_default().to_owned()
-        }));
-    }
-    texts.finish()
 }
 
 /// Items written between two checks whether the work must stop.

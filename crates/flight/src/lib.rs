@@ -189,7 +189,7 @@ pub fn serve(
                 |tls| match tls.server_config(&[connection::ALPN], clients.as_ref()) {
                     Ok(config) => Some(TlsAcceptor::from(config)),
                     Err(error) => {
-                        error!(%error, "the flight door has no TLS");
+                        error!(%error, "the Flight SQL endpoint has no TLS");
                         None
                     }
                 },
@@ -233,7 +233,7 @@ pub fn serve(
             () = accepting => tokio::time::timeout(Duration::from_secs(1), serving).await.ok(),
         };
         if let Some(Err(error)) = ended {
-            error!(%error, "the flight door failed");
+            error!(%error, "the Flight SQL endpoint failed");
         }
         ending.cut_off().cancel();
     }

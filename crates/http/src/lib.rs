@@ -62,7 +62,7 @@ pub async fn serve(
     let tls = tls.and_then(|tls| match tls.server_config(&[connection::ALPN], None) {
         Ok(config) => Some(TlsAcceptor::from(config)),
         Err(error) => {
-            error!(%error, "the http door has no TLS");
+            error!(%error, "the HTTP endpoint has no TLS");
             None
         }
     });

@@ -1,6 +1,7 @@
 //! Floats as Postgres spells them: the shortest form that reads back the same.
 
-use std::fmt::Write;
+use std::fmt::{LowerExp, Write};
+use std::str::FromStr;
 
 use bytes::{BufMut, BytesMut};
 
@@ -15,29 +16,14 @@ pub fn put_f64(out: &mut BytesMut, value: f64, extra_digits: i32) {
     ) {
         return;
     }
-    if extra_digits > 0 {
-        let bits = value.to_bits();
-        let (exponent, fraction) = ((bits >> 52 & 0x7ff) as i32, bits & ((1 << 52) - 1));
-        let halfway = Halfway {
-            mantissa: fraction | 1 << 52,
-            power: exponent - 1075,
-        };
-        // Only above 2^53 can a short number lie halfway between two floats.
-        match (exponent > 1075)
-            .then(|| halfway.strictly_inside(|digits| scientific(value, digits)))
-            .flatten()
-        {
-            Some(text) => put_scientific(out, format_args!("{text}"), 15),
-            None => put_scientific(out, format_args!("{value:e}"), 15),
-        }
-    } else {
-        let digits = (15 + extra_digits).clamp(1, 15) as usize;
-        put_scientific(
-            out,
-            format_args!("{:.*e}", digits - 1, value),
-            digits as i32,
-        );
-    }
+    let bits = value.to_bits();
+    let (exponent, fraction) = ((bits >> 52 & 0x7ff) as i32, bits & ((1 << 52) - 1));
+    // Only above 2^53 can a short number lie halfway between two floats.
+    let halfway = (exponent > 1075).then(|| Halfway {
+        mantissa: fraction | 1 << 52,
+        power: exponent - 1075,
+    });
+    put_finite(out, value, halfway.as_ref(), 15, extra_digits);
 }
 
 pub fn put_f32(out: &mut BytesMut, value: f32, extra_digits: i32) {
@@ -49,35 +35,42 @@ pub fn put_f32(out: &mut BytesMut, value: f32, extra_digits: i32) {
     ) {
         return;
     }
+    let bits = value.to_bits();
+    let (exponent, fraction) = ((bits >> 23 & 0xff) as i32, bits & ((1 << 23) - 1));
+    let halfway = (exponent > 150).then(|| Halfway {
+        mantissa: u64::from(fraction | 1 << 23),
+        power: exponent - 150,
+    });
+    put_finite(out, value, halfway.as_ref(), 6, extra_digits);
+}
+
+/// `precision`: the digits that any float of the type keeps.
+fn put_finite<T: LowerExp + FromStr + PartialEq + Copy>(
+    out: &mut BytesMut,
+    value: T,
+    halfway: Option<&Halfway>,
+    precision: i32,
+    extra_digits: i32,
+) {
     if extra_digits > 0 {
-        let bits = value.to_bits();
-        let (exponent, fraction) = ((bits >> 23 & 0xff) as i32, bits & ((1 << 23) - 1));
-        let halfway = Halfway {
-            mantissa: u64::from(fraction | 1 << 23),
-            power: exponent - 150,
-        };
-        match (exponent > 150)
-            .then(|| halfway.strictly_inside(|digits| scientific(value, digits)))
-            .flatten()
+        match halfway
+            .and_then(|halfway| halfway.strictly_inside(|digits| scientific(value, digits)))
         {
-            Some(text) => put_scientific(out, format_args!("{text}"), 6),
-            None => put_scientific(out, format_args!("{value:e}"), 6),
+            Some(text) => put_scientific(out, format_args!("{text}"), precision),
+            None => put_scientific(out, format_args!("{value:e}"), precision),
         }
     } else {
-        let digits = (6 + extra_digits).clamp(1, 6) as usize;
+        let digits = (precision + extra_digits).clamp(1, precision);
         put_scientific(
             out,
-            format_args!("{:.*e}", digits - 1, value),
-            digits as i32,
+            format_args!("{:.*e}", digits as usize - 1, value),
+            digits,
         );
     }
 }
 
 /// `digits` significant digits, 0 for the shortest; `None` where they do not read back as `value`.
-fn scientific<T: std::fmt::LowerExp + std::str::FromStr + PartialEq>(
-    value: T,
-    digits: usize,
-) -> Option<String> {
+fn scientific<T: LowerExp + FromStr + PartialEq>(value: T, digits: usize) -> Option<String> {
     let text = if digits == 0 {
         format!("{value:e}")
     } else {

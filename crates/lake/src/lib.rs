@@ -31,6 +31,8 @@ use arrow::error::ArrowError;
 use arrow::util::display::FormatOptions;
 use lakegate_catalog::hive_type::HiveType;
 
+pub use texts::each_text;
+
 /// Casts that fail on a value that does not fit, instead of making it NULL.
 pub const STRICT: CastOptions<'static> = CastOptions {
     safe: false,
@@ -52,6 +54,17 @@ pub(crate) fn cast_strictly(
         return cast_with_options(&texts::texts(array)?, data_type, &STRICT);
     }
     cast_with_options(array, data_type, &STRICT)
+}
+
+/// The digits after the point of a decimal type; `None` for another type.
+pub fn decimal_scale(data_type: &DataType) -> Option<i8> {
+    match data_type {
+        DataType::Decimal32(_, scale)
+        | DataType::Decimal64(_, scale)
+        | DataType::Decimal128(_, scale)
+        | DataType::Decimal256(_, scale) => Some(*scale),
+        _ => None,
+    }
 }
 
 /// The name of an Arrow type in a table definition; Arrow's own where Hive has no such type.

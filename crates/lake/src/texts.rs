@@ -39,11 +39,15 @@ pub(super) fn texts(values: &ArrayRef) -> Result<StringArray> {
     match values.data_type() {
         DataType::Float64 => {
             let values = values.as_primitive::<Float64Type>();
-            Ok(each(values.iter(), |out, value| put_f64(out, value, 1)))
+            Ok(each_text(values.iter(), |out, value| {
+                put_f64(out, value, 1)
+            }))
         }
         DataType::Float32 => {
             let values = values.as_primitive::<Float32Type>();
-            Ok(each(values.iter(), |out, value| put_f32(out, value, 1)))
+            Ok(each_text(values.iter(), |out, value| {
+                put_f32(out, value, 1)
+            }))
         }
         DataType::Float16 => texts(&cast(values, &DataType::Float32)?),
         DataType::Timestamp(..) => {
@@ -101,7 +105,8 @@ fn in_microseconds(values: &ArrayRef) -> Result<PrimitiveArray<Int64Type>> {
     }
 }
 
-fn each<T>(
+/// Returns the texts that `write` appends to an empty buffer, one for each value.
+pub fn each_text<T>(
     values: impl Iterator<Item = Option<T>>,
     write: impl Fn(&mut BytesMut, T),
 ) -> StringArray {

@@ -3,7 +3,8 @@
 //! ```text
 //!  Statement ─ execute ─▶ rights ─▶ databases, tables, alter, partitions, msck ─▶ Metastore
 //!                           │       principals, grants, workgroups ────────────▶ Control
-//!                           └─────▶ show, describe, create_table_text ─────────▶ rows
+//!                           ├─────▶ show, describe, create_table_text ─────────▶ rows
+//!                           └─────▶ write ─▶ plans of writes, which the gateway runs
 //! ```
 //!
 //! Every statement checks `rights` before it changes or reveals anything. Invariants: an error
@@ -17,7 +18,6 @@ mod comments;
 mod create_like;
 mod create_table_text;
 mod databases;
-mod delete_query;
 mod describe;
 mod functions;
 mod grants;
@@ -31,7 +31,6 @@ mod postgres_types;
 mod principals;
 mod projections;
 mod properties;
-mod returning;
 mod rights;
 mod rows;
 mod show;
@@ -41,15 +40,9 @@ mod tables;
 mod temporary;
 #[cfg(test)]
 mod testing;
-mod unload;
 mod views;
 mod workgroups;
 mod write;
-mod write_properties;
-mod write_query;
-mod write_removal;
-mod write_replace;
-mod write_types;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -63,18 +56,16 @@ use lakegate_error::{Error, Result};
 use lakegate_lake::roots::Roots;
 use lakegate_policy::{SearchPath, View};
 use lakegate_sql::Statement;
-pub use returning::ReturnedRows;
 pub use rows::columns;
 pub use show_stats::{EstimatedColumn, show_estimates};
 pub use temporary::{
     NewTemporary, TemporaryChange, TemporaryWrite, check_temporary_name, temporary_exists,
 };
-pub use unload::UnloadPlan;
 pub use views::{create_view, temporary_view};
-pub use write::{IfExists, IfMissing, WritePlan, WriteRequest};
-pub use write_query::QueryWrite;
-pub use write_removal::{Found, RemovalPlan};
-pub use write_replace::clear_discarded;
+pub use write::{
+    Found, IfExists, IfMissing, QueryWrite, RemovalPlan, ReturnedRows, UnloadPlan, WritePlan,
+    WriteRequest, clear_discarded,
+};
 
 /// The principal, the moment and the services that a statement runs with.
 #[derive(Debug, Clone)]

@@ -19,7 +19,7 @@ use super::postgres_types::hive_type;
 use super::projections::check_projection;
 use super::rights::{require_lasting, resource, table_not_found};
 use super::views::require_view;
-use super::write_properties::Stored;
+use super::write::properties::Stored;
 use super::{Output, StatementContext, storage};
 
 pub(super) async fn create(context: &StatementContext, create: &CreateTable) -> Result<Output> {

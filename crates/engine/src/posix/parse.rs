@@ -1,8 +1,11 @@
 //! Parses patterns as PostgreSQL parses advanced regular expressions.
 
+mod brackets;
+mod escapes;
+
 use lakegate_error::{Code, Error};
 
-use super::tree::{Class, Edge, Flags, Item, Name, Piece, Place, Tree};
+use super::tree::{Class, Edge, Flags, Item, Piece, Place, Tree};
 
 type Result<T> = std::result::Result<T, Error>;
 
@@ -63,20 +66,6 @@ fn letter_of(letter: char) -> Piece {
     Piece::Class(Class {
         negated: false,
         items: vec![Item::Range(letter, letter)],
-    })
-}
-
-fn named(name: Name) -> Piece {
-    Piece::Class(Class {
-        negated: false,
-        items: vec![Item::Named(name)],
-    })
-}
-
-fn except(name: Name) -> Piece {
-    Piece::Class(Class {
-        negated: false,
-        items: vec![Item::Except(name)],
     })
 }
 
@@ -366,191 +355,5 @@ impl Parser {
             },
             None => Piece::Group { number, inner },
         })
-    }
-
-    /// Parses what follows a backslash.
-    fn escape(&mut self) -> Result<Piece> {
-        let Some(letter) = self.peek() else {
-            return Err(invalid("invalid escape \\ sequence"));
-        };
-        let piece = match letter {
-            'd' => named(Name::Digit),
-            's' => named(Name::Space),
-            'w' => named(Name::Word),
-            'D' => self.within_lines(except(Name::Digit)),
-            'S' => except(Name::Space),
-            'W' => self.within_lines(except(Name::Word)),
-            'A' => Piece::Edge(Edge::TextStart),
-            'Z' => Piece::Edge(Edge::TextEnd),
-            'm' => Piece::Edge(Edge::WordStart),
-            'M' => Piece::Edge(Edge::WordEnd),
-            'y' | 'b' => Piece::Edge(Edge::Word),
-            'Y' | 'B' => Piece::Edge(Edge::NoWord),
-            '1'..='9' => {
-                return Err(Error::not_supported(
-                    "back references within a regular expression are not supported",
-                ));
-            }
-            _ => return Ok(letter_of(self.character()?)),
-        };
-        self.at += 1;
-        Ok(piece)
-    }
-
-    fn within_lines(&self, piece: Piece) -> Piece {
-        match piece {
-            Piece::Class(Class { items, .. }) if self.flags.dot_within_lines => {
-                let items = items.into_iter().map(|item| match item {
-                    Item::Except(name) => Item::Named(name),
-                    other => other,
-                });
-                Piece::Class(Class {
-                    negated: true,
-                    items: items.chain(self.newline()).collect(),
-                })
-            }
-            piece => piece,
-        }
-    }
-
-    /// Parses the character that an escape represents, after its backslash.
-    fn character(&mut self) -> Result<char> {
-        let wrong = || invalid("invalid escape \\ sequence");
-        let letter = self.next().ok_or_else(wrong)?;
-        Ok(match letter {
-            'a' => '\u{7}',
-            'b' => '\u{8}',
-            'e' => '\u{1b}',
-            'f' => '\u{c}',
-            'n' => '\n',
-            'r' => '\r',
-            't' => '\t',
-            'v' => '\u{b}',
-            'B' => '\\',
-            'c' => {
-                let of = self.next().ok_or_else(wrong)?;
-                char::from_u32(u32::from(of) & 0x1f).ok_or_else(wrong)?
-            }
-            'u' => self.digits(16, 4, 4)?,
-            'U' => self.digits(16, 8, 8)?,
-            'x' => self.digits(16, 1, 255)?,
-            '0' => {
-                self.at -= 1;
-                self.digits(8, 1, 3)?
-            }
-            letter if letter.is_ascii_alphanumeric() => return Err(wrong()),
-            letter => letter,
-        })
-    }
-
-    fn digits(&mut self, radix: u32, least: usize, most: usize) -> Result<char> {
-        let mut number = 0u32;
-        let mut count = 0;
-        while count < most
-            && let Some(digit) = self.peek().and_then(|digit| digit.to_digit(radix))
-        {
-            number = number.saturating_mul(radix).saturating_add(digit);
-            count += 1;
-            self.at += 1;
-        }
-        let letter = char::from_u32(number).filter(|_| count >= least);
-        letter.ok_or_else(|| invalid("invalid escape \\ sequence"))
-    }
-
-    /// Parses a bracket expression, after its opening bracket.
-    fn brackets(&mut self) -> Result<Class> {
-        let negated = self.takes("^");
-        let mut class = Class {
-            negated,
-            items: if negated { self.newline() } else { Vec::new() },
-        };
-        let mut first = true;
-        loop {
-            let letter = match self.peek() {
-                None => return Err(invalid("brackets [] not balanced")),
-                Some(']') if !first => {
-                    self.at += 1;
-                    return Ok(class);
-                }
-                Some(letter) => letter,
-            };
-            first = false;
-            if self.takes("[:") {
-                class.items.push(Item::Named(self.named_class()?));
-                continue;
-            }
-            let shorthand = match (letter, self.characters.get(self.at + 1)) {
-                ('\\', Some('d')) => Some(Item::Named(Name::Digit)),
-                ('\\', Some('s')) => Some(Item::Named(Name::Space)),
-                ('\\', Some('w')) => Some(Item::Named(Name::Word)),
-                ('\\', Some('D')) => Some(Item::Except(Name::Digit)),
-                ('\\', Some('S')) => Some(Item::Except(Name::Space)),
-                ('\\', Some('W')) => Some(Item::Except(Name::Word)),
-                _ => None,
-            };
-            if let Some(item) = shorthand {
-                self.at += 2;
-                class.items.push(item);
-                continue;
-            }
-            let start = self.bracket_character()?;
-            let is_range = self.peek() == Some('-')
-                && self
-                    .characters
-                    .get(self.at + 1)
-                    .is_some_and(|end| *end != ']');
-            let end = match is_range {
-                true => {
-                    self.at += 1;
-                    self.bracket_character()?
-                }
-                false => start,
-            };
-            if end < start {
-                return Err(invalid("invalid character range"));
-            }
-            class.items.push(Item::Range(start, end));
-        }
-    }
-
-    fn bracket_character(&mut self) -> Result<char> {
-        for (open, close) in [("[.", ".]"), ("[=", "=]")] {
-            if self.takes(open) {
-                let letter = self.next();
-                return match letter {
-                    Some(letter) if self.takes(close) => Ok(letter),
-                    _ => Err(Error::not_supported(
-                        "character names in a regular expression are not supported",
-                    )
-                    .with_hint("write the character itself")),
-                };
-            }
-        }
-        match self.next() {
-            Some('\\') => self.character(),
-            Some(letter) => Ok(letter),
-            None => Err(invalid("brackets [] not balanced")),
-        }
-    }
-
-    fn named_class(&mut self) -> Result<Name> {
-        let names = [
-            ("alnum:]", Name::Alnum),
-            ("alpha:]", Name::Alpha),
-            ("blank:]", Name::Blank),
-            ("cntrl:]", Name::Cntrl),
-            ("digit:]", Name::Digit),
-            ("graph:]", Name::Graph),
-            ("lower:]", Name::Lower),
-            ("print:]", Name::Print),
-            ("punct:]", Name::Punct),
-            ("space:]", Name::Space),
-            ("upper:]", Name::Upper),
-            ("word:]", Name::Word),
-            ("xdigit:]", Name::XDigit),
-        ];
-        let name = names.into_iter().find(|(name, _)| self.takes(name));
-        name.map(|(_, name)| name)
-            .ok_or_else(|| invalid("invalid character class"))
     }
 }

@@ -4,9 +4,9 @@ use datafusion::error::Result;
 use lakegate_engine::time::Clock;
 use lakegate_error::Error;
 
-use super::path::{Failure, Item, JsonMisfit, Num, Path, Row, evaluate};
+use super::path::{Failure, Item, JsonMisfit, Path, Row, evaluate};
 use super::scan::{Number, too_deep};
-use super::{numbers, strings};
+use super::strings;
 use crate::work::Work;
 
 /// A path.
@@ -96,14 +96,7 @@ fn push(item: &Item<'_>, out: &mut String, work: &Work) -> Result<()> {
     match item {
         Item::Null => out.push_str("null"),
         Item::Boolean(boolean) => out.push_str(if *boolean { "true" } else { "false" }),
-        Item::Number(Num::Whole(number, _)) => out.push_str(&number.to_string()),
-        Item::Number(Num::Decimal(value, scale)) => {
-            numbers::push_decimal(*value, i8::try_from(*scale).unwrap_or(0), out);
-        }
-        Item::Number(Num::Double(number)) if number.is_finite() => {
-            numbers::push_double(*number, out);
-        }
-        Item::Number(Num::Double(number)) => strings::encode(numbers::not_finite(*number), out),
+        Item::Number(number) => number.write(out),
         Item::Text(text) => {
             work.builds(text.len())?;
             strings::encode(text, out);

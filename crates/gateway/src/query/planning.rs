@@ -24,8 +24,9 @@ use sqlparser::ast;
 use crate::query::column_names::ColumnNames;
 use crate::query::logical_plan::with_types_of;
 use crate::query::origins::{Origin, origins};
+use crate::query::rewording;
+use crate::query::rewrites::hidden_columns;
 use crate::query::source::QuerySource;
-use crate::query::{hidden_columns, rewording};
 use crate::workgroup::WorkgroupLimits;
 
 /// Everything needed to plan a query and then to run it. Copies share what is large.

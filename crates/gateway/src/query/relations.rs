@@ -16,11 +16,11 @@ use lakegate_error::Result;
 use sqlparser::ast;
 
 use crate::moment::Moment;
-use crate::query::joined_columns::{ColumnsOf, Lookups};
 use crate::query::planners::PlannedText;
 use crate::query::planning::plan_sql;
-use crate::query::populated;
 use crate::query::resolve::{NameScope, NameState, rewritten};
+use crate::query::rewrites::joined_columns::{ColumnsOf, Lookups};
+use crate::query::rewrites::populated;
 use crate::session::Session;
 
 /// The relations of the statements in a scope.

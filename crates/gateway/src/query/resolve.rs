@@ -20,9 +20,9 @@ use sqlparser::ast;
 
 use crate::moment::Moment;
 use crate::query::column_names::ColumnNames;
-use crate::query::joined_columns::{ColumnsOf, Lookups, resolve_joins};
 use crate::query::planning::Planning;
 use crate::query::relations::Relations;
+use crate::query::rewrites::joined_columns::{ColumnsOf, Lookups, resolve_joins};
 use crate::query::source::QuerySource;
 use crate::query::views::SessionViews;
 use crate::session::Session;

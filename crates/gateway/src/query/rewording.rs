@@ -12,8 +12,8 @@ use lakegate_error::{Code, Error, Result};
 use sqlparser::ast::Statement;
 
 use crate::query::logical_plan::{plan_statement, plan_with};
-use crate::query::named_columns::named_columns;
-use crate::query::{corresponding, row_fields, stars, whole_rows};
+use crate::query::rewrites::named_columns::named_columns;
+use crate::query::rewrites::{corresponding, row_fields, stars, whole_rows};
 
 /// The maximum number of rewrites of a statement, each for another error.
 const MAX_REWORDINGS: usize = 5;

@@ -33,12 +33,12 @@ use sqlparser::ast::{self, VisitorMut};
 
 use crate::moment::Moment;
 use crate::query::column_names::ColumnNames;
-use crate::query::hive_strings::standard_strings;
-use crate::query::joined_columns::Lookups;
 use crate::query::parameters::check_parameters;
 use crate::query::planning::analyzed;
 use crate::query::relations::Relations;
 use crate::query::resolve::NameScope;
+use crate::query::rewrites::hive_strings::standard_strings;
+use crate::query::rewrites::joined_columns::Lookups;
 use crate::session::Session;
 
 /// How deeply views may be nested.

@@ -22,7 +22,8 @@ use lakegate_policy::{TEMPORARY_DATABASE, TemporaryRows, Visible};
 use uuid::Uuid;
 
 use crate::moment::Moment;
-use crate::session::{Activity, Session};
+use crate::session::Session;
+use crate::session::activity::Activity;
 use crate::telemetry::system::queries_schema;
 use crate::{Gateway, TransactionStatus};
 

@@ -1,5 +1,6 @@
 //! The session of one connection: settings, transaction block, prepared statements and cursors.
 
+mod activity;
 pub(crate) mod catalog_source;
 mod catalog_statement;
 pub(crate) mod changes;
@@ -18,13 +19,13 @@ mod prepare;
 pub(crate) mod prepared;
 pub(crate) mod results;
 mod session_statement;
+mod state;
 mod temporary;
 pub(crate) mod transaction;
 pub(crate) mod warnings;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use std::collections::HashMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::{Arc, Weak};
@@ -34,25 +35,18 @@ use chrono::{DateTime, Utc};
 use lakegate_catalog::model::names::RESERVED_DATABASES;
 use lakegate_dialect::Dialect;
 use lakegate_dialect::postgres::Settings;
-use lakegate_engine::{CATALOG, SessionMemory, Stop};
+use lakegate_engine::{CATALOG, SessionMemory};
 use lakegate_error::{Code, Error, Result};
-use lakegate_policy::Temporary;
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 use crate::auth::Principal;
 use crate::moment::Moment;
-use crate::query::kept_plan::KeptPlans;
-use crate::query::life::Query;
 use crate::query::watch::QueryWatch;
 use crate::session::changes::Changes;
 use crate::session::cursors::Cursors;
-use crate::session::named::Kept;
-use crate::session::parse::KnownTexts;
-use crate::session::prepared::Prepared;
-use crate::session::transaction::{Transaction, TransactionStatus};
-use crate::session::warnings::Warning;
+use crate::session::state::State;
+use crate::session::transaction::TransactionStatus;
 use crate::{Encryption, Gateway, Login, Protocol};
 
 pub struct Session {
@@ -71,114 +65,6 @@ pub struct Session {
     /// The memory of its temporary tables.
     memory: Arc<SessionMemory>,
     pub(crate) state: Mutex<State>,
-}
-
-#[derive(Default)]
-pub(crate) struct State {
-    pub(crate) settings: Settings,
-    pub(crate) transaction: Transaction,
-    pub(crate) prepared: HashMap<String, Kept>,
-    /// Statements that the endpoint keeps by name, for EXECUTE.
-    pub(crate) shared: HashMap<String, Kept>,
-    pub(crate) cursors: Cursors,
-    pub(crate) kept_plans: KeptPlans,
-    pub(crate) known_texts: KnownTexts,
-    /// The running query, or the last one.
-    pub(crate) active: Option<Arc<Query>>,
-    /// Stops planning work that belongs to no query yet.
-    pub(crate) planning: Option<Arc<Stop>>,
-    /// Warnings that the client has not got yet.
-    pub(crate) warnings: Vec<Warning>,
-}
-
-/// What a session is doing.
-pub(crate) struct Activity {
-    pub state: TransactionStatus,
-    /// When the open transaction block began.
-    pub block_began: Option<DateTime<Utc>>,
-    /// The running query, or the last one.
-    pub query: Option<ActiveQuery>,
-}
-
-/// The running or last query of a session.
-pub(crate) struct ActiveQuery {
-    pub id: Uuid,
-    /// Redacted: without passwords.
-    pub text: String,
-    pub queued: bool,
-    pub submitted_at: DateTime<Utc>,
-    /// `None` while it runs.
-    pub completed_at: Option<DateTime<Utc>>,
-}
-
-impl State {
-    /// Returns the statement that EXECUTE of this name runs.
-    pub(crate) fn named(&self, name: &str) -> Option<&Arc<Prepared>> {
-        let kept = self.prepared.get(name).or_else(|| self.shared.get(name));
-        kept.map(|kept| &kept.statement)
-    }
-
-    /// Checks that what is stored may be changed. `what`: the statement, for messages.
-    ///
-    /// # Errors
-    /// The transaction block, or outside of one every statement, is read-only.
-    pub(crate) fn check_writable(&self, what: &str) -> Result<()> {
-        let of_block = match self.transaction.status() {
-            TransactionStatus::Idle => None,
-            TransactionStatus::InTransaction | TransactionStatus::Failed => {
-                self.settings.explicit("transaction_read_only")
-            }
-        };
-        let read_only = match of_block {
-            Some(read_only) => read_only,
-            None => self.settings.get("default_transaction_read_only")?,
-        };
-        if read_only == "on" {
-            return Err(Error::new(
-                Code::ReadOnlyTransaction,
-                format!("cannot execute {what} in a read-only transaction"),
-            ));
-        }
-        Ok(())
-    }
-
-    /// Changes the temporary tables and views of the session, and forgets the plans that were made
-    /// with those before, which hold them.
-    pub(crate) fn set_temporary(&mut self, temporary: Temporary) {
-        self.transaction.set_temporary(temporary);
-        self.kept_plans.clear();
-    }
-
-    /// Changes the temporary tables and views by a statement, which is a transaction of its own
-    /// outside of a block.
-    pub(crate) fn change_temporary(&mut self, next: Temporary) {
-        let next = match self.transaction.status() {
-            TransactionStatus::Idle => next.committed().unwrap_or(next),
-            TransactionStatus::InTransaction | TransactionStatus::Failed => next,
-        };
-        self.set_temporary(next);
-    }
-
-    /// Forgets the plans that were made so far, if the end of a block has changed the temporary
-    /// tables and views. `version`: of those before.
-    pub(crate) fn forget_plans_unless(&mut self, version: u64) {
-        if self.transaction.temporary().version() != version {
-            self.kept_plans.clear();
-        }
-    }
-
-    /// Sets a mode of the open transaction block, until its end. Returns `false` outside of a block,
-    /// where this does nothing.
-    ///
-    /// # Errors
-    /// The block has set too many settings.
-    pub(crate) fn set_mode(&mut self, name: &str, value: &str) -> Result<bool> {
-        let is_open = self.transaction.set_local(name, &self.settings)?;
-        if is_open {
-            self.settings.set(name, Some(value))?;
-        }
-        Ok(is_open)
-    }
 }
 
 impl fmt::Debug for Session {
@@ -450,33 +336,6 @@ impl Session {
     /// Returns how the session's connection is encrypted.
     pub(crate) fn encryption(&self) -> Option<&Encryption> {
         self.encryption.as_ref()
-    }
-
-    pub(crate) fn activity(&self) -> Activity {
-        let (state, block_began, active) = {
-            let state = self.state.lock();
-            let transaction = &state.transaction;
-            let (status, began) = (transaction.status(), transaction.began());
-            (status, began, state.active.clone())
-        };
-        let query = active.map(|query| {
-            let record = query.record();
-            ActiveQuery {
-                id: record.query_id,
-                text: record.query,
-                queued: query.is_queued(),
-                submitted_at: record.submitted_at,
-                completed_at: match record.state.is_final() {
-                    true => record.completed_at.or(Some(record.submitted_at)),
-                    false => None,
-                },
-            }
-        });
-        Activity {
-            state,
-            block_began,
-            query,
-        }
     }
 
     /// Releases the resources that the session still holds.

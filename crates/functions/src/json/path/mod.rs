@@ -1,10 +1,10 @@
 //! SQL/JSON paths such as `lax $.items[*]?(@.price > 10).name`.
 //!
 //! ```text
-//! parse.rs      a text to a Path
+//! parse/        a text to a Path
 //! items.rs      the items that a path finds; arithmetic and comparison
 //! datetime.rs   the items that datetime() finds
-//! eval.rs       finds the items of a value
+//! eval/         finds the items of a value
 //! ```
 
 mod datetime;

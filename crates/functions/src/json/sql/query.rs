@@ -7,9 +7,9 @@ use datafusion::error::Result;
 
 use super::{Found, Input, each_row, failed, unknown_clause, word};
 use crate::json::canonical::{Members, Writer};
-use crate::json::path::{Item, Num};
+use crate::json::path::Item;
 use crate::json::scan::{Number, Scanner, too_deep};
-use crate::json::{numbers, strings};
+use crate::json::strings;
 use crate::kernel::Call;
 
 pub(super) fn exists(call: &Call<'_>) -> Result<ArrayRef> {
@@ -157,16 +157,7 @@ fn write(item: &Item<'_>, writer: &mut Writer, out: &mut String, call: &Call<'_>
     match item {
         Item::Null => out.push_str("null"),
         Item::Boolean(boolean) => out.push_str(if *boolean { "true" } else { "false" }),
-        Item::Number(Num::Whole(number, _)) => out.push_str(&number.to_string()),
-        Item::Number(Num::Decimal(value, scale)) => {
-            numbers::push_decimal(*value, i8::try_from(*scale).unwrap_or(0), out);
-        }
-        Item::Number(Num::Double(number)) if number.is_finite() => {
-            numbers::push_double(*number, out);
-        }
-        Item::Number(Num::Double(number)) => {
-            strings::encode(numbers::not_finite(*number), out);
-        }
+        Item::Number(number) => number.write(out),
         Item::Text(text) => {
             call.work.builds(text.len())?;
             let before = out.len();

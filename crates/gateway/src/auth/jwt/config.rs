@@ -13,8 +13,8 @@ use super::JwtKeys;
 const MAX_LEEWAY: Duration = Duration::from_secs(300);
 
 section! {
-    /// Tokens (JWT) of an identity provider, as bearer tokens on the Flight SQL door.
-    /// docs/authentication.md explains them.
+    /// Tokens (JWT) of an identity provider: bearer tokens over Flight SQL, and over PostgreSQL's
+    /// protocol for users that are set so. docs/authentication.md explains them.
     pub struct JwtConfig {
         /// What `iss` of a token must be, to the letter.
         pub issuer: String = String::new() => ("none; it must be set", "\"https://id.example.com/realms/data\""),

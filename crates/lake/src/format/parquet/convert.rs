@@ -24,8 +24,8 @@ use arrow::datatypes::{
 };
 use arrow::error::ArrowError;
 
-use crate::STRICT;
 use crate::texts::{is_written, texts};
+use crate::{STRICT, decimal_scale};
 
 type Result<T> = std::result::Result<T, ArrowError>;
 
@@ -69,7 +69,7 @@ fn is_transparent(file: &DataType, table: &DataType) -> bool {
         (file, table) if table.is_string() => file.is_string() || bytes(file),
         (file, table) if bytes(table) => file.is_string() || bytes(file),
         (file, table) if file.is_integer() => table.is_integer() || table.is_decimal(),
-        (file, table) if file.is_decimal() => match (scale(file), scale(table)) {
+        (file, table) if file.is_decimal() => match (decimal_scale(file), decimal_scale(table)) {
             (Some(file), Some(table)) => file <= table,
             _ => false,
         },
@@ -88,16 +88,6 @@ pub(in crate::format) fn keeps_order(file: &DataType, table: &DataType) -> bool 
         (T::Timestamp(..), T::Timestamp(..) | T::Date32) | (T::Date32, T::Timestamp(..)) => true,
         (file, table) if file.is_decimal() => table.is_decimal(),
         (file, table) => is_transparent(file, table),
-    }
-}
-
-fn scale(decimal: &DataType) -> Option<i8> {
-    match decimal {
-        DataType::Decimal32(_, scale)
-        | DataType::Decimal64(_, scale)
-        | DataType::Decimal128(_, scale)
-        | DataType::Decimal256(_, scale) => Some(*scale),
-        _ => None,
     }
 }
 

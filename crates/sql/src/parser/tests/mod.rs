@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod access;
+mod alter;
 mod ddl;
 mod errors;
 mod issue;
@@ -9,6 +10,7 @@ mod queries;
 mod robustness;
 mod session;
 mod show;
+mod statistics;
 mod trino;
 mod views;
 mod writes;

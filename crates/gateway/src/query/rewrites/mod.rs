@@ -1,0 +1,26 @@
+//! Changes of a statement before it is planned, for what depends on its tables: names that stand for
+//! rows or several columns, and columns that it does not name.
+//!
+//! ```text
+//! named_columns.rs                   the columns that tables are planned with
+//! joined_columns.rs                  those that NATURAL and USING have in common
+//! hidden_columns.rs                  tables whose hidden columns a statement names
+//! stars.rs, corresponding.rs         several `*`, CORRESPONDING
+//! whole_rows.rs, row_fields.rs       `t` and `row.*`
+//! populated.rs                       json_populate_record in FROM
+//! twice_in_from.rs                   a table twice in one FROM
+//! hive_strings.rs                    strings of Hive's views
+//! surrounding.rs                     the WITH clauses around a part that is planned by itself
+//! ```
+
+pub(crate) mod corresponding;
+pub(crate) mod hidden_columns;
+pub(crate) mod hive_strings;
+pub(crate) mod joined_columns;
+pub(crate) mod named_columns;
+pub(crate) mod populated;
+pub(crate) mod row_fields;
+pub(crate) mod stars;
+mod surrounding;
+pub(crate) mod twice_in_from;
+pub(crate) mod whole_rows;

@@ -1,0 +1,492 @@
+//! Planning of the statements that write: CREATE TABLE AS and INSERT, where the columns of a query
+//! become those of a table, and those that other files plan.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use arrow::datatypes::{Field, FieldRef, Schema, SchemaRef};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use lakegate_catalog::hive_type::HiveType;
+use lakegate_error::{Code, Error, Result};
+use lakegate_lake::table::table_schema;
+use lakegate_lake::write::RowOrder;
+use lakegate_lake::write::columns::Mapping;
+use lakegate_policy::Visible;
+use lakegate_sql::ast::{
+    CompareOp, CopyFrom, CreateTableAs, Insert, PartitionCondition, PartitionFilter, Statement,
+};
+
+use super::create::NewTable;
+use super::properties::Stored;
+use super::removal::{RemovalPlan, values_of};
+use super::types::{cast_to, check_columns, has_zone, shown};
+use super::unload::UnloadPlan;
+use super::{WritePlan, table_exists};
+use crate::StatementContext;
+use crate::partition_filter::{key_value, matching, unknown_key};
+use crate::partitions::not_partitioned;
+use crate::temporary::{self, TemporaryChange, TemporaryWrite};
+
+/// What a statement does with the rows of its query.
+#[derive(Debug, Clone)]
+pub enum QueryWrite {
+    Table(Box<WritePlan>),
+    Folder(Box<UnloadPlan>),
+    /// The rows are counted, and others are removed.
+    Removal(Arc<RemovalPlan>),
+    /// Tables of the session.
+    Temporary(Box<TemporaryWrite>),
+}
+
+impl QueryWrite {
+    /// The order that the rows have to come in; `None`: any.
+    pub fn order(&self) -> Option<RowOrder> {
+        match self {
+            Self::Table(plan) => plan.order(),
+            Self::Folder(_) | Self::Removal(_) | Self::Temporary(_) => None,
+        }
+    }
+
+    /// How batches, in the order of [`Self::order`], become rows of a table; `None` if they do not.
+    pub fn rows_of_table(&self) -> Option<Mapping> {
+        match self {
+            Self::Table(plan) => Some(match plan.order() {
+                Some(_) => plan.mapping.applied(),
+                None => plan.mapping.clone(),
+            }),
+            Self::Temporary(write) => write.mapping.clone(),
+            Self::Folder(_) | Self::Removal(_) => None,
+        }
+    }
+}
+
+impl StatementContext {
+    /// Plans the write of a statement whose query has the columns `rows`.
+    ///
+    /// # Errors
+    ///
+    /// As [`StatementContext::plan_unload`]; the table exists or does not, contrary to the
+    /// statement, or is a view; a missing privilege; columns whose number or types do not fit.
+    pub fn plan_query_write<'a>(
+        &'a self,
+        statement: &'a Statement,
+        rows: &'a Schema,
+    ) -> BoxFuture<'a, Result<QueryWrite>> {
+        async move {
+            match statement {
+                Statement::CreateTableAs(create) if create.temporary.is_some() => {
+                    let write = self.plan_temporary(create, rows)?;
+                    Ok(QueryWrite::Temporary(Box::new(write)))
+                }
+                Statement::CreateTableAs(create) => {
+                    let plan = self.plan_create_as(create, rows).await?;
+                    Ok(QueryWrite::Table(Box::new(plan)))
+                }
+                Statement::Insert(insert) => self.plan_insert(insert, rows).await,
+                Statement::Truncate(truncate) => {
+                    if let Some(write) = self.plan_temporary_truncate(truncate).await? {
+                        return Ok(QueryWrite::Temporary(Box::new(write)));
+                    }
+                    let plan = self.plan_truncate(truncate).await?;
+                    Ok(QueryWrite::Removal(Arc::new(plan)))
+                }
+                Statement::Delete(delete) => {
+                    let found = self.table(&delete.table).await?;
+                    if found.is_temporary() {
+                        let name = &found.table.name;
+                        let known = self.view.temporary.relation(name);
+                        let rows_now = known.and_then(|known| known.rows.clone());
+                        let stay = TemporaryChange::Leave {
+                            table: name.clone(),
+                            of: rows_now.unwrap_or_default(),
+                        };
+                        let write = temporary::into_columns(&found, rows, stay)?;
+                        return Ok(QueryWrite::Temporary(Box::new(write)));
+                    }
+                    let plan = self.plan_delete(delete).await?;
+                    Ok(QueryWrite::Removal(Arc::new(plan)))
+                }
+                Statement::Unload(unload) => {
+                    let plan = self.plan_unload(unload, rows).await?;
+                    Ok(QueryWrite::Folder(Box::new(plan)))
+                }
+                other => Err(Error::internal(format!("{} writes no rows", other.tag()))),
+            }
+        }
+        .boxed()
+    }
+
+    /// Whether the statement has nothing to do, because the table of its IF NOT EXISTS exists.
+    ///
+    /// # Errors
+    ///
+    /// The name is that of a built-in schema or of another catalog; the catalog failed.
+    pub fn is_done<'a>(&'a self, statement: &'a Statement) -> BoxFuture<'a, Result<bool>> {
+        async move {
+            match statement {
+                Statement::CreateTableAs(create)
+                    if create.if_not_exists && create.temporary.is_some() =>
+                {
+                    let temporary = &self.view.temporary;
+                    Ok(temporary.relation(&create.name.table).is_some())
+                }
+                Statement::CreateTableAs(create) if create.if_not_exists => {
+                    let (database, name) = self.new_table_name(&create.name)?;
+                    Ok(self.view.table(database, name).await?.is_some())
+                }
+                _ => Ok(false),
+            }
+        }
+        .boxed()
+    }
+
+    async fn plan_create_as(&self, create: &CreateTableAs, rows: &Schema) -> Result<WritePlan> {
+        let stored = Stored::of_table(&create.properties)?;
+        let rows = check_new_columns(&create.columns, &stored.partitioned_by, rows)?;
+        let names: Vec<&str> = rows
+            .fields()
+            .iter()
+            .map(|field| field.name().as_str())
+            .collect();
+        stored.check_clustering(&names)?;
+        let new = NewTable {
+            stored,
+            comment: create.comment.clone(),
+        };
+        let (database, name) = self.new_table_name(&create.name)?;
+        match self.view.table(database, name).await? {
+            None => self.plan_create(&create.name, &new, &rows).await,
+            Some(found) if create.or_replace => self.plan_replace(&new, &found, &rows).await,
+            Some(found) => Err(table_exists(&found.table).with_hint(
+                "write CREATE TABLE IF NOT EXISTS or CREATE OR REPLACE TABLE, or choose another name",
+            )),
+        }
+    }
+
+    async fn plan_insert(&self, insert: &Insert, rows: &Schema) -> Result<QueryWrite> {
+        let found = self.table(&insert.table).await?;
+        self.require_insert(&found)?;
+        if found.is_temporary() {
+            let write = temporary::plan_insert(&found, insert, rows)?;
+            return Ok(QueryWrite::Temporary(Box::new(write)));
+        }
+        let targets = insert_targets(&found, insert)?;
+        let name = found.table.full_name();
+        let fields: Vec<&Field> = targets.fields().iter().map(AsRef::as_ref).collect();
+        check_columns(&name, &fields, rows)?;
+        let rows = renamed(rows, fields.iter().map(|field| field.name().as_str()));
+        let mut plan = match insert.overwrite {
+            true => self.plan_overwrite(&found, &rows).await?,
+            false => self.plan_append(&found, &rows).await?,
+        };
+        fix_keys(&mut plan, insert)?;
+        Ok(QueryWrite::Table(Box::new(plan)))
+    }
+
+    /// The columns of a table that an INSERT writes, in the order of its query's.
+    ///
+    /// # Errors
+    ///
+    /// The table does not exist, or is a view; INSERT is not granted; a column that it does not
+    /// have, or that is named twice.
+    pub fn insert_columns<'a>(&'a self, insert: &'a Insert) -> BoxFuture<'a, Result<SchemaRef>> {
+        async move {
+            let found = self.table(&insert.table).await?;
+            self.require_insert(&found)?;
+            insert_targets(&found, insert)
+        }
+        .boxed()
+    }
+
+    /// Plans COPY .. FROM: returns the columns that the client sends, and the write of their rows.
+    ///
+    /// # Errors
+    ///
+    /// As for [`StatementContext::insert_columns`]; a partition key is hidden; files of the table's
+    /// format are not written.
+    pub fn plan_copy<'a>(
+        &'a self,
+        copy: &'a CopyFrom,
+    ) -> BoxFuture<'a, Result<(SchemaRef, QueryWrite)>> {
+        async move {
+            let found = self.table(&copy.table).await?;
+            self.require_insert(&found)?;
+            let columns = targets(&found, &copy.columns, &[], &[])?;
+            if found.is_temporary() {
+                let added = TemporaryChange::Append(found.table.name.clone());
+                let write = temporary::into_columns(&found, &columns, added)?;
+                return Ok((columns, QueryWrite::Temporary(Box::new(write))));
+            }
+            let plan = self.plan_append(&found, &columns).await?;
+            Ok((columns, QueryWrite::Table(Box::new(plan))))
+        }
+        .boxed()
+    }
+}
+
+/// The columns that an INSERT writes: see [`targets`].
+pub(crate) fn insert_targets(found: &Visible, insert: &Insert) -> Result<SchemaRef> {
+    let fixed = fixed_keys(found, insert)?;
+    targets(found, &insert.columns, &fixed, &insert.dynamic)
+}
+
+/// Gives all rows the values of a PARTITION clause. An overwrite empties the partitions that have
+/// them, unless the query gives values of other keys of the clause, as in Hive.
+///
+/// # Errors
+///
+/// A value that is not of its key's type.
+fn fix_keys(plan: &mut WritePlan, insert: &Insert) -> Result<()> {
+    if insert.fixed.is_empty() {
+        return Ok(());
+    }
+    let table = Arc::clone(&plan.target.table);
+    let conditions = insert.fixed.iter().map(|pair| PartitionCondition {
+        key: pair.key.clone(),
+        op: CompareOp::Eq,
+        value: pair.value.clone(),
+    });
+    let filter = PartitionFilter {
+        conditions: conditions.collect(),
+    };
+    if let Some(known) = &plan.target.partitions {
+        // Checks the values, too.
+        let places = matching(&table, known, &filter)?;
+        if plan.target.replaces && insert.dynamic.is_empty() {
+            let old = places
+                .into_iter()
+                .filter_map(|place| known.items.get(place));
+            plan.emptied = old.map(|old| values_of(old)).collect();
+        }
+    }
+    for pair in &insert.fixed {
+        let value = key_value(&table, &pair.key, pair.value.as_deref())?;
+        plan.mapping.fix(&pair.key, value)?;
+    }
+    Ok(())
+}
+
+/// Checks the keys of a PARTITION clause, and returns those that have a value there.
+///
+/// # Errors
+///
+/// One that the table does not have, or that is named twice; one that is not named, if the query
+/// gives the values of others by position.
+fn fixed_keys<'a>(found: &Visible, insert: &'a Insert) -> Result<Vec<&'a str>> {
+    let fixed: Vec<&str> = insert.fixed.iter().map(|pair| pair.key.as_str()).collect();
+    let dynamic = insert.dynamic.iter().map(String::as_str);
+    let named: Vec<&str> = fixed.iter().copied().chain(dynamic).collect();
+    if named.is_empty() {
+        return Ok(fixed);
+    }
+    if found.table.partition_keys.is_empty() {
+        return Err(not_partitioned(&found.table));
+    }
+    let keys = found.table.partition_keys.iter();
+    let known: Vec<&str> = keys
+        .map(|key| key.name.as_str())
+        .filter(|key| found.access.is_visible(key))
+        .collect();
+    for (place, key) in named.iter().enumerate() {
+        if !known.contains(key) {
+            return Err(unknown_key(key, &known));
+        }
+        if named.iter().take(place).any(|before| before == key) {
+            return Err(named_twice(key));
+        }
+    }
+    let missing = known.iter().find(|key| !named.contains(*key));
+    if let Some(missing) = missing.filter(|_| !insert.dynamic.is_empty()) {
+        return Err(Error::new(
+            Code::InvalidParameter,
+            format!(
+                "the PARTITION clause names keys without values, and leaves out \"{missing}\"; name all keys of table {}",
+                found.table.full_name()
+            ),
+        ));
+    }
+    Ok(fixed)
+}
+
+fn named_twice(name: &str) -> Error {
+    Error::new(
+        Code::DuplicateColumn,
+        format!("column \"{name}\" is named twice; name it once"),
+    )
+}
+
+/// The named columns of a table, or all that the principal sees: partition keys last. `fixed`: keys
+/// that a PARTITION clause gives values. `dynamic`: those that it names without a value; they are
+/// the last ones, in its order, unless they are among the named columns.
+///
+/// # Errors
+///
+/// A column that the table does not have, or that is named twice.
+fn targets(
+    found: &Visible,
+    names: &[String],
+    fixed: &[&str],
+    dynamic: &[String],
+) -> Result<SchemaRef> {
+    let schema = table_schema(&found.table)?;
+    let fields = schema.fields().iter();
+    let mut columns: Vec<FieldRef> = fields
+        .filter(|field| found.access.is_visible(field.name()))
+        .filter(|field| !fixed.contains(&field.name().as_str()))
+        .cloned()
+        .collect();
+    columns.sort_by_key(|field| dynamic.iter().position(|key| key == field.name()));
+    if names.is_empty() {
+        return Ok(Arc::new(Schema::new(columns)));
+    }
+    let mut seen = HashSet::new();
+    let mut chosen = Vec::with_capacity(names.len());
+    for name in names {
+        if fixed.contains(&name.as_str()) {
+            return Err(named_twice(name));
+        }
+        let mut known = columns.iter();
+        let column = known.find(|column| column.name() == name).ok_or_else(|| {
+            let known: Vec<&str> = columns
+                .iter()
+                .map(|column| column.name().as_str())
+                .collect();
+            Error::new(
+                Code::ColumnNotFound,
+                format!(
+                    "column \"{name}\" of table {} does not exist",
+                    found.table.full_name()
+                ),
+            )
+            .with_hint(format!("its columns are {}", known.join(", ")))
+        })?;
+        if !seen.insert(name) {
+            return Err(named_twice(name));
+        }
+        chosen.push(Arc::clone(column));
+    }
+    let is_last =
+        |column: &&FieldRef| dynamic.contains(column.name()) && !seen.contains(column.name());
+    chosen.extend(columns.iter().filter(is_last).cloned());
+    Ok(Arc::new(Schema::new(chosen)))
+}
+
+/// The columns of new files: those of a query under their own names, or under others.
+///
+/// # Errors
+///
+/// Another number of names; a column without a name, or with that of another; a type that no column
+/// of a table has; partition keys that are not the last columns in this order.
+pub(crate) fn check_new_columns(
+    names: &[String],
+    partitioned_by: &[String],
+    query: &Schema,
+) -> Result<Schema> {
+    let own = query
+        .fields()
+        .iter()
+        .map(|field| field.name().to_lowercase());
+    let names: Vec<String> = match names.is_empty() {
+        true => own.collect(),
+        false => names.to_vec(),
+    };
+    if names.len() != query.fields().len() {
+        return Err(Error::new(
+            Code::TypeMismatch,
+            format!(
+                "{} columns are named, and the query has {}; name each of them, or none",
+                names.len(),
+                query.fields().len()
+            ),
+        ));
+    }
+    let mut seen = HashSet::new();
+    for (place, (name, field)) in names.iter().zip(query.fields()).enumerate() {
+        if name.is_empty() || name == "?column?" {
+            return Err(Error::new(
+                Code::InvalidName,
+                format!("column {} of the query has no name", place + 1),
+            )
+            .with_hint("give it an alias: SELECT .. AS name"));
+        }
+        if !seen.insert(name) {
+            return Err(Error::new(
+                Code::DuplicateColumn,
+                format!("the query has two columns \"{name}\""),
+            )
+            .with_hint("give one of them an alias: SELECT .. AS name"));
+        }
+        check_new_type(name, field)?;
+    }
+    check_keys(partitioned_by, &names)?;
+    Ok(renamed(query, names.iter().map(String::as_str)))
+}
+
+/// # Errors
+///
+/// No column of a table is of the type.
+fn check_new_type(name: &str, field: &Field) -> Result<()> {
+    let data_type = field.data_type();
+    if !has_zone(data_type) && HiveType::from_arrow(data_type).is_ok() {
+        return Ok(());
+    }
+    let remedy = cast_to(data_type);
+    Err(Error::new(
+        Code::InvalidTable,
+        format!(
+            "column \"{name}\" is of type {}, which no column of a table has",
+            shown(data_type)
+        ),
+    )
+    .with_hint(format!(
+        "write CAST(.. AS {remedy}) in the query, or a cast to another type"
+    )))
+}
+
+/// # Errors
+///
+/// A key is named twice; the keys are not the last columns in this order, of which the first that is
+/// not there is named.
+fn check_keys(keys: &[String], names: &[String]) -> Result<()> {
+    let mut seen = HashSet::new();
+    if let Some(twice) = keys.iter().find(|key| !seen.insert(*key)) {
+        return Err(Error::new(
+            Code::DuplicateColumn,
+            format!("partitioned_by names column \"{twice}\" twice; name it once"),
+        ));
+    }
+    let last = names
+        .get(names.len().saturating_sub(keys.len())..)
+        .unwrap_or_default();
+    for (place, key) in keys.iter().enumerate() {
+        if last.get(place) == Some(key) {
+            continue;
+        }
+        if !names.contains(key) {
+            return Err(Error::new(
+                Code::ColumnNotFound,
+                format!("partitioned_by names column \"{key}\", which the query does not have"),
+            )
+            .with_hint(format!("its columns are {}", names.join(", "))));
+        }
+        return Err(Error::new(
+            Code::InvalidTable,
+            format!(
+                "partitioned_by names column \"{key}\", which is not in its place: the last columns of the query must be {}, in this order",
+                keys.join(", ")
+            ),
+        ));
+    }
+    Ok(())
+}
+
+/// A query's columns under other names.
+pub(crate) fn renamed<'a>(query: &Schema, names: impl Iterator<Item = &'a str>) -> Schema {
+    let fields = query.fields().iter().zip(names);
+    let fields = fields.map(|(field, name)| field.as_ref().clone().with_name(name));
+    Schema::new(fields.collect::<Vec<Field>>())
+}
+
+#[cfg(test)]
+mod tests;
