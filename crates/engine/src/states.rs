@@ -192,11 +192,13 @@ pub(super) fn of_settings(
     if settings.names == Names::Postgres {
         sum::register_spreads(&mut state).map_err(from_engine)?;
         floats::register_totals(&mut state).map_err(from_engine)?;
+        frames::register_pairs(&mut state).map_err(from_engine)?;
         time::register_instants(&mut state).map_err(from_engine)?;
     }
     (library.register)(&mut state, settings.names).map_err(from_engine)?;
     if settings.names == Names::Postgres {
         floats::register_domains(&mut state).map_err(from_engine)?;
+        floats::register_wholes(&mut state).map_err(from_engine)?;
     }
     gathered::gather(&mut state).map_err(from_engine)?;
     Ok(state)
