@@ -174,6 +174,7 @@ pub(super) fn call(name: &str, args: &[Expr]) -> Result<Option<Expr>, Error> {
         ("chr", [code]) if expressions::number(code) == Some(0) => {
             return Err(Error::invalid("null character not permitted"));
         }
+        ("to_hex", [x]) => numbers::integer(x).map(|x| build::call(name, vec![x])),
         ("setseed", [_]) => {
             return Err(Error::not_supported("setseed is not supported")
                 .with_hint("random numbers of a query cannot be repeated"));

@@ -274,9 +274,9 @@ impl Rewriter<'_> {
                 windows::resolve_call(windows, function)?;
                 if let Some(rewritten) = self.rewrite_function(function)? {
                     *expr = rewritten;
-                } else if functions::is_unsigned(function) {
+                } else if let Some(of) = functions::type_of_result(function, self.functions) {
                     let call = build::taken(expr);
-                    *expr = bigint(call);
+                    *expr = build::cast(call, of);
                 }
             }
             _ => {}

@@ -13,6 +13,7 @@
 //! greatest(day, moment, '2024-01-01 10:00')
 //!                                    greatest(day, moment, typed_text('…', day, moment))
 //! VALUES (x::uuid), (NULL), ('…')    VALUES (x::uuid), (NULL::uuid), ('…'::uuid)
+//! VALUES (1::int), (2)               VALUES (1::int), (2::int)
 //! ```
 //!
 //! The further arguments only tell the type, and are not evaluated.
@@ -28,7 +29,7 @@ use datafusion::sql::sqlparser::ast::{
 
 use lakegate_error::{Code, Error};
 
-use super::build;
+use super::{build, numbers};
 
 /// Functions whose arguments have one type.
 const OF_ONE_TYPE: [&str; 6] = ["coalesce", "greatest", "ifnull", "least", "nullif", "nvl"];
@@ -95,6 +96,7 @@ fn values_in(body: &mut SetExpr) {
                     let cells = rows.filter_map(|row| row.content.get_mut(column));
                     let mut cells: Vec<&mut Expr> = cells.collect();
                     of_shown_type(&mut cells);
+                    of_integers(&mut cells);
                     of_one_type(cells);
                 }
             }
@@ -299,6 +301,29 @@ fn of_shown_type(cells: &mut [&mut Expr]) {
     }
 }
 
+/// Makes the literals of integers in a column of VALUES, which would be `bigint`, ones of the type
+/// `integer`, if the column has casts to it or to `smallint`. One that does not fit stays a `bigint`,
+/// and makes the column one.
+fn of_integers(cells: &mut [&mut Expr]) {
+    if cells.iter().any(|cell| is_cast_to_integer(cell)) {
+        numbers::to_integers(cells);
+    }
+}
+
+fn is_cast_to_integer(expr: &Expr) -> bool {
+    match expr {
+        Expr::Cast { data_type, .. } => matches!(
+            data_type,
+            DataType::Int(None)
+                | DataType::Int2(None)
+                | DataType::Int4(None)
+                | DataType::Integer(None)
+                | DataType::SmallInt(None)
+        ),
+        _ => false,
+    }
+}
+
 fn is_empty_array(expr: &Expr) -> bool {
     match expr {
         Expr::Value(value) => match &value.value {
@@ -378,6 +403,29 @@ mod tests {
             let parser = Parser::new(&PostgreSqlDialect {});
             let mut query = parser.try_with_sql(sql).unwrap().parse_query().unwrap();
             set_operation(&mut query).unwrap();
+            assert_eq!(query.to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn integers_of_values_take_the_type_of_a_cast() {
+        for (sql, expected) in [
+            (
+                "VALUES (1::INT, 2), (-3, 4), (x, 5)",
+                "VALUES (1::INT, 2), ((-3)::INTEGER, 4), (x, 5)",
+            ),
+            (
+                "VALUES (1), (2::SMALLINT), (3000000000)",
+                "VALUES ((1)::INTEGER), (2::SMALLINT), (3000000000)",
+            ),
+            (
+                "VALUES (1::BIGINT), (2), (2.5)",
+                "VALUES (1::BIGINT), (2), (2.5)",
+            ),
+        ] {
+            let parser = Parser::new(&PostgreSqlDialect {});
+            let mut query = parser.try_with_sql(sql).unwrap().parse_query().unwrap();
+            values(&mut query);
             assert_eq!(query.to_string(), expected);
         }
     }
