@@ -5,7 +5,8 @@
 //! CASE WHEN c THEN '0' ELSE n END    CASE WHEN c THEN typed_text('0', n) ELSE n END
 //!                                    likewise greatest, least, nullif, ARRAY[…], and what lag
 //!                                    and lead return without a row
-//! tags = '{}'                        tags = typed_text('{}', tags)
+//! tags = '{}', tags < '{a,b}'        tags = typed_text('{}', tags), …
+//! SELECT ARRAY[1] UNION SELECT '{2}' SELECT ARRAY[1] UNION SELECT typed_text('{2}', ARRAY[1])
 //! VALUES (date '2024-01-01'), ('2024-01-02')
 //!                                    VALUES (date '2024-01-01'), (typed_text('2024-01-02', …))
 //! SELECT 10 UNION SELECT '9'         SELECT 10 UNION SELECT typed_text('9', 10)
@@ -59,9 +60,15 @@ pub(super) fn rewrite(expr: &mut Expr) {
         // The engine gives other literals the type of what they are compared with.
         Expr::BinaryOp {
             left,
-            op: BinaryOperator::Eq | BinaryOperator::NotEq,
+            op:
+                BinaryOperator::Eq
+                | BinaryOperator::NotEq
+                | BinaryOperator::Lt
+                | BinaryOperator::LtEq
+                | BinaryOperator::Gt
+                | BinaryOperator::GtEq,
             right,
-        } if is_empty_array(left) || is_empty_array(right) => {
+        } if is_array_text(left) || is_array_text(right) => {
             of_one_type(vec![left.as_mut(), right.as_mut()]);
         }
         _ => {}
@@ -197,6 +204,7 @@ fn is_constant(expr: &Expr) -> bool {
         },
         Expr::TypedString(_) => true,
         Expr::Value(_) => tells_type(expr),
+        Expr::Array(array) => array.elem.iter().any(is_constant) && tells_type(expr),
         _ => false,
     }
 }
@@ -324,10 +332,15 @@ fn is_cast_to_integer(expr: &Expr) -> bool {
     }
 }
 
-fn is_empty_array(expr: &Expr) -> bool {
+/// Returns whether an expression is a text literal in the form of an array. An object of JSON, which
+/// begins alike, has colons.
+fn is_array_text(expr: &Expr) -> bool {
     match expr {
         Expr::Value(value) => match &value.value {
-            Value::SingleQuotedString(text) => text.trim() == "{}",
+            Value::SingleQuotedString(text) => {
+                let text = text.trim();
+                text.starts_with('{') && text.ends_with('}') && !text.contains(':')
+            }
             _ => false,
         },
         _ => false,
@@ -393,6 +406,10 @@ mod tests {
             (
                 "SELECT '1', '2' UNION ALL SELECT x, NULL::DATE UNION ALL SELECT 1, NULL",
                 "SELECT typed_text('1', 1), typed_text('2', NULL::DATE) UNION ALL SELECT x, NULL::DATE UNION ALL SELECT 1, NULL",
+            ),
+            (
+                "SELECT ARRAY[1] UNION ALL SELECT '{2}'",
+                "SELECT ARRAY[1] UNION ALL SELECT typed_text('{2}', ARRAY[1])",
             ),
             ("SELECT '1' UNION SELECT x", "SELECT '1' UNION SELECT x"),
             (
@@ -470,6 +487,9 @@ mod tests {
             ),
             ("ARRAY[x, '{}']", "ARRAY[x, typed_text('{}', x)]"),
             ("x = '{}'", "x = typed_text('{}', x)"),
+            ("x < '{a,b}'", "x < typed_text('{a,b}', x)"),
+            ("'{1}' <> x", "typed_text('{1}', x) <> x"),
+            (r#"x = '{"a": 1}'"#, r#"x = '{"a": 1}'"#),
             ("x = '1'", "x = '1'"),
             ("lag(x, 1, '1')", "lag(x, 1, typed_text('1', x))"),
             ("lag(x, '1')", "lag(x, '1')"),
