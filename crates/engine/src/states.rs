@@ -14,8 +14,8 @@ use super::logic::{
 };
 use super::names::{named_cast, relations};
 use super::numbers::{
-    checked, decimal_places, decimal_texts, decimals, digits, divisors, float_decimals, floats,
-    halves, rounding, whole_decimals, xors,
+    checked, decimal_places, decimal_series, decimal_texts, decimals, digits, divisors,
+    float_decimals, floats, halves, rounding, whole_decimals, xors,
 };
 use super::{
     CATALOG, EngineOptions, Library, Names, PlanSettings, arrays, barrier, bounded, byte_texts,
@@ -199,6 +199,7 @@ pub(super) fn of_settings(
     if settings.names == Names::Postgres {
         floats::register_domains(&mut state).map_err(from_engine)?;
         floats::register_wholes(&mut state).map_err(from_engine)?;
+        decimal_series::register(&mut state).map_err(from_engine)?;
     }
     gathered::gather(&mut state).map_err(from_engine)?;
     Ok(state)
