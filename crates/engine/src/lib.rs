@@ -10,6 +10,7 @@ pub mod bounded;
 mod byte_texts;
 mod common_types;
 pub mod complexity;
+mod computed_limits;
 mod containment;
 mod dependent;
 mod early_types;
