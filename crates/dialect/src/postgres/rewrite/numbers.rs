@@ -209,6 +209,8 @@ fn calculated(expr: &Expr, depth: usize) -> Option<Written> {
             op: UnaryOperator::BitwiseNot,
             expr,
         } => calculated(expr, depth)?.with_bits(|value| Some(!value)),
+        // `~5 + 3` is `~(5 + 3)`, and not what the parser reads; see prefixes.rs.
+        Expr::BinaryOp { left, right, .. } if is_inverted(left) || is_inverted(right) => None,
         Expr::BinaryOp { left, op, right } => {
             calculated(left, depth)?.combined(op, calculated(right, depth)?)
         }
@@ -223,6 +225,16 @@ fn calculated(expr: &Expr, depth: usize) -> Option<Written> {
         _ => None,
     };
     number.filter(|number| number.is_decimal || i32::try_from(number.value).is_ok())
+}
+
+fn is_inverted(expr: &Expr) -> bool {
+    matches!(
+        expr,
+        Expr::UnaryOp {
+            op: UnaryOperator::BitwiseNot,
+            ..
+        }
+    )
 }
 
 /// Returns a literal, which may have a sign.
@@ -499,6 +511,10 @@ mod tests {
             (
                 "SELECT 1 << 31 AS a, 1 << 32 AS b, 3000000000 >> 1 AS c, 1.5 << 1 AS d, 1 << 2 + 1 AS e",
                 "SELECT (-2147483648)::INTEGER AS a, 1 << 32 AS b, 3000000000 >> 1 AS c, 1.5 << 1 AS d, (8)::INTEGER AS e",
+            ),
+            (
+                "SELECT ~5 + 3 AS a, (~5) + 3 AS b, ~(5 + 3) AS c",
+                "SELECT ~5 + 3 AS a, (-3)::INTEGER AS b, (-9)::INTEGER AS c",
             ),
             (
                 "SELECT gcd(12, -18), lcm(4, 6) + 1 AS a, gcd(0, 0) AS b, gcd(12, x) AS c, lcm(0, 5) AS d",
