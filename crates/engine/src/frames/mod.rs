@@ -10,12 +10,13 @@
 //! [`emptied`] replaces a function that does not recognize an empty frame; [`determination`]
 //! replaces one that is NULL where its result is 1, and [`singles`] those that are 0 where it is NaN;
 //! [`bits`] adds those that the engine refuses. [`pairs`] has the functions of pairs in PostgreSQL's
-//! sessions, with and without frames.
+//! sessions, with and without frames. [`exclusions`] has frames without some of their rows.
 
 mod bits;
 mod corrected;
 mod determination;
 mod emptied;
+mod exclusions;
 mod moments;
 mod pairs;
 mod singles;
@@ -41,6 +42,7 @@ use datafusion::logical_expr::{
 };
 
 use self::moments::{Moments, Pairs};
+pub use self::exclusions::{Exclusion, excluding};
 pub(crate) use self::pairs::register_pairs;
 use self::stacks::Queue;
 use super::aggregates::as_the_inner;

@@ -1,5 +1,4 @@
 #![allow(clippy::unwrap_used)]
-use arrow::array::Array;
 use arrow::util::display::array_value_to_string;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext};
