@@ -267,7 +267,7 @@ impl Rewriter<'_> {
             Expr::Tuple(fields) if begins_with_computed(fields) => {
                 *expr = build::call("row", std::mem::take(fields));
             }
-            Expr::Substring { .. } => slices::matched_part(expr),
+            Expr::Substring { .. } => slices::matched_part(expr)?,
             Expr::Interval(_) | Expr::AtTimeZone { .. } => times::rewrite(expr)?,
             Expr::Function(function) => {
                 let windows = self.scopes.last().map(|scope| &scope.windows);
