@@ -41,8 +41,8 @@ use datafusion::logical_expr::{
     ReversedUDAF, SetMonotonicity, Signature, StatisticsArgs,
 };
 
-use self::moments::{Moments, Pairs};
 pub use self::exclusions::{Exclusion, excluding};
+use self::moments::{Moments, Pairs};
 pub(crate) use self::pairs::register_pairs;
 use self::stacks::Queue;
 use super::aggregates::as_the_inner;

@@ -17,6 +17,7 @@ use datafusion::sql::sqlparser::ast::{
     SelectItem, SetExpr, UnaryOperator, Value, Values,
 };
 
+use super::slices::is_null;
 use super::{build, last_part};
 
 /// The maximum number of digits of a decimal.
@@ -90,14 +91,15 @@ pub fn type_literals(query: &mut Query) {
     }
 }
 
-/// Makes the columns of VALUES integers that consist of literals of integers only.
+/// Makes the columns of VALUES integers that consist of literals of integers and NULLs only.
 fn type_columns(values: &mut Values) {
     let width = values.rows.first().map_or(0, |row| row.content.len());
     for column in 0..width {
         let cells = values.rows.iter_mut();
         let cells = cells.filter_map(|row| row.content.get_mut(column));
         let mut cells: Vec<&mut Expr> = cells.collect();
-        let are_integers = cells.iter().all(|cell| integer(cell).is_some());
+        let mut all = cells.iter();
+        let are_integers = all.all(|cell| is_null(cell) || integer(cell).is_some());
         if are_integers {
             to_integers(&mut cells);
         }
@@ -527,6 +529,10 @@ mod tests {
             (
                 "VALUES (1, 2, 3.5), (-4, x, 5)",
                 "VALUES ((1)::INTEGER, 2, 3.5), ((-4)::INTEGER, x, 5)",
+            ),
+            (
+                "VALUES (1, NULL), (NULL, NULL)",
+                "VALUES ((1)::INTEGER, NULL), (NULL, NULL)",
             ),
             ("VALUES (1), (3000000000)", "VALUES (1), (3000000000)"),
             ("SELECT 3000000000", "SELECT 3000000000"),
