@@ -96,9 +96,9 @@ fn excluding_frame(cursor: &Cursor<'_>) -> Option<Unsupported> {
                 let Some(first) = at.checked_sub(words + 1) else {
                     return false;
                 };
+                let mut words = said.split(' ').enumerate();
                 cursor.is_word_at(first, "EXCLUDE")
-                    && (said.split(' ').enumerate())
-                        .all(|(place, word)| cursor.is_word_at(first + 1 + place, word))
+                    && words.all(|(place, word)| cursor.is_word_at(first + 1 + place, word))
             })?;
             let is_named = !cursor.is_one_of_at(opened + 1, &lists::CLAUSES);
             return (is_named || !has_frame).then(|| Unsupported {
