@@ -44,6 +44,7 @@ fn rules_of(names: Names) -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
 /// Returns the planners of operators of sessions with these names, which come before the engine's.
 fn planners_of(names: Names) -> Vec<Arc<dyn ExprPlanner>> {
     let mut planners = (lakegate_functions::library().planners_of)(names);
+    planners.push(postgres::frame_exclusions());
     if names == Names::Postgres {
         planners.extend(postgres::json_subscripts());
         planners.push(postgres::byte_keywords());

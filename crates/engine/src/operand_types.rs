@@ -5,6 +5,7 @@
 //! ```text
 //! x * '2', x - '2'                     x * CAST('2' AS INT), if x is an INT
 //! day - '2024-01-01'                   day - CAST('2024-01-01' AS DATE)
+//! day - other_day                      CAST(day - other_day AS INT)
 //! moment + '1 day'                     moment + CAST('1 day' AS INTERVAL)
 //! length > '1 day'                     length > CAST('1 day' AS INTERVAL)
 //! length * '1.5'                       length * CAST('1.5' AS DOUBLE), if length is an INTERVAL
@@ -21,7 +22,7 @@ use arrow::datatypes::{DataType, IntervalUnit};
 use datafusion::common::DFSchema;
 use datafusion::error::Result;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
-use datafusion::logical_expr::{Expr, ExprSchemable, cast};
+use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, Operator, cast};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
 use super::numbers::{decimal_texts, quotients};
@@ -66,11 +67,20 @@ impl ExprPlanner for OperandTypes {
             (left, right) = widened(left, right, schema);
             (left, right) = exact(left, right, schema);
         }
+        if op == BinaryOperator::Minus && is_date(&left, schema) && is_date(&right, schema) {
+            let days = BinaryExpr::new(Box::new(left), Operator::Minus, Box::new(right));
+            let days = cast(Expr::BinaryExpr(days), DataType::Int32);
+            return Ok(PlannerResult::Planned(days));
+        }
         if let Some(rounded) = rounded(&op, &left, &right, schema) {
             return Ok(PlannerResult::Planned(rounded));
         }
         Ok(PlannerResult::Original(RawBinaryExpr { op, left, right }))
     }
+}
+
+fn is_date(expr: &Expr, schema: &DFSchema) -> bool {
+    is_short(expr) && matches!(expr.get_type(schema), Ok(DataType::Date32))
 }
 
 /// Returns a literal that has no type yet.

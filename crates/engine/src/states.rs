@@ -14,15 +14,15 @@ use super::logic::{
 };
 use super::names::{named_cast, relations};
 use super::numbers::{
-    checked, decimal_places, decimal_texts, decimals, digits, divisors, float_decimals, floats,
-    halves, rounding, whole_decimals, xors,
+    checked, decimal_places, decimal_series, decimal_texts, decimals, digits, divisors,
+    float_decimals, floats, halves, rounding, whole_decimals, xors,
 };
 use super::{
     CATALOG, EngineOptions, Library, Names, PlanSettings, arrays, barrier, bounded, byte_texts,
-    common_types, dependent, equal_keys, extracts, frames, gathered, grouping_keys, hidden_values,
-    input_order, joined_texts, nested, operand_types, optimize, plain_fallbacks, posix,
-    set_operations, shifted_sums, sorted_distinct, stop, sum, time, untyped_columns, untyped_texts,
-    window_inputs,
+    common_types, computed_limits, dependent, equal_keys, extracts, frames, gathered,
+    grouping_keys, hidden_values, input_order, joined_texts, nested, operand_types, optimize,
+    plain_fallbacks, posix, set_operations, shifted_sums, sorted_distinct, stop, sum, time,
+    untyped_columns, untyped_texts, window_inputs,
 };
 
 /// Functions that expose a row's file, which the engine removes. A path contains the values of all
@@ -158,6 +158,7 @@ pub(super) fn of_settings(
     if let Some(analyzer) = state.analyzer() {
         let mut rules = (library.rules_of)(settings.names);
         if settings.names == Names::Postgres {
+            rules.push(Arc::new(computed_limits::ComputedLimits));
             rules.push(Arc::new(untyped_texts::UntypedTexts));
             rules.push(Arc::new(untyped_columns::UntypedColumns));
             rules.push(Arc::new(extracts::ExtractedColumns));
@@ -192,11 +193,14 @@ pub(super) fn of_settings(
     if settings.names == Names::Postgres {
         sum::register_spreads(&mut state).map_err(from_engine)?;
         floats::register_totals(&mut state).map_err(from_engine)?;
+        frames::register_pairs(&mut state).map_err(from_engine)?;
         time::register_instants(&mut state).map_err(from_engine)?;
     }
     (library.register)(&mut state, settings.names).map_err(from_engine)?;
     if settings.names == Names::Postgres {
         floats::register_domains(&mut state).map_err(from_engine)?;
+        floats::register_wholes(&mut state).map_err(from_engine)?;
+        decimal_series::register(&mut state).map_err(from_engine)?;
     }
     gathered::gather(&mut state).map_err(from_engine)?;
     Ok(state)

@@ -24,7 +24,7 @@ pub use ast::{Statement, StatementKind};
 pub use dialect::AthenaDialect;
 pub use error::ParseError;
 pub use joins::{join_constraint, join_constraint_mut};
-pub use postgres::{IS_JSON, ROWS_FROM, USING_ALIAS, VARIADIC};
+pub use postgres::{FRAME_EXCLUSION, IS_JSON, ROWS_FROM, USING_ALIAS, VARIADIC};
 pub use sqlparser;
 
 /// The longest text that is parsed, in characters: Athena's limit for a query string.

@@ -25,6 +25,10 @@ use crate::walk::walk_expressions;
 /// the array.
 pub const VARIADIC: &str = "$variadic";
 
+/// What the text begins with that is a key of a window's partition and says which rows the frame
+/// excludes: `CURRENT ROW`, `GROUP` or `TIES` follows.
+pub const FRAME_EXCLUSION: &str = "\u{1}exclude ";
+
 /// The table function that stands for `ROWS FROM (…)`. Its arguments are calls of functions with one
 /// column each, and its alias names all columns.
 pub const ROWS_FROM: &str = "$rows_from";

@@ -6,6 +6,7 @@
 mod array_text;
 mod bytea;
 mod cell;
+mod exclusions;
 mod function;
 mod functions;
 pub mod information_schema;
@@ -25,6 +26,7 @@ mod units;
 pub use array_text::{ArrayItem, parse_array};
 pub use bytea::decode_bytea;
 pub use cell::{Cell, PG_TYPE, build_array, hinted_field};
+pub(crate) use exclusions::planner as frame_exclusions;
 pub use function::{PgFunction, invalid};
 use functions::json_operators;
 pub(crate) use functions::{

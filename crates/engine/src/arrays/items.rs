@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, Int64Array, ListArray, UInt64Array};
+use arrow::array::{Array, ArrayRef, AsArray, Int32Array, Int64Array, ListArray, UInt64Array};
 use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::compute::{interleave, take};
 use arrow::datatypes::{DataType, Int64Type};
@@ -98,7 +98,7 @@ static FUNCTIONS: [Definition; 6] = [
         needs: 2,
         description: "The places of all items that are equal to an element.",
         coerced: with_item,
-        returns: |_| Ok(list_of(DataType::Int64)),
+        returns: |_| Ok(list_of(DataType::Int32)),
         body: |columns, _| positions(columns),
     },
 ];
@@ -286,20 +286,20 @@ fn position(columns: &[ArrayRef]) -> Result<ArrayRef> {
 fn positions(columns: &[ArrayRef]) -> Result<ArrayRef> {
     let found = Found::of("array_positions", columns)?;
     let mut built = Built::new(found.lists.rows());
-    let mut places: Vec<i64> = Vec::new();
+    let mut places: Vec<i32> = Vec::new();
     for row in 0..found.lists.rows() {
         check()?;
         let items = found.lists.items(row);
         let valid = items.is_some();
         for (place, item) in items.into_iter().flatten().enumerate() {
             if found.is_found(row, item) {
-                places.push(i64::try_from(place + 1).unwrap_or(i64::MAX));
+                places.push(i32::try_from(place + 1).unwrap_or(i32::MAX));
             }
         }
         built.end(places.len(), valid)?;
     }
     built.lists(
-        &list_of(DataType::Int64),
-        Arc::new(Int64Array::from(places)),
+        &list_of(DataType::Int32),
+        Arc::new(Int32Array::from(places)),
     )
 }

@@ -201,6 +201,15 @@ pub fn check_series(args: &ScalarFunctionArgs) -> Result<()> {
     series::measure(args).map(|_| ())
 }
 
+/// Checks how many elements a call of `generate_series` makes for all rows of a batch together.
+///
+/// # Errors
+///
+/// Returns an error if they are more than a call may make.
+pub(crate) fn check_elements(elements: i128) -> Result<()> {
+    series::check(elements)
+}
+
 /// Wraps functions that a plan does not get from the registry, and replaces `||` by functions.
 #[derive(Debug)]
 struct BoundedResults {

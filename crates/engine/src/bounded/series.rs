@@ -27,20 +27,31 @@ const DAY: i128 = 86_400_000_000_000;
 /// cast.
 pub(super) fn measure(args: &ScalarFunctionArgs) -> Result<Estimate> {
     let elements = elements(args)?;
-    if elements > MAX_ELEMENTS {
-        return Err(Error::new(
-            Code::ResultTooLarge,
-            format!("a list of {elements} elements would be made; {MAX_ELEMENTS} are the most"),
-        )
-        .with_hint(
-            "write it in FROM, where it makes rows: SELECT … FROM generate_series(start, end)",
-        )
-        .into());
-    }
+    check(elements)?;
     Ok(Estimate {
         bytes: u64::try_from(elements).unwrap_or(0).saturating_mul(8),
         one_value: false,
     })
+}
+
+/// Checks how many elements a call makes.
+///
+/// # Errors
+///
+/// Returns an error if they are more than it may make.
+pub(super) fn check(elements: i128) -> Result<()> {
+    if elements <= MAX_ELEMENTS {
+        return Ok(());
+    }
+    let error = Error::new(
+        Code::ResultTooLarge,
+        format!("a list of {elements} elements would be made; {MAX_ELEMENTS} are the most"),
+    );
+    Err(error
+        .with_hint(
+            "write it in FROM, where it makes rows: SELECT … FROM generate_series(start, end)",
+        )
+        .into())
 }
 
 /// Returns the maximum number of elements that a call makes.

@@ -9,13 +9,16 @@
 //!
 //! [`emptied`] replaces a function that does not recognize an empty frame; [`determination`]
 //! replaces one that is NULL where its result is 1, and [`singles`] those that are 0 where it is NaN;
-//! [`bits`] adds those that the engine refuses.
+//! [`bits`] adds those that the engine refuses. [`pairs`] has the functions of pairs in PostgreSQL's
+//! sessions, with and without frames. [`exclusions`] has frames without some of their rows.
 
 mod bits;
 mod corrected;
 mod determination;
 mod emptied;
+mod exclusions;
 mod moments;
+mod pairs;
 mod singles;
 mod stacks;
 #[cfg(test)]
@@ -38,7 +41,9 @@ use datafusion::logical_expr::{
     ReversedUDAF, SetMonotonicity, Signature, StatisticsArgs,
 };
 
+pub use self::exclusions::{Exclusion, excluding};
 use self::moments::{Moments, Pairs};
+pub(crate) use self::pairs::register_pairs;
 use self::stacks::Queue;
 use super::aggregates::as_the_inner;
 
@@ -127,11 +132,12 @@ impl Kind {
         }
     }
 
-    /// Returns the aggregate of pairs, as in PostgreSQL; `None` for SQL's NULL.
-    fn of_all_pairs(self, of: &Pairs) -> Option<f64> {
+    /// Returns the aggregate of pairs, as in PostgreSQL; `None` for SQL's NULL. `least`: how many
+    /// pairs make a line, if the squares of x are not 0.
+    fn of_all_pairs(self, of: &Pairs, least: f64) -> Option<f64> {
         let (x, y) = (&of.x, &of.y);
         let any = of.count() > 0.0;
-        let sloped = of.count() > 1.0 && x.squares != 0.0;
+        let sloped = of.count() >= least && x.squares != 0.0;
         match self {
             Kind::Covariance { population } => Some(of.products / degrees(of.count(), population)?),
             Kind::Correlation => (sloped && y.squares != 0.0)
@@ -184,6 +190,7 @@ impl AggregateUDFImpl for Sliding {
             }),
             (true, 2) => Box::new(AllPairs {
                 kind: self.kind,
+                least: 2.0,
                 frame: Queue::new(),
             }),
             _ => return self.inner.create_sliding_accumulator(args),
@@ -210,6 +217,8 @@ struct Numbers {
 #[derive(Debug)]
 struct AllPairs {
     kind: Kind,
+    /// How many pairs make a line.
+    least: f64,
     frame: Queue<Pairs>,
 }
 
@@ -283,7 +292,7 @@ impl Accumulator for AllPairs {
         Ok(match self.kind {
             // A whole number, and far below 2^53.
             Kind::Count => ScalarValue::UInt64(Some(total.count() as u64)),
-            kind => ScalarValue::Float64(kind.of_all_pairs(&total)),
+            kind => ScalarValue::Float64(kind.of_all_pairs(&total, self.least)),
         })
     }
 

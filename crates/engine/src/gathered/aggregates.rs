@@ -41,6 +41,14 @@ pub(super) fn gathered(inner: Arc<AggregateUDF>) -> Arc<AggregateUDF> {
     }))
 }
 
+/// Returns the function whose accumulators these are around.
+pub(super) fn plain(function: &Arc<AggregateUDF>) -> Arc<AggregateUDF> {
+    match function.inner().downcast_ref::<Gathered>() {
+        Some(gathered) => Arc::clone(&gathered.inner),
+        None => Arc::clone(function),
+    }
+}
+
 /// Returns the function for a window whose FILTER removes rows before they reach it.
 pub(super) fn filtered(function: &AggregateUDF) -> Option<Arc<AggregateUDF>> {
     let gathered = function.inner().downcast_ref::<Gathered>()?;

@@ -30,7 +30,7 @@ use datafusion::common::tree_node::Transformed;
 use datafusion::error::Result;
 use datafusion::execution::{FunctionRegistry, SessionState};
 use datafusion::logical_expr::expr::WindowFunctionDefinition;
-use datafusion::logical_expr::{Expr, LogicalPlan};
+use datafusion::logical_expr::{AggregateUDF, Expr, LogicalPlan, WindowUDF};
 use datafusion::optimizer::AnalyzerRule;
 pub(crate) use kept::{Entered, Kept, given};
 
@@ -62,6 +62,16 @@ pub(crate) fn gather(state: &mut SessionState) -> Result<()> {
         state.register_udwf(windows::gathered(function))?;
     }
     Ok(())
+}
+
+/// Returns an aggregate function without its wrapping.
+pub(crate) fn plain(function: &Arc<AggregateUDF>) -> Arc<AggregateUDF> {
+    aggregates::plain(function)
+}
+
+/// Returns a window function that no session registers, wrapped.
+pub(crate) fn of_window(function: Arc<WindowUDF>) -> Arc<WindowUDF> {
+    windows::gathered(function)
 }
 
 /// Marks the aggregate functions of windows with FILTER, which do not see all rows.

@@ -6,6 +6,7 @@
 //! ```text
 //! CAST(d AS INT), d a column of doubles    CAST(rounded_to_even(d) AS INT)
 //! round(d)                                 rounded_to_even(d)
+//! round(r), r a column of reals            rounded_to_even(CAST(r AS DOUBLE))
 //! CAST(i * 0.5 AS INT), round(i * 0.5)     unchanged; see rounding.rs
 //! ```
 //!
@@ -17,7 +18,7 @@ use datafusion::common::tree_node::{Transformed, TransformedResult};
 use datafusion::config::ConfigOptions;
 use datafusion::error::Result;
 use datafusion::logical_expr::expr::ScalarFunction;
-use datafusion::logical_expr::{Cast, Expr, ExprSchemable, LogicalPlan, TryCast};
+use datafusion::logical_expr::{Cast, Expr, ExprSchemable, LogicalPlan, TryCast, cast};
 use datafusion::optimizer::AnalyzerRule;
 
 use super::rounding;
@@ -70,15 +71,24 @@ fn is_to_integer(expr: &Expr) -> bool {
 }
 
 fn rewritten(expr: Expr, schema: &DFSchema, inputs: &[LogicalPlan]) -> Transformed<Expr> {
-    let rounds = |inner: &Expr| {
-        let is_number = inner.get_type(schema).is_ok_and(|of| of.is_floating());
-        let mut steps = MAX_STEPS;
-        is_number && is_float(inner, inputs, &mut steps)
+    let rounds = |inner: &Expr| match inner.get_type(schema) {
+        // No constant and nothing calculated from integers is a `real`.
+        Ok(DataType::Float32) => true,
+        Ok(of) => {
+            let mut steps = MAX_STEPS;
+            of.is_floating() && is_float(inner, inputs, &mut steps)
+        }
+        Err(_) => false,
+    };
+    // The result is a `double precision`; see `floats/wholes.rs`.
+    let as_double = |inner: Expr| match inner.get_type(schema) {
+        Ok(DataType::Float32) => cast(inner, DataType::Float64),
+        _ => inner,
     };
     match expr {
         Expr::ScalarFunction(call) if is_round(&call) && call.args.iter().all(rounds) => {
-            let mut args = call.args.into_iter();
-            Transformed::yes(args.next().map_or_else(Expr::default, rounding::to_even))
+            let arg = call.args.into_iter().next().map(as_double);
+            Transformed::yes(arg.map_or_else(Expr::default, rounding::to_even))
         }
         expr if is_to_integer(&expr) => expressions::with_operand(expr, rounds, rounding::to_even),
         expr => Transformed::no(expr),

@@ -4,6 +4,7 @@
 pub(crate) mod chains;
 pub(crate) mod checked;
 pub(crate) mod decimal_places;
+pub(crate) mod decimal_series;
 pub(crate) mod decimal_texts;
 pub(crate) mod decimals;
 pub(crate) mod digits;

@@ -78,8 +78,8 @@ fn preference(tree: &Tree, place: Place) -> Preference {
             .find(|preference| *preference != Preference::None)
             .unwrap_or(Preference::None),
         Some(Piece::Repeat {
-            inner, least, most, ..
-        }) if Some(*least) == *most => preference(tree, *inner),
+            inner, fixed: true, ..
+        }) => preference(tree, *inner),
         Some(Piece::Repeat { lazy: true, .. }) => Preference::Fewer,
         Some(Piece::Repeat { .. }) => Preference::More,
         _ => Preference::None,

@@ -202,7 +202,7 @@ impl Parser {
     fn quantified(&mut self) -> Result<Place> {
         let atom = self.atom()?;
         self.skip()?;
-        let Some((least, most)) = self.bounds()? else {
+        let Some((least, most, fixed)) = self.bounds()? else {
             return Ok(atom);
         };
         if matches!(
@@ -221,31 +221,33 @@ impl Parser {
             least,
             most,
             lazy,
+            fixed,
         })
     }
 
-    /// Parses a quantifier, if one follows.
-    fn bounds(&mut self) -> Result<Option<(u32, Option<u32>)>> {
+    /// Parses a quantifier, if one follows: the least and the most repetitions, and whether they are
+    /// written as one number.
+    fn bounds(&mut self) -> Result<Option<(u32, Option<u32>, bool)>> {
         Ok(Some(match self.peek() {
             Some('*') => {
                 self.at += 1;
-                (0, None)
+                (0, None, false)
             }
             Some('+') => {
                 self.at += 1;
-                (1, None)
+                (1, None, false)
             }
             Some('?') => {
                 self.at += 1;
-                (0, Some(1))
+                (0, Some(1), false)
             }
             Some('{') if self.begins_bound() => {
                 self.at += 1;
                 let least = self.number()?;
-                let most = match self.takes(",") {
-                    false => Some(least),
-                    true if self.peek() == Some('}') => None,
-                    true => Some(self.number()?),
+                let (most, fixed) = match self.takes(",") {
+                    false => (Some(least), true),
+                    true if self.peek() == Some('}') => (None, false),
+                    true => (Some(self.number()?), false),
                 };
                 if !self.takes("}") {
                     return Err(invalid("braces {} not balanced"));
@@ -253,7 +255,7 @@ impl Parser {
                 if most.is_some_and(|most| most < least) {
                     return Err(invalid("invalid repetition count(s)"));
                 }
-                (least, most)
+                (least, most, fixed)
             }
             _ => return Ok(None),
         }))

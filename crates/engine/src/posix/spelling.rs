@@ -51,6 +51,7 @@ fn spell(tree: &Tree, place: Place, text: &mut String) -> Option<()> {
             least,
             most,
             lazy,
+            ..
         } => {
             spell(tree, *inner, text)?;
             match (least, most) {

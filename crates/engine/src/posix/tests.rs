@@ -56,6 +56,16 @@ fn matches_are_the_longest_and_their_parts_from_left_to_right() {
         ("(ab)?(.*)", "abab", &[Some("abab"), Some("ab"), Some("ab")]),
         ("(ab)?(abcd)?", "abcd", &[Some("abcd"), None, Some("abcd")]),
         ("a(?=b)", "aab", &[Some("a")]),
+        // `{1,1}` prefers as it says, `{1}` as its part does.
+        ("(?:a.*c){1,1}?", "abcabc", &[Some("abc")]),
+        ("(?:a.*c){1}?", "abcabc", &[Some("abcabc")]),
+        ("(?:.*?c){1,1}", "xabcabc", &[Some("xabcabc")]),
+        ("(?:.*?c){1}", "xabcabc", &[Some("xabc")]),
+        (
+            "^(?:.*){1,1}?(o.*){1,1}(?:b.*)$",
+            "foobarb",
+            &[Some("foobarb"), Some("oobar")],
+        ),
         ("(?<=a)b", "bab", &[Some("b")]),
     ] {
         assert_eq!(found(pattern, text), some(groups), "{pattern} {text}");

@@ -33,6 +33,8 @@ pub(super) enum Piece {
         most: Option<u32>,
         /// Matches as little as possible.
         lazy: bool,
+        /// Written `{m}`, and not `{m,m}`: it prefers more or fewer characters as its part does.
+        fixed: bool,
     },
 }
 

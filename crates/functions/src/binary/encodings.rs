@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, StringBuilder};
-use arrow::datatypes::DataType;
+use arrow::array::{Array, ArrayRef, AsArray, StringArray, StringBuilder};
+use arrow::datatypes::{DataType, Int32Type};
 use base64::Engine;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -16,7 +16,7 @@ use super::{SECTION, each};
 use crate::docs::Page;
 use crate::entry::Entry;
 use crate::kernel::{Call, Kernel, Returns};
-use crate::text::arguments::{Bytes, argument, bytes, invalid, quoted, takes, text};
+use crate::text::arguments::{Bytes, argument, as_type, bytes, invalid, quoted, takes, text};
 use crate::text::called;
 
 static TO_HEX: Page = Page {
@@ -111,10 +111,7 @@ pub(super) fn entries() -> Vec<Entry> {
             vec![takes([bytes()]), takes([integer])],
             Returns::From(hex_type),
             |call| match argument(call, 0)?.array.data_type().is_integer() {
-                true => {
-                    call.work.builds(call.rows.saturating_mul(16))?;
-                    called(call, &to_hex_of_integers())
-                }
+                true => hex_of_integers(call),
                 false => encoded(call, |length| length.saturating_mul(2), add_hex),
             },
         ),
@@ -189,6 +186,28 @@ fn hex_type(types: &[DataType]) -> Result<DataType> {
         }
         _ => Ok(DataType::Utf8),
     }
+}
+
+/// Returns integers in hexadecimal digits: a negative one has those of its 64 bits, or of 32 bits if
+/// it is no `bigint`, as in PostgreSQL.
+fn hex_of_integers(call: &Call<'_>) -> Result<ArrayRef> {
+    call.work.builds(call.rows.saturating_mul(16))?;
+    let column = argument(call, 0)?;
+    if !matches!(
+        column.array.data_type(),
+        DataType::Int8 | DataType::Int16 | DataType::Int32
+    ) {
+        return called(call, &to_hex_of_integers());
+    }
+    let values = as_type(&column.array, &DataType::Int32)?;
+    let values = values.as_primitive::<Int32Type>();
+    let digits = (0..call.rows).map(|row| {
+        let place = column.at(row);
+        let is_value = values.is_valid(place);
+        is_value.then(|| format!("{:x}", values.value(place)))
+    });
+    let digits: StringArray = digits.collect();
+    Ok(Arc::new(digits))
 }
 
 fn add_hex(value: &[u8], out: &mut String) {
@@ -307,6 +326,12 @@ mod tests {
             rows(query).await.unwrap(),
             ["10", "ffffffffffffffff", "NULL"]
         );
+        for narrow in ["INT", "SMALLINT"] {
+            let query =
+                format!("SELECT to_hex(CAST(x AS {narrow})) FROM (VALUES (16), (-1), (NULL)) t(x)");
+            assert_eq!(rows(&query).await.unwrap(), ["10", "ffffffff", "NULL"]);
+        }
+        assert_eq!(value("to_hex(CAST(-2 AS INT))").await.unwrap(), "fffffffe");
         assert!(error("from_hex('f')").await.contains("even"));
         assert!(error("from_hex('fg')").await.contains("'g'"));
         assert!(

@@ -43,8 +43,8 @@ fn visit(body: &mut SetExpr, columns: &Schema, cell: &mut dyn FnMut(&mut Expr, &
 }
 
 /// Casts literals to the types of the columns that they are written to: numbers to decimals and
-/// REAL, where all digits fit, and in PostgreSQL's dialect texts to any type, and literals of any
-/// type to texts.
+/// REAL, where all digits fit, and in PostgreSQL's dialect numbers with more digits after the point,
+/// which are rounded, texts to any type, and literals of any type to texts.
 pub(super) fn cast_literals(query: &mut ast::Query, columns: &Schema, dialect: Dialect) {
     let texts = dialect == Dialect::Postgres;
     visit(&mut query.body, columns, &mut |cell, column| {
@@ -58,7 +58,7 @@ fn cast_literal(cell: &mut Expr, data_type: &DataType, texts: bool) {
         return;
     }
     let text = match (number_of(cell), text_of(cell)) {
-        (Some(digits), _) if keeps_digits(&digits, data_type) => digits,
+        (Some(digits), _) if is_written(&digits, data_type, texts) => digits,
         (None, Some(text)) if texts && !data_type.is_string() => text.to_owned(),
         _ => return,
     };
@@ -114,7 +114,8 @@ fn is_plain(digits: &str) -> bool {
 }
 
 /// Returns the type that a literal is cast to: its column's, or a wider decimal if it has too many
-/// digits before the point. The write refuses it then, and names the column.
+/// digits before the point, or may have them when it is rounded. The write refuses it then, and
+/// names the column.
 fn holding(text: &str, data_type: &DataType) -> DataType {
     let &DataType::Decimal128(precision, scale) = data_type else {
         return data_type.clone();
@@ -122,7 +123,9 @@ fn holding(text: &str, data_type: &DataType) -> DataType {
     let whole = text.trim().trim_start_matches(['-', '+', '0']);
     let whole = whole.bytes().take_while(u8::is_ascii_digit).count();
     let most = i16::from(precision) - i16::from(scale);
-    let is_held = usize::try_from(most).is_ok_and(|most| whole <= most);
+    let fraction = text.split_once('.').map_or("", |(_, fraction)| fraction);
+    let is_rounded = usize::try_from(scale).is_ok_and(|scale| fraction.len() > scale);
+    let is_held = usize::try_from(most).is_ok_and(|most| whole + usize::from(is_rounded) <= most);
     match is_held {
         true => data_type.clone(),
         false => DataType::Decimal128(DECIMAL128_MAX_PRECISION, scale),
@@ -157,8 +160,9 @@ fn text_of(cell: &Expr) -> Option<&str> {
     }
 }
 
-/// Whether a number is written to a column of the type without losing digits.
-fn keeps_digits(digits: &str, data_type: &DataType) -> bool {
+/// Whether a number is written to a column of the type: without losing digits, or rounded to a
+/// decimal's.
+fn is_written(digits: &str, data_type: &DataType, rounded: bool) -> bool {
     let plain = digits
         .bytes()
         .all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'-'));
@@ -166,7 +170,8 @@ fn keeps_digits(digits: &str, data_type: &DataType) -> bool {
     match data_type {
         DataType::Decimal128(_, scale) => {
             let fraction = fraction.trim_end_matches('0');
-            plain && usize::try_from(*scale).is_ok_and(|scale| fraction.len() <= scale)
+            let fits = usize::try_from(*scale).is_ok_and(|scale| fraction.len() <= scale);
+            plain && (fits || rounded)
         }
         DataType::Float32 => true,
         _ => false,
@@ -216,17 +221,22 @@ mod tests {
     #[test]
     fn literals_take_the_types_of_their_columns() {
         let sql = "INSERT INTO t VALUES (1, 1.5, '2024-01-01', 'a'), (-2, -0.125, NULL, 5)";
-        for (dialect, day, name) in [
-            (Dialect::Postgres, "CAST('2024-01-01' AS DATE)", "'5'"),
-            (Dialect::Trino, "'2024-01-01'", "5"),
+        for (dialect, small, day, name) in [
+            (
+                Dialect::Postgres,
+                "CAST('-0.125' AS DECIMAL(10,2))",
+                "CAST('2024-01-01' AS DATE)",
+                "'5'",
+            ),
+            (Dialect::Trino, "-0.125", "'2024-01-01'", "5"),
         ] {
             let mut query = insert(sql);
             cast_literals(&mut query, &columns(), dialect);
             assert_eq!(
                 query.to_string(),
-                // The last number has more digits than the column.
+                // The last number has more digits than the column, to which PostgreSQL rounds it.
                 format!(
-                    "VALUES (1, CAST('1.5' AS DECIMAL(10,2)), {day}, 'a'), (-2, -0.125, NULL, {name})"
+                    "VALUES (1, CAST('1.5' AS DECIMAL(10,2)), {day}, 'a'), (-2, {small}, NULL, {name})"
                 )
             );
         }
@@ -238,6 +248,10 @@ mod tests {
             (
                 "INSERT INTO t VALUES (1, -99999999.5), (2, 123456789), (3, '0123456789.5')",
                 "VALUES (1, CAST('-99999999.5' AS DECIMAL(10,2))), (2, CAST('123456789' AS DECIMAL(38,2))), (3, CAST('0123456789.5' AS DECIMAL(38,2)))",
+            ),
+            (
+                "INSERT INTO t VALUES (1, 9999999.999), (2, 99999999.999), (3, 1.5e0)",
+                "VALUES (1, CAST('9999999.999' AS DECIMAL(10,2))), (2, CAST('99999999.999' AS DECIMAL(38,2))), (3, 1.5e0)",
             ),
             (
                 "INSERT INTO t SELECT *, '2024-01-01' FROM u",

@@ -8,15 +8,17 @@
 //! ROLLUP ((a) + 1, b)                    ROLLUP (((a) + 1), b)
 //! GROUPING SETS (a, GROUPING SETS (b))   GROUPING SETS (a, b)
 //! (ORDER BY x ROWS 1 PRECEDING EXCLUDE NO OTHERS)      (ORDER BY x ROWS 1 PRECEDING)
+//! (ORDER BY x ROWS 1 PRECEDING EXCLUDE TIES)           (PARTITION BY 'mark TIES' ORDER BY x ROWS 1 PRECEDING)
 //! (ORDER BY x RANGE '1 day'::interval PRECEDING)       (ORDER BY x RANGE '1 day' PRECEDING)
 //! ```
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
-use sqlparser::tokenizer::{Token, TokenWithSpan};
+use sqlparser::tokenizer::{Token, TokenWithSpan, Whitespace};
 
 use super::grouping;
 use super::query::{MAX_DEPTH, is_word};
+use crate::postgres::FRAME_EXCLUSION;
 
 /// Rewrites the tokens of a query.
 pub(super) fn plain(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
@@ -28,11 +30,21 @@ pub(super) fn plain(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     if !tokens.iter().any(concerns) {
         return tokens;
     }
-    let tokens = without_nested_sets(without_exclusion_of_none(tokens));
+    let tokens = with_marked_exclusions(without_exclusion_of_none(tokens));
+    let tokens = without_nested_sets(tokens);
     let tokens = without_casts_of_bounds(tokens);
     let tokens = without_quantifier(tokens);
     enclosed(rows(tokens))
 }
+
+/// What a window frame may exclude.
+pub(super) const EXCLUSIONS: [&str; 3] = ["CURRENT ROW", "GROUP", "TIES"];
+
+/// Words that begin a window frame.
+pub(super) const FRAMES: [&str; 3] = ["ROWS", "RANGE", "GROUPS"];
+
+/// Words that a window begins with, if it does not begin with the name of another one.
+pub(super) const CLAUSES: [&str; 5] = ["PARTITION", "ORDER", "ROWS", "RANGE", "GROUPS"];
 
 /// Words behind the bound of a window frame.
 const BOUNDS: [&str; 2] = ["PRECEDING", "FOLLOWING"];
@@ -197,6 +209,82 @@ fn without_exclusion_of_none(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
         .flat_map(|window| window.iter().take(3).copied())
         .collect();
     without(tokens, &found)
+}
+
+/// Makes what the frame of a window excludes a key of its partition, a text with a mark.
+fn with_marked_exclusions(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    let places = places(&tokens);
+    let of = |at: usize| places.get(at).and_then(|place| tokens.get(*place));
+    let is = |at: usize, word: &str| of(at).is_some_and(|token| is_word(&token.token, word));
+    let is_one_of = |at: usize, words: &[&str]| words.iter().any(|word| is(at, word));
+    let mut removed: HashSet<usize> = HashSet::new();
+    // What follows a token, by its place.
+    let mut marks: HashMap<usize, Vec<Token>> = HashMap::new();
+    // Of each open parenthesis: which token it is, and whether a frame follows it.
+    let mut open: Vec<(usize, bool)> = Vec::new();
+    for at in 0..places.len() {
+        match of(at).map(|token| &token.token) {
+            Some(Token::LParen) => open.push((at, false)),
+            Some(Token::RParen) => {
+                let Some((opened, true)) = open.pop() else {
+                    continue;
+                };
+                let found = EXCLUSIONS.iter().find_map(|said| {
+                    let first = at.checked_sub(said.split(' ').count() + 1)?;
+                    let mut words = said.split(' ').enumerate();
+                    let is_said = is(first, "EXCLUDE")
+                        && words.all(|(place, word)| is(first + 1 + place, word));
+                    is_said.then_some((first, *said))
+                });
+                let Some((first, said)) = found.filter(|_| is_one_of(opened + 1, &CLAUSES)) else {
+                    continue;
+                };
+                removed.extend(places.get(first..at).unwrap_or_default());
+                let text = Token::SingleQuotedString(format!("{FRAME_EXCLUSION}{said}"));
+                let space = || Token::Whitespace(Whitespace::Space);
+                let word = |word: &str| Token::make_word(word, None);
+                let (behind, mark) = match is(opened + 1, "PARTITION") {
+                    true => (opened + 2, vec![space(), text, Token::Comma]),
+                    false => (
+                        opened,
+                        vec![
+                            word("PARTITION"),
+                            space(),
+                            word("BY"),
+                            space(),
+                            text,
+                            space(),
+                        ],
+                    ),
+                };
+                if let Some(place) = places.get(behind) {
+                    marks.insert(*place, mark);
+                }
+            }
+            _ if is_one_of(at, &FRAMES) => {
+                if let Some((_, has_frame)) = open.last_mut() {
+                    *has_frame = true;
+                }
+            }
+            _ => {}
+        }
+    }
+    if marks.is_empty() {
+        return tokens;
+    }
+    let mut out = Vec::with_capacity(tokens.len() + 6 * marks.len());
+    for (place, token) in tokens.into_iter().enumerate() {
+        let span = token.span;
+        if !removed.contains(&place) {
+            out.push(token);
+        }
+        let mark = marks.remove(&place).unwrap_or_default();
+        out.extend(
+            mark.into_iter()
+                .map(|token| TokenWithSpan::new(token, span)),
+        );
+    }
+    out
 }
 
 /// Removes GROUPING SETS and its parentheses within another one, whose sets its own are.
@@ -372,6 +460,18 @@ mod tests {
             ("ROLLUP ((a) + 1", "ROLLUP ((a) + 1"),
             ("(ORDER BY x EXCLUDE NO OTHERS)", "(ORDER BY x   )"),
             ("(ORDER BY x EXCLUDE TIES)", "(ORDER BY x EXCLUDE TIES)"),
+            (
+                "(ORDER BY x ROWS 1 PRECEDING EXCLUDE TIES)",
+                "(PARTITION BY '\u{1}exclude TIES' ORDER BY x ROWS 1 PRECEDING  )",
+            ),
+            (
+                "(PARTITION BY f(y) ORDER BY x GROUPS CURRENT ROW EXCLUDE CURRENT ROW)",
+                "(PARTITION BY '\u{1}exclude CURRENT ROW', f(y) ORDER BY x GROUPS CURRENT ROW   )",
+            ),
+            (
+                "(w ROWS 1 PRECEDING EXCLUDE GROUP)",
+                "(w ROWS 1 PRECEDING EXCLUDE GROUP)",
+            ),
             (
                 "(RANGE BETWEEN '1 day'::interval PRECEDING AND 2::int8 FOLLOWING)",
                 "(RANGE BETWEEN '1 day' PRECEDING AND 2 FOLLOWING)",

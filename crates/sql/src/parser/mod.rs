@@ -39,6 +39,7 @@ mod select_into;
 mod session;
 mod show;
 mod show_stats;
+mod substrings;
 mod table;
 mod table_like;
 mod temporary;

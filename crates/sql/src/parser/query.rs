@@ -9,7 +9,8 @@ use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer, Whitespace};
 use super::cursor::{Cursor, Result, shown};
 use super::query_error::{self, Source};
 use super::{
-    complexity, joins, lists, normalize, repeated, reserved, row_fields, rows_from, search, tokens,
+    complexity, joins, lists, normalize, repeated, reserved, row_fields, rows_from, search,
+    substrings, tokens,
 };
 use crate::ParseError;
 use crate::ast::{Statement, Unsupported};
@@ -76,25 +77,38 @@ fn distinct_of_nothing<'a>(cursor: &Cursor<'a>) -> Option<Cursor<'a>> {
     Some(from)
 }
 
-/// A window frame that excludes rows (EXCLUDE).
+/// A window that excludes rows (EXCLUDE), and begins with the name of another one or has no frame.
+/// See [`lists::EXCLUSIONS`] for others.
 fn excluding_frame(cursor: &Cursor<'_>) -> Option<Unsupported> {
-    let frames = ["CURRENT ROW", "GROUP", "TIES"];
+    // Of each open parenthesis: its place, and whether a frame follows it.
+    let mut open: Vec<(usize, bool)> = Vec::new();
     (0..cursor.rest().len()).find_map(|at| {
-        if !cursor.is_word_at(at, "EXCLUDE") {
-            return None;
+        if cursor.is_sign_at(at, '(') {
+            open.push((at, false));
+        } else if cursor.is_one_of_at(at, &lists::FRAMES) {
+            if let Some((_, has_frame)) = open.last_mut() {
+                *has_frame = true;
+            }
+        } else if cursor.is_sign_at(at, ')') {
+            let (opened, has_frame) = open.pop()?;
+            let said = lists::EXCLUSIONS.iter().find(|said| {
+                let words = said.split(' ').count();
+                let Some(first) = at.checked_sub(words + 1) else {
+                    return false;
+                };
+                let mut words = said.split(' ').enumerate();
+                cursor.is_word_at(first, "EXCLUDE")
+                    && words.all(|(place, word)| cursor.is_word_at(first + 1 + place, word))
+            })?;
+            let is_named = !cursor.is_one_of_at(opened + 1, &lists::CLAUSES);
+            return (is_named || !has_frame).then(|| Unsupported {
+                what: format!("EXCLUDE {said} in this window"),
+                nearest: Some(
+                    "(PARTITION BY x ORDER BY y ROWS 1 PRECEDING EXCLUDE TIES)".to_owned(),
+                ),
+            });
         }
-        let said = frames.iter().find(|said| {
-            let words = said.split(' ').enumerate();
-            let end = at + 1 + said.split(' ').count();
-            words
-                .into_iter()
-                .all(|(place, word)| cursor.is_word_at(at + 1 + place, word))
-                && cursor.is_sign_at(end, ')')
-        })?;
-        Some(Unsupported {
-            what: format!("EXCLUDE {said} in a window frame"),
-            nearest: Some("frames that end before the row and begin behind it".to_owned()),
-        })
+        None
     })
 }
 
@@ -245,7 +259,8 @@ fn parse<T>(
     let tokens = tokens::unicode_strings(tokens);
     let tokens = tokens::corresponding(spell_out_table_commands(tokens));
     let tokens = tokens::offset_first(tokens::sort_operators(tokens));
-    let tokens = tokens::json_tables(tokens::quantified_values(lists::plain(tokens)));
+    let tokens = lists::plain(substrings::similar(tokens));
+    let tokens = tokens::json_tables(tokens::quantified_values(tokens));
     let tokens = rows_of_nothing(rows_from::called(row_fields::named(tokens)));
     let tokens = joins::named_columns(search::marked(tokens));
     let unclosed = unclosed_parentheses(cursor);

@@ -5,6 +5,7 @@
 //! CAST(a text AS int[])              CAST("$array_in"(a text) AS int[])
 //! CAST(an array of arrays AS text[]) CAST(an array of arrays AS text[][])
 //! typed_text('{1,2}', an int[])      CAST("$array_in"('{1,2}') AS int[])
+//! SELECT an int[] UNION SELECT '{1}' … UNION SELECT CAST("$array_in"('{1}') AS int[])
 //! ```
 //!
 //! An analyzer rule that runs before type coercion, when all casts are explicit. The dimensions that
@@ -20,12 +21,12 @@ use datafusion::config::ConfigOptions;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::expr::Cast;
 use datafusion::logical_expr::{
-    ColumnarValue, Expr, ExprSchemable, LogicalPlan, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl,
-    Signature, Volatility, cast, lit,
+    ColumnarValue, Expr, ExprSchemable, LogicalPlan, Projection, ScalarFunctionArgs, ScalarUDF,
+    ScalarUDFImpl, Signature, Union, Volatility, cast, lit,
 };
 use datafusion::optimizer::AnalyzerRule;
 use lakegate_engine::untyped_texts::{TYPED_TEXT, array_text};
-use lakegate_engine::{bounded, has_expression, retyped};
+use lakegate_engine::{bounded, has_expression, has_operator, retyped};
 use lakegate_error::Error;
 
 use crate::postgres::cell::cells_of;
@@ -49,11 +50,11 @@ impl AnalyzerRule for ArrayCasts {
             Expr::ScalarFunction(call) => call.func.name() == TYPED_TEXT,
             _ => false,
         };
-        if !has_expression(&plan, is_to_array)? {
+        let has_texts = |node: &LogicalPlan| Ok(of_union(node)?.is_some());
+        if !has_expression(&plan, is_to_array)? && !has_operator(&plan, has_texts)? {
             return Ok(plan);
         }
-        let kept = |_: &LogicalPlan| -> Result<Option<LogicalPlan>> { Ok(None) };
-        retyped(plan, &rewritten, &kept)
+        retyped(plan, &rewritten, &of_union)
     }
 
     fn name(&self) -> &str {
@@ -95,17 +96,10 @@ fn rewritten(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     let from = cast.expr.get_type(schema).ok();
     let (wanted, item) = dimensions(cast.field.data_type());
     let replaced = match from {
-        Some(from) if wanted > 0 && from.is_string() => {
-            let function = ScalarUDF::new_from_impl(ArrayIn {
-                dimensions: wanted,
-                signature: Signature::any(1, Volatility::Immutable),
-            });
-            let read = function.call(vec![cast.expr.as_ref().clone()]);
-            Some(Expr::Cast(Cast {
-                expr: Box::new(read),
-                field: Arc::clone(&cast.field),
-            }))
-        }
+        Some(from) if wanted > 0 && from.is_string() => Some(Expr::Cast(Cast {
+            expr: Box::new(read(cast.expr.as_ref().clone(), wanted)),
+            field: Arc::clone(&cast.field),
+        })),
         Some(from) if wanted > 0 && dimensions(&from).0 > wanted => {
             let of = array_of(item, dimensions(&from).0);
             let field = Field::clone(&cast.field).with_data_type(of);
@@ -120,6 +114,78 @@ fn rewritten(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
         Some(replaced) => Transformed::yes(replaced),
         None => Transformed::no(Expr::Cast(cast)),
     })
+}
+
+/// Returns a text of an array as an array of texts.
+fn read(text: Expr, dimensions: usize) -> Expr {
+    let function = ScalarUDF::new_from_impl(ArrayIn {
+        dimensions,
+        signature: Signature::any(1, Volatility::Immutable),
+    });
+    function.call(vec![text])
+}
+
+/// Returns a union whose literals of arrays beside arrays are arrays; `None` if it has none.
+fn of_union(node: &LogicalPlan) -> Result<Option<LogicalPlan>> {
+    let LogicalPlan::Union(union) = node else {
+        return Ok(None);
+    };
+    let mut inputs = union.inputs.clone();
+    let mut is_changed = false;
+    for place in 0..union.schema.fields().len() {
+        let types = inputs.iter().filter_map(|input| {
+            let field = input.schema().fields().get(place)?;
+            Some(field.data_type())
+        });
+        let mut arrays = types.filter(|of| dimensions(of).0 > 0);
+        let Some(of) = arrays.next().cloned() else {
+            continue;
+        };
+        for input in &mut inputs {
+            if let Some(typed) = with_array(input, place, &of)? {
+                *input = Arc::new(typed);
+                is_changed = true;
+            }
+        }
+    }
+    match is_changed {
+        true => {
+            let union = Union::try_new_with_loose_types(inputs)?;
+            Ok(Some(LogicalPlan::Union(union)))
+        }
+        false => Ok(None),
+    }
+}
+
+/// Returns a part of a union with a literal as an array of this type; `None` if the column is no
+/// literal of an array.
+fn with_array(part: &LogicalPlan, place: usize, of: &DataType) -> Result<Option<LogicalPlan>> {
+    let LogicalPlan::Projection(list) = part else {
+        return Ok(None);
+    };
+    let mut exprs = list.expr.clone();
+    let Some(expr) = exprs.get_mut(place) else {
+        return Ok(None);
+    };
+    let (literal, relation, name) = match &*expr {
+        Expr::Alias(alias) => (
+            alias.expr.as_ref(),
+            alias.relation.clone(),
+            alias.name.clone(),
+        ),
+        other => (other, None, other.schema_name().to_string()),
+    };
+    let text = match literal {
+        Expr::Literal(value, _) => value.try_as_str().flatten(),
+        _ => None,
+    };
+    if !text.is_some_and(|text| text.trim_start().starts_with('{')) {
+        return Ok(None);
+    }
+    let array = cast(read(literal.clone(), dimensions(of).0), of.clone());
+    *expr = array.alias_qualified(relation, name);
+    let list = Projection::try_new(exprs, Arc::clone(&list.input))?;
+    Ok(Some(LogicalPlan::Projection(list)))
 }
 
 /// Reads texts of arrays into arrays of texts.

@@ -19,6 +19,7 @@
 //! convert(x, 'LATIN1', 'UTF8')      convert_to(convert_from(x, 'LATIN1'), 'UTF8')
 //! encode('\x01', 'hex')             encode('\x01'::bytea, 'hex')
 //! generate_series(a, b, '1 day')    generate_series(a, b, INTERVAL '1 day')
+//! generate_series(0, 1, 0.1)        generate_series(0, 1, '0.1'::numeric(1,1))
 //! x LIKE ANY (ARRAY[p, q])          (x LIKE p) OR (x LIKE q)
 //! x @> '{a,b}'                      x @> ARRAY['a', 'b']
 //! array_fill(x, ARRAY[3, 2])        array_fill(array_fill(x, ARRAY[2]), ARRAY[3])
@@ -174,6 +175,7 @@ pub(super) fn call(name: &str, args: &[Expr]) -> Result<Option<Expr>, Error> {
         ("chr", [code]) if expressions::number(code) == Some(0) => {
             return Err(Error::invalid("null character not permitted"));
         }
+        ("to_hex", [x]) => numbers::integer(x).map(|x| build::call(name, vec![x])),
         ("setseed", [_]) => {
             return Err(Error::not_supported("setseed is not supported")
                 .with_hint("random numbers of a query cannot be repeated"));
@@ -273,13 +275,18 @@ pub(super) fn text_of(expr: &Expr) -> Option<&str> {
     }
 }
 
-/// Gives the literals among the arguments of `generate_series` their types: the step of a series of
-/// times is an interval, and an end has the type of the other one.
+/// Gives the literals among the arguments of `generate_series` their types: a number with a point is a
+/// decimal, the step of a series of times is an interval, and an end has the type of the other one.
 ///
 /// # Errors
 ///
 /// The step is not an interval.
 pub(super) fn series(mut args: Vec<Expr>) -> Result<Vec<Expr>, Error> {
+    for arg in &mut args {
+        if let Some(exact) = numbers::exact(arg) {
+            *arg = exact;
+        }
+    }
     let [first, last, step] = args.as_mut_slice() else {
         return Ok(args);
     };

@@ -267,16 +267,16 @@ impl Rewriter<'_> {
             Expr::Tuple(fields) if begins_with_computed(fields) => {
                 *expr = build::call("row", std::mem::take(fields));
             }
-            Expr::Substring { .. } => slices::matched_part(expr),
+            Expr::Substring { .. } => slices::matched_part(expr)?,
             Expr::Interval(_) | Expr::AtTimeZone { .. } => times::rewrite(expr)?,
             Expr::Function(function) => {
                 let windows = self.scopes.last().map(|scope| &scope.windows);
                 windows::resolve_call(windows, function)?;
                 if let Some(rewritten) = self.rewrite_function(function)? {
                     *expr = rewritten;
-                } else if functions::is_unsigned(function) {
+                } else if let Some(of) = functions::type_of_result(function, self.functions) {
                     let call = build::taken(expr);
-                    *expr = bigint(call);
+                    *expr = build::cast(call, of);
                 }
             }
             _ => {}

@@ -1,8 +1,8 @@
 //! Rewrites of calls of functions.
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident,
-    ObjectName, ObjectNamePart,
+    BinaryOperator, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
+    Ident, ObjectName, ObjectNamePart,
 };
 use lakegate_engine::Names;
 use lakegate_error::Error;
@@ -20,15 +20,20 @@ const SET_RETURNING: &[&str] = &["pg_expandarray"];
 /// Postgres has: the difference of two row numbers may be negative.
 const UNSIGNED: &[&str] = &[
     "approx_distinct",
+    "dense_rank",
+    "rank",
+    "regr_count",
+    "row_number",
+];
+
+/// Functions whose result is an unsigned integer or a `bigint` in the engine, and an `integer` in
+/// Postgres.
+const SMALL: &[&str] = &[
     "array_length",
     "array_ndims",
     "array_position",
     "cardinality",
-    "dense_rank",
     "ntile",
-    "rank",
-    "regr_count",
-    "row_number",
 ];
 
 impl Rewriter<'_> {
@@ -205,10 +210,20 @@ fn type_or_base(name: &str, args: &FunctionArguments) -> Result<Option<Expr>, Er
     .map(Some)
 }
 
-/// Returns whether a function's result is an unsigned integer in the engine.
-pub(super) fn is_unsigned(function: &Function) -> bool {
-    parts(&function.name)
-        .is_some_and(|name| matches!(name.as_slice(), [name] if UNSIGNED.contains(&name.as_str())))
+/// Returns the type of a function whose result has another one in the engine.
+pub(super) fn type_of_result(function: &Function, names: Names) -> Option<DataType> {
+    let parts = parts(&function.name)?;
+    let [name] = parts.as_slice() else {
+        return None;
+    };
+    let (is_unsigned, is_small) = (
+        UNSIGNED.contains(&name.as_str()),
+        SMALL.contains(&name.as_str()),
+    );
+    match names {
+        Names::Postgres if is_small => Some(DataType::Integer(None)),
+        _ => (is_unsigned || is_small).then_some(DataType::BigInt(None)),
+    }
 }
 
 /// Removes the schema in which all functions live from a function's name.

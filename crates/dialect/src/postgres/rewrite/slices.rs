@@ -4,6 +4,8 @@ use datafusion::sql::sqlparser::ast::{AccessExpr, Expr, Subscript, Value};
 use lakegate_error::{Code, Error};
 
 use super::build;
+use super::calls::text_of;
+use super::similar;
 
 /// Adds the missing bounds to slices such as `a[2:]`.
 ///
@@ -41,31 +43,36 @@ pub(super) fn is_null(expr: &Expr) -> bool {
 }
 
 /// Rewrites `substring(x FROM 'pattern')`, since the engine supports only positions, to
-/// `(regexp_match(x, 'pattern'))[1]`.
-pub(super) fn matched_part(expr: &mut Expr) {
+/// `(regexp_match(x, 'pattern'))[1]`, and `substring(x FROM 'pattern' FOR 'escape')`, whose pattern is
+/// one of `SIMILAR TO`, likewise.
+///
+/// # Errors
+///
+/// A pattern of `SIMILAR TO` is not valid.
+pub(super) fn matched_part(expr: &mut Expr) -> Result<(), Error> {
     let Expr::Substring {
         expr: text,
         substring_from: Some(pattern),
-        substring_for: None,
+        substring_for: escape,
         ..
     } = expr
     else {
-        return;
+        return Ok(());
     };
-    let is_text = |expr: &Expr| match expr {
-        Expr::Value(value) => matches!(
-            value.value,
-            Value::SingleQuotedString(_) | Value::EscapedStringLiteral(_)
-        ),
-        _ => false,
+    let pattern = match (text_of(pattern), escape.as_deref()) {
+        (Some(_), None) => pattern.as_ref().clone(),
+        (Some(pattern), Some(escape)) => match text_of(escape) {
+            Some(escape) => build::text(similar::of_part(pattern, escape)?),
+            None => return Ok(()),
+        },
+        (None, _) => return Ok(()),
     };
-    if is_text(pattern) {
-        let args = vec![text.as_ref().clone(), pattern.as_ref().clone()];
-        *expr = Expr::CompoundFieldAccess {
-            root: Box::new(build::call("regexp_match", args)),
-            access_chain: vec![AccessExpr::Subscript(Subscript::Index {
-                index: build::integer(1),
-            })],
-        };
-    }
+    let matched = build::call("regexp_match", vec![text.as_ref().clone(), pattern]);
+    *expr = Expr::CompoundFieldAccess {
+        root: Box::new(matched),
+        access_chain: vec![AccessExpr::Subscript(Subscript::Index {
+            index: build::integer(1),
+        })],
+    };
+    Ok(())
 }

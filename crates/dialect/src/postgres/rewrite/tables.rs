@@ -441,11 +441,13 @@ pub(super) fn derived(
     })
 }
 
-/// Returns whether an expression is a literal number, possibly negative.
-fn is_number(expr: &Expr) -> bool {
+/// Returns whether an expression is a literal of an integer, possibly negative.
+fn is_integer(expr: &Expr) -> bool {
     match expr {
-        Expr::Value(value) => matches!(value.value, Value::Number(..)),
-        Expr::UnaryOp { expr, .. } | Expr::Nested(expr) => is_number(expr),
+        Expr::Value(value) => {
+            matches!(&value.value, Value::Number(number, _) if !number.contains('.'))
+        }
+        Expr::UnaryOp { expr, .. } | Expr::Nested(expr) => is_integer(expr),
         _ => false,
     }
 }

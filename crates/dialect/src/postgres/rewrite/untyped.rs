@@ -5,7 +5,8 @@
 //! CASE WHEN c THEN '0' ELSE n END    CASE WHEN c THEN typed_text('0', n) ELSE n END
 //!                                    likewise greatest, least, nullif, ARRAY[…], and what lag
 //!                                    and lead return without a row
-//! tags = '{}'                        tags = typed_text('{}', tags)
+//! tags = '{}', tags < '{a,b}'        tags = typed_text('{}', tags), …
+//! SELECT ARRAY[1] UNION SELECT '{2}' SELECT ARRAY[1] UNION SELECT typed_text('{2}', ARRAY[1])
 //! VALUES (date '2024-01-01'), ('2024-01-02')
 //!                                    VALUES (date '2024-01-01'), (typed_text('2024-01-02', …))
 //! SELECT 10 UNION SELECT '9'         SELECT 10 UNION SELECT typed_text('9', 10)
@@ -13,6 +14,7 @@
 //! greatest(day, moment, '2024-01-01 10:00')
 //!                                    greatest(day, moment, typed_text('…', day, moment))
 //! VALUES (x::uuid), (NULL), ('…')    VALUES (x::uuid), (NULL::uuid), ('…'::uuid)
+//! VALUES (1::int), (2)               VALUES (1::int), (2::int)
 //! ```
 //!
 //! The further arguments only tell the type, and are not evaluated.
@@ -28,7 +30,7 @@ use datafusion::sql::sqlparser::ast::{
 
 use lakegate_error::{Code, Error};
 
-use super::build;
+use super::{build, numbers};
 
 /// Functions whose arguments have one type.
 const OF_ONE_TYPE: [&str; 6] = ["coalesce", "greatest", "ifnull", "least", "nullif", "nvl"];
@@ -58,9 +60,15 @@ pub(super) fn rewrite(expr: &mut Expr) {
         // The engine gives other literals the type of what they are compared with.
         Expr::BinaryOp {
             left,
-            op: BinaryOperator::Eq | BinaryOperator::NotEq,
+            op:
+                BinaryOperator::Eq
+                | BinaryOperator::NotEq
+                | BinaryOperator::Lt
+                | BinaryOperator::LtEq
+                | BinaryOperator::Gt
+                | BinaryOperator::GtEq,
             right,
-        } if is_empty_array(left) || is_empty_array(right) => {
+        } if is_array_text(left) || is_array_text(right) => {
             of_one_type(vec![left.as_mut(), right.as_mut()]);
         }
         _ => {}
@@ -95,6 +103,7 @@ fn values_in(body: &mut SetExpr) {
                     let cells = rows.filter_map(|row| row.content.get_mut(column));
                     let mut cells: Vec<&mut Expr> = cells.collect();
                     of_shown_type(&mut cells);
+                    of_integers(&mut cells);
                     of_one_type(cells);
                 }
             }
@@ -195,6 +204,7 @@ fn is_constant(expr: &Expr) -> bool {
         },
         Expr::TypedString(_) => true,
         Expr::Value(_) => tells_type(expr),
+        Expr::Array(array) => array.elem.iter().any(is_constant) && tells_type(expr),
         _ => false,
     }
 }
@@ -299,10 +309,38 @@ fn of_shown_type(cells: &mut [&mut Expr]) {
     }
 }
 
-fn is_empty_array(expr: &Expr) -> bool {
+/// Makes the literals of integers in a column of VALUES, which would be `bigint`, ones of the type
+/// `integer`, if the column has casts to it or to `smallint`. One that does not fit stays a `bigint`,
+/// and makes the column one.
+fn of_integers(cells: &mut [&mut Expr]) {
+    if cells.iter().any(|cell| is_cast_to_integer(cell)) {
+        numbers::to_integers(cells);
+    }
+}
+
+fn is_cast_to_integer(expr: &Expr) -> bool {
+    match expr {
+        Expr::Cast { data_type, .. } => matches!(
+            data_type,
+            DataType::Int(None)
+                | DataType::Int2(None)
+                | DataType::Int4(None)
+                | DataType::Integer(None)
+                | DataType::SmallInt(None)
+        ),
+        _ => false,
+    }
+}
+
+/// Returns whether an expression is a text literal in the form of an array. An object of JSON, which
+/// begins alike, has colons.
+fn is_array_text(expr: &Expr) -> bool {
     match expr {
         Expr::Value(value) => match &value.value {
-            Value::SingleQuotedString(text) => text.trim() == "{}",
+            Value::SingleQuotedString(text) => {
+                let text = text.trim();
+                text.starts_with('{') && text.ends_with('}') && !text.contains(':')
+            }
             _ => false,
         },
         _ => false,
@@ -369,6 +407,10 @@ mod tests {
                 "SELECT '1', '2' UNION ALL SELECT x, NULL::DATE UNION ALL SELECT 1, NULL",
                 "SELECT typed_text('1', 1), typed_text('2', NULL::DATE) UNION ALL SELECT x, NULL::DATE UNION ALL SELECT 1, NULL",
             ),
+            (
+                "SELECT ARRAY[1] UNION ALL SELECT '{2}'",
+                "SELECT ARRAY[1] UNION ALL SELECT typed_text('{2}', ARRAY[1])",
+            ),
             ("SELECT '1' UNION SELECT x", "SELECT '1' UNION SELECT x"),
             (
                 "SELECT '1', * UNION SELECT 1, 2",
@@ -378,6 +420,29 @@ mod tests {
             let parser = Parser::new(&PostgreSqlDialect {});
             let mut query = parser.try_with_sql(sql).unwrap().parse_query().unwrap();
             set_operation(&mut query).unwrap();
+            assert_eq!(query.to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn integers_of_values_take_the_type_of_a_cast() {
+        for (sql, expected) in [
+            (
+                "VALUES (1::INT, 2), (-3, 4), (x, 5)",
+                "VALUES (1::INT, 2), ((-3)::INTEGER, 4), (x, 5)",
+            ),
+            (
+                "VALUES (1), (2::SMALLINT), (3000000000)",
+                "VALUES ((1)::INTEGER), (2::SMALLINT), (3000000000)",
+            ),
+            (
+                "VALUES (1::BIGINT), (2), (2.5)",
+                "VALUES (1::BIGINT), (2), (2.5)",
+            ),
+        ] {
+            let parser = Parser::new(&PostgreSqlDialect {});
+            let mut query = parser.try_with_sql(sql).unwrap().parse_query().unwrap();
+            values(&mut query);
             assert_eq!(query.to_string(), expected);
         }
     }
@@ -422,6 +487,9 @@ mod tests {
             ),
             ("ARRAY[x, '{}']", "ARRAY[x, typed_text('{}', x)]"),
             ("x = '{}'", "x = typed_text('{}', x)"),
+            ("x < '{a,b}'", "x < typed_text('{a,b}', x)"),
+            ("'{1}' <> x", "typed_text('{1}', x) <> x"),
+            (r#"x = '{"a": 1}'"#, r#"x = '{"a": 1}'"#),
             ("x = '1'", "x = '1'"),
             ("lag(x, 1, '1')", "lag(x, 1, typed_text('1', x))"),
             ("lag(x, '1')", "lag(x, '1')"),

@@ -5,13 +5,14 @@
 //! concat_ws(s, VARIADIC a)       array_to_string(a, s)
 //! format(t, VARIADIC a)          "$format_of"(t, a)
 //! num_nulls(VARIADIC a)          "$num_nulls_of"(a)
+//! jsonb_extract_path(j, VARIADIC a)   "$json_get_path"(j, a), as j #> a
 //! ```
 
 use datafusion::sql::sqlparser::ast::{Expr, FunctionArg, FunctionArgExpr, FunctionArguments};
 use lakegate_error::Error;
 use lakegate_sql::VARIADIC;
 
-use super::build;
+use super::{build, calls};
 
 /// Returns the replacement of a call with `VARIADIC`; `None` for any other call.
 ///
@@ -33,12 +34,32 @@ pub(super) fn rewrite(name: &str, args: &FunctionArguments) -> Result<Option<Exp
         ("num_nulls", Some([])) => ("$num_nulls_of", vec![array]),
         ("num_nonnulls", Some([])) => ("$num_nonnulls_of", vec![array]),
         ("format", Some([template])) => ("$format_of", vec![template.clone(), array]),
+        ("json_extract_path", Some([json])) => {
+            ("$json_get_path", vec![typed(json, "$json_in"), array])
+        }
+        ("jsonb_extract_path", Some([json])) => {
+            ("$json_get_path", vec![typed(json, "$jsonb_in"), array])
+        }
+        ("json_extract_path_text", Some([json])) => {
+            ("$json_get_path_text", vec![typed(json, "$json_in"), array])
+        }
+        ("jsonb_extract_path_text", Some([json])) => {
+            ("$json_get_path_text", vec![typed(json, "$jsonb_in"), array])
+        }
         _ => {
             let message = format!("VARIADIC is not supported in this call of {name}");
             return Err(Error::not_supported(message).with_hint("write the arguments one by one"));
         }
     };
     Ok(Some(build::call(function, args)))
+}
+
+/// Returns a text literal as what a function reads of it.
+fn typed(json: &Expr, read: &str) -> Expr {
+    match calls::text_of(json) {
+        Some(_) => build::call(read, vec![json.clone()]),
+        None => json.clone(),
+    }
 }
 
 /// Returns the array of an argument with `VARIADIC`.

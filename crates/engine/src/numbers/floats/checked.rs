@@ -165,7 +165,7 @@ fn fails(op: Operator, left: f64, right: f64, result: f64) -> Result<(), ArrowEr
 }
 
 /// Returns the error for a result that is too large.
-pub(super) fn overflow() -> ArrowError {
+pub(crate) fn overflow() -> ArrowError {
     ArrowError::ArithmeticOverflow("value out of range: overflow".to_owned())
 }
 

@@ -11,7 +11,8 @@
 //!   over arrays;
 //! - [`joins`]: -0 in the filters that joins make of their keys;
 //! - [`checked`], [`domains`] and [`totals`]: operators and functions that fail, in PostgreSQL's
-//!   sessions only.
+//!   sessions only;
+//! - [`reals`] and [`wholes`]: functions whose results have other types in PostgreSQL's sessions.
 
 mod canonical;
 mod checked;
@@ -19,18 +20,21 @@ mod domains;
 mod extremes;
 mod joins;
 mod places;
+mod reals;
 mod totals;
+mod wholes;
 
 use std::cmp::Ordering;
 
 pub(crate) use canonical::CanonicalFloats;
 pub(crate) use canonical::{are_lists, one_zero};
-pub(crate) use checked::{CheckedFloats, calculated};
+pub(crate) use checked::{CheckedFloats, calculated, overflow};
 use datafusion::error::Result;
 use datafusion::execution::SessionState;
 pub(crate) use domains::register_domains;
 pub(crate) use joins::CanonicalJoinKeys;
 pub(crate) use totals::register_totals;
+pub(crate) use wholes::register_wholes;
 
 /// Registers these functions in place of the engine's.
 ///

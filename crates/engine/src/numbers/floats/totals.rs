@@ -29,6 +29,7 @@ use datafusion::logical_expr::{
 };
 
 use super::checked::overflow;
+use super::reals;
 use crate::aggregates::{as_the_inner, rows_of};
 
 /// Replaces a session's functions with these.
@@ -43,7 +44,7 @@ pub(crate) fn register_totals(state: &mut SessionState) -> Result<()> {
             state.register_udaf(Arc::new(AggregateUDF::new_from_impl(function)))?;
         }
     }
-    Ok(())
+    reals::register(state)
 }
 
 /// A function of the session whose totals of floating-point numbers are checked.
