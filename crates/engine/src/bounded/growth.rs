@@ -51,6 +51,7 @@ const AS_ARGUMENTS: &[&str] = &[
     "$joined",
     "$most_frequent",
     "$percentile_cont",
+    "$period_end",
     "abs",
     "acos",
     "acosh",

@@ -50,6 +50,7 @@ mod month_names;
 mod output;
 mod parts;
 mod period;
+mod period_end;
 mod period_template;
 mod precision;
 mod reach;
@@ -84,6 +85,7 @@ pub(crate) use instants::register_instants;
 pub(crate) use length::{are_lists, compares, length, length_of, lengths};
 pub use meeting::MeetingZones;
 pub(crate) use output::{texts as texts_of_timestamps, write_date};
+pub use period_end::PERIOD_END;
 pub use precision::PRECISION_FUNCTION;
 pub use rule::{Microseconds, WindowsByLength};
 pub use template::{DAYS, MONTHS};
@@ -103,6 +105,7 @@ const SECOND: i64 = 1_000_000;
 pub fn register(state: &mut SessionState) -> Result<()> {
     functions::register(state)?;
     ages::register(state)?;
+    period_end::register(state)?;
     state.register_expr_planner(Arc::new(arithmetic::IntervalArithmetic))?;
     precision::register(state)
 }

@@ -79,6 +79,7 @@ mod order_keys;
 mod ordered_sets;
 mod outer_aggregates;
 mod outputs;
+mod overlaps;
 mod precedence;
 mod prefixes;
 mod row_counts;
