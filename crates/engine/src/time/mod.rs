@@ -68,6 +68,7 @@ mod zones;
 use std::sync::Arc;
 
 pub use ages::AGE;
+pub use arithmetic::between;
 pub(crate) use arithmetic::divided;
 pub use at_zone::AT_TIME_ZONE;
 pub use clock::Clock;
@@ -82,7 +83,8 @@ pub use input::{
 };
 pub use instants::begin_statement;
 pub(crate) use instants::register_instants;
-pub(crate) use length::{are_lists, compares, length, length_of, lengths};
+pub use length::length_of;
+pub(crate) use length::{are_lists, compares, length, lengths};
 pub use meeting::MeetingZones;
 pub(crate) use output::{texts as texts_of_timestamps, write_date};
 pub use period_end::PERIOD_END;
@@ -92,6 +94,7 @@ pub use template::{DAYS, MONTHS};
 pub use to_char::register as register_templates;
 pub use types::MicrosecondTypes;
 pub(crate) use types::{in_microseconds, with_texts};
+pub use zoned::intervals;
 
 /// Microseconds per second.
 const SECOND: i64 = 1_000_000;

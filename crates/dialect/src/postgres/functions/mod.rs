@@ -36,7 +36,7 @@ pub(super) use json::{ROW as JSON_ROW, planner as json_operators};
 pub(crate) use json::{
     key_of as json_key_of, rule as json_comparisons, subscripts as json_subscripts,
 };
-pub(super) use percentiles::PERCENTILE;
+pub(super) use percentiles::{DESCENDING, PERCENTILE};
 pub(super) use session::TRANSACTION_AGE;
 pub use text::{quote_ident, split_name};
 
