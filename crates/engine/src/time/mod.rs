@@ -63,6 +63,7 @@ mod to_char;
 mod types;
 mod units;
 mod zoned;
+mod zoned_time;
 mod zones;
 
 use std::sync::Arc;
@@ -95,6 +96,7 @@ pub use to_char::register as register_templates;
 pub use types::MicrosecondTypes;
 pub(crate) use types::{in_microseconds, with_texts};
 pub use zoned::intervals;
+pub use zoned_time::{NoZonedTime, ZonedTime};
 
 /// Microseconds per second.
 const SECOND: i64 = 1_000_000;

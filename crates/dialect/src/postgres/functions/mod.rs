@@ -19,6 +19,7 @@ mod session;
 #[cfg(test)]
 mod tests;
 mod text;
+mod timetz;
 mod variadic;
 
 use std::sync::{Arc, LazyLock};
@@ -39,6 +40,8 @@ pub(crate) use json::{
 pub(super) use percentiles::{DESCENDING, PERCENTILE};
 pub(super) use session::TRANSACTION_AGE;
 pub use text::{quote_ident, split_name};
+pub(super) use timetz::{TIMETZ_IN, planner as timetz_operators};
+pub(crate) use timetz::{key_of as timetz_key_of, rule as timetz_values};
 
 use super::SessionInfo;
 
@@ -58,6 +61,7 @@ static SHARED: LazyLock<Vec<Arc<ScalarUDF>>> = LazyLock::new(|| {
     udfs.extend(bytes::functions());
     udfs.extend(json::functions());
     udfs.extend(letters::functions());
+    udfs.extend(timetz::functions());
     udfs.push(super::bytea::ByteaIn::udf());
     udfs
 });

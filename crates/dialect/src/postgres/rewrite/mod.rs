@@ -99,6 +99,7 @@ mod values;
 mod variadic;
 mod wildcards;
 mod windows;
+mod zoned_times;
 
 use lakegate_sql::walk::walk_mut;
 use std::collections::{BTreeMap, BTreeSet};

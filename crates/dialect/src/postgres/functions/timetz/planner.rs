@@ -1,0 +1,76 @@
+//! Operators of `time with time zone`: comparisons by keys, and sums with intervals.
+
+use std::sync::Arc;
+
+use arrow::datatypes::DataType;
+use datafusion::common::DFSchema;
+use datafusion::error::Result;
+use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
+use datafusion::logical_expr::{Expr, ExprSchemable, Operator, binary_expr};
+use datafusion::sql::sqlparser::ast::BinaryOperator;
+
+use super::{Kind, call, is_of_timetz, keys};
+
+/// Plans an operator as a call if one of its operands is of the type.
+#[derive(Debug)]
+struct TimetzOperators;
+
+/// Returns the planner to register.
+pub(in crate::postgres) fn planner() -> Arc<dyn ExprPlanner> {
+    Arc::new(TimetzOperators)
+}
+
+/// Returns the operator of a comparison, and its symbol.
+fn comparison(op: &BinaryOperator) -> Option<(Operator, &'static str)> {
+    Some(match op {
+        BinaryOperator::Eq => (Operator::Eq, "="),
+        BinaryOperator::NotEq => (Operator::NotEq, "<>"),
+        BinaryOperator::Lt => (Operator::Lt, "<"),
+        BinaryOperator::LtEq => (Operator::LtEq, "<="),
+        BinaryOperator::Gt => (Operator::Gt, ">"),
+        BinaryOperator::GtEq => (Operator::GtEq, ">="),
+        _ => return None,
+    })
+}
+
+/// Returns whether a value beside a sum's sign is an interval: a literal is.
+fn is_interval(expr: &Expr, schema: &DFSchema) -> bool {
+    match expr {
+        Expr::Literal(value, _) if value.try_as_str().is_some() => true,
+        _ => expr
+            .get_type(schema)
+            .is_ok_and(|of| matches!(of, DataType::Interval(_) | DataType::Duration(_))),
+    }
+}
+
+impl ExprPlanner for TimetzOperators {
+    fn plan_binary_op(
+        &self,
+        expr: RawBinaryExpr,
+        schema: &DFSchema,
+    ) -> Result<PlannerResult<RawBinaryExpr>> {
+        if let Some((op, symbol)) = comparison(&expr.op) {
+            let planned = match keys([&expr.left, &expr.right], symbol, schema)? {
+                Some(mut keys) => keys.next().zip(keys.next()),
+                None => None,
+            };
+            return Ok(match planned {
+                Some((left, right)) => PlannerResult::Planned(binary_expr(left, op, right)),
+                None => PlannerResult::Original(expr),
+            });
+        }
+        let kind = match expr.op {
+            BinaryOperator::Plus => Kind::Plus,
+            BinaryOperator::Minus => Kind::Minus,
+            _ => return Ok(PlannerResult::Original(expr)),
+        };
+        let sums = |time: &Expr, by: &Expr| is_of_timetz(time, schema) && is_interval(by, schema);
+        Ok(if sums(&expr.left, &expr.right) {
+            PlannerResult::Planned(call(kind, vec![expr.left, expr.right]))
+        } else if kind == Kind::Plus && sums(&expr.right, &expr.left) {
+            PlannerResult::Planned(call(kind, vec![expr.right, expr.left]))
+        } else {
+            PlannerResult::Original(expr)
+        })
+    }
+}

@@ -1,0 +1,49 @@
+//! `time with time zone`, whose values are texts to the engine.
+//!
+//! ```text
+//! x::timetz, TIMETZ '12:00+02'     $timetz_in(x::text), $timetz_in('12:00+02'::text)
+//! x::timetz(3)                     $timetz_in(x::text, 3)
+//! current_time, current_time(3)    $timetz_in(now()::text), $timetz_in(now()::text, 3)
+//! ```
+
+use datafusion::sql::sqlparser::ast::{CastKind, DataType, Expr, TimezoneInfo};
+
+use super::build;
+use crate::postgres::functions::TIMETZ_IN;
+
+/// Rewrites a cast to the type. Returns whether it was one.
+pub(super) fn rewrite(expr: &mut Expr) -> bool {
+    let (operand, digits) = match expr {
+        Expr::Cast {
+            kind: CastKind::Cast | CastKind::DoubleColon,
+            expr: operand,
+            data_type: DataType::Time(digits, TimezoneInfo::WithTimeZone | TimezoneInfo::Tz),
+            ..
+        } => (build::taken(operand), *digits),
+        Expr::TypedString(typed) => match typed.data_type {
+            DataType::Time(digits, TimezoneInfo::WithTimeZone | TimezoneInfo::Tz) => {
+                (Expr::Value(typed.value.clone()), digits)
+            }
+            _ => return false,
+        },
+        _ => return false,
+    };
+    *expr = read(
+        operand,
+        digits.and_then(|digits| i64::try_from(digits).ok()),
+    );
+    true
+}
+
+fn read(operand: Expr, digits: Option<i64>) -> Expr {
+    let mut args = vec![build::cast(operand, DataType::Text)];
+    args.extend(digits.map(build::integer));
+    build::call(TIMETZ_IN, args)
+}
+
+/// Returns the replacement of `current_time`, with its precision if it has one.
+pub(super) fn current_time(precision: Vec<Expr>) -> Expr {
+    let now = build::cast(build::call("now", vec![]), DataType::Text);
+    let args = std::iter::once(now).chain(precision);
+    build::call(TIMETZ_IN, args.collect())
+}
