@@ -11,6 +11,14 @@ use datafusion::sql::sqlparser::ast::{CastKind, DataType, Expr, TimezoneInfo};
 use super::build;
 use crate::postgres::functions::TIMETZ_IN;
 
+/// Returns whether a type is `time with time zone`.
+pub(super) fn is_zoned(data_type: &DataType) -> bool {
+    matches!(
+        data_type,
+        DataType::Time(_, TimezoneInfo::WithTimeZone | TimezoneInfo::Tz)
+    )
+}
+
 /// Rewrites a cast to the type. Returns whether it was one.
 pub(super) fn rewrite(expr: &mut Expr) -> bool {
     let (operand, digits) = match expr {

@@ -33,14 +33,9 @@ fn comparison(op: &BinaryOperator) -> Option<(Operator, &'static str)> {
     })
 }
 
-/// Returns whether a value beside a sum's sign is an interval: a literal is.
 fn is_interval(expr: &Expr, schema: &DFSchema) -> bool {
-    match expr {
-        Expr::Literal(value, _) if value.try_as_str().is_some() => true,
-        _ => expr
-            .get_type(schema)
-            .is_ok_and(|of| matches!(of, DataType::Interval(_) | DataType::Duration(_))),
-    }
+    let of = expr.get_type(schema);
+    of.is_ok_and(|of| matches!(of, DataType::Interval(_) | DataType::Duration(_)))
 }
 
 impl ExprPlanner for TimetzOperators {
@@ -50,11 +45,9 @@ impl ExprPlanner for TimetzOperators {
         schema: &DFSchema,
     ) -> Result<PlannerResult<RawBinaryExpr>> {
         if let Some((op, symbol)) = comparison(&expr.op) {
-            let planned = match keys([&expr.left, &expr.right], symbol, schema)? {
-                Some(mut keys) => keys.next().zip(keys.next()),
-                None => None,
-            };
-            return Ok(match planned {
+            let keys = keys([&expr.left, &expr.right], symbol, schema)?;
+            let pair = keys.and_then(|mut keys| keys.next().zip(keys.next()));
+            return Ok(match pair {
                 Some((left, right)) => PlannerResult::Planned(binary_expr(left, op, right)),
                 None => PlannerResult::Original(expr),
             });
