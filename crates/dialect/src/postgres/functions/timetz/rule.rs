@@ -53,6 +53,13 @@ const WHOLE: [&str; 15] = [
     "timezone_m",
 ];
 
+/// Functions of the least and greatest value, which the engine takes for texts.
+const EXTREMES: [&str; 2] = ["min", "max"];
+
+/// Window functions whose result is the value of another row. The engine's aggregate `first_value`
+/// stands for a group's value, and is not one of them.
+const OF_ROWS: [&str; 5] = ["first_value", "lag", "last_value", "lead", "nth_value"];
+
 #[derive(Debug)]
 struct TimetzValues;
 
@@ -87,13 +94,17 @@ fn rewritten(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
         Expr::Case(case) => of_case(case, schema)?,
         Expr::ScalarFunction(call) => called(call, schema)?,
         Expr::AggregateFunction(call) => {
-            check_extreme(call.func.name(), &call.params.args, schema)?;
+            check_function(&EXTREMES, call.func.name(), &call.params.args, schema)?;
             None
         }
         Expr::WindowFunction(window) => {
-            if let WindowFunctionDefinition::AggregateUDF(function) = &window.fun {
-                check_extreme(function.name(), &window.params.args, schema)?;
-            }
+            let name = match &window.fun {
+                WindowFunctionDefinition::AggregateUDF(function) => function.name(),
+                WindowFunctionDefinition::WindowUDF(function) => function.name(),
+            };
+            let args = &window.params.args;
+            check_function(&EXTREMES, name, args, schema)?;
+            check_function(&OF_ROWS, name, args, schema)?;
             None
         }
         other => compared(other, schema)?,
@@ -123,14 +134,13 @@ fn unmarked(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
     }
 }
 
-/// Refuses the least or greatest value of a group, which would be that of texts.
-fn check_extreme(name: &str, args: &[Expr], schema: &DFSchema) -> Result<()> {
-    let is_extreme = matches!(name, "min" | "max");
-    match is_extreme && args.iter().any(|arg| is_of_timetz(arg, schema)) {
+/// Refuses functions whose result would be a text, which compares as one.
+fn check_function(refused: &[&str], name: &str, args: &[Expr], schema: &DFSchema) -> Result<()> {
+    match refused.contains(&name) && args.iter().any(|arg| is_of_timetz(arg, schema)) {
         true => Err(Error::not_supported(format!(
             "{name} of time with time zone is not supported"
         ))
-        .with_hint("order by the values, and take the first one: ORDER BY x LIMIT 1")
+        .with_hint("cast it to time, or order by it and take the first row")
         .into()),
         false => Ok(()),
     }
