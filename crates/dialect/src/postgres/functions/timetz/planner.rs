@@ -8,6 +8,7 @@ use datafusion::error::Result;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
 use datafusion::logical_expr::{Expr, ExprSchemable, Operator, binary_expr};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
+use lakegate_error::Error;
 
 use super::{Kind, call, is_of_timetz, keys};
 
@@ -57,10 +58,23 @@ impl ExprPlanner for TimetzOperators {
             BinaryOperator::Minus => Kind::Minus,
             _ => return Ok(PlannerResult::Original(expr)),
         };
-        let sums = |time: &Expr, by: &Expr| is_of_timetz(time, schema) && is_interval(by, schema);
-        Ok(if sums(&expr.left, &expr.right) {
+        let of_timetz = [&expr.left, &expr.right].map(|operand| is_of_timetz(operand, schema));
+        if of_timetz == [false, false] {
+            return Ok(PlannerResult::Original(expr));
+        }
+        let is_date = |operand: &Expr| matches!(operand.get_type(schema), Ok(DataType::Date32));
+        if kind == Kind::Plus && (is_date(&expr.left) || is_date(&expr.right)) {
+            let message = "the sum of a date and a time with time zone is not supported";
+            let error = Error::not_supported(message);
+            return Err(error
+                .with_hint("add the time without its zone: x::time")
+                .into());
+        }
+        let sums = |time: bool, by: &Expr| time && is_interval(by, schema);
+        let [left, right] = of_timetz;
+        Ok(if sums(left, &expr.right) {
             PlannerResult::Planned(call(kind, vec![expr.left, expr.right]))
-        } else if kind == Kind::Plus && sums(&expr.right, &expr.left) {
+        } else if kind == Kind::Plus && sums(right, &expr.left) {
             PlannerResult::Planned(call(kind, vec![expr.right, expr.left]))
         } else {
             PlannerResult::Original(expr)

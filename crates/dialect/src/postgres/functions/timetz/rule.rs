@@ -22,8 +22,7 @@ use datafusion::config::ConfigOptions;
 use datafusion::error::Result;
 use datafusion::logical_expr::expr::{Between, InList, InSubquery, ScalarFunction, SetComparison};
 use datafusion::logical_expr::{
-    BinaryExpr, Case, Cast, Expr, LogicalPlan, LogicalPlanBuilder, Operator, Subquery,
-    WindowFunctionDefinition, binary_expr,
+    BinaryExpr, Case, Cast, Expr, LogicalPlan, LogicalPlanBuilder, Operator, Subquery, binary_expr,
 };
 use datafusion::optimizer::AnalyzerRule;
 use lakegate_engine::quantified::{ALL, ANY};
@@ -98,11 +97,7 @@ fn rewritten(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
             None
         }
         Expr::WindowFunction(window) => {
-            let name = match &window.fun {
-                WindowFunctionDefinition::AggregateUDF(function) => function.name(),
-                WindowFunctionDefinition::WindowUDF(function) => function.name(),
-            };
-            let args = &window.params.args;
+            let (name, args) = (window.fun.name(), &window.params.args);
             check_function(&EXTREMES, name, args, schema)?;
             check_function(&OF_ROWS, name, args, schema)?;
             None
