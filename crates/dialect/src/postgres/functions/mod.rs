@@ -1,5 +1,5 @@
-//! Functions that need no catalog: those about the session, text, bytes, arrays, angles and JSON, and
-//! those that always return nothing.
+//! Functions that need no catalog: those about the session, text, bytes, arrays, angles, JSON and
+//! times with a zone, and those that always return nothing.
 
 mod absent;
 mod array_casts;

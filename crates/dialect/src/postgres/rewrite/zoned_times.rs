@@ -55,3 +55,38 @@ pub(super) fn current_time(precision: Vec<Expr>) -> Expr {
     let args = std::iter::once(now).chain(precision);
     build::call(TIMETZ_IN, args.collect())
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+    use datafusion::sql::sqlparser::parser::Parser;
+
+    use super::*;
+
+    fn rewritten(sql: &str) -> String {
+        let parser = Parser::new(&PostgreSqlDialect {});
+        let mut expr = parser.try_with_sql(sql).unwrap().parse_expr().unwrap();
+        rewrite(&mut expr);
+        expr.to_string()
+    }
+
+    #[test]
+    fn casts_and_literals_are_read() {
+        for (sql, expected) in [
+            ("x::TIMETZ", "\"$timetz_in\"(x::TEXT)"),
+            ("CAST(x AS TIME WITH TIME ZONE)", "\"$timetz_in\"(x::TEXT)"),
+            ("TIMETZ '12:00+02'", "\"$timetz_in\"('12:00+02'::TEXT)"),
+            ("x::TIMETZ(3)", "\"$timetz_in\"(x::TEXT, 3)"),
+            ("x::TIME", "x::TIME"),
+            ("TRY_CAST(x AS TIMETZ)", "TRY_CAST(x AS TIMETZ)"),
+        ] {
+            assert_eq!(rewritten(sql), expected);
+        }
+        assert_eq!(
+            current_time(vec![build::integer(0)]).to_string(),
+            "\"$timetz_in\"(now()::TEXT, 0)"
+        );
+    }
+}
