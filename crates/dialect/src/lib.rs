@@ -11,6 +11,8 @@ pub mod visible;
 
 use std::sync::Arc;
 
+use arrow::datatypes::Field;
+use datafusion::logical_expr::ScalarUDF;
 use datafusion::logical_expr::planner::ExprPlanner;
 use datafusion::optimizer::AnalyzerRule;
 use datafusion::sql::sqlparser::ast;
@@ -24,9 +26,14 @@ pub fn library() -> Library {
     Library {
         rules_of,
         planners_of,
-        key_of: postgres::json_key_of,
+        key_of,
         ..lakegate_functions::library()
     }
+}
+
+/// Returns the function that makes the keys of a field whose values do not compare as their bytes do.
+fn key_of(field: &Field) -> Option<Arc<ScalarUDF>> {
+    postgres::json_key_of(field).or_else(|| postgres::timetz_key_of(field))
 }
 
 /// Returns the rules of sessions with these names, which come before all others.
@@ -37,6 +44,7 @@ fn rules_of(names: Names) -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
         rules.push(postgres::array_casts());
         rules.push(postgres::texts_beside_bytes());
         rules.extend(postgres::json_comparisons());
+        rules.push(postgres::timetz_values());
     }
     rules
 }

@@ -137,6 +137,7 @@ impl Connection {
                         declared: match (declared, prepared.casts.get(&place)) {
                             (0, Some(CastParameter::ObjectIds)) => types::OID_LIST,
                             (0, Some(CastParameter::Uuid)) => types::oid::UUID,
+                            (0, Some(CastParameter::ZonedTime)) => types::oid::TIMETZ,
                             (declared, _) => declared,
                         },
                         inferred: inferred.clone(),

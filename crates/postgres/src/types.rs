@@ -37,6 +37,7 @@ pub(crate) mod oid {
     pub(crate) const TIMESTAMP: u32 = 1114;
     pub(crate) const TIMESTAMPTZ: u32 = 1184;
     pub(crate) const INTERVAL: u32 = 1186;
+    pub(crate) const TIMETZ: u32 = 1266;
     pub(crate) const NUMERIC: u32 = 1700;
     pub(crate) const RECORD: u32 = 2249;
     pub(crate) const REGCLASS: u32 = 2205;
@@ -78,6 +79,7 @@ const TYPES: &[(&str, u32, i16, u32)] = &[
     ("timestamp", oid::TIMESTAMP, 8, 1115),
     ("timestamptz", oid::TIMESTAMPTZ, 8, 1185),
     ("interval", oid::INTERVAL, 16, 1187),
+    ("timetz", oid::TIMETZ, 12, 1270),
     ("numeric", oid::NUMERIC, -1, 1231),
     ("regprocedure", 2202, 4, 2207),
     ("regoper", 2203, 4, 2208),
@@ -198,6 +200,7 @@ pub(crate) fn input_name(type_oid: u32) -> String {
         oid::FLOAT4 => "real".to_owned(),
         oid::FLOAT8 => "double precision".to_owned(),
         oid::TIMESTAMPTZ => "timestamp with time zone".to_owned(),
+        oid::TIMETZ => "time with time zone".to_owned(),
         other => type_name(other),
     }
 }
@@ -281,7 +284,7 @@ fn hint_fits(hint: PgType, data_type: &DataType) -> bool {
         | oid::TIMESTAMPTZ
         | oid::INTERVAL => of_data_type(data_type).oid == hint.oid,
         oid::JSON | oid::JSONB => is_string(data_type) || is_json(of_data_type(data_type).oid),
-        oid::UUID => is_string(data_type),
+        oid::UUID | oid::TIMETZ => is_string(data_type),
         // Types whose binary form is their text (`pg_node_tree`, `xml`) or that have none
         // (`aclitem`).
         oid::TEXT | oid::VARCHAR | oid::BPCHAR | oid::NAME | oid::CHAR | 142 | 194 | 1033 => {
@@ -399,6 +402,7 @@ pub(crate) fn arrow_of(type_oid: u32) -> Option<DataType> {
         | oid::NAME
         | oid::CHAR
         | oid::UUID
+        | oid::TIMETZ
         | oid::JSON
         | oid::JSONB => DataType::Utf8,
         oid::BYTEA => DataType::Binary,
@@ -526,6 +530,7 @@ mod tests {
         assert_eq!(hinted(DataType::Utf8, "jsonb").oid, oid::JSONB);
         assert_eq!(hinted(DataType::Utf8View, "uuid").oid, oid::UUID);
         assert_eq!(hinted(DataType::Binary, "uuid").oid, oid::BYTEA);
+        assert_eq!(hinted(DataType::Utf8, "timetz").oid, oid::TIMETZ);
         let texts = DataType::new_list(DataType::Utf8, true);
         assert_eq!(hinted(texts, "jsonb[]").oid, 1009);
     }

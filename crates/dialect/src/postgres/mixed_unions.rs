@@ -1,4 +1,5 @@
-//! A UNION of `uuid`, `json` or `jsonb` with another type, which PostgreSQL refuses.
+//! A UNION of `uuid`, `json`, `jsonb` or `timetz` with another type, which PostgreSQL refuses for most
+//! types.
 //!
 //! To the engine, all of them are texts. It would announce the column as of the one type, and a client
 //! would read the values of the other type so. So such a column is a text:
@@ -25,7 +26,7 @@ use lakegate_engine::{has_operator, retyped};
 use super::cell::PG_TYPE;
 
 /// Types whose values are texts of a form.
-const FORMS: [&str; 3] = ["uuid", "json", "jsonb"];
+const FORMS: [&str; 4] = ["uuid", "json", "jsonb", "timetz"];
 
 /// Returns the rule to add.
 pub(crate) fn rule() -> Arc<dyn AnalyzerRule + Send + Sync> {

@@ -28,12 +28,12 @@ pub use bytea::decode_bytea;
 pub use cell::{Cell, PG_TYPE, build_array, hinted_field};
 pub(crate) use exclusions::planner as frame_exclusions;
 pub use function::{PgFunction, invalid};
-use functions::json_operators;
 pub(crate) use functions::{
     array_casts, byte_keywords, byte_operators, extracts, json_comparisons, json_key_of,
-    json_subscripts, texts_beside_bytes,
+    json_subscripts, texts_beside_bytes, timetz_key_of, timetz_values,
 };
 pub use functions::{functions, quote_ident, split_name};
+use functions::{json_operators, timetz_operators};
 pub use lakegate_engine::{IntervalStyle, OutputNames, apart, shown};
 pub use lakegate_lake::float_text::{put_f32, put_f64};
 pub(crate) use mixed_unions::rule as mixed_unions;

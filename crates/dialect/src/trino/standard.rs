@@ -120,6 +120,8 @@ fn clock(function: &Function, in_trino: bool) -> Option<Expr> {
     let local = DataType::Timestamp(precision, TimezoneInfo::None);
     Some(match name.value.to_ascii_lowercase().as_str() {
         "now" if !arguments.is_empty() => return None,
+        // It has a zone in PostgreSQL, and a precision of its own.
+        "current_time" if !in_trino => return None,
         "current_timestamp" | "now" => cast(
             now("current_timestamp"),
             DataType::Timestamp(precision, TimezoneInfo::WithTimeZone),

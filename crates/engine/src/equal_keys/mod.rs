@@ -85,6 +85,7 @@ fn is_compared(data_type: &DataType) -> bool {
 fn makes_keyed(function: &str) -> bool {
     function.contains("array")
         || function.contains("json")
+        || function.contains("timetz")
         || matches!(
             function,
             "generate_series" | "range" | "regexp_match" | "map_keys" | "map_values" | "flatten"

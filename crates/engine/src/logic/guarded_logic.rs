@@ -39,9 +39,10 @@ const UNDEFINED: [&str; 12] = [
 ];
 
 /// Functions that read a value from a text.
-const OF_TEXTS: [&str; 8] = [
+const OF_TEXTS: [&str; 9] = [
     "$array_in",
     "$jsonb_in",
+    "$timetz_in",
     "$uuid_in",
     "date",
     "interval",

@@ -314,6 +314,23 @@ pub(crate) fn divided(
     Scale::Divided.value(interval, by)
 }
 
+/// Returns the interval at a part of the way from `low` to `high`, like PostgreSQL's
+/// `interval_lerp`: months, days and microseconds go their ways.
+///
+/// # Errors
+///
+/// It is out of range.
+pub fn between(
+    low: IntervalMonthDayNano,
+    high: IntervalMonthDayNano,
+    part: f64,
+) -> Result<IntervalMonthDayNano, Error> {
+    let out_of_range = || Error::new(Code::DatetimeOutOfRange, "interval out of range");
+    let way = high.checked_sub(low).ok_or_else(out_of_range)?;
+    let way = Scale::Times.value(way, part)?;
+    low.checked_add(way).ok_or_else(out_of_range)
+}
+
 fn scaled(scale: Scale, interval: Expr, number: Expr) -> Expr {
     let function = Scaled {
         scale,

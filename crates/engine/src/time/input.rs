@@ -193,6 +193,10 @@ fn error(text: &str, to: &DataType, fault: Fault) -> Error {
             Code::DatetimeOutOfRange,
             format!("date/time field value out of range: \"{shown}\""),
         ),
+        Fault::Syntax if has_infinity(to) && is_infinite(text) => {
+            Error::not_supported(format!("infinite values of type {name} are not supported"))
+                .with_hint("use NULL, or a bound such as '9999-12-31'")
+        }
         Fault::Syntax => {
             let error = Error::new(
                 Code::InvalidDatetime,
@@ -202,7 +206,6 @@ fn error(text: &str, to: &DataType, fault: Fault) -> Error {
                 (_, "now" | "today" | "tomorrow" | "yesterday") => {
                     "now() and current_date are functions here"
                 }
-                (_, "infinity" | "-infinity") => "times are finite here",
                 (DataType::Interval(_), _) => "write it as '1 month 2 days 03:04:05'",
                 (DataType::Time64(_), _) => "write it as '12:34:56'",
                 (DataType::Date32, _) => "write it as '2024-02-29'",
@@ -211,6 +214,18 @@ fn error(text: &str, to: &DataType, fault: Fault) -> Error {
             error.with_hint(hint)
         }
     }
+}
+
+/// Returns whether PostgreSQL has a first and a last value of a type, before and after all others.
+fn has_infinity(of: &DataType) -> bool {
+    matches!(of, DataType::Timestamp(..) | DataType::Date32)
+}
+
+/// Returns whether a text is such a value.
+fn is_infinite(text: &str) -> bool {
+    let text = text.trim();
+    let text = text.strip_prefix('-').unwrap_or(text);
+    text.eq_ignore_ascii_case("infinity")
 }
 
 /// Rewrites the text of an interval so that DataFusion reads it as PostgreSQL reads the original.

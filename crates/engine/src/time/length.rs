@@ -279,7 +279,7 @@ pub(crate) fn lengths(values: &ArrayRef) -> Result<Decimal128Array> {
 }
 
 /// Returns the length of an interval in nanoseconds, by which intervals are equal.
-pub(crate) fn length_of(value: IntervalMonthDayNano) -> i128 {
+pub fn length_of(value: IntervalMonthDayNano) -> i128 {
     let days = i128::from(value.months) * 30 + i128::from(value.days);
     days * DAY + i128::from(value.nanoseconds)
 }

@@ -50,6 +50,7 @@ mod month_names;
 mod output;
 mod parts;
 mod period;
+mod period_end;
 mod period_template;
 mod precision;
 mod reach;
@@ -62,11 +63,13 @@ mod to_char;
 mod types;
 mod units;
 mod zoned;
+mod zoned_time;
 mod zones;
 
 use std::sync::Arc;
 
 pub use ages::AGE;
+pub use arithmetic::between;
 pub(crate) use arithmetic::divided;
 pub use at_zone::AT_TIME_ZONE;
 pub use clock::Clock;
@@ -81,15 +84,19 @@ pub use input::{
 };
 pub use instants::begin_statement;
 pub(crate) use instants::register_instants;
-pub(crate) use length::{are_lists, compares, length, length_of, lengths};
+pub use length::length_of;
+pub(crate) use length::{are_lists, compares, length, lengths};
 pub use meeting::MeetingZones;
 pub(crate) use output::{texts as texts_of_timestamps, write_date};
+pub use period_end::PERIOD_END;
 pub use precision::PRECISION_FUNCTION;
 pub use rule::{Microseconds, WindowsByLength};
 pub use template::{DAYS, MONTHS};
 pub use to_char::register as register_templates;
 pub use types::MicrosecondTypes;
 pub(crate) use types::{in_microseconds, with_texts};
+pub use zoned::intervals;
+pub use zoned_time::{NoZonedTime, ZonedTime};
 
 /// Microseconds per second.
 const SECOND: i64 = 1_000_000;
@@ -103,6 +110,7 @@ const SECOND: i64 = 1_000_000;
 pub fn register(state: &mut SessionState) -> Result<()> {
     functions::register(state)?;
     ages::register(state)?;
+    period_end::register(state)?;
     state.register_expr_planner(Arc::new(arithmetic::IntervalArithmetic))?;
     precision::register(state)
 }

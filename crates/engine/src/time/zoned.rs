@@ -149,7 +149,7 @@ pub(super) fn shifted(clock: Clock, time: i64, by: IntervalMonthDayNano, sign: i
 /// # Errors
 ///
 /// Returns an error for other types, or if there are more days than an interval holds.
-pub(super) fn intervals(values: &ArrayRef) -> Result<IntervalMonthDayNanoArray> {
+pub fn intervals(values: &ArrayRef) -> Result<IntervalMonthDayNanoArray> {
     let DataType::Duration(_) = values.data_type() else {
         let intervals = cast(values, &INTERVAL)?;
         return Ok(intervals.as_primitive::<IntervalMonthDayNanoType>().clone());

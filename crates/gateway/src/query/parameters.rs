@@ -280,6 +280,8 @@ pub enum CastParameter {
     ObjectIds,
     /// `uuid`: a text.
     Uuid,
+    /// `timetz`: a text.
+    ZonedTime,
 }
 
 /// Returns the indices of the parameters whose first cast is to such a type, and the type.
@@ -295,6 +297,7 @@ pub(crate) fn cast_parameters(query: &ast::Query) -> BTreeMap<usize, CastParamet
                 match data_type.to_string().to_ascii_lowercase().as_str() {
                     "oid[]" => Some(CastParameter::ObjectIds),
                     "uuid" => Some(CastParameter::Uuid),
+                    "timetz" | "time with time zone" => Some(CastParameter::ZonedTime),
                     _ => None,
                 }
             });

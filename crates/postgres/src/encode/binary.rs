@@ -2,6 +2,7 @@
 
 use bytes::{BufMut, BytesMut};
 use lakegate_error::{Code, Error, Result};
+use lakegate_gateway::values::time::{Clock, ZonedTime};
 
 use super::arrays::{IntWidth, List};
 use super::column::{Column, Data, Member};
@@ -58,6 +59,7 @@ pub(super) fn put(
             }
         }
         Data::Text(values) if column.uuid => out.put_slice(&uuid(values.get(row))?),
+        Data::Text(values) if column.timetz => put_timetz(out, values.get(row))?,
         Data::Text(values) => values.put(out, row),
         Data::Bytes(values) => out.put_slice(values.get(row)),
         Data::Date(values, unit) => out.put_i32(pg_date(days(values, *unit, row))?),
@@ -87,6 +89,15 @@ fn uuid(text: &str) -> Result<[u8; 16]> {
         Ok(uuid) => Ok(uuid.into_bytes()),
         Err(_) => Err(invalid(oid::UUID, text)),
     }
+}
+
+/// Appends a time and its offset, in seconds west of UTC.
+fn put_timetz(out: &mut BytesMut, text: &str) -> Result<()> {
+    // Values have their offsets.
+    let time = ZonedTime::read(text, Clock::UTC, 0).map_err(|_| invalid(oid::TIMETZ, text))?;
+    out.put_i64(time.micros);
+    out.put_i32(-time.offset);
+    Ok(())
 }
 
 /// Appends a value whose type has a fixed length with that length, and returns true; of other types

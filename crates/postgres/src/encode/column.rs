@@ -30,6 +30,8 @@ pub(super) struct Column<'a> {
     pub jsonb: bool,
     /// Values are texts shown as `uuid`, whose binary form is its 16 bytes.
     pub uuid: bool,
+    /// The same of `timetz`, whose binary form is a time and an offset.
+    pub timetz: bool,
     pub data: Data<'a>,
 }
 
@@ -251,6 +253,7 @@ impl<'a> Column<'a> {
             ),
             jsonb: pg.oid == oid::JSONB,
             uuid: pg.oid == oid::UUID,
+            timetz: pg.oid == oid::TIMETZ,
             data,
         })
     }

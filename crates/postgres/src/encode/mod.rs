@@ -258,7 +258,7 @@ fn put_field(
         out.extend_from_slice(&(-1i32).to_be_bytes());
         return Ok(());
     }
-    let as_it_is = !(column.jsonb || column.uuid);
+    let as_it_is = !(column.jsonb || column.uuid || column.timetz);
     if format == Format::Binary && as_it_is && binary::put_fixed(out, column, row)? {
         return Ok(());
     }

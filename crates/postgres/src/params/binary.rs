@@ -2,11 +2,15 @@
 
 use bytes::Buf;
 use lakegate_error::{Code, Error, Result};
+use lakegate_gateway::values::time::ZonedTime;
 
 use super::super::encode::time::{EPOCH_DAYS, EPOCH_MICROS};
 use super::super::types::{element_oid, oid, oid_like, type_name};
 use super::value::{MAX_DIGITS, Numeric, Value};
 use super::{MAX_ELEMENTS, too_many_elements};
+
+/// The largest offset of a time with a zone, in seconds: 15:59:59.
+const MAX_OFFSET: i32 = 16 * 3600 - 1;
 
 /// Reads a value of the type `type_oid`.
 pub(crate) fn read(type_oid: u32, mut bytes: &[u8]) -> Result<Value> {
@@ -83,6 +87,16 @@ pub(crate) fn read(type_oid: u32, mut bytes: &[u8]) -> Result<Value> {
                 return Err(super::out_of_range("time"));
             }
             Value::time_of_day(micros)?
+        }
+        oid::TIMETZ => {
+            fixed(12)?;
+            let (micros, west) = (bytes.get_i64(), bytes.get_i32());
+            let is_time = (0..=86_400_000_000).contains(&micros);
+            if !is_time || !(-MAX_OFFSET..=MAX_OFFSET).contains(&west) {
+                return Err(super::out_of_range("time with time zone"));
+            }
+            let offset = -west;
+            Value::Text(ZonedTime { micros, offset }.to_string())
         }
         oid::TIMESTAMP | oid::TIMESTAMPTZ => {
             fixed(8)?;

@@ -305,6 +305,12 @@ fn binary_values_of_drivers_are_read() {
         uuid,
         ScalarValue::Utf8(Some("11111111-1111-1111-1111-111111111111".into()))
     );
+    let mut zoned = 43_200_500_000i64.to_be_bytes().to_vec();
+    zoned.extend((-7200i32).to_be_bytes());
+    assert_eq!(
+        read(&zoned, 1, oid::TIMETZ, DataType::Utf8).unwrap(),
+        ScalarValue::Utf8(Some("12:00:00.5+02".into()))
+    );
     assert_eq!(
         read(b"\x01{}", 1, oid::JSONB, DataType::Utf8).unwrap(),
         ScalarValue::Utf8(Some("{}".into()))
@@ -416,6 +422,7 @@ fn wrong_counts_and_lengths_are_protocol_errors() {
         ),
         (b"\0\0\0\x01\0\0\0\0\0\0\0\x19\0\0\0\0\0\0\0\x01", 1007),
         (b"short", oid::UUID),
+        (b"\0\0\0\0\0\0\0\0", oid::TIMETZ),
         (b"\x02{}", oid::JSONB),
     ] {
         assert_eq!(

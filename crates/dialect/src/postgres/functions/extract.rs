@@ -104,7 +104,7 @@ const OF_ZONE: [&str; 5] = [
 ///
 /// The type has no such unit, or there is none of this name.
 fn check(unit: &str, of: &DataType) -> Result<(), Error> {
-    let unit = unit.trim_matches(['\'', '"']).trim().to_ascii_lowercase();
+    let unit = unit_of(unit);
     let is_in = |units: &[&str]| units.contains(&unit.as_str());
     let (name, has_unit) = match of {
         DataType::Date32 => ("date", is_in(&OF_DATE)),
@@ -120,18 +120,32 @@ fn check(unit: &str, of: &DataType) -> Result<(), Error> {
         // Those of an interval are checked when it is read.
         _ => return Ok(()),
     };
-    if has_unit {
-        return Ok(());
+    match has_unit {
+        true => Ok(()),
+        false => Err(no_unit(&unit, name)),
     }
-    Err(
-        match is_in(&OF_DATE) || is_in(&OF_TIME) || is_in(&OF_ZONE) {
-            true => Error::not_supported(format!("unit \"{unit}\" not supported for type {name}")),
-            false => Error::new(
-                Code::InvalidParameter,
-                format!("unit \"{unit}\" not recognized for type {name}"),
-            ),
-        },
-    )
+}
+
+/// Returns the unit of a name as it is written.
+pub(super) fn unit_of(written: &str) -> String {
+    written
+        .trim_matches(['\'', '"'])
+        .trim()
+        .to_ascii_lowercase()
+}
+
+/// Returns the error for a unit that a type does not have.
+pub(super) fn no_unit(unit: &str, name: &str) -> Error {
+    let is_known = [OF_DATE.as_slice(), &OF_TIME, &OF_ZONE]
+        .iter()
+        .any(|units| units.contains(&unit));
+    match is_known {
+        true => Error::not_supported(format!("unit \"{unit}\" not supported for type {name}")),
+        false => Error::new(
+            Code::InvalidParameter,
+            format!("unit \"{unit}\" not recognized for type {name}"),
+        ),
+    }
 }
 
 /// The engine's `date_part`, with the check. Other rules know it by its name.

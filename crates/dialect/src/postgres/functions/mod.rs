@@ -1,5 +1,5 @@
-//! Functions that need no catalog: those about the session, text, bytes, arrays, angles and JSON, and
-//! those that always return nothing.
+//! Functions that need no catalog: those about the session, text, bytes, arrays, angles, JSON and
+//! times with a zone, and those that always return nothing.
 
 mod absent;
 mod array_casts;
@@ -19,6 +19,7 @@ mod session;
 #[cfg(test)]
 mod tests;
 mod text;
+mod timetz;
 mod variadic;
 
 use std::sync::{Arc, LazyLock};
@@ -36,9 +37,11 @@ pub(super) use json::{ROW as JSON_ROW, planner as json_operators};
 pub(crate) use json::{
     key_of as json_key_of, rule as json_comparisons, subscripts as json_subscripts,
 };
-pub(super) use percentiles::PERCENTILE;
+pub(super) use percentiles::{DESCENDING, PERCENTILE};
 pub(super) use session::TRANSACTION_AGE;
 pub use text::{quote_ident, split_name};
+pub(super) use timetz::{TIMETZ_IN, planner as timetz_operators};
+pub(crate) use timetz::{key_of as timetz_key_of, rule as timetz_values};
 
 use super::SessionInfo;
 
@@ -58,6 +61,7 @@ static SHARED: LazyLock<Vec<Arc<ScalarUDF>>> = LazyLock::new(|| {
     udfs.extend(bytes::functions());
     udfs.extend(json::functions());
     udfs.extend(letters::functions());
+    udfs.extend(timetz::functions());
     udfs.push(super::bytea::ByteaIn::udf());
     udfs
 });

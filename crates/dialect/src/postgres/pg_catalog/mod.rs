@@ -227,6 +227,7 @@ impl PgCatalog {
         if let Some(operators) = postgres::json_operators() {
             state.register_expr_planner(operators)?;
         }
+        state.register_expr_planner(postgres::timetz_operators())?;
         if !asks_the_catalog(references) {
             return Ok(());
         }

@@ -487,68 +487,8 @@ pub(super) fn type_literals(
     Ok(())
 }
 
-/// How often [`overlaps`] writes each time, at most.
-const OVERLAPS_COPIES: usize = 48;
-
-/// Builds `(a, b) OVERLAPS (c, d)`: whether two periods have a common moment. Each is two times in
-/// any order, or a time and an interval.
-pub(super) fn overlaps(left: &[Expr], right: &[Expr]) -> Result<Option<Expr>, Error> {
-    let ([a, b], [c, d]) = (left, right) else {
-        return Ok(None);
-    };
-    for time in [a, b, c, d] {
-        copies::check(time, OVERLAPS_COPIES)?;
-    }
-    let ((first, end), (second, other_end)) = (period(a, b)?, period(c, d)?);
-    let compare = |left: &Expr, op, right: &Expr| binary(left.clone(), op, right.clone());
-    // False, or NULL if the time is NULL: what does not overlap so far might if the end were known.
-    let or_unknown = |known: Expr, end: &Expr| {
-        let unknown = compare(end, BinaryOperator::NotEq, end);
-        binary(known, BinaryOperator::Or, nested(unknown))
-    };
-    let is_known = |end: &Expr| nested(compare(end, BinaryOperator::Eq, end));
-    let equal = compare(&first, BinaryOperator::Eq, &second);
-    build::case(
-        vec![
-            (
-                compare(&first, BinaryOperator::Gt, &second),
-                or_unknown(compare(&first, BinaryOperator::Lt, &other_end), &end),
-            ),
-            (
-                compare(&first, BinaryOperator::Lt, &second),
-                or_unknown(compare(&second, BinaryOperator::Lt, &end), &other_end),
-            ),
-            (
-                equal,
-                binary(is_known(&end), BinaryOperator::And, is_known(&other_end)),
-            ),
-        ],
-        build::null(),
-    )
-    .map(Some)
-}
-
-/// Returns the start and the end of a period. One time alone is its start.
-fn period(from: &Expr, to: &Expr) -> Result<(Expr, Expr), Error> {
-    let from = nested(from.clone());
-    let to = match is_interval(to) {
-        true => nested(binary(
-            from.clone(),
-            BinaryOperator::Plus,
-            nested(to.clone()),
-        )),
-        false => nested(to.clone()),
-    };
-    let turned = binary(to.clone(), BinaryOperator::Lt, from.clone());
-    let earlier = build::case(vec![(turned.clone(), to.clone())], from.clone())?;
-    let start = build::call("coalesce", vec![earlier, to.clone()]);
-    let no_start = Expr::IsNull(Box::new(from.clone()));
-    let null = build::null();
-    let end = build::case(vec![(no_start, null), (turned, from)], to)?;
-    Ok((start, nested(end)))
-}
-
-fn is_interval(expr: &Expr) -> bool {
+/// Returns whether an expression is an interval by its form.
+pub(super) fn is_interval(expr: &Expr) -> bool {
     match expr {
         Expr::Interval(_) => true,
         Expr::Nested(inner) | Expr::UnaryOp { expr: inner, .. } => is_interval(inner),

@@ -8,7 +8,7 @@ use lakegate_engine::time::PRECISION_FUNCTION;
 use lakegate_error::{Code, Error};
 
 use super::times::MICROSECONDS;
-use super::{build, folded};
+use super::{build, folded, zoned_times};
 use crate::postgres::bytea::bytea_of;
 use crate::postgres::{ArrayItem, parse_array};
 
@@ -67,6 +67,7 @@ fn target(data_type: &DataType) -> Target {
         | DataType::Nvarchar(None) => Target::Engine(DataType::Text),
         DataType::Array(ArrayElemTypeDef::SquareBracket(element, _)) => match target(element) {
             Target::Engine(element) => Target::Array(element, 1),
+            Target::Unchanged if zoned_times::is_zoned(element) => Target::Array(DataType::Text, 1),
             Target::Unchanged => Target::Array(element.as_ref().clone(), 1),
             Target::Array(element, dimensions) => Target::Array(element, dimensions + 1),
             Target::Function(

@@ -23,7 +23,7 @@ use lakegate_engine::quantified::{ALL, ANY};
 use lakegate_error::{Code, Error};
 
 use super::build::{self, binary, nested};
-use super::{calls, copies};
+use super::{copies, overlaps};
 
 /// Rewrites one expression, whose operands are already rewritten.
 pub(super) fn rewrite(expr: &mut Expr) -> Result<(), Error> {
@@ -224,7 +224,7 @@ fn equal(left: &[Expr], right: &[Expr]) -> Result<Expr, Error> {
 fn compared(left: &[Expr], op: &BinaryOperator, right: &[Expr]) -> Result<Option<Expr>, Error> {
     use BinaryOperator::{Eq, Gt, GtEq, Lt, LtEq, NotEq, Or, Overlaps};
     if *op == Overlaps {
-        return calls::overlaps(left, right);
+        return overlaps::rewrite(left, right);
     }
     if !matches!(op, Eq | NotEq | Lt | LtEq | Gt | GtEq) {
         return Ok(None);

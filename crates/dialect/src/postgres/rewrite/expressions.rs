@@ -9,7 +9,7 @@ use lakegate_error::Error;
 
 use super::{
     Rewriter, build, calls, casts, folded, functions, negations, number_casts, parts, similar,
-    slices, times, windows,
+    slices, times, windows, zoned_times,
 };
 
 /// The function of the operator `-` between positions in the log, which are texts here.
@@ -66,6 +66,9 @@ impl Rewriter<'_> {
             return Ok(());
         }
         if self.functions == Names::Postgres {
+            if zoned_times::rewrite(expr) {
+                return Ok(());
+            }
             number_casts::rewrite(expr)?;
         }
         match expr {

@@ -10,7 +10,7 @@ use lakegate_error::Error;
 use super::expressions::number;
 use super::{
     Rewriter, acl, array_queries, build, calls, copies, joined, ordered_sets, parts, row_counts,
-    slices, times, variadic,
+    slices, times, variadic, zoned_times,
 };
 
 /// Functions that return a row for each item of a list.
@@ -152,6 +152,9 @@ impl Rewriter<'_> {
                 [],
             ) if matches!(function.args, FunctionArguments::None) => {
                 Some(build::call(&name, vec![]))
+            }
+            ("current_time", [] | [_]) if self.functions == Names::Postgres => {
+                Some(zoned_times::current_time(args))
             }
             _ => {
                 let of_postgres = match self.functions {

@@ -7,6 +7,8 @@
 //! x::regclass, x::"char", '{a,b}'::text[]  regclass_in(x), x::text, ARRAY['a', 'b']::text[]
 //! x::jsonb, JSON '[]'                      $jsonb_in(x::text), $json_in('[]'::text); see json.rs
 //! x::uuid, gen_random_uuid()               $uuid_in(x::text), $uuid_in(uuid())
+//! x::timetz, current_time                  $timetz_in(x::text), $timetz_in(now()::text)
+//! (a, b) OVERLAPS (c, d)                   see overlaps.rs
 //! '\x01ff'::bytea, x::bytea               X'01ff'::bytea, bytea_in(x)
 //! ARRAY(SELECT x FROM t ORDER BY y)        array_or_empty((SELECT array_agg(x ORDER BY y) FROM t))
 //! FROM generate_series(1, 3) AS s(n)       FROM (SELECT unnest(generate_series(1, 3)) AS n) AS s
@@ -79,6 +81,7 @@ mod order_keys;
 mod ordered_sets;
 mod outer_aggregates;
 mod outputs;
+mod overlaps;
 mod precedence;
 mod prefixes;
 mod row_counts;
@@ -98,6 +101,7 @@ mod values;
 mod variadic;
 mod wildcards;
 mod windows;
+mod zoned_times;
 
 use lakegate_sql::walk::walk_mut;
 use std::collections::{BTreeMap, BTreeSet};

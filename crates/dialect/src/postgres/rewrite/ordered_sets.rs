@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! percentile_disc(p) WITHIN GROUP (ORDER BY x)     array_element(array_agg(x ORDER BY x) FILTER (WHERE x IS NOT NULL), place)
-//! percentile_cont(p) WITHIN GROUP (ORDER BY x)     $percentile_cont(list_sort(array_agg(x) FILTER (…), 'ASC', 'NULLS LAST'), p)
+//! percentile_cont(p) WITHIN GROUP (ORDER BY x)     $percentile_cont(list_sort(array_agg(x) FILTER (…), 'ASC', 'NULLS LAST'), p, 'ASC')
 //! percentile_cont(ARRAY[p, q]) WITHIN GROUP (…)    ARRAY[$percentile_cont(list_sort(…), p), …]
 //! mode() WITHIN GROUP (ORDER BY x)                 $most_frequent(array_agg(x ORDER BY x) FILTER (…))
 //! rank(v) WITHIN GROUP (ORDER BY x)                count(1) FILTER (WHERE x < v OR (x IS NOT NULL AND v IS NULL)) + 1
@@ -20,7 +20,7 @@ use lakegate_error::{Code, Error};
 use super::array_queries::array_agg;
 use super::build::{self, binary, cast, nested};
 use super::copies;
-use crate::postgres::functions::{MOST_FREQUENT, PERCENTILE};
+use crate::postgres::functions::{DESCENDING, MOST_FREQUENT, PERCENTILE};
 
 /// How often a replacement writes the key of the order, at most.
 const KEY_COPIES: usize = 8;
@@ -258,14 +258,15 @@ impl Sorted<'_> {
     fn numbers(&self) -> Expr {
         let item = self.key.expr.clone();
         let values = self.filtered(array_agg(item.clone(), vec![], &item), self.present());
-        let order = match self.key.options.asc {
-            Some(false) => "DESC",
+        let order = build::text(self.direction());
+        build::call("list_sort", vec![values, order, build::text("NULLS LAST")])
+    }
+
+    fn direction(&self) -> &'static str {
+        match self.key.options.asc {
+            Some(false) => DESCENDING,
             _ => "ASC",
-        };
-        build::call(
-            "list_sort",
-            vec![values, build::text(order), build::text("NULLS LAST")],
-        )
+        }
     }
 
     /// Counts all rows.
@@ -285,7 +286,8 @@ impl Sorted<'_> {
         }
         let part = cast(nested(place.clone()), DataType::DoublePrecision);
         if name == "percentile_cont" {
-            return Ok(build::call(PERCENTILE, vec![self.numbers(), part]));
+            let order = build::text(self.direction());
+            return Ok(build::call(PERCENTILE, vec![self.numbers(), part, order]));
         }
         let count = self.count(self.present());
         let product = binary(part, BinaryOperator::Multiply, count);

@@ -25,7 +25,7 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
-    Query, SelectItem, SetExpr, Value,
+    Query, SelectItem, SetExpr, TimezoneInfo, Value,
 };
 
 use lakegate_error::{Code, Error};
@@ -292,7 +292,13 @@ fn of_shown_type(cells: &mut [&mut Expr]) {
         Expr::TypedString(typed) => Some(&typed.data_type),
         _ => None,
     });
-    let Some(shown @ (DataType::Uuid | DataType::JSON | DataType::JSONB)) = shown.cloned() else {
+    let Some(
+        shown @ (DataType::Uuid
+        | DataType::JSON
+        | DataType::JSONB
+        | DataType::Time(_, TimezoneInfo::WithTimeZone | TimezoneInfo::Tz)),
+    ) = shown.cloned()
+    else {
         return;
     };
     for cell in cells {

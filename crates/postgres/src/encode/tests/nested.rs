@@ -232,6 +232,20 @@ fn catalog_types_have_their_own_forms() {
         values_styled(&column, Format::Binary, Style::default())[0].as_deref(),
         Some(&b"\x6b\xa7\xb8\x10\x9d\xad\x11\xd1\x80\xb4\0\xc0\x4f\xd4\x30\xc8"[..])
     );
+    let column = batch(
+        hinted(DataType::Utf8, "timetz"),
+        Arc::new(StringArray::from(vec!["12:00:00.5-05:30"])),
+    );
+    assert_eq!(
+        values_styled(&column, Format::Text, Style::default())[0].as_deref(),
+        Some(&b"12:00:00.5-05:30"[..])
+    );
+    let mut binary = 43_200_500_000i64.to_be_bytes().to_vec();
+    binary.extend(19_800i32.to_be_bytes());
+    assert_eq!(
+        values_styled(&column, Format::Binary, Style::default())[0].as_deref(),
+        Some(&binary[..])
+    );
     let oid = Int64Array::from(vec![4_294_967_295]);
     let column = batch(hinted(DataType::Int64, "oid"), Arc::new(oid));
     assert_eq!(
