@@ -47,11 +47,16 @@ static PAGE: Page = Page {
                 "knex",
                 "TypeORM",
                 "Drizzle",
+                "Prisma",
             ],
         },
         Table {
-            heading: "Java, Go, ODBC, Ruby",
-            clients: &["pgjdbc", "pgx", "lib/pq", "gorm", "psqlODBC", "Ruby's pg"],
+            heading: "Java, Go, ODBC",
+            clients: &["pgjdbc", "pgx", "lib/pq", "gorm", "psqlODBC"],
+        },
+        Table {
+            heading: "Ruby, R",
+            clients: &["Ruby's pg", "Rails' ActiveRecord", "R's RPostgreSQL"],
         },
         Table {
             heading: "BI tools",
@@ -180,6 +185,11 @@ fn node_libraries_work_as_the_page_says() {
 }
 
 #[test]
+fn prisma_works_as_the_page_says() {
+    node("prisma.mjs", &["Prisma"]);
+}
+
+#[test]
 fn pgjdbc_works_as_the_page_says() {
     let server = Server::shared();
     let mut command = java::program("PostgresClient", "postgres-driver.txt");
@@ -205,9 +215,18 @@ fn go_clients_work_as_the_page_says() {
 }
 
 #[test]
-fn odbc_and_ruby_work_as_the_page_says() {
-    let tests = ["test_pg_tools.py::TestOdbc", "test_pg_tools.py::TestRuby"];
-    pytest(&python::venv(), &tests, &["psqlODBC", "Ruby's pg"]);
+fn odbc_works_as_the_page_says() {
+    pytest(
+        &python::venv(),
+        &["test_pg_tools.py::TestOdbc"],
+        &["psqlODBC"],
+    );
+}
+
+#[test]
+fn ruby_and_r_work_as_the_page_says() {
+    let clients = ["Ruby's pg", "Rails' ActiveRecord", "R's RPostgreSQL"];
+    pytest(&python::venv(), &["test_pg_scripts.py"], &clients);
 }
 
 /// Superset is 800 MB: it runs where it is installed, and `.ci/run` installs it.
