@@ -1,4 +1,4 @@
-"""Clients in Ruby and R against a running demo: a script each, in parts."""
+"""Clients in Ruby, R, Perl and PHP against a running demo: a script each, in parts."""
 
 from pathlib import Path
 
@@ -58,10 +58,15 @@ def test_active_record_sees_granted_columns(demo):
     assert "all passed" in run(["ruby", HERE / "active_record.rb", "hidden"], variables(demo, "scientist"))
 
 
-def r(demo, name, user="admin", database="awsdatacatalog"):
-    # A locale of UTF-8, as R converts texts to that of the machine.
+def script(demo, name, *command, user="admin", database="awsdatacatalog"):
+    # R converts texts to the locale of the machine.
     environment = {**variables(demo, user, database), "LC_ALL": "C.UTF-8"}
-    assert "all passed" in run(["Rscript", "--vanilla", HERE / "client.R", name], environment)
+    assert "all passed" in run([*command, name], environment)
+
+
+R = ["Rscript", "--vanilla", HERE / "client.R"]
+PERL = ["perl", HERE / "client.pl"]
+PHP = ["php", HERE / "client.php"]
 
 
 @pytest.mark.client("R's RPostgreSQL", "Debian's")
@@ -82,10 +87,52 @@ def r(demo, name, user="admin", database="awsdatacatalog"):
 )
 def test_rpostgresql(demo, connect, name):
     with lake_table(connect, "of_r"):
-        r(demo, name, database="of_r")
+        script(demo, name, *R, database="of_r")
 
 
 @pytest.mark.client("R's RPostgreSQL", "Debian's")
 @pytest.mark.shows("columns without a grant are hidden")
 def test_rpostgresql_sees_granted_columns(demo):
-    r(demo, "hidden", "scientist")
+    script(demo, "hidden", *R, user="scientist")
+
+
+PARTS = [
+    part("connects", "TLS with certificate verification", "simple query"),
+    part("refuses", "error for a wrong password"),
+    part("reads_types", "results of all types"),
+    part("parameters", "parameters of all types", "prepared statement"),
+    part("pieces", "reading a result in pieces"),
+    part("transactions", "transaction with rollback"),
+    part("errors", "SQLSTATE and position of an error"),
+    part("timeout", "timeout"),
+    part("cancels", "cancel"),
+    part("lists", "tables and columns", "views and comments"),
+    part("writes", "bulk load"),
+    part("copies", "COPY TO"),
+]
+
+
+@pytest.mark.client("Perl's DBD::Pg", "Debian's")
+@pytest.mark.parametrize("name", PARTS)
+def test_dbd_pg(demo, connect, name):
+    with lake_table(connect, "of_perl"):
+        script(demo, name, *PERL, database="of_perl")
+
+
+@pytest.mark.client("Perl's DBD::Pg", "Debian's")
+@pytest.mark.shows("columns without a grant are hidden")
+def test_dbd_pg_sees_granted_columns(demo):
+    script(demo, "hidden", *PERL, user="scientist")
+
+
+@pytest.mark.client("PHP's PDO", "Debian's")
+@pytest.mark.parametrize("name", PARTS)
+def test_php(demo, connect, name):
+    with lake_table(connect, "of_php"):
+        script(demo, name, *PHP, database="of_php")
+
+
+@pytest.mark.client("PHP's PDO", "Debian's")
+@pytest.mark.shows("columns without a grant are hidden")
+def test_php_sees_granted_columns(demo):
+    script(demo, "hidden", *PHP, user="scientist")

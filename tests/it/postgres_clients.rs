@@ -55,8 +55,14 @@ static PAGE: Page = Page {
             clients: &["pgjdbc", "pgx", "lib/pq", "gorm", "psqlODBC"],
         },
         Table {
-            heading: "Ruby, R",
-            clients: &["Ruby's pg", "Rails' ActiveRecord", "R's RPostgreSQL"],
+            heading: "Ruby, R, Perl, PHP",
+            clients: &[
+                "Ruby's pg",
+                "Rails' ActiveRecord",
+                "R's RPostgreSQL",
+                "Perl's DBD::Pg",
+                "PHP's PDO",
+            ],
         },
         Table {
             heading: "BI tools",
@@ -224,8 +230,14 @@ fn odbc_works_as_the_page_says() {
 }
 
 #[test]
-fn ruby_and_r_work_as_the_page_says() {
-    let clients = ["Ruby's pg", "Rails' ActiveRecord", "R's RPostgreSQL"];
+fn ruby_r_perl_and_php_work_as_the_page_says() {
+    let clients = [
+        "Ruby's pg",
+        "Rails' ActiveRecord",
+        "R's RPostgreSQL",
+        "Perl's DBD::Pg",
+        "PHP's PDO",
+    ];
     pytest(&python::venv(), &["test_pg_scripts.py"], &clients);
 }
 
