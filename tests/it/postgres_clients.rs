@@ -52,7 +52,7 @@ static PAGE: Page = Page {
         },
         Table {
             heading: "Java, Go, ODBC",
-            clients: &["pgjdbc", "pgx", "lib/pq", "gorm", "psqlODBC"],
+            clients: &["pgjdbc", "Hibernate", "pgx", "lib/pq", "gorm", "psqlODBC"],
         },
         Table {
             heading: "Ruby, R, Perl, PHP",
@@ -195,10 +195,9 @@ fn prisma_works_as_the_page_says() {
     node("prisma.mjs", &["Prisma"]);
 }
 
-#[test]
-fn pgjdbc_works_as_the_page_says() {
+/// Gives a program of `tests/clients/jdbc` the URL, the files and the passwords that it takes.
+fn jdbc(name: &str, mut command: Command) {
     let server = Server::shared();
-    let mut command = java::program("PostgresClient", "postgres-driver.txt");
     command
         .arg(format!(
             "jdbc:postgresql://{}:{}/awsdatacatalog?sslmode=verify-full",
@@ -211,7 +210,23 @@ fn pgjdbc_works_as_the_page_says() {
             server.password("scientist"),
         ])
         .arg(other_ca());
-    run("pgjdbc", &["pgjdbc"], command);
+    run(name, &[name], command);
+}
+
+#[test]
+fn pgjdbc_works_as_the_page_says() {
+    jdbc(
+        "pgjdbc",
+        java::program("PostgresClient", "postgres-driver.txt"),
+    );
+}
+
+#[test]
+fn hibernate_works_as_the_page_says() {
+    jdbc(
+        "Hibernate",
+        java::hibernate_program("HibernateClient", "postgres-driver.txt"),
+    );
 }
 
 #[test]

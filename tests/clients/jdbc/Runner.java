@@ -26,7 +26,7 @@ class Runner {
     private static String url;
     private static String caProperty;
     private static String ca;
-    private static String version;
+    static String version;
     private static final List<String> failures = new ArrayList<>();
 
     interface Check {
