@@ -30,7 +30,7 @@ public final class HibernateClient extends Runner {
     private static final LocalDate DAY = LocalDate.of(2024, 5, 5);
     private static final LocalDateTime AT = LocalDateTime.of(2024, 2, 29, 12, 34, 56, 789_000_000);
     private static final String FOREVER =
-            "SELECT /* jdbc */ count(*) FROM generate_series(1, 100000) a(x), generate_series(1, 100000) b(y),"
+            "SELECT /* hibernate */ count(*) FROM generate_series(1, 100000) a(x), generate_series(1, 100000) b(y),"
                     + " generate_series(1, 100000) c(z) WHERE x + y > z";
 
     @Entity(name = "Thing")
@@ -110,7 +110,7 @@ public final class HibernateClient extends Runner {
         }));
         works("timeout", connection -> with(url, "none", List.of(Order.class), factory -> {
             same("57014", failure(factory, FOREVER));
-            endsOnTheServer(connection);
+            endsOnTheServer(connection, "hibernate");
         }));
         works("pool", connection -> {
             try (HikariDataSource pool = pool(url, adminPassword)) {
