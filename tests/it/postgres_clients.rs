@@ -48,6 +48,8 @@ static PAGE: Page = Page {
                 "TypeORM",
                 "Drizzle",
                 "Prisma",
+                "Sequelize",
+                "Kysely",
             ],
         },
         Table {
@@ -188,6 +190,7 @@ fn node_drivers_work_as_the_page_says() {
 #[test]
 fn node_libraries_work_as_the_page_says() {
     node("orms.mjs", &["knex", "TypeORM", "Drizzle"]);
+    node("builders.mjs", &["Sequelize", "Kysely"]);
 }
 
 #[test]
