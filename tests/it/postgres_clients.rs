@@ -54,7 +54,15 @@ static PAGE: Page = Page {
         },
         Table {
             heading: "Java, Go, ODBC",
-            clients: &["pgjdbc", "Hibernate", "pgx", "lib/pq", "gorm", "psqlODBC"],
+            clients: &[
+                "pgjdbc",
+                "Hibernate",
+                "jOOQ",
+                "pgx",
+                "lib/pq",
+                "gorm",
+                "psqlODBC",
+            ],
         },
         Table {
             heading: "Ruby, R, Perl, PHP",
@@ -228,7 +236,15 @@ fn pgjdbc_works_as_the_page_says() {
 fn hibernate_works_as_the_page_says() {
     jdbc(
         "Hibernate",
-        java::hibernate_program("HibernateClient", "postgres-driver.txt"),
+        java::program_with_libraries("HibernateClient", "postgres-driver.txt"),
+    );
+}
+
+#[test]
+fn jooq_works_as_the_page_says() {
+    jdbc(
+        "jOOQ",
+        java::program_with_libraries("JooqClient", "postgres-driver.txt"),
     );
 }
 

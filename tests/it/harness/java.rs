@@ -28,9 +28,10 @@ pub(crate) fn program(main: &str, pin: &str) -> Command {
     compiled(main, driver(pin).into_os_string())
 }
 
-/// Compiles a program that needs Hibernate too, and returns the command that runs it.
-pub(crate) fn hibernate_program(main: &str, pin: &str) -> Command {
-    let folder = python::cached("LAKEGATE_HIBERNATE", "lakegate-hibernate");
+/// Compiles a program that needs the libraries of `tests/clients/jdbc/libraries.xml` too, and
+/// returns the command that runs it.
+pub(crate) fn program_with_libraries(main: &str, pin: &str) -> Command {
+    let folder = python::cached("LAKEGATE_JAVA_LIBRARIES", "lakegate-java-libraries");
     assert!(
         folder.exists(),
         "{} is missing: run the tests with ./test, which fetches it",
