@@ -44,10 +44,10 @@ parts <- list(
   },
   parameters = function() {
     row <- ask(
-      "SELECT $1::int + 1 AS a, $2::text AS b, $3::numeric(10,2) AS c, $4::date AS d, $5::boolean AS e",
+      "SELECT $1::int AS a, $2::text AS b, $3::numeric(10,2) AS c, $4::date AS d, $5::boolean AS e",
       c("7", "d'\u00df", "12.50", "2024-02-29", "true")
     )
-    same(list(8L, 12.5, as.Date("2024-02-29"), TRUE), unname(as.list(row[c(1, 3:5)])))
+    same(list(7L, 12.5, as.Date("2024-02-29"), TRUE), unname(as.list(row[c(1, 3:5)])))
     same("d'\u00df", enc2utf8(row$b))
     counted <- "SELECT count(*)::int FROM curated.orders WHERE order_date = $1 AND quantity >= $2"
     expected <- "SELECT count(*)::int FROM curated.orders WHERE order_date = DATE '2024-05-05' AND quantity >= 1"

@@ -162,8 +162,10 @@ public final class JooqClient extends Runner {
     static void parameters(DSLContext dsl, Connection connection) throws Exception {
         Record row = dsl.select(val(7), val(9007199254740993L), val(2.5), val(new BigDecimal("12.50")), val("d'ß\\"), val(DAY), val(AT), val(true),
                 val(new byte[] {0, (byte) 255}), val(new Integer[] {1, null}), val((String) null)).fetchOne();
-        same(Arrays.asList(7, 9007199254740993L, 2.5, new BigDecimal("12.50"), "d'ß\\", DAY, AT, true, null), Arrays.asList(row.get(0), row.get(1), row.get(2),
-                row.get(3), row.get(4), row.get(5), row.get(6), row.get(7), row.get(10)));
+        // A decimal without a precision has ten fractional digits.
+        same(0, new BigDecimal("12.50").compareTo((BigDecimal) row.get(3)));
+        same(Arrays.asList(7, 9007199254740993L, 2.5, "d'ß\\", DAY, AT, true, null), Arrays.asList(row.get(0), row.get(1), row.get(2), row.get(4), row.get(5),
+                row.get(6), row.get(7), row.get(10)));
         same("[0, -1]", Arrays.toString((byte[]) row.get(8)));
         same("[1, null]", Arrays.toString((Integer[]) row.get(9)));
         int found = dsl.fetchCount(ORDERS, ORDERED.eq(DAY).and(QUANTITY.in(1, 2, 3)).and(TOTAL.between(BigDecimal.ZERO, new BigDecimal("1000000.00"))).and(ID.notLike("!_%", '!')));

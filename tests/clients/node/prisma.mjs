@@ -91,7 +91,8 @@ async function pulled(SchemaEngine, schema, user) {
   try {
     const content = head([schema]);
     const files = [{ path: join(folder, "schema.prisma"), content }];
-    const factory = bindMigrationAwareSqlAdapterFactory(new PrismaPg(pool));
+    // Without its name, Prisma would make the schema `public`.
+    const factory = bindMigrationAwareSqlAdapterFactory(new PrismaPg(pool, { schema }));
     const puller = await SchemaEngine.new({ datamodels: [[files[0].path, content]] }, () => {}, factory);
     const found = await puller.introspect({
       schema: { files }, baseDirectoryPath: folder, force: true, compositeTypeDepth: 0, namespaces: [schema],
