@@ -1,5 +1,6 @@
 import static org.jooq.impl.DSL.count;
 import static org.jooq.impl.DSL.field;
+import static org.jooq.impl.DSL.multiset;
 import static org.jooq.impl.DSL.name;
 import static org.jooq.impl.DSL.row;
 import static org.jooq.impl.DSL.rowNumber;
@@ -170,6 +171,14 @@ public final class JooqClient extends Runner {
         same("[1, null]", Arrays.toString((Integer[]) row.get(9)));
         int found = dsl.fetchCount(ORDERS, ORDERED.eq(DAY).and(QUANTITY.in(1, 2, 3)).and(TOTAL.between(BigDecimal.ZERO, new BigDecimal("1000000.00"))).and(ID.notLike("!_%", '!')));
         same(value(connection, "SELECT count(*) FROM curated.orders WHERE order_date = DATE '2024-05-05' AND quantity IN (1, 2, 3)"), (long) found);
+        // Rows within rows: an aggregate of JSON in a correlated subquery, whose limit is a parameter.
+        Field<String> customer = field(name("customer_id"), SQLDataType.CLOB);
+        Table<?> customers = table(name("curated", "customers")).as("c");
+        Field<String> theirs = field(name("c", "customer_id"), SQLDataType.CLOB);
+        Result<?> nested = dsl.select(theirs, multiset(select(ID, TOTAL).from(ORDERS).where(customer.eq(theirs)).orderBy(ID).limit(2)).as("orders"))
+                .from(customers).where(theirs.in(select(customer).from(ORDERS))).orderBy(theirs).limit(1).fetch();
+        Result<?> orders = (Result<?>) nested.get(0).get("orders");
+        same(dsl.fetch("SELECT order_id FROM curated.orders WHERE customer_id = ? ORDER BY 1 LIMIT 2", nested.get(0).get(0)).getValues(0), orders.getValues(0));
         same(1, dsl.fetchCount(ORDERS, row(ID, QUANTITY).in(select(ID, QUANTITY).from(ORDERS).orderBy(TOTAL.desc(), ID).limit(1))));
     }
 

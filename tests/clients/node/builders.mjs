@@ -4,6 +4,7 @@ import { client, distrusting, end, forever, lakeTable, refused, require, same, s
 const pg = require("pg");
 const { DataTypes, Op, Sequelize, fn, col } = require("sequelize");
 const { Kysely, PostgresDialect, sql } = require("kysely");
+const { jsonArrayFrom, jsonObjectFrom } = require("kysely/helpers/postgres");
 
 const AT = new Date("2024-02-29T12:34:56.789Z");
 const admin = new pg.Client(settings());
@@ -129,6 +130,18 @@ const sums = await query(
       .groupBy("quantity").orderBy("quantity").execute();
     const expected = sums.filter((row) => row.quantity >= 1 && row.quantity <= 12);
     same(groups.map((group) => [group.quantity, Number(group.n), group.total]), expected.map((row) => [row.quantity, row.n, row.total]));
+    // Rows within rows, by aggregates of JSON in correlated subqueries.
+    const nested = await db.withSchema("curated").selectFrom("customers as c").orderBy("c.customer_id").limit(2).select((e) => [
+      "c.customer_id",
+      jsonArrayFrom(e.selectFrom("orders as o").select(["o.order_id", "o.quantity"]).whereRef("o.customer_id", "=", "c.customer_id").orderBy("o.order_id").limit(2)).as("orders"),
+      jsonObjectFrom(e.selectFrom("customers as d").select("d.region").whereRef("d.customer_id", "=", "c.customer_id")).as("self"),
+    ]).execute();
+    const flat = await query(
+      "SELECT c.customer_id, c.region, o.order_id, o.quantity FROM (SELECT * FROM curated.customers ORDER BY customer_id LIMIT 2) c" +
+        " JOIN LATERAL (SELECT * FROM curated.orders o WHERE o.customer_id = c.customer_id ORDER BY order_id LIMIT 2) o ON true ORDER BY 1, 3",
+    );
+    same(nested.flatMap((row) => row.orders.map((order) => [row.customer_id, row.self.region, order.order_id, order.quantity])),
+      flat.map((row) => [row.customer_id, row.region, row.order_id, row.quantity]));
     const { rows } = await sql`SELECT ${7}::int AS a, ${"d'ß"}::text AS b, ${AT}::timestamptz AS c, ${null}::text AS d,
       ${[1, 2]}::int[] AS e, ${Buffer.from([0, 255])}::bytea AS f`.execute(db);
     same(rows, [{ a: 7, b: "d'ß", c: AT, d: null, e: [1, 2], f: Buffer.from([0, 255]) }]);

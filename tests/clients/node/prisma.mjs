@@ -23,8 +23,9 @@ symlinkSync(MODULES, join(folder, "node_modules"));
 
 const head = (schemas) => `
 generator client {
-  provider = "prisma-client-js"
-  output   = "${folder}/client"
+  provider        = "prisma-client-js"
+  output          = "${folder}/client"
+  previewFeatures = ["relationJoins"]
 }
 datasource db {
   provider = "postgresql"
@@ -47,7 +48,15 @@ model Order {
   total      Decimal?  @db.Decimal(10, 2)
   createdAt  DateTime? @map("created_at") @db.Timestamp(6)
   orderDate  DateTime? @map("order_date") @db.Date
+  customer   Customer? @relation(fields: [customerId], references: [id])
   @@map("orders")
+  @@schema("curated")
+}
+model Customer {
+  id     String  @id @map("customer_id")
+  region String?
+  orders Order[]
+  @@map("customers")
   @@schema("curated")
 }
 `;
@@ -175,6 +184,18 @@ function model(schema, name) {
       "SELECT quantity, count(*)::int AS n, sum(total) AS total FROM curated.orders WHERE order_date = DATE '2024-05-05' GROUP BY 1 ORDER BY 1",
     );
     same(groups.map((group) => [group.quantity, group._count, group._sum.total.toFixed(2)]), sums.map((row) => [row.quantity, row.n, row.total]));
+    // A query for each model, or one with LATERAL and aggregates of JSON.
+    const first = await query(
+      "SELECT o.order_id, o.total, c.region FROM curated.orders o JOIN curated.customers c USING (customer_id)" +
+        " WHERE customer_id = (SELECT min(customer_id) FROM curated.orders) ORDER BY o.order_id LIMIT 2",
+    );
+    for (const relationLoadStrategy of ["query", "join"]) {
+      const customer = await prisma.customer.findFirst({
+        relationLoadStrategy, where: { orders: { some: { quantity: { gte: 0 } } } }, orderBy: { id: "asc" },
+        include: { orders: { take: 2, orderBy: { orderId: "asc" }, include: { customer: { select: { region: true } } } } },
+      });
+      same(customer.orders.map((row) => [row.orderId, row.total.toFixed(2), row.customer.region]), first.map((row) => [row.order_id, row.total, row.region]));
+    }
     const total = await prisma.order.aggregate({ _max: { total: true, orderDate: true }, _avg: { quantity: true } });
     const [most] = await query("SELECT max(total) AS total, max(order_date)::text AS day FROM curated.orders");
     same([total._max.total.toFixed(2), total._max.orderDate.toISOString().slice(0, 10)], [most.total, most.day]);
