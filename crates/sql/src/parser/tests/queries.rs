@@ -451,6 +451,7 @@ fn what_datafusion_would_leave_out_in_silence_is_refused() {
 #[test]
 fn strings_of_every_kind_become_ones_that_datafusion_knows() {
     assert_eq!(query("SELECT U&'d\\0061ta', N'x'"), "SELECT 'data', 'x'");
+    assert_eq!(query("SELECT $$it's$$, $q$x$q$"), "SELECT 'it''s', 'x'");
 }
 
 #[test]
