@@ -65,6 +65,16 @@ def parameters(demo, user, database="awsdatacatalog"):
     }
 
 
+def variables(demo, user="admin", database="awsdatacatalog", **more):
+    """libpq's variables for one of the users."""
+    p = {k: str(v) for k, v in (parameters(demo, user, database) | more).items()}
+    return {
+        **os.environ,
+        "PGHOST": p["host"], "PGPORT": p["port"], "PGUSER": p["user"], "PGPASSWORD": p["password"],
+        "PGDATABASE": p["dbname"], "PGSSLMODE": p["sslmode"], "PGSSLROOTCERT": p["sslrootcert"], "PGCONNECT_TIMEOUT": "20",
+    }
+
+
 @pytest.fixture
 def connect(demo):
     import psycopg

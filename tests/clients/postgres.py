@@ -2,6 +2,7 @@
 
 import datetime
 import ssl
+import subprocess
 import threading
 import uuid
 from contextlib import contextmanager
@@ -145,6 +146,13 @@ def stopped(connect, mark, stop):
         if problems:
             raise problems[0]
     wait(0)
+
+
+def run(command, environment, fails=False, stdin=None, **more):
+    """What a program prints; with `fails`, its errors."""
+    done = subprocess.run(command, env=environment, input=stdin, capture_output=True, text=True, timeout=120, **more)
+    assert (done.returncode != 0) == fails, f"{command} ended with {done.returncode}\n{done.stdout}{done.stderr}"
+    return done.stderr if fails else done.stdout
 
 
 def all_rows(connection, sql, parameters=None):

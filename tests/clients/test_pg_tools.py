@@ -1,4 +1,4 @@
-"""PostgreSQL's own programs, pgbouncer, ODBC and Ruby's pg against a running demo."""
+"""PostgreSQL's own programs, pgbouncer and ODBC against a running demo."""
 
 import datetime
 import os
@@ -13,26 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from conftest import parameters
-from postgres import FOREVER, LAKE_ROWS, MIDDAY, lake_table, stopped
+from conftest import parameters, variables
+from postgres import FOREVER, LAKE_ROWS, MIDDAY, lake_table, run, stopped
 
 BIN = max(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: float(path.parent.name))
-
-
-def variables(demo, user="admin", database="awsdatacatalog", **more):
-    """libpq's variables for one of the users."""
-    p = {k: str(v) for k, v in (parameters(demo, user, database) | more).items()}
-    return {
-        **os.environ,
-        "PGHOST": p["host"], "PGPORT": p["port"], "PGUSER": p["user"], "PGPASSWORD": p["password"],
-        "PGDATABASE": p["dbname"], "PGSSLMODE": p["sslmode"], "PGSSLROOTCERT": p["sslrootcert"], "PGCONNECT_TIMEOUT": "20",
-    }
-
-
-def run(command, environment, fails=False, stdin=None, **more):
-    done = subprocess.run(command, env=environment, input=stdin, capture_output=True, text=True, timeout=120, **more)
-    assert (done.returncode != 0) == fails, f"{command} ended with {done.returncode}\n{done.stdout}{done.stderr}"
-    return done.stderr if fails else done.stdout
 
 
 @pytest.fixture
@@ -444,21 +428,3 @@ class TestOdbc:
     def test_hidden_columns(self, odbc):
         cursor = odbc("scientist").cursor()
         assert [row.column_name for row in cursor.columns(table="customers", schema="curated")] == ["customer_id", "segment", "region"]
-
-
-@pytest.mark.client("Ruby's pg", "Debian's")
-class TestRuby:
-    @pytest.mark.shows("TLS with certificate verification")
-    @pytest.mark.shows("simple query")
-    @pytest.mark.shows("results of all types")
-    @pytest.mark.shows("parameters of all types")
-    @pytest.mark.shows("prepared statement")
-    @pytest.mark.shows("reading a result in pieces")
-    @pytest.mark.shows("transaction with rollback")
-    @pytest.mark.shows("SQLSTATE and position of an error")
-    @pytest.mark.shows("cancel")
-    @pytest.mark.shows("bulk load")
-    @pytest.mark.shows("COPY TO")
-    def test_client(self, demo, connect):
-        with lake_table(connect, "of_ruby"):
-            assert "all passed" in run(["ruby", Path(__file__).parent / "client.rb"], variables(demo))

@@ -172,6 +172,7 @@ fn python_clients_pass_their_tests() {
                 "test_psycopg.py",
                 "test_bi_statements.py",
                 "test_copy.py",
+                "test_driver_statements.py",
                 "test_ion_files.py",
                 "test_orc_avro_files.py",
                 "test_parquet_files.py",

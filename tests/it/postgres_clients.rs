@@ -47,11 +47,32 @@ static PAGE: Page = Page {
                 "knex",
                 "TypeORM",
                 "Drizzle",
+                "Prisma",
+                "Sequelize",
+                "Kysely",
             ],
         },
         Table {
-            heading: "Java, Go, ODBC, Ruby",
-            clients: &["pgjdbc", "pgx", "lib/pq", "gorm", "psqlODBC", "Ruby's pg"],
+            heading: "Java, Go, ODBC",
+            clients: &[
+                "pgjdbc",
+                "Hibernate",
+                "jOOQ",
+                "pgx",
+                "lib/pq",
+                "gorm",
+                "psqlODBC",
+            ],
+        },
+        Table {
+            heading: "Ruby, R, Perl, PHP",
+            clients: &[
+                "Ruby's pg",
+                "Rails' ActiveRecord",
+                "R's RPostgreSQL",
+                "Perl's DBD::Pg",
+                "PHP's PDO",
+            ],
         },
         Table {
             heading: "BI tools",
@@ -177,12 +198,17 @@ fn node_drivers_work_as_the_page_says() {
 #[test]
 fn node_libraries_work_as_the_page_says() {
     node("orms.mjs", &["knex", "TypeORM", "Drizzle"]);
+    node("builders.mjs", &["Sequelize", "Kysely"]);
 }
 
 #[test]
-fn pgjdbc_works_as_the_page_says() {
+fn prisma_works_as_the_page_says() {
+    node("prisma.mjs", &["Prisma"]);
+}
+
+/// Gives a program of `tests/clients/jdbc` the URL, the files and the passwords that it takes.
+fn jdbc(name: &str, mut command: Command) {
     let server = Server::shared();
-    let mut command = java::program("PostgresClient", "postgres-driver.txt");
     command
         .arg(format!(
             "jdbc:postgresql://{}:{}/awsdatacatalog?sslmode=verify-full",
@@ -195,7 +221,31 @@ fn pgjdbc_works_as_the_page_says() {
             server.password("scientist"),
         ])
         .arg(other_ca());
-    run("pgjdbc", &["pgjdbc"], command);
+    run(name, &[name], command);
+}
+
+#[test]
+fn pgjdbc_works_as_the_page_says() {
+    jdbc(
+        "pgjdbc",
+        java::program("PostgresClient", "postgres-driver.txt"),
+    );
+}
+
+#[test]
+fn hibernate_works_as_the_page_says() {
+    jdbc(
+        "Hibernate",
+        java::program_with_libraries("HibernateClient", "postgres-driver.txt"),
+    );
+}
+
+#[test]
+fn jooq_works_as_the_page_says() {
+    jdbc(
+        "jOOQ",
+        java::program_with_libraries("JooqClient", "postgres-driver.txt"),
+    );
 }
 
 #[test]
@@ -205,9 +255,24 @@ fn go_clients_work_as_the_page_says() {
 }
 
 #[test]
-fn odbc_and_ruby_work_as_the_page_says() {
-    let tests = ["test_pg_tools.py::TestOdbc", "test_pg_tools.py::TestRuby"];
-    pytest(&python::venv(), &tests, &["psqlODBC", "Ruby's pg"]);
+fn odbc_works_as_the_page_says() {
+    pytest(
+        &python::venv(),
+        &["test_pg_tools.py::TestOdbc"],
+        &["psqlODBC"],
+    );
+}
+
+#[test]
+fn ruby_r_perl_and_php_work_as_the_page_says() {
+    let clients = [
+        "Ruby's pg",
+        "Rails' ActiveRecord",
+        "R's RPostgreSQL",
+        "Perl's DBD::Pg",
+        "PHP's PDO",
+    ];
+    pytest(&python::venv(), &["test_pg_scripts.py"], &clients);
 }
 
 /// Superset is 800 MB: it runs where it is installed, and `.ci/run` installs it.

@@ -236,6 +236,22 @@ async fn uuids_have_their_type() {
 }
 
 #[tokio::test]
+async fn statements_that_do_not_exist_are_refused_before_values_are_bound() {
+    let admin = Server::shared().connect("admin").await;
+    for sql in [
+        "UPDATE curated.orders SET quantity = $1 WHERE order_id = $2",
+        "INSERT INTO curated.orders (order_id) VALUES ($1) ON CONFLICT DO NOTHING",
+        "SELECT order_id FROM curated.orders WHERE quantity = $1 FOR UPDATE",
+        "CALL no_such($1)",
+    ] {
+        let error = admin.raw().prepare(sql).await.unwrap_err();
+        let failure = Failure::of(&error);
+        assert_eq!(failure.code, "0A000", "{sql}: {}", failure.message);
+        failure.names(&["not supported"]);
+    }
+}
+
+#[tokio::test]
 async fn rows_stream_while_they_are_made() {
     let admin = Server::shared().connect("admin").await;
     // Far more than any buffer: the first rows must arrive although the whole result would take

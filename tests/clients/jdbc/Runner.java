@@ -26,7 +26,7 @@ class Runner {
     private static String url;
     private static String caProperty;
     private static String ca;
-    private static String version;
+    static String version;
     private static final List<String> failures = new ArrayList<>();
 
     interface Check {
@@ -135,9 +135,13 @@ class Runner {
         throw new AssertionError("should fail: " + sql);
     }
 
-    /** No query of those that run forever is left. */
     static void endsOnTheServer(Connection connection) throws Exception {
-        String sql = "SELECT count(*) FROM system.queries WHERE state = 'RUNNING' AND query LIKE '%/* jdbc */%'"
+        endsOnTheServer(connection, "jdbc");
+    }
+
+    /** No query of those that run forever, with this mark, is left. */
+    static void endsOnTheServer(Connection connection, String mark) throws Exception {
+        String sql = "SELECT count(*) FROM system.queries WHERE state = 'RUNNING' AND query LIKE '%/* " + mark + " */%'"
                 + " AND query NOT LIKE '%system.queries%'";
         for (int i = 0; i < 200 && (Long) value(connection, sql) > 0; i++) {
             Thread.sleep(100);

@@ -6,7 +6,7 @@ const makeKnex = require("knex");
 require("reflect-metadata");
 const typeorm = require("typeorm");
 const { drizzle } = require("drizzle-orm/node-postgres");
-const { and, desc, eq, gte, sql, sum } = require("drizzle-orm");
+const { and, desc, eq, gte, relations, sql, sum } = require("drizzle-orm");
 const { date, decimal, integer, pgSchema, text, timestamp } = require("drizzle-orm/pg-core");
 
 const AT = new Date("2024-02-29T12:34:56.789Z");
@@ -151,6 +151,22 @@ const [{ n: ofTheDay }] = await query("SELECT count(*)::int AS n FROM curated.or
       "SELECT customer_id AS customer, sum(total) AS spent FROM curated.orders WHERE order_date = DATE '2024-05-05' GROUP BY 1 ORDER BY 2 DESC LIMIT 3",
     );
     same(best.map((row) => row.spent), rows.map((row) => row.spent));
+  });
+  await check("parameters of all types", async () => {
+    // Rows within rows: LATERAL, aggregates of JSON, and limits that are parameters.
+    const customers = pgSchema("curated").table("customers", { customerId: text("customer_id"), region: text() });
+    const one = relations(orders, ({ one }) => ({ customer: one(customers, { fields: [orders.customerId], references: [customers.customerId] }) }));
+    const many = relations(customers, ({ many }) => ({ orders: many(orders) }));
+    const related = drizzle(pool, { schema: { customers, orders, one, many } });
+    const found = await related.query.customers.findMany({
+      with: { orders: { limit: 2, orderBy: [orders.orderId], with: { customer: true } } }, orderBy: [customers.customerId], limit: 2,
+    });
+    const rows = await query(
+      "SELECT c.customer_id, c.region, o.order_id, o.order_date::text AS day FROM (SELECT * FROM curated.customers ORDER BY customer_id LIMIT 2) c" +
+        " JOIN LATERAL (SELECT * FROM curated.orders o WHERE o.customer_id = c.customer_id ORDER BY order_id LIMIT 2) o ON true ORDER BY 1, 3",
+    );
+    same(found.flatMap((customer) => customer.orders.map((order) => [order.customerId, order.customer.region, order.orderId, order.day])),
+      rows.map((row) => [row.customer_id, row.region, row.order_id, row.day]));
   });
   await check("bulk load", () =>
     lakeTable(query, "of_drizzle", async () => {

@@ -1,5 +1,6 @@
 //! Programs in Java with a JDBC driver that `./test` fetches.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
@@ -24,8 +25,27 @@ fn driver(pin: &str) -> PathBuf {
 /// Compiles a program of `tests/clients/jdbc` and returns the command that runs it with the driver
 /// which the file `pin` names.
 pub(crate) fn program(main: &str, pin: &str) -> Command {
-    let classes = lake::scratch().join(main);
+    compiled(main, driver(pin).into_os_string())
+}
+
+/// Compiles a program that needs the libraries of `tests/clients/jdbc/libraries.xml` too, and
+/// returns the command that runs it.
+pub(crate) fn program_with_libraries(main: &str, pin: &str) -> Command {
+    let folder = python::cached("LAKEGATE_JAVA_LIBRARIES", "lakegate-java-libraries");
+    assert!(
+        folder.exists(),
+        "{} is missing: run the tests with ./test, which fetches it",
+        folder.display()
+    );
     let mut path = driver(pin).into_os_string();
+    path.push(":");
+    path.push(folder.join("*"));
+    compiled(main, path)
+}
+
+/// Compiles a program with these libraries, and returns the command that runs it.
+fn compiled(main: &str, mut path: OsString) -> Command {
+    let classes = lake::scratch().join(main);
     path.push(":");
     path.push(&classes);
     let compiled = Command::new("javac")

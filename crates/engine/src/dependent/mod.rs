@@ -27,6 +27,7 @@
 //! needs no domain ([`bind`]), nor does one without a table ([`inline`]).
 
 mod bind;
+mod counts;
 mod domain;
 mod engine;
 mod inline;
@@ -67,11 +68,11 @@ use crate::expressions::{self, subquery_of};
 pub struct DependentJoins;
 
 impl AnalyzerRule for DependentJoins {
-    fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
+    fn analyze(&self, plan: LogicalPlan, options: &ConfigOptions) -> Result<LogicalPlan> {
         let has_subqueries = expressions::has(&plan, |expr| subquery_of(expr).is_some())?
             || plan.exists(|node| Ok(matches!(node, LogicalPlan::Subquery(_))))?;
         match has_subqueries {
-            true => Rewriter::default().plan(plan),
+            true => Rewriter::default().plan(counts::computed(plan, options)?),
             false => Ok(plan),
         }
     }

@@ -3,27 +3,32 @@
 
 use std::sync::Arc;
 
+use arrow::datatypes::DataType;
 use datafusion::common::{Column, Result};
 use datafusion::functions_window::row_number::row_number_udwf;
 use datafusion::logical_expr::expr::{Sort as SortExpr, WindowFunction};
 use datafusion::logical_expr::{
     DistinctOn, Expr, ExprFunctionExt, FetchType, Limit, LogicalPlan, LogicalPlanBuilder,
-    Projection, SkipType, Sort, SubqueryAlias, Window, WindowFunctionDefinition, lit,
+    Projection, SkipType, Sort, SubqueryAlias, Window, WindowFunctionDefinition, cast, lit,
 };
 
 use super::bind::{Binder, Bound, bind, own_columns, refs};
-use super::refused;
+use super::{counts, refused};
 
 /// Binds `LIMIT`, together with the order below it.
 ///
 /// # Errors
 ///
-/// Returns an error if the limit is not a constant, or the input cannot be bound.
+/// Returns an error if the limit is neither a constant nor of parameters, or the input cannot be
+/// bound.
 pub(super) fn bind_limit(binder: &mut Binder<'_>, limit: Limit) -> Result<Bound> {
-    let (SkipType::Literal(skip), FetchType::Literal(fetch)) =
-        (limit.get_skip_type()?, limit.get_fetch_type()?)
-    else {
-        return refused("a correlated subquery with a computed LIMIT is not supported");
+    let count = match (limit.get_skip_type()?, limit.get_fetch_type()?) {
+        (SkipType::Literal(skip), FetchType::Literal(fetch)) => Count::Known { skip, fetch },
+        _ if counts::has_parameter(&limit)? => Count::Asked {
+            skip: limit.skip.clone(),
+            fetch: limit.fetch.clone(),
+        },
+        _ => return refused("a correlated subquery with a computed LIMIT is not supported"),
     };
     // A projection or an alias keeps the order and the number of rows.
     match limit.input.as_ref() {
@@ -64,7 +69,7 @@ pub(super) fn bind_limit(binder: &mut Binder<'_>, limit: Limit) -> Result<Bound>
     let input = bind(binder, input)?;
     let order = bound_keys(binder, keys, &input.columns)?;
     let partition = refs(&input.columns).collect();
-    numbered(binder, input, partition, order, skip, fetch)
+    numbered(binder, input, partition, order, count)
 }
 
 /// Binds `DISTINCT ON`, which keeps the first row of each group.
@@ -84,7 +89,11 @@ pub(super) fn bind_distinct_on(binder: &mut Binder<'_>, distinct: DistinctOn) ->
         distinct.sort_expr.unwrap_or_default(),
         &input.columns,
     )?;
-    let first = numbered(binder, input, partition, order, 0, Some(1))?;
+    let count = Count::Known {
+        skip: 0,
+        fetch: Some(1),
+    };
+    let first = numbered(binder, input, partition, order, count)?;
     let mut exprs: Vec<Expr> = refs(&first.columns).collect();
     let own = exprs.len();
     for (expr, (relation, field)) in distinct.select_expr.into_iter().zip(schema.iter()) {
@@ -155,14 +164,53 @@ fn bound_keys(
     .collect()
 }
 
-/// Returns the rows of each partition after `skip`, at most `fetch`.
+/// Which rows of each partition are kept: at most `fetch`, after `skip`.
+enum Count {
+    Known {
+        skip: usize,
+        fetch: Option<usize>,
+    },
+    /// Parameters are part of it. Such a plan shows the types of columns and never runs: one that
+    /// runs has values in their place.
+    Asked {
+        skip: Option<Box<Expr>>,
+        fetch: Option<Box<Expr>>,
+    },
+}
+
+impl Count {
+    /// Returns the condition on the number of a row, which is counted from 1.
+    fn keeps(self, place: Expr) -> Expr {
+        match self {
+            Count::Known { skip, fetch } => {
+                // Row numbers are unsigned, and types are coerced already.
+                let number = |rows: usize| lit(u64::try_from(rows).unwrap_or(u64::MAX));
+                let kept = place.clone().gt(number(skip));
+                match fetch {
+                    Some(fetch) => kept.and(place.lt_eq(number(skip.saturating_add(fetch)))),
+                    None => kept,
+                }
+            }
+            Count::Asked { skip, fetch } => {
+                let place = cast(place, DataType::Int64);
+                let skip = skip.map_or_else(|| lit(0_i64), |skip| *skip);
+                let kept = place.clone().gt(skip.clone());
+                match fetch {
+                    Some(fetch) => kept.and(place.lt_eq(skip + *fetch)),
+                    None => kept,
+                }
+            }
+        }
+    }
+}
+
+/// Returns the rows of each partition that the count keeps.
 fn numbered(
     binder: &mut Binder<'_>,
     input: Bound,
     partition: Vec<Expr>,
     order: Vec<SortExpr>,
-    skip: usize,
-    fetch: Option<usize>,
+    count: Count,
 ) -> Result<Bound> {
     let function = WindowFunctionDefinition::WindowUDF(row_number_udwf());
     let mut number = Expr::from(WindowFunction::new(function, vec![])).partition_by(partition);
@@ -172,12 +220,7 @@ fn numbered(
     let name = binder.next("row");
     let all: Vec<Expr> = own_columns(&input.plan);
     let place = Expr::Column(Column::new_unqualified(&name));
-    // Row numbers are unsigned, and types are coerced already.
-    let number_of = |rows: usize| lit(u64::try_from(rows).unwrap_or(u64::MAX));
-    let mut kept = place.clone().gt(number_of(skip));
-    if let Some(fetch) = fetch {
-        kept = kept.and(place.lt_eq(number_of(skip.saturating_add(fetch))));
-    }
+    let kept = count.keeps(place);
     let plan = LogicalPlanBuilder::from(input.plan)
         .window([number.build()?.alias(name)])?
         .filter(kept)?

@@ -68,12 +68,26 @@ async fn duplicates_and_nulls_of_outer_rows_are_kept() {
             vec!["1;10", "2;10", "2;10"],
         ),
         (
+            "SELECT k, (SELECT x FROM u WHERE u.k = t.k ORDER BY x LIMIT 2 - 1 OFFSET CAST(1 AS INT)) FROM t",
+            vec!["1;20", "2;", "2;"],
+        ),
+        (
             "SELECT t.k FROM t WHERE EXISTS (SELECT 1 FROM u WHERE EXISTS (SELECT 1 FROM u w WHERE w.k = t.k AND w.x > u.x))",
             vec!["1", "2", "2"],
         ),
     ] {
         assert_eq!(rows(sql).await.unwrap(), expected, "{sql}");
     }
+}
+
+/// As it is when a statement is described, before its parameters have values.
+#[tokio::test]
+async fn limits_of_parameters_stay_in_the_plan() {
+    let plan = plan(
+        "SELECT t.k, z.x FROM t, LATERAL (SELECT x FROM u WHERE u.k = t.k ORDER BY x LIMIT CAST($1 AS BIGINT)) z",
+    );
+    let plan = plan.await.unwrap();
+    assert!(plan.contains("row_number") && plan.contains("$1"), "{plan}");
 }
 
 #[tokio::test]

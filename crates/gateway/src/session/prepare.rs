@@ -8,7 +8,7 @@ use bytes::Bytes;
 use datafusion::logical_expr::LogicalPlan;
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use lakegate_error::Result;
+use lakegate_error::{Error, Result};
 use lakegate_sql::Parsed;
 use lakegate_sql::ast::{self as sql, Statement};
 use sqlparser::ast;
@@ -116,6 +116,14 @@ impl Session {
                         prepared.untyped = described.untyped;
                     }
                     prepared.columns = Some(self.explain_schema(explain)?);
+                }
+                // Here, and not when it runs: its parameters are not known, and binding values to
+                // them would fail with an error that hides the reason.
+                Statement::Unsupported(refused) => {
+                    self.check_transaction(Some(&parsed.statement))
+                        .map_err(|error| self.told(error, parsed))?;
+                    let error = Error::not_supported(refused.message());
+                    return Err(self.told(error, parsed));
                 }
                 Statement::Execute(execute) => {
                     let state = self.state.lock();

@@ -48,7 +48,8 @@ fn to(
     mut given: Given,
 ) -> Result<Statement> {
     cursor.expect("TO")?;
-    if !cursor.eat("STDOUT") {
+    // As in PostgreSQL, either word may stand for the client: PHP's PDO writes TO STDIN.
+    if !cursor.eat_any(&["STDOUT", "STDIN"]) {
         if cursor.is_string() || cursor.is_word("PROGRAM") {
             return Ok(refuse("COPY .. TO a file", "COPY .. TO STDOUT"));
         }
@@ -69,7 +70,7 @@ fn from(
     columns: Vec<String>,
     mut given: Given,
 ) -> Result<Statement> {
-    if !cursor.eat("STDIN") {
+    if !cursor.eat_any(&["STDIN", "STDOUT"]) {
         if cursor.is_string() || cursor.is_word("PROGRAM") {
             return Ok(refuse("COPY .. FROM a file", "COPY .. FROM STDIN"));
         }

@@ -283,14 +283,15 @@ impl VisitorMut for Fold {
         ControlFlow::Continue(())
     }
 
-    /// Kinds of strings that DataFusion does not support are plain strings once their escapes are
-    /// resolved.
+    /// Kinds of strings that DataFusion does not support, or not everywhere, are plain strings once
+    /// their escapes are resolved.
     fn pre_visit_value(&mut self, value: &mut ValueWithSpan) -> ControlFlow<()> {
-        if let Value::UnicodeStringLiteral(text) | Value::NationalStringLiteral(text) =
-            &mut value.value
-        {
-            value.value = Value::SingleQuotedString(std::mem::take(text));
-        }
+        let text = match &mut value.value {
+            Value::UnicodeStringLiteral(text) | Value::NationalStringLiteral(text) => text,
+            Value::DollarQuotedString(quoted) => &mut quoted.value,
+            _ => return ControlFlow::Continue(()),
+        };
+        value.value = Value::SingleQuotedString(std::mem::take(text));
         ControlFlow::Continue(())
     }
 

@@ -364,6 +364,7 @@ fn copy_to_stdout_takes_old_and_new_options() {
         (CopyHeader::Line, CopyFormat::Csv)
     );
     assert!(refused("COPY t TO '/tmp/x'").contains("COPY .. TO STDOUT"));
+    assert_eq!(copy("COPY t TO STDIN"), copy("COPY t TO STDOUT"));
 }
 
 #[test]
@@ -394,6 +395,7 @@ fn copy_from_stdin_names_a_table_its_columns_and_options() {
         Some(vec!["a".to_owned(), "b".to_owned()])
     );
     assert_eq!(copy("COPY BINARY t FROM STDIN").format, CopyFormat::Binary);
+    assert_eq!(copy("COPY t FROM STDOUT"), copy("COPY t FROM STDIN"));
     assert!(one("COPY t FROM STDIN").is_kept_for_commit());
     assert!(refused("COPY t FROM '/etc/passwd'").contains("COPY .. FROM STDIN"));
     assert!(refused("COPY t FROM PROGRAM 'x'").contains("COPY .. FROM STDIN"));
@@ -449,6 +451,7 @@ fn what_datafusion_would_leave_out_in_silence_is_refused() {
 #[test]
 fn strings_of_every_kind_become_ones_that_datafusion_knows() {
     assert_eq!(query("SELECT U&'d\\0061ta', N'x'"), "SELECT 'data', 'x'");
+    assert_eq!(query("SELECT $$it's$$, $q$x$q$"), "SELECT 'it''s', 'x'");
 }
 
 #[test]
