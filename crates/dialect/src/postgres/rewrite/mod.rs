@@ -74,6 +74,7 @@ mod named_casts;
 mod negations;
 mod number_casts;
 mod numbers;
+mod object_lists;
 mod operands;
 mod order_keys;
 mod ordered_sets;
