@@ -371,7 +371,7 @@ impl Session {
 }
 
 /// Returns whether the parameter is the session's user.
-fn is_user(name: &str) -> bool {
+pub(super) fn is_user(name: &str) -> bool {
     matches!(name, "session_authorization" | "role")
 }
 

@@ -1,8 +1,8 @@
 //! Rewrites of calls of functions.
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident,
-    ObjectName, ObjectNamePart,
+    BinaryOperator, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
+    Ident, ObjectName, ObjectNamePart,
 };
 use lakegate_engine::Names;
 use lakegate_error::Error;
@@ -123,6 +123,8 @@ impl Rewriter<'_> {
                 copies::check(acl, acl::COLUMNS.len())?;
                 Some(acl::exploded(acl))
             }
+            // The texts of `character(n)` are those of any length here.
+            ("bpchar", [value]) => Some(build::cast(value.clone(), DataType::Text)),
             ("sign", [value]) => Some(build::call("signum", vec![value.clone()])),
             ("mod", [left, right]) => Some(Expr::Nested(Box::new(Expr::BinaryOp {
                 left: Box::new(Expr::Nested(Box::new(left.clone()))),

@@ -90,6 +90,7 @@ mod slices;
 mod tables;
 #[cfg(test)]
 mod testing;
+mod text_conditions;
 mod times;
 mod transactions;
 mod unnested;
@@ -349,6 +350,9 @@ impl VisitorMut for Rewriter<'_> {
 
     fn post_visit_select(&mut self, select: &mut Select) -> ControlFlow<Error> {
         wildcards::qualify(select);
+        if self.functions == Names::Postgres {
+            text_conditions::rewrite(select);
+        }
         self.scopes.pop();
         ControlFlow::Continue(())
     }

@@ -11,7 +11,11 @@ use super::build;
 ///
 /// A subscript follows a slice: in PostgreSQL it applies to the next dimension.
 pub(super) fn complete(access_chain: &mut [AccessExpr]) -> Result<(), Error> {
-    let several = access_chain.len() > 1;
+    // A column after the name of its table is no subscript.
+    let subscripts = access_chain
+        .iter()
+        .filter(|access| matches!(access, AccessExpr::Subscript(_)));
+    let several = subscripts.count() > 1;
     for access in access_chain {
         let AccessExpr::Subscript(Subscript::Slice {
             lower_bound,
