@@ -52,6 +52,7 @@
 mod acl;
 mod alike;
 mod array_queries;
+mod bits;
 mod build;
 mod calls;
 mod casts;
@@ -358,6 +359,7 @@ impl VisitorMut for Rewriter<'_> {
     }
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Error> {
+        clauses::take_out(query);
         clauses::read_counts(query);
         if self.functions == Names::Postgres {
             if let Err(error) = untyped::set_operation(query) {
