@@ -9,7 +9,8 @@ use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer, Whitespace};
 use super::cursor::{Cursor, Result, shown};
 use super::query_error::{self, Source};
 use super::{
-    complexity, joins, lists, normalize, repeated, reserved, row_fields, rows_from, search, tokens,
+    complexity, full_names, joins, lists, normalize, repeated, reserved, row_fields, rows_from,
+    search, tokens,
 };
 use crate::ParseError;
 use crate::ast::{Statement, Unsupported};
@@ -246,7 +247,8 @@ fn parse<T>(
     let tokens = tokens::corresponding(spell_out_table_commands(tokens));
     let tokens = tokens::offset_first(tokens::sort_operators(tokens));
     let tokens = tokens::json_tables(tokens::quantified_values(lists::plain(tokens)));
-    let tokens = rows_of_nothing(rows_from::called(row_fields::named(tokens)));
+    let tokens = full_names::quoted(row_fields::named(tokens));
+    let tokens = rows_of_nothing(rows_from::called(tokens));
     let tokens = joins::named_columns(search::marked(tokens));
     let unclosed = unclosed_parentheses(cursor);
     if !(1..=MAX_UNCLOSED).contains(&unclosed) {

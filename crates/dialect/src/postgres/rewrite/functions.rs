@@ -125,6 +125,9 @@ impl Rewriter<'_> {
             }
             // The texts of `character(n)` are those of any length here.
             ("bpchar", [value]) => Some(build::cast(value.clone(), DataType::Text)),
+            ("substring", [text, pattern]) if slices::is_text(pattern) => {
+                Some(slices::first_match(text.clone(), pattern.clone()))
+            }
             ("sign", [value]) => Some(build::call("signum", vec![value.clone()])),
             ("mod", [left, right]) => Some(Expr::Nested(Box::new(Expr::BinaryOp {
                 left: Box::new(Expr::Nested(Box::new(left.clone()))),

@@ -56,20 +56,28 @@ pub(super) fn matched_part(expr: &mut Expr) {
     else {
         return;
     };
-    let is_text = |expr: &Expr| match expr {
+    if is_text(pattern) {
+        *expr = first_match(text.as_ref().clone(), pattern.as_ref().clone());
+    }
+}
+
+/// Returns whether an expression is a text literal.
+pub(super) fn is_text(expr: &Expr) -> bool {
+    match expr {
         Expr::Value(value) => matches!(
             value.value,
             Value::SingleQuotedString(_) | Value::EscapedStringLiteral(_)
         ),
         _ => false,
-    };
-    if is_text(pattern) {
-        let args = vec![text.as_ref().clone(), pattern.as_ref().clone()];
-        *expr = Expr::CompoundFieldAccess {
-            root: Box::new(build::call("regexp_match", args)),
-            access_chain: vec![AccessExpr::Subscript(Subscript::Index {
-                index: build::integer(1),
-            })],
-        };
+    }
+}
+
+/// Returns the part of a text that a pattern matches, or its first group.
+pub(super) fn first_match(text: Expr, pattern: Expr) -> Expr {
+    Expr::CompoundFieldAccess {
+        root: Box::new(build::call("regexp_match", vec![text, pattern])),
+        access_chain: vec![AccessExpr::Subscript(Subscript::Index {
+            index: build::integer(1),
+        })],
     }
 }
