@@ -482,3 +482,40 @@ SELECT c.relname, age(c.relfrozenxid), mxid_age(c.relminmxid), coalesce(t.relnam
 -- rows: some
 SELECT t.oid AS oid, t.typname AS name, n.nspname AS schema_name, t.typelem AS element, t.typbasetype AS parent, t.typtypmod AS modifiers, t.typcategory AS category, e.labels FROM pg_type t JOIN pg_namespace n ON (t.typnamespace = n.oid)
 LEFT JOIN (SELECT t.enumtypid AS id, array_agg(t.enumlabel) AS labels FROM pg_enum t GROUP BY id) e ON (t.oid = e.id) WHERE n.nspname != 'pg_toast' AND t.typcategory <> 'A'
+
+-- pgAdmin: columns
+-- columns: schema name, attname name, twice bool, sequence oid, seqrelid oid, seqtypid oid, seqstart int8, seqincrement int8, seqmax int8, seqmin int8, seqcache int8, seqcycle bool
+-- rows: some
+SELECT DISTINCT ON (a.attnum) (SELECT nspname FROM pg_namespace WHERE oid = t.typnamespace) AS schema, a.attname, (SELECT count(1) FROM pg_type o WHERE o.typname = t.typname) > 1 AS twice,
+  (SELECT d.refobjid FROM pg_depend d WHERE d.objid = f.oid AND d.deptype = 'n' ORDER BY d.refobjid LIMIT 1) AS sequence, q.*
+FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid LEFT JOIN pg_attrdef f ON f.adrelid = a.attrelid AND f.adnum = a.attnum LEFT JOIN pg_sequence q ON q.seqrelid = a.attrelid WHERE a.attrelid = 'curated.orders'::regclass AND a.attnum > 0 ORDER BY a.attnum
+
+-- pgAdmin: views
+-- columns: oid oid, name name, definition text
+-- rows: some
+SELECT c.oid, c.relname AS name, pg_get_viewdef(c.oid, true) AS definition FROM pg_class c WHERE c.relkind = 'v' AND c.relnamespace = 'information_schema'::regnamespace
+AND NOT EXISTS (SELECT 1 FROM pg_rewrite r WHERE r.ev_class = c.oid AND (bpchar(r.ev_type) = '2'::bpchar)) LIMIT 3
+
+-- pgAdmin: default privileges
+-- columns: kind text, grantee name, privileges text[]
+-- rows: none
+(SELECT CASE (a.kind) WHEN 'r' THEN 'tables' WHEN 'S' THEN 'sequences' END AS kind, COALESCE(g.rolname, 'PUBLIC') AS grantee, array_agg(a.privilege_type) AS privileges
+FROM (SELECT (acl).grantee AS grantee, (acl).privilege_type AS privilege_type, defaclobjtype AS kind FROM (SELECT defaclobjtype, aclexplode(defaclacl) AS acl FROM pg_default_acl) d) a
+LEFT JOIN pg_roles g ON (a.grantee = g.oid) GROUP BY g.rolname, a.kind ORDER BY a.kind)
+
+-- PostGraphile: classes
+-- columns: _id oid, relname name, updatable int4
+-- rows: some
+WITH classes AS (SELECT c.oid AS _id, c.relname, pg_relation_is_updatable(c.oid, true)::bit(8)::int4 AS updatable FROM pg_class c WHERE c.relnamespace = 'curated'::regnamespace) SELECT * FROM classes
+
+-- Drizzle: schemas
+-- columns: table_schema name
+-- rows: some
+SELECT n.nspname AS table_schema FROM pg_namespace n JOIN pg_user u ON u.usesysid = n.nspowner WHERE n.nspname NOT IN ('information_schema', 'pg_catalog', 'public') AND n.nspname NOT LIKE 'pg_toast%'
+
+-- PostgREST: columns
+-- columns: relname name, columns bool
+-- rows: some
+SELECT c.relname, array_agg(row(a.attname, not (a.attnotnull OR t.typtype = 'd' AND t.typnotnull), information_schema._pg_char_max_length(information_schema._pg_truetypid(a.*, t.*), information_schema._pg_truetypmod(a.*, t.*))::integer,
+  coalesce((SELECT array_agg(enumlabel ORDER BY enumsortorder) FROM pg_enum WHERE enumtypid = a.atttypid), '{}')) ORDER BY a.attnum) IS NOT NULL AS columns
+FROM pg_attribute a JOIN pg_class c ON a.attrelid = c.oid JOIN pg_type t ON a.atttypid = t.oid WHERE c.relnamespace = ANY('{curated}'::regnamespace[]) AND a.attnum > 0 GROUP BY c.relname
