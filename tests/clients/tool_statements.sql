@@ -48,11 +48,6 @@ WHERE t.typname IN ('int4', 'numeric') OR t.typtype IN ('r', 'd') OR t.typinput 
 SELECT a.attname FROM (SELECT indrelid, indkey, generate_subscripts(indkey, 1) place FROM pg_index WHERE indrelid = '"orders"'::regclass AND indisprimary) i
 JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[i.place] ORDER BY i.place
 
--- Rails: tables of the search path
--- columns: relname name
--- rows: some
-SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = ANY (current_schemas(false)) AND c.relkind IN ('r', 'v', 'm', 'p', 'f')
-
 -- Sequelize: columns
 -- columns: Field name, Null varchar, Type text, special name[], comment text
 -- rows: some
@@ -192,11 +187,6 @@ SELECT r.name AS "PK_NAME" FROM (SELECT a.attname AS name, (information_schema._
 -- rows: none
 SELECT c.relname, i.indkey, i.indisunique, a.amname, CASE WHEN i.indexprs IS NULL THEN NULL ELSE 0 END FROM pg_index i, pg_class c, pg_class d, pg_am a
 WHERE d.relname = 'orders' AND d.oid OPERATOR(pg_catalog.=) i.indrelid AND i.indexrelid OPERATOR(pg_catalog.=) c.oid AND c.relam OPERATOR(pg_catalog.=) a.oid ORDER BY i.indisprimary DESC, c.relname
-
--- SQLAlchemy: names of relations
--- columns: relname name
--- rows: some
-SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = ANY (ARRAY['r', 'v']) AND c.relpersistence != 't' AND pg_table_is_visible(c.oid) AND n.nspname != 'pg_catalog'
 
 -- dbt: catalog
 -- columns: table_schema name, table_name name, table_type text, column_name name, column_index int2, column_type text, table_owner name
@@ -414,25 +404,10 @@ SELECT (txid_snapshot_xmin(txid_current_snapshot()) >> 32) AS wraparound, (txid_
 -- rows: some
 SELECT (EXISTS (SELECT FROM "curated"."orders" WHERE "quantity" IS NULL LIMIT 1)) AS "null_value"
 
--- Airbyte: grants
--- columns: nspname name, relname name, rolname name, privilege_type text
--- rows: none
-SELECT nspname, relname, r.rolname, (aclexplode(relacl)).privilege_type FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_roles r ON r.oid = c.relowner WHERE n.nspname = 'absent'
-
--- Goose: a table of migrations
--- columns: exists bool
--- rows: some
-SELECT EXISTS (SELECT FROM pg_tables WHERE (current_schema() IS NULL OR schemaname = current_schema()) AND tablename = 'goose_db_version')
-
 -- golang-migrate: a lock
 -- columns: a bool, b name, c bool
 -- rows: some
 SELECT CURRENT_DATABASE() IS NOT NULL AS a, CURRENT_SCHEMA() AS b, pg_try_advisory_lock(1234567) AS c
-
--- Peewee: definitions of indexes
--- columns: relname name, array_to_string text
--- rows: none
-SELECT i.relname, array_to_string(ARRAY(SELECT pg_get_indexdef(x.indexrelid, k + 1, TRUE) FROM generate_subscripts(x.indkey, 1) AS k ORDER BY k), ',') FROM pg_class t JOIN pg_index x ON t.oid = x.indrelid JOIN pg_class i ON x.indexrelid = i.oid WHERE t.relname = 'orders'
 
 -- Adminer: indexes
 -- columns: relname name, indisunique int4, indkey int2vector, classes text
@@ -461,11 +436,6 @@ SELECT percentile_disc(ARRAY[0.05, 0.5, 0.95]) WITHIN GROUP (ORDER BY quantity) 
 -- columns: order_id text, quantity int4, price numeric, created_at timestamp, order_date date
 -- rows: none
 SELECT * FROM (SELECT order_id, quantity, price, created_at, order_date FROM curated.orders) spark_gen_1 WHERE 1=0
-
--- Trino: statistics
--- columns: reltuples float4
--- rows: some
-SELECT reltuples FROM pg_class WHERE oid = (quote_ident('curated') || '.' || quote_ident('orders'))::regclass
 
 -- pg_dump: schemas
 -- columns: tableoid oid, oid oid, nspname name, nspowner oid, acldefault aclitem[]
