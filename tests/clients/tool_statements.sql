@@ -489,3 +489,8 @@ SELECT n.nspname AS table_schema FROM pg_namespace n JOIN pg_user u ON u.usesysi
 SELECT c.relname, array_agg(row(a.attname, not (a.attnotnull OR t.typtype = 'd' AND t.typnotnull), information_schema._pg_char_max_length(information_schema._pg_truetypid(a.*, t.*), information_schema._pg_truetypmod(a.*, t.*))::integer,
   coalesce((SELECT array_agg(enumlabel ORDER BY enumsortorder) FROM pg_enum WHERE enumtypid = a.atttypid), '{}')) ORDER BY a.attnum) IS NOT NULL AS columns
 FROM pg_attribute a JOIN pg_class c ON a.attrelid = c.oid JOIN pg_type t ON a.atttypid = t.oid WHERE c.relnamespace = ANY('{curated}'::regnamespace[]) AND a.attnum > 0 GROUP BY c.relname
+
+-- pgAdmin: privileges of columns
+-- columns: attname name, has_row bool, count int4
+-- rows: some
+SELECT a.attname, row(a.attname, coalesce(a.attacl, '{}')) IS NOT NULL AS has_row, array_length(coalesce(a.attacl, '{}'), 1) AS count FROM pg_attribute a WHERE a.attrelid = 'curated.orders'::regclass AND a.attnum > 0
