@@ -125,6 +125,11 @@ impl Rewriter<'_> {
             }
             // The texts of `character(n)` are those of any length here.
             ("bpchar", [value]) => Some(build::cast(value.clone(), DataType::Text)),
+            // `uuid_in(md5(x)::cstring)` makes a UUID of a hash.
+            ("uuid_in", [text]) => {
+                let text = build::cast(text.clone(), DataType::Text);
+                Some(build::call("$uuid_in", vec![text]))
+            }
             ("substring", [text, pattern]) if slices::is_text(pattern) => {
                 Some(slices::first_match(text.clone(), pattern.clone()))
             }
