@@ -75,7 +75,7 @@ fn vector(literal: &Expr, data_type: &DataType) -> Option<Vec<i64>> {
     if !matches!(name, "oidvector" | "int2vector") {
         return None;
     }
-    let numbers = text(literal)?.split_whitespace().map(str::parse);
+    let numbers = text(literal)?.split_whitespace().map(str::parse::<i64>);
     let numbers: Vec<i64> = numbers.collect::<Result<_, _>>().ok()?;
     (!numbers.is_empty()).then_some(numbers)
 }
