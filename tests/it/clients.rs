@@ -177,6 +177,7 @@ fn python_clients_pass_their_tests() {
                 "test_orc_avro_files.py",
                 "test_parquet_files.py",
                 "test_plan_shapes.py",
+                "test_tool_statements.py",
                 "test_tpc_compare.py",
             ]
             .map(|file| python::clients().join(file)),

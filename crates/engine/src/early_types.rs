@@ -39,7 +39,11 @@ pub fn early_schema(state: &SessionState, mut plan: LogicalPlan) -> Result<Optio
 
 /// Returns whether no rule changes columns of a type to another type.
 fn is_final(data_type: &DataType) -> bool {
-    data_type.is_integer() || data_type.is_string() || *data_type == DataType::Boolean
+    match data_type {
+        DataType::List(item) => is_final(item.data_type()),
+        DataType::Struct(fields) => fields.iter().all(|field| is_final(field.data_type())),
+        other => other.is_integer() || other.is_string() || *other == DataType::Boolean,
+    }
 }
 
 #[cfg(test)]
@@ -64,7 +68,13 @@ mod tests {
         let catalogs = Arc::new(MemoryCatalogProviderList::new());
         let state = engine.session(&settings, catalogs).unwrap();
         let nanoseconds = lit(ScalarValue::TimestampNanosecond(Some(1), None));
+        let list = |item: ScalarValue| {
+            let item_type = item.data_type();
+            ScalarValue::List(ScalarValue::new_list_nullable(&[item], &item_type))
+        };
         for (column, is_known) in [
+            (lit(list(ScalarValue::from(1_i64))), true),
+            (lit(list(ScalarValue::from(1.5_f64))), false),
             (col("column1"), true),
             (col("column2").gt(lit(0_i32)), true),
             (col("column2") + lit(1_i64), true),

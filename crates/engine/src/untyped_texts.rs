@@ -13,6 +13,7 @@
 //! typed_text('x', number)            'x'
 //! ```
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, FieldRef};
@@ -187,14 +188,28 @@ fn has_items(text: &str) -> bool {
 /// or the first type.
 fn common(types: impl Iterator<Item = DataType>) -> Option<DataType> {
     let types = types.filter(|of| !of.is_null());
-    types.reduce(|one, other| match (rank(&one), rank(&other)) {
+    let common = types.reduce(|one, other| match (rank(&one), rank(&other)) {
         (Some((kind, rank)), Some((other_kind, other_rank)))
             if kind == other_kind && other_rank > rank =>
         {
             other
         }
         _ => one,
-    })
+    });
+    common.map(unmarked)
+}
+
+/// Returns a type of lists without what is known of the items besides their type: the items of a text
+/// have none of it.
+fn unmarked(data_type: DataType) -> DataType {
+    match data_type {
+        DataType::List(item) => {
+            let of = unmarked(item.data_type().clone());
+            let item = Field::clone(&item).with_data_type(of);
+            DataType::List(Arc::new(item.with_metadata(HashMap::new())))
+        }
+        other => other,
+    }
 }
 
 /// Returns the kind of a type, and how wide it is among those of its kind.
@@ -335,5 +350,10 @@ mod tests {
             assert_eq!(common(types.into_iter()), Some(expected));
         }
         assert_eq!(common(std::iter::empty()), None);
+        let marks = HashMap::from([("pg.type".to_owned(), "oid".to_owned())]);
+        let item = Field::new_list_field(DataType::Int64, true).with_metadata(marks);
+        let marked = DataType::List(Arc::new(item));
+        let plain = DataType::new_list(DataType::Int64, true);
+        assert_eq!(common([marked].into_iter()), Some(plain));
     }
 }

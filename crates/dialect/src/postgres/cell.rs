@@ -4,13 +4,15 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanBuilder, Float32Builder, Float64Builder, Int16Builder,
-    Int32Builder, Int64Builder, ListArray, NullArray, StringBuilder, TimestampMicrosecondBuilder,
-    new_null_array,
+    Array, ArrayRef, AsArray, BooleanBuilder, Decimal128Builder, Float32Builder, Float64Builder,
+    Int16Builder, Int32Builder, Int64Builder, IntervalMonthDayNanoBuilder, ListArray, NullArray,
+    StringBuilder, TimestampMicrosecondBuilder, new_null_array,
 };
 use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Field, FieldRef, Float64Type, Int64Type, TimeUnit};
+use arrow::datatypes::{
+    DataType, Field, FieldRef, Float64Type, Int64Type, IntervalMonthDayNano, IntervalUnit, TimeUnit,
+};
 use datafusion::error::{DataFusionError, Result};
 
 /// Field metadata key for the Postgres type of a column whose type Arrow lacks: `oid`, `name`,
@@ -137,7 +139,12 @@ fn narrow<T: TryFrom<i64>>(value: i64, data_type: &DataType) -> Result<T> {
     })
 }
 
-/// Builds a column of `data_type` with these values.
+/// Returns an interval without months and days.
+fn of_micros(micros: i64) -> IntervalMonthDayNano {
+    IntervalMonthDayNano::new(0, 0, micros.saturating_mul(1000))
+}
+
+/// Builds a column of `data_type` with these values. An interval is an integer: its microseconds.
 ///
 /// # Errors
 ///
@@ -163,12 +170,19 @@ pub fn build_array<'a>(
         DataType::Float64 => {
             build!(Float64Builder::new(), cells, data_type, Cell::Float(value) => value, Cell::Int(value) => value as f64)
         }
+        DataType::Decimal128(_, 0) => {
+            let builder = Decimal128Builder::new().with_data_type(data_type.clone());
+            build!(builder, cells, data_type, Cell::Int(value) => i128::from(value))
+        }
         DataType::Utf8 => {
             build!(StringBuilder::new(), cells, data_type, Cell::Text(value) => value.as_ref())
         }
         DataType::Timestamp(TimeUnit::Microsecond, zone) => {
             let builder = TimestampMicrosecondBuilder::new().with_timezone_opt(zone.clone());
             build!(builder, cells, data_type, Cell::Timestamp(value) => value)
+        }
+        DataType::Interval(IntervalUnit::MonthDayNano) => {
+            build!(IntervalMonthDayNanoBuilder::new(), cells, data_type, Cell::Int(micros) => of_micros(micros))
         }
         DataType::Null => Arc::new(NullArray::new(cells.count())),
         DataType::List(item) => build_list(item, cells)?,

@@ -9,6 +9,7 @@ use lakegate_sql::ast::{Set, SetScope, SetValue};
 
 use crate::auth::session_is_over;
 use crate::session::Session;
+use crate::session::session_statement::is_user;
 
 /// The session that runs a query. Plans hold this, and must not keep the session open.
 #[derive(Debug)]
@@ -64,6 +65,10 @@ impl SessionControl for QueryControl {
             },
         };
         session.set(&session.moment()?, &set)?;
+        if is_user(&name) {
+            // The session keeps its user, which the value names.
+            return Ok(value.unwrap_or("none").to_owned());
+        }
         let mut settings = session.settings();
         if local {
             // Outside of a block, a local value is gone with the statement, and returned anyway.

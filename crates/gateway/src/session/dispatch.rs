@@ -277,7 +277,7 @@ impl Session {
     /// The statement changes session state, and no later call can use this session.
     pub(crate) fn check_stateful(&self, statement: &Statement) -> Result<()> {
         let changes_session = match statement {
-            Statement::Show(_) | Statement::Unlisten => false,
+            Statement::Show(_) | Statement::SetConstraints(_) | Statement::Unlisten => false,
             other => {
                 let kind = other.kind();
                 other.makes_temporary()

@@ -167,6 +167,22 @@ impl Session {
                     );
                 }
             }
+            // Tables have no constraints that could be deferred.
+            Statement::SetConstraints(named) => {
+                let outside = state.transaction.status() == TransactionStatus::Idle;
+                drop(guard);
+                if outside {
+                    self.warn(
+                        "25P01",
+                        "SET CONSTRAINTS can only be used in transaction blocks",
+                    );
+                }
+                if let Some(name) = named {
+                    let message = format!("constraint \"{name}\" does not exist");
+                    return Err(Error::new(Code::UndefinedObject, message)
+                        .with_hint("tables have no such constraints; use SET CONSTRAINTS ALL"));
+                }
+            }
             Statement::Show(show) => return show_settings(&state.settings, show),
             Statement::Reset(sql::Reset::All) => state.settings.reset_all(),
             Statement::Reset(sql::Reset::Setting(name)) => state.settings.set(name, None)?,
@@ -355,7 +371,7 @@ impl Session {
 }
 
 /// Returns whether the parameter is the session's user.
-fn is_user(name: &str) -> bool {
+pub(super) fn is_user(name: &str) -> bool {
     matches!(name, "session_authorization" | "role")
 }
 

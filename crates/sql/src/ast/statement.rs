@@ -79,6 +79,8 @@ pub enum Statement {
     // Session
     Set(Set),
     SetTransaction(SetTransaction),
+    /// `SET CONSTRAINTS`: the first constraint that it names, `None` for ALL.
+    SetConstraints(Option<String>),
     Show(Show),
     Reset(Reset),
     Discard(Discard),
@@ -208,6 +210,7 @@ impl Statement {
             Statement::DropWorkgroup(_) => "DROP WORKGROUP",
             Statement::Kill(_) => "KILL",
             Statement::Set(_) | Statement::SetTransaction(_) => "SET",
+            Statement::SetConstraints(_) => "SET CONSTRAINTS",
             Statement::Reset(_) => "RESET",
             Statement::Discard(Discard::All) => "DISCARD ALL",
             Statement::Discard(Discard::Plans) => "DISCARD PLANS",
@@ -393,6 +396,7 @@ impl Statement {
             Statement::Use(_)
             | Statement::Set(_)
             | Statement::SetTransaction(_)
+            | Statement::SetConstraints(_)
             | Statement::Show(_)
             | Statement::Reset(_)
             | Statement::Discard(_)

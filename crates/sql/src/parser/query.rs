@@ -9,8 +9,8 @@ use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer, Whitespace};
 use super::cursor::{Cursor, Result, shown};
 use super::query_error::{self, Source};
 use super::{
-    complexity, joins, lists, normalize, repeated, reserved, row_fields, rows_from, search,
-    substrings, tokens,
+    complexity, full_names, joins, lists, normalize, repeated, reserved, row_fields, rows_from,
+    search, substrings, tokens,
 };
 use crate::ParseError;
 use crate::ast::{Statement, Unsupported};
@@ -261,7 +261,8 @@ fn parse<T>(
     let tokens = tokens::offset_first(tokens::sort_operators(tokens));
     let tokens = lists::plain(substrings::similar(tokens));
     let tokens = tokens::json_tables(tokens::quantified_values(tokens));
-    let tokens = rows_of_nothing(rows_from::called(row_fields::named(tokens)));
+    let tokens = full_names::quoted(row_fields::named(tokens));
+    let tokens = rows_of_nothing(rows_from::called(tokens));
     let tokens = joins::named_columns(search::marked(tokens));
     let unclosed = unclosed_parentheses(cursor);
     if !(1..=MAX_UNCLOSED).contains(&unclosed) {

@@ -26,6 +26,9 @@ pub(super) fn set(cursor: &mut Cursor<'_>) -> Result<Statement> {
             modes,
         }));
     }
+    if cursor.eat("CONSTRAINTS") {
+        return constraints(cursor);
+    }
     if let Some(what) = refused(cursor) {
         return Ok(Statement::Unsupported(Unsupported {
             what: what.to_owned(),
@@ -61,10 +64,21 @@ pub(super) fn set(cursor: &mut Cursor<'_>) -> Result<Statement> {
     Ok(Statement::Set(Set { scope, name, value }))
 }
 
+/// After SET CONSTRAINTS: `{ALL|name, …} {DEFERRED|IMMEDIATE}`.
+fn constraints(cursor: &mut Cursor<'_>) -> Result<Statement> {
+    let mut named = None;
+    if !cursor.eat("ALL") {
+        let names = cursor.list(|cursor| qualified(cursor, "a constraint's name"))?;
+        named = names.into_iter().next();
+    }
+    if !cursor.eat_any(&["DEFERRED", "IMMEDIATE"]) {
+        return Err(cursor.expected("DEFERRED or IMMEDIATE"));
+    }
+    Ok(Statement::SetConstraints(named))
+}
+
 fn refused(cursor: &Cursor<'_>) -> Option<&'static str> {
-    if cursor.is_word("CONSTRAINTS") {
-        Some("SET CONSTRAINTS")
-    } else if cursor.is_word("TRANSACTION") && cursor.is_word_at(1, "SNAPSHOT") {
+    if cursor.is_word("TRANSACTION") && cursor.is_word_at(1, "SNAPSHOT") {
         Some("SET TRANSACTION SNAPSHOT")
     } else if cursor.is_word("PATH")
         && cursor
@@ -92,12 +106,16 @@ fn scope(cursor: &mut Cursor<'_>) -> SetScope {
     }
 }
 
-/// `name` or `name.part`, lower case.
 fn setting_name(cursor: &mut Cursor<'_>) -> Result<String> {
-    let mut name = cursor.name("a setting's name")?;
+    qualified(cursor, "a setting's name")
+}
+
+/// `name` or `name.part`, lower case.
+fn qualified(cursor: &mut Cursor<'_>, what: &str) -> Result<String> {
+    let mut name = cursor.name(what)?;
     while cursor.eat_sign('.') {
         name.push('.');
-        name.push_str(&cursor.name("a setting's name")?);
+        name.push_str(&cursor.name(what)?);
     }
     Ok(name)
 }

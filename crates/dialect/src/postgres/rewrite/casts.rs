@@ -85,6 +85,17 @@ fn target(data_type: &DataType) -> Target {
     }
 }
 
+/// Returns the function that reads an item of a type of lists, if its items are objects.
+pub(super) fn reader_of_items(data_type: &DataType) -> Option<&'static str> {
+    let DataType::Array(ArrayElemTypeDef::SquareBracket(item, _)) = data_type else {
+        return None;
+    };
+    match target(item) {
+        Target::Function(function) => Some(function),
+        _ => None,
+    }
+}
+
 fn custom(name: &str, quoted: bool, modifiers: &[String]) -> Target {
     let length = || {
         modifiers
@@ -125,6 +136,8 @@ fn custom(name: &str, quoted: bool, modifiers: &[String]) -> Target {
         | "inet" | "cidr" | "aclitem" | "pg_node_tree" | "citext" | "pg_lsn" | "tid"
         | "jsonpath" | "sql_identifier" | "character_data" | "yes_or_no" => DataType::Text,
         "cardinal_number" => DataType::Int(None),
+        "oidvector" => return Target::Array(DataType::BigInt(None), 1),
+        "int2vector" => return Target::Array(DataType::SmallInt(None), 1),
         _ => return Target::Unchanged,
     })
 }

@@ -6,13 +6,14 @@
 //! GROUP BY (x, y), z               GROUP BY x, y, z
 //! LIMIT '1' OFFSET 'x'             LIMIT 1 OFFSET 'x'::bigint
 //! SELECT 1 FROM t HAVING 1 < 2     SELECT 1 FROM t HAVING (1 < 2) AND count(1) >= 0
+//! (SELECT x FROM t ORDER BY t.x)   SELECT x FROM t ORDER BY t.x
 //! ```
 
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, DataType, Distinct, Expr, GroupByExpr, LimitClause, Query, Select, SelectItem,
-    Value,
+    SetExpr, Value,
 };
 
 use lakegate_sql::walk::walk_expressions;
@@ -42,6 +43,22 @@ pub(super) fn rewrite(select: &mut Select) {
             .collect();
     }
     group_for_having(select);
+}
+
+/// Takes a query out of parentheses around all of it: `(SELECT x FROM t ORDER BY t.x)`.
+pub(super) fn take_out(query: &mut Query) {
+    while let SetExpr::Query(inner) = query.body.as_ref()
+        && is_all(query)
+    {
+        *query = inner.as_ref().clone();
+    }
+}
+
+/// Returns whether a query has nothing but its body.
+fn is_all(query: &Query) -> bool {
+    let is_ordered = query.order_by.is_some() || query.limit_clause.is_some();
+    let is_read = query.fetch.is_some() || !query.locks.is_empty();
+    query.with.is_none() && !is_ordered && !is_read
 }
 
 /// Leaves each key of DISTINCT ON once.

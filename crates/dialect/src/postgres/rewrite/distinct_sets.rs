@@ -5,13 +5,17 @@
 //! SELECT DISTINCT ON (x) x, unnest(a) FROM t ORDER BY x, y
 //!     SELECT DISTINCT ON ("c1") "c1" AS x, "c2" AS unnest
 //!     FROM (SELECT x, unnest(a), y FROM t) AS "__sets" ("c1", "c2", "c3") ORDER BY "c1", "c3"
+//! SELECT DISTINCT ON (x) (SELECT …) AS n, t.* FROM t
+//!     SELECT DISTINCT ON (x) "__sets"."c1" AS n, t.*
+//!     FROM t CROSS JOIN LATERAL (SELECT (SELECT …) AS "c1") AS "__sets"
 //! ```
 
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Distinct, Expr, FunctionArguments, Ident, OrderByKind, Query, SelectItem, SetExpr, Statement,
-    Value, VisitorMut,
+    Distinct, Expr, Function, FunctionArguments, GroupByExpr, Ident, Join, JoinConstraint,
+    JoinOperator, OrderByKind, Query, Select, SelectItem, SetExpr, Statement, TableFactor, Value,
+    VisitorMut,
 };
 use lakegate_error::Error;
 use lakegate_sql::walk::{walk_mut, walk_own_expressions};
@@ -129,9 +133,11 @@ fn rewrite_query(query: &mut Query) -> Result<(), Error> {
         }),
         _ => None,
     });
-    // The columns of `*` are not known here.
     let Some(items) = items.collect::<Option<Vec<Item>>>() else {
-        return Ok(());
+        return match on.iter().any(has_one) || in_keys {
+            true => Ok(()),
+            false => beside_a_star(select),
+        };
     };
     let mut columns = Columns {
         items,
@@ -166,13 +172,79 @@ fn rewrite_query(query: &mut Query) -> Result<(), Error> {
     Ok(())
 }
 
+/// Evaluates the items with subqueries for each row of FROM, beside `t.*`, whose columns are not known
+/// here.
+///
+/// # Errors
+///
+/// A subquery cannot be built.
+fn beside_a_star(select: &mut Select) -> Result<(), Error> {
+    let is_grouped = select.having.is_some()
+        || !matches!(&select.group_by, GroupByExpr::Expressions(keys, _) if keys.is_empty());
+    // A bare `*` would have their columns, too.
+    let is_known = |item: &SelectItem| match item {
+        SelectItem::Wildcard(_) => false,
+        SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => {
+            !calls_set(expr) && item_name(item).is_some()
+        }
+        _ => true,
+    };
+    let [table] = select.from.as_mut_slice() else {
+        return Ok(());
+    };
+    if is_grouped || !select.projection.iter().all(is_known) {
+        return Ok(());
+    }
+    let mut values = Vec::new();
+    for item in &mut select.projection {
+        let name = item_name(item);
+        let (SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. }) = item else {
+            continue;
+        };
+        if let Some(name) = name.filter(|_| has_one(expr)) {
+            let column = Columns::name(values.len());
+            let value = std::mem::replace(expr, build::column(ALIAS, &column));
+            values.push(build::aliased(value, Ident::with_quote('"', column)));
+            *item = build::aliased(build::taken(expr), Ident::with_quote('"', name));
+        }
+    }
+    let mut row = build::select_from(build::select(values)?, ALIAS, &[])?;
+    let relation = match row.body.as_mut() {
+        SetExpr::Select(row) => row.from.pop().map(|table| table.relation),
+        _ => None,
+    };
+    if let Some(mut relation) = relation {
+        if let TableFactor::Derived { lateral, .. } = &mut relation {
+            *lateral = true;
+        }
+        table.joins.push(Join {
+            relation,
+            global: false,
+            join_operator: JoinOperator::CrossJoin(JoinConstraint::None),
+        });
+    }
+    Ok(())
+}
+
+/// Returns whether an expression calls a set-returning function.
+fn calls_set(expr: &Expr) -> bool {
+    let found = walk_own_expressions(expr, |part| match part {
+        Expr::Function(function) if is_set(function) => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
+    });
+    found.is_break()
+}
+
+fn is_set(function: &Function) -> bool {
+    last_part(&function.name).is_some_and(|name| SETS.contains(&name.as_str()))
+}
+
 /// Returns whether an expression calls a set-returning function, or has a subquery.
 fn has_one(expr: &Expr) -> bool {
     let found = walk_own_expressions(expr, |part| match part {
         Expr::Subquery(_) | Expr::Exists { .. } | Expr::InSubquery { .. } => ControlFlow::Break(()),
         Expr::Function(function)
-            if matches!(function.args, FunctionArguments::Subquery(_))
-                || last_part(&function.name).is_some_and(|name| SETS.contains(&name.as_str())) =>
+            if matches!(function.args, FunctionArguments::Subquery(_)) || is_set(function) =>
         {
             ControlFlow::Break(())
         }
@@ -214,10 +286,15 @@ mod tests {
                 "SELECT DISTINCT ON (a) a FROM t ORDER BY a, EXISTS (SELECT t.b)",
                 r#"SELECT DISTINCT ON ("c1") "c1" AS "a" FROM (SELECT a, EXISTS (SELECT t.b) FROM t) AS "__sets" ("c1", "c2") ORDER BY "c1", "c2""#,
             ),
+            (
+                "SELECT DISTINCT ON (x) (SELECT t.b) AS n, t.* FROM t ORDER BY x",
+                r#"SELECT DISTINCT ON (x) "__sets"."c1" AS "n", t.* FROM t CROSS JOIN LATERAL (SELECT (SELECT t.b) AS "c1") AS "__sets" ORDER BY x"#,
+            ),
         ] {
             assert_eq!(rewritten(sql), expected);
         }
         for same in [
+            "SELECT DISTINCT ON (x) (SELECT t.b), * FROM t",
             "SELECT DISTINCT ON (x) x, y FROM t ORDER BY x",
             "SELECT DISTINCT unnest(a) FROM t",
         ] {

@@ -8,8 +8,8 @@ use lakegate_engine::Names;
 use lakegate_error::Error;
 
 use super::{
-    Rewriter, build, calls, casts, folded, functions, negations, number_casts, parts, similar,
-    slices, times, windows, zoned_times,
+    Rewriter, bits, build, calls, casts, folded, functions, negations, number_casts, object_lists,
+    parts, similar, slices, times, windows, zoned_times,
 };
 
 /// The function of the operator `-` between positions in the log, which are texts here.
@@ -173,6 +173,11 @@ impl Rewriter<'_> {
                 casts::rewrite(expr)?;
             }
             Expr::Cast { .. } => {
+                bits::rewrite(expr);
+                if let Some(reader) = object_lists::rewrite(expr)? {
+                    self.references.functions.insert(reader.to_owned());
+                    return Ok(());
+                }
                 casts::rewrite(expr)?;
                 if let Expr::Function(function) = expr
                     && let Some(names) = parts(&function.name)

@@ -128,6 +128,16 @@ impl Rewriter<'_> {
                 copies::check(acl, acl::COLUMNS.len())?;
                 Some(acl::exploded(acl))
             }
+            // The texts of `character(n)` are those of any length here.
+            ("bpchar", [value]) => Some(build::cast(value.clone(), DataType::Text)),
+            // `uuid_in(md5(x)::cstring)` makes a UUID of a hash.
+            ("uuid_in", [text]) => {
+                let text = build::cast(text.clone(), DataType::Text);
+                Some(build::call("$uuid_in", vec![text]))
+            }
+            ("substring", [text, pattern]) if slices::is_text(pattern) => {
+                Some(slices::first_match(text.clone(), pattern.clone()))
+            }
             ("sign", [value]) => Some(build::call("signum", vec![value.clone()])),
             ("mod", [left, right]) => Some(Expr::Nested(Box::new(Expr::BinaryOp {
                 left: Box::new(Expr::Nested(Box::new(left.clone()))),

@@ -54,6 +54,7 @@
 mod acl;
 mod alike;
 mod array_queries;
+mod bits;
 mod build;
 mod calls;
 mod casts;
@@ -76,6 +77,7 @@ mod named_casts;
 mod negations;
 mod number_casts;
 mod numbers;
+mod object_lists;
 mod operands;
 mod order_keys;
 mod ordered_sets;
@@ -92,6 +94,7 @@ mod slices;
 mod tables;
 #[cfg(test)]
 mod testing;
+mod text_conditions;
 mod times;
 mod transactions;
 mod unnested;
@@ -352,11 +355,15 @@ impl VisitorMut for Rewriter<'_> {
 
     fn post_visit_select(&mut self, select: &mut Select) -> ControlFlow<Error> {
         wildcards::qualify(select);
+        if self.functions == Names::Postgres {
+            text_conditions::rewrite(select);
+        }
         self.scopes.pop();
         ControlFlow::Continue(())
     }
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Error> {
+        clauses::take_out(query);
         clauses::read_counts(query);
         if self.functions == Names::Postgres {
             if let Err(error) = untyped::set_operation(query) {

@@ -13,7 +13,11 @@ use super::similar;
 ///
 /// A subscript follows a slice: in PostgreSQL it applies to the next dimension.
 pub(super) fn complete(access_chain: &mut [AccessExpr]) -> Result<(), Error> {
-    let several = access_chain.len() > 1;
+    // A column after the name of its table is no subscript.
+    let subscripts = access_chain
+        .iter()
+        .filter(|access| matches!(access, AccessExpr::Subscript(_)));
+    let several = subscripts.count() > 1;
     for access in access_chain {
         let AccessExpr::Subscript(Subscript::Slice {
             lower_bound,
@@ -67,12 +71,27 @@ pub(super) fn matched_part(expr: &mut Expr) -> Result<(), Error> {
         },
         (None, _) => return Ok(()),
     };
-    let matched = build::call("regexp_match", vec![text.as_ref().clone(), pattern]);
-    *expr = Expr::CompoundFieldAccess {
-        root: Box::new(matched),
+    *expr = first_match(text.as_ref().clone(), pattern);
+    Ok(())
+}
+
+/// Returns whether an expression is a text literal.
+pub(super) fn is_text(expr: &Expr) -> bool {
+    match expr {
+        Expr::Value(value) => matches!(
+            value.value,
+            Value::SingleQuotedString(_) | Value::EscapedStringLiteral(_)
+        ),
+        _ => false,
+    }
+}
+
+/// Returns the part of a text that a pattern matches, or its first group.
+pub(super) fn first_match(text: Expr, pattern: Expr) -> Expr {
+    Expr::CompoundFieldAccess {
+        root: Box::new(build::call("regexp_match", vec![text, pattern])),
         access_chain: vec![AccessExpr::Subscript(Subscript::Index {
             index: build::integer(1),
         })],
-    };
-    Ok(())
+    }
 }

@@ -7,6 +7,8 @@
 //!                                    and lead return without a row
 //! tags = '{}', tags < '{a,b}'        tags = typed_text('{}', tags), …
 //! SELECT ARRAY[1] UNION SELECT '{2}' SELECT ARRAY[1] UNION SELECT typed_text('{2}', ARRAY[1])
+//! coalesce((SELECT array_agg(x) …), '{}')
+//!                                    coalesce((SELECT array_agg(x) …), ARRAY[])
 //! VALUES (date '2024-01-01'), ('2024-01-02')
 //!                                    VALUES (date '2024-01-01'), (typed_text('2024-01-02', …))
 //! SELECT 10 UNION SELECT '9'         SELECT 10 UNION SELECT typed_text('9', 10)
@@ -228,8 +230,37 @@ fn of_function(function: &mut Function) {
     of_one_type(values.collect());
 }
 
-fn of_one_type(values: Vec<&mut Expr>) {
+fn of_one_type(mut values: Vec<&mut Expr>) {
+    // A subquery is not written again to tell a type, which an empty array does not need.
+    if values.iter().any(|value| is_query_of_array(value)) {
+        for value in values.iter_mut().filter(|value| is_empty_array(value)) {
+            **value = build::array(Vec::new());
+        }
+    }
     of_type(values, tells_type);
+}
+
+/// Returns whether an expression is a subquery whose SELECT list is an array.
+fn is_query_of_array(expr: &Expr) -> bool {
+    let query = match expr {
+        Expr::Nested(inner) => return is_query_of_array(inner),
+        Expr::Subquery(query) => query,
+        _ => return false,
+    };
+    let SetExpr::Select(select) = query.body.as_ref() else {
+        return false;
+    };
+    let [SelectItem::UnnamedExpr(value) | SelectItem::ExprWithAlias { expr: value, .. }] =
+        select.projection.as_slice()
+    else {
+        return false;
+    };
+    match value {
+        Expr::Array(_) => true,
+        Expr::Cast { data_type, .. } => matches!(data_type, DataType::Array(_)),
+        Expr::Function(function) => function.name.to_string().eq_ignore_ascii_case("array_agg"),
+        _ => false,
+    }
 }
 
 /// Gives the text literals among values the type of those that tell one.

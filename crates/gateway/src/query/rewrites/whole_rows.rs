@@ -2,7 +2,12 @@
 //!
 //! ```text
 //! SELECT t, (t).a FROM d.t       SELECT named_struct('a', d.t.a, …) AS t, get_field(named_struct(…), 'a') …
+//! … t IS NOT NULL                … d.t.a IS NOT NULL AND …
 //! ```
+//!
+//! A row that is missing, as in an outer join, is NULL, and a row of its columns would not be. There
+//! the name may only be compared with NULL, and be in an aggregate whose FILTER says that it is not
+//! NULL.
 
 use std::ops::ControlFlow;
 
@@ -11,8 +16,8 @@ use lakegate_dialect::postgres::folded;
 use lakegate_sql::trino::call;
 use lakegate_sql::walk::{Tree, walk_mut};
 use sqlparser::ast::{
-    self, Expr, GroupByExpr, Ident, JoinOperator, ObjectName, Query, Select, SelectItem,
-    SelectItemQualifiedWildcardKind, SetExpr, TableFactor, Value, VisitorMut,
+    self, BinaryOperator, Expr, GroupByExpr, Ident, JoinOperator, ObjectName, Query, Select,
+    SelectItem, SelectItemQualifiedWildcardKind, SetExpr, TableFactor, Value, VisitorMut,
     WildcardAdditionalOptions,
 };
 
@@ -21,8 +26,7 @@ use crate::query::rewrites::row_fields::bare;
 use crate::query::rewrites::surrounding::Surrounding;
 
 /// Returns the statement with a row in place of a name that is no column, where it is the name of a
-/// table in FROM. `None` if it is not, or if the row may be missing, as in an outer join, or is
-/// compared with NULL, which PostgreSQL does by the fields.
+/// table in FROM. `None` if it is not, or if the row may be missing.
 pub(crate) async fn expanded(
     state: &SessionState,
     statement: &ast::Statement,
@@ -48,14 +52,46 @@ pub(crate) async fn expanded(
     Some(statement)
 }
 
-fn row(qualifier: &[Ident], columns: &[&str]) -> Expr {
-    let fields = columns.iter().flat_map(|column| {
-        let name = Value::SingleQuotedString((*column).to_owned());
+/// IS NULL or IS NOT NULL.
+type Test = fn(Box<Expr>) -> Expr;
+
+/// A row, as the columns of its table.
+struct Row {
+    columns: Vec<Expr>,
+    /// The row as a value.
+    value: Expr,
+}
+
+impl Row {
+    /// Returns whether all columns are NULL, or whether none is, as PostgreSQL compares rows.
+    fn compared(&self, test: Test) -> Option<Expr> {
+        let tests = self
+            .columns
+            .iter()
+            .map(|column| test(Box::new(column.clone())));
+        let all = tests.reduce(|left, right| Expr::BinaryOp {
+            left: Box::new(left),
+            op: BinaryOperator::And,
+            right: Box::new(right),
+        })?;
+        Some(Expr::Nested(Box::new(all)))
+    }
+}
+
+fn row(qualifier: &[Ident], columns: &[&str]) -> Row {
+    let column = |name: &&str| {
         let mut parts = qualifier.to_vec();
-        parts.push(Ident::with_quote('"', *column));
-        [Expr::Value(name.into()), Expr::CompoundIdentifier(parts)]
+        parts.push(Ident::with_quote('"', *name));
+        Expr::CompoundIdentifier(parts)
+    };
+    let fields = columns.iter().flat_map(|name| {
+        let text = Value::SingleQuotedString((*name).to_owned());
+        [Expr::Value(text.into()), column(name)]
     });
-    call("named_struct", fields.collect())
+    Row {
+        value: call("named_struct", fields.collect()),
+        columns: columns.iter().map(column).collect(),
+    }
 }
 
 /// Finds the first SELECT that has the name of one of its tables among its expressions, and puts
@@ -63,7 +99,7 @@ fn row(qualifier: &[Ident], columns: &[&str]) -> Expr {
 struct Rows<'a> {
     missing: &'a str,
     around: Surrounding,
-    row: Option<Expr>,
+    row: Option<Row>,
     /// The table's name as columns have it, and a query of its columns.
     found: Option<(Vec<Ident>, Query)>,
 }
@@ -93,12 +129,12 @@ impl VisitorMut for Rows<'_> {
     }
 
     fn post_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
-        let Some(qualifier) = table(select, self.missing) else {
+        let Some(qualifier) = named(select, self.missing) else {
             return ControlFlow::Continue(());
         };
         let mut names = Names::of(self.missing, None);
         names.select(select);
-        if !names.found || names.compared {
+        if !names.found || (names.is_value && may_be_missing(select)) {
             return ControlFlow::Continue(());
         }
         match &self.row {
@@ -121,17 +157,27 @@ impl VisitorMut for Rows<'_> {
 /// Returns the name of the only table in FROM that is called so, in front of its columns. `None` if
 /// there are joins in which its rows may be missing.
 pub(super) fn table(select: &Select, wanted: &str) -> Option<Vec<Ident>> {
+    match may_be_missing(select) {
+        true => None,
+        false => named(select, wanted),
+    }
+}
+
+/// Returns whether there are joins in which rows of a table may be missing.
+fn may_be_missing(select: &Select) -> bool {
+    let mut joins = select.from.iter().flat_map(|table| &table.joins);
+    joins.any(|join| {
+        !matches!(
+            join.join_operator,
+            JoinOperator::Join(_) | JoinOperator::Inner(_) | JoinOperator::CrossJoin(_)
+        )
+    })
+}
+
+/// Returns the name of the only table in FROM that is called so, in front of its columns.
+fn named(select: &Select, wanted: &str) -> Option<Vec<Ident>> {
     let mut found = Vec::new();
     for table in &select.from {
-        let inner = table.joins.iter().all(|join| {
-            matches!(
-                join.join_operator,
-                JoinOperator::Join(_) | JoinOperator::Inner(_) | JoinOperator::CrossJoin(_)
-            )
-        });
-        if !inner {
-            return None;
-        }
         let joined = table.joins.iter().map(|join| &join.relation);
         for factor in std::iter::once(&table.relation).chain(joined) {
             found.extend(
@@ -166,22 +212,28 @@ fn qualifier(factor: &TableFactor) -> Option<Vec<Ident>> {
 struct Names<'a> {
     missing: &'a str,
     /// What takes the place of the name.
-    row: Option<&'a Expr>,
+    row: Option<&'a Row>,
     /// The number of queries around the visitor.
     queries: usize,
+    /// For each call around the visitor, whether its FILTER says that the row is not NULL.
+    filters: Vec<bool>,
+    /// Names to come that are compared with NULL.
+    compared: usize,
     found: bool,
-    /// Whether the name is compared with NULL.
-    compared: bool,
+    /// Whether the name is a value where the row may be missing.
+    is_value: bool,
 }
 
 impl<'a> Names<'a> {
-    fn of(missing: &'a str, row: Option<&'a Expr>) -> Self {
+    fn of(missing: &'a str, row: Option<&'a Row>) -> Self {
         Self {
             missing,
             row,
             queries: 0,
+            filters: Vec::new(),
+            compared: 0,
             found: false,
-            compared: false,
+            is_value: false,
         }
     }
 
@@ -220,6 +272,20 @@ impl<'a> Names<'a> {
         folded(name) == self.missing
     }
 
+    /// Returns whether a condition does not hold for a row that is NULL.
+    fn excludes(&self, condition: &Expr) -> bool {
+        match condition {
+            Expr::Nested(inner) => self.excludes(inner),
+            Expr::IsNotNull(operand) => self.is_row(operand),
+            Expr::BinaryOp {
+                left,
+                op: BinaryOperator::And,
+                right,
+            } => self.excludes(left) || self.excludes(right),
+            _ => false,
+        }
+    }
+
     fn is_row(&self, expr: &Expr) -> bool {
         match expr {
             Expr::Nested(inner) => self.is_row(inner),
@@ -243,24 +309,50 @@ impl VisitorMut for Names<'_> {
     }
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-        if self.queries == 0
-            && let Expr::IsNull(operand) | Expr::IsNotNull(operand) = expr
-            && self.is_row(operand)
-        {
-            self.compared = true;
+        if self.queries > 0 {
+            return ControlFlow::Continue(());
+        }
+        let compared = match &*expr {
+            Expr::Function(call) => {
+                let filter = call.filter.as_deref();
+                let excludes = filter.is_some_and(|filter| self.excludes(filter));
+                self.filters.push(excludes);
+                None
+            }
+            Expr::IsNull(operand) if self.is_row(operand) => Some(Expr::IsNull as Test),
+            Expr::IsNotNull(operand) if self.is_row(operand) => Some(Expr::IsNotNull as Test),
+            _ => None,
+        };
+        if let Some(test) = compared {
+            self.found = true;
+            match self.row.and_then(|row| row.compared(test)) {
+                Some(of_columns) => *expr = of_columns,
+                None => self.compared += 1,
+            }
         }
         ControlFlow::Continue(())
     }
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-        if self.queries == 0
-            && let Expr::Identifier(name) = expr
-            && self.means(name)
-        {
-            self.found = true;
-            if let Some(row) = self.row {
-                *expr = row.clone();
+        if self.queries > 0 {
+            return ControlFlow::Continue(());
+        }
+        match expr {
+            Expr::Function(_) => {
+                self.filters.pop();
             }
+            Expr::Identifier(name) if self.means(name) => {
+                self.found = true;
+                if self.compared > 0 {
+                    self.compared -= 1;
+                    return ControlFlow::Continue(());
+                }
+                self.is_value |= !self.filters.contains(&true);
+                if let Some(row) = self.row {
+                    *expr = row.value.clone();
+                }
+            }
+            _ => {}
         }
         ControlFlow::Continue(())
     }

@@ -371,6 +371,19 @@ fn cursors_of_every_driver() {
 }
 
 #[test]
+fn constraints_are_all_or_named() {
+    for (sql, named) in [
+        ("SET CONSTRAINTS ALL DEFERRED", None),
+        ("set constraints all immediate", None),
+        ("SET CONSTRAINTS s.a, \"B\" DEFERRED", Some("s.a")),
+    ] {
+        let named = named.map(str::to_owned);
+        assert_eq!(one(sql), Statement::SetConstraints(named), "{sql}");
+    }
+    assert!(said("SET CONSTRAINTS ALL").contains("DEFERRED or IMMEDIATE"));
+}
+
+#[test]
 fn kinds_tell_what_a_transaction_block_refuses() {
     for (sql, kind) in [
         ("CREATE DATABASE d", StatementKind::Ddl),

@@ -28,7 +28,7 @@ const PRIVILEGES: [(char, &str); 14] = [
 ];
 
 /// The default privileges of owners, and of everybody, by the letter of the kind of object.
-const DEFAULTS: [(&str, &str, &str); 7] = [
+const DEFAULTS: [(&str, &str, &str); 13] = [
     ("r", "arwdDxt", ""),
     ("c", "", ""),
     ("n", "UC", ""),
@@ -36,6 +36,12 @@ const DEFAULTS: [(&str, &str, &str); 7] = [
     ("f", "X", "X"),
     ("l", "U", "U"),
     ("T", "U", "U"),
+    ("s", "rwU", ""),
+    ("L", "rw", ""),
+    ("p", "sA", ""),
+    ("t", "C", ""),
+    ("F", "U", ""),
+    ("S", "U", ""),
 ];
 
 /// One privilege of an access list.
@@ -125,7 +131,7 @@ pub(super) fn functions(lookup: &Arc<Lookup>) -> Vec<PgFunction> {
         let Some((_, of_owner, of_all)) = DEFAULTS.iter().find(|(known, ..)| *known == kind) else {
             return Ok(Cell::Null);
         };
-        let items = [(owner.as_str(), of_owner), ("", of_all)].into_iter();
+        let items = [("", of_all), (owner.as_str(), of_owner)].into_iter();
         let items = items.filter(|(_, letters)| !letters.is_empty());
         Ok(Cell::texts(items.map(|(grantee, letters)| {
             format!("{grantee}={letters}/{owner}")

@@ -17,6 +17,8 @@ use crate::postgres::{Cell, PgFunction, quote_ident, split_name};
 type Find = fn(&Lookup, &str) -> Option<i64>;
 /// Finds the name of an OID.
 type Name = fn(&Lookup, i64) -> Option<String>;
+/// The error for a name that nothing has.
+type Missing = fn(&str) -> Error;
 
 fn type_oid(_: &Lookup, name: &str) -> Option<i64> {
     types::parse_name(name).map(|found| found.oid)
@@ -24,6 +26,14 @@ fn type_oid(_: &Lookup, name: &str) -> Option<i64> {
 
 fn last_part(name: &str) -> Option<String> {
     split_name(name)?.pop()
+}
+
+fn namespace_oid(lookup: &Lookup, name: &str) -> Option<i64> {
+    lookup.namespace_oid(&last_part(name)?)
+}
+
+fn role_oid(lookup: &Lookup, name: &str) -> Option<i64> {
+    lookup.role_oid(&last_part(name)?)
 }
 
 fn procedure_oid(_: &Lookup, name: &str) -> Option<i64> {
@@ -87,25 +97,49 @@ fn collation_oid(_: &Lookup, name: &str) -> Option<i64> {
     fixed_oid(&PG_COLLATION, "collname", &last_part(name)?)
 }
 
+/// Returns the number that an argument is or names.
+///
+/// # Errors
+///
+/// The name, if nothing has it.
+fn read(lookup: &Lookup, argument: &Cell<'_>, find: Find) -> std::result::Result<i64, String> {
+    match argument {
+        Cell::Int(oid) => Ok(*oid),
+        other => {
+            let name = other.to_text().unwrap_or_default();
+            match name.trim() {
+                "-" => Ok(0),
+                text => text.parse().ok().or_else(|| find(lookup, text)).ok_or(name),
+            }
+        }
+    }
+}
+
+/// Builds a function that reads a list of names, for a cast of a parameter.
+fn list(lookup: &Arc<Lookup>, name: &str, find: Find, missing: Missing) -> PgFunction {
+    let of = Arc::clone(lookup);
+    let numbers = DataType::new_list(DataType::Int64, true);
+    PgFunction::new(name, 1..=1, numbers, move |args| {
+        let Some(Cell::List(items)) = args.first() else {
+            return Ok(Cell::Null);
+        };
+        let number = |item: &Cell<'static>| -> Result<Cell<'static>> {
+            if item.is_null() {
+                return Ok(Cell::Null);
+            }
+            let oid = read(&of, item, find).map_err(|name| missing(&name))?;
+            Ok(Cell::Int(oid))
+        };
+        Ok(Cell::List(items.iter().map(number).collect::<Result<_>>()?))
+    })
+}
+
 fn input(
     lookup: &Arc<Lookup>,
     pg_type: &'static str,
     find: Find,
-    missing: fn(&str) -> Error,
+    missing: Missing,
 ) -> [PgFunction; 2] {
-    let read =
-        |lookup: &Lookup, argument: &Cell<'_>, find: Find| -> std::result::Result<i64, String> {
-            match argument {
-                Cell::Int(oid) => Ok(*oid),
-                other => {
-                    let name = other.to_text().unwrap_or_default();
-                    match name.trim() {
-                        "-" => Ok(0),
-                        text => text.parse().ok().or_else(|| find(lookup, text)).ok_or(name),
-                    }
-                }
-            }
-        };
     let of = Arc::clone(lookup);
     let strict = PgFunction::new(
         &format!("{pg_type}_in"),
@@ -173,6 +207,19 @@ fn undefined(what: &str, name: &str) -> Error {
     )
 }
 
+fn no_type(name: &str) -> Error {
+    undefined("type", name)
+}
+
+fn no_role(name: &str) -> Error {
+    undefined("role", name)
+}
+
+fn no_schema(name: &str) -> Error {
+    let message = format!("schema \"{name}\" does not exist");
+    Error::new(Code::SchemaNotFound, message)
+}
+
 pub(super) fn functions(lookup: &Arc<Lookup>) -> Vec<PgFunction> {
     let mut all: Vec<PgFunction> = output(lookup)
         .into_iter()
@@ -190,26 +237,29 @@ pub(super) fn functions(lookup: &Arc<Lookup>) -> Vec<PgFunction> {
             )
         },
     ));
-    all.extend(input(lookup, "regtype", type_oid, |name| {
-        undefined("type", name)
-    }));
-    all.extend(input(
-        lookup,
-        "regnamespace",
-        |l, name| l.namespace_oid(&last_part(name)?),
-        |name| {
-            Error::new(
-                Code::SchemaNotFound,
-                format!("schema \"{name}\" does not exist"),
-            )
-        },
-    ));
-    all.extend(input(
-        lookup,
-        "regrole",
-        |l, name| l.role_oid(&last_part(name)?),
-        |name| undefined("role", name),
-    ));
+    for (pg_type, of_list, find, missing) in [
+        (
+            "regtype",
+            "$regtype_list",
+            type_oid as Find,
+            no_type as Missing,
+        ),
+        (
+            "regnamespace",
+            "$regnamespace_list",
+            namespace_oid as Find,
+            no_schema as Missing,
+        ),
+        (
+            "regrole",
+            "$regrole_list",
+            role_oid as Find,
+            no_role as Missing,
+        ),
+    ] {
+        all.extend(input(lookup, pg_type, find, missing));
+        all.push(list(lookup, of_list, find, missing));
+    }
     all.extend(input(lookup, "regproc", procedure_oid, |name| {
         Error::new(
             Code::FunctionNotFound,

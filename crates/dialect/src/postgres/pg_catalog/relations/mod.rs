@@ -11,6 +11,7 @@ mod server;
 mod sessions;
 mod statistics;
 mod system_columns;
+mod time_zones;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -204,9 +205,13 @@ pub(crate) fn fill(
         "pg_shadow" => table.build(roles::users(input), roles::pg_shadow),
         "pg_auth_members" => table.build(roles::members(input), roles::pg_auth_members),
         "pg_database" => table.build(vec![()], |(), column| server::pg_database(input, column)),
-        "pg_stat_database" => table.build(vec![()], |(), column| {
+        "pg_stat_database" | "pg_stat_database_conflicts" => table.build(vec![()], |(), column| {
             server::pg_stat_database(input, column)
         }),
+        "pg_stat_archiver" | "pg_stat_bgwriter" | "pg_stat_wal" => {
+            table.build(vec![()], |(), column| server::counter(column))
+        }
+        "pg_timezone_names" => table.build(time_zones::zones(), time_zones::pg_timezone_names),
         "pg_settings" => table.build(server::settings(input), server::pg_settings),
         "pg_stat_activity" => table
             .build(input.catalog.activity.iter().collect(), |row, column| {

@@ -1,6 +1,7 @@
 //! Namespaces, relations, their columns and comments.
 
 use super::Input;
+use super::server::counter;
 use crate::postgres::Cell;
 use crate::postgres::pg_catalog::oids;
 use crate::postgres::pg_catalog::privileges::{self, OWNER_NAME};
@@ -393,8 +394,9 @@ pub(super) fn pg_stat_tables<'a>(row: &Relation<'a>, column: &str) -> Value<'a> 
         "relid" => Cell::Int(row.oid()),
         "schemaname" => Cell::text(row.namespace()),
         "relname" => Cell::text(row.name()),
-        // Rows are not counted, so there is no number to report.
-        "n_live_tup" | "n_dead_tup" => Cell::Int(0),
-        _ => return None,
+        // A table without indexes has no numbers of them. Nothing else is counted.
+        "idx_scan" | "idx_tup_fetch" | "idx_blks_read" | "idx_blks_hit" => return None,
+        _ if column.starts_with("toast_") || column.starts_with("tidx_") => return None,
+        _ => return counter(column),
     })
 }

@@ -61,18 +61,17 @@ pub(crate) fn pg_group<'a>(input: &'a Input, row: &&'a VisibleRole, column: &str
     })
 }
 
-pub(crate) fn users(input: &Input) -> Vec<&VisibleRole> {
-    input
-        .catalog
-        .roles
-        .iter()
-        .filter(|role| role.can_login)
-        .collect()
+/// Returns the users, and the owner of the catalog: clients look for the owners of schemas among the
+/// users.
+pub(crate) fn users(input: &Input) -> Vec<std::borrow::Cow<'_, VisibleRole>> {
+    let mut users = roles(input);
+    users.retain(|role| role.can_login || role.oid == oids::OWNER);
+    users
 }
 
-pub(crate) fn pg_user<'a>(row: &&'a VisibleRole, column: &str) -> Value<'a> {
+pub(crate) fn pg_user<'a>(row: &std::borrow::Cow<'a, VisibleRole>, column: &str) -> Value<'a> {
     Some(match column {
-        "usename" => Cell::text(row.name.as_str()),
+        "usename" => Cell::text(row.name.clone()),
         "usesysid" => Cell::Int(row.oid),
         "usecreatedb" | "usesuper" => Cell::Bool(row.is_admin),
         "passwd" => Cell::text("********"),
@@ -81,7 +80,7 @@ pub(crate) fn pg_user<'a>(row: &&'a VisibleRole, column: &str) -> Value<'a> {
 }
 
 /// Returns a value of `pg_shadow`. Passwords are shown to nobody.
-pub(crate) fn pg_shadow<'a>(row: &&'a VisibleRole, column: &str) -> Value<'a> {
+pub(crate) fn pg_shadow<'a>(row: &std::borrow::Cow<'a, VisibleRole>, column: &str) -> Value<'a> {
     match column {
         "passwd" => Some(Cell::Null),
         _ => pg_user(row, column),

@@ -48,6 +48,23 @@ async fn functions_in_from_see_the_tables_before_them() {
 }
 
 #[tokio::test]
+async fn lists_of_names_are_read_as_lists_of_objects() {
+    let of_schemas =
+        "SELECT nspname FROM pg_namespace WHERE oid = ANY('{curated}'::regnamespace[])";
+    assert_eq!(run(of_schemas).await, [["curated"]]);
+    assert_eq!(
+        run("SELECT ARRAY['int4', 'pg_catalog.text']::regtype[]::oid[], '23 25'::oidvector").await,
+        [["[23, 25]", "[23, 25]"]]
+    );
+    let absent = run_with(&Arc::default(), "SELECT '{absent}'::regnamespace[]", &[]).await;
+    let error = absent.unwrap_err().to_string();
+    assert!(
+        error.contains("schema \"absent\" does not exist"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
 async fn literals_in_quotes_take_the_type_they_are_compared_with() {
     assert_eq!(
         run("SELECT typname FROM pg_type WHERE oid = '25'").await,

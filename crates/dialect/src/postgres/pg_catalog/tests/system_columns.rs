@@ -114,6 +114,11 @@ async fn types_tell_of_rows_and_domains() {
         ("pg_stat_get_live_tuples(100003)", "0"),
         ("pg_stat_get_last_vacuum_time(100003)", "NULL"),
         ("acldefault('r', 10)", "[lakegate=arwdDxt/lakegate]"),
+        ("acldefault('s', 10)", "[lakegate=rwU/lakegate]"),
+        (
+            "acldefault('d', 10)",
+            "[=Tc/lakegate, lakegate=CTc/lakegate]",
+        ),
         ("ARRAY['a', 'b'] @> '{a}'", "true"),
         ("ARRAY['a', 'b'] <@ '{a}'", "false"),
     ] {

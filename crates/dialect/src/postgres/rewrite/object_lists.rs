@@ -1,0 +1,106 @@
+//! Casts to lists of objects.
+//!
+//! ```text
+//! '{raw,curated}'::regnamespace[]      ARRAY[regnamespace_in('raw'), regnamespace_in('curated')]
+//! $1::regnamespace[]                   "$regnamespace_list"($1::text[])
+//! '23 25'::oidvector                   ARRAY[23, 25]
+//! ```
+
+use datafusion::sql::sqlparser::ast::{ArrayElemTypeDef, CastKind, DataType, Expr, Value};
+use lakegate_error::Error;
+
+use super::{build, casts};
+
+/// The functions that read one name, and those that read a list of names.
+const READERS: [(&str, &str); 3] = [
+    ("regnamespace_in", "$regnamespace_list"),
+    ("regrole_in", "$regrole_list"),
+    ("regtype_in", "$regtype_list"),
+];
+
+/// Rewrites a cast of names or numbers that are written in the statement, and one of a parameter.
+/// Returns the function that is called in its place.
+///
+/// # Errors
+///
+/// A text is not a list.
+pub(super) fn rewrite(expr: &mut Expr) -> Result<Option<&'static str>, Error> {
+    let Expr::Cast {
+        kind: CastKind::Cast | CastKind::DoubleColon,
+        expr: inner,
+        data_type,
+        ..
+    } = expr
+    else {
+        return Ok(None);
+    };
+    if let Some(numbers) = vector(inner, data_type) {
+        *expr = build::array(numbers.into_iter().map(build::integer).collect());
+        return Ok(None);
+    }
+    let Some(function) = casts::reader_of_items(data_type) else {
+        return Ok(None);
+    };
+    if let Some(names) = names(inner)? {
+        let calls = names
+            .into_iter()
+            .map(|name| build::call(function, vec![name]));
+        *expr = build::array(calls.collect());
+        return Ok(Some(function));
+    }
+    let mut readers = READERS.into_iter();
+    let Some((_, of_list)) = readers.find(|(of_name, _)| *of_name == function) else {
+        return Ok(None);
+    };
+    if !matches!(inner.as_ref(), Expr::Value(value) if matches!(value.value, Value::Placeholder(_)))
+    {
+        return Ok(None);
+    }
+    let texts = DataType::Array(ArrayElemTypeDef::SquareBracket(
+        Box::new(DataType::Text),
+        None,
+    ));
+    let list = build::cast(build::taken(inner), texts);
+    *expr = build::call(of_list, vec![list]);
+    Ok(Some(of_list))
+}
+
+/// Returns the numbers of a literal `oidvector` or `int2vector`, which are separated by spaces.
+fn vector(literal: &Expr, data_type: &DataType) -> Option<Vec<i64>> {
+    let DataType::Custom(name, _) = data_type else {
+        return None;
+    };
+    let name = name.to_string().to_lowercase();
+    let name = name.strip_prefix("pg_catalog.").unwrap_or(&name);
+    if !matches!(name, "oidvector" | "int2vector") {
+        return None;
+    }
+    let numbers = text(literal)?.split_whitespace().map(str::parse::<i64>);
+    let numbers: Vec<i64> = numbers.collect::<Result<_, _>>().ok()?;
+    (!numbers.is_empty()).then_some(numbers)
+}
+
+/// Returns the items of a literal list of names, or of `ARRAY[…]` with nothing but literals; `None`
+/// for any other expression and for an empty list.
+///
+/// # Errors
+///
+/// The text is not a list.
+fn names(list: &Expr) -> Result<Option<Vec<Expr>>, Error> {
+    let items = match list {
+        Expr::Array(array) => Some(array.elem.clone()),
+        _ => casts::literal_array(list)?,
+    };
+    let items = items.filter(|items| !items.is_empty());
+    Ok(items.filter(|items| items.iter().all(|item| text(item).is_some())))
+}
+
+fn text(expr: &Expr) -> Option<&str> {
+    match expr {
+        Expr::Value(value) => match &value.value {
+            Value::SingleQuotedString(text) => Some(text),
+            _ => None,
+        },
+        _ => None,
+    }
+}

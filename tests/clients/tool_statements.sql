@@ -1,0 +1,496 @@
+-- Statements in the shapes that tools, drivers and object mappers send, each with the columns that
+-- PostgreSQL 15 describes it with, and whether it has rows there over tables like those of the demo.
+-- `tests/clients/test_tool_statements.py` reads this file: what it says of a statement stands above it,
+-- and an empty line ends it.
+
+-- Django, inspectdb: tables and views
+-- columns: relname name, case text, obj_description text
+-- rows: some
+SELECT c.relname, CASE WHEN c.relispartition THEN 'p' WHEN c.relkind IN ('m', 'v') THEN 'v' ELSE 't' END, obj_description(c.oid, 'pg_class')
+FROM pg_class c LEFT JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('f', 'm', 'p', 'r', 'v') AND n.nspname NOT IN ('pg_catalog', 'pg_toast') AND pg_table_is_visible(c.oid)
+
+-- Django, inspectdb: columns
+-- columns: attname name, nullable bool, initial text, collation name, is_identity bool
+-- rows: some
+SELECT a.attname, NOT (a.attnotnull OR (t.typtype = 'd' AND t.typnotnull)) AS nullable, pg_get_expr(d.adbin, d.adrelid) AS initial,
+  CASE WHEN collname = 'default' THEN NULL ELSE collname END AS collation, a.attidentity != '' AS is_identity
+FROM pg_attribute a LEFT JOIN pg_attrdef d ON a.attrelid = d.adrelid AND a.attnum = d.adnum LEFT JOIN pg_collation l ON a.attcollation = l.oid
+  JOIN pg_type t ON a.atttypid = t.oid JOIN pg_class c ON a.attrelid = c.oid
+WHERE c.relname = 'orders' AND pg_table_is_visible(c.oid) AND a.attnum > 0
+
+-- Django, inspectdb: constraints
+-- columns: conname name, columns name[], contype char, reloptions text[]
+-- rows: none
+SELECT c.conname, array(SELECT attname FROM unnest(c.conkey) WITH ORDINALITY k(number, place) JOIN pg_attribute a ON a.attnum = k.number
+    WHERE a.attrelid = c.conrelid ORDER BY k.place) AS columns, c.contype, r.reloptions
+FROM pg_constraint c JOIN pg_class r ON c.conrelid = r.oid WHERE r.relname = 'orders'
+
+-- Django, inspectdb: indexes
+-- columns: name name, array_agg name[], indisunique bool, array_agg text[], amname name
+-- rows: none
+SELECT name, array_agg(attname ORDER BY place), indisunique, array_agg(direction ORDER BY place), amname FROM (
+  SELECT i.relname AS name, x.*, a.attname, m.amname, CASE m.amname WHEN 'btree' THEN CASE (option & 1) WHEN 1 THEN 'DESC' ELSE 'ASC' END END AS direction
+  FROM (SELECT * FROM pg_index p, unnest(p.indkey, p.indoption) WITH ORDINALITY k(key, option, place)) x
+    LEFT JOIN pg_class t ON x.indrelid = t.oid LEFT JOIN pg_class i ON x.indexrelid = i.oid LEFT JOIN pg_am m ON i.relam = m.oid
+    LEFT JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = x.key
+  WHERE t.relname = 'orders') s GROUP BY name, indisunique, amname
+
+-- Rails: types
+-- columns: oid oid, typname name, typelem oid, typdelim char, typinput regproc, rngsubtype oid, typtype char, typbasetype oid
+-- rows: some
+SELECT t.oid, t.typname, t.typelem, t.typdelim, t.typinput, r.rngsubtype, t.typtype, t.typbasetype FROM pg_type AS t LEFT JOIN pg_range AS r ON oid = rngtypid
+WHERE t.typname IN ('int4', 'numeric') OR t.typtype IN ('r', 'd') OR t.typinput = 'array_in(cstring,oid,integer)'::regprocedure
+
+-- Rails: primary key
+-- columns: attname name
+-- rows: none
+SELECT a.attname FROM (SELECT indrelid, indkey, generate_subscripts(indkey, 1) place FROM pg_index WHERE indrelid = '"orders"'::regclass AND indisprimary) i
+JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[i.place] ORDER BY i.place
+
+-- Sequelize: columns
+-- columns: Field name, Null varchar, Type text, special name[], comment text
+-- rows: some
+SELECT c.column_name AS "Field", c.is_nullable AS "Null",
+  (CASE WHEN c.udt_name = 'hstore' THEN c.udt_name ELSE c.data_type END) || (CASE WHEN c.character_maximum_length IS NOT NULL THEN '(' || c.character_maximum_length || ')' ELSE '' END) AS "Type",
+  (SELECT array_agg(e.enumlabel) FROM pg_type t JOIN pg_enum e ON t.oid = e.enumtypid WHERE t.typname = c.udt_name) AS special,
+  (SELECT d.description FROM pg_statio_all_tables s JOIN pg_description d ON d.objoid = s.relid WHERE c.ordinal_position = d.objsubid AND c.table_name = s.relname) AS comment
+FROM information_schema.columns c WHERE c.table_name = 'orders' AND c.table_schema = 'curated'
+
+-- Sequelize: indexes
+-- columns: name name, primary bool, keys int2[], included int2[], columns name[], pg_get_indexdef text
+-- rows: none
+SELECT i.relname AS name, x.indisprimary AS primary, x.indkey[:x.indnkeyatts-1] AS keys, x.indkey[x.indnkeyatts:] AS included, array_agg(a.attname) AS columns, pg_get_indexdef(x.indexrelid)
+FROM pg_class t, pg_class i, pg_index x, pg_attribute a WHERE t.oid = x.indrelid AND i.oid = x.indexrelid AND a.attrelid = t.oid AND t.relname = 'orders'
+GROUP BY i.relname, x.indexrelid, x.indisprimary, x.indkey, x.indnkeyatts ORDER BY i.relname
+
+-- Sequelize: ranges
+-- columns: typname name, typtype char, oid oid, typarray oid, name name, list oid
+-- rows: some
+WITH ranges AS (SELECT r.rngtypid, t.typname AS name, t.typarray AS list, r.rngsubtype FROM pg_range r LEFT JOIN pg_type t ON t.oid = r.rngtypid)
+SELECT t.typname, t.typtype, t.oid, t.typarray, ranges.name, ranges.list FROM pg_type t LEFT JOIN ranges ON t.oid = ranges.rngsubtype WHERE (t.typtype IN ('b', 'e'))
+
+-- TypeORM: columns
+-- columns: column_name name, ordinal_position int4, numeric_scale int4, regtype text, format_type text
+-- rows: some
+SELECT "columns"."column_name", "columns"."ordinal_position", "columns"."numeric_scale", ('"' || "udt_schema" || '"."' || "udt_name" || '"')::"regtype"::text AS "regtype", format_type("a"."atttypid", "a"."atttypmod") AS "format_type"
+FROM "information_schema"."columns" LEFT JOIN "pg_attribute" AS "a" ON "a"."attname" = "columns"."column_name" AND "a"."attrelid" = (
+  SELECT "c"."oid" FROM "pg_class" AS "c" LEFT JOIN "pg_namespace" AS "n" ON "n"."oid" = "c"."relnamespace" WHERE "c"."relname" = "columns"."table_name" AND "n"."nspname" = "columns"."table_schema")
+WHERE "table_schema" = 'curated' AND "table_name" = 'orders'
+
+-- TypeORM: foreign keys
+-- columns: conname name, column name, on_delete text
+-- rows: none
+SELECT "k"."conname", "b"."attname" AS "column", "k"."confdeltype" AS "on_delete" FROM (
+  SELECT UNNEST ("f"."conkey") AS "parent", UNNEST ("f"."confkey") AS "child", "f"."confrelid", "f"."conrelid", "f"."conname", CASE "f"."confdeltype" WHEN 'a' THEN 'NO ACTION' WHEN 'c' THEN 'CASCADE' END AS "confdeltype"
+  FROM "pg_class" "t" INNER JOIN "pg_constraint" "f" ON "f"."conrelid" = "t"."oid" WHERE "f"."contype" = 'f') "k"
+INNER JOIN "pg_attribute" "a" ON "a"."attrelid" = "k"."confrelid" AND "a"."attnum" = "k"."child" INNER JOIN "pg_class" "t" ON "t"."oid" = "k"."confrelid" AND "t"."relispartition" = 'f'
+INNER JOIN "pg_attribute" "b" ON "b"."attrelid" = "k"."conrelid" AND "b"."attnum" = "k"."parent"
+
+-- TypeORM: indexes
+-- columns: name name, attname name, is_unique text, condition text
+-- rows: none
+SELECT "i"."relname" AS "name", "a"."attname", CASE "x"."indisunique" WHEN 't' THEN 'TRUE' ELSE 'FALSE' END AS "is_unique", pg_get_expr("x"."indpred", "x"."indrelid") AS "condition"
+FROM "pg_class" "t" INNER JOIN "pg_index" "x" ON "x"."indrelid" = "t"."oid" INNER JOIN "pg_attribute" "a" ON "a"."attrelid" = "t"."oid" AND "a"."attnum" = ANY ("x"."indkey")
+INNER JOIN "pg_class" "i" ON "i"."oid" = "x"."indexrelid" LEFT JOIN "pg_constraint" "c" ON "c"."conname" = "i"."relname" WHERE "c"."contype" IS NULL AND "t"."relname" = 'orders'
+
+-- Knex, schema inspector: columns
+-- columns: name name, schema text, data_type text, max_length int4, precision int4
+-- rows: some
+SELECT a.attname AS name, r.relnamespace::regnamespace::text AS schema, a.atttypid::regtype::text AS data_type,
+  CASE WHEN a.atttypid IN (1042, 1043) THEN (a.atttypmod - 4)::int4 ELSE NULL END AS max_length,
+  CASE a.atttypid WHEN 23 THEN 32 WHEN 1700 THEN CASE WHEN a.atttypmod = -1 THEN NULL ELSE (((a.atttypmod - 4) >> 16) & 65535)::int4 END ELSE NULL END AS precision
+FROM pg_attribute a LEFT JOIN pg_class r ON a.attrelid = r.oid LEFT JOIN pg_attrdef d ON (a.attrelid, a.attnum) = (d.adrelid, d.adnum) LEFT JOIN pg_description c ON (a.attrelid, a.attnum) = (c.objoid, c.objsubid)
+WHERE r.relnamespace IN ('curated'::regnamespace) AND r.relname = 'orders' AND a.attnum > 0 ORDER BY a.attnum
+
+-- Drizzle: tables and views
+-- columns: table_schema name, table_name name, type text, rls_enabled bool
+-- rows: some
+SELECT n.nspname AS table_schema, c.relname AS table_name, CASE WHEN c.relkind = 'r' THEN 'table' WHEN c.relkind = 'v' THEN 'view' END AS type, c.relrowsecurity AS rls_enabled
+FROM pg_class c JOIN pg_namespace n ON n.oid::text = c.relnamespace::text WHERE c.relkind IN ('r', 'v', 'm') AND n.nspname IN ('curated')
+
+-- Prisma: tables
+-- columns: table_name name, namespace name, is_partition bool, reloptions text[]
+-- rows: some
+SELECT t.relname AS table_name, n.nspname AS namespace, (t.relhassubclass AND t.relkind = 'p') AS is_partition, reloptions FROM pg_class AS t JOIN pg_namespace AS n ON n.oid = t.relnamespace
+WHERE ((t.relkind = 'r' AND t.relispartition = 'f') OR t.relkind = 'p') AND n.nspname = ANY ('{curated}') ORDER BY namespace, table_name
+
+-- Prisma: indexes
+-- columns: index_name name, opcname name, column_order text
+-- rows: none
+WITH raw AS (SELECT indrelid, indexrelid, indisunique, unnest(indkey) AS key, generate_subscripts(indkey, 1) AS place, unnest(indclass) AS class, unnest(indoption) AS option FROM pg_index WHERE indpred IS NULL AND NOT indisexclusion)
+SELECT i.relname AS index_name, o.opcname, CASE raw.option & 1 WHEN 1 THEN 'DESC' ELSE 'ASC' END AS column_order FROM raw JOIN pg_class i ON i.oid = raw.indexrelid LEFT JOIN pg_opclass o ON o.oid = raw.class
+JOIN pg_class t ON t.oid = raw.indrelid WHERE t.relname = 'orders' AND NOT EXISTS (SELECT indrelid FROM pg_index AS x WHERE x.indexrelid = raw.indexrelid AND (indkey::int2[])[0] = 0) ORDER BY 1
+
+-- postgrex: types
+-- columns: oid oid, typname name, typsend regproc, typreceive regproc, typoutput regproc, typinput regproc, coalesce oid, coalesce oid, array oid[]
+-- rows: some
+SELECT t.oid, t.typname, t.typsend, t.typreceive, t.typoutput, t.typinput, coalesce(d.typelem, t.typelem), coalesce(r.rngsubtype, 0),
+  ARRAY (SELECT a.atttypid FROM pg_attribute AS a WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum)
+FROM pg_type AS t LEFT JOIN pg_type AS d ON t.typbasetype = d.oid LEFT JOIN pg_range AS r ON r.rngtypid = t.oid OR r.rngmultitypid = t.oid OR (t.typbasetype <> 0 AND r.rngtypid = t.typbasetype)
+WHERE (t.typrelid = 0) AND (t.typelem = 0 OR NOT EXISTS (SELECT 1 FROM pg_type s WHERE s.typrelid != 0 AND s.oid = t.typelem))
+
+-- EF Core, scaffolding: tables
+-- columns: nspname name, relname name, relkind char, description text, reloptions text[]
+-- rows: some
+SELECT nspname, relname, relkind, description, reloptions FROM pg_class AS r JOIN pg_namespace AS n ON n.oid = r.relnamespace LEFT OUTER JOIN pg_description AS d ON d.objoid = r.oid AND d.objsubid = 0
+WHERE r.relkind IN ('r', 'v', 'm', 'f') AND n.nspname = 'curated' AND NOT EXISTS (SELECT 1 FROM pg_depend
+  WHERE classid = (SELECT r.oid FROM pg_class AS r JOIN pg_namespace AS n ON n.oid = r.relnamespace WHERE relname = 'pg_class' AND n.nspname = 'pg_catalog') AND objid = r.oid AND deptype IN ('e', 'x'))
+
+-- EF Core, scaffolding: columns
+-- columns: typname name, attname name, description text, collname name, attidentity text, attcompression text, written text, base text, kind char, initial text, seqtype text, seqstart int8, seqcycle bool
+-- rows: some
+SELECT typ.typname, attname, description, collname, attidentity::text, attcompression::text, format_type(typ.oid, atttypmod) AS written, format_type(base.oid, typ.typtypmod) AS base,
+  CASE WHEN pg_proc.proname = 'array_recv' THEN 'a' ELSE typ.typtype END AS kind, CASE WHEN atthasdef THEN (SELECT pg_get_expr(adbin, r.oid) FROM pg_attrdef WHERE adrelid = r.oid AND adnum = a.attnum) END AS initial,
+  format_type(seqtypid, 0) AS seqtype, seqstart, seqcycle
+FROM pg_class AS r LEFT JOIN pg_attribute AS a ON attrelid = r.oid LEFT JOIN pg_type AS typ ON a.atttypid = typ.oid LEFT JOIN pg_proc ON pg_proc.oid = typ.typreceive LEFT JOIN pg_type AS base ON base.oid = typ.typbasetype
+  LEFT JOIN pg_description AS d ON d.objoid = r.oid AND d.objsubid = attnum LEFT JOIN pg_collation AS l ON l.oid = a.attcollation
+  LEFT JOIN pg_depend AS dep ON dep.refobjid = r.oid AND dep.refobjsubid = a.attnum AND dep.deptype = 'i' LEFT JOIN pg_sequence AS s ON s.seqrelid = dep.objid
+WHERE r.oid = 'curated.orders'::regclass AND attnum > 0 ORDER BY attnum
+
+-- Npgsql: composite types
+-- columns: oid oid, attname name, atttypid oid
+-- rows: none
+SELECT t.oid, a.attname, a.atttypid FROM pg_type AS t JOIN pg_class AS c ON (c.oid = t.typrelid) JOIN pg_attribute AS a ON (a.attrelid = t.typrelid)
+WHERE (t.typtype = 'c' AND c.relkind = 'c') AND attnum > 0 AND NOT attisdropped ORDER BY t.oid, a.attnum
+
+-- Npgsql: columns of a result
+-- columns: typoid oid, nspname name, relname name, attname name, attrelid oid, attnum int2, is_identity bool, typmod int4, is_key bool, is_unique bool
+-- rows: some
+SELECT t.oid AS typoid, nspname, relname, attname, attrelid, attnum, attidentity != '' AS is_identity, CASE WHEN t.typtype = 'd' THEN t.typtypmod ELSE atttypmod END AS typmod,
+  EXISTS (SELECT * FROM pg_index WHERE pg_index.indrelid = c.oid AND pg_index.indisprimary AND attnum = ANY (indkey)) AS is_key,
+  EXISTS (SELECT * FROM pg_index WHERE pg_index.indrelid = c.oid AND pg_index.indisunique AND pg_index.indnkeyatts = 1 AND attnum = pg_index.indkey[0]) AS is_unique
+FROM pg_attribute AS a JOIN pg_type AS t ON a.atttypid = t.oid JOIN pg_class AS c ON c.oid = a.attrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace
+WHERE atttypid <> 0 AND relkind IN ('r', 'v', 'm') AND NOT attisdropped AND attnum > 0 AND ((a.attrelid = 'curated.orders'::regclass AND a.attnum = 1) OR (a.attrelid = 'curated.orders'::regclass AND a.attnum = 2)) ORDER BY attnum
+
+-- pgjdbc: a type by its name
+-- columns: is_array bool, typtype char, typname name, oid oid
+-- rows: some
+SELECT typinput = 'pg_catalog.array_in'::regproc AS is_array, typtype, typname, pg_type.oid FROM pg_type
+LEFT JOIN (SELECT n.oid AS number, n.nspname, r.r FROM pg_namespace AS n JOIN (SELECT s.r, (current_schemas(false))[s.r] AS nspname FROM generate_series(1, array_upper(current_schemas(false), 1)) AS s(r)) AS r USING (nspname)) AS p ON p.number = typnamespace
+WHERE typname = 'int4' ORDER BY p.r, pg_type.oid DESC
+
+-- pgjdbc: columns
+-- columns: relname name, attname name, attnotnull bool, attnum int8, attidentity char, typtype char
+-- rows: some
+SELECT * FROM (SELECT c.relname, a.attname, a.attnotnull OR (t.typtype = 'd' AND t.typnotnull) AS attnotnull, row_number() OVER (PARTITION BY a.attrelid ORDER BY a.attnum) AS attnum, nullif(a.attidentity, '') AS attidentity, t.typtype
+  FROM pg_class c JOIN pg_attribute a ON (a.attrelid = c.oid) JOIN pg_type t ON (a.atttypid = t.oid) WHERE c.relkind IN ('r', 'p', 'v', 'f', 'm') AND a.attnum > 0 AND c.relname LIKE 'ord%') c WHERE true ORDER BY c.relname, attnum
+
+-- pgjdbc: primary keys
+-- columns: PK_NAME name
+-- rows: none
+SELECT r.name AS "PK_NAME" FROM (SELECT a.attname AS name, (information_schema._pg_expandarray(i.indkey)).n AS place, information_schema._pg_expandarray(i.indkey) AS keys, a.attnum
+  FROM pg_class t JOIN pg_attribute a ON t.oid = a.attrelid JOIN pg_index i ON a.attrelid = i.indrelid WHERE t.relname = 'orders' AND i.indisprimary) r WHERE r.attnum = (r.keys).x ORDER BY r.place
+
+-- psqlODBC: indexes
+-- columns: relname name, indkey int2vector, indisunique bool, amname name, case int4
+-- rows: none
+SELECT c.relname, i.indkey, i.indisunique, a.amname, CASE WHEN i.indexprs IS NULL THEN NULL ELSE 0 END FROM pg_index i, pg_class c, pg_class d, pg_am a
+WHERE d.relname = 'orders' AND d.oid OPERATOR(pg_catalog.=) i.indrelid AND i.indexrelid OPERATOR(pg_catalog.=) c.oid AND c.relam OPERATOR(pg_catalog.=) a.oid ORDER BY i.indisprimary DESC, c.relname
+
+-- dbt: catalog
+-- columns: table_schema name, table_name name, table_type text, column_name name, column_index int2, column_type text, table_owner name
+-- rows: some
+SELECT s.nspname AS table_schema, t.relname AS table_name, CASE t.relkind WHEN 'v' THEN 'VIEW' ELSE 'BASE TABLE' END AS table_type, c.attname AS column_name, c.attnum AS column_index, format_type(c.atttypid, c.atttypmod) AS column_type, pg_get_userbyid(t.relowner) AS table_owner
+FROM pg_namespace s JOIN pg_class t ON t.relnamespace = s.oid JOIN pg_attribute c ON c.attrelid = t.oid LEFT OUTER JOIN pg_description d ON (d.objoid = t.oid AND d.objsubid = c.attnum)
+WHERE (upper(s.nspname) = upper('curated')) AND NOT pg_is_other_temp_schema(s.oid) AND t.relpersistence IN ('p', 'u') AND c.attnum > 0 ORDER BY 1, 2, c.attnum
+
+-- dbt: relations that depend on others
+-- columns: dependent name, referenced name
+-- rows: none
+WITH relation AS (SELECT c.oid AS id, c.relname AS name FROM pg_class c JOIN pg_namespace n ON c.relnamespace = n.oid WHERE n.nspname = 'curated'),
+dependency AS (SELECT DISTINCT coalesce(r.ev_class, d.objid) AS dependent, d.refobjid AS referenced FROM pg_depend d LEFT JOIN pg_rewrite r ON d.objid = r.oid WHERE coalesce(r.ev_class, d.objid) != d.refobjid)
+SELECT DISTINCT a.name AS dependent, b.name AS referenced FROM dependency JOIN relation b ON dependency.referenced = b.id JOIN relation a ON dependency.dependent = a.id WHERE a.name = 'absent'
+
+-- Metabase: columns
+-- columns: name name, database-type text, database-required bool
+-- rows: some
+SELECT "c"."column_name" AS "name", CASE WHEN "c"."udt_schema" IN ('public', 'pg_catalog') THEN FORMAT('%s', "c"."udt_name") ELSE FORMAT('"%s"."%s"', "c"."udt_schema", "c"."udt_name") END AS "database-type",
+  (("column_default" IS NULL) OR (LOWER("column_default") = 'null')) AND ("is_nullable" = 'NO') AND NOT ((("column_default" IS NOT NULL) AND ("column_default" LIKE '%nextval(%')) OR ("is_identity" <> 'NO')) AS "database-required"
+FROM "information_schema"."columns" AS "c" WHERE c.table_schema !~ '^information_schema|catalog_history|pg_' AND ("c"."table_schema" IN ('curated'))
+UNION ALL SELECT "a"."attname", FORMAT('%s', "t"."typname"), FALSE FROM "pg_class" AS "m" INNER JOIN "pg_attribute" AS "a" ON "a"."attrelid" = "m"."oid" INNER JOIN "pg_type" AS "t" ON "t"."oid" = "a"."atttypid" WHERE ("m"."relkind" = 'm') AND ("a"."attnum" >= 1)
+
+-- Metabase: foreign keys
+-- columns: fk-table-name name, pk-column-name name
+-- rows: none
+SELECT "t"."relname" AS "fk-table-name", "p"."attname" AS "pk-column-name" FROM "pg_constraint" AS "c" INNER JOIN "pg_class" AS "t" ON "c"."conrelid" = "t"."oid" INNER JOIN "pg_attribute" AS "p" ON "c"."confrelid" = "p"."attrelid"
+WHERE ("c"."contype" = 'f'::char) AND ("p"."attnum" = ANY(c.confkey)) ORDER BY "fk-table-name" ASC
+
+-- Metabase: a table's fingerprints
+-- columns: order_id text, part text
+-- rows: some
+SELECT "s"."order_id" AS "order_id", "s"."part" FROM (SELECT "curated"."orders"."order_id" AS "order_id", SUBSTRING("curated"."orders"."customer_id", 1, 1234) AS "part" FROM "curated"."orders" LIMIT 100) AS "s"
+
+-- Metabase: bins
+-- columns: price numeric, count int8
+-- rows: some
+SELECT FLOOR((("curated"."orders"."price" - 0.0) / 12.5)) * 12.5 + 0.0 AS "price", COUNT(*) AS "count" FROM "curated"."orders" GROUP BY FLOOR((("curated"."orders"."price" - 0.0) / 12.5)) * 12.5 + 0.0 ORDER BY 1
+
+-- Metabase: a pivot table
+-- columns: m timestamp, sum numeric, pivot-grouping int4
+-- rows: some
+SELECT "s"."m", "s"."sum", "s"."pivot-grouping" FROM (SELECT DATE_TRUNC('month', "curated"."orders"."created_at") AS "m", ABS(0) AS "pivot-grouping", SUM("curated"."orders"."total") AS "sum" FROM "curated"."orders"
+WHERE ("curated"."orders"."created_at" < timestamp with time zone '2030-01-01 00:00Z') GROUP BY DATE_TRUNC('month', "curated"."orders"."created_at"), ABS(0)) AS "s" ORDER BY 1
+
+-- Superset, Redash: columns
+-- columns: table_schema name, table_name name, column_name name, data_type regtype
+-- rows: some
+SELECT s.nspname AS table_schema, c.relname AS table_name, a.attname AS column_name, a.atttypid::regtype AS data_type FROM pg_class c JOIN pg_namespace s ON c.relnamespace = s.oid AND s.nspname NOT IN ('pg_catalog', 'information_schema')
+JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 WHERE c.relkind = 'm' AND has_table_privilege(s.nspname || '.' || c.relname, 'select')
+UNION SELECT table_schema, table_name, column_name, data_type::regtype FROM information_schema.columns WHERE table_schema = 'curated' AND data_type <> 'ARRAY'
+
+-- Looker: times
+-- columns: d date, t float8, m text
+-- rows: some
+SELECT DATE(o.created_at AT TIME ZONE 'UTC' AT TIME ZONE 'America/Los_Angeles') AS d, COALESCE(SUM(CAST(o.total AS DOUBLE PRECISION)), 0) AS t, TO_CHAR(DATE_TRUNC('month', o.created_at), 'YYYY-MM') AS m FROM curated.orders AS o
+WHERE ((( o.created_at ) >= ((SELECT (DATE_TRUNC('day', TIMESTAMP '2024-03-01') + (-29 || ' day')::INTERVAL))) AND ( o.created_at ) < ((SELECT ((DATE_TRUNC('day', TIMESTAMP '2024-03-01') + (-29 || ' day')::INTERVAL) + (30 || ' day')::INTERVAL)))))
+GROUP BY (1), (3) ORDER BY 1 DESC FETCH NEXT 500 ROWS ONLY
+
+-- Looker: running statements
+-- columns: pid int4, elapsed int4, query text
+-- rows: some
+SELECT pid, EXTRACT(EPOCH FROM (CURRENT_TIMESTAMP - query_start))::integer AS elapsed, query FROM pg_stat_activity WHERE state = 'active'
+
+-- Cube: types
+-- columns: oid oid, typcategory char, typname name
+-- rows: some
+SELECT oid, typcategory, typname FROM pg_type WHERE typcategory IN ('N', 'E')
+
+-- Cube: a series of days
+-- columns: from timestamp, to timestamp
+-- rows: some
+SELECT a::timestamp AS "from", b::timestamp AS "to" FROM (VALUES ('2024-01-01T00:00:00.000', '2024-01-01T23:59:59.999'), ('2024-01-02T00:00:00.000', '2024-01-02T23:59:59.999')) AS dates (a, b)
+
+-- Cube: a day of a time zone
+-- columns: day timestamp, count int8
+-- rows: some
+SELECT date_trunc('day', ("o".created_at::timestamptz AT TIME ZONE 'UTC')) "day", count("o".order_id) "count" FROM curated.orders AS "o" WHERE ("o".created_at >= '2024-01-01T00:00:00.000Z'::timestamptz) GROUP BY 1 ORDER BY 1 ASC LIMIT 10000
+
+-- Hasura: tables as JSON
+-- columns: tables json
+-- rows: some
+SELECT COALESCE(json_agg(row_to_json(i)), '[]'::json) AS tables FROM (SELECT t.table_name, jsonb_agg(jsonb_build_object('name', c.column_name, 'position', c.ordinal_position, 'nullable', c.is_nullable::boolean)) AS columns
+FROM information_schema.tables t JOIN information_schema.columns c ON c.table_schema = t.table_schema AND c.table_name = t.table_name WHERE t.table_schema = 'curated' GROUP BY t.table_name) i
+
+-- Hasura: rows as JSON
+-- columns: root json
+-- rows: some
+SELECT coalesce(json_agg("root"), '[]') AS "root" FROM (SELECT row_to_json((SELECT "e" FROM (SELECT "b"."order_id" AS "order_id", "b"."quantity" AS "quantity") AS "e")) AS "root" FROM (SELECT * FROM "curated"."orders" WHERE ('true') LIMIT 3) AS "b") AS "_root"
+
+-- PostgREST: rows as JSON
+-- columns: total int8, page int8, body json, headers text
+-- rows: some
+WITH source AS (SELECT "curated"."orders"."order_id", "curated"."orders"."quantity" FROM "curated"."orders" WHERE "curated"."orders"."quantity" > '2' ORDER BY "curated"."orders"."order_id" LIMIT 5 OFFSET 0)
+SELECT null::bigint AS total, pg_catalog.count(t) AS page, coalesce(json_agg(t), '[]') AS body, nullif(current_setting('response.headers', true), '') AS headers FROM (SELECT * FROM source) t
+
+-- PostgREST: settings of a request
+-- columns: set_config text, set_config text, set_config text
+-- rows: some
+SELECT set_config('search_path', 'curated', true), set_config('role', current_user, true), set_config('request.jwt.claims', '{}', true)
+
+-- PostgREST: base types
+-- columns: typname name, base oid
+-- rows: some
+WITH base AS (WITH RECURSIVE r AS (SELECT oid, typbasetype, COALESCE(NULLIF(typbasetype, 0), oid) AS base FROM pg_type
+  UNION SELECT t.oid, b.typbasetype, COALESCE(NULLIF(b.typbasetype, 0), b.oid) FROM r t JOIN pg_type b ON t.typbasetype = b.oid) SELECT oid, base FROM r WHERE typbasetype = 0)
+SELECT t.typname, base.base FROM base JOIN pg_type t ON t.oid = base.oid WHERE t.typname = 'int4'
+
+-- postgres-meta: columns
+-- columns: table_id int8, id text, data_type text, enums json, is_updatable bool
+-- rows: some
+SELECT c.oid :: int8 AS table_id, (c.oid || '.' || a.attnum) AS id, CASE WHEN t.typelem <> 0 :: oid AND t.typlen = -1 THEN 'ARRAY' WHEN nt.nspname = 'pg_catalog' THEN format_type(a.atttypid, NULL) ELSE 'USER-DEFINED' END AS data_type,
+  array_to_json(array(SELECT enumlabel FROM pg_enum e WHERE e.enumtypid = coalesce(b.oid, t.oid) OR e.enumtypid = coalesce(b.typelem, t.typelem) ORDER BY e.enumsortorder)) AS enums,
+  (c.relkind IN ('r', 'p') OR c.relkind IN ('v', 'f') AND pg_column_is_updatable(c.oid, a.attnum, FALSE)) AS is_updatable
+FROM pg_attribute a JOIN (pg_class c JOIN pg_namespace n ON c.relnamespace = n.oid) ON a.attrelid = c.oid JOIN (pg_type t JOIN pg_namespace nt ON t.typnamespace = nt.oid) ON a.atttypid = t.oid
+  LEFT JOIN (pg_type b JOIN pg_namespace nb ON b.typnamespace = nb.oid) ON t.typtype = 'd' AND t.typbasetype = b.oid
+  LEFT JOIN (SELECT DISTINCT ON (tab, num) conrelid AS tab, conkey[1] AS num FROM pg_constraint WHERE contype = 'u' AND cardinality(conkey) = 1) u ON u.tab = c.oid AND u.num = a.attnum
+WHERE n.nspname IN ('curated') AND a.attnum > 0 AND (pg_has_role(c.relowner, 'USAGE') OR has_column_privilege(c.oid, a.attnum, 'SELECT, INSERT, UPDATE, REFERENCES'))
+
+-- postgres-meta: privileges
+-- columns: name name, privileges jsonb
+-- rows: some
+SELECT c.relname AS name, coalesce(jsonb_agg(jsonb_build_object('grantor', g.rolname, 'privilege_type', p.privilege_type, 'is_grantable', p.is_grantable)) FILTER (WHERE p IS NOT NULL), '[]') AS privileges
+FROM pg_class c LEFT JOIN LATERAL (SELECT grantor, grantee, privilege_type, is_grantable FROM aclexplode(coalesce(c.relacl, acldefault('r', c.relowner)))) AS p ON true LEFT JOIN pg_roles AS g ON g.oid = p.grantor
+WHERE c.oid = 'curated.orders'::regclass GROUP BY c.relname
+
+-- postgres-meta: settings
+-- columns: name text, setting text, group text, unit text, enumvals text[], pending_restart bool
+-- rows: some
+SELECT name, setting, TRIM(split_part(category, '/', 1)) AS group, unit, enumvals, pending_restart FROM pg_settings ORDER BY category, name LIMIT 20
+
+-- pgAdmin: databases
+-- columns: did oid, name name, spcname name, datallowconn bool, encoding name, cancreate bool, datistemplate bool, comment text, acl text, datacl text
+-- rows: some
+SELECT d.oid AS did, d.datname AS name, ta.spcname, d.datallowconn, pg_encoding_to_char(d.encoding) AS encoding, has_database_privilege(d.oid, 'CREATE') AS cancreate, d.datistemplate, shobj_description(d.oid, 'pg_database') AS comment,
+  (SELECT array_to_string(ARRAY(SELECT array_to_string(defaclacl::text[], ', ') FROM pg_default_acl WHERE defaclobjtype = 'r'), ', ')) AS acl, array_to_string(d.datacl::text[], ', ') AS datacl
+FROM pg_database d LEFT OUTER JOIN pg_tablespace ta ON d.dattablespace = ta.oid WHERE d.datname = current_database()
+
+-- pgAdmin: a table
+-- columns: oid oid, name name, spcoid oid, spcname name, triggers int8, is_partitioned bool, acl bool, fillfactor text, autovacuum bool
+-- rows: some
+SELECT r.oid, r.relname AS name, r.reltablespace AS spcoid, CASE WHEN length(s.spcname::text) > 0 OR r.relkind = 'p' THEN s.spcname ELSE (SELECT sp.spcname FROM pg_database d JOIN pg_tablespace sp ON d.dattablespace = sp.oid WHERE d.datname = current_database()) END AS spcname,
+  (SELECT count(*) FROM pg_trigger WHERE tgrelid = r.oid AND tgisinternal = FALSE) AS triggers, (CASE WHEN r.relkind = 'p' THEN true ELSE false END) AS is_partitioned, array_to_string(r.relacl::text[], ', ') IS NULL AS acl,
+  substring(array_to_string(r.reloptions, ',') FROM 'fillfactor=([0-9]*)') AS fillfactor, (substring(array_to_string(r.reloptions, ',') FROM 'autovacuum_enabled=([a-z|0-9]*)'))::boolean AS autovacuum
+FROM pg_class r LEFT OUTER JOIN pg_tablespace s ON s.oid = r.reltablespace LEFT JOIN pg_class toast ON toast.oid = r.reltoastrelid WHERE r.oid = 'curated.orders'::regclass
+
+-- pgAdmin: statistics of a table
+-- columns: Sequential scans int8, Tuples inserted int8, Live tuples int8, Heap blocks read int8, Index blocks hit int8, Last vacuum timestamptz, Autoanalyze counter int8
+-- rows: some
+SELECT seq_scan AS "Sequential scans", n_tup_ins AS "Tuples inserted", n_live_tup AS "Live tuples", heap_blks_read AS "Heap blocks read", idx_blks_hit AS "Index blocks hit", last_vacuum AS "Last vacuum", autoanalyze_count AS "Autoanalyze counter"
+FROM pg_stat_all_tables s JOIN pg_statio_all_tables io ON s.relid = io.relid WHERE s.relid = 'curated.orders'::regclass
+
+-- pgAdmin: the dashboard
+-- columns: chart text, data json
+-- rows: some
+SELECT 'tps' AS chart, row_to_json(t) AS data FROM (SELECT (SELECT sum(xact_commit) + sum(xact_rollback) FROM pg_stat_database) AS "Transactions", (SELECT sum(blks_hit) FROM pg_stat_database) AS "Hits") t
+UNION ALL SELECT 'sessions', row_to_json(t) FROM (SELECT (SELECT count(*) FROM pg_stat_activity WHERE state = 'idle') AS "Idle") t
+
+-- Datadog, Prometheus: the writer
+-- columns: checkpoints_timed int8, buffers_alloc int8, stats_reset timestamptz
+-- rows: some
+SELECT checkpoints_timed, buffers_alloc, stats_reset FROM pg_stat_bgwriter
+
+-- Datadog, Prometheus: the archiver and the log
+-- columns: archived_count int8, last_archived_wal text, wal_records int8, wal_bytes numeric
+-- rows: some
+SELECT archived_count, last_archived_wal, wal_records, wal_bytes FROM pg_stat_archiver, pg_stat_wal
+
+-- Datadog, Prometheus: databases
+-- columns: datname name, xact_commit int8, tup_returned int8, blk_read_time float8, temp_bytes int8, confl_lock int8
+-- rows: some
+SELECT datname, xact_commit, tup_returned, blk_read_time, temp_bytes, confl_lock FROM pg_stat_database JOIN pg_stat_database_conflicts USING (datid, datname) WHERE datname = current_database()
+
+-- Choosing a time zone
+-- columns: name text, abbrev text, utc_offset interval, is_dst bool
+-- rows: some
+SELECT name, abbrev, utc_offset, is_dst FROM pg_timezone_names WHERE name = 'Europe/Berlin'
+
+-- Choosing a time zone, by the function
+-- columns: name text, seconds int4
+-- rows: some
+SELECT name, extract(epoch FROM utc_offset)::int AS seconds FROM pg_timezone_names() WHERE name = 'Asia/Kolkata'
+
+-- DBeaver: columns
+-- columns: relname name, attrelid oid, attname name, atttypid oid, attnum int2, attoptions text[], def_value text, description text, objid oid
+-- rows: some
+SELECT c.relname, a.attrelid, a.attname, a.atttypid, a.attnum, a.attoptions, pg_get_expr(d.adbin, d.adrelid, true) AS def_value, s.description, p.objid FROM pg_attribute a INNER JOIN pg_class c ON (a.attrelid = c.oid) LEFT OUTER JOIN pg_attrdef d ON (a.attrelid = d.adrelid AND a.attnum = d.adnum)
+LEFT OUTER JOIN pg_description s ON (c.oid = s.objoid AND a.attnum = s.objsubid) LEFT OUTER JOIN pg_depend p ON p.refobjid = a.attrelid AND p.deptype = 'i' AND p.refobjsubid = a.attnum AND p.classid = p.refclassid
+WHERE NOT a.attisdropped AND c.relkind NOT IN ('i', 'I', 'c') AND c.oid = 'curated.orders'::regclass ORDER BY a.attnum
+
+-- DBeaver: roles
+-- columns: rolname name, rolvaliduntil timestamptz, rolconfig text[], roleid oid, admin_option bool
+-- rows: some
+SELECT r.rolname, r.rolvaliduntil, r.rolconfig, m.roleid, m.admin_option FROM pg_roles r LEFT OUTER JOIN pg_auth_members m ON m.member = r.oid ORDER BY r.rolname
+
+-- DBeaver: sizes
+-- columns: oid oid, relname name, total int8, own int8, attcollation regcollation
+-- rows: some
+SELECT p.oid, p.relname, pg_total_relation_size(c.oid) AS total, pg_relation_size(c.oid) AS own, a.attcollation::regcollation FROM pg_class c, pg_class p, pg_attribute a WHERE c.oid = p.oid AND a.attrelid = c.oid AND a.attnum = 1 AND c.relname = 'orders'
+
+-- Atlas: columns
+-- columns: column_name name, format_type text, identity_start int8, comment text, element char
+-- rows: some
+SELECT c.column_name, format_type(a.atttypid, a.atttypmod) AS format_type, s.start_value AS identity_start, col_description(r.oid, "ordinal_position") AS comment, (CASE WHEN t.typcategory = 'A' AND t.typelem <> 0 THEN (SELECT e.typtype FROM pg_type e WHERE e.oid = t.typelem) END) AS element
+FROM "information_schema"."columns" c JOIN pg_namespace n ON n.nspname = c.table_schema JOIN pg_class r ON r.relnamespace = n.oid AND r.relname = c.table_name JOIN pg_attribute a ON a.attrelid = r.oid AND a.attname = c.column_name LEFT JOIN pg_type t ON c.udt_name = t.typname AND t.typnamespace = n.oid
+  LEFT JOIN pg_sequences s ON quote_ident(s.schemaname) || '.' || quote_ident(s.sequencename) = pg_get_serial_sequence(quote_ident(c.table_schema) || '.' || quote_ident(c.table_name), c.column_name) WHERE c.table_schema = 'curated' AND c.table_name IN ('orders')
+
+-- Airbyte: transactions
+-- columns: wraparound int8, remainder int8
+-- rows: some
+SELECT (txid_snapshot_xmin(txid_current_snapshot()) >> 32) AS wraparound, (txid_snapshot_xmin(txid_current_snapshot()) % (2^32)::bigint) AS remainder
+
+-- Airbyte: an empty SELECT list
+-- columns: null_value bool
+-- rows: some
+SELECT (EXISTS (SELECT FROM "curated"."orders" WHERE "quantity" IS NULL LIMIT 1)) AS "null_value"
+
+-- golang-migrate: a lock
+-- columns: a bool, b name, c bool
+-- rows: some
+SELECT CURRENT_DATABASE() IS NOT NULL AS a, CURRENT_SCHEMA() AS b, pg_try_advisory_lock(1234567) AS c
+
+-- Adminer: indexes
+-- columns: relname name, indisunique int4, indkey int2vector, classes text
+-- rows: none
+SELECT relname, indisunique::int, indkey, (SELECT string_agg(CASE WHEN opcdefault THEN '' ELSE opcname END, ' ' ORDER BY s) FROM generate_subscripts(indclass, 1) AS s JOIN pg_opclass ON pg_opclass.oid = indclass[s]) AS classes
+FROM pg_index JOIN pg_class ON indexrelid = oid WHERE indrelid = 'curated.orders'::regclass ORDER BY indisprimary DESC
+
+-- Adminer: columns
+-- columns: field name, attnotnull int4, primary oid, typcategory char
+-- rows: some
+SELECT a.attname AS field, a.attnotnull::int, i.indrelid AS primary, t.typcategory FROM pg_attribute a LEFT JOIN pg_type t ON t.oid = a.atttypid LEFT JOIN pg_index i ON a.attrelid = i.indrelid AND a.attnum = ANY(i.indkey) AND i.indisprimary
+WHERE a.attrelid = (SELECT oid FROM pg_class WHERE relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema()) AND relname = 'orders') AND a.attnum > 0 ORDER BY a.attnum
+
+-- Power BI: keys
+-- columns: pk_column_name name, fk_name text
+-- rows: none
+SELECT p.COLUMN_NAME AS PK_COLUMN_NAME, c.CONSTRAINT_SCHEMA || '_' || f.TABLE_NAME || '_' || c.CONSTRAINT_NAME AS FK_NAME FROM (SELECT DISTINCT constraint_schema, unique_constraint_schema, constraint_name, unique_constraint_name FROM INFORMATION_SCHEMA.REFERENTIAL_CONSTRAINTS) c
+INNER JOIN INFORMATION_SCHEMA.KEY_COLUMN_USAGE f ON c.CONSTRAINT_NAME = f.CONSTRAINT_NAME INNER JOIN INFORMATION_SCHEMA.KEY_COLUMN_USAGE p ON c.UNIQUE_CONSTRAINT_NAME = p.CONSTRAINT_NAME WHERE p.TABLE_NAME = 'orders' ORDER BY FK_NAME, f.ORDINAL_POSITION
+
+-- Great Expectations: quantiles
+-- columns: q int4[], odd int8, s numeric
+-- rows: some
+SELECT percentile_disc(ARRAY[0.05, 0.5, 0.95]) WITHIN GROUP (ORDER BY quantity) AS q, sum(CASE WHEN (NOT order_id ~ '^[A-Z]') THEN 1 ELSE 0 END) AS odd, stddev_samp(quantity) AS s FROM orders
+
+-- Spark: the columns of a table
+-- columns: order_id text, quantity int4, price numeric, created_at timestamp, order_date date
+-- rows: none
+SELECT * FROM (SELECT order_id, quantity, price, created_at, order_date FROM curated.orders) spark_gen_1 WHERE 1=0
+
+-- pg_dump: schemas
+-- columns: tableoid oid, oid oid, nspname name, nspowner oid, acldefault aclitem[]
+-- rows: some
+SELECT n.tableoid, n.oid, n.nspname, n.nspowner, acldefault('n', n.nspowner) AS acldefault FROM pg_namespace n
+
+-- pganalyze: ages
+-- columns: relname name, age int4, mxid_age int4, toast name, reloptions text[]
+-- rows: some
+SELECT c.relname, age(c.relfrozenxid), mxid_age(c.relminmxid), coalesce(t.relname, 'none') AS toast, c.reloptions FROM pg_class c LEFT JOIN pg_class t ON c.reltoastrelid = t.oid JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'r' AND n.nspname = 'curated'
+
+-- Debezium, Kafka Connect: types
+-- columns: oid oid, name name, schema_name name, element oid, parent oid, modifiers int4, category char, labels name[]
+-- rows: some
+SELECT t.oid AS oid, t.typname AS name, n.nspname AS schema_name, t.typelem AS element, t.typbasetype AS parent, t.typtypmod AS modifiers, t.typcategory AS category, e.labels FROM pg_type t JOIN pg_namespace n ON (t.typnamespace = n.oid)
+LEFT JOIN (SELECT t.enumtypid AS id, array_agg(t.enumlabel) AS labels FROM pg_enum t GROUP BY id) e ON (t.oid = e.id) WHERE n.nspname != 'pg_toast' AND t.typcategory <> 'A'
+
+-- pgAdmin: columns
+-- columns: schema name, attname name, twice bool, sequence oid, seqrelid oid, seqtypid oid, seqstart int8, seqincrement int8, seqmax int8, seqmin int8, seqcache int8, seqcycle bool
+-- rows: some
+SELECT DISTINCT ON (a.attnum) (SELECT nspname FROM pg_namespace WHERE oid = t.typnamespace) AS schema, a.attname, (SELECT count(1) FROM pg_type o WHERE o.typname = t.typname) > 1 AS twice,
+  (SELECT d.refobjid FROM pg_depend d WHERE d.objid = f.oid AND d.deptype = 'n' ORDER BY d.refobjid LIMIT 1) AS sequence, q.*
+FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid LEFT JOIN pg_attrdef f ON f.adrelid = a.attrelid AND f.adnum = a.attnum LEFT JOIN pg_sequence q ON q.seqrelid = a.attrelid WHERE a.attrelid = 'curated.orders'::regclass AND a.attnum > 0 ORDER BY a.attnum
+
+-- pgAdmin: views
+-- columns: oid oid, name name, definition text
+-- rows: some
+SELECT c.oid, c.relname AS name, pg_get_viewdef(c.oid, true) AS definition FROM pg_class c WHERE c.relkind = 'v' AND c.relnamespace = 'information_schema'::regnamespace
+AND NOT EXISTS (SELECT 1 FROM pg_rewrite r WHERE r.ev_class = c.oid AND (bpchar(r.ev_type) = '2'::bpchar)) LIMIT 3
+
+-- pgAdmin: default privileges
+-- columns: kind text, grantee name, privileges text[]
+-- rows: none
+(SELECT CASE (a.kind) WHEN 'r' THEN 'tables' WHEN 'S' THEN 'sequences' END AS kind, COALESCE(g.rolname, 'PUBLIC') AS grantee, array_agg(a.privilege_type) AS privileges
+FROM (SELECT (acl).grantee AS grantee, (acl).privilege_type AS privilege_type, defaclobjtype AS kind FROM (SELECT defaclobjtype, aclexplode(defaclacl) AS acl FROM pg_default_acl) d) a
+LEFT JOIN pg_roles g ON (a.grantee = g.oid) GROUP BY g.rolname, a.kind ORDER BY a.kind)
+
+-- PostGraphile: classes
+-- columns: _id oid, relname name, updatable int4
+-- rows: some
+WITH classes AS (SELECT c.oid AS _id, c.relname, pg_relation_is_updatable(c.oid, true)::bit(8)::int4 AS updatable FROM pg_class c WHERE c.relnamespace = 'curated'::regnamespace) SELECT * FROM classes
+
+-- Drizzle: schemas
+-- columns: table_schema name
+-- rows: some
+SELECT n.nspname AS table_schema FROM pg_namespace n JOIN pg_user u ON u.usesysid = n.nspowner WHERE n.nspname NOT IN ('information_schema', 'pg_catalog', 'public') AND n.nspname NOT LIKE 'pg_toast%'
+
+-- PostgREST: columns
+-- columns: relname name, columns bool
+-- rows: some
+SELECT c.relname, array_agg(row(a.attname, not (a.attnotnull OR t.typtype = 'd' AND t.typnotnull), information_schema._pg_char_max_length(information_schema._pg_truetypid(a.*, t.*), information_schema._pg_truetypmod(a.*, t.*))::integer,
+  coalesce((SELECT array_agg(enumlabel ORDER BY enumsortorder) FROM pg_enum WHERE enumtypid = a.atttypid), '{}')) ORDER BY a.attnum) IS NOT NULL AS columns
+FROM pg_attribute a JOIN pg_class c ON a.attrelid = c.oid JOIN pg_type t ON a.atttypid = t.oid WHERE c.relnamespace = ANY('{curated}'::regnamespace[]) AND a.attnum > 0 GROUP BY c.relname
+
+-- pgAdmin: privileges of columns
+-- columns: attname name, has_row bool, count int4
+-- rows: some
+SELECT a.attname, row(a.attname, coalesce(a.attacl, '{}')) IS NOT NULL AS has_row, array_length(coalesce(a.attacl, '{}'), 1) AS count FROM pg_attribute a WHERE a.attrelid = 'curated.orders'::regclass AND a.attnum > 0
