@@ -5,10 +5,10 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, ArrowPrimitiveType, AsArray, GenericByteArray, PrimitiveArray, RecordBatch,
-    RecordBatchOptions,
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, ByteView, GenericByteArray, MAX_INLINE_VIEW_LEN,
+    PrimitiveArray, RecordBatch, RecordBatchOptions,
 };
-use arrow::buffer::{NullBuffer, OffsetBuffer};
+use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer};
 use arrow::compute::{concat_batches, interleave};
 use arrow::datatypes::{
     BinaryType, BinaryViewType, ByteArrayType, ByteViewType, DataType, Decimal32Type,
@@ -97,14 +97,13 @@ where
 {
     let wide = columns
         .iter()
-        .map(|column| column.as_primitive_opt::<Decimal128Type>());
-    let wide: Vec<_> = wide.collect::<Option<_>>().ok_or_else(other_columns)?;
+        .map(|column| Some(&column.as_primitive_opt::<Decimal128Type>()?.values()[..]));
+    let wide: Vec<&[i128]> = wide.collect::<Option<_>>().ok_or_else(other_columns)?;
     let nulls = nulls(columns, order)?;
     let mut values: Vec<T::Native> = Vec::with_capacity(order.len());
-    for (index, (batch, row)) in order.iter().enumerate() {
-        let column = wide.get(*batch).ok_or_else(absent)?;
+    for (index, value) in picked(&wide, order).enumerate() {
         values.push(match is_valid(nulls.as_ref(), index) {
-            true => T::Native::try_from(column.value(*row)).map_err(|_| {
+            true => T::Native::try_from(value?).map_err(|_| {
                 ArrowError::ComputeError("a decimal has more digits than its column".to_owned())
             })?,
             false => T::Native::default(),
@@ -119,22 +118,49 @@ where
     V: ByteViewType,
     T: ByteArrayType<Offset = i32>,
 {
-    let views = columns.iter().map(|column| column.as_byte_view_opt::<V>());
-    let views: Vec<_> = views.collect::<Option<_>>().ok_or_else(other_columns)?;
+    let arrays = columns.iter().map(|column| column.as_byte_view_opt::<V>());
+    let arrays: Vec<_> = arrays.collect::<Option<_>>().ok_or_else(other_columns)?;
     let nulls = nulls(columns, order)?;
+    // First the views alone: reads that do not wait for each other.
+    let views: Vec<&[u128]> = arrays.iter().map(|array| &array.views()[..]).collect();
+    let views: Vec<u128> = picked(&views, order).collect::<Result<_, _>>()?;
     let mut offsets: Vec<i32> = Vec::with_capacity(order.len() + 1);
     offsets.push(0);
-    let bytes = views.iter().map(|views| viewed(views.views())).sum();
-    let mut values: Vec<u8> = Vec::with_capacity(bytes);
-    for (index, (batch, row)) in order.iter().enumerate() {
-        let column = views.get(*batch).ok_or_else(absent)?;
+    let mut values: Vec<u8> = Vec::with_capacity(viewed(&views));
+    for (index, (view, (batch, _))) in views.iter().zip(order).enumerate() {
         if is_valid(nulls.as_ref(), index) {
-            values.extend_from_slice(column.value(*row).as_ref());
+            let buffers = arrays.get(*batch).map(|array| array.data_buffers());
+            let inline = view.to_le_bytes();
+            let bytes = bytes_of(*view, &inline, buffers.unwrap_or_default());
+            values.extend_from_slice(bytes.ok_or_else(absent)?);
         }
         let end = i32::try_from(values.len());
         offsets.push(end.map_err(|_| ArrowError::OffsetOverflowError(values.len()))?);
     }
     GenericByteArray::try_new(OffsetBuffer::new(offsets.into()), values.into(), nulls)
+}
+
+/// The values of rows, in their order.
+fn picked<'a, T: Copy>(
+    columns: &'a [&[T]],
+    order: &'a [Place],
+) -> impl Iterator<Item = Result<T, ArrowError>> + 'a {
+    order.iter().map(|(batch, row)| {
+        let value = columns.get(*batch).and_then(|column| column.get(*row));
+        value.copied().ok_or_else(absent)
+    })
+}
+
+/// The bytes of a view, which has up to twelve itself, after their number.
+fn bytes_of<'a>(view: u128, inline: &'a [u8; 16], buffers: &'a [Buffer]) -> Option<&'a [u8]> {
+    let view = ByteView::from(view);
+    let length = view.length as usize;
+    if view.length <= MAX_INLINE_VIEW_LEN {
+        return inline.get(4..4 + length);
+    }
+    let from = view.offset as usize;
+    let buffer = buffers.get(view.buffer_index as usize)?;
+    buffer.get(from..from + length)
 }
 
 /// Which of the gathered rows have a value; `None`: all.
