@@ -135,7 +135,7 @@ impl Rewriter<'_> {
                 let text = build::cast(text.clone(), DataType::Text);
                 Some(build::call("$uuid_in", vec![text]))
             }
-            ("substring", [text, pattern]) if slices::is_text(pattern) => {
+            ("substring", [text, pattern]) if calls::text_of(pattern).is_some() => {
                 Some(slices::first_match(text.clone(), pattern.clone()))
             }
             ("sign", [value]) => Some(build::call("signum", vec![value.clone()])),

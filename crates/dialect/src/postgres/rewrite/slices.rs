@@ -75,17 +75,6 @@ pub(super) fn matched_part(expr: &mut Expr) -> Result<(), Error> {
     Ok(())
 }
 
-/// Returns whether an expression is a text literal.
-pub(super) fn is_text(expr: &Expr) -> bool {
-    match expr {
-        Expr::Value(value) => matches!(
-            value.value,
-            Value::SingleQuotedString(_) | Value::EscapedStringLiteral(_)
-        ),
-        _ => false,
-    }
-}
-
 /// Returns the part of a text that a pattern matches, or its first group.
 pub(super) fn first_match(text: Expr, pattern: Expr) -> Expr {
     Expr::CompoundFieldAccess {

@@ -268,7 +268,7 @@ pub(super) fn rewrite(factor: &mut TableFactor) -> Result<Vec<String>, Error> {
         ("unnest", _) => args,
         // The engine's own table function generates rows without building a list.
         ("generate_series" | "range", [_] | [_, _] | [_, _, _])
-            if !ordinality && args.iter().all(is_number) =>
+            if !ordinality && args.iter().all(is_integer) =>
         {
             if let TableFactor::Table {
                 name: called,

@@ -32,6 +32,7 @@ use datafusion::sql::sqlparser::ast::{
 
 use lakegate_error::{Code, Error};
 
+use super::calls::text_of;
 use super::{build, numbers};
 
 /// Functions whose arguments have one type.
@@ -238,6 +239,11 @@ fn of_one_type(mut values: Vec<&mut Expr>) {
         }
     }
     of_type(values, tells_type);
+}
+
+/// Returns whether an expression is the text of an array without items.
+fn is_empty_array(expr: &Expr) -> bool {
+    text_of(expr).is_some_and(|text| text.trim() == "{}")
 }
 
 /// Returns whether an expression is a subquery whose SELECT list is an array.
