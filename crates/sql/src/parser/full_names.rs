@@ -37,7 +37,7 @@ mod tests {
     #[test]
     fn only_the_name_after_its_schema_is_quoted() {
         let sql = "SELECT pg_catalog . Substring(x, 1), substring(x FROM 1), t.substring";
-        let tokens = Tokenizer::new(&PostgreSqlDialect {}, sql);
+        let mut tokens = Tokenizer::new(&PostgreSqlDialect {}, sql);
         let tokens = quoted(tokens.tokenize_with_location().unwrap());
         let written: String = tokens.iter().map(|token| token.token.to_string()).collect();
         assert_eq!(
