@@ -8,7 +8,7 @@
 //! ROLLUP ((a) + 1, b)                    ROLLUP (((a) + 1), b)
 //! GROUPING SETS (a, GROUPING SETS (b))   GROUPING SETS (a, b)
 //! (ORDER BY x ROWS 1 PRECEDING EXCLUDE NO OTHERS)      (ORDER BY x ROWS 1 PRECEDING)
-//! (ORDER BY x ROWS 1 PRECEDING EXCLUDE TIES)           (PARTITION BY 'mark TIES' ORDER BY x ROWS 1 PRECEDING)
+//! (ORDER BY x ROWS 1 PRECEDING EXCLUDE TIES)           (PARTITION BY ('mark TIES') ORDER BY x ROWS 1 PRECEDING)
 //! (ORDER BY x RANGE '1 day'::interval PRECEDING)       (ORDER BY x RANGE '1 day' PRECEDING)
 //! ```
 
@@ -240,23 +240,19 @@ fn with_marked_exclusions(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
                     continue;
                 };
                 removed.extend(places.get(first..at).unwrap_or_default());
+                // In parentheses: the engine drops keys that are literals.
                 let text = Token::SingleQuotedString(format!("{FRAME_EXCLUSION}{said}"));
+                let key = [Token::LParen, text, Token::RParen];
                 let space = || Token::Whitespace(Whitespace::Space);
                 let word = |word: &str| Token::make_word(word, None);
-                let (behind, mark) = match is(opened + 1, "PARTITION") {
-                    true => (opened + 2, vec![space(), text, Token::Comma]),
-                    false => (
-                        opened,
-                        vec![
-                            word("PARTITION"),
-                            space(),
-                            word("BY"),
-                            space(),
-                            text,
-                            space(),
-                        ],
-                    ),
+                let (behind, before, after) = match is(opened + 1, "PARTITION") {
+                    true => (opened + 2, vec![space()], Token::Comma),
+                    false => {
+                        let clause = vec![word("PARTITION"), space(), word("BY"), space()];
+                        (opened, clause, space())
+                    }
                 };
+                let mark = before.into_iter().chain(key).chain([after]).collect();
                 if let Some(place) = places.get(behind) {
                     marks.insert(*place, mark);
                 }
@@ -462,11 +458,11 @@ mod tests {
             ("(ORDER BY x EXCLUDE TIES)", "(ORDER BY x EXCLUDE TIES)"),
             (
                 "(ORDER BY x ROWS 1 PRECEDING EXCLUDE TIES)",
-                "(PARTITION BY '\u{1}exclude TIES' ORDER BY x ROWS 1 PRECEDING  )",
+                "(PARTITION BY ('\u{1}exclude TIES') ORDER BY x ROWS 1 PRECEDING  )",
             ),
             (
                 "(PARTITION BY f(y) ORDER BY x GROUPS CURRENT ROW EXCLUDE CURRENT ROW)",
-                "(PARTITION BY '\u{1}exclude CURRENT ROW', f(y) ORDER BY x GROUPS CURRENT ROW   )",
+                "(PARTITION BY ('\u{1}exclude CURRENT ROW'), f(y) ORDER BY x GROUPS CURRENT ROW   )",
             ),
             (
                 "(w ROWS 1 PRECEDING EXCLUDE GROUP)",

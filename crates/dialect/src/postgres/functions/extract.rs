@@ -178,6 +178,7 @@ impl ScalarUDFImpl for Extract {
         let unit = args.scalar_arguments.first().copied().flatten();
         if let Some(unit) = unit.and_then(|unit| unit.try_as_str().flatten())
             && let Some(of) = args.arg_fields.get(1)
+            && !may_be_timetz(unit, of.data_type())
         {
             check(unit, of.data_type())?;
         }
@@ -206,8 +207,19 @@ impl ScalarUDFImpl for Extract {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        if let [ColumnarValue::Scalar(unit), of] = args.args.as_slice()
+            && let Some(unit) = unit.try_as_str().flatten()
+        {
+            check(unit, &of.data_type())?;
+        }
         self.inner.invoke_with_args(args)
     }
+}
+
+/// Returns whether a call with a value of a type may turn out to be one with a `timetz`, which is a
+/// text until the call is analyzed, and so a timestamp to the function.
+fn may_be_timetz(unit: &str, of: &DataType) -> bool {
+    matches!(of, DataType::Timestamp(_, None)) && OF_ZONE.contains(&unit_of(unit).as_str())
 }
 
 /// Plans `extract` as a call of the function.
