@@ -4,7 +4,36 @@
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// Options of the allocator, which reads them from the environment before `main`: it asks the kernel
+/// for huge pages (`benches/profile.md`).
+#[cfg(target_os = "linux")]
+const OPTIONS: &[(&str, &str)] = &[("MIMALLOC_ALLOW_THP", "2")];
+
+/// Runs the program anew, in the same process, with the options of the allocator that are not set.
+/// Where that fails, it goes on without them.
+#[cfg(target_os = "linux")]
+fn set_allocator_options() {
+    use std::os::unix::process::CommandExt;
+
+    let unset = OPTIONS.iter().filter(|(name, _)| std::env::var_os(name).is_none());
+    let unset: Vec<_> = unset.copied().collect();
+    let Ok(program) = std::env::current_exe() else {
+        return;
+    };
+    if unset.is_empty() {
+        return;
+    }
+    let mut arguments = std::env::args_os();
+    let mut command = std::process::Command::new(program);
+    if let Some(name) = arguments.next() {
+        command.arg0(name);
+    }
+    let _failed = command.args(arguments).envs(unset).exec();
+}
+
 fn main() -> std::process::ExitCode {
+    #[cfg(target_os = "linux")]
+    set_allocator_options();
     match lakegate::cli::run() {
         Ok(()) => std::process::ExitCode::SUCCESS,
         Err(error) => {

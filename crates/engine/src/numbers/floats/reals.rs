@@ -367,6 +367,7 @@ mod tests {
             .with_default_features()
             .with_config(config)
             .build();
+        crate::frames::register(&mut state)?;
         super::super::register_totals(&mut state)?;
         let frame = SessionContext::new_with_state(state).sql(sql).await?;
         let mut values = Vec::new();

@@ -245,6 +245,7 @@ fn state_of(system: &PgCatalog, references: &CatalogReferences) -> Result<Sessio
     let mut state = SessionStateBuilder::new()
         .with_config(config)
         .with_default_features()
+        .with_analyzer_rule(crate::postgres::array_casts())
         .with_analyzer_rule(Arc::new(untyped_texts::UntypedTexts))
         .with_analyzer_rule(Arc::new(DependentJoins))
         .build();
