@@ -15,14 +15,16 @@ const OPTIONS: &[(&str, &str)] = &[("MIMALLOC_ALLOW_THP", "2")];
 fn set_allocator_options() {
     use std::os::unix::process::CommandExt;
 
-    let unset = OPTIONS.iter().filter(|(name, _)| std::env::var_os(name).is_none());
+    let unset = OPTIONS
+        .iter()
+        .filter(|(name, _)| std::env::var_os(name).is_none());
     let unset: Vec<_> = unset.copied().collect();
-    let Ok(program) = std::env::current_exe() else {
-        return;
-    };
     if unset.is_empty() {
         return;
     }
+    let Ok(program) = std::env::current_exe() else {
+        return;
+    };
     let mut arguments = std::env::args_os();
     let mut command = std::process::Command::new(program);
     if let Some(name) = arguments.next() {
