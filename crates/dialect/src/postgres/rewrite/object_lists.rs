@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! '{raw,curated}'::regnamespace[]      ARRAY[regnamespace_in('raw'), regnamespace_in('curated')]
-//! $1::regnamespace[]                   "$regnamespace_list"($1::text[])
+//! x::regnamespace[]                    "$regnamespace_list"(x::text[])
 //! '23 25'::oidvector                   ARRAY[23, 25]
 //! ```
 
@@ -18,7 +18,7 @@ const READERS: [(&str, &str); 3] = [
     ("regtype_in", "$regtype_list"),
 ];
 
-/// Rewrites a cast of names or numbers that are written in the statement, and one of a parameter.
+/// Rewrites a cast of names or numbers that are written in the statement, and one of other lists.
 /// Returns the function that is called in its place.
 ///
 /// # Errors
@@ -52,10 +52,6 @@ pub(super) fn rewrite(expr: &mut Expr) -> Result<Option<&'static str>, Error> {
     let Some((_, of_list)) = readers.find(|(of_name, _)| *of_name == function) else {
         return Ok(None);
     };
-    if !matches!(inner.as_ref(), Expr::Value(value) if matches!(value.value, Value::Placeholder(_)))
-    {
-        return Ok(None);
-    }
     let texts = DataType::Array(ArrayElemTypeDef::SquareBracket(
         Box::new(DataType::Text),
         None,
