@@ -241,21 +241,20 @@ fn with_marked_exclusions(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
                 };
                 removed.extend(places.get(first..at).unwrap_or_default());
                 let text = Token::SingleQuotedString(format!("{FRAME_EXCLUSION}{said}"));
+                // In parentheses: the planner drops the keys of a partition that are bare constants.
+                let key = [Token::LParen, text, Token::RParen];
                 let space = || Token::Whitespace(Whitespace::Space);
                 let word = |word: &str| Token::make_word(word, None);
                 let (behind, mark) = match is(opened + 1, "PARTITION") {
-                    true => (opened + 2, vec![space(), text, Token::Comma]),
-                    false => (
-                        opened,
-                        vec![
-                            word("PARTITION"),
-                            space(),
-                            word("BY"),
-                            space(),
-                            text,
-                            space(),
-                        ],
-                    ),
+                    true => {
+                        let key = std::iter::once(space()).chain(key);
+                        (opened + 2, key.chain([Token::Comma]).collect())
+                    }
+                    false => {
+                        let words = [word("PARTITION"), space(), word("BY"), space()];
+                        let mark = words.into_iter().chain(key).chain([space()]);
+                        (opened, mark.collect())
+                    }
                 };
                 if let Some(place) = places.get(behind) {
                     marks.insert(*place, mark);
@@ -272,7 +271,7 @@ fn with_marked_exclusions(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     if marks.is_empty() {
         return tokens;
     }
-    let mut out = Vec::with_capacity(tokens.len() + 6 * marks.len());
+    let mut out = Vec::with_capacity(tokens.len() + 8 * marks.len());
     for (place, token) in tokens.into_iter().enumerate() {
         let span = token.span;
         if !removed.contains(&place) {
@@ -462,11 +461,11 @@ mod tests {
             ("(ORDER BY x EXCLUDE TIES)", "(ORDER BY x EXCLUDE TIES)"),
             (
                 "(ORDER BY x ROWS 1 PRECEDING EXCLUDE TIES)",
-                "(PARTITION BY '\u{1}exclude TIES' ORDER BY x ROWS 1 PRECEDING  )",
+                "(PARTITION BY ('\u{1}exclude TIES') ORDER BY x ROWS 1 PRECEDING  )",
             ),
             (
                 "(PARTITION BY f(y) ORDER BY x GROUPS CURRENT ROW EXCLUDE CURRENT ROW)",
-                "(PARTITION BY '\u{1}exclude CURRENT ROW', f(y) ORDER BY x GROUPS CURRENT ROW   )",
+                "(PARTITION BY ('\u{1}exclude CURRENT ROW'), f(y) ORDER BY x GROUPS CURRENT ROW   )",
             ),
             (
                 "(w ROWS 1 PRECEDING EXCLUDE GROUP)",
