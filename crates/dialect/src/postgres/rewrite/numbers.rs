@@ -335,7 +335,8 @@ impl Written {
     fn shifted(self, op: &BinaryOperator, other: Self) -> Option<Self> {
         let other = other.whole()?;
         self.with_bits(|value| {
-            let bits = u32::try_from(other).ok().filter(|bits| *bits < i32::BITS);
+            // As processors do, PostgreSQL shifts by the lowest bits of the number.
+            let bits = u32::try_from(other & i128::from(i32::BITS - 1)).ok();
             match op {
                 BinaryOperator::BitwiseAnd => Some(value & other),
                 BinaryOperator::BitwiseOr => Some(value | other),
