@@ -58,6 +58,7 @@ fn planners_of(names: Names) -> Vec<Arc<dyn ExprPlanner>> {
         planners.push(postgres::byte_keywords());
         planners.push(postgres::byte_operators());
         planners.push(postgres::extracts());
+        planners.push(postgres::joined_arrays());
     }
     planners
 }

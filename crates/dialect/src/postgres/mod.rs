@@ -10,6 +10,7 @@ mod exclusions;
 mod function;
 mod functions;
 pub mod information_schema;
+mod joined_arrays;
 mod memory_setting;
 mod mixed_unions;
 mod names;
@@ -34,6 +35,7 @@ pub(crate) use functions::{
 };
 pub use functions::{functions, quote_ident, split_name};
 use functions::{json_operators, timetz_operators};
+pub(crate) use joined_arrays::planner as joined_arrays;
 pub use lakegate_engine::{IntervalStyle, OutputNames, apart, shown};
 pub use lakegate_lake::float_text::{put_f32, put_f64};
 pub(crate) use mixed_unions::rule as mixed_unions;

@@ -202,6 +202,17 @@ async fn filters_of_columns_of_one_name_stay_with_their_own() {
 }
 
 #[tokio::test]
+async fn nothing_is_computed_for_rows_that_a_filter_drops() {
+    const T: &str = "(VALUES (1, 4, 2), (2, 9, 3), (0, 1, 0)) t(x, y, z)";
+    let divided = format!("SELECT x, y / z FROM {T} WHERE x > 0");
+    assert_eq!(rows(&divided).await, ["1 2", "2 3"]);
+    let grouped = format!(
+        "SELECT z, (x + y) / z FROM (SELECT x, max(y) AS y, max(z) AS z FROM {T} GROUP BY x) s WHERE z > 0"
+    );
+    assert_eq!(rows(&grouped).await, ["2 2", "3 3"]);
+}
+
+#[tokio::test]
 async fn nulls_are_equal_to_joins_that_say_so_and_to_no_others() {
     const A: &str = "(VALUES (1), (NULL)) a(k)";
     const B: &str = "(VALUES (1), (NULL)) b(k)";

@@ -8,7 +8,7 @@
 //! ROLLUP ((a) + 1, b)                    ROLLUP (((a) + 1), b)
 //! GROUPING SETS (a, GROUPING SETS (b))   GROUPING SETS (a, b)
 //! (ORDER BY x ROWS 1 PRECEDING EXCLUDE NO OTHERS)      (ORDER BY x ROWS 1 PRECEDING)
-//! (ORDER BY x ROWS 1 PRECEDING EXCLUDE TIES)           (PARTITION BY ('mark TIES') ORDER BY x ROWS 1 PRECEDING)
+//! (ORDER BY x ROWS 1 PRECEDING EXCLUDE TIES)           (PARTITION BY 'mark TIES' ORDER BY x ROWS 1 PRECEDING)
 //! (ORDER BY x RANGE '1 day'::interval PRECEDING)       (ORDER BY x RANGE '1 day' PRECEDING)
 //! ```
 
@@ -240,19 +240,22 @@ fn with_marked_exclusions(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
                     continue;
                 };
                 removed.extend(places.get(first..at).unwrap_or_default());
-                // In parentheses: the engine drops keys that are literals.
                 let text = Token::SingleQuotedString(format!("{FRAME_EXCLUSION}{said}"));
+                // In parentheses: the planner drops the keys of a partition that are bare constants.
                 let key = [Token::LParen, text, Token::RParen];
                 let space = || Token::Whitespace(Whitespace::Space);
                 let word = |word: &str| Token::make_word(word, None);
-                let (behind, before, after) = match is(opened + 1, "PARTITION") {
-                    true => (opened + 2, vec![space()], Token::Comma),
+                let (behind, mark) = match is(opened + 1, "PARTITION") {
+                    true => {
+                        let key = std::iter::once(space()).chain(key);
+                        (opened + 2, key.chain([Token::Comma]).collect())
+                    }
                     false => {
-                        let clause = vec![word("PARTITION"), space(), word("BY"), space()];
-                        (opened, clause, space())
+                        let words = [word("PARTITION"), space(), word("BY"), space()];
+                        let mark = words.into_iter().chain(key).chain([space()]);
+                        (opened, mark.collect())
                     }
                 };
-                let mark = before.into_iter().chain(key).chain([after]).collect();
                 if let Some(place) = places.get(behind) {
                     marks.insert(*place, mark);
                 }
@@ -268,7 +271,7 @@ fn with_marked_exclusions(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     if marks.is_empty() {
         return tokens;
     }
-    let mut out = Vec::with_capacity(tokens.len() + 6 * marks.len());
+    let mut out = Vec::with_capacity(tokens.len() + 8 * marks.len());
     for (place, token) in tokens.into_iter().enumerate() {
         let span = token.span;
         if !removed.contains(&place) {

@@ -432,6 +432,7 @@ impl VisitorMut for Rewriter<'_> {
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Error> {
         if self.functions == Names::Postgres {
             numbers::fold(expr);
+            numbers::shift(expr);
             untyped::rewrite(expr);
         }
         match sets::check(expr)

@@ -57,6 +57,25 @@ pub(super) fn fold(expr: &mut Expr) {
     }
 }
 
+/// Makes a literal of an integer beside `<<` or `>>` one of 32 bits: the engine's has 64, and would make
+/// the other operand have as many.
+pub(super) fn shift(expr: &mut Expr) {
+    let Expr::BinaryOp {
+        left,
+        op: BinaryOperator::PGBitwiseShiftLeft | BinaryOperator::PGBitwiseShiftRight,
+        right,
+    } = expr
+    else {
+        return;
+    };
+    // What consists of literals only is calculated as a whole.
+    match (integer(left), integer(right)) {
+        (Some(value), None) => **left = value,
+        (None, Some(bits)) => **right = bits,
+        _ => {}
+    }
+}
+
 /// Gives the number literals that are columns of a result PostgreSQL's types.
 pub fn type_literals(query: &mut Query) {
     let select = match query.body.as_mut() {
@@ -316,7 +335,8 @@ impl Written {
     fn shifted(self, op: &BinaryOperator, other: Self) -> Option<Self> {
         let other = other.whole()?;
         self.with_bits(|value| {
-            let bits = u32::try_from(other).ok().filter(|bits| *bits < i32::BITS);
+            // As processors do, PostgreSQL shifts by the lowest bits of the number.
+            let bits = u32::try_from(other & i128::from(i32::BITS - 1)).ok();
             match op {
                 BinaryOperator::BitwiseAnd => Some(value & other),
                 BinaryOperator::BitwiseOr => Some(value | other),

@@ -1,6 +1,6 @@
 //! Slices of arrays and substrings.
 
-use datafusion::sql::sqlparser::ast::{AccessExpr, Expr, Subscript, Value};
+use datafusion::sql::sqlparser::ast::{AccessExpr, DataType, Expr, Subscript, Value};
 use lakegate_error::{Code, Error};
 
 use super::build;
@@ -64,6 +64,14 @@ pub(super) fn matched_part(expr: &mut Expr) -> Result<(), Error> {
         return Ok(());
     };
     let pattern = match (text_of(pattern), escape.as_deref()) {
+        (Some(_), Some(escape)) if is_null(escape) => {
+            *expr = build::cast(build::null(), DataType::Text);
+            return Ok(());
+        }
+        (None, Some(escape)) if is_null(pattern) && text_of(escape).is_some() => {
+            *expr = build::cast(build::null(), DataType::Text);
+            return Ok(());
+        }
         (Some(_), None) => pattern.as_ref().clone(),
         (Some(pattern), Some(escape)) => match text_of(escape) {
             Some(escape) => build::text(similar::of_part(pattern, escape)?),

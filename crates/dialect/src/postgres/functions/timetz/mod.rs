@@ -29,6 +29,7 @@ use lakegate_error::{Code, Error};
 
 pub(in crate::postgres) use self::planner::planner;
 pub(crate) use self::rule::rule;
+use self::rule::{are_timetz, results_of};
 use super::extract::{no_unit, unit_of};
 use crate::postgres::Cell;
 use crate::postgres::cell::{PG_TYPE, cells_of, hinted_field};
@@ -40,6 +41,9 @@ const NAME: &str = "time with time zone";
 
 /// What offsets from UTC are less than, in seconds.
 const MAX_OFFSET: i32 = 16 * 3600;
+
+/// Functions whose arguments have the type of the result.
+const OF_ONE_TYPE: [&str; 4] = ["coalesce", "greatest", "least", "nullif"];
 
 /// The function that reads a value: `$timetz_in(text)`, or `$timetz_in(text, digits)`.
 pub(in crate::postgres) const TIMETZ_IN: &str = "$timetz_in";
@@ -120,6 +124,11 @@ fn is_of_timetz(expr: &Expr, schema: &DFSchema) -> bool {
         Expr::BinaryExpr(_) | Expr::Literal(..) => false,
         // The engine takes over the mark of the operand.
         Expr::Cast(Cast { field, .. }) | Expr::TryCast(TryCast { field, .. }) => is_timetz(field),
+        // The rule, which gives these their type, runs after operators are planned.
+        Expr::Case(case) => are_timetz(results_of(case), schema),
+        Expr::ScalarFunction(call) if OF_ONE_TYPE.contains(&call.func.name()) => {
+            are_timetz(&call.args, schema)
+        }
         _ => expr
             .to_field(schema)
             .is_ok_and(|(_, field)| is_timetz(&field)),

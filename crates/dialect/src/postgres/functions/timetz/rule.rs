@@ -257,9 +257,7 @@ fn of_case(case: &Case, schema: &DFSchema) -> Result<Option<Expr>> {
             of_keys = Some(Case::new(operand, whens, case.else_expr.clone()));
         }
     }
-    let thens = case.when_then_expr.iter().map(|(_, then)| then.as_ref());
-    let results = thens.chain(case.else_expr.as_deref());
-    let is_typed = are_timetz(results, schema);
+    let is_typed = are_timetz(results_of(case), schema);
     let mut case = match of_keys {
         Some(case) => case,
         None if is_typed => case.clone(),
@@ -277,6 +275,12 @@ fn of_case(case: &Case, schema: &DFSchema) -> Result<Option<Expr>> {
     Ok(Some(call(Kind::In, vec![Expr::Case(case)])))
 }
 
+/// Returns the values of which one is that of a CASE.
+pub(super) fn results_of(case: &Case) -> impl Iterator<Item = &Expr> {
+    let thens = case.when_then_expr.iter().map(|(_, then)| then.as_ref());
+    thens.chain(case.else_expr.as_deref())
+}
+
 /// Returns a value that becomes one of the type. Times of day have the session's zone then.
 fn read(value: &Expr) -> Expr {
     call(Kind::In, vec![written(value).clone()])
@@ -284,7 +288,10 @@ fn read(value: &Expr) -> Expr {
 
 /// Returns whether values of which one becomes the result are of the type: one is, and the others are
 /// or become of it.
-fn are_timetz<'e>(values: impl IntoIterator<Item = &'e Expr>, schema: &DFSchema) -> bool {
+pub(super) fn are_timetz<'e>(
+    values: impl IntoIterator<Item = &'e Expr>,
+    schema: &DFSchema,
+) -> bool {
     let mut found = false;
     for value in values {
         let is_one = is_of_timetz(value, schema);
