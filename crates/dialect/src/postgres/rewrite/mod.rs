@@ -73,6 +73,7 @@ mod hidden_columns;
 mod introspection;
 mod joined;
 mod json;
+mod missing;
 mod named_casts;
 mod negations;
 mod number_casts;
