@@ -10,17 +10,20 @@
 //! (json_each(x)).*                  (json_each(x)).key, (json_each(x)).value
 //! row_to_json(t)                    row_to_json($json_row('a', t.a, 'b', t.b))
 //! row_to_json(row(x, y))            row_to_json($json_row('f1', x, 'f2', y))
+//! row_to_json((SELECT e FROM (SELECT s.x AS a) AS e))   row_to_json($json_row('a', s.x)), as Hasura writes it
 //! … FROM s LEFT JOIN t ON t.a = …   row_to_json($json_row('a', t.a, …, t.a IS NOT NULL))
 //! ```
 //!
 //! `marks.rs` marks expressions that are JSON, `set_columns.rs` names the columns of
-//! `json_array_elements` in FROM, and `named.rs` puts named arguments into their places.
+//! `json_array_elements` in FROM, `named.rs` puts named arguments into their places, and `one_row.rs`
+//! finds rows that subqueries make of their surroundings.
 //!
 //! This comes before all other rewriting: the parser reads `name -> 'key'` as a lambda, whose body
 //! goes on as far as it can.
 
 mod marks;
 mod named;
+mod one_row;
 mod set_columns;
 #[cfg(test)]
 mod tests;
@@ -199,6 +202,10 @@ impl JsonSyntax {
         };
         if let Some(parts) = comparisons::row(argument) {
             *argument = numbered(parts);
+            return;
+        }
+        if let Some(fields) = one_row::fields(argument) {
+            *argument = build::call(ROW, fields);
             return;
         }
         let Expr::Identifier(name) = argument else {
