@@ -72,7 +72,7 @@ fn first_bits(expr: &Expr, is_wide: bool) -> Option<Expr> {
             expr: text,
             data_type: DataType::Bit(bits),
             ..
-        } => (text, bits.as_ref().copied()?),
+        } => (text, (*bits)?),
         _ => return None,
     };
     let most = if is_wide { 64 } else { 32 };

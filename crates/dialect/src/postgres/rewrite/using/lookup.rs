@@ -230,6 +230,9 @@ fn relations<'a>(table: &'a TableWithJoins, all: &mut Vec<&'a TableFactor>) {
 /// Returns a LATERAL subquery of all columns of one table without its conditions, which do not change
 /// what columns it has.
 fn without_conditions(factor: &TableFactor) -> Option<TableFactor> {
+    let TableFactor::Derived { lateral: true, .. } = factor else {
+        return None;
+    };
     let mut alone = factor.clone();
     let TableFactor::Derived {
         lateral, subquery, ..
@@ -259,7 +262,7 @@ fn without_conditions(factor: &TableFactor) -> Option<TableFactor> {
     let is_grouped =
         !matches!(&select.group_by, GroupByExpr::Expressions(keys, _) if keys.is_empty());
     let is_plain = select.distinct.is_none() && select.having.is_none() && !is_grouped;
-    if !*lateral || !is_plain || !select.projection.iter().all(is_star) {
+    if !is_plain || !select.projection.iter().all(is_star) {
         return None;
     }
     *lateral = false;
