@@ -180,6 +180,9 @@ pub(super) fn call(name: &str, args: &[Expr]) -> Result<Option<Expr>, Error> {
             return Err(Error::not_supported("setseed is not supported")
                 .with_hint("random numbers of a query cannot be repeated"));
         }
+        ("nextval" | "currval", [sequence]) | ("setval", [sequence, _] | [sequence, _, _]) => {
+            return Err(no_sequence(sequence));
+        }
         (
             "json_populate_record"
             | "json_populate_recordset"
@@ -193,6 +196,24 @@ pub(super) fn call(name: &str, args: &[Expr]) -> Result<Option<Expr>, Error> {
         (name, [x]) => named_cast(name).map(|data_type| cast(nested(x.clone()), data_type)),
         _ => None,
     })
+}
+
+/// Returns PostgreSQL's error for a sequence that does not exist.
+fn no_sequence(name: &Expr) -> Error {
+    let mut named = name;
+    while let Expr::Cast { expr: inner, .. } | Expr::Nested(inner) = named {
+        named = inner;
+    }
+    let message = match named {
+        Expr::Value(value) => match &value.value {
+            Value::SingleQuotedString(name) => format!("relation \"{name}\" does not exist"),
+            _ => "there are no sequences".to_owned(),
+        },
+        _ => "there are no sequences".to_owned(),
+    };
+    Error::new(Code::TableNotFound, message).with_hint(
+        "there are no sequences: gen_random_uuid() makes keys, row_number() OVER () counts rows",
+    )
 }
 
 /// Returns the text that bytes are in an encoding.

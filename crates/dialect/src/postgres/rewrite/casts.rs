@@ -85,6 +85,23 @@ fn target(data_type: &DataType) -> Target {
     }
 }
 
+/// Returns whether the values of a type are objects of the catalog, which are numbers here.
+pub(super) fn is_object(data_type: &DataType) -> bool {
+    matches!(
+        target(data_type),
+        Target::Function(
+            "regclass_in"
+                | "regcollation_in"
+                | "regnamespace_in"
+                | "regoper_in"
+                | "regoperator_in"
+                | "regproc_in"
+                | "regrole_in"
+                | "regtype_in"
+        )
+    )
+}
+
 /// Returns the function that reads an item of a type of lists, if its items are objects.
 pub(super) fn reader_of_items(data_type: &DataType) -> Option<&'static str> {
     let DataType::Array(ArrayElemTypeDef::SquareBracket(item, _)) = data_type else {

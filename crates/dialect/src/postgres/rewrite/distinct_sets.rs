@@ -2,9 +2,9 @@
 //! without it only.
 //!
 //! ```text
-//! SELECT DISTINCT ON (x) x, unnest(a) FROM t ORDER BY x, y
+//! SELECT DISTINCT ON (x) x, unnest(a) FROM t ORDER BY x, 2
 //!     SELECT DISTINCT ON ("c1") "c1" AS x, "c2" AS unnest
-//!     FROM (SELECT x, unnest(a), y FROM t) AS "__sets" ("c1", "c2", "c3") ORDER BY "c1", "c3"
+//!     FROM (SELECT x, unnest(a) FROM t) AS "__sets" ("c1", "c2") ORDER BY "c1", "c2"
 //! SELECT DISTINCT ON (x) (SELECT …) AS n, t.* FROM t
 //!     SELECT DISTINCT ON (x) "__sets"."c1" AS n, t.*
 //!     FROM t CROSS JOIN LATERAL (SELECT (SELECT …) AS "c1") AS "__sets"
@@ -14,8 +14,8 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     Distinct, Expr, Function, FunctionArguments, GroupByExpr, Ident, Join, JoinConstraint,
-    JoinOperator, OrderByKind, Query, Select, SelectItem, SetExpr, Statement, TableFactor, Value,
-    VisitorMut,
+    JoinOperator, OrderByExpr, OrderByKind, Query, Select, SelectItem, SetExpr, Statement,
+    TableFactor, Value, VisitorMut,
 };
 use lakegate_error::Error;
 use lakegate_sql::walk::{walk_mut, walk_own_expressions};
@@ -80,21 +80,7 @@ impl Columns {
 
     /// Returns the column that a key is: by its number, its name, or its expression.
     fn column(&mut self, key: &Expr) -> Expr {
-        let of_number = match key {
-            Expr::Value(value) => match &value.value {
-                Value::Number(number, _) => number.parse::<usize>().ok(),
-                _ => None,
-            },
-            _ => None,
-        };
-        let numbered = of_number
-            .and_then(|number| number.checked_sub(1))
-            .filter(|place| *place < self.items.len());
-        let is_item = |item: &Item| match key {
-            Expr::Identifier(name) if folded(name) == item.name => true,
-            _ => item.expr == *key,
-        };
-        let place = numbered.or_else(|| self.items.iter().position(is_item));
+        let place = place_of(key, &self.items);
         let place = place.unwrap_or_else(|| {
             let known = self.keys.iter().position(|known| known == key);
             let place = known.unwrap_or_else(|| {
@@ -104,6 +90,45 @@ impl Columns {
             self.items.len() + place
         });
         Expr::Identifier(Ident::with_quote('"', Self::name(place)))
+    }
+}
+
+/// Returns the place of the item that a key is: by its number, its name, or its expression.
+fn place_of(key: &Expr, items: &[Item]) -> Option<usize> {
+    let of_number = match key {
+        Expr::Value(value) => match &value.value {
+            Value::Number(number, _) => number.parse::<usize>().ok(),
+            _ => None,
+        },
+        _ => None,
+    };
+    let numbered = of_number
+        .and_then(|number| number.checked_sub(1))
+        .filter(|place| *place < items.len());
+    let is_item = |item: &Item| match key {
+        Expr::Identifier(name) if folded(name) == item.name => true,
+        _ => item.expr == *key,
+    };
+    numbered.or_else(|| items.iter().position(is_item))
+}
+
+/// PostgreSQL calls functions of sets after DISTINCT and ORDER BY, if it sorts by none of them.
+///
+/// # Errors
+///
+/// It would call them so.
+fn check_sorted(items: &[Item], keys: &[OrderByExpr]) -> Result<(), Error> {
+    let is_set = |key: &OrderByExpr| {
+        let item = place_of(&key.expr, items).and_then(|place| items.get(place));
+        calls_set(item.map_or(&key.expr, |item| &item.expr))
+    };
+    let has_sets = items.iter().any(|item| calls_set(&item.expr));
+    match has_sets && !keys.iter().any(is_set) {
+        true => Err(Error::not_supported(
+            "set-returning functions beside DISTINCT ON that ORDER BY does not sort by are not supported",
+        )
+        .with_hint("call the function over a subquery: SELECT unnest(a) FROM (SELECT DISTINCT ON …) t")),
+        false => Ok(()),
     }
 }
 
@@ -139,6 +164,9 @@ fn rewrite_query(query: &mut Query) -> Result<(), Error> {
             false => beside_a_star(select),
         };
     };
+    if let Some(OrderByKind::Expressions(keys)) = query.order_by.as_ref().map(|order| &order.kind) {
+        check_sorted(&items, keys)?;
+    }
     let mut columns = Columns {
         items,
         keys: Vec::new(),
@@ -267,8 +295,8 @@ mod tests {
     fn lists_with_sets_become_subqueries() {
         for (sql, expected) in [
             (
-                "SELECT DISTINCT ON (x) x, unnest(a) FROM t WHERE b ORDER BY x, y DESC LIMIT 3",
-                r#"SELECT DISTINCT ON ("c1") "c1" AS "x", "c2" AS "unnest" FROM (SELECT x, unnest(a), y FROM t WHERE b) AS "__sets" ("c1", "c2", "c3") ORDER BY "c1", "c3" DESC LIMIT 3"#,
+                "SELECT DISTINCT ON (x) x, unnest(a) FROM t WHERE b ORDER BY x, y, 2 DESC LIMIT 3",
+                r#"SELECT DISTINCT ON ("c1") "c1" AS "x", "c2" AS "unnest" FROM (SELECT x, unnest(a), y FROM t WHERE b) AS "__sets" ("c1", "c2", "c3") ORDER BY "c1", "c3", "c2" DESC LIMIT 3"#,
             ),
             (
                 "SELECT DISTINCT ON (unnest(a)) 1 AS n FROM t",

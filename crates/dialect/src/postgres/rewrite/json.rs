@@ -10,16 +10,20 @@
 //! (json_each(x)).*                  (json_each(x)).key, (json_each(x)).value
 //! row_to_json(t)                    row_to_json($json_row('a', t.a, 'b', t.b))
 //! row_to_json(row(x, y))            row_to_json($json_row('f1', x, 'f2', y))
+//! row_to_json((SELECT e FROM (SELECT s.x AS a) AS e))   row_to_json($json_row('a', s.x)), as Hasura writes it
+//! … FROM s LEFT JOIN t ON t.a = …   row_to_json($json_row('a', t.a, …, t.a IS NOT NULL))
 //! ```
 //!
 //! `marks.rs` marks expressions that are JSON, `set_columns.rs` names the columns of
-//! `json_array_elements` in FROM, and `named.rs` puts named arguments into their places.
+//! `json_array_elements` in FROM, `named.rs` puts named arguments into their places, and `one_row.rs`
+//! finds rows that subqueries make of their surroundings.
 //!
 //! This comes before all other rewriting: the parser reads `name -> 'key'` as a lambda, whose body
 //! goes on as far as it can.
 
 mod marks;
 mod named;
+mod one_row;
 mod set_columns;
 #[cfg(test)]
 mod tests;
@@ -37,6 +41,7 @@ use lakegate_sql::trino::fields_of;
 use lakegate_sql::walk::walk_mut;
 
 use self::set_columns::SetColumns;
+use super::missing::{self, Missing};
 use super::{build, comparisons, folded, functions::strip_schema, last_part};
 pub(super) use crate::postgres::functions::JSON_ROW as ROW;
 
@@ -128,12 +133,18 @@ pub fn rewrite_json(statement: &mut Statement) {
 /// A name in FROM, and its columns.
 type Rows = (String, Vec<String>);
 
+/// The FROM of a SELECT.
+struct Scope {
+    rows: Vec<Rows>,
+    missing: Vec<Missing>,
+}
+
 #[derive(Default)]
 struct JsonSyntax {
     /// Where the parameters of lambdas are that stay lambdas.
     lambdas: HashSet<Location>,
     common_tables: Vec<Rows>,
-    scopes: Vec<Vec<Rows>>,
+    scopes: Vec<Scope>,
     set_columns: SetColumns,
 }
 
@@ -142,11 +153,13 @@ impl JsonSyntax {
         parameter(lambda).is_none_or(|name| self.lambdas.contains(&name.span.start))
     }
 
-    /// Returns the columns of a name in the FROM of a SELECT or of those around it.
-    fn columns(&self, name: &str) -> Option<&[String]> {
-        let mut all = self.scopes.iter().rev().flatten();
-        let found = all.find(|(known, _)| known == name);
-        found.map(|(_, columns)| columns.as_slice())
+    /// Returns the columns of a name in the FROM of a SELECT or of those around it, and whether an
+    /// outer join may leave out its rows.
+    fn relation(&self, name: &str) -> Option<(&[String], Option<&Missing>)> {
+        self.scopes.iter().rev().find_map(|scope| {
+            let (_, columns) = scope.rows.iter().find(|(known, _)| known == name)?;
+            Some((columns.as_slice(), missing::find(&scope.missing, name)))
+        })
     }
 
     fn rows_of(&self, factor: &TableFactor) -> Option<Rows> {
@@ -191,22 +204,27 @@ impl JsonSyntax {
             *argument = numbered(parts);
             return;
         }
+        if let Some(fields) = one_row::fields(argument) {
+            *argument = build::call(ROW, fields);
+            return;
+        }
         let Expr::Identifier(name) = argument else {
             return;
         };
         let table = folded(name);
         // A column comes before a row of the same name.
-        let Some(columns) = self
-            .columns(&table)
-            .filter(|columns| !columns.contains(&table))
+        let Some((columns, missing)) = self
+            .relation(&table)
+            .filter(|(columns, _)| !columns.contains(&table))
         else {
             return;
         };
+        let column = |name: &str| build::column(&table, name);
+        let is_there = missing.and_then(|missing| missing.is_there(columns, column));
         let fields = columns
             .iter()
-            .flat_map(|column| [build::text(column.clone()), build::column(&table, column)])
-            .collect();
-        *argument = build::call(ROW, fields);
+            .flat_map(|name| [build::text(name.clone()), column(name)]);
+        *argument = build::call(ROW, fields.chain(is_there).collect());
     }
 }
 
@@ -470,7 +488,10 @@ impl VisitorMut for JsonSyntax {
             std::iter::once(&table.relation).chain(table.joins.iter().map(|join| &join.relation))
         });
         let rows = factors.filter_map(|factor| self.rows_of(factor)).collect();
-        self.scopes.push(rows);
+        self.scopes.push(Scope {
+            rows,
+            missing: missing::tables(&select.from),
+        });
         let items = std::mem::take(&mut select.projection).into_iter();
         let items = items.flat_map(|item| match columns_of_rows(&item) {
             Some(columns) => Vec::from(columns),

@@ -73,11 +73,13 @@ mod hidden_columns;
 mod introspection;
 mod joined;
 mod json;
+mod missing;
 mod named_casts;
 mod negations;
 mod number_casts;
 mod numbers;
 mod object_lists;
+mod object_texts;
 mod operands;
 mod order_keys;
 mod ordered_sets;
@@ -421,10 +423,11 @@ impl VisitorMut for Rewriter<'_> {
             precedence::mend(expr);
         }
         transactions::name_age(expr);
-        if let Expr::Function(function) = expr
-            && self.functions == Names::Postgres
-        {
-            ordered_sets::drop_numbers(function);
+        if self.functions == Names::Postgres {
+            object_texts::rewrite(expr);
+            if let Expr::Function(function) = expr {
+                ordered_sets::drop_numbers(function);
+            }
         }
         ControlFlow::Continue(())
     }

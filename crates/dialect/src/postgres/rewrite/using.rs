@@ -45,6 +45,7 @@ use self::names::Names;
 use self::namespace::{Columns, Namespace, Part, alias_of, common, using};
 pub(super) use self::namespace::{Kind, relation};
 pub use self::parentheses::enclose_joins;
+use super::missing::{self, Missing};
 use super::{build, folded, last_part};
 use crate::postgres::apart;
 
@@ -62,6 +63,8 @@ struct Scope<'a> {
     namespace: &'a Namespace,
     /// The number of the SELECT, for requesting its unknown columns.
     select: usize,
+    /// The relations whose rows an outer join may leave out.
+    missing: &'a [Missing],
     outer: Option<&'a Scope<'a>>,
 }
 
@@ -71,6 +74,7 @@ struct FromClause<'a> {
     outer: Option<&'a Scope<'a>>,
     /// The columns of each relation, in the order in which the relations are written.
     columns: std::vec::IntoIter<Columns>,
+    missing: Vec<Missing>,
     /// Whether relations without a name need one.
     has_joins_by_names: bool,
 }
@@ -123,6 +127,7 @@ impl Resolver<'_> {
             select: number,
             outer,
             columns: self.known.columns(number).into_iter(),
+            missing: missing::tables(&select.from),
             has_joins_by_names: select.from.iter().any(has_joins_by_names),
         };
         let mut tables = std::mem::take(&mut select.from);
@@ -134,6 +139,7 @@ impl Resolver<'_> {
         let scope = Scope {
             namespace: &namespace,
             select: number,
+            missing: &from.missing,
             outer,
         };
         let mut items = std::mem::take(&mut select.projection);
@@ -240,6 +246,7 @@ impl Resolver<'_> {
         let lateral = Scope {
             namespace: before,
             select: from.select,
+            missing: &from.missing,
             outer: from.outer,
         };
         let looked_up = from.columns.next();
@@ -300,6 +307,7 @@ impl Resolver<'_> {
                 let scope = Scope {
                     namespace: &both,
                     select: from.select,
+                    missing: &from.missing,
                     outer: from.outer,
                 };
                 self.expressions(constraint, Some(&scope))?;

@@ -108,8 +108,12 @@ fn build_object(job: Job, args: &[Cell<'static>]) -> Answer {
     object(job, ["{", "}"], pairs.into_iter())
 }
 
-/// Returns a row as an object, of the names of its fields and their values in turn.
+/// Returns a row as an object, of the names of its fields and their values in turn. A last argument
+/// of its own says whether the row is there.
 fn row(_: Job, args: &[Cell<'static>]) -> Answer {
+    if !args.len().is_multiple_of(2) && args.last() != Some(&Cell::Bool(true)) {
+        return Ok(Cell::Null);
+    }
     let mut out = "{".to_owned();
     for (place, pair) in args.chunks(2).enumerate() {
         let [name, value] = pair else { continue };
@@ -348,6 +352,12 @@ mod tests {
             row(job(false), &args).unwrap(),
             Cell::text("{\"a\\\"\":[1, 2],\"b\":null}")
         );
+        let with = |is_there: bool| [Cell::text("a"), Cell::Null, Cell::Bool(is_there)];
+        assert_eq!(
+            row(job(false), &with(true)).unwrap(),
+            Cell::text("{\"a\":null}")
+        );
+        assert_eq!(row(job(false), &with(false)).unwrap(), Cell::Null);
         let array = [Cell::texts(["a"]), Cell::text("1")];
         let error = build_object(job(false), &array).unwrap_err();
         assert_eq!(

@@ -51,6 +51,18 @@ fn aggregates_gather_items_and_rows_have_their_columns() {
             "WITH c (n) AS (SELECT 1 AS m) SELECT to_jsonb(c) FROM c",
             "WITH c (n) AS (SELECT 1 AS m) SELECT to_jsonb(\"$json_row\"('n', \"c\".\"n\")) FROM c",
         ),
+        (
+            "SELECT row_to_json((SELECT e FROM (SELECT s.x, 'T'::TEXT AS \"Y\") AS e)) FROM s",
+            "SELECT row_to_json(\"$json_row\"('x', s.x, 'Y', 'T'::TEXT)) FROM s",
+        ),
+        (
+            "SELECT row_to_json((SELECT e FROM (SELECT count(*) AS n) AS e)) FROM s",
+            "SELECT row_to_json((SELECT e FROM (SELECT count(*) AS n) AS e)) FROM s",
+        ),
+        (
+            "SELECT to_json(b) FROM a LEFT JOIN (SELECT x, y FROM t) b ON a.x = b.x",
+            "SELECT to_json(\"$json_row\"('x', \"b\".\"x\", 'y', \"b\".\"y\", \"b\".\"x\" IS NOT NULL)) FROM a LEFT JOIN (SELECT x, y FROM t) b ON a.x = b.x",
+        ),
     ] {
         assert_eq!(rewritten(sql), expected);
     }

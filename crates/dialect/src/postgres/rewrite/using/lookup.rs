@@ -28,15 +28,15 @@ use std::ops::ControlFlow;
 use std::ptr;
 
 use datafusion::sql::sqlparser::ast::{
-    Cte, Expr, Query, Select, SelectItem, SetExpr, Statement, TableFactor, TableWithJoins, Visitor,
-    With,
+    Cte, Expr, GroupByExpr, Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr,
+    Statement, TableFactor, TableWithJoins, Visitor, With,
 };
 use lakegate_error::Error;
 
-use super::namespace::Columns;
+use super::namespace::{Columns, relation};
 use super::rows::named_row;
 use super::{Resolver, bare, has_joins_by_names};
-use crate::postgres::rewrite::{build, folded};
+use crate::postgres::rewrite::{build, folded, last_part};
 
 /// The columns of the relations in FROM, for the SELECTs whose resolution depends on them.
 #[derive(Debug, Default)]
@@ -227,6 +227,52 @@ fn relations<'a>(table: &'a TableWithJoins, all: &mut Vec<&'a TableFactor>) {
     }
 }
 
+/// Returns a LATERAL subquery of all columns of one table without its conditions, which do not change
+/// what columns it has.
+fn without_conditions(factor: &TableFactor) -> Option<TableFactor> {
+    let TableFactor::Derived { lateral: true, .. } = factor else {
+        return None;
+    };
+    let mut alone = factor.clone();
+    let TableFactor::Derived {
+        lateral, subquery, ..
+    } = &mut alone
+    else {
+        return None;
+    };
+    let SetExpr::Select(select) = subquery.body.as_mut() else {
+        return None;
+    };
+    let [table] = select.from.as_slice() else {
+        return None;
+    };
+    let name = match &table.relation {
+        TableFactor::Table { args: None, .. } if table.joins.is_empty() => {
+            relation(&table.relation)
+        }
+        _ => None,
+    };
+    let name = name.and_then(|parts| parts.last().map(folded))?;
+    let is_star = |item: &SelectItem| match item {
+        SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(of), _) => {
+            last_part(of).as_ref() == Some(&name)
+        }
+        _ => false,
+    };
+    let is_grouped =
+        !matches!(&select.group_by, GroupByExpr::Expressions(keys, _) if keys.is_empty());
+    let is_plain = select.distinct.is_none() && select.having.is_none() && !is_grouped;
+    if !is_plain || !select.projection.iter().all(is_star) {
+        return None;
+    }
+    *lateral = false;
+    select.selection = None;
+    subquery.order_by = None;
+    subquery.limit_clause = None;
+    subquery.fetch = None;
+    Some(alone)
+}
+
 /// Collects the relations of a SELECT as queries.
 struct Gather {
     wanted: usize,
@@ -301,14 +347,15 @@ impl Gather {
                     | TableFactor::Function { lateral: true, .. }
                     | TableFactor::UNNEST { .. }
             );
-            if sees_others || named_columns(factor).is_some() {
+            let alone = without_conditions(factor);
+            if (sees_others && alone.is_none()) || named_columns(factor).is_some() {
                 return Ok(None);
             }
             let mut query = build::everything()?;
             query.with = self.with();
             if let SetExpr::Select(select) = query.body.as_mut() {
                 select.from.push(TableWithJoins {
-                    relation: factor.clone(),
+                    relation: alone.unwrap_or_else(|| factor.clone()),
                     joins: Vec::new(),
                 });
             }

@@ -4,6 +4,7 @@ use datafusion::sql::sqlparser::ast::{
     Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident,
 };
 
+use super::super::missing::{self, Missing};
 use super::super::{build, folded, json, last_part};
 use super::namespace::{Meaning, qualified};
 use super::{Resolver, Scope};
@@ -46,7 +47,10 @@ impl Resolver<'_> {
                 continue;
             };
             match columns {
-                Ok(columns) => set_argument(function, row(relation, columns)),
+                Ok(columns) => {
+                    let missing = missing::find(scope.missing, &name);
+                    set_argument(function, row(relation, columns, missing));
+                }
                 Err(_) if self.known.is_known(scope.select) => {}
                 Err(_) => {
                     self.wanted.insert(scope.select);
@@ -57,11 +61,14 @@ impl Resolver<'_> {
     }
 }
 
-fn row(relation: &[Ident], columns: &[String]) -> Expr {
+/// Returns a row. `missing`: if an outer join may leave it out.
+fn row(relation: &[Ident], columns: &[String], missing: Option<&Missing>) -> Expr {
+    let column = |name: &str| qualified(relation, name);
+    let is_there = missing.and_then(|missing| missing.is_there(columns, column));
     let fields = columns
         .iter()
-        .flat_map(|column| [build::text(column.clone()), qualified(relation, column)]);
-    build::call(json::ROW, fields.collect())
+        .flat_map(|name| [build::text(name.clone()), column(name)]);
+    build::call(json::ROW, fields.chain(is_there).collect())
 }
 
 fn set_argument(function: &mut Function, row: Expr) {

@@ -274,6 +274,19 @@ fn functions_of_rows_get_the_columns_of_their_table() {
             "SELECT json_agg(\"$json_row\"('k', a.k, 'a', a.a)) FROM other AS a",
             &["SELECT * FROM other AS a"][..],
         ),
+        (
+            "SELECT to_json(other) FROM a LEFT JOIN other ON a.a = other.n",
+            "SELECT to_json(\"$json_row\"('n', other.n, other.n IS NOT NULL)) FROM a LEFT JOIN other ON a.a = other.n",
+            &["SELECT * FROM a", "SELECT * FROM other"][..],
+        ),
+        (
+            "SELECT to_json(l.*) FROM a LEFT JOIN LATERAL (SELECT t.* FROM other t WHERE t.n = a.a LIMIT 1) l ON true",
+            "SELECT to_json(\"$json_row\"('k', l.k, 'l', l.l, l.k IS NOT NULL OR l.l IS NOT NULL)) FROM a LEFT JOIN LATERAL (SELECT t.* FROM other t WHERE t.n = a.a LIMIT 1) l ON true",
+            &[
+                "SELECT * FROM a",
+                "SELECT * FROM (SELECT t.* FROM other t) l",
+            ][..],
+        ),
         // A column comes before a table of its name.
         (
             "SELECT to_jsonb(l) FROM l",
