@@ -51,6 +51,18 @@ impl AggregateUDFImpl for SingleValue {
         Ok(types.first().cloned().unwrap_or(DataType::Null))
     }
 
+    /// The value is shown as the column that it is of.
+    fn return_field(&self, fields: &[FieldRef]) -> Result<FieldRef> {
+        let types: Vec<DataType> = fields
+            .iter()
+            .map(|field| field.data_type().clone())
+            .collect();
+        let data_type = self.return_type(&types)?;
+        let marks = fields.first().map(|field| field.metadata().clone());
+        let field = Field::new(self.name(), data_type, true);
+        Ok(Arc::new(field.with_metadata(marks.unwrap_or_default())))
+    }
+
     fn accumulator(&self, args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
         let value = ScalarValue::try_from(args.return_field.data_type())?;
         Ok(Box::new(One { value, rows: 0 }))

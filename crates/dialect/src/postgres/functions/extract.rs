@@ -178,7 +178,7 @@ impl ScalarUDFImpl for Extract {
         let unit = args.scalar_arguments.first().copied().flatten();
         if let Some(unit) = unit.and_then(|unit| unit.try_as_str().flatten())
             && let Some(of) = args.arg_fields.get(1)
-            && !may_be_timetz(unit, of.data_type())
+            && !may_be_timetz(of.data_type())
         {
             check(unit, of.data_type())?;
         }
@@ -216,10 +216,10 @@ impl ScalarUDFImpl for Extract {
     }
 }
 
-/// Returns whether a call with a value of a type may turn out to be one with a `timetz`, which is a
-/// text until the call is analyzed, and so a timestamp to the function.
-fn may_be_timetz(unit: &str, of: &DataType) -> bool {
-    matches!(of, DataType::Timestamp(_, None)) && OF_ZONE.contains(&unit_of(unit).as_str())
+/// Returns whether a value of a type may turn out to be a `timetz`, which is a text until the call is
+/// analyzed, and so a timestamp to the function. The unit is checked when it runs.
+fn may_be_timetz(of: &DataType) -> bool {
+    matches!(of, DataType::Timestamp(_, None))
 }
 
 /// Plans `extract` as a call of the function.
