@@ -532,7 +532,7 @@ mod tests {
             ),
             (
                 "SELECT 1 << 31 AS a, 1 << 32 AS b, 3000000000 >> 1 AS c, 1.5 << 1 AS d, 1 << 2 + 1 AS e",
-                "SELECT (-2147483648)::INTEGER AS a, 1 << 32 AS b, 3000000000 >> 1 AS c, 1.5 << 1 AS d, (8)::INTEGER AS e",
+                "SELECT (-2147483648)::INTEGER AS a, (1)::INTEGER AS b, 3000000000 >> 1 AS c, 1.5 << 1 AS d, (8)::INTEGER AS e",
             ),
             (
                 "SELECT ~5 + 3 AS a, (~5) + 3 AS b, ~(5 + 3) AS c",
