@@ -39,39 +39,23 @@ fn grouped(node: Operator) -> Result<Transformed<Operator>> {
     let Some(join) = node.downcast_ref::<HashJoinExec>() else {
         return Ok(Transformed::no(node));
     };
-    let is_left = match join.join_type() {
-        JoinType::LeftSemi | JoinType::LeftAnti => false,
-        JoinType::RightSemi | JoinType::RightAnti => true,
-        _ => return Ok(Transformed::no(node)),
+    let Some(sides) = Sides::of(join) else {
+        return Ok(Transformed::no(node));
     };
-    let looked_up = match is_left {
-        true => join.left(),
-        false => join.right(),
-    };
-    let keys = join.on().iter().map(|(left, right)| match is_left {
-        true => left,
-        false => right,
-    });
-    let keys: Vec<PhysicalExprRef> = keys.cloned().collect();
+    let looked_up = sides.looked_up;
     let is_set_operation =
         join.null_equality() == NullEquality::NullEqualsNull && join.filter().is_none();
-    if !is_set_operation || is_grouped(looked_up) || !are_plain(&keys, looked_up)? {
+    if !is_set_operation || is_grouped(looked_up) || !are_plain(&sides.keys, looked_up)? {
         return Ok(Transformed::no(node));
     }
-    let names = keys.iter().enumerate();
-    let names: Vec<_> = names
+    let keys = sides.keys.iter().enumerate();
+    let names: Vec<_> = keys
         .map(|(number, key)| (Arc::clone(key), format!("key_{number}")))
         .collect();
     let columns = names
         .iter()
         .enumerate()
-        .map(|(number, (_, name))| Arc::new(Column::new(name, number)) as PhysicalExprRef);
-    let sides = join.on().iter().zip(columns);
-    let on: JoinOn = sides
-        .map(|((left, right), column)| match is_left {
-            true => (column, Arc::clone(right)),
-            false => (Arc::clone(left), column),
-        })
+        .map(|(number, (_, name))| Arc::new(Column::new(name, number)) as PhysicalExprRef)
         .collect();
     let groups: Operator = Arc::new(AggregateExec::try_new(
         AggregateMode::Partial,
@@ -81,14 +65,67 @@ fn grouped(node: Operator) -> Result<Transformed<Operator>> {
         Arc::clone(looked_up),
         looked_up.schema(),
     )?);
-    let children = match is_left {
-        true => vec![groups, Arc::clone(join.right())],
-        false => vec![Arc::clone(join.left()), groups],
-    };
+    let (children, on) = sides.with_groups(groups, columns);
     let join = HashJoinExecBuilder::from(join)
         .with_new_children(children)?
         .with_on(on);
     Ok(Transformed::yes(join.build_exec()?))
+}
+
+/// The two inputs of a semi or anti join, with the values by which their rows are joined.
+struct Sides<'a> {
+    /// The input whose rows are kept or removed.
+    kept: &'a Operator,
+    kept_keys: Vec<PhysicalExprRef>,
+    /// The input whose rows are only looked up.
+    looked_up: &'a Operator,
+    keys: Vec<PhysicalExprRef>,
+    /// Whether the rows that are looked up are those of the left input.
+    looks_up_left: bool,
+}
+
+impl<'a> Sides<'a> {
+    /// `None`: the join is neither a semi nor an anti join.
+    fn of(join: &'a HashJoinExec) -> Option<Self> {
+        let looks_up_left = match join.join_type() {
+            JoinType::LeftSemi | JoinType::LeftAnti => false,
+            JoinType::RightSemi | JoinType::RightAnti => true,
+            _ => return None,
+        };
+        let (left_keys, right_keys) = join.on().iter().cloned().unzip();
+        let (left, right) = ((join.left(), left_keys), (join.right(), right_keys));
+        let ((kept, kept_keys), (looked_up, keys)) = match looks_up_left {
+            true => (right, left),
+            false => (left, right),
+        };
+        Some(Self {
+            kept,
+            kept_keys,
+            looked_up,
+            keys,
+            looks_up_left,
+        })
+    }
+
+    /// Returns the inputs and the conditions of the join that looks up groups. `columns`: the columns
+    /// of the groups, one per key.
+    fn with_groups(
+        self,
+        groups: Operator,
+        columns: Vec<PhysicalExprRef>,
+    ) -> (Vec<Operator>, JoinOn) {
+        let kept = Arc::clone(self.kept);
+        match self.looks_up_left {
+            true => (
+                vec![groups, kept],
+                columns.into_iter().zip(self.kept_keys).collect(),
+            ),
+            false => (
+                vec![kept, groups],
+                self.kept_keys.into_iter().zip(columns).collect(),
+            ),
+        }
+    }
 }
 
 /// Returns whether the rows of an operator are groups already.
