@@ -18,6 +18,7 @@
 //! ([`lakegate_catalog::store::OpenWrites`]). What never happens: a file is written over, a row is
 //! dropped silently, a write holds more memory than its reservation of the query pool.
 
+pub mod assignable;
 mod bounds;
 pub(crate) mod buckets;
 mod closing;

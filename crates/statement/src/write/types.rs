@@ -3,7 +3,7 @@
 use arrow::datatypes::{DataType, Field, Schema};
 use lakegate_catalog::hive_type::HiveType;
 use lakegate_error::{Code, Error, Result};
-use lakegate_lake::write::columns::is_stored;
+use lakegate_lake::write::assignable::is_stored;
 use lakegate_lake::{decimal_scale, type_name};
 
 /// Checks that every value of the query's columns is stored as it is, or is an error when it comes.

@@ -1,12 +1,14 @@
 //! Extracts from a query's filters which relations it needs, so that a query about one table does
 //! not load the columns of the whole lake.
 
+mod conditions;
+
 use std::collections::BTreeSet;
 
-use datafusion::common::ScalarValue;
-use datafusion::logical_expr::expr::InList;
-use datafusion::logical_expr::{BinaryExpr, Expr, Like, Operator};
+use datafusion::logical_expr::Expr;
 
+use self::conditions::{equalities, is_text, is_whole, likeness, texts};
+pub(super) use self::conditions::{integer, without_casts};
 use super::oids;
 use crate::visible::{Columns, Pins, Texts};
 
@@ -218,116 +220,10 @@ fn add(known: &mut Vec<Texts>, more: Texts) {
     }
 }
 
-/// Returns the whole number that a value is, or that a text shows.
-pub(super) fn integer(value: &ScalarValue) -> Option<i64> {
-    match value {
-        ScalarValue::Int8(Some(v)) => Some(i64::from(*v)),
-        ScalarValue::Int16(Some(v)) => Some(i64::from(*v)),
-        ScalarValue::Int32(Some(v)) => Some(i64::from(*v)),
-        ScalarValue::Int64(Some(v)) => Some(*v),
-        ScalarValue::UInt8(Some(v)) => Some(i64::from(*v)),
-        ScalarValue::UInt16(Some(v)) => Some(i64::from(*v)),
-        ScalarValue::UInt32(Some(v)) => Some(i64::from(*v)),
-        ScalarValue::UInt64(Some(v)) => i64::try_from(*v).ok(),
-        other => text(other)?.trim().parse().ok(),
-    }
-}
-
-fn is_whole(value: &ScalarValue) -> bool {
-    value.data_type().is_integer()
-}
-
-/// Returns whether the value is text, or NULL, which equals nothing.
-fn is_text(value: &ScalarValue) -> bool {
-    value.is_null() || value.try_as_str().is_some()
-}
-
-fn text(value: &ScalarValue) -> Option<&str> {
-    value.try_as_str().flatten()
-}
-
-fn texts(values: &[ScalarValue]) -> BTreeSet<String> {
-    values.iter().filter_map(text).map(str::to_owned).collect()
-}
-
-pub(super) fn without_casts(expr: &Expr) -> &Expr {
-    match expr {
-        Expr::Cast(cast) => without_casts(&cast.expr),
-        Expr::TryCast(cast) => without_casts(&cast.expr),
-        other => other,
-    }
-}
-
-fn column_and_literal(left: &Expr, right: &Expr) -> Option<(String, ScalarValue)> {
-    match (without_casts(left), without_casts(right)) {
-        (Expr::Column(column), Expr::Literal(value, _))
-        | (Expr::Literal(value, _), Expr::Column(column)) => {
-            Some((column.name.clone(), value.clone()))
-        }
-        _ => None,
-    }
-}
-
-/// Returns the column that a filter restricts to the texts that match a pattern, and the pattern.
-fn likeness(filter: &Expr) -> Option<(String, String)> {
-    let Expr::Like(Like {
-        negated: false,
-        expr,
-        pattern,
-        escape_char: None | Some('\\'),
-        case_insensitive: false,
-    }) = filter
-    else {
-        return None;
-    };
-    match (without_casts(expr), without_casts(pattern)) {
-        (Expr::Column(column), Expr::Literal(pattern, _)) => {
-            Some((column.name.clone(), text(pattern)?.to_owned()))
-        }
-        _ => None,
-    }
-}
-
-/// Returns the column that a filter restricts to a set of values: `c = 1`, `c IN (1, 2)`, `c = 1 OR
-/// c = 2`.
-fn equalities(filter: &Expr, depth: usize) -> Option<(String, Vec<ScalarValue>)> {
-    match filter {
-        Expr::BinaryExpr(BinaryExpr {
-            left,
-            op: Operator::Eq,
-            right,
-        }) => column_and_literal(left, right).map(|(column, value)| (column, vec![value])),
-        Expr::BinaryExpr(BinaryExpr {
-            left,
-            op: Operator::Or,
-            right,
-        }) if depth < 64 => {
-            let (column, mut values) = equalities(left, depth + 1)?;
-            let (other, more) = equalities(right, depth + 1)?;
-            values.extend(more);
-            (column == other).then_some((column, values))
-        }
-        Expr::InList(InList {
-            expr,
-            list,
-            negated: false,
-        }) => {
-            let Expr::Column(column) = without_casts(expr) else {
-                return None;
-            };
-            let values = list.iter().map(|item| match without_casts(item) {
-                Expr::Literal(value, _) => Some(value.clone()),
-                _ => None,
-            });
-            Some((column.name.clone(), values.collect::<Option<Vec<_>>>()?))
-        }
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use datafusion::common::ScalarValue;
     use datafusion::logical_expr::{col, lit};
 
     use super::*;

@@ -8,6 +8,7 @@
 )]
 
 mod clients;
+mod empty;
 mod narrow;
 mod objects;
 mod relations;
@@ -313,6 +314,20 @@ async fn run_with(
     let physical = planner.create_physical_plan(&plan, &state).await?;
     let batches = collect(physical, state.task_ctx()).await?;
     Ok((names, batches.iter().flat_map(rows_of).collect()))
+}
+
+/// Runs a query as the gateway does. Returns its rows, and the tables whose columns it asked for.
+async fn columns_asked(sql: &str, parameters: &[&str]) -> (Rows, Vec<Columns>) {
+    let source: Arc<Sample> = Arc::default();
+    let (_, rows) = run_with(&source, sql, parameters).await.unwrap();
+    let asked = source.asked.lock();
+    let columns = asked.iter().map(|needs| needs.columns.clone());
+    (
+        rows,
+        columns
+            .filter(|columns| *columns != Columns::None)
+            .collect(),
+    )
 }
 
 fn rows_of(batch: &RecordBatch) -> Rows {
