@@ -267,7 +267,8 @@ mod tests {
         rusqlite::Connection::open(&file)
             .unwrap()
             .execute_batch(
-                "DROP INDEX queries_by_user_id; ALTER TABLE queries DROP COLUMN user_id; ALTER TABLE queries DROP COLUMN cpu_us;
+                "CREATE INDEX queries_by_user ON queries (user_name, submitted_at);
+                 ALTER TABLE queries DROP COLUMN user_id; ALTER TABLE queries DROP COLUMN cpu_us;
                  ALTER TABLE queries DROP COLUMN bytes_written; PRAGMA user_version = 1;",
             )
             .unwrap();
@@ -281,6 +282,16 @@ mod tests {
             times.collect::<Vec<_>>(),
             [("ben", Duration::from_millis(2)), ("ann", Duration::ZERO)]
         );
+        drop(history);
+        let indexes: Vec<String> = {
+            let connection = rusqlite::Connection::open(&file).unwrap();
+            let mut named = connection
+                .prepare("SELECT name FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL")
+                .unwrap();
+            let names = named.query_map([], |row| row.get(0)).unwrap();
+            names.collect::<rusqlite::Result<_>>().unwrap()
+        };
+        assert_eq!(indexes, ["queries_by_time"]);
     }
 
     #[tokio::test]

@@ -76,7 +76,6 @@ impl HistoryStore {
                          row_count INTEGER NOT NULL, cache_hit INTEGER NOT NULL, error_code TEXT, error_message TEXT,
                          protocol TEXT NOT NULL, application_name TEXT) STRICT;
                      CREATE INDEX queries_by_time ON queries (submitted_at);
-                     CREATE INDEX queries_by_user ON queries (user_name, submitted_at);
                      PRAGMA user_version = 1;
                      COMMIT;",
                 )
@@ -88,7 +87,6 @@ impl HistoryStore {
                     "BEGIN;
                      ALTER TABLE queries ADD COLUMN cpu_us INTEGER NOT NULL DEFAULT 0;
                      ALTER TABLE queries ADD COLUMN user_id INTEGER;
-                     CREATE INDEX queries_by_user_id ON queries (user_id, submitted_at);
                      PRAGMA user_version = 2;
                      COMMIT;",
                 )
@@ -104,6 +102,13 @@ impl HistoryStore {
                 ))
                 .map_err(storage)?;
         }
+        // Pages are read by time, also those of one user. Each index takes a part of the time of each
+        // record.
+        connection
+            .execute_batch(
+                "DROP INDEX IF EXISTS queries_by_user; DROP INDEX IF EXISTS queries_by_user_id;",
+            )
+            .map_err(storage)?;
         let store = Self {
             connection: Mutex::new(connection),
             retention,
