@@ -35,9 +35,18 @@ impl Principal {
 
     /// Returns what the principal may do; `None` if its sessions are over.
     pub(crate) fn access(&self, control: &ControlSnapshot) -> Option<Arc<Access>> {
-        let known = control.users.get(&self.user)?;
-        let access = control.access(&self.user)?;
-        (Self::of(known) == *self).then_some(access)
+        self.holds_in(control)
+            .then(|| control.access(&self.user))
+            .flatten()
+    }
+
+    /// Returns whether its login holds: the user was neither dropped nor disabled, and its sessions
+    /// were not ended.
+    fn holds_in(&self, control: &ControlSnapshot) -> bool {
+        let known = control.users.get(&self.user);
+        known.is_some_and(|user| {
+            !user.disabled && (user.id, user.session_epoch) == (self.id, self.epoch)
+        })
     }
 
     /// The user's id in the catalog, which is not used again.
@@ -70,7 +79,7 @@ impl Gateway {
     /// Whether the principal's login still holds: the user was neither dropped nor disabled, and
     /// its sessions were not ended.
     pub fn is_current(&self, principal: &Principal) -> bool {
-        self.principal(&principal.user).as_ref() == Some(principal)
+        principal.holds_in(&self.control.snapshot())
     }
 
     /// Cancels the queries of principals whose login no longer holds, and releases what their
