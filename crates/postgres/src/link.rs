@@ -264,8 +264,8 @@ impl Link {
         let mut future = pin!(future);
         std::future::poll_fn(|cx| {
             // First: the client learns that its session was terminated, not that its query was
-            // stopped for that.
-            if self.termination.as_mut().poll(cx).is_ready() {
+            // stopped for that. What waits for the future waits for the token too (`poll_watch`).
+            if self.terminated.is_cancelled() {
                 return Poll::Ready(Err(Ended::ShuttingDown));
             }
             match poll_caught(future.as_mut(), cx) {
@@ -284,7 +284,7 @@ impl Link {
     pub(crate) async fn run_and_write<F: Future>(&mut self, future: F) -> Result<F::Output, Ended> {
         let mut future = pin!(future);
         std::future::poll_fn(|cx| {
-            if self.termination.as_mut().poll(cx).is_ready() {
+            if self.terminated.is_cancelled() {
                 return Poll::Ready(Err(Ended::ShuttingDown));
             }
             match poll_caught(future.as_mut(), cx) {
