@@ -4,10 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions, UInt32Array, new_null_array,
-};
-use arrow::buffer::Buffer;
+use arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchOptions, UInt32Array, new_null_array};
 use arrow::compute::{cast, take};
 use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
 use arrow::error::ArrowError;
@@ -16,6 +13,7 @@ use lakegate_error::{Code, Error, Result};
 
 use super::assignable::assignable;
 use super::bounds::Bound;
+use super::views::{compact, viewed};
 use crate::leaves::cast_rounded;
 use crate::{STRICT, type_name};
 
@@ -287,31 +285,6 @@ fn reason(error: ArrowError) -> String {
     }
 }
 
-/// The type of views of texts or bytes; `None`: values are of another type.
-fn viewed(values: &DataType) -> Option<DataType> {
-    match values {
-        DataType::Utf8 => Some(DataType::Utf8View),
-        DataType::Binary => Some(DataType::BinaryView),
-        _ => None,
-    }
-}
-
-/// Copies the values of views that would keep much larger buffers in memory.
-pub(super) fn compact(column: &ArrayRef) -> ArrayRef {
-    if let Some(texts) = column.as_string_view_opt() {
-        let kept: usize = texts.data_buffers().iter().map(Buffer::len).sum();
-        if kept > 2 * texts.total_buffer_bytes_used() {
-            return Arc::new(texts.gc());
-        }
-    } else if let Some(bytes) = column.as_binary_view_opt() {
-        let kept: usize = bytes.data_buffers().iter().map(Buffer::len).sum();
-        if kept > 2 * bytes.total_buffer_bytes_used() {
-            return Arc::new(bytes.gc());
-        }
-    }
-    Arc::clone(column)
-}
-
 /// Of a list there is one value, which says where its items are.
 fn values_of(data_type: &DataType) -> usize {
     match data_type {
@@ -328,7 +301,7 @@ fn values_of(data_type: &DataType) -> usize {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-    use arrow::array::{Int32Array, Int64Array, StringArray, StringViewArray};
+    use arrow::array::{AsArray, Int32Array, Int64Array, StringArray, StringViewArray};
     use arrow::datatypes::{Field, TimeUnit};
 
     use super::*;

@@ -32,6 +32,7 @@ mod room;
 pub mod sweep;
 #[cfg(test)]
 mod tests;
+mod views;
 mod waiting;
 
 use std::sync::Arc;
