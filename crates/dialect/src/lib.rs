@@ -24,6 +24,7 @@ use crate::postgres::{CatalogReferences, OutputNames, output_names, pg_catalog};
 /// Returns the functions of the engine's sessions, with the rules and types of the dialects.
 pub fn library() -> Library {
     Library {
+        register_last: pg_catalog::register_shared,
         rules_of,
         planners_of,
         key_of,

@@ -30,6 +30,7 @@ mod input_order;
 mod interval_text;
 mod join_order;
 mod joined_texts;
+mod library;
 mod literals;
 mod logic;
 mod names;
@@ -63,7 +64,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use datafusion::catalog::{CatalogProviderList, MemoryCatalogProviderList};
+use datafusion::catalog::CatalogProviderList;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{
     FairSpillPool, MemoryConsumer, MemoryPool, MemoryReservation, TrackConsumersPool,
@@ -71,9 +72,7 @@ use datafusion::execution::memory_pool::{
 use datafusion::execution::object_store::ObjectStoreRegistry;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::{SessionState, TaskContext};
-use datafusion::logical_expr::planner::ExprPlanner;
-use datafusion::logical_expr::{LogicalPlan, ScalarUDF};
-use datafusion::optimizer::AnalyzerRule;
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::ExecutionPlan;
 pub use dependent::DependentJoins;
 pub use early_types::early_schema;
@@ -88,6 +87,7 @@ pub use input_order::is_hidden_order;
 pub use interval_text::{IntervalStyle, write_interval};
 use lakegate_error::{Error, Result, from_engine};
 use lakegate_lake::meter::QueryStores;
+pub use library::Library;
 pub use logic::quantified;
 pub use names::named_cast::{self, has_columns_of_one_name};
 pub use names::named_columns::{NamedColumns, with_named_columns};
@@ -150,37 +150,6 @@ pub struct PlanSettings {
 pub enum Names {
     Postgres,
     Trino,
-}
-
-/// Functions beside those of the engine.
-#[derive(Debug, Clone, Copy)]
-pub struct Library {
-    /// Adds the functions to those of a session with these names.
-    pub register: fn(&mut SessionState, Names) -> datafusion::error::Result<()>,
-    /// Rules for their calls, which come before the engine's.
-    pub rules: fn() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>>,
-    /// Rules of sessions with these names, which come before all others.
-    pub rules_of: fn(Names) -> Vec<Arc<dyn AnalyzerRule + Send + Sync>>,
-    /// Planners of operators of sessions with these names, which come before the engine's.
-    pub planners_of: fn(Names) -> Vec<Arc<dyn ExprPlanner>>,
-    /// Whether a function is one of the library's, which check their results as they build them.
-    pub measures_itself: fn(&ScalarUDF) -> bool,
-    /// The keys of the values of types that Arrow lacks.
-    pub key_of: KeyOf,
-}
-
-impl Library {
-    /// Returns a library without functions.
-    pub fn none() -> Self {
-        Self {
-            register: |_, _| Ok(()),
-            rules: Vec::new,
-            rules_of: |_| Vec::new(),
-            planners_of: |_| Vec::new(),
-            measures_itself: |_| false,
-            key_of: |_| None,
-        }
-    }
 }
 
 /// DataFusion as Lakegate configures it, with the threads and the memory that queries share.
@@ -289,7 +258,9 @@ impl Engine {
     fn made(&self, settings: &PlanSettings) -> Result<Arc<SessionState>> {
         let key = (settings.time_zone.clone(), settings.names);
         let made = self.states.try_get_with(key, || {
-            states::of_settings(&self.base, &self.library, settings).map(Arc::new)
+            let mut state = states::of_settings(&self.base, &self.library, settings)?;
+            (self.library.register_last)(&mut state, settings.names).map_err(from_engine)?;
+            Ok(Arc::new(state))
         });
         made.map_err(|error: Arc<Error>| Error::clone(&error))
     }
@@ -393,8 +364,8 @@ impl Engine {
             search_path: Vec::new(),
             names,
         };
-        let catalogs = Arc::new(MemoryCatalogProviderList::new());
-        Ok(functions::functions(&self.session(&settings, catalogs)?))
+        let state = states::of_settings(&self.base, &self.library, &settings)?;
+        Ok(functions::functions(&state))
     }
 
     /// Returns an empty reservation in the shared memory pool, for memory that no plan holds.
@@ -430,6 +401,7 @@ mod tests {
     use std::path::Path;
 
     use arrow::datatypes::Schema;
+    use datafusion::catalog::MemoryCatalogProviderList;
     use datafusion::physical_plan::empty::EmptyExec;
     use lakegate_lake::meter::QueryMeter;
     use lakegate_lake::roots::{Backing, Roots};

@@ -97,6 +97,7 @@ fn entries() -> &'static [Entry] {
 pub fn library() -> Library {
     Library {
         register,
+        register_last: |_, _| Ok(()),
         rules,
         rules_of,
         planners_of,

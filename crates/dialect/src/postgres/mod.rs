@@ -33,7 +33,7 @@ pub(crate) use functions::{
     array_casts, byte_keywords, byte_operators, extracts, json_comparisons, json_key_of,
     json_subscripts, texts_beside_bytes, timetz_key_of, timetz_values,
 };
-pub use functions::{functions, quote_ident, split_name};
+pub use functions::{functions, quote_ident, shared_functions, split_name};
 use functions::{json_operators, timetz_operators};
 pub(crate) use joined_arrays::planner as joined_arrays;
 pub use lakegate_engine::{IntervalStyle, OutputNames, apart, shown};

@@ -224,11 +224,8 @@ impl Session {
         let catalogs = PolicyCatalogs::new(view, Arc::new(views), built_in, path, zone);
         let engine = &self.gateway.engine;
         let mut state = engine.session(&plan_settings, Arc::new(catalogs))?;
-        let keeps = |name: &str| {
-            plan_settings.names == Names::Trino && lakegate_functions::is_function(name)
-        };
         system
-            .install(&mut state, references, keeps)
+            .install(&mut state, references, plan_settings.names)
             .map_err(from_engine)?;
         if plan_settings.names == Names::Postgres && moment.block_began.is_some() {
             begin_statement(&mut state, moment.block_began);

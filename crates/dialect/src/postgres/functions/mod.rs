@@ -45,8 +45,7 @@ pub(crate) use timetz::{key_of as timetz_key_of, rule as timetz_values};
 
 use super::SessionInfo;
 
-/// Those that are the same for all sessions, made once: a session's functions are registered for
-/// each statement.
+/// Those that are the same for all sessions, made once.
 static SHARED: LazyLock<Vec<Arc<ScalarUDF>>> = LazyLock::new(|| {
     let mut all = text::functions();
     all.extend(absent::functions());
@@ -66,10 +65,14 @@ static SHARED: LazyLock<Vec<Arc<ScalarUDF>>> = LazyLock::new(|| {
     udfs
 });
 
-/// Returns all of them, for one session.
+/// Returns those that are the same for all sessions.
+pub fn shared_functions() -> &'static [Arc<ScalarUDF>] {
+    &SHARED
+}
+
+/// Returns those that are of one session, and registered for each statement.
 pub fn functions(session: &Arc<SessionInfo>) -> Vec<Arc<ScalarUDF>> {
     let mut own = session::functions(session);
     own.extend(control::functions(session));
-    let own = own.into_iter().map(super::PgFunction::into_udf);
-    own.chain(SHARED.iter().cloned()).collect()
+    own.into_iter().map(super::PgFunction::into_udf).collect()
 }

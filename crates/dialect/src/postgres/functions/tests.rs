@@ -7,14 +7,15 @@ use datafusion::prelude::SessionContext;
 use lakegate_engine::bounded::{bound, is_classified};
 use lakegate_error::Code;
 
-use super::functions;
+use super::{functions, shared_functions};
 use crate::postgres::{PgFunction, SessionInfo};
 
 /// A query could exhaust memory through an unclassified function.
 #[test]
 fn every_function_is_classified() {
     let mut unknown: Vec<String> = functions(&Arc::new(SessionInfo::default()))
-        .into_iter()
+        .iter()
+        .chain(shared_functions())
         .filter(|function| !function.inner().is::<PgFunction>() && !super::json::is_one(function))
         .map(|function| function.name().to_owned())
         .filter(|name| !is_classified(name))
@@ -37,8 +38,8 @@ async fn functions_are_measured() {
     ] {
         let mut state = SessionStateBuilder::new().with_default_features().build();
         bound(&mut state, |_| false).unwrap();
-        for function in functions(&info) {
-            state.register_udf(function).unwrap();
+        for function in functions(&info).iter().chain(shared_functions()) {
+            state.register_udf(Arc::clone(function)).unwrap();
         }
         let context = SessionContext::new_with_state(state);
         let ran = async {

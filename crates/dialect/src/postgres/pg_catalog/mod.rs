@@ -8,7 +8,7 @@
 //! let references = pg_catalog::rewrite(&mut statement, names)?;          // Postgres' syntax to the engine's
 //! let system = PgCatalog::open(session, source, &references).await?;
 //! built_in.extend(system.schemas());                                     // before the session state is built
-//! system.install(&mut state, &references, keeps)?;                       // functions, operators
+//! system.install(&mut state, &references, names)?;                       // functions, operators
 //! let plan = system.finish(state.statement_to_plan(statement).await?)?;  // numbers as names, where visible
 //! system.read_constants(&plan).await?;                                   // 'orders'::regclass
 //! let plan = pg_catalog::without_empty_relations(plan)?;                 // before it is optimised
@@ -37,7 +37,7 @@ use datafusion::catalog::SchemaProvider;
 use datafusion::error::Result;
 use datafusion::execution::FunctionRegistry;
 use datafusion::execution::SessionState;
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::{LogicalPlan, ScalarUDF};
 use datafusion::sql::sqlparser::ast::Statement;
 use lakegate_engine::Names;
 use lakegate_error::Error;
@@ -185,8 +185,8 @@ impl PgCatalog {
         [schema(&PG_CATALOG), schema(&INFORMATION_SCHEMA)]
     }
 
-    /// Registers the functions but those that `keeps` selects by name, and the operators on untyped
-    /// literals.
+    /// Registers the functions of the session and of its catalog, and the operators on untyped
+    /// literals. `names`: those of the functions of the session.
     ///
     /// The operators are only for statements that read the catalog: other queries are planned
     /// unchanged.
@@ -198,30 +198,22 @@ impl PgCatalog {
         &self,
         state: &mut SessionState,
         references: &CatalogReferences,
-        keeps: impl Fn(&str) -> bool,
+        names: Names,
     ) -> Result<()> {
-        for function in postgres::functions(&self.session)
-            .into_iter()
-            .chain(functions::functions(&self.lookup))
-        {
-            // Registering a function replaces those that have its other names.
-            let mut names = function.aliases().iter();
-            if !keeps(function.name()) && !names.any(|name| keeps(name)) {
-                state.register_udf(function)?;
-            }
-        }
+        register_all(state, postgres::functions(&self.session), names)?;
+        register_all(state, functions::functions(&self.lookup), names)?;
         for name in &references.functions {
             if let Some(function) = absent(name)
-                && !keeps(name)
+                && !keeps(names, name)
                 && state.udf(name).is_err()
             {
                 state.register_udf(function)?;
             }
         }
-        if !keeps(coalesce::COALESCE) {
+        if !keeps(names, coalesce::COALESCE) {
             coalesce::register(state)?;
         }
-        if !keeps(coalesce::ARRAY) {
+        if !keeps(names, coalesce::ARRAY) {
             coalesce::register_array(state)?;
         }
         if let Some(operators) = postgres::json_operators() {
@@ -250,6 +242,39 @@ impl PgCatalog {
             false => Ok(plan),
         }
     }
+}
+
+/// Registers the functions that are the same for all sessions, in the states that those of sessions
+/// with these names are copies of.
+///
+/// # Errors
+///
+/// The engine rejects a function.
+pub(crate) fn register_shared(state: &mut SessionState, names: Names) -> Result<()> {
+    register_all(state, postgres::shared_functions().iter().cloned(), names)
+}
+
+/// # Errors
+///
+/// The engine rejects a function.
+fn register_all(
+    state: &mut SessionState,
+    functions: impl IntoIterator<Item = Arc<ScalarUDF>>,
+    names: Names,
+) -> Result<()> {
+    for function in functions {
+        // Registering a function replaces those that have its other names.
+        let mut others = function.aliases().iter();
+        if !keeps(names, function.name()) && !others.any(|name| keeps(names, name)) {
+            state.register_udf(function)?;
+        }
+    }
+    Ok(())
+}
+
+/// Returns whether sessions with these names have another function of this name.
+fn keeps(names: Names, function: &str) -> bool {
+    names == Names::Trino && lakegate_functions::is_function(function)
 }
 
 /// Returns whether a statement reads system relations or calls functions about objects or the

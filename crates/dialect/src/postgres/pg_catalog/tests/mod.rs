@@ -256,7 +256,8 @@ fn state_of(system: &PgCatalog, references: &CatalogReferences) -> Result<Sessio
     quantified::register(&mut state)?;
     untyped_texts::register(&mut state)?;
     lakegate_engine::arrays::register(&mut state)?;
-    system.install(&mut state, &references, |_| false)?;
+    register_shared(&mut state, Names::Postgres)?;
+    system.install(&mut state, &references, Names::Postgres)?;
     Ok(state)
 }
 
