@@ -107,10 +107,11 @@ impl Link {
             out: BytesMut::new(),
             // Raised once the client has authenticated.
             max_message: frontend::MAX_STARTUP,
-            stopping: Box::pin(shutdown.stopping().clone().cancelled_owned()),
+            // Tokens of its own: each statement asks for them, and asking takes a token's lock.
+            stopping: Box::pin(shutdown.stopping().child_token().cancelled_owned()),
             termination: Box::pin(terminated.clone().cancelled_owned()),
             terminated,
-            cut_off: Box::pin(shutdown.cut_off().clone().cancelled_owned()),
+            cut_off: Box::pin(shutdown.cut_off().child_token().cancelled_owned()),
             closed_check: Box::pin(sleep(CLOSED_CHECK)),
         }
     }
