@@ -180,7 +180,7 @@ async fn aggregates_that_differ_in_conditions_on_keys_are_computed_once() {
         SELECT k, count(*) AS n FROM (SELECT k, a FROM t UNION SELECT k, a FROM u) w GROUP BY k)";
     let queries = [
         // Rows, and the columns that are read.
-        (2, format!("{SUMS} SELECT x.s, y.n FROM r x JOIN r y ON x.s > y.n WHERE x.k = 1 AND y.k = 2")),
+        (2, format!("{SUMS} SELECT x.s, y.s, x.n, y.n FROM r x JOIN r y ON x.s > y.n WHERE x.k = 1 AND y.k = 2")),
         (2, format!("{SUMS} SELECT * FROM r x JOIN r y ON x.s > y.n WHERE x.k = 1 AND y.k IN (2, 3)")),
         (2, format!("{SUMS} SELECT * FROM r x, r y WHERE x.k IS NULL AND y.k BETWEEN 2 AND 4")),
         (2, format!("{SUMS} SELECT * FROM r x LEFT JOIN r y ON x.s > y.n AND y.k <> 3 WHERE x.k > 1")),
