@@ -33,7 +33,7 @@ use datafusion::logical_expr::{
 };
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
-pub(crate) use pushdown::{SafeFilters, filters_a_barrier};
+pub(crate) use pushdown::{SafeFilters, compares, filters_a_barrier};
 
 use self::exec::BarrierExec;
 use super::shared::SharedPlanner;

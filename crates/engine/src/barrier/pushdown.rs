@@ -80,11 +80,16 @@ fn filtered_barrier(plan: &LogicalPlan) -> Option<(&Barrier, Vec<Expr>)> {
 
 /// Returns whether a condition of one column and constants can be evaluated below a barrier.
 fn is_safe(condition: &Expr, input: &LogicalPlan) -> bool {
-    let of_table = |expr: &Expr| is_column(expr, input);
+    compares(condition, &|expr| is_column(expr, input))
+}
+
+/// Returns whether a condition only compares what `is_column` accepts with constants. Such a
+/// condition never fails.
+pub(crate) fn compares(condition: &Expr, is_column: &dyn Fn(&Expr) -> bool) -> bool {
     match condition {
         Expr::BinaryExpr(binary) => match binary.op {
             Operator::And | Operator::Or => {
-                is_safe(&binary.left, input) && is_safe(&binary.right, input)
+                compares(&binary.left, is_column) && compares(&binary.right, is_column)
             }
             Operator::Eq
             | Operator::NotEq
@@ -94,16 +99,16 @@ fn is_safe(condition: &Expr, input: &LogicalPlan) -> bool {
             | Operator::GtEq
             | Operator::IsDistinctFrom
             | Operator::IsNotDistinctFrom => {
-                (of_table(&binary.left) && is_constant(&binary.right))
-                    || (is_constant(&binary.left) && of_table(&binary.right))
+                (is_column(&binary.left) && is_constant(&binary.right))
+                    || (is_constant(&binary.left) && is_column(&binary.right))
             }
             _ => false,
         },
-        Expr::Not(negated) => is_safe(negated, input),
-        Expr::IsNull(of) | Expr::IsNotNull(of) => of_table(of),
-        Expr::InList(list) => of_table(&list.expr) && list.list.iter().all(is_constant),
+        Expr::Not(negated) => compares(negated, is_column),
+        Expr::IsNull(of) | Expr::IsNotNull(of) => is_column(of),
+        Expr::InList(list) => is_column(&list.expr) && list.list.iter().all(is_constant),
         Expr::Between(between) => {
-            of_table(&between.expr) && is_constant(&between.low) && is_constant(&between.high)
+            is_column(&between.expr) && is_constant(&between.low) && is_constant(&between.high)
         }
         _ => false,
     }

@@ -16,12 +16,30 @@
 //! ```
 //!
 //! ```text
-//! find.rs      equal parts of an optimised logical plan
-//! part.rs      a part: its physical plan, its readers, its runs
-//! exec.rs      the operator that reads it
-//! log.rs       the rows of a partition, for readers that are apart
-//! kept.rs      what is kept of them
-//! waiting.rs   the tasks of readers that wait
+//! survey.rs      the nodes of an optimised logical plan
+//! similar.rs     aggregates that differ in their conditions, made equal
+//! fusion.rs      one plan instead of several
+//! conditions.rs  what their conditions have in common
+//! find.rs        equal parts
+//! part.rs        a part: its physical plan, its readers, its runs
+//! exec.rs        the operator that reads it
+//! log.rs         the rows of a partition, for readers that are apart
+//! kept.rs        what is kept of them
+//! waiting.rs     the tasks of readers that wait
+//! ```
+//!
+//! Aggregates that differ only in conditions on their keys are made equal first: one has the rows of
+//! all of them, and each reader keeps its own (Bruno et al., "Computation Reuse via Fusion in Amazon
+//! Athena", ICDE 2022).
+//!
+//! ```text
+//!   Aggregate: item, year, sum(price)           Filter: year = 2001
+//!     Filter: year = 2001              ──▶        SharedExec: part=1
+//!       TableScan: sales                            Aggregate: item, year, sum(price)
+//!   Aggregate: item, year, sum(price)                 Filter: year = 2001 OR year = 2002
+//!     Filter: year = 2002                               TableScan: sales
+//!       TableScan: sales                        Filter: year = 2002
+//!                                                 SharedExec: part=1
 //! ```
 //!
 //! Parts are equal if they are the same operators over the same tables with the same filters, grants
@@ -32,11 +50,15 @@
 //! inner joins, which [`join_order`](super::join_order) puts into the best order for each place.
 //! Nothing is shared that may differ between two readings, or that a recursive query runs again.
 
+mod conditions;
 mod exec;
 mod find;
+mod fusion;
 mod kept;
 mod log;
 mod part;
+mod similar;
+mod survey;
 #[cfg(test)]
 mod tests;
 mod waiting;
@@ -80,7 +102,8 @@ pub(crate) async fn planned(
     bound: usize,
 ) -> Result<Arc<dyn ExecutionPlan>> {
     let planner = state.query_planner();
-    let Some(divided) = find::divided(plan, bound)? else {
+    let similar = similar::made_equal(plan)?;
+    let Some(divided) = find::divided(similar.as_ref().unwrap_or(plan), bound)? else {
         return planner.create_physical_plan(plan, state).await;
     };
     for (part, plan_of_part) in &divided.parts {

@@ -168,6 +168,57 @@ async fn parts_are_computed_once_and_rows_stay_the_same() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn aggregates_that_differ_in_conditions_on_keys_are_computed_once() {
+    let joined = "WITH r AS (
+        SELECT t.k, u.a, sum(t.a) AS s, count(*) AS n FROM t JOIN u ON t.b = u.b GROUP BY t.k, u.a)";
+    let outer = "WITH r AS (
+        SELECT t.k, u.a, sum(t.a) AS s FROM t LEFT JOIN u ON t.b = u.b AND u.a > 3 GROUP BY t.k, u.a)";
+    let either = "WITH r AS (
+        SELECT k, sum(a) AS s FROM t GROUP BY k UNION ALL SELECT a, max(k) FROM u GROUP BY a)";
+    let twice = "WITH r AS (
+        SELECT k, count(*) AS n FROM (SELECT k, a FROM t UNION SELECT k, a FROM u) w GROUP BY k)";
+    let queries = [
+        // Rows, and the columns that are read.
+        (2, format!("{SUMS} SELECT x.s, y.s, x.n, y.n FROM r x JOIN r y ON x.s > y.n WHERE x.k = 1 AND y.k = 2")),
+        (2, format!("{SUMS} SELECT * FROM r x JOIN r y ON x.s > y.n WHERE x.k = 1 AND y.k IN (2, 3)")),
+        (2, format!("{SUMS} SELECT * FROM r x, r y WHERE x.k IS NULL AND y.k BETWEEN 2 AND 4")),
+        (2, format!("{SUMS} SELECT * FROM r x LEFT JOIN r y ON x.s > y.n AND y.k <> 3 WHERE x.k > 1")),
+        // One reads all rows.
+        (3, format!("{SUMS} SELECT * FROM r WHERE k = 1 UNION ALL SELECT * FROM r UNION ALL SELECT * FROM r WHERE k > 4")),
+        (2, format!("{SUMS} SELECT k, s, 1 FROM r UNION ALL SELECT k, n, 2 FROM r")),
+        // Conditions pass the side of a join that keeps its rows.
+        (2, format!("{joined} SELECT * FROM r x JOIN r y ON x.s = y.s WHERE x.k = 1 AND y.k = 5")),
+        (2, format!("{joined} SELECT * FROM r x JOIN r y ON x.s = y.s WHERE x.a = 4 AND y.a = 5")),
+        (2, format!("{outer} SELECT * FROM r x JOIN r y ON x.s = y.s WHERE x.k = 1 AND y.k = 5")),
+        (0, format!("{outer} SELECT * FROM r x JOIN r y ON x.s = y.s WHERE x.a = 4 AND y.a = 5")),
+        // Rows of two conditions would meet.
+        (0, format!("{joined} SELECT * FROM r x JOIN r y ON x.s = y.s WHERE x.k = 1 AND y.k = 5 AND x.a = 4 AND y.a = 6")),
+        (2, format!("{twice} SELECT * FROM r x JOIN r y ON x.n = y.n WHERE x.k = 1 AND y.k = 5")),
+        (4, format!("{either} SELECT * FROM r x JOIN r y ON x.s = y.s WHERE x.k = 1 AND y.k = 5")),
+        // Conditions of other columns, and those that may fail.
+        (0, format!("{joined} SELECT * FROM r x JOIN r y ON x.s = y.s WHERE x.k = 1 AND y.a = 6")),
+        (0, format!("{SUMS} SELECT * FROM r x, r y WHERE x.k = 1 AND 10 / y.k = 2")),
+        // Of the groups of another reader, more would be computed than that reader asks for.
+        (0, format!("{SUMS} SELECT x.k, x.s, y.k, y.n FROM r x, r y WHERE x.k = 1 AND y.k = 2")),
+        // No conditions on keys.
+        (0, "SELECT * FROM (SELECT sum(a) AS s FROM t WHERE k = 1) x, (SELECT sum(a) AS s FROM t WHERE k = 2) y".to_owned()),
+        (0, "SELECT * FROM (SELECT k, sum(a) AS s FROM t WHERE a = 1 GROUP BY k) x
+             JOIN (SELECT k, sum(a) AS s FROM t WHERE a = 2 GROUP BY k) y ON x.k = y.k".to_owned()),
+    ];
+    let context = session();
+    for (count, sql) in queries {
+        let expected = apart(&context, &sql).await;
+        for bound in [LARGE, 1] {
+            let plan = physical(&context, &sql, bound).await;
+            let shown = displayable(plan.as_ref()).indent(false).to_string();
+            assert_eq!(readers(&plan), count, "{sql}\n{shown}");
+            let rows = try_rows(&context, Arc::clone(&plan)).await.unwrap();
+            assert_eq!(rows, expected, "{sql}\n{shown}");
+        }
+    }
+}
+
 /// Random queries that read `r (k, v)`.
 struct Random(u64);
 
@@ -187,8 +238,15 @@ impl Random {
     fn query(&mut self, depth: usize) -> String {
         let number = self.below(20);
         if depth == 0 {
-            return match self.below(5) {
+            return match self.below(8) {
                 0 => format!("SELECT k, v FROM r WHERE v > {number}"),
+                5 => format!("SELECT k, v FROM r WHERE k = {}", number % 7),
+                6 => format!(
+                    "SELECT k, v FROM r WHERE k IN ({}, {})",
+                    number % 7,
+                    number / 7
+                ),
+                7 => "SELECT k, v FROM r WHERE k IS NULL OR k > 3".to_owned(),
                 1 => {
                     format!("SELECT k, v FROM (SELECT k, v FROM r ORDER BY k, v LIMIT {number}) w")
                 }

@@ -1,0 +1,152 @@
+//! Makes aggregates equal that differ only in conditions on their keys, or in the columns that are
+//! read of them.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use datafusion::error::Result;
+use datafusion::logical_expr::utils::conjunction;
+use datafusion::logical_expr::{Expr, Filter, LogicalPlan, Projection};
+
+use super::fusion::{Fused, fused};
+use super::survey::{Survey, reads_a_table_twice};
+use crate::stop::check;
+
+/// The most aggregates that become one.
+const MOST: usize = 16;
+
+/// Returns the plan with readers of equal aggregates in the places of similar ones; `None` if none
+/// are similar. What no place reads any more is left to the search for equal parts.
+///
+/// # Errors
+///
+/// Returns an error if planning must stop.
+pub(super) fn made_equal(plan: &LogicalPlan) -> Result<Option<LogicalPlan>> {
+    if !reads_a_table_twice(plan)? {
+        return Ok(None);
+    }
+    let survey = Survey::of(plan)?;
+    let readers = readers(&survey)?;
+    if readers.is_empty() {
+        return Ok(None);
+    }
+    survey.rewritten(plan.clone(), 0, |index| readers.get(&index).cloned())
+}
+
+/// Returns the readers that replace subtrees, by the numbers of their roots.
+fn readers(survey: &Survey) -> Result<HashMap<usize, LogicalPlan>> {
+    // By the first one, since what is in it is looked at after it.
+    let mut alike: BTreeMap<(Option<usize>, Vec<usize>), Vec<usize>> = BTreeMap::new();
+    for (index, node) in survey.nodes.iter().enumerate() {
+        if matches!(node.plan, LogicalPlan::Aggregate(_)) && survey.is_candidate(node) {
+            check()?;
+            let key = (node.barrier, survey.sources(index).collect());
+            alike.entry(key).or_default().push(index);
+        }
+    }
+    let mut groups: Vec<Vec<usize>> = alike.into_values().collect();
+    groups.sort();
+    let mut readers = HashMap::new();
+    let mut is_gone = vec![false; survey.nodes.len()];
+    for group in groups {
+        let mut left = group;
+        while let Some((first, others)) = left.split_first() {
+            let mut one = Similar::of(survey, *first, &is_gone);
+            let mut apart = Vec::new();
+            for other in others {
+                if !one.takes(*other, &is_gone)? {
+                    apart.push(*other);
+                }
+            }
+            for (index, reader) in one.readers()? {
+                if let Some(gone) = is_gone.get_mut(index..index + survey.size(index)) {
+                    gone.fill(true);
+                }
+                readers.insert(index, reader);
+            }
+            left = apart;
+        }
+    }
+    Ok(readers)
+}
+
+/// Aggregates that become one.
+struct Similar<'s> {
+    survey: &'s Survey,
+    members: Vec<usize>,
+    fused: Option<Fused>,
+}
+
+impl<'s> Similar<'s> {
+    fn of(survey: &'s Survey, first: usize, is_gone: &[bool]) -> Self {
+        let is_there = is_gone.get(first) == Some(&false);
+        Self {
+            survey,
+            members: is_there.then_some(first).into_iter().collect(),
+            fused: None,
+        }
+    }
+
+    /// Adds an aggregate if it fits to the others.
+    fn takes(&mut self, other: usize, is_gone: &[bool]) -> Result<bool> {
+        let is_within = |member: &usize| other < member + self.survey.size(*member);
+        let is_within = self.members.iter().any(is_within);
+        if is_gone.get(other) != Some(&false)
+            || is_within
+            || self.members.is_empty()
+            || self.members.len() >= MOST
+        {
+            return Ok(false);
+        }
+        let plans: Vec<&LogicalPlan> = self
+            .members
+            .iter()
+            .chain([&other])
+            .filter_map(|index| self.survey.nodes.get(*index))
+            .map(|node| &node.plan)
+            .collect();
+        let Some(fused) = fused(&plans)?.filter(|fused| fused.has_columns_of(&plans)) else {
+            return Ok(false);
+        };
+        self.members.push(other);
+        self.fused = Some(fused);
+        Ok(true)
+    }
+
+    /// Returns what reads the one aggregate in the place of each, unless they are equal as they are.
+    fn readers(&self) -> Result<Vec<(usize, LogicalPlan)>> {
+        let Some(fused) = &self.fused else {
+            return Ok(Vec::new());
+        };
+        let (Some((first, others)), kept) = (self.members.split_first(), &fused.kept) else {
+            return Ok(Vec::new());
+        };
+        if others
+            .iter()
+            .all(|other| self.survey.are_equal(*first, *other))
+        {
+            return Ok(Vec::new());
+        }
+        let mut readers = Vec::new();
+        for (index, kept) in self.members.iter().zip(kept) {
+            let Some(node) = self.survey.nodes.get(*index) else {
+                return Ok(Vec::new());
+            };
+            readers.push((*index, reader(&fused.plan, kept, &node.plan)?));
+        }
+        Ok(readers)
+    }
+}
+
+/// Returns what reads of one plan the rows and columns of another.
+fn reader(plan: &LogicalPlan, kept: &[Expr], other: &LogicalPlan) -> Result<LogicalPlan> {
+    let mut input = Arc::new(plan.clone());
+    if let Some(condition) = conjunction(kept.iter().cloned()) {
+        input = Arc::new(LogicalPlan::Filter(Filter::try_new(condition, input)?));
+    }
+    if input.schema() == other.schema() {
+        return Ok(Arc::unwrap_or_clone(input));
+    }
+    let columns = Projection::new_from_schema(input, Arc::clone(other.schema()));
+    Ok(LogicalPlan::Projection(columns))
+}
