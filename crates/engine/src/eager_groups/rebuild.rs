@@ -57,7 +57,7 @@ pub(super) fn states(way: &Way<'_>, place: usize) -> Result<Option<Operator>> {
     for (above, step) in way.places.iter().zip(&way.steps).take(place).rev() {
         built = match step {
             Step::Columns(columns) => renamed(built, columns),
-            Step::Join(join, side) => joined(built, join, *side, &above.needed)?,
+            Step::Join(join, side) => joined(&built, join, *side, &above.needed)?,
         };
     }
     let schema = way.partial.schema();
@@ -146,7 +146,7 @@ fn renamed(below: Built, columns: &[usize]) -> Built {
 
 /// Joins states as the rows were joined, and drops the columns that nothing above needs.
 fn joined(
-    below: Built,
+    below: &Built,
     join: &HashJoinExec,
     side: JoinSide,
     needed: &BTreeSet<usize>,
@@ -160,9 +160,7 @@ fn joined(
             false => (Arc::clone(left), moved(right, &to)?),
         });
     }
-    let filter = join
-        .filter()
-        .map(|filter| with_states(filter, side, &below));
+    let filter = join.filter().map(|filter| with_states(filter, side, below));
     let (left, right) = match is_left {
         true => (Arc::clone(&below.plan), Arc::clone(join.right())),
         false => (Arc::clone(join.left()), Arc::clone(&below.plan)),
