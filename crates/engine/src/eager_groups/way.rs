@@ -226,8 +226,11 @@ fn is_merged(function: &AggregateFunctionExpr, schema: &Schema) -> bool {
         return false;
     }
     let arguments = function.expressions();
-    let of = arguments.first().map(|argument| argument.data_type(schema));
-    let Some(Ok(of)) = of else {
+    // Functions of these names and more arguments have other states.
+    let [argument] = arguments.as_slice() else {
+        return false;
+    };
+    let Ok(of) = argument.data_type(schema) else {
         return false;
     };
     match function.fun().name() {
