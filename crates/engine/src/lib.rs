@@ -13,6 +13,7 @@ pub mod complexity;
 mod computed_limits;
 mod containment;
 mod dependent;
+mod eager_groups;
 mod early_types;
 mod equal_keys;
 mod estimates;

@@ -13,12 +13,15 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Datum, Decimal128Array, Decimal128Builder};
 use arrow::compute::cast;
-use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, Decimal128Type, i256};
+use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, Decimal128Type, Schema, i256};
 use arrow::error::ArrowError;
+use datafusion::common::ScalarValue;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{
     ColumnarValue, Expr, Operator, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility,
 };
+use datafusion::physical_expr::expressions::Literal;
+use datafusion::physical_expr::{PhysicalExprRef, ScalarFunctionExpr};
 use datafusion::physical_expr_common::datum::apply;
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
@@ -74,6 +77,41 @@ pub(crate) fn left_operand(expr: &Expr) -> Option<&Expr> {
         Expr::ScalarFunction(call) if call.func.inner().is::<Rounded>() => call.args.first(),
         _ => None,
     }
+}
+
+/// Returns whether a call is a quotient that has a result for all values of its operands' types: by
+/// a number other than 0, and of so few digits that all of them have room.
+pub(crate) fn never_fails(call: &ScalarFunctionExpr, schema: &Schema) -> bool {
+    let function = call.fun().inner().downcast_ref::<Rounded>();
+    let (Some(function), [left, right]) = (function, call.args()) else {
+        return false;
+    };
+    let type_of = |operand: &PhysicalExprRef| {
+        let of = operand.data_type(schema).ok();
+        of.and_then(|of| decimal_of(&of))
+    };
+    let types = type_of(left).zip(type_of(right));
+    let Some(((digits, left_places), (_, right_places))) = types else {
+        return false;
+    };
+    if !matches!(function.operation, Operation::Quotient) || !is_divisor(right) {
+        return false;
+    }
+    let power = i32::from(function.places) - i32::from(left_places) + i32::from(right_places);
+    i32::from(digits) + power.max(0) < i32::from(DECIMAL128_MAX_PRECISION)
+}
+
+/// Returns whether an expression is a decimal or an integer other than 0.
+fn is_divisor(expression: &PhysicalExprRef) -> bool {
+    let literal = expression.downcast_ref::<Literal>();
+    literal.is_some_and(|literal| match literal.value() {
+        ScalarValue::Int8(Some(value)) => *value != 0,
+        ScalarValue::Int16(Some(value)) => *value != 0,
+        ScalarValue::Int32(Some(value)) => *value != 0,
+        ScalarValue::Int64(Some(value)) => *value != 0,
+        ScalarValue::Decimal128(Some(value), ..) => *value != 0,
+        _ => false,
+    })
 }
 
 /// Returns the digits and the fractional digits of a decimal that holds all values of a type.

@@ -142,18 +142,22 @@ fn is_grouped(plan: &Operator) -> bool {
 fn are_plain(keys: &[PhysicalExprRef], rows: &Operator) -> Result<bool> {
     let schema = rows.schema();
     for key in keys {
-        let is_plain = match key.data_type(&schema)? {
-            DataType::Boolean
-            | DataType::Date32
-            | DataType::Date64
-            | DataType::Time32(_)
-            | DataType::Time64(_)
-            | DataType::Timestamp(..) => true,
-            of => of.is_integer() || of.is_decimal() || of.is_string(),
-        };
-        if !is_plain {
+        if !is_plain(&key.data_type(&schema)?) {
             return Ok(false);
         }
     }
     Ok(true)
+}
+
+/// Returns whether values of a type that are equal are the same.
+pub(crate) fn is_plain(of: &DataType) -> bool {
+    match of {
+        DataType::Boolean
+        | DataType::Date32
+        | DataType::Date64
+        | DataType::Time32(_)
+        | DataType::Time64(_)
+        | DataType::Timestamp(..) => true,
+        of => of.is_integer() || of.is_decimal() || of.is_string(),
+    }
 }

@@ -37,12 +37,14 @@ use datafusion::optimizer::optimizer::Optimizer;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 pub(crate) use dependencies::{IndependentRelations, PlainColumns, with_plain_columns};
+pub(crate) use lookups::is_plain;
 pub(crate) use rounds::with_nullable_rounds;
 
 use self::rules::{
     GuardedLogical, GuardedPhysical, Logical, LogicalGuard, Operator, Physical, PhysicalGuard,
 };
 use super::barrier::SafeFilters;
+use super::eager_groups::EagerGroups;
 use super::join_order::JoinOrder;
 use super::numbers::floats::CanonicalJoinKeys;
 use super::sideways::{RowFilters, with_passages};
@@ -110,6 +112,8 @@ pub(crate) fn physical_rules() -> Vec<Physical> {
     }
     // Build sides and partitioning are chosen for the joins that there are then.
     insert_before(&mut rules, "join_selection", JoinOrder);
+    // What is grouped early is joined in the order that is chosen by then.
+    insert_before(&mut rules, "join_selection", EagerGroups);
     // `join_selection` has chosen the sides by then.
     insert_before(&mut rules, "EnsureRequirements", lookups::GROUP_LOOKUPS);
     // `EnsureRequirements` decides what is sorted.

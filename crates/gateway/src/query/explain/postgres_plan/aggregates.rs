@@ -11,7 +11,7 @@ use super::numbers::{Cost, UNKNOWN_GROUPS, width};
 use super::{Fact, Node, Role};
 
 impl Builder<'_> {
-    /// The operators of both phases of an aggregation are one node.
+    /// The operators of both phases of an aggregation are one node, unless joins are between them.
     pub(super) fn aggregated(
         &self,
         plan: &Arc<dyn ExecutionPlan>,
@@ -20,6 +20,13 @@ impl Builder<'_> {
         let partial = match aggregate.mode() {
             AggregateMode::Final | AggregateMode::FinalPartitioned => partial_of(plan),
             _ => None,
+        };
+        let phase = match aggregate.mode() {
+            AggregateMode::Final | AggregateMode::FinalPartitioned if partial.is_none() => {
+                "Finalize"
+            }
+            AggregateMode::Partial if !aggregate.aggr_expr().is_empty() => "Partial",
+            _ => "Simple",
         };
         let partial = partial.unwrap_or_else(|| Arc::clone(plan));
         let input = self.first(&partial);
@@ -45,10 +52,14 @@ impl Builder<'_> {
             "Sorted" => Cost::along(&[input.cost], operations, rows, width),
             _ => Cost::after(&[input.cost], operations, rows, width),
         };
+        let label = match phase {
+            "Simple" => label.to_owned(),
+            phase => format!("{phase} {label}"),
+        };
         let mut node = Node::new("Aggregate", cost)
-            .labelled(label.to_owned())
+            .labelled(label)
             .with_attribute("Strategy", strategy)
-            .with_attribute("Partial Mode", "Simple");
+            .with_attribute("Partial Mode", phase);
         for keys in groups {
             node = node.with_fact("Group Key", Fact::List(keys));
         }
