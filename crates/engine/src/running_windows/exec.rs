@@ -26,7 +26,6 @@ use super::{Operator, Windows, with_running_windows};
 /// window of the plan.
 ///
 /// It is not found as that window, for which memory is counted (`stop/window.rs`).
-#[derive(Debug)]
 pub(super) struct RunningWindows {
     window: Operator,
     input: Operator,
@@ -43,6 +42,14 @@ impl RunningWindows {
             windows: Arc::new(windows),
             metrics: ExecutionPlanMetricsSet::new(),
         }
+    }
+}
+
+impl fmt::Debug for RunningWindows {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RunningWindows")
+            .field("window", &self.window)
+            .finish_non_exhaustive()
     }
 }
 

@@ -71,7 +71,7 @@ async fn rows(context: &SessionContext, plan: Operator) -> Result<Vec<String>> {
 }
 
 fn is_replaced(plan: &Operator) -> bool {
-    format!("{plan:?}").contains("RunningWindows {")
+    plan.is::<RunningWindows>() || plan.children().into_iter().any(is_replaced)
 }
 
 const FUNCTIONS: &[&str] = &[
