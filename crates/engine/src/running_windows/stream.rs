@@ -18,6 +18,12 @@ use super::{Frame, Windows};
 use crate::gathered::Pinned;
 use crate::stop::copied;
 
+/// Bytes that say of a row what begins with it.
+const FLAGS: usize = 2;
+
+/// Bytes of the widest value of most functions.
+const VALUE: usize = 16;
+
 /// A window that is being evaluated.
 pub(super) struct Run {
     windows: Arc<Windows>,
@@ -32,7 +38,7 @@ pub(super) struct Run {
     last: Option<Keys>,
     pending: Pending,
     large: Option<Large>,
-    /// What is pending, once more for the copy in one batch, and what is large.
+    /// What is pending, once more for the copy in one batch, its values, and what is large.
     memory: MemoryReservation,
     metrics: BaselineMetrics,
 }
@@ -221,8 +227,9 @@ impl Run {
             pinned.add(column.as_ref());
         }
         let pending = self.pending.pinned.bytes().saturating_mul(2);
-        let flags = self.pending.partitions.len().saturating_mul(2);
-        let bytes = pending.saturating_add(flags);
+        let of_row = FLAGS + VALUE * self.functions.len();
+        let made = self.pending.partitions.len().saturating_mul(of_row);
+        let bytes = pending.saturating_add(made);
         self.memory.try_resize(bytes.saturating_add(pinned.bytes()))
     }
 }
