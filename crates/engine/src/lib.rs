@@ -42,6 +42,7 @@ mod operand_types;
 mod optimize;
 mod plain_fallbacks;
 mod posix;
+mod running_windows;
 mod runtime;
 mod scalars;
 mod set_operations;

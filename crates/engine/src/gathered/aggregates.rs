@@ -1,5 +1,6 @@
 //! Aggregate functions whose accumulators can be stopped and report the memory that they hold.
 
+use std::any::Any;
 use std::sync::Arc;
 
 use arrow::array::ArrayRef;
@@ -46,6 +47,21 @@ pub(super) fn plain(function: &Arc<AggregateUDF>) -> Arc<AggregateUDF> {
     match function.inner().downcast_ref::<Gathered>() {
         Some(gathered) => Arc::clone(&gathered.inner),
         None => Arc::clone(function),
+    }
+}
+
+/// Returns the accumulator that these are around. A function that was wrapped before another one
+/// replaced it has several around each other.
+pub(super) fn plain_accumulator(
+    accumulator: &(dyn Accumulator + 'static),
+) -> &(dyn Accumulator + 'static) {
+    let mut plain = accumulator;
+    loop {
+        let any: &dyn Any = plain;
+        match any.downcast_ref::<Asking>() {
+            Some(asking) => plain = &*asking.inner,
+            None => return plain,
+        }
     }
 }
 

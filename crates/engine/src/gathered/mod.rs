@@ -30,9 +30,10 @@ use datafusion::common::tree_node::Transformed;
 use datafusion::error::Result;
 use datafusion::execution::{FunctionRegistry, SessionState};
 use datafusion::logical_expr::expr::WindowFunctionDefinition;
-use datafusion::logical_expr::{AggregateUDF, Expr, LogicalPlan, WindowUDF};
+use datafusion::logical_expr::{Accumulator, AggregateUDF, Expr, LogicalPlan, WindowUDF};
 use datafusion::optimizer::AnalyzerRule;
 pub(crate) use kept::{Entered, Kept, given};
+pub(crate) use pinned::Pinned;
 
 use super::expressions;
 
@@ -67,6 +68,18 @@ pub(crate) fn gather(state: &mut SessionState) -> Result<()> {
 /// Returns an aggregate function without its wrapping.
 pub(crate) fn plain(function: &Arc<AggregateUDF>) -> Arc<AggregateUDF> {
     aggregates::plain(function)
+}
+
+/// Returns an accumulator without its wrappings.
+pub(crate) fn plain_accumulator(
+    accumulator: &(dyn Accumulator + 'static),
+) -> &(dyn Accumulator + 'static) {
+    aggregates::plain_accumulator(accumulator)
+}
+
+/// Returns a window function without its wrapping.
+pub(crate) fn plain_window(function: &Arc<WindowUDF>) -> Arc<WindowUDF> {
+    windows::plain(function)
 }
 
 /// Returns a window function that no session registers, wrapped.

@@ -7,19 +7,19 @@ use arrow::datatypes::DataType;
 
 /// Buffers kept in memory. Each is counted once, however many arrays share it.
 #[derive(Debug, Default)]
-pub(super) struct Pinned {
+pub(crate) struct Pinned {
     seen: HashSet<usize>,
     /// Bytes added since it was last empty.
     bytes: usize,
 }
 
 impl Pinned {
-    pub(super) fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }
 
     /// Adds the buffers of an array that are not counted yet. Returns their bytes.
-    pub(super) fn add(&mut self, array: &dyn Array) -> usize {
+    pub(crate) fn add(&mut self, array: &dyn Array) -> usize {
         self.add_data(&array.to_data(), false)
     }
 

@@ -30,6 +30,14 @@ pub(super) fn gathered(inner: Arc<WindowUDF>) -> Arc<WindowUDF> {
     Arc::new(WindowUDF::new_from_impl(Gathered(inner)))
 }
 
+/// Returns the function whose evaluators these are around.
+pub(super) fn plain(function: &Arc<WindowUDF>) -> Arc<WindowUDF> {
+    match function.inner().downcast_ref::<Gathered>() {
+        Some(gathered) => Arc::clone(&gathered.0),
+        None => Arc::clone(function),
+    }
+}
+
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Gathered(Arc<WindowUDF>);
 

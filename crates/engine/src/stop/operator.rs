@@ -41,6 +41,7 @@ use crate::bounded::made_much;
 use crate::finest_groups::with_finest_groups;
 use crate::gathered::{self, Kept, given};
 use crate::logic::conjunctions::with_conjunction;
+use crate::running_windows::with_running_windows;
 use crate::spilling_join::{ordered_inputs, with_spilling};
 
 /// Working time for which a task is charged one unit of the 128 that tokio grants it before it must
@@ -114,6 +115,9 @@ fn replaced(
     }
     if replaced.is_none() {
         replaced = with_finest_groups(inner.as_ref(), alone)?;
+    }
+    if replaced.is_none() {
+        replaced = with_running_windows(inner)?;
     }
     let spilling = with_spilling(replaced.as_ref().unwrap_or(inner).as_ref(), is_ordered)?;
     Ok(spilling.or(replaced))

@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, UInt64Array};
 use arrow::buffer::NullBuffer;
-use arrow::datatypes::{DataType, Decimal128Type, Field, FieldRef, Int64Type, UInt64Type};
+use arrow::datatypes::{
+    DataType, Decimal128Type, Field, FieldRef, Float64Type, Int64Type, UInt64Type,
+};
 use datafusion::common::ScalarValue;
 use datafusion::common::types::{NativeType, logical_int64};
 use datafusion::error::Result;
@@ -25,6 +27,7 @@ use super::interval::{self, IntervalSum};
 use super::total::column;
 use super::{Kind, MAX_PRECISION, STATE};
 use crate::aggregates::rows_of;
+use crate::running_windows::Fold;
 
 /// Replaces DataFusion's `avg` with the exact one.
 ///
@@ -198,16 +201,33 @@ impl AggregateUDFImpl for ExactAverage {
 
 /// Averages all rows, or a window's frame. 2^64 values of 64 bits do not overflow 128 bits.
 #[derive(Debug, Default)]
-struct PlainAverage {
+pub(super) struct PlainAverage {
     sum: i128,
     count: u64,
+}
+
+impl Fold for PlainAverage {
+    type Of = Int64Type;
+    type To = Float64Type;
+
+    fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    fn add(&mut self, value: i64) {
+        self.sum += i128::from(value);
+        self.count += 1;
+    }
+
+    fn value(&self) -> Result<Option<f64>> {
+        Ok(average(self.sum, self.count))
+    }
 }
 
 impl Accumulator for PlainAverage {
     fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
         for value in whole(values)? {
-            self.sum += i128::from(value);
-            self.count += 1;
+            self.add(value);
         }
         Ok(())
     }
@@ -243,7 +263,7 @@ impl Accumulator for PlainAverage {
     }
 
     fn evaluate(&mut self) -> Result<ScalarValue> {
-        Ok(ScalarValue::Float64(average(self.sum, self.count)))
+        self.value().map(ScalarValue::Float64)
     }
 
     fn size(&self) -> usize {

@@ -19,6 +19,7 @@ mod average;
 mod distinct;
 mod grouped;
 mod interval;
+mod running;
 mod spread;
 mod squares;
 mod total;
@@ -26,8 +27,9 @@ mod total;
 use std::sync::Arc;
 
 use arrow::datatypes::{
-    ArrowPrimitiveType, DataType, Decimal128Type, DurationMicrosecondType, DurationMillisecondType,
-    DurationNanosecondType, DurationSecondType, Field, FieldRef, Int64Type, TimeUnit, UInt64Type,
+    ArrowPrimitiveType, DataType, Decimal128Type, DecimalType, DurationMicrosecondType,
+    DurationMillisecondType, DurationNanosecondType, DurationSecondType, Field, FieldRef,
+    Int64Type, TimeUnit, UInt64Type,
 };
 use datafusion::error::Result;
 use datafusion::execution::{FunctionRegistry, SessionState};
@@ -42,6 +44,7 @@ use distinct::DistinctSum;
 use grouped::GroupedSum;
 use interval::IntervalSum;
 use lakegate_error::{Code, Error};
+pub(crate) use running::running;
 pub(crate) use spread::register_spreads;
 use total::{PlainSum, Total};
 
@@ -100,8 +103,8 @@ impl Summed for Decimal128Type {
     }
 
     fn narrowed(sum: i128, precision: u8) -> Option<i128> {
-        let bound = 10u128.checked_pow(u32::from(precision))?;
-        (sum.unsigned_abs() < bound).then_some(sum)
+        let largest = Self::MAX_FOR_EACH_PRECISION.get(usize::from(precision))?;
+        (sum.unsigned_abs() <= largest.unsigned_abs()).then_some(sum)
     }
 }
 

@@ -10,6 +10,7 @@ use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::Accumulator;
 
 use super::{Kind, MAX_PRECISION, Summed};
+use crate::running_windows::Fold;
 
 /// `sum + carries * 2^128`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -68,6 +69,32 @@ impl<T> PlainSum<T> {
             total: Total::default(),
             values: 0,
             of: PhantomData,
+        }
+    }
+
+    pub(super) fn kind(&self) -> &Kind {
+        &self.kind
+    }
+}
+
+impl<T: Summed> Fold for PlainSum<T> {
+    type Of = T;
+    type To = T;
+
+    fn clear(&mut self) {
+        self.total = Total::default();
+        self.values = 0;
+    }
+
+    fn add(&mut self, value: T::Native) {
+        self.total.add(T::widened(value));
+        self.values += 1;
+    }
+
+    fn value(&self) -> Result<Option<T::Native>> {
+        match self.values {
+            0 => Ok(None),
+            _ => self.kind.narrowed::<T>(self.total).map(Some),
         }
     }
 }
@@ -137,11 +164,7 @@ impl<T: Summed> Accumulator for PlainSum<T> {
     }
 
     fn evaluate(&mut self) -> Result<ScalarValue> {
-        let sum = match self.values {
-            0 => None,
-            _ => Some(self.kind.narrowed::<T>(self.total)?),
-        };
-        ScalarValue::new_primitive::<T>(sum, &self.kind.data_type)
+        ScalarValue::new_primitive::<T>(self.value()?, &self.kind.data_type)
     }
 
     fn size(&self) -> usize {
