@@ -13,7 +13,7 @@ use arrow::array::{Array, ArrayRef, AsArray, TimestampMicrosecondArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, FieldRef, TimeUnit, TimestampMicrosecondType};
 use datafusion::error::Result;
-use datafusion::logical_expr::expr::Cast;
+use datafusion::logical_expr::expr::{Cast, ScalarFunction};
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility,
 };
@@ -52,6 +52,12 @@ pub(super) fn by_the_clock(expr: &Expr, from: &DataType, to: &DataType) -> Optio
 /// Returns whether the zone's clock shows UTC.
 pub(super) fn is_utc(zone: &str) -> bool {
     matches!(zone, "UTC" | "Z" | "GMT") || Clock::of(zone).is_ok_and(Clock::is_utc)
+}
+
+/// Returns the value that such a cast is of, and the type that it is to; `None` for other calls.
+pub(super) fn moved_argument(call: &ScalarFunction) -> Option<(&Expr, &DataType)> {
+    let function = call.func.inner().downcast_ref::<ByTheClock>()?;
+    Some((call.args.first()?, &function.to))
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
