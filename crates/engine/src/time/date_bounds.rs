@@ -6,7 +6,7 @@
 //! CAST(d AS timestamp) < '2024-01-31 10:00'      d < '2024-02-01'
 //! CAST(d AS timestamp) = '2024-01-31 00:00'      d = '2024-01-31'
 //! CAST(d AS timestamp) = '2024-01-31 10:00'      d IS NULL AND NULL
-//! by_the_clock(d) > '2024-01-31 00:00+01'        d >= '2024-02-01', in Berlin
+//! by_the_clock(d) > '2024-01-31 00:00+01'        d > '2024-01-31', in Berlin
 //! ```
 //!
 //! Runs after DataFusion has computed the constants, such as `now() - INTERVAL '7 days'`. A date that
@@ -182,21 +182,17 @@ impl Compared<'_> {
         binary_expr(self.date.clone(), op, date(Some(day)))
     }
 
-    /// Compares the date with the days that begin at a time as the time was compared with it.
+    /// Compares the date with the days that begin at a time, as it was compared with the time.
     fn beside(&self, op: Operator, Days { first, after }: Days) -> Option<Expr> {
         use Operator::{Eq, Gt, GtEq, IsDistinctFrom, IsNotDistinctFrom, Lt, LtEq, NotEq};
         Some(match op {
+            _ if i64::from(first) + 1 == i64::from(after) => self.compare(op, first),
             Lt => self.compare(Lt, first),
             LtEq => self.compare(Lt, after),
             Gt => self.compare(GtEq, after),
             GtEq => self.compare(GtEq, first),
             IsDistinctFrom | IsNotDistinctFrom if first == after => lit(op == IsDistinctFrom),
             Eq | NotEq if first == after => self.always(op == NotEq),
-            Eq | NotEq | IsDistinctFrom | IsNotDistinctFrom
-                if i64::from(first) + 1 == i64::from(after) =>
-            {
-                self.compare(op, first)
-            }
             // The date is evaluated twice.
             Eq if self.is_column() => self.compare(GtEq, first).and(self.compare(Lt, after)),
             NotEq if self.is_column() => self.compare(Lt, first).or(self.compare(GtEq, after)),

@@ -31,6 +31,7 @@ use datafusion::optimizer::AnalyzerRule;
 use super::at_zone::AT_TIME_ZONE;
 use super::instants::{CLOCK_TIMESTAMP, STATEMENT_TIMESTAMP};
 use super::length::compares;
+use super::truncated_dates;
 use super::zones::is_utc;
 use crate::expressions;
 use crate::set_operations::is_set_operation;
@@ -79,13 +80,15 @@ fn makes_zoned(expr: &Expr) -> bool {
         Expr::Cast(cast) => has_zone(cast.field.data_type()),
         Expr::TryCast(cast) => has_zone(cast.field.data_type()),
         Expr::Literal(value, _) => has_zone(&value.data_type()),
-        // Its result has a zone only if an argument has, and arguments are checked themselves.
+        // The results of others have a zone only if an argument has, and arguments are checked
+        // themselves.
         Expr::ScalarFunction(call) => {
             let name = call.func.name();
             name.starts_with("to_timestamp")
                 || matches!(
                     name,
                     "now"
+                        | truncated_dates::NAME
                         | STATEMENT_TIMESTAMP
                         | CLOCK_TIMESTAMP
                         | "timezone"

@@ -108,7 +108,15 @@ pub(super) fn moved(values: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
         }
         (DataType::Timestamp(_, None) | DataType::Date32, DataType::Timestamp(_, Some(zone))) => {
             let clock = Clock::of(zone)?;
-            each(&cast(values, &micros(None))?, |shown| clock.instant(shown))?
+            let shown = cast(values, &micros(None))?;
+            // The cast makes NULL of dates that are too far from 1970.
+            if shown.null_count() > values.null_count() {
+                return Err(out_of_range().into());
+            }
+            match clock.is_utc() {
+                true => shown.as_primitive::<TimestampMicrosecondType>().clone(),
+                false => each(&shown, |time| clock.instant(time))?,
+            }
         }
         _ => return Ok(cast(values, to)?),
     };
@@ -137,6 +145,7 @@ pub(super) fn each(
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use arrow::array::Date32Array;
     use chrono::NaiveDateTime;
 
     use super::*;
@@ -190,5 +199,15 @@ mod tests {
         }
         let far: ArrayRef = Arc::new(TimestampMicrosecondArray::from(vec![i64::MAX]));
         assert!(moved(&far, &zoned).is_err());
+        let utc = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
+        let dates: ArrayRef = Arc::new(Date32Array::from(vec![Some(1), None]));
+        let instants = moved(&dates, &utc).unwrap();
+        let expected = TimestampMicrosecondArray::from(vec![Some(86_400_000_000), None]);
+        let found = instants.as_primitive::<TimestampMicrosecondType>();
+        assert_eq!(*found, expected.with_timezone("UTC"));
+        let far: ArrayRef = Arc::new(Date32Array::from(vec![i32::MAX]));
+        for zone in [utc, zoned] {
+            assert!(moved(&far, &zone).is_err(), "{zone}");
+        }
     }
 }
