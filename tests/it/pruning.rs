@@ -208,6 +208,8 @@ async fn files_are_ruled_out_by_comparisons_of_dates_with_times() {
                 1,
                 1,
             ),
+            ("date_trunc('month', d) = date '2024-03-01'", 1, 1),
+            ("date_trunc('week', d) <= '2024-01-31'", 1, 4),
             ("d > now() - interval '7 days'", 0, 0),
             ("d < current_date - interval '1 month'", 3, 30),
             (

@@ -7,6 +7,7 @@
 //! CAST(d AS timestamp) = '2024-01-31 00:00'      d = '2024-01-31'
 //! CAST(d AS timestamp) = '2024-01-31 10:00'      d IS NULL AND NULL
 //! by_the_clock(d) > '2024-01-31 00:00+01'        d > '2024-01-31', in Berlin
+//! date_trunc('month', d) = '2024-01-01 00:00+01' d >= '2024-01-01' AND d < '2024-02-01'
 //! ```
 //!
 //! Runs after DataFusion has computed the constants, such as `now() - INTERVAL '7 days'`. A date that
@@ -25,7 +26,8 @@ use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
 use super::calendar::{at, split};
 use super::clock::Clock;
 use super::length::compares;
-use super::zones;
+use super::units::Unit;
+use super::{truncated_dates, zones};
 use crate::expressions;
 
 /// Days before and after one that a clock shows at an instant, in which the first midnight not before
@@ -87,18 +89,23 @@ fn time_of(expr: &Expr) -> Option<Time> {
     }
 }
 
-/// A date that is compared as the time at which it begins.
+/// A date that is compared as the time at which it begins, or at which the unit begins that
+/// contains it.
 struct Compared<'a> {
     date: &'a Expr,
+    unit: Unit,
     clock: Clock,
     is_instant: bool,
     is_nullable: bool,
 }
 
 fn compared<'a>(expr: &'a Expr, schema: &DFSchema) -> Option<Compared<'a>> {
-    let (date, to) = match expr {
-        Expr::Cast(Cast { expr, field }) => (expr.as_ref(), field.data_type()),
-        Expr::ScalarFunction(call) => zones::moved_argument(call)?,
+    let (unit, date, to) = match expr {
+        Expr::Cast(Cast { expr, field }) => (Unit::Day, expr.as_ref(), field.data_type()),
+        Expr::ScalarFunction(call) => match zones::moved_argument(call) {
+            Some((date, to)) => (Unit::Day, date, to),
+            None => truncated_dates::truncated(call)?,
+        },
         _ => return None,
     };
     let DataType::Timestamp(TimeUnit::Microsecond, zone) = to else {
@@ -109,6 +116,7 @@ fn compared<'a>(expr: &'a Expr, schema: &DFSchema) -> Option<Compared<'a>> {
     }
     Some(Compared {
         date,
+        unit,
         clock: Clock::of_type(zone.as_deref()).ok()?,
         is_instant: zone.is_some(),
         is_nullable: date.nullable(schema).ok()?,
@@ -134,8 +142,8 @@ fn with_dates(expr: &Expr, schema: &DFSchema) -> Option<Expr> {
     }
 }
 
-/// Days that begin at a time: those from `first` on, and before `after`. All that begin before the
-/// time are before `first`, and all that begin after it are not before `after`.
+/// Days for which a value is a time, such as those that begin at it: those from `first` on, and
+/// before `after`. For all before `first`, the value is less, and from `after` on, it is greater.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Days {
     first: i32,
@@ -167,13 +175,32 @@ impl Days {
             after: nth(until)?,
         })
     }
+
+    /// Returns the days of the units that begin on these days.
+    fn of_units(self, unit: Unit, clock: Clock) -> Option<Self> {
+        // The first day from `day` on that a unit begins with. The days before it are of the unit
+        // before, unless the clock skips the last of them.
+        let first_of_unit = |day: i32| {
+            let first = unit.next_first_day(i64::from(day))?;
+            let shown = clock.shown(clock.instant(at(first - 1, 0)?)?)?;
+            let is_skipped = split(shown).0 != first - 1;
+            match is_skipped && unit != Unit::Day {
+                true => None,
+                false => i32::try_from(first).ok(),
+            }
+        };
+        Some(Self {
+            first: first_of_unit(self.first)?,
+            after: first_of_unit(self.after)?,
+        })
+    }
 }
 
 impl Compared<'_> {
-    /// Returns the days that begin at a time.
+    /// Returns the days for which the value is a time.
     fn days(&self, time: &Time) -> Option<Days> {
         match time.is_instant == self.is_instant {
-            true => Days::at(self.clock, time.micros),
+            true => Days::at(self.clock, time.micros)?.of_units(self.unit, self.clock),
             false => None,
         }
     }
@@ -182,7 +209,7 @@ impl Compared<'_> {
         binary_expr(self.date.clone(), op, date(Some(day)))
     }
 
-    /// Compares the date with the days that begin at a time, as it was compared with the time.
+    /// Compares the date with the days for which the value is a time, as it was compared with the time.
     fn beside(&self, op: Operator, Days { first, after }: Days) -> Option<Expr> {
         use Operator::{Eq, Gt, GtEq, IsDistinctFrom, IsNotDistinctFrom, Lt, LtEq, NotEq};
         Some(match op {
@@ -214,8 +241,8 @@ impl Compared<'_> {
         }
     }
 
-    /// Returns whether the date is one of the days that begin at one of these times; `None` if they
-    /// are no constants.
+    /// Returns whether the date is one of the days for which the value is one of these times; `None`
+    /// if they are no constants, or the days are many.
     fn among(&self, times: &[Expr], negated: bool) -> Option<Expr> {
         let mut days = Vec::with_capacity(times.len());
         for time in times {
@@ -223,6 +250,9 @@ impl Compared<'_> {
                 Expr::Literal(value, _) if value.is_null() => days.push(date(None)),
                 time => {
                     let Days { first, after } = self.days(&time_of(time)?)?;
+                    if i64::from(after) - i64::from(first) > NEAR {
+                        return None;
+                    }
                     days.extend((first..after).map(|day| date(Some(day))));
                 }
             }

@@ -9,6 +9,7 @@ use arrow::datatypes::{DataType, Field, FieldRef, TimeUnit};
 use datafusion::common::types::{logical_date, logical_string};
 use datafusion::error::Result;
 use datafusion::execution::{FunctionRegistry, SessionState};
+use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
 use datafusion::logical_expr::sort_properties::{ExprProperties, SortProperties};
 use datafusion::logical_expr::{
@@ -16,6 +17,7 @@ use datafusion::logical_expr::{
     ScalarUDFImpl, Signature, TypeSignature, TypeSignatureClass,
 };
 
+use super::units::Unit;
 use super::zones::moved;
 use crate::expressions;
 
@@ -35,6 +37,17 @@ pub(crate) fn register_truncated_dates(state: &mut SessionState) -> Result<()> {
         state.register_udf(Arc::new(ScalarUDF::new_from_impl(function)))?;
     }
     Ok(())
+}
+
+/// Returns the unit and the date of such a call, and its type; `None` for other calls, and if the
+/// unit is no constant.
+pub(super) fn truncated(call: &ScalarFunction) -> Option<(Unit, &Expr, &DataType)> {
+    let function = call.func.inner().downcast_ref::<TruncatedDates>()?;
+    let [Expr::Literal(unit, _), date] = call.args.as_slice() else {
+        return None;
+    };
+    let unit = Unit::named(unit.try_as_str().flatten()?)?;
+    Some((unit, date, &function.instants))
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]

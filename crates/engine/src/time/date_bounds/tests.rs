@@ -3,9 +3,10 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, Date32Array, RecordBatch};
 use arrow::datatypes::{Field, Schema};
+use datafusion::execution::SessionStateBuilder;
 use datafusion::logical_expr::{LogicalPlanBuilder, col};
 use datafusion::optimizer::OptimizerContext;
-use datafusion::prelude::SessionContext;
+use datafusion::prelude::{SessionConfig, SessionContext};
 
 use super::super::SECOND;
 use super::super::calendar::{DAY, days_of};
@@ -230,6 +231,96 @@ fn days_skipped_by_a_clock_begin_with_the_next() {
     let found = values(&context, &equal, &days);
     assert_eq!(found, values(&context, &of_dates, &days));
     assert_eq!(found.iter().filter(|is| **is == Some(true)).count(), 2);
+}
+
+/// Returns the instant at which a unit of a date begins.
+fn truncated(unit: &str, zone: &str) -> Expr {
+    let mut config = SessionConfig::new();
+    config.options_mut().execution.time_zone = Some(zone.to_owned());
+    let mut state = SessionStateBuilder::new()
+        .with_config(config)
+        .with_default_features()
+        .build();
+    super::super::register(&mut state).unwrap();
+    super::super::register_truncated_dates(&mut state).unwrap();
+    let function = Arc::clone(&state.scalar_functions()[truncated_dates::NAME]);
+    function.call(vec![lit(unit), col("d")])
+}
+
+#[test]
+fn random_dates_compare_as_the_units_that_contain_them() {
+    let (context, schema) = (SessionContext::new(), schema(true));
+    let mut numbers = Numbers(88_172_645_463_325_252);
+    for zone in ["UTC", "Europe/Berlin", "Pacific/Apia", "America/Juneau"] {
+        let clock = Clock::of(zone).unwrap();
+        for unit in ["day", "week", "month", "quarter", "year", "century"] {
+            let begins = truncated(unit, zone);
+            for _ in 0..20 {
+                let center = match numbers.next(4) {
+                    0 => i64::from(day(2011, 12, 30)),
+                    1 => i64::from(day(2024, 1, 1)),
+                    _ => numbers.next(800_000) - 700_000,
+                };
+                let near = center + numbers.next(3) - 1;
+                let start = Unit::named(unit).unwrap().next_first_day(near).unwrap();
+                let time = match numbers.next(3) {
+                    0 => clock.instant(start * DAY).unwrap(),
+                    1 => clock.instant(near * DAY).unwrap(),
+                    _ => near * DAY + numbers.next(DAY),
+                };
+                let mut days: Vec<Option<i32>> = (start - 4..start + 4)
+                    .chain(near - 4..near + 4)
+                    .chain([start - 40, start + 40, start - 400, start + 400])
+                    .map(|day| Some(i32::try_from(day).unwrap()))
+                    .collect();
+                days.push(None);
+                for op in OPERATORS {
+                    let time = constant(Some(time), Some(zone));
+                    let before = binary_expr(begins.clone(), op, time);
+                    let Some(after) = with_dates(&before, &schema) else {
+                        // A distinct value has many days.
+                        let distinct = [Operator::IsDistinctFrom, Operator::IsNotDistinctFrom];
+                        assert!(distinct.contains(&op), "{before}");
+                        continue;
+                    };
+                    let shown = format!("{before} is {after}");
+                    assert_eq!(
+                        values(&context, &before, &days),
+                        values(&context, &after, &days),
+                        "{shown}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn units_of_dates_are_ranges_of_days() {
+    let schema = schema(true);
+    let date = |days: i32| lit(ScalarValue::Date32(Some(days)));
+    let (first, after) = (day(2024, 2, 1), day(2024, 3, 1));
+    let month = truncated("month", "UTC");
+    let start = constant(Some(i64::from(first) * DAY), Some("UTC"));
+    for (before, expected) in [
+        (
+            month.clone().eq(start.clone()),
+            col("d").gt_eq(date(first)).and(col("d").lt(date(after))),
+        ),
+        (
+            month.clone().not_eq(start.clone()),
+            col("d").lt(date(first)).or(col("d").gt_eq(date(after))),
+        ),
+        (month.clone().lt(start.clone()), col("d").lt(date(first))),
+        (month.clone().gt(start.clone()), col("d").gt_eq(date(after))),
+    ] {
+        assert_eq!(with_dates(&before, &schema), Some(expected), "{before}");
+    }
+    // Hours are shorter than days, and a unit may be a column.
+    let hour = truncated("hour", "UTC").eq(start.clone());
+    assert_eq!(with_dates(&hour, &schema), None);
+    let among = month.in_list(vec![start], false);
+    assert_eq!(with_dates(&among, &schema), None);
 }
 
 #[test]
