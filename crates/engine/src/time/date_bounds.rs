@@ -14,7 +14,7 @@
 //! is too far from 1970 for a timestamp is compared too, as in PostgreSQL.
 
 use arrow::datatypes::{DataType, TimeUnit};
-use datafusion::common::tree_node::Transformed;
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::error::Result;
 use datafusion::logical_expr::expr::InList;
@@ -53,13 +53,41 @@ impl OptimizerRule for DateBounds {
         plan: LogicalPlan,
         _: &dyn OptimizerConfig,
     ) -> Result<Transformed<LogicalPlan>> {
-        expressions::of_node(plan, concerns, |expr, schema| {
+        let rewritten = expressions::of_node(plan, concerns, |expr, schema| {
             match with_dates(&expr, schema) {
                 Some(of_dates) => Transformed::yes(of_dates),
                 None => Transformed::no(expr),
             }
-        })
+        })?;
+        match rewritten.data {
+            LogicalPlan::Filter(mut filter) if rewritten.transformed => {
+                filter.predicate = without_unknown(filter.predicate)?;
+                Ok(Transformed::yes(LogicalPlan::Filter(filter)))
+            }
+            plan => Ok(Transformed::new_transformed(plan, rewritten.transformed)),
+        }
     }
+}
+
+/// Returns a condition of a filter with false in place of what is false or NULL, so that it does not
+/// keep a scan from what the other conditions rule out.
+fn without_unknown(condition: Expr) -> Result<Expr> {
+    let is_null = |expr: &Expr| matches!(expr, Expr::Literal(ScalarValue::Boolean(None), _));
+    let rewritten = condition.transform_down(|expr| {
+        let is_logic = match &expr {
+            Expr::BinaryExpr(binary) if binary.op == Operator::And && is_null(&binary.right) => {
+                return Ok(Transformed::yes(lit(false)));
+            }
+            Expr::BinaryExpr(binary) => matches!(binary.op, Operator::And | Operator::Or),
+            _ => false,
+        };
+        let next = match is_logic {
+            true => TreeNodeRecursion::Continue,
+            false => TreeNodeRecursion::Jump,
+        };
+        Ok(Transformed::new(expr, false, next))
+    });
+    rewritten.data()
 }
 
 fn concerns(expr: &Expr) -> bool {

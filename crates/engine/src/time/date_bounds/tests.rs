@@ -324,6 +324,36 @@ fn units_of_dates_are_ranges_of_days() {
 }
 
 #[test]
+fn filters_drop_what_is_never_true() {
+    let equal = |micros: i64| begins(None).eq(constant(Some(micros), None));
+    let of_filter = |condition: Expr| {
+        let dates = LogicalPlanBuilder::values(vec![vec![lit(ScalarValue::Date32(Some(1)))]]);
+        let dates = dates.unwrap().project([col("column1").alias("d")]).unwrap();
+        let plan = dates.filter(condition).unwrap().build().unwrap();
+        let changed = DateBounds.rewrite(plan, &OptimizerContext::new()).unwrap();
+        match changed.data {
+            LogicalPlan::Filter(filter) => filter.predicate,
+            other => unreachable!("{other:?}"),
+        }
+    };
+    let day = || col("d").eq(lit(ScalarValue::Date32(Some(1))));
+    let unknown = || col("d").is_null().and(lit(ScalarValue::Boolean(None)));
+    for (condition, expected) in [
+        (equal(1), lit(false)),
+        (equal(1).or(equal(DAY)), lit(false).or(day())),
+        (equal(DAY).and(equal(1)), day().and(lit(false))),
+        // NULL is not false everywhere.
+        (
+            Expr::Not(Box::new(equal(1))),
+            Expr::Not(Box::new(unknown())),
+        ),
+        (equal(1).is_null(), unknown().is_null()),
+    ] {
+        assert_eq!(of_filter(condition.clone()), expected, "{condition}");
+    }
+}
+
+#[test]
 fn columns_of_a_list_keep_their_names() {
     let time = constant(Some(DAY), None);
     let dates = LogicalPlanBuilder::values(vec![vec![lit(ScalarValue::Date32(Some(1)))]]);
@@ -338,7 +368,7 @@ fn columns_of_a_list_keep_their_names() {
     assert!(changed.transformed);
     assert_eq!(changed.data.schema().field(0).name(), &name);
     let LogicalPlan::Projection(list) = &changed.data else {
-        unreachable!("{}", changed.data);
+        unreachable!("{:?}", changed.data);
     };
     let expected = col("d").gt(lit(ScalarValue::Date32(Some(1))));
     assert_eq!(list.expr[0].clone().unalias(), expected);
