@@ -392,8 +392,8 @@ fn met(mut expr: Expr, schema: &DFSchema, session: &Arc<str>) -> Result<Transfor
     })
 }
 
-/// Returns whether an expression adds a date and an interval: a date here, but a timestamp in
-/// PostgreSQL.
+/// Returns whether an expression adds a date and an interval: a date in Trino's dialects, which `AT
+/// TIME ZONE` takes for a timestamp as in PostgreSQL.
 fn is_date_and_interval(expr: &Expr, schema: &DFSchema) -> bool {
     let Expr::BinaryExpr(binary) = expr else {
         return false;
