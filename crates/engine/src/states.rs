@@ -176,6 +176,14 @@ pub(super) fn of_settings(
         }
     }
     if let Some(planners) = state.expr_planners() {
+        if settings.names == Names::Postgres {
+            planners.insert(
+                0,
+                Arc::new(time::IntervalArithmetic {
+                    makes_timestamps: true,
+                }),
+            );
+        }
         planners.splice(0..0, (library.planners_of)(settings.names));
         if settings.names == Names::Postgres {
             planners.insert(0, Arc::new(operand_types::OperandTypes));
@@ -195,6 +203,7 @@ pub(super) fn of_settings(
         floats::register_totals(&mut state).map_err(from_engine)?;
         frames::register_pairs(&mut state).map_err(from_engine)?;
         time::register_instants(&mut state).map_err(from_engine)?;
+        time::register_truncated_dates(&mut state).map_err(from_engine)?;
     }
     (library.register)(&mut state, settings.names).map_err(from_engine)?;
     if settings.names == Names::Postgres {

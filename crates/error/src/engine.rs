@@ -146,6 +146,9 @@ fn from_arrow(error: &ArrowError) -> Error {
     match error {
         ArrowError::DivideByZero => Error::new(Code::DivisionByZero, "division by zero"),
         ArrowError::ArithmeticOverflow(what) => Error::new(Code::NumericOutOfRange, lower(what)),
+        ArrowError::ComputeError(what) if what.as_str() == "Timestamp out of range" => {
+            Error::new(Code::DatetimeOutOfRange, lower(what))
+        }
         ArrowError::ComputeError(what) if overflows(what) => {
             Error::new(Code::NumericOutOfRange, lower(what))
         }

@@ -48,6 +48,7 @@ use super::eager_groups::EagerGroups;
 use super::join_order::JoinOrder;
 use super::numbers::floats::CanonicalJoinKeys;
 use super::sideways::{RowFilters, with_passages};
+use super::time::DateBounds;
 
 /// DataFusion's logical rules that are guarded, by name.
 const LOGICAL: &[(&str, LogicalGuard)] = &[
@@ -85,7 +86,8 @@ fn of_joins(
     with_passages(rule, plan, config, sieve::guard)
 }
 
-/// Returns DataFusion's logical rules in their order, with guards, and with the rule of barriers.
+/// Returns DataFusion's logical rules in their order, with guards, and with the rules of dates and
+/// of barriers.
 pub(crate) fn logical_rules() -> Vec<Logical> {
     let mut rules = Optimizer::new().rules;
     for rule in &mut rules {
@@ -94,9 +96,15 @@ pub(crate) fn logical_rules() -> Vec<Logical> {
             *rule = Arc::new(GuardedLogical { inner, guard });
         }
     }
-    let mut names = rules.iter();
-    let place = names.position(|rule| rule.name() == "push_down_filter");
-    rules.insert(place.unwrap_or_default(), Arc::new(SafeFilters));
+    let place_of = |rules: &[Logical], name: &str| {
+        let place = rules.iter().position(|rule| rule.name() == name);
+        place.unwrap_or_default()
+    };
+    // The simplifier computes the constants.
+    let place = place_of(&rules, "simplify_expressions") + 1;
+    rules.insert(place, Arc::new(DateBounds));
+    let place = place_of(&rules, "push_down_filter");
+    rules.insert(place, Arc::new(SafeFilters));
     rules
 }
 

@@ -4,8 +4,8 @@
 //! ```text
 //! date + INTERVAL '1 hour'   CAST(date AS TIMESTAMP) + INTERVAL '1 hour'
 //!                                DataFusion drops the hour
-//! date + i                   date + whole_days(i)
-//!                                an error if i has hours
+//! date + i                   CAST(date AS TIMESTAMP) + i in PostgreSQL's dialect; in others,
+//!                            date + whole_days(i), which is an error if i has hours
 //! i * x, x * i, i / x        interval_times(i, x), interval_divided(i, x)
 //!                                DataFusion has neither
 //! date + (t2 - t1)           CAST(date AS TIMESTAMP) + (t2 - t1)
@@ -47,7 +47,11 @@ const DEPTH: u8 = 8;
 
 /// Plans arithmetic with intervals.
 #[derive(Debug)]
-pub(super) struct IntervalArithmetic;
+pub(crate) struct IntervalArithmetic {
+    /// Whether a date and an interval make a timestamp, as in PostgreSQL. In Trino they make a date;
+    /// so they do here, unless a constant interval has hours.
+    pub makes_timestamps: bool,
+}
 
 impl ExprPlanner for IntervalArithmetic {
     fn plan_binary_op(
@@ -90,11 +94,11 @@ impl ExprPlanner for IntervalArithmetic {
                 if is_interval(&right) && is_date(&left) =>
             {
                 let op = operator(&op);
-                let (date, interval) = date_and_interval(left, right);
+                let (date, interval) = self.date_and_interval(left, right);
                 binary(date, op, interval)
             }
             BinaryOperator::Plus if is_date(&right) && is_interval(&left) => {
-                let (date, interval) = date_and_interval(right, left);
+                let (date, interval) = self.date_and_interval(right, left);
                 binary(interval, Operator::Plus, date)
             }
             BinaryOperator::Multiply if is_number(&right) && is_interval(&left) => {
@@ -109,6 +113,15 @@ impl ExprPlanner for IntervalArithmetic {
             _ => return Ok(PlannerResult::Original(RawBinaryExpr { op, left, right })),
         };
         Ok(PlannerResult::Planned(planned))
+    }
+}
+
+impl IntervalArithmetic {
+    fn date_and_interval(&self, date: Expr, interval: Expr) -> (Expr, Expr) {
+        match self.makes_timestamps {
+            true => (as_timestamp(date), interval),
+            false => date_and_interval(date, interval),
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use datafusion::error::Result;
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility,
 };
-use lakegate_error::Error;
+use lakegate_error::{Code, Error};
 
 use super::calendar::DAY;
 use super::zoned::{INTERVAL, intervals};
@@ -18,10 +18,11 @@ use crate::expressions;
 
 const TIME: DataType = DataType::Time64(TimeUnit::Nanosecond);
 
-/// Returns the error of 24:00:00, a time of day in PostgreSQL. The functions of the engine, and
-/// clients over Arrow, have none after 23:59:59.999999.
+/// Returns the error of 24:00:00, a time of day in PostgreSQL. Arrow's times of day end before it
+/// (`Time` in its `Schema.fbs`), so that its kernels and its clients may fail or read another time.
 pub fn end_of_day() -> Error {
-    Error::not_supported("the time of day 24:00:00 is not supported")
+    let message = "the time of day 24:00:00 is not supported";
+    Error::new(Code::DatetimeOutOfRange, message)
         .with_hint("times of day end before midnight: use 00:00:00 of the next day")
 }
 

@@ -75,10 +75,12 @@ struct InMicroseconds {
 impl InMicroseconds {
     fn new(inner: Arc<ScalarUDF>) -> Self {
         let mut signature = inner.signature().clone();
-        if inner.name() == "date_trunc"
-            && let TypeSignature::OneOf(forms) = &mut signature.type_signature
-        {
-            forms.extend(cut::signatures());
+        if let TypeSignature::OneOf(forms) = &mut signature.type_signature {
+            match inner.name() {
+                "date_trunc" => forms.extend(cut::signatures()),
+                "generate_series" | "range" => forms.extend(series::signatures()),
+                _ => {}
+            }
         }
         Self { inner, signature }
     }

@@ -31,6 +31,7 @@ use datafusion::optimizer::AnalyzerRule;
 use super::at_zone::AT_TIME_ZONE;
 use super::instants::{CLOCK_TIMESTAMP, STATEMENT_TIMESTAMP};
 use super::length::compares;
+use super::truncated_dates;
 use super::zones::is_utc;
 use crate::expressions;
 use crate::set_operations::is_set_operation;
@@ -79,13 +80,15 @@ fn makes_zoned(expr: &Expr) -> bool {
         Expr::Cast(cast) => has_zone(cast.field.data_type()),
         Expr::TryCast(cast) => has_zone(cast.field.data_type()),
         Expr::Literal(value, _) => has_zone(&value.data_type()),
-        // Its result has a zone only if an argument has, and arguments are checked themselves.
+        // The results of others have a zone only if an argument has, and arguments are checked
+        // themselves.
         Expr::ScalarFunction(call) => {
             let name = call.func.name();
             name.starts_with("to_timestamp")
                 || matches!(
                     name,
                     "now"
+                        | truncated_dates::NAME
                         | STATEMENT_TIMESTAMP
                         | CLOCK_TIMESTAMP
                         | "timezone"
@@ -389,8 +392,8 @@ fn met(mut expr: Expr, schema: &DFSchema, session: &Arc<str>) -> Result<Transfor
     })
 }
 
-/// Returns whether an expression adds a date and an interval: a date here, but a timestamp in
-/// PostgreSQL.
+/// Returns whether an expression adds a date and an interval: a date in Trino's dialects, which `AT
+/// TIME ZONE` takes for a timestamp as in PostgreSQL.
 fn is_date_and_interval(expr: &Expr, schema: &DFSchema) -> bool {
     let Expr::BinaryExpr(binary) = expr else {
         return false;

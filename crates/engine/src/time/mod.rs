@@ -7,6 +7,7 @@
 //! ```text
 //! planning   TIMESTAMP, TIMESTAMP(p)       microseconds              MicrosecondTypes
 //! planning   date + INTERVAL '1 hour'      a timestamp               IntervalArithmetic
+//!            date_trunc('month', date)     a timestamptz             TruncatedDates, PostgreSQL
 //! planning   now(), to_timestamp(…),       microseconds              functions
 //!            date_bin(…)
 //! analysis   CAST(x AS Timestamp(ns))      CAST(x AS Timestamp(µs))  Microseconds
@@ -35,6 +36,7 @@ mod bins;
 mod calendar;
 mod clock;
 mod cut;
+mod date_bounds;
 mod day_times;
 mod extremes;
 mod fields;
@@ -60,6 +62,7 @@ mod template;
 #[cfg(test)]
 mod tests;
 mod to_char;
+mod truncated_dates;
 mod types;
 mod units;
 mod zoned;
@@ -70,11 +73,12 @@ use std::sync::Arc;
 
 pub use ages::AGE;
 pub use arithmetic::between;
-pub(crate) use arithmetic::divided;
+pub(crate) use arithmetic::{IntervalArithmetic, divided};
 pub use at_zone::AT_TIME_ZONE;
 pub use clock::Clock;
 use datafusion::error::Result;
 use datafusion::execution::{FunctionRegistry, SessionState};
+pub(crate) use date_bounds::DateBounds;
 pub use day_times::end_of_day;
 pub(crate) use extremes::best_places;
 pub(crate) use fields::has_fraction;
@@ -93,6 +97,7 @@ pub use precision::PRECISION_FUNCTION;
 pub use rule::{Microseconds, WindowsByLength};
 pub use template::{DAYS, MONTHS};
 pub use to_char::register as register_templates;
+pub(crate) use truncated_dates::register_truncated_dates;
 pub use types::MicrosecondTypes;
 pub(crate) use types::{in_microseconds, with_texts};
 pub use zoned::intervals;
@@ -111,6 +116,8 @@ pub fn register(state: &mut SessionState) -> Result<()> {
     functions::register(state)?;
     ages::register(state)?;
     period_end::register(state)?;
-    state.register_expr_planner(Arc::new(arithmetic::IntervalArithmetic))?;
+    state.register_expr_planner(Arc::new(IntervalArithmetic {
+        makes_timestamps: false,
+    }))?;
     precision::register(state)
 }

@@ -191,7 +191,7 @@ mod tests {
         let last = DAY * 1000 - 1000;
         assert_eq!(rounded_time(last, 1).unwrap(), last);
         let error = rounded_time(last, 10).unwrap_err();
-        assert_eq!(error.code(), Code::NotSupported);
+        assert_eq!(error.code(), Code::DatetimeOutOfRange);
     }
 
     #[test]

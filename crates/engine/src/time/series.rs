@@ -10,8 +10,11 @@ use arrow::datatypes::{
     DataType, IntervalMonthDayNanoType, IntervalUnit, TimeUnit, TimestampMicrosecondType,
 };
 use datafusion::common::ScalarValue;
+use datafusion::common::types::{NativeType, logical_date, logical_interval_mdn, logical_string};
 use datafusion::error::{DataFusionError, Result};
-use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs};
+use datafusion::logical_expr::{
+    Coercion, ColumnarValue, ScalarFunctionArgs, TypeSignature, TypeSignatureClass,
+};
 use lakegate_error::{Code, Error};
 
 use super::clock::Clock;
@@ -21,6 +24,33 @@ use crate::{bounded, stop};
 
 /// Elements between two checks whether the query is still wanted.
 const PIECE: usize = 100_000;
+
+/// Returns the arguments of a call with a timestamp and a date or a text, which becomes a timestamp
+/// too. DataFusion's two have one type.
+pub(super) fn signatures() -> [TypeSignature; 2] {
+    let timestamp = || Coercion::new_exact(TypeSignatureClass::Timestamp);
+    let other = || {
+        Coercion::new_implicit(
+            TypeSignatureClass::Timestamp,
+            vec![
+                TypeSignatureClass::Native(logical_date()),
+                TypeSignatureClass::Native(logical_string()),
+            ],
+            NativeType::Timestamp(TimeUnit::Microsecond, None),
+        )
+    };
+    let step = || {
+        Coercion::new_implicit(
+            TypeSignatureClass::Native(logical_interval_mdn()),
+            vec![TypeSignatureClass::Interval],
+            NativeType::Interval(IntervalUnit::MonthDayNano),
+        )
+    };
+    [
+        TypeSignature::Coercible(vec![other(), timestamp(), step()]),
+        TypeSignature::Coercible(vec![timestamp(), other(), step()]),
+    ]
+}
 
 fn leads_nowhere(name: &str) -> DataFusionError {
     Error::new(

@@ -75,6 +75,28 @@ impl Unit {
         (shown - shown.rem_euclid(length)).checked_sub(offset)
     }
 
+    /// Returns the first day from `day` on that a unit of days begins with; `None` for units of hours
+    /// and less.
+    pub(super) fn next_first_day(self, day: i64) -> Option<i64> {
+        // So many days after the start of a unit is a day of the next one.
+        let longest = match self {
+            Self::Day => 1,
+            Self::Week => 7,
+            Self::Month => 31,
+            Self::Quarter => 92,
+            Self::Year => 366,
+            Self::Decade => 3653,
+            Self::Century => 36_525,
+            Self::Millennium => 365_250,
+            _ => return None,
+        };
+        let first = self.first_day(day);
+        Some(match first == day {
+            true => day,
+            false => self.first_day(first + longest),
+        })
+    }
+
     /// Returns the first day of the unit that contains a day.
     fn first_day(self, day: i64) -> i64 {
         let (year, month, _) = date_of(day);
@@ -93,5 +115,39 @@ impl Unit {
             Self::Millennium => days_of(first(1000), 1, 1),
             _ => day,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn units_of_days_begin_on_the_next_first_day() {
+        let units = [
+            Unit::Day,
+            Unit::Week,
+            Unit::Month,
+            Unit::Quarter,
+            Unit::Year,
+            Unit::Decade,
+            Unit::Century,
+            Unit::Millennium,
+        ];
+        for unit in units {
+            // From 1600, and around the years 0 and -1000.
+            for start in [-135_140, -919_000, -1_284_000] {
+                let mut known = None;
+                for day in (start..start + 400_000).rev() {
+                    if unit.first_day(day) == day {
+                        known = Some(day);
+                    }
+                    if known.is_some() {
+                        assert_eq!(unit.next_first_day(day), known, "{unit:?} {day}");
+                    }
+                }
+            }
+        }
+        assert_eq!(Unit::Hour.next_first_day(0), None);
     }
 }

@@ -13,7 +13,7 @@ use arrow::array::{Array, ArrayRef, AsArray, TimestampMicrosecondArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, FieldRef, TimeUnit, TimestampMicrosecondType};
 use datafusion::error::Result;
-use datafusion::logical_expr::expr::Cast;
+use datafusion::logical_expr::expr::{Cast, ScalarFunction};
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility,
 };
@@ -52,6 +52,12 @@ pub(super) fn by_the_clock(expr: &Expr, from: &DataType, to: &DataType) -> Optio
 /// Returns whether the zone's clock shows UTC.
 pub(super) fn is_utc(zone: &str) -> bool {
     matches!(zone, "UTC" | "Z" | "GMT") || Clock::of(zone).is_ok_and(Clock::is_utc)
+}
+
+/// Returns the value that such a cast is of, and the type that it is to; `None` for other calls.
+pub(super) fn moved_argument(call: &ScalarFunction) -> Option<(&Expr, &DataType)> {
+    let function = call.func.inner().downcast_ref::<ByTheClock>()?;
+    Some((call.args.first()?, &function.to))
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -102,7 +108,15 @@ pub(super) fn moved(values: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
         }
         (DataType::Timestamp(_, None) | DataType::Date32, DataType::Timestamp(_, Some(zone))) => {
             let clock = Clock::of(zone)?;
-            each(&cast(values, &micros(None))?, |shown| clock.instant(shown))?
+            let shown = cast(values, &micros(None))?;
+            // The cast makes NULL of dates that are too far from 1970.
+            if shown.null_count() > values.null_count() {
+                return Err(out_of_range().into());
+            }
+            match clock.is_utc() {
+                true => shown.as_primitive::<TimestampMicrosecondType>().clone(),
+                false => each(&shown, |time| clock.instant(time))?,
+            }
         }
         _ => return Ok(cast(values, to)?),
     };
@@ -131,6 +145,7 @@ pub(super) fn each(
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use arrow::array::Date32Array;
     use chrono::NaiveDateTime;
 
     use super::*;
@@ -184,5 +199,15 @@ mod tests {
         }
         let far: ArrayRef = Arc::new(TimestampMicrosecondArray::from(vec![i64::MAX]));
         assert!(moved(&far, &zoned).is_err());
+        let utc = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
+        let dates: ArrayRef = Arc::new(Date32Array::from(vec![Some(1), None]));
+        let instants = moved(&dates, &utc).unwrap();
+        let expected = TimestampMicrosecondArray::from(vec![Some(86_400_000_000), None]);
+        let found = instants.as_primitive::<TimestampMicrosecondType>();
+        assert_eq!(*found, expected.with_timezone("UTC"));
+        let far: ArrayRef = Arc::new(Date32Array::from(vec![i32::MAX]));
+        for zone in [utc, zoned] {
+            assert!(moved(&far, &zone).is_err(), "{zone}");
+        }
     }
 }

@@ -112,4 +112,6 @@ fn numbers_that_a_type_does_not_hold_are_told_from_what_is_no_number() {
         "10.00 is too large to store in a Decimal128 of precision 3. Max is 9.99".to_owned(),
     );
     assert_eq!(from_arrow(&decimal).code(), Code::NumericOutOfRange);
+    let later = ArrowError::ComputeError("Timestamp out of range".to_owned());
+    assert_eq!(from_arrow(&later).code(), Code::DatetimeOutOfRange);
 }

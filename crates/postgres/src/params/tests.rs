@@ -169,11 +169,11 @@ fn the_end_of_a_day_is_no_time_of_day() {
     );
     assert_eq!(
         text("24:00", time.clone()).unwrap_err().code(),
-        Code::NotSupported
+        Code::DatetimeOutOfRange
     );
     let end = 86_400_000_000i64.to_be_bytes();
     let error = read(&end, 1, oid::TIME, time).unwrap_err();
-    assert_eq!(error.code(), Code::NotSupported);
+    assert_eq!(error.code(), Code::DatetimeOutOfRange);
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use arrow::datatypes::{Field, FieldRef, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use lakegate_catalog::hive_type::HiveType;
@@ -432,6 +432,12 @@ fn check_new_type(name: &str, field: &Field) -> Result<()> {
         return Ok(());
     }
     let remedy = cast_to(data_type);
+    let hint = match data_type {
+        DataType::Timestamp(..) => format!(
+            "write CAST(.. AS {remedy}) in the query, or ..::{remedy} in the dialect postgres: what the clock of the session shows"
+        ),
+        _ => format!("write CAST(.. AS {remedy}) in the query, or a cast to another type"),
+    };
     Err(Error::new(
         Code::InvalidTable,
         format!(
@@ -439,9 +445,7 @@ fn check_new_type(name: &str, field: &Field) -> Result<()> {
             shown(data_type)
         ),
     )
-    .with_hint(format!(
-        "write CAST(.. AS {remedy}) in the query, or a cast to another type"
-    )))
+    .with_hint(hint))
 }
 
 /// # Errors

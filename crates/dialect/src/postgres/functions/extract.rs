@@ -16,8 +16,8 @@ use datafusion::logical_expr::{
 };
 use lakegate_error::{Code, Error};
 
-/// Units of a time of day.
-const OF_TIME: [&str; 28] = [
+/// Units of a time of day whose values may have a fraction.
+const OF_SECONDS: [&str; 18] = [
     "microsecond",
     "microseconds",
     "usec",
@@ -33,20 +33,15 @@ const OF_TIME: [&str; 28] = [
     "sec",
     "secs",
     "s",
-    "minute",
-    "minutes",
-    "min",
-    "mins",
-    "m",
-    "hour",
-    "hours",
-    "hr",
-    "hrs",
-    "h",
     "epoch",
     // The engine's, beside those of PostgreSQL.
     "nanosecond",
     "nanoseconds",
+];
+
+/// The other units of a time of day.
+const OF_CLOCK: [&str; 10] = [
+    "minute", "minutes", "min", "mins", "m", "hour", "hours", "hr", "hrs", "h",
 ];
 
 /// Units of a date.
@@ -106,16 +101,16 @@ const OF_ZONE: [&str; 5] = [
 fn check(unit: &str, of: &DataType) -> Result<(), Error> {
     let unit = unit_of(unit);
     let is_in = |units: &[&str]| units.contains(&unit.as_str());
+    let is_of_time = is_in(&OF_SECONDS) || is_in(&OF_CLOCK);
     let (name, has_unit) = match of {
         DataType::Date32 => ("date", is_in(&OF_DATE)),
-        DataType::Time32(_) | DataType::Time64(_) => ("time without time zone", is_in(&OF_TIME)),
-        DataType::Timestamp(_, None) => (
-            "timestamp without time zone",
-            is_in(&OF_DATE) || is_in(&OF_TIME),
-        ),
+        DataType::Time32(_) | DataType::Time64(_) => ("time without time zone", is_of_time),
+        DataType::Timestamp(_, None) => {
+            ("timestamp without time zone", is_in(&OF_DATE) || is_of_time)
+        }
         DataType::Timestamp(_, Some(_)) => (
             "timestamp with time zone",
-            is_in(&OF_DATE) || is_in(&OF_TIME) || is_in(&OF_ZONE),
+            is_in(&OF_DATE) || is_of_time || is_in(&OF_ZONE),
         ),
         // Those of an interval are checked when it is read.
         _ => return Ok(()),
@@ -134,9 +129,14 @@ pub(super) fn unit_of(written: &str) -> String {
         .to_ascii_lowercase()
 }
 
+/// Returns whether the values of a unit of times of day with a zone are whole numbers.
+pub(super) fn is_whole(unit: &str) -> bool {
+    OF_CLOCK.contains(&unit) || OF_ZONE.contains(&unit)
+}
+
 /// Returns the error for a unit that a type does not have.
 pub(super) fn no_unit(unit: &str, name: &str) -> Error {
-    let is_known = [OF_DATE.as_slice(), &OF_TIME, &OF_ZONE]
+    let is_known = [OF_DATE.as_slice(), &OF_SECONDS, &OF_CLOCK, &OF_ZONE]
         .iter()
         .any(|units| units.contains(&unit));
     match is_known {

@@ -25,22 +25,25 @@ pub(super) fn rewrite(expr: &mut Expr) -> bool {
         Expr::Cast {
             kind: CastKind::Cast | CastKind::DoubleColon,
             expr: operand,
-            data_type: DataType::Time(digits, TimezoneInfo::WithTimeZone | TimezoneInfo::Tz),
+            data_type,
             ..
-        } => (build::taken(operand), *digits),
-        Expr::TypedString(typed) => match typed.data_type {
-            DataType::Time(digits, TimezoneInfo::WithTimeZone | TimezoneInfo::Tz) => {
-                (Expr::Value(typed.value.clone()), digits)
-            }
-            _ => return false,
-        },
+        } if is_zoned(data_type) => (build::taken(operand), digits_of(data_type)),
+        Expr::TypedString(typed) if is_zoned(&typed.data_type) => (
+            Expr::Value(typed.value.clone()),
+            digits_of(&typed.data_type),
+        ),
         _ => return false,
     };
-    *expr = read(
-        operand,
-        digits.and_then(|digits| i64::try_from(digits).ok()),
-    );
+    *expr = read(operand, digits);
     true
+}
+
+/// Returns the digits of the seconds, if the type says how many.
+fn digits_of(data_type: &DataType) -> Option<i64> {
+    match data_type {
+        DataType::Time(digits, _) => digits.and_then(|digits| i64::try_from(digits).ok()),
+        _ => None,
+    }
 }
 
 fn read(operand: Expr, digits: Option<i64>) -> Expr {

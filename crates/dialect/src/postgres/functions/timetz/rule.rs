@@ -32,25 +32,7 @@ use lakegate_error::Error;
 
 use super::{Kind, becomes_timetz, call, is_of_timetz, is_timetz, keys, written};
 use crate::postgres::cell::drops_marks;
-
-/// Units whose values are whole numbers.
-const WHOLE: [&str; 15] = [
-    "minute",
-    "minutes",
-    "min",
-    "mins",
-    "m",
-    "hour",
-    "hours",
-    "hr",
-    "hrs",
-    "h",
-    "timezone",
-    "timezone_hour",
-    "timezone_h",
-    "timezone_minute",
-    "timezone_m",
-];
+use crate::postgres::functions::extract;
 
 /// Functions of the least and greatest value, which the engine takes for texts.
 const EXTREMES: [&str; 2] = ["min", "max"];
@@ -353,5 +335,5 @@ fn plain(values: &[Expr]) -> Vec<Expr> {
 /// Returns whether the values of a unit are whole numbers.
 fn is_whole(unit: &ScalarValue) -> bool {
     let unit = unit.try_as_str().flatten().map(super::unit_of);
-    unit.is_some_and(|unit| WHOLE.contains(&unit.as_str()))
+    unit.is_some_and(|unit| extract::is_whole(&unit))
 }
