@@ -52,9 +52,9 @@ pub(super) fn plain(function: &Arc<AggregateUDF>) -> Arc<AggregateUDF> {
 
 /// Returns the accumulator that these are around. A function that was wrapped before another one
 /// replaced it has several around each other.
-pub(super) fn plain_accumulator(
-    accumulator: &(dyn Accumulator + 'static),
-) -> &(dyn Accumulator + 'static) {
+pub(super) fn plain_accumulator<'a>(
+    accumulator: &'a (dyn Accumulator + 'static),
+) -> &'a (dyn Accumulator + 'static) {
     let mut plain = accumulator;
     loop {
         let any: &dyn Any = plain;

@@ -71,9 +71,9 @@ pub(crate) fn plain(function: &Arc<AggregateUDF>) -> Arc<AggregateUDF> {
 }
 
 /// Returns an accumulator without its wrappings.
-pub(crate) fn plain_accumulator(
-    accumulator: &(dyn Accumulator + 'static),
-) -> &(dyn Accumulator + 'static) {
+pub(crate) fn plain_accumulator<'a>(
+    accumulator: &'a (dyn Accumulator + 'static),
+) -> &'a (dyn Accumulator + 'static) {
     aggregates::plain_accumulator(accumulator)
 }
 
