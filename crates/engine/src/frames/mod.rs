@@ -41,7 +41,7 @@ use datafusion::logical_expr::{
     ReversedUDAF, SetMonotonicity, Signature, StatisticsArgs,
 };
 
-pub use self::exclusions::{Exclusion, excluding};
+pub use self::exclusions::{Exclusion, excluding, value_excluding, written_name};
 use self::moments::{Moments, Pairs};
 pub(crate) use self::pairs::register_pairs;
 use self::stacks::Queue;
