@@ -10,7 +10,8 @@
 //! [`emptied`] replaces a function that does not recognize an empty frame; [`determination`]
 //! replaces one that is NULL where its result is 1, and [`singles`] those that are 0 where it is NaN;
 //! [`bits`] adds those that the engine refuses. [`pairs`] has the functions of pairs in PostgreSQL's
-//! sessions, with and without frames. [`exclusions`] has frames without some of their rows.
+//! sessions, with and without frames. [`exclusions`] has frames without some of their rows, [`offsets`]
+//! those whose offsets are parameters.
 
 mod bits;
 mod corrected;
@@ -18,6 +19,7 @@ mod determination;
 mod emptied;
 mod exclusions;
 mod moments;
+mod offsets;
 mod pairs;
 mod singles;
 mod stacks;
@@ -43,6 +45,7 @@ use datafusion::logical_expr::{
 
 pub use self::exclusions::{Exclusion, excluding, value_excluding, written_name};
 use self::moments::{Moments, Pairs};
+pub use self::offsets::{BEYOND_ALL_ROWS, offset_mark, with_offsets};
 pub(crate) use self::pairs::register_pairs;
 use self::stacks::Queue;
 use super::aggregates::as_the_inner;
