@@ -195,6 +195,12 @@ impl VisitorMut for Places<'_> {
                 self.takes(left, DataType::Utf8);
                 self.takes(right, DataType::Utf8);
             }
+            // Both operands are arrays of one type, or both are documents.
+            Expr::BinaryOp {
+                left,
+                op: BinaryOperator::AtArrow | BinaryOperator::ArrowAt | BinaryOperator::PGOverlap,
+                right,
+            } => self.compare_all(vec![left.as_mut(), right.as_mut()]),
             Expr::Substring {
                 substring_from,
                 substring_for,
@@ -367,6 +373,10 @@ mod tests {
             (
                 "SELECT ARRAY[$1, 'x']",
                 "SELECT ARRAY[CASE WHEN $1 = 'x' THEN 'x' END, 'x']",
+            ),
+            (
+                "SELECT a @> $1, $2 && ARRAY[3]",
+                "SELECT a @> CASE WHEN $1 = a THEN a END, CASE WHEN $2 = ARRAY[3] THEN ARRAY[3] END && ARRAY[3]",
             ),
             ("SELECT coalesce($1, $2)", "SELECT coalesce($1, $2)"),
             ("SELECT nullif(NULL, $1)", "SELECT nullif(NULL, $1)"),
