@@ -19,6 +19,7 @@ pub(crate) fn rows_of(filter: &BooleanArray) -> NullBuffer {
 /// - `except accumulator`: the same without any accumulators.
 /// - `description`: the same without the dependence on the order of rows, and without
 ///   `reverse_expr`, which is `Identical` otherwise.
+/// - `apart from types`: names and documentation, and what does not depend on types and states.
 macro_rules! as_the_inner {
     () => {
         as_the_inner!(except accumulator);
@@ -46,13 +47,7 @@ macro_rules! as_the_inner {
         }
     };
     (description) => {
-        fn name(&self) -> &str {
-            self.inner.name()
-        }
-
-        fn aliases(&self) -> &[String] {
-            self.inner.aliases()
-        }
+        as_the_inner!(apart from types);
 
         fn signature(&self) -> &Signature {
             self.inner.signature()
@@ -66,10 +61,6 @@ macro_rules! as_the_inner {
             self.inner.return_field(fields)
         }
 
-        fn is_nullable(&self) -> bool {
-            self.inner.is_nullable()
-        }
-
         fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
             self.inner.coerce_types(types)
         }
@@ -80,10 +71,6 @@ macro_rules! as_the_inner {
 
         fn groups_accumulator_supported(&self, args: AccumulatorArgs<'_>) -> bool {
             self.inner.groups_accumulator_supported(args)
-        }
-
-        fn simplify(&self) -> Option<AggregateFunctionSimplification> {
-            self.inner.simplify()
         }
 
         fn simplify_expr_op_literal(
@@ -104,6 +91,23 @@ macro_rules! as_the_inner {
 
         fn value_from_stats(&self, statistics: &StatisticsArgs<'_>) -> Option<ScalarValue> {
             self.inner.value_from_stats(statistics)
+        }
+    };
+    (apart from types) => {
+        fn name(&self) -> &str {
+            self.inner.name()
+        }
+
+        fn aliases(&self) -> &[String] {
+            self.inner.aliases()
+        }
+
+        fn is_nullable(&self) -> bool {
+            self.inner.is_nullable()
+        }
+
+        fn simplify(&self) -> Option<AggregateFunctionSimplification> {
+            self.inner.simplify()
         }
 
         fn default_value(&self, data_type: &DataType) -> Result<ScalarValue> {

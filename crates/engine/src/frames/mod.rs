@@ -60,27 +60,7 @@ pub(crate) fn register(state: &mut SessionState) -> Result<()> {
     determination::register(state)?;
     emptied::register(state)?;
     singles::register(state)?;
-    use Kind as K;
-    for (name, kind) in [
-        ("sum", K::Sum),
-        ("avg", K::Average),
-        ("var", K::Variance { population: false }),
-        ("var_pop", K::Variance { population: true }),
-        ("stddev", K::Deviation { population: false }),
-        ("stddev_pop", K::Deviation { population: true }),
-        ("covar_samp", K::Covariance { population: false }),
-        ("covar_pop", K::Covariance { population: true }),
-        ("corr", K::Correlation),
-        ("regr_slope", K::Slope),
-        ("regr_intercept", K::Intercept),
-        ("regr_count", K::Count),
-        ("regr_r2", K::Determination),
-        ("regr_avgx", K::AverageX),
-        ("regr_avgy", K::AverageY),
-        ("regr_sxx", K::SquaresX),
-        ("regr_syy", K::SquaresY),
-        ("regr_sxy", K::Products),
-    ] {
+    for (name, kind) in OF_NUMBERS.into_iter().chain(OF_PAIRS) {
         if let Some(inner) = state.aggregate_functions().get(name).cloned() {
             let sliding = Sliding { inner, kind };
             state.register_udaf(Arc::new(AggregateUDF::new_from_impl(sliding)))?;
@@ -108,6 +88,32 @@ enum Kind {
     SquaresY,
     Products,
 }
+
+/// The functions of numbers.
+const OF_NUMBERS: [(&str, Kind); 6] = [
+    ("sum", Kind::Sum),
+    ("avg", Kind::Average),
+    ("var", Kind::Variance { population: false }),
+    ("var_pop", Kind::Variance { population: true }),
+    ("stddev", Kind::Deviation { population: false }),
+    ("stddev_pop", Kind::Deviation { population: true }),
+];
+
+/// The functions of pairs.
+const OF_PAIRS: [(&str, Kind); 12] = [
+    ("covar_samp", Kind::Covariance { population: false }),
+    ("covar_pop", Kind::Covariance { population: true }),
+    ("corr", Kind::Correlation),
+    ("regr_slope", Kind::Slope),
+    ("regr_intercept", Kind::Intercept),
+    ("regr_count", Kind::Count),
+    ("regr_r2", Kind::Determination),
+    ("regr_avgx", Kind::AverageX),
+    ("regr_avgy", Kind::AverageY),
+    ("regr_sxx", Kind::SquaresX),
+    ("regr_syy", Kind::SquaresY),
+    ("regr_sxy", Kind::Products),
+];
 
 /// Returns the number to divide by; `None` if there are too few values.
 fn degrees(count: f64, population: bool) -> Option<f64> {

@@ -25,7 +25,7 @@ use datafusion::logical_expr::{
 };
 
 use super::stacks::Queue;
-use super::{AllPairs, Kind, degrees, floats};
+use super::{AllPairs, Kind, OF_PAIRS, degrees, floats};
 use crate::aggregates::rows_of;
 use crate::numbers::floats::overflow;
 
@@ -38,20 +38,11 @@ const STATE: [&str; 6] = ["count", "x", "xx", "y", "yy", "xy"];
 ///
 /// Returns an error if a function cannot be registered.
 pub(crate) fn register_pairs(state: &mut SessionState) -> Result<()> {
-    use Kind as K;
-    for (name, kind) in [
-        ("covar_samp", K::Covariance { population: false }),
-        ("covar_pop", K::Covariance { population: true }),
-        ("corr", K::Correlation),
-        ("regr_slope", K::Slope),
-        ("regr_intercept", K::Intercept),
-        ("regr_r2", K::Determination),
-        ("regr_avgx", K::AverageX),
-        ("regr_avgy", K::AverageY),
-        ("regr_sxx", K::SquaresX),
-        ("regr_syy", K::SquaresY),
-        ("regr_sxy", K::Products),
-    ] {
+    // The number of pairs is the engine's.
+    let others = OF_PAIRS
+        .into_iter()
+        .filter(|(_, kind)| *kind != Kind::Count);
+    for (name, kind) in others {
         if let Some(inner) = state.aggregate_functions().get(name).cloned() {
             let function = Paired { inner, kind };
             state.register_udaf(Arc::new(AggregateUDF::new_from_impl(function)))?;
