@@ -1,8 +1,12 @@
 //! What aggregate functions of the engine share: delegation for those that override parts of another
-//! one, and filters.
+//! one, filters, and the accumulators of [`groups`].
+
+mod groups;
 
 use arrow::array::{Array, BooleanArray};
 use arrow::buffer::NullBuffer;
+
+pub(crate) use self::groups::{GroupedSums, OfSums};
 
 /// Returns the rows for which a filter is true, as those that are not NULL.
 pub(crate) fn rows_of(filter: &BooleanArray) -> NullBuffer {
