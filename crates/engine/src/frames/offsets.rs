@@ -22,14 +22,15 @@ use crate::expressions::has_operator;
 /// An offset beyond all rows. The engine adds offsets to places of rows.
 pub const BEYOND_ALL_ROWS: u64 = (1 << 62) - 1;
 
-/// The mark of parameter 0, which does not exist. The others follow.
-const MARK: u64 = BEYOND_ALL_ROWS + 1;
+/// The mark of parameter 0, which does not exist. The others follow. They are greater than every
+/// `bigint`, which an offset is.
+const MARK: u64 = 1 << 63;
 
 /// The highest number of a parameter that has a mark.
 const MAX_NUMBER: u64 = 65_535;
 
 /// Returns the offset that stands for a parameter, from 1, in a frame of ROWS or GROUPS; `None` if
-/// no parameter has the number. Other offsets of frames must be at most [`BEYOND_ALL_ROWS`].
+/// no parameter has the number.
 pub fn offset_mark(number: usize) -> Option<u64> {
     let number = u64::try_from(number).ok()?;
     (1..=MAX_NUMBER).contains(&number).then_some(MARK + number)
@@ -264,7 +265,8 @@ mod tests {
             let mark = ScalarValue::UInt64(offset_mark(number));
             assert_eq!(marked(&mark), Some(number));
         }
-        assert_eq!(marked(&ScalarValue::UInt64(Some(BEYOND_ALL_ROWS))), None);
+        let bigint = i64::MAX.unsigned_abs();
+        assert_eq!(marked(&ScalarValue::UInt64(Some(bigint))), None);
         assert_eq!(marked(&ScalarValue::UInt64(Some(u64::MAX))), None);
         assert_eq!(marked(&ScalarValue::UInt64(None)), None);
     }
