@@ -79,9 +79,8 @@ fn mend(frame: &mut WindowFrame) {
             bound
         {
             let marked = parameter(rows).and_then(offset_mark);
-            // The engine adds offsets to places of rows. What is no `bigint` may be a mark.
-            let large = BEYOND_ALL_ROWS..=i64::MAX.unsigned_abs();
-            let large = number(rows).filter(|rows| large.contains(rows));
+            // The engine adds offsets to places of rows.
+            let large = number(rows).filter(|rows| *rows > BEYOND_ALL_ROWS);
             if let Some(known) = marked.or(large.map(|_| BEYOND_ALL_ROWS)) {
                 **rows = offset(known);
             }
@@ -101,10 +100,11 @@ fn is_less(one: Option<&Expr>, other: Option<&Expr>) -> bool {
     }
 }
 
+/// Returns the number of an offset; `None` for what is no `bigint`, such as a mark.
 fn number(offset: &Expr) -> Option<u64> {
     match offset {
         Expr::Value(value) => match &value.value {
-            Value::Number(digits, _) => digits.parse().ok(),
+            Value::Number(digits, _) => u64::try_from(digits.parse::<i64>().ok()?).ok(),
             _ => None,
         },
         _ => None,
