@@ -168,7 +168,10 @@ impl PartitionEvaluator for Rows {
                     None => Ok(slice),
                 }
             });
-            accumulator.update_batch(&slices.collect::<Result<Vec<ArrayRef>>>()?)?;
+            let slices = slices.collect::<Result<Vec<ArrayRef>>>()?;
+            if slices.first().is_some_and(|slice| !slice.is_empty()) {
+                accumulator.update_batch(&slices)?;
+            }
         }
         accumulator.evaluate()
     }
