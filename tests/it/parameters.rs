@@ -105,6 +105,10 @@ async fn parameters_take_the_types_of_their_places() {
         ),
         ("SELECT n FROM generate_series(1, $1) t(n)", "int8"),
         (
+            "SELECT sum(quantity) OVER (ORDER BY order_id ROWS BETWEEN $1 PRECEDING AND $2 FOLLOWING), ntile($3) OVER w FROM curated.orders WINDOW w AS (ORDER BY order_id GROUPS $4 PRECEDING)",
+            "int8 int8 int4 int8",
+        ),
+        (
             "SELECT sum(CASE WHEN order_id = $1 THEN $2 ELSE 0 END) FROM curated.orders",
             "text int8",
         ),

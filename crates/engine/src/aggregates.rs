@@ -1,8 +1,12 @@
 //! What aggregate functions of the engine share: delegation for those that override parts of another
-//! one, and filters.
+//! one, filters, and the accumulators of [`groups`].
+
+mod groups;
 
 use arrow::array::{Array, BooleanArray};
 use arrow::buffer::NullBuffer;
+
+pub(crate) use self::groups::{GroupedSums, OfSums};
 
 /// Returns the rows for which a filter is true, as those that are not NULL.
 pub(crate) fn rows_of(filter: &BooleanArray) -> NullBuffer {
@@ -19,6 +23,7 @@ pub(crate) fn rows_of(filter: &BooleanArray) -> NullBuffer {
 /// - `except accumulator`: the same without any accumulators.
 /// - `description`: the same without the dependence on the order of rows, and without
 ///   `reverse_expr`, which is `Identical` otherwise.
+/// - `apart from types`: names and documentation, and what does not depend on types and states.
 macro_rules! as_the_inner {
     () => {
         as_the_inner!(except accumulator);
@@ -46,13 +51,7 @@ macro_rules! as_the_inner {
         }
     };
     (description) => {
-        fn name(&self) -> &str {
-            self.inner.name()
-        }
-
-        fn aliases(&self) -> &[String] {
-            self.inner.aliases()
-        }
+        as_the_inner!(apart from types);
 
         fn signature(&self) -> &Signature {
             self.inner.signature()
@@ -66,10 +65,6 @@ macro_rules! as_the_inner {
             self.inner.return_field(fields)
         }
 
-        fn is_nullable(&self) -> bool {
-            self.inner.is_nullable()
-        }
-
         fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
             self.inner.coerce_types(types)
         }
@@ -80,10 +75,6 @@ macro_rules! as_the_inner {
 
         fn groups_accumulator_supported(&self, args: AccumulatorArgs<'_>) -> bool {
             self.inner.groups_accumulator_supported(args)
-        }
-
-        fn simplify(&self) -> Option<AggregateFunctionSimplification> {
-            self.inner.simplify()
         }
 
         fn simplify_expr_op_literal(
@@ -104,6 +95,23 @@ macro_rules! as_the_inner {
 
         fn value_from_stats(&self, statistics: &StatisticsArgs<'_>) -> Option<ScalarValue> {
             self.inner.value_from_stats(statistics)
+        }
+    };
+    (apart from types) => {
+        fn name(&self) -> &str {
+            self.inner.name()
+        }
+
+        fn aliases(&self) -> &[String] {
+            self.inner.aliases()
+        }
+
+        fn is_nullable(&self) -> bool {
+            self.inner.is_nullable()
+        }
+
+        fn simplify(&self) -> Option<AggregateFunctionSimplification> {
+            self.inner.simplify()
         }
 
         fn default_value(&self, data_type: &DataType) -> Result<ScalarValue> {

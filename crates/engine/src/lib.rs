@@ -82,7 +82,9 @@ pub use equal_keys::KeyOf;
 pub use expressions::{
     has as has_expression, has_operator, has_values, named as with_own_name, retyped, rewritten,
 };
-pub use frames::{Exclusion, excluding};
+pub use frames::{
+    BEYOND_ALL_ROWS, Exclusion, excluding, offset_mark, value_excluding, with_offsets, written_name,
+};
 pub use full_lists::without_full_lists;
 pub use functions::{FunctionInfo, is_helper};
 pub use input_order::is_hidden_order;

@@ -32,6 +32,7 @@ pub enum Code {
     InvalidPower,
     InvalidBucket,
     InvalidFrameOffset,
+    NullNotAllowed,
     InvalidNtile,
     InvalidNthValue,
     InvalidEscape,
@@ -134,6 +135,7 @@ impl Code {
             Code::InvalidPower => "2201F",
             Code::InvalidBucket => "2201G",
             Code::InvalidFrameOffset => "22013",
+            Code::NullNotAllowed => "22004",
             Code::InvalidNtile => "22014",
             Code::InvalidNthValue => "22016",
             Code::InvalidEscape => "22025",
@@ -233,6 +235,7 @@ impl Code {
             | Code::InvalidPower
             | Code::InvalidBucket
             | Code::InvalidFrameOffset
+            | Code::NullNotAllowed
             | Code::InvalidNtile
             | Code::InvalidNthValue
             | Code::InvalidEscape
@@ -392,6 +395,7 @@ impl Code {
                 | Code::InvalidPower
                 | Code::InvalidBucket
                 | Code::InvalidFrameOffset
+                | Code::NullNotAllowed
                 | Code::InvalidNtile
                 | Code::InvalidNthValue
                 | Code::InvalidEscape

@@ -32,6 +32,7 @@ pub(super) fn code_of(code: Code) -> Grpc {
         | Code::InvalidPower
         | Code::InvalidBucket
         | Code::InvalidFrameOffset
+        | Code::NullNotAllowed
         | Code::InvalidNtile
         | Code::InvalidNthValue
         | Code::InvalidEscape

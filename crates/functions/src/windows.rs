@@ -1,7 +1,8 @@
 //! `lag`, `lead` and `nth_value` with an offset and a default of each row. In Trino's dialects they
-//! take no offset that turns the other way, or that is NULL.
+//! take no offset that turns the other way, or that is NULL. [`ntile`] is that of PostgreSQL's sessions.
 
 mod by_row;
+mod ntile;
 
 use std::fmt::Display;
 use std::sync::Arc;
@@ -48,7 +49,7 @@ pub(crate) fn register_in_postgres(state: &mut SessionState) -> Result<()> {
     for function in [Function::Lag, Function::Lead, Function::NthValue] {
         register(state, function, Names::Postgres)?;
     }
-    Ok(())
+    ntile::register(state)
 }
 
 fn register(state: &mut SessionState, function: Function, names: Names) -> Result<()> {
@@ -132,7 +133,7 @@ impl Checked {
     ///
     /// The offset is less than the least one.
     fn check(&self, arguments: &[Arc<dyn PhysicalExpr>]) -> Result<()> {
-        if self.turns {
+        if self.turns && self.function != Function::NthValue {
             return Ok(());
         }
         let offset = arguments.get(1);
@@ -180,7 +181,7 @@ impl Checked {
         let by_row = |(index, argument): (usize, &Arc<dyn PhysicalExpr>)| match argument
             .downcast_ref::<Literal>()
         {
-            Some(literal) => !self.turns && index == 1 && literal.value().is_null(),
+            Some(literal) => index == 1 && literal.value().is_null(),
             None => true,
         };
         arguments.iter().enumerate().skip(1).any(by_row)

@@ -11,12 +11,9 @@ use datafusion::error::Result;
 use datafusion::logical_expr::expr::{WindowFunction, WindowFunctionParams};
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawWindowExpr};
 use datafusion::logical_expr::{Expr, WindowFunctionDefinition, lit};
-use lakegate_engine::{Exclusion, excluding};
+use lakegate_engine::{Exclusion, excluding, value_excluding};
 use lakegate_error::Error;
 use lakegate_sql::FRAME_EXCLUSION;
-
-/// Functions that exist as window functions only, and read rows of the frame.
-const OF_FRAMES: [&str; 3] = ["first_value", "last_value", "nth_value"];
 
 /// Returns the planner of windows.
 pub(crate) fn planner() -> Arc<dyn ExprPlanner> {
@@ -32,31 +29,34 @@ impl ExprPlanner for FrameExclusions {
             return Ok(PlannerResult::Original(window));
         };
         window.partition_by.retain(|key| excluded(key).is_none());
-        let function = match &window.func_def {
-            WindowFunctionDefinition::AggregateUDF(function) => function,
-            // The others do not look at the frame.
-            WindowFunctionDefinition::WindowUDF(function) => {
-                return match OF_FRAMES.contains(&function.name()) {
-                    true => Err(refused(&format!("EXCLUDE with {}", function.name()))),
-                    false => Ok(PlannerResult::Original(window)),
-                };
-            }
-        };
-        if window.filter.is_some() {
-            return Err(refused("EXCLUDE with FILTER"));
-        }
         if window.distinct {
             return Err(refused("EXCLUDE with DISTINCT"));
         }
-        let counts_rows = function.name() == "count" && window.args.iter().all(is_wildcard);
-        let function = excluding(function, exclusion);
+        let function = match &window.func_def {
+            WindowFunctionDefinition::AggregateUDF(function) => {
+                if function.name() == "count" && window.args.iter().all(is_wildcard) {
+                    window.args = vec![lit(1_i64)];
+                }
+                let filter = window.filter.take();
+                let function = excluding(function, exclusion, filter.is_some());
+                window.args.extend(filter.map(|filter| *filter));
+                function
+            }
+            WindowFunctionDefinition::WindowUDF(function) => {
+                match value_excluding(function, exclusion) {
+                    Some(_) if window.filter.is_some() => {
+                        return Err(refused(&format!("FILTER with {}", function.name())));
+                    }
+                    Some(function) => function,
+                    // It does not look at the frame.
+                    None => return Ok(PlannerResult::Original(window)),
+                }
+            }
+        };
         Ok(PlannerResult::Planned(Expr::from(WindowFunction {
             fun: WindowFunctionDefinition::WindowUDF(function),
             params: WindowFunctionParams {
-                args: match counts_rows {
-                    true => vec![lit(1_i64)],
-                    false => window.args,
-                },
+                args: window.args,
                 partition_by: window.partition_by,
                 order_by: window.order_by,
                 window_frame: window.window_frame,

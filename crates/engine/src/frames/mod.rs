@@ -10,7 +10,8 @@
 //! [`emptied`] replaces a function that does not recognize an empty frame; [`determination`]
 //! replaces one that is NULL where its result is 1, and [`singles`] those that are 0 where it is NaN;
 //! [`bits`] adds those that the engine refuses. [`pairs`] has the functions of pairs in PostgreSQL's
-//! sessions, with and without frames. [`exclusions`] has frames without some of their rows.
+//! sessions, with and without frames. [`exclusions`] has frames without some of their rows, [`offsets`]
+//! those whose offsets are parameters.
 
 mod bits;
 mod corrected;
@@ -18,6 +19,7 @@ mod determination;
 mod emptied;
 mod exclusions;
 mod moments;
+mod offsets;
 mod pairs;
 mod singles;
 mod stacks;
@@ -41,8 +43,9 @@ use datafusion::logical_expr::{
     ReversedUDAF, SetMonotonicity, Signature, StatisticsArgs,
 };
 
-pub use self::exclusions::{Exclusion, excluding};
+pub use self::exclusions::{Exclusion, excluding, value_excluding, written_name};
 use self::moments::{Moments, Pairs};
+pub use self::offsets::{BEYOND_ALL_ROWS, offset_mark, with_offsets};
 pub(crate) use self::pairs::register_pairs;
 use self::stacks::Queue;
 use super::aggregates::as_the_inner;
@@ -57,27 +60,7 @@ pub(crate) fn register(state: &mut SessionState) -> Result<()> {
     determination::register(state)?;
     emptied::register(state)?;
     singles::register(state)?;
-    use Kind as K;
-    for (name, kind) in [
-        ("sum", K::Sum),
-        ("avg", K::Average),
-        ("var", K::Variance { population: false }),
-        ("var_pop", K::Variance { population: true }),
-        ("stddev", K::Deviation { population: false }),
-        ("stddev_pop", K::Deviation { population: true }),
-        ("covar_samp", K::Covariance { population: false }),
-        ("covar_pop", K::Covariance { population: true }),
-        ("corr", K::Correlation),
-        ("regr_slope", K::Slope),
-        ("regr_intercept", K::Intercept),
-        ("regr_count", K::Count),
-        ("regr_r2", K::Determination),
-        ("regr_avgx", K::AverageX),
-        ("regr_avgy", K::AverageY),
-        ("regr_sxx", K::SquaresX),
-        ("regr_syy", K::SquaresY),
-        ("regr_sxy", K::Products),
-    ] {
+    for (name, kind) in OF_NUMBERS.into_iter().chain(OF_PAIRS) {
         if let Some(inner) = state.aggregate_functions().get(name).cloned() {
             let sliding = Sliding { inner, kind };
             state.register_udaf(Arc::new(AggregateUDF::new_from_impl(sliding)))?;
@@ -105,6 +88,32 @@ enum Kind {
     SquaresY,
     Products,
 }
+
+/// The functions of numbers.
+const OF_NUMBERS: [(&str, Kind); 6] = [
+    ("sum", Kind::Sum),
+    ("avg", Kind::Average),
+    ("var", Kind::Variance { population: false }),
+    ("var_pop", Kind::Variance { population: true }),
+    ("stddev", Kind::Deviation { population: false }),
+    ("stddev_pop", Kind::Deviation { population: true }),
+];
+
+/// The functions of pairs.
+const OF_PAIRS: [(&str, Kind); 12] = [
+    ("covar_samp", Kind::Covariance { population: false }),
+    ("covar_pop", Kind::Covariance { population: true }),
+    ("corr", Kind::Correlation),
+    ("regr_slope", Kind::Slope),
+    ("regr_intercept", Kind::Intercept),
+    ("regr_count", Kind::Count),
+    ("regr_r2", Kind::Determination),
+    ("regr_avgx", Kind::AverageX),
+    ("regr_avgy", Kind::AverageY),
+    ("regr_sxx", Kind::SquaresX),
+    ("regr_syy", Kind::SquaresY),
+    ("regr_sxy", Kind::Products),
+];
 
 /// Returns the number to divide by; `None` if there are too few values.
 fn degrees(count: f64, population: bool) -> Option<f64> {

@@ -12,21 +12,21 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanArray, Float64Array};
+use arrow::array::{ArrayRef, Float64Array};
 use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::ScalarValue;
-use datafusion::error::{DataFusionError, Result};
+use datafusion::error::Result;
 use datafusion::execution::{FunctionRegistry, SessionState};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::utils::{AggregateOrderSensitivity, format_state_name};
 use datafusion::logical_expr::{
-    Accumulator, AggregateUDF, AggregateUDFImpl, Documentation, EmitTo, GroupsAccumulator,
-    ReversedUDAF, Signature,
+    Accumulator, AggregateUDF, AggregateUDFImpl, Documentation, GroupsAccumulator, ReversedUDAF,
+    Signature,
 };
 
 use super::stacks::Queue;
-use super::{AllPairs, Kind, degrees, floats};
-use crate::aggregates::rows_of;
+use super::{AllPairs, Kind, OF_PAIRS, degrees, floats};
+use crate::aggregates::{GroupedSums, OfSums};
 use crate::numbers::floats::overflow;
 
 /// The columns of a state.
@@ -38,20 +38,11 @@ const STATE: [&str; 6] = ["count", "x", "xx", "y", "yy", "xy"];
 ///
 /// Returns an error if a function cannot be registered.
 pub(crate) fn register_pairs(state: &mut SessionState) -> Result<()> {
-    use Kind as K;
-    for (name, kind) in [
-        ("covar_samp", K::Covariance { population: false }),
-        ("covar_pop", K::Covariance { population: true }),
-        ("corr", K::Correlation),
-        ("regr_slope", K::Slope),
-        ("regr_intercept", K::Intercept),
-        ("regr_r2", K::Determination),
-        ("regr_avgx", K::AverageX),
-        ("regr_avgy", K::AverageY),
-        ("regr_sxx", K::SquaresX),
-        ("regr_syy", K::SquaresY),
-        ("regr_sxy", K::Products),
-    ] {
+    // The number of pairs is the engine's.
+    let others = OF_PAIRS
+        .into_iter()
+        .filter(|(_, kind)| *kind != Kind::Count);
+    for (name, kind) in others {
         if let Some(inner) = state.aggregate_functions().get(name).cloned() {
             let function = Paired { inner, kind };
             state.register_udaf(Arc::new(AggregateUDF::new_from_impl(function)))?;
@@ -290,10 +281,7 @@ impl AggregateUDFImpl for Paired {
         &self,
         _: AccumulatorArgs<'_>,
     ) -> Result<Box<dyn GroupsAccumulator>> {
-        Ok(Box::new(Groups {
-            kind: self.kind,
-            sums: Vec::new(),
-        }))
+        Ok(Box::new(GroupedSums::new(OfPairs(self.kind))))
     }
 
     fn reverse_expr(&self) -> ReversedUDAF {
@@ -345,87 +333,35 @@ impl Accumulator for Plain {
     }
 }
 
-/// Many groups at once.
-#[derive(Debug)]
-struct Groups {
-    kind: Kind,
-    sums: Vec<Sums>,
-}
+/// The function of the pairs of each group.
+struct OfPairs(Kind);
 
-impl Groups {
-    fn of(&mut self, group: usize) -> Result<&mut Sums> {
-        self.sums
-            .get_mut(group)
-            .ok_or_else(|| DataFusionError::Internal("a group beyond the last one".to_owned()))
-    }
-}
+impl OfSums for OfPairs {
+    type Sums = Sums;
+    type Row = (f64, f64);
 
-/// Returns whether a filter keeps each row.
-fn kept(filter: Option<&BooleanArray>) -> impl Fn(usize) -> bool {
-    let kept = filter.map(rows_of);
-    move |row| kept.as_ref().is_none_or(|kept| kept.is_valid(row))
-}
-
-impl GroupsAccumulator for Groups {
-    fn update_batch(
-        &mut self,
-        values: &[ArrayRef],
-        groups: &[usize],
-        filter: Option<&BooleanArray>,
-        total_groups: usize,
-    ) -> Result<()> {
-        self.sums.resize(total_groups, Sums::default());
-        let kept = kept(filter);
-        for (row, (group, pair)) in groups.iter().zip(pairs(values)?).enumerate() {
-            if let Some((y, x)) = pair.filter(|_| kept(row)) {
-                self.of(*group)?.add(y, x)?;
-            }
-        }
-        Ok(())
+    fn rows(columns: &[ArrayRef]) -> Result<impl Iterator<Item = Option<(f64, f64)>>> {
+        pairs(columns)
     }
 
-    fn merge_batch(
-        &mut self,
-        states: &[ArrayRef],
-        groups: &[usize],
-        total_groups: usize,
-    ) -> Result<()> {
-        self.sums.resize(total_groups, Sums::default());
-        for (group, other) in groups.iter().zip(sums(states)?) {
-            self.of(*group)?.merge(other)?;
-        }
-        Ok(())
+    fn add(sums: &mut Sums, (y, x): (f64, f64)) -> Result<()> {
+        sums.add(y, x)
     }
 
-    fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
-        let sums = emit_to.take_needed(&mut self.sums);
-        let results: Float64Array = sums.iter().map(|sums| sums.result(self.kind)).collect();
-        Ok(Arc::new(results))
+    fn merge(sums: &mut Sums, other: Sums) -> Result<()> {
+        sums.merge(other)
     }
 
-    fn state(&mut self, emit_to: EmitTo) -> Result<Vec<ArrayRef>> {
-        Ok(states(&emit_to.take_needed(&mut self.sums)))
+    fn read(states: &[ArrayRef]) -> Result<impl Iterator<Item = Sums>> {
+        sums(states)
     }
 
-    fn convert_to_state(
-        &self,
-        values: &[ArrayRef],
-        filter: Option<&BooleanArray>,
-    ) -> Result<Vec<ArrayRef>> {
-        let kept = kept(filter);
-        let mut rows = Vec::new();
-        for (row, pair) in pairs(values)?.enumerate() {
-            let mut sums = Sums::default();
-            if let Some((y, x)) = pair.filter(|_| kept(row)) {
-                sums.add(y, x)?;
-            }
-            rows.push(sums);
-        }
-        Ok(states(&rows))
+    fn states(sums: &[Sums]) -> Vec<ArrayRef> {
+        states(sums)
     }
 
-    fn size(&self) -> usize {
-        self.sums.capacity() * size_of::<Sums>()
+    fn result(&self, sums: &Sums) -> Option<f64> {
+        sums.result(self.0)
     }
 }
 

@@ -23,6 +23,7 @@ use super::distinct::Distinct;
 use super::distinct_texts::DistinctTexts;
 use super::kept::{Reach, made, made_for_all, within_window};
 use super::lists::{GroupedLists, Lists};
+use super::sorted_lists::SortedList;
 use crate::aggregates::as_the_inner;
 use crate::stop::check;
 
@@ -143,6 +144,9 @@ impl AggregateUDFImpl for Gathered {
         }
         if let Some(distinct) = DistinctTexts::of(self.inner.name(), &args) {
             return self.asking(Box::new(distinct), kind, None);
+        }
+        if let Some(sorted) = SortedList::of(self.inner.name(), &args) {
+            return self.asking(Box::new(sorted), kind, None);
         }
         self.asking(self.inner.accumulator(args)?, kind, None)
     }

@@ -3,6 +3,7 @@
 //! ```text
 //!  aggregates.rs   aggregate functions: their accumulators check whether the query is still wanted
 //!  lists.rs        accumulators of array_agg, which keep their input arrays and report their size
+//!  sorted_lists.rs accumulators of array_agg that sort what they keep
 //!  distinct.rs     accumulators of count(DISTINCT …) of arrays, maps, rows and bytes
 //!  distinct_texts.rs   the same of texts
 //!  windows.rs      the same for functions that only exist as window functions
@@ -20,6 +21,7 @@ mod distinct_texts;
 mod kept;
 mod lists;
 mod pinned;
+mod sorted_lists;
 mod windows;
 
 use std::sync::Arc;

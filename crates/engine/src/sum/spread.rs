@@ -8,11 +8,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Decimal128Array, Decimal256Array, Float64Array,
-    UInt64Array,
-};
-use arrow::buffer::NullBuffer;
+use arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, Decimal256Array, UInt64Array};
 use arrow::compute::cast;
 use arrow::datatypes::{
     DECIMAL256_MAX_PRECISION, DataType, Decimal128Type, Decimal256Type, Field, FieldRef, Int64Type,
@@ -25,8 +21,8 @@ use datafusion::execution::{FunctionRegistry, SessionState};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::utils::{AggregateOrderSensitivity, format_state_name};
 use datafusion::logical_expr::{
-    Accumulator, AggregateUDF, AggregateUDFImpl, Coercion, Documentation, EmitTo,
-    GroupsAccumulator, ReversedUDAF, Signature, TypeSignature, TypeSignatureClass,
+    Accumulator, AggregateUDF, AggregateUDFImpl, Coercion, Documentation, GroupsAccumulator,
+    ReversedUDAF, Signature, TypeSignature, TypeSignatureClass,
 };
 use lakegate_error::Error;
 
@@ -34,7 +30,7 @@ use super::distinct::DistinctSum;
 use super::squares::Sums;
 use super::total::column;
 use super::{Kind, MAX_PRECISION, STATE};
-use crate::aggregates::rows_of;
+use crate::aggregates::{GroupedSums, OfSums};
 
 /// The type of the sums of a state.
 const WIDE: DataType = DataType::Decimal256(DECIMAL256_MAX_PRECISION, 0);
@@ -159,16 +155,6 @@ fn numbers(columns: &[ArrayRef]) -> Result<Decimal128Array> {
     })
 }
 
-/// Returns numbers with NULL for those that a filter leaves out.
-fn kept(values: Decimal128Array, filter: Option<&BooleanArray>) -> Decimal128Array {
-    let Some(filter) = filter else {
-        return values;
-    };
-    let (_, numbers, nulls) = values.into_parts();
-    let nulls = NullBuffer::union(nulls.as_ref(), Some(&rows_of(filter)));
-    Decimal128Array::new(numbers, nulls)
-}
-
 /// Returns the sums of each row of a state's columns.
 fn sums(states: &[ArrayRef]) -> Result<impl Iterator<Item = Sums> + '_> {
     let counts = column(states, 0)?.as_primitive::<UInt64Type>();
@@ -275,11 +261,10 @@ impl AggregateUDFImpl for ExactSpread {
     ) -> Result<Box<dyn GroupsAccumulator>> {
         let field = args.expr_fields.first();
         match is_exact(field) {
-            true => Ok(Box::new(Groups {
+            true => Ok(Box::new(GroupedSums::new(OfNumbers {
                 spread: self.spread,
                 places: places(field),
-                sums: Vec::new(),
-            })),
+            }))),
             false => self.inner.create_groups_accumulator(args),
         }
     }
@@ -394,70 +379,41 @@ impl Accumulator for DistinctNumbers {
     }
 }
 
-/// Many groups at once.
-#[derive(Debug)]
-struct Groups {
+/// The function of the numbers of each group.
+struct OfNumbers {
     spread: Spread,
     places: i8,
-    sums: Vec<Sums>,
 }
 
-impl GroupsAccumulator for Groups {
-    fn update_batch(
-        &mut self,
-        values: &[ArrayRef],
-        groups: &[usize],
-        filter: Option<&BooleanArray>,
-        total_groups: usize,
-    ) -> Result<()> {
-        self.sums.resize(total_groups, Sums::default());
-        for (group, value) in groups.iter().zip(&kept(numbers(values)?, filter)) {
-            if let (Some(value), Some(sums)) = (value, self.sums.get_mut(*group)) {
-                sums.add(Sums::of(value))?;
-            }
-        }
-        Ok(())
+impl OfSums for OfNumbers {
+    type Sums = Sums;
+    type Row = Sums;
+
+    fn rows(columns: &[ArrayRef]) -> Result<impl Iterator<Item = Option<Sums>>> {
+        let numbers = numbers(columns)?;
+        let number = move |row| numbers.is_valid(row).then(|| numbers.value(row));
+        let rows = 0..column(columns, 0)?.len();
+        Ok(rows.map(move |row| number(row).map(Sums::of)))
     }
 
-    fn merge_batch(
-        &mut self,
-        states: &[ArrayRef],
-        groups: &[usize],
-        total_groups: usize,
-    ) -> Result<()> {
-        self.sums.resize(total_groups, Sums::default());
-        for (group, other) in groups.iter().zip(sums(states)?) {
-            if let Some(sums) = self.sums.get_mut(*group) {
-                sums.add(other)?;
-            }
-        }
-        Ok(())
+    fn add(sums: &mut Sums, row: Sums) -> Result<()> {
+        sums.add(row)
     }
 
-    fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
-        let sums = emit_to.take_needed(&mut self.sums);
-        let results = sums.iter().map(|sums| self.spread.of(sums, self.places));
-        let results: Float64Array = results.collect();
-        Ok(Arc::new(results))
+    fn merge(sums: &mut Sums, other: Sums) -> Result<()> {
+        sums.add(other)
     }
 
-    fn state(&mut self, emit_to: EmitTo) -> Result<Vec<ArrayRef>> {
-        Ok(states(&emit_to.take_needed(&mut self.sums)))
+    fn read(states: &[ArrayRef]) -> Result<impl Iterator<Item = Sums>> {
+        sums(states)
     }
 
-    fn convert_to_state(
-        &self,
-        values: &[ArrayRef],
-        filter: Option<&BooleanArray>,
-    ) -> Result<Vec<ArrayRef>> {
-        let values = kept(numbers(values)?, filter);
-        let rows = values.iter();
-        let rows = rows.map(|value| value.map(Sums::of).unwrap_or_default());
-        Ok(states(&rows.collect::<Vec<Sums>>()))
+    fn states(sums: &[Sums]) -> Vec<ArrayRef> {
+        states(sums)
     }
 
-    fn size(&self) -> usize {
-        self.sums.capacity() * size_of::<Sums>()
+    fn result(&self, sums: &Sums) -> Option<f64> {
+        self.spread.of(sums, self.places)
     }
 }
 

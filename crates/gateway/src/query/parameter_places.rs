@@ -9,7 +9,8 @@ use lakegate_sql::walk::{walk_expressions, walk_mut};
 use sqlparser::ast::helpers::attached_token::AttachedToken;
 use sqlparser::ast::{
     self, BinaryOperator, CaseWhen, Expr, Function, FunctionArg, FunctionArgExpr,
-    FunctionArguments, ObjectName, Select, TableFactor, UnaryOperator, Value, VisitorMut,
+    FunctionArguments, NamedWindowDefinition, NamedWindowExpr, ObjectName, Select, TableFactor,
+    UnaryOperator, Value, VisitorMut, WindowFrame, WindowFrameBound, WindowFrameUnits, WindowType,
 };
 
 use crate::query::constants::has_query;
@@ -90,8 +91,25 @@ impl Places<'_> {
         }
     }
 
+    /// The offsets of a frame of rows, or of groups, are counts.
+    fn frame(&mut self, frame: Option<&WindowFrame>) {
+        let Some(frame) = frame.filter(|frame| frame.units != WindowFrameUnits::Range) else {
+            return;
+        };
+        for bound in std::iter::once(&frame.start_bound).chain(&frame.end_bound) {
+            if let WindowFrameBound::Preceding(Some(offset))
+            | WindowFrameBound::Following(Some(offset)) = bound
+            {
+                self.takes(offset, DataType::Int64);
+            }
+        }
+    }
+
     fn function(&mut self, function: &mut Function) {
         self.is_condition(function.filter.as_deref());
+        if let Some(WindowType::WindowSpec(window)) = &function.over {
+            self.frame(window.window_frame.as_ref());
+        }
         if let FunctionArguments::List(list) = &mut function.args {
             self.call(&function.name, &mut list.args);
         }
@@ -130,6 +148,11 @@ impl VisitorMut for Places<'_> {
         self.is_condition(select.selection.as_ref());
         self.is_condition(select.having.as_ref());
         self.is_condition(select.qualify.as_ref());
+        for NamedWindowDefinition(_, window) in &select.named_window {
+            if let NamedWindowExpr::WindowSpec(window) = window {
+                self.frame(window.window_frame.as_ref());
+            }
+        }
         ControlFlow::Continue(())
     }
 
@@ -172,6 +195,12 @@ impl VisitorMut for Places<'_> {
                 self.takes(left, DataType::Utf8);
                 self.takes(right, DataType::Utf8);
             }
+            // Both operands are arrays of one type, or both are documents.
+            Expr::BinaryOp {
+                left,
+                op: BinaryOperator::AtArrow | BinaryOperator::ArrowAt | BinaryOperator::PGOverlap,
+                right,
+            } => self.compare_all(vec![left.as_mut(), right.as_mut()]),
             Expr::Substring {
                 substring_from,
                 substring_for,
@@ -311,6 +340,15 @@ mod tests {
     }
 
     #[test]
+    fn offsets_of_frames_are_counts() {
+        let (types, _) = placed(
+            "SELECT sum(a) OVER (ORDER BY b ROWS BETWEEN $1 PRECEDING AND $2 FOLLOWING), sum(a) OVER w, sum(a) OVER (ORDER BY b RANGE $4 PRECEDING) FROM t WINDOW w AS (ORDER BY b GROUPS $3 PRECEDING)",
+            &[],
+        );
+        assert_eq!(types, vec![Some(DataType::Int64); 3]);
+    }
+
+    #[test]
     fn bounds_of_a_series_are_counts_beside_a_count() {
         let count = Some(DataType::Int64);
         let (types, _) = placed("SELECT n FROM generate_series(1, $1) t(n)", &[]);
@@ -335,6 +373,10 @@ mod tests {
             (
                 "SELECT ARRAY[$1, 'x']",
                 "SELECT ARRAY[CASE WHEN $1 = 'x' THEN 'x' END, 'x']",
+            ),
+            (
+                "SELECT a @> $1, $2 && ARRAY[3]",
+                "SELECT a @> CASE WHEN $1 = a THEN a END, CASE WHEN $2 = ARRAY[3] THEN ARRAY[3] END && ARRAY[3]",
             ),
             ("SELECT coalesce($1, $2)", "SELECT coalesce($1, $2)"),
             ("SELECT nullif(NULL, $1)", "SELECT nullif(NULL, $1)"),

@@ -13,7 +13,8 @@ use lakegate_dialect::postgres::pg_catalog::{self, PgCatalog};
 use lakegate_dialect::postgres::{names_hidden_columns, names_system_columns, sorts_by_number};
 use lakegate_engine::time::begin_statement;
 use lakegate_engine::{
-    Names, PlanSettings, check_names, early_schema, with_shown_names, without_full_lists,
+    Names, PlanSettings, check_names, early_schema, with_offsets, with_shown_names,
+    without_full_lists,
 };
 use lakegate_error::{Result, from_engine};
 use lakegate_lake::meter::QueryStores;
@@ -157,7 +158,8 @@ impl Planning {
             true => plan,
             false => {
                 let values = parameters.to_vec();
-                plan.with_param_values(values).map_err(from_engine)?
+                let plan = plan.with_param_values(values).map_err(from_engine)?;
+                with_offsets(plan, parameters).map_err(from_engine)?
             }
         };
         let system = &self.system;

@@ -15,6 +15,7 @@ mod cursor;
 mod cursors;
 mod database;
 mod explain;
+mod frames;
 mod full_names;
 mod grants;
 mod grouping;

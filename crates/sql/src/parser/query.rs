@@ -9,8 +9,8 @@ use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer, Whitespace};
 use super::cursor::{Cursor, Result, shown};
 use super::query_error::{self, Source};
 use super::{
-    complexity, full_names, joins, lists, normalize, repeated, reserved, row_fields, rows_from,
-    search, substrings, tokens,
+    complexity, frames, full_names, joins, lists, normalize, repeated, reserved, row_fields,
+    rows_from, search, substrings, tokens,
 };
 use crate::ParseError;
 use crate::ast::{Statement, Unsupported};
@@ -77,21 +77,20 @@ fn distinct_of_nothing<'a>(cursor: &Cursor<'a>) -> Option<Cursor<'a>> {
     Some(from)
 }
 
-/// A window that excludes rows (EXCLUDE), and begins with the name of another one or has no frame.
-/// See [`lists::EXCLUSIONS`] for others.
+/// A window that excludes rows (EXCLUDE), and has no frame. See [`frames::EXCLUSIONS`] for others.
 fn excluding_frame(cursor: &Cursor<'_>) -> Option<Unsupported> {
-    // Of each open parenthesis: its place, and whether a frame follows it.
-    let mut open: Vec<(usize, bool)> = Vec::new();
+    // Of each open parenthesis: whether a frame follows it.
+    let mut open: Vec<bool> = Vec::new();
     (0..cursor.rest().len()).find_map(|at| {
         if cursor.is_sign_at(at, '(') {
-            open.push((at, false));
-        } else if cursor.is_one_of_at(at, &lists::FRAMES) {
-            if let Some((_, has_frame)) = open.last_mut() {
+            open.push(false);
+        } else if cursor.is_one_of_at(at, &frames::FRAMES) {
+            if let Some(has_frame) = open.last_mut() {
                 *has_frame = true;
             }
         } else if cursor.is_sign_at(at, ')') {
-            let (opened, has_frame) = open.pop()?;
-            let said = lists::EXCLUSIONS.iter().find(|said| {
+            let has_frame = open.pop()?;
+            let said = frames::EXCLUSIONS.iter().find(|said| {
                 let words = said.split(' ').count();
                 let Some(first) = at.checked_sub(words + 1) else {
                     return false;
@@ -100,8 +99,7 @@ fn excluding_frame(cursor: &Cursor<'_>) -> Option<Unsupported> {
                 cursor.is_word_at(first, "EXCLUDE")
                     && words.all(|(place, word)| cursor.is_word_at(first + 1 + place, word))
             })?;
-            let is_named = !cursor.is_one_of_at(opened + 1, &lists::CLAUSES);
-            return (is_named || !has_frame).then(|| Unsupported {
+            return (!has_frame).then(|| Unsupported {
                 what: format!("EXCLUDE {said} in this window"),
                 nearest: Some(
                     "(PARTITION BY x ORDER BY y ROWS 1 PRECEDING EXCLUDE TIES)".to_owned(),
@@ -259,7 +257,7 @@ fn parse<T>(
     let tokens = tokens::unicode_strings(tokens);
     let tokens = tokens::corresponding(spell_out_table_commands(tokens));
     let tokens = tokens::offset_first(tokens::sort_operators(tokens));
-    let tokens = lists::plain(substrings::similar(tokens));
+    let tokens = lists::plain(frames::plain(substrings::similar(tokens)));
     let tokens = tokens::json_tables(tokens::quantified_values(tokens));
     let tokens = full_names::quoted(row_fields::named(tokens));
     let tokens = rows_of_nothing(rows_from::called(tokens));

@@ -19,7 +19,10 @@
 //!                    SELECT x AS a, CASE WHEN ROW(x) = ANY(t.p) THEN v ELSE w END, t.p || ROW(x)
 //!                    FROM g, t WHERE t.c <> v
 //! ```
+//!
+//! [`stars`] has recursive parts with a `*`.
 
+mod stars;
 mod tokens;
 
 use std::collections::HashMap;
@@ -204,11 +207,28 @@ fn add(cte: &mut Cte, clauses: &Clauses) -> Result<(), Unsupported> {
         false => Some(named.iter().map(|column| column.name.clone()).collect()),
     };
     let columns = columns.ok_or_else(|| refused("of columns without names"))?;
-    let items: Option<Vec<Expr>> = recursive.projection.iter().map(expr_of).collect();
-    let items = items.filter(|items| items.len() == columns.len());
-    let items = items.ok_or_else(|| refused("where the recursive part has a *"))?;
     let itself = reference(recursive, &cte.alias.name)
         .ok_or_else(|| refused("where the recursive part does not read the query in its FROM"))?;
+    stars::write_out(recursive, &itself, &columns)?;
+    let new = clauses.search.iter().map(|search| &search.column);
+    let new = new.chain(
+        clauses
+            .cycle
+            .iter()
+            .flat_map(|cycle| [&cycle.mark, &cycle.path]),
+    );
+    let new: Vec<Ident> = new.cloned().collect();
+    let items: Option<Vec<Expr>> = recursive.projection.iter().map(expr_of).collect();
+    let (itself, items) = match items {
+        Some(items) => (itself, items),
+        None => {
+            let items = stars::enclose(recursive, &itself, &columns, &new)?;
+            (Ident::with_quote('"', stars::FOUND), items)
+        }
+    };
+    if items.len() != columns.len() {
+        return Err(refused("where the recursive part has other columns"));
+    }
 
     let texts = Texts::of(clauses, &columns)?;
     let of_itself = |column: &Ident| Expr::CompoundIdentifier(vec![itself.clone(), column.clone()]);
@@ -250,14 +270,6 @@ fn add(cte: &mut Cte, clauses: &Clauses) -> Result<(), Unsupported> {
             None => condition,
         });
     }
-    let new = clauses.search.iter().map(|search| &search.column);
-    let new = new.chain(
-        clauses
-            .cycle
-            .iter()
-            .flat_map(|cycle| [&cycle.mark, &cycle.path]),
-    );
-    let new: Vec<Ident> = new.cloned().collect();
     cte.alias.columns = columns.into_iter().chain(new).map(definition).collect();
     Ok(())
 }

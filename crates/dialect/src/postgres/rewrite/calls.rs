@@ -71,6 +71,16 @@ pub(super) fn call(name: &str, args: &[Expr]) -> Result<Option<Expr>, Error> {
         ("round" | "trunc", [x, places]) => {
             numbers::exact(x).map(|x| build::call(name, vec![x, places.clone()]))
         }
+        ("gcd" | "lcm", [x, y]) => {
+            let (one, other) = (numbers::exact(x), numbers::exact(y));
+            (one.is_some() || other.is_some()).then(|| {
+                let args = [
+                    one.unwrap_or_else(|| x.clone()),
+                    other.unwrap_or_else(|| y.clone()),
+                ];
+                build::call(name, args.to_vec())
+            })
+        }
         ("scale", [x]) => Some(build::call("char_length", vec![decimals(x)])),
         ("min_scale", [x]) => {
             let significant = build::call("rtrim", vec![decimals(x), build::text("0")]);

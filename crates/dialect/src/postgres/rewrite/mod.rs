@@ -54,6 +54,7 @@
 mod acl;
 mod alike;
 mod array_queries;
+mod array_texts;
 mod bits;
 mod build;
 mod calls;
@@ -425,6 +426,7 @@ impl VisitorMut for Rewriter<'_> {
         transactions::name_age(expr);
         if self.functions == Names::Postgres {
             object_texts::rewrite(expr);
+            array_texts::beside_casts(expr);
             if let Expr::Function(function) = expr {
                 ordered_sets::drop_numbers(function);
             }
@@ -437,6 +439,7 @@ impl VisitorMut for Rewriter<'_> {
             numbers::fold(expr);
             numbers::shift(expr);
             untyped::rewrite(expr);
+            array_texts::beside_values(expr);
         }
         match sets::check(expr)
             .and_then(|()| self.rewrite_expr(expr))

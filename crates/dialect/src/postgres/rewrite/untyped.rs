@@ -92,7 +92,8 @@ fn of_function(function: &mut Function) {
     of_one_type(values.collect());
 }
 
-fn of_one_type(mut values: Vec<&mut Expr>) {
+/// Gives the text literals among values of one type the type of the others.
+pub(super) fn of_one_type(mut values: Vec<&mut Expr>) {
     // A subquery is not written again to tell a type, which an empty array does not need.
     if values.iter().any(|value| is_query_of_array(value)) {
         for value in values.iter_mut().filter(|value| is_empty_array(value)) {
@@ -184,7 +185,7 @@ fn is_whole(number: &str) -> bool {
 
 /// Returns whether an expression is a text literal in the form of an array. An object of JSON, which
 /// begins alike, has colons.
-fn is_array_text(expr: &Expr) -> bool {
+pub(super) fn is_array_text(expr: &Expr) -> bool {
     match expr {
         Expr::Value(value) => match &value.value {
             Value::SingleQuotedString(text) => {

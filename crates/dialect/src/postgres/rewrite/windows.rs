@@ -5,6 +5,7 @@
 //! OVER (w ORDER BY x) … WINDOW w AS (PARTITION BY y)      OVER (PARTITION BY y ORDER BY x)
 //! WINDOW v AS (PARTITION BY y), w AS (v ORDER BY x)       WINDOW v AS …, w AS (PARTITION BY y ORDER BY x)
 //! … WINDOW w AS (…) ORDER BY rank() OVER w                … ORDER BY rank() OVER (…)
+//! OVER (w PARTITION BY 'mark TIES' ROWS …)                OVER (PARTITION BY 'mark TIES', y ROWS …)
 //! ```
 //!
 //! Delete this when the engine plans them.
@@ -14,9 +15,10 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     Expr, Function, Ident, NamedWindowDefinition, NamedWindowExpr, OrderByKind, Query, Select,
-    SetExpr, Statement, VisitorMut, WindowSpec, WindowType,
+    SetExpr, Statement, Value, VisitorMut, WindowSpec, WindowType,
 };
 use lakegate_error::{Code, Error};
+use lakegate_sql::FRAME_EXCLUSION;
 use lakegate_sql::walk::walk_mut;
 
 use super::folded;
@@ -155,7 +157,7 @@ fn resolve(windows: &Windows, spec: &mut WindowSpec) -> Result<(), Error> {
             format!("cannot override {what} of window \"{name}\""),
         ))
     };
-    if !spec.partition_by.is_empty() {
+    if !spec.partition_by.iter().all(is_exclusion) {
         return refused("PARTITION BY clause");
     }
     if !spec.order_by.is_empty() && !base.order_by.is_empty() {
@@ -164,12 +166,23 @@ fn resolve(windows: &Windows, spec: &mut WindowSpec) -> Result<(), Error> {
     if base.window_frame.is_some() {
         return refused("frame clause");
     }
-    spec.partition_by.clone_from(&base.partition_by);
+    spec.partition_by.extend(base.partition_by.iter().cloned());
     if spec.order_by.is_empty() {
         spec.order_by.clone_from(&base.order_by);
     }
     spec.window_name = None;
     Ok(())
+}
+
+/// Returns whether a key of a partition says which rows the frame excludes.
+fn is_exclusion(key: &Expr) -> bool {
+    match key {
+        Expr::Nested(inner) => is_exclusion(inner),
+        Expr::Value(value) => {
+            matches!(&value.value, Value::SingleQuotedString(text) if text.starts_with(FRAME_EXCLUSION))
+        }
+        _ => false,
+    }
 }
 
 #[cfg(test)]
@@ -197,6 +210,25 @@ mod tests {
             in_order(statement).unwrap();
             assert_eq!(statement.to_string(), expected);
         }
+    }
+
+    #[test]
+    fn what_a_frame_excludes_is_no_key_of_the_named_window() {
+        let of = |key: &str| {
+            let sql = format!(
+                "SELECT a FROM t WINDOW w AS (PARTITION BY b) ORDER BY sum(c) OVER (w PARTITION BY {key} ROWS 1 PRECEDING)"
+            );
+            let mut statements = Parser::parse_sql(&PostgreSqlDialect {}, &sql).unwrap();
+            let mut statement = statements.remove(0);
+            in_order(&mut statement).map(|()| statement.to_string())
+        };
+        let mark = format!("('{FRAME_EXCLUSION}TIES')");
+        let resolved = of(&mark).unwrap();
+        assert!(
+            resolved.ends_with(&format!("OVER (PARTITION BY {mark}, b ROWS 1 PRECEDING)")),
+            "{resolved}"
+        );
+        assert!(of("'x'").is_err());
     }
 
     #[test]

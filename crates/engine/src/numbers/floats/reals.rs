@@ -23,6 +23,7 @@ use datafusion::logical_expr::{
 };
 
 use super::checked::overflow;
+use crate::aggregates::as_the_inner;
 
 /// Replaces a session's `sum` with this one.
 ///
@@ -107,13 +108,7 @@ fn narrowed(sum: f64) -> Result<f32> {
 }
 
 impl AggregateUDFImpl for RealSum {
-    fn name(&self) -> &str {
-        self.inner.name()
-    }
-
-    fn aliases(&self) -> &[String] {
-        self.inner.aliases()
-    }
+    as_the_inner!(apart from types);
 
     fn schema_name(&self, params: &AggregateFunctionParams) -> Result<String> {
         self.inner.schema_name(params)
@@ -138,10 +133,6 @@ impl AggregateUDFImpl for RealSum {
             }
             _ => self.inner.return_field(fields),
         }
-    }
-
-    fn is_nullable(&self) -> bool {
-        self.inner.is_nullable()
     }
 
     fn accumulator(&self, args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
@@ -204,10 +195,6 @@ impl AggregateUDFImpl for RealSum {
         Ok(Box::new(Reals { inner }))
     }
 
-    fn simplify(&self) -> Option<AggregateFunctionSimplification> {
-        self.inner.simplify()
-    }
-
     fn simplify_expr_op_literal(
         &self,
         function: &AggregateFunction,
@@ -242,18 +229,6 @@ impl AggregateUDFImpl for RealSum {
             DataType::Float32 => None,
             _ => self.inner.value_from_stats(statistics),
         }
-    }
-
-    fn default_value(&self, data_type: &DataType) -> Result<ScalarValue> {
-        self.inner.default_value(data_type)
-    }
-
-    fn set_monotonicity(&self, data_type: &DataType) -> SetMonotonicity {
-        self.inner.inner().set_monotonicity(data_type)
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.inner.documentation()
     }
 }
 

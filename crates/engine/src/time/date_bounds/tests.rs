@@ -327,7 +327,8 @@ fn units_of_dates_are_ranges_of_days() {
 fn filters_drop_what_is_never_true() {
     let equal = |micros: i64| begins(None).eq(constant(Some(micros), None));
     let of_filter = |condition: Expr| {
-        let dates = LogicalPlanBuilder::values(vec![vec![lit(ScalarValue::Date32(Some(1)))]]);
+        let rows = [Some(1), None].map(|day| vec![lit(ScalarValue::Date32(day))]);
+        let dates = LogicalPlanBuilder::values(rows.to_vec());
         let dates = dates.unwrap().project([col("column1").alias("d")]).unwrap();
         let plan = dates.filter(condition).unwrap().build().unwrap();
         let changed = DateBounds.rewrite(plan, &OptimizerContext::new()).unwrap();

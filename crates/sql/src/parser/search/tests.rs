@@ -48,10 +48,39 @@ fn both_clauses_and_values_of_the_mark_go_together() {
 }
 
 #[test]
+fn columns_are_added_beside_stars() {
+    for (read, expected) in [
+        (
+            "SELECT * FROM t WHERE id < 3",
+            "UNION ALL SELECT t.id, t.p, t.ord || ROW((t.id)) FROM t WHERE id < 3)",
+        ),
+        (
+            "SELECT q.* FROM t AS q",
+            "UNION ALL SELECT q.id, q.p, q.ord || ROW((q.id)) FROM t AS q)",
+        ),
+        (
+            "SELECT g.* FROM g JOIN t ON g.p = t.id WHERE g.x",
+            "UNION ALL SELECT \"found\".id, \"found\".p, \"found\".ord || ROW((\"found\".id)) FROM (SELECT g.*, t.ord FROM g JOIN t ON g.p = t.id WHERE g.x) AS found (id, p, ord))",
+        ),
+        (
+            "SELECT * FROM g, t",
+            "FROM (SELECT g.*, t.id, t.p, t.ord FROM g, t) AS found (id, p, ord))",
+        ),
+    ] {
+        let sql = format!(
+            "WITH RECURSIVE t(id, p) AS (SELECT 1, 2 UNION ALL {read}) SEARCH DEPTH FIRST BY id SET ord SELECT * FROM t"
+        );
+        let made = query(&sql);
+        assert!(made.contains(expected), "{made}");
+    }
+}
+
+#[test]
 fn other_queries_are_refused_and_the_words_stay_names() {
     for query in [
         "SELECT 1 AS a",
-        "SELECT 1 AS a UNION ALL SELECT * FROM t",
+        "SELECT 1 AS a UNION ALL SELECT * FROM g JOIN t USING (a)",
+        "SELECT 1 AS a UNION ALL SELECT * EXCLUDE (b) FROM t",
         "SELECT 1 AS a UNION ALL SELECT 2",
         "SELECT 1 UNION ALL SELECT a FROM t",
     ] {

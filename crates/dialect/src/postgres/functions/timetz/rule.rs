@@ -27,7 +27,7 @@ use datafusion::logical_expr::{
 use datafusion::optimizer::AnalyzerRule;
 use lakegate_engine::quantified::{ALL, ANY};
 use lakegate_engine::time::AT_TIME_ZONE;
-use lakegate_engine::{has_values, retyped};
+use lakegate_engine::{has_values, retyped, written_name};
 use lakegate_error::Error;
 
 use super::{Kind, becomes_timetz, call, is_of_timetz, is_timetz, keys, written};
@@ -79,7 +79,7 @@ fn rewritten(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
             None
         }
         Expr::WindowFunction(window) => {
-            let (name, args) = (window.fun.name(), &window.params.args);
+            let (name, args) = (written_name(window.fun.name()), &window.params.args);
             check_function(&EXTREMES, name, args, schema)?;
             check_function(&OF_ROWS, name, args, schema)?;
             None

@@ -1,14 +1,15 @@
-//! What `percentile_cont(p) WITHIN GROUP (ORDER BY x)` computes, of the array of the values in their
+//! What `percentile_cont(p) WITHIN GROUP (ORDER BY x)` computes, of the array of the values in any
 //! order. DataFusion's function rounds the place between two values to six digits, and takes
 //! constants and numbers only.
 
+mod selected;
+
 use std::cmp::Reverse;
+use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayRef, AsArray, Float64Array, IntervalMonthDayNanoArray, ListArray, UInt32Array,
-};
-use arrow::compute::{cast, take};
+use arrow::array::{Array, ArrayRef, AsArray, Float64Array, IntervalMonthDayNanoArray, ListArray};
+use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type, IntervalMonthDayNano, IntervalUnit};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{
@@ -79,13 +80,13 @@ impl ScalarUDFImpl for Percentile {
         })?;
         let lists = lists.into_array(rows)?;
         let places = cast(&places.into_array(rows)?, &DataType::Float64)?;
-        let places = Places::of(&lists, places.as_primitive::<Float64Type>())?;
-        let items = lists.as_list_opt::<i32>();
-        let found: ArrayRef = match items {
+        let places = places_in(&lists, places.as_primitive::<Float64Type>())?;
+        let is_descending = is_descending(&order);
+        let found: ArrayRef = match lists.as_list_opt::<i32>() {
             Some(items) if are_intervals(lists.data_type()) => {
-                Arc::new(of_intervals(items, places, is_descending(&order))?)
+                Arc::new(of_intervals(items, &places, is_descending)?)
             }
-            Some(items) => Arc::new(of_numbers(items, places)?),
+            Some(items) => Arc::new(of_numbers(items, &places, is_descending)?),
             None => Arc::new(Float64Array::new_null(rows)),
         };
         Ok(ColumnarValue::Array(found))
@@ -99,97 +100,97 @@ fn is_descending(order: &ColumnarValue) -> bool {
     }
 }
 
-/// Where the value of each list is: between two of all items, or at one.
-struct Places {
-    below: Vec<Option<u32>>,
-    above: Vec<Option<u32>>,
+/// Where the value of a list is: between two of its items, or at one.
+#[derive(Debug)]
+struct Place {
+    /// The items among those of all lists, at least one.
+    items: Range<usize>,
+    /// The place of the one item in the order of the list, from 0.
+    below: usize,
+    above: usize,
     /// The part of the way from the one to the other.
-    parts: Vec<f64>,
+    part: f64,
 }
 
-impl Places {
-    /// Finds a place in each list; none in an empty one.
-    ///
-    /// # Errors
-    ///
-    /// A place is not between 0 and 1, or the query must stop.
-    fn of(lists: &ArrayRef, places: &Float64Array) -> Result<Self> {
-        let mut found = Self {
-            below: Vec::with_capacity(lists.len()),
-            above: Vec::with_capacity(lists.len()),
-            parts: Vec::with_capacity(lists.len()),
-        };
-        let items = lists.as_list_opt::<i32>();
-        for (row, place) in places.iter().enumerate() {
-            stop::check()?;
-            if let Some(place) = place.filter(|place| !(0.0..=1.0).contains(place)) {
-                return Err(Error::new(
-                    Code::NumericOutOfRange,
-                    format!("percentile value {place} is not between 0 and 1"),
-                )
-                .into());
-            }
-            let items = items.filter(|lists| lists.is_valid(row)).and_then(|lists| {
-                let start = u32::try_from(*lists.value_offsets().get(row)?).ok()?;
-                let last = u32::try_from(lists.value_length(row))
-                    .ok()?
-                    .checked_sub(1)?;
-                Some((start, last))
-            });
-            let Some(((start, last), place)) = items.zip(place) else {
-                found.below.push(None);
-                found.above.push(None);
-                found.parts.push(0.0);
-                continue;
-            };
-            let index = place * f64::from(last);
-            // Both are between 0 and `last`.
-            found.below.push(start.checked_add(index.floor() as u32));
-            found.above.push(start.checked_add(index.ceil() as u32));
-            found.parts.push(index - index.floor());
+/// Finds a place in each list; none in an empty one.
+///
+/// # Errors
+///
+/// A place is not between 0 and 1, or the query must stop.
+fn places_in(lists: &ArrayRef, places: &Float64Array) -> Result<Vec<Option<Place>>> {
+    let items = lists.as_list_opt::<i32>();
+    let mut found = Vec::with_capacity(lists.len());
+    for (row, place) in places.iter().enumerate() {
+        stop::check()?;
+        if let Some(place) = place.filter(|place| !(0.0..=1.0).contains(place)) {
+            return Err(Error::new(
+                Code::NumericOutOfRange,
+                format!("percentile value {place} is not between 0 and 1"),
+            )
+            .into());
         }
-        Ok(found)
+        let items = items.filter(|lists| lists.is_valid(row)).and_then(|lists| {
+            let start = usize::try_from(*lists.value_offsets().get(row)?).ok()?;
+            let length = usize::try_from(lists.value_length(row)).ok()?;
+            Some(start..start.checked_add(length)?).filter(|items| !items.is_empty())
+        });
+        found.push(items.zip(place).map(|(items, place)| {
+            // At most 2^31, and the product is between 0 and the last place.
+            let index = place * (items.len() - 1) as f64;
+            Place {
+                items,
+                below: index.floor() as usize,
+                above: index.ceil() as usize,
+                part: index - index.floor(),
+            }
+        }));
     }
+    Ok(found)
 }
 
-fn of_numbers(lists: &ListArray, places: Places) -> Result<Float64Array> {
-    let numbers = |places: Vec<Option<u32>>| {
-        let taken = take(lists.values(), &UInt32Array::from(places), None)?;
-        cast(&taken, &DataType::Float64)
-    };
-    let (below, above) = (numbers(places.below)?, numbers(places.above)?);
-    let below = below.as_primitive::<Float64Type>().iter();
-    let above = above.as_primitive::<Float64Type>().iter();
-    let pairs = below.zip(above).zip(places.parts);
-    let between = pairs.map(|((below, above), part)| {
-        let (below, above) = below.zip(above)?;
-        Some(match part == 0.0 {
+/// Returns the numbers at places of lists.
+///
+/// # Errors
+///
+/// The items are no numbers, or the query must stop.
+fn of_numbers(
+    lists: &ListArray,
+    places: &[Option<Place>],
+    is_descending: bool,
+) -> Result<Float64Array> {
+    let found = places.iter().map(|place| -> Result<Option<f64>> {
+        let Some(place) = place else {
+            return Ok(None);
+        };
+        stop::check()?;
+        let items = lists.values().slice(place.items.start, place.items.len());
+        let at = |at: usize| match is_descending {
+            true => items.len().saturating_sub(at + 1),
+            false => at,
+        };
+        let (below, above) = selected::pair(&items, at(place.below), at(place.above))?;
+        Ok(Some(match place.part == 0.0 {
             true => below,
-            false => below + part * (above - below),
-        })
+            false => below + place.part * (above - below),
+        }))
     });
-    Ok(between.collect())
+    found.collect()
 }
 
-/// Returns the intervals at places of lists. Their items are sorted here, by their lengths: the
-/// engine sorts arrays of intervals by their months first.
+/// Returns the intervals at places of lists, whose order is that of their lengths.
 ///
 /// # Errors
 ///
 /// An interval is out of range, or the query must stop.
 fn of_intervals(
     lists: &ListArray,
-    places: Places,
+    places: &[Option<Place>],
     is_descending: bool,
 ) -> Result<IntervalMonthDayNanoArray> {
     let mut values: Vec<IntervalMonthDayNano> = intervals(lists.values())?.values().to_vec();
-    for range in lists.value_offsets().windows(2) {
+    for place in places.iter().flatten() {
         stop::check()?;
-        let &[start, end] = range else { continue };
-        let (Ok(start), Ok(end)) = (usize::try_from(start), usize::try_from(end)) else {
-            continue;
-        };
-        let Some(items) = values.get_mut(start..end) else {
+        let Some(items) = values.get_mut(place.items.clone()) else {
             continue;
         };
         match is_descending {
@@ -197,21 +198,18 @@ fn of_intervals(
             false => items.sort_by_key(|value| length_of(*value)),
         }
     }
-    let value = |place: Option<u32>| -> Option<IntervalMonthDayNano> {
-        values.get(usize::try_from(place?).ok()?).copied()
-    };
-    let pairs = places.below.into_iter().zip(places.above);
-    let found = pairs
-        .zip(places.parts)
-        .map(
-            |((below, above), part)| match (value(below), value(above)) {
-                (Some(below), _) if part == 0.0 => Ok(Some(below)),
-                (Some(below), Some(above)) => between(below, above, part).map(Some),
-                _ => Ok(None),
-            },
-        )
-        .collect::<Result<IntervalMonthDayNanoArray, Error>>()?;
-    Ok(found)
+    let found = places.iter().map(|place| {
+        let Some(place) = place else {
+            return Ok(None);
+        };
+        let value = |at: usize| values.get(place.items.start + at).copied();
+        match (value(place.below), value(place.above)) {
+            (Some(below), _) if place.part == 0.0 => Ok(Some(below)),
+            (Some(below), Some(above)) => between(below, above, place.part).map(Some),
+            _ => Ok(None),
+        }
+    });
+    Ok(found.collect::<Result<IntervalMonthDayNanoArray, Error>>()?)
 }
 
 #[cfg(test)]
@@ -224,8 +222,8 @@ mod tests {
 
     fn of(lists: &ListArray, places: Vec<Option<f64>>) -> Result<Vec<Option<f64>>> {
         let all = Arc::new(lists.clone()) as ArrayRef;
-        let places = Places::of(&all, &Float64Array::from(places))?;
-        Ok(of_numbers(lists, places)?.iter().collect())
+        let places = places_in(&all, &Float64Array::from(places))?;
+        Ok(of_numbers(lists, &places, false)?.iter().collect())
     }
 
     #[test]
@@ -235,7 +233,7 @@ mod tests {
             Some(vec![]),
             None,
             Some(vec![Some(7)]),
-            Some(vec![Some(1), Some(2), Some(4)]),
+            Some(vec![Some(4), Some(1), Some(2)]),
             Some(vec![Some(1), Some(2)]),
         ]);
         let places = vec![
@@ -253,6 +251,21 @@ mod tests {
         // The offsets of a slice do not begin at 0.
         let found = of(&lists.slice(3, 2), vec![Some(0.0), Some(0.5)]).unwrap();
         assert_eq!(found, [Some(7.0), Some(2.0)]);
+    }
+
+    #[test]
+    fn places_count_from_the_greatest_value_in_descending_order() {
+        let lists = ListArray::from_iter_primitive::<Int32Type, _, _>([Some(vec![
+            Some(0),
+            Some(1_000_000_000),
+            Some(10),
+        ])]);
+        let all = Arc::new(lists.clone()) as ArrayRef;
+        for (place, expected) in [(0.0, 1e9), (0.38, 240_000_007.6), (1.0, 0.0)] {
+            let places = places_in(&all, &Float64Array::from(vec![place])).unwrap();
+            let found = of_numbers(&lists, &places, true).unwrap();
+            assert!((found.value(0) - expected).abs() < 1e-6, "{found:?}");
+        }
     }
 
     #[test]
@@ -276,8 +289,8 @@ mod tests {
         let lists = lists.finish();
         let found = |place: f64, is_descending| {
             let all = Arc::new(lists.clone()) as ArrayRef;
-            let places = Places::of(&all, &Float64Array::from(vec![place; 3])).unwrap();
-            let found = of_intervals(&lists, places, is_descending).unwrap();
+            let places = places_in(&all, &Float64Array::from(vec![place; 3])).unwrap();
+            let found = of_intervals(&lists, &places, is_descending).unwrap();
             found.iter().collect::<Vec<_>>()
         };
         assert_eq!(

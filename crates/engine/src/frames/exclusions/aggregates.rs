@@ -1,60 +1,43 @@
-//! Frames of windows that exclude rows, which the engine does not have:
-//!
-//! ```text
-//! sum(x) OVER (ORDER BY y ROWS 2 PRECEDING EXCLUDE TIES)
-//! ```
-//!
-//! The function is evaluated anew for each row, over the parts of its frame that are left, as in
-//! PostgreSQL. Peers are rows with the same keys; without keys, all rows of a partition are.
+//! Aggregate functions over frames without some of their rows.
 
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::ArrayRef;
-use arrow::compute::partition;
+use arrow::array::{ArrayRef, AsArray};
+use arrow::compute::filter;
 use arrow::datatypes::{DataType, Field, FieldRef, Schema};
 use datafusion::common::ScalarValue;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::function::{
     AccumulatorArgs, PartitionEvaluatorArgs, WindowUDFFieldArgs,
 };
+use datafusion::logical_expr::type_coercion::functions::fields_with_udf;
 use datafusion::logical_expr::{
     Accumulator, AggregateUDF, Documentation, PartitionEvaluator, Signature, WindowUDF,
     WindowUDFImpl,
 };
 use datafusion::physical_expr::PhysicalExpr;
 
+use super::{Exclusion, Left, split};
 use crate::gathered;
 
-/// What a frame leaves out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Exclusion {
-    CurrentRow,
-    /// The row and its peers.
-    Group,
-    /// The peers of the row.
-    Ties,
-}
-
-impl Exclusion {
-    fn name(self) -> &'static str {
-        match self {
-            Self::CurrentRow => "current row",
-            Self::Group => "group",
-            Self::Ties => "ties",
-        }
-    }
-}
-
 /// Returns a window function that is an aggregate function over frames without some of their rows.
-pub fn excluding(function: &Arc<AggregateUDF>, exclusion: Exclusion) -> Arc<WindowUDF> {
+///
+/// `is_filtered`: whether its last argument is not one of the aggregate function, but a condition
+/// for the rows to be aggregated, as after FILTER.
+pub fn excluding(
+    function: &Arc<AggregateUDF>,
+    exclusion: Exclusion,
+    is_filtered: bool,
+) -> Arc<WindowUDF> {
     let inner = gathered::plain(function);
-    // Not the name of the function: windows that differ in this only are two columns.
-    let name = format!("{} excluding {}", inner.name(), exclusion.name());
+    let name = exclusion.named(inner.name());
+    let volatility = inner.signature().volatility;
     gathered::of_window(Arc::new(WindowUDF::new_from_impl(Excluding {
         inner,
         exclusion,
         name,
+        filtered: is_filtered.then(|| Signature::user_defined(volatility)),
     })))
 }
 
@@ -63,6 +46,18 @@ struct Excluding {
     inner: Arc<AggregateUDF>,
     exclusion: Exclusion,
     name: String,
+    /// The signature of a function whose last argument is a condition.
+    filtered: Option<Signature>,
+}
+
+impl Excluding {
+    /// Returns the arguments of the aggregate function among all arguments.
+    fn aggregated<'a, T>(&self, arguments: &'a [T]) -> &'a [T] {
+        match arguments {
+            [aggregated @ .., _] if self.filtered.is_some() => aggregated,
+            arguments => arguments,
+        }
+    }
 }
 
 impl WindowUDFImpl for Excluding {
@@ -71,15 +66,28 @@ impl WindowUDFImpl for Excluding {
     }
 
     fn signature(&self) -> &Signature {
-        self.inner.signature()
+        self.filtered
+            .as_ref()
+            .unwrap_or_else(|| self.inner.signature())
     }
 
     fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
-        self.inner.coerce_types(types)
+        if self.filtered.is_none() {
+            return self.inner.coerce_types(types);
+        }
+        let fields = self.aggregated(types).iter();
+        let fields: Vec<FieldRef> = fields
+            .map(|of| Arc::new(Field::new("argument", of.clone(), true)))
+            .collect();
+        let coerced = fields_with_udf(&fields, self.inner.as_ref())?;
+        let coerced = coerced.iter().map(|field| field.data_type().clone());
+        Ok(coerced.chain([DataType::Boolean]).collect())
     }
 
     fn field(&self, args: WindowUDFFieldArgs<'_>) -> Result<FieldRef> {
-        let field = self.inner.return_field(args.input_fields())?;
+        let field = self
+            .inner
+            .return_field(self.aggregated(args.input_fields()))?;
         let field = Field::clone(&field).with_name(args.name());
         Ok(Arc::new(field.with_nullable(true)))
     }
@@ -88,16 +96,15 @@ impl WindowUDFImpl for Excluding {
         &self,
         args: PartitionEvaluatorArgs<'_>,
     ) -> Result<Box<dyn PartitionEvaluator>> {
+        let fields = self.aggregated(args.input_fields());
         Ok(Box::new(Rows {
             inner: Arc::clone(&self.inner),
-            exclusion: self.exclusion,
-            exprs: args.input_exprs().to_vec(),
-            fields: args.input_fields().to_vec(),
-            returns: self.inner.return_field(args.input_fields())?,
+            exprs: self.aggregated(args.input_exprs()).to_vec(),
+            fields: fields.to_vec(),
+            returns: self.inner.return_field(fields)?,
             ignores_nulls: args.ignore_nulls(),
-            row: 0,
-            peers: Vec::new(),
-            group: 0,
+            is_filtered: self.filtered.is_some(),
+            left: Left::of(self.exclusion),
         }))
     }
 
@@ -110,17 +117,13 @@ impl WindowUDFImpl for Excluding {
 #[derive(Debug)]
 struct Rows {
     inner: Arc<AggregateUDF>,
-    exclusion: Exclusion,
     exprs: Vec<Arc<dyn PhysicalExpr>>,
     fields: Vec<FieldRef>,
     returns: FieldRef,
     ignores_nulls: bool,
-    /// The row that comes next.
-    row: usize,
-    /// The groups of peers, once they are known.
-    peers: Vec<Range<usize>>,
-    /// The group of that row, or one before it.
-    group: usize,
+    /// Whether a condition follows the arguments.
+    is_filtered: bool,
+    left: Left,
 }
 
 impl Rows {
@@ -137,65 +140,38 @@ impl Rows {
             expr_fields: &self.fields,
         })
     }
-
-    /// Returns the peers of a row, itself among them.
-    fn peers_of(&mut self, row: usize, keys: &[ArrayRef], rows: usize) -> Result<Range<usize>> {
-        if self.peers.is_empty() {
-            self.peers = match keys {
-                [] => vec![Range {
-                    start: 0,
-                    end: rows,
-                }],
-                keys => partition(keys)?.ranges(),
-            };
-        }
-        while self
-            .peers
-            .get(self.group)
-            .is_some_and(|peers| peers.end <= row)
-        {
-            self.group += 1;
-        }
-        let peers = self.peers.get(self.group).cloned();
-        peers.ok_or_else(|| DataFusionError::Internal("a row without peers".to_owned()))
-    }
 }
 
 impl PartitionEvaluator for Rows {
-    /// `values`: the arguments, then the keys of the order.
+    /// `values`: the arguments, the condition if there is one, then the keys of the order.
     fn evaluate(&mut self, values: &[ArrayRef], frame: &Range<usize>) -> Result<ScalarValue> {
-        let row = self.row;
-        self.row += 1;
         let rows = values.first().map_or(0, |column| column.len());
-        let Some((arguments, keys)) = values.split_at_checked(self.exprs.len()) else {
-            return Err(DataFusionError::Internal(
-                "a window without its arguments".to_owned(),
-            ));
+        let (arguments, keys) = split(values, self.exprs.len())?;
+        let (conditions, keys) = split(keys, usize::from(self.is_filtered))?;
+        let condition = match conditions.first() {
+            Some(condition) => Some(condition.as_boolean_opt().ok_or_else(|| {
+                DataFusionError::Internal("a condition that is no boolean".to_owned())
+            })?),
+            None => None,
         };
-        let own = row..row + 1;
-        let excluded = match self.exclusion {
-            Exclusion::CurrentRow => own.clone(),
-            Exclusion::Group | Exclusion::Ties => self.peers_of(row, keys, rows)?,
-        };
-        let kept = match self.exclusion {
-            Exclusion::Ties => own,
-            Exclusion::CurrentRow | Exclusion::Group => 0..0,
-        };
-        let parts = [
-            frame.start..frame.end.min(excluded.start),
-            frame.start.max(kept.start)..frame.end.min(kept.end),
-            frame.start.max(excluded.end)..frame.end,
-        ];
+        let parts = self.left.next(keys, rows, frame)?;
         let mut accumulator = self.accumulator()?;
         for part in parts {
             if part.is_empty() {
                 continue;
             }
-            let arguments = arguments.iter();
-            let slices: Vec<ArrayRef> = arguments
-                .map(|column| column.slice(part.start, part.len()))
-                .collect();
-            accumulator.update_batch(&slices)?;
+            let kept = condition.map(|condition| condition.slice(part.start, part.len()));
+            let slices = arguments.iter().map(|column| -> Result<ArrayRef> {
+                let slice = column.slice(part.start, part.len());
+                match &kept {
+                    Some(kept) => Ok(filter(&slice, kept)?),
+                    None => Ok(slice),
+                }
+            });
+            let slices = slices.collect::<Result<Vec<ArrayRef>>>()?;
+            if slices.first().is_some_and(|slice| !slice.is_empty()) {
+                accumulator.update_batch(&slices)?;
+            }
         }
         accumulator.evaluate()
     }
@@ -208,7 +184,7 @@ impl PartitionEvaluator for Rows {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use arrow::array::Int64Array;
+    use arrow::array::{BooleanArray, Int64Array};
     use datafusion::functions_aggregate::array_agg::array_agg_udaf;
     use datafusion::functions_aggregate::sum::sum_udaf;
     use datafusion::physical_expr::expressions::Column;
@@ -222,7 +198,7 @@ mod tests {
         columns: &[ArrayRef],
         frames: &[Range<usize>],
     ) -> Vec<String> {
-        let window = excluding(function, exclusion);
+        let window = excluding(function, exclusion, false);
         let exprs: Vec<Arc<dyn PhysicalExpr>> = vec![Arc::new(Column::new("x", 0))];
         let fields = vec![Arc::new(Field::new("x", DataType::Int64, true))];
         let args = PartitionEvaluatorArgs::new(&exprs, &fields, false, false);
@@ -270,5 +246,34 @@ mod tests {
             let shown = values(&array_agg_udaf(), exclusion, &[Arc::clone(&column)], &all);
             assert_eq!(shown, expected, "{exclusion:?}");
         }
+    }
+
+    #[test]
+    fn rows_that_do_not_meet_the_condition_are_left_out_too() {
+        let window = excluding(&sum_udaf(), Exclusion::CurrentRow, true);
+        let types = [DataType::Int32, DataType::Null];
+        let coerced = window.coerce_types(&types).unwrap();
+        assert_eq!(coerced, [DataType::Int64, DataType::Boolean]);
+
+        let column = |place| Arc::new(Column::new("x", place)) as Arc<dyn PhysicalExpr>;
+        let exprs = [column(0), column(1)];
+        let fields: [FieldRef; 2] = [
+            Arc::new(Field::new("x", DataType::Int64, true)),
+            Arc::new(Field::new("b", DataType::Boolean, true)),
+        ];
+        let args = PartitionEvaluatorArgs::new(&exprs, &fields, false, false);
+        let mut evaluator = window.partition_evaluator_factory(args).unwrap();
+        let columns: [ArrayRef; 2] = [
+            Arc::new(Int64Array::from(vec![1, 2, 4, 8])),
+            Arc::new(BooleanArray::from(vec![
+                Some(true),
+                None,
+                Some(false),
+                Some(true),
+            ])),
+        ];
+        let values = (0..4).map(|_| evaluator.evaluate(&columns, &(0..4)).unwrap());
+        let values: Vec<String> = values.map(|value| value.to_string()).collect();
+        assert_eq!(values, ["8", "9", "9", "1"]);
     }
 }

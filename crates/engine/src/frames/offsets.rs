@@ -1,0 +1,273 @@
+//! Offsets of window frames that are parameters. The engine's frames have numbers only, so that a plan
+//! has a mark in place of a parameter until its values are known:
+//!
+//! ```text
+//! ROWS BETWEEN $1 PRECEDING AND CURRENT ROW
+//! ROWS BETWEEN <a mark with 1> PRECEDING AND CURRENT ROW      the plan
+//! ROWS BETWEEN 5 PRECEDING AND CURRENT ROW                    with values
+//! ```
+
+use arrow::datatypes::DataType;
+use datafusion::common::ScalarValue;
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::error::{DataFusionError, Result};
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::{
+    Expr, LogicalPlan, Window, WindowFrame, WindowFrameBound, WindowFrameUnits,
+};
+use lakegate_error::{Code, Error};
+
+use crate::expressions::has_operator;
+
+/// An offset beyond all rows. The engine adds offsets to places of rows.
+pub const BEYOND_ALL_ROWS: u64 = (1 << 62) - 1;
+
+/// The mark of parameter 0, which does not exist. The others follow. They are greater than every
+/// `bigint`, which an offset is.
+const MARK: u64 = 1 << 63;
+
+/// The highest number of a parameter that has a mark.
+const MAX_NUMBER: u64 = 65_535;
+
+/// Returns the offset that stands for a parameter, from 1, in a frame of ROWS or GROUPS; `None` if
+/// no parameter has the number.
+pub fn offset_mark(number: usize) -> Option<u64> {
+    let number = u64::try_from(number).ok()?;
+    (1..=MAX_NUMBER).contains(&number).then_some(MARK + number)
+}
+
+/// Returns the number of a mark's parameter.
+fn marked(offset: &ScalarValue) -> Option<usize> {
+    match offset {
+        ScalarValue::UInt64(Some(offset)) => {
+            let number = offset.checked_sub(MARK)?;
+            let number = (1..=MAX_NUMBER).contains(&number).then_some(number)?;
+            usize::try_from(number).ok()
+        }
+        _ => None,
+    }
+}
+
+/// Returns a plan with the values of parameters in place of the marks in its frames.
+///
+/// `values`: those of `$1`, `$2` …
+///
+/// # Errors
+///
+/// A value is NULL, negative or no integer.
+pub fn with_offsets(plan: LogicalPlan, values: &[ScalarValue]) -> Result<LogicalPlan> {
+    let is_window = |node: &LogicalPlan| Ok(matches!(node, LogicalPlan::Window(_)));
+    if values.is_empty() || !has_operator(&plan, is_window)? {
+        return Ok(plan);
+    }
+    plan.transform_up_with_subqueries(|node| match node {
+        LogicalPlan::Window(window) if window.window_expr.iter().any(has_mark) => {
+            of_window(window, values)
+        }
+        node => Ok(Transformed::no(node)),
+    })
+    .data()
+}
+
+/// Returns whether a frame in the expression has a mark.
+fn has_mark(expr: &Expr) -> bool {
+    let found = expr.exists(|part| {
+        Ok(match part {
+            Expr::WindowFunction(function) => is_marked(&function.params.window_frame),
+            _ => false,
+        })
+    });
+    found.unwrap_or(false)
+}
+
+fn is_marked(frame: &WindowFrame) -> bool {
+    [&frame.start_bound, &frame.end_bound]
+        .into_iter()
+        .any(|bound| match bound {
+            WindowFrameBound::Preceding(offset) | WindowFrameBound::Following(offset) => {
+                marked(offset).is_some()
+            }
+            WindowFrameBound::CurrentRow => false,
+        })
+}
+
+fn of_window(window: Window, values: &[ScalarValue]) -> Result<Transformed<LogicalPlan>> {
+    // The name of a window has its frame, and the operators above know it by that name.
+    let names = NamePreserver::new_for_projection();
+    let exprs = window.window_expr.into_iter().map(|expr| {
+        let name = names.save(&expr);
+        let expr = expr.transform_up(|part| of_expr(part, values)).data()?;
+        Ok(name.restore(expr))
+    });
+    let window = Window::try_new(exprs.collect::<Result<Vec<_>>>()?, window.input)?;
+    Ok(Transformed::yes(LogicalPlan::Window(window)))
+}
+
+fn of_expr(expr: Expr, values: &[ScalarValue]) -> Result<Transformed<Expr>> {
+    match expr {
+        Expr::WindowFunction(mut function) if is_marked(&function.params.window_frame) => {
+            let frame = filled(&function.params.window_frame, values)?;
+            function.params.window_frame = frame;
+            Ok(Transformed::yes(Expr::WindowFunction(function)))
+        }
+        expr => Ok(Transformed::no(expr)),
+    }
+}
+
+/// Returns the frame with values. One that begins after its end has no rows.
+fn filled(frame: &WindowFrame, values: &[ScalarValue]) -> Result<WindowFrame> {
+    use WindowFrameBound as B;
+    let start = bound(&frame.start_bound, "starting", values)?;
+    let end = bound(&frame.end_bound, "ending", values)?;
+    let is_empty = match (&start, &end) {
+        (B::Preceding(ScalarValue::UInt64(start)), B::Preceding(ScalarValue::UInt64(end)))
+        | (B::Following(ScalarValue::UInt64(end)), B::Following(ScalarValue::UInt64(start))) => {
+            start.zip(*end).is_some_and(|(start, end)| start < end)
+        }
+        _ => false,
+    };
+    let of_rows = matches!(
+        frame.units,
+        WindowFrameUnits::Rows | WindowFrameUnits::Groups
+    );
+    let beyond = || B::Preceding(ScalarValue::UInt64(Some(BEYOND_ALL_ROWS)));
+    Ok(match of_rows && is_empty {
+        true => WindowFrame::new_bounds(frame.units, beyond(), beyond()),
+        false => WindowFrame::new_bounds(frame.units, start, end),
+    })
+}
+
+/// Returns a bound with its value. `which`: as errors name it.
+fn bound(
+    bound: &WindowFrameBound,
+    which: &str,
+    values: &[ScalarValue],
+) -> Result<WindowFrameBound> {
+    Ok(match bound {
+        WindowFrameBound::Preceding(offset) => {
+            WindowFrameBound::Preceding(valued(offset, which, values)?)
+        }
+        WindowFrameBound::Following(offset) => {
+            WindowFrameBound::Following(valued(offset, which, values)?)
+        }
+        WindowFrameBound::CurrentRow => WindowFrameBound::CurrentRow,
+    })
+}
+
+fn valued(offset: &ScalarValue, which: &str, values: &[ScalarValue]) -> Result<ScalarValue> {
+    let Some(number) = marked(offset) else {
+        return Ok(offset.clone());
+    };
+    let value = values
+        .get(number - 1)
+        .ok_or_else(|| DataFusionError::Internal(format!("a frame needs ${number}")))?;
+    let ScalarValue::Int64(value) = value.cast_to(&DataType::Int64)? else {
+        return Err(DataFusionError::Internal(
+            "a cast to another type".to_owned(),
+        ));
+    };
+    let Some(value) = value else {
+        let message = format!("frame {which} offset must not be null");
+        return Err(Error::new(Code::NullNotAllowed, message).into());
+    };
+    match u64::try_from(value) {
+        Ok(value) => Ok(ScalarValue::UInt64(Some(value.min(BEYOND_ALL_ROWS)))),
+        Err(_) => {
+            let message = format!("frame {which} offset must not be negative");
+            Err(Error::new(Code::InvalidFrameOffset, message).into())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use arrow::util::display::array_value_to_string;
+    use datafusion::prelude::SessionContext;
+
+    use super::*;
+
+    /// Returns the sums of 1, 2, 4, 8 over a frame with these values of `$1` and `$2`.
+    async fn sums(frame: &str, values: &[ScalarValue]) -> Result<String> {
+        let mark = |number| offset_mark(number).unwrap().to_string();
+        let frame = frame.replace("$1", &mark(1)).replace("$2", &mark(2));
+        let sql = format!(
+            "SELECT x, sum(x) OVER (ORDER BY x {frame}) FROM (VALUES (1), (2), (4), (8)) t(x) ORDER BY x"
+        );
+        let context = SessionContext::new();
+        let plan = context.state().create_logical_plan(&sql).await?;
+        let plan = with_offsets(plan, values)?;
+        let mut found = Vec::new();
+        for batch in context.execute_logical_plan(plan).await?.collect().await? {
+            for row in 0..batch.num_rows() {
+                found.push(array_value_to_string(batch.column(1), row)?);
+            }
+        }
+        Ok(found.join(","))
+    }
+
+    #[tokio::test]
+    async fn frames_have_the_values_of_parameters() {
+        let number = |number: i64| ScalarValue::Int64(Some(number));
+        for (frame, values, expected) in [
+            ("ROWS $1 PRECEDING", [1, 0], "1,3,6,12"),
+            ("ROWS $1 PRECEDING", [i64::MAX, 0], "1,3,7,15"),
+            (
+                "ROWS BETWEEN $1 PRECEDING AND $2 FOLLOWING",
+                [0, 1],
+                "3,6,12,8",
+            ),
+            (
+                "ROWS BETWEEN $2 PRECEDING AND $1 PRECEDING",
+                [1, 2],
+                ",1,3,6",
+            ),
+            ("ROWS BETWEEN $1 PRECEDING AND $2 PRECEDING", [1, 2], ",,,"),
+            ("ROWS BETWEEN $1 FOLLOWING AND $2 FOLLOWING", [2, 1], ",,,"),
+            (
+                "GROUPS BETWEEN CURRENT ROW AND $2 FOLLOWING",
+                [9, 1],
+                "3,6,12,8",
+            ),
+        ] {
+            let values = values.map(number);
+            let found = sums(frame, &values).await.unwrap();
+            assert_eq!(found, expected, "{frame}");
+        }
+        let text = [ScalarValue::from("1")];
+        assert_eq!(sums("ROWS $1 PRECEDING", &text).await.unwrap(), "1,3,6,12");
+    }
+
+    #[tokio::test]
+    async fn offsets_are_numbers_that_are_not_negative() {
+        for (frame, value, expected) in [
+            (
+                "ROWS $1 PRECEDING",
+                ScalarValue::Int64(None),
+                "frame starting offset must not be null",
+            ),
+            (
+                "ROWS BETWEEN CURRENT ROW AND $1 FOLLOWING",
+                ScalarValue::Int32(Some(-1)),
+                "frame ending offset must not be negative",
+            ),
+        ] {
+            let error = sums(frame, &[value]).await.unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn parameters_have_marks() {
+        assert_eq!(offset_mark(0), None);
+        assert_eq!(offset_mark(65_536), None);
+        for number in [1, 65_535] {
+            let mark = ScalarValue::UInt64(offset_mark(number));
+            assert_eq!(marked(&mark), Some(number));
+        }
+        let bigint = i64::MAX.unsigned_abs();
+        assert_eq!(marked(&ScalarValue::UInt64(Some(bigint))), None);
+        assert_eq!(marked(&ScalarValue::UInt64(Some(u64::MAX))), None);
+        assert_eq!(marked(&ScalarValue::UInt64(None)), None);
+    }
+}
