@@ -6,9 +6,10 @@
 //! '23 25'::oidvector                   ARRAY[23, 25]
 //! ```
 
-use datafusion::sql::sqlparser::ast::{ArrayElemTypeDef, CastKind, DataType, Expr, Value};
+use datafusion::sql::sqlparser::ast::{ArrayElemTypeDef, CastKind, DataType, Expr};
 use lakegate_error::Error;
 
+use super::calls::text_of;
 use super::{build, casts};
 
 /// The functions that read one name, and those that read a list of names.
@@ -71,7 +72,7 @@ fn vector(literal: &Expr, data_type: &DataType) -> Option<Vec<i64>> {
     if !matches!(name, "oidvector" | "int2vector") {
         return None;
     }
-    let numbers = text(literal)?.split_whitespace().map(str::parse::<i64>);
+    let numbers = text_of(literal)?.split_whitespace().map(str::parse::<i64>);
     let numbers: Vec<i64> = numbers.collect::<Result<_, _>>().ok()?;
     (!numbers.is_empty()).then_some(numbers)
 }
@@ -88,15 +89,5 @@ fn names(list: &Expr) -> Result<Option<Vec<Expr>>, Error> {
         _ => casts::literal_array(list)?,
     };
     let items = items.filter(|items| !items.is_empty());
-    Ok(items.filter(|items| items.iter().all(|item| text(item).is_some())))
-}
-
-fn text(expr: &Expr) -> Option<&str> {
-    match expr {
-        Expr::Value(value) => match &value.value {
-            Value::SingleQuotedString(text) => Some(text),
-            _ => None,
-        },
-        _ => None,
-    }
+    Ok(items.filter(|items| items.iter().all(|item| text_of(item).is_some())))
 }
