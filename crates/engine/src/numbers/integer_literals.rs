@@ -34,14 +34,15 @@ pub(crate) fn narrowed(expr: Expr) -> Expr {
     }
 }
 
-/// Returns the value of a literal of 64 bits that fits 32. The least one is written with a number
-/// that does not.
+/// Returns the value of a literal of 64 bits that fits 32.
 fn small(expr: &Expr) -> Option<i32> {
+    i32::try_from(value(expr)?).ok()
+}
+
+fn value(expr: &Expr) -> Option<i64> {
     match expr {
-        Expr::Negative(number) => small(number)?.checked_neg(),
-        Expr::Literal(ScalarValue::Int64(Some(value)), None) => {
-            i32::try_from(*value).ok().filter(|value| *value > i32::MIN)
-        }
+        Expr::Negative(number) => value(number)?.checked_neg(),
+        Expr::Literal(ScalarValue::Int64(value), None) => *value,
         _ => None,
     }
 }
@@ -81,7 +82,9 @@ mod tests {
         for (expr, expected) in [
             (lit(i64::from(i32::MAX)), lit(i32::MAX)),
             (negative(lit(5_i64)), lit(-5_i32)),
-            (lit(i64::from(i32::MIN)), lit(i64::from(i32::MIN))),
+            (lit(i64::from(i32::MIN)), lit(i32::MIN)),
+            (negative(lit(2_147_483_648_i64)), lit(i32::MIN)),
+            (lit(2_147_483_648_i64), lit(2_147_483_648_i64)),
             (lit(i64::MAX), lit(i64::MAX)),
             (lit(1.5), lit(1.5)),
             (lit(ScalarValue::Int64(None)), lit(ScalarValue::Int64(None))),

@@ -102,6 +102,8 @@ fn calculated(expr: &Expr, depth: usize) -> Option<Written> {
     let number = match expr {
         Expr::Nested(inner) => calculated(inner, depth),
         Expr::Value(_) => literal(expr),
+        // The number without its sign may be too large.
+        Expr::UnaryOp { .. } if literal(expr).is_some() => literal(expr),
         Expr::UnaryOp {
             op: op @ (UnaryOperator::Minus | UnaryOperator::Plus),
             expr,

@@ -81,6 +81,10 @@ fn literals_of_a_result_have_types() {
         ),
         ("VALUES (1), (3000000000)", "VALUES (1), (3000000000)"),
         ("SELECT 3000000000", "SELECT 3000000000"),
+        (
+            "SELECT -2147483648 AS a, -(2147483648) AS b, -2147483649 AS c",
+            "SELECT (-2147483648)::INTEGER AS a, (-(2147483648))::INTEGER AS b, -2147483649 AS c",
+        ),
         ("SELECT 2147483647 + 1", "SELECT 2147483647 + 1"),
         ("SELECT 1e3, 7.5 / 2, x, 'a'", "SELECT 1e3, 7.5 / 2, x, 'a'"),
         ("SELECT 1 ORDER BY 1", "SELECT 1 ORDER BY 1"),
