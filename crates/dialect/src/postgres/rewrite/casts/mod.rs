@@ -17,8 +17,11 @@ use self::bytes::bytea;
 pub(super) use self::days::relative_time;
 use self::digits::exactly;
 pub(super) use self::digits::{long_number, number_text};
+use super::calls::text_of;
 use super::times::MICROSECONDS;
 use super::{build, folded, zoned_times};
+use crate::postgres::ROW_TYPE;
+use crate::postgres::pg_catalog::types;
 
 /// The replacement of a cast to a Postgres type.
 enum Target {
@@ -108,6 +111,15 @@ pub(super) fn is_object(data_type: &DataType) -> bool {
                 | "regtype_in"
         )
     )
+}
+
+/// Returns whether a literal that is cast to `regtype` is no known type, so that it may be a table, whose
+/// rows are of a type of its name.
+fn may_name_table(literal: &Expr) -> bool {
+    let Some(name) = text_of(literal).map(str::trim) else {
+        return false;
+    };
+    name != "-" && name.parse::<i64>().is_err() && types::parse_name(name).is_none()
 }
 
 /// Returns the function that reads an item of a type of lists, if its items are objects.
@@ -291,6 +303,10 @@ pub(super) fn rewrite(expr: &mut Expr) -> Result<(), Error> {
             *expr = build::call(function, vec![cast]);
         }
         Target::Function(function) => {
+            let function = match function {
+                "regtype_in" if may_name_table(inner) => ROW_TYPE,
+                function => function,
+            };
             let argument = build::taken(inner);
             *expr = build::call(function, vec![argument]);
         }
