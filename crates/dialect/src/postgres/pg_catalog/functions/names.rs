@@ -118,7 +118,12 @@ fn read(lookup: &Lookup, argument: &Cell<'_>, find: Find) -> std::result::Result
 }
 
 /// Builds a function that reads a list of names, for a cast of a parameter.
-fn list(lookup: &Arc<Lookup>, name: &str, find: Find, missing: Missing) -> PgFunction {
+fn list(
+    lookup: &Arc<Lookup>,
+    (name, pg_type): (&str, &'static str),
+    find: Find,
+    missing: Missing,
+) -> PgFunction {
     let of = Arc::clone(lookup);
     let numbers = DataType::new_list(DataType::Int64, true);
     PgFunction::new(name, 1..=1, numbers, move |args| {
@@ -134,6 +139,7 @@ fn list(lookup: &Arc<Lookup>, name: &str, find: Find, missing: Missing) -> PgFun
         };
         Ok(Cell::List(items.iter().map(number).collect::<Result<_>>()?))
     })
+    .shown_as(pg_type)
 }
 
 fn input(
@@ -281,19 +287,19 @@ pub(super) fn functions(lookup: &Arc<Lookup>) -> Vec<PgFunction> {
     for (pg_type, of_list, find, missing) in [
         (
             "regtype",
-            "$regtype_list",
+            ("$regtype_list", "regtype[]"),
             type_oid as Find,
             no_type as Missing,
         ),
         (
             "regnamespace",
-            "$regnamespace_list",
+            ("$regnamespace_list", "regnamespace[]"),
             namespace_oid as Find,
             no_schema as Missing,
         ),
         (
             "regrole",
-            "$regrole_list",
+            ("$regrole_list", "regrole[]"),
             role_oid as Find,
             no_role as Missing,
         ),
