@@ -108,7 +108,7 @@ impl<'a> Shift<'a> {
             value => (Cow::Borrowed(value), 0),
         };
         let is_narrow = i32::try_from(by).is_ok();
-        (is_narrow && matches!(value.as_ref(), Expr::Cast(_))).then_some(Self {
+        (is_narrow && matches!(&*value, Expr::Cast(_))).then_some(Self {
             function: func,
             value,
             by,
@@ -204,8 +204,8 @@ fn shared(aggregate: &Aggregate) -> Vec<Expr> {
     let mut shared: Vec<Expr> = Vec::new();
     let values = values(aggregate);
     for value in &values {
-        let value = value.as_ref();
-        let same = values.iter().filter(|other| other.as_ref() == value);
+        let value: &Expr = value;
+        let same = values.iter().filter(|other| ***other == *value);
         if !shared.contains(value) && same.count() >= ENOUGH && is_widened(value, schema) {
             shared.push(value.clone());
         }
@@ -273,7 +273,7 @@ impl Parts {
     fn shifted(&mut self, aggregate: &Expr) -> Option<Expr> {
         let schema = Arc::clone(&self.schema);
         let shift = Shift::of(aggregate, &schema)?;
-        let value = shift.value.as_ref();
+        let value: &Expr = &shift.value;
         let place = self.values.iter().position(|known| known == value)?;
         let known = self.of_value.get_mut(place)?;
         let (sum, count) = known.get_or_insert_with(|| {
