@@ -65,9 +65,10 @@ impl ExprPlanner for OperandTypes {
         } = expr;
         let is_calculated = is_arithmetic(&op) && op != BinaryOperator::PGExp;
         // A text takes the type of the literal, which it would hide.
-        match (text_of(&left), text_of(&right)) {
-            (Some(_), None) if is_calculated => right = integer_literals::narrowed(right),
-            (None, Some(_)) if is_calculated => left = integer_literals::narrowed(left),
+        let are_texts = (text_of(&left).is_some(), text_of(&right).is_some());
+        match are_texts {
+            (true, false) if is_calculated => right = integer_literals::narrowed(right),
+            (false, true) if is_calculated => left = integer_literals::narrowed(left),
             _ => {}
         }
         let (first, second) = (text_of(&left), text_of(&right));
