@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use arrow::datatypes::DataType;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema, Result};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
@@ -102,7 +103,7 @@ impl ShownAsNames {
         let Expr::Cast(mut cast) = expr else {
             return Ok(Transformed::no(expr));
         };
-        if cast.field.data_type().is_string()
+        if is_text(cast.field.data_type())
             && let Some(pg_type) = shown_objects::type_of(&cast.expr, inputs, schema)
             && let Some(function) = self.functions.get(pg_type)
         {
@@ -117,6 +118,14 @@ impl ShownAsNames {
         }
         let changed = drops_marks(&mut cast.field);
         Ok(Transformed::new_transformed(Expr::Cast(cast), changed))
+    }
+}
+
+/// Returns whether a type is one of texts or of lists of texts.
+fn is_text(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::List(item) => item.data_type().is_string(),
+        other => other.is_string(),
     }
 }
 

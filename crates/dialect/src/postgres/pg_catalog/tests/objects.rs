@@ -185,7 +185,10 @@ async fn objects_are_found_by_name_and_by_number() {
         ("0::regclass", "-"),
         ("CASE WHEN true THEN 1259::regclass END", "pg_class"),
         ("coalesce(NULL, 23::regtype)", "integer"),
-        ("(CASE WHEN true THEN 11::regnamespace END)::text", "pg_catalog"),
+        (
+            "(CASE WHEN true THEN 11::regnamespace END)::text",
+            "pg_catalog",
+        ),
         ("array_agg(23::regtype)", "[integer]"),
         ("ARRAY[1259::regclass, 0::regclass]", "[pg_class, -]"),
         (
