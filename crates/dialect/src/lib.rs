@@ -56,6 +56,7 @@ fn planners_of(names: Names) -> Vec<Arc<dyn ExprPlanner>> {
     planners.push(postgres::frame_exclusions());
     if names == Names::Postgres {
         planners.extend(postgres::json_subscripts());
+        planners.push(postgres::vector_subscripts());
         planners.push(postgres::byte_keywords());
         planners.push(postgres::byte_operators());
         planners.push(postgres::extracts());

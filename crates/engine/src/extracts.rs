@@ -34,6 +34,12 @@ pub(crate) fn divided(operand: Expr, schema: &DFSchema) -> Expr {
     divided_over(operand, schema, &[])
 }
 
+/// Returns whether a value is calculated from an `extract`, as far as its own expression tells.
+pub(crate) fn is_extracted(operand: &Expr) -> bool {
+    let mut parts = MAX_PARTS;
+    extracted(operand, &[], &mut parts).is_some()
+}
+
 /// `inputs`: the plans that columns of the operand are looked up in.
 fn divided_over(operand: Expr, schema: &DFSchema, inputs: &[&LogicalPlan]) -> Expr {
     let mut parts = MAX_PARTS;

@@ -1,6 +1,7 @@
 //! The types of operands of arithmetic in PostgreSQL, where the engine's are others. A text literal
 //! takes a type from the other operand; the engine refuses texts. A `real` beside an integer or a
-//! decimal becomes a `double precision`; the engine's result is a `real`.
+//! decimal becomes a `double precision`; the engine's result is a `real`. A literal of an integer is
+//! one of 32 bits if it fits; the engine's has 64.
 //!
 //! ```text
 //! x * '2', x - '2'                     x * CAST('2' AS INT), if x is an INT
@@ -10,6 +11,7 @@
 //! length > '1 day'                     length > CAST('1 day' AS INTERVAL)
 //! length * '1.5'                       length * CAST('1.5' AS DOUBLE), if length is an INTERVAL
 //! ratio * 100                          CAST(ratio AS DOUBLE) * 100, if ratio is a REAL
+//! x + 1, x & 1                         x + CAST(1 AS INT), …, if x is an INT or a SMALLINT
 //! price * 1.1                          price * 1.1 as a DECIMAL(2,1), if price is a DECIMAL
 //! price / 3                            a quotient of more digits, if price is a DECIMAL
 //! extract(year FROM day) / 10          CAST(extract(year FROM day) AS DECIMAL(10,0)) / 10
@@ -25,7 +27,7 @@ use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExp
 use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, Operator, cast};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
-use super::numbers::{decimal_texts, quotients};
+use super::numbers::{decimal_texts, integer_literals, quotients};
 use super::{common_types, extracts, negation};
 
 const INTERVAL: DataType = DataType::Interval(IntervalUnit::MonthDayNano);
@@ -48,10 +50,27 @@ impl ExprPlanner for OperandTypes {
         if negation::is_negation(&expr.op) {
             return negation::planned(expr.right, schema).map(PlannerResult::Planned);
         }
+        if is_bitwise(&expr.op) {
+            let (left, right) = with_integers(expr.left, expr.right, schema);
+            let op = expr.op;
+            return Ok(PlannerResult::Original(RawBinaryExpr { op, left, right }));
+        }
         if !is_arithmetic(&expr.op) && !is_comparison(&expr.op) {
             return Ok(PlannerResult::Original(expr));
         }
-        let RawBinaryExpr { op, left, right } = expr;
+        let RawBinaryExpr {
+            op,
+            mut left,
+            mut right,
+        } = expr;
+        let is_calculated = is_arithmetic(&op) && op != BinaryOperator::PGExp;
+        // A text takes the type of the literal, which it would hide.
+        let are_texts = (text_of(&left).is_some(), text_of(&right).is_some());
+        match are_texts {
+            (true, false) if is_calculated => right = integer_literals::narrowed(right),
+            (false, true) if is_calculated => left = integer_literals::narrowed(left),
+            _ => {}
+        }
         let (first, second) = (text_of(&left), text_of(&right));
         let typed_left = first.filter(|_| second.is_none());
         let typed_left = typed_left.and_then(|text| typed(text, &op, &right, schema));
@@ -63,9 +82,10 @@ impl ExprPlanner for OperandTypes {
             left = extracts::divided(left, schema);
             right = extracts::divided(right, schema);
         }
-        if !is_typed && is_arithmetic(&op) && op != BinaryOperator::PGExp {
+        if !is_typed && is_calculated {
             (left, right) = widened(left, right, schema);
             (left, right) = exact(left, right, schema);
+            (left, right) = with_integers(left, right, schema);
         }
         if op == BinaryOperator::Minus && is_date(&left, schema) && is_date(&right, schema) {
             let days = BinaryExpr::new(Box::new(left), Operator::Minus, Box::new(right));
@@ -142,6 +162,22 @@ fn exact(left: Expr, right: Expr, schema: &DFSchema) -> (Expr, Expr) {
     }
 }
 
+/// Makes the literals of integers beside integers of 32 bits or less ones of 32 bits.
+///
+/// An `extract` is a `numeric` in PostgreSQL: what is calculated from it may have more than 32 bits.
+/// The type of a long chain of operators is not looked up: a literal of 32 bits beside one of another
+/// type is converted as one of 64 bits is.
+fn with_integers(left: Expr, right: Expr, schema: &DFSchema) -> (Expr, Expr) {
+    use DataType::{Int8, Int16, Int32, Null};
+    integer_literals::beside(left, right, |operand| {
+        let is_narrow = match is_short(operand) {
+            true => matches!(operand.get_type(schema), Ok(Int8 | Int16 | Int32 | Null)),
+            false => true,
+        };
+        is_narrow && !extracts::is_extracted(operand)
+    })
+}
+
 /// Returns a quotient or a product of decimals whose digits are not those of the engine's.
 fn rounded(op: &BinaryOperator, left: &Expr, right: &Expr, schema: &DFSchema) -> Option<Expr> {
     if !matches!(op, BinaryOperator::Divide | BinaryOperator::Multiply)
@@ -160,6 +196,11 @@ fn is_arithmetic(op: &BinaryOperator) -> bool {
         op,
         Op::Plus | Op::Minus | Op::Multiply | Op::Divide | Op::Modulo | Op::PGExp
     )
+}
+
+fn is_bitwise(op: &BinaryOperator) -> bool {
+    use BinaryOperator as Op;
+    matches!(op, Op::BitwiseAnd | Op::BitwiseOr | Op::PGBitwiseXor)
 }
 
 fn is_comparison(op: &BinaryOperator) -> bool {
@@ -205,9 +246,93 @@ fn type_beside(op: &BinaryOperator, beside: &DataType) -> Option<DataType> {
 
 #[cfg(test)]
 mod tests {
-    use arrow::datatypes::TimeUnit;
+    #![allow(clippy::unwrap_used)]
+    use arrow::datatypes::{Field, Schema, TimeUnit};
+    use datafusion::prelude::{col, lit};
 
     use super::*;
+
+    /// Returns the type of an operation on columns `s`, `i`, `l`, `d`, `t` and `p`.
+    fn type_of(left: Expr, op: BinaryOperator, right: Expr) -> DataType {
+        let columns = [
+            ("s", DataType::Int16),
+            ("i", DataType::Int32),
+            ("l", DataType::Int64),
+            ("d", DataType::Float64),
+            ("t", DataType::Date32),
+            ("p", DataType::Decimal128(10, 2)),
+        ];
+        let fields = columns.map(|(name, of)| Field::new(name, of, true));
+        let schema = DFSchema::try_from(Schema::new(fields.to_vec())).unwrap();
+        let raw = RawBinaryExpr { op, left, right };
+        let (left, op, right) = match OperandTypes.plan_binary_op(raw, &schema).unwrap() {
+            PlannerResult::Planned(planned) => return planned.get_type(&schema).unwrap(),
+            PlannerResult::Original(RawBinaryExpr { op, left, right }) => (left, op, right),
+        };
+        let op = match op {
+            BinaryOperator::Plus => Operator::Plus,
+            BinaryOperator::Minus => Operator::Minus,
+            BinaryOperator::Multiply => Operator::Multiply,
+            BinaryOperator::Modulo => Operator::Modulo,
+            BinaryOperator::Divide => Operator::Divide,
+            _ => Operator::BitwiseAnd,
+        };
+        let planned = BinaryExpr::new(Box::new(left), op, Box::new(right));
+        Expr::BinaryExpr(planned).get_type(&schema).unwrap()
+    }
+
+    #[test]
+    fn literals_of_integers_have_32_bits_beside_integers() {
+        use BinaryOperator as Op;
+        let one = || lit(1_i64);
+        for (left, op, right, expected) in [
+            (col("i"), Op::Plus, one(), DataType::Int32),
+            (one(), Op::Minus, col("i"), DataType::Int32),
+            (col("s"), Op::Multiply, one(), DataType::Int32),
+            (col("i"), Op::Modulo, one(), DataType::Int32),
+            (col("i"), Op::Divide, one(), DataType::Int32),
+            (col("i"), Op::BitwiseAnd, one(), DataType::Int32),
+            (one(), Op::Plus, one(), DataType::Int32),
+            (lit("3"), Op::Plus, one(), DataType::Int32),
+            (col("s"), Op::Plus, col("s"), DataType::Int16),
+            (col("s"), Op::Plus, col("i"), DataType::Int32),
+            (col("i"), Op::Plus, col("l"), DataType::Int64),
+            (col("l"), Op::Plus, one(), DataType::Int64),
+            (col("l"), Op::BitwiseAnd, one(), DataType::Int64),
+            (col("i"), Op::Plus, lit(3_000_000_000_i64), DataType::Int64),
+            (
+                col("i"),
+                Op::Plus,
+                cast(one(), DataType::Int64),
+                DataType::Int64,
+            ),
+            (col("d"), Op::Plus, one(), DataType::Float64),
+        ] {
+            let shown = format!("{left} {op} {right}");
+            assert_eq!(type_of(left, op, right), expected, "{shown}");
+        }
+    }
+
+    #[test]
+    fn literals_of_other_operands_are_as_before() {
+        let schema = DFSchema::try_from(Schema::new(vec![
+            Field::new("t", DataType::Date32, true),
+            Field::new("p", DataType::Decimal128(10, 2), true),
+        ]))
+        .unwrap();
+        for (column, op) in [("t", BinaryOperator::Minus), ("p", BinaryOperator::Plus)] {
+            let raw = RawBinaryExpr {
+                op,
+                left: col(column),
+                right: lit(7_i64),
+            };
+            let planned = OperandTypes.plan_binary_op(raw, &schema).unwrap();
+            let PlannerResult::Original(raw) = planned else {
+                continue;
+            };
+            assert_eq!(raw.right, lit(7_i64), "{column}");
+        }
+    }
 
     #[test]
     fn the_operator_and_the_other_operand_decide_the_type() {

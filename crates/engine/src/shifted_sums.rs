@@ -9,15 +9,19 @@
 //! most 32 bits each, and are added as 64 bits: `x + 1` is always in range. Of fewer than 2^32 rows,
 //! `s` and `1 * n` are in range too; of more, it is an error (22003) if one of them is not.
 //!
+//! A literal of 32 bits makes `x + 1` one of 32 bits. It is in range if `x` has at most 16 bits and
+//! the constant at most 30; sums of other values stay as they are, and are checked.
+//!
 //! An analyzer rule that runs after type coercion, which gives both operands their 64 bits, and
 //! before [`CheckedIntegers`](crate::numbers::checked::CheckedIntegers), which checks what is calculated
 //! above the sum.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use arrow::datatypes::DataType;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
-use datafusion::common::{Column, DFSchema, Result, ScalarValue};
+use datafusion::common::{Column, DFSchema, DFSchemaRef, Result, ScalarValue};
 use datafusion::config::ConfigOptions;
 use datafusion::functions_aggregate::count::count_udaf;
 use datafusion::logical_expr::expr::{AggregateFunction, AggregateFunctionParams};
@@ -31,6 +35,9 @@ use crate::expressions::has_operator;
 
 /// How many sums of one value become a sum and a count.
 const ENOUGH: usize = 3;
+
+/// The largest constant that no value of 16 bits leaves the range of 32 with.
+const LARGEST_BESIDE_16: u64 = 1 << 30;
 
 /// How the names of the columns of sums and counts begin.
 const SUM: &str = "__sum_of_shifted_";
@@ -58,14 +65,14 @@ impl AnalyzerRule for ShiftedSums {
 struct Shift<'a> {
     function: &'a Arc<AggregateUDF>,
     /// 64 bits, cast from something narrower.
-    value: &'a Expr,
+    value: Cow<'a, Expr>,
     /// At most 32 bits.
     by: i64,
 }
 
 impl<'a> Shift<'a> {
     /// Reads an aggregate function. A sum of a value alone is one with 0.
-    fn of(aggregate: &'a Expr) -> Option<Self> {
+    fn of(aggregate: &'a Expr, schema: &DFSchema) -> Option<Self> {
         let call = match aggregate {
             Expr::Alias(alias) => alias.expr.as_ref(),
             call => call,
@@ -90,18 +97,18 @@ impl<'a> Shift<'a> {
             return None;
         };
         let (value, by) = match argument {
-            Expr::BinaryExpr(BinaryExpr { left, op, right }) => {
-                match (constant(left), op, constant(right)) {
-                    (None, Operator::Plus, Some(by)) => (left.as_ref(), by),
-                    (None, Operator::Minus, Some(by)) => (left.as_ref(), by.checked_neg()?),
-                    (Some(by), Operator::Plus, None) => (right.as_ref(), by),
-                    _ => return None,
-                }
+            Expr::BinaryExpr(binary) => {
+                let (value, by) = operands(binary)?;
+                (Cow::Borrowed(value), by)
             }
-            value => (value, 0),
+            Expr::Cast(cast) => match of_32_bits(cast, schema) {
+                Some((value, by)) => (Cow::Owned(value), by),
+                None => (Cow::Borrowed(argument), 0),
+            },
+            value => (Cow::Borrowed(value), 0),
         };
         let is_narrow = i32::try_from(by).is_ok();
-        (is_narrow && matches!(value, Expr::Cast(_))).then_some(Self {
+        (is_narrow && matches!(&*value, Expr::Cast(_))).then_some(Self {
             function: func,
             value,
             by,
@@ -109,9 +116,49 @@ impl<'a> Shift<'a> {
     }
 }
 
+/// Returns the value and the constant of `value + by`, `value - -by` or `by + value`.
+fn operands(binary: &BinaryExpr) -> Option<(&Expr, i64)> {
+    let BinaryExpr { left, op, right } = binary;
+    match (constant(left), op, constant(right)) {
+        (None, Operator::Plus, Some(by)) => Some((left.as_ref(), by)),
+        (None, Operator::Minus, Some(by)) => Some((left.as_ref(), by.checked_neg()?)),
+        (Some(by), Operator::Plus, None) => Some((right.as_ref(), by)),
+        _ => None,
+    }
+}
+
+/// Returns `CAST(x AS BIGINT)` and the constant of `CAST(CAST(x AS INT) + by AS BIGINT)`, if the sum
+/// of 32 bits is in range for each `x`.
+fn of_32_bits(cast: &Cast, schema: &DFSchema) -> Option<(Expr, i64)> {
+    let Expr::BinaryExpr(binary) = cast.expr.as_ref() else {
+        return None;
+    };
+    let (value, by) = operands(binary)?;
+    let Expr::Cast(Cast { expr, field }) = value else {
+        return None;
+    };
+    let is_small = matches!(expr.get_type(schema), Ok(DataType::Int8 | DataType::Int16));
+    let is_in_range =
+        field.data_type() == &DataType::Int32 && is_small && by.unsigned_abs() <= LARGEST_BESIDE_16;
+    is_in_range.then(|| {
+        let wide = Cast::new_from_field(expr.clone(), Arc::clone(&cast.field));
+        (Expr::Cast(wide), by)
+    })
+}
+
 fn constant(expr: &Expr) -> Option<i64> {
     match expr {
         Expr::Literal(ScalarValue::Int64(value), _) => *value,
+        Expr::Literal(ScalarValue::Int32(value), _) => value.map(i64::from),
+        // As Trino's literals are written.
+        Expr::Cast(Cast { expr, field }) if field.data_type() == &DataType::Int32 => {
+            match expr.as_ref() {
+                Expr::Literal(ScalarValue::Int64(Some(value)), _) => {
+                    i32::try_from(*value).ok().map(i64::from)
+                }
+                _ => None,
+            }
+        }
         _ => None,
     }
 }
@@ -120,7 +167,9 @@ fn constant(expr: &Expr) -> Option<i64> {
 fn has_shifts(node: &LogicalPlan) -> bool {
     match node {
         LogicalPlan::Aggregate(aggregate) => {
-            let shifts = aggregate.aggr_expr.iter().filter_map(Shift::of);
+            let schema = aggregate.input.schema();
+            let functions = aggregate.aggr_expr.iter();
+            let shifts = functions.filter_map(|function| Shift::of(function, schema));
             shifts.count() >= ENOUGH
         }
         _ => false,
@@ -142,17 +191,21 @@ fn is_widened(value: &Expr, schema: &DFSchema) -> bool {
         && !value.contains_outer()
 }
 
-fn values(aggregate: &Aggregate) -> impl Iterator<Item = &Expr> {
-    let shifts = aggregate.aggr_expr.iter().filter_map(Shift::of);
-    shifts.map(|shift| shift.value)
+fn values(aggregate: &Aggregate) -> Vec<Cow<'_, Expr>> {
+    let schema = aggregate.input.schema();
+    let functions = aggregate.aggr_expr.iter();
+    let shifts = functions.filter_map(|function| Shift::of(function, schema));
+    shifts.map(|shift| shift.value).collect()
 }
 
 /// Returns the values that enough sums share.
 fn shared(aggregate: &Aggregate) -> Vec<Expr> {
     let schema = aggregate.input.schema();
     let mut shared: Vec<Expr> = Vec::new();
-    for value in values(aggregate) {
-        let same = values(aggregate).filter(|other| *other == value);
+    let values = values(aggregate);
+    for value in &values {
+        let value: &Expr = value;
+        let same = values.iter().filter(|other| ***other == *value);
         if !shared.contains(value) && same.count() >= ENOUGH && is_widened(value, schema) {
             shared.push(value.clone());
         }
@@ -177,6 +230,7 @@ fn rewritten(node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
         return Ok(Transformed::no(LogicalPlan::Aggregate(aggregate)));
     }
     let mut parts = Parts {
+        schema: Arc::clone(aggregate.input.schema()),
         of_value: vec![None; values.len()],
         values,
         functions: Vec::new(),
@@ -205,6 +259,8 @@ fn rewritten(node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
 
 /// The aggregate functions of the new operator.
 struct Parts {
+    /// The columns that values are calculated from.
+    schema: DFSchemaRef,
     /// Values that several sums share.
     values: Vec<Expr>,
     functions: Vec<Expr>,
@@ -215,12 +271,14 @@ struct Parts {
 impl Parts {
     /// Returns what a sum is calculated from, if its value is shared.
     fn shifted(&mut self, aggregate: &Expr) -> Option<Expr> {
-        let shift = Shift::of(aggregate)?;
-        let place = self.values.iter().position(|value| value == shift.value)?;
+        let schema = Arc::clone(&self.schema);
+        let shift = Shift::of(aggregate, &schema)?;
+        let value: &Expr = &shift.value;
+        let place = self.values.iter().position(|known| known == value)?;
         let known = self.of_value.get_mut(place)?;
         let (sum, count) = known.get_or_insert_with(|| {
             let (sum, count) = (format!("{SUM}{place}"), format!("{COUNT}{place}"));
-            let value = vec![shift.value.clone()];
+            let value = vec![value.clone()];
             let total = shift.function.call(value.clone()).alias(&sum);
             let number = count_udaf().call(value).alias(&count);
             self.functions.extend([total, number]);
@@ -313,6 +371,35 @@ mod tests {
 |   |   |   | 0 |
 +---+---+---+---+";
         assert_eq!(run(&sql).await.unwrap(), expected);
+    }
+
+    #[tokio::test]
+    async fn sums_of_32_bits_are_calculated_from_one_if_none_is_out_of_range() {
+        let one = "CAST(1 AS INT)";
+        let sql = format!(
+            "SELECT g, sum(x) AS a, sum(x + {one}) AS b, sum(x - CAST(2 AS INT)) AS c, sum(CAST(100 AS INT) + x) AS d
+             FROM {ROWS} GROUP BY g ORDER BY g"
+        );
+        assert!(is_rewritten(&sql).await);
+        let expected = "\
++---+-------+-------+-------+-------+
+| g | a     | b     | c     | d     |
++---+-------+-------+-------+-------+
+| 1 | 7     | 9     | 3     | 207   |
+| 2 |       |       |       |       |
+| 3 | 32767 | 32768 | 32765 | 32867 |
++---+-------+-------+-------+-------+";
+        assert_eq!(run(&sql).await.unwrap(), expected);
+        for select in [
+            format!("sum(i + {one}), sum(i - {one}), sum({one} + i)"),
+            "sum(x + CAST(2147483647 AS INT)), sum(x - CAST(2147483646 AS INT)), sum(x)".to_owned(),
+            format!(
+                "sum(CAST(b AS INT) + {one}), sum(CAST(b AS INT) - {one}), sum(CAST(b AS INT))"
+            ),
+        ] {
+            let sql = format!("SELECT {select} FROM {ROWS}");
+            assert!(!is_rewritten(&sql).await, "{sql}");
+        }
     }
 
     #[tokio::test]

@@ -21,8 +21,10 @@ mod rewrite;
 mod session;
 mod session_control;
 mod settings;
+mod shown_objects;
 mod time_setting;
 mod units;
+mod vectors;
 
 pub use array_text::{ArrayItem, parse_array};
 pub use bytea::decode_bytea;
@@ -51,4 +53,7 @@ pub use rewrite::{
 pub use session::SessionInfo;
 pub use session_control::{SessionControl, Signal};
 pub use settings::{ResultReuse, Settings, ShownSetting, VERSION};
+use shown_objects::ROW_TYPE;
 pub use time_setting::{milliseconds, shown_time};
+pub(crate) use vectors::planner as vector_subscripts;
+use vectors::{INT2VECTOR, OIDVECTOR};

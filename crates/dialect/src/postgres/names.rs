@@ -1,9 +1,9 @@
-//! `regclass`, `regtype` and similar types: numbers that are shown as names.
+//! `regclass`, `regtype` and similar types: numbers that are shown as names, also as items of arrays.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::datatypes::Field;
+use arrow::datatypes::DataType;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema, Result};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
@@ -12,8 +12,10 @@ use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuil
 use lakegate_engine::{has_expression, with_own_name};
 
 use super::cell::{PG_TYPE, drops_marks};
+use super::shown_objects;
 
-/// The functions that return the name for a number, by the number's Postgres type.
+/// The functions that return the name for a number, by the number's Postgres type, and the names for a
+/// list of numbers.
 #[derive(Debug, Clone, Default)]
 pub struct ShownAsNames {
     functions: HashMap<&'static str, Arc<ScalarUDF>>,
@@ -24,13 +26,10 @@ impl ShownAsNames {
         Self { functions }
     }
 
-    fn function(&self, field: &Field) -> Option<&Arc<ScalarUDF>> {
-        let pg_type = field.metadata().get(PG_TYPE)?;
-        field
-            .data_type()
-            .is_integer()
-            .then(|| self.functions.get(pg_type.as_str()))
-            .flatten()
+    /// Returns the function for a column of a plan, if it is shown as names.
+    fn of_column(&self, plan: &LogicalPlan, place: usize) -> Option<&Arc<ScalarUDF>> {
+        let pg_type = shown_objects::type_of_column(plan, place)?;
+        self.functions.get(pg_type)
     }
 
     /// Rewrites the plan of a whole query to show names wherever a client sees the numbers: in
@@ -52,25 +51,25 @@ impl ShownAsNames {
                 .data()?,
             false => mapped.data,
         };
-        if !plan
-            .schema()
-            .fields()
-            .iter()
-            .any(|field| self.function(field).is_some())
-        {
-            return Ok(plan);
-        }
+        let mut is_shown = false;
         let exprs: Vec<Expr> = plan
             .schema()
             .iter()
-            .map(|(qualifier, field)| {
+            .enumerate()
+            .map(|(place, (qualifier, field))| {
                 let column = Expr::Column(Column::new(qualifier.cloned(), field.name()));
-                match self.function(field) {
-                    Some(function) => function.call(vec![column]).alias(field.name()),
+                match self.of_column(&plan, place) {
+                    Some(function) => {
+                        is_shown = true;
+                        function.call(vec![column]).alias(field.name())
+                    }
                     None => column,
                 }
             })
             .collect();
+        if !is_shown {
+            return Ok(plan);
+        }
         LogicalPlanBuilder::from(plan).project(exprs)?.build()
     }
 
@@ -83,34 +82,50 @@ impl ShownAsNames {
         if !has_casts {
             return Ok(Transformed::no(node));
         }
-        let schema = merge_schema(&node.inputs());
+        let inputs: Vec<LogicalPlan> = node.inputs().into_iter().cloned().collect();
+        let inputs: Vec<&LogicalPlan> = inputs.iter().collect();
+        let schema = merge_schema(&inputs);
         let names = NamePreserver::new(&node);
         node.map_expressions(|expr| {
-            with_own_name(expr, &names, &|part: Expr| self.cast(part, &schema))
+            let cast = |part: Expr| self.cast(part, &inputs, &schema);
+            with_own_name(expr, &names, &cast)
         })
     }
 
     /// Casts such a number to text as its name. Any cast drops the type that its operand is shown
     /// as.
-    fn cast(&self, expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    fn cast(
+        &self,
+        expr: Expr,
+        inputs: &[&LogicalPlan],
+        schema: &DFSchema,
+    ) -> Result<Transformed<Expr>> {
         let Expr::Cast(mut cast) = expr else {
             return Ok(Transformed::no(expr));
         };
+        if is_text(cast.field.data_type())
+            && let Some(pg_type) = shown_objects::type_of(&cast.expr, inputs, schema)
+            && let Some(function) = self.functions.get(pg_type)
+        {
+            cast.expr = Box::new(function.call(vec![*cast.expr]));
+            return Ok(Transformed::yes(Expr::Cast(cast)));
+        }
         let Ok((_, field)) = cast.expr.to_field(schema) else {
             return Ok(Transformed::no(Expr::Cast(cast)));
         };
         if !field.metadata().contains_key(PG_TYPE) {
             return Ok(Transformed::no(Expr::Cast(cast)));
         }
-        let to_text = cast.field.data_type().is_string();
-        match self.function(&field) {
-            Some(function) if to_text => cast.expr = Box::new(function.call(vec![*cast.expr])),
-            _ => {
-                let changed = drops_marks(&mut cast.field);
-                return Ok(Transformed::new_transformed(Expr::Cast(cast), changed));
-            }
-        }
-        Ok(Transformed::yes(Expr::Cast(cast)))
+        let changed = drops_marks(&mut cast.field);
+        Ok(Transformed::new_transformed(Expr::Cast(cast), changed))
+    }
+}
+
+/// Returns whether a type is one of texts or of lists of texts.
+fn is_text(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::List(item) => item.data_type().is_string(),
+        other => other.is_string(),
     }
 }
 

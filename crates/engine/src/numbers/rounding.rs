@@ -27,6 +27,7 @@ use datafusion::logical_expr::{
     ScalarUDFImpl, Signature, TryCast, Volatility,
 };
 use datafusion::optimizer::AnalyzerRule;
+use lakegate_lake::decimal_scale;
 
 use crate::expressions;
 
@@ -74,27 +75,17 @@ fn kept(expr: &Expr, to: &DataType, schema: &DFSchema) -> Option<i8> {
         if call.func.inner().downcast_ref::<Rounded>().is_some());
     let kept = match to {
         to if to.is_integer() => 0,
-        to => scale_of(to)?,
+        to => decimal_scale(to)?,
     };
     if is_rounded {
         return None;
     }
     let from = expr.get_type(schema).ok()?;
-    let loses = match scale_of(&from) {
+    let loses = match decimal_scale(&from) {
         Some(scale) => scale > kept,
         None => from.is_floating() && to.is_integer(),
     };
     loses.then_some(kept)
-}
-
-fn scale_of(data_type: &DataType) -> Option<i8> {
-    match data_type {
-        DataType::Decimal32(_, scale)
-        | DataType::Decimal64(_, scale)
-        | DataType::Decimal128(_, scale)
-        | DataType::Decimal256(_, scale) => Some(*scale),
-        _ => None,
-    }
 }
 
 fn rounded(expr: Expr, scale: i8) -> Expr {

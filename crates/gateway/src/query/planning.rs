@@ -29,6 +29,7 @@ use crate::query::rewording;
 use crate::query::rewrites::hidden_columns;
 use crate::query::source::QuerySource;
 use crate::workgroup::WorkgroupLimits;
+use crate::write::assigned::assigned;
 
 /// Everything needed to plan a query and then to run it. Copies share what is large.
 #[derive(Debug, Clone)]
@@ -56,6 +57,8 @@ pub(crate) struct Planning {
     pub origins: OnceLock<Arc<[Option<Origin>]>>,
     /// The analysed plan, once it is described, if the plan serves one execution only.
     pub analysis: OnceLock<LogicalPlan>,
+    /// The columns that the rows are written to, if values are cast to their types by assignment.
+    pub assigned: Option<SchemaRef>,
 }
 
 /// A plan with the state that it was made in, and its columns as the client sees them.
@@ -131,7 +134,10 @@ impl Planning {
         }?;
         // Planning again finds the same.
         let _ = self.origins.set(origins(&plan));
-        Ok(plan)
+        match &self.assigned {
+            Some(columns) => assigned(plan, columns).map_err(from_engine),
+            None => Ok(plan),
+        }
     }
 
     /// Returns the analysed plan, if the plan was described and has no parameters.

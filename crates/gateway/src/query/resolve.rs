@@ -143,6 +143,7 @@ impl Session {
             names,
             origins: OnceLock::new(),
             analysis: OnceLock::new(),
+            assigned: None,
         })
     }
 

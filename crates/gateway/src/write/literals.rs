@@ -44,7 +44,7 @@ fn visit(body: &mut SetExpr, columns: &Schema, cell: &mut dyn FnMut(&mut Expr, &
 
 /// Casts literals to the types of the columns that they are written to: numbers to decimals and
 /// REAL, where all digits fit, and in PostgreSQL's dialect numbers with more digits after the point,
-/// which are rounded, texts to any type, and literals of any type to texts.
+/// which are rounded, also to integers, texts to any type, and literals of any type to texts.
 pub(super) fn cast_literals(query: &mut ast::Query, columns: &Schema, dialect: Dialect) {
     let texts = dialect == Dialect::Postgres;
     visit(&mut query.body, columns, &mut |cell, column| {
@@ -56,6 +56,13 @@ fn cast_literal(cell: &mut Expr, data_type: &DataType, texts: bool) {
     if texts && data_type.is_string() {
         cast_to_text(cell, data_type);
         return;
+    }
+    if texts && data_type.is_integer() {
+        let whole = number_of(cell).and_then(|digits| rounded(&digits));
+        if let Some(whole) = whole {
+            *cell = whole;
+            return;
+        }
     }
     let text = match (number_of(cell), text_of(cell)) {
         (Some(digits), _) if is_written(&digits, data_type, texts) => digits,
@@ -100,6 +107,34 @@ fn cast_to_text(cell: &mut Expr, data_type: &DataType) {
         array: false,
         format: None,
     };
+}
+
+/// Returns a number with a point as the nearest whole one, halves away from zero; `None` for other
+/// numbers, and for one that is too large for any column.
+fn rounded(digits: &str) -> Option<Expr> {
+    let (is_negative, digits) = match digits.strip_prefix('-') {
+        Some(digits) => (true, digits),
+        None => (false, digits),
+    };
+    let (whole, fraction) = digits.split_once('.')?;
+    let is_plain = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_plain(whole) || !is_plain(fraction) {
+        return None;
+    }
+    let is_up = fraction.bytes().next().is_some_and(|digit| digit >= b'5');
+    let whole: i128 = match whole {
+        "" => 0,
+        whole => whole.parse().ok()?,
+    };
+    let whole = whole.checked_add(i128::from(is_up))?;
+    let number = Expr::Value(Value::Number(whole.to_string(), false).into());
+    Some(match is_negative && whole != 0 {
+        true => Expr::UnaryOp {
+            op: UnaryOperator::Minus,
+            expr: Box::new(number),
+        },
+        false => number,
+    })
 }
 
 /// Whether a number is written as PostgreSQL shows it.
@@ -266,6 +301,35 @@ mod tests {
             cast_literals(&mut query, &columns(), Dialect::Postgres);
             assert_eq!(query.to_string(), cast);
         }
+    }
+
+    #[test]
+    fn literals_with_a_point_are_rounded_to_integers_in_postgres() {
+        let columns = Schema::new(vec![Field::new("n", DataType::Int32, true)]);
+        for (literal, whole) in [
+            ("1.5", "2"),
+            ("2.5", "3"),
+            ("-1.5", "-2"),
+            ("1.4999999999999999999999", "1"),
+            ("-0.4", "0"),
+            (".5", "1"),
+            ("9223372036854775807.5", "9223372036854775808"),
+            // Left to the planner.
+            ("1.5e0", "1.5e0"),
+            ("7", "7"),
+            ("NULL", "NULL"),
+            (
+                "999999999999999999999999999999999999999.5",
+                "999999999999999999999999999999999999999.5",
+            ),
+        ] {
+            let mut query = insert(&format!("INSERT INTO t VALUES ({literal})"));
+            cast_literals(&mut query, &columns, Dialect::Postgres);
+            assert_eq!(query.to_string(), format!("VALUES ({whole})"));
+        }
+        let mut query = insert("INSERT INTO t VALUES (1.5)");
+        cast_literals(&mut query, &columns, Dialect::Trino);
+        assert_eq!(query.to_string(), "VALUES (1.5)");
     }
 
     #[test]

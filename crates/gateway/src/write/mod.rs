@@ -1,5 +1,6 @@
 //! Writes of rows into tables.
 
+pub(crate) mod assigned;
 pub(crate) mod copy;
 pub(crate) mod ingest;
 mod job;

@@ -148,9 +148,10 @@ impl Session {
         prepared: &Prepared,
         parameters: &[ScalarValue],
     ) -> Result<(Planning, Option<BoundReturning>)> {
-        let (query, _) = self.written_query(catalog, statement).await?;
+        let (query, columns) = self.written_query(catalog, statement).await?;
         let resolving = self.resolve_query(moment, query, prepared, parameters.len());
-        let planning = Box::pin(resolving).await?;
+        let mut planning = Box::pin(resolving).await?;
+        planning.assigned = columns.filter(|_| self.dialect() == Dialect::Postgres);
         let binding = self.bound_returning(moment, catalog, statement, prepared, parameters);
         Ok((planning, Box::pin(binding).await?))
     }

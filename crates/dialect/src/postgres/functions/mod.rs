@@ -52,7 +52,7 @@ static SHARED: LazyLock<Vec<Arc<ScalarUDF>>> = LazyLock::new(|| {
     all.extend(degrees::functions());
     all.extend(identifiers::functions());
     all.extend(variadic::functions());
-    all.push(oid_lists::oid_list());
+    all.extend(oid_lists::functions());
     let mut udfs: Vec<Arc<ScalarUDF>> = all.into_iter().map(super::PgFunction::into_udf).collect();
     udfs.extend(arrays::functions());
     udfs.push(percentiles::percentile());

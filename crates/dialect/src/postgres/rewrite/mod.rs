@@ -23,6 +23,7 @@
 //! information_schema._pg_truetypid(a.*, t.*)  CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE a.atttypid END
 //! age(c.xmin), age(x::xid)                 "$transaction_age"(c.xmin), "$transaction_age"(x::bigint)
 //! coalesce(day, '2024-01-01')              coalesce(day, typed_text('2024-01-01', day))
+//! coalesce(x, 0)                           coalesce(x, 0::int)
 //! CASE x WHEN 't' THEN y END               CASE WHEN x = 't' THEN y END
 //! SELECT t.* FROM d.t                      SELECT d.t.* FROM d.t
 //! (SELECT unnest(a), f(x) AS x FROM t) s   (SELECT unnest(a), f(x) AS "x 2" FROM t) s (unnest, x)
@@ -438,6 +439,7 @@ impl VisitorMut for Rewriter<'_> {
         if self.functions == Names::Postgres {
             numbers::fold(expr);
             numbers::shift(expr);
+            numbers::of_one_type(expr);
             untyped::rewrite(expr);
             array_texts::beside_values(expr);
         }

@@ -3,13 +3,16 @@
 //! ```text
 //! '{raw,curated}'::regnamespace[]      ARRAY[regnamespace_in('raw'), regnamespace_in('curated')]
 //! x::regnamespace[]                    "$regnamespace_list"(x::text[])
-//! '23 25'::oidvector                   ARRAY[23, 25]
+//! '23 25'::oidvector                   "$oidvector"(ARRAY[23, 25])
+//! '1 2'::int2vector                    "$int2vector"(ARRAY[1, 2])
 //! ```
 
-use datafusion::sql::sqlparser::ast::{ArrayElemTypeDef, CastKind, DataType, Expr, Value};
+use datafusion::sql::sqlparser::ast::{ArrayElemTypeDef, CastKind, DataType, Expr};
 use lakegate_error::Error;
 
+use super::calls::text_of;
 use super::{build, casts};
+use crate::postgres::{INT2VECTOR, OIDVECTOR};
 
 /// The functions that read one name, and those that read a list of names.
 const READERS: [(&str, &str); 3] = [
@@ -34,8 +37,9 @@ pub(super) fn rewrite(expr: &mut Expr) -> Result<Option<&'static str>, Error> {
     else {
         return Ok(None);
     };
-    if let Some(numbers) = vector(inner, data_type) {
-        *expr = build::array(numbers.into_iter().map(build::integer).collect());
+    if let Some((function, numbers)) = vector(inner, data_type) {
+        let numbers = build::array(numbers.into_iter().map(build::integer).collect());
+        *expr = build::call(function, vec![numbers]);
         return Ok(None);
     }
     let Some(function) = casts::reader_of_items(data_type) else {
@@ -61,19 +65,23 @@ pub(super) fn rewrite(expr: &mut Expr) -> Result<Option<&'static str>, Error> {
     Ok(Some(of_list))
 }
 
-/// Returns the numbers of a literal `oidvector` or `int2vector`, which are separated by spaces.
-fn vector(literal: &Expr, data_type: &DataType) -> Option<Vec<i64>> {
+/// Returns the numbers of a literal `oidvector` or `int2vector`, which are separated by spaces, and the
+/// function that makes a list of them one.
+fn vector(literal: &Expr, data_type: &DataType) -> Option<(&'static str, Vec<i64>)> {
     let DataType::Custom(name, _) = data_type else {
         return None;
     };
     let name = name.to_string().to_lowercase();
     let name = name.strip_prefix("pg_catalog.").unwrap_or(&name);
-    if !matches!(name, "oidvector" | "int2vector") {
-        return None;
-    }
-    let numbers = text(literal)?.split_whitespace().map(str::parse::<i64>);
+    let (function, range) = match name {
+        "oidvector" => (OIDVECTOR, 0..=i64::from(u32::MAX)),
+        "int2vector" => (INT2VECTOR, i64::from(i16::MIN)..=i64::from(i16::MAX)),
+        _ => return None,
+    };
+    let numbers = text_of(literal)?.split_whitespace().map(str::parse::<i64>);
     let numbers: Vec<i64> = numbers.collect::<Result<_, _>>().ok()?;
-    (!numbers.is_empty()).then_some(numbers)
+    let fit = !numbers.is_empty() && numbers.iter().all(|number| range.contains(number));
+    fit.then_some((function, numbers))
 }
 
 /// Returns the items of a literal list of names, or of `ARRAY[…]` with nothing but literals; `None`
@@ -88,15 +96,5 @@ fn names(list: &Expr) -> Result<Option<Vec<Expr>>, Error> {
         _ => casts::literal_array(list)?,
     };
     let items = items.filter(|items| !items.is_empty());
-    Ok(items.filter(|items| items.iter().all(|item| text(item).is_some())))
-}
-
-fn text(expr: &Expr) -> Option<&str> {
-    match expr {
-        Expr::Value(value) => match &value.value {
-            Value::SingleQuotedString(text) => Some(text),
-            _ => None,
-        },
-        _ => None,
-    }
+    Ok(items.filter(|items| items.iter().all(|item| text_of(item).is_some())))
 }

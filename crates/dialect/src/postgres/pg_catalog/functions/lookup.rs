@@ -208,6 +208,7 @@ impl Lookup {
                 Ok(oid) => knows_oid(oid),
                 Err(_) => name_of(text).is_none_or(knows_name),
             },
+            Cell::List(items) => return items.iter().try_for_each(|item| self.check(item)),
             _ => true,
         };
         match is_known {

@@ -18,7 +18,7 @@ use datafusion::logical_expr::{ScalarUDF, ScalarUDFImpl as _};
 pub(super) use keywords::{KEYWORDS_TABLE, keywords};
 pub(super) use lookup::Lookup;
 
-use crate::postgres::PgFunction;
+use crate::postgres::{PgFunction, ROW_TYPE};
 
 /// Functions whose results depend on names and grants of the lake.
 pub(super) const ABOUT_NAMES: &[&str] = &[
@@ -43,6 +43,7 @@ pub(super) const ABOUT_NAMES: &[&str] = &[
     "regcollation_out",
     "acldefault",
     "aclexplode",
+    ROW_TYPE,
     "regrole_in",
     "to_regrole",
     "regrole_out",
@@ -68,6 +69,8 @@ pub(super) const ABOUT_TABLES: &[&str] = &[
     "regclass_in",
     "to_regclass",
     "regclass_out",
+    "$regclass_names",
+    ROW_TYPE,
     "pg_table_is_visible",
     "has_table_privilege",
     "has_any_column_privilege",

@@ -10,8 +10,10 @@ use super::Lookup;
 use crate::postgres::pg_catalog::data::{
     PG_COLLATION, PG_OPERATOR, PG_PROC, StaticRow, StaticTable,
 };
+use crate::postgres::pg_catalog::relations::Relation;
 use crate::postgres::pg_catalog::{oids, types};
-use crate::postgres::{Cell, PgFunction, quote_ident, split_name};
+use crate::postgres::shown_objects::OBJECTS;
+use crate::postgres::{Cell, PgFunction, ROW_TYPE, quote_ident, split_name};
 
 /// Finds the OID of a name.
 type Find = fn(&Lookup, &str) -> Option<i64>;
@@ -116,7 +118,12 @@ fn read(lookup: &Lookup, argument: &Cell<'_>, find: Find) -> std::result::Result
 }
 
 /// Builds a function that reads a list of names, for a cast of a parameter.
-fn list(lookup: &Arc<Lookup>, name: &str, find: Find, missing: Missing) -> PgFunction {
+fn list(
+    lookup: &Arc<Lookup>,
+    (name, pg_type): (&str, &'static str),
+    find: Find,
+    missing: Missing,
+) -> PgFunction {
     let of = Arc::clone(lookup);
     let numbers = DataType::new_list(DataType::Int64, true);
     PgFunction::new(name, 1..=1, numbers, move |args| {
@@ -132,6 +139,7 @@ fn list(lookup: &Arc<Lookup>, name: &str, find: Find, missing: Missing) -> PgFun
         };
         Ok(Cell::List(items.iter().map(number).collect::<Result<_>>()?))
     })
+    .shown_as(pg_type)
 }
 
 fn input(
@@ -163,41 +171,79 @@ fn input(
     [strict, lenient]
 }
 
-/// Returns the functions that show numbers as names, by type.
+/// Returns how an object of a type is shown: an unknown number unchanged, zero as `-`, except for
+/// operators.
+fn shown(lookup: &Lookup, pg_type: &str, name: Name, oid: i64) -> String {
+    match oid {
+        0 if !pg_type.starts_with("regoper") => "-".to_owned(),
+        _ => name(lookup, oid).unwrap_or_else(|| oid.to_string()),
+    }
+}
+
+fn type_name(lookup: &Lookup, oid: i64) -> Option<String> {
+    match types::by_oid(oid) {
+        Some(found) => Some(types::format_type(found.oid, None)),
+        None => lookup.relation_name(oids::table_of_row_type(oid)?),
+    }
+}
+
+fn namespace_name(lookup: &Lookup, oid: i64) -> Option<String> {
+    lookup.namespace_name(oid).map(quote_ident)
+}
+
+fn role_name(lookup: &Lookup, oid: i64) -> Option<String> {
+    lookup.role_name(oid).map(quote_ident)
+}
+
+/// Returns the functions that show numbers as names, and lists of numbers as lists of names, by type.
 pub(super) fn output(lookup: &Arc<Lookup>) -> Vec<(&'static str, PgFunction)> {
-    let show = |pg_type: &'static str, name: Name| {
+    let mut all = Vec::with_capacity(2 * OBJECTS.len());
+    for &(pg_type, of_list) in &OBJECTS {
+        let name: Name = match pg_type {
+            "regclass" => Lookup::relation_name,
+            "regtype" => type_name,
+            "regnamespace" => namespace_name,
+            "regrole" => role_name,
+            "regproc" => procedure_name,
+            "regoper" => operator_name,
+            "regoperator" => operator_signature,
+            _ => collation_name,
+        };
         let of = Arc::clone(lookup);
-        let function = PgFunction::new(
-            &format!("{pg_type}_out"),
-            1..=1,
-            DataType::Utf8,
-            move |args| {
-                let oid = args[0].as_int().unwrap_or(0);
-                // An unknown number is shown unchanged, zero as `-`, except for operators.
-                Ok(Cell::text(match oid {
-                    0 if !pg_type.starts_with("regoper") => "-".to_owned(),
-                    _ => name(&of, oid).unwrap_or_else(|| oid.to_string()),
-                }))
-            },
-        );
-        (pg_type, function)
-    };
-    vec![
-        show("regclass", |lookup, oid| lookup.relation_name(oid)),
-        show("regtype", |_, oid| {
-            types::by_oid(oid).map(|found| types::format_type(found.oid, None))
-        }),
-        show("regnamespace", |lookup, oid| {
-            lookup.namespace_name(oid).map(quote_ident)
-        }),
-        show("regrole", |lookup, oid| {
-            lookup.role_name(oid).map(quote_ident)
-        }),
-        show("regproc", procedure_name),
-        show("regoper", operator_name),
-        show("regoperator", operator_signature),
-        show("regcollation", collation_name),
-    ]
+        let out = format!("{pg_type}_out");
+        let one = PgFunction::new(&out, 1..=1, DataType::Utf8, move |args| {
+            let oid = args[0].as_int().unwrap_or(0);
+            Ok(Cell::text(shown(&of, pg_type, name, oid)))
+        });
+        all.push((pg_type, one));
+        let of = Arc::clone(lookup);
+        let names = DataType::new_list(DataType::Utf8, true);
+        let list = PgFunction::new(&format!("${pg_type}_names"), 1..=1, names, move |args| {
+            let Some(Cell::List(items)) = args.first() else {
+                return Ok(Cell::Null);
+            };
+            let names = items.iter().map(|item| match item.as_int() {
+                Some(oid) => Cell::text(shown(&of, pg_type, name, oid)),
+                None => Cell::Null,
+            });
+            Ok(Cell::List(names.collect()))
+        });
+        all.push((of_list, list));
+    }
+    all
+}
+
+/// Builds the function that reads the name of a table as the type of its rows.
+fn row_type(lookup: &Arc<Lookup>) -> PgFunction {
+    let of = Arc::clone(lookup);
+    PgFunction::new(ROW_TYPE, 1..=1, DataType::Int64, move |args| {
+        let name = args.first().and_then(Cell::to_text).unwrap_or_default();
+        match of.relation_named(&name) {
+            Some(Relation::Lake(_, table)) => Ok(Cell::Int(oids::row_type(table.id))),
+            _ => Err(no_type(&name).into()),
+        }
+    })
+    .shown_as("regtype")
 }
 
 fn undefined(what: &str, name: &str) -> Error {
@@ -225,6 +271,7 @@ pub(super) fn functions(lookup: &Arc<Lookup>) -> Vec<PgFunction> {
         .into_iter()
         .map(|(_, function)| function)
         .collect();
+    all.push(row_type(lookup));
     all.extend(input(
         lookup,
         "regclass",
@@ -240,19 +287,19 @@ pub(super) fn functions(lookup: &Arc<Lookup>) -> Vec<PgFunction> {
     for (pg_type, of_list, find, missing) in [
         (
             "regtype",
-            "$regtype_list",
+            ("$regtype_list", "regtype[]"),
             type_oid as Find,
             no_type as Missing,
         ),
         (
             "regnamespace",
-            "$regnamespace_list",
+            ("$regnamespace_list", "regnamespace[]"),
             namespace_oid as Find,
             no_schema as Missing,
         ),
         (
             "regrole",
-            "$regrole_list",
+            ("$regrole_list", "regrole[]"),
             role_oid as Find,
             no_role as Missing,
         ),

@@ -183,6 +183,21 @@ async fn objects_are_found_by_name_and_by_number() {
         ("'awsdatacatalog.curated.orders'::regclass", "orders"),
         ("to_regclass('elsewhere.curated.orders')", "NULL"),
         ("0::regclass", "-"),
+        ("CASE WHEN true THEN 1259::regclass END", "pg_class"),
+        ("coalesce(NULL, 23::regtype)", "integer"),
+        (
+            "(CASE WHEN true THEN 11::regnamespace END)::text",
+            "pg_catalog",
+        ),
+        ("array_agg(23::regtype)", "[integer]"),
+        ("ARRAY[1259::regclass, 0::regclass]", "[pg_class, -]"),
+        (
+            "x FROM (SELECT 23::regtype AS x UNION ALL SELECT NULL) t WHERE x IS NOT NULL",
+            "integer",
+        ),
+        ("'orders'::regtype", "orders"),
+        ("'analytics.v'::regtype", "analytics.v"),
+        ("'orders'::regtype::oid", "2000025001"),
         ("'-'::regclass::oid", "0"),
         ("'pg_catalog'::regnamespace::oid", "11"),
         ("'information_schema'::regnamespace::oid", "13000"),
@@ -212,6 +227,8 @@ async fn objects_are_found_by_name_and_by_number() {
         "has_table_privilege('pg_class', 'FLY')",
         "has_column_privilege('orders', 'nosuch', 'SELECT')",
         "'somebody'::regrole",
+        "'nosuch'::regtype",
+        "'pg_class'::regtype",
     ] {
         let sql = format!("SELECT {refused}");
         assert!(

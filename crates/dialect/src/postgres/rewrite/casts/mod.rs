@@ -1,16 +1,27 @@
 //! Casts to types that the engine lacks.
 
+mod arrays;
+mod bytes;
+mod days;
+mod digits;
+
 use datafusion::sql::sqlparser::ast::{
-    ArrayElemTypeDef, BinaryOperator, CastKind, CharacterLength, DataType, ExactNumberInfo, Expr,
-    ObjectName, UnaryOperator, Value,
+    ArrayElemTypeDef, CastKind, CharacterLength, DataType, ExactNumberInfo, Expr, ObjectName,
 };
 use lakegate_engine::time::PRECISION_FUNCTION;
-use lakegate_error::{Code, Error};
+use lakegate_error::Error;
 
+pub(super) use self::arrays::literal_array;
+use self::arrays::{cast_item, written_dimensions};
+use self::bytes::bytea;
+pub(super) use self::days::relative_time;
+use self::digits::exactly;
+pub(super) use self::digits::{long_number, number_text};
+use super::calls::text_of;
 use super::times::MICROSECONDS;
 use super::{build, folded, zoned_times};
-use crate::postgres::bytea::bytea_of;
-use crate::postgres::{ArrayItem, parse_array};
+use crate::postgres::ROW_TYPE;
+use crate::postgres::pg_catalog::types;
 
 /// The replacement of a cast to a Postgres type.
 enum Target {
@@ -102,6 +113,15 @@ pub(super) fn is_object(data_type: &DataType) -> bool {
     )
 }
 
+/// Returns whether a literal that is cast to `regtype` is no known type, so that it may be a table, whose
+/// rows are of a type of its name.
+fn may_name_table(literal: &Expr) -> bool {
+    let Some(name) = text_of(literal).map(str::trim) else {
+        return false;
+    };
+    name != "-" && name.parse::<i64>().is_err() && types::parse_name(name).is_none()
+}
+
 /// Returns the function that reads an item of a type of lists, if its items are objects.
 pub(super) fn reader_of_items(data_type: &DataType) -> Option<&'static str> {
     let DataType::Array(ArrayElemTypeDef::SquareBracket(item, _)) = data_type else {
@@ -183,92 +203,6 @@ fn without_sizes(data_type: &mut DataType) {
     }
 }
 
-/// Returns the items of a literal array, such as `'{a,b}'`.
-///
-/// # Errors
-///
-/// The text is not an array literal.
-pub(super) fn literal_array(expr: &Expr) -> Result<Option<Vec<Expr>>, Error> {
-    let Expr::Value(value) = expr else {
-        return Ok(None);
-    };
-    let text = match &value.value {
-        Value::SingleQuotedString(text) | Value::EscapedStringLiteral(text) => text,
-        _ => return Ok(None),
-    };
-    let items = parse_array(text)?.into_iter().map(item);
-    Ok(Some(items.collect()))
-}
-
-/// Returns the dimensions of an array that is written as one of arrays. `int[]` is the type of all of
-/// them.
-fn written_dimensions(expr: &Expr) -> usize {
-    match expr {
-        Expr::Array(array) => {
-            let items = array.elem.iter().map(written_dimensions);
-            1 + items.max().unwrap_or_default()
-        }
-        Expr::Nested(inner) | Expr::Cast { expr: inner, .. } => written_dimensions(inner),
-        _ => 0,
-    }
-}
-
-fn item(item: ArrayItem) -> Expr {
-    match item {
-        ArrayItem::Null => build::null(),
-        ArrayItem::Text(text) => build::text(text),
-        ArrayItem::Array(items) => build::array(items.into_iter().map(self::item).collect()),
-    }
-}
-
-/// Casts the items of an array, which may be arrays.
-fn cast_item(item: Expr, element: &DataType) -> Expr {
-    match item {
-        Expr::Array(array) => {
-            let items = array.elem.into_iter();
-            build::array(items.map(|item| cast_item(item, element)).collect())
-        }
-        item => build::cast(item, element.clone()),
-    }
-}
-
-/// Returns the replacement of a cast of an expression to `bytea`: text is decoded. `None` if it
-/// stays a cast.
-fn bytea(kind: &CastKind, inner: &mut Expr) -> Result<Option<Expr>, Error> {
-    let strict = matches!(kind, CastKind::Cast | CastKind::DoubleColon);
-    if let Expr::Value(value) = inner {
-        let text = match &value.value {
-            Value::SingleQuotedString(text) | Value::EscapedStringLiteral(text) => text,
-            Value::DollarQuotedString(text) => &text.value,
-            Value::Number(digits, _) => {
-                let of = match digits.bytes().all(|digit| digit.is_ascii_digit()) {
-                    true => "integer",
-                    false => "numeric",
-                };
-                let message = format!("cannot cast type {of} to bytea");
-                return Err(Error::new(Code::CannotCoerce, message));
-            }
-            // A parameter has the type of its cast, and its value is already bytes.
-            _ => return Ok(None),
-        };
-        let literal = match bytea_of(text) {
-            Ok(bytes) => {
-                let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-                Value::HexStringLiteral(hex)
-            }
-            Err(_) if !strict => Value::Null,
-            Err(error) => return Err(error),
-        };
-        *inner = Expr::Value(literal.into());
-        return Ok(None);
-    }
-    if !strict {
-        return Ok(None);
-    }
-    let argument = build::taken(inner);
-    Ok(Some(build::call("bytea_in", vec![argument])))
-}
-
 /// Rewrites timestamps of a precision below microseconds to a function that rounds; the engine has
 /// no such types.
 fn rounded(expr: &mut Expr) -> bool {
@@ -329,115 +263,6 @@ fn cut(expr: &mut Expr) -> bool {
     true
 }
 
-/// Quotes a literal number that is cast to a decimal, so that it keeps the digits as written, not
-/// those of the nearest float.
-fn exactly(inner: &mut Expr, data_type: &DataType) {
-    let is_decimal = matches!(
-        data_type,
-        DataType::Decimal(_) | DataType::Numeric(_) | DataType::Dec(_)
-    );
-    if is_decimal && let Some(number) = number_text(inner) {
-        *inner = build::text(number);
-    }
-}
-
-/// Returns the text of a literal number as written; `None` with an exponent, which no text of a decimal
-/// has.
-pub(super) fn number_text(expr: &Expr) -> Option<String> {
-    match expr {
-        Expr::Value(value) => match &value.value {
-            Value::Number(number, _) if !number.contains(['e', 'E']) => Some(number.clone()),
-            _ => None,
-        },
-        Expr::Nested(inner) => number_text(inner),
-        Expr::UnaryOp {
-            op: UnaryOperator::Minus,
-            expr,
-        } => number_text(expr).map(|number| match number.strip_prefix('-') {
-            Some(number) => number.to_owned(),
-            None => format!("-{number}"),
-        }),
-        _ => None,
-    }
-}
-
-/// Rewrites a literal with more digits than a float holds to a decimal, as in PostgreSQL and Athena.
-/// A literal with an exponent, or with more digits than a decimal holds, stays a float.
-pub(super) fn long_number(expr: &mut Expr) {
-    let Expr::Value(value) = expr else { return };
-    let Value::Number(number, _) = &value.value else {
-        return;
-    };
-    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    if !digits(whole) || !digits(fraction) {
-        return;
-    }
-    let significant = format!("{whole}{fraction}");
-    let significant = significant.trim_start_matches('0').len();
-    // Whole numbers of 64 bits are exact, the least of which has the digits of 2^63.
-    let is_exact =
-        fraction.is_empty() && whole.parse::<u64>().is_ok_and(|number| number <= 1 << 63);
-    if is_exact || significant <= FLOAT_DIGITS {
-        return;
-    }
-    let precision = significant.max(fraction.len());
-    let (Ok(precision @ ..=MAX_DIGITS), Ok(scale)) =
-        (u64::try_from(precision), i64::try_from(fraction.len()))
-    else {
-        return;
-    };
-    let size = ExactNumberInfo::PrecisionAndScale(precision, scale);
-    *expr = build::cast(build::text(number.clone()), DataType::Numeric(size));
-}
-
-/// Returns the replacement of a literal whose value depends on the day, such as `date 'today'`;
-/// `None` for any other expression.
-pub(super) fn relative_time(expr: &Expr) -> Option<Expr> {
-    let (data_type, value) = match expr {
-        Expr::TypedString(typed) => (&typed.data_type, &typed.value.value),
-        Expr::Cast {
-            expr, data_type, ..
-        } => match expr.as_ref() {
-            Expr::Value(value) => (data_type, &value.value),
-            _ => return None,
-        },
-        _ => return None,
-    };
-    let data_type = match target(data_type) {
-        Target::Engine(engine) => engine,
-        _ => data_type.clone(),
-    };
-    let (DataType::Date | DataType::Timestamp(..), Value::SingleQuotedString(word)) =
-        (&data_type, value)
-    else {
-        return None;
-    };
-    let today = || build::call("current_date", vec![]);
-    let time = match word.trim().to_ascii_lowercase().as_str() {
-        "now" => build::call("now", vec![]),
-        "today" => today(),
-        "tomorrow" => build::nested(build::binary(
-            today(),
-            BinaryOperator::Plus,
-            build::integer(1),
-        )),
-        "yesterday" => build::nested(build::binary(
-            today(),
-            BinaryOperator::Minus,
-            build::integer(1),
-        )),
-        _ => return None,
-    };
-    Some(build::cast(time, data_type))
-}
-
-/// Decimal digits that survive a round trip through a double.
-const FLOAT_DIGITS: usize = 15;
-
-/// Digits of the widest decimal.
-const MAX_DIGITS: u64 = 38;
-
 pub(super) fn rewrite(expr: &mut Expr) -> Result<(), Error> {
     if rounded(expr) || cut(expr) {
         return Ok(());
@@ -478,6 +303,10 @@ pub(super) fn rewrite(expr: &mut Expr) -> Result<(), Error> {
             *expr = build::call(function, vec![cast]);
         }
         Target::Function(function) => {
+            let function = match function {
+                "regtype_in" if may_name_table(inner) => ROW_TYPE,
+                function => function,
+            };
             let argument = build::taken(inner);
             *expr = build::call(function, vec![argument]);
         }

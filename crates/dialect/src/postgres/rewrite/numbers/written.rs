@@ -1,0 +1,198 @@
+//! Number literals, and what operators make of them.
+
+use datafusion::sql::sqlparser::ast::{
+    BinaryOperator, DataType, ExactNumberInfo, Expr, UnaryOperator, Value,
+};
+
+use super::super::build;
+use super::is_arithmetic;
+
+/// The maximum number of digits of a decimal.
+const MAX_DIGITS: u32 = 38;
+/// The maximum number of digits after the point of a quotient.
+const MAX_QUOTIENT_DIGITS: u32 = 16;
+
+/// A number as it is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Written {
+    /// The digits without the point.
+    pub(super) value: i128,
+    /// How many digits follow the point.
+    scale: u32,
+    /// Whether it is written with a point.
+    pub(super) is_decimal: bool,
+}
+
+fn power_of_ten(exponent: u32) -> Option<i128> {
+    10_i128.checked_pow(exponent)
+}
+
+impl Written {
+    /// Returns a number without an exponent.
+    pub(super) fn of(text: &str) -> Option<Self> {
+        let text = text.replace('_', "");
+        let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
+        let digits = format!("{whole}{fraction}");
+        let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+        let number = Self {
+            value: is_number.then(|| digits.parse().ok()).flatten()?,
+            scale: u32::try_from(fraction.len()).ok()?,
+            is_decimal: text.contains('.'),
+        };
+        number.within_bounds()
+    }
+
+    fn within_bounds(self) -> Option<Self> {
+        (self.precision() <= MAX_DIGITS).then_some(self)
+    }
+
+    /// Returns the value of an integer; `None` for a decimal.
+    pub(super) fn whole(self) -> Option<i128> {
+        (!self.is_decimal).then_some(self.value)
+    }
+
+    /// Returns the result for an integer; `None` for a decimal.
+    pub(super) fn with_bits(self, of: impl FnOnce(i128) -> Option<i128>) -> Option<Self> {
+        let value = of(self.whole()?)?;
+        Some(Self { value, ..self })
+    }
+
+    /// Returns the result of an operator on the bits of integers; `None` for other operators.
+    fn shifted(self, op: &BinaryOperator, other: Self) -> Option<Self> {
+        let other = other.whole()?;
+        self.with_bits(|value| {
+            // As processors do, PostgreSQL shifts by the lowest bits of the number.
+            let bits = u32::try_from(other & i128::from(i32::BITS - 1)).ok();
+            match op {
+                BinaryOperator::BitwiseAnd => Some(value & other),
+                BinaryOperator::BitwiseOr => Some(value | other),
+                BinaryOperator::PGBitwiseXor => Some(value ^ other),
+                BinaryOperator::PGBitwiseShiftRight => Some(value >> bits?),
+                BinaryOperator::PGBitwiseShiftLeft => {
+                    let value = i32::try_from(value).ok()?;
+                    Some(i128::from(value << bits?))
+                }
+                _ => None,
+            }
+        })
+    }
+
+    /// Returns an expression that has this value as an `integer`.
+    pub(super) fn integer(self, expr: &Expr) -> Expr {
+        let value = match is_arithmetic(expr) {
+            true => build::nested(expr.clone()),
+            // The engine's operators are those of 64 bits.
+            false => build::nested(self.literal()),
+        };
+        build::cast(value, DataType::Integer(None))
+    }
+
+    pub(super) fn signed(self, op: UnaryOperator) -> Self {
+        let value = match op {
+            UnaryOperator::Minus => -self.value,
+            _ => self.value,
+        };
+        Self { value, ..self }
+    }
+
+    /// Returns how many digits it has; those after the point count, be they zero.
+    fn precision(self) -> u32 {
+        let digits = self
+            .value
+            .unsigned_abs()
+            .checked_ilog10()
+            .map_or(1, |log| log + 1);
+        digits.max(self.scale)
+    }
+
+    pub(super) fn combined(self, op: &BinaryOperator, other: Self) -> Option<Self> {
+        let is_decimal = self.is_decimal || other.is_decimal;
+        let (value, scale) = match op {
+            BinaryOperator::Multiply => (
+                self.value.checked_mul(other.value)?,
+                self.scale + other.scale,
+            ),
+            BinaryOperator::Plus | BinaryOperator::Minus | BinaryOperator::Modulo => {
+                let scale = self.scale.max(other.scale);
+                let left = self.value.checked_mul(power_of_ten(scale - self.scale)?)?;
+                let right = other
+                    .value
+                    .checked_mul(power_of_ten(scale - other.scale)?)?;
+                let value = match op {
+                    BinaryOperator::Plus => left.checked_add(right)?,
+                    BinaryOperator::Minus => left.checked_sub(right)?,
+                    _ => left.checked_rem(right)?,
+                };
+                (value, scale)
+            }
+            BinaryOperator::Divide if !is_decimal => (self.value.checked_div(other.value)?, 0),
+            op => return self.shifted(op, other),
+        };
+        let number = Self {
+            value,
+            scale,
+            is_decimal,
+        };
+        number.within_bounds()
+    }
+
+    /// Returns the quotient, if it has an end.
+    pub(super) fn divided(self, other: Self) -> Option<Self> {
+        let dividend = self.value.checked_mul(power_of_ten(other.scale)?)?;
+        let divisor = other.value.checked_mul(power_of_ten(self.scale)?)?;
+        (1..=MAX_QUOTIENT_DIGITS).find_map(|scale| {
+            let dividend = dividend.checked_mul(power_of_ten(scale)?)?;
+            let number = Self {
+                value: dividend.checked_div(divisor)?,
+                scale,
+                is_decimal: true,
+            };
+            let is_exact = dividend.checked_rem(divisor) == Some(0);
+            number.within_bounds().filter(|_| is_exact)
+        })
+    }
+
+    /// Returns a literal of an integer.
+    fn literal(self) -> Expr {
+        Expr::Value(Value::Number(self.text(), false).into())
+    }
+
+    /// Returns the number as text, with all its digits.
+    fn text(self) -> String {
+        let sign = if self.value < 0 { "-" } else { "" };
+        format!("{sign}{}", self.digits())
+    }
+
+    fn digits(self) -> String {
+        let scale = usize::try_from(self.scale).unwrap_or_default();
+        let digits = format!("{:0>1$}", self.value.unsigned_abs(), scale + 1);
+        let (whole, fraction) = digits.split_at(digits.len() - scale);
+        match fraction {
+            "" => whole.to_owned(),
+            fraction => format!("{whole}.{fraction}"),
+        }
+    }
+
+    /// Returns the number as a decimal of its digits.
+    pub(super) fn decimal(self) -> Expr {
+        let size =
+            ExactNumberInfo::PrecisionAndScale(u64::from(self.precision()), i64::from(self.scale));
+        build::cast(build::text(self.text()), DataType::Numeric(size))
+    }
+
+    /// Returns a literal of the number, which has a point.
+    pub(super) fn expr(self) -> Expr {
+        let mut digits = self.digits();
+        if !digits.contains('.') {
+            digits.push_str(".0");
+        }
+        let literal = Expr::Value(Value::Number(digits, false).into());
+        match self.value < 0 {
+            true => build::nested(Expr::UnaryOp {
+                op: UnaryOperator::Minus,
+                expr: Box::new(literal),
+            }),
+            false => literal,
+        }
+    }
+}
