@@ -40,22 +40,11 @@ pub(super) fn beside_values(expr: &mut Expr) {
 ///
 /// `of_operators`: whether operators with two operands count.
 fn compared(expr: &mut Expr, of_operators: bool) -> Vec<&mut Expr> {
-    use BinaryOperator as B;
     match expr {
-        Expr::BinaryOp {
-            left,
-            op:
-                B::Eq
-                | B::NotEq
-                | B::Lt
-                | B::LtEq
-                | B::Gt
-                | B::GtEq
-                | B::AtArrow
-                | B::ArrowAt
-                | B::PGOverlap,
-            right,
-        } if of_operators => vec![left.as_mut(), right.as_mut()],
+        Expr::BinaryOp { left, op, right } => match of_operators && compares(op) {
+            true => vec![left.as_mut(), right.as_mut()],
+            false => Vec::new(),
+        },
         Expr::IsDistinctFrom(left, right) | Expr::IsNotDistinctFrom(left, right) => {
             vec![left.as_mut(), right.as_mut()]
         }
@@ -77,6 +66,22 @@ fn compared(expr: &mut Expr, of_operators: bool) -> Vec<&mut Expr> {
         }
         _ => Vec::new(),
     }
+}
+
+fn compares(op: &BinaryOperator) -> bool {
+    use BinaryOperator as B;
+    matches!(
+        op,
+        B::Eq
+            | B::NotEq
+            | B::Lt
+            | B::LtEq
+            | B::Gt
+            | B::GtEq
+            | B::AtArrow
+            | B::ArrowAt
+            | B::PGOverlap
+    )
 }
 
 /// Returns the type of an array that a value is cast to; `None` for other values.
