@@ -87,15 +87,25 @@ pub(super) const SETS: &[(&str, Option<&str>)] = &[
     ("jsonb_object_keys", None),
 ];
 
+/// Functions that return a row of a key and a value for each member of an object, and the functions of
+/// the lists of these.
+const ENTRIES: &[(&str, &str)] = &[
+    ("json_each", "$json_entries"),
+    ("json_each_text", "$json_entries_text"),
+    ("jsonb_each", "$jsonb_entries"),
+    ("jsonb_each_text", "$jsonb_entries_text"),
+];
+
 /// Returns the function of the rows that `json_each` and its like return.
 fn entries_of(name: &str) -> Option<&'static str> {
-    Some(match name {
-        "json_each" => "$json_entries",
-        "jsonb_each" => "$jsonb_entries",
-        "json_each_text" => "$json_entries_text",
-        "jsonb_each_text" => "$jsonb_entries_text",
-        _ => return None,
-    })
+    let mut known = ENTRIES.iter();
+    known.find_map(|(each, entries)| (*each == name).then_some(*entries))
+}
+
+/// Returns the function whose rows are those of such a list.
+pub(super) fn each_of(name: &str) -> Option<&'static str> {
+    let mut known = ENTRIES.iter();
+    known.find_map(|(each, entries)| (*entries == name).then_some(*each))
 }
 
 /// Returns the columns of `(json_each(x)).*`.
