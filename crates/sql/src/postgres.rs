@@ -29,8 +29,8 @@ pub const VARIADIC: &str = "$variadic";
 /// excludes: `CURRENT ROW`, `GROUP` or `TIES` follows.
 pub const FRAME_EXCLUSION: &str = "\u{1}exclude ";
 
-/// The table function that stands for `ROWS FROM (…)`. Its arguments are calls of functions with one
-/// column each, and its alias names all columns.
+/// The table function that stands for `ROWS FROM (…)`. Its arguments are calls of functions, and
+/// its alias names all columns; those of records have their types there.
 pub const ROWS_FROM: &str = "$rows_from";
 
 /// What the last name in USING begins with if it is the alias of the common columns:

@@ -20,10 +20,13 @@
 //!   but not `rank()`: rows without keys are peers;
 //! - `SELECT DISTINCT ON (k) x`, which takes the first row of each group, after its own ORDER BY.
 //!
+//! Rows of set-returning functions over an ordered subquery are in its order ([`sets`]).
+//!
 //! Then sorts are dropped whose order nothing shows ([`unused`]): those of a query's own rows and
 //! of limits stay.
 
 mod origin;
+mod sets;
 #[cfg(test)]
 mod tests;
 mod unused;
@@ -82,15 +85,15 @@ impl AnalyzerRule for InputOrder {
         if !has_operator(&plan, |node| Ok(is_ordered(node)))? {
             return Ok(plan);
         }
+        let mut names = HiddenNames::default();
         let plan = match has_operator(&plan, |node| Ok(may_take_order(node)))? {
             true => {
-                let mut names = HiddenNames::default();
                 let plan = plan.transform_up_with_subqueries(|node| ordered(node, &mut names));
                 plan.data()?
             }
             false => plan,
         };
-        unused::removed(plan)
+        unused::removed(sets::in_order(plan, &mut names)?)
     }
 
     fn name(&self) -> &str {

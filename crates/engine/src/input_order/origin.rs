@@ -1,7 +1,7 @@
 //! Finds the sort that decides the order of an operator's input, and carries its keys up to there.
 //!
-//! The order passes projections, aliases of relations, filters, limits, views and windows without
-//! keys. A key that is no column of the sort's input is computed once below the sort, so that a
+//! The order passes projections, aliases of relations, filters, limits, views, windows without keys,
+//! and set-returning functions ([`sets`]). A key that is no column of the sort's input is computed once below the sort, so that a
 //! volatile key has one value for each row. A projection that leaves out a key gets a hidden column
 //! for it.
 
@@ -14,7 +14,7 @@ use datafusion::logical_expr::{
     Distinct, DistinctOn, Expr, LogicalPlan, Projection, Sort, SortExpr, SubqueryAlias, Window,
 };
 
-use super::has;
+use super::{has, sets};
 use crate::barrier::view_of;
 use crate::expressions::without_alias;
 
@@ -31,7 +31,7 @@ pub(super) struct Ordered {
 pub(super) struct HiddenNames(usize);
 
 impl HiddenNames {
-    fn next(&mut self) -> String {
+    pub(super) fn next(&mut self) -> String {
         self.0 += 1;
         format!("{HIDDEN}{}", self.0)
     }
@@ -59,6 +59,7 @@ pub(super) fn of(plan: &LogicalPlan, names: &mut HiddenNames) -> Result<Option<O
         LogicalPlan::Distinct(Distinct::On(distinct)) => of_distinct(distinct, names),
         LogicalPlan::Projection(list) => of_projection(list, names),
         LogicalPlan::SubqueryAlias(alias) => of_alias(alias, names),
+        LogicalPlan::Unnest(unnest) => sets::of(unnest, names),
         LogicalPlan::Filter(filter) => above(plan, &filter.input, names),
         LogicalPlan::Limit(limit) => above(plan, &limit.input, names),
         LogicalPlan::Window(window) => match above(plan, &window.input, names)? {

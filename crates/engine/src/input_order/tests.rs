@@ -286,3 +286,36 @@ async fn the_order_of_a_subquery_is_as_good_as_that_of_the_function() {
         }
     }
 }
+
+#[tokio::test]
+async fn rows_of_sets_follow_the_order_of_a_subquery() {
+    for (query, expected) in [
+        (
+            "SELECT unnest(make_array(x, x + 10)) FROM (SELECT x FROM t ORDER BY y DESC) s",
+            "3 13 5 15 6 16 1 11 4 14 2 12",
+        ),
+        (
+            "SELECT unnest(make_array(x, x + 10)) FROM (SELECT x FROM t ORDER BY y DESC) s LIMIT 3",
+            "3 13 5",
+        ),
+        (
+            "SELECT e FROM (SELECT unnest(make_array(x, x + 10)) AS e FROM (SELECT x FROM t ORDER BY y) s) u WHERE e < 10",
+            "2 4 1 6 5 3",
+        ),
+        (
+            "SELECT unnest(make_array(x, 0)) FROM (SELECT DISTINCT ON (z) x, z FROM t ORDER BY z DESC, y) s",
+            "4 0 2 0 6 0",
+        ),
+        (
+            "SELECT unnest(a) FROM (SELECT CASE WHEN x < 3 THEN make_array(x, x + 10) END AS a FROM t ORDER BY y) s",
+            "2 12 1 11",
+        ),
+    ] {
+        let query = query.replace(" t ", &format!(" {T} "));
+        assert_eq!(rows(&query).await.join(" "), expected, "{query}");
+    }
+    let listed = "SELECT array_agg(e) FROM (SELECT unnest(make_array(x, -x)) AS e FROM (SELECT x FROM t ORDER BY y) s) u";
+    let listed = listed.replace(" t ", &format!(" {T} "));
+    let expected = ["[2, -2, 4, -4, 1, -1, 6, -6, 5, -5, 3, -3]"];
+    assert_eq!(rows(&listed).await, expected);
+}

@@ -1,17 +1,21 @@
 //! Finds the length of a match and its groups by PostgreSQL's rules. The whole match is as long as
 //! possible, or as short as possible if its first quantifier is lazy. Then each part, from left to
-//! right, follows the same rule within what the whole leaves it.
+//! right, follows the same rule within what the whole leaves it (`layout.rs`).
 //!
 //! Like Perl, the crate `regex` takes the first alternative that leads to a match. If that may
 //! differ, the ends that a part can have from a given start are computed here as sets, and the
-//! parts are laid out along them.
+//! parts are laid out along them. A back reference may end wherever the pattern of its group does;
+//! whether it is the group's text is known once the group is laid out.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+mod layout;
+
+use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 
 use datafusion::error::Result;
 use lakegate_error::{Code, Error};
 
+use super::nodes::Division;
 use super::spelling::{has, is_word};
 use super::tree::{Edge, Piece, Place, Tree};
 use crate::stop::check;
@@ -30,7 +34,7 @@ const STEPS_BETWEEN_CHECKS: u64 = 100_000;
 /// character.
 pub(super) fn may_differ(tree: &Tree) -> bool {
     tree.pieces.iter().any(|piece| match piece {
-        Piece::Either(_) | Piece::Look { .. } => true,
+        Piece::Either(_) | Piece::Look { .. } | Piece::Back { .. } => true,
         Piece::Repeat { inner, lazy, .. } => {
             *lazy || !matches!(tree.pieces.get(*inner), Some(Piece::Class(_)))
         }
@@ -43,7 +47,7 @@ pub(super) fn may_differ(tree: &Tree) -> bool {
 /// repetitions as possible are then as much text as possible.
 pub(super) fn is_greedy(tree: &Tree) -> bool {
     tree.pieces.iter().all(|piece| match piece {
-        Piece::Either(_) | Piece::Look { .. } => false,
+        Piece::Either(_) | Piece::Look { .. } | Piece::Back { .. } => false,
         Piece::Repeat { inner, lazy, .. } => !lazy && is_of_one_length(tree, *inner),
         _ => true,
     })
@@ -60,32 +64,6 @@ fn is_of_one_length(tree: &Tree, place: Place) -> bool {
     }
 }
 
-/// Whether a part prefers to match more or fewer characters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Preference {
-    None,
-    More,
-    Fewer,
-}
-
-fn preference(tree: &Tree, place: Place) -> Preference {
-    match tree.pieces.get(place) {
-        Some(Piece::Group { inner, .. }) => preference(tree, *inner),
-        Some(Piece::Either(_)) => Preference::More,
-        Some(Piece::Sequence(pieces)) => pieces
-            .iter()
-            .map(|piece| preference(tree, *piece))
-            .find(|preference| *preference != Preference::None)
-            .unwrap_or(Preference::None),
-        Some(Piece::Repeat {
-            inner, fixed: true, ..
-        }) => preference(tree, *inner),
-        Some(Piece::Repeat { lazy: true, .. }) => Preference::Fewer,
-        Some(Piece::Repeat { .. }) => Preference::More,
-        _ => Preference::None,
-    }
-}
-
 /// The characters of a group: the first, and the one after the last.
 pub(super) type Span = (usize, usize);
 
@@ -94,6 +72,7 @@ type Ends = Rc<BTreeSet<usize>>;
 /// The matches of a pattern in one text.
 pub(super) struct Extents<'a> {
     tree: &'a Tree,
+    division: &'a Division,
     text: &'a [char],
     known: HashMap<(Place, usize), Ends>,
     /// Number of positions in `known`.
@@ -102,9 +81,10 @@ pub(super) struct Extents<'a> {
 }
 
 impl<'a> Extents<'a> {
-    pub(super) fn new(tree: &'a Tree, text: &'a [char]) -> Self {
+    pub(super) fn new(tree: &'a Tree, division: &'a Division, text: &'a [char]) -> Self {
         Self {
             tree,
+            division,
             text,
             known: HashMap::new(),
             held: 0,
@@ -112,31 +92,81 @@ impl<'a> Extents<'a> {
         }
     }
 
-    /// Returns the match that begins at `start`: the whole first, then its groups. `None` if there
-    /// is no match.
+    /// Returns the first match that begins at `start` or after it: the whole first, then its groups.
     ///
     /// # Errors
     ///
     /// Returns an error if the search takes too long or the work must stop.
-    pub(super) fn at(&mut self, start: usize) -> Result<Option<Vec<Option<Span>>>> {
+    pub(super) fn first(&mut self, start: usize) -> Result<Option<Vec<Option<Span>>>> {
+        if !self.division.refers_back {
+            for start in start..=self.text.len() {
+                if let Some(groups) = self.at(start)? {
+                    return Ok(Some(groups));
+                }
+            }
+            return Ok(None);
+        }
+        // As in PostgreSQL: what may match ends first at some place. A match may begin up to there,
+        // or after it, but not at the end of the text: it does not go on searching there.
+        let mut from = start;
+        loop {
+            let Some(close) = self.first_end(from)? else {
+                return Ok(None);
+            };
+            for start in from..=close {
+                if let Some(groups) = self.at(start)? {
+                    return Ok(Some(groups));
+                }
+            }
+            from = close + 1;
+            if from >= self.text.len() {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Returns the first place after `from` at which anything ends that may match.
+    fn first_end(&mut self, from: usize) -> Result<Option<usize>> {
+        let mut first: Option<usize> = None;
+        let mut start = from;
+        while start <= first.unwrap_or(self.text.len()) {
+            self.forget();
+            let ends = self.ends(self.tree.root, start)?;
+            if let Some(end) = ends.first() {
+                first = Some(first.map_or(*end, |first| first.min(*end)));
+            }
+            start += 1;
+        }
+        Ok(first)
+    }
+
+    /// Makes room for the positions of another match.
+    fn forget(&mut self) {
         if self.held > MOST_KEPT {
             self.known.clear();
             self.held = 0;
         }
+    }
+
+    /// Returns the match that begins at `start`; `None` if there is none.
+    fn at(&mut self, start: usize) -> Result<Option<Vec<Option<Span>>>> {
+        self.forget();
+        let division = self.division;
         let ends = self.ends(self.tree.root, start)?;
-        let end = match preference(self.tree, self.tree.root) {
-            Preference::Fewer => ends.first(),
-            _ => ends.last(),
-        };
-        let Some(end) = end.copied() else {
-            return Ok(None);
-        };
-        let mut groups = vec![None; self.tree.groups + 1];
-        if let Some(whole) = groups.first_mut() {
-            *whole = Some((start, end));
+        let mut ends: Vec<usize> = ends.iter().copied().collect();
+        if !division.fewer {
+            ends.reverse();
         }
-        self.lay_out(self.tree.root, start, end, &mut groups)?;
-        Ok(Some(groups))
+        for end in ends {
+            let mut groups = vec![None; self.tree.groups + 1];
+            if self.lay_out(&division.root, start, end, &mut groups)? {
+                if let Some(whole) = groups.first_mut() {
+                    *whole = Some((start, end));
+                }
+                return Ok(Some(groups));
+            }
+        }
+        Ok(None)
     }
 
     fn step(&mut self, steps: usize) -> Result<()> {
@@ -191,7 +221,9 @@ impl<'a> Extents<'a> {
                 };
                 (found != *negated).then_some(start).into_iter().collect()
             }
-            Some(Piece::Group { inner, .. }) => self.ends(*inner, start)?.as_ref().clone(),
+            Some(Piece::Group { inner, .. } | Piece::Back { like: inner, .. }) => {
+                self.ends(*inner, start)?.as_ref().clone()
+            }
             Some(Piece::Sequence(pieces)) => {
                 let mut from = BTreeSet::from([start]);
                 for piece in pieces {
@@ -266,216 +298,6 @@ impl<'a> Extents<'a> {
             Edge::WordEnd => was && !is,
             Edge::Word => was != is,
             Edge::NoWord => was == is,
-        }
-    }
-
-    /// Finds the groups of a part that spans `start` to `end`.
-    fn lay_out(
-        &mut self,
-        place: Place,
-        start: usize,
-        end: usize,
-        groups: &mut [Option<Span>],
-    ) -> Result<()> {
-        let tree = self.tree;
-        match tree.pieces.get(place) {
-            Some(Piece::Group { number, inner }) => {
-                if let Some(group) = number.and_then(|number| groups.get_mut(number)) {
-                    *group = Some((start, end));
-                }
-                self.lay_out(*inner, start, end, groups)
-            }
-            Some(Piece::Sequence(pieces)) => {
-                for (piece, from, to) in self.parts(pieces, start, end)? {
-                    self.lay_out(piece, from, to, groups)?;
-                }
-                Ok(())
-            }
-            Some(Piece::Either(branches)) => {
-                for branch in branches {
-                    if self.ends(*branch, start)?.contains(&end) {
-                        return self.lay_out(*branch, start, end, groups);
-                    }
-                }
-                Ok(())
-            }
-            Some(Piece::Repeat {
-                inner, least, most, ..
-            }) if self.has_groups(*inner) && *least > 0 => {
-                // The rounds before the last are laid out as a whole, and the last one in what they
-                // leave.
-                let most = most.map(|most| most.saturating_sub(1));
-                let before = self.ends_of_rounds(*inner, *least - 1, most, start)?;
-                let mut possible = Vec::new();
-                for from in before.into_iter().filter(|from| *from <= end) {
-                    if self.ends(*inner, from)?.contains(&end) {
-                        possible.push(from);
-                    }
-                }
-                let from = match preference(tree, place) {
-                    Preference::Fewer => possible.first(),
-                    _ => possible.last(),
-                };
-                match from {
-                    Some(from) => self.lay_out(*inner, *from, end, groups),
-                    None => Ok(()),
-                }
-            }
-            Some(Piece::Repeat { inner, most, .. }) if self.has_groups(*inner) => {
-                // An empty match still has one round, if the part can be empty.
-                if start == end {
-                    return match *most != Some(0) && self.ends(*inner, start)?.contains(&end) {
-                        true => self.lay_out(*inner, start, end, groups),
-                        false => Ok(()),
-                    };
-                }
-                for (from, to) in self.rounds(*inner, *most, start, end)? {
-                    self.forget(*inner, groups);
-                    self.lay_out(*inner, from, to, groups)?;
-                }
-                Ok(())
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Returns where each piece of a sequence begins and ends.
-    fn parts(
-        &mut self,
-        pieces: &[Place],
-        start: usize,
-        end: usize,
-    ) -> Result<Vec<(Place, usize, usize)>> {
-        // The positions that can be reached, then those among them from which the end can be
-        // reached.
-        let mut reached = vec![BTreeSet::from([start])];
-        for piece in pieces {
-            let next = match reached.last() {
-                Some(from) => self.ends_of_all(*piece, &from.clone())?,
-                None => BTreeSet::new(),
-            };
-            reached.push(next);
-        }
-        let mut leads = BTreeSet::from([end]);
-        let mut leading = vec![leads.clone()];
-        for (piece, from) in pieces.iter().zip(&reached).rev() {
-            let mut before = BTreeSet::new();
-            for place in from {
-                if !self.ends(*piece, *place)?.is_disjoint(&leads) {
-                    before.insert(*place);
-                }
-            }
-            leads = before;
-            leading.push(leads.clone());
-        }
-        leading.reverse();
-        let mut parts = Vec::with_capacity(pieces.len());
-        let mut from = start;
-        for (piece, leads) in pieces.iter().zip(leading.iter().skip(1)) {
-            let ends = self.ends(*piece, from)?;
-            let mut possible = ends.intersection(leads).copied();
-            let to = match preference(self.tree, *piece) {
-                Preference::Fewer => possible.next(),
-                _ => possible.last(),
-            };
-            let Some(to) = to else { break };
-            parts.push((*piece, from, to));
-            from = to;
-        }
-        Ok(parts)
-    }
-
-    /// Returns where each round of a repetition begins and ends. There may be no rounds.
-    fn rounds(
-        &mut self,
-        inner: Place,
-        most: Option<u32>,
-        start: usize,
-        end: usize,
-    ) -> Result<Vec<Span>> {
-        let most = most.map_or(usize::MAX, |most| {
-            usize::try_from(most).unwrap_or(usize::MAX)
-        });
-        let fewer = preference(self.tree, inner) == Preference::Fewer;
-        let mut failed: HashSet<(usize, usize)> = HashSet::new();
-        // For each round: its start, and the ends left to try, the best one last.
-        let mut tried: Vec<(usize, Vec<usize>)> = Vec::new();
-        let mut at = start;
-        loop {
-            self.step(0)?;
-            if at == end {
-                break;
-            }
-            let round = tried.len();
-            let mut left: Vec<usize> = match round < most && !failed.contains(&(round, at)) {
-                true => {
-                    let ends = self.ends(inner, at)?;
-                    let possible = ends.iter().copied().filter(|to| *to <= end);
-                    // Rounds are never empty here.
-                    possible.filter(|to| *to > at).collect()
-                }
-                false => Vec::new(),
-            };
-            if fewer {
-                left.reverse();
-            }
-            match left.pop() {
-                Some(to) => {
-                    tried.push((at, left));
-                    at = to;
-                }
-                None => {
-                    failed.insert((round, at));
-                    // Backtrack to the last round that could have ended elsewhere.
-                    loop {
-                        let Some((from, left)) = tried.last_mut() else {
-                            return Ok(Vec::new());
-                        };
-                        if let Some(to) = left.pop() {
-                            at = to;
-                            break;
-                        }
-                        let from = *from;
-                        tried.pop();
-                        failed.insert((tried.len(), from));
-                    }
-                }
-            }
-        }
-        let mut ends = tried.iter().skip(1).map(|(from, _)| *from);
-        Ok(tried
-            .iter()
-            .map(|(from, _)| (*from, ends.next().unwrap_or(end)))
-            .collect())
-    }
-
-    fn has_groups(&self, place: Place) -> bool {
-        match self.tree.pieces.get(place) {
-            Some(Piece::Group { number, inner }) => number.is_some() || self.has_groups(*inner),
-            Some(Piece::Sequence(pieces) | Piece::Either(pieces)) => {
-                pieces.iter().any(|piece| self.has_groups(*piece))
-            }
-            Some(Piece::Repeat { inner, .. }) => self.has_groups(*inner),
-            _ => false,
-        }
-    }
-
-    /// Clears the groups of the previous round.
-    fn forget(&self, place: Place, groups: &mut [Option<Span>]) {
-        match self.tree.pieces.get(place) {
-            Some(Piece::Group { number, inner }) => {
-                if let Some(group) = number.and_then(|number| groups.get_mut(number)) {
-                    *group = None;
-                }
-                self.forget(*inner, groups);
-            }
-            Some(Piece::Sequence(pieces) | Piece::Either(pieces)) => {
-                for piece in pieces {
-                    self.forget(*piece, groups);
-                }
-            }
-            Some(Piece::Repeat { inner, .. }) => self.forget(*inner, groups),
-            _ => {}
         }
     }
 }

@@ -8,16 +8,18 @@
 //! parse.rs      parses a pattern and its flags into a tree (tree.rs)
 //! spelling.rs   writes the tree for the crate `regex`, which finds where matches start
 //! extents.rs    finds the length and the groups of a match, if those of the crate may differ
+//! nodes.rs      the parts of a pattern that have groups or back references
 //! search.rs     a compiled pattern
 //! functions.rs  the functions, which call.rs evaluates row by row; rule.rs: `~` and regexp_like
 //! ```
 //!
 //! Differences from PostgreSQL: `\b` and `\B` match at word edges and elsewhere, as in Athena, and
-//! `$1` in a replacement is a group like `\1`. Back references within a pattern are refused.
+//! `$1` in a replacement is a group like `\1`.
 
 mod call;
 mod extents;
 mod functions;
+mod nodes;
 mod parse;
 mod rule;
 mod search;

@@ -1,5 +1,6 @@
 //! Parses patterns as PostgreSQL parses advanced regular expressions.
 
+mod back;
 mod brackets;
 mod escapes;
 
@@ -27,6 +28,8 @@ pub(super) fn parse(pattern: &str, flags: Flags) -> Result<Tree> {
         flags,
         pieces: Vec::new(),
         groups: 0,
+        closed: Vec::new(),
+        looks: 0,
         depth: 0,
     };
     parser.prefix()?;
@@ -75,6 +78,10 @@ struct Parser {
     flags: Flags,
     pieces: Vec<Piece>,
     groups: usize,
+    /// What each group holds; `None` until it is closed.
+    closed: Vec<Option<Place>>,
+    /// How many lookaheads and lookbehinds are open.
+    looks: usize,
     depth: usize,
 }
 
@@ -333,21 +340,23 @@ impl Parser {
             false if self.peek() == Some('?') => {
                 return Err(invalid("quantifier operand invalid"));
             }
+            // What a look finds is not captured.
+            false if self.looks > 0 => None,
             false => {
                 self.groups += 1;
+                self.closed.push(None);
                 Some(self.groups)
             }
         };
-        let groups = self.groups;
+        let looks = usize::from(look.is_some());
+        self.looks += looks;
         let inner = self.alternatives()?;
+        self.looks -= looks;
         if !self.takes(")") {
             return Err(invalid("parentheses () not balanced"));
         }
-        if look.is_some() && self.groups > groups {
-            return Err(
-                Error::not_supported("groups within (?=…) and similar are not supported")
-                    .with_hint("write (?:…) for a group that is not captured"),
-            );
+        if let Some(group) = number.and_then(|number| self.closed.get_mut(number - 1)) {
+            *group = Some(inner);
         }
         self.piece(match look {
             Some((ahead, negated)) => Piece::Look {

@@ -5,6 +5,7 @@ use lakegate_error::{Code, Error};
 use regex::Regex;
 
 use super::extents::{Extents, Span, is_greedy, may_differ};
+use super::nodes::{Division, divided};
 use super::parse::parse;
 use super::spelling::spelled;
 use super::tree::{Flags, Tree};
@@ -17,8 +18,8 @@ pub(super) struct Pattern {
     spelled: Option<String>,
     /// `None` if the crate has no such pattern.
     regex: Option<Regex>,
-    /// Whether [`Extents`] finds lengths and groups, because those of the crate may differ.
-    is_ours: bool,
+    /// The parts for [`Extents`], if it finds lengths and groups because those of the crate may differ.
+    division: Option<Division>,
     /// Whether the crate's match is still right if it reaches the end of the text.
     is_greedy: bool,
 }
@@ -33,7 +34,7 @@ impl Pattern {
     ///
     /// Returns an error if the pattern is invalid, too large or not supported.
     pub(super) fn new(pattern: &str, flags: Flags) -> Result<Self> {
-        let tree = parse(pattern, flags)?;
+        let mut tree = parse(pattern, flags)?;
         let spelled = spelled(&tree);
         let regex = spelled.as_deref().map(Regex::new).transpose();
         let regex = regex.map_err(|error| match error {
@@ -43,9 +44,14 @@ impl Pattern {
             ),
             error => DataFusionError::External(Box::new(error)),
         })?;
+        let is_greedy = is_greedy(&tree);
+        let division = match may_differ(&tree) {
+            true => Some(divided(&mut tree)?),
+            false => None,
+        };
         Ok(Self {
-            is_ours: may_differ(&tree),
-            is_greedy: is_greedy(&tree),
+            division,
+            is_greedy,
             tree,
             spelled,
             regex,
@@ -98,7 +104,7 @@ impl Pattern {
 
     /// Returns whether the crate's next match is PostgreSQL's. Also true if there is no next match.
     fn is_of_the_crate(&self, search: &Search<'_>) -> bool {
-        if !self.is_ours {
+        if self.division.is_none() {
             return true;
         }
         let (Some(regex), Some(from)) = (&self.regex, search.from) else {
@@ -134,31 +140,27 @@ impl Pattern {
         if most.is_some_and(|most| found.len() >= most) {
             return Ok(found);
         }
+        let Some(division) = &self.division else {
+            return Ok(found);
+        };
         let letters: Vec<char> = text.chars().collect();
         let bytes: Vec<usize> = text.char_indices().map(|(byte, _)| byte).collect();
         let byte_of = |place: usize| bytes.get(place).copied().unwrap_or(text.len());
         let place_of = |byte: usize| bytes.partition_point(|start| *start < byte);
-        let mut extents = Extents::new(&self.tree, &letters);
+        let mut extents = Extents::new(&self.tree, division, &letters);
         while most.is_none_or(|most| found.len() < most) {
             check()?;
             let Some(from) = search.from else { break };
-            let mut start = match &self.regex {
+            let start = match &self.regex {
                 None => place_of(from),
                 Some(regex) => match regex.find_at(text, from) {
                     Some(found) => place_of(found.start()),
                     None => break,
                 },
             };
-            let groups = loop {
-                if let Some(groups) = extents.at(start)? {
-                    break Some(groups);
-                }
-                if start >= letters.len() {
-                    break None;
-                }
-                start += 1;
+            let Some(groups) = extents.first(start)? else {
+                break;
             };
-            let Some(groups) = groups else { break };
             let groups = groups.into_iter().map(|span| {
                 let (start, end) = span?;
                 Some((byte_of(start), byte_of(end)))

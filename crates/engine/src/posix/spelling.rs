@@ -27,7 +27,7 @@ fn spell(tree: &Tree, place: Place, text: &mut String) -> Option<()> {
             Edge::Word => r"\b",
             Edge::NoWord => r"\B",
         }),
-        Piece::Look { .. } => return None,
+        Piece::Look { .. } | Piece::Back { .. } => return None,
         Piece::Group { number, inner } => {
             text.push_str(if number.is_some() { "(" } else { "(?:" });
             spell(tree, *inner, text)?;

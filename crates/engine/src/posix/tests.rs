@@ -73,6 +73,71 @@ fn matches_are_the_longest_and_their_parts_from_left_to_right() {
     assert_eq!(found("x|y", "abc"), None);
 }
 
+// The answers of PostgreSQL 15. Parts of one preference are matched as a whole before what follows,
+// and what a branch or a round has matched is not tried anew for what comes after it.
+#[test]
+fn back_references_are_the_texts_of_groups() {
+    for (pattern, text, groups) in [
+        (r"(.)\1", "hello", &[Some("ll"), Some("l")][..]),
+        (r"(\w+)\1", "abcabcabc", &[Some("abcabc"), Some("abc")]),
+        (
+            r"(\w+)\1+",
+            "abcabcabcabc",
+            &[Some("abcabcabcabc"), Some("abcabc")],
+        ),
+        (r"(a*?)\1", "aaaa", &[Some(""), Some("")]),
+        (r"(a+?)\1", "xaaaay", &[Some("aa"), Some("a")]),
+        (
+            r"^(.)X(.)\2X\1$",
+            "aXbbXa",
+            &[Some("aXbbXa"), Some("a"), Some("b")],
+        ),
+        (
+            r"((a)(b))\1",
+            "abab",
+            &[Some("abab"), Some("ab"), Some("a"), Some("b")],
+        ),
+        (r"((.)\2)+", "aabb", &[Some("aabb"), Some("bb"), Some("b")]),
+        (r"^(11+)\1+$", "11111111", &[Some("11111111"), Some("1111")]),
+        (r"^(11+)\1+$", "1111111", &[]),
+        (r"^(?:(a)b|a(b))\2$", "abb", &[]),
+        (r"^(?:(a)|b\1)+$", "aba", &[]),
+        (
+            r"(?:(x)|(y)|\1\2)+",
+            "xyxyxy",
+            &[Some("xyxyxy"), None, Some("y")],
+        ),
+        (r"^(a)?b\1*$", "b", &[]),
+        (r"(a){0}\1", "a", &[]),
+        (r"^(a*)*\1$", "aa", &[Some("aa"), Some("a")]),
+        (r"(^a)\1", "aa", &[Some("aa"), Some("a")]),
+        (r"(a)\11", "aa", &[]),
+        (r"(a)\11", "a\t", &[Some("a\t"), Some("a")]),
+        (r"(a)\777", "a?7", &[Some("a?7"), Some("a")]),
+        ("(?=(a))(a)", "ab", &[Some("a"), Some("a")]),
+        ("a?(?:ab)?(b?)", "ab", &[Some("ab"), Some("")]),
+    ] {
+        let groups = match groups {
+            [] => None,
+            groups => some(groups),
+        };
+        assert_eq!(found(pattern, text), groups, "{pattern} {text}");
+    }
+    let any_case = Pattern::new(r"(a)\1", Flags::of("i").unwrap()).unwrap();
+    assert!(any_case.is_match("regexp_like", "xaA").unwrap());
+}
+
+#[test]
+fn searches_for_back_references_end() {
+    let pattern = Pattern::new(r"^(.*)\1\1b?$", Flags::default()).unwrap();
+    let text = "a".repeat(3_000) + "c";
+    assert!(pattern.is_match("regexp_like", &text).is_err());
+    let nested = "(".repeat(60) + "a" + &")".repeat(60) + &r"\60\1".repeat(30);
+    let pattern = Pattern::new(&nested, Flags::default()).unwrap();
+    assert!(pattern.is_match("regexp_like", &"a".repeat(61)).unwrap());
+    assert!(Pattern::new(&"(a|b)".repeat(1_000), Flags::default()).is_err());
+}
+
 #[test]
 fn patterns_are_read_as_postgres_reads_them() {
     let matches = |pattern: &str, flags: &str, text: &str| {
@@ -125,7 +190,12 @@ fn what_is_no_pattern_is_refused() {
         "a{256}",
         "[b-a]",
         r"\g",
-        r"(a)\1",
+        r"(a)\2",
+        r"\1(a)",
+        r"(a\1)",
+        r"(a)(?=\1)",
+        r"(?=(a))\1",
+        r"(a)\89",
         "(?b)a",
         "[[:foo:]]",
         "a{1",

@@ -14,6 +14,12 @@ pub(super) enum Piece {
     /// One character.
     Class(Class),
     Edge(Edge),
+    /// The text of a group again.
+    Back {
+        number: usize,
+        /// What the group's pattern is without edges and groups: what may match here.
+        like: Place,
+    },
     /// A lookahead or lookbehind, which is not part of the match.
     Look {
         ahead: bool,

@@ -2,33 +2,28 @@
 //!
 //! ```text
 //! ROWS FROM (f(1), unnest(a, b)) AS x (c)   "$rows_from"(f(1), unnest(a), unnest(b)) AS x (c, unnest, unnest)
+//! ROWS FROM (json_each(j), f(1)) AS x       "$rows_from"(json_each(j), f(1)) AS x (key, value, f)
+//! ROWS FROM (json_to_record(j) AS (a int), f(1)) AS x
+//!                                           "$rows_from"(json_to_record(j, 'a'), f(1)) AS x ("a" int, f)
 //! ```
 //!
-//! The dialect makes a subquery of it.
+//! The dialect makes a subquery of it. `columns.rs` has the columns of the functions.
+
+mod columns;
+
+use std::collections::HashSet;
 
 use sqlparser::ast::{
-    Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectNamePart, TableAlias,
-    TableAliasColumnDef, TableFactor,
+    Expr, FunctionArg, FunctionArgExpr, Ident, ObjectNamePart, TableAlias, TableAliasColumnDef,
+    TableFactor,
 };
 use sqlparser::tokenizer::{Token, TokenWithSpan};
 
+use self::columns::{Item, items_of};
 use super::lists::{places, without};
 use super::query::is_word;
 use crate::ROWS_FROM;
 use crate::ast::Unsupported;
-
-/// Functions with several columns.
-const OF_SEVERAL_COLUMNS: [&str; 9] = [
-    "aclexplode",
-    "json_each",
-    "json_each_text",
-    "json_to_record",
-    "json_to_recordset",
-    "jsonb_each",
-    "jsonb_each_text",
-    "jsonb_to_record",
-    "jsonb_to_recordset",
-];
 
 /// Writes `ROWS FROM (` as the call of a function.
 pub(super) fn called(mut tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
@@ -65,15 +60,19 @@ pub(super) fn called(mut tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
             token.token = Token::make_word(ROWS_FROM, Some('"'));
         }
     }
-    let froms = found.into_iter().map(|(_, from)| from).collect();
-    without(tokens, &froms)
+    let froms: HashSet<usize> = found.into_iter().map(|(_, from)| from).collect();
+    match froms.is_empty() {
+        true => tokens,
+        false => columns::as_arguments(without(tokens, &froms)),
+    }
 }
 
-/// Names all columns of such a table, and makes an item of each argument of `unnest`.
+/// Names all columns of such a table, gives those of records their types, and makes an item of each
+/// argument of `unnest`.
 ///
 /// # Errors
 ///
-/// An item is no call of a function with one column.
+/// An item is no call of a function, or of one whose columns are not known.
 pub(super) fn name_columns(factor: &mut TableFactor) -> Result<(), Unsupported> {
     let (args, ordinality, alias) = match factor {
         TableFactor::Table {
@@ -92,65 +91,46 @@ pub(super) fn name_columns(factor: &mut TableFactor) -> Result<(), Unsupported> 
         } if is_rows_from(&name.0) => (args, *with_ordinality, alias),
         _ => return Ok(()),
     };
-    let (mut items, mut names) = (Vec::with_capacity(args.len()), Vec::new());
-    for item in std::mem::take(args) {
-        let FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Function(function))) = &item else {
+    let mut items: Vec<Item> = Vec::with_capacity(args.len());
+    for arg in std::mem::take(args) {
+        let FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Function(function))) = arg else {
             return Err(refused("an item of ROWS FROM that is no function"));
         };
-        let Some(name) = function.name.0.last().and_then(|part| part.as_ident()) else {
-            return Err(refused("an item of ROWS FROM that is no function"));
-        };
-        let own = match name.quote_style {
-            Some(_) => name.value.clone(),
-            None => name.value.to_lowercase(),
-        };
-        if OF_SEVERAL_COLUMNS.contains(&own.as_str()) {
-            return Err(refused(&format!("{own} in ROWS FROM")));
-        }
-        let several = match &function.args {
-            FunctionArguments::List(list) if own == "unnest" && list.args.len() > 1 => {
-                list.args.clone()
-            }
-            _ => Vec::new(),
-        };
-        if several.is_empty() {
-            names.push(Ident::new(own));
-            items.push(item);
-            continue;
-        }
-        for array in several {
-            let mut function = function.clone();
-            if let FunctionArguments::List(list) = &mut function.args {
-                list.args = vec![array];
-            }
-            names.push(Ident::new(own.clone()));
-            let call = FunctionArgExpr::Expr(Expr::Function(function));
-            items.push(FunctionArg::Unnamed(call));
-        }
+        items.extend(items_of(function)?);
     }
-    *args = items;
-    let Some(first) = names.first_mut() else {
+    let Some(first) = items.first() else {
         return Err(refused("ROWS FROM without a function"));
     };
+    let function = Ident::new(&first.function);
     let alias = alias.get_or_insert_with(|| TableAlias {
         explicit: true,
-        name: first.clone(),
+        name: function,
         columns: Vec::new(),
         at: None,
     });
-    // The only column of a table has its name.
-    if args.len() == 1 {
-        *first = alias.name.clone();
+    // The only column of a table has its name, if it is not one of a row.
+    let is_only = items.len() == 1;
+    let own = alias.name.clone();
+    let mut columns = Vec::new();
+    for item in items {
+        let call = FunctionArgExpr::Expr(Expr::Function(item.call));
+        args.push(FunctionArg::Unnamed(call));
+        match item.columns {
+            Some(of_row) => columns.extend(of_row),
+            None if is_only => columns.push((own.clone(), None)),
+            None => columns.push((Ident::new(item.function), None)),
+        }
     }
     if ordinality {
-        names.push(Ident::new("ordinality"));
+        columns.push((Ident::new("ordinality"), None));
     }
-    let given = alias.columns.len();
-    let others = names.into_iter().skip(given);
-    alias.columns.extend(others.map(|name| TableAliasColumnDef {
-        name,
-        data_type: None,
-    }));
+    // Names that the statement gives come first; the types are those of the functions.
+    let mut columns = columns.into_iter();
+    for (given, (_, data_type)) in alias.columns.iter_mut().zip(columns.by_ref()) {
+        given.data_type = data_type;
+    }
+    let others = columns.map(|(name, data_type)| TableAliasColumnDef { name, data_type });
+    alias.columns.extend(others);
     Ok(())
 }
 
@@ -164,7 +144,10 @@ fn is_rows_from(name: &[ObjectNamePart]) -> bool {
 fn refused(what: &str) -> Unsupported {
     Unsupported {
         what: what.to_owned(),
-        nearest: Some("functions with one column each".to_owned()),
+        nearest: Some(
+            "calls of functions, with their columns if they return records: f(x), json_to_record(y) AS (a int)"
+                .to_owned(),
+        ),
     }
 }
 
@@ -205,13 +188,48 @@ mod tests {
     }
 
     #[test]
-    fn functions_with_several_columns_are_refused() {
-        let sql = "SELECT * FROM ROWS FROM (json_each(a), f())";
-        match crate::parse(sql).unwrap().remove(0).statement {
-            Statement::Unsupported(refused) => {
-                assert_eq!(refused.what, "json_each in ROWS FROM");
+    fn columns_of_rows_have_names_and_types() {
+        for (sql, expected) in [
+            (
+                "SELECT * FROM ROWS FROM (jsonb_each(a), f(1)) WITH ORDINALITY AS x (c)",
+                r#"SELECT * FROM "$rows_from"(jsonb_each(a), f(1)) WITH ORDINALITY AS x (c, value, f, ordinality)"#,
+            ),
+            (
+                "SELECT * FROM ROWS FROM (json_each(a))",
+                r#"SELECT * FROM "$rows_from"(json_each(a)) AS json_each (key, value)"#,
+            ),
+            (
+                r#"SELECT * FROM ROWS FROM (f(1), json_to_recordset(a) AS (A int, "B" varchar(3))) AS x (p, q)"#,
+                r#"SELECT * FROM "$rows_from"(f(1), json_to_recordset(a, 'a', 'B')) AS x (p, q INT, "B" VARCHAR(3))"#,
+            ),
+        ] {
+            match crate::parse(sql).unwrap().remove(0).statement {
+                Statement::Query(query) => assert_eq!(query.to_string(), expected),
+                other => panic!("no query: {other:?}"),
             }
-            other => panic!("not refused: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn records_without_columns_are_refused() {
+        for (sql, what) in [
+            (
+                "SELECT * FROM ROWS FROM (json_to_record(a), f())",
+                "json_to_record in ROWS FROM without AS (a type, …)",
+            ),
+            (
+                "SELECT * FROM ROWS FROM (f(1) AS (a int))",
+                "f in ROWS FROM with AS (a type, …)",
+            ),
+            (
+                "SELECT * FROM ROWS FROM (aclexplode(a))",
+                "aclexplode in ROWS FROM",
+            ),
+        ] {
+            match crate::parse(sql).unwrap().remove(0).statement {
+                Statement::Unsupported(refused) => assert_eq!(refused.what, what),
+                other => panic!("not refused: {other:?}"),
+            }
         }
     }
 }

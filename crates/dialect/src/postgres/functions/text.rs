@@ -1,63 +1,17 @@
-//! Text: quoting, formatting, names of encodings, sizes.
+//! Text: names of encodings, sizes, escapes, UUIDs. `quoting.rs` quotes, `format.rs` fills in templates.
+
+mod format;
+mod quoting;
 
 use arrow::datatypes::DataType;
-use datafusion::error::Result;
-use lakegate_engine::bounded;
 use lakegate_error::{Code, Error};
 
-use crate::postgres::{Cell, PgFunction, invalid};
+pub(super) use self::format::format;
+use self::quoting::quote_literal;
+pub use self::quoting::{quote_ident, split_name};
+use crate::postgres::{Cell, PgFunction};
 
 const UTF8: i64 = 6;
-
-/// Quotes an identifier for SQL where necessary.
-pub fn quote_ident(name: &str) -> String {
-    let plain = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
-        && name
-            .chars()
-            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
-        && !is_reserved(name);
-    if plain {
-        name.to_owned()
-    } else {
-        format!("\"{}\"", name.replace('"', "\"\""))
-    }
-}
-
-fn is_reserved(name: &str) -> bool {
-    use datafusion::sql::sqlparser::keywords::{
-        ALL_KEYWORDS, ALL_KEYWORDS_INDEX, RESERVED_FOR_COLUMN_ALIAS, RESERVED_FOR_TABLE_ALIAS,
-    };
-    let upper = name.to_uppercase();
-    ALL_KEYWORDS
-        .binary_search(&upper.as_str())
-        .is_ok_and(|index| {
-            let keyword = &ALL_KEYWORDS_INDEX[index];
-            RESERVED_FOR_COLUMN_ALIAS.contains(keyword)
-                || RESERVED_FOR_TABLE_ALIAS.contains(keyword)
-        })
-        || matches!(
-            upper.as_str(),
-            "USER"
-                | "TABLE"
-                | "CURRENT_USER"
-                | "SESSION_USER"
-                | "NULL"
-                | "TRUE"
-                | "FALSE"
-                | "CASE"
-                | "COLUMN"
-        )
-}
-
-/// Quotes a string for SQL.
-pub(super) fn quote_literal(text: &str) -> String {
-    let quoted = format!("'{}'", text.replace('\'', "''"));
-    if text.contains('\\') {
-        format!("E{}", quoted.replace('\\', "\\\\"))
-    } else {
-        quoted
-    }
-}
 
 /// Returns the text that a cast of a value writes; `None` for NULL.
 pub(super) fn cast_text(value: &Cell<'static>) -> Option<String> {
@@ -65,124 +19,6 @@ pub(super) fn cast_text(value: &Cell<'static>) -> Option<String> {
         Cell::Bool(value) => Some(value.to_string()),
         value => value.to_text(),
     }
-}
-
-type Letters<'a> = std::iter::Peekable<std::str::Chars<'a>>;
-
-fn digits(chars: &mut Letters<'_>) -> String {
-    let mut digits = String::new();
-    while let Some(digit) = chars.next_if(char::is_ascii_digit) {
-        digits.push(digit);
-    }
-    digits
-}
-
-fn place(digits: &str) -> Result<usize> {
-    digits
-        .parse::<u32>()
-        .ok()
-        .and_then(|place| usize::try_from(place).ok())
-        .ok_or_else(|| invalid("number is out of range"))
-}
-
-/// Returns the width that follows: `10`, `*` for that of the next argument, or `*2$`. A negative
-/// one pads on the right.
-fn width_of(
-    chars: &mut Letters<'_>,
-    args: &[Cell<'static>],
-    next: &mut usize,
-    left: &mut bool,
-) -> Result<Option<usize>> {
-    if chars.next_if_eq(&'*').is_none() {
-        let digits = digits(chars);
-        return match digits.is_empty() {
-            true => Ok(None),
-            false => place(&digits).map(Some),
-        };
-    }
-    let digits = digits(chars);
-    let at = match digits.is_empty() {
-        true => *next,
-        false if chars.next_if_eq(&'$').is_some() => place(&digits)?,
-        false => return Err(invalid("width argument position must be ended by \"$\"")),
-    };
-    *next = at + 1;
-    let width = args
-        .get(at)
-        .filter(|_| at > 0)
-        .ok_or_else(|| invalid("too few arguments for format()"))?;
-    let width = width.as_int().unwrap_or(0);
-    *left |= width < 0;
-    let width =
-        u32::try_from(width.unsigned_abs()).map_err(|_| invalid("number is out of range"))?;
-    Ok(usize::try_from(width).ok())
-}
-
-/// Formats like `format('%I.%I', …)`: `%s`, `%I`, `%L` and `%%`, with `n$` positions and widths.
-pub(super) fn format(args: &[Cell<'static>]) -> Result<Cell<'static>> {
-    let Some(template) = args[0].as_str() else {
-        return Ok(Cell::Null);
-    };
-    let mut out = String::new();
-    let mut next = 1;
-    let mut chars = template.chars().peekable();
-    while let Some(c) = chars.next() {
-        bounded::check_value("format", out.len())?;
-        if c != '%' {
-            out.push(c);
-            continue;
-        }
-        if chars.next_if_eq(&'%').is_some() {
-            out.push('%');
-            continue;
-        }
-        let mut width = None;
-        let mut left = false;
-        let mut position = None;
-        let digits = digits(&mut chars);
-        if !digits.is_empty() && chars.next_if_eq(&'$').is_some() {
-            position = Some(place(&digits)?);
-        } else if !digits.is_empty() {
-            width = Some(place(&digits)?);
-        }
-        if width.is_none() {
-            while chars.next_if_eq(&'-').is_some() {
-                left = true;
-            }
-            width = width_of(&mut chars, args, &mut next, &mut left)?;
-        }
-        let at = position.unwrap_or(next);
-        let value = args
-            .get(at)
-            .filter(|_| at > 0)
-            .ok_or_else(|| invalid("too few arguments for format()"))?;
-        next = at + 1;
-        let text = match (chars.next(), value.to_text()) {
-            (Some('s'), text) => text.unwrap_or_default(),
-            (Some('I'), Some(text)) => quote_ident(&text),
-            (Some('I'), None) => {
-                return Err(invalid(
-                    "null values cannot be formatted as an SQL identifier",
-                ));
-            }
-            (Some('L'), Some(text)) => quote_literal(&text),
-            (Some('L'), None) => "NULL".to_owned(),
-            (other, _) => {
-                let other = other.map_or_else(|| "its end".to_owned(), |c| format!("\"{c}\""));
-                return Err(invalid(format!(
-                    "format() knows %s, %I, %L and %%, not % before {other}"
-                )));
-            }
-        };
-        let blanks = width.unwrap_or(0).saturating_sub(text.chars().count());
-        bounded::check_value("format", out.len().saturating_add(blanks))?;
-        let blanks = " ".repeat(blanks);
-        match left {
-            true => out.extend([text, blanks]),
-            false => out.extend([blanks, text]),
-        }
-    }
-    Ok(Cell::text(out))
 }
 
 /// Returns how many arguments are so.
@@ -270,40 +106,6 @@ fn uuid(text: &str) -> Option<String> {
         }
     }
     bytes.next().is_none().then_some(uuid)
-}
-
-/// Returns the parts of a qualified name: `curated."Orders"`. White space around them does not count.
-pub fn split_name(name: &str) -> Option<Vec<String>> {
-    let mut parts = Vec::new();
-    let mut chars = name.trim().chars().peekable();
-    loop {
-        let mut part = String::new();
-        while chars.next_if(|c| c.is_whitespace()).is_some() {}
-        if chars.next_if_eq(&'"').is_some() {
-            loop {
-                match chars.next()? {
-                    '"' if chars.next_if_eq(&'"').is_some() => part.push('"'),
-                    '"' => break,
-                    c => part.push(c),
-                }
-            }
-        } else {
-            while let Some(c) = chars.next_if(|c| *c != '.' && *c != '"') {
-                part.extend(c.to_lowercase());
-            }
-            part = part.trim().to_owned();
-        }
-        if part.is_empty() {
-            return None;
-        }
-        parts.push(part);
-        while chars.next_if(|c| c.is_whitespace()).is_some() {}
-        match chars.next() {
-            None => return Some(parts),
-            Some('.') => {}
-            Some(_) => return None,
-        }
-    }
 }
 
 pub(super) fn functions() -> Vec<PgFunction> {
@@ -402,44 +204,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn identifiers_and_literals_are_quoted_only_where_they_must_be() {
-        assert_eq!(quote_ident("orders"), "orders");
-        assert_eq!(quote_ident("Orders"), "\"Orders\"");
-        assert_eq!(quote_ident("a\"b"), "\"a\"\"b\"");
-        assert_eq!(quote_ident("select"), "\"select\"");
-        assert_eq!(quote_ident("1a"), "\"1a\"");
-        assert_eq!(quote_literal("it's"), "'it''s'");
-    }
-
-    #[test]
-    fn format_quotes_identifiers_and_literals() {
-        let args = [
-            Cell::text("%I.%s = %L%% %1$s"),
-            Cell::text("My t"),
-            Cell::text("c"),
-            Cell::text("x'y"),
-        ];
-        assert_eq!(
-            format(&args).unwrap(),
-            Cell::text("\"My t\".c = 'x''y'% My t")
-        );
-        let padded = [
-            Cell::text("|%10s|%-10s|%-3s|%*s|%2$-4s|"),
-            Cell::text("foo"),
-            Cell::text("bar"),
-            Cell::text("long"),
-            Cell::Int(-4),
-            Cell::text("é"),
-        ];
-        assert_eq!(
-            format(&padded).unwrap(),
-            Cell::text("|       foo|bar       |long|é   |bar |")
-        );
-        assert!(format(&[Cell::text("%I")]).is_err());
-        assert!(format(&[Cell::text("%0$s"), Cell::text("a")]).is_err());
-    }
-
-    #[test]
     fn unicode_escapes_are_evaluated() {
         let some = |text: &str| Some(text.to_owned());
         assert_eq!(unistr("d\\0061t\\+000061"), some("data"));
@@ -482,27 +246,6 @@ mod tests {
             "g0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11",
         ] {
             assert_eq!(uuid(bad), None, "{bad}");
-        }
-    }
-
-    #[test]
-    fn names_split_at_dots_outside_quotes() {
-        assert_eq!(split_name("Curated.\"My.T\"").unwrap(), ["curated", "My.T"]);
-        assert_eq!(
-            split_name(" \"curated\" . \"My T\"\n. x ").unwrap(),
-            ["curated", "My T", "x"]
-        );
-        for bad in [
-            "a.",
-            "",
-            "\"a",
-            "a . ",
-            ". a",
-            "\"a\" \"b\"",
-            "a \"b\"",
-            "a..b",
-        ] {
-            assert_eq!(split_name(bad), None, "{bad}");
         }
     }
 }

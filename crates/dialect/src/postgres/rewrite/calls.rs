@@ -24,6 +24,11 @@
 //! x @> '{a,b}'                      x @> ARRAY['a', 'b']
 //! array_fill(x, ARRAY[3, 2])        array_fill(array_fill(x, ARRAY[2]), ARRAY[3])
 //! ```
+//!
+//! `patterns.rs` has LIKE with several patterns, `literals.rs` the types of literals beside operands.
+
+mod literals;
+mod patterns;
 
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, DataType, ExactNumberInfo, Expr, UnaryOperator, Value,
@@ -31,8 +36,10 @@ use datafusion::sql::sqlparser::ast::{
 use lakegate_engine::time::{AT_TIME_ZONE, interval_in_words};
 use lakegate_error::{Code, Error};
 
+pub(super) use self::literals::{is_interval, type_arrays, type_literals};
+pub(super) use self::patterns::patterns;
 use super::build::{self, binary, cast, nested};
-use super::{casts, comparisons, copies, expressions, numbers};
+use super::{casts, copies, expressions, numbers};
 use crate::postgres::functions::BIT_COUNT;
 
 /// Returns the replacement of a call; `None` if it stays unchanged.
@@ -342,198 +349,9 @@ fn type_of(expr: &Expr) -> Option<DataType> {
     }
 }
 
-/// The patterns of `LIKE ANY (…)` and `LIKE ALL (…)`, as single comparisons.
-#[derive(Debug)]
-pub(super) struct Patterns {
-    /// Each with one pattern.
-    pub comparisons: Vec<Expr>,
-    /// How they are joined.
-    pub op: BinaryOperator,
-}
-
-/// Returns the comparisons of a LIKE with several patterns; `None` if it has one.
-///
-/// # Errors
-///
-/// A literal array is malformed, or the patterns are not written in the statement.
-pub(super) fn patterns(expr: &Expr) -> Result<Option<Patterns>, Error> {
-    let (any, pattern) = match expr {
-        Expr::Like { any, pattern, .. } | Expr::ILike { any, pattern, .. } => (*any, pattern),
-        _ => return Ok(None),
-    };
-    let (op, items) = match pattern.as_ref() {
-        Expr::Function(function) => {
-            let name = function.name.to_string().to_lowercase();
-            let op = match name.as_str() {
-                "all" => BinaryOperator::And,
-                "some" => BinaryOperator::Or,
-                _ => return Ok(None),
-            };
-            match build::arguments(&function.args).as_deref() {
-                Some([items]) => (op, items.clone()),
-                _ => return Ok(None),
-            }
-        }
-        items if any => (BinaryOperator::Or, items.clone()),
-        _ => return Ok(None),
-    };
-    let items = match unnested(&items) {
-        Expr::Array(array) => array.elem.clone(),
-        other => casts::literal_array(other)?.ok_or_else(|| {
-            Error::not_supported("LIKE takes ANY and ALL of an array of patterns in the statement")
-                .with_hint("write LIKE ANY (ARRAY['a%', 'b%'])")
-        })?,
-    };
-    let operand = match expr {
-        Expr::Like { expr, .. } | Expr::ILike { expr, .. } => expr.as_ref(),
-        other => other,
-    };
-    copies::check_conditions(items.len())?;
-    copies::check(operand, items.len())?;
-    let comparisons = items.into_iter().map(|item| with_pattern(expr, item));
-    Ok(Some(Patterns {
-        comparisons: comparisons.collect(),
-        op,
-    }))
-}
-
-/// Returns a comparison with one pattern instead of its several ones.
-fn with_pattern(comparison: &Expr, pattern: Expr) -> Expr {
-    let pattern = Box::new(pattern);
-    match comparison {
-        Expr::Like {
-            negated,
-            expr,
-            escape_char,
-            ..
-        } => Expr::Like {
-            negated: *negated,
-            any: false,
-            expr: expr.clone(),
-            pattern,
-            escape_char: escape_char.clone(),
-        },
-        Expr::ILike {
-            negated,
-            expr,
-            escape_char,
-            ..
-        } => Expr::ILike {
-            negated: *negated,
-            any: false,
-            expr: expr.clone(),
-            pattern,
-            escape_char: escape_char.clone(),
-        },
-        other => other.clone(),
-    }
-}
-
-impl Patterns {
-    /// Returns all of them as one condition.
-    pub(super) fn joined(self) -> Expr {
-        // Of no patterns, ALL is true and ANY false.
-        if self.comparisons.is_empty() {
-            return Expr::Value(Value::Boolean(self.op == BinaryOperator::And).into());
-        }
-        comparisons::all(self.comparisons.into_iter().map(nested), &self.op)
-    }
-}
-
 fn unnested(expr: &Expr) -> &Expr {
     match expr {
         Expr::Nested(inner) => unnested(inner),
         other => other,
-    }
-}
-
-/// Returns an operand that is the text of an array, such as `'{a,b}'`, as an array of the type of
-/// the other operand. A text that may be JSON stays: none that is both has items.
-fn array_operand(operand: &Expr, other: &Expr) -> Option<Expr> {
-    let items = match text_of(operand)?.trim_start().starts_with('{') {
-        true => casts::literal_array(unnested(operand)).ok().flatten()?,
-        false => return None,
-    };
-    if items.is_empty() {
-        return None;
-    }
-    let of_numbers = match unnested(other) {
-        Expr::Array(array) => match array.elem.first()? {
-            Expr::Value(value) => matches!(value.value, Value::Number(..)),
-            _ => false,
-        },
-        _ => false,
-    };
-    if !of_numbers {
-        return Some(build::array(items));
-    }
-    let numbers = items.iter().map(|item| match item {
-        Expr::Value(value) => match &value.value {
-            Value::SingleQuotedString(text) => text.parse::<i64>().ok().map(build::integer),
-            _ => Some(item.clone()),
-        },
-        _ => None,
-    });
-    numbers.collect::<Option<Vec<_>>>().map(build::array)
-}
-
-/// Makes an array of each operand that is the text of one.
-pub(super) fn type_arrays(left: &mut Expr, right: &mut Expr) {
-    if let Some(array) = array_operand(left, right) {
-        *left = array;
-    } else if let Some(array) = array_operand(right, left) {
-        *right = array;
-    }
-}
-
-/// Gives a literal operand the type that the other operand and the operator ask for.
-///
-/// # Errors
-///
-/// A text is not an interval.
-pub(super) fn type_literals(
-    left: &mut Expr,
-    op: &BinaryOperator,
-    right: &mut Expr,
-) -> Result<(), Error> {
-    let is_array = |expr: &Expr| matches!(unnested(expr), Expr::Array(_));
-    match op {
-        BinaryOperator::AtArrow | BinaryOperator::ArrowAt => type_arrays(left, right),
-        BinaryOperator::Eq | BinaryOperator::NotEq if is_array(left) || is_array(right) => {
-            type_arrays(left, right);
-        }
-        // What is appended to an array is an item, unless it is an array itself.
-        BinaryOperator::StringConcat if is_array(right) => type_arrays(left, right),
-        BinaryOperator::Plus | BinaryOperator::Minus => {
-            if let (true, Some(text)) = (is_interval(left), text_of(right)) {
-                *right = build::interval(&interval_in_words(text)?)?;
-            } else if let (true, Some(text)) = (is_interval(right), text_of(left))
-                && *op == BinaryOperator::Plus
-            {
-                *left = build::interval(&interval_in_words(text)?)?;
-            }
-        }
-        _ => {}
-    }
-    Ok(())
-}
-
-/// Returns whether an expression is an interval by its form.
-pub(super) fn is_interval(expr: &Expr) -> bool {
-    match expr {
-        Expr::Interval(_) => true,
-        Expr::Nested(inner) | Expr::UnaryOp { expr: inner, .. } => is_interval(inner),
-        Expr::Cast { data_type, .. } => matches!(data_type, DataType::Interval { .. }),
-        Expr::BinaryOp {
-            left,
-            op: BinaryOperator::Multiply | BinaryOperator::Divide,
-            right,
-        } => is_interval(left) || is_interval(right),
-        Expr::BinaryOp {
-            left,
-            op: BinaryOperator::Plus | BinaryOperator::Minus,
-            right,
-        } => is_interval(left) && is_interval(right),
-        _ => false,
     }
 }

@@ -9,13 +9,17 @@
 //!     SELECT DISTINCT ON (x) "__sets"."c1" AS n, t.*
 //!     FROM t CROSS JOIN LATERAL (SELECT (SELECT …) AS "c1") AS "__sets"
 //! ```
+//!
+//! `later.rs` has lists whose functions are called after ORDER BY.
+
+mod later;
 
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     Distinct, Expr, Function, FunctionArguments, GroupByExpr, Ident, Join, JoinConstraint,
-    JoinOperator, OrderByExpr, OrderByKind, Query, Select, SelectItem, SetExpr, Statement,
-    TableFactor, Value, VisitorMut,
+    JoinOperator, OrderByKind, Query, Select, SelectItem, SetExpr, Statement, TableFactor, Value,
+    VisitorMut,
 };
 use lakegate_error::Error;
 use lakegate_sql::walk::{walk_mut, walk_own_expressions};
@@ -112,24 +116,15 @@ fn place_of(key: &Expr, items: &[Item]) -> Option<usize> {
     numbered.or_else(|| items.iter().position(is_item))
 }
 
-/// PostgreSQL calls functions of sets after DISTINCT and ORDER BY, if it sorts by none of them.
-///
-/// # Errors
-///
-/// It would call them so.
-fn check_sorted(items: &[Item], keys: &[OrderByExpr]) -> Result<(), Error> {
-    let is_set = |key: &OrderByExpr| {
-        let item = place_of(&key.expr, items).and_then(|place| items.get(place));
-        calls_set(item.map_or(&key.expr, |item| &item.expr))
+/// Returns whether PostgreSQL calls the set-returning functions of a list after DISTINCT and ORDER BY:
+/// it does if none of them is a key.
+fn are_later<'a>(items: &[Item], mut keys: impl Iterator<Item = &'a Expr>) -> bool {
+    let is_set = |key: &Expr| {
+        let item = place_of(key, items).and_then(|place| items.get(place));
+        calls_set(item.map_or(key, |item| &item.expr))
     };
     let has_sets = items.iter().any(|item| calls_set(&item.expr));
-    match has_sets && !keys.iter().any(is_set) {
-        true => Err(Error::not_supported(
-            "set-returning functions beside DISTINCT ON that ORDER BY does not sort by are not supported",
-        )
-        .with_hint("call the function over a subquery: SELECT unnest(a) FROM (SELECT DISTINCT ON …) t")),
-        false => Ok(()),
-    }
+    has_sets && !keys.any(is_set)
 }
 
 fn rewrite_query(query: &mut Query) -> Result<(), Error> {
@@ -165,7 +160,10 @@ fn rewrite_query(query: &mut Query) -> Result<(), Error> {
         };
     };
     if let Some(OrderByKind::Expressions(keys)) = query.order_by.as_ref().map(|order| &order.kind) {
-        check_sorted(&items, keys)?;
+        let keys = keys.iter().map(|key| &key.expr).chain(on);
+        if are_later(&items, keys) {
+            return later::rewrite(query, &items);
+        }
     }
     let mut columns = Columns {
         items,
@@ -317,6 +315,18 @@ mod tests {
             (
                 "SELECT DISTINCT ON (x) (SELECT t.b) AS n, t.* FROM t ORDER BY x",
                 r#"SELECT DISTINCT ON (x) "__sets"."c1" AS "n", t.* FROM t CROSS JOIN LATERAL (SELECT (SELECT t.b) AS "c1") AS "__sets" ORDER BY x"#,
+            ),
+        ] {
+            assert_eq!(rewritten(sql), expected);
+        }
+        for (sql, expected) in [
+            (
+                "SELECT DISTINCT ON (x) x, y + unnest(a) AS u, 'k' FROM t ORDER BY 1, y LIMIT 3",
+                r#"SELECT "__sets"."c1" AS "x", "__sets"."c2" + unnest("__sets"."c3") AS "u", 'k' AS "?column?" FROM (SELECT DISTINCT ON (x) x, y, a FROM t ORDER BY x, y) AS "__sets" ("c1", "c2", "c3") LIMIT 3"#,
+            ),
+            (
+                "SELECT DISTINCT ON (n) generate_series(1, 2), x AS n FROM t ORDER BY n",
+                r#"SELECT generate_series(1, 2) AS "generate_series", "__sets"."c1" AS "n" FROM (SELECT DISTINCT ON (x) x FROM t ORDER BY x) AS "__sets" ("c1")"#,
             ),
         ] {
             assert_eq!(rewritten(sql), expected);

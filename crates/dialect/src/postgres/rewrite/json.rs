@@ -14,17 +14,20 @@
 //! … FROM s LEFT JOIN t ON t.a = …   row_to_json($json_row('a', t.a, …, t.a IS NOT NULL))
 //! ```
 //!
-//! `marks.rs` marks expressions that are JSON, `set_columns.rs` names the columns of
-//! `json_array_elements` in FROM, `named.rs` puts named arguments into their places, and `one_row.rs`
-//! finds rows that subqueries make of their surroundings.
+//! `calls.rs` has what operators and functions become, `sets.rs` the functions that return rows,
+//! `lambdas.rs` the operator `->` that the parser takes for a lambda. `marks.rs` marks expressions that
+//! are JSON, `set_columns.rs` names the columns of `json_array_elements` in FROM, `named.rs` puts named
+//! arguments into their places, and `one_row.rs` finds rows that subqueries make of their surroundings.
 //!
-//! This comes before all other rewriting: the parser reads `name -> 'key'` as a lambda, whose body
-//! goes on as far as it can.
+//! This comes before all other rewriting, because of the operator `->`.
 
+mod calls;
+mod lambdas;
 mod marks;
 mod named;
 mod one_row;
 mod set_columns;
+mod sets;
 #[cfg(test)]
 mod tests;
 
@@ -32,41 +35,20 @@ use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, BinaryOperator, DataType, Expr, Function, FunctionArg, FunctionArgExpr,
-    FunctionArguments, Ident, LambdaFunction, LambdaSyntax, ObjectName, OneOrManyWithParens, Query,
-    Select, SelectItem, SetExpr, Statement, TableAlias, TableFactor, Values, VisitorMut,
+    DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, LambdaFunction,
+    Query, Select, SelectItem, SetExpr, Statement, TableAlias, TableFactor, Values, VisitorMut,
 };
 use datafusion::sql::sqlparser::tokenizer::Location;
-use lakegate_sql::trino::fields_of;
 use lakegate_sql::walk::walk_mut;
 
+use self::calls::{called, function_of};
+use self::lambdas::{WITH_LAMBDAS, parameter, restored};
 use self::set_columns::SetColumns;
+use self::sets::columns_of_rows;
+pub(super) use self::sets::{SETS, each_of};
 use super::missing::{self, Missing};
-use super::{build, comparisons, folded, functions::strip_schema, last_part};
+use super::{build, comparisons, folded, last_part};
 pub(super) use crate::postgres::functions::JSON_ROW as ROW;
-
-/// Functions whose arguments may be lambdas. So may those of functions whose names begin with `$`.
-const WITH_LAMBDAS: &[&str] = &[
-    "all_match",
-    "any_match",
-    "array_any_match",
-    "array_filter",
-    "array_sort",
-    "array_transform",
-    "filter",
-    "list_any_match",
-    "list_filter",
-    "list_transform",
-    "map_filter",
-    "map_zip_with",
-    "none_match",
-    "reduce",
-    "regexp_replace",
-    "transform",
-    "transform_keys",
-    "transform_values",
-    "zip_with",
-];
 
 /// Functions of a whole row.
 pub(super) const OF_ROWS: &[&str] = &[
@@ -76,53 +58,6 @@ pub(super) const OF_ROWS: &[&str] = &[
     "to_json",
     "to_jsonb",
 ];
-
-/// Functions that return a row for each part of a value, with the mark of their rows.
-pub(super) const SETS: &[(&str, Option<&str>)] = &[
-    ("json_array_elements", Some("$json_kept")),
-    ("json_array_elements_text", None),
-    ("json_object_keys", None),
-    ("jsonb_array_elements", Some("$jsonb_kept")),
-    ("jsonb_array_elements_text", None),
-    ("jsonb_object_keys", None),
-];
-
-/// Returns the function of the rows that `json_each` and its like return.
-fn entries_of(name: &str) -> Option<&'static str> {
-    Some(match name {
-        "json_each" => "$json_entries",
-        "jsonb_each" => "$jsonb_entries",
-        "json_each_text" => "$json_entries_text",
-        "jsonb_each_text" => "$jsonb_entries_text",
-        _ => return None,
-    })
-}
-
-/// Returns the columns of `(json_each(x)).*`.
-fn columns_of_rows(item: &SelectItem) -> Option<[SelectItem; 2]> {
-    let SelectItem::UnnamedExpr(expr) = item else {
-        return None;
-    };
-    let [row] = fields_of(expr)? else {
-        return None;
-    };
-    let row = build::argument(row)?;
-    let mut called = &row;
-    while let Expr::Nested(inner) = called {
-        called = inner;
-    }
-    match called {
-        Expr::Function(function) => entries_of(&last_part(&function.name)?)?,
-        _ => return None,
-    };
-    Some(["key", "value"].map(|name| {
-        let field = Expr::CompoundFieldAccess {
-            root: Box::new(build::nested(called.clone())),
-            access_chain: vec![AccessExpr::Dot(Expr::Identifier(Ident::new(name)))],
-        };
-        build::aliased(field, Ident::new(name))
-    }))
-}
 
 /// Rewrites the JSON operators and functions of a statement.
 pub fn rewrite_json(statement: &mut Statement) {
@@ -302,163 +237,6 @@ fn is_json_cast(cell: &Expr) -> bool {
             ..
         }
     )
-}
-
-/// Returns the only parameter of a lambda with an arrow and no parentheses.
-fn parameter(lambda: &LambdaFunction) -> Option<&Ident> {
-    match (&lambda.params, &lambda.syntax) {
-        (OneOrManyWithParens::One(parameter), LambdaSyntax::Arrow)
-            if parameter.data_type.is_none() =>
-        {
-            Some(&parameter.name)
-        }
-        _ => None,
-    }
-}
-
-/// Returns whether an operator binds no more tightly than `->`.
-fn is_loose(op: &BinaryOperator) -> bool {
-    use BinaryOperator as Op;
-    !matches!(
-        op,
-        Op::Plus | Op::Minus | Op::Multiply | Op::Divide | Op::Modulo | Op::PGExp
-    )
-}
-
-/// Returns the left operand of an expression that binds no more tightly than `->`.
-fn left_of(expr: &mut Expr) -> Option<&mut Expr> {
-    match expr {
-        Expr::BinaryOp { left, op, .. } if is_loose(op) => Some(left),
-        Expr::IsNull(left)
-        | Expr::IsNotNull(left)
-        | Expr::IsTrue(left)
-        | Expr::IsNotTrue(left)
-        | Expr::IsFalse(left)
-        | Expr::IsNotFalse(left)
-        | Expr::IsDistinctFrom(left, _)
-        | Expr::IsNotDistinctFrom(left, _)
-        | Expr::AnyOp { left, .. }
-        | Expr::AllOp { left, .. } => Some(left),
-        Expr::Between { expr, .. }
-        | Expr::Like { expr, .. }
-        | Expr::ILike { expr, .. }
-        | Expr::SimilarTo { expr, .. }
-        | Expr::InList { expr, .. }
-        | Expr::InSubquery { expr, .. } => Some(expr),
-        _ => None,
-    }
-}
-
-/// Rewrites `name -> body`, read as a lambda, to the operator on the first operand of the body.
-fn restored(lambda: &mut LambdaFunction) -> Option<Expr> {
-    let name = parameter(lambda)?.clone();
-    let mut body = build::taken(lambda.body.as_mut());
-    let (mut depth, mut next) = (0usize, &mut body);
-    while let Some(left) = left_of(next) {
-        depth += 1;
-        next = left;
-    }
-    let mut operand = &mut body;
-    for _ in 0..depth {
-        operand = left_of(operand)?;
-    }
-    let right = build::taken(operand);
-    *operand = Expr::BinaryOp {
-        left: Box::new(Expr::Identifier(name)),
-        op: BinaryOperator::Arrow,
-        right: Box::new(right),
-    };
-    Some(body)
-}
-
-/// Returns the function that an operator calls.
-fn function_of(op: &BinaryOperator) -> Option<&'static str> {
-    Some(match op {
-        BinaryOperator::Arrow => "$json_get",
-        BinaryOperator::LongArrow => "$json_get_text",
-        BinaryOperator::HashArrow => "$json_get_path",
-        BinaryOperator::HashLongArrow => "$json_get_path_text",
-        BinaryOperator::HashMinus => "jsonb_delete_path",
-        BinaryOperator::Question => "jsonb_exists",
-        BinaryOperator::QuestionPipe => "jsonb_exists_any",
-        BinaryOperator::QuestionAnd => "jsonb_exists_all",
-        BinaryOperator::AtQuestion => "jsonb_path_exists_opr",
-        BinaryOperator::AtAt => "jsonb_path_match_opr",
-        _ => return None,
-    })
-}
-
-/// Returns `array_agg` of one argument of an aggregate, which a function may make an item of.
-fn gathered(function: &Function, place: usize, item: Option<&str>) -> Option<Expr> {
-    let mut call = function.clone();
-    call.name = ObjectName::from(vec![Ident::new("array_agg")]);
-    let FunctionArguments::List(list) = &mut call.args else {
-        return None;
-    };
-    let argument = build::argument(list.args.get(place)?)?;
-    let argument = match item {
-        Some(item) => build::call(item, vec![argument]),
-        None => argument,
-    };
-    list.args = vec![FunctionArg::Unnamed(FunctionArgExpr::Expr(argument))];
-    Some(Expr::Function(call))
-}
-
-fn arguments_of(function: &Function) -> usize {
-    match &function.args {
-        FunctionArguments::List(list) => list.args.len(),
-        _ => 0,
-    }
-}
-
-/// Returns the replacement of a call, or `None` if it stays unchanged.
-fn called(function: &mut Function) -> Option<Expr> {
-    let name = strip_schema(&mut function.name)?;
-    let lists = |helper: &str, lists: Vec<Option<Expr>>| {
-        let lists: Option<Vec<Expr>> = lists.into_iter().collect();
-        Some(build::call(helper, lists?))
-    };
-    match (name.as_str(), arguments_of(function)) {
-        ("json_agg", 1) => lists("$json_agg", vec![gathered(function, 0, Some("$json_item"))]),
-        ("jsonb_agg", 1) => lists(
-            "$jsonb_agg",
-            vec![gathered(function, 0, Some("$jsonb_item"))],
-        ),
-        ("json_object_agg", 2) => lists(
-            "$json_object_agg",
-            vec![
-                gathered(function, 0, None),
-                gathered(function, 1, Some("$json_item")),
-            ],
-        ),
-        ("jsonb_object_agg", 2) => lists(
-            "$jsonb_object_agg",
-            vec![
-                gathered(function, 0, None),
-                gathered(function, 1, Some("$jsonb_item")),
-            ],
-        ),
-        (each, 1) if let Some(entries) = entries_of(each) => {
-            function.name = ObjectName::from(vec![Ident::with_quote('"', entries)]);
-            Some(build::call(
-                "unnest",
-                vec![Expr::Function(function.clone())],
-            ))
-        }
-        ("jsonb_path_query" | "jsonb_path_query_tz", 2..=4) => {
-            let rows = build::call("unnest", vec![Expr::Function(function.clone())]);
-            Some(build::call("$jsonb_kept", vec![rows]))
-        }
-        (set, 1) => {
-            let (_, mark) = SETS.iter().find(|(known, _)| *known == set)?;
-            let rows = build::call("unnest", vec![Expr::Function(function.clone())]);
-            Some(match mark {
-                Some(mark) => build::call(mark, vec![rows]),
-                None => rows,
-            })
-        }
-        _ => None,
-    }
 }
 
 impl VisitorMut for JsonSyntax {

@@ -1,7 +1,5 @@
 //! What a backslash begins: classes, edges and characters.
 
-use lakegate_error::Error;
-
 use super::super::tree::{Class, Edge, Item, Name, Piece};
 use super::{Parser, Result, invalid, letter_of};
 
@@ -24,11 +22,7 @@ impl Parser {
             'M' => Piece::Edge(Edge::WordEnd),
             'y' | 'b' => Piece::Edge(Edge::Word),
             'Y' | 'B' => Piece::Edge(Edge::NoWord),
-            '1'..='9' => {
-                return Err(Error::not_supported(
-                    "back references within a regular expression are not supported",
-                ));
-            }
+            '1'..='9' => return self.reference(),
             _ => return Ok(letter_of(self.character()?)),
         };
         self.at += 1;
@@ -81,7 +75,7 @@ impl Parser {
         })
     }
 
-    fn digits(&mut self, radix: u32, least: usize, most: usize) -> Result<char> {
+    pub(super) fn digits(&mut self, radix: u32, least: usize, most: usize) -> Result<char> {
         let mut number = 0u32;
         let mut count = 0;
         while count < most

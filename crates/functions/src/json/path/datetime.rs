@@ -13,11 +13,11 @@ use chrono::{DateTime, Datelike, NaiveDate};
 use lakegate_engine::time::Clock;
 
 /// Microseconds per second and day.
-const SECOND: i64 = 1_000_000;
-const DAY: i64 = 86_400 * SECOND;
+pub(super) const SECOND: i64 = 1_000_000;
+pub(super) const DAY: i64 = 86_400 * SECOND;
 
 /// The last year of a timestamp.
-const LAST_YEAR: i32 = 294_246;
+pub(super) const LAST_YEAR: i32 = 294_246;
 
 /// Digits that a number may have.
 const MAX_DIGITS: usize = 7;

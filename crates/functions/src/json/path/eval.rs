@@ -38,6 +38,10 @@ pub enum JsonMisfit {
     Argument,
     /// The argument of `datetime()` is no text of a date or a time.
     Datetime,
+    /// The argument of `datetime()` has another form than its template.
+    DatetimeForm,
+    /// The argument of `datetime()` has a number that is out of range.
+    DatetimeRange,
     /// The operand of a sign is no number.
     Operand,
     /// An operand is not one number.

@@ -3,7 +3,7 @@
 //! ```text
 //! parse/        a text to a Path
 //! items.rs      the items that a path finds; arithmetic and comparison
-//! datetime.rs   the items that datetime() finds
+//! datetime.rs   the items that datetime() finds; template.rs: by a template
 //! eval/         finds the items of a value
 //! ```
 
@@ -11,10 +11,12 @@ mod datetime;
 mod eval;
 mod items;
 mod parse;
+mod template;
 
 pub use eval::JsonMisfit;
 pub(super) use eval::{Failure, Row, evaluate};
 pub(super) use items::{Item, Num};
+use template::Template;
 
 /// A path.
 #[derive(Debug, Clone, PartialEq)]
@@ -80,6 +82,8 @@ enum Accessor {
     AnyElement,
     Filter(Predicate),
     Method(Method),
+    /// `.datetime("HH24:MI")`
+    Templated(Template),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -371,11 +371,12 @@ impl Parser<'_> {
                 "datetime" => Method::Datetime,
                 _ => return Err("a method is unknown"),
             };
-            let missing = match method {
-                Method::Datetime => "a template of datetime() is not supported",
-                _ => "')' is expected",
-            };
-            self.expect(")", missing)?;
+            if method == Method::Datetime && !self.symbol(")") {
+                return self.template().map(Some);
+            }
+            if method != Method::Datetime {
+                self.expect(")", "')' is expected")?;
+            }
             return Ok(Some(Accessor::Method(method)));
         }
         if self.symbol("[") {

@@ -34,6 +34,11 @@ fn misfit(kind: JsonMisfit, why: String) -> Error {
                 "write it as \"2024-02-29\", \"12:34:56\" or \"2024-02-29T12:34:56+01\"",
             );
         }
+        JsonMisfit::DatetimeForm => {
+            return Error::new(Code::InvalidDatetime, why)
+                .with_hint("the text must have the form of the template");
+        }
+        JsonMisfit::DatetimeRange => return Error::new(Code::DatetimeOutOfRange, why),
         JsonMisfit::Operand => Code::JsonOperand,
         JsonMisfit::Single => Code::JsonSingle,
         JsonMisfit::DivisionByZero => return Error::new(Code::DivisionByZero, why),

@@ -81,6 +81,7 @@ impl<'a> Evaluation<'a, '_, '_> {
                 }
             }
             Accessor::Method(method) => return self.method(items, *method),
+            Accessor::Templated(template) => return self.datetime(items, Some(template)),
         }
         Ok(found)
     }

@@ -3,6 +3,7 @@
 use super::super::Method;
 use super::super::datetime::Datetime;
 use super::super::items::Entry;
+use super::super::template::{Misread, Template};
 use super::{Evaluated, Evaluation, Item, Items, JsonMisfit, Num, Of};
 use crate::json::numbers;
 use crate::json::scan::Scanner;
@@ -53,23 +54,7 @@ impl<'a> Evaluation<'a, '_, '_> {
                 return self.each_number(items, Of::Method("floor"), of);
             }
             Method::Abs => return self.each_number(items, Of::Method("abs"), Num::abs),
-            Method::Datetime => {
-                for item in self.unwrapped(items)? {
-                    let wrong = |what: String| {
-                        self.misfit(JsonMisfit::Datetime, what, "a text is no date or time")
-                    };
-                    let text = item.text().ok_or_else(|| {
-                        let what =
-                            "jsonpath item method .datetime() can only be applied to a string";
-                        wrong(what.to_owned())
-                    })?;
-                    let time = Datetime::read(text).ok_or_else(|| {
-                        let shown: String = text.chars().take(100).collect();
-                        wrong(format!("datetime format is not recognized: \"{shown}\""))
-                    })?;
-                    self.push(Item::Time(time), &mut found)?;
-                }
-            }
+            Method::Datetime => return self.datetime(items, None),
             Method::KeyValue => {
                 for item in self.unwrapped(items)? {
                     if !matches!(item, Item::Object(_) | Item::Entry(_)) {
@@ -83,6 +68,38 @@ impl<'a> Evaluation<'a, '_, '_> {
                     }
                 }
             }
+        }
+        Ok(found)
+    }
+
+    /// The dates and times that texts have, in the forms of the standard or by a template.
+    pub(super) fn datetime(
+        &self,
+        items: Items<'a>,
+        template: Option<&Template>,
+    ) -> Evaluated<Items<'a>> {
+        let mut found = Vec::new();
+        for item in self.unwrapped(items)? {
+            let wrong = |kind, what: String| self.misfit(kind, what, "a text is no date or time");
+            let text = item.text().ok_or_else(|| {
+                let what = "jsonpath item method .datetime() can only be applied to a string";
+                wrong(JsonMisfit::Datetime, what.to_owned())
+            })?;
+            let shown = || text.chars().take(100).collect::<String>();
+            let time = match template {
+                None => Datetime::read(text).ok_or_else(|| {
+                    let what = format!("datetime format is not recognized: \"{}\"", shown());
+                    wrong(JsonMisfit::Datetime, what)
+                }),
+                Some(template) => template.read(text).map_err(|misread| match misread {
+                    Misread::Form(what) => wrong(JsonMisfit::DatetimeForm, what),
+                    Misread::Range => {
+                        let what = format!("date/time field value out of range: \"{}\"", shown());
+                        wrong(JsonMisfit::DatetimeRange, what)
+                    }
+                }),
+            };
+            self.push(Item::Time(time?), &mut found)?;
         }
         Ok(found)
     }

@@ -1,6 +1,7 @@
 //! What only PostgreSQL's paths have: `.**` and `like_regex`.
 
 use super::super::LEAVES;
+use super::super::template::Template;
 use super::{Accessor, Either, Node, Parsed, Parser, Predicate};
 
 impl Parser<'_> {
@@ -40,6 +41,13 @@ impl Parser<'_> {
         let level = digits.parse().map_err(|_| "a level is expected")?;
         self.skip(digits.len());
         Ok(level)
+    }
+
+    /// The template of `datetime("HH24:MI")`, after its parenthesis.
+    pub(super) fn template(&mut self) -> Parsed<Accessor> {
+        let template = Template::of(&self.quoted()?)?;
+        self.expect(")", "')' is expected")?;
+        Ok(Accessor::Templated(template))
     }
 
     /// A text that must be in quotes.
