@@ -494,3 +494,17 @@ FROM pg_attribute a JOIN pg_class c ON a.attrelid = c.oid JOIN pg_type t ON a.at
 -- columns: attname name, has_row bool, count int4
 -- rows: some
 SELECT a.attname, row(a.attname, coalesce(a.attacl, '{}')) IS NOT NULL AS has_row, array_length(coalesce(a.attacl, '{}'), 1) AS count FROM pg_attribute a WHERE a.attrelid = 'curated.orders'::regclass AND a.attnum > 0
+
+-- DuckDB: columns and keys of tables
+-- columns: relname name, attname name, notnull bool, constraint_type char, constraint_key int2[]
+-- rows: some
+SELECT relname, attname, attnotnull AS notnull, NULL constraint_type, NULL constraint_key FROM pg_class JOIN pg_attribute ON pg_class.oid = attrelid WHERE attnum > 0 AND relname = 'orders'
+UNION ALL SELECT relname, NULL, NULL, contype, conkey FROM pg_class JOIN pg_constraint ON pg_class.oid = conrelid WHERE contype IN ('p', 'u') ORDER BY relname, attname
+
+-- sqlx: types
+-- columns: oid oid, pretty_name text, catalog_name name, original_name text, typtype char, typcategory char, typelem oid, typbasetype oid, rngsubtype oid, enum_labels name[]
+-- rows: some
+SELECT pg_type.oid, pg_type.oid::regtype::text pretty_name, typname catalog_name, original_name, typtype, typcategory, NULLIF(typelem, 0::oid) typelem, NULLIF(typbasetype, 0::oid) typbasetype, rngsubtype,
+COALESCE((SELECT array_agg(enumlabel) FROM (SELECT * FROM pg_catalog.pg_enum WHERE enumtypid = pg_type.oid ORDER BY enumsortorder) labels), '{}') enum_labels
+FROM (SELECT DISTINCT ON(lookup_oid) original_name, lookup_oid FROM (VALUES (NULL, 2205), (NULL, 2211)) lookup_inner(original_name, lookup_oid) ORDER BY lookup_oid) type_lookup
+INNER JOIN pg_catalog.pg_type ON type_lookup.lookup_oid = pg_type.oid LEFT JOIN pg_catalog.pg_range ON pg_type.oid = pg_range.rngtypid

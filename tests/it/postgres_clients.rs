@@ -65,6 +65,10 @@ static PAGE: Page = Page {
             ],
         },
         Table {
+            heading: "Rust",
+            clients: &["sqlx", "tokio-postgres"],
+        },
+        Table {
             heading: "Ruby, R, Perl, PHP",
             clients: &[
                 "Ruby's pg",
@@ -252,6 +256,12 @@ fn jooq_works_as_the_page_says() {
 fn go_clients_work_as_the_page_says() {
     let clients = ["pgx", "lib/pq", "gorm"];
     run("postgres Go", &clients, python::go("./postgres"));
+}
+
+#[test]
+fn rust_clients_work_as_the_page_says() {
+    let clients = ["sqlx", "tokio-postgres"];
+    run("postgres Rust", &clients, python::rust());
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! The clients in other languages, which `./test` installs: the venv with the pinned Python
-//! packages, and Go.
+//! The clients in `tests/clients`, whose packages `./test` installs: the venv with the pinned Python
+//! packages, Go, and Rust's.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -80,6 +80,21 @@ pub(crate) fn go(package: &str) -> Command {
         .expect("go is missing: run the tests with ./test, which finds or installs it");
     printed("go build", &built);
     patient(program)
+}
+
+/// Builds the program of `tests/clients/rust` and returns the command that runs it. Its folder of
+/// build results is its own, because it has other features of crates that the server has too.
+pub(crate) fn rust() -> Command {
+    let target = cached("LAKEGATE_RUST", "lakegate-rust");
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let built = Command::new(cargo)
+        .args(["build", "--quiet", "--locked", "--target-dir"])
+        .arg(&target)
+        .current_dir(clients().join("rust"))
+        .output()
+        .unwrap();
+    printed("cargo build", &built);
+    patient(target.join("debug/lakegate-clients"))
 }
 
 pub(crate) fn printed(what: &str, output: &Output) -> String {

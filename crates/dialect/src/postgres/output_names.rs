@@ -130,6 +130,11 @@ fn type_name(data_type: &DataType) -> String {
         T::Time(_, TimezoneInfo::WithTimeZone | TimezoneInfo::Tz) => "timetz".to_owned(),
         // An array is named after its items.
         T::Array(ArrayElemTypeDef::SquareBracket(item, _)) => type_name(item),
+        // Without its schema.
+        T::Custom(name, _) => match name.0.last().and_then(|part| part.as_ident()) {
+            Some(name) => folded(name),
+            None => UNNAMED.to_owned(),
+        },
         other => other
             .to_string()
             .split(['(', ' '])

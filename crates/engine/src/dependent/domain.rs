@@ -159,7 +159,13 @@ fn superset(plan: &LogicalPlan, needed: &[Column]) -> Result<Option<LogicalPlan>
             }
             projected(superset(&alias.input, &inner)?, outer)
         }
-        LogicalPlan::Projection(projection) => of_projection(projection, needed),
+        LogicalPlan::Projection(Projection { expr, input, .. }) => {
+            of_exprs(plan, expr, input, needed)
+        }
+        // The rows that are kept are some of those that are read.
+        LogicalPlan::Distinct(Distinct::On(distinct)) => {
+            of_exprs(plan, &distinct.select_expr, &distinct.input, needed)
+        }
         LogicalPlan::Filter(filter) => of_filter(filter, needed),
         LogicalPlan::Window(window) if has_all(&window.input, needed) => {
             superset(&window.input, needed)
@@ -195,11 +201,17 @@ fn projected(plan: Option<LogicalPlan>, exprs: Vec<Expr>) -> Result<Option<Logic
     plan.transpose()
 }
 
-fn of_projection(projection: &Projection, needed: &[Column]) -> Result<Option<LogicalPlan>> {
+/// Returns the superset of a plan whose columns are these expressions over its input.
+fn of_exprs(
+    plan: &LogicalPlan,
+    own: &[Expr],
+    input: &LogicalPlan,
+    needed: &[Column],
+) -> Result<Option<LogicalPlan>> {
     let mut exprs = Vec::new();
     for column in needed {
-        let place = projection.schema.index_of_column(column)?;
-        let Some(expr) = projection.expr.get(place) else {
+        let place = plan.schema().index_of_column(column)?;
+        let Some(expr) = own.get(place) else {
             return Ok(None);
         };
         let expr = expr.clone();
@@ -213,9 +225,9 @@ fn of_projection(projection: &Projection, needed: &[Column]) -> Result<Option<Lo
     }
     let columns = columns_of(&exprs);
     if columns.is_empty() || exprs.iter().any(has_subquery) {
-        return whole(&LogicalPlan::Projection(projection.clone()), needed);
+        return whole(plan, needed);
     }
-    projected(superset(&projection.input, &columns)?, exprs)
+    projected(superset(input, &columns)?, exprs)
 }
 
 fn of_filter(filter: &Filter, needed: &[Column]) -> Result<Option<LogicalPlan>> {

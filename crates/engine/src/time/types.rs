@@ -11,8 +11,8 @@ use datafusion::sql::sqlparser::ast::{
 };
 use lakegate_error::{Code, Error};
 
-/// Plans `TIMESTAMP` of any precision, `TIME` of at least three digits, `MAP`, and `JSON` and
-/// `VARBINARY` within other types.
+/// Plans `TIMESTAMP` of any precision, `TIME` of at least three digits, `FLOAT`, `MAP`, and `JSON`
+/// and `VARBINARY` within other types.
 #[derive(Debug)]
 pub struct MicrosecondTypes {
     /// The session's time zone.
@@ -35,6 +35,9 @@ impl TypePlanner for MicrosecondTypes {
             SqlType::Time(Some(3..=12), TimezoneInfo::None | TimezoneInfo::WithoutTimeZone) => {
                 let data_type = DataType::Time64(TimeUnit::Nanosecond);
                 return Ok(Some(Arc::new(Field::new("", data_type, true))));
+            }
+            SqlType::Float(precision) => {
+                return Ok(Some(Arc::new(Field::new("", float(precision), true))));
             }
             _ => return Ok(None),
         };
@@ -78,9 +81,8 @@ impl MicrosecondTypes {
             SqlType::Int(_) | SqlType::Integer(_) | SqlType::Int4(_) => DataType::Int32,
             SqlType::BigInt(_) | SqlType::Int8(_) => DataType::Int64,
             SqlType::Real | SqlType::Float4 => DataType::Float32,
-            SqlType::Double(_) | SqlType::DoublePrecision | SqlType::Float8 | SqlType::Float(_) => {
-                DataType::Float64
-            }
+            SqlType::Double(_) | SqlType::DoublePrecision | SqlType::Float8 => DataType::Float64,
+            SqlType::Float(precision) => float(precision),
             SqlType::Varchar(_)
             | SqlType::Text
             | SqlType::String(_)
@@ -154,6 +156,15 @@ pub(crate) fn in_microseconds(data_type: &DataType) -> Option<DataType> {
         }
         _ => None,
     })
+}
+
+/// Returns the type of `FLOAT(p)`, which has at least `p` binary digits, as in PostgreSQL. `FLOAT`
+/// is `DOUBLE`; single precision is `REAL`, in Trino too.
+fn float(precision: &ExactNumberInfo) -> DataType {
+    match precision {
+        ExactNumberInfo::Precision(1..=24) => DataType::Float32,
+        _ => DataType::Float64,
+    }
 }
 
 /// Returns the type with all timestamps in microseconds; `None` if nothing changes.

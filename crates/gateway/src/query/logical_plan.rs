@@ -2,6 +2,7 @@
 //! announced types.
 
 use arrow::datatypes::{DataType, SchemaRef};
+use datafusion::common::metadata::FieldMetadata;
 use datafusion::common::{Column, DFSchema};
 use datafusion::error::Result as EngineResult;
 use datafusion::execution::SessionState;
@@ -46,8 +47,9 @@ pub(crate) async fn plan_with(
     Ok(plan)
 }
 
-/// Casts the columns of an optimised plan to the types announced to the client. The optimizer may
-/// change a type: next to a distinct aggregate, a sum of decimals becomes a wider sum of sums.
+/// Gives the columns of an optimised plan the types announced to the client. The optimizer may
+/// change a type: next to a distinct aggregate, a sum of decimals becomes a wider sum of sums; and
+/// where one side of a union is empty, the other one's NULL is of no type of its own.
 ///
 /// # Errors
 /// The casts cannot be planned.
@@ -62,8 +64,16 @@ pub(crate) fn with_types_of(
     let columns: Vec<Expr> = fields
         .map(|((qualifier, announced), made)| {
             let column = Expr::Column(Column::from(made));
-            cast(column, announced.data_type().clone())
-                .alias_qualified(qualifier.cloned(), announced.name())
+            let value = match made.1.data_type() == announced.data_type() {
+                true => column,
+                false => cast(column, announced.data_type().clone()),
+            };
+            let metadata = FieldMetadata::new_from_field(announced);
+            value.alias_qualified_with_metadata(
+                qualifier.cloned(),
+                announced.name(),
+                (!metadata.is_empty()).then_some(metadata),
+            )
         })
         .collect();
     LogicalPlanBuilder::from(optimized)
@@ -71,9 +81,15 @@ pub(crate) fn with_types_of(
         .build()
 }
 
-fn same_types(a: &DFSchema, b: &DFSchema) -> bool {
-    let mut types = a.fields().iter().zip(b.fields());
-    types.all(|(a, b)| a.data_type() == b.data_type())
+/// Whether what was made has the announced types, also those that metadata tells apart, such as
+/// `jsonb` and text.
+fn same_types(announced: &DFSchema, made: &DFSchema) -> bool {
+    let mut types = announced.fields().iter().zip(made.fields());
+    types.all(|(announced, made)| {
+        let mut marks = announced.metadata().iter();
+        announced.data_type() == made.data_type()
+            && marks.all(|(key, value)| made.metadata().get(key) == Some(value))
+    })
 }
 
 /// Whether two results have the same columns, for a client that has prepared for one of them.

@@ -1,7 +1,7 @@
 //! Functions about kinds of objects that a lake does not have. Like Postgres for an object that
 //! does not exist, they return NULL.
 
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, TimeUnit};
 
 use crate::postgres::{Cell, PgFunction};
 
@@ -26,7 +26,11 @@ pub(super) fn functions() -> Vec<PgFunction> {
         null("pg_get_functiondef", 1..=1, text()),
         null("pg_get_function_sqlbody", 1..=1, text()),
         null("pg_sequence_last_value", 1..=1, DataType::Int64),
-        null("pg_last_xact_replay_timestamp", 0..=0, text()),
+        null(
+            "pg_last_xact_replay_timestamp",
+            0..=0,
+            DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+        ),
         null("pg_last_wal_receive_lsn", 0..=0, text()),
         // No multixact ids are used up.
         PgFunction::new("mxid_age", 1..=1, DataType::Int32, |_| Ok(Cell::Int(0))),

@@ -210,6 +210,11 @@ pub(super) fn call(name: &str, args: &[Expr]) -> Result<Option<Expr>, Error> {
             return Err(Error::not_supported(format!("{name} is not supported"))
                 .with_hint("name the columns: jsonb_to_recordset(x) AS t (a int, b text)"));
         }
+        ("regclass", [x]) => {
+            let mut relation = cast(x.clone(), DataType::Regclass);
+            casts::rewrite(&mut relation)?;
+            Some(relation)
+        }
         (name, [x]) => named_cast(name).map(|data_type| cast(nested(x.clone()), data_type)),
         _ => None,
     })

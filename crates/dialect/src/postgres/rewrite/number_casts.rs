@@ -85,10 +85,12 @@ fn is_integer(data_type: &DataType) -> bool {
 fn check_range(text: &str, data_type: &DataType) -> Result<(), Error> {
     let number = text.trim();
     let (name, read) = match data_type {
-        DataType::DoublePrecision | DataType::Double(_) | DataType::Float8 => {
+        DataType::Real | DataType::Float4 | DataType::Float(ExactNumberInfo::Precision(1..=24)) => {
+            ("real", number.parse::<f32>().map(f64::from))
+        }
+        DataType::DoublePrecision | DataType::Double(_) | DataType::Float8 | DataType::Float(_) => {
             ("double precision", number.parse::<f64>())
         }
-        DataType::Real | DataType::Float4 => ("real", number.parse::<f32>().map(f64::from)),
         _ => return Ok(()),
     };
     let mantissa = number.split(['e', 'E']).next().unwrap_or(number);
@@ -182,7 +184,9 @@ mod tests {
             ("' -1e400 '::FLOAT8", "double precision"),
             ("CAST('1e-400' AS DOUBLE PRECISION)", "double precision"),
             ("1e400::FLOAT8", "double precision"),
+            ("'1e400'::FLOAT", "double precision"),
             ("'1e39'::REAL", "real"),
+            ("'1e39'::FLOAT(24)", "real"),
             ("FLOAT4 '1e-50'", "real"),
         ] {
             let error = rewritten(sql).unwrap_err();
