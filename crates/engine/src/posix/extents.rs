@@ -46,11 +46,51 @@ pub(super) fn may_differ(tree: &Tree) -> bool {
 /// the text, so that none is longer. It is if each repeated part has a fixed length: as many
 /// repetitions as possible are then as much text as possible.
 pub(super) fn is_greedy(tree: &Tree) -> bool {
+    let has_groups = captures(tree, tree.root);
     tree.pieces.iter().all(|piece| match piece {
         Piece::Either(_) | Piece::Look { .. } | Piece::Back { .. } => false,
         Piece::Repeat { inner, lazy, .. } => !lazy && is_of_one_length(tree, *inner),
+        Piece::Sequence(pieces) => !has_groups || takes_most_in_turn(tree, pieces),
         _ => true,
     })
+}
+
+/// Returns whether the parts between two groups take as much text as they can together if each in
+/// turn takes as much as it can: `a?(?:ab)?` does not, since `ab` is left by its first part.
+fn takes_most_in_turn(tree: &Tree, pieces: &[Place]) -> bool {
+    let (mut varying, mut is_long) = (0, false);
+    for piece in pieces {
+        if captures(tree, *piece) {
+            (varying, is_long) = (0, false);
+        } else if !is_of_one_length(tree, *piece) {
+            varying += 1;
+            is_long |= !repeats_a_character(tree, *piece);
+        }
+        if varying > 1 && is_long {
+            return false;
+        }
+    }
+    true
+}
+
+fn captures(tree: &Tree, place: Place) -> bool {
+    match tree.pieces.get(place) {
+        Some(Piece::Group { number, inner }) => number.is_some() || captures(tree, *inner),
+        Some(Piece::Repeat { inner, .. }) => captures(tree, *inner),
+        Some(Piece::Sequence(pieces) | Piece::Either(pieces)) => {
+            pieces.iter().any(|piece| captures(tree, *piece))
+        }
+        _ => false,
+    }
+}
+
+fn repeats_a_character(tree: &Tree, place: Place) -> bool {
+    match tree.pieces.get(place) {
+        Some(Piece::Repeat { inner, .. }) => {
+            matches!(tree.pieces.get(*inner), Some(Piece::Class(_)))
+        }
+        _ => false,
+    }
 }
 
 fn is_of_one_length(tree: &Tree, place: Place) -> bool {

@@ -116,6 +116,8 @@ fn back_references_are_the_texts_of_groups() {
         (r"(a)\777", "a?7", &[Some("a?7"), Some("a")]),
         ("(?=(a))(a)", "ab", &[Some("a"), Some("a")]),
         ("a?(?:ab)?(b?)", "ab", &[Some("ab"), Some("")]),
+        ("(?:a?(?:ab)?)(b?)", "ab", &[Some("ab"), Some("")]),
+        ("(a?)(?:ab)?(b?)", "ab", &[Some("ab"), Some("a"), Some("b")]),
     ] {
         let groups = match groups {
             [] => None,
