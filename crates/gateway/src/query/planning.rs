@@ -135,7 +135,13 @@ impl Planning {
         // Planning again finds the same.
         let _ = self.origins.set(origins(&plan));
         match &self.assigned {
-            Some(columns) => assigned(plan, columns).map_err(from_engine),
+            Some(columns) => {
+                // What cannot be analysed is refused later.
+                let analysis = self.analyzed(plan.clone());
+                let types = analysis.as_ref().unwrap_or(&plan).schema();
+                let types = Arc::clone(types);
+                assigned(plan, &types, columns).map_err(from_engine)
+            }
             None => Ok(plan),
         }
     }

@@ -5,11 +5,14 @@
 //! numeric, double precision to integers     rounded; out of range is an error (22003)
 //! numeric, double precision to numeric      rounded to the digits of the column
 //! numbers, booleans, dates and times to text  as CAST writes them
+//! timestamps to dates                       their day; of a time with a zone, in that of the session
+//! timestamps with a zone to those without   what the clock of the session shows
 //! ```
 //!
 //! Other types are as in all dialects: see `lakegate_statement`, which refuses what is neither.
 
 use arrow::datatypes::{DataType, Field, Schema};
+use datafusion::common::DFSchema;
 use datafusion::error::Result;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast};
 use lakegate_dialect::postgres::PG_TYPE;
@@ -18,25 +21,28 @@ use lakegate_lake::decimal_scale;
 /// Returns a plan whose columns are cast to the types of the `columns` that they are written to, as
 /// far as these casts are of assignment.
 ///
-/// The plan is not analysed: a column whose type only the analysis finds, such as one of a UNION, stays
-/// as it is.
+/// `types`: the columns of the analysed plan. The plan itself is not analysed, and only analysis
+/// knows the types of a UNION, or of a date and an interval.
 ///
 /// # Errors
 /// The engine refuses the casts.
-pub(crate) fn assigned(plan: LogicalPlan, columns: &Schema) -> Result<LogicalPlan> {
+pub(crate) fn assigned(
+    plan: LogicalPlan,
+    types: &DFSchema,
+    columns: &Schema,
+) -> Result<LogicalPlan> {
     let targets = columns.fields();
-    let mut pairs = plan.schema().fields().iter().zip(targets);
+    let mut pairs = types.fields().iter().zip(targets);
     if !pairs.any(|(value, column)| is_assigned(value, column.data_type())) {
         return Ok(plan);
     }
     let values = plan.schema().iter().enumerate();
     let values = values.map(|(place, (relation, field))| {
         let own = Expr::from((relation, field));
-        let target = targets.get(place).map(|column| column.data_type());
-        match target.filter(|target| is_assigned(field, target)) {
-            Some(target) => {
-                cast(own, target.clone()).alias_qualified(relation.cloned(), field.name())
-            }
+        let pair = types.fields().get(place).zip(targets.get(place));
+        match pair.filter(|(value, column)| is_assigned(value, column.data_type())) {
+            Some((_, column)) => cast(own, column.data_type().clone())
+                .alias_qualified(relation.cloned(), field.name()),
             None => own,
         }
     });
@@ -54,6 +60,8 @@ fn is_assigned(value: &Field, column: &DataType) -> bool {
         }
         // A number that is shown as a name would be written as a number.
         column if column.is_string() => has_text(of) && !value.metadata().contains_key(PG_TYPE),
+        DataType::Date32 => matches!(of, DataType::Timestamp(..)),
+        DataType::Timestamp(_, None) => matches!(of, DataType::Timestamp(_, Some(_))),
         _ => false,
     }
 }
@@ -84,6 +92,7 @@ mod tests {
     fn values_are_cast_as_postgres_assigns_them() {
         use DataType as T;
         let moment = T::Timestamp(TimeUnit::Microsecond, None);
+        let instant = T::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
         for (value, column, expected) in [
             (T::Decimal128(5, 2), T::Int32, true),
             (T::Float64, T::Int16, true),
@@ -93,6 +102,9 @@ mod tests {
             (T::Int64, T::Utf8, true),
             (T::Boolean, T::Utf8, true),
             (moment.clone(), T::Utf8, true),
+            (moment.clone(), T::Date32, true),
+            (instant.clone(), T::Date32, true),
+            (instant, moment.clone(), true),
             // Stored as they are, or not at all.
             (T::Int64, T::Int32, false),
             (T::Decimal128(5, 2), T::Decimal128(10, 2), false),
@@ -103,6 +115,9 @@ mod tests {
             (T::Utf8, T::Utf8, false),
             (T::Null, T::Utf8, false),
             (T::Binary, T::Utf8, false),
+            (moment.clone(), moment.clone(), false),
+            (T::Date32, moment.clone(), false),
+            (T::Date32, T::Date32, false),
             (moment, T::Int64, false),
         ] {
             let field = Field::new("x", value, true);
@@ -129,7 +144,8 @@ mod tests {
             Field::new("t", DataType::Utf8, true),
             Field::new("u", DataType::Utf8, true),
         ]);
-        let plan = assigned(rows.clone(), &columns).unwrap();
+        let assigned = |columns: &Schema| assigned(rows.clone(), rows.schema(), columns).unwrap();
+        let plan = assigned(&columns);
         let fields = plan.schema().fields().iter();
         let fields: Vec<(&str, &DataType)> = fields
             .map(|field| (field.name().as_str(), field.data_type()))
@@ -141,9 +157,9 @@ mod tests {
         ];
         assert_eq!(fields, expected);
         let same = Schema::new(vec![Field::new("d", DataType::Float64, true)]);
-        assert_eq!(assigned(rows.clone(), &same).unwrap(), rows);
+        assert_eq!(assigned(&same), rows);
         // The write refuses another number of columns.
         let more = Schema::new(vec![Field::new("n", DataType::Int32, true)]);
-        assert_eq!(assigned(rows, &more).unwrap().schema().fields().len(), 3);
+        assert_eq!(assigned(&more).schema().fields().len(), 3);
     }
 }
