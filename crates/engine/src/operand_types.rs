@@ -154,6 +154,27 @@ fn rounded(op: &BinaryOperator, left: &Expr, right: &Expr, schema: &DFSchema) ->
     quotients::planned(op, (left, &types.0), (right, &types.1))
 }
 
+/// Plans an operation whose operands have become decimals after it was planned. `None` if it stays as
+/// it is.
+pub(crate) fn of_decimals(binary: &BinaryExpr, schema: &DFSchema) -> Option<Expr> {
+    let op = match binary.op {
+        Operator::Plus => BinaryOperator::Plus,
+        Operator::Minus => BinaryOperator::Minus,
+        Operator::Multiply => BinaryOperator::Multiply,
+        Operator::Divide => BinaryOperator::Divide,
+        Operator::Modulo => BinaryOperator::Modulo,
+        _ => return None,
+    };
+    let (own_left, own_right) = (binary.left.as_ref(), binary.right.as_ref());
+    let (left, right) = exact(own_left.clone(), own_right.clone(), schema);
+    if let Some(rounded) = rounded(&op, &left, &right, schema) {
+        return Some(rounded);
+    }
+    let is_changed = left != *own_left || right != *own_right;
+    is_changed
+        .then(|| Expr::BinaryExpr(BinaryExpr::new(Box::new(left), binary.op, Box::new(right))))
+}
+
 fn is_arithmetic(op: &BinaryOperator) -> bool {
     use BinaryOperator as Op;
     matches!(

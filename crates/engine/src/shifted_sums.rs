@@ -83,7 +83,8 @@ impl<'a> Shift<'a> {
         else {
             return None;
         };
-        if func.name() != "sum" || !order_by.is_empty() {
+        // The constants are integers, and a sum that is a decimal would have to be of one type with them.
+        if func.name() != "sum" || crate::sum::is_numeric_sum(func) || !order_by.is_empty() {
             return None;
         }
         let [argument] = args.as_slice() else {

@@ -52,16 +52,16 @@ pub(super) fn column(arrays: &[ArrayRef], index: usize) -> Result<&ArrayRef> {
         .ok_or_else(|| DataFusionError::Internal(format!("sum without its column {index}")))
 }
 
-/// Sums all rows, or a window's frame.
-pub(super) struct PlainSum<T> {
+/// Sums all rows, or a window's frame. `T`: the type of the values, `O`: that of the sum.
+pub(super) struct PlainSum<T, O = T> {
     kind: Kind,
     total: Total,
     /// Number of values in the sum; without values, the sum is NULL.
     values: u64,
-    of: PhantomData<T>,
+    of: PhantomData<(T, O)>,
 }
 
-impl<T> PlainSum<T> {
+impl<T, O> PlainSum<T, O> {
     pub(super) fn new(kind: Kind) -> Self {
         Self {
             kind,
@@ -72,13 +72,13 @@ impl<T> PlainSum<T> {
     }
 }
 
-impl<T> fmt::Debug for PlainSum<T> {
+impl<T, O> fmt::Debug for PlainSum<T, O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "PlainSum({:?}, {})", self.total, self.values)
     }
 }
 
-impl<T: Summed> Accumulator for PlainSum<T> {
+impl<T: Summed, O: Summed> Accumulator for PlainSum<T, O> {
     fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
         let values = column(values, 0)?.as_primitive::<T>();
         match values.null_count() {
@@ -139,9 +139,9 @@ impl<T: Summed> Accumulator for PlainSum<T> {
     fn evaluate(&mut self) -> Result<ScalarValue> {
         let sum = match self.values {
             0 => None,
-            _ => Some(self.kind.narrowed::<T>(self.total)?),
+            _ => Some(self.kind.narrowed::<O>(self.total)?),
         };
-        ScalarValue::new_primitive::<T>(sum, &self.kind.data_type)
+        ScalarValue::new_primitive::<O>(sum, &self.kind.data_type)
     }
 
     fn size(&self) -> usize {
