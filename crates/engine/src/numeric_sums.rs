@@ -6,6 +6,8 @@
 //! sum(i), i an INT          stays a BIGINT, as in PostgreSQL
 //! sum(b) / count(*)         the quotient of decimals
 //! 100.0 * sum(b)            '100.0' is a decimal, as beside other decimals
+//! 100.0 * count(*) / sum(b) so it is here
+//! round(sum(b), 2)          CAST(sum(b) AS DECIMAL(38,2)), rounded
 //! sum(sum(i)) OVER ()       a DECIMAL(38,0)
 //! ```
 //!
@@ -28,7 +30,7 @@ use datafusion::logical_expr::expr::{AggregateFunction, ScalarFunction, WindowFu
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
-    AggregateUDF, Cast, Expr, ExprSchemable, LogicalPlan, Operator, Union,
+    AggregateUDF, Case, Cast, Expr, ExprSchemable, LogicalPlan, Operator, Union,
     WindowFunctionDefinition, cast,
 };
 use datafusion::optimizer::AnalyzerRule;
@@ -43,6 +45,10 @@ const MAX_PARTS: usize = 256;
 /// How the name of a `sum` over frames without some of their rows begins.
 const SUM_EXCLUDING: &str = "sum excluding ";
 const AVERAGE_EXCLUDING: &str = "avg excluding ";
+
+/// Digits after the point that a rounded sum gets at most: 32 are left before it, which no sum of a
+/// `bigint` has.
+const MAX_PLACES: i8 = 6;
 
 /// The type of the sums.
 const SUM: DataType = DataType::Decimal128(DECIMAL128_MAX_PRECISION, 0);
@@ -116,7 +122,12 @@ fn with_numerics(node: &LogicalPlan) -> Result<Option<LogicalPlan>> {
         return united(union);
     }
     let inputs = node.inputs();
-    let concerns = |expr: &Expr| matches!(expr, Expr::BinaryExpr(_)) || Call::of(expr).is_some();
+    let concerns = |expr: &Expr| {
+        matches!(
+            expr,
+            Expr::BinaryExpr(_) | Expr::Case(_) | Expr::ScalarFunction(_)
+        ) || Call::of(expr).is_some()
+    };
     if inputs.is_empty() || !expressions::reads(node, concerns)? {
         return Ok(None);
     }
@@ -133,11 +144,14 @@ fn with_numerics(node: &LogicalPlan) -> Result<Option<LogicalPlan>> {
 }
 
 fn changed(expr: Expr, schema: &DFSchema, inputs: &[&LogicalPlan]) -> Transformed<Expr> {
-    if let Expr::BinaryExpr(binary) = &expr {
-        return match operand_types::of_decimals(binary, schema) {
-            Some(planned) => Transformed::yes(planned),
-            None => Transformed::no(expr),
-        };
+    let planned = match &expr {
+        Expr::BinaryExpr(binary) => operand_types::of_decimals(binary, schema),
+        Expr::Case(case) => with_decimals(case, schema).map(Expr::Case),
+        Expr::ScalarFunction(call) => rounded(call, schema, inputs).map(Expr::ScalarFunction),
+        _ => None,
+    };
+    if let Some(planned) = planned {
+        return Transformed::yes(planned);
     }
     let target = match Call::of(&expr) {
         Some(Call::Sum(argument)) if is_bigint(argument, schema, inputs) => SUM,
@@ -168,6 +182,50 @@ fn changed(expr: Expr, schema: &DFSchema, inputs: &[&LogicalPlan]) -> Transforme
     })
 }
 
+/// Returns a CASE whose first result is an integer and another one a decimal with the decimal's type:
+/// it has that of its first result until others are coerced to common ones. `None` for others.
+fn with_decimals(case: &Case, schema: &DFSchema) -> Option<Case> {
+    let thens = case.when_then_expr.iter().map(|(_, then)| then.as_ref());
+    let results = thens.chain(case.else_expr.as_deref());
+    let types = results.map(|result| result.get_type(schema).ok());
+    let types: Vec<DataType> = types.collect::<Option<_>>()?;
+    let first = types.iter().position(|of| !of.is_null())?;
+    let is_whole = types.get(first).is_some_and(DataType::is_integer);
+    let common = decimal_of(types.iter()).filter(|_| is_whole)?;
+    let mut case = case.clone();
+    let thens = case.when_then_expr.iter_mut().map(|(_, then)| then);
+    let result = thens.chain(case.else_expr.as_mut()).nth(first)?;
+    let of = std::mem::take(&mut **result);
+    **result = cast(of, common);
+    Some(case)
+}
+
+/// Returns a call of `round` or `trunc` for a sum, which gets room for the digits after the point.
+fn rounded(
+    call: &ScalarFunction,
+    schema: &DFSchema,
+    inputs: &[&LogicalPlan],
+) -> Option<ScalarFunction> {
+    if !matches!(call.func.name(), "round" | "trunc") {
+        return None;
+    }
+    let [value, Expr::Literal(ScalarValue::Int64(Some(places)), _)] = call.args.as_slice() else {
+        return None;
+    };
+    let places = i8::try_from(*places).ok()?;
+    let has_room = (1..=MAX_PLACES).contains(&places);
+    if !has_room || value.get_type(schema).ok()? != SUM || !is_of_sums(value, schema, inputs) {
+        return None;
+    }
+    let mut call = call.clone();
+    let target = DataType::Decimal128(DECIMAL128_MAX_PRECISION, places);
+    if let Some(value) = call.args.first_mut() {
+        let of = std::mem::take(value);
+        *value = cast(of, target);
+    }
+    Some(call)
+}
+
 fn cast_argument(args: &mut [Expr], to: DataType) {
     if let [argument] = args {
         let of = std::mem::take(argument);
@@ -182,7 +240,11 @@ fn united(union: &Union) -> Result<Option<LogicalPlan>> {
     let mut fields = Vec::with_capacity(union.schema.fields().len());
     for (place, (qualifier, field)) in union.schema.iter().enumerate() {
         let common = match field.data_type().is_integer() {
-            true => decimal_of(union, place),
+            true => {
+                let fields = union.inputs.iter();
+                let fields = fields.filter_map(|input| input.schema().fields().get(place));
+                decimal_of(fields.map(|field| field.data_type()))
+            }
             false => None,
         };
         let field = match common {
@@ -204,12 +266,12 @@ fn united(union: &Union) -> Result<Option<LogicalPlan>> {
     })))
 }
 
-/// Returns the decimal that holds a column of all inputs; `None` if they are all integers, or others
-/// than numbers are among them.
-fn decimal_of(union: &Union, place: usize) -> Option<DataType> {
+/// Returns the decimal that holds values of all types; `None` if they are all integers, or others than
+/// numbers are among them.
+fn decimal_of<'a>(types: impl Iterator<Item = &'a DataType>) -> Option<DataType> {
     let mut most: Option<i8> = None;
-    for input in &union.inputs {
-        match input.schema().fields().get(place)?.data_type() {
+    for of in types {
+        match of {
             DataType::Decimal128(_, scale) => most = most.max(Some(*scale)),
             of if of.is_integer() || of.is_null() => {}
             _ => return None,
