@@ -26,7 +26,7 @@ use datafusion::common::tree_node::Transformed;
 use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::config::ConfigOptions;
 use datafusion::error::Result;
-use datafusion::logical_expr::expr::{AggregateFunction, ScalarFunction, WindowFunction};
+use datafusion::logical_expr::expr::{ScalarFunction, WindowFunction};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
@@ -145,8 +145,12 @@ fn with_numerics(node: &LogicalPlan) -> Result<Option<LogicalPlan>> {
 
 fn changed(expr: Expr, schema: &DFSchema, inputs: &[&LogicalPlan]) -> Transformed<Expr> {
     let planned = match &expr {
-        Expr::BinaryExpr(binary) => operand_types::of_decimals(binary, schema),
-        Expr::Case(case) => with_decimals(case, schema).map(Expr::Case),
+        Expr::BinaryExpr(binary) if derives_from_sums(&expr, inputs) => {
+            operand_types::of_decimals(binary, schema)
+        }
+        Expr::Case(case) if derives_from_sums(&expr, inputs) => {
+            with_decimals(case, schema).map(Expr::Case)
+        }
         Expr::ScalarFunction(call) => rounded(call, schema, inputs).map(Expr::ScalarFunction),
         _ => None,
     };
@@ -159,27 +163,41 @@ fn changed(expr: Expr, schema: &DFSchema, inputs: &[&LogicalPlan]) -> Transforme
         Some(Call::Average(argument)) if is_of_sums(argument, schema, inputs) => DataType::Float64,
         _ => return Transformed::no(expr),
     };
-    Transformed::yes(match expr {
-        Expr::AggregateFunction(AggregateFunction { func, params }) if func.name() == "sum" => {
-            let func = numeric_sum(&func);
-            Expr::AggregateFunction(AggregateFunction { func, params })
-        }
+    match expr {
         Expr::AggregateFunction(mut call) => {
-            cast_argument(&mut call.params.args, target);
-            Expr::AggregateFunction(call)
+            let is_changed = retype(Some(&mut call.func), &mut call.params.args, target);
+            Transformed::new_transformed(Expr::AggregateFunction(call), is_changed)
         }
         Expr::WindowFunction(mut window) => {
-            match &window.fun {
-                WindowFunctionDefinition::AggregateUDF(function) if function.name() == "sum" => {
-                    let function = numeric_sum(function);
-                    window.fun = WindowFunctionDefinition::AggregateUDF(function);
-                }
-                _ => cast_argument(&mut window.params.args, target),
-            }
-            Expr::WindowFunction(window)
+            let WindowFunction { fun, params } = &mut *window;
+            let function = match fun {
+                WindowFunctionDefinition::AggregateUDF(function) => Some(function),
+                WindowFunctionDefinition::WindowUDF(_) => None,
+            };
+            let is_changed = retype(function, &mut params.args, target);
+            Transformed::new_transformed(Expr::WindowFunction(window), is_changed)
         }
-        other => other,
-    })
+        other => Transformed::no(other),
+    }
+}
+
+/// Gives a call the type of its result. Returns whether that changed it.
+fn retype(function: Option<&mut Arc<AggregateUDF>>, args: &mut [Expr], target: DataType) -> bool {
+    match (function, args) {
+        (Some(function), _) if target == SUM => match numeric_sum(function) {
+            Some(numeric) => {
+                *function = numeric;
+                true
+            }
+            None => false,
+        },
+        (_, [argument]) => {
+            let of = std::mem::take(argument);
+            *argument = cast(of, target);
+            true
+        }
+        _ => false,
+    }
 }
 
 /// Returns a CASE whose first result is an integer and another one a decimal with the decimal's type:
@@ -224,13 +242,6 @@ fn rounded(
         *value = cast(of, target);
     }
     Some(call)
-}
-
-fn cast_argument(args: &mut [Expr], to: DataType) {
-    if let [argument] = args {
-        let of = std::mem::take(argument);
-        *argument = cast(of, to);
-    }
 }
 
 /// Returns the union with decimals as columns in which an input has them: it has the types of its
@@ -288,8 +299,12 @@ fn is_bigint(value: &Expr, schema: &DFSchema, inputs: &[&LogicalPlan]) -> bool {
 
 /// Returns whether a value is a decimal that is calculated from the sum of a `bigint`.
 fn is_of_sums(value: &Expr, schema: &DFSchema, inputs: &[&LogicalPlan]) -> bool {
-    let mut search = Search::for_any(Wanted::NumericSum);
-    matches!(value.get_type(schema), Ok(DataType::Decimal128(..))) && search.finds(value, inputs)
+    matches!(value.get_type(schema), Ok(DataType::Decimal128(..)))
+        && derives_from_sums(value, inputs)
+}
+
+fn derives_from_sums(value: &Expr, inputs: &[&LogicalPlan]) -> bool {
+    Search::for_any(Wanted::NumericSum).finds(value, inputs)
 }
 
 /// What values are calculated from.
@@ -298,6 +313,23 @@ enum Wanted {
     Bigint,
     /// The sum of a `bigint`.
     NumericSum,
+}
+
+impl Wanted {
+    /// Returns the arguments of a function whose type its result has.
+    fn parts_of(self, call: &ScalarFunction) -> &[Expr] {
+        match call.func.name() {
+            "abs" | "coalesce" | "gcd" | "greatest" | "lcm" | "least" | "mod" => {
+                call.args.as_slice()
+            }
+            // The operators are those of decimals, which `quotients.rs` plans.
+            "ceil" | "floor" | "round" | "trunc" | "/" | "*" if self == Self::NumericSum => {
+                call.args.as_slice()
+            }
+            "nullif" => call.args.get(..1).unwrap_or_default(),
+            _ => &[],
+        }
+    }
 }
 
 /// A search through the parts of a value that have its type.
@@ -339,6 +371,10 @@ impl Search {
                 found.is_some_and(|(input, place)| self.finds_column(input, place))
             }
             Expr::ScalarSubquery(subquery) => self.finds_column(&subquery.subquery, 0),
+            // Nothing below it tells what computes it.
+            Expr::OuterReferenceColumn(field, _) => {
+                !is_bigint && matches!(field.data_type(), DataType::Decimal128(..))
+            }
             Expr::Literal(ScalarValue::Int64(Some(number)), _) => {
                 is_bigint && i32::try_from(*number).is_err()
             }
@@ -358,7 +394,7 @@ impl Search {
                 let results = case.when_then_expr.iter().map(|(_, result)| &**result);
                 self.finds_any(results.chain(case.else_expr.as_deref()), inputs)
             }
-            Expr::ScalarFunction(call) => self.finds_any(of_type(call).iter(), inputs),
+            Expr::ScalarFunction(call) => self.finds_any(self.wanted.parts_of(call), inputs),
             Expr::AggregateFunction(call) => {
                 self.finds_result(&call.func, &call.params.args, inputs)
             }
@@ -406,7 +442,7 @@ impl Search {
             "lag" | "lead" | "first_value" | "last_value" | "nth_value" => {
                 self.finds_any(args.first(), inputs)
             }
-            _ => false,
+            name => name.starts_with(SUM_EXCLUDING) && self.wanted == Wanted::NumericSum,
         }
     }
 
@@ -437,21 +473,11 @@ impl Search {
     }
 }
 
-/// Returns the arguments of a function whose type its result has.
-fn of_type(call: &ScalarFunction) -> &[Expr] {
-    match call.func.name() {
-        // The operators are those of decimals, which `quotients.rs` plans.
-        "abs" | "coalesce" | "gcd" | "greatest" | "lcm" | "least" | "mod" | "/" | "*" => &call.args,
-        "nullif" => call.args.get(..1).unwrap_or_default(),
-        _ => &[],
-    }
-}
-
 /// Returns a cell of VALUES without the cast that the engine puts around a cast to a narrower type, if
 /// the column has a wider one.
 fn as_written(cell: &Expr) -> &Expr {
     match cell {
-        Expr::Cast(Cast { expr, .. }) if matches!(expr.as_ref(), Expr::Cast(_)) => expr,
+        Expr::Cast(Cast { expr, .. }) if matches!(expr.as_ref(), Expr::Cast(_)) => expr.as_ref(),
         cell => cell,
     }
 }

@@ -27,6 +27,7 @@ async fn values(sql: &str, partitions: usize) -> Result<(Vec<String>, DataType)>
         .with_analyzer_rules(rules)
         .build();
     crate::sum::register(&mut state)?;
+    crate::numbers::floats::register_totals(&mut state)?;
     let frame = SessionContext::new_with_state(state).sql(sql).await?;
     let batches = frame.collect().await?;
     let mut values = Vec::new();

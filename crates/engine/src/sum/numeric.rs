@@ -19,12 +19,16 @@ use super::grouped::GroupedSum;
 use super::total::PlainSum;
 use super::{Kind, MAX_PRECISION, STATE};
 use crate::gathered;
+use crate::numbers::floats;
 
-/// Returns a session's `sum` with decimals as sums of `bigint`.
-pub(crate) fn numeric_sum(function: &Arc<AggregateUDF>) -> Arc<AggregateUDF> {
+/// Returns the `sum` of a PostgreSQL session with decimals as sums of `bigint`. `None` for other
+/// functions, such as those in a view that is planned as Trino's.
+pub(crate) fn numeric_sum(function: &Arc<AggregateUDF>) -> Option<Arc<AggregateUDF>> {
     let inner = gathered::plain(function);
-    let function = AggregateUDF::new_from_impl(NumericSum { inner });
-    gathered::of_aggregate(Arc::new(function))
+    floats::is_sum_of_postgres(&inner).then(|| {
+        let function = AggregateUDF::new_from_impl(NumericSum { inner });
+        gathered::of_aggregate(Arc::new(function))
+    })
 }
 
 /// Returns whether a function is one that [`numeric_sum`] returned.
