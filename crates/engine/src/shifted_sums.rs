@@ -83,7 +83,7 @@ impl<'a> Shift<'a> {
         else {
             return None;
         };
-        // The constants are integers, and a sum that is a decimal would have to be of one type with them.
+        // After type coercion, integers are not added to a sum that is a decimal.
         if func.name() != "sum" || crate::sum::is_numeric_sum(func) || !order_by.is_empty() {
             return None;
         }

@@ -67,6 +67,7 @@ async fn sums_of_bigint_are_decimals() {
             "sum(b) AS s FROM rows GROUP BY ROLLUP (g) ORDER BY s",
             vec!["7", "15", "22"],
         ),
+        ("sum(b) FROM rows HAVING count(DISTINCT i) > 1", vec!["22"]),
         ("sum(b) FROM large", vec!["18446744073709551613"]),
         (
             "sum(b) FROM large WHERE g < 3",
