@@ -12,8 +12,8 @@
 //!
 //! `avg` of integers divides that sum by their number ([`average`]); variances of integers and
 //! decimals are those of exact sums in PostgreSQL's sessions ([`spread`]), where the sum of a `bigint`
-//! is a decimal ([`numeric`]). Intervals are added up by their parts ([`interval`]). Floating-point numbers are summed by DataFusion. Delete this when
-//! DataFusion's `sum` is checked.
+//! is a decimal ([`numeric`]). Intervals are added up by their parts ([`interval`]). Floating-point
+//! numbers are summed by DataFusion. Delete this when DataFusion's `sum` is checked.
 
 mod average;
 mod distinct;
