@@ -113,24 +113,43 @@ pub fn retyped(
     rewrite: &impl Fn(Expr, &DFSchema) -> Result<Transformed<Expr>>,
     operator: &impl Fn(&LogicalPlan) -> Result<Option<LogicalPlan>>,
 ) -> Result<LogicalPlan> {
-    retyped_node(plan, &mut Vec::new(), rewrite, operator).data()
+    retyped_except(plan, |_| false, rewrite, operator)
+}
+
+/// Does what [`retyped`] does, but leaves operators that `is_kept` selects as they are, with all that
+/// is below them.
+///
+/// # Errors
+///
+/// Returns the error of `rewrite`, or an error if a rewritten plan is invalid.
+pub(crate) fn retyped_except(
+    plan: LogicalPlan,
+    is_kept: fn(&LogicalPlan) -> bool,
+    rewrite: &impl Fn(Expr, &DFSchema) -> Result<Transformed<Expr>>,
+    operator: &impl Fn(&LogicalPlan) -> Result<Option<LogicalPlan>>,
+) -> Result<LogicalPlan> {
+    retyped_node(plan, &mut Vec::new(), is_kept, rewrite, operator).data()
 }
 
 /// `outer`: the schemas outside of the subqueries that the node is in, the nearest last.
 fn retyped_node(
     node: LogicalPlan,
     outer: &mut Vec<DFSchemaRef>,
+    is_kept: fn(&LogicalPlan) -> bool,
     rewrite: &impl Fn(Expr, &DFSchema) -> Result<Transformed<Expr>>,
     operator: &impl Fn(&LogicalPlan) -> Result<Option<LogicalPlan>>,
 ) -> Result<Transformed<LogicalPlan>> {
     super::stop::check()?;
-    let node = node.map_children(|input| retyped_node(input, outer, rewrite, operator))?;
+    if is_kept(&node) {
+        return Ok(Transformed::no(node));
+    }
+    let node = node.map_children(|input| retyped_node(input, outer, is_kept, rewrite, operator))?;
     let inputs_changed = node.transformed;
     let mut node = node.data;
     let schema = schema_of_inputs(&node);
     outer.push(schema);
     let subqueries =
-        node.map_subqueries(|subquery| retyped_node(subquery, outer, rewrite, operator));
+        node.map_subqueries(|subquery| retyped_node(subquery, outer, is_kept, rewrite, operator));
     let schema = outer.pop();
     let subqueries = subqueries?;
     node = subqueries.data;

@@ -10,20 +10,19 @@
 //! are known. [`ExtractedColumns`] makes the second.
 
 use arrow::datatypes::DataType;
+use datafusion::common::DFSchema;
 use datafusion::common::tree_node::Transformed;
-use datafusion::common::{DFSchema, JoinType};
 use datafusion::config::ConfigOptions;
 use datafusion::error::Result;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
-use datafusion::logical_expr::{
-    BinaryExpr, Distinct, Expr, ExprSchemable, LogicalPlan, Operator, cast,
-};
+use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator, cast};
 use datafusion::optimizer::AnalyzerRule;
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
 use super::numbers::quotients;
-use super::{barrier, expressions, time};
+use super::origins::{Origin, origin};
+use super::{expressions, time};
 
 /// How many parts of an operand, and operators that compute its columns, are looked at.
 const MAX_PARTS: usize = 256;
@@ -111,59 +110,14 @@ fn any_of<'a>(
 /// Returns it for the column at a place of a plan.
 fn computed(plan: &LogicalPlan, place: usize, parts: &mut usize) -> Option<bool> {
     *parts = parts.checked_sub(1)?;
-    match plan {
-        LogicalPlan::Projection(projection) => extracted(
-            projection.expr.get(place)?,
-            &[projection.input.as_ref()],
-            parts,
-        ),
-        LogicalPlan::Aggregate(aggregate) => {
-            // The columns of grouping sets are not in this order.
-            let is_set = |expr: &Expr| matches!(expr, Expr::GroupingSet(_));
-            if aggregate.group_expr.iter().any(is_set) {
-                return None;
-            }
-            let mut columns = aggregate.group_expr.iter().chain(&aggregate.aggr_expr);
-            extracted(columns.nth(place)?, &[aggregate.input.as_ref()], parts)
-        }
-        LogicalPlan::Distinct(Distinct::On(on)) => {
-            extracted(on.select_expr.get(place)?, &[on.input.as_ref()], parts)
-        }
-        LogicalPlan::Union(union) => {
-            let inputs = union.inputs.iter();
-            let found = inputs.filter_map(|input| computed(input, place, parts));
+    match origin(plan, place)? {
+        Origin::Expression(expr, input) => extracted(expr, &[input], parts),
+        Origin::Columns(columns) => {
+            let columns = columns.into_iter();
+            let found = columns.filter_map(|(plan, place)| computed(plan, place, parts));
             found.reduce(|one, other| one || other)
         }
-        LogicalPlan::Join(join) => {
-            use JoinType::{RightAnti, RightMark, RightSemi};
-            let of_left = match join.join_type {
-                RightSemi | RightAnti | RightMark => 0,
-                _ => join.left.schema().fields().len(),
-            };
-            match place.checked_sub(of_left) {
-                None => computed(&join.left, place, parts),
-                Some(place) => computed(&join.right, place, parts),
-            }
-        }
-        // Their columns are those of their input; those of windows are behind them.
-        plan if has_columns_of_input(plan) => match plan.inputs().as_slice() {
-            [input] if place < input.schema().fields().len() => computed(input, place, parts),
-            _ => None,
-        },
-        _ => None,
     }
-}
-
-fn has_columns_of_input(plan: &LogicalPlan) -> bool {
-    matches!(
-        plan,
-        LogicalPlan::Distinct(Distinct::All(_))
-            | LogicalPlan::Filter(_)
-            | LogicalPlan::Limit(_)
-            | LogicalPlan::Sort(_)
-            | LogicalPlan::SubqueryAlias(_)
-            | LogicalPlan::Window(_)
-    ) || barrier::view_of(plan).is_some()
 }
 
 /// Makes columns that a subquery calculates from an `extract` decimals where they are divided. Not

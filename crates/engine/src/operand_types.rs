@@ -28,7 +28,7 @@ use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, Operator, cast};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
 use super::numbers::{decimal_texts, integer_literals, quotients};
-use super::{common_types, extracts, negation};
+use super::{common_types, expressions, extracts, negation};
 
 const INTERVAL: DataType = DataType::Interval(IntervalUnit::MonthDayNano);
 
@@ -188,6 +188,64 @@ fn rounded(op: &BinaryOperator, left: &Expr, right: &Expr, schema: &DFSchema) ->
     }
     let types = (left.get_type(schema).ok()?, right.get_type(schema).ok()?);
     quotients::planned(op, (left, &types.0), (right, &types.1))
+}
+
+/// Plans an operation whose operands have become decimals after it was planned. `None` if it stays as
+/// it is.
+pub(crate) fn of_decimals(binary: &BinaryExpr, schema: &DFSchema) -> Option<Expr> {
+    let op = match binary.op {
+        Operator::Plus => BinaryOperator::Plus,
+        Operator::Minus => BinaryOperator::Minus,
+        Operator::Multiply => BinaryOperator::Multiply,
+        Operator::Divide => BinaryOperator::Divide,
+        Operator::Modulo => BinaryOperator::Modulo,
+        _ => return None,
+    };
+    let (own_left, own_right) = (binary.left.as_ref(), binary.right.as_ref());
+    if !is_short(own_left) || !is_short(own_right) {
+        return None;
+    }
+    let (left, right) = match (own_left.get_type(schema), own_right.get_type(schema)) {
+        (Ok(DataType::Float64), Ok(DataType::Decimal128(..))) => {
+            (of_exact_parts(own_left, schema, MAX_CHAIN), None)
+        }
+        (Ok(DataType::Decimal128(..)), Ok(DataType::Float64)) => {
+            (None, of_exact_parts(own_right, schema, MAX_CHAIN))
+        }
+        _ => (None, None),
+    };
+    let is_changed = left.is_some() || right.is_some();
+    let left = left.unwrap_or_else(|| own_left.clone());
+    let right = right.unwrap_or_else(|| own_right.clone());
+    match rounded(&op, &left, &right, schema) {
+        None if is_changed => {
+            let calculated = BinaryExpr::new(Box::new(left), binary.op, Box::new(right));
+            Some(Expr::BinaryExpr(calculated))
+        }
+        planned => planned,
+    }
+}
+
+/// Returns a value as a decimal that is a floating-point number for its literals only, such as
+/// `count(*) * 100.0`.
+fn of_exact_parts(value: &Expr, schema: &DFSchema, depth: usize) -> Option<Expr> {
+    let depth = depth.checked_sub(1)?;
+    if let Some(number) = common_types::written(value) {
+        return Some(Expr::Literal(number, None));
+    }
+    match value {
+        Expr::BinaryExpr(binary) if expressions::is_arithmetic(binary.op) => {
+            let left = of_exact_parts(&binary.left, schema, depth)?;
+            let right = of_exact_parts(&binary.right, schema, depth)?;
+            let binary = BinaryExpr::new(Box::new(left), binary.op, Box::new(right));
+            let planned = of_decimals(&binary, schema);
+            Some(planned.unwrap_or(Expr::BinaryExpr(binary)))
+        }
+        value => match value.get_type(schema) {
+            Ok(of) if of.is_integer() || of.is_decimal() => Some(value.clone()),
+            _ => None,
+        },
+    }
 }
 
 fn is_arithmetic(op: &BinaryOperator) -> bool {

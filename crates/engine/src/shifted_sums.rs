@@ -90,7 +90,8 @@ impl<'a> Shift<'a> {
         else {
             return None;
         };
-        if func.name() != "sum" || !order_by.is_empty() {
+        // After type coercion, integers are not added to a sum that is a decimal.
+        if func.name() != "sum" || crate::sum::is_numeric_sum(func) || !order_by.is_empty() {
             return None;
         }
         let [argument] = args.as_slice() else {

@@ -84,6 +84,11 @@ pub(crate) fn plain_window(function: &Arc<WindowUDF>) -> Arc<WindowUDF> {
     windows::plain(function)
 }
 
+/// Returns an aggregate function that no session registers, wrapped.
+pub(crate) fn of_aggregate(function: Arc<AggregateUDF>) -> Arc<AggregateUDF> {
+    aggregates::gathered(function)
+}
+
 /// Returns a window function that no session registers, wrapped.
 pub(crate) fn of_window(function: Arc<WindowUDF>) -> Arc<WindowUDF> {
     windows::gathered(function)

@@ -14,14 +14,15 @@ use datafusion::logical_expr::Accumulator;
 use super::total::{Total, column};
 use super::{Kind, MAX_PRECISION, Summed};
 
-/// The distinct values, and how often each occurs in a window's frame.
-pub(super) struct DistinctSum<T> {
+/// The distinct values, and how often each occurs in a window's frame. `T`: the type of the values,
+/// `O`: that of the sum.
+pub(super) struct DistinctSum<T, O = T> {
     kind: Kind,
     values: HashMap<i128, u64>,
-    of: PhantomData<T>,
+    of: PhantomData<(T, O)>,
 }
 
-impl<T> DistinctSum<T> {
+impl<T, O> DistinctSum<T, O> {
     pub(super) fn new(kind: Kind) -> Self {
         Self {
             kind,
@@ -36,13 +37,13 @@ impl<T> DistinctSum<T> {
     }
 }
 
-impl<T> fmt::Debug for DistinctSum<T> {
+impl<T, O> fmt::Debug for DistinctSum<T, O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "DistinctSum({} values)", self.values.len())
     }
 }
 
-impl<T: Summed> Accumulator for DistinctSum<T> {
+impl<T: Summed, O: Summed> Accumulator for DistinctSum<T, O> {
     fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
         for value in column(values, 0)?.as_primitive::<T>().iter().flatten() {
             *self.values.entry(T::widened(value)).or_default() += 1;
@@ -90,9 +91,9 @@ impl<T: Summed> Accumulator for DistinctSum<T> {
         }
         let sum = match self.values.is_empty() {
             true => None,
-            false => Some(self.kind.narrowed::<T>(total)?),
+            false => Some(self.kind.narrowed::<O>(total)?),
         };
-        ScalarValue::new_primitive::<T>(sum, &self.kind.data_type)
+        ScalarValue::new_primitive::<O>(sum, &self.kind.data_type)
     }
 
     fn size(&self) -> usize {

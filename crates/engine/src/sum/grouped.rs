@@ -14,16 +14,17 @@ use super::total::{Total, column};
 use super::{Kind, STATE, Summed};
 use crate::aggregates::rows_of;
 
-pub(super) struct GroupedSum<T> {
+/// The sums of groups. `T`: the type of the values, `O`: that of the sums.
+pub(super) struct GroupedSum<T, O = T> {
     kind: Kind,
     sums: Vec<i128>,
     /// The carries of each group; empty until one carries.
     carries: Vec<i64>,
     nulls: NullState,
-    of: PhantomData<T>,
+    of: PhantomData<(T, O)>,
 }
 
-impl<T> GroupedSum<T> {
+impl<T, O> GroupedSum<T, O> {
     pub(super) fn new(kind: Kind) -> Self {
         Self {
             kind,
@@ -84,7 +85,7 @@ impl<T> GroupedSum<T> {
     }
 }
 
-impl<T: Summed> GroupsAccumulator for GroupedSum<T> {
+impl<T: Summed, O: Summed> GroupsAccumulator for GroupedSum<T, O> {
     fn update_batch(
         &mut self,
         values: &[ArrayRef],
@@ -121,9 +122,9 @@ impl<T: Summed> GroupsAccumulator for GroupedSum<T> {
         let narrowed = sums
             .into_iter()
             .zip(carries)
-            .map(|(sum, carries)| self.kind.narrowed::<T>(Total { sum, carries }))
+            .map(|(sum, carries)| self.kind.narrowed::<O>(Total { sum, carries }))
             .collect::<Result<Vec<_>>>()?;
-        let values = PrimitiveArray::<T>::new(narrowed.into(), nulls)
+        let values = PrimitiveArray::<O>::new(narrowed.into(), nulls)
             .with_data_type(self.kind.data_type.clone());
         Ok(Arc::new(values))
     }

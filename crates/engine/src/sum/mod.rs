@@ -11,14 +11,15 @@
 //! ```
 //!
 //! `avg` of integers divides that sum by their number ([`average`]); variances of integers and
-//! decimals are those of exact sums in PostgreSQL's sessions ([`spread`]). Intervals are added up by
-//! their parts ([`interval`]). Floating-point numbers are summed by DataFusion. Delete this when
-//! DataFusion's `sum` is checked.
+//! decimals are those of exact sums in PostgreSQL's sessions ([`spread`]), where the sum of a `bigint`
+//! is a decimal ([`numeric`]). Intervals are added up by their parts ([`interval`]). Floating-point
+//! numbers are summed by DataFusion. Delete this when DataFusion's `sum` is checked.
 
 mod average;
 mod distinct;
 mod grouped;
 mod interval;
+mod numeric;
 mod running;
 mod spread;
 mod squares;
@@ -44,6 +45,7 @@ use distinct::DistinctSum;
 use grouped::GroupedSum;
 use interval::IntervalSum;
 use lakegate_error::{Code, Error};
+pub(crate) use numeric::{is_numeric_sum, numeric_sum};
 pub(crate) use running::running;
 pub(crate) use spread::register_spreads;
 use total::{PlainSum, Total};
@@ -209,12 +211,12 @@ impl AggregateUDFImpl for CheckedSum {
         };
         macro_rules! plain {
             ($t:ty) => {
-                Box::new(PlainSum::<$t>::new(kind)) as Box<dyn Accumulator>
+                Box::new(PlainSum::<$t, $t>::new(kind)) as Box<dyn Accumulator>
             };
         }
         macro_rules! distinct {
             ($t:ty) => {
-                Box::new(DistinctSum::<$t>::new(kind)) as Box<dyn Accumulator>
+                Box::new(DistinctSum::<$t, $t>::new(kind)) as Box<dyn Accumulator>
             };
         }
         Ok(match args.is_distinct {
@@ -272,7 +274,7 @@ impl AggregateUDFImpl for CheckedSum {
         };
         macro_rules! grouped {
             ($t:ty) => {
-                Box::new(GroupedSum::<$t>::new(kind)) as Box<dyn GroupsAccumulator>
+                Box::new(GroupedSum::<$t, $t>::new(kind)) as Box<dyn GroupsAccumulator>
             };
         }
         Ok(for_type!(kind, grouped))

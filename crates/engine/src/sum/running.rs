@@ -7,7 +7,7 @@ use datafusion::logical_expr::Accumulator;
 
 use super::average::PlainAverage;
 use super::total::PlainSum;
-use super::{Kind, Summed};
+use super::Summed;
 use crate::running_windows::{Running, folded};
 
 /// Returns what computes the same values as an accumulator of this module, if this is one of those
@@ -23,17 +23,17 @@ pub(crate) fn running(
     if accumulator.is::<PlainAverage>() {
         return folded(PlainAverage::default(), of, to);
     }
-    if let Some(kind) = kind::<Int64Type>(accumulator) {
-        return folded(PlainSum::<Int64Type>::new(kind), of, to);
-    }
-    if let Some(kind) = kind::<UInt64Type>(accumulator) {
-        return folded(PlainSum::<UInt64Type>::new(kind), of, to);
-    }
-    let kind = kind::<Decimal128Type>(accumulator)?;
-    folded(PlainSum::<Decimal128Type>::new(kind), of, to)
+    same::<Int64Type, Int64Type>(accumulator, of, to)
+        .or_else(|| same::<Int64Type, Decimal128Type>(accumulator, of, to))
+        .or_else(|| same::<UInt64Type, UInt64Type>(accumulator, of, to))
+        .or_else(|| same::<Decimal128Type, Decimal128Type>(accumulator, of, to))
 }
 
-fn kind<T: Summed>(accumulator: &dyn Any) -> Option<Kind> {
-    let sum = accumulator.downcast_ref::<PlainSum<T>>()?;
-    Some(sum.kind().clone())
+fn same<T: Summed, O: Summed>(
+    accumulator: &dyn Any,
+    of: &DataType,
+    to: &DataType,
+) -> Option<Box<dyn Running>> {
+    let sum = accumulator.downcast_ref::<PlainSum<T, O>>()?;
+    folded(PlainSum::<T, O>::new(sum.kind().clone()), of, to)
 }

@@ -138,7 +138,7 @@ async fn sums_are_as_they_were() {
 
 #[test]
 fn states_of_rows_follow_filters_with_and_without_nulls() {
-    let sums = GroupedSum::<Int64Type>::new(Kind::of(&DataType::Int64).unwrap());
+    let sums = GroupedSum::<Int64Type, Int64Type>::new(Kind::of(&DataType::Int64).unwrap());
     let values: ArrayRef = Arc::new(Int64Array::from(vec![Some(1), Some(2), None]));
     for filter in [
         BooleanArray::from(vec![true, false, true]),

@@ -53,16 +53,16 @@ pub(super) fn column(arrays: &[ArrayRef], index: usize) -> Result<&ArrayRef> {
         .ok_or_else(|| DataFusionError::Internal(format!("sum without its column {index}")))
 }
 
-/// Sums all rows, or a window's frame.
-pub(super) struct PlainSum<T> {
+/// Sums all rows, or a window's frame. `T`: the type of the values, `O`: that of the sum.
+pub(super) struct PlainSum<T, O = T> {
     kind: Kind,
     total: Total,
     /// Number of values in the sum; without values, the sum is NULL.
     values: u64,
-    of: PhantomData<T>,
+    of: PhantomData<(T, O)>,
 }
 
-impl<T> PlainSum<T> {
+impl<T, O> PlainSum<T, O> {
     pub(super) fn new(kind: Kind) -> Self {
         Self {
             kind,
@@ -77,9 +77,9 @@ impl<T> PlainSum<T> {
     }
 }
 
-impl<T: Summed> Fold for PlainSum<T> {
+impl<T: Summed, O: Summed> Fold for PlainSum<T, O> {
     type Of = T;
-    type To = T;
+    type To = O;
 
     fn clear(&mut self) {
         self.total = Total::default();
@@ -91,21 +91,21 @@ impl<T: Summed> Fold for PlainSum<T> {
         self.values += 1;
     }
 
-    fn value(&self) -> Result<Option<T::Native>> {
+    fn value(&self) -> Result<Option<O::Native>> {
         match self.values {
             0 => Ok(None),
-            _ => self.kind.narrowed::<T>(self.total).map(Some),
+            _ => self.kind.narrowed::<O>(self.total).map(Some),
         }
     }
 }
 
-impl<T> fmt::Debug for PlainSum<T> {
+impl<T, O> fmt::Debug for PlainSum<T, O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "PlainSum({:?}, {})", self.total, self.values)
     }
 }
 
-impl<T: Summed> Accumulator for PlainSum<T> {
+impl<T: Summed, O: Summed> Accumulator for PlainSum<T, O> {
     fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
         let values = column(values, 0)?.as_primitive::<T>();
         match values.null_count() {
@@ -164,7 +164,7 @@ impl<T: Summed> Accumulator for PlainSum<T> {
     }
 
     fn evaluate(&mut self) -> Result<ScalarValue> {
-        ScalarValue::new_primitive::<T>(self.value()?, &self.kind.data_type)
+        ScalarValue::new_primitive::<O>(self.value()?, &self.kind.data_type)
     }
 
     fn size(&self) -> usize {

@@ -357,7 +357,10 @@ fn conversion(stored: &Column, found: &DataType, syntax: &ViewSyntax) -> Result<
     let converts = match (rank(&is), rank(&wanted)) {
         (Some(is), Some(wanted)) => is < wanted || of_other_program,
         _ => match (&is, &wanted) {
-            (HiveType::Float, HiveType::Double) => true,
+            // The sum of a `bigint` is a decimal in PostgreSQL's sessions.
+            (HiveType::Float, HiveType::Double) | (HiveType::Decimal(_, 0), HiveType::BigInt) => {
+                true
+            }
             (HiveType::Double, HiveType::Float)
             | (HiveType::Decimal(..), HiveType::Decimal(..)) => of_other_program,
             _ => false,

@@ -2,6 +2,8 @@
 
 use arrow::datatypes::{DataType, FieldRef};
 
+use crate::decimal_scale;
+
 /// Whether values of one type may be stored in a column of another, as SQL's INSERT has it: within
 /// numbers, texts, bytes, dates and times, and nothing that has to be parsed. A value that is out
 /// of range is an error when it comes.
@@ -9,7 +11,7 @@ pub(super) fn assignable(from: &DataType, to: &DataType) -> bool {
     use DataType as T;
     is_stored(from, to, &|from, to| match (from, to) {
         (T::Timestamp(..) | T::Date32 | T::Date64, T::Timestamp(..)) => true,
-        _ if is_decimal(from) => is_decimal(to) || to.is_floating(),
+        _ if is_decimal(from) => is_decimal(to) || to.is_floating() || is_whole(from, to),
         _ if from.is_floating() => to.is_floating(),
         _ => false,
     })
@@ -58,6 +60,12 @@ pub fn is_stored(
         _ if from.is_integer() => to.is_numeric(),
         _ => others(from, to),
     }
+}
+
+/// Whether a decimal without fractional digits, such as a sum of integers, may be stored in a column of
+/// integers.
+pub fn is_whole(from: &DataType, to: &DataType) -> bool {
+    decimal_scale(from) == Some(0) && to.is_integer()
 }
 
 fn is_decimal(data_type: &DataType) -> bool {

@@ -3,7 +3,7 @@
 use arrow::datatypes::{DataType, Field, Schema};
 use lakegate_catalog::hive_type::HiveType;
 use lakegate_error::{Code, Error, Result};
-use lakegate_lake::write::assignable::is_stored;
+use lakegate_lake::write::assignable::{is_stored, is_whole};
 use lakegate_lake::{decimal_scale, type_name};
 
 /// Checks that every value of the query's columns is stored as it is, or is an error when it comes.
@@ -129,14 +129,14 @@ pub(super) fn has_zone(data_type: &DataType) -> bool {
 }
 
 /// Whether each value of one type is a value of the other, or an error: as Trino's INSERT coerces,
-/// and integers to narrower ones, whose range is checked.
+/// and integers and decimals without fractional digits to narrower integers, whose range is checked.
 fn keeps_values(from: &DataType, to: &DataType) -> bool {
     use DataType as T;
     is_stored(from, to, &|from, to| match (from, to) {
         (T::Date32 | T::Date64 | T::Timestamp(_, None), T::Timestamp(_, None)) => true,
         _ => match (decimal_scale(from), decimal_scale(to)) {
             (Some(from), Some(to)) => to >= from,
-            (Some(_), None) => to.is_floating(),
+            (Some(_), None) => to.is_floating() || is_whole(from, to),
             (None, _) => from.is_floating() && to.is_floating() && bits(to) >= bits(from),
         },
     })
@@ -169,6 +169,8 @@ mod tests {
             (T::Decimal128(5, 2), T::Decimal128(10, 2), true),
             (T::Decimal128(5, 3), T::Decimal128(10, 2), false),
             (T::Decimal128(5, 3), T::Float64, true),
+            (T::Decimal128(38, 0), T::Int64, true),
+            (T::Decimal128(5, 3), T::Int64, false),
             (T::Float64, T::Decimal128(10, 2), false),
             (T::Float32, T::Float64, true),
             (T::Float64, T::Float32, false),

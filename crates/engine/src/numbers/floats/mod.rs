@@ -33,6 +33,7 @@ use datafusion::error::Result;
 use datafusion::execution::SessionState;
 pub(crate) use domains::register_domains;
 pub(crate) use joins::CanonicalJoinKeys;
+pub(crate) use reals::is_sum_of_postgres;
 pub(crate) use totals::register_totals;
 pub(crate) use wholes::register_wholes;
 

@@ -38,6 +38,11 @@ pub(super) fn register(state: &mut SessionState) -> Result<()> {
     Ok(())
 }
 
+/// Returns whether a function is the `sum` of PostgreSQL's sessions.
+pub(crate) fn is_sum_of_postgres(function: &AggregateUDF) -> bool {
+    function.inner().is::<RealSum>()
+}
+
 /// The session's `sum`, whose sum of `real` is a `real`.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct RealSum {

@@ -1,0 +1,495 @@
+//! The sum of a `bigint` is a `numeric` in PostgreSQL, and a `bigint` to the engine. A quotient of it
+//! would have another value, and it may be larger than a `bigint`.
+//!
+//! ```text
+//! sum(b), b a BIGINT        a DECIMAL(38,0)
+//! sum(i), i an INT          stays a BIGINT, as in PostgreSQL
+//! sum(b) / count(*)         the quotient of decimals
+//! 100.0 * sum(b)            '100.0' is a decimal, as beside other decimals
+//! 100.0 * count(*) / sum(b) so it is here
+//! round(sum(b), 2)          CAST(sum(b) AS DECIMAL(38,2)), rounded
+//! sum(sum(i)) OVER ()       a DECIMAL(38,0)
+//! ```
+//!
+//! A constant such as `1` is an `integer` in PostgreSQL, and a `bigint` here. So the type alone does
+//! not tell what is summed: `sum(CASE WHEN a THEN 1 ELSE 0 END)` is a `bigint`. A value is a `bigint`
+//! here if it is calculated from a column of a table that is, from a cast, or from a function that
+//! returns one. The sum of anything else stays a `bigint`, and so do sums within the parts of a
+//! recursive query.
+//!
+//! An analyzer rule that runs before all others, because the types of the columns above change.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType};
+use datafusion::common::tree_node::Transformed;
+use datafusion::common::{DFSchema, ScalarValue};
+use datafusion::config::ConfigOptions;
+use datafusion::error::Result;
+use datafusion::logical_expr::expr::{ScalarFunction, WindowFunction};
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::utils::merge_schema;
+use datafusion::logical_expr::{
+    AggregateUDF, Case, Cast, Expr, ExprSchemable, LogicalPlan, Operator, Union,
+    WindowFunctionDefinition, cast,
+};
+use datafusion::optimizer::AnalyzerRule;
+
+use super::origins::{Origin, origin};
+use super::sum::{is_numeric_sum, numeric_sum};
+use super::{expressions, operand_types};
+
+/// How many parts of a value, and operators that compute its columns, are looked at.
+const MAX_PARTS: usize = 256;
+
+/// How the name of a `sum` over frames without some of their rows begins.
+const SUM_EXCLUDING: &str = "sum excluding ";
+const AVERAGE_EXCLUDING: &str = "avg excluding ";
+
+/// Digits after the point that a rounded sum gets at most: 32 are left before it, which no sum of a
+/// `bigint` has.
+const MAX_PLACES: i8 = 6;
+
+/// The type of the sums.
+const SUM: DataType = DataType::Decimal128(DECIMAL128_MAX_PRECISION, 0);
+
+/// Gives sums PostgreSQL's type. Not for Trino's dialects.
+#[derive(Debug)]
+pub(crate) struct NumericSums;
+
+impl AnalyzerRule for NumericSums {
+    fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
+        if !expressions::has_operator(&plan, has_sums)? {
+            return Ok(plan);
+        }
+        let keep = &|expr: Expr, _: &DFSchema| Ok(Transformed::no(expr));
+        expressions::retyped_except(plan, is_recursive, keep, &with_numerics)
+    }
+
+    fn name(&self) -> &str {
+        "numeric_sums"
+    }
+}
+
+/// The types of a recursive query's columns are those that its parts have.
+fn is_recursive(node: &LogicalPlan) -> bool {
+    matches!(node, LogicalPlan::RecursiveQuery(_))
+}
+
+/// Returns whether an operator sums a `bigint`.
+fn has_sums(node: &LogicalPlan) -> Result<bool> {
+    if !expressions::reads(node, |expr| Call::of(expr).is_some())? {
+        return Ok(false);
+    }
+    let inputs = node.inputs();
+    let schema = merge_schema(&inputs);
+    expressions::reads(node, |expr| match Call::of(expr) {
+        Some(Call::Sum(argument)) => is_bigint(argument, &schema, &inputs),
+        _ => false,
+    })
+}
+
+/// A function, and what it is of.
+enum Call<'a> {
+    Sum(&'a Expr),
+    Average(&'a Expr),
+}
+
+impl<'a> Call<'a> {
+    fn of(expr: &'a Expr) -> Option<Self> {
+        let (name, args) = match expr {
+            Expr::AggregateFunction(call) => (call.func.name(), &call.params.args),
+            Expr::WindowFunction(window) => (window.fun.name(), &window.params.args),
+            _ => return None,
+        };
+        let [argument] = args.as_slice() else {
+            return None;
+        };
+        match name {
+            "sum" => Some(Self::Sum(argument)),
+            "avg" => Some(Self::Average(argument)),
+            name if name.starts_with(SUM_EXCLUDING) => Some(Self::Sum(argument)),
+            name if name.starts_with(AVERAGE_EXCLUDING) => Some(Self::Average(argument)),
+            _ => None,
+        }
+    }
+}
+
+/// Returns the operator with decimals as its sums, and with what follows from those below it; `None`
+/// if nothing changes.
+fn with_numerics(node: &LogicalPlan) -> Result<Option<LogicalPlan>> {
+    if let LogicalPlan::Union(union) = node {
+        return united(union);
+    }
+    let inputs = node.inputs();
+    let concerns = |expr: &Expr| {
+        matches!(
+            expr,
+            Expr::BinaryExpr(_) | Expr::Case(_) | Expr::ScalarFunction(_)
+        ) || Call::of(expr).is_some()
+    };
+    if inputs.is_empty() || !expressions::reads(node, concerns)? {
+        return Ok(None);
+    }
+    let schema = merge_schema(&inputs);
+    let names = NamePreserver::new(node);
+    let change = |expr: Expr| Ok(changed(expr, &schema, &inputs));
+    let changed = node
+        .clone()
+        .map_expressions(|expr| expressions::named(expr, &names, &change))?;
+    match changed.transformed {
+        true => changed.data.recompute_schema().map(Some),
+        false => Ok(None),
+    }
+}
+
+fn changed(expr: Expr, schema: &DFSchema, inputs: &[&LogicalPlan]) -> Transformed<Expr> {
+    let planned = match &expr {
+        Expr::BinaryExpr(binary) if derives_from_sums(&expr, inputs) => {
+            operand_types::of_decimals(binary, schema)
+        }
+        Expr::Case(case) if derives_from_sums(&expr, inputs) => {
+            with_decimals(case, schema).map(Expr::Case)
+        }
+        Expr::ScalarFunction(call) => rounded(call, schema, inputs).map(Expr::ScalarFunction),
+        _ => None,
+    };
+    if let Some(planned) = planned {
+        return Transformed::yes(planned);
+    }
+    let target = match Call::of(&expr) {
+        Some(Call::Sum(argument)) if is_bigint(argument, schema, inputs) => SUM,
+        // The engine's average of decimals has few digits, that of these is as good as of integers.
+        Some(Call::Average(argument)) if is_of_sums(argument, schema, inputs) => DataType::Float64,
+        _ => return Transformed::no(expr),
+    };
+    match expr {
+        Expr::AggregateFunction(mut call) => {
+            let is_changed = retype(Some(&mut call.func), &mut call.params.args, target);
+            Transformed::new_transformed(Expr::AggregateFunction(call), is_changed)
+        }
+        Expr::WindowFunction(mut window) => {
+            let WindowFunction { fun, params } = &mut *window;
+            let function = match fun {
+                WindowFunctionDefinition::AggregateUDF(function) => Some(function),
+                WindowFunctionDefinition::WindowUDF(_) => None,
+            };
+            let is_changed = retype(function, &mut params.args, target);
+            Transformed::new_transformed(Expr::WindowFunction(window), is_changed)
+        }
+        other => Transformed::no(other),
+    }
+}
+
+/// Gives a call the type of its result. Returns whether that changed it.
+fn retype(function: Option<&mut Arc<AggregateUDF>>, args: &mut [Expr], target: DataType) -> bool {
+    match (function, args) {
+        (Some(function), _) if target == SUM => match numeric_sum(function) {
+            Some(numeric) => {
+                *function = numeric;
+                true
+            }
+            None => false,
+        },
+        (_, [argument]) => {
+            let of = std::mem::take(argument);
+            *argument = cast(of, target);
+            true
+        }
+        _ => false,
+    }
+}
+
+/// Returns a CASE whose first result is an integer and another one a decimal with the decimal's type:
+/// it has that of its first result until others are coerced to common ones. `None` for others.
+fn with_decimals(case: &Case, schema: &DFSchema) -> Option<Case> {
+    let thens = case.when_then_expr.iter().map(|(_, then)| then.as_ref());
+    let results = thens.chain(case.else_expr.as_deref());
+    let types = results.map(|result| result.get_type(schema).ok());
+    let types: Vec<DataType> = types.collect::<Option<_>>()?;
+    let first = types.iter().position(|of| !of.is_null())?;
+    let is_whole = types.get(first).is_some_and(DataType::is_integer);
+    let common = decimal_of(types.iter()).filter(|_| is_whole)?;
+    let mut case = case.clone();
+    let thens = case.when_then_expr.iter_mut().map(|(_, then)| then);
+    let result = thens.chain(case.else_expr.as_mut()).nth(first)?;
+    let of = std::mem::take(&mut **result);
+    **result = cast(of, common);
+    Some(case)
+}
+
+/// Returns a call of `round` or `trunc` for a sum, which gets room for the digits after the point.
+fn rounded(
+    call: &ScalarFunction,
+    schema: &DFSchema,
+    inputs: &[&LogicalPlan],
+) -> Option<ScalarFunction> {
+    if !matches!(call.func.name(), "round" | "trunc") {
+        return None;
+    }
+    let [value, Expr::Literal(ScalarValue::Int64(Some(places)), _)] = call.args.as_slice() else {
+        return None;
+    };
+    let places = i8::try_from(*places).ok()?;
+    let has_room = (1..=MAX_PLACES).contains(&places);
+    if !has_room || value.get_type(schema).ok()? != SUM || !is_of_sums(value, schema, inputs) {
+        return None;
+    }
+    let mut call = call.clone();
+    let target = DataType::Decimal128(DECIMAL128_MAX_PRECISION, places);
+    if let Some(value) = call.args.first_mut() {
+        let of = std::mem::take(value);
+        *value = cast(of, target);
+    }
+    Some(call)
+}
+
+/// Returns the union with decimals as columns in which an input has them: it has the types of its
+/// first input until others are coerced to common ones.
+fn united(union: &Union) -> Result<Option<LogicalPlan>> {
+    let mut is_changed = false;
+    let mut fields = Vec::with_capacity(union.schema.fields().len());
+    for (place, (qualifier, field)) in union.schema.iter().enumerate() {
+        let common = match field.data_type().is_integer() {
+            true => {
+                let fields = union.inputs.iter();
+                let fields = fields.filter_map(|input| input.schema().fields().get(place));
+                decimal_of(fields.map(|field| field.data_type()))
+            }
+            false => None,
+        };
+        let field = match common {
+            Some(common) => {
+                is_changed = true;
+                Arc::new(field.as_ref().clone().with_data_type(common))
+            }
+            None => Arc::clone(field),
+        };
+        fields.push((qualifier.cloned(), field));
+    }
+    if !is_changed {
+        return Ok(None);
+    }
+    let schema = DFSchema::new_with_metadata(fields, union.schema.metadata().clone())?;
+    Ok(Some(LogicalPlan::Union(Union {
+        inputs: union.inputs.clone(),
+        schema: Arc::new(schema),
+    })))
+}
+
+/// Returns the decimal that holds values of all types; `None` if they are all integers, or others than
+/// numbers are among them.
+fn decimal_of<'a>(types: impl Iterator<Item = &'a DataType>) -> Option<DataType> {
+    let mut most: Option<i8> = None;
+    for of in types {
+        match of {
+            DataType::Decimal128(_, scale) => most = most.max(Some(*scale)),
+            of if of.is_integer() || of.is_null() => {}
+            _ => return None,
+        }
+    }
+    Some(DataType::Decimal128(DECIMAL128_MAX_PRECISION, most?))
+}
+
+/// Returns whether a value is a `bigint` in PostgreSQL, too.
+fn is_bigint(value: &Expr, schema: &DFSchema, inputs: &[&LogicalPlan]) -> bool {
+    let mut search = Search::for_any(Wanted::Bigint);
+    matches!(value.get_type(schema), Ok(DataType::Int64)) && search.finds(value, inputs)
+}
+
+/// Returns whether a value is a decimal that is calculated from the sum of a `bigint`.
+fn is_of_sums(value: &Expr, schema: &DFSchema, inputs: &[&LogicalPlan]) -> bool {
+    matches!(value.get_type(schema), Ok(DataType::Decimal128(..)))
+        && derives_from_sums(value, inputs)
+}
+
+fn derives_from_sums(value: &Expr, inputs: &[&LogicalPlan]) -> bool {
+    Search::for_any(Wanted::NumericSum).finds(value, inputs)
+}
+
+/// What values are calculated from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    Bigint,
+    /// The sum of a `bigint`.
+    NumericSum,
+}
+
+impl Wanted {
+    /// Returns the arguments of a function whose type its result has.
+    fn parts_of(self, call: &ScalarFunction) -> &[Expr] {
+        match call.func.name() {
+            "abs" | "coalesce" | "gcd" | "greatest" | "lcm" | "least" | "mod" => {
+                call.args.as_slice()
+            }
+            // The operators are those of decimals, which `quotients.rs` plans.
+            "ceil" | "floor" | "round" | "trunc" | "/" | "*" if self == Self::NumericSum => {
+                call.args.as_slice()
+            }
+            "nullif" => call.args.get(..1).unwrap_or_default(),
+            _ => &[],
+        }
+    }
+}
+
+/// A search through the parts of a value that have its type.
+struct Search {
+    wanted: Wanted,
+    /// How many parts are still looked at.
+    parts: usize,
+}
+
+impl Search {
+    fn for_any(wanted: Wanted) -> Self {
+        Self {
+            wanted,
+            parts: MAX_PARTS,
+        }
+    }
+
+    fn spend(&mut self) -> bool {
+        let left = self.parts.checked_sub(1);
+        self.parts = left.unwrap_or(0);
+        left.is_some()
+    }
+
+    /// `inputs`: the plans that columns of the value are looked up in.
+    fn finds(&mut self, value: &Expr, inputs: &[&LogicalPlan]) -> bool {
+        if !self.spend() {
+            return false;
+        }
+        let is_bigint = self.wanted == Wanted::Bigint;
+        match value {
+            Expr::Alias(alias) => self.finds(&alias.expr, inputs),
+            Expr::Negative(operand) => self.finds(operand, inputs),
+            Expr::Column(column) => {
+                let mut found = inputs.iter().filter_map(|input| {
+                    let place = input.schema().maybe_index_of_column(column)?;
+                    Some((*input, place))
+                });
+                let found = found.next();
+                found.is_some_and(|(input, place)| self.finds_column(input, place))
+            }
+            Expr::ScalarSubquery(subquery) => self.finds_column(&subquery.subquery, 0),
+            // Nothing below it tells what computes it.
+            Expr::OuterReferenceColumn(field, _) => {
+                !is_bigint && matches!(field.data_type(), DataType::Decimal128(..))
+            }
+            Expr::Literal(ScalarValue::Int64(Some(number)), _) => {
+                is_bigint && i32::try_from(*number).is_err()
+            }
+            Expr::Cast(_) | Expr::TryCast(_) => {
+                is_bigint && expressions::cast_type(value) == Some(&DataType::Int64)
+            }
+            Expr::BinaryExpr(binary) => match binary.op {
+                Operator::BitwiseShiftLeft | Operator::BitwiseShiftRight => {
+                    self.finds(&binary.left, inputs)
+                }
+                op if has_type_of_operands(op) => {
+                    self.finds(&binary.left, inputs) || self.finds(&binary.right, inputs)
+                }
+                _ => false,
+            },
+            Expr::Case(case) => {
+                let results = case.when_then_expr.iter().map(|(_, result)| &**result);
+                self.finds_any(results.chain(case.else_expr.as_deref()), inputs)
+            }
+            Expr::ScalarFunction(call) => self.finds_any(self.wanted.parts_of(call), inputs),
+            Expr::AggregateFunction(call) => {
+                self.finds_result(&call.func, &call.params.args, inputs)
+            }
+            Expr::WindowFunction(window) => self.finds_window(window, inputs),
+            _ => false,
+        }
+    }
+
+    fn finds_any<'a>(
+        &mut self,
+        values: impl IntoIterator<Item = &'a Expr>,
+        inputs: &[&LogicalPlan],
+    ) -> bool {
+        values.into_iter().any(|value| self.finds(value, inputs))
+    }
+
+    /// Searches for what an aggregate function returns.
+    fn finds_result(
+        &mut self,
+        function: &Arc<AggregateUDF>,
+        args: &[Expr],
+        inputs: &[&LogicalPlan],
+    ) -> bool {
+        match function.name() {
+            "count" | "regr_count" => self.wanted == Wanted::Bigint,
+            "sum" => match self.wanted {
+                Wanted::Bigint => !is_numeric_sum(function),
+                Wanted::NumericSum => is_numeric_sum(function) || self.finds_any(args, inputs),
+            },
+            "min" | "max" | "bit_and" | "bit_or" | "bit_xor" => self.finds_any(args, inputs),
+            _ => false,
+        }
+    }
+
+    fn finds_window(&mut self, window: &WindowFunction, inputs: &[&LogicalPlan]) -> bool {
+        let args = &window.params.args;
+        let function = match &window.fun {
+            WindowFunctionDefinition::AggregateUDF(function) => {
+                return self.finds_result(function, args, inputs);
+            }
+            WindowFunctionDefinition::WindowUDF(function) => function,
+        };
+        match function.name() {
+            "row_number" | "rank" | "dense_rank" => self.wanted == Wanted::Bigint,
+            "lag" | "lead" | "first_value" | "last_value" | "nth_value" => {
+                self.finds_any(args.first(), inputs)
+            }
+            name => name.starts_with(SUM_EXCLUDING) && self.wanted == Wanted::NumericSum,
+        }
+    }
+
+    /// Searches for what computes the column at a place of a plan.
+    fn finds_column(&mut self, plan: &LogicalPlan, place: usize) -> bool {
+        if !self.spend() {
+            return false;
+        }
+        match plan {
+            LogicalPlan::TableScan(_) => {
+                let field = plan.schema().fields().get(place);
+                let is_bigint = field.is_some_and(|field| field.data_type() == &DataType::Int64);
+                is_bigint && self.wanted == Wanted::Bigint
+            }
+            LogicalPlan::Values(values) => {
+                let cells = values.values.iter().filter_map(|row| row.get(place));
+                self.finds_any(cells.map(as_written), &[])
+            }
+            plan => match origin(plan, place) {
+                Some(Origin::Expression(value, input)) => self.finds(value, &[input]),
+                Some(Origin::Columns(columns)) => {
+                    let mut columns = columns.into_iter();
+                    columns.any(|(plan, place)| self.finds_column(plan, place))
+                }
+                None => false,
+            },
+        }
+    }
+}
+
+/// Returns a cell of VALUES without the cast that the engine puts around a cast to a narrower type, if
+/// the column has a wider one.
+fn as_written(cell: &Expr) -> &Expr {
+    match cell {
+        Expr::Cast(Cast { expr, .. }) if matches!(expr.as_ref(), Expr::Cast(_)) => expr.as_ref(),
+        cell => cell,
+    }
+}
+
+/// Returns whether the result has the wider type of the two operands.
+fn has_type_of_operands(op: Operator) -> bool {
+    expressions::is_arithmetic(op)
+        || matches!(
+            op,
+            Operator::BitwiseAnd | Operator::BitwiseOr | Operator::BitwiseXor
+        )
+}
+
+#[cfg(test)]
+mod tests;
