@@ -112,7 +112,7 @@ pub use runtime::planners::Planners;
 pub use runtime::session_memory::{HeldMemory, SessionMemory, SessionsMemory};
 pub use runtime::space::Space;
 use runtime::space::keep_private;
-pub use shared::shared_part;
+pub use shared::{shared_part, with_equal_parts};
 pub use stop::{PlanRun, Stop, StopOnDrop};
 pub use texts::as_written;
 use uuid::Uuid;

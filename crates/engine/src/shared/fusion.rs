@@ -50,7 +50,7 @@ impl Fused {
             plan.schema().iter().all(|(relation, field)| {
                 let found =
                     schema.maybe_index_of_column(&Column::new(relation.cloned(), field.name()));
-                found.is_some_and(|index| schema.field(index) == field)
+                found.is_some_and(|index| schema.field(index).data_type() == field.data_type())
             })
         });
         has_all

@@ -18,6 +18,7 @@
 //! ```text
 //! survey.rs      the nodes of an optimised logical plan
 //! similar.rs     aggregates that differ in their conditions, made equal
+//! numbered.rs    names that are generated, for all of them
 //! fusion.rs      one plan instead of several
 //! conditions.rs  what their conditions have in common
 //! find.rs        equal parts
@@ -28,9 +29,9 @@
 //! waiting.rs     the tasks of readers that wait
 //! ```
 //!
-//! Aggregates that differ only in conditions on their keys are made equal first: one has the rows of
-//! all of them, and each reader keeps its own (Bruno et al., "Computation Reuse via Fusion in Amazon
-//! Athena", ICDE 2022).
+//! Aggregates that differ only in conditions on their keys are made equal before, while tables are not
+//! bound to files: one has the rows of all of them, and each reader keeps its own (Bruno et al.,
+//! "Computation Reuse via Fusion in Amazon Athena", ICDE 2022).
 //!
 //! ```text
 //!   Aggregate: item, year, sum(price)           Filter: year = 2001
@@ -56,6 +57,7 @@ mod find;
 mod fusion;
 mod kept;
 mod log;
+mod numbered;
 mod part;
 mod similar;
 mod survey;
@@ -83,6 +85,7 @@ use datafusion::physical_planner::{ExtensionPlanner, PhysicalPlanner};
 
 use self::exec::SharedExec;
 use self::part::Part;
+pub use self::similar::with_equal_parts;
 use super::stop::stoppable;
 
 /// Bytes of rows that the parts of one statement keep in memory. What is beyond goes to files.
@@ -102,8 +105,7 @@ pub(crate) async fn planned(
     bound: usize,
 ) -> Result<Arc<dyn ExecutionPlan>> {
     let planner = state.query_planner();
-    let similar = similar::made_equal(plan)?;
-    let Some(divided) = find::divided(similar.as_ref().unwrap_or(plan), bound)? else {
+    let Some(divided) = find::divided(plan, bound)? else {
         return planner.create_physical_plan(plan, state).await;
     };
     for (part, plan_of_part) in &divided.parts {

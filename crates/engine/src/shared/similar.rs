@@ -9,19 +9,23 @@ use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{Expr, Filter, LogicalPlan, Projection};
 
 use super::fusion::{Fused, fused};
+use super::numbered::in_order;
 use super::survey::{Survey, reads_a_table_twice};
 use crate::stop::check;
 
 /// The most aggregates that become one.
 const MOST: usize = 16;
 
-/// Returns the plan with readers of equal aggregates in the places of similar ones; `None` if none
-/// are similar. What no place reads any more is left to the search for equal parts.
+/// Returns an optimised plan with readers of equal aggregates in the places of similar ones; `None` if
+/// none are similar. Equal ones are computed once where the plan is run.
+///
+/// Tables are the same if they have one source, which those of a WITH have in all places. It must not
+/// be optimised again: the conditions of the readers would go back to where they were.
 ///
 /// # Errors
 ///
 /// Returns an error if planning must stop.
-pub(super) fn made_equal(plan: &LogicalPlan) -> Result<Option<LogicalPlan>> {
+pub fn with_equal_parts(plan: &LogicalPlan) -> Result<Option<LogicalPlan>> {
     if !reads_a_table_twice(plan)? {
         return Ok(None);
     }
@@ -51,7 +55,7 @@ fn readers(survey: &Survey) -> Result<HashMap<usize, LogicalPlan>> {
     for group in groups {
         let mut left = group;
         while let Some((first, others)) = left.split_first() {
-            let mut one = Similar::of(survey, *first, &is_gone);
+            let mut one = Similar::of(survey, *first, &is_gone)?;
             let mut apart = Vec::new();
             for other in others {
                 if !one.takes(*other, &is_gone)? {
@@ -74,17 +78,25 @@ fn readers(survey: &Survey) -> Result<HashMap<usize, LogicalPlan>> {
 struct Similar<'s> {
     survey: &'s Survey,
     members: Vec<usize>,
+    /// Those of the members, with generated columns in order.
+    plans: Vec<LogicalPlan>,
     fused: Option<Fused>,
 }
 
 impl<'s> Similar<'s> {
-    fn of(survey: &'s Survey, first: usize, is_gone: &[bool]) -> Self {
-        let is_there = is_gone.get(first) == Some(&false);
-        Self {
+    fn of(survey: &'s Survey, first: usize, is_gone: &[bool]) -> Result<Self> {
+        let mut similar = Self {
             survey,
-            members: is_there.then_some(first).into_iter().collect(),
+            members: Vec::new(),
+            plans: Vec::new(),
             fused: None,
+        };
+        let node = survey.nodes.get(first);
+        if let Some(node) = node.filter(|_| is_gone.get(first) == Some(&false)) {
+            similar.members.push(first);
+            similar.plans.push(in_order(node.plan.clone())?);
         }
+        Ok(similar)
     }
 
     /// Adds an aggregate if it fits to the others.
@@ -98,14 +110,13 @@ impl<'s> Similar<'s> {
         {
             return Ok(false);
         }
-        let plans: Vec<&LogicalPlan> = self
-            .members
-            .iter()
-            .chain([&other])
-            .filter_map(|index| self.survey.nodes.get(*index))
-            .map(|node| &node.plan)
-            .collect();
+        let Some(node) = self.survey.nodes.get(other) else {
+            return Ok(false);
+        };
+        self.plans.push(in_order(node.plan.clone())?);
+        let plans: Vec<&LogicalPlan> = self.plans.iter().collect();
         let Some(fused) = fused(&plans)?.filter(|fused| fused.has_columns_of(&plans)) else {
+            self.plans.pop();
             return Ok(false);
         };
         self.members.push(other);

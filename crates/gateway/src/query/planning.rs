@@ -13,8 +13,8 @@ use lakegate_dialect::postgres::pg_catalog::{self, PgCatalog};
 use lakegate_dialect::postgres::{names_hidden_columns, names_system_columns, sorts_by_number};
 use lakegate_engine::time::begin_statement;
 use lakegate_engine::{
-    Names, PlanSettings, check_names, early_schema, with_offsets, with_shown_names,
-    without_full_lists,
+    Names, PlanSettings, check_names, early_schema, with_equal_parts, with_offsets,
+    with_shown_names, without_full_lists,
 };
 use lakegate_error::{Result, from_engine};
 use lakegate_lake::meter::QueryStores;
@@ -192,7 +192,10 @@ impl Planning {
             .and_then(|optimized| with_types_of(&announced, optimized))
             .map_err(from_engine)?;
         system.read_tables(&optimized).await.map_err(from_engine)?;
-        Ok(optimized)
+        // Tables of the catalog are read as the conditions on them were when they were loaded.
+        let similar = with_equal_parts(&optimized).map_err(from_engine)?;
+        let of_lake = similar.filter(|plan| snapshots::tables(plan).is_some());
+        Ok(of_lake.unwrap_or(optimized))
     }
 
     /// Returns what a plan over relations of the catalog that are always empty is optimised to, as

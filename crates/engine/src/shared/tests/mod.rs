@@ -75,7 +75,8 @@ fn session() -> SessionContext {
 async fn optimized(context: &SessionContext, sql: &str) -> LogicalPlan {
     let state = context.state();
     let plan = state.create_logical_plan(sql).await.unwrap();
-    state.optimize(&plan).unwrap()
+    let plan = state.optimize(&plan).unwrap();
+    with_equal_parts(&plan).unwrap().unwrap_or(plan)
 }
 
 /// The plan that runs.
