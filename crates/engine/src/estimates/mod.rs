@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! operator.rs     rows of an operator, and values of its columns, by statistics
+//! among.rs        conditions that a column is one of several constants
 //! conditions.rs   the share of rows that a condition leaves, of which no statistics tell
 //! joined.rs       rows that joins of several operators have, in whatever order
 //! leaves.rs       what joins join, by number
@@ -9,6 +10,7 @@
 //!
 //! An estimate is a guess: what it decides may be slow, but gives the same rows.
 
+mod among;
 mod conditions;
 mod joined;
 mod leaves;

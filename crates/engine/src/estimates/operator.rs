@@ -11,6 +11,7 @@ use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::statistics::{StatisticsArgs, StatisticsContext};
 
 use super::Operator;
+use super::among::Among;
 use super::conditions::percent;
 
 /// Conditions of a filter that are estimated one by one. Each is an operator for a moment, whose
@@ -141,7 +142,7 @@ pub(super) fn span((least, greatest): (i128, i128)) -> f64 {
 }
 
 /// Returns a value as a whole number; `None` for types that have no next value.
-fn number(value: &ScalarValue) -> Option<i128> {
+pub(super) fn number(value: &ScalarValue) -> Option<i128> {
     match value {
         ScalarValue::Int8(value) => value.map(i128::from),
         ScalarValue::Int16(value) => value.map(i128::from),
@@ -198,8 +199,15 @@ fn by_condition(plan: &Operator) -> Result<Option<Operator>> {
     let mut filtered = Arc::clone(filter.input());
     let last = conditions.len().saturating_sub(1);
     for (place, condition) in conditions.into_iter().enumerate() {
+        let mut selectivity = percent(condition);
+        if let Some(among) = Among::of(condition) {
+            for bound in among.bounds() {
+                filtered = Arc::new(FilterExecBuilder::new(bound, filtered).build()?);
+            }
+            selectivity = among.percent();
+        }
         let mut builder = FilterExecBuilder::new(Arc::clone(condition), filtered)
-            .with_default_selectivity(percent(condition));
+            .with_default_selectivity(selectivity);
         if place == last {
             builder = builder.apply_projection_by_ref(filter.projection().as_ref())?;
         }
