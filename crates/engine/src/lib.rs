@@ -11,6 +11,7 @@ mod byte_texts;
 mod common_types;
 pub mod complexity;
 mod computed_limits;
+mod constant_keys;
 mod containment;
 mod dependent;
 mod eager_groups;

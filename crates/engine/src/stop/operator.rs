@@ -38,6 +38,7 @@ use super::pace::{Pace, Parts};
 use super::window::{in_batches, kept};
 use super::{Entered, PlanRun};
 use crate::bounded::made_much;
+use crate::constant_keys::without_constant_order;
 use crate::finest_groups::with_finest_groups;
 use crate::gathered::{self, Kept, given};
 use crate::logic::conjunctions::with_conjunction;
@@ -115,6 +116,9 @@ fn replaced(
     }
     if replaced.is_none() {
         replaced = with_finest_groups(inner.as_ref(), alone)?;
+    }
+    if replaced.is_none() {
+        replaced = without_constant_order(inner)?;
     }
     if replaced.is_none() {
         replaced = with_running_windows(inner)?;

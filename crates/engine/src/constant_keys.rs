@@ -1,0 +1,201 @@
+//! Groups by keys of which some have one value only are hashed like any others.
+//!
+//! ```text
+//! WHERE year = 2001 GROUP BY year, item     rows are ordered by `year`, which is 2001 in all
+//! ```
+//!
+//! DataFusion takes that for an order of the input (`InputOrderMode::PartiallySorted`, 55.2). Groups of
+//! ordered rows can be given out early, but none is before the last row here, and the way to it costs:
+//! the first step does not let rows pass where few are equal, and keys are not compared by column.
+//! Remove this when `AggregateExec` tells constants from orders.
+
+use std::fmt;
+use std::sync::Arc;
+
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::error::{DataFusionError, Result};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
+use datafusion::physical_plan::aggregates::AggregateExec;
+use datafusion::physical_plan::{
+    ChildrenPropertiesMode, DisplayAs, DisplayFormatType, ExecutionPlan, InputOrderMode,
+    PlanProperties, ReplaceChildrenOptions,
+};
+
+/// Returns an aggregate over rows without an order in the place of one whose rows are ordered by
+/// constants only; `None` for other operators.
+///
+/// # Errors
+///
+/// Returns an error if DataFusion refuses the aggregate.
+pub(crate) fn without_constant_order(
+    plan: &Arc<dyn ExecutionPlan>,
+) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+    let Some(aggregate) = plan.downcast_ref::<AggregateExec>() else {
+        return Ok(None);
+    };
+    let InputOrderMode::PartiallySorted(ordered) = aggregate.input_order_mode() else {
+        return Ok(None);
+    };
+    let input = aggregate.input();
+    let keys = aggregate.group_expr().input_exprs();
+    let known = input.properties().equivalence_properties();
+    let is_constant = |place: &usize| {
+        let key = keys.get(*place);
+        key.is_some_and(|key| known.is_expr_constant(key).is_some())
+    };
+    if !ordered.iter().all(is_constant) {
+        return Ok(None);
+    }
+    let input: Arc<dyn ExecutionPlan> = Arc::new(UnorderedExec::new(Arc::clone(input)));
+    let recompute = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
+    Arc::clone(plan)
+        .replace_children(vec![input], recompute)
+        .map(Some)
+}
+
+/// Passes batches on, and nothing of what is known of their order.
+#[derive(Debug)]
+struct UnorderedExec {
+    input: Arc<dyn ExecutionPlan>,
+    properties: Arc<PlanProperties>,
+}
+
+impl UnorderedExec {
+    fn new(input: Arc<dyn ExecutionPlan>) -> Self {
+        let unordered = EquivalenceProperties::new(input.schema());
+        let properties = PlanProperties::clone(input.properties()).with_eq_properties(unordered);
+        Self {
+            input,
+            properties: Arc::new(properties),
+        }
+    }
+}
+
+impl DisplayAs for UnorderedExec {
+    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "UnorderedExec")
+    }
+}
+
+impl ExecutionPlan for UnorderedExec {
+    fn name(&self) -> &str {
+        "UnorderedExec"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        vec![&self.input]
+    }
+
+    fn apply_expressions(
+        &self,
+        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn replace_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+        _: ReplaceChildrenOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let missing = || DataFusionError::Internal("UnorderedExec has one input".to_owned());
+        let input = children.into_iter().next().ok_or_else(missing)?;
+        Ok(Arc::new(Self::new(input)))
+    }
+
+    fn with_new_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let recompute = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
+        self.replace_children(children, recompute)
+    }
+
+    fn execute(
+        &self,
+        partition: usize,
+        context: Arc<TaskContext>,
+    ) -> Result<SendableRecordBatchStream> {
+        self.input.execute(partition, context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use arrow::array::{ArrayRef, Int32Array, RecordBatch};
+    use arrow::util::pretty::pretty_format_batches;
+    use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+    use datafusion::physical_plan::collect;
+    use datafusion::prelude::{SessionConfig, SessionContext};
+
+    use super::*;
+
+    async fn session() -> SessionContext {
+        let config = SessionConfig::new()
+            .with_target_partitions(2)
+            .with_batch_size(16);
+        let context = SessionContext::new_with_config(config);
+        let columns: [Vec<Option<i32>>; 3] = [
+            (0..500).map(|row| Some(row % 3)).collect(),
+            (0..500)
+                .map(|row| (row % 5 != 0).then_some(row % 40))
+                .collect(),
+            (0..500).map(Some).collect(),
+        ];
+        let [a, b, c] = columns.map(|column| -> ArrayRef { Arc::new(Int32Array::from(column)) });
+        let rows = RecordBatch::try_from_iter([("a", a), ("b", b), ("c", c)]).unwrap();
+        context.register_batch("t", rows).unwrap();
+        context
+    }
+
+    #[tokio::test]
+    async fn groups_by_constants_and_others_are_the_same_without_an_order() {
+        let context = session().await;
+        for (sql, expected) in [
+            ("SELECT a, b, sum(c) FROM t WHERE a = 1 GROUP BY a, b", true),
+            (
+                "SELECT b, a, count(*), min(c) FROM t WHERE a = 2 GROUP BY b, a",
+                true,
+            ),
+            ("SELECT a, b, max(c) FROM t WHERE a = 7 GROUP BY a, b", true),
+            ("SELECT a, b, sum(c) FROM t GROUP BY a, b", false),
+            ("SELECT a, sum(c) FROM t WHERE a = 1 GROUP BY a", false),
+            (
+                "SELECT b, c % 2, count(*) FROM (SELECT * FROM t ORDER BY b LIMIT 400) s GROUP BY b, c % 2",
+                false,
+            ),
+        ] {
+            let plan = context.sql(sql).await.unwrap();
+            let plan = plan.create_physical_plan().await.unwrap();
+            let mut changed = false;
+            let other = Arc::clone(&plan)
+                .transform_up(|node| {
+                    let Some(replaced) = without_constant_order(&node)? else {
+                        return Ok(Transformed::no(node));
+                    };
+                    let aggregate = replaced.downcast_ref::<AggregateExec>().unwrap();
+                    assert_eq!(aggregate.input_order_mode(), &InputOrderMode::Linear);
+                    changed = true;
+                    Ok(Transformed::yes(replaced))
+                })
+                .data()
+                .unwrap();
+            assert_eq!(changed, expected, "{sql}");
+            let mut results = Vec::new();
+            for plan in [plan, other] {
+                let batches = collect(plan, context.task_ctx()).await.unwrap();
+                let shown = pretty_format_batches(&batches).unwrap().to_string();
+                let mut lines: Vec<String> = shown.lines().map(str::to_owned).collect();
+                lines.sort();
+                results.push(lines);
+            }
+            assert_eq!(results[0], results[1], "{sql}");
+        }
+    }
+}
