@@ -6,7 +6,7 @@ use lakegate_engine::exact_decimal;
 use lakegate_error::{Error, Result};
 use sqlparser::ast::{self, Expr, Value};
 
-use crate::query::parameters::fitted;
+use crate::query::parameters::{fitted, sql_type};
 
 /// Evaluates a parameter expression of EXECUTE: a literal, possibly negated, cast or in parentheses,
 /// or a typed string such as `DATE '2025-01-31'`.
@@ -57,7 +57,32 @@ pub(crate) fn literal(expr: &Expr) -> Result<ScalarValue> {
     })
 }
 
-/// Returns the type that a parameter of EXECUTE is written with; `None` for nested types.
+/// Returns a cast of a parameter of EXECUTE that is a text to the parameter's type, if the session
+/// reads texts of the type that the engine does not, as `'{1,2}'` and `'\x01'`; `None` for others.
+pub(crate) fn text_of_type(expr: &Expr, data_type: &DataType) -> Option<Expr> {
+    let is_text = matches!(
+        expr,
+        Expr::Value(value) if matches!(
+            value.value,
+            Value::SingleQuotedString(_) | Value::EscapedStringLiteral(_)
+        )
+    );
+    let is_plain =
+        data_type.is_string() || data_type.is_numeric() || *data_type == DataType::Boolean;
+    if !is_text || is_plain {
+        return None;
+    }
+    Some(Expr::Cast {
+        kind: ast::CastKind::Cast,
+        expr: Box::new(expr.clone()),
+        data_type: sql_type(data_type)?,
+        array: false,
+        format: None,
+    })
+}
+
+/// Returns the type that a parameter of EXECUTE is written with; `None` for types whose texts the
+/// session reads, such as nested ones and times with a zone.
 fn type_of(sql_type: &ast::DataType) -> Option<DataType> {
     use ast::DataType as T;
     Some(match sql_type {
@@ -70,7 +95,9 @@ fn type_of(sql_type: &ast::DataType) -> Option<DataType> {
         T::Double(ast::ExactNumberInfo::None) | T::DoublePrecision => DataType::Float64,
         T::Varchar(None) | T::Text => DataType::Utf8,
         T::Date => DataType::Date32,
-        T::Timestamp(..) => DataType::Timestamp(TimeUnit::Microsecond, None),
+        T::Timestamp(_, ast::TimezoneInfo::None | ast::TimezoneInfo::WithoutTimeZone) => {
+            DataType::Timestamp(TimeUnit::Microsecond, None)
+        }
         T::Decimal(ast::ExactNumberInfo::PrecisionAndScale(precision, scale)) => {
             let precision = u8::try_from(*precision).ok()?;
             DataType::Decimal128(precision, i8::try_from(*scale).ok()?)
@@ -94,6 +121,21 @@ mod tests {
     use lakegate_sql::Statement;
 
     use super::*;
+
+    #[test]
+    fn texts_are_cast_to_types_that_the_session_reads() {
+        let text = Expr::Value(Value::SingleQuotedString("{1}".to_owned()).into());
+        let items = DataType::new_list(DataType::Int32, true);
+        let cast = text_of_type(&text, &items).unwrap();
+        assert_eq!(cast.to_string(), "CAST('{1}' AS INT[])");
+        let cast = text_of_type(&text, &DataType::Binary).unwrap();
+        assert_eq!(cast.to_string(), "CAST('{1}' AS BYTEA)");
+        for plain in [DataType::Utf8, DataType::Int64, DataType::Boolean] {
+            assert_eq!(text_of_type(&text, &plain), None);
+        }
+        let null = Expr::Value(Value::Null.into());
+        assert_eq!(text_of_type(&null, &items), None);
+    }
 
     #[test]
     fn literals_may_be_cast() {

@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use datafusion::common::ScalarValue;
+use lakegate_dialect::Dialect;
 use lakegate_dialect::visible::{OpenCursor, PreparedStatement};
 use lakegate_error::{Code, Error, Result};
 use lakegate_sql::Parsed;
 use lakegate_sql::ast::{self as sql, Statement};
 
 use crate::moment::Moment;
+use crate::query::literals::text_of_type;
 use crate::query::parameters::fitted;
 use crate::session::Session;
 use crate::session::cursors::{Cursor, Wanted};
@@ -78,8 +80,8 @@ impl Session {
     /// Runs PREPARE. `text`: the whole statement.
     ///
     /// # Errors
-    /// The name is taken; too many statements are prepared, or they take too much memory; preparing
-    /// the statement fails.
+    /// The name is taken; too many statements are prepared, or they take too much memory; a declared
+    /// type is unknown; preparing the statement fails.
     pub(super) async fn prepare_named(
         &self,
         prepare: &sql::Prepare,
@@ -107,7 +109,8 @@ impl Session {
             text: prepare.text.clone(),
             position: 1,
         };
-        let prepared = Box::pin(self.prepare(Arc::new(parsed), &[])).await?;
+        let declared = Box::pin(self.declared_types(&prepare.types)).await?;
+        let prepared = Box::pin(self.prepare(Arc::new(parsed), &declared)).await?;
         let mut state = self.state.lock();
         check_weight(
             state.prepared.values().map(|kept| kept.statement.weight()),
@@ -167,9 +170,11 @@ impl Session {
                 execute.parameters.len()
             )));
         }
+        let reads_texts = self.dialect() == Dialect::Postgres;
         let mut values = Vec::with_capacity(prepared.parameters.len());
         for (expr, data_type) in execute.parameters.iter().zip(&prepared.parameters) {
-            let value = self.constant(moment, expr).await?;
+            let read = text_of_type(expr, data_type).filter(|_| reads_texts);
+            let value = self.constant(moment, read.as_ref().unwrap_or(expr)).await?;
             values.push(fitted(value, data_type)?);
         }
         Ok((prepared, values))

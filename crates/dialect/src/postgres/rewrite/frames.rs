@@ -19,13 +19,23 @@ use datafusion::sql::sqlparser::ast::{
 use lakegate_engine::{BEYOND_ALL_ROWS, offset_mark};
 use lakegate_sql::walk::walk_mut;
 
-/// Rewrites the frames of all windows.
+/// Rewrites the frames of all windows. Their parameters become bare ones, which [`mark_parameters`]
+/// takes.
 pub(super) fn rewrite(statement: &mut Statement) {
     // The visitor never breaks.
-    let _ = walk_mut(statement, &mut Frames);
+    let _ = walk_mut(statement, &mut Frames { change: mend });
 }
 
-struct Frames;
+/// Puts marks in place of the parameters. This comes after other numbers are rewritten: a mark is no
+/// `bigint`, and would become a `numeric`.
+pub(super) fn mark_parameters(statement: &mut Statement) {
+    // The visitor never breaks.
+    let _ = walk_mut(statement, &mut Frames { change: mark });
+}
+
+struct Frames {
+    change: fn(&mut WindowFrame),
+}
 
 impl VisitorMut for Frames {
     type Break = ();
@@ -35,7 +45,7 @@ impl VisitorMut for Frames {
             if let NamedWindowExpr::WindowSpec(spec) = definition
                 && let Some(frame) = &mut spec.window_frame
             {
-                mend(frame);
+                (self.change)(frame);
             }
         }
         ControlFlow::Continue(())
@@ -46,17 +56,16 @@ impl VisitorMut for Frames {
             && let Some(WindowType::WindowSpec(spec)) = &mut function.over
             && let Some(frame) = &mut spec.window_frame
         {
-            mend(frame);
+            (self.change)(frame);
         }
         ControlFlow::Continue(())
     }
 }
 
 fn mend(frame: &mut WindowFrame) {
-    let of_rows = matches!(
-        frame.units,
-        WindowFrameUnits::Rows | WindowFrameUnits::Groups
-    );
+    if !is_of_rows(frame) {
+        return;
+    }
     let is_reversed = match (&frame.start_bound, &frame.end_bound) {
         (WindowFrameBound::Preceding(start), Some(WindowFrameBound::Preceding(end))) => {
             is_less(start.as_deref(), end.as_deref())
@@ -66,26 +75,48 @@ fn mend(frame: &mut WindowFrame) {
         }
         _ => false,
     };
-    if !of_rows {
-        return;
-    }
     if is_reversed {
         let beyond = || WindowFrameBound::Preceding(Some(Box::new(offset(BEYOND_ALL_ROWS))));
         frame.start_bound = beyond();
         frame.end_bound = Some(beyond());
     }
-    for bound in std::iter::once(&mut frame.start_bound).chain(&mut frame.end_bound) {
-        if let WindowFrameBound::Preceding(Some(rows)) | WindowFrameBound::Following(Some(rows)) =
-            bound
-        {
-            let marked = parameter(rows).and_then(offset_mark);
-            // The engine adds offsets to places of rows.
-            let large = number(rows).filter(|rows| *rows > BEYOND_ALL_ROWS);
-            if let Some(known) = marked.or(large.map(|_| BEYOND_ALL_ROWS)) {
-                **rows = offset(known);
-            }
+    for rows in offsets(frame) {
+        if let Some(bare) = parameter(rows).cloned() {
+            *rows = bare;
+        }
+        // The engine adds offsets to places of rows.
+        if number(rows).is_some_and(|count| count > BEYOND_ALL_ROWS) {
+            *rows = offset(BEYOND_ALL_ROWS);
         }
     }
+}
+
+fn mark(frame: &mut WindowFrame) {
+    if !is_of_rows(frame) {
+        return;
+    }
+    for rows in offsets(frame) {
+        if let Some(mark) = numbered(rows).and_then(offset_mark) {
+            *rows = offset(mark);
+        }
+    }
+}
+
+fn is_of_rows(frame: &WindowFrame) -> bool {
+    matches!(
+        frame.units,
+        WindowFrameUnits::Rows | WindowFrameUnits::Groups
+    )
+}
+
+fn offsets(frame: &mut WindowFrame) -> impl Iterator<Item = &mut Expr> {
+    let bounds = std::iter::once(&mut frame.start_bound).chain(&mut frame.end_bound);
+    bounds.filter_map(|bound| match bound {
+        WindowFrameBound::Preceding(rows) | WindowFrameBound::Following(rows) => {
+            rows.as_deref_mut()
+        }
+        WindowFrameBound::CurrentRow => None,
+    })
 }
 
 fn offset(rows: u64) -> Expr {
@@ -111,10 +142,17 @@ fn number(offset: &Expr) -> Option<u64> {
     }
 }
 
-/// Returns the number of a parameter, which may be cast.
-fn parameter(offset: &Expr) -> Option<usize> {
+/// Returns the parameter that an offset is, which may be cast.
+fn parameter(offset: &Expr) -> Option<&Expr> {
     match offset {
         Expr::Nested(inner) | Expr::Cast { expr: inner, .. } => parameter(inner),
+        offset => numbered(offset).map(|_| offset),
+    }
+}
+
+/// Returns the number of a bare parameter.
+fn numbered(offset: &Expr) -> Option<usize> {
+    match offset {
         Expr::Value(value) => match &value.value {
             Value::Placeholder(name) => name.strip_prefix('$')?.parse().ok(),
             _ => None,
@@ -125,11 +163,18 @@ fn parameter(offset: &Expr) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+    use lakegate_engine::Names;
+
+    use super::super::SystemRelations;
     use super::super::testing::with_statement;
     use super::*;
 
     fn rewritten(sql: &str) -> String {
-        with_statement(sql, rewrite)
+        with_statement(sql, |statement| {
+            rewrite(statement);
+            mark_parameters(statement);
+        })
     }
 
     #[test]
@@ -178,6 +223,22 @@ mod tests {
                 |frame: &str| format!("SELECT sum(a) OVER (ORDER BY b {units} {frame}) FROM t");
             assert_eq!(rewritten(&with(frame)), with(expected));
             assert_eq!(rewritten(&with(expected)), with(expected));
+        }
+    }
+
+    #[test]
+    fn marks_outlast_the_other_rewrites() {
+        let sql = "SELECT sum(a) OVER (ORDER BY b ROWS CAST($1 AS BIGINT) PRECEDING), sum(a) OVER (w GROUPS $2 PRECEDING) FROM t WINDOW w AS (ORDER BY b)";
+        for names in [Names::Postgres, Names::Trino] {
+            let rewritten = with_statement(sql, |statement| {
+                super::super::rewrite(statement, &SystemRelations::new(), &[], names).unwrap();
+            });
+            for frame in [
+                "ROWS 9223372036854775809 PRECEDING",
+                "GROUPS 9223372036854775810 PRECEDING",
+            ] {
+                assert!(rewritten.contains(frame), "{rewritten}");
+            }
         }
     }
 

@@ -189,6 +189,7 @@ pub fn rewrite(
     if let ControlFlow::Break(error) = walk_mut(statement, &mut rewriter) {
         return Err(error);
     }
+    frames::mark_parameters(statement);
     introspection::rewrite(statement, &rewriter.common_tables);
     operands::enclose(statement)?;
     // This comes last: different expressions may be equal once they are rewritten.
