@@ -323,6 +323,9 @@ impl Search {
             Expr::Literal(ScalarValue::Int64(Some(number)), _) => {
                 is_bigint && i32::try_from(*number).is_err()
             }
+            Expr::Cast(Cast { expr, field }) if !is_bigint && has_room(field.data_type()) => {
+                self.finds(expr, inputs)
+            }
             Expr::Cast(_) | Expr::TryCast(_) => {
                 is_bigint && expressions::cast_type(value) == Some(&DataType::Int64)
             }
@@ -416,6 +419,14 @@ impl Search {
             },
         }
     }
+}
+
+/// Returns whether a type is one that a rounded sum gets.
+fn has_room(data_type: &DataType) -> bool {
+    matches!(
+        data_type,
+        DataType::Decimal128(DECIMAL128_MAX_PRECISION, 1..=MAX_PLACES)
+    )
 }
 
 /// Returns a cell of VALUES without the cast that the engine puts around a cast to a narrower type, if
