@@ -25,7 +25,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType};
 use datafusion::common::tree_node::Transformed;
-use datafusion::common::{DFSchema, ScalarValue};
+use datafusion::common::{DFSchema, ScalarValue, TableReference};
 use datafusion::config::ConfigOptions;
 use datafusion::error::Result;
 use datafusion::logical_expr::expr::{ScalarFunction, WindowFunction};
@@ -400,10 +400,10 @@ impl Search {
             return false;
         }
         match plan {
-            LogicalPlan::TableScan(_) => {
+            LogicalPlan::TableScan(scan) => {
                 let field = plan.schema().fields().get(place);
                 let is_bigint = field.is_some_and(|field| field.data_type() == &DataType::Int64);
-                is_bigint && self.wanted == Wanted::Bigint
+                is_bigint && self.wanted == Wanted::Bigint && !is_series(&scan.table_name)
             }
             LogicalPlan::Values(values) => {
                 let cells = values.values.iter().filter_map(|row| row.get(place));
@@ -418,6 +418,16 @@ impl Search {
                 None => false,
             },
         }
+    }
+}
+
+/// Returns whether a table is a series of constants, whose numbers have 64 bits here.
+fn is_series(table: &TableReference) -> bool {
+    match table {
+        TableReference::Bare { table } => {
+            matches!(table.as_ref(), "generate_series()" | "range()")
+        }
+        _ => false,
     }
 }
 

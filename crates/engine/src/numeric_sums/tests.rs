@@ -141,6 +141,7 @@ async fn sums_of_integers_stay() {
             "0",
         ),
         ("sum(x) FROM (SELECT 1 AS x UNION ALL SELECT 2) t", "3"),
+        ("sum(x) FROM generate_series(1, 3) t(x)", "6"),
         (
             "sum(CASE WHEN g > 1 THEN i ELSE CAST(b AS SMALLINT) END) FROM rows",
             "22",
