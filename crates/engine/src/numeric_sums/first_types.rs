@@ -12,7 +12,7 @@ use std::sync::Arc;
 use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType};
 use datafusion::common::DFSchema;
 use datafusion::error::Result;
-use datafusion::logical_expr::{Case, Expr, ExprSchemable, LogicalPlan, Union, cast};
+use datafusion::logical_expr::{Case, ExprSchemable, LogicalPlan, Union, cast};
 
 /// Returns a CASE whose first result is an integer, and which has results of other types, with the
 /// type of all of them as that of the first one. `None` for others.
