@@ -19,22 +19,24 @@
 //!
 //! An analyzer rule that runs before all others, because the types of the columns above change.
 
+mod first_types;
+
 use std::sync::Arc;
 
 use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType};
 use datafusion::common::tree_node::Transformed;
-use datafusion::common::{DFSchema, ScalarValue};
+use datafusion::common::{DFSchema, ScalarValue, TableReference};
 use datafusion::config::ConfigOptions;
 use datafusion::error::Result;
 use datafusion::logical_expr::expr::{ScalarFunction, WindowFunction};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
-    AggregateUDF, Case, Cast, Expr, ExprSchemable, LogicalPlan, Operator, Union,
-    WindowFunctionDefinition, cast,
+    AggregateUDF, Cast, Expr, ExprSchemable, LogicalPlan, Operator, WindowFunctionDefinition, cast,
 };
 use datafusion::optimizer::AnalyzerRule;
 
+use super::names::named_cast::NAMED_CAST;
 use super::origins::{Origin, origin};
 use super::sum::{is_numeric_sum, numeric_sum};
 use super::{expressions, operand_types};
@@ -76,7 +78,7 @@ fn is_recursive(node: &LogicalPlan) -> bool {
     matches!(node, LogicalPlan::RecursiveQuery(_))
 }
 
-/// Returns whether an operator sums a `bigint`.
+/// Returns whether an operator may sum a `bigint`.
 fn has_sums(node: &LogicalPlan) -> Result<bool> {
     if !expressions::reads(node, |expr| Call::of(expr).is_some())? {
         return Ok(false);
@@ -84,7 +86,11 @@ fn has_sums(node: &LogicalPlan) -> Result<bool> {
     let inputs = node.inputs();
     let schema = merge_schema(&inputs);
     expressions::reads(node, |expr| match Call::of(expr) {
-        Some(Call::Sum(argument)) => is_bigint(argument, &schema, &inputs),
+        // The type of a CASE or a UNION may become a wider one.
+        Some(Call::Sum(argument)) => {
+            let is_integer = argument.get_type(&schema).is_ok_and(|of| of.is_integer());
+            is_integer && Search::for_any(Wanted::Bigint).finds(argument, &inputs)
+        }
         _ => false,
     })
 }
@@ -119,7 +125,7 @@ impl<'a> Call<'a> {
 /// if nothing changes.
 fn with_numerics(node: &LogicalPlan) -> Result<Option<LogicalPlan>> {
     if let LogicalPlan::Union(union) = node {
-        return united(union);
+        return first_types::united(union);
     }
     let inputs = node.inputs();
     let concerns = |expr: &Expr| {
@@ -148,8 +154,12 @@ fn changed(expr: Expr, schema: &DFSchema, inputs: &[&LogicalPlan]) -> Transforme
         Expr::BinaryExpr(binary) if derives_from_sums(&expr, inputs) => {
             operand_types::of_decimals(binary, schema)
         }
-        Expr::Case(case) if derives_from_sums(&expr, inputs) => {
-            with_decimals(case, schema).map(Expr::Case)
+        Expr::Case(case) => {
+            let common = match derives_from_sums(&expr, inputs) {
+                true => first_types::decimal_of,
+                false => first_types::widest_of,
+            };
+            first_types::with_common_type(case, schema, common).map(Expr::Case)
         }
         Expr::ScalarFunction(call) => rounded(call, schema, inputs).map(Expr::ScalarFunction),
         _ => None,
@@ -200,24 +210,6 @@ fn retype(function: Option<&mut Arc<AggregateUDF>>, args: &mut [Expr], target: D
     }
 }
 
-/// Returns a CASE whose first result is an integer and another one a decimal with the decimal's type:
-/// it has that of its first result until others are coerced to common ones. `None` for others.
-fn with_decimals(case: &Case, schema: &DFSchema) -> Option<Case> {
-    let thens = case.when_then_expr.iter().map(|(_, then)| then.as_ref());
-    let results = thens.chain(case.else_expr.as_deref());
-    let types = results.map(|result| result.get_type(schema).ok());
-    let types: Vec<DataType> = types.collect::<Option<_>>()?;
-    let first = types.iter().position(|of| !of.is_null())?;
-    let is_whole = types.get(first).is_some_and(DataType::is_integer);
-    let common = decimal_of(types.iter()).filter(|_| is_whole)?;
-    let mut case = case.clone();
-    let thens = case.when_then_expr.iter_mut().map(|(_, then)| then);
-    let result = thens.chain(case.else_expr.as_mut()).nth(first)?;
-    let of = std::mem::take(&mut **result);
-    **result = cast(of, common);
-    Some(case)
-}
-
 /// Returns a call of `round` or `trunc` for a sum, which gets room for the digits after the point.
 fn rounded(
     call: &ScalarFunction,
@@ -242,53 +234,6 @@ fn rounded(
         *value = cast(of, target);
     }
     Some(call)
-}
-
-/// Returns the union with decimals as columns in which an input has them: it has the types of its
-/// first input until others are coerced to common ones.
-fn united(union: &Union) -> Result<Option<LogicalPlan>> {
-    let mut is_changed = false;
-    let mut fields = Vec::with_capacity(union.schema.fields().len());
-    for (place, (qualifier, field)) in union.schema.iter().enumerate() {
-        let common = match field.data_type().is_integer() {
-            true => {
-                let fields = union.inputs.iter();
-                let fields = fields.filter_map(|input| input.schema().fields().get(place));
-                decimal_of(fields.map(|field| field.data_type()))
-            }
-            false => None,
-        };
-        let field = match common {
-            Some(common) => {
-                is_changed = true;
-                Arc::new(field.as_ref().clone().with_data_type(common))
-            }
-            None => Arc::clone(field),
-        };
-        fields.push((qualifier.cloned(), field));
-    }
-    if !is_changed {
-        return Ok(None);
-    }
-    let schema = DFSchema::new_with_metadata(fields, union.schema.metadata().clone())?;
-    Ok(Some(LogicalPlan::Union(Union {
-        inputs: union.inputs.clone(),
-        schema: Arc::new(schema),
-    })))
-}
-
-/// Returns the decimal that holds values of all types; `None` if they are all integers, or others than
-/// numbers are among them.
-fn decimal_of<'a>(types: impl Iterator<Item = &'a DataType>) -> Option<DataType> {
-    let mut most: Option<i8> = None;
-    for of in types {
-        match of {
-            DataType::Decimal128(_, scale) => most = most.max(Some(*scale)),
-            of if of.is_integer() || of.is_null() => {}
-            _ => return None,
-        }
-    }
-    Some(DataType::Decimal128(DECIMAL128_MAX_PRECISION, most?))
 }
 
 /// Returns whether a value is a `bigint` in PostgreSQL, too.
@@ -326,7 +271,7 @@ impl Wanted {
             "ceil" | "floor" | "round" | "trunc" | "/" | "*" if self == Self::NumericSum => {
                 call.args.as_slice()
             }
-            "nullif" => call.args.get(..1).unwrap_or_default(),
+            "nullif" | NAMED_CAST => call.args.get(..1).unwrap_or_default(),
             _ => &[],
         }
     }
@@ -377,6 +322,9 @@ impl Search {
             }
             Expr::Literal(ScalarValue::Int64(Some(number)), _) => {
                 is_bigint && i32::try_from(*number).is_err()
+            }
+            Expr::Cast(Cast { expr, field }) if !is_bigint && has_room(field.data_type()) => {
+                self.finds(expr, inputs)
             }
             Expr::Cast(_) | Expr::TryCast(_) => {
                 is_bigint && expressions::cast_type(value) == Some(&DataType::Int64)
@@ -452,10 +400,10 @@ impl Search {
             return false;
         }
         match plan {
-            LogicalPlan::TableScan(_) => {
+            LogicalPlan::TableScan(scan) => {
                 let field = plan.schema().fields().get(place);
                 let is_bigint = field.is_some_and(|field| field.data_type() == &DataType::Int64);
-                is_bigint && self.wanted == Wanted::Bigint
+                is_bigint && self.wanted == Wanted::Bigint && !is_series(&scan.table_name)
             }
             LogicalPlan::Values(values) => {
                 let cells = values.values.iter().filter_map(|row| row.get(place));
@@ -471,6 +419,24 @@ impl Search {
             },
         }
     }
+}
+
+/// Returns whether a table is a series of constants, whose numbers have 64 bits here.
+fn is_series(table: &TableReference) -> bool {
+    match table {
+        TableReference::Bare { table } => {
+            matches!(table.as_ref(), "generate_series()" | "range()")
+        }
+        _ => false,
+    }
+}
+
+/// Returns whether a type is one that a rounded sum gets.
+fn has_room(data_type: &DataType) -> bool {
+    matches!(
+        data_type,
+        DataType::Decimal128(DECIMAL128_MAX_PRECISION, 1..=MAX_PLACES)
+    )
 }
 
 /// Returns a cell of VALUES without the cast that the engine puts around a cast to a narrower type, if

@@ -10,7 +10,8 @@ use datafusion::prelude::SessionConfig;
 use lakegate_error::{Result, UNQUALIFIED, from_engine};
 
 use super::logic::{
-    guarded_cases, guarded_logic, in_lists, joined_booleans, quantified, subqueries,
+    guarded_cases, guarded_filters, guarded_logic, in_lists, joined_booleans, quantified,
+    subqueries,
 };
 use super::names::{named_cast, relations};
 use super::numbers::{
@@ -102,6 +103,7 @@ pub(super) fn base(
         .with_analyzer_rule(Arc::new(in_lists::SeparateInLists))
         .with_analyzer_rule(Arc::new(rounding::RoundingCasts))
         .with_analyzer_rule(Arc::new(guarded_logic::GuardedLogic))
+        .with_analyzer_rule(Arc::new(guarded_filters::GuardedFilters))
         .with_analyzer_rule(Arc::new(guarded_cases::GuardedCases))
         .with_analyzer_rule(Arc::new(floats::CanonicalFloats))
         .with_analyzer_rule(Arc::new(window_inputs::WindowInputs))

@@ -90,7 +90,26 @@ fn optional(expr: Expr, found: &Cell<bool>) -> Result<Transformed<Expr>> {
 /// Returns whether a subquery may have no row, while its column is never NULL.
 fn may_lack(subquery: &Subquery) -> bool {
     let plan = subquery.subquery.as_ref();
-    plan.schema().fields().len() == 1 && !plan.schema().field(0).is_nullable() && !has_a_row(plan)
+    let [field] = plan.schema().fields().iter().as_slice() else {
+        return false;
+    };
+    let is_filled = !field.is_nullable() || (!field.data_type().is_null() && is_constant(plan));
+    is_filled && !has_a_row(plan)
+}
+
+/// Returns whether the column is computed of constants, such as `floor(1)`: it is nullable until the
+/// optimizer makes it a constant.
+fn is_constant(plan: &LogicalPlan) -> bool {
+    match plan {
+        LogicalPlan::Projection(list) => list
+            .expr
+            .first()
+            .is_some_and(|value| value.column_refs().is_empty() && !value.contains_outer()),
+        LogicalPlan::SubqueryAlias(alias) => is_constant(&alias.input),
+        LogicalPlan::Sort(sort) => is_constant(&sort.input),
+        LogicalPlan::Limit(limit) => is_constant(&limit.input),
+        _ => false,
+    }
 }
 
 fn has_a_row(plan: &LogicalPlan) -> bool {

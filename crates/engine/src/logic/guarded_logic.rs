@@ -99,7 +99,7 @@ fn is_logic(op: Operator) -> bool {
 }
 
 /// Returns whether an operator, a function or a cast may fail for values of some type.
-fn could_fail(expr: &Expr) -> bool {
+pub(super) fn could_fail(expr: &Expr) -> bool {
     match expr {
         Expr::BinaryExpr(BinaryExpr { op, right, .. }) => {
             matches!(op, Operator::Divide | Operator::Modulo) && !is_divisor(right)
@@ -120,7 +120,7 @@ fn could_fail(expr: &Expr) -> bool {
 }
 
 /// As [`could_fail`], of values of the types that the columns have.
-fn fails(expr: &Expr, schema: &DFSchema) -> bool {
+pub(super) fn fails(expr: &Expr, schema: &DFSchema) -> bool {
     let of = |operand: &Expr| operand.get_type(schema).ok();
     could_fail(expr)
         && match expr {
@@ -239,7 +239,7 @@ fn joined(operands: &[Expr], op: Operator) -> Expr {
 }
 
 /// Returns whether an expression may be evaluated twice.
-fn is_repeatable(expr: &Expr) -> Result<bool> {
+pub(super) fn is_repeatable(expr: &Expr) -> Result<bool> {
     let mut parts = 0;
     let is_not = expr.exists(|expr| {
         parts += 1;

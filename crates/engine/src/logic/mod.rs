@@ -2,6 +2,7 @@
 
 pub(crate) mod conjunctions;
 pub(crate) mod guarded_cases;
+pub(crate) mod guarded_filters;
 pub(crate) mod guarded_logic;
 pub(crate) mod in_lists;
 pub(crate) mod joined_booleans;

@@ -106,6 +106,14 @@ async fn sums_of_bigint_are_decimals() {
             vec!["7"],
         ),
         ("(SELECT sum(b) FROM rows) FROM (VALUES (1)) t", vec!["22"]),
+        (
+            "sum(CASE WHEN g > 1 THEN i ELSE b END) FROM rows",
+            vec!["22"],
+        ),
+        (
+            "sum(x) FROM (SELECT i AS x FROM rows UNION ALL SELECT b FROM rows) t",
+            vec!["44"],
+        ),
         ("coalesce(sum(b), 0) FROM rows WHERE g > 5", vec!["0"]),
         (
             "CASE WHEN count(*) > 1 THEN sum(b) ELSE 0 END FROM rows",
@@ -133,6 +141,11 @@ async fn sums_of_integers_stay() {
             "0",
         ),
         ("sum(x) FROM (SELECT 1 AS x UNION ALL SELECT 2) t", "3"),
+        ("sum(x) FROM generate_series(1, 3) t(x)", "6"),
+        (
+            "sum(CASE WHEN g > 1 THEN i ELSE CAST(b AS SMALLINT) END) FROM rows",
+            "22",
+        ),
         ("sum(x) FROM (VALUES (CAST(1 AS SMALLINT)), (3)) t(x)", "4"),
         (
             "sum(n) FROM (WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t WHERE n < 3) SELECT n FROM t) u",

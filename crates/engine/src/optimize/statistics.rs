@@ -1,5 +1,5 @@
-//! Keeps statistics from answering aggregates that they cannot: `count(DISTINCT x)`, and aggregates
-//! with FILTER.
+//! Keeps statistics from answering aggregates that they cannot: `count(DISTINCT x)`, aggregates with
+//! FILTER, and those of unions of which a part has no rows.
 //!
 //! DataFusion reports exactly one distinct value for a constant column, even if there are no rows
 //! or the constant is NULL, and then answers `count(DISTINCT x)` with 1
@@ -15,12 +15,24 @@
 //! ```
 //!
 //! Delete this when it looks at that half only.
+//!
+//! It reports a constant column's value as its least and greatest one, even if there are no rows, and a
+//! union reports the least and the greatest of all its parts (`projection.rs` and `union.rs`, 55.2):
+//!
+//! ```text
+//! SELECT max(x) FROM (SELECT 100 AS x FROM nothing UNION ALL SELECT n FROM t) u    becomes 100
+//! ```
+//!
+//! Delete this when unions leave out parts without rows.
 
+use datafusion::common::stats::Precision;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::config::ConfigOptions;
 use datafusion::error::Result;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::aggregates::AggregateExec;
+use datafusion::physical_plan::statistics::{StatisticsArgs, StatisticsContext};
+use datafusion::physical_plan::union::UnionExec;
 
 use super::rules::Operator;
 
@@ -36,6 +48,10 @@ pub(super) fn guard(
     config: &ConfigOptions,
 ) -> Result<Operator> {
     if has_others(&plan)? {
+        return Ok(plan);
+    }
+    let is_of_union = |node: &Operator| node.is::<UnionExec>() && has_empty_input(node);
+    if plan.exists(|node| Ok(is_of_union(node)))? {
         return Ok(plan);
     }
     rule.optimize(plan, config)
@@ -58,4 +74,13 @@ fn has_others(plan: &Operator) -> Result<bool> {
         })
     })?;
     Ok(found)
+}
+
+/// Returns whether an operator has an input without rows.
+fn has_empty_input(node: &Operator) -> bool {
+    let context = StatisticsContext::new();
+    node.children().into_iter().any(|input| {
+        let known = context.compute(input.as_ref(), &StatisticsArgs::new());
+        known.is_ok_and(|known| known.num_rows == Precision::Exact(0))
+    })
 }
