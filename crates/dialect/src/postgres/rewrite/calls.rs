@@ -13,6 +13,7 @@
 //! date_trunc('day', x, zone)        timezone(zone, date_trunc('day', timezone(zone, x)))
 //! to_number(x, '9.99')              to_number(x, '9.99')::numeric(38,2)
 //! float8(x), text(x)                (x)::double precision, (x)::text
+//! pg_lsn(x)                         $pg_lsn_in((x)::text)
 //! is_normalized(x, 'NFD')           ((x) = normalize(x, 'NFD'))
 //! bit_length(x)                     (octet_length(x) * 8)::integer
 //! length(x, 'LATIN1')               char_length(convert_from(x, 'LATIN1'))
@@ -40,7 +41,7 @@ pub(super) use self::literals::{is_interval, type_arrays, type_literals};
 pub(super) use self::patterns::patterns;
 use super::build::{self, binary, cast, nested};
 use super::{casts, copies, expressions, numbers};
-use crate::postgres::functions::BIT_COUNT;
+use crate::postgres::functions::{BIT_COUNT, LSN_IN};
 
 /// Returns the replacement of a call; `None` if it stays unchanged.
 ///
@@ -214,6 +215,10 @@ pub(super) fn call(name: &str, args: &[Expr]) -> Result<Option<Expr>, Error> {
             let mut relation = cast(x.clone(), DataType::Regclass);
             casts::rewrite(&mut relation)?;
             Some(relation)
+        }
+        ("pg_lsn", [x]) => {
+            let text = cast(nested(x.clone()), DataType::Text);
+            Some(build::call(LSN_IN, vec![text]))
         }
         (name, [x]) => named_cast(name).map(|data_type| cast(nested(x.clone()), data_type)),
         _ => None,
