@@ -16,8 +16,8 @@ const MAX_DIGITS: usize = 8;
 
 pub(super) fn functions() -> Vec<PgFunction> {
     let read = PgFunction::new(LSN_IN, 1..=1, DataType::Utf8, |args| {
-        let position = args.first().map_or(Ok(0), position)?;
-        Ok(Cell::text(written(position)))
+        let read = args.first().map_or(Ok(0), position)?;
+        Ok(Cell::text(written(read)))
     });
     let distance = PgFunction::new(LOG_DISTANCE, 2..=2, DataType::Decimal128(38, 0), |args| {
         let position_at = |place| args.get(place).map_or(Ok(0), position);

@@ -5,6 +5,7 @@ mod absent;
 mod addresses;
 mod array_casts;
 mod arrays;
+mod byte_sizes;
 mod bytes;
 pub(super) mod coalesce;
 mod column_size;
@@ -54,6 +55,7 @@ static SHARED: LazyLock<Vec<Arc<ScalarUDF>>> = LazyLock::new(|| {
     let mut all = text::functions();
     all.extend(absent::functions());
     all.extend(addresses::functions());
+    all.push(byte_sizes::function());
     all.extend(degrees::functions());
     all.extend(identifiers::functions());
     all.extend(log_positions::functions());
