@@ -380,7 +380,7 @@ impl Kind {
 
     fn unit(&self) -> Option<&'static str> {
         if let Kind::Amount(unit) = self {
-            return Some(unit);
+            return Some(*unit);
         }
         match self.number()? {
             Number::Amount(unit) => Some(unit),
