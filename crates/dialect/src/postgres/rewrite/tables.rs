@@ -21,6 +21,8 @@ use crate::postgres::pg_catalog::table_of_call;
 const TABLE_FUNCTIONS: &[(&str, &str)] = &[
     ("pg_get_keywords", "pg_get_keywords"),
     ("pg_show_all_settings", "pg_settings"),
+    ("pg_stat_get_archiver", "pg_stat_archiver"),
+    ("pg_stat_get_wal", "pg_stat_wal"),
 ];
 
 /// Rejects a join without a condition, which the engine would plan as a CROSS JOIN.
