@@ -276,7 +276,7 @@ fn functions_of_rows_get_the_columns_of_their_table() {
         ),
         (
             "SELECT (a.*)::text FROM other AS a",
-            "SELECT named_struct('k', a.k, 'a', a.a)::TEXT FROM other AS a",
+            "SELECT named_struct('k', a.k, 'a', a.a)::TEXT AS a FROM other AS a",
             &["SELECT * FROM other AS a"][..],
         ),
         (
