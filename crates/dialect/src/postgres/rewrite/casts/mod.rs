@@ -172,8 +172,8 @@ fn custom(name: &str, quoted: bool, modifiers: &[String]) -> Target {
         "uuid" => return Target::Text("$uuid_in"),
         "pg_lsn" => return Target::Text(LSN_IN),
         "text" | "varchar" | "bpchar" | "name" | "char" | "cstring" | "unknown" | "xml"
-        | "inet" | "cidr" | "aclitem" | "pg_node_tree" | "citext" | "tid"
-        | "jsonpath" | "sql_identifier" | "character_data" | "yes_or_no" => DataType::Text,
+        | "inet" | "cidr" | "aclitem" | "pg_node_tree" | "citext" | "tid" | "jsonpath"
+        | "sql_identifier" | "character_data" | "yes_or_no" => DataType::Text,
         "cardinal_number" => DataType::Int(None),
         "oidvector" => return Target::Array(DataType::BigInt(None), 1),
         "int2vector" => return Target::Array(DataType::SmallInt(None), 1),
