@@ -55,6 +55,8 @@ fn figured(expr: &Expr) -> Option<(String, bool)> {
     match expr {
         Expr::Identifier(ident) => good(&folded(ident)),
         Expr::CompoundIdentifier(parts) => good(&parts.last().map(folded)?),
+        // The row of a relation, as in `(t.*)::text`.
+        Expr::QualifiedWildcard(relation, _) => good(&folded(relation.0.last()?.as_ident()?)),
         // Trino's syntax becomes calls of functions such as `$try`.
         Expr::Function(function) => {
             let name = &function.name.0.last()?.as_ident()?.value;

@@ -1,9 +1,11 @@
 //! The settings of a session: the PostgreSQL ones that clients set or read, and Lakegate's own.
 //!
 //! One table serves SET, SHOW, `pg_settings`, `current_setting` and the parameters that a
-//! connection starts with: the one below, with the settings that have no use here (`unused.rs`).
+//! connection starts with: the one below, with the settings that have no use here (`unused.rs`,
+//! `server.rs`).
 
 mod ranges;
+mod server;
 mod session;
 mod unused;
 mod zones;
@@ -55,6 +57,8 @@ enum Kind {
     OneOf(&'static [&'static str]),
     /// Cannot be changed.
     Constant,
+    /// The same, of this unit of `pg_settings`.
+    Amount(&'static str),
     /// Databases, separated by commas.
     SearchPath,
     /// Set through the session, which knows the grants.
@@ -336,7 +340,8 @@ const KNOWN: &[Known] = &[
 ];
 
 fn every() -> impl Iterator<Item = &'static Known> {
-    KNOWN.iter().chain(unused::ACCEPTED).chain(unused::FIXED)
+    let unused = unused::ACCEPTED.iter().chain(unused::FIXED);
+    KNOWN.iter().chain(unused).chain(server::all())
 }
 
 fn known(name: &str) -> Option<&'static Known> {
@@ -360,12 +365,13 @@ impl Kind {
     fn var_type(&self, default: &str) -> &'static str {
         match self {
             Kind::Boolean => "bool",
-            Kind::Integer | Kind::Milliseconds | Kind::Memory => "integer",
+            Kind::Integer | Kind::Milliseconds | Kind::Memory | Kind::Amount(_) => "integer",
             Kind::Real => "real",
             Kind::OneOf(_) => "enum",
             Kind::Constant => match default {
                 "on" | "off" => "bool",
                 number if number.parse::<i64>().is_ok() => "integer",
+                number if number.parse::<f64>().is_ok() => "real",
                 _ => "string",
             },
             Kind::Text | Kind::TimeZone | Kind::SearchPath | Kind::Workgroup => "string",
@@ -373,10 +379,17 @@ impl Kind {
     }
 
     fn unit(&self) -> Option<&'static str> {
+        if let Kind::Amount(unit) = self {
+            return Some(*unit);
+        }
         match self.number()? {
             Number::Amount(unit) => Some(unit),
             Number::Whole | Number::Real => None,
         }
+    }
+
+    fn is_constant(&self) -> bool {
+        matches!(self, Kind::Constant | Kind::Amount(_))
     }
 
     fn number(&self) -> Option<Number> {
@@ -402,7 +415,7 @@ impl Known {
         match self.kind {
             Kind::Text => Ok(value.to_owned()),
             Kind::Workgroup => Ok(value.to_lowercase()),
-            Kind::Constant => Err(Error::new(
+            Kind::Constant | Kind::Amount(_) => Err(Error::new(
                 Code::FixedParameter,
                 format!("parameter \"{}\" cannot be changed", self.name),
             )),

@@ -2,10 +2,13 @@
 //! times with a zone, and those that always return nothing.
 
 mod absent;
+mod addresses;
 mod array_casts;
 mod arrays;
+mod byte_sizes;
 mod bytes;
 pub(super) mod coalesce;
+mod column_size;
 mod control;
 mod degrees;
 mod extract;
@@ -13,6 +16,7 @@ mod identifiers;
 mod joined;
 mod json;
 mod letters;
+mod log_positions;
 mod oid_lists;
 mod percentiles;
 mod session;
@@ -37,6 +41,7 @@ pub(super) use json::{ROW as JSON_ROW, planner as json_operators};
 pub(crate) use json::{
     key_of as json_key_of, rule as json_comparisons, subscripts as json_subscripts,
 };
+pub(super) use log_positions::{LOG_DISTANCE, LSN_IN};
 pub(super) use percentiles::{DESCENDING, PERCENTILE};
 pub(super) use session::TRANSACTION_AGE;
 pub use text::{quote_ident, split_name};
@@ -49,12 +54,16 @@ use super::SessionInfo;
 static SHARED: LazyLock<Vec<Arc<ScalarUDF>>> = LazyLock::new(|| {
     let mut all = text::functions();
     all.extend(absent::functions());
+    all.extend(addresses::functions());
+    all.push(byte_sizes::function());
     all.extend(degrees::functions());
     all.extend(identifiers::functions());
+    all.extend(log_positions::functions());
     all.extend(variadic::functions());
     all.extend(oid_lists::functions());
     let mut udfs: Vec<Arc<ScalarUDF>> = all.into_iter().map(super::PgFunction::into_udf).collect();
     udfs.extend(arrays::functions());
+    udfs.push(column_size::function());
     udfs.push(percentiles::percentile());
     udfs.push(joined::joined());
     udfs.extend(bytes::functions());

@@ -176,6 +176,14 @@ pub(super) fn functions() -> Vec<PgFunction> {
         })
         .immutable()
         .shown_as("name"),
+        PgFunction::new("pg_encoding_max_length", 1..=1, DataType::Int32, |args| {
+            Ok(match args.first().and_then(Cell::as_int) {
+                Some(UTF8) => Cell::Int(4),
+                Some(0) => Cell::Int(1),
+                _ => Cell::Null,
+            })
+        })
+        .immutable(),
         PgFunction::new("pg_char_to_encoding", 1..=1, DataType::Int32, |args| {
             let name = args[0]
                 .to_text()

@@ -87,6 +87,10 @@ tables! {
     PG_AM = "data/pg_am.tsv";
     PG_LANGUAGE = "data/pg_language.tsv";
     PG_TABLESPACE = "data/pg_tablespace.tsv";
+    PG_CONTROL_CHECKPOINT = "data/pg_control_checkpoint.tsv";
+    PG_CONTROL_INIT = "data/pg_control_init.tsv";
+    PG_CONTROL_RECOVERY = "data/pg_control_recovery.tsv";
+    PG_CONTROL_SYSTEM = "data/pg_control_system.tsv";
     KEYWORDS = "data/keywords.tsv";
     ABSENT_FUNCTIONS = "data/absent_functions.tsv";
 }
@@ -101,6 +105,11 @@ pub(super) fn fixed_rows(relation: &str) -> Option<&'static StaticTable> {
         "pg_am" => &PG_AM,
         "pg_language" => &PG_LANGUAGE,
         "pg_tablespace" => &PG_TABLESPACE,
+        // What functions that describe the server return.
+        "pg_control_checkpoint" => &PG_CONTROL_CHECKPOINT,
+        "pg_control_init" => &PG_CONTROL_INIT,
+        "pg_control_recovery" => &PG_CONTROL_RECOVERY,
+        "pg_control_system" => &PG_CONTROL_SYSTEM,
         _ => return None,
     })
 }

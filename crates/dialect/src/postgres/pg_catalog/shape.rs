@@ -193,7 +193,8 @@ pub(super) static INFORMATION_SCHEMA: LazyLock<Shapes> = LazyLock::new(|| {
     )
 });
 
-/// Functions that return rows, as relations. They are about what a lake does not have, and empty.
+/// Functions that return rows, as relations. They are about what a lake does not have, and empty; those
+/// of PostgreSQL's control file have one row.
 static TABLE_FUNCTIONS: LazyLock<Shapes> = LazyLock::new(|| {
     Shapes::parse(
         "pg_catalog",
@@ -205,7 +206,7 @@ static TABLE_FUNCTIONS: LazyLock<Shapes> = LazyLock::new(|| {
 /// What follows the name of a function where a table is named: no table has such a name.
 const CALLED: &str = "()";
 
-/// Returns the table that a call of a function in FROM reads, if it has no rows here.
+/// Returns the table that a call of a function in FROM reads, if its rows do not depend on the arguments.
 pub(in crate::postgres) fn table_of_call(function: &str) -> Option<String> {
     TABLE_FUNCTIONS
         .get(function)

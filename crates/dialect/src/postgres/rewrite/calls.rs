@@ -13,6 +13,8 @@
 //! date_trunc('day', x, zone)        timezone(zone, date_trunc('day', timezone(zone, x)))
 //! to_number(x, '9.99')              to_number(x, '9.99')::numeric(38,2)
 //! float8(x), text(x)                (x)::double precision, (x)::text
+//! pg_ls_dir(x)                      unnest(ARRAY[]::text[])
+//! pg_lsn(x)                         $pg_lsn_in((x)::text)
 //! is_normalized(x, 'NFD')           ((x) = normalize(x, 'NFD'))
 //! bit_length(x)                     (octet_length(x) * 8)::integer
 //! length(x, 'LATIN1')               char_length(convert_from(x, 'LATIN1'))
@@ -31,7 +33,7 @@ mod literals;
 mod patterns;
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, DataType, ExactNumberInfo, Expr, UnaryOperator, Value,
+    ArrayElemTypeDef, BinaryOperator, DataType, ExactNumberInfo, Expr, UnaryOperator, Value,
 };
 use lakegate_engine::time::{AT_TIME_ZONE, interval_in_words};
 use lakegate_error::{Code, Error};
@@ -40,7 +42,7 @@ pub(super) use self::literals::{is_interval, type_arrays, type_literals};
 pub(super) use self::patterns::patterns;
 use super::build::{self, binary, cast, nested};
 use super::{casts, copies, expressions, numbers};
-use crate::postgres::functions::BIT_COUNT;
+use crate::postgres::functions::{BIT_COUNT, LSN_IN};
 
 /// Returns the replacement of a call; `None` if it stays unchanged.
 ///
@@ -154,6 +156,15 @@ pub(super) fn call(name: &str, args: &[Expr]) -> Result<Option<Expr>, Error> {
             let random = build::call("uuid", vec![]);
             Some(build::call("$uuid_in", vec![random]))
         }
+        // Where they are called for a column: sets without items. In FROM, they are tables.
+        ("pg_partition_ancestors" | "pg_tablespace_databases", [_])
+        | ("pg_stat_get_backend_idset", []) => Some(build::call(
+            "unnest",
+            vec![no_items(DataType::BigInt(None))],
+        )),
+        ("pg_ls_dir", [_] | [_, _, _]) => {
+            Some(build::call("unnest", vec![no_items(DataType::Text)]))
+        }
         ("string_to_table", [_, _] | [_, _, _]) => {
             let parts = build::call("string_to_array", args.to_vec());
             Some(build::call("unnest", vec![parts]))
@@ -215,9 +226,19 @@ pub(super) fn call(name: &str, args: &[Expr]) -> Result<Option<Expr>, Error> {
             casts::rewrite(&mut relation)?;
             Some(relation)
         }
+        ("pg_lsn", [x]) => {
+            let text = cast(nested(x.clone()), DataType::Text);
+            Some(build::call(LSN_IN, vec![text]))
+        }
         (name, [x]) => named_cast(name).map(|data_type| cast(nested(x.clone()), data_type)),
         _ => None,
     })
+}
+
+/// Builds an empty array.
+fn no_items(item: DataType) -> Expr {
+    let array = ArrayElemTypeDef::SquareBracket(Box::new(item), None);
+    cast(build::array(vec![]), DataType::Array(array))
 }
 
 /// Returns PostgreSQL's error for a sequence that does not exist.

@@ -1,5 +1,7 @@
 //! Rewrites of expressions.
 
+use std::collections::BTreeMap;
+
 use datafusion::sql::sqlparser::ast::{
     AccessExpr, BinaryOperator, CaseWhen, CastKind, DataType, Expr, Ident, NormalizationForm,
     ObjectName, UnaryOperator, Value,
@@ -8,19 +10,51 @@ use lakegate_engine::Names;
 use lakegate_error::Error;
 
 use super::{
-    Rewriter, bits, build, calls, casts, folded, functions, negations, number_casts, object_lists,
-    parts, similar, slices, times, windows, zoned_times,
+    Rewriter, bits, build, calls, casts, folded, functions, infinities, negations, number_casts,
+    object_lists, parts, similar, slices, times, windows, zoned_times,
 };
+use crate::postgres::functions::{LOG_DISTANCE, LSN_IN};
 
-/// The function of the operator `-` between positions in the log, which are texts here.
-const LOG_DISTANCE: &str = "pg_wal_lsn_diff";
+/// Columns of PostgreSQL's catalog that are positions in the log.
+const LOG_POSITIONS: [&str; 14] = [
+    "confirmed_flush_lsn",
+    "flush_lsn",
+    "flushed_lsn",
+    "latest_end_lsn",
+    "local_lsn",
+    "receive_start_lsn",
+    "received_lsn",
+    "remote_lsn",
+    "replay_lsn",
+    "restart_lsn",
+    "sent_lsn",
+    "srsublsn",
+    "write_lsn",
+    "written_lsn",
+];
 
-/// Returns whether an expression is a position in the log, such as `pg_current_wal_lsn()`.
-fn is_log_position(expr: &Expr) -> bool {
+/// Returns whether an expression is a position in the log, such as `pg_current_wal_lsn()`. A column is
+/// one if it belongs to one of these relations of the catalog.
+fn is_log_position(expr: &Expr, relations: &BTreeMap<String, i64>) -> bool {
+    let is_position = |name: &Ident| LOG_POSITIONS.contains(&folded(name).as_str());
     match expr {
-        Expr::Function(function) => parts(&function.name)
-            .and_then(|mut name| name.pop())
-            .is_some_and(|name| name.starts_with("pg_") && name.ends_with("_lsn")),
+        Expr::Nested(inner) => is_log_position(inner, relations),
+        Expr::Function(function) => {
+            let Some(name) = parts(&function.name).and_then(|mut name| name.pop()) else {
+                return false;
+            };
+            let is_choice = matches!(name.as_str(), "coalesce" | "greatest" | "least");
+            match is_choice {
+                true => build::arguments(&function.args)
+                    .is_some_and(|args| args.iter().any(|arg| is_log_position(arg, relations))),
+                false => name == LSN_IN || (name.starts_with("pg_") && name.ends_with("_lsn")),
+            }
+        }
+        Expr::Identifier(name) => !relations.is_empty() && is_position(name),
+        Expr::CompoundIdentifier(names) => match names.as_slice() {
+            [table, name] => relations.contains_key(&folded(table)) && is_position(name),
+            _ => false,
+        },
         _ => false,
     }
 }
@@ -104,14 +138,20 @@ impl Rewriter<'_> {
             }
             Expr::BinaryOp { left, op, right } => {
                 native_operator(op);
-                let is_distance = *op == BinaryOperator::Minus
-                    && (is_log_position(left) || is_log_position(right));
+                let is_distance = *op == BinaryOperator::Minus && {
+                    let none = BTreeMap::new();
+                    let relations = self.scopes.last().map_or(&none, |scope| &scope.relations);
+                    is_log_position(left, relations) || is_log_position(right, relations)
+                };
                 if is_distance {
                     let args = vec![left.as_ref().clone(), right.as_ref().clone()];
                     self.references.functions.insert(LOG_DISTANCE.to_owned());
                     *expr = build::call(LOG_DISTANCE, args);
                 } else if self.functions == Names::Postgres {
-                    calls::type_literals(left, op, right)?;
+                    match infinities::compared(left, op, right) {
+                        Some(compared) => *expr = compared,
+                        None => calls::type_literals(left, op, right)?,
+                    }
                 }
             }
             Expr::UnaryOp {

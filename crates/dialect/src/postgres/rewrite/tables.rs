@@ -3,8 +3,8 @@
 mod json;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, JoinConstraint, ObjectName, SelectItem, TableAlias, TableAliasColumnDef,
-    TableFactor, TableWithJoins, Value,
+    DataType, Expr, Ident, JoinConstraint, ObjectName, SelectItem, SetExpr, TableAlias,
+    TableAliasColumnDef, TableFactor, TableWithJoins, Value,
 };
 use lakegate_engine::apart_in_relation;
 use lakegate_error::{Code, Error};
@@ -21,6 +21,8 @@ use crate::postgres::pg_catalog::table_of_call;
 const TABLE_FUNCTIONS: &[(&str, &str)] = &[
     ("pg_get_keywords", "pg_get_keywords"),
     ("pg_show_all_settings", "pg_settings"),
+    ("pg_stat_get_archiver", "pg_stat_archiver"),
+    ("pg_stat_get_wal", "pg_stat_wal"),
 ];
 
 /// Rejects a join without a condition, which the engine would plan as a CROSS JOIN.
@@ -101,7 +103,10 @@ pub(super) fn rewrite(factor: &mut TableFactor) -> Result<Vec<String>, Error> {
             columns: vec![],
             at: None,
         });
-        *factor = build::table("pg_catalog", &table, Some(alias))?;
+        *factor = match ordinality {
+            true => numbered(&table, alias)?,
+            false => build::table("pg_catalog", &table, Some(alias))?,
+        };
         return Ok(vec![name]);
     }
     if name.starts_with("json") || name == "aclexplode" {
@@ -218,6 +223,26 @@ pub(super) fn rewrite(factor: &mut TableFactor) -> Result<Vec<String>, Error> {
         .collect();
     *factor = derived(items, alias, &name, &names)?;
     Ok(vec![name])
+}
+
+/// Builds a subquery of a table of `pg_catalog` that has one row at most, and of the row's number.
+fn numbered(table: &str, alias: TableAlias) -> Result<TableFactor, Error> {
+    let mut query = build::everything()?;
+    if let SetExpr::Select(select) = query.body.as_mut() {
+        let number = build::cast(build::integer(1), DataType::BigInt(None));
+        let number = build::aliased(number, Ident::new("ordinality"));
+        select.projection.push(number);
+        select.from.push(TableWithJoins {
+            relation: build::table("pg_catalog", table, None)?,
+            joins: vec![],
+        });
+    }
+    Ok(TableFactor::Derived {
+        lateral: false,
+        subquery: Box::new(query),
+        alias: Some(alias),
+        sample: None,
+    })
 }
 
 /// Returns the alias with the names of all columns; a single column has the name of the table.

@@ -412,6 +412,7 @@ fn bare(expr: &Expr) -> Option<&Ident> {
     match expr {
         Expr::Identifier(name) => Some(name),
         Expr::CompoundIdentifier(parts) => parts.last(),
+        Expr::QualifiedWildcard(relation, _) => relation.0.last()?.as_ident(),
         Expr::Nested(expr) | Expr::Cast { expr, .. } | Expr::Collate { expr, .. } => bare(expr),
         _ => None,
     }

@@ -47,13 +47,24 @@ pub struct ShownSetting {
 }
 
 impl ShownSetting {
-    /// Converts a value to the unit of the setting, as in `pg_settings`: a duration as
-    /// milliseconds, an amount of memory as kilobytes.
+    /// Converts a value to the unit of the setting, as in `pg_settings`, such as a duration to
+    /// milliseconds or an amount of memory to kilobytes.
     pub fn in_unit(&self, value: &str) -> String {
-        let amount = match self.unit {
-            Some("ms") => milliseconds(value),
-            Some(_) => kilobytes(value),
-            None => return value.to_owned(),
+        let Some(unit) = self.unit else {
+            return value.to_owned();
+        };
+        // 0, and -1 for no amount, are written without a unit.
+        if value.parse::<i64>().is_ok() {
+            return value.to_owned();
+        }
+        let amount = match unit {
+            "ms" => milliseconds(value),
+            "s" => milliseconds(value).map(|amount| amount / 1_000),
+            "min" => milliseconds(value).map(|amount| amount / 60_000),
+            "B" => kilobytes(value).map(|amount| amount.saturating_mul(1_024)),
+            "8kB" => kilobytes(value).map(|amount| amount / 8),
+            "MB" => kilobytes(value).map(|amount| amount / 1_024),
+            _ => kilobytes(value),
         };
         amount.unwrap_or(0).to_string()
     }
@@ -139,7 +150,7 @@ impl Settings {
             return self.keep(key, value.to_owned());
         };
         // Scripts set what cannot be set to the value that it has.
-        if matches!(known.kind, Kind::Constant) && self.value(known.name) == value {
+        if known.kind.is_constant() && self.value(known.name) == value {
             return Ok(());
         }
         let value = known.check(value)?;
@@ -203,7 +214,7 @@ impl Settings {
                     Kind::OneOf(choices) => Some(choices),
                     _ => None,
                 },
-                is_constant: matches!(known.kind, Kind::Constant),
+                is_constant: known.kind.is_constant(),
             })
             .collect()
     }

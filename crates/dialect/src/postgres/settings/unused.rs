@@ -20,9 +20,24 @@ const fn fixed(name: &'static str, default: &'static str, description: &'static 
     }
 }
 
+const fn amount(
+    name: &'static str,
+    default: &'static str,
+    unit: &'static str,
+    description: &'static str,
+) -> Known {
+    Known {
+        name,
+        default,
+        kind: Kind::Amount(unit),
+        description,
+    }
+}
+
 /// Settings that may be set, sorted by name.
 pub(super) const ACCEPTED: &[Known] = &[
     accepted("array_nulls", "on", Kind::OneOf(&["on"])),
+    accepted("backend_flush_after", "0", Kind::Memory),
     accepted(
         "backslash_quote",
         "safe_encoding",
@@ -30,6 +45,7 @@ pub(super) const ACCEPTED: &[Known] = &[
     ),
     accepted("check_function_bodies", "on", Kind::Boolean),
     accepted("client_connection_check_interval", "0", Kind::Milliseconds),
+    accepted("commit_siblings", "5", Kind::Integer),
     accepted(
         "constraint_exclusion",
         "partition",
@@ -45,6 +61,10 @@ pub(super) const ACCEPTED: &[Known] = &[
         "off",
         Kind::OneOf(&["off", "on", "regress"]),
     ),
+    accepted("debug_pretty_print", "on", Kind::Boolean),
+    accepted("debug_print_parse", "off", Kind::Boolean),
+    accepted("debug_print_plan", "off", Kind::Boolean),
+    accepted("debug_print_rewritten", "off", Kind::Boolean),
     accepted("default_statistics_target", "100", Kind::Integer),
     accepted(
         "default_text_search_config",
@@ -93,6 +113,7 @@ pub(super) const ACCEPTED: &[Known] = &[
     accepted("gin_fuzzy_search_limit", "0", Kind::Integer),
     accepted("gin_pending_list_limit", "4MB", Kind::Memory),
     accepted("hash_mem_multiplier", "2", Kind::Real),
+    accepted("icu_validation_level", "warning", Kind::Text),
     accepted("jit_above_cost", "100000", Kind::Real),
     accepted("jit_expressions", "on", Kind::Boolean),
     accepted("jit_inline_above_cost", "500000", Kind::Real),
@@ -131,6 +152,11 @@ pub(super) const ACCEPTED: &[Known] = &[
         "origin",
         Kind::OneOf(&["origin", "replica", "local"]),
     ),
+    accepted(
+        "stats_fetch_consistency",
+        "cache",
+        Kind::OneOf(&["none", "cache", "snapshot"]),
+    ),
     accepted("synchronize_seqscans", "on", Kind::Boolean),
     accepted("tcp_keepalives_count", "0", Kind::Integer),
     accepted("tcp_keepalives_idle", "0", Kind::Integer),
@@ -138,9 +164,29 @@ pub(super) const ACCEPTED: &[Known] = &[
     accepted("tcp_user_timeout", "0", Kind::Integer),
     accepted("temp_buffers", "8MB", Kind::Memory),
     accepted("temp_tablespaces", "", Kind::Text),
+    accepted("trace_notify", "off", Kind::Boolean),
+    accepted("trace_sort", "off", Kind::Boolean),
     accepted("track_activities", "on", Kind::OneOf(&["on"])),
     accepted("transaction_deferrable", "off", Kind::Boolean),
     accepted("transform_null_equals", "off", Kind::OneOf(&["off"])),
+    accepted("vacuum_buffer_usage_limit", "256kB", Kind::Memory),
+    accepted("vacuum_cost_delay", "0", Kind::Milliseconds),
+    accepted("vacuum_cost_limit", "200", Kind::Integer),
+    accepted("vacuum_cost_page_dirty", "20", Kind::Integer),
+    accepted("vacuum_cost_page_hit", "1", Kind::Integer),
+    accepted("vacuum_cost_page_miss", "2", Kind::Integer),
+    accepted("vacuum_failsafe_age", "1600000000", Kind::Integer),
+    accepted("vacuum_freeze_min_age", "50000000", Kind::Integer),
+    accepted("vacuum_freeze_table_age", "150000000", Kind::Integer),
+    accepted("vacuum_multixact_failsafe_age", "1600000000", Kind::Integer),
+    accepted("vacuum_multixact_freeze_min_age", "5000000", Kind::Integer),
+    accepted(
+        "vacuum_multixact_freeze_table_age",
+        "150000000",
+        Kind::Integer,
+    ),
+    accepted("wal_sender_timeout", "1min", Kind::Milliseconds),
+    accepted("wal_skip_threshold", "2MB", Kind::Memory),
     accepted("work_mem", "4MB", Kind::Memory),
     accepted("xmlbinary", "base64", Kind::OneOf(&["base64", "hex"])),
     accepted(
@@ -160,13 +206,14 @@ pub(super) const FIXED: &[Known] = &[
         "on",
         "pg_stat_activity shows ids of queries",
     ),
-    fixed("deadlock_timeout", "1s", "Sessions hold no locks"),
+    amount("deadlock_timeout", "1s", "ms", "Sessions hold no locks"),
     fixed("debug_assertions", "off", "Assertions of PostgreSQL"),
     fixed("hot_standby", "off", "Lakegate has no standby"),
     fixed("log_duration", "off", "Durations are in system.queries"),
-    fixed(
+    amount(
         "log_min_duration_statement",
         "-1",
+        "ms",
         "Durations are in system.queries",
     ),
     fixed("log_statement", "none", "Statements are in system.queries"),
@@ -201,7 +248,7 @@ pub(super) const FIXED: &[Known] = &[
         "",
         "Lakegate loads no libraries",
     ),
-    fixed("shared_buffers", "0", "Lakegate has no pages"),
+    amount("shared_buffers", "0", "8kB", "Lakegate has no pages"),
     fixed(
         "shared_preload_libraries",
         "",
@@ -209,9 +256,10 @@ pub(super) const FIXED: &[Known] = &[
     ),
     fixed("ssl", "off", "Whether the connection is encrypted"),
     fixed("ssl_library", "rustls", "Library of encrypted connections"),
-    fixed(
+    amount(
         "temp_file_limit",
         "-1",
+        "kB",
         "Bytes that a query spills are limited by the server",
     ),
     fixed(

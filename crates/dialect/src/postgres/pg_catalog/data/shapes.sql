@@ -13,7 +13,8 @@ WHERE c.relnamespace = 'pg_catalog'::regnamespace AND c.relkind IN ('r', 'v')
 GROUP BY c.relname, c.relkind, c.oid
 ORDER BY c.relname;
 
--- The lines of table_functions.txt: functions that return rows, and none of which has any here.
+-- The lines of table_functions.txt: functions that return rows, and none of which has any here. Those
+-- of the control file (pg_control_%) are added, which return one row.
 SELECT p.proname, 'v', 0,
        string_agg(p.proargnames[o] || ':' || coalesce(e.typname || '[]', t.typname), ' ' ORDER BY o)
 FROM pg_proc p, unnest(p.proallargtypes) WITH ORDINALITY AS arguments(type, o)

@@ -8,7 +8,7 @@ use datafusion::catalog::{MemTable, TableProvider};
 use datafusion::error::Result;
 
 use crate::postgres::pg_catalog::data::KEYWORDS;
-use crate::postgres::{Cell, build_array};
+use crate::postgres::{Cell, build_array, hinted_field};
 
 /// The name of the table that replaces the call.
 pub(crate) const KEYWORDS_TABLE: &str = "pg_get_keywords";
@@ -19,21 +19,25 @@ pub(crate) fn keywords() -> Result<Arc<dyn TableProvider>> {
         ("catcode", "char"),
         ("barelabel", "bool"),
         ("catdesc", "text"),
+        ("baredesc", "text"),
     ];
     let mut fields = Vec::new();
     let mut arrays = Vec::new();
     for (name, pg_type) in columns {
-        let data_type = if pg_type == "bool" {
-            DataType::Boolean
-        } else {
-            DataType::Utf8
+        let field = match pg_type {
+            "bool" => Field::new(name, DataType::Boolean, true),
+            "char" => hinted_field(name, DataType::Utf8, "char"),
+            _ => Field::new(name, DataType::Utf8, true),
         };
-        let cells = KEYWORDS
-            .rows
-            .iter()
-            .map(|row| KEYWORDS.cell(row, name, pg_type).unwrap_or(Cell::Null));
-        arrays.push(build_array(&data_type, cells)?);
-        fields.push(Field::new(name, data_type, true));
+        let cells = KEYWORDS.rows.iter().map(|row| match name {
+            "baredesc" => Cell::text(match KEYWORDS.text(row, "barelabel") {
+                "t" => "can be bare label",
+                _ => "requires AS",
+            }),
+            _ => KEYWORDS.cell(row, name, pg_type).unwrap_or(Cell::Null),
+        });
+        arrays.push(build_array(field.data_type(), cells)?);
+        fields.push(field);
     }
     let schema = Arc::new(Schema::new(fields));
     let batch = RecordBatch::try_new(Arc::clone(&schema), arrays)?;

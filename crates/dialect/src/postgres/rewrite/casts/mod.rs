@@ -21,6 +21,7 @@ use super::calls::text_of;
 use super::times::MICROSECONDS;
 use super::{build, folded, zoned_times};
 use crate::postgres::ROW_TYPE;
+use crate::postgres::functions::LSN_IN;
 use crate::postgres::pg_catalog::types;
 
 /// The replacement of a cast to a Postgres type.
@@ -169,9 +170,10 @@ fn custom(name: &str, quoted: bool, modifiers: &[String]) -> Target {
         "json" => return Target::Text("$json_in"),
         "jsonb" => return Target::Text("$jsonb_in"),
         "uuid" => return Target::Text("$uuid_in"),
+        "pg_lsn" => return Target::Text(LSN_IN),
         "text" | "varchar" | "bpchar" | "name" | "char" | "cstring" | "unknown" | "xml"
-        | "inet" | "cidr" | "aclitem" | "pg_node_tree" | "citext" | "pg_lsn" | "tid"
-        | "jsonpath" | "sql_identifier" | "character_data" | "yes_or_no" => DataType::Text,
+        | "inet" | "cidr" | "aclitem" | "pg_node_tree" | "citext" | "tid" | "jsonpath"
+        | "sql_identifier" | "character_data" | "yes_or_no" => DataType::Text,
         "cardinal_number" => DataType::Int(None),
         "oidvector" => return Target::Array(DataType::BigInt(None), 1),
         "int2vector" => return Target::Array(DataType::SmallInt(None), 1),

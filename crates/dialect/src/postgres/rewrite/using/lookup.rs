@@ -34,7 +34,7 @@ use datafusion::sql::sqlparser::ast::{
 use lakegate_error::Error;
 
 use super::namespace::{Columns, relation};
-use super::rows::named_row;
+use super::rows::{named_row, starred};
 use super::{Resolver, bare, has_joins_by_names};
 use crate::postgres::rewrite::{build, folded, last_part};
 
@@ -177,7 +177,7 @@ fn names_of(body: &SetExpr) -> Option<Vec<String>> {
     }
 }
 
-/// Breaks at the first join by names, and at the first function of a whole row.
+/// Breaks at the first join by names, and at the first function or cast of a whole row.
 struct Joins;
 
 impl Visitor for Joins {
@@ -193,6 +193,7 @@ impl Visitor for Joins {
     fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
         match expr {
             Expr::Function(function) if named_row(function).is_some() => ControlFlow::Break(()),
+            Expr::Cast { expr, .. } if starred(expr).is_some() => ControlFlow::Break(()),
             _ => ControlFlow::Continue(()),
         }
     }

@@ -131,10 +131,13 @@ impl VisitorMut for Names<'_, '_> {
     }
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Error> {
-        if self.queries == 0
-            && let Expr::Function(function) = expr
-        {
-            self.resolver.whole_row(function, self.scope);
+        if self.queries > 0 {
+            return ControlFlow::Continue(());
+        }
+        match expr {
+            Expr::Function(function) => self.resolver.whole_row(function, self.scope),
+            Expr::Cast { expr: operand, .. } => self.resolver.cast_row(operand, self.scope),
+            _ => {}
         }
         ControlFlow::Continue(())
     }

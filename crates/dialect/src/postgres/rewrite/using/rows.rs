@@ -1,4 +1,5 @@
-//! Functions of whole rows: a call such as `row_to_json(t)` gets the row of the columns of `t`.
+//! Functions of whole rows: a call such as `row_to_json(t)` gets the row of the columns of `t`. A cast
+//! of `t.*`, which cannot be a column, gets a row too.
 
 use datafusion::sql::sqlparser::ast::{
     Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident,
@@ -29,35 +30,86 @@ pub(super) fn named_row(function: &Function) -> Option<(String, bool)> {
     }
 }
 
+/// Returns the relation of a row that is a value: `t` of `(t.*)::text`.
+pub(super) fn starred(expr: &Expr) -> Option<String> {
+    match expr {
+        Expr::Nested(inner) => starred(inner),
+        Expr::QualifiedWildcard(name, _) => last_part(name),
+        _ => None,
+    }
+}
+
+/// Makes the row of the columns of a relation. The last argument: if an outer join may leave it out.
+type Made = fn(&[Ident], &[String], Option<&Missing>) -> Option<Expr>;
+
 impl Resolver<'_> {
     /// Replaces the argument of a function of rows that names a relation.
     pub(super) fn whole_row(&mut self, function: &mut Function, scope: Option<&Scope<'_>>) {
         let Some((name, is_relation)) = named_row(function) else {
             return;
         };
+        let made: Made = |relation, columns, missing| Some(row(relation, columns, missing));
+        if let Some(row) = self.row_of(&name, is_relation, scope, made) {
+            set_argument(function, row);
+        }
+    }
+
+    /// Replaces the operand of a cast that is the row of a relation.
+    pub(super) fn cast_row(&mut self, operand: &mut Expr, scope: Option<&Scope<'_>>) {
+        let Some(name) = starred(operand) else {
+            return;
+        };
+        if let Some(row) = self.row_of(&name, true, scope, composite) {
+            *operand = row;
+        }
+    }
+
+    /// Returns the row of the relation that a name means. `is_relation`: the name is no column.
+    fn row_of(
+        &mut self,
+        name: &str,
+        is_relation: bool,
+        scope: Option<&Scope<'_>>,
+        made: Made,
+    ) -> Option<Expr> {
         for scope in std::iter::successors(scope, |scope| scope.outer) {
             let is_column = matches!(
-                scope.namespace.meaning(&name),
+                scope.namespace.meaning(name),
                 Meaning::Common { .. } | Meaning::Column(_)
             );
             if is_column && !is_relation {
-                return;
+                return None;
             }
-            let Some((relation, columns)) = scope.namespace.relation(&name) else {
+            let Some((relation, columns)) = scope.namespace.relation(name) else {
                 continue;
             };
-            match columns {
-                Ok(columns) => {
-                    let missing = missing::find(scope.missing, &name);
-                    set_argument(function, row(relation, columns, missing));
-                }
-                Err(_) if self.known.is_known(scope.select) => {}
+            return match columns {
+                Ok(columns) => made(relation, columns, missing::find(scope.missing, name)),
+                Err(_) if self.known.is_known(scope.select) => None,
                 Err(_) => {
                     self.wanted.insert(scope.select);
+                    None
                 }
-            }
-            return;
+            };
         }
+        None
+    }
+}
+
+/// Returns a row as a value of its columns, NULL where it is missing.
+fn composite(relation: &[Ident], columns: &[String], missing: Option<&Missing>) -> Option<Expr> {
+    if columns.is_empty() {
+        return None;
+    }
+    let column = |name: &str| qualified(relation, name);
+    let is_there = missing.and_then(|missing| missing.is_there(columns, column));
+    let fields = columns
+        .iter()
+        .flat_map(|name| [build::text(name.clone()), column(name)]);
+    let row = build::call("named_struct", fields.collect());
+    match is_there {
+        Some(is_there) => build::case(vec![(is_there, row)], build::null()).ok(),
+        None => Some(row),
     }
 }
 
