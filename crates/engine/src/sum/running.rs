@@ -5,9 +5,9 @@ use std::any::Any;
 use arrow::datatypes::{DataType, Decimal128Type, Int64Type, UInt64Type};
 use datafusion::logical_expr::Accumulator;
 
+use super::Summed;
 use super::average::PlainAverage;
 use super::total::PlainSum;
-use super::Summed;
 use crate::running_windows::{Running, folded};
 
 /// Returns what computes the same values as an accumulator of this module, if this is one of those
