@@ -11,7 +11,6 @@ mod byte_texts;
 mod common_types;
 pub mod complexity;
 mod computed_limits;
-mod constant_keys;
 mod containment;
 mod dependent;
 mod eager_groups;

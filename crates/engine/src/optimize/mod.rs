@@ -2,6 +2,7 @@
 
 mod common;
 mod conditions;
+mod constant_keys;
 mod cross_join;
 mod dependencies;
 mod distinct;
@@ -31,6 +32,7 @@ mod written_order;
 use std::sync::Arc;
 
 pub(crate) use conditions::with_opaque_casts;
+pub(crate) use constant_keys::without_constant_order;
 use datafusion::config::ConfigOptions;
 use datafusion::error::Result;
 use datafusion::optimizer::optimizer::Optimizer;

@@ -21,8 +21,8 @@ use crate::stop::copied;
 /// Bytes that say of a row what begins with it.
 const FLAGS: usize = 2;
 
-/// Bytes of the widest value of most functions.
-const VALUE: usize = 16;
+/// Bytes of the widest value of most functions, and of its place.
+const VALUE: usize = 24;
 
 /// A window that is being evaluated.
 pub(super) struct Run {

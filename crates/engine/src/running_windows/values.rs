@@ -7,7 +7,7 @@ use arrow::array::{
     Array, ArrayRef, ArrowNativeTypeOp, AsArray, Int64Array, NullBufferBuilder, PrimitiveArray,
     UInt64Array,
 };
-use arrow::compute::take;
+use arrow::compute::{concat, take};
 use arrow::datatypes::{
     ArrowPrimitiveType, DataType, Date32Type, Date64Type, Decimal128Type, Int8Type, Int16Type,
     Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType, TimestampMillisecondType,
@@ -279,6 +279,9 @@ impl Running for Numbered {
     }
 }
 
+/// Values that are scalars at a time.
+const PIECE: usize = 4096;
+
 /// An aggregate by its accumulator, which is given the rows that each frame adds to the one before
 /// it.
 pub(super) struct Stepwise {
@@ -301,7 +304,9 @@ impl Stepwise {
 
 impl Running for Stepwise {
     fn values(&mut self, chunk: &Chunk<'_>, arguments: &[ArrayRef]) -> Result<ArrayRef> {
+        let mut made: Vec<ArrayRef> = Vec::new();
         let mut values: Vec<ScalarValue> = Vec::new();
+        let mut count = 0;
         // The place of the value of each row.
         let mut places: Vec<u64> = Vec::with_capacity(chunk.ends.len());
         for (row, begins, ends) in chunk.rows() {
@@ -317,12 +322,20 @@ impl Running for Stepwise {
             let columns = columns.map(|column| column.slice(added, row + 1 - added));
             let columns: Vec<ArrayRef> = columns.collect();
             self.accumulator.update_batch(&columns)?;
-            places.resize(row + 1, values.len() as u64);
+            places.resize(row + 1, count);
+            count += 1;
             values.push(self.accumulator.evaluate()?);
+            // A scalar takes more memory than a value of an array.
+            if values.len() == PIECE {
+                made.push(ScalarValue::iter_to_array(std::mem::take(&mut values))?);
+            }
         }
-        let is_one_each = values.len() == places.len();
-        let values = ScalarValue::iter_to_array(values)?;
-        Ok(match is_one_each {
+        if !values.is_empty() || made.is_empty() {
+            made.push(ScalarValue::iter_to_array(values)?);
+        }
+        let made: Vec<&dyn Array> = made.iter().map(AsRef::as_ref).collect();
+        let values = concat(&made)?;
+        Ok(match count == places.len() as u64 {
             true => values,
             false => take(values.as_ref(), &UInt64Array::from(places), None)?,
         })

@@ -1,10 +1,11 @@
-//! What the conditions of similar plans have in common.
+//! What the conditions of similar plans have in common, and which expressions of them never fail.
 
 use std::collections::BTreeSet;
 
-use datafusion::common::Column;
-use datafusion::logical_expr::Expr;
+use arrow::datatypes::DataType;
+use datafusion::common::{Column, DFSchema};
 use datafusion::logical_expr::utils::conjunction;
+use datafusion::logical_expr::{Expr, ExprSchemable};
 
 use crate::barrier::compares;
 
@@ -17,9 +18,8 @@ pub(super) struct Conditions {
 }
 
 impl Conditions {
-    /// Returns `None` if the conditions that plans do not share are not comparisons of columns with
-    /// constants, which never fail, or if they are of other columns in one plan than in another: no
-    /// file is left out by one column or another one.
+    /// Returns `None` if the conditions that plans do not share are not comparisons of one column with
+    /// constants. These never fail, and a disjunction of them prunes as many files as each does.
     pub(super) fn of(of_each: &[Vec<&Expr>]) -> Option<Self> {
         let is_common = |condition: &Expr| of_each.iter().all(|of_one| of_one.contains(&condition));
         let mut common: Vec<Expr> = Vec::new();
@@ -39,13 +39,8 @@ impl Conditions {
             own.push(own_of_one);
         }
         let are_plain = own.iter().flatten().all(is_plain);
-        let mut of_columns = own
-            .iter()
-            .filter(|own| !own.is_empty())
-            .map(|own| -> BTreeSet<Column> { own.iter().flat_map(columns).collect() });
-        let first = of_columns.next();
-        let are_of_one_kind = of_columns.all(|columns| Some(columns) == first);
-        (are_plain && are_of_one_kind).then_some(Self { common, own })
+        let of_columns: BTreeSet<Column> = own.iter().flatten().flat_map(columns).collect();
+        (are_plain && of_columns.len() <= 1).then_some(Self { common, own })
     }
 
     /// Returns a condition that all rows of each plan meet; `None` if a plan has no own condition.
@@ -75,4 +70,31 @@ pub(super) fn columns(condition: &Expr) -> Vec<Column> {
 /// Returns whether a condition compares columns with constants.
 fn is_plain(condition: &Expr) -> bool {
     compares(condition, &|expr| matches!(expr, Expr::Column(_)))
+}
+
+/// Returns whether an aggregate function takes columns and constants as they are, or integers as wider
+/// ones.
+pub(super) fn adds_columns(call: &Expr, schema: &DFSchema) -> bool {
+    let is_plain = |argument: &Expr| match argument {
+        Expr::Column(_) | Expr::Literal(..) => true,
+        Expr::Cast(to) if to.field.data_type() == &DataType::Int64 => {
+            let of = to.expr.get_type(schema);
+            matches!(*to.expr, Expr::Column(_)) && of.is_ok_and(|of| of.is_signed_integer())
+        }
+        _ => false,
+    };
+    match unaliased(call) {
+        Expr::AggregateFunction(call) => {
+            call.params.filter.is_none() && call.params.args.iter().all(is_plain)
+        }
+        _ => false,
+    }
+}
+
+/// Returns an expression without its names.
+pub(super) fn unaliased(mut expr: &Expr) -> &Expr {
+    while let Expr::Alias(alias) = expr {
+        expr = &alias.expr;
+    }
+    expr
 }

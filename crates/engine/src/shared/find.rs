@@ -1,7 +1,7 @@
 //! Finds the parts of a plan that are equal.
 //!
-//! From the top down, subtrees of one hash are compared. What is in the first of several equal subtrees is computed where that one is, so it may
-//! hold, or be equal to, further ones; what is in the others is not looked at any more.
+//! From the top down, subtrees of one hash are compared. The first of several equal subtrees is where
+//! their rows are computed: parts are looked for in it too, but not in the others.
 
 use std::collections::HashMap;
 use std::sync::Arc;

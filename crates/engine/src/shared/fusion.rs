@@ -18,7 +18,7 @@ use datafusion::logical_expr::{
     TableProviderFilterPushDown, TableScanBuilder, Union,
 };
 
-use super::conditions::{Conditions, columns};
+use super::conditions::{Conditions, adds_columns, columns, unaliased};
 use super::survey::{address, are_equal};
 use crate::stop::check;
 
@@ -231,7 +231,7 @@ fn filters(plans: &[&LogicalPlan]) -> Result<Option<Fused>> {
         }
         plan => plan,
     };
-    let predicate = conditions.common.iter().cloned().chain(either);
+    let predicate = either.into_iter().chain(conditions.common.iter().cloned());
     if let Some(predicate) = conjunction(predicate) {
         plan = LogicalPlan::Filter(Filter::try_new(predicate, Arc::new(plan))?);
     }
@@ -283,7 +283,7 @@ fn projections(plans: &[&LogicalPlan]) -> Result<Option<Fused>> {
         let passed = |(_, expr): &&(Column, Expr)| *unaliased(expr) == Expr::Column(column.clone());
         let output = match all.iter().find(passed) {
             Some((output, _)) => output.clone(),
-            None if all.iter().any(|(output, _)| *output == column) => return Ok(None),
+            None if all.iter().any(|(output, _)| output.name == column.name) => return Ok(None),
             None => {
                 all.push((column.clone(), Expr::Column(column.clone())));
                 column.clone()
@@ -414,18 +414,21 @@ fn aggregates(plans: &[&LogicalPlan]) -> Result<Option<Fused>> {
             calls.push(call.clone());
         }
     }
+    // Calls may fail where another plan's rows are all that is asked for.
+    let is_everywhere = |call: &Expr| aggregates.iter().all(|of| of.aggr_expr.contains(call));
+    if !calls
+        .iter()
+        .all(|call| is_everywhere(call) || adds_columns(call, input.plan.schema()))
+    {
+        return Ok(None);
+    }
     if !input.keeps_all() {
-        // A group is of one plan's rows only if the conditions are on its keys. Calls may fail for
-        // groups of the other plans.
+        // A group is of one plan's rows only if the conditions are on its keys.
         let is_key = |column: &Column| {
             let is_it = |expr: &Expr| matches!(expr, Expr::Column(key) if key == column);
             first.group_expr.iter().any(is_it)
         };
-        if !input.columns_kept().iter().all(is_key)
-            || aggregates
-                .iter()
-                .any(|of| of.aggr_expr.len() != calls.len())
-        {
+        if !input.columns_kept().iter().all(is_key) || !calls.iter().all(is_everywhere) {
             return Ok(None);
         }
     }
@@ -485,11 +488,4 @@ fn unions(plans: &[&LogicalPlan]) -> Result<Option<Fused>> {
         schema: Arc::clone(&first.schema),
     });
     Ok(kept.map(|kept| Fused { plan, kept }))
-}
-
-fn unaliased(mut expr: &Expr) -> &Expr {
-    while let Expr::Alias(alias) = expr {
-        expr = &alias.expr;
-    }
-    expr
 }

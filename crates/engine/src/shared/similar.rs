@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use datafusion::common::Column;
 use datafusion::error::Result;
 use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{Expr, Filter, LogicalPlan, Projection};
@@ -92,7 +93,7 @@ impl<'s> Similar<'s> {
             fused: None,
         };
         let node = survey.nodes.get(first);
-        if let Some(node) = node.filter(|_| is_gone.get(first) == Some(&false)) {
+        if let Some(node) = node.filter(|_| survey.is_whole(first, is_gone)) {
             similar.members.push(first);
             similar.plans.push(in_order(node.plan.clone())?);
         }
@@ -103,7 +104,7 @@ impl<'s> Similar<'s> {
     fn takes(&mut self, other: usize, is_gone: &[bool]) -> Result<bool> {
         let is_within = |member: &usize| other < member + self.survey.size(*member);
         let is_within = self.members.iter().any(is_within);
-        if is_gone.get(other) != Some(&false)
+        if !self.survey.is_whole(other, is_gone)
             || is_within
             || self.members.is_empty()
             || self.members.len() >= MOST
@@ -115,7 +116,11 @@ impl<'s> Similar<'s> {
         };
         self.plans.push(in_order(node.plan.clone())?);
         let plans: Vec<&LogicalPlan> = self.plans.iter().collect();
-        let Some(fused) = fused(&plans)?.filter(|fused| fused.has_columns_of(&plans)) else {
+        let fused = fused(&plans);
+        // Only that planning must stop is an error: plans that do not make one stay as they are.
+        check()?;
+        let fused = fused.ok().flatten();
+        let Some(fused) = fused.filter(|fused| fused.has_columns_of(&plans)) else {
             self.plans.pop();
             return Ok(false);
         };
@@ -139,18 +144,27 @@ impl<'s> Similar<'s> {
             return Ok(Vec::new());
         }
         let mut readers = Vec::new();
-        for (index, kept) in self.members.iter().zip(kept) {
+        let members = self.members.iter().zip(&self.plans);
+        for ((index, plan), kept) in members.zip(kept) {
             let Some(node) = self.survey.nodes.get(*index) else {
                 return Ok(Vec::new());
             };
-            readers.push((*index, reader(&fused.plan, kept, &node.plan)?));
+            let names = plan.schema().columns();
+            readers.push((*index, reader(&fused.plan, kept, names, &node.plan)?));
         }
         Ok(readers)
     }
 }
 
 /// Returns what reads of one plan the rows and columns of another.
-fn reader(plan: &LogicalPlan, kept: &[Expr], other: &LogicalPlan) -> Result<LogicalPlan> {
+///
+/// `names`: those of the other plan's columns in the one plan.
+fn reader(
+    plan: &LogicalPlan,
+    kept: &[Expr],
+    names: Vec<Column>,
+    other: &LogicalPlan,
+) -> Result<LogicalPlan> {
     let mut input = Arc::new(plan.clone());
     if let Some(condition) = conjunction(kept.iter().cloned()) {
         input = Arc::new(LogicalPlan::Filter(Filter::try_new(condition, input)?));
@@ -158,6 +172,13 @@ fn reader(plan: &LogicalPlan, kept: &[Expr], other: &LogicalPlan) -> Result<Logi
     if input.schema() == other.schema() {
         return Ok(Arc::unwrap_or_clone(input));
     }
-    let columns = Projection::new_from_schema(input, Arc::clone(other.schema()));
+    let columns = names.into_iter().zip(other.schema().columns());
+    let columns = columns.map(|(name, column)| match name == column {
+        true => Expr::Column(name),
+        false => Expr::Column(name).alias_qualified(column.relation, column.name),
+    });
+    let columns = columns.collect();
+    let schema = Arc::clone(other.schema());
+    let columns = Projection::try_new_with_schema(columns, input, schema)?;
     Ok(LogicalPlan::Projection(columns))
 }

@@ -163,6 +163,12 @@ impl Survey {
         self.nodes.get(index).map_or(0, |node| node.end - index)
     }
 
+    /// Returns whether no node of a subtree is gone.
+    pub(super) fn is_whole(&self, index: usize, is_gone: &[bool]) -> bool {
+        let nodes = is_gone.get(index..index + self.size(index));
+        nodes.is_some_and(|nodes| !nodes.contains(&true))
+    }
+
     /// The tables that a subtree scans, in the order of the walk.
     pub(super) fn sources(&self, index: usize) -> impl Iterator<Item = usize> {
         let nodes = self.nodes.iter().skip(index).take(self.size(index));

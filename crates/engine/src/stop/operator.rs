@@ -38,10 +38,10 @@ use super::pace::{Pace, Parts};
 use super::window::{in_batches, kept};
 use super::{Entered, PlanRun};
 use crate::bounded::made_much;
-use crate::constant_keys::without_constant_order;
 use crate::finest_groups::with_finest_groups;
 use crate::gathered::{self, Kept, given};
 use crate::logic::conjunctions::with_conjunction;
+use crate::optimize::without_constant_order;
 use crate::running_windows::with_running_windows;
 use crate::spilling_join::{ordered_inputs, with_spilling};
 

@@ -203,6 +203,20 @@ async fn aggregates_that_differ_in_conditions_on_keys_are_computed_once() {
         (0, format!("{SUMS} SELECT * FROM r x, r y WHERE x.k = 1 AND 10 / (y.k + 1) = 2")),
         // Of the groups of another reader, more would be computed than that reader asks for.
         (0, format!("{SUMS} SELECT x.k, x.s, y.k, y.n FROM r x, r y WHERE x.k = 1 AND y.k = 2")),
+        // What is read of an aggregate that is read again is not read more often.
+        (2, format!(
+            "{SUMS}, q AS (SELECT k % 2 AS p, k, max(s) AS m FROM r GROUP BY k % 2, k)
+             SELECT a.s, b.m, c.m FROM r a, q b, q c WHERE a.k = 1 AND b.k = 2 AND c.k = 3"
+        )),
+        // Names that are generated, and names that meet.
+        (2, "WITH r AS (SELECT k, max(a) AS a, max(CASE WHEN true THEN a END) AS b FROM t GROUP BY k)
+             SELECT * FROM r x JOIN r y ON x.a = y.b".to_owned()),
+        (0, "WITH b AS (SELECT * FROM t)
+             SELECT * FROM (SELECT k, max(a) AS a, max(CASE WHEN true THEN a END) AS c FROM b GROUP BY k) x
+             JOIN (SELECT k, min(a) AS a, min(CASE WHEN true THEN a END) AS c FROM b GROUP BY k) y ON x.k = y.k".to_owned()),
+        (0, "WITH b AS (SELECT * FROM t)
+             SELECT * FROM (SELECT k, sum(a) AS s FROM (SELECT a AS k, a FROM b WHERE b.k = 1) q GROUP BY k) x
+             JOIN (SELECT k, sum(a) AS s FROM (SELECT a AS k, a FROM b WHERE b.k = 2) q GROUP BY k) y ON x.k = y.k".to_owned()),
         // No conditions on keys.
         (0, "SELECT * FROM (SELECT sum(a) AS s FROM t WHERE k = 1) x, (SELECT sum(a) AS s FROM t WHERE k = 2) y".to_owned()),
         (0, "SELECT * FROM (SELECT k, sum(a) AS s FROM t WHERE a = 1 GROUP BY k) x

@@ -4,23 +4,19 @@
 //! WHERE year = 2001 GROUP BY year, item     rows are ordered by `year`, which is 2001 in all
 //! ```
 //!
-//! DataFusion takes that for an order of the input (`InputOrderMode::PartiallySorted`, 55.2). Groups of
-//! ordered rows can be given out early, but none is before the last row here, and the way to it costs:
-//! the first step does not let rows pass where few are equal, and keys are not compared by column.
+//! DataFusion takes that for an order of the input (`InputOrderMode::PartiallySorted`, 55.2). Ordered
+//! groups are given out early, but here all of them end with the last row. The operator for ordered
+//! input is slower: its first step keeps on grouping where few rows are equal.
 //! Remove this when `AggregateExec` tells constants from orders.
 
-use std::fmt;
 use std::sync::Arc;
 
-use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::error::{DataFusionError, Result};
-use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
+use datafusion::error::Result;
+use datafusion::physical_plan::InputOrderMode;
 use datafusion::physical_plan::aggregates::AggregateExec;
-use datafusion::physical_plan::{
-    ChildrenPropertiesMode, DisplayAs, DisplayFormatType, ExecutionPlan, InputOrderMode,
-    PlanProperties, ReplaceChildrenOptions,
-};
+
+use super::restated::{Order, with_inputs};
+use super::rules::Operator;
 
 /// Returns an aggregate over rows without an order in the place of one whose rows are ordered by
 /// constants only; `None` for other operators.
@@ -28,9 +24,7 @@ use datafusion::physical_plan::{
 /// # Errors
 ///
 /// Returns an error if DataFusion refuses the aggregate.
-pub(crate) fn without_constant_order(
-    plan: &Arc<dyn ExecutionPlan>,
-) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+pub(crate) fn without_constant_order(plan: &Operator) -> Result<Option<Operator>> {
     let Some(aggregate) = plan.downcast_ref::<AggregateExec>() else {
         return Ok(None);
     };
@@ -47,87 +41,13 @@ pub(crate) fn without_constant_order(
     if !ordered.iter().all(is_constant) {
         return Ok(None);
     }
-    let input: Arc<dyn ExecutionPlan> = Arc::new(UnorderedExec::new(Arc::clone(input)));
-    let recompute = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
-    Arc::clone(plan)
-        .replace_children(vec![input], recompute)
-        .map(Some)
-}
-
-/// Passes batches on, and nothing of what is known of their order.
-#[derive(Debug)]
-struct UnorderedExec {
-    input: Arc<dyn ExecutionPlan>,
-    properties: Arc<PlanProperties>,
-}
-
-impl UnorderedExec {
-    fn new(input: Arc<dyn ExecutionPlan>) -> Self {
-        let unordered = EquivalenceProperties::new(input.schema());
-        let properties = PlanProperties::clone(input.properties()).with_eq_properties(unordered);
-        Self {
-            input,
-            properties: Arc::new(properties),
-        }
-    }
-}
-
-impl DisplayAs for UnorderedExec {
-    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "UnorderedExec")
-    }
-}
-
-impl ExecutionPlan for UnorderedExec {
-    fn name(&self) -> &str {
-        "UnorderedExec"
-    }
-
-    fn properties(&self) -> &Arc<PlanProperties> {
-        &self.properties
-    }
-
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.input]
-    }
-
-    fn apply_expressions(
-        &self,
-        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
-    }
-
-    fn replace_children(
-        self: Arc<Self>,
-        children: Vec<Arc<dyn ExecutionPlan>>,
-        _: ReplaceChildrenOptions,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        let missing = || DataFusionError::Internal("UnorderedExec has one input".to_owned());
-        let input = children.into_iter().next().ok_or_else(missing)?;
-        Ok(Arc::new(Self::new(input)))
-    }
-
-    fn with_new_children(
-        self: Arc<Self>,
-        children: Vec<Arc<dyn ExecutionPlan>>,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        let recompute = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
-        self.replace_children(children, recompute)
-    }
-
-    fn execute(
-        &self,
-        partition: usize,
-        context: Arc<TaskContext>,
-    ) -> Result<SendableRecordBatchStream> {
-        self.input.execute(partition, context)
-    }
+    let unordered = with_inputs(Arc::clone(plan), [Some(Order::Unknown)])?;
+    Ok(Some(unordered.data))
 }
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::disallowed_methods)]
     use arrow::array::{ArrayRef, Int32Array, RecordBatch};
     use arrow::util::pretty::pretty_format_batches;
     use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
