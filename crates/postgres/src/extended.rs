@@ -138,6 +138,8 @@ impl Connection {
                             (0, Some(CastParameter::ObjectIds)) => types::OID_LIST,
                             (0, Some(CastParameter::Uuid)) => types::oid::UUID,
                             (0, Some(CastParameter::ZonedTime)) => types::oid::TIMETZ,
+                            (0, Some(CastParameter::Json)) => types::oid::JSON,
+                            (0, Some(CastParameter::Jsonb)) => types::oid::JSONB,
                             (declared, _) => declared,
                         },
                         inferred: inferred.clone(),

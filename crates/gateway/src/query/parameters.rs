@@ -282,6 +282,10 @@ pub enum CastParameter {
     Uuid,
     /// `timetz`: a text.
     ZonedTime,
+    /// `json`: a text.
+    Json,
+    /// `jsonb`: a text.
+    Jsonb,
 }
 
 /// Returns the indices of the parameters whose first cast is to such a type, and the type.
@@ -298,6 +302,8 @@ pub(crate) fn cast_parameters(query: &ast::Query) -> BTreeMap<usize, CastParamet
                     "oid[]" => Some(CastParameter::ObjectIds),
                     "uuid" => Some(CastParameter::Uuid),
                     "timetz" | "time with time zone" => Some(CastParameter::ZonedTime),
+                    "json" => Some(CastParameter::Json),
+                    "jsonb" => Some(CastParameter::Jsonb),
                     _ => None,
                 }
             });
