@@ -248,7 +248,7 @@ async fn joins_of_more_rows_than_memory_spill() {
             ["600100", "600000", "600000", "38406400"],
         ),
     ] {
-        let rows = tokio::time::timeout(Duration::from_secs(120), admin.try_rows(&joined));
+        let rows = tokio::time::timeout(Duration::from_secs(300), admin.try_rows(&joined));
         let rows = rows.await.unwrap().unwrap();
         let row: Vec<Option<&str>> = rows[0].iter().map(Option::as_deref).collect();
         assert_eq!(row, expected.map(Some));
