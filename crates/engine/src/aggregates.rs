@@ -24,6 +24,7 @@ pub(crate) fn rows_of(filter: &BooleanArray) -> NullBuffer {
 /// - `description`: the same without the dependence on the order of rows, and without
 ///   `reverse_expr`, which is `Identical` otherwise.
 /// - `apart from types`: names and documentation, and what does not depend on types and states.
+/// - `names of calls`: how calls are named and shown, for a wrapper that must not be seen.
 macro_rules! as_the_inner {
     () => {
         as_the_inner!(except accumulator);
@@ -124,6 +125,27 @@ macro_rules! as_the_inner {
 
         fn documentation(&self) -> Option<&Documentation> {
             self.inner.documentation()
+        }
+    };
+    (names of calls) => {
+        fn schema_name(&self, params: &AggregateFunctionParams) -> Result<String> {
+            self.inner.schema_name(params)
+        }
+
+        fn human_display(&self, params: &AggregateFunctionParams) -> Result<String> {
+            self.inner.human_display(params)
+        }
+
+        fn window_function_schema_name(&self, params: &WindowFunctionParams) -> Result<String> {
+            self.inner.window_function_schema_name(params)
+        }
+
+        fn display_name(&self, params: &AggregateFunctionParams) -> Result<String> {
+            self.inner.display_name(params)
+        }
+
+        fn window_function_display_name(&self, params: &WindowFunctionParams) -> Result<String> {
+            self.inner.window_function_display_name(params)
         }
     };
 }

@@ -18,6 +18,7 @@ use super::distinct::DistinctSum;
 use super::grouped::GroupedSum;
 use super::total::PlainSum;
 use super::{Kind, MAX_PRECISION, STATE};
+use crate::aggregates::as_the_inner;
 use crate::gathered;
 use crate::numbers::floats;
 
@@ -63,25 +64,7 @@ impl AggregateUDFImpl for NumericSum {
         self.inner.aliases()
     }
 
-    fn schema_name(&self, params: &AggregateFunctionParams) -> Result<String> {
-        self.inner.schema_name(params)
-    }
-
-    fn human_display(&self, params: &AggregateFunctionParams) -> Result<String> {
-        self.inner.human_display(params)
-    }
-
-    fn window_function_schema_name(&self, params: &WindowFunctionParams) -> Result<String> {
-        self.inner.window_function_schema_name(params)
-    }
-
-    fn display_name(&self, params: &AggregateFunctionParams) -> Result<String> {
-        self.inner.display_name(params)
-    }
-
-    fn window_function_display_name(&self, params: &WindowFunctionParams) -> Result<String> {
-        self.inner.window_function_display_name(params)
-    }
+    as_the_inner!(names of calls);
 
     fn signature(&self) -> &Signature {
         self.inner.signature()
