@@ -187,6 +187,7 @@ const AS_ARGUMENTS: &[&str] = &[
     "nvl",
     "nvl2",
     "octet_length",
+    "pg_column_size",
     "pg_expandarray",
     "pi",
     "power",
