@@ -115,6 +115,14 @@ impl KeySet {
         self.count
     }
 
+    /// Returns whether all values between the bounds are in the set.
+    pub fn is_full(&self) -> bool {
+        self.bounds.is_some_and(|(least, greatest)| {
+            let values = (greatest - least).saturating_add(1);
+            values == self.count as u64
+        })
+    }
+
     /// Returns how many bits the set has.
     pub fn bits(&self) -> u64 {
         self.words.len() as u64 * 64
@@ -240,7 +248,7 @@ fn ends<T: ArrowPrimitiveType>(keys: &PrimitiveArray<T>, sign: u64) -> Option<(u
     Some((place(min(keys)?, sign), place(max(keys)?, sign)))
 }
 
-/// Whether a key is in a set. It is never NULL.
+/// Whether a key that is between the bounds of a set is in the set. It is never NULL.
 #[derive(Debug)]
 pub struct KeyLookup {
     key: Arc<dyn PhysicalExpr>,
@@ -290,6 +298,9 @@ impl PhysicalExpr for KeyLookup {
     }
 
     fn evaluate(&self, batch: &RecordBatch) -> Result<ColumnarValue> {
+        if self.set.is_full() {
+            return Ok(ColumnarValue::Scalar(ScalarValue::Boolean(Some(true))));
+        }
         let keys = self.key.evaluate(batch)?.into_array(batch.num_rows())?;
         let found = BooleanArray::new(self.set.contains(keys.as_ref()), None);
         Ok(ColumnarValue::Array(Arc::new(found)))

@@ -26,8 +26,8 @@ use arrow::datatypes::DataType;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{NullEquality, ScalarValue};
 use datafusion::error::{DataFusionError, Result};
-use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryLimit, MemoryPool};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::Operator;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::{
@@ -42,8 +42,8 @@ use parking_lot::Mutex;
 
 use crate::stop;
 
-/// Bits that a set may have in any case: 256 KiB, which a core's cache holds.
-const FEW_BITS: u64 = 1 << 21;
+/// Bits that a set may have in any case: 1 MiB, which caches hold.
+const FEW_BITS: u64 = 1 << 23;
 
 /// Bits that a set may have for each row of the build side: about as many as the join's table has.
 const BITS_OF_ROW: u64 = 256;
@@ -117,11 +117,14 @@ impl Keys {
     }
 
     /// Adds the keys of a build side, of which all rows are in memory.
-    pub(super) fn add(&self, rows: &[RecordBatch], pool: &Arc<dyn MemoryPool>) {
-        let keys = self.values(rows);
+    pub(super) fn add(&self, rows: &[RecordBatch], context: &TaskContext) {
+        let keys = match self.are_listed(rows, context) {
+            true => None,
+            false => self.values(rows),
+        };
         let mut gathered = self.gathered.lock();
         let is_added = match (&mut *gathered, keys) {
-            (Some(others), Some(keys)) => self.added(others, &keys, pool),
+            (Some(others), Some(keys)) => self.added(others, &keys, context.memory_pool()),
             _ => false,
         };
         if !is_added {
@@ -132,6 +135,13 @@ impl Keys {
     /// Gives up the set, because a build side is not in memory.
     pub(super) fn give_up(&self) {
         *self.gathered.lock() = None;
+    }
+
+    /// Returns whether the rows are so few that the join lists their keys.
+    fn are_listed(&self, rows: &[RecordBatch], context: &TaskContext) -> bool {
+        let options = &context.session_config().options().optimizer;
+        let listed = options.hash_join_inlist_pushdown_max_distinct_values;
+        self.sides == 1 && rows.iter().map(RecordBatch::num_rows).sum::<usize>() <= listed
     }
 
     /// Returns the keys of rows; `None` if that fails. The join has the same error then.

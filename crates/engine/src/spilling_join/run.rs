@@ -117,7 +117,7 @@ async fn found(
     let build = gathered(input, &left, excess, Some(&is_crowded)).await;
     match (&keys, &build) {
         (Some(keys), Ok(Gathered::Rows(rows))) => {
-            keys.add(rows.batches(), left.context().memory_pool());
+            keys.add(rows.batches(), left.context());
         }
         (Some(keys), _) => keys.give_up(),
         (None, _) => {}

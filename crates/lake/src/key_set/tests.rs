@@ -197,6 +197,23 @@ fn memory_is_taken_from_the_pool() {
 }
 
 #[test]
+fn all_keys_between_the_bounds_of_a_full_set_are_in_it() {
+    let mut set = empty(DataType::Int64);
+    assert!(!set.is_full());
+    assert!(set.add(&[bigints(&[7, 9, 9])], MANY));
+    assert!(!set.is_full());
+    assert!(set.add(&[bigints(&[8])], MANY));
+    assert!(set.is_full());
+    let key: Arc<dyn PhysicalExpr> = Arc::new(Column::new("k", 0));
+    let lookup = KeyLookup::new(key, Arc::new(set));
+    let schema = Schema::new(vec![Field::new("k", DataType::Int64, true)]);
+    let batch = RecordBatch::try_new(Arc::new(schema), vec![bigints(&[7, 8])]).unwrap();
+    let found = lookup.evaluate(&batch).unwrap();
+    let all = ScalarValue::Boolean(Some(true));
+    assert!(matches!(found, ColumnarValue::Scalar(value) if value == all));
+}
+
+#[test]
 fn lookups_are_of_any_column() {
     let mut set = empty(DataType::Int64);
     assert!(set.add(&[bigints(&[2, 70])], MANY));

@@ -109,9 +109,10 @@ fn distinct(keys: &Keys) -> usize {
 
 #[tokio::test]
 async fn dense_keys_are_looked_up_in_a_set() {
-    // Negative numbers too; of the second ones, DataFusion makes an array and no hash table.
+    // Negative numbers too; of the others, DataFusion makes an array and no hash table.
     let right = multiples(6000, 3, -4000);
-    for left in [multiples(900, 20, -7000), multiples(1500, 1, -500)] {
+    let full: Keys = (-300..1200).map(Some).chain([None]).collect();
+    for left in [multiples(900, 20, -7000), multiples(1500, 1, -500), full] {
         for mode in MODES {
             for join_type in FILTERING {
                 let sides = (&left, &right);
