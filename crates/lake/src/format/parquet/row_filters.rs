@@ -124,8 +124,11 @@ fn listed(filter: &Arc<dyn PhysicalExpr>) -> Option<usize> {
     count.filter(|_| walked.is_ok() && !looks_up)
 }
 
-/// Returns how many keys the set of a filter has; `None` if it has none.
+/// Returns how many keys the set of a filter of one key has; `None` if it has no set.
 fn in_set(filter: &Arc<dyn PhysicalExpr>) -> Option<usize> {
+    if filter.children().len() != 1 {
+        return None;
+    }
     let filter = filter.downcast_ref::<DynamicFilterPhysicalExpr>()?;
     let mut count = None;
     let walked = filter.current().ok()?.apply(|part| {
