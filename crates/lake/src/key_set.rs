@@ -197,7 +197,7 @@ impl KeySet {
         let set = |key: T::Native| {
             let bit = place(key, sign).wrapping_sub(first);
             if let Some(word) = self.words.get_mut((bit / 64) as usize) {
-                let with = *word | (1 << (bit % 64));
+                let with = *word | (1_u64 << (bit % 64));
                 self.count += usize::from(with != *word);
                 *word = with;
             }
