@@ -204,6 +204,7 @@ pub(super) fn of_settings(
     // and a replaced function that still has an alias would return.
     if settings.names == Names::Postgres {
         sum::register_spreads(&mut state).map_err(from_engine)?;
+        sum::register_averages(&mut state).map_err(from_engine)?;
         floats::register_totals(&mut state).map_err(from_engine)?;
         frames::register_pairs(&mut state).map_err(from_engine)?;
         time::register_instants(&mut state).map_err(from_engine)?;
