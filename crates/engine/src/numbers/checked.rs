@@ -96,16 +96,16 @@ fn negated(value: &Expr, schema: &DFSchema) -> Option<Expr> {
 }
 
 /// Returns the type of an operation on decimals, if its result may have more digits than a decimal
-/// holds, or is the rest of a division by a constant: the engine simplifies `x % 1` to 0
-/// (`expr_simplifier.rs` of `datafusion-optimizer`, 55.2), also if `x` has a fraction.
+/// holds, or is the rest of a division: the engine simplifies `x % 1` to 0 (`expr_simplifier.rs` of
+/// `datafusion-optimizer`, 55.2), also if `x` has a fraction.
 fn wide_decimal(binary: &Expr, schema: &DFSchema) -> Option<DataType> {
-    let Expr::BinaryExpr(BinaryExpr { left, op, right }) = binary else {
+    let Expr::BinaryExpr(BinaryExpr { left, op, .. }) = binary else {
         return None;
     };
     if !expressions::is_arithmetic(*op) || !left.get_type(schema).ok()?.is_decimal() {
         return None;
     }
-    let is_rest = *op == Operator::Modulo && !right.any_column_refs();
+    let is_rest = *op == Operator::Modulo;
     match binary.get_type(schema).ok()? {
         of @ DataType::Decimal128(DECIMAL128_MAX_PRECISION, _) => Some(of),
         of @ DataType::Decimal128(..) if is_rest => Some(of),
@@ -327,6 +327,7 @@ mod tests {
             "SELECT x % 1 FROM (VALUES (CAST('1.5' AS DECIMAL(10,2)))) t(x)",
             "SELECT x % CAST(1 AS DECIMAL(3,2)) FROM (VALUES (CAST('1.5' AS DECIMAL(10,2)))) t(x)",
             "SELECT CAST(1.5 AS DECIMAL(10,2)) % 1",
+            "SELECT x % y FROM (SELECT CAST(1.5 AS DECIMAL(10,2)) AS x, 1 AS y) t",
         ] {
             let shown = run(sql).await.unwrap();
             assert!(shown.contains("| 0.50 "), "{sql}: {shown}");
