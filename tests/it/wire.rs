@@ -149,7 +149,8 @@ async fn literals_of_a_result_have_the_types_of_postgres() {
         ["int4", "int4"]
     );
     assert_eq!(
-        types("SELECT avg(quantity), avg(total), round(max(quantity), 2) FROM curated.orders").await,
+        types("SELECT avg(quantity), avg(total), round(max(quantity), 2) FROM curated.orders")
+            .await,
         ["numeric", "numeric", "numeric"]
     );
     // Within a query, they are the engine's.
