@@ -313,8 +313,12 @@ impl<T: Summed> Fold for PlainNumericAverage<T> {
 impl<T: Summed> Accumulator for PlainNumericAverage<T> {
     fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
         let values = column(values, 0)?.as_primitive::<T>();
-        match values.null_count() {
-            0 => {
+        match (values.null_count(), self.division.carries) {
+            (0, false) => {
+                let sum: i128 = values.values().iter().map(|value| T::widened(*value)).sum();
+                self.total.add(sum);
+            }
+            (0, true) => {
                 for value in values.values() {
                     self.total.add(T::widened(*value));
                 }
