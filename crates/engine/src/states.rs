@@ -164,6 +164,7 @@ pub(super) fn of_settings(
             rules.insert(0, Arc::new(numeric_sums::NumericSums));
             rules.push(Arc::new(computed_limits::ComputedLimits));
             rules.push(Arc::new(untyped_texts::UntypedTexts));
+            rules.push(Arc::new(time::InfiniteTimes));
             rules.push(Arc::new(untyped_columns::UntypedColumns));
             rules.push(Arc::new(extracts::ExtractedColumns));
             rules.push(Arc::new(joined_booleans::JoinedBooleans));
