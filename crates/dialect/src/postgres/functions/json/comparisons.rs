@@ -34,10 +34,11 @@ use lakegate_engine::quantified::{ALL, ANY};
 use lakegate_engine::{has_values, retyped};
 use lakegate_error::{Code, Error};
 
-use super::operators::{COALESCE, are_of, is_of_jsonb, is_untyped, written};
+use super::operators::{are_of, is_of_jsonb, is_untyped, written};
 use super::order::{GREATEST, KEY, KEYS, LEAST};
 use super::{JSON, JSONB, ROW, functions, is_jsonb};
 use crate::postgres::cell::{PG_TYPE, drops_marks};
+use crate::postgres::functions::coalesce::COALESCE;
 use crate::postgres::functions::timetz::results_of;
 
 /// Marks a text that is `json`, or `jsonb`.

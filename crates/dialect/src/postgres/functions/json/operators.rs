@@ -13,10 +13,8 @@ use datafusion::sql::sqlparser::ast::BinaryOperator;
 use lakegate_engine::untyped_texts::TYPED_TEXT;
 
 use super::{functions, is_jsonb, order};
+use crate::postgres::functions::coalesce::COALESCE;
 use crate::postgres::functions::timetz::results_of;
-
-/// The function of the first value that is not NULL.
-pub(super) const COALESCE: &str = "coalesce";
 
 /// Plans an operator as a call of its function if one of its operands is `jsonb`.
 #[derive(Debug)]
