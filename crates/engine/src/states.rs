@@ -63,7 +63,7 @@ pub(super) fn base(
     rules.insert(0, Arc::new(grouping_keys::GroupingKeys));
     rules.insert(0, Arc::new(optimize::PlainColumns));
     rules.insert(0, Arc::new(plain_fallbacks::PlainFallbacks));
-    rules.insert(0, Arc::new(frames::RangeMarks));
+    rules.insert(0, Arc::new(frames::RangeOffsets));
     rules.insert(2, Arc::new(nested::NestedAreNoTexts));
     rules.insert(2, Arc::new(time::WindowsByLength));
     rules.insert(2, Arc::new(decimal_texts::DecimalTexts));

@@ -45,7 +45,7 @@ use datafusion::logical_expr::{
 
 pub use self::exclusions::{Exclusion, excluding, value_excluding, written_name};
 use self::moments::{Moments, Pairs};
-pub(crate) use self::offsets::RangeMarks;
+pub(crate) use self::offsets::RangeOffsets;
 pub use self::offsets::{BEYOND_ALL_ROWS, offset_mark, range_mark, with_offsets};
 pub(crate) use self::pairs::register_pairs;
 use self::stacks::Queue;
