@@ -34,17 +34,14 @@ use lakegate_engine::quantified::{ALL, ANY};
 use lakegate_engine::{has_values, retyped};
 use lakegate_error::{Code, Error};
 
-use super::operators::{are_of, is_of_jsonb, is_untyped, written};
+use super::operators::{is_of_jsonb, is_untyped, written};
 use super::order::{GREATEST, KEY, KEYS, LEAST};
+use super::results::{KEPT, Results};
 use super::{JSON, JSONB, ROW, functions, is_jsonb};
 use crate::postgres::cell::{PG_TYPE, drops_marks};
 use crate::postgres::functions::coalesce::COALESCE;
 use crate::postgres::functions::timetz::results_of;
 
-/// Marks a text that is `json`, or `jsonb`.
-const KEPT: [&str; 2] = ["$json_kept", "$jsonb_kept"];
-/// Reads a text as `json`, or `jsonb`.
-const READ: [&str; 2] = ["$json_in", "$jsonb_in"];
 /// Makes an item of `json_agg`.
 const ITEM: &str = "$json_item";
 
@@ -55,17 +52,7 @@ struct JsonComparisons {
     keys: Arc<ScalarUDF>,
     greatest: Arc<ScalarUDF>,
     least: Arc<ScalarUDF>,
-    json: Makers,
-    jsonb: Makers,
-}
-
-/// The functions that make values of one of the types.
-#[derive(Debug)]
-struct Makers {
-    /// Marks a text that is a value.
-    kept: Arc<ScalarUDF>,
-    /// Reads a text.
-    read: Arc<ScalarUDF>,
+    results: Results,
 }
 
 static MADE: LazyLock<Option<Arc<JsonComparisons>>> = LazyLock::new(|| {
@@ -79,14 +66,7 @@ static MADE: LazyLock<Option<Arc<JsonComparisons>>> = LazyLock::new(|| {
         keys: named(KEYS)?,
         greatest: named(GREATEST)?,
         least: named(LEAST)?,
-        json: Makers {
-            kept: named(KEPT[0])?,
-            read: named(READ[0])?,
-        },
-        jsonb: Makers {
-            kept: named(KEPT[1])?,
-            read: named(READ[1])?,
-        },
+        results: Results::of(named)?,
     }))
 });
 
@@ -396,7 +376,7 @@ impl JsonComparisons {
             let whens = keys.map(Box::new).zip(thens).collect();
             Some(Case::new(Some(operand), whens, case.else_expr.clone()))
         });
-        let Some((results, makers)) = self.typed(results_of(case), schema) else {
+        let Some((results, makers)) = self.results.typed(results_of(case), schema) else {
             return compared.map(Expr::Case);
         };
         let case = compared.unwrap_or_else(|| case.clone());
@@ -408,30 +388,7 @@ impl JsonComparisons {
             .collect();
         let otherwise = case.else_expr.and_then(|_| results.next());
         let case = Case::new(case.expr, whens, otherwise);
-        Some(makers.kept.call(vec![Expr::Case(case)]))
-    }
-
-    /// Returns the values of which one becomes the result, with the literals among them read as values
-    /// of the type of the others; `None` if they are neither of `json` nor of `jsonb`.
-    fn typed<'e>(
-        &self,
-        values: impl IntoIterator<Item = &'e Expr>,
-        schema: &DFSchema,
-    ) -> Option<(Vec<Expr>, &Makers)> {
-        let values: Vec<&Expr> = values.into_iter().collect();
-        let makers = if are_of(values.iter().copied(), schema, is_of_jsonb) {
-            &self.jsonb
-        } else if are_of(values.iter().copied(), schema, is_of_json) {
-            &self.json
-        } else {
-            return None;
-        };
-        let typed = values.into_iter().map(written).map(|value| match value {
-            Expr::Literal(text, _) if !text.is_null() => makers.read.call(vec![value.clone()]),
-            Expr::Placeholder(_) => makers.read.call(vec![value.clone()]),
-            other => other.clone(),
-        });
-        Some((typed.collect(), makers))
+        Some(makers.marked(Expr::Case(case)))
     }
 
     fn called(&self, call: &ScalarFunction, schema: &DFSchema) -> Option<Expr> {
@@ -445,11 +402,11 @@ impl JsonComparisons {
                     vec![(Box::new(equal), Box::new(null))],
                     Some(Box::new(written(value).clone())),
                 );
-                Some(self.jsonb.kept.call(vec![Expr::Case(value)]))
+                Some(self.results.jsonb(Expr::Case(value)))
             }
             (COALESCE, args) => {
-                let (values, makers) = self.typed(args, schema)?;
-                Some(makers.kept.call(vec![call.func.call(values)]))
+                let (values, makers) = self.results.typed(args, schema)?;
+                Some(makers.marked(call.func.call(values)))
             }
             // The form of an expression has marked it before.
             (name, [Expr::ScalarFunction(inner)])
