@@ -37,14 +37,15 @@ pub(super) fn rewrite(expr: &mut Expr) -> Result<(), Error> {
             return Ok(());
         }
     };
-    let pattern = match pattern.as_ref() {
+    let written: &Expr = pattern;
+    let pattern = match written {
         Expr::Value(value) => match &value.value {
             Value::SingleQuotedString(pattern) => build::text(regular(pattern, escape)?),
             Value::Null => build::null(),
-            Value::Placeholder(_) => computed(SIMILAR_PATTERN, pattern, escape),
+            Value::Placeholder(_) => computed(SIMILAR_PATTERN, written, escape),
             _ => return Err(no_text()),
         },
-        pattern => computed(SIMILAR_PATTERN, pattern, escape),
+        _ => computed(SIMILAR_PATTERN, written, escape),
     };
     let matches = Expr::Nested(Box::new(Expr::BinaryOp {
         left: text.clone(),
