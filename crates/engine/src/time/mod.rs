@@ -105,6 +105,7 @@ pub use types::MicrosecondTypes;
 pub(crate) use types::{in_microseconds, with_texts};
 pub use zoned::intervals;
 pub use zoned_time::{NoZonedTime, ZonedTime};
+pub(crate) use zones::{is_utc, moved as moved_by_the_clock};
 
 /// Microseconds per second.
 const SECOND: i64 = 1_000_000;

@@ -4,6 +4,7 @@
 //! ```text
 //! CAST(a text AS int[])              CAST("$array_in"(a text) AS int[])
 //! CAST(an array of arrays AS text[]) CAST(an array of arrays AS text[][])
+//! CAST(a float8[] AS text[])         with items as casts of values write them
 //! typed_text('{1,2}', an int[])      CAST("$array_in"('{1,2}') AS int[])
 //! SELECT an int[] UNION SELECT '{1}' … UNION SELECT CAST("$array_in"('{1}') AS int[])
 //! ```
@@ -25,6 +26,7 @@ use datafusion::logical_expr::{
     ScalarUDFImpl, Signature, Union, Volatility, cast, lit,
 };
 use datafusion::optimizer::AnalyzerRule;
+use lakegate_engine::arrays::item_cast;
 use lakegate_engine::untyped_texts::{TYPED_TEXT, array_text};
 use lakegate_engine::{bounded, has_expression, has_operator, retyped};
 use lakegate_error::Error;
@@ -100,13 +102,20 @@ fn rewritten(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
             expr: Box::new(read(cast.expr.as_ref().clone(), wanted)),
             field: Arc::clone(&cast.field),
         })),
-        Some(from) if wanted > 0 && dimensions(&from).0 > wanted => {
-            let of = array_of(item, dimensions(&from).0);
-            let field = Field::clone(&cast.field).with_data_type(of);
-            Some(Expr::Cast(Cast {
-                expr: cast.expr.clone(),
-                field: Arc::new(field),
-            }))
+        Some(from) if wanted > 0 => {
+            let depth = dimensions(&from).0;
+            let of = match depth > wanted {
+                true => array_of(item, depth),
+                false => cast.field.data_type().clone(),
+            };
+            let deeper = || {
+                let field = Field::clone(&cast.field).with_data_type(of.clone());
+                Expr::Cast(Cast {
+                    expr: cast.expr.clone(),
+                    field: Arc::new(field),
+                })
+            };
+            item_cast(&cast.expr, &from, &of).or_else(|| (depth > wanted).then(deeper))
         }
         _ => None,
     };
