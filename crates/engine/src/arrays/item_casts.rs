@@ -5,21 +5,27 @@
 //! CAST(float8[] AS text[])             {1,1e+20}                       {1.0,1e20}
 //! CAST(interval[] AS text[])           {26:00:00}                      {26 hours}
 //! CAST(timestamp[] AS text[])          {"2024-02-29 10:00:00"}         {2024-02-29T10:00:00}
+//! CAST(numeric[] AS int[])             rounded                         truncated
 //! ```
+//!
+//! Numbers are rounded as in PostgreSQL: the dialect that has other casts does not use these.
 //!
 //! Delete this when DataFusion casts items as the rules of the engine cast values.
 
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, ListArray};
-use arrow::compute::cast;
+use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::DataType;
 use datafusion::error::Result;
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility,
 };
 
+use lakegate_lake::decimal_scale;
+
 use crate::expressions;
+use crate::numbers::rounding;
 use crate::texts::{is_written, texts};
 use crate::time::{is_utc, moved_by_the_clock};
 
@@ -40,10 +46,20 @@ fn has_other_items(from: &DataType, to: &DataType) -> bool {
     match (from, to) {
         (DataType::List(from), DataType::List(to)) => {
             let (from, to) = (from.data_type(), to.data_type());
-            becomes_text(from, to) || is_moved(from, to) || has_other_items(from, to)
+            is_other_cast(from, to) || has_other_items(from, to)
         }
         _ => false,
     }
+}
+
+/// Returns whether items of a type, which are no arrays, are cast to another type here.
+pub fn is_other_cast(from: &DataType, to: &DataType) -> bool {
+    becomes_text(from, to) || is_moved(from, to) || is_rounded(from, to)
+}
+
+fn is_rounded(from: &DataType, to: &DataType) -> bool {
+    let has_digits = from.is_floating() || decimal_scale(from).is_some_and(|scale| scale > 0);
+    to.is_integer() && has_digits
 }
 
 fn becomes_text(from: &DataType, to: &DataType) -> bool {
@@ -90,6 +106,15 @@ impl ScalarUDFImpl for ItemCast {
     }
 }
 
+/// DataFusion's casts: what has no value of the type is an error.
+fn strictly(values: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
+    let options = CastOptions {
+        safe: false,
+        ..CastOptions::default()
+    };
+    Ok(cast_with_options(values, to, &options)?)
+}
+
 /// Casts the items of arrays, or items.
 ///
 /// # Errors
@@ -103,18 +128,22 @@ fn casted(values: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
             let (offsets, nulls) = (lists.offsets().clone(), lists.nulls().cloned());
             Arc::new(ListArray::try_new(Arc::clone(item), offsets, items, nulls)?)
         }
-        (from, to) if becomes_text(from, to) => cast(&texts(values)?, to)?,
+        (from, to) if becomes_text(from, to) => {
+            let texts: ArrayRef = Arc::new(texts(values)?);
+            strictly(&texts, to)?
+        }
         (from, to) if is_moved(from, to) => moved_by_the_clock(values, to)?,
-        (_, to) => cast(values, to)?,
+        (from, to) if is_rounded(from, to) => strictly(&rounding::whole(values)?, to)?,
+        (_, to) => strictly(values, to)?,
     })
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use arrow::array::{Float64Array, TimestampMicrosecondArray};
+    use arrow::array::{Decimal128Array, Float64Array, TimestampMicrosecondArray};
     use arrow::buffer::{NullBuffer, OffsetBuffer};
-    use arrow::datatypes::{Field, TimeUnit, TimestampMicrosecondType};
+    use arrow::datatypes::{Field, Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType};
     use datafusion::prelude::col;
 
     use super::*;
@@ -138,6 +167,25 @@ mod tests {
         let made = made.as_list::<i32>();
         assert_eq!(made.values().as_string::<i32>().value(0), "1e+20");
         assert_eq!((made.is_null(1), made.value_length(2)), (true, 0));
+    }
+
+    #[test]
+    fn items_are_rounded_to_integers() {
+        for (number, whole) in [(2.5, 2), (1.7, 2), (-1.7, -2)] {
+            let numbers = arrays(Arc::new(Float64Array::from(vec![number])));
+            let made = casted(&numbers, &list(DataType::Int32)).unwrap();
+            let items = Arc::clone(made.as_list::<i32>().values());
+            assert_eq!(items.as_primitive::<Int32Type>().value(0), whole);
+        }
+        let decimals = Decimal128Array::from(vec![25]);
+        let decimals = decimals.with_precision_and_scale(3, 1).unwrap();
+        let made = casted(&arrays(Arc::new(decimals)), &list(DataType::Int64)).unwrap();
+        let items = Arc::clone(made.as_list::<i32>().values());
+        assert_eq!(items.as_primitive::<Int64Type>().value(0), 3);
+        for number in [3e9, f64::NAN] {
+            let numbers = arrays(Arc::new(Float64Array::from(vec![number])));
+            assert!(casted(&numbers, &list(DataType::Int32)).is_err());
+        }
     }
 
     #[test]
@@ -172,7 +220,11 @@ mod tests {
         assert!(!is_cast(micros(Some("UTC")), micros(None)));
         assert!(!is_cast(list(DataType::Int64), text.clone()));
         assert!(!is_cast(list(numbers.clone()), text.clone()));
-        assert!(!is_cast(numbers, list(DataType::Int64)));
+        assert!(is_cast(numbers, list(DataType::Int64)));
+        assert!(!is_cast(
+            list(DataType::Decimal128(5, 0)),
+            list(DataType::Int64)
+        ));
         assert!(!is_cast(DataType::Float64, DataType::Utf8));
         assert!(!is_cast(text.clone(), text));
     }

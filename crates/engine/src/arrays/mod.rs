@@ -30,7 +30,7 @@ mod text;
 use datafusion::error::Result;
 use datafusion::execution::SessionState;
 pub(crate) use extremes::{ArrayExtreme, MovingArrayExtreme, greatest_or_least};
-pub use item_casts::item_cast;
+pub use item_casts::{is_other_cast, item_cast};
 pub use keys::is_array;
 pub(crate) use keys::{comparable, is_keyed, key, keys_of};
 pub(crate) use subscripts::Subscripts;
