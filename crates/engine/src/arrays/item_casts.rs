@@ -21,7 +21,6 @@ use datafusion::error::Result;
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility,
 };
-
 use lakegate_lake::decimal_scale;
 
 use crate::expressions;
