@@ -282,6 +282,23 @@ def test_warnings_arrive_unless_they_are_hidden(connect):
     assert warnings == []
 
 
+def test_times_with_a_zone_are_stored_without_it_with_a_warning(connect):
+    connection = connect("analyst", autocommit=True)
+    warnings = []
+    connection.add_notice_handler(lambda notice: warnings.append((notice.severity, notice.sqlstate, notice.message_primary)))
+    connection.execute("SET TIME ZONE 'Europe/Berlin'")
+    connection.execute("CREATE TEMP TABLE zoned AS SELECT timestamptz '2024-07-01 12:00+00' AS a, 1 AS b, now() AS c")
+    assert warnings == [
+        (
+            "WARNING",
+            "01000",
+            'columns "a", "c" are of type timestamp with time zone, which no column of a table has: '
+            "they are stored as timestamp without time zone, in the time zone Europe/Berlin",
+        )
+    ]
+    assert connection.execute("SELECT a::text FROM zoned").fetchone() == ("2024-07-01 14:00:00",)
+
+
 @pytest.mark.parametrize(
     "options, message",
     [

@@ -68,7 +68,7 @@ impl Dbt<'_> {
 }
 
 /// What each model must hold when it has the orders until a day.
-fn expected(day: &str) -> [(&'static str, String); 4] {
+fn expected(day: &str) -> [(&'static str, String); 5] {
     let orders = format!("curated.orders WHERE order_date <= DATE '{day}'");
     [
         (
@@ -83,6 +83,13 @@ fn expected(day: &str) -> [(&'static str, String); 4] {
             "SELECT product_id, quantity, revenue FROM dbt_shop.product_sales ORDER BY 1",
             format!(
                 "SELECT product_id, sum(quantity), sum(total) FROM {orders} GROUP BY 1 ORDER BY 1"
+            ),
+        ),
+        // The months are times with a zone, which the table has in the time zone of the session.
+        (
+            "SELECT month, order_count, loaded_at <= now()::timestamp FROM dbt_shop.monthly_orders ORDER BY 1",
+            format!(
+                "SELECT date_trunc('month', order_date)::timestamp, count(*), true FROM {orders} GROUP BY 1 ORDER BY 1"
             ),
         ),
         (

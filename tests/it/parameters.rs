@@ -30,6 +30,32 @@ async fn typed_parameters_go_in_and_typed_values_come_out_in_binary() {
 }
 
 #[tokio::test]
+async fn parameters_name_no_columns_and_tell_types() {
+    let admin = Server::shared().connect("admin").await;
+    let client = admin.raw();
+    let statement = client
+        .prepare("SELECT $1, $2::int, coalesce($3, 1), $4 AS a")
+        .await
+        .map_err(|e| Failure::of(&e))
+        .unwrap();
+    let columns = statement.columns().iter();
+    let names: Vec<&str> = columns.map(|column| column.name()).collect();
+    assert_eq!(names, ["?column?", "int4", "coalesce", "a"]);
+    let row = client
+        .query_one(
+            "SELECT $1, coalesce($2::int[], '{3}'), coalesce($2::int[], '{4,5}')",
+            &[&"x", &None::<Vec<i32>>],
+        )
+        .await
+        .map_err(|e| Failure::of(&e))
+        .unwrap();
+    assert_eq!(row.columns()[0].name(), "?column?");
+    assert_eq!(row.get::<_, &str>(0), "x");
+    assert_eq!(row.get::<_, Vec<i32>>(1), [3]);
+    assert_eq!(row.get::<_, Vec<i32>>(2), [4, 5]);
+}
+
+#[tokio::test]
 async fn parameter_types_are_inferred_from_columns() {
     let admin = Server::shared().connect("admin").await;
     let client = admin.raw();

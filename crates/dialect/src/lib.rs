@@ -46,6 +46,8 @@ fn rules_of(names: Names) -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
         rules.push(postgres::texts_beside_bytes());
         rules.extend(postgres::json_comparisons());
         rules.push(postgres::timetz_values());
+        // The rules before have given further columns such types.
+        rules.push(postgres::mixed_unions());
     }
     rules
 }

@@ -85,7 +85,8 @@ pub use expressions::{
     has as has_expression, has_operator, has_values, named as with_own_name, retyped, rewritten,
 };
 pub use frames::{
-    BEYOND_ALL_ROWS, Exclusion, excluding, offset_mark, value_excluding, with_offsets, written_name,
+    BEYOND_ALL_ROWS, Exclusion, excluding, offset_mark, range_mark, value_excluding, with_offsets,
+    written_name,
 };
 pub use full_lists::without_full_lists;
 pub use functions::{FunctionInfo, is_helper};

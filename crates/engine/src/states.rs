@@ -63,6 +63,7 @@ pub(super) fn base(
     rules.insert(0, Arc::new(grouping_keys::GroupingKeys));
     rules.insert(0, Arc::new(optimize::PlainColumns));
     rules.insert(0, Arc::new(plain_fallbacks::PlainFallbacks));
+    rules.insert(0, Arc::new(frames::RangeOffsets));
     rules.insert(2, Arc::new(nested::NestedAreNoTexts));
     rules.insert(2, Arc::new(time::WindowsByLength));
     rules.insert(2, Arc::new(decimal_texts::DecimalTexts));
@@ -164,6 +165,7 @@ pub(super) fn of_settings(
             rules.insert(0, Arc::new(numeric_sums::NumericSums));
             rules.push(Arc::new(computed_limits::ComputedLimits));
             rules.push(Arc::new(untyped_texts::UntypedTexts));
+            rules.push(Arc::new(time::InfiniteTimes));
             rules.push(Arc::new(untyped_columns::UntypedColumns));
             rules.push(Arc::new(extracts::ExtractedColumns));
             rules.push(Arc::new(joined_booleans::JoinedBooleans));

@@ -30,6 +30,7 @@ use datafusion::optimizer::AnalyzerRule;
 
 use super::expressions;
 use super::numbers::decimal_texts;
+use super::time::is_infinite;
 
 /// A function of a text literal and values that returns the literal as a value of their common type,
 /// or as it is if it is none.
@@ -249,7 +250,8 @@ pub(crate) fn literal(text: &str, data_type: &DataType, zone: Option<&Arc<str>>)
             return Some(cast(Expr::Literal(bytes, None), data_type.clone()));
         }
         DataType::Boolean => is_boolean(written),
-        DataType::Date32 | DataType::Time64(_) | DataType::Timestamp(..) => begins_with_digit,
+        DataType::Time64(_) => begins_with_digit,
+        DataType::Date32 | DataType::Timestamp(..) => begins_with_digit || is_infinite(written),
         DataType::Interval(_) => written.contains(|part: char| part.is_ascii_digit()),
         DataType::List(item) if written == "{}" => {
             let empty = ScalarValue::new_list_nullable(&[], item.data_type());
@@ -283,6 +285,8 @@ fn bytes(text: &str) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
+    use arrow::datatypes::TimeUnit;
+
     use super::*;
 
     #[test]
@@ -301,6 +305,8 @@ mod tests {
             ("F", DataType::Boolean, true),
             ("2024-01-01", DataType::Date32, true),
             ("never", DataType::Date32, false),
+            ("-Infinity", DataType::Date32, true),
+            ("infinity", DataType::Time64(TimeUnit::Microsecond), false),
             ("{}", item.clone(), true),
             ("{1}", item, false),
             ("a", DataType::Utf8, false),
@@ -332,7 +338,6 @@ mod tests {
 
     #[test]
     fn several_values_tell_the_widest_type() {
-        use arrow::datatypes::TimeUnit;
         let moment =
             |zone: Option<&str>| DataType::Timestamp(TimeUnit::Microsecond, zone.map(Into::into));
         for (types, expected) in [

@@ -9,7 +9,8 @@
 //! ```
 //!
 //! It is no error, because columns of tables that have UUIDs are texts. An analyzer rule of
-//! PostgreSQL's sessions that comes before all others.
+//! PostgreSQL's sessions that comes before all others, and again after those that give `CASE` and
+//! `coalesce` these types.
 
 use std::sync::Arc;
 

@@ -22,6 +22,7 @@ mod session;
 mod session_control;
 mod settings;
 mod shown_objects;
+mod similar_pattern;
 mod time_setting;
 mod units;
 mod vectors;

@@ -3,8 +3,6 @@
 //!
 //! The engine sorts NULL items before all others. Some of its functions change only the first of
 //! several equal items, or report one dimension for an empty array (`datafusion-functions-nested`,
-//! The engine sorts NULL items before all others. Some of its functions change only the first of
-//! several equal items, or report one dimension for an empty array (`datafusion-functions-nested`,
 //! 55.2). This module replaces what differs:
 //!
 //! - `keys`: the keys by which arrays are compared, ordered and grouped;
@@ -13,6 +11,7 @@
 //! - `dimensions`: `array_length`, `array_ndims`, `array_dims`, `array_lower`, `array_upper`;
 //! - `subscripts`: `a[i]` and `a[i:j]`, which never count from the end;
 //! - `made`: `array_fill` and `trim_array`;
+//! - `item_casts`: casts of items to text, and to times with and without a zone;
 //! - `text`: `array_to_string`, which formats items as PostgreSQL does.
 //!
 //! As in Athena, an array of arrays is an array whose items are arrays: `a[1]` is an array, and
@@ -21,6 +20,7 @@
 mod dimensions;
 mod extremes;
 mod function;
+mod item_casts;
 mod items;
 mod keys;
 mod made;
@@ -30,6 +30,7 @@ mod text;
 use datafusion::error::Result;
 use datafusion::execution::SessionState;
 pub(crate) use extremes::{ArrayExtreme, MovingArrayExtreme, greatest_or_least};
+pub use item_casts::{is_other_cast, item_cast};
 pub use keys::is_array;
 pub(crate) use keys::{comparable, is_keyed, key, keys_of};
 pub(crate) use subscripts::Subscripts;

@@ -45,7 +45,8 @@ use datafusion::logical_expr::{
 
 pub use self::exclusions::{Exclusion, excluding, value_excluding, written_name};
 use self::moments::{Moments, Pairs};
-pub use self::offsets::{BEYOND_ALL_ROWS, offset_mark, with_offsets};
+pub(crate) use self::offsets::RangeOffsets;
+pub use self::offsets::{BEYOND_ALL_ROWS, offset_mark, range_mark, with_offsets};
 pub(crate) use self::pairs::register_pairs;
 use self::stacks::Queue;
 use super::aggregates::as_the_inner;

@@ -6,18 +6,25 @@
 //! ROWS BETWEEN <a mark with 1> PRECEDING AND CURRENT ROW      the plan
 //! ROWS BETWEEN 5 PRECEDING AND CURRENT ROW                    with values
 //! ```
+//!
+//! The engine's planner keeps the offsets of RANGE as texts, which type coercion reads as values of
+//! the key's type. There the mark is a text too, until [`RangeOffsets`] makes it a number, which
+//! coercion leaves. It also refuses negative offsets, which the engine subtracts.
 
-use arrow::datatypes::DataType;
-use datafusion::common::ScalarValue;
+use arrow::datatypes::{DataType, IntervalMonthDayNano};
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::common::{DFSchema, ScalarValue};
+use datafusion::config::ConfigOptions;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{
-    Expr, LogicalPlan, Window, WindowFrame, WindowFrameBound, WindowFrameUnits,
+    Expr, ExprSchemable, LogicalPlan, Window, WindowFrame, WindowFrameBound, WindowFrameUnits,
 };
+use datafusion::optimizer::AnalyzerRule;
 use lakegate_error::{Code, Error};
 
-use crate::expressions::has_operator;
+use crate::expressions::{has, has_operator, rewritten};
+use crate::time::{interval_of_text, length_of};
 
 /// An offset beyond all rows. The engine adds offsets to places of rows.
 pub const BEYOND_ALL_ROWS: u64 = (1 << 62) - 1;
@@ -36,9 +43,96 @@ pub fn offset_mark(number: usize) -> Option<u64> {
     (1..=MAX_NUMBER).contains(&number).then_some(MARK + number)
 }
 
+/// Returns the text that stands for a parameter, from 1, in a frame of RANGE; `None` if no parameter
+/// has the number.
+pub fn range_mark(number: usize) -> Option<String> {
+    offset_mark(number).map(|_| format!("${number}"))
+}
+
+/// Makes the marks of RANGE frames numbers, in a plan that is analysed without values, and refuses
+/// offsets that are negative.
+#[derive(Debug)]
+pub(crate) struct RangeOffsets;
+
+impl AnalyzerRule for RangeOffsets {
+    fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
+        if !has(&plan, |expr| any_text(expr, |_| true))? {
+            return Ok(plan);
+        }
+        let is_negative = |text: &str| interval_of_text(text).is_some_and(|by| length_of(by) < 0);
+        if has(&plan, |expr| any_text(expr, is_negative))? {
+            return Err(negative());
+        }
+        rewritten(plan, is_range_mark, |expr, _| match expr {
+            Expr::WindowFunction(mut function) if is_marked(&function.params.window_frame) => {
+                let frame = &mut function.params.window_frame;
+                let numbered = |bound: &WindowFrameBound| match bound {
+                    WindowFrameBound::Preceding(offset) => {
+                        WindowFrameBound::Preceding(as_number(offset))
+                    }
+                    WindowFrameBound::Following(offset) => {
+                        WindowFrameBound::Following(as_number(offset))
+                    }
+                    WindowFrameBound::CurrentRow => WindowFrameBound::CurrentRow,
+                };
+                let (start, end) = (numbered(&frame.start_bound), numbered(&frame.end_bound));
+                *frame = WindowFrame::new_bounds(frame.units, start, end);
+                Transformed::yes(Expr::WindowFunction(function))
+            }
+            expr => Transformed::no(expr),
+        })
+    }
+
+    fn name(&self) -> &str {
+        "range_offsets"
+    }
+}
+
+/// Returns whether an expression is a window with an offset of RANGE that is a text which `is` so.
+fn any_text(expr: &Expr, is: impl Fn(&str) -> bool) -> bool {
+    let Expr::WindowFunction(function) = expr else {
+        return false;
+    };
+    let frame = &function.params.window_frame;
+    let mut bounds = [&frame.start_bound, &frame.end_bound].into_iter();
+    frame.units == WindowFrameUnits::Range
+        && bounds.any(|bound| match bound {
+            WindowFrameBound::Preceding(offset) | WindowFrameBound::Following(offset) => {
+                offset.try_as_str().flatten().is_some_and(&is)
+            }
+            WindowFrameBound::CurrentRow => false,
+        })
+}
+
+fn negative() -> DataFusionError {
+    let message = "invalid preceding or following size in window function";
+    Error::new(Code::InvalidFrameOffset, message).into()
+}
+
+fn is_range_mark(expr: &Expr) -> bool {
+    match expr {
+        Expr::WindowFunction(function) => {
+            let frame = &function.params.window_frame;
+            frame.units == WindowFrameUnits::Range && is_marked(frame)
+        }
+        _ => false,
+    }
+}
+
+fn as_number(offset: &ScalarValue) -> ScalarValue {
+    match marked(offset) {
+        Some(number) => ScalarValue::UInt64(offset_mark(number)),
+        None => offset.clone(),
+    }
+}
+
 /// Returns the number of a mark's parameter.
 fn marked(offset: &ScalarValue) -> Option<usize> {
     match offset {
+        ScalarValue::Utf8(Some(text)) => {
+            let number = text.strip_prefix('$')?.parse().ok()?;
+            offset_mark(number).map(|_| number)
+        }
         ScalarValue::UInt64(Some(offset)) => {
             let number = offset.checked_sub(MARK)?;
             let number = (1..=MAX_NUMBER).contains(&number).then_some(number)?;
@@ -54,7 +148,7 @@ fn marked(offset: &ScalarValue) -> Option<usize> {
 ///
 /// # Errors
 ///
-/// A value is NULL, negative or no integer.
+/// A value is NULL, negative or of another type.
 pub fn with_offsets(plan: LogicalPlan, values: &[ScalarValue]) -> Result<LogicalPlan> {
     let is_window = |node: &LogicalPlan| Ok(matches!(node, LogicalPlan::Window(_)));
     if values.is_empty() || !has_operator(&plan, is_window)? {
@@ -94,19 +188,29 @@ fn is_marked(frame: &WindowFrame) -> bool {
 fn of_window(window: Window, values: &[ScalarValue]) -> Result<Transformed<LogicalPlan>> {
     // The name of a window has its frame, and the operators above know it by that name.
     let names = NamePreserver::new_for_projection();
+    let schema = window.input.schema();
     let exprs = window.window_expr.into_iter().map(|expr| {
         let name = names.save(&expr);
-        let expr = expr.transform_up(|part| of_expr(part, values)).data()?;
-        Ok(name.restore(expr))
+        let expr = expr.transform_up(|part| of_expr(part, schema, values));
+        Ok(name.restore(expr.data()?))
     });
-    let window = Window::try_new(exprs.collect::<Result<Vec<_>>>()?, window.input)?;
+    let exprs = exprs.collect::<Result<Vec<_>>>()?;
+    let window = Window::try_new(exprs, window.input)?;
     Ok(Transformed::yes(LogicalPlan::Window(window)))
 }
 
-fn of_expr(expr: Expr, values: &[ScalarValue]) -> Result<Transformed<Expr>> {
+fn of_expr(expr: Expr, schema: &DFSchema, values: &[ScalarValue]) -> Result<Transformed<Expr>> {
     match expr {
         Expr::WindowFunction(mut function) if is_marked(&function.params.window_frame) => {
-            let frame = filled(&function.params.window_frame, values)?;
+            let offsets = match function.params.window_frame.units {
+                WindowFrameUnits::Rows | WindowFrameUnits::Groups => Offsets::Counts,
+                WindowFrameUnits::Range => {
+                    let key = function.params.order_by.first();
+                    let of = key.and_then(|key| key.expr.get_type(schema).ok());
+                    Offsets::Distances(of.unwrap_or(DataType::Null))
+                }
+            };
+            let frame = filled(&function.params.window_frame, &offsets, values)?;
             function.params.window_frame = frame;
             Ok(Transformed::yes(Expr::WindowFunction(function)))
         }
@@ -114,11 +218,19 @@ fn of_expr(expr: Expr, values: &[ScalarValue]) -> Result<Transformed<Expr>> {
     }
 }
 
+/// What the offsets of a frame are.
+enum Offsets {
+    /// Numbers of rows or groups.
+    Counts,
+    /// Distances between values of the key, which is of this type.
+    Distances(DataType),
+}
+
 /// Returns the frame with values. One that begins after its end has no rows.
-fn filled(frame: &WindowFrame, values: &[ScalarValue]) -> Result<WindowFrame> {
+fn filled(frame: &WindowFrame, offsets: &Offsets, values: &[ScalarValue]) -> Result<WindowFrame> {
     use WindowFrameBound as B;
-    let start = bound(&frame.start_bound, "starting", values)?;
-    let end = bound(&frame.end_bound, "ending", values)?;
+    let start = bound(&frame.start_bound, "starting", offsets, values)?;
+    let end = bound(&frame.end_bound, "ending", offsets, values)?;
     let is_empty = match (&start, &end) {
         (B::Preceding(ScalarValue::UInt64(start)), B::Preceding(ScalarValue::UInt64(end)))
         | (B::Following(ScalarValue::UInt64(end)), B::Following(ScalarValue::UInt64(start))) => {
@@ -141,34 +253,48 @@ fn filled(frame: &WindowFrame, values: &[ScalarValue]) -> Result<WindowFrame> {
 fn bound(
     bound: &WindowFrameBound,
     which: &str,
+    offsets: &Offsets,
     values: &[ScalarValue],
 ) -> Result<WindowFrameBound> {
     Ok(match bound {
         WindowFrameBound::Preceding(offset) => {
-            WindowFrameBound::Preceding(valued(offset, which, values)?)
+            WindowFrameBound::Preceding(valued(offset, which, offsets, values)?)
         }
         WindowFrameBound::Following(offset) => {
-            WindowFrameBound::Following(valued(offset, which, values)?)
+            WindowFrameBound::Following(valued(offset, which, offsets, values)?)
         }
         WindowFrameBound::CurrentRow => WindowFrameBound::CurrentRow,
     })
 }
 
-fn valued(offset: &ScalarValue, which: &str, values: &[ScalarValue]) -> Result<ScalarValue> {
+fn valued(
+    offset: &ScalarValue,
+    which: &str,
+    offsets: &Offsets,
+    values: &[ScalarValue],
+) -> Result<ScalarValue> {
     let Some(number) = marked(offset) else {
         return Ok(offset.clone());
     };
     let value = values
         .get(number - 1)
         .ok_or_else(|| DataFusionError::Internal(format!("a frame needs ${number}")))?;
-    let ScalarValue::Int64(value) = value.cast_to(&DataType::Int64)? else {
+    if value.is_null() {
+        let message = format!("frame {which} offset must not be null");
+        return Err(Error::new(Code::NullNotAllowed, message).into());
+    }
+    match offsets {
+        Offsets::Counts => count(value, which),
+        Offsets::Distances(of) => distance(value, of),
+    }
+}
+
+/// Returns a number of rows or groups.
+fn count(value: &ScalarValue, which: &str) -> Result<ScalarValue> {
+    let ScalarValue::Int64(Some(value)) = value.cast_to(&DataType::Int64)? else {
         return Err(DataFusionError::Internal(
             "a cast to another type".to_owned(),
         ));
-    };
-    let Some(value) = value else {
-        let message = format!("frame {which} offset must not be null");
-        return Err(Error::new(Code::NullNotAllowed, message).into());
     };
     match u64::try_from(value) {
         Ok(value) => Ok(ScalarValue::UInt64(Some(value.min(BEYOND_ALL_ROWS)))),
@@ -179,95 +305,59 @@ fn valued(offset: &ScalarValue, which: &str, values: &[ScalarValue]) -> Result<S
     }
 }
 
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use arrow::util::display::array_value_to_string;
-    use datafusion::prelude::SessionContext;
-
-    use super::*;
-
-    /// Returns the sums of 1, 2, 4, 8 over a frame with these values of `$1` and `$2`.
-    async fn sums(frame: &str, values: &[ScalarValue]) -> Result<String> {
-        let mark = |number| offset_mark(number).unwrap().to_string();
-        let frame = frame.replace("$1", &mark(1)).replace("$2", &mark(2));
-        let sql = format!(
-            "SELECT x, sum(x) OVER (ORDER BY x {frame}) FROM (VALUES (1), (2), (4), (8)) t(x) ORDER BY x"
-        );
-        let context = SessionContext::new();
-        let plan = context.state().create_logical_plan(&sql).await?;
-        let plan = with_offsets(plan, values)?;
-        let mut found = Vec::new();
-        for batch in context.execute_logical_plan(plan).await?.collect().await? {
-            for row in 0..batch.num_rows() {
-                found.push(array_value_to_string(batch.column(1), row)?);
-            }
+/// Returns the distance between values of a key as the engine's planner has one that is written: as a
+/// text.
+fn distance(value: &ScalarValue, key: &DataType) -> Result<ScalarValue> {
+    let (text, is_negative) = match key {
+        DataType::Date32 | DataType::Timestamp(..) => {
+            let interval = match value {
+                ScalarValue::IntervalMonthDayNano(interval) => *interval,
+                text => text.try_as_str().flatten().and_then(interval_of_text),
+            };
+            let interval = interval.ok_or_else(|| no_distance(key, value))?;
+            (words(interval), length_of(interval) < 0)
         }
-        Ok(found.join(","))
-    }
-
-    #[tokio::test]
-    async fn frames_have_the_values_of_parameters() {
-        let number = |number: i64| ScalarValue::Int64(Some(number));
-        for (frame, values, expected) in [
-            ("ROWS $1 PRECEDING", [1, 0], "1,3,6,12"),
-            ("ROWS $1 PRECEDING", [i64::MAX, 0], "1,3,7,15"),
-            (
-                "ROWS BETWEEN $1 PRECEDING AND $2 FOLLOWING",
-                [0, 1],
-                "3,6,12,8",
-            ),
-            (
-                "ROWS BETWEEN $2 PRECEDING AND $1 PRECEDING",
-                [1, 2],
-                ",1,3,6",
-            ),
-            ("ROWS BETWEEN $1 PRECEDING AND $2 PRECEDING", [1, 2], ",,,"),
-            ("ROWS BETWEEN $1 FOLLOWING AND $2 FOLLOWING", [2, 1], ",,,"),
-            (
-                "GROUPS BETWEEN CURRENT ROW AND $2 FOLLOWING",
-                [9, 1],
-                "3,6,12,8",
-            ),
-        ] {
-            let values = values.map(number);
-            let found = sums(frame, &values).await.unwrap();
-            assert_eq!(found, expected, "{frame}");
+        key if key.is_numeric() => {
+            let text = match value.cast_to(&DataType::Utf8)? {
+                ScalarValue::Utf8(Some(text)) => text,
+                _ => return Err(no_distance(key, value)),
+            };
+            let number: Option<f64> = text.trim().parse().ok();
+            let number = number.ok_or_else(|| no_distance(key, value))?;
+            (text, number.is_nan() || number < 0.0)
         }
-        let text = [ScalarValue::from("1")];
-        assert_eq!(sums("ROWS $1 PRECEDING", &text).await.unwrap(), "1,3,6,12");
+        key => return Err(no_distance(key, value)),
+    };
+    if is_negative {
+        return Err(negative());
     }
-
-    #[tokio::test]
-    async fn offsets_are_numbers_that_are_not_negative() {
-        for (frame, value, expected) in [
-            (
-                "ROWS $1 PRECEDING",
-                ScalarValue::Int64(None),
-                "frame starting offset must not be null",
-            ),
-            (
-                "ROWS BETWEEN CURRENT ROW AND $1 FOLLOWING",
-                ScalarValue::Int32(Some(-1)),
-                "frame ending offset must not be negative",
-            ),
-        ] {
-            let error = sums(frame, &[value]).await.unwrap_err().to_string();
-            assert!(error.contains(expected), "{error}");
-        }
-    }
-
-    #[test]
-    fn parameters_have_marks() {
-        assert_eq!(offset_mark(0), None);
-        assert_eq!(offset_mark(65_536), None);
-        for number in [1, 65_535] {
-            let mark = ScalarValue::UInt64(offset_mark(number));
-            assert_eq!(marked(&mark), Some(number));
-        }
-        let bigint = i64::MAX.unsigned_abs();
-        assert_eq!(marked(&ScalarValue::UInt64(Some(bigint))), None);
-        assert_eq!(marked(&ScalarValue::UInt64(Some(u64::MAX))), None);
-        assert_eq!(marked(&ScalarValue::UInt64(None)), None);
-    }
+    Ok(ScalarValue::Utf8(Some(text)))
 }
+
+/// Returns an interval as the engine reads it.
+fn words(interval: IntervalMonthDayNano) -> String {
+    let (months, days) = (interval.months, interval.days);
+    let sign = if interval.nanoseconds < 0 { "-" } else { "" };
+    let nanoseconds = interval.nanoseconds.unsigned_abs();
+    let (seconds, rest) = (nanoseconds / 1_000_000_000, nanoseconds % 1_000_000_000);
+    format!("{months} months {days} days {sign}{seconds}.{rest:09} seconds")
+}
+
+fn no_distance(key: &DataType, value: &ScalarValue) -> DataFusionError {
+    let wanted = match key {
+        DataType::Date32 | DataType::Timestamp(..) => "an interval",
+        _ => "a number, and the key one too",
+    };
+    Error::new(
+        Code::TypeMismatch,
+        format!(
+            "the offset of a RANGE frame has the type {}",
+            value.data_type()
+        ),
+    )
+    .with_hint(format!("beside this key it is {wanted}"))
+    .into()
+}
+
+#[cfg(test)]
+mod tests;

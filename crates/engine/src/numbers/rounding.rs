@@ -176,6 +176,16 @@ fn round(array: &ArrayRef, scale: i8, halves: Halves) -> Result<ArrayRef> {
     })
 }
 
+/// Rounds numbers to whole ones as PostgreSQL's casts to integers do: floating-point numbers to the even
+/// neighbour, decimals away from zero.
+///
+/// # Errors
+///
+/// Returns an error if a decimal has too many digits.
+pub(crate) fn whole(numbers: &ArrayRef) -> Result<ArrayRef> {
+    round(numbers, 0, Halves::Even)
+}
+
 impl ScalarUDFImpl for Rounded {
     fn name(&self) -> &str {
         "rounded"

@@ -222,7 +222,7 @@ fn has_infinity(of: &DataType) -> bool {
 }
 
 /// Returns whether a text is such a value.
-fn is_infinite(text: &str) -> bool {
+pub(crate) fn is_infinite(text: &str) -> bool {
     let text = text.trim();
     let text = text.strip_prefix('-').unwrap_or(text);
     text.eq_ignore_ascii_case("infinity")

@@ -42,6 +42,7 @@ mod extremes;
 mod fields;
 mod from_template;
 mod functions;
+mod infinities;
 mod input;
 mod instants;
 mod length;
@@ -82,6 +83,8 @@ pub(crate) use date_bounds::DateBounds;
 pub use day_times::end_of_day;
 pub(crate) use extremes::best_places;
 pub(crate) use fields::has_fraction;
+pub(crate) use infinities::InfiniteTimes;
+pub(crate) use input::is_infinite;
 pub use input::{
     date_of_text, instant_of_text, interval_in_words, interval_of_text, rounded_interval_in_words,
     time_of_text, timestamp_of_text,
@@ -102,6 +105,7 @@ pub use types::MicrosecondTypes;
 pub(crate) use types::{in_microseconds, with_texts};
 pub use zoned::intervals;
 pub use zoned_time::{NoZonedTime, ZonedTime};
+pub(crate) use zones::{is_utc, moved as moved_by_the_clock};
 
 /// Microseconds per second.
 const SECOND: i64 = 1_000_000;

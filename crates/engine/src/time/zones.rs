@@ -50,7 +50,7 @@ pub(super) fn by_the_clock(expr: &Expr, from: &DataType, to: &DataType) -> Optio
 }
 
 /// Returns whether the zone's clock shows UTC.
-pub(super) fn is_utc(zone: &str) -> bool {
+pub(crate) fn is_utc(zone: &str) -> bool {
     matches!(zone, "UTC" | "Z" | "GMT") || Clock::of(zone).is_ok_and(Clock::is_utc)
 }
 
@@ -98,7 +98,7 @@ impl ScalarUDFImpl for ByTheClock {
 /// # Errors
 ///
 /// Returns an error if a time is out of range.
-pub(super) fn moved(values: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
+pub(crate) fn moved(values: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
     let micros = |zone| DataType::Timestamp(TimeUnit::Microsecond, zone);
     let moved: TimestampMicrosecondArray = match (values.data_type(), to) {
         (DataType::Timestamp(_, Some(zone)), DataType::Timestamp(_, None)) => {

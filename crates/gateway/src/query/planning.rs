@@ -29,7 +29,7 @@ use crate::query::rewording;
 use crate::query::rewrites::hidden_columns;
 use crate::query::source::QuerySource;
 use crate::workgroup::WorkgroupLimits;
-use crate::write::assigned::assigned;
+use crate::write::assigned::{Target, assigned, assigned_to_analyzed, is_any_assigned, localized};
 
 /// Everything needed to plan a query and then to run it. Copies share what is large.
 #[derive(Debug, Clone)]
@@ -55,10 +55,13 @@ pub(crate) struct Planning {
     pub names: ColumnNames,
     /// Which columns of tables the columns of the plan are, once there is one.
     pub origins: OnceLock<Arc<[Option<Origin>]>>,
-    /// The analysed plan, once it is described, if the plan serves one execution only.
+    /// The analysed plan, once it is described or the casts of its values are known, if the plan
+    /// serves one execution only.
     pub analysis: OnceLock<LogicalPlan>,
-    /// The columns that the rows are written to, if values are cast to their types by assignment.
-    pub assigned: Option<SchemaRef>,
+    /// Where the rows are written, if values are cast by assignment.
+    pub assigned: Option<Target>,
+    /// The places of columns whose times are written without their zone, once there is a plan.
+    pub localized: OnceLock<Vec<usize>>,
 }
 
 /// A plan with the state that it was made in, and its columns as the client sees them.
@@ -135,18 +138,34 @@ impl Planning {
         // Planning again finds the same.
         let _ = self.origins.set(origins(&plan));
         match &self.assigned {
-            Some(columns) => {
-                // What cannot be analysed is refused later.
-                let analysis = self.analyzed(plan.clone());
-                let types = analysis.as_ref().unwrap_or(&plan).schema();
-                let types = Arc::clone(types);
-                assigned(plan, &types, columns).map_err(from_engine)
-            }
+            Some(target) => self.assigned(plan, target),
             None => Ok(plan),
         }
     }
 
-    /// Returns the analysed plan, if the plan was described and has no parameters.
+    /// Returns the plan with its values cast to the types that they are written as.
+    ///
+    /// # Errors
+    /// The engine refuses the casts.
+    fn assigned(&self, plan: LogicalPlan, target: &Target) -> Result<LogicalPlan> {
+        // What cannot be analysed is refused later.
+        let analysis = self.analyzed(plan.clone()).ok();
+        let types = Arc::clone(analysis.as_ref().unwrap_or(&plan).schema());
+        let columns = target.columns(&types);
+        let _ = self.localized.set(localized(&types, &columns));
+        let analysis = match is_any_assigned(&types, &columns) {
+            true => analysis.and_then(|rows| {
+                assigned_to_analyzed(rows, &columns, |casts| self.analyzed(casts)).ok()
+            }),
+            false => analysis,
+        };
+        if let Some(analysis) = analysis {
+            let _ = self.analysis.set(analysis);
+        }
+        assigned(plan, &types, &columns).map_err(from_engine)
+    }
+
+    /// Returns the analysed plan, if it is known from before and the plan has no parameters.
     pub(crate) fn known_analysis(&self, parameters: &[ScalarValue]) -> Option<LogicalPlan> {
         let known = self.analysis.get();
         known.filter(|_| parameters.is_empty()).cloned()

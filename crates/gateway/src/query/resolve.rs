@@ -144,6 +144,7 @@ impl Session {
             origins: OnceLock::new(),
             analysis: OnceLock::new(),
             assigned: None,
+            localized: OnceLock::new(),
         })
     }
 

@@ -25,7 +25,7 @@ use parking_lot::Mutex;
 use sqlparser::ast;
 
 use crate::moment::Moment;
-use crate::query::column_names::renamed;
+use crate::query::column_names::{ColumnNames, renamed};
 use crate::query::constant_row::constant_row;
 use crate::query::ending::Unfinished;
 use crate::query::kept_plan::{KeptPlan, PlanInputs, PlanSlot};
@@ -216,8 +216,11 @@ impl Session {
         check_parameters(&query, given)?;
         let mut statement = ast::Statement::Query(Box::new(query));
         let types: Vec<Option<DataType>> = prepared.parameters.iter().cloned().map(Some).collect();
+        // The casts of parameters name no columns.
+        let names = ColumnNames::of(self.dialect(), &statement);
         declare_types(&mut statement, &types);
-        Box::pin(self.resolve(moment, statement)).await
+        let planning = Box::pin(self.resolve(moment, statement)).await?;
+        Ok(Planning { names, ..planning })
     }
 
     /// Submits a resolved query. From now on it is in the history and can be cancelled.

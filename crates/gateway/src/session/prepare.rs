@@ -14,6 +14,7 @@ use lakegate_sql::ast::{self as sql, Statement};
 use sqlparser::ast;
 
 use crate::moment::Moment;
+use crate::query::column_names::ColumnNames;
 use crate::query::kept_plan::{KeptPlan, PlanInputs, PlanSlot};
 use crate::query::parameter_places::place_types;
 use crate::query::parameters::{
@@ -328,8 +329,11 @@ impl Session {
         is_last: bool,
     ) -> Result<Planned> {
         let mut statement = ast::Statement::Query(Box::new(query.clone()));
+        // The casts of parameters name no columns.
+        let names = ColumnNames::of(self.dialect(), &statement);
         declare_types(&mut statement, types);
         let planning = Box::pin(self.resolve(moment, statement)).await?;
+        let planning = Planning { names, ..planning };
         let text = PlannedText::Query(query, planning.database.clone());
         let work = match is_last {
             true => planning.described().boxed(),

@@ -22,11 +22,10 @@ use lakegate_dialect::Dialect;
 use lakegate_engine::{PlanRun, StopOnDrop};
 use lakegate_error::{Error, Result};
 use lakegate_policy::snapshots::SnapshotPlan;
-use lakegate_sql::ast::Statement;
+use lakegate_sql::ast::{CreateTableAs, Statement};
 use lakegate_statement::{QueryWrite, StatementContext};
 use sqlparser::ast;
 
-use crate::Execution;
 use crate::moment::Moment;
 use crate::query::ending::{Unfinished, owned};
 use crate::query::life::{Phase, Query};
@@ -38,9 +37,11 @@ use crate::session::changes::Changes;
 use crate::session::prepared::Prepared;
 use crate::session::transaction::aborted;
 use crate::workgroup::Queue;
+use crate::write::assigned::{Target, localized_warning};
 use crate::write::job::WriteJob;
 use crate::write::literals::{cast_literals, parameter_types};
 use crate::write::returning::{BoundReturning, Returned};
+use crate::{Execution, Protocol};
 
 /// What a write leaves of the plan of its query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,7 +118,7 @@ impl Session {
         let context = self.query_context(&text, planning)?;
         let query = Arc::clone(&context.query);
         let unfinished = Unfinished::guard(&query);
-        let begun = begin(&context, catalog, statement, &parameters).boxed();
+        let begun = begin(self, &context, catalog, statement, &parameters).boxed();
         let (write, snapshot) = match begun.await {
             Ok(Some(begun)) => begun,
             Ok(None) => {
@@ -151,7 +152,12 @@ impl Session {
         let (query, columns) = self.written_query(catalog, statement).await?;
         let resolving = self.resolve_query(moment, query, prepared, parameters.len());
         let mut planning = Box::pin(resolving).await?;
-        planning.assigned = columns.filter(|_| self.dialect() == Dialect::Postgres);
+        let target = match statement {
+            // Only clients of PostgreSQL's protocol get the warning that times lose their zone.
+            Statement::CreateTableAs(_) if self.protocol == Protocol::Postgres => Some(Target::New),
+            _ => columns.map(Target::Columns),
+        };
+        planning.assigned = target.filter(|_| self.dialect() == Dialect::Postgres);
         let binding = self.bound_returning(moment, catalog, statement, prepared, parameters);
         Ok((planning, Box::pin(binding).await?))
     }
@@ -248,6 +254,7 @@ fn done(statement: &Statement, rows: Option<u64>) -> Execution {
 /// Plans the query and the write of its rows, and takes the snapshot of the tables that it reads,
 /// or none if there is nothing to read. Returns `None` if there is nothing to do.
 async fn begin(
+    session: &Session,
     context: &QueryContext,
     catalog: StatementContext,
     statement: &Statement,
@@ -269,6 +276,9 @@ async fn begin(
     let rows = context.planning.names.schema(schema);
     let write = plan_write(context, catalog, statement.clone(), &rows);
     let write = query.step(Phase::Planning, Box::pin(write)).await?;
+    if let Statement::CreateTableAs(create) = statement {
+        warn_of_local_times(session, &context.planning, create, &rows);
+    }
     let is_empty = match statement {
         Statement::CreateTableAs(create) => !create.with_data,
         other => matches!(other, Statement::Truncate(_)),
@@ -278,6 +288,28 @@ async fn begin(
         false => Some(context.list(pruned_plan).await?),
     };
     Ok(Some((write, snapshot)))
+}
+
+/// Warns that columns of a new table are stored without their time zone. `rows`: the columns of its
+/// query.
+fn warn_of_local_times(
+    session: &Session,
+    planning: &Planning,
+    create: &CreateTableAs,
+    rows: &Schema,
+) {
+    let places = planning.localized.get().into_iter().flatten();
+    let name = |place: &usize| match create.columns.get(*place) {
+        Some(name) => Some(name.clone()),
+        None => {
+            let field = rows.fields().get(*place)?;
+            Some(field.name().to_lowercase())
+        }
+    };
+    let names: Vec<String> = places.filter_map(name).collect();
+    if let Some(message) = localized_warning(&names, &planning.settings.time_zone) {
+        session.warn("01000", message);
+    }
 }
 
 /// Plans the write on a planner thread, because a schema with many columns takes long.

@@ -4,6 +4,8 @@
 //! ```text
 //! CAST(a text AS int[])              CAST("$array_in"(a text) AS int[])
 //! CAST(an array of arrays AS text[]) CAST(an array of arrays AS text[][])
+//! CAST(a float8[] AS int[])          with items as casts of values make them
+//! CAST(ARRAY[x, y] AS int[])         CAST(ARRAY[CAST(x AS int), CAST(y AS int)] AS int[])
 //! typed_text('{1,2}', an int[])      CAST("$array_in"('{1,2}') AS int[])
 //! SELECT an int[] UNION SELECT '{1}' … UNION SELECT CAST("$array_in"('{1}') AS int[])
 //! ```
@@ -25,12 +27,14 @@ use datafusion::logical_expr::{
     ScalarUDFImpl, Signature, Union, Volatility, cast, lit,
 };
 use datafusion::optimizer::AnalyzerRule;
+use lakegate_engine::arrays::{is_other_cast, item_cast};
 use lakegate_engine::untyped_texts::{TYPED_TEXT, array_text};
 use lakegate_engine::{bounded, has_expression, has_operator, retyped};
 use lakegate_error::Error;
 
 use crate::postgres::cell::cells_of;
 use crate::postgres::function::{column_of, each_row};
+use crate::postgres::functions::coalesce::ARRAY;
 use crate::postgres::{ArrayItem, Cell, parse_array};
 
 const NAME: &str = "$array_in";
@@ -95,24 +99,63 @@ fn rewritten(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     // The type of an expression that is not coerced yet may be unknown.
     let from = cast.expr.get_type(schema).ok();
     let (wanted, item) = dimensions(cast.field.data_type());
-    let replaced = match from {
+    let apart = match wanted {
+        1 => of_items(&cast, item, schema),
+        _ => None,
+    };
+    let replaced = apart.or_else(|| match from {
         Some(from) if wanted > 0 && from.is_string() => Some(Expr::Cast(Cast {
             expr: Box::new(read(cast.expr.as_ref().clone(), wanted)),
             field: Arc::clone(&cast.field),
         })),
-        Some(from) if wanted > 0 && dimensions(&from).0 > wanted => {
-            let of = array_of(item, dimensions(&from).0);
-            let field = Field::clone(&cast.field).with_data_type(of);
-            Some(Expr::Cast(Cast {
-                expr: cast.expr.clone(),
-                field: Arc::new(field),
-            }))
+        Some(from) if wanted > 0 => {
+            let depth = dimensions(&from).0;
+            let of = match depth > wanted {
+                true => array_of(item, depth),
+                false => cast.field.data_type().clone(),
+            };
+            let deeper = || {
+                let field = Field::clone(&cast.field).with_data_type(of.clone());
+                Expr::Cast(Cast {
+                    expr: cast.expr.clone(),
+                    field: Arc::new(field),
+                })
+            };
+            item_cast(&cast.expr, &from, &of).or_else(|| (depth > wanted).then(deeper))
         }
         _ => None,
-    };
+    });
     Ok(match replaced {
         Some(replaced) => Transformed::yes(replaced),
         None => Transformed::no(Expr::Cast(cast)),
+    })
+}
+
+/// Returns the cast of `ARRAY[…]` as one whose items are cast one by one, as PostgreSQL does. `None` if
+/// an item is an array, or the engine casts items as values.
+fn of_items(array: &Cast, item: &DataType, schema: &DFSchema) -> Option<Expr> {
+    let Expr::ScalarFunction(call) = array.expr.as_ref() else {
+        return None;
+    };
+    if call.func.name() != ARRAY {
+        return None;
+    }
+    let mut is_other = false;
+    let mut items = Vec::with_capacity(call.args.len());
+    for value in &call.args {
+        let of = value.get_type(schema).ok()?;
+        if of.is_nested() {
+            return None;
+        }
+        let is_time = matches!(item, DataType::Date32 | DataType::Timestamp(..));
+        is_other |= is_other_cast(&of, item) || (of.is_string() && is_time);
+        items.push(cast(value.clone(), item.clone()));
+    }
+    is_other.then(|| {
+        Expr::Cast(Cast {
+            expr: Box::new(call.func.call(items)),
+            field: Arc::clone(&array.field),
+        })
     })
 }
 

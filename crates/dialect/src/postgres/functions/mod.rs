@@ -20,6 +20,7 @@ mod log_positions;
 mod oid_lists;
 mod percentiles;
 mod session;
+mod similar;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -44,6 +45,7 @@ pub(crate) use json::{
 pub(super) use log_positions::{LOG_DISTANCE, LSN_IN};
 pub(super) use percentiles::{DESCENDING, PERCENTILE};
 pub(super) use session::TRANSACTION_AGE;
+pub(super) use similar::{SIMILAR_PART, SIMILAR_PATTERN};
 pub use text::{quote_ident, split_name};
 pub(super) use timetz::{TIMETZ_IN, planner as timetz_operators};
 pub(crate) use timetz::{key_of as timetz_key_of, rule as timetz_values};
@@ -61,6 +63,7 @@ static SHARED: LazyLock<Vec<Arc<ScalarUDF>>> = LazyLock::new(|| {
     all.extend(log_positions::functions());
     all.extend(variadic::functions());
     all.extend(oid_lists::functions());
+    all.extend(similar::functions());
     let mut udfs: Vec<Arc<ScalarUDF>> = all.into_iter().map(super::PgFunction::into_udf).collect();
     udfs.extend(arrays::functions());
     udfs.push(column_size::function());

@@ -10,8 +10,8 @@ use lakegate_engine::Names;
 use lakegate_error::Error;
 
 use super::{
-    Rewriter, bits, build, calls, casts, folded, functions, infinities, negations, number_casts,
-    object_lists, parts, similar, slices, times, windows, zoned_times,
+    Rewriter, bits, build, calls, casts, folded, functions, negations, number_casts, object_lists,
+    parts, similar, slices, times, windows, zoned_times,
 };
 use crate::postgres::functions::{LOG_DISTANCE, LSN_IN};
 
@@ -148,10 +148,7 @@ impl Rewriter<'_> {
                     self.references.functions.insert(LOG_DISTANCE.to_owned());
                     *expr = build::call(LOG_DISTANCE, args);
                 } else if self.functions == Names::Postgres {
-                    match infinities::compared(left, op, right) {
-                        Some(compared) => *expr = compared,
-                        None => calls::type_literals(left, op, right)?,
-                    }
+                    calls::type_literals(left, op, right)?;
                 }
             }
             Expr::UnaryOp {

@@ -5,6 +5,7 @@
 //! ROWS BETWEEN 2 FOLLOWING AND 1 FOLLOWING      ROWS BETWEEN n PRECEDING AND n PRECEDING, with n beyond all rows
 //! GROUPS BETWEEN 1 PRECEDING AND 2 PRECEDING    GROUPS BETWEEN n PRECEDING AND n PRECEDING
 //! ROWS $1 PRECEDING                             ROWS m PRECEDING, with m a mark of the parameter
+//! RANGE $1 PRECEDING                            RANGE INTERVAL 'm' PRECEDING, likewise
 //! ```
 //!
 //! A frame with RANGE that begins after its end has the peers of a row whose key is NULL, and stays
@@ -13,11 +14,13 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, NamedWindowDefinition, NamedWindowExpr, Select, Statement, Value, VisitorMut,
+    Expr, Interval, NamedWindowDefinition, NamedWindowExpr, Select, Statement, Value, VisitorMut,
     WindowFrame, WindowFrameBound, WindowFrameUnits, WindowType,
 };
-use lakegate_engine::{BEYOND_ALL_ROWS, offset_mark};
+use lakegate_engine::{BEYOND_ALL_ROWS, offset_mark, range_mark};
 use lakegate_sql::walk::walk_mut;
+
+use super::build;
 
 /// Rewrites the frames of all windows. Their parameters become bare ones, which [`mark_parameters`]
 /// takes.
@@ -63,6 +66,11 @@ impl VisitorMut for Frames {
 }
 
 fn mend(frame: &mut WindowFrame) {
+    for offset in offsets(frame) {
+        if let Some(bare) = parameter(offset).cloned() {
+            *offset = bare;
+        }
+    }
     if !is_of_rows(frame) {
         return;
     }
@@ -81,9 +89,6 @@ fn mend(frame: &mut WindowFrame) {
         frame.end_bound = Some(beyond());
     }
     for rows in offsets(frame) {
-        if let Some(bare) = parameter(rows).cloned() {
-            *rows = bare;
-        }
         // The engine adds offsets to places of rows.
         if number(rows).is_some_and(|count| count > BEYOND_ALL_ROWS) {
             *rows = offset(BEYOND_ALL_ROWS);
@@ -92,14 +97,27 @@ fn mend(frame: &mut WindowFrame) {
 }
 
 fn mark(frame: &mut WindowFrame) {
-    if !is_of_rows(frame) {
-        return;
-    }
-    for rows in offsets(frame) {
-        if let Some(mark) = numbered(rows).and_then(offset_mark) {
-            *rows = offset(mark);
+    let counts = is_of_rows(frame);
+    for place in offsets(frame) {
+        let mark = numbered(place).and_then(|number| match counts {
+            true => offset_mark(number).map(offset),
+            // The engine takes numbers and intervals, and keeps either as its text.
+            false => range_mark(number).map(interval),
+        });
+        if let Some(mark) = mark {
+            *place = mark;
         }
     }
+}
+
+fn interval(text: String) -> Expr {
+    Expr::Interval(Interval {
+        value: Box::new(build::text(text)),
+        leading_field: None,
+        leading_precision: None,
+        last_field: None,
+        fractional_seconds_precision: None,
+    })
 }
 
 fn is_of_rows(frame: &WindowFrame) -> bool {
@@ -217,7 +235,12 @@ mod tests {
                 "9223372036854775807 PRECEDING",
                 "4611686018427387903 PRECEDING",
             ),
-            ("RANGE", "$1 PRECEDING", "$1 PRECEDING"),
+            ("RANGE", "$1 PRECEDING", "INTERVAL '$1' PRECEDING"),
+            (
+                "RANGE",
+                "BETWEEN CAST($2 AS INTERVAL) PRECEDING AND 1 FOLLOWING",
+                "BETWEEN INTERVAL '$2' PRECEDING AND 1 FOLLOWING",
+            ),
         ] {
             let with =
                 |frame: &str| format!("SELECT sum(a) OVER (ORDER BY b {units} {frame}) FROM t");

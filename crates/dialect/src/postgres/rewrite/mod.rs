@@ -72,7 +72,6 @@ mod frames;
 mod functions;
 mod grouping;
 mod hidden_columns;
-mod infinities;
 mod introspection;
 mod joined;
 mod json;

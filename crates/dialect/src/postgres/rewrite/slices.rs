@@ -73,14 +73,23 @@ pub(super) fn matched_part(expr: &mut Expr) -> Result<(), Error> {
             return Ok(());
         }
         (Some(_), None) => pattern.as_ref().clone(),
-        (Some(pattern), Some(escape)) => match text_of(escape) {
-            Some(escape) => build::text(similar::of_part(pattern, escape)?),
-            None => return Ok(()),
+        (constant, Some(escape)) => match text_of(escape) {
+            // Two texts beside a column may be numbers: a place and a count.
+            Some(escape) if constant.is_some() || !is_number(escape) => {
+                let constant = constant.map(build::text);
+                let pattern: &Expr = pattern;
+                similar::part_of(constant.as_ref().unwrap_or(pattern), escape)?
+            }
+            _ => return Ok(()),
         },
-        (None, _) => return Ok(()),
+        (None, None) => return Ok(()),
     };
     *expr = first_match(text.as_ref().clone(), pattern);
     Ok(())
+}
+
+fn is_number(text: &str) -> bool {
+    text.trim().parse::<i64>().is_ok()
 }
 
 /// Returns the part of a text that a pattern matches, or its first group.

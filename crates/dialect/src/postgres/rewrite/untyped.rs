@@ -8,6 +8,8 @@
 //! tags = '{}', tags < '{a,b}'        tags = typed_text('{}', tags), …
 //! coalesce((SELECT array_agg(x) …), '{}')
 //!                                    coalesce((SELECT array_agg(x) …), ARRAY[])
+//! array_append('{1,2}', 3)           array_append(typed_text('{1,2}', ARRAY[3]), 3)
+//!                                    likewise array_cat('{1,2}', tags)
 //! greatest(day, moment, '2024-01-01 10:00')
 //!                                    greatest(day, moment, typed_text('…', day, moment))
 //! ```
@@ -31,7 +33,26 @@ use super::build;
 use super::calls::text_of;
 
 /// Functions whose arguments have one type.
-const OF_ONE_TYPE: [&str; 6] = ["coalesce", "greatest", "ifnull", "least", "nullif", "nvl"];
+const OF_ONE_TYPE: [&str; 8] = [
+    "array_cat",
+    "array_concat",
+    "coalesce",
+    "greatest",
+    "ifnull",
+    "least",
+    "nullif",
+    "nvl",
+];
+
+/// Functions of an array and an item, with the places of both. Either may be a literal.
+const OF_ITEMS: [(&str, usize, usize); 6] = [
+    ("array_append", 0, 1),
+    ("array_position", 0, 1),
+    ("array_positions", 0, 1),
+    ("array_prepend", 1, 0),
+    ("array_remove", 0, 1),
+    ("array_replace", 0, 1),
+];
 
 /// Functions of a value of another row, with what they return without one.
 const OF_ROWS: [&str; 2] = ["lag", "lead"];
@@ -78,6 +99,9 @@ fn of_function(function: &mut Function) {
     let FunctionArguments::List(list) = &mut function.args else {
         return;
     };
+    if let Some((_, array, item)) = OF_ITEMS.iter().find(|(known, ..)| *known == name) {
+        return of_items(&mut list.args, *array, *item);
+    }
     let has_one_type = OF_ONE_TYPE.contains(&name.as_str());
     if !has_one_type && !OF_ROWS.contains(&name.as_str()) {
         return;
@@ -90,6 +114,22 @@ fn of_function(function: &mut Function) {
         _ => None,
     });
     of_one_type(values.collect());
+}
+
+/// Gives the text of an array the type of the item beside it.
+fn of_items(args: &mut [FunctionArg], array: usize, item: usize) {
+    let value = |place: usize| match args.get(place) {
+        Some(FunctionArg::Unnamed(FunctionArgExpr::Expr(value))) => Some(value),
+        _ => None,
+    };
+    let text = value(array).filter(|text| is_array_text(text)).cloned();
+    let told = value(item).filter(|item| tells_type(item)).cloned();
+    if let Some((text, item)) = text.zip(told)
+        && let Some(place) = args.get_mut(array)
+    {
+        let typed = build::call(TYPED_TEXT, vec![text, build::array(vec![item])]);
+        *place = FunctionArg::Unnamed(FunctionArgExpr::Expr(typed));
+    }
 }
 
 /// Gives the text literals among values of one type the type of the others.
@@ -216,6 +256,9 @@ fn tells_type(expr: &Expr) -> bool {
     if let Expr::Value(value) = expr {
         return matches!(value.value, Value::Number(..) | Value::Boolean(_));
     }
+    if is_typed_parameter(expr) {
+        return true;
+    }
     let mut count = 0;
     let walked = walk_expressions(expr, |part| {
         count += 1;
@@ -237,6 +280,20 @@ fn tells_type(expr: &Expr) -> bool {
         }
     });
     walked.is_continue()
+}
+
+/// Returns whether an expression is a parameter that is cast.
+fn is_typed_parameter(expr: &Expr) -> bool {
+    let mut operand = expr;
+    let mut is_cast = false;
+    while let Expr::Cast { expr: inner, .. } | Expr::Nested(inner) = operand {
+        is_cast |= matches!(operand, Expr::Cast { .. });
+        operand = inner;
+    }
+    match operand {
+        Expr::Value(value) => is_cast && matches!(value.value, Value::Placeholder(_)),
+        _ => false,
+    }
 }
 
 #[cfg(test)]
@@ -274,6 +331,21 @@ mod tests {
             // Nothing tells a type, or the text has none but its own.
             ("coalesce(NULL, '1')", "coalesce(NULL, '1')"),
             ("coalesce($1, '1')", "coalesce($1, '1')"),
+            (
+                "coalesce($1::INT[], '{3}')",
+                "coalesce($1::INT[], typed_text('{3}', $1::INT[]))",
+            ),
+            (
+                "array_append('{1}', 3)",
+                "array_append(typed_text('{1}', ARRAY[3]), 3)",
+            ),
+            (
+                "array_prepend(x, '{}')",
+                "array_prepend(x, typed_text('{}', ARRAY[x]))",
+            ),
+            ("array_append('{1}', '3')", "array_append('{1}', '3')"),
+            ("array_append(x, '3')", "array_append(x, '3')"),
+            ("array_cat(x, '{1}')", "array_cat(x, typed_text('{1}', x))"),
             ("coalesce((SELECT 1), '1')", "coalesce((SELECT 1), '1')"),
             ("coalesce(x, 'none')", "coalesce(x, 'none')"),
             ("concat(x, '1')", "concat(x, '1')"),

@@ -3,6 +3,7 @@
 //! ```text
 //! SELECT t, (t).a FROM d.t       SELECT named_struct('a', d.t.a, …) AS t, get_field(named_struct(…), 'a') …
 //! … t IS NOT NULL                … d.t.a IS NOT NULL AND …
+//! … ORDER BY t DESC              … ORDER BY d.t.a DESC NULLS FIRST, …
 //! ```
 //!
 //! A row that is missing, as in an outer join, is NULL, and a row of its columns would not be. There
@@ -16,9 +17,9 @@ use lakegate_dialect::postgres::folded;
 use lakegate_sql::trino::call;
 use lakegate_sql::walk::{Tree, walk_mut};
 use sqlparser::ast::{
-    self, BinaryOperator, Expr, GroupByExpr, Ident, JoinOperator, ObjectName, Query, Select,
-    SelectItem, SelectItemQualifiedWildcardKind, SetExpr, TableFactor, Value, VisitorMut,
-    WildcardAdditionalOptions,
+    self, BinaryOperator, Expr, GroupByExpr, Ident, JoinOperator, ObjectName, OrderByExpr,
+    OrderByKind, OrderByOptions, Query, Select, SelectItem, SelectItemQualifiedWildcardKind,
+    SetExpr, TableFactor, Value, VisitorMut, WildcardAdditionalOptions,
 };
 
 use crate::query::logical_plan::plan_statement;
@@ -76,6 +77,20 @@ impl Row {
         })?;
         Some(Expr::Nested(Box::new(all)))
     }
+
+    /// Returns the keys that rows are sorted by: the columns in turn, of which NULL is the greatest
+    /// value. The row itself is never NULL.
+    fn keys(&self, options: OrderByOptions) -> Vec<OrderByExpr> {
+        let keys = self.columns.iter().map(|column| OrderByExpr {
+            expr: column.clone(),
+            options: OrderByOptions {
+                asc: options.asc,
+                nulls_first: Some(options.asc == Some(false)),
+            },
+            with_fill: None,
+        });
+        keys.collect()
+    }
 }
 
 fn row(qualifier: &[Ident], columns: &[&str]) -> Row {
@@ -113,6 +128,75 @@ impl<'a> Rows<'a> {
             found: None,
         }
     }
+
+    /// Finds or replaces the name among the keys of a query of one SELECT, and in the SELECT. Returns
+    /// whether it is there.
+    fn sorted(&mut self, query: &mut Query) -> bool {
+        let SetExpr::Select(select) = query.body.as_mut() else {
+            return false;
+        };
+        let Some(OrderByKind::Expressions(keys)) =
+            query.order_by.as_mut().map(|order| &mut order.kind)
+        else {
+            return false;
+        };
+        let is_row = |key: &OrderByExpr| match &key.expr {
+            Expr::Identifier(name) => folded(name) == self.missing,
+            _ => false,
+        };
+        if !keys.iter().any(is_row) || names_column(select, self.missing) || is_combined(select) {
+            return false;
+        }
+        let Some(qualifier) = table(select, self.missing) else {
+            return false;
+        };
+        match &self.row {
+            Some(row) => {
+                Names::of(self.missing, Some(row)).select(select);
+                let own = std::mem::take(keys).into_iter();
+                let own = own.flat_map(|key| match is_row(&key) {
+                    true => row.keys(key.options),
+                    false => vec![key],
+                });
+                *keys = own.collect();
+            }
+            None => self.finds(select, qualifier),
+        }
+        true
+    }
+
+    /// Notes a table of a SELECT whose name is a row.
+    fn finds(&mut self, select: &Select, qualifier: Vec<Ident>) {
+        let mut columns = bare(select);
+        let name = ObjectName::from(qualifier.clone());
+        columns.projection = vec![SelectItem::QualifiedWildcard(
+            SelectItemQualifiedWildcardKind::ObjectName(name),
+            WildcardAdditionalOptions::default(),
+        )];
+        let query = self.around.query(SetExpr::Select(Box::new(columns)));
+        self.found = query.map(|query| (qualifier, query));
+    }
+}
+
+/// Returns whether a column of the result has a name, other than the row of this name.
+fn names_column(select: &Select, wanted: &str) -> bool {
+    select.projection.iter().any(|item| match item {
+        SelectItem::ExprWithAlias { alias, .. } => folded(alias) == wanted,
+        SelectItem::UnnamedExpr(Expr::CompoundIdentifier(parts)) => {
+            parts.last().is_some_and(|name| folded(name) == wanted)
+        }
+        _ => false,
+    })
+}
+
+/// Returns whether the rows of a result are made of several rows of its tables, so that they are not
+/// sorted by columns of these.
+fn is_combined(select: &Select) -> bool {
+    let has_groups = match &select.group_by {
+        GroupByExpr::Expressions(keys, _) => !keys.is_empty(),
+        GroupByExpr::All(_) => true,
+    };
+    has_groups || select.distinct.is_some()
 }
 
 impl VisitorMut for Rows<'_> {
@@ -120,7 +204,10 @@ impl VisitorMut for Rows<'_> {
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
         self.around.enter(query);
-        ControlFlow::Continue(())
+        match self.sorted(query) {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        }
     }
 
     fn post_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
@@ -139,16 +226,7 @@ impl VisitorMut for Rows<'_> {
         }
         match &self.row {
             Some(row) => Names::of(self.missing, Some(row)).select(select),
-            None => {
-                let mut columns = bare(select);
-                let name = ObjectName::from(qualifier.clone());
-                columns.projection = vec![SelectItem::QualifiedWildcard(
-                    SelectItemQualifiedWildcardKind::ObjectName(name),
-                    WildcardAdditionalOptions::default(),
-                )];
-                let query = self.around.query(SetExpr::Select(Box::new(columns)));
-                self.found = query.map(|query| (qualifier, query));
-            }
+            None => self.finds(select, qualifier),
         }
         ControlFlow::Break(())
     }

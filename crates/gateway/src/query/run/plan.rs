@@ -77,7 +77,13 @@ impl QueryContext {
                     let planning = later.as_ref().unwrap_or(self.planning.as_ref());
                     let (plan, analysis) = match planned.take() {
                         Some(plan) => (plan, planning.known_analysis(parameters)),
-                        None => (planning.plan().await?, None),
+                        None => {
+                            let plan = planning.plan().await?;
+                            // A plan whose rows are written was analysed for their types.
+                            let is_first = attempt == 0 && planning.assigned.is_some();
+                            let known = is_first.then(|| planning.known_analysis(parameters));
+                            (plan, known.flatten())
+                        }
                     };
                     let kept = self.to_keep(&plan).filter(|_| attempt == 0);
                     let optimized = planning.optimized(plan, analysis, parameters).await?;

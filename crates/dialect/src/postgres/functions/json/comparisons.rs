@@ -9,6 +9,9 @@
 //! CASE j WHEN k THEN x END  CASE $jsonb_key(j) WHEN $jsonb_key(k) THEN x END
 //! nullif(j, k)              CASE WHEN $jsonb_key(j) = $jsonb_key(k) THEN NULL ELSE j END
 //! greatest(j, k)            $jsonb_greatest(j, k)
+//! coalesce(j, '[]')         $jsonb_kept(coalesce(j, $jsonb_in('[]')))
+//! CASE WHEN c THEN j ELSE '{}' END
+//!                           $jsonb_kept(CASE WHEN c THEN j ELSE $jsonb_in('{}') END)
 //! ```
 //!
 //! The operators are planned so (`operators.rs`), and the engine groups, joins and sorts by the
@@ -28,17 +31,17 @@ use datafusion::logical_expr::{
 };
 use datafusion::optimizer::AnalyzerRule;
 use lakegate_engine::quantified::{ALL, ANY};
-use lakegate_engine::untyped_texts::TYPED_TEXT;
 use lakegate_engine::{has_values, retyped};
 use lakegate_error::{Code, Error};
 
-use super::operators::{is_of_jsonb, is_untyped};
+use super::operators::{is_of_jsonb, is_untyped, written};
 use super::order::{GREATEST, KEY, KEYS, LEAST};
+use super::results::{KEPT, Results};
 use super::{JSON, JSONB, ROW, functions, is_jsonb};
 use crate::postgres::cell::{PG_TYPE, drops_marks};
+use crate::postgres::functions::coalesce::COALESCE;
+use crate::postgres::functions::timetz::results_of;
 
-/// Marks a text that is `jsonb`.
-const KEPT: &str = "$jsonb_kept";
 /// Makes an item of `json_agg`.
 const ITEM: &str = "$json_item";
 
@@ -49,7 +52,7 @@ struct JsonComparisons {
     keys: Arc<ScalarUDF>,
     greatest: Arc<ScalarUDF>,
     least: Arc<ScalarUDF>,
-    kept: Arc<ScalarUDF>,
+    results: Results,
 }
 
 static MADE: LazyLock<Option<Arc<JsonComparisons>>> = LazyLock::new(|| {
@@ -63,7 +66,7 @@ static MADE: LazyLock<Option<Arc<JsonComparisons>>> = LazyLock::new(|| {
         keys: named(KEYS)?,
         greatest: named(GREATEST)?,
         least: named(LEAST)?,
-        kept: named(KEPT)?,
+        results: Results::of(named)?,
     }))
 });
 
@@ -280,16 +283,6 @@ fn check_expression(expr: &Expr, schema: &DFSchema) -> Result<()> {
     .into())
 }
 
-/// Returns a literal instead of a call that gives it the type of a value beside it.
-fn written(expr: &Expr) -> &Expr {
-    match expr {
-        Expr::ScalarFunction(call) if call.func.name() == TYPED_TEXT => {
-            call.args.first().unwrap_or(expr)
-        }
-        _ => expr,
-    }
-}
-
 impl JsonComparisons {
     /// Returns the values without the types of others, if one is `jsonb` and the others may be.
     fn values<'e>(
@@ -366,26 +359,36 @@ impl JsonComparisons {
                     set.quantifier,
                 )))
             }
-            Expr::Case(Case {
-                expr: Some(operand),
-                when_then_expr,
-                else_expr,
-            }) => {
-                let whens = when_then_expr.iter().map(|(when, _)| when.as_ref());
-                let parts = std::iter::once(operand.as_ref()).chain(whens);
-                let mut keys = self.keys(parts, schema)?;
-                let operand = Box::new(keys.next()?);
-                let thens = when_then_expr.iter().map(|(_, then)| then.clone());
-                let whens = keys.map(Box::new).zip(thens).collect();
-                Some(Expr::Case(Case::new(
-                    Some(operand),
-                    whens,
-                    else_expr.clone(),
-                )))
-            }
+            Expr::Case(case) => self.case(case, schema),
             Expr::ScalarFunction(call) => self.called(call, schema),
             _ => None,
         }
+    }
+
+    /// Returns a CASE that compares keys, and whose results have one of the types; `None` for others.
+    fn case(&self, case: &Case, schema: &DFSchema) -> Option<Expr> {
+        let compared = case.expr.as_ref().and_then(|operand| {
+            let whens = case.when_then_expr.iter().map(|(when, _)| when.as_ref());
+            let parts = std::iter::once(operand.as_ref()).chain(whens);
+            let mut keys = self.keys(parts, schema)?;
+            let operand = Box::new(keys.next()?);
+            let thens = case.when_then_expr.iter().map(|(_, then)| then.clone());
+            let whens = keys.map(Box::new).zip(thens).collect();
+            Some(Case::new(Some(operand), whens, case.else_expr.clone()))
+        });
+        let Some((results, makers)) = self.results.typed(results_of(case), schema) else {
+            return compared.map(Expr::Case);
+        };
+        let case = compared.unwrap_or_else(|| case.clone());
+        let mut results = results.into_iter().map(Box::new);
+        let whens = case.when_then_expr.into_iter();
+        let whens: Vec<_> = whens
+            .zip(results.by_ref())
+            .map(|((when, _), then)| (when, then))
+            .collect();
+        let otherwise = case.else_expr.and_then(|_| results.next());
+        let case = Case::new(case.expr, whens, otherwise);
+        Some(makers.marked(Expr::Case(case)))
     }
 
     fn called(&self, call: &ScalarFunction, schema: &DFSchema) -> Option<Expr> {
@@ -399,7 +402,17 @@ impl JsonComparisons {
                     vec![(Box::new(equal), Box::new(null))],
                     Some(Box::new(written(value).clone())),
                 );
-                Some(self.kept.call(vec![Expr::Case(value)]))
+                Some(self.results.jsonb(Expr::Case(value)))
+            }
+            (COALESCE, args) => {
+                let (values, makers) = self.results.typed(args, schema)?;
+                Some(makers.marked(call.func.call(values)))
+            }
+            // The form of an expression has marked it before.
+            (name, [Expr::ScalarFunction(inner)])
+                if KEPT.contains(&name) && inner.func.name() == name =>
+            {
+                Some(Expr::ScalarFunction(inner.clone()))
             }
             (name @ ("greatest" | "least"), args) => {
                 let args = self.values(args, schema)?.into_iter().cloned().collect();

@@ -14,6 +14,7 @@
 //! change.rs    jsonb_set, jsonb_insert, - #- ||, json_strip_nulls, jsonb_pretty
 //! made.rs      casts, json_build_object, json_object, json_agg
 //! order.rs     the order of jsonb: the keys of values, greatest and least
+//! results.rs   the type of literals in CASE and coalesce
 //! comparisons.rs  IN, ANY, CASE, nullif, IS DISTINCT FROM by the keys; refusals of json
 //! ```
 //!
@@ -31,6 +32,7 @@ mod order;
 mod parts;
 mod paths;
 mod read;
+mod results;
 mod subscripts;
 mod value;
 mod write;

@@ -10,8 +10,11 @@ use datafusion::logical_expr::{
     Cast, Expr, ExprSchemable, Operator, ScalarUDF, TryCast, binary_expr,
 };
 use datafusion::sql::sqlparser::ast::BinaryOperator;
+use lakegate_engine::untyped_texts::TYPED_TEXT;
 
 use super::{functions, is_jsonb, order};
+use crate::postgres::functions::coalesce::COALESCE;
+use crate::postgres::functions::timetz::results_of;
 
 /// Plans an operator as a call of its function if one of its operands is `jsonb`.
 #[derive(Debug)]
@@ -56,9 +59,43 @@ pub(super) fn is_of_jsonb(expr: &Expr, schema: &DFSchema) -> bool {
         Expr::BinaryExpr(_) | Expr::Literal(..) => false,
         // The engine takes over the mark of the operand.
         Expr::Cast(Cast { field, .. }) | Expr::TryCast(TryCast { field, .. }) => is_jsonb(field),
+        // The rule, which gives these their type, runs after operators are planned.
+        Expr::Case(case) => are_of(results_of(case), schema, is_of_jsonb),
+        Expr::ScalarFunction(call) if call.func.name() == COALESCE => {
+            are_of(&call.args, schema, is_of_jsonb)
+        }
         _ => expr
             .to_field(schema)
             .is_ok_and(|(_, field)| is_jsonb(&field)),
+    }
+}
+
+/// Returns whether values of which one becomes the result are of a type: one `is_of` it, and the
+/// others are or take it.
+pub(super) fn are_of<'e>(
+    values: impl IntoIterator<Item = &'e Expr>,
+    schema: &DFSchema,
+    is_of: fn(&Expr, &DFSchema) -> bool,
+) -> bool {
+    let mut found = false;
+    for value in values {
+        let is_one = is_of(value, schema);
+        let value = written(value);
+        if !is_one && !is_untyped(value) && !matches!(value, Expr::Placeholder(_)) {
+            return false;
+        }
+        found |= is_one;
+    }
+    found
+}
+
+/// Returns a literal instead of a call that gives it the type of a value beside it.
+pub(super) fn written(expr: &Expr) -> &Expr {
+    match expr {
+        Expr::ScalarFunction(call) if call.func.name() == TYPED_TEXT => {
+            call.args.first().unwrap_or(expr)
+        }
+        _ => expr,
     }
 }
 

@@ -28,8 +28,9 @@ use lakegate_engine::{as_written, bounded};
 use lakegate_error::{Code, Error};
 
 pub(in crate::postgres) use self::planner::planner;
+use self::rule::are_timetz;
+pub(in crate::postgres::functions) use self::rule::results_of;
 pub(crate) use self::rule::rule;
-use self::rule::{are_timetz, results_of};
 use super::extract::{no_unit, unit_of};
 use crate::postgres::Cell;
 use crate::postgres::cell::{PG_TYPE, cells_of, hinted_field};

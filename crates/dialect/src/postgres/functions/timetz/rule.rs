@@ -258,7 +258,7 @@ fn of_case(case: &Case, schema: &DFSchema) -> Result<Option<Expr>> {
 }
 
 /// Returns the values of which one is that of a CASE.
-pub(super) fn results_of(case: &Case) -> impl Iterator<Item = &Expr> {
+pub(in crate::postgres::functions) fn results_of(case: &Case) -> impl Iterator<Item = &Expr> {
     let thens = case.when_then_expr.iter().map(|(_, then)| then.as_ref());
     thens.chain(case.else_expr.as_deref())
 }

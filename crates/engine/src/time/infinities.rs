@@ -1,0 +1,443 @@
+//! Comparisons with `infinity`, which is after all times, and `-infinity`, which is before them. The
+//! engine's times are finite, so that the result depends only on whether the other operand is NULL.
+//!
+//! ```text
+//! x < 'infinity'                     x IS NOT NULL OR NULL
+//! x = 'infinity'                     x IS NULL AND NULL
+//! x < coalesce(y, 'infinity')        coalesce(x < y, x < 'infinity')
+//! x < CASE WHEN c THEN y ELSE 'infinity' END
+//!                                    CASE WHEN c THEN x < y ELSE x < 'infinity' END
+//!                                    likewise all comparisons, BETWEEN, IN, IS DISTINCT FROM
+//! ```
+//!
+//! Only where `x` is a date or a timestamp: the literal is a text beside texts, and a number beside
+//! numbers. Infinite values elsewhere are an error when they are evaluated.
+//!
+//! An analyzer rule of PostgreSQL's sessions, which runs before type coercion, after text literals
+//! have taken the types of the values beside them.
+
+use std::cmp::Ordering;
+
+use arrow::datatypes::DataType;
+use datafusion::common::tree_node::Transformed;
+use datafusion::common::{DFSchema, ScalarValue};
+use datafusion::config::ConfigOptions;
+use datafusion::error::Result;
+use datafusion::logical_expr::expr::{InList, ScalarFunction};
+use datafusion::logical_expr::{
+    BinaryExpr, Case, Expr, ExprSchemable, LogicalPlan, Operator, binary_expr, cast, lit,
+};
+use datafusion::optimizer::AnalyzerRule;
+
+use super::input::is_infinite;
+use crate::expressions;
+
+/// How deep choices between values are compared. Each doubles the comparison.
+const MAX_DEPTH: usize = 5;
+
+/// Functions that return their first argument that is not NULL.
+const FIRST_VALUE: [&str; 3] = ["coalesce", "ifnull", "nvl"];
+
+/// Compares times with infinite ones.
+#[derive(Debug)]
+pub(crate) struct InfiniteTimes;
+
+impl AnalyzerRule for InfiniteTimes {
+    fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
+        let has_end = |expr: &Expr| end_of(expr).is_some();
+        expressions::rewritten(plan, has_end, |expr, schema| {
+            match of_expression(&expr, schema) {
+                Some(compared) => Transformed::yes(compared),
+                None => Transformed::no(expr),
+            }
+        })
+    }
+
+    fn name(&self) -> &str {
+        "infinite_times"
+    }
+}
+
+/// Where an infinite value is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum End {
+    First,
+    Last,
+}
+
+/// Returns which end of time a literal is, with or without a type; `None` for other expressions.
+fn end_of(expr: &Expr) -> Option<End> {
+    let literal = match expr {
+        Expr::Cast(cast) if is_time(cast.field.data_type()) => cast.expr.as_ref(),
+        expr => expr,
+    };
+    let Expr::Literal(value, _) = literal else {
+        return None;
+    };
+    let text = value.try_as_str().flatten()?;
+    if !is_infinite(text) {
+        return None;
+    }
+    Some(match text.trim_start().starts_with('-') {
+        true => End::First,
+        false => End::Last,
+    })
+}
+
+/// Returns whether an expression is cast to a type that has infinite values.
+fn is_typed(expr: &Expr) -> bool {
+    expressions::cast_type(expr).is_some_and(is_time)
+}
+
+fn is_time(of: &DataType) -> bool {
+    matches!(of, DataType::Date32 | DataType::Timestamp(..))
+}
+
+/// Returns a finite value that is compared with an infinite one: a time, NULL, or a text literal that
+/// takes the type of the infinite value. `None` for other values.
+fn finite(value: &Expr, infinite: &Expr, schema: &DFSchema) -> Option<Expr> {
+    if let (Expr::Literal(literal, _), Some(of)) = (value, expressions::cast_type(infinite))
+        && literal.try_as_str().is_some()
+    {
+        return Some(cast(value.clone(), of.clone()));
+    }
+    // An infinite value deeper in it is an error when the value is evaluated.
+    let has_end = value.exists(|part| Ok(end_of(part).is_some())).ok()?;
+    let of = value.get_type(schema).ok()?;
+    (!has_end && (is_time(&of) || of.is_null())).then(|| value.clone())
+}
+
+/// Returns an expression without comparisons with infinite values; `None` if it has none itself.
+fn of_expression(expr: &Expr, schema: &DFSchema) -> Option<Expr> {
+    let compared =
+        |left: &Expr, op: Operator, right: &Expr| compare(left, op, right, schema, MAX_DEPTH);
+    match expr {
+        Expr::BinaryExpr(BinaryExpr { left, op, right }) if is_comparison(*op) => {
+            compared(left, *op, right)
+        }
+        Expr::Between(between) => {
+            let (after, before) = match between.negated {
+                false => (Operator::GtEq, Operator::LtEq),
+                true => (Operator::Lt, Operator::Gt),
+            };
+            let (value, low, high) = (&between.expr, &between.low, &between.high);
+            let (from, to) = match (compared(value, after, low), compared(value, before, high)) {
+                (None, None) => return None,
+                (from, to) => (
+                    from.unwrap_or_else(|| plain(value, after, low)),
+                    to.unwrap_or_else(|| plain(value, before, high)),
+                ),
+            };
+            Some(match between.negated {
+                false => from.and(to),
+                true => from.or(to),
+            })
+        }
+        Expr::InList(within) => {
+            let op = match within.negated {
+                false => Operator::Eq,
+                true => Operator::NotEq,
+            };
+            let mut others = Vec::with_capacity(within.list.len());
+            let mut parts = Vec::new();
+            for item in &within.list {
+                let is_end = end_of(item).is_some();
+                match is_end.then(|| compared(&within.expr, op, item)).flatten() {
+                    Some(part) => parts.push(part),
+                    None => others.push(item.clone()),
+                }
+            }
+            if parts.is_empty() {
+                return None;
+            }
+            if !others.is_empty() {
+                let rest = InList::new(within.expr.clone(), others, within.negated);
+                parts.push(Expr::InList(rest));
+            }
+            parts.into_iter().reduce(|one, other| match within.negated {
+                false => one.or(other),
+                true => one.and(other),
+            })
+        }
+        _ => None,
+    }
+}
+
+/// Returns the comparison of two values of which one may be infinite; `None` if none is, or if it is
+/// no comparison of times.
+fn compare(
+    left: &Expr,
+    op: Operator,
+    right: &Expr,
+    schema: &DFSchema,
+    depth: usize,
+) -> Option<Expr> {
+    let depth = depth.checked_sub(1)?;
+    let either = |one: &Expr, other: &Expr| {
+        let made = compare(one, op, other, schema, depth);
+        let is_plain = made.is_none() && end_of(one).is_none() && end_of(other).is_none();
+        made.or_else(|| is_plain.then(|| plain(one, op, other)))
+    };
+    if let Some(made) = chosen(right, op, schema, &|value| either(left, value)) {
+        return Some(made);
+    }
+    if let Some(made) = chosen(left, op, schema, &|value| either(value, right)) {
+        return Some(made);
+    }
+    match (end_of(left), end_of(right)) {
+        // Two texts are compared as texts.
+        (Some(one), Some(other)) => {
+            let are_times = is_typed(left) || is_typed(right);
+            are_times.then(|| lit(holds(op, one.cmp(&other))))
+        }
+        (None, Some(end)) => Some(beside(finite(left, right, schema)?, op, end)),
+        (Some(end), None) => Some(beside(finite(right, left, schema)?, op.swap()?, end)),
+        (None, None) => None,
+    }
+}
+
+/// Returns the comparison of what an expression chooses between a finite value and an infinite one;
+/// `None` if it does not choose so, or if a comparison is `None`.
+fn chosen(
+    choice: &Expr,
+    op: Operator,
+    schema: &DFSchema,
+    compared: &dyn Fn(&Expr) -> Option<Expr>,
+) -> Option<Expr> {
+    match choice {
+        Expr::ScalarFunction(call) if FIRST_VALUE.contains(&call.func.name()) => {
+            first_value(call, op, schema, compared)
+        }
+        Expr::Case(case) => {
+            let thens = case.when_then_expr.iter().map(|(_, then)| then);
+            let mut results = thens.chain(&case.else_expr);
+            // A literal without a type may be a text.
+            if !results.any(|result| is_typed(result) && end_of(result).is_some()) {
+                return None;
+            }
+            let whens = case.when_then_expr.iter().map(|(when, then)| {
+                let then = compared(then)?;
+                Some((when.clone(), Box::new(then)))
+            });
+            let whens = whens.collect::<Option<Vec<_>>>()?;
+            let otherwise = match &case.else_expr {
+                Some(otherwise) => compared(otherwise)?,
+                None => compared(&Expr::Literal(ScalarValue::Null, None))?,
+            };
+            let case = Case::new(case.expr.clone(), whens, Some(Box::new(otherwise)));
+            Some(Expr::Case(case))
+        }
+        _ => None,
+    }
+}
+
+/// Returns the comparison of the first value that is not NULL, of which the last one is infinite.
+fn first_value(
+    call: &ScalarFunction,
+    op: Operator,
+    schema: &DFSchema,
+    compared: &dyn Fn(&Expr) -> Option<Expr>,
+) -> Option<Expr> {
+    let (last, others) = call.args.split_last()?;
+    end_of(last)?;
+    let first = match others {
+        [] => return None,
+        [value] => value.clone(),
+        values if values.iter().any(|value| end_of(value).is_some()) => return None,
+        values => call.func.call(values.to_vec()),
+    };
+    let of = first.get_type(schema).ok()?;
+    if !is_time(&of) {
+        return None;
+    }
+    let last = match is_typed(last) {
+        true => last.clone(),
+        false => cast(last.clone(), of),
+    };
+    let of_first = compared(&first)?;
+    let of_last = compared(&last)?;
+    match op {
+        // Not NULL where the value is.
+        Operator::IsDistinctFrom | Operator::IsNotDistinctFrom => {
+            if first.is_volatile() {
+                return None;
+            }
+            let when = vec![(Box::new(first.is_not_null()), Box::new(of_first))];
+            Some(Expr::Case(Case::new(None, when, Some(Box::new(of_last)))))
+        }
+        _ => Some(call.func.call(vec![of_first, of_last])),
+    }
+}
+
+fn plain(left: &Expr, op: Operator, right: &Expr) -> Expr {
+    binary_expr(left.clone(), op, right.clone())
+}
+
+/// Returns the comparison of a finite value, or of NULL, with an infinite one.
+fn beside(value: Expr, op: Operator, end: End) -> Expr {
+    let order = match end {
+        End::First => Ordering::Greater,
+        End::Last => Ordering::Less,
+    };
+    let unknown = Expr::Literal(ScalarValue::Boolean(None), None);
+    match (op, holds(op, order)) {
+        (Operator::IsDistinctFrom | Operator::IsNotDistinctFrom, is_true) => lit(is_true),
+        (_, true) => value.is_not_null().or(unknown),
+        (_, false) => value.is_null().and(unknown),
+    }
+}
+
+fn is_comparison(op: Operator) -> bool {
+    matches!(
+        op,
+        Operator::Eq
+            | Operator::NotEq
+            | Operator::Lt
+            | Operator::LtEq
+            | Operator::Gt
+            | Operator::GtEq
+            | Operator::IsDistinctFrom
+            | Operator::IsNotDistinctFrom
+    )
+}
+
+/// Returns whether a comparison of values in this order is true.
+fn holds(op: Operator, order: Ordering) -> bool {
+    match op {
+        Operator::Eq | Operator::IsNotDistinctFrom => order.is_eq(),
+        Operator::Lt => order.is_lt(),
+        Operator::LtEq => order.is_le(),
+        Operator::Gt => order.is_gt(),
+        Operator::GtEq => order.is_ge(),
+        _ => order.is_ne(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use arrow::datatypes::{Field, Schema, TimeUnit};
+    use datafusion::functions::core::expr_fn::coalesce;
+    use datafusion::prelude::{col, when};
+
+    use super::*;
+
+    const MOMENT: DataType = DataType::Timestamp(TimeUnit::Microsecond, None);
+
+    fn shown(expr: &Expr) -> Option<String> {
+        let columns = [
+            ("d", DataType::Date32),
+            ("t", MOMENT),
+            ("x", DataType::Utf8),
+            ("n", DataType::Float64),
+        ];
+        let fields = columns.map(|(name, of)| Field::new(name, of, true));
+        let schema = DFSchema::try_from(Schema::new(fields.to_vec())).unwrap();
+        of_expression(expr, &schema).map(|expr| expr.to_string())
+    }
+
+    fn last() -> Expr {
+        cast(lit("infinity"), MOMENT)
+    }
+
+    #[test]
+    fn finite_times_are_between_the_ends() {
+        let yes = |name: &str| Some(format!("{name} IS NOT NULL OR Boolean(NULL)"));
+        let no = |name: &str| Some(format!("{name} IS NULL AND Boolean(NULL)"));
+        let first = || cast(lit(" -Infinity"), DataType::Date32);
+        for (condition, expected) in [
+            (col("t").lt(last()), yes("t")),
+            (col("d").lt(last()), yes("d")),
+            (col("t").eq(last()), no("t")),
+            (col("t").not_eq(last()), yes("t")),
+            (col("t").gt_eq(last()), no("t")),
+            (last().gt(col("t")), yes("t")),
+            (last().lt_eq(col("t")), no("t")),
+            (col("d").gt(first()), yes("d")),
+            (first().gt_eq(col("d")), no("d")),
+            // A literal takes the type of the time beside it.
+            (col("t").lt(lit("infinity")), yes("t")),
+            (lit("-INFINITY").lt(col("d")), yes("d")),
+            // Texts and numbers are compared as such.
+            (col("x").lt(lit("infinity")), None),
+            (col("n").lt(lit("infinity")), None),
+            (col("x").lt(last()), None),
+            (lit("infinity").eq(lit("-infinity")), None),
+            (col("t").eq(lit("2024-01-01")), None),
+            (last().eq(last()), Some("Boolean(true)".to_owned())),
+            (first().lt(last()), Some("Boolean(true)".to_owned())),
+            (first().gt(last()), Some("Boolean(false)".to_owned())),
+        ] {
+            assert_eq!(shown(&condition), expected, "{condition}");
+        }
+        let distinct = |op| shown(&binary_expr(col("t"), op, last())).unwrap();
+        assert_eq!(distinct(Operator::IsDistinctFrom), "Boolean(true)");
+        assert_eq!(distinct(Operator::IsNotDistinctFrom), "Boolean(false)");
+    }
+
+    #[test]
+    fn choices_are_compared_one_by_one() {
+        let until = || coalesce(vec![col("t"), last()]);
+        let compared = shown(&col("d").lt(until())).unwrap();
+        assert_eq!(compared, "coalesce(d < t, d IS NOT NULL OR Boolean(NULL))");
+        // An untyped literal takes the type of the values before it.
+        let untyped = coalesce(vec![col("t"), lit("infinity")]);
+        assert_eq!(shown(&col("d").lt(untyped)).unwrap(), compared);
+        let between = shown(&col("d").between(col("t"), until())).unwrap();
+        assert!(
+            between.starts_with("d >= t AND coalesce(d <= t"),
+            "{between}"
+        );
+        let apart = shown(&col("d").not_between(col("t"), until())).unwrap();
+        assert!(apart.starts_with("d < t OR coalesce(d > t"), "{apart}");
+        let both = shown(&until().eq(until())).unwrap();
+        assert!(both.ends_with("Boolean(true))"), "{both}");
+        let case = when(col("t").is_null(), last())
+            .otherwise(col("t"))
+            .unwrap();
+        assert_eq!(
+            shown(&case.gt(col("d"))).unwrap(),
+            "CASE WHEN t IS NULL THEN d IS NOT NULL OR Boolean(NULL) ELSE t > d END"
+        );
+        let distinct = binary_expr(col("d"), Operator::IsDistinctFrom, until());
+        assert_eq!(
+            shown(&distinct).unwrap(),
+            "CASE WHEN t IS NOT NULL THEN d IS DISTINCT FROM t ELSE Boolean(true) END"
+        );
+        assert_eq!(
+            shown(&col("d").lt(coalesce(vec![col("t"), col("d")]))),
+            None
+        );
+        assert_eq!(shown(&col("x").lt(until())), None);
+        // A value that may be infinite otherwise is not taken for a finite one.
+        let latest = datafusion::functions::core::expr_fn::greatest(vec![col("t"), last()]);
+        assert_eq!(shown(&latest.lt(last())), None);
+    }
+
+    #[test]
+    fn lists_and_ranges_have_ends() {
+        let within = |negated| {
+            let list = vec![lit("infinity"), col("t")];
+            shown(&col("d").in_list(list, negated)).unwrap()
+        };
+        let rest = "d IS NULL AND Boolean(NULL) OR d IN ([t])";
+        assert_eq!(within(false), rest);
+        assert!(
+            within(true).ends_with("AND d NOT IN ([t])"),
+            "{}",
+            within(true)
+        );
+        assert_eq!(shown(&col("d").in_list(vec![col("t")], false)), None);
+        assert_eq!(shown(&col("d").between(col("t"), col("t"))), None);
+    }
+
+    #[test]
+    fn nested_choices_end_at_a_depth() {
+        let mut value = col("t");
+        for _ in 0..20 {
+            value = coalesce(vec![value, last()]);
+        }
+        let compared = shown(&value.clone().lt(value));
+        assert!(compared.is_none_or(|text| text.len() < 1_000_000));
+    }
+}
