@@ -58,6 +58,8 @@ pub mod stop;
 #[cfg(feature = "substrait")]
 pub mod substrait;
 mod sum;
+#[cfg(test)]
+mod testing;
 mod texts;
 pub mod time;
 mod untyped_columns;

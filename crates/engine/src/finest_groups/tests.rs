@@ -1,14 +1,13 @@
 #![allow(clippy::unwrap_used)]
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 
-use arrow::util::display::array_value_to_string;
 use datafusion::execution::TaskContext;
 use datafusion::physical_plan::{ExecutionPlan, collect, displayable};
 use datafusion::prelude::{SessionConfig, SessionContext};
 
 use crate::stop::{PlanRun, stoppable};
+use crate::testing::sorted_lines;
 
 async fn context() -> SessionContext {
     let config = SessionConfig::new().with_target_partitions(2);
@@ -34,22 +33,7 @@ async fn rows(context: &SessionContext, plan: Arc<dyn ExecutionPlan>) -> Vec<Str
     let config = task.session_config().clone().with_extension(run);
     let context = SessionContext::new_with_config_rt(config, task.runtime_env());
     let batches = collect(plan, Arc::new(TaskContext::from(&context))).await;
-    let mut rows = Vec::new();
-    for batch in batches.unwrap() {
-        for row in 0..batch.num_rows() {
-            let mut line = String::new();
-            for column in batch.columns() {
-                let value = match column.is_null(row) {
-                    true => "NULL".to_owned(),
-                    false => array_value_to_string(column, row).unwrap(),
-                };
-                write!(line, "{value}|").unwrap();
-            }
-            rows.push(line);
-        }
-    }
-    rows.sort();
-    rows
+    sorted_lines(&batches.unwrap())
 }
 
 const FUNCTIONS: &str =
