@@ -189,6 +189,11 @@ async fn aggregates_that_differ_in_conditions_on_keys_are_computed_once() {
         // Conditions of other columns, and those that may fail.
         (0, format!("{joined} SELECT * FROM r x JOIN r y ON x.s = y.s WHERE x.k = 1 AND y.a = 6")),
         (0, format!("{SUMS} SELECT * FROM r x, r y WHERE x.k = 1 AND 10 / (y.k + 1) = 2")),
+        // One of them stays as it is.
+        (3, format!(
+            "{SUMS} SELECT * FROM r x, r y, r z, r w
+             WHERE x.k = 1 AND y.k = 2 AND 10 / (z.k + 1) = 2 AND w.k = 3"
+        )),
         // Of the groups of another reader, more would be computed than that reader asks for.
         (0, format!("{SUMS} SELECT x.k, x.s, y.k, y.n FROM r x, r y WHERE x.k = 1 AND y.k = 2")),
         // What is read of an aggregate that is read again is not read more often.
