@@ -20,6 +20,7 @@ mod distinct;
 mod grouped;
 mod interval;
 mod numeric;
+mod own_or_inner;
 mod running;
 mod spread;
 mod squares;
