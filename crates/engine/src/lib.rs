@@ -40,6 +40,7 @@ mod nested;
 mod numbers;
 mod numeric_sums;
 mod operand_types;
+mod operators;
 mod optimize;
 mod origins;
 mod plain_fallbacks;
