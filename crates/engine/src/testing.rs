@@ -2,9 +2,12 @@
 #![allow(clippy::unwrap_used)]
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use arrow::array::RecordBatch;
 use arrow::util::display::array_value_to_string;
+
+use crate::{Engine, EngineOptions, Library};
 
 /// The same numbers for the same seed.
 pub(crate) struct Random(u64);
@@ -51,4 +54,19 @@ pub(crate) fn sorted_lines(batches: &[RecordBatch]) -> Vec<String> {
     let mut lines = lines(batches);
     lines.sort();
     lines
+}
+
+/// An engine with one thread and a megabyte, which spills into this directory.
+pub(crate) fn small_engine(directory: &Path) -> Engine {
+    Engine::open(
+        &EngineOptions {
+            memory_limit: 1 << 20,
+            spill_dir: directory.to_owned(),
+            spill_limit: 1 << 20,
+            threads: 1,
+            batch_size: 8192,
+        },
+        Library::none(),
+    )
+    .unwrap()
 }
