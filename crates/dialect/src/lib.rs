@@ -137,6 +137,9 @@ impl Dialect {
         if self != Self::Postgres {
             trino::integers(statement);
         }
-        Ok(references)
+        Ok(CatalogReferences {
+            called: Some(pg_catalog::called_by(statement)),
+            ..references
+        })
     }
 }

@@ -22,6 +22,7 @@ mod empty;
 mod few;
 mod functions;
 mod literals;
+mod made;
 mod narrow;
 pub mod oids;
 mod pins;
@@ -46,6 +47,7 @@ use self::asked::Asked;
 pub use self::empty::{has_no_rows, without_empty_relations};
 pub use self::few::reads_few_rows;
 use self::functions::{ABOUT_COLUMNS, ABOUT_NAMES, ABOUT_TABLES, Lookup, absent};
+pub(crate) use self::made::called_by;
 pub use self::narrow::narrowed;
 use self::provider::SystemSchema;
 pub use self::provider::system_columns;
@@ -185,8 +187,8 @@ impl PgCatalog {
         [schema(&PG_CATALOG), schema(&INFORMATION_SCHEMA)]
     }
 
-    /// Registers the functions of the session and of its catalog, and the operators on untyped
-    /// literals. `names`: those of the functions of the session.
+    /// Registers the functions of the session and of its catalog that the statement calls, and the
+    /// operators on untyped literals. `names`: those of the functions of the session.
     ///
     /// The operators are only for statements that read the catalog: other queries are planned
     /// unchanged.
@@ -200,8 +202,9 @@ impl PgCatalog {
         references: &CatalogReferences,
         names: Names,
     ) -> Result<()> {
-        register_all(state, postgres::functions(&self.session), names)?;
-        register_all(state, functions::functions(&self.lookup), names)?;
+        let called = references.called.as_ref();
+        let made = made::made_for(called, state, &self.session, &self.lookup);
+        register_all(state, made, names)?;
         for name in &references.functions {
             if let Some(function) = absent(name)
                 && !keeps(names, name)
@@ -238,7 +241,7 @@ impl PgCatalog {
         let mut columns = plan.schema().fields().iter();
         let is_shown = columns.any(|column| column.metadata().contains_key(PG_TYPE));
         match self.asks_the_catalog || is_shown {
-            true => ShownAsNames::new(functions::names_by_type(&self.lookup)).finish(plan),
+            true => ShownAsNames::new(|| functions::names_by_type(&self.lookup)).finish(plan),
             false => Ok(plan),
         }
     }
