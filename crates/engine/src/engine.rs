@@ -10,7 +10,7 @@ use datafusion::execution::memory_pool::{
 };
 use datafusion::execution::object_store::ObjectStoreRegistry;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
-use datafusion::execution::{SessionState, TaskContext};
+use datafusion::execution::{SessionState, SessionStateBuilder, TaskContext};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::ExecutionPlan;
 use lakegate_error::{Error, Result, from_engine};
@@ -32,6 +32,15 @@ const MAX_STATES: u64 = 64;
 
 /// Threads for queries over built-in tables.
 const CATALOG_THREADS: usize = 2;
+
+/// Physical rules that move projections and filters towards the rows that are read, which takes
+/// longer than few rows do.
+const OF_MANY_ROWS: [&str; 4] = [
+    "FilterPushdown",
+    "FilterPushdown(Post)",
+    "ProjectionPushdown",
+    "row_filters",
+];
 
 /// DataFusion as Lakegate configures it, with the threads and the memory that queries share.
 #[derive(Debug)]
@@ -117,7 +126,8 @@ impl Engine {
     }
 
     /// Returns the state to make a physical plan with that one thread runs, for plans that read
-    /// little. It has no catalogs, and only the functions that all sessions have.
+    /// little. It has no catalogs, no rules that only many rows are worth, and no functions of a
+    /// session.
     ///
     /// # Errors
     ///
@@ -126,8 +136,14 @@ impl Engine {
         let key = (settings.time_zone.clone(), settings.names);
         let made = self.undivided.try_get_with(key, || {
             let made = self.made(settings)?;
-            let mut state = SessionState::clone(&made);
-            *state.config_mut() = state.config().clone().with_target_partitions(1);
+            let rules = made.physical_optimizers().iter();
+            let rules = rules.filter(|rule| !OF_MANY_ROWS.contains(&rule.name()));
+            let rules = rules.cloned().collect();
+            let config = made.config().clone().with_target_partitions(1);
+            let mut state = SessionStateBuilder::new_from_existing(SessionState::clone(&made))
+                .with_config(config)
+                .with_physical_optimizer_rules(rules)
+                .build();
             // Functions are evaluated with the settings of the state.
             state.mark_start_execution();
             Ok(Arc::new(state))
@@ -287,6 +303,31 @@ mod tests {
 
     use super::*;
     use crate::testing::small_engine;
+
+    #[test]
+    fn plans_of_few_rows_are_made_without_the_rules_of_many() {
+        let directory = tempfile::tempdir().unwrap();
+        let engine = small_engine(directory.path());
+        let settings = PlanSettings {
+            time_zone: "UTC".to_owned(),
+            search_path: Vec::new(),
+            names: Names::Postgres,
+        };
+        let catalogs = Arc::new(MemoryCatalogProviderList::new());
+        let all = engine.session(&settings, catalogs).unwrap();
+        let few = engine.undivided(&settings).unwrap();
+        let has = |state: &SessionState, name: &str| {
+            let mut rules = state.physical_optimizers().iter();
+            rules.any(|rule| rule.name() == name)
+        };
+        for name in OF_MANY_ROWS {
+            assert!(has(&all, name) && !has(&few, name), "{name}");
+        }
+        assert!(has(&few, "EnsureRequirements"));
+        assert_eq!(few.config().target_partitions(), 1);
+        let zone = few.config_options().execution.time_zone.as_deref();
+        assert_eq!(zone, Some("UTC"));
+    }
 
     #[test]
     fn planning_reads_nothing_and_a_task_reads_its_own_stores() {
