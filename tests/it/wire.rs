@@ -140,7 +140,20 @@ async fn literals_of_a_result_have_the_types_of_postgres() {
         types("SELECT 1, -2 AS b, 1 + 1, 3000000000, 1.50, 0.1 + 0.2 AS c").await,
         ["int4", "int4", "int4", "int8", "numeric", "numeric"]
     );
-    // Within a query, and where a column is a key, they are the engine's.
+    assert_eq!(
+        types("SELECT 1 AS a, 0.5 AS b, count(*) FROM curated.orders GROUP BY a ORDER BY a").await,
+        ["int4", "numeric", "int8"]
+    );
+    assert_eq!(
+        types("SELECT 1, NULL UNION ALL SELECT 2, 3 ORDER BY 1").await,
+        ["int4", "int4"]
+    );
+    assert_eq!(
+        types("SELECT avg(quantity), avg(total), round(max(quantity), 2) FROM curated.orders")
+            .await,
+        ["numeric", "numeric", "numeric"]
+    );
+    // Within a query, they are the engine's.
     assert_eq!(types("SELECT x FROM (SELECT 1 AS x) t").await, ["int8"]);
     let row = admin.raw().query_one("SELECT 1 + 1 AS two", &[]).await;
     assert_eq!(row.unwrap().get::<_, i32>("two"), 2);

@@ -46,7 +46,6 @@ const MAX_PARTS: usize = 256;
 
 /// How the name of a `sum` over frames without some of their rows begins.
 const SUM_EXCLUDING: &str = "sum excluding ";
-const AVERAGE_EXCLUDING: &str = "avg excluding ";
 
 /// Digits after the point that a rounded sum gets at most: 32 are left before it, which no sum of a
 /// `bigint` has.
@@ -80,44 +79,30 @@ fn is_recursive(node: &LogicalPlan) -> bool {
 
 /// Returns whether an operator may sum a `bigint`.
 fn has_sums(node: &LogicalPlan) -> Result<bool> {
-    if !expressions::reads(node, |expr| Call::of(expr).is_some())? {
+    if !expressions::reads(node, |expr| summed(expr).is_some())? {
         return Ok(false);
     }
     let inputs = node.inputs();
     let schema = merge_schema(&inputs);
-    expressions::reads(node, |expr| match Call::of(expr) {
+    expressions::reads(node, |expr| {
         // The type of a CASE or a UNION may become a wider one.
-        Some(Call::Sum(argument)) => {
+        summed(expr).is_some_and(|argument| {
             let is_integer = argument.get_type(&schema).is_ok_and(|of| of.is_integer());
             is_integer && Search::for_any(Wanted::Bigint).finds(argument, &inputs)
-        }
-        _ => false,
+        })
     })
 }
 
-/// A function, and what it is of.
-enum Call<'a> {
-    Sum(&'a Expr),
-    Average(&'a Expr),
-}
-
-impl<'a> Call<'a> {
-    fn of(expr: &'a Expr) -> Option<Self> {
-        let (name, args) = match expr {
-            Expr::AggregateFunction(call) => (call.func.name(), &call.params.args),
-            Expr::WindowFunction(window) => (window.fun.name(), &window.params.args),
-            _ => return None,
-        };
-        let [argument] = args.as_slice() else {
-            return None;
-        };
-        match name {
-            "sum" => Some(Self::Sum(argument)),
-            "avg" => Some(Self::Average(argument)),
-            name if name.starts_with(SUM_EXCLUDING) => Some(Self::Sum(argument)),
-            name if name.starts_with(AVERAGE_EXCLUDING) => Some(Self::Average(argument)),
-            _ => None,
-        }
+/// Returns what a call of `sum` is of; `None` for other expressions.
+fn summed(expr: &Expr) -> Option<&Expr> {
+    let (name, args) = match expr {
+        Expr::AggregateFunction(call) => (call.func.name(), &call.params.args),
+        Expr::WindowFunction(window) => (window.fun.name(), &window.params.args),
+        _ => return None,
+    };
+    match args.as_slice() {
+        [argument] if name == "sum" || name.starts_with(SUM_EXCLUDING) => Some(argument),
+        _ => None,
     }
 }
 
@@ -132,7 +117,7 @@ fn with_numerics(node: &LogicalPlan) -> Result<Option<LogicalPlan>> {
         matches!(
             expr,
             Expr::BinaryExpr(_) | Expr::Case(_) | Expr::ScalarFunction(_)
-        ) || Call::of(expr).is_some()
+        ) || summed(expr).is_some()
     };
     if inputs.is_empty() || !expressions::reads(node, concerns)? {
         return Ok(None);
@@ -167,15 +152,13 @@ fn changed(expr: Expr, schema: &DFSchema, inputs: &[&LogicalPlan]) -> Transforme
     if let Some(planned) = planned {
         return Transformed::yes(planned);
     }
-    let target = match Call::of(&expr) {
-        Some(Call::Sum(argument)) if is_bigint(argument, schema, inputs) => SUM,
-        // The engine's average of decimals has few digits, that of these is as good as of integers.
-        Some(Call::Average(argument)) if is_of_sums(argument, schema, inputs) => DataType::Float64,
-        _ => return Transformed::no(expr),
-    };
+    let is_of_bigint = summed(&expr).is_some_and(|of| is_bigint(of, schema, inputs));
+    if !is_of_bigint {
+        return Transformed::no(expr);
+    }
     match expr {
         Expr::AggregateFunction(mut call) => {
-            let is_changed = retype(Some(&mut call.func), &mut call.params.args, target);
+            let is_changed = retype(Some(&mut call.func), &mut call.params.args);
             Transformed::new_transformed(Expr::AggregateFunction(call), is_changed)
         }
         Expr::WindowFunction(mut window) => {
@@ -184,17 +167,17 @@ fn changed(expr: Expr, schema: &DFSchema, inputs: &[&LogicalPlan]) -> Transforme
                 WindowFunctionDefinition::AggregateUDF(function) => Some(function),
                 WindowFunctionDefinition::WindowUDF(_) => None,
             };
-            let is_changed = retype(function, &mut params.args, target);
+            let is_changed = retype(function, &mut params.args);
             Transformed::new_transformed(Expr::WindowFunction(window), is_changed)
         }
         other => Transformed::no(other),
     }
 }
 
-/// Gives a call the type of its result. Returns whether that changed it.
-fn retype(function: Option<&mut Arc<AggregateUDF>>, args: &mut [Expr], target: DataType) -> bool {
+/// Gives a sum its type. Returns whether that changed it.
+fn retype(function: Option<&mut Arc<AggregateUDF>>, args: &mut [Expr]) -> bool {
     match (function, args) {
-        (Some(function), _) if target == SUM => match numeric_sum(function) {
+        (Some(function), _) => match numeric_sum(function) {
             Some(numeric) => {
                 *function = numeric;
                 true
@@ -203,7 +186,7 @@ fn retype(function: Option<&mut Arc<AggregateUDF>>, args: &mut [Expr], target: D
         },
         (_, [argument]) => {
             let of = std::mem::take(argument);
-            *argument = cast(of, target);
+            *argument = cast(of, SUM);
             true
         }
         _ => false,

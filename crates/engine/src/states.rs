@@ -16,7 +16,7 @@ use super::logic::{
 use super::names::{named_cast, relations};
 use super::numbers::{
     checked, decimal_places, decimal_series, decimal_texts, decimals, digits, divisors,
-    float_decimals, floats, halves, rounding, whole_decimals, xors,
+    float_decimals, floats, halves, integer_places, rounding, whole_decimals, xors,
 };
 use super::{
     CATALOG, EngineOptions, Library, Names, PlanSettings, arrays, barrier, bounded, byte_texts,
@@ -204,6 +204,7 @@ pub(super) fn of_settings(
     // and a replaced function that still has an alias would return.
     if settings.names == Names::Postgres {
         sum::register_spreads(&mut state).map_err(from_engine)?;
+        sum::register_averages(&mut state).map_err(from_engine)?;
         floats::register_totals(&mut state).map_err(from_engine)?;
         frames::register_pairs(&mut state).map_err(from_engine)?;
         time::register_instants(&mut state).map_err(from_engine)?;
@@ -213,6 +214,7 @@ pub(super) fn of_settings(
     if settings.names == Names::Postgres {
         floats::register_domains(&mut state).map_err(from_engine)?;
         floats::register_wholes(&mut state).map_err(from_engine)?;
+        integer_places::register(&mut state).map_err(from_engine)?;
         decimal_series::register(&mut state).map_err(from_engine)?;
     }
     gathered::gather(&mut state).map_err(from_engine)?;

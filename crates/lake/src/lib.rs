@@ -10,6 +10,7 @@ pub mod format;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;
+pub mod key_set;
 pub mod leaves;
 mod lengths;
 pub mod meter;

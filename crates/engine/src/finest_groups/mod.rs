@@ -1,41 +1,56 @@
-//! Groups of grouping sets are made of the groups by all keys.
+//! Groups of grouping sets are made of each other.
 //!
 //! In the first step of ROLLUP, CUBE and GROUPING SETS, DataFusion hashes each row once for each
 //! set (`group_aggregate_batch` of `datafusion-physical-plan`, 55.2). In a plan that is ready to
-//! run, [`FinestGroups`] takes the place of this step. It groups rows by all keys first, and then
-//! the groups:
+//! run, [`FinestGroups`] takes the place of this step. It groups rows by all keys first. The groups
+//! of each other set are made of those of the set with the fewest keys that has all of its own:
 //!
 //! ```text
-//!  rows ─ by (a, b) ─▶ groups ─ for each of (a, b), (a), () ─▶ states ─ by set and keys ─▶ groups
+//!  rows ─ by (a, b) ─▶ groups ─ by (a) ─▶ groups ─ by () ─▶ group
 //! ```
 //!
-//! The states of aggregates are merged once more than before. Where most rows have keys of their
+//! The states of aggregates are merged more often than before. Where most rows have keys of their
 //! own, the first step gives up after some rows (`skip_partial_aggregation_probe_ratio_threshold`),
-//! and the rest is as without it. Plans, their properties and `EXPLAIN` do not change.
+//! and so does each of the others. Plans, their properties and `EXPLAIN` do not change.
+//!
+//! ```text
+//!  steps.rs    which groups are made of which
+//!  groups.rs   groups, and the table that makes them of finer ones
+//!  run.rs      all steps of one partition, within the memory that the pool has
+//!  no_rows.rs  the group of the empty set without rows
+//! ```
 //!
 //! Delete this when DataFusion does the same.
 
-mod expanded;
+mod groups;
+mod no_rows;
+mod run;
+mod steps;
 #[cfg(test)]
 mod tests;
 
 use std::fmt;
 use std::sync::Arc;
 
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::Schema;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::{DataFusionError, Result};
+use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
-use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode, PhysicalGroupBy};
-use datafusion::physical_plan::metrics::MetricsSet;
+use datafusion::physical_plan::metrics::{
+    BaselineMetrics, ExecutionPlanMetricsSet, MetricValue, MetricsSet,
+};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, InputOrderMode, PlanProperties,
 };
+use futures::stream;
 
-use self::expanded::Expanded;
+use self::run::Run;
+use self::steps::Steps;
 
 /// An operator of a physical plan.
 type Operator = Arc<dyn ExecutionPlan>;
@@ -79,15 +94,20 @@ pub(crate) fn with_finest_groups(
     if !is_possible(aggregate) {
         return Ok(None);
     }
-    let steps = steps(aggregate, around)?;
-    if steps.schema() != aggregate.schema() {
-        return Ok(None);
-    }
-    Ok(Some(Arc::new(FinestGroups {
-        aggregate: aggregate.clone(),
-        steps,
-        around,
-    })))
+    let groups = FinestGroups::new(aggregate.clone(), around)?;
+    let keys = aggregate.group_expr().expr().len();
+    Ok(fits(&groups.finest.schema(), &aggregate.schema(), keys)
+        .then(|| Arc::new(groups) as Operator))
+}
+
+/// Returns whether groups by all keys have the columns of the result, except the number of the set,
+/// which follows the keys.
+fn fits(finest: &Schema, result: &Schema, keys: usize) -> bool {
+    let columns = result.fields().iter().enumerate();
+    let columns = columns.filter(|(place, _)| *place != keys);
+    let types = columns.map(|(_, field)| field.data_type());
+    let of_finest = finest.fields().iter().map(|field| field.data_type());
+    of_finest.eq(types)
 }
 
 fn is_possible(aggregate: &AggregateExec) -> bool {
@@ -113,60 +133,36 @@ fn is_merged(function: &AggregateFunctionExpr) -> bool {
         && function.order_bys().is_empty()
 }
 
-/// Returns the steps of an aggregation: by all keys, for each set, by set and keys.
-fn steps(aggregate: &AggregateExec, around: Around) -> Result<Operator> {
-    let keys = aggregate.group_expr();
-    let functions = aggregate.aggr_expr().to_vec();
-    let finest = AggregateExec::try_new(
-        AggregateMode::Partial,
-        PhysicalGroupBy::new_single(keys.expr().to_vec()),
-        functions.clone(),
-        aggregate.filter_expr().to_vec(),
-        Arc::clone(aggregate.input()),
-        aggregate.input_schema(),
-    )?;
-    let schema = aggregate.schema();
-    let sets = PhysicalGroupBy::new(
-        columns(&schema, keys.expr().len()),
-        keys.null_expr().to_vec(),
-        keys.groups().to_vec(),
-        true,
-    );
-    let expanded = Expanded::new(
-        Arc::new(finest),
-        sets,
-        functions.clone(),
-        aggregate.input_schema(),
-        Arc::clone(&schema),
-    );
-    let without_filters = vec![None; functions.len()];
-    let merged = AggregateExec::try_new(
-        AggregateMode::PartialReduce,
-        PhysicalGroupBy::new_single(columns(&schema, keys.num_group_exprs())),
-        functions,
-        without_filters,
-        around(Arc::new(expanded)),
-        aggregate.input_schema(),
-    )?;
-    Ok(Arc::new(merged))
-}
-
-/// Returns the first columns of a schema with their names.
-fn columns(schema: &SchemaRef, count: usize) -> Vec<(Arc<dyn PhysicalExpr>, String)> {
-    let fields = schema.fields().iter().take(count).enumerate();
-    let columns = fields.map(|(place, field)| {
-        let column: Arc<dyn PhysicalExpr> = Arc::new(Column::new(field.name(), place));
-        (column, field.name().clone())
-    });
-    columns.collect()
-}
-
 /// An aggregation for grouping sets that runs in steps. In all else it behaves as the aggregation.
 #[derive(Debug)]
 struct FinestGroups {
     aggregate: AggregateExec,
-    steps: Operator,
+    /// Returns the groups by all keys: keys, states.
+    finest: Operator,
+    steps: Arc<Steps>,
     around: Around,
+    metrics: ExecutionPlanMetricsSet,
+}
+
+impl FinestGroups {
+    fn new(aggregate: AggregateExec, around: Around) -> Result<Self> {
+        let finest = AggregateExec::try_new(
+            AggregateMode::Partial,
+            PhysicalGroupBy::new_single(aggregate.group_expr().expr().to_vec()),
+            aggregate.aggr_expr().to_vec(),
+            aggregate.filter_expr().to_vec(),
+            Arc::clone(aggregate.input()),
+            aggregate.input_schema(),
+        )?;
+        let steps = Steps::new(&aggregate, &finest.schema())?;
+        Ok(Self {
+            aggregate,
+            finest: around(Arc::new(finest)),
+            steps: Arc::new(steps),
+            around,
+            metrics: ExecutionPlanMetricsSet::new(),
+        })
+    }
 }
 
 impl DisplayAs for FinestGroups {
@@ -211,12 +207,7 @@ impl ExecutionPlan for FinestGroups {
             input,
             aggregate.input_schema(),
         )?;
-        let steps = steps(&aggregate, self.around)?;
-        Ok(Arc::new(Self {
-            aggregate,
-            steps,
-            around: self.around,
-        }))
+        Ok(Arc::new(Self::new(aggregate, self.around)?))
     }
 
     fn execute(
@@ -224,10 +215,33 @@ impl ExecutionPlan for FinestGroups {
         partition: usize,
         context: Arc<TaskContext>,
     ) -> Result<SendableRecordBatchStream> {
-        self.steps.execute(partition, context)
+        let memory = MemoryConsumer::new(format!("FinestGroups[{partition}]"))
+            .with_can_spill(true)
+            .register(context.memory_pool());
+        let run = Run::new(
+            Arc::clone(&self.steps),
+            self.finest.execute(partition, Arc::clone(&context))?,
+            &context,
+            memory,
+            BaselineMetrics::new(&self.metrics, partition),
+        );
+        let batches = stream::try_unfold(run, |mut run| async move {
+            let next = run.next().await;
+            next.map(|batch| batch.map(|batch| (batch, run)))
+        });
+        let schema = self.schema();
+        Ok(Box::pin(RecordBatchStreamAdapter::new(schema, batches)))
     }
 
+    /// Returns the metrics of the result, and the time of all steps.
     fn metrics(&self) -> Option<MetricsSet> {
-        self.steps.metrics()
+        let mut metrics = self.metrics.clone_inner();
+        let finest = self.finest.metrics().unwrap_or_default();
+        let times = finest.iter();
+        for time in times.filter(|metric| matches!(metric.value(), MetricValue::ElapsedCompute(_)))
+        {
+            metrics.push(Arc::clone(time));
+        }
+        Some(metrics)
     }
 }

@@ -9,6 +9,7 @@
 //! a + b - 1      +-(a, b, 1)      one function for a whole chain, so that long chains do not nest
 //! -a             0 - a            with `-` checked, for integers
 //! x * y          *(x, y)          for decimals whose result has all 38 digits
+//! x % 1          %(x, 1)          for decimals, whose rest is not always 0
 //! ```
 
 use arrow::array::AsArray;
@@ -95,7 +96,8 @@ fn negated(value: &Expr, schema: &DFSchema) -> Option<Expr> {
 }
 
 /// Returns the type of an operation on decimals, if its result may have more digits than a decimal
-/// holds.
+/// holds, or is the rest of a division: the engine simplifies `x % 1` to 0 (`expr_simplifier.rs` of
+/// `datafusion-optimizer`, 55.2), also if `x` has a fraction.
 fn wide_decimal(binary: &Expr, schema: &DFSchema) -> Option<DataType> {
     let Expr::BinaryExpr(BinaryExpr { left, op, .. }) = binary else {
         return None;
@@ -103,8 +105,12 @@ fn wide_decimal(binary: &Expr, schema: &DFSchema) -> Option<DataType> {
     if !expressions::is_arithmetic(*op) || !left.get_type(schema).ok()?.is_decimal() {
         return None;
     }
-    let data_type = binary.get_type(schema).ok()?;
-    matches!(data_type, DataType::Decimal128(DECIMAL128_MAX_PRECISION, _)).then_some(data_type)
+    let is_rest = *op == Operator::Modulo;
+    match binary.get_type(schema).ok()? {
+        of @ DataType::Decimal128(DECIMAL128_MAX_PRECISION, _) => Some(of),
+        of @ DataType::Decimal128(..) if is_rest => Some(of),
+        _ => None,
+    }
 }
 
 /// Returns the type of an expression, if it is an integer.
@@ -312,6 +318,19 @@ mod tests {
                 format!("{data_type} out of range"),
                 "{sql}"
             );
+        }
+    }
+
+    #[tokio::test]
+    async fn decimals_have_a_rest_of_a_division_by_1() {
+        for sql in [
+            "SELECT x % 1 FROM (VALUES (CAST('1.5' AS DECIMAL(10,2)))) t(x)",
+            "SELECT x % CAST(1 AS DECIMAL(3,2)) FROM (VALUES (CAST('1.5' AS DECIMAL(10,2)))) t(x)",
+            "SELECT CAST(1.5 AS DECIMAL(10,2)) % 1",
+            "SELECT x % y FROM (SELECT CAST(1.5 AS DECIMAL(10,2)) AS x, 1 AS y) t",
+        ] {
+            let shown = run(sql).await.unwrap();
+            assert!(shown.contains("| 0.50 "), "{sql}: {shown}");
         }
     }
 

@@ -1,8 +1,9 @@
-//! `round(x, n)` and `trunc(x, n)` of a decimal have n fractional digits in PostgreSQL. The engine
-//! keeps those of `x`, as Trino does.
+//! `round(x, n)` and `trunc(x, n)` of a decimal or an integer have n fractional digits in PostgreSQL.
+//! The engine keeps those of `x`, as Trino does.
 //!
 //! ```text
 //! round(x, 2), x a DECIMAL(10,4)       CAST(round(x, 2) AS DECIMAL(38,2))
+//! round(x, 2), x an INT                the same
 //! ```
 //!
 //! An analyzer rule that runs before type coercion, which hides the literal in a cast.
@@ -58,13 +59,21 @@ fn rounded(expr: &Expr) -> Option<(&Expr, i64)> {
     }
 }
 
+/// Fractional digits that every integer has room for in a decimal, beside its own.
+const OF_INTEGERS: i64 = 19;
+
 /// Returns the type of the result; `None` if it is no decimal, or has no room for the places. It is
 /// as wide as possible: types that are coerced later, such as those of CASE, may be wider than they
 /// seem, and the engine's results may have a digit more than it says, also where the places are
 /// those of the number.
 fn with_places(data_type: &DataType, places: i64) -> Option<DataType> {
-    let DataType::Decimal128(precision, scale) = data_type else {
-        return None;
+    let (precision, scale) = match data_type {
+        DataType::Decimal128(precision, scale) => (precision, scale),
+        of if of.is_integer() && places > 0 => {
+            let places = i8::try_from(places.min(OF_INTEGERS)).ok()?;
+            return Some(DataType::Decimal128(DECIMAL128_MAX_PRECISION, places));
+        }
+        _ => return None,
     };
     let places = i8::try_from(places.max(0)).ok()?;
     let digits = i16::from(*precision) - i16::from(*scale) + i16::from(places);
@@ -89,6 +98,10 @@ mod tests {
             (decimal(38, 0), 2, None),
             (decimal(10, 4), 1000, None),
             (DataType::Float64, 2, None),
+            (DataType::Int64, 2, Some(decimal(38, 2))),
+            (DataType::Int16, 1000, Some(decimal(38, 19))),
+            (DataType::Int32, 0, None),
+            (DataType::Int32, -1, None),
         ] {
             assert_eq!(with_places(&of, places), expected, "{of} {places}");
         }

@@ -1,7 +1,7 @@
 //! Casts of floating-point numbers to integers, and `round(x)` of them, round halves to the even
 //! neighbour in PostgreSQL, those of `numeric` away from zero. Some values that are `numeric` there
-//! are floating-point here: constants such as `2.5`, averages of integers, what is calculated with
-//! them. They round as `numeric` does.
+//! are floating-point here: constants such as `2.5`, and what is calculated with them. They round as
+//! `numeric` does.
 //!
 //! ```text
 //! CAST(d AS INT), d a column of doubles    CAST(rounded_to_even(d) AS INT)

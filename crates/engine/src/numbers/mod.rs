@@ -13,6 +13,7 @@ pub(crate) mod float_decimals;
 pub(crate) mod floats;
 pub(crate) mod halves;
 pub(crate) mod integer_literals;
+pub(crate) mod integer_places;
 pub(crate) mod numerals;
 pub(crate) mod quotients;
 pub(crate) mod rounding;

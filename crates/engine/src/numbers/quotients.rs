@@ -29,8 +29,9 @@ use super::checked::{fits, is_overflow, out_of_range};
 use super::floats;
 use crate::expressions;
 
-/// Fractional digits of a quotient, at least: PostgreSQL's has about as many significant digits.
-const PLACES: i8 = 16;
+/// Fractional digits of a quotient or an average, at least: PostgreSQL's has about as many
+/// significant digits.
+pub(crate) const PLACES: i8 = 16;
 
 /// Fractional digits of the engine's product, at most, if its digits are more than a decimal holds.
 const PRODUCT_PLACES: i8 = 24;
@@ -207,14 +208,16 @@ fn value(array: &Decimal128Array, row: usize) -> Option<i128> {
 
 /// How the digits of operands become those of a result: they are multiplied by a power of ten, or
 /// divided by it.
-struct Scaling {
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Scaling {
     power: i32,
     /// The factor, if it fits.
     factor: Option<i128>,
 }
 
 impl Scaling {
-    fn new(power: i32) -> Self {
+    /// `power`: of ten.
+    pub(crate) fn new(power: i32) -> Self {
         let factor = 10_i128.checked_pow(power.unsigned_abs());
         Self { power, factor }
     }
@@ -224,7 +227,7 @@ impl Scaling {
     }
 
     /// Returns a quotient; `None` if it has too many digits. `right` is not 0.
-    fn quotient(&self, left: i128, right: i128) -> Option<i128> {
+    pub(crate) fn quotient(&self, left: i128, right: i128) -> Option<i128> {
         let (dividend, divisor) = match (self.power >= 0, self.factor) {
             (true, Some(factor)) => (left.checked_mul(factor), Some(right)),
             (false, Some(factor)) => (Some(left), right.checked_mul(factor)),
@@ -233,7 +236,11 @@ impl Scaling {
         if let (Some(dividend), Some(divisor)) = (dividend, divisor) {
             return rounded(dividend, divisor);
         }
-        let (left, right) = (i256::from_i128(left), i256::from_i128(right));
+        self.wide_quotient(i256::from_i128(left), i256::from_i128(right))
+    }
+
+    /// Returns the quotient of operands that may have more than 128 bits, as [`Self::quotient`].
+    pub(crate) fn wide_quotient(&self, left: i256, right: i256) -> Option<i128> {
         let factor = self.wide_factor()?;
         match self.power >= 0 {
             true => rounded_wide(left.checked_mul(factor)?, right),

@@ -27,6 +27,7 @@ async fn values(sql: &str, partitions: usize) -> Result<(Vec<String>, DataType)>
         .with_analyzer_rules(rules)
         .build();
     crate::sum::register(&mut state)?;
+    crate::sum::register_averages(&mut state)?;
     crate::numbers::floats::register_totals(&mut state)?;
     let frame = SessionContext::new_with_state(state).sql(sql).await?;
     let batches = frame.collect().await?;
@@ -204,8 +205,8 @@ async fn operators_on_sums_are_those_of_decimals() {
         ),
         (
             "avg(s) FROM (SELECT sum(b) AS s FROM rows GROUP BY g) t",
-            "11.0",
-            DataType::Float64,
+            "11.0000000000000000",
+            PLACES_16,
         ),
         (
             "count(*) FROM rows HAVING sum(b) > 21",

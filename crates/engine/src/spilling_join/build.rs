@@ -28,6 +28,10 @@ pub(super) struct Rows {
 }
 
 impl Rows {
+    pub(super) fn batches(&self) -> &[RecordBatch] {
+        &self.batches
+    }
+
     /// Returns the rows, and the memory for the join that keeps them.
     pub(super) fn into_stream(self, schema: SchemaRef) -> (SendableRecordBatchStream, Arc<Handed>) {
         let Self { batches, memory } = self;

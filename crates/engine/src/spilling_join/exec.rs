@@ -80,7 +80,10 @@ impl SpillingJoinExec {
             let input = self.join.left().execute(of_build, Arc::clone(context))?;
             let side = Side::of(&self.join, true, partition, context, &self.metrics);
             let is_crowded = Arc::clone(&self.is_crowded);
-            Ok(Arc::new(Run::new(&self.join, input, side, is_crowded)))
+            let keys = self.gated.keys();
+            Ok(Arc::new(Run::new(
+                &self.join, input, side, is_crowded, keys,
+            )))
         };
         if *self.join.partition_mode() != PartitionMode::CollectLeft {
             return started(partition);

@@ -19,6 +19,7 @@ use datafusion::physical_plan::{
 use parking_lot::Mutex;
 
 use super::build::Rows;
+use super::keys::Keys;
 use crate::operators::new_children_replace;
 
 /// A join as planned, with the filters that it makes for its probe side. Its inputs are streams that
@@ -27,6 +28,8 @@ pub(super) struct Gated {
     join: HashJoinExec,
     left: Arc<GivenExec>,
     right: Arc<GivenExec>,
+    /// The keys that the filters of its probe side look up.
+    keys: Option<Arc<Keys>>,
     /// Held while streams are given and taken.
     starting: Mutex<()>,
 }
@@ -48,8 +51,13 @@ impl Gated {
             join: join.builder().with_new_children(inputs)?.build()?,
             left,
             right,
+            keys: Keys::of(join)?,
             starting: Mutex::new(()),
         })
+    }
+
+    pub(super) fn keys(&self) -> Option<Arc<Keys>> {
+        self.keys.clone()
     }
 
     /// Starts a partition. `rows`: of the build side, which the first partition that needs them
@@ -64,6 +72,10 @@ impl Gated {
         let of_build = match self.join.partition_mode() {
             PartitionMode::CollectLeft => 0,
             _ => partition,
+        };
+        let right = match &self.keys {
+            Some(keys) => keys.handed_over_before(right),
+            None => right,
         };
         let _alone = self.starting.lock();
         let rows = rows.lock().take();

@@ -29,6 +29,7 @@
 //! run.rs      an execution: the build side, and the partitions of the probe side
 //! build.rs    reading a build side
 //! handed.rs   the memory of a build side that was read
+//! keys.rs     the keys of a build side, for the filters of the probe side
 //! side.rs     the keys, the files and the memory of a side
 //! buckets.rs  dividing rows
 //! spilled.rs  joining buckets
@@ -44,6 +45,7 @@ mod build;
 mod exec;
 mod gate;
 mod handed;
+mod keys;
 mod order;
 mod run;
 mod side;

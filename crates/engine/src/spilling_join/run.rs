@@ -15,6 +15,7 @@ use parking_lot::Mutex;
 use super::buckets::{Bucket, Dividing, Writers};
 use super::build::{Excess, Gathered, Rows, gathered};
 use super::gate::{Ticket, empty};
+use super::keys::Keys;
 use super::side::Side;
 use super::spilled::Spilled;
 use super::unknown::Values;
@@ -53,12 +54,14 @@ struct Together {
 }
 
 impl Run {
-    /// Creates a run, which reads the build side when a partition is polled.
+    /// Creates a run, which reads the build side when a partition is polled. `keys`: where its keys
+    /// are gathered.
     pub(super) fn new(
         join: &HashJoinExec,
         input: SendableRecordBatchStream,
         left: Arc<Side>,
         is_crowded: Arc<AtomicBool>,
+        keys: Option<Arc<Keys>>,
     ) -> Self {
         let partitions = match join.partition_mode() {
             PartitionMode::CollectLeft => join.right().output_partitioning().partition_count(),
@@ -70,6 +73,7 @@ impl Run {
             Arc::clone(&left),
             is_crowded,
             Arc::clone(&is_in_memory),
+            keys,
         );
         let is_shared = partitions > 1 && returns_build_rows(*join.join_type());
         Self {
@@ -104,12 +108,21 @@ async fn found(
     left: Arc<Side>,
     is_crowded: Arc<AtomicBool>,
     is_in_memory: Arc<AtomicBool>,
+    keys: Option<Arc<Keys>>,
 ) -> Found {
     let excess = match left.can_spill() {
         true => Excess::Divided { level: 0 },
         false => Excess::Refused,
     };
-    match gathered(input, &left, excess, Some(&is_crowded)).await {
+    let build = gathered(input, &left, excess, Some(&is_crowded)).await;
+    match (&keys, &build) {
+        (Some(keys), Ok(Gathered::Rows(rows))) => {
+            keys.add(rows.batches(), left.context());
+        }
+        (Some(keys), _) => keys.give_up(),
+        (None, _) => {}
+    }
+    match build {
         Ok(Gathered::Rows(rows)) => {
             is_in_memory.store(true, Ordering::Relaxed);
             Ok(Arc::new(Build::Rows(Mutex::new(Some(rows)))))

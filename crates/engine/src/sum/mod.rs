@@ -10,16 +10,18 @@
 //! sum(decimal(38,s))   state: decimal(38,0), carries   20 times 10^38-1 overflows
 //! ```
 //!
-//! `avg` of integers divides that sum by their number ([`average`]); variances of integers and
-//! decimals are those of exact sums in PostgreSQL's sessions ([`spread`]), where the sum of a `bigint`
-//! is a decimal ([`numeric`]). Intervals are added up by their parts ([`interval`]). Floating-point
-//! numbers are summed by DataFusion. Delete this when DataFusion's `sum` is checked.
+//! `avg` of integers divides that sum by their number ([`average`]). In PostgreSQL's sessions, the
+//! averages of integers and decimals are decimals ([`numeric_average`]), and so is the sum of a
+//! `bigint` ([`numeric`]); variances are those of exact sums ([`spread`]). Intervals are added up by
+//! their parts ([`interval`]). Floating-point numbers are summed by DataFusion. Delete this when
+//! DataFusion's `sum` is checked.
 
 mod average;
 mod distinct;
 mod grouped;
 mod interval;
 mod numeric;
+mod numeric_average;
 mod own_or_inner;
 mod running;
 mod spread;
@@ -47,6 +49,7 @@ use grouped::GroupedSum;
 use interval::IntervalSum;
 use lakegate_error::{Code, Error};
 pub(crate) use numeric::{is_numeric_sum, numeric_sum};
+pub(crate) use numeric_average::register_averages;
 pub(crate) use running::running;
 pub(crate) use spread::register_spreads;
 use total::{PlainSum, Total};

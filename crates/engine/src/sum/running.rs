@@ -7,6 +7,7 @@ use datafusion::logical_expr::Accumulator;
 
 use super::Summed;
 use super::average::PlainAverage;
+use super::numeric_average::PlainNumericAverage;
 use super::total::PlainSum;
 use crate::running_windows::{Running, folded};
 
@@ -23,7 +24,9 @@ pub(crate) fn running(
     if accumulator.is::<PlainAverage>() {
         return folded(PlainAverage::default(), of, to);
     }
-    same::<Int64Type, Int64Type>(accumulator, of, to)
+    averaged::<Int64Type>(accumulator, of, to)
+        .or_else(|| averaged::<Decimal128Type>(accumulator, of, to))
+        .or_else(|| same::<Int64Type, Int64Type>(accumulator, of, to))
         .or_else(|| same::<Int64Type, Decimal128Type>(accumulator, of, to))
         .or_else(|| same::<UInt64Type, UInt64Type>(accumulator, of, to))
         .or_else(|| same::<Decimal128Type, Decimal128Type>(accumulator, of, to))
@@ -36,4 +39,13 @@ fn same<T: Summed, O: Summed>(
 ) -> Option<Box<dyn Running>> {
     let sum = accumulator.downcast_ref::<PlainSum<T, O>>()?;
     folded(PlainSum::<T, O>::new(sum.kind().clone()), of, to)
+}
+
+fn averaged<T: Summed>(
+    accumulator: &dyn Any,
+    of: &DataType,
+    to: &DataType,
+) -> Option<Box<dyn Running>> {
+    let average = accumulator.downcast_ref::<PlainNumericAverage<T>>()?;
+    folded(PlainNumericAverage::<T>::new(average.division()), of, to)
 }

@@ -1,5 +1,7 @@
 //! COPY .. TO STDOUT.
 
+use std::sync::Arc;
+
 use bytes::{BufMut, BytesMut};
 use lakegate_error::{Error, Result};
 use lakegate_gateway::Rows;
@@ -9,8 +11,8 @@ use super::BINARY_HEAD;
 use super::options::{Direction, Options, chosen};
 use crate::backend::{self, tag};
 use crate::connection::Connection;
-use crate::encode::{BatchEncoder, Format};
-use crate::rows::{Failed, Running};
+use crate::encode::{ASCII_ZEROS, Format};
+use crate::rows::{Failed, Form, Running};
 
 /// Every byte of the texts of numbers, booleans, dates, times and timestamps.
 const PLAIN: &[u8] = b"0123456789+-.: tfeBCNaInity";
@@ -82,6 +84,7 @@ impl Lines {
 
     /// Quotes or escapes the value of column `n`, which `out` has from `start` on, if it has to be.
     /// Most values stay as they are and are not copied.
+    #[inline]
     pub(crate) fn finish(
         &self,
         out: &mut BytesMut,
@@ -89,14 +92,29 @@ impl Lines {
         start: usize,
         scratch: &mut BytesMut,
     ) {
-        let value = &out[start..];
-        if !(self.csv() && self.is_forced(n) || self.is_changed(value)) {
-            return;
+        let is_forced = self.csv() && self.is_forced(n);
+        if is_forced
+            || self.may_be_special(out, start)
+            || self.csv() && self.is_misread(&out[start..])
+        {
+            self.finish_with_care(out, is_forced, start, scratch);
         }
-        scratch.clear();
-        scratch.extend_from_slice(value);
-        out.truncate(start);
-        self.put_changed(out, scratch);
+    }
+
+    fn finish_with_care(
+        &self,
+        out: &mut BytesMut,
+        is_forced: bool,
+        start: usize,
+        scratch: &mut BytesMut,
+    ) {
+        let value = &out[start..];
+        if is_forced || self.is_changed(value) {
+            scratch.clear();
+            scratch.extend_from_slice(value);
+            out.truncate(start);
+            self.put_changed(out, scratch);
+        }
     }
 
     /// Appends the name of a column. FORCE_QUOTE is not for names.
@@ -113,7 +131,7 @@ impl Lines {
 
     /// Returns whether a value is quoted or escaped for what it is.
     fn is_changed(&self, value: &[u8]) -> bool {
-        self.may_be_special(value) && value.iter().any(|byte| self.special[usize::from(*byte)])
+        value.iter().any(|byte| self.special[usize::from(*byte)])
             || self.csv() && self.is_misread(value)
     }
 
@@ -123,15 +141,30 @@ impl Lines {
         value == self.options.null.as_bytes() || self.force_quote.len() == 1 && value == b"\\."
     }
 
-    /// Looks for special bytes, eight at a time. True may be wrong, false is not.
-    fn may_be_special(&self, value: &[u8]) -> bool {
-        let Some(last) = value.last_chunk::<8>() else {
+    /// Looks for special bytes in what `out` has from `start` on, eight at a time. True may be wrong,
+    /// false is not.
+    #[inline]
+    fn may_be_special(&self, out: &[u8], start: usize) -> bool {
+        let value = &out[start..];
+        let Some(last) = out.last_chunk::<8>() else {
             return true;
         };
-        let (words, _) = value.as_chunks::<8>();
-        let found = words.iter().chain([last]).fold(0, |found, word| {
-            found | self.special_in(u64::from_le_bytes(*word))
-        });
+        let last = u64::from_le_bytes(*last);
+        let found = match value.len() {
+            0 => 0,
+            // The last bytes of the word, with digits instead of what is before the value.
+            length @ 1..8 => {
+                self.special_in(last >> (64 - 8 * length) | ASCII_ZEROS << (8 * length))
+            }
+            _ => {
+                let (words, _) = value.as_chunks::<8>();
+                let mut found = self.special_in(last);
+                for word in words {
+                    found |= self.special_in(u64::from_le_bytes(*word));
+                }
+                found
+            }
+        };
         found != 0
     }
 
@@ -141,13 +174,11 @@ impl Lines {
         const ONES: u64 = u64::from_le_bytes([1; 8]);
         const HIGH: u64 = ONES << 7;
         // A subtraction borrows from the high bit of a byte that is less than what is subtracted.
+        let is_zero = |word: u64| word.wrapping_sub(ONES) & !word;
         // Special control characters are less than 14.
         let control = word.wrapping_sub(ONES * 14) & !word;
-        let [a, b] = self.printable.map(|byte| {
-            let same = word ^ byte;
-            same.wrapping_sub(ONES) & !same
-        });
-        (control | a | b) & HIGH
+        let [a, b] = self.printable;
+        (control | is_zero(word ^ a) | is_zero(word ^ b)) & HIGH
     }
 
     /// Appends a value in quotes or with escapes.
@@ -209,17 +240,14 @@ impl Connection {
         } else {
             Format::Text
         };
-        let lines = Lines::new(copy, &names)?;
+        let lines = Arc::new(Lines::new(copy, &names)?);
         let mut running = Running::new(rows, &vec![format; names.len()], self.style());
         backend::copy_out_response(&mut self.link.out, format, names.len());
         let sent = if format == Format::Binary {
-            // As in Postgres, the header is sent with the first row, which psycopg relies on; a row
-            // of -1 columns is the end.
-            let mut head = BINARY_HEAD;
-            let put = |out: &mut BytesMut, batch: &BatchEncoder<'_>, row: usize| {
-                batch.put_copy_binary(out, row, std::mem::take(&mut head))
-            };
-            let sent = running.send(&mut self.link, None, put).await?;
+            let sent = running
+                .send(&mut self.link, &self.session, None, Form::Binary)
+                .await?;
+            // A row of -1 columns is the end.
             backend::message(&mut self.link.out, b'd', |out| {
                 out.put_slice(if sent == 0 { BINARY_HEAD } else { &[] });
                 out.put_i16(-1);
@@ -235,11 +263,9 @@ impl Connection {
                     out.put_u8(b'\n');
                 });
             }
-            let mut scratch = BytesMut::new();
+            let form = Form::Line(lines);
             running
-                .send(&mut self.link, None, |out, batch, row| {
-                    batch.put_copy_line(out, row, &lines, &mut scratch)
-                })
+                .send(&mut self.link, &self.session, None, form)
                 .await?
         };
         backend::empty(&mut self.link.out, tag::COPY_DONE);

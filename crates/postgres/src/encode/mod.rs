@@ -23,6 +23,7 @@ use lakegate_error::{Code, Error, Result};
 use lakegate_gateway::values::IntervalStyle;
 
 use self::column::Column;
+pub(crate) use self::number::ASCII_ZEROS;
 pub(crate) use self::time::Zone;
 use super::copy::Lines;
 use super::types::{self, PgType};

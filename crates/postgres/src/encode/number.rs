@@ -115,7 +115,7 @@ fn in_one_word(negative: bool, magnitude: u64, scale: u8) -> Option<(u128, usize
 }
 
 /// The digit 0 in each byte of a word.
-pub(super) const ASCII_ZEROS: u64 = u64::from_le_bytes([b'0'; 8]);
+pub(crate) const ASCII_ZEROS: u64 = u64::from_le_bytes([b'0'; 8]);
 
 /// Returns the eight digits of a number below 10^8, each in a byte, the first in the lowest one.
 #[inline]

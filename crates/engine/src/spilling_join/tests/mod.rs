@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod filters;
+mod keys;
 mod limits;
 mod order;
 

@@ -33,6 +33,7 @@ use datafusion::physical_plan::PhysicalExpr;
 use datafusion::physical_plan::joins::HashTableLookupExpr;
 
 use super::decode::Footer;
+use crate::key_set::KeyLookup;
 
 /// Rows of a row group whose rows are filtered, at most. Writers make groups of a million rows.
 const MOST_ROWS: i64 = 2 << 20;
@@ -95,8 +96,12 @@ impl FilterRows {
 
 impl KeyFilter {
     fn is_selective(&self, filter: &Arc<dyn PhysicalExpr>, table: &Schema) -> bool {
+        let are_few = |keys: usize| keys as f64 <= self.keys * FEW_ROWS;
         if let Some(listed) = listed(filter) {
-            return listed as f64 <= self.keys * FEW_ROWS;
+            return are_few(listed);
+        }
+        if in_set(filter).is_some_and(are_few) {
+            return true;
         }
         let share = self.range.and_then(|range| tried(filter, range, table));
         share.map_or(self.is_expected, |share| share <= FEW_ROWS)
@@ -117,6 +122,21 @@ fn listed(filter: &Arc<dyn PhysicalExpr>) -> Option<usize> {
         Ok(TreeNodeRecursion::Continue)
     });
     count.filter(|_| walked.is_ok() && !looks_up)
+}
+
+/// Returns how many keys the set of a filter of one key has; `None` if it has no set.
+fn in_set(filter: &Arc<dyn PhysicalExpr>) -> Option<usize> {
+    if filter.children().len() != 1 {
+        return None;
+    }
+    let filter = filter.downcast_ref::<DynamicFilterPhysicalExpr>()?;
+    let mut count = None;
+    let walked = filter.current().ok()?.apply(|part| {
+        let lookup = part.downcast_ref::<KeyLookup>();
+        count = lookup.map(|lookup| lookup.set().count()).or(count);
+        Ok(TreeNodeRecursion::Continue)
+    });
+    count.filter(|_| walked.is_ok())
 }
 
 /// Returns for which share of the numbers between these, both included, a filter of one key is

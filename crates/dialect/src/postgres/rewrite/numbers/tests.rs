@@ -93,7 +93,30 @@ fn literals_of_a_result_have_types() {
             "SELECT 1, x FROM t GROUP BY 1, 2",
             "SELECT 1, x FROM t GROUP BY 1, 2",
         ),
-        ("SELECT 1 UNION SELECT 2", "SELECT 1 UNION SELECT 2"),
+        (
+            "SELECT 1 AS a, 0.5 AS b, 2, x FROM t GROUP BY x ORDER BY a",
+            "SELECT (1)::INTEGER AS a, '0.5'::NUMERIC(1,1) AS b, 2, x FROM t GROUP BY x ORDER BY a",
+        ),
+        (
+            "SELECT DISTINCT 1 AS a",
+            "SELECT DISTINCT (1)::INTEGER AS a",
+        ),
+        (
+            "SELECT 1 UNION SELECT 2",
+            r#"SELECT (1)::INTEGER AS "?column?" UNION SELECT (2)::INTEGER AS "?column?""#,
+        ),
+        (
+            "SELECT 1 AS a, 2 AS b, NULL AS c UNION ALL SELECT NULL, x, 3 EXCEPT SELECT -4, 5, NULL ORDER BY a",
+            r#"SELECT (1)::INTEGER AS a, 2 AS b, NULL AS c UNION ALL SELECT NULL, x, (3)::INTEGER AS "?column?" EXCEPT SELECT (-4)::INTEGER AS "?column?", 5, NULL ORDER BY a"#,
+        ),
+        (
+            "SELECT 1, 2.5 UNION SELECT 3000000000, 3",
+            "SELECT 1, 2.5 UNION SELECT 3000000000, 3",
+        ),
+        (
+            "SELECT 1, * FROM t UNION SELECT 1, 2",
+            "SELECT 1, * FROM t UNION SELECT 1, 2",
+        ),
     ] {
         let mut statements = Parser::parse_sql(&PostgreSqlDialect {}, sql).unwrap();
         let Statement::Query(query) = &mut statements[0] else {
