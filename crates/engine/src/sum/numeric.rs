@@ -49,22 +49,24 @@ fn kind() -> Kind {
 }
 
 impl Own for NumericSum {
-    fn takes(&self, argument: &DataType) -> bool {
-        argument == &DataType::Int64
+    type Of = ();
+
+    fn of(&self, argument: &DataType) -> Option<()> {
+        (argument == &DataType::Int64).then_some(())
     }
 
-    fn return_type(&self, _: &DataType) -> DataType {
+    fn return_type(&self, _: &()) -> DataType {
         STATE
     }
 
-    fn accumulator(&self, args: &AccumulatorArgs<'_>) -> Box<dyn Accumulator> {
+    fn accumulator(&self, _: (), args: &AccumulatorArgs<'_>) -> Box<dyn Accumulator> {
         match args.is_distinct {
             true => Box::new(DistinctSum::<Int64Type, Decimal128Type>::new(kind())),
             false => Box::new(PlainSum::<Int64Type, Decimal128Type>::new(kind())),
         }
     }
 
-    fn state_fields(&self, args: &StateFieldsArgs<'_>) -> Vec<FieldRef> {
+    fn state_fields(&self, _: (), args: &StateFieldsArgs<'_>) -> Vec<FieldRef> {
         if args.is_distinct {
             let name = format_state_name(args.name, "sum distinct");
             let values = Field::new_list(name, Field::new_list_field(STATE, true), false);
@@ -77,7 +79,12 @@ impl Own for NumericSum {
         ]
     }
 
-    fn groups_accumulator(&self, _: &AccumulatorArgs<'_>) -> Box<dyn GroupsAccumulator> {
-        Box::new(GroupedSum::<Int64Type, Decimal128Type>::new(kind()))
+    fn groups_accumulator(
+        &self,
+        _: (),
+        _: &AccumulatorArgs<'_>,
+    ) -> Option<Box<dyn GroupsAccumulator>> {
+        let sums = GroupedSum::<Int64Type, Decimal128Type>::new(kind());
+        Some(Box::new(sums))
     }
 }

@@ -19,18 +19,26 @@ use crate::aggregates::as_the_inner;
 
 /// What a function does for the types that are its own. The order of rows does not matter to it.
 pub(super) trait Own: fmt::Debug + Eq + Hash + Send + Sync + 'static {
-    /// Returns whether values of a type are the function's own.
-    fn takes(&self, argument: &DataType) -> bool;
+    /// What the function knows of a type that is its own.
+    type Of;
 
-    fn return_type(&self, argument: &DataType) -> DataType;
+    /// Returns `None` for the types of the other function.
+    fn of(&self, argument: &DataType) -> Option<Self::Of>;
+
+    fn return_type(&self, of: &Self::Of) -> DataType;
 
     /// Returns what computes the result of all rows, or of a moving frame.
-    fn accumulator(&self, args: &AccumulatorArgs<'_>) -> Box<dyn Accumulator>;
+    fn accumulator(&self, of: Self::Of, args: &AccumulatorArgs<'_>) -> Box<dyn Accumulator>;
 
-    fn state_fields(&self, args: &StateFieldsArgs<'_>) -> Vec<FieldRef>;
+    fn state_fields(&self, of: Self::Of, args: &StateFieldsArgs<'_>) -> Vec<FieldRef>;
 
-    /// Returns what computes the results of groups, for calls without DISTINCT.
-    fn groups_accumulator(&self, args: &AccumulatorArgs<'_>) -> Box<dyn GroupsAccumulator>;
+    /// Returns what computes the results of groups, for calls without DISTINCT. `None`: the groups of
+    /// this type have an accumulator each.
+    fn groups_accumulator(
+        &self,
+        of: Self::Of,
+        args: &AccumulatorArgs<'_>,
+    ) -> Option<Box<dyn GroupsAccumulator>>;
 }
 
 /// A function with results of its own, which is the inner function for other types.
@@ -52,10 +60,9 @@ impl<F: Own> OwnOrInner<F> {
         }
     }
 
-    /// Returns whether a call is the function's own.
-    fn takes(&self, arguments: &[FieldRef]) -> bool {
-        let first = arguments.first();
-        first.is_some_and(|field| self.own.takes(field.data_type()))
+    /// Returns `None` for a call of the other function.
+    fn of(&self, arguments: &[FieldRef]) -> Option<F::Of> {
+        self.own.of(arguments.first()?.data_type())
     }
 }
 
@@ -75,23 +82,20 @@ impl<F: Own> AggregateUDFImpl for OwnOrInner<F> {
     }
 
     fn return_type(&self, types: &[DataType]) -> Result<DataType> {
-        match types {
-            [one] if self.own.takes(one) => Ok(self.own.return_type(one)),
-            types => self.inner.return_type(types),
+        match types.first().and_then(|first| self.own.of(first)) {
+            Some(of) => Ok(self.own.return_type(&of)),
+            None => self.inner.return_type(types),
         }
     }
 
     fn return_field(&self, fields: &[FieldRef]) -> Result<FieldRef> {
-        match fields.first() {
-            Some(field) if self.own.takes(field.data_type()) => {
-                let result = self.own.return_type(field.data_type());
-                Ok(Arc::new(Field::new(
-                    self.name(),
-                    result,
-                    self.is_nullable(),
-                )))
+        match self.of(fields) {
+            Some(of) => {
+                let result = self.own.return_type(&of);
+                let field = Field::new(self.name(), result, self.is_nullable());
+                Ok(Arc::new(field))
             }
-            _ => self.inner.return_field(fields),
+            None => self.inner.return_field(fields),
         }
     }
 
@@ -104,9 +108,9 @@ impl<F: Own> AggregateUDFImpl for OwnOrInner<F> {
     }
 
     fn accumulator(&self, args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
-        match self.takes(args.expr_fields) {
-            true => Ok(self.own.accumulator(&args)),
-            false => self.inner.accumulator(args),
+        match self.of(args.expr_fields) {
+            Some(of) => Ok(self.own.accumulator(of, &args)),
+            None => self.inner.accumulator(args),
         }
     }
 
@@ -114,23 +118,23 @@ impl<F: Own> AggregateUDFImpl for OwnOrInner<F> {
         &self,
         args: AccumulatorArgs<'_>,
     ) -> Result<Box<dyn Accumulator>> {
-        match self.takes(args.expr_fields) {
-            true => Ok(self.own.accumulator(&args)),
-            false => self.inner.create_sliding_accumulator(args),
+        match self.of(args.expr_fields) {
+            Some(of) => Ok(self.own.accumulator(of, &args)),
+            None => self.inner.create_sliding_accumulator(args),
         }
     }
 
     fn state_fields(&self, args: StateFieldsArgs<'_>) -> Result<Vec<FieldRef>> {
-        match self.takes(args.input_fields) {
-            true => Ok(self.own.state_fields(&args)),
-            false => self.inner.state_fields(args),
+        match self.of(args.input_fields) {
+            Some(of) => Ok(self.own.state_fields(of, &args)),
+            None => self.inner.state_fields(args),
         }
     }
 
     fn groups_accumulator_supported(&self, args: AccumulatorArgs<'_>) -> bool {
-        match self.takes(args.expr_fields) {
-            true => !args.is_distinct,
-            false => self.inner.groups_accumulator_supported(args),
+        match self.of(args.expr_fields) {
+            Some(of) => !args.is_distinct && self.own.groups_accumulator(of, &args).is_some(),
+            None => self.inner.groups_accumulator_supported(args),
         }
     }
 
@@ -138,9 +142,10 @@ impl<F: Own> AggregateUDFImpl for OwnOrInner<F> {
         &self,
         args: AccumulatorArgs<'_>,
     ) -> Result<Box<dyn GroupsAccumulator>> {
-        match self.takes(args.expr_fields) {
-            true => Ok(self.own.groups_accumulator(&args)),
-            false => self.inner.create_groups_accumulator(args),
+        let of = self.of(args.expr_fields);
+        match of.and_then(|of| self.own.groups_accumulator(of, &args)) {
+            Some(groups) => Ok(groups),
+            None => self.inner.create_groups_accumulator(args),
         }
     }
 

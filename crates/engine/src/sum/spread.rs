@@ -97,19 +97,6 @@ fn exact(inner: Arc<AggregateUDF>, spread: Spread) -> OwnOrInner<Spread> {
     OwnOrInner::new(spread, inner, signature)
 }
 
-/// Returns the fractional digits of a column.
-fn places(field: Option<&FieldRef>) -> i8 {
-    match field.map(|field| field.data_type()) {
-        Some(
-            DataType::Decimal32(_, places)
-            | DataType::Decimal64(_, places)
-            | DataType::Decimal128(_, places)
-            | DataType::Decimal256(_, places),
-        ) => *places,
-        _ => 0,
-    }
-}
-
 /// Returns the numbers of a column without their point.
 fn numbers(columns: &[ArrayRef]) -> Result<Decimal128Array> {
     let values = column(columns, 0)?;
@@ -159,17 +146,27 @@ fn states(sums: &[Sums]) -> Vec<ArrayRef> {
 }
 
 impl Own for Spread {
+    /// The fractional digits of the numbers.
+    type Of = i8;
+
     /// A column without a type counts as integers.
-    fn takes(&self, argument: &DataType) -> bool {
-        matches!(argument, DataType::Int64 | DataType::Null) || argument.is_decimal()
+    fn of(&self, argument: &DataType) -> Option<i8> {
+        match argument {
+            DataType::Int64 | DataType::Null => Some(0),
+            DataType::Decimal32(_, places)
+            | DataType::Decimal64(_, places)
+            | DataType::Decimal128(_, places)
+            | DataType::Decimal256(_, places) => Some(*places),
+            _ => None,
+        }
     }
 
-    fn return_type(&self, _: &DataType) -> DataType {
+    fn return_type(&self, _: &i8) -> DataType {
         DataType::Float64
     }
 
-    fn accumulator(&self, args: &AccumulatorArgs<'_>) -> Box<dyn Accumulator> {
-        let (spread, places) = (*self, places(args.expr_fields.first()));
+    fn accumulator(&self, places: i8, args: &AccumulatorArgs<'_>) -> Box<dyn Accumulator> {
+        let spread = *self;
         match args.is_distinct {
             true => Box::new(DistinctNumbers {
                 spread,
@@ -187,7 +184,7 @@ impl Own for Spread {
         }
     }
 
-    fn state_fields(&self, args: &StateFieldsArgs<'_>) -> Vec<FieldRef> {
+    fn state_fields(&self, _: i8, args: &StateFieldsArgs<'_>) -> Vec<FieldRef> {
         let name = |of: &str| format_state_name(args.name, of);
         if args.is_distinct {
             let item = Field::new_list_field(STATE, true);
@@ -201,11 +198,13 @@ impl Own for Spread {
         ]
     }
 
-    fn groups_accumulator(&self, args: &AccumulatorArgs<'_>) -> Box<dyn GroupsAccumulator> {
-        Box::new(GroupedSums::new(OfNumbers {
-            spread: *self,
-            places: places(args.expr_fields.first()),
-        }))
+    fn groups_accumulator(
+        &self,
+        places: i8,
+        _: &AccumulatorArgs<'_>,
+    ) -> Option<Box<dyn GroupsAccumulator>> {
+        let spread = *self;
+        Some(Box::new(GroupedSums::new(OfNumbers { spread, places })))
     }
 }
 
