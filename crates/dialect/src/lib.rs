@@ -138,7 +138,7 @@ impl Dialect {
             trino::integers(statement);
         }
         Ok(CatalogReferences {
-            called: Some(pg_catalog::called_by(statement)),
+            called: Some(pg_catalog::made::called_by(statement)),
             ..references
         })
     }

@@ -41,7 +41,7 @@ pub(crate) use joined_arrays::planner as joined_arrays;
 pub use lakegate_engine::{IntervalStyle, OutputNames, apart, shown};
 pub use lakegate_lake::float_text::{put_f32, put_f64};
 pub(crate) use mixed_unions::rule as mixed_unions;
-pub(crate) use names::ShownAsNames;
+pub use names::ShownAsNames;
 pub use operators::planner;
 pub use output_names::{items_of, output_names};
 pub use rewrite::{

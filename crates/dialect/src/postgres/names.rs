@@ -1,6 +1,5 @@
 //! `regclass`, `regtype` and similar types: numbers that are shown as names, also as items of arrays.
 
-use std::cell::LazyCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -15,20 +14,16 @@ use lakegate_engine::{has_expression, with_own_name};
 use super::cell::{PG_TYPE, drops_marks};
 use super::shown_objects;
 
-/// Functions by the Postgres type of their argument.
-type ByType = HashMap<&'static str, Arc<ScalarUDF>>;
-
 /// The functions that return the name for a number, by the number's Postgres type, and the names for a
-/// list of numbers. They are made when a plan has such a number.
-pub(crate) struct ShownAsNames<F> {
-    functions: LazyCell<ByType, F>,
+/// list of numbers.
+#[derive(Debug, Clone, Default)]
+pub struct ShownAsNames {
+    functions: HashMap<&'static str, Arc<ScalarUDF>>,
 }
 
-impl<F: FnOnce() -> ByType> ShownAsNames<F> {
-    pub(crate) fn new(functions: F) -> Self {
-        Self {
-            functions: LazyCell::new(functions),
-        }
+impl ShownAsNames {
+    pub fn new(functions: HashMap<&'static str, Arc<ScalarUDF>>) -> Self {
+        Self { functions }
     }
 
     /// Returns the function for a column of a plan, if it is shown as names.
@@ -43,7 +38,7 @@ impl<F: FnOnce() -> ByType> ShownAsNames<F> {
     /// # Errors
     ///
     /// The engine rejects the rewritten plan.
-    pub(crate) fn finish(&self, plan: LogicalPlan) -> Result<LogicalPlan> {
+    pub fn finish(&self, plan: LogicalPlan) -> Result<LogicalPlan> {
         let mapped = match has_expression(&plan, is_cast)? {
             true => plan.transform_up_with_subqueries(|node| self.casts(node))?,
             false => Transformed::no(plan),

@@ -22,7 +22,7 @@ mod empty;
 mod few;
 mod functions;
 mod literals;
-mod made;
+pub(crate) mod made;
 mod narrow;
 pub mod oids;
 mod pins;
@@ -47,7 +47,6 @@ use self::asked::Asked;
 pub use self::empty::{has_no_rows, without_empty_relations};
 pub use self::few::reads_few_rows;
 use self::functions::{ABOUT_COLUMNS, ABOUT_NAMES, ABOUT_TABLES, Lookup, absent};
-pub(crate) use self::made::called_by;
 pub use self::narrow::narrowed;
 use self::provider::SystemSchema;
 pub use self::provider::system_columns;
@@ -241,7 +240,7 @@ impl PgCatalog {
         let mut columns = plan.schema().fields().iter();
         let is_shown = columns.any(|column| column.metadata().contains_key(PG_TYPE));
         match self.asks_the_catalog || is_shown {
-            true => ShownAsNames::new(|| functions::names_by_type(&self.lookup)).finish(plan),
+            true => ShownAsNames::new(functions::names_by_type(&self.lookup)).finish(plan),
             false => Ok(plan),
         }
     }
