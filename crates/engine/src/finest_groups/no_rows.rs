@@ -1,6 +1,5 @@
 //! The group of the empty set, which is there without rows too.
 
-
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch, new_null_array};
 use arrow::datatypes::Schema;
 use datafusion::error::Result;

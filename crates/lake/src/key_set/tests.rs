@@ -40,7 +40,8 @@ impl Random {
     ) -> PrimitiveArray<T> {
         let keys = (0..rows).map(|_| {
             let key = from.wrapping_add((self.draw() % width) as usize);
-            (self.draw() % 7 > 0).then_some(<T as ArrowPrimitiveType>::Native::usize_as(key))
+            (!self.draw().is_multiple_of(7))
+                .then_some(<T as ArrowPrimitiveType>::Native::usize_as(key))
         });
         keys.collect()
     }
