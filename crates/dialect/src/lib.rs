@@ -139,6 +139,9 @@ impl Dialect {
         if self != Self::Postgres {
             trino::integers(statement);
         }
-        Ok(references)
+        Ok(CatalogReferences {
+            called: Some(pg_catalog::made::called_by(statement)),
+            ..references
+        })
     }
 }

@@ -59,7 +59,7 @@ mod tests {
     #[test]
     fn types_are_those_of_the_whole_analysis_or_not_known() {
         let directory = tempfile::tempdir().unwrap();
-        let engine = crate::tests::small_engine(directory.path());
+        let engine = crate::testing::small_engine(directory.path());
         let settings = PlanSettings {
             time_zone: "UTC".to_owned(),
             search_path: Vec::new(),

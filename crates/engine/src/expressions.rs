@@ -393,6 +393,13 @@ pub(crate) fn call(function: impl ScalarUDFImpl + 'static, args: Vec<Expr>) -> E
     })
 }
 
+/// Returns the name of a call's first argument. A function that a rule puts around an expression has
+/// it as its name in schemas, so that columns keep their names.
+pub(crate) fn name_of_first(args: &[Expr]) -> String {
+    let name = args.first().map(|first| first.schema_name().to_string());
+    name.unwrap_or_default()
+}
+
 /// Returns an expression without its aliases.
 pub(crate) fn without_alias(expr: &Expr) -> &Expr {
     match expr {

@@ -9,11 +9,12 @@ use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
-    ChildrenPropertiesMode, DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties,
-    ReplaceChildrenOptions,
+    DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties, ReplaceChildrenOptions,
 };
 use futures::TryStreamExt;
 use lakegate_error::from_engine;
+
+use crate::operators::new_children_replace;
 
 /// Passes batches on, and nothing else. It keeps what the traits do not pass by themselves: no
 /// filters, limits, projections or statistics.
@@ -76,13 +77,7 @@ impl ExecutionPlan for BarrierExec {
         Ok(Arc::new(Self::new(Arc::clone(&self.view), input)))
     }
 
-    fn with_new_children(
-        self: Arc<Self>,
-        children: Vec<Arc<dyn ExecutionPlan>>,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        let recompute = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
-        self.replace_children(children, recompute)
-    }
+    new_children_replace!();
 
     fn execute(
         &self,

@@ -9,7 +9,7 @@ use datafusion::prelude::SessionContext;
 use lakegate_error::{Code, from_engine};
 
 use super::*;
-use crate::tests::small_engine;
+use crate::testing::small_engine;
 use crate::{Names, PlanSettings};
 
 /// `t (a int, b text)` with rows that a view leaves out.

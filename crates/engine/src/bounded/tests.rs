@@ -7,7 +7,7 @@ use datafusion::prelude::SessionContext;
 
 use super::growth::{Growth, growth};
 use super::*;
-use crate::tests::small_engine;
+use crate::testing::small_engine;
 
 fn context() -> SessionContext {
     let mut state = SessionStateBuilder::new().with_default_features().build();

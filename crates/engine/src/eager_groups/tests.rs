@@ -3,7 +3,6 @@
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use arrow::util::display::array_value_to_string;
 use datafusion::dataframe::DataFrameWriteOptions;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::physical_plan::displayable;
@@ -12,22 +11,7 @@ use lakegate_error::{Code, from_engine};
 
 use super::*;
 use crate::optimize::physical_rules;
-
-/// The same numbers for the same seed.
-struct Random(u64);
-
-impl Random {
-    fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
-    }
-
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % limit as u64) as usize
-    }
-}
+use crate::testing::{Random, sorted_lines};
 
 /// Stands in the place of the rule. Groups at a place of this number, whatever estimates say; or not
 /// at all.
@@ -106,22 +90,7 @@ fn chosen(partitions: usize, choice: Option<usize>) -> (SessionContext, Arc<Atom
 
 async fn run(context: &SessionContext, sql: &str) -> Result<Vec<String>> {
     let batches = context.sql(sql).await?.collect().await?;
-    let mut rows = Vec::new();
-    for batch in batches {
-        for row in 0..batch.num_rows() {
-            let mut line = String::new();
-            for column in batch.columns() {
-                let cell = match column.is_null(row) {
-                    true => "NULL".to_owned(),
-                    false => array_value_to_string(column, row)?,
-                };
-                write!(line, "{cell}|").unwrap();
-            }
-            rows.push(line);
-        }
-    }
-    rows.sort();
-    Ok(rows)
+    Ok(sorted_lines(&batches))
 }
 
 /// A table of random keys, numbers and texts, some of them NULL.

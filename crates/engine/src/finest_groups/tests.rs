@@ -1,10 +1,9 @@
 #![allow(clippy::unwrap_used)]
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use arrow::util::display::array_value_to_string;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::TaskContext;
 use datafusion::execution::memory_pool::{
@@ -16,6 +15,7 @@ use datafusion::physical_plan::{ExecutionPlan, collect, displayable};
 use datafusion::prelude::{SessionConfig, SessionContext};
 
 use crate::stop::{PlanRun, stoppable};
+use crate::testing::sorted_lines;
 
 /// A session with a table of this many rows, in batches of this many.
 async fn context(rows: usize, batch: usize) -> SessionContext {
@@ -128,21 +128,7 @@ async fn rows_by(
     let runtime = runtime.build_arc().unwrap();
     let context = SessionContext::new_with_config_rt(config, runtime);
     let batches = collect(plan, Arc::new(TaskContext::from(&context))).await;
-    let mut rows = Vec::new();
-    for batch in batches.unwrap() {
-        for row in 0..batch.num_rows() {
-            let mut line = String::new();
-            for column in batch.columns() {
-                let value = match column.is_null(row) {
-                    true => "NULL".to_owned(),
-                    false => array_value_to_string(column, row).unwrap(),
-                };
-                write!(line, "{value}|").unwrap();
-            }
-            rows.push(line);
-        }
-    }
-    rows.sort();
+    let rows = sorted_lines(&batches.unwrap());
     (rows, pool.refused.load(Ordering::Relaxed))
 }
 

@@ -12,22 +12,7 @@ use super::model::Part;
 use super::region::Tree;
 use super::*;
 use crate::optimize::physical_rules;
-
-/// The same numbers for the same seed.
-struct Random(u64);
-
-impl Random {
-    fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
-    }
-
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % limit as u64) as usize
-    }
-}
+use crate::testing::{Random, sorted_lines};
 
 /// Stands in the place of the rule.
 #[derive(Debug)]
@@ -79,19 +64,7 @@ fn session(
 
 async fn rows(context: &SessionContext, sql: &str) -> Vec<String> {
     let batches = context.sql(sql).await.unwrap().collect().await.unwrap();
-    let mut rows = Vec::new();
-    for batch in batches {
-        for row in 0..batch.num_rows() {
-            let mut line = String::new();
-            for column in batch.columns() {
-                let cell = arrow::util::display::array_value_to_string(column, row).unwrap();
-                write!(line, "{cell}|").unwrap();
-            }
-            rows.push(line);
-        }
-    }
-    rows.sort();
-    rows
+    sorted_lines(&batches)
 }
 
 fn unchanged(_: &Operator, _: u64) -> Result<Option<Operator>> {

@@ -8,19 +8,19 @@ use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::Result;
 use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_expr::{OrderingRequirements, PhysicalExpr};
-use datafusion::physical_plan::execution_plan::{CardinalityEffect, InvariantLevel};
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_plan::execution_plan::CardinalityEffect;
 use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet};
 use datafusion::physical_plan::statistics::{ChildStats, StatisticsArgs};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
-    ChildrenPropertiesMode, DisplayAs, DisplayFormatType, ExecutionPlan,
-    InputDistributionRequirements, PlanProperties, ReplaceChildrenOptions,
+    DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties, ReplaceChildrenOptions,
 };
 use futures::stream;
 
 use super::stream::Run;
 use super::{Operator, Windows, with_running_windows};
+use crate::operators::{as_the_inner, new_children_replace};
 
 /// A window that is evaluated for many rows at once. In all but its run and its metrics it is the
 /// window of the plan.
@@ -68,35 +68,10 @@ impl ExecutionPlan for RunningWindows {
         self.window.properties()
     }
 
-    fn check_invariants(&self, check: InvariantLevel) -> Result<()> {
-        self.window.check_invariants(check)
-    }
-
-    fn input_distribution_requirements(&self) -> InputDistributionRequirements {
-        self.window.input_distribution_requirements()
-    }
-
-    fn required_input_ordering(&self) -> Vec<Option<OrderingRequirements>> {
-        self.window.required_input_ordering()
-    }
-
-    fn maintains_input_order(&self) -> Vec<bool> {
-        self.window.maintains_input_order()
-    }
-
-    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
-        self.window.benefits_from_input_partitioning()
-    }
+    as_the_inner!(window);
 
     fn children(&self) -> Vec<&Operator> {
         vec![&self.input]
-    }
-
-    fn apply_expressions(
-        &self,
-        f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        self.window.apply_expressions(f)
     }
 
     fn replace_children(
@@ -108,10 +83,7 @@ impl ExecutionPlan for RunningWindows {
         Ok(with_running_windows(&window)?.unwrap_or(window))
     }
 
-    fn with_new_children(self: Arc<Self>, children: Vec<Operator>) -> Result<Operator> {
-        let recompute = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
-        self.replace_children(children, recompute)
-    }
+    new_children_replace!();
 
     fn execute(
         &self,

@@ -139,8 +139,9 @@ fn frame(window: &PlainAggregateWindowExpr) -> Option<Frame> {
     }
 }
 
-/// Returns whether the call may have FILTER. DataFusion shows it in the last field of the debug form
-/// only, whose text ends in a parenthesis if there is one.
+/// Returns whether the call may have FILTER. Its condition is not among the expressions of a window,
+/// and the trait with its accessor is private (`AggregateWindowExpr` of `datafusion-physical-expr`,
+/// 55.2). It is the last field of the debug form, whose text ends in a parenthesis if there is one.
 fn may_have_filter(window: &PlainAggregateWindowExpr) -> bool {
     !format!("{window:?}").ends_with(", filter: None }")
 }

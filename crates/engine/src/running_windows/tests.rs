@@ -1,9 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::any::Any;
-use std::fmt::Write as _;
 
-use arrow::util::display::array_value_to_string;
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::physical_plan::{collect, displayable};
@@ -13,6 +11,7 @@ use lakegate_error::{Code, from_engine};
 use super::values::Stepwise;
 use super::*;
 use crate::stop::{stoppable, stoppable_as_it_is};
+use crate::testing::lines;
 
 const ROWS: &str = "CREATE TABLE rows AS
     SELECT value AS x,
@@ -52,22 +51,11 @@ async fn plan(context: &SessionContext, sql: &str) -> Operator {
 
 async fn rows(context: &SessionContext, plan: Operator) -> Result<Vec<String>> {
     let schema = plan.schema();
-    let mut rows = Vec::new();
-    for batch in collect(plan, context.task_ctx()).await? {
+    let batches = collect(plan, context.task_ctx()).await?;
+    for batch in &batches {
         assert_eq!(batch.schema().fields(), schema.fields());
-        for row in 0..batch.num_rows() {
-            let mut line = String::new();
-            for column in batch.columns() {
-                let value = match column.is_null(row) {
-                    true => "NULL".to_owned(),
-                    false => array_value_to_string(column, row).unwrap(),
-                };
-                write!(line, "{value}|").unwrap();
-            }
-            rows.push(line);
-        }
     }
-    Ok(rows)
+    Ok(lines(&batches))
 }
 
 fn is_replaced(plan: &Operator) -> bool {

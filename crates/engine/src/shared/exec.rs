@@ -20,13 +20,13 @@ use datafusion::physical_plan::filter_pushdown::{
 use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet};
 use datafusion::physical_plan::statistics::StatisticsArgs;
 use datafusion::physical_plan::{
-    ChildrenPropertiesMode, DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties,
-    ReplaceChildrenOptions,
+    DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties, ReplaceChildrenOptions,
 };
 use futures::{Stream, StreamExt};
 
 use super::log::{Next, Stored};
 use super::part::{Member, Part};
+use crate::operators::new_children_replace;
 
 /// Reads the rows of a shared part.
 ///
@@ -120,13 +120,7 @@ impl ExecutionPlan for SharedExec {
         Ok(self)
     }
 
-    fn with_new_children(
-        self: Arc<Self>,
-        children: Vec<Arc<dyn ExecutionPlan>>,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        let recompute = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
-        self.replace_children(children, recompute)
-    }
+    new_children_replace!();
 
     /// Returns operators that share nothing: what is run again, alone, does not find the others.
     fn reset_state(self: Arc<Self>) -> Result<Arc<dyn ExecutionPlan>> {

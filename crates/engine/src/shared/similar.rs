@@ -57,12 +57,7 @@ fn readers(survey: &Survey) -> Result<HashMap<usize, LogicalPlan>> {
         let mut left = group;
         while let Some((first, others)) = left.split_first() {
             let mut one = Similar::of(survey, *first, &is_gone)?;
-            let mut apart = Vec::new();
-            for other in others {
-                if !one.takes(*other, &is_gone)? {
-                    apart.push(*other);
-                }
-            }
+            let apart = one.take(others, &is_gone)?;
             for (index, reader) in one.readers()? {
                 if let Some(gone) = is_gone.get_mut(index..index + survey.size(index)) {
                     gone.fill(true);
@@ -100,31 +95,50 @@ impl<'s> Similar<'s> {
         Ok(similar)
     }
 
-    /// Adds an aggregate if it fits to the others.
-    fn takes(&mut self, other: usize, is_gone: &[bool]) -> Result<bool> {
-        let is_within = |member: &usize| other < member + self.survey.size(*member);
-        let is_within = self.members.iter().any(is_within);
-        if !self.survey.is_whole(other, is_gone)
-            || is_within
-            || self.members.is_empty()
-            || self.members.len() >= MOST
-        {
+    /// Adds the aggregates that fit to the members, and returns the others, both in order.
+    ///
+    /// All members are fused again for each addition. So many are added at once, and halves of them
+    /// where they do not fit.
+    fn take(&mut self, others: &[usize], is_gone: &[bool]) -> Result<Vec<usize>> {
+        if others.is_empty() || self.takes(others, is_gone)? {
+            return Ok(Vec::new());
+        }
+        if others.len() == 1 {
+            return Ok(others.to_vec());
+        }
+        let (first, second) = others.split_at(others.len() / 2);
+        let mut apart = self.take(first, is_gone)?;
+        apart.extend(self.take(second, is_gone)?);
+        Ok(apart)
+    }
+
+    /// Adds aggregates if all of them fit to the members.
+    fn takes(&mut self, others: &[usize], is_gone: &[bool]) -> Result<bool> {
+        if self.members.is_empty() || self.members.len() + others.len() > MOST {
             return Ok(false);
         }
-        let Some(node) = self.survey.nodes.get(other) else {
-            return Ok(false);
-        };
-        self.plans.push(in_order(node.plan.clone())?);
-        let plans: Vec<&LogicalPlan> = self.plans.iter().collect();
-        let fused = fused(&plans);
+        let (mut members, mut plans) = (self.members.clone(), self.plans.clone());
+        for other in others {
+            let is_within = |member: &usize| *other < member + self.survey.size(*member);
+            let is_within = members.iter().any(is_within);
+            let node = self.survey.nodes.get(*other);
+            let Some(node) = node.filter(|_| !is_within && self.survey.is_whole(*other, is_gone))
+            else {
+                return Ok(false);
+            };
+            members.push(*other);
+            plans.push(in_order(node.plan.clone())?);
+        }
+        let all: Vec<&LogicalPlan> = plans.iter().collect();
+        let fused = fused(&all);
         // Only that planning must stop is an error: plans that do not make one stay as they are.
         check()?;
         let fused = fused.ok().flatten();
-        let Some(fused) = fused.filter(|fused| fused.has_columns_of(&plans)) else {
-            self.plans.pop();
+        let Some(fused) = fused.filter(|fused| fused.has_columns_of(&all)) else {
             return Ok(false);
         };
-        self.members.push(other);
+        self.members = members;
+        self.plans = plans;
         self.fused = Some(fused);
         Ok(true)
     }

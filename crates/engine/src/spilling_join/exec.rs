@@ -9,20 +9,19 @@ use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::Result;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::PhysicalExpr;
-use datafusion::physical_plan::execution_plan::InvariantLevel;
 use datafusion::physical_plan::joins::{HashJoinExec, PartitionMode};
 use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricsSet};
 use datafusion::physical_plan::statistics::{ChildStats, StatisticsArgs};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
-    ChildrenPropertiesMode, DisplayAs, DisplayFormatType, ExecutionPlan,
-    InputDistributionRequirements, PlanProperties, ReplaceChildrenOptions,
+    DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties, ReplaceChildrenOptions,
 };
 use futures::{TryStreamExt, stream};
 
 use super::gate::{Gated, Ticket};
 use super::run::{Current, Member, Partition, Run};
 use super::side::Side;
+use crate::operators::{as_the_inner, new_children_replace};
 
 /// Returns the same join, which spills; `None` for other operators, and for joins that cannot.
 /// `is_ordered`: whether the order of the rows matters, if the join has one.
@@ -126,35 +125,10 @@ impl ExecutionPlan for SpillingJoinExec {
         self.join.properties()
     }
 
-    fn check_invariants(&self, check: InvariantLevel) -> Result<()> {
-        self.join.check_invariants(check)
-    }
-
-    fn dynamic_expressions_produced(&self) -> Vec<Arc<dyn PhysicalExpr>> {
-        self.join.dynamic_expressions_produced()
-    }
-
-    fn input_distribution_requirements(&self) -> InputDistributionRequirements {
-        self.join.input_distribution_requirements()
-    }
-
-    fn maintains_input_order(&self) -> Vec<bool> {
-        ExecutionPlan::maintains_input_order(&*self.join)
-    }
-
-    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
-        self.join.benefits_from_input_partitioning()
-    }
+    as_the_inner!(join);
 
     fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
         self.join.children()
-    }
-
-    fn apply_expressions(
-        &self,
-        f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        self.join.apply_expressions(f)
     }
 
     fn replace_children(
@@ -166,13 +140,7 @@ impl ExecutionPlan for SpillingJoinExec {
         Ok(with_spilling(join.as_ref(), self.is_ordered)?.unwrap_or(join))
     }
 
-    fn with_new_children(
-        self: Arc<Self>,
-        children: Vec<Arc<dyn ExecutionPlan>>,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        let recompute = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
-        self.replace_children(children, recompute)
-    }
+    new_children_replace!();
 
     fn reset_state(self: Arc<Self>) -> Result<Arc<dyn ExecutionPlan>> {
         let join = Arc::clone(&self.join).reset_state()?;

@@ -15,15 +15,16 @@ use datafusion::common::types::{NativeType, logical_int64};
 use datafusion::error::Result;
 use datafusion::execution::{FunctionRegistry, SessionState};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
-use datafusion::logical_expr::utils::{AggregateOrderSensitivity, format_state_name};
+use datafusion::logical_expr::utils::format_state_name;
 use datafusion::logical_expr::{
-    Accumulator, AggregateUDF, AggregateUDFImpl, Coercion, Documentation, EmitTo,
-    GroupsAccumulator, ReversedUDAF, SetMonotonicity, Signature, TypeSignature, TypeSignatureClass,
+    Accumulator, AggregateUDF, Coercion, EmitTo, GroupsAccumulator, TypeSignature,
+    TypeSignatureClass,
 };
 use datafusion::physical_expr::NullState;
 
 use super::distinct::DistinctSum;
 use super::interval::{self, IntervalSum};
+use super::own_or_inner::{Own, OwnOrInner};
 use super::total::column;
 use super::{Kind, MAX_PRECISION, STATE};
 use crate::aggregates::rows_of;
@@ -52,7 +53,7 @@ pub(super) fn register(state: &mut SessionState) -> Result<()> {
     let mut signature = inner.signature().clone();
     let own = [whole, intervals].into_iter();
     signature.type_signature = TypeSignature::OneOf(own.chain(others).collect());
-    let average = ExactAverage { inner, signature };
+    let average = OwnOrInner::new(ExactAverage, inner, signature);
     state.register_udaf(Arc::new(AggregateUDF::new_from_impl(average)))?;
     Ok(())
 }
@@ -69,21 +70,16 @@ fn average(sum: i128, count: u64) -> Option<f64> {
     Some(whole as f64 + rest as f64 / count as f64)
 }
 
-/// `avg`, exact for integers, and of intervals.
+/// The averages of integers and of intervals.
 #[derive(Debug, PartialEq, Eq, Hash)]
-struct ExactAverage {
-    inner: Arc<AggregateUDF>,
-    signature: Signature,
-}
+struct ExactAverage;
 
-/// Returns whether a column has integers. A column without a type counts as integers: the average
-/// of NULLs is NULL, like that of no integers.
-fn is_whole(field: Option<&FieldRef>) -> bool {
-    field.is_some_and(|field| matches!(field.data_type(), DataType::Int64 | DataType::Null))
-}
-
-fn is_interval(field: Option<&FieldRef>) -> bool {
-    field.is_some_and(|field| interval::is_summed(field.data_type()))
+/// What is averaged.
+enum Of {
+    Integers,
+    /// NULLs without a type: their average is NULL, like that of no integers.
+    Nulls,
+    Intervals,
 }
 
 /// Returns the values that are not NULL.
@@ -92,110 +88,63 @@ fn whole(columns: &[ArrayRef]) -> Result<impl Iterator<Item = i64> + '_> {
     Ok(values.into_iter().flatten().flatten())
 }
 
-impl AggregateUDFImpl for ExactAverage {
-    fn name(&self) -> &str {
-        self.inner.name()
-    }
+impl Own for ExactAverage {
+    type Of = Of;
 
-    fn aliases(&self) -> &[String] {
-        self.inner.aliases()
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn return_type(&self, types: &[DataType]) -> Result<DataType> {
-        match types {
-            [DataType::Int64 | DataType::Null] => Ok(DataType::Float64),
-            [of] if interval::is_summed(of) => Ok(of.clone()),
-            types => self.inner.return_type(types),
+    fn of(&self, argument: &DataType) -> Option<Of> {
+        match argument {
+            DataType::Int64 => Some(Of::Integers),
+            DataType::Null => Some(Of::Nulls),
+            other if interval::is_summed(other) => Some(Of::Intervals),
+            _ => None,
         }
     }
 
-    fn accumulator(&self, args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
-        if is_interval(args.expr_fields.first()) {
-            return Ok(Box::new(IntervalSum::average(args.is_distinct)));
+    fn return_type(&self, of: &Of) -> DataType {
+        match of {
+            Of::Integers | Of::Nulls => DataType::Float64,
+            Of::Intervals => interval::INTERVAL,
         }
-        if !is_whole(args.expr_fields.first()) {
-            return self.inner.accumulator(args);
-        }
-        Ok(match args.is_distinct {
-            true => Box::new(DistinctAverage {
+    }
+
+    fn accumulator(&self, of: Of, args: &AccumulatorArgs<'_>) -> Box<dyn Accumulator> {
+        match (of, args.is_distinct) {
+            (Of::Intervals, is_distinct) => Box::new(IntervalSum::average(is_distinct)),
+            (Of::Integers | Of::Nulls, true) => Box::new(DistinctAverage {
                 values: DistinctSum::new(Kind {
                     data_type: DataType::Int64,
                     precision: 0,
                 }),
             }),
-            false => Box::new(PlainAverage::default()),
-        })
-    }
-
-    fn create_sliding_accumulator(
-        &self,
-        args: AccumulatorArgs<'_>,
-    ) -> Result<Box<dyn Accumulator>> {
-        let field = args.expr_fields.first();
-        match is_whole(field) || is_interval(field) {
-            true => self.accumulator(args),
-            false => self.inner.create_sliding_accumulator(args),
+            (Of::Integers | Of::Nulls, false) => Box::new(PlainAverage::default()),
         }
     }
 
-    fn state_fields(&self, args: StateFieldsArgs<'_>) -> Result<Vec<FieldRef>> {
-        if is_interval(args.input_fields.first()) {
-            return Ok(interval::state_fields(args.name, args.is_distinct));
-        }
-        if !is_whole(args.input_fields.first()) {
-            return self.inner.state_fields(args);
+    fn state_fields(&self, of: Of, args: &StateFieldsArgs<'_>) -> Vec<FieldRef> {
+        if matches!(of, Of::Intervals) {
+            return interval::state_fields(args.name, args.is_distinct);
         }
         if args.is_distinct {
             let name = format_state_name(args.name, "avg distinct");
             let values = Field::new_list(name, Field::new_list_field(STATE, true), false);
-            return Ok(vec![Arc::new(values)]);
+            return vec![Arc::new(values)];
         }
         let count = format_state_name(args.name, "count");
-        Ok(vec![
+        vec![
             Arc::new(Field::new(format_state_name(args.name, "sum"), STATE, true)),
             Arc::new(Field::new(count, DataType::UInt64, false)),
-        ])
+        ]
     }
 
-    fn groups_accumulator_supported(&self, args: AccumulatorArgs<'_>) -> bool {
-        match is_whole(args.expr_fields.first()) {
-            true => {
-                let nulls = |field: &FieldRef| field.data_type().is_null();
-                !args.is_distinct && !args.expr_fields.iter().any(nulls)
-            }
-            false if is_interval(args.expr_fields.first()) => false,
-            false => self.inner.groups_accumulator_supported(args),
-        }
-    }
-
-    fn create_groups_accumulator(
+    fn groups_accumulator(
         &self,
-        args: AccumulatorArgs<'_>,
-    ) -> Result<Box<dyn GroupsAccumulator>> {
-        match is_whole(args.expr_fields.first()) {
-            true => Ok(Box::new(GroupedAverage::default())),
-            false => self.inner.create_groups_accumulator(args),
+        of: Of,
+        _: &AccumulatorArgs<'_>,
+    ) -> Option<Box<dyn GroupsAccumulator>> {
+        match of {
+            Of::Integers => Some(Box::new(GroupedAverage::default())),
+            Of::Nulls | Of::Intervals => None,
         }
-    }
-
-    fn reverse_expr(&self) -> ReversedUDAF {
-        ReversedUDAF::Identical
-    }
-
-    fn order_sensitivity(&self) -> AggregateOrderSensitivity {
-        AggregateOrderSensitivity::Insensitive
-    }
-
-    fn set_monotonicity(&self, data_type: &DataType) -> SetMonotonicity {
-        self.inner.inner().set_monotonicity(data_type)
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.inner.documentation()
     }
 }
 

@@ -19,7 +19,7 @@ use super::STATE;
 use super::total::column;
 use crate::time::{divided, length_of};
 
-const INTERVAL: DataType = DataType::Interval(IntervalUnit::MonthDayNano);
+pub(super) const INTERVAL: DataType = DataType::Interval(IntervalUnit::MonthDayNano);
 
 /// Returns whether this module adds up values of this type.
 pub(super) fn is_summed(data_type: &DataType) -> bool {

@@ -22,6 +22,7 @@ mod grouped;
 mod interval;
 mod numeric;
 mod numeric_average;
+mod own_or_inner;
 mod running;
 mod spread;
 mod squares;

@@ -20,14 +20,12 @@ use datafusion::common::ScalarValue;
 use datafusion::error::Result;
 use datafusion::execution::{FunctionRegistry, SessionState};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
-use datafusion::logical_expr::utils::{AggregateOrderSensitivity, format_state_name};
-use datafusion::logical_expr::{
-    Accumulator, AggregateUDF, AggregateUDFImpl, Documentation, GroupsAccumulator, ReversedUDAF,
-    SetMonotonicity, Signature,
-};
+use datafusion::logical_expr::utils::format_state_name;
+use datafusion::logical_expr::{Accumulator, AggregateUDF, GroupsAccumulator};
 
 use self::grouped::GroupedNumericAverage;
 use super::distinct::DistinctSum;
+use super::own_or_inner::{Own, OwnOrInner};
 use super::total::{Total, column};
 use super::{Kind, MAX_PRECISION, STATE, Summed};
 use crate::numbers::checked::{fits, out_of_range};
@@ -44,7 +42,8 @@ const NEVER_CARRIED: u8 = 27;
 /// Returns an error if the function cannot be registered.
 pub(crate) fn register_averages(state: &mut SessionState) -> Result<()> {
     if let Some(inner) = state.aggregate_functions().get("avg").cloned() {
-        let function = NumericAverage { inner };
+        let signature = inner.signature().clone();
+        let function = OwnOrInner::new(NumericAverage, inner, signature);
         state.register_udaf(Arc::new(AggregateUDF::new_from_impl(function)))?;
     }
     Ok(())
@@ -79,10 +78,6 @@ impl Division {
             factor: 10_u64.checked_pow(power)?,
             carries: digits > NEVER_CARRIED,
         })
-    }
-
-    fn of_field(field: Option<&FieldRef>) -> Option<Self> {
-        Self::of(field?.data_type())
     }
 
     fn data_type(&self) -> DataType {
@@ -138,36 +133,22 @@ macro_rules! for_argument {
     };
 }
 
-/// The session's `avg`, except of integers and decimals.
+/// The averages of integers and decimals.
 #[derive(Debug, PartialEq, Eq, Hash)]
-struct NumericAverage {
-    inner: Arc<AggregateUDF>,
-}
+struct NumericAverage;
 
-impl AggregateUDFImpl for NumericAverage {
-    fn name(&self) -> &str {
-        self.inner.name()
+impl Own for NumericAverage {
+    type Of = Division;
+
+    fn of(&self, argument: &DataType) -> Option<Division> {
+        Division::of(argument)
     }
 
-    fn aliases(&self) -> &[String] {
-        self.inner.aliases()
+    fn return_type(&self, division: &Division) -> DataType {
+        division.data_type()
     }
 
-    fn signature(&self) -> &Signature {
-        self.inner.signature()
-    }
-
-    fn return_type(&self, types: &[DataType]) -> Result<DataType> {
-        match types.first().and_then(Division::of) {
-            Some(division) => Ok(division.data_type()),
-            None => self.inner.return_type(types),
-        }
-    }
-
-    fn accumulator(&self, args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
-        let Some(division) = Division::of_field(args.expr_fields.first()) else {
-            return self.inner.accumulator(args);
-        };
+    fn accumulator(&self, division: Division, args: &AccumulatorArgs<'_>) -> Box<dyn Accumulator> {
         macro_rules! plain {
             ($t:ty) => {
                 Box::new(PlainNumericAverage::<$t>::new(division)) as Box<dyn Accumulator>
@@ -178,31 +159,18 @@ impl AggregateUDFImpl for NumericAverage {
                 Box::new(DistinctNumericAverage::<$t>::new(division)) as Box<dyn Accumulator>
             };
         }
-        Ok(match args.is_distinct {
+        match args.is_distinct {
             true => for_argument!(args, distinct),
             false => for_argument!(args, plain),
-        })
-    }
-
-    fn create_sliding_accumulator(
-        &self,
-        args: AccumulatorArgs<'_>,
-    ) -> Result<Box<dyn Accumulator>> {
-        match Division::of_field(args.expr_fields.first()) {
-            Some(_) => self.accumulator(args),
-            None => self.inner.create_sliding_accumulator(args),
         }
     }
 
-    fn state_fields(&self, args: StateFieldsArgs<'_>) -> Result<Vec<FieldRef>> {
-        let Some(division) = Division::of_field(args.input_fields.first()) else {
-            return self.inner.state_fields(args);
-        };
+    fn state_fields(&self, division: Division, args: &StateFieldsArgs<'_>) -> Vec<FieldRef> {
         let name = |of: &str| format_state_name(args.name, of);
         if args.is_distinct {
             let item = Field::new_list_field(STATE, true);
             let values = Field::new_list(name("avg distinct"), item, false);
-            return Ok(vec![Arc::new(values)]);
+            return vec![Arc::new(values)];
         }
         let mut fields: Vec<FieldRef> = vec![
             Arc::new(Field::new(name("sum"), STATE, true)),
@@ -212,45 +180,20 @@ impl AggregateUDFImpl for NumericAverage {
             let carries = Field::new(name("carries"), DataType::Int64, false);
             fields.push(Arc::new(carries));
         }
-        Ok(fields)
+        fields
     }
 
-    fn groups_accumulator_supported(&self, args: AccumulatorArgs<'_>) -> bool {
-        match Division::of_field(args.expr_fields.first()) {
-            Some(_) => !args.is_distinct,
-            None => self.inner.groups_accumulator_supported(args),
-        }
-    }
-
-    fn create_groups_accumulator(
+    fn groups_accumulator(
         &self,
-        args: AccumulatorArgs<'_>,
-    ) -> Result<Box<dyn GroupsAccumulator>> {
-        let Some(division) = Division::of_field(args.expr_fields.first()) else {
-            return self.inner.create_groups_accumulator(args);
-        };
+        division: Division,
+        args: &AccumulatorArgs<'_>,
+    ) -> Option<Box<dyn GroupsAccumulator>> {
         macro_rules! grouped {
             ($t:ty) => {
                 Box::new(GroupedNumericAverage::<$t>::new(division)) as Box<dyn GroupsAccumulator>
             };
         }
-        Ok(for_argument!(args, grouped))
-    }
-
-    fn reverse_expr(&self) -> ReversedUDAF {
-        ReversedUDAF::Identical
-    }
-
-    fn order_sensitivity(&self) -> AggregateOrderSensitivity {
-        AggregateOrderSensitivity::Insensitive
-    }
-
-    fn set_monotonicity(&self, data_type: &DataType) -> SetMonotonicity {
-        self.inner.inner().set_monotonicity(data_type)
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.inner.documentation()
+        Some(for_argument!(args, grouped))
     }
 }
 

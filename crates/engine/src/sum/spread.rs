@@ -19,14 +19,14 @@ use datafusion::common::types::{NativeType, logical_int64};
 use datafusion::error::Result;
 use datafusion::execution::{FunctionRegistry, SessionState};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
-use datafusion::logical_expr::utils::{AggregateOrderSensitivity, format_state_name};
+use datafusion::logical_expr::utils::format_state_name;
 use datafusion::logical_expr::{
-    Accumulator, AggregateUDF, AggregateUDFImpl, Coercion, Documentation, GroupsAccumulator,
-    ReversedUDAF, Signature, TypeSignature, TypeSignatureClass,
+    Accumulator, AggregateUDF, Coercion, GroupsAccumulator, TypeSignature, TypeSignatureClass,
 };
 use lakegate_error::Error;
 
 use super::distinct::DistinctSum;
+use super::own_or_inner::{Own, OwnOrInner};
 use super::squares::Sums;
 use super::total::column;
 use super::{Kind, MAX_PRECISION, STATE};
@@ -48,7 +48,7 @@ pub(crate) fn register_spreads(state: &mut SessionState) -> Result<()> {
         ("stddev_pop", Spread::new(true, true)),
     ] {
         if let Some(inner) = state.aggregate_functions().get(name).cloned() {
-            let function = ExactSpread::new(inner, of);
+            let function = exact(inner, of);
             state.register_udaf(Arc::new(AggregateUDF::new_from_impl(function)))?;
         }
     }
@@ -84,53 +84,17 @@ impl Spread {
     }
 }
 
-/// A function of the session, exact for integers and decimals.
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct ExactSpread {
-    inner: Arc<AggregateUDF>,
-    spread: Spread,
-    signature: Signature,
-}
-
-impl ExactSpread {
-    fn new(inner: Arc<AggregateUDF>, spread: Spread) -> Self {
-        let whole = TypeSignature::Coercible(vec![Coercion::new_implicit(
-            TypeSignatureClass::Native(logical_int64()),
-            vec![TypeSignatureClass::Integer],
-            NativeType::Int64,
-        )]);
-        let decimal =
-            TypeSignature::Coercible(vec![Coercion::new_exact(TypeSignatureClass::Decimal)]);
-        let mut signature = inner.signature().clone();
-        signature.type_signature =
-            TypeSignature::OneOf(vec![whole, decimal, signature.type_signature]);
-        Self {
-            inner,
-            spread,
-            signature,
-        }
-    }
-}
-
-/// Returns whether a column has integers or decimals. A column without a type counts as integers.
-fn is_exact(field: Option<&FieldRef>) -> bool {
-    field.is_some_and(|field| {
-        let of = field.data_type();
-        matches!(of, DataType::Int64 | DataType::Null) || of.is_decimal()
-    })
-}
-
-/// Returns the fractional digits of a column.
-fn places(field: Option<&FieldRef>) -> i8 {
-    match field.map(|field| field.data_type()) {
-        Some(
-            DataType::Decimal32(_, places)
-            | DataType::Decimal64(_, places)
-            | DataType::Decimal128(_, places)
-            | DataType::Decimal256(_, places),
-        ) => *places,
-        _ => 0,
-    }
+/// Returns a function of the session that is exact for integers and decimals.
+fn exact(inner: Arc<AggregateUDF>, spread: Spread) -> OwnOrInner<Spread> {
+    let whole = TypeSignature::Coercible(vec![Coercion::new_implicit(
+        TypeSignatureClass::Native(logical_int64()),
+        vec![TypeSignatureClass::Integer],
+        NativeType::Int64,
+    )]);
+    let decimal = TypeSignature::Coercible(vec![Coercion::new_exact(TypeSignatureClass::Decimal)]);
+    let mut signature = inner.signature().clone();
+    signature.type_signature = TypeSignature::OneOf(vec![whole, decimal, signature.type_signature]);
+    OwnOrInner::new(spread, inner, signature)
 }
 
 /// Returns the numbers of a column without their point.
@@ -181,30 +145,29 @@ fn states(sums: &[Sums]) -> Vec<ArrayRef> {
     ]
 }
 
-impl AggregateUDFImpl for ExactSpread {
-    fn name(&self) -> &str {
-        self.inner.name()
-    }
+impl Own for Spread {
+    /// The fractional digits of the numbers.
+    type Of = i8;
 
-    fn aliases(&self) -> &[String] {
-        self.inner.aliases()
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(DataType::Float64)
-    }
-
-    fn accumulator(&self, args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
-        let field = args.expr_fields.first();
-        if !is_exact(field) {
-            return self.inner.accumulator(args);
+    /// A column without a type counts as integers.
+    fn of(&self, argument: &DataType) -> Option<i8> {
+        match argument {
+            DataType::Int64 | DataType::Null => Some(0),
+            DataType::Decimal32(_, places)
+            | DataType::Decimal64(_, places)
+            | DataType::Decimal128(_, places)
+            | DataType::Decimal256(_, places) => Some(*places),
+            _ => None,
         }
-        let (spread, places) = (self.spread, places(field));
-        Ok(match args.is_distinct {
+    }
+
+    fn return_type(&self, _: &i8) -> DataType {
+        DataType::Float64
+    }
+
+    fn accumulator(&self, places: i8, args: &AccumulatorArgs<'_>) -> Box<dyn Accumulator> {
+        let spread = *self;
+        match args.is_distinct {
             true => Box::new(DistinctNumbers {
                 spread,
                 places,
@@ -218,67 +181,30 @@ impl AggregateUDFImpl for ExactSpread {
                 places,
                 sums: Sums::default(),
             }),
-        })
-    }
-
-    fn create_sliding_accumulator(
-        &self,
-        args: AccumulatorArgs<'_>,
-    ) -> Result<Box<dyn Accumulator>> {
-        match is_exact(args.expr_fields.first()) {
-            true => self.accumulator(args),
-            false => self.inner.create_sliding_accumulator(args),
         }
     }
 
-    fn state_fields(&self, args: StateFieldsArgs<'_>) -> Result<Vec<FieldRef>> {
-        if !is_exact(args.input_fields.first()) {
-            return self.inner.state_fields(args);
-        }
+    fn state_fields(&self, _: i8, args: &StateFieldsArgs<'_>) -> Vec<FieldRef> {
         let name = |of: &str| format_state_name(args.name, of);
         if args.is_distinct {
             let item = Field::new_list_field(STATE, true);
             let values = Field::new_list(name("distinct"), item, false);
-            return Ok(vec![Arc::new(values)]);
+            return vec![Arc::new(values)];
         }
-        Ok(vec![
+        vec![
             Arc::new(Field::new(name("count"), DataType::UInt64, false)),
             Arc::new(Field::new(name("sum"), WIDE, false)),
             Arc::new(Field::new(name("squares"), WIDE, false)),
-        ])
+        ]
     }
 
-    fn groups_accumulator_supported(&self, args: AccumulatorArgs<'_>) -> bool {
-        match is_exact(args.expr_fields.first()) {
-            true => !args.is_distinct,
-            false => self.inner.groups_accumulator_supported(args),
-        }
-    }
-
-    fn create_groups_accumulator(
+    fn groups_accumulator(
         &self,
-        args: AccumulatorArgs<'_>,
-    ) -> Result<Box<dyn GroupsAccumulator>> {
-        let field = args.expr_fields.first();
-        match is_exact(field) {
-            true => Ok(Box::new(GroupedSums::new(OfNumbers {
-                spread: self.spread,
-                places: places(field),
-            }))),
-            false => self.inner.create_groups_accumulator(args),
-        }
-    }
-
-    fn reverse_expr(&self) -> ReversedUDAF {
-        ReversedUDAF::Identical
-    }
-
-    fn order_sensitivity(&self) -> AggregateOrderSensitivity {
-        AggregateOrderSensitivity::Insensitive
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.inner.documentation()
+        places: i8,
+        _: &AccumulatorArgs<'_>,
+    ) -> Option<Box<dyn GroupsAccumulator>> {
+        let spread = *self;
+        Some(Box::new(GroupedSums::new(OfNumbers { spread, places })))
     }
 }
 

@@ -22,6 +22,7 @@ mod empty;
 mod few;
 mod functions;
 mod literals;
+pub(crate) mod made;
 mod narrow;
 pub mod oids;
 mod pins;
@@ -185,8 +186,8 @@ impl PgCatalog {
         [schema(&PG_CATALOG), schema(&INFORMATION_SCHEMA)]
     }
 
-    /// Registers the functions of the session and of its catalog, and the operators on untyped
-    /// literals. `names`: those of the functions of the session.
+    /// Registers the functions of the session and of its catalog that the statement calls, and the
+    /// operators on untyped literals. `names`: those of the functions of the session.
     ///
     /// The operators are only for statements that read the catalog: other queries are planned
     /// unchanged.
@@ -200,8 +201,9 @@ impl PgCatalog {
         references: &CatalogReferences,
         names: Names,
     ) -> Result<()> {
-        register_all(state, postgres::functions(&self.session), names)?;
-        register_all(state, functions::functions(&self.lookup), names)?;
+        let called = references.called.as_ref();
+        let made = made::made_for(called, state, &self.session, &self.lookup);
+        register_all(state, made, names)?;
         for name in &references.functions {
             if let Some(function) = absent(name)
                 && !keeps(names, name)

@@ -15,6 +15,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use lakegate_engine::{is_helper, stop};
 
 use super::functions::{KEYWORDS_TABLE, keywords};
+use super::made;
 use super::oids;
 use super::pins::{self, RelationPins};
 use super::relations::{self, Input};
@@ -280,13 +281,13 @@ fn sliced(batch: &RecordBatch) -> Vec<RecordBatch> {
         .collect()
 }
 
-/// Returns the engine's functions that a client may call by name, with the letter of their kind in
-/// `pg_proc`.
+/// Returns the functions that a client may call by name, with the letter of their kind in `pg_proc`.
 fn functions(state: &dyn Session) -> Vec<(String, &'static str)> {
     let scalar = state
         .scalar_functions()
         .keys()
         .map(|name| (name.clone(), "f"));
+    let made = made::names().map(|name| (name.to_owned(), "f"));
     let aggregate = state
         .aggregate_functions()
         .keys()
@@ -295,7 +296,7 @@ fn functions(state: &dyn Session) -> Vec<(String, &'static str)> {
         .window_functions()
         .keys()
         .map(|name| (name.clone(), "w"));
-    let all = scalar.chain(aggregate).chain(window);
+    let all = scalar.chain(made).chain(aggregate).chain(window);
     let mut all: Vec<_> = all.filter(|(name, _)| !is_helper(name)).collect();
     all.sort_unstable();
     all.dedup_by(|a, b| a.0 == b.0);

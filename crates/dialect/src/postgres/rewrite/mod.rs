@@ -138,8 +138,10 @@ pub type SystemRelations = BTreeMap<&'static str, i64>;
 /// The functions, relations and hidden columns that a statement uses.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CatalogReferences {
-    /// The names of the functions that it calls.
+    /// The names of the functions that it calls, before they are rewritten.
     pub functions: BTreeSet<String>,
+    /// The names of the functions that the rewritten statement calls; `None` if they are not known.
+    pub called: Option<BTreeSet<String>>,
     /// For calls `f(x, …)` of those in `Rewriter::by_object`: the numbers that the calling SELECT
     /// restricts `x` to; `None` if some call may be about any object.
     pub objects: Option<BTreeSet<i64>>,

@@ -283,10 +283,8 @@ impl ScalarUDFImpl for Canonical {
         "canonical"
     }
 
-    /// Returns the name of the argument, so that columns keep their names.
     fn schema_name(&self, args: &[Expr]) -> Result<String> {
-        let name = args.first().map(|inner| inner.schema_name().to_string());
-        Ok(name.unwrap_or_default())
+        Ok(expressions::name_of_first(args))
     }
 
     fn signature(&self) -> &Signature {

@@ -5,12 +5,10 @@ mod keys;
 mod limits;
 mod order;
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringViewArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use arrow::util::display::array_value_to_string;
 use datafusion::common::{JoinSide, JoinType, NullEquality};
 use datafusion::datasource::memory::MemorySourceConfig;
 use datafusion::error::{DataFusionError, Result};
@@ -27,6 +25,7 @@ use datafusion::physical_plan::{ExecutionPlan, collect};
 use datafusion::prelude::SessionConfig;
 
 use crate::stop::stoppable;
+use crate::testing::sorted_lines;
 
 const LARGE: usize = 256 << 20;
 
@@ -152,22 +151,7 @@ fn context(memory: usize) -> Arc<TaskContext> {
 /// Returns the rows of a plan as texts, in order.
 async fn rows(plan: &Arc<dyn ExecutionPlan>, context: &Arc<TaskContext>) -> Result<Vec<String>> {
     let batches = collect(Arc::clone(plan), Arc::clone(context)).await?;
-    let mut rows = Vec::new();
-    for batch in &batches {
-        for row in 0..batch.num_rows() {
-            let mut line = String::new();
-            for column in batch.columns() {
-                let value = match column.is_null(row) {
-                    true => "NULL".to_owned(),
-                    false => array_value_to_string(column, row).unwrap(),
-                };
-                write!(line, "{value}|").unwrap();
-            }
-            rows.push(line);
-        }
-    }
-    rows.sort();
-    Ok(rows)
+    Ok(sorted_lines(&batches))
 }
 
 /// Returns the same join, which can be stopped and spills.

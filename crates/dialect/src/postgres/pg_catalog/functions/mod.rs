@@ -84,17 +84,39 @@ pub(super) const ABOUT_TABLES: &[&str] = &[
 pub(super) const ABOUT_COLUMNS: &[&str] =
     &["col_description", "pg_get_viewdef", "has_column_privilege"];
 
-/// Returns all of them, over the looked-up data.
-pub(super) fn functions(lookup: &Arc<Lookup>) -> Vec<Arc<ScalarUDF>> {
-    let mut all = names::functions(lookup);
-    all.extend(describe::functions(lookup));
-    all.extend(privileges::functions(lookup));
-    all.extend(access_lists::functions(lookup));
-    all.extend(information_schema::functions());
-    let udfs = all.into_iter().map(|function| checked(lookup, function));
-    let mut udfs: Vec<Arc<ScalarUDF>> = udfs.map(PgFunction::into_udf).collect();
+/// Returns the functions that turn names of objects into numbers, and numbers into names.
+pub(super) fn names_of_objects(lookup: &Arc<Lookup>) -> Vec<Arc<ScalarUDF>> {
+    over(lookup, names::functions(lookup))
+}
+
+/// Returns the functions that describe objects.
+pub(super) fn descriptions(lookup: &Arc<Lookup>) -> Vec<Arc<ScalarUDF>> {
+    over(lookup, describe::functions(lookup))
+}
+
+/// Returns the functions about the privileges of the session's user.
+pub(super) fn on_privileges(lookup: &Arc<Lookup>) -> Vec<Arc<ScalarUDF>> {
+    over(lookup, privileges::functions(lookup))
+}
+
+/// Returns the functions about lists of privileges.
+pub(super) fn on_access_lists(lookup: &Arc<Lookup>) -> Vec<Arc<ScalarUDF>> {
+    over(lookup, access_lists::functions(lookup))
+}
+
+/// Returns the functions about types, which look nothing up.
+pub(super) fn about_types() -> Vec<Arc<ScalarUDF>> {
+    let all = information_schema::functions().into_iter();
+    let mut udfs: Vec<Arc<ScalarUDF>> = all.map(PgFunction::into_udf).collect();
     udfs.push(type_of::function());
     udfs
+}
+
+/// Returns functions as those of the engine.
+fn over(lookup: &Arc<Lookup>, functions: Vec<PgFunction>) -> Vec<Arc<ScalarUDF>> {
+    let functions = functions.into_iter();
+    let checked = functions.map(|function| checked(lookup, function));
+    checked.map(PgFunction::into_udf).collect()
 }
 
 /// Returns the functions that convert a number to its name, by type.
