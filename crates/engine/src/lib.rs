@@ -80,7 +80,7 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::ExecutionPlan;
 pub use dependent::DependentJoins;
 pub use early_types::early_schema;
-pub use equal_keys::KeyOf;
+pub use equal_keys::{KeyOf, marked};
 pub use expressions::{
     has as has_expression, has_operator, has_values, named as with_own_name, retyped, rewritten,
 };

@@ -12,10 +12,9 @@ use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, ScalarUDF};
-use lakegate_engine::{has_expression, with_own_name};
+use lakegate_engine::{has_expression, marked, with_own_name};
 
-use super::cell::{PG_TYPE, drops_marks};
-use super::functions::Marked;
+use super::cell::{PG_TYPE, drops_marks, hinted_field};
 use super::pg_catalog::TYPE_OF;
 use super::shown_objects::{self, Shown};
 
@@ -36,13 +35,13 @@ impl ShownAsNames {
         match shown_objects::shown_column(plan, place)? {
             Shown::Names(pg_type) => {
                 let names = self.functions.get(pg_type)?.call(vec![column.clone()]);
-                Some(Marked::call(names, pg_type))
+                Some(as_type(names, pg_type))
             }
             Shown::AsItIs(pg_type) => {
                 let field = plan.schema().fields().get(place)?;
                 let own = field.metadata().get(PG_TYPE);
                 let is_marked = own.is_some_and(|mark| mark == pg_type);
-                (!is_marked).then(|| Marked::call(column.clone(), pg_type))
+                (!is_marked).then(|| as_type(column.clone(), pg_type))
             }
         }
     }
@@ -139,6 +138,11 @@ impl ShownAsNames {
     }
 }
 
+/// Marks a value with the type that it is shown as.
+fn as_type(value: Expr, pg_type: &str) -> Expr {
+    marked(value, &hinted_field("marked", DataType::Null, pg_type))
+}
+
 /// Returns whether a type is one of texts or of lists of texts.
 fn is_text(data_type: &DataType) -> bool {
     match data_type {
@@ -167,7 +171,7 @@ fn typed(
         && let Some(pg_type) = shown_objects::marked_type_of(value, inputs, schema)
     {
         let inner = std::mem::replace(value, Expr::Literal(ScalarValue::Null, None));
-        *value = Marked::call(inner, pg_type);
+        *value = as_type(inner, pg_type);
         return Transformed::yes(Expr::ScalarFunction(call));
     }
     Transformed::no(Expr::ScalarFunction(call))

@@ -51,7 +51,6 @@ const AS_ARGUMENTS: &[&str] = &[
     "$char_in",
     "$cid_in",
     "$joined",
-    "$marked",
     "$most_frequent",
     "$name_in",
     "$oid_in",

@@ -37,6 +37,7 @@ use datafusion::logical_expr::{
 use datafusion::optimizer::AnalyzerRule;
 use lakegate_error::{Code, Error};
 
+pub use self::marks::marked;
 use super::numbers::floats;
 use super::{arrays, expressions, time};
 

@@ -43,9 +43,9 @@ pub(super) fn functions() -> impl Iterator<Item = Arc<ScalarUDF>> {
         .map(|(name, mark)| Marked::udf(name, mark))
 }
 
-/// Returns its argument with a mark.
+/// Reads its argument as a value of a type.
 #[derive(Debug, PartialEq, Eq, Hash)]
-pub(in crate::postgres) struct Marked {
+struct Marked {
     name: &'static str,
     mark: &'static str,
     signature: Signature,
@@ -60,20 +60,10 @@ impl Marked {
         }))
     }
 
-    /// Returns a call for a value that is of the type already.
-    pub(in crate::postgres) fn call(value: Expr, mark: &'static str) -> Expr {
-        Self::udf("$marked", mark).call(vec![value])
-    }
-
-    fn is_input(&self) -> bool {
-        INPUTS.iter().any(|(name, _)| *name == self.name)
-    }
-
     /// Returns the values as the type has them.
     fn read(&self, values: &ArrayRef) -> Result<ArrayRef> {
         let of = values.data_type().clone();
         match self.mark {
-            _ if !self.is_input() || of.is_null() => Ok(Arc::clone(values)),
             "name" if of.is_string() => texts(values, cut),
             "char" if of.is_string() => texts(values, first_byte),
             "oid" | "xid" | "cid" if of.is_integer() => {

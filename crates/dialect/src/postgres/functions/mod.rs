@@ -47,7 +47,7 @@ pub(crate) use json::{
 pub(super) use keyed::planner as typed_text_operators;
 pub(crate) use keyed::{key_of as typed_text_key_of, rule as typed_texts};
 pub(super) use log_positions::LSN_IN;
-pub(super) use marks::{INPUTS, Marked};
+pub(super) use marks::INPUTS;
 pub(super) use networks::OVERLAP as NETWORKS_OVERLAP;
 pub use networks::network_text;
 pub(super) use percentiles::{DESCENDING, PERCENTILE};
