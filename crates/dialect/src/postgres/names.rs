@@ -75,7 +75,7 @@ impl ShownAsNames {
                 match self.of_column(&plan, place, &column) {
                     Some(shown) => {
                         is_shown = true;
-                        shown.alias(field.name())
+                        shown.alias_qualified(qualifier.cloned(), field.name())
                     }
                     None => column,
                 }

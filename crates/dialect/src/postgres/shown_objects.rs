@@ -44,10 +44,10 @@ static NUMBERS: [(&str, &str); 4] = [
     ("xid8", "xid8[]"),
 ];
 
-/// Types whose values are texts, with those of their arrays.
-static TEXTS: [(&str, &str); 12] = [
+/// Types whose values are texts, with those of their arrays. A `"char"` is not among them: a text that
+/// takes its type would lose all but its first byte.
+static TEXTS: [(&str, &str); 11] = [
     ("aclitem", "aclitem[]"),
-    ("char", "char[]"),
     ("cidr", "cidr[]"),
     ("inet", "inet[]"),
     ("json", "json[]"),
@@ -144,7 +144,7 @@ impl Kind {
     /// and a name and a text take in each other.
     fn of_all(kinds: impl Iterator<Item = Self>) -> Self {
         let is_number = |kind: Self| matches!(kind, Self::Object(_) | Self::Marked(OID));
-        let is_text = |kind: Self| matches!(kind, Self::Text | Self::Marked(NAME | "char"));
+        let is_text = |kind: Self| matches!(kind, Self::Text | Self::Marked(NAME));
         let is_oid = |kind: Self| kind == Self::Marked(OID);
         let mut known = kinds.filter(|kind| *kind != Self::Other);
         let first = known.next().unwrap_or(Self::Other);
