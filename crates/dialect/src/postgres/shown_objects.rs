@@ -118,14 +118,13 @@ impl Kind {
                 Self::Other
             };
         };
-        if item.is_integer() {
-            if let Some((one, list)) = known(&OBJECTS, mark) {
-                return if is_list {
-                    Self::Objects(list)
-                } else {
-                    Self::Object(one)
-                };
-            }
+        if item.is_integer()
+            && let Some((one, list)) = known(&OBJECTS, mark)
+        {
+            return match is_list {
+                true => Self::Objects(list),
+                false => Self::Object(one),
+            };
         }
         let others: &[(&'static str, &'static str)] = match item {
             item if item.is_integer() => &NUMBERS,

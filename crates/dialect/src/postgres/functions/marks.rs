@@ -40,18 +40,18 @@ const NAME_BYTES: usize = 63;
 pub(super) fn functions() -> impl Iterator<Item = Arc<ScalarUDF>> {
     INPUTS
         .into_iter()
-        .map(|(name, mark)| Marked::udf(name, mark))
+        .map(|(name, mark)| Input::udf(name, mark))
 }
 
 /// Reads its argument as a value of a type.
 #[derive(Debug, PartialEq, Eq, Hash)]
-struct Marked {
+struct Input {
     name: &'static str,
     mark: &'static str,
     signature: Signature,
 }
 
-impl Marked {
+impl Input {
     fn udf(name: &'static str, mark: &'static str) -> Arc<ScalarUDF> {
         Arc::new(ScalarUDF::new_from_impl(Self {
             name,
@@ -127,7 +127,7 @@ fn object_id(number: i64) -> Result<i64, Error> {
     Ok(i64::from(found))
 }
 
-impl ScalarUDFImpl for Marked {
+impl ScalarUDFImpl for Input {
     fn name(&self) -> &str {
         self.name
     }
