@@ -46,8 +46,9 @@ static NUMBERS: [(&str, &str); 4] = [
 
 /// Types whose values are texts, with those of their arrays. A `"char"` is not among them: a text that
 /// takes its type would lose all but its first byte.
-static TEXTS: [(&str, &str); 11] = [
+static TEXTS: [(&str, &str); 12] = [
     ("aclitem", "aclitem[]"),
+    ("anyarray", "anyarray[]"),
     ("cidr", "cidr[]"),
     ("inet", "inet[]"),
     ("json", "json[]"),
