@@ -18,7 +18,7 @@ const MAX_DIGITS: usize = 8;
 static DISTANCE: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| {
     let returns = DataType::Decimal128(38, 0);
     let distance = PgFunction::new("pg_wal_lsn_diff", 2..=2, returns, |args| {
-        let position_at = |place| {
+        let position_at = |place: usize| {
             let text = args.get(place).and_then(Cell::to_text);
             position(&text.unwrap_or_default())
         };
