@@ -1,7 +1,10 @@
 //! The Postgres protocol as drivers use it: types, portals, cursors, settings, errors.
 
+use std::net::IpAddr;
+
 use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use futures::{StreamExt, TryStreamExt, pin_mut};
+use tokio_postgres::types::{PgLsn, ToSql};
 
 use crate::harness::{Failure, Server};
 
@@ -246,6 +249,49 @@ async fn uuids_have_their_type() {
         admin.value(one).await,
         "6ba7b810-9dad-11d1-80b4-00c04fd430c8"
     );
+}
+
+#[tokio::test]
+async fn types_of_the_catalog_are_types_of_results_and_parameters() {
+    let admin = Server::shared().connect("admin").await;
+    let sql = "SELECT 'pg_class'::regclass, 'int4'::regtype, 'array_in'::regproc, 'a'::name, 4294967295::oid, '7'::xid, '(0,1)'::tid, 'r'::\"char\", '0/A'::pg_lsn, '10.0.0.1'::inet, '10/8'::cidr, '08:00:2b:01:02:03'::macaddr, ARRAY['a'::name], ARRAY[1::oid], array_agg(x) FROM (VALUES ('::1'::inet)) t(x)";
+    let statement = admin.raw().prepare(sql).await;
+    let statement = statement.map_err(|e| Failure::of(&e)).unwrap();
+    let columns = statement.columns().iter();
+    let columns: Vec<&str> = columns.map(|column| column.type_().name()).collect();
+    assert_eq!(
+        columns,
+        [
+            "regclass", "regtype", "regproc", "name", "oid", "xid", "tid", "char", "pg_lsn",
+            "inet", "cidr", "macaddr", "_name", "_oid", "_inet"
+        ]
+    );
+    let row = admin.raw().query_one(&statement, &[]).await;
+    let row = row.map_err(|e| Failure::of(&e)).unwrap();
+    assert_eq!(row.get::<_, &str>(3), "a");
+    assert_eq!(row.get::<_, u32>(4), u32::MAX);
+    assert_eq!(row.get::<_, i8>(7), b'r' as i8);
+    assert_eq!(row.get::<_, PgLsn>(8), PgLsn::from(10));
+    assert_eq!(row.get::<_, IpAddr>(9), IpAddr::from([10, 0, 0, 1]));
+    assert_eq!(row.get::<_, Vec<&str>>(12), ["a"]);
+    assert_eq!(row.get::<_, Vec<u32>>(13), [1]);
+    assert_eq!(
+        row.get::<_, Vec<IpAddr>>(14),
+        ["::1".parse::<IpAddr>().unwrap()]
+    );
+
+    let sql = "SELECT $1::inet << '10.0.0.0/8', $2::oid, $3::pg_lsn - '0/0'::pg_lsn > 9";
+    let statement = admin.raw().prepare(sql).await;
+    let statement = statement.map_err(|e| Failure::of(&e)).unwrap();
+    let parameters: Vec<&str> = statement.params().iter().map(|t| t.name()).collect();
+    assert_eq!(parameters, ["inet", "oid", "pg_lsn"]);
+    let address = IpAddr::from([10, 0, 0, 1]);
+    let position = PgLsn::from(10);
+    let values: [&(dyn ToSql + Sync); 3] = [&address, &7_u32, &position];
+    let row = admin.raw().query_one(&statement, &values).await;
+    let row = row.map_err(|e| Failure::of(&e)).unwrap();
+    assert!(row.get::<_, bool>(0) && row.get::<_, bool>(2));
+    assert_eq!(row.get::<_, u32>(1), 7);
 }
 
 #[tokio::test]

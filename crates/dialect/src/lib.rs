@@ -34,7 +34,7 @@ pub fn library() -> Library {
 
 /// Returns the function that makes the keys of a field whose values do not compare as their bytes do.
 fn key_of(field: &Field) -> Option<Arc<ScalarUDF>> {
-    postgres::json_key_of(field).or_else(|| postgres::timetz_key_of(field))
+    postgres::json_key_of(field).or_else(|| postgres::typed_text_key_of(field))
 }
 
 /// Returns the rules of sessions with these names, which come before all others.
@@ -45,7 +45,7 @@ fn rules_of(names: Names) -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
         rules.push(postgres::array_casts());
         rules.push(postgres::texts_beside_bytes());
         rules.extend(postgres::json_comparisons());
-        rules.push(postgres::timetz_values());
+        rules.push(postgres::typed_texts());
         // The rules before have given further columns such types.
         rules.push(postgres::mixed_unions());
     }

@@ -72,7 +72,7 @@ mod window_inputs;
 pub use dependent::DependentJoins;
 pub use early_types::early_schema;
 pub use engine::Engine;
-pub use equal_keys::KeyOf;
+pub use equal_keys::{KeyOf, marked};
 pub use expressions::{
     has as has_expression, has_operator, has_values, named as with_own_name, retyped, rewritten,
 };

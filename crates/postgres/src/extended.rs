@@ -136,7 +136,12 @@ impl Connection {
                     .map(|(place, (inferred, declared))| Parameter {
                         declared: match (declared, prepared.casts.get(&place)) {
                             (0, Some(CastParameter::ObjectIds)) => types::OID_LIST,
+                            (0, Some(CastParameter::ObjectId)) => types::oid::OID,
                             (0, Some(CastParameter::Uuid)) => types::oid::UUID,
+                            (0, Some(CastParameter::Inet)) => types::oid::INET,
+                            (0, Some(CastParameter::Cidr)) => types::oid::CIDR,
+                            (0, Some(CastParameter::MacAddress)) => types::oid::MACADDR,
+                            (0, Some(CastParameter::LogPosition)) => types::oid::PG_LSN,
                             (0, Some(CastParameter::ZonedTime)) => types::oid::TIMETZ,
                             (0, Some(CastParameter::Json)) => types::oid::JSON,
                             (0, Some(CastParameter::Jsonb)) => types::oid::JSONB,

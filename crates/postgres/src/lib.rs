@@ -18,6 +18,7 @@ mod connection;
 mod copy;
 mod encode;
 mod extended;
+mod forms;
 mod frontend;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]

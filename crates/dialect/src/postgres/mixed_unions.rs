@@ -1,4 +1,4 @@
-//! A UNION of `uuid`, `json`, `jsonb` or `timetz` with another type, which PostgreSQL refuses for most
+//! A UNION of `uuid`, `json`, `inet` or the like with another type, which PostgreSQL refuses for most
 //! types.
 //!
 //! To the engine, all of them are texts. It would announce the column as of the one type, and a client
@@ -27,7 +27,9 @@ use lakegate_engine::{has_operator, retyped};
 use super::cell::PG_TYPE;
 
 /// Types whose values are texts of a form.
-const FORMS: [&str; 4] = ["uuid", "json", "jsonb", "timetz"];
+const FORMS: [&str; 9] = [
+    "uuid", "json", "jsonb", "timetz", "inet", "cidr", "macaddr", "pg_lsn", "tid",
+];
 
 /// Returns the rule to add.
 pub(crate) fn rule() -> Arc<dyn AnalyzerRule + Send + Sync> {

@@ -34,10 +34,10 @@ pub(crate) use exclusions::planner as frame_exclusions;
 pub use function::{PgFunction, invalid};
 pub(crate) use functions::{
     array_casts, byte_keywords, byte_operators, extracts, json_comparisons, json_key_of,
-    json_subscripts, texts_beside_bytes, timetz_key_of, timetz_values,
+    json_subscripts, texts_beside_bytes, typed_text_key_of, typed_texts,
 };
-pub use functions::{functions, quote_ident, shared_functions, split_name};
-use functions::{json_operators, timetz_operators};
+pub use functions::{functions, network_text, quote_ident, shared_functions, split_name};
+use functions::{json_operators, typed_text_operators};
 pub(crate) use joined_arrays::planner as joined_arrays;
 pub use lakegate_engine::{IntervalStyle, OutputNames, apart, shown};
 pub use lakegate_lake::float_text::{put_f32, put_f64};

@@ -1,18 +1,22 @@
-//! `regclass`, `regtype` and similar types: numbers that are shown as names, also as items of arrays.
+//! What clients see of types that the engine lacks: names in the place of numbers of `regclass`,
+//! `regtype` and similar types, also as items of arrays, and the types of values that are chosen or
+//! gathered.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::datatypes::DataType;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
-use datafusion::common::{Column, DFSchema, Result};
+use datafusion::common::{Column, DFSchema, Result, ScalarValue};
+use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, ScalarUDF};
-use lakegate_engine::{has_expression, with_own_name};
+use lakegate_engine::{has_expression, marked, with_own_name};
 
-use super::cell::{PG_TYPE, drops_marks};
-use super::shown_objects;
+use super::cell::{PG_TYPE, drops_marks, hinted_field};
+use super::pg_catalog::TYPE_OF;
+use super::shown_objects::{self, Shown};
 
 /// The functions that return the name for a number, by the number's Postgres type, and the names for a
 /// list of numbers.
@@ -26,10 +30,20 @@ impl ShownAsNames {
         Self { functions }
     }
 
-    /// Returns the function for a column of a plan, if it is shown as names.
-    fn of_column(&self, plan: &LogicalPlan, place: usize) -> Option<&Arc<ScalarUDF>> {
-        let pg_type = shown_objects::type_of_column(plan, place)?;
-        self.functions.get(pg_type)
+    /// Returns what a client sees of a column of a plan; `None` for the column itself.
+    fn of_column(&self, plan: &LogicalPlan, place: usize, column: &Expr) -> Option<Expr> {
+        match shown_objects::shown_column(plan, place)? {
+            Shown::Names(pg_type) => {
+                let names = self.functions.get(pg_type)?.call(vec![column.clone()]);
+                Some(as_type(names, pg_type))
+            }
+            Shown::AsItIs(pg_type) => {
+                let field = plan.schema().fields().get(place)?;
+                let own = field.metadata().get(PG_TYPE);
+                let is_marked = own.is_some_and(|mark| mark == pg_type);
+                (!is_marked).then(|| as_type(column.clone(), pg_type))
+            }
+        }
     }
 
     /// Rewrites the plan of a whole query to show names wherever a client sees the numbers: in
@@ -39,7 +53,7 @@ impl ShownAsNames {
     ///
     /// The engine rejects the rewritten plan.
     pub fn finish(&self, plan: LogicalPlan) -> Result<LogicalPlan> {
-        let mapped = match has_expression(&plan, is_cast)? {
+        let mapped = match has_expression(&plan, depends_on_marks)? {
             true => plan.transform_up_with_subqueries(|node| self.casts(node))?,
             false => Transformed::no(plan),
         };
@@ -58,10 +72,10 @@ impl ShownAsNames {
             .enumerate()
             .map(|(place, (qualifier, field))| {
                 let column = Expr::Column(Column::new(qualifier.cloned(), field.name()));
-                match self.of_column(&plan, place) {
-                    Some(function) => {
+                match self.of_column(&plan, place, &column) {
+                    Some(shown) => {
                         is_shown = true;
-                        function.call(vec![column]).alias(field.name())
+                        shown.alias_qualified(qualifier.cloned(), field.name())
                     }
                     None => column,
                 }
@@ -74,12 +88,12 @@ impl ShownAsNames {
     }
 
     fn casts(&self, node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
-        let mut has_casts = false;
+        let mut depends = false;
         node.apply_expressions(|expr| {
-            has_casts = has_casts || expr.exists(|part| Ok(is_cast(part)))?;
+            depends = depends || expr.exists(|part| Ok(depends_on_marks(part)))?;
             Ok(TreeNodeRecursion::Continue)
         })?;
-        if !has_casts {
+        if !depends {
             return Ok(Transformed::no(node));
         }
         let inputs: Vec<LogicalPlan> = node.inputs().into_iter().cloned().collect();
@@ -87,8 +101,11 @@ impl ShownAsNames {
         let schema = merge_schema(&inputs);
         let names = NamePreserver::new(&node);
         node.map_expressions(|expr| {
-            let cast = |part: Expr| self.cast(part, &inputs, &schema);
-            with_own_name(expr, &names, &cast)
+            let mapped = |part: Expr| match part {
+                Expr::ScalarFunction(call) => Ok(typed(call, &inputs, &schema)),
+                part => self.cast(part, &inputs, &schema),
+            };
+            with_own_name(expr, &names, &mapped)
         })
     }
 
@@ -121,6 +138,11 @@ impl ShownAsNames {
     }
 }
 
+/// Marks a value with the type that it is shown as.
+fn as_type(value: Expr, pg_type: &str) -> Expr {
+    marked(value, &hinted_field("marked", DataType::Null, pg_type))
+}
+
 /// Returns whether a type is one of texts or of lists of texts.
 fn is_text(data_type: &DataType) -> bool {
     match data_type {
@@ -129,8 +151,30 @@ fn is_text(data_type: &DataType) -> bool {
     }
 }
 
-fn is_cast(expr: &Expr) -> bool {
-    matches!(expr, Expr::Cast(_))
+/// Returns whether the result of an expression depends on the mark of a value.
+fn depends_on_marks(expr: &Expr) -> bool {
+    match expr {
+        Expr::Cast(_) => true,
+        Expr::ScalarFunction(call) => call.func.name() == TYPE_OF,
+        _ => false,
+    }
+}
+
+/// Marks the argument of a call that tells its type, if the engine has dropped the mark.
+fn typed(
+    mut call: ScalarFunction,
+    inputs: &[&LogicalPlan],
+    schema: &DFSchema,
+) -> Transformed<Expr> {
+    if call.func.name() == TYPE_OF
+        && let [value] = call.args.as_mut_slice()
+        && let Some(pg_type) = shown_objects::marked_type_of(value, inputs, schema)
+    {
+        let inner = std::mem::replace(value, Expr::Literal(ScalarValue::Null, None));
+        *value = as_type(inner, pg_type);
+        return Transformed::yes(Expr::ScalarFunction(call));
+    }
+    Transformed::no(Expr::ScalarFunction(call))
 }
 
 fn recomputed(node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {

@@ -48,8 +48,12 @@ pub(super) fn growth(name: &str) -> Option<Growth> {
 /// measured where they are called (`postgres/function.rs` of the dialect).
 const AS_ARGUMENTS: &[&str] = &[
     "$bit_count",
+    "$char_in",
+    "$cid_in",
     "$joined",
     "$most_frequent",
+    "$name_in",
+    "$oid_in",
     "$percentile_cont",
     "$period_end",
     "$timetz_at",
@@ -61,6 +65,8 @@ const AS_ARGUMENTS: &[&str] = &[
     "$timetz_minus",
     "$timetz_part",
     "$timetz_plus",
+    "$xid8_in",
+    "$xid_in",
     "abs",
     "acos",
     "acosh",

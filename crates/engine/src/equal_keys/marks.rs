@@ -12,7 +12,7 @@ use datafusion::logical_expr::{
 use crate::expressions;
 
 /// Returns a value with the marks of a field, which the engine's expressions forget.
-pub(super) fn marked(value: Expr, field: &Field) -> Expr {
+pub fn marked(value: Expr, field: &Field) -> Expr {
     let marks = field.metadata().iter();
     let function = Marked {
         marks: marks

@@ -37,6 +37,7 @@ use datafusion::logical_expr::{
 use datafusion::optimizer::AnalyzerRule;
 use lakegate_error::{Code, Error};
 
+pub use self::marks::marked;
 use super::numbers::floats;
 use super::{arrays, expressions, time};
 
@@ -86,6 +87,12 @@ fn makes_keyed(function: &str) -> bool {
     function.contains("array")
         || function.contains("json")
         || function.contains("timetz")
+        || function.contains("net")
+        || function.contains("lsn")
+        || matches!(
+            function,
+            "$cidr_in" | "$tid_in" | "broadcast" | "hostmask" | "set_masklen"
+        )
         || matches!(
             function,
             "generate_series" | "range" | "regexp_match" | "map_keys" | "map_values" | "flatten"

@@ -39,9 +39,14 @@ const UNDEFINED: [&str; 12] = [
 ];
 
 /// Functions that read a value from a text.
-const OF_TEXTS: [&str; 9] = [
+const OF_TEXTS: [&str; 14] = [
     "$array_in",
+    "$cidr_in",
+    "$inet_in",
     "$jsonb_in",
+    "$macaddr_in",
+    "$pg_lsn_in",
+    "$tid_in",
     "$timetz_in",
     "$uuid_in",
     "date",

@@ -278,8 +278,18 @@ pub enum CastParameter {
     /// `oid[]`: a list of numbers. asyncpg must not be told so: it would ask what such a list is by
     /// the same statement.
     ObjectIds,
+    /// `oid`: a number.
+    ObjectId,
     /// `uuid`: a text.
     Uuid,
+    /// `inet`: a text.
+    Inet,
+    /// `cidr`: a text.
+    Cidr,
+    /// `macaddr`: a text.
+    MacAddress,
+    /// `pg_lsn`: a text.
+    LogPosition,
     /// `timetz`: a text.
     ZonedTime,
     /// `json`: a text.
@@ -300,7 +310,12 @@ pub(crate) fn cast_parameters(query: &ast::Query) -> BTreeMap<usize, CastParamet
             casts.entry(number).or_insert_with(|| {
                 match data_type.to_string().to_ascii_lowercase().as_str() {
                     "oid[]" => Some(CastParameter::ObjectIds),
+                    "oid" => Some(CastParameter::ObjectId),
                     "uuid" => Some(CastParameter::Uuid),
+                    "inet" => Some(CastParameter::Inet),
+                    "cidr" => Some(CastParameter::Cidr),
+                    "macaddr" => Some(CastParameter::MacAddress),
+                    "pg_lsn" => Some(CastParameter::LogPosition),
                     "timetz" | "time with time zone" => Some(CastParameter::ZonedTime),
                     "json" => Some(CastParameter::Json),
                     "jsonb" => Some(CastParameter::Jsonb),

@@ -170,11 +170,17 @@ fn is_assigned(value: &Field, column: &DataType) -> bool {
             of.is_floating() || decimal_scale(of).is_some_and(|own| own > *scale)
         }
         // A number that is shown as a name would be written as a number.
-        column if column.is_string() => has_text(of) && !value.metadata().contains_key(PG_TYPE),
+        column if column.is_string() => has_text(of) && !is_named(value),
         DataType::Date32 => matches!(of, DataType::Timestamp(..)),
         DataType::Timestamp(_, None) => matches!(of, DataType::Timestamp(_, Some(_))),
         _ => false,
     }
+}
+
+/// Returns whether values are numbers of objects that are shown as names: `regclass` and the like.
+fn is_named(value: &Field) -> bool {
+    let mark = value.metadata().get(PG_TYPE);
+    mark.is_some_and(|mark| mark.starts_with("reg"))
 }
 
 /// Returns whether values are scalars that CAST writes as text.
@@ -234,9 +240,11 @@ mod tests {
             let field = Field::new("x", value, true);
             assert_eq!(is_assigned(&field, &column), expected, "{field:?} {column}");
         }
-        let name = [(PG_TYPE.to_owned(), "regclass".to_owned())];
-        let name = Field::new("x", T::Int64, true).with_metadata(name.into());
-        assert!(!is_assigned(&name, &T::Utf8));
+        for (mark, expected) in [("regclass", false), ("oid", true)] {
+            let mark = [(PG_TYPE.to_owned(), mark.to_owned())];
+            let number = Field::new("x", T::Int64, true).with_metadata(mark.into());
+            assert_eq!(is_assigned(&number, &T::Utf8), expected, "{number:?}");
+        }
     }
 
     #[test]

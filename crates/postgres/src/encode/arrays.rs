@@ -39,6 +39,18 @@ pub(super) enum IntWidth {
     Numeric,
 }
 
+/// Returns the object id that a number is. A negative one is the same four bytes, unsigned.
+///
+/// # Errors
+///
+/// The number needs more than four bytes.
+pub(super) fn object_id(value: i64) -> Result<u32> {
+    let signed = || i32::try_from(value).map(|value| value as u32);
+    u32::try_from(value)
+        .or_else(|_| signed())
+        .map_err(|_| Error::new(Code::NumericOutOfRange, "OID out of range"))
+}
+
 #[derive(Clone, Copy)]
 pub(super) enum Ints<'a> {
     I8(&'a [i8]),

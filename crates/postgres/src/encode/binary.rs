@@ -2,16 +2,14 @@
 
 use bytes::{BufMut, BytesMut};
 use lakegate_error::{Code, Error, Result};
-use lakegate_gateway::values::time::{Clock, ZonedTime};
 
-use super::arrays::{IntWidth, List};
+use super::arrays::{IntWidth, List, object_id};
 use super::column::{Column, Data, Member};
 use super::number::{Digits, put_numeric_binary, put_short_numeric, short_scale};
 use super::text::{days, with_decimal};
 use super::time::{self, pg_date, pg_time, pg_timestamp};
 use super::{Style, json};
-use crate::params::invalid;
-use crate::types::oid;
+use crate::forms::Form;
 
 /// What the binary form of a `jsonb` begins with.
 const JSONB_VERSION: u8 = 1;
@@ -23,7 +21,7 @@ pub(super) fn put(
     row: usize,
     style: &Style,
 ) -> Result<()> {
-    if column.jsonb && !matches!(column.data, Data::Dictionary(..) | Data::Runs(..)) {
+    if column.form == Form::Jsonb && !matches!(column.data, Data::Dictionary(..) | Data::Runs(..)) {
         out.put_u8(JSONB_VERSION);
     }
     match &column.data {
@@ -33,7 +31,7 @@ pub(super) fn put(
             IntWidth::Two => out.put_i16(narrow(values.get(row))?),
             IntWidth::Four => out.put_i32(narrow(values.get(row))?),
             IntWidth::Eight => out.put_i64(values.get(row)),
-            IntWidth::Oid => out.put_u32(values.get(row) as u32),
+            IntWidth::Oid => out.put_u32(object_id(values.get(row))?),
             IntWidth::Numeric => {
                 let mut digits = Digits::default();
                 let value = values
@@ -58,9 +56,10 @@ pub(super) fn put(
                 })
             }
         }
-        Data::Text(values) if column.uuid => out.put_slice(&uuid(values.get(row))?),
-        Data::Text(values) if column.timetz => put_timetz(out, values.get(row))?,
-        Data::Text(values) => values.put(out, row),
+        Data::Text(values) => match column.form {
+            Form::Plain | Form::Jsonb => values.put(out, row),
+            form => form.put(out, values.get(row))?,
+        },
         Data::Bytes(values) => out.put_slice(values.get(row)),
         Data::Date(values, unit) => out.put_i32(pg_date(days(values, *unit, row))?),
         Data::Time(values, unit) => {
@@ -80,23 +79,6 @@ pub(super) fn put(
             json::put(out, column, row, style)?
         }
     }
-    Ok(())
-}
-
-/// Returns the bytes of a UUID.
-fn uuid(text: &str) -> Result<[u8; 16]> {
-    match uuid::Uuid::parse_str(text) {
-        Ok(uuid) => Ok(uuid.into_bytes()),
-        Err(_) => Err(invalid(oid::UUID, text)),
-    }
-}
-
-/// Appends a time and its offset, in seconds west of UTC.
-fn put_timetz(out: &mut BytesMut, text: &str) -> Result<()> {
-    // Values have their offsets.
-    let time = ZonedTime::read(text, Clock::UTC, 0).map_err(|_| invalid(oid::TIMETZ, text))?;
-    out.put_i64(time.micros);
-    out.put_i32(-time.offset);
     Ok(())
 }
 

@@ -10,6 +10,7 @@ use datafusion::arrow::datatypes::{
 };
 use lakegate_error::{Error, Result};
 
+use super::super::forms::Form;
 use super::super::types::{self, PgType, oid};
 use super::arrays::{
     Binaries, DateUnit, Decimals, IntWidth, Intervals, Ints, List, Ranges, Runs, Strings, Zoned,
@@ -26,12 +27,8 @@ pub(super) struct Column<'a> {
     nulls: Option<&'a NullBuffer>,
     /// Whether rows that `nulls` does not say are null can be null.
     nulls_within: bool,
-    /// Values are shown as `jsonb`, whose binary form has a version before the text.
-    pub jsonb: bool,
-    /// Values are texts shown as `uuid`, whose binary form is its 16 bytes.
-    pub uuid: bool,
-    /// The same of `timetz`, whose binary form is a time and an offset.
-    pub timetz: bool,
+    /// The binary form of its texts.
+    pub form: Form,
     pub data: Data<'a>,
 }
 
@@ -251,9 +248,7 @@ impl<'a> Column<'a> {
                 data,
                 Data::Null | Data::Dictionary(..) | Data::Runs(..) | Data::Union { .. }
             ),
-            jsonb: pg.oid == oid::JSONB,
-            uuid: pg.oid == oid::UUID,
-            timetz: pg.oid == oid::TIMETZ,
+            form: Form::of(pg.oid),
             data,
         })
     }
@@ -344,7 +339,7 @@ fn width(pg: PgType) -> IntWidth {
     match pg.oid {
         oid::INT2 => IntWidth::Two,
         oid::INT4 => IntWidth::Four,
-        oid::INT8 => IntWidth::Eight,
+        oid::INT8 | oid::XID8 => IntWidth::Eight,
         oid::NUMERIC => IntWidth::Numeric,
         _ => IntWidth::Oid,
     }

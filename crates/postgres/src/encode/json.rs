@@ -24,7 +24,7 @@ pub(super) fn put(
     match &column.data {
         Data::Null => out.put_slice(b"null"),
         Data::Bool(values) => out.put_slice(if values.value(row) { b"true" } else { b"false" }),
-        Data::Int(values, width) => text::put_integer(out, values, *width, row),
+        Data::Int(values, width) => text::put_integer(out, values, *width, row)?,
         Data::Decimal(values, scale) => text::put_exact(out, values, *scale, row),
         Data::Float16(values) => put_float(out, values.value(row).is_finite(), |out| {
             put_f32(out, values.value(row).to_f32(), 1)

@@ -26,6 +26,7 @@ use self::column::Column;
 pub(crate) use self::number::ASCII_ZEROS;
 pub(crate) use self::time::Zone;
 use super::copy::Lines;
+use super::forms::Form;
 use super::types::{self, PgType};
 
 /// The longest message in bytes: clients read the length as an `int`, and libpq refuses more.
@@ -259,8 +260,8 @@ fn put_field(
         out.extend_from_slice(&(-1i32).to_be_bytes());
         return Ok(());
     }
-    let as_it_is = !(column.jsonb || column.uuid || column.timetz);
-    if format == Format::Binary && as_it_is && binary::put_fixed(out, column, row)? {
+    let is_plain = column.form == Form::Plain;
+    if format == Format::Binary && is_plain && binary::put_fixed(out, column, row)? {
         return Ok(());
     }
     let start = out.len();

@@ -3,7 +3,7 @@
 use bytes::{BufMut, BytesMut};
 use lakegate_error::Result;
 
-use super::arrays::{DateUnit, Decimals, IntWidth, Ints, List};
+use super::arrays::{DateUnit, Decimals, IntWidth, Ints, List, object_id};
 use super::column::{Column, Data, Member};
 use super::number::{
     Digits, put_decimal, put_f32, put_f64, put_int, put_short_decimal, put_uint, short_scale,
@@ -21,7 +21,7 @@ pub(super) fn put(
     match &column.data {
         Data::Null => {}
         Data::Bool(values) => out.extend_from_slice(if values.value(row) { b"t" } else { b"f" }),
-        Data::Int(values, width) => put_integer(out, values, *width, row),
+        Data::Int(values, width) => put_integer(out, values, *width, row)?,
         Data::Float16(values) => put_f32(out, values.value(row).to_f32(), style.float_digits),
         Data::Float32(values) => put_f32(out, values[row], style.float_digits),
         Data::Float64(values) => put_f64(out, values[row], style.float_digits),
@@ -47,13 +47,25 @@ pub(super) fn put(
     Ok(())
 }
 
-pub(super) fn put_integer(out: &mut BytesMut, values: &Ints<'_>, width: IntWidth, row: usize) {
+/// Appends an integer.
+///
+/// # Errors
+///
+/// It is no object id, where it is shown as one.
+pub(super) fn put_integer(
+    out: &mut BytesMut,
+    values: &Ints<'_>,
+    width: IntWidth,
+    row: usize,
+) -> Result<()> {
     match values.get_unsigned(row) {
         Some(value) => put_uint(out, value),
-        // A negative object id is the same four bytes, unsigned.
-        None if width == IntWidth::Oid => put_uint(out, u64::from(values.get(row) as u32)),
+        None if width == IntWidth::Oid => {
+            put_uint(out, u64::from(object_id(values.get(row))?));
+        }
         None => put_int(out, values.get(row)),
     }
+    Ok(())
 }
 
 pub(super) fn days(values: &Ints<'_>, unit: DateUnit, row: usize) -> i64 {

@@ -5,6 +5,7 @@ use lakegate_error::{Code, Error, Result};
 use lakegate_gateway::values::time::ZonedTime;
 
 use super::super::encode::time::{EPOCH_DAYS, EPOCH_MICROS};
+use super::super::forms;
 use super::super::types::{element_oid, oid, oid_like, type_name};
 use super::value::{MAX_DIGITS, Numeric, Value};
 use super::{MAX_ELEMENTS, too_many_elements};
@@ -43,7 +44,7 @@ pub(crate) fn read(type_oid: u32, mut bytes: &[u8]) -> Result<Value> {
             fixed(4)?;
             Value::Int(i64::from(bytes.get_i32()))
         }
-        oid::INT8 => {
+        oid::INT8 | oid::XID8 => {
             fixed(8)?;
             Value::Int(bytes.get_i64())
         }
@@ -56,14 +57,9 @@ pub(crate) fn read(type_oid: u32, mut bytes: &[u8]) -> Result<Value> {
             Value::Float64(bytes.get_f64())
         }
         oid::NUMERIC => Value::Numeric(numeric(bytes).ok_or_else(wrong)??),
-        oid::TEXT
-        | oid::VARCHAR
-        | oid::BPCHAR
-        | oid::NAME
-        | oid::CHAR
-        | oid::JSON
-        | oid::UNKNOWN
-        | 0 => Value::Text(super::super::frontend::utf8(bytes)?),
+        oid::TEXT | oid::VARCHAR | oid::BPCHAR | oid::NAME | oid::JSON | oid::UNKNOWN | 0 => {
+            Value::Text(super::super::frontend::utf8(bytes)?)
+        }
         oid::JSONB => match bytes.split_first() {
             Some((1, text)) => Value::Text(super::super::frontend::utf8(text)?),
             _ => return Err(wrong()),
@@ -123,15 +119,20 @@ pub(crate) fn read(type_oid: u32, mut bytes: &[u8]) -> Result<Value> {
             fixed(4)?;
             Value::Int(i64::from(bytes.get_u32()))
         }
-        other => match element_oid(other) {
-            Some(element) => array(element, bytes).ok_or_else(wrong)??,
-            None => {
-                return Err(Error::not_supported(format!(
-                    "binary parameters of {} are not supported: send it as text",
-                    type_name(type_oid)
-                )));
+        other => {
+            if let Some(read) = forms::read(other, bytes) {
+                return read.map(Value::Text).ok_or_else(wrong);
             }
-        },
+            match element_oid(other) {
+                Some(element) => array(element, bytes).ok_or_else(wrong)??,
+                None => {
+                    return Err(Error::not_supported(format!(
+                        "binary parameters of {} are not supported: send it as text",
+                        type_name(type_oid)
+                    )));
+                }
+            }
+        }
     })
 }
 

@@ -17,7 +17,9 @@ pub(crate) fn read(type_oid: u32, text: &str, zone: Zone) -> Result<Value> {
     let trimmed = text.trim();
     Ok(match type_oid {
         oid::BOOL => Value::Bool(boolean(trimmed).ok_or_else(bad)?),
-        oid::INT2 | oid::INT4 | oid::INT8 => Value::Int(trimmed.parse().map_err(|_| bad())?),
+        oid::INT2 | oid::INT4 | oid::INT8 | oid::XID8 => {
+            Value::Int(trimmed.parse().map_err(|_| bad())?)
+        }
         oid::FLOAT4 => Value::Float32(float(trimmed, type_oid)?.ok_or_else(bad)?),
         oid::FLOAT8 => Value::Float64(float(trimmed, type_oid)?.ok_or_else(bad)?),
         oid::NUMERIC => Value::Numeric(numeric(trimmed).ok_or_else(bad)??),

@@ -55,8 +55,6 @@ fn hint_fits(hint: PgType, data_type: &DataType) -> bool {
             _ => hint.element,
         };
         return match list_element(data_type) {
-            // Elements are encoded without the version that begins a `jsonb`.
-            Some(_) if element == oid::JSONB => false,
             Some(field) => hint_fits(PgType::of(element), field.data_type()),
             // A vector that is already text, such as "1 2 3".
             None => hint.element == 0 && is_string(data_type),
@@ -64,7 +62,7 @@ fn hint_fits(hint: PgType, data_type: &DataType) -> bool {
     }
     match hint.oid {
         _ if hint.is_oid_like() => is_small_integer(data_type) || is_string(data_type),
-        oid::INT2 | oid::INT4 | oid::INT8 => is_small_integer(data_type),
+        oid::INT2 | oid::INT4 | oid::INT8 | oid::XID8 => is_small_integer(data_type),
         oid::BOOL
         | oid::BYTEA
         | oid::FLOAT4
@@ -76,12 +74,27 @@ fn hint_fits(hint: PgType, data_type: &DataType) -> bool {
         | oid::TIMESTAMPTZ
         | oid::INTERVAL => of_data_type(data_type).oid == hint.oid,
         oid::JSON | oid::JSONB => is_string(data_type) || is_json(of_data_type(data_type).oid),
-        oid::UUID | oid::TIMETZ => is_string(data_type),
-        // Types whose binary form is their text (`pg_node_tree`, `xml`) or that have none
+        oid::UUID
+        | oid::TIMETZ
+        | oid::CHAR
+        | oid::INET
+        | oid::CIDR
+        | oid::MACADDR
+        | oid::PG_LSN
+        | oid::TID => is_string(data_type),
+        // Types whose binary form is their text (`pg_node_tree`, `xml`) or that have none here
         // (`aclitem`).
-        oid::TEXT | oid::VARCHAR | oid::BPCHAR | oid::NAME | oid::CHAR | 142 | 194 | 1033 => {
-            is_string(data_type)
-        }
+        oid::TEXT
+        | oid::VARCHAR
+        | oid::BPCHAR
+        | oid::NAME
+        | 142
+        | 194
+        | oid::ACLITEM
+        | oid::ANYARRAY
+        | oid::PG_NDISTINCT
+        | oid::PG_DEPENDENCIES
+        | oid::PG_MCV_LIST => is_string(data_type),
         _ => false,
     }
 }
@@ -270,7 +283,26 @@ mod tests {
         assert_eq!(hinted(DataType::Utf8View, "uuid").oid, oid::UUID);
         assert_eq!(hinted(DataType::Binary, "uuid").oid, oid::BYTEA);
         assert_eq!(hinted(DataType::Utf8, "timetz").oid, oid::TIMETZ);
-        let texts = DataType::new_list(DataType::Utf8, true);
-        assert_eq!(hinted(texts, "jsonb[]").oid, 1009);
+        let texts = || DataType::new_list(DataType::Utf8, true);
+        assert_eq!(hinted(texts(), "jsonb[]").oid, 3807);
+        assert_eq!(hinted(texts(), "inet[]").oid, 1041);
+        assert_eq!(hinted(texts(), "regtype[]").oid, 2211);
+        assert_eq!(hinted(texts(), "anyarray").oid, 1009);
+        for (name, type_oid) in [
+            ("inet", 869),
+            ("cidr", 650),
+            ("macaddr", 829),
+            ("pg_lsn", 3220),
+            ("tid", 27),
+            ("char", 18),
+            ("aclitem", 1033),
+            ("anyarray", 2277),
+            ("pg_ndistinct", 3361),
+            ("regclass", 2205),
+        ] {
+            assert_eq!(hinted(DataType::Utf8, name).oid, type_oid, "{name}");
+        }
+        assert_eq!(hinted(DataType::Int64, "xid8").oid, 5069);
+        assert_eq!(hinted(DataType::Int64, "inet").oid, oid::INT8);
     }
 }

@@ -14,12 +14,18 @@ pub(crate) mod oid {
     pub(crate) const REGPROC: u32 = 24;
     pub(crate) const TEXT: u32 = 25;
     pub(crate) const OID: u32 = 26;
+    pub(crate) const TID: u32 = 27;
     pub(crate) const XID: u32 = 28;
+    pub(crate) const CID: u32 = 29;
     pub(crate) const OIDVECTOR: u32 = 30;
     pub(crate) const JSON: u32 = 114;
+    pub(crate) const CIDR: u32 = 650;
     pub(crate) const FLOAT4: u32 = 700;
     pub(crate) const FLOAT8: u32 = 701;
     pub(crate) const UNKNOWN: u32 = 705;
+    pub(crate) const MACADDR: u32 = 829;
+    pub(crate) const INET: u32 = 869;
+    pub(crate) const ACLITEM: u32 = 1033;
     pub(crate) const BPCHAR: u32 = 1042;
     pub(crate) const VARCHAR: u32 = 1043;
     pub(crate) const DATE: u32 = 1082;
@@ -30,11 +36,17 @@ pub(crate) mod oid {
     pub(crate) const TIMETZ: u32 = 1266;
     pub(crate) const NUMERIC: u32 = 1700;
     pub(crate) const RECORD: u32 = 2249;
+    pub(crate) const ANYARRAY: u32 = 2277;
     pub(crate) const REGCLASS: u32 = 2205;
     pub(crate) const REGTYPE: u32 = 2206;
     pub(crate) const UUID: u32 = 2950;
+    pub(crate) const PG_LSN: u32 = 3220;
+    pub(crate) const PG_NDISTINCT: u32 = 3361;
+    pub(crate) const PG_DEPENDENCIES: u32 = 3402;
     pub(crate) const JSONB: u32 = 3802;
     pub(crate) const REGNAMESPACE: u32 = 4089;
+    pub(crate) const PG_MCV_LIST: u32 = 5017;
+    pub(crate) const XID8: u32 = 5069;
 }
 
 /// `(typname, oid, typlen, oid of its array type)`: the types that a column or a parameter can
@@ -51,17 +63,19 @@ const TYPES: &[(&str, u32, i16, u32)] = &[
     ("regproc", oid::REGPROC, 4, 1008),
     ("text", oid::TEXT, -1, 1009),
     ("oid", oid::OID, 4, 1028),
-    ("tid", 27, 6, 1010),
+    ("tid", oid::TID, 6, 1010),
     ("xid", oid::XID, 4, 1011),
-    ("cid", 29, 4, 1012),
+    ("cid", oid::CID, 4, 1012),
     ("oidvector", oid::OIDVECTOR, -1, 1013),
     ("json", oid::JSON, -1, 199),
     ("xml", 142, -1, 143),
     ("pg_node_tree", 194, -1, 0),
+    ("cidr", oid::CIDR, -1, 651),
     ("float4", oid::FLOAT4, 4, 1021),
     ("float8", oid::FLOAT8, 8, 1022),
-    ("inet", 869, -1, 1041),
-    ("aclitem", 1033, 16, 1034),
+    ("macaddr", oid::MACADDR, 6, 1040),
+    ("inet", oid::INET, -1, 1041),
+    ("aclitem", oid::ACLITEM, 16, 1034),
     ("bpchar", oid::BPCHAR, -1, 1014),
     ("varchar", oid::VARCHAR, -1, 1015),
     ("date", oid::DATE, 4, 1182),
@@ -77,13 +91,18 @@ const TYPES: &[(&str, u32, i16, u32)] = &[
     ("regclass", oid::REGCLASS, 4, 2210),
     ("regtype", oid::REGTYPE, 4, 2211),
     ("uuid", oid::UUID, 16, 2951),
-    ("pg_lsn", 3220, 8, 3221),
+    ("anyarray", oid::ANYARRAY, -1, 0),
+    ("pg_lsn", oid::PG_LSN, 8, 3221),
+    ("pg_ndistinct", oid::PG_NDISTINCT, -1, 0),
+    ("pg_dependencies", oid::PG_DEPENDENCIES, -1, 0),
     ("regconfig", 3734, 4, 3735),
     ("regdictionary", 3769, 4, 3770),
     ("jsonb", oid::JSONB, -1, 3807),
     ("regnamespace", oid::REGNAMESPACE, 4, 4090),
     ("regrole", 4096, 4, 4097),
     ("regcollation", 4191, 4, 4192),
+    ("pg_mcv_list", oid::PG_MCV_LIST, -1, 0),
+    ("xid8", oid::XID8, 8, 271),
 ];
 
 /// `oid[]`.
@@ -149,7 +168,7 @@ impl PgType {
 pub(crate) fn oid_like(type_oid: u32) -> bool {
     matches!(
         type_oid,
-        oid::OID | oid::XID | 29 | oid::REGPROC | 2202
+        oid::OID | oid::XID | oid::CID | oid::REGPROC | 2202
             ..=2206 | 3734 | 3769 | oid::REGNAMESPACE | 4096 | 4191
     )
 }

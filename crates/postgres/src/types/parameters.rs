@@ -11,7 +11,7 @@ pub(crate) fn arrow_of(type_oid: u32) -> Option<DataType> {
         oid::BOOL => DataType::Boolean,
         oid::INT2 => DataType::Int16,
         oid::INT4 => DataType::Int32,
-        oid::INT8 => DataType::Int64,
+        oid::INT8 | oid::XID8 => DataType::Int64,
         // The precision of a numeric is known only when its value is bound; this type leaves 28
         // digits before the point and 10 after it.
         oid::NUMERIC => DataType::Decimal128(38, 10),
@@ -24,6 +24,11 @@ pub(crate) fn arrow_of(type_oid: u32) -> Option<DataType> {
         | oid::CHAR
         | oid::UUID
         | oid::TIMETZ
+        | oid::INET
+        | oid::CIDR
+        | oid::MACADDR
+        | oid::PG_LSN
+        | oid::TID
         | oid::JSON
         | oid::JSONB => DataType::Utf8,
         oid::BYTEA => DataType::Binary,

@@ -48,6 +48,7 @@ mod temporary;
 mod ties;
 mod tokens;
 mod transaction;
+mod typed_texts;
 mod types;
 mod unsupported;
 mod view;

@@ -31,7 +31,7 @@ pub(super) fn functions() -> Vec<PgFunction> {
             0..=0,
             DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
         ),
-        null("pg_last_wal_receive_lsn", 0..=0, text()),
+        null("pg_last_wal_receive_lsn", 0..=0, text()).shown_as("pg_lsn"),
         // No multixact ids are used up.
         PgFunction::new("mxid_age", 1..=1, DataType::Int32, |_| Ok(Cell::Int(0))),
         null("pg_tablespace_location", 1..=1, text()),

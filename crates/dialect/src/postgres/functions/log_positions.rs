@@ -1,6 +1,9 @@
 //! Positions in the write-ahead log (`pg_lsn`), which are texts here, and how far they are apart.
 
+use std::sync::{Arc, LazyLock};
+
 use arrow::datatypes::DataType;
+use datafusion::logical_expr::ScalarUDF;
 use lakegate_error::{Code, Error};
 
 use crate::postgres::{Cell, PgFunction};
@@ -8,19 +11,17 @@ use crate::postgres::{Cell, PgFunction};
 /// The function that reads a text as a position, and writes it as PostgreSQL does.
 pub(in crate::postgres) const LSN_IN: &str = "$pg_lsn_in";
 
-/// The function of the operator `-` between two positions.
-pub(in crate::postgres) const LOG_DISTANCE: &str = "pg_wal_lsn_diff";
-
 /// The digits of each half of a position, at most.
 const MAX_DIGITS: usize = 8;
 
-pub(super) fn functions() -> Vec<PgFunction> {
-    let read = PgFunction::new(LSN_IN, 1..=1, DataType::Utf8, |args| {
-        let read = args.first().map_or(Ok(0), position)?;
-        Ok(Cell::text(written(read)))
-    });
-    let distance = PgFunction::new(LOG_DISTANCE, 2..=2, DataType::Decimal128(38, 0), |args| {
-        let position_at = |place| args.get(place).map_or(Ok(0), position);
+/// The function of the operator `-` between two positions.
+static DISTANCE: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| {
+    let returns = DataType::Decimal128(38, 0);
+    let distance = PgFunction::new("pg_wal_lsn_diff", 2..=2, returns, |args| {
+        let position_at = |place: usize| {
+            let text = args.get(place).and_then(Cell::to_text);
+            position(&text.unwrap_or_default())
+        };
         let distance = i128::from(position_at(0)?) - i128::from(position_at(1)?);
         let distance = i64::try_from(distance).map_err(|_| {
             let message = "the distance of the positions in the log is out of range";
@@ -28,7 +29,30 @@ pub(super) fn functions() -> Vec<PgFunction> {
         })?;
         Ok(Cell::Int(distance))
     });
-    vec![read.immutable(), distance.immutable()]
+    distance.immutable().into_udf()
+});
+
+/// Returns the function of how many bytes of the log are between two positions.
+pub(super) fn distance() -> Arc<ScalarUDF> {
+    Arc::clone(&DISTANCE)
+}
+
+/// Returns a position as PostgreSQL writes it.
+///
+/// # Errors
+///
+/// The text is no position.
+pub(super) fn read(text: &str) -> Result<String, Error> {
+    position(text).map(written)
+}
+
+/// Returns a text that compares as the position does.
+///
+/// # Errors
+///
+/// The text is no position.
+pub(super) fn key(text: &str) -> Result<String, Error> {
+    position(text).map(|position| format!("{position:016x}"))
 }
 
 /// Returns the byte of the log that a position such as `16/B374D848` is.
@@ -36,10 +60,10 @@ pub(super) fn functions() -> Vec<PgFunction> {
 /// # Errors
 ///
 /// The text is no position.
-fn position(cell: &Cell<'static>) -> Result<u64, Error> {
-    let text = cell.to_text().unwrap_or_default();
-    parse(&text).ok_or_else(|| {
-        let message = format!("invalid input syntax for type pg_lsn: \"{text}\"");
+fn position(text: &str) -> Result<u64, Error> {
+    parse(text).ok_or_else(|| {
+        let shown: String = text.chars().take(100).collect();
+        let message = format!("invalid input syntax for type pg_lsn: \"{shown}\"");
         Error::new(Code::InvalidCast, message)
     })
 }
@@ -86,5 +110,12 @@ mod tests {
             let found = parse(text).map(written);
             assert_eq!(found.as_deref(), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn keys_compare_as_positions() {
+        let keys = ["0/0", "0/A", "0/10", "1/0", "10/0", "FFFFFFFF/FFFFFFFF"];
+        let keys = keys.map(|text| key(text).ok());
+        assert!(keys.is_sorted() && keys.iter().all(Option::is_some));
     }
 }

@@ -2,7 +2,6 @@
 //! times with a zone, and those that always return nothing.
 
 mod absent;
-mod addresses;
 mod array_casts;
 mod arrays;
 mod byte_sizes;
@@ -15,10 +14,14 @@ mod extract;
 mod identifiers;
 mod joined;
 mod json;
+mod keyed;
 mod letters;
 mod log_positions;
+mod marks;
+mod networks;
 mod oid_lists;
 mod percentiles;
+mod row_places;
 mod session;
 mod similar;
 #[cfg(test)]
@@ -42,13 +45,17 @@ pub(super) use json::{ROW as JSON_ROW, planner as json_operators};
 pub(crate) use json::{
     key_of as json_key_of, rule as json_comparisons, subscripts as json_subscripts,
 };
-pub(super) use log_positions::{LOG_DISTANCE, LSN_IN};
+pub(super) use keyed::planner as typed_text_operators;
+pub(crate) use keyed::{key_of as typed_text_key_of, rule as typed_texts};
+pub(super) use log_positions::LSN_IN;
+pub(super) use marks::INPUTS;
+pub(super) use networks::OVERLAP as NETWORKS_OVERLAP;
+pub use networks::network_text;
 pub(super) use percentiles::{DESCENDING, PERCENTILE};
 pub(super) use session::TRANSACTION_AGE;
 pub(super) use similar::{SIMILAR_PART, SIMILAR_PATTERN};
 pub use text::{quote_ident, split_name};
-pub(super) use timetz::{TIMETZ_IN, planner as timetz_operators};
-pub(crate) use timetz::{key_of as timetz_key_of, rule as timetz_values};
+pub(super) use timetz::TIMETZ_IN;
 
 use super::SessionInfo;
 
@@ -56,11 +63,9 @@ use super::SessionInfo;
 static SHARED: LazyLock<Vec<Arc<ScalarUDF>>> = LazyLock::new(|| {
     let mut all = text::functions();
     all.extend(absent::functions());
-    all.extend(addresses::functions());
     all.push(byte_sizes::function());
     all.extend(degrees::functions());
     all.extend(identifiers::functions());
-    all.extend(log_positions::functions());
     all.extend(variadic::functions());
     all.extend(oid_lists::functions());
     all.extend(similar::functions());
@@ -73,6 +78,10 @@ static SHARED: LazyLock<Vec<Arc<ScalarUDF>>> = LazyLock::new(|| {
     udfs.extend(json::functions());
     udfs.extend(letters::functions());
     udfs.extend(timetz::functions());
+    udfs.extend(keyed::functions());
+    udfs.extend(marks::functions());
+    udfs.extend(networks::all());
+    udfs.push(log_positions::distance());
     udfs.push(super::bytea::ByteaIn::udf());
     udfs
 });

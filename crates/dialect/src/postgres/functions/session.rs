@@ -111,10 +111,12 @@ pub(super) fn functions(session: &Arc<SessionInfo>) -> Vec<PgFunction> {
         }),
         constant("inet_server_addr", text(), session, |s| {
             own(s.server_addr.as_deref())
-        }),
+        })
+        .shown_as("inet"),
         constant("inet_client_addr", text(), session, |s| {
             own(s.client_addr.as_deref())
-        }),
+        })
+        .shown_as("inet"),
         constant("inet_server_port", DataType::Int32, session, |s| {
             s.server_port
                 .map_or(Cell::Null, |p| Cell::Int(i64::from(p)))

@@ -6,7 +6,7 @@ use arrow::array::Array;
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::Expr;
 
-use super::pins::integer;
+use super::pins::{cast_to_oid, integer};
 
 /// Numbers of a list or of a column that are read.
 const MOST: usize = 1000;
@@ -18,7 +18,7 @@ pub(super) fn number(expr: &Expr) -> Option<BTreeSet<i64>> {
         Expr::Cast(cast) => number(&cast.expr),
         Expr::Literal(value, _) if value.is_null() => Some(BTreeSet::new()),
         Expr::Literal(value, _) if value.data_type().is_integer() => Some([integer(value)?].into()),
-        _ => None,
+        other => number(cast_to_oid(other)?),
     }
 }
 

@@ -46,6 +46,8 @@ use lakegate_error::Error;
 use self::asked::Asked;
 pub use self::empty::{has_no_rows, without_empty_relations};
 pub use self::few::reads_few_rows;
+pub(super) use self::functions::TYPE_OF;
+pub use self::functions::object_number;
 use self::functions::{ABOUT_COLUMNS, ABOUT_NAMES, ABOUT_TABLES, Lookup, absent};
 pub use self::narrow::narrowed;
 use self::provider::SystemSchema;
@@ -92,6 +94,8 @@ pub struct PgCatalog {
     source: Arc<dyn CatalogSource>,
     lookup: Arc<Lookup>,
     asks_the_catalog: bool,
+    /// Whether the statement casts to types that are marks, which may be those of its results.
+    casts_to_marks: bool,
     system_columns: bool,
 }
 
@@ -131,6 +135,7 @@ impl PgCatalog {
             source,
             lookup,
             asks_the_catalog: asks_the_catalog(references),
+            casts_to_marks: references.functions.iter().any(|name| makes_marks(name)),
             system_columns: references.system_columns,
         })
     }
@@ -221,7 +226,7 @@ impl PgCatalog {
         if let Some(operators) = postgres::json_operators() {
             state.register_expr_planner(operators)?;
         }
-        state.register_expr_planner(postgres::timetz_operators())?;
+        state.register_expr_planner(postgres::typed_text_operators())?;
         if !asks_the_catalog(references) {
             return Ok(());
         }
@@ -239,7 +244,7 @@ impl PgCatalog {
         // Without such a column in the result, no client sees what a cast drops.
         let mut columns = plan.schema().fields().iter();
         let is_shown = columns.any(|column| column.metadata().contains_key(PG_TYPE));
-        match self.asks_the_catalog || is_shown {
+        match self.asks_the_catalog || self.casts_to_marks || is_shown {
             true => ShownAsNames::new(functions::names_by_type(&self.lookup)).finish(plan),
             false => Ok(plan),
         }
@@ -284,6 +289,11 @@ fn keeps(names: Names, function: &str) -> bool {
 fn asks_the_catalog(references: &CatalogReferences) -> bool {
     let asks = |name: &String| name.starts_with("pg_") || ABOUT_NAMES.contains(&name.as_str());
     references.system_relations || references.functions.iter().any(asks)
+}
+
+/// Returns whether a function is one of those that casts to types without a type of the engine are.
+fn makes_marks(function: &str) -> bool {
+    function.starts_with('$') && function.ends_with("_in")
 }
 
 /// Databases and roles only.

@@ -29,7 +29,7 @@ use datafusion::logical_expr::{
 use self::object::Object;
 use super::asked::{self, Asked};
 use super::literals;
-use super::pins::{RelationPins, without_casts};
+use super::pins::{RelationPins, cast_to_oid, without_casts};
 use super::provider::SystemTable;
 
 /// Restricts the system relations of an optimised plan to the rows that its joins need.
@@ -471,6 +471,6 @@ fn origin_of(expr: &Expr, input: &[Option<Origin>], schema: &DFSchema) -> Option
             let index = schema.maybe_index_of_column(column)?;
             input.get(index).copied().flatten()
         }
-        _ => None,
+        other => origin_of(cast_to_oid(other)?, input, schema),
     }
 }

@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 
 use datafusion::logical_expr::Expr;
 
+pub(super) use self::conditions::{cast_to_oid, integer, without_casts};
 use self::conditions::{equalities, is_text, is_whole, likeness, texts};
-pub(super) use self::conditions::{integer, without_casts};
 use super::oids;
 use crate::visible::{Columns, Pins, Texts};
 

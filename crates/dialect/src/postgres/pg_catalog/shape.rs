@@ -123,20 +123,24 @@ fn base_type(pg_type: &'static str) -> &'static str {
         "cardinal_number" => "int4",
         "character_data" | "yes_or_no" => "varchar",
         "time_stamp" => "timestamptz",
-        "anyarray" | "pg_ndistinct" | "pg_dependencies" | "pg_mcv_list" | "pg_lsn" | "inet" => {
-            "text"
-        }
         "pg_statistic[]" => "text[]",
         other => other,
     }
 }
 
+/// Returns whether the type of a column tells that its values are of a type of PostgreSQL.
+pub(super) fn is_plain(pg_type: &str) -> bool {
+    matches!(
+        pg_type,
+        "bool" | "int2" | "int4" | "int8" | "float4" | "float8" | "text" | "timestamptz" | "text[]"
+    )
+}
+
 fn field(name: &str, pg_type: &str) -> Field {
     let data_type = arrow_type(pg_type);
-    match pg_type {
-        "bool" | "int2" | "int4" | "int8" | "float4" | "float8" | "text" | "timestamptz"
-        | "text[]" => Field::new(name, data_type, true),
-        _ => hinted_field(name, data_type, pg_type),
+    match is_plain(pg_type) {
+        true => Field::new(name, data_type, true),
+        false => hinted_field(name, data_type, pg_type),
     }
 }
 
@@ -258,7 +262,9 @@ mod tests {
                 "Timestamp(µs, \"UTC\")",
                 "",
             ),
-            ("pg_stat_activity", "client_addr", "Utf8", ""),
+            ("pg_stat_activity", "client_addr", "Utf8", "inet"),
+            ("pg_stat_replication", "sent_lsn", "Utf8", "pg_lsn"),
+            ("pg_attribute", "attmissingval", "Utf8", "anyarray"),
         ] {
             let found = types(&PG_CATALOG, relation, column);
             assert_eq!(found, (data_type.to_owned(), hint.to_owned()), "{column}");

@@ -1,7 +1,5 @@
 //! Rewrites of expressions.
 
-use std::collections::BTreeMap;
-
 use datafusion::sql::sqlparser::ast::{
     AccessExpr, BinaryOperator, CaseWhen, CastKind, DataType, Expr, Ident, NormalizationForm,
     ObjectName, UnaryOperator, Value,
@@ -13,48 +11,21 @@ use super::{
     Rewriter, bits, build, calls, casts, folded, functions, negations, number_casts, object_lists,
     parts, similar, slices, times, windows, zoned_times,
 };
-use crate::postgres::functions::{LOG_DISTANCE, LSN_IN};
+use crate::postgres::functions::NETWORKS_OVERLAP;
 
-/// Columns of PostgreSQL's catalog that are positions in the log.
-const LOG_POSITIONS: [&str; 14] = [
-    "confirmed_flush_lsn",
-    "flush_lsn",
-    "flushed_lsn",
-    "latest_end_lsn",
-    "local_lsn",
-    "receive_start_lsn",
-    "received_lsn",
-    "remote_lsn",
-    "replay_lsn",
-    "restart_lsn",
-    "sent_lsn",
-    "srsublsn",
-    "write_lsn",
-    "written_lsn",
-];
-
-/// Returns whether an expression is a position in the log, such as `pg_current_wal_lsn()`. A column is
-/// one if it belongs to one of these relations of the catalog.
-fn is_log_position(expr: &Expr, relations: &BTreeMap<String, i64>) -> bool {
-    let is_position = |name: &Ident| LOG_POSITIONS.contains(&folded(name).as_str());
+/// Returns whether an expression is a network by its form: a cast, or the address of a client.
+fn is_network(expr: &Expr) -> bool {
     match expr {
-        Expr::Nested(inner) => is_log_position(inner, relations),
+        Expr::Nested(inner) => is_network(inner),
         Expr::Function(function) => {
-            let Some(name) = parts(&function.name).and_then(|mut name| name.pop()) else {
-                return false;
-            };
-            let is_choice = matches!(name.as_str(), "coalesce" | "greatest" | "least");
-            match is_choice {
-                true => build::arguments(&function.args)
-                    .is_some_and(|args| args.iter().any(|arg| is_log_position(arg, relations))),
-                false => name == LSN_IN || (name.starts_with("pg_") && name.ends_with("_lsn")),
-            }
+            let name = parts(&function.name).and_then(|mut name| name.pop());
+            name.is_some_and(|name| {
+                matches!(
+                    name.as_str(),
+                    "$inet_in" | "$cidr_in" | "network" | "inet_client_addr" | "inet_server_addr"
+                )
+            })
         }
-        Expr::Identifier(name) => !relations.is_empty() && is_position(name),
-        Expr::CompoundIdentifier(names) => match names.as_slice() {
-            [table, name] => relations.contains_key(&folded(table)) && is_position(name),
-            _ => false,
-        },
         _ => false,
     }
 }
@@ -64,6 +35,7 @@ pub(super) fn number(expr: &Expr) -> Option<i64> {
     match expr {
         Expr::Nested(inner) => number(inner),
         Expr::Cast { expr, .. } => number(expr),
+        Expr::Function(function) => number(&casts::marked(function)?),
         Expr::Value(value) => match &value.value {
             Value::Number(text, _) | Value::SingleQuotedString(text) => text.parse().ok(),
             _ => None,
@@ -127,27 +99,21 @@ impl Rewriter<'_> {
                 right,
             } => {
                 let function = match op {
-                    BinaryOperator::PGOverlap => "array_has_any",
+                    BinaryOperator::PGOverlap if is_network(left) || is_network(right) => {
+                        NETWORKS_OVERLAP
+                    }
+                    BinaryOperator::PGOverlap => {
+                        calls::type_arrays(left, right);
+                        "array_has_any"
+                    }
                     _ => "starts_with",
                 };
-                if *op == BinaryOperator::PGOverlap {
-                    calls::type_arrays(left, right);
-                }
                 let args = vec![left.as_ref().clone(), right.as_ref().clone()];
                 *expr = build::call(function, args);
             }
             Expr::BinaryOp { left, op, right } => {
                 native_operator(op);
-                let is_distance = *op == BinaryOperator::Minus && {
-                    let none = BTreeMap::new();
-                    let relations = self.scopes.last().map_or(&none, |scope| &scope.relations);
-                    is_log_position(left, relations) || is_log_position(right, relations)
-                };
-                if is_distance {
-                    let args = vec![left.as_ref().clone(), right.as_ref().clone()];
-                    self.references.functions.insert(LOG_DISTANCE.to_owned());
-                    *expr = build::call(LOG_DISTANCE, args);
-                } else if self.functions == Names::Postgres {
+                if self.functions == Names::Postgres {
                     calls::type_literals(left, op, right)?;
                 }
             }

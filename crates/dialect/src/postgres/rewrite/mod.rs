@@ -4,7 +4,8 @@
 //! pg_class, unless a CTE has the name      pg_catalog.pg_class
 //! pg_catalog.f(x)                          f(x)
 //! a OPERATOR(pg_catalog.~) b COLLATE "c"   a ~ b
-//! x::regclass, x::"char", '{a,b}'::text[]  regclass_in(x), x::text, ARRAY['a', 'b']::text[]
+//! x::regclass, '{a,b}'::text[]             regclass_in(x), ARRAY['a', 'b']::text[]
+//! x::oid, x::name, x::inet                 $oid_in(x::bigint), $name_in(x::text), $inet_in(x::text)
 //! x::jsonb, JSON '[]'                      $jsonb_in(x::text), $json_in('[]'::text); see json.rs
 //! x::uuid, gen_random_uuid()               $uuid_in(x::text), $uuid_in(uuid())
 //! x::timetz, current_time                  $timetz_in(x::text), $timetz_in(now()::text)
@@ -21,7 +22,7 @@
 //! x SIMILAR TO 'a%'                        (x ~ '(?s)^(?:a.*)$')
 //! (f(x)).n                                 get_field(f(x), 'n')
 //! information_schema._pg_truetypid(a.*, t.*)  CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE a.atttypid END
-//! age(c.xmin), age(x::xid)                 "$transaction_age"(c.xmin), "$transaction_age"(x::bigint)
+//! age(c.xmin), age(x::xid)                 "$transaction_age"(c.xmin), "$transaction_age"($xid_in(x::bigint))
 //! coalesce(day, '2024-01-01')              coalesce(day, typed_text('2024-01-01', day))
 //! coalesce(x, 0)                           coalesce(x, 0::int)
 //! CASE x WHEN 't' THEN y END               CASE WHEN x = 't' THEN y END

@@ -63,9 +63,18 @@ fn operators_of_postgres_that_sqlparser_lacks_are_others() {
             "SELECT a FROM t ORDER BY a USING >, b USING <",
             "SELECT a FROM t ORDER BY a DESC, b ASC",
         ),
+        (
+            "SELECT pg_lsn '0/0', INET\n'::1', a.oid, oid, a::inet",
+            "SELECT CAST('0/0' AS pg_lsn), CAST('::1' AS INET), a.oid, oid, a::inet",
+        ),
     ] {
         assert_eq!(shown(sql), shown(plain), "{sql}");
     }
+    // Operators of networks; blanks make two of them, which is an error.
+    assert_eq!(
+        shown("SELECT a<<=b, a >>= b, a << b"),
+        "SELECT a <<= b, a >>= b, a << b"
+    );
     // Columns with the names of the keywords.
     assert_eq!(
         shown("SELECT a BETWEEN symmetric AND b, \"isnull\""),

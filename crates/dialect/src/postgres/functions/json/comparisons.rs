@@ -40,7 +40,7 @@ use super::results::{KEPT, Results};
 use super::{JSON, JSONB, ROW, functions, is_jsonb};
 use crate::postgres::cell::{PG_TYPE, drops_marks};
 use crate::postgres::functions::coalesce::COALESCE;
-use crate::postgres::functions::timetz::results_of;
+use crate::postgres::functions::keyed::results_of;
 
 /// Makes an item of `json_agg`.
 const ITEM: &str = "$json_item";

@@ -14,7 +14,7 @@ use lakegate_engine::untyped_texts::TYPED_TEXT;
 
 use super::{functions, is_jsonb, order};
 use crate::postgres::functions::coalesce::COALESCE;
-use crate::postgres::functions::timetz::results_of;
+use crate::postgres::functions::keyed::results_of;
 
 /// Plans an operator as a call of its function if one of its operands is `jsonb`.
 #[derive(Debug)]

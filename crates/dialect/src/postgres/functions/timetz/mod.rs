@@ -1,56 +1,37 @@
 //! `time with time zone`, of which the engine has no type. Its values are texts in PostgreSQL's form,
-//! such as `12:00:00+02`, in fields that are marked with the type.
-//!
-//! ```text
-//! rule.rs      comparisons other than operators, CASE, extract, AT TIME ZONE, refusals
-//! planner.rs   operators: comparisons, + and - of intervals
-//! ```
-//!
-//! Texts do not compare as times do: comparisons, `ORDER BY`, groups and joins compare their keys.
-
-mod planner;
-mod rule;
+//! such as `12:00:00+02`, in fields that are marked with the type. See `keyed` for their comparisons.
 
 use std::sync::{Arc, LazyLock};
 
 use arrow::array::ArrayRef;
 use arrow::datatypes::{DataType, Field, FieldRef, IntervalMonthDayNano};
 use chrono::Utc;
-use datafusion::common::DFSchema;
 use datafusion::error::Result;
 use datafusion::logical_expr::{
-    Cast, ColumnarValue, Expr, ExprSchemable, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF,
-    ScalarUDFImpl, Signature, TryCast, Volatility,
+    ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
+    Volatility,
 };
 use lakegate_engine::time::{Clock, NoZonedTime, ZonedTime, interval_of_text};
-use lakegate_engine::untyped_texts::TYPED_TEXT;
 use lakegate_engine::{as_written, bounded};
 use lakegate_error::{Code, Error};
 
-pub(in crate::postgres) use self::planner::planner;
-use self::rule::are_timetz;
-pub(in crate::postgres::functions) use self::rule::results_of;
-pub(crate) use self::rule::rule;
 use super::extract::{no_unit, unit_of};
 use crate::postgres::Cell;
-use crate::postgres::cell::{PG_TYPE, cells_of, hinted_field};
+use crate::postgres::cell::{cells_of, hinted_field};
 use crate::postgres::function::{column_of, each_row, of_any};
 
 /// The mark of a field, and the type's name in messages.
 const TIMETZ: &str = "timetz";
-const NAME: &str = "time with time zone";
+pub(super) const NAME: &str = "time with time zone";
 
 /// What offsets from UTC are less than, in seconds.
 const MAX_OFFSET: i32 = 16 * 3600;
-
-/// Functions whose arguments have the type of the result.
-const OF_ONE_TYPE: [&str; 4] = ["coalesce", "greatest", "least", "nullif"];
 
 /// The function that reads a value: `$timetz_in(text)`, or `$timetz_in(text, digits)`.
 pub(in crate::postgres) const TIMETZ_IN: &str = "$timetz_in";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Kind {
+pub(super) enum Kind {
     In,
     /// What a value is compared by.
     Key,
@@ -93,110 +74,13 @@ pub(super) fn functions() -> impl Iterator<Item = Arc<ScalarUDF>> {
     FUNCTIONS.iter().map(|(_, function)| Arc::clone(function))
 }
 
-/// Returns a call of a function.
-fn call(kind: Kind, args: Vec<Expr>) -> Expr {
+/// Returns one of them.
+pub(super) fn function(kind: Kind) -> Arc<ScalarUDF> {
     let mut all = FUNCTIONS.iter();
     match all.find(|(known, _)| *known == kind) {
-        Some((_, function)) => function.call(args),
-        None => ScalarUDF::new_from_impl(TimetzFunction::new(kind)).call(args),
+        Some((_, function)) => Arc::clone(function),
+        None => Arc::new(ScalarUDF::new_from_impl(TimetzFunction::new(kind))),
     }
-}
-
-/// Returns the function whose results compare as the values of a field do, if it is of the type.
-pub(crate) fn key_of(field: &Field) -> Option<Arc<ScalarUDF>> {
-    if !is_timetz(field) {
-        return None;
-    }
-    let mut all = FUNCTIONS.iter();
-    let (_, function) = all.find(|(kind, _)| *kind == Kind::Key)?;
-    Some(Arc::clone(function))
-}
-
-/// Returns whether a field is of the type. Casts of it to other types may have its mark.
-fn is_timetz(field: &Field) -> bool {
-    let shown = field.metadata().get(PG_TYPE);
-    shown.is_some_and(|name| name == TIMETZ) && field.data_type().is_string()
-}
-
-/// Returns whether an expression is of the type.
-fn is_of_timetz(expr: &Expr, schema: &DFSchema) -> bool {
-    match expr {
-        // Operators of the engine return other types; a chain of them can be long.
-        Expr::BinaryExpr(_) | Expr::Literal(..) => false,
-        // The engine takes over the mark of the operand.
-        Expr::Cast(Cast { field, .. }) | Expr::TryCast(TryCast { field, .. }) => is_timetz(field),
-        // The rule, which gives these their type, runs after operators are planned.
-        Expr::Case(case) => are_timetz(results_of(case), schema),
-        Expr::ScalarFunction(call) if OF_ONE_TYPE.contains(&call.func.name()) => {
-            are_timetz(&call.args, schema)
-        }
-        _ => expr
-            .to_field(schema)
-            .is_ok_and(|(_, field)| is_timetz(&field)),
-    }
-}
-
-/// Returns the keys of values that are compared by an operator; `None` if none is of the type.
-///
-/// # Errors
-///
-/// One of them is of a type that does not compare with it.
-fn keys<'e>(
-    values: impl IntoIterator<Item = &'e Expr>,
-    symbol: &str,
-    schema: &DFSchema,
-) -> Result<Option<std::vec::IntoIter<Expr>>> {
-    let values: Vec<&Expr> = values.into_iter().collect();
-    if !values.iter().any(|value| is_of_timetz(value, schema)) {
-        return Ok(None);
-    }
-    let mut keys = Vec::with_capacity(values.len());
-    for value in values {
-        let value = written(value);
-        if !is_of_timetz(value, schema) && !becomes_timetz(value, schema) {
-            return Err(no_operator(symbol, value, schema).into());
-        }
-        keys.push(call(Kind::Key, vec![value.clone()]));
-    }
-    Ok(Some(keys.into_iter()))
-}
-
-/// Returns a literal instead of a call that gives it the type of a value beside it.
-fn written(expr: &Expr) -> &Expr {
-    match expr {
-        Expr::ScalarFunction(call) if call.func.name() == TYPED_TEXT => {
-            call.args.first().unwrap_or(expr)
-        }
-        _ => expr,
-    }
-}
-
-/// Returns whether a value takes the type of a time with a zone beside it: literals, parameters and
-/// NULL, and times of day, which have the session's zone then.
-fn becomes_timetz(expr: &Expr, schema: &DFSchema) -> bool {
-    match expr {
-        Expr::Literal(value, _) if value.is_null() || value.try_as_str().is_some() => true,
-        Expr::Placeholder(_) => true,
-        _ => expr
-            .get_type(schema)
-            .is_ok_and(|of| matches!(of, DataType::Time32(_) | DataType::Time64(_))),
-    }
-}
-
-fn no_operator(symbol: &str, other: &Expr, schema: &DFSchema) -> Error {
-    let name = match other.get_type(schema) {
-        Ok(of) if of.is_string() => "text",
-        Ok(DataType::Timestamp(_, None)) => "timestamp without time zone",
-        Ok(DataType::Timestamp(_, Some(_))) => "timestamp with time zone",
-        Ok(DataType::Date32) => "date",
-        Ok(DataType::Interval(_)) => "interval",
-        _ => "another type",
-    };
-    Error::new(
-        Code::FunctionNotFound,
-        format!("operator does not exist: {NAME} {symbol} {name}"),
-    )
-    .with_hint("cast the other value: x::timetz")
 }
 
 /// One of the functions, evaluated row by row.

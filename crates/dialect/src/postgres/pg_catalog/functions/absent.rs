@@ -6,7 +6,7 @@ use std::sync::Arc;
 use datafusion::logical_expr::ScalarUDF;
 
 use crate::postgres::pg_catalog::data::ABSENT_FUNCTIONS;
-use crate::postgres::pg_catalog::shape::arrow_type;
+use crate::postgres::pg_catalog::shape::{arrow_type, is_plain};
 use crate::postgres::{Cell, PgFunction};
 
 /// Returns the function of this name. There are many, and few statements call one.
@@ -25,9 +25,9 @@ pub(in crate::postgres::pg_catalog) fn absent(name: &str) -> Option<Arc<ScalarUD
         arrow_type(pg_type),
         move |_| Ok(value.clone()),
     );
-    Some(match pg_type {
-        "oid" => function.shown_as("oid").into_udf(),
-        _ => function.into_udf(),
+    Some(match is_plain(pg_type) {
+        true => function.into_udf(),
+        false => function.shown_as(pg_type).into_udf(),
     })
 }
 

@@ -17,6 +17,8 @@ pub(super) use absent::absent;
 use datafusion::logical_expr::{ScalarUDF, ScalarUDFImpl as _};
 pub(super) use keywords::{KEYWORDS_TABLE, keywords};
 pub(super) use lookup::Lookup;
+pub use names::object_number;
+pub(in crate::postgres) use type_of::TYPE_OF;
 
 use crate::postgres::{PgFunction, ROW_TYPE};
 
@@ -27,6 +29,9 @@ pub(super) const ABOUT_NAMES: &[&str] = &[
     "to_regtype",
     "regproc_in",
     "to_regproc",
+    "regprocedure_in",
+    "to_regprocedure",
+    "regprocedure_out",
     "to_regclass",
     "regclass_out",
     "regnamespace_in",
@@ -60,7 +65,7 @@ pub(super) const ABOUT_NAMES: &[&str] = &[
     "obj_description",
     "col_description",
     "pg_get_viewdef",
-    type_of::TYPE_OF,
+    TYPE_OF,
 ];
 
 /// Those of them whose results depend on the tables of the lake, and not only on its databases,

@@ -11,6 +11,7 @@ use crate::postgres::pg_catalog::data::{
     PG_COLLATION, PG_OPERATOR, PG_PROC, StaticRow, StaticTable,
 };
 use crate::postgres::pg_catalog::relations::Relation;
+use crate::postgres::pg_catalog::shape::PG_CATALOG;
 use crate::postgres::pg_catalog::{oids, types};
 use crate::postgres::shown_objects::OBJECTS;
 use crate::postgres::{Cell, PgFunction, ROW_TYPE, quote_ident, split_name};
@@ -53,6 +54,38 @@ fn procedure_name(_: &Lookup, oid: i64) -> Option<String> {
         .iter()
         .find(|row| PG_PROC.int(row, "oid") == oid)?;
     Some(PG_PROC.text(row, "proname").to_owned())
+}
+
+/// Returns the row of a function with the types of its arguments: `lower(text)`.
+fn procedure_with_arguments(name: &str) -> Option<i64> {
+    let (name, arguments) = name.trim().strip_suffix(')')?.split_once('(')?;
+    let name = last_part(name)?;
+    let types = arguments.split(',').map(str::trim);
+    let types = types.filter(|argument| !argument.is_empty());
+    let types: Vec<String> = types
+        .map(|argument| Some(types::parse_name(argument)?.oid.to_string()))
+        .collect::<Option<_>>()?;
+    let types = types.join(" ");
+    let mut rows = PG_PROC.rows.iter();
+    let found = rows.find(|row| {
+        PG_PROC.text(row, "proname") == name && PG_PROC.text(row, "proargtypes") == types
+    })?;
+    Some(PG_PROC.int(found, "oid"))
+}
+
+fn procedure_by_signature(_: &Lookup, name: &str) -> Option<i64> {
+    procedure_with_arguments(name)
+}
+
+/// Returns a function with the types of its arguments.
+fn procedure_signature(lookup: &Lookup, oid: i64) -> Option<String> {
+    let row = fixed_row(&PG_PROC, "oid", &oid.to_string())?;
+    let arguments = PG_PROC.text(row, "proargtypes").split_whitespace();
+    let arguments: Vec<String> = arguments
+        .map(|oid| types::format_type(oid.parse().unwrap_or(0), None))
+        .collect();
+    let name = procedure_name(lookup, oid)?;
+    Some(format!("{name}({})", arguments.join(",")))
 }
 
 /// Returns the row of a table of fixed rows that has a value in a column.
@@ -205,6 +238,7 @@ pub(super) fn output(lookup: &Arc<Lookup>) -> Vec<(&'static str, PgFunction)> {
             "regnamespace" => namespace_name,
             "regrole" => role_name,
             "regproc" => procedure_name,
+            "regprocedure" => procedure_signature,
             "regoper" => operator_name,
             "regoperator" => operator_signature,
             _ => collation_name,
@@ -244,6 +278,28 @@ fn row_type(lookup: &Arc<Lookup>) -> PgFunction {
         }
     })
     .shown_as("regtype")
+}
+
+/// Returns the number of an object of PostgreSQL's own catalog that is shown as `name`; `None` for other
+/// objects, and for names that several have.
+pub fn object_number(pg_type: &str, name: &str) -> Option<u32> {
+    let only = |table: &StaticTable, column: &str, value: &str| {
+        let mut found = table
+            .rows
+            .iter()
+            .filter(|row| table.text(row, column) == value);
+        let first = found.next()?;
+        found.next().is_none().then(|| table.int(first, "oid"))
+    };
+    let oid = match pg_type {
+        "regtype" => types::parse_name(name)?.oid,
+        "regproc" => only(&PG_PROC, "proname", name)?,
+        "regprocedure" => procedure_with_arguments(name)?,
+        "regcollation" => only(&PG_COLLATION, "collname", &last_part(name)?)?,
+        "regclass" => PG_CATALOG.get(name)?.oid,
+        _ => return None,
+    };
+    u32::try_from(oid).ok()
 }
 
 fn undefined(what: &str, name: &str) -> Error {
@@ -307,12 +363,17 @@ pub(super) fn functions(lookup: &Arc<Lookup>) -> Vec<PgFunction> {
         all.extend(input(lookup, pg_type, find, missing));
         all.push(list(lookup, of_list, find, missing));
     }
-    all.extend(input(lookup, "regproc", procedure_oid, |name| {
-        Error::new(
-            Code::FunctionNotFound,
-            format!("function \"{name}\" does not exist"),
-        )
-    }));
+    for (pg_type, find) in [
+        ("regproc", procedure_oid as Find),
+        ("regprocedure", procedure_by_signature as Find),
+    ] {
+        all.extend(input(lookup, pg_type, find, |name| {
+            Error::new(
+                Code::FunctionNotFound,
+                format!("function \"{name}\" does not exist"),
+            )
+        }));
+    }
     for (pg_type, find) in [
         ("regoper", operator_oid as Find),
         ("regoperator", operator_oid as Find),
@@ -393,4 +454,27 @@ pub(super) fn functions(lookup: &Arc<Lookup>) -> Vec<PgFunction> {
         }),
     );
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_the_catalog_have_numbers() {
+        for (pg_type, name, expected) in [
+            ("regtype", "integer", Some(23)),
+            ("regtype", "character varying", Some(1043)),
+            ("regtype", "text[]", Some(1009)),
+            ("regtype", "orders", None),
+            ("regclass", "pg_class", Some(1259)),
+            ("regclass", "curated.orders", None),
+            ("regproc", "array_in", Some(750)),
+            ("regproc", "no_such_function", None),
+            ("regprocedure", "array_in(cstring,oid,integer)", Some(750)),
+            ("regrole", "admin", None),
+        ] {
+            assert_eq!(object_number(pg_type, name), expected, "{name}");
+        }
+    }
 }

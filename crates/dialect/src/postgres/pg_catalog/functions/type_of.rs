@@ -14,7 +14,7 @@ use crate::postgres::pg_catalog::types::{of_arrow, of_shape};
 use crate::postgres::{PG_TYPE, hinted_field};
 
 /// The name of the function.
-pub(super) const TYPE_OF: &str = "pg_typeof";
+pub(in crate::postgres) const TYPE_OF: &str = "pg_typeof";
 
 /// The type of a NULL without one.
 const UNKNOWN: i64 = 705;

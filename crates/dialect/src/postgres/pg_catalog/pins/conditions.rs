@@ -43,7 +43,15 @@ pub(in crate::postgres::pg_catalog) fn without_casts(expr: &Expr) -> &Expr {
     match expr {
         Expr::Cast(cast) => without_casts(&cast.expr),
         Expr::TryCast(cast) => without_casts(&cast.expr),
-        other => other,
+        other => cast_to_oid(other).map_or(other, without_casts),
+    }
+}
+
+/// Returns the operand of a cast to `oid`, which keeps the number.
+pub(in crate::postgres::pg_catalog) fn cast_to_oid(expr: &Expr) -> Option<&Expr> {
+    match expr {
+        Expr::ScalarFunction(call) if call.func.name() == "$oid_in" => call.args.first(),
+        _ => None,
     }
 }
 

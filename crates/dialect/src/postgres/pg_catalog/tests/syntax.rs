@@ -89,14 +89,11 @@ async fn literals_in_quotes_take_the_type_they_are_compared_with() {
     );
 }
 
-#[tokio::test]
-async fn how_a_value_is_shown_does_not_survive_a_cast() {
-    let mut statement = Parser::parse_sql(
-        &PostgreSqlDialect {},
-        "SELECT oid, oid::text AS t, oid::regtype::text AS r FROM pg_type",
-    )
-    .unwrap()
-    .remove(0);
+/// Returns the marks of the columns of a query, in its plan and after it is optimised.
+async fn marks(sql: &str) -> [Vec<Option<String>>; 2] {
+    let mut statement = Parser::parse_sql(&PostgreSqlDialect {}, sql)
+        .unwrap()
+        .remove(0);
     let references = rewrite(&mut statement, Names::Postgres).unwrap();
     let system = PgCatalog::open(
         Arc::new(session()),
@@ -112,17 +109,41 @@ async fn how_a_value_is_shown_does_not_survive_a_cast() {
         .unwrap();
     let plan = system.finish(plan).unwrap();
     let optimized = state.optimize(&plan).unwrap();
-    for schema in [plan.schema(), optimized.schema()] {
-        let shown: Vec<Option<&str>> = schema
-            .fields()
-            .iter()
-            .map(|field| {
-                field
-                    .metadata()
-                    .get(crate::postgres::PG_TYPE)
-                    .map(String::as_str)
-            })
-            .collect();
-        assert_eq!(shown, [Some("oid"), None, None]);
+    [plan, optimized].map(|plan| {
+        let fields = plan.schema().fields().iter();
+        let marks = fields.map(|field| field.metadata().get(crate::postgres::PG_TYPE).cloned());
+        marks.collect()
+    })
+}
+
+#[tokio::test]
+async fn how_a_value_is_shown_does_not_survive_a_cast() {
+    let sql = "SELECT oid, oid::text AS t, oid::regtype::text AS r FROM pg_type";
+    for shown in marks(sql).await {
+        assert_eq!(shown, [Some("oid".to_owned()), None, None]);
+    }
+}
+
+#[tokio::test]
+async fn values_that_are_chosen_or_gathered_have_types() {
+    let sql = "SELECT array_agg(relname) AS names, min(oid) AS least, array_agg(oid) AS numbers, \
+               array_agg(oid::regclass) AS tables, max(relname) AS text FROM pg_class";
+    let expected = [
+        Some("name[]"),
+        Some("oid"),
+        Some("oid[]"),
+        Some("regclass[]"),
+        None,
+    ];
+    for shown in marks(sql).await {
+        let shown: Vec<Option<&str>> = shown.iter().map(Option::as_deref).collect();
+        assert_eq!(shown, expected);
+    }
+    let sql = "SELECT coalesce(relname, 'x') AS name, CASE WHEN relpages = 0 THEN oid END AS number, \
+               nullif(oid::regclass, 0) AS object, 'a'::name AS literal FROM pg_class";
+    let expected = [Some("name"), Some("oid"), Some("oid"), Some("name")];
+    for shown in marks(sql).await {
+        let shown: Vec<Option<&str>> = shown.iter().map(Option::as_deref).collect();
+        assert_eq!(shown, expected);
     }
 }

@@ -6,10 +6,11 @@ mod days;
 mod digits;
 
 use datafusion::sql::sqlparser::ast::{
-    ArrayElemTypeDef, CastKind, CharacterLength, DataType, ExactNumberInfo, Expr, ObjectName,
+    ArrayElemTypeDef, CastKind, CharacterLength, DataType, ExactNumberInfo, Expr, Function,
+    ObjectName,
 };
 use lakegate_engine::time::PRECISION_FUNCTION;
-use lakegate_error::Error;
+use lakegate_error::{Code, Error};
 
 pub(super) use self::arrays::literal_array;
 use self::arrays::{cast_item, written_dimensions};
@@ -19,9 +20,9 @@ use self::digits::exactly;
 pub(super) use self::digits::{long_number, number_text};
 use super::calls::text_of;
 use super::times::MICROSECONDS;
-use super::{build, folded, zoned_times};
+use super::{build, folded, parts, zoned_times};
 use crate::postgres::ROW_TYPE;
-use crate::postgres::functions::LSN_IN;
+use crate::postgres::functions::{INPUTS, LSN_IN};
 use crate::postgres::pg_catalog::types;
 
 /// The replacement of a cast to a Postgres type.
@@ -32,6 +33,8 @@ enum Target {
     Function(&'static str),
     /// A cast to text, and a call of a function that parses it.
     Text(&'static str),
+    /// A cast to a type of the engine, and a call of a function that marks its value.
+    Marked(DataType, &'static str),
     /// An array of an engine's type, of as many dimensions.
     Array(DataType, usize),
     /// Unchanged.
@@ -78,13 +81,13 @@ fn target(data_type: &DataType) -> Target {
         | DataType::CharVarying(None)
         | DataType::Nvarchar(None) => Target::Engine(DataType::Text),
         DataType::Array(ArrayElemTypeDef::SquareBracket(element, _)) => match target(element) {
-            Target::Engine(element) => Target::Array(element, 1),
+            Target::Engine(element) | Target::Marked(element, _) => Target::Array(element, 1),
             Target::Unchanged if zoned_times::is_zoned(element) => Target::Array(DataType::Text, 1),
             Target::Unchanged => Target::Array(element.as_ref().clone(), 1),
             Target::Array(element, dimensions) => Target::Array(element, dimensions + 1),
             Target::Function(
-                "regclass_in" | "regtype_in" | "regnamespace_in" | "regproc_in" | "regrole_in"
-                | "regoper_in" | "regoperator_in" | "regcollation_in",
+                "regclass_in" | "regtype_in" | "regnamespace_in" | "regproc_in" | "regprocedure_in"
+                | "regrole_in" | "regoper_in" | "regoperator_in" | "regcollation_in",
             ) => Target::Array(DataType::BigInt(None), 1),
             Target::Text(_) => Target::Array(DataType::Text, 1),
             Target::Function(_) => Target::Unchanged,
@@ -108,10 +111,28 @@ pub(super) fn is_object(data_type: &DataType) -> bool {
                 | "regoper_in"
                 | "regoperator_in"
                 | "regproc_in"
+                | "regprocedure_in"
                 | "regrole_in"
                 | "regtype_in"
         )
     )
+}
+
+/// Returns whether the values of a type are numbers or texts here, with a mark.
+pub(super) fn is_disguised(data_type: &DataType) -> bool {
+    matches!(
+        target(data_type),
+        Target::Function(_) | Target::Text(_) | Target::Marked(..)
+    )
+}
+
+/// Returns whether literals of numbers are values of such a type.
+pub(super) fn takes_numbers(data_type: &DataType) -> bool {
+    match target(data_type) {
+        Target::Function(_) => true,
+        Target::Marked(of, _) => of == DataType::BigInt(None),
+        _ => false,
+    }
 }
 
 /// Returns whether a literal that is cast to `regtype` is no known type, so that it may be a table, whose
@@ -145,13 +166,16 @@ fn custom(name: &str, quoted: bool, modifiers: &[String]) -> Target {
         "regtype" => return Target::Function("regtype_in"),
         "regnamespace" => return Target::Function("regnamespace_in"),
         "regrole" => return Target::Function("regrole_in"),
-        "regproc" | "regprocedure" => return Target::Function("regproc_in"),
+        "regproc" => return Target::Function("regproc_in"),
+        "regprocedure" => return Target::Function("regprocedure_in"),
         "regoper" => return Target::Function("regoper_in"),
         "regoperator" => return Target::Function("regoperator_in"),
         "regcollation" => return Target::Function("regcollation_in"),
-        "oid" | "xid" | "cid" | "xid8" | "int8" | "regconfig" | "regdictionary" => {
-            DataType::BigInt(None)
-        }
+        "oid" => return Target::Marked(DataType::BigInt(None), "$oid_in"),
+        "xid" => return Target::Marked(DataType::BigInt(None), "$xid_in"),
+        "cid" => return Target::Marked(DataType::BigInt(None), "$cid_in"),
+        "xid8" => return Target::Marked(DataType::BigInt(None), "$xid8_in"),
+        "int8" | "regconfig" | "regdictionary" => DataType::BigInt(None),
         "int2" => DataType::SmallInt(None),
         "int4" => DataType::Int(None),
         "float4" => DataType::Real,
@@ -171,9 +195,15 @@ fn custom(name: &str, quoted: bool, modifiers: &[String]) -> Target {
         "jsonb" => return Target::Text("$jsonb_in"),
         "uuid" => return Target::Text("$uuid_in"),
         "pg_lsn" => return Target::Text(LSN_IN),
-        "text" | "varchar" | "bpchar" | "name" | "char" | "cstring" | "unknown" | "xml"
-        | "inet" | "cidr" | "aclitem" | "pg_node_tree" | "citext" | "tid" | "jsonpath"
-        | "sql_identifier" | "character_data" | "yes_or_no" => DataType::Text,
+        "inet" => return Target::Text("$inet_in"),
+        "cidr" => return Target::Text("$cidr_in"),
+        "macaddr" => return Target::Text("$macaddr_in"),
+        "tid" => return Target::Text("$tid_in"),
+        "name" => return Target::Marked(DataType::Text, "$name_in"),
+        "char" => return Target::Marked(DataType::Text, "$char_in"),
+        "text" | "varchar" | "bpchar" | "cstring" | "unknown" | "xml" | "aclitem"
+        | "pg_node_tree" | "citext" | "jsonpath" | "sql_identifier" | "character_data"
+        | "yes_or_no" => DataType::Text,
         "cardinal_number" => DataType::Int(None),
         "oidvector" => return Target::Array(DataType::BigInt(None), 1),
         "int2vector" => return Target::Array(DataType::SmallInt(None), 1),
@@ -265,6 +295,37 @@ fn cut(expr: &mut Expr) -> bool {
     true
 }
 
+/// Reads the text of a number of an object, or of a transaction, for the function of its type. A
+/// negative number has the same four bytes as the number.
+///
+/// # Errors
+///
+/// The text is no number, or needs more bytes than the type has.
+fn object_id(text: &str, function: &str) -> Result<i64, Error> {
+    let pg_type = function.trim_start_matches('$').trim_end_matches("_in");
+    let number: i64 = text.trim().parse().map_err(|_| {
+        let message = format!("invalid input syntax for type {pg_type}: \"{text}\"");
+        Error::new(Code::InvalidCast, message)
+    })?;
+    let signed = i32::try_from(number).map(i32::cast_unsigned);
+    match (pg_type, u32::try_from(number).or(signed)) {
+        ("xid8", _) => Ok(number),
+        (_, Ok(number)) => Ok(i64::from(number)),
+        (_, Err(_)) => {
+            let message = format!("value \"{text}\" is out of range for type {pg_type}");
+            Err(Error::new(Code::NumericOutOfRange, message))
+        }
+    }
+}
+
+/// Returns the value that a call of a function of [`Target::Marked`] marks.
+pub(super) fn marked(call: &Function) -> Option<Expr> {
+    let name = parts(&call.name)?.pop()?;
+    let is_input = INPUTS.iter().any(|(function, _)| *function == name);
+    let args = build::arguments(&call.args).filter(|_| is_input)?;
+    args.into_iter().next()
+}
+
 pub(super) fn rewrite(expr: &mut Expr) -> Result<(), Error> {
     if rounded(expr) || cut(expr) {
         return Ok(());
@@ -298,6 +359,18 @@ pub(super) fn rewrite(expr: &mut Expr) -> Result<(), Error> {
         Target::Engine(engine) => *data_type = engine,
         Target::Text(function) => {
             *data_type = DataType::Text;
+            if !matches!(kind, CastKind::Cast | CastKind::DoubleColon) {
+                return Ok(());
+            }
+            let cast = build::taken(expr);
+            *expr = build::call(function, vec![cast]);
+        }
+        Target::Marked(engine, function) => {
+            let is_number = engine == DataType::BigInt(None);
+            if is_number && let Some(text) = text_of(inner) {
+                **inner = build::integer(object_id(text, function)?);
+            }
+            *data_type = engine;
             if !matches!(kind, CastKind::Cast | CastKind::DoubleColon) {
                 return Ok(());
             }

@@ -14,7 +14,7 @@ use datafusion::sql::sqlparser::ast::{DataType, Expr, Query, SelectItem, SetExpr
 use lakegate_error::{Code, Error};
 
 use super::super::zoned_times::is_zoned;
-use super::super::{build, numbers};
+use super::super::{build, casts, numbers};
 use super::{of_one_type, of_type, tells_type};
 
 /// Gives the text literals in columns of VALUES a type. Not for VALUES that are inserted, where
@@ -159,17 +159,18 @@ fn of_shown_type(cells: &mut [&mut Expr]) {
         Expr::TypedString(typed) => Some(&typed.data_type),
         _ => None,
     });
-    let is_disguised = |shown: &&DataType| {
-        matches!(shown, DataType::Uuid | DataType::JSON | DataType::JSONB) || is_zoned(shown)
-    };
+    let is_disguised = |shown: &&DataType| casts::is_disguised(shown) || is_zoned(shown);
     let Some(shown) = shown.filter(is_disguised).cloned() else {
         return;
     };
+    let takes_numbers = casts::takes_numbers(&shown);
     for cell in cells {
         let is_literal = match &**cell {
-            Expr::Value(value) => {
-                matches!(value.value, Value::Null | Value::SingleQuotedString(_))
-            }
+            Expr::Value(value) => match value.value {
+                Value::Null | Value::SingleQuotedString(_) => true,
+                Value::Number(..) => takes_numbers,
+                _ => false,
+            },
             _ => false,
         };
         if is_literal {

@@ -1,4 +1,4 @@
-//! Expressions with values of `time with time zone`, other than operators.
+//! Expressions with values of these types, other than operators.
 //!
 //! ```text
 //! t IN ('12:00', …)             $timetz_key(t) IN ($timetz_key('12:00'), …)
@@ -9,13 +9,14 @@
 //! coalesce(t, '12:00')          $timetz_in(coalesce($timetz_in(t), $timetz_in('12:00')))
 //! extract(hour FROM t)          CAST($timetz_part('hour', t) AS integer)
 //! t AT TIME ZONE 'CET'          $timetz_at('CET', t)
+//! address::text                 $inet_text(address)::text
 //! ```
 //!
 //! An analyzer rule before type coercion, which would make texts of all of them.
 
 use std::sync::Arc;
 
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, Field};
 use datafusion::common::tree_node::Transformed;
 use datafusion::common::{Column, DFSchema, ScalarValue};
 use datafusion::config::ConfigOptions;
@@ -30,9 +31,9 @@ use lakegate_engine::time::AT_TIME_ZONE;
 use lakegate_engine::{has_values, retyped, written_name};
 use lakegate_error::Error;
 
-use super::{Kind, becomes_timetz, call, is_of_timetz, is_timetz, keys, written};
+use super::{Act, Keyed, check_beside, common, keys, of_expr, results_of, text_types, written};
 use crate::postgres::cell::drops_marks;
-use crate::postgres::functions::extract;
+use crate::postgres::functions::{extract, timetz};
 
 /// Functions of the least and greatest value, which the engine takes for texts.
 const EXTREMES: [&str; 2] = ["min", "max"];
@@ -42,27 +43,31 @@ const EXTREMES: [&str; 2] = ["min", "max"];
 const OF_ROWS: [&str; 5] = ["first_value", "lag", "last_value", "lead", "nth_value"];
 
 #[derive(Debug)]
-struct TimetzValues;
+struct KeyedValues;
 
 /// Returns the rule to add.
 pub(crate) fn rule() -> Arc<dyn AnalyzerRule + Send + Sync> {
-    Arc::new(TimetzValues)
+    Arc::new(KeyedValues)
 }
 
-impl AnalyzerRule for TimetzValues {
+impl AnalyzerRule for KeyedValues {
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
         let is_call = |expr: &Expr| match expr {
-            Expr::ScalarFunction(call) => call.func.name().starts_with("$timetz"),
+            Expr::ScalarFunction(call) => {
+                let name = call.func.name();
+                name.starts_with("$timetz") || text_types::returns_one(name)
+            }
             _ => false,
         };
-        if !has_values(&plan, is_timetz, is_call)? {
+        let is_keyed = |field: &Field| Keyed::of_field(field).is_some();
+        if !has_values(&plan, is_keyed, is_call)? {
             return Ok(plan);
         }
         retyped(plan, &rewritten, &|_: &LogicalPlan| Ok(None))
     }
 
     fn name(&self) -> &str {
-        "timetz_values"
+        "keyed_values"
     }
 }
 
@@ -99,11 +104,20 @@ fn changed(expr: Expr, new: Option<Expr>) -> Transformed<Expr> {
 /// Returns a cast of a value without the mark of its operand.
 fn unmarked(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
     match expr {
-        Expr::Cast(mut cast) if is_of_timetz(&cast.expr, schema) => {
-            let changed = drops_marks(&mut cast.field);
-            Transformed::new_transformed(Expr::Cast(cast), changed)
-        }
-        Expr::TryCast(mut cast) if is_of_timetz(&cast.expr, schema) => {
+        Expr::Cast(mut cast) => match of_expr(&cast.expr, schema) {
+            Some(of) => {
+                let is_unmarked = drops_marks(&mut cast.field);
+                let is_text = of == Keyed::Inet
+                    && cast.field.data_type().is_string()
+                    && Keyed::of_field(&cast.field).is_none();
+                if is_text {
+                    cast.expr = Box::new(text_types::text_of_address(*cast.expr));
+                }
+                Transformed::new_transformed(Expr::Cast(cast), is_unmarked || is_text)
+            }
+            None => Transformed::no(Expr::Cast(cast)),
+        },
+        Expr::TryCast(mut cast) if of_expr(&cast.expr, schema).is_some() => {
             let changed = drops_marks(&mut cast.field);
             Transformed::new_transformed(Expr::TryCast(cast), changed)
         }
@@ -113,13 +127,19 @@ fn unmarked(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
 
 /// Refuses functions whose result would be a text, which compares as one.
 fn check_function(refused: &[&str], name: &str, args: &[Expr], schema: &DFSchema) -> Result<()> {
-    match refused.contains(&name) && args.iter().any(|arg| is_of_timetz(arg, schema)) {
-        true => Err(Error::not_supported(format!(
-            "{name} of time with time zone is not supported"
-        ))
-        .with_hint("cast it to time, or order by it and take the first row")
-        .into()),
-        false => Ok(()),
+    if !refused.contains(&name) {
+        return Ok(());
+    }
+    match args.iter().find_map(|arg| of_expr(arg, schema)) {
+        Some(of) => {
+            let message = format!("{name} of {} is not supported", of.name());
+            let hint = match of {
+                Keyed::Timetz => "cast it to time, or order by it and take the first row",
+                _ => "order by it and take the first row",
+            };
+            Err(Error::not_supported(message).with_hint(hint).into())
+        }
+        None => Ok(()),
     }
 }
 
@@ -204,19 +224,16 @@ fn within(
     };
     let column = Expr::Column(column);
     let inner = plan.schema().as_ref();
-    let is_of = is_of_timetz(&column, inner) || is_of_timetz(value, schema);
-    if !is_of {
+    let Some(of) = of_expr(&column, inner).or_else(|| of_expr(value, schema)) else {
         return Ok(None);
-    }
+    };
     // Each is of the type, or becomes one beside the other.
-    for (one, of) in [(&column, inner), (value, schema)] {
-        if !is_of_timetz(one, of) && !becomes_timetz(written(one), of) {
-            return Err(super::no_operator("=", one, of).into());
-        }
+    for (one, within) in [(&column, inner), (value, schema)] {
+        check_beside(of, written(one), "=", within)?;
     }
-    let key = |value: &Expr| call(Kind::Key, vec![written(value).clone()]);
+    let key = |value: &Expr| of.call(Act::Key, vec![written(value).clone()]);
     let keys = LogicalPlanBuilder::from(LogicalPlan::clone(plan))
-        .project([key(&column).alias("__timetz_key")])?
+        .project([key(&column).alias("__key")])?
         .build()?;
     let subquery = Subquery {
         subquery: Arc::new(keys),
@@ -239,58 +256,36 @@ fn of_case(case: &Case, schema: &DFSchema) -> Result<Option<Expr>> {
             of_keys = Some(Case::new(operand, whens, case.else_expr.clone()));
         }
     }
-    let is_typed = are_timetz(results_of(case), schema);
+    let of_results = common(results_of(case), schema);
     let mut case = match of_keys {
         Some(case) => case,
-        None if is_typed => case.clone(),
+        None if of_results.is_some() => case.clone(),
         None => return Ok(None),
     };
-    if !is_typed {
+    let Some(of) = of_results else {
         return Ok(Some(Expr::Case(case)));
-    }
+    };
     for (_, then) in &mut case.when_then_expr {
-        **then = read(then);
+        **then = read(of, then);
     }
     if let Some(other) = &mut case.else_expr {
-        **other = read(other);
+        **other = read(of, other);
     }
-    Ok(Some(call(Kind::In, vec![Expr::Case(case)])))
-}
-
-/// Returns the values of which one is that of a CASE.
-pub(in crate::postgres::functions) fn results_of(case: &Case) -> impl Iterator<Item = &Expr> {
-    let thens = case.when_then_expr.iter().map(|(_, then)| then.as_ref());
-    thens.chain(case.else_expr.as_deref())
+    Ok(Some(of.call(Act::In, vec![Expr::Case(case)])))
 }
 
 /// Returns a value that becomes one of the type. Times of day have the session's zone then.
-fn read(value: &Expr) -> Expr {
-    call(Kind::In, vec![written(value).clone()])
-}
-
-/// Returns whether values of which one becomes the result are of the type: one is, and the others are
-/// or become of it.
-pub(super) fn are_timetz<'e>(
-    values: impl IntoIterator<Item = &'e Expr>,
-    schema: &DFSchema,
-) -> bool {
-    let mut found = false;
-    for value in values {
-        let is_one = is_of_timetz(value, schema);
-        if !is_one && !becomes_timetz(written(value), schema) {
-            return false;
-        }
-        found |= is_one;
-    }
-    found
+fn read(of: Keyed, value: &Expr) -> Expr {
+    of.call(Act::In, vec![written(value).clone()])
 }
 
 fn called(function: &ScalarFunction, schema: &DFSchema) -> Result<Option<Expr>> {
     let args = function.args.as_slice();
     Ok(match (function.func.name(), args) {
         ("nullif", [value, other]) => {
+            let of = of_expr(value, schema).or_else(|| of_expr(other, schema));
             let keys = keys([value, other], "=", schema)?;
-            keys.and_then(|mut keys| {
+            of.zip(keys).and_then(|(of, mut keys)| {
                 let equal = keys.next()?.eq(keys.next()?);
                 let null = Expr::Literal(ScalarValue::Utf8(None), None);
                 let value = Case::new(
@@ -298,17 +293,18 @@ fn called(function: &ScalarFunction, schema: &DFSchema) -> Result<Option<Expr>> 
                     vec![(Box::new(equal), Box::new(null))],
                     Some(Box::new(written(value).clone())),
                 );
-                Some(call(Kind::In, vec![Expr::Case(value)]))
+                Some(of.call(Act::In, vec![Expr::Case(value)]))
             })
         }
-        ("greatest", args) if are_timetz(args, schema) => Some(call(Kind::Greatest, plain(args))),
-        ("least", args) if are_timetz(args, schema) => Some(call(Kind::Least, plain(args))),
-        ("coalesce", args) if are_timetz(args, schema) => {
-            let texts = args.iter().map(read).collect();
-            Some(call(Kind::In, vec![function.func.call(texts)]))
-        }
-        ("date_part", [unit, time]) if is_of_timetz(time, schema) => {
-            let part = call(Kind::Part, vec![unit.clone(), time.clone()]);
+        ("greatest", args) => common(args, schema).map(|of| of.call(Act::Greatest, plain(args))),
+        ("least", args) => common(args, schema).map(|of| of.call(Act::Least, plain(args))),
+        ("coalesce", args) => common(args, schema).map(|of| {
+            let texts = args.iter().map(|arg| read(of, arg)).collect();
+            of.call(Act::In, vec![function.func.call(texts)])
+        }),
+        ("date_part", [unit, time]) if of_expr(time, schema) == Some(Keyed::Timetz) => {
+            let part = timetz::function(timetz::Kind::Part);
+            let part = part.call(vec![unit.clone(), time.clone()]);
             Some(match unit {
                 Expr::Literal(name, _) if is_whole(name) => {
                     Expr::Cast(Cast::new(Box::new(part), DataType::Int32))
@@ -316,14 +312,15 @@ fn called(function: &ScalarFunction, schema: &DFSchema) -> Result<Option<Expr>> 
                 _ => part,
             })
         }
-        (AT_TIME_ZONE, [zone, time]) if is_of_timetz(time, schema) => {
-            Some(call(Kind::At, vec![zone.clone(), time.clone()]))
+        (AT_TIME_ZONE, [zone, time]) if of_expr(time, schema) == Some(Keyed::Timetz) => {
+            let at = timetz::function(timetz::Kind::At);
+            Some(at.call(vec![zone.clone(), time.clone()]))
         }
-        (ANY | ALL, [op, value, list]) if is_of_timetz(value, schema) => {
-            let keys = call(Kind::Keys, vec![list.clone()]);
-            let args = vec![op.clone(), call(Kind::Key, vec![value.clone()]), keys];
-            Some(function.func.call(args))
-        }
+        (ANY | ALL, [op, value, list]) => of_expr(value, schema).map(|of| {
+            let keys = of.call(Act::Keys, vec![list.clone()]);
+            let key = of.call(Act::Key, vec![value.clone()]);
+            function.func.call(vec![op.clone(), key, keys])
+        }),
         _ => None,
     })
 }
@@ -334,6 +331,6 @@ fn plain(values: &[Expr]) -> Vec<Expr> {
 
 /// Returns whether the values of a unit are whole numbers.
 fn is_whole(unit: &ScalarValue) -> bool {
-    let unit = unit.try_as_str().flatten().map(super::unit_of);
+    let unit = unit.try_as_str().flatten().map(extract::unit_of);
     unit.is_some_and(|unit| extract::is_whole(&unit))
 }

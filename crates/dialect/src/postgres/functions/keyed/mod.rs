@@ -1,0 +1,253 @@
+//! Types whose values are texts here, and do not compare as texts do: `timetz`, `inet`, `pg_lsn` and
+//! similar ones. Fields of these types are marked with them.
+//!
+//! ```text
+//! text_types.rs   functions that read, compare and choose values, except those of timetz
+//! rule.rs         comparisons other than operators, CASE, casts, refusals
+//! planner.rs      operators
+//! ```
+//!
+//! Comparisons, `ORDER BY`, groups and joins compare the keys of the values.
+
+mod planner;
+mod rule;
+mod text_types;
+
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field};
+use datafusion::common::DFSchema;
+use datafusion::logical_expr::{Case, Cast, Expr, ExprSchemable, ScalarUDF, TryCast};
+use lakegate_engine::untyped_texts::TYPED_TEXT;
+use lakegate_error::{Code, Error};
+
+pub(in crate::postgres) use self::planner::planner;
+pub(crate) use self::rule::rule;
+pub(super) use self::text_types::functions;
+use super::timetz;
+use crate::postgres::cell::PG_TYPE;
+
+/// Functions whose arguments have the type of the result.
+const OF_ONE_TYPE: [&str; 4] = ["coalesce", "greatest", "least", "nullif"];
+
+/// One of the types.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Keyed {
+    Timetz,
+    Inet,
+    Cidr,
+    MacAddress,
+    LogPosition,
+    RowPlace,
+}
+
+const ALL: [Keyed; 6] = [
+    Keyed::Timetz,
+    Keyed::Inet,
+    Keyed::Cidr,
+    Keyed::MacAddress,
+    Keyed::LogPosition,
+    Keyed::RowPlace,
+];
+
+/// What a function of a type does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Act {
+    /// Reads a value from a text.
+    In,
+    /// Returns what a value is compared by.
+    Key,
+    /// Returns the keys of the items of an array.
+    Keys,
+    Greatest,
+    Least,
+}
+
+impl Keyed {
+    /// Returns the mark of its fields.
+    fn mark(self) -> &'static str {
+        match self {
+            Self::Timetz => "timetz",
+            Self::Inet => "inet",
+            Self::Cidr => "cidr",
+            Self::MacAddress => "macaddr",
+            Self::LogPosition => "pg_lsn",
+            Self::RowPlace => "tid",
+        }
+    }
+
+    /// Returns its name in messages.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Timetz => timetz::NAME,
+            other => other.mark(),
+        }
+    }
+
+    /// Returns the type of a field. Casts of its values to other types may have its mark.
+    fn of_field(field: &Field) -> Option<Self> {
+        let shown = field.metadata().get(PG_TYPE)?;
+        let found = ALL.into_iter().find(|of| of.mark() == shown)?;
+        field.data_type().is_string().then_some(found)
+    }
+
+    /// Returns the type that values of two types have together.
+    fn beside(self, other: Self) -> Option<Self> {
+        match (self, other) {
+            (Self::Inet, Self::Cidr) | (Self::Cidr, Self::Inet) => Some(Self::Inet),
+            _ => (self == other).then_some(self),
+        }
+    }
+
+    fn is_network(self) -> bool {
+        matches!(self, Self::Inet | Self::Cidr)
+    }
+
+    /// Returns whether a value takes the type beside one of it: literals, parameters and NULL, and
+    /// beside a `timetz` times of day, which have the session's zone then.
+    fn takes(self, expr: &Expr, schema: &DFSchema) -> bool {
+        match expr {
+            Expr::Literal(value, _) if value.is_null() || value.try_as_str().is_some() => true,
+            Expr::Placeholder(_) => true,
+            _ if self != Self::Timetz => false,
+            _ => expr
+                .get_type(schema)
+                .is_ok_and(|of| matches!(of, DataType::Time32(_) | DataType::Time64(_))),
+        }
+    }
+
+    /// Returns the function of the type that does something.
+    fn function(self, act: Act) -> Arc<ScalarUDF> {
+        match self {
+            Self::Timetz => timetz::function(match act {
+                Act::In => timetz::Kind::In,
+                Act::Key => timetz::Kind::Key,
+                Act::Keys => timetz::Kind::Keys,
+                Act::Greatest => timetz::Kind::Greatest,
+                Act::Least => timetz::Kind::Least,
+            }),
+            other => text_types::function(other, act),
+        }
+    }
+
+    fn call(self, act: Act, args: Vec<Expr>) -> Expr {
+        self.function(act).call(args)
+    }
+}
+
+/// Returns the function whose results compare as the values of a field do, if it is of one of the
+/// types.
+pub(crate) fn key_of(field: &Field) -> Option<Arc<ScalarUDF>> {
+    Keyed::of_field(field).map(|of| of.function(Act::Key))
+}
+
+/// Returns the type of an expression, if it is one of these.
+fn of_expr(expr: &Expr, schema: &DFSchema) -> Option<Keyed> {
+    match expr {
+        // Operators of the engine return other types; a chain of them can be long.
+        Expr::BinaryExpr(_) | Expr::Literal(..) => None,
+        // The engine takes over the mark of the operand.
+        Expr::Cast(Cast { field, .. }) | Expr::TryCast(TryCast { field, .. }) => {
+            Keyed::of_field(field)
+        }
+        // The rule, which gives these their type, runs after operators are planned.
+        Expr::Case(case) => common(results_of(case), schema),
+        Expr::ScalarFunction(call) if OF_ONE_TYPE.contains(&call.func.name()) => {
+            common(&call.args, schema)
+        }
+        _ => {
+            let (_, field) = expr.to_field(schema).ok()?;
+            Keyed::of_field(&field)
+        }
+    }
+}
+
+/// Returns the values of which one is that of a CASE.
+pub(in crate::postgres::functions) fn results_of(case: &Case) -> impl Iterator<Item = &Expr> {
+    let thens = case.when_then_expr.iter().map(|(_, then)| then.as_ref());
+    thens.chain(case.else_expr.as_deref())
+}
+
+/// Returns the type of values of which one becomes the result: one is of it, and the others are or
+/// become of it.
+fn common<'e>(values: impl IntoIterator<Item = &'e Expr>, schema: &DFSchema) -> Option<Keyed> {
+    let mut found: Option<Keyed> = None;
+    let mut others = Vec::new();
+    for value in values {
+        match of_expr(value, schema) {
+            Some(own) => {
+                found = Some(match found {
+                    Some(known) => known.beside(own)?,
+                    None => own,
+                });
+            }
+            None => others.push(written(value)),
+        }
+    }
+    let found = found?;
+    let all = others.into_iter().all(|value| found.takes(value, schema));
+    all.then_some(found)
+}
+
+/// Returns the keys of values that are compared by an operator; `None` if none is of such a type.
+///
+/// # Errors
+///
+/// One of them is of a type that does not compare with it.
+fn keys<'e>(
+    values: impl IntoIterator<Item = &'e Expr>,
+    symbol: &str,
+    schema: &DFSchema,
+) -> Result<Option<std::vec::IntoIter<Expr>>, Error> {
+    let values: Vec<&Expr> = values.into_iter().collect();
+    let mut known = values.iter().filter_map(|value| of_expr(value, schema));
+    let Some(of) = known.next() else {
+        return Ok(None);
+    };
+    let mut keys = Vec::with_capacity(values.len());
+    for value in values {
+        let value = written(value);
+        check_beside(of, value, symbol, schema)?;
+        keys.push(of.call(Act::Key, vec![value.clone()]));
+    }
+    Ok(Some(keys.into_iter()))
+}
+
+/// # Errors
+///
+/// The value neither is of a type that compares with the type, nor becomes one.
+fn check_beside(of: Keyed, value: &Expr, symbol: &str, schema: &DFSchema) -> Result<(), Error> {
+    let is_one = of_expr(value, schema).is_some_and(|own| own.beside(of).is_some());
+    match is_one || of.takes(value, schema) {
+        true => Ok(()),
+        false => Err(no_operator(of, symbol, value, schema)),
+    }
+}
+
+/// Returns a literal instead of a call that gives it the type of a value beside it.
+fn written(expr: &Expr) -> &Expr {
+    match expr {
+        Expr::ScalarFunction(call) if call.func.name() == TYPED_TEXT => {
+            call.args.first().unwrap_or(expr)
+        }
+        _ => expr,
+    }
+}
+
+fn no_operator(of: Keyed, symbol: &str, other: &Expr, schema: &DFSchema) -> Error {
+    let name = match (of_expr(other, schema), other.get_type(schema)) {
+        (Some(own), _) => own.name(),
+        (None, Ok(of)) if of.is_string() => "text",
+        (None, Ok(DataType::Timestamp(_, None))) => "timestamp without time zone",
+        (None, Ok(DataType::Timestamp(_, Some(_)))) => "timestamp with time zone",
+        (None, Ok(DataType::Date32)) => "date",
+        (None, Ok(DataType::Interval(_))) => "interval",
+        (None, Ok(of)) if of.is_integer() => "integer",
+        _ => "another type",
+    };
+    Error::new(
+        Code::FunctionNotFound,
+        format!("operator does not exist: {} {symbol} {name}", of.name()),
+    )
+    .with_hint(format!("cast the other value: x::{}", of.mark()))
+}

@@ -1,0 +1,168 @@
+//! Functions of types whose values are texts, by what their texts mean.
+//!
+//! ```text
+//! $inet_in(text)                    reads a value, and returns its text as PostgreSQL writes it
+//! $inet_key(x), $inet_keys(list)    texts that compare as the values do
+//! $inet_greatest(x, y, …)           and $inet_least
+//! $inet_text(x)                     an address as a cast to text writes it
+//! ```
+
+use std::sync::{Arc, LazyLock};
+
+use arrow::datatypes::DataType;
+use datafusion::logical_expr::{Expr, ScalarUDF};
+use lakegate_error::Error;
+
+use super::{Act, Keyed};
+use crate::postgres::functions::{log_positions, networks, row_places};
+use crate::postgres::{Cell, PgFunction};
+
+/// Reads a text into another one.
+type Read = fn(&str) -> Result<String, Error>;
+
+const TYPES: [Keyed; 5] = [
+    Keyed::Inet,
+    Keyed::Cidr,
+    Keyed::MacAddress,
+    Keyed::LogPosition,
+    Keyed::RowPlace,
+];
+
+const ACTS: [Act; 5] = [Act::In, Act::Key, Act::Keys, Act::Greatest, Act::Least];
+
+/// The most arguments of `greatest` and `least`.
+const MAX_ARGUMENTS: usize = 100;
+
+/// Functions that return values of one of the types, besides those that are made here.
+const RETURN_ONE: [&str; 11] = [
+    "broadcast",
+    "hostmask",
+    "inet_client_addr",
+    "inet_merge",
+    "inet_server_addr",
+    "netmask",
+    "network",
+    "pg_stat_get_backend_client_addr",
+    "set_masklen",
+    networks::MINUS,
+    networks::PLUS,
+];
+
+/// Made once: calls of one function are equal only if they share it.
+static FUNCTIONS: LazyLock<Vec<(Keyed, Act, Arc<ScalarUDF>)>> = LazyLock::new(|| {
+    let all = TYPES.into_iter().flat_map(|of| ACTS.map(|act| (of, act)));
+    all.map(|(of, act)| (of, act, made(of, act).into_udf()))
+        .collect()
+});
+
+static TEXT_OF_ADDRESS: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| {
+    let text = PgFunction::new("$inet_text", 1..=1, DataType::Utf8, |args| {
+        let text = text_at(args, 0);
+        Ok(Cell::text(networks::full_text(&text)?))
+    });
+    text.immutable().into_udf()
+});
+
+/// Returns all of them, to be registered.
+pub(in crate::postgres::functions) fn functions() -> impl Iterator<Item = Arc<ScalarUDF>> {
+    let made = FUNCTIONS
+        .iter()
+        .map(|(_, _, function)| Arc::clone(function));
+    made.chain([Arc::clone(&TEXT_OF_ADDRESS)])
+}
+
+/// Returns the function of a type that does something.
+pub(super) fn function(of: Keyed, act: Act) -> Arc<ScalarUDF> {
+    let mut all = FUNCTIONS.iter();
+    let found = all.find(|(known, does, _)| (*known, *does) == (of, act));
+    match found {
+        Some((_, _, function)) => Arc::clone(function),
+        None => made(of, act).into_udf(),
+    }
+}
+
+/// Returns the text of an address that a cast makes of it, which always has the bits of its network.
+pub(super) fn text_of_address(address: Expr) -> Expr {
+    TEXT_OF_ADDRESS.call(vec![address])
+}
+
+/// Returns whether the values of a function may be of one of the types.
+pub(super) fn returns_one(function: &str) -> bool {
+    let is_made = || TYPES.into_iter().any(|of| function.contains(of.mark()));
+    let is_position = || function.starts_with("pg_") && function.ends_with("_lsn");
+    function.starts_with('$') && is_made() || is_position() || RETURN_ONE.contains(&function)
+}
+
+fn reader(of: Keyed) -> Read {
+    match of {
+        Keyed::Cidr => networks::cidr,
+        Keyed::MacAddress => networks::mac_address,
+        Keyed::LogPosition => log_positions::read,
+        Keyed::RowPlace => row_places::read,
+        Keyed::Inet | Keyed::Timetz => networks::inet,
+    }
+}
+
+fn key_reader(of: Keyed) -> Read {
+    match of {
+        // Their texts compare as they do.
+        Keyed::MacAddress => networks::mac_address,
+        Keyed::LogPosition => log_positions::key,
+        Keyed::RowPlace => row_places::key,
+        Keyed::Inet | Keyed::Cidr | Keyed::Timetz => networks::key,
+    }
+}
+
+fn text_at(args: &[Cell<'static>], place: usize) -> String {
+    args.get(place).and_then(Cell::to_text).unwrap_or_default()
+}
+
+fn made(of: Keyed, act: Act) -> PgFunction {
+    let (read, key) = (reader(of), key_reader(of));
+    let mark = of.mark();
+    let text = || DataType::Utf8;
+    match act {
+        Act::In => PgFunction::new(&format!("${mark}_in"), 1..=1, text(), move |args| {
+            Ok(Cell::text(read(&text_at(args, 0))?))
+        })
+        .immutable()
+        .shown_as(mark),
+        Act::Key => PgFunction::new(&format!("${mark}_key"), 1..=1, text(), move |args| {
+            Ok(Cell::text(key(&text_at(args, 0))?))
+        })
+        .immutable(),
+        Act::Keys => {
+            let list = DataType::new_list(text(), true);
+            PgFunction::new(&format!("${mark}_keys"), 1..=1, list, move |args| {
+                let Some(Cell::List(items)) = args.first() else {
+                    return Ok(Cell::Null);
+                };
+                let keys = items.iter().map(|item| match item.to_text() {
+                    Some(text) => key(&text).map(Cell::text),
+                    None => Ok(Cell::Null),
+                });
+                Ok(Cell::List(keys.collect::<Result<_, Error>>()?))
+            })
+            .immutable()
+        }
+        Act::Greatest | Act::Least => {
+            let name = match act {
+                Act::Greatest => format!("${mark}_greatest"),
+                _ => format!("${mark}_least"),
+            };
+            PgFunction::new(&name, 1..=MAX_ARGUMENTS, text(), move |args| {
+                let texts = args.iter().filter_map(Cell::to_text);
+                let values = texts.map(|text| Ok((key(&text)?, read(&text)?)));
+                let values = values.collect::<Result<Vec<_>, Error>>()?;
+                let best = match act {
+                    Act::Greatest => values.into_iter().max(),
+                    _ => values.into_iter().min(),
+                };
+                Ok(best.map_or(Cell::Null, |(_, text)| Cell::text(text)))
+            })
+            .called_on_null()
+            .immutable()
+            .shown_as(mark)
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Literals of types that sqlparser takes for names of columns, and operators of networks, which it
+//! reads as two.
+//!
+//! ```text
+//! pg_lsn '0/0', inet '::1'     CAST('0/0' AS pg_lsn), CAST('::1' AS inet)
+//! x <<= y, x >>= y             operators of their own
+//! ```
+
+use sqlparser::tokenizer::{Token, TokenWithSpan};
+
+use super::query::is_word;
+
+/// The types. A column has none of these names before a text: PostgreSQL's aliases are no texts.
+const TYPES: [&str; 9] = [
+    "cidr", "inet", "macaddr", "oid", "pg_lsn", "regclass", "regproc", "regtype", "xid",
+];
+
+/// Writes both in sqlparser's words.
+pub(super) fn spelled(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    let concerns = |token: &Token| is_type(token) || is_shift(token);
+    match tokens.iter().any(|token| concerns(&token.token)) {
+        true => rewritten(&tokens),
+        false => tokens,
+    }
+}
+
+fn is_type(token: &Token) -> bool {
+    TYPES.iter().any(|name| is_word(token, name))
+}
+
+fn is_shift(token: &Token) -> bool {
+    matches!(token, Token::ShiftLeft | Token::ShiftRight)
+}
+
+fn is_blank(token: &Token) -> bool {
+    matches!(token, Token::Whitespace(_))
+}
+
+fn is_text(token: &Token) -> bool {
+    matches!(
+        token,
+        Token::SingleQuotedString(_) | Token::EscapedStringLiteral(_)
+    )
+}
+
+/// Returns whether a name after a token is no type of a literal.
+fn precedes_name(token: &Token) -> bool {
+    matches!(token, Token::Period | Token::DoubleColon) || is_word(token, "AS")
+}
+
+fn rewritten(tokens: &[TokenWithSpan]) -> Vec<TokenWithSpan> {
+    let mut out: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len() + 8);
+    let mut before: Option<&Token> = None;
+    let mut rest = tokens;
+    while let Some((token, after)) = rest.split_first() {
+        rest = after;
+        let blanks = after
+            .iter()
+            .take_while(|next| is_blank(&next.token))
+            .count();
+        let literal = after.get(blanks).filter(|next| is_text(&next.token));
+        let may_be_type = is_type(&token.token) && !before.is_some_and(precedes_name);
+        if let (true, Some(literal)) = (may_be_type, literal) {
+            let added = |added: Token| TokenWithSpan::new(added, token.span);
+            out.push(added(Token::make_keyword("CAST")));
+            out.push(added(Token::LParen));
+            out.push(literal.clone());
+            out.push(added(Token::make_keyword("AS")));
+            out.push(token.clone());
+            out.push(TokenWithSpan::new(Token::RParen, literal.span));
+            before = Some(&literal.token);
+            rest = after.get(blanks + 1..).unwrap_or_default();
+            continue;
+        }
+        let equals = after
+            .first()
+            .filter(|next| next.token == Token::Eq && next.span.start == token.span.end);
+        if let (true, Some(equals)) = (is_shift(&token.token), equals) {
+            let symbol = match token.token {
+                Token::ShiftLeft => "<<=",
+                _ => ">>=",
+            };
+            let mut operator = token.clone();
+            operator.token = Token::CustomBinaryOperator(symbol.to_owned());
+            operator.span.end = equals.span.end;
+            out.push(operator);
+            rest = after.get(1..).unwrap_or_default();
+            before = Some(&equals.token);
+            continue;
+        }
+        if !is_blank(&token.token) {
+            before = Some(&token.token);
+        }
+        out.push(token.clone());
+    }
+    out
+}
