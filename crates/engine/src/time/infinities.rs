@@ -16,6 +16,7 @@
 //! An analyzer rule of PostgreSQL's sessions, which runs before type coercion, after text literals
 //! have taken the types of the values beside them.
 
+use datafusion::common::tree_node::TreeNode;
 use std::cmp::Ordering;
 
 use arrow::datatypes::DataType;
