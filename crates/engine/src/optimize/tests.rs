@@ -292,6 +292,27 @@ async fn fields_of_structs_are_read_beside_a_correlated_subquery() {
 }
 
 #[tokio::test]
+async fn columns_of_unions_within_unions_have_places() {
+    const FIRST: &str = "SELECT x, y FROM (VALUES (1, 2)) t(x, y)";
+    for second in [
+        "SELECT DISTINCT y, x FROM (VALUES (3, 4)) t(x, y)",
+        "(SELECT y, x FROM (VALUES (3, 4)) t(x, y) ORDER BY x LIMIT 1)",
+        "(SELECT y, x FROM (VALUES (3, 4)) t(x, y) INTERSECT SELECT 4, 3)",
+        "SELECT DISTINCT y % 5, x FROM (VALUES (3, 4)) t(x, y)",
+    ] {
+        for (one, other) in [
+            ("UNION ALL", "UNION ALL"),
+            ("UNION", "UNION ALL"),
+            ("UNION ALL", "UNION"),
+            ("UNION", "UNION"),
+        ] {
+            let sql = format!("{FIRST} {one} {second} {other} SELECT 5.5, 6.5");
+            assert_eq!(rows(&sql).await, ["1.0 2.0", "4.0 3.0", "5.5 6.5"], "{sql}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_union_of_columns_that_are_equal_is_sorted() {
     let sql = "SELECT a.n AS x0, a.d AS x1, a.d AS x2 FROM
             (SELECT CAST(NULL AS BOOLEAN) AS n, CAST(b.d AS DECIMAL(38,2)) AS d

@@ -188,6 +188,7 @@ fn sets_of(key: Expr) -> Result<Vec<Set>, Error> {
                     },
                     _ => all.push(set),
                 }
+                check(all.len())?;
             }
             all
         }
