@@ -14,8 +14,15 @@
 //! ```
 //!
 //! A rule that runs after all others [sorts](SORT_INPUTS) what is not known to be sorted. If a sort
-//! below has a limit, the plan is still refused, because the limit may apply to other keys. Delete
-//! these when the plans of the tests pass without them.
+//! below has a limit, the plan is still refused, because the limit may apply to other keys. A merge
+//! of the first rows of partitions, however, is of those that are the first by its own keys:
+//!
+//! ```text
+//! SELECT a, grouping(a, b) AS g FROM t GROUP BY ROLLUP (a, b) HAVING count(*) > 1 AND grouping(a, b) = 1
+//! ORDER BY g, a LIMIT 5
+//! ```
+//!
+//! Delete these when the plans of the tests pass without them.
 
 use std::sync::Arc;
 
@@ -74,12 +81,19 @@ fn with_sorted_inputs(plan: Operator) -> Result<Transformed<Operator>> {
             && !input
                 .equivalence_properties()
                 .ordering_satisfy_requirement(order.clone())?
-            && !sorts_with_limit(&input)?
         {
-            let is_parallel = input.output_partitioning().partition_count() > 1;
-            let sort = SortExec::new(LexOrdering::from(order), input);
-            input = Arc::new(sort.with_preserve_partitioning(is_parallel));
-            changed = true;
+            if let Some(first) = first_rows(&plan, &input) {
+                let sort = SortExec::new(LexOrdering::from(order), Arc::clone(first.input()))
+                    .with_fetch(first.fetch())
+                    .with_preserve_partitioning(first.preserve_partitioning());
+                input = Arc::new(sort);
+                changed = true;
+            } else if !sorts_with_limit(&input)? {
+                let is_parallel = input.output_partitioning().partition_count() > 1;
+                let sort = SortExec::new(LexOrdering::from(order), input);
+                input = Arc::new(sort.with_preserve_partitioning(is_parallel));
+                changed = true;
+            }
         }
         inputs.push(input);
     }
@@ -90,6 +104,14 @@ fn with_sorted_inputs(plan: Operator) -> Result<Transformed<Operator>> {
         }
         false => Ok(Transformed::no(plan)),
     }
+}
+
+/// Returns the sort whose first rows a merge takes, if the merge returns no more rows than each of
+/// its partitions.
+fn first_rows<'a>(plan: &Operator, input: &'a Operator) -> Option<&'a SortExec> {
+    let merge = plan.downcast_ref::<SortPreservingMergeExec>()?;
+    let sort = input.downcast_ref::<SortExec>()?;
+    (merge.fetch()? <= sort.fetch()?).then_some(sort)
 }
 
 fn sorts_with_limit(plan: &Operator) -> Result<bool> {

@@ -284,6 +284,30 @@ async fn keys_of_grouping_sets_are_sorted_by_though_they_are_constant() {
 }
 
 #[tokio::test]
+async fn first_rows_are_merged_by_keys_that_a_filter_makes_constant() {
+    const T: &str = "(VALUES (3, 1), (1, 1), (1, 2), (2, 1)) t(x, y)";
+    let groups = format!(
+        "(SELECT x, y, CAST(GROUPING(x, y) AS INT) AS g FROM {T} GROUP BY ROLLUP (x, y) HAVING count(*) > 0) q"
+    );
+    for (sql, expected) in [
+        (
+            format!("SELECT x, g FROM {groups} WHERE g = 1 ORDER BY x, g, y LIMIT 2"),
+            vec!["1 1", "2 1"],
+        ),
+        (
+            format!("SELECT x, g FROM {groups} WHERE g = 1 ORDER BY g, x DESC LIMIT 2"),
+            vec!["3 1", "2 1"],
+        ),
+        (
+            format!("SELECT x, y, g FROM {groups} WHERE g = 0 ORDER BY x DESC, g, y LIMIT 3"),
+            vec!["3 1 0", "2 1 0", "1 1 0"],
+        ),
+    ] {
+        assert_eq!(ordered(&sql).await, expected, "{sql}");
+    }
+}
+
+#[tokio::test]
 async fn fields_of_structs_are_read_beside_a_correlated_subquery() {
     let sql = "SELECT count(DISTINCT a.r['f']), count(*) FROM
         (SELECT 1 AS k, named_struct('f', 1, 'g', 'a') AS r UNION ALL SELECT 2, named_struct('f', 1, 'g', 'a')) a
