@@ -29,15 +29,17 @@ use std::sync::Arc;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::config::ConfigOptions;
 use datafusion::error::Result;
-use datafusion::physical_expr::LexOrdering;
+use datafusion::physical_expr::{LexOrdering, PhysicalSortExpr};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::sanity_checker::SanityCheckPlan;
+use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
 use datafusion::physical_plan::{
     ChildrenPropertiesMode, ExecutionPlanProperties, ReplaceChildrenOptions,
 };
 
+use super::projections::of_input;
 use super::rules::{EachOperator, Operator};
 
 /// Makes a plan again that the last check would refuse.
@@ -82,11 +84,13 @@ fn with_sorted_inputs(plan: Operator) -> Result<Transformed<Operator>> {
                 .equivalence_properties()
                 .ordering_satisfy_requirement(order.clone())?
         {
-            if let Some(first) = first_rows(&plan, &input) {
-                let sort = SortExec::new(LexOrdering::from(order), Arc::clone(first.input()))
-                    .with_fetch(first.fetch())
-                    .with_preserve_partitioning(first.preserve_partitioning());
-                input = Arc::new(sort);
+            let merge = plan.downcast_ref::<SortPreservingMergeExec>();
+            let merged = match merge.and_then(SortPreservingMergeExec::fetch) {
+                Some(rows) => first_rows(&input, order.clone().into(), rows)?,
+                None => None,
+            };
+            if let Some(first) = merged {
+                input = first;
                 changed = true;
             } else if !sorts_with_limit(&input)? {
                 let is_parallel = input.output_partitioning().partition_count() > 1;
@@ -106,12 +110,39 @@ fn with_sorted_inputs(plan: Operator) -> Result<Transformed<Operator>> {
     }
 }
 
-/// Returns the sort whose first rows a merge takes, if the merge returns no more rows than each of
-/// its partitions.
-fn first_rows<'a>(plan: &Operator, input: &'a Operator) -> Option<&'a SortExec> {
-    let merge = plan.downcast_ref::<SortPreservingMergeExec>()?;
-    let sort = input.downcast_ref::<SortExec>()?;
-    (merge.fetch()? <= sort.fetch()?).then_some(sort)
+/// Returns an input of a merge that has the first rows of each partition, with the first ones by the
+/// merge's own keys instead; `None` if it is another input.
+///
+/// `rows`: how many the merge returns.
+fn first_rows(input: &Operator, order: LexOrdering, rows: usize) -> Result<Option<Operator>> {
+    if let Some(sort) = input.downcast_ref::<SortExec>() {
+        if sort.fetch().is_none_or(|fetch| fetch < rows) {
+            return Ok(None);
+        }
+        let sorted = SortExec::new(order, Arc::clone(sort.input()))
+            .with_fetch(sort.fetch())
+            .with_preserve_partitioning(sort.preserve_partitioning());
+        return Ok(Some(Arc::new(sorted)));
+    }
+    let Some(projection) = input.downcast_ref::<ProjectionExec>() else {
+        return Ok(None);
+    };
+    let mut keys = Vec::with_capacity(order.len());
+    for key in order {
+        let Some(expr) = of_input(&key.expr, projection.expr())? else {
+            return Ok(None);
+        };
+        keys.push(PhysicalSortExpr::new(expr, key.options));
+    }
+    let Some(below) = LexOrdering::new(keys) else {
+        return Ok(None);
+    };
+    let Some(first) = first_rows(projection.input(), below, rows)? else {
+        return Ok(None);
+    };
+    let options = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
+    let projected = Arc::clone(input).replace_children(vec![first], options)?;
+    Ok(Some(projected))
 }
 
 fn sorts_with_limit(plan: &Operator) -> Result<bool> {

@@ -302,6 +302,12 @@ async fn first_rows_are_merged_by_keys_that_a_filter_makes_constant() {
             format!("SELECT x, y, g FROM {groups} WHERE g = 0 ORDER BY x DESC, g, y LIMIT 3"),
             vec!["3 1 0", "2 1 0", "1 1 0"],
         ),
+        (
+            format!(
+                "SELECT x, g, w FROM (SELECT x, g, count(*) OVER (PARTITION BY x ORDER BY x, g) AS w FROM {groups} WHERE g = 1) q ORDER BY g, x DESC, w LIMIT 2"
+            ),
+            vec!["3 1 1", "2 1 1"],
+        ),
     ] {
         assert_eq!(ordered(&sql).await, expected, "{sql}");
     }
