@@ -11,12 +11,14 @@
 //!     column "a" does not exist
 //! ```
 //!
-//! So the parts get the names of the union before. Delete this when DataFusion does it.
+//! Parts of a union that is a part itself keep their names, too, which a projection that moves through
+//! the physical union does not find. So the parts get their names before. Delete this when DataFusion
+//! does it.
 
 use std::sync::Arc;
 
 use datafusion::common::DFSchema;
-use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
+use datafusion::common::tree_node::Transformed;
 use datafusion::error::Result;
 use datafusion::logical_expr::{Distinct, Expr, LogicalPlan, Projection, Union};
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
@@ -27,33 +29,80 @@ pub(super) fn guard(
     plan: LogicalPlan,
     config: &dyn OptimizerConfig,
 ) -> Result<Transformed<LogicalPlan>> {
-    let outer = match &plan {
-        LogicalPlan::Distinct(Distinct::All(input)) => input.as_ref(),
+    let plan = match plan {
+        LogicalPlan::Union(union) => LogicalPlan::Union(with_names(union, false)?),
+        LogicalPlan::Distinct(Distinct::All(input)) => {
+            let input = match Arc::unwrap_or_clone(input) {
+                LogicalPlan::Union(union) => LogicalPlan::Union(with_names(union, true)?),
+                input => input,
+            };
+            LogicalPlan::Distinct(Distinct::All(Arc::new(input)))
+        }
         plan => plan,
     };
-    let is_concerned = match outer {
-        LogicalPlan::Union(union) => union.inputs.iter().any(|part| has_other_names(part)),
-        _ => false,
-    };
-    match is_concerned {
-        true => rule.rewrite(with_names(plan)?, config),
-        false => rule.rewrite(plan, config),
-    }
+    rule.rewrite(plan, config)
 }
 
-/// Returns whether the rule moves a projection to parts with other names.
-fn has_other_names(part: &LogicalPlan) -> bool {
-    match part {
-        LogicalPlan::Distinct(Distinct::All(input)) => has_other_names(input),
+/// `is_distinct`: whether the rule removes a DISTINCT of a part.
+fn with_names(union: Union, is_distinct: bool) -> Result<Union> {
+    let Union { inputs, schema } = union;
+    let parts = inputs.into_iter();
+    let parts = parts.map(|part| taken_apart(part, &schema, is_distinct));
+    Ok(Union {
+        inputs: parts.collect::<Result<_>>()?,
+        schema,
+    })
+}
+
+/// Returns a part of a union with names for the parts that the rule takes out of it.
+///
+/// `names`: those of the union's columns.
+fn taken_apart(
+    part: Arc<LogicalPlan>,
+    names: &DFSchema,
+    is_distinct: bool,
+) -> Result<Arc<LogicalPlan>> {
+    let named_part = match part.as_ref() {
+        LogicalPlan::Union(inner) => named(inner, names)?.map(LogicalPlan::Union),
+        LogicalPlan::Distinct(Distinct::All(input)) if is_distinct => {
+            let input = taken_apart(Arc::clone(input), names, false)?;
+            Some(LogicalPlan::Distinct(Distinct::All(input)))
+        }
         LogicalPlan::Projection(projection) => match projection.input.as_ref() {
-            LogicalPlan::Union(union) => {
-                let mut parts = union.inputs.iter();
-                parts.any(|part| !has_names(part, &union.schema))
-            }
-            _ => false,
+            LogicalPlan::Union(inner) => match named(inner, &inner.schema)? {
+                Some(inner) => Some(LogicalPlan::Projection(Projection::try_new_with_schema(
+                    projection.expr.clone(),
+                    Arc::new(LogicalPlan::Union(inner)),
+                    Arc::clone(&projection.schema),
+                )?)),
+                None => None,
+            },
+            _ => None,
         },
-        _ => false,
+        _ => None,
+    };
+    Ok(named_part.map_or(part, Arc::new))
+}
+
+/// Returns a union whose parts have these names for their columns; `None` if they have.
+fn named(union: &Union, names: &DFSchema) -> Result<Option<Union>> {
+    if union.inputs.iter().all(|part| has_names(part, names)) {
+        return Ok(None);
     }
+    let parts = union.inputs.iter().map(|part| {
+        if has_names(part, names) {
+            return Ok(Arc::clone(part));
+        }
+        let columns = part.schema().columns().into_iter().zip(names.fields());
+        let columns = columns.map(|(column, name)| Expr::Column(column).alias(name.name()));
+        let columns = columns.collect();
+        Projection::try_new(columns, Arc::clone(part))
+            .map(|part| Arc::new(LogicalPlan::Projection(part)))
+    });
+    Ok(Some(Union {
+        inputs: parts.collect::<Result<_>>()?,
+        schema: Arc::clone(&union.schema),
+    }))
 }
 
 fn has_names(part: &LogicalPlan, names: &DFSchema) -> bool {
@@ -61,41 +110,4 @@ fn has_names(part: &LogicalPlan, names: &DFSchema) -> bool {
     fields
         .map(|field| field.name())
         .eq(names.map(|name| name.name()))
-}
-
-/// Gives the parts of the unions within a union the names of their columns.
-fn with_names(plan: LogicalPlan) -> Result<LogicalPlan> {
-    let mut is_outer = true;
-    let rewritten = plan.transform_down(|node| {
-        Ok(match node {
-            LogicalPlan::Union(union) if !is_outer => {
-                let union = LogicalPlan::Union(named(union)?);
-                Transformed::new(union, true, TreeNodeRecursion::Jump)
-            }
-            LogicalPlan::Union(_) => {
-                is_outer = false;
-                Transformed::no(node)
-            }
-            LogicalPlan::Distinct(_) | LogicalPlan::Projection(_) => Transformed::no(node),
-            node => Transformed::new(node, false, TreeNodeRecursion::Jump),
-        })
-    });
-    rewritten.data()
-}
-
-fn named(union: Union) -> Result<Union> {
-    let Union { inputs, schema } = union;
-    let parts = inputs.into_iter().map(|part| {
-        if has_names(&part, &schema) {
-            return Ok(part);
-        }
-        let columns = part.schema().columns().into_iter().zip(schema.fields());
-        let columns = columns.map(|(column, name)| Expr::Column(column).alias(name.name()));
-        let columns = columns.collect();
-        Projection::try_new(columns, part).map(|part| Arc::new(LogicalPlan::Projection(part)))
-    });
-    Ok(Union {
-        inputs: parts.collect::<Result<_>>()?,
-        schema,
-    })
 }

@@ -340,6 +340,10 @@ async fn columns_of_unions_within_unions_have_places() {
             assert_eq!(rows(&sql).await, ["1.0 2.0", "4.0 3.0", "5.5 6.5"], "{sql}");
         }
     }
+    let nested = "SELECT a FROM ((SELECT x, y FROM (VALUES (1, 2)) t(x, y) WHERE x > 0) UNION
+            ((SELECT y, x FROM (VALUES (3, 4), (3, 4)) t(x, y) WHERE x > 0) UNION ALL (SELECT y, y % 2 FROM (VALUES (5, 6)) t(x, y)))
+            INTERSECT SELECT z, z - 1 FROM (VALUES (4), (1)) u(z)) AS q(a, b) WHERE a = 4";
+    assert_eq!(rows(nested).await, ["4"], "{nested}");
 }
 
 #[tokio::test]
