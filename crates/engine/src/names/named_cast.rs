@@ -37,9 +37,10 @@ pub fn has_columns_of_one_name(plan: &LogicalPlan) -> bool {
     let walked = plan.apply_with_subqueries(|node| {
         if let LogicalPlan::Aggregate(aggregate) = node {
             let mut names = HashSet::new();
-            let mut columns = aggregate.group_expr.iter().chain(&aggregate.aggr_expr);
+            let keys = || aggregate.group_expr.iter().flat_map(keys_in);
+            let mut columns = keys().chain(&aggregate.aggr_expr);
             found |= columns.any(|column| !names.insert(column.schema_name().to_string()));
-            casts.extend(aggregate.group_expr.iter().flat_map(casts_in));
+            casts.extend(keys().filter_map(CastColumn::of));
         }
         Ok(until(found))
     });
@@ -65,6 +66,14 @@ struct CastColumn {
 }
 
 impl CastColumn {
+    fn of(key: &Expr) -> Option<Self> {
+        let column = column_of_cast(key)?;
+        Some(Self {
+            key: key.schema_name().to_string(),
+            column: column.name.clone(),
+        })
+    }
+
     /// Returns whether an output that is not the key has the name of the column.
     fn is_called(&self, output: &Expr) -> bool {
         let Expr::Alias(alias) = output else {
@@ -75,19 +84,12 @@ impl CastColumn {
     }
 }
 
-fn casts_in(key: &Expr) -> Vec<CastColumn> {
-    let keys = match key {
+/// Returns the keys of grouping sets, or the key itself.
+fn keys_in(key: &Expr) -> Vec<&Expr> {
+    match key {
         Expr::GroupingSet(sets) => sets.distinct_expr(),
         key => vec![key],
-    };
-    let casts = keys.into_iter().filter_map(|key| {
-        let column = column_of_cast(key)?;
-        Some(CastColumn {
-            key: key.schema_name().to_string(),
-            column: column.name.clone(),
-        })
-    });
-    casts.collect()
+    }
 }
 
 fn column_of_cast(key: &Expr) -> Option<&Column> {
@@ -177,6 +179,12 @@ mod tests {
                 "GROUP BY 1 ORDER BY x",
                 true,
             ),
+            (
+                "CAST(x AS INT) AS a, x AS b",
+                "GROUP BY CUBE (CAST(x AS INT), x)",
+                true,
+            ),
+            ("x, y", "GROUP BY CUBE (x, y)", false),
             ("CAST(x AS INT) AS x, count(*) AS n", "GROUP BY 1", false),
             ("CAST(x AS INT), count(*)", "GROUP BY 1", false),
             ("x AS a, count(*) AS x", "GROUP BY 1", false),
