@@ -339,6 +339,12 @@ const WINDOW_FUNCTIONS: [&str; 8] = [
 ];
 
 fn from_plan(what: &str) -> Error {
+    // The engine's last check shows the plan, with the files that it reads and what is below views.
+    if what.starts_with("Plan: ") {
+        return Error::internal("the engine made a plan of this query that it cannot run")
+            .with_hint("an administrator finds more in the server's log, by the query's id")
+            .caused_by(&Error::internal(what.to_owned()));
+    }
     if let Some(name) = what
         .strip_prefix("table '")
         .and_then(|rest| rest.strip_suffix("' not found"))

@@ -1,16 +1,22 @@
 //! Makes a cast part of a column's name.
 //!
 //! DataFusion names a column without the casts in its expression (`Expr::schema_name`), and refuses
-//! a plan with two columns of the same name: `sum(x)` beside `sum(CAST(x AS DOUBLE))` (55.2). Such
-//! a statement is planned again with its casts inside calls of [`NAMED_CAST`], which name the type;
-//! `postgres/rewrite/named_casts.rs` of the dialect crate writes them. Delete both when casts are
-//! part of names.
+//! a plan with two columns of the same name: `sum(x)` beside `sum(CAST(x AS DOUBLE))` (55.2). It also
+//! takes the name of an output for that of a column which is cast in a key of the groups:
+//!
+//! ```text
+//! SELECT CAST(x AS INT) AS a, count(*) AS x FROM t GROUP BY 1 ORDER BY x     sorts by a
+//! ```
+//!
+//! Such a statement is planned again with its casts inside calls of [`NAMED_CAST`], which name the
+//! type; `postgres/rewrite/named_casts.rs` of the dialect crate writes them. Delete both when casts
+//! are part of names.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, FieldRef};
-use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::Column;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::{FunctionRegistry, SessionState};
 use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
@@ -23,21 +29,82 @@ use datafusion::logical_expr::{
 pub const NAMED_CAST: &str = "named_cast";
 
 /// Returns whether two groups or aggregates of the plan have the same name, which DataFusion
-/// refuses when it optimizes the plan.
+/// refuses when it optimizes the plan, or whether an output has the name of a column that is cast in
+/// a key of groups.
 pub fn has_columns_of_one_name(plan: &LogicalPlan) -> bool {
     let mut found = false;
+    let mut casts = Vec::new();
     let walked = plan.apply_with_subqueries(|node| {
         if let LogicalPlan::Aggregate(aggregate) = node {
             let mut names = HashSet::new();
-            let mut columns = aggregate.group_expr.iter().chain(&aggregate.aggr_expr);
+            let keys = || aggregate.group_expr.iter().flat_map(keys_in);
+            let mut columns = keys().chain(&aggregate.aggr_expr);
             found |= columns.any(|column| !names.insert(column.schema_name().to_string()));
+            casts.extend(keys().filter_map(CastColumn::of));
         }
-        Ok(match found {
-            true => TreeNodeRecursion::Stop,
-            false => TreeNodeRecursion::Continue,
-        })
+        Ok(until(found))
+    });
+    if walked.is_err() || found || casts.is_empty() {
+        return found && walked.is_ok();
+    }
+    let walked = plan.apply_with_subqueries(|node| {
+        if let LogicalPlan::Projection(projection) = node {
+            let mut outputs = projection.expr.iter();
+            found |= outputs.any(|output| casts.iter().any(|cast| cast.is_called(output)));
+        }
+        Ok(until(found))
     });
     found && walked.is_ok()
+}
+
+/// A key of groups that casts a column.
+struct CastColumn {
+    /// The name of the key.
+    key: String,
+    /// The name of the column, without that of its relation.
+    column: String,
+}
+
+impl CastColumn {
+    fn of(key: &Expr) -> Option<Self> {
+        let column = column_of_cast(key)?;
+        Some(Self {
+            key: key.schema_name().to_string(),
+            column: column.name.clone(),
+        })
+    }
+
+    /// Returns whether an output that is not the key has the name of the column.
+    fn is_called(&self, output: &Expr) -> bool {
+        let Expr::Alias(alias) = output else {
+            return false;
+        };
+        let is_key = matches!(alias.expr.as_ref(), Expr::Column(of) if of.name == self.key);
+        alias.name == self.column && !is_key
+    }
+}
+
+/// Returns the keys of grouping sets, or the key itself.
+fn keys_in(key: &Expr) -> Vec<&Expr> {
+    match key {
+        Expr::GroupingSet(sets) => sets.distinct_expr(),
+        key => vec![key],
+    }
+}
+
+fn column_of_cast(key: &Expr) -> Option<&Column> {
+    match key {
+        Expr::Cast(cast) => column_within(&cast.expr),
+        Expr::TryCast(cast) => column_within(&cast.expr),
+        _ => None,
+    }
+}
+
+fn column_within(expr: &Expr) -> Option<&Column> {
+    match expr {
+        Expr::Column(column) => Some(column),
+        cast => column_of_cast(cast),
+    }
 }
 
 /// Registers [`NAMED_CAST`].
@@ -87,5 +154,49 @@ impl ScalarUDFImpl for NamedCast {
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         args.args.into_iter().next().ok_or_else(of_nothing)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use datafusion::prelude::SessionContext;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn names_of_columns_that_are_cast_in_keys_are_no_other_outputs() {
+        const T: &str = "(VALUES (1, 2), (3, 4)) t(x, y)";
+        for (list, rest, expected) in [
+            ("CAST(x AS INT) AS a, count(*) AS x", "GROUP BY 1", true),
+            (
+                "CAST(x AS INT) AS a, max(y) AS x",
+                "GROUP BY ROLLUP (CAST(x AS INT))",
+                true,
+            ),
+            (
+                "CAST(CAST(x AS INT) AS TEXT) AS a, max(y) AS x",
+                "GROUP BY 1 ORDER BY x",
+                true,
+            ),
+            (
+                "CAST(x AS INT) AS a, x AS b",
+                "GROUP BY CUBE (CAST(x AS INT), x)",
+                true,
+            ),
+            ("x, y", "GROUP BY CUBE (x, y)", false),
+            ("CAST(x AS INT) AS x, count(*) AS n", "GROUP BY 1", false),
+            ("CAST(x AS INT), count(*)", "GROUP BY 1", false),
+            ("x AS a, count(*) AS x", "GROUP BY 1", false),
+            ("x + 1 AS a, count(*) AS x", "GROUP BY 1", false),
+            ("CAST(x AS INT) AS a, y AS x", "", false),
+        ] {
+            let sql = format!("SELECT {list} FROM {T} {rest}");
+            let plan = SessionContext::new()
+                .state()
+                .create_logical_plan(&sql)
+                .await;
+            assert_eq!(has_columns_of_one_name(&plan.unwrap()), expected, "{sql}");
+        }
     }
 }

@@ -12,6 +12,7 @@ mod grouping_sets;
 mod joins;
 mod leaves;
 mod lookups;
+mod nested_unions;
 mod offsets;
 mod plain;
 mod projections;
@@ -59,6 +60,7 @@ const LOGICAL: &[(&str, LogicalGuard)] = &[
     ("push_down_leaf_projections", leaves::guard),
     ("eliminate_cross_join", cross_join::guard),
     ("propagate_empty_relation", empty_parts::guard),
+    ("optimize_unions", nested_unions::guard),
     ("eliminate_duplicated_expr", repeated::guard),
     ("replace_distinct_aggregate", dependencies::of_distinct),
     ("eliminate_join", dependencies::of_joins),

@@ -87,7 +87,7 @@ fn filtered_first(node: Operator) -> Result<Transformed<Operator>> {
 
 /// Returns a condition on what a projection returns as one on what it reads; `None` if the condition
 /// reads what is computed.
-fn of_input(
+pub(super) fn of_input(
     condition: &Arc<dyn PhysicalExpr>,
     projected: &[ProjectionExpr],
 ) -> Result<Option<Arc<dyn PhysicalExpr>>> {

@@ -14,23 +14,32 @@
 //! ```
 //!
 //! A rule that runs after all others [sorts](SORT_INPUTS) what is not known to be sorted. If a sort
-//! below has a limit, the plan is still refused, because the limit may apply to other keys. Delete
-//! these when the plans of the tests pass without them.
+//! below has a limit, the plan is still refused, because the limit may apply to other keys. A merge
+//! of the first rows of partitions, however, is of those that are the first by its own keys:
+//!
+//! ```text
+//! SELECT a, grouping(a, b) AS g FROM t GROUP BY ROLLUP (a, b) HAVING count(*) > 1 AND grouping(a, b) = 1
+//! ORDER BY g, a LIMIT 5
+//! ```
+//!
+//! Delete these when the plans of the tests pass without them.
 
 use std::sync::Arc;
 
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::config::ConfigOptions;
 use datafusion::error::Result;
-use datafusion::physical_expr::LexOrdering;
+use datafusion::physical_expr::{LexOrdering, PhysicalSortExpr};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::sanity_checker::SanityCheckPlan;
+use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
 use datafusion::physical_plan::{
     ChildrenPropertiesMode, ExecutionPlanProperties, ReplaceChildrenOptions,
 };
 
+use super::projections::of_input;
 use super::rules::{EachOperator, Operator};
 
 /// Makes a plan again that the last check would refuse.
@@ -74,12 +83,21 @@ fn with_sorted_inputs(plan: Operator) -> Result<Transformed<Operator>> {
             && !input
                 .equivalence_properties()
                 .ordering_satisfy_requirement(order.clone())?
-            && !sorts_with_limit(&input)?
         {
-            let is_parallel = input.output_partitioning().partition_count() > 1;
-            let sort = SortExec::new(LexOrdering::from(order), input);
-            input = Arc::new(sort.with_preserve_partitioning(is_parallel));
-            changed = true;
+            let merge = plan.downcast_ref::<SortPreservingMergeExec>();
+            let merged = match merge.and_then(SortPreservingMergeExec::fetch) {
+                Some(rows) => first_rows(&input, order.clone().into(), rows)?,
+                None => None,
+            };
+            if let Some(first) = merged {
+                input = first;
+                changed = true;
+            } else if !sorts_with_limit(&input)? {
+                let is_parallel = input.output_partitioning().partition_count() > 1;
+                let sort = SortExec::new(LexOrdering::from(order), input);
+                input = Arc::new(sort.with_preserve_partitioning(is_parallel));
+                changed = true;
+            }
         }
         inputs.push(input);
     }
@@ -90,6 +108,41 @@ fn with_sorted_inputs(plan: Operator) -> Result<Transformed<Operator>> {
         }
         false => Ok(Transformed::no(plan)),
     }
+}
+
+/// Returns an input of a merge that has the first rows of each partition, with the first ones by the
+/// merge's own keys instead; `None` if it is another input.
+///
+/// `rows`: how many the merge returns.
+fn first_rows(input: &Operator, order: LexOrdering, rows: usize) -> Result<Option<Operator>> {
+    if let Some(sort) = input.downcast_ref::<SortExec>() {
+        if sort.fetch().is_none_or(|fetch| fetch < rows) {
+            return Ok(None);
+        }
+        let sorted = SortExec::new(order, Arc::clone(sort.input()))
+            .with_fetch(sort.fetch())
+            .with_preserve_partitioning(sort.preserve_partitioning());
+        return Ok(Some(Arc::new(sorted)));
+    }
+    let Some(projection) = input.downcast_ref::<ProjectionExec>() else {
+        return Ok(None);
+    };
+    let mut keys = Vec::with_capacity(order.len());
+    for key in order {
+        let Some(expr) = of_input(&key.expr, projection.expr())? else {
+            return Ok(None);
+        };
+        keys.push(PhysicalSortExpr::new(expr, key.options));
+    }
+    let Some(below) = LexOrdering::new(keys) else {
+        return Ok(None);
+    };
+    let Some(first) = first_rows(projection.input(), below, rows)? else {
+        return Ok(None);
+    };
+    let options = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
+    let projected = Arc::clone(input).replace_children(vec![first], options)?;
+    Ok(Some(projected))
 }
 
 fn sorts_with_limit(plan: &Operator) -> Result<bool> {

@@ -284,11 +284,66 @@ async fn keys_of_grouping_sets_are_sorted_by_though_they_are_constant() {
 }
 
 #[tokio::test]
+async fn first_rows_are_merged_by_keys_that_a_filter_makes_constant() {
+    const T: &str = "(VALUES (3, 1), (1, 1), (1, 2), (2, 1)) t(x, y)";
+    let groups = format!(
+        "(SELECT x, y, CAST(GROUPING(x, y) AS INT) AS g FROM {T} GROUP BY ROLLUP (x, y) HAVING count(*) > 0) q"
+    );
+    for (sql, expected) in [
+        (
+            format!("SELECT x, g FROM {groups} WHERE g = 1 ORDER BY x, g, y LIMIT 2"),
+            vec!["1 1", "2 1"],
+        ),
+        (
+            format!("SELECT x, g FROM {groups} WHERE g = 1 ORDER BY g, x DESC LIMIT 2"),
+            vec!["3 1", "2 1"],
+        ),
+        (
+            format!("SELECT x, y, g FROM {groups} WHERE g = 0 ORDER BY x DESC, g, y LIMIT 3"),
+            vec!["3 1 0", "2 1 0", "1 1 0"],
+        ),
+        (
+            format!(
+                "SELECT x, g, w FROM (SELECT x, g, count(*) OVER (PARTITION BY x ORDER BY x, g) AS w FROM {groups} WHERE g = 1) q ORDER BY g, x DESC, w LIMIT 2"
+            ),
+            vec!["3 1 1", "2 1 1"],
+        ),
+    ] {
+        assert_eq!(ordered(&sql).await, expected, "{sql}");
+    }
+}
+
+#[tokio::test]
 async fn fields_of_structs_are_read_beside_a_correlated_subquery() {
     let sql = "SELECT count(DISTINCT a.r['f']), count(*) FROM
         (SELECT 1 AS k, named_struct('f', 1, 'g', 'a') AS r UNION ALL SELECT 2, named_struct('f', 1, 'g', 'a')) a
         WHERE 10 > (SELECT count(b.c) FROM (VALUES (1, 2)) b(k, c) WHERE b.k = a.k)";
     assert_eq!(rows(sql).await, ["1 2"]);
+}
+
+#[tokio::test]
+async fn columns_of_unions_within_unions_have_places() {
+    const FIRST: &str = "SELECT x, y FROM (VALUES (1, 2)) t(x, y)";
+    for second in [
+        "SELECT DISTINCT y, x FROM (VALUES (3, 4)) t(x, y)",
+        "(SELECT y, x FROM (VALUES (3, 4)) t(x, y) ORDER BY x LIMIT 1)",
+        "(SELECT y, x FROM (VALUES (3, 4)) t(x, y) INTERSECT SELECT 4, 3)",
+        "SELECT DISTINCT y % 5, x FROM (VALUES (3, 4)) t(x, y)",
+    ] {
+        for (one, other) in [
+            ("UNION ALL", "UNION ALL"),
+            ("UNION", "UNION ALL"),
+            ("UNION ALL", "UNION"),
+            ("UNION", "UNION"),
+        ] {
+            let sql = format!("{FIRST} {one} {second} {other} SELECT 5.5, 6.5");
+            assert_eq!(rows(&sql).await, ["1.0 2.0", "4.0 3.0", "5.5 6.5"], "{sql}");
+        }
+    }
+    let nested = "SELECT a FROM ((SELECT x, y FROM (VALUES (1, 2)) t(x, y) WHERE x > 0) UNION
+            ((SELECT y, x FROM (VALUES (3, 4), (3, 4)) t(x, y) WHERE x > 0) UNION ALL (SELECT y, y % 2 FROM (VALUES (5, 6)) t(x, y)))
+            INTERSECT SELECT z, z - 1 FROM (VALUES (4), (1)) u(z)) AS q(a, b) WHERE a = 4";
+    assert_eq!(rows(nested).await, ["4"], "{nested}");
 }
 
 #[tokio::test]

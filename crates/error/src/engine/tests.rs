@@ -15,6 +15,15 @@ fn missing_table_is_named_as_it_was_written() {
 }
 
 #[test]
+fn plans_that_are_refused_are_shown_in_the_log_only() {
+    let said = "Plan: [\"SortPreservingMergeExec: [a@0 ASC]\", \"  DataSourceExec: t/day=secret/f.parquet\"] does not satisfy order requirements: [a@0 ASC]. Child-0 order: []";
+    let error = from_engine(DataFusionError::Plan(said.to_owned()));
+    assert_eq!(error.code(), Code::Internal);
+    assert!(!error.to_string().contains("secret"), "{error}");
+    assert!(error.full().is_some_and(|full| full.contains("secret")));
+}
+
+#[test]
 fn call_with_other_arguments_names_the_function() {
     let said = "Internal error: Function 'substr' failed to match any signature, errors: Error during planning: \
                 Function 'substr' requires Int64, but received String (DataType: Utf8).\n\

@@ -347,7 +347,10 @@ fn greatest_numbers(
     let made = made(more.collect())?;
     let schema = node.schema();
     let first = schema.fields().len().saturating_sub(computed.len());
-    let columns = schema.iter().enumerate().map(|(at, (qualifier, field))| {
+    // grouping() is computed later, from this column of the aggregate itself.
+    let columns = schema.iter().enumerate();
+    let columns = columns.filter(|(_, (_, field))| field.name() != Aggregate::INTERNAL_GROUPING_ID);
+    let columns = columns.map(|(at, (qualifier, field))| {
         let column = Expr::from((qualifier, field));
         let place = at.checked_sub(first);
         match place.filter(|place| numbers.get(*place).is_some_and(Option::is_some)) {
@@ -493,6 +496,10 @@ mod tests {
             let query = format!("SELECT {call} FROM {values} GROUP BY g ORDER BY g");
             assert_eq!(rows(&query).await.unwrap(), expected, "{call}");
         }
+        let sets = format!(
+            "SELECT m FROM (SELECT max(x) + grouping(g) AS m, grouping(g) AS o, g FROM {values} GROUP BY ROLLUP (g)) ORDER BY o, g"
+        );
+        assert_eq!(rows(&sets).await.unwrap(), ["2.0", "NaN", "NULL", "3.0"]);
         let moving = "SELECT max(x) OVER (ORDER BY i ROWS BETWEEN CURRENT ROW AND 1 FOLLOWING) FROM (VALUES (1, nan()), (2, DOUBLE '1'), (3, nan()), (4, nan())) t(i, x) ORDER BY i";
         assert_eq!(rows(moving).await.unwrap(), ["1.0", "1.0", "NaN", "NaN"]);
     }

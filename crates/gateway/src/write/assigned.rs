@@ -4,6 +4,7 @@
 //! ```text
 //! numeric, double precision to integers     rounded; out of range is an error (22003)
 //! numeric, double precision to numeric      rounded to the digits of the column
+//! double precision to real                  the nearest one; out of range is an error (22003)
 //! numbers, booleans, dates and times to text  as CAST writes them
 //! timestamps to dates                       their day; of a time with a zone, in that of the session
 //! timestamps with a zone to those without   what the clock of the session shows
@@ -169,6 +170,7 @@ fn is_assigned(value: &Field, column: &DataType) -> bool {
         DataType::Decimal128(_, scale) => {
             of.is_floating() || decimal_scale(of).is_some_and(|own| own > *scale)
         }
+        DataType::Float32 => *of == DataType::Float64,
         // A number that is shown as a name would be written as a number.
         column if column.is_string() => has_text(of) && !is_named(value),
         DataType::Date32 => matches!(of, DataType::Timestamp(..)),
@@ -216,6 +218,7 @@ mod tests {
             (T::Float32, T::Int64, true),
             (T::Decimal128(5, 3), T::Decimal128(10, 2), true),
             (T::Float64, T::Decimal128(10, 2), true),
+            (T::Float64, T::Float32, true),
             (T::Int64, T::Utf8, true),
             (T::Boolean, T::Utf8, true),
             (moment.clone(), T::Utf8, true),
@@ -226,6 +229,9 @@ mod tests {
             (T::Int64, T::Int32, false),
             (T::Decimal128(5, 2), T::Decimal128(10, 2), false),
             (T::Decimal128(5, 2), T::Float64, false),
+            (T::Decimal128(5, 2), T::Float32, false),
+            (T::Float32, T::Float64, false),
+            (T::Float32, T::Float32, false),
             (T::Int32, T::Boolean, false),
             (T::Boolean, T::Int32, false),
             (T::Utf8, T::Int32, false),

@@ -3,11 +3,16 @@
 //! ```text
 //! GROUP BY DISTINCT ROLLUP (a, b), CUBE (a)
 //! GROUP BY GROUPING SETS ((a, b), (a), ())
+//!
+//! GROUP BY DISTINCT GROUPING SETS (ROLLUP (a), ())
+//! GROUP BY GROUPING SETS ((a), ())
 //! ```
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use sqlparser::ast::{Expr, GroupByExpr, Select};
+use sqlparser::ast::{
+    Expr, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, Select, SelectItem, Value,
+};
 
 use crate::ast::Unsupported;
 
@@ -62,7 +67,7 @@ pub(super) fn distinct(select: &mut Select) -> Result<(), Unsupported> {
         let mut columns = BTreeSet::new();
         let mut exprs = Vec::new();
         for expr in set {
-            if columns.insert(names.name(&expr)) {
+            if columns.insert(names.name(item(&expr, &select.projection))) {
                 exprs.push(expr);
             }
         }
@@ -84,7 +89,19 @@ fn too_many() -> Unsupported {
 /// The sets of an element.
 fn sets_of(element: &Expr) -> Result<Vec<Vec<Expr>>, Unsupported> {
     Ok(match element {
-        Expr::GroupingSets(sets) => sets.clone(),
+        Expr::GroupingSets(sets) => {
+            let mut all = Vec::new();
+            for set in sets {
+                match nested(set) {
+                    Some(element) => all.extend(sets_of(&element)?),
+                    None => all.push(set.clone()),
+                }
+                if all.len() > MAX_SETS {
+                    return Err(too_many());
+                }
+            }
+            all
+        }
         Expr::Rollup(parts) => (0..=parts.len())
             .rev()
             .map(|count| parts.iter().take(count).flatten().cloned().collect())
@@ -110,6 +127,51 @@ fn sets_of(element: &Expr) -> Result<Vec<Vec<Expr>>, Unsupported> {
         Expr::Tuple(parts) => vec![parts.clone()],
         expr => vec![vec![expr.clone()]],
     })
+}
+
+/// Returns the ROLLUP or CUBE that an element of GROUPING SETS is, which sqlparser reads as a call.
+fn nested(set: &[Expr]) -> Option<Expr> {
+    let [Expr::Function(call)] = set else {
+        return None;
+    };
+    let ([name], FunctionArguments::List(list)) = (call.name.0.as_slice(), &call.args) else {
+        return None;
+    };
+    let name = name.as_ident()?.value.to_lowercase();
+    let parts = list.args.iter().map(|argument| match argument {
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Tuple(parts))) => Some(parts.clone()),
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(part)) => Some(vec![part.clone()]),
+        _ => None,
+    });
+    match name.as_str() {
+        "rollup" => parts.collect::<Option<_>>().map(Expr::Rollup),
+        "cube" => parts.collect::<Option<_>>().map(Expr::Cube),
+        _ => None,
+    }
+}
+
+/// Returns the item of the list that a number stands for, and other expressions as they are.
+fn item<'e>(expr: &'e Expr, list: &'e [SelectItem]) -> &'e Expr {
+    let Expr::Value(value) = expr else {
+        return expr;
+    };
+    let Value::Number(digits, _) = &value.value else {
+        return expr;
+    };
+    let place = digits.parse::<usize>().ok();
+    let Some(place) = place.and_then(|number| number.checked_sub(1)) else {
+        return expr;
+    };
+    // Of `*`, the columns are not known here.
+    let mut items = list.iter().take(place + 1).map(|item| match item {
+        SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => Some(expr),
+        _ => None,
+    });
+    let known = items.by_ref().take(place).all(|item| item.is_some());
+    match items.next() {
+        Some(Some(item)) if known => item,
+        _ => expr,
+    }
 }
 
 /// Which column an expression is: `a` and `t.a` are the same if only one table's `a` is grouped.
@@ -185,6 +247,10 @@ mod tests {
                 "DISTINCT GROUPING SETS ((t.a), (u.a))",
                 "GROUPING SETS ((t.a), (u.a))",
             ),
+            (
+                "DISTINCT GROUPING SETS (ROLLUP (a, b), (a), cube (b))",
+                "GROUPING SETS ((a, b), (a), (), (b))",
+            ),
             ("DISTINCT a, b", "a, b"),
             ("ALL ROLLUP (a), ROLLUP (a)", "ROLLUP (a), ROLLUP (a)"),
         ] {
@@ -208,6 +274,8 @@ mod tests {
         for sets in [
             format!("CUBE ({columns})"),
             format!("ROLLUP ({columns}), ROLLUP ({columns}), ROLLUP ({columns})"),
+            format!("GROUPING SETS (CUBE ({columns}))"),
+            format!("GROUPING SETS ({})", ["ROLLUP (a, b, c)"; 1100].join(", ")),
         ] {
             let sql = format!("SELECT 1 FROM t GROUP BY DISTINCT {sets}");
             // Either bound may be the first.

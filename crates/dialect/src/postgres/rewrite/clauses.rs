@@ -132,6 +132,16 @@ fn read_count(count: &mut Expr) {
 
 /// Returns the item of a SELECT list that an ordinal refers to.
 pub(super) fn numbered(key: &Expr, projection: &[SelectItem]) -> Option<Expr> {
+    match projection.get(ordinal(key, projection)?)? {
+        SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => {
+            Some(expr.clone())
+        }
+        _ => None,
+    }
+}
+
+/// Returns the place of the item of a SELECT list that an ordinal refers to.
+pub(super) fn ordinal(key: &Expr, projection: &[SelectItem]) -> Option<usize> {
     let Expr::Value(value) = key else { return None };
     let Value::Number(number, _) = &value.value else {
         return None;
@@ -144,10 +154,5 @@ pub(super) fn numbered(key: &Expr, projection: &[SelectItem]) -> Option<Expr> {
             SelectItem::UnnamedExpr(_) | SelectItem::ExprWithAlias { .. }
         )
     });
-    match before.last()? {
-        SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } if counted => {
-            Some(expr.clone())
-        }
-        _ => None,
-    }
+    counted.then_some(place)
 }

@@ -5,12 +5,19 @@
 //! GROUP BY ROLLUP (a, t.a), b                    GROUP BY GROUPING SETS ((a, b), (a, b), (b))
 //! GROUP BY ROLLUP ((a, b), c)                    GROUP BY GROUPING SETS ((a, b, c), (a, b), ())
 //! GROUP BY GROUPING SETS (a, CUBE (b))           GROUP BY GROUPING SETS ((a), (b), ())
+//! SELECT 1 AS a … GROUP BY ROLLUP (a)            SELECT coalesce(1) AS a … GROUP BY ROLLUP (a)
 //! ```
+//!
+//! A constant of the list that is a key becomes a call: the planner takes every constant that is equal
+//! to a key for the key, which is NULL in some rows, such as the 1 of `HAVING count(*) > 1`.
 
-use datafusion::sql::sqlparser::ast::{Expr, GroupByExpr, Select};
+use datafusion::sql::sqlparser::ast::{
+    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, Select,
+    SelectItem, Value,
+};
 use lakegate_error::{Code, Error};
 
-use super::clauses::numbered;
+use super::clauses::{numbered, ordinal};
 use super::order_keys::{are_one_column, plain};
 use super::{build, folded};
 
@@ -34,6 +41,14 @@ pub(super) fn rewrite(select: &mut Select) -> Result<(), Error> {
         return Ok(());
     }
     let mut keys = keys.clone();
+    for place in constants(&keys, &select.projection) {
+        if let Some(SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. }) =
+            select.projection.get_mut(place)
+        {
+            let constant = build::taken(expr);
+            *expr = build::call("coalesce", vec![constant]);
+        }
+    }
     for key in &mut keys {
         match key {
             Expr::Rollup(elements) | Expr::Cube(elements) | Expr::GroupingSets(elements) => {
@@ -79,10 +94,66 @@ fn check(sets: usize) -> Result<(), Error> {
     .with_hint("leave out keys, or name the sets with GROUPING SETS"))
 }
 
+/// Returns the places of the items of a list that are constants and keys.
+fn constants(keys: &[Expr], list: &[SelectItem]) -> Vec<usize> {
+    let mut all = Set::new();
+    for key in keys {
+        match key {
+            Expr::Rollup(elements) | Expr::Cube(elements) | Expr::GroupingSets(elements) => {
+                for element in elements.iter().flatten() {
+                    match nested(element) {
+                        Some((_, elements)) => all.extend(elements.into_iter().flatten()),
+                        None => all.extend(parts(element.clone())),
+                    }
+                }
+            }
+            key => all.extend(parts(key.clone())),
+        }
+    }
+    let items = list.iter().enumerate().filter(|(place, item)| {
+        let (expr, alias) = match item {
+            SelectItem::UnnamedExpr(expr) => (expr, None),
+            SelectItem::ExprWithAlias { expr, alias } => (expr, Some(folded(alias))),
+            _ => return false,
+        };
+        let is_meant = |key: &Expr| match key {
+            Expr::Identifier(name) => alias.as_deref() == Some(folded(name).as_str()),
+            key => ordinal(key, list) == Some(*place),
+        };
+        is_constant(expr) && all.iter().any(is_meant)
+    });
+    items.map(|(place, _)| place).collect()
+}
+
+/// Returns whether an expression is a constant other than NULL, as it is written.
+fn is_constant(expr: &Expr) -> bool {
+    match expr {
+        Expr::Value(value) => !matches!(value.value, Value::Null | Value::Placeholder(_)),
+        Expr::TypedString(_) | Expr::Interval(_) => true,
+        Expr::Nested(inner)
+        | Expr::UnaryOp { expr: inner, .. }
+        | Expr::Cast { expr: inner, .. } => is_constant(inner),
+        _ => false,
+    }
+}
+
 /// Replaces an ordinal by the item of the list.
 fn resolve(expr: &mut Expr, select: &Select) {
     match expr {
         Expr::Tuple(parts) => parts.iter_mut().for_each(|part| resolve(part, select)),
+        expr if nested(&*expr).is_some() => {
+            if let Expr::Function(Function {
+                args: FunctionArguments::List(list),
+                ..
+            }) = expr
+            {
+                for argument in &mut list.args {
+                    if let FunctionArg::Unnamed(FunctionArgExpr::Expr(part)) = argument {
+                        resolve(part, select);
+                    }
+                }
+            }
+        }
         Expr::Nested(inner) if matches!(inner.as_ref(), Expr::Value(_)) => {}
         expr => {
             if let Some(item) = numbered(expr, &select.projection) {
@@ -188,6 +259,7 @@ fn sets_of(key: Expr) -> Result<Vec<Set>, Error> {
                     },
                     _ => all.push(set),
                 }
+                check(all.len())?;
             }
             all
         }
@@ -258,10 +330,23 @@ mod tests {
                 "GROUPING SETS (a, (a, b)), ROLLUP (c)",
                 "GROUPING SETS ((a), (a, b)), ROLLUP (c)",
             ),
+            (
+                "GROUPING SETS (ROLLUP (1), (2))",
+                "GROUPING SETS ((a + 1), (), (b))",
+            ),
             ("a, 1", "a, 1"),
         ] {
             let expected = format!("GROUP BY {expected}");
             assert_eq!(rewritten("a + 1, b", group_by).unwrap(), expected);
+        }
+        for (list, group_by, expected) in [
+            ("1, a", "ROLLUP (1, 2)", "ROLLUP (coalesce(1), a)"),
+            ("1 AS b, a", "ROLLUP (b, a)", "ROLLUP (b, a)"),
+            ("a, -(1)", "CUBE (2)", "CUBE (coalesce(-(1)))"),
+            ("NULL, a", "CUBE (1)", "CUBE (NULL)"),
+        ] {
+            let expected = format!("GROUP BY {expected}");
+            assert_eq!(rewritten(list, group_by).unwrap(), expected);
         }
         let keys: Vec<String> = (0..13).map(|key| format!("(c{key}, d)")).collect();
         let error = rewritten("1", &format!("CUBE ({})", keys.join(", "))).unwrap_err();
