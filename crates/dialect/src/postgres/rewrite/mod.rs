@@ -33,6 +33,7 @@
 //! x::timestamp(3)                          timestamp_to_precision(x::timestamp, 3)
 //! DISTINCT ON (1) x, y; GROUP BY (x, y)    DISTINCT ON (x) x, y; GROUP BY x, y
 //! DISTINCT ON (x) x, unnest(a)             see distinct_sets.rs
+//! SELECT unnest(a) FROM t ORDER BY x       SELECT unnest(c1) FROM (SELECT a FROM t ORDER BY x) s (c1)
 //! DISTINCT ON (x, y) … ORDER BY y          DISTINCT ON (y, x) … ORDER BY y, x
 //! LIMIT '1'                                LIMIT 1
 //! VALUES ((SELECT 1), 2), (3, 4)           SELECT (SELECT 1), 2 UNION ALL SELECT 3, 4
@@ -42,6 +43,7 @@
 //! mode() WITHIN GROUP (ORDER BY x)         see ordered_sets.rs
 //! string_agg(x, y)                         "$joined"(array_agg(x), array_agg(y)); see joined.rs
 //! a && b, a ^@ b                           array_has_any(a, b), starts_with(a, b)
+//! current_query()                          (SELECT query FROM pg_catalog.pg_stat_activity WHERE …)
 //! … EXCEPT SELECT a.x, b.x FROM a, b       … EXCEPT SELECT * FROM (SELECT a.x, b.x FROM a, b) AS "operand 2"
 //! now()::time(3), '1e400'::float8          see number_casts.rs
 //! x::varchar(3), x::char                   left(x::text, 3), left(x::text, 1)
@@ -53,6 +55,7 @@
 //! ```
 
 mod acl;
+mod activity;
 mod alike;
 mod array_queries;
 mod array_texts;
@@ -127,6 +130,7 @@ pub use self::build::everything;
 pub use self::hidden_columns::{
     TableColumns, hide_columns, names_hidden_columns, names_system_columns, starred_tables,
 };
+pub(super) use self::infinities::{end_of as infinity_of, holds as holds_for_infinity};
 pub use self::json::rewrite_json;
 pub use self::named_casts::name_casts;
 pub use self::numbers::type_literals;
@@ -166,6 +170,7 @@ pub fn rewrite(
     if functions == Names::Postgres {
         prefixes::mend(statement);
         outer_aggregates::rewrite(statement);
+        activity::rewrite(statement)?;
     }
     distinct_sets::rewrite(statement)?;
     outputs::name(statement, functions)?;

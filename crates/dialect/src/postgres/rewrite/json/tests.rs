@@ -24,6 +24,10 @@ fn arrows_are_operators_but_in_functions_that_take_lambdas() {
             "SELECT lower(\"$json_get_path_text\"(\"$json_get\"(d, 1 + 1), '{a}'))",
         ),
         (
+            "SELECT d OPERATOR(pg_catalog.->) 'a' OPERATOR(pg_catalog.->>) 'b'",
+            "SELECT \"$json_get_text\"(\"$json_get\"(d, 'a'), 'b')",
+        ),
+        (
             "SELECT transform(a, x -> x + 1), t.d -> 'a'",
             "SELECT transform(a, x -> x + 1), \"$json_get\"(t.d, 'a')",
         ),

@@ -30,7 +30,7 @@ pub(super) fn named_row(function: &Function) -> Option<(String, bool)> {
     }
 }
 
-/// Returns the relation of a row that is a value: `t` of `(t.*)::text`.
+/// Returns the relation of a row that is a value: `t` of `(t.*)::text` and `(t.*)`.
 pub(super) fn starred(expr: &Expr) -> Option<String> {
     match expr {
         Expr::Nested(inner) => starred(inner),
@@ -54,8 +54,8 @@ impl Resolver<'_> {
         }
     }
 
-    /// Replaces the operand of a cast that is the row of a relation.
-    pub(super) fn cast_row(&mut self, operand: &mut Expr, scope: Option<&Scope<'_>>) {
+    /// Replaces an expression that is the row of a relation, in parentheses or as the operand of a cast.
+    pub(super) fn put_row(&mut self, operand: &mut Expr, scope: Option<&Scope<'_>>) {
         let Some(name) = starred(operand) else {
             return;
         };
