@@ -1,8 +1,8 @@
 //! Functions of whole rows: a call such as `row_to_json(t)` gets the row of the columns of `t`. A cast
-//! of `t.*`, which cannot be a column, gets a row too.
+//! of `t.*`, which cannot be a column, gets a row too, and `(t.*) IS NULL` compares the columns.
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident,
+    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident,
 };
 
 use super::super::missing::{self, Missing};
@@ -64,6 +64,21 @@ impl Resolver<'_> {
         }
     }
 
+    /// Replaces a comparison of the row of a relation with NULL by those of its columns.
+    pub(super) fn compare_row(&mut self, expr: &mut Expr, scope: Option<&Scope<'_>>) {
+        let (operand, made): (&Expr, Made) = match &*expr {
+            Expr::IsNull(operand) => (operand.as_ref(), all_null as Made),
+            Expr::IsNotNull(operand) => (operand.as_ref(), none_null as Made),
+            _ => return,
+        };
+        let Some(name) = starred(operand) else {
+            return;
+        };
+        if let Some(compared) = self.row_of(&name, true, scope, made) {
+            *expr = compared;
+        }
+    }
+
     /// Returns the row of the relation that a name means. `is_relation`: the name is no column.
     fn row_of(
         &mut self,
@@ -94,6 +109,23 @@ impl Resolver<'_> {
         }
         None
     }
+}
+
+fn all_null(relation: &[Ident], columns: &[String], _: Option<&Missing>) -> Option<Expr> {
+    of_each(relation, columns, Expr::IsNull)
+}
+
+fn none_null(relation: &[Ident], columns: &[String], _: Option<&Missing>) -> Option<Expr> {
+    of_each(relation, columns, Expr::IsNotNull)
+}
+
+/// Returns whether a condition holds for all columns. Those of a missing row are NULL, as it is.
+fn of_each(relation: &[Ident], columns: &[String], test: fn(Box<Expr>) -> Expr) -> Option<Expr> {
+    let tests = columns
+        .iter()
+        .map(|name| test(Box::new(qualified(relation, name))));
+    let all = tests.reduce(|left, right| build::binary(left, BinaryOperator::And, right))?;
+    Some(build::nested(all))
 }
 
 /// Returns a row as a value of its columns, NULL where it is missing.
