@@ -42,6 +42,7 @@ mod numeric_sums;
 mod operand_types;
 mod optimize;
 mod origins;
+mod period_sums;
 mod plain_fallbacks;
 mod posix;
 mod running_windows;

@@ -44,6 +44,14 @@ fn aggregates_gather_items_and_rows_have_their_columns() {
             "SELECT \"$json_agg\"(array_agg(\"$json_item\"(x) ORDER BY y) FILTER (WHERE z)) FROM t",
         ),
         (
+            "SELECT array_to_json(array_agg(x::json ORDER BY y)), to_json(array_agg(x)) FROM t",
+            "SELECT \"$json_list\"(array_agg(x::JSON ORDER BY y)), to_json(array_agg(x)) FROM t",
+        ),
+        (
+            "SELECT to_jsonb(ARRAY[row_to_json(row(1)), NULL])",
+            "SELECT \"$jsonb_agg\"(ARRAY[row_to_json(\"$json_row\"('f1', 1)), NULL])",
+        ),
+        (
             "SELECT pg_catalog.row_to_json(r) FROM (SELECT 1 AS \"A\", b FROM t) r",
             "SELECT row_to_json(\"$json_row\"('A', \"r\".\"A\", 'b', \"r\".\"b\")) FROM (SELECT 1 AS \"A\", b FROM t) r",
         ),
