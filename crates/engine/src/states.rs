@@ -165,6 +165,7 @@ pub(super) fn of_settings(
             rules.insert(1, Arc::new(period_sums::PeriodSums));
             rules.push(Arc::new(computed_limits::ComputedLimits));
             rules.push(Arc::new(untyped_texts::UntypedTexts));
+            rules.push(Arc::new(untyped_bounds::UntypedBounds));
             rules.push(Arc::new(untyped_columns::UntypedColumns));
             rules.push(Arc::new(extracts::ExtractedColumns));
             rules.push(Arc::new(joined_booleans::JoinedBooleans));

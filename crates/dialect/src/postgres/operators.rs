@@ -15,7 +15,6 @@ use lakegate_error::{Code, Error};
 
 use super::array_text::{ArrayItem, parse_array};
 use super::cell::{Cell, build_array};
-use super::rewrite::{holds_for_infinity, infinity_of};
 
 /// Converts `'16384'` to the type of the column that it is compared with.
 #[derive(Debug, Default)]
@@ -83,33 +82,6 @@ fn typed(text: &str, data_type: &DataType) -> Result<Option<Expr>> {
     Ok(Some(Expr::Literal(value, None)))
 }
 
-/// Returns a comparison of a time with `'infinity'` or `'-infinity'`, which depends only on whether the
-/// time is NULL. `rewrite/infinities.rs` has the literals with a type.
-fn with_infinity(
-    op: &BinaryOperator,
-    left: &Expr,
-    right: &Expr,
-    schema: &DFSchema,
-) -> Option<Expr> {
-    let (time, text, is_mirrored) = match (untyped(left), untyped(right)) {
-        (None, Some(text)) => (left, text, false),
-        (Some(text), None) => (right, text, true),
-        _ => return None,
-    };
-    let infinite = infinity_of(text)?;
-    if !matches!(
-        time.get_type(schema),
-        Ok(DataType::Date32 | DataType::Timestamp(..))
-    ) {
-        return None;
-    }
-    let unknown = Expr::Literal(ScalarValue::Boolean(None), None);
-    Some(match holds_for_infinity(op, infinite, is_mirrored)? {
-        true => time.clone().is_not_null().or(unknown),
-        false => time.clone().is_null().and(unknown),
-    })
-}
-
 impl ExprPlanner for UntypedLiterals {
     fn plan_binary_op(
         &self,
@@ -121,9 +93,6 @@ impl ExprPlanner for UntypedLiterals {
             mut left,
             mut right,
         } = expr;
-        if let Some(compared) = with_infinity(&op, &left, &right, schema) {
-            return Ok(PlannerResult::Planned(compared));
-        }
         // Other operands of these operators are JSON values.
         let contains = contains(&op) && has_list(&left, &right, schema);
         if compares(&op) || contains {

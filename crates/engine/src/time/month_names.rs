@@ -62,7 +62,10 @@ pub(super) fn year_first(text: &str) -> Option<String> {
 /// for any other text.
 pub(super) fn month_first(text: &str) -> Option<String> {
     let (month, after) = number(text)?;
-    let mark = after.chars().next().filter(|mark| matches!(mark, '/' | '-'))?;
+    let mark = after
+        .chars()
+        .next()
+        .filter(|mark| matches!(mark, '/' | '-'))?;
     let (day, after) = number(after.strip_prefix(mark)?)?;
     let (year, rest) = number(after.strip_prefix(mark)?)?;
     let ends = rest.is_empty() || rest.starts_with(|c: char| c.is_ascii_whitespace());

@@ -1,5 +1,6 @@
 //! Comparisons with `infinity`, which is after all times, and `-infinity`, which is before them. The
 //! engine's times are finite, so that the result depends only on whether the other operand is NULL.
+//! `infinite_times.rs` of the engine has the literals without a type.
 //!
 //! ```text
 //! x < 'infinity'::timestamptz      (x IS NOT NULL OR NULL)
@@ -13,26 +14,9 @@ use super::calls::text_of;
 
 /// Where an infinite value is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::postgres) enum End {
+enum End {
     First,
     Last,
-}
-
-/// Returns whether a comparison of a time with an infinite one holds, for every time; `None` if it is
-/// another operation. `is_mirrored`: the infinite one is the left operand.
-pub(in crate::postgres) fn holds(
-    op: &BinaryOperator,
-    infinite: End,
-    is_mirrored: bool,
-) -> Option<bool> {
-    let is_before = infinite == End::Last;
-    match op {
-        BinaryOperator::Eq => Some(false),
-        BinaryOperator::NotEq => Some(true),
-        BinaryOperator::Lt | BinaryOperator::LtEq => Some(is_before != is_mirrored),
-        BinaryOperator::Gt | BinaryOperator::GtEq => Some(is_before == is_mirrored),
-        _ => None,
-    }
 }
 
 /// Returns the replacement of a comparison of a time with an infinite one; `None` if it is another
@@ -43,7 +27,14 @@ pub(super) fn compared(left: &Expr, op: &BinaryOperator, right: &Expr) -> Option
         (Some(infinite), None) => (right, infinite, true),
         _ => return None,
     };
-    let holds = holds(op, infinite, is_mirrored)?;
+    let is_before = infinite == End::Last;
+    let holds = match op {
+        BinaryOperator::Eq => false,
+        BinaryOperator::NotEq => true,
+        BinaryOperator::Lt | BinaryOperator::LtEq => is_before != is_mirrored,
+        BinaryOperator::Gt | BinaryOperator::GtEq => is_before == is_mirrored,
+        _ => return None,
+    };
     let operand = Box::new(nested(operand.clone()));
     let unknown = cast(build::null(), DataType::Boolean);
     Some(nested(match holds {
@@ -80,7 +71,7 @@ fn has_ends(data_type: &DataType) -> bool {
     }
 }
 
-pub(in crate::postgres) fn end_of(text: &str) -> Option<End> {
+fn end_of(text: &str) -> Option<End> {
     match text.trim().to_ascii_lowercase().as_str() {
         "infinity" => Some(End::Last),
         "-infinity" => Some(End::First),

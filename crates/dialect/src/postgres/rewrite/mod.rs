@@ -130,7 +130,6 @@ pub use self::build::everything;
 pub use self::hidden_columns::{
     TableColumns, hide_columns, names_hidden_columns, names_system_columns, starred_tables,
 };
-pub(super) use self::infinities::{end_of as infinity_of, holds as holds_for_infinity};
 pub use self::json::rewrite_json;
 pub use self::named_casts::name_casts;
 pub use self::numbers::type_literals;
