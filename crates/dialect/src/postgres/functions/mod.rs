@@ -12,6 +12,7 @@ mod column_size;
 mod control;
 mod degrees;
 mod extract;
+mod hashes;
 mod identifiers;
 mod joined;
 mod json;
@@ -57,6 +58,7 @@ static SHARED: LazyLock<Vec<Arc<ScalarUDF>>> = LazyLock::new(|| {
     all.extend(addresses::functions());
     all.push(byte_sizes::function());
     all.extend(degrees::functions());
+    all.extend(hashes::functions());
     all.extend(identifiers::functions());
     all.extend(log_positions::functions());
     all.extend(variadic::functions());
