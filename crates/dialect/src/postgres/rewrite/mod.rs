@@ -4,6 +4,7 @@
 //! pg_class, unless a CTE has the name      pg_catalog.pg_class
 //! pg_catalog.f(x)                          f(x)
 //! a OPERATOR(pg_catalog.~) b COLLATE "c"   a ~ b
+//! x::_int4, x::pg_catalog._text            x::int4[], x::text[]
 //! x::regclass, x::"char", '{a,b}'::text[]  regclass_in(x), x::text, ARRAY['a', 'b']::text[]
 //! x::jsonb, JSON '[]'                      $jsonb_in(x::text), $json_in('[]'::text); see json.rs
 //! x::uuid, gen_random_uuid()               $uuid_in(x::text), $uuid_in(uuid())
@@ -59,6 +60,7 @@ mod activity;
 mod alike;
 mod array_queries;
 mod array_texts;
+mod array_types;
 mod bits;
 mod build;
 mod calls;
@@ -167,6 +169,7 @@ pub fn rewrite(
     functions: Names,
 ) -> Result<CatalogReferences, Error> {
     if functions == Names::Postgres {
+        array_types::rewrite(statement);
         prefixes::mend(statement);
         outer_aggregates::rewrite(statement);
         activity::rewrite(statement)?;
