@@ -350,6 +350,7 @@ impl VisitorMut for Rewriter<'_> {
                 return ControlFlow::Break(error);
             }
         }
+        row_counts::rewrite(select);
         if let Err(error) = conditions::check(select).and_then(|()| row_counts::check(select)) {
             return ControlFlow::Break(error);
         }
@@ -378,6 +379,9 @@ impl VisitorMut for Rewriter<'_> {
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Error> {
         clauses::take_out(query);
         clauses::read_counts(query);
+        if let Err(error) = row_counts::rewrite_keys(query) {
+            return ControlFlow::Break(error);
+        }
         if self.functions == Names::Postgres {
             if let Err(error) = untyped::set_operation(query) {
                 return ControlFlow::Break(error);
