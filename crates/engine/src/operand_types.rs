@@ -9,6 +9,7 @@
 //! day - other_day                      CAST(day - other_day AS INT)
 //! moment + '1 day'                     moment + CAST('1 day' AS INTERVAL)
 //! length > '1 day'                     length > CAST('1 day' AS INTERVAL)
+//! b = 'no'                             b = CAST('no' AS BOOLEAN), if b is a BOOLEAN
 //! length * '1.5'                       length * CAST('1.5' AS DOUBLE), if length is an INTERVAL
 //! ratio * 100                          CAST(ratio AS DOUBLE) * 100, if ratio is a REAL
 //! x + 1, x & 1                         x + CAST(1 AS INT), …, if x is an INT or a SMALLINT
@@ -289,15 +290,18 @@ fn type_beside(op: &BinaryOperator, beside: &DataType) -> Option<DataType> {
     use BinaryOperator as Op;
     match (op, beside) {
         // The engine gives texts beside other values their types.
-        (op, DataType::Interval(_)) if is_comparison(op) => Some(INTERVAL),
+        (op, DataType::Interval(_) | DataType::Duration(_)) if is_comparison(op) => Some(INTERVAL),
+        (op, DataType::Boolean) if is_comparison(op) => Some(DataType::Boolean),
         (op, _) if is_comparison(op) => None,
         (Op::PGExp, number) if number.is_numeric() => Some(DataType::Float64),
         (Op::PGExp, _) => None,
         (_, number) if number.is_numeric() => Some(number.clone()),
         (Op::Plus, DataType::Timestamp(..)) => Some(INTERVAL),
         (Op::Minus, DataType::Timestamp(..) | DataType::Date32) => Some(beside.clone()),
-        (Op::Plus | Op::Minus, DataType::Interval(_)) => Some(INTERVAL),
-        (Op::Multiply | Op::Divide, DataType::Interval(_)) => Some(DataType::Float64),
+        (Op::Plus | Op::Minus, DataType::Interval(_) | DataType::Duration(_)) => Some(INTERVAL),
+        (Op::Multiply | Op::Divide, DataType::Interval(_) | DataType::Duration(_)) => {
+            Some(DataType::Float64)
+        }
         _ => None,
     }
 }

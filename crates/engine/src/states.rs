@@ -22,8 +22,8 @@ use super::{
     CATALOG, EngineOptions, Library, Names, PlanSettings, arrays, barrier, bounded, byte_texts,
     common_types, computed_limits, dependent, equal_keys, extracts, frames, gathered,
     grouping_keys, hidden_values, input_order, joined_texts, nested, numeric_sums, operand_types,
-    optimize, plain_fallbacks, posix, set_operations, shifted_sums, sorted_distinct, stop, sum,
-    time, untyped_columns, untyped_texts, window_inputs,
+    optimize, period_sums, plain_fallbacks, posix, set_operations, shifted_sums, sorted_distinct,
+    stop, sum, time, untyped_columns, untyped_texts, window_inputs,
 };
 
 /// Functions that expose a row's file, which the engine removes. A path contains the values of all
@@ -163,8 +163,10 @@ pub(super) fn of_settings(
         if settings.names == Names::Postgres {
             // The others see the types that it gives columns.
             rules.insert(0, Arc::new(numeric_sums::NumericSums));
+            rules.insert(1, Arc::new(period_sums::PeriodSums));
             rules.push(Arc::new(computed_limits::ComputedLimits));
             rules.push(Arc::new(untyped_texts::UntypedTexts));
+            rules.push(Arc::new(untyped_bounds::UntypedBounds));
             rules.push(Arc::new(time::InfiniteTimes));
             rules.push(Arc::new(untyped_columns::UntypedColumns));
             rules.push(Arc::new(extracts::ExtractedColumns));

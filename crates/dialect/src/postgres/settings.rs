@@ -108,7 +108,8 @@ const KNOWN: &[Known] = &[
         name: "client_min_messages",
         default: "notice",
         kind: Kind::OneOf(&[
-            "debug5", "debug4", "debug3", "debug2", "debug1", "log", "notice", "warning", "error",
+            "debug5", "debug4", "debug3", "debug2", "debug1", "log", "info", "notice", "warning",
+            "error",
         ]),
         description: "Messages that the client gets beside errors: error hides warnings",
     },
@@ -250,8 +251,8 @@ const KNOWN: &[Known] = &[
     Known {
         name: "row_security",
         default: "on",
-        kind: Kind::OneOf(&["on"]),
-        description: "Row filters cannot be turned off",
+        kind: Kind::OneOf(&["on", "off"]),
+        description: "No policy filters rows, so that off is as on",
     },
     Known {
         name: "search_path",

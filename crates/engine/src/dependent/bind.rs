@@ -170,6 +170,16 @@ pub(super) fn own_columns(plan: &LogicalPlan) -> Vec<Expr> {
     columns.map(Expr::Column).collect()
 }
 
+/// Returns whether a plan is what a SELECT without FROM reads: one row without columns.
+fn is_one_row(plan: &LogicalPlan) -> bool {
+    match plan {
+        LogicalPlan::EmptyRelation(empty) => {
+            empty.produce_one_row && empty.schema.fields().is_empty()
+        }
+        _ => false,
+    }
+}
+
 /// Returns the rows of `plan` for each value of the domain, with the domain's columns.
 ///
 /// # Errors
@@ -179,7 +189,10 @@ pub(super) fn bind(binder: &mut Binder<'_>, plan: LogicalPlan) -> Result<Bound> 
     if !binder.reads_domain(&plan)? {
         let (domain, columns) = binder.copy()?;
         let first = columns.len();
-        let plan = LogicalPlanBuilder::from(domain).cross_join(plan)?.build()?;
+        let plan = match is_one_row(&plan) {
+            true => domain,
+            false => LogicalPlanBuilder::from(domain).cross_join(plan)?.build()?,
+        };
         return Ok(Bound {
             plan,
             columns,

@@ -4,6 +4,7 @@
 //! 2024-02-29 12:34:56.789+02       2024-02-29T12:34Z       2024-02-29 12:34 pm Europe/Berlin
 //! 20240229 123456                  2024/2/9                0044-03-15 BC
 //! 12:34                            epoch                   January 8, 1999
+//! 1/31/2024 10:00
 //! ```
 //!
 //! Other forms that PostgreSQL accepts, such as `01/02/2024` and `now`, are refused if their
@@ -13,7 +14,7 @@ use super::SECOND;
 use super::calendar::{DAY, at, days_in_month, days_of};
 use super::clock::{Clock, offset};
 use super::input::MAX_DIGITS;
-use super::month_names::year_first;
+use super::month_names::{month_first, year_first};
 use super::template::MONTHS;
 
 /// The date and time that a text contains.
@@ -75,7 +76,7 @@ impl Moment {
         }
         let reader = Reader { rest: text, digits };
         if !reader.is_date()
-            && let Some(text) = year_first(text)
+            && let Some(text) = year_first(text).or_else(|| month_first(text))
         {
             let rest = text.as_str();
             return Reader { rest, digits }.moment();

@@ -1,10 +1,12 @@
-//! Dates with the name of a month, rewritten with the year first.
+//! Dates with the name of a month, and dates of numbers with one meaning whether their month or their
+//! day comes first, rewritten with the year first.
 //!
 //! ```text
 //! January 8, 1999 10:30           1999-1-8 10:30
 //! 08-Jan-1999                     1999-1-8
 //! 1999 Jan 8                      1999-1-8
 //! Mon Feb 10 17:32:01 1997 PST    1997-2-10 17:32:01 PST
+//! 1/31/1999 10:30, 1/1/1999       1999-1-31 10:30, 1999-1-1
 //! ```
 //!
 //! No setting changes their meaning, unlike that of `01/02/1999`.
@@ -54,6 +56,25 @@ pub(super) fn year_first(text: &str) -> Option<String> {
     };
     let blank = if time.is_empty() { "" } else { " " };
     Some(format!("{full:04}-{month}-{day}{blank}{time}{rest}"))
+}
+
+/// Returns a text that begins with a date whose month can only be its first number, rewritten; `None`
+/// for any other text.
+pub(super) fn month_first(text: &str) -> Option<String> {
+    let (month, after) = number(text)?;
+    let mark = after
+        .chars()
+        .next()
+        .filter(|mark| matches!(mark, '/' | '-'))?;
+    let (day, after) = number(after.strip_prefix(mark)?)?;
+    let (year, rest) = number(after.strip_prefix(mark)?)?;
+    let ends = rest.is_empty() || rest.starts_with(|c: char| c.is_ascii_whitespace());
+    if month.len() > 2 || day.len() > 2 || year.len() != 4 || !ends {
+        return None;
+    }
+    let (first, second) = (month.parse::<u8>().ok()?, day.parse::<u8>().ok()?);
+    let has_one_meaning = first == second || second > 12;
+    (first <= 12 && has_one_meaning).then(|| format!("{year}-{month}-{day}{rest}"))
 }
 
 /// Skips the name of a day.
@@ -145,6 +166,33 @@ mod tests {
             "Foo 8 1999",
         ] {
             assert_eq!(year_first(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn months_that_can_only_be_the_first_number_come_second() {
+        for (text, expected) in [
+            ("1/31/2024", "2024-1-31"),
+            ("02-29-2024 10:30 pm", "2024-02-29 10:30 pm"),
+            ("1/1/1000", "1000-1-1"),
+            ("12/12/2024", "2024-12-12"),
+        ] {
+            assert_eq!(month_first(text).as_deref(), Some(expected), "{text}");
+        }
+        for text in [
+            "01/02/2024",
+            "31/1/2024",
+            "13/13/2024",
+            "1/31/24",
+            "1/31-2024",
+            "1/31/2024T10:00",
+            "1/31/2024/1",
+            "001/31/2024",
+            "1.31.2024",
+            "/1/2024",
+            "",
+        ] {
+            assert_eq!(month_first(text), None, "{text}");
         }
     }
 }

@@ -218,6 +218,15 @@ impl Session {
             }
             Statement::CloseCursor(close) => state.cursors.close(close.name.as_deref())?,
             Statement::Unlisten => {}
+            // What a statement reads does not change while it runs.
+            Statement::LockTables(_) => {
+                if state.transaction.status() == TransactionStatus::Idle {
+                    return Err(Error::new(
+                        Code::NoActiveTransaction,
+                        "LOCK TABLE can only be used in transaction blocks",
+                    ));
+                }
+            }
             other => {
                 return Err(Error::not_supported(format!(
                     "{} is not supported",

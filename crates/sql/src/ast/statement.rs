@@ -100,6 +100,8 @@ pub enum Statement {
     CloseCursor(CloseCursor),
     /// `UNLISTEN {c|*}`: always succeeds, since LISTEN is not supported.
     Unlisten,
+    /// `LOCK TABLE … IN ACCESS SHARE MODE`: the tables. Readers need no lock.
+    LockTables(Vec<TableName>),
     /// Recognised, but not supported.
     Unsupported(Unsupported),
 }
@@ -233,6 +235,7 @@ impl Statement {
             Statement::CloseCursor(CloseCursor { name: None }) => "CLOSE CURSOR ALL",
             Statement::CloseCursor(_) => "CLOSE CURSOR",
             Statement::Unlisten => "UNLISTEN",
+            Statement::LockTables(_) => "LOCK TABLE",
             Statement::Unsupported(_) => "UNSUPPORTED",
         }
     }
@@ -408,7 +411,8 @@ impl Statement {
             | Statement::Fetch(_)
             | Statement::MoveCursor(_)
             | Statement::CloseCursor(_)
-            | Statement::Unlisten => StatementKind::Session,
+            | Statement::Unlisten
+            | Statement::LockTables(_) => StatementKind::Session,
             Statement::Begin(_)
             | Statement::Commit(_)
             | Statement::Rollback(_)

@@ -25,6 +25,7 @@ mod lists;
 mod literal;
 mod names;
 mod normalize;
+mod only;
 mod partitions;
 mod prepared;
 mod query;
@@ -169,6 +170,7 @@ fn statement(mut cursor: Cursor<'_>, depth: usize) -> Result<Statement> {
         "RESET" => session::reset(&mut cursor),
         "DISCARD" => session::discard(&mut cursor),
         "UNLISTEN" => session::unlisten(&mut cursor),
+        "LOCK" => session::lock(&mut cursor),
         "BEGIN" | "START" | "COMMIT" | "END" | "ROLLBACK" | "ABORT" | "SAVEPOINT" | "RELEASE" => {
             transaction::statement(&mut cursor)
         }

@@ -10,7 +10,7 @@ use std::ops::ControlFlow;
 use sqlparser::ast::{
     Expr, Fetch, Ident, JoinConstraint, LimitClause, ObjectName, ObjectNamePart, Query, Select,
     SelectItem, SelectItemQualifiedWildcardKind, SetExpr, TableAlias, TableFactor, Value,
-    ValueWithSpan, VisitorMut,
+    ValueWithSpan, VisitorMut, WildcardAdditionalOptions,
 };
 
 use super::query::{refused_lock, refused_write};
@@ -60,6 +60,27 @@ fn idents(name: &mut ObjectName) -> impl Iterator<Item = &mut Ident> {
         ObjectNamePart::Identifier(ident) => Some(ident),
         ObjectNamePart::Function(_) => None,
     })
+}
+
+/// Takes the columns of a table in a list out of their parentheses: `(t.*)` is `t.*` there.
+fn take_out_star(item: &mut SelectItem) {
+    fn starred(expr: &Expr) -> Option<&ObjectName> {
+        let Expr::Nested(inner) = expr else {
+            return None;
+        };
+        match inner.as_ref() {
+            Expr::QualifiedWildcard(table, _) => Some(table),
+            inner => starred(inner),
+        }
+    }
+    if let SelectItem::UnnamedExpr(expr) = item
+        && let Some(table) = starred(expr)
+    {
+        *item = SelectItem::QualifiedWildcard(
+            SelectItemQualifiedWildcardKind::ObjectName(table.clone()),
+            WildcardAdditionalOptions::default(),
+        );
+    }
 }
 
 /// First pass: the quoted spellings that the statement declares, with counts; and whether it
@@ -113,6 +134,7 @@ impl VisitorMut for Aliases {
         if select.into.is_some() {
             return ControlFlow::Break(refused_write("SELECT INTO"));
         }
+        select.projection.iter_mut().for_each(take_out_star);
         own_aliases(select).for_each(|alias| self.declare(alias));
         match grouping::distinct(select).and_then(|()| row_fields::called(select)) {
             Ok(()) => ControlFlow::Continue(()),

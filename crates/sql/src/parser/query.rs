@@ -9,7 +9,7 @@ use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer, Whitespace};
 use super::cursor::{Cursor, Result, shown};
 use super::query_error::{self, Source};
 use super::{
-    complexity, frames, full_names, joins, lists, normalize, repeated, reserved, row_fields,
+    complexity, frames, full_names, joins, lists, normalize, only, repeated, reserved, row_fields,
     rows_from, search, substrings, tokens, typed_texts,
 };
 use crate::ParseError;
@@ -256,7 +256,7 @@ fn parse<T>(
     no_junk_after_numbers(&source, &tokens)?;
     let tokens = tokens::unicode_strings(tokens);
     let tokens = tokens::corresponding(spell_out_table_commands(tokens));
-    let tokens = tokens::offset_first(tokens::sort_operators(tokens));
+    let tokens = tokens::offset_first(tokens::sort_operators(only::left_out(tokens)));
     let tokens = lists::plain(frames::plain(substrings::similar(tokens)));
     let tokens = tokens::json_tables(tokens::quantified_values(tokens));
     let tokens = full_names::quoted(row_fields::named(tokens));

@@ -2,13 +2,15 @@
 //!
 //! ```text
 //! FROM t TABLESAMPLE BERNOULLI (10) AS s    FROM (SELECT * FROM t WHERE random() * 100 < 10) AS s
+//! … TABLESAMPLE SYSTEM (10) REPEATABLE (3)  … WHERE (a number from 0 to 100 of the row and the seed) < 10
 //! ```
 //!
-//! SYSTEM samples rows too: Trino leaves open what it samples.
+//! SYSTEM samples rows too: Trino leaves open what it samples. With a seed, rows with equal values are
+//! all in the sample or none: a table has no other order that two readings have in common.
 
 use sqlparser::ast::{
-    Expr, ObjectNamePart, Query, SetExpr, TableAlias, TableFactor, TableSample, TableSampleKind,
-    TableSampleMethod, TableWithJoins, Value, ValueWithSpan,
+    Expr, Ident, ObjectNamePart, Query, SetExpr, TableAlias, TableFactor, TableSample,
+    TableSampleKind, TableSampleMethod, TableWithJoins, Value, ValueWithSpan,
 };
 
 use super::query::of_text;
@@ -28,7 +30,15 @@ pub(super) fn expand(factor: &mut TableFactor) -> Result<(), Unsupported> {
     else {
         return Ok(());
     };
-    let percent = percent(*sample)?;
+    let (percent, seed) = percent(*sample)?;
+    let number = match seed {
+        None => "random() * 100".to_owned(),
+        Some(seed) => {
+            let name = name_within(factor);
+            let name = name.ok_or_else(|| refused("REPEATABLE for a subquery without a name"))?;
+            number_of_row(name, &seed)
+        }
+    };
     let alias = match factor {
         TableFactor::Table { name, alias, .. } => alias.take().or_else(|| {
             let ObjectNamePart::Identifier(name) = name.0.last()? else {
@@ -44,7 +54,7 @@ pub(super) fn expand(factor: &mut TableFactor) -> Result<(), Unsupported> {
         TableFactor::Derived { alias, .. } => alias.take(),
         _ => None,
     };
-    let mut subquery = of_text("SELECT * FROM (SELECT 1) AS t WHERE random() * 100 < 1")
+    let mut subquery = of_text(&format!("SELECT * FROM (SELECT 1) AS t WHERE {number} < 1"))
         .map_err(|_| refused("TABLESAMPLE"))?;
     if let TableFactor::Derived {
         alias: inner @ None,
@@ -77,7 +87,30 @@ fn fill(subquery: &mut Query, table: TableFactor, percent: Expr) {
     }
 }
 
-fn percent(sample: TableSample) -> Result<Expr, Unsupported> {
+/// Returns the name that the table has within the subquery.
+fn name_within(factor: &TableFactor) -> Option<&Ident> {
+    match factor {
+        TableFactor::Table { name, .. } => name.0.last()?.as_ident(),
+        TableFactor::Derived { alias, .. } => alias.as_ref().map(|alias| &alias.name),
+        _ => None,
+    }
+}
+
+/// Returns an expression that is as likely to be one number below 100 as another, and the same for
+/// equal rows.
+fn number_of_row(table: &Ident, seed: &str) -> String {
+    let quoted = match table.quote_style {
+        Some(_) => table.value.clone(),
+        None => table.value.to_lowercase(),
+    };
+    let quoted = quoted.replace('"', "\"\"");
+    format!(
+        "('x' || substr(md5((\"{quoted}\".*)::text || '{seed}'), 1, 8))::bit(32)::bigint / 42949672.96"
+    )
+}
+
+/// Returns the percentage of rows, and the seed.
+fn percent(sample: TableSample) -> Result<(Expr, Option<String>), Unsupported> {
     let known = matches!(
         sample.name,
         None | Some(TableSampleMethod::Bernoulli | TableSampleMethod::System)
@@ -85,9 +118,11 @@ fn percent(sample: TableSample) -> Result<Expr, Unsupported> {
     if !known || sample.bucket.is_some() || sample.offset.is_some() {
         return Err(refused("this form of TABLESAMPLE"));
     }
-    if sample.seed.is_some() {
-        return Err(refused("TABLESAMPLE with REPEATABLE"));
-    }
+    let seed = match sample.seed.map(|seed| seed.value.value) {
+        None => None,
+        Some(Value::Number(number, _)) => Some(number),
+        Some(_) => return Err(refused("a seed that is not a number")),
+    };
     let Some(quantity) = sample.quantity.filter(|quantity| quantity.unit.is_none()) else {
         return Err(refused("this form of TABLESAMPLE"));
     };
@@ -101,7 +136,7 @@ fn percent(sample: TableSample) -> Result<Expr, Unsupported> {
     {
         return Err(refused(&format!("a sample of {number} percent")));
     }
-    Ok(quantity.value)
+    Ok((quantity.value, seed))
 }
 
 fn refused(what: &str) -> Unsupported {

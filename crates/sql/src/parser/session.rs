@@ -1,7 +1,7 @@
-//! Session settings: SET, SHOW, RESET, DISCARD, UNLISTEN.
+//! Session settings: SET, SHOW, RESET, DISCARD, UNLISTEN, and LOCK.
 
 use super::cursor::{Cursor, Result};
-use super::transaction;
+use super::{names, transaction};
 use crate::ast::{
     Discard, Reset, Set, SetScope, SetTransaction, SetValue, Show, Statement, Unsupported,
 };
@@ -252,4 +252,25 @@ pub(super) fn unlisten(cursor: &mut Cursor<'_>) -> Result<Statement> {
         cursor.name("a channel's name or *")?;
     }
     Ok(Statement::Unlisten)
+}
+
+/// `LOCK [TABLE] [ONLY] t, … IN ACCESS SHARE MODE [NOWAIT]`.
+pub(super) fn lock(cursor: &mut Cursor<'_>) -> Result<Statement> {
+    cursor.expect("LOCK")?;
+    cursor.eat("TABLE");
+    let tables = cursor.list(|cursor| {
+        // Unless it is the name of the table.
+        if !cursor.is_word_at(1, "IN") {
+            cursor.eat("ONLY");
+        }
+        names::table(cursor)
+    })?;
+    if !cursor.eat_all("IN ACCESS SHARE MODE") {
+        return Ok(Statement::Unsupported(Unsupported {
+            what: "LOCK".to_owned(),
+            nearest: Some("LOCK TABLE .. IN ACCESS SHARE MODE".to_owned()),
+        }));
+    }
+    cursor.eat("NOWAIT");
+    Ok(Statement::LockTables(tables))
 }

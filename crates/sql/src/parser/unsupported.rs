@@ -30,7 +30,6 @@ const REFUSED: &[(&str, &str, Option<&str>)] = &[
     ("DO", "DO", None),
     ("LISTEN", "LISTEN", Some(POLL)),
     ("NOTIFY", "NOTIFY", Some(POLL)),
-    ("LOCK", "LOCK", None),
     ("UNLOCK", "UNLOCK", None),
     ("CLUSTER", "CLUSTER", None),
     ("REINDEX", "REINDEX", None),

@@ -48,9 +48,8 @@ pub(super) fn functions() -> Vec<PgFunction> {
         PgFunction::new("pg_total_relation_size", 1..=1, DataType::Int64, |_| {
             Ok(Cell::Int(0))
         }),
-        PgFunction::new("pg_database_size", 1..=1, DataType::Int64, |_| {
-            Ok(Cell::Int(0))
-        }),
+        // Of a whole database, tools compute shares: the size is not known, which is not none.
+        null("pg_database_size", 1..=1, DataType::Int64),
         PgFunction::new("pg_tablespace_size", 1..=1, DataType::Int64, |_| {
             Ok(Cell::Int(0))
         }),

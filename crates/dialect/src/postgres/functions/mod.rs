@@ -11,6 +11,7 @@ mod column_size;
 mod control;
 mod degrees;
 mod extract;
+mod hashes;
 mod identifiers;
 mod joined;
 mod json;
@@ -65,6 +66,7 @@ static SHARED: LazyLock<Vec<Arc<ScalarUDF>>> = LazyLock::new(|| {
     all.extend(absent::functions());
     all.push(byte_sizes::function());
     all.extend(degrees::functions());
+    all.extend(hashes::functions());
     all.extend(identifiers::functions());
     all.extend(variadic::functions());
     all.extend(oid_lists::functions());

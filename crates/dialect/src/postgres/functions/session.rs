@@ -79,6 +79,28 @@ fn age(session: &Arc<SessionInfo>) -> PgFunction {
     })
 }
 
+/// Builds the function that says how a transaction ended. All that are over are committed: the others
+/// have no ids.
+fn status(name: &str, session: &Arc<SessionInfo>) -> PgFunction {
+    let session = Arc::clone(session);
+    PgFunction::new(name, 1..=1, DataType::Utf8, move |args| {
+        let Some(transaction) = args.first().and_then(Cell::as_int) else {
+            let text = args.first().and_then(Cell::to_text).unwrap_or_default();
+            return Err(invalid(format!(
+                "invalid input syntax for type xid8: \"{text}\""
+            )));
+        };
+        match transaction {
+            ..1 => Ok(Cell::Null),
+            past if past < session.transaction => Ok(Cell::text("committed")),
+            own if own == session.transaction => Ok(Cell::text("in progress")),
+            _ => Err(invalid(format!(
+                "transaction ID {transaction} is in the future"
+            ))),
+        }
+    })
+}
+
 pub(super) fn functions(session: &Arc<SessionInfo>) -> Vec<PgFunction> {
     let text = || DataType::Utf8;
     let user =
@@ -184,6 +206,7 @@ pub(super) fn functions(session: &Arc<SessionInfo>) -> Vec<PgFunction> {
             .immutable(),
         );
     }
+    all.extend(["txid_status", "pg_xact_status"].map(|name| status(name, session)));
     let of = Arc::clone(session);
     let current_schemas = PgFunction::new("current_schemas", 1..=1, texts(), move |args| {
         let implicit = args[0].as_bool().unwrap_or(false)

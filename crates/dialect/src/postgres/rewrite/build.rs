@@ -76,17 +76,27 @@ pub(super) fn argument(arg: &FunctionArg) -> Option<Expr> {
     }
 }
 
+/// Builds a query from its text.
+///
+/// # Errors
+///
+/// The text is no query.
+pub(super) fn query(text: &str) -> Result<Query, Error> {
+    let parsed = Parser::parse_sql(&PostgreSqlDialect {}, text)
+        .map_err(|e| Error::internal(e.to_string()))?;
+    match parsed.into_iter().next() {
+        Some(Statement::Query(query)) => Ok(*query),
+        _ => Err(Error::internal("a SELECT is no query")),
+    }
+}
+
 /// Builds a `SELECT` of these items and nothing else.
 pub(super) fn select(projection: Vec<SelectItem>) -> Result<Query, Error> {
-    let parsed = Parser::parse_sql(&PostgreSqlDialect {}, "SELECT 1")
-        .map_err(|e| Error::internal(e.to_string()))?;
-    let Some(Statement::Query(mut query)) = parsed.into_iter().next() else {
-        return Err(Error::internal("a SELECT is no query"));
-    };
+    let mut query = query("SELECT 1")?;
     if let SetExpr::Select(select) = query.body.as_mut() {
         select.projection = projection;
     }
-    Ok(*query)
+    Ok(query)
 }
 
 /// Builds `SELECT *` without a FROM.
@@ -170,18 +180,14 @@ pub(super) fn select_from(query: Query, alias: &str, names: &[String]) -> Result
         names => format!(" (\"{}\")", names.join("\", \"")),
     };
     let text = format!("SELECT 1 FROM (SELECT 1) AS \"{alias}\"{names}");
-    let parsed = Parser::parse_sql(&PostgreSqlDialect {}, &text)
-        .map_err(|e| Error::internal(e.to_string()))?;
-    let Some(Statement::Query(mut outer)) = parsed.into_iter().next() else {
-        return Err(Error::internal("a SELECT is no query"));
-    };
+    let mut outer = self::query(&text)?;
     if let SetExpr::Select(select) = outer.body.as_mut()
         && let Some(table) = select.from.first_mut()
         && let TableFactor::Derived { subquery, .. } = &mut table.relation
     {
         **subquery = query;
     }
-    Ok(*outer)
+    Ok(outer)
 }
 
 /// Builds a table in FROM.

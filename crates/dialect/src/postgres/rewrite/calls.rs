@@ -38,7 +38,7 @@ use datafusion::sql::sqlparser::ast::{
 use lakegate_engine::time::{AT_TIME_ZONE, interval_in_words};
 use lakegate_error::{Code, Error};
 
-pub(super) use self::literals::{is_interval, type_arrays, type_literals};
+pub(super) use self::literals::{is_interval, type_arrays, type_literals, typed};
 pub(super) use self::patterns::patterns;
 use super::build::{self, binary, cast, nested};
 use super::{casts, copies, expressions, numbers};
@@ -72,10 +72,15 @@ pub(super) fn call(name: &str, args: &[Expr]) -> Result<Option<Expr>, Error> {
             build::call("width_bucket", args.to_vec()),
             DataType::Integer(None),
         )),
-        ("width_bucket", [_, _, _, _]) => Some(cast(
-            build::call("$width_bucket", args.to_vec()),
-            DataType::Integer(None),
-        )),
+        ("width_bucket", [x, low, high, count]) => {
+            let double = |x: &Expr| typed(x, DataType::DoublePrecision);
+            let count = typed(count, DataType::Integer(None));
+            let args = vec![double(x), double(low), double(high), count];
+            Some(cast(
+                build::call("$width_bucket", args),
+                DataType::Integer(None),
+            ))
+        }
         // Of a literal such as 1.005, which is exact.
         ("round" | "trunc", [x, places]) => {
             numbers::exact(x).map(|x| build::call(name, vec![x, places.clone()]))

@@ -1,5 +1,5 @@
-//! `DISTINCT ON` beside set-returning functions and subqueries: the engine plans these in a list
-//! without it only.
+//! `DISTINCT ON` beside set-returning functions and subqueries, and ORDER BY beside set-returning
+//! functions by what the list does not have: the engine plans these in a list without it only.
 //!
 //! ```text
 //! SELECT DISTINCT ON (x) x, unnest(a) FROM t ORDER BY x, 2
@@ -8,6 +8,8 @@
 //! SELECT DISTINCT ON (x) (SELECT …) AS n, t.* FROM t
 //!     SELECT DISTINCT ON (x) "__sets"."c1" AS n, t.*
 //!     FROM t CROSS JOIN LATERAL (SELECT (SELECT …) AS "c1") AS "__sets"
+//! SELECT unnest(a) FROM t ORDER BY x
+//!     SELECT unnest("__sets"."c1") AS unnest FROM (SELECT a FROM t ORDER BY x) AS "__sets" ("c1")
 //! ```
 //!
 //! `later.rs` has lists whose functions are called after ORDER BY.
@@ -131,8 +133,10 @@ fn rewrite_query(query: &mut Query) -> Result<(), Error> {
     let SetExpr::Select(select) = query.body.as_mut() else {
         return Ok(());
     };
-    let Some(Distinct::On(on)) = &select.distinct else {
-        return Ok(());
+    let on = match &select.distinct {
+        Some(Distinct::On(on)) => on,
+        Some(_) => return Ok(()),
+        None => return sort(query),
     };
     let in_list = |item: &SelectItem| match item {
         SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => has_one(expr),
@@ -146,14 +150,7 @@ fn rewrite_query(query: &mut Query) -> Result<(), Error> {
     if !on.iter().any(has_one) && !select.projection.iter().any(in_list) && !in_keys {
         return Ok(());
     }
-    let items = select.projection.iter().map(|item| match item {
-        SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => Some(Item {
-            expr: expr.clone(),
-            name: item_name(item)?,
-        }),
-        _ => None,
-    });
-    let Some(items) = items.collect::<Option<Vec<Item>>>() else {
+    let Some(items) = items_of(select) else {
         return match on.iter().any(has_one) || in_keys {
             true => Ok(()),
             false => beside_a_star(select),
@@ -165,11 +162,73 @@ fn rewrite_query(query: &mut Query) -> Result<(), Error> {
             return later::rewrite(query, &items);
         }
     }
+    let on = on.clone();
+    enclose(query, items, Some(&on))
+}
+
+/// Returns the columns of a list, if none is a `*`.
+fn items_of(select: &Select) -> Option<Vec<Item>> {
+    let items = select.projection.iter().map(|item| match item {
+        SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => Some(Item {
+            expr: expr.clone(),
+            name: item_name(item)?,
+        }),
+        _ => None,
+    });
+    items.collect()
+}
+
+/// Rewrites a query without DISTINCT that calls set-returning functions and is sorted by something
+/// that is not in its list.
+///
+/// # Errors
+///
+/// A subquery cannot be built.
+fn sort(query: &mut Query) -> Result<(), Error> {
+    let SetExpr::Select(select) = query.body.as_ref() else {
+        return Ok(());
+    };
+    let Some(OrderByKind::Expressions(keys)) = query.order_by.as_ref().map(|order| &order.kind)
+    else {
+        return Ok(());
+    };
+    if !select.projection.iter().any(|item| match item {
+        SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => calls_set(expr),
+        _ => false,
+    }) {
+        return Ok(());
+    }
+    let Some(items) = items_of(select) else {
+        return Ok(());
+    };
+    let places: Vec<Option<usize>> = keys.iter().map(|key| place_of(&key.expr, &items)).collect();
+    if places.iter().all(Option::is_some) {
+        return Ok(());
+    }
+    // A literal within the subquery would be the number of one of its columns.
+    let is_literal = keys.iter().zip(&places).any(|(key, place)| {
+        let item = place.and_then(|place| items.get(place));
+        matches!(item.map_or(&key.expr, |item| &item.expr), Expr::Value(_))
+    });
+    let keys = keys.iter().map(|key| &key.expr);
+    match is_literal || !are_later(&items, keys) || later::has_undivided(&items) {
+        true => enclose(query, items, None),
+        false => later::rewrite(query, &items),
+    }
+}
+
+/// Evaluates the list, and what the query is sorted by besides, in a subquery. `on`: what it is
+/// distinct in.
+///
+/// # Errors
+///
+/// A subquery cannot be built.
+fn enclose(query: &mut Query, items: Vec<Item>, on: Option<&[Expr]>) -> Result<(), Error> {
     let mut columns = Columns {
         items,
         keys: Vec::new(),
     };
-    let on: Vec<Expr> = on.iter().map(|key| columns.column(key)).collect();
+    let on: Option<Vec<Expr>> = on.map(|keys| keys.iter().map(|key| columns.column(key)).collect());
     if let Some(order) = &mut query.order_by
         && let OrderByKind::Expressions(keys) = &mut order.kind
     {
@@ -182,17 +241,19 @@ fn rewrite_query(query: &mut Query) -> Result<(), Error> {
         build::aliased(column, Ident::with_quote('"', item.name.clone()))
     });
     let shown: Vec<SelectItem> = shown.collect();
-    select.distinct = None;
     let exprs = columns.items.into_iter().map(|item| item.expr);
     let exprs: Vec<Expr> = exprs.chain(columns.keys).collect();
     let names: Vec<String> = (0..exprs.len()).map(Columns::name).collect();
-    select.projection = exprs.into_iter().map(SelectItem::UnnamedExpr).collect();
     let mut inner = build::select(vec![])?;
     std::mem::swap(&mut inner.body, &mut query.body);
+    if let SetExpr::Select(select) = inner.body.as_mut() {
+        select.distinct = None;
+        select.projection = exprs.into_iter().map(SelectItem::UnnamedExpr).collect();
+    }
     let mut outer = build::select_from(inner, ALIAS, &names)?;
     if let SetExpr::Select(select) = outer.body.as_mut() {
         select.projection = shown;
-        select.distinct = Some(Distinct::On(on));
+        select.distinct = on.map(Distinct::On);
     }
     query.body = outer.body;
     Ok(())
@@ -331,7 +392,35 @@ mod tests {
         ] {
             assert_eq!(rewritten(sql), expected);
         }
+        for (sql, expected) in [
+            (
+                "SELECT upper(unnest(a)) AS u FROM t ORDER BY t.x DESC LIMIT 3",
+                r#"SELECT upper(unnest("__sets"."c1")) AS "u" FROM (SELECT a FROM t ORDER BY t.x DESC) AS "__sets" ("c1") LIMIT 3"#,
+            ),
+            (
+                "SELECT k, regexp_matches(s, '(a)') FROM t ORDER BY k, x",
+                r#"SELECT "__sets"."c1" AS "k", regexp_matches("__sets"."c2", '(a)') AS "regexp_matches" FROM (SELECT k, s FROM t ORDER BY k, x) AS "__sets" ("c1", "c2")"#,
+            ),
+            // The rows of the functions are sorted themselves.
+            (
+                "SELECT unnest(a) FROM t ORDER BY x, 1",
+                r#"SELECT "c1" AS "unnest" FROM (SELECT unnest(a), x FROM t) AS "__sets" ("c1", "c2") ORDER BY "c2", "c1""#,
+            ),
+            (
+                "SELECT (regexp_matches(s, '(a)'))[1] AS m FROM t ORDER BY x",
+                r#"SELECT "c1" AS "m" FROM (SELECT (regexp_matches(s, '(a)'))[1], x FROM t) AS "__sets" ("c1", "c2") ORDER BY "c2""#,
+            ),
+            (
+                "SELECT 'k' AS k, unnest(a) FROM t ORDER BY k, x",
+                r#"SELECT "c1" AS "k", "c2" AS "unnest" FROM (SELECT 'k', unnest(a), x FROM t) AS "__sets" ("c1", "c2", "c3") ORDER BY "c1", "c3""#,
+            ),
+        ] {
+            assert_eq!(rewritten(sql), expected);
+        }
         for same in [
+            "SELECT x, unnest(a) FROM t ORDER BY x, 2",
+            "SELECT *, unnest(a) FROM t ORDER BY x",
+            "SELECT x FROM t ORDER BY y",
             "SELECT DISTINCT ON (x) (SELECT t.b), * FROM t",
             "SELECT DISTINCT ON (x) x, y FROM t ORDER BY x",
             "SELECT DISTINCT unnest(a) FROM t",

@@ -377,7 +377,7 @@ fn bigint(expr: Expr) -> Expr {
 }
 
 /// Rewrites `OPERATOR(pg_catalog.~)` to `~`.
-fn native_operator(op: &mut BinaryOperator) {
+pub(super) fn native_operator(op: &mut BinaryOperator) {
     let BinaryOperator::PGCustomBinaryOperator(path) = op else {
         return;
     };
@@ -403,6 +403,26 @@ fn native_operator(op: &mut BinaryOperator) {
         "~~*" => BinaryOperator::PGILikeMatch,
         "!~~" => BinaryOperator::PGNotLikeMatch,
         "!~~*" => BinaryOperator::PGNotILikeMatch,
+        "^" => BinaryOperator::PGExp,
+        "&" => BinaryOperator::BitwiseAnd,
+        "|" => BinaryOperator::BitwiseOr,
+        "#" => BinaryOperator::PGBitwiseXor,
+        "<<" => BinaryOperator::PGBitwiseShiftLeft,
+        ">>" => BinaryOperator::PGBitwiseShiftRight,
+        "&&" => BinaryOperator::PGOverlap,
+        "^@" => BinaryOperator::PGStartsWith,
+        "@>" => BinaryOperator::AtArrow,
+        "<@" => BinaryOperator::ArrowAt,
+        "->" => BinaryOperator::Arrow,
+        "->>" => BinaryOperator::LongArrow,
+        "#>" => BinaryOperator::HashArrow,
+        "#>>" => BinaryOperator::HashLongArrow,
+        "#-" => BinaryOperator::HashMinus,
+        "@@" => BinaryOperator::AtAt,
+        "@?" => BinaryOperator::AtQuestion,
+        "?" => BinaryOperator::Question,
+        "?&" => BinaryOperator::QuestionAnd,
+        "?|" => BinaryOperator::QuestionPipe,
         _ => return,
     };
 }

@@ -46,6 +46,7 @@ use self::lambdas::{WITH_LAMBDAS, parameter, restored};
 use self::set_columns::SetColumns;
 use self::sets::columns_of_rows;
 pub(super) use self::sets::{SETS, each_of};
+use super::expressions::native_operator;
 use super::missing::{self, Missing};
 use super::{build, comparisons, folded, last_part};
 pub(super) use crate::postgres::functions::JSON_ROW as ROW;
@@ -288,6 +289,8 @@ impl VisitorMut for JsonSyntax {
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
         match expr {
+            // The operators of JSON are among those that can be written so.
+            Expr::BinaryOp { op, .. } => native_operator(op),
             Expr::Function(function) => {
                 let name = last_part(&function.name).unwrap_or_default();
                 named::place(function, &name);

@@ -28,6 +28,11 @@ pub(super) struct Missing {
 }
 
 impl Missing {
+    /// Returns a column that is not NULL in any row that is there, if one is known.
+    pub(super) fn column(&self) -> Option<&str> {
+        self.column.as_deref()
+    }
+
     /// Returns the condition that a row is there. `column`: makes the reference to a column.
     pub(super) fn is_there(
         &self,

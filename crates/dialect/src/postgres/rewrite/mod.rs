@@ -4,6 +4,7 @@
 //! pg_class, unless a CTE has the name      pg_catalog.pg_class
 //! pg_catalog.f(x)                          f(x)
 //! a OPERATOR(pg_catalog.~) b COLLATE "c"   a ~ b
+//! x::_int4, x::pg_catalog._text            x::int4[], x::text[]
 //! x::regclass, '{a,b}'::text[]             regclass_in(x), ARRAY['a', 'b']::text[]
 //! x::oid, x::name, x::inet                 $oid_in(x::bigint), $name_in(x::text), $inet_in(x::text)
 //! x::jsonb, JSON '[]'                      $jsonb_in(x::text), $json_in('[]'::text); see json.rs
@@ -34,6 +35,7 @@
 //! x::timestamp(3)                          timestamp_to_precision(x::timestamp, 3)
 //! DISTINCT ON (1) x, y; GROUP BY (x, y)    DISTINCT ON (x) x, y; GROUP BY x, y
 //! DISTINCT ON (x) x, unnest(a)             see distinct_sets.rs
+//! SELECT unnest(a) FROM t ORDER BY x       SELECT unnest(c1) FROM (SELECT a FROM t ORDER BY x) s (c1)
 //! DISTINCT ON (x, y) … ORDER BY y          DISTINCT ON (y, x) … ORDER BY y, x
 //! LIMIT '1'                                LIMIT 1
 //! VALUES ((SELECT 1), 2), (3, 4)           SELECT (SELECT 1), 2 UNION ALL SELECT 3, 4
@@ -43,6 +45,7 @@
 //! mode() WITHIN GROUP (ORDER BY x)         see ordered_sets.rs
 //! string_agg(x, y)                         "$joined"(array_agg(x), array_agg(y)); see joined.rs
 //! a && b, a ^@ b                           array_has_any(a, b), starts_with(a, b)
+//! current_query()                          (SELECT query FROM pg_catalog.pg_stat_activity WHERE …)
 //! … EXCEPT SELECT a.x, b.x FROM a, b       … EXCEPT SELECT * FROM (SELECT a.x, b.x FROM a, b) AS "operand 2"
 //! now()::time(3), '1e400'::float8          see number_casts.rs
 //! x::varchar(3), x::char                   left(x::text, 3), left(x::text, 1)
@@ -54,9 +57,11 @@
 //! ```
 
 mod acl;
+mod activity;
 mod alike;
 mod array_queries;
 mod array_texts;
+mod array_types;
 mod bits;
 mod build;
 mod calls;
@@ -166,8 +171,10 @@ pub fn rewrite(
     functions: Names,
 ) -> Result<CatalogReferences, Error> {
     if functions == Names::Postgres {
+        array_types::rewrite(statement);
         prefixes::mend(statement);
         outer_aggregates::rewrite(statement);
+        activity::rewrite(statement)?;
     }
     distinct_sets::rewrite(statement)?;
     outputs::name(statement, functions)?;
@@ -345,6 +352,7 @@ impl VisitorMut for Rewriter<'_> {
                 return ControlFlow::Break(error);
             }
         }
+        row_counts::rewrite(select);
         if let Err(error) = conditions::check(select).and_then(|()| row_counts::check(select)) {
             return ControlFlow::Break(error);
         }
@@ -373,6 +381,9 @@ impl VisitorMut for Rewriter<'_> {
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Error> {
         clauses::take_out(query);
         clauses::read_counts(query);
+        if let Err(error) = row_counts::rewrite_keys(query) {
+            return ControlFlow::Break(error);
+        }
         if self.functions == Names::Postgres {
             if let Err(error) = untyped::set_operation(query) {
                 return ControlFlow::Break(error);

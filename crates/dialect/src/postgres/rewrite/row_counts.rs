@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! FROM a LEFT JOIN b ON … : count(a.*)     is count(*)
+//! FROM a LEFT JOIN b ON b.x = … : count(b.*)   count(b.x), which is not NULL in a row of b
 //! FROM a LEFT JOIN b ON … : count(b.*)     is refused: PostgreSQL counts the rows that have one of b
 //! count()                                  is refused, as in PostgreSQL
 //! ```
@@ -10,14 +11,15 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, JoinOperator, Select,
-    TableFactor, TableWithJoins,
+    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, JoinOperator,
+    OrderByKind, Query, Select, SetExpr, TableFactor, TableWithJoins, VisitorMut,
 };
 use lakegate_error::{Code, Error};
-use lakegate_sql::walk::walk_expressions;
+use lakegate_sql::walk::{walk_expressions, walk_mut};
 
 use super::conditions::name;
 use super::last_part;
+use super::missing::{self, Missing};
 
 /// Rejects counts of the rows of a table that an outer join may leave out.
 ///
@@ -43,12 +45,124 @@ pub(super) fn check(select: &Select) -> Result<(), Error> {
     };
     match found {
         ControlFlow::Continue(()) => Ok(()),
-        ControlFlow::Break(table) => Err(Error::new(
-            Code::NotSupported,
-            format!("count({table}.*) of a table of an outer join is not supported"),
-        )
-        .with_hint("count one of its columns that is never NULL")),
+        ControlFlow::Break(table) => Err(not_counted(&table)),
     }
+}
+
+fn not_counted(table: &str) -> Error {
+    Error::new(
+        Code::NotSupported,
+        format!("count({table}.*) of a table of an outer join is not supported"),
+    )
+    .with_hint("count one of its columns that is never NULL")
+}
+
+/// Counts the rows of a table that an outer join may leave out by a column that is not NULL in any of
+/// them, where one is known.
+pub(super) fn rewrite(select: &mut Select) {
+    let missing = missing::tables(&select.from);
+    if missing.is_empty() {
+        return;
+    }
+    let mut counts = Counts::of(&missing);
+    for item in &mut select.projection {
+        let _ = walk_mut(item, &mut counts);
+    }
+    if let Some(having) = &mut select.having {
+        let _ = walk_mut(having, &mut counts);
+    }
+}
+
+/// Does so in the keys of a query.
+///
+/// # Errors
+///
+/// No such column of a table that a key counts is known.
+pub(super) fn rewrite_keys(query: &mut Query) -> Result<(), Error> {
+    let SetExpr::Select(select) = query.body.as_ref() else {
+        return Ok(());
+    };
+    let Some(OrderByKind::Expressions(keys)) = query.order_by.as_mut().map(|order| &mut order.kind)
+    else {
+        return Ok(());
+    };
+    let missing = missing::tables(&select.from);
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let mut counts = Counts::of(&missing);
+    for key in keys {
+        let _ = walk_mut(&mut key.expr, &mut counts);
+    }
+    match counts.left {
+        Some(table) => Err(not_counted(&table)),
+        None => Ok(()),
+    }
+}
+
+struct Counts<'a> {
+    missing: &'a [Missing],
+    /// The number of queries around the visitor, whose own tables are others.
+    queries: usize,
+    /// A table that is counted by no column.
+    left: Option<String>,
+}
+
+impl<'a> Counts<'a> {
+    fn of(missing: &'a [Missing]) -> Self {
+        Self {
+            missing,
+            queries: 0,
+            left: None,
+        }
+    }
+}
+
+impl VisitorMut for Counts<'_> {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
+        self.queries += 1;
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
+        self.queries -= 1;
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if self.queries == 0
+            && let Some(table) = counted(expr)
+            && let Some(missing) = missing::find(self.missing, &table)
+        {
+            let is_put = missing.column().is_some_and(|column| put(expr, column));
+            if !is_put {
+                self.left = Some(table);
+            }
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// Counts a column of the table. Returns whether the call has such a form.
+fn put(count: &mut Expr, column: &str) -> bool {
+    if let Expr::Function(function) = count
+        && let FunctionArguments::List(list) = &mut function.args
+        && list.duplicate_treatment.is_none()
+        && let [FunctionArg::Unnamed(argument)] = list.args.as_mut_slice()
+        && let FunctionArgExpr::QualifiedWildcard(table) = argument
+        && let Some(mut parts) = table
+            .0
+            .iter()
+            .map(|part| part.as_ident().cloned())
+            .collect::<Option<Vec<Ident>>>()
+    {
+        parts.push(Ident::with_quote('"', column));
+        *argument = FunctionArgExpr::Expr(Expr::CompoundIdentifier(parts));
+        return true;
+    }
+    false
 }
 
 /// Rejects `count()`.
@@ -143,6 +257,26 @@ mod tests {
         let mut refused = false;
         with_select(sql, |select| refused = check(select).is_err());
         refused
+    }
+
+    #[test]
+    fn rows_are_counted_by_a_column_that_a_join_compares() {
+        for (sql, expected) in [
+            (
+                "SELECT count(b.*) + 1, count(a.*) FROM a LEFT JOIN d.b ON a.x = b.y AND true HAVING count(b.*) > 1",
+                "SELECT count(b.\"y\") + 1, count(a.*) FROM a LEFT JOIN d.b ON a.x = b.y AND true HAVING count(b.\"y\") > 1",
+            ),
+            (
+                "SELECT count(s.a.*) FILTER (WHERE z) OVER () FROM s.a RIGHT JOIN b USING (k)",
+                "SELECT count(s.a.\"k\") FILTER (WHERE z) OVER () FROM s.a RIGHT JOIN b USING (k)",
+            ),
+            (
+                "SELECT count(DISTINCT b.*), count(c.*) FROM a LEFT JOIN b ON a.x = b.x LEFT JOIN c ON true",
+                "SELECT count(DISTINCT b.*), count(c.*) FROM a LEFT JOIN b ON a.x = b.x LEFT JOIN c ON true",
+            ),
+        ] {
+            assert_eq!(with_select(sql, rewrite), expected);
+        }
     }
 
     #[test]

@@ -18,7 +18,7 @@ use datafusion::sql::sqlparser::ast::{
 use lakegate_engine::time::{AGE, AT_TIME_ZONE, interval_in_words, rounded_interval_in_words};
 use lakegate_error::Error;
 
-use super::{build, folded};
+use super::{build, calls, folded};
 
 /// Rewrites a literal interval, or `AT TIME ZONE`.
 ///
@@ -168,10 +168,14 @@ pub(super) fn made_interval(args: &FunctionArguments) -> Result<Option<Expr>, Er
             }
             _ => return Ok(None),
         };
-        let Some((_, unit)) = part else {
+        let Some((part, unit)) = part else {
             return Ok(None);
         };
-        let value = Expr::Nested(Box::new(value.clone()));
+        let data_type = match *part {
+            "secs" => DataType::DoublePrecision,
+            _ => DataType::Integer(None),
+        };
+        let value = Expr::Nested(Box::new(calls::typed(value, data_type)));
         let product = build::binary(value, BinaryOperator::Multiply, build::interval(unit)?);
         sum = build::binary(sum, BinaryOperator::Plus, product);
     }

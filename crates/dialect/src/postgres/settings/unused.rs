@@ -77,6 +77,7 @@ pub(super) const ACCEPTED: &[Known] = &[
         Kind::OneOf(&["pglz", "lz4"]),
     ),
     accepted("default_transaction_deferrable", "off", Kind::Boolean),
+    accepted("default_with_oids", "off", Kind::OneOf(&["off"])),
     accepted("effective_cache_size", "4GB", Kind::Memory),
     accepted("effective_io_concurrency", "1", Kind::Integer),
     accepted("enable_async_append", "on", Kind::Boolean),

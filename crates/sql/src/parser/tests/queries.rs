@@ -449,9 +449,9 @@ fn options_of_copy_are_refused_in_postgres_words() {
 #[test]
 fn what_datafusion_would_leave_out_in_silence_is_refused() {
     for sql in [
-        "SELECT * FROM t TABLESAMPLE BERNOULLI (10) REPEATABLE (1)",
+        "SELECT * FROM t TABLESAMPLE BERNOULLI (10) REPEATABLE (NULL)",
         "SELECT * FROM t AS x TABLESAMPLE SYSTEM (101)",
-        "SELECT 1 WHERE EXISTS (SELECT * FROM t TABLESAMPLE SYSTEM (1) REPEATABLE (1))",
+        "SELECT 1 WHERE EXISTS (SELECT * FROM t TABLESAMPLE SYSTEM (1) REPEATABLE (true))",
     ] {
         assert!(refused(sql).contains(" is not supported; use "), "{sql}");
     }
@@ -479,5 +479,23 @@ fn question_marks_before_keys_are_operators_of_json() {
         ),
     ] {
         assert_eq!(query(sql), expected);
+    }
+}
+
+#[test]
+fn tables_are_without_those_that_inherit() {
+    for (sql, expected) in [
+        (
+            "SELECT * FROM ONLY d.t JOIN only u ON true WHERE x = (SELECT 1 FROM\nOnly \"T\" v)",
+            "SELECT * FROM d.t JOIN u ON true WHERE x = (SELECT 1 FROM \"T\" v)",
+        ),
+        ("SELECT 1 FROM only", "SELECT 1 FROM only"),
+        ("SELECT 1 FROM only AS t", "SELECT 1 FROM only AS t"),
+        (
+            "SELECT 1 FROM only JOIN only ON true",
+            "SELECT 1 FROM only JOIN only ON true",
+        ),
+    ] {
+        assert_eq!(query(sql), query(expected), "{sql}");
     }
 }

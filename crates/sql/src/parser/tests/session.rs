@@ -384,6 +384,26 @@ fn constraints_are_all_or_named() {
 }
 
 #[test]
+fn locks_of_readers_are_those_of_tables() {
+    for (sql, tables) in [
+        ("LOCK TABLE d.t IN ACCESS SHARE MODE", 1),
+        ("lock only T, \"u\" in access share mode nowait", 2),
+    ] {
+        match one(sql) {
+            Statement::LockTables(found) => assert_eq!(found.len(), tables, "{sql}"),
+            other => panic!("{sql}: parsed as {other:?}"),
+        }
+    }
+    for sql in [
+        "LOCK TABLE t",
+        "LOCK TABLE t IN EXCLUSIVE MODE",
+        "LOCK TABLE t IN ACCESS EXCLUSIVE MODE NOWAIT",
+    ] {
+        assert!(refused(sql).contains("IN ACCESS SHARE MODE"), "{sql}");
+    }
+}
+
+#[test]
 fn kinds_tell_what_a_transaction_block_refuses() {
     for (sql, kind) in [
         ("CREATE DATABASE d", StatementKind::Ddl),

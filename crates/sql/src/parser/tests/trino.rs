@@ -68,6 +68,10 @@ fn samples_and_ties_become_conditions() {
             "SELECT * FROM (SELECT * FROM t WHERE random() * 100 < (10)) AS s WHERE s.x > 1",
         ),
         (
+            "SELECT * FROM d.T AS s TABLESAMPLE SYSTEM (10) REPEATABLE (3.5)",
+            "SELECT * FROM (SELECT * FROM d.T WHERE ('x' || SUBSTR(md5((\"t\".*)::TEXT || '3.5'), 1, 8))::BIT(32)::BIGINT / 42949672.96 < (10)) AS s",
+        ),
+        (
             "SELECT a, b + 1 AS c FROM t ORDER BY c DESC, 1 FETCH FIRST 3 ROWS WITH TIES",
             "SELECT a, b + 1 AS c FROM t QUALIFY rank() OVER (ORDER BY b + 1 DESC, a) <= (3) ORDER BY c DESC, 1",
         ),
@@ -84,8 +88,8 @@ fn samples_and_ties_become_conditions() {
             "a sample of 120 percent",
         ),
         (
-            "SELECT * FROM t TABLESAMPLE BERNOULLI (1) REPEATABLE (3)",
-            "REPEATABLE",
+            "SELECT * FROM t TABLESAMPLE BERNOULLI (1) REPEATABLE ('a')",
+            "a seed that is not a number",
         ),
         (
             "SELECT a FROM t FETCH FIRST 2 ROWS WITH TIES",

@@ -188,6 +188,15 @@ fn of_texts(job: Job, args: &[Cell<'static>]) -> Answer {
 
 /// The last step of `json_agg`, from the list of its items.
 fn aggregated(job: Job, args: &[Cell<'static>]) -> Answer {
+    joined(job, args, ", ")
+}
+
+/// `array_to_json` of a list of JSON texts.
+fn listed(job: Job, args: &[Cell<'static>]) -> Answer {
+    joined(job, args, ",")
+}
+
+fn joined(job: Job, args: &[Cell<'static>], between: &str) -> Answer {
     let Some(Cell::List(items)) = args.first() else {
         return Ok(Cell::Null);
     };
@@ -197,7 +206,7 @@ fn aggregated(job: Job, args: &[Cell<'static>]) -> Answer {
         match place {
             0 => out.push_str(text.strip_prefix(LINE).unwrap_or(text)),
             _ => {
-                out.push_str(", ");
+                out.push_str(between);
                 out.push_str(text);
             }
         }
@@ -290,7 +299,14 @@ pub(super) fn functions() -> Vec<JsonFunction> {
         .of(Arguments::Pairs)
         .of_many()
         .called_on_null();
-    let mut all = vec![of_values("row_to_json"), of_values("array_to_json"), of_row];
+    let of_list = JsonFunction::new("$json_list", 1..=1, Form::Text, Returns::Json, listed)
+        .of(Arguments::Plain);
+    let mut all = vec![
+        of_values("row_to_json"),
+        of_values("array_to_json"),
+        of_row,
+        of_list,
+    ];
     let built = built.into_iter().flatten();
     all.extend(built.map(JsonFunction::called_on_null));
     all.extend(strict.into_iter().flatten());
@@ -309,6 +325,19 @@ mod tests {
             nested: false,
             clock: None,
         }
+    }
+
+    #[test]
+    fn items_of_a_list_are_json_already() {
+        let items = || vec![Cell::text("{\"a\":1}"), Cell::Null, Cell::text("2")];
+        assert_eq!(
+            listed(job(false), &[Cell::List(items())]).unwrap(),
+            Cell::text("[{\"a\":1},null,2]")
+        );
+        assert_eq!(
+            aggregated(job(true), &[Cell::List(items())]).unwrap(),
+            Cell::text("[{\"a\": 1}, null, 2]")
+        );
     }
 
     #[test]

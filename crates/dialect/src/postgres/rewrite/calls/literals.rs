@@ -78,6 +78,22 @@ pub(in crate::postgres::rewrite) fn type_literals(
     Ok(())
 }
 
+/// Returns an argument of a function as a value of the type that the function takes, if it is a quoted
+/// text or a parameter, which have none of their own.
+pub(in crate::postgres::rewrite) fn typed(argument: &Expr, data_type: DataType) -> Expr {
+    let is_untyped = match unnested(argument) {
+        Expr::Value(value) => matches!(
+            value.value,
+            Value::Placeholder(_) | Value::SingleQuotedString(_)
+        ),
+        _ => false,
+    };
+    match is_untyped {
+        true => build::cast(argument.clone(), data_type),
+        false => argument.clone(),
+    }
+}
+
 /// Returns whether an expression is an interval by its form.
 pub(in crate::postgres::rewrite) fn is_interval(expr: &Expr) -> bool {
     match expr {

@@ -1,5 +1,5 @@
-//! Set-returning functions beside `DISTINCT ON` that nothing is sorted by or distinct in: PostgreSQL
-//! calls them for the rows that are left, in the order of these.
+//! Set-returning functions beside `DISTINCT ON` or ORDER BY that nothing is sorted by or distinct in:
+//! PostgreSQL calls them for the rows that are left, in the order of these.
 //!
 //! ```text
 //! SELECT DISTINCT ON (x) x, unnest(a) AS u FROM t ORDER BY x, y LIMIT 3
@@ -23,7 +23,7 @@ use super::{ALIAS, Columns, Item, build, calls_set, place_of};
 ///
 /// An item has a form that cannot be divided, or a key is a number.
 pub(super) fn rewrite(query: &mut Query, items: &[Item]) -> Result<(), Error> {
-    if items.iter().any(|item| is_undivided(&item.expr)) {
+    if has_undivided(items) {
         return Err(refused());
     }
     let mut inputs = Inputs::default();
@@ -74,6 +74,11 @@ fn written_out(key: &Expr, items: &[Item]) -> Result<Expr, Error> {
         Expr::Value(_) => Err(refused()),
         key => Ok(key.clone()),
     }
+}
+
+/// Returns whether an item has a form that cannot be divided.
+pub(super) fn has_undivided(items: &[Item]) -> bool {
+    items.iter().any(|item| is_undivided(&item.expr))
 }
 
 /// Returns whether an expression with a set-returning function has names that are no columns.

@@ -5,6 +5,7 @@ use datafusion::sql::sqlparser::ast::{
     ObjectName,
 };
 
+use super::marks::is_list;
 use super::sets::{SETS, entries_of};
 use crate::postgres::rewrite::build;
 use crate::postgres::rewrite::functions::strip_schema;
@@ -42,6 +43,12 @@ fn gathered(function: &Function, place: usize, item: Option<&str>) -> Option<Exp
     Some(Expr::Function(call))
 }
 
+/// Returns whether the argument is an array of JSON values, whose items the engine takes for texts.
+fn lists_json(function: &Function) -> bool {
+    let arguments = build::arguments(&function.args).unwrap_or_default();
+    matches!(arguments.as_slice(), [list] if is_list(list))
+}
+
 fn arguments_of(function: &Function) -> usize {
     match &function.args {
         FunctionArguments::List(list) => list.args.len(),
@@ -76,6 +83,14 @@ pub(super) fn called(function: &mut Function) -> Option<Expr> {
                 gathered(function, 1, Some("$jsonb_item")),
             ],
         ),
+        ("array_to_json" | "to_json" | "to_jsonb", 1) if lists_json(function) => {
+            let of_list = match name.as_str() {
+                "to_jsonb" => "$jsonb_agg",
+                _ => "$json_list",
+            };
+            let list = build::arguments(&function.args)?;
+            Some(build::call(of_list, list))
+        }
         (each, 1) if let Some(entries) = entries_of(each) => {
             function.name = ObjectName::from(vec![Ident::with_quote('"', entries)]);
             Some(build::call(

@@ -5,6 +5,7 @@
 //! (SELECT json_agg(x) FROM t)        $json_kept((SELECT $json_agg(…) FROM t))
 //! coalesce(to_jsonb(x), '[]')        $jsonb_kept(coalesce(to_jsonb(x), '[]'::jsonb))
 //! CASE WHEN c THEN x::json END       $json_kept(CASE WHEN c THEN x::json END)
+//! to_json(array_agg(x::json))        $json_list(array_agg(x::json))
 //! ```
 //!
 //! The form of an expression says whether it is JSON. A column alone does not.
@@ -21,6 +22,7 @@ use crate::postgres::rewrite::{build, last_part};
 const RETURN_JSON: &[&str] = &[
     "$json_agg",
     "$json_kept",
+    "$json_list",
     "$json_object_agg",
     ROW,
     "array_to_json",
@@ -114,6 +116,28 @@ impl Mark {
             Self::Jsonb => "$jsonb_kept",
         };
         *expr = build::call(kept, vec![build::taken(expr)]);
+    }
+}
+
+/// Returns whether an expression is an array of JSON values by its form. Its parts have been rewritten.
+pub(super) fn is_list(expr: &Expr) -> bool {
+    match expr {
+        Expr::Nested(inner) => is_list(inner),
+        Expr::Array(array) => {
+            let is_null =
+                |item: &Expr| matches!(item, Expr::Value(value) if value.value == Value::Null);
+            let is_json = |item: &Expr| Mark::of(item).is_some();
+            let mut items = array.elem.iter();
+            array.elem.iter().any(is_json) && items.all(|item| is_json(item) || is_null(item))
+        }
+        Expr::Function(function) if last_part(&function.name).as_deref() == Some("array_agg") => {
+            let FunctionArguments::List(list) = &function.args else {
+                return false;
+            };
+            let argument = list.args.first().and_then(build::argument);
+            argument.is_some_and(|argument| Mark::of(&argument).is_some())
+        }
+        _ => false,
     }
 }
 

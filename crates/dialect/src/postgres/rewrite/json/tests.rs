@@ -24,6 +24,10 @@ fn arrows_are_operators_but_in_functions_that_take_lambdas() {
             "SELECT lower(\"$json_get_path_text\"(\"$json_get\"(d, 1 + 1), '{a}'))",
         ),
         (
+            "SELECT d OPERATOR(pg_catalog.->) 'a' OPERATOR(pg_catalog.->>) 'b'",
+            "SELECT \"$json_get_text\"(\"$json_get\"(d, 'a'), 'b')",
+        ),
+        (
             "SELECT transform(a, x -> x + 1), t.d -> 'a'",
             "SELECT transform(a, x -> x + 1), \"$json_get\"(t.d, 'a')",
         ),
@@ -38,6 +42,14 @@ fn aggregates_gather_items_and_rows_have_their_columns() {
         (
             "SELECT json_agg(x ORDER BY y) FILTER (WHERE z) FROM t",
             "SELECT \"$json_agg\"(array_agg(\"$json_item\"(x) ORDER BY y) FILTER (WHERE z)) FROM t",
+        ),
+        (
+            "SELECT array_to_json(array_agg(x::json ORDER BY y)), to_json(array_agg(x)) FROM t",
+            "SELECT \"$json_list\"(array_agg(x::JSON ORDER BY y)), to_json(array_agg(x)) FROM t",
+        ),
+        (
+            "SELECT to_jsonb(ARRAY[row_to_json(row(1)), NULL])",
+            "SELECT \"$jsonb_agg\"(ARRAY[row_to_json(\"$json_row\"('f1', 1)), NULL])",
         ),
         (
             "SELECT pg_catalog.row_to_json(r) FROM (SELECT 1 AS \"A\", b FROM t) r",

@@ -194,6 +194,7 @@ impl Visitor for Joins {
         match expr {
             Expr::Function(function) if named_row(function).is_some() => ControlFlow::Break(()),
             Expr::Cast { expr, .. } if starred(expr).is_some() => ControlFlow::Break(()),
+            Expr::Nested(_) if starred(expr).is_some() => ControlFlow::Break(()),
             _ => ControlFlow::Continue(()),
         }
     }

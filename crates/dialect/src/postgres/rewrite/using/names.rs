@@ -136,7 +136,9 @@ impl VisitorMut for Names<'_, '_> {
         }
         match expr {
             Expr::Function(function) => self.resolver.whole_row(function, self.scope),
-            Expr::Cast { expr: operand, .. } => self.resolver.cast_row(operand, self.scope),
+            Expr::Cast { expr: operand, .. } => self.resolver.put_row(operand, self.scope),
+            Expr::IsNull(_) | Expr::IsNotNull(_) => self.resolver.compare_row(expr, self.scope),
+            Expr::Nested(_) => self.resolver.put_row(expr, self.scope),
             _ => {}
         }
         ControlFlow::Continue(())

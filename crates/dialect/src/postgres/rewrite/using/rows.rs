@@ -1,8 +1,8 @@
 //! Functions of whole rows: a call such as `row_to_json(t)` gets the row of the columns of `t`. A cast
-//! of `t.*`, which cannot be a column, gets a row too.
+//! of `t.*`, which cannot be a column, gets a row too, and `(t.*) IS NULL` compares the columns.
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident,
+    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident,
 };
 
 use super::super::missing::{self, Missing};
@@ -30,7 +30,7 @@ pub(super) fn named_row(function: &Function) -> Option<(String, bool)> {
     }
 }
 
-/// Returns the relation of a row that is a value: `t` of `(t.*)::text`.
+/// Returns the relation of a row that is a value: `t` of `(t.*)::text` and `(t.*)`.
 pub(super) fn starred(expr: &Expr) -> Option<String> {
     match expr {
         Expr::Nested(inner) => starred(inner),
@@ -54,13 +54,28 @@ impl Resolver<'_> {
         }
     }
 
-    /// Replaces the operand of a cast that is the row of a relation.
-    pub(super) fn cast_row(&mut self, operand: &mut Expr, scope: Option<&Scope<'_>>) {
+    /// Replaces an expression that is the row of a relation, in parentheses or as the operand of a cast.
+    pub(super) fn put_row(&mut self, operand: &mut Expr, scope: Option<&Scope<'_>>) {
         let Some(name) = starred(operand) else {
             return;
         };
         if let Some(row) = self.row_of(&name, true, scope, composite) {
             *operand = row;
+        }
+    }
+
+    /// Replaces a comparison of the row of a relation with NULL by those of its columns.
+    pub(super) fn compare_row(&mut self, expr: &mut Expr, scope: Option<&Scope<'_>>) {
+        let (operand, made): (&Expr, Made) = match &*expr {
+            Expr::IsNull(operand) => (operand.as_ref(), all_null as Made),
+            Expr::IsNotNull(operand) => (operand.as_ref(), none_null as Made),
+            _ => return,
+        };
+        let Some(name) = starred(operand) else {
+            return;
+        };
+        if let Some(compared) = self.row_of(&name, true, scope, made) {
+            *expr = compared;
         }
     }
 
@@ -94,6 +109,23 @@ impl Resolver<'_> {
         }
         None
     }
+}
+
+fn all_null(relation: &[Ident], columns: &[String], _: Option<&Missing>) -> Option<Expr> {
+    of_each(relation, columns, Expr::IsNull)
+}
+
+fn none_null(relation: &[Ident], columns: &[String], _: Option<&Missing>) -> Option<Expr> {
+    of_each(relation, columns, Expr::IsNotNull)
+}
+
+/// Returns whether a condition holds for all columns. Those of a missing row are NULL, as it is.
+fn of_each(relation: &[Ident], columns: &[String], test: fn(Box<Expr>) -> Expr) -> Option<Expr> {
+    let tests = columns
+        .iter()
+        .map(|name| test(Box::new(qualified(relation, name))));
+    let all = tests.reduce(|left, right| build::binary(left, BinaryOperator::And, right))?;
+    Some(build::nested(all))
 }
 
 /// Returns a row as a value of its columns, NULL where it is missing.

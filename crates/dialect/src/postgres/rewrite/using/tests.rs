@@ -280,6 +280,16 @@ fn functions_of_rows_get_the_columns_of_their_table() {
             &["SELECT * FROM other AS a"][..],
         ),
         (
+            "SELECT (a.*) IS NOT NULL FROM other AS a",
+            "SELECT (a.k IS NOT NULL AND a.a IS NOT NULL) FROM other AS a",
+            &["SELECT * FROM other AS a"][..],
+        ),
+        (
+            "SELECT f((a.*)) FROM other AS a",
+            "SELECT f(named_struct('k', a.k, 'a', a.a)) FROM other AS a",
+            &["SELECT * FROM other AS a"][..],
+        ),
+        (
             "SELECT to_json(other) FROM a LEFT JOIN other ON a.a = other.n",
             "SELECT to_json(\"$json_row\"('n', other.n, other.n IS NOT NULL)) FROM a LEFT JOIN other ON a.a = other.n",
             &["SELECT * FROM a", "SELECT * FROM other"][..],

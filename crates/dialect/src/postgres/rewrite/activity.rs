@@ -1,0 +1,191 @@
+//! Functions about what sessions do, as queries of the tables that show it.
+//!
+//! ```text
+//! current_query()                     (SELECT query FROM pg_catalog.pg_stat_activity WHERE pid = pg_backend_pid())
+//! FROM pg_stat_get_activity(NULL) a   FROM (SELECT … FROM pg_catalog.pg_stat_activity …) AS a
+//! ```
+
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{
+    BinaryOperator, DataType, Expr, Ident, ObjectName, SetExpr, Statement, TableAlias, TableFactor,
+    VisitorMut,
+};
+use lakegate_error::Error;
+use lakegate_sql::walk::{walk_mut, walk_own_expressions};
+
+use super::functions::strip_schema;
+use super::{build, copies, last_part};
+
+const CURRENT_QUERY: &str =
+    "SELECT query FROM pg_catalog.pg_stat_activity WHERE pid = pg_backend_pid()";
+
+/// The columns of `pg_stat_get_activity`, in their order.
+const ACTIVITY: &str = "SELECT a.datid, a.pid, a.usesysid, a.application_name, a.state, a.query, \
+     a.wait_event_type, a.wait_event, a.xact_start, a.query_start, a.backend_start, a.state_change, \
+     a.client_addr, a.client_hostname, a.client_port, a.backend_xid, a.backend_xmin, \
+     a.backend_type, s.ssl, s.version AS sslversion, s.cipher AS sslcipher, s.bits AS sslbits, \
+     s.client_dn AS ssl_client_dn, s.client_serial AS ssl_client_serial, \
+     s.issuer_dn AS ssl_issuer_dn, g.gss_authenticated AS gss_auth, g.principal AS gss_princ, \
+     g.encrypted AS gss_enc, g.credentials_delegated AS gss_delegation, a.leader_pid, a.query_id \
+     FROM pg_catalog.pg_stat_activity AS a \
+     LEFT JOIN pg_catalog.pg_stat_ssl AS s ON s.pid = a.pid \
+     LEFT JOIN pg_catalog.pg_stat_gssapi AS g ON g.pid = a.pid";
+
+/// Writes the calls as queries.
+///
+/// # Errors
+///
+/// An argument is too large to be written twice.
+pub(super) fn rewrite(statement: &mut Statement) -> Result<(), Error> {
+    struct Calls;
+    impl VisitorMut for Calls {
+        type Break = Error;
+
+        fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<Error> {
+            result(table(factor))
+        }
+
+        fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Error> {
+            result(value(expr))
+        }
+    }
+    match walk_mut(statement, &mut Calls) {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(error) => Err(error),
+    }
+}
+
+fn result(of: Result<(), Error>) -> ControlFlow<Error> {
+    match of {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(error) => ControlFlow::Break(error),
+    }
+}
+
+fn value(expr: &mut Expr) -> Result<(), Error> {
+    let Expr::Function(function) = expr else {
+        return Ok(());
+    };
+    let is_it = is_called(&function.name, "current_query")
+        && build::arguments(&function.args).is_some_and(|args| args.is_empty());
+    if is_it {
+        *expr = Expr::Subquery(Box::new(build::query(CURRENT_QUERY)?));
+    }
+    Ok(())
+}
+
+/// Returns whether a function of PostgreSQL is called by this name.
+fn is_called(name: &ObjectName, function: &str) -> bool {
+    last_part(name).is_some_and(|last| last == function)
+        && strip_schema(&mut name.clone()).is_some()
+}
+
+fn table(factor: &mut TableFactor) -> Result<(), Error> {
+    let (name, args, alias, lateral) = match factor {
+        TableFactor::Table {
+            name,
+            args: Some(args),
+            with_ordinality: false,
+            alias,
+            ..
+        } => {
+            let args: Option<Vec<Expr>> = args.args.iter().map(build::argument).collect();
+            (name, args, alias, false)
+        }
+        TableFactor::Function {
+            name,
+            args,
+            with_ordinality: false,
+            alias,
+            lateral,
+            ..
+        } => {
+            let args: Option<Vec<Expr>> = args.iter().map(build::argument).collect();
+            (name, args, alias, *lateral)
+        }
+        _ => return Ok(()),
+    };
+    let Some([pid]) = args.as_deref() else {
+        return Ok(());
+    };
+    if !is_called(name, "pg_stat_get_activity") {
+        return Ok(());
+    }
+    copies::check(pid, 2)?;
+    let reads_columns = walk_own_expressions(pid, |part| match part {
+        Expr::Identifier(_) | Expr::CompoundIdentifier(_) => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
+    });
+    let lateral = lateral || reads_columns.is_break();
+    let pid = build::cast(build::nested(pid.clone()), DataType::Integer(None));
+    let of_all = Expr::IsNull(Box::new(pid.clone()));
+    let of_one = build::binary(build::column("a", "pid"), BinaryOperator::Eq, pid);
+    let mut subquery = build::query(ACTIVITY)?;
+    if let SetExpr::Select(select) = subquery.body.as_mut() {
+        select.selection = Some(build::binary(of_all, BinaryOperator::Or, of_one));
+    }
+    let alias = alias.take().unwrap_or_else(|| TableAlias {
+        explicit: true,
+        name: Ident::new("pg_stat_get_activity"),
+        columns: vec![],
+        at: None,
+    });
+    *factor = TableFactor::Derived {
+        lateral,
+        subquery: Box::new(subquery),
+        alias: Some(alias),
+        sample: None,
+    };
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::super::testing::with_statement;
+    use super::*;
+
+    fn rewritten(sql: &str) -> String {
+        with_statement(sql, |statement| rewrite(statement).unwrap())
+    }
+
+    #[test]
+    fn the_running_statement_is_a_subquery() {
+        let expected = format!("SELECT length(({CURRENT_QUERY}))");
+        for sql in [
+            "SELECT length(current_query())",
+            "SELECT length(pg_catalog.current_query())",
+        ] {
+            assert_eq!(rewritten(sql), expected);
+        }
+        let other = "SELECT current_query(1), current_query, f.current_query()";
+        assert_eq!(rewritten(other), other);
+    }
+
+    #[test]
+    fn sessions_are_a_table() {
+        for (call, condition, alias) in [
+            (
+                "pg_stat_get_activity(NULL) AS x",
+                "(NULL)::INTEGER IS NULL OR \"a\".\"pid\" = (NULL)::INTEGER",
+                "x",
+            ),
+            (
+                "pg_catalog.pg_stat_get_activity(7)",
+                "(7)::INTEGER IS NULL OR \"a\".\"pid\" = (7)::INTEGER",
+                "pg_stat_get_activity",
+            ),
+        ] {
+            assert_eq!(
+                rewritten(&format!("SELECT pid FROM {call}")),
+                format!("SELECT pid FROM ({ACTIVITY} WHERE {condition}) AS {alias}")
+            );
+        }
+        let of_columns = rewritten("SELECT * FROM t, pg_stat_get_activity(t.pid) AS a");
+        assert!(
+            of_columns.contains("FROM t, LATERAL (SELECT"),
+            "{of_columns}"
+        );
+    }
+}
