@@ -23,7 +23,7 @@ use super::{
     common_types, computed_limits, dependent, equal_keys, extracts, frames, gathered,
     grouping_keys, hidden_values, input_order, joined_texts, nested, numeric_sums, operand_types,
     optimize, period_sums, plain_fallbacks, posix, set_operations, shifted_sums, sorted_distinct,
-    stop, sum, time, untyped_columns, untyped_texts, window_inputs,
+    stop, sum, time, untyped_bounds, untyped_columns, untyped_texts, window_inputs,
 };
 
 /// Functions that expose a row's file, which the engine removes. A path contains the values of all

@@ -13,7 +13,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use bytes::{BufMut, BytesMut};
-use lakegate_error::{Code, Error, Result};
+use lakegate_error::{Error, Result};
 use lakegate_gateway::values::time::{Clock, ZonedTime};
 use lakegate_gateway::values::{network_text, object_number};
 

@@ -25,6 +25,8 @@ use datafusion::logical_expr::{
     ScalarUDFImpl, Signature, Volatility,
 };
 
+use crate::expressions::until;
+
 /// A function of a cast and the type's name that returns the cast.
 pub const NAMED_CAST: &str = "named_cast";
 
