@@ -268,7 +268,7 @@ mod tests {
             ),
             (
                 "SELECT count(s.a.*) FILTER (WHERE z) OVER () FROM s.a RIGHT JOIN b USING (k)",
-                "SELECT count(s.a.\"k\") FILTER (WHERE z) OVER () FROM s.a RIGHT JOIN b USING (k)",
+                "SELECT count(s.a.\"k\") FILTER (WHERE z) OVER () FROM s.a RIGHT JOIN b USING(k)",
             ),
             (
                 "SELECT count(DISTINCT b.*), count(c.*) FROM a LEFT JOIN b ON a.x = b.x LEFT JOIN c ON true",
