@@ -148,7 +148,7 @@ fn of_expression(expr: &Expr, schema: &DFSchema) -> Option<Expr> {
             let mut others = Vec::with_capacity(within.list.len());
             let mut parts = Vec::new();
             // The ends that are in the list, and whether they are compared.
-            let mut ends = Vec::new();
+            let mut ends: Vec<((End, Option<&DataType>), bool)> = Vec::new();
             for item in &within.list {
                 let Some(end) = end_of(item) else {
                     others.push(item.clone());
