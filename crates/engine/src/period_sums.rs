@@ -15,6 +15,7 @@ use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, cast};
 use datafusion::optimizer::AnalyzerRule;
 
 use super::expressions;
+use super::frames::written_name;
 
 /// Sums such times as intervals. Not for Trino's dialects.
 #[derive(Debug)]
@@ -40,7 +41,7 @@ impl AnalyzerRule for PeriodSums {
     }
 }
 
-/// Returns what a call of `sum` or `avg` is of.
+/// Returns what a call of `sum` or `avg` is of, in windows also one whose frames exclude rows.
 fn argument(expr: &Expr) -> Option<&Expr> {
     let (name, args) = match expr {
         Expr::AggregateFunction(call) => (call.func.name(), &call.params.args),
@@ -48,7 +49,7 @@ fn argument(expr: &Expr) -> Option<&Expr> {
         _ => return None,
     };
     match args.as_slice() {
-        [argument] if matches!(name, "sum" | "avg") => Some(argument),
+        [argument] if matches!(written_name(name), "sum" | "avg") => Some(argument),
         _ => None,
     }
 }

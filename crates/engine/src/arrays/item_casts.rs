@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, ListArray};
 use arrow::compute::{CastOptions, cast_with_options};
-use arrow::datatypes::DataType;
+use arrow::datatypes::{ArrowNativeType, DataType};
 use datafusion::error::Result;
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility,
@@ -123,8 +123,14 @@ fn casted(values: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
     Ok(match (values.data_type(), to) {
         (DataType::List(_), DataType::List(item)) => {
             let lists = values.as_list::<i32>();
-            let items = casted(lists.values(), item.data_type())?;
-            let (offsets, nulls) = (lists.offsets().clone(), lists.nulls().cloned());
+            // A slice of arrays has the items of all, which may not be values of the type.
+            let offsets = lists.offsets();
+            let ends = offsets.first().copied().zip(offsets.last().copied());
+            let (first, last) = ends.unwrap_or_default();
+            let length = last.saturating_sub(first).as_usize();
+            let items = lists.values().slice(first.as_usize(), length);
+            let items = casted(&items, item.data_type())?;
+            let (offsets, nulls) = (offsets.clone().subtract(first), lists.nulls().cloned());
             Arc::new(ListArray::try_new(Arc::clone(item), offsets, items, nulls)?)
         }
         (from, to) if becomes_text(from, to) => {
@@ -166,6 +172,21 @@ mod tests {
         let made = made.as_list::<i32>();
         assert_eq!(made.values().as_string::<i32>().value(0), "1e+20");
         assert_eq!((made.is_null(1), made.value_length(2)), (true, 0));
+    }
+
+    #[test]
+    fn items_outside_of_a_slice_are_not_cast() {
+        let offsets = OffsetBuffer::from_lengths([1, 2, 0, 1]);
+        let numbers: ArrayRef = Arc::new(Float64Array::from(vec![1e300, 2.5, 3.5, f64::NAN]));
+        let field = Arc::new(Field::new_list_field(DataType::Float64, true));
+        let all: ArrayRef = Arc::new(ListArray::try_new(field, offsets, numbers, None).unwrap());
+        let of_integers = list(DataType::Int32);
+        assert!(casted(&all, &of_integers).is_err());
+        let made = casted(&all.slice(1, 2), &of_integers).unwrap();
+        let made = made.as_list::<i32>();
+        assert_eq!(made.value(0).as_primitive::<Int32Type>().values(), &[2, 4]);
+        assert_eq!((made.len(), made.value_length(1)), (2, 0));
+        assert_eq!(casted(&all.slice(4, 0), &of_integers).unwrap().len(), 0);
     }
 
     #[test]

@@ -116,7 +116,9 @@ fn with_sorted_inputs(plan: Operator) -> Result<Transformed<Operator>> {
 /// `rows`: how many the merge returns.
 fn first_rows(input: &Operator, order: LexOrdering, rows: usize) -> Result<Option<Operator>> {
     if let Some(sort) = input.downcast_ref::<SortExec>() {
-        if sort.fetch().is_none_or(|fetch| fetch < rows) {
+        // The first rows of one partition may be those of a LIMIT.
+        let is_divided = sort.input().output_partitioning().partition_count() > 1;
+        if !is_divided || sort.fetch().is_none_or(|fetch| fetch < rows) {
             return Ok(None);
         }
         let sorted = SortExec::new(order, Arc::clone(sort.input()))

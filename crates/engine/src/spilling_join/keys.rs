@@ -27,16 +27,18 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch};
+use arrow::array::{Array, ArrayRef, RecordBatch};
 use arrow::datatypes::DataType;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{NullEquality, ScalarValue};
 use datafusion::error::{DataFusionError, Result};
-use datafusion::execution::memory_pool::{MemoryConsumer, MemoryLimit, MemoryPool};
+use datafusion::execution::memory_pool::{
+    MemoryConsumer, MemoryLimit, MemoryPool, MemoryReservation,
+};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::Operator;
 use datafusion::physical_expr::expressions::{
-    BinaryExpr, CaseExpr, DynamicFilterPhysicalExpr, lit,
+    BinaryExpr, CaseExpr, Column, DynamicFilterPhysicalExpr, lit,
 };
 use datafusion::physical_expr::{PhysicalExpr, conjunction};
 use datafusion::physical_plan::joins::{HashJoinExec, HashTableLookupExpr, PartitionMode};
@@ -143,8 +145,10 @@ impl Keys {
         if self.are_listed(rows, context) {
             return self.give_up();
         }
-        let values: Vec<_> = self.keys.iter().map(|key| key.values(batches)).collect();
         let pool = context.memory_pool();
+        let computed = consumer().register(pool);
+        let values = self.keys.iter().map(|key| key.values(batches, &computed));
+        let values: Vec<_> = values.collect();
         let mut gathered = self.gathered.lock();
         let Some(all) = &mut *gathered else {
             return;
@@ -233,16 +237,20 @@ impl Keys {
 impl Key {
     /// Returns a set without keys.
     fn no_keys(&self, pool: &Arc<dyn MemoryPool>) -> KeySet {
-        let memory = MemoryConsumer::new("HashJoinKeys").register(pool);
-        KeySet::new(self.data_type.clone(), memory)
+        KeySet::new(self.data_type.clone(), consumer().register(pool))
     }
 
-    /// Returns the keys of rows of a build side; `None` if that fails. The join has the same error
-    /// then.
-    fn values(&self, batches: &[RecordBatch]) -> Option<Vec<ArrayRef>> {
+    /// Returns the keys of rows of a build side; `None` if that fails, for which the join has the
+    /// same error, or if there is no memory for keys that are no columns.
+    fn values(&self, batches: &[RecordBatch], memory: &MemoryReservation) -> Option<Vec<ArrayRef>> {
+        let is_column = self.build.is::<Column>();
         let keys = batches.iter().map(|batch| {
             stop::check()?;
-            self.build.evaluate(batch)?.into_array(batch.num_rows())
+            let keys = self.build.evaluate(batch)?.into_array(batch.num_rows())?;
+            if !is_column {
+                memory.try_grow(keys.get_array_memory_size())?;
+            }
+            Ok(keys)
         });
         keys.collect::<Result<Vec<ArrayRef>>>().ok()
     }
@@ -260,6 +268,10 @@ impl Key {
             Arc::new(KeyLookup::new(Arc::clone(&self.probe), Arc::new(set))),
         ]))
     }
+}
+
+fn consumer() -> MemoryConsumer {
+    MemoryConsumer::new("HashJoinKeys")
 }
 
 /// Returns how many bits a set of keys of so many rows may have.

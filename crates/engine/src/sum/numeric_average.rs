@@ -32,8 +32,9 @@ use crate::numbers::checked::{fits, out_of_range};
 use crate::numbers::quotients::{PLACES, Scaling};
 use crate::running_windows::Fold;
 
-/// Digits of decimals whose sum fits 128 bits, whatever the number of rows that a table may have.
-const NEVER_CARRIED: u8 = 27;
+/// Digits of decimals whose sum fits 128 bits for every number of rows. There may be 10^18 of them:
+/// groups that are joined are added up as often as their rows would be.
+const NEVER_CARRIED: u8 = 20;
 
 /// Replaces a session's `avg` with the one of decimals.
 ///

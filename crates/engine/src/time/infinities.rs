@@ -16,11 +16,10 @@
 //! An analyzer rule of PostgreSQL's sessions, which runs before type coercion, after text literals
 //! have taken the types of the values beside them.
 
-use datafusion::common::tree_node::TreeNode;
 use std::cmp::Ordering;
 
 use arrow::datatypes::DataType;
-use datafusion::common::tree_node::Transformed;
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::config::ConfigOptions;
 use datafusion::error::Result;
@@ -33,8 +32,12 @@ use datafusion::optimizer::AnalyzerRule;
 use super::input::is_infinite;
 use crate::expressions;
 
-/// How deep choices between values are compared. Each doubles the comparison.
+/// How deep choices between values are compared. Each copies the value that it is compared with.
 const MAX_DEPTH: usize = 5;
+
+/// The parts of two operands, multiplied, at most: each value of one choice is compared with each of
+/// the other.
+const MAX_PARTS: usize = 1 << 16;
 
 /// Functions that return their first argument that is not NULL.
 const FIRST_VALUE: [&str; 3] = ["coalesce", "ifnull", "nvl"];
@@ -110,8 +113,11 @@ fn finite(value: &Expr, infinite: &Expr, schema: &DFSchema) -> Option<Expr> {
 
 /// Returns an expression without comparisons with infinite values; `None` if it has none itself.
 fn of_expression(expr: &Expr, schema: &DFSchema) -> Option<Expr> {
-    let compared =
-        |left: &Expr, op: Operator, right: &Expr| compare(left, op, right, schema, MAX_DEPTH);
+    let compared = |left: &Expr, op: Operator, right: &Expr| {
+        let is_small = parts(left).saturating_mul(parts(right)) <= MAX_PARTS;
+        let compared = is_small.then(|| compare(left, op, right, schema, MAX_DEPTH));
+        compared.flatten()
+    };
     match expr {
         Expr::BinaryExpr(BinaryExpr { left, op, right }) if is_comparison(*op) => {
             compared(left, *op, right)
@@ -141,11 +147,25 @@ fn of_expression(expr: &Expr, schema: &DFSchema) -> Option<Expr> {
             };
             let mut others = Vec::with_capacity(within.list.len());
             let mut parts = Vec::new();
+            // The ends that are in the list, and whether they are compared.
+            let mut ends: Vec<((End, Option<&DataType>), bool)> = Vec::new();
             for item in &within.list {
-                let is_end = end_of(item).is_some();
-                match is_end.then(|| compared(&within.expr, op, item)).flatten() {
-                    Some(part) => parts.push(part),
-                    None => others.push(item.clone()),
+                let Some(end) = end_of(item) else {
+                    others.push(item.clone());
+                    continue;
+                };
+                let end = (end, expressions::cast_type(item));
+                let known = ends.iter().find(|(known, _)| *known == end);
+                let known = known.map(|(_, is_compared)| *is_compared);
+                let is_compared = known.unwrap_or_else(|| {
+                    let part = compared(&within.expr, op, item);
+                    ends.push((end, part.is_some()));
+                    let is_compared = part.is_some();
+                    parts.extend(part);
+                    is_compared
+                });
+                if !is_compared {
+                    others.push(item.clone());
                 }
             }
             if parts.is_empty() {
@@ -268,6 +288,17 @@ fn first_value(
         }
         _ => Some(call.func.call(vec![of_first, of_last])),
     }
+}
+
+/// Returns how many parts an expression has, itself included.
+fn parts(expr: &Expr) -> usize {
+    let mut parts = 0_usize;
+    // Counting does not fail.
+    let _ = expr.apply(|_| {
+        parts += 1;
+        Ok(TreeNodeRecursion::Continue)
+    });
+    parts
 }
 
 fn plain(left: &Expr, op: Operator, right: &Expr) -> Expr {
@@ -428,6 +459,11 @@ mod tests {
             "{}",
             within(true)
         );
+        let twice = vec![lit("infinity"), col("t"), lit("Infinity"), last()];
+        let once = shown(&col("d").in_list(twice, false)).unwrap();
+        assert_eq!(once.matches("d IS NULL").count(), 2, "{once}");
+        let of_texts = vec![lit("infinity"), lit("infinity")];
+        assert_eq!(shown(&col("x").in_list(of_texts, false)), None);
         assert_eq!(shown(&col("d").in_list(vec![col("t")], false)), None);
         assert_eq!(shown(&col("d").between(col("t"), col("t"))), None);
     }
@@ -440,5 +476,19 @@ mod tests {
         }
         let compared = shown(&value.clone().lt(value));
         assert!(compared.is_none_or(|text| text.len() < 1_000_000));
+    }
+
+    #[test]
+    fn many_choices_are_not_compared_with_many_others() {
+        let choice = |results: usize| {
+            let mut case = when(col("t").is_null(), last());
+            for _ in 0..results {
+                case.when(col("d").is_null(), col("t"));
+            }
+            case.otherwise(col("t")).unwrap()
+        };
+        assert!(shown(&choice(300).lt(col("d"))).is_some());
+        assert!(shown(&choice(3).lt(choice(3))).is_some());
+        assert_eq!(shown(&choice(300).lt(choice(300))), None);
     }
 }

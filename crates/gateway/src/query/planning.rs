@@ -155,7 +155,8 @@ impl Planning {
         let _ = self.localized.set(localized(&types, &columns));
         let analysis = match is_any_assigned(&types, &columns) {
             true => analysis.and_then(|rows| {
-                assigned_to_analyzed(rows, &columns, |casts| self.analyzed(casts)).ok()
+                let known = assigned_to_analyzed(rows, &columns, |casts| self.analyzed(casts));
+                known.ok().flatten()
             }),
             false => analysis,
         };

@@ -14,12 +14,13 @@ use lakegate_sql::ast::{self as sql, Statement};
 use sqlparser::ast;
 
 use crate::moment::Moment;
+use crate::query::cast_parameters::cast_parameters;
 use crate::query::column_names::ColumnNames;
 use crate::query::kept_plan::{KeptPlan, PlanInputs, PlanSlot};
 use crate::query::parameter_places::place_types;
 use crate::query::parameters::{
-    cast_parameters, declare_types, inferred_types, list_of, lists_as_items, named_parameters,
-    number, parameter_types, untyped_parameters,
+    declare_types, inferred_types, list_of, lists_as_items, named_parameters, number,
+    parameter_types, untyped_parameters,
 };
 use crate::query::planners::PlannedText;
 use crate::query::planning::{Planned, Planning};

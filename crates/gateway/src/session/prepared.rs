@@ -8,9 +8,9 @@ use lakegate_error::{Code, Error, Result};
 use lakegate_sql::Parsed;
 use lakegate_sql::ast::Statement;
 
+use crate::query::cast_parameters::CastParameter;
 use crate::query::kept_plan::PlanSlot;
 use crate::query::origins::Origin;
-use crate::query::parameters::CastParameter;
 use crate::query::source::QuerySource;
 
 /// The maximum memory of the statements that one connection keeps prepared, in bytes of
