@@ -25,7 +25,7 @@ use datafusion::logical_expr::{
     ScalarUDFImpl, Signature, Volatility,
 };
 
-use crate::expressions::until;
+use crate::expressions::{has_operator, until};
 
 /// A function of a cast and the type's name that returns the cast.
 pub const NAMED_CAST: &str = "named_cast";
@@ -52,11 +52,16 @@ pub fn has_columns_of_one_name(plan: &LogicalPlan) -> bool {
     let walked = plan.apply_with_subqueries(|node| {
         if let LogicalPlan::Projection(projection) = node {
             let mut outputs = projection.expr.iter();
-            found |= outputs.any(|output| casts.iter().any(|cast| cast.is_called(output)));
+            found |= outputs.any(|output| casts.iter().any(|cast| cast.is_called(output)))
+                && has_groups(&projection.input);
         }
         Ok(until(found))
     });
     found && walked.is_ok()
+}
+
+fn has_groups(plan: &LogicalPlan) -> bool {
+    has_operator(plan, |node| Ok(matches!(node, LogicalPlan::Aggregate(_)))).unwrap_or(true)
 }
 
 /// A key of groups that casts a column.

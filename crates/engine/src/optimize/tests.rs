@@ -1,4 +1,4 @@
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ async fn ordered(sql: &str) -> Vec<String> {
     let frame = SessionContext::new_with_state(state)
         .sql(sql)
         .await
-        .unwrap();
+        .unwrap_or_else(|error| panic!("{sql}: {error}"));
     let mut rows = Vec::new();
     for batch in frame.collect().await.unwrap() {
         for row in 0..batch.num_rows() {

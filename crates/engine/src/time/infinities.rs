@@ -423,7 +423,7 @@ mod tests {
         let apart = shown(&col("d").not_between(col("t"), until())).unwrap();
         assert!(apart.starts_with("d < t OR coalesce(d > t"), "{apart}");
         let both = shown(&until().eq(until())).unwrap();
-        assert!(both.ends_with("Boolean(true))"), "{both}");
+        assert!(both.ends_with("Boolean(true)))"), "{both}");
         let case = when(col("t").is_null(), last())
             .otherwise(col("t"))
             .unwrap();
