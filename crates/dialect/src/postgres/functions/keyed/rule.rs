@@ -33,7 +33,8 @@ use lakegate_error::Error;
 
 use super::{Act, Keyed, check_beside, common, keys, of_expr, results_of, text_types, written};
 use crate::postgres::cell::drops_marks;
-use crate::postgres::functions::{extract, timetz};
+use crate::postgres::functions::coalesce::ARRAY;
+use crate::postgres::functions::{extract, networks, timetz};
 
 /// Functions of the least and greatest value, which the engine takes for texts.
 const EXTREMES: [&str; 2] = ["min", "max"];
@@ -279,6 +280,14 @@ fn read(of: Keyed, value: &Expr) -> Expr {
     of.call(Act::In, vec![written(value).clone()])
 }
 
+/// Returns the type of the items of `ARRAY[…]`.
+fn of_items(list: &Expr, schema: &DFSchema) -> Option<Keyed> {
+    match list {
+        Expr::ScalarFunction(call) if call.func.name() == ARRAY => common(&call.args, schema),
+        _ => None,
+    }
+}
+
 fn called(function: &ScalarFunction, schema: &DFSchema) -> Result<Option<Expr>> {
     let args = function.args.as_slice();
     Ok(match (function.func.name(), args) {
@@ -316,11 +325,20 @@ fn called(function: &ScalarFunction, schema: &DFSchema) -> Result<Option<Expr>> 
             let at = timetz::function(timetz::Kind::At);
             Some(at.call(vec![zone.clone(), time.clone()]))
         }
-        (ANY | ALL, [op, value, list]) => of_expr(value, schema).map(|of| {
-            let keys = of.call(Act::Keys, vec![list.clone()]);
-            let key = of.call(Act::Key, vec![value.clone()]);
-            function.func.call(vec![op.clone(), key, keys])
-        }),
+        (ANY | ALL, [op, value, list]) => {
+            let value = written(value);
+            let beside = || of_items(list, schema).filter(|of| of.takes(value, schema));
+            of_expr(value, schema).or_else(beside).map(|of| {
+                let keys = of.call(Act::Keys, vec![list.clone()]);
+                let key = of.call(Act::Key, vec![value.clone()]);
+                function.func.call(vec![op.clone(), key, keys])
+            })
+        }
+        // Bits that are no longer of the network become zeros.
+        ("set_masklen", [network, _]) if of_expr(network, schema) == Some(Keyed::Cidr) => {
+            let moved = Expr::ScalarFunction(function.clone());
+            Some(networks::function(networks::NETWORK).call(vec![moved]))
+        }
         _ => None,
     })
 }
