@@ -10,6 +10,7 @@
 //! extract(hour FROM t)          CAST($timetz_part('hour', t) AS integer)
 //! t AT TIME ZONE 'CET'          $timetz_at('CET', t)
 //! address::text                 $inet_text(address)::text
+//! address::cidr                 network(address)
 //! ```
 //!
 //! An analyzer rule before type coercion, which would make texts of all of them.
@@ -334,7 +335,13 @@ fn called(function: &ScalarFunction, schema: &DFSchema) -> Result<Option<Expr>> 
                 function.func.call(vec![op.clone(), key, keys])
             })
         }
-        // Bits that are no longer of the network become zeros.
+        // A cast of an address, which has been given its text. Bits that are not of its network
+        // become zeros.
+        ("$cidr_in", [Expr::Cast(cast)]) => {
+            let address = text_types::address_of(&cast.expr).cloned();
+            address.map(|address| networks::function(networks::NETWORK).call(vec![address]))
+        }
+        // Here bits are no longer of it.
         ("set_masklen", [network, _]) if of_expr(network, schema) == Some(Keyed::Cidr) => {
             let moved = Expr::ScalarFunction(function.clone());
             Some(networks::function(networks::NETWORK).call(vec![moved]))
