@@ -44,18 +44,24 @@ pub(super) fn left_out(mut tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     }
     let places = places(&tokens);
     let mut found = Vec::new();
-    for window in places.windows(3) {
+    let at = |place: &usize| tokens.get(*place).map(|token| &token.token);
+    for (index, window) in places.windows(3).enumerate() {
         let [before, only, after] = window else {
             continue;
         };
-        let at = |place: &usize| tokens.get(*place).map(|token| &token.token);
         let (Some(before), Some(word), Some(after)) = (at(before), at(only), at(after)) else {
             continue;
         };
         let is_table = is_word(before, "FROM") || is_word(before, "JOIN");
         let is_name =
             matches!(after, Token::Word(_)) && !ENDS.iter().any(|end| is_word(after, end));
-        if is_table && is_word(word, "ONLY") && is_name {
+        let is_compared = || {
+            let first = index.checked_sub(1).and_then(|index| places.get(index));
+            first
+                .and_then(at)
+                .is_some_and(|word| is_word(word, "DISTINCT"))
+        };
+        if is_table && is_word(word, "ONLY") && is_name && !is_compared() {
             found.push(*only);
         }
     }

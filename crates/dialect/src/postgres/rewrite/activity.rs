@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! current_query()                     (SELECT query FROM pg_catalog.pg_stat_activity WHERE pid = pg_backend_pid())
-//! FROM pg_stat_get_activity(NULL) a   FROM (SELECT … FROM pg_catalog.pg_stat_activity …) AS a
+//! FROM pg_stat_get_activity(t.x) a    FROM LATERAL (SELECT * FROM (…) AS "__activity" WHERE … t.x …) AS a
 //! ```
 
 use std::ops::ControlFlow;
@@ -20,8 +20,12 @@ use super::{build, copies, last_part};
 const CURRENT_QUERY: &str =
     "SELECT query FROM pg_catalog.pg_stat_activity WHERE pid = pg_backend_pid()";
 
-/// The columns of `pg_stat_get_activity`, in their order.
-const ACTIVITY: &str = "SELECT a.datid, a.pid, a.usesysid, a.application_name, a.state, a.query, \
+/// The name of the sessions beside the argument of `pg_stat_get_activity`.
+const SESSIONS: &str = "__activity";
+
+/// The columns of `pg_stat_get_activity`, in their order. Names in its argument mean none of the
+/// relations in here.
+const ACTIVITY: &str = "SELECT * FROM (SELECT a.datid, a.pid, a.usesysid, a.application_name, a.state, a.query, \
      a.wait_event_type, a.wait_event, a.xact_start, a.query_start, a.backend_start, a.state_change, \
      a.client_addr, a.client_hostname, a.client_port, a.backend_xid, a.backend_xmin, \
      a.backend_type, s.ssl, s.version AS sslversion, s.cipher AS sslcipher, s.bits AS sslbits, \
@@ -30,13 +34,13 @@ const ACTIVITY: &str = "SELECT a.datid, a.pid, a.usesysid, a.application_name, a
      g.encrypted AS gss_enc, g.credentials_delegated AS gss_delegation, a.leader_pid, a.query_id \
      FROM pg_catalog.pg_stat_activity AS a \
      LEFT JOIN pg_catalog.pg_stat_ssl AS s ON s.pid = a.pid \
-     LEFT JOIN pg_catalog.pg_stat_gssapi AS g ON g.pid = a.pid";
+     LEFT JOIN pg_catalog.pg_stat_gssapi AS g ON g.pid = a.pid) AS \"__activity\"";
 
 /// Writes the calls as queries.
 ///
 /// # Errors
 ///
-/// An argument is too large to be written twice.
+/// An argument is too large to be written twice, or has a column without the name of its table.
 pub(super) fn rewrite(statement: &mut Statement) -> Result<(), Error> {
     struct Calls;
     impl VisitorMut for Calls {
@@ -82,7 +86,7 @@ fn is_called(name: &ObjectName, function: &str) -> bool {
 }
 
 fn table(factor: &mut TableFactor) -> Result<(), Error> {
-    let (name, args, alias, lateral) = match factor {
+    let (name, args, alias, mut lateral) = match factor {
         TableFactor::Table {
             name,
             args: Some(args),
@@ -113,14 +117,23 @@ fn table(factor: &mut TableFactor) -> Result<(), Error> {
         return Ok(());
     }
     copies::check(pid, 2)?;
-    let reads_columns = walk_own_expressions(pid, |part| match part {
-        Expr::Identifier(_) | Expr::CompoundIdentifier(_) => ControlFlow::Break(()),
+    let bare = walk_own_expressions(pid, |part| match part {
+        // It may be the name of a column of the sessions.
+        Expr::Identifier(name) => ControlFlow::Break(name.to_string()),
+        Expr::CompoundIdentifier(_) => {
+            lateral = true;
+            ControlFlow::Continue(())
+        }
         _ => ControlFlow::Continue(()),
     });
-    let lateral = lateral || reads_columns.is_break();
+    if let ControlFlow::Break(name) = bare {
+        let message =
+            format!("pg_stat_get_activity({name}) of a column without its table is not supported");
+        return Err(Error::not_supported(message).with_hint(format!("write t.{name}")));
+    }
     let pid = build::cast(build::nested(pid.clone()), DataType::Integer(None));
     let of_all = Expr::IsNull(Box::new(pid.clone()));
-    let of_one = build::binary(build::column("a", "pid"), BinaryOperator::Eq, pid);
+    let of_one = build::binary(build::column(SESSIONS, "pid"), BinaryOperator::Eq, pid);
     let mut subquery = build::query(ACTIVITY)?;
     if let SetExpr::Select(select) = subquery.body.as_mut() {
         select.selection = Some(build::binary(of_all, BinaryOperator::Or, of_one));
@@ -143,6 +156,8 @@ fn table(factor: &mut TableFactor) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use lakegate_error::Code;
+
     use super::super::testing::with_statement;
     use super::*;
 
@@ -168,12 +183,12 @@ mod tests {
         for (call, condition, alias) in [
             (
                 "pg_stat_get_activity(NULL) AS x",
-                "(NULL)::INTEGER IS NULL OR \"a\".\"pid\" = (NULL)::INTEGER",
+                "(NULL)::INTEGER IS NULL OR \"__activity\".\"pid\" = (NULL)::INTEGER",
                 "x",
             ),
             (
                 "pg_catalog.pg_stat_get_activity(7)",
-                "(7)::INTEGER IS NULL OR \"a\".\"pid\" = (7)::INTEGER",
+                "(7)::INTEGER IS NULL OR \"__activity\".\"pid\" = (7)::INTEGER",
                 "pg_stat_get_activity",
             ),
         ] {
@@ -186,6 +201,16 @@ mod tests {
         assert!(
             of_columns.contains("FROM t, LATERAL (SELECT"),
             "{of_columns}"
+        );
+    }
+
+    #[test]
+    fn an_argument_has_no_bare_column() {
+        with_statement(
+            "SELECT 1 FROM t, pg_stat_get_activity(leader_pid)",
+            |statement| {
+                assert_eq!(rewrite(statement).unwrap_err().code(), Code::NotSupported);
+            },
         );
     }
 }

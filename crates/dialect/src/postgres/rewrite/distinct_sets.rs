@@ -133,6 +133,7 @@ fn rewrite_query(query: &mut Query) -> Result<(), Error> {
     let SetExpr::Select(select) = query.body.as_mut() else {
         return Ok(());
     };
+    check_ties(select)?;
     let on = match &select.distinct {
         Some(Distinct::On(on)) => on,
         Some(_) => return Ok(()),
@@ -166,6 +167,29 @@ fn rewrite_query(query: &mut Query) -> Result<(), Error> {
     enclose(query, items, Some(&on))
 }
 
+/// Rejects a list of set-returning functions whose rows the engine would choose before it calls these.
+///
+/// # Errors
+///
+/// The rows are chosen by QUALIFY, which WITH TIES is written as.
+fn check_ties(select: &Select) -> Result<(), Error> {
+    let has_sets = || select.projection.iter().any(item_calls_set);
+    match select.qualify.is_some() && has_sets() {
+        true => Err(Error::not_supported(
+            "a set-returning function in the list of a query with WITH TIES or QUALIFY is not supported",
+        )
+        .with_hint("call it in a subquery")),
+        false => Ok(()),
+    }
+}
+
+fn item_calls_set(item: &SelectItem) -> bool {
+    match item {
+        SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => calls_set(expr),
+        _ => false,
+    }
+}
+
 /// Returns the columns of a list, if none is a `*`.
 fn items_of(select: &Select) -> Option<Vec<Item>> {
     let items = select.projection.iter().map(|item| match item {
@@ -192,10 +216,7 @@ fn sort(query: &mut Query) -> Result<(), Error> {
     else {
         return Ok(());
     };
-    if !select.projection.iter().any(|item| match item {
-        SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => calls_set(expr),
-        _ => false,
-    }) {
+    if !select.projection.iter().any(item_calls_set) {
         return Ok(());
     }
     let Some(items) = items_of(select) else {

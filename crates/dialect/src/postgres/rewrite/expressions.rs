@@ -423,6 +423,7 @@ pub(super) fn native_operator(op: &mut BinaryOperator) {
         "?" => BinaryOperator::Question,
         "?&" => BinaryOperator::QuestionAnd,
         "?|" => BinaryOperator::QuestionPipe,
+        "<<=" | ">>=" => BinaryOperator::Custom(symbol.clone()),
         _ => return,
     };
 }

@@ -163,7 +163,15 @@ fn of_query(factor: &TableFactor) -> Option<String> {
     let SetExpr::Select(select) = subquery.body.as_ref() else {
         return None;
     };
-    if !alias.columns.is_empty() {
+    let GroupByExpr::Expressions(keys, modifiers) = &select.group_by else {
+        return None;
+    };
+    // Keys of grouping sets are NULL in some groups.
+    let has_sets = !modifiers.is_empty()
+        || keys
+            .iter()
+            .any(|key| matches!(key, Expr::Rollup(_) | Expr::Cube(_) | Expr::GroupingSets(_)));
+    if !alias.columns.is_empty() || has_sets {
         return None;
     }
     let condition = select.selection.as_ref()?;
@@ -345,6 +353,14 @@ mod tests {
             (
                 "a LEFT JOIN LATERAL (SELECT max(x) AS m FROM t WHERE id = a.id) b ON true",
                 &[][..],
+            ),
+            (
+                "a LEFT JOIN (SELECT y, max(x) FROM t WHERE y = 1 GROUP BY y) b ON true",
+                &["b.y"][..],
+            ),
+            (
+                "a LEFT JOIN (SELECT y, max(x) FROM t WHERE y = 1 GROUP BY ROLLUP (y)) b ON true",
+                &["b"][..],
             ),
         ] {
             assert_eq!(missing(from), expected, "{from}");

@@ -6,6 +6,7 @@ mod alter;
 mod ddl;
 mod errors;
 mod issue;
+mod only;
 mod queries;
 mod robustness;
 mod session;

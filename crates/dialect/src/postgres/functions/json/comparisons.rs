@@ -34,13 +34,13 @@ use lakegate_engine::quantified::{ALL, ANY};
 use lakegate_engine::{has_values, retyped};
 use lakegate_error::{Code, Error};
 
-use super::operators::{is_of_jsonb, is_untyped, written};
+use super::operators::{is_of_jsonb, is_untyped};
 use super::order::{GREATEST, KEY, KEYS, LEAST};
 use super::results::{KEPT, Results};
 use super::{JSON, JSONB, ROW, functions, is_jsonb};
 use crate::postgres::cell::{PG_TYPE, drops_marks};
 use crate::postgres::functions::coalesce::COALESCE;
-use crate::postgres::functions::keyed::results_of;
+use crate::postgres::functions::keyed::{results_of, written};
 
 /// Makes an item of `json_agg`.
 const ITEM: &str = "$json_item";

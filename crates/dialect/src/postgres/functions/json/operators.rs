@@ -10,11 +10,10 @@ use datafusion::logical_expr::{
     Cast, Expr, ExprSchemable, Operator, ScalarUDF, TryCast, binary_expr,
 };
 use datafusion::sql::sqlparser::ast::BinaryOperator;
-use lakegate_engine::untyped_texts::TYPED_TEXT;
 
 use super::{functions, is_jsonb, order};
 use crate::postgres::functions::coalesce::COALESCE;
-use crate::postgres::functions::keyed::results_of;
+use crate::postgres::functions::keyed::{results_of, written};
 
 /// Plans an operator as a call of its function if one of its operands is `jsonb`.
 #[derive(Debug)]
@@ -87,16 +86,6 @@ pub(super) fn are_of<'e>(
         found |= is_one;
     }
     found
-}
-
-/// Returns a literal instead of a call that gives it the type of a value beside it.
-pub(super) fn written(expr: &Expr) -> &Expr {
-    match expr {
-        Expr::ScalarFunction(call) if call.func.name() == TYPED_TEXT => {
-            call.args.first().unwrap_or(expr)
-        }
-        _ => expr,
-    }
 }
 
 /// Returns whether an expression is a quoted literal or NULL, which take the other operand's type.

@@ -7,7 +7,8 @@ use datafusion::common::DFSchema;
 use datafusion::logical_expr::{Expr, ScalarUDF};
 
 use super::comparisons::is_of_json;
-use super::operators::{are_of, is_of_jsonb, written};
+use super::operators::{are_of, is_of_jsonb};
+use crate::postgres::functions::keyed::written;
 
 /// Marks a text that is `json`, or `jsonb`.
 pub(super) const KEPT: [&str; 2] = ["$json_kept", "$jsonb_kept"];

@@ -225,7 +225,7 @@ fn check_beside(of: Keyed, value: &Expr, symbol: &str, schema: &DFSchema) -> Res
 }
 
 /// Returns a literal instead of a call that gives it the type of a value beside it.
-fn written(expr: &Expr) -> &Expr {
+pub(in crate::postgres::functions) fn written(expr: &Expr) -> &Expr {
     match expr {
         Expr::ScalarFunction(call) if call.func.name() == TYPED_TEXT => {
             call.args.first().unwrap_or(expr)

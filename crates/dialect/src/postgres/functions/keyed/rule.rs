@@ -10,6 +10,7 @@
 //! extract(hour FROM t)          CAST($timetz_part('hour', t) AS integer)
 //! t AT TIME ZONE 'CET'          $timetz_at('CET', t)
 //! address::text                 $inet_text(address)::text
+//! address::cidr                 network(address)
 //! ```
 //!
 //! An analyzer rule before type coercion, which would make texts of all of them.
@@ -33,7 +34,8 @@ use lakegate_error::Error;
 
 use super::{Act, Keyed, check_beside, common, keys, of_expr, results_of, text_types, written};
 use crate::postgres::cell::drops_marks;
-use crate::postgres::functions::{extract, timetz};
+use crate::postgres::functions::coalesce::ARRAY;
+use crate::postgres::functions::{extract, networks, timetz};
 
 /// Functions of the least and greatest value, which the engine takes for texts.
 const EXTREMES: [&str; 2] = ["min", "max"];
@@ -279,6 +281,14 @@ fn read(of: Keyed, value: &Expr) -> Expr {
     of.call(Act::In, vec![written(value).clone()])
 }
 
+/// Returns the type of the items of `ARRAY[…]`.
+fn of_items(list: &Expr, schema: &DFSchema) -> Option<Keyed> {
+    match list {
+        Expr::ScalarFunction(call) if call.func.name() == ARRAY => common(&call.args, schema),
+        _ => None,
+    }
+}
+
 fn called(function: &ScalarFunction, schema: &DFSchema) -> Result<Option<Expr>> {
     let args = function.args.as_slice();
     Ok(match (function.func.name(), args) {
@@ -316,11 +326,26 @@ fn called(function: &ScalarFunction, schema: &DFSchema) -> Result<Option<Expr>> 
             let at = timetz::function(timetz::Kind::At);
             Some(at.call(vec![zone.clone(), time.clone()]))
         }
-        (ANY | ALL, [op, value, list]) => of_expr(value, schema).map(|of| {
-            let keys = of.call(Act::Keys, vec![list.clone()]);
-            let key = of.call(Act::Key, vec![value.clone()]);
-            function.func.call(vec![op.clone(), key, keys])
-        }),
+        (ANY | ALL, [op, value, list]) => {
+            let value = written(value);
+            let beside = || of_items(list, schema).filter(|of| of.takes(value, schema));
+            of_expr(value, schema).or_else(beside).map(|of| {
+                let keys = of.call(Act::Keys, vec![list.clone()]);
+                let key = of.call(Act::Key, vec![value.clone()]);
+                function.func.call(vec![op.clone(), key, keys])
+            })
+        }
+        // A cast of an address, which has been given its text. Bits that are not of its network
+        // become zeros.
+        ("$cidr_in", [Expr::Cast(cast)]) => {
+            let address = text_types::address_of(&cast.expr).cloned();
+            address.map(|address| networks::function(networks::NETWORK).call(vec![address]))
+        }
+        // Here bits are no longer of it.
+        ("set_masklen", [network, _]) if of_expr(network, schema) == Some(Keyed::Cidr) => {
+            let moved = Expr::ScalarFunction(function.clone());
+            Some(networks::function(networks::NETWORK).call(vec![moved]))
+        }
         _ => None,
     })
 }

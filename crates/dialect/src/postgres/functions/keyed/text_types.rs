@@ -86,6 +86,16 @@ pub(super) fn text_of_address(address: Expr) -> Expr {
     TEXT_OF_ADDRESS.call(vec![address])
 }
 
+/// Returns the address of a call that [`text_of_address`] has made.
+pub(super) fn address_of(text: &Expr) -> Option<&Expr> {
+    match text {
+        Expr::ScalarFunction(call) if call.func.name() == TEXT_OF_ADDRESS.name() => {
+            call.args.first()
+        }
+        _ => None,
+    }
+}
+
 /// Returns whether the values of a function may be of one of the types.
 pub(super) fn returns_one(function: &str) -> bool {
     let is_made = || TYPES.into_iter().any(|of| function.contains(of.mark()));

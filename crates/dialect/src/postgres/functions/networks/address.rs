@@ -235,7 +235,8 @@ fn decimal(digits: &str) -> Option<u8> {
 
 /// Reads up to four octets. A zero before their digits does not make them octal.
 fn octets(text: &str) -> Option<Vec<u8>> {
-    let octets: Vec<u8> = text.split('.').map(decimal).collect::<Option<_>>()?;
+    let octets = text.split('.').take(5).map(decimal);
+    let octets: Vec<u8> = octets.collect::<Option<_>>()?;
     (octets.len() <= 4).then_some(octets)
 }
 

@@ -17,6 +17,9 @@ pub(in crate::postgres::functions) const CONTAINS: &str = "network_sup";
 pub(in crate::postgres::functions) const CONTAINS_OR_EQUAL: &str = "network_supeq";
 pub(in crate::postgres) const OVERLAP: &str = "network_overlap";
 
+/// The function of the network of an address, which is a `cidr`.
+pub(in crate::postgres::functions) const NETWORK: &str = "network";
+
 /// The functions of `+` and `-`.
 pub(in crate::postgres::functions) const PLUS: &str = "inetpl";
 pub(in crate::postgres::functions) const MINUS: &str = "inetmi_int8";
@@ -30,7 +33,7 @@ pub(in crate::postgres::functions) fn all() -> impl Iterator<Item = Arc<ScalarUD
     FUNCTIONS.iter().map(Arc::clone)
 }
 
-/// Returns the function of a name, which is one of those of operators.
+/// Returns the function of a name, which is one of the constants above.
 pub(in crate::postgres::functions) fn function(name: &'static str) -> Arc<ScalarUDF> {
     let mut all = FUNCTIONS.iter();
     match all.find(|function| function.name() == name) {
@@ -119,7 +122,7 @@ fn made() -> Vec<PgFunction> {
         of_one("host", text(), |of| Cell::text(of.host())),
         of_one("family", int(), |of| Cell::Int(of.family())),
         of_one("masklen", int(), |of| Cell::Int(i64::from(of.bits()))),
-        of_one("network", text(), |of| Cell::text(of.start().cidr())).shown_as("cidr"),
+        of_one(NETWORK, text(), |of| Cell::text(of.start().cidr())).shown_as("cidr"),
         of_one("broadcast", text(), |of| Cell::text(of.end().inet())).shown_as("inet"),
         of_one("netmask", text(), |of| Cell::text(of.netmask().inet())).shown_as("inet"),
         of_one("hostmask", text(), |of| Cell::text(of.hostmask().inet())).shown_as("inet"),

@@ -2,6 +2,9 @@
 
 const BYTES: usize = 6;
 
+/// The bytes of the longest form.
+const LONGEST: usize = 17;
+
 /// Reads an address in one of PostgreSQL's forms:
 ///
 /// ```text
@@ -12,6 +15,9 @@ const BYTES: usize = 6;
 /// ```
 pub(super) fn read(text: &str) -> Option<[u8; BYTES]> {
     let text = text.trim();
+    if text.len() > LONGEST {
+        return None;
+    }
     let of_parts = |separator: char, parts: usize, digits: usize| {
         let found: Vec<&str> = text.split(separator).collect();
         (found.len() == parts && found.iter().all(|part| part.len() == digits))
@@ -70,6 +76,7 @@ mod tests {
             ("08002b01020", None),
             ("é8002b010203", None),
             ("", None),
+            (":".repeat(1_000).as_str(), None),
         ] {
             let found = read(text).map(written);
             assert_eq!(found.as_deref(), expected, "{text}");
