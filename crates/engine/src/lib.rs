@@ -8,6 +8,7 @@ pub mod arrays;
 pub mod barrier;
 pub mod bounded;
 mod byte_texts;
+mod cell_types;
 mod common_types;
 pub mod complexity;
 mod computed_limits;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::{FunctionRegistry, SessionState, SessionStateBuilder};
-use datafusion::optimizer::Analyzer;
+use datafusion::optimizer::{Analyzer, AnalyzerRule};
 use datafusion::prelude::SessionConfig;
 use lakegate_error::{Result, UNQUALIFIED, from_engine};
 
@@ -20,7 +20,7 @@ use super::numbers::{
 };
 use super::{
     CATALOG, EngineOptions, Library, Names, PlanSettings, arrays, barrier, bounded, byte_texts,
-    common_types, computed_limits, dependent, equal_keys, extracts, frames, gathered,
+    cell_types, common_types, computed_limits, dependent, equal_keys, extracts, frames, gathered,
     grouping_keys, hidden_values, input_order, joined_texts, nested, numeric_sums, operand_types,
     optimize, period_sums, plain_fallbacks, posix, set_operations, shifted_sums, sorted_distinct,
     stop, sum, time, untyped_bounds, untyped_columns, untyped_texts, window_inputs,
@@ -179,7 +179,11 @@ pub(super) fn of_settings(
         }
         analyzer.rules.splice(0..0, stop::stoppable_analysis(rules));
         if settings.names == Names::Postgres {
-            let last = stop::stoppable_analysis(vec![Arc::new(floats::CheckedFloats)]);
+            let last: Vec<Arc<dyn AnalyzerRule + Send + Sync>> = vec![
+                Arc::new(floats::CheckedFloats),
+                Arc::new(cell_types::CellTypes),
+            ];
+            let last = stop::stoppable_analysis(last);
             analyzer.rules.extend(last);
         }
     }
