@@ -328,7 +328,7 @@ async fn columns_of_unions_within_unions_have_places() {
         "SELECT DISTINCT y, x FROM (VALUES (3, 4)) t(x, y)",
         "(SELECT y, x FROM (VALUES (3, 4)) t(x, y) ORDER BY x LIMIT 1)",
         "(SELECT y, x FROM (VALUES (3, 4)) t(x, y) INTERSECT SELECT 4, 3)",
-        "SELECT DISTINCT y % 5, x FROM (VALUES (3, 4)) t(x, y)",
+        "SELECT DISTINCT y % 5 AS a, x AS b FROM (VALUES (3, 4)) t(x, y)",
     ] {
         for (one, other) in [
             ("UNION ALL", "UNION ALL"),
