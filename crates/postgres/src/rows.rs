@@ -1,4 +1,11 @@
 //! Streams a result to the client, batch by batch, at the client's pace.
+//!
+//! ```text
+//! few values     encode ─▶ output ─▶ write
+//!
+//! many values    encode rows on the query threads ─▶ output ─▶ encode … ─▶ output
+//!                                                     write the output ─▶  write
+//! ```
 
 use std::ops::Range;
 use std::sync::Arc;
