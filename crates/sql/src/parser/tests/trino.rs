@@ -88,10 +88,6 @@ fn samples_and_ties_become_conditions() {
             "a sample of 120 percent",
         ),
         (
-            "SELECT * FROM t TABLESAMPLE BERNOULLI (1) REPEATABLE ('a')",
-            "a seed that is not a number",
-        ),
-        (
             "SELECT a FROM t FETCH FIRST 2 ROWS WITH TIES",
             "without ORDER BY",
         ),
