@@ -17,7 +17,6 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use std::collections::HashMap;
 use std::fmt;
-use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -351,22 +350,6 @@ impl Gateway {
     /// is dropped. Returns `None`, and drops the work, if the threads no longer accept any.
     pub fn spawn_work(&self, work: impl Future<Output = ()> + Send + 'static) -> Option<Work> {
         self.engine.cpu().spawn(work).map(AbortOnDropHandle::new)
-    }
-
-    /// Does work that may take long on the query threads, charged to the query that the caller works
-    /// for, if any. On the thread of a connection, other connections would wait for it.
-    ///
-    /// # Errors
-    /// The server is shutting down; the work panics.
-    pub(crate) async fn aside<T: Send + 'static>(
-        &self,
-        work: impl Future<Output = T> + Send + 'static,
-    ) -> Result<T> {
-        let working = self.engine.cpu().spawn(work);
-        let working =
-            working.ok_or_else(|| Error::new(Code::ShuttingDown, "the server is shutting down"))?;
-        let done = working.await;
-        done.map_err(|error| Error::internal(format!("work for a statement died: {error}")))
     }
 
     pub fn is_shutting_down(&self) -> bool {

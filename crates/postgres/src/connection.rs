@@ -16,7 +16,7 @@ use super::encode::{Format, Style};
 use super::extended::{NamedStatement, Portal};
 use super::frontend::Message;
 use super::link::{Ended, Frame, Link};
-use super::rows::{Failed, Form, Running, describe, style};
+use super::rows::{Failed, Running, describe, style};
 use super::startup::LoggedIn;
 use super::{Door, PostgresOptions, startup};
 
@@ -324,7 +324,9 @@ impl Connection {
                     describe(&mut self.link, &rows.schema, &rows.origins, &formats, style)?;
                     let mut running = Running::new(rows, &formats, style);
                     let sent = running
-                        .send(&mut self.link, &self.session, None, Form::Row)
+                        .send(&mut self.link, None, |out, batch, row| {
+                            batch.put_data_row(out, row)
+                        })
                         .await?;
                     backend::command_complete(
                         &mut self.link.out,

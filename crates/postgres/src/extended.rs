@@ -20,7 +20,7 @@ use super::copy;
 use super::encode::Format;
 use super::frontend::{Bind, Target};
 use super::params::{self, Parameter};
-use super::rows::{Failed, Form, Running, describe};
+use super::rows::{Failed, Running, describe};
 use super::types;
 
 /// A prepared statement.
@@ -290,7 +290,9 @@ impl Connection {
                 // 0 or less means all rows, as in Postgres.
                 let limit = u64::try_from(max_rows).ok().filter(|limit| *limit > 0);
                 let sent = running
-                    .send(&mut self.link, &self.session, limit, Form::Row)
+                    .send(&mut self.link, limit, |out, batch, row| {
+                        batch.put_data_row(out, row)
+                    })
                     .await?;
                 if running.is_done() {
                     backend::command_complete(

@@ -1,14 +1,6 @@
 //! Streams a result to the client, batch by batch, at the client's pace.
-//!
-//! ```text
-//! few values     encode ─▶ output ─▶ write
-//!
-//! many values    encode rows on the query threads ─▶ output ─▶ encode … ─▶ output
-//!                                                     write the output ─▶  write
-//! ```
 
 use std::ops::Range;
-use std::sync::Arc;
 
 use bytes::BytesMut;
 use datafusion::arrow::array::RecordBatch;
@@ -16,18 +8,11 @@ use datafusion::arrow::datatypes::SchemaRef;
 use futures::StreamExt;
 use lakegate_error::{Error, Result};
 use lakegate_gateway::values::IntervalStyle;
-use lakegate_gateway::{BatchStream, Origin, QueryWatch, Rows, Session, Settings};
+use lakegate_gateway::{BatchStream, Origin, QueryWatch, Rows, Settings};
 
 use super::backend;
-use super::copy::{BINARY_HEAD, Lines};
 use super::encode::{BatchEncoder, Format, RowEncoder, Style};
 use super::link::{Ended, Link, WRITE_AT};
-
-/// The least number of values in a batch that is encoded on the query threads. To hand them over takes
-/// as long as to encode a tenth of them.
-const MANY_VALUES: usize = 16 * 1024;
-/// Bytes of output that the query threads encode at once: TLS takes 64 KiB at once.
-const AHEAD: usize = 4 * 64 * 1024 - 4 * 1024;
 
 /// Why a statement ends early: it failed, or the connection is over.
 #[derive(Debug)]
@@ -107,97 +92,23 @@ pub(super) fn describe(
     Ok(())
 }
 
-/// What is sent for a row.
-#[derive(Clone)]
-pub(super) enum Form {
-    /// A `DataRow`.
-    Row,
-    /// `CopyData` with a line.
-    Line(Arc<Lines>),
-    /// `CopyData` in COPY's binary format.
-    Binary,
-    /// Nothing: the rows are passed over.
-    Nothing,
-}
-
-/// Writes rows, one after the other.
-struct Writer {
-    form: Form,
-    /// Whether a row was written.
-    begun: bool,
-    scratch: BytesMut,
-}
-
-impl Writer {
-    fn new(form: Form) -> Self {
-        Self {
-            form,
-            begun: false,
-            scratch: BytesMut::new(),
-        }
-    }
-
-    /// Appends rows until there are `enough` bytes of output. Returns the row after the last one.
-    ///
-    /// Without an await, the loops over the rows keep their state in registers.
-    fn fill(
-        &mut self,
-        out: &mut BytesMut,
-        batch: &BatchEncoder<'_>,
-        rows: Range<usize>,
-        enough: usize,
-    ) -> Result<usize> {
-        let begun = std::mem::replace(&mut self.begun, true);
-        let scratch = &mut self.scratch;
-        match &self.form {
-            Form::Row => fill(out, rows, enough, |out, row| batch.put_data_row(out, row)),
-            Form::Line(lines) => fill(out, rows, enough, |out, row| {
-                batch.put_copy_line(out, row, lines, scratch)
-            }),
-            Form::Binary => {
-                // As in Postgres, the header is sent with the first row, which psycopg relies on.
-                let mut head = if begun { &[] } else { BINARY_HEAD };
-                fill(out, rows, enough, |out, row| {
-                    batch.put_copy_binary(out, row, std::mem::take(&mut head))
-                })
-            }
-            Form::Nothing => Ok(rows.end),
-        }
-    }
-}
-
+/// Appends rows until there is enough output to write. Returns the row after the last one.
+///
+/// Without an await, the loop over the rows keeps its state in registers.
 fn fill(
     out: &mut BytesMut,
+    batch: &BatchEncoder<'_>,
     rows: Range<usize>,
-    enough: usize,
-    mut put: impl FnMut(&mut BytesMut, usize) -> Result<()>,
+    put: &mut impl FnMut(&mut BytesMut, &BatchEncoder<'_>, usize) -> Result<()>,
 ) -> Result<usize> {
     let end = rows.end;
     for row in rows {
-        put(out, row)?;
-        if out.len() >= enough {
+        put(out, batch, row)?;
+        if out.len() >= WRITE_AT {
             return Ok(row + 1);
         }
     }
     Ok(end)
-}
-
-/// Rows of a batch that the query threads encode while the connection writes the rows before them.
-struct Ahead {
-    encoder: Arc<RowEncoder>,
-    batch: RecordBatch,
-    writer: Writer,
-    /// Empty.
-    out: BytesMut,
-}
-
-impl Ahead {
-    /// Returns the output and the row after the last one in it.
-    fn encode(mut self, rows: Range<usize>) -> Result<(Writer, BytesMut, usize)> {
-        let batch = self.encoder.batch(&self.batch)?;
-        let next = self.writer.fill(&mut self.out, &batch, rows, AHEAD)?;
-        Ok((self.writer, self.out, next))
-    }
 }
 
 /// A result whose rows may be partly sent.
@@ -208,7 +119,7 @@ pub(super) struct Running {
     query: Option<QueryWatch>,
     /// The current batch, and its next row.
     batch: Option<(RecordBatch, usize)>,
-    encoder: Arc<RowEncoder>,
+    encoder: RowEncoder,
     done: bool,
 }
 
@@ -229,13 +140,13 @@ impl Running {
             stream: rows.stream,
             query: rows.query,
             batch: None,
-            encoder: Arc::new(encoder),
+            encoder,
             done: false,
         }
     }
 
     /// Encodes the next rows with this encoder, and returns the one before it.
-    pub(crate) fn encode_with(&mut self, encoder: Arc<RowEncoder>) -> Arc<RowEncoder> {
+    pub(crate) fn encode_with(&mut self, encoder: RowEncoder) -> RowEncoder {
         std::mem::replace(&mut self.encoder, encoder)
     }
 
@@ -253,27 +164,20 @@ impl Running {
     pub(crate) async fn send(
         &mut self,
         link: &mut Link,
-        session: &Session,
         limit: Option<u64>,
-        form: Form,
+        put: impl FnMut(&mut BytesMut, &BatchEncoder<'_>, usize) -> Result<()>,
     ) -> Result<u64, Failed> {
-        let writer = Writer::new(form);
         match self.query.clone() {
-            Some(query) => {
-                query
-                    .metered(self.send_rows(link, session, limit, writer))
-                    .await
-            }
-            None => self.send_rows(link, session, limit, writer).await,
+            Some(query) => query.metered(self.send_rows(link, limit, put)).await,
+            None => self.send_rows(link, limit, put).await,
         }
     }
 
     async fn send_rows(
         &mut self,
         link: &mut Link,
-        session: &Session,
         limit: Option<u64>,
-        mut writer: Writer,
+        mut put: impl FnMut(&mut BytesMut, &BatchEncoder<'_>, usize) -> Result<()>,
     ) -> Result<u64, Failed> {
         let mut sent = 0;
         while limit.is_none_or(|limit| sent < limit) {
@@ -289,75 +193,25 @@ impl Running {
             };
             let rest = (batch.num_rows() - first) as u64;
             let end = first + limit.map_or(rest, |limit| rest.min(limit - sent)) as usize;
-            let rows = first..end;
-            let values = rows.len().saturating_mul(batch.num_columns());
-            writer = match values < MANY_VALUES || matches!(writer.form, Form::Nothing) {
-                true => self.send_here(link, &batch, rows, writer).await?,
-                false => self.send_ahead(link, session, &batch, rows, writer).await?,
-            };
+            {
+                let rows = self.encoder.batch(&batch)?;
+                let mut next = first;
+                while next < end {
+                    next = fill(&mut link.out, &rows, next..end, &mut put)?;
+                    if link.out.len() >= WRITE_AT {
+                        link.flush().await?;
+                        if let Some(query) = &self.query {
+                            query.client_takes();
+                        }
+                    }
+                }
+            }
             sent += (end - first) as u64;
             if end < batch.num_rows() {
                 self.batch = Some((batch, end));
             }
         }
         Ok(sent)
-    }
-
-    /// Encodes rows on the thread of the connection.
-    async fn send_here(
-        &mut self,
-        link: &mut Link,
-        batch: &RecordBatch,
-        rows: Range<usize>,
-        mut writer: Writer,
-    ) -> Result<Writer, Failed> {
-        let encoder = Arc::clone(&self.encoder);
-        let encoder = encoder.batch(batch)?;
-        let mut next = rows.start;
-        while next < rows.end {
-            next = writer.fill(&mut link.out, &encoder, next..rows.end, WRITE_AT)?;
-            if link.out.len() >= WRITE_AT {
-                self.flush(link).await?;
-            }
-        }
-        Ok(writer)
-    }
-
-    /// Encodes rows on the query threads, while the rows before them are written.
-    async fn send_ahead(
-        &mut self,
-        link: &mut Link,
-        session: &Session,
-        batch: &RecordBatch,
-        rows: Range<usize>,
-        mut writer: Writer,
-    ) -> Result<Writer, Failed> {
-        let mut out = BytesMut::new();
-        let mut next = rows.start;
-        while next < rows.end {
-            let ahead = Ahead {
-                encoder: Arc::clone(&self.encoder),
-                batch: batch.clone(),
-                writer,
-                out,
-            };
-            let rest = next..rows.end;
-            let encoding = session.aside(move || ahead.encode(rest));
-            let encoded;
-            (writer, encoded, next) = link.run_and_write(encoding).await???;
-            self.flush(link).await?;
-            out = std::mem::replace(&mut link.out, encoded);
-        }
-        Ok(writer)
-    }
-
-    /// Writes all output, and records that the client has taken it.
-    async fn flush(&mut self, link: &mut Link) -> Result<(), Failed> {
-        link.flush().await?;
-        if let Some(query) = &self.query {
-            query.client_takes();
-        }
-        Ok(())
     }
 
     async fn next(&mut self, link: &mut Link, begun: bool) -> Result<Option<RecordBatch>, Failed> {

@@ -292,17 +292,6 @@ impl Session {
         self.state.lock().active = Some(Arc::clone(query.query()));
     }
 
-    /// Does work for a statement that may take long, such as encoding its rows, on the query threads.
-    ///
-    /// # Errors
-    /// The server is shutting down; the work panics.
-    pub async fn aside<T: Send + 'static>(
-        &self,
-        work: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T> {
-        self.gateway.aside(async move { work() }).await
-    }
-
     /// Ends the session: cancels its running query or planning, and refuses further statements.
     pub(crate) fn terminate(&self) {
         self.terminated.cancel();

@@ -127,7 +127,11 @@ impl Ingestion {
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T> {
         let work = self.metered(async move { work() });
-        self.gateway.aside(work).await
+        let working = self.gateway.engine.cpu().spawn(work);
+        let working =
+            working.ok_or_else(|| Error::new(Code::ShuttingDown, "the server is shutting down"))?;
+        let done = working.await;
+        done.map_err(|error| Error::internal(format!("work for a write died: {error}")))
     }
 
     /// Gives a batch to the write, and waits while the write has enough to do.

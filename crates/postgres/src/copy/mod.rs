@@ -30,7 +30,7 @@ pub(super) use self::options::{Direction, Options};
 pub(super) use self::output::Lines;
 
 /// Signature, no flags, no extension.
-pub(super) const BINARY_HEAD: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
+const BINARY_HEAD: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 
 /// Returns the statement's COPY TO STDOUT, if it is one.
 pub(super) fn to_stdout(prepared: &Prepared) -> Option<&ast::Copy> {

@@ -1,7 +1,5 @@
 //! COPY .. TO STDOUT.
 
-use std::sync::Arc;
-
 use bytes::{BufMut, BytesMut};
 use lakegate_error::{Error, Result};
 use lakegate_gateway::Rows;
@@ -11,8 +9,8 @@ use super::BINARY_HEAD;
 use super::options::{Direction, Options, chosen};
 use crate::backend::{self, tag};
 use crate::connection::Connection;
-use crate::encode::{ASCII_ZEROS, Format};
-use crate::rows::{Failed, Form, Running};
+use crate::encode::{ASCII_ZEROS, BatchEncoder, Format};
+use crate::rows::{Failed, Running};
 
 /// Every byte of the texts of numbers, booleans, dates, times and timestamps.
 const PLAIN: &[u8] = b"0123456789+-.: tfeBCNaInity";
@@ -240,14 +238,17 @@ impl Connection {
         } else {
             Format::Text
         };
-        let lines = Arc::new(Lines::new(copy, &names)?);
+        let lines = Lines::new(copy, &names)?;
         let mut running = Running::new(rows, &vec![format; names.len()], self.style());
         backend::copy_out_response(&mut self.link.out, format, names.len());
         let sent = if format == Format::Binary {
-            let sent = running
-                .send(&mut self.link, &self.session, None, Form::Binary)
-                .await?;
-            // A row of -1 columns is the end.
+            // As in Postgres, the header is sent with the first row, which psycopg relies on; a row
+            // of -1 columns is the end.
+            let mut head = BINARY_HEAD;
+            let put = |out: &mut BytesMut, batch: &BatchEncoder<'_>, row: usize| {
+                batch.put_copy_binary(out, row, std::mem::take(&mut head))
+            };
+            let sent = running.send(&mut self.link, None, put).await?;
             backend::message(&mut self.link.out, b'd', |out| {
                 out.put_slice(if sent == 0 { BINARY_HEAD } else { &[] });
                 out.put_i16(-1);
@@ -263,9 +264,11 @@ impl Connection {
                     out.put_u8(b'\n');
                 });
             }
-            let form = Form::Line(lines);
+            let mut scratch = BytesMut::new();
             running
-                .send(&mut self.link, &self.session, None, form)
+                .send(&mut self.link, None, |out, batch, row| {
+                    batch.put_copy_line(out, row, &lines, &mut scratch)
+                })
                 .await?
         };
         backend::empty(&mut self.link.out, tag::COPY_DONE);

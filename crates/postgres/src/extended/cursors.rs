@@ -14,7 +14,7 @@ use super::{NamedStatement, State, cannot_run, name_taken, unknown_portal};
 use crate::backend::{self, tag};
 use crate::connection::Connection;
 use crate::encode::{Format, RowEncoder};
-use crate::rows::{Failed, Form, Running, describe};
+use crate::rows::{Failed, Running, describe};
 
 impl Connection {
     /// Returns the name of the portal that a FETCH, MOVE or CLOSE is about; `None` for other
@@ -99,14 +99,16 @@ impl Connection {
                     passed = match moves {
                         true => {
                             running
-                                .send(&mut self.link, &self.session, limit, Form::Nothing)
+                                .send(&mut self.link, limit, |_, _, _| Ok(()))
                                 .await?
                         }
                         false => {
                             let encoder = RowEncoder::new(columns, formats, style);
-                            let own = running.encode_with(Arc::new(encoder));
+                            let own = running.encode_with(encoder);
                             let sent = running
-                                .send(&mut self.link, &self.session, limit, Form::Row)
+                                .send(&mut self.link, limit, |out, batch, row| {
+                                    batch.put_data_row(out, row)
+                                })
                                 .await?;
                             running.encode_with(own);
                             sent
@@ -168,7 +170,9 @@ impl Connection {
         };
         let mut running = Running::new(rows, &formats, self.style());
         let sent = running
-            .send(&mut self.link, &self.session, None, Form::Row)
+            .send(&mut self.link, None, |out, batch, row| {
+                batch.put_data_row(out, row)
+            })
             .await?;
         match limit == Some(sent) {
             true => backend::empty(&mut self.link.out, tag::PORTAL_SUSPENDED),
