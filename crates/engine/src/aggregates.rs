@@ -16,6 +16,14 @@ pub(crate) fn rows_of(filter: &BooleanArray) -> NullBuffer {
     })
 }
 
+/// Returns the rows that an aggregate function takes: values that are not NULL, where a filter is true.
+pub(crate) fn rows_taken(values: &dyn Array, filter: Option<&BooleanArray>) -> Option<NullBuffer> {
+    match filter {
+        None => values.nulls().cloned(),
+        Some(filter) => NullBuffer::union(values.nulls(), Some(&rows_of(filter))),
+    }
+}
+
 /// Implements methods of [`AggregateUDFImpl`](datafusion::logical_expr::AggregateUDFImpl) by
 /// calling the function in `self.inner`. The types are those that the calling module imports.
 ///

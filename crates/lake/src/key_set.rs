@@ -9,7 +9,7 @@
 //! ```
 //!
 //! So a key is found with one shift and one read, without a hash. Keys that are far apart take much
-//! memory for little: who makes a set says how many bits it may have.
+//! memory for little: the caller limits the number of bits of a set.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};

@@ -27,7 +27,7 @@ use super::interval::{self, IntervalSum};
 use super::own_or_inner::{Own, OwnOrInner};
 use super::total::column;
 use super::{Kind, MAX_PRECISION, STATE};
-use crate::aggregates::rows_of;
+use crate::aggregates::rows_taken;
 use crate::running_windows::Fold;
 
 /// Replaces DataFusion's `avg` with the exact one.
@@ -366,10 +366,7 @@ impl GroupsAccumulator for GroupedAverage {
         filter: Option<&BooleanArray>,
     ) -> Result<Vec<ArrayRef>> {
         let values: &Int64Array = column(values, 0)?.as_primitive::<Int64Type>();
-        let nulls = match filter {
-            None => values.nulls().cloned(),
-            Some(filter) => NullBuffer::union(values.nulls(), Some(&rows_of(filter))),
-        };
+        let nulls = rows_taken(values, filter);
         let sums: Vec<i128> = values
             .values()
             .iter()

@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, PrimitiveArray};
+use arrow::array::{ArrayRef, AsArray, BooleanArray, Int64Array, PrimitiveArray};
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{Decimal128Type, Int64Type};
 use datafusion::error::Result;
@@ -12,7 +12,7 @@ use datafusion::physical_expr::NullState;
 
 use super::total::{Total, column};
 use super::{Kind, STATE, Summed};
-use crate::aggregates::rows_of;
+use crate::aggregates::rows_taken;
 
 /// The sums of groups. `T`: the type of the values, `O`: that of the sums.
 pub(super) struct GroupedSum<T, O = T> {
@@ -150,10 +150,7 @@ impl<T: Summed, O: Summed> GroupsAccumulator for GroupedSum<T, O> {
             .iter()
             .map(|value| T::widened(*value))
             .collect();
-        let nulls = match filter {
-            None => values.nulls().cloned(),
-            Some(filter) => NullBuffer::union(values.nulls(), Some(&rows_of(filter))),
-        };
+        let nulls = rows_taken(values, filter);
         let sums = PrimitiveArray::<Decimal128Type>::new(sums.into(), nulls).with_data_type(STATE);
         let mut state: Vec<ArrayRef> = vec![Arc::new(sums)];
         if self.kind.carries() {

@@ -8,6 +8,7 @@ mod byte_sizes;
 mod bytes;
 pub(super) mod coalesce;
 mod column_size;
+mod compared;
 mod control;
 mod degrees;
 mod extract;

@@ -7,8 +7,7 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, PrimitiveArray};
-use arrow::buffer::NullBuffer;
+use arrow::array::{ArrayRef, AsArray, BooleanArray, PrimitiveArray};
 use arrow::datatypes::{
     ArrowPrimitiveType, DataType, FieldRef, Float16Type, Float32Type, Float64Type,
 };
@@ -27,7 +26,7 @@ use datafusion::logical_expr::{
 use datafusion::physical_expr::NullState;
 
 use super::order;
-use crate::aggregates::{as_the_inner, rows_of};
+use crate::aggregates::{as_the_inner, rows_taken};
 use crate::arrays::{ArrayExtreme, MovingArrayExtreme, is_array};
 
 /// Registers `min` and `max` in place of the engine's.
@@ -190,10 +189,7 @@ impl<T: Float> GroupsAccumulator for Grouped<T> {
         filter: Option<&BooleanArray>,
     ) -> Result<Vec<ArrayRef>> {
         let array = first::<T>(values)?;
-        let nulls = match filter {
-            None => array.nulls().cloned(),
-            Some(filter) => NullBuffer::union(array.nulls(), Some(&rows_of(filter))),
-        };
+        let nulls = rows_taken(array, filter);
         let state = PrimitiveArray::<T>::new(array.values().clone(), nulls);
         Ok(vec![Arc::new(state)])
     }

@@ -4,8 +4,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Decimal128Array, Int64Array, PrimitiveArray,
-    UInt64Array,
+    ArrayRef, AsArray, BooleanArray, Decimal128Array, Int64Array, PrimitiveArray, UInt64Array,
 };
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{Decimal128Type, UInt64Type};
@@ -14,7 +13,7 @@ use datafusion::logical_expr::{EmitTo, GroupsAccumulator};
 use datafusion::physical_expr::NullState;
 
 use super::{Division, carries};
-use crate::aggregates::rows_of;
+use crate::aggregates::rows_taken;
 use crate::sum::total::{Total, column};
 use crate::sum::{STATE, Summed};
 
@@ -182,10 +181,7 @@ impl<T: Summed> GroupsAccumulator for GroupedNumericAverage<T> {
         filter: Option<&BooleanArray>,
     ) -> Result<Vec<ArrayRef>> {
         let values = column(values, 0)?.as_primitive::<T>();
-        let nulls = match filter {
-            None => values.nulls().cloned(),
-            Some(filter) => NullBuffer::union(values.nulls(), Some(&rows_of(filter))),
-        };
+        let nulls = rows_taken(values, filter);
         let sums = values.values().iter().map(|value| T::widened(*value));
         let sums: Vec<i128> = sums.collect();
         let is_counted = |row| nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row));

@@ -24,10 +24,10 @@ use datafusion::common::tree_node::Transformed;
 use datafusion::common::{Column, DFSchema, ScalarValue};
 use datafusion::config::ConfigOptions;
 use datafusion::error::{DataFusionError, Result};
-use datafusion::logical_expr::expr::{Between, InList, InSubquery, ScalarFunction, SetComparison};
+use datafusion::logical_expr::expr::{InList, InSubquery, ScalarFunction, SetComparison};
 use datafusion::logical_expr::{
-    BinaryExpr, Case, Cast, Distinct, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder,
-    Operator, ScalarUDF, Subquery, TryCast, binary_expr,
+    BinaryExpr, Case, Cast, Distinct, Expr, ExprSchemable, LogicalPlan, ScalarUDF, Subquery,
+    TryCast,
 };
 use datafusion::optimizer::AnalyzerRule;
 use lakegate_engine::quantified::{ALL, ANY};
@@ -40,6 +40,9 @@ use super::results::{KEPT, Results};
 use super::{JSON, JSONB, ROW, functions, is_jsonb};
 use crate::postgres::cell::{PG_TYPE, drops_marks};
 use crate::postgres::functions::coalesce::COALESCE;
+use crate::postgres::functions::compared::{
+    case_with_operands, operands, operands_of_case, returning, symbol, with_operands,
+};
 use crate::postgres::functions::keyed::{results_of, written};
 
 /// Makes an item of `json_agg`.
@@ -231,19 +234,6 @@ fn distinct_arguments(function: &Expr) -> Option<&[Expr]> {
     }
 }
 
-/// Returns the symbol of a comparison.
-fn symbol(op: Operator) -> Option<&'static str> {
-    Some(match op {
-        Operator::Eq | Operator::IsDistinctFrom | Operator::IsNotDistinctFrom => "=",
-        Operator::NotEq => "<>",
-        Operator::Lt => "<",
-        Operator::LtEq => "<=",
-        Operator::Gt => ">",
-        Operator::GtEq => ">=",
-        _ => return None,
-    })
-}
-
 /// Refuses a comparison of `json`.
 fn check_expression(expr: &Expr, schema: &DFSchema) -> Result<()> {
     let (left, symbol, right) = match expr {
@@ -320,31 +310,6 @@ impl JsonComparisons {
     /// Returns a comparison of keys; `None` for expressions that compare no `jsonb`.
     fn compared(&self, expr: &Expr, schema: &DFSchema) -> Option<Expr> {
         match expr {
-            Expr::BinaryExpr(BinaryExpr { left, op, right }) if symbol(*op).is_some() => {
-                let mut keys = self.keys([left.as_ref(), right.as_ref()], schema)?;
-                Some(binary_expr(keys.next()?, *op, keys.next()?))
-            }
-            Expr::Between(between) => {
-                let parts = [
-                    between.expr.as_ref(),
-                    between.low.as_ref(),
-                    between.high.as_ref(),
-                ];
-                let mut keys = self.keys(parts, schema)?;
-                Some(Expr::Between(Between::new(
-                    Box::new(keys.next()?),
-                    between.negated,
-                    Box::new(keys.next()?),
-                    Box::new(keys.next()?),
-                )))
-            }
-            Expr::InList(within) => {
-                let parts = std::iter::once(within.expr.as_ref()).chain(&within.list);
-                let mut keys = self.keys(parts, schema)?;
-                let value = Box::new(keys.next()?);
-                let list = keys.collect();
-                Some(Expr::InList(InList::new(value, list, within.negated)))
-            }
             Expr::InSubquery(within) => {
                 let (value, subquery) = self.within(&within.expr, &within.subquery, schema)?;
                 let within = InSubquery::new(Box::new(value), subquery, within.negated);
@@ -361,21 +326,17 @@ impl JsonComparisons {
             }
             Expr::Case(case) => self.case(case, schema),
             Expr::ScalarFunction(call) => self.called(call, schema),
-            _ => None,
+            expr => {
+                let (values, _) = operands(expr)?;
+                with_operands(expr, self.keys(values, schema)?)
+            }
         }
     }
 
     /// Returns a CASE that compares keys, and whose results have one of the types; `None` for others.
     fn case(&self, case: &Case, schema: &DFSchema) -> Option<Expr> {
-        let compared = case.expr.as_ref().and_then(|operand| {
-            let whens = case.when_then_expr.iter().map(|(when, _)| when.as_ref());
-            let parts = std::iter::once(operand.as_ref()).chain(whens);
-            let mut keys = self.keys(parts, schema)?;
-            let operand = Box::new(keys.next()?);
-            let thens = case.when_then_expr.iter().map(|(_, then)| then.clone());
-            let whens = keys.map(Box::new).zip(thens).collect();
-            Some(Case::new(Some(operand), whens, case.else_expr.clone()))
-        });
+        let compared = operands_of_case(case)
+            .and_then(|operands| case_with_operands(case, self.keys(operands, schema)?));
         let Some((results, makers)) = self.results.typed(results_of(case), schema) else {
             return compared.map(Expr::Case);
         };
@@ -446,15 +407,7 @@ impl JsonComparisons {
         if !are_jsonb {
             return None;
         }
-        let keys = LogicalPlanBuilder::from(LogicalPlan::clone(plan))
-            .project([self.key(&column).alias("__json_key")])
-            .and_then(LogicalPlanBuilder::build)
-            .ok()?;
-        let subquery = Subquery {
-            subquery: Arc::new(keys),
-            outer_ref_columns: subquery.outer_ref_columns.clone(),
-            spans: subquery.spans.clone(),
-        };
-        Some((self.key(value), subquery))
+        let keys = returning(subquery, self.key(&column).alias("__json_key")).ok()?;
+        Some((self.key(value), keys))
     }
 }

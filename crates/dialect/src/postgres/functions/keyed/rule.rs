@@ -22,10 +22,8 @@ use datafusion::common::tree_node::Transformed;
 use datafusion::common::{Column, DFSchema, ScalarValue};
 use datafusion::config::ConfigOptions;
 use datafusion::error::Result;
-use datafusion::logical_expr::expr::{Between, InList, InSubquery, ScalarFunction, SetComparison};
-use datafusion::logical_expr::{
-    BinaryExpr, Case, Cast, Expr, LogicalPlan, LogicalPlanBuilder, Operator, Subquery, binary_expr,
-};
+use datafusion::logical_expr::expr::{InSubquery, ScalarFunction, SetComparison};
+use datafusion::logical_expr::{Case, Cast, Expr, LogicalPlan, Subquery};
 use datafusion::optimizer::AnalyzerRule;
 use lakegate_engine::quantified::{ALL, ANY};
 use lakegate_engine::time::AT_TIME_ZONE;
@@ -35,6 +33,9 @@ use lakegate_error::Error;
 use super::{Act, Keyed, check_beside, common, keys, of_expr, results_of, text_types, written};
 use crate::postgres::cell::drops_marks;
 use crate::postgres::functions::coalesce::ARRAY;
+use crate::postgres::functions::compared::{
+    case_with_operands, operands, operands_of_case, returning, with_operands,
+};
 use crate::postgres::functions::{extract, networks, timetz};
 
 /// Functions of the least and greatest value, which the engine takes for texts.
@@ -145,54 +146,9 @@ fn check_function(refused: &[&str], name: &str, args: &[Expr], schema: &DFSchema
     }
 }
 
-/// Returns the symbol of a comparison.
-fn symbol(op: Operator) -> Option<&'static str> {
-    Some(match op {
-        Operator::Eq | Operator::IsDistinctFrom | Operator::IsNotDistinctFrom => "=",
-        Operator::NotEq => "<>",
-        Operator::Lt => "<",
-        Operator::LtEq => "<=",
-        Operator::Gt => ">",
-        Operator::GtEq => ">=",
-        _ => return None,
-    })
-}
-
 /// Returns a comparison of keys; `None` for expressions that compare no such values.
 fn compared(expr: &Expr, schema: &DFSchema) -> Result<Option<Expr>> {
     match expr {
-        Expr::BinaryExpr(BinaryExpr { left, op, right }) => {
-            let Some(symbol) = symbol(*op) else {
-                return Ok(None);
-            };
-            let keys = keys([left.as_ref(), right.as_ref()], symbol, schema)?;
-            Ok(keys.and_then(|mut keys| Some(binary_expr(keys.next()?, *op, keys.next()?))))
-        }
-        Expr::Between(between) => {
-            let parts = [
-                between.expr.as_ref(),
-                between.low.as_ref(),
-                between.high.as_ref(),
-            ];
-            let keys = keys(parts, ">=", schema)?;
-            Ok(keys.and_then(|mut keys| {
-                Some(Expr::Between(Between::new(
-                    Box::new(keys.next()?),
-                    between.negated,
-                    Box::new(keys.next()?),
-                    Box::new(keys.next()?),
-                )))
-            }))
-        }
-        Expr::InList(within) => {
-            let parts = std::iter::once(within.expr.as_ref()).chain(&within.list);
-            let keys = keys(parts, "=", schema)?;
-            Ok(keys.and_then(|mut keys| {
-                let value = Box::new(keys.next()?);
-                let list = keys.collect();
-                Some(Expr::InList(InList::new(value, list, within.negated)))
-            }))
-        }
         Expr::InSubquery(of) => {
             let found = within(&of.expr, &of.subquery, schema)?;
             Ok(found.map(|(value, subquery)| {
@@ -210,7 +166,13 @@ fn compared(expr: &Expr, schema: &DFSchema) -> Result<Option<Expr>> {
                 ))
             }))
         }
-        _ => Ok(None),
+        expr => {
+            let Some((values, symbol)) = operands(expr) else {
+                return Ok(None);
+            };
+            let keys = keys(values, symbol, schema)?;
+            Ok(keys.and_then(|keys| with_operands(expr, keys)))
+        }
     }
 }
 
@@ -234,30 +196,17 @@ fn within(
         check_beside(of, written(one), "=", within)?;
     }
     let key = |value: &Expr| of.call(Act::Key, vec![written(value).clone()]);
-    let keys = LogicalPlanBuilder::from(LogicalPlan::clone(plan))
-        .project([key(&column).alias("__key")])?
-        .build()?;
-    let subquery = Subquery {
-        subquery: Arc::new(keys),
-        outer_ref_columns: subquery.outer_ref_columns.clone(),
-        spans: subquery.spans.clone(),
-    };
-    Ok(Some((key(value), subquery)))
+    let keys = returning(subquery, key(&column).alias("__key"))?;
+    Ok(Some((key(value), keys)))
 }
 
 /// Returns a CASE that compares keys, and whose results have the type; `None` for others.
 fn of_case(case: &Case, schema: &DFSchema) -> Result<Option<Expr>> {
-    let mut of_keys = None;
-    if let Some(operand) = &case.expr {
-        let whens = case.when_then_expr.iter().map(|(when, _)| when.as_ref());
-        let parts = std::iter::once(operand.as_ref()).chain(whens);
-        if let Some(mut keys) = keys(parts, "=", schema)? {
-            let operand = keys.next().map(Box::new);
-            let thens = case.when_then_expr.iter().map(|(_, then)| then.clone());
-            let whens = keys.map(Box::new).zip(thens).collect();
-            of_keys = Some(Case::new(operand, whens, case.else_expr.clone()));
-        }
-    }
+    let keys = match operands_of_case(case) {
+        Some(operands) => keys(operands, "=", schema)?,
+        None => None,
+    };
+    let of_keys = keys.and_then(|keys| case_with_operands(case, keys));
     let of_results = common(results_of(case), schema);
     let mut case = match of_keys {
         Some(case) => case,
