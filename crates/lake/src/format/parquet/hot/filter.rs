@@ -1,5 +1,5 @@
-//! Rows that are chosen of kept columns: by pages, and by conditions of a scan that are evaluated on
-//! them.
+//! Conditions of a scan that are evaluated on the columns of a row group, and what the query is
+//! charged for them.
 //!
 //! DataFusion's decoder evaluates one part of the condition after the other, and reads for each,
 //! and at last for the projection, the columns that it has not read yet: as long as all rows pass
@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, BooleanArray, BooleanBufferBuilder, RecordBatch};
 use arrow::buffer::BooleanBuffer;
-use arrow::compute::{BatchCoalescer, prep_null_mask_filter};
+use arrow::compute::prep_null_mask_filter;
 use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::common::cast::as_boolean_array;
 use datafusion::error::Result;
@@ -24,31 +24,27 @@ use parquet::file::metadata::ParquetMetaData;
 
 use super::column::{KeptColumn, batch};
 use super::groups::Column;
-use crate::meter::QueryMeter;
 
 /// Batches that are tested before other tasks have their turn.
-const BATCHES: usize = 16;
+pub(super) const BATCHES: usize = 16;
 
 /// The condition of a scan.
 pub(super) struct RowFilter {
     parts: Vec<Part>,
-    /// For each column that is read: whether the projection reads it.
-    is_projected: Vec<bool>,
 }
 
 /// A part of a conjunction.
-struct Part {
+pub(super) struct Part {
     condition: Arc<dyn PhysicalExpr>,
     /// Of the columns that it reads.
     schema: SchemaRef,
-    /// These, by their places among all columns that are read.
+    /// These, by their places among all columns that are read, in ascending order.
     columns: Vec<usize>,
 }
 
 impl RowFilter {
     /// `predicate`: of columns of the file, which has `file` as its schema. `roots`: the columns
-    /// that are read, in ascending order; `projected`: those of the projection. `None`: a part is
-    /// about no column.
+    /// that are read, in ascending order. `None`: a part is about no column.
     ///
     /// # Errors
     /// The predicate reads other columns.
@@ -56,7 +52,6 @@ impl RowFilter {
         predicate: &Arc<dyn PhysicalExpr>,
         file: &Schema,
         roots: &[usize],
-        projected: &[usize],
     ) -> Result<Option<Self>> {
         let mut parts = Vec::new();
         for part in split_conjunction(predicate) {
@@ -76,64 +71,36 @@ impl RowFilter {
                 schema,
             });
         }
-        let is_projected = roots.iter().map(|root| projected.contains(root));
-        Ok(Some(Self {
-            parts,
-            is_projected: is_projected.collect(),
-        }))
+        Ok(Some(Self { parts }))
     }
 
-    /// Returns which of these rows of a row group pass, and charges what reading them takes. `None`:
-    /// none passes. `columns`: those that are read; `kept`: their values.
-    ///
-    /// # Errors
-    /// The cutoff.
-    pub(super) async fn passing(
-        &self,
-        chunks: &Chunks<'_>,
-        mut passing: BooleanArray,
-        columns: &[Column],
-        kept: &[Arc<KeptColumn>],
-        batch_size: usize,
-        meter: &QueryMeter,
-    ) -> Result<Option<BooleanArray>> {
-        let mut is_charged = vec![false; columns.len()];
-        for part in &self.parts {
-            let expanded = chunks.expanded(&passing, batch_size);
-            let exact = chunks.selection(&passing);
-            let mut bytes: u64 = 0;
-            for place in &part.columns {
-                let Some((column, is_charged)) =
-                    columns.get(*place).zip(is_charged.get_mut(*place))
-                else {
-                    continue;
-                };
-                if std::mem::replace(is_charged, true) {
-                    continue;
-                }
-                // The decoder keeps batches of columns that it returns as well.
-                let is_projected = self.is_projected.get(*place).copied().unwrap_or(false);
-                let selection = if is_projected { &expanded } else { &exact };
-                bytes += chunks.bytes(column, selection.as_ref());
-            }
-            meter.reserve(bytes)?;
-            passing = part.tested(kept, passing, batch_size).await?;
-            if passing.true_count() == 0 {
-                return Ok(None);
-            }
-        }
-        let exact = chunks.selection(&passing);
-        let left = columns.iter().zip(&is_charged).zip(&self.is_projected);
-        let left = left.filter(|((_, is_charged), is_projected)| !**is_charged && **is_projected);
-        let bytes = left.map(|((column, _), _)| chunks.bytes(column, exact.as_ref()));
-        meter.reserve(bytes.sum())?;
-        Ok(Some(passing))
+    /// In the order in which they are evaluated.
+    pub(super) fn parts(&self) -> &[Part] {
+        &self.parts
+    }
+
+    /// Whether a part reads the column at this place.
+    pub(super) fn reads(&self, place: usize) -> bool {
+        self.parts.iter().any(|part| part.columns.contains(&place))
     }
 }
 
 impl Part {
-    /// Of the rows that pass other parts, those that pass this one too.
-    async fn tested(
+    /// The columns that it reads, by their places among all columns that are read.
+    pub(super) fn columns(&self) -> &[usize] {
+        &self.columns
+    }
+
+    /// The schema of its columns.
+    pub(super) fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// Of the rows that pass other parts, those that pass this one too. `kept`: its columns.
+    ///
+    /// # Errors
+    /// A column has fewer rows.
+    pub(super) async fn tested(
         &self,
         kept: &[Arc<KeptColumn>],
         passing: BooleanArray,
@@ -150,21 +117,98 @@ impl Part {
                 tested.append_n(count, false);
                 continue;
             }
-            let columns = self.columns.iter().filter_map(|place| kept.get(*place));
-            let batch = batch(columns, &self.schema, at, count)?;
-            let result = self.condition.evaluate(&batch)?.into_array(count)?;
-            let result = as_boolean_array(&result)?;
-            let after = match result.null_count() {
-                0 => before.values() & result.values(),
-                _ => before.values() & prep_null_mask_filter(result).values(),
-            };
-            tested.append_buffer(&after);
+            let batch = batch(kept.iter(), &self.schema, at, count)?;
+            tested.append_buffer(&self.passing_of(&batch, &before)?);
             batches += 1;
             if batches % BATCHES == 0 {
                 tokio::task::yield_now().await;
             }
         }
         Ok(BooleanArray::from(tested.finish()))
+    }
+
+    /// Of the rows of a batch that pass other parts, those that pass this one too.
+    ///
+    /// # Errors
+    /// Those of the condition.
+    pub(super) fn passing_of(
+        &self,
+        batch: &RecordBatch,
+        before: &BooleanArray,
+    ) -> Result<BooleanBuffer> {
+        Ok(before.values() & &self.evaluated(batch)?)
+    }
+
+    /// A flag for each row of a batch: whether it passes.
+    fn evaluated(&self, batch: &RecordBatch) -> Result<BooleanBuffer> {
+        let result = self.condition.evaluate(batch)?;
+        let result = result.into_array(batch.num_rows())?;
+        let result = as_boolean_array(&result)?;
+        Ok(match result.null_count() {
+            0 => result.values().clone(),
+            _ => prep_null_mask_filter(result).values().clone(),
+        })
+    }
+}
+
+/// The columns of a row group that a query was charged for.
+pub(super) struct Charged {
+    /// For each column that is read.
+    is_charged: Vec<bool>,
+}
+
+impl Charged {
+    /// None of so many columns.
+    pub(super) fn none_of(columns: usize) -> Self {
+        Self {
+            is_charged: vec![false; columns],
+        }
+    }
+
+    /// Bytes that it takes to read the columns of a part of the condition. `passing`: the rows that
+    /// passed the parts before; `columns`: all that are read.
+    pub(super) fn bytes_of_part(
+        &mut self,
+        part: &Part,
+        chunks: &Chunks<'_>,
+        passing: &BooleanArray,
+        columns: &[Column],
+        batch_size: usize,
+    ) -> u64 {
+        let expanded = chunks.expanded(passing, batch_size);
+        let exact = chunks.selection(passing);
+        let mut bytes: u64 = 0;
+        for place in &part.columns {
+            let charged = self.is_charged.get_mut(*place);
+            let Some((column, is_charged)) = columns.get(*place).zip(charged) else {
+                continue;
+            };
+            if std::mem::replace(is_charged, true) {
+                continue;
+            }
+            // The decoder keeps batches of columns that it returns as well.
+            let selection = if column.is_projected {
+                &expanded
+            } else {
+                &exact
+            };
+            bytes = bytes.saturating_add(chunks.bytes(column, selection.as_ref()));
+        }
+        bytes
+    }
+
+    /// Bytes that it takes to read the columns that are returned, of the rows that pass.
+    pub(super) fn bytes_left(
+        &self,
+        chunks: &Chunks<'_>,
+        passing: &BooleanArray,
+        columns: &[Column],
+    ) -> u64 {
+        let exact = chunks.selection(passing);
+        let left = columns.iter().zip(&self.is_charged);
+        let left = left.filter(|(column, is_charged)| !**is_charged && column.is_projected);
+        let bytes = left.map(|(column, _)| chunks.bytes(column, exact.as_ref()));
+        bytes.sum()
     }
 }
 
@@ -197,7 +241,7 @@ impl Chunks<'_> {
     }
 
     /// Rows that pages are chosen by. `None`: all pages are read.
-    fn selection(&self, passing: &BooleanArray) -> Option<RowSelection> {
+    pub(super) fn selection(&self, passing: &BooleanArray) -> Option<RowSelection> {
         self.chooses_pages(passing)
             .then(|| RowSelection::from_filters(std::slice::from_ref(passing)))
     }
@@ -242,59 +286,5 @@ impl Chunks<'_> {
             .iter()
             .map(|range| range.end.saturating_sub(range.start));
         dictionary + read.sum::<u64>()
-    }
-}
-
-/// The rows of a row group that pass, on their way out.
-pub(super) struct Chosen {
-    kept: Vec<Arc<KeptColumn>>,
-    passing: BooleanArray,
-    /// Rows that were looked at.
-    at: usize,
-    /// Of the kept columns.
-    schema: SchemaRef,
-    /// Few rows of each batch pass.
-    merged: BatchCoalescer,
-}
-
-impl Chosen {
-    pub(super) fn new(
-        kept: Vec<Arc<KeptColumn>>,
-        passing: BooleanArray,
-        schema: &SchemaRef,
-        batch_size: usize,
-    ) -> Self {
-        Self {
-            kept,
-            passing,
-            at: 0,
-            schema: Arc::clone(schema),
-            merged: BatchCoalescer::new(Arc::clone(schema), batch_size.max(1)),
-        }
-    }
-
-    /// The next rows that pass. `None`: the end.
-    pub(super) fn next(&mut self, batch_size: usize) -> Result<Option<RecordBatch>> {
-        loop {
-            if let Some(batch) = self.merged.next_completed_batch() {
-                return Ok(Some(batch));
-            }
-            let count = batch_size.max(1).min(self.passing.len() - self.at);
-            if count == 0 {
-                self.merged.finish_buffered_batch()?;
-                return Ok(self.merged.next_completed_batch());
-            }
-            let passing = self.passing.slice(self.at, count);
-            if passing.true_count() > 0 {
-                let batch = batch(self.kept.iter(), &self.schema, self.at, count)?;
-                // Not copied where it can be helped.
-                if passing.true_count() == count && self.merged.is_empty() {
-                    self.at += count;
-                    return Ok(Some(batch));
-                }
-                self.merged.push_batch_with_filter(batch, &passing)?;
-            }
-            self.at += count;
-        }
     }
 }
