@@ -146,13 +146,13 @@ impl Groups {
         kept: &[MaybeKept],
     ) -> Vec<usize> {
         let are_many = passing.true_count() >= passing.len() / MANY;
-        let selection = chunks.selection(passing);
+        let rows = chunks.choosing(passing);
         let columns = self.columns.iter().enumerate().zip(kept);
         let worth = columns.filter(|((_, column), kept)| {
             let may_be = kept.is_none() && column.is_projected && column.is_hot;
             // At least three quarters of the column.
             may_be && (are_many || column.data_type.is_primitive()) && {
-                let read = chunks.bytes(column, selection.as_ref());
+                let read = chunks.bytes(column, rows);
                 read.saturating_mul(4) >= chunks.bytes(column, None).saturating_mul(3)
             }
         });

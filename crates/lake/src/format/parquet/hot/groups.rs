@@ -190,10 +190,10 @@ impl Groups {
             file: self.metadata.metadata(),
             group: planned.group,
         };
-        let columns = self.columns.iter();
-        let bytes = columns.map(|column| chunks.bytes(column, planned.rows.as_ref()));
-        self.meter.reserve(bytes.sum())?;
         let rows = chunks.chosen(planned.rows.as_ref());
+        let columns = self.columns.iter();
+        let bytes = columns.map(|column| chunks.bytes(column, Some(rows.values())));
+        self.meter.reserve(bytes.sum())?;
         let read = &self.output.read;
         Ok(Chosen::new(kept, rows, read, self.batch_size))
     }
