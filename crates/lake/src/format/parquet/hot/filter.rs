@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, BooleanArray, BooleanBufferBuilder, RecordBatch};
 use arrow::buffer::BooleanBuffer;
-use arrow::compute::prep_null_mask_filter;
+use arrow::compute::{filter_record_batch, prep_null_mask_filter};
 use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::common::cast::as_boolean_array;
 use datafusion::error::Result;
@@ -28,6 +28,9 @@ use super::groups::Column;
 
 /// Batches that are tested before other tasks have their turn.
 pub(super) const BATCHES: usize = 16;
+
+/// The share of a batch's rows that is few, as a divisor: these are copied before they are tested.
+const FEW: usize = 8;
 
 /// The condition of a scan.
 pub(super) struct RowFilter {
@@ -137,6 +140,10 @@ impl Part {
         batch: &RecordBatch,
         before: &BooleanArray,
     ) -> Result<BooleanBuffer> {
+        if before.true_count() <= before.len() / FEW {
+            let few = self.evaluated(&filter_record_batch(batch, before)?)?;
+            return Ok(those_of(before.values(), &few));
+        }
         Ok(before.values() & &self.evaluated(batch)?)
     }
 
@@ -150,6 +157,18 @@ impl Part {
             _ => prep_null_mask_filter(result).values().clone(),
         })
     }
+}
+
+/// Of the rows that are set, those whose flag is set; there is a flag for each of them, in order.
+fn those_of(set: &BooleanBuffer, flags: &BooleanBuffer) -> BooleanBuffer {
+    let mut those = BooleanBufferBuilder::new(set.len());
+    those.append_n(set.len(), false);
+    for (row, flag) in set.set_indices().zip(flags.iter()) {
+        if flag {
+            those.set_bit(row, true);
+        }
+    }
+    those.finish()
 }
 
 /// The columns of a row group that a query was charged for.
@@ -308,7 +327,39 @@ fn with_rows<'a>(
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use arrow::array::{ArrayRef, Int64Array};
+    use arrow::datatypes::{DataType, Field};
+    use datafusion::logical_expr::Operator;
+    use datafusion::physical_expr::expressions::{Column as Value, binary, lit};
+
     use super::*;
+
+    #[tokio::test]
+    async fn few_and_many_rows_are_tested_alike() {
+        // Every third is NULL.
+        let values: Int64Array = (0..1000_i64)
+            .map(|n| (n % 3 != 0).then_some(n % 100))
+            .collect();
+        let kept = [Arc::new(KeptColumn::new(vec![
+            Arc::new(values.clone()) as ArrayRef
+        ]))];
+        let schema = Schema::new(vec![Field::new("n", DataType::Int64, true)]);
+        let column: Arc<dyn PhysicalExpr> = Arc::new(Value::new("n", 0));
+        let less = binary(column, Operator::Lt, lit(50_i64), &schema).unwrap();
+        let filter = RowFilter::of(&less, &schema, &[0]).unwrap().unwrap();
+        for step in [1, 2, 7, 8, 9, 500] {
+            let before: Vec<bool> = (0..1000).map(|row| row % step == 1 % step).collect();
+            for batch_size in [1, 10, 64, 2000] {
+                let passing = BooleanArray::from(before.clone());
+                let tested = filter.parts()[0].tested(&kept, passing, batch_size).await;
+                let expected = before.iter().zip(&values);
+                let expected = expected.map(|(before, n)| *before && n.is_some_and(|n| n < 50));
+                let expected: Vec<bool> = expected.collect();
+                let tested = tested.unwrap();
+                assert_eq!(tested, BooleanArray::from(expected), "{step}, {batch_size}");
+            }
+        }
+    }
 
     #[test]
     fn pages_are_those_of_a_list_of_runs() {
