@@ -25,7 +25,9 @@ use arrow::datatypes::{
 use datafusion::common::ScalarValue;
 use datafusion::error::Result;
 use datafusion::execution::memory_pool::MemoryReservation;
-use datafusion::logical_expr::ColumnarValue;
+use datafusion::logical_expr::{ColumnarValue, Operator};
+use datafusion::physical_expr::expressions::{BinaryExpr, DynamicFilterPhysicalExpr, Literal};
+use datafusion::physical_expr::split_conjunction;
 use datafusion::physical_plan::PhysicalExpr;
 
 /// Evaluates `$then` where `$type` is the Arrow type of a data type; `$other` for a data type that no
@@ -323,6 +325,40 @@ impl PhysicalExpr for KeyLookup {
     fn fmt_sql(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
+}
+
+/// Returns what a filter of a join looks keys up in, if it has no other parts than the bounds of the
+/// set, and is complete: a key that is not between the bounds is not in the set. `None` of another
+/// condition.
+///
+/// Bounds are for what has no keys but statistics, such as row groups. On rows, this is the same
+/// condition with one step instead of five.
+pub(crate) fn without_bounds(condition: &Arc<dyn PhysicalExpr>) -> Option<Arc<dyn PhysicalExpr>> {
+    let filter = condition.downcast_ref::<DynamicFilterPhysicalExpr>()?;
+    let current = filter.current().ok()?;
+    let parts = split_conjunction(&current);
+    let found = parts.iter().find(|part| part.is::<KeyLookup>())?;
+    let lookup = found.downcast_ref::<KeyLookup>()?;
+    // Of a full set, the bounds are all.
+    if lookup.set.is_full() {
+        return None;
+    }
+    let (least, greatest) = lookup.set.bounds()?;
+    let is_bound = |part: &Arc<dyn PhysicalExpr>| {
+        let Some(bound) = part.downcast_ref::<BinaryExpr>() else {
+            return false;
+        };
+        let value = bound.right().downcast_ref::<Literal>().map(Literal::value);
+        let is_same = match bound.op() {
+            Operator::GtEq => value == Some(&least),
+            Operator::LtEq => value == Some(&greatest),
+            _ => false,
+        };
+        is_same && bound.left().eq(&lookup.key)
+    };
+    let mut parts = parts.iter();
+    let are_bounds = parts.all(|part| Arc::ptr_eq(part, found) || is_bound(part));
+    are_bounds.then(|| Arc::clone(found))
 }
 
 #[cfg(test)]

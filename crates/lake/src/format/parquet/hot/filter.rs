@@ -25,6 +25,7 @@ use parquet::file::page_index::offset_index::PageLocation;
 
 use super::column::{KeptColumn, batch};
 use super::groups::Column;
+use crate::key_set::without_bounds;
 
 /// Batches that are tested before other tasks have their turn.
 pub(super) const BATCHES: usize = 16;
@@ -59,7 +60,8 @@ impl RowFilter {
     ) -> Result<Option<Self>> {
         let mut parts = Vec::new();
         for part in split_conjunction(predicate) {
-            let read = collect_columns(part);
+            let part = without_bounds(part).unwrap_or_else(|| Arc::clone(part));
+            let read = collect_columns(&part);
             let read: BTreeSet<usize> = read.iter().map(|column| column.index()).collect();
             let read: Vec<usize> = read.into_iter().collect();
             if read.is_empty() {
@@ -70,7 +72,7 @@ impl RowFilter {
                 .iter()
                 .filter_map(|root| roots.binary_search(root).ok());
             parts.push(Part {
-                condition: reassign_expr_columns(Arc::clone(part), &schema)?,
+                condition: reassign_expr_columns(part, &schema)?,
                 columns: places.collect(),
                 schema,
             });
