@@ -212,17 +212,17 @@ impl KeySet {
 
     fn found<T: ArrowPrimitiveType>(&self, keys: &PrimitiveArray<T>) -> BooleanBuffer {
         let (words, first, sign) = (self.words.as_slice(), self.first, self.sign());
-        let is_in = |key: T::Native| {
-            let bit = place(key, sign).wrapping_sub(first);
-            let word = words.get((bit / 64) as usize).copied().unwrap_or(0);
-            (word >> (bit % 64)) & 1
-        };
-        let of_64 = |keys: &[T::Native]| {
-            let keys = keys.iter().enumerate();
-            let found = keys.fold(0_u64, |found, (row, key)| found | (is_in(*key) << row));
-            found.to_le()
-        };
-        let found: Vec<u64> = keys.values().chunks(64).map(of_64).collect();
+        let mut found = Vec::with_capacity(keys.len().div_ceil(64));
+        // Loops, because adapters of iterators are calls where units of compilation are many.
+        for keys in keys.values().chunks(64) {
+            let mut flags: u64 = 0;
+            for (row, key) in keys.iter().enumerate() {
+                let bit = place(*key, sign).wrapping_sub(first);
+                let word = words.get((bit / 64) as usize).copied().unwrap_or(0);
+                flags |= ((word >> (bit % 64)) & 1) << row;
+            }
+            found.push(flags.to_le());
+        }
         let found = BooleanBuffer::new(Buffer::from_vec(found), 0, keys.len());
         match keys.nulls() {
             Some(nulls) => &found & nulls.inner(),
@@ -241,6 +241,7 @@ impl fmt::Debug for KeySet {
 }
 
 /// Returns a number for a key, in the order of keys. `sign`: the bit in which it differs.
+#[inline]
 fn place<N: ArrowNativeType>(key: N, sign: u64) -> u64 {
     key.as_usize() as u64 ^ sign
 }
