@@ -13,6 +13,7 @@ pub(super) struct Sums {
 }
 
 impl Sums {
+    #[inline]
     pub(super) fn of(value: i128) -> Self {
         let value = i256::from_i128(value);
         Self {
@@ -26,6 +27,7 @@ impl Sums {
     /// # Errors
     ///
     /// Returns an error if the sums have more than 256 bits.
+    #[inline]
     pub(super) fn add(&mut self, other: Self) -> Result<()> {
         let sum = self.sum.checked_add(other.sum);
         let squares = self.squares.checked_add(other.squares);
