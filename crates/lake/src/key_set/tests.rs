@@ -285,12 +285,23 @@ fn filter_is_its_lookup_where_it_has_no_other_parts() {
         rows.collect::<Vec<bool>>()
     };
     assert_eq!(passing(&alone), passing(&whole));
+    let whole = filter(vec![
+        compared(at_least, 3),
+        compared(at_most, 5),
+        lookup(&full),
+    ]);
+    let alone = without_bounds(&whole).unwrap();
+    let moved = Arc::clone(&alone)
+        .with_new_children(vec![Arc::clone(&key)])
+        .unwrap();
+    assert_eq!(passing(&alone), passing(&whole));
+    assert_eq!(passing(&moved), passing(&whole));
+    assert_eq!(passing(&alone).iter().filter(|passes| **passes).count(), 2);
     for parts in [
         vec![compared(at_least, -4), lookup(&set)],
         vec![compared(at_most, 69), lookup(&set)],
         vec![compared(Operator::NotEq, 3), lookup(&set)],
         vec![lookup(&set), lookup(&set)],
-        vec![compared(at_least, 3), compared(at_most, 5), lookup(&full)],
         vec![compared(at_least, -5)],
     ] {
         assert!(without_bounds(&filter(parts)).is_none());
