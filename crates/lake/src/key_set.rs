@@ -25,7 +25,9 @@ use arrow::datatypes::{
 use datafusion::common::ScalarValue;
 use datafusion::error::Result;
 use datafusion::execution::memory_pool::MemoryReservation;
-use datafusion::logical_expr::ColumnarValue;
+use datafusion::logical_expr::{ColumnarValue, Operator};
+use datafusion::physical_expr::expressions::{BinaryExpr, DynamicFilterPhysicalExpr, Literal};
+use datafusion::physical_expr::split_conjunction;
 use datafusion::physical_plan::PhysicalExpr;
 
 /// Evaluates `$then` where `$type` is the Arrow type of a data type; `$other` for a data type that no
@@ -210,17 +212,27 @@ impl KeySet {
 
     fn found<T: ArrowPrimitiveType>(&self, keys: &PrimitiveArray<T>) -> BooleanBuffer {
         let (words, first, sign) = (self.words.as_slice(), self.first, self.sign());
-        let is_in = |key: T::Native| {
-            let bit = place(key, sign).wrapping_sub(first);
-            let word = words.get((bit / 64) as usize).copied().unwrap_or(0);
-            (word >> (bit % 64)) & 1
-        };
-        let of_64 = |keys: &[T::Native]| {
-            let keys = keys.iter().enumerate();
-            let found = keys.fold(0_u64, |found, (row, key)| found | (is_in(*key) << row));
-            found.to_le()
-        };
-        let found: Vec<u64> = keys.values().chunks(64).map(of_64).collect();
+        // Of a full set: the least key, and how many follow it.
+        let all_from = self.bounds.filter(|_| self.is_full());
+        let all_from = all_from.map(|(least, greatest)| (least, greatest - least));
+        let mut found = Vec::with_capacity(keys.len().div_ceil(64));
+        // Loops, because adapters of iterators are calls where units of compilation are many.
+        for keys in keys.values().chunks(64) {
+            let mut flags: u64 = 0;
+            if let Some((least, more)) = all_from {
+                for (row, key) in keys.iter().enumerate() {
+                    let from_least = place(*key, sign).wrapping_sub(least);
+                    flags |= u64::from(from_least <= more) << row;
+                }
+            } else {
+                for (row, key) in keys.iter().enumerate() {
+                    let bit = place(*key, sign).wrapping_sub(first);
+                    let word = words.get((bit / 64) as usize).copied().unwrap_or(0);
+                    flags |= ((word >> (bit % 64)) & 1) << row;
+                }
+            }
+            found.push(flags.to_le());
+        }
         let found = BooleanBuffer::new(Buffer::from_vec(found), 0, keys.len());
         match keys.nulls() {
             Some(nulls) => &found & nulls.inner(),
@@ -239,6 +251,7 @@ impl fmt::Debug for KeySet {
 }
 
 /// Returns a number for a key, in the order of keys. `sign`: the bit in which it differs.
+#[inline]
 fn place<N: ArrowNativeType>(key: N, sign: u64) -> u64 {
     key.as_usize() as u64 ^ sign
 }
@@ -248,17 +261,23 @@ fn ends<T: ArrowPrimitiveType>(keys: &PrimitiveArray<T>, sign: u64) -> Option<(u
     Some((place(min(keys)?, sign), place(max(keys)?, sign)))
 }
 
-/// Whether a key that is between the bounds of a set is in the set. It is never NULL.
+/// Whether a key is in a set. It is never NULL.
 #[derive(Debug)]
 pub struct KeyLookup {
     key: Arc<dyn PhysicalExpr>,
     set: Arc<KeySet>,
+    /// Whether the key is compared with the bounds of the set, too, which is enough for a full one.
+    is_bounded: bool,
 }
 
 impl KeyLookup {
-    /// `key`: of rows of any schema.
+    /// Looks up a key that is compared with the bounds of the set, too. `key`: of rows of any schema.
     pub fn new(key: Arc<dyn PhysicalExpr>, set: Arc<KeySet>) -> Self {
-        Self { key, set }
+        Self {
+            key,
+            set,
+            is_bounded: true,
+        }
     }
 
     /// Returns the keys that there are.
@@ -269,7 +288,9 @@ impl KeyLookup {
 
 impl PartialEq for KeyLookup {
     fn eq(&self, other: &Self) -> bool {
-        self.key.eq(&other.key) && Arc::ptr_eq(&self.set, &other.set)
+        self.key.eq(&other.key)
+            && Arc::ptr_eq(&self.set, &other.set)
+            && self.is_bounded == other.is_bounded
     }
 }
 
@@ -298,7 +319,7 @@ impl PhysicalExpr for KeyLookup {
     }
 
     fn evaluate(&self, batch: &RecordBatch) -> Result<ColumnarValue> {
-        if self.set.is_full() {
+        if self.is_bounded && self.set.is_full() {
             return Ok(ColumnarValue::Scalar(ScalarValue::Boolean(Some(true))));
         }
         let keys = self.key.evaluate(batch)?.into_array(batch.num_rows())?;
@@ -317,12 +338,52 @@ impl PhysicalExpr for KeyLookup {
         let Some(key) = children.into_iter().next() else {
             return Ok(self);
         };
-        Ok(Arc::new(Self::new(key, Arc::clone(&self.set))))
+        Ok(Arc::new(Self {
+            key,
+            set: Arc::clone(&self.set),
+            is_bounded: self.is_bounded,
+        }))
     }
 
     fn fmt_sql(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
+}
+
+/// Returns what a filter of a join looks keys up in, if it has no other parts than the bounds of the
+/// set, and is complete: a key that is not between the bounds is not in the set. `None` of another
+/// condition.
+///
+/// Bounds are for what has no keys but statistics, such as row groups. On rows, this is the same
+/// condition with one step instead of five.
+pub(crate) fn without_bounds(condition: &Arc<dyn PhysicalExpr>) -> Option<Arc<dyn PhysicalExpr>> {
+    let filter = condition.downcast_ref::<DynamicFilterPhysicalExpr>()?;
+    let current = filter.current().ok()?;
+    let parts = split_conjunction(&current);
+    let found = parts.iter().find(|part| part.is::<KeyLookup>())?;
+    let lookup = found.downcast_ref::<KeyLookup>()?;
+    let (least, greatest) = lookup.set.bounds()?;
+    let is_bound = |part: &Arc<dyn PhysicalExpr>| {
+        let Some(bound) = part.downcast_ref::<BinaryExpr>() else {
+            return false;
+        };
+        let value = bound.right().downcast_ref::<Literal>().map(Literal::value);
+        let is_same = match bound.op() {
+            Operator::GtEq => value == Some(&least),
+            Operator::LtEq => value == Some(&greatest),
+            _ => false,
+        };
+        is_same && bound.left().eq(&lookup.key)
+    };
+    let mut parts = parts.iter();
+    let are_bounds = parts.all(|part| Arc::ptr_eq(part, found) || is_bound(part));
+    are_bounds.then(|| -> Arc<dyn PhysicalExpr> {
+        Arc::new(KeyLookup {
+            key: Arc::clone(&lookup.key),
+            set: Arc::clone(&lookup.set),
+            is_bounded: false,
+        })
+    })
 }
 
 #[cfg(test)]

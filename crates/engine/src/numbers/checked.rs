@@ -9,6 +9,7 @@
 //! a + b - 1      +-(a, b, 1)      one function for a whole chain, so that long chains do not nest
 //! -a             0 - a            with `-` checked, for integers
 //! x * y          *(x, y)          for decimals whose result has all 38 digits
+//! x * (1 - y)    *(x, -(1, y))    likewise, with the sums that are multiplied
 //! x % 1          %(x, 1)          for decimals, whose rest is not always 0
 //! ```
 
@@ -28,7 +29,7 @@ use datafusion::optimizer::AnalyzerRule;
 use datafusion::physical_expr_common::datum::apply;
 use lakegate_error::{Code, Error};
 
-use super::chains;
+use super::{chains, small_decimals};
 use crate::expressions;
 
 /// Replaces `+`, `-` and `*` of integers by [chains], and the operators of wide decimals by
@@ -70,7 +71,10 @@ fn checked(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
         _ => {
             let binary = Expr::BinaryExpr(BinaryExpr { left, op, right });
             return match wide_decimal(&binary, schema) {
-                Some(data_type) => Transformed::yes(Decimals::call(binary, data_type)),
+                Some(data_type) => {
+                    let binary = with_sums(binary, schema);
+                    Transformed::yes(Decimals::call(binary, data_type))
+                }
                 None => Transformed::no(binary),
             };
         }
@@ -113,12 +117,43 @@ fn wide_decimal(binary: &Expr, schema: &DFSchema) -> Option<DataType> {
     }
 }
 
+/// Returns a product of decimals with the sums and differences that it multiplies as [`Decimals`],
+/// too, which calculate faster with small numbers.
+fn with_sums(binary: Expr, schema: &DFSchema) -> Expr {
+    match binary {
+        Expr::BinaryExpr(BinaryExpr {
+            left,
+            op: op @ Operator::Multiply,
+            right,
+        }) => Expr::BinaryExpr(BinaryExpr {
+            left: Box::new(sum(*left, schema)),
+            op,
+            right: Box::new(sum(*right, schema)),
+        }),
+        other => other,
+    }
+}
+
+fn sum(expr: Expr, schema: &DFSchema) -> Expr {
+    let Expr::BinaryExpr(binary) = &expr else {
+        return expr;
+    };
+    if !matches!(binary.op, Operator::Plus | Operator::Minus) {
+        return expr;
+    }
+    match expr.get_type(schema) {
+        Ok(data_type @ DataType::Decimal128(..)) => Decimals::call(expr, data_type),
+        _ => expr,
+    }
+}
+
 /// Returns the type of an expression, if it is an integer.
 fn integer(expr: &Expr, schema: &dyn ExprSchema) -> Option<DataType> {
     chains::type_of(expr, schema).filter(DataType::is_integer)
 }
 
-/// `a op b` of decimals, whose result has at most 38 digits.
+/// `a op b` of decimals, whose result has at most 38 digits. Small numbers are calculated without
+/// checks ([`small_decimals`]).
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Decimals {
     /// The operator, as EXPLAIN shows it.
@@ -185,6 +220,9 @@ impl ScalarUDFImpl for Decimals {
                 self.name
             )));
         };
+        if let Some(array) = small_decimals::calculated(self.op, left, right, &self.data_type) {
+            return Ok(ColumnarValue::Array(array));
+        }
         let kernel = match self.op {
             Operator::Plus => add,
             Operator::Minus => sub,
@@ -370,6 +408,29 @@ mod tests {
         .await
         .unwrap();
         assert!(shown.contains("| 0 | 9223372036854775807 | 0 |"), "{shown}");
+    }
+
+    #[tokio::test]
+    async fn sums_in_products_have_the_same_values() {
+        const PRICES: &str =
+            "(VALUES (CAST('1000.00' AS DECIMAL(15,2)), CAST('0.05' AS DECIMAL(15,2))),
+            (NULL, CAST('0.01' AS DECIMAL(15,2)))) t(p, d)";
+        let sql = format!(
+            "SELECT p * (1 - d) AS a, p * (1 - d) * (1 + d) AS b, (p + d) * p AS c FROM {PRICES}"
+        );
+        let shown = run(&sql).await.unwrap();
+        for value in ["| 950.0000 ", "| 997.500000 ", "| 1000050.0000 "] {
+            assert!(shown.contains(value), "{shown}");
+        }
+        let large = "(VALUES (CAST('-9999999999999.99' AS DECIMAL(15,2)), CAST('9999999999999.99' AS DECIMAL(15,2)))) t(p, d)";
+        let shown = run(&format!("SELECT p * (1 - d) AS a FROM {large}")).await;
+        let expected = "| 99999999999989800000000000.0101 ";
+        assert!(shown.unwrap().contains(expected));
+        let shown = run(&format!("SELECT p * (1 - d) * (1 + d) AS b FROM {large}")).await;
+        let error = lakegate_error::from_engine(shown.unwrap_err());
+        assert_eq!(error.code(), Code::NumericOutOfRange, "{error}");
+        let shown = run(&format!("EXPLAIN SELECT p * (1 - d) AS a FROM {PRICES}"));
+        assert!(shown.await.unwrap().contains("-("));
     }
 
     #[tokio::test]

@@ -35,6 +35,8 @@ const FLOAT32_DIGITS: u8 = 6;
 /// The largest power of ten that is a double: 10^22.
 const FLOAT64_POWERS: i8 = 22;
 const FLOAT32_POWERS: i8 = 10;
+/// The most places of a decimal whose quotient is calculated in 128 bits: 10^21 has 70 bits.
+const MOST_PLACES: u32 = 21;
 
 /// Replaces casts whose results may be inexact by [`Nearest`].
 #[derive(Debug)]
@@ -159,7 +161,8 @@ fn cast_to(values: &ArrayRef, to: &DataType, safe: bool) -> Result<ArrayRef> {
             };
             let exact = |row| match values.value(row) {
                 digits if is_exact(digits) => None,
-                digits => format!("{digits}e{}", -i16::from(*scale)).parse().ok(),
+                digits => quotient(digits, *scale)
+                    .or_else(|| format!("{digits}e{}", -i16::from(*scale)).parse().ok()),
             };
             Arc::new(corrected(cast.as_primitive::<Float64Type>(), exact))
         }
@@ -186,6 +189,26 @@ fn corrected<T: arrow::datatypes::ArrowPrimitiveType>(
         false => exact(row).unwrap_or_else(|| cast.value(row)),
     });
     PrimitiveArray::new(values.collect(), cast.nulls().cloned())
+}
+
+/// Returns the double that is nearest to a number of units of 10^-scale; `None` if 128 bits are too few
+/// to tell.
+fn quotient(digits: i128, scale: i8) -> Option<f64> {
+    let places = u32::try_from(scale).ok()?;
+    if digits == 0 || places > MOST_PLACES {
+        return None;
+    }
+    let (number, unit) = (digits.unsigned_abs(), 10_u128.pow(places));
+    let bits = |number: u128| u128::BITS - number.leading_zeros();
+    // The quotient has two bits more than a double at least: one to round by, and one that says
+    // whether anything is left.
+    let shift = (f64::MANTISSA_DIGITS + 2 + bits(unit)).saturating_sub(bits(number));
+    let shifted = number << shift;
+    let (whole, rest) = (shifted / unit, shifted % unit);
+    let nearest = (whole | u128::from(rest > 0)) as f64;
+    let power = f64::from_bits((1023 - u64::from(shift)) << 52);
+    let nearest = nearest * power;
+    Some(if digits < 0 { -nearest } else { nearest })
 }
 
 /// Returns a number in scientific notation in units of 10^-scale, rounded half away from zero.
@@ -244,7 +267,7 @@ mod tests {
     #[test]
     fn decimals_are_the_nearest_numbers() {
         let mut state = 7_u64;
-        for scale in [0_i8, 3, 10, 22, 30] {
+        for scale in [0_i8, 3, 10, 16, 21, 22, 30] {
             let to = DataType::Decimal128(38, scale);
             let digits: Vec<i128> = (0..2_000)
                 .map(|_| {
@@ -262,6 +285,31 @@ mod tests {
                 assert_eq!(cast.as_primitive::<Float64Type>().value(0), expected);
             }
         }
+    }
+
+    #[test]
+    fn ties_and_ends_are_rounded_as_texts_are() {
+        let half = 1_i128 << 53;
+        let numbers = [1, 3, half + 1, half + 3, half * 2 + 2, half * 2 + 6, 5, 7];
+        let large = [
+            i128::MAX,
+            i128::MIN,
+            10_i128.pow(38) - 1,
+            i128::from(u64::MAX),
+        ];
+        for number in numbers.into_iter().chain(large) {
+            for scale in 0..=21_i8 {
+                let powers = [1, 10_i128.pow(scale.unsigned_abs().into())];
+                let scaled = powers.iter().filter_map(|power| number.checked_mul(*power));
+                for digits in scaled.flat_map(|digits| [digits, digits.wrapping_neg()]) {
+                    let expected: f64 = format!("{digits}e-{scale}").parse().unwrap();
+                    assert_eq!(quotient(digits, scale), Some(expected), "{digits} {scale}");
+                }
+            }
+        }
+        assert_eq!(quotient(7, 22), None);
+        assert_eq!(quotient(7, -1), None);
+        assert_eq!(quotient(0, 3), None);
     }
 
     #[test]

@@ -17,5 +17,6 @@ pub(crate) mod integer_places;
 pub(crate) mod numerals;
 pub(crate) mod quotients;
 pub(crate) mod rounding;
+mod small_decimals;
 pub(crate) mod whole_decimals;
 pub(crate) mod xors;

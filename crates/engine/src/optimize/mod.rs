@@ -14,6 +14,7 @@ mod leaves;
 mod lookups;
 mod nested_unions;
 mod offsets;
+mod outer_joins;
 mod plain;
 mod projections;
 mod pushdown;
@@ -107,6 +108,9 @@ pub(crate) fn logical_rules() -> Vec<Logical> {
     // The simplifier computes the constants.
     let place = place_of(&rules, "simplify_expressions") + 1;
     rules.insert(place, Arc::new(DateBounds));
+    // The keys of joins are known, and filters are pushed into the inner joins.
+    let place = place_of(&rules, "push_down_filter");
+    rules.insert(place, Arc::new(outer_joins::NarrowOuterJoins));
     let place = place_of(&rules, "push_down_filter");
     rules.insert(place, Arc::new(SafeFilters));
     rules

@@ -57,7 +57,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::aggregates::AggregateExec;
 use datafusion::physical_plan::filter::{FilterExec, FilterExecBuilder};
 use datafusion::physical_plan::joins::HashJoinExec;
-use lakegate_lake::format::parquet::{FEW_ROWS, FilterRows, KeyFilter, ParquetFiles};
+use lakegate_lake::format::parquet::{FilterRows, KeyFilter, ParquetFiles};
 
 pub(crate) use self::passages::guard as with_passages;
 use self::values::{distinct, index, without_exchanges};
@@ -251,7 +251,7 @@ impl Sources {
                 continue;
             }
             let pairs = join.keys.iter().zip(&keys);
-            let mut shares = pairs.filter_map(|pair| match pair {
+            let shares = pairs.filter_map(|pair| match pair {
                 (Some(build), Some(probe)) => join.share(*build, &scan.rows, *probe),
                 _ => None,
             });
@@ -265,7 +265,7 @@ impl Sources {
                     [column] => filled_range(&scan.rows, column),
                     _ => None,
                 },
-                is_expected: shares.any(|share| share <= FEW_ROWS),
+                share: shares.fold(1.0, f64::min),
             });
         }
         (!filters.is_empty()).then_some(FilterRows::IfFewKeys(filters))

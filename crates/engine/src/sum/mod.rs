@@ -72,7 +72,7 @@ pub(crate) fn register(state: &mut SessionState) -> Result<()> {
     average::register(state)
 }
 
-/// Numbers that [`Total`] adds up.
+/// Numbers that [`Total`] adds up. Methods are called for each row, from other units of compilation.
 trait Summed: ArrowPrimitiveType + Send + Sync {
     fn widened(value: Self::Native) -> i128;
 
@@ -83,10 +83,12 @@ trait Summed: ArrowPrimitiveType + Send + Sync {
 macro_rules! summed {
     ($($name:ty),*) => {
         $(impl Summed for $name {
+            #[inline]
             fn widened(value: Self::Native) -> i128 {
                 value.into()
             }
 
+            #[inline]
             fn narrowed(sum: i128, _: u8) -> Option<Self::Native> {
                 sum.try_into().ok()
             }
@@ -104,10 +106,12 @@ summed!(
 );
 
 impl Summed for Decimal128Type {
+    #[inline]
     fn widened(value: i128) -> i128 {
         value
     }
 
+    #[inline]
     fn narrowed(sum: i128, precision: u8) -> Option<i128> {
         let largest = Self::MAX_FOR_EACH_PRECISION.get(usize::from(precision))?;
         (sum.unsigned_abs() <= largest.unsigned_abs()).then_some(sum)

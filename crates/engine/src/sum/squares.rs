@@ -13,6 +13,7 @@ pub(super) struct Sums {
 }
 
 impl Sums {
+    #[inline]
     pub(super) fn of(value: i128) -> Self {
         let value = i256::from_i128(value);
         Self {
@@ -26,6 +27,7 @@ impl Sums {
     /// # Errors
     ///
     /// Returns an error if the sums have more than 256 bits.
+    #[inline]
     pub(super) fn add(&mut self, other: Self) -> Result<()> {
         let sum = self.sum.checked_add(other.sum);
         let squares = self.squares.checked_add(other.squares);
@@ -56,6 +58,9 @@ impl Sums {
         if degrees == 0 {
             return None;
         }
+        if let Some(exact) = self.small_distances() {
+            return Some(exact as f64 / (self.count as f64 * (degrees as f64 * unit)));
+        }
         let count = i256::from_i128(i128::from(self.count));
         let mean = self.sum.checked_div(count)?;
         let rest = self.sum.checked_rem(count)?;
@@ -75,6 +80,14 @@ impl Sums {
             Some(exact) => float(exact) / (count * unit),
             None => (float(distances) - float(rest) / count) / unit,
         })
+    }
+
+    /// Returns the sum of the squares of distances from the mean, times the number of numbers; `None`
+    /// if it has more than 128 bits on the way.
+    fn small_distances(&self) -> Option<i128> {
+        let (sum, squares) = (self.sum.to_i128()?, self.squares.to_i128()?);
+        let all = squares.checked_mul(i128::from(self.count))?;
+        all.checked_sub(sum.checked_mul(sum)?)
     }
 }
 
@@ -111,6 +124,16 @@ mod tests {
         far.add(Sums::of(10i128.pow(37))).unwrap();
         let variance = far.variance(true, 1e74).unwrap();
         assert!((variance - 1.0).abs() < 1e-15, "{variance}");
+        // The same number of bits more changes no digit.
+        let mut near = Sums::default();
+        let mut wide = Sums::default();
+        for value in [-7_i128, 3, 12_345, 678_901_234_567] {
+            near.add(Sums::of(value)).unwrap();
+            wide.add(Sums::of(value << 40)).unwrap();
+        }
+        assert!(near.small_distances().is_some() && wide.small_distances().is_none());
+        let unit = 2f64.powi(80);
+        assert_eq!(near.variance(false, 1.0), wide.variance(false, unit));
         assert_eq!(Sums::default().variance(true, 1.0), None);
         assert_eq!(Sums::of(7).variance(false, 1.0), None);
     }

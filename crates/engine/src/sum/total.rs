@@ -20,6 +20,7 @@ pub(super) struct Total {
 }
 
 impl Total {
+    #[inline]
     pub(super) fn add(&mut self, value: i128) {
         let (sum, carried) = self.sum.overflowing_add(value);
         self.sum = sum;
@@ -28,6 +29,7 @@ impl Total {
         }
     }
 
+    #[inline]
     pub(super) fn subtract(&mut self, value: i128) {
         let (sum, carried) = self.sum.overflowing_sub(value);
         self.sum = sum;
@@ -36,6 +38,7 @@ impl Total {
         }
     }
 
+    #[inline]
     pub(super) fn add_total(&mut self, other: Total) {
         self.add(other.sum);
         self.carries += other.carries;

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use arrow::array::{DictionaryArray, Int32Array, Int64Array, StringArray, UInt64Array};
 use arrow::datatypes::Field;
 use datafusion::execution::memory_pool::{GreedyMemoryPool, MemoryConsumer, MemoryPool};
+use datafusion::physical_expr::conjunction;
 use datafusion::physical_expr::expressions::{Column, lit};
 
 use super::*;
@@ -242,4 +243,68 @@ fn lookups_are_of_any_column() {
         .unwrap();
     assert_eq!(found(&constant), [true; 3]);
     assert!(lookup.eq(&Arc::clone(&lookup)) && !lookup.eq(&moved));
+}
+
+#[test]
+fn filter_is_its_lookup_where_it_has_no_other_parts() {
+    let keys: ArrayRef = Arc::new(Int64Array::from(vec![-5, 3, 70]));
+    let dense: ArrayRef = Arc::new(Int64Array::from(vec![3, 4, 5]));
+    let [set, full] = [keys, dense].map(|keys| {
+        let mut set = empty(DataType::Int64);
+        assert!(set.add(&[keys], MANY));
+        Arc::new(set)
+    });
+    let key: Arc<dyn PhysicalExpr> = Arc::new(Column::new("k", 0));
+    let compared = |operator, value: i64| -> Arc<dyn PhysicalExpr> {
+        Arc::new(BinaryExpr::new(Arc::clone(&key), operator, lit(value)))
+    };
+    let lookup = |set: &Arc<KeySet>| -> Arc<dyn PhysicalExpr> {
+        Arc::new(KeyLookup::new(Arc::clone(&key), Arc::clone(set)))
+    };
+    let filter = |parts: Vec<Arc<dyn PhysicalExpr>>| -> Arc<dyn PhysicalExpr> {
+        let filter = DynamicFilterPhysicalExpr::new(vec![Arc::clone(&key)], lit(true));
+        filter.update(conjunction(parts)).unwrap();
+        Arc::new(filter)
+    };
+    let (at_least, at_most) = (Operator::GtEq, Operator::LtEq);
+    let whole = filter(vec![
+        compared(at_least, -5),
+        compared(at_most, 70),
+        lookup(&set),
+    ]);
+    let alone = without_bounds(&whole).unwrap();
+    assert!(alone.is::<KeyLookup>());
+    let keys: Int64Array = (-10..80).map(|n| (n % 4 != 0).then_some(n)).collect();
+    let schema = Schema::new(vec![Field::new("k", DataType::Int64, true)]);
+    let batch = RecordBatch::try_new(Arc::new(schema), vec![Arc::new(keys)]).unwrap();
+    let passing = |condition: &Arc<dyn PhysicalExpr>| {
+        let values = condition.evaluate(&batch).unwrap();
+        let values = values.into_array(batch.num_rows()).unwrap();
+        let values = values.as_boolean().clone();
+        let rows = values.iter().map(|value| value == Some(true));
+        rows.collect::<Vec<bool>>()
+    };
+    assert_eq!(passing(&alone), passing(&whole));
+    let whole = filter(vec![
+        compared(at_least, 3),
+        compared(at_most, 5),
+        lookup(&full),
+    ]);
+    let alone = without_bounds(&whole).unwrap();
+    let moved = Arc::clone(&alone)
+        .with_new_children(vec![Arc::clone(&key)])
+        .unwrap();
+    assert_eq!(passing(&alone), passing(&whole));
+    assert_eq!(passing(&moved), passing(&whole));
+    assert_eq!(passing(&alone).iter().filter(|passes| **passes).count(), 2);
+    for parts in [
+        vec![compared(at_least, -4), lookup(&set)],
+        vec![compared(at_most, 69), lookup(&set)],
+        vec![compared(Operator::NotEq, 3), lookup(&set)],
+        vec![lookup(&set), lookup(&set)],
+        vec![compared(at_least, -5)],
+    ] {
+        assert!(without_bounds(&filter(parts)).is_none());
+    }
+    assert!(without_bounds(&lookup(&set)).is_none());
 }

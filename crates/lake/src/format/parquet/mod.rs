@@ -57,7 +57,7 @@ use lakegate_error::{Code, Error};
 pub use names::ColumnNames;
 use parquet::errors::ParquetError;
 pub use reader::LakeReaderFactory;
-pub use row_filters::{FEW_ROWS, FilterRows, KeyFilter};
+pub use row_filters::{FilterRows, KeyFilter};
 pub use source::ParquetFiles;
 pub use statistics::file_statistics;
 

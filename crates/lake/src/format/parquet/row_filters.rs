@@ -28,7 +28,7 @@ use datafusion::physical_expr::expressions::{
     BinaryExpr, Column, DynamicFilterPhysicalExpr, InListExpr, IsNotNullExpr, IsNullExpr, Literal,
     NotExpr,
 };
-use datafusion::physical_expr::split_conjunction;
+use datafusion::physical_expr::{conjunction, split_conjunction};
 use datafusion::physical_plan::PhysicalExpr;
 use datafusion::physical_plan::joins::HashTableLookupExpr;
 
@@ -43,7 +43,7 @@ const MOST_ROWS: i64 = 2 << 20;
 const KEPT_BYTES: usize = 8 << 20;
 
 /// The share of rows that is few: below it, rows are filtered.
-pub const FEW_ROWS: f64 = 0.2;
+const FEW_ROWS: f64 = 0.2;
 
 /// Keys that a filter is tried with.
 const TRIED: u64 = 1024;
@@ -66,8 +66,8 @@ pub struct KeyFilter {
     pub keys: f64,
     /// The least and the greatest key of the scan, if most numbers between them are its keys.
     pub range: Option<(i64, i64)>,
-    /// Whether estimates say that it leaves few rows.
-    pub is_expected: bool,
+    /// The share of rows that estimates say it leaves; 1 if they do not tell.
+    pub share: f64,
 }
 
 impl fmt::Display for FilterRows {
@@ -92,6 +92,24 @@ impl FilterRows {
             known.any(|filter| filter.is_selective(part, table))
         })
     }
+
+    /// Returns a condition with the filters of keys before its other parts, because of these rows few
+    /// are left: first those that are expected to leave the fewest. Parts are evaluated one after the
+    /// other, and each decodes columns for the rows that are left.
+    fn keys_first(&self, condition: &Arc<dyn PhysicalExpr>) -> Arc<dyn PhysicalExpr> {
+        let Self::IfFewKeys(filters) = self else {
+            return Arc::clone(condition);
+        };
+        let share = |part: &Arc<dyn PhysicalExpr>| {
+            let id = part.expression_id();
+            let known = filters.iter().find(|filter| Some(filter.id) == id);
+            known.map_or(f64::INFINITY, |filter| filter.share)
+        };
+        let parts = split_conjunction(condition).into_iter();
+        let mut parts: Vec<Arc<dyn PhysicalExpr>> = parts.map(Arc::clone).collect();
+        parts.sort_by(|one, other| share(one).total_cmp(&share(other)));
+        conjunction(parts)
+    }
 }
 
 impl KeyFilter {
@@ -104,7 +122,7 @@ impl KeyFilter {
             return true;
         }
         let share = self.range.and_then(|range| tried(filter, range, table));
-        share.map_or(self.is_expected, |share| share <= FEW_ROWS)
+        share.unwrap_or(self.share) <= FEW_ROWS
     }
 }
 
@@ -178,12 +196,16 @@ fn tried(
     Some(passed as f64 / batch.num_rows().max(1) as f64)
 }
 
-/// Returns the source with its predicate evaluated on rows.
-pub(super) fn filtering(source: &ParquetSource) -> ParquetSource {
+/// Returns the source with its predicate evaluated on rows, in the order that `when` gives it.
+pub(super) fn filtering(source: &ParquetSource, when: &FilterRows) -> ParquetSource {
     let mut options = source.table_parquet_options().clone();
     options.global.pushdown_filters = true;
     options.global.max_predicate_cache_size = Some(KEPT_BYTES);
-    source.clone().with_table_parquet_options(options)
+    let filtering = source.clone().with_table_parquet_options(options);
+    match source.predicate() {
+        Some(condition) => filtering.with_predicate(when.keys_first(condition)),
+        None => filtering,
+    }
 }
 
 /// Returns whether a condition compares columns with columns and constants, or is a dynamic filter
@@ -252,4 +274,45 @@ pub(super) fn fits(footer: &Footer, columns: &HashSet<Column>, table: &Schema) -
         held == declared || (held.is_string() && declared.is_string())
     };
     groups.all(|group| group.num_rows() <= MOST_ROWS) && columns.iter().all(is_same)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use datafusion::physical_expr::expressions::lit;
+
+    use super::*;
+
+    #[test]
+    fn keys_are_tested_first() {
+        let column: Arc<dyn PhysicalExpr> = Arc::new(Column::new("k", 0));
+        let of_keys = || -> Arc<dyn PhysicalExpr> {
+            Arc::new(DynamicFilterPhysicalExpr::new(
+                vec![Arc::clone(&column)],
+                lit(true),
+            ))
+        };
+        let is_null: Arc<dyn PhysicalExpr> = Arc::new(IsNullExpr::new(Arc::clone(&column)));
+        let [unknown, known, expected] = [of_keys(), of_keys(), of_keys()];
+        let filter = |filter: &Arc<dyn PhysicalExpr>, share| KeyFilter {
+            id: filter.expression_id().unwrap(),
+            keys: 10.0,
+            range: None,
+            share,
+        };
+        let when = FilterRows::IfFewKeys(vec![filter(&known, 1.0), filter(&expected, 0.01)]);
+        let parts = [&is_null, &unknown, &known, &expected].map(Arc::clone);
+        let condition = conjunction(parts.clone());
+        let places = |ordered: &Arc<dyn PhysicalExpr>| -> Vec<usize> {
+            let ordered = split_conjunction(ordered).into_iter();
+            let places = ordered.filter_map(|part| {
+                let mut parts = parts.iter();
+                parts.position(|given| Arc::ptr_eq(given, part))
+            });
+            places.collect()
+        };
+        assert_eq!(places(&when.keys_first(&condition)), [3, 2, 0, 1]);
+        let always = FilterRows::Always.keys_first(&condition);
+        assert_eq!(places(&always), [0, 1, 2, 3]);
+    }
 }

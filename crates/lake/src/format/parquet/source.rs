@@ -95,6 +95,7 @@ impl ParquetFiles {
         let when = self.filters_rows.clone()?;
         let condition = self.filter().filter(is_plain)?;
         let source = self.inner.downcast_ref::<ParquetSource>()?;
+        let source = filtering(source, &when);
         let decides = RowFiltering {
             readers: Arc::clone(&self.readers),
             table: Arc::clone(self.table_schema().file_schema()),
@@ -102,7 +103,7 @@ impl ParquetFiles {
             condition,
             when,
         };
-        Some((filtering(source), decides))
+        Some((source, decides))
     }
 
     /// What reads files with hot columns; `None`: those of the scan are not kept.

@@ -265,10 +265,11 @@ impl ColumnCache {
         })
     }
 
-    /// Keeps a column, if there is a place for it. `room`: what was taken for it while it was
-    /// decoded.
-    pub(super) fn keep(&self, key: ColumnKey, column: KeptColumn, room: Room) {
-        self.inner.columns.insert(key.clone(), Arc::new(column));
+    /// Keeps a column, if there is a place for it, and returns it. `room`: what was taken for it
+    /// while it was decoded.
+    pub(super) fn keep(&self, key: ColumnKey, column: KeptColumn, room: Room) -> Arc<KeptColumn> {
+        let column = Arc::new(column);
+        self.inner.columns.insert(key.clone(), Arc::clone(&column));
         // What has no place any more is to be gone before others take the room.
         self.inner.columns.run_pending_tasks();
         // Those that are kept are read more often.
@@ -276,6 +277,7 @@ impl ColumnCache {
             room.refuse();
         }
         drop(room);
+        column
     }
 }
 

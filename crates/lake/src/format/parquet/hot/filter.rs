@@ -1,5 +1,5 @@
-//! Rows that are chosen of kept columns: by pages, and by conditions of a scan that are evaluated on
-//! them.
+//! Conditions of a scan that are evaluated on the columns of a row group, and what the query is
+//! charged for them.
 //!
 //! DataFusion's decoder evaluates one part of the condition after the other, and reads for each,
 //! and at last for the projection, the columns that it has not read yet: as long as all rows pass
@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, BooleanArray, BooleanBufferBuilder, RecordBatch};
 use arrow::buffer::BooleanBuffer;
-use arrow::compute::{BatchCoalescer, prep_null_mask_filter};
+use arrow::compute::{filter_record_batch, prep_null_mask_filter};
 use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::common::cast::as_boolean_array;
 use datafusion::error::Result;
@@ -21,34 +21,35 @@ use datafusion::physical_expr::utils::{collect_columns, reassign_expr_columns};
 use datafusion::physical_plan::PhysicalExpr;
 use parquet::arrow::arrow_reader::RowSelection;
 use parquet::file::metadata::ParquetMetaData;
+use parquet::file::page_index::offset_index::PageLocation;
 
 use super::column::{KeptColumn, batch};
 use super::groups::Column;
-use crate::meter::QueryMeter;
+use crate::key_set::without_bounds;
 
 /// Batches that are tested before other tasks have their turn.
-const BATCHES: usize = 16;
+pub(super) const BATCHES: usize = 16;
+
+/// The share of a batch's rows that is few, as a divisor: these are copied before they are tested.
+const FEW: usize = 8;
 
 /// The condition of a scan.
 pub(super) struct RowFilter {
     parts: Vec<Part>,
-    /// For each column that is read: whether the projection reads it.
-    is_projected: Vec<bool>,
 }
 
 /// A part of a conjunction.
-struct Part {
+pub(super) struct Part {
     condition: Arc<dyn PhysicalExpr>,
     /// Of the columns that it reads.
     schema: SchemaRef,
-    /// These, by their places among all columns that are read.
+    /// These, by their places among all columns that are read, in ascending order.
     columns: Vec<usize>,
 }
 
 impl RowFilter {
     /// `predicate`: of columns of the file, which has `file` as its schema. `roots`: the columns
-    /// that are read, in ascending order; `projected`: those of the projection. `None`: a part is
-    /// about no column.
+    /// that are read, in ascending order. `None`: a part is about no column.
     ///
     /// # Errors
     /// The predicate reads other columns.
@@ -56,11 +57,11 @@ impl RowFilter {
         predicate: &Arc<dyn PhysicalExpr>,
         file: &Schema,
         roots: &[usize],
-        projected: &[usize],
     ) -> Result<Option<Self>> {
         let mut parts = Vec::new();
         for part in split_conjunction(predicate) {
-            let read = collect_columns(part);
+            let part = without_bounds(part).unwrap_or_else(|| Arc::clone(part));
+            let read = collect_columns(&part);
             let read: BTreeSet<usize> = read.iter().map(|column| column.index()).collect();
             let read: Vec<usize> = read.into_iter().collect();
             if read.is_empty() {
@@ -71,69 +72,41 @@ impl RowFilter {
                 .iter()
                 .filter_map(|root| roots.binary_search(root).ok());
             parts.push(Part {
-                condition: reassign_expr_columns(Arc::clone(part), &schema)?,
+                condition: reassign_expr_columns(part, &schema)?,
                 columns: places.collect(),
                 schema,
             });
         }
-        let is_projected = roots.iter().map(|root| projected.contains(root));
-        Ok(Some(Self {
-            parts,
-            is_projected: is_projected.collect(),
-        }))
+        Ok(Some(Self { parts }))
     }
 
-    /// Returns which of these rows of a row group pass, and charges what reading them takes. `None`:
-    /// none passes. `columns`: those that are read; `kept`: their values.
-    ///
-    /// # Errors
-    /// The cutoff.
-    pub(super) async fn passing(
-        &self,
-        chunks: &Chunks<'_>,
-        mut passing: BooleanArray,
-        columns: &[Column],
-        kept: &[Arc<KeptColumn>],
-        batch_size: usize,
-        meter: &QueryMeter,
-    ) -> Result<Option<BooleanArray>> {
-        let mut is_charged = vec![false; columns.len()];
-        for part in &self.parts {
-            let expanded = chunks.expanded(&passing, batch_size);
-            let exact = chunks.selection(&passing);
-            let mut bytes: u64 = 0;
-            for place in &part.columns {
-                let Some((column, is_charged)) =
-                    columns.get(*place).zip(is_charged.get_mut(*place))
-                else {
-                    continue;
-                };
-                if std::mem::replace(is_charged, true) {
-                    continue;
-                }
-                // The decoder keeps batches of columns that it returns as well.
-                let is_projected = self.is_projected.get(*place).copied().unwrap_or(false);
-                let selection = if is_projected { &expanded } else { &exact };
-                bytes += chunks.bytes(column, selection.as_ref());
-            }
-            meter.reserve(bytes)?;
-            passing = part.tested(kept, passing, batch_size).await?;
-            if passing.true_count() == 0 {
-                return Ok(None);
-            }
-        }
-        let exact = chunks.selection(&passing);
-        let left = columns.iter().zip(&is_charged).zip(&self.is_projected);
-        let left = left.filter(|((_, is_charged), is_projected)| !**is_charged && **is_projected);
-        let bytes = left.map(|((column, _), _)| chunks.bytes(column, exact.as_ref()));
-        meter.reserve(bytes.sum())?;
-        Ok(Some(passing))
+    /// In the order in which they are evaluated.
+    pub(super) fn parts(&self) -> &[Part] {
+        &self.parts
+    }
+
+    /// Whether a part reads the column at this place.
+    pub(super) fn reads(&self, place: usize) -> bool {
+        self.parts.iter().any(|part| part.columns.contains(&place))
     }
 }
 
 impl Part {
-    /// Of the rows that pass other parts, those that pass this one too.
-    async fn tested(
+    /// The columns that it reads, by their places among all columns that are read.
+    pub(super) fn columns(&self) -> &[usize] {
+        &self.columns
+    }
+
+    /// The schema of its columns.
+    pub(super) fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// Of the rows that pass other parts, those that pass this one too. `kept`: its columns.
+    ///
+    /// # Errors
+    /// A column has fewer rows.
+    pub(super) async fn tested(
         &self,
         kept: &[Arc<KeptColumn>],
         passing: BooleanArray,
@@ -150,21 +123,114 @@ impl Part {
                 tested.append_n(count, false);
                 continue;
             }
-            let columns = self.columns.iter().filter_map(|place| kept.get(*place));
-            let batch = batch(columns, &self.schema, at, count)?;
-            let result = self.condition.evaluate(&batch)?.into_array(count)?;
-            let result = as_boolean_array(&result)?;
-            let after = match result.null_count() {
-                0 => before.values() & result.values(),
-                _ => before.values() & prep_null_mask_filter(result).values(),
-            };
-            tested.append_buffer(&after);
+            let batch = batch(kept.iter(), &self.schema, at, count)?;
+            tested.append_buffer(&self.passing_of(&batch, &before)?);
             batches += 1;
             if batches % BATCHES == 0 {
                 tokio::task::yield_now().await;
             }
         }
         Ok(BooleanArray::from(tested.finish()))
+    }
+
+    /// Of the rows of a batch that pass other parts, those that pass this one too.
+    ///
+    /// # Errors
+    /// Those of the condition.
+    pub(super) fn passing_of(
+        &self,
+        batch: &RecordBatch,
+        before: &BooleanArray,
+    ) -> Result<BooleanBuffer> {
+        if before.true_count() <= before.len() / FEW {
+            let few = self.evaluated(&filter_record_batch(batch, before)?)?;
+            return Ok(those_of(before.values(), &few));
+        }
+        Ok(before.values() & &self.evaluated(batch)?)
+    }
+
+    /// A flag for each row of a batch: whether it passes.
+    fn evaluated(&self, batch: &RecordBatch) -> Result<BooleanBuffer> {
+        let result = self.condition.evaluate(batch)?;
+        let result = result.into_array(batch.num_rows())?;
+        let result = as_boolean_array(&result)?;
+        Ok(match result.null_count() {
+            0 => result.values().clone(),
+            _ => prep_null_mask_filter(result).values().clone(),
+        })
+    }
+}
+
+/// Of the rows that are set, those whose flag is set; there is a flag for each of them, in order.
+fn those_of(set: &BooleanBuffer, flags: &BooleanBuffer) -> BooleanBuffer {
+    let mut those = BooleanBufferBuilder::new(set.len());
+    those.append_n(set.len(), false);
+    for (row, flag) in set.set_indices().zip(flags.iter()) {
+        if flag {
+            those.set_bit(row, true);
+        }
+    }
+    those.finish()
+}
+
+/// The columns of a row group that a query was charged for.
+pub(super) struct Charged {
+    /// For each column that is read.
+    is_charged: Vec<bool>,
+}
+
+impl Charged {
+    /// None of so many columns.
+    pub(super) fn none_of(columns: usize) -> Self {
+        Self {
+            is_charged: vec![false; columns],
+        }
+    }
+
+    /// Bytes that it takes to read the columns of a part of the condition. `passing`: the rows that
+    /// passed the parts before; `columns`: all that are read.
+    pub(super) fn bytes_of_part(
+        &mut self,
+        part: &Part,
+        chunks: &Chunks<'_>,
+        passing: &BooleanArray,
+        columns: &[Column],
+        batch_size: usize,
+    ) -> u64 {
+        let expanded = chunks.expanded(passing, batch_size);
+        let exact = chunks.choosing(passing);
+        let mut bytes: u64 = 0;
+        for place in &part.columns {
+            let charged = self.is_charged.get_mut(*place);
+            let Some((column, is_charged)) = columns.get(*place).zip(charged) else {
+                continue;
+            };
+            if std::mem::replace(is_charged, true) {
+                continue;
+            }
+            // The decoder keeps batches of columns that it returns as well.
+            let rows = if column.is_projected {
+                expanded.as_ref()
+            } else {
+                exact
+            };
+            bytes = bytes.saturating_add(chunks.bytes(column, rows));
+        }
+        bytes
+    }
+
+    /// Bytes that it takes to read the columns that are returned, of the rows that pass.
+    pub(super) fn bytes_left(
+        &self,
+        chunks: &Chunks<'_>,
+        passing: &BooleanArray,
+        columns: &[Column],
+    ) -> u64 {
+        let exact = chunks.choosing(passing);
+        let left = columns.iter().zip(&self.is_charged);
+        let left = left.filter(|(column, is_charged)| !**is_charged && column.is_projected);
+        let bytes = left.map(|(column, _)| chunks.bytes(column, exact));
+        bytes.sum()
     }
 }
 
@@ -197,13 +263,12 @@ impl Chunks<'_> {
     }
 
     /// Rows that pages are chosen by. `None`: all pages are read.
-    fn selection(&self, passing: &BooleanArray) -> Option<RowSelection> {
-        self.chooses_pages(passing)
-            .then(|| RowSelection::from_filters(std::slice::from_ref(passing)))
+    pub(super) fn choosing<'b>(&self, passing: &'b BooleanArray) -> Option<&'b BooleanBuffer> {
+        self.chooses_pages(passing).then(|| passing.values())
     }
 
-    /// As [`Chunks::selection`], of all rows of batches in which one passes.
-    fn expanded(&self, passing: &BooleanArray, batch_size: usize) -> Option<RowSelection> {
+    /// As [`Chunks::choosing`], all rows of batches in which one passes.
+    fn expanded(&self, passing: &BooleanArray, batch_size: usize) -> Option<BooleanBuffer> {
         if !self.chooses_pages(passing) {
             return None;
         }
@@ -211,25 +276,25 @@ impl Chunks<'_> {
         while expanded.len() < passing.len() {
             let at = expanded.len();
             let count = batch_size.max(1).min(passing.len() - at);
-            let passes = passing.slice(at, count).true_count() > 0;
+            let passes = passing.values().slice(at, count).has_true();
             expanded.append_n(count, passes);
         }
-        self.selection(&BooleanArray::from(expanded.finish()))
+        let expanded = expanded.finish();
+        expanded.has_false().then_some(expanded)
     }
 
-    /// Bytes of the pages of a column that have rows which are selected, and of its dictionary.
-    pub(super) fn bytes(&self, column: &Column, selection: Option<&RowSelection>) -> u64 {
+    /// Bytes of the pages of a column that have rows which are set, and of its dictionary. `None`:
+    /// all pages.
+    pub(super) fn bytes(&self, column: &Column, rows: Option<&BooleanBuffer>) -> u64 {
         let leaves = column.leaves.iter();
-        leaves
-            .map(|leaf| self.bytes_of_leaf(*leaf, selection))
-            .sum()
+        leaves.map(|leaf| self.bytes_of_leaf(*leaf, rows)).sum()
     }
 
-    fn bytes_of_leaf(&self, leaf: usize, selection: Option<&RowSelection>) -> u64 {
+    fn bytes_of_leaf(&self, leaf: usize, rows: Option<&BooleanBuffer>) -> u64 {
         let (start, length) = self.file.row_group(self.group).column(leaf).byte_range();
         let index = self.file.offset_index();
         let pages = index.and_then(|index| index.get(self.group)?.get(leaf));
-        let Some((selection, pages)) = selection.zip(pages) else {
+        let Some((rows, pages)) = rows.zip(pages) else {
             return length;
         };
         let pages = pages.page_locations();
@@ -237,64 +302,104 @@ impl Chunks<'_> {
             .first()
             .and_then(|page| u64::try_from(page.offset).ok());
         let dictionary = first.map_or(0, |first| first.saturating_sub(start));
-        let read = selection.scan_ranges(pages);
-        let read = read
+        let read = with_rows(pages, rows).map(|page| page.compressed_page_size);
+        let read = read.map(|bytes| u64::try_from(bytes).unwrap_or(0));
+        read.fold(dictionary, u64::saturating_add)
+    }
+}
+
+/// The pages that have a row which is set, as `RowSelection::scan_ranges` of `parquet`, 59.3, finds
+/// them in a list of runs of rows: one of many short runs takes longer to make than all conditions.
+fn with_rows<'a>(
+    pages: &'a [PageLocation],
+    rows: &'a BooleanBuffer,
+) -> impl Iterator<Item = &'a PageLocation> {
+    let first_rows = pages.iter().skip(1);
+    let first_rows = first_rows.map(|page| usize::try_from(page.first_row_index).unwrap_or(0));
+    let ends = first_rows.chain([rows.len()]);
+    let mut at = 0;
+    pages.iter().zip(ends).filter_map(move |(page, end)| {
+        let end = end.clamp(at, rows.len());
+        let of_page = rows.slice(at, end - at);
+        at = end;
+        of_page.has_true().then_some(page)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use arrow::array::{ArrayRef, Int64Array};
+    use arrow::datatypes::{DataType, Field};
+    use datafusion::logical_expr::Operator;
+    use datafusion::physical_expr::expressions::{Column as Value, binary, lit};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn few_and_many_rows_are_tested_alike() {
+        // Every third is NULL.
+        let values: Int64Array = (0..1000_i64)
+            .map(|n| (n % 3 != 0).then_some(n % 100))
+            .collect();
+        let kept = [Arc::new(KeptColumn::new(vec![
+            Arc::new(values.clone()) as ArrayRef
+        ]))];
+        let schema = Schema::new(vec![Field::new("n", DataType::Int64, true)]);
+        let column: Arc<dyn PhysicalExpr> = Arc::new(Value::new("n", 0));
+        let less = binary(column, Operator::Lt, lit(50_i64), &schema).unwrap();
+        let filter = RowFilter::of(&less, &schema, &[0]).unwrap().unwrap();
+        for step in [1, 2, 7, 8, 9, 500] {
+            let before: Vec<bool> = (0..1000).map(|row| row % step == 1 % step).collect();
+            for batch_size in [1, 10, 64, 2000] {
+                let passing = BooleanArray::from(before.clone());
+                let tested = filter.parts()[0].tested(&kept, passing, batch_size).await;
+                let expected = before.iter().zip(&values);
+                let expected = expected.map(|(before, n)| *before && n.is_some_and(|n| n < 50));
+                let expected: Vec<bool> = expected.collect();
+                let tested = tested.unwrap();
+                assert_eq!(tested, BooleanArray::from(expected), "{step}, {batch_size}");
+            }
+        }
+    }
+
+    #[test]
+    fn pages_are_those_of_a_list_of_runs() {
+        let firsts = [0, 3, 4, 11, 12];
+        let pages = firsts
             .iter()
-            .map(|range| range.end.saturating_sub(range.start));
-        dictionary + read.sum::<u64>()
-    }
-}
-
-/// The rows of a row group that pass, on their way out.
-pub(super) struct Chosen {
-    kept: Vec<Arc<KeptColumn>>,
-    passing: BooleanArray,
-    /// Rows that were looked at.
-    at: usize,
-    /// Of the kept columns.
-    schema: SchemaRef,
-    /// Few rows of each batch pass.
-    merged: BatchCoalescer,
-}
-
-impl Chosen {
-    pub(super) fn new(
-        kept: Vec<Arc<KeptColumn>>,
-        passing: BooleanArray,
-        schema: &SchemaRef,
-        batch_size: usize,
-    ) -> Self {
-        Self {
-            kept,
-            passing,
-            at: 0,
-            schema: Arc::clone(schema),
-            merged: BatchCoalescer::new(Arc::clone(schema), batch_size.max(1)),
+            .enumerate()
+            .map(|(number, first)| PageLocation {
+                offset: 100 + 10 * number as i64,
+                compressed_page_size: 10,
+                first_row_index: *first,
+            });
+        let pages: Vec<PageLocation> = pages.collect();
+        for bits in 0..1_u32 << 14 {
+            let rows = BooleanBuffer::collect_bool(14, |row| (bits >> row) & 1 == 1);
+            let runs = RowSelection::from_filters(&[BooleanArray::from(rows.clone())]);
+            let expected = runs
+                .scan_ranges(&pages)
+                .into_iter()
+                .map(|range| range.start);
+            let found = with_rows(&pages, &rows).map(|page| page.offset as u64);
+            assert!(found.eq(expected), "{bits:b}");
         }
     }
 
-    /// The next rows that pass. `None`: the end.
-    pub(super) fn next(&mut self, batch_size: usize) -> Result<Option<RecordBatch>> {
-        loop {
-            if let Some(batch) = self.merged.next_completed_batch() {
-                return Ok(Some(batch));
-            }
-            let count = batch_size.max(1).min(self.passing.len() - self.at);
-            if count == 0 {
-                self.merged.finish_buffered_batch()?;
-                return Ok(self.merged.next_completed_batch());
-            }
-            let passing = self.passing.slice(self.at, count);
-            if passing.true_count() > 0 {
-                let batch = batch(self.kept.iter(), &self.schema, self.at, count)?;
-                // Not copied where it can be helped.
-                if passing.true_count() == count && self.merged.is_empty() {
-                    self.at += count;
-                    return Ok(Some(batch));
-                }
-                self.merged.push_batch_with_filter(batch, &passing)?;
-            }
-            self.at += count;
+    #[test]
+    fn index_that_does_not_go_with_the_rows_is_no_error() {
+        let at = |first_row_index| PageLocation {
+            offset: 0,
+            compressed_page_size: 1,
+            first_row_index,
+        };
+        let rows = BooleanBuffer::new_set(5);
+        for firsts in [[0, 9], [7, 2], [0, -1], [i64::MAX, i64::MIN]] {
+            let pages = firsts.map(at);
+            assert!(with_rows(&pages, &rows).count() >= 1, "{firsts:?}");
+            assert_eq!(with_rows(&pages, &BooleanBuffer::new_unset(0)).count(), 0);
         }
+        assert_eq!(with_rows(&[], &rows).count(), 0);
     }
 }

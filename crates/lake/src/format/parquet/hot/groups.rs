@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions};
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{DataType, Schema, SchemaRef};
 use bytes::Bytes;
 use datafusion::datasource::physical_plan::ParquetFileMetrics;
@@ -25,8 +25,9 @@ use parquet::errors::ParquetError;
 
 use super::super::reader::LakeReader;
 use super::cache::{ColumnCache, ColumnKey, FileState, Room};
+use super::chosen::{Beside, Chosen};
 use super::column::{KeptColumn, memory, owned};
-use super::filter::{Chosen, Chunks, RowFilter};
+use super::filter::{Chunks, RowFilter};
 use super::pruning::{LivePruning, PlannedGroup};
 use crate::meter::QueryMeter;
 
@@ -35,10 +36,10 @@ pub(super) struct Groups {
     pub cache: ColumnCache,
     pub file: Arc<FileState>,
     /// What is read, in the order of the file.
-    pub columns: Vec<Column>,
+    pub columns: Arc<[Column]>,
     pub output: Output,
-    /// Leaves out rows of row groups all of whose columns are kept.
-    pub filter: Option<RowFilter>,
+    /// Leaves out rows.
+    pub filter: Option<Arc<RowFilter>>,
     pub reader: LakeReader,
     /// Counts what the reader fetches. The query is charged here.
     pub fetched: Arc<QueryMeter>,
@@ -67,6 +68,8 @@ pub(super) struct Column {
     pub is_kept: bool,
     /// Whether it is kept now that it is read.
     pub is_hot: bool,
+    /// Whether it is returned, and not only read by a condition.
+    pub is_projected: bool,
 }
 
 impl Column {
@@ -86,6 +89,8 @@ pub(super) enum Current {
     Decoded(Group),
     /// Some rows, of columns that are all kept.
     Chosen(Chosen),
+    /// Some rows, of columns some of which are kept.
+    Beside(Box<Beside>),
 }
 
 /// A row group of which columns are decoded, or all rows are read.
@@ -107,9 +112,9 @@ enum Source {
 }
 
 /// A column that is decoded to be kept.
-struct Filling {
-    chunks: Vec<ArrayRef>,
-    room: Room,
+pub(super) struct Filling {
+    pub chunks: Vec<ArrayRef>,
+    pub room: Room,
 }
 
 impl Groups {
@@ -145,8 +150,10 @@ impl Groups {
                 self.metrics.row_groups_pruned_dynamic_filter.add(1);
                 continue;
             }
-            self.current = if let Some(kept) = self.kept_to_choose(&planned) {
-                self.chosen(planned, kept).await?.map(Current::Chosen)
+            self.current = if let Some(filter) = self.filter.clone() {
+                Box::pin(self.filtered(&filter, planned)).await?
+            } else if let Some(kept) = self.kept_to_choose(&planned) {
+                Some(Current::Chosen(self.chosen(&planned, kept)?))
             } else if let Some(rows) = planned.rows {
                 let group = self.begin_of_rows(planned.group, rows).await?;
                 Some(Current::Decoded(group))
@@ -162,59 +169,45 @@ impl Groups {
         let read = match &mut self.current {
             Some(Current::Decoded(group)) => group.next(&self.output.read, self.batch_size)?,
             Some(Current::Chosen(chosen)) => chosen.next(self.batch_size)?,
+            Some(Current::Beside(beside)) => beside.next(self.batch_size)?,
             None => None,
         };
         read.map(|read| self.output.of(&read)).transpose()
     }
 
-    /// The columns of a row group of which some rows are read, if all are kept. Where a filter
-    /// chooses the rows, they were when the file was opened.
+    /// The columns of a row group of which some rows are read, if all are kept.
     fn kept_to_choose(&self, planned: &PlannedGroup) -> Option<Vec<Arc<KeptColumn>>> {
-        if self.filter.is_none() && planned.rows.is_none() {
-            return None;
-        }
+        planned.rows.as_ref()?;
         let columns = self.columns.iter();
         columns
             .map(|column| self.cache.get(&column.key(&self.file, planned.group)))
             .collect()
     }
 
-    /// The rows of a row group that are read, and charged to the query. `None`: there are none.
-    async fn chosen(
-        // As a decoder cannot be shared by threads, neither can a reference to this.
-        &mut self,
-        planned: PlannedGroup,
-        kept: Vec<Arc<KeptColumn>>,
-    ) -> Result<Option<Chosen>> {
-        let file = Arc::clone(self.metadata.metadata());
+    /// The rows of a row group that are read, and charged to the query.
+    fn chosen(&self, planned: &PlannedGroup, kept: Vec<Arc<KeptColumn>>) -> Result<Chosen> {
         let chunks = Chunks {
-            file: &file,
+            file: self.metadata.metadata(),
             group: planned.group,
         };
-        let all = chunks.chosen(planned.rows.as_ref());
-        let Some(filter) = &self.filter else {
-            let columns = self.columns.iter();
-            let bytes = columns.map(|column| chunks.bytes(column, planned.rows.as_ref()));
-            self.meter.reserve(bytes.sum())?;
-            let read = &self.output.read;
-            return Ok(Some(Chosen::new(kept, all, read, self.batch_size)));
-        };
-        let before = all.true_count();
-        let rows = filter
-            .passing(
-                &chunks,
-                all,
-                &self.columns,
-                &kept,
-                self.batch_size,
-                &self.meter,
-            )
-            .await?;
-        let passing = rows.as_ref().map_or(0, BooleanArray::true_count);
-        self.metrics.pushdown_rows_matched.add(passing);
-        let failing = before.saturating_sub(passing);
-        self.metrics.pushdown_rows_pruned.add(failing);
-        Ok(rows.map(|rows| Chosen::new(kept, rows, &self.output.read, self.batch_size)))
+        let rows = chunks.chosen(planned.rows.as_ref());
+        let columns = self.columns.iter();
+        let bytes = columns.map(|column| chunks.bytes(column, Some(rows.values())));
+        self.meter.reserve(bytes.sum())?;
+        let read = &self.output.read;
+        Ok(Chosen::new(kept, rows, read, self.batch_size))
+    }
+
+    /// What is to be kept of a column that is decoded whole. `None`: nothing.
+    pub(super) fn filling(&self, column: &Column, group: usize) -> Option<Filling> {
+        if !column.is_hot {
+            return None;
+        }
+        let room = self.cache.room(&column.key(&self.file, group))?;
+        Some(Filling {
+            chunks: Vec::new(),
+            room,
+        })
     }
 
     /// Begins a row group of which these rows are decoded. Nothing of it is kept.
@@ -222,7 +215,7 @@ impl Groups {
         let count = rows.row_count();
         let roots = self.columns.iter().map(|column| column.root).collect();
         let sources = self.columns.iter().map(|_| Source::Decoded(None)).collect();
-        let decoder = self.decoder(index, roots, Some(rows), 0).await?;
+        let decoder = self.decoder(index, roots, Some(rows), Some(0)).await?;
         Ok(Group {
             index,
             rows: count,
@@ -243,7 +236,7 @@ impl Groups {
         let mut kept_bytes: u64 = 0;
         let mut missing = Vec::new();
         let mut sources = Vec::with_capacity(self.columns.len());
-        for column in &self.columns {
+        for column in self.columns.iter() {
             let key = column.key(&self.file, index);
             let kept = column.is_kept.then(|| self.cache.get(&key)).flatten();
             sources.push(match kept {
@@ -253,11 +246,7 @@ impl Groups {
                 }
                 None => {
                     missing.push(column.root);
-                    let room = column.is_hot.then(|| self.cache.room(&key)).flatten();
-                    Source::Decoded(room.map(|room| Filling {
-                        chunks: Vec::new(),
-                        room,
-                    }))
+                    Source::Decoded(self.filling(column, index))
                 }
             });
         }
@@ -265,7 +254,8 @@ impl Groups {
             self.meter.reserve(kept_bytes)?;
             None
         } else {
-            Some(self.decoder(index, missing, None, kept_bytes).await?)
+            let decoder = self.decoder(index, missing, None, Some(kept_bytes));
+            Some(decoder.await?)
         };
         Ok(Group {
             index,
@@ -277,13 +267,13 @@ impl Groups {
     }
 
     /// Reads columns of a row group. `rows`: `None` if all are read. `kept_bytes`: bytes of the other
-    /// columns, charged with them.
-    async fn decoder(
+    /// columns, charged with them; `None` if the query was charged for all columns.
+    pub(super) async fn decoder(
         &mut self,
         group: usize,
         roots: Vec<usize>,
         rows: Option<RowSelection>,
-        mut kept_bytes: u64,
+        mut kept_bytes: Option<u64>,
     ) -> Result<ParquetRecordBatchReader> {
         let columns = ProjectionMask::roots(self.metadata.parquet_schema(), roots);
         let mut builder = ParquetPushDecoderBuilder::new_with_metadata(self.metadata.clone())
@@ -302,8 +292,9 @@ impl Groups {
                         .iter()
                         .map(|range| range.end.saturating_sub(range.start));
                     let asked: u64 = asked.sum();
-                    self.meter
-                        .reserve(asked + std::mem::take(&mut kept_bytes))?;
+                    if let Some(kept_bytes) = &mut kept_bytes {
+                        self.meter.reserve(asked + std::mem::take(kept_bytes))?;
+                    }
                     let read = self.read(ranges.clone()).await?;
                     decoder.push_ranges(ranges, read)?;
                 }
@@ -386,7 +377,7 @@ impl Group {
 
 impl Filling {
     /// `false`: the column is not to be kept.
-    fn add(&mut self, array: &ArrayRef) -> bool {
+    pub(super) fn add(&mut self, array: &ArrayRef) -> bool {
         let Ok(array) = owned(array) else {
             return false;
         };
@@ -401,8 +392,8 @@ impl Filling {
 /// Makes the scan's batches of the columns that were read, as `decoder_projection.rs` of
 /// `datafusion-datasource-parquet`, 55.2, does.
 pub(super) struct Output {
-    /// The columns that are read.
-    read: SchemaRef,
+    /// The columns that are read for it.
+    pub read: SchemaRef,
     projector: Projector,
     /// The schema of the scan, if that differs in nullability or metadata.
     schema: Option<SchemaRef>,

@@ -8,6 +8,8 @@
 //!                                                            the scan's projection of a batch
 //! ```
 //!
+//! Where a scan filters rows, only its conditions need whole columns (`filled.rs`).
+//!
 //! A column of a file is kept once a second query reads it. Queries are charged for what they read
 //! here as if it came from the store, before they get it. What is kept is a file's own, without
 //! conditions and expressions of queries: which columns a user may read is decided above, where
@@ -18,7 +20,9 @@
 //! kept than was configured, an array that is kept holds memory that is not counted.
 
 mod cache;
+mod chosen;
 mod column;
+mod filled;
 mod filter;
 mod groups;
 mod pruning;

@@ -69,8 +69,9 @@ pub(in crate::format::parquet) enum Opened {
 }
 
 impl HotScan {
-    /// `source`: with the options that rows are filtered, they are filtered in files all of whose
-    /// columns are kept, and the other files are cold. `None`: nothing of the scan is kept.
+    /// `source`: with the options that rows are filtered, they are filtered in files whose columns
+    /// that the condition reads are kept or hot, and the other files are cold. `None`: nothing of
+    /// the scan is kept.
     ///
     /// # Errors
     /// The projection does not go with the table.
@@ -221,7 +222,8 @@ impl HotScan {
                     data_type: field.data_type().clone(),
                     leaves: leaves(&metadata, *root),
                     is_kept,
-                    is_hot: is_kept && !self.filters_rows && hot.contains(field.name().as_str()),
+                    is_hot: is_kept && hot.contains(field.name().as_str()),
+                    is_projected: projected.contains(root),
                 })
             })
             .collect();
@@ -230,13 +232,16 @@ impl HotScan {
             .flat_map(|column| column.leaves.iter().copied())
             .collect();
         let filter = match tested {
-            Some(tested) => RowFilter::of(tested, &schema, &roots, &projected)?,
+            Some(tested) => RowFilter::of(tested, &schema, &roots)?,
             None => None,
         };
-        let has_all = |group: &PlannedGroup| self.has_all(&state, &columns, group.group);
         let planned = groups.planned(&metadata, &read, &of_file);
         let planned = planned.filter(|planned| {
-            !self.filters_rows || (filter.is_some() && planned.groups.iter().all(has_all))
+            !self.filters_rows
+                || filter.as_ref().is_some_and(|filter| {
+                    let mut groups = planned.groups.iter();
+                    groups.all(|group| self.are_tested(&state, &columns, filter, group))
+                })
         });
         let Some(planned) = planned else {
             // The index is read and charged once.
@@ -258,9 +263,9 @@ impl HotScan {
         let groups = Groups {
             cache: self.cache.clone(),
             file: state,
-            columns,
-            output: Output::new(&projection, &schema, &roots, &self.output)?,
-            filter,
+            columns: columns.into(),
+            output: Output::new(&projection, &schema, &projected, &self.output)?,
+            filter: filter.map(Arc::new),
             reader: LakeReader::new(&self.readers, file, Arc::clone(&fetched)),
             fetched,
             meter: Arc::clone(meter),
@@ -310,10 +315,24 @@ impl HotScan {
         Ok(index)
     }
 
-    /// Whether all columns of a row group are kept.
-    fn has_all(&self, file: &Arc<FileState>, columns: &[Column], group: usize) -> bool {
-        let mut columns = columns.iter();
-        columns.all(|column| column.is_kept && self.cache.has(&column.key(file, group)))
+    /// Whether the rows of a row group are tested here: all columns that its condition reads are
+    /// kept, or hot and with a place in the cache. Where pages are ruled out, all are kept.
+    fn are_tested(
+        &self,
+        file: &Arc<FileState>,
+        columns: &[Column],
+        filter: &RowFilter,
+        planned: &PlannedGroup,
+    ) -> bool {
+        let mut columns = columns.iter().enumerate();
+        columns.all(|(place, column)| {
+            let key = column.key(file, planned.group);
+            if column.is_kept && self.cache.has(&key) {
+                return true;
+            }
+            let may_be_kept = || column.is_hot && self.cache.room(&key).is_some();
+            planned.rows.is_none() && (!filter.reads(place) || may_be_kept())
+        })
     }
 
     /// What the scan asks for, with columns that have one value in the file replaced by it.

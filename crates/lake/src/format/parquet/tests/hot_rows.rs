@@ -136,3 +136,90 @@ async fn rows_are_filtered_where_not_all_columns_are_hot() {
         assert_eq!(of_again, left_out);
     }
 }
+
+/// Rows, charge and rows left out of a query whose rows are filtered are the same each time. Returns
+/// what was fetched each time.
+async fn same_filtered_each_time(lake: &Lake, sql: &str, times: usize) -> Vec<u64> {
+    let plain = Lake {
+        store: Arc::clone(&lake.store),
+        roots: Arc::clone(&lake.roots),
+        footers: lake.footers.clone(),
+        hot: ColumnCache::new(0),
+        table: Arc::clone(&lake.table),
+        max_statistics_files: lake.max_statistics_files,
+    };
+    let (expected, expected_out) = filtered(&plain, sql).await;
+    let mut fetched = Vec::new();
+    for time in 0..times {
+        let (again, left_out) = filtered(lake, sql).await;
+        assert_eq!(again.rows, expected.rows, "{sql}, {time}");
+        assert_eq!(again.scanned, expected.scanned, "{sql}, {time}");
+        assert_eq!(left_out, expected_out, "{sql}, {time}");
+        fetched.push(again.fetched);
+    }
+    fetched
+}
+
+const CONDITIONS: [&str; 8] = [
+    "SELECT id, price FROM t WHERE small < 100000",
+    "SELECT word, bytes FROM t WHERE small < 100000 AND ratio > 50",
+    "SELECT word FROM t WHERE small > 100 AND flag AND word <> '1-word' AND ratio = 3.5",
+    "SELECT id, at FROM t WHERE word = '1-word' AND small > 5",
+    "SELECT bytes FROM t WHERE (small IS NULL OR id < 500) AND id > 100",
+    "SELECT flag, day FROM t WHERE flag IS NULL OR small IS NULL",
+    "SELECT items, id FROM t WHERE day < DATE '2000-01-01' AND ratio IS NOT NULL",
+    "SELECT word FROM t WHERE bytes IS NULL AND small IS NULL AND flag IS NULL",
+];
+
+#[tokio::test]
+async fn columns_of_conditions_are_kept() {
+    let mut lake = lake().await;
+    let mut random = Random(0x2545_F491_4F6C_DD1D);
+    let rows = mixed(&mut random, 30_000..60_000);
+    lake.put("d", paged(&rows, 25_000, 500)).await;
+    read(&lake, "SELECT count(*) FROM t").await.unwrap();
+    for sql in CONDITIONS {
+        let fetched = same_filtered_each_time(&lake, sql, 4).await;
+        assert!(fetched[3] <= fetched[0], "{sql}: {fetched:?}");
+    }
+    let hits = lake.hot.hits();
+    let fetched = same_filtered_each_time(&lake, CONDITIONS[0], 1).await;
+    assert_eq!(fetched, [0]);
+    assert!(lake.hot.hits() > hits);
+}
+
+#[tokio::test]
+async fn any_columns_may_be_kept_when_rows_are_filtered() {
+    let all = ["id", "small", "flag", "ratio", "day", "at", "word", "bytes"];
+    for seed in 1..=3_u64 {
+        let mut random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+        let mut lake = lake().await;
+        lake.hot = ColumnCache::new(64 << 20);
+        let rows = mixed(&mut random, 30_000..50_000);
+        lake.put("d", paged(&rows, 9_000, 700)).await;
+        let kept = all.iter().enumerate();
+        let kept = kept.filter(|(place, _)| ((seed * 37) >> place) & 1 == 1);
+        let kept: Vec<&str> = kept.map(|(_, name)| *name).collect();
+        if !kept.is_empty() {
+            let sql = format!("SELECT {} FROM t", kept.join(", "));
+            for _ in 0..2 {
+                read(&lake, &sql).await.unwrap();
+            }
+        }
+        for sql in CONDITIONS {
+            same_filtered_each_time(&lake, sql, 3).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn cache_that_is_too_small_for_conditions_changes_nothing() {
+    let mut lake = lake().await;
+    for capacity in [1, 4 << 10, 200 << 10, 2 << 20] {
+        lake.hot = ColumnCache::new(capacity);
+        for sql in CONDITIONS {
+            same_filtered_each_time(&lake, sql, 3).await;
+            assert!(lake.hot.bytes() <= capacity);
+        }
+    }
+}

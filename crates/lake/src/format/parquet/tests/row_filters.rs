@@ -42,7 +42,7 @@ impl PhysicalOptimizerRule for Filtering {
                         id,
                         keys,
                         range,
-                        is_expected: false,
+                        share: 1.0,
                     })
                     .collect(),
                 ),
