@@ -53,7 +53,10 @@ impl ExprPlanner for OperandTypes {
             return negation::planned(expr.right, schema).map(PlannerResult::Planned);
         }
         if integer_literals::is_mark(&expr.op) {
-            let literal = integer_literals::narrowed(expr.right);
+            let literal = match common_types::written(&expr.right) {
+                Some(number) => Expr::Literal(number, None),
+                None => integer_literals::narrowed(expr.right),
+            };
             return Ok(PlannerResult::Planned(literal));
         }
         if expr.op == BinaryOperator::StringConcat {
@@ -404,20 +407,22 @@ mod tests {
             (lit(5_i64), lit(5_i32)),
             (lit(-2_147_483_648_i64), lit(i32::MIN)),
             (lit(3_000_000_000_i64), lit(3_000_000_000_i64)),
+            (lit(-0.25), lit(ScalarValue::Decimal128(Some(-25), 2, 2))),
         ] {
             let raw = RawBinaryExpr {
-                op: BinaryOperator::Custom(integer_literals::INTEGER.to_owned()),
+                op: BinaryOperator::Custom(integer_literals::LITERAL.to_owned()),
                 left: lit(ScalarValue::Null),
                 right: value.clone(),
             };
             let planned = OperandTypes.plan_binary_op(raw, &schema).unwrap();
             assert!(matches!(planned, PlannerResult::Planned(of) if of == expected));
-            let items = OperandTypes.plan_array_literal(vec![value, lit("x")], &schema);
-            let PlannerResult::Original(items) = items.unwrap() else {
-                panic!("the engine makes the array");
-            };
-            assert_eq!(items, [expected, lit("x")]);
         }
+        let items = vec![lit(1_i64), lit(0.5), lit("x")];
+        let items = OperandTypes.plan_array_literal(items, &schema).unwrap();
+        let PlannerResult::Original(items) = items else {
+            panic!("the engine makes the array");
+        };
+        assert_eq!(items, [lit(1_i32), lit(0.5), lit("x")]);
         let raw = RawBinaryExpr {
             op: BinaryOperator::StringConcat,
             left: lit("x"),

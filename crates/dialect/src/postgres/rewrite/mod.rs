@@ -26,7 +26,7 @@
 //! age(c.xmin), age(x::xid)                 "$transaction_age"(c.xmin), "$transaction_age"($xid_in(x::bigint))
 //! coalesce(day, '2024-01-01')              coalesce(day, typed_text('2024-01-01', day))
 //! coalesce(x, 0)                           coalesce(x, 0::int)
-//! SELECT 1, 1.50; max(1)                   SELECT NULL $integer 1, '1.50'::numeric(3,2); max(NULL $integer 1)
+//! SELECT 1, 1.50; x * 0.1                  SELECT NULL $literal 1, '1.50'::numeric(3,2); x * NULL $literal 0.1
 //! CASE x WHEN 't' THEN y END               CASE WHEN x = 't' THEN y END
 //! SELECT t.* FROM d.t                      SELECT d.t.* FROM d.t
 //! (SELECT unnest(a), f(x) AS x FROM t) s   (SELECT unnest(a), f(x) AS "x 2" FROM t) s (unnest, x)

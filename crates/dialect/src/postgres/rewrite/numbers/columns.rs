@@ -1,24 +1,28 @@
 //! The types of number literals that nothing else gives a type: those that are columns of queries,
-//! cells of VALUES, and arguments whose type a function returns.
+//! cells of VALUES, and arguments whose type a function returns; and those with a point that are
+//! calculated with.
 //!
 //! ```text
-//! SELECT 1, -2 AS x, 1.50       SELECT NULL $integer 1, NULL $integer -2 AS x, '1.50'::numeric(3,2)
-//! FROM (VALUES (1), (x)) t      FROM (VALUES (NULL $integer 1), (x)) t
-//! max(1), lag(x, 1, 0) OVER w   max(NULL $integer 1), lag(x, 1, NULL $integer 0) OVER w
-//! SELECT 1 + 1, x = 1, f(1)     the same
+//! SELECT 1, -2 AS x, 1.50       SELECT NULL $literal 1, NULL $literal -2 AS x, '1.50'::numeric(3,2)
+//! FROM (VALUES (1), (x)) t      FROM (VALUES (NULL $literal 1), (x)) t
+//! max(1), lag(x, 1, 0) OVER w   max(NULL $literal 1), lag(x, 1, NULL $literal 0) OVER w
+//! x * 0.1, coalesce(x, 0.5)     x * NULL $literal 0.1, coalesce(x, NULL $literal 0.5)
+//! SELECT 1 + 1, x = 1.5, f(1)   the same
 //! ```
 //!
-//! The planner reads the operators as `integer`. It gives the literals of integers beside operators
-//! and in arrays their types by itself.
+//! The planner reads the operators as literals of 32 bits, and as decimals. It gives the literals of
+//! integers beside operators and in arrays their types by itself.
 //!
-//! The columns of a recursive query have the types of its first part, so that a number there would
-//! lose the digits of later ones: its literals with a point stay floating-point numbers.
+//! Literals with a point are exact in queries whose result goes to a client. Elsewhere they stay
+//! floating-point numbers: the column of a new table, and a column of a recursive query, which has the
+//! type of its first part, would have no room for the digits of later numbers. Nor would a parameter
+//! that takes its type from a literal beside it.
 
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Query, Select, SelectItem,
-    SetExpr, Statement, Values, VisitorMut, With,
+    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Query, Select,
+    SelectItem, SetExpr, Statement, Value, ValueWithSpan, Values, VisitorMut, With,
 };
 use lakegate_engine::untyped_texts::TYPED_TEXT;
 use lakegate_sql::walk::walk_mut;
@@ -56,10 +60,71 @@ const OF_ARGUMENTS: [(&str, &[usize]); 24] = [
     (TYPED_TEXT, &[]),
 ];
 
-/// Gives the literals of a statement their types. It comes after all rewrites that look at numbers.
+/// Functions of decimals that return decimals, with the places of these arguments. Literals of integers
+/// have their types in them, or decide nothing.
+const OF_DECIMALS: [(&str, &[usize]); 11] = [
+    ("avg", &[]),
+    ("ceil", &[]),
+    ("coalesce", &[]),
+    ("floor", &[]),
+    ("greatest", &[]),
+    ("ifnull", &[]),
+    ("least", &[]),
+    ("nvl", &[]),
+    ("round", &[0]),
+    ("sum", &[]),
+    ("trunc", &[0]),
+];
+
+/// Prepares a query whose result goes to a client: its literals with a point are exact, and the
+/// integers of VALUES, which are nowhere inserted, have their type.
+pub fn type_literals(query: &mut Query) {
+    if let SetExpr::Values(values) = query.body.as_mut() {
+        type_cells(values);
+    }
+    // The visitor never breaks.
+    let _ = walk_mut(query, &mut Shown);
+}
+
+/// Marks the literals with a point, by the flag of numbers with an `L`, which the grammar of no session
+/// accepts.
+struct Shown;
+
+impl VisitorMut for Shown {
+    type Break = ();
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if let Expr::Value(ValueWithSpan {
+            value: Value::Number(digits, is_shown),
+            ..
+        }) = expr
+        {
+            *is_shown = digits.contains('.');
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// Makes the columns of VALUES integers that consist of literals of integers and NULLs only.
+fn type_cells(values: &mut Values) {
+    let width = values.rows.first().map_or(0, |row| row.content.len());
+    for column in 0..width {
+        let cells = values.rows.iter_mut();
+        let cells = cells.filter_map(|row| row.content.get_mut(column));
+        let mut cells: Vec<&mut Expr> = cells.collect();
+        let mut all = cells.iter();
+        let are_integers = all.all(|cell| is_null(cell) || integer(cell).is_some());
+        if are_integers {
+            to_integers(&mut cells);
+        }
+    }
+}
+
+/// Gives the literals of a statement their types, and removes the marks of [`type_literals`]. It comes
+/// after all rewrites that look at numbers.
 ///
-/// VALUES that are the whole statement keep theirs: they may be inserted, where each takes the type of
-/// the table's column.
+/// The integers of VALUES that are the whole statement keep theirs: they may be inserted, where each
+/// takes the type of the table's column.
 pub(in crate::postgres::rewrite) fn type_columns(statement: &mut Statement) {
     // The visitor never breaks.
     let _ = walk_mut(statement, &mut Columns::default());
@@ -74,22 +139,52 @@ struct Columns {
 }
 
 impl Columns {
-    /// Returns a literal with its type; `None` for other expressions.
-    fn typed(&self, expr: &Expr) -> Option<Expr> {
-        let number = literal(expr)?;
-        match number.is_decimal {
-            true => (!self.is_recursive).then(|| number.decimal()),
-            false => number.fits_integer().then(|| number.marked()),
+    /// Gives a literal that is a value of its own its type. A decimal keeps all its digits.
+    fn value(&self, expr: &mut Expr) {
+        match literal(expr) {
+            Some(number) if number.is_decimal && number.is_shown && !self.is_recursive => {
+                *expr = number.decimal();
+            }
+            _ => self.integer(expr),
         }
     }
 
-    fn typed_in_place(&self, expr: &mut Expr) {
-        if let Some(typed) = self.typed(expr) {
-            *expr = typed;
+    fn integer(&self, expr: &mut Expr) {
+        if literal(expr).is_some_and(|number| !number.is_decimal) {
+            self.operand(expr, true);
         }
     }
 
-    fn values_in(&self, body: &mut SetExpr) {
+    /// Gives a literal that is combined with other values its type. Zeros at the end of a decimal
+    /// decide nothing.
+    ///
+    /// `with_integers`: whether literals of integers do not have theirs already.
+    fn operand(&self, expr: &mut Expr, with_integers: bool) {
+        let Some(number) = literal(expr) else {
+            return;
+        };
+        let is_typed = match number.is_decimal {
+            true => number.is_shown && !self.is_recursive,
+            false => with_integers && number.fits_integer(),
+        };
+        if is_typed {
+            *expr = number.marked();
+        }
+    }
+
+    /// Does the same for literals among values of one type.
+    fn operands(&self, values: &mut [&mut Expr], with_integers: bool) {
+        let has_parameters = values.iter().any(|value| is_parameter(value));
+        for value in values {
+            let is_decimal = || literal(value).is_some_and(|number| number.is_decimal);
+            if !has_parameters || !is_decimal() {
+                self.operand(value, with_integers);
+            }
+        }
+    }
+
+    /// `is_whole`: VALUES are the whole statement.
+    fn values_in(&self, body: &mut SetExpr, is_whole: bool) {
         let mut bodies = vec![body];
         while let Some(body) = bodies.pop() {
             match body {
@@ -98,8 +193,16 @@ impl Columns {
                     bodies.push(right.as_mut());
                 }
                 SetExpr::Values(values) => {
-                    let cells = values.rows.iter_mut().flat_map(|row| &mut row.content);
-                    cells.for_each(|cell| self.typed_in_place(cell));
+                    let mut cells = values.rows.iter().flat_map(|row| &row.content);
+                    let has_parameters = cells.any(is_parameter);
+                    for cell in values.rows.iter_mut().flat_map(|row| &mut row.content) {
+                        match (is_whole, has_parameters) {
+                            (true, true) => {}
+                            (true, false) => self.operand(cell, false),
+                            (false, true) => self.integer(cell),
+                            (false, false) => self.value(cell),
+                        }
+                    }
                 }
                 _ => {}
             }
@@ -110,20 +213,31 @@ impl Columns {
         let Some(name) = last_part(&function.name) else {
             return;
         };
-        let mut known = OF_ARGUMENTS.iter();
-        let Some((_, places)) = known.find(|(known, _)| *known == name) else {
-            return;
+        let places_in = |functions: &[(&str, &'static [usize])]| {
+            let mut known = functions.iter();
+            known
+                .find(|(known, _)| *known == name)
+                .map(|(_, places)| *places)
+        };
+        let (places, with_integers) = match places_in(&OF_ARGUMENTS) {
+            Some(places) => (places, true),
+            None => match places_in(&OF_DECIMALS) {
+                Some(places) => (places, false),
+                None => return,
+            },
         };
         let FunctionArguments::List(list) = &mut function.args else {
             return;
         };
-        for (place, argument) in list.args.iter_mut().enumerate() {
-            if let FunctionArg::Unnamed(FunctionArgExpr::Expr(value)) = argument
-                && (places.is_empty() || places.contains(&place))
-            {
-                self.typed_in_place(value);
+        let arguments = list.args.iter_mut().enumerate();
+        let arguments = arguments.filter_map(|(place, argument)| match argument {
+            FunctionArg::Unnamed(FunctionArgExpr::Expr(value)) => {
+                (places.is_empty() || places.contains(&place)).then_some(value)
             }
-        }
+            _ => None,
+        });
+        let mut arguments: Vec<&mut Expr> = arguments.collect();
+        self.operands(&mut arguments, with_integers);
     }
 }
 
@@ -132,9 +246,7 @@ impl VisitorMut for Columns {
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
         let is_whole = self.taken.is_empty() && matches!(query.body.as_ref(), SetExpr::Values(_));
-        if !is_whole {
-            self.values_in(&mut query.body);
-        }
+        self.values_in(&mut query.body, is_whole);
         let mut with = query.with.take_if(|with| with.recursive);
         if let Some(with) = &mut with {
             let mut parts = Self {
@@ -157,41 +269,69 @@ impl VisitorMut for Columns {
         ControlFlow::Continue(())
     }
 
-    fn post_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
         for item in &mut select.projection {
             if let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item {
-                self.typed_in_place(expr);
+                self.value(expr);
             }
         }
         ControlFlow::Continue(())
     }
 
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        match expr {
+            Expr::Function(function) => self.arguments(function),
+            Expr::BinaryOp { left, op, right } if calculates(op) => {
+                self.operands(&mut [left.as_mut(), right.as_mut()], false);
+            }
+            Expr::Case {
+                conditions,
+                else_result,
+                ..
+            } => {
+                let results = conditions.iter_mut().map(|when| &mut when.result);
+                let results = results.chain(else_result.as_deref_mut());
+                let mut results: Vec<&mut Expr> = results.collect();
+                self.operands(&mut results, false);
+            }
+            Expr::Array(array) => {
+                let mut items: Vec<&mut Expr> = array.elem.iter_mut().collect();
+                self.operands(&mut items, false);
+            }
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-        if let Expr::Function(function) = expr {
-            self.arguments(function);
+        if let Expr::Value(ValueWithSpan {
+            value: Value::Number(_, is_shown),
+            ..
+        }) = expr
+        {
+            *is_shown = false;
         }
         ControlFlow::Continue(())
     }
 }
 
-/// Gives the literals of integers in VALUES that are a query by themselves their types.
-pub fn type_literals(query: &mut Query) {
-    if let SetExpr::Values(values) = query.body.as_mut() {
-        type_cells(values);
+/// Returns whether an expression is a parameter, which has no type of its own.
+fn is_parameter(expr: &Expr) -> bool {
+    match expr {
+        Expr::Nested(inner) => is_parameter(inner),
+        Expr::Value(value) => matches!(value.value, Value::Placeholder(_)),
+        _ => false,
     }
 }
 
-/// Makes the columns of VALUES integers that consist of literals of integers and NULLs only.
-fn type_cells(values: &mut Values) {
-    let width = values.rows.first().map_or(0, |row| row.content.len());
-    for column in 0..width {
-        let cells = values.rows.iter_mut();
-        let cells = cells.filter_map(|row| row.content.get_mut(column));
-        let mut cells: Vec<&mut Expr> = cells.collect();
-        let mut all = cells.iter();
-        let are_integers = all.all(|cell| is_null(cell) || integer(cell).is_some());
-        if are_integers {
-            to_integers(&mut cells);
-        }
-    }
+/// Returns whether the result of an operator of decimals is one.
+fn calculates(op: &BinaryOperator) -> bool {
+    matches!(
+        op,
+        BinaryOperator::Plus
+            | BinaryOperator::Minus
+            | BinaryOperator::Multiply
+            | BinaryOperator::Divide
+            | BinaryOperator::Modulo
+    )
 }

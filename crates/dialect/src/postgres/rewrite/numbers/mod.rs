@@ -3,15 +3,14 @@
 //! ```text
 //! 0.1 + 0.2, 0.3 / 0.1         0.3, 3.0
 //! 7 % 0.005                    0.000
-//! SELECT 1, 1.50               SELECT NULL $integer 1, '1.50'::numeric(3,2); see columns.rs
+//! SELECT 1, 1.50; x * 0.1      SELECT NULL $literal 1, '1.50'::numeric(3,2); x * NULL $literal 0.1; see columns.rs
 //! 1 << x                       1::int << x
 //! VALUES (1), (2)              VALUES (1::int), (2::int)
 //! CASE WHEN c THEN x ELSE 0 END, coalesce(x, 0)
 //!                              CASE WHEN c THEN x ELSE 0::int END, coalesce(x, 0::int)
 //! ```
 //!
-//! The engine gives the literals of integers beside other operators their types, and a literal of a
-//! decimal adapts to what it is combined with.
+//! The engine gives the literals of integers beside other operators their types.
 
 mod columns;
 #[cfg(test)]
@@ -120,7 +119,9 @@ fn literal(expr: &Expr) -> Option<Written> {
             expr,
         } => literal(expr).map(|number| number.signed(*op)),
         Expr::Value(value) => match &value.value {
-            Value::Number(text, _) => Written::of(text),
+            Value::Number(text, is_shown) => {
+                Written::of(text).map(|number| number.shown(*is_shown))
+            }
             _ => None,
         },
         _ => None,

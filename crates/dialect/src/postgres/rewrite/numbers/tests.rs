@@ -38,9 +38,14 @@ fn literals_are_calculated_exactly() {
     }
 }
 
-/// Returns a query with the types of its literals.
-fn typed(sql: &str) -> String {
+/// Returns a query with the types of its literals. `is_shown`: its result goes to a client.
+fn typed(sql: &str, is_shown: bool) -> String {
     let mut statements = Parser::parse_sql(&PostgreSqlDialect {}, sql).unwrap();
+    if let Statement::Query(query) = &mut statements[0]
+        && is_shown
+    {
+        type_literals(query);
+    }
     type_columns(&mut statements[0]);
     statements[0].to_string()
 }
@@ -50,7 +55,7 @@ fn literals_of_columns_have_types() {
     for (sql, expected) in [
         (
             "SELECT 1, -1 AS a, -(-2), +3",
-            "SELECT NULL $integer 1, NULL $integer -1 AS a, NULL $integer 2, NULL $integer 3",
+            "SELECT NULL $literal 1, NULL $literal -1 AS a, NULL $literal 2, NULL $literal 3",
         ),
         (
             "SELECT 1.50, -(0.5) AS a",
@@ -58,35 +63,73 @@ fn literals_of_columns_have_types() {
         ),
         (
             "SELECT -2147483648, 2147483648, -2147483649",
-            "SELECT NULL $integer -2147483648, 2147483648, -2147483649",
+            "SELECT NULL $literal -2147483648, 2147483648, -2147483649",
         ),
         (
             "SELECT a FROM (SELECT 1 AS a) AS s WHERE a IN (SELECT 2)",
-            "SELECT a FROM (SELECT NULL $integer 1 AS a) AS s WHERE a IN (SELECT NULL $integer 2)",
+            "SELECT a FROM (SELECT NULL $literal 1 AS a) AS s WHERE a IN (SELECT NULL $literal 2)",
         ),
         (
             "WITH s AS (SELECT 1.5 AS a) SELECT a, (SELECT 2) FROM s",
-            "WITH s AS (SELECT '1.5'::NUMERIC(2,1) AS a) SELECT a, (SELECT NULL $integer 2) FROM s",
+            "WITH s AS (SELECT '1.5'::NUMERIC(2,1) AS a) SELECT a, (SELECT NULL $literal 2) FROM s",
         ),
         (
             "SELECT 1, x FROM t UNION SELECT 3000000000, 2 EXCEPT VALUES (3, 4)",
-            "SELECT NULL $integer 1, x FROM t UNION SELECT 3000000000, NULL $integer 2 EXCEPT VALUES (NULL $integer 3, NULL $integer 4)",
+            "SELECT NULL $literal 1, x FROM t UNION SELECT 3000000000, NULL $literal 2 EXCEPT VALUES (NULL $literal 3, NULL $literal 4)",
         ),
         (
             "SELECT * FROM (VALUES (1, 'a'), (x, 2.5)) AS t",
-            "SELECT * FROM (VALUES (NULL $integer 1, 'a'), (x, '2.5'::NUMERIC(2,1))) AS t",
+            "SELECT * FROM (VALUES (NULL $literal 1, 'a'), (x, '2.5'::NUMERIC(2,1))) AS t",
         ),
         (
             "SELECT 1, count(*) FROM t GROUP BY 1 ORDER BY 1 LIMIT 1",
-            "SELECT NULL $integer 1, count(*) FROM t GROUP BY 1 ORDER BY 1 LIMIT 1",
+            "SELECT NULL $literal 1, count(*) FROM t GROUP BY 1 ORDER BY 1 LIMIT 1",
         ),
         (
             "SELECT max(1), lag(x, 1, 0) OVER (ORDER BY 2), abs(-1.5), nth_value(1, 2) OVER ()",
-            "SELECT max(NULL $integer 1), lag(x, 1, NULL $integer 0) OVER (ORDER BY 2), abs('-1.5'::NUMERIC(2,1)), nth_value(NULL $integer 1, 2) OVER ()",
+            "SELECT max(NULL $literal 1), lag(x, 1, NULL $literal 0) OVER (ORDER BY 2), abs(NULL $literal -1.5), nth_value(NULL $literal 1, 2) OVER ()",
         ),
     ] {
-        assert_eq!(typed(sql), expected, "{sql}");
+        assert_eq!(typed(sql, true), expected, "{sql}");
     }
+}
+
+#[test]
+fn literals_with_a_point_are_exact_in_results() {
+    for (sql, expected) in [
+        (
+            "SELECT x * 0.1 + 0.20, -1.5 / x FROM t WHERE x * 2.5 > 7.5",
+            "SELECT x * NULL $literal 0.1 + NULL $literal 0.20, NULL $literal -1.5 / x FROM t WHERE x * NULL $literal 2.5 > 7.5",
+        ),
+        (
+            "SELECT CASE WHEN x > 0.5 THEN 1.5 WHEN y THEN x ELSE 2 END, ARRAY[0.5, x, 1]",
+            "SELECT CASE WHEN x > 0.5 THEN NULL $literal 1.5 WHEN y THEN x ELSE 2 END, ARRAY[NULL $literal 0.5, x, 1]",
+        ),
+        (
+            "SELECT round(2.5, 1), coalesce(x, 0.5, 1), sum(0.5), power(x, 0.5), x ^ 0.5",
+            "SELECT round(NULL $literal 2.5, 1), coalesce(x, NULL $literal 0.5, 1), sum(NULL $literal 0.5), power(x, 0.5), x ^ 0.5",
+        ),
+        (
+            "VALUES (0.5, x), (2, 1.50)",
+            "VALUES (NULL $literal 0.5, x), (2, NULL $literal 1.50)",
+        ),
+        (
+            "SELECT sum(x) OVER (ORDER BY y RANGE BETWEEN 1.5 PRECEDING AND CURRENT ROW), 1.5::REAL FROM t",
+            "SELECT sum(x) OVER (ORDER BY y RANGE BETWEEN 1.5 PRECEDING AND CURRENT ROW), 1.5::REAL FROM t",
+        ),
+    ] {
+        assert_eq!(typed(sql, true), expected, "{sql}");
+    }
+    // Tables and views are made of others.
+    for sql in [
+        "SELECT 1.50, x * 0.1, coalesce(x, 0.5), ARRAY[0.5]",
+        "VALUES (0.5, 1)",
+    ] {
+        assert_eq!(typed(sql, false), sql);
+    }
+    // A parameter would take the type.
+    let sql = "SELECT $1 * 0.5, coalesce(x, ($2), 0.5) FROM (VALUES (0.5), ($3)) AS t (x)";
+    assert_eq!(typed(sql, true), sql);
 }
 
 #[test]
@@ -97,7 +140,7 @@ fn other_literals_stay() {
         // Each takes the type of the column that it is inserted into.
         "VALUES (1, 2.5), (2, 3)",
     ] {
-        assert_eq!(typed(sql), sql);
+        assert_eq!(typed(sql, false), sql);
     }
 }
 
@@ -106,14 +149,14 @@ fn literals_with_a_point_have_no_digits_in_recursive_queries() {
     for (sql, expected) in [
         (
             "WITH RECURSIVE r AS (SELECT 1 AS n, 1.0 AS x UNION ALL SELECT n + 1, x * 1.5 FROM r) SELECT 1.0, x FROM r",
-            "WITH RECURSIVE r AS (SELECT NULL $integer 1 AS n, 1.0 AS x UNION ALL SELECT n + 1, x * 1.5 FROM r) SELECT '1.0'::NUMERIC(2,1), x FROM r",
+            "WITH RECURSIVE r AS (SELECT NULL $literal 1 AS n, 1.0 AS x UNION ALL SELECT n + 1, x * 1.5 FROM r) SELECT '1.0'::NUMERIC(2,1), x FROM r",
         ),
         (
             "SELECT (WITH RECURSIVE r AS (VALUES (1, 0.5)) SELECT 2 FROM r)",
-            "SELECT (WITH RECURSIVE r AS (VALUES (NULL $integer 1, 0.5)) SELECT NULL $integer 2 FROM r)",
+            "SELECT (WITH RECURSIVE r AS (VALUES (NULL $literal 1, 0.5)) SELECT NULL $literal 2 FROM r)",
         ),
     ] {
-        assert_eq!(typed(sql), expected);
+        assert_eq!(typed(sql, true), expected);
     }
 }
 
@@ -122,7 +165,7 @@ fn values_that_are_a_query_have_types() {
     for (sql, expected) in [
         (
             "VALUES (1, 2, 3.5), (-4, x, 5)",
-            "VALUES ((1)::INTEGER, 2, 3.5), ((-4)::INTEGER, x, 5)",
+            "VALUES ((1)::INTEGER, 2, 3.5L), ((-4)::INTEGER, x, 5)",
         ),
         (
             "VALUES (1, NULL), (NULL, NULL)",

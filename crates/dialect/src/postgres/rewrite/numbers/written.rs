@@ -4,7 +4,7 @@ use datafusion::sql::sqlparser::ast::{
     BinaryOperator, DataType, ExactNumberInfo, Expr, UnaryOperator, Value,
 };
 
-use lakegate_engine::INTEGER;
+use lakegate_engine::LITERAL;
 
 use super::super::build;
 
@@ -22,6 +22,8 @@ pub(super) struct Written {
     scale: u32,
     /// Whether it is written with a point.
     pub(super) is_decimal: bool,
+    /// Whether it is part of a result, where it has its exact value.
+    pub(super) is_shown: bool,
 }
 
 fn power_of_ten(exponent: u32) -> Option<i128> {
@@ -39,8 +41,13 @@ impl Written {
             value: is_number.then(|| digits.parse().ok()).flatten()?,
             scale: u32::try_from(fraction.len()).ok()?,
             is_decimal: text.contains('.'),
+            is_shown: false,
         };
         number.within_bounds()
+    }
+
+    pub(super) fn shown(self, is_shown: bool) -> Self {
+        Self { is_shown, ..self }
     }
 
     fn within_bounds(self) -> Option<Self> {
@@ -52,12 +59,12 @@ impl Written {
         i32::try_from(self.value).is_ok()
     }
 
-    /// Returns an integer as an expression that the planner reads as one of 32 bits.
+    /// Returns an expression that the planner reads as an integer of 32 bits, or as a decimal.
     pub(super) fn marked(self) -> Expr {
         let literal = Expr::Value(Value::Number(self.text(), false).into());
         build::binary(
             build::null(),
-            BinaryOperator::Custom(INTEGER.to_owned()),
+            BinaryOperator::Custom(LITERAL.to_owned()),
             literal,
         )
     }
@@ -107,6 +114,7 @@ impl Written {
             value,
             scale,
             is_decimal,
+            is_shown: self.is_shown || other.is_shown,
         };
         number.within_bounds()
     }
@@ -121,6 +129,7 @@ impl Written {
                 value: dividend.checked_div(divisor)?,
                 scale,
                 is_decimal: true,
+                is_shown: self.is_shown || other.is_shown,
             };
             let is_exact = dividend.checked_rem(divisor) == Some(0);
             number.within_bounds().filter(|_| is_exact)
@@ -156,7 +165,7 @@ impl Written {
         if !digits.contains('.') {
             digits.push_str(".0");
         }
-        let literal = Expr::Value(Value::Number(digits, false).into());
+        let literal = Expr::Value(Value::Number(digits, self.is_shown).into());
         match self.value < 0 {
             true => build::nested(Expr::UnaryOp {
                 op: UnaryOperator::Minus,
