@@ -13,7 +13,7 @@
 //! (a, b) OVERLAPS (c, d)                   see overlaps.rs
 //! '\x01ff'::bytea, x::bytea               X'01ff'::bytea, bytea_in(x)
 //! ARRAY(SELECT x FROM t ORDER BY y)        array_or_empty((SELECT array_agg(x ORDER BY y) FROM t))
-//! FROM generate_series(1, 3) AS s(n)       FROM (SELECT unnest(generate_series(1, 3)) AS n) AS s
+//! FROM generate_series(1, x) AS s(n)       FROM (SELECT unnest(generate_series(1, x)) AS n) AS s
 //! FROM ROWS FROM (unnest(a), upper(b)) t   FROM (SELECT unnest(a) AS unnest, …) AS t; see rows_from.rs
 //! SELECT NULL, NULL                        SELECT NULL, NULL AS "NULL:1"
 //! row_number() OVER w                      row_number() OVER w::bigint

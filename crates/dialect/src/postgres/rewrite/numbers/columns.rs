@@ -7,6 +7,8 @@
 //! FROM (VALUES (1), (x)) t      FROM (VALUES (NULL $literal 1), (x)) t
 //! max(1), lag(x, 1, 0) OVER w   max(NULL $literal 1), lag(x, 1, NULL $literal 0) OVER w
 //! x * 0.1, coalesce(x, 0.5)     x * NULL $literal 0.1, coalesce(x, NULL $literal 0.5)
+//! FROM generate_series(1, 3) g (n)
+//!                               FROM (SELECT n::integer AS n FROM generate_series(1, 3) g (n)) g
 //! SELECT 1 + 1, x = 1.5, f(1)   the same
 //! ```
 //!
@@ -21,19 +23,20 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Query, Select,
-    SelectItem, SetExpr, Statement, Value, ValueWithSpan, Values, VisitorMut, With,
+    BinaryOperator, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
+    Query, Select, SelectItem, SetExpr, Statement, TableAlias, TableFactor, TableWithJoins, Value,
+    ValueWithSpan, Values, VisitorMut, With,
 };
 use lakegate_engine::untyped_texts::TYPED_TEXT;
 use lakegate_sql::walk::walk_mut;
 
-use super::super::last_part;
 use super::super::slices::is_null;
+use super::super::{build, last_part};
 use super::{integer, literal, to_integers};
 
 /// Functions that return the type of their arguments, with the places of these arguments; all of them
 /// if there are none.
-const OF_ARGUMENTS: [(&str, &[usize]); 24] = [
+const OF_ARGUMENTS: [(&str, &[usize]); 25] = [
     ("abs", &[]),
     ("any_value", &[]),
     ("array_agg", &[]),
@@ -46,6 +49,7 @@ const OF_ARGUMENTS: [(&str, &[usize]); 24] = [
     ("bit_or", &[]),
     ("bit_xor", &[]),
     ("first_value", &[]),
+    ("generate_series", &[]),
     ("lag", &[0, 2]),
     ("last_value", &[]),
     ("lead", &[0, 2]),
@@ -269,6 +273,14 @@ impl VisitorMut for Columns {
         ControlFlow::Continue(())
     }
 
+    // Afterwards: it would visit its own result.
+    fn post_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
+        if let Some(typed) = series(factor) {
+            *factor = typed;
+        }
+        ControlFlow::Continue(())
+    }
+
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
         for item in &mut select.projection {
             if let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item {
@@ -313,6 +325,50 @@ impl VisitorMut for Columns {
         }
         ControlFlow::Continue(())
     }
+}
+
+/// Returns the engine's table of numbers as one of integers, if they are written with integers.
+fn series(factor: &TableFactor) -> Option<TableFactor> {
+    let TableFactor::Table {
+        name,
+        args: Some(args),
+        alias: Some(alias),
+        ..
+    } = factor
+    else {
+        return None;
+    };
+    let [column] = alias.columns.as_slice() else {
+        return None;
+    };
+    let is_integer = |number: &Expr| {
+        literal(number).is_some_and(|number| !number.is_decimal && number.fits_integer())
+    };
+    let are_integers = args.args.iter().all(|argument| match argument {
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(number)) => is_integer(number),
+        _ => false,
+    });
+    if !are_integers || last_part(name)? != "generate_series" {
+        return None;
+    }
+    let number = Expr::Identifier(column.name.clone());
+    let number = build::cast(number, DataType::Integer(None));
+    let mut query = build::select(vec![build::aliased(number, column.name.clone())]).ok()?;
+    if let SetExpr::Select(select) = query.body.as_mut() {
+        select.from.push(TableWithJoins {
+            relation: factor.clone(),
+            joins: vec![],
+        });
+    }
+    Some(TableFactor::Derived {
+        lateral: false,
+        subquery: Box::new(query),
+        alias: Some(TableAlias {
+            columns: vec![],
+            ..alias.clone()
+        }),
+        sample: None,
+    })
 }
 
 /// Returns whether an expression is a parameter, which has no type of its own.

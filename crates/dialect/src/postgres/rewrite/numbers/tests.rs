@@ -133,6 +133,29 @@ fn literals_with_a_point_are_exact_in_results() {
 }
 
 #[test]
+fn series_of_integers_are_integers() {
+    for (sql, expected) in [
+        (
+            "SELECT n FROM generate_series(1, -3, -1) AS g (n)",
+            "SELECT n FROM (SELECT n::INTEGER AS n FROM generate_series(1, -3, -1) AS g (n)) AS g",
+        ),
+        (
+            "SELECT unnest(generate_series(1, x))",
+            "SELECT unnest(generate_series(NULL $literal 1, x))",
+        ),
+    ] {
+        assert_eq!(typed(sql, true), expected, "{sql}");
+    }
+    for sql in [
+        "SELECT n FROM generate_series(1, 3000000000) AS g (n)",
+        "SELECT n FROM generate_series(1, $1) AS g (n)",
+        "SELECT n FROM range(1, 3) AS g (n)",
+    ] {
+        assert_eq!(typed(sql, true), sql);
+    }
+}
+
+#[test]
 fn other_literals_stay() {
     for sql in [
         "SELECT 1 + 1, 1 / 0, x + 1, x = 1, ARRAY[1], round(x, 1), 1::BIGINT, 1e3, 'a', NULL",
