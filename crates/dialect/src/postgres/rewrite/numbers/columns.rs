@@ -18,7 +18,7 @@
 //! Literals with a point are exact in queries whose result goes to a client. Elsewhere they stay
 //! floating-point numbers: the column of a new table, and a column of a recursive query, which has the
 //! type of its first part, would have no room for the digits of later numbers. Nor would a parameter
-//! that takes its type from a literal beside it.
+//! that takes its type from a literal beside it. Beside a floating-point number they are one anyway.
 
 use std::ops::ControlFlow;
 
@@ -178,10 +178,10 @@ impl Columns {
 
     /// Does the same for literals among values of one type.
     fn operands(&self, values: &mut [&mut Expr], with_integers: bool) {
-        let has_parameters = values.iter().any(|value| is_parameter(value));
+        let has_other = values.iter().any(|value| is_no_decimal(value));
         for value in values {
             let is_decimal = || literal(value).is_some_and(|number| number.is_decimal);
-            if !has_parameters || !is_decimal() {
+            if !has_other || !is_decimal() {
                 self.operand(value, with_integers);
             }
         }
@@ -197,14 +197,19 @@ impl Columns {
                     bodies.push(right.as_mut());
                 }
                 SetExpr::Values(values) => {
-                    let mut cells = values.rows.iter().flat_map(|row| &row.content);
-                    let has_parameters = cells.any(is_parameter);
-                    for cell in values.rows.iter_mut().flat_map(|row| &mut row.content) {
-                        match (is_whole, has_parameters) {
-                            (true, true) => {}
-                            (true, false) => self.operand(cell, false),
-                            (false, true) => self.integer(cell),
-                            (false, false) => self.value(cell),
+                    let width = values.rows.first().map_or(0, |row| row.content.len());
+                    for column in 0..width {
+                        let rows = values.rows.iter_mut();
+                        let cells = rows.filter_map(|row| row.content.get_mut(column));
+                        let mut cells: Vec<&mut Expr> = cells.collect();
+                        let has_other = cells.iter().any(|cell| is_no_decimal(cell));
+                        for cell in &mut cells {
+                            match (is_whole, has_other) {
+                                (true, true) => {}
+                                (true, false) => self.operand(cell, false),
+                                (false, true) => self.integer(cell),
+                                (false, false) => self.value(cell),
+                            }
                         }
                     }
                 }
@@ -371,11 +376,21 @@ fn series(factor: &TableFactor) -> Option<TableFactor> {
     })
 }
 
-/// Returns whether an expression is a parameter, which has no type of its own.
-fn is_parameter(expr: &Expr) -> bool {
+/// Returns whether an expression is a floating-point number, which a literal beside it becomes, too, or
+/// a parameter, which has no type of its own.
+fn is_no_decimal(expr: &Expr) -> bool {
     match expr {
-        Expr::Nested(inner) => is_parameter(inner),
+        Expr::Nested(inner) => is_no_decimal(inner),
         Expr::Value(value) => matches!(value.value, Value::Placeholder(_)),
+        Expr::Cast { data_type, .. } => matches!(
+            data_type,
+            DataType::Double(_)
+                | DataType::DoublePrecision
+                | DataType::Float(_)
+                | DataType::Float4
+                | DataType::Float8
+                | DataType::Real
+        ),
         _ => false,
     }
 }

@@ -127,9 +127,13 @@ fn literals_with_a_point_are_exact_in_results() {
     ] {
         assert_eq!(typed(sql, false), sql);
     }
-    // A parameter would take the type.
-    let sql = "SELECT $1 * 0.5, coalesce(x, ($2), 0.5) FROM (VALUES (0.5), ($3)) AS t (x)";
-    assert_eq!(typed(sql, true), sql);
+    for sql in [
+        // A parameter would take the type.
+        "SELECT $1 * 0.5, coalesce(x, ($2), 0.5) FROM (VALUES (0.5), ($3)) AS t (x)",
+        "SELECT ARRAY[1.5::FLOAT8, 0.5], x::REAL * 0.5 FROM (VALUES (0.5), (y::DOUBLE PRECISION)) AS t (x)",
+    ] {
+        assert_eq!(typed(sql, true), sql);
+    }
 }
 
 #[test]
