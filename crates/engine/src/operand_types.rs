@@ -412,7 +412,7 @@ mod tests {
             let raw = RawBinaryExpr {
                 op: BinaryOperator::Custom(integer_literals::LITERAL.to_owned()),
                 left: lit(ScalarValue::Null),
-                right: value.clone(),
+                right: value,
             };
             let planned = OperandTypes.plan_binary_op(raw, &schema).unwrap();
             assert!(matches!(planned, PlannerResult::Planned(of) if of == expected));
