@@ -53,11 +53,7 @@ impl ExprPlanner for OperandTypes {
             return negation::planned(expr.right, schema).map(PlannerResult::Planned);
         }
         if integer_literals::is_mark(&expr.op) {
-            let literal = match common_types::written(&expr.right) {
-                Some(number) => Expr::Literal(number, None),
-                None => integer_literals::narrowed(expr.right),
-            };
-            return Ok(PlannerResult::Planned(literal));
+            return MarkedLiterals.plan_binary_op(expr, schema);
         }
         if expr.op == BinaryOperator::StringConcat {
             return Ok(PlannerResult::Original(RawBinaryExpr {
@@ -121,6 +117,28 @@ impl ExprPlanner for OperandTypes {
     ) -> Result<PlannerResult<Vec<Expr>>> {
         let items = items.into_iter().map(integer_literals::narrowed);
         Ok(PlannerResult::Original(items.collect()))
+    }
+}
+
+/// Plans the literals that the dialect marks, and nothing else. Sessions of an engine do so already.
+#[derive(Debug)]
+pub struct MarkedLiterals;
+
+impl ExprPlanner for MarkedLiterals {
+    fn plan_binary_op(
+        &self,
+        expr: RawBinaryExpr,
+        _: &DFSchema,
+    ) -> Result<PlannerResult<RawBinaryExpr>> {
+        if !integer_literals::is_mark(&expr.op) {
+            return Ok(PlannerResult::Original(expr));
+        }
+        Ok(PlannerResult::Planned(
+            match common_types::written(&expr.right) {
+                Some(number) => Expr::Literal(number, None),
+                None => integer_literals::narrowed(expr.right),
+            },
+        ))
     }
 }
 
