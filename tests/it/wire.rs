@@ -156,8 +156,16 @@ async fn literals_of_a_result_have_the_types_of_postgres() {
             .await,
         ["numeric", "numeric", "numeric"]
     );
-    // Within a query, they are the engine's.
-    assert_eq!(types("SELECT x FROM (SELECT 1 AS x) t").await, ["int8"]);
+    assert_eq!(
+        types("SELECT x, y, z, n, ARRAY[1], max(1) OVER () FROM (SELECT 1 AS x, 0.5 AS y) t, (VALUES (1)) v (z), generate_series(1, 3) g (n)")
+            .await,
+        ["int4", "numeric", "int4", "int4", "_int4", "int4"]
+    );
+    assert_eq!(
+        types("SELECT order_id, quantity * 0.1, coalesce(quantity, 0.5) FROM curated.orders UNION ALL SELECT 'x', 1, 2")
+            .await,
+        ["text", "numeric", "numeric"]
+    );
     let row = admin.raw().query_one("SELECT 1 + 1 AS two", &[]).await;
     assert_eq!(row.unwrap().get::<_, i32>("two"), 2);
 }

@@ -1,7 +1,7 @@
 //! The types of operands of arithmetic in PostgreSQL, where the engine's are others. A text literal
 //! takes a type from the other operand; the engine refuses texts. A `real` beside an integer or a
 //! decimal becomes a `double precision`; the engine's result is a `real`. A literal of an integer is
-//! one of 32 bits if it fits; the engine's has 64.
+//! one of 32 bits if it fits, also in an array; the engine's has 64.
 //!
 //! ```text
 //! x * '2', x - '2'                     x * CAST('2' AS INT), if x is an INT
@@ -13,6 +13,7 @@
 //! length * '1.5'                       length * CAST('1.5' AS DOUBLE), if length is an INTERVAL
 //! ratio * 100                          CAST(ratio AS DOUBLE) * 100, if ratio is a REAL
 //! x + 1, x & 1                         x + CAST(1 AS INT), …, if x is an INT or a SMALLINT
+//! ARRAY[1, 2], items || 3              ARRAY[CAST(1 AS INT), …], items || CAST(3 AS INT)
 //! price * 1.1                          price * 1.1 as a DECIMAL(2,1), if price is a DECIMAL
 //! price / 3                            a quotient of more digits, if price is a DECIMAL
 //! extract(year FROM day) / 10          CAST(extract(year FROM day) AS DECIMAL(10,0)) / 10
@@ -50,6 +51,16 @@ impl ExprPlanner for OperandTypes {
     ) -> Result<PlannerResult<RawBinaryExpr>> {
         if negation::is_negation(&expr.op) {
             return negation::planned(expr.right, schema).map(PlannerResult::Planned);
+        }
+        if integer_literals::is_mark(&expr.op) {
+            return MarkedLiterals.plan_binary_op(expr, schema);
+        }
+        if expr.op == BinaryOperator::StringConcat {
+            return Ok(PlannerResult::Original(RawBinaryExpr {
+                op: expr.op,
+                left: integer_literals::narrowed(expr.left),
+                right: integer_literals::narrowed(expr.right),
+            }));
         }
         if is_bitwise(&expr.op) {
             let (left, right) = with_integers(expr.left, expr.right, schema);
@@ -97,6 +108,37 @@ impl ExprPlanner for OperandTypes {
             return Ok(PlannerResult::Planned(rounded));
         }
         Ok(PlannerResult::Original(RawBinaryExpr { op, left, right }))
+    }
+
+    fn plan_array_literal(
+        &self,
+        items: Vec<Expr>,
+        _: &DFSchema,
+    ) -> Result<PlannerResult<Vec<Expr>>> {
+        let items = items.into_iter().map(integer_literals::narrowed);
+        Ok(PlannerResult::Original(items.collect()))
+    }
+}
+
+/// Plans the literals that the dialect marks, and nothing else. Sessions of an engine do so already.
+#[derive(Debug)]
+pub struct MarkedLiterals;
+
+impl ExprPlanner for MarkedLiterals {
+    fn plan_binary_op(
+        &self,
+        expr: RawBinaryExpr,
+        _: &DFSchema,
+    ) -> Result<PlannerResult<RawBinaryExpr>> {
+        if !integer_literals::is_mark(&expr.op) {
+            return Ok(PlannerResult::Original(expr));
+        }
+        Ok(PlannerResult::Planned(
+            match common_types::written(&expr.right) {
+                Some(number) => Expr::Literal(number, None),
+                None => integer_literals::narrowed(expr.right),
+            },
+        ))
     }
 }
 
@@ -308,9 +350,10 @@ fn type_beside(op: &BinaryOperator, beside: &DataType) -> Option<DataType> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::panic)]
     use arrow::datatypes::{Field, Schema, TimeUnit};
     use datafusion::prelude::{col, lit};
+    use datafusion::scalar::ScalarValue;
 
     use super::*;
 
@@ -373,6 +416,41 @@ mod tests {
             let shown = format!("{left} {op} {right}");
             assert_eq!(type_of(left, op, right), expected, "{shown}");
         }
+    }
+
+    #[test]
+    fn marked_literals_and_those_of_arrays_have_32_bits() {
+        let schema = DFSchema::empty();
+        for (value, expected) in [
+            (lit(5_i64), lit(5_i32)),
+            (lit(-2_147_483_648_i64), lit(i32::MIN)),
+            (lit(3_000_000_000_i64), lit(3_000_000_000_i64)),
+            (lit(-0.25), lit(ScalarValue::Decimal128(Some(-25), 2, 2))),
+        ] {
+            let raw = RawBinaryExpr {
+                op: BinaryOperator::Custom(integer_literals::LITERAL.to_owned()),
+                left: lit(ScalarValue::Null),
+                right: value,
+            };
+            let planned = OperandTypes.plan_binary_op(raw, &schema).unwrap();
+            assert!(matches!(planned, PlannerResult::Planned(of) if of == expected));
+        }
+        let items = vec![lit(1_i64), lit(0.5), lit("x")];
+        let items = OperandTypes.plan_array_literal(items, &schema).unwrap();
+        let PlannerResult::Original(items) = items else {
+            panic!("the engine makes the array");
+        };
+        assert_eq!(items, [lit(1_i32), lit(0.5), lit("x")]);
+        let raw = RawBinaryExpr {
+            op: BinaryOperator::StringConcat,
+            left: lit("x"),
+            right: lit(1_i64),
+        };
+        let PlannerResult::Original(raw) = OperandTypes.plan_binary_op(raw, &schema).unwrap()
+        else {
+            panic!("the engine plans it");
+        };
+        assert_eq!((raw.left, raw.right), (lit("x"), lit(1_i32)));
     }
 
     #[test]

@@ -16,7 +16,7 @@ use super::logic::{
 use super::names::{named_cast, relations};
 use super::numbers::{
     checked, decimal_places, decimal_series, decimal_texts, decimals, digits, divisors,
-    float_decimals, floats, halves, integer_places, rounding, whole_decimals, xors,
+    float_decimals, floats, halves, integer_places, integer_series, rounding, whole_decimals, xors,
 };
 use super::{
     CATALOG, EngineOptions, Library, Names, PlanSettings, arrays, barrier, bounded, byte_texts,
@@ -224,6 +224,7 @@ pub(super) fn of_settings(
         floats::register_wholes(&mut state).map_err(from_engine)?;
         integer_places::register(&mut state).map_err(from_engine)?;
         decimal_series::register(&mut state).map_err(from_engine)?;
+        integer_series::register(&mut state).map_err(from_engine)?;
     }
     gathered::gather(&mut state).map_err(from_engine)?;
     Ok(state)

@@ -1,6 +1,6 @@
 //! Sessions by bearer token and by cookie, and their options.
 
-use arrow::array::Array;
+use arrow::array::{Array, Int32Array};
 use lakegate_proto::arrow::flight::protocol::session_option_value::OptionValue;
 use lakegate_proto::arrow::flight::protocol::set_session_options_result::ErrorValue;
 use lakegate_proto::arrow::flight::protocol::{
@@ -146,7 +146,7 @@ async fn large_results_arrive_whole_and_in_order() {
         assert_eq!(fetched.usage["rows"], 1_000_000, "{values:?}");
         let mut next = 1;
         for batch in &fetched.batches {
-            let numbers = batch.column(0).as_any().downcast_ref::<Int64Array>();
+            let numbers = batch.column(0).as_any().downcast_ref::<Int32Array>();
             for number in numbers.unwrap().values() {
                 assert_eq!(*number, next);
                 next += 1;

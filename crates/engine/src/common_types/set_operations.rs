@@ -125,8 +125,7 @@ fn of_join(mut join: Join) -> Result<LogicalPlan> {
 /// Returns the left side of INTERSECT or EXCEPT with the types of the result: the engine returns the
 /// types of the left side, so that a date beside timestamps stays one, and NULLs become texts.
 ///
-/// Integers, decimals and texts keep the types that they have: the type of the result would be that
-/// of an integer constant, or show other digits.
+/// Decimals and texts keep the types that they have: the type of the result would show other digits.
 fn with_types_of_results(
     left: &Arc<LogicalPlan>,
     right: &Arc<LogicalPlan>,
@@ -143,10 +142,7 @@ fn with_types_of_results(
         };
         let target = field.data_type();
         let target = time::in_microseconds(target).unwrap_or_else(|| target.clone());
-        let keeps_own = own == target
-            || target.is_decimal()
-            || target.is_string()
-            || own.is_integer() && target.is_integer();
+        let keeps_own = own == target || target.is_decimal() || target.is_string();
         if keeps_own {
             continue;
         }

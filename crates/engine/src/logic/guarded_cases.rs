@@ -48,8 +48,8 @@ impl AnalyzerRule for GuardedCases {
         plan: LogicalPlan,
         _: &ConfigOptions,
     ) -> datafusion::error::Result<LogicalPlan> {
-        let cases = |expr: &Expr| matches!(expr, Expr::Case(case) if guards(case));
-        expressions::rewritten(plan, cases, |expr, schema| match compared(expr) {
+        let cases = |expr: &Expr| matches!(expr, Expr::Case(case) if guards(case, None));
+        expressions::rewritten(plan, cases, |expr, schema| match compared(expr, schema) {
             Ok(case) => Transformed::yes(of_numbers(Expr::Case(case), schema).data),
             Err(expr) => of_numbers(expr, schema),
         })
@@ -97,23 +97,28 @@ fn is_copied_much(case: &Case) -> bool {
 
 /// Returns whether the conditions would be written too often, or an expression other than the first
 /// condition, which is evaluated for all rows, could fail.
-fn guards(case: &Case) -> bool {
+///
+/// `schema`: that of the columns; without one, they may have any types.
+fn guards(case: &Case, schema: Option<&DFSchema>) -> bool {
     if case.expr.is_none() && is_copied_much(case) {
         return true;
     }
     let conditions = case.when_then_expr.iter().skip(1).map(|(when, _)| when);
     let branches = case.when_then_expr.iter().map(|(_, then)| then);
     let mut all = conditions.chain(branches).chain(&case.else_expr);
-    all.any(|expr| could_fail(expr))
+    all.any(|expr| could_fail(expr, schema))
 }
 
-fn could_fail(expr: &Expr) -> bool {
+fn could_fail(expr: &Expr, schema: Option<&DFSchema>) -> bool {
+    // Casts of columns to wider numbers, which coercion adds, do not fail.
+    let widens = |expr: &Expr, to: &DataType| {
+        let of = schema.filter(|_| matches!(expr, Expr::Column(_)) && to.is_numeric());
+        let of = of.and_then(|schema| expr.get_type(schema).ok());
+        of.is_some_and(|of| !expressions::narrows(&of, to))
+    };
     let fails = |expr: &Expr| match expr {
         Expr::BinaryExpr(binary) => expressions::is_arithmetic(binary.op),
-        // Casts of columns to wider numbers, which coercion adds, do not fail.
-        Expr::Cast(Cast { expr, field }) => {
-            !field.data_type().is_numeric() || !matches!(expr.as_ref(), Expr::Column(_))
-        }
+        Expr::Cast(Cast { expr, field }) => !widens(expr, field.data_type()),
         expr => matches!(expr, Expr::ScalarFunction(_)),
     };
     expr.exists(|expr| Ok(fails(expr))).unwrap_or(true)
@@ -121,14 +126,17 @@ fn could_fail(expr: &Expr) -> bool {
 
 /// Turns a comparison between a CASE of constants and a constant into a CASE of comparisons.
 /// Returns other expressions unchanged.
-fn compared(expr: Expr) -> Result<Case, Expr> {
+fn compared(expr: Expr, schema: &DFSchema) -> Result<Case, Expr> {
     let Expr::BinaryExpr(BinaryExpr { left, op, right }) = expr else {
         return Err(expr);
     };
     let is_equality = matches!(op, Operator::Eq | Operator::NotEq);
     match (*left, *right) {
         (Expr::Case(case), other) | (other, Expr::Case(case))
-            if is_equality && guards(&case) && is_constant(&other) && gives_constants(&case) =>
+            if is_equality
+                && guards(&case, Some(schema))
+                && is_constant(&other)
+                && gives_constants(&case) =>
         {
             let compare = |value: Box<Expr>| {
                 Box::new(Expr::BinaryExpr(BinaryExpr::new(
@@ -170,7 +178,7 @@ fn is_constant(expr: &Expr) -> bool {
 fn of_numbers(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
     let is_condition = matches!(expr.get_type(schema), Ok(DataType::Boolean));
     match expr {
-        Expr::Case(mut case) if is_condition && guards(&case) => {
+        Expr::Case(mut case) if is_condition && guards(&case, Some(schema)) => {
             let branches = case.when_then_expr.iter_mut().map(|(_, then)| then);
             for branch in branches.chain(&mut case.else_expr) {
                 let condition = std::mem::take(branch.as_mut());

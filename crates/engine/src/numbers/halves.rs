@@ -74,15 +74,21 @@ fn rewritten(expr: Expr, schema: &DFSchema, inputs: &[LogicalPlan]) -> Transform
     let rounds = |inner: &Expr| match inner.get_type(schema) {
         // No constant and nothing calculated from integers is a `real`.
         Ok(DataType::Float32) => true,
-        Ok(of) => {
+        // Decimals beside floats become floats later; see `common_types`.
+        Ok(of) if of.is_floating() || of.is_decimal() => {
             let mut steps = MAX_STEPS;
-            of.is_floating() && is_float(inner, inputs, &mut steps)
+            is_float(inner, inputs, &mut steps)
         }
+        Ok(_) => false,
         Err(_) => false,
     };
     // The result is a `double precision`; see `floats/wholes.rs`.
     let as_double = |inner: Expr| match inner.get_type(schema) {
-        Ok(DataType::Float32) => cast(inner, DataType::Float64),
+        Ok(of) if of == DataType::Float32 || of.is_decimal() => cast(inner, DataType::Float64),
+        _ => inner,
+    };
+    let without_decimals = |inner: Expr| match inner.get_type(schema) {
+        Ok(of) if of.is_decimal() => cast(inner, DataType::Float64),
         _ => inner,
     };
     match expr {
@@ -90,7 +96,9 @@ fn rewritten(expr: Expr, schema: &DFSchema, inputs: &[LogicalPlan]) -> Transform
             let arg = call.args.into_iter().next().map(as_double);
             Transformed::yes(arg.map_or_else(Expr::default, rounding::to_even))
         }
-        expr if is_to_integer(&expr) => expressions::with_operand(expr, rounds, rounding::to_even),
+        expr if is_to_integer(&expr) => expressions::with_operand(expr, rounds, |inner| {
+            rounding::to_even(without_decimals(inner))
+        }),
         expr => Transformed::no(expr),
     }
 }
@@ -120,6 +128,11 @@ fn is_float(expr: &Expr, inputs: &[LogicalPlan], steps: &mut usize) -> bool {
             let results = case.when_then_expr.iter().map(|(_, result)| result);
             let mut results = results.chain(&case.else_expr);
             results.any(|result| is_float(result, inputs, steps))
+        }
+        // The first argument decides the type in PostgreSQL.
+        Expr::ScalarFunction(call) if call.func.name() == "nullif" => {
+            let first = call.args.first();
+            first.is_some_and(|first| is_float(first, inputs, steps))
         }
         Expr::ScalarFunction(call) => call.args.iter().any(|arg| is_float(arg, inputs, steps)),
         Expr::AggregateFunction(call) => {
@@ -222,6 +235,10 @@ mod tests {
         let of_queries = "WITH RECURSIVE t(x) AS (SELECT CAST(2.5 AS DOUBLE) UNION ALL SELECT x + 1 FROM t WHERE x < 1)
              SELECT CAST(x AS INT), CAST((SELECT CAST(2.5 AS DOUBLE)) AS INT) FROM t";
         assert_eq!(row(of_queries).await, ["2", "2"]);
+        let beside_decimals =
+            "SELECT CAST(coalesce(x, CAST('0.5' AS DECIMAL(1,1))) AS INT), CAST(coalesce(CAST('2.5' AS DECIMAL(2,1)), 1) AS INT)
+             FROM (VALUES (CAST(2.5 AS DOUBLE))) t(x)";
+        assert_eq!(row(beside_decimals).await, ["2", "3"]);
     }
 
     #[tokio::test]

@@ -14,6 +14,7 @@ pub(crate) mod floats;
 pub(crate) mod halves;
 pub(crate) mod integer_literals;
 pub(crate) mod integer_places;
+pub(crate) mod integer_series;
 pub(crate) mod numerals;
 pub(crate) mod quotients;
 pub(crate) mod rounding;

@@ -190,8 +190,8 @@ impl Session {
         self.resolve_query(moment, query, prepared, given).await
     }
 
-    /// Returns a query whose result goes to the client: the number literals among its columns have
-    /// the types of the session's dialect.
+    /// Returns a query whose result goes to the client: number literals have the types of the
+    /// session's dialect that they do not have in what is stored.
     pub(crate) fn with_typed_literals(&self, query: &ast::Query) -> ast::Query {
         let mut query = query.clone();
         if self.dialect() == Dialect::Postgres {

@@ -26,6 +26,11 @@ pub(super) fn integer(value: i64) -> Expr {
     Expr::Value(Value::Number(value.to_string(), false).into())
 }
 
+/// Builds a number that stays a `bigint`.
+pub(super) fn bigint(value: i64) -> Expr {
+    cast(integer(value), DataType::BigInt(None))
+}
+
 pub(super) fn array(elem: Vec<Expr>) -> Expr {
     Expr::Array(Array { elem, named: true })
 }

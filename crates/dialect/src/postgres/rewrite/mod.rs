@@ -13,7 +13,7 @@
 //! (a, b) OVERLAPS (c, d)                   see overlaps.rs
 //! '\x01ff'::bytea, x::bytea               X'01ff'::bytea, bytea_in(x)
 //! ARRAY(SELECT x FROM t ORDER BY y)        array_or_empty((SELECT array_agg(x ORDER BY y) FROM t))
-//! FROM generate_series(1, 3) AS s(n)       FROM (SELECT unnest(generate_series(1, 3)) AS n) AS s
+//! FROM generate_series(1, x) AS s(n)       FROM (SELECT unnest(generate_series(1, x)) AS n) AS s
 //! FROM ROWS FROM (unnest(a), upper(b)) t   FROM (SELECT unnest(a) AS unnest, …) AS t; see rows_from.rs
 //! SELECT NULL, NULL                        SELECT NULL, NULL AS "NULL:1"
 //! row_number() OVER w                      row_number() OVER w::bigint
@@ -26,6 +26,7 @@
 //! age(c.xmin), age(x::xid)                 "$transaction_age"(c.xmin), "$transaction_age"($xid_in(x::bigint))
 //! coalesce(day, '2024-01-01')              coalesce(day, typed_text('2024-01-01', day))
 //! coalesce(x, 0)                           coalesce(x, 0::int)
+//! SELECT 1, 1.50; x * 0.1                  SELECT NULL $literal 1, '1.50'::numeric(3,2); x * NULL $literal 0.1
 //! CASE x WHEN 't' THEN y END               CASE WHEN x = 't' THEN y END
 //! SELECT t.* FROM d.t                      SELECT d.t.* FROM d.t
 //! (SELECT unnest(a), f(x) AS x FROM t) s   (SELECT unnest(a), f(x) AS "x 2" FROM t) s (unnest, x)
@@ -202,6 +203,9 @@ pub fn rewrite(
     frames::mark_parameters(statement);
     introspection::rewrite(statement, &rewriter.common_tables);
     operands::enclose(statement)?;
+    if functions == Names::Postgres {
+        numbers::type_columns(statement);
+    }
     // This comes last: different expressions may be equal once they are rewritten.
     alike::tell_apart(statement);
     Ok(CatalogReferences {

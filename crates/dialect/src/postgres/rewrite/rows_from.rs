@@ -81,7 +81,7 @@ pub(super) fn rewrite(factor: &mut TableFactor) -> Result<(), Error> {
             1 => lengths.remove(0),
             _ => build::call("greatest", lengths),
         };
-        let numbers = build::call("generate_series", vec![build::integer(1), length]);
+        let numbers = build::call("generate_series", vec![build::bigint(1), length]);
         columns.push(build::call("unnest", vec![numbers]));
     }
     let names = different(&alias);
@@ -263,13 +263,13 @@ mod tests {
             rewritten(
                 r#"SELECT * FROM "$rows_from"(unnest(t.a), upper('c')) WITH ORDINALITY AS x (a, b, n)"#
             ),
-            "SELECT * FROM LATERAL (SELECT unnest(t.a) AS a, unnest(ARRAY[upper('c')]) AS b, unnest(generate_series(1, greatest(array_length(t.a, 1), 1))) AS n) AS x"
+            "SELECT * FROM LATERAL (SELECT unnest(t.a) AS a, unnest(ARRAY[upper('c')]) AS b, unnest(generate_series(1::BIGINT, greatest(array_length(t.a, 1), 1))) AS n) AS x"
         );
         assert_eq!(
             rewritten(
                 r#"SELECT * FROM "$rows_from"(unnest("$jsonb_entries"(t.j)), unnest(t.a)) WITH ORDINALITY AS x (k, value, a, n)"#
             ),
-            r#"SELECT * FROM LATERAL (SELECT unnest(jsonb_object_keys(t.j)) AS k, "$jsonb_kept"(unnest("$jsonb_values"(t.j))) AS value, unnest(t.a) AS a, unnest(generate_series(1, greatest(array_length(jsonb_object_keys(t.j), 1), array_length(t.a, 1)))) AS n) AS x"#
+            r#"SELECT * FROM LATERAL (SELECT unnest(jsonb_object_keys(t.j)) AS k, "$jsonb_kept"(unnest("$jsonb_values"(t.j))) AS value, unnest(t.a) AS a, unnest(generate_series(1::BIGINT, greatest(array_length(jsonb_object_keys(t.j), 1), array_length(t.a, 1)))) AS n) AS x"#
         );
         assert_eq!(
             rewritten(

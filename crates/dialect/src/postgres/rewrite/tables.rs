@@ -3,8 +3,8 @@
 mod json;
 
 use datafusion::sql::sqlparser::ast::{
-    DataType, Expr, Ident, JoinConstraint, ObjectName, SelectItem, SetExpr, TableAlias,
-    TableAliasColumnDef, TableFactor, TableWithJoins, Value,
+    Expr, Ident, JoinConstraint, ObjectName, SelectItem, SetExpr, TableAlias, TableAliasColumnDef,
+    TableFactor, TableWithJoins, Value,
 };
 use lakegate_engine::apart_in_relation;
 use lakegate_error::{Code, Error};
@@ -197,7 +197,7 @@ pub(super) fn rewrite(factor: &mut TableFactor) -> Result<Vec<String>, Error> {
             [list] => build::call("cardinality", vec![list.clone()]),
             _ => build::call("greatest", lengths.collect()),
         };
-        build::call("generate_series", vec![build::integer(1), length])
+        build::call("generate_series", vec![build::bigint(1), length])
     });
     let columns = lists.len() + usize::from(ordinality);
     let mut names = column_names(alias.as_ref(), &name, columns);
@@ -229,8 +229,7 @@ pub(super) fn rewrite(factor: &mut TableFactor) -> Result<Vec<String>, Error> {
 fn numbered(table: &str, alias: TableAlias) -> Result<TableFactor, Error> {
     let mut query = build::everything()?;
     if let SetExpr::Select(select) = query.body.as_mut() {
-        let number = build::cast(build::integer(1), DataType::BigInt(None));
-        let number = build::aliased(number, Ident::new("ordinality"));
+        let number = build::aliased(build::bigint(1), Ident::new("ordinality"));
         select.projection.push(number);
         select.from.push(TableWithJoins {
             relation: build::table("pg_catalog", table, None)?,

@@ -29,7 +29,7 @@ use datafusion::prelude::SessionConfig;
 use datafusion::sql::parser::Statement as EngineStatement;
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
-use lakegate_engine::{DependentJoins, quantified, untyped_texts};
+use lakegate_engine::{DependentJoins, MarkedLiterals, quantified, untyped_texts};
 use parking_lot::Mutex;
 
 use super::*;
@@ -245,6 +245,7 @@ fn state_of(system: &PgCatalog, references: &CatalogReferences) -> Result<Sessio
         .with_default_catalog_and_schema("awsdatacatalog", "curated");
     let mut state = SessionStateBuilder::new()
         .with_config(config)
+        .with_expr_planners(vec![Arc::new(MarkedLiterals)])
         .with_default_features()
         .with_analyzer_rule(crate::postgres::array_casts())
         .with_analyzer_rule(Arc::new(untyped_texts::UntypedTexts))

@@ -4,8 +4,9 @@ use datafusion::sql::sqlparser::ast::{
     BinaryOperator, DataType, ExactNumberInfo, Expr, UnaryOperator, Value,
 };
 
+use lakegate_engine::LITERAL;
+
 use super::super::build;
-use super::is_arithmetic;
 
 /// The maximum number of digits of a decimal.
 const MAX_DIGITS: u32 = 38;
@@ -16,11 +17,13 @@ const MAX_QUOTIENT_DIGITS: u32 = 16;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Written {
     /// The digits without the point.
-    pub(super) value: i128,
+    value: i128,
     /// How many digits follow the point.
     scale: u32,
     /// Whether it is written with a point.
     pub(super) is_decimal: bool,
+    /// Whether it is part of a result, where it has its exact value.
+    pub(super) is_shown: bool,
 }
 
 fn power_of_ten(exponent: u32) -> Option<i128> {
@@ -38,53 +41,32 @@ impl Written {
             value: is_number.then(|| digits.parse().ok()).flatten()?,
             scale: u32::try_from(fraction.len()).ok()?,
             is_decimal: text.contains('.'),
+            is_shown: false,
         };
         number.within_bounds()
+    }
+
+    pub(super) fn shown(self, is_shown: bool) -> Self {
+        Self { is_shown, ..self }
     }
 
     fn within_bounds(self) -> Option<Self> {
         (self.precision() <= MAX_DIGITS).then_some(self)
     }
 
-    /// Returns the value of an integer; `None` for a decimal.
-    pub(super) fn whole(self) -> Option<i128> {
-        (!self.is_decimal).then_some(self.value)
+    /// Returns whether it has 32 bits.
+    pub(super) fn fits_integer(self) -> bool {
+        i32::try_from(self.value).is_ok()
     }
 
-    /// Returns the result for an integer; `None` for a decimal.
-    pub(super) fn with_bits(self, of: impl FnOnce(i128) -> Option<i128>) -> Option<Self> {
-        let value = of(self.whole()?)?;
-        Some(Self { value, ..self })
-    }
-
-    /// Returns the result of an operator on the bits of integers; `None` for other operators.
-    fn shifted(self, op: &BinaryOperator, other: Self) -> Option<Self> {
-        let other = other.whole()?;
-        self.with_bits(|value| {
-            // As processors do, PostgreSQL shifts by the lowest bits of the number.
-            let bits = u32::try_from(other & i128::from(i32::BITS - 1)).ok();
-            match op {
-                BinaryOperator::BitwiseAnd => Some(value & other),
-                BinaryOperator::BitwiseOr => Some(value | other),
-                BinaryOperator::PGBitwiseXor => Some(value ^ other),
-                BinaryOperator::PGBitwiseShiftRight => Some(value >> bits?),
-                BinaryOperator::PGBitwiseShiftLeft => {
-                    let value = i32::try_from(value).ok()?;
-                    Some(i128::from(value << bits?))
-                }
-                _ => None,
-            }
-        })
-    }
-
-    /// Returns an expression that has this value as an `integer`.
-    pub(super) fn integer(self, expr: &Expr) -> Expr {
-        let value = match is_arithmetic(expr) {
-            true => build::nested(expr.clone()),
-            // The engine's operators are those of 64 bits.
-            false => build::nested(self.literal()),
-        };
-        build::cast(value, DataType::Integer(None))
+    /// Returns an expression that the planner reads as an integer of 32 bits, or as a decimal.
+    pub(super) fn marked(self) -> Expr {
+        let literal = Expr::Value(Value::Number(self.text(), false).into());
+        build::binary(
+            build::null(),
+            BinaryOperator::Custom(LITERAL.to_owned()),
+            literal,
+        )
     }
 
     pub(super) fn signed(self, op: UnaryOperator) -> Self {
@@ -126,12 +108,13 @@ impl Written {
                 (value, scale)
             }
             BinaryOperator::Divide if !is_decimal => (self.value.checked_div(other.value)?, 0),
-            op => return self.shifted(op, other),
+            _ => return None,
         };
         let number = Self {
             value,
             scale,
             is_decimal,
+            is_shown: self.is_shown || other.is_shown,
         };
         number.within_bounds()
     }
@@ -146,15 +129,11 @@ impl Written {
                 value: dividend.checked_div(divisor)?,
                 scale,
                 is_decimal: true,
+                is_shown: self.is_shown || other.is_shown,
             };
             let is_exact = dividend.checked_rem(divisor) == Some(0);
             number.within_bounds().filter(|_| is_exact)
         })
-    }
-
-    /// Returns a literal of an integer.
-    fn literal(self) -> Expr {
-        Expr::Value(Value::Number(self.text(), false).into())
     }
 
     /// Returns the number as text, with all its digits.
@@ -186,7 +165,7 @@ impl Written {
         if !digits.contains('.') {
             digits.push_str(".0");
         }
-        let literal = Expr::Value(Value::Number(digits, false).into());
+        let literal = Expr::Value(Value::Number(digits, self.is_shown).into());
         match self.value < 0 {
             true => build::nested(Expr::UnaryOp {
                 op: UnaryOperator::Minus,
