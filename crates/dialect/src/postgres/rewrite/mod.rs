@@ -30,6 +30,7 @@
 //! SELECT t.* FROM d.t                      SELECT d.t.* FROM d.t
 //! (SELECT unnest(a), f(x) AS x FROM t) s   (SELECT unnest(a), f(x) AS "x 2" FROM t) s (unnest, x)
 //! t.tableoid                               1259, where t is pg_class
+//! (SELECT max(x) FROM u WHERE y = t.y)     (SELECT max(x) FROM u WHERE y = "/outer".t.y); see outer_names.rs
 //! (a, b) IN ((1, 2), (3, 4))               (a = 1 AND b = 2) OR (a = 3 AND b = 4)
 //! x > ANY (array)                          compare_any('>', x, array)
 //! x::timestamp(3)                          timestamp_to_precision(x::timestamp, 3)
@@ -92,6 +93,7 @@ mod operands;
 mod order_keys;
 mod ordered_sets;
 mod outer_aggregates;
+mod outer_names;
 mod outputs;
 mod overlaps;
 mod precedence;
@@ -204,6 +206,9 @@ pub fn rewrite(
     operands::enclose(statement)?;
     // This comes last: different expressions may be equal once they are rewritten.
     alike::tell_apart(statement);
+    if functions == Names::Postgres {
+        outer_names::qualify(statement);
+    }
     Ok(CatalogReferences {
         hidden_columns: names_hidden_columns(statement),
         system_columns: names_system_columns(statement),
