@@ -176,6 +176,9 @@ impl Rewriter<'_> {
                 casts::rewrite(expr)?;
             }
             Expr::Cast { .. } => {
+                if self.functions == Names::Trino {
+                    bits::refuse(expr)?;
+                }
                 bits::rewrite(expr);
                 if let Some(reader) = object_lists::rewrite(expr)? {
                     self.references.functions.insert(reader.to_owned());
