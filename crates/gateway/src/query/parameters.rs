@@ -10,7 +10,9 @@ use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::{Expr as PlanExpr, LogicalPlan};
 use lakegate_engine::exact_decimal;
 use lakegate_error::{Code, Error, Result, from_engine};
-use sqlparser::ast::{self, Expr, Value, VisitorMut};
+use sqlparser::ast::{
+    self, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Value, VisitorMut,
+};
 
 /// The highest parameter number, as in PostgreSQL.
 pub(super) const MAX_PARAMETERS: usize = 65_535;
@@ -82,8 +84,9 @@ impl VisitorMut for Limits {
     }
 }
 
-/// Replaces `x = ANY($1)` by `x = $1` where `$1` has no declared type, so that the engine infers
-/// the type of its items. Returns the numbers of these parameters, which are lists.
+/// Replaces `x = ANY($1)` by `x = $1`, and `x LIKE ANY ($1)` by `x LIKE $1`, where `$1` has no
+/// declared type, so that the engine infers the type of its items. Returns the numbers of these
+/// parameters, which are lists.
 pub(crate) fn lists_as_items(
     query: &mut ast::Query,
     declared: &[Option<DataType>],
@@ -92,16 +95,32 @@ pub(crate) fn lists_as_items(
         declared: &'a [Option<DataType>],
         found: BTreeSet<usize>,
     }
+    impl Lists<'_> {
+        /// Returns the number of a parameter without a declared type.
+        fn open(&self, expr: &Expr) -> Option<usize> {
+            placeholder(expr)
+                .and_then(number)
+                .filter(|n| *n > 0 && self.declared.get(n - 1).is_none_or(Option::is_none))
+        }
+    }
     impl VisitorMut for Lists<'_> {
         type Break = ();
         fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+            if let Expr::Like { any, pattern, .. } | Expr::ILike { any, pattern, .. } = expr {
+                if let Some(list) = list_of_patterns(*any, pattern)
+                    && let Some(number) = self.open(list)
+                {
+                    let item = list.clone();
+                    self.found.insert(number);
+                    *any = false;
+                    **pattern = item;
+                }
+                return ControlFlow::Continue(());
+            }
             let (Expr::AnyOp { right, .. } | Expr::AllOp { right, .. }) = &*expr else {
                 return ControlFlow::Continue(());
             };
-            let open = placeholder(right)
-                .and_then(number)
-                .filter(|n| *n > 0 && self.declared.get(n - 1).is_none_or(Option::is_none));
-            let Some(number) = open else {
+            let Some(number) = self.open(right) else {
                 return ControlFlow::Continue(());
             };
             self.found.insert(number);
@@ -134,6 +153,26 @@ pub(crate) fn lists_as_items(
     // The visitor never breaks.
     let _ = walk_mut(query, &mut lists);
     lists.found
+}
+
+/// Returns the patterns of `LIKE ANY (…)`, which has a mark, and of `LIKE ALL (…)`, which the parser
+/// takes for a call.
+fn list_of_patterns(any: bool, pattern: &Expr) -> Option<&Expr> {
+    let Expr::Function(call) = pattern else {
+        return any.then_some(pattern);
+    };
+    let name = call.name.to_string().to_lowercase();
+    let FunctionArguments::List(list) = &call.args else {
+        return None;
+    };
+    match list.args.as_slice() {
+        [FunctionArg::Unnamed(FunctionArgExpr::Expr(patterns))]
+            if matches!(name.as_str(), "all" | "some") =>
+        {
+            Some(patterns)
+        }
+        _ => None,
+    }
 }
 
 /// Returns the name of a parameter, such as `$1`. It may be in parentheses.
@@ -382,6 +421,19 @@ mod tests {
         let query = query("WITH q AS (SELECT $2::int) SELECT ($1) FROM t WHERE EXISTS (SELECT $4)");
         let names = ["$1", "$2", "$4"].map(str::to_owned);
         assert_eq!(named_parameters(&query), names.into());
+    }
+
+    #[test]
+    fn patterns_of_like_any_are_lists() {
+        let mut any = query(
+            "SELECT a LIKE ANY ($1), a NOT ILIKE ALL ($2), a LIKE $3, a LIKE ANY ($4) FROM t",
+        );
+        let declared = [None, None, None, Some(DataType::Utf8)];
+        assert_eq!(lists_as_items(&mut any, &declared), [1, 2].into());
+        assert_eq!(
+            any.to_string(),
+            "SELECT a LIKE ($1), a NOT ILIKE $2, a LIKE $3, a LIKE ANY ($4) FROM t"
+        );
     }
 
     #[test]
