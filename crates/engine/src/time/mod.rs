@@ -31,6 +31,7 @@
 mod abbreviations;
 mod ages;
 mod arithmetic;
+mod asked_fields;
 mod at_zone;
 mod bins;
 mod calendar;
@@ -76,6 +77,8 @@ use std::sync::Arc;
 pub use ages::AGE;
 pub use arithmetic::between;
 pub(crate) use arithmetic::{IntervalArithmetic, divided};
+pub use asked_fields::ASKED_FIELD;
+pub(crate) use asked_fields::register_asked_fields;
 pub use at_zone::AT_TIME_ZONE;
 pub use clock::Clock;
 use datafusion::error::Result;
