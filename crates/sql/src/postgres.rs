@@ -67,7 +67,12 @@ fn query_without_select(parser: &mut Parser<'_>) -> Option<Result<Expr, ParserEr
         return None;
     }
     let after = &parser.peek_nth_token_ref(2).token;
-    let begins_query = (is_word(parser, 1, "VALUES") && *after == Token::LParen)
+    // Trino's rows of one value need no parentheses.
+    let begins_row = matches!(
+        after,
+        Token::LParen | Token::Number(..) | Token::SingleQuotedString(_)
+    );
+    let begins_query = (is_word(parser, 1, "VALUES") && begins_row)
         || (is_word(parser, 1, "TABLE") && matches!(after, Token::Word(_)));
     if !begins_query {
         return None;
