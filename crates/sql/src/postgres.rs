@@ -78,8 +78,8 @@ fn query_without_select(parser: &mut Parser<'_>) -> Option<Result<Expr, ParserEr
         return None;
     }
     parser.advance_token();
-    let query = parser.parse_query();
-    Some(query.and_then(|query| {
+    let parsed = parser.parse_query();
+    Some(parsed.and_then(|query| {
         parser.expect_token(&Token::RParen)?;
         Ok(Expr::Subquery(query))
     }))

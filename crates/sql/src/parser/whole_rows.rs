@@ -12,15 +12,15 @@ use super::query::is_word;
 
 /// Puts parentheses around each `t.*` that has a cast, or is an operand.
 pub(super) fn enclosed(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
-    let rows = rows(&tokens);
-    if rows.is_empty() {
+    let found = rows(&tokens);
+    if found.is_empty() {
         return tokens;
     }
-    let mut rows = rows.into_iter().peekable();
+    let mut found = found.into_iter().peekable();
     let mut last = None;
     let mut out = Vec::with_capacity(tokens.len());
     for (place, token) in tokens.into_iter().enumerate() {
-        if let Some((_, end)) = rows.next_if(|(first, _)| *first == place) {
+        if let Some((_, end)) = found.next_if(|(first, _)| *first == place) {
             out.push(TokenWithSpan::wrap(Token::LParen));
             last = Some(end);
         }
