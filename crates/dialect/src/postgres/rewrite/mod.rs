@@ -43,6 +43,7 @@
 //! mod(x, y), sign(x)                       ((x) % (y)), signum(x)
 //! ceiling(x), div(x, y), x LIKE ANY (…)    see calls.rs
 //! concat(VARIADIC a)                       array_to_string(a, '')
+//! make_date(2024, day => 2, month => 1)    make_date(2024, 1, 2)
 //! mode() WITHIN GROUP (ORDER BY x)         see ordered_sets.rs
 //! string_agg(x, y)                         "$joined"(array_agg(x), array_agg(y)); see joined.rs
 //! a && b, a ^@ b                           array_has_any(a, b), starts_with(a, b)
@@ -83,6 +84,7 @@ mod introspection;
 mod joined;
 mod json;
 mod missing;
+mod named_arguments;
 mod named_casts;
 mod negations;
 mod number_casts;
