@@ -1,11 +1,13 @@
 //! Converts errors of the engine and of Arrow to this crate's codes.
 
 use arrow::error::ArrowError;
-use datafusion::common::SchemaError;
+use datafusion::common::{Column, SchemaError};
 use datafusion::error::DataFusionError;
 
 use super::store::from_store;
-use super::{Code, Error, UNQUALIFIED, column_not_found, find, planner, table_not_found, wording};
+use super::{
+    Code, Error, OUTER, UNQUALIFIED, column_not_found, find, planner, table_not_found, wording,
+};
 
 /// Converts an engine error to one with our code, without the engine's internals.
 pub fn from_engine(error: DataFusionError) -> Error {
@@ -124,7 +126,7 @@ fn one_line(text: &str) -> String {
 
 fn from_schema(error: &SchemaError) -> Error {
     match error {
-        SchemaError::FieldNotFound { field, .. } => column_not_found(&field.flat_name()),
+        SchemaError::FieldNotFound { field, .. } => column_not_found(&shown_name(field)),
         SchemaError::AmbiguousReference { field } => Error::new(
             Code::AmbiguousColumn,
             format!("column reference \"{}\" is ambiguous", field.name),
@@ -132,6 +134,16 @@ fn from_schema(error: &SchemaError) -> Error {
         .with_hint("write the table's name or alias before it"),
         SchemaError::DuplicateQualifiedField { name, .. }
         | SchemaError::DuplicateUnqualifiedField { name } => named_twice(name),
+    }
+}
+
+/// Returns the name of a column without the schema of outer queries.
+fn shown_name(column: &Column) -> String {
+    match &column.relation {
+        Some(relation) if relation.schema() == Some(OUTER) => {
+            format!("{}.{}", relation.table(), column.name)
+        }
+        _ => column.flat_name(),
     }
 }
 

@@ -22,6 +22,10 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// contain no `/`.
 pub const UNQUALIFIED: &str = "/";
 
+/// A schema that statements of PostgreSQL write before the relations of outer queries, and that
+/// errors leave out. No database can have this name either.
+pub const OUTER: &str = "/outer";
+
 /// The same message whether the table is missing or not granted.
 pub fn table_not_found(name: &str) -> Error {
     let shown = name.replace('"', "");

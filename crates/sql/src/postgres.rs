@@ -7,6 +7,7 @@
 //! x BETWEEN SYMMETRIC a AND b        (x BETWEEN a AND b OR x BETWEEN b AND a)
 //! x NOT BETWEEN SYMMETRIC a AND b    (x NOT BETWEEN a AND b AND x NOT BETWEEN b AND a)
 //! f(x, VARIADIC a)                   f(x, "$variadic"(a))
+//! x = (VALUES (1)), (TABLE t)        the queries in the place of values
 //! x IS JSON                          "$is_json"(x, 'value', false)
 //! x IS NOT JSON ARRAY WITH UNIQUE    NOT "$is_json"(x, 'array', true)
 //! ```
@@ -54,7 +55,34 @@ pub(crate) fn is_null_test(parser: &Parser<'_>) -> bool {
 
 /// Parses an expression that begins with these words; `None` if the next tokens are none.
 pub(crate) fn prefix(parser: &mut Parser<'_>) -> Option<Result<Expr, ParserError>> {
-    sized_interval(parser).or_else(|| variadic(parser))
+    sized_interval(parser)
+        .or_else(|| variadic(parser))
+        .or_else(|| query_without_select(parser))
+}
+
+/// Parses `(VALUES (1))` or `(TABLE t)` in the place of a value; `None` if the next tokens are
+/// neither.
+fn query_without_select(parser: &mut Parser<'_>) -> Option<Result<Expr, ParserError>> {
+    if parser.peek_token_ref().token != Token::LParen {
+        return None;
+    }
+    let after = &parser.peek_nth_token_ref(2).token;
+    // Trino's rows of one value need no parentheses.
+    let begins_row = matches!(
+        after,
+        Token::LParen | Token::Number(..) | Token::SingleQuotedString(_)
+    );
+    let begins_query = (is_word(parser, 1, "VALUES") && begins_row)
+        || (is_word(parser, 1, "TABLE") && matches!(after, Token::Word(_)));
+    if !begins_query {
+        return None;
+    }
+    parser.advance_token();
+    let parsed = parser.parse_query();
+    Some(parsed.and_then(|query| {
+        parser.expect_token(&Token::RParen)?;
+        Ok(Expr::Subquery(query))
+    }))
 }
 
 /// Parses a literal interval whose type has digits, which sqlparser drops; `None` if the next tokens

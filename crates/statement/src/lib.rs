@@ -23,6 +23,7 @@ mod functions;
 mod grants;
 mod indexes;
 mod locations;
+mod locks;
 mod msck;
 mod partition_filter;
 mod partitions;

@@ -10,9 +10,10 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, ListArray, UInt64Array};
 use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::compute::take;
-use arrow::datatypes::{DataType, FieldRef, Int64Type};
+use arrow::datatypes::{DataType, Field, FieldRef, Int64Type};
 use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::error::Result;
+use datafusion::logical_expr::expr::Placeholder;
 use datafusion::logical_expr::planner::{
     ExprPlanner, PlannerResult, RawBinaryExpr, RawFieldAccessExpr,
 };
@@ -90,18 +91,31 @@ impl ExprPlanner for Subscripts {
         };
         match field_access {
             GetFieldAccess::ListIndex { key } if of_array && !is_nth(&expr, &key) => {
-                planned(&ITEM, vec![expr, *key])
+                planned(&ITEM, vec![expr, counted(*key)])
             }
             GetFieldAccess::ListRange {
                 start,
                 stop,
                 stride,
-            } if of_array && is_one(&stride) => planned(&RANGE, vec![expr, *start, *stop]),
+            } if of_array && is_one(&stride) => {
+                planned(&RANGE, vec![expr, counted(*start), counted(*stop)])
+            }
             field_access => Ok(PlannerResult::Original(RawFieldAccessExpr {
                 field_access,
                 expr,
             })),
         }
+    }
+}
+
+/// Returns a subscript, which is an integer if it is a parameter of no other type.
+fn counted(place: Expr) -> Expr {
+    match place {
+        Expr::Placeholder(Placeholder { id, field: None }) => {
+            let field = Arc::new(Field::new("", DataType::Int32, true));
+            Expr::Placeholder(Placeholder::new_with_field(id, Some(field)))
+        }
+        place => place,
     }
 }
 

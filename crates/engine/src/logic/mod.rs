@@ -6,5 +6,6 @@ pub(crate) mod guarded_filters;
 pub(crate) mod guarded_logic;
 pub(crate) mod in_lists;
 pub(crate) mod joined_booleans;
+mod matching;
 pub mod quantified;
 pub(crate) mod subqueries;

@@ -17,6 +17,7 @@ use datafusion::logical_expr::{
 };
 use lakegate_error::{Code, Error};
 
+use super::matching::matched;
 use crate::arrays;
 
 /// `op ANY`, called as `f('op', x, array)`.
@@ -178,29 +179,22 @@ impl Quantified {
                 start..start + items
             })
             .collect();
-        let values = arrays::comparable(&take(x, &rows, None)?)?;
-        let items = arrays::comparable(&take(lists.values(), &places, None)?)?;
-        let compared = match op {
-            "=" => cmp::eq(&values, &items),
-            "<>" | "!=" => cmp::neq(&values, &items),
-            "<" => cmp::lt(&values, &items),
-            "<=" => cmp::lt_eq(&values, &items),
-            ">" => cmp::gt(&values, &items),
-            ">=" => cmp::gt_eq(&values, &items),
-            other => {
-                return Err(Error::new(
-                    Code::NotSupported,
-                    format!("operator {other} is not supported before ANY or ALL"),
-                )
-                .into());
-            }
-        }?;
+        let values = take(x, &rows, None)?;
+        let items = take(lists.values(), &places, None)?;
+        let found = match matched(op, &values, &items)? {
+            Some(found) => found,
+            None => compared(
+                op,
+                &arrays::comparable(&values)?,
+                &arrays::comparable(&items)?,
+            )?,
+        };
         // Without items, ANY is false and ALL is true. Otherwise one item decides, or a NULL leaves
         // the result unknown.
         let mut results: Vec<Option<bool>> = (0..lists.len())
             .map(|row| (!lists.is_null(row)).then_some(!self.any))
             .collect();
-        for (row, item) in rows.values().iter().zip(compared.iter()) {
+        for (row, item) in rows.values().iter().zip(found.iter()) {
             let row = usize::try_from(*row).unwrap_or(usize::MAX);
             let Some(result) = results.get_mut(row) else {
                 continue;
@@ -214,6 +208,25 @@ impl Quantified {
         }
         Ok(results.into_iter().collect())
     }
+}
+
+/// Compares each value with the item beside it.
+fn compared(op: &str, values: &ArrayRef, items: &ArrayRef) -> Result<BooleanArray> {
+    Ok(match op {
+        "=" => cmp::eq(values, items)?,
+        "<>" | "!=" => cmp::neq(values, items)?,
+        "<" => cmp::lt(values, items)?,
+        "<=" => cmp::lt_eq(values, items)?,
+        ">" => cmp::gt(values, items)?,
+        ">=" => cmp::gt_eq(values, items)?,
+        other => {
+            return Err(Error::new(
+                Code::NotSupported,
+                format!("operator {other} is not supported before ANY or ALL"),
+            )
+            .into());
+        }
+    })
 }
 
 /// Returns whether DataFusion's IN compares a constant as `=` does. For some types, equal values
@@ -268,6 +281,12 @@ mod tests {
             ("compare_all('>', 2, NULL)", None),
             ("compare_all('>=', 2, [2.5, NULL])", Some(false)),
             ("compare_any('=', 'a', ['b', 'a'])", Some(true)),
+            ("compare_any('~~', 'abc', ['b%', 'a_c'])", Some(true)),
+            ("compare_any('~~', 'abc', ['b%', NULL])", None),
+            ("compare_all('!~~*', 'abc', ['B%', 'c%'])", Some(true)),
+            ("compare_all('~', 'abc', ['^a', 'd$'])", Some(false)),
+            ("compare_any('~*', 'abc', ['^B', 'C$'])", Some(true)),
+            ("compare_any('~~', 'abc', [])", Some(false)),
         ] {
             let sql = format!("SELECT {call}");
             assert_eq!(value(&sql).await, expected, "{sql}");

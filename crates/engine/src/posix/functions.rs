@@ -3,6 +3,7 @@
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, StringArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field};
 use datafusion::error::Result;
@@ -154,6 +155,31 @@ impl Argument {
             Argument::Start | Argument::N | Argument::End | Argument::Group
         )
     }
+}
+
+/// Returns whether regular expressions match a part of the texts beside them.
+///
+/// # Errors
+///
+/// Returns an error for an invalid pattern, if a search takes too long, or if the work must stop.
+pub(crate) fn matched(
+    texts: &ArrayRef,
+    patterns: &ArrayRef,
+    any_case: bool,
+) -> Result<BooleanArray> {
+    let mut columns = vec![
+        (Argument::Text, cast(texts, &DataType::Utf8)?, false),
+        (Argument::Pattern, cast(patterns, &DataType::Utf8)?, false),
+    ];
+    if any_case {
+        let flags: ArrayRef = Arc::new(StringArray::from(vec!["i"]));
+        columns.push((Argument::Flags, flags, true));
+    }
+    let call = Call {
+        kind: Kind::Like,
+        columns,
+    };
+    Ok(call.made(texts.len())?.as_boolean().clone())
 }
 
 #[derive(Debug)]

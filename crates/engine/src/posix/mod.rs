@@ -26,7 +26,7 @@ mod search;
 mod spelling;
 mod tree;
 
-pub(crate) use functions::register;
+pub(crate) use functions::{matched, register};
 pub(crate) use rule::PosixPatterns;
 
 #[cfg(test)]

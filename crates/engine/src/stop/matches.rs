@@ -192,13 +192,18 @@ impl ScalarUDFImpl for Wildcards {
                     check_wildcards(pattern)?;
                 }
             }
-            ColumnarValue::Array(patterns) => check_all(patterns)?,
+            ColumnarValue::Array(patterns) => check_patterns(patterns)?,
         }
         Ok(pattern)
     }
 }
 
-fn check_all(patterns: &ArrayRef) -> Result<()> {
+/// Checks the number of wildcards in patterns of LIKE.
+///
+/// # Errors
+///
+/// Returns an error if a pattern has too many wildcards.
+pub(crate) fn check_patterns(patterns: &ArrayRef) -> Result<()> {
     match patterns.data_type() {
         DataType::Utf8 => patterns
             .as_string::<i32>()

@@ -29,6 +29,7 @@ use std::sync::{Arc, OnceLock};
 use datafusion::error::{DataFusionError, Result as EngineResult};
 pub use functions::stoppable_functions;
 use lakegate_error::{Code, Error};
+pub(crate) use matches::check_patterns;
 pub use operator::stoppable;
 pub(crate) use operator::stoppable_as_it_is;
 pub(crate) use pace::copied;

@@ -75,12 +75,17 @@ pub(super) fn date_trunc(
     unit: &ColumnarValue,
     times: &ColumnarValue,
 ) -> Result<Option<ColumnarValue>> {
-    let ColumnarValue::Scalar(unit) = unit else {
-        return Ok(None);
-    };
     let DataType::Timestamp(TimeUnit::Microsecond, zone) = times.data_type() else {
         return Ok(None);
     };
+    let unit = match unit {
+        ColumnarValue::Scalar(unit) => unit,
+        ColumnarValue::Array(names) => return by_row(names, times).map(Some),
+    };
+    if unit.is_null() {
+        let null = ScalarValue::TimestampMicrosecond(None, zone);
+        return Ok(Some(ColumnarValue::Scalar(null)));
+    }
     let Some(name) = unit.try_as_str().flatten() else {
         return Ok(None);
     };
@@ -88,17 +93,49 @@ pub(super) fn date_trunc(
     if clock.is_utc() && held(times) && Unit::is_of_engine(name) {
         return Ok(None);
     }
-    let unit = Unit::named(name).ok_or_else(|| {
+    let unit = named(name)?;
+    each(times, |time| {
+        unit.truncated(clock, time).ok_or_else(out_of_range)
+    })
+    .map(Some)
+}
+
+/// Truncates each time to the unit that is named beside it, in microseconds.
+fn by_row(names: &ArrayRef, times: &ColumnarValue) -> Result<ColumnarValue> {
+    let texts = cast(names, &DataType::Utf8)?;
+    let times = times.to_array(texts.len())?;
+    let zone = match times.data_type() {
+        DataType::Timestamp(_, zone) => zone.as_deref(),
+        _ => None,
+    };
+    let clock = Clock::of_type(zone)?;
+    let instants = times.as_primitive::<TimestampMicrosecondType>();
+    let truncated = texts
+        .as_string::<i32>()
+        .iter()
+        .zip(instants.iter())
+        .map(|pair| match pair {
+            (Some(name), Some(time)) => {
+                let start = named(name)?.truncated(clock, time);
+                start.ok_or_else(out_of_range).map(Some)
+            }
+            _ => Ok(None),
+        })
+        .collect::<Result<TimestampMicrosecondArray, Error>>()?;
+    let of_type = times.data_type().clone();
+    Ok(ColumnarValue::Array(Arc::new(
+        truncated.with_data_type(of_type),
+    )))
+}
+
+fn named(name: &str) -> Result<Unit, Error> {
+    Unit::named(name).ok_or_else(|| {
         Error::new(
             Code::InvalidParameter,
             format!("date_trunc does not know the unit '{name}'"),
         )
         .with_hint("units are microseconds to millennium, such as 'day' and 'month'")
-    })?;
-    each(times, |time| {
-        unit.truncated(clock, time).ok_or_else(out_of_range)
     })
-    .map(Some)
 }
 
 /// Returns the start of the bin of each time. Returns `None` if DataFusion's own function does it

@@ -293,6 +293,17 @@ fn of_instants(field: FieldName, times: &ArrayRef) -> Result<Float64Array> {
     Ok(values)
 }
 
+/// Returns the field of this name of an instant, at which the clock shows `shown`; `None` if there is
+/// no such field.
+pub(super) fn value_named(name: &str, instant: i64, shown: i64) -> Option<f64> {
+    FieldName::named(name).map(|field| field.value(instant, shown))
+}
+
+/// Returns the field of this name of a day since 1970-01-01; `None` if there is no such field.
+pub(super) fn day_named(name: &str, day: i64) -> Option<f64> {
+    FieldName::named(name).map(|field| field.at(day, 0))
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]

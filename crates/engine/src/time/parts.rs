@@ -167,3 +167,8 @@ fn parts(part: Part, values: &ArrayRef) -> Result<ArrayRef> {
         }
     })
 }
+
+/// Returns the part of this name of an interval; `None` if there is no such part.
+pub(super) fn part_named(name: &str, of: IntervalMonthDayNano) -> Option<f64> {
+    Part::named(name).map(|part| part.value(of))
+}

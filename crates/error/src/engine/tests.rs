@@ -1,3 +1,5 @@
+use datafusion::common::TableReference;
+
 use super::*;
 
 #[test]
@@ -10,6 +12,25 @@ fn missing_table_is_named_as_it_was_written() {
         assert_eq!(
             error.message(),
             format!("relation \"{shown}\" does not exist")
+        );
+    }
+}
+
+#[test]
+fn missing_column_is_named_without_the_schema_of_outer_queries() {
+    for (schema, shown) in [(OUTER, "t.x"), ("d", "d.t.x")] {
+        let relation = TableReference::partial(schema, "t");
+        let error = from_engine(DataFusionError::SchemaError(
+            Box::new(SchemaError::FieldNotFound {
+                field: Box::new(Column::new(Some(relation), "x")),
+                valid_fields: Vec::new(),
+            }),
+            Box::new(None),
+        ));
+        assert_eq!(error.code(), Code::ColumnNotFound);
+        assert_eq!(
+            error.message(),
+            format!("column \"{shown}\" does not exist")
         );
     }
 }

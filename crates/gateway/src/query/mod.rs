@@ -12,6 +12,7 @@ pub(crate) mod explain;
 pub(crate) mod helpers;
 pub(crate) mod kept_plan;
 pub(crate) mod life;
+pub(crate) mod list_parameters;
 pub(crate) mod literals;
 pub(crate) mod logical_plan;
 pub(crate) mod memory;

@@ -82,60 +82,6 @@ impl VisitorMut for Limits {
     }
 }
 
-/// Replaces `x = ANY($1)` by `x = $1` where `$1` has no declared type, so that the engine infers
-/// the type of its items. Returns the numbers of these parameters, which are lists.
-pub(crate) fn lists_as_items(
-    query: &mut ast::Query,
-    declared: &[Option<DataType>],
-) -> BTreeSet<usize> {
-    struct Lists<'a> {
-        declared: &'a [Option<DataType>],
-        found: BTreeSet<usize>,
-    }
-    impl VisitorMut for Lists<'_> {
-        type Break = ();
-        fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-            let (Expr::AnyOp { right, .. } | Expr::AllOp { right, .. }) = &*expr else {
-                return ControlFlow::Continue(());
-            };
-            let open = placeholder(right)
-                .and_then(number)
-                .filter(|n| *n > 0 && self.declared.get(n - 1).is_none_or(Option::is_none));
-            let Some(number) = open else {
-                return ControlFlow::Continue(());
-            };
-            self.found.insert(number);
-            let null = Expr::Value(Value::Null.into());
-            if let Expr::AnyOp {
-                left,
-                compare_op,
-                right,
-                ..
-            }
-            | Expr::AllOp {
-                left,
-                compare_op,
-                right,
-            } = std::mem::replace(expr, null)
-            {
-                *expr = Expr::BinaryOp {
-                    left,
-                    op: compare_op,
-                    right,
-                };
-            }
-            ControlFlow::Continue(())
-        }
-    }
-    let mut lists = Lists {
-        declared,
-        found: BTreeSet::new(),
-    };
-    // The visitor never breaks.
-    let _ = walk_mut(query, &mut lists);
-    lists.found
-}
-
 /// Returns the name of a parameter, such as `$1`. It may be in parentheses.
 pub(crate) fn placeholder(expr: &Expr) -> Option<&str> {
     match expr {
@@ -359,22 +305,6 @@ mod tests {
             Statement::Query(query) => *query,
             other => panic!("{other:?}"),
         }
-    }
-
-    #[test]
-    fn parameters_of_any_are_lists_of_what_they_are_compared_with() {
-        let mut any =
-            query("SELECT a = ANY($2), b > ALL(($3)), c = ANY($4), d = ANY(e) FROM t WHERE f = $1");
-        let declared = [None, None, None, Some(DataType::Utf8)];
-        assert_eq!(lists_as_items(&mut any, &declared), [2, 3].into());
-        assert_eq!(
-            any.to_string(),
-            "SELECT a = $2, b > ($3), c = ANY($4), d = ANY(e) FROM t WHERE f = $1"
-        );
-        assert_eq!(
-            list_of(&DataType::Utf8View),
-            DataType::new_list(DataType::Utf8, true)
-        );
     }
 
     #[test]

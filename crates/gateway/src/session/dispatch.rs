@@ -229,6 +229,12 @@ impl Session {
                 self.drop_temporary(moment, parsed)
             }
             Statement::Kill(kill) => self.kill(moment, &kill.query_id),
+            Statement::LockTables(tables) => {
+                let locked = self.session_statement(moment, &parsed.statement)?;
+                let context = self.statement_context(moment).await?;
+                context.check_visible(tables).await?;
+                Ok(locked)
+            }
             Statement::Use(used) => self.use_database(moment, &used.database.database).await,
             Statement::Unsupported(unsupported) => Err(Error::not_supported(unsupported.message())),
             Statement::CreateIndex(_) | Statement::DropIndex(_)

@@ -17,10 +17,11 @@ use crate::moment::Moment;
 use crate::query::cast_parameters::cast_parameters;
 use crate::query::column_names::ColumnNames;
 use crate::query::kept_plan::{KeptPlan, PlanInputs, PlanSlot};
+use crate::query::list_parameters::lists_as_items;
 use crate::query::parameter_places::place_types;
 use crate::query::parameters::{
-    declare_types, inferred_types, list_of, lists_as_items, named_parameters, number,
-    parameter_types, untyped_parameters,
+    declare_types, inferred_types, list_of, named_parameters, number, parameter_types,
+    untyped_parameters,
 };
 use crate::query::planners::PlannedText;
 use crate::query::planning::{Planned, Planning};

@@ -53,6 +53,7 @@ mod typed_texts;
 mod types;
 mod unsupported;
 mod view;
+mod whole_rows;
 mod workgroup;
 mod write;
 

@@ -10,7 +10,7 @@ use super::cursor::{Cursor, Result, shown};
 use super::query_error::{self, Source};
 use super::{
     complexity, frames, full_names, joins, lists, normalize, only, repeated, reserved, row_fields,
-    rows_from, search, substrings, tokens, typed_texts,
+    rows_from, search, substrings, tokens, typed_texts, whole_rows,
 };
 use crate::ParseError;
 use crate::ast::{Statement, Unsupported};
@@ -259,7 +259,7 @@ fn parse<T>(
     let tokens = tokens::offset_first(tokens::sort_operators(only::left_out(tokens)));
     let tokens = lists::plain(frames::plain(substrings::similar(tokens)));
     let tokens = tokens::json_tables(tokens::quantified_values(tokens));
-    let tokens = full_names::quoted(row_fields::named(tokens));
+    let tokens = full_names::quoted(row_fields::named(whole_rows::enclosed(tokens)));
     let tokens = rows_of_nothing(rows_from::called(tokens));
     let tokens = joins::named_columns(search::marked(tokens));
     let unclosed = unclosed_parentheses(cursor);

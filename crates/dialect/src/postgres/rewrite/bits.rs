@@ -8,11 +8,31 @@
 //! ```
 
 use datafusion::sql::sqlparser::ast::{BinaryOperator, DataType, Expr, Value};
+use lakegate_error::Error;
 
 use super::build;
 
 /// The most bits of which no integer is negative.
 const MOST: u64 = 31;
+
+/// Refuses casts to bits in the dialects of Athena and Trino. `TABLESAMPLE … REPEATABLE` is made of
+/// them.
+///
+/// # Errors
+///
+/// The expression is such a cast.
+pub(super) fn refuse(expr: &Expr) -> Result<(), Error> {
+    match expr {
+        Expr::Cast {
+            data_type: DataType::Bit(_),
+            ..
+        } => Err(Error::not_supported(
+            "REPEATABLE in TABLESAMPLE, and bit strings, are not supported in this dialect",
+        )
+        .with_hint("leave REPEATABLE out, or SET dialect = 'postgres'")),
+        _ => Ok(()),
+    }
+}
 
 /// Rewrites a cast to an integer of a cast to bits, to `x & 255`.
 pub(super) fn rewrite(expr: &mut Expr) {

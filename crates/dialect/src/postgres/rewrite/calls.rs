@@ -10,6 +10,7 @@
 //! bit_count(bytes)                  $bit_count(bytes)
 //! scale(x)                          char_length(split_part(x::text, '.', 2))
 //! date_part('day', x)               date_part('day', x)::double precision
+//! date_part($1, x)                  $date_part($1, x)
 //! date_trunc('day', x, zone)        timezone(zone, date_trunc('day', timezone(zone, x)))
 //! to_number(x, '9.99')              to_number(x, '9.99')::numeric(38,2)
 //! float8(x), text(x)                (x)::double precision, (x)::text
@@ -35,7 +36,7 @@ mod patterns;
 use datafusion::sql::sqlparser::ast::{
     ArrayElemTypeDef, BinaryOperator, DataType, ExactNumberInfo, Expr, UnaryOperator, Value,
 };
-use lakegate_engine::time::{AT_TIME_ZONE, interval_in_words};
+use lakegate_engine::time::{ASKED_FIELD, AT_TIME_ZONE, interval_in_words};
 use lakegate_error::{Code, Error};
 
 pub(super) use self::literals::{is_interval, type_arrays, type_literals, typed};
@@ -177,6 +178,9 @@ pub(super) fn call(name: &str, args: &[Expr]) -> Result<Option<Expr>, Error> {
         ("regexp_matches", [_, _] | [_, _, _]) => {
             let matches = build::call(name, args.to_vec());
             Some(build::call("unnest", vec![matches]))
+        }
+        ("date_part", [field, time]) if !is_written(field) => {
+            Some(build::call(ASKED_FIELD, vec![field.clone(), time.clone()]))
         }
         ("date_part", [_, _]) => Some(cast(
             build::call(name, args.to_vec()),
@@ -330,6 +334,15 @@ pub(super) fn unary(op: UnaryOperator, operand: &Expr) -> Option<Expr> {
         _ => return None,
     };
     Some(build::call(function, vec![operand.clone()]))
+}
+
+/// Returns whether a field of a time is a constant, which may have a cast.
+fn is_written(field: &Expr) -> bool {
+    match field {
+        Expr::Nested(inner) | Expr::Cast { expr: inner, .. } => is_written(inner),
+        Expr::Value(value) => !matches!(value.value, Value::Placeholder(_)),
+        _ => false,
+    }
 }
 
 /// Returns a text literal.

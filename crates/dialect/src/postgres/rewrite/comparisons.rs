@@ -23,7 +23,7 @@ use lakegate_engine::quantified::{ALL, ANY};
 use lakegate_error::{Code, Error};
 
 use super::build::{self, binary, nested};
-use super::{copies, overlaps};
+use super::{copies, overlaps, values};
 
 /// Rewrites one expression, whose operands are already rewritten.
 pub(super) fn rewrite(expr: &mut Expr) -> Result<(), Error> {
@@ -88,11 +88,10 @@ pub(super) fn rewrite(expr: &mut Expr) -> Result<(), Error> {
             expr: item,
             subquery,
             negated,
-        } => {
-            if let Some(item) = row(item) {
-                *expr = in_subquery(&item, subquery, *negated)?;
-            }
-        }
+        } => match row(item) {
+            Some(item) => *expr = in_subquery(&item, subquery, *negated)?,
+            None => values::enclose(subquery)?,
+        },
         Expr::AnyOp {
             left,
             compare_op: BinaryOperator::Eq,

@@ -2,10 +2,10 @@
 
 use datafusion::sql::sqlparser::ast::{
     AccessExpr, BinaryOperator, CaseWhen, CastKind, DataType, Expr, Ident, NormalizationForm,
-    ObjectName, UnaryOperator, Value,
+    ObjectName, UnaryOperator, Value, ValueWithSpan,
 };
 use lakegate_engine::Names;
-use lakegate_error::Error;
+use lakegate_error::{Code, Error};
 
 use super::{
     Rewriter, bits, build, calls, casts, folded, functions, negations, number_casts, object_lists,
@@ -176,6 +176,9 @@ impl Rewriter<'_> {
                 casts::rewrite(expr)?;
             }
             Expr::Cast { .. } => {
+                if self.functions == Names::Trino {
+                    bits::refuse(expr)?;
+                }
                 bits::rewrite(expr);
                 if let Some(reader) = object_lists::rewrite(expr)? {
                     self.references.functions.insert(reader.to_owned());
@@ -207,12 +210,10 @@ impl Rewriter<'_> {
                     **pattern = build::null();
                 }
                 if let Some(escape) = escape_char.take()
-                    && let Value::SingleQuotedString(escape) = &escape.value
-                    && escape != "\\"
+                    && let Some(escape) = other_escape(escape)?
                 {
                     let written = build::taken(pattern);
-                    **pattern =
-                        build::call("like_escape", vec![written, build::text(escape.clone())]);
+                    **pattern = build::call("like_escape", vec![written, escape]);
                 }
             }
             Expr::CompoundFieldAccess { root, access_chain } => {
@@ -306,6 +307,22 @@ impl Rewriter<'_> {
             .rev()
             .find_map(|scope| scope.relations.get(&alias).copied())
     }
+}
+
+/// Returns the escape character of a pattern, if it is not the backslash, which the engine has.
+///
+/// # Errors
+///
+/// It is neither a text nor a parameter.
+fn other_escape(escape: ValueWithSpan) -> Result<Option<Expr>, Error> {
+    if matches!(escape.value, Value::Placeholder(_)) {
+        return Ok(Some(Expr::Value(escape)));
+    }
+    let text = escape.into_string().ok_or_else(|| {
+        Error::new(Code::TypeMismatch, "LIKE takes a text after ESCAPE")
+            .with_hint("quote it: ESCAPE '#'")
+    })?;
+    Ok((text != "\\").then(|| build::text(text)))
 }
 
 /// Returns whether the first field of a row is neither a column nor a literal.

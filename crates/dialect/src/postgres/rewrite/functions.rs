@@ -9,8 +9,8 @@ use lakegate_error::Error;
 
 use super::expressions::number;
 use super::{
-    Rewriter, acl, array_queries, build, calls, copies, joined, ordered_sets, parts, row_counts,
-    slices, times, variadic, zoned_times,
+    Rewriter, acl, array_queries, build, calls, copies, joined, named_arguments, ordered_sets,
+    parts, row_counts, slices, times, variadic, zoned_times,
 };
 
 /// Functions that return a row for each item of a list.
@@ -65,6 +65,7 @@ impl Rewriter<'_> {
             return times::made_interval(&function.args);
         }
         if self.functions == Names::Postgres {
+            named_arguments::by_place(&name, &mut function.args);
             row_counts::check_arguments(&name, function)?;
             if let Some(rewritten) = variadic::rewrite(&name, &function.args)? {
                 return Ok(Some(rewritten));

@@ -31,6 +31,7 @@
 //! SELECT t.* FROM d.t                      SELECT d.t.* FROM d.t
 //! (SELECT unnest(a), f(x) AS x FROM t) s   (SELECT unnest(a), f(x) AS "x 2" FROM t) s (unnest, x)
 //! t.tableoid                               1259, where t is pg_class
+//! (SELECT max(x) FROM u WHERE y = t.y)     (SELECT max(x) FROM u WHERE y = "/outer".t.y); see outer_names.rs
 //! (a, b) IN ((1, 2), (3, 4))               (a = 1 AND b = 2) OR (a = 3 AND b = 4)
 //! x > ANY (array)                          compare_any('>', x, array)
 //! x::timestamp(3)                          timestamp_to_precision(x::timestamp, 3)
@@ -43,6 +44,7 @@
 //! mod(x, y), sign(x)                       ((x) % (y)), signum(x)
 //! ceiling(x), div(x, y), x LIKE ANY (…)    see calls.rs
 //! concat(VARIADIC a)                       array_to_string(a, '')
+//! make_date(2024, day => 2, month => 1)    make_date(2024, 1, 2)
 //! mode() WITHIN GROUP (ORDER BY x)         see ordered_sets.rs
 //! string_agg(x, y)                         "$joined"(array_agg(x), array_agg(y)); see joined.rs
 //! a && b, a ^@ b                           array_has_any(a, b), starts_with(a, b)
@@ -83,6 +85,7 @@ mod introspection;
 mod joined;
 mod json;
 mod missing;
+mod named_arguments;
 mod named_casts;
 mod negations;
 mod number_casts;
@@ -93,6 +96,7 @@ mod operands;
 mod order_keys;
 mod ordered_sets;
 mod outer_aggregates;
+mod outer_names;
 mod outputs;
 mod overlaps;
 mod precedence;
@@ -208,6 +212,9 @@ pub fn rewrite(
     }
     // This comes last: different expressions may be equal once they are rewritten.
     alike::tell_apart(statement);
+    if functions == Names::Postgres {
+        outer_names::qualify(statement);
+    }
     Ok(CatalogReferences {
         hidden_columns: names_hidden_columns(statement),
         system_columns: names_system_columns(statement),

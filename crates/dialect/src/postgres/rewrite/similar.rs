@@ -30,20 +30,28 @@ pub(super) fn rewrite(expr: &mut Expr) -> Result<(), Error> {
     };
     let escape = match escape_char.as_ref().map(|escape| &escape.value) {
         None => Some('\\'),
-        Some(Value::SingleQuotedString(escape)) => one_character(escape)?,
-        Some(_) => {
+        Some(Value::Null) => {
             // With a NULL escape, the result is NULL.
             *expr = build::cast(build::null(), DataType::Boolean);
             return Ok(());
+        }
+        Some(escape) => {
+            let escape = escape.clone().into_string().ok_or_else(|| {
+                Error::not_supported("SIMILAR TO takes a constant after ESCAPE")
+                    .with_hint("write the character: ESCAPE '#'")
+            })?;
+            one_character(&escape)?
         }
     };
     let written: &Expr = pattern;
     let pattern = match written {
         Expr::Value(value) => match &value.value {
-            Value::SingleQuotedString(pattern) => build::text(regular(pattern, escape)?),
             Value::Null => build::null(),
             Value::Placeholder(_) => computed(SIMILAR_PATTERN, written, escape),
-            _ => return Err(no_text()),
+            other => {
+                let pattern = other.clone().into_string().ok_or_else(no_text)?;
+                build::text(regular(&pattern, escape)?)
+            }
         },
         _ => computed(SIMILAR_PATTERN, written, escape),
     };

@@ -1,8 +1,10 @@
 //! VALUES with subqueries, which the engine evaluates before they are executed
-//! (`ScalarSubqueryExpr`, 55.2): each row becomes a SELECT.
+//! (`ScalarSubqueryExpr`, 55.2): each row becomes a SELECT. VALUES in `IN`, in which the engine finds
+//! no column (`LogicalPlan::head_output_expr`, 55.2).
 //!
 //! ```text
 //! VALUES ((SELECT 1), 2), (3, 4)      SELECT (SELECT 1) AS column1, 2 AS column2 UNION ALL SELECT 3 AS column1, 4 AS column2
+//! x IN (VALUES (1), (2))              x IN (SELECT column1 FROM (VALUES (1), (2)) AS "values")
 //! ```
 //!
 //! Delete this when the engine executes them.
@@ -11,7 +13,7 @@ use lakegate_sql::walk::walk_expressions;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, Query, SetExpr, SetOperator, SetQuantifier, Values,
+    Expr, Ident, Query, SelectItem, SetExpr, SetOperator, SetQuantifier, Values,
 };
 use lakegate_error::Error;
 
@@ -32,6 +34,36 @@ pub(super) fn rewrite(query: &mut Query) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// Puts the VALUES of `IN` into FROM, if they have one column and name none.
+///
+/// # Errors
+///
+/// None that depend on the query.
+pub(super) fn enclose(query: &mut Query) -> Result<(), Error> {
+    let SetExpr::Values(values) = query.body.as_ref() else {
+        return Ok(());
+    };
+    let has_one_column = values.rows.iter().all(|row| row.content.len() == 1);
+    if !has_one_column || query.with.is_some() || names_columns(values) {
+        return Ok(());
+    }
+    let mut outer = build::select_from(query.clone(), "values", &[])?;
+    if let SetExpr::Select(select) = outer.body.as_mut() {
+        let column = Expr::Identifier(Ident::new("column1"));
+        select.projection = vec![SelectItem::UnnamedExpr(column)];
+    }
+    *query = outer;
+    Ok(())
+}
+
+fn names_columns(values: &Values) -> bool {
+    walk_expressions(values, |part| match part {
+        Expr::Identifier(_) | Expr::CompoundIdentifier(_) => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
+    })
+    .is_break()
 }
 
 fn holds_subquery(values: &Values) -> bool {

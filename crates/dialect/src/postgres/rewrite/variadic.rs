@@ -5,6 +5,7 @@
 //! concat_ws(s, VARIADIC a)       array_to_string(a, s)
 //! format(t, VARIADIC a)          "$format_of"(t, a)
 //! num_nulls(VARIADIC a)          "$num_nulls_of"(a)
+//! json_build_array(VARIADIC a)   "$json_build_array_of"(a)
 //! jsonb_extract_path(j, VARIADIC a)   "$json_get_path"(j, a), as j #> a
 //! ```
 
@@ -33,6 +34,10 @@ pub(super) fn rewrite(name: &str, args: &FunctionArguments) -> Result<Option<Exp
         ("concat_ws", Some([separator])) => ("array_to_string", vec![array, separator.clone()]),
         ("num_nulls", Some([])) => ("$num_nulls_of", vec![array]),
         ("num_nonnulls", Some([])) => ("$num_nonnulls_of", vec![array]),
+        ("json_build_array", Some([])) => ("$json_build_array_of", vec![array]),
+        ("json_build_object", Some([])) => ("$json_build_object_of", vec![array]),
+        ("jsonb_build_array", Some([])) => ("$jsonb_build_array_of", vec![array]),
+        ("jsonb_build_object", Some([])) => ("$jsonb_build_object_of", vec![array]),
         ("format", Some([template])) => ("$format_of", vec![template.clone(), array]),
         ("json_extract_path", Some([json])) => {
             ("$json_get_path", vec![typed(json, "$json_in"), array])

@@ -150,21 +150,22 @@ fn resolve(windows: &Windows, spec: &mut WindowSpec) -> Result<(), Error> {
         return Ok(());
     };
     let base = found(windows, name)?;
-    let refused = |what: &str| {
-        let name = folded(name);
-        Err(Error::new(
-            Code::InvalidQuery,
-            format!("cannot override {what} of window \"{name}\""),
-        ))
-    };
+    let of = folded(name);
+    let refused = |message: String| Err(Error::new(Code::WindowingError, message));
     if !spec.partition_by.iter().all(is_exclusion) {
-        return refused("PARTITION BY clause");
+        return refused(format!(
+            "cannot override PARTITION BY clause of window \"{of}\""
+        ));
     }
     if !spec.order_by.is_empty() && !base.order_by.is_empty() {
-        return refused("ORDER BY clause");
+        return refused(format!(
+            "cannot override ORDER BY clause of window \"{of}\""
+        ));
     }
     if base.window_frame.is_some() {
-        return refused("frame clause");
+        return refused(format!(
+            "cannot copy window \"{of}\" because it has a frame clause"
+        ));
     }
     spec.partition_by.extend(base.partition_by.iter().cloned());
     if spec.order_by.is_empty() {

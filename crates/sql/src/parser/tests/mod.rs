@@ -14,6 +14,7 @@ mod show;
 mod statistics;
 mod trino;
 mod views;
+mod whole_rows;
 mod writes;
 
 use crate::ast::Statement;

@@ -30,6 +30,7 @@ fn what_postgres_clients_send_parses() {
         "SELECT a IS JSON, a IS NOT JSON OBJECT WITH UNIQUE KEYS, b IS JSON ARRAY AND c IS NOT NULL FROM t WHERE a IS JSON SCALAR OR d IS TRUE",
         "SELECT concat(VARIADIC ARRAY['a']), format('%s', variadic '{a}'::text[]), f(a, VARIADIC b) FROM t",
         "SELECT a<-1, a>-1, a=-1, a<>-1, a||-1, a*-1 FROM t",
+        "SELECT (VALUES (1)), a = (values (2)), (TABLE t), f((VALUES ('a'))), \"values\" FROM t WHERE a IN (VALUES (1), (2))",
     ] {
         assert_eq!(one(sql).tag(), "SELECT", "{sql}");
     }

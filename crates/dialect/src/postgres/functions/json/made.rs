@@ -50,7 +50,7 @@ fn item(job: Job, args: &[Cell<'static>]) -> Answer {
 
 const LINE: &str = "\n ";
 
-fn build_array(job: Job, args: &[Cell<'static>]) -> Answer {
+pub(super) fn build_array(job: Job, args: &[Cell<'static>]) -> Answer {
     let mut out = "[".to_owned();
     for (place, value) in args.iter().enumerate() {
         if place > 0 {
@@ -84,7 +84,7 @@ fn object<'p>(
     job.shown(out).map(Cell::text)
 }
 
-fn build_object(job: Job, args: &[Cell<'static>]) -> Answer {
+pub(super) fn build_object(job: Job, args: &[Cell<'static>]) -> Answer {
     if !args.len().is_multiple_of(2) {
         return Err(
             wrong("argument list must have even number of elements").with_hint(format!(
@@ -233,7 +233,7 @@ fn object_aggregated(job: Job, args: &[Cell<'static>]) -> Answer {
     object(job, ["{ ", " }"], pairs)
 }
 
-fn twins(
+pub(super) fn twins(
     names: [&'static str; 2],
     arity: RangeInclusive<usize>,
     arguments: Arguments,

@@ -13,6 +13,7 @@
 //! paths.rs     jsonb_path_query, jsonb_path_exists, @?, @@
 //! change.rs    jsonb_set, jsonb_insert, - #- ||, json_strip_nulls, jsonb_pretty
 //! made.rs      casts, json_build_object, json_object, json_agg
+//! variadic.rs  json_build_object(VARIADIC …)
 //! order.rs     the order of jsonb: the keys of values, greatest and least
 //! results.rs   the type of literals in CASE and coalesce
 //! comparisons.rs  IN, ANY, CASE, nullif, IS DISTINCT FROM by the keys; refusals of json
@@ -35,6 +36,7 @@ mod read;
 mod results;
 mod subscripts;
 mod value;
+mod variadic;
 mod write;
 
 use std::collections::HashMap;
@@ -411,6 +413,7 @@ pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
     all.extend(containment::functions());
     all.extend(change::functions());
     all.extend(made::functions());
+    all.extend(variadic::functions());
     all.extend(paths::functions());
     all.extend(order::key_functions());
     all.into_iter()

@@ -1,10 +1,17 @@
 //! LIKE with several patterns.
+//!
+//! ```text
+//! x LIKE ANY (ARRAY['a%', 'b%'])     (x LIKE 'a%') OR (x LIKE 'b%')
+//! x NOT ILIKE ALL (array)            compare_all('!~~*', x, array)
+//! x LIKE ANY (SELECT y FROM t)       compare_any('~~', x, array_or_empty((SELECT array_agg(y) FROM t)))
+//! ```
 
 use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, Value};
+use lakegate_engine::quantified::{ALL, ANY};
 use lakegate_error::Error;
 
 use super::super::build::{self, nested};
-use super::super::{casts, comparisons, copies};
+use super::super::{array_queries, casts, comparisons, copies};
 use super::unnested;
 
 /// The patterns of `LIKE ANY (…)` and `LIKE ALL (…)`, as single comparisons.
@@ -20,7 +27,8 @@ pub(in crate::postgres::rewrite) struct Patterns {
 ///
 /// # Errors
 ///
-/// A literal array is malformed, or the patterns are not written in the statement.
+/// A literal array is malformed, or has too many patterns; ESCAPE follows patterns that are not
+/// written in the statement.
 pub(in crate::postgres::rewrite) fn patterns(expr: &Expr) -> Result<Option<Patterns>, Error> {
     let (any, pattern) = match expr {
         Expr::Like { any, pattern, .. } | Expr::ILike { any, pattern, .. } => (*any, pattern),
@@ -44,10 +52,10 @@ pub(in crate::postgres::rewrite) fn patterns(expr: &Expr) -> Result<Option<Patte
     };
     let items = match unnested(&items) {
         Expr::Array(array) => array.elem.clone(),
-        other => casts::literal_array(other)?.ok_or_else(|| {
-            Error::not_supported("LIKE takes ANY and ALL of an array of patterns in the statement")
-                .with_hint("write LIKE ANY (ARRAY['a%', 'b%'])")
-        })?,
+        other => match casts::literal_array(other)? {
+            Some(items) => items,
+            None => return computed(expr, other, op).map(Some),
+        },
     };
     let operand = match expr {
         Expr::Like { expr, .. } | Expr::ILike { expr, .. } => expr.as_ref(),
@@ -60,6 +68,45 @@ pub(in crate::postgres::rewrite) fn patterns(expr: &Expr) -> Result<Option<Patte
         comparisons: comparisons.collect(),
         op,
     }))
+}
+
+/// Returns the comparison with the patterns of an array, or of a query, that is not written in the
+/// statement.
+fn computed(comparison: &Expr, patterns: &Expr, op: BinaryOperator) -> Result<Patterns, Error> {
+    let (operand, operators, negated, escape) = match comparison {
+        Expr::Like {
+            expr,
+            negated,
+            escape_char,
+            ..
+        } => (expr, ["~~", "!~~"], negated, escape_char),
+        Expr::ILike {
+            expr,
+            negated,
+            escape_char,
+            ..
+        } => (expr, ["~~*", "!~~*"], negated, escape_char),
+        _ => return Err(Error::internal("patterns without LIKE")),
+    };
+    if escape.is_some() {
+        let message = "ESCAPE after LIKE ANY or ALL of an array that is not written in the statement is not supported";
+        return Err(Error::not_supported(message).with_hint("write \\ before % and _"));
+    }
+    let [is, is_not] = operators;
+    let operator = if *negated { is_not } else { is };
+    let array = match patterns {
+        Expr::Subquery(query) => array_queries::array_of(query.as_ref().clone())?,
+        array => array.clone(),
+    };
+    let name = match op {
+        BinaryOperator::And => ALL,
+        _ => ANY,
+    };
+    let args = vec![build::text(operator), operand.as_ref().clone(), array];
+    Ok(Patterns {
+        comparisons: vec![build::call(name, args)],
+        op,
+    })
 }
 
 /// Returns a comparison with one pattern instead of its several ones.

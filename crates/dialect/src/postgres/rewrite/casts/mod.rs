@@ -326,6 +326,30 @@ pub(super) fn marked(call: &Function) -> Option<Expr> {
     args.into_iter().next()
 }
 
+/// Refuses names of what full-text search is configured with. There are none.
+///
+/// # Errors
+///
+/// The cast is one of a name to `regconfig` or `regdictionary`.
+fn refuse_search(data_type: &DataType, operand: &Expr) -> Result<(), Error> {
+    let DataType::Custom(name, _) = data_type else {
+        return Ok(());
+    };
+    let kind = match type_name(name) {
+        Some((name, _)) if name == "regconfig" => "configuration",
+        Some((name, _)) if name == "regdictionary" => "dictionary",
+        _ => return Ok(()),
+    };
+    match text_of(operand).filter(|text| text.trim().parse::<i64>().is_err()) {
+        Some(text) => {
+            let message = format!("text search {kind} \"{text}\" does not exist");
+            Err(Error::new(Code::UndefinedObject, message)
+                .with_hint("there is no full-text search; use LIKE or ~"))
+        }
+        None => Ok(()),
+    }
+}
+
 pub(super) fn rewrite(expr: &mut Expr) -> Result<(), Error> {
     if rounded(expr) || cut(expr) {
         return Ok(());
@@ -339,6 +363,7 @@ pub(super) fn rewrite(expr: &mut Expr) -> Result<(), Error> {
     else {
         return Ok(());
     };
+    refuse_search(data_type, inner)?;
     without_sizes(data_type);
     exactly(inner, data_type);
     let target = match target(data_type) {

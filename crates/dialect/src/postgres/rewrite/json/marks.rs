@@ -21,6 +21,8 @@ use crate::postgres::rewrite::{build, last_part};
 /// Functions that return `json`, as they are named after the rewrite of their calls.
 const RETURN_JSON: &[&str] = &[
     "$json_agg",
+    "$json_build_array_of",
+    "$json_build_object_of",
     "$json_kept",
     "$json_list",
     "$json_object_agg",
@@ -36,6 +38,8 @@ const RETURN_JSON: &[&str] = &[
 /// The same for `jsonb`.
 const RETURN_JSONB: &[&str] = &[
     "$jsonb_agg",
+    "$jsonb_build_array_of",
+    "$jsonb_build_object_of",
     "$jsonb_kept",
     "$jsonb_object_agg",
     "jsonb_build_array",
