@@ -13,7 +13,6 @@
 //! date_trunc('day', x, zone)        timezone(zone, date_trunc('day', timezone(zone, x)))
 //! to_number(x, '9.99')              to_number(x, '9.99')::numeric(38,2)
 //! float8(x), text(x)                (x)::double precision, (x)::text
-//! pg_ls_dir(x)                      unnest(ARRAY[]::text[])
 //! pg_lsn(x)                         $pg_lsn_in((x)::text)
 //! is_normalized(x, 'NFD')           ((x) = normalize(x, 'NFD'))
 //! bit_length(x)                     (octet_length(x) * 8)::integer
@@ -163,13 +162,7 @@ pub(super) fn call(name: &str, args: &[Expr]) -> Result<Option<Expr>, Error> {
         }
         // Where they are called for a column: sets without items. In FROM, they are tables.
         ("pg_partition_ancestors" | "pg_tablespace_databases", [_])
-        | ("pg_stat_get_backend_idset", []) => Some(build::call(
-            "unnest",
-            vec![no_items(DataType::BigInt(None))],
-        )),
-        ("pg_ls_dir", [_] | [_, _, _]) => {
-            Some(build::call("unnest", vec![no_items(DataType::Text)]))
-        }
+        | ("pg_stat_get_backend_idset", []) => Some(build::call("unnest", vec![no_items()])),
         ("string_to_table", [_, _] | [_, _, _]) => {
             let parts = build::call("string_to_array", args.to_vec());
             Some(build::call("unnest", vec![parts]))
@@ -240,9 +233,9 @@ pub(super) fn call(name: &str, args: &[Expr]) -> Result<Option<Expr>, Error> {
     })
 }
 
-/// Builds an empty array.
-fn no_items(item: DataType) -> Expr {
-    let array = ArrayElemTypeDef::SquareBracket(Box::new(item), None);
+/// Builds an empty array of numbers.
+fn no_items() -> Expr {
+    let array = ArrayElemTypeDef::SquareBracket(Box::new(DataType::BigInt(None)), None);
     cast(build::array(vec![]), DataType::Array(array))
 }
 

@@ -7,7 +7,10 @@ mod information_schema;
 mod keywords;
 mod lookup;
 mod names;
+mod operators;
 mod privileges;
+mod procedures;
+mod refused;
 mod type_of;
 
 use std::collections::HashMap;

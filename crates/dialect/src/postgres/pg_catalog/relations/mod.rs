@@ -230,7 +230,13 @@ pub(crate) fn fill(
             sessions::pg_prepared_statements,
         ),
         "pg_cursors" => table.build(input.catalog.cursors.iter().collect(), sessions::pg_cursors),
-        "pg_proc" => table.build(server::functions(input), server::pg_proc),
+        "pg_proc" => {
+            let types = table.types();
+            table.build(server::functions(input), |row, column| {
+                let pg_type = types.get(column).copied().unwrap_or("text");
+                server::pg_proc(row, column, pg_type)
+            })
+        }
         "pg_type" => {
             let types = table.types();
             table.build(row_types::types(input), |row, column| {
