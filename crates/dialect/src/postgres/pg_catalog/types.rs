@@ -7,6 +7,7 @@ use arrow::datatypes::{DataType, TimeUnit};
 
 use super::data::PG_TYPES;
 use super::oids;
+use crate::postgres::quote_ident;
 
 pub(crate) const TEXT: i64 = 25;
 const JSON: i64 = 114;
@@ -218,8 +219,8 @@ pub(crate) fn format_type(oid: i64, typmod: Option<i64>) -> String {
             format!("information_schema.{other}")
         }
         other => match modifier {
-            Some(modifier) => format!("{other}({modifier})"),
-            None => other.to_owned(),
+            Some(modifier) => format!("{}({modifier})", quote_ident(other)),
+            None => quote_ident(other),
         },
     }
 }
@@ -395,6 +396,9 @@ mod tests {
             (1231, Some(655_366), "numeric(10,2)[]"),
             (18, None, "\"char\""),
             (22, None, "int2vector"),
+            (2276, None, "\"any\""),
+            (2249, None, "record"),
+            (19, None, "name"),
             (1114, Some(3), "timestamp(3) without time zone"),
             (1114, Some(0), "timestamp(0) without time zone"),
             (1184, None, "timestamp with time zone"),

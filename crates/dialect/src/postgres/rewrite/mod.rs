@@ -96,6 +96,7 @@ mod outputs;
 mod overlaps;
 mod precedence;
 mod prefixes;
+mod records;
 mod row_counts;
 mod rows_from;
 mod sets;
@@ -428,6 +429,11 @@ impl VisitorMut for Rewriter<'_> {
         unnested::rewrite(factor);
         match rows_from::rewrite(factor).and_then(|()| tables::rewrite(factor)) {
             Ok(called) => {
+                // Which objects a function in FROM is about is not looked for.
+                let by_object = |name: &String| self.by_object.contains(&name.as_str());
+                if called.iter().any(by_object) {
+                    self.references.objects = None;
+                }
                 self.references.functions.extend(called);
                 ControlFlow::Continue(())
             }

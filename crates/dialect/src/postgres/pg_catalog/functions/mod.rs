@@ -7,6 +7,7 @@ mod information_schema;
 mod keywords;
 mod lookup;
 mod names;
+pub(in crate::postgres) mod objects;
 mod operators;
 mod privileges;
 mod procedures;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 
 pub(super) use absent::absent;
 use datafusion::logical_expr::{ScalarUDF, ScalarUDFImpl as _};
+pub(in crate::postgres) use keywords::is_reserved;
 pub(super) use keywords::{KEYWORDS_TABLE, keywords};
 pub(super) use lookup::Lookup;
 pub use names::object_number;
@@ -68,6 +70,19 @@ pub(super) const ABOUT_NAMES: &[&str] = &[
     "obj_description",
     "col_description",
     "pg_get_viewdef",
+    "pg_describe_object",
+    "pg_identify_object",
+    "pg_identify_object_as_address",
+    "has_database_privilege",
+    "has_foreign_data_wrapper_privilege",
+    "has_function_privilege",
+    "has_language_privilege",
+    "has_parameter_privilege",
+    "has_sequence_privilege",
+    "has_server_privilege",
+    "has_tablespace_privilege",
+    "has_type_privilege",
+    "makeaclitem",
     TYPE_OF,
 ];
 
@@ -86,11 +101,29 @@ pub(super) const ABOUT_TABLES: &[&str] = &[
     "obj_description",
     "col_description",
     "pg_get_viewdef",
+    "has_sequence_privilege",
+    "pg_describe_object",
+    "pg_identify_object",
+    "pg_identify_object_as_address",
 ];
 
-/// Functions that need a table's columns or its view text; the first argument is the table.
-pub(super) const ABOUT_COLUMNS: &[&str] =
-    &["col_description", "pg_get_viewdef", "has_column_privilege"];
+/// Functions that need a table's columns or its view text. The first argument is the table, or the
+/// second one of three if the function identifies an object ([`IDENTIFY_OBJECTS`]).
+pub(super) const ABOUT_COLUMNS: &[&str] = &[
+    "col_description",
+    "pg_get_viewdef",
+    "has_column_privilege",
+    "pg_describe_object",
+    "pg_identify_object",
+    "pg_identify_object_as_address",
+];
+
+/// Functions of the numbers of a catalog, of an object and of its column.
+pub(in crate::postgres) const IDENTIFY_OBJECTS: &[&str] = &[
+    "pg_describe_object",
+    "pg_identify_object",
+    "pg_identify_object_as_address",
+];
 
 /// Returns the functions that turn names of objects into numbers, and numbers into names.
 pub(super) fn names_of_objects(lookup: &Arc<Lookup>) -> Vec<Arc<ScalarUDF>> {
@@ -99,7 +132,9 @@ pub(super) fn names_of_objects(lookup: &Arc<Lookup>) -> Vec<Arc<ScalarUDF>> {
 
 /// Returns the functions that describe objects.
 pub(super) fn descriptions(lookup: &Arc<Lookup>) -> Vec<Arc<ScalarUDF>> {
-    over(lookup, describe::functions(lookup))
+    let mut all = describe::functions(lookup);
+    all.extend(objects::functions(lookup));
+    over(lookup, all)
 }
 
 /// Returns the functions about the privileges of the session's user.

@@ -104,6 +104,16 @@ pub(super) fn name(oid: i64) -> Option<String> {
     })
 }
 
+/// Returns the name of an operator and the numbers of the types of its operands; 0 for a missing one.
+pub(super) fn parts(oid: i64) -> Option<(&'static str, [i64; 2])> {
+    let row = OPERATORS.by_oid.get(&oid)?;
+    let operand = |column| PG_OPERATOR.int(row, column);
+    Some((
+        PG_OPERATOR.text(row, "oprname"),
+        [operand("oprleft"), operand("oprright")],
+    ))
+}
+
 /// Returns an operator with the types of its operands: `=(integer,bigint)`.
 pub(super) fn signature(oid: i64) -> Option<String> {
     let row = OPERATORS.by_oid.get(&oid)?;
