@@ -67,6 +67,7 @@ mod build;
 mod calls;
 mod casts;
 mod clauses;
+mod collations;
 mod comparisons;
 mod conditions;
 mod copies;
@@ -448,6 +449,7 @@ impl VisitorMut for Rewriter<'_> {
         transactions::name_age(expr);
         if self.functions == Names::Postgres {
             object_texts::rewrite(expr);
+            collations::known(expr);
             array_texts::beside_casts(expr);
             if let Expr::Function(function) = expr {
                 ordered_sets::drop_numbers(function);

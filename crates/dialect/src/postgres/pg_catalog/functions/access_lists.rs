@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field};
+use arrow::datatypes::DataType;
 
 use lakegate_error::{Code, Error};
 
@@ -166,7 +166,7 @@ fn column(
     value: fn(&Lookup, Granted) -> Cell<'static>,
 ) -> PgFunction {
     let lookup = Arc::clone(lookup);
-    let list = DataType::List(Arc::new(Field::new_list_field(item, true)));
+    let list = DataType::new_list(item, true);
     PgFunction::new(name, 1..=1, list, move |args| {
         let Some(Cell::List(items)) = args.first() else {
             return Ok(Cell::Null);
@@ -244,13 +244,15 @@ pub(super) fn functions(lookup: &Arc<Lookup>) -> Vec<PgFunction> {
             DataType::Int64,
             lookup,
             |lookup, granted| role(lookup, &granted.grantor),
-        ),
+        )
+        .shown_as("oid[]"),
         column(
             "$acl_grantee",
             DataType::Int64,
             lookup,
             |lookup, granted| role(lookup, &granted.grantee),
-        ),
+        )
+        .shown_as("oid[]"),
         column("$acl_privilege", DataType::Utf8, lookup, |_, granted| {
             Cell::text(granted.privilege)
         }),

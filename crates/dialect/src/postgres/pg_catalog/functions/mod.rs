@@ -151,7 +151,7 @@ pub(super) fn on_access_lists(lookup: &Arc<Lookup>) -> Vec<Arc<ScalarUDF>> {
 pub(super) fn about_types() -> Vec<Arc<ScalarUDF>> {
     let all = information_schema::functions().into_iter();
     let mut udfs: Vec<Arc<ScalarUDF>> = all.map(PgFunction::into_udf).collect();
-    udfs.push(type_of::function());
+    udfs.extend(type_of::functions());
     udfs
 }
 

@@ -59,6 +59,7 @@ pub(crate) fn needs(
         _ => false,
     };
     let row_counts = relation == "pg_class" && columns.contains(&"reltuples");
+    let counts_sessions = columns.contains(&"numbackends");
     let columns = match reads_columns {
         true => pins.columns(),
         false => Columns::None,
@@ -72,10 +73,11 @@ pub(crate) fn needs(
         tables,
         columns,
         row_counts,
-        activity: matches!(
-            relation,
-            "pg_stat_activity" | "pg_stat_ssl" | "pg_stat_gssapi"
-        ),
+        activity: match relation {
+            "pg_stat_activity" | "pg_stat_ssl" | "pg_stat_gssapi" => true,
+            "pg_stat_database" => counts_sessions,
+            _ => false,
+        },
         own: matches!(relation, "pg_prepared_statements" | "pg_cursors"),
     }
 }
