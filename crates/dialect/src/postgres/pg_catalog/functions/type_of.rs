@@ -10,7 +10,6 @@ use datafusion::logical_expr::{
     ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
     Volatility,
 };
-
 use lakegate_error::{Code, Error};
 
 use crate::postgres::pg_catalog::data::PG_COLLATION;
