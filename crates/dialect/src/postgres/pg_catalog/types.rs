@@ -173,7 +173,9 @@ pub(crate) fn format_type(oid: i64, typmod: Option<i64>) -> String {
     }
     let modifier = typmod.filter(|typmod| *typmod >= 0);
     // Behind the four bytes of a header.
-    let length = modifier.and_then(|typmod| (typmod >= 4).then(|| typmod - 4));
+    let length = modifier
+        .map(|typmod| typmod - 4)
+        .filter(|length| *length >= 0);
     let with_length = |name: &str| match length {
         Some(length @ 1..) => format!("{name}({length})"),
         _ => name.to_owned(),

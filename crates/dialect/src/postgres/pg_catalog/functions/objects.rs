@@ -356,7 +356,7 @@ pub(super) fn functions(lookup: &Arc<Lookup>) -> Vec<PgFunction> {
             TYPE,
             text(),
             |object| Cell::text(object.kind),
-            |kind| Cell::text(kind),
+            Cell::text,
         ),
         about(
             lookup,
