@@ -12,7 +12,7 @@ use super::{build, calls, last_part};
 use crate::postgres::quote_ident;
 
 /// The collations that exist.
-const COLLATIONS: [&str; 3] = ["C", "POSIX", "default"];
+const COLLATIONS: [&str; 4] = ["C", "POSIX", "default", "ucs_basic"];
 
 /// Rewrites a call whose result is written in the statement.
 pub(super) fn known(expr: &mut Expr) {

@@ -6,6 +6,7 @@
 
 mod objects;
 pub(crate) mod roles;
+pub(crate) mod routines;
 mod row_types;
 mod server;
 mod sessions;

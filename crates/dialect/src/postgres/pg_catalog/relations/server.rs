@@ -86,7 +86,7 @@ pub(super) fn pg_settings(row: &ShownSetting, column: &str) -> Value<'static> {
 }
 
 /// A function: one of Postgres' own, or one of the engine's.
-pub(super) enum Function<'a> {
+pub(crate) enum Function<'a> {
     Fixed(&'static StaticRow),
     Engine(&'a str, &'static str),
 }
