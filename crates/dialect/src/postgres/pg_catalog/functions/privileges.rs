@@ -30,13 +30,38 @@ fn is_principal(lookup: &Lookup, user: &Cell<'_>) -> Result<bool, Error> {
     let name = user.to_text().unwrap_or_default();
     match name == principal {
         true => Ok(true),
-        false if name == PUBLIC || lookup.role_oid(&name).is_some() => Ok(false),
+        false if name == PUBLIC || is_role(lookup, &name) => Ok(false),
         false => Err(missing("role", &name)),
     }
 }
 
 /// The name of what everybody holds.
 const PUBLIC: &str = "public";
+
+/// Roles that every server of PostgreSQL's has, and that tools ask for. Administrators hold them.
+const PREDEFINED_ROLES: [&str; 14] = [
+    "pg_checkpoint",
+    "pg_create_subscription",
+    "pg_database_owner",
+    "pg_execute_server_program",
+    "pg_monitor",
+    "pg_read_all_data",
+    "pg_read_all_settings",
+    "pg_read_all_stats",
+    "pg_read_server_files",
+    "pg_signal_backend",
+    "pg_stat_scan_tables",
+    "pg_use_reserved_connections",
+    "pg_write_all_data",
+    "pg_write_server_files",
+];
+
+/// Returns whether there is a role of this name that the principal may know of.
+fn is_role(lookup: &Lookup, name: &str) -> bool {
+    lookup.role_oid(name).is_some()
+        || name == lookup.catalog.principal
+        || PREDEFINED_ROLES.contains(&name)
+}
 
 fn missing(what: &str, name: &str) -> Error {
     let message = format!("{what} \"{name}\" does not exist");
@@ -272,7 +297,7 @@ fn on_role(
         [Cell::Int(oid)] => lookup.role_name(*oid).map(str::to_owned),
         [other] => {
             let name = other.to_text().unwrap_or_default();
-            if lookup.role_oid(&name).is_none() && name != lookup.catalog.principal {
+            if !is_role(lookup, &name) {
                 return Err(missing("role", &name));
             }
             Some(name)

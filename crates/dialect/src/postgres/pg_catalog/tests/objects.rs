@@ -192,6 +192,8 @@ async fn objects_are_found_by_name_and_by_number() {
         ("has_sequence_privilege(1, 'USAGE')", "NULL"),
         ("has_table_privilege('public', 'orders', 'SELECT')", "NULL"),
         ("pg_has_role(1, 'USAGE')", "NULL"),
+        ("pg_has_role('pg_read_all_stats', 'USAGE')", "false"),
+        ("pg_has_role('analyst', 'pg_monitor', 'MEMBER')", "false"),
         ("pg_has_role(16401, 'USAGE')", "true"),
         ("pg_has_role('everyone', 'USAGE')", "true"),
         ("pg_has_role('lakegate', 'USAGE')", "false"),
