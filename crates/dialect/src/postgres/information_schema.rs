@@ -158,7 +158,7 @@ fn column_value<'a>(input: &'a Input, row: &ColumnRow<'a>, column: &str) -> Valu
         "table_name" => Cell::text(row.relation.name()),
         "column_name" => Cell::text(row.attribute.name()),
         "ordinal_position" => Cell::Int(row.attribute.number),
-        "is_nullable" => yes_no(!lake.is_some_and(|column| column.required)),
+        "is_nullable" => yes_no(!row.attribute.is_required()),
         "data_type" if input.session.settings.dialect() != Dialect::Postgres => {
             Cell::text(trino_type(row))
         }
