@@ -49,7 +49,7 @@ pub use self::few::reads_few_rows;
 pub use self::functions::object_number;
 use self::functions::{ABOUT_COLUMNS, ABOUT_NAMES, ABOUT_TABLES, Lookup, absent};
 pub(super) use self::functions::{
-    IDENTIFY_OBJECTS, TYPE_OF, is_reserved, objects as object_columns,
+    IDENTIFY_OBJECTS, is_reserved, objects as object_columns, tells_type,
 };
 pub use self::narrow::narrowed;
 use self::provider::SystemSchema;

@@ -23,7 +23,8 @@ pub(in crate::postgres) use keywords::is_reserved;
 pub(super) use keywords::{KEYWORDS_TABLE, keywords};
 pub(super) use lookup::Lookup;
 pub use names::object_number;
-pub(in crate::postgres) use type_of::TYPE_OF;
+use type_of::TYPE_OF;
+pub(in crate::postgres) use type_of::tells_type;
 
 use crate::postgres::{PgFunction, ROW_TYPE};
 

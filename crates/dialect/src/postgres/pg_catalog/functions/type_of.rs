@@ -17,7 +17,15 @@ use crate::postgres::pg_catalog::types::{by_oid, format_type, of_arrow, of_shape
 use crate::postgres::{PG_TYPE, hinted_field, quote_ident};
 
 /// The name of the function.
-pub(in crate::postgres) const TYPE_OF: &str = "pg_typeof";
+pub(super) const TYPE_OF: &str = "pg_typeof";
+
+/// The name of the function of a type's collation.
+const COLLATION_FOR: &str = "pg_collation_for";
+
+/// Returns whether the result of a function depends on the type that its argument is shown as.
+pub(in crate::postgres) fn tells_type(function: &str) -> bool {
+    function == TYPE_OF || function == COLLATION_FOR
+}
 
 /// The type of a NULL without one.
 const UNKNOWN: i64 = 705;
@@ -69,7 +77,7 @@ fn collation_of(oid: i64) -> std::result::Result<Option<String>, Error> {
 
 impl ScalarUDFImpl for CollationFor {
     fn name(&self) -> &str {
-        "pg_collation_for"
+        COLLATION_FOR
     }
 
     fn signature(&self) -> &Signature {
