@@ -150,6 +150,10 @@ fn statements() -> Vec<String> {
         "SELECT col_description('d.facts'::regclass, 1)",
         "SELECT * FROM pg_stats ORDER BY tablename, attname",
         "SELECT has_column_privilege('d.facts', 'secret', 'SELECT')",
+        "SELECT pg_describe_object(1259, oid, 2) FROM pg_class WHERE relnamespace = 'd'::regnamespace ORDER BY relname",
+        "SELECT o.* FROM generate_series(1, 9) n, LATERAL pg_identify_object(1259, 'd.facts'::regclass, n) o ORDER BY n",
+        "SELECT o.* FROM pg_identify_object_as_address(1259, 'd.torn'::regclass, 1) o",
+        "SELECT has_sequence_privilege('d.facts', 'USAGE')",
         "SELECT query, state, rows, error_code, error_message FROM system.queries ORDER BY query, error_message",
     ] {
         asked.push(all.to_owned());

@@ -18,6 +18,7 @@ pub(super) fn code_of(code: Code) -> Grpc {
     match code {
         Code::SyntaxError
         | Code::AmbiguousColumn
+        | Code::AmbiguousFunction
         | Code::InvalidQuery
         | Code::GroupingError
         | Code::WindowingError

@@ -233,6 +233,8 @@ fn about_the_views() -> Vec<String> {
         "SELECT pg_get_viewdef('v.open'), pg_get_viewdef('v.open'::regclass, true)",
         "SELECT col_description('v.open'::regclass, 1)",
         "SELECT has_column_privilege('v.open', 'nickname', 'SELECT')",
+        "SELECT pg_describe_object(1259, 'v.open'::regclass, 1)",
+        "SELECT o.* FROM generate_series(1, 9) n, LATERAL pg_identify_object(1259, 'v.open'::regclass, n) o ORDER BY n",
         "SELECT has_column_privilege('v.some', 'amount', 'SELECT')",
         "SELECT query, state, rows, error_code, error_message FROM system.queries ORDER BY query, error_message",
     ] {

@@ -5,7 +5,7 @@ use std::hash::{Hash, Hasher};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use arrow::array::ArrayRef;
+use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::ScalarValue;
 use datafusion::error::{DataFusionError, Result};
@@ -234,9 +234,14 @@ pub(super) fn column_of(
     constant: bool,
 ) -> Result<ColumnarValue> {
     let array = build_array(data_type, results.into_iter())?;
-    Ok(match constant {
-        true => ColumnarValue::Scalar(ScalarValue::try_from_array(&array, 0)?),
-        false => ColumnarValue::Array(array),
+    Ok(match (constant, data_type) {
+        // `try_from_array` would drop the metadata of the items.
+        (true, DataType::List(_)) if array.len() == 1 => {
+            let list = array.as_list::<i32>().clone();
+            ColumnarValue::Scalar(ScalarValue::List(Arc::new(list)))
+        }
+        (true, _) => ColumnarValue::Scalar(ScalarValue::try_from_array(&array, 0)?),
+        (false, _) => ColumnarValue::Array(array),
     })
 }
 

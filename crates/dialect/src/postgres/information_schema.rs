@@ -11,7 +11,7 @@ use datafusion::error::Result;
 use super::pg_catalog::privileges::OWNER_NAME;
 use super::pg_catalog::relations::{
     Input, Namespace, NumberedAttribute, Projected, Relation, attributes, namespaces, relations,
-    roles,
+    roles, routines,
 };
 use super::pg_catalog::types;
 use crate::Dialect;
@@ -74,20 +74,16 @@ pub(super) fn fill(table: &Projected<'_>, input: &Input) -> Result<RecordBatch> 
                 _ => return None,
             })
         }),
-        "routines" => table.build(input.functions.iter().collect(), |(name, _), column| {
-            Some(match column {
-                "specific_catalog" | "routine_catalog" => {
-                    Cell::text(input.session.database.as_str())
-                }
-                "specific_schema" | "routine_schema" => Cell::text("pg_catalog"),
-                "specific_name" | "routine_name" => Cell::text(name.as_str()),
-                "routine_type" => Cell::text("FUNCTION"),
-                "data_type" => Cell::text("any"),
-                "routine_body" => Cell::text("EXTERNAL"),
-                "external_language" => Cell::text("INTERNAL"),
-                _ => return Some(Cell::Null),
-            })
+        "routines" => table.build(routines::routines(input), |row, column| {
+            routines::routine(input, row, column)
         }),
+        "parameters" => table.build(routines::parameters(), |row, column| {
+            routines::parameter(input, row, column)
+        }),
+        "collations" | "collation_character_set_applicability" => table
+            .build(routines::collations(), |name, column| {
+                routines::collation(input, name, column)
+            }),
         _ => table.build(Vec::<()>::new(), |(), _| None),
     }
 }
@@ -162,7 +158,7 @@ fn column_value<'a>(input: &'a Input, row: &ColumnRow<'a>, column: &str) -> Valu
         "table_name" => Cell::text(row.relation.name()),
         "column_name" => Cell::text(row.attribute.name()),
         "ordinal_position" => Cell::Int(row.attribute.number),
-        "is_nullable" => yes_no(!lake.is_some_and(|column| column.required)),
+        "is_nullable" => yes_no(!row.attribute.is_required()),
         "data_type" if input.session.settings.dialect() != Dialect::Postgres => {
             Cell::text(trino_type(row))
         }

@@ -15,7 +15,7 @@ use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuil
 use lakegate_engine::{has_expression, marked, with_own_name};
 
 use super::cell::{PG_TYPE, drops_marks, hinted_field};
-use super::pg_catalog::TYPE_OF;
+use super::pg_catalog::tells_type;
 use super::shown_objects::{self, Shown};
 
 /// The functions that return the name for a number, by the number's Postgres type, and the names for a
@@ -155,7 +155,7 @@ fn is_text(data_type: &DataType) -> bool {
 fn depends_on_marks(expr: &Expr) -> bool {
     match expr {
         Expr::Cast(_) => true,
-        Expr::ScalarFunction(call) => call.func.name() == TYPE_OF,
+        Expr::ScalarFunction(call) => tells_type(call.func.name()),
         _ => false,
     }
 }
@@ -166,7 +166,7 @@ fn typed(
     inputs: &[&LogicalPlan],
     schema: &DFSchema,
 ) -> Transformed<Expr> {
-    if call.func.name() == TYPE_OF
+    if tells_type(call.func.name())
         && let [value] = call.args.as_mut_slice()
         && let Some(pg_type) = shown_objects::marked_type_of(value, inputs, schema)
     {

@@ -450,10 +450,14 @@ impl Known {
             Kind::TimeZone => time_zone(value).ok_or_else(|| {
                 invalid("a name such as 'Europe/Berlin' or an offset such as '+02:00'")
             }),
-            // As Postgres displays it: names are quoted only where necessary.
+            // As Postgres displays it: names are quoted only where necessary. That of Athena's first
+            // database is what the setting's own default says.
             Kind::SearchPath => {
-                let names: Vec<String> = databases(value).map(|name| quote_ident(&name)).collect();
-                Ok(names.join(", "))
+                let names = databases(value).map(|name| match name.as_str() {
+                    "default" => name,
+                    _ => quote_ident(&name),
+                });
+                Ok(names.collect::<Vec<String>>().join(", "))
             }
             Kind::OneOf(allowed) => {
                 let plain = value.trim_matches('\'');

@@ -9,6 +9,7 @@
 //! SELECT x::regclass UNION SELECT NULL                           regclass
 //! array_agg(x::regtype), ARRAY[x::regtype]                       regtype[]
 //! array_agg(x::name), coalesce(x::name, 'y')                     name[], name
+//! unnest(ARRAY[x::regclass]), unnest(ARRAY[x::oid])              regclass, oid
 //! min(x::regclass), nullif(x::regclass, y)                       oid, as in PostgreSQL
 //! ```
 //!
@@ -296,6 +297,22 @@ fn of_column(plan: &LogicalPlan, place: usize, steps: &mut usize) -> Kind {
             match place.checked_sub(of_input) {
                 Some(place) => calculated(window.window_expr.get(place), window.input.as_ref()),
                 None => of_column(&window.input, place, steps),
+            }
+        }
+        LogicalPlan::Unnest(unnest) => {
+            let Some(of_input) = unnest.dependency_indices.get(place) else {
+                return own();
+            };
+            if unnest.struct_type_columns.contains(of_input) {
+                return own();
+            }
+            let mut lists = unnest.list_type_columns.iter();
+            match lists.find(|(list, _)| list == of_input) {
+                Some((_, list)) if list.depth == 1 => {
+                    of_column(&unnest.input, *of_input, steps).item()
+                }
+                Some(_) => own(),
+                None => of_column(&unnest.input, *of_input, steps),
             }
         }
         LogicalPlan::Distinct(Distinct::On(on)) => {

@@ -179,6 +179,10 @@ mod tests {
                 "SELECT a, rows FROM (t CROSS JOIN u)",
                 "SELECT a, rows FROM (t CROSS JOIN u)",
             ),
+            (
+                "SELECT * FROM ROWS FROM (aclexplode(a), f(1)) AS x",
+                r#"SELECT * FROM "$rows_from"(aclexplode(a), f(1)) AS x (grantor, grantee, privilege_type, is_grantable, f)"#,
+            ),
         ] {
             match crate::parse(sql).unwrap().remove(0).statement {
                 Statement::Query(query) => assert_eq!(query.to_string(), expected),
@@ -220,10 +224,6 @@ mod tests {
             (
                 "SELECT * FROM ROWS FROM (f(1) AS (a int))",
                 "f in ROWS FROM with AS (a type, …)",
-            ),
-            (
-                "SELECT * FROM ROWS FROM (aclexplode(a))",
-                "aclexplode in ROWS FROM",
             ),
         ] {
             match crate::parse(sql).unwrap().remove(0).statement {

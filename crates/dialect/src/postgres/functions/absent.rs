@@ -23,7 +23,6 @@ pub(super) fn functions() -> Vec<PgFunction> {
         null("pg_get_serial_sequence", 2..=2, text()),
         null("pg_get_partkeydef", 1..=1, text()),
         null("pg_get_partition_constraintdef", 1..=1, text()),
-        null("pg_get_functiondef", 1..=1, text()),
         null("pg_get_function_sqlbody", 1..=1, text()),
         null("pg_sequence_last_value", 1..=1, DataType::Int64),
         null(

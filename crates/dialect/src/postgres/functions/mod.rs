@@ -26,6 +26,7 @@ mod percentiles;
 mod row_places;
 mod session;
 mod similar;
+mod snapshots;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -72,6 +73,7 @@ static SHARED: LazyLock<Vec<Arc<ScalarUDF>>> = LazyLock::new(|| {
     all.extend(variadic::functions());
     all.extend(oid_lists::functions());
     all.extend(similar::functions());
+    all.extend(snapshots::functions());
     let mut udfs: Vec<Arc<ScalarUDF>> = all.into_iter().map(super::PgFunction::into_udf).collect();
     udfs.extend(arrays::functions());
     udfs.push(column_size::function());

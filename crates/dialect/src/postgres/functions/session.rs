@@ -101,6 +101,16 @@ fn status(name: &str, session: &Arc<SessionInfo>) -> PgFunction {
     })
 }
 
+/// Builds a function that would wait.
+fn sleep(name: &'static str) -> PgFunction {
+    PgFunction::new(name, 1..=1, DataType::Utf8, move |_| {
+        Err(invalid(format!(
+            "{name} is not supported: it would hold a place in the workgroup's queue"
+        )))
+    })
+    .volatile()
+}
+
 pub(super) fn functions(session: &Arc<SessionInfo>) -> Vec<PgFunction> {
     let text = || DataType::Utf8;
     let user =
@@ -114,6 +124,7 @@ pub(super) fn functions(session: &Arc<SessionInfo>) -> Vec<PgFunction> {
         user("current_user"),
         user("session_user"),
         user("user"),
+        user("getpgusername"),
         user("current_role"),
         user("system_user").shown_as("text"),
         database("current_database"),
@@ -165,7 +176,8 @@ pub(super) fn functions(session: &Arc<SessionInfo>) -> Vec<PgFunction> {
         }),
         constant("pg_current_xact_id", DataType::Int64, session, |s| {
             Cell::Int(s.transaction)
-        }),
+        })
+        .shown_as("xid8"),
         constant("pg_current_snapshot", text(), session, snapshot),
         constant("txid_current_snapshot", text(), session, snapshot),
         constant("txid_current_if_assigned", DataType::Int64, session, |_| {
@@ -176,7 +188,8 @@ pub(super) fn functions(session: &Arc<SessionInfo>) -> Vec<PgFunction> {
             DataType::Int64,
             session,
             |_| Cell::Null,
-        ),
+        )
+        .shown_as("xid8"),
         constant("getdatabaseencoding", text(), session, |_| {
             Cell::text("UTF8")
         })
@@ -186,26 +199,6 @@ pub(super) fn functions(session: &Arc<SessionInfo>) -> Vec<PgFunction> {
         })
         .shown_as("name"),
     ];
-    for (name, part) in [
-        ("pg_snapshot_xmin", 0),
-        ("txid_snapshot_xmin", 0),
-        ("pg_snapshot_xmax", 1),
-        ("txid_snapshot_xmax", 1),
-    ] {
-        all.push(
-            PgFunction::new(name, 1..=1, DataType::Int64, move |args| {
-                let text = args[0].to_text().unwrap_or_default();
-                let number = text.split(':').nth(part).and_then(|part| part.parse().ok());
-                match number {
-                    Some(number) => Ok(Cell::Int(number)),
-                    None => Err(invalid(format!(
-                        "invalid input syntax for type pg_snapshot: \"{text}\""
-                    ))),
-                }
-            })
-            .immutable(),
-        );
-    }
     all.extend(["txid_status", "pg_xact_status"].map(|name| status(name, session)));
     let of = Arc::clone(session);
     let current_schemas = PgFunction::new("current_schemas", 1..=1, texts(), move |args| {
@@ -245,13 +238,20 @@ pub(super) fn functions(session: &Arc<SessionInfo>) -> Vec<PgFunction> {
         .volatile(),
     );
     all.extend(advisory_locks());
-    all.push(
-        PgFunction::new("pg_sleep", 1..=1, DataType::Utf8, |_| {
-            Err(invalid(
-                "pg_sleep is not supported: it would hold a place in the workgroup's queue",
-            ))
-        })
-        .volatile(),
-    );
+    let of = Arc::clone(session);
+    all.push(PgFunction::new(
+        "pg_settings_get_flags",
+        1..=1,
+        texts(),
+        move |args| {
+            let name = args[0].to_text().unwrap_or_default();
+            // No setting is treated in one of the ways that flags stand for.
+            Ok(match setting(&of, &name) {
+                Some(_) => Cell::List(vec![]),
+                None => Cell::Null,
+            })
+        },
+    ));
+    all.extend(["pg_sleep", "pg_sleep_for", "pg_sleep_until"].map(sleep));
     all
 }

@@ -59,6 +59,12 @@ impl StaticTable {
             "int2" | "int4" | "int8" | "oid" | "regproc" | "xid" => {
                 Cell::Int(text.parse().unwrap_or(0))
             }
+            "oid[]" => {
+                let items = text.split(',').map(|item| item.parse().unwrap_or(0));
+                Cell::List(items.map(Cell::Int).collect())
+            }
+            // None of the items has a comma.
+            "char[]" | "text[]" => Cell::texts(text.split(',')),
             "float4" | "float8" => Cell::Float(text.parse().unwrap_or(0.0)),
             "oidvector" | "int2vector" => Cell::List(
                 text.split_whitespace()
@@ -93,6 +99,7 @@ tables! {
     PG_CONTROL_SYSTEM = "data/pg_control_system.tsv";
     KEYWORDS = "data/keywords.tsv";
     ABSENT_FUNCTIONS = "data/absent_functions.tsv";
+    REFUSED_FUNCTIONS = "data/refused_functions.tsv";
 }
 
 /// Returns the fixed rows of a relation.

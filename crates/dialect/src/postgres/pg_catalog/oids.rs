@@ -75,13 +75,21 @@ pub fn database_id(oid: i64) -> Option<i64> {
     (distance.rem_euclid(2) == 0 && (MIN_ID..=MAX_ID).contains(&id)).then_some(id)
 }
 
+/// The OIDs of functions of the engine.
+const FUNCTIONS: std::ops::Range<i64> = 20_000..40_000;
+
+/// Returns whether an OID can be one of a function of the engine.
+pub fn is_function(oid: i64) -> bool {
+    FUNCTIONS.contains(&oid)
+}
+
 /// Returns the OID of a function of the engine, from its name alone.
 pub fn function(name: &str) -> i64 {
     // FNV-1a: the same on every machine and in every release.
     let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
     });
-    20_000 + i64::try_from(hash % 20_000).unwrap_or(0)
+    FUNCTIONS.start + i64::try_from(hash % 20_000).unwrap_or(0)
 }
 
 #[cfg(test)]

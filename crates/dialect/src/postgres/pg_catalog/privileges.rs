@@ -66,16 +66,16 @@ pub(crate) fn any_of(privileges: &str, held: impl Fn(&str) -> Option<bool>) -> O
     Some(any)
 }
 
+/// Returns the name of a role as an access list has it.
+pub(crate) fn name_in_list(role: &str) -> String {
+    match role.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
+        true => role.to_owned(),
+        false => format!("\"{}\"", role.replace('"', "\"\"")),
+    }
+}
+
 fn item(principal: &str, letters: &str) -> String {
-    let plain = principal
-        .chars()
-        .all(|c| c.is_ascii_alphanumeric() || c == '_');
-    let principal = if plain {
-        principal.to_owned()
-    } else {
-        format!("\"{}\"", principal.replace('"', "\"\""))
-    };
-    format!("{principal}={letters}/{OWNER_NAME}")
+    format!("{}={letters}/{OWNER_NAME}", name_in_list(principal))
 }
 
 /// Returns `relacl`: the principal's own privileges; those of others are not visible.

@@ -26,7 +26,12 @@ pub(crate) struct ShapeColumn {
     pub name: &'static str,
     /// As in `pg_type.typname`, with `[]` for an array.
     pub pg_type: &'static str,
+    /// Whether PostgreSQL declares it NOT NULL.
+    pub required: bool,
 }
+
+/// What follows the type of a column that is NOT NULL.
+const REQUIRED: char = '!';
 
 /// The columns that each table of the catalog has in statements that name one, with their types.
 /// `tableoid` is a constant, which the rewrite puts in its place.
@@ -55,7 +60,8 @@ impl Shapes {
             .and_then(|index| self.relations.get(*index))
     }
 
-    /// Parses lines of `name kind oid column:type …`.
+    /// Parses lines of `name kind oid column:type …`, with `!` behind the type of a column that is NOT
+    /// NULL.
     fn parse(namespace: &'static str, namespace_oid: i64, text: &'static str) -> Self {
         let relations: Vec<Shape> = text.lines().filter_map(Shape::parse).collect();
         let index = relations
@@ -78,9 +84,13 @@ impl Shape {
         let (name, kind, oid) = (words.next()?, words.next()?, words.next()?.parse().ok()?);
         let columns: Vec<ShapeColumn> = words
             .filter_map(|word| word.split_once(':'))
-            .map(|(name, pg_type)| ShapeColumn {
-                name,
-                pg_type: base_type(pg_type),
+            .map(|(name, pg_type)| {
+                let plain = pg_type.strip_suffix(REQUIRED);
+                ShapeColumn {
+                    name,
+                    pg_type: base_type(plain.unwrap_or(pg_type)),
+                    required: plain.is_some(),
+                }
             })
             .collect();
         let mut fields: Vec<Field> = columns
@@ -285,6 +295,12 @@ mod tests {
         assert_eq!(items("text[]"), None);
         assert_eq!(items("int2vector"), None);
         assert_eq!(items("oidvector").as_deref(), Some("oid"));
+        let required = |relation: &str, name: &str| {
+            let mut columns = PG_CATALOG.get(relation).unwrap().columns.iter();
+            columns.find(|column| column.name == name).unwrap().required
+        };
+        assert!(required("pg_class", "relname") && required("pg_proc", "proargtypes"));
+        assert!(!required("pg_class", "relacl") && !required("pg_tables", "tablename"));
         let class = PG_CATALOG.get("pg_class").unwrap();
         assert_eq!(
             (class.oid, class.kind, class.columns.len()),

@@ -7,6 +7,7 @@ use arrow::datatypes::{DataType, TimeUnit};
 
 use super::data::PG_TYPES;
 use super::oids;
+use crate::postgres::quote_ident;
 
 pub(crate) const TEXT: i64 = 25;
 const JSON: i64 = 114;
@@ -171,10 +172,13 @@ pub(crate) fn format_type(oid: i64, typmod: Option<i64>) -> String {
         return format!("{}[]", format_type(pg_type.element, typmod));
     }
     let modifier = typmod.filter(|typmod| *typmod >= 0);
-    let length = modifier.map(|typmod| typmod - 4);
+    // Behind the four bytes of a header.
+    let length = modifier
+        .map(|typmod| typmod - 4)
+        .filter(|length| *length >= 0);
     let with_length = |name: &str| match length {
-        Some(length) => format!("{name}({length})"),
-        None => name.to_owned(),
+        Some(length @ 1..) => format!("{name}({length})"),
+        _ => name.to_owned(),
     };
     let with_precision = |name: &str, rest: &str| match modifier {
         Some(precision) => format!("{name}({precision}) {rest}"),
@@ -189,7 +193,7 @@ pub(crate) fn format_type(oid: i64, typmod: Option<i64>) -> String {
         "float4" => "real".to_owned(),
         "float8" => "double precision".to_owned(),
         // Without a modifier `character` would mean one character.
-        "bpchar" if typmod.is_some() && length.is_none() => "bpchar".to_owned(),
+        "bpchar" if typmod.is_some() && modifier.is_none() => "bpchar".to_owned(),
         "bpchar" => with_length("character"),
         "varchar" => with_length("character varying"),
         "bit" => match modifier {
@@ -205,15 +209,56 @@ pub(crate) fn format_type(oid: i64, typmod: Option<i64>) -> String {
         "time" => with_precision("time", "without time zone"),
         "timetz" => with_precision("time", "with time zone"),
         "numeric" => match length {
-            Some(packed) => format!("numeric({},{})", packed >> 16, packed & 0x7ff),
+            // The scale has eleven bits, and a sign.
+            Some(packed) => {
+                let scale = ((packed & 0x7ff) ^ 0x400) - 0x400;
+                format!("numeric({},{scale})", packed >> 16)
+            }
             None => "numeric".to_owned(),
         },
+        "interval" => interval(modifier),
         other if pg_type.namespace == oids::INFORMATION_SCHEMA => {
             format!("information_schema.{other}")
         }
-        other => other.to_owned(),
+        other => match modifier {
+            Some(modifier) => format!("{}({modifier})", quote_ident(other)),
+            None => quote_ident(other),
+        },
     }
 }
+
+/// Returns the name of the type of intervals with a modifier: the fields that they have, as bits above
+/// the digits of a second's fraction.
+fn interval(modifier: Option<i64>) -> String {
+    let Some(modifier) = modifier else {
+        return "interval".to_owned();
+    };
+    let known = INTERVAL_FIELDS.iter();
+    let mut known = known.filter(|(bits, _)| *bits == (modifier >> 16) & 0x7fff);
+    let fields = known.next().map_or("", |(_, fields)| *fields);
+    let precision = match modifier & 0xffff {
+        precision @ 0..=6 => format!("({precision})"),
+        _ => String::new(),
+    };
+    format!("interval{fields}{precision}")
+}
+
+/// The fields of intervals, by the bits of a type modifier.
+const INTERVAL_FIELDS: [(i64, &str); 13] = [
+    (0x0004, " year"),
+    (0x0002, " month"),
+    (0x0008, " day"),
+    (0x0400, " hour"),
+    (0x0800, " minute"),
+    (0x1000, " second"),
+    (0x0006, " year to month"),
+    (0x0408, " day to hour"),
+    (0x0c08, " day to minute"),
+    (0x1c08, " day to second"),
+    (0x0c00, " hour to minute"),
+    (0x1c00, " hour to second"),
+    (0x1800, " minute to second"),
+];
 
 /// Returns the maximum length of a text or bit type, in characters or bits.
 pub(crate) fn max_length(oid: i64, typmod: i64) -> Option<i64> {
@@ -353,6 +398,9 @@ mod tests {
             (1231, Some(655_366), "numeric(10,2)[]"),
             (18, None, "\"char\""),
             (22, None, "int2vector"),
+            (2276, None, "\"any\""),
+            (2249, None, "record"),
+            (19, None, "name"),
             (1114, Some(3), "timestamp(3) without time zone"),
             (1114, Some(0), "timestamp(0) without time zone"),
             (1184, None, "timestamp with time zone"),
@@ -362,6 +410,22 @@ mod tests {
             (20, None, "bigint"),
             (700, None, "real"),
             (701, None, "double precision"),
+            (1186, Some(327_679), "interval year"),
+            (1186, Some(458_751), "interval year to month"),
+            (1186, Some(470_286_338), "interval day to second(2)"),
+            (1186, Some(268_435_459), "interval second(3)"),
+            (1186, Some(469_827_583), "interval hour to second"),
+            (1186, Some(2_147_418_112), "interval(0)"),
+            (1186, Some(-1), "interval"),
+            (1187, Some(2_147_418_118), "interval(6)[]"),
+            (1700, Some(657_410), "numeric(10,-2)"),
+            (1700, Some(4), "numeric(0,0)"),
+            (1700, Some(0), "numeric"),
+            (1043, Some(4), "character varying"),
+            (1043, Some(0), "character varying"),
+            (1042, Some(0), "character"),
+            (19, Some(5), "name(5)"),
+            (23, Some(5), "integer"),
             (1560, Some(3), "bit(3)"),
             (1562, Some(3), "bit varying(3)"),
             (0, None, "-"),

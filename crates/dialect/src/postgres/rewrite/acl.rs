@@ -2,7 +2,7 @@
 
 use datafusion::sql::sqlparser::ast::Expr;
 
-use super::build;
+use super::{build, last_part};
 
 /// The columns, and the functions that return the list of each column's values.
 pub(super) const COLUMNS: [(&str, &str); 4] = [
@@ -11,6 +11,22 @@ pub(super) const COLUMNS: [(&str, &str); 4] = [
     ("privilege_type", "$acl_privilege"),
     ("is_grantable", "$acl_is_grantable"),
 ];
+
+/// Returns the access list of a call, from the first column of what [`exploded`] has made of it.
+pub(super) fn of_first(column: &Expr) -> Option<Expr> {
+    let Expr::Function(unnest) = column else {
+        return None;
+    };
+    let args = build::arguments(&unnest.args)?;
+    let [Expr::Function(list)] = args.as_slice() else {
+        return None;
+    };
+    let (_, of_first) = COLUMNS[0];
+    match last_part(&list.name)? == of_first {
+        true => build::arguments(&list.args)?.into_iter().next(),
+        false => None,
+    }
+}
 
 /// Returns the rows of a call in an expression, each as one value.
 pub(super) fn exploded(acl: &Expr) -> Expr {

@@ -14,7 +14,7 @@
 //! date_trunc('day', x, zone)        timezone(zone, date_trunc('day', timezone(zone, x)))
 //! to_number(x, '9.99')              to_number(x, '9.99')::numeric(38,2)
 //! float8(x), text(x)                (x)::double precision, (x)::text
-//! pg_ls_dir(x)                      unnest(ARRAY[]::text[])
+//! pg_table_size('t')                pg_table_size('t'::regclass)
 //! pg_lsn(x)                         $pg_lsn_in((x)::text)
 //! is_normalized(x, 'NFD')           ((x) = normalize(x, 'NFD'))
 //! bit_length(x)                     (octet_length(x) * 8)::integer
@@ -164,13 +164,7 @@ pub(super) fn call(name: &str, args: &[Expr]) -> Result<Option<Expr>, Error> {
         }
         // Where they are called for a column: sets without items. In FROM, they are tables.
         ("pg_partition_ancestors" | "pg_tablespace_databases", [_])
-        | ("pg_stat_get_backend_idset", []) => Some(build::call(
-            "unnest",
-            vec![no_items(DataType::BigInt(None))],
-        )),
-        ("pg_ls_dir", [_] | [_, _, _]) => {
-            Some(build::call("unnest", vec![no_items(DataType::Text)]))
-        }
+        | ("pg_stat_get_backend_idset", []) => Some(build::call("unnest", vec![no_items()])),
         ("string_to_table", [_, _] | [_, _, _]) => {
             let parts = build::call("string_to_array", args.to_vec());
             Some(build::call("unnest", vec![parts]))
@@ -230,10 +224,20 @@ pub(super) fn call(name: &str, args: &[Expr]) -> Result<Option<Expr>, Error> {
             return Err(Error::not_supported(format!("{name} is not supported"))
                 .with_hint("name the columns: jsonb_to_recordset(x) AS t (a int, b text)"));
         }
-        ("regclass", [x]) => {
-            let mut relation = cast(x.clone(), DataType::Regclass);
-            casts::rewrite(&mut relation)?;
-            Some(relation)
+        ("regclass", [x]) => Some(relation(x)?),
+        (
+            "pg_get_serial_sequence"
+            | "pg_indexes_size"
+            | "pg_partition_root"
+            | "pg_relation_filenode"
+            | "pg_relation_filepath"
+            | "pg_relation_size"
+            | "pg_table_size"
+            | "pg_total_relation_size",
+            [name_of_table, others @ ..],
+        ) if text_of(name_of_table).is_some() => {
+            let args = std::iter::once(relation(name_of_table)?).chain(others.iter().cloned());
+            Some(build::call(name, args.collect()))
         }
         ("pg_lsn", [x]) => {
             let text = cast(nested(x.clone()), DataType::Text);
@@ -244,9 +248,20 @@ pub(super) fn call(name: &str, args: &[Expr]) -> Result<Option<Expr>, Error> {
     })
 }
 
-/// Builds an empty array.
-fn no_items(item: DataType) -> Expr {
-    let array = ArrayElemTypeDef::SquareBracket(Box::new(item), None);
+/// Returns the relation that a text names.
+///
+/// # Errors
+///
+/// A literal is not of the type.
+fn relation(name: &Expr) -> Result<Expr, Error> {
+    let mut relation = cast(name.clone(), DataType::Regclass);
+    casts::rewrite(&mut relation)?;
+    Ok(relation)
+}
+
+/// Builds an empty array of numbers.
+fn no_items() -> Expr {
+    let array = ArrayElemTypeDef::SquareBracket(Box::new(DataType::BigInt(None)), None);
     cast(build::array(vec![]), DataType::Array(array))
 }
 

@@ -35,9 +35,11 @@ const SETS: &[&str] = &[
     "aclexplode",
     "generate_series",
     "generate_subscripts",
+    "pg_snapshot_xip",
     "regexp_matches",
     "regexp_split_to_table",
     "string_to_table",
+    "txid_snapshot_xip",
     "unnest",
 ];
 

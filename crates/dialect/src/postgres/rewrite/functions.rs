@@ -10,11 +10,12 @@ use lakegate_error::Error;
 use super::expressions::number;
 use super::{
     Rewriter, acl, array_queries, build, calls, copies, joined, named_arguments, ordered_sets,
-    parts, row_counts, slices, times, variadic, zoned_times,
+    parts, records, row_counts, slices, times, variadic, zoned_times,
 };
+use crate::postgres::pg_catalog::IDENTIFY_OBJECTS;
 
 /// Functions that return a row for each item of a list.
-const SET_RETURNING: &[&str] = &["pg_expandarray"];
+const SET_RETURNING: &[&str] = &["pg_expandarray", "pg_snapshot_xip", "txid_snapshot_xip"];
 
 /// Functions whose result is an unsigned integer in the engine, a type that neither Athena nor
 /// Postgres has: the difference of two row numbers may be negative.
@@ -84,10 +85,9 @@ impl Rewriter<'_> {
         self.references.functions.insert(name.clone());
         let args = build::arguments(&function.args);
         if self.by_object.contains(&name.as_str()) {
-            let held = args
-                .as_deref()
-                .and_then(<[Expr]>::first)
-                .and_then(|object| self.held_to(object));
+            let place = usize::from(IDENTIFY_OBJECTS.contains(&name.as_str()));
+            let object = args.as_deref().and_then(|args| args.get(place));
+            let held = object.and_then(|object| self.held_to(object));
             self.references.objects = match (self.references.objects.take(), held) {
                 (Some(mut objects), Some(object)) => {
                     objects.insert(object);
@@ -97,6 +97,9 @@ impl Rewriter<'_> {
             };
         }
         let Some(args) = args else { return Ok(None) };
+        if let Some(record) = records::value(&name, &args)? {
+            return Ok(Some(record));
+        }
         Ok(match (name.as_str(), args.as_slice()) {
             ("generate_subscripts", [array, dimension, ..]) => {
                 let length = build::call("array_length", vec![array.clone(), dimension.clone()]);

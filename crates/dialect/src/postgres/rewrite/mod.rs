@@ -70,6 +70,7 @@ mod build;
 mod calls;
 mod casts;
 mod clauses;
+mod collations;
 mod comparisons;
 mod conditions;
 mod copies;
@@ -101,6 +102,7 @@ mod outputs;
 mod overlaps;
 mod precedence;
 mod prefixes;
+mod records;
 mod row_counts;
 mod rows_from;
 mod sets;
@@ -439,6 +441,11 @@ impl VisitorMut for Rewriter<'_> {
         unnested::rewrite(factor);
         match rows_from::rewrite(factor).and_then(|()| tables::rewrite(factor)) {
             Ok(called) => {
+                // Which objects a function in FROM is about is not looked for.
+                let by_object = |name: &String| self.by_object.contains(&name.as_str());
+                if called.iter().any(by_object) {
+                    self.references.objects = None;
+                }
                 self.references.functions.extend(called);
                 ControlFlow::Continue(())
             }
@@ -453,6 +460,7 @@ impl VisitorMut for Rewriter<'_> {
         transactions::name_age(expr);
         if self.functions == Names::Postgres {
             object_texts::rewrite(expr);
+            collations::known(expr);
             array_texts::beside_casts(expr);
             if let Expr::Function(function) = expr {
                 ordered_sets::drop_numbers(function);

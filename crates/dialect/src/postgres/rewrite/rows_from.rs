@@ -8,6 +8,8 @@
 //!         greatest(array_length(a, 1), array_length(b, 1)))) AS n) AS x
 //! "$rows_from"(unnest("$json_entries"(j)), unnest(a)) AS x (key, value, a)
 //!     LATERAL (SELECT unnest(json_object_keys(j)) AS key, "$json_kept"(unnest("$json_values"(j))) AS value, …
+//! "$rows_from"(named_struct('grantor', unnest("$acl_grantor"(l)), …)) AS x (…)
+//!     LATERAL (SELECT unnest("$acl_grantor"(l)) AS grantor, …) AS x
 //! "$rows_from"(json_to_recordset(j, 'a'), unnest(b)) AS x (a int, b)
 //!     LATERAL (SELECT unnest("$json_column"(j, 'a'))::int AS a, unnest(b) AS b) AS x
 //! ```
@@ -22,7 +24,7 @@ use lakegate_engine::apart_in_relation;
 use lakegate_error::Error;
 use lakegate_sql::ROWS_FROM;
 
-use super::{build, copies, folded, json, last_part, tables};
+use super::{acl, build, copies, folded, json, last_part, tables};
 
 /// Makes a subquery of the functions, whose calls are rewritten already. The parser has named all
 /// columns.
@@ -111,6 +113,13 @@ impl Row {
         let function = last_part(&called.name)?;
         let mut args = build::arguments(&called.args)?.into_iter();
         let value = args.next()?;
+        if function == "named_struct" {
+            return Some(Self {
+                function: "aclexplode".to_owned(),
+                value: acl::of_first(&args.next()?)?,
+                names: acl::COLUMNS.map(|(name, _)| name.to_owned()).into(),
+            });
+        }
         if function == "unnest" {
             let (Expr::Function(entries), None) = (&value, args.next()) else {
                 return None;
@@ -276,6 +285,14 @@ mod tests {
                 r#"SELECT * FROM "$rows_from"(json_to_recordset(t.j, 'b', 'C'), unnest(t.a)) AS x (p TEXT, "C" BIGINT, a)"#
             ),
             r#"SELECT * FROM LATERAL (SELECT unnest("$json_column"(t.j, 'b'))::TEXT AS p, unnest("$json_column"(t.j, 'C'))::BIGINT AS "C", unnest(t.a) AS a) AS x"#
+        );
+        let list = datafusion::sql::sqlparser::ast::Expr::Identifier(Ident::new("l"));
+        assert_eq!(
+            rewritten(&format!(
+                r#"SELECT * FROM "$rows_from"({}) AS x (a, b, c, d)"#,
+                acl::exploded(&list)
+            )),
+            r#"SELECT * FROM LATERAL (SELECT unnest("$acl_grantor"(l)) AS a, unnest("$acl_grantee"(l)) AS b, unnest("$acl_privilege"(l)) AS c, unnest("$acl_is_grantable"(l)) AS d) AS x"#
         );
         let same = "SELECT * FROM f(a) AS x (a)";
         assert_eq!(rewritten(same), same);

@@ -14,7 +14,7 @@ use lakegate_sql::walk::walk;
 use self::json::Item;
 pub(super) use self::json::{columns as json_columns, record};
 use super::functions::strip_schema;
-use super::{acl, build, calls, copies};
+use super::{acl, build, calls, copies, records};
 use crate::postgres::pg_catalog::table_of_call;
 
 /// Functions that are implemented as tables of `pg_catalog`, with the names of the tables.
@@ -113,6 +113,10 @@ pub(super) fn rewrite(factor: &mut TableFactor) -> Result<Vec<String>, Error> {
         let columns = alias.as_ref().map_or(0, |alias| alias.columns.len());
         copies::check(&args, columns.max(acl::COLUMNS.len()))?;
     }
+    if let Some(items) = records::in_from(&name, &args, alias.as_ref(), ordinality)? {
+        *factor = derived(items, alias, &name, &[])?;
+        return Ok(vec![name]);
+    }
     if let Some(items) = record(&name, &args, alias.as_ref()) {
         *factor = derived(items, alias, &name, &[])?;
         return Ok(vec![name]);
@@ -158,6 +162,7 @@ pub(super) fn rewrite(factor: &mut TableFactor) -> Result<Vec<String>, Error> {
         }
         ("regexp_matches", [_, _] | [_, _, _]) => vec![build::call(&name, args)],
         ("regexp_split_to_table", _) => vec![build::call("regexp_split_to_array", args)],
+        ("pg_snapshot_xip" | "txid_snapshot_xip", [_]) => vec![build::call(&name, args)],
         ("string_to_table", _) => vec![build::call("string_to_array", args)],
         ("generate_subscripts", [array, dimension, ..]) => {
             let length = build::call("array_length", vec![array.clone(), dimension.clone()]);

@@ -26,21 +26,23 @@ pub(super) struct Item {
 /// What a function returns.
 enum Returns {
     Values,
-    /// Rows of a key and a value.
-    Entries,
+    /// Rows of columns with these names.
+    Named(&'static [&'static str]),
     /// Rows whose columns the statement names.
     Records,
 }
 
-fn returned(function: &str) -> Result<Returns, Unsupported> {
-    Ok(match function {
-        "json_each" | "json_each_text" | "jsonb_each" | "jsonb_each_text" => Returns::Entries,
+fn returned(function: &str) -> Returns {
+    match function {
+        "json_each" | "json_each_text" | "jsonb_each" | "jsonb_each_text" => {
+            Returns::Named(&["key", "value"])
+        }
         "json_to_record" | "json_to_recordset" | "jsonb_to_record" | "jsonb_to_recordset" => {
             Returns::Records
         }
-        "aclexplode" => return Err(refused(&format!("{function} in ROWS FROM"))),
+        "aclexplode" => Returns::Named(&["grantor", "grantee", "privilege_type", "is_grantable"]),
         _ => Returns::Values,
-    })
+    }
 }
 
 /// Returns the items that a call is: those of `unnest` for each of its arguments.
@@ -57,7 +59,7 @@ pub(super) fn items_of(mut call: Function) -> Result<Vec<Item>, Unsupported> {
         None => name.value.to_lowercase(),
     };
     let typed = take_columns(&mut call);
-    let columns = match (returned(&function)?, typed) {
+    let columns = match (returned(&function), typed) {
         (Returns::Records, Some(typed)) => {
             if let FunctionArguments::List(list) = &mut call.args {
                 let names = typed.iter().map(|(name, _)| {
@@ -77,9 +79,9 @@ pub(super) fn items_of(mut call: Function) -> Result<Vec<Item>, Unsupported> {
             let what = format!("{function} in ROWS FROM with AS (a type, …)");
             return Err(refused(&what));
         }
-        (Returns::Entries, None) => {
-            let names = ["key", "value"];
-            Some(names.map(|name| (Ident::new(name), None)).into())
+        (Returns::Named(names), None) => {
+            let names = names.iter();
+            Some(names.map(|name| (Ident::new(*name), None)).collect())
         }
         (Returns::Values, None) => None,
     };

@@ -1,5 +1,7 @@
 //! Names and texts in quotes.
 
+use crate::postgres::pg_catalog;
+
 /// Quotes an identifier for SQL where necessary.
 pub fn quote_ident(name: &str) -> String {
     let plain = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
@@ -14,6 +16,7 @@ pub fn quote_ident(name: &str) -> String {
     }
 }
 
+/// Returns whether a word is a keyword of PostgreSQL, or of the parser, that is no name.
 fn is_reserved(name: &str) -> bool {
     use datafusion::sql::sqlparser::keywords::{
         ALL_KEYWORDS, ALL_KEYWORDS_INDEX, RESERVED_FOR_COLUMN_ALIAS, RESERVED_FOR_TABLE_ALIAS,
@@ -26,18 +29,7 @@ fn is_reserved(name: &str) -> bool {
             RESERVED_FOR_COLUMN_ALIAS.contains(keyword)
                 || RESERVED_FOR_TABLE_ALIAS.contains(keyword)
         })
-        || matches!(
-            upper.as_str(),
-            "USER"
-                | "TABLE"
-                | "CURRENT_USER"
-                | "SESSION_USER"
-                | "NULL"
-                | "TRUE"
-                | "FALSE"
-                | "CASE"
-                | "COLUMN"
-        )
+        || pg_catalog::is_reserved(name)
 }
 
 /// Quotes a string for SQL.
@@ -96,6 +88,12 @@ mod tests {
         assert_eq!(quote_ident("a\"b"), "\"a\"\"b\"");
         assert_eq!(quote_ident("select"), "\"select\"");
         assert_eq!(quote_ident("1a"), "\"1a\"");
+        for reserved in ["all", "default", "position", "time", "user", "when"] {
+            assert_eq!(quote_ident(reserved), format!("\"{reserved}\""));
+        }
+        for name in ["name", "text", "value", "json", "record", "pg_class"] {
+            assert_eq!(quote_ident(name), name);
+        }
         assert_eq!(quote_literal("it's"), "'it''s'");
     }
 

@@ -4,7 +4,8 @@
 --
 --   psql -XAt -F' ' -f shapes.sql
 SELECT c.relname, c.relkind, c.oid,
-       string_agg(a.attname || ':' || coalesce(e.typname || '[]', t.typname), ' ' ORDER BY a.attnum)
+       string_agg(a.attname || ':' || coalesce(e.typname || '[]', t.typname)
+                  || CASE WHEN a.attnotnull THEN '!' ELSE '' END, ' ' ORDER BY a.attnum)
 FROM pg_class c
 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 JOIN pg_type t ON t.oid = a.atttypid

@@ -5,12 +5,18 @@ use std::sync::Arc;
 
 use datafusion::logical_expr::ScalarUDF;
 
+use super::refused::refused;
 use crate::postgres::pg_catalog::data::ABSENT_FUNCTIONS;
 use crate::postgres::pg_catalog::shape::{arrow_type, is_plain};
 use crate::postgres::{Cell, PgFunction};
 
-/// Returns the function of this name. There are many, and few statements call one.
+/// Returns the function of this name, or the one that refuses its calls. There are many, and few
+/// statements call one.
 pub(in crate::postgres::pg_catalog) fn absent(name: &str) -> Option<Arc<ScalarUDF>> {
+    constant(name).or_else(|| refused(name))
+}
+
+fn constant(name: &str) -> Option<Arc<ScalarUDF>> {
     let table = &*ABSENT_FUNCTIONS;
     let row = table
         .rows
@@ -42,6 +48,7 @@ mod tests {
         for row in &table.rows {
             let name = table.text(row, "name");
             assert_eq!(absent(name).unwrap().name(), name);
+            assert!(refused(name).is_none(), "{name}");
             assert!(table.int(row, "min") <= table.int(row, "max"), "{name}");
         }
         assert!(absent("pg_table_is_visible").is_none());

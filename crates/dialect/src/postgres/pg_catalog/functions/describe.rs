@@ -4,26 +4,19 @@ use std::sync::Arc;
 
 use arrow::datatypes::DataType;
 
-use super::Lookup;
-use crate::postgres::pg_catalog::data::{PG_PROC, StaticRow};
+use super::names::relation_oid;
+use super::{Lookup, procedures};
+use crate::postgres::pg_catalog::data::PG_PROC;
 use crate::postgres::pg_catalog::relations::column_comment;
 use crate::postgres::pg_catalog::types;
 use crate::postgres::{Cell, PgFunction};
 
-fn procedure(oid: Option<i64>) -> Option<&'static StaticRow> {
-    let oid = oid?;
-    PG_PROC
-        .rows
-        .iter()
-        .find(|row| PG_PROC.int(row, "oid") == oid)
-}
-
-fn arguments(row: &StaticRow) -> String {
-    let types = PG_PROC
-        .text(row, "proargtypes")
-        .split_whitespace()
-        .filter_map(|oid| oid.parse().ok());
-    type_names(types)
+/// Builds a function of the number of a function, whose result is a column of the function's row.
+fn about_procedure(name: &str, column: &'static str) -> PgFunction {
+    PgFunction::new(name, 1..=1, DataType::Utf8, move |args| {
+        let row = args[0].as_int().and_then(procedures::by_oid);
+        Ok(row.map_or(Cell::Null, |row| Cell::text(PG_PROC.text(row, column))))
+    })
 }
 
 fn type_names(types: impl Iterator<Item = i64>) -> String {
@@ -69,9 +62,7 @@ pub(super) fn functions(lookup: &Arc<Lookup>) -> Vec<PgFunction> {
     let view = PgFunction::new("pg_get_viewdef", 1..=2, text(), move |args| {
         let oid = match &args[0] {
             Cell::Int(oid) => Some(*oid),
-            name => of
-                .relation_named(&name.to_text().unwrap_or_default())
-                .map(|relation| relation.oid()),
+            name => Some(relation_oid(&of, &name.to_text().unwrap_or_default())?),
         };
         let text = oid
             .and_then(|oid| of.table(oid))
@@ -85,20 +76,15 @@ pub(super) fn functions(lookup: &Arc<Lookup>) -> Vec<PgFunction> {
         column,
         view,
         PgFunction::new("shobj_description", 2..=2, text(), |_| Ok(Cell::Null)),
-        PgFunction::new("pg_get_function_result", 1..=1, text(), |args| {
-            Ok(optional(procedure(args[0].as_int()).map(|row| {
-                types::format_type(PG_PROC.int(row, "prorettype"), None)
-            })))
+        about_procedure("pg_get_function_result", "result"),
+        about_procedure("pg_get_function_arguments", "arguments"),
+        about_procedure("pg_get_function_identity_arguments", "identity"),
+        PgFunction::new("pg_get_functiondef", 1..=1, text(), |args| {
+            Ok(match args[0].as_int() {
+                Some(oid) => optional(procedures::definition(oid)?),
+                None => Cell::Null,
+            })
         }),
-        PgFunction::new("pg_get_function_arguments", 1..=1, text(), |args| {
-            Ok(optional(procedure(args[0].as_int()).map(arguments)))
-        }),
-        PgFunction::new(
-            "pg_get_function_identity_arguments",
-            1..=1,
-            text(),
-            |args| Ok(optional(procedure(args[0].as_int()).map(arguments))),
-        ),
         PgFunction::new("oidvectortypes", 1..=1, text(), |args| {
             Ok(match &args[0] {
                 Cell::List(types) => Cell::text(type_names(types.iter().filter_map(Cell::as_int))),

@@ -1,6 +1,7 @@
 //! `pg_get_keywords()`: a table of the SQL keywords.
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, LazyLock};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, Schema};
@@ -9,6 +10,17 @@ use datafusion::error::Result;
 
 use crate::postgres::pg_catalog::data::KEYWORDS;
 use crate::postgres::{Cell, build_array, hinted_field};
+
+/// Returns whether a word, in lower case, is a keyword that is not a name everywhere unless it is
+/// quoted.
+pub(in crate::postgres) fn is_reserved(word: &str) -> bool {
+    static RESERVED: LazyLock<HashSet<&str>> = LazyLock::new(|| {
+        let rows = KEYWORDS.rows.iter();
+        let reserved = rows.filter(|row| KEYWORDS.text(row, "catcode") != "U");
+        reserved.map(|row| KEYWORDS.text(row, "word")).collect()
+    });
+    RESERVED.contains(word)
+}
 
 /// The name of the table that replaces the call.
 pub(crate) const KEYWORDS_TABLE: &str = "pg_get_keywords";

@@ -7,7 +7,11 @@ mod information_schema;
 mod keywords;
 mod lookup;
 mod names;
+pub(in crate::postgres) mod objects;
+mod operators;
 mod privileges;
+mod procedures;
+mod refused;
 mod type_of;
 
 use std::collections::HashMap;
@@ -15,10 +19,12 @@ use std::sync::Arc;
 
 pub(super) use absent::absent;
 use datafusion::logical_expr::{ScalarUDF, ScalarUDFImpl as _};
+pub(in crate::postgres) use keywords::is_reserved;
 pub(super) use keywords::{KEYWORDS_TABLE, keywords};
 pub(super) use lookup::Lookup;
 pub use names::object_number;
-pub(in crate::postgres) use type_of::TYPE_OF;
+use type_of::TYPE_OF;
+pub(in crate::postgres) use type_of::tells_type;
 
 use crate::postgres::{PgFunction, ROW_TYPE};
 
@@ -65,6 +71,19 @@ pub(super) const ABOUT_NAMES: &[&str] = &[
     "obj_description",
     "col_description",
     "pg_get_viewdef",
+    "pg_describe_object",
+    "pg_identify_object",
+    "pg_identify_object_as_address",
+    "has_database_privilege",
+    "has_foreign_data_wrapper_privilege",
+    "has_function_privilege",
+    "has_language_privilege",
+    "has_parameter_privilege",
+    "has_sequence_privilege",
+    "has_server_privilege",
+    "has_tablespace_privilege",
+    "has_type_privilege",
+    "makeaclitem",
     TYPE_OF,
 ];
 
@@ -83,11 +102,29 @@ pub(super) const ABOUT_TABLES: &[&str] = &[
     "obj_description",
     "col_description",
     "pg_get_viewdef",
+    "has_sequence_privilege",
+    "pg_describe_object",
+    "pg_identify_object",
+    "pg_identify_object_as_address",
 ];
 
-/// Functions that need a table's columns or its view text; the first argument is the table.
-pub(super) const ABOUT_COLUMNS: &[&str] =
-    &["col_description", "pg_get_viewdef", "has_column_privilege"];
+/// Functions that need a table's columns or its view text. The first argument is the table, or the
+/// second one of three if the function identifies an object ([`IDENTIFY_OBJECTS`]).
+pub(super) const ABOUT_COLUMNS: &[&str] = &[
+    "col_description",
+    "pg_get_viewdef",
+    "has_column_privilege",
+    "pg_describe_object",
+    "pg_identify_object",
+    "pg_identify_object_as_address",
+];
+
+/// Functions of the numbers of a catalog, of an object and of its column.
+pub(in crate::postgres) const IDENTIFY_OBJECTS: &[&str] = &[
+    "pg_describe_object",
+    "pg_identify_object",
+    "pg_identify_object_as_address",
+];
 
 /// Returns the functions that turn names of objects into numbers, and numbers into names.
 pub(super) fn names_of_objects(lookup: &Arc<Lookup>) -> Vec<Arc<ScalarUDF>> {
@@ -96,7 +133,9 @@ pub(super) fn names_of_objects(lookup: &Arc<Lookup>) -> Vec<Arc<ScalarUDF>> {
 
 /// Returns the functions that describe objects.
 pub(super) fn descriptions(lookup: &Arc<Lookup>) -> Vec<Arc<ScalarUDF>> {
-    over(lookup, describe::functions(lookup))
+    let mut all = describe::functions(lookup);
+    all.extend(objects::functions(lookup));
+    over(lookup, all)
 }
 
 /// Returns the functions about the privileges of the session's user.
@@ -113,7 +152,7 @@ pub(super) fn on_access_lists(lookup: &Arc<Lookup>) -> Vec<Arc<ScalarUDF>> {
 pub(super) fn about_types() -> Vec<Arc<ScalarUDF>> {
     let all = information_schema::functions().into_iter();
     let mut udfs: Vec<Arc<ScalarUDF>> = all.map(PgFunction::into_udf).collect();
-    udfs.push(type_of::function());
+    udfs.extend(type_of::functions());
     udfs
 }
 

@@ -6,10 +6,9 @@ use arrow::datatypes::DataType;
 use datafusion::error::Result;
 use lakegate_error::{Code, Error};
 
-use super::Lookup;
-use crate::postgres::pg_catalog::data::{
-    PG_COLLATION, PG_OPERATOR, PG_PROC, StaticRow, StaticTable,
-};
+use super::procedures::{no_name, own_part, type_of};
+use super::{Lookup, operators, procedures};
+use crate::postgres::pg_catalog::data::{PG_COLLATION, StaticRow, StaticTable};
 use crate::postgres::pg_catalog::relations::Relation;
 use crate::postgres::pg_catalog::shape::PG_CATALOG;
 use crate::postgres::pg_catalog::{oids, types};
@@ -17,75 +16,66 @@ use crate::postgres::shown_objects::OBJECTS;
 use crate::postgres::{Cell, PgFunction, ROW_TYPE, quote_ident, split_name};
 
 /// Finds the OID of a name.
-type Find = fn(&Lookup, &str) -> Option<i64>;
+type Find = fn(&Lookup, &str) -> std::result::Result<i64, Error>;
 /// Finds the name of an OID.
 type Name = fn(&Lookup, i64) -> Option<String>;
-/// The error for a name that nothing has.
-type Missing = fn(&str) -> Error;
 
-fn type_oid(_: &Lookup, name: &str) -> Option<i64> {
-    types::parse_name(name).map(|found| found.oid)
+/// Returns the number of a relation.
+///
+/// # Errors
+///
+/// There is none that the principal may see.
+pub(super) fn relation_oid(lookup: &Lookup, name: &str) -> std::result::Result<i64, Error> {
+    let parts = split_name(name).ok_or_else(|| no_name(name))?;
+    let found = lookup.relation_named(name);
+    found.map(|relation| relation.oid()).ok_or_else(|| {
+        let shown = parts.join(".");
+        match parts.len() {
+            ..=3 => Error::new(
+                Code::TableNotFound,
+                format!("relation \"{shown}\" does not exist"),
+            ),
+            _ => Error::new(
+                Code::SyntaxError,
+                format!("improper relation name (too many dotted names): {shown}"),
+            ),
+        }
+    })
 }
 
-fn last_part(name: &str) -> Option<String> {
-    split_name(name)?.pop()
+fn type_oid(_: &Lookup, name: &str) -> std::result::Result<i64, Error> {
+    type_of(name)
 }
 
-fn namespace_oid(lookup: &Lookup, name: &str) -> Option<i64> {
-    lookup.namespace_oid(&last_part(name)?)
+/// Returns the last part of a name of an object in no schema.
+///
+/// # Errors
+///
+/// It is no name.
+fn last_part(name: &str) -> std::result::Result<String, Error> {
+    let last = split_name(name).and_then(|mut parts| parts.pop());
+    last.ok_or_else(|| no_name(name))
 }
 
-fn role_oid(lookup: &Lookup, name: &str) -> Option<i64> {
-    lookup.role_oid(&last_part(name)?)
+fn namespace_oid(lookup: &Lookup, name: &str) -> std::result::Result<i64, Error> {
+    let found = lookup.namespace_oid(&last_part(name)?);
+    found.ok_or_else(|| {
+        let message = format!("schema \"{name}\" does not exist");
+        Error::new(Code::SchemaNotFound, message)
+    })
 }
 
-fn procedure_oid(_: &Lookup, name: &str) -> Option<i64> {
-    let name = last_part(name.split('(').next().unwrap_or(name))?;
-    let fixed = PG_PROC
-        .rows
-        .iter()
-        .find(|row| PG_PROC.text(row, "proname") == name);
-    Some(fixed.map_or_else(|| oids::function(&name), |row| PG_PROC.int(row, "oid")))
+fn role_oid(lookup: &Lookup, name: &str) -> std::result::Result<i64, Error> {
+    let found = lookup.role_oid(&last_part(name)?);
+    found.ok_or_else(|| undefined("role", name))
 }
 
-fn procedure_name(_: &Lookup, oid: i64) -> Option<String> {
-    let row = PG_PROC
-        .rows
-        .iter()
-        .find(|row| PG_PROC.int(row, "oid") == oid)?;
-    Some(PG_PROC.text(row, "proname").to_owned())
-}
-
-/// Returns the row of a function with the types of its arguments: `lower(text)`.
-fn procedure_with_arguments(name: &str) -> Option<i64> {
-    let (name, arguments) = name.trim().strip_suffix(')')?.split_once('(')?;
-    let name = last_part(name)?;
-    let types = arguments.split(',').map(str::trim);
-    let types = types.filter(|argument| !argument.is_empty());
-    let types: Vec<String> = types
-        .map(|argument| Some(types::parse_name(argument)?.oid.to_string()))
-        .collect::<Option<_>>()?;
-    let types = types.join(" ");
-    let mut rows = PG_PROC.rows.iter();
-    let found = rows.find(|row| {
-        PG_PROC.text(row, "proname") == name && PG_PROC.text(row, "proargtypes") == types
-    })?;
-    Some(PG_PROC.int(found, "oid"))
-}
-
-fn procedure_by_signature(_: &Lookup, name: &str) -> Option<i64> {
-    procedure_with_arguments(name)
-}
-
-/// Returns a function with the types of its arguments.
-fn procedure_signature(lookup: &Lookup, oid: i64) -> Option<String> {
-    let row = fixed_row(&PG_PROC, "oid", &oid.to_string())?;
-    let arguments = PG_PROC.text(row, "proargtypes").split_whitespace();
-    let arguments: Vec<String> = arguments
-        .map(|oid| types::format_type(oid.parse().unwrap_or(0), None))
-        .collect();
-    let name = procedure_name(lookup, oid)?;
-    Some(format!("{name}({})", arguments.join(",")))
+fn collation_oid(_: &Lookup, name: &str) -> std::result::Result<i64, Error> {
+    let own = own_part(name)?.unwrap_or_default();
+    fixed_oid(&PG_COLLATION, "collname", &own).ok_or_else(|| {
+        let message = format!("collation \"{name}\" for encoding \"UTF8\" does not exist");
+        Error::new(Code::UndefinedObject, message)
+    })
 }
 
 /// Returns the row of a table of fixed rows that has a value in a column.
@@ -98,65 +88,32 @@ fn fixed_oid(table: &'static StaticTable, column: &str, name: &str) -> Option<i6
     fixed_row(table, column, name).map(|row| table.int(row, "oid"))
 }
 
-fn operator_name(_: &Lookup, oid: i64) -> Option<String> {
-    let row = fixed_row(&PG_OPERATOR, "oid", &oid.to_string())?;
-    Some(PG_OPERATOR.text(row, "oprname").to_owned())
-}
-
-/// Returns an operator with the types of its operands: `=(integer,bigint)`.
-fn operator_signature(lookup: &Lookup, oid: i64) -> Option<String> {
-    let row = fixed_row(&PG_OPERATOR, "oid", &oid.to_string())?;
-    let operand = |column| match PG_OPERATOR.int(row, column) {
-        0 => "NONE".to_owned(),
-        oid => types::format_type(oid, None),
-    };
-    let name = operator_name(lookup, oid)?;
-    Some(format!(
-        "{name}({},{})",
-        operand("oprleft"),
-        operand("oprright")
-    ))
-}
-
-fn operator_oid(_: &Lookup, name: &str) -> Option<i64> {
-    let name = name.split('(').next().unwrap_or(name).trim();
-    fixed_oid(&PG_OPERATOR, "oprname", name.rsplit('.').next()?)
-}
-
 fn collation_name(_: &Lookup, oid: i64) -> Option<String> {
     let row = fixed_row(&PG_COLLATION, "oid", &oid.to_string())?;
     Some(quote_ident(PG_COLLATION.text(row, "collname")))
-}
-
-fn collation_oid(_: &Lookup, name: &str) -> Option<i64> {
-    fixed_oid(&PG_COLLATION, "collname", &last_part(name)?)
 }
 
 /// Returns the number that an argument is or names.
 ///
 /// # Errors
 ///
-/// The name, if nothing has it.
-fn read(lookup: &Lookup, argument: &Cell<'_>, find: Find) -> std::result::Result<i64, String> {
-    match argument {
-        Cell::Int(oid) => Ok(*oid),
-        other => {
-            let name = other.to_text().unwrap_or_default();
-            match name.trim() {
-                "-" => Ok(0),
-                text => text.parse().ok().or_else(|| find(lookup, text)).ok_or(name),
-            }
-        }
+/// Nothing has the name.
+fn read(lookup: &Lookup, argument: &Cell<'_>, find: Find) -> std::result::Result<i64, Error> {
+    if let Cell::Int(oid) = argument {
+        return Ok(*oid);
+    }
+    let name = argument.to_text().unwrap_or_default();
+    match name.trim() {
+        "-" => Ok(0),
+        text => match text.parse() {
+            Ok(oid) => Ok(oid),
+            Err(_) => find(lookup, text),
+        },
     }
 }
 
 /// Builds a function that reads a list of names, for a cast of a parameter.
-fn list(
-    lookup: &Arc<Lookup>,
-    (name, pg_type): (&str, &'static str),
-    find: Find,
-    missing: Missing,
-) -> PgFunction {
+fn list(lookup: &Arc<Lookup>, (name, pg_type): (&str, &'static str), find: Find) -> PgFunction {
     let of = Arc::clone(lookup);
     let numbers = DataType::new_list(DataType::Int64, true);
     PgFunction::new(name, 1..=1, numbers, move |args| {
@@ -164,32 +121,27 @@ fn list(
             return Ok(Cell::Null);
         };
         let number = |item: &Cell<'static>| -> Result<Cell<'static>> {
-            if item.is_null() {
-                return Ok(Cell::Null);
+            match item.is_null() {
+                true => Ok(Cell::Null),
+                false => Ok(Cell::Int(read(&of, item, find)?)),
             }
-            let oid = read(&of, item, find).map_err(|name| missing(&name))?;
-            Ok(Cell::Int(oid))
         };
         Ok(Cell::List(items.iter().map(number).collect::<Result<_>>()?))
     })
     .shown_as(pg_type)
 }
 
-fn input(
-    lookup: &Arc<Lookup>,
-    pg_type: &'static str,
-    find: Find,
-    missing: Missing,
-) -> [PgFunction; 2] {
+/// Builds the functions that read a name: that of a cast, and `to_regclass` and the like, which
+/// return NULL where the cast fails.
+fn input(lookup: &Arc<Lookup>, pg_type: &'static str, find: Find) -> [PgFunction; 2] {
     let of = Arc::clone(lookup);
     let strict = PgFunction::new(
         &format!("{pg_type}_in"),
         1..=1,
         DataType::Int64,
         move |args| {
-            read(&of, &args[0], find)
-                .map(Cell::Int)
-                .map_err(|name| missing(&name).into())
+            let read = read(&of, &args[0], find);
+            read.map(Cell::Int).map_err(Into::into)
         },
     )
     .shown_as(pg_type);
@@ -237,10 +189,10 @@ pub(super) fn output(lookup: &Arc<Lookup>) -> Vec<(&'static str, PgFunction)> {
             "regtype" => type_name,
             "regnamespace" => namespace_name,
             "regrole" => role_name,
-            "regproc" => procedure_name,
-            "regprocedure" => procedure_signature,
-            "regoper" => operator_name,
-            "regoperator" => operator_signature,
+            "regproc" => |_, oid| procedures::name(oid),
+            "regprocedure" => |_, oid| procedures::signature(oid),
+            "regoper" => |_, oid| operators::name(oid),
+            "regoperator" => |_, oid| operators::signature(oid),
             _ => collation_name,
         };
         let of = Arc::clone(lookup);
@@ -267,6 +219,15 @@ pub(super) fn output(lookup: &Arc<Lookup>) -> Vec<(&'static str, PgFunction)> {
     all
 }
 
+/// Returns whether the unqualified name of a type refers to it; `None` if there is no such type.
+fn type_is_visible(oid: i64) -> Option<bool> {
+    match types::by_oid(oid) {
+        // The domains of `information_schema` are the only types elsewhere that have a name here.
+        Some(found) => Some(found.namespace == oids::PG_CATALOG),
+        None => oids::table_of_row_type(oid).map(|_| true),
+    }
+}
+
 /// Builds the function that reads the name of a table as the type of its rows.
 fn row_type(lookup: &Arc<Lookup>) -> PgFunction {
     let of = Arc::clone(lookup);
@@ -274,7 +235,7 @@ fn row_type(lookup: &Arc<Lookup>) -> PgFunction {
         let name = args.first().and_then(Cell::to_text).unwrap_or_default();
         match of.relation_named(&name) {
             Some(Relation::Lake(_, table)) => Ok(Cell::Int(oids::row_type(table.id))),
-            _ => Err(no_type(&name).into()),
+            _ => Err(undefined("type", &name).into()),
         }
     })
     .shown_as("regtype")
@@ -283,19 +244,13 @@ fn row_type(lookup: &Arc<Lookup>) -> PgFunction {
 /// Returns the number of an object of PostgreSQL's own catalog that is shown as `name`; `None` for other
 /// objects, and for names that several have.
 pub fn object_number(pg_type: &str, name: &str) -> Option<u32> {
-    let only = |table: &StaticTable, column: &str, value: &str| {
-        let mut found = table
-            .rows
-            .iter()
-            .filter(|row| table.text(row, column) == value);
-        let first = found.next()?;
-        found.next().is_none().then(|| table.int(first, "oid"))
-    };
     let oid = match pg_type {
         "regtype" => types::parse_name(name)?.oid,
-        "regproc" => only(&PG_PROC, "proname", name)?,
-        "regprocedure" => procedure_with_arguments(name)?,
-        "regcollation" => only(&PG_COLLATION, "collname", &last_part(name)?)?,
+        "regproc" => procedures::named(name).ok()?,
+        "regprocedure" => procedures::with_arguments(name).ok()?,
+        "regoper" => operators::named(name).ok()?,
+        "regoperator" => operators::with_operands(name).ok()?,
+        "regcollation" => fixed_oid(&PG_COLLATION, "collname", &own_part(name).ok()??)?,
         "regclass" => PG_CATALOG.get(name)?.oid,
         _ => return None,
     };
@@ -309,82 +264,34 @@ fn undefined(what: &str, name: &str) -> Error {
     )
 }
 
-fn no_type(name: &str) -> Error {
-    undefined("type", name)
-}
-
-fn no_role(name: &str) -> Error {
-    undefined("role", name)
-}
-
-fn no_schema(name: &str) -> Error {
-    let message = format!("schema \"{name}\" does not exist");
-    Error::new(Code::SchemaNotFound, message)
-}
-
 pub(super) fn functions(lookup: &Arc<Lookup>) -> Vec<PgFunction> {
     let mut all: Vec<PgFunction> = output(lookup)
         .into_iter()
         .map(|(_, function)| function)
         .collect();
     all.push(row_type(lookup));
-    all.extend(input(
-        lookup,
-        "regclass",
-        |l, name| l.relation_named(name).map(|r| r.oid()),
-        |name| {
-            let name = split_name(name).map_or_else(|| name.to_owned(), |parts| parts.join("."));
-            Error::new(
-                Code::TableNotFound,
-                format!("relation \"{name}\" does not exist"),
-            )
-        },
-    ));
-    for (pg_type, of_list, find, missing) in [
-        (
-            "regtype",
-            ("$regtype_list", "regtype[]"),
-            type_oid as Find,
-            no_type as Missing,
-        ),
-        (
-            "regnamespace",
-            ("$regnamespace_list", "regnamespace[]"),
-            namespace_oid as Find,
-            no_schema as Missing,
-        ),
-        (
-            "regrole",
-            ("$regrole_list", "regrole[]"),
-            role_oid as Find,
-            no_role as Missing,
-        ),
-    ] {
-        all.extend(input(lookup, pg_type, find, missing));
-        all.push(list(lookup, of_list, find, missing));
+    let inputs: [(&'static str, Find); 9] = [
+        ("regclass", relation_oid),
+        ("regtype", type_oid),
+        ("regnamespace", namespace_oid),
+        ("regrole", role_oid),
+        ("regproc", |_, name| procedures::named(name)),
+        ("regprocedure", |_, name| procedures::with_arguments(name)),
+        ("regoper", |_, name| operators::named(name)),
+        ("regoperator", |_, name| operators::with_operands(name)),
+        ("regcollation", collation_oid),
+    ];
+    for (pg_type, find) in inputs {
+        all.extend(input(lookup, pg_type, find));
     }
-    for (pg_type, find) in [
-        ("regproc", procedure_oid as Find),
-        ("regprocedure", procedure_by_signature as Find),
-    ] {
-        all.extend(input(lookup, pg_type, find, |name| {
-            Error::new(
-                Code::FunctionNotFound,
-                format!("function \"{name}\" does not exist"),
-            )
-        }));
+    let lists: [(&str, &'static str, Find); 3] = [
+        ("$regtype_list", "regtype[]", type_oid),
+        ("$regnamespace_list", "regnamespace[]", namespace_oid),
+        ("$regrole_list", "regrole[]", role_oid),
+    ];
+    for (name, pg_type, find) in lists {
+        all.push(list(lookup, (name, pg_type), find));
     }
-    for (pg_type, find) in [
-        ("regoper", operator_oid as Find),
-        ("regoperator", operator_oid as Find),
-    ] {
-        all.extend(input(lookup, pg_type, find, |name| {
-            undefined("operator", name)
-        }));
-    }
-    all.extend(input(lookup, "regcollation", collation_oid, |name| {
-        undefined("collation", name)
-    }));
     all.push(
         PgFunction::new("format_type", 2..=2, DataType::Utf8, |args| {
             Ok(match args[0].as_int() {
@@ -418,25 +325,30 @@ pub(super) fn functions(lookup: &Arc<Lookup>) -> Vec<PgFunction> {
                 .map_or(Cell::Null, Cell::Bool))
         },
     ));
-    // The domains of `information_schema` are the only types elsewhere that have a name here.
-    all.push(PgFunction::new(
-        "pg_type_is_visible",
-        1..=1,
-        DataType::Boolean,
-        |args| {
-            let found = args[0].as_int().and_then(types::by_oid);
-            let visible = found.is_none_or(|found| found.namespace == oids::PG_CATALOG);
-            Ok(Cell::Bool(visible))
-        },
-    ));
-    // All of these are in `pg_catalog`, which is always searched first.
+    let visible: [(&str, fn(i64) -> Option<bool>); 4] = [
+        ("pg_type_is_visible", type_is_visible),
+        ("pg_function_is_visible", |oid| {
+            let is_known = procedures::by_oid(oid).is_some() || oids::is_function(oid);
+            is_known.then_some(true)
+        }),
+        ("pg_operator_is_visible", |oid| {
+            operators::name(oid).map(|_| true)
+        }),
+        ("pg_collation_is_visible", |oid| {
+            fixed_row(&PG_COLLATION, "oid", &oid.to_string()).map(|_| true)
+        }),
+    ];
+    all.extend(visible.map(|(name, answer)| {
+        PgFunction::new(name, 1..=1, DataType::Boolean, move |args| {
+            let found = args[0].as_int().and_then(answer);
+            Ok(found.map_or(Cell::Null, Cell::Bool))
+        })
+    }));
+    // Of these there are none.
     all.extend(
         [
-            "pg_function_is_visible",
-            "pg_operator_is_visible",
             "pg_opclass_is_visible",
             "pg_opfamily_is_visible",
-            "pg_collation_is_visible",
             "pg_conversion_is_visible",
             "pg_statistics_obj_is_visible",
             "pg_ts_config_is_visible",
@@ -449,7 +361,7 @@ pub(super) fn functions(lookup: &Arc<Lookup>) -> Vec<PgFunction> {
                 name,
                 1..=1,
                 DataType::Boolean,
-                |_| -> Result<Cell<'static>> { Ok(Cell::Bool(true)) },
+                |_| -> Result<Cell<'static>> { Ok(Cell::Null) },
             )
         }),
     );
@@ -472,6 +384,9 @@ mod tests {
             ("regproc", "array_in", Some(750)),
             ("regproc", "no_such_function", None),
             ("regprocedure", "array_in(cstring,oid,integer)", Some(750)),
+            ("regproc", "pg_catalog.generate_series", None),
+            ("regoperator", "+(integer,integer)", Some(551)),
+            ("regoper", "pg_catalog.+", None),
             ("regrole", "admin", None),
         ] {
             assert_eq!(object_number(pg_type, name), expected, "{name}");

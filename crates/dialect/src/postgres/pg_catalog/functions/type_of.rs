@@ -1,4 +1,5 @@
-//! `pg_typeof(x)`: the type that a client sees, as a `regtype`.
+//! `pg_typeof(x)`: the type that a client sees, as a `regtype`; `pg_collation_for(x)`: the collation of
+//! that type.
 
 use std::sync::Arc;
 
@@ -9,12 +10,22 @@ use datafusion::logical_expr::{
     ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
     Volatility,
 };
+use lakegate_error::{Code, Error};
 
-use crate::postgres::pg_catalog::types::{of_arrow, of_shape};
-use crate::postgres::{PG_TYPE, hinted_field};
+use crate::postgres::pg_catalog::data::PG_COLLATION;
+use crate::postgres::pg_catalog::types::{by_oid, format_type, of_arrow, of_shape};
+use crate::postgres::{PG_TYPE, hinted_field, quote_ident};
 
 /// The name of the function.
-pub(in crate::postgres) const TYPE_OF: &str = "pg_typeof";
+pub(super) const TYPE_OF: &str = "pg_typeof";
+
+/// The name of the function of a type's collation.
+const COLLATION_FOR: &str = "pg_collation_for";
+
+/// Returns whether the result of a function depends on the type that its argument is shown as.
+pub(in crate::postgres) fn tells_type(function: &str) -> bool {
+    function == TYPE_OF || function == COLLATION_FOR
+}
 
 /// The type of a NULL without one.
 const UNKNOWN: i64 = 705;
@@ -24,10 +35,65 @@ struct TypeOf {
     signature: Signature,
 }
 
-pub(super) fn function() -> Arc<ScalarUDF> {
-    Arc::new(ScalarUDF::new_from_impl(TypeOf {
-        signature: Signature::any(1, Volatility::Immutable),
-    }))
+/// Returns both functions.
+pub(super) fn functions() -> [Arc<ScalarUDF>; 2] {
+    let signature = || Signature::any(1, Volatility::Immutable);
+    let type_of = TypeOf {
+        signature: signature(),
+    };
+    let collation_for = CollationFor {
+        signature: signature(),
+    };
+    [
+        Arc::new(ScalarUDF::new_from_impl(type_of)),
+        Arc::new(ScalarUDF::new_from_impl(collation_for)),
+    ]
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct CollationFor {
+    signature: Signature,
+}
+
+/// Returns the name of the collation of a type, as an identifier; `None` for a NULL without a type.
+///
+/// # Errors
+///
+/// Values of the type have no collation.
+fn collation_of(oid: i64) -> std::result::Result<Option<String>, Error> {
+    if oid == UNKNOWN {
+        return Ok(None);
+    }
+    let collation = by_oid(oid).map_or(0, |found| found.collation);
+    let mut rows = PG_COLLATION.rows.iter();
+    let row = rows.find(|row| PG_COLLATION.int(row, "oid") == collation);
+    let row = row.ok_or_else(|| {
+        let name = format_type(oid, None);
+        let message = format!("collations are not supported by type {name}");
+        Error::new(Code::TypeMismatch, message)
+    })?;
+    Ok(Some(quote_ident(PG_COLLATION.text(row, "collname"))))
+}
+
+impl ScalarUDFImpl for CollationFor {
+    fn name(&self) -> &str {
+        COLLATION_FOR
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(DataType::Utf8)
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let field = args.arg_fields.first();
+        let oid = field.map_or(UNKNOWN, |field| type_of(field));
+        let collation = collation_of(oid)?;
+        Ok(ColumnarValue::Scalar(ScalarValue::Utf8(collation)))
+    }
 }
 
 fn type_of(field: &Field) -> i64 {
@@ -66,6 +132,22 @@ impl ScalarUDFImpl for TypeOf {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn collations_are_those_of_types() {
+        for (oid, expected) in [
+            (25, Some("\"default\"")),
+            (19, Some("\"C\"")),
+            (UNKNOWN, None),
+        ] {
+            let found = collation_of(oid);
+            assert_eq!(found.ok().flatten().as_deref(), expected, "{oid}");
+        }
+        for oid in [23, 0, -1] {
+            let error = collation_of(oid).err().map(|error| error.code());
+            assert_eq!(error, Some(Code::TypeMismatch), "{oid}");
+        }
+    }
 
     #[test]
     fn types_are_those_that_clients_see() {

@@ -6,6 +6,7 @@
 
 mod objects;
 pub(crate) mod roles;
+pub(crate) mod routines;
 mod row_types;
 mod server;
 mod sessions;
@@ -59,6 +60,7 @@ pub(crate) fn needs(
         _ => false,
     };
     let row_counts = relation == "pg_class" && columns.contains(&"reltuples");
+    let counts_sessions = columns.contains(&"numbackends");
     let columns = match reads_columns {
         true => pins.columns(),
         false => Columns::None,
@@ -72,10 +74,11 @@ pub(crate) fn needs(
         tables,
         columns,
         row_counts,
-        activity: matches!(
-            relation,
-            "pg_stat_activity" | "pg_stat_ssl" | "pg_stat_gssapi"
-        ),
+        activity: match relation {
+            "pg_stat_activity" | "pg_stat_ssl" | "pg_stat_gssapi" => true,
+            "pg_stat_database" => counts_sessions,
+            _ => false,
+        },
         own: matches!(relation, "pg_prepared_statements" | "pg_cursors"),
     }
 }
@@ -230,7 +233,13 @@ pub(crate) fn fill(
             sessions::pg_prepared_statements,
         ),
         "pg_cursors" => table.build(input.catalog.cursors.iter().collect(), sessions::pg_cursors),
-        "pg_proc" => table.build(server::functions(input), server::pg_proc),
+        "pg_proc" => {
+            let types = table.types();
+            table.build(server::functions(input), |row, column| {
+                let pg_type = types.get(column).copied().unwrap_or("text");
+                server::pg_proc(row, column, pg_type)
+            })
+        }
         "pg_type" => {
             let types = table.types();
             table.build(row_types::types(input), |row, column| {

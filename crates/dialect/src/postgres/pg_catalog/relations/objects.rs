@@ -172,6 +172,11 @@ pub(super) fn pg_class<'a>(input: &'a Input, row: &Relation<'a>, column: &str) -
     })
 }
 
+/// The collation of texts, unless their column has another one.
+const DEFAULT_COLLATION: i64 = 100;
+/// The collation of texts in PostgreSQL's own tables, and in the views of the standard.
+const C_COLLATION: i64 = 950;
+
 enum Attribute<'a> {
     System(&'a ShapeColumn),
     Lake(&'a VisibleColumn),
@@ -189,6 +194,14 @@ impl<'a> NumberedAttribute<'a> {
         match self.attribute {
             Attribute::System(column) => column.name,
             Attribute::Lake(column) => &column.name,
+        }
+    }
+
+    /// Returns whether it is NOT NULL.
+    pub(crate) fn is_required(&self) -> bool {
+        match self.attribute {
+            Attribute::System(column) => column.required,
+            Attribute::Lake(column) => column.required,
         }
     }
 
@@ -265,8 +278,20 @@ pub(super) fn pg_attribute<'a>(
         "attalign" => Cell::text(pg_type.map_or("i", |t| t.align)),
         "attstorage" => Cell::text(pg_type.map_or("x", |t| t.storage)),
         "attislocal" => Cell::Bool(true),
-        "attnotnull" => Cell::Bool(row.lake_column().is_some_and(|column| column.required)),
-        "attcollation" => Cell::Int(pg_type.map_or(0, |t| t.collation)),
+        "attnotnull" => Cell::Bool(row.is_required()),
+        "attcollation" => {
+            let collation = pg_type.map_or(0, |t| t.collation);
+            let compares_bytes = match relation {
+                Relation::System(shapes, shape) => {
+                    shape.kind == "r" || shapes.namespace == INFORMATION_SCHEMA.namespace
+                }
+                Relation::Lake(..) => false,
+            };
+            Cell::Int(match collation {
+                DEFAULT_COLLATION if compares_bytes => C_COLLATION,
+                other => other,
+            })
+        }
         _ => return None,
     })
 }

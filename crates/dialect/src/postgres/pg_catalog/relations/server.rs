@@ -85,8 +85,8 @@ pub(super) fn pg_settings(row: &ShownSetting, column: &str) -> Value<'static> {
     })
 }
 
-/// A function: one of Postgres' own that its types refer to, or one of the engine's.
-pub(super) enum Function<'a> {
+/// A function: one of Postgres' own, or one of the engine's.
+pub(crate) enum Function<'a> {
     Fixed(&'static StaticRow),
     Engine(&'a str, &'static str),
 }
@@ -113,30 +113,20 @@ pub(super) fn functions(input: &Input) -> Vec<Function<'_>> {
 /// The type `any`: argument and result types of a function are resolved per call.
 const ANY: i64 = 2276;
 
-pub(super) fn pg_proc<'a>(row: &Function<'a>, column: &str) -> Value<'a> {
+/// `pg_type`: the type of the column.
+pub(super) fn pg_proc<'a>(row: &Function<'a>, column: &str, pg_type: &str) -> Value<'a> {
     match (row, column) {
         (_, "pronamespace") => Some(Cell::Int(oids::PG_CATALOG)),
         (_, "proowner") => Some(Cell::Int(oids::OWNER)),
-        (_, "procost") => Some(Cell::Float(1.0)),
-        (_, "prorows") => Some(Cell::Float(0.0)),
-        (_, "proparallel") => Some(Cell::text("s")),
-        (Function::Fixed(row), "prosrc") => Some(Cell::text(PG_PROC.text(row, "proname"))),
-        (Function::Fixed(row), _) => {
-            let pg_type = match column {
-                "proisstrict" | "proretset" => "bool",
-                "oid" | "prolang" | "prorettype" => "oid",
-                "pronargs" => "int2",
-                "proargtypes" => "oidvector",
-                _ => "text",
-            };
-            PG_PROC.cell(row, column, pg_type)
-        }
+        (Function::Fixed(row), _) => PG_PROC.cell(row, column, pg_type),
         (Function::Engine(name, kind), _) => Some(match column {
             "oid" => Cell::Int(oids::function(name)),
             "proname" => Cell::text(*name),
             "prolang" => Cell::Int(12),
+            "procost" => Cell::Float(1.0),
+            "prorows" => Cell::Float(0.0),
             "prokind" => Cell::text(*kind),
-            "provolatile" => Cell::text("s"),
+            "provolatile" | "proparallel" => Cell::text("s"),
             "prorettype" => Cell::Int(ANY),
             "proargtypes" => Cell::List(vec![]),
             "prosrc" => Cell::text(*name),

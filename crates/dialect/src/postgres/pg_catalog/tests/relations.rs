@@ -47,8 +47,9 @@ async fn shown() -> String {
                     .map(|column| column.rsplit('.').next().unwrap())
                     .zip(row.iter().map(String::as_str))
                     .collect();
-                let about =
-                    |(column, cell): &(&str, &str)| *column != "relkind" && SHOWN.contains(cell);
+                let about = |(column, cell): &(&str, &str)| {
+                    !["relkind", "provolatile"].contains(column) && SHOWN.contains(cell)
+                };
                 if place > 0 && !cells.iter().any(about) {
                     continue;
                 }

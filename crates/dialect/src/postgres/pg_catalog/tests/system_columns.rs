@@ -108,7 +108,7 @@ async fn types_tell_of_rows_and_domains() {
         ("information_schema._pg_datetime_precision(1114, -1)", "6"),
         ("information_schema._pg_datetime_precision(1184, 3)", "3"),
         ("96::regoperator", "=(integer,integer)"),
-        ("96::regoper", "="),
+        ("96::regoper", "pg_catalog.="),
         ("0::regoperator", "0"),
         ("950::regcollation", "\"C\""),
         ("pg_stat_get_live_tuples(100003)", "0"),

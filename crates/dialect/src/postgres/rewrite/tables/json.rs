@@ -90,7 +90,7 @@ pub(in crate::postgres::rewrite) fn columns(
         return Some(JsonColumns {
             names: acl::COLUMNS.map(|(name, _)| Ident::new(name)).to_vec(),
             lists: acl::COLUMNS.map(|(_, function)| list(function)).to_vec(),
-            items: vec![],
+            items: acl::COLUMNS.map(|_| Item::AsIs).into(),
         });
     }
     let (values, mark) = match name {
