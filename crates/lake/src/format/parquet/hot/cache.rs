@@ -336,6 +336,7 @@ mod tests {
     use object_store::memory::InMemory;
     use object_store::path::Path;
 
+    use super::super::narrow::Chunk;
     use super::*;
     use crate::roots::{Backing, Roots};
 
@@ -370,7 +371,7 @@ mod tests {
 
     fn column(rows: i64) -> KeptColumn {
         let values: ArrayRef = Arc::new(Int64Array::from_iter_values(0..rows));
-        KeptColumn::new(vec![values])
+        KeptColumn::new(vec![Chunk::Plain(values)])
     }
 
     #[test]

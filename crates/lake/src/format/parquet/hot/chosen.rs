@@ -11,6 +11,9 @@ use parquet::errors::ParquetError;
 
 use super::column::{KeptColumn, batch};
 
+/// The share of rows, as a divisor, below which the others are not made of what is kept.
+const FEW: usize = 4;
+
 /// Rows that pass, of kept columns.
 pub(super) struct Chosen {
     kept: Vec<Arc<KeptColumn>>,
@@ -54,17 +57,26 @@ impl Chosen {
                 self.merged.finish_buffered_batch()?;
                 return Ok(self.merged.next_completed_batch());
             }
-            let passing = self.passing.slice(self.at, count);
-            if passing.true_count() > 0 {
-                let batch = batch(self.kept.iter(), &self.schema, self.at, count)?;
-                // Not copied where it can be helped.
-                if passing.true_count() == count && self.merged.is_empty() {
-                    self.at += count;
-                    return Ok(Some(batch));
-                }
-                self.merged.push_batch_with_filter(batch, &passing)?;
-            }
+            let at = self.at;
             self.at += count;
+            let passing = self.passing.slice(at, count);
+            let left = passing.true_count();
+            if left == 0 {
+                continue;
+            }
+            if left < count / FEW {
+                let kept = self.kept.iter().map(|column| column.chosen(at, &passing));
+                let chosen = kept.collect::<Result<_, _>>()?;
+                let batch = RecordBatch::try_new(Arc::clone(&self.schema), chosen)?;
+                self.merged.push_batch(batch)?;
+                continue;
+            }
+            let batch = batch(self.kept.iter(), &self.schema, at, count)?;
+            // Not copied where it can be helped.
+            if left == count && self.merged.is_empty() {
+                return Ok(Some(batch));
+            }
+            self.merged.push_batch_with_filter(batch, &passing)?;
         }
     }
 }

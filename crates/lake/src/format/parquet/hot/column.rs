@@ -2,27 +2,26 @@
 
 use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayRef, AsArray, GenericByteViewArray, GenericByteViewBuilder, RecordBatch,
-};
-use arrow::compute::concat;
-use arrow::datatypes::{BinaryViewType, ByteViewType, DataType, SchemaRef, StringViewType};
+use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch};
+use arrow::compute::{concat, filter};
+use arrow::datatypes::{DataType, SchemaRef};
 use arrow::error::ArrowError;
+
+use super::narrow::Chunk;
 
 /// A column of a row group.
 #[derive(Debug)]
 pub(super) struct KeptColumn {
     /// In order, none without rows.
-    chunks: Vec<ArrayRef>,
+    chunks: Vec<Chunk>,
     /// The row that each chunk begins with.
     starts: Vec<usize>,
     bytes: usize,
 }
 
 impl KeptColumn {
-    /// `chunks`: arrays that [own](owned) their memory.
-    pub(super) fn new(mut chunks: Vec<ArrayRef>) -> Self {
-        chunks.retain(|chunk| !chunk.is_empty());
+    pub(super) fn new(mut chunks: Vec<Chunk>) -> Self {
+        chunks.retain(|chunk| chunk.len() > 0);
         let mut rows = 0;
         let starts = chunks.iter().map(|chunk| {
             let start = rows;
@@ -31,7 +30,7 @@ impl KeptColumn {
         });
         let starts = starts.collect();
         Self {
-            bytes: chunks.iter().map(memory).sum(),
+            bytes: chunks.iter().map(Chunk::bytes).sum(),
             chunks,
             starts,
         }
@@ -47,8 +46,7 @@ impl KeptColumn {
     /// # Errors
     /// The column has fewer rows.
     pub(super) fn rows(&self, from: usize, count: usize) -> Result<ArrayRef, ArrowError> {
-        let mut at = self.starts.partition_point(|start| *start <= from).max(1) - 1;
-        let mut within = from - self.starts.get(at).copied().unwrap_or(0);
+        let (mut at, mut within) = self.place(from);
         let mut left = count;
         let mut pieces: Vec<ArrayRef> = Vec::new();
         while left > 0 {
@@ -60,23 +58,43 @@ impl KeptColumn {
                 )));
             };
             let taken = left.min(chunk.len() - within);
-            pieces.push(if taken == chunk.len() {
-                Arc::clone(chunk)
-            } else {
-                chunk.slice(within, taken)
-            });
+            pieces.push(chunk.rows(within, taken)?);
             left -= taken;
             within = 0;
             at += 1;
         }
         match (pieces.len(), self.chunks.first()) {
             (1, _) => Ok(pieces.remove(0)),
-            (0, Some(chunk)) => Ok(chunk.slice(0, 0)),
+            (0, Some(chunk)) => chunk.rows(0, 0),
             _ => {
                 let pieces: Vec<&dyn Array> = pieces.iter().map(AsRef::as_ref).collect();
                 concat(&pieces)
             }
         }
+    }
+
+    /// Of the rows from `from` on, those for which `chosen`, which has no NULLs, is true.
+    ///
+    /// # Errors
+    /// The column has fewer rows.
+    pub(super) fn chosen(
+        &self,
+        from: usize,
+        chosen: &BooleanArray,
+    ) -> Result<ArrayRef, ArrowError> {
+        let (at, within) = self.place(from);
+        match self.chunks.get(at) {
+            Some(chunk) if chosen.len() <= chunk.len().saturating_sub(within) => {
+                chunk.chosen(within, chosen)
+            }
+            _ => filter(&self.rows(from, chosen.len())?, chosen),
+        }
+    }
+
+    /// The chunk that has a row, and the row of the chunk.
+    fn place(&self, row: usize) -> (usize, usize) {
+        let chunk = self.starts.partition_point(|start| *start <= row).max(1) - 1;
+        (chunk, row - self.starts.get(chunk).copied().unwrap_or(0))
     }
 }
 
@@ -92,11 +110,6 @@ pub(super) fn batch<'a>(
 ) -> Result<RecordBatch, ArrowError> {
     let arrays = columns.map(|column| column.rows(from, count));
     RecordBatch::try_new(Arc::clone(schema), arrays.collect::<Result<_, _>>()?)
-}
-
-/// Memory of an array, in bytes.
-pub(super) fn memory(array: &ArrayRef) -> usize {
-    array.get_array_memory_size() + size_of::<ArrayRef>()
 }
 
 /// Whether columns of the type are kept: those whose arrays can be made to own their memory.
@@ -116,69 +129,34 @@ pub(super) fn is_kept(data_type: &DataType) -> bool {
         )
 }
 
-/// Returns the array without memory that it shares with others: views point into pages of a file.
-///
-/// # Errors
-/// A value of more than 4 GiB.
-pub(super) fn owned(array: &ArrayRef) -> Result<ArrayRef, ArrowError> {
-    Ok(match array.data_type() {
-        DataType::Utf8View => Arc::new(views::<StringViewType>(array.as_string_view())?),
-        DataType::BinaryView => Arc::new(views::<BinaryViewType>(array.as_binary_view())?),
-        _ => Arc::clone(array),
-    })
-}
-
-fn views<T: ByteViewType>(
-    array: &GenericByteViewArray<T>,
-) -> Result<GenericByteViewArray<T>, ArrowError> {
-    // Values that repeat were one value of a dictionary.
-    let copied = GenericByteViewBuilder::<T>::with_capacity(array.len());
-    let mut copied = copied.with_deduplicate_strings();
-    for value in array.iter() {
-        match value {
-            Some(value) => copied.try_append_value(value)?,
-            None => copied.append_null(),
-        }
-    }
-    Ok(copied.finish())
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use arrow::array::{BinaryViewArray, Int64Array, StringViewArray};
+    use arrow::array::Int64Array;
 
     use super::*;
 
     #[test]
     fn any_rows_are_found_in_the_chunks_that_have_them() {
         let cuts = [0..5_i64, 5..5, 5..6, 6..20];
-        let chunks = cuts.map(|cut| Arc::new(Int64Array::from_iter_values(cut)) as ArrayRef);
-        let column = KeptColumn::new(chunks.to_vec());
+        let chunks = cuts.map(|cut| {
+            let values: ArrayRef = Arc::new(Int64Array::from_iter_values(cut));
+            Chunk::of(&values).unwrap()
+        });
+        let column = KeptColumn::new(Vec::from(chunks));
         for from in 0..=20 {
             for count in 0..=(20 - from) {
                 let rows = column.rows(from, count).unwrap();
-                let expected = (from as i64)..((from + count) as i64);
-                let expected: ArrayRef = Arc::new(Int64Array::from_iter_values(expected));
+                let all = (from as i64)..((from + count) as i64);
+                let expected: ArrayRef = Arc::new(Int64Array::from_iter_values(all.clone()));
                 assert_eq!(&rows, &expected, "{from} {count}");
+                let even: BooleanArray = all.clone().map(|value| Some(value % 2 == 0)).collect();
+                let chosen = column.chosen(from, &even).unwrap();
+                let expected = all.filter(|value| value % 2 == 0);
+                let expected: ArrayRef = Arc::new(Int64Array::from_iter_values(expected));
+                assert_eq!(&chosen, &expected, "{from} {count}");
             }
             assert!(column.rows(from, 21 - from).is_err());
         }
-    }
-
-    #[test]
-    fn views_own_what_they_show() {
-        let long = (0..1000).map(|n| Some(format!("{n} {}", "x".repeat(1000))));
-        let shown: StringViewArray = long.chain([None, Some("short".to_owned())]).collect();
-        let few: ArrayRef = Arc::new(shown.slice(998, 4));
-        let kept = owned(&few).unwrap();
-        assert_eq!(&kept, &few);
-        assert!(memory(&few) > 1_000_000);
-        assert!(memory(&kept) < 100_000, "{}", memory(&kept));
-        let bytes = vec![Some(&[7_u8; 100][..]); 5000];
-        let bytes: ArrayRef = Arc::new(BinaryViewArray::from(bytes));
-        let kept = owned(&bytes).unwrap();
-        assert_eq!(&kept, &bytes);
-        assert!(memory(&kept) < 200_000, "{}", memory(&kept));
     }
 }

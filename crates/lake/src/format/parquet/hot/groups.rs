@@ -26,8 +26,9 @@ use parquet::errors::ParquetError;
 use super::super::reader::LakeReader;
 use super::cache::{ColumnCache, ColumnKey, FileState, Room};
 use super::chosen::{Beside, Chosen};
-use super::column::{KeptColumn, memory, owned};
+use super::column::KeptColumn;
 use super::filter::{Chunks, RowFilter};
+use super::narrow::Chunk;
 use super::pruning::{LivePruning, PlannedGroup};
 use crate::meter::QueryMeter;
 
@@ -113,7 +114,7 @@ enum Source {
 
 /// A column that is decoded to be kept.
 pub(super) struct Filling {
-    pub chunks: Vec<ArrayRef>,
+    pub chunks: Vec<Chunk>,
     pub room: Room,
 }
 
@@ -378,12 +379,12 @@ impl Group {
 impl Filling {
     /// `false`: the column is not to be kept.
     pub(super) fn add(&mut self, array: &ArrayRef) -> bool {
-        let Ok(array) = owned(array) else {
+        let Ok(chunk) = Chunk::of(array) else {
             return false;
         };
-        let fits = self.room.take(memory(&array));
+        let fits = self.room.take(chunk.bytes());
         if fits {
-            self.chunks.push(array);
+            self.chunks.push(chunk);
         }
         fits
     }

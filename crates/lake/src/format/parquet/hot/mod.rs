@@ -25,6 +25,7 @@ mod column;
 mod filled;
 mod filter;
 mod groups;
+mod narrow;
 mod pruning;
 mod scan;
 
