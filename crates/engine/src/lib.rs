@@ -20,7 +20,6 @@ mod engine;
 mod equal_keys;
 mod estimates;
 mod expressions;
-mod extracts;
 mod finest_groups;
 mod frames;
 mod full_lists;

@@ -38,6 +38,7 @@ mod clock;
 mod cut;
 mod date_bounds;
 mod day_times;
+mod extracted;
 mod extremes;
 mod fields;
 mod from_template;
@@ -81,8 +82,8 @@ use datafusion::error::Result;
 use datafusion::execution::{FunctionRegistry, SessionState};
 pub(crate) use date_bounds::DateBounds;
 pub use day_times::end_of_day;
+pub use extracted::{extracted, extracted_type, times_of_extracted};
 pub(crate) use extremes::best_places;
-pub(crate) use fields::has_fraction;
 pub(crate) use infinities::InfiniteTimes;
 pub(crate) use input::is_infinite;
 pub use input::{
