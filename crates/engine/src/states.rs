@@ -15,8 +15,8 @@ use super::logic::{
 };
 use super::names::{named_cast, relations};
 use super::numbers::{
-    checked, decimal_places, decimal_series, decimal_texts, decimals, digits, divisors,
-    float_decimals, floats, halves, integer_places, rounding, whole_decimals, xors,
+    checked, decimal_functions, decimal_places, decimal_series, decimal_texts, decimals, digits,
+    divisors, float_decimals, floats, halves, integer_places, rounding, whole_decimals, xors,
 };
 use super::{
     CATALOG, EngineOptions, Library, Names, PlanSettings, arrays, barrier, bounded, byte_texts,
@@ -220,6 +220,7 @@ pub(super) fn of_settings(
     (library.register)(&mut state, settings.names).map_err(from_engine)?;
     if settings.names == Names::Postgres {
         floats::register_domains(&mut state).map_err(from_engine)?;
+        decimal_functions::register(&mut state).map_err(from_engine)?;
         floats::register_wholes(&mut state).map_err(from_engine)?;
         integer_places::register(&mut state).map_err(from_engine)?;
         decimal_series::register(&mut state).map_err(from_engine)?;

@@ -9,8 +9,8 @@ use lakegate_error::Error;
 
 use super::expressions::number;
 use super::{
-    Rewriter, acl, array_queries, build, calls, copies, joined, ordered_sets, parts, row_counts,
-    slices, times, variadic, zoned_times,
+    Rewriter, acl, array_queries, build, calls, copies, joined, numbers, ordered_sets, parts,
+    row_counts, slices, times, variadic, zoned_times,
 };
 
 /// Functions that return a row for each item of a list.
@@ -138,7 +138,10 @@ impl Rewriter<'_> {
             ("substring", [text, pattern]) if calls::text_of(pattern).is_some() => {
                 Some(slices::first_match(text.clone(), pattern.clone()))
             }
-            ("sign", [value]) => Some(build::call("signum", vec![value.clone()])),
+            ("sign", [value]) => {
+                let value = numbers::exact(value).unwrap_or_else(|| value.clone());
+                Some(build::call("signum", vec![value]))
+            }
             ("mod", [left, right]) => Some(Expr::Nested(Box::new(Expr::BinaryOp {
                 left: Box::new(Expr::Nested(Box::new(left.clone()))),
                 op: BinaryOperator::Modulo,
