@@ -21,6 +21,7 @@ mod equal_keys;
 mod estimates;
 mod expressions;
 mod finest_groups;
+mod first_types;
 mod frames;
 mod full_lists;
 mod functions;

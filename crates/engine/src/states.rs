@@ -16,14 +16,16 @@ use super::logic::{
 use super::names::{named_cast, relations};
 use super::numbers::{
     checked, decimal_functions, decimal_places, decimal_series, decimal_texts, decimals, digits,
-    divisors, float_decimals, floats, halves, integer_places, rounding, whole_decimals, xors,
+    divisors, factorials, float_decimals, floats, halves, integer_places, rounding, whole_decimals,
+    xors,
 };
 use super::{
     CATALOG, EngineOptions, Library, Names, PlanSettings, arrays, barrier, bounded, byte_texts,
-    cell_types, common_types, computed_limits, dependent, equal_keys, frames, gathered,
-    grouping_keys, hidden_values, input_order, joined_texts, nested, numeric_sums, operand_types,
-    optimize, period_sums, plain_fallbacks, posix, set_operations, shifted_sums, sorted_distinct,
-    stop, sum, time, untyped_bounds, untyped_columns, untyped_texts, window_inputs,
+    cell_types, common_types, computed_limits, dependent, equal_keys, first_types, frames,
+    gathered, grouping_keys, hidden_values, input_order, joined_texts, nested, numeric_sums,
+    operand_types, optimize, period_sums, plain_fallbacks, posix, set_operations, shifted_sums,
+    sorted_distinct, stop, sum, time, untyped_bounds, untyped_columns, untyped_texts,
+    window_inputs,
 };
 
 /// Functions that expose a row's file, which the engine removes. A path contains the values of all
@@ -169,6 +171,7 @@ pub(super) fn of_settings(
             rules.push(Arc::new(untyped_bounds::UntypedBounds));
             rules.push(Arc::new(time::InfiniteTimes));
             rules.push(Arc::new(untyped_columns::UntypedColumns));
+            rules.push(Arc::new(first_types::FirstTypes));
             rules.push(Arc::new(joined_booleans::JoinedBooleans));
             rules.push(Arc::new(halves::HalvesToEven));
             rules.push(Arc::new(byte_texts::ByteTexts));
@@ -222,6 +225,7 @@ pub(super) fn of_settings(
         floats::register_domains(&mut state).map_err(from_engine)?;
         decimal_functions::register(&mut state).map_err(from_engine)?;
         floats::register_wholes(&mut state).map_err(from_engine)?;
+        factorials::register(&mut state).map_err(from_engine)?;
         integer_places::register(&mut state).map_err(from_engine)?;
         decimal_series::register(&mut state).map_err(from_engine)?;
     }

@@ -10,6 +10,7 @@ pub(crate) mod decimal_texts;
 pub(crate) mod decimals;
 pub(crate) mod digits;
 pub(crate) mod divisors;
+pub(crate) mod factorials;
 mod fixed;
 pub(crate) mod float_decimals;
 pub(crate) mod floats;

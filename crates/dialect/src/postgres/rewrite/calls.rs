@@ -6,6 +6,7 @@
 //! ~x                                (x) # -1
 //! div(x, y)                         (((x) - (x) % (y)) / (y))::numeric(38,0)
 //! width_bucket(x, a, b, n)          $width_bucket(x, a, b, n)::integer
+//! width_bucket(x, bounds)           $threshold_bucket(x, bounds)::integer
 //! round(1.005, 2), sqrt(2.0)        round('1.005'::numeric(4,3), 2), sqrt('2.0'::numeric(2,1))
 //! bit_count(bytes)                  $bit_count(bytes)
 //! scale(x)                          char_length(split_part(x::text, '.', 2))
@@ -77,7 +78,7 @@ pub(super) fn call(name: &str, args: &[Expr]) -> Result<Option<Expr>, Error> {
             Some(cast(quotient, DataType::Numeric(whole_decimal)))
         }
         ("width_bucket", [_, _]) => Some(cast(
-            build::call("width_bucket", args.to_vec()),
+            build::call("$threshold_bucket", args.to_vec()),
             DataType::Integer(None),
         )),
         ("width_bucket", [x, low, high, count]) => {
@@ -103,9 +104,13 @@ pub(super) fn call(name: &str, args: &[Expr]) -> Result<Option<Expr>, Error> {
                 build::call(name, args.to_vec())
             })
         }
-        ("scale", [x]) => Some(build::call("char_length", vec![decimals(x)])),
+        ("scale", [x]) => {
+            let x = numbers::exact(x).unwrap_or_else(|| x.clone());
+            Some(build::call("char_length", vec![decimals(&x)]))
+        }
         ("min_scale", [x]) => {
-            let significant = build::call("rtrim", vec![decimals(x), build::text("0")]);
+            let x = numbers::exact(x).unwrap_or_else(|| x.clone());
+            let significant = build::call("rtrim", vec![decimals(&x), build::text("0")]);
             Some(build::call("char_length", vec![significant]))
         }
         ("array_fill", [value, lengths]) => match unnested(lengths) {

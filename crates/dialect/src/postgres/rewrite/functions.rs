@@ -142,11 +142,16 @@ impl Rewriter<'_> {
                 let value = numbers::exact(value).unwrap_or_else(|| value.clone());
                 Some(build::call("signum", vec![value]))
             }
-            ("mod", [left, right]) => Some(Expr::Nested(Box::new(Expr::BinaryOp {
-                left: Box::new(Expr::Nested(Box::new(left.clone()))),
-                op: BinaryOperator::Modulo,
-                right: Box::new(Expr::Nested(Box::new(right.clone()))),
-            }))),
+            ("mod", [left, right]) => {
+                let is_exact = self.functions == Names::Postgres;
+                let exact = |x: &Expr| numbers::exact(x).filter(|_| is_exact);
+                let operand = |x: &Expr| exact(x).unwrap_or_else(|| x.clone());
+                Some(build::nested(build::binary(
+                    build::nested(operand(left)),
+                    BinaryOperator::Modulo,
+                    build::nested(operand(right)),
+                )))
+            }
             ("regexp_split_to_table", _) => {
                 let parts = build::call("regexp_split_to_array", args);
                 Some(build::call("unnest", vec![parts]))
