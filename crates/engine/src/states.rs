@@ -21,8 +21,8 @@ use super::numbers::{
 };
 use super::{
     CATALOG, EngineOptions, Library, Names, PlanSettings, arrays, barrier, bounded, byte_texts,
-    cell_types, common_types, computed_limits, dependent, equal_keys, first_types, frames,
-    gathered, grouping_keys, hidden_values, input_order, joined_texts, nested, numeric_sums,
+    cell_types, common_types, computed_limits, dependent, equal_keys, frames, gathered,
+    grouping_keys, hidden_values, input_order, joined_texts, nested, nullif_types, numeric_sums,
     operand_types, optimize, period_sums, plain_fallbacks, posix, set_operations, shifted_sums,
     sorted_distinct, stop, sum, time, untyped_bounds, untyped_columns, untyped_texts,
     window_inputs,
@@ -171,7 +171,7 @@ pub(super) fn of_settings(
             rules.push(Arc::new(untyped_bounds::UntypedBounds));
             rules.push(Arc::new(time::InfiniteTimes));
             rules.push(Arc::new(untyped_columns::UntypedColumns));
-            rules.push(Arc::new(first_types::FirstTypes));
+            rules.push(Arc::new(nullif_types::NullifTypes));
             rules.push(Arc::new(joined_booleans::JoinedBooleans));
             rules.push(Arc::new(halves::HalvesToEven));
             rules.push(Arc::new(byte_texts::ByteTexts));

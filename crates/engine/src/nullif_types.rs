@@ -1,12 +1,13 @@
-//! `nullif(x, y)` has the type of `x` in PostgreSQL, where `x` is compared with `y` as it is;
-//! DataFusion's has the type that both have in common.
+//! `nullif(x, y)` of integers has the type of `x` in PostgreSQL; DataFusion's has the type that both
+//! have in common.
 //!
 //! ```text
 //! nullif(smallint, integer)     CAST(nullif(smallint, integer) AS smallint)
-//! nullif(real, numeric)         CAST(nullif(real, numeric) AS real)
-//! nullif(date, timestamp)       CAST(nullif(date, timestamp) AS date)
 //! nullif(integer, numeric)      as it is: a numeric in PostgreSQL, too
 //! ```
+//!
+//! So has that of a `real` and of a `date` in PostgreSQL, and not here: the operators above are planned
+//! with DataFusion's type, as which a `real` beside an integer is calculated with more digits.
 
 use arrow::datatypes::DataType;
 use datafusion::common::DFSchema;
@@ -21,9 +22,9 @@ use super::expressions;
 
 /// Casts the results. Runs before type coercion. Not for Trino's dialects.
 #[derive(Debug)]
-pub(crate) struct FirstTypes;
+pub(crate) struct NullifTypes;
 
-impl AnalyzerRule for FirstTypes {
+impl AnalyzerRule for NullifTypes {
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
         let concerns = |expr: &Expr| match expr {
             Expr::ScalarFunction(call) => is_nullif(call),
@@ -36,7 +37,7 @@ impl AnalyzerRule for FirstTypes {
     }
 
     fn name(&self) -> &str {
-        "first_types"
+        "nullif_types"
     }
 }
 
@@ -58,32 +59,26 @@ fn narrowed(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     })
 }
 
-/// Returns the type of the value, if the other one would make it another type, and PostgreSQL compares
-/// the two as they are.
+/// Returns the type of an integer, if the other one would make it a wider one.
 fn kept(value: &Expr, other: &Expr, schema: &DFSchema) -> Option<DataType> {
     use DataType as T;
     let (of, other) = (value.get_type(schema).ok()?, other.get_type(schema).ok()?);
     let is_kept = matches!(
         (&of, &other),
-        (T::Int8 | T::Int16, T::Int32 | T::Int64)
-            | (T::Int8, T::Int16)
-            | (T::Int32, T::Int64)
-            | (T::Float32, T::Float64 | T::Decimal128(..))
-            | (T::Date32, T::Timestamp(_, None))
+        (T::Int8 | T::Int16, T::Int32 | T::Int64) | (T::Int8, T::Int16) | (T::Int32, T::Int64)
     );
     is_kept.then_some(of)
 }
 
 #[cfg(test)]
 mod tests {
-    use arrow::datatypes::{Field, Schema, TimeUnit};
+    use arrow::datatypes::{Field, Schema};
     use datafusion::prelude::col;
 
     use super::*;
 
     #[test]
-    fn types_that_are_compared_as_they_are_stay() {
-        let moment = DataType::Timestamp(TimeUnit::Microsecond, None);
+    fn integers_keep_their_type_beside_wider_ones() {
         let columns = [
             ("s", DataType::Int16),
             ("i", DataType::Int32),
@@ -91,8 +86,6 @@ mod tests {
             ("r", DataType::Float32),
             ("f", DataType::Float64),
             ("n", DataType::Decimal128(4, 1)),
-            ("d", DataType::Date32),
-            ("t", moment),
         ];
         let fields = columns.map(|(name, of)| Field::new(name, of, true));
         let schema = DFSchema::try_from(Schema::new(fields.to_vec())).ok();
@@ -100,9 +93,9 @@ mod tests {
         for (value, other, expected) in [
             (col("s"), col("i"), Some(DataType::Int16)),
             (col("i"), col("l"), Some(DataType::Int32)),
-            (col("r"), col("f"), Some(DataType::Float32)),
-            (col("r"), col("n"), Some(DataType::Float32)),
-            (col("d"), col("t"), Some(DataType::Date32)),
+            (col("s"), col("l"), Some(DataType::Int16)),
+            (col("r"), col("f"), None),
+            (col("r"), col("n"), None),
             (col("l"), col("i"), None),
             (col("i"), col("n"), None),
             (col("i"), col("f"), None),
