@@ -1,9 +1,10 @@
-//! `nullif(x, y)` of integers has the type of `x` in PostgreSQL; DataFusion's has the type that both
-//! have in common.
+//! `nullif(x, y)` of integers has the type of `x` in PostgreSQL, and of decimals its digits;
+//! DataFusion's has the type that both have in common.
 //!
 //! ```text
-//! nullif(smallint, integer)     CAST(nullif(smallint, integer) AS smallint)
-//! nullif(integer, numeric)      as it is: a numeric in PostgreSQL, too
+//! nullif(smallint, integer)              CAST(nullif(smallint, integer) AS smallint)
+//! nullif(numeric(4,0), numeric(4,1))     CAST(nullif(numeric(4,0), numeric(4,1)) AS numeric(4,0))
+//! nullif(integer, numeric(4,1))          CAST(nullif(integer, numeric(4,1)) AS numeric(10,0))
 //! ```
 //!
 //! So has that of a `real` and of a `date` in PostgreSQL, and not here: the operators above are planned
@@ -59,15 +60,21 @@ fn narrowed(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     })
 }
 
-/// Returns the type of an integer, if the other one would make it a wider one.
+/// Returns the type that the value has in PostgreSQL, if the other one would make it a wider integer or
+/// a decimal of more fractional digits.
 fn kept(value: &Expr, other: &Expr, schema: &DFSchema) -> Option<DataType> {
     use DataType as T;
     let (of, other) = (value.get_type(schema).ok()?, other.get_type(schema).ok()?);
-    let is_kept = matches!(
-        (&of, &other),
-        (T::Int8 | T::Int16, T::Int32 | T::Int64) | (T::Int8, T::Int16) | (T::Int32, T::Int64)
-    );
-    is_kept.then_some(of)
+    match (&of, &other) {
+        (T::Int8 | T::Int16, T::Int32 | T::Int64) | (T::Int8, T::Int16) | (T::Int32, T::Int64) => {
+            Some(of)
+        }
+        (T::Decimal128(_, digits), T::Decimal128(_, others)) if digits < others => Some(of),
+        (T::Int16, T::Decimal128(_, 1..)) => Some(T::Decimal128(5, 0)),
+        (T::Int32, T::Decimal128(_, 1..)) => Some(T::Decimal128(10, 0)),
+        (T::Int64, T::Decimal128(_, 1..)) => Some(T::Decimal128(20, 0)),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -86,6 +93,7 @@ mod tests {
             ("r", DataType::Float32),
             ("f", DataType::Float64),
             ("n", DataType::Decimal128(4, 1)),
+            ("w", DataType::Decimal128(9, 0)),
         ];
         let fields = columns.map(|(name, of)| Field::new(name, of, true));
         let schema = DFSchema::try_from(Schema::new(fields.to_vec())).ok();
@@ -97,7 +105,10 @@ mod tests {
             (col("r"), col("f"), None),
             (col("r"), col("n"), None),
             (col("l"), col("i"), None),
-            (col("i"), col("n"), None),
+            (col("i"), col("n"), Some(DataType::Decimal128(10, 0))),
+            (col("w"), col("n"), Some(DataType::Decimal128(9, 0))),
+            (col("n"), col("w"), None),
+            (col("i"), col("w"), None),
             (col("i"), col("f"), None),
             (col("n"), col("f"), None),
         ] {
