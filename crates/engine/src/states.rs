@@ -16,8 +16,8 @@ use super::logic::{
 use super::names::{named_cast, relations};
 use super::numbers::{
     checked, decimal_functions, decimal_places, decimal_series, decimal_texts, decimals, digits,
-    divisors, factorials, float_decimals, floats, halves, integer_places, rounding, whole_decimals,
-    xors,
+    divisors, factorials, float_decimals, float_digits, floats, halves, integer_places, rounding,
+    whole_decimals, xors,
 };
 use super::{
     CATALOG, EngineOptions, Library, Names, PlanSettings, arrays, barrier, bounded, byte_texts,
@@ -174,6 +174,7 @@ pub(super) fn of_settings(
             rules.push(Arc::new(nullif_types::NullifTypes));
             rules.push(Arc::new(joined_booleans::JoinedBooleans));
             rules.push(Arc::new(halves::HalvesToEven));
+            rules.push(Arc::new(float_digits::FloatDigits));
             rules.push(Arc::new(byte_texts::ByteTexts));
             rules.push(Arc::new(decimal_places::DecimalPlaces));
             rules.push(Arc::new(sorted_distinct::SortedDistinct));

@@ -72,34 +72,44 @@ fn is_to_integer(expr: &Expr) -> bool {
 }
 
 fn rewritten(expr: Expr, schema: &DFSchema, inputs: &[LogicalPlan]) -> Transformed<Expr> {
-    let rounds = |inner: &Expr| match inner.get_type(schema) {
-        // No constant and nothing calculated from integers is a `real`.
-        Ok(DataType::Float32) => true,
-        Ok(of) => {
-            let mut steps = MAX_STEPS;
-            (of.is_floating() || is_mixed(inner, schema, &mut steps))
-                && is_float(inner, inputs, &mut steps)
-        }
-        Err(_) => false,
-    };
-    let of_mixed = |inner: Expr| match inner.get_type(schema) {
-        Ok(of) if of.is_decimal() => cast(inner, DataType::Float64),
-        _ => inner,
-    };
+    let rounds = |inner: &Expr| is_float_value(inner, schema, inputs);
     // The result is a `double precision`; see `floats/wholes.rs`.
     let as_double = |inner: Expr| match inner.get_type(schema) {
         Ok(DataType::Float32) => cast(inner, DataType::Float64),
-        _ => of_mixed(inner),
+        _ => as_float(inner, schema),
     };
     match expr {
         Expr::ScalarFunction(call) if is_round(&call) && call.args.iter().all(rounds) => {
             let arg = call.args.into_iter().next().map(as_double);
             Transformed::yes(arg.map_or_else(Expr::default, rounding::to_even))
         }
-        expr if is_to_integer(&expr) => {
-            expressions::with_operand(expr, rounds, |inner| rounding::to_even(of_mixed(inner)))
-        }
+        expr if is_to_integer(&expr) => expressions::with_operand(expr, rounds, |inner| {
+            rounding::to_even(as_float(inner, schema))
+        }),
         expr => Transformed::no(expr),
+    }
+}
+
+/// Returns whether a value is a floating-point number, in PostgreSQL, too. `inputs`: the plans that its
+/// columns are looked up in.
+pub(super) fn is_float_value(value: &Expr, schema: &DFSchema, inputs: &[LogicalPlan]) -> bool {
+    match value.get_type(schema) {
+        // No constant and nothing calculated from integers is a `real`.
+        Ok(DataType::Float32) => true,
+        Ok(of) => {
+            let mut steps = MAX_STEPS;
+            (of.is_floating() || is_mixed(value, schema, &mut steps))
+                && is_float(value, inputs, &mut steps)
+        }
+        Err(_) => false,
+    }
+}
+
+/// Returns a value that is a floating-point number in PostgreSQL as one.
+pub(super) fn as_float(value: Expr, schema: &DFSchema) -> Expr {
+    match value.get_type(schema) {
+        Ok(of) if of.is_decimal() => cast(value, DataType::Float64),
+        _ => value,
     }
 }
 

@@ -13,6 +13,7 @@ pub(crate) mod divisors;
 pub(crate) mod factorials;
 mod fixed;
 pub(crate) mod float_decimals;
+pub(crate) mod float_digits;
 pub(crate) mod floats;
 pub(crate) mod halves;
 pub(crate) mod integer_literals;
