@@ -30,7 +30,9 @@ use lakegate_engine::time::{AT_TIME_ZONE, extracted_type};
 use lakegate_engine::{has_values, retyped, written_name};
 use lakegate_error::Error;
 
-use super::{Act, Keyed, check_beside, common, keys, of_expr, results_of, text_types, written};
+use super::{
+    Act, Keyed, check_beside, common, extremes, keys, of_expr, results_of, text_types, written,
+};
 use crate::postgres::cell::drops_marks;
 use crate::postgres::functions::coalesce::ARRAY;
 use crate::postgres::functions::compared::{
@@ -86,10 +88,13 @@ fn rewritten(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     let rewritten = match &expr {
         Expr::Case(case) => of_case(case, schema)?,
         Expr::ScalarFunction(call) => called(call, schema)?,
-        Expr::AggregateFunction(call) => {
-            check_function(&EXTREMES, call.func.name(), &call.params.args, schema)?;
-            None
-        }
+        Expr::AggregateFunction(call) => match extremes::settled(call, schema) {
+            Some(settled) => Some(settled),
+            None => {
+                check_function(&EXTREMES, call.func.name(), &call.params.args, schema)?;
+                None
+            }
+        },
         Expr::WindowFunction(window) => {
             let (name, args) = (written_name(window.fun.name()), &window.params.args);
             check_function(&EXTREMES, name, args, schema)?;
