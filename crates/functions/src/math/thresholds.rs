@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, Float64Array, Int64Builder, make_comparator, new_null_array,
+    ArrayRef, AsArray, Float64Array, Int64Builder, make_comparator, new_null_array,
 };
 use arrow::compute::SortOptions;
 use arrow::datatypes::{DataType, Field, Float64Type, TimeUnit};
