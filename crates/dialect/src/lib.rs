@@ -46,6 +46,7 @@ fn rules_of(names: Names) -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
         rules.push(postgres::texts_beside_bytes());
         rules.extend(postgres::json_comparisons());
         rules.push(postgres::typed_texts());
+        rules.push(postgres::extremes_rule());
         // The rules before have given further columns such types.
         rules.push(postgres::mixed_unions());
     }
@@ -62,6 +63,7 @@ fn planners_of(names: Names) -> Vec<Arc<dyn ExprPlanner>> {
         planners.push(postgres::byte_keywords());
         planners.push(postgres::byte_operators());
         planners.push(postgres::extracts());
+        planners.push(postgres::extremes_planner());
         planners.push(postgres::joined_arrays());
     }
     planners

@@ -251,7 +251,10 @@ impl Wanted {
                 call.args.as_slice()
             }
             // The operators are those of decimals, which `quotients.rs` plans.
-            "ceil" | "floor" | "round" | "trunc" | "/" | "*" if self == Self::NumericSum => {
+            "ceil" | "exp" | "floor" | "ln" | "log" | "log10" | "power" | "round" | "signum"
+            | "sqrt" | "trunc" | "/" | "*"
+                if self == Self::NumericSum =>
+            {
                 call.args.as_slice()
             }
             "nullif" | NAMED_CAST => call.args.get(..1).unwrap_or_default(),

@@ -16,7 +16,6 @@
 //! ARRAY[1, 2], items || 3              ARRAY[CAST(1 AS INT), …], items || CAST(3 AS INT)
 //! price * 1.1                          price * 1.1 as a DECIMAL(2,1), if price is a DECIMAL
 //! price / 3                            a quotient of more digits, if price is a DECIMAL
-//! extract(year FROM day) / 10          CAST(extract(year FROM day) AS DECIMAL(10,0)) / 10
 //! ```
 //!
 //! Runs while a query is planned, because the results have other types. `untyped_texts.rs` gives
@@ -30,7 +29,7 @@ use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, Operator, cast};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
 use super::numbers::{decimal_texts, integer_literals, quotients};
-use super::{common_types, expressions, extracts, negation};
+use super::{common_types, expressions, negation};
 
 const INTERVAL: DataType = DataType::Interval(IntervalUnit::MonthDayNano);
 
@@ -90,10 +89,6 @@ impl ExprPlanner for OperandTypes {
         let typed_right = typed_right.and_then(|text| typed(text, &op, &left, schema));
         let is_typed = typed_left.is_some() || typed_right.is_some();
         let (mut left, mut right) = (typed_left.unwrap_or(left), typed_right.unwrap_or(right));
-        if op == BinaryOperator::Divide {
-            left = extracts::divided(left, schema);
-            right = extracts::divided(right, schema);
-        }
         if !is_typed && is_calculated {
             (left, right) = widened(left, right, schema);
             (left, right) = exact(left, right, schema);
@@ -207,17 +202,13 @@ fn exact(left: Expr, right: Expr, schema: &DFSchema) -> (Expr, Expr) {
 
 /// Makes the literals of integers beside integers of 32 bits or less ones of 32 bits.
 ///
-/// An `extract` is a `numeric` in PostgreSQL: what is calculated from it may have more than 32 bits.
 /// The type of a long chain of operators is not looked up: a literal of 32 bits beside one of another
 /// type is converted as one of 64 bits is.
 fn with_integers(left: Expr, right: Expr, schema: &DFSchema) -> (Expr, Expr) {
     use DataType::{Int8, Int16, Int32, Null};
-    integer_literals::beside(left, right, |operand| {
-        let is_narrow = match is_short(operand) {
-            true => matches!(operand.get_type(schema), Ok(Int8 | Int16 | Int32 | Null)),
-            false => true,
-        };
-        is_narrow && !extracts::is_extracted(operand)
+    integer_literals::beside(left, right, |operand| match is_short(operand) {
+        true => matches!(operand.get_type(schema), Ok(Int8 | Int16 | Int32 | Null)),
+        false => true,
     })
 }
 

@@ -15,15 +15,17 @@ use super::logic::{
 };
 use super::names::{named_cast, relations};
 use super::numbers::{
-    checked, decimal_places, decimal_series, decimal_texts, decimals, digits, divisors,
-    float_decimals, floats, halves, integer_places, integer_series, rounding, whole_decimals, xors,
+    checked, decimal_functions, decimal_places, decimal_series, decimal_texts, decimals, digits,
+    divisors, factorials, float_decimals, float_digits, floats, halves, integer_places,
+    integer_series, rounding, whole_decimals, xors,
 };
 use super::{
     CATALOG, EngineOptions, Library, Names, PlanSettings, arrays, barrier, bounded, byte_texts,
-    cell_types, common_types, computed_limits, dependent, equal_keys, extracts, frames, gathered,
-    grouping_keys, hidden_values, input_order, joined_texts, nested, numeric_sums, operand_types,
-    optimize, period_sums, plain_fallbacks, posix, set_operations, shifted_sums, sorted_distinct,
-    stop, sum, time, untyped_bounds, untyped_columns, untyped_texts, window_inputs,
+    cell_types, common_types, computed_limits, dependent, equal_keys, frames, gathered,
+    grouping_keys, hidden_values, input_order, joined_texts, nested, nullif_types, numeric_sums,
+    operand_types, optimize, period_sums, plain_fallbacks, posix, set_operations, shifted_sums,
+    sorted_distinct, stop, sum, time, untyped_bounds, untyped_columns, untyped_texts,
+    window_inputs,
 };
 
 /// Functions that expose a row's file, which the engine removes. A path contains the values of all
@@ -169,9 +171,10 @@ pub(super) fn of_settings(
             rules.push(Arc::new(untyped_bounds::UntypedBounds));
             rules.push(Arc::new(time::InfiniteTimes));
             rules.push(Arc::new(untyped_columns::UntypedColumns));
-            rules.push(Arc::new(extracts::ExtractedColumns));
+            rules.push(Arc::new(nullif_types::NullifTypes));
             rules.push(Arc::new(joined_booleans::JoinedBooleans));
             rules.push(Arc::new(halves::HalvesToEven));
+            rules.push(Arc::new(float_digits::FloatDigits));
             rules.push(Arc::new(byte_texts::ByteTexts));
             rules.push(Arc::new(decimal_places::DecimalPlaces));
             rules.push(Arc::new(sorted_distinct::SortedDistinct));
@@ -223,7 +226,9 @@ pub(super) fn of_settings(
     (library.register)(&mut state, settings.names).map_err(from_engine)?;
     if settings.names == Names::Postgres {
         floats::register_domains(&mut state).map_err(from_engine)?;
+        decimal_functions::register(&mut state).map_err(from_engine)?;
         floats::register_wholes(&mut state).map_err(from_engine)?;
+        factorials::register(&mut state).map_err(from_engine)?;
         integer_places::register(&mut state).map_err(from_engine)?;
         decimal_series::register(&mut state).map_err(from_engine)?;
         integer_series::register(&mut state).map_err(from_engine)?;

@@ -33,8 +33,9 @@ pub use cell::{Cell, PG_TYPE, build_array, hinted_field};
 pub(crate) use exclusions::planner as frame_exclusions;
 pub use function::{PgFunction, invalid};
 pub(crate) use functions::{
-    array_casts, byte_keywords, byte_operators, extracts, json_comparisons, json_key_of,
-    json_subscripts, texts_beside_bytes, typed_text_key_of, typed_texts,
+    array_casts, byte_keywords, byte_operators, extracts, extremes_planner, extremes_rule,
+    json_comparisons, json_key_of, json_subscripts, texts_beside_bytes, typed_text_key_of,
+    typed_texts,
 };
 pub use functions::{functions, network_text, quote_ident, shared_functions, split_name};
 use functions::{json_operators, typed_text_operators};

@@ -188,7 +188,10 @@ fn is_inverted(mut expr: &Expr) -> bool {
     while let Expr::Cast(Cast { expr: inner, .. }) = expr {
         expr = inner;
     }
-    matches!(expr, Expr::ScalarFunction(call) if matches!(call.func.name(), "floor" | "date_part"))
+    let Expr::ScalarFunction(call) = expr else {
+        return false;
+    };
+    matches!(call.func.name(), "date_part" | "extract" | "floor")
 }
 
 impl<'n> TreeNodeVisitor<'n> for Walk<'_> {

@@ -7,6 +7,7 @@
 //! CAST(d AS INT), d a column of doubles    CAST(rounded_to_even(d) AS INT)
 //! round(d)                                 rounded_to_even(d)
 //! round(r), r a column of reals            rounded_to_even(CAST(r AS DOUBLE))
+//! CAST(coalesce(d, n) AS INT)              CAST(rounded_to_even(CAST(coalesce(d, n) AS DOUBLE)) AS INT)
 //! CAST(i * 0.5 AS INT), round(i * 0.5)     unchanged; see rounding.rs
 //! ```
 //!
@@ -71,25 +72,11 @@ fn is_to_integer(expr: &Expr) -> bool {
 }
 
 fn rewritten(expr: Expr, schema: &DFSchema, inputs: &[LogicalPlan]) -> Transformed<Expr> {
-    let rounds = |inner: &Expr| match inner.get_type(schema) {
-        // No constant and nothing calculated from integers is a `real`.
-        Ok(DataType::Float32) => true,
-        // Decimals beside floats become floats later; see `common_types`.
-        Ok(of) if of.is_floating() || of.is_decimal() => {
-            let mut steps = MAX_STEPS;
-            is_float(inner, inputs, &mut steps)
-        }
-        Ok(_) => false,
-        Err(_) => false,
-    };
+    let rounds = |inner: &Expr| is_float_value(inner, schema, inputs);
     // The result is a `double precision`; see `floats/wholes.rs`.
     let as_double = |inner: Expr| match inner.get_type(schema) {
-        Ok(of) if of == DataType::Float32 || of.is_decimal() => cast(inner, DataType::Float64),
-        _ => inner,
-    };
-    let without_decimals = |inner: Expr| match inner.get_type(schema) {
-        Ok(of) if of.is_decimal() => cast(inner, DataType::Float64),
-        _ => inner,
+        Ok(DataType::Float32) => cast(inner, DataType::Float64),
+        _ => as_float(inner, schema),
     };
     match expr {
         Expr::ScalarFunction(call) if is_round(&call) && call.args.iter().all(rounds) => {
@@ -97,10 +84,66 @@ fn rewritten(expr: Expr, schema: &DFSchema, inputs: &[LogicalPlan]) -> Transform
             Transformed::yes(arg.map_or_else(Expr::default, rounding::to_even))
         }
         expr if is_to_integer(&expr) => expressions::with_operand(expr, rounds, |inner| {
-            rounding::to_even(without_decimals(inner))
+            rounding::to_even(as_float(inner, schema))
         }),
         expr => Transformed::no(expr),
     }
+}
+
+/// Returns whether a value is a floating-point number, in PostgreSQL, too. `inputs`: the plans that its
+/// columns are looked up in.
+pub(super) fn is_float_value(value: &Expr, schema: &DFSchema, inputs: &[LogicalPlan]) -> bool {
+    match value.get_type(schema) {
+        // No constant and nothing calculated from integers is a `real`.
+        Ok(DataType::Float32) => true,
+        Ok(of) => {
+            let mut steps = MAX_STEPS;
+            (of.is_floating() || is_mixed(value, schema, &mut steps))
+                && is_float(value, inputs, &mut steps)
+        }
+        Err(_) => false,
+    }
+}
+
+/// Returns a value that is a floating-point number in PostgreSQL as one.
+pub(super) fn as_float(value: Expr, schema: &DFSchema) -> Expr {
+    match value.get_type(schema) {
+        Ok(of) if of.is_decimal() => cast(value, DataType::Float64),
+        _ => value,
+    }
+}
+
+/// Returns whether a value may be one of floating-point numbers and decimals, which makes it a
+/// floating-point number (`common_types`). Until then, its type may be that of decimals. `steps`: how
+/// many expressions may still be read.
+fn is_mixed(expr: &Expr, schema: &DFSchema, steps: &mut usize) -> bool {
+    let Some(left) = steps.checked_sub(1) else {
+        return false;
+    };
+    *steps = left;
+    let values: Vec<&Expr> = match expr {
+        Expr::Alias(alias) => return is_mixed(&alias.expr, schema, steps),
+        Expr::Negative(inner) => return is_mixed(inner, schema, steps),
+        Expr::BinaryExpr(binary) => {
+            return is_mixed(&binary.left, schema, steps) || is_mixed(&binary.right, schema, steps);
+        }
+        Expr::Case(case) => {
+            let results = case.when_then_expr.iter().map(|(_, result)| &**result);
+            results.chain(case.else_expr.as_deref()).collect()
+        }
+        Expr::ScalarFunction(call)
+            if matches!(
+                call.func.name(),
+                "coalesce" | "greatest" | "least" | "nullif"
+            ) =>
+        {
+            call.args.iter().collect()
+        }
+        _ => return false,
+    };
+    values.into_iter().any(|value| {
+        value.get_type(schema).is_ok_and(|of| of.is_floating()) || is_mixed(value, schema, steps)
+    })
 }
 
 /// Returns whether a number is a floating-point one in PostgreSQL, too: it comes from a column of a
@@ -246,6 +289,14 @@ mod tests {
         let sql = "SELECT round(x), round(-x), round(x + 1), round(x * 2), round(x, 0), round(2.5)
              FROM (VALUES (CAST(2.5 AS DOUBLE))) t(x)";
         assert_eq!(row(sql).await, ["2.0", "-2.0", "4.0", "5.0", "3.0", "3.0"]);
+    }
+
+    #[tokio::test]
+    async fn a_value_of_floats_and_decimals_is_a_float() {
+        let sql = "SELECT CAST(coalesce(d, n) AS INT), CAST(greatest(d, n) AS INT), CAST(nullif(d, n) AS INT), round(coalesce(d, n)),
+             CAST(CASE WHEN i > 5 THEN n ELSE d END AS INT), CAST(CASE WHEN i > 5 THEN n ELSE 2.5 END AS INT), CAST(coalesce(n, i) AS INT)
+             FROM (VALUES (CAST(2.5 AS DOUBLE), CAST('1.5' AS DECIMAL(3,1)), 5)) t(d, n, i)";
+        assert_eq!(row(sql).await, ["2", "2", "2", "2.0", "2", "3", "2"]);
     }
 
     #[tokio::test]

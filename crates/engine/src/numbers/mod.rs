@@ -3,13 +3,17 @@
 
 pub(crate) mod chains;
 pub(crate) mod checked;
+pub(crate) mod decimal_functions;
 pub(crate) mod decimal_places;
 pub(crate) mod decimal_series;
 pub(crate) mod decimal_texts;
 pub(crate) mod decimals;
 pub(crate) mod digits;
 pub(crate) mod divisors;
+pub(crate) mod factorials;
+mod fixed;
 pub(crate) mod float_decimals;
+pub(crate) mod float_digits;
 pub(crate) mod floats;
 pub(crate) mod halves;
 pub(crate) mod integer_literals;

@@ -1,10 +1,12 @@
-//! `date_part` and `EXTRACT` of times by the clock of their zone, and for units that DataFusion
+//! `date_part` of times, and Trino's `EXTRACT`, by the clock of their zone, and for units that DataFusion
 //! does not know, such as `century`, `timezone_hour` and `julian`. Seconds and milliseconds include
 //! their fraction, and the year before 1 is -1, as in PostgreSQL.
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, Float64Array, Int32Array};
+use arrow::array::{
+    ArrayRef, ArrowPrimitiveType, AsArray, Float64Array, Int32Array, PrimitiveArray,
+};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Date32Type, Field, FieldRef, TimeUnit, TimestampMicrosecondType};
 use datafusion::common::{DFSchema, ScalarValue};
@@ -28,7 +30,7 @@ use super::zones::is_utc;
 use crate::expressions;
 
 /// The Julian day of 1970-01-01.
-const JULIAN: f64 = 2_440_588.0;
+pub(super) const JULIAN: i64 = 2_440_588;
 
 /// Replaces a call that is evaluated here; `None` for DataFusion's own.
 pub(super) fn of_time(call: &ScalarFunction, schema: &DFSchema) -> Option<Expr> {
@@ -62,13 +64,8 @@ pub(super) fn of_time(call: &ScalarFunction, schema: &DFSchema) -> Option<Expr> 
     Some(expressions::call(function, call.args.clone()))
 }
 
-/// Returns whether a field of this name may have a fraction.
-pub(crate) fn has_fraction(name: &str) -> bool {
-    FieldName::named(name).is_some_and(FieldName::has_fraction)
-}
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum FieldName {
+pub(super) enum FieldName {
     Of(Unit),
     Epoch,
     WeekdayFromSunday,
@@ -82,7 +79,7 @@ enum FieldName {
 }
 
 impl FieldName {
-    fn named(name: &str) -> Option<Self> {
+    pub(super) fn named(name: &str) -> Option<Self> {
         if let Some(unit) = Unit::named(name) {
             return Some(Self::Of(unit));
         }
@@ -129,7 +126,7 @@ impl FieldName {
     }
 
     /// Returns the field of an instant. `shown` is what the clock shows at it.
-    fn value(self, instant: i64, shown: i64) -> f64 {
+    pub(super) fn value(self, instant: i64, shown: i64) -> f64 {
         let offset = (shown - instant) / SECOND;
         match self {
             Self::Epoch => instant as f64 / SECOND as f64,
@@ -144,14 +141,14 @@ impl FieldName {
     }
 
     /// Returns the field of a day since 1970-01-01 and a time of day in microseconds, in UTC.
-    fn at(self, day: i64, time: i64) -> f64 {
+    pub(super) fn at(self, day: i64, time: i64) -> f64 {
         let (year, month, date) = date_of(day);
         let of_minute = time % (60 * SECOND);
         // The year before 1 is -1.
         let counted = |year: i64| if year > 0 { year } else { year - 1 };
         let whole = match self {
             Self::Epoch => return day as f64 * 86_400.0 + time as f64 / SECOND as f64,
-            Self::Julian => return JULIAN + day as f64 + time as f64 / DAY as f64,
+            Self::Julian => return (JULIAN + day) as f64 + time as f64 / DAY as f64,
             Self::Of(Unit::Second) => return of_minute as f64 / SECOND as f64,
             Self::Of(Unit::Millisecond) => return of_minute as f64 / 1000.0,
             Self::Of(Unit::Microsecond) => of_minute,
@@ -219,36 +216,51 @@ impl ScalarUDFImpl for FieldOfTime {
         true
     }
 
-    /// Returns the times of a year, which statistics and partitions are compared with. A year
-    /// before 1 is another one to DataFusion.
+    /// Returns the times of a year, which statistics and partitions are compared with.
     fn preimage(
         &self,
         args: &[Expr],
         literal: &Expr,
         context: &SimplifyContext,
     ) -> Result<PreimageResult> {
-        let is_of_year = matches!(
-            (self.field, literal),
-            (
-                FieldName::Of(Unit::Year),
-                Expr::Literal(ScalarValue::Int32(Some(1..)), _)
-            )
-        );
-        let [_, time] = args else {
-            return Ok(PreimageResult::None);
-        };
-        let is_local = match context.get_data_type(time)? {
-            DataType::Timestamp(_, Some(zone)) => !is_utc(&zone),
-            _ => false,
-        };
-        match is_of_year && !is_local {
-            true => date_part().preimage(args, literal, context),
-            false => Ok(PreimageResult::None),
+        match literal {
+            Expr::Literal(ScalarValue::Int32(Some(value)), _) => {
+                times_of(self.field, args, *value, context)
+            }
+            _ => Ok(PreimageResult::None),
         }
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         expressions::applied(args.args.get(1), |times| fields(self.field, times))
+    }
+}
+
+/// Returns the times that have this value of a field, those of a year by UTC. A year before 1 is
+/// another one to DataFusion.
+///
+/// # Errors
+///
+/// Returns an error if the times have no type.
+pub(super) fn times_of(
+    field: FieldName,
+    args: &[Expr],
+    value: i32,
+    context: &SimplifyContext,
+) -> Result<PreimageResult> {
+    let [_, time] = args else {
+        return Ok(PreimageResult::None);
+    };
+    let is_local = match context.get_data_type(time)? {
+        DataType::Timestamp(_, Some(zone)) => !is_utc(&zone),
+        _ => false,
+    };
+    match field == FieldName::Of(Unit::Year) && value >= 1 && !is_local {
+        true => {
+            let year = Expr::Literal(ScalarValue::Int32(Some(value)), None);
+            date_part().preimage(args, &year, context)
+        }
+        false => Ok(PreimageResult::None),
     }
 }
 
@@ -271,6 +283,19 @@ fn fields(field: FieldName, times: &ArrayRef) -> Result<ArrayRef> {
 }
 
 fn of_instants(field: FieldName, times: &ArrayRef) -> Result<Float64Array> {
+    each_instant(times, |instant, shown| field.value(instant, shown))
+}
+
+/// Returns a value for each time, of its microseconds since 1970 and of what the clock of its zone
+/// shows then. A time of day is one on the first day.
+///
+/// # Errors
+///
+/// Returns an error if a time is out of the range of a clock.
+pub(super) fn each_instant<T: ArrowPrimitiveType>(
+    times: &ArrayRef,
+    of: impl Fn(i64, i64) -> T::Native,
+) -> Result<PrimitiveArray<T>> {
     let zone = match times.data_type() {
         DataType::Timestamp(_, zone) => zone.clone(),
         _ => None,
@@ -278,7 +303,6 @@ fn of_instants(field: FieldName, times: &ArrayRef) -> Result<Float64Array> {
     let clock = Clock::of_type(zone.as_deref())?;
     let micros = DataType::Timestamp(TimeUnit::Microsecond, zone);
     let times = match times.data_type() {
-        // A time of day is one on the first day.
         DataType::Time32(_) | DataType::Time64(_) => {
             let time = cast(times, &DataType::Time64(TimeUnit::Microsecond))?;
             cast(&cast(&time, &DataType::Int64)?, &micros)?
@@ -288,7 +312,7 @@ fn of_instants(field: FieldName, times: &ArrayRef) -> Result<Float64Array> {
     let times = times.as_primitive::<TimestampMicrosecondType>();
     let values = times.try_unary(|instant| {
         let shown = clock.shown(instant).ok_or_else(out_of_range)?;
-        Ok::<f64, Error>(field.value(instant, shown))
+        Ok::<T::Native, Error>(of(instant, shown))
     })?;
     Ok(values)
 }

@@ -40,6 +40,7 @@ mod cut;
 mod date_bounds;
 mod date_series;
 mod day_times;
+mod extracted;
 mod extremes;
 mod fields;
 mod from_template;
@@ -86,8 +87,8 @@ use datafusion::execution::{FunctionRegistry, SessionState};
 pub(crate) use date_bounds::DateBounds;
 pub(crate) use date_series::register_date_series;
 pub use day_times::end_of_day;
+pub use extracted::{extracted, extracted_type, times_of_extracted};
 pub(crate) use extremes::best_places;
-pub(crate) use fields::has_fraction;
 pub(crate) use infinities::InfiniteTimes;
 pub(crate) use input::is_infinite;
 pub use input::{

@@ -1,4 +1,4 @@
-//! `date_part` and `EXTRACT` of intervals, and of the time between two timestamps. That is a
+//! `date_part` of intervals, and Trino's `EXTRACT`, and of the time between two timestamps. That is a
 //! duration in DataFusion, and an interval of days and a time of day in PostgreSQL and Athena:
 //! `4 days 01:02:03.5` has 1 hour.
 //!
@@ -24,7 +24,7 @@ use super::units::Unit;
 use super::zoned::intervals;
 use crate::expressions;
 
-const MINUTE: i64 = 60 * SECOND;
+pub(super) const MINUTE: i64 = 60 * SECOND;
 const HOUR: i64 = 60 * MINUTE;
 
 /// Replaces a call that is evaluated here; `None` for DataFusion's own.
@@ -51,14 +51,14 @@ pub(super) fn of_period(call: &ScalarFunction, schema: &DFSchema) -> Option<Expr
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Part {
+pub(super) enum Part {
     Of(Unit),
     Nanosecond,
     Epoch,
 }
 
 impl Part {
-    fn named(name: &str) -> Option<Self> {
+    pub(super) fn named(name: &str) -> Option<Self> {
         match name.trim().to_ascii_lowercase().as_str() {
             "epoch" => Some(Self::Epoch),
             "nanosecond" | "nanoseconds" => Some(Self::Nanosecond),
@@ -73,7 +73,7 @@ impl Part {
         )
     }
 
-    fn value(self, of: IntervalMonthDayNano) -> f64 {
+    pub(super) fn value(self, of: IntervalMonthDayNano) -> f64 {
         let micros = of.nanoseconds / 1000;
         let (years, months) = (of.months / 12, of.months % 12);
         match self {
@@ -144,11 +144,14 @@ impl ScalarUDFImpl for PartOfPeriod {
     }
 }
 
+/// Returns the error for weeks of an interval.
+pub(super) fn no_weeks() -> Error {
+    Error::not_supported("an interval has no weeks").with_hint("divide its days by 7")
+}
+
 fn parts(part: Part, values: &ArrayRef) -> Result<ArrayRef> {
     if part == Part::Of(Unit::Week) {
-        return Err(Error::not_supported("an interval has no weeks")
-            .with_hint("divide its days by 7")
-            .into());
+        return Err(no_weeks().into());
     }
     let intervals = intervals(values)?;
     Ok(match part {

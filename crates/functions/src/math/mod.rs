@@ -6,6 +6,7 @@
 //! rounding.rs       ceiling, floor, round, truncate, sign
 //! division.rs       mod, and the operators / and % of Trino
 //! buckets.rs        width_bucket
+//! thresholds.rs     width_bucket of a list of bounds in PostgreSQL
 //! chance.rs         random
 //! vectors.rs        cosine_similarity and cosine_distance
 //! distributions.rs  cdf functions, which special.rs calculates
@@ -19,6 +20,7 @@ mod numbers;
 mod plain;
 mod rounding;
 mod special;
+mod thresholds;
 mod vectors;
 
 use crate::entry::Entry;
@@ -30,6 +32,7 @@ pub(crate) fn entries() -> Vec<Entry> {
     entries.extend(rounding::entries());
     entries.extend(division::entries());
     entries.extend(buckets::entries());
+    entries.extend(thresholds::entries());
     entries.extend(chance::entries());
     entries.extend(vectors::entries());
     entries.extend(distributions::entries());

@@ -1,23 +1,24 @@
-//! `extract(unit FROM x)`, which PostgreSQL refuses for units that the type of `x` does not have:
-//! `extract(hour FROM day)`. `date_part('hour', day)` takes the day for a timestamp, and is the
-//! engine's.
+//! `extract(unit FROM x)`, a `numeric`, which PostgreSQL refuses for units that the type of `x` does
+//! not have: `extract(hour FROM day)`. `date_part('hour', day)` takes the day for a timestamp, is a
+//! `double precision`, and is the engine's.
 
 use std::sync::{Arc, LazyLock};
 
-use arrow::datatypes::{DataType, FieldRef};
-use datafusion::error::Result;
+use arrow::datatypes::{DataType, Field, FieldRef};
+use datafusion::common::ScalarValue;
+use datafusion::error::{DataFusionError, Result};
 use datafusion::functions::datetime::date_part;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult};
 use datafusion::logical_expr::preimage::PreimageResult;
-use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
+use datafusion::logical_expr::simplify::SimplifyContext;
 use datafusion::logical_expr::{
-    ColumnarValue, Documentation, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF,
-    ScalarUDFImpl, Signature,
+    ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
 };
+use lakegate_engine::time::{extracted, extracted_type, times_of_extracted};
 use lakegate_error::{Code, Error};
 
 /// Units of a time of day whose values may have a fraction.
-const OF_SECONDS: [&str; 18] = [
+const OF_SECONDS: [&str; 16] = [
     "microsecond",
     "microseconds",
     "usec",
@@ -34,9 +35,6 @@ const OF_SECONDS: [&str; 18] = [
     "secs",
     "s",
     "epoch",
-    // The engine's, beside those of PostgreSQL.
-    "nanosecond",
-    "nanoseconds",
 ];
 
 /// The other units of a time of day.
@@ -84,6 +82,9 @@ const OF_DATE: [&str; 36] = [
     "epoch",
 ];
 
+/// Those of them that an interval does not have.
+const OF_DAYS_ONLY: [&str; 5] = ["dow", "doy", "isodow", "isoyear", "julian"];
+
 /// Units of a time with a zone.
 const OF_ZONE: [&str; 5] = [
     "timezone",
@@ -112,7 +113,11 @@ fn check(unit: &str, of: &DataType) -> Result<(), Error> {
             "timestamp with time zone",
             is_in(&OF_DATE) || is_of_time || is_in(&OF_ZONE),
         ),
-        // Those of an interval are checked when it is read.
+        // Weeks have an error of their own.
+        DataType::Interval(_) | DataType::Duration(_) => (
+            "interval",
+            is_of_time || is_in(&OF_DATE) && !is_in(&OF_DAYS_ONLY),
+        ),
         _ => return Ok(()),
     };
     match has_unit {
@@ -148,49 +153,49 @@ pub(super) fn no_unit(unit: &str, name: &str) -> Error {
     }
 }
 
-/// The engine's `date_part`, with the check. Other rules know it by its name.
+/// The name of the function, by which rules know it.
+pub(super) const EXTRACT: &str = "extract";
+
+/// Has the arguments of the engine's `date_part`.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Extract {
-    inner: Arc<ScalarUDF>,
+    date_part: Arc<ScalarUDF>,
 }
 
-static EXTRACT: LazyLock<Arc<ScalarUDF>> =
-    LazyLock::new(|| Arc::new(ScalarUDF::new_from_impl(Extract { inner: date_part() })));
+/// Not registered: no call has this name.
+static FUNCTION: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| {
+    let date_part = date_part();
+    Arc::new(ScalarUDF::new_from_impl(Extract { date_part }))
+});
 
 impl ScalarUDFImpl for Extract {
     fn name(&self) -> &str {
-        self.inner.name()
-    }
-
-    fn aliases(&self) -> &[String] {
-        self.inner.aliases()
+        EXTRACT
     }
 
     fn signature(&self) -> &Signature {
-        self.inner.signature()
+        self.date_part.signature()
     }
 
-    fn return_type(&self, types: &[DataType]) -> Result<DataType> {
-        self.inner.return_type(types)
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Err(without_unit())
     }
 
     fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
         let unit = args.scalar_arguments.first().copied().flatten();
-        if let Some(unit) = unit.and_then(|unit| unit.try_as_str().flatten())
-            && let Some(of) = args.arg_fields.get(1)
-            && !may_be_timetz(of.data_type())
-        {
+        let unit = unit.and_then(|unit| unit.try_as_str().flatten());
+        let (Some(unit), Some(of)) = (unit, args.arg_fields.get(1)) else {
+            return Err(without_unit());
+        };
+        if !may_be_timetz(of.data_type()) {
             check(unit, of.data_type())?;
         }
-        self.inner.return_field_from_args(args)
+        let returns = extracted_type(unit, of.data_type());
+        Ok(Arc::new(Field::new(EXTRACT, returns, of.is_nullable())))
     }
 
     fn is_strict(&self) -> bool {
-        self.inner.is_strict()
-    }
-
-    fn simplify(&self, args: Vec<Expr>, context: &SimplifyContext) -> Result<ExprSimplifyResult> {
-        self.inner.simplify(args, context)
+        true
     }
 
     fn preimage(
@@ -199,21 +204,27 @@ impl ScalarUDFImpl for Extract {
         literal: &Expr,
         context: &SimplifyContext,
     ) -> Result<PreimageResult> {
-        self.inner.preimage(args, literal, context)
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.inner.documentation()
+        times_of_extracted(args, literal, context)
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        if let [ColumnarValue::Scalar(unit), of] = args.args.as_slice()
-            && let Some(unit) = unit.try_as_str().flatten()
-        {
-            check(unit, &of.data_type())?;
-        }
-        self.inner.invoke_with_args(args)
+        let [ColumnarValue::Scalar(unit), times] = args.args.as_slice() else {
+            return Err(without_unit());
+        };
+        let unit = unit.try_as_str().flatten().ok_or_else(without_unit)?;
+        check(unit, &times.data_type())?;
+        Ok(match times {
+            ColumnarValue::Array(times) => ColumnarValue::Array(extracted(unit, times)?),
+            ColumnarValue::Scalar(time) => {
+                let values = extracted(unit, &time.to_array()?)?;
+                ColumnarValue::Scalar(ScalarValue::try_from_array(&values, 0)?)
+            }
+        })
     }
+}
+
+fn without_unit() -> DataFusionError {
+    DataFusionError::Internal("extract without a unit".to_owned())
 }
 
 /// Returns whether a value of a type may turn out to be a `timetz`, which is a text until the call is
@@ -233,13 +244,13 @@ pub(crate) fn planner() -> Arc<dyn ExprPlanner> {
 
 impl ExprPlanner for Extracts {
     fn plan_extract(&self, args: Vec<Expr>) -> Result<PlannerResult<Vec<Expr>>> {
-        Ok(PlannerResult::Planned(EXTRACT.call(args)))
+        Ok(PlannerResult::Planned(FUNCTION.call(args)))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use arrow::datatypes::TimeUnit;
+    use arrow::datatypes::{IntervalUnit, TimeUnit};
 
     use super::*;
 
@@ -248,6 +259,7 @@ mod tests {
     fn types_have_their_units() {
         let time = DataType::Time64(TimeUnit::Microsecond);
         let moment = DataType::Timestamp(TimeUnit::Microsecond, None);
+        let interval = DataType::Interval(IntervalUnit::MonthDayNano);
         for (unit, of) in [
             ("YEAR", &DataType::Date32),
             ("epoch", &DataType::Date32),
@@ -256,6 +268,8 @@ mod tests {
             ("EPOCH", &time),
             ("HOUR", &moment),
             ("DAY", &moment),
+            ("quarter", &interval),
+            ("ms", &interval),
         ] {
             assert!(check(unit, of).is_ok(), "{unit} {of}");
         }
@@ -279,6 +293,16 @@ mod tests {
                 "foo",
                 &DataType::Date32,
                 "unit \"foo\" not recognized for type date",
+            ),
+            (
+                "dow",
+                &interval,
+                "unit \"dow\" not supported for type interval",
+            ),
+            (
+                "nanoseconds",
+                &interval,
+                "unit \"nanoseconds\" not recognized for type interval",
             ),
         ] {
             let message = check(unit, of)

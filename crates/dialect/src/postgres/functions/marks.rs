@@ -4,7 +4,7 @@
 //! x::oid, x::xid, x::cid     $oid_in(x::bigint), …      -1 is 4294967295
 //! x::xid8                    $xid8_in(x::bigint)
 //! x::name                    $name_in(x::text)          at most 63 bytes
-//! x::"char"                  $char_in(x::text)          the first byte
+//! x::"char"                  $char_in(x)                the first byte, or that of a number
 //! ```
 
 use std::sync::Arc;
@@ -60,12 +60,28 @@ impl Input {
         }))
     }
 
+    /// Returns the type of what values become.
+    fn returns(&self, of: &DataType) -> DataType {
+        match self.mark {
+            "char" if !of.is_string() => DataType::Utf8,
+            _ => of.clone(),
+        }
+    }
+
     /// Returns the values as the type has them.
     fn read(&self, values: &ArrayRef) -> Result<ArrayRef> {
         let of = values.data_type().clone();
         match self.mark {
             "name" if of.is_string() => texts(values, cut),
             "char" if of.is_string() => texts(values, first_byte),
+            "char" if of.is_integer() => {
+                let numbers = cast(values, &DataType::Int64)?;
+                let numbers = numbers.as_primitive::<Int64Type>().iter();
+                let read = numbers.map(|number| number.map(character).transpose());
+                let read = read.collect::<Result<StringArray, Error>>()?;
+                Ok(Arc::new(read))
+            }
+            "char" => texts(&cast(values, &DataType::Utf8)?, first_byte),
             "oid" | "xid" | "cid" if of.is_integer() => {
                 let numbers = cast(values, &DataType::Int64)?;
                 let numbers = numbers.as_primitive::<Int64Type>();
@@ -100,9 +116,28 @@ fn cut(text: &str) -> String {
 fn first_byte(text: &str) -> String {
     match text.as_bytes().first() {
         Some(b'\\') if is_octal(text) => text.to_owned(),
-        Some(byte) if byte.is_ascii() => char::from(*byte).to_string(),
-        Some(byte) => format!("\\{byte:03o}"),
+        Some(byte) => shown(*byte),
         None => String::new(),
+    }
+}
+
+fn shown(byte: u8) -> String {
+    match byte.is_ascii() {
+        true => char::from(byte).to_string(),
+        false => format!("\\{byte:03o}"),
+    }
+}
+
+/// Returns the `"char"` of a number, whose byte is signed. That of 0 is empty.
+///
+/// # Errors
+///
+/// The number needs more than a byte.
+fn character(number: i64) -> Result<String, Error> {
+    match i8::try_from(number).map(i8::cast_unsigned) {
+        Ok(0) => Ok(String::new()),
+        Ok(byte) => Ok(shown(byte)),
+        Err(_) => Err(Error::new(Code::NumericOutOfRange, "\"char\" out of range")),
     }
 }
 
@@ -137,12 +172,12 @@ impl ScalarUDFImpl for Input {
     }
 
     fn return_type(&self, args: &[DataType]) -> Result<DataType> {
-        Ok(args.first().cloned().unwrap_or(DataType::Null))
+        Ok(self.returns(args.first().unwrap_or(&DataType::Null)))
     }
 
     fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
         let of = args.arg_fields.first().map(|field| field.data_type());
-        let of = of.cloned().unwrap_or(DataType::Null);
+        let of = self.returns(of.unwrap_or(&DataType::Null));
         let field = crate::postgres::hinted_field(self.name, of, self.mark);
         let is_nullable = args.arg_fields.iter().any(|field| field.is_nullable());
         Ok(Arc::new(field.with_nullable(is_nullable)))
@@ -202,6 +237,23 @@ mod tests {
             ("\\x", "\\"),
         ] {
             assert_eq!(first_byte(text), expected);
+        }
+    }
+
+    // PostgreSQL 15.
+    #[test]
+    fn numbers_are_signed_bytes() {
+        for (number, expected) in [
+            (65, Some("A")),
+            (0, Some("")),
+            (127, Some("\u{7f}")),
+            (-3, Some("\\375")),
+            (-128, Some("\\200")),
+            (128, None),
+            (-129, None),
+            (i64::MAX, None),
+        ] {
+            assert_eq!(character(number).ok().as_deref(), expected, "{number}");
         }
     }
 

@@ -49,7 +49,9 @@ pub(crate) use json::{
     key_of as json_key_of, rule as json_comparisons, subscripts as json_subscripts,
 };
 pub(super) use keyed::planner as typed_text_operators;
-pub(crate) use keyed::{key_of as typed_text_key_of, rule as typed_texts};
+pub(crate) use keyed::{
+    extremes_planner, extremes_rule, key_of as typed_text_key_of, rule as typed_texts,
+};
 pub(super) use log_positions::LSN_IN;
 pub(super) use marks::INPUTS;
 pub(super) use networks::OVERLAP as NETWORKS_OVERLAP;

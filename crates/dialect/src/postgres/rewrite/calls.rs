@@ -2,11 +2,12 @@
 //! of others. In Trino's dialects, the names have other meanings or none.
 //!
 //! ```text
-//! ceiling(x), |/ x, ||/ x, @ x      ceil(x), sqrt(x), cbrt(x), abs(x)
+//! ceiling(x), |/ x, ||/ x, @ x      ceil(x), sqrt((x)::double precision), cbrt(x), abs(x)
 //! ~x                                (x) # -1
 //! div(x, y)                         (((x) - (x) % (y)) / (y))::numeric(38,0)
 //! width_bucket(x, a, b, n)          $width_bucket(x, a, b, n)::integer
-//! round(1.005, 2)                   round('1.005'::numeric(4,3), 2)
+//! width_bucket(x, bounds)           $threshold_bucket(x, bounds)::integer
+//! round(1.005, 2), sqrt(2.0)        round('1.005'::numeric(4,3), 2), sqrt('2.0'::numeric(2,1))
 //! bit_count(bytes)                  $bit_count(bytes)
 //! scale(x)                          char_length(split_part(x::text, '.', 2))
 //! date_part('day', x)               date_part('day', x)::double precision
@@ -52,7 +53,15 @@ use crate::postgres::functions::{BIT_COUNT, LSN_IN};
 /// The function is not supported, or a literal is not of its type.
 pub(super) fn call(name: &str, args: &[Expr]) -> Result<Option<Expr>, Error> {
     Ok(match (name, args) {
-        ("ceiling", [x]) => Some(build::call("ceil", vec![x.clone()])),
+        ("ceiling", [x]) => {
+            let x = numbers::exact(x).unwrap_or_else(|| x.clone());
+            Some(build::call("ceil", vec![x]))
+        }
+        // Of a literal such as 2.5, which is exact.
+        (
+            "abs" | "ceil" | "exp" | "floor" | "ln" | "log" | "log10" | "round" | "sqrt" | "trunc",
+            [x],
+        ) => numbers::exact(x).map(|x| build::call(name, vec![x])),
         ("div", [x, y]) => {
             copies::check(x, 2)?;
             copies::check(y, 2)?;
@@ -70,7 +79,7 @@ pub(super) fn call(name: &str, args: &[Expr]) -> Result<Option<Expr>, Error> {
             Some(cast(quotient, DataType::Numeric(whole_decimal)))
         }
         ("width_bucket", [_, _]) => Some(cast(
-            build::call("width_bucket", args.to_vec()),
+            build::call("$threshold_bucket", args.to_vec()),
             DataType::Integer(None),
         )),
         ("width_bucket", [x, low, high, count]) => {
@@ -86,7 +95,7 @@ pub(super) fn call(name: &str, args: &[Expr]) -> Result<Option<Expr>, Error> {
         ("round" | "trunc", [x, places]) => {
             numbers::exact(x).map(|x| build::call(name, vec![x, places.clone()]))
         }
-        ("gcd" | "lcm", [x, y]) => {
+        ("gcd" | "lcm" | "log" | "pow" | "power", [x, y]) => {
             let (one, other) = (numbers::exact(x), numbers::exact(y));
             (one.is_some() || other.is_some()).then(|| {
                 let args = [
@@ -96,9 +105,13 @@ pub(super) fn call(name: &str, args: &[Expr]) -> Result<Option<Expr>, Error> {
                 build::call(name, args.to_vec())
             })
         }
-        ("scale", [x]) => Some(build::call("char_length", vec![decimals(x)])),
+        ("scale", [x]) => {
+            let x = numbers::exact(x).unwrap_or_else(|| x.clone());
+            Some(build::call("char_length", vec![decimals(&x)]))
+        }
         ("min_scale", [x]) => {
-            let significant = build::call("rtrim", vec![decimals(x), build::text("0")]);
+            let x = numbers::exact(x).unwrap_or_else(|| x.clone());
+            let significant = build::call("rtrim", vec![decimals(&x), build::text("0")]);
             Some(build::call("char_length", vec![significant]))
         }
         ("array_fill", [value, lengths]) => match unnested(lengths) {
@@ -348,7 +361,13 @@ pub(super) fn unary(op: UnaryOperator, operand: &Expr) -> Option<Expr> {
         }
         _ => return None,
     };
-    Some(build::call(function, vec![operand.clone()]))
+    let operand = match op {
+        // Of double precision only.
+        UnaryOperator::PGSquareRoot => cast(nested(operand.clone()), DataType::DoublePrecision),
+        UnaryOperator::PGAbs => numbers::exact(operand).unwrap_or_else(|| operand.clone()),
+        _ => operand.clone(),
+    };
+    Some(build::call(function, vec![operand]))
 }
 
 /// Returns whether a field of a time is a constant, which may have a cast.

@@ -9,8 +9,8 @@ use lakegate_error::Error;
 
 use super::expressions::number;
 use super::{
-    Rewriter, acl, array_queries, build, calls, copies, joined, named_arguments, ordered_sets,
-    parts, records, row_counts, slices, times, variadic, zoned_times,
+    Rewriter, acl, array_queries, build, calls, copies, joined, named_arguments, numbers,
+    ordered_sets, parts, records, row_counts, slices, times, variadic, zoned_times,
 };
 use crate::postgres::pg_catalog::IDENTIFY_OBJECTS;
 
@@ -142,12 +142,20 @@ impl Rewriter<'_> {
             ("substring", [text, pattern]) if calls::text_of(pattern).is_some() => {
                 Some(slices::first_match(text.clone(), pattern.clone()))
             }
-            ("sign", [value]) => Some(build::call("signum", vec![value.clone()])),
-            ("mod", [left, right]) => Some(Expr::Nested(Box::new(Expr::BinaryOp {
-                left: Box::new(Expr::Nested(Box::new(left.clone()))),
-                op: BinaryOperator::Modulo,
-                right: Box::new(Expr::Nested(Box::new(right.clone()))),
-            }))),
+            ("sign", [value]) => {
+                let value = numbers::exact(value).unwrap_or_else(|| value.clone());
+                Some(build::call("signum", vec![value]))
+            }
+            ("mod", [left, right]) => {
+                let is_exact = self.functions == Names::Postgres;
+                let exact = |x: &Expr| numbers::exact(x).filter(|_| is_exact);
+                let operand = |x: &Expr| exact(x).unwrap_or_else(|| x.clone());
+                Some(build::nested(build::binary(
+                    build::nested(operand(left)),
+                    BinaryOperator::Modulo,
+                    build::nested(operand(right)),
+                )))
+            }
             ("regexp_split_to_table", _) => {
                 let parts = build::call("regexp_split_to_array", args);
                 Some(build::call("unnest", vec![parts]))

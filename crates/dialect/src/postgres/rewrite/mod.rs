@@ -473,6 +473,7 @@ impl VisitorMut for Rewriter<'_> {
         if self.functions == Names::Postgres {
             numbers::fold(expr);
             numbers::shift(expr);
+            numbers::raise(expr);
             numbers::of_one_type(expr);
             untyped::rewrite(expr);
             array_texts::beside_values(expr);

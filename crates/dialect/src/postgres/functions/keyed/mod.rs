@@ -5,10 +5,12 @@
 //! text_types.rs   functions that read, compare and choose values, except those of timetz
 //! rule.rs         comparisons other than operators, CASE, casts, refusals
 //! planner.rs      operators
+//! extremes.rs     min and max
 //! ```
 //!
 //! Comparisons, `ORDER BY`, groups and joins compare the keys of the values.
 
+mod extremes;
 mod planner;
 mod rule;
 mod text_types;
@@ -21,6 +23,7 @@ use datafusion::logical_expr::{Case, Cast, Expr, ExprSchemable, ScalarUDF, TryCa
 use lakegate_engine::untyped_texts::TYPED_TEXT;
 use lakegate_error::{Code, Error};
 
+pub(crate) use self::extremes::{planner as extremes_planner, rule as extremes_rule};
 pub(in crate::postgres) use self::planner::planner;
 pub(crate) use self::rule::rule;
 pub(super) use self::text_types::functions;

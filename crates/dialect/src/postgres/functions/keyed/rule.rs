@@ -7,7 +7,7 @@
 //! CASE t WHEN u THEN x END      CASE $timetz_key(t) WHEN $timetz_key(u) THEN x END
 //! CASE WHEN b THEN t END        $timetz_in(CASE WHEN b THEN $timetz_in(t) END)
 //! coalesce(t, '12:00')          $timetz_in(coalesce($timetz_in(t), $timetz_in('12:00')))
-//! extract(hour FROM t)          CAST($timetz_part('hour', t) AS integer)
+//! extract(hour FROM t)          CAST($timetz_part('hour', t) AS numeric(10,0))
 //! t AT TIME ZONE 'CET'          $timetz_at('CET', t)
 //! address::text                 $inet_text(address)::text
 //! address::cidr                 network(address)
@@ -17,7 +17,7 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field};
+use arrow::datatypes::{DataType, Field, TimeUnit};
 use datafusion::common::tree_node::Transformed;
 use datafusion::common::{Column, DFSchema, ScalarValue};
 use datafusion::config::ConfigOptions;
@@ -26,17 +26,23 @@ use datafusion::logical_expr::expr::{InSubquery, ScalarFunction, SetComparison};
 use datafusion::logical_expr::{Case, Cast, Expr, LogicalPlan, Subquery};
 use datafusion::optimizer::AnalyzerRule;
 use lakegate_engine::quantified::{ALL, ANY};
-use lakegate_engine::time::AT_TIME_ZONE;
+use lakegate_engine::time::{AT_TIME_ZONE, extracted_type};
 use lakegate_engine::{has_values, retyped, written_name};
 use lakegate_error::Error;
 
-use super::{Act, Keyed, check_beside, common, keys, of_expr, results_of, text_types, written};
+use super::{
+    Act, Keyed, check_beside, common, extremes, keys, of_expr, results_of, text_types, written,
+};
 use crate::postgres::cell::drops_marks;
 use crate::postgres::functions::coalesce::ARRAY;
 use crate::postgres::functions::compared::{
     case_with_operands, operands, operands_of_case, returning, with_operands,
 };
+use crate::postgres::functions::extract::EXTRACT;
 use crate::postgres::functions::{extract, networks, timetz};
+
+/// Units of a time of day have the digits that they have with a zone.
+const TIME_OF_DAY: DataType = DataType::Time64(TimeUnit::Microsecond);
 
 /// Functions of the least and greatest value, which the engine takes for texts.
 const EXTREMES: [&str; 2] = ["min", "max"];
@@ -82,10 +88,13 @@ fn rewritten(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     let rewritten = match &expr {
         Expr::Case(case) => of_case(case, schema)?,
         Expr::ScalarFunction(call) => called(call, schema)?,
-        Expr::AggregateFunction(call) => {
-            check_function(&EXTREMES, call.func.name(), &call.params.args, schema)?;
-            None
-        }
+        Expr::AggregateFunction(call) => match extremes::settled(call, schema) {
+            Some(settled) => Some(settled),
+            None => {
+                check_function(&EXTREMES, call.func.name(), &call.params.args, schema)?;
+                None
+            }
+        },
         Expr::WindowFunction(window) => {
             let (name, args) = (written_name(window.fun.name()), &window.params.args);
             check_function(&EXTREMES, name, args, schema)?;
@@ -270,6 +279,15 @@ fn called(function: &ScalarFunction, schema: &DFSchema) -> Result<Option<Expr>> 
                 }
                 _ => part,
             })
+        }
+        (EXTRACT, [unit, time]) if of_expr(time, schema) == Some(Keyed::Timetz) => {
+            let part = timetz::function(timetz::Kind::Part);
+            let part = part.call(vec![unit.clone(), time.clone()]);
+            let name = unit
+                .as_literal()
+                .and_then(|unit| unit.try_as_str().flatten());
+            let returns = extracted_type(name.unwrap_or_default(), &TIME_OF_DAY);
+            Some(Expr::Cast(Cast::new(Box::new(part), returns)))
         }
         (AT_TIME_ZONE, [zone, time]) if of_expr(time, schema) == Some(Keyed::Timetz) => {
             let at = timetz::function(timetz::Kind::At);

@@ -7,7 +7,7 @@ mod digits;
 
 use datafusion::sql::sqlparser::ast::{
     ArrayElemTypeDef, CastKind, CharacterLength, DataType, ExactNumberInfo, Expr, Function,
-    ObjectName,
+    ObjectName, Value,
 };
 use lakegate_engine::time::PRECISION_FUNCTION;
 use lakegate_error::{Code, Error};
@@ -211,6 +211,17 @@ fn custom(name: &str, quoted: bool, modifiers: &[String]) -> Target {
     })
 }
 
+/// Returns whether a function reads a value as it is: that of `"char"` reads numbers, too. Literals of
+/// texts, NULL and parameters have no type of their own.
+fn is_of_any_type(function: &str, value: &Expr) -> bool {
+    let is_typed = match value {
+        Expr::Nested(inner) => return is_of_any_type(function, inner),
+        Expr::Value(value) => matches!(value.value, Value::Number(..)),
+        _ => true,
+    };
+    is_typed && function == "$char_in"
+}
+
 /// Removes the sizes of array types, which Postgres parses and ignores: the engine's fixed-size
 /// lists take their full memory for NULL too. Types nest no deeper than the parser allows.
 fn without_sizes(data_type: &mut DataType) {
@@ -399,8 +410,11 @@ pub(super) fn rewrite(expr: &mut Expr) -> Result<(), Error> {
             if !matches!(kind, CastKind::Cast | CastKind::DoubleColon) {
                 return Ok(());
             }
-            let cast = build::taken(expr);
-            *expr = build::call(function, vec![cast]);
+            let value = match is_of_any_type(function, inner) {
+                true => build::taken(inner),
+                false => build::taken(expr),
+            };
+            *expr = build::call(function, vec![value]);
         }
         Target::Function(function) => {
             let function = match function {

@@ -59,6 +59,23 @@ pub(super) fn shift(expr: &mut Expr) {
     }
 }
 
+/// Makes the literals with a point beside `^` decimals.
+pub(super) fn raise(expr: &mut Expr) {
+    let Expr::BinaryOp {
+        left,
+        op: BinaryOperator::PGExp,
+        right,
+    } = expr
+    else {
+        return;
+    };
+    for operand in [left, right] {
+        if let Some(exact) = exact(operand) {
+            **operand = exact;
+        }
+    }
+}
+
 /// Makes the literals of integers among values ones of the type `integer`, if they fit it.
 pub(super) fn to_integers(values: &mut [&mut Expr]) {
     for value in values {
