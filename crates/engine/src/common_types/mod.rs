@@ -66,8 +66,18 @@ fn concerns(expr: &Expr) -> bool {
         Expr::ScalarFunction(call) => OF_ONE_TYPE.contains(&call.func.name()),
         Expr::Between(between) => !is_literal(&between.low) || !is_literal(&between.high),
         Expr::InList(list) => !list.list.iter().all(is_literal),
+        Expr::BinaryExpr(binary) => {
+            binary.op.supports_propagation()
+                && (is_subquery(&binary.left) || is_subquery(&binary.right))
+        }
         _ => false,
     }
+}
+
+/// Returns whether an expression is a scalar subquery, in which the engine hides the cast of a
+/// comparison from [`decimals`].
+fn is_subquery(expr: &Expr) -> bool {
+    matches!(expr, Expr::ScalarSubquery(_))
 }
 
 fn met(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
@@ -117,7 +127,10 @@ fn met(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
         }
         Expr::BinaryExpr(mut binary) if binary.op.supports_propagation() => {
             let operands = [binary.left.as_mut(), binary.right.as_mut()];
-            let changed = reals::compare(operands, schema);
+            let changed = match operands.iter().any(|operand| is_subquery(operand)) {
+                true => compare(operands.into(), schema),
+                false => reals::compare(operands, schema),
+            };
             Transformed::new_transformed(Expr::BinaryExpr(binary), changed)
         }
         Expr::Between(mut between) => {
