@@ -12,8 +12,7 @@ use datafusion::logical_expr::{
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
 use super::{functions, is_jsonb, order};
-use crate::postgres::functions::coalesce::COALESCE;
-use crate::postgres::functions::keyed::{results_of, written};
+use crate::postgres::functions::keyed::{OF_ONE_TYPE, results_of, written};
 
 /// Plans an operator as a call of its function if one of its operands is `jsonb`.
 #[derive(Debug)]
@@ -60,7 +59,7 @@ pub(super) fn is_of_jsonb(expr: &Expr, schema: &DFSchema) -> bool {
         Expr::Cast(Cast { field, .. }) | Expr::TryCast(TryCast { field, .. }) => is_jsonb(field),
         // The rule, which gives these their type, runs after operators are planned.
         Expr::Case(case) => are_of(results_of(case), schema, is_of_jsonb),
-        Expr::ScalarFunction(call) if call.func.name() == COALESCE => {
+        Expr::ScalarFunction(call) if OF_ONE_TYPE.contains(&call.func.name()) => {
             are_of(&call.args, schema, is_of_jsonb)
         }
         _ => expr

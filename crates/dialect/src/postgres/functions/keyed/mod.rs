@@ -28,7 +28,7 @@ use super::timetz;
 use crate::postgres::cell::PG_TYPE;
 
 /// Functions whose arguments have the type of the result.
-const OF_ONE_TYPE: [&str; 4] = ["coalesce", "greatest", "least", "nullif"];
+pub(super) const OF_ONE_TYPE: [&str; 4] = ["coalesce", "greatest", "least", "nullif"];
 
 /// One of the types.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
