@@ -12,7 +12,11 @@ use datafusion::logical_expr::{
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
 use super::{functions, is_jsonb, order};
+use crate::postgres::functions::coalesce::ARRAY;
 use crate::postgres::functions::keyed::{OF_ONE_TYPE, results_of, written};
+
+/// Aggregate functions that return one of the values.
+const OF_ROWS: [&str; 4] = ["any_value", "first_value", "last_value", "nth_value"];
 
 /// Plans an operator as a call of its function if one of its operands is `jsonb`.
 #[derive(Debug)]
@@ -62,9 +66,27 @@ pub(super) fn is_of_jsonb(expr: &Expr, schema: &DFSchema) -> bool {
         Expr::ScalarFunction(call) if OF_ONE_TYPE.contains(&call.func.name()) => {
             are_of(&call.args, schema, is_of_jsonb)
         }
+        Expr::AggregateFunction(call) if OF_ROWS.contains(&call.func.name()) => {
+            let mut args = call.params.args.iter();
+            args.next().is_some_and(|value| is_of_jsonb(value, schema))
+        }
         _ => expr
             .to_field(schema)
             .is_ok_and(|(_, field)| is_jsonb(&field)),
+    }
+}
+
+/// Returns whether an expression is an array of the type `jsonb[]`, as far as the expression tells.
+pub(super) fn are_in_list(expr: &Expr, schema: &DFSchema) -> bool {
+    match expr {
+        Expr::ScalarFunction(call) if call.func.name() == ARRAY => {
+            are_of(&call.args, schema, is_of_jsonb)
+        }
+        Expr::AggregateFunction(call) if call.func.name() == "array_agg" => {
+            let mut args = call.params.args.iter();
+            args.next().is_some_and(|item| is_of_jsonb(item, schema))
+        }
+        _ => false,
     }
 }
 
