@@ -10,10 +10,11 @@ use datafusion::logical_expr::{
     Cast, Expr, ExprSchemable, Operator, ScalarUDF, TryCast, binary_expr,
 };
 use datafusion::sql::sqlparser::ast::BinaryOperator;
+use lakegate_error::{Code, Error};
 
 use super::{functions, is_jsonb, order};
 use crate::postgres::functions::coalesce::ARRAY;
-use crate::postgres::functions::keyed::{OF_ONE_TYPE, results_of, written};
+use crate::postgres::functions::keyed::{OF_ONE_TYPE, is_parameter, results_of, written};
 
 /// Aggregate functions that return one of the values.
 const OF_ROWS: [&str; 4] = ["any_value", "first_value", "last_value", "nth_value"];
@@ -101,7 +102,7 @@ pub(super) fn are_of<'e>(
     for value in values {
         let is_one = is_of(value, schema);
         let value = written(value);
-        if !is_one && !is_untyped(value) && !matches!(value, Expr::Placeholder(_)) {
+        if !is_one && !is_untyped(value) {
             return false;
         }
         found |= is_one;
@@ -109,11 +110,12 @@ pub(super) fn are_of<'e>(
     found
 }
 
-/// Returns whether an expression is a quoted literal or NULL, which take the other operand's type.
+/// Returns whether an expression is a quoted literal, NULL or a parameter, which take the other
+/// operand's type.
 pub(super) fn is_untyped(expr: &Expr) -> bool {
     match expr {
         Expr::Literal(value, _) => value.is_null() || value.try_as_str().is_some(),
-        _ => false,
+        _ => is_parameter(expr),
     }
 }
 
@@ -147,9 +149,37 @@ impl ExprPlanner for JsonOperators {
             (None, Some(function)) if found => {
                 PlannerResult::Planned(function.call(vec![expr.left, expr.right]))
             }
-            _ => PlannerResult::Original(expr),
+            _ => {
+                check_texts(&expr, schema)?;
+                PlannerResult::Original(expr)
+            }
         })
     }
+}
+
+/// Refuses `@>` and `<@` of texts, which the engine plans and cannot run.
+fn check_texts(expr: &RawBinaryExpr, schema: &DFSchema) -> Result<()> {
+    let symbol = match expr.op {
+        BinaryOperator::AtArrow => "@>",
+        BinaryOperator::ArrowAt => "<@",
+        _ => return Ok(()),
+    };
+    let is_text = |expr: &Expr| expr.get_type(schema).is_ok_and(|of| of.is_string());
+    if !is_text(&expr.left) || !is_text(&expr.right) {
+        return Ok(());
+    }
+    let name = |expr: &Expr| match expr {
+        expr if is_of_jsonb(expr, schema) => "jsonb",
+        expr if is_untyped(expr) => "unknown",
+        _ => "text",
+    };
+    let (left, right) = (name(&expr.left), name(&expr.right));
+    Err(Error::new(
+        Code::FunctionNotFound,
+        format!("operator does not exist: {left} {symbol} {right}"),
+    )
+    .with_hint("cast the texts to jsonb, or to arrays")
+    .into())
 }
 
 /// Returns the planner to register; `None` if a function is missing.
