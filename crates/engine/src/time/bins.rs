@@ -15,10 +15,11 @@ use datafusion::error::Result;
 use datafusion::logical_expr::ColumnarValue;
 use lakegate_error::{Code, Error};
 
-use super::SECOND;
+use super::at_zone::Zones;
 use super::clock::Clock;
 use super::input::out_of_range;
 use super::units::Unit;
+use super::{SECOND, trunc_at};
 
 const DAY: i64 = 86_400 * SECOND;
 
@@ -66,7 +67,7 @@ fn each(
 }
 
 /// Truncates times to a unit. Returns `None` if DataFusion's own function is correct: it is for
-/// times in UTC or without a zone that fit nanoseconds, in units that it knows.
+/// times in UTC or without a zone that fit nanoseconds, in a constant unit that it knows.
 ///
 /// # Errors
 ///
@@ -75,11 +76,19 @@ pub(super) fn date_trunc(
     unit: &ColumnarValue,
     times: &ColumnarValue,
 ) -> Result<Option<ColumnarValue>> {
-    let ColumnarValue::Scalar(unit) = unit else {
+    let data_type = times.data_type();
+    let DataType::Timestamp(TimeUnit::Microsecond, zone) = &data_type else {
         return Ok(None);
     };
-    let DataType::Timestamp(TimeUnit::Microsecond, zone) = times.data_type() else {
-        return Ok(None);
+    let unit = match unit {
+        ColumnarValue::Scalar(unit) => unit,
+        ColumnarValue::Array(names) => {
+            let clock = Zones::One(Some(Clock::of_type(zone.as_deref())?));
+            let units = trunc_at::units(names)?;
+            let times = times.to_array(names.len())?;
+            let starts = trunc_at::starts(&units, &times, &clock, &data_type)?;
+            return Ok(Some(ColumnarValue::Array(starts)));
+        }
     };
     let Some(name) = unit.try_as_str().flatten() else {
         return Ok(None);

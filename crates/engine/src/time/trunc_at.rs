@@ -102,7 +102,12 @@ impl ScalarUDFImpl for DateTruncAt {
     }
 }
 
-fn units(names: &ArrayRef) -> Result<Vec<Option<Unit>>> {
+/// Returns the units of names.
+///
+/// # Errors
+///
+/// There is no such unit.
+pub(super) fn units(names: &ArrayRef) -> Result<Vec<Option<Unit>>> {
     let names = cast(names, &DataType::Utf8)?;
     let names = names.as_string::<i32>().iter();
     let units = names.map(|name| {
@@ -113,12 +118,17 @@ fn units(names: &ArrayRef) -> Result<Vec<Option<Unit>>> {
 }
 
 fn unknown(name: &str) -> Error {
-    let message = format!("unit \"{name}\" not recognized for type timestamp with time zone");
+    let message = format!("date_trunc does not know the unit '{name}'");
     Error::new(Code::InvalidParameter, message)
         .with_hint("units are microseconds to millennium, such as 'day' and 'month'")
 }
 
-fn starts(
+/// Returns the starts of the units that contain times, as times of the type `to`.
+///
+/// # Errors
+///
+/// A unit starts before the first time.
+pub(super) fn starts(
     units: &[Option<Unit>],
     times: &ArrayRef,
     zones: &Zones,
