@@ -67,8 +67,9 @@ pub(crate) fn has_fraction(name: &str) -> bool {
     FieldName::named(name).is_some_and(FieldName::has_fraction)
 }
 
+/// A field by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum FieldName {
+pub(super) enum FieldName {
     Of(Unit),
     Epoch,
     WeekdayFromSunday,
@@ -82,7 +83,7 @@ enum FieldName {
 }
 
 impl FieldName {
-    fn named(name: &str) -> Option<Self> {
+    pub(super) fn named(name: &str) -> Option<Self> {
         if let Some(unit) = Unit::named(name) {
             return Some(Self::Of(unit));
         }
@@ -98,6 +99,28 @@ impl FieldName {
             "timezone_minute" | "timezone_m" => Self::OffsetMinutes,
             _ => return None,
         })
+    }
+
+    /// Returns whether values of a type have the field.
+    pub(super) fn suits(self, of: &DataType) -> bool {
+        match of {
+            DataType::Timestamp(_, Some(_)) => true,
+            DataType::Time32(_) | DataType::Time64(_) => matches!(
+                self,
+                Self::Epoch
+                    | Self::Of(
+                        Unit::Hour
+                            | Unit::Minute
+                            | Unit::Second
+                            | Unit::Millisecond
+                            | Unit::Microsecond
+                    )
+            ),
+            _ => !matches!(
+                self,
+                Self::OffsetSeconds | Self::OffsetHours | Self::OffsetMinutes
+            ),
+        }
     }
 
     /// Returns whether DataFusion does not know the field, or has a year 0.
@@ -252,7 +275,12 @@ impl ScalarUDFImpl for FieldOfTime {
     }
 }
 
-fn fields(field: FieldName, times: &ArrayRef) -> Result<ArrayRef> {
+/// Returns the field of each time: as doubles if it may have a fraction, and as integers otherwise.
+///
+/// # Errors
+///
+/// What a clock shows at a time is out of range.
+pub(super) fn fields(field: FieldName, times: &ArrayRef) -> Result<ArrayRef> {
     let values: Float64Array = match times.data_type() {
         // Not all dates are timestamps.
         DataType::Date32 => {

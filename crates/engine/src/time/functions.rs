@@ -27,6 +27,7 @@ use super::cut;
 use super::from_template;
 use super::input::{MAX_DIGITS, out_of_range, timestamps};
 use super::make_date::{self, MakeDate};
+use super::named_parts::NamedPart;
 use super::series;
 use super::to_char;
 use super::trunc_at::DateTruncAt;
@@ -56,6 +57,8 @@ pub(super) fn register(state: &mut SessionState) -> Result<()> {
     state.register_udf(Arc::new(ScalarUDF::new_from_impl(at_time_zone)))?;
     let date_trunc_at = DateTruncAt::new(zone.as_deref());
     state.register_udf(Arc::new(ScalarUDF::new_from_impl(date_trunc_at)))?;
+    let named_part = ScalarUDF::new_from_impl(NamedPart::new());
+    state.register_udf(Arc::new(named_part))?;
     for name in NAMES {
         if let Some(inner) = state.scalar_functions().get(*name).cloned() {
             let function = InMicroseconds::new(inner);

@@ -50,15 +50,16 @@ pub(super) fn of_period(call: &ScalarFunction, schema: &DFSchema) -> Option<Expr
     Some(expressions::call(function, call.args.clone()))
 }
 
+/// A part by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Part {
+pub(super) enum Part {
     Of(Unit),
     Nanosecond,
     Epoch,
 }
 
 impl Part {
-    fn named(name: &str) -> Option<Self> {
+    pub(super) fn named(name: &str) -> Option<Self> {
         match name.trim().to_ascii_lowercase().as_str() {
             "epoch" => Some(Self::Epoch),
             "nanosecond" | "nanoseconds" => Some(Self::Nanosecond),
@@ -144,7 +145,13 @@ impl ScalarUDFImpl for PartOfPeriod {
     }
 }
 
-fn parts(part: Part, values: &ArrayRef) -> Result<ArrayRef> {
+/// Returns the part of each interval or duration: as doubles if it may have a fraction, and as
+/// integers otherwise.
+///
+/// # Errors
+///
+/// The part is a number of weeks.
+pub(super) fn parts(part: Part, values: &ArrayRef) -> Result<ArrayRef> {
     if part == Part::Of(Unit::Week) {
         return Err(Error::not_supported("an interval has no weeks")
             .with_hint("divide its days by 7")

@@ -10,6 +10,7 @@
 //! bit_count(bytes)                  $bit_count(bytes)
 //! scale(x)                          char_length(split_part(x::text, '.', 2))
 //! date_part('day', x)               date_part('day', x)::double precision
+//! date_part($1, x)                  $date_part($1, x)
 //! date_trunc('day', x, zone)        $date_trunc_at('day', x::timestamptz, zone)
 //! to_number(x, '9.99')              to_number(x, '9.99')::numeric(38,2)
 //! float8(x), text(x)                (x)::double precision, (x)::text
@@ -36,7 +37,7 @@ use datafusion::sql::sqlparser::ast::{
     ArrayElemTypeDef, BinaryOperator, DataType, ExactNumberInfo, Expr, TimezoneInfo, UnaryOperator,
     Value,
 };
-use lakegate_engine::time::{DATE_TRUNC_AT, interval_in_words};
+use lakegate_engine::time::{DATE_PART, DATE_TRUNC_AT, interval_in_words};
 use lakegate_error::{Code, Error};
 
 pub(super) use self::literals::{is_interval, type_arrays, type_literals, typed};
@@ -178,6 +179,9 @@ pub(super) fn call(name: &str, args: &[Expr]) -> Result<Option<Expr>, Error> {
         ("regexp_matches", [_, _] | [_, _, _]) => {
             let matches = build::call(name, args.to_vec());
             Some(build::call("unnest", vec![matches]))
+        }
+        ("date_part", [unit, _]) if text_of(unit).is_none() => {
+            Some(build::call(DATE_PART, args.to_vec()))
         }
         ("date_part", [_, _]) => Some(cast(
             build::call(name, args.to_vec()),
