@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, UInt64Array};
-use arrow::compute::kernels::cmp;
+use arrow::compute::kernels::{cmp, comparison};
 use arrow::compute::{cast, take};
 use arrow::datatypes::{DataType, Field};
 use datafusion::common::ScalarValue;
@@ -195,6 +195,10 @@ impl Quantified {
             "<=" => cmp::lt_eq(&values, &items),
             ">" => cmp::gt(&values, &items),
             ">=" => cmp::gt_eq(&values, &items),
+            "~~" => comparison::like(&values, &items),
+            "~~*" => comparison::ilike(&values, &items),
+            "!~~" => comparison::nlike(&values, &items),
+            "!~~*" => comparison::nilike(&values, &items),
             other => {
                 return Err(Error::new(
                     Code::NotSupported,

@@ -20,7 +20,8 @@ pub(in crate::postgres::rewrite) struct Patterns {
 ///
 /// # Errors
 ///
-/// A literal array is malformed, or the patterns are not written in the statement.
+/// A literal array is malformed, or the patterns are those of a subquery, or not written in the
+/// statement and have another escape character.
 pub(in crate::postgres::rewrite) fn patterns(expr: &Expr) -> Result<Option<Patterns>, Error> {
     let (any, pattern) = match expr {
         Expr::Like { any, pattern, .. } | Expr::ILike { any, pattern, .. } => (*any, pattern),
@@ -44,10 +45,10 @@ pub(in crate::postgres::rewrite) fn patterns(expr: &Expr) -> Result<Option<Patte
     };
     let items = match unnested(&items) {
         Expr::Array(array) => array.elem.clone(),
-        other => casts::literal_array(other)?.ok_or_else(|| {
-            Error::not_supported("LIKE takes ANY and ALL of an array of patterns in the statement")
-                .with_hint("write LIKE ANY (ARRAY['a%', 'b%'])")
-        })?,
+        other => match casts::literal_array(other)? {
+            Some(items) => items,
+            None => return in_list(expr, other, op).map(Some),
+        },
     };
     let operand = match expr {
         Expr::Like { expr, .. } | Expr::ILike { expr, .. } => expr.as_ref(),
@@ -60,6 +61,44 @@ pub(in crate::postgres::rewrite) fn patterns(expr: &Expr) -> Result<Option<Patte
         comparisons: comparisons.collect(),
         op,
     }))
+}
+
+/// Returns a comparison with the patterns of an array that is computed, such as a column.
+fn in_list(comparison: &Expr, list: &Expr, op: BinaryOperator) -> Result<Patterns, Error> {
+    let (operand, symbol) = match comparison {
+        Expr::Like {
+            negated,
+            expr,
+            escape_char: None,
+            ..
+        } => match negated {
+            false => (expr, BinaryOperator::PGLikeMatch),
+            true => (expr, BinaryOperator::PGNotLikeMatch),
+        },
+        Expr::ILike {
+            negated,
+            expr,
+            escape_char: None,
+            ..
+        } => match negated {
+            false => (expr, BinaryOperator::PGILikeMatch),
+            true => (expr, BinaryOperator::PGNotILikeMatch),
+        },
+        _ => return Err(not_written()),
+    };
+    if matches!(list, Expr::Subquery(_)) {
+        return Err(not_written());
+    }
+    let any = op == BinaryOperator::Or;
+    Ok(Patterns {
+        comparisons: vec![comparisons::quantified(operand, &symbol, list, any)?],
+        op,
+    })
+}
+
+fn not_written() -> Error {
+    Error::not_supported("LIKE takes ANY and ALL of an array of patterns")
+        .with_hint("write LIKE ANY (ARRAY['a%', 'b%']), or ANY (x) of an array x")
 }
 
 /// Returns a comparison with one pattern instead of its several ones.
