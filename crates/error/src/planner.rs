@@ -171,7 +171,13 @@ fn of_frame(message: &str) -> Option<Error> {
         (start, end) if start.ends_with("FOLLOWING") && end.ends_with("PRECEDING") => {
             "following row"
         }
-        _ => return None,
+        // The bounds may be intervals, which are no words of SQL here.
+        _ => {
+            let message = "a RANGE frame that begins after its end is not supported";
+            let hint =
+                "its start needs the larger offset of PRECEDING, or the smaller one of FOLLOWING";
+            return Some(Error::not_supported(message).with_hint(hint));
+        }
     };
     Some(Error::new(
         Code::WindowingError,
@@ -381,6 +387,11 @@ mod tests {
                 "Invalid window frame: start bound (CURRENT ROW) cannot be larger than end bound (2 PRECEDING)",
                 "42P20",
                 "frame starting from current row cannot have preceding rows",
+            ),
+            (
+                "Invalid window frame: start bound (IntervalMonthDayNano { months: 0, days: 1, nanoseconds: 0 } PRECEDING) cannot be larger than end bound (IntervalMonthDayNano { months: 1, days: 0, nanoseconds: 0 } PRECEDING)",
+                "0A000",
+                "a RANGE frame that begins after its end is not supported",
             ),
             (
                 "RANGE requires exactly one ORDER BY column",

@@ -78,10 +78,11 @@ pub(crate) fn without_kinds(mut message: &str) -> &str {
 
 /// Names an operator whose operands have no common type as the dialects' own errors do.
 fn operators(message: String) -> String {
-    const BEFORE: [&str; 4] = [
+    const BEFORE: [&str; 5] = [
         "Cannot coerce arithmetic expression ",
         "Cannot infer common argument type for comparison operation ",
         "Cannot infer common argument type for logical boolean operation ",
+        "Cannot infer common argument type for operation ",
         "Cannot get result type for temporal operation ",
     ];
     let Some(rest) = BEFORE

@@ -34,6 +34,7 @@ pub use item_casts::{is_other_cast, item_cast};
 pub use keys::is_array;
 pub(crate) use keys::{comparable, is_keyed, key, keys_of};
 pub(crate) use subscripts::Subscripts;
+pub use subscripts::item_of;
 
 /// Registers these functions in place of the engine's.
 ///

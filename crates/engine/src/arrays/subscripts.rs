@@ -57,6 +57,11 @@ static RANGE: Definition = Definition {
     body: |columns, _| range(columns),
 };
 
+/// Returns the item of an array at a place, which is NULL where there is none.
+pub fn item_of(array: Expr, place: Expr) -> Expr {
+    expressions::call(ArrayFunction::new(&ITEM), vec![array, place])
+}
+
 impl ExprPlanner for Subscripts {
     /// Plans `||` of an array and an untyped NULL, which is a NULL array and adds nothing. The
     /// engine would append it as an item.
@@ -85,20 +90,19 @@ impl ExprPlanner for Subscripts {
     ) -> Result<PlannerResult<RawFieldAccessExpr>> {
         let RawFieldAccessExpr { field_access, expr } = access;
         let of_array = expr.get_type(schema).is_ok_and(|of| is_array(&of));
-        let planned = |definition, args| {
-            let call = expressions::call(ArrayFunction::new(definition), args);
-            Ok(PlannerResult::Planned(call))
-        };
+        let planned = |call| Ok(PlannerResult::Planned(call));
         match field_access {
             GetFieldAccess::ListIndex { key } if of_array && !is_nth(&expr, &key) => {
-                planned(&ITEM, vec![expr, counted(*key)])
+                planned(item_of(expr, counted(*key)))
             }
             GetFieldAccess::ListRange {
                 start,
                 stop,
                 stride,
             } if of_array && is_one(&stride) => {
-                planned(&RANGE, vec![expr, counted(*start), counted(*stop)])
+                let range = ArrayFunction::new(&RANGE);
+                let args = vec![expr, counted(*start), counted(*stop)];
+                planned(expressions::call(range, args))
             }
             field_access => Ok(PlannerResult::Original(RawFieldAccessExpr {
                 field_access,

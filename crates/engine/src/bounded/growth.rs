@@ -50,6 +50,8 @@ const AS_ARGUMENTS: &[&str] = &[
     "$bit_count",
     "$char_in",
     "$cid_in",
+    "$date_part",
+    "$date_trunc_at",
     "$joined",
     "$most_frequent",
     "$name_in",

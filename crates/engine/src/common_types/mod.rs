@@ -46,6 +46,24 @@ const OF_ONE_TYPE: [&str; 8] = [
     "array_append",
 ];
 
+/// Functions of arrays and items of one type.
+const OF_ITEMS: [&str; 14] = [
+    "array_concat",
+    "array_except",
+    "array_has",
+    "array_has_all",
+    "array_has_any",
+    "array_intersect",
+    "array_position",
+    "array_positions",
+    "array_prepend",
+    "array_remove",
+    "array_remove_all",
+    "array_replace",
+    "array_replace_all",
+    "array_union",
+];
+
 /// Gives mixed decimals, floating-point numbers and number literals a common type.
 #[derive(Debug)]
 pub(crate) struct CommonTypes;
@@ -63,11 +81,24 @@ impl AnalyzerRule for CommonTypes {
 fn concerns(expr: &Expr) -> bool {
     match expr {
         Expr::Case(_) | Expr::InSubquery(_) | Expr::SetComparison(_) => true,
-        Expr::ScalarFunction(call) => OF_ONE_TYPE.contains(&call.func.name()),
+        Expr::ScalarFunction(call) => {
+            let name = call.func.name();
+            OF_ONE_TYPE.contains(&name) || OF_ITEMS.contains(&name)
+        }
         Expr::Between(between) => !is_literal(&between.low) || !is_literal(&between.high),
         Expr::InList(list) => !list.list.iter().all(is_literal),
+        Expr::BinaryExpr(binary) => {
+            binary.op.supports_propagation()
+                && (is_subquery(&binary.left) || is_subquery(&binary.right))
+        }
         _ => false,
     }
+}
+
+/// Returns whether an expression is a scalar subquery, in which the engine hides the cast of a
+/// comparison from [`decimals`].
+fn is_subquery(expr: &Expr) -> bool {
+    matches!(expr, Expr::ScalarSubquery(_))
 }
 
 fn met(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
@@ -90,6 +121,10 @@ fn met(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
         Expr::ScalarFunction(mut call) if OF_ONE_TYPE.contains(&call.func.name()) => {
             let condition = usize::from(call.func.name() == "nvl2");
             let changed = meet(call.args.iter_mut().skip(condition).collect(), schema);
+            Transformed::new_transformed(Expr::ScalarFunction(call), changed)
+        }
+        Expr::ScalarFunction(mut call) if OF_ITEMS.contains(&call.func.name()) => {
+            let changed = meet_items(&mut call.args, schema);
             Transformed::new_transformed(Expr::ScalarFunction(call), changed)
         }
         Expr::InSubquery(InSubquery {
@@ -117,7 +152,10 @@ fn met(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
         }
         Expr::BinaryExpr(mut binary) if binary.op.supports_propagation() => {
             let operands = [binary.left.as_mut(), binary.right.as_mut()];
-            let changed = reals::compare(operands, schema);
+            let changed = match operands.iter().any(|operand| is_subquery(operand)) {
+                true => compare(operands.into(), schema),
+                false => reals::compare(operands, schema),
+            };
             Transformed::new_transformed(Expr::BinaryExpr(binary), changed)
         }
         Expr::Between(mut between) => {
@@ -167,6 +205,31 @@ fn meet(operands: Vec<&mut Expr>, schema: &DFSchema) -> bool {
         Some(meeting) => convert(operands, kinds, meeting),
         None => false,
     }
+}
+
+/// Casts arrays of decimals, and decimals, to floating-point numbers if there are some among the
+/// other items. Returns whether anything changed.
+fn meet_items(args: &mut [Expr], schema: &DFSchema) -> bool {
+    let item_of = |expr: &Expr| match expr.get_type(schema) {
+        Ok(DataType::List(item)) if item.data_type().is_decimal() => Kind::Decimal,
+        Ok(DataType::List(item)) if item.data_type().is_floating() => Kind::Float,
+        _ => Kind::of(expr, schema),
+    };
+    let kinds: Vec<Kind> = args.iter().map(item_of).collect();
+    if Meeting::of(&kinds) != Some(Meeting::Floats) {
+        return false;
+    }
+    for (arg, kind) in args.iter_mut().zip(kinds) {
+        if kind != Kind::Decimal {
+            continue;
+        }
+        let target = match arg.get_type(schema) {
+            Ok(DataType::List(_)) => DataType::new_list(DataType::Float64, true),
+            _ => DataType::Float64,
+        };
+        *arg = cast(std::mem::take(arg), target);
+    }
+    true
 }
 
 fn kinds(operands: &[&mut Expr], schema: &DFSchema) -> Vec<Kind> {

@@ -76,6 +76,7 @@ impl ScalarUDFImpl for Quantified {
         let common = match (x, &item) {
             (DataType::Null, item) => item.clone(),
             (x, DataType::Null) => x.clone(),
+            (x, item) if are_mixed(x, item) => DataType::Float64,
             (x, item) => comparison_coercion(x, item).ok_or_else(|| {
                 wrong(&format!(
                     "{x} cannot be compared with the items of an array of {item}"
@@ -145,6 +146,13 @@ impl ScalarUDFImpl for Quantified {
             false => Ok(ColumnarValue::Array(Arc::new(result))),
         }
     }
+}
+
+/// Returns whether one side has floating-point numbers, and the other one decimals or integers. Such
+/// numbers are compared as doubles; DataFusion rounds doubles to decimals, and integers to reals.
+fn are_mixed(x: &DataType, item: &DataType) -> bool {
+    let is_exact = |of: &DataType| of.is_decimal() || of.is_integer();
+    x.is_floating() && is_exact(item) || is_exact(x) && item.is_floating()
 }
 
 impl Quantified {

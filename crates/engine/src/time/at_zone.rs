@@ -114,10 +114,7 @@ impl ScalarUDFImpl for AtTimeZone {
             (ColumnarValue::Scalar(_), ColumnarValue::Scalar(_))
         );
         let rows = if constant { 1 } else { args.number_rows };
-        let zones = match zone {
-            ColumnarValue::Scalar(zone) => Zones::One(clocks(&zone.to_array()?)?.pop().flatten()),
-            ColumnarValue::Array(zones) => Zones::Each(clocks(zones)?),
-        };
+        let zones = Zones::of_values(zone)?;
         let times = time.to_array(rows)?;
         let moved = moved(&zones, &times, args.return_field.data_type())?;
         Ok(match constant {
@@ -127,13 +124,27 @@ impl ScalarUDFImpl for AtTimeZone {
     }
 }
 
-enum Zones {
+/// The clocks of the rows of a call.
+pub(super) enum Zones {
     One(Option<Clock>),
     Each(Vec<Option<Clock>>),
 }
 
 impl Zones {
-    fn of(&self, row: usize) -> Option<Clock> {
+    /// Returns the clocks of names, or of intervals east of UTC.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if a zone is unknown.
+    pub(super) fn of_values(zones: &ColumnarValue) -> Result<Self> {
+        Ok(match zones {
+            ColumnarValue::Scalar(zone) => Self::One(clocks(&zone.to_array()?)?.pop().flatten()),
+            ColumnarValue::Array(zones) => Self::Each(clocks(zones)?),
+        })
+    }
+
+    /// Returns the clock of a row; `None` if the zone is NULL.
+    pub(super) fn of(&self, row: usize) -> Option<Clock> {
         match self {
             Self::One(clock) => *clock,
             Self::Each(clocks) => clocks.get(row).copied().flatten(),

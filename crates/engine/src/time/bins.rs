@@ -15,10 +15,11 @@ use datafusion::error::Result;
 use datafusion::logical_expr::ColumnarValue;
 use lakegate_error::{Code, Error};
 
-use super::SECOND;
+use super::at_zone::Zones;
 use super::clock::Clock;
 use super::input::out_of_range;
 use super::units::Unit;
+use super::{SECOND, trunc_at};
 
 const DAY: i64 = 86_400 * SECOND;
 
@@ -66,7 +67,7 @@ fn each(
 }
 
 /// Truncates times to a unit. Returns `None` if DataFusion's own function is correct: it is for
-/// times in UTC or without a zone that fit nanoseconds, in units that it knows.
+/// times in UTC or without a zone that fit nanoseconds, in a constant unit that it knows.
 ///
 /// # Errors
 ///
@@ -75,15 +76,22 @@ pub(super) fn date_trunc(
     unit: &ColumnarValue,
     times: &ColumnarValue,
 ) -> Result<Option<ColumnarValue>> {
-    let DataType::Timestamp(TimeUnit::Microsecond, zone) = times.data_type() else {
+    let data_type = times.data_type();
+    let DataType::Timestamp(TimeUnit::Microsecond, zone) = &data_type else {
         return Ok(None);
     };
     let unit = match unit {
         ColumnarValue::Scalar(unit) => unit,
-        ColumnarValue::Array(names) => return by_row(names, times).map(Some),
+        ColumnarValue::Array(names) => {
+            let clock = Zones::One(Some(Clock::of_type(zone.as_deref())?));
+            let units = trunc_at::units(names)?;
+            let times = times.to_array(names.len())?;
+            let starts = trunc_at::starts(&units, &times, &clock, &data_type)?;
+            return Ok(Some(ColumnarValue::Array(starts)));
+        }
     };
     if unit.is_null() {
-        let null = ScalarValue::TimestampMicrosecond(None, zone);
+        let null = ScalarValue::TimestampMicrosecond(None, zone.clone());
         return Ok(Some(ColumnarValue::Scalar(null)));
     }
     let Some(name) = unit.try_as_str().flatten() else {
@@ -98,34 +106,6 @@ pub(super) fn date_trunc(
         unit.truncated(clock, time).ok_or_else(out_of_range)
     })
     .map(Some)
-}
-
-/// Truncates each time to the unit that is named beside it, in microseconds.
-fn by_row(names: &ArrayRef, times: &ColumnarValue) -> Result<ColumnarValue> {
-    let texts = cast(names, &DataType::Utf8)?;
-    let times = times.to_array(texts.len())?;
-    let zone = match times.data_type() {
-        DataType::Timestamp(_, zone) => zone.as_deref(),
-        _ => None,
-    };
-    let clock = Clock::of_type(zone)?;
-    let instants = times.as_primitive::<TimestampMicrosecondType>();
-    let truncated = texts
-        .as_string::<i32>()
-        .iter()
-        .zip(instants.iter())
-        .map(|pair| match pair {
-            (Some(name), Some(time)) => {
-                let start = named(name)?.truncated(clock, time);
-                start.ok_or_else(out_of_range).map(Some)
-            }
-            _ => Ok(None),
-        })
-        .collect::<Result<TimestampMicrosecondArray, Error>>()?;
-    let of_type = times.data_type().clone();
-    Ok(ColumnarValue::Array(Arc::new(
-        truncated.with_data_type(of_type),
-    )))
 }
 
 fn named(name: &str) -> Result<Unit, Error> {

@@ -29,6 +29,7 @@ use super::input::{MAX_DIGITS, out_of_range, timestamps};
 use super::make_date::{self, MakeDate};
 use super::series;
 use super::to_char;
+use super::trunc_at::DateTruncAt;
 use super::types::all_in_microseconds;
 use super::zoned::INTERVAL;
 use super::zones::moved;
@@ -50,8 +51,11 @@ const NAMES: &[&str] = &[
 ];
 
 pub(super) fn register(state: &mut SessionState) -> Result<()> {
-    let at_time_zone = AtTimeZone::new(state.config_options().execution.time_zone.as_deref());
+    let zone = state.config_options().execution.time_zone.clone();
+    let at_time_zone = AtTimeZone::new(zone.as_deref());
     state.register_udf(Arc::new(ScalarUDF::new_from_impl(at_time_zone)))?;
+    let date_trunc_at = DateTruncAt::new(zone.as_deref());
+    state.register_udf(Arc::new(ScalarUDF::new_from_impl(date_trunc_at)))?;
     for name in NAMES {
         if let Some(inner) = state.scalar_functions().get(*name).cloned() {
             let function = InMicroseconds::new(inner);

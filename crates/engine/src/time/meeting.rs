@@ -40,7 +40,6 @@ use crate::set_operations::is_set_operation;
 const OF_ONE_TYPE: &[&str] = &[
     "age_between",
     "coalesce",
-    "date_bin",
     "generate_series",
     "greatest",
     "ifnull",
@@ -335,6 +334,23 @@ fn meet(operands: &mut [&mut Expr], schema: &DFSchema, session: &Arc<str>) -> bo
     true
 }
 
+/// Reads texts beside times with a zone by the session's clock. Returns whether there are any.
+fn read_texts(operands: &mut [&mut Expr], schema: &DFSchema, session: &Arc<str>) -> bool {
+    let is_zoned = |operand: &Expr| operand.get_type(schema).is_ok_and(|of| has_zone(&of));
+    if !operands.iter().any(|operand| is_zoned(operand)) {
+        return false;
+    }
+    let mut are_read = false;
+    for operand in operands {
+        if matches!(operand, Expr::Literal(value, _) if value.data_type().is_string()) {
+            let text = std::mem::take(*operand);
+            **operand = Expr::Cast(Cast::new(Box::new(text), zoned(session)));
+            are_read = true;
+        }
+    }
+    are_read
+}
+
 fn met(mut expr: Expr, schema: &DFSchema, session: &Arc<str>) -> Result<Transformed<Expr>> {
     let changed = match &mut expr {
         Expr::BinaryExpr(binary) if compares(binary.op) || binary.op == Operator::Minus => {
@@ -364,6 +380,11 @@ fn met(mut expr: Expr, schema: &DFSchema, session: &Arc<str>) -> Result<Transfor
             results.extend(case.else_expr.as_mut().map(Box::as_mut));
             let conditions = meet(&mut conditions, schema, session);
             meet(&mut results, schema, session) || conditions
+        }
+        Expr::ScalarFunction(call) if call.func.name() == "date_bin" => {
+            let mut times: Vec<&mut Expr> = call.args.iter_mut().skip(1).collect();
+            let are_read = read_texts(&mut times, schema, session);
+            meet(&mut times, schema, session) || are_read
         }
         Expr::ScalarFunction(call) if OF_ONE_TYPE.contains(&call.func.name()) => {
             let mut operands: Vec<&mut Expr> = call.args.iter_mut().collect();

@@ -22,6 +22,7 @@
 //!
 //! ```text
 //! planning   ts AT TIME ZONE 'x'             timezone('x', ts)          at_zone
+//!            date_trunc('day', ts, 'x')      $date_trunc_at(…)          trunc_at, PostgreSQL
 //! analysis   timestamptz < timestamp         both with the zone         MeetingZones
 //!            CAST(timestamptz AS timestamp)  by_the_clock(timestamptz)  zones
 //!            timestamptz + INTERVAL '1 day'  time_plus(timestamptz, …)  zoned
@@ -66,6 +67,7 @@ mod template;
 #[cfg(test)]
 mod tests;
 mod to_char;
+mod trunc_at;
 mod truncated_dates;
 mod types;
 mod units;
@@ -106,6 +108,7 @@ pub use precision::PRECISION_FUNCTION;
 pub use rule::{Microseconds, WindowsByLength};
 pub use template::{DAYS, MONTHS};
 pub use to_char::register as register_templates;
+pub use trunc_at::DATE_TRUNC_AT;
 pub(crate) use truncated_dates::register_truncated_dates;
 pub use types::MicrosecondTypes;
 pub(crate) use types::{in_microseconds, with_texts};

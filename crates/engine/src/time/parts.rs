@@ -50,6 +50,7 @@ pub(super) fn of_period(call: &ScalarFunction, schema: &DFSchema) -> Option<Expr
     Some(expressions::call(function, call.args.clone()))
 }
 
+/// A part by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Part {
     Of(Unit),

@@ -91,13 +91,12 @@ impl Fields {
         let narrow = |value: i64, width: usize| width - usize::from(value < 0);
         match pattern {
             "HH24" => number(self.hours, 2),
-            "HH" | "HH12" => number(
-                match self.hours % 12 {
-                    0 => 12,
-                    hour => hour,
-                },
-                2,
-            ),
+            "HH" | "HH12" => match self.hours % 12 {
+                // The sign, which the width is for, is lost.
+                0 if self.hours < 0 => number(12, 3),
+                0 => number(12, 2),
+                hour => number(hour, 2),
+            },
             "MI" => number(self.seconds / 60, 2),
             "SS" => number(self.seconds % 60, 2),
             "SSSS" | "SSSSS" => number(self.hours * 3600 + self.seconds, 0),
@@ -191,6 +190,8 @@ mod tests {
             ),
             ("HH24:MI:SS", (0, 0, 100 * 3600 * SECOND), "100:00:00"),
             ("HH:MI HH12", (0, 0, 100 * 3600 * SECOND), "04:00 04"),
+            ("HH|HH12|FMHH", (0, 0, -12 * 3600 * SECOND), "012|012|12"),
+            ("HH|HH24", (0, 0, -13 * 3600 * SECOND), "-01|-13"),
             ("HH24:MI:SS", (0, 0, -7384 * SECOND), "-02:-03:-04"),
             ("YYYY MM Y,YYY YY Y", (12_000, 0, 0), "1000 00 1,000 00 0"),
             ("YYYY MM YY Y CC", (-14, 0, 0), "-0001 -02 -01 -1 00"),

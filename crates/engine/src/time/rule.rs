@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, IntervalUnit, TimeUnit};
+use arrow::datatypes::{
+    DECIMAL128_MAX_PRECISION, DECIMAL128_MAX_SCALE, DataType, Field, IntervalUnit, TimeUnit,
+};
 use datafusion::common::tree_node::{Transformed, TransformedResult};
 use datafusion::common::{Column, DFSchema, DFSchemaRef, ScalarValue};
 use datafusion::config::ConfigOptions;
@@ -57,6 +59,7 @@ impl AnalyzerRule for WindowsByLength {
             Expr::WindowFunction(window) => {
                 let wider = of_timestamps(window, schema)
                     .or_else(|| of_wider(window, schema))
+                    .or_else(|| of_exact(window, schema))
                     .or_else(|| reach::checked(window, schema));
                 match wider {
                     Some(window) => Transformed::yes(Expr::WindowFunction(Box::new(window))),
@@ -160,6 +163,44 @@ fn of_wider(window: &WindowFunction, schema: &DFSchema) -> Option<WindowFunction
     let integer = Box::new(std::mem::take(&mut key.expr));
     key.expr = Expr::Cast(Cast::new(integer, wider));
     Some(window)
+}
+
+/// Turns a RANGE window over `real` into one over doubles, and one over decimals into one that holds
+/// all digits of its offsets: DataFusion rounds an offset to the type of the key.
+fn of_exact(window: &WindowFunction, schema: &DFSchema) -> Option<WindowFunction> {
+    let mut window = window.clone();
+    let frame = &window.params.window_frame;
+    let [start, end] = [&frame.start_bound, &frame.end_bound].map(|bound| match bound {
+        WindowFrameBound::Preceding(by) | WindowFrameBound::Following(by) => {
+            by.try_as_str().flatten().map_or(0, digits_after_point)
+        }
+        WindowFrameBound::CurrentRow => 0,
+    });
+    let [key] = window.params.order_by.as_mut_slice() else {
+        return None;
+    };
+    let exact = match key.expr.get_type(schema).ok()? {
+        DataType::Float16 | DataType::Float32 => DataType::Float64,
+        DataType::Decimal128(precision, scale) if start.max(end) > scale => {
+            let digits = start.max(end).min(DECIMAL128_MAX_SCALE);
+            let more = u8::try_from(digits.checked_sub(scale)?).ok()?;
+            let precision = precision.saturating_add(more).min(DECIMAL128_MAX_PRECISION);
+            DataType::Decimal128(precision, digits)
+        }
+        _ => return None,
+    };
+    let number = Box::new(std::mem::take(&mut key.expr));
+    key.expr = Expr::Cast(Cast::new(number, exact));
+    Some(window)
+}
+
+/// Returns the number of digits after the point of a number's text.
+fn digits_after_point(text: &str) -> i8 {
+    let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+    let part = mantissa.split_once('.').map_or("", |(_, part)| part);
+    let digits = i64::try_from(part.trim_end().trim_end_matches('0').len()).unwrap_or(i64::MAX);
+    let exponent: i64 = exponent.trim_end().parse().unwrap_or(0);
+    i8::try_from(digits.saturating_sub(exponent).max(0)).unwrap_or(i8::MAX)
 }
 
 /// Returns whether a plan has nanoseconds, or casts that are evaluated here.

@@ -8,7 +8,7 @@ use arrow::array::{Array, ArrayRef, AsArray, StringBuilder};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, TimeUnit, TimestampMicrosecondType};
 use datafusion::common::ScalarValue;
-use datafusion::common::types::logical_string;
+use datafusion::common::types::{logical_date, logical_string};
 use datafusion::config::ConfigOptions;
 use datafusion::error::Result;
 use datafusion::execution::{FunctionRegistry, SessionState};
@@ -47,7 +47,7 @@ struct ToChar {
     inner: Arc<ScalarUDF>,
     /// The session's time zone, by whose clock a date is midnight.
     zone: Option<Arc<str>>,
-    /// Numbers and intervals, and what the inner function takes.
+    /// Numbers, intervals and times, and what the inner function takes.
     signature: Signature,
 }
 
@@ -66,6 +66,10 @@ impl ToChar {
                 of(TypeSignatureClass::Numeric),
                 of(TypeSignatureClass::Interval),
                 of(TypeSignatureClass::Duration),
+                // The inner function takes texts of one form, and gives a time beside others a zone.
+                of(TypeSignatureClass::Timestamp),
+                of(TypeSignatureClass::Time),
+                of(TypeSignatureClass::Native(logical_date())),
                 known.type_signature.clone(),
             ],
             known.volatility,
@@ -124,7 +128,12 @@ impl ScalarUDFImpl for ToChar {
         let is_number = numerals::is_number(&data_type);
         let is_period = matches!(data_type, DataType::Interval(_) | DataType::Duration(_));
         if !is_number && !is_period && (!is_time || has_formats(templates)?) {
-            return self.inner.invoke_with_args(args);
+            let formats = templates.cast_to(&DataType::Utf8, None)?;
+            let given = vec![times.clone(), formats];
+            return self.inner.invoke_with_args(ScalarFunctionArgs {
+                args: given,
+                ..args
+            });
         }
         let constant = matches!(
             (times, templates),

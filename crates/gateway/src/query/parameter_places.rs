@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, IntervalUnit};
 use lakegate_sql::walk::{walk_expressions, walk_mut};
 use sqlparser::ast::helpers::attached_token::AttachedToken;
 use sqlparser::ast::{
@@ -126,6 +126,12 @@ impl Places<'_> {
         let arguments: Vec<&mut Expr> = arguments.collect();
         if matches!(name, "coalesce" | "greatest" | "least" | "nullif") {
             return self.compare_all(arguments);
+        }
+        if name == "date_bin"
+            && let Some((stride, _)) = arguments.split_first()
+        {
+            self.takes(stride, DataType::Interval(IntervalUnit::MonthDayNano));
+            return self.compare_all(arguments.into_iter().skip(1).collect());
         }
         let count = arguments.len();
         let counts = name == "generate_series" && arguments.iter().any(|bound| is_count(bound));
@@ -369,6 +375,10 @@ mod tests {
             (
                 "SELECT CASE a WHEN $1 THEN $2 ELSE 5 END",
                 "SELECT CASE a WHEN CASE WHEN $1 = a THEN a END THEN CASE WHEN $2 = 5 THEN 5 END ELSE 5 END",
+            ),
+            (
+                "SELECT date_bin('1 day', a, $1)",
+                "SELECT date_bin('1 day', a, CASE WHEN $1 = a THEN a END)",
             ),
             (
                 "SELECT ARRAY[$1, 'x']",

@@ -21,6 +21,7 @@ mod grants;
 mod grouping;
 mod index;
 mod joins;
+mod json_operators;
 mod lists;
 mod literal;
 mod names;

@@ -12,7 +12,7 @@
 //! scale(x)                          char_length(split_part(x::text, '.', 2))
 //! date_part('day', x)               date_part('day', x)::double precision
 //! date_part($1, x)                  $date_part($1, x)
-//! date_trunc('day', x, zone)        timezone(zone, date_trunc('day', timezone(zone, x)))
+//! date_trunc('day', x, zone)        $date_trunc_at('day', x::timestamptz, zone)
 //! to_number(x, '9.99')              to_number(x, '9.99')::numeric(38,2)
 //! float8(x), text(x)                (x)::double precision, (x)::text
 //! pg_table_size('t')                pg_table_size('t'::regclass)
@@ -35,9 +35,10 @@ mod literals;
 mod patterns;
 
 use datafusion::sql::sqlparser::ast::{
-    ArrayElemTypeDef, BinaryOperator, DataType, ExactNumberInfo, Expr, UnaryOperator, Value,
+    ArrayElemTypeDef, BinaryOperator, DataType, ExactNumberInfo, Expr, TimezoneInfo, UnaryOperator,
+    Value,
 };
-use lakegate_engine::time::{ASKED_FIELD, AT_TIME_ZONE, interval_in_words};
+use lakegate_engine::time::{ASKED_FIELD, DATE_TRUNC_AT, interval_in_words};
 use lakegate_error::{Code, Error};
 
 pub(super) use self::literals::{is_interval, type_arrays, type_literals, typed};
@@ -194,10 +195,9 @@ pub(super) fn call(name: &str, args: &[Expr]) -> Result<Option<Expr>, Error> {
             DataType::DoublePrecision,
         )),
         ("date_trunc", [unit, time, zone]) => {
-            copies::check(zone, 2)?;
-            let at = |time| build::call(AT_TIME_ZONE, vec![zone.clone(), time]);
-            let truncated = build::call(name, vec![unit.clone(), at(time.clone())]);
-            Some(at(truncated))
+            let instant = cast(time.clone(), DataType::Timestamp(None, TimezoneInfo::Tz));
+            let args = vec![unit.clone(), instant, zone.clone()];
+            Some(build::call(DATE_TRUNC_AT, args))
         }
         ("to_number", [_, template]) => {
             let scale = text_of(template).and_then(digits_after_point);

@@ -371,7 +371,17 @@ fn is_pattern(op: &BinaryOperator) -> bool {
     )
 }
 
-fn quantified(left: &Expr, op: &BinaryOperator, right: &Expr, any: bool) -> Result<Expr, Error> {
+/// Builds `left op ANY (right)`, or `ALL`, of an array.
+///
+/// # Errors
+///
+/// The array has too many patterns.
+pub(super) fn quantified(
+    left: &Expr,
+    op: &BinaryOperator,
+    right: &Expr,
+    any: bool,
+) -> Result<Expr, Error> {
     let items = match right {
         Expr::Array(array) if !array.elem.is_empty() => Some(&array.elem),
         _ => None,

@@ -7,6 +7,7 @@
 //! mode() WITHIN GROUP (ORDER BY x)                 $most_frequent(array_agg(x ORDER BY x) FILTER (…))
 //! rank(v) WITHIN GROUP (ORDER BY x)                count(1) FILTER (WHERE x < v OR (x IS NOT NULL AND v IS NULL)) + 1
 //! cume_dist(v) WITHIN GROUP (ORDER BY x)           (count(1) FILTER (WHERE x < v … OR x IS NOT DISTINCT FROM v) + 1)::double precision / (count(1) + 1)
+//! rank(v, w) WITHIN GROUP (ORDER BY x, y)          by x < v … OR x IS NOT DISTINCT FROM v AND (y < w …)
 //! string_agg(DISTINCT x, ',')                      string_agg(DISTINCT x, ',' ORDER BY x)
 //! array_agg(x ORDER BY 1, y)                       array_agg(x ORDER BY y)
 //! ```
@@ -33,6 +34,9 @@ const VALUE_COPIES: usize = 4;
 ///
 /// A percentile is not between 0 and 1.
 pub(super) fn rewrite(name: &str, function: &Function) -> Result<Option<Expr>, Error> {
+    if function.within_group.len() > 1 {
+        return by_several_keys(name, function);
+    }
     let ([key], None) = (function.within_group.as_slice(), &function.over) else {
         return Ok(None);
     };
@@ -71,11 +75,9 @@ pub(super) fn rewrite(name: &str, function: &Function) -> Result<Option<Expr>, E
         }
         ("percentile_disc" | "percentile_cont", [place]) => Some(set.at(name, place)?),
         ("mode", []) => Some(build::call(MOST_FREQUENT, vec![set.values()])),
-        ("rank", [value]) => Some(nested(binary(
-            set.count(set.before(value)),
-            BinaryOperator::Plus,
-            build::integer(1),
-        ))),
+        ("rank" | "percent_rank" | "cume_dist", [value]) => {
+            Some(set.rank(name, set.before(value), set.same(value))?)
+        }
         ("dense_rank", [value]) => {
             let mut distinct = set.count_of(key.expr.clone(), set.before(value));
             if let Expr::Function(Function {
@@ -96,26 +98,52 @@ pub(super) fn rewrite(name: &str, function: &Function) -> Result<Option<Expr>, E
             };
             Some(nested(binary(distinct, BinaryOperator::Plus, others)))
         }
-        ("percent_rank", [value]) => {
-            let others = set.rows();
-            let alone = binary(others.clone(), BinaryOperator::Eq, build::integer(0));
-            let rank = part(set.count(set.before(value)), others);
-            let zero = cast(build::integer(0), DataType::DoublePrecision);
-            Some(build::case(vec![(alone, zero)], rank)?)
-        }
-        ("cume_dist", [value]) => {
-            let same =
-                Expr::IsNotDistinctFrom(Box::new(set.value()), Box::new(nested(value.clone())));
-            let until = binary(set.before(value), BinaryOperator::Or, nested(same));
-            // The value itself is a row too.
-            let with_it = |count| nested(binary(count, BinaryOperator::Plus, build::integer(1)));
-            Some(nested(part(
-                with_it(set.count(nested(until))),
-                with_it(set.rows()),
-            )))
-        }
         _ => None,
     })
+}
+
+/// Returns the replacement of a rank by several keys; `None` if the call stays unchanged.
+///
+/// # Errors
+///
+/// The replacement is too large.
+fn by_several_keys(name: &str, function: &Function) -> Result<Option<Expr>, Error> {
+    let keys = function.within_group.as_slice();
+    let (Some(values), None) = (build::arguments(&function.args), &function.over) else {
+        return Ok(None);
+    };
+    let is_rank = matches!(name, "rank" | "percent_rank" | "cume_dist");
+    if !is_rank || values.len() != keys.len() {
+        return Ok(None);
+    }
+    let filter = function.filter.as_deref();
+    for (key, value) in keys.iter().zip(&values) {
+        copies::check(&key.expr, KEY_COPIES)?;
+        copies::check(value, KEY_COPIES)?;
+    }
+    if let Some(filter) = filter {
+        copies::check(filter, 2)?;
+    }
+    // A key counts where those before it are equal.
+    let mut conditions: Option<(Expr, Expr)> = None;
+    for (key, value) in keys.iter().zip(&values).rev() {
+        let set = Sorted { key, filter };
+        let (before, same) = (set.before(value), nested(set.same(value)));
+        conditions = Some(match conditions {
+            None => (before, same),
+            Some((later, all_same)) => {
+                let later = binary(same.clone(), BinaryOperator::And, later);
+                let before = nested(binary(before, BinaryOperator::Or, nested(later)));
+                (before, nested(binary(same, BinaryOperator::And, all_same)))
+            }
+        });
+    }
+    match (keys, conditions) {
+        ([key, ..], Some((before, same))) => {
+            Sorted { key, filter }.rank(name, before, same).map(Some)
+        }
+        _ => Ok(None),
+    }
 }
 
 /// Builds `count::double precision / all`.
@@ -201,6 +229,34 @@ impl Sorted<'_> {
             ),
         };
         nested(binary(less, BinaryOperator::Or, nested(of_nulls)))
+    }
+
+    /// Builds the condition for rows that are equal to a value.
+    fn same(&self, value: &Expr) -> Expr {
+        Expr::IsNotDistinctFrom(Box::new(self.value()), Box::new(nested(value.clone())))
+    }
+
+    /// Builds a rank of a value: by the conditions for rows before it, and for those equal to it.
+    fn rank(&self, name: &str, before: Expr, same: Expr) -> Result<Expr, Error> {
+        // The value itself is a row too.
+        let with_it = |count| nested(binary(count, BinaryOperator::Plus, build::integer(1)));
+        Ok(match name {
+            "percent_rank" => {
+                let others = self.rows();
+                let alone = binary(others.clone(), BinaryOperator::Eq, build::integer(0));
+                let rank = part(self.count(before), others);
+                let zero = cast(build::integer(0), DataType::DoublePrecision);
+                build::case(vec![(alone, zero)], rank)?
+            }
+            "cume_dist" => {
+                let until = binary(before, BinaryOperator::Or, nested(same));
+                nested(part(
+                    with_it(self.count(nested(until))),
+                    with_it(self.rows()),
+                ))
+            }
+            _ => with_it(self.count(before)),
+        })
     }
 
     /// NULLs are last in ascending order and first in descending order, unless the order says

@@ -4,7 +4,7 @@
 //! only in comparisons, joins and groups. A NaN whose sign bit is set, which processors return for
 //! `inf - inf` and negation makes of any NaN, is then the least number and not equal to another
 //! NaN; and 0 and -0 are two partitions of a window and two values to CASE, `nullif`, a long IN
-//! list and an aggregate of distinct values.
+//! list and an aggregate of distinct values, and a sort does not compare their next key.
 //!
 //! An analyzer rule that runs after type coercion puts [`Canonical`] around expressions that make
 //! such a NaN, and around values that are compared by their bits.
@@ -12,6 +12,7 @@
 //! ```text
 //! a * b - c              canonical(a * b - c)                   NaN only; a result keeps its -0
 //! PARTITION BY x         PARTITION BY canonical(x)
+//! ORDER BY x, y          ORDER BY canonical(x), y               not the last key
 //! CASE x WHEN 0 THEN …   CASE canonical(x) WHEN canonical(0) …
 //! ```
 //!
@@ -23,14 +24,14 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, ListArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, FieldRef, Float32Type, Float64Type};
-use datafusion::common::tree_node::Transformed;
+use datafusion::common::tree_node::{Transformed, TransformedResult};
 use datafusion::common::{DFSchema, ExprSchema, ScalarValue};
 use datafusion::config::ConfigOptions;
 use datafusion::error::Result;
 use datafusion::logical_expr::expr::{InList, ScalarFunction, WindowFunction};
 use datafusion::logical_expr::{
-    BinaryExpr, Case, Cast, ColumnarValue, Expr, ExprSchemable, LogicalPlan, ReturnFieldArgs,
-    ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility,
+    BinaryExpr, Case, Cast, ColumnarValue, Distinct, Expr, ExprSchemable, LogicalPlan,
+    ReturnFieldArgs, ScalarFunctionArgs, ScalarUDFImpl, Signature, SortExpr, Volatility,
 };
 use datafusion::optimizer::AnalyzerRule;
 
@@ -42,7 +43,7 @@ pub(crate) struct CanonicalFloats;
 
 impl AnalyzerRule for CanonicalFloats {
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
-        expressions::rewritten(plan, concerns, rewritten)
+        sorted(expressions::rewritten(plan, concerns, rewritten)?)
     }
 
     fn name(&self) -> &str {
@@ -53,7 +54,7 @@ impl AnalyzerRule for CanonicalFloats {
 fn concerns(expr: &Expr) -> bool {
     match expr {
         Expr::BinaryExpr(binary) => expressions::is_arithmetic(binary.op),
-        Expr::AggregateFunction(call) => call.params.distinct,
+        Expr::AggregateFunction(call) => call.params.distinct || call.params.order_by.len() > 1,
         Expr::Case(case) => case.expr.is_some(),
         Expr::ScalarFunction(call) => compares(call.func.name()),
         expr => matches!(
@@ -112,6 +113,11 @@ fn rewritten(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
             orders.for_each(|order| compared(&mut order.expr, schema));
             Transformed::new_transformed(Expr::AggregateFunction(call), float)
         }
+        // What is WITHIN GROUP is the argument, too.
+        Expr::AggregateFunction(mut call) if !call.func.supports_within_group_clause() => {
+            let changed = earlier_keys(&mut call.params.order_by, schema);
+            Transformed::new_transformed(Expr::AggregateFunction(call), changed)
+        }
         Expr::Case(Case {
             expr: Some(mut operand),
             mut when_then_expr,
@@ -149,6 +155,57 @@ fn rewritten(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
         }
         expr => Transformed::no(expr),
     }
+}
+
+/// Puts one zero into the sorts of a plan.
+fn sorted(plan: LogicalPlan) -> Result<LogicalPlan> {
+    let sorts_by_several = |node: &LogicalPlan| {
+        Ok(match node {
+            LogicalPlan::Sort(sort) => sort.expr.len() > 1,
+            LogicalPlan::Distinct(Distinct::On(distinct)) => distinct
+                .sort_expr
+                .as_ref()
+                .is_some_and(|keys| keys.len() > 1),
+            _ => false,
+        })
+    };
+    if !expressions::has_operator(&plan, sorts_by_several)? {
+        return Ok(plan);
+    }
+    plan.transform_up_with_subqueries(|node| match node {
+        LogicalPlan::Sort(mut sort) => {
+            let changed = earlier_keys(&mut sort.expr, sort.input.schema());
+            Ok(Transformed::new_transformed(
+                LogicalPlan::Sort(sort),
+                changed,
+            ))
+        }
+        LogicalPlan::Distinct(Distinct::On(mut distinct)) => {
+            let schema = distinct.input.schema();
+            let keys = distinct.sort_expr.as_deref_mut().unwrap_or_default();
+            let changed = earlier_keys(keys, schema);
+            let distinct = LogicalPlan::Distinct(Distinct::On(distinct));
+            Ok(Transformed::new_transformed(distinct, changed))
+        }
+        node => Ok(Transformed::no(node)),
+    })
+    .data()
+}
+
+/// Puts one zero into the keys of a sort that others follow: rows whose last key is equal come in
+/// any order. Returns whether there are such keys.
+fn earlier_keys(keys: &mut [SortExpr], schema: &DFSchema) -> bool {
+    let Some((_, earlier)) = keys.split_last_mut() else {
+        return false;
+    };
+    let mut changed = false;
+    for key in earlier {
+        if is_float(&key.expr, schema) {
+            compared(&mut key.expr, schema);
+            changed = true;
+        }
+    }
+    changed
 }
 
 /// Returns the numbers with one NaN and one zero. Other values are returned unchanged.

@@ -85,6 +85,29 @@ impl Num {
         }
     }
 
+    /// Returns a double as PostgreSQL's cast to `numeric` does, with 15 digits; `None` if no decimal
+    /// holds it.
+    pub(super) fn of_double(number: f64) -> Option<Self> {
+        let text = format!("{number:.14e}");
+        let (mantissa, exponent) = text.split_once('e')?;
+        let exponent: i32 = exponent.parse().ok()?;
+        let mut digits: i128 = mantissa.replace('.', "").parse().ok()?;
+        let mut scale = 14_i32.checked_sub(exponent)?;
+        while scale > 0 && digits % 10 == 0 {
+            digits /= 10;
+            scale -= 1;
+        }
+        match u32::try_from(scale) {
+            Ok(scale) if scale > 0 => (scale <= MAX_DIGITS).then_some(Self::Decimal(digits, scale)),
+            _ => {
+                let whole = digits.checked_mul(10_i128.checked_pow(scale.unsigned_abs())?)?;
+                i64::try_from(whole)
+                    .ok()
+                    .map(|whole| Self::Whole(whole, true))
+            }
+        }
+    }
+
     pub(super) fn double(self) -> f64 {
         match self {
             Self::Whole(number, _) => number as f64,

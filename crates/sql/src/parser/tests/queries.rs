@@ -474,6 +474,10 @@ fn question_marks_before_keys_are_operators_of_json() {
         ("SELECT d ? $1 FROM t", "SELECT d ? $1 FROM t"),
         ("SELECT (d) ? ? FROM t", "SELECT (d) ? $1 FROM t"),
         (
+            "SELECT d ? k, x::jsonb ? lower(k), t.data ?| (a), \"d\" ?& a FROM t",
+            "SELECT d ? k, x::JSONB ? lower(k), t.data ?| (a), \"d\" ?& a FROM t",
+        ),
+        (
             "SELECT a FROM t WHERE a = ? | ? AND b IN (?, 'x') LIMIT ?",
             "SELECT a FROM t WHERE a = $1 | $2 AND b IN ($3, 'x') LIMIT $4",
         ),

@@ -39,7 +39,7 @@ use super::order::{GREATEST, KEY, KEYS, LEAST};
 use super::results::{KEPT, Results};
 use super::{JSON, JSONB, ROW, functions, is_jsonb};
 use crate::postgres::cell::{PG_TYPE, drops_marks};
-use crate::postgres::functions::coalesce::COALESCE;
+use crate::postgres::functions::coalesce::{ARRAY, COALESCE};
 use crate::postgres::functions::compared::{
     case_with_operands, operands, operands_of_case, returning, symbol, with_operands,
 };
@@ -368,6 +368,10 @@ impl JsonComparisons {
             (COALESCE, args) => {
                 let (values, makers) = self.results.typed(args, schema)?;
                 Some(makers.marked(call.func.call(values)))
+            }
+            (ARRAY, args) if args.iter().any(|item| is_untyped(written(item))) => {
+                let (items, _) = self.results.typed(args, schema)?;
+                Some(call.func.call(items))
             }
             // The form of an expression has marked it before.
             (name, [Expr::ScalarFunction(inner)])

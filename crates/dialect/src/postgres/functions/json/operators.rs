@@ -10,10 +10,14 @@ use datafusion::logical_expr::{
     Cast, Expr, ExprSchemable, Operator, ScalarUDF, TryCast, binary_expr,
 };
 use datafusion::sql::sqlparser::ast::BinaryOperator;
+use lakegate_error::{Code, Error};
 
 use super::{functions, is_jsonb, order};
-use crate::postgres::functions::coalesce::COALESCE;
-use crate::postgres::functions::keyed::{results_of, written};
+use crate::postgres::functions::coalesce::ARRAY;
+use crate::postgres::functions::keyed::{OF_ONE_TYPE, is_parameter, results_of, written};
+
+/// Aggregate functions that return one of the values.
+const OF_ROWS: [&str; 4] = ["any_value", "first_value", "last_value", "nth_value"];
 
 /// Plans an operator as a call of its function if one of its operands is `jsonb`.
 #[derive(Debug)]
@@ -60,12 +64,30 @@ pub(super) fn is_of_jsonb(expr: &Expr, schema: &DFSchema) -> bool {
         Expr::Cast(Cast { field, .. }) | Expr::TryCast(TryCast { field, .. }) => is_jsonb(field),
         // The rule, which gives these their type, runs after operators are planned.
         Expr::Case(case) => are_of(results_of(case), schema, is_of_jsonb),
-        Expr::ScalarFunction(call) if call.func.name() == COALESCE => {
+        Expr::ScalarFunction(call) if OF_ONE_TYPE.contains(&call.func.name()) => {
             are_of(&call.args, schema, is_of_jsonb)
+        }
+        Expr::AggregateFunction(call) if OF_ROWS.contains(&call.func.name()) => {
+            let mut args = call.params.args.iter();
+            args.next().is_some_and(|value| is_of_jsonb(value, schema))
         }
         _ => expr
             .to_field(schema)
             .is_ok_and(|(_, field)| is_jsonb(&field)),
+    }
+}
+
+/// Returns whether an expression is an array of the type `jsonb[]`, as far as the expression tells.
+pub(super) fn are_in_list(expr: &Expr, schema: &DFSchema) -> bool {
+    match expr {
+        Expr::ScalarFunction(call) if call.func.name() == ARRAY => {
+            are_of(&call.args, schema, is_of_jsonb)
+        }
+        Expr::AggregateFunction(call) if call.func.name() == "array_agg" => {
+            let mut args = call.params.args.iter();
+            args.next().is_some_and(|item| is_of_jsonb(item, schema))
+        }
+        _ => false,
     }
 }
 
@@ -80,7 +102,7 @@ pub(super) fn are_of<'e>(
     for value in values {
         let is_one = is_of(value, schema);
         let value = written(value);
-        if !is_one && !is_untyped(value) && !matches!(value, Expr::Placeholder(_)) {
+        if !is_one && !is_untyped(value) {
             return false;
         }
         found |= is_one;
@@ -88,11 +110,12 @@ pub(super) fn are_of<'e>(
     found
 }
 
-/// Returns whether an expression is a quoted literal or NULL, which take the other operand's type.
+/// Returns whether an expression is a quoted literal, NULL or a parameter, which take the other
+/// operand's type.
 pub(super) fn is_untyped(expr: &Expr) -> bool {
     match expr {
         Expr::Literal(value, _) => value.is_null() || value.try_as_str().is_some(),
-        _ => false,
+        _ => is_parameter(expr),
     }
 }
 
@@ -126,9 +149,37 @@ impl ExprPlanner for JsonOperators {
             (None, Some(function)) if found => {
                 PlannerResult::Planned(function.call(vec![expr.left, expr.right]))
             }
-            _ => PlannerResult::Original(expr),
+            _ => {
+                check_texts(&expr, schema)?;
+                PlannerResult::Original(expr)
+            }
         })
     }
+}
+
+/// Refuses `@>` and `<@` of texts, which the engine plans and cannot run.
+fn check_texts(expr: &RawBinaryExpr, schema: &DFSchema) -> Result<()> {
+    let symbol = match expr.op {
+        BinaryOperator::AtArrow => "@>",
+        BinaryOperator::ArrowAt => "<@",
+        _ => return Ok(()),
+    };
+    let is_text = |expr: &Expr| expr.get_type(schema).is_ok_and(|of| of.is_string());
+    if !is_text(&expr.left) || !is_text(&expr.right) {
+        return Ok(());
+    }
+    let name = |expr: &Expr| match expr {
+        expr if is_of_jsonb(expr, schema) => "jsonb",
+        expr if is_untyped(expr) => "unknown",
+        _ => "text",
+    };
+    let (left, right) = (name(&expr.left), name(&expr.right));
+    Err(Error::new(
+        Code::FunctionNotFound,
+        format!("operator does not exist: {left} {symbol} {right}"),
+    )
+    .with_hint("cast the texts to jsonb, or to arrays")
+    .into())
 }
 
 /// Returns the planner to register; `None` if a function is missing.

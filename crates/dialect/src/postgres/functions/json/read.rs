@@ -73,16 +73,26 @@ pub(super) fn as_text(job: Job, node: Option<&Node<'_>>) -> Answer {
     }
 }
 
+/// Returns what the operators `->` and `->>` find. To PostgreSQL, a scalar of type `jsonb` is an
+/// array that has it.
+fn got<'n, 'a>(job: Job, node: &'n Node<'a>, key: &Cell<'static>) -> Option<&'n Node<'a>> {
+    match (&node.value, key) {
+        (Json::Array(_) | Json::Object(_), key) => member(node, key),
+        (_, Cell::Int(0 | -1)) if job.binary => Some(node),
+        _ => None,
+    }
+}
+
 fn get(job: Job, args: &[Cell<'static>]) -> Answer {
     let text = document(args);
     let node = parse(&text)?;
-    as_json(job, args.get(1).and_then(|key| member(&node, key)))
+    as_json(job, args.get(1).and_then(|key| got(job, &node, key)))
 }
 
 fn get_text(job: Job, args: &[Cell<'static>]) -> Answer {
     let text = document(args);
     let node = parse(&text)?;
-    as_text(job, args.get(1).and_then(|key| member(&node, key)))
+    as_text(job, args.get(1).and_then(|key| got(job, &node, key)))
 }
 
 /// The function of a subscript.

@@ -8,7 +8,7 @@ use datafusion::logical_expr::{Expr, ScalarUDF};
 
 use super::comparisons::is_of_json;
 use super::operators::{are_of, is_of_jsonb};
-use crate::postgres::functions::keyed::written;
+use crate::postgres::functions::keyed::{is_parameter, written};
 
 /// Marks a text that is `json`, or `jsonb`.
 pub(super) const KEPT: [&str; 2] = ["$json_kept", "$jsonb_kept"];
@@ -75,7 +75,7 @@ impl Results {
         };
         let typed = values.into_iter().map(written).map(|value| match value {
             Expr::Literal(text, _) if !text.is_null() => makers.read.call(vec![value.clone()]),
-            Expr::Placeholder(_) => makers.read.call(vec![value.clone()]),
+            _ if is_parameter(value) => makers.read.call(vec![value.clone()]),
             other => other.clone(),
         });
         Some((typed.collect(), makers))

@@ -1,34 +1,52 @@
-//! Subscripts of `jsonb`: `j['a'][0]` reads a member of an object or an item of an array.
+//! Subscripts of `jsonb`: `j['a'][0]` reads a member of an object or an item of an array. An item of
+//! an array of the type `jsonb[]` has the mark of its type, which the engine does not know.
 
 use std::sync::{Arc, LazyLock};
 
 use arrow::datatypes::DataType;
-use datafusion::common::DFSchema;
+use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::error::Result;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawFieldAccessExpr};
 use datafusion::logical_expr::{Expr, ExprSchemable, GetFieldAccess, ScalarUDF};
+use lakegate_engine::arrays::item_of;
 use lakegate_error::{Code, Error};
 
 use super::comparisons::is_of_json;
 use super::functions;
-use super::operators::is_of_jsonb;
+use super::operators::{are_in_list, is_of_jsonb};
 use super::read::SUBSCRIPT;
+use super::results::KEPT;
 
 /// Plans a subscript of `jsonb` as a call.
 #[derive(Debug)]
 struct JsonSubscripts {
     subscript: Arc<ScalarUDF>,
+    /// Marks an item.
+    kept: Arc<ScalarUDF>,
 }
 
 /// Returns the planner to register, before the engine's own; `None` if its function is missing.
 pub(crate) fn planner() -> Option<Arc<dyn ExprPlanner>> {
     static MADE: LazyLock<Option<Arc<JsonSubscripts>>> = LazyLock::new(|| {
-        let mut all = functions().into_iter();
-        let subscript = all.find(|function| function.name() == SUBSCRIPT)?;
-        Some(Arc::new(JsonSubscripts { subscript }))
+        let all = functions();
+        let named = |name: &str| {
+            let mut found = all.iter().filter(|function| function.name() == name);
+            found.next().cloned()
+        };
+        let [_, kept] = KEPT;
+        Some(Arc::new(JsonSubscripts {
+            subscript: named(SUBSCRIPT)?,
+            kept: named(kept)?,
+        }))
     });
     let planner = MADE.clone()?;
     Some(planner)
+}
+
+/// Returns whether the engine finds an item of `array_agg(…)` without building the array.
+fn is_nth(list: &Expr, place: &Expr) -> bool {
+    matches!(list, Expr::AggregateFunction(_))
+        && matches!(place, Expr::Literal(ScalarValue::Int64(Some(place)), _) if *place > 0)
 }
 
 fn refused(message: impl Into<String>) -> Error {
@@ -47,6 +65,13 @@ impl ExprPlanner for JsonSubscripts {
             )
             .with_hint("cast it to jsonb, or write j -> 'a'")
             .into());
+        }
+        if let GetFieldAccess::ListIndex { key } = &access.field_access
+            && are_in_list(&access.expr, schema)
+            && !is_nth(&access.expr, key)
+        {
+            let item = item_of(access.expr, key.as_ref().clone());
+            return Ok(PlannerResult::Planned(self.kept.call(vec![item])));
         }
         if !is_of_jsonb(&access.expr, schema) {
             return Ok(PlannerResult::Original(access));

@@ -31,7 +31,7 @@ use super::timetz;
 use crate::postgres::cell::PG_TYPE;
 
 /// Functions whose arguments have the type of the result.
-const OF_ONE_TYPE: [&str; 4] = ["coalesce", "greatest", "least", "nullif"];
+pub(super) const OF_ONE_TYPE: [&str; 4] = ["coalesce", "greatest", "least", "nullif"];
 
 /// One of the types.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,7 +111,7 @@ impl Keyed {
     fn takes(self, expr: &Expr, schema: &DFSchema) -> bool {
         match expr {
             Expr::Literal(value, _) if value.is_null() || value.try_as_str().is_some() => true,
-            Expr::Placeholder(_) => true,
+            _ if is_parameter(expr) => true,
             _ if self != Self::Timetz => false,
             _ => expr
                 .get_type(schema)
@@ -224,6 +224,18 @@ fn check_beside(of: Keyed, value: &Expr, symbol: &str, schema: &DFSchema) -> Res
     match is_one || of.takes(value, schema) {
         true => Ok(()),
         false => Err(no_operator(of, symbol, value, schema)),
+    }
+}
+
+/// Returns whether an expression is a parameter whose type is not known, or a text. The cast is the
+/// one that a parameter gets when its type is settled.
+pub(in crate::postgres::functions) fn is_parameter(expr: &Expr) -> bool {
+    match expr {
+        Expr::Placeholder(_) => true,
+        Expr::Cast(Cast { expr, field }) => {
+            field.data_type().is_string() && matches!(expr.as_ref(), Expr::Placeholder(_))
+        }
+        _ => false,
     }
 }
 

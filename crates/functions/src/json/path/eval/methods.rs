@@ -34,15 +34,24 @@ impl<'a> Evaluation<'a, '_, '_> {
             Method::Double => {
                 for item in self.unwrapped(items)? {
                     let number = match item.text() {
-                        Some(text) => numbers::read_double(text)
-                            .ok_or_else(|| {
+                        Some(text) => {
+                            let number = numbers::read_double(text)
+                                .filter(|number| number.is_finite() || !self.of_postgres);
+                            let number = number.ok_or_else(|| {
                                 let what = "string argument of jsonpath item method .double() is not a valid representation of a double precision number";
                                 let kind = JsonMisfit::Argument;
                                 self.misfit(kind, what.to_owned(), "a text is no number")
-                            })?,
-                        None => item.expect_number()?.double(),
+                            })?;
+                            let exact = Num::of_double(number).filter(|_| self.of_postgres);
+                            Item::Number(exact.unwrap_or(Num::Double(number)))
+                        }
+                        // PostgreSQL checks the number, and leaves it.
+                        None if self.of_postgres && item.expect_number()?.double().is_finite() => {
+                            item
+                        }
+                        None => Item::Number(Num::Double(item.expect_number()?.double())),
                     };
-                    self.push(Item::Number(Num::Double(number)), &mut found)?;
+                    self.push(number, &mut found)?;
                 }
             }
             Method::Ceiling => {

@@ -98,3 +98,22 @@ fn items_of_other_types_cannot_be_compared() {
     let double = Item::Number(Num::Double(1.0));
     assert_eq!(one.compare(Comparison::GreaterOrEqual, &double), Some(true));
 }
+
+#[test]
+fn doubles_are_decimals_of_their_digits() {
+    for (number, expected) in [
+        (2.0, Some(Num::Whole(2, true))),
+        (-0.0, Some(Num::Whole(0, true))),
+        (1e15, Some(Num::Whole(1_000_000_000_000_000, true))),
+        (-1.50, Some(Num::Decimal(-15, 1))),
+        (0.1 + 0.2, Some(Num::Decimal(3, 1))),
+        (1e-7, Some(Num::Decimal(1, 7))),
+        (1e20, None),
+        (1e-40, None),
+        (f64::MAX, None),
+        (f64::INFINITY, None),
+        (f64::NAN, None),
+    ] {
+        assert_eq!(Num::of_double(number), expected, "{number}");
+    }
+}
