@@ -10,7 +10,7 @@
 //! bit_count(bytes)                  $bit_count(bytes)
 //! scale(x)                          char_length(split_part(x::text, '.', 2))
 //! date_part('day', x)               date_part('day', x)::double precision
-//! date_trunc('day', x, zone)        timezone(zone, date_trunc('day', timezone(zone, x)))
+//! date_trunc('day', x, zone)        timezone(zone, date_trunc('day', timezone(zone, x::timestamptz)))
 //! to_number(x, '9.99')              to_number(x, '9.99')::numeric(38,2)
 //! float8(x), text(x)                (x)::double precision, (x)::text
 //! pg_ls_dir(x)                      unnest(ARRAY[]::text[])
@@ -33,7 +33,8 @@ mod literals;
 mod patterns;
 
 use datafusion::sql::sqlparser::ast::{
-    ArrayElemTypeDef, BinaryOperator, DataType, ExactNumberInfo, Expr, UnaryOperator, Value,
+    ArrayElemTypeDef, BinaryOperator, DataType, ExactNumberInfo, Expr, TimezoneInfo, UnaryOperator,
+    Value,
 };
 use lakegate_engine::time::{AT_TIME_ZONE, interval_in_words};
 use lakegate_error::{Code, Error};
@@ -185,7 +186,12 @@ pub(super) fn call(name: &str, args: &[Expr]) -> Result<Option<Expr>, Error> {
         ("date_trunc", [unit, time, zone]) => {
             copies::check(zone, 2)?;
             let at = |time| build::call(AT_TIME_ZONE, vec![zone.clone(), time]);
-            let truncated = build::call(name, vec![unit.clone(), at(time.clone())]);
+            // A time without a zone is one by the session's clock. A text is, too, without a cast.
+            let instant = match text_of(time) {
+                Some(_) => time.clone(),
+                None => cast(time.clone(), DataType::Timestamp(None, TimezoneInfo::Tz)),
+            };
+            let truncated = build::call(name, vec![unit.clone(), at(instant)]);
             Some(at(truncated))
         }
         ("to_number", [_, template]) => {
