@@ -442,6 +442,7 @@ impl VisitorMut for Rewriter<'_> {
         transactions::name_age(expr);
         if self.functions == Names::Postgres {
             object_texts::rewrite(expr);
+            object_lists::among(expr);
             array_texts::beside_casts(expr);
             if let Expr::Function(function) = expr {
                 ordered_sets::drop_numbers(function);
