@@ -66,6 +66,7 @@ impl ExprPlanner for IntervalArithmetic {
             |expr: &Expr| kind(expr, schema, DEPTH) == Some(Kind::Number),
         );
         let is_duration = |expr: &Expr| kind(expr, schema, DEPTH) == Some(Kind::Duration);
+        let is_timestamp = |expr: &Expr| kind(expr, schema, DEPTH) == Some(Kind::Timestamp);
         let is_time_of_day = |expr: &Expr| matches!(expr.get_type(schema), Ok(DataType::Time64(_)));
         let planned = match &op {
             BinaryOperator::Plus | BinaryOperator::Minus
@@ -80,6 +81,16 @@ impl ExprPlanner for IntervalArithmetic {
                 if is_time_of_day(&left) && is_duration(&right) =>
             {
                 binary(left, operator(&op), as_interval(right))
+            }
+            BinaryOperator::Plus | BinaryOperator::Minus
+                if self.makes_timestamps && is_timestamp(&left) && is_time_of_day(&right) =>
+            {
+                binary(left, operator(&op), as_interval(right))
+            }
+            BinaryOperator::Plus
+                if self.makes_timestamps && is_time_of_day(&left) && is_timestamp(&right) =>
+            {
+                binary(as_interval(left), Operator::Plus, right)
             }
             BinaryOperator::Multiply if is_number(&right) && is_duration(&left) => {
                 scaled(Scale::Times, as_interval(left), right)
