@@ -96,6 +96,7 @@ mod outputs;
 mod overlaps;
 mod precedence;
 mod prefixes;
+mod recursions;
 mod row_counts;
 mod rows_from;
 mod sets;
