@@ -13,6 +13,7 @@
 //! date_trunc('day', x, zone)        timezone(zone, date_trunc('day', timezone(zone, x::timestamptz)))
 //! to_number(x, '9.99')              to_number(x, '9.99')::numeric(38,2)
 //! float8(x), text(x)                (x)::double precision, (x)::text
+//! timestamptz(x), jsonb(x)          x::timestamptz, x::jsonb
 //! pg_ls_dir(x)                      unnest(ARRAY[]::text[])
 //! pg_lsn(x)                         $pg_lsn_in((x)::text)
 //! is_normalized(x, 'NFD')           ((x) = normalize(x, 'NFD'))
@@ -33,8 +34,8 @@ mod literals;
 mod patterns;
 
 use datafusion::sql::sqlparser::ast::{
-    ArrayElemTypeDef, BinaryOperator, DataType, ExactNumberInfo, Expr, TimezoneInfo, UnaryOperator,
-    Value,
+    ArrayElemTypeDef, BinaryOperator, DataType, ExactNumberInfo, Expr, Ident, ObjectName,
+    TimezoneInfo, UnaryOperator, Value,
 };
 use lakegate_engine::time::{AT_TIME_ZONE, interval_in_words};
 use lakegate_error::{Code, Error};
@@ -241,7 +242,15 @@ pub(super) fn call(name: &str, args: &[Expr]) -> Result<Option<Expr>, Error> {
             let text = cast(nested(x.clone()), DataType::Text);
             Some(build::call(LSN_IN, vec![text]))
         }
-        (name, [x]) => named_cast(name).map(|data_type| cast(nested(x.clone()), data_type)),
+        (name, [x]) => match (named_cast(name), read_cast(name)) {
+            (Some(data_type), _) => Some(cast(nested(x.clone()), data_type)),
+            (None, Some(data_type)) => {
+                let mut value = cast(x.clone(), data_type);
+                casts::rewrite(&mut value)?;
+                Some(value)
+            }
+            (None, None) => None,
+        },
         _ => None,
     })
 }
@@ -292,6 +301,22 @@ fn named_cast(name: &str) -> Option<DataType> {
         "float4" => DataType::Real,
         "float8" => DataType::DoublePrecision,
         "text" => DataType::Text,
+        _ => return None,
+    })
+}
+
+/// Returns the type whose casts may be written as calls of its name, and which the engine casts
+/// otherwise.
+fn read_cast(name: &str) -> Option<DataType> {
+    Some(match name {
+        "json" => DataType::JSON,
+        "jsonb" => DataType::JSONB,
+        "timestamp" => DataType::Timestamp(None, TimezoneInfo::None),
+        "timestamptz" => DataType::Timestamp(None, TimezoneInfo::Tz),
+        "uuid" => DataType::Uuid,
+        "cidr" | "inet" | "name" | "oid" | "regnamespace" | "regrole" | "regtype" => {
+            DataType::Custom(ObjectName::from(vec![Ident::new(name)]), Vec::new())
+        }
         _ => return None,
     })
 }
