@@ -8,14 +8,15 @@
 //! day - '2024-01-01'                   day - CAST('2024-01-01' AS DATE)
 //! day - other_day                      CAST(day - other_day AS INT)
 //! moment + '1 day'                     moment + CAST('1 day' AS INTERVAL)
+//! moment + $1, length * $1             with an INTERVAL, with a DOUBLE
 //! length > '1 day'                     length > CAST('1 day' AS INTERVAL)
 //! b = 'no'                             b = CAST('no' AS BOOLEAN), if b is a BOOLEAN
 //! length * '1.5'                       length * CAST('1.5' AS DOUBLE), if length is an INTERVAL
 //! ratio * 100                          CAST(ratio AS DOUBLE) * 100, if ratio is a REAL
 //! x + 1, x & 1                         x + CAST(1 AS INT), …, if x is an INT or a SMALLINT
 //! price * 1.1                          price * 1.1 as a DECIMAL(2,1), if price is a DECIMAL
-//! price / 3                            a quotient of more digits, if price is a DECIMAL
 //! total + hash                         both as a DECIMAL(76,9), of a DECIMAL(38,9) and a DECIMAL(76,0)
+//! price / 3                            a quotient of more digits, if price is a DECIMAL
 //! extract(year FROM day) / 10          CAST(extract(year FROM day) AS DECIMAL(10,0)) / 10
 //! ```
 //!
@@ -66,6 +67,10 @@ impl ExprPlanner for OperandTypes {
             mut right,
         } = expr;
         let is_calculated = is_arithmetic(&op) && op != BinaryOperator::PGExp;
+        right = super::open_operands::typed(&op, right, &left, schema);
+        if op != BinaryOperator::Divide {
+            left = super::open_operands::typed(&op, left, &right, schema);
+        }
         // A text takes the type of the literal, which it would hide.
         let are_texts = (text_of(&left).is_some(), text_of(&right).is_some());
         match are_texts {
@@ -302,7 +307,8 @@ fn is_comparison(op: &BinaryOperator) -> bool {
     )
 }
 
-fn is_short(expr: &Expr) -> bool {
+/// Returns whether an operand is no long chain of operators.
+pub(crate) fn is_short(expr: &Expr) -> bool {
     let mut first = expr;
     for _ in 0..MAX_CHAIN {
         match first {

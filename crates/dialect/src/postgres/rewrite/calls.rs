@@ -387,16 +387,17 @@ pub(super) fn series(mut args: Vec<Expr>) -> Result<Vec<Expr>, Error> {
             *arg = exact;
         }
     }
-    let [first, last, step] = args.as_mut_slice() else {
-        return Ok(args);
-    };
-    if let Some(text) = text_of(step) {
+    if let [_, _, step] = args.as_mut_slice()
+        && let Some(text) = text_of(step)
+    {
         *step = build::interval(&interval_in_words(text)?)?;
     }
-    if let (Some(_), Some(data_type)) = (text_of(last), type_of(first)) {
-        *last = cast(last.clone(), data_type);
-    } else if let (Some(_), Some(data_type)) = (text_of(first), type_of(last)) {
-        *first = cast(first.clone(), data_type);
+    if let [first, last, ..] = args.as_mut_slice() {
+        if let Some(data_type) = type_of(first) {
+            *last = typed(last, data_type);
+        } else if let Some(data_type) = type_of(last) {
+            *first = typed(first, data_type);
+        }
     }
     Ok(args)
 }
