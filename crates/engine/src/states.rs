@@ -217,7 +217,6 @@ pub(super) fn of_settings(
         frames::register_pairs(&mut state).map_err(from_engine)?;
         time::register_instants(&mut state).map_err(from_engine)?;
         time::register_truncated_dates(&mut state).map_err(from_engine)?;
-        time::register_dated_series(&mut state).map_err(from_engine)?;
     }
     (library.register)(&mut state, settings.names).map_err(from_engine)?;
     if settings.names == Names::Postgres {

@@ -31,8 +31,8 @@ use datafusion::optimizer::AnalyzerRule;
 use super::at_zone::AT_TIME_ZONE;
 use super::instants::{CLOCK_TIMESTAMP, STATEMENT_TIMESTAMP};
 use super::length::compares;
+use super::truncated_dates;
 use super::zones::is_utc;
-use super::{dated_series, truncated_dates};
 use crate::expressions;
 use crate::set_operations::is_set_operation;
 
@@ -88,7 +88,6 @@ fn makes_zoned(expr: &Expr) -> bool {
                 || matches!(
                     name,
                     "now"
-                        | dated_series::NAME
                         | truncated_dates::NAME
                         | STATEMENT_TIMESTAMP
                         | CLOCK_TIMESTAMP

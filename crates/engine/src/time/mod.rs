@@ -8,7 +8,6 @@
 //! planning   TIMESTAMP, TIMESTAMP(p)       microseconds              MicrosecondTypes
 //! planning   date + INTERVAL '1 hour'      a timestamp               IntervalArithmetic
 //!            date_trunc('month', date)     a timestamptz             TruncatedDates, PostgreSQL
-//!            generate_series(date, …)      timestamptz               DatedSeries, PostgreSQL
 //! planning   now(), to_timestamp(…),       microseconds              functions
 //!            date_bin(…)
 //! analysis   CAST(x AS Timestamp(ns))      CAST(x AS Timestamp(µs))  Microseconds
@@ -38,7 +37,6 @@ mod calendar;
 mod clock;
 mod cut;
 mod date_bounds;
-mod dated_series;
 mod day_times;
 mod extremes;
 mod fields;
@@ -82,7 +80,6 @@ pub use clock::Clock;
 use datafusion::error::Result;
 use datafusion::execution::{FunctionRegistry, SessionState};
 pub(crate) use date_bounds::DateBounds;
-pub(crate) use dated_series::register_dated_series;
 pub use day_times::end_of_day;
 pub(crate) use extremes::best_places;
 pub(crate) use fields::has_fraction;

@@ -10,7 +10,7 @@
 //! bit_count(bytes)                  $bit_count(bytes)
 //! scale(x)                          char_length(split_part(x::text, '.', 2))
 //! date_part('day', x)               date_part('day', x)::double precision
-//! date_trunc('day', x, zone)        timezone(zone, date_trunc('day', timezone(zone, x::timestamptz)))
+//! date_trunc('day', x, zone)        timezone(zone, date_trunc('day', timezone(zone, x)))
 //! to_number(x, '9.99')              to_number(x, '9.99')::numeric(38,2)
 //! float8(x), text(x)                (x)::double precision, (x)::text
 //! timestamptz(x), jsonb(x)          x::timestamptz, x::jsonb
@@ -28,14 +28,15 @@
 //! array_fill(x, ARRAY[3, 2])        array_fill(array_fill(x, ARRAY[2]), ARRAY[3])
 //! ```
 //!
-//! `patterns.rs` has LIKE with several patterns, `literals.rs` the types of literals beside operands.
+//! `patterns.rs` has LIKE with several patterns, `literals.rs` the types of literals beside operands,
+//! `type_names.rs` types that are called.
 
 mod literals;
 mod patterns;
+mod type_names;
 
 use datafusion::sql::sqlparser::ast::{
-    ArrayElemTypeDef, BinaryOperator, DataType, ExactNumberInfo, Expr, Ident, ObjectName,
-    TimezoneInfo, UnaryOperator, Value,
+    ArrayElemTypeDef, BinaryOperator, DataType, ExactNumberInfo, Expr, UnaryOperator, Value,
 };
 use lakegate_engine::time::{AT_TIME_ZONE, interval_in_words};
 use lakegate_error::{Code, Error};
@@ -187,12 +188,7 @@ pub(super) fn call(name: &str, args: &[Expr]) -> Result<Option<Expr>, Error> {
         ("date_trunc", [unit, time, zone]) => {
             copies::check(zone, 2)?;
             let at = |time| build::call(AT_TIME_ZONE, vec![zone.clone(), time]);
-            // A time without a zone is one by the session's clock. A text is, too, without a cast.
-            let instant = match text_of(time) {
-                Some(_) => time.clone(),
-                None => cast(time.clone(), DataType::Timestamp(None, TimezoneInfo::Tz)),
-            };
-            let truncated = build::call(name, vec![unit.clone(), at(instant)]);
+            let truncated = build::call(name, vec![unit.clone(), at(time.clone())]);
             Some(at(truncated))
         }
         ("to_number", [_, template]) => {
@@ -242,7 +238,7 @@ pub(super) fn call(name: &str, args: &[Expr]) -> Result<Option<Expr>, Error> {
             let text = cast(nested(x.clone()), DataType::Text);
             Some(build::call(LSN_IN, vec![text]))
         }
-        (name, [x]) => match (named_cast(name), read_cast(name)) {
+        (name, [x]) => match (named_cast(name), type_names::read(name)) {
             (Some(data_type), _) => Some(cast(nested(x.clone()), data_type)),
             (None, Some(data_type)) => {
                 let mut value = cast(x.clone(), data_type);
@@ -301,22 +297,6 @@ fn named_cast(name: &str) -> Option<DataType> {
         "float4" => DataType::Real,
         "float8" => DataType::DoublePrecision,
         "text" => DataType::Text,
-        _ => return None,
-    })
-}
-
-/// Returns the type whose casts may be written as calls of its name, and which the engine casts
-/// otherwise.
-fn read_cast(name: &str) -> Option<DataType> {
-    Some(match name {
-        "json" => DataType::JSON,
-        "jsonb" => DataType::JSONB,
-        "timestamp" => DataType::Timestamp(None, TimezoneInfo::None),
-        "timestamptz" => DataType::Timestamp(None, TimezoneInfo::Tz),
-        "uuid" => DataType::Uuid,
-        "cidr" | "inet" | "name" | "oid" | "regnamespace" | "regrole" | "regtype" => {
-            DataType::Custom(ObjectName::from(vec![Ident::new(name)]), Vec::new())
-        }
         _ => return None,
     })
 }

@@ -4,7 +4,6 @@
 //! SELECT DISTINCT ON (1) x, y      SELECT DISTINCT ON (x) x, y
 //! SELECT DISTINCT ON (x, x) x      SELECT DISTINCT ON (x) x
 //! GROUP BY (x, y), z               GROUP BY x, y, z
-//! SELECT 1 FROM t GROUP BY ()      SELECT 1 FROM t HAVING (true) AND count(1) >= 0
 //! LIMIT '1' OFFSET 'x'             LIMIT 1 OFFSET 'x'::bigint
 //! SELECT 1 FROM t HAVING 1 < 2     SELECT 1 FROM t HAVING (1 < 2) AND count(1) >= 0
 //! (SELECT x FROM t ORDER BY t.x)   SELECT x FROM t ORDER BY t.x
@@ -42,10 +41,6 @@ pub(super) fn rewrite(select: &mut Select) {
                 key => vec![key],
             })
             .collect();
-        // One group, of no rows too.
-        if keys.is_empty() && select.having.is_none() {
-            select.having = Some(build::boolean(true));
-        }
     }
     group_for_having(select);
 }
