@@ -41,6 +41,7 @@ mod nested;
 mod nullif_types;
 mod numbers;
 mod numeric_sums;
+mod open_operands;
 mod operand_types;
 mod operators;
 mod optimize;

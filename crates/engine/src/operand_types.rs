@@ -8,6 +8,7 @@
 //! day - '2024-01-01'                   day - CAST('2024-01-01' AS DATE)
 //! day - other_day                      CAST(day - other_day AS INT)
 //! moment + '1 day'                     moment + CAST('1 day' AS INTERVAL)
+//! moment + $1, length * $1             with an INTERVAL, with a DOUBLE
 //! length > '1 day'                     length > CAST('1 day' AS INTERVAL)
 //! b = 'no'                             b = CAST('no' AS BOOLEAN), if b is a BOOLEAN
 //! length * '1.5'                       length * CAST('1.5' AS DOUBLE), if length is an INTERVAL
@@ -15,13 +16,14 @@
 //! x + 1, x & 1                         x + CAST(1 AS INT), …, if x is an INT or a SMALLINT
 //! ARRAY[1, 2], items || 3              ARRAY[CAST(1 AS INT), …], items || CAST(3 AS INT)
 //! price * 1.1                          price * 1.1 as a DECIMAL(2,1), if price is a DECIMAL
+//! total + hash                         both as a DECIMAL(76,9), of a DECIMAL(38,9) and a DECIMAL(76,0)
 //! price / 3                            a quotient of more digits, if price is a DECIMAL
 //! ```
 //!
 //! Runs while a query is planned, because the results have other types. `untyped_texts.rs` gives
 //! literals types among values of one type.
 
-use arrow::datatypes::{DataType, IntervalUnit};
+use arrow::datatypes::{DECIMAL256_MAX_PRECISION, DataType, IntervalUnit};
 use datafusion::common::DFSchema;
 use datafusion::error::Result;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
@@ -75,6 +77,10 @@ impl ExprPlanner for OperandTypes {
             mut right,
         } = expr;
         let is_calculated = is_arithmetic(&op) && op != BinaryOperator::PGExp;
+        right = super::open_operands::typed(&op, right, &left, schema);
+        if op != BinaryOperator::Divide {
+            left = super::open_operands::typed(&op, left, &right, schema);
+        }
         // A text takes the type of the literal, which it would hide.
         let are_texts = (text_of(&left).is_some(), text_of(&right).is_some());
         match are_texts {
@@ -93,6 +99,9 @@ impl ExprPlanner for OperandTypes {
             (left, right) = widened(left, right, schema);
             (left, right) = exact(left, right, schema);
             (left, right) = with_integers(left, right, schema);
+        }
+        if matches!(op, BinaryOperator::Plus | BinaryOperator::Minus) {
+            (left, right) = widest(left, right, schema);
         }
         if op == BinaryOperator::Minus && is_date(&left, schema) && is_date(&right, schema) {
             let days = BinaryExpr::new(Box::new(left), Operator::Minus, Box::new(right));
@@ -200,6 +209,34 @@ fn exact(left: Expr, right: Expr, schema: &DFSchema) -> (Expr, Expr) {
     }
 }
 
+/// Gives decimals whose sum would need more digits than the widest decimal has that decimal, with the
+/// fractional digits of both. A number with too many others is an error then.
+fn widest(left: Expr, right: Expr, schema: &DFSchema) -> (Expr, Expr) {
+    if !is_short(&left) || !is_short(&right) {
+        return (left, right);
+    }
+    let (Ok(one), Ok(other)) = (left.get_type(schema), right.get_type(schema)) else {
+        return (left, right);
+    };
+    let digits = |of: &DataType| match of {
+        DataType::Decimal128(precision, scale) | DataType::Decimal256(precision, scale) => {
+            Some((i16::from(*precision) - i16::from(*scale), *scale))
+        }
+        _ => None,
+    };
+    let (Some((whole, places)), Some((other_whole, other_places))) = (digits(&one), digits(&other))
+    else {
+        return (left, right);
+    };
+    let places = places.max(other_places);
+    let needed = whole.max(other_whole) + i16::from(places);
+    if needed <= i16::from(DECIMAL256_MAX_PRECISION) {
+        return (left, right);
+    }
+    let to = DataType::Decimal256(DECIMAL256_MAX_PRECISION, places);
+    (cast(left, to.clone()), cast(right, to))
+}
+
 /// Makes the literals of integers beside integers of 32 bits or less ones of 32 bits.
 ///
 /// The type of a long chain of operators is not looked up: a literal of 32 bits beside one of another
@@ -303,7 +340,8 @@ fn is_comparison(op: &BinaryOperator) -> bool {
     )
 }
 
-fn is_short(expr: &Expr) -> bool {
+/// Returns whether an operand is no long chain of operators.
+pub(crate) fn is_short(expr: &Expr) -> bool {
     let mut first = expr;
     for _ in 0..MAX_CHAIN {
         match first {
@@ -348,7 +386,7 @@ mod tests {
 
     use super::*;
 
-    /// Returns the type of an operation on columns `s`, `i`, `l`, `d`, `t` and `p`.
+    /// Returns the type of an operation on columns `s`, `i`, `l`, `d`, `t`, `p`, `q` and `h`.
     fn type_of(left: Expr, op: BinaryOperator, right: Expr) -> DataType {
         let columns = [
             ("s", DataType::Int16),
@@ -357,6 +395,8 @@ mod tests {
             ("d", DataType::Float64),
             ("t", DataType::Date32),
             ("p", DataType::Decimal128(10, 2)),
+            ("q", DataType::Decimal128(38, 9)),
+            ("h", DataType::Decimal256(76, 0)),
         ];
         let fields = columns.map(|(name, of)| Field::new(name, of, true));
         let schema = DFSchema::try_from(Schema::new(fields.to_vec())).unwrap();
@@ -403,6 +443,7 @@ mod tests {
                 DataType::Int64,
             ),
             (col("d"), Op::Plus, one(), DataType::Float64),
+            (col("q"), Op::Plus, col("h"), DataType::Decimal256(76, 9)),
         ] {
             let shown = format!("{left} {op} {right}");
             assert_eq!(type_of(left, op, right), expected, "{shown}");

@@ -148,6 +148,15 @@ pub(crate) fn infix(
         parser.advance_token();
         return Some(Ok(Expr::IsNull(Box::new(left.clone()))));
     }
+    // sqlparser reads it after an operand, but not after `::` or an index.
+    if is_word(parser, 0, "COLLATE") {
+        parser.advance_token();
+        let collation = parser.parse_object_name(false);
+        return Some(collation.map(|collation| Expr::Collate {
+            expr: Box::new(left.clone()),
+            collation,
+        }));
+    }
     if is_word(parser, 0, "IS") {
         return is_json(parser, left);
     }

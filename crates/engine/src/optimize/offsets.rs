@@ -8,6 +8,13 @@
 //! SELECT x FROM (SELECT x FROM t ORDER BY x DESC OFFSET 1) q ORDER BY x      skips the smallest
 //! ```
 //!
+//! A sort that it moves below a LIMIT with an OFFSET returns as many rows as the limit, and the rows
+//! to skip are among them (`pushdown_sorts_helper` of the same file):
+//!
+//! ```text
+//! SELECT x FROM (SELECT x FROM t LIMIT 3 OFFSET 5) q ORDER BY x              has no rows
+//! ```
+//!
 //! It also drops a sort below a projection that leaves out its keys, because the rows that the
 //! projection returns have no order, although a limit counts them. Only sorts that a limit was moved
 //! into are kept (`ensure_requirements/enforce_sorting/mod.rs`, `ensure_sorting`, 55.2), which
@@ -18,7 +25,7 @@
 //! SELECT x FROM (SELECT x FROM a_view_that_sorts LIMIT 1) q ORDER BY x       takes any row
 //! ```
 //!
-//! So nothing is moved through an OFFSET, an OFFSET is moved below projections, and a sort that a
+//! So nothing is moved through an OFFSET, one without LIMIT is moved below projections, and a sort that a
 //! limit depends on is required where it is. Delete this when DataFusion keeps such sorts.
 
 use std::sync::Arc;
@@ -52,6 +59,11 @@ fn keep(node: Operator) -> Result<Transformed<Operator>> {
             let limit = GlobalLimitExec::new(input, limit.skip(), limit.fetch());
             // A sort above it would be moved below, and other rows would be counted.
             Transformed::yes(Arc::new(Restated::new(Arc::new(limit), Order::Unknown)))
+        }
+        // No order is claimed: DataFusion would give a sort below that is known to suffice the limit's
+        // number of rows, too.
+        None if limit.skip() > 0 => {
+            Transformed::yes(Arc::new(Restated::new(Arc::clone(&node), Order::Unknown)))
         }
         None => Transformed::no(node),
     })

@@ -66,6 +66,7 @@ impl ExprPlanner for IntervalArithmetic {
             |expr: &Expr| kind(expr, schema, DEPTH) == Some(Kind::Number),
         );
         let is_duration = |expr: &Expr| kind(expr, schema, DEPTH) == Some(Kind::Duration);
+        let is_timestamp = |expr: &Expr| kind(expr, schema, DEPTH) == Some(Kind::Timestamp);
         let is_time_of_day = |expr: &Expr| matches!(expr.get_type(schema), Ok(DataType::Time64(_)));
         let planned = match &op {
             BinaryOperator::Plus | BinaryOperator::Minus
@@ -80,6 +81,16 @@ impl ExprPlanner for IntervalArithmetic {
                 if is_time_of_day(&left) && is_duration(&right) =>
             {
                 binary(left, operator(&op), as_interval(right))
+            }
+            BinaryOperator::Plus | BinaryOperator::Minus
+                if self.makes_timestamps && is_timestamp(&left) && is_time_of_day(&right) =>
+            {
+                binary(left, operator(&op), as_interval(right))
+            }
+            BinaryOperator::Plus
+                if self.makes_timestamps && is_time_of_day(&left) && is_timestamp(&right) =>
+            {
+                binary(as_interval(left), Operator::Plus, right)
             }
             BinaryOperator::Multiply if is_number(&right) && is_duration(&left) => {
                 scaled(Scale::Times, as_interval(left), right)
@@ -295,19 +306,22 @@ impl Scale {
             seconds -= carried * 86_400.0;
         }
         let micros = scaled(interval.nanoseconds as f64 / 1000.0) + seconds * 1e6;
-        let nanoseconds = micros.round_ties_even() * 1000.0;
+        let micros = micros.round_ties_even();
         let within = |value: f64, bound: f64| value.abs() < bound;
-        let held = within(months, 2f64.powi(31))
-            && within(whole_days, 2f64.powi(31))
-            && within(nanoseconds, 2f64.powi(63));
-        match held {
-            // These are integers within the bounds.
-            true => Ok(IntervalMonthDayNano::new(
+        // As integers: a double has no place for all nanoseconds of more than 104 days.
+        let nanoseconds = match within(micros, 2f64.powi(63)) {
+            true => (micros as i64).checked_mul(1000),
+            false => None,
+        };
+        let held = within(months, 2f64.powi(31)) && within(whole_days, 2f64.powi(31));
+        match nanoseconds.filter(|_| held) {
+            // The others are integers within the bounds.
+            Some(nanoseconds) => Ok(IntervalMonthDayNano::new(
                 months.trunc() as i32,
                 whole_days as i32,
-                nanoseconds as i64,
+                nanoseconds,
             )),
-            false => Err(Error::new(
+            None => Err(Error::new(
                 Code::DatetimeOutOfRange,
                 "interval out of range",
             )),

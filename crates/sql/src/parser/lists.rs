@@ -45,23 +45,32 @@ const AFTER_VALUES: [&str; 8] = [
 fn rows(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     let places = places(&tokens);
     let of = |at: usize| places.get(at).and_then(|place| tokens.get(*place));
-    // The word is reserved, but not after a period or AS.
-    let names_column = |before: Option<&TokenWithSpan>, after: Option<&TokenWithSpan>| {
-        let before = before.map(|token| &token.token);
-        match before {
-            Some(Token::Period) => true,
-            Some(word) if is_word(word, "AS") => match after.map(|token| &token.token) {
+    // A column or a table may have this name.
+    let is_name = |before: Option<&TokenWithSpan>, after: Option<&TokenWithSpan>| {
+        let (before, after) = (
+            before.map(|token| &token.token),
+            after.map(|token| &token.token),
+        );
+        let is_before = |words: &[&str]| {
+            before.is_some_and(|token| words.iter().any(|word| is_word(token, word)))
+        };
+        let is_after = |word: &str| after.is_some_and(|token| is_word(token, word));
+        match (before, after) {
+            (Some(Token::Period), _) | (Some(_), Some(Token::Period)) => true,
+            (Some(Token::Comma), _) => is_after("AS"),
+            _ if is_before(&["AS"]) => match after {
                 None | Some(Token::EOF | Token::SemiColon | Token::Comma | Token::RParen) => true,
-                Some(word) => is_word(word, "FROM"),
+                Some(_) => is_after("FROM"),
             },
-            _ => false,
+            _ if is_before(&["WITH", "RECURSIVE"]) => is_after("AS"),
+            _ => is_before(&["FROM", "JOIN"]) && after != Some(&Token::LParen),
         }
     };
     let mut opened = vec![0usize; tokens.len()];
     let mut closed = vec![0usize; tokens.len()];
     for at in 0..places.len() {
         let begins = of(at).is_some_and(|token| is_word(&token.token, "VALUES"));
-        if !begins || at > 0 && names_column(of(at - 1), of(at + 1)) {
+        if !begins || at > 0 && is_name(of(at - 1), of(at + 1)) {
             continue;
         }
         let (mut depth, mut start, mut encloses) = (0usize, at + 1, true);
@@ -312,6 +321,14 @@ mod tests {
                 "(SELECT 1 AS values, t.values FROM t) AS VALUES",
             ),
             ("SELECT 1 AS values FROM t", "SELECT 1 AS values FROM t"),
+            (
+                "WITH values AS (SELECT 1 AS x) SELECT values.x FROM values JOIN t ON true",
+                "WITH values AS (SELECT 1 AS x) SELECT values.x FROM values JOIN t ON true",
+            ),
+            (
+                "WITH t AS (VALUES 1), values AS (VALUES 2) VALUES 3",
+                "WITH t AS (VALUES (1)), values AS (VALUES (2)) VALUES (3)",
+            ),
             ("CREATE TABLE t AS VALUES 1", "CREATE TABLE t AS VALUES (1)"),
             ("GROUP BY ALL a, b", "GROUP BY  a, b"),
             ("GROUP BY DISTINCT a", "GROUP BY  a"),

@@ -45,6 +45,7 @@ mod show;
 mod show_stats;
 mod substrings;
 mod table;
+mod table_columns;
 mod table_like;
 mod temporary;
 mod ties;

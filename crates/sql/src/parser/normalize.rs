@@ -1,8 +1,8 @@
 //! Folds the names in queries as Athena does: to lower case, quoted or not.
 //!
 //! Table names always fold. A quoted column folds unless the statement itself declares an alias of
-//! that spelling: then the alias is meant, and an alias keeps its spelling in the result. Unquoted
-//! names are left to DataFusion, which folds them.
+//! that spelling: then the alias is meant, and an alias keeps its spelling in the result; columns of
+//! tables fold anyway. Unquoted names are left to DataFusion, which folds them.
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -14,7 +14,7 @@ use sqlparser::ast::{
 };
 
 use super::query::{refused_lock, refused_write};
-use super::{grouping, recursive, row_fields, rows_from, sample, search, ties};
+use super::{grouping, recursive, row_fields, rows_from, sample, search, table_columns, ties};
 use crate::ast::Unsupported;
 use crate::join_constraint_mut;
 use crate::walk::walk_mut;
@@ -29,6 +29,7 @@ pub(super) fn query(query: &mut Query) -> Result<(), Unsupported> {
     if let ControlFlow::Break(refused) = walk_mut(query, &mut aliases) {
         return Err(refused);
     }
+    table_columns::fold(query, &aliases.declared);
     let mut fold = Fold {
         declared: aliases.declared,
     };
@@ -45,11 +46,11 @@ pub(super) fn expressions(expressions: &mut Vec<Expr>) {
 }
 
 /// Whether folding changes the name, and DataFusion would not fold it.
-fn is_spelled(ident: &Ident) -> bool {
+pub(super) fn is_spelled(ident: &Ident) -> bool {
     ident.quote_style.is_some() && ident.value.chars().any(char::is_uppercase)
 }
 
-fn fold_ident(ident: &mut Ident) {
+pub(super) fn fold_ident(ident: &mut Ident) {
     if is_spelled(ident) {
         ident.value = ident.value.to_lowercase();
     }
@@ -192,7 +193,7 @@ fn own_aliases(select: &Select) -> impl Iterator<Item = &Ident> {
     })
 }
 
-fn alias_of(factor: &TableFactor) -> Option<&TableAlias> {
+pub(super) fn alias_of(factor: &TableFactor) -> Option<&TableAlias> {
     match factor {
         TableFactor::Table { alias, .. }
         | TableFactor::Derived { alias, .. }

@@ -13,6 +13,10 @@ pub(super) fn text(value: impl Into<String>) -> Expr {
     Expr::Value(Value::SingleQuotedString(value.into()).into())
 }
 
+pub(super) fn boolean(value: bool) -> Expr {
+    Expr::Value(Value::Boolean(value).into())
+}
+
 pub(super) fn null() -> Expr {
     Expr::Value(Value::Null.into())
 }

@@ -15,6 +15,7 @@
 //! date_trunc('day', x, zone)        $date_trunc_at('day', x::timestamptz, zone)
 //! to_number(x, '9.99')              to_number(x, '9.99')::numeric(38,2)
 //! float8(x), text(x)                (x)::double precision, (x)::text
+//! timestamptz(x), jsonb(x)          x::timestamptz, x::jsonb
 //! pg_table_size('t')                pg_table_size('t'::regclass)
 //! pg_lsn(x)                         $pg_lsn_in((x)::text)
 //! is_normalized(x, 'NFD')           ((x) = normalize(x, 'NFD'))
@@ -29,10 +30,12 @@
 //! array_fill(x, ARRAY[3, 2])        array_fill(array_fill(x, ARRAY[2]), ARRAY[3])
 //! ```
 //!
-//! `patterns.rs` has LIKE with several patterns, `literals.rs` the types of literals beside operands.
+//! `patterns.rs` has LIKE with several patterns, `literals.rs` the types of literals beside operands,
+//! `type_names.rs` types that are called.
 
 mod literals;
 mod patterns;
+mod type_names;
 
 use datafusion::sql::sqlparser::ast::{
     ArrayElemTypeDef, BinaryOperator, DataType, ExactNumberInfo, Expr, TimezoneInfo, UnaryOperator,
@@ -256,7 +259,15 @@ pub(super) fn call(name: &str, args: &[Expr]) -> Result<Option<Expr>, Error> {
             let text = cast(nested(x.clone()), DataType::Text);
             Some(build::call(LSN_IN, vec![text]))
         }
-        (name, [x]) => named_cast(name).map(|data_type| cast(nested(x.clone()), data_type)),
+        (name, [x]) => match (named_cast(name), type_names::read(name)) {
+            (Some(data_type), _) => Some(cast(nested(x.clone()), data_type)),
+            (None, Some(data_type)) => {
+                let mut value = cast(x.clone(), data_type);
+                casts::rewrite(&mut value)?;
+                Some(value)
+            }
+            (None, None) => None,
+        },
         _ => None,
     })
 }
@@ -403,16 +414,17 @@ pub(super) fn series(mut args: Vec<Expr>) -> Result<Vec<Expr>, Error> {
             *arg = exact;
         }
     }
-    let [first, last, step] = args.as_mut_slice() else {
-        return Ok(args);
-    };
-    if let Some(text) = text_of(step) {
+    if let [_, _, step] = args.as_mut_slice()
+        && let Some(text) = text_of(step)
+    {
         *step = build::interval(&interval_in_words(text)?)?;
     }
-    if let (Some(_), Some(data_type)) = (text_of(last), type_of(first)) {
-        *last = cast(last.clone(), data_type);
-    } else if let (Some(_), Some(data_type)) = (text_of(first), type_of(last)) {
-        *first = cast(first.clone(), data_type);
+    if let [first, last, ..] = args.as_mut_slice() {
+        if let Some(data_type) = type_of(first) {
+            *last = typed(last, data_type);
+        } else if let Some(data_type) = type_of(last) {
+            *first = typed(first, data_type);
+        }
     }
     Ok(args)
 }

@@ -103,6 +103,7 @@ mod overlaps;
 mod precedence;
 mod prefixes;
 mod records;
+mod recursions;
 mod row_counts;
 mod rows_from;
 mod sets;
@@ -461,6 +462,7 @@ impl VisitorMut for Rewriter<'_> {
         if self.functions == Names::Postgres {
             object_texts::rewrite(expr);
             collations::known(expr);
+            object_lists::among(expr);
             array_texts::beside_casts(expr);
             if let Expr::Function(function) = expr {
                 ordered_sets::drop_numbers(function);

@@ -4,10 +4,11 @@
 //! '1e400'::float8                      an error; the engine has Infinity
 //! 9223372036854775807.4::int8          '9223372036854775807.4'::numeric(20,1)::int8
 //! now()::time(3)                       see to_precision
+//! x::numeric(1000, 15)                 x::numeric(38, 15)
 //! ```
 
 use datafusion::sql::sqlparser::ast::{
-    CastKind, DataType, ExactNumberInfo, Expr, TimezoneInfo, Value,
+    ArrayElemTypeDef, CastKind, DataType, ExactNumberInfo, Expr, TimezoneInfo, Value,
 };
 use lakegate_error::{Code, Error};
 
@@ -17,14 +18,22 @@ use super::{build, calls, casts, times};
 const FLOAT_DIGITS: usize = 15;
 /// Digits of the widest decimal.
 const MAX_DIGITS: usize = 38;
+/// Digits of the widest decimal that the engine has for the numbers of aggregate functions.
+const WIDEST: u64 = 76;
+/// Digits before the point that a narrowed `numeric` keeps at least.
+const WHOLE_DIGITS: i64 = 10;
 
 /// Rewrites a cast, or a literal with the name of its type.
 ///
 /// # Errors
 ///
-/// A literal is out of the range of its type.
+/// A literal is out of the range of its type, or a type has more digits than PostgreSQL's.
 pub(super) fn rewrite(expr: &mut Expr) -> Result<(), Error> {
+    if let Expr::Cast { data_type, .. } = expr {
+        narrow(data_type)?;
+    }
     if let Expr::TypedString(typed) = expr {
+        narrow(&mut typed.data_type)?;
         if let Value::SingleQuotedString(text) = &typed.value.value {
             check_range(text, &typed.data_type)?;
         }
@@ -53,6 +62,32 @@ pub(super) fn rewrite(expr: &mut Expr) -> Result<(), Error> {
         **inner = exact;
     }
     to_precision(expr);
+    Ok(())
+}
+
+/// Gives a `numeric` of more digits than the engine has those that it has. Numbers with more digits
+/// are an error then, as they are for a `numeric` without a precision.
+fn narrow(data_type: &mut DataType) -> Result<(), Error> {
+    let size = match data_type {
+        DataType::Array(ArrayElemTypeDef::SquareBracket(item, _)) => return narrow(item),
+        DataType::Numeric(size) | DataType::Decimal(size) | DataType::Dec(size) => size,
+        _ => return Ok(()),
+    };
+    let (precision, scale) = match *size {
+        ExactNumberInfo::None => return Ok(()),
+        ExactNumberInfo::Precision(precision) => (precision, 0),
+        ExactNumberInfo::PrecisionAndScale(precision, scale) => (precision, scale),
+    };
+    if !(1..=1000).contains(&precision) {
+        let message = format!("NUMERIC precision {precision} must be between 1 and 1000");
+        return Err(Error::new(Code::InvalidParameter, message));
+    }
+    if precision > WIDEST {
+        let digits = MAX_DIGITS as u64;
+        let has_room = scale <= MAX_DIGITS as i64 - WHOLE_DIGITS;
+        let precision = if has_room { digits } else { WIDEST };
+        *size = ExactNumberInfo::PrecisionAndScale(precision, scale);
+    }
     Ok(())
 }
 
@@ -174,6 +209,24 @@ mod tests {
             ("9223372036854775807::INT", "9223372036854775807::INT"),
         ] {
             assert_eq!(rewritten(sql).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn numbers_have_the_digits_of_the_engine() {
+        for (sql, expected) in [
+            ("x::NUMERIC(1000,15)", "x::NUMERIC(38,15)"),
+            ("x::NUMERIC(260)", "x::NUMERIC(38,0)"),
+            ("CAST(x AS DECIMAL(77,40))", "CAST(x AS DECIMAL(76,40))"),
+            ("x::NUMERIC(300,2)[]", "x::NUMERIC(38,2)[]"),
+            ("x::DECIMAL(65,0)", "x::DECIMAL(65,0)"),
+            ("x::NUMERIC", "x::NUMERIC"),
+        ] {
+            assert_eq!(rewritten(sql).unwrap(), expected);
+        }
+        for sql in ["x::NUMERIC(1001)", "x::NUMERIC(0)"] {
+            let error = rewritten(sql).unwrap_err();
+            assert_eq!(error.code(), Code::InvalidParameter, "{sql}");
         }
     }
 

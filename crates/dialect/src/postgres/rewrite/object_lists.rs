@@ -1,17 +1,20 @@
-//! Casts to lists of objects.
+//! Casts to lists of objects, and comparisons with several.
 //!
 //! ```text
 //! '{raw,curated}'::regnamespace[]      ARRAY[regnamespace_in('raw'), regnamespace_in('curated')]
 //! x::regnamespace[]                    "$regnamespace_list"(x::text[])
 //! '23 25'::oidvector                   "$oidvector"(ARRAY[23, 25])
 //! '1 2'::int2vector                    "$int2vector"(ARRAY[1, 2])
+//! pg_typeof(x) IN ('integer', 'text')  pg_typeof(x) IN ('integer'::regtype, 'text'::regtype)
 //! ```
 
-use datafusion::sql::sqlparser::ast::{ArrayElemTypeDef, CastKind, DataType, Expr};
+use datafusion::sql::sqlparser::ast::{
+    ArrayElemTypeDef, CastKind, DataType, Expr, Ident, ObjectName,
+};
 use lakegate_error::Error;
 
 use super::calls::text_of;
-use super::{build, casts};
+use super::{build, casts, last_part};
 use crate::postgres::{INT2VECTOR, OIDVECTOR};
 
 /// The functions that read one name, and those that read a list of names.
@@ -65,6 +68,36 @@ pub(super) fn rewrite(expr: &mut Expr) -> Result<Option<&'static str>, Error> {
     Ok(Some(of_list))
 }
 
+/// Casts the literals that an object is compared with to its type. A single one would be a number in
+/// PostgreSQL, too. The parts of the expression have not been rewritten.
+pub(super) fn among(expr: &mut Expr) {
+    let Expr::InList {
+        expr: object, list, ..
+    } = expr
+    else {
+        return;
+    };
+    let Some(data_type) = type_of(object).filter(|_| list.len() > 1) else {
+        return;
+    };
+    for item in list.iter_mut().filter(|item| text_of(item).is_some()) {
+        *item = build::cast(build::taken(item), data_type.clone());
+    }
+}
+
+/// Returns the type of an expression that clearly is an object of the catalog.
+fn type_of(expr: &Expr) -> Option<DataType> {
+    match expr {
+        Expr::Nested(inner) => type_of(inner),
+        Expr::Cast { data_type, .. } if casts::is_object(data_type) => Some(data_type.clone()),
+        Expr::Function(function) if last_part(&function.name)? == "pg_typeof" => {
+            let name = ObjectName::from(vec![Ident::new("regtype")]);
+            Some(DataType::Custom(name, Vec::new()))
+        }
+        _ => None,
+    }
+}
+
 /// Returns the numbers of a literal `oidvector` or `int2vector`, which are separated by spaces, and the
 /// function that makes a list of them one.
 fn vector(literal: &Expr, data_type: &DataType) -> Option<(&'static str, Vec<i64>)> {
@@ -97,4 +130,38 @@ fn names(list: &Expr) -> Result<Option<Vec<Expr>>, Error> {
     };
     let items = items.filter(|items| !items.is_empty());
     Ok(items.filter(|items| items.iter().all(|item| text_of(item).is_some())))
+}
+
+#[cfg(test)]
+mod tests {
+    use datafusion::sql::sqlparser::ast::SelectItem;
+
+    use super::super::testing::with_select;
+    use super::*;
+
+    #[test]
+    fn literals_beside_an_object_have_its_type() {
+        for (sql, rewritten) in [
+            (
+                "SELECT pg_typeof(x) NOT IN ('integer', 'text')",
+                "SELECT pg_typeof(x) NOT IN ('integer'::regtype, 'text'::regtype)",
+            ),
+            (
+                "SELECT (o::REGCLASS) IN ('t', 1)",
+                "SELECT (o::REGCLASS) IN ('t'::REGCLASS, 1)",
+            ),
+            (
+                "SELECT pg_typeof(x) IN ('integer')",
+                "SELECT pg_typeof(x) IN ('integer')",
+            ),
+            ("SELECT x IN ('1', '2')", "SELECT x IN ('1', '2')"),
+        ] {
+            let text = with_select(sql, |select| {
+                if let Some(SelectItem::UnnamedExpr(expr)) = select.projection.first_mut() {
+                    among(expr);
+                }
+            });
+            assert_eq!(text, rewritten);
+        }
+    }
 }

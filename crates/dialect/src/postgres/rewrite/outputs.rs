@@ -20,7 +20,7 @@ use datafusion::sql::sqlparser::ast::{
 use lakegate_engine::{NUMBERED, Names, OutputNames, apart, apart_in_relation, encoded};
 use lakegate_error::Error;
 
-use super::{build, folded, parts};
+use super::{build, folded, parts, recursions};
 use crate::postgres::output_names::{items_of, output_names};
 use crate::trino;
 
@@ -62,6 +62,9 @@ impl VisitorMut for NameOutputs {
             let recurs = with.recursive && reads(&table.query, &folded(&table.alias.name));
             if recurs {
                 alias_all(table, self.dialect);
+                if let Err(error) = recursions::rewrite(&mut table.query, self.dialect) {
+                    return ControlFlow::Break(error);
+                }
             }
             if !recurs
                 && (names_to_give(&table.query, self.dialect).is_some()
@@ -204,7 +207,7 @@ fn is_named(body: &SetExpr) -> bool {
 }
 
 /// Returns whether a query reads a table of this name.
-fn reads(query: &Query, name: &str) -> bool {
+pub(super) fn reads(query: &Query, name: &str) -> bool {
     struct Reads<'a>(&'a str);
     impl Visitor for Reads<'_> {
         type Break = ();

@@ -40,18 +40,14 @@ fn read(condition: &mut Expr) {
                 return;
             };
             *condition = match text.trim().to_ascii_lowercase().as_str() {
-                "t" | "true" => boolean(true),
-                "f" | "false" => boolean(false),
+                "t" | "true" => build::boolean(true),
+                "f" | "false" => build::boolean(false),
                 // Other spellings, and the error for what is none.
                 _ => build::cast(build::taken(condition), DataType::Boolean),
             };
         }
         _ => {}
     }
-}
-
-fn boolean(value: bool) -> Expr {
-    Expr::Value(Value::Boolean(value).into())
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 //!                                    likewise greatest, least, nullif, ARRAY[…], and what lag
 //!                                    and lead return without a row
 //! tags = '{}', tags < '{a,b}'        tags = typed_text('{}', tags), …
+//! flags & '4'                        flags & typed_text('4', flags), likewise | and #
 //! coalesce((SELECT array_agg(x) …), '{}')
 //!                                    coalesce((SELECT array_agg(x) …), ARRAY[])
 //! array_append('{1,2}', 3)           array_append(typed_text('{1,2}', ARRAY[3]), 3)
@@ -90,6 +91,12 @@ pub(super) fn rewrite(expr: &mut Expr) {
         } if is_array_text(left) || is_array_text(right) => {
             of_one_type(vec![left.as_mut(), right.as_mut()]);
         }
+        Expr::BinaryOp {
+            left,
+            op:
+                BinaryOperator::BitwiseAnd | BinaryOperator::BitwiseOr | BinaryOperator::PGBitwiseXor,
+            right,
+        } => of_one_type(vec![left.as_mut(), right.as_mut()]),
         _ => {}
     }
 }
@@ -326,6 +333,8 @@ mod tests {
             ("'{1}' <> x", "typed_text('{1}', x) <> x"),
             (r#"x = '{"a": 1}'"#, r#"x = '{"a": 1}'"#),
             ("x = '1'", "x = '1'"),
+            ("x & '4'", "x & typed_text('4', x)"),
+            ("'1' | 2", "typed_text('1', 2) | 2"),
             ("lag(x, 1, '1')", "lag(x, 1, typed_text('1', x))"),
             ("lag(x, '1')", "lag(x, '1')"),
             // Nothing tells a type, or the text has none but its own.

@@ -24,6 +24,8 @@ fn what_postgres_clients_send_parses() {
         "SELECT x.* FROM generate_series(1, 10) AS x(n)",
         "SELECT a.attname AS \"Column\", pg_catalog.format_type(a.atttypid, a.atttypmod) as \"Type\" FROM pg_catalog.pg_attribute a",
         "WITH x AS MATERIALIZED (SELECT 1) SELECT * FROM x",
+        "SELECT a::text COLLATE \"C\", b[1] COLLATE \"C\" || c FROM t ORDER BY a::varchar(5) COLLATE \"C\" DESC",
+        "WITH values AS (SELECT 1 AS v) SELECT values.v FROM values",
         "SELECT CAST('{}' AS text), 'a' COLLATE \"C\" FROM t WHERE a NOT IN (1, 2) AND b BETWEEN SYMMETRIC 1 AND 2",
         "SELECT interval '1 day', timestamp '2024-01-01 00:00:00', timestamptz '2024-01-01', extract(epoch from now())",
         "SELECT substring('abc' from 1 for 2), position('a' in 'abc'), trim(both ' ' from a), overlay('a' placing 'b' from 1) FROM t",
