@@ -346,6 +346,16 @@ impl Connection {
             return Ok(State::Ran);
         }
         self.check_declared(prepared.statement())?;
+        // The statements up to Sync are one transaction. One that nothing follows commits at once.
+        let may_change =
+            |statement: &&ast::Statement| !matches!(statement, ast::Statement::Query(_));
+        if let Some(statement) = prepared.statement().filter(may_change) {
+            let is_alone = self.link.is_sync_next()
+                && self.session.transaction_status() == TransactionStatus::Idle;
+            if !is_alone {
+                self.begin_in_message(statement).boxed().await?;
+            }
+        }
         if let Some(copy) = copy::from_stdin(prepared) {
             self.copy_in(prepared, copy).boxed().await?;
             return Ok(State::Ran);
