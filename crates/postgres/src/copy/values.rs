@@ -12,8 +12,8 @@ use datafusion::common::ScalarValue;
 use lakegate_error::{Code, Error, Result};
 use lakegate_gateway::values::type_name;
 
+use crate::client_text::{not_text, utf8};
 use crate::encode::Zone;
-use crate::frontend::utf8;
 use crate::params::value::Value;
 use crate::params::{binary, invalid, out_of_range, text};
 use crate::types::{self, input_name, oid};
@@ -132,9 +132,6 @@ impl Values {
     /// The value is not of the column's type.
     pub(super) fn push_binary(&mut self, bytes: &[u8], zone: Zone) -> Result<()> {
         if let Builder::Text(builder) = &mut self.builder {
-            if bytes.contains(&0) {
-                return Err(not_text(bytes));
-            }
             builder.append_value(utf8(bytes)?);
             return Ok(());
         }
@@ -227,17 +224,6 @@ impl Values {
                 .map_err(|error| Error::internal(format!("values form no array: {error}")))?,
         })
     }
-}
-
-fn not_text(bytes: &[u8]) -> Error {
-    let first = match std::str::from_utf8(bytes) {
-        Ok(_) => 0,
-        Err(error) => bytes.get(error.valid_up_to()).copied().unwrap_or_default(),
-    };
-    Error::new(
-        Code::DataException,
-        format!("invalid byte sequence for encoding \"UTF8\": 0x{first:02x}"),
-    )
 }
 
 fn is_integer(text: &str) -> bool {

@@ -58,10 +58,10 @@ pub(crate) fn read(type_oid: u32, mut bytes: &[u8]) -> Result<Value> {
         }
         oid::NUMERIC => Value::Numeric(numeric(bytes).ok_or_else(wrong)??),
         oid::TEXT | oid::VARCHAR | oid::BPCHAR | oid::NAME | oid::JSON | oid::UNKNOWN | 0 => {
-            Value::Text(super::super::frontend::utf8(bytes)?)
+            Value::Text(crate::client_text::utf8(bytes)?)
         }
         oid::JSONB => match bytes.split_first() {
-            Some((1, text)) => Value::Text(super::super::frontend::utf8(text)?),
+            Some((1, text)) => Value::Text(crate::client_text::utf8(text)?),
             _ => return Err(wrong()),
         },
         oid::UUID => {

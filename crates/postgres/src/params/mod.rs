@@ -71,7 +71,7 @@ impl Parameter {
 /// # Errors
 ///
 /// A count or format does not fit (`ProtocolViolation`), or a value is not valid for its type
-/// (`InvalidCast`, `NumericOutOfRange`). The error names the parameter.
+/// (`InvalidCast`, `NumericOutOfRange`). The context of the error names the parameter.
 pub(super) fn bind(
     values: &[Option<Bytes>],
     codes: &[i16],
@@ -93,7 +93,7 @@ pub(super) fn bind(
     for (n, ((value, format), parameter)) in values.iter().zip(formats).zip(parameters).enumerate()
     {
         let scalar = one(value.as_deref(), format, parameter, zone)
-            .map_err(|e| Error::new(e.code(), format!("parameter ${}: {}", n + 1, e.message())))?;
+            .map_err(|error| error.with_context(format!("parameter ${}", n + 1)))?;
         scalars.push(scalar);
     }
     Ok(scalars)
@@ -114,7 +114,7 @@ fn one(
             .map_err(|e| Error::not_supported(format!("no NULL of type {target}: {e}")));
     };
     let value = match format {
-        Format::Text => text::read(parameter.oid(), &super::frontend::utf8(bytes)?, zone)?,
+        Format::Text => text::read(parameter.oid(), &super::client_text::utf8(bytes)?, zone)?,
         Format::Binary => binary::read(parameter.oid(), bytes)?,
     };
     value.fit(target, zone)
