@@ -4,6 +4,7 @@
 //! and then fitted to the inferred type. A value is never changed to fit: one with more digits than
 //! the inferred type keeps a type of its own.
 
+mod array_text;
 pub(super) mod binary;
 pub(super) mod text;
 pub(super) mod value;
@@ -22,6 +23,9 @@ use super::types::{self, oid};
 /// The maximum number of elements of an array that a client sends. Each takes some hundred bytes
 /// until the array is built, and two on the wire.
 const MAX_ELEMENTS: usize = 1_000_000;
+
+/// The maximum number of dimensions of an array, as in PostgreSQL.
+const MAX_DIMENSIONS: usize = 6;
 
 /// Resolves the formats of `count` parameters or columns from a list that has no code (all text),
 /// one (for all) or one each.
@@ -71,7 +75,7 @@ impl Parameter {
 /// # Errors
 ///
 /// A count or format does not fit (`ProtocolViolation`), or a value is not valid for its type
-/// (`InvalidCast`, `NumericOutOfRange`). The context of the error names the parameter.
+/// (`InvalidCast`, `InvalidDatetime`, `NumericOutOfRange`). The context of the error names the parameter.
 pub(super) fn bind(
     values: &[Option<Bytes>],
     codes: &[i16],
@@ -130,7 +134,13 @@ pub(super) fn invalid(type_oid: u32, text: &str) -> Error {
             types::input_name(type_oid)
         ),
     };
-    Error::new(Code::InvalidCast, why)
+    let code = match type_oid {
+        oid::DATE | oid::TIME | oid::TIMETZ | oid::TIMESTAMP | oid::TIMESTAMPTZ | oid::INTERVAL => {
+            Code::InvalidDatetime
+        }
+        _ => Code::InvalidCast,
+    };
+    Error::new(code, why)
 }
 
 pub(super) fn out_of_range(what: impl std::fmt::Display) -> Error {
