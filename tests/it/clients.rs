@@ -176,6 +176,7 @@ fn python_clients_pass_their_tests() {
                 "test_ion_files.py",
                 "test_orc_avro_files.py",
                 "test_parquet_files.py",
+                "test_pg_protocol.py",
                 "test_plan_shapes.py",
                 "test_tool_statements.py",
                 "test_tpc_compare.py",
