@@ -171,6 +171,7 @@ fn python_clients_pass_their_tests() {
             [
                 "test_psycopg.py",
                 "test_bi_statements.py",
+                "test_connect_pages.py",
                 "test_copy.py",
                 "test_driver_statements.py",
                 "test_ion_files.py",
