@@ -57,6 +57,8 @@ struct Position {
     stream: BatchStream,
     /// The rest of the batch that was read last.
     rest: Option<RecordBatch>,
+    /// The row that was read last; none before the first row and behind the last one.
+    current: Option<RecordBatch>,
 }
 
 impl Position {
@@ -66,14 +68,24 @@ impl Position {
             Some(batch) => batch,
             None => match self.stream.next().await {
                 Some(batch) => batch?,
-                None => return Ok(None),
+                None => {
+                    self.current = None;
+                    return Ok(None);
+                }
             },
         };
-        if batch.num_rows() <= most {
-            return Ok(Some(batch));
+        let rows = batch.num_rows();
+        let batch = match rows <= most {
+            true => batch,
+            false => {
+                self.rest = Some(batch.slice(most, rows - most));
+                batch.slice(0, most)
+            }
+        };
+        if let Some(last) = batch.num_rows().checked_sub(1) {
+            self.current = Some(batch.slice(last, 1));
         }
-        self.rest = Some(batch.slice(most, batch.num_rows() - most));
-        Ok(Some(batch.slice(0, most)))
+        Ok(Some(batch))
     }
 }
 
@@ -117,7 +129,11 @@ impl Cursor {
             text: String::new(),
             created_at: Utc::now(),
             query: None,
-            rows: Mutex::new(Position { stream, rest: None }),
+            rows: Mutex::new(Position {
+                stream,
+                rest: None,
+                current: None,
+            }),
             asked: Asked::default(),
         }
     }
@@ -156,6 +172,8 @@ struct Fetching {
     cursor: Arc<Cursor>,
     /// Rows still to read.
     missing: usize,
+    /// The current row is still to be read again.
+    again: bool,
     /// When it must have ended, and the time that it was given.
     deadline: Option<(Instant, Duration)>,
 }
@@ -176,6 +194,7 @@ impl Fetching {
             .store(skip.saturating_add(wanted.passed), Ordering::Release);
         Ok(Self {
             missing: wanted.count,
+            again: wanted.again,
             deadline: wanted
                 .timeout
                 .map(|timeout| (Instant::now() + timeout, timeout)),
@@ -212,6 +231,9 @@ impl Fetching {
             let asked = &cursor.asked;
             asked.taken.fetch_add(batch.num_rows(), Ordering::AcqRel);
             asked.skip.store(skip - batch.num_rows(), Ordering::Release);
+        }
+        if std::mem::take(&mut self.again) {
+            return Ok(rows.current.clone());
         }
         if self.missing == 0 {
             return Ok(None);
@@ -331,6 +353,8 @@ pub(crate) struct Wanted {
     /// Rows that are passed before those.
     passed: usize,
     count: usize,
+    /// The current row, and no others.
+    again: bool,
     /// How long it may take to get them.
     timeout: Option<Duration>,
 }
@@ -340,7 +364,15 @@ impl Wanted {
         Self {
             passed: 0,
             count,
+            again: false,
             timeout: None,
+        }
+    }
+
+    fn current() -> Self {
+        Self {
+            again: true,
+            ..Self::next(0)
         }
     }
 
@@ -371,11 +403,13 @@ impl Cursor {
         match direction {
             FetchDirection::Next => Ok(Wanted::next(1)),
             FetchDirection::ForwardAll => Ok(Wanted::next(usize::MAX)),
+            // As in SQL, no rows are the current one.
+            FetchDirection::Forward(0) | FetchDirection::Relative(0) => Ok(Wanted::current()),
             FetchDirection::Forward(count) => Ok(Wanted::next(rows(count)?)),
             // One row, which is so many rows ahead.
             FetchDirection::Relative(places) => Ok(match rows(places)?.checked_sub(1) {
                 Some(passed) => Wanted::one_after(passed),
-                None => Wanted::next(0),
+                None => Wanted::current(),
             }),
             // One row, which is so many rows from the start.
             FetchDirection::First => self.at(1).ok_or_else(backward),

@@ -79,11 +79,18 @@ async fn a_cursor_is_behind_what_was_asked_for() {
         Arc::clone(&cursor).fetch(wanted)
     };
     assert_eq!(read(go(FetchDirection::Relative(4)).unwrap()).await, [50]);
+    assert_eq!(read(go(FetchDirection::Relative(0)).unwrap()).await, [50]);
+    assert_eq!(read(go(FetchDirection::Forward(0)).unwrap()).await, [50]);
     assert_eq!(read(go(FetchDirection::Absolute(61)).unwrap()).await, [60]);
     assert!(go(FetchDirection::Absolute(61)).is_err());
     assert!(go(FetchDirection::First).is_err());
     assert_eq!(pass(usize::MAX).await.unwrap(), 39);
     assert!(read(fetch(1)).await.is_empty());
+    assert!(
+        read(go(FetchDirection::Forward(0)).unwrap())
+            .await
+            .is_empty()
+    );
 }
 
 #[test]
