@@ -178,6 +178,7 @@ fn python_clients_pass_their_tests() {
                 "test_orc_avro_files.py",
                 "test_parquet_files.py",
                 "test_pg_protocol.py",
+                "test_pg_values.py",
                 "test_plan_shapes.py",
                 "test_tool_statements.py",
                 "test_tpc_compare.py",
