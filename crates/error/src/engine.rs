@@ -5,7 +5,9 @@ use datafusion::common::SchemaError;
 use datafusion::error::DataFusionError;
 
 use super::store::from_store;
-use super::{Code, Error, UNQUALIFIED, column_not_found, find, planner, table_not_found, wording};
+use super::{
+    Code, Error, UNQUALIFIED, column_not_found, find, planner, similar, table_not_found, wording,
+};
 
 /// Converts an engine error to one with our code, without the engine's internals.
 pub fn from_engine(error: DataFusionError) -> Error {
@@ -124,7 +126,16 @@ fn one_line(text: &str) -> String {
 
 fn from_schema(error: &SchemaError) -> Error {
     match error {
-        SchemaError::FieldNotFound { field, .. } => column_not_found(&field.flat_name()),
+        SchemaError::FieldNotFound {
+            field,
+            valid_fields,
+        } => {
+            let error = column_not_found(&field.flat_name());
+            match similar::hint(field, valid_fields) {
+                Some(hint) => error.with_hint(hint),
+                None => error,
+            }
+        }
         SchemaError::AmbiguousReference { field } => Error::new(
             Code::AmbiguousColumn,
             format!("column reference \"{}\" is ambiguous", field.name),

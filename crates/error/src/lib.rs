@@ -7,6 +7,7 @@ mod engine;
 mod error;
 mod in_postgres;
 mod planner;
+mod similar;
 mod store;
 mod wording;
 
