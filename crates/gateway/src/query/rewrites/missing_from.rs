@@ -22,15 +22,28 @@ pub(crate) fn reported(error: Error, statement: &Statement) -> Error {
     };
     let mut tables = Tables {
         wanted: &table,
-        is_written: false,
+        written: None,
+        renamed: Vec::new(),
         may_exist: false,
     };
     let _ = walk(query, &mut tables);
-    if !tables.is_written || tables.may_exist {
+    let Some(written) = tables.written.filter(|_| !tables.may_exist) else {
         return error;
-    }
-    let message = format!("missing FROM-clause entry for table \"{table}\"");
-    error.said_by(Error::new(Code::TableNotFound, message))
+    };
+    let renamed = tables.renamed.iter().find(|(name, _)| *name == written);
+    error.said_by(match renamed {
+        Some((_, alias)) => Error::new(
+            Code::TableNotFound,
+            format!("invalid reference to FROM-clause entry for table \"{table}\""),
+        )
+        .with_hint(format!(
+            "Perhaps you meant to reference the table alias \"{alias}\"."
+        )),
+        None => Error::new(
+            Code::TableNotFound,
+            format!("missing FROM-clause entry for table \"{table}\""),
+        ),
+    })
 }
 
 /// Returns the table of a qualified column: `a` of `d.a.x`.
@@ -43,7 +56,10 @@ fn qualifier(column: &str) -> Option<String> {
 /// Whether a statement names a table before a column, and whether it has one of this name.
 struct Tables<'a> {
     wanted: &'a str,
-    is_written: bool,
+    /// The parts of its name before a column.
+    written: Option<Vec<String>>,
+    /// The names of tables of this name that have aliases, and these.
+    renamed: Vec<(Vec<String>, String)>,
     /// It has the table, or one of which the name is not known.
     may_exist: bool,
 }
@@ -60,8 +76,10 @@ impl Visitor for Tables<'_> {
 
     fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
         if let Expr::CompoundIdentifier(parts) = expr {
-            let mut parts = parts.iter().rev().skip(1);
-            self.is_written |= parts.next().is_some_and(|part| self.is_wanted(part));
+            let before = parts.split_last().map_or(&[][..], |(_, before)| before);
+            if self.written.is_none() && before.last().is_some_and(|part| self.is_wanted(part)) {
+                self.written = Some(before.iter().map(lower).collect());
+            }
         }
         ControlFlow::Continue(())
     }
@@ -69,7 +87,7 @@ impl Visitor for Tables<'_> {
 
 impl Tables<'_> {
     fn is_wanted(&self, name: &Ident) -> bool {
-        name.value.to_lowercase() == self.wanted
+        lower(name) == self.wanted
     }
 
     fn add(&mut self, tables: &TableWithJoins) {
@@ -77,7 +95,7 @@ impl Tables<'_> {
         for table in std::iter::once(&tables.relation).chain(joined) {
             let (alias, name) = match table {
                 TableFactor::Table { alias, name, .. }
-                | TableFactor::Function { alias, name, .. } => (alias, name.0.last()),
+                | TableFactor::Function { alias, name, .. } => (alias, Some(name)),
                 TableFactor::Derived {
                     alias: Some(alias), ..
                 } => {
@@ -97,13 +115,22 @@ impl Tables<'_> {
                     continue;
                 }
             };
-            let name = match alias {
-                Some(alias) => Some(&alias.name),
-                None => name.and_then(ObjectNamePart::as_ident),
-            };
+            let last = name.and_then(|name| name.0.last()?.as_ident());
+            if let (Some(alias), Some(name)) = (alias, name)
+                && last.is_some_and(|last| self.is_wanted(last))
+            {
+                let parts = name.0.iter().filter_map(ObjectNamePart::as_ident);
+                let renamed = (parts.map(lower).collect(), alias.name.value.clone());
+                self.renamed.push(renamed);
+            }
+            let name = alias.as_ref().map(|alias| &alias.name).or(last);
             self.may_exist |= name.is_none_or(|name| self.is_wanted(name));
         }
     }
+}
+
+fn lower(name: &Ident) -> String {
+    name.value.to_lowercase()
 }
 
 #[cfg(test)]
@@ -124,12 +151,20 @@ mod tests {
             ("SELECT c.id FROM d.a", "c.id"),
             ("SELECT d.C.id FROM d.a", "d.c.id"),
             ("SELECT c.id FROM d.c x", "c.id"),
+            ("SELECT d.c.id FROM c x", "d.c.id"),
             ("EXPLAIN SELECT 1 FROM a, (SELECT 2) b WHERE c.x = 1", "c.x"),
             ("SELECT (SELECT c.x FROM b JOIN d ON true) FROM a", "c.x"),
             ("INSERT INTO c SELECT c.x FROM a", "c.x"),
         ] {
             let missing = "missing FROM-clause entry for table \"c\"";
             assert_eq!(said(sql, column).as_deref(), Some(missing), "{sql}");
+        }
+        for (sql, column) in [
+            ("SELECT c.id FROM C x", "c.id"),
+            ("SELECT d.c.id FROM a JOIN d.c AS x ON true", "d.c.id"),
+        ] {
+            let renamed = "invalid reference to FROM-clause entry for table \"c\"";
+            assert_eq!(said(sql, column).as_deref(), Some(renamed), "{sql}");
         }
         for (sql, column) in [
             ("SELECT c.id FROM d.c", "c.id"),
