@@ -156,6 +156,19 @@ ANSWERS = {
         parse("", "SELECT 1; SELECT 2") + SYNC,
         ["ERROR 42601: cannot insert multiple commands into a prepared statement", "Z I"],
     ),
+    "fewer values than parameters": (
+        parse("", "SELECT $1::int") + bind("", "") + SYNC,
+        ["1", 'ERROR 08P01: bind message supplies 0 parameters, but prepared statement "" requires 1', "Z I"],
+    ),
+    "statements up to Sync": (
+        parse("", "SELECT 1::int") + bind("", "") + execute() + parse("", "BEGIN") + bind("", "") + execute() + SYNC
+        + query("ROLLBACK"),
+        ["1", "2", "D", "C SELECT 1", "1", "2", "C BEGIN", "Z T", "C ROLLBACK", "Z I"],
+    ),
+    "savepoints need a block": (
+        query("SELECT 1::int; SAVEPOINT s"),
+        ["T", "D", "C SELECT 1", "ERROR 25P01: SAVEPOINT can only be used in transaction blocks", "Z I"],
+    ),
     "a portal in pieces": (
         parse("", FIVE) + bind("", "") + execute("", 2) + execute("", 2) + execute("", 2) + execute() + SYNC,
         ["1", "2", "D", "D", "s", "D", "D", "s", "D", "C SELECT 1", "C SELECT 0", "Z I"],

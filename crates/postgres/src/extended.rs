@@ -207,6 +207,14 @@ impl Connection {
                 .with_hint("close those that are not needed any more")
                 .into());
         }
+        let (supplied, required) = (bind.parameters.len(), statement.parameters.len());
+        if supplied != required {
+            let why = format!(
+                "bind message supplies {supplied} parameters, but prepared statement \"{}\" requires {required}",
+                bind.statement
+            );
+            return Err(Error::new(Code::ProtocolViolation, why).into());
+        }
         let zone = self.style().zone;
         let values = params::bind(
             &bind.parameters,

@@ -44,10 +44,16 @@ pub(super) fn formats(codes: &[i16], count: usize, what: &str) -> Result<Vec<For
         each if each.len() == count => each.iter().map(format).collect(),
         each => Err(Error::new(
             Code::ProtocolViolation,
-            format!(
-                "bind message has {} {what} formats but {count} {what}s",
-                each.len()
-            ),
+            match what {
+                "column" => format!(
+                    "bind message has {} result formats but query has {count} columns",
+                    each.len()
+                ),
+                _ => format!(
+                    "bind message has {} {what} formats but {count} {what}s",
+                    each.len()
+                ),
+            },
         )),
     }
 }
