@@ -142,6 +142,33 @@ def test_pipeline(connect):
         assert [cursor.fetchone()[0] for cursor in cursors] == list(range(20))
 
 
+def test_statements_up_to_sync_are_one_transaction(connect):
+    connection = connect(autocommit=True)
+    connection.execute("CREATE DATABASE python_pipeline")
+    connection.execute("CREATE TABLE python_pipeline.t (a INTEGER)")
+    insert = "INSERT INTO python_pipeline.t VALUES (%s)"
+
+    def count():
+        return connection.execute("SELECT count(*) FROM python_pipeline.t").fetchone()[0]
+
+    try:
+        with connection.pipeline():
+            for value in range(3):
+                connection.execute(insert, (value,))
+        assert count() == 3
+        with pytest.raises(psycopg.errors.DivisionByZero), connection.pipeline():
+            connection.execute(insert, (3,))
+            connection.execute("SELECT 1 / 0")
+        assert count() == 3
+        with connection.pipeline() as pipeline:
+            connection.execute(insert, (3,))
+            pipeline.sync()
+            connection.execute(insert, (4,))
+        assert count() == 5
+    finally:
+        connection.execute("DROP DATABASE python_pipeline CASCADE")
+
+
 def test_cancel_from_another_thread(connect):
     connection = connect(autocommit=True)
     timer = threading.Timer(0.5, connection.cancel_safe)

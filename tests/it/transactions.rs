@@ -122,6 +122,38 @@ async fn error_stops_the_rest_of_a_multi_statement_query() {
 }
 
 #[tokio::test]
+async fn statements_of_one_message_are_one_transaction() {
+    let admin = Server::shared().connect("admin").await;
+    admin
+        .run_each(&[
+            "CREATE DATABASE one_message LOCATION 's3://datalake/tests/one_message/'",
+            "CREATE TABLE one_message.t AS SELECT 1 AS a",
+        ])
+        .await;
+    let count = || admin.number("SELECT count(*) FROM one_message.t");
+    let insert = |a: i32| format!("INSERT INTO one_message.t VALUES ({a})");
+    let lost = format!("{}; SET application_name = 'lost'; SELECT 1/0", insert(2));
+    assert_eq!(admin.fails(&lost).await.code, "22012");
+    assert_eq!(count().await, 1);
+    assert_ne!(admin.value("SHOW application_name").await, "lost");
+    admin.run(&format!("{}; {}", insert(2), insert(3))).await;
+    assert_eq!(count().await, 3);
+    // COMMIT keeps what is before it, and BEGIN takes it into its block.
+    let kept = format!("{}; COMMIT; {}; SELECT 1/0", insert(4), insert(5));
+    assert_eq!(admin.fails(&kept).await.code, "22012");
+    assert_eq!(count().await, 4);
+    admin.run(&format!("{}; BEGIN", insert(6))).await;
+    assert_eq!(count().await, 5);
+    admin.run("ROLLBACK").await;
+    assert_eq!(count().await, 4);
+    // What no block could take back stands alone.
+    admin.fails("CREATE ROLE one_message; SELECT 1/0").await;
+    admin.run("DROP ROLE one_message; SELECT 1").await;
+    assert_eq!(admin.fails("SELECT 1; SAVEPOINT s").await.code, "25P01");
+    admin.run("DROP DATABASE one_message CASCADE").await;
+}
+
+#[tokio::test]
 async fn begin_twice_and_commit_without_begin_are_warnings_as_in_postgres() {
     let admin = Server::shared().connect("admin").await;
     admin.run("BEGIN; BEGIN; COMMIT; COMMIT; ROLLBACK").await;

@@ -191,6 +191,27 @@ async fn cursor_in_sql_is_fetched_and_closed() {
 }
 
 #[tokio::test]
+async fn cursors_outlive_their_block_only_with_hold() {
+    let admin = Server::shared().connect("admin").await;
+    let declare = "CURSOR WITH HOLD FOR SELECT x FROM generate_series(1, 4) t(x) ORDER BY x";
+    admin
+        .run(&format!("BEGIN; DECLARE held {declare}; COMMIT"))
+        .await;
+    assert_eq!(admin.value("FETCH held").await, "1");
+    admin.run("BEGIN; SELECT 1; ROLLBACK").await;
+    assert_eq!(admin.value("FETCH held").await, "2");
+    admin
+        .run("BEGIN; SAVEPOINT s; DECLARE later CURSOR FOR SELECT 1; ROLLBACK TO s")
+        .await;
+    assert_eq!(admin.fails("FETCH later").await.code, "34000");
+    admin.run("ROLLBACK").await;
+    assert_eq!(admin.value("FETCH held").await, "3");
+    admin.run("CLOSE ALL").await;
+    assert_eq!(admin.fails("FETCH held").await.code, "34000");
+    assert_eq!(admin.fails("SET LOCAL no_such = 1").await.code, "42704");
+}
+
+#[tokio::test]
 async fn cursor_is_declared_with_parameters() {
     let mut admin = Server::shared().connect("admin").await;
     let transaction = admin.raw_mut().transaction().await.unwrap();

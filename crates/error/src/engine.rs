@@ -6,7 +6,8 @@ use datafusion::error::DataFusionError;
 
 use super::store::from_store;
 use super::{
-    Code, Error, OUTER, UNQUALIFIED, column_not_found, find, planner, table_not_found, wording,
+    Code, Error, OUTER, UNQUALIFIED, column_not_found, find, planner, similar, table_not_found,
+    wording,
 };
 
 /// Converts an engine error to one with our code, without the engine's internals.
@@ -126,7 +127,16 @@ fn one_line(text: &str) -> String {
 
 fn from_schema(error: &SchemaError) -> Error {
     match error {
-        SchemaError::FieldNotFound { field, .. } => column_not_found(&shown_name(field)),
+        SchemaError::FieldNotFound {
+            field,
+            valid_fields,
+        } => {
+            let error = column_not_found(&shown_name(field));
+            match similar::hint(field, valid_fields) {
+                Some(hint) => error.with_hint(hint),
+                None => error,
+            }
+        }
         SchemaError::AmbiguousReference { field } => Error::new(
             Code::AmbiguousColumn,
             format!("column reference \"{}\" is ambiguous", field.name),

@@ -5,7 +5,9 @@ mod code;
 mod conversions;
 mod engine;
 mod error;
+mod in_postgres;
 mod planner;
+mod similar;
 mod store;
 mod wording;
 
@@ -13,8 +15,8 @@ pub use code::Code;
 pub use conversions::find;
 pub use engine::from_engine;
 pub use error::Error;
+pub use in_postgres::in_postgres;
 use lakegate_catalog::model::names::RESERVED_DATABASES;
-pub use planner::in_postgres;
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 

@@ -212,6 +212,12 @@ fn of_types(message: &str) -> Option<Error> {
             ));
         }
     }
+    if let Some((kind, first, second)) = two_types(message) {
+        return Some(Error::new(
+            Code::TypeMismatch,
+            format!("{kind} types {first} and {second} cannot be matched"),
+        ));
+    }
     let union =
         message.strip_prefix("Incompatible inputs for Union: Previous inputs were of type ")?;
     let (first, rest) = union.split_once(", but got incompatible type ")?;
@@ -222,7 +228,20 @@ fn of_types(message: &str) -> Option<Error> {
     ))
 }
 
-fn not_boolean(place: &str, given: &str) -> Error {
+/// Reads a message about values of two types in a list: where they are, and the types.
+fn two_types(message: &str) -> Option<(&'static str, &str, &str)> {
+    if let Some(rest) = message.strip_prefix("Inconsistent data type across values list at row ") {
+        let (_, types) = rest.split_once(". Was ")?;
+        let (first, second) = types.split_once(" but found ")?;
+        return Some(("VALUES", first, second));
+    }
+    let rest = message.strip_prefix("Failed to unify argument types of make_array: [")?;
+    let (first, second) = rest.strip_suffix(']')?.split_once(", ")?;
+    let is_one = |name: &str| !name.contains(['(', ',']);
+    (is_one(first) && is_one(second)).then_some(("ARRAY", first, second))
+}
+
+pub(crate) fn not_boolean(place: &str, given: &str) -> Error {
     Error::new(
         Code::TypeMismatch,
         format!(
@@ -250,55 +269,12 @@ fn no_operator(message: &str) -> Option<Error> {
     Some(operator_not_found(&format!("{left} {operator} {right}")))
 }
 
-fn operator_not_found(operation: &str) -> Error {
+pub(crate) fn operator_not_found(operation: &str) -> Error {
     Error::new(
         Code::FunctionNotFound,
         format!("operator does not exist: {operation}"),
     )
     .with_hint(NO_OPERATOR)
-}
-
-/// Returns an error as a session in PostgreSQL's dialect reads it, once nothing depends on its
-/// message any more. The other dialects have their own words for these.
-pub fn in_postgres(error: Error) -> Error {
-    let message = error.message();
-    if let Some(operation) = message.strip_prefix(crate::wording::NO_OPERATOR) {
-        let logical = [" AND ", " OR "].into_iter().find_map(|operator| {
-            let (left, right) = operation.split_once(operator)?;
-            let given = if left == "boolean" { right } else { left };
-            Some(not_boolean(operator.trim(), given))
-        });
-        let reworded = logical.unwrap_or_else(|| operator_not_found(operation));
-        return error.said_by(reworded);
-    }
-    if let Some(table) = message.strip_prefix("invalid qualifier ") {
-        let message = format!(
-            "missing FROM-clause entry for table \"{}\"",
-            table.replace('"', "")
-        );
-        let reworded = Error::new(Code::TableNotFound, message);
-        return error.said_by(reworded);
-    }
-    if let Some(shorter) = grouped(message) {
-        return error.reworded(|_| shorter.clone());
-    }
-    let qualified = error.missing_column().filter(|name| name.contains('.'));
-    if let Some(name) = qualified.map(str::to_owned) {
-        return error.reworded(|_| format!("column {name} does not exist"));
-    }
-    error
-}
-
-/// Names the column of a message about GROUP BY by its table and itself: `"d.t.a"` is `"t.a"`.
-fn grouped(message: &str) -> Option<String> {
-    let rest = message.strip_prefix("column \"")?;
-    let (name, rest) = rest.split_once("\" must appear in the GROUP BY clause")?;
-    let (_, shorter) = name
-        .split_once('.')
-        .filter(|(_, rest)| rest.contains('.'))?;
-    Some(format!(
-        "column \"{shorter}\" must appear in the GROUP BY clause{rest}"
-    ))
 }
 
 #[cfg(test)]
@@ -364,6 +340,16 @@ mod tests {
                 "UNION types boolean and bigint cannot be matched",
             ),
             (
+                "Inconsistent data type across values list at row 1 column 0. Was bigint but found boolean",
+                "42804",
+                "VALUES types bigint and boolean cannot be matched",
+            ),
+            (
+                "Failed to unify argument types of make_array: [bigint, boolean]",
+                "42804",
+                "ARRAY types bigint and boolean cannot be matched",
+            ),
+            (
                 "There isn't a common type to coerce bigint and varchar in LIKE expression",
                 "42883",
                 "operator does not exist: bigint ~~ varchar",
@@ -406,54 +392,5 @@ mod tests {
             assert_eq!(said, Some((sqlstate, message)), "{engine}");
         }
         assert!(refused("Something else is wrong").is_none());
-    }
-
-    #[test]
-    fn postgres_has_words_of_its_own() {
-        for (code, said, sqlstate, message) in [
-            (
-                Code::InvalidQuery,
-                "Cannot apply operator: bigint + boolean",
-                "42883",
-                "operator does not exist: bigint + boolean",
-            ),
-            (
-                Code::InvalidQuery,
-                "Cannot apply operator: bigint AND boolean",
-                "42804",
-                "argument of AND must be type boolean, not type bigint",
-            ),
-            (
-                Code::InvalidQuery,
-                "invalid qualifier a",
-                "42P01",
-                "missing FROM-clause entry for table \"a\"",
-            ),
-            (
-                Code::ColumnNotFound,
-                "column \"t.a\" does not exist",
-                "42703",
-                "column t.a does not exist",
-            ),
-            (
-                Code::GroupingError,
-                "column \"d.t.a\" must appear in the GROUP BY clause or be used in an aggregate function",
-                "42803",
-                "column \"t.a\" must appear in the GROUP BY clause or be used in an aggregate function",
-            ),
-            (
-                Code::ColumnNotFound,
-                "column \"a\" does not exist",
-                "42703",
-                "column \"a\" does not exist",
-            ),
-        ] {
-            let error = in_postgres(Error::new(code, said).with_position(3));
-            assert_eq!(
-                (error.code().sqlstate(), error.message()),
-                (sqlstate, message)
-            );
-            assert_eq!(error.position(), Some(3), "{said}");
-        }
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use lakegate_error::{Code, Error};
+use lakegate_gateway::sql::ast;
 use lakegate_gateway::{Execution, Prepared, Session, Settings, TransactionStatus};
 use tracing::debug;
 
@@ -174,6 +175,11 @@ impl Connection {
             }
             Message::Sync => {
                 self.skipping = false;
+                match self.end_message().boxed().await {
+                    Ok(()) => {}
+                    Err(Failed::Statement(error)) => self.statement_failed(&error),
+                    Err(Failed::Connection(ended)) => return Err(ended),
+                }
                 // Outside a transaction block, each Sync ends the implicit transaction and its
                 // portals.
                 if self.session.transaction_status() == TransactionStatus::Idle {
@@ -265,10 +271,20 @@ impl Connection {
         // A simple query discards the unnamed statement.
         self.close_statement("");
         self.portals.remove("");
-        match self.simple(&text).boxed().await {
+        let mut done = self.simple(&text).boxed().await;
+        if done.is_ok() {
+            done = self.end_message().boxed().await;
+        }
+        match done {
             Ok(()) => {}
             Err(Failed::Statement(error)) if is_over(&error) => return Err(Ended::Lost(error)),
-            Err(Failed::Statement(error)) => self.statement_failed(&error),
+            Err(Failed::Statement(error)) => {
+                self.statement_failed(&error);
+                // Takes back what the statements before it changed.
+                if let Err(Failed::Connection(ended)) = self.end_message().boxed().await {
+                    return Err(ended);
+                }
+            }
             Err(Failed::Connection(ended)) => return Err(ended),
         }
         if self.session.transaction_status() == TransactionStatus::Idle {
@@ -285,8 +301,12 @@ impl Connection {
             backend::empty(&mut self.link.out, tag::EMPTY_QUERY);
             return Ok(());
         }
-        for parsed in statements {
+        let last = statements.len() - 1;
+        for (place, parsed) in statements.into_iter().enumerate() {
             self.link.flush_if_large().await?;
+            if last > 0 {
+                self.begin_in_message(&parsed.statement).boxed().await?;
+            }
             if self.deallocate(&parsed.statement) {
                 continue;
             }
@@ -307,7 +327,13 @@ impl Connection {
                 .run(session.execute(&prepared, Vec::new()))
                 .await??;
             match execution {
-                Execution::Command { tag, rows } => self.completed(&tag, rows),
+                Execution::Command { tag, rows } => {
+                    // A commit that fails is the failure of the last statement.
+                    if place == last {
+                        self.end_message().boxed().await?;
+                    }
+                    self.completed(&tag, rows);
+                }
                 Execution::Rows(rows) => {
                     if let Some(copy) = copy::to_stdout(&prepared) {
                         self.copy_out(rows, copy).boxed().await?;
@@ -335,6 +361,26 @@ impl Connection {
                     );
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// Makes a statement part of the transaction that the statements of a message are, or those up
+    /// to Sync.
+    pub(super) async fn begin_in_message(
+        &mut self,
+        statement: &ast::Statement,
+    ) -> Result<(), Failed> {
+        let session = Arc::clone(&self.session);
+        self.link.run(session.begin_in_message(statement)).await??;
+        Ok(())
+    }
+
+    /// Ends the transaction that the statements of a message are, if they are one.
+    async fn end_message(&mut self) -> Result<(), Failed> {
+        if self.session.is_in_message() {
+            let session = Arc::clone(&self.session);
+            self.link.run(session.end_message()).await??;
         }
         Ok(())
     }

@@ -207,6 +207,14 @@ impl Connection {
                 .with_hint("close those that are not needed any more")
                 .into());
         }
+        let (supplied, required) = (bind.parameters.len(), statement.parameters.len());
+        if supplied != required {
+            let why = format!(
+                "bind message supplies {supplied} parameters, but prepared statement \"{}\" requires {required}",
+                bind.statement
+            );
+            return Err(Error::new(Code::ProtocolViolation, why).into());
+        }
         let zone = self.style().zone;
         let values = params::bind(
             &bind.parameters,
@@ -346,6 +354,16 @@ impl Connection {
             return Ok(State::Ran);
         }
         self.check_declared(prepared.statement())?;
+        // The statements up to Sync are one transaction. One that nothing follows commits at once.
+        let may_change =
+            |statement: &&ast::Statement| !matches!(statement, ast::Statement::Query(_));
+        if let Some(statement) = prepared.statement().filter(may_change) {
+            let is_alone = self.link.is_sync_next()
+                && self.session.transaction_status() == TransactionStatus::Idle;
+            if !is_alone {
+                self.begin_in_message(statement).boxed().await?;
+            }
+        }
         if let Some(copy) = copy::from_stdin(prepared) {
             self.copy_in(prepared, copy).boxed().await?;
             return Ok(State::Ran);

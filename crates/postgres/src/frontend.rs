@@ -7,6 +7,8 @@
 use bytes::{Buf, Bytes};
 use lakegate_error::{Code, Error, Result};
 
+use super::client_text::utf8;
+
 /// Longest packet, and longest message, in bytes, of a client that has not logged in yet.
 /// PostgreSQL's `MAX_STARTUP_PACKET_LENGTH`.
 pub(super) const MAX_STARTUP: usize = 10_000;
@@ -173,17 +175,6 @@ impl Body {
             _ => Err(malformed("it names neither a statement nor a portal")),
         }
     }
-}
-
-/// Decodes text from a client. The only client encoding is UTF8.
-pub(super) fn utf8(bytes: &[u8]) -> Result<String> {
-    std::str::from_utf8(bytes).map(str::to_owned).map_err(|_| {
-        Error::new(
-            Code::InvalidParameter,
-            "invalid byte sequence for encoding \"UTF8\"",
-        )
-        .with_hint("the only client encoding is UTF8: set client_encoding to it")
-    })
 }
 
 /// The first packet of a connection.

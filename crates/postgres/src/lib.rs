@@ -13,6 +13,7 @@
 
 mod auth;
 mod backend;
+mod client_text;
 mod config;
 mod connection;
 mod copy;

@@ -215,6 +215,11 @@ impl Link {
         }
     }
 
+    /// Returns whether the next message is Sync, as far as it has arrived.
+    pub(crate) fn is_sync_next(&self) -> bool {
+        self.input.first() == Some(&b'S')
+    }
+
     /// Takes a complete message from the input buffer.
     fn buffered_frame(&mut self) -> Result<Option<Frame>, Ended> {
         let [tag, a, b, c, d, ..] = self.input[..] else {

@@ -257,26 +257,52 @@ pub fn rounded_interval_in_words(text: &str, digits: u64) -> Result<String, Erro
     ))
 }
 
-/// Parses days since 1970; `None` if the text is not a date.
-pub fn date_of_text(text: &str) -> Option<i32> {
-    Moment::read(text, MAX_DIGITS).ok()?.date().ok()
+/// Parses days since 1970.
+///
+/// # Errors
+///
+/// The text is not a date (`InvalidDatetime`), or a field of it is out of range
+/// (`DatetimeOutOfRange`).
+pub fn date_of_text(text: &str) -> Result<i32, Error> {
+    Moment::read(text, MAX_DIGITS)
+        .and_then(Moment::date)
+        .map_err(|fault| error(text, &DataType::Date32, fault))
 }
 
-/// Parses microseconds since midnight, at most a whole day; `None` if the text is not a time of
-/// day.
-pub fn time_of_text(text: &str) -> Option<i64> {
-    Moment::read(text, MAX_DIGITS).ok()?.time_of_day().ok()
+/// Parses microseconds since midnight, at most a whole day.
+///
+/// # Errors
+///
+/// As of [`date_of_text`].
+pub fn time_of_text(text: &str) -> Result<i64, Error> {
+    let to = DataType::Time64(TimeUnit::Microsecond);
+    Moment::read(text, MAX_DIGITS)
+        .and_then(Moment::time_of_day)
+        .map_err(|fault| error(text, &to, fault))
 }
 
-/// Parses microseconds since 1970, ignoring any zone; `None` if the text is not a timestamp.
-pub fn timestamp_of_text(text: &str) -> Option<i64> {
-    Moment::read(text, MAX_DIGITS).ok()?.timestamp().ok()
+/// Parses microseconds since 1970, ignoring any zone.
+///
+/// # Errors
+///
+/// As of [`date_of_text`].
+pub fn timestamp_of_text(text: &str) -> Result<i64, Error> {
+    let to = DataType::Timestamp(TimeUnit::Microsecond, None);
+    Moment::read(text, MAX_DIGITS)
+        .and_then(Moment::timestamp)
+        .map_err(|fault| error(text, &to, fault))
 }
 
-/// Parses microseconds since 1970 in UTC, by the zone in the text or else by `clock`; `None` if the
-/// text is not a timestamp.
-pub fn instant_of_text(text: &str, clock: Clock) -> Option<i64> {
-    Moment::read(text, MAX_DIGITS).ok()?.instant(clock).ok()
+/// Parses microseconds since 1970 in UTC, by the zone in the text or else by `clock`.
+///
+/// # Errors
+///
+/// As of [`date_of_text`].
+pub fn instant_of_text(text: &str, clock: Clock) -> Result<i64, Error> {
+    let to = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
+    Moment::read(text, MAX_DIGITS)
+        .and_then(|moment| moment.instant(clock))
+        .map_err(|fault| error(text, &to, fault))
 }
 
 /// Parses an interval; `None` if the text is not one.

@@ -211,7 +211,7 @@ fn dates(call: &Call<'_>) -> Result<ArrayRef> {
 }
 
 fn date_in(text: &str) -> Result<i32> {
-    date_of_text(text).ok_or_else(|| {
+    date_of_text(text).map_err(|_| {
         Error::new(
             Code::InvalidCast,
             format!("'{}' is not a date", shortened(text)),

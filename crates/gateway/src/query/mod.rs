@@ -5,6 +5,7 @@ pub(crate) mod cast_parameters;
 pub(crate) mod column_names;
 mod constant_row;
 mod constants;
+mod declared_parameters;
 mod declared_types;
 pub(crate) mod ending;
 pub(crate) mod error_position;

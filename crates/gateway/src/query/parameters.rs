@@ -12,74 +12,14 @@ use lakegate_engine::exact_decimal;
 use lakegate_error::{Code, Error, Result, from_engine};
 use sqlparser::ast::{self, Expr, Value, VisitorMut};
 
+pub(crate) use super::declared_parameters::declare_types;
+
 /// The highest parameter number, as in PostgreSQL.
 pub(super) const MAX_PARAMETERS: usize = 65_535;
 
 /// Returns the number of a placeholder: 1 for `$1`.
 pub(crate) fn number(placeholder: &str) -> Option<usize> {
     placeholder.strip_prefix('$')?.parse().ok()
-}
-
-/// Casts placeholders to the types that the client declared, and those of LIMIT and OFFSET to
-/// integers.
-///
-/// `declared`: the types of `$1`, `$2` …; a `None` or missing one is inferred.
-pub(crate) fn declare_types(statement: &mut ast::Statement, declared: &[Option<DataType>]) {
-    struct Declare<'a>(&'a [Option<DataType>]);
-    impl VisitorMut for Declare<'_> {
-        type Break = ();
-        fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-            if let Expr::Value(value) = expr
-                && let Value::Placeholder(name) = &value.value
-                && let Some(declared) = number(name)
-                    .and_then(|n| self.0.get(n.checked_sub(1)?))
-                    .and_then(Option::as_ref)
-                && let Some(data_type) = sql_type(declared)
-            {
-                let placeholder = expr.clone();
-                *expr = Expr::Cast {
-                    kind: ast::CastKind::Cast,
-                    expr: Box::new(placeholder),
-                    data_type,
-                    array: false,
-                    format: None,
-                };
-            }
-            ControlFlow::Continue(())
-        }
-    }
-    if declared.iter().any(Option::is_some) {
-        // The visitor never breaks.
-        let _ = walk_mut(statement, &mut Declare(declared));
-    }
-    let _ = walk_mut(statement, &mut Limits);
-}
-
-/// Casts the placeholders of LIMIT and OFFSET to integers, which the engine does not infer.
-struct Limits;
-
-impl VisitorMut for Limits {
-    type Break = ();
-
-    fn post_visit_query(&mut self, query: &mut ast::Query) -> ControlFlow<()> {
-        let Some(ast::LimitClause::LimitOffset { limit, offset, .. }) = &mut query.limit_clause
-        else {
-            return ControlFlow::Continue(());
-        };
-        let offset = offset.iter_mut().map(|offset| &mut offset.value);
-        for count in limit.iter_mut().chain(offset) {
-            if placeholder(count).is_some() {
-                *count = Expr::Cast {
-                    kind: ast::CastKind::Cast,
-                    expr: Box::new(count.clone()),
-                    data_type: ast::DataType::BigInt(None),
-                    array: false,
-                    format: None,
-                };
-            }
-        }
-        ControlFlow::Continue(())
-    }
 }
 
 /// Returns the name of a parameter, such as `$1`. It may be in parentheses.
@@ -312,17 +252,6 @@ mod tests {
         let query = query("WITH q AS (SELECT $2::int) SELECT ($1) FROM t WHERE EXISTS (SELECT $4)");
         let names = ["$1", "$2", "$4"].map(str::to_owned);
         assert_eq!(named_parameters(&query), names.into());
-    }
-
-    #[test]
-    fn limits_are_integers() {
-        let limited = query("SELECT a FROM t WHERE b = $1 LIMIT $2 OFFSET $3");
-        let mut statement = ast::Statement::Query(Box::new(limited));
-        declare_types(&mut statement, &[None, None, Some(DataType::Int32)]);
-        assert_eq!(
-            statement.to_string(),
-            "SELECT a FROM t WHERE b = $1 LIMIT CAST($2 AS BIGINT) OFFSET CAST($3 AS INT)"
-        );
     }
 
     #[test]

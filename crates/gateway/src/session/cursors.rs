@@ -23,7 +23,18 @@ const MAX_CURSORS: usize = 100;
 
 #[derive(Debug, Default)]
 pub(crate) struct Cursors {
-    open: HashMap<String, Arc<Cursor>>,
+    open: HashMap<String, Open>,
+    /// The number of cursors that were ever opened.
+    opened: u64,
+}
+
+#[derive(Debug)]
+struct Open {
+    cursor: Arc<Cursor>,
+    /// The number of cursors that were opened before.
+    number: u64,
+    /// WITH HOLD, and its transaction has committed: no later one closes it.
+    is_kept: bool,
 }
 
 /// A forward-only cursor on a stream of rows.
@@ -46,6 +57,8 @@ struct Position {
     stream: BatchStream,
     /// The rest of the batch that was read last.
     rest: Option<RecordBatch>,
+    /// The row that was read last; none before the first row and behind the last one.
+    current: Option<RecordBatch>,
 }
 
 impl Position {
@@ -55,14 +68,24 @@ impl Position {
             Some(batch) => batch,
             None => match self.stream.next().await {
                 Some(batch) => batch?,
-                None => return Ok(None),
+                None => {
+                    self.current = None;
+                    return Ok(None);
+                }
             },
         };
-        if batch.num_rows() <= most {
-            return Ok(Some(batch));
+        let rows = batch.num_rows();
+        let batch = match rows <= most {
+            true => batch,
+            false => {
+                self.rest = Some(batch.slice(most, rows - most));
+                batch.slice(0, most)
+            }
+        };
+        if let Some(last) = batch.num_rows().checked_sub(1) {
+            self.current = Some(batch.slice(last, 1));
         }
-        self.rest = Some(batch.slice(most, batch.num_rows() - most));
-        Ok(Some(batch.slice(0, most)))
+        Ok(Some(batch))
     }
 }
 
@@ -106,7 +129,11 @@ impl Cursor {
             text: String::new(),
             created_at: Utc::now(),
             query: None,
-            rows: Mutex::new(Position { stream, rest: None }),
+            rows: Mutex::new(Position {
+                stream,
+                rest: None,
+                current: None,
+            }),
             asked: Asked::default(),
         }
     }
@@ -145,6 +172,8 @@ struct Fetching {
     cursor: Arc<Cursor>,
     /// Rows still to read.
     missing: usize,
+    /// The current row is still to be read again.
+    again: bool,
     /// When it must have ended, and the time that it was given.
     deadline: Option<(Instant, Duration)>,
 }
@@ -165,6 +194,7 @@ impl Fetching {
             .store(skip.saturating_add(wanted.passed), Ordering::Release);
         Ok(Self {
             missing: wanted.count,
+            again: wanted.again,
             deadline: wanted
                 .timeout
                 .map(|timeout| (Instant::now() + timeout, timeout)),
@@ -202,6 +232,9 @@ impl Fetching {
             asked.taken.fetch_add(batch.num_rows(), Ordering::AcqRel);
             asked.skip.store(skip - batch.num_rows(), Ordering::Release);
         }
+        if std::mem::take(&mut self.again) {
+            return Ok(rows.current.clone());
+        }
         if self.missing == 0 {
             return Ok(None);
         }
@@ -233,11 +266,11 @@ impl Drop for Fetching {
 }
 
 impl Cursors {
-    /// Adds a cursor.
+    /// Adds a cursor. `in_block`: whether a transaction block is open, which may close it.
     ///
     /// # Errors
     /// The name is taken; too many cursors are open.
-    pub(crate) fn open(&mut self, name: &str, cursor: Arc<Cursor>) -> Result<()> {
+    pub(crate) fn open(&mut self, name: &str, cursor: Arc<Cursor>, in_block: bool) -> Result<()> {
         if self.open.contains_key(name) {
             return Err(Error::new(
                 Code::DuplicateCursor,
@@ -250,13 +283,24 @@ impl Cursors {
                 format!("{MAX_CURSORS} cursors are open; CLOSE one before another is declared"),
             ));
         }
-        self.open.insert(name.to_owned(), cursor);
+        let open = Open {
+            cursor,
+            number: self.opened,
+            is_kept: !in_block,
+        };
+        self.opened += 1;
+        self.open.insert(name.to_owned(), open);
         Ok(())
+    }
+
+    /// Returns the number of cursors that were ever opened.
+    pub(crate) fn opened(&self) -> u64 {
+        self.opened
     }
 
     /// Returns all cursors with their names.
     pub(crate) fn all(&self) -> impl Iterator<Item = (&String, &Arc<Cursor>)> {
-        self.open.iter()
+        self.open.iter().map(|(name, open)| (name, &open.cursor))
     }
 
     /// Returns the cursor of this name.
@@ -264,12 +308,13 @@ impl Cursors {
     /// # Errors
     /// The cursor does not exist.
     pub(crate) fn get(&self, name: &str) -> Result<Arc<Cursor>> {
-        self.open.get(name).cloned().ok_or_else(|| {
+        let open = self.open.get(name).ok_or_else(|| {
             Error::new(
                 Code::InvalidCursor,
                 format!("cursor \"{name}\" does not exist"),
             )
-        })
+        })?;
+        Ok(Arc::clone(&open.cursor))
     }
 
     /// Closes a cursor, or all for `None`.
@@ -289,7 +334,16 @@ impl Cursors {
 
     /// Closes the cursors that do not outlive their transaction.
     pub(crate) fn end_transaction(&mut self, committed: bool) {
-        self.open.retain(|_, cursor| cursor.hold && committed);
+        self.open.retain(|_, open| {
+            open.is_kept |= open.cursor.hold && committed;
+            open.is_kept
+        });
+    }
+
+    /// Closes the cursors that were opened after a savepoint. `opened`: the number of those that
+    /// were opened before.
+    pub(crate) fn rollback_to(&mut self, opened: u64) {
+        self.open.retain(|_, open| open.number < opened);
     }
 }
 
@@ -299,6 +353,8 @@ pub(crate) struct Wanted {
     /// Rows that are passed before those.
     passed: usize,
     count: usize,
+    /// The current row, and no others.
+    again: bool,
     /// How long it may take to get them.
     timeout: Option<Duration>,
 }
@@ -308,7 +364,15 @@ impl Wanted {
         Self {
             passed: 0,
             count,
+            again: false,
             timeout: None,
+        }
+    }
+
+    fn current() -> Self {
+        Self {
+            again: true,
+            ..Self::next(0)
         }
     }
 
@@ -339,11 +403,13 @@ impl Cursor {
         match direction {
             FetchDirection::Next => Ok(Wanted::next(1)),
             FetchDirection::ForwardAll => Ok(Wanted::next(usize::MAX)),
+            // As in SQL, no rows are the current one.
+            FetchDirection::Forward(0) | FetchDirection::Relative(0) => Ok(Wanted::current()),
             FetchDirection::Forward(count) => Ok(Wanted::next(rows(count)?)),
             // One row, which is so many rows ahead.
             FetchDirection::Relative(places) => Ok(match rows(places)?.checked_sub(1) {
                 Some(passed) => Wanted::one_after(passed),
-                None => Wanted::next(0),
+                None => Wanted::current(),
             }),
             // One row, which is so many rows from the start.
             FetchDirection::First => self.at(1).ok_or_else(backward),
@@ -362,90 +428,4 @@ impl Cursor {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use arrow::array::{AsArray, Int64Array};
-    use arrow::datatypes::{DataType, Field, Int64Type, Schema};
-    use futures::TryStreamExt;
-
-    use super::*;
-
-    /// Returns batches of 10 rows, from 0 to 99, and counts those taken.
-    fn cursor(taken: &Arc<AtomicUsize>) -> Arc<Cursor> {
-        let schema = Arc::new(Schema::new(vec![Field::new("x", DataType::Int64, false)]));
-        let (taken, of_batch) = (Arc::clone(taken), Arc::clone(&schema));
-        let batches = futures::stream::iter(0..10i64).map(move |batch| {
-            taken.fetch_add(1, Ordering::Relaxed);
-            let values = Int64Array::from_iter_values(batch * 10..batch * 10 + 10);
-            Ok(RecordBatch::try_new(Arc::clone(&of_batch), vec![Arc::new(values)]).unwrap())
-        });
-        Arc::new(Cursor::of(schema, batches.boxed()))
-    }
-
-    async fn read(stream: BatchStream) -> Vec<i64> {
-        let batches: Vec<RecordBatch> = stream.try_collect().await.unwrap();
-        let values = |batch: &RecordBatch| {
-            batch
-                .column(0)
-                .as_primitive::<Int64Type>()
-                .values()
-                .to_vec()
-        };
-        batches.iter().flat_map(values).collect()
-    }
-
-    #[tokio::test]
-    async fn rows_are_taken_as_they_are_read() {
-        let taken = Arc::default();
-        let cursor = cursor(&taken);
-        let mut all = Arc::clone(&cursor).fetch(Wanted::next(usize::MAX)).unwrap();
-        all.next().await.unwrap().unwrap();
-        assert_eq!(taken.load(Ordering::Relaxed), 1);
-        let busy = Arc::clone(&cursor).fetch(Wanted::next(1)).err().unwrap();
-        assert_eq!(busy.code(), Code::ObjectInUse);
-        drop(all);
-        assert!(
-            read(cursor.fetch(Wanted::next(1)).unwrap())
-                .await
-                .is_empty()
-        );
-    }
-
-    #[tokio::test]
-    async fn rows_that_take_too_long_are_an_error() {
-        let schema = Arc::new(Schema::empty());
-        let cursor = Arc::new(Cursor::of(schema, futures::stream::pending().boxed()));
-        let wanted = Wanted::next(1).within(Some(Duration::from_millis(1)));
-        let mut rows = Arc::clone(&cursor).fetch(wanted).unwrap();
-        let error = rows.next().await.unwrap().unwrap_err();
-        assert_eq!(error.code(), Code::StatementTimeout);
-        drop(rows);
-        let error = cursor.pass(wanted).await.unwrap_err();
-        assert_eq!(error.code(), Code::StatementTimeout);
-    }
-
-    #[tokio::test]
-    async fn a_cursor_is_behind_what_was_asked_for() {
-        let cursor = cursor(&Arc::default());
-        let fetch = |count| Arc::clone(&cursor).fetch(Wanted::next(count)).unwrap();
-        let pass = |count| Arc::clone(&cursor).pass(Wanted::next(count));
-        assert_eq!(read(fetch(3)).await, [0, 1, 2]);
-        assert_eq!(pass(10).await.unwrap(), 10);
-        assert_eq!(read(fetch(2)).await, [13, 14]);
-        let mut given_up = fetch(30);
-        given_up.next().await.unwrap().unwrap();
-        drop(given_up);
-        assert_eq!(read(fetch(2)).await, [45, 46]);
-        assert_eq!(read(fetch(0)).await, [0i64; 0]);
-        let go = |direction| {
-            let wanted = cursor.wanted(direction)?;
-            Arc::clone(&cursor).fetch(wanted)
-        };
-        assert_eq!(read(go(FetchDirection::Relative(4)).unwrap()).await, [50]);
-        assert_eq!(read(go(FetchDirection::Absolute(61)).unwrap()).await, [60]);
-        assert!(go(FetchDirection::Absolute(61)).is_err());
-        assert!(go(FetchDirection::First).is_err());
-        assert_eq!(pass(usize::MAX).await.unwrap(), 39);
-        assert!(read(fetch(1)).await.is_empty());
-    }
-}
+mod tests;

@@ -215,7 +215,9 @@ impl Session {
         let rows = self.run_query(moment, prepared, parameters, None).await?;
         let text = prepared.source.text().into_owned();
         let cursor = Cursor::new(declare, text, rows);
-        self.state.lock().cursors.open(&declare.name, cursor)?;
+        let mut state = self.state.lock();
+        let in_block = state.transaction.status() != TransactionStatus::Idle;
+        state.cursors.open(&declare.name, cursor, in_block)?;
         Ok(command("DECLARE CURSOR"))
     }
 

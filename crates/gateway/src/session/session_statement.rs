@@ -29,8 +29,9 @@ impl Session {
     /// ROLLBACK TO and AND CHAIN outside of a block, or an unknown savepoint; changes of the block
     /// do not apply any more. After a COMMIT that fails the block has ended, and changed nothing.
     pub(super) async fn end_of_block(&self, statement: &Statement) -> Result<Option<Execution>> {
+        let is_explicit = self.state.lock().transaction.is_explicit();
         if let Statement::Commit(end) | Statement::Rollback(end) = statement
-            && self.transaction_status() == TransactionStatus::Idle
+            && !is_explicit
         {
             if end.chain {
                 return Err(Error::new(
@@ -43,6 +44,15 @@ impl Session {
             }
             self.warn("25P01", "there is no transaction in progress");
         }
+        self.end_block(statement).await
+    }
+
+    /// Runs COMMIT, ROLLBACK and ROLLBACK TO on the open block, if any. Returns `None` for other
+    /// statements.
+    ///
+    /// # Errors
+    /// As of [`Session::end_of_block`].
+    async fn end_block(&self, statement: &Statement) -> Result<Option<Execution>> {
         if let Statement::Commit(_) = statement {
             let changes = self.state.lock().transaction.changes_to_commit();
             if let Some(changes) = changes
@@ -58,17 +68,18 @@ impl Session {
             }
         }
         if let Statement::RollbackTo(savepoint) = statement {
-            let (changes, count) = {
+            let (changes, kept) = {
                 let mut guard = self.state.lock();
                 let state = &mut *guard;
                 let before = state.transaction.temporary().version();
                 let transaction = &mut state.transaction;
-                let count = transaction.rollback_to(&savepoint.name, &mut state.settings)?;
+                let kept = transaction.rollback_to(&savepoint.name, &mut state.settings)?;
                 state.forget_plans_unless(before);
-                (state.transaction.changes().cloned(), count)
+                state.cursors.rollback_to(kept.cursors);
+                (state.transaction.changes().cloned(), kept)
             };
             if let Some(changes) = changes {
-                changes.truncate(count).await?;
+                changes.truncate(kept.changes).await?;
             }
             return Ok(Some(command("ROLLBACK")));
         }
@@ -102,6 +113,42 @@ impl Session {
         Ok(Some(command(tag)))
     }
 
+    /// Prepares for one of several statements that a client sent in one message. They are one
+    /// transaction, which [`Session::end_message`] ends, unless a block is open. What no transaction
+    /// could take back stands alone: the statements before it are committed.
+    ///
+    /// # Errors
+    /// Changes of the statements before it do not apply any more.
+    pub async fn begin_in_message(&self, statement: &Statement) -> Result<()> {
+        let stands_alone = statement.is_refused_in_transaction()
+            || matches!(statement, Statement::Discard(sql::Discard::All));
+        if stands_alone {
+            return self.end_message().await;
+        }
+        let mut guard = self.state.lock();
+        let state = &mut *guard;
+        state.transaction.begin_implicit(&state.settings);
+        Ok(())
+    }
+
+    /// Returns whether the statements of a message are a transaction that is open.
+    pub fn is_in_message(&self) -> bool {
+        self.state.lock().transaction.is_implicit()
+    }
+
+    /// Commits what the statements of one message changed, or takes it back if one of them failed.
+    /// Does nothing if they are part of a block.
+    ///
+    /// # Errors
+    /// The changes do not apply any more; then there are none.
+    pub async fn end_message(&self) -> Result<()> {
+        if !self.is_in_message() {
+            return Ok(());
+        }
+        let commit = Statement::Commit(sql::EndTransaction { chain: false });
+        self.end_block(&commit).await.map(|_| ())
+    }
+
     /// Runs a statement on the session: settings, transactions, prepared statements and cursors.
     ///
     /// # Errors
@@ -130,9 +177,11 @@ impl Session {
                 }
             }
             Statement::Savepoint(savepoint) => {
+                let cursors = state.cursors.opened();
+                let name = savepoint.name.clone();
                 state
                     .transaction
-                    .savepoint(savepoint.name.clone(), &state.settings)?;
+                    .savepoint(name, &state.settings, cursors)?;
             }
             Statement::ReleaseSavepoint(savepoint) => state.transaction.release(&savepoint.name)?,
             Statement::Set(set) => {
@@ -258,8 +307,8 @@ impl Session {
         if set.scope == sql::SetScope::Local
             && !state.transaction.set_local(&set.name, &state.settings)?
         {
-            // As in PostgreSQL, SET LOCAL outside of a block has no effect.
-            return Ok(());
+            // As in PostgreSQL, SET LOCAL outside of a block has no effect but its errors.
+            return state.settings.clone().set(&set.name, value.as_deref());
         }
         state.settings.set(&set.name, value.as_deref())
     }

@@ -37,6 +37,8 @@ pub(crate) struct Transaction {
 #[derive(Debug)]
 struct Block {
     failed: bool,
+    /// Several statements of one message, without a BEGIN among them.
+    implicit: bool,
     began: DateTime<Utc>,
     /// The settings to restore on ROLLBACK.
     before: Settings,
@@ -55,8 +57,16 @@ struct Savepoint {
     name: String,
     settings: Settings,
     temporary: Arc<Temporary>,
-    /// The number of changes of the catalog before it.
-    changes: usize,
+    before: Before,
+}
+
+/// What a session had when a savepoint was made.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Before {
+    /// The number of changes of the catalog.
+    pub(crate) changes: usize,
+    /// The number of cursors that were ever opened.
+    pub(crate) cursors: u64,
 }
 
 impl Transaction {
@@ -99,13 +109,37 @@ impl Transaction {
         Ok(())
     }
 
-    /// Begins a block. Returns whether one was open already.
+    /// Begins a block. Returns whether one was open already. The block of a message becomes one of
+    /// the session, with what the message did before.
     pub(crate) fn begin(&mut self, settings: &Settings) -> bool {
-        if self.block.is_some() {
-            return true;
+        if let Some(block) = &mut self.block {
+            return !std::mem::take(&mut block.implicit);
         }
+        self.open(settings, false);
+        false
+    }
+
+    /// Begins the block of the statements of one message, unless a block is open.
+    pub(crate) fn begin_implicit(&mut self, settings: &Settings) {
+        if self.block.is_none() {
+            self.open(settings, true);
+        }
+    }
+
+    /// Returns whether the open block is that of the statements of one message.
+    pub(crate) fn is_implicit(&self) -> bool {
+        self.block.as_ref().is_some_and(|block| block.implicit)
+    }
+
+    /// Returns whether a BEGIN has opened the block.
+    pub(crate) fn is_explicit(&self) -> bool {
+        self.block.as_ref().is_some_and(|block| !block.implicit)
+    }
+
+    fn open(&mut self, settings: &Settings, implicit: bool) {
         self.block = Some(Block {
             failed: false,
+            implicit,
             began: Utc::now(),
             before: settings.clone(),
             temporary: Arc::clone(&self.temporary),
@@ -113,7 +147,6 @@ impl Transaction {
             changes: None,
             locals: Vec::new(),
         });
-        false
     }
 
     /// Returns the temporary tables and views of the session.
@@ -213,7 +246,8 @@ impl Transaction {
     }
 
     fn block(&mut self, command: &str) -> Result<&mut Block> {
-        self.block.as_mut().ok_or_else(|| {
+        let block = self.block.as_mut().filter(|block| !block.implicit);
+        block.ok_or_else(|| {
             Error::new(
                 Code::NoActiveTransaction,
                 format!("{command} can only be used in transaction blocks"),
@@ -221,11 +255,16 @@ impl Transaction {
         })
     }
 
-    /// Adds a savepoint.
+    /// Adds a savepoint. `cursors`: the number of cursors that the session ever opened.
     ///
     /// # Errors
     /// No block is open, or it has too many savepoints.
-    pub(crate) fn savepoint(&mut self, name: String, settings: &Settings) -> Result<()> {
+    pub(crate) fn savepoint(
+        &mut self,
+        name: String,
+        settings: &Settings,
+        cursors: u64,
+    ) -> Result<()> {
         let temporary = Arc::clone(&self.temporary);
         let block = self.block("SAVEPOINT")?;
         let changes = block.changes.as_ref().map_or(0, |changes| changes.count());
@@ -241,7 +280,7 @@ impl Transaction {
             name,
             settings: settings.clone(),
             temporary,
-            changes,
+            before: Before { changes, cursors },
         });
         Ok(())
     }
@@ -258,23 +297,22 @@ impl Transaction {
     }
 
     /// Restores the settings and the temporary tables of a savepoint, which is kept. A failed block
-    /// becomes usable again.
-    /// Returns the number of changes of the catalog that stay.
+    /// becomes usable again. Returns what stays.
     ///
     /// # Errors
     /// No block is open; the savepoint does not exist.
-    pub(crate) fn rollback_to(&mut self, name: &str, settings: &mut Settings) -> Result<usize> {
+    pub(crate) fn rollback_to(&mut self, name: &str, settings: &mut Settings) -> Result<Before> {
         let block = self.block("ROLLBACK TO SAVEPOINT")?;
         let at = find(&block.savepoints, name)?;
         block.savepoints.truncate(at + 1);
         block.failed = false;
         let Some(savepoint) = block.savepoints.last() else {
-            return Ok(0);
+            return Ok(Before::default());
         };
         *settings = savepoint.settings.clone();
-        let changes = savepoint.changes;
+        let before = savepoint.before;
         self.temporary = Arc::clone(&savepoint.temporary);
-        Ok(changes)
+        Ok(before)
     }
 }
 
@@ -324,7 +362,7 @@ mod tests {
         let mut settings = Settings::default();
         let mut transaction = Transaction::default();
         transaction.begin(&settings);
-        transaction.savepoint("a".into(), &settings).unwrap();
+        transaction.savepoint("a".into(), &settings, 0).unwrap();
         settings.set("timezone", Some("Europe/Berlin")).unwrap();
         transaction.fail();
         transaction.rollback_to("a", &mut settings).unwrap();
@@ -351,7 +389,7 @@ mod tests {
         made(&mut transaction, "before");
         transaction.begin(&settings);
         made(&mut transaction, "first");
-        transaction.savepoint("s".into(), &settings).unwrap();
+        transaction.savepoint("s".into(), &settings, 0).unwrap();
         made(&mut transaction, "second");
         transaction.rollback_to("s", &mut settings).unwrap();
         assert!(has(&transaction, "first") && !has(&transaction, "second"));
@@ -366,12 +404,32 @@ mod tests {
         assert_eq!(transaction.commit(&mut settings), "ROLLBACK");
         assert!(has(&transaction, "kept") && !has(&transaction, "lost"));
         transaction.begin(&settings);
-        transaction.savepoint("s".into(), &settings).unwrap();
+        transaction.savepoint("s".into(), &settings, 0).unwrap();
         transaction.forget_temporary();
         transaction.rollback_to("s", &mut settings).unwrap();
         assert!(!has(&transaction, "kept"));
         transaction.rollback(&mut settings);
         assert!(!has(&transaction, "kept"));
+    }
+
+    #[test]
+    fn block_of_a_message_ends_with_it_unless_it_begins_one() {
+        let mut settings = Settings::default();
+        let mut transaction = Transaction::default();
+        transaction.begin_implicit(&settings);
+        assert!(transaction.is_implicit() && !transaction.is_explicit());
+        let error = transaction.savepoint("s".into(), &settings, 0).unwrap_err();
+        assert_eq!(error.code(), Code::NoActiveTransaction);
+        settings.set("timezone", Some("Asia/Tokyo")).unwrap();
+        transaction.fail();
+        assert_eq!(transaction.commit(&mut settings), "ROLLBACK");
+        assert_eq!(settings.time_zone(), "UTC");
+        transaction.begin_implicit(&settings);
+        assert!(!transaction.begin(&settings), "no block was open");
+        assert!(transaction.is_explicit());
+        transaction.begin_implicit(&settings);
+        assert!(transaction.is_explicit());
+        assert!(transaction.begin(&settings), "the second BEGIN warns");
     }
 
     #[test]
@@ -393,13 +451,15 @@ mod tests {
         transaction.begin(&settings);
         for index in 0..MAX_SAVEPOINTS {
             transaction
-                .savepoint(format!("s{index}"), &settings)
+                .savepoint(format!("s{index}"), &settings, 0)
                 .unwrap();
         }
-        let error = transaction.savepoint("one".into(), &settings).unwrap_err();
+        let error = transaction
+            .savepoint("one".into(), &settings, 0)
+            .unwrap_err();
         assert_eq!(error.code(), Code::TooManyQueries);
         transaction.release("s5").unwrap();
-        transaction.savepoint("one".into(), &settings).unwrap();
+        transaction.savepoint("one".into(), &settings, 0).unwrap();
         for value in ["Asia/Tokyo", "Europe/Berlin", "Asia/Tokyo"] {
             assert!(transaction.set_local("timezone", &settings).unwrap());
             settings.set("timezone", Some(value)).unwrap();

@@ -312,7 +312,9 @@ fn every_type_has_its_text() {
         (DataType::Boolean, "maybe", "22P02"),
         (DataType::Decimal128(5, 2), "999.995", "22003"),
         (DataType::Decimal128(5, 2), "1000", "22003"),
-        (DataType::Date32, "yesterdayish", "22P02"),
+        (DataType::Int64, "9223372036854775808", "22003"),
+        (DataType::Date32, "yesterdayish", "22007"),
+        (DataType::Date32, "2023-02-29", "22008"),
         (DataType::new_list(DataType::Int32, true), "{1,x}", "22P02"),
         (DataType::new_list(DataType::Int32, true), "1", "22P02"),
     ] {

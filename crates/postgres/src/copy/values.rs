@@ -12,11 +12,11 @@ use datafusion::common::ScalarValue;
 use lakegate_error::{Code, Error, Result};
 use lakegate_gateway::values::type_name;
 
+use crate::client_text::{not_text, utf8};
 use crate::encode::Zone;
-use crate::frontend::utf8;
 use crate::params::value::Value;
-use crate::params::{binary, invalid, out_of_range, text};
-use crate::types::{self, input_name, oid};
+use crate::params::{binary, out_of_range, text};
+use crate::types::{self, input_name};
 
 /// The values of a column so far.
 #[derive(Debug)]
@@ -114,14 +114,6 @@ impl Values {
             builder.append_value(text);
             return Ok(());
         }
-        if matches!(self.oid, oid::INT2 | oid::INT4 | oid::INT8) {
-            let number = text.trim().parse::<i64>();
-            return match number {
-                Ok(number) => self.push(Value::Int(number), zone),
-                Err(_) if is_integer(text.trim()) => Err(too_large(text.trim(), self.oid)),
-                Err(_) => Err(invalid(self.oid, text)),
-            };
-        }
         self.push(text::read(self.oid, text, zone)?, zone)
     }
 
@@ -132,9 +124,6 @@ impl Values {
     /// The value is not of the column's type.
     pub(super) fn push_binary(&mut self, bytes: &[u8], zone: Zone) -> Result<()> {
         if let Builder::Text(builder) = &mut self.builder {
-            if bytes.contains(&0) {
-                return Err(not_text(bytes));
-            }
             builder.append_value(utf8(bytes)?);
             return Ok(());
         }
@@ -229,35 +218,8 @@ impl Values {
     }
 }
 
-fn not_text(bytes: &[u8]) -> Error {
-    let first = match std::str::from_utf8(bytes) {
-        Ok(_) => 0,
-        Err(error) => bytes.get(error.valid_up_to()).copied().unwrap_or_default(),
-    };
-    Error::new(
-        Code::DataException,
-        format!("invalid byte sequence for encoding \"UTF8\": 0x{first:02x}"),
-    )
-}
-
-fn is_integer(text: &str) -> bool {
-    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
-    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-fn too_large(shown: &str, type_oid: u32) -> Error {
-    let shown: String = shown.chars().take(80).collect();
-    Error::new(
-        Code::NumericOutOfRange,
-        format!(
-            "value \"{shown}\" is out of range for type {}",
-            input_name(type_oid)
-        ),
-    )
-}
-
 fn fitting<T: TryFrom<i64>>(value: i64, type_oid: u32) -> Result<T> {
-    T::try_from(value).map_err(|_| too_large(&value.to_string(), type_oid))
+    T::try_from(value).map_err(|_| text::too_large(&value.to_string(), type_oid))
 }
 
 fn overflow(precision: u8, scale: i8) -> Error {

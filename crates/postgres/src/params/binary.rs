@@ -8,7 +8,7 @@ use super::super::encode::time::{EPOCH_DAYS, EPOCH_MICROS};
 use super::super::forms;
 use super::super::types::{element_oid, oid, oid_like, type_name};
 use super::value::{MAX_DIGITS, Numeric, Value};
-use super::{MAX_ELEMENTS, too_many_elements};
+use super::{MAX_DIMENSIONS, MAX_ELEMENTS, too_many_elements};
 
 /// The largest offset of a time with a zone, in seconds: 15:59:59.
 const MAX_OFFSET: i32 = 16 * 3600 - 1;
@@ -58,10 +58,10 @@ pub(crate) fn read(type_oid: u32, mut bytes: &[u8]) -> Result<Value> {
         }
         oid::NUMERIC => Value::Numeric(numeric(bytes).ok_or_else(wrong)??),
         oid::TEXT | oid::VARCHAR | oid::BPCHAR | oid::NAME | oid::JSON | oid::UNKNOWN | 0 => {
-            Value::Text(super::super::frontend::utf8(bytes)?)
+            Value::Text(crate::client_text::utf8(bytes)?)
         }
         oid::JSONB => match bytes.split_first() {
-            Some((1, text)) => Value::Text(super::super::frontend::utf8(text)?),
+            Some((1, text)) => Value::Text(crate::client_text::utf8(text)?),
             _ => return Err(wrong()),
         },
         oid::UUID => {
@@ -209,26 +209,24 @@ fn array(element: u32, mut bytes: &[u8]) -> Option<Result<Value>> {
     if sent != element {
         return None;
     }
-    match dimensions {
-        0 => {
-            return bytes.is_empty().then_some(Ok(Value::Array {
-                element,
-                values: Vec::new(),
-            }));
-        }
-        1 => {}
-        2..=6 => {
-            return Some(Err(Error::not_supported(
-                "arrays of more than one dimension are not supported as parameters",
-            )));
-        }
-        _ => return None,
+    if dimensions == 0 {
+        return bytes.is_empty().then_some(Ok(Value::Array {
+            element,
+            values: Vec::new(),
+        }));
     }
-    if bytes.len() < 8 {
+    let dimensions = usize::try_from(dimensions).ok()?;
+    if dimensions > MAX_DIMENSIONS || bytes.len() < dimensions * 8 {
         return None;
     }
-    let (count, _lower_bound) = (bytes.get_i32(), bytes.get_i32());
-    let count = usize::try_from(count).ok()?;
+    let mut lengths = Vec::with_capacity(dimensions);
+    for _ in 0..dimensions {
+        let (length, _lower_bound) = (bytes.get_i32(), bytes.get_i32());
+        lengths.push(usize::try_from(length).ok()?);
+    }
+    let count = lengths
+        .iter()
+        .try_fold(1_usize, |count, length| count.checked_mul(*length))?;
     // Each element has at least a four-byte length, so a false count allocates nothing.
     if count > bytes.len() / 4 {
         return None;
@@ -253,7 +251,25 @@ fn array(element: u32, mut bytes: &[u8]) -> Option<Result<Value>> {
             Err(error) => return Some(Err(error)),
         }
     }
-    bytes
-        .is_empty()
-        .then_some(Ok(Value::Array { element, values }))
+    if !bytes.is_empty() {
+        return None;
+    }
+    // The elements of the last dimension come first.
+    for length in lengths.into_iter().skip(1).rev() {
+        values = rows(element, values, length);
+    }
+    Some(Ok(Value::Array { element, values }))
+}
+
+/// Divides values into arrays of a length. There are none of no length.
+fn rows(element: u32, values: Vec<Option<Value>>, length: usize) -> Vec<Option<Value>> {
+    let mut values = values.into_iter().peekable();
+    let mut rows = Vec::new();
+    while length > 0 && values.peek().is_some() {
+        rows.push(Some(Value::Array {
+            element,
+            values: values.by_ref().take(length).collect(),
+        }));
+    }
+    rows
 }

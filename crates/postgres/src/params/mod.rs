@@ -4,6 +4,7 @@
 //! and then fitted to the inferred type. A value is never changed to fit: one with more digits than
 //! the inferred type keeps a type of its own.
 
+mod array_text;
 pub(super) mod binary;
 pub(super) mod text;
 pub(super) mod value;
@@ -23,6 +24,9 @@ use super::types::{self, oid};
 /// until the array is built, and two on the wire.
 const MAX_ELEMENTS: usize = 1_000_000;
 
+/// The maximum number of dimensions of an array, as in PostgreSQL.
+const MAX_DIMENSIONS: usize = 6;
+
 /// Resolves the formats of `count` parameters or columns from a list that has no code (all text),
 /// one (for all) or one each.
 pub(super) fn formats(codes: &[i16], count: usize, what: &str) -> Result<Vec<Format>> {
@@ -40,10 +44,16 @@ pub(super) fn formats(codes: &[i16], count: usize, what: &str) -> Result<Vec<For
         each if each.len() == count => each.iter().map(format).collect(),
         each => Err(Error::new(
             Code::ProtocolViolation,
-            format!(
-                "bind message has {} {what} formats but {count} {what}s",
-                each.len()
-            ),
+            match what {
+                "column" => format!(
+                    "bind message has {} result formats but query has {count} columns",
+                    each.len()
+                ),
+                _ => format!(
+                    "bind message has {} {what} formats but {count} {what}s",
+                    each.len()
+                ),
+            },
         )),
     }
 }
@@ -71,7 +81,7 @@ impl Parameter {
 /// # Errors
 ///
 /// A count or format does not fit (`ProtocolViolation`), or a value is not valid for its type
-/// (`InvalidCast`, `NumericOutOfRange`). The error names the parameter.
+/// (`InvalidCast`, `InvalidDatetime`, `NumericOutOfRange`). The context of the error names the parameter.
 pub(super) fn bind(
     values: &[Option<Bytes>],
     codes: &[i16],
@@ -93,7 +103,7 @@ pub(super) fn bind(
     for (n, ((value, format), parameter)) in values.iter().zip(formats).zip(parameters).enumerate()
     {
         let scalar = one(value.as_deref(), format, parameter, zone)
-            .map_err(|e| Error::new(e.code(), format!("parameter ${}: {}", n + 1, e.message())))?;
+            .map_err(|error| error.with_context(format!("parameter ${}", n + 1)))?;
         scalars.push(scalar);
     }
     Ok(scalars)
@@ -114,7 +124,7 @@ fn one(
             .map_err(|e| Error::not_supported(format!("no NULL of type {target}: {e}")));
     };
     let value = match format {
-        Format::Text => text::read(parameter.oid(), &super::frontend::utf8(bytes)?, zone)?,
+        Format::Text => text::read(parameter.oid(), &super::client_text::utf8(bytes)?, zone)?,
         Format::Binary => binary::read(parameter.oid(), bytes)?,
     };
     value.fit(target, zone)
@@ -130,7 +140,13 @@ pub(super) fn invalid(type_oid: u32, text: &str) -> Error {
             types::input_name(type_oid)
         ),
     };
-    Error::new(Code::InvalidCast, why)
+    let code = match type_oid {
+        oid::DATE | oid::TIME | oid::TIMETZ | oid::TIMESTAMP | oid::TIMESTAMPTZ | oid::INTERVAL => {
+            Code::InvalidDatetime
+        }
+        _ => Code::InvalidCast,
+    };
+    Error::new(code, why)
 }
 
 pub(super) fn out_of_range(what: impl std::fmt::Display) -> Error {

@@ -1,5 +1,7 @@
 //! Parameters in text format: the input functions of Postgres' types, as far as drivers use them.
 
+use std::num::IntErrorKind;
+
 use lakegate_error::{Code, Error, Result};
 use lakegate_gateway::values::decode_bytea;
 use lakegate_gateway::values::time::{
@@ -8,8 +10,9 @@ use lakegate_gateway::values::time::{
 
 use super::super::encode::Zone;
 use super::super::types::{element_oid, input_name, oid, oid_like};
+use super::array_text::{self, Item};
+use super::invalid;
 use super::value::{Numeric, Value};
-use super::{MAX_ELEMENTS, invalid, too_many_elements};
 
 /// Reads a value of the type `type_oid`. Types without a reader of their own are read as text.
 pub(crate) fn read(type_oid: u32, text: &str, zone: Zone) -> Result<Value> {
@@ -17,9 +20,7 @@ pub(crate) fn read(type_oid: u32, text: &str, zone: Zone) -> Result<Value> {
     let trimmed = text.trim();
     Ok(match type_oid {
         oid::BOOL => Value::Bool(boolean(trimmed).ok_or_else(bad)?),
-        oid::INT2 | oid::INT4 | oid::INT8 | oid::XID8 => {
-            Value::Int(trimmed.parse().map_err(|_| bad())?)
-        }
+        oid::INT2 | oid::INT4 | oid::INT8 | oid::XID8 => Value::Int(integer(trimmed, type_oid)?),
         oid::FLOAT4 => Value::Float32(float(trimmed, type_oid)?.ok_or_else(bad)?),
         oid::FLOAT8 => Value::Float64(float(trimmed, type_oid)?.ok_or_else(bad)?),
         oid::NUMERIC => Value::Numeric(numeric(trimmed).ok_or_else(bad)??),
@@ -29,10 +30,10 @@ pub(crate) fn read(type_oid: u32, text: &str, zone: Zone) -> Result<Value> {
                 .map_err(|_| bad())?
                 .to_string(),
         ),
-        oid::DATE => Value::Date(date_of_text(trimmed).ok_or_else(bad)?),
-        oid::TIME => Value::time_of_day(time_of_text(trimmed).ok_or_else(bad)?)?,
-        oid::TIMESTAMP => Value::Timestamp(timestamp_of_text(trimmed).ok_or_else(bad)?),
-        oid::TIMESTAMPTZ => Value::Instant(instant_of_text(trimmed, zone.clock()).ok_or_else(bad)?),
+        oid::DATE => Value::Date(date_of_text(trimmed)?),
+        oid::TIME => Value::time_of_day(time_of_text(trimmed)?)?,
+        oid::TIMESTAMP => Value::Timestamp(timestamp_of_text(trimmed)?),
+        oid::TIMESTAMPTZ => Value::Instant(instant_of_text(trimmed, zone.clock())?),
         oid::INTERVAL => {
             let interval = interval_of_text(trimmed).ok_or_else(bad)?;
             Value::Interval {
@@ -46,15 +47,67 @@ pub(crate) fn read(type_oid: u32, text: &str, zone: Zone) -> Result<Value> {
         }
         other => match element_oid(other) {
             Some(element) => {
-                let mut values = Vec::new();
-                for item in array_elements(trimmed).ok_or_else(bad)?? {
-                    values.push(item.map(|item| read(element, &item, zone)).transpose()?);
+                let items = array_text::items(trimmed).ok_or_else(bad)??;
+                Value::Array {
+                    element,
+                    values: values(element, items, zone)?,
                 }
-                Value::Array { element, values }
             }
             None => Value::Text(text.to_owned()),
         },
     })
+}
+
+/// Returns the items of an array as values.
+fn values(element: u32, items: Vec<Item>, zone: Zone) -> Result<Vec<Option<Value>>> {
+    let value = |item: Item| -> Result<Option<Value>> {
+        Ok(match item {
+            Item::Null => None,
+            Item::Text(text) => Some(read(element, &text, zone)?),
+            Item::Array(items) => Some(Value::Array {
+                element,
+                values: values(element, items, zone)?,
+            }),
+        })
+    };
+    items.into_iter().map(value).collect()
+}
+
+/// Reads an integer.
+///
+/// # Errors
+///
+/// The text is no integer; its type does not have the number.
+fn integer(text: &str, type_oid: u32) -> Result<i64> {
+    let (least, most) = match type_oid {
+        oid::INT2 => (i64::from(i16::MIN), i64::from(i16::MAX)),
+        oid::INT4 => (i64::from(i32::MIN), i64::from(i32::MAX)),
+        _ => (i64::MIN, i64::MAX),
+    };
+    let is_too_large = match text.parse::<i64>() {
+        Ok(number) if (least..=most).contains(&number) => return Ok(number),
+        Ok(_) => true,
+        Err(error) => matches!(
+            error.kind(),
+            IntErrorKind::PosOverflow | IntErrorKind::NegOverflow
+        ),
+    };
+    Err(match is_too_large {
+        true => too_large(text, type_oid),
+        false => invalid(type_oid, text),
+    })
+}
+
+/// Builds the error of a number that its type does not have.
+pub(crate) fn too_large(shown: &str, type_oid: u32) -> Error {
+    let shown: String = shown.chars().take(80).collect();
+    Error::new(
+        Code::NumericOutOfRange,
+        format!(
+            "value \"{shown}\" is out of range for type {}",
+            input_name(type_oid)
+        ),
+    )
 }
 
 fn boolean(text: &str) -> Option<bool> {
@@ -128,65 +181,4 @@ fn numeric(text: &str) -> Option<Result<Numeric>> {
         digits = format!("{digits:0>scale$}");
     }
     Some(Numeric::new(negative, &digits, scale))
-}
-
-/// Splits an array of one dimension into its elements: `{1,NULL,"a \"b\""}`; `None` for anything
-/// else.
-///
-/// # Errors
-///
-/// There are too many elements.
-fn array_elements(text: &str) -> Option<Result<Vec<Option<String>>>> {
-    let body = match text.strip_prefix('[') {
-        // Bounds, as in `[1:3]={1,2,3}`.
-        Some(bounds) => bounds.split_once("]=")?.1,
-        None => text,
-    };
-    let body = body.strip_prefix('{')?.strip_suffix('}')?;
-    let mut elements = Vec::new();
-    if body.trim().is_empty() {
-        return Some(Ok(elements));
-    }
-    let mut chars = body.chars().peekable();
-    loop {
-        while chars.next_if(char::is_ascii_whitespace).is_some() {}
-        let mut element = String::new();
-        let quoted = chars.next_if_eq(&'"').is_some();
-        let mut escaped = false;
-        if quoted {
-            loop {
-                match chars.next()? {
-                    '"' => break,
-                    '\\' => element.push(chars.next()?),
-                    other => element.push(other),
-                }
-            }
-            while chars.next_if(char::is_ascii_whitespace).is_some() {}
-        } else {
-            while let Some(next) = chars.next_if(|c| *c != ',') {
-                match next {
-                    '\\' => {
-                        escaped = true;
-                        element.push(chars.next()?);
-                    }
-                    '{' | '}' | '"' => return None,
-                    other => element.push(other),
-                }
-            }
-            element.truncate(element.trim_end().len());
-            if element.is_empty() {
-                return None;
-            }
-        }
-        let null = !quoted && !escaped && element.eq_ignore_ascii_case("null");
-        if elements.len() >= MAX_ELEMENTS {
-            return Some(Err(too_many_elements()));
-        }
-        elements.push((!null).then_some(element));
-        match chars.next() {
-            None => return Some(Ok(elements)),
-            Some(',') => {}
-            Some(_) => return None,
-        }
-    }
 }

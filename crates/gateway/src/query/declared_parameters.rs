@@ -1,0 +1,184 @@
+//! Parameters of which the client declares the types.
+
+use std::ops::ControlFlow;
+
+use arrow::datatypes::DataType;
+use lakegate_sql::walk::walk_mut;
+use sqlparser::ast::{self, Expr, VisitorMut};
+
+use super::parameters::{number, placeholder, sql_type};
+
+/// The type of a parameter that a client declares as `numeric`, whose digits are not known.
+const ANY_NUMERIC: DataType = DataType::Decimal128(38, 10);
+
+/// Casts placeholders to the types that the client declared, and those of LIMIT and OFFSET to
+/// integers. What a declared type does not say is that of a cast in the statement: the digits of a
+/// `numeric`, and the dimensions of an array.
+///
+/// `declared`: the types of `$1`, `$2` …; a `None` or missing one is inferred.
+pub(crate) fn declare_types(statement: &mut ast::Statement, declared: &[Option<DataType>]) {
+    if declared.iter().any(Option::is_some) {
+        let mut declare = Declare {
+            declared,
+            cast_to: None,
+        };
+        // The visitor never breaks.
+        let _ = walk_mut(statement, &mut declare);
+    }
+    let _ = walk_mut(statement, &mut Limits);
+}
+
+/// A type that says more than a declared one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Precise {
+    /// A `numeric` with digits.
+    Numeric,
+    /// An array of arrays.
+    Array,
+}
+
+impl Precise {
+    fn of(data_type: &ast::DataType) -> Option<Self> {
+        use ast::{ArrayElemTypeDef::SquareBracket, DataType as T, ExactNumberInfo};
+        match data_type {
+            T::Numeric(ExactNumberInfo::None) | T::Decimal(ExactNumberInfo::None) => None,
+            T::Numeric(_) | T::Decimal(_) => Some(Precise::Numeric),
+            T::Array(SquareBracket(item, _)) => {
+                matches!(item.as_ref(), T::Array(_)).then_some(Precise::Array)
+            }
+            _ => None,
+        }
+    }
+
+    fn says_more_than(self, declared: &DataType) -> bool {
+        match (self, declared) {
+            (Precise::Numeric, declared) => *declared == ANY_NUMERIC,
+            (Precise::Array, DataType::List(item)) => {
+                !matches!(item.data_type(), DataType::List(_))
+            }
+            (Precise::Array, _) => false,
+        }
+    }
+}
+
+struct Declare<'a> {
+    declared: &'a [Option<DataType>],
+    /// The next placeholder is the operand of a cast to such a type.
+    cast_to: Option<Precise>,
+}
+
+impl VisitorMut for Declare<'_> {
+    type Break = ();
+
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if let Expr::Cast {
+            expr: operand,
+            data_type,
+            ..
+        } = expr
+            && placeholder(operand).is_some()
+        {
+            self.cast_to = Precise::of(data_type);
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if !matches!(expr, Expr::Value(_)) {
+            return ControlFlow::Continue(());
+        }
+        let Some(name) = placeholder(expr) else {
+            return ControlFlow::Continue(());
+        };
+        let cast_to = self.cast_to.take();
+        let declared = number(name)
+            .and_then(|n| self.declared.get(n.checked_sub(1)?)?.as_ref())
+            .filter(|declared| !cast_to.is_some_and(|to| to.says_more_than(declared)));
+        if let Some(data_type) = declared.and_then(sql_type) {
+            let placeholder = expr.clone();
+            *expr = Expr::Cast {
+                kind: ast::CastKind::Cast,
+                expr: Box::new(placeholder),
+                data_type,
+                array: false,
+                format: None,
+            };
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// Casts the placeholders of LIMIT and OFFSET to integers, which the engine does not infer.
+struct Limits;
+
+impl VisitorMut for Limits {
+    type Break = ();
+
+    fn post_visit_query(&mut self, query: &mut ast::Query) -> ControlFlow<()> {
+        let Some(ast::LimitClause::LimitOffset { limit, offset, .. }) = &mut query.limit_clause
+        else {
+            return ControlFlow::Continue(());
+        };
+        let offset = offset.iter_mut().map(|offset| &mut offset.value);
+        for count in limit.iter_mut().chain(offset) {
+            if placeholder(count).is_some() {
+                *count = Expr::Cast {
+                    kind: ast::CastKind::Cast,
+                    expr: Box::new(count.clone()),
+                    data_type: ast::DataType::BigInt(None),
+                    array: false,
+                    format: None,
+                };
+            }
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use lakegate_sql::Statement;
+
+    use super::*;
+
+    fn declared(sql: &str, types: &[Option<DataType>]) -> String {
+        let query = match lakegate_sql::parse(sql).unwrap().remove(0).statement {
+            Statement::Query(query) => query,
+            other => panic!("{other:?}"),
+        };
+        let mut statement = ast::Statement::Query(query);
+        declare_types(&mut statement, types);
+        statement.to_string()
+    }
+
+    #[test]
+    fn casts_say_what_declared_types_leave_open() {
+        let numeric = "CAST($1 AS DECIMAL(38,10))";
+        assert_eq!(
+            declared(
+                "SELECT $1::numeric(38,0), ($1)::decimal(5,2), $1::numeric, $1, $2::numeric(4,1)",
+                &[Some(ANY_NUMERIC), Some(DataType::Int32)]
+            ),
+            format!(
+                "SELECT $1::NUMERIC(38,0), ($1)::DECIMAL(5,2), {numeric}::NUMERIC, {numeric}, CAST($2 AS INT)::NUMERIC(4,1)"
+            )
+        );
+        let list = DataType::new_list(DataType::Int32, true);
+        assert_eq!(
+            declared("SELECT $1::int[][], $1::bigint[], $1", &[Some(list)]),
+            "SELECT $1::INT[][], CAST($1 AS INT[])::BIGINT[], CAST($1 AS INT[])"
+        );
+    }
+
+    #[test]
+    fn limits_are_integers() {
+        assert_eq!(
+            declared(
+                "SELECT a FROM t WHERE b = $1 LIMIT $2 OFFSET $3",
+                &[None, None, Some(DataType::Int32)]
+            ),
+            "SELECT a FROM t WHERE b = $1 LIMIT CAST($2 AS BIGINT) OFFSET CAST($3 AS INT)"
+        );
+    }
+}
