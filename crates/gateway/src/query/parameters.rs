@@ -1,6 +1,6 @@
 //! The parameters of a statement: their numbers, types and values.
 
-use lakegate_sql::walk::{Tree, walk_expressions, walk_mut};
+use lakegate_sql::walk::{Tree, walk_expressions};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::ControlFlow;
 
@@ -10,7 +10,7 @@ use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::{Expr as PlanExpr, LogicalPlan};
 use lakegate_engine::exact_decimal;
 use lakegate_error::{Code, Error, Result, from_engine};
-use sqlparser::ast::{self, Expr, Value, VisitorMut};
+use sqlparser::ast::{self, Expr, Value};
 
 pub(crate) use super::declared_parameters::declare_types;
 
