@@ -429,8 +429,9 @@ mod tests {
         let shown = run(&format!("SELECT p * (1 - d) * (1 + d) AS b FROM {large}")).await;
         let error = lakegate_error::from_engine(shown.unwrap_err());
         assert_eq!(error.code(), Code::NumericOutOfRange, "{error}");
-        let shown = run(&format!("EXPLAIN SELECT p * (1 - d) AS a FROM {PRICES}"));
-        assert!(shown.await.unwrap().contains("-("));
+        let explain = format!("EXPLAIN SELECT p * (1 - d) AS a FROM {PRICES}");
+        let shown = run(&explain).await.unwrap();
+        assert!(shown.contains("-("));
     }
 
     #[tokio::test]

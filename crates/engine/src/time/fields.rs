@@ -97,28 +97,6 @@ impl FieldName {
         })
     }
 
-    /// Returns whether values of a type have the field.
-    pub(super) fn suits(self, of: &DataType) -> bool {
-        match of {
-            DataType::Timestamp(_, Some(_)) => true,
-            DataType::Time32(_) | DataType::Time64(_) => matches!(
-                self,
-                Self::Epoch
-                    | Self::Of(
-                        Unit::Hour
-                            | Unit::Minute
-                            | Unit::Second
-                            | Unit::Millisecond
-                            | Unit::Microsecond
-                    )
-            ),
-            _ => !matches!(
-                self,
-                Self::OffsetSeconds | Self::OffsetHours | Self::OffsetMinutes
-            ),
-        }
-    }
-
     /// Returns whether DataFusion does not know the field, or has a year 0.
     fn differs_from_engine(self) -> bool {
         matches!(

@@ -202,7 +202,7 @@ pub(super) fn filtering(source: &ParquetSource, when: &FilterRows) -> ParquetSou
     options.global.pushdown_filters = true;
     options.global.max_predicate_cache_size = Some(KEPT_BYTES);
     let filtering = source.clone().with_table_parquet_options(options);
-    match source.predicate() {
+    match source.filter() {
         Some(condition) => filtering.with_predicate(when.keys_first(condition)),
         None => filtering,
     }

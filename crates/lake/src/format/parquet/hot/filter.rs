@@ -334,6 +334,7 @@ mod tests {
     use datafusion::logical_expr::Operator;
     use datafusion::physical_expr::expressions::{Column as Value, binary, lit};
 
+    use super::super::narrow::Chunk;
     use super::*;
 
     #[tokio::test]
@@ -342,9 +343,9 @@ mod tests {
         let values: Int64Array = (0..1000_i64)
             .map(|n| (n % 3 != 0).then_some(n % 100))
             .collect();
-        let kept = [Arc::new(KeptColumn::new(vec![
-            Arc::new(values.clone()) as ArrayRef
-        ]))];
+        let chunk: ArrayRef = Arc::new(values.clone());
+        let chunk = Chunk::of(&chunk).unwrap();
+        let kept = [Arc::new(KeptColumn::new(vec![chunk]))];
         let schema = Schema::new(vec![Field::new("n", DataType::Int64, true)]);
         let column: Arc<dyn PhysicalExpr> = Arc::new(Value::new("n", 0));
         let less = binary(column, Operator::Lt, lit(50_i64), &schema).unwrap();

@@ -173,7 +173,7 @@ const CONDITIONS: [&str; 8] = [
 
 #[tokio::test]
 async fn columns_of_conditions_are_kept() {
-    let mut lake = lake().await;
+    let lake = lake().await;
     let mut random = Random(0x2545_F491_4F6C_DD1D);
     let rows = mixed(&mut random, 30_000..60_000);
     lake.put("d", paged(&rows, 25_000, 500)).await;
