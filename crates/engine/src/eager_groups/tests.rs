@@ -154,6 +154,12 @@ fn query(random: &mut Random) -> String {
     keys.sort();
     keys.dedup();
     let keys = keys.join(", ");
+    let grouped = match random.below(6) {
+        0 => format!("ROLLUP ({keys})"),
+        1 => format!("CUBE ({keys})"),
+        2 => format!("GROUPING SETS (({keys}), (), ())"),
+        _ => keys.clone(),
+    };
     let f = format!("t{}", random.below(count));
     let functions = match random.below(4) {
         0 => "count(*)".to_owned(),
@@ -163,7 +169,7 @@ fn query(random: &mut Random) -> String {
              sum(CASE WHEN {f}.v > 5 THEN {f}.m END), count({f}.v) FILTER (WHERE {f}.v > 3)"
         ),
     };
-    format!("SELECT {keys}, {functions} FROM {from}{filter} GROUP BY {keys}")
+    format!("SELECT {keys}, {functions} FROM {from}{filter} GROUP BY {grouped}")
 }
 
 #[tokio::test]
@@ -240,10 +246,10 @@ async fn plan(context: &SessionContext, sql: &str) -> String {
     displayable(plan.as_ref()).indent(false).to_string()
 }
 
-/// Returns whether the first phase of an aggregation is below a join.
+/// Returns whether a first phase of an aggregation is below a join.
 fn is_eager(plan: &str) -> bool {
     let join = plan.find("HashJoinExec");
-    join.zip(plan.find("mode=Partial"))
+    join.zip(plan.rfind("mode=Partial"))
         .is_some_and(|(join, partial)| join < partial)
 }
 
@@ -270,6 +276,15 @@ async fn many_facts_of_few_keys_are_grouped_before_they_get_their_names() {
         format!("SELECT c.p, c.q, c.r, sum(f.n) {JOINED} GROUP BY c.p, c.q, c.r"),
         format!("SELECT upper(c.w), sum(f.n) {JOINED} GROUP BY upper(c.w)"),
         "SELECT c.w, sum(f.n) FROM facts f LEFT JOIN names c ON f.k = c.k GROUP BY c.w".to_owned(),
+        format!("SELECT c.w, f.y, sum(f.n), avg(f.d) {JOINED} GROUP BY ROLLUP (c.w, f.y)"),
+        format!(
+            "SELECT c.w, c.p, count(*), min(f.n) {JOINED} GROUP BY GROUPING SETS ((c.w), (c.p))"
+        ),
+        // No facts are left.
+        format!(
+            "SELECT c.w, count(*), count(f.n), sum(f.n), sum(f.d), avg(f.n), avg(f.d), min(f.n),
+             bool_and(f.y = 1) {JOINED} WHERE f.k % 7 <> (f.k + 7) % 7 GROUP BY ROLLUP (c.w)"
+        ),
     ] {
         let eager = plan(&context, &sql).await;
         assert!(is_eager(&eager), "{sql}\n{eager}");
@@ -333,7 +348,6 @@ async fn other_aggregations_stay() {
         format!("SELECT c.w, sum(CAST(f.n AS DOUBLE)) {JOINED} GROUP BY c.w"),
         format!("SELECT c.w, array_agg(f.n) {JOINED} GROUP BY c.w"),
         format!("SELECT c.w, count(DISTINCT f.n), sum(f.n) {JOINED} GROUP BY c.w"),
-        format!("SELECT c.w, f.y, sum(f.n) {JOINED} GROUP BY ROLLUP (c.w, f.y)"),
         format!("SELECT sum(f.n) {JOINED}"),
         // Rows of a side that has none.
         "SELECT c.w, sum(f.n) FROM facts f RIGHT JOIN names c ON f.k = c.k GROUP BY c.w".to_owned(),
