@@ -86,7 +86,7 @@ fn filtered(call: &Expr, condition: Option<&Expr>, input: &LogicalPlan) -> Optio
     };
     let mut call = call.clone();
     let params = &mut call.params;
-    if params.distinct || !params.order_by.is_empty() || params.null_treatment.is_some() {
+    if params.distinct || !params.order_by.is_empty() {
         return None;
     }
     params.filter = condition.cloned().map(Box::new);

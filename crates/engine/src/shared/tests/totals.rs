@@ -4,7 +4,7 @@ use super::*;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn aggregates_of_all_rows_of_a_join_are_computed_once() {
-    let functions = "count(*) AS n, count(t.a) AS m, sum(t.a) AS s, min(u.a) AS l, max(t.b) AS v";
+    let functions = "count(*) AS n, count(t.a) AS m, sum(t.a) AS s, min(u.a) AS l, max(u.a) AS v";
     let joined = "FROM t JOIN u ON t.b = u.b WHERE u.k > 0";
     let of = |functions: &str, conditions: &[&str]| {
         let each = conditions.iter().enumerate();
