@@ -202,7 +202,7 @@ impl<'a> Place<'a> {
     }
 }
 
-/// Returns the first phase of an aggregation by keys that are all there.
+/// Returns the first phase of an aggregation that has keys.
 fn first_phase(aggregate: &AggregateExec) -> Option<&AggregateExec> {
     let is_second = matches!(
         aggregate.mode(),
