@@ -26,7 +26,9 @@ use datafusion::common::ScalarValue;
 use datafusion::error::Result;
 use datafusion::execution::memory_pool::MemoryReservation;
 use datafusion::logical_expr::{ColumnarValue, Operator};
-use datafusion::physical_expr::expressions::{BinaryExpr, DynamicFilterPhysicalExpr, Literal};
+use datafusion::physical_expr::expressions::{
+    BinaryExpr, DynamicFilterPhysicalExpr, InListExpr, Literal,
+};
 use datafusion::physical_expr::split_conjunction;
 use datafusion::physical_plan::PhysicalExpr;
 
@@ -266,18 +268,12 @@ fn ends<T: ArrowPrimitiveType>(keys: &PrimitiveArray<T>, sign: u64) -> Option<(u
 pub struct KeyLookup {
     key: Arc<dyn PhysicalExpr>,
     set: Arc<KeySet>,
-    /// Whether the key is compared with the bounds of the set, too, which is enough for a full one.
-    is_bounded: bool,
 }
 
 impl KeyLookup {
-    /// Looks up a key that is compared with the bounds of the set, too. `key`: of rows of any schema.
+    /// Looks up a key. `key`: of rows of any schema.
     pub fn new(key: Arc<dyn PhysicalExpr>, set: Arc<KeySet>) -> Self {
-        Self {
-            key,
-            set,
-            is_bounded: true,
-        }
+        Self { key, set }
     }
 
     /// Returns the keys that there are.
@@ -288,9 +284,7 @@ impl KeyLookup {
 
 impl PartialEq for KeyLookup {
     fn eq(&self, other: &Self) -> bool {
-        self.key.eq(&other.key)
-            && Arc::ptr_eq(&self.set, &other.set)
-            && self.is_bounded == other.is_bounded
+        self.key.eq(&other.key) && Arc::ptr_eq(&self.set, &other.set)
     }
 }
 
@@ -319,9 +313,6 @@ impl PhysicalExpr for KeyLookup {
     }
 
     fn evaluate(&self, batch: &RecordBatch) -> Result<ColumnarValue> {
-        if self.is_bounded && self.set.is_full() {
-            return Ok(ColumnarValue::Scalar(ScalarValue::Boolean(Some(true))));
-        }
         let keys = self.key.evaluate(batch)?.into_array(batch.num_rows())?;
         let found = BooleanArray::new(self.set.contains(keys.as_ref()), None);
         Ok(ColumnarValue::Array(Arc::new(found)))
@@ -341,7 +332,6 @@ impl PhysicalExpr for KeyLookup {
         Ok(Arc::new(Self {
             key,
             set: Arc::clone(&self.set),
-            is_bounded: self.is_bounded,
         }))
     }
 
@@ -351,11 +341,10 @@ impl PhysicalExpr for KeyLookup {
 }
 
 /// Returns what a filter of a join looks keys up in, if it has no other parts than the bounds of the
-/// set, and is complete: a key that is not between the bounds is not in the set. `None` of another
-/// condition.
+/// set and a list of the keys, and is complete. `None` of another condition.
 ///
-/// Bounds are for what has no keys but statistics, such as row groups. On rows, this is the same
-/// condition with one step instead of five.
+/// Bounds and lists are for what has no keys but statistics and Bloom filters, such as row groups. On
+/// rows, this is the same condition in one step.
 pub(crate) fn without_bounds(condition: &Arc<dyn PhysicalExpr>) -> Option<Arc<dyn PhysicalExpr>> {
     let filter = condition.downcast_ref::<DynamicFilterPhysicalExpr>()?;
     let current = filter.current().ok()?;
@@ -363,7 +352,10 @@ pub(crate) fn without_bounds(condition: &Arc<dyn PhysicalExpr>) -> Option<Arc<dy
     let found = parts.iter().find(|part| part.is::<KeyLookup>())?;
     let lookup = found.downcast_ref::<KeyLookup>()?;
     let (least, greatest) = lookup.set.bounds()?;
-    let is_bound = |part: &Arc<dyn PhysicalExpr>| {
+    let is_implied = |part: &Arc<dyn PhysicalExpr>| {
+        if let Some(list) = part.downcast_ref::<InListExpr>() {
+            return !list.negated() && list.expr().eq(&lookup.key);
+        }
         let Some(bound) = part.downcast_ref::<BinaryExpr>() else {
             return false;
         };
@@ -376,14 +368,8 @@ pub(crate) fn without_bounds(condition: &Arc<dyn PhysicalExpr>) -> Option<Arc<dy
         is_same && bound.left().eq(&lookup.key)
     };
     let mut parts = parts.iter();
-    let are_bounds = parts.all(|part| Arc::ptr_eq(part, found) || is_bound(part));
-    are_bounds.then(|| -> Arc<dyn PhysicalExpr> {
-        Arc::new(KeyLookup {
-            key: Arc::clone(&lookup.key),
-            set: Arc::clone(&lookup.set),
-            is_bounded: false,
-        })
-    })
+    let are_implied = parts.all(|part| Arc::ptr_eq(part, found) || is_implied(part));
+    are_implied.then(|| Arc::clone(found))
 }
 
 #[cfg(test)]

@@ -27,11 +27,15 @@
 //! - A partial aggregate lets rows pass where few are equal or memory is short. Two states of equal
 //!   keys are joined and merged as two rows are. So a wrong estimate costs little.
 //!
+//! For grouping sets, the first phase stays above the joins as well. It makes the states of each set
+//! of those that are joined, where it would have made them of rows.
+//!
 //! ```text
 //! way.rs          the joins below an aggregation, and what can be grouped below them
 //! failures.rs     expressions that fail for no row
 //! pays.rs         whether and where estimates say that it pays
 //! rebuild.rs      the plan
+//! merged.rs       functions of states, for grouping sets
 //! ```
 //!
 //! It is a physical rule, as the states are of physical aggregates. It runs after joins are ordered
@@ -39,6 +43,7 @@
 //! DataFusion groups before joins (apache/datafusion#22281 was an attempt).
 
 mod failures;
+mod merged;
 mod pays;
 mod rebuild;
 mod way;

@@ -27,11 +27,11 @@ pub(super) fn place(way: &Way<'_>) -> Option<usize> {
     });
     let (number, _) = spares.min_by_key(|(_, texts)| *texts)?;
     let place = way.places.get(number)?;
-    let rows = Estimate::of(place.plan)?;
+    let rows = Estimate::through(place.plan)?;
     if rows.rows < LEAST_ROWS || groups(place, &rows) > rows.rows * MOST_GROUPS {
         return None;
     }
-    let joined = Estimate::of(way.places.first()?.plan)?;
+    let joined = Estimate::through(way.places.first()?.plan)?;
     (joined.rows >= rows.rows * LEAST_KEPT).then_some(number)
 }
 

@@ -19,6 +19,7 @@ use datafusion::physical_plan::joins::{HashJoinExec, HashJoinExecBuilder, JoinOn
 use datafusion::physical_plan::projection::ProjectionExec;
 
 use super::Operator;
+use super::merged::merged;
 use super::way::{Place, Step, Way, origin};
 
 /// An operator on the way, with states in it.
@@ -60,8 +61,18 @@ pub(super) fn states(way: &Way<'_>, place: usize) -> Result<Option<Operator>> {
             Step::Join(join, side) => joined(&built, join, *side, &above.needed)?,
         };
     }
-    let schema = way.partial.schema();
-    let keys = way.partial.group_expr().expr();
+    let plan = match way.partial.group_expr().is_single() {
+        true => projected(&built, way.partial)?,
+        false => of_sets(&built, way.partial)?,
+    };
+    let is_same = plan.schema() == way.partial.schema();
+    Ok(is_same.then_some(plan))
+}
+
+/// Returns the keys and the states as the columns of a first phase.
+fn projected(built: &Built, partial: &AggregateExec) -> Result<Operator> {
+    let schema = partial.schema();
+    let keys = partial.group_expr().expr();
     let mut columns = Vec::with_capacity(schema.fields().len());
     for (key, name) in keys {
         let key = moved(key, &|before| built.column(before))?;
@@ -72,9 +83,40 @@ pub(super) fn states(way: &Way<'_>, place: usize) -> Result<Option<Operator>> {
         let state = column(&built.plan, state).ok_or_else(|| lost(state))?;
         columns.push(ProjectionExpr::new(state, field.name()));
     }
-    let projection = ProjectionExec::try_new_with_schema_metadata(columns, built.plan, &schema)?;
-    let is_same = projection.schema() == schema;
-    Ok(is_same.then(|| Arc::new(projection) as Operator))
+    let plan = Arc::clone(&built.plan);
+    let plan = ProjectionExec::try_new_with_schema_metadata(columns, plan, &schema)?;
+    Ok(Arc::new(plan))
+}
+
+/// Returns a first phase for the same grouping sets, of states instead of rows.
+fn of_sets(built: &Built, partial: &AggregateExec) -> Result<Operator> {
+    let sets = partial.group_expr();
+    let mut keys = Vec::with_capacity(sets.expr().len());
+    for (key, name) in sets.expr() {
+        let key = moved(key, &|before| built.column(before))?;
+        keys.push((key, name.clone()));
+    }
+    let (nulls, groups) = (sets.null_expr().to_vec(), sets.groups().to_vec());
+    let rows = partial.input().schema();
+    let schema = built.plan.schema();
+    let mut states = built.of_states();
+    let mut functions = Vec::with_capacity(partial.aggr_expr().len());
+    for function in partial.aggr_expr() {
+        let count = function.state_fields()?.len();
+        let own = states.by_ref().take(count);
+        let own = own.map(|state| column(&built.plan, state).ok_or_else(|| lost(state)));
+        let own = own.collect::<Result<Vec<_>>>()?;
+        functions.push(merged(function, &rows, own, Arc::clone(&schema))?);
+    }
+    let plan = AggregateExec::try_new(
+        AggregateMode::Partial,
+        PhysicalGroupBy::new(keys, nulls, groups, true),
+        functions,
+        vec![None; partial.aggr_expr().len()],
+        Arc::clone(&built.plan),
+        schema,
+    )?;
+    Ok(Arc::new(plan))
 }
 
 /// Groups the rows of a place by the columns that are read above it.

@@ -154,6 +154,12 @@ fn query(random: &mut Random) -> String {
     keys.sort();
     keys.dedup();
     let keys = keys.join(", ");
+    let grouped = match random.below(6) {
+        0 => format!("ROLLUP ({keys})"),
+        1 => format!("CUBE ({keys})"),
+        2 => format!("GROUPING SETS (({keys}), (), ())"),
+        _ => keys.clone(),
+    };
     let f = format!("t{}", random.below(count));
     let functions = match random.below(4) {
         0 => "count(*)".to_owned(),
@@ -163,7 +169,7 @@ fn query(random: &mut Random) -> String {
              sum(CASE WHEN {f}.v > 5 THEN {f}.m END), count({f}.v) FILTER (WHERE {f}.v > 3)"
         ),
     };
-    format!("SELECT {keys}, {functions} FROM {from}{filter} GROUP BY {keys}")
+    format!("SELECT {keys}, {functions} FROM {from}{filter} GROUP BY {grouped}")
 }
 
 #[tokio::test]
@@ -214,14 +220,16 @@ async fn sums_fail_only_where_a_group_of_the_result_does_not_fit() {
     }
 }
 
-/// Facts and their names in files, whose bounds are known. Each of 1000 keys has 40 facts.
+/// Facts, their names and their days in files, whose bounds are known. Each of 1000 keys has 40
+/// facts, and each of 101 days about 400.
 async fn files(context: &SessionContext, directory: &tempfile::TempDir) {
-    let facts = "SELECT value % 1000 AS k, value % 3 AS y, value AS n,
+    let facts = "SELECT value % 1000 AS k, value % 3 AS y, value AS n, value / 400 AS t,
         CAST(value % 100 AS DECIMAL(7, 2)) AS d, CAST(value % 7 AS DECIMAL(7, 2)) AS e
         FROM generate_series(1, 40000)";
     let names = "SELECT value AS k, 'name ' || CAST(value / 2 AS VARCHAR) AS w, value % 10 AS p,
         value % 20 AS q, value % 30 AS r FROM generate_series(0, 999)";
-    for (name, sql) in [("facts", facts), ("names", names)] {
+    let days = "SELECT value AS t, value / 10 AS year FROM generate_series(0, 100)";
+    for (name, sql) in [("facts", facts), ("names", names), ("days", days)] {
         let path = directory.path().join(format!("{name}.parquet"));
         let path = path.to_str().unwrap();
         let frame = context.sql(sql).await.unwrap();
@@ -238,10 +246,10 @@ async fn plan(context: &SessionContext, sql: &str) -> String {
     displayable(plan.as_ref()).indent(false).to_string()
 }
 
-/// Returns whether the first phase of an aggregation is below a join.
+/// Returns whether a first phase of an aggregation is below a join.
 fn is_eager(plan: &str) -> bool {
     let join = plan.find("HashJoinExec");
-    join.zip(plan.find("mode=Partial"))
+    join.zip(plan.rfind("mode=Partial"))
         .is_some_and(|(join, partial)| join < partial)
 }
 
@@ -268,6 +276,15 @@ async fn many_facts_of_few_keys_are_grouped_before_they_get_their_names() {
         format!("SELECT c.p, c.q, c.r, sum(f.n) {JOINED} GROUP BY c.p, c.q, c.r"),
         format!("SELECT upper(c.w), sum(f.n) {JOINED} GROUP BY upper(c.w)"),
         "SELECT c.w, sum(f.n) FROM facts f LEFT JOIN names c ON f.k = c.k GROUP BY c.w".to_owned(),
+        format!("SELECT c.w, f.y, sum(f.n), avg(f.d) {JOINED} GROUP BY ROLLUP (c.w, f.y)"),
+        format!(
+            "SELECT c.w, c.p, count(*), min(f.n) {JOINED} GROUP BY GROUPING SETS ((c.w), (c.p))"
+        ),
+        // No facts are left.
+        format!(
+            "SELECT c.w, count(*), count(f.n), sum(f.n), sum(f.d), avg(f.n), avg(f.d), min(f.n),
+             bool_and(f.y = 1) {JOINED} WHERE f.k % 7 <> (f.k + 7) % 7 GROUP BY ROLLUP (c.w)"
+        ),
     ] {
         let eager = plan(&context, &sql).await;
         assert!(is_eager(&eager), "{sql}\n{eager}");
@@ -275,6 +292,32 @@ async fn many_facts_of_few_keys_are_grouped_before_they_get_their_names() {
         let rows = run(&context, &sql).await.unwrap();
         assert_eq!(rows, run(&plain, &sql).await.unwrap(), "{sql}");
     }
+}
+
+#[tokio::test]
+async fn filters_below_other_joins_tell_how_many_rows_and_groups_there_are() {
+    let directory = tempfile::tempdir().unwrap();
+    let context = session(2, MANY, None);
+    files(&context, &directory).await;
+    let grouped = |condition: &str| {
+        format!(
+            "SELECT c.w, d.year, sum(f.n) FROM facts f JOIN days d ON f.t = d.t
+             JOIN names c ON f.k = c.k WHERE {condition} GROUP BY c.w, d.year"
+        )
+    };
+    // Five of eleven years: 18,000 facts, of 5000 groups.
+    for condition in [
+        "d.year IN (3, 4, 5, 6, 7)",
+        "(d.year = 3 OR d.year = 4 OR d.year = 5 OR d.year = 6 OR d.year = 7)",
+    ] {
+        let sql = grouped(condition);
+        let plan = plan(&context, &sql).await;
+        assert!(is_eager(&plan), "{plan}");
+        assert_eq!(run(&context, &sql).await.unwrap().len(), 2500);
+    }
+    // Two years: 7000 facts.
+    let plan = plan(&context, &grouped("d.year IN (3, 4)")).await;
+    assert!(!is_eager(&plan), "{plan}");
 }
 
 #[tokio::test]
@@ -305,7 +348,6 @@ async fn other_aggregations_stay() {
         format!("SELECT c.w, sum(CAST(f.n AS DOUBLE)) {JOINED} GROUP BY c.w"),
         format!("SELECT c.w, array_agg(f.n) {JOINED} GROUP BY c.w"),
         format!("SELECT c.w, count(DISTINCT f.n), sum(f.n) {JOINED} GROUP BY c.w"),
-        format!("SELECT c.w, f.y, sum(f.n) {JOINED} GROUP BY ROLLUP (c.w, f.y)"),
         format!("SELECT sum(f.n) {JOINED}"),
         // Rows of a side that has none.
         "SELECT c.w, sum(f.n) FROM facts f RIGHT JOIN names c ON f.k = c.k GROUP BY c.w".to_owned(),

@@ -202,7 +202,7 @@ impl<'a> Place<'a> {
     }
 }
 
-/// Returns the first phase of an aggregation by keys that are all there.
+/// Returns the first phase of an aggregation that has keys.
 fn first_phase(aggregate: &AggregateExec) -> Option<&AggregateExec> {
     let is_second = matches!(
         aggregate.mode(),
@@ -212,7 +212,6 @@ fn first_phase(aggregate: &AggregateExec) -> Option<&AggregateExec> {
     let is_possible = is_second
         && *partial.mode() == AggregateMode::Partial
         && *partial.input_order_mode() == InputOrderMode::Linear
-        && partial.group_expr().is_single()
         && !partial.group_expr().is_empty()
         && !partial.aggr_expr().is_empty()
         && aggregate.limit_options().is_none()

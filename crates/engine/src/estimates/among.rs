@@ -25,7 +25,7 @@ pub(super) struct Among<'a> {
 }
 
 impl<'a> Among<'a> {
-    /// Reads `column IN (…)`, and equalities of one column between OR.
+    /// Reads `column IN (…)`, and equalities of one column between OR and AND.
     pub(super) fn of(condition: &'a Arc<dyn PhysicalExpr>) -> Option<Self> {
         let mut values = Vec::new();
         let column = collected(condition, &mut values, 0)?;
@@ -85,6 +85,18 @@ fn collected<'a>(
             let right = collected(binary.right(), values, level + 1)?;
             (left == right).then_some(left)
         }
+        // Both hold, so that the one with fewer constants has all of them.
+        Operator::And => {
+            let start = values.len();
+            let left = collected(binary.left(), values, level + 1)?;
+            let middle = values.len();
+            let right = collected(binary.right(), values, level + 1)?;
+            match values.len() - middle < middle - start {
+                true => drop(values.drain(start..middle)),
+                false => values.truncate(middle),
+            }
+            (left == right).then_some(left)
+        }
         Operator::Eq => {
             let (column, value) = match constant(binary.right()) {
                 Some(value) => (binary.left(), value),
@@ -126,6 +138,10 @@ mod tests {
         binary(left, Operator::Or, right, &schema()).unwrap()
     }
 
+    fn both(left: Arc<dyn PhysicalExpr>, right: Arc<dyn PhysicalExpr>) -> Arc<dyn PhysicalExpr> {
+        binary(left, Operator::And, right, &schema()).unwrap()
+    }
+
     fn bounds(condition: &Arc<dyn PhysicalExpr>) -> Option<(String, u8)> {
         let among = Among::of(condition)?;
         let [least, greatest] = among.bounds();
@@ -144,6 +160,15 @@ mod tests {
             let items = vec![lit(7), lit(i32::MAX), lit(-7)];
             in_list(col("b", &schema).unwrap(), items, negated, &schema).unwrap()
         };
+        // Of conditions that hold together, the one with fewer constants counts.
+        let years = || either(equal("a", 2001), equal("a", 2002));
+        for later in [
+            both(years(), equal("a", 2003)),
+            both(equal("a", 2003), years()),
+        ] {
+            let condition = either(equal("a", 2001), later);
+            assert_eq!(bounds(&condition), expected("a@0 >= 2001, a@0 <= 2003", 67));
+        }
         let wide = expected("b@1 >= -7, b@1 <= 2147483647", 1);
         assert_eq!(bounds(&list(&false)), wide);
         assert_eq!(bounds(&list(&true)), None);
@@ -154,6 +179,8 @@ mod tests {
         let schema = schema();
         assert_eq!(bounds(&equal("a", 1)), None);
         assert_eq!(bounds(&either(equal("a", 1), equal("b", 2))), None);
+        let of_two = both(equal("a", 1), equal("b", 2));
+        assert_eq!(bounds(&either(equal("a", 1), of_two)), None);
         let [a, b] = ["a", "b"].map(|name| col(name, &schema).unwrap());
         let same = binary(Arc::clone(&a), Operator::Eq, b, &schema).unwrap();
         assert_eq!(bounds(&either(equal("a", 1), same)), None);

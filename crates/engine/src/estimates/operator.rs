@@ -6,7 +6,9 @@ use arrow::datatypes::{DataType, Schema};
 use datafusion::common::{ColumnStatistics, ScalarValue, Statistics};
 use datafusion::error::Result;
 use datafusion::physical_expr::split_conjunction;
+use datafusion::physical_plan::execution_plan::{ChildrenPropertiesMode, ReplaceChildrenOptions};
 use datafusion::physical_plan::filter::{FilterExec, FilterExecBuilder};
+use datafusion::physical_plan::joins::HashJoinExec;
 use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::statistics::{StatisticsArgs, StatisticsContext};
 
@@ -17,6 +19,9 @@ use super::conditions::percent;
 /// Conditions of a filter that are estimated one by one. Each is an operator for a moment, whose
 /// statistics are computed from the input up.
 const MOST_CONDITIONS: usize = 16;
+
+/// Operators below joins whose filters are split. An estimate of more takes long, and says little.
+const MOST_OPERATORS: usize = 128;
 
 /// Bytes of a value whose width nothing tells.
 const TEXT: f64 = 24.0;
@@ -68,6 +73,14 @@ impl Estimate {
             rows,
             whole,
         ))
+    }
+
+    /// Returns what is known of an operator of joins, by the conditions of their inputs; `None` if
+    /// not even the number of rows is.
+    pub(crate) fn through(plan: &Operator) -> Option<Self> {
+        let mut left = MOST_OPERATORS;
+        let separate = inputs_by_condition(plan, &mut left).ok().flatten();
+        Self::of(separate.as_ref().unwrap_or(plan))
     }
 
     /// Returns what is known of rows with these statistics and columns, of which no filter took
@@ -180,6 +193,39 @@ fn unfiltered(plan: &Operator) -> &Operator {
             return below;
         };
     }
+}
+
+/// Splits the filters below the joins of an operator. Returns `None` if there are none.
+///
+/// `left`: operators that may yet be looked at.
+///
+/// # Errors
+///
+/// Returns an error if an operator cannot be built of other inputs.
+fn inputs_by_condition(plan: &Operator, left: &mut usize) -> Result<Option<Operator>> {
+    let Some(rest) = left.checked_sub(1) else {
+        return Ok(None);
+    };
+    *left = rest;
+    if plan.is::<FilterExec>() {
+        return by_condition(plan);
+    }
+    // Other operators may depend on being one and the same, as those that are shared.
+    if !plan.is::<HashJoinExec>() && !plan.is::<ProjectionExec>() {
+        return Ok(None);
+    }
+    let mut inputs = Vec::new();
+    let mut is_split = false;
+    for input in plan.children() {
+        let split = inputs_by_condition(input, left)?;
+        is_split |= split.is_some();
+        inputs.push(split.unwrap_or_else(|| Arc::clone(input)));
+    }
+    if !is_split {
+        return Ok(None);
+    }
+    let options = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
+    Arc::clone(plan).replace_children(inputs, options).map(Some)
 }
 
 /// Splits a filter into one of each condition. DataFusion takes a fifth of the rows for all

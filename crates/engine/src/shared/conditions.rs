@@ -9,6 +9,9 @@ use datafusion::logical_expr::{Expr, ExprSchemable};
 
 use crate::barrier::compares;
 
+/// Columns that the conditions of plans are of, where they differ.
+const MOST_COLUMNS: usize = 4;
+
 /// The conditions of several plans.
 pub(super) struct Conditions {
     /// Those of all plans.
@@ -18,8 +21,8 @@ pub(super) struct Conditions {
 }
 
 impl Conditions {
-    /// Returns `None` if the conditions that plans do not share are not comparisons of one column with
-    /// constants. These never fail, and a disjunction of them prunes as many files as each does.
+    /// Returns `None` if the conditions that plans do not share are not comparisons of few columns
+    /// with constants. These never fail, and a disjunction of them prunes as many files as each does.
     pub(super) fn of(of_each: &[Vec<&Expr>]) -> Option<Self> {
         let is_common = |condition: &Expr| of_each.iter().all(|of_one| of_one.contains(&condition));
         let mut common: Vec<Expr> = Vec::new();
@@ -40,7 +43,7 @@ impl Conditions {
         }
         let are_plain = own.iter().flatten().all(is_plain);
         let of_columns: BTreeSet<Column> = own.iter().flatten().flat_map(columns).collect();
-        (are_plain && of_columns.len() <= 1).then_some(Self { common, own })
+        (are_plain && of_columns.len() <= MOST_COLUMNS).then_some(Self { common, own })
     }
 
     /// Returns a condition that all rows of each plan meet; `None` if a plan has no own condition.

@@ -428,7 +428,9 @@ fn aggregates(plans: &[&LogicalPlan]) -> Result<Option<Fused>> {
             let is_it = |expr: &Expr| matches!(expr, Expr::Column(key) if key == column);
             first.group_expr.iter().any(is_it)
         };
-        if !input.columns_kept().iter().all(is_key) || !calls.iter().all(is_everywhere) {
+        let kept = input.columns_kept();
+        let is_of_one_key = kept.len() == 1 && kept.iter().all(is_key);
+        if !is_of_one_key || !calls.iter().all(is_everywhere) {
             return Ok(None);
         }
     }

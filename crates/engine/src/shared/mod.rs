@@ -20,6 +20,7 @@
 //! similar.rs     aggregates that differ in their conditions, made equal
 //! numbered.rs    names that are generated, for all of them
 //! fusion.rs      one plan instead of several
+//! totals.rs      one aggregate without keys instead of several
 //! conditions.rs  what their conditions have in common
 //! find.rs        equal parts
 //! part.rs        a part: its physical plan, its readers, its runs
@@ -43,6 +44,9 @@
 //!                                                 SharedExec: part=1
 //! ```
 //!
+//! Aggregates without keys, over the same joins, become one whose functions have the conditions
+//! ([`totals`]).
+//!
 //! Parts are equal if they are the same operators over the same tables with the same filters, grants
 //! included, after filters and columns were pushed into each place. Each part gets a physical plan of
 //! its own, before the plan that reads it: what the physical optimizer pushes down, such as the
@@ -63,6 +67,7 @@ mod similar;
 mod survey;
 #[cfg(test)]
 mod tests;
+mod totals;
 mod waiting;
 
 use std::cmp::Ordering;

@@ -1,5 +1,5 @@
-//! Makes aggregates equal that differ only in conditions on their keys, or in the columns that are
-//! read of them.
+//! Makes aggregates equal that differ only in conditions on their keys, in the columns that are read
+//! of them, or in conditions of joins below aggregates of all rows.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -9,9 +9,10 @@ use datafusion::error::Result;
 use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{Expr, Filter, LogicalPlan, Projection};
 
-use super::fusion::{Fused, fused};
+use super::fusion::fused;
 use super::numbered::in_order;
 use super::survey::{Survey, reads_a_table_twice};
+use super::totals::totals;
 use crate::stop::check;
 
 /// The most aggregates that become one.
@@ -76,7 +77,43 @@ struct Similar<'s> {
     members: Vec<usize>,
     /// Those of the members, with generated columns in order.
     plans: Vec<LogicalPlan>,
-    fused: Option<Fused>,
+    one: Option<One>,
+}
+
+/// What is read instead of several aggregates.
+struct One {
+    plan: LogicalPlan,
+    /// For each aggregate, the conditions that its rows meet, and the columns that are its own.
+    parts: Vec<(Vec<Expr>, Vec<Column>)>,
+}
+
+impl One {
+    /// Returns `None` if there is no such plan.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if planning must stop. Plans that do not make one stay as they are.
+    fn of(plans: &[&LogicalPlan]) -> Result<Option<Self>> {
+        let by_keys = fused(plans);
+        check()?;
+        if let Some(fused) = by_keys.ok().flatten().filter(|of| of.has_columns_of(plans)) {
+            let names = plans.iter().map(|plan| plan.schema().columns());
+            return Ok(Some(Self {
+                plan: fused.plan,
+                parts: fused.kept.into_iter().zip(names).collect(),
+            }));
+        }
+        let of_all_rows = totals(plans);
+        check()?;
+        Ok(of_all_rows.ok().flatten().map(|totals| Self {
+            plan: totals.plan,
+            parts: totals
+                .names
+                .into_iter()
+                .map(|names| (Vec::new(), names))
+                .collect(),
+        }))
+    }
 }
 
 impl<'s> Similar<'s> {
@@ -85,7 +122,7 @@ impl<'s> Similar<'s> {
             survey,
             members: Vec::new(),
             plans: Vec::new(),
-            fused: None,
+            one: None,
         };
         let node = survey.nodes.get(first);
         if let Some(node) = node.filter(|_| survey.is_whole(first, is_gone)) {
@@ -130,25 +167,21 @@ impl<'s> Similar<'s> {
             plans.push(in_order(node.plan.clone())?);
         }
         let all: Vec<&LogicalPlan> = plans.iter().collect();
-        let fused = fused(&all);
-        // Only that planning must stop is an error: plans that do not make one stay as they are.
-        check()?;
-        let fused = fused.ok().flatten();
-        let Some(fused) = fused.filter(|fused| fused.has_columns_of(&all)) else {
+        let Some(one) = One::of(&all)? else {
             return Ok(false);
         };
         self.members = members;
         self.plans = plans;
-        self.fused = Some(fused);
+        self.one = Some(one);
         Ok(true)
     }
 
     /// Returns what reads the one aggregate in the place of each, unless they are equal as they are.
     fn readers(&self) -> Result<Vec<(usize, LogicalPlan)>> {
-        let Some(fused) = &self.fused else {
+        let Some(one) = &self.one else {
             return Ok(Vec::new());
         };
-        let (Some((first, others)), kept) = (self.members.split_first(), &fused.kept) else {
+        let Some((first, others)) = self.members.split_first() else {
             return Ok(Vec::new());
         };
         if others
@@ -158,13 +191,12 @@ impl<'s> Similar<'s> {
             return Ok(Vec::new());
         }
         let mut readers = Vec::new();
-        let members = self.members.iter().zip(&self.plans);
-        for ((index, plan), kept) in members.zip(kept) {
+        for (index, (kept, names)) in self.members.iter().zip(&one.parts) {
             let Some(node) = self.survey.nodes.get(*index) else {
                 return Ok(Vec::new());
             };
-            let names = plan.schema().columns();
-            readers.push((*index, reader(&fused.plan, kept, names, &node.plan)?));
+            let reader = reader(&one.plan, kept, names.clone(), &node.plan)?;
+            readers.push((*index, reader));
         }
         Ok(readers)
     }

@@ -5,7 +5,7 @@
 //! partitioned, the keys are hashed before, to find the partition whose table has them:
 //!
 //! ```text
-//! CASE hash(k) % 2                            k >= 3 AND k <= 9007 AND k is in the set
+//! CASE hash(k) % 2                            k is in the set AND k >= 3 AND k <= 9007
 //!   WHEN 0 THEN k >= 3 AND … in table 0   ▶
 //!   WHEN 1 THEN k >= 7 AND … in table 1
 //! ```
@@ -15,12 +15,11 @@
 //! side is read, when DataFusion has completed the filter, it is replaced:
 //!
 //! - by the set, if there is one key. Its bounds leave out row groups also where both sides are
-//!   partitioned, which a CASE cannot. A list of few keys of one build side stays: Bloom filters are
-//!   read for it.
-//! - if there are several keys, by the sets of them and the filter itself, which is then evaluated
-//!   for few rows.
+//!   partitioned, which a CASE cannot.
+//! - by the set and the filter itself, if it lists few keys: Bloom filters are read for the list.
+//! - by the sets of several keys and the filter itself.
 //!
-//! If all values between the bounds are keys, such as the days of a year, nothing is looked up.
+//! The set comes first, so that the rest is evaluated for few rows.
 //!
 //! Which rows a join returns does not depend on this. What cannot be in a set, or has no room in
 //! memory, is looked up as before.
@@ -38,7 +37,7 @@ use datafusion::execution::memory_pool::{
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::Operator;
 use datafusion::physical_expr::expressions::{
-    BinaryExpr, CaseExpr, Column, DynamicFilterPhysicalExpr, lit,
+    BinaryExpr, CaseExpr, Column, DynamicFilterPhysicalExpr, InListExpr, lit,
 };
 use datafusion::physical_expr::{PhysicalExpr, conjunction};
 use datafusion::physical_plan::joins::{HashJoinExec, HashTableLookupExpr, PartitionMode};
@@ -142,9 +141,6 @@ impl Keys {
     /// Adds the keys of a build side, of which all rows are in memory.
     pub(super) fn add(&self, batches: &[RecordBatch], context: &TaskContext) {
         let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
-        if self.are_listed(rows, context) {
-            return self.give_up();
-        }
         let pool = context.memory_pool();
         let computed = consumer().register(pool);
         let values = self.keys.iter().map(|key| key.values(batches, &computed));
@@ -180,13 +176,6 @@ impl Keys {
         *self.gathered.lock() = None;
     }
 
-    /// Returns whether the rows are so few that the join lists their keys.
-    fn are_listed(&self, rows: usize, context: &TaskContext) -> bool {
-        let options = &context.session_config().options().optimizer;
-        let listed = options.hash_join_inlist_pushdown_max_distinct_values;
-        self.is_one && self.sides == 1 && rows <= listed
-    }
-
     /// Returns the rows of the probe side. Before the first of them is read, the filter is replaced.
     pub(super) fn handed_over_before(
         self: &Arc<Self>,
@@ -214,18 +203,20 @@ impl Keys {
         let current = filter.current()?;
         let looks_up =
             current.exists(|part| Ok(part.is::<HashTableLookupExpr>() || part.is::<CaseExpr>()))?;
-        if self.is_one && !looks_up {
+        let lists = current.exists(|part| Ok(part.is::<InListExpr>()))?;
+        if self.is_one && !looks_up && !lists {
             return Ok(());
         }
+        let is_listed = self.is_one && !looks_up;
         let mut parts = Vec::new();
         for (key, set) in self.keys.iter().zip(sets) {
             let set = set.filter(|set| set.bits() <= most_bits(rows));
-            parts.extend(set.and_then(|set| key.is_in(set)));
+            parts.extend(set.and_then(|set| key.is_in(set, is_listed)));
         }
         if parts.is_empty() {
             return Ok(());
         }
-        if !self.is_one {
+        if is_listed || !self.is_one {
             parts.push(current);
         }
         filter.update(conjunction(parts))?;
@@ -256,16 +247,23 @@ impl Key {
     }
 
     /// Returns the condition that the key of a row is in a set; `None` if the set has no keys.
-    fn is_in(&self, set: KeySet) -> Option<Arc<dyn PhysicalExpr>> {
+    ///
+    /// `is_bounded`: another condition has the bounds of the set.
+    fn is_in(&self, set: KeySet, is_bounded: bool) -> Option<Arc<dyn PhysicalExpr>> {
         let (least, greatest) = set.bounds()?;
+        let lookup = KeyLookup::new(Arc::clone(&self.probe), Arc::new(set));
+        let lookup: Arc<dyn PhysicalExpr> = Arc::new(lookup);
+        if is_bounded {
+            return Some(lookup);
+        }
         let compared = |operator: Operator, bound: ScalarValue| -> Arc<dyn PhysicalExpr> {
             let probe = Arc::clone(&self.probe);
             Arc::new(BinaryExpr::new(probe, operator, lit(bound)))
         };
         Some(conjunction([
+            lookup,
             compared(Operator::GtEq, least),
             compared(Operator::LtEq, greatest),
-            Arc::new(KeyLookup::new(Arc::clone(&self.probe), Arc::new(set))),
         ]))
     }
 }

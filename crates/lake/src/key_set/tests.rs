@@ -6,7 +6,7 @@ use arrow::array::{DictionaryArray, Int32Array, Int64Array, StringArray, UInt64A
 use arrow::datatypes::Field;
 use datafusion::execution::memory_pool::{GreedyMemoryPool, MemoryConsumer, MemoryPool};
 use datafusion::physical_expr::conjunction;
-use datafusion::physical_expr::expressions::{Column, lit};
+use datafusion::physical_expr::expressions::{Column, in_list, lit};
 
 use super::*;
 
@@ -209,10 +209,10 @@ fn all_keys_between_the_bounds_of_a_full_set_are_in_it() {
     let key: Arc<dyn PhysicalExpr> = Arc::new(Column::new("k", 0));
     let lookup = KeyLookup::new(key, Arc::new(set));
     let schema = Schema::new(vec![Field::new("k", DataType::Int64, true)]);
-    let batch = RecordBatch::try_new(Arc::new(schema), vec![bigints(&[7, 8])]).unwrap();
-    let found = lookup.evaluate(&batch).unwrap();
-    let all = ScalarValue::Boolean(Some(true));
-    assert!(matches!(found, ColumnarValue::Scalar(value) if value == all));
+    let batch = RecordBatch::try_new(Arc::new(schema), vec![bigints(&[6, 7, 9, 10])]).unwrap();
+    let found = lookup.evaluate(&batch).unwrap().into_array(4).unwrap();
+    let found: Vec<bool> = found.as_boolean().values().iter().collect();
+    assert_eq!(found, [false, true, true, false]);
 }
 
 #[test]
@@ -285,10 +285,26 @@ fn filter_is_its_lookup_where_it_has_no_other_parts() {
         rows.collect::<Vec<bool>>()
     };
     assert_eq!(passing(&alone), passing(&whole));
+    // A list of the keys is evaluated no more than the bounds.
+    let listed = |key: &Arc<dyn PhysicalExpr>, negated: bool| {
+        let keys = [-5_i64, 3, 70].map(lit).to_vec();
+        in_list(Arc::clone(key), keys, &negated, batch.schema_ref()).unwrap()
+    };
     let whole = filter(vec![
+        lookup(&set),
+        compared(at_least, -5),
+        compared(at_most, 70),
+        listed(&key, false),
+    ]);
+    let alone = without_bounds(&whole).unwrap();
+    assert!(alone.is::<KeyLookup>());
+    assert_eq!(passing(&alone), passing(&whole));
+    let negated = filter(vec![lookup(&set), listed(&key, true)]);
+    assert!(without_bounds(&negated).is_none());
+    let whole = filter(vec![
+        lookup(&full),
         compared(at_least, 3),
         compared(at_most, 5),
-        lookup(&full),
     ]);
     let alone = without_bounds(&whole).unwrap();
     let moved = Arc::clone(&alone)

@@ -1,6 +1,7 @@
 //! Plans with shared parts.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 mod logs;
+mod totals;
 
 use arrow::array::{ArrayRef, Int32Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
