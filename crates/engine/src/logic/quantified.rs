@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, UInt64Array};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, ListArray, UInt64Array};
 use arrow::compute::kernels::cmp;
 use arrow::compute::{cast, take};
 use arrow::datatypes::{DataType, Field};
@@ -18,12 +18,15 @@ use datafusion::logical_expr::{
 use lakegate_error::{Code, Error};
 
 use super::matching::matched;
-use crate::arrays;
+use crate::{arrays, stop};
 
 /// `op ANY`, called as `f('op', x, array)`.
 pub const ANY: &str = "compare_any";
 /// `op ALL`, called like [`ANY`].
 pub const ALL: &str = "compare_all";
+
+/// Items that are compared at once. For each, the value on the left is copied.
+const PIECE: usize = 8192;
 
 /// Registers [`ANY`] and [`ALL`].
 ///
@@ -168,54 +171,57 @@ impl Quantified {
             return Ok((0..lists.len()).map(empty).collect());
         }
         let lists = lists.as_list::<i32>();
-        // Each item next to the value that it is compared with.
-        let rows: UInt64Array = (0..lists.len())
-            .flat_map(|row| {
-                let items = match lists.is_null(row) {
-                    true => 0,
-                    false => usize::try_from(lists.value_length(row)).unwrap_or_default(),
-                };
-                std::iter::repeat_n(row as u64, items)
-            })
-            .collect();
-        let places: UInt64Array = (0..lists.len())
-            .filter(|row| !lists.is_null(*row))
-            .flat_map(|row| {
-                let start = u64::try_from(lists.value_offsets().get(row).copied().unwrap_or(0));
-                let start = start.unwrap_or_default();
-                let items = u64::try_from(lists.value_length(row)).unwrap_or_default();
-                start..start + items
-            })
-            .collect();
-        let values = take(x, &rows, None)?;
-        let items = take(lists.values(), &places, None)?;
-        let found = match matched(op, &values, &items)? {
-            Some(found) => found,
-            None => compared(
-                op,
-                &arrays::comparable(&values)?,
-                &arrays::comparable(&items)?,
-            )?,
-        };
         // Without items, ANY is false and ALL is true. Otherwise one item decides, or a NULL leaves
         // the result unknown.
         let mut results: Vec<Option<bool>> = (0..lists.len())
             .map(|row| (!lists.is_null(row)).then_some(!self.any))
             .collect();
-        for (row, item) in rows.values().iter().zip(found.iter()) {
-            let row = usize::try_from(*row).unwrap_or(usize::MAX);
-            let Some(result) = results.get_mut(row) else {
-                continue;
+        let mut pairs = pairs(lists);
+        loop {
+            stop::check()?;
+            let (rows, places): (Vec<u64>, Vec<u64>) = pairs.by_ref().take(PIECE).unzip();
+            let is_last = rows.len() < PIECE;
+            let (rows, places) = (UInt64Array::from(rows), UInt64Array::from(places));
+            let values = take(x, &rows, None)?;
+            let items = take(lists.values(), &places, None)?;
+            let found = match matched(op, &values, &items)? {
+                Some(found) => found,
+                None => compared(
+                    op,
+                    &arrays::comparable(&values)?,
+                    &arrays::comparable(&items)?,
+                )?,
             };
-            match item {
-                _ if *result == Some(self.any) => {}
-                Some(item) if item == self.any => *result = Some(self.any),
-                Some(_) => {}
-                None => *result = None,
+            for (row, item) in rows.values().iter().zip(found.iter()) {
+                let row = usize::try_from(*row).unwrap_or(usize::MAX);
+                let Some(result) = results.get_mut(row) else {
+                    continue;
+                };
+                match item {
+                    _ if *result == Some(self.any) => {}
+                    Some(item) if item == self.any => *result = Some(self.any),
+                    Some(_) => {}
+                    None => *result = None,
+                }
+            }
+            if is_last {
+                break;
             }
         }
         Ok(results.into_iter().collect())
     }
+}
+
+/// Returns the row of each item of the lists, and the place of the item among those of all lists.
+fn pairs(lists: &ListArray) -> impl Iterator<Item = (u64, u64)> {
+    (0..lists.len())
+        .filter(move |row| !lists.is_null(*row))
+        .flat_map(move |row| {
+            let start = u64::try_from(lists.value_offsets().get(row).copied().unwrap_or(0));
+            let start = start.unwrap_or_default();
+            let items = u64::try_from(lists.value_length(row)).unwrap_or_default();
+            (start..start + items).map(move |place| (row as u64, place))
+        })
 }
 
 /// Compares each value with the item beside it.
@@ -258,9 +264,47 @@ fn wrong(message: &str) -> DataFusionError {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use arrow::array::{Int64Array, StringArray};
+    use arrow::datatypes::Int64Type;
     use datafusion::prelude::SessionContext;
 
     use super::*;
+
+    #[test]
+    fn items_are_compared_in_pieces() {
+        let any = Quantified {
+            name: ANY,
+            any: true,
+            signature: Signature::user_defined(Volatility::Immutable),
+        };
+        for count in [0, 1, PIECE - 1, PIECE, PIECE + 1, 2 * PIECE] {
+            let last = i64::try_from(count).unwrap() - 1;
+            let lists = [
+                Some((0..=last).map(Some).collect::<Vec<_>>()),
+                None,
+                Some(vec![None, Some(last)]),
+            ];
+            let lists = ListArray::from_iter_primitive::<Int64Type, _, _>(lists);
+            // Slices begin at another place.
+            for from in [0, 1] {
+                let x: ArrayRef = Arc::new(Int64Array::from(vec![last, 0, -2]));
+                let lists: ArrayRef = Arc::new(lists.clone());
+                let (x, lists) = (x.slice(from, 3 - from), lists.slice(from, 3 - from));
+                let found = any.compare("=", &x, &lists).unwrap();
+                let expected = [Some(count > 0), None, None];
+                assert_eq!(
+                    found.iter().collect::<Vec<_>>(),
+                    expected[from..],
+                    "{count}"
+                );
+            }
+        }
+        // An operator is refused without items, too.
+        let x: ArrayRef = Arc::new(StringArray::from(vec!["a"]));
+        let none = ListArray::new_null(Arc::new(Field::new_list_field(DataType::Utf8, true)), 1);
+        let none: ArrayRef = Arc::new(none);
+        assert!(any.compare("@@", &x, &none).is_err());
+    }
 
     async fn value(sql: &str) -> Option<bool> {
         let mut state = SessionContext::new().state();

@@ -177,20 +177,33 @@ fn is_float(expr: &Expr, inputs: &[LogicalPlan], steps: &mut usize) -> bool {
             let first = call.args.first();
             first.is_some_and(|first| is_float(first, inputs, steps))
         }
-        Expr::ScalarFunction(call) => call.args.iter().any(|arg| is_float(arg, inputs, steps)),
+        Expr::ScalarFunction(call) => {
+            let mut args = call.args.iter();
+            args.any(|arg| is_float(arg, inputs, steps)) && !has_no_fraction(expr, inputs)
+        }
         Expr::AggregateFunction(call) => {
             // It is a float of integers, too.
             let is_float_of_all = call.func.name() == "percentile_cont";
             let mut args = call.params.args.iter();
-            is_float_of_all || args.any(|arg| is_float(arg, inputs, steps))
+            let of_floats = is_float_of_all || args.any(|arg| is_float(arg, inputs, steps));
+            of_floats && !has_no_fraction(expr, inputs)
         }
         Expr::WindowFunction(call) => {
             let mut args = call.params.args.iter();
-            args.any(|arg| is_float(arg, inputs, steps))
+            args.any(|arg| is_float(arg, inputs, steps)) && !has_no_fraction(expr, inputs)
         }
         Expr::ScalarSubquery(query) => is_float_column(&query.subquery, 0, steps),
         _ => false,
     }
+}
+
+/// Returns whether a function of floats is neither a float nor a decimal, as `count` and `length`.
+fn has_no_fraction(call: &Expr, inputs: &[LogicalPlan]) -> bool {
+    inputs.iter().any(|input| {
+        let schema: &DFSchema = input.schema();
+        let of_type = call.get_type(schema);
+        of_type.is_ok_and(|of| !of.is_floating() && !of.is_decimal())
+    })
 }
 
 /// Returns the same about a column of a plan.
@@ -282,6 +295,11 @@ mod tests {
             "SELECT CAST(coalesce(x, CAST('0.5' AS DECIMAL(1,1))) AS INT), CAST(coalesce(CAST('2.5' AS DECIMAL(2,1)), 1) AS INT)
              FROM (VALUES (CAST(2.5 AS DOUBLE))) t(x)";
         assert_eq!(row(beside_decimals).await, ["2", "3"]);
+        // A count of floats is none.
+        let counted =
+            "SELECT CAST(CAST('2.5' AS DECIMAL(2,1)) * count(x) AS INT), CAST(CAST('2.5' AS DECIMAL(2,1)) * max(x) AS INT)
+             FROM (VALUES (CAST(1 AS DOUBLE))) t(x)";
+        assert_eq!(row(counted).await, ["3", "2"]);
     }
 
     #[tokio::test]

@@ -35,6 +35,18 @@ impl StaticTable {
         self.columns.get(column).and_then(|index| row.get(*index))
     }
 
+    /// Returns the first row that has a value in a column.
+    pub(super) fn find(&self, column: &str, value: &str) -> Option<&StaticRow> {
+        let mut rows = self.rows.iter();
+        rows.find(|row| self.text(row, column) == value)
+    }
+
+    /// Returns the row of an object.
+    pub(super) fn with_oid(&self, oid: i64) -> Option<&StaticRow> {
+        let mut rows = self.rows.iter();
+        rows.find(|row| self.int(row, "oid") == oid)
+    }
+
     pub(super) fn text(&self, row: &StaticRow, column: &str) -> &'static str {
         self.field(row, column).copied().unwrap_or_default()
     }

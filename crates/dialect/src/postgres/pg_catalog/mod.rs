@@ -308,7 +308,9 @@ fn without_tables() -> Needs {
 
 /// Returns what is read for a statement that calls functions about columns.
 fn lookup_needs(references: &CatalogReferences) -> Needs {
-    let about_columns = |name: &String| ABOUT_COLUMNS.contains(&name.as_str());
+    // Whether a description has a table's schema depends on other tables of the name.
+    let about_columns =
+        |name: &String| ABOUT_COLUMNS.contains(&name.as_str()) && name != "pg_describe_object";
     let about_tables = |name: &String| ABOUT_TABLES.contains(&name.as_str());
     let Some(objects) = &references.objects else {
         return Needs {
@@ -316,7 +318,9 @@ fn lookup_needs(references: &CatalogReferences) -> Needs {
             ..Needs::default()
         };
     };
-    let ids = objects.iter().filter_map(|oid| oids::table_id(*oid));
+    // The type of a table's rows has the table's name.
+    let table = |oid: &i64| oids::table_of_row_type(*oid).unwrap_or(*oid);
+    let ids = objects.iter().map(table).filter_map(oids::table_id);
     let pins = Pins {
         table_ids: Some(ids.collect()),
         ..Pins::default()

@@ -8,7 +8,7 @@ use lakegate_error::{Code, Error};
 
 use super::procedures::{no_name, own_part, type_of};
 use super::{Lookup, operators, procedures};
-use crate::postgres::pg_catalog::data::{PG_COLLATION, StaticRow, StaticTable};
+use crate::postgres::pg_catalog::data::PG_COLLATION;
 use crate::postgres::pg_catalog::relations::Relation;
 use crate::postgres::pg_catalog::shape::PG_CATALOG;
 use crate::postgres::pg_catalog::{oids, types};
@@ -72,24 +72,19 @@ fn role_oid(lookup: &Lookup, name: &str) -> std::result::Result<i64, Error> {
 
 fn collation_oid(_: &Lookup, name: &str) -> std::result::Result<i64, Error> {
     let own = own_part(name)?.unwrap_or_default();
-    fixed_oid(&PG_COLLATION, "collname", &own).ok_or_else(|| {
+    collation_named(&own).ok_or_else(|| {
         let message = format!("collation \"{name}\" for encoding \"UTF8\" does not exist");
         Error::new(Code::UndefinedObject, message)
     })
 }
 
-/// Returns the row of a table of fixed rows that has a value in a column.
-fn fixed_row(table: &'static StaticTable, column: &str, value: &str) -> Option<&'static StaticRow> {
-    let mut rows = table.rows.iter();
-    rows.find(|row| table.text(row, column) == value)
-}
-
-fn fixed_oid(table: &'static StaticTable, column: &str, name: &str) -> Option<i64> {
-    fixed_row(table, column, name).map(|row| table.int(row, "oid"))
+fn collation_named(name: &str) -> Option<i64> {
+    let row = PG_COLLATION.find("collname", name)?;
+    Some(PG_COLLATION.int(row, "oid"))
 }
 
 fn collation_name(_: &Lookup, oid: i64) -> Option<String> {
-    let row = fixed_row(&PG_COLLATION, "oid", &oid.to_string())?;
+    let row = PG_COLLATION.with_oid(oid)?;
     Some(quote_ident(PG_COLLATION.text(row, "collname")))
 }
 
@@ -250,14 +245,14 @@ pub fn object_number(pg_type: &str, name: &str) -> Option<u32> {
         "regprocedure" => procedures::with_arguments(name).ok()?,
         "regoper" => operators::named(name).ok()?,
         "regoperator" => operators::with_operands(name).ok()?,
-        "regcollation" => fixed_oid(&PG_COLLATION, "collname", &own_part(name).ok()??)?,
+        "regcollation" => collation_named(&own_part(name).ok()??)?,
         "regclass" => PG_CATALOG.get(name)?.oid,
         _ => return None,
     };
     u32::try_from(oid).ok()
 }
 
-fn undefined(what: &str, name: &str) -> Error {
+pub(super) fn undefined(what: &str, name: &str) -> Error {
     Error::new(
         Code::UndefinedObject,
         format!("{what} \"{name}\" does not exist"),
@@ -335,7 +330,7 @@ pub(super) fn functions(lookup: &Arc<Lookup>) -> Vec<PgFunction> {
             operators::name(oid).map(|_| true)
         }),
         ("pg_collation_is_visible", |oid| {
-            fixed_row(&PG_COLLATION, "oid", &oid.to_string()).map(|_| true)
+            PG_COLLATION.with_oid(oid).map(|_| true)
         }),
     ];
     all.extend(visible.map(|(name, answer)| {

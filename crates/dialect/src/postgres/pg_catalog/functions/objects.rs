@@ -136,8 +136,7 @@ fn global(kind: &str, name: &str) -> Object {
 
 /// Returns the name of a row of a table of fixed rows.
 fn fixed_name(table: &'static StaticTable, column: &str, oid: i64) -> Option<&'static str> {
-    let mut rows = table.rows.iter();
-    let row = rows.find(|row| table.int(row, "oid") == oid)?;
+    let row = table.with_oid(oid)?;
     Some(table.text(row, column))
 }
 
@@ -250,8 +249,7 @@ fn collation(oid: i64) -> Option<Object> {
 }
 
 fn cast(oid: i64) -> Option<Object> {
-    let mut rows = PG_CAST.rows.iter();
-    let row = rows.find(|row| PG_CAST.int(row, "oid") == oid)?;
+    let row = PG_CAST.with_oid(oid)?;
     let (from, to) = (
         PG_CAST.int(row, "castsource"),
         PG_CAST.int(row, "casttarget"),

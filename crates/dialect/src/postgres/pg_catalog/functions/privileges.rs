@@ -9,7 +9,7 @@ use std::sync::Arc;
 use arrow::datatypes::DataType;
 use lakegate_error::{Code, Error};
 
-use super::names::relation_oid;
+use super::names::{relation_oid, undefined};
 use super::{Lookup, procedures};
 use crate::postgres::pg_catalog::data::{PG_LANGUAGE, PG_TABLESPACE, StaticTable};
 use crate::postgres::pg_catalog::privileges::{any_of, on_column, on_namespace, on_table};
@@ -31,7 +31,7 @@ fn is_principal(lookup: &Lookup, user: &Cell<'_>) -> Result<bool, Error> {
     match name == principal {
         true => Ok(true),
         false if name == PUBLIC || is_role(lookup, &name) => Ok(false),
-        false => Err(missing("role", &name)),
+        false => Err(undefined("role", &name)),
     }
 }
 
@@ -61,11 +61,6 @@ fn is_role(lookup: &Lookup, name: &str) -> bool {
     lookup.role_oid(name).is_some()
         || name == lookup.catalog.principal
         || PREDEFINED_ROLES.contains(&name)
-}
-
-fn missing(what: &str, name: &str) -> Error {
-    let message = format!("{what} \"{name}\" does not exist");
-    Error::new(Code::UndefinedObject, message)
 }
 
 /// Builds a function `name([user,] objects…, privilege)`; `check` receives the objects and the
@@ -298,7 +293,7 @@ fn on_role(
         [other] => {
             let name = other.to_text().unwrap_or_default();
             if !is_role(lookup, &name) {
-                return Err(missing("role", &name));
+                return Err(undefined("role", &name));
             }
             Some(name)
         }
@@ -336,14 +331,9 @@ struct Kind {
 
 /// Returns the number of a row of a table of fixed rows.
 fn fixed(table: &StaticTable, column: &str, what: &str, name: &str) -> Result<i64, Error> {
-    let mut rows = table.rows.iter();
-    let found = rows.find(|row| table.text(row, column) == name);
-    let found = found.ok_or_else(|| missing(what, name))?;
+    let found = table.find(column, name);
+    let found = found.ok_or_else(|| undefined(what, name))?;
     Ok(table.int(found, "oid"))
-}
-
-fn has_row(table: &StaticTable, oid: i64) -> bool {
-    table.rows.iter().any(|row| table.int(row, "oid") == oid)
 }
 
 const KINDS: [Kind; 6] = [
@@ -364,14 +354,14 @@ const KINDS: [Kind; 6] = [
     // Nobody makes functions.
     Kind {
         function: "has_language_privilege",
-        exists: |oid| has_row(&PG_LANGUAGE, oid),
+        exists: |oid| PG_LANGUAGE.with_oid(oid).is_some(),
         find: |name| fixed(&PG_LANGUAGE, "lanname", "language", name),
         held: &[],
         known: &["USAGE"],
     },
     Kind {
         function: "has_tablespace_privilege",
-        exists: |oid| has_row(&PG_TABLESPACE, oid),
+        exists: |oid| PG_TABLESPACE.with_oid(oid).is_some(),
         find: |name| fixed(&PG_TABLESPACE, "spcname", "tablespace", name),
         held: &[],
         known: &["CREATE"],
@@ -379,14 +369,14 @@ const KINDS: [Kind; 6] = [
     Kind {
         function: "has_server_privilege",
         exists: |_| false,
-        find: |name| Err(missing("server", name)),
+        find: |name| Err(undefined("server", name)),
         held: &[],
         known: &["USAGE"],
     },
     Kind {
         function: "has_foreign_data_wrapper_privilege",
         exists: |_| false,
-        find: |name| Err(missing("foreign-data wrapper", name)),
+        find: |name| Err(undefined("foreign-data wrapper", name)),
         held: &[],
         known: &["USAGE"],
     },

@@ -65,9 +65,7 @@ fn collation_of(oid: i64) -> std::result::Result<Option<String>, Error> {
         return Ok(None);
     }
     let collation = by_oid(oid).map_or(0, |found| found.collation);
-    let mut rows = PG_COLLATION.rows.iter();
-    let row = rows.find(|row| PG_COLLATION.int(row, "oid") == collation);
-    let row = row.ok_or_else(|| {
+    let row = PG_COLLATION.with_oid(collation).ok_or_else(|| {
         let name = format_type(oid, None);
         let message = format!("collations are not supported by type {name}");
         Error::new(Code::TypeMismatch, message)

@@ -143,6 +143,19 @@ async fn questions_about_one_table_read_one_table() {
             &["users"],
             &["users"],
         ),
+        // One table with its columns; its description says whether another one hides it.
+        (
+            "SELECT pg_identify_object(1259, 100005, 1)",
+            1,
+            &["users"],
+            &["users"],
+        ),
+        (
+            "SELECT pg_describe_object(1259, 100005, 1)",
+            1,
+            &["daily_sales", "orders", "users", "v"],
+            &["users"],
+        ),
         // SQLAlchemy's columns: a subquery that is about the rows of several relations.
         (
             "SELECT a.attname, (SELECT pg_get_expr(f.adbin, f.adrelid) FROM pg_attrdef f \

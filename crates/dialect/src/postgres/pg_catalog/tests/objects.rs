@@ -251,6 +251,7 @@ async fn objects_are_found_by_name_and_by_number() {
             "column order_id of table orders",
         ),
         ("pg_describe_object(1259, 100001, 0)", "NULL"),
+        ("pg_describe_object(1247, 2000025001, 0)", "type orders"),
         (
             "identity FROM pg_identify_object(1259, 100003, 1)",
             "curated.orders.order_id",
