@@ -22,7 +22,7 @@ use arrow::array::{ArrayRef, Int32Array, Int64Array, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema};
 use datafusion::common::cast::as_boolean_array;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
-use datafusion::datasource::physical_plan::ParquetSource;
+use datafusion::datasource::physical_plan::{FileSource, ParquetSource};
 use datafusion::logical_expr::Operator;
 use datafusion::physical_expr::expressions::{
     BinaryExpr, Column, DynamicFilterPhysicalExpr, InListExpr, IsNotNullExpr, IsNullExpr, Literal,
@@ -203,7 +203,7 @@ pub(super) fn filtering(source: &ParquetSource, when: &FilterRows) -> ParquetSou
     options.global.max_predicate_cache_size = Some(KEPT_BYTES);
     let filtering = source.clone().with_table_parquet_options(options);
     match source.filter() {
-        Some(condition) => filtering.with_predicate(when.keys_first(condition)),
+        Some(condition) => filtering.with_predicate(when.keys_first(&condition)),
         None => filtering,
     }
 }
