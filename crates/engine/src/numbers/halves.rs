@@ -19,6 +19,7 @@ use datafusion::common::tree_node::{Transformed, TransformedResult};
 use datafusion::config::ConfigOptions;
 use datafusion::error::Result;
 use datafusion::logical_expr::expr::ScalarFunction;
+use datafusion::logical_expr::utils::grouping_set_to_exprlist;
 use datafusion::logical_expr::{Cast, Expr, ExprSchemable, LogicalPlan, TryCast, cast};
 use datafusion::optimizer::AnalyzerRule;
 
@@ -209,8 +210,16 @@ fn is_float_column(plan: &LogicalPlan, place: usize, steps: &mut usize) -> bool 
         }
         LogicalPlan::Projection(projection) => of(projection.expr.get(place), &projection.input),
         LogicalPlan::Aggregate(aggregate) => {
-            let mut columns = aggregate.group_expr.iter().chain(&aggregate.aggr_expr);
-            of(columns.nth(place), &aggregate.input)
+            // Before the functions, grouping sets have a column with the number of the set.
+            let columns = aggregate.schema.fields().len();
+            let functions = columns.saturating_sub(aggregate.aggr_expr.len());
+            let column = match place.checked_sub(functions) {
+                Some(place) => aggregate.aggr_expr.get(place),
+                None => grouping_set_to_exprlist(&aggregate.group_expr)
+                    .ok()
+                    .and_then(|keys| keys.get(place).copied()),
+            };
+            of(column, &aggregate.input)
         }
         LogicalPlan::Window(window) => {
             let width = window.input.schema().fields().len();
@@ -275,6 +284,8 @@ mod tests {
         assert_eq!(row(of_values).await, ["0", "0", "0"]);
         let of_groups = "SELECT CAST(avg(x) AS INT) FROM (SELECT CAST(2.5 AS DOUBLE) AS x UNION ALL SELECT CAST(2.5 AS DOUBLE)) t";
         assert_eq!(row(of_groups).await, ["2"]);
+        let of_sets = "SELECT CAST(x AS INT), CAST(sum(x) AS INT), CAST(max(i) * 0.5 AS INT) FROM (VALUES (1, CAST(2.5 AS DOUBLE))) t(i, x) GROUP BY GROUPING SETS ((i, x))";
+        assert_eq!(row(of_sets).await, ["2", "2", "1"]);
         let of_queries = "WITH RECURSIVE t(x) AS (SELECT CAST(2.5 AS DOUBLE) UNION ALL SELECT x + 1 FROM t WHERE x < 1)
              SELECT CAST(x AS INT), CAST((SELECT CAST(2.5 AS DOUBLE)) AS INT) FROM t";
         assert_eq!(row(of_queries).await, ["2", "2"]);
