@@ -357,6 +357,9 @@ impl Connection {
                             batch.put_data_row(out, row)
                         })
                         .await?;
+                    if place == last {
+                        self.end_message().boxed().await?;
+                    }
                     backend::command_complete(
                         &mut self.link.out,
                         running.tag,
