@@ -218,6 +218,12 @@ def test_answers_are_those_of_postgresql(wire, name):
     assert [answer for answer in answers if answer != "T" or "T" in expected] == expected
 
 
+def test_function_calls_end_the_transaction_up_to_them(wire):
+    wire.stream.sendall(parse("", "SET application_name = 'lost'") + bind("", "") + execute() + message(b"F"))
+    refused = "ERROR 0A000: function calls over the wire are not supported"
+    assert wire.answers(1) == ["1", "2", "C SET", refused, "Z I"]
+
+
 def test_texts_that_are_none(wire):
     for value, shown in [(b"a\0b", "0x00"), (b"a\xff", "0xff"), (b"\xe2\x28\xa1", "0xe2 0x28 0xa1")]:
         wire.stream.sendall(parse("", "SELECT $1::text") + bind("", "", value) + SYNC)

@@ -80,6 +80,10 @@ fn distance(one: &str, other: &str, most: usize) -> Option<usize> {
             let replaced = diagonal + usize::from(character != wanted);
             next.push(replaced.min(above + 1).min(before + 1));
         }
+        // No later row has less.
+        if next.iter().all(|distance| *distance > most) {
+            return None;
+        }
         distances = next;
     }
     distances.last().copied().filter(|found| *found <= most)

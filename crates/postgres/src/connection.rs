@@ -155,9 +155,7 @@ impl Connection {
             Ok(message) => message,
             Err(error) if matches!(tag, b'Q' | b'F' | b'S') => {
                 self.skipping = false;
-                self.statement_failed(&error);
-                self.ready();
-                return Ok(());
+                return self.message_failed(&error).boxed().await;
             }
             Err(error) => {
                 self.extended_failed(&error);
@@ -169,25 +167,20 @@ impl Connection {
             Message::FunctionCall => {
                 let error = Error::not_supported("function calls over the wire are not supported")
                     .with_hint("SELECT the function");
-                self.statement_failed(&error);
-                self.ready();
-                return Ok(());
+                return self.message_failed(&error).boxed().await;
             }
             Message::Sync => {
                 self.skipping = false;
                 match self.end_message().boxed().await {
                     Ok(()) => {}
+                    Err(Failed::Statement(error)) if is_over(&error) => {
+                        return Err(Ended::Lost(error));
+                    }
                     Err(Failed::Statement(error)) => self.statement_failed(&error),
                     Err(Failed::Connection(ended)) => return Err(ended),
                 }
-                // Outside a transaction block, each Sync ends the implicit transaction and its
-                // portals.
-                if self.session.transaction_status() == TransactionStatus::Idle {
-                    self.portals.clear();
-                }
-                self.report();
-                self.ready();
                 // The output is written once no further message is buffered.
+                self.message_ended();
                 return Ok(());
             }
             Message::Terminate => return Err(Ended::Gone),
@@ -278,21 +271,31 @@ impl Connection {
         match done {
             Ok(()) => {}
             Err(Failed::Statement(error)) if is_over(&error) => return Err(Ended::Lost(error)),
-            Err(Failed::Statement(error)) => {
-                self.statement_failed(&error);
-                // Takes back what the statements before it changed.
-                if let Err(Failed::Connection(ended)) = self.end_message().boxed().await {
-                    return Err(ended);
-                }
-            }
+            Err(Failed::Statement(error)) => return self.message_failed(&error).boxed().await,
             Err(Failed::Connection(ended)) => return Err(ended),
         }
+        self.message_ended();
+        Ok(())
+    }
+
+    /// Reports the failure of a message that the server answers with ReadyForQuery, and takes back what
+    /// the statements before it changed.
+    async fn message_failed(&mut self, error: &Error) -> Result<(), Ended> {
+        self.statement_failed(error);
+        if let Err(Failed::Connection(ended)) = self.end_message().boxed().await {
+            return Err(ended);
+        }
+        self.message_ended();
+        Ok(())
+    }
+
+    /// Outside of a transaction block, the end of a message ends its transaction and its portals.
+    fn message_ended(&mut self) {
         if self.session.transaction_status() == TransactionStatus::Idle {
             self.portals.clear();
         }
         self.report();
         self.ready();
-        Ok(())
     }
 
     async fn simple(&mut self, text: &str) -> Result<(), Failed> {
@@ -354,6 +357,9 @@ impl Connection {
                             batch.put_data_row(out, row)
                         })
                         .await?;
+                    if place == last {
+                        self.end_message().boxed().await?;
+                    }
                     backend::command_complete(
                         &mut self.link.out,
                         running.tag,

@@ -19,15 +19,42 @@ use datafusion::common::tree_node::{Transformed, TransformedResult};
 use datafusion::config::ConfigOptions;
 use datafusion::error::Result;
 use datafusion::logical_expr::expr::ScalarFunction;
+use datafusion::logical_expr::utils::grouping_set_to_exprlist;
 use datafusion::logical_expr::{Cast, Expr, ExprSchemable, LogicalPlan, TryCast, cast};
 use datafusion::optimizer::AnalyzerRule;
 
 use super::rounding;
 use crate::expressions;
+use crate::frames::written_name;
 
 /// How many expressions are read to learn where one value comes from. An operand that is written
 /// twice in each of several nested queries would be read exponentially often.
 const MAX_STEPS: usize = 1000;
+
+/// Functions that are of double precision in PostgreSQL, whatever their arguments are.
+const OF_DOUBLES: [&str; 27] = [
+    "acos", "acosd", "acosh", "asin", "asind", "asinh", "atan", "atan2", "atan2d", "atand",
+    "atanh", "cbrt", "cos", "cosd", "cosh", "cot", "cotd", "degrees", "pi", "radians", "random",
+    "sin", "sind", "sinh", "tan", "tand", "tanh",
+];
+
+/// Aggregate and window functions that are so of any numbers.
+const OF_ROWS: [&str; 14] = [
+    "corr",
+    "covar_pop",
+    "covar_samp",
+    "cume_dist",
+    "percent_rank",
+    "percentile_cont",
+    "regr_avgx",
+    "regr_avgy",
+    "regr_intercept",
+    "regr_r2",
+    "regr_slope",
+    "regr_sxx",
+    "regr_sxy",
+    "regr_syy",
+];
 
 /// Rounds halves of floating-point numbers to even. Not for Trino's dialects.
 #[derive(Debug)]
@@ -147,7 +174,8 @@ fn is_mixed(expr: &Expr, schema: &DFSchema, steps: &mut usize) -> bool {
 }
 
 /// Returns whether a number is a floating-point one in PostgreSQL, too: it comes from a column of a
-/// table or from a cast. `steps`: how many expressions may still be read.
+/// table, from a cast, or from a function of double precision. `steps`: how many expressions may still
+/// be read.
 fn is_float(expr: &Expr, inputs: &[LogicalPlan], steps: &mut usize) -> bool {
     let Some(left) = steps.checked_sub(1) else {
         return false;
@@ -177,20 +205,21 @@ fn is_float(expr: &Expr, inputs: &[LogicalPlan], steps: &mut usize) -> bool {
             let first = call.args.first();
             first.is_some_and(|first| is_float(first, inputs, steps))
         }
+        Expr::ScalarFunction(call) if OF_DOUBLES.contains(&call.func.name()) => true,
         Expr::ScalarFunction(call) => {
             let mut args = call.args.iter();
-            args.any(|arg| is_float(arg, inputs, steps)) && !has_no_fraction(expr, inputs)
+            is_of_integers(call, inputs)
+                || args.any(|arg| is_float(arg, inputs, steps)) && !has_no_fraction(expr, inputs)
         }
         Expr::AggregateFunction(call) => {
-            // It is a float of integers, too.
-            let is_float_of_all = call.func.name() == "percentile_cont";
             let mut args = call.params.args.iter();
-            let of_floats = is_float_of_all || args.any(|arg| is_float(arg, inputs, steps));
-            of_floats && !has_no_fraction(expr, inputs)
+            let mut is_of_floats = || args.any(|arg| is_float(arg, inputs, steps));
+            OF_ROWS.contains(&call.func.name()) || is_of_floats() && !has_no_fraction(expr, inputs)
         }
         Expr::WindowFunction(call) => {
             let mut args = call.params.args.iter();
-            args.any(|arg| is_float(arg, inputs, steps)) && !has_no_fraction(expr, inputs)
+            OF_ROWS.contains(&written_name(call.fun.name()))
+                || args.any(|arg| is_float(arg, inputs, steps)) && !has_no_fraction(expr, inputs)
         }
         Expr::ScalarSubquery(query) => is_float_column(&query.subquery, 0, steps),
         _ => false,
@@ -204,6 +233,26 @@ fn has_no_fraction(call: &Expr, inputs: &[LogicalPlan]) -> bool {
         let of_type = call.get_type(schema);
         of_type.is_ok_and(|of| !of.is_floating() && !of.is_decimal())
     })
+}
+
+/// Returns whether a function is of double precision because its arguments are integers; of decimals it
+/// is a `numeric`.
+fn is_of_integers(call: &ScalarFunction, inputs: &[LogicalPlan]) -> bool {
+    let has_both = match call.func.name() {
+        "exp" | "ln" | "log10" | "power" | "sqrt" => true,
+        // To a base, it is a `numeric` of integers, too.
+        "log" => call.args.len() == 1,
+        _ => false,
+    };
+    has_both && call.args.iter().all(|arg| is_integer(arg, inputs))
+}
+
+fn is_integer(expr: &Expr, inputs: &[LogicalPlan]) -> bool {
+    let is_so = |schema: &DFSchema| expr.get_type(schema).is_ok_and(|of| of.is_integer());
+    match inputs {
+        [] => is_so(&DFSchema::empty()),
+        inputs => inputs.iter().any(|input| is_so(input.schema())),
+    }
 }
 
 /// Returns the same about a column of a plan.
@@ -222,8 +271,16 @@ fn is_float_column(plan: &LogicalPlan, place: usize, steps: &mut usize) -> bool 
         }
         LogicalPlan::Projection(projection) => of(projection.expr.get(place), &projection.input),
         LogicalPlan::Aggregate(aggregate) => {
-            let mut columns = aggregate.group_expr.iter().chain(&aggregate.aggr_expr);
-            of(columns.nth(place), &aggregate.input)
+            // Before the functions, grouping sets have a column with the number of the set.
+            let columns = aggregate.schema.fields().len();
+            let functions = columns.saturating_sub(aggregate.aggr_expr.len());
+            let column = match place.checked_sub(functions) {
+                Some(place) => aggregate.aggr_expr.get(place),
+                None => grouping_set_to_exprlist(&aggregate.group_expr)
+                    .ok()
+                    .and_then(|keys| keys.get(place).copied()),
+            };
+            of(column, &aggregate.input)
         }
         LogicalPlan::Window(window) => {
             let width = window.input.schema().fields().len();
@@ -288,6 +345,11 @@ mod tests {
         assert_eq!(row(of_values).await, ["0", "0", "0"]);
         let of_groups = "SELECT CAST(avg(x) AS INT) FROM (SELECT CAST(2.5 AS DOUBLE) AS x UNION ALL SELECT CAST(2.5 AS DOUBLE)) t";
         assert_eq!(row(of_groups).await, ["2"]);
+        let of_sets = "SELECT CAST(x AS INT), CAST(sum(x) AS INT), CAST(max(i) * 0.5 AS INT) FROM (VALUES (1, CAST(2.5 AS DOUBLE))) t(i, x) GROUP BY GROUPING SETS ((i, x))";
+        assert_eq!(row(of_sets).await, ["2", "2", "1"]);
+        let of_functions = "SELECT CAST(sqrt(i) / 2 AS INT), round(cos(0) / 2), CAST(sqrt(i * 0.25) AS INT), CAST(pi() * 0 + 0.5 AS INT), CAST(cume_dist() OVER (ORDER BY i) / 2 AS INT)
+             FROM (VALUES (25)) t(i)";
+        assert_eq!(row(of_functions).await, ["2", "0.0", "3", "0", "0"]);
         let of_queries = "WITH RECURSIVE t(x) AS (SELECT CAST(2.5 AS DOUBLE) UNION ALL SELECT x + 1 FROM t WHERE x < 1)
              SELECT CAST(x AS INT), CAST((SELECT CAST(2.5 AS DOUBLE)) AS INT) FROM t";
         assert_eq!(row(of_queries).await, ["2", "2"]);

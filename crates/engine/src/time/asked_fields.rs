@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Float64Array, StringArray};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Date32Type, TimeUnit, TimestampMicrosecondType};
+use arrow::datatypes::{
+    DataType, Date32Type, Time64MicrosecondType, TimeUnit, TimestampMicrosecondType,
+};
 use datafusion::error::Result;
 use datafusion::execution::{FunctionRegistry, SessionState};
 use datafusion::logical_expr::{
@@ -100,6 +102,18 @@ fn fields(names: &StringArray, times: &ArrayRef) -> Result<Float64Array> {
                 value_named(name, instant, shown).ok_or_else(|| unknown(name))
             })
         }
+        DataType::Time32(_) | DataType::Time64(_) => {
+            let of_day = cast(times, &DataType::Time64(TimeUnit::Microsecond))?;
+            let of_day = of_day.as_primitive::<Time64MicrosecondType>();
+            each(names, times, |name, row| {
+                let time = of_day.value(row);
+                let value = value_named(name, time, time).ok_or_else(|| unknown(name))?;
+                match is_of_time(name) {
+                    true => Ok(value),
+                    false => Err(not_of(name, of_type)),
+                }
+            })
+        }
         DataType::Interval(_) | DataType::Duration(_) => {
             let periods = intervals(times)?;
             each(names, times, |name, row| {
@@ -111,7 +125,7 @@ fn fields(names: &StringArray, times: &ArrayRef) -> Result<Float64Array> {
         }
         _ => {
             let message = format!(
-                "date_part of a field that is no constant takes a date, a timestamp or an interval, not {of_type}"
+                "date_part of a field that is no constant takes a date, a time or an interval, not {of_type}"
             );
             Err(Error::not_supported(message)
                 .with_hint("write the field: date_part('hour', x)")
@@ -149,6 +163,15 @@ fn refuse_offset(name: &str, of_type: &DataType) -> Result<(), Error> {
     }
 }
 
+/// Returns whether a time of day has the field.
+fn is_of_time(name: &str) -> bool {
+    let of_time = matches!(
+        Unit::named(name),
+        Some(Unit::Hour | Unit::Minute | Unit::Second | Unit::Millisecond | Unit::Microsecond)
+    );
+    of_time || name.trim().eq_ignore_ascii_case("epoch")
+}
+
 fn not_of(name: &str, of_type: &DataType) -> Error {
     let message = format!(
         "unit \"{name}\" not supported for type {}",
@@ -163,6 +186,7 @@ fn type_name(of_type: &DataType) -> &'static str {
         DataType::Date32 => "date",
         DataType::Timestamp(_, None) => "timestamp without time zone",
         DataType::Timestamp(_, Some(_)) => "timestamp with time zone",
+        DataType::Time32(_) | DataType::Time64(_) => "time without time zone",
         _ => "interval",
     }
 }
@@ -205,6 +229,12 @@ mod tests {
         let periods: ArrayRef = Arc::new(IntervalMonthDayNanoArray::from(vec![period; 2]));
         let names = [Some("month"), Some("day")];
         assert_eq!(of(&names, periods).unwrap(), [Some(2.0), Some(3.0)]);
+        let times: ArrayRef = Arc::new(Time64MicrosecondArray::from(vec![45_296_500_000; 3]));
+        let names = [Some("hour"), Some("second"), Some("EPOCH")];
+        assert_eq!(
+            of(&names, times).unwrap(),
+            [Some(12.0), Some(56.5), Some(45_296.5)]
+        );
     }
 
     #[test]
@@ -218,6 +248,13 @@ mod tests {
             assert!(error.to_string().contains(expected), "{error}");
         }
         let times: ArrayRef = Arc::new(Time64MicrosecondArray::from(vec![1]));
-        assert!(of(&[Some("hour")], times).is_err());
+        for (name, expected) in [
+            ("foo", "unit \"foo\" not recognized for type time without"),
+            ("day", "unit \"day\" not supported for type time without"),
+            ("timezone", "not supported for type time without"),
+        ] {
+            let error = of(&[Some(name)], Arc::clone(&times)).unwrap_err();
+            assert!(error.to_string().contains(expected), "{error}");
+        }
     }
 }

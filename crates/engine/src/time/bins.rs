@@ -101,21 +101,11 @@ pub(super) fn date_trunc(
     if clock.is_utc() && held(times) && Unit::is_of_engine(name) {
         return Ok(None);
     }
-    let unit = named(name)?;
+    let unit = trunc_at::unit(name)?;
     each(times, |time| {
         unit.truncated(clock, time).ok_or_else(out_of_range)
     })
     .map(Some)
-}
-
-fn named(name: &str) -> Result<Unit, Error> {
-    Unit::named(name).ok_or_else(|| {
-        Error::new(
-            Code::InvalidParameter,
-            format!("date_trunc does not know the unit '{name}'"),
-        )
-        .with_hint("units are microseconds to millennium, such as 'day' and 'month'")
-    })
 }
 
 /// Returns the start of the bin of each time. Returns `None` if DataFusion's own function does it

@@ -110,17 +110,21 @@ impl ScalarUDFImpl for DateTruncAt {
 pub(super) fn units(names: &ArrayRef) -> Result<Vec<Option<Unit>>> {
     let names = cast(names, &DataType::Utf8)?;
     let names = names.as_string::<i32>().iter();
-    let units = names.map(|name| {
-        let of_name = |name: &str| Unit::named(name).ok_or_else(|| unknown(name));
-        name.map(of_name).transpose()
-    });
+    let units = names.map(|name| name.map(unit).transpose());
     Ok(units.collect::<Result<_, Error>>()?)
 }
 
-fn unknown(name: &str) -> Error {
-    let message = format!("date_trunc does not know the unit '{name}'");
-    Error::new(Code::InvalidParameter, message)
-        .with_hint("units are microseconds to millennium, such as 'day' and 'month'")
+/// Returns the unit of a name.
+///
+/// # Errors
+///
+/// There is no such unit.
+pub(super) fn unit(name: &str) -> Result<Unit, Error> {
+    Unit::named(name).ok_or_else(|| {
+        let message = format!("date_trunc does not know the unit '{name}'");
+        Error::new(Code::InvalidParameter, message)
+            .with_hint("units are microseconds to millennium, such as 'day' and 'month'")
+    })
 }
 
 /// Returns the starts of the units that contain times, as times of the type `to`.

@@ -68,6 +68,10 @@ fn compared(x: &DataType, bounds: &DataType) -> Result<DataType> {
         (DataType::Timestamp(_, zone), DataType::Timestamp(_, other)) if zone == other => {
             Ok(DataType::Timestamp(TimeUnit::Microsecond, zone.clone()))
         }
+        // A month and 30 days are equal, and not so here.
+        (DataType::Interval(_), DataType::Interval(_)) => Err(DataFusionError::Plan(format!(
+            "{NAME} takes no intervals; compare their lengths in seconds, extract(epoch FROM x)"
+        ))),
         (x, item) if x == item => Ok(x.clone()),
         (x, item) => Err(DataFusionError::Plan(format!(
             "{NAME} takes bounds of the type of its value: {x}, not {item}"
@@ -179,6 +183,10 @@ mod tests {
             ("1, ARRAY[NULL, 1]", "must not contain NULLs"),
             ("'a', ARRAY[1]", "of the type of its value"),
             ("1, 2", "an array of bounds"),
+            (
+                "INTERVAL '1' MONTH, ARRAY[INTERVAL '35' DAY]",
+                "takes no intervals",
+            ),
         ] {
             let shown = error(&format!("\"$threshold_bucket\"({arguments})")).await;
             assert!(shown.contains(why), "{arguments}: {shown}");

@@ -95,21 +95,24 @@ impl Reader<'_> {
                 }
             }
         }
-        let mut is_escaped = false;
+        // The bytes up to the last character that is escaped, which is no blank to leave out.
+        let mut escaped = 0;
         while let Some(next) = self.chars.next_if(|next| !matches!(next, ',' | '}')) {
             match next {
                 '\\' => {
-                    is_escaped = true;
                     element.push(self.chars.next()?);
+                    escaped = element.len();
                 }
                 '{' | '"' => return None,
                 other => element.push(other),
             }
         }
-        element.truncate(element.trim_end().len());
+        let kept = element.trim_end_matches(|blank: char| blank.is_ascii_whitespace());
+        let kept = kept.len().max(escaped);
+        element.truncate(kept);
         match element.is_empty() {
             true => None,
-            false if !is_escaped && element.eq_ignore_ascii_case("null") => Some(Item::Null),
+            false if escaped == 0 && element.eq_ignore_ascii_case("null") => Some(Item::Null),
             false => Some(Item::Text(element)),
         }
     }
@@ -143,6 +146,7 @@ mod tests {
                 r#"{"a,b","\"\\", "NULL" ,n\ull}"#,
                 r#"[<a,b><"\><NULL><null>]"#,
             ),
+            ("{ a\\  , b c\u{a0} ,\\ }", "[<a ><b c\u{a0}>< >]"),
             ("{{1,2},{3,NULL}}", "[[<1><2>][<3>-]]"),
             ("[0:1]={ {{1}} , {{2}} }", "[[[<1>]][[<2>]]]"),
         ] {

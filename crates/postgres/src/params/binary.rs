@@ -224,14 +224,17 @@ fn array(element: u32, mut bytes: &[u8]) -> Option<Result<Value>> {
         let (length, _lower_bound) = (bytes.get_i32(), bytes.get_i32());
         lengths.push(usize::try_from(length).ok()?);
     }
-    let count = lengths
-        .iter()
-        .try_fold(1_usize, |count, length| count.checked_mul(*length))?;
+    // The arrays of the inner dimensions count, too.
+    let (mut count, mut items) = (1_usize, 0_usize);
+    for length in &lengths {
+        count = count.checked_mul(*length)?;
+        items = items.saturating_add(count);
+    }
     // Each element has at least a four-byte length, so a false count allocates nothing.
     if count > bytes.len() / 4 {
         return None;
     }
-    if count > MAX_ELEMENTS {
+    if items > MAX_ELEMENTS {
         return Some(Err(too_many_elements()));
     }
     let mut values = Vec::with_capacity(count);

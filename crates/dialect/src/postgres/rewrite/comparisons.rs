@@ -17,7 +17,7 @@
 //! ```
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr, Query, SelectItem, SetExpr, UnaryOperator, Value,
+    BinaryOperator, Expr, Query, SelectItem, SetExpr, UnaryOperator,
 };
 use lakegate_engine::quantified::{ALL, ANY};
 use lakegate_error::{Code, Error};
@@ -178,7 +178,7 @@ fn distinct(left: &[Expr], right: &[Expr]) -> Result<Expr, Error> {
 /// whatever it contains.
 fn are_null(parts: Vec<Expr>, null: bool) -> Expr {
     let parts = parts.into_iter().map(|part| match (row(&part), null) {
-        (Some(_), null) => Expr::Value(Value::Boolean(!null).into()),
+        (Some(_), null) => build::boolean(!null),
         (None, true) => nested(Expr::IsNull(Box::new(nested(part)))),
         (None, false) => nested(Expr::IsNotNull(Box::new(nested(part)))),
     });
@@ -335,11 +335,8 @@ fn in_subquery(item: &[Expr], query: &Query, negated: bool) -> Result<Expr, Erro
     let found = exists(query, &names, equal)?;
     let open = exists(query, &names, unknown)?;
     build::case(
-        vec![
-            (found, Expr::Value(Value::Boolean(!negated).into())),
-            (open, build::null()),
-        ],
-        Expr::Value(Value::Boolean(negated).into()),
+        vec![(found, build::boolean(!negated)), (open, build::null())],
+        build::boolean(negated),
     )
 }
 
@@ -376,12 +373,7 @@ fn is_pattern(op: &BinaryOperator) -> bool {
 /// # Errors
 ///
 /// The array has too many patterns.
-pub(super) fn quantified(
-    left: &Expr,
-    op: &BinaryOperator,
-    right: &Expr,
-    any: bool,
-) -> Result<Expr, Error> {
+fn quantified(left: &Expr, op: &BinaryOperator, right: &Expr, any: bool) -> Result<Expr, Error> {
     let items = match right {
         Expr::Array(array) if !array.elem.is_empty() => Some(&array.elem),
         _ => None,

@@ -27,6 +27,9 @@ use crate::postgres::functions::{DESCENDING, MOST_FREQUENT, PERCENTILE};
 const KEY_COPIES: usize = 8;
 /// The same for the value of a rank or of a percentile.
 const VALUE_COPIES: usize = 4;
+/// The maximum number of keys of a rank, which is that of PostgreSQL's arguments of a function. The
+/// conditions are nested as deeply.
+const MAX_KEYS: usize = 100;
 
 /// Returns the replacement of a call; `None` if it stays unchanged.
 ///
@@ -106,7 +109,7 @@ pub(super) fn rewrite(name: &str, function: &Function) -> Result<Option<Expr>, E
 ///
 /// # Errors
 ///
-/// The replacement is too large.
+/// There are too many keys, or the replacement is too large.
 fn by_several_keys(name: &str, function: &Function) -> Result<Option<Expr>, Error> {
     let keys = function.within_group.as_slice();
     let (Some(values), None) = (build::arguments(&function.args), &function.over) else {
@@ -115,6 +118,10 @@ fn by_several_keys(name: &str, function: &Function) -> Result<Option<Expr>, Erro
     let is_rank = matches!(name, "rank" | "percent_rank" | "cume_dist");
     if !is_rank || values.len() != keys.len() {
         return Ok(None);
+    }
+    if keys.len() > MAX_KEYS {
+        let message = format!("cannot pass more than {MAX_KEYS} arguments to a function");
+        return Err(Error::new(Code::TooComplex, message));
     }
     let filter = function.filter.as_deref();
     for (key, value) in keys.iter().zip(&values) {

@@ -6,7 +6,7 @@
 //! x LIKE ANY (SELECT y FROM t)       compare_any('~~', x, array_or_empty((SELECT array_agg(y) FROM t)))
 //! ```
 
-use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, Value};
+use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr};
 use lakegate_engine::quantified::{ALL, ANY};
 use lakegate_error::Error;
 
@@ -146,7 +146,7 @@ impl Patterns {
     pub(in crate::postgres::rewrite) fn joined(self) -> Expr {
         // Of no patterns, ALL is true and ANY false.
         if self.comparisons.is_empty() {
-            return Expr::Value(Value::Boolean(self.op == BinaryOperator::And).into());
+            return build::boolean(self.op == BinaryOperator::And);
         }
         comparisons::all(self.comparisons.into_iter().map(nested), &self.op)
     }
