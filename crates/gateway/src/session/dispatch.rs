@@ -11,7 +11,7 @@ use lakegate_sql::ast::{Statement, StatementKind};
 use crate::moment::Moment;
 use crate::query::error_position::{locate, within};
 use crate::query::helpers::not_suggested;
-use crate::query::rewrites::twice_in_from;
+use crate::query::rewrites::{missing_from, twice_in_from};
 use crate::query::source::QuerySource;
 use crate::session::Session;
 use crate::session::changes::Changes;
@@ -68,7 +68,10 @@ impl Session {
         let error = not_suggested(error);
         let error = locate(error, &parsed.text, parsed.position);
         match self.dialect() {
-            Dialect::Postgres => in_postgres(twice_in_from::reported(error, &parsed.statement)),
+            Dialect::Postgres => {
+                let error = twice_in_from::reported(error, &parsed.statement);
+                in_postgres(missing_from::reported(error, &parsed.statement))
+            }
             Dialect::Athena | Dialect::Trino => error,
         }
     }

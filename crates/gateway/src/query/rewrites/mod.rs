@@ -8,6 +8,7 @@
 //! stars.rs, corresponding.rs         several `*`, CORRESPONDING
 //! whole_rows.rs, row_fields.rs       `t` and `row.*`
 //! populated.rs                       json_populate_record in FROM
+//! missing_from.rs                    a column of a table that is not in FROM
 //! twice_in_from.rs                   a table twice in one FROM
 //! hive_strings.rs                    strings of Hive's views
 //! surrounding.rs                     the WITH clauses around a part that is planned by itself
@@ -17,6 +18,7 @@ pub(crate) mod corresponding;
 pub(crate) mod hidden_columns;
 pub(crate) mod hive_strings;
 pub(crate) mod joined_columns;
+pub(crate) mod missing_from;
 pub(crate) mod named_columns;
 pub(crate) mod populated;
 pub(crate) mod row_fields;

@@ -31,7 +31,8 @@ pub(crate) fn has_one_twice(query: &ast::Query) -> bool {
     walk(query, &mut Selects).is_break()
 }
 
-fn query_of(statement: &Statement) -> Option<&ast::Query> {
+/// Returns the query that a statement runs; `None` for a statement without one.
+pub(super) fn query_of(statement: &Statement) -> Option<&ast::Query> {
     match statement {
         Statement::Query(query) => Some(query),
         Statement::Copy(copy) => Some(&copy.query),
