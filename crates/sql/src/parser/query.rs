@@ -9,8 +9,9 @@ use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer, Whitespace};
 use super::cursor::{Cursor, Result, shown};
 use super::query_error::{self, Source};
 use super::{
-    complexity, frames, full_names, joins, lists, normalize, only, repeated, reserved, row_fields,
-    rows_from, search, substrings, tokens, typed_texts, whole_rows,
+    complexity, frames, full_names, joins, json_operators, lists, normalize, only, repeated,
+    reserved, row_fields, rows_from, search, spellings, substrings, tokens, typed_texts,
+    whole_rows,
 };
 use crate::ParseError;
 use crate::ast::{Statement, Unsupported};
@@ -250,13 +251,14 @@ fn parse<T>(
     let tokens = Tokenizer::new(&dialect, source.text())
         .tokenize_with_location()
         .map_err(|error| query_error::of_tokenizer(&source, &error))?;
-    let mut tokens = typed_texts::spelled(tokens::json_operators(tokens));
+    let mut tokens = typed_texts::spelled(json_operators::told(tokens));
     number_placeholders(&source, &mut tokens)?;
     let tokens = tokens::decimal_numbers(tokens);
     no_junk_after_numbers(&source, &tokens)?;
     let tokens = tokens::unicode_strings(tokens);
     let tokens = tokens::corresponding(spell_out_table_commands(tokens));
     let tokens = tokens::offset_first(tokens::sort_operators(only::left_out(tokens)));
+    let tokens = spellings::plain(tokens);
     let tokens = lists::plain(frames::plain(substrings::similar(tokens)));
     let tokens = tokens::json_tables(tokens::quantified_values(tokens));
     let tokens = full_names::quoted(row_fields::named(whole_rows::enclosed(tokens)));

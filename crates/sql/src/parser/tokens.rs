@@ -7,7 +7,6 @@
 //! FROM JSON_TABLE(…) AS t      FROM UNNEST(JSON_TABLE(…)) AS t
 //! x > ALL (VALUES (1), (2))    x > ALL (SELECT * FROM (VALUES (1), (2)) AS "values")
 //! UNION ALL CORRESPONDING      UNION ALL BY NAME
-//! x ? 'a', x ?| ARRAY['a']     operators of jsonb instead of parameters
 //! ORDER BY x USING >           ORDER BY x DESC
 //! FETCH FIRST ROW ONLY OFFSET 1    OFFSET 1 FETCH FIRST ROW ONLY
 //! ```
@@ -62,74 +61,6 @@ pub(super) fn decimal_numbers(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> 
         out.push(token);
     }
     out
-}
-
-/// Makes `?`, `?|` and `?&` operators where no parameter can be: after an operand, and before a
-/// text, an array or a parameter.
-pub(super) fn json_operators(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
-    let is_question = |token: &Token| matches!(token, Token::Placeholder(name) if name == "?");
-    if !tokens.iter().any(|token| is_question(&token.token)) {
-        return tokens;
-    }
-    let is_blank = |token: &Token| matches!(token, Token::Whitespace(_));
-    let mut out: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len());
-    let mut rest = tokens.as_slice();
-    let mut after_operand = false;
-    while let Some((token, after)) = rest.split_first() {
-        rest = after;
-        if !is_question(&token.token) {
-            if !is_blank(&token.token) {
-                after_operand = ends_operand(&token.token);
-            }
-            out.push(token.clone());
-            continue;
-        }
-        let (operator, taken) = match after.first().map(|next| &next.token) {
-            Some(Token::Pipe) => (Token::QuestionPipe, 1),
-            Some(Token::Ampersand) => (Token::QuestionAnd, 1),
-            _ => (Token::Question, 0),
-        };
-        let behind = after.get(taken..).unwrap_or_default();
-        let mut behind_blanks = behind.iter().skip_while(|next| is_blank(&next.token));
-        let has_key = behind_blanks
-            .next()
-            .is_some_and(|next| begins_key(&next.token));
-        if after_operand && has_key {
-            out.push(TokenWithSpan::new(operator, token.span));
-            rest = behind;
-            after_operand = false;
-        } else {
-            out.push(token.clone());
-            after_operand = true;
-        }
-    }
-    out
-}
-
-/// Returns whether an operand may end with a token.
-fn ends_operand(token: &Token) -> bool {
-    matches!(
-        token,
-        Token::Word(_)
-            | Token::RParen
-            | Token::RBracket
-            | Token::Number(..)
-            | Token::Placeholder(_)
-            | Token::SingleQuotedString(_)
-            | Token::EscapedStringLiteral(_)
-    )
-}
-
-/// Returns whether the keys of such an operator may begin with a token that cannot follow an
-/// operand.
-fn begins_key(token: &Token) -> bool {
-    matches!(
-        token,
-        Token::SingleQuotedString(_)
-            | Token::EscapedStringLiteral(_)
-            | Token::DollarQuotedString(_)
-            | Token::Placeholder(_)
-    ) || is_word(token, "ARRAY")
 }
 
 /// Makes each JSON_TABLE the argument of an UNNEST, whose alias follows already.
