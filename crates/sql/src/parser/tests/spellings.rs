@@ -29,6 +29,14 @@ fn other_spellings_are_read() {
             "SELECT a ~~* SOME (WITH u AS (SELECT 1) SELECT b FROM u) AND a !~~* ALL (SELECT c)",
         ),
         (
+            "SELECT a LIKE b ESCAPE c AND d, a LIKE b ESCAPE '#', a LIKE b ESCAPE NULL",
+            "SELECT a LIKE like_escape(b, c) AND d, a LIKE b ESCAPE '#', a LIKE b ESCAPE NULL",
+        ),
+        (
+            "SELECT a NOT ILIKE b || '%' ESCAPE upper(c) OR d",
+            "SELECT a NOT ILIKE like_escape(b || '%', upper(c)) OR d",
+        ),
+        (
             "SELECT 1 FROM d.t * JOIN u * ON true LEFT JOIN w * ON x WHERE a = (SELECT 1 FROM \"V\" *)",
             "SELECT 1 FROM d.t JOIN u ON true LEFT JOIN w ON x WHERE a = (SELECT 1 FROM \"V\")",
         ),
