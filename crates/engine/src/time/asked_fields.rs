@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Float64Array, StringArray};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Date32Type, TimeUnit, TimestampMicrosecondType};
+use arrow::datatypes::{
+    DataType, Date32Type, Time64MicrosecondType, TimeUnit, TimestampMicrosecondType,
+};
 use datafusion::error::Result;
 use datafusion::execution::{FunctionRegistry, SessionState};
 use datafusion::logical_expr::{
@@ -109,14 +111,41 @@ fn fields(names: &StringArray, times: &ArrayRef) -> Result<Float64Array> {
                 part_named(name, periods.value(row)).ok_or_else(|| unknown(name))
             })
         }
+        DataType::Time32(_) | DataType::Time64(_) => {
+            let micros = cast(times, &DataType::Time64(TimeUnit::Microsecond))?;
+            let micros = micros.as_primitive::<Time64MicrosecondType>();
+            each(names, times, |name, row| {
+                let time = micros.value(row);
+                match value_named(name, time, time) {
+                    Some(field) if is_of_clock(name) => Ok(field),
+                    Some(_) => Err(not_of(name, of_type)),
+                    None => Err(unknown(name)),
+                }
+            })
+        }
         _ => {
             let message = format!(
-                "date_part of a field that is no constant takes a date, a timestamp or an interval, not {of_type}"
+                "date_part of a field that is no constant takes a date, a time, a timestamp or an interval, not {of_type}"
             );
             Err(Error::not_supported(message)
                 .with_hint("write the field: date_part('hour', x)")
                 .into())
         }
+    }
+}
+
+/// Returns whether a time of day has a field.
+fn is_of_clock(name: &str) -> bool {
+    let clock = [
+        Unit::Microsecond,
+        Unit::Millisecond,
+        Unit::Second,
+        Unit::Minute,
+        Unit::Hour,
+    ];
+    match Unit::named(name) {
+        Some(unit) => clock.contains(&unit),
+        None => name.trim().eq_ignore_ascii_case("epoch"),
     }
 }
 
@@ -161,6 +190,7 @@ fn not_of(name: &str, of_type: &DataType) -> Error {
 fn type_name(of_type: &DataType) -> &'static str {
     match of_type {
         DataType::Date32 => "date",
+        DataType::Time32(_) | DataType::Time64(_) => "time without time zone",
         DataType::Timestamp(_, None) => "timestamp without time zone",
         DataType::Timestamp(_, Some(_)) => "timestamp with time zone",
         _ => "interval",
@@ -217,7 +247,40 @@ mod tests {
             let error = of(&[Some(name)], Arc::clone(&time)).unwrap_err();
             assert!(error.to_string().contains(expected), "{error}");
         }
-        let times: ArrayRef = Arc::new(Time64MicrosecondArray::from(vec![1]));
-        assert!(of(&[Some("hour")], times).is_err());
+        let texts: ArrayRef = Arc::new(StringArray::from(vec!["10:00"]));
+        assert!(of(&[Some("hour")], texts).is_err());
+    }
+
+    #[test]
+    fn times_of_day_have_the_fields_of_the_clock() {
+        const TIME: i64 = 37_230_500_000;
+        let times =
+            |times: Vec<Option<i64>>| -> ArrayRef { Arc::new(Time64MicrosecondArray::from(times)) };
+        let names = [
+            Some("hour"),
+            Some("SECOND"),
+            Some("us"),
+            Some("epoch"),
+            None,
+        ];
+        assert_eq!(
+            of(&names, times(vec![Some(TIME); 5])).unwrap(),
+            [
+                Some(10.0),
+                Some(30.5),
+                Some(30_500_000.0),
+                Some(37_230.5),
+                None
+            ]
+        );
+        assert_eq!(of(&[Some("hour")], times(vec![None])).unwrap(), [None]);
+        for (name, expected) in [
+            ("foo", "unit \"foo\" not recognized for type time"),
+            ("day", "unit \"day\" not supported for type time"),
+            ("timezone", "unit \"timezone\" not supported for type time"),
+        ] {
+            let error = of(&[Some(name)], times(vec![Some(TIME)])).unwrap_err();
+            assert!(error.to_string().contains(expected), "{error}");
+        }
     }
 }
