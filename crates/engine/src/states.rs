@@ -16,7 +16,8 @@ use super::logic::{
 use super::names::{named_cast, relations};
 use super::numbers::{
     checked, decimal_places, decimal_series, decimal_texts, decimals, digits, divisors,
-    float_decimals, floats, halves, integer_places, integer_series, rounding, whole_decimals, xors,
+    float_decimals, floats, halves, integer_places, integer_series, rounding, small_shifts,
+    whole_decimals, xors,
 };
 use super::{
     CATALOG, EngineOptions, Library, Names, PlanSettings, arrays, barrier, bounded, byte_texts,
@@ -199,6 +200,7 @@ pub(super) fn of_settings(
         planners.splice(0..0, (library.planners_of)(settings.names));
         if settings.names == Names::Postgres {
             planners.insert(0, Arc::new(operand_types::OperandTypes));
+            planners.insert(0, Arc::new(small_shifts::SmallShifts));
         }
     }
     let types = time::MicrosecondTypes {
