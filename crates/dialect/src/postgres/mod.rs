@@ -37,7 +37,8 @@ pub use functions::{
 };
 pub(crate) use functions::{
     array_casts, byte_keywords, byte_operators, extracts, json_comparisons, json_key_of,
-    json_subscripts, refused_casts, texts_beside_bytes, typed_text_key_of, typed_texts,
+    json_subscripts, recursive_types, refused_casts, texts_beside_bytes, typed_text_key_of,
+    typed_texts,
 };
 use functions::{json_operators, typed_text_operators};
 pub(crate) use joined_arrays::planner as joined_arrays;

@@ -103,6 +103,7 @@ mod overlaps;
 mod precedence;
 mod prefixes;
 mod records;
+mod recursive_casts;
 mod row_counts;
 mod rows_from;
 mod sets;
@@ -211,6 +212,7 @@ pub fn rewrite(
     operands::enclose(statement)?;
     if functions == Names::Postgres {
         numbers::type_columns(statement);
+        recursive_casts::doubled(statement);
     }
     // This comes last: different expressions may be equal once they are rewritten.
     alike::tell_apart(statement);
