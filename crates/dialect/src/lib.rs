@@ -41,6 +41,8 @@ fn key_of(field: &Field) -> Option<Arc<ScalarUDF>> {
 fn rules_of(names: Names) -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
     let mut rules = (lakegate_functions::library().rules_of)(names);
     if names == Names::Postgres {
+        rules.insert(0, postgres::refused_casts());
+        rules.insert(0, postgres::recursive_types());
         rules.push(postgres::mixed_unions());
         rules.push(postgres::array_casts());
         rules.push(postgres::texts_beside_bytes());

@@ -17,7 +17,7 @@ use super::names::{named_cast, relations};
 use super::numbers::{
     checked, decimal_functions, decimal_places, decimal_series, decimal_texts, decimals, digits,
     divisors, factorials, float_decimals, float_digits, floats, halves, integer_places,
-    integer_series, rounding, whole_decimals, xors,
+    integer_series, rounding, small_shifts, whole_decimals, xors,
 };
 use super::{
     CATALOG, EngineOptions, Library, Names, PlanSettings, arrays, barrier, bounded, byte_texts,
@@ -202,6 +202,7 @@ pub(super) fn of_settings(
         planners.splice(0..0, (library.planners_of)(settings.names));
         if settings.names == Names::Postgres {
             planners.insert(0, Arc::new(operand_types::OperandTypes));
+            planners.insert(0, Arc::new(small_shifts::SmallShifts));
         }
     }
     let types = time::MicrosecondTypes {

@@ -86,6 +86,11 @@ pub fn passes_on(call: &ScalarFunctionExpr) -> bool {
     is(call.fun())
 }
 
+/// Whether an expression only passes its argument on.
+pub fn is_opaque(expr: &Expr) -> bool {
+    matches!(expr, Expr::ScalarFunction(call) if is(&call.func))
+}
+
 fn is(function: &ScalarUDF) -> bool {
     function.inner().downcast_ref::<Opaque>().is_some()
 }

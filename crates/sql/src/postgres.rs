@@ -6,6 +6,7 @@
 //! x BETWEEN ASYMMETRIC a AND b       x BETWEEN a AND b
 //! x BETWEEN SYMMETRIC a AND b        (x BETWEEN a AND b OR x BETWEEN b AND a)
 //! x NOT BETWEEN SYMMETRIC a AND b    (x NOT BETWEEN a AND b AND x NOT BETWEEN b AND a)
+//! x LIKE p ESCAPE e                  x LIKE like_escape(p, e)
 //! f(x, VARIADIC a)                   f(x, "$variadic"(a))
 //! x = (VALUES (1)), (TABLE t)        the queries in the place of values
 //! x IS JSON                          "$is_json"(x, 'value', false)
@@ -14,7 +15,9 @@
 
 use std::ops::ControlFlow;
 
-use sqlparser::ast::{BinaryOperator, CastKind, DataType, Expr, UnaryOperator, Value};
+use sqlparser::ast::{
+    BinaryOperator, CastKind, DataType, Expr, UnaryOperator, Value, ValueWithSpan,
+};
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::Token;
@@ -162,6 +165,9 @@ pub(crate) fn infix(
     }
     let negated = is_word(parser, 0, "NOT");
     let at = usize::from(negated);
+    if is_word(parser, at, "LIKE") || is_word(parser, at, "ILIKE") {
+        return like(parser, left, negated, precedence);
+    }
     // `x BETWEEN symmetric AND y` names a column.
     if !is_word(parser, at, "BETWEEN") || is_word(parser, at + 2, "AND") {
         return None;
@@ -174,6 +180,69 @@ pub(crate) fn infix(
     (0..at + 2).for_each(|_| parser.advance_token());
     let range = bounds(parser, precedence);
     Some(range.and_then(|(low, high)| between(parser, left, (low, high), negated, symmetric)))
+}
+
+/// Parses LIKE and its pattern, whose ESCAPE may be any expression: `x LIKE p ESCAPE e` is
+/// `x LIKE like_escape(p, e)` unless `e` is a literal or a parameter. `None` for lists of patterns.
+fn like(
+    parser: &mut Parser<'_>,
+    left: &Expr,
+    negated: bool,
+    precedence: u8,
+) -> Option<Result<Expr, ParserError>> {
+    let at = usize::from(negated);
+    let of_list = ["ANY", "ALL", "SOME"];
+    if of_list.iter().any(|word| is_word(parser, at + 1, word)) {
+        return None;
+    }
+    let is_like = is_word(parser, at, "LIKE");
+    (0..=at).for_each(|_| parser.advance_token());
+    Some(pattern(parser, precedence).map(|(pattern, escape_char)| {
+        let (expr, pattern) = (Box::new(left.clone()), Box::new(pattern));
+        match is_like {
+            true => Expr::Like {
+                negated,
+                any: false,
+                expr,
+                pattern,
+                escape_char,
+            },
+            false => Expr::ILike {
+                negated,
+                any: false,
+                expr,
+                pattern,
+                escape_char,
+            },
+        }
+    }))
+}
+
+/// Parses a pattern and its escape character, which is a part of the pattern if it is computed.
+fn pattern(
+    parser: &mut Parser<'_>,
+    precedence: u8,
+) -> Result<(Expr, Option<ValueWithSpan>), ParserError> {
+    let pattern = parser.parse_subexpr(precedence)?;
+    if !is_word(parser, 0, "ESCAPE") {
+        return Ok((pattern, None));
+    }
+    let is_computed = match &parser.peek_nth_token_ref(1).token {
+        Token::LParen => true,
+        Token::Word(word) => {
+            !["NULL", "TRUE", "FALSE"]
+                .iter()
+                .any(|value| word.value.eq_ignore_ascii_case(value))
+                || word.quote_style.is_some()
+        }
+        _ => false,
+    };
+    if !is_computed {
+        return Ok((pattern, parser.parse_escape_char()?));
+    }
+    parser.advance_token();
+    let escape = parser.parse_subexpr(precedence)?;
+    Ok((call("like_escape", vec![pattern, escape]), None))
 }
 
 /// Parses `IS [NOT] JSON` and what follows; `None` if the next tokens are none.

@@ -124,22 +124,8 @@ impl ScalarUDFImpl for ByteaIn {
         &self.signature
     }
 
-    fn return_type(&self, types: &[DataType]) -> Result<DataType> {
-        match types {
-            [of] if of.is_numeric() => {
-                let name = match of {
-                    DataType::Int8 | DataType::Int16 => "smallint",
-                    DataType::Int32 => "integer",
-                    DataType::Float32 => "real",
-                    DataType::Float64 => "double precision",
-                    of if of.is_integer() => "bigint",
-                    _ => "numeric",
-                };
-                let message = format!("cannot cast type {name} to bytea");
-                Err(Error::new(Code::CannotCoerce, message).into())
-            }
-            _ => Ok(DataType::Binary),
-        }
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(DataType::Binary)
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {

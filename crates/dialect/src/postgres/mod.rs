@@ -32,12 +32,14 @@ pub use bytea::decode_bytea;
 pub use cell::{Cell, PG_TYPE, build_array, hinted_field};
 pub(crate) use exclusions::planner as frame_exclusions;
 pub use function::{PgFunction, invalid};
+pub use functions::{
+    accepted_casts, functions, network_text, quote_ident, shared_functions, split_name,
+};
 pub(crate) use functions::{
     array_casts, byte_keywords, byte_operators, extracts, extremes_planner, extremes_rule,
-    json_comparisons, json_key_of, json_subscripts, texts_beside_bytes, typed_text_key_of,
-    typed_texts,
+    json_comparisons, json_key_of, json_subscripts, recursive_types, refused_casts,
+    texts_beside_bytes, typed_text_key_of, typed_texts,
 };
-pub use functions::{functions, network_text, quote_ident, shared_functions, split_name};
 use functions::{json_operators, typed_text_operators};
 pub(crate) use joined_arrays::planner as joined_arrays;
 pub use lakegate_engine::{IntervalStyle, OutputNames, apart, shown};

@@ -23,5 +23,6 @@ pub(crate) mod numerals;
 pub(crate) mod quotients;
 pub(crate) mod rounding;
 mod small_decimals;
+pub(crate) mod small_shifts;
 pub(crate) mod whole_decimals;
 pub(crate) mod xors;

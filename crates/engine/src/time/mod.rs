@@ -27,6 +27,7 @@
 //!            CAST(timestamptz AS timestamp)  by_the_clock(timestamptz)  zones
 //!            timestamptz + INTERVAL '1 day'  time_plus(timestamptz, …)  zoned
 //!            date_part('day', timestamptz)   what the clock shows       fields
+//!            time + INTERVAL '1 hour'        day_time_plus(time, …)     shifted_days
 //! ```
 
 mod abbreviations;
@@ -63,6 +64,7 @@ mod precision;
 mod reach;
 mod rule;
 mod series;
+mod shifted_days;
 mod template;
 #[cfg(test)]
 mod tests;

@@ -20,7 +20,9 @@ use datafusion::optimizer::AnalyzerRule;
 
 use super::input::{MAX_DIGITS, TimeOfText, is_read};
 use super::types::{in_microseconds, with_texts};
-use super::{day_times, extremes, fields, length, parts, precision, reach, zoned, zones};
+use super::{
+    day_times, extremes, fields, length, parts, precision, reach, shifted_days, zoned, zones,
+};
 use crate::{expressions, texts};
 
 /// Replaces DataFusion's nanoseconds with microseconds, and writes times as text as PostgreSQL
@@ -362,10 +364,9 @@ fn expression(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
         }
         Expr::BinaryExpr(binary) if matches!(binary.op, Operator::Plus | Operator::Minus) => {
             let binary = same_unit(binary, schema);
-            Transformed::yes(match zoned::arithmetic(&binary, schema) {
-                Some(by_the_clock) => by_the_clock,
-                None => Expr::BinaryExpr(binary),
-            })
+            let shifted = zoned::arithmetic(&binary, schema)
+                .or_else(|| shifted_days::arithmetic(&binary, schema));
+            Transformed::yes(shifted.unwrap_or(Expr::BinaryExpr(binary)))
         }
         other => {
             let by_length = length::compared(&other, schema);

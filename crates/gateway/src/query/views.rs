@@ -23,6 +23,7 @@ use lakegate_catalog::access::Access;
 use lakegate_catalog::hive_type::HiveType;
 use lakegate_catalog::model::{Column, Table, ViewColumn, ViewDefinition, ViewSyntax};
 use lakegate_dialect::Dialect;
+use lakegate_dialect::postgres::accepted_casts;
 use lakegate_engine::CATALOG;
 use lakegate_engine::barrier::barrier;
 use lakegate_error::{Code, Error, Result, from_engine};
@@ -178,7 +179,7 @@ impl Session {
         // The rules of the session's dialect are not those of the view's.
         let plan = match dialect.names() == self.dialect().names() {
             true => plan,
-            false => typed,
+            false => accepted_casts(typed).map_err(from_engine)?,
         };
         let columns = columns_of(view, &definition, &plan, &shown)?;
         LogicalPlanBuilder::from(plan)

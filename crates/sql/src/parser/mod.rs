@@ -43,6 +43,7 @@ mod select_into;
 mod session;
 mod show;
 mod show_stats;
+mod spellings;
 mod substrings;
 mod table;
 mod table_columns;

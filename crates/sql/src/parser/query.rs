@@ -10,7 +10,8 @@ use super::cursor::{Cursor, Result, shown};
 use super::query_error::{self, Source};
 use super::{
     complexity, frames, full_names, joins, json_operators, lists, normalize, only, repeated,
-    reserved, row_fields, rows_from, search, substrings, tokens, typed_texts, whole_rows,
+    reserved, row_fields, rows_from, search, spellings, substrings, tokens, typed_texts,
+    whole_rows,
 };
 use crate::ParseError;
 use crate::ast::{Statement, Unsupported};
@@ -257,6 +258,7 @@ fn parse<T>(
     let tokens = tokens::unicode_strings(tokens);
     let tokens = tokens::corresponding(spell_out_table_commands(tokens));
     let tokens = tokens::offset_first(tokens::sort_operators(only::left_out(tokens)));
+    let tokens = spellings::plain(tokens);
     let tokens = lists::plain(frames::plain(substrings::similar(tokens)));
     let tokens = tokens::json_tables(tokens::quantified_values(tokens));
     let tokens = full_names::quoted(row_fields::named(whole_rows::enclosed(tokens)));

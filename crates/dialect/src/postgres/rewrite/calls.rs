@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! ceiling(x), |/ x, ||/ x, @ x      ceil(x), sqrt((x)::double precision), cbrt(x), abs(x)
-//! ~x                                (x) # -1
+//! ~x                                (x) # -1::smallint
 //! div(x, y)                         (((x) - (x) % (y)) / (y))::numeric(38,0)
 //! width_bucket(x, a, b, n)          $width_bucket(x, a, b, n)::integer
 //! width_bucket(x, bounds)           $threshold_bucket(x, bounds)::integer
@@ -367,7 +367,8 @@ pub(super) fn unary(op: UnaryOperator, operand: &Expr) -> Option<Expr> {
             return Some(nested(binary(
                 nested(operand.clone()),
                 BinaryOperator::PGBitwiseXor,
-                build::integer(-1),
+                // The result is as wide as the operand.
+                cast(build::integer(-1), DataType::SmallInt(None)),
             )));
         }
         _ => return None,

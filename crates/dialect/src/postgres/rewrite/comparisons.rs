@@ -11,6 +11,7 @@
 //! (a, b) = (SELECT x, y …) (SELECT a = c1 AND b = c2 FROM (SELECT x, y …) AS __row (c1, c2))
 //! (a, b) IN (SELECT …)     CASE WHEN EXISTS (SELECT 1 FROM (SELECT …) AS __row (c1, c2) WHERE a = c1 AND b = c2) THEN true
 //!                               WHEN EXISTS (… WHERE (a = c1 AND b = c2) IS NULL) THEN NULL ELSE false END
+//! (a, b) < ALL (SELECT …)  true = ALL (SELECT a < c1 OR a = c1 AND b < c2 FROM (SELECT …) AS __row (c1, c2))
 //! x = ANY (ARRAY[a, b])    x IN (a, b)
 //! x ~ ANY (ARRAY[a, b])    x ~ a OR x ~ b
 //! x < ALL (array)          compare_all('<', x, array)
@@ -122,6 +123,17 @@ pub(super) fn rewrite(expr: &mut Expr) -> Result<(), Error> {
         } if !is_subquery(right) => {
             *expr = quantified(left, compare_op, right, false)?;
         }
+        Expr::AnyOp {
+            left,
+            compare_op,
+            right,
+            ..
+        }
+        | Expr::AllOp {
+            left,
+            compare_op,
+            right,
+        } => quantified_row(left, compare_op, right)?,
         _ => {}
     }
     Ok(())
@@ -322,6 +334,19 @@ fn compared_subquery(
         select.projection = vec![SelectItem::UnnamedExpr(compared)];
     }
     Ok(Some(Expr::Subquery(Box::new(outer))))
+}
+
+/// Compares a row with those of a subquery by ANY or ALL: the comparisons are what is quantified.
+fn quantified_row(left: &mut Expr, op: &mut BinaryOperator, right: &mut Expr) -> Result<(), Error> {
+    let (Some(item), Expr::Subquery(query)) = (row(left), &*right) else {
+        return Ok(());
+    };
+    if let Some(compared) = compared_subquery(&item, op, query)? {
+        *left = Expr::Value(Value::Boolean(true).into());
+        *op = BinaryOperator::Eq;
+        *right = compared;
+    }
+    Ok(())
 }
 
 fn in_subquery(item: &[Expr], query: &Query, negated: bool) -> Result<Expr, Error> {

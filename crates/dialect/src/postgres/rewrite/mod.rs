@@ -104,6 +104,7 @@ mod precedence;
 mod prefixes;
 mod records;
 mod recursions;
+mod recursive_casts;
 mod row_counts;
 mod rows_from;
 mod sets;
@@ -212,6 +213,7 @@ pub fn rewrite(
     operands::enclose(statement)?;
     if functions == Names::Postgres {
         numbers::type_columns(statement);
+        recursive_casts::doubled(statement);
     }
     // This comes last: different expressions may be equal once they are rewritten.
     alike::tell_apart(statement);

@@ -11,6 +11,7 @@ mod queries;
 mod robustness;
 mod session;
 mod show;
+mod spellings;
 mod statistics;
 mod trino;
 mod views;

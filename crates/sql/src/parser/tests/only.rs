@@ -7,6 +7,10 @@ fn tables_are_without_those_that_inherit() {
             "SELECT * FROM ONLY d.t JOIN only u ON true WHERE x = (SELECT 1 FROM\nOnly \"T\" v)",
             "SELECT * FROM d.t JOIN u ON true WHERE x = (SELECT 1 FROM \"T\" v)",
         ),
+        (
+            "SELECT 1 FROM ONLY (d.t) AS v JOIN ONLY (u) ON ONLY (1) = 1",
+            "SELECT 1 FROM d.t AS v JOIN u ON ONLY (1) = 1",
+        ),
         ("SELECT 1 FROM only", "SELECT 1 FROM only"),
         (
             "SELECT a IS DISTINCT FROM only AND b",

@@ -90,7 +90,7 @@ pub fn type_literals(query: &mut Query) {
     let _ = walk_mut(query, &mut Shown);
 }
 
-/// Marks the literals with a point, by the flag of numbers with an `L`, which the grammar of no session
+/// Marks the literals with a point or an exponent, by the flag of numbers with an `L`, which the grammar of no session
 /// accepts.
 struct Shown;
 
@@ -103,7 +103,7 @@ impl VisitorMut for Shown {
             ..
         }) = expr
         {
-            *is_shown = digits.contains('.');
+            *is_shown = digits.contains(['.', 'e', 'E']);
         }
         ControlFlow::Continue(())
     }

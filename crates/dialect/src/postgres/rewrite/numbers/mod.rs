@@ -4,6 +4,7 @@
 //! 0.1 + 0.2, 0.3 / 0.1         0.3, 3.0
 //! 7 % 0.005                    0.000
 //! SELECT 1, 1.50; x * 0.1      SELECT NULL $literal 1, '1.50'::numeric(3,2); x * NULL $literal 0.1; see columns.rs
+//! SELECT 1.5e3                 SELECT '1500'::numeric(4,0)
 //! 1 << x                       1::int << x
 //! VALUES (1), (2)              VALUES (1::int), (2::int)
 //! CASE WHEN c THEN x ELSE 0 END, coalesce(x, 0)
@@ -137,7 +138,9 @@ fn literal(expr: &Expr) -> Option<Written> {
         } => literal(expr).map(|number| number.signed(*op)),
         Expr::Value(value) => match &value.value {
             Value::Number(text, is_shown) => {
-                Written::of(text).map(|number| number.shown(*is_shown))
+                let exponent = || Written::of_exponent(text).filter(|_| *is_shown);
+                let number = Written::of(text).or_else(exponent);
+                number.map(|number| number.shown(*is_shown))
             }
             _ => None,
         },

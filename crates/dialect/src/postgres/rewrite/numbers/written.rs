@@ -46,6 +46,31 @@ impl Written {
         number.within_bounds()
     }
 
+    /// Returns a number with an exponent, which is a decimal.
+    pub(super) fn of_exponent(text: &str) -> Option<Self> {
+        let (mantissa, exponent) = text.split_once(['e', 'E'])?;
+        let exponent: i32 = exponent.parse().ok()?;
+        let places = exponent.unsigned_abs();
+        if places > 2 * MAX_DIGITS {
+            return None;
+        }
+        let mantissa = Self::of(mantissa)?;
+        let (factor, scale) = match exponent < 0 {
+            true => (1, mantissa.scale + places),
+            false => (
+                power_of_ten(places.saturating_sub(mantissa.scale))?,
+                mantissa.scale.saturating_sub(places),
+            ),
+        };
+        let number = Self {
+            value: mantissa.value.checked_mul(factor)?,
+            scale,
+            is_decimal: true,
+            is_shown: false,
+        };
+        number.within_bounds()
+    }
+
     pub(super) fn shown(self, is_shown: bool) -> Self {
         Self { is_shown, ..self }
     }
@@ -61,6 +86,9 @@ impl Written {
 
     /// Returns an expression that the planner reads as an integer of 32 bits, or as a decimal.
     pub(super) fn marked(self) -> Expr {
+        if self.is_decimal && self.scale == 0 {
+            return self.decimal();
+        }
         let literal = Expr::Value(Value::Number(self.text(), false).into());
         build::binary(
             build::null(),
@@ -159,12 +187,13 @@ impl Written {
         build::cast(build::text(self.text()), DataType::Numeric(size))
     }
 
-    /// Returns a literal of the number, which has a point.
+    /// Returns a literal of the number, which has a point. A decimal without digits after it has a
+    /// type instead.
     pub(super) fn expr(self) -> Expr {
-        let mut digits = self.digits();
-        if !digits.contains('.') {
-            digits.push_str(".0");
+        if self.scale == 0 {
+            return self.decimal();
         }
+        let digits = self.digits();
         let literal = Expr::Value(Value::Number(digits, self.is_shown).into());
         match self.value < 0 {
             true => build::nested(Expr::UnaryOp {
