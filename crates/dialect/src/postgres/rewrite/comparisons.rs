@@ -342,7 +342,7 @@ fn quantified_row(left: &mut Expr, op: &mut BinaryOperator, right: &mut Expr) ->
         return Ok(());
     };
     if let Some(compared) = compared_subquery(&item, op, query)? {
-        *left = Expr::Value(Value::Boolean(true).into());
+        *left = build::boolean(true);
         *op = BinaryOperator::Eq;
         *right = compared;
     }
