@@ -221,15 +221,15 @@ async fn cursor_is_declared_with_parameters() {
         .map_err(|e| Failure::of(&e))
         .unwrap();
     let names: Vec<&str> = declare.params().iter().map(|t| t.name()).collect();
-    assert_eq!(names, ["int8", "int4"]);
+    assert_eq!(names, ["int4", "int4"]);
     assert!(declare.columns().is_empty());
     transaction
-        .execute(&declare, &[&5_i64, &7_i32])
+        .execute(&declare, &[&5_i32, &7_i32])
         .await
         .map_err(|e| Failure::of(&e))
         .unwrap();
     let rows = transaction.query("FETCH ALL FROM c", &[]).await.unwrap();
-    let rows: Vec<i64> = rows.iter().map(|row| row.get(0)).collect();
+    let rows: Vec<i32> = rows.iter().map(|row| row.get(0)).collect();
     assert_eq!(rows, [6, 8, 9, 10]);
 }
 

@@ -1,7 +1,7 @@
 //! The types of operands of arithmetic in PostgreSQL, where the engine's are others. A text literal
 //! takes a type from the other operand; the engine refuses texts. A `real` beside an integer or a
 //! decimal becomes a `double precision`; the engine's result is a `real`. A literal of an integer is
-//! one of 32 bits if it fits, also in an array; the engine's has 64.
+//! one of 32 bits if it fits; the engine's has 64.
 //!
 //! ```text
 //! x * '2', x - '2'                     x * CAST('2' AS INT), if x is an INT
@@ -14,7 +14,7 @@
 //! length * '1.5'                       length * CAST('1.5' AS DOUBLE), if length is an INTERVAL
 //! ratio * 100                          CAST(ratio AS DOUBLE) * 100, if ratio is a REAL
 //! x + 1, x & 1                         x + CAST(1 AS INT), …, if x is an INT or a SMALLINT
-//! ARRAY[1, 2], items || 3              ARRAY[CAST(1 AS INT), …], items || CAST(3 AS INT)
+//! items || 3                           items || CAST(3 AS INT)
 //! price * 1.1                          price * 1.1 as a DECIMAL(2,1), if price is a DECIMAL
 //! total + hash                         both as a DECIMAL(76,9), of a DECIMAL(38,9) and a DECIMAL(76,0)
 //! price / 3                            a quotient of more digits, if price is a DECIMAL
@@ -112,15 +112,6 @@ impl ExprPlanner for OperandTypes {
             return Ok(PlannerResult::Planned(rounded));
         }
         Ok(PlannerResult::Original(RawBinaryExpr { op, left, right }))
-    }
-
-    fn plan_array_literal(
-        &self,
-        items: Vec<Expr>,
-        _: &DFSchema,
-    ) -> Result<PlannerResult<Vec<Expr>>> {
-        let items = items.into_iter().map(integer_literals::narrowed);
-        Ok(PlannerResult::Original(items.collect()))
     }
 }
 
@@ -467,12 +458,6 @@ mod tests {
             let planned = OperandTypes.plan_binary_op(raw, &schema).unwrap();
             assert!(matches!(planned, PlannerResult::Planned(of) if of == expected));
         }
-        let items = vec![lit(1_i64), lit(0.5), lit("x")];
-        let items = OperandTypes.plan_array_literal(items, &schema).unwrap();
-        let PlannerResult::Original(items) = items else {
-            panic!("the engine makes the array");
-        };
-        assert_eq!(items, [lit(1_i32), lit(0.5), lit("x")]);
         let raw = RawBinaryExpr {
             op: BinaryOperator::StringConcat,
             left: lit("x"),

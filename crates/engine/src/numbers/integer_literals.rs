@@ -5,13 +5,13 @@
 //! x + 1, 2 * x           x + 1::int, 2::int * x, if x is an INT or a SMALLINT
 //! 1 + 1, NULL + 1        1::int + 1::int, NULL + 1::int
 //! x + 1, x * 3000000000  unchanged, if x is a BIGINT, a decimal, a date …
-//! ARRAY[1, 2], a || 1    ARRAY[1::int, 2::int], a || 1::int
+//! a || 1                 a || 1::int
 //! NULL $literal 1        1::int
 //! ```
 //!
-//! The engine asks planners about operators and arrays, and about no other places of literals. So the
-//! dialect writes a literal that is a column, or a value whose type a function returns, as an operator
-//! of NULL and the literal. A literal with a point is a decimal then.
+//! The engine asks planners about operators, and about few other places of literals. So the dialect
+//! writes a literal that is a column, an item of an array, or a value whose type a function returns, as
+//! an operator of NULL and the literal. A literal with a point is a decimal then.
 //!
 //! A literal without a cast is one that is written so: a cast of it is not folded yet when operators
 //! are planned. Literals that are compared keep the planner's type: comparisons do not depend on it,

@@ -150,11 +150,17 @@ impl ScalarUDFImpl for InMicroseconds {
         if self.cuts_periods(last.map(|field| field.data_type())) {
             return Ok(Arc::new(Field::new(self.name(), INTERVAL, true)));
         }
+        // DataFusion looks at the times alone; a unit may be NULL, too.
+        let any_null = args.arg_fields.iter().any(|field| field.is_nullable());
         let field = self.inner.return_field_from_args(args)?;
-        Ok(match all_in_microseconds(field.data_type()) {
-            Some(data_type) => Arc::new(field.as_ref().clone().with_data_type(data_type)),
-            None => field,
-        })
+        let nullable = field.is_nullable() || any_null;
+        let data_type = all_in_microseconds(field.data_type());
+        if data_type.is_none() && nullable == field.is_nullable() {
+            return Ok(field);
+        }
+        let data_type = data_type.unwrap_or_else(|| field.data_type().clone());
+        let field = field.as_ref().clone().with_data_type(data_type);
+        Ok(Arc::new(field.with_nullable(nullable)))
     }
 
     fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {

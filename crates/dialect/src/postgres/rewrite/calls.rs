@@ -190,7 +190,7 @@ pub(super) fn call(name: &str, args: &[Expr]) -> Result<Option<Expr>, Error> {
             let matches = build::call(name, args.to_vec());
             Some(build::call("unnest", vec![matches]))
         }
-        ("date_part", [field, time]) if !is_written(field) => {
+        ("date_part", [field, time]) if text_of(field).is_none() => {
             Some(build::call(ASKED_FIELD, vec![field.clone(), time.clone()]))
         }
         ("date_part", [_, _]) => Some(cast(
@@ -380,15 +380,6 @@ pub(super) fn unary(op: UnaryOperator, operand: &Expr) -> Option<Expr> {
         _ => operand.clone(),
     };
     Some(build::call(function, vec![operand]))
-}
-
-/// Returns whether a field of a time is a constant, which may have a cast.
-fn is_written(field: &Expr) -> bool {
-    match field {
-        Expr::Nested(inner) | Expr::Cast { expr: inner, .. } => is_written(inner),
-        Expr::Value(value) => !matches!(value.value, Value::Placeholder(_)),
-        _ => false,
-    }
 }
 
 /// Returns a text literal.

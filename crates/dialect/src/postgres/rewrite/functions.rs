@@ -103,6 +103,7 @@ impl Rewriter<'_> {
         Ok(match (name.as_str(), args.as_slice()) {
             ("generate_subscripts", [array, dimension, ..]) => {
                 let length = build::call("array_length", vec![array.clone(), dimension.clone()]);
+                let length = build::cast(length, DataType::Integer(None));
                 Some(build::call(
                     "unnest",
                     vec![build::call(

@@ -3,8 +3,8 @@
 mod json;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, JoinConstraint, ObjectName, SelectItem, SetExpr, TableAlias, TableAliasColumnDef,
-    TableFactor, TableWithJoins, Value,
+    DataType, Expr, Ident, JoinConstraint, ObjectName, SelectItem, SetExpr, TableAlias,
+    TableAliasColumnDef, TableFactor, TableWithJoins, Value,
 };
 use lakegate_engine::apart_in_relation;
 use lakegate_error::{Code, Error};
@@ -166,6 +166,7 @@ pub(super) fn rewrite(factor: &mut TableFactor) -> Result<Vec<String>, Error> {
         ("string_to_table", _) => vec![build::call("string_to_array", args)],
         ("generate_subscripts", [array, dimension, ..]) => {
             let length = build::call("array_length", vec![array.clone(), dimension.clone()]);
+            let length = build::cast(length, DataType::Integer(None));
             vec![build::call(
                 "generate_series",
                 vec![build::integer(1), length],

@@ -3,6 +3,7 @@
 
 use std::sync::{Arc, LazyLock};
 
+use arrow::datatypes::DataType;
 use datafusion::common::DFSchema;
 use datafusion::error::Result;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
@@ -150,30 +151,37 @@ impl ExprPlanner for JsonOperators {
                 PlannerResult::Planned(function.call(vec![expr.left, expr.right]))
             }
             _ => {
-                check_texts(&expr, schema)?;
+                check_scalars(&expr, schema)?;
                 PlannerResult::Original(expr)
             }
         })
     }
 }
 
-/// Refuses `@>` and `<@` of texts, which the engine plans and cannot run.
-fn check_texts(expr: &RawBinaryExpr, schema: &DFSchema) -> Result<()> {
+/// Refuses `@>` and `<@` of texts, numbers and the like, which the engine plans and cannot run.
+fn check_scalars(expr: &RawBinaryExpr, schema: &DFSchema) -> Result<()> {
     let symbol = match expr.op {
         BinaryOperator::AtArrow => "@>",
         BinaryOperator::ArrowAt => "<@",
         _ => return Ok(()),
     };
-    let is_text = |expr: &Expr| expr.get_type(schema).is_ok_and(|of| of.is_string());
-    if !is_text(&expr.left) || !is_text(&expr.right) {
+    let types = (expr.left.get_type(schema), expr.right.get_type(schema));
+    let (Ok(of_left), Ok(of_right)) = types else {
+        return Ok(());
+    };
+    if [&of_left, &of_right]
+        .iter()
+        .any(|of| of.is_nested() || of.is_null())
+    {
         return Ok(());
     }
-    let name = |expr: &Expr| match expr {
-        expr if is_of_jsonb(expr, schema) => "jsonb",
-        expr if is_untyped(expr) => "unknown",
-        _ => "text",
+    let name = |expr: &Expr, of: &DataType| match expr {
+        expr if is_of_jsonb(expr, schema) => "jsonb".to_owned(),
+        expr if is_untyped(expr) => "unknown".to_owned(),
+        _ if of.is_string() => "text".to_owned(),
+        _ => of.to_string(),
     };
-    let (left, right) = (name(&expr.left), name(&expr.right));
+    let (left, right) = (name(&expr.left, &of_left), name(&expr.right, &of_right));
     Err(Error::new(
         Code::FunctionNotFound,
         format!("operator does not exist: {left} {symbol} {right}"),

@@ -1,6 +1,6 @@
 //! The types of number literals that nothing else gives a type: those that are columns of queries,
-//! cells of VALUES, and arguments whose type a function returns; and those with a point that are
-//! calculated with.
+//! cells of VALUES, items of arrays, and arguments whose type a function returns; and those with a
+//! point that are calculated with.
 //!
 //! ```text
 //! SELECT 1, -2 AS x, 1.50       SELECT NULL $literal 1, NULL $literal -2 AS x, '1.50'::numeric(3,2)
@@ -13,7 +13,7 @@
 //! ```
 //!
 //! The planner reads the operators as literals of 32 bits, and as decimals. It gives the literals of
-//! integers beside operators and in arrays their types by itself.
+//! integers beside operators their types by itself.
 //!
 //! Literals with a point are exact in queries whose result goes to a client. Elsewhere they stay
 //! floating-point numbers: the column of a new table, and a column of a recursive query, which has the
@@ -313,8 +313,9 @@ impl VisitorMut for Columns {
             }
             Expr::Array(array) => {
                 let mut items: Vec<&mut Expr> = array.elem.iter_mut().collect();
-                self.operands(&mut items, false);
+                self.operands(&mut items, true);
             }
+            Expr::Ceil { expr, .. } | Expr::Floor { expr, .. } => self.operand(expr, false),
             _ => {}
         }
         ControlFlow::Continue(())
