@@ -13,8 +13,11 @@ use lakegate_error::Error;
 use super::{build, copies};
 use crate::postgres::pg_catalog::object_columns;
 
-/// The functions, with the number of their arguments, and the functions of their columns.
-const RECORDS: [(&str, usize, &[(&str, &str)]); 2] = [
+/// Names of columns, with the functions that return them.
+type Columns = &'static [(&'static str, &'static str)];
+
+/// The functions, with the number of their arguments, and their columns.
+const RECORDS: [(&str, usize, Columns); 2] = [
     (
         "pg_identify_object",
         3,

@@ -320,7 +320,8 @@ pub(super) fn functions(lookup: &Arc<Lookup>) -> Vec<PgFunction> {
                 .map_or(Cell::Null, Cell::Bool))
         },
     ));
-    let visible: [(&str, fn(i64) -> Option<bool>); 4] = [
+    type Visible = fn(i64) -> Option<bool>;
+    let visible: [(&str, Visible); 4] = [
         ("pg_type_is_visible", type_is_visible),
         ("pg_function_is_visible", |oid| {
             let is_known = procedures::by_oid(oid).is_some() || oids::is_function(oid);

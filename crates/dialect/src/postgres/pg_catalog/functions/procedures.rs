@@ -121,7 +121,7 @@ pub(super) fn name_and_types(text: &str) -> Result<(&str, Vec<&str>), Error> {
     all.extend(types.get(start..));
     let all: Vec<&str> = all.into_iter().map(str::trim).collect();
     match all.as_slice() {
-        [only] if only.is_empty() => Ok((name, Vec::new())),
+        [""] => Ok((name, Vec::new())),
         all if all.iter().any(|name| name.is_empty()) => {
             Err(Error::new(Code::InvalidCast, "expected a type name"))
         }
