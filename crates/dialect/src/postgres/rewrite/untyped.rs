@@ -22,7 +22,7 @@ mod columns;
 
 use std::ops::ControlFlow;
 
-pub(super) use columns::{set_operation, values, values_of_set_operation};
+pub(super) use columns::{each_column, set_operation, values, values_of_set_operation};
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
     SelectItem, SetExpr, Value,

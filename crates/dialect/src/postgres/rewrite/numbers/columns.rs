@@ -25,12 +25,13 @@ use std::ops::ControlFlow;
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
     Query, Select, SelectItem, SetExpr, Statement, TableAlias, TableFactor, TableWithJoins, Value,
-    ValueWithSpan, Values, VisitorMut, With,
+    ValueWithSpan, VisitorMut, With,
 };
 use lakegate_engine::untyped_texts::TYPED_TEXT;
 use lakegate_sql::walk::walk_mut;
 
 use super::super::slices::is_null;
+use super::super::untyped::each_column;
 use super::super::{build, last_part};
 use super::{integer, literal, to_integers};
 
@@ -83,8 +84,8 @@ const OF_DECIMALS: [(&str, &[usize]); 11] = [
 /// Prepares a query whose result goes to a client: its literals with a point are exact, and the
 /// integers of VALUES, which are nowhere inserted, have their type.
 pub fn type_literals(query: &mut Query) {
-    if let SetExpr::Values(values) = query.body.as_mut() {
-        type_cells(values);
+    if matches!(query.body.as_ref(), SetExpr::Values(_)) {
+        type_cells(&mut query.body);
     }
     // The visitor never breaks.
     let _ = walk_mut(query, &mut Shown);
@@ -110,18 +111,14 @@ impl VisitorMut for Shown {
 }
 
 /// Makes the columns of VALUES integers that consist of literals of integers and NULLs only.
-fn type_cells(values: &mut Values) {
-    let width = values.rows.first().map_or(0, |row| row.content.len());
-    for column in 0..width {
-        let cells = values.rows.iter_mut();
-        let cells = cells.filter_map(|row| row.content.get_mut(column));
-        let mut cells: Vec<&mut Expr> = cells.collect();
+fn type_cells(values: &mut SetExpr) {
+    each_column(values, |mut cells| {
         let mut all = cells.iter();
         let are_integers = all.all(|cell| is_null(cell) || integer(cell).is_some());
         if are_integers {
             to_integers(&mut cells);
         }
-    }
+    });
 }
 
 /// Gives the literals of a statement their types, and removes the marks of [`type_literals`]. It comes
@@ -189,33 +186,17 @@ impl Columns {
 
     /// `is_whole`: VALUES are the whole statement.
     fn values_in(&self, body: &mut SetExpr, is_whole: bool) {
-        let mut bodies = vec![body];
-        while let Some(body) = bodies.pop() {
-            match body {
-                SetExpr::SetOperation { left, right, .. } => {
-                    bodies.push(left.as_mut());
-                    bodies.push(right.as_mut());
+        each_column(body, |mut cells| {
+            let has_other = cells.iter().any(|cell| is_no_decimal(cell));
+            for cell in &mut cells {
+                match (is_whole, has_other) {
+                    (true, true) => {}
+                    (true, false) => self.operand(cell, false),
+                    (false, true) => self.integer(cell),
+                    (false, false) => self.value(cell),
                 }
-                SetExpr::Values(values) => {
-                    let width = values.rows.first().map_or(0, |row| row.content.len());
-                    for column in 0..width {
-                        let rows = values.rows.iter_mut();
-                        let cells = rows.filter_map(|row| row.content.get_mut(column));
-                        let mut cells: Vec<&mut Expr> = cells.collect();
-                        let has_other = cells.iter().any(|cell| is_no_decimal(cell));
-                        for cell in &mut cells {
-                            match (is_whole, has_other) {
-                                (true, true) => {}
-                                (true, false) => self.operand(cell, false),
-                                (false, true) => self.integer(cell),
-                                (false, false) => self.value(cell),
-                            }
-                        }
-                    }
-                }
-                _ => {}
             }
-        }
+        });
     }
 
     fn arguments(&self, function: &mut Function) {

@@ -31,6 +31,19 @@ pub(in crate::postgres::rewrite) fn values_of_set_operation(query: &mut Query) {
 }
 
 fn values_in(body: &mut SetExpr) {
+    each_column(body, |mut cells| {
+        of_shown_type(&mut cells);
+        of_integers(&mut cells);
+        of_one_type(cells);
+    });
+}
+
+/// Calls a function with the cells of each column of VALUES, and of VALUES that are parts of a set
+/// operation.
+pub(in crate::postgres::rewrite) fn each_column(
+    body: &mut SetExpr,
+    mut each: impl FnMut(Vec<&mut Expr>),
+) {
     let mut bodies = vec![body];
     while let Some(body) = bodies.pop() {
         match body {
@@ -43,10 +56,7 @@ fn values_in(body: &mut SetExpr) {
                 for column in 0..width {
                     let rows = values.rows.iter_mut();
                     let cells = rows.filter_map(|row| row.content.get_mut(column));
-                    let mut cells: Vec<&mut Expr> = cells.collect();
-                    of_shown_type(&mut cells);
-                    of_integers(&mut cells);
-                    of_one_type(cells);
+                    each(cells.collect());
                 }
             }
             _ => {}
