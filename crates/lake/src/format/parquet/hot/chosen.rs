@@ -9,7 +9,7 @@ use datafusion::error::Result;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
 use parquet::errors::ParquetError;
 
-use super::column::{KeptColumn, batch};
+use super::column::{KeptColumn, batch, chosen_batch};
 
 /// The share of rows, as a divisor, below which the others are not made of what is kept.
 const FEW: usize = 4;
@@ -65,9 +65,7 @@ impl Chosen {
                 continue;
             }
             if left < count / FEW {
-                let kept = self.kept.iter().map(|column| column.chosen(at, &passing));
-                let chosen = kept.collect::<Result<_, _>>()?;
-                let batch = RecordBatch::try_new(Arc::clone(&self.schema), chosen)?;
+                let batch = chosen_batch(self.kept.iter(), &self.schema, at, &passing)?;
                 self.merged.push_batch(batch)?;
                 continue;
             }

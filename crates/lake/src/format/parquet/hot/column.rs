@@ -112,6 +112,20 @@ pub(super) fn batch<'a>(
     RecordBatch::try_new(Arc::clone(schema), arrays.collect::<Result<_, _>>()?)
 }
 
+/// As [`batch`], of the rows for which `chosen`, which has no NULLs, is true: the others are not made.
+///
+/// # Errors
+/// A column has fewer rows.
+pub(super) fn chosen_batch<'a>(
+    columns: impl Iterator<Item = &'a Arc<KeptColumn>>,
+    schema: &SchemaRef,
+    from: usize,
+    chosen: &BooleanArray,
+) -> Result<RecordBatch, ArrowError> {
+    let arrays = columns.map(|column| column.chosen(from, chosen));
+    RecordBatch::try_new(Arc::clone(schema), arrays.collect::<Result<_, _>>()?)
+}
+
 /// Whether columns of the type are kept: those whose arrays can be made to own their memory.
 pub(super) fn is_kept(data_type: &DataType) -> bool {
     use DataType as T;

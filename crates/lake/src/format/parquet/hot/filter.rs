@@ -23,7 +23,7 @@ use parquet::arrow::arrow_reader::RowSelection;
 use parquet::file::metadata::ParquetMetaData;
 use parquet::file::page_index::offset_index::PageLocation;
 
-use super::column::{KeptColumn, batch};
+use super::column::{KeptColumn, batch, chosen_batch};
 use super::groups::Column;
 use crate::key_set::without_bounds;
 
@@ -123,8 +123,13 @@ impl Part {
                 tested.append_n(count, false);
                 continue;
             }
-            let batch = batch(kept.iter(), &self.schema, at, count)?;
-            tested.append_buffer(&self.passing_of(&batch, &before)?);
+            tested.append_buffer(&if are_few(&before) {
+                let few = chosen_batch(kept.iter(), &self.schema, at, &before)?;
+                those_of(before.values(), &self.evaluated(&few)?)
+            } else {
+                let batch = batch(kept.iter(), &self.schema, at, count)?;
+                before.values() & &self.evaluated(&batch)?
+            });
             batches += 1;
             if batches % BATCHES == 0 {
                 tokio::task::yield_now().await;
@@ -142,7 +147,7 @@ impl Part {
         batch: &RecordBatch,
         before: &BooleanArray,
     ) -> Result<BooleanBuffer> {
-        if before.true_count() <= before.len() / FEW {
+        if are_few(before) {
             let few = self.evaluated(&filter_record_batch(batch, before)?)?;
             return Ok(those_of(before.values(), &few));
         }
@@ -159,6 +164,11 @@ impl Part {
             _ => prep_null_mask_filter(result).values().clone(),
         })
     }
+}
+
+/// Whether so few rows of a batch are left that a condition is evaluated on a copy of these.
+fn are_few(rows: &BooleanArray) -> bool {
+    rows.true_count() <= rows.len() / FEW
 }
 
 /// Of the rows that are set, those whose flag is set; there is a flag for each of them, in order.
