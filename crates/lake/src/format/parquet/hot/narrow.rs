@@ -9,17 +9,17 @@
 //! A decimal of 16 bytes takes 4, a text of a few kinds 1 of 16. Making the values anew takes about
 //! as long as fetching the wide ones from memory.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayData, ArrayRef, AsArray, BooleanArray, GenericByteViewArray,
-    GenericByteViewBuilder, UInt8Array, make_array,
-};
-use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer, ScalarBuffer};
-use arrow::compute::{filter, take};
-use arrow::datatypes::{ArrowNativeType, BinaryViewType, ByteViewType, DataType, StringViewType};
+use arrow::array::{Array, ArrayData, ArrayRef, AsArray, BooleanArray, make_array};
+use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer};
+use arrow::compute::filter;
+use arrow::datatypes::{ArrowNativeType, BinaryViewType, DataType, StringViewType};
 use arrow::error::ArrowError;
+
+use self::texts::Texts;
+
+mod texts;
 
 /// Some rows of a column.
 #[derive(Debug)]
@@ -39,8 +39,8 @@ impl Chunk {
             return Ok(Self::Numbers(numbers));
         }
         Ok(match array.data_type() {
-            DataType::Utf8View => texts::<StringViewType>(array.as_string_view())?,
-            DataType::BinaryView => texts::<BinaryViewType>(array.as_binary_view())?,
+            DataType::Utf8View => texts::kept::<StringViewType>(array.as_string_view())?,
+            DataType::BinaryView => texts::kept::<BinaryViewType>(array.as_binary_view())?,
             _ => Self::Plain(Arc::clone(array)),
         })
     }
@@ -50,7 +50,7 @@ impl Chunk {
         match self {
             Self::Plain(array) => array.len(),
             Self::Numbers(numbers) => numbers.distances.len(),
-            Self::Texts(texts) => texts.places.len(),
+            Self::Texts(texts) => texts.len(),
         }
     }
 
@@ -59,9 +59,7 @@ impl Chunk {
         let held = match self {
             Self::Plain(array) => array.get_array_memory_size(),
             Self::Numbers(numbers) => numbers.bytes(),
-            Self::Texts(texts) => {
-                texts.places.get_array_memory_size() + texts.distinct.get_array_memory_size()
-            }
+            Self::Texts(texts) => texts.bytes(),
         };
         held + size_of::<Self>()
     }
@@ -76,7 +74,7 @@ impl Chunk {
             Self::Plain(array) if count == array.len() => Ok(Arc::clone(array)),
             Self::Plain(array) => Ok(array.slice(from, count)),
             Self::Numbers(numbers) => numbers.rows(from, count),
-            Self::Texts(texts) => texts.at(&texts.places.slice(from, count)),
+            Self::Texts(texts) => texts.rows(from, count),
         }
     }
 
@@ -94,10 +92,7 @@ impl Chunk {
         match self {
             Self::Plain(array) => filter(&array.slice(from, count), chosen),
             Self::Numbers(numbers) => numbers.chosen(from, chosen.values()),
-            Self::Texts(texts) => {
-                let places = filter(&texts.places.slice(from, count), chosen)?;
-                texts.at(places.as_primitive())
-            }
+            Self::Texts(texts) => texts.chosen(from, chosen),
         }
     }
 
@@ -175,10 +170,12 @@ trait Number: ArrowNativeType + Ord {
     fn plus(self, distance: u64) -> Self;
     /// How much it is more than another one.
     fn minus(self, least: Self) -> u64;
+    /// The least and the greatest of some numbers. `None`: there are none.
+    fn bounds(values: &[Self]) -> Option<(Self, Self)>;
 }
 
 macro_rules! numbers {
-    ($($native:ty),*) => {$(
+    ($bounds:ident: $($native:ty),*) => {$(
         impl Number for $native {
             fn wide(self) -> i128 {
                 self as i128
@@ -194,11 +191,57 @@ macro_rules! numbers {
             fn minus(self, least: Self) -> u64 {
                 self.wrapping_sub(least) as u64
             }
+            fn bounds(values: &[Self]) -> Option<(Self, Self)> {
+                $bounds(values)
+            }
         }
     )*};
 }
 
-numbers!(i16, u16, i32, u32, i64, u64, i128);
+numbers!(bounds: i16, u16, i32, u32, i64, u64);
+numbers!(bounds_of_decimals: i128);
+
+/// Numbers that are compared beside each other, as each waits for the one before.
+const LANES: usize = 4;
+
+/// The least and the greatest number.
+fn bounds<N: Copy + Ord>(values: &[N]) -> Option<(N, N)> {
+    let first = *values.first()?;
+    let (mut least, mut greatest) = ([first; LANES], [first; LANES]);
+    let (lanes, rest) = values.as_chunks::<LANES>();
+    for values in lanes {
+        for lane in 0..LANES {
+            least[lane] = least[lane].min(values[lane]);
+            greatest[lane] = greatest[lane].max(values[lane]);
+        }
+    }
+    let least = least.iter().chain(rest).min()?;
+    let greatest = greatest.iter().chain(rest).max()?;
+    Some((*least, *greatest))
+}
+
+/// As [`bounds`]: most decimals of 128 bits fit 64, which are compared faster.
+fn bounds_of_decimals(values: &[i128]) -> Option<(i128, i128)> {
+    let lost = values
+        .iter()
+        .fold(0, |lost, value| lost | (value ^ i128::from(*value as i64)));
+    if lost != 0 {
+        return bounds(values);
+    }
+    let first = *values.first()? as i64;
+    let (mut least, mut greatest) = ([first; LANES], [first; LANES]);
+    let (lanes, rest) = values.as_chunks::<LANES>();
+    for values in lanes {
+        for lane in 0..LANES {
+            least[lane] = least[lane].min(values[lane] as i64);
+            greatest[lane] = greatest[lane].max(values[lane] as i64);
+        }
+    }
+    let rest = || rest.iter().map(|value| *value as i64);
+    let least = least.into_iter().chain(rest()).min()?;
+    let greatest = greatest.into_iter().chain(rest()).max()?;
+    Some((least.into(), greatest.into()))
+}
 
 impl Numbers {
     /// `None`: the array holds no numbers, or they would take as many bytes.
@@ -262,20 +305,15 @@ fn distances_of<N: Number>(data: &ArrayData) -> Option<(i128, Distances)> {
     let values: &[N] = data.buffers().first()?.typed_data();
     let end = data.offset().checked_add(data.len())?;
     let values = values.get(data.offset()..end)?;
-    let (mut least, mut greatest) = (None, None);
-    match data.nulls() {
-        None => (least, greatest) = (values.iter().min(), values.iter().max()),
+    let bounds = match data.nulls() {
+        None => N::bounds(values),
         Some(nulls) => {
-            for (from, to) in nulls.valid_slices() {
-                let run = values.get(from..to)?;
-                let lesser = least.into_iter().chain(run.iter().min()).min();
-                let greater = greatest.into_iter().chain(run.iter().max()).max();
-                (least, greatest) = (lesser, greater);
-            }
+            let runs = nulls.valid_slices();
+            let bounds = runs.filter_map(|(from, to)| N::bounds(values.get(from..to)?));
+            bounds.reduce(|(least, greatest), run| (least.min(run.0), greatest.max(run.1)))
         }
-    }
-    let zero = N::narrow(0);
-    let (least, greatest) = (*least.unwrap_or(&zero), *greatest.unwrap_or(&zero));
+    };
+    let (least, greatest) = bounds.unwrap_or((N::narrow(0), N::narrow(0)));
     let span = u64::try_from(greatest.wide().checked_sub(least.wide())?).ok()?;
     let distances = values.iter().map(|value| value.minus(least));
     let fits = |bytes: usize| bytes < size_of::<N>() && span <= u64::MAX >> (64 - 8 * bytes);
@@ -341,70 +379,6 @@ fn chosen_values<N: Number>(
         Distances::Bytes8(distances) => sums(least, distances.get(rows), chosen),
     };
     values.map(Buffer::from_vec)
-}
-
-/// Texts of which few are distinct.
-#[derive(Debug)]
-pub(super) struct Texts {
-    /// For each row its place among the distinct texts.
-    places: UInt8Array,
-    distinct: ArrayRef,
-}
-
-impl Texts {
-    fn at(&self, places: &UInt8Array) -> Result<ArrayRef, ArrowError> {
-        take(&self.distinct, places, None)
-    }
-}
-
-/// Keeps texts that may point into pages of a file.
-fn texts<T: ByteViewType>(array: &GenericByteViewArray<T>) -> Result<Chunk, ArrowError> {
-    if let Some(texts) = few_texts(array)? {
-        return Ok(Chunk::Texts(texts));
-    }
-    // Values that repeat were one value of a dictionary.
-    let copied = GenericByteViewBuilder::<T>::with_capacity(array.len());
-    let mut copied = copied.with_deduplicate_strings();
-    for value in array.iter() {
-        match value {
-            Some(value) => copied.try_append_value(value)?,
-            None => copied.append_null(),
-        }
-    }
-    Ok(Chunk::Plain(Arc::new(copied.finish())))
-}
-
-/// `None`: there are too many distinct texts.
-fn few_texts<T: ByteViewType>(
-    array: &GenericByteViewArray<T>,
-) -> Result<Option<Texts>, ArrowError> {
-    let mut known: HashMap<&[u8], u8> = HashMap::new();
-    let mut distinct = GenericByteViewBuilder::<T>::new();
-    let mut places = Vec::with_capacity(array.len());
-    for value in array.iter() {
-        let Some(value) = value else {
-            places.push(0);
-            continue;
-        };
-        let bytes: &[u8] = value.as_ref();
-        let place = match known.get(bytes) {
-            Some(place) => *place,
-            None => {
-                let Ok(place) = u8::try_from(known.len()) else {
-                    return Ok(None);
-                };
-                known.insert(bytes, place);
-                distinct.try_append_value(value)?;
-                place
-            }
-        };
-        places.push(place);
-    }
-    let places = UInt8Array::new(ScalarBuffer::from(places), array.nulls().cloned());
-    Ok(Some(Texts {
-        places,
-        distinct: Arc::new(distinct.finish()),
-    }))
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@ use arrow::array::{
     BinaryViewArray, Date32Array, Decimal128Array, Float64Array, Int16Array, Int32Array,
     Int64Array, StringViewArray, TimestampMicrosecondArray, UInt64Array,
 };
+use arrow::buffer::ScalarBuffer;
 
 use super::*;
 
@@ -130,4 +131,35 @@ fn views_own_what_they_show() {
     let kept = Chunk::of(&few).unwrap();
     assert!(matches!(kept, Chunk::Plain(_)));
     assert!(kept.bytes() < 300_000, "{}", kept.bytes());
+}
+
+#[test]
+fn bounds_are_those_of_all_numbers() {
+    let mut state = 7_u64;
+    let mut random = move || {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        state
+    };
+    for count in 1..40 {
+        for shift in [0, 20, 60] {
+            let numbers: Vec<i64> = (0..count).map(|_| random() as i64 >> shift).collect();
+            let expected = numbers
+                .iter()
+                .copied()
+                .min()
+                .zip(numbers.iter().copied().max());
+            assert_eq!(i64::bounds(&numbers), expected);
+            for factor in [1, 1 << 70] {
+                let wide = |number: i64| i128::from(number) * factor;
+                let decimals: Vec<i128> = numbers.iter().map(|number| wide(*number)).collect();
+                let expected = expected.map(|(least, most)| (wide(least), wide(most)));
+                assert_eq!(i128::bounds(&decimals), expected);
+            }
+        }
+    }
+    assert_eq!(i128::bounds(&[]), None);
+    let edges = [i64::MAX as i128 + 1, i64::MIN as i128 - 1, 0];
+    assert_eq!(i128::bounds(&edges), Some((edges[1], edges[0])));
 }
