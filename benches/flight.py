@@ -14,7 +14,6 @@ import argparse
 import contextlib
 import json
 import os
-import shutil
 import subprocess
 import tempfile
 import threading
@@ -223,7 +222,7 @@ def copied(ways, sizes, cluster, stack):
         sizes[psql] = size
 
     ways.add(psycopg, by_psycopg, connection.info.backend_pid)
-    program = shutil.which("psql")
+    program = peers.psql()
     if program:
         ways.add(psql, by_psql)
     return [psycopg, psql] if program else [psycopg]

@@ -153,6 +153,14 @@ def postgres_programs():
     return next((folder for folder in folders if (folder / "initdb").exists() and (folder / "postgres").exists()), None)
 
 
+def psql():
+    """Returns the path of psql, or None: the program, not Debian's script of that name, which takes longer to start than
+    the program takes to log in."""
+    programs = postgres_programs()
+    program = programs and programs / "psql"
+    return program if program and program.exists() else shutil.which("psql")
+
+
 class Postgres(Libpq):
     def __init__(self, pid, port, password, ca, tls):
         self.pid = pid

@@ -141,7 +141,7 @@ def table(unit, measurements):
 def rows(sides, count, pairs, jar, temp):
     with contextlib.ExitStack() as stack:
         connections = {side.name: stack.enter_context(side.psycopg()) for side in sides}
-        psql = shutil.which("psql")
+        psql = peers.psql()
 
         def counted(got):
             if got != count:
@@ -175,16 +175,13 @@ def rows(sides, count, pairs, jar, temp):
             return run_of
 
         def piped(options):
-            """The time includes a login."""
+            """The time includes a login. What psql writes is discarded."""
 
             def run_of(side):
                 command = [psql, "-XqAt", "-c", f"COPY ({side.query}) TO STDOUT {options}"]
 
                 def run():
-                    with subprocess.Popen(command, env=side.environment(), stdout=subprocess.PIPE) as process:
-                        while process.stdout.read(1 << 20):
-                            pass
-                    if process.returncode:
+                    if subprocess.run(command, env=side.environment(), stdout=subprocess.DEVNULL).returncode:
                         raise SystemExit("psql failed")
 
                 return run, None
@@ -275,7 +272,7 @@ def resident(pid):
 
 
 def slowly_copied(side, query):
-    command = ["psql", "-XqAt", "-c", f"COPY ({query}) TO STDOUT"]
+    command = [peers.psql(), "-XqAt", "-c", f"COPY ({query}) TO STDOUT"]
     lines = 0
     with subprocess.Popen(command, env=side.environment(), stdout=subprocess.PIPE) as process:
         while piece := process.stdout.read(1 << 18):
