@@ -21,8 +21,8 @@ Of all queries: the sums, the geometric means of the ratios, the least and the g
 a difference is noise, and the geometric mean of the ratios of CPU time, which varies less. Two `--build` that are the same show
 how much both vary.
 
-Before and after each suite the engines rest for some seconds, and what they hold then is printed, without files. In Lakegate most of it is the
-column cache; `LAKEGATE_ENGINE__COLUMN_CACHE=0` in the environment of a server shows the peaks without.
+Before and after each suite the engines rest for some seconds, and what they hold then is printed, without mapped files. In
+Lakegate most of it is the column cache; `LAKEGATE_ENGINE__COLUMN_CACHE=0` in the environment shows the peaks without.
 
 Result reuse is off. A client of Lakegate reads what the wire brings: psycopg makes Python values of it, Flight's client Arrow
 batches; the wheels make Arrow batches.
