@@ -21,6 +21,9 @@ Of all queries: the sums, the geometric means of the ratios, the least and the g
 a difference is noise, and the geometric mean of the ratios of CPU time, which varies less. Two `--build` that are the same show
 how much both vary.
 
+Before and after each suite the engines rest for some seconds, and what they hold then is printed, without mapped files. In
+Lakegate most of it is the column cache; `LAKEGATE_ENGINE__COLUMN_CACHE=0` in the environment shows the peaks without.
+
 Result reuse is off. A client of Lakegate reads what the wire brings: psycopg makes Python values of it, Flight's client Arrow
 batches; the wheels make Arrow batches.
 """
@@ -44,6 +47,8 @@ import clickbench  # noqa: E402
 import tpc_compare  # noqa: E402
 
 THREADS = 2
+# Seconds after which a server has returned the memory that its queries have freed.
+REST = 3
 STEP = 1 / os.sysconf("SC_CLK_TCK")
 SUITES = {**tpc_compare.SUITES, clickbench.SUITE: clickbench.QUERIES}
 
@@ -62,10 +67,17 @@ class Process:
         Path(f"/proc/{self.pid}/clear_refs").write_text("5")
 
     def peak(self):
+        return self.memory("VmHWM")
+
+    def held(self):
+        """Returns the MiB that it holds now, without files."""
+        return self.memory("RssAnon")
+
+    def memory(self, name):
         for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
-            if line.startswith("VmHWM:"):
+            if line.startswith(f"{name}:"):
                 return int(line.split()[1]) / 1024
-        raise SystemExit(f"no VmHWM in /proc/{self.pid}/status")
+        raise SystemExit(f"no {name} in /proc/{self.pid}/status")
 
 
 class Lakegate:
@@ -205,6 +217,12 @@ def measured(engines, suite, sql, runs):
     return figures
 
 
+def at_rest(engines):
+    """Returns the MiB that each engine holds while nothing runs."""
+    time.sleep(REST)
+    return {name: engine.process.held() for name, engine in engines.items()}
+
+
 def geometric_mean(values):
     return math.exp(sum(map(math.log, values)) / len(values)) if values else math.nan
 
@@ -215,12 +233,15 @@ class Totals:
     def __init__(self, engines, reference):
         self.reference = reference
         self.sums = dict.fromkeys(engines, 0.0)
+        self.peaks = dict.fromkeys(engines, 0.0)
         # Of each query, the ratios of its turns, and the ratio of its CPU times.
         self.ratios = {name: [] for name in engines if name != reference}
         self.of_cpu = {name: [] for name in self.ratios}
 
     def take(self, figures):
         """Returns the ratio of each engine to the reference."""
+        for name, figure in figures.items():
+            self.peaks[name] = max(self.peaks[name], figure.peak)
         if any(figure.error for figure in figures.values()):
             return [""] * len(self.ratios)
         for name, figure in figures.items():
@@ -280,7 +301,7 @@ def measure(arguments, servers):
     reference = "duckdb" if "duckdb" in engines else next(iter(engines))
     separator, edge = ("|", "|") if arguments.markdown else (" ", "")
     for suite in suites:
-        totals = Totals(engines, reference)
+        totals, before = Totals(engines, reference), at_rest(engines)
         head = [
             "query",
             *(f"{name} {what}" for name in engines for what in ("ms", "CPU", "MiB", "MB")),
@@ -298,6 +319,10 @@ def measure(arguments, servers):
                 if figure.error:
                     print(f"{suite} {number:02} {name}: {figure.error}", file=sys.stderr)
         totals.report(suite)
+        after = at_rest(engines)
+        for name in engines:
+            rests = f"at rest before {before[name]:.0f}, after {after[name]:.0f}"
+            print(f"{suite}, MiB of {name}: largest peak {totals.peaks[name]:.0f}; {rests}", flush=True)
 
 
 def main():

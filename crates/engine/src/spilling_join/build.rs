@@ -16,6 +16,7 @@ use parking_lot::Mutex;
 use super::buckets::{Bucket, Dividing, Writers};
 use super::handed::Handed;
 use super::side::Side;
+use super::whole::whole;
 use crate::stop;
 
 /// Bytes of a build side that is not divided because another partition was.
@@ -24,6 +25,8 @@ const SMALL: usize = 256 << 10;
 /// Rows of a build side in memory, which is taken from the pool with that for a table of their keys.
 pub(super) struct Rows {
     batches: Vec<RecordBatch>,
+    /// Bytes of the batches.
+    bytes: usize,
     memory: MemoryReservation,
 }
 
@@ -34,13 +37,21 @@ impl Rows {
 
     /// Returns the rows, and the memory for the join that keeps them.
     pub(super) fn into_stream(self, schema: SchemaRef) -> (SendableRecordBatchStream, Arc<Handed>) {
-        let Self { batches, memory } = self;
-        let batches = stream::iter(batches).map(|batch| {
-            stop::check()?;
-            Ok::<_, DataFusionError>(batch)
+        let Self {
+            batches,
+            bytes,
+            memory,
+        } = self;
+        let of_batches = Arc::clone(&schema);
+        let batches = stream::once(async move {
+            let batches = whole(batches, bytes, &of_batches)?.into_iter();
+            Ok::<_, DataFusionError>(stream::iter(batches).map(|batch| {
+                stop::check()?;
+                Ok::<_, DataFusionError>(batch)
+            }))
         });
         let rows: SendableRecordBatchStream =
-            Box::pin(RecordBatchStreamAdapter::new(schema, batches));
+            Box::pin(RecordBatchStreamAdapter::new(schema, batches.try_flatten()));
         (rows, Handed::new(memory))
     }
 }
@@ -99,8 +110,12 @@ pub(super) async fn gathered(
                 if let Some(crowded) = is_crowded {
                     crowded.store(true, Ordering::Relaxed);
                 }
+                let rows = Rows {
+                    batches,
+                    bytes: counter.memory_usage(),
+                    memory,
+                };
                 drop(counter);
-                let rows = Rows { batches, memory };
                 let buckets = divided(rows, input, side, level).await?;
                 return Ok(Gathered::Divided(buckets));
             }
@@ -110,12 +125,24 @@ pub(super) async fn gathered(
         if excess == Excess::InParts && is_full && !batches.is_empty() {
             let next = stream::once(async move { Ok::<_, DataFusionError>(batch) });
             let rest = RecordBatchStreamAdapter::new(side.schema(), next.chain(input));
-            return Ok(Gathered::Part(Rows { batches, memory }, Box::pin(rest)));
+            // The batch that is not among them is counted, too.
+            let bytes = counter.memory_usage();
+            let rows = Rows {
+                batches,
+                bytes,
+                memory,
+            };
+            return Ok(Gathered::Part(rows, Box::pin(rest)));
         }
         granted?;
         batches.push(batch);
     }
-    Ok(Gathered::Rows(Rows { batches, memory }))
+    let bytes = counter.memory_usage();
+    Ok(Gathered::Rows(Rows {
+        batches,
+        bytes,
+        memory,
+    }))
 }
 
 /// Divides rows that were read, and those that follow them.
@@ -127,7 +154,9 @@ async fn divided(
 ) -> Result<Vec<Bucket>> {
     let writers = Arc::new(Mutex::new(Writers::of_build(side)));
     let mut dividing = Dividing::new(side.divider(level), writers);
-    let Rows { batches, memory } = rows;
+    let Rows {
+        batches, memory, ..
+    } = rows;
     for batch in batches {
         dividing.add(&batch).await?;
     }

@@ -28,6 +28,7 @@
 //! gate.rs     DataFusion's join as planned, over rows that it is given
 //! run.rs      an execution: the build side, and the partitions of the probe side
 //! build.rs    reading a build side
+//! whole.rs    a build side that was read in one batch
 //! handed.rs   the memory of a build side that was read
 //! keys.rs     the keys of a build side, for the filters of the probe side
 //! side.rs     the keys, the files and the memory of a side
@@ -53,6 +54,7 @@ mod spilled;
 #[cfg(test)]
 mod tests;
 mod unknown;
+mod whole;
 
 pub(crate) use exec::with_spilling;
 pub(crate) use order::ordered_inputs;

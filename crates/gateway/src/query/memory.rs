@@ -2,7 +2,8 @@
 //! count.
 //!
 //! ```text
-//!  resident ≥ 50 % of the limit    the allocator is made to return freed memory
+//!  no query for a while            the allocator is made to return freed memory, once
+//!  resident ≥ 50 % of the limit    the same, at each check
 //!  resident ≥ 90 % of the limit    the column cache is emptied; then new lake queries wait briefly
 //!                                  and are refused if others run
 //!  resident ≥ 95 % of the limit    the query that holds most of the pool is cancelled, then the next
@@ -157,10 +158,36 @@ impl Growth {
     }
 }
 
+/// When the allocator is made to return memory because no query is running. It would return it when
+/// the next query runs, at its expense.
+#[derive(Debug, Default)]
+struct Rest {
+    /// Since when no query is running.
+    since: Option<Instant>,
+    /// Whether memory was returned since.
+    is_done: bool,
+}
+
+impl Rest {
+    /// Returns whether to return memory: once, when no query has been running for as long as the
+    /// allocator keeps memory.
+    fn is_due(&mut self, is_idle: bool, now: Instant) -> bool {
+        if !is_idle {
+            *self = Self::default();
+            return false;
+        }
+        let since = *self.since.get_or_insert(now);
+        let is_due = !self.is_done && now.duration_since(since) > KEEPS;
+        self.is_done |= is_due;
+        is_due
+    }
+}
+
 fn watch(gateway: &Weak<Gateway>) {
     let mut cancelled: HashSet<Uuid> = HashSet::new();
     let mut last: Option<(Uuid, Instant)> = None;
     let mut growth: Option<Growth> = None;
+    let mut rest = Rest::default();
     loop {
         std::thread::sleep(EVERY);
         let Some(gateway) = gateway.upgrade() else {
@@ -170,7 +197,8 @@ fn watch(gateway: &Weak<Gateway>) {
             continue;
         };
         let (limit, now) = (gateway.memory.limit, Instant::now());
-        if resident >= limit / 2 {
+        let is_resting = rest.is_due(gateway.running.is_empty(), now);
+        if is_resting || resident >= limit / 2 {
             give_back();
             resident = machine::resident().unwrap_or(resident);
         }
@@ -246,6 +274,23 @@ mod tests {
         guard.resident.store(5000, Ordering::Relaxed);
         let running = RunningQueries::default();
         guard.check(&running).await.unwrap();
+    }
+
+    #[test]
+    fn memory_is_returned_once_after_the_last_query() {
+        let began = Instant::now();
+        let at = |milliseconds| began + Duration::from_millis(milliseconds);
+        let mut rest = Rest::default();
+        assert!(!rest.is_due(true, at(0)));
+        assert!(!rest.is_due(true, at(1_400)));
+        assert!(!rest.is_due(false, at(1_450)));
+        assert!(!rest.is_due(true, at(1_500)));
+        assert!(!rest.is_due(true, at(3_000)));
+        assert!(rest.is_due(true, at(3_050)));
+        assert!(!rest.is_due(true, at(9_000)));
+        assert!(!rest.is_due(false, at(9_050)));
+        assert!(!rest.is_due(true, at(9_100)));
+        assert!(rest.is_due(true, at(10_700)));
     }
 
     #[test]

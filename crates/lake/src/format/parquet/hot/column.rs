@@ -22,6 +22,9 @@ pub(super) struct KeptColumn {
 impl KeptColumn {
     pub(super) fn new(mut chunks: Vec<Chunk>) -> Self {
         chunks.retain(|chunk| chunk.len() > 0);
+        if chunks.len() > 1 {
+            Chunk::pack(&mut chunks);
+        }
         let mut rows = 0;
         let starts = chunks.iter().map(|chunk| {
             let start = rows;

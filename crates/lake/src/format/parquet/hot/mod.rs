@@ -26,8 +26,10 @@ mod filled;
 mod filter;
 mod groups;
 mod narrow;
+mod packed;
 mod pruning;
 mod scan;
+mod texts;
 
 pub use cache::ColumnCache;
 pub(super) use scan::{HotScan, Opened};

@@ -3,7 +3,7 @@
 //! | values | kept as |
 //! |---|---|
 //! | whole numbers, decimals, dates and times | distances from the least, of 1, 2, 4 or 8 bytes |
-//! | texts and bytes of at most 256 distinct values | the place of each among these, of 1 byte |
+//! | texts and bytes that repeat | the place of each among the distinct ones, of 1 or 2 bytes |
 //! | others | as they were decoded |
 //!
 //! A decimal of 16 bytes takes 4, a text of a few kinds 1 of 16. Making the values anew takes about
@@ -17,9 +17,8 @@ use arrow::compute::filter;
 use arrow::datatypes::{ArrowNativeType, BinaryViewType, DataType, StringViewType};
 use arrow::error::ArrowError;
 
-use self::texts::Texts;
-
-mod texts;
+use super::packed::{Small, Values, pack};
+use super::texts::{Texts, texts};
 
 /// Some rows of a column.
 #[derive(Debug)]
@@ -39,8 +38,8 @@ impl Chunk {
             return Ok(Self::Numbers(numbers));
         }
         Ok(match array.data_type() {
-            DataType::Utf8View => texts::kept::<StringViewType>(array.as_string_view())?,
-            DataType::BinaryView => texts::kept::<BinaryViewType>(array.as_binary_view())?,
+            DataType::Utf8View => texts::<StringViewType>(array.as_string_view())?,
+            DataType::BinaryView => texts::<BinaryViewType>(array.as_binary_view())?,
             _ => Self::Plain(Arc::clone(array)),
         })
     }
@@ -50,7 +49,7 @@ impl Chunk {
         match self {
             Self::Plain(array) => array.len(),
             Self::Numbers(numbers) => numbers.distances.len(),
-            Self::Texts(texts) => texts.len(),
+            Self::Texts(texts) => texts.places().len(),
         }
     }
 
@@ -58,7 +57,7 @@ impl Chunk {
     pub(super) fn bytes(&self) -> usize {
         let held = match self {
             Self::Plain(array) => array.get_array_memory_size(),
-            Self::Numbers(numbers) => numbers.bytes(),
+            Self::Numbers(numbers) => numbers.distances.bytes(),
             Self::Texts(texts) => texts.bytes(),
         };
         held + size_of::<Self>()
@@ -102,9 +101,26 @@ impl Chunk {
             _ => Err(too_few()),
         }
     }
+
+    /// Moves what a column keeps of numbers and places into one piece of memory.
+    pub(super) fn pack(column: &mut [Self]) {
+        pack(
+            column,
+            |chunk| match chunk {
+                Self::Plain(_) => None,
+                Self::Numbers(numbers) => Some(&numbers.distances),
+                Self::Texts(texts) => Some(texts.places()),
+            },
+            |chunk| match chunk {
+                Self::Plain(_) => None,
+                Self::Numbers(numbers) => Some(&mut numbers.distances),
+                Self::Texts(texts) => Some(texts.places_mut()),
+            },
+        );
+    }
 }
 
-fn too_few() -> ArrowError {
+pub(super) fn too_few() -> ArrowError {
     ArrowError::InvalidArgumentError("a kept column has too few rows".to_owned())
 }
 
@@ -113,28 +129,8 @@ fn too_few() -> ArrowError {
 pub(super) struct Numbers {
     data_type: DataType,
     least: i128,
-    /// What is added to the least; anything for NULLs.
-    distances: Distances,
-    nulls: Option<NullBuffer>,
-}
-
-#[derive(Debug)]
-enum Distances {
-    Bytes1(Vec<u8>),
-    Bytes2(Vec<u16>),
-    Bytes4(Vec<u32>),
-    Bytes8(Vec<u64>),
-}
-
-impl Distances {
-    fn len(&self) -> usize {
-        match self {
-            Self::Bytes1(distances) => distances.len(),
-            Self::Bytes2(distances) => distances.len(),
-            Self::Bytes4(distances) => distances.len(),
-            Self::Bytes8(distances) => distances.len(),
-        }
-    }
+    /// What is added to the least.
+    distances: Small,
 }
 
 /// Calls a function with the type of the numbers that arrays of a type hold: `None` for types that
@@ -251,37 +247,22 @@ impl Numbers {
         Some(Self {
             data_type: array.data_type().clone(),
             least,
-            distances,
-            nulls: array.nulls().cloned(),
+            distances: Small::new(distances, array.nulls()),
         })
-    }
-
-    fn bytes(&self) -> usize {
-        let of_nulls = self
-            .nulls
-            .as_ref()
-            .map_or(0, |nulls| nulls.buffer().capacity());
-        of_nulls
-            + match &self.distances {
-                Distances::Bytes1(distances) => distances.capacity(),
-                Distances::Bytes2(distances) => distances.capacity() * 2,
-                Distances::Bytes4(distances) => distances.capacity() * 4,
-                Distances::Bytes8(distances) => distances.capacity() * 8,
-            }
     }
 
     fn rows(&self, from: usize, count: usize) -> Result<ArrayRef, ArrowError> {
         let values = with_numbers!(&self.data_type, values(self, from, count)).flatten();
-        let nulls = self.nulls.as_ref();
-        let nulls = nulls.map(|nulls| nulls.slice(from, count));
-        self.array(values, count, nulls)
+        self.array(values, count, self.distances.nulls(from, count))
     }
 
     fn chosen(&self, from: usize, chosen: &BooleanBuffer) -> Result<ArrayRef, ArrowError> {
         let values = with_numbers!(&self.data_type, chosen_values(self, from, chosen)).flatten();
-        let nulls = self.nulls.as_ref().map(|nulls| {
+        let nulls = self.distances.has_nulls().then(|| {
             let of_rows = chosen.set_indices();
-            of_rows.map(|row| nulls.is_valid(from + row)).collect()
+            of_rows
+                .map(|row| self.distances.is_valid(from + row))
+                .collect()
         });
         self.array(values, chosen.count_set_bits(), nulls)
     }
@@ -301,7 +282,7 @@ impl Numbers {
 }
 
 /// The least value, and how much each value is more.
-fn distances_of<N: Number>(data: &ArrayData) -> Option<(i128, Distances)> {
+fn distances_of<N: Number>(data: &ArrayData) -> Option<(i128, Values)> {
     let values: &[N] = data.buffers().first()?.typed_data();
     let end = data.offset().checked_add(data.len())?;
     let values = values.get(data.offset()..end)?;
@@ -318,13 +299,13 @@ fn distances_of<N: Number>(data: &ArrayData) -> Option<(i128, Distances)> {
     let distances = values.iter().map(|value| value.minus(least));
     let fits = |bytes: usize| bytes < size_of::<N>() && span <= u64::MAX >> (64 - 8 * bytes);
     let distances = if fits(1) {
-        Distances::Bytes1(distances.map(|distance| distance as u8).collect())
+        Values::Bytes1(distances.map(|distance| distance as u8).collect())
     } else if fits(2) {
-        Distances::Bytes2(distances.map(|distance| distance as u16).collect())
+        Values::Bytes2(distances.map(|distance| distance as u16).collect())
     } else if fits(4) {
-        Distances::Bytes4(distances.map(|distance| distance as u32).collect())
+        Values::Bytes4(distances.map(|distance| distance as u32).collect())
     } else if fits(8) {
-        Distances::Bytes8(distances.collect())
+        Values::Bytes8(distances.collect())
     } else {
         return None;
     };
@@ -343,11 +324,11 @@ fn values<N: Number>(numbers: &Numbers, from: usize, count: usize) -> Option<Buf
     }
     let least = N::narrow(numbers.least);
     let rows = from..from + count;
-    let values = match &numbers.distances {
-        Distances::Bytes1(distances) => sums(least, distances.get(rows)),
-        Distances::Bytes2(distances) => sums(least, distances.get(rows)),
-        Distances::Bytes4(distances) => sums(least, distances.get(rows)),
-        Distances::Bytes8(distances) => sums(least, distances.get(rows)),
+    let values = match numbers.distances.values() {
+        Values::Bytes1(distances) => sums(least, distances.get(rows)),
+        Values::Bytes2(distances) => sums(least, distances.get(rows)),
+        Values::Bytes4(distances) => sums(least, distances.get(rows)),
+        Values::Bytes8(distances) => sums(least, distances.get(rows)),
     };
     values.map(Buffer::from_vec)
 }
@@ -372,11 +353,11 @@ fn chosen_values<N: Number>(
     }
     let least = N::narrow(numbers.least);
     let rows = from..from + chosen.len();
-    let values = match &numbers.distances {
-        Distances::Bytes1(distances) => sums(least, distances.get(rows), chosen),
-        Distances::Bytes2(distances) => sums(least, distances.get(rows), chosen),
-        Distances::Bytes4(distances) => sums(least, distances.get(rows), chosen),
-        Distances::Bytes8(distances) => sums(least, distances.get(rows), chosen),
+    let values = match numbers.distances.values() {
+        Values::Bytes1(distances) => sums(least, distances.get(rows), chosen),
+        Values::Bytes2(distances) => sums(least, distances.get(rows), chosen),
+        Values::Bytes4(distances) => sums(least, distances.get(rows), chosen),
+        Values::Bytes8(distances) => sums(least, distances.get(rows), chosen),
     };
     values.map(Buffer::from_vec)
 }

@@ -29,15 +29,16 @@ fn bytes_of_value(array: &ArrayRef) -> usize {
     assert!(chunk.rows(1, array.len()).is_err());
     let all = BooleanArray::from(vec![true; array.len()]);
     assert!(chunk.chosen(1, &all).is_err());
-    match chunk {
-        Chunk::Plain(_) => 0,
-        Chunk::Texts(_) => 1,
-        Chunk::Numbers(numbers) => match numbers.distances {
-            Distances::Bytes1(_) => 1,
-            Distances::Bytes2(_) => 2,
-            Distances::Bytes4(_) => 4,
-            Distances::Bytes8(_) => 8,
-        },
+    let small = match &chunk {
+        Chunk::Plain(_) => return 0,
+        Chunk::Texts(texts) => texts.places(),
+        Chunk::Numbers(numbers) => &numbers.distances,
+    };
+    match small.values() {
+        Values::Bytes1(_) => 1,
+        Values::Bytes2(_) => 2,
+        Values::Bytes4(_) => 4,
+        Values::Bytes8(_) => 8,
     }
 }
 
@@ -100,7 +101,7 @@ fn nulls_have_no_part_in_the_range() {
 }
 
 #[test]
-fn texts_of_few_kinds_take_a_byte() {
+fn texts_that_repeat_take_a_byte_or_two() {
     let kinds = |count: usize| {
         let rows = (0..5000).map(|row| match row % 7 {
             0 => None,
@@ -110,7 +111,9 @@ fn texts_of_few_kinds_take_a_byte() {
     };
     assert_eq!(bytes(kinds(3)), 1);
     assert_eq!(bytes(kinds(256)), 1);
-    assert_eq!(bytes(kinds(257)), 0);
+    assert_eq!(bytes(kinds(257)), 2);
+    assert_eq!(bytes(kinds(1250)), 2);
+    assert_eq!(bytes(kinds(1251)), 0);
     assert_eq!(bytes(StringViewArray::new_null(5)), 1);
     let blobs = vec![Some(&b""[..]), None, Some(&b"\xff\x00"[..]), Some(&b""[..])];
     assert_eq!(bytes(BinaryViewArray::from(blobs)), 1);
@@ -130,7 +133,86 @@ fn views_own_what_they_show() {
     let few: ArrayRef = Arc::new(distinct.slice(0, 1000));
     let kept = Chunk::of(&few).unwrap();
     assert!(matches!(kept, Chunk::Plain(_)));
-    assert!(kept.bytes() < 300_000, "{}", kept.bytes());
+    // 1000 views, and texts of 100 bytes.
+    assert!(kept.bytes() < 118_000, "{}", kept.bytes());
+    let short = (0..5000).map(|row| Some(format!("{row}")));
+    let short: ArrayRef = Arc::new(short.collect::<StringViewArray>());
+    assert!(Chunk::of(&short).unwrap().bytes() < 16 * 5000 + 500);
+}
+
+#[test]
+fn texts_of_few_kinds_take_little_more_than_a_byte() {
+    for kind in ["AIR", "a text that is longer than a view"] {
+        let rows = (0..8192).map(|row| (row % 9 != 0).then(|| format!("{kind} {}", row % 7)));
+        let rows: ArrayRef = Arc::new(rows.collect::<StringViewArray>());
+        let kept = Chunk::of(&rows).unwrap();
+        // The places, the NULLs and the seven texts.
+        assert!(kept.bytes() < 8192 + 1024 + 1024, "{}", kept.bytes());
+    }
+}
+
+#[test]
+fn long_and_short_texts_that_repeat_are_kept_beside_each_other() {
+    let rows = (0..4000_u32).map(|row| {
+        let text = format!("{}", row % 3000);
+        let is_long = row % 2 == 0;
+        (row % 11 != 0).then(|| if is_long { text.repeat(5) } else { text })
+    });
+    assert_eq!(bytes(rows.collect::<StringViewArray>()), 0);
+    let twice = (0..4000_u32).map(|row| (row % 900).to_be_bytes().repeat(row as usize % 900 % 6));
+    assert_eq!(bytes(BinaryViewArray::from_iter_values(twice)), 2);
+}
+
+#[test]
+fn column_in_one_piece_has_the_same_rows() {
+    let numbers = |from: i64, step: i64| -> ArrayRef {
+        let values = (0..1000).map(|row| (row % 3 != 0).then_some(from + row * step));
+        Arc::new(values.collect::<Int64Array>())
+    };
+    let texts: ArrayRef = {
+        let values = (0..1000).map(|row| (row % 5 != 0).then(|| format!("text {}", row % 9)));
+        Arc::new(values.collect::<StringViewArray>())
+    };
+    let whole: ArrayRef = Arc::new(Int64Array::from_iter_values(0..17));
+    let far: ArrayRef = Arc::new(Decimal128Array::from(vec![0, 1 << 40, 7, 8, 9, 1, 2, 3]));
+    let wide: ArrayRef = Arc::new(Float64Array::from(vec![0.5; 10]));
+    let arrays = [
+        numbers(7, 0),
+        numbers(5, 9),
+        numbers(-9, 100),
+        whole,
+        far,
+        numbers(1 << 50, 1 << 30),
+        wide,
+        texts,
+        numbers(0, 1 << 40),
+    ];
+    let mut chunks: Vec<Chunk> = arrays
+        .iter()
+        .map(|array| Chunk::of(array).unwrap())
+        .collect();
+    let bytes: usize = chunks.iter().map(Chunk::bytes).sum();
+    Chunk::pack(&mut chunks);
+    assert_eq!(chunks.iter().map(Chunk::bytes).sum::<usize>(), bytes);
+    for (chunk, array) in chunks.iter().zip(&arrays) {
+        let count = array.len();
+        assert_eq!(&chunk.rows(0, count).unwrap(), array);
+        assert_eq!(&chunk.rows(1, 7).unwrap(), &array.slice(1, 7));
+        let chosen: BooleanArray = (0..count).map(|row| Some(row % 2 == 0)).collect();
+        let expected = filter(array, &chosen).unwrap();
+        assert_eq!(&chunk.chosen(0, &chosen).unwrap(), &expected);
+        // What is returned does not hold the column.
+        let rows = chunk.rows(0, count.min(8)).unwrap();
+        let held = rows.get_array_memory_size();
+        assert!(matches!(chunk, Chunk::Plain(_)) || held < 1200, "{held}");
+    }
+    // In any order, and again.
+    chunks.reverse();
+    Chunk::pack(&mut chunks);
+    for (chunk, array) in chunks.iter().rev().zip(&arrays) {
+        assert_eq!(&chunk.rows(0, array.len()).unwrap(), array);
+    }
+    Chunk::pack(&mut []);
 }
 
 #[test]
