@@ -77,6 +77,7 @@ fn session(partitions: usize, batch: usize, instead: Option<Instead>) -> Session
         .with_physical_optimizer_rules(rules)
         .build();
     crate::sum::register(&mut state).unwrap();
+    crate::sum::register_spreads(&mut state).unwrap();
     SessionContext::new_with_state(state)
 }
 
@@ -165,7 +166,7 @@ fn query(random: &mut Random) -> String {
     let f = format!("t{}", random.below(count));
     let functions = match random.below(5) {
         0 => "count(*)".to_owned(),
-        1 => format!("sum({f}.v), avg({f}.m)"),
+        1 => format!("sum({f}.v), avg({f}.m), stddev({f}.v), var_pop({f}.m)"),
         // A projection computes what they have in common.
         2 => format!(
             "sum({f}.m * {f}.m), max({f}.m * {f}.m), count(CASE WHEN {f}.m * {f}.m > 9 THEN 1 END)"
@@ -284,6 +285,7 @@ async fn many_facts_of_few_keys_are_grouped_before_they_get_their_names() {
         format!("SELECT c.w, count(*) {JOINED} GROUP BY c.w"),
         format!("SELECT c.w, f.y, avg(f.d), min(f.n), max(f.d) {JOINED} GROUP BY c.w, f.y"),
         format!("SELECT c.w, sum(f.d - f.e) {JOINED} GROUP BY c.w"),
+        format!("SELECT c.w, stddev(f.n), var_pop(f.d), var(f.y) {JOINED} GROUP BY c.w"),
         format!("SELECT c.w, sum(CASE WHEN f.y = 1 THEN f.d END) {JOINED} GROUP BY c.w"),
         format!("SELECT c.w, count(f.n) FILTER (WHERE f.y > 1) {JOINED} GROUP BY c.w"),
         format!("SELECT c.p, c.q, c.r, sum(f.n) {JOINED} GROUP BY c.p, c.q, c.r"),
@@ -389,6 +391,8 @@ async fn other_aggregations_stay() {
         format!("SELECT c.w, sum(f.n - c.p), max(f.n - c.p) {JOINED} GROUP BY c.w"),
         // States that depend on the order of rows, and no states.
         format!("SELECT c.w, sum(CAST(f.n AS DOUBLE)) {JOINED} GROUP BY c.w"),
+        format!("SELECT c.w, stddev(CAST(f.n AS DOUBLE)) {JOINED} GROUP BY c.w"),
+        format!("SELECT c.w, var(CAST(f.d AS DECIMAL(31, 4))) {JOINED} GROUP BY c.w"),
         format!("SELECT c.w, array_agg(f.n) {JOINED} GROUP BY c.w"),
         format!("SELECT c.w, count(DISTINCT f.n), sum(f.n) {JOINED} GROUP BY c.w"),
         format!("SELECT sum(f.n) {JOINED}"),

@@ -26,6 +26,9 @@ use crate::optimize::is_plain;
 /// How far down an aggregation is followed.
 const MOST_PLACES: usize = 64;
 
+/// Digits of numbers, of which 2^64 squares have less than 256 bits together.
+const MOST_DIGITS_OF_SQUARES: u8 = 28;
+
 /// An operator on the way.
 #[derive(Debug)]
 pub(super) struct Place<'a> {
@@ -285,6 +288,12 @@ fn is_merged(function: &AggregateFunctionExpr, schema: &Schema) -> bool {
         "count" => true,
         "sum" | "avg" => of.is_integer() || matches!(of, DataType::Decimal128(..)),
         "min" | "max" => is_plain(&of) && !of.is_string(),
+        // Of these types they are exact.
+        "stddev" | "stddev_pop" | "var" | "var_pop" => match of {
+            DataType::Int64 => true,
+            DataType::Decimal128(digits, _) => digits <= MOST_DIGITS_OF_SQUARES,
+            _ => false,
+        },
         "bool_and" | "bool_or" => of == DataType::Boolean,
         _ => false,
     }
