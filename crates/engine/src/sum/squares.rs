@@ -119,7 +119,11 @@ mod tests {
             let square = i256::from_i128(value * value);
             assert_eq!(Sums::of(value).squares, square, "{value}");
         }
-        for value in [i128::from(i64::MIN) - 1, i128::from(i64::MAX) + 1, i128::MIN] {
+        for value in [
+            i128::from(i64::MIN) - 1,
+            i128::from(i64::MAX) + 1,
+            i128::MIN,
+        ] {
             let wide = i256::from_i128(value);
             assert_eq!(Sums::of(value).squares, wide.wrapping_mul(wide), "{value}");
         }
