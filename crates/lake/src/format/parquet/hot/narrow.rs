@@ -9,17 +9,17 @@
 //! A decimal of 16 bytes takes 4, a text of a few kinds 1 of 16. Making the values anew takes about
 //! as long as fetching the wide ones from memory.
 
-use std::collections::HashMap;
+mod texts;
+
 use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayData, ArrayRef, AsArray, BooleanArray, GenericByteViewArray,
-    GenericByteViewBuilder, UInt8Array, make_array,
-};
-use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer, ScalarBuffer};
-use arrow::compute::{filter, take};
-use arrow::datatypes::{ArrowNativeType, BinaryViewType, ByteViewType, DataType, StringViewType};
+use arrow::array::{Array, ArrayData, ArrayRef, AsArray, BooleanArray, make_array};
+use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer};
+use arrow::compute::filter;
+use arrow::datatypes::{ArrowNativeType, BinaryViewType, DataType, StringViewType};
 use arrow::error::ArrowError;
+
+use self::texts::{Texts, texts};
 
 /// Some rows of a column.
 #[derive(Debug)]
@@ -175,10 +175,24 @@ trait Number: ArrowNativeType + Ord {
     fn plus(self, distance: u64) -> Self;
     /// How much it is more than another one.
     fn minus(self, least: Self) -> u64;
+
+    /// The least and the greatest of a number and of others.
+    fn bounds(first: Self, others: &[Self]) -> (Self, Self) {
+        bounds_of(first, others)
+    }
+}
+
+fn bounds_of<N: Number>(first: N, others: &[N]) -> (N, N) {
+    let (mut least, mut greatest) = (first, first);
+    for other in others {
+        least = least.min(*other);
+        greatest = greatest.max(*other);
+    }
+    (least, greatest)
 }
 
 macro_rules! numbers {
-    ($($native:ty),*) => {$(
+    ($($native:ty $(, $bounds:ident)?;)*) => {$(
         impl Number for $native {
             fn wide(self) -> i128 {
                 self as i128
@@ -194,11 +208,31 @@ macro_rules! numbers {
             fn minus(self, least: Self) -> u64 {
                 self.wrapping_sub(least) as u64
             }
+            $(fn bounds(first: Self, others: &[Self]) -> (Self, Self) {
+                $bounds(first, others)
+            })?
         }
     )*};
 }
 
-numbers!(i16, u16, i32, u32, i64, u64, i128);
+numbers!(i16; u16; i32; u32; i64; u64; i128, bounds_of_wide;);
+
+/// [`Number::bounds`] of numbers of 128 bits, most of which have 64.
+fn bounds_of_wide(first: i128, others: &[i128]) -> (i128, i128) {
+    let start = first as i64;
+    let (mut least, mut greatest) = (start, start);
+    let mut fits = i128::from(start) == first;
+    for other in others {
+        let narrow = *other as i64;
+        fits &= i128::from(narrow) == *other;
+        least = least.min(narrow);
+        greatest = greatest.max(narrow);
+    }
+    match fits {
+        true => (least.into(), greatest.into()),
+        false => bounds_of(first, others),
+    }
+}
 
 impl Numbers {
     /// `None`: the array holds no numbers, or they would take as many bytes.
@@ -262,31 +296,46 @@ fn distances_of<N: Number>(data: &ArrayData) -> Option<(i128, Distances)> {
     let values: &[N] = data.buffers().first()?.typed_data();
     let end = data.offset().checked_add(data.len())?;
     let values = values.get(data.offset()..end)?;
-    let (mut least, mut greatest) = (None, None);
+    let mut bounds: Option<(N, N)> = None;
+    let mut extend = |run: &[N]| {
+        if let Some(first) = run.first() {
+            let (least, greatest) = N::bounds(*first, run);
+            bounds = Some(match bounds {
+                Some(others) => (others.0.min(least), others.1.max(greatest)),
+                None => (least, greatest),
+            });
+        }
+    };
     match data.nulls() {
-        None => (least, greatest) = (values.iter().min(), values.iter().max()),
+        None => extend(values),
         Some(nulls) => {
             for (from, to) in nulls.valid_slices() {
-                let run = values.get(from..to)?;
-                let lesser = least.into_iter().chain(run.iter().min()).min();
-                let greater = greatest.into_iter().chain(run.iter().max()).max();
-                (least, greatest) = (lesser, greater);
+                extend(values.get(from..to)?);
             }
         }
     }
     let zero = N::narrow(0);
-    let (least, greatest) = (*least.unwrap_or(&zero), *greatest.unwrap_or(&zero));
+    let (least, greatest) = bounds.unwrap_or((zero, zero));
     let span = u64::try_from(greatest.wide().checked_sub(least.wide())?).ok()?;
-    let distances = values.iter().map(|value| value.minus(least));
     let fits = |bytes: usize| bytes < size_of::<N>() && span <= u64::MAX >> (64 - 8 * bytes);
+    // Loops over slices, as chains of closures take several times as long if they are not inlined.
+    macro_rules! narrowed {
+        ($narrow:ty) => {{
+            let mut narrowed: Vec<$narrow> = vec![0; values.len()];
+            for (narrow, value) in narrowed.iter_mut().zip(values) {
+                *narrow = value.minus(least) as $narrow;
+            }
+            narrowed
+        }};
+    }
     let distances = if fits(1) {
-        Distances::Bytes1(distances.map(|distance| distance as u8).collect())
+        Distances::Bytes1(narrowed!(u8))
     } else if fits(2) {
-        Distances::Bytes2(distances.map(|distance| distance as u16).collect())
+        Distances::Bytes2(narrowed!(u16))
     } else if fits(4) {
-        Distances::Bytes4(distances.map(|distance| distance as u32).collect())
+        Distances::Bytes4(narrowed!(u32))
     } else if fits(8) {
-        Distances::Bytes8(distances.collect())
+        Distances::Bytes8(narrowed!(u64))
     } else {
         return None;
     };
@@ -341,70 +390,6 @@ fn chosen_values<N: Number>(
         Distances::Bytes8(distances) => sums(least, distances.get(rows), chosen),
     };
     values.map(Buffer::from_vec)
-}
-
-/// Texts of which few are distinct.
-#[derive(Debug)]
-pub(super) struct Texts {
-    /// For each row its place among the distinct texts.
-    places: UInt8Array,
-    distinct: ArrayRef,
-}
-
-impl Texts {
-    fn at(&self, places: &UInt8Array) -> Result<ArrayRef, ArrowError> {
-        take(&self.distinct, places, None)
-    }
-}
-
-/// Keeps texts that may point into pages of a file.
-fn texts<T: ByteViewType>(array: &GenericByteViewArray<T>) -> Result<Chunk, ArrowError> {
-    if let Some(texts) = few_texts(array)? {
-        return Ok(Chunk::Texts(texts));
-    }
-    // Values that repeat were one value of a dictionary.
-    let copied = GenericByteViewBuilder::<T>::with_capacity(array.len());
-    let mut copied = copied.with_deduplicate_strings();
-    for value in array.iter() {
-        match value {
-            Some(value) => copied.try_append_value(value)?,
-            None => copied.append_null(),
-        }
-    }
-    Ok(Chunk::Plain(Arc::new(copied.finish())))
-}
-
-/// `None`: there are too many distinct texts.
-fn few_texts<T: ByteViewType>(
-    array: &GenericByteViewArray<T>,
-) -> Result<Option<Texts>, ArrowError> {
-    let mut known: HashMap<&[u8], u8> = HashMap::new();
-    let mut distinct = GenericByteViewBuilder::<T>::new();
-    let mut places = Vec::with_capacity(array.len());
-    for value in array.iter() {
-        let Some(value) = value else {
-            places.push(0);
-            continue;
-        };
-        let bytes: &[u8] = value.as_ref();
-        let place = match known.get(bytes) {
-            Some(place) => *place,
-            None => {
-                let Ok(place) = u8::try_from(known.len()) else {
-                    return Ok(None);
-                };
-                known.insert(bytes, place);
-                distinct.try_append_value(value)?;
-                place
-            }
-        };
-        places.push(place);
-    }
-    let places = UInt8Array::new(ScalarBuffer::from(places), array.nulls().cloned());
-    Ok(Some(Texts {
-        places,
-        distinct: Arc::new(distinct.finish()),
-    }))
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@ use arrow::array::{
     BinaryViewArray, Date32Array, Decimal128Array, Float64Array, Int16Array, Int32Array,
     Int64Array, StringViewArray, TimestampMicrosecondArray, UInt64Array,
 };
+use arrow::buffer::ScalarBuffer;
+use arrow::compute::concat;
 
 use super::*;
 
@@ -81,6 +83,28 @@ fn decimals_keep_their_type() {
     let most = 10_i128.pow(38) - 1;
     assert_eq!(bytes(decimals(vec![most, most - 3, most])), 1);
     assert_eq!(bytes(decimals(vec![-most, most, 0])), 0);
+    // Of these, one has more than 64 bits.
+    let edge = i128::from(i64::MAX);
+    assert_eq!(bytes(decimals(vec![edge, edge + 1, edge - 200])), 1);
+    assert_eq!(bytes(decimals(vec![-edge, -edge - 2, -edge - 1])), 1);
+    assert_eq!(bytes(decimals(vec![1 << 64, (1 << 64) + 5, 1 << 64])), 1);
+    assert_eq!(bytes(decimals(vec![0, 1 << 64, 0])), 0);
+}
+
+#[test]
+fn bounds_of_wide_numbers_are_those_of_all() {
+    let edge = i128::from(i64::MAX);
+    for values in [
+        vec![3, -7, 5],
+        vec![edge, -edge - 1],
+        vec![edge + 1, 0],
+        vec![0, i128::MIN, i128::MAX],
+        vec![1 << 64, 7],
+    ] {
+        let first = *values.first().unwrap();
+        let expected = (*values.iter().min().unwrap(), *values.iter().max().unwrap());
+        assert_eq!(bounds_of_wide(first, &values), expected, "{values:?}");
+    }
 }
 
 #[test]
@@ -111,6 +135,21 @@ fn texts_of_few_kinds_take_a_byte() {
     assert_eq!(bytes(kinds(256)), 1);
     assert_eq!(bytes(kinds(257)), 0);
     assert_eq!(bytes(StringViewArray::new_null(5)), 1);
+    // Texts that are within their views, of which some have a slot in common, and one that is empty.
+    let short = |count: usize| {
+        let rows =
+            (0..5000).map(|row| Some("ab".repeat(row % count % 7) + &(row % count).to_string()));
+        let nulls = (0..3).map(|_| None);
+        let rows = rows.chain(nulls).chain([Some(String::new())]);
+        rows.collect::<StringViewArray>()
+    };
+    assert_eq!(bytes(short(3)), 1);
+    assert_eq!(bytes(short(255)), 1);
+    assert_eq!(bytes(short(256)), 0);
+    // Equal texts in several buffers.
+    let half = kinds(9);
+    let both = concat(&[&half, &kinds(9)]).unwrap();
+    assert_eq!(bytes_of_value(&both), 1);
     let blobs = vec![Some(&b""[..]), None, Some(&b"\xff\x00"[..]), Some(&b""[..])];
     assert_eq!(bytes(BinaryViewArray::from(blobs)), 1);
     assert_eq!(bytes(Float64Array::from(vec![0.0, -0.0, f64::NAN])), 0);
