@@ -11,7 +11,7 @@
 use arrow::datatypes::DataType;
 use datafusion::common::stats::Precision;
 use datafusion::common::{JoinSide, ScalarValue, Statistics};
-use datafusion::datasource::physical_plan::{FileGroup, FileScanConfig};
+use datafusion::datasource::physical_plan::FileScanConfig;
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::physical_expr::expressions::{CastExpr, Column, Literal};
 use datafusion::physical_expr::projection::ProjectionExpr;
@@ -111,7 +111,8 @@ fn of_scan(scan: &DataSourceExec, column: usize) -> Option<Bounds> {
         return None;
     }
     let mut all: Option<Bounds> = None;
-    for file in config.file_groups.iter().flat_map(FileGroup::iter) {
+    let files = config.file_groups.iter().flat_map(|group| group.files());
+    for file in files {
         let Some((least, greatest)) = of_file(file.statistics.as_deref()?, column, of)? else {
             continue;
         };
