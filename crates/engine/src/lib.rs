@@ -9,6 +9,7 @@ pub mod barrier;
 pub mod bounded;
 mod byte_texts;
 mod cell_types;
+mod clustered_groups;
 mod common_types;
 pub mod complexity;
 mod computed_limits;

@@ -1,4 +1,4 @@
-//! Expressions that fail for no row, by their types.
+//! Expressions that fail for no row, by their types or by the bounds of what they read.
 //!
 //! The arguments of an aggregation that moves below joins are evaluated for rows that the joins
 //! would drop, and an error for one of these would be new. So what is not listed here may fail.
@@ -12,21 +12,23 @@ use datafusion::physical_expr::expressions::{
 };
 use datafusion::physical_expr::{PhysicalExprRef, ScalarFunctionExpr};
 
+use super::Operator as Rows;
+use super::bounds::bounds;
 use crate::numbers::quotients;
 
 /// How deep an expression is read.
 const MOST_LEVELS: usize = 32;
 
-/// Returns whether an expression is known to fail for no row.
-pub(super) fn never_fails(expression: &PhysicalExprRef, schema: &Schema) -> bool {
-    is_safe(expression, schema, 0)
+/// Returns whether an expression is known to fail for no row. `rows`: what it reads.
+pub(super) fn never_fails(expression: &PhysicalExprRef, rows: &Rows) -> bool {
+    is_safe(expression, rows, &rows.schema(), 0)
 }
 
-fn is_safe(expression: &PhysicalExprRef, schema: &Schema, level: usize) -> bool {
+fn is_safe(expression: &PhysicalExprRef, rows: &Rows, schema: &Schema, level: usize) -> bool {
     if level > MOST_LEVELS {
         return false;
     }
-    let safe = |part: &PhysicalExprRef| is_safe(part, schema, level + 1);
+    let safe = |part: &PhysicalExprRef| is_safe(part, rows, schema, level + 1);
     let type_of = |part: &PhysicalExprRef| part.data_type(schema).ok();
     if expression.is::<Column>() || expression.is::<Literal>() {
         return true;
@@ -58,7 +60,9 @@ fn is_safe(expression: &PhysicalExprRef, schema: &Schema, level: usize) -> bool 
         return from.is_some_and(|from| holds(cast.cast_type(), &from)) && safe(cast.expr());
     }
     if let Some(call) = expression.downcast_ref::<ScalarFunctionExpr>() {
-        return quotients::never_fails(call, schema) && call.args().iter().all(safe);
+        let has_room = || bounds(expression, rows).is_some();
+        return (quotients::never_fails(call, schema) || has_room())
+            && call.args().iter().all(safe);
     }
     let Some(binary) = expression.downcast_ref::<BinaryExpr>() else {
         return false;
@@ -155,6 +159,7 @@ mod tests {
 
     use arrow::datatypes::Field;
     use datafusion::physical_expr::expressions::{binary, cast, col, lit};
+    use datafusion::physical_plan::empty::EmptyExec;
 
     use super::*;
 
@@ -180,7 +185,8 @@ mod tests {
     }
 
     fn is_known(expression: &PhysicalExprRef) -> bool {
-        never_fails(expression, &schema())
+        let rows: Rows = Arc::new(EmptyExec::new(Arc::new(schema())));
+        never_fails(expression, &rows)
     }
 
     #[test]

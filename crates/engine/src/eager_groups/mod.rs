@@ -24,6 +24,8 @@
 //! - Rows that no join keeps are grouped, too. So arguments that may fail stay above the joins. The
 //!   states do not fail: sums are exact, and whether they fit is decided in the end
 //!   ([`sum`](super::sum)).
+//! - What a projection between the aggregation and the joins computes is computed below the joins
+//!   for arguments, and above them for keys.
 //! - A partial aggregate lets rows pass where few are equal or memory is short. Two states of equal
 //!   keys are joined and merged as two rows are. So a wrong estimate costs little.
 //!
@@ -33,6 +35,7 @@
 //! ```text
 //! way.rs          the joins below an aggregation, and what can be grouped below them
 //! failures.rs     expressions that fail for no row
+//! bounds.rs       between which numbers the values of an expression are
 //! pays.rs         whether and where estimates say that it pays
 //! rebuild.rs      the plan
 //! merged.rs       functions of states, for grouping sets
@@ -42,6 +45,7 @@
 //! and before `JoinSelection`, which chooses build sides for the smaller inputs. Delete this when
 //! DataFusion groups before joins (apache/datafusion#22281 was an attempt).
 
+mod bounds;
 mod failures;
 mod merged;
 mod pays;

@@ -39,7 +39,7 @@ pub(super) fn place(way: &Way<'_>) -> Option<usize> {
 fn spares_keys(way: &Way<'_>, place: &Place<'_>) -> bool {
     let schema = way.partial.input().schema();
     let above = way.grouped.iter().filter(|column| {
-        let origin = place.origins.get(**column).copied().flatten();
+        let origin = place.origins.get(**column).and_then(Option::as_ref);
         origin.is_none()
     });
     let (mut count, mut texts) = (0, 0);

@@ -54,10 +54,10 @@ pub(super) fn states(way: &Way<'_>, place: usize) -> Result<Option<Operator>> {
     let Some(lowest) = way.places.get(place) else {
         return Ok(None);
     };
-    let mut built = grouped(way.partial, lowest)?;
+    let mut built = grouped(way, lowest)?;
     for (above, step) in way.places.iter().zip(&way.steps).take(place).rev() {
         built = match step {
-            Step::Columns(columns) => renamed(built, columns),
+            Step::Projection(projection) => shown(built, projection, &above.needed)?,
             Step::Join(join, side) => joined(&built, join, *side, &above.needed)?,
         };
     }
@@ -119,21 +119,65 @@ fn of_sets(built: &Built, partial: &AggregateExec) -> Result<Operator> {
     Ok(Arc::new(plan))
 }
 
-/// Groups the rows of a place by the columns that are read above it.
-fn grouped(partial: &AggregateExec, place: &Place<'_>) -> Result<Built> {
-    let rows = place.plan;
-    let schema = rows.schema();
-    let mut keys = Vec::with_capacity(place.needed.len());
-    for needed in &place.needed {
-        let field = schema.fields().get(*needed);
-        let name = field.map(|field| field.name().clone());
-        let key = column(rows, *needed).zip(name);
-        keys.push(key.ok_or_else(|| lost(*needed))?);
+/// The rows of a place, to be grouped.
+struct Rows {
+    plan: Operator,
+    /// The columns that are read above, in the order of [`Place::needed`].
+    keys: Vec<usize>,
+    /// What arguments read, by its column of the aggregation's input.
+    arguments: BTreeMap<usize, PhysicalExprRef>,
+}
+
+/// Returns the rows of a place. What a projection above it computes for arguments is computed once.
+fn rows(way: &Way<'_>, place: &Place<'_>) -> Result<Rows> {
+    let mut arguments = BTreeMap::new();
+    for before in &way.read {
+        let origin = place.origins.get(*before).and_then(Option::as_ref);
+        let origin = origin.ok_or_else(|| lost(*before))?;
+        arguments.insert(*before, Arc::clone(origin));
     }
-    let own = |before: usize| {
-        let found = place.origins.get(before).copied().flatten()?;
-        column(rows, found)
-    };
+    let plan = Arc::clone(place.plan);
+    let keys = place.needed.iter().copied();
+    if arguments.values().all(|argument| argument.is::<Column>()) {
+        return Ok(Rows {
+            plan,
+            keys: keys.collect(),
+            arguments,
+        });
+    }
+    let mut columns = Vec::with_capacity(keys.len() + arguments.len());
+    for key in keys.clone() {
+        columns.push(own_column(&plan, key)?);
+    }
+    let input = way.partial.input().schema();
+    for (before, argument) in &arguments {
+        let field = input.fields().get(*before);
+        let name = field.ok_or_else(|| lost(*before))?.name();
+        columns.push(ProjectionExpr::new(Arc::clone(argument), name));
+    }
+    let plan: Operator = Arc::new(ProjectionExec::try_new(columns, plan)?);
+    let keys: Vec<usize> = (0..keys.len()).collect();
+    for (place, argument) in (keys.len()..).zip(arguments.values_mut()) {
+        *argument = column(&plan, place).ok_or_else(|| lost(place))?;
+    }
+    Ok(Rows {
+        plan,
+        keys,
+        arguments,
+    })
+}
+
+/// Groups the rows of a place by the columns that are read above it.
+fn grouped(way: &Way<'_>, place: &Place<'_>) -> Result<Built> {
+    let partial = way.partial;
+    let rows = rows(way, place)?;
+    let schema = rows.plan.schema();
+    let mut keys = Vec::with_capacity(rows.keys.len());
+    for key in &rows.keys {
+        let key = own_column(&rows.plan, *key)?;
+        keys.push((key.expr, key.alias));
+    }
+    let own = |before: usize| rows.arguments.get(&before).map(Arc::clone);
     let mut functions = Vec::with_capacity(partial.aggr_expr().len());
     for function in partial.aggr_expr() {
         let arguments = function.expressions();
@@ -151,7 +195,7 @@ fn grouped(partial: &AggregateExec, place: &Place<'_>) -> Result<Built> {
         PhysicalGroupBy::new_single(keys),
         functions,
         filters.collect::<Result<Vec<_>>>()?,
-        Arc::clone(rows),
+        rows.plan,
         schema,
     )?;
     let kept = place.needed.iter().enumerate();
@@ -178,12 +222,33 @@ fn of_arguments(
     Ok(Arc::new(built))
 }
 
-/// Returns an operator in the place of a projection of these columns.
-fn renamed(below: Built, columns: &[usize]) -> Built {
-    let places = columns.iter().enumerate();
-    let kept = places.filter_map(|(place, before)| Some((place, *below.kept.get(before)?)));
-    let kept: BTreeMap<usize, usize> = kept.collect();
-    Built { kept, ..below }
+/// Returns an operator in the place of a projection, with the columns that are needed above. A
+/// projection that computes some of them is made again.
+fn shown(below: Built, projection: &ProjectionExec, needed: &BTreeSet<usize>) -> Result<Built> {
+    let mut kept = BTreeMap::new();
+    let mut columns = Vec::with_capacity(needed.len());
+    for place in needed {
+        let shown = projection.expr().get(*place);
+        let shown = shown.ok_or_else(|| lost(*place))?;
+        let own = moved(&shown.expr, &|before| below.column(before))?;
+        if let Some(own) = own.downcast_ref::<Column>() {
+            kept.insert(*place, own.index());
+        }
+        columns.push(ProjectionExpr::new(own, shown.alias.clone()));
+    }
+    if kept.len() == needed.len() {
+        return Ok(Built { kept, ..below });
+    }
+    let states = columns.len();
+    for state in below.of_states() {
+        columns.push(own_column(&below.plan, state)?);
+    }
+    let kept = needed.iter().enumerate();
+    Ok(Built {
+        kept: kept.map(|(place, before)| (*before, place)).collect(),
+        plan: Arc::new(ProjectionExec::try_new(columns, below.plan)?),
+        states,
+    })
 }
 
 /// Joins states as the rows were joined, and drops the columns that nothing above needs.
@@ -272,25 +337,32 @@ fn picked(plan: Operator, places: &[usize]) -> Result<Operator> {
     if places.iter().copied().eq(0..schema.fields().len()) {
         return Ok(plan);
     }
-    let mut columns = Vec::with_capacity(places.len());
-    for place in places {
-        let field = schema.fields().get(*place);
-        let shown = column(&plan, *place).zip(field);
-        let (expression, field) = shown.ok_or_else(|| lost(*place))?;
-        columns.push(ProjectionExpr::new(expression, field.name()));
-    }
+    let columns = places.iter().map(|place| own_column(&plan, *place));
+    let columns = columns.collect::<Result<Vec<_>>>()?;
     Ok(Arc::new(ProjectionExec::try_new(columns, plan)?))
 }
 
+/// Returns a column of an operator with its name.
+fn own_column(plan: &Operator, place: usize) -> Result<ProjectionExpr> {
+    let expression = column(plan, place).ok_or_else(|| lost(place))?;
+    let schema = plan.schema();
+    let field = schema.fields().get(place).ok_or_else(|| lost(place))?;
+    Ok(ProjectionExpr::new(expression, field.name()))
+}
+
 /// Returns a column of an operator.
-fn column(plan: &Operator, place: usize) -> Option<PhysicalExprRef> {
+pub(super) fn column(plan: &Operator, place: usize) -> Option<PhysicalExprRef> {
     let schema = plan.schema();
     let field = schema.fields().get(place)?;
     Some(Arc::new(Column::new(field.name(), place)))
 }
 
-/// Returns an expression with its columns replaced. `to`: the column in the place of another one.
-fn moved(
+/// Returns an expression with its columns replaced. `to`: what is in the place of a column.
+///
+/// # Errors
+///
+/// Returns an error if nothing is in the place of one of them.
+pub(super) fn moved(
     expression: &PhysicalExprRef,
     to: &dyn Fn(usize) -> Option<PhysicalExprRef>,
 ) -> Result<PhysicalExprRef> {

@@ -10,6 +10,7 @@ use datafusion::prelude::{ParquetReadOptions, SessionConfig, SessionContext};
 use lakegate_error::{Code, from_engine};
 
 use super::*;
+use crate::numbers::checked::CheckedIntegers;
 use crate::optimize::physical_rules;
 use crate::testing::{Random, sorted_lines};
 
@@ -72,9 +73,11 @@ fn session(partitions: usize, batch: usize, instead: Option<Instead>) -> Session
     let mut state = SessionStateBuilder::new()
         .with_config(config)
         .with_default_features()
+        .with_analyzer_rule(Arc::new(CheckedIntegers))
         .with_physical_optimizer_rules(rules)
         .build();
     crate::sum::register(&mut state).unwrap();
+    crate::sum::register_spreads(&mut state).unwrap();
     SessionContext::new_with_state(state)
 }
 
@@ -161,9 +164,13 @@ fn query(random: &mut Random) -> String {
         _ => keys.clone(),
     };
     let f = format!("t{}", random.below(count));
-    let functions = match random.below(4) {
+    let functions = match random.below(5) {
         0 => "count(*)".to_owned(),
-        1 => format!("sum({f}.v), avg({f}.m)"),
+        1 => format!("sum({f}.v), avg({f}.m), stddev({f}.v), var_pop({f}.m)"),
+        // A projection computes what they have in common.
+        2 => format!(
+            "sum({f}.m * {f}.m), max({f}.m * {f}.m), count(CASE WHEN {f}.m * {f}.m > 9 THEN 1 END)"
+        ),
         _ => format!(
             "count(*), count({f}.v), sum({f}.v), min({f}.v), max({f}.m), sum({f}.m), avg({f}.m),
              sum(CASE WHEN {f}.v > 5 THEN {f}.m END), count({f}.v) FILTER (WHERE {f}.v > 3)"
@@ -229,7 +236,14 @@ async fn files(context: &SessionContext, directory: &tempfile::TempDir) {
     let names = "SELECT value AS k, 'name ' || CAST(value / 2 AS VARCHAR) AS w, value % 10 AS p,
         value % 20 AS q, value % 30 AS r FROM generate_series(0, 999)";
     let days = "SELECT value AS t, value / 10 AS year FROM generate_series(0, 100)";
-    for (name, sql) in [("facts", facts), ("names", names), ("days", days)] {
+    let extremes = "SELECT value % 1000 AS k, value AS n FROM generate_series(1, 40000)
+        UNION ALL SELECT -1, 9223372036854775807";
+    for (name, sql) in [
+        ("facts", facts),
+        ("names", names),
+        ("days", days),
+        ("extremes", extremes),
+    ] {
         let path = directory.path().join(format!("{name}.parquet"));
         let path = path.to_str().unwrap();
         let frame = context.sql(sql).await.unwrap();
@@ -271,10 +285,21 @@ async fn many_facts_of_few_keys_are_grouped_before_they_get_their_names() {
         format!("SELECT c.w, count(*) {JOINED} GROUP BY c.w"),
         format!("SELECT c.w, f.y, avg(f.d), min(f.n), max(f.d) {JOINED} GROUP BY c.w, f.y"),
         format!("SELECT c.w, sum(f.d - f.e) {JOINED} GROUP BY c.w"),
+        format!("SELECT c.w, stddev(f.n), var_pop(f.d), var(f.y) {JOINED} GROUP BY c.w"),
         format!("SELECT c.w, sum(CASE WHEN f.y = 1 THEN f.d END) {JOINED} GROUP BY c.w"),
         format!("SELECT c.w, count(f.n) FILTER (WHERE f.y > 1) {JOINED} GROUP BY c.w"),
         format!("SELECT c.p, c.q, c.r, sum(f.n) {JOINED} GROUP BY c.p, c.q, c.r"),
         format!("SELECT upper(c.w), sum(f.n) {JOINED} GROUP BY upper(c.w)"),
+        // Numbers from 1 to 40,000 and from 0 to 100.
+        format!("SELECT c.w, sum(f.n - f.t), max(2 * f.n + f.t) {JOINED} GROUP BY c.w"),
+        format!(
+            "SELECT c.w, sum(CASE WHEN f.n - f.t <= 900 THEN 1 ELSE 0 END),
+             sum(CASE WHEN f.n - f.t > 900 THEN 1 END), min(f.n - f.t) {JOINED} GROUP BY c.w"
+        ),
+        format!(
+            "SELECT u, y, count(*), sum(v), max(v) FROM (SELECT upper(c.w) AS u, f.y + c.p AS y,
+             f.n * f.t AS v {JOINED}) GROUP BY u, y"
+        ),
         "SELECT c.w, sum(f.n) FROM facts f LEFT JOIN names c ON f.k = c.k GROUP BY c.w".to_owned(),
         format!("SELECT c.w, f.y, sum(f.n), avg(f.d) {JOINED} GROUP BY ROLLUP (c.w, f.y)"),
         format!(
@@ -321,6 +346,22 @@ async fn filters_below_other_joins_tell_how_many_rows_and_groups_there_are() {
 }
 
 #[tokio::test]
+async fn what_may_overflow_for_dropped_rows_is_computed_above_the_join() {
+    let directory = tempfile::tempdir().unwrap();
+    let context = session(2, MANY, None);
+    files(&context, &directory).await;
+    for (argument, expected) in [("f.n", true), ("f.n - 1", true), ("f.n + 1", false)] {
+        let sql = format!(
+            "SELECT c.w, sum({argument}), max({argument}) FROM extremes f JOIN names c ON f.k = c.k
+             GROUP BY c.w"
+        );
+        let plan = plan(&context, &sql).await;
+        assert_eq!(is_eager(&plan), expected, "{sql}\n{plan}");
+        assert_eq!(run(&context, &sql).await.unwrap().len(), 500, "{sql}");
+    }
+}
+
+#[tokio::test]
 async fn filters_of_joins_reach_the_scan_below_the_groups() {
     let directory = tempfile::tempdir().unwrap();
     let context = session(2, MANY, None);
@@ -344,8 +385,14 @@ async fn other_aggregations_stay() {
         format!("SELECT c.w, sum(f.n), sum(c.p) {JOINED} GROUP BY c.w"),
         format!("SELECT c.w, sum(f.n / f.y) {JOINED} GROUP BY c.w"),
         format!("SELECT c.w, sum(CAST(f.n AS SMALLINT)) {JOINED} GROUP BY c.w"),
+        format!(
+            "SELECT c.w, sum(f.n * 230584300921370), max(f.n * 230584300921370) {JOINED} GROUP BY c.w"
+        ),
+        format!("SELECT c.w, sum(f.n - c.p), max(f.n - c.p) {JOINED} GROUP BY c.w"),
         // States that depend on the order of rows, and no states.
         format!("SELECT c.w, sum(CAST(f.n AS DOUBLE)) {JOINED} GROUP BY c.w"),
+        format!("SELECT c.w, stddev(CAST(f.n AS DOUBLE)) {JOINED} GROUP BY c.w"),
+        format!("SELECT c.w, var(CAST(f.d AS DECIMAL(31, 4))) {JOINED} GROUP BY c.w"),
         format!("SELECT c.w, array_agg(f.n) {JOINED} GROUP BY c.w"),
         format!("SELECT c.w, count(DISTINCT f.n), sum(f.n) {JOINED} GROUP BY c.w"),
         format!("SELECT sum(f.n) {JOINED}"),

@@ -1,7 +1,8 @@
 //! The way from an aggregation down to where its rows can be grouped: through joins, on the side
-//! that the arguments of its functions are of.
+//! that the arguments of its functions are of, and through projections.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Schema};
 use datafusion::common::tree_node::TreeNode;
@@ -18,18 +19,23 @@ use datafusion::physical_plan::{ExecutionPlan, InputOrderMode};
 
 use super::Operator;
 use super::failures::never_fails;
+use super::rebuild::{column, moved};
 use crate::estimates::Estimate;
 use crate::optimize::is_plain;
 
 /// How far down an aggregation is followed.
 const MOST_PLACES: usize = 64;
 
+/// Digits of numbers, of which 2^64 squares have less than 256 bits together.
+const MOST_DIGITS_OF_SQUARES: u8 = 28;
+
 /// An operator on the way.
 #[derive(Debug)]
 pub(super) struct Place<'a> {
     pub plan: &'a Operator,
-    /// For each column of the aggregation's input, the column of this operator that it is.
-    pub origins: Vec<Option<usize>>,
+    /// For each column of the aggregation's input, what it is of the columns of this operator: one
+    /// of them, or what a projection above computes of them.
+    pub origins: Vec<Option<PhysicalExprRef>>,
     /// The columns of this operator that joins above and the keys of the groups read.
     pub needed: BTreeSet<usize>,
 }
@@ -37,8 +43,7 @@ pub(super) struct Place<'a> {
 /// What is between an operator on the way and the next one.
 #[derive(Debug)]
 pub(super) enum Step<'a> {
-    /// A projection of these columns.
-    Columns(Vec<usize>),
+    Projection(&'a ProjectionExec),
     /// A join, of which the way follows this side.
     Join(&'a HashJoinExec, JoinSide),
 }
@@ -50,6 +55,8 @@ pub(super) struct Way<'a> {
     pub partial: &'a AggregateExec,
     /// The columns of the aggregation's input that are in keys of the groups.
     pub grouped: BTreeSet<usize>,
+    /// The columns of the aggregation's input that are in arguments and filters of functions.
+    pub read: BTreeSet<usize>,
     /// From the aggregation's input down.
     pub places: Vec<Place<'a>>,
     /// What leads from each place to the next one.
@@ -65,7 +72,7 @@ impl<'a> Way<'a> {
         let schema = input.schema();
         let mut grouped = BTreeSet::new();
         for (key, _) in partial.group_expr().expr() {
-            if is_volatile(key) || has_lambda(key) {
+            if !is_movable(key) {
                 return None;
             }
             grouped.extend(columns(key));
@@ -76,15 +83,17 @@ impl<'a> Way<'a> {
                 return None;
             }
             for argument in function.expressions() {
-                read.extend(columns_if_safe(&argument, &schema)?);
+                read.extend(columns_if_safe(&argument, input)?);
             }
         }
         for filter in partial.filter_expr().iter().flatten() {
-            read.extend(columns_if_safe(filter, &schema)?);
+            read.extend(columns_if_safe(filter, input)?);
         }
         let mut place = Place {
             plan: input,
-            origins: (0..schema.fields().len()).map(Some).collect(),
+            origins: (0..schema.fields().len())
+                .map(|place| column(input, place))
+                .collect(),
             needed: grouped.clone(),
         };
         let mut places = Vec::new();
@@ -100,6 +109,7 @@ impl<'a> Way<'a> {
         Some(Self {
             partial,
             grouped,
+            read,
             places,
             steps,
         })
@@ -122,11 +132,8 @@ impl<'a> Place<'a> {
     fn below(&self, read: &BTreeSet<usize>) -> Option<(Step<'a>, Self)> {
         let plan: &'a Operator = self.plan;
         if let Some(projection) = plan.downcast_ref::<ProjectionExec>() {
-            let columns = projection.expr().iter();
-            let columns: Option<Vec<usize>> = columns.map(|column| index(&column.expr)).collect();
-            let columns = columns?;
-            let place = self.through(projection.input(), |column| columns.get(column).copied());
-            return Some((Step::Columns(columns), place));
+            let place = self.projected(projection, read)?;
+            return Some((Step::Projection(projection), place));
         }
         let join = plan.downcast_ref::<HashJoinExec>()?;
         let side = self.followed(join, read)?;
@@ -151,9 +158,51 @@ impl<'a> Place<'a> {
         Some((Step::Join(join, side), place))
     }
 
-    /// Returns an input as the next place. `to`: its column for a column of this operator.
+    /// Returns the input of a projection as the next place; `None` if arguments read what it
+    /// computes, and this may fail or is computed of what another projection computes.
+    fn projected(&self, projection: &'a ProjectionExec, read: &BTreeSet<usize>) -> Option<Self> {
+        let input = projection.input();
+        let shown = |column: usize| {
+            let shown = projection.expr().get(column);
+            shown.map(|shown| &shown.expr)
+        };
+        let to = |column: usize| shown(column).map(Arc::clone);
+        // What is computed stays one level deep: written out, many levels may be very long.
+        let only_columns = |column: usize| to(column).filter(|shown| index(shown).is_some());
+        let origins = self.origins.iter().map(|origin| {
+            let origin = origin.as_ref()?;
+            match index(origin) {
+                Some(column) => to(column),
+                None => replaced(origin, &only_columns),
+            }
+        });
+        let origins: Vec<Option<PhysicalExprRef>> = origins.collect();
+        for column in read {
+            let origin = origins.get(*column)?.as_ref()?;
+            if !never_fails(origin, input) {
+                return None;
+            }
+        }
+        let mut needed = BTreeSet::new();
+        for column in &self.needed {
+            let shown = shown(*column)?;
+            if !is_movable(shown) {
+                return None;
+            }
+            needed.extend(columns(shown));
+        }
+        Some(Self {
+            plan: input,
+            origins,
+            needed,
+        })
+    }
+
+    /// Returns an input of a join as the next place. `to`: its column for a column of this operator.
     fn through(&self, input: &'a Operator, to: impl Fn(usize) -> Option<usize>) -> Self {
-        let origins = self.origins.iter().map(|column| column.and_then(&to));
+        let of_input = |before: usize| column(input, to(before)?);
+        let origins = self.origins.iter();
+        let origins = origins.map(|origin| replaced(origin.as_ref()?, &of_input));
         let needed = self.needed.iter().filter_map(|column| to(*column));
         Self {
             plan: input,
@@ -176,10 +225,13 @@ impl<'a> Place<'a> {
             J::Right | J::RightSemi | J::RightAnti => &[JoinSide::Right],
             J::Full | J::LeftMark | J::RightMark => &[],
         };
-        let is_of = |column: &usize, side: JoinSide| {
-            let column = self.origins.get(*column).copied().flatten();
-            let found = column.and_then(|column| origin(join, column));
+        let is_on = |column: usize, side: JoinSide| {
+            let found = origin(join, column);
             found.is_some_and(|(of, _)| of == side)
+        };
+        let is_of = |column: &usize, side: JoinSide| {
+            let known = self.origins.get(*column).and_then(Option::as_ref);
+            known.is_some_and(|known| columns(known).into_iter().all(|column| is_on(column, side)))
         };
         let has_all = |side: &JoinSide| read.iter().all(|column| is_of(column, *side));
         let sides: Vec<JoinSide> = sides.iter().copied().filter(has_all).collect();
@@ -236,14 +288,35 @@ fn is_merged(function: &AggregateFunctionExpr, schema: &Schema) -> bool {
         "count" => true,
         "sum" | "avg" => of.is_integer() || matches!(of, DataType::Decimal128(..)),
         "min" | "max" => is_plain(&of) && !of.is_string(),
+        // Of these types they are exact.
+        "stddev" | "stddev_pop" | "var" | "var_pop" => match of {
+            DataType::Int64 => true,
+            DataType::Decimal128(digits, _) => digits <= MOST_DIGITS_OF_SQUARES,
+            _ => false,
+        },
         "bool_and" | "bool_or" => of == DataType::Boolean,
         _ => false,
     }
 }
 
-/// Returns the columns of an expression that fails for no row; `None` for others.
-fn columns_if_safe(expression: &PhysicalExprRef, schema: &Schema) -> Option<Vec<usize>> {
-    never_fails(expression, schema).then(|| columns(expression))
+/// Returns the columns of an expression that fails for no row; `None` for others. `rows`: what it
+/// reads.
+fn columns_if_safe(expression: &PhysicalExprRef, rows: &Operator) -> Option<Vec<usize>> {
+    never_fails(expression, rows).then(|| columns(expression))
+}
+
+/// Returns whether an expression has the same value for rows with the same values in its columns.
+fn is_movable(expression: &PhysicalExprRef) -> bool {
+    !is_volatile(expression) && !has_lambda(expression)
+}
+
+/// Returns an expression with its columns replaced; `None` if there is nothing in the place of one of
+/// them.
+fn replaced(
+    expression: &PhysicalExprRef,
+    to: &dyn Fn(usize) -> Option<PhysicalExprRef>,
+) -> Option<PhysicalExprRef> {
+    moved(expression, to).ok()
 }
 
 /// Returns the indices of the columns of an expression.

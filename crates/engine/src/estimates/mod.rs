@@ -22,7 +22,7 @@ use datafusion::physical_plan::ExecutionPlan;
 
 pub(crate) use self::joined::Joined;
 pub(crate) use self::leaves::{Leaves, MOST_LEAVES, Place};
-pub(crate) use self::operator::Estimate;
+pub(crate) use self::operator::{Estimate, number};
 
 /// An operator of a physical plan.
 type Operator = Arc<dyn ExecutionPlan>;

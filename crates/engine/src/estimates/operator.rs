@@ -155,7 +155,7 @@ pub(super) fn span((least, greatest): (i128, i128)) -> f64 {
 }
 
 /// Returns a value as a whole number; `None` for types that have no next value.
-pub(super) fn number(value: &ScalarValue) -> Option<i128> {
+pub(crate) fn number(value: &ScalarValue) -> Option<i128> {
     match value {
         ScalarValue::Int8(value) => value.map(i128::from),
         ScalarValue::Int16(value) => value.map(i128::from),

@@ -14,6 +14,7 @@ use datafusion::logical_expr::{
     ColumnarValue, Expr, ExprSchemable, Operator, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF,
     ScalarUDFImpl, Signature, Volatility,
 };
+use datafusion::physical_expr::{PhysicalExprRef, ScalarFunctionExpr};
 
 use super::{checked, floats};
 use crate::expressions;
@@ -51,6 +52,68 @@ pub(crate) fn call(left: Expr, op: Operator, right: Expr, data_type: DataType) -
 
 fn chain(func: &ScalarUDF) -> Option<&Chain> {
     func.inner().downcast_ref::<Chain>()
+}
+
+/// Returns the least and the greatest result that a chain of whole numbers may have, if no step of it
+/// can be out of the range of its type; `None` otherwise, and for other functions.
+///
+/// `of`: the least and the greatest value of an operand, if they are known and it cannot fail.
+pub(crate) fn bounds(
+    call: &ScalarFunctionExpr,
+    of: &mut dyn FnMut(&PhysicalExprRef) -> Option<(i128, i128)>,
+) -> Option<(i128, i128)> {
+    let chain = chain(call.fun())?;
+    let range = range(&chain.data_type)?;
+    let mut operands = call.args().iter();
+    let mut known = of(operands.next()?)?;
+    for (op, operand) in chain.ops.iter().zip(operands) {
+        known = bounds_of_step(*op, known, of(operand)?)?;
+        if known.0 < range.0 || known.1 > range.1 {
+            return None;
+        }
+    }
+    Some(known)
+}
+
+/// Returns the least and the greatest number of a type; `None` for a type of others.
+pub(crate) fn range(data_type: &DataType) -> Option<(i128, i128)> {
+    Some(match data_type {
+        DataType::Int8 => (i8::MIN.into(), i8::MAX.into()),
+        DataType::Int16 => (i16::MIN.into(), i16::MAX.into()),
+        DataType::Int32 => (i32::MIN.into(), i32::MAX.into()),
+        DataType::Int64 => (i64::MIN.into(), i64::MAX.into()),
+        DataType::UInt8 => (0, u8::MAX.into()),
+        DataType::UInt16 => (0, u16::MAX.into()),
+        DataType::UInt32 => (0, u32::MAX.into()),
+        DataType::UInt64 => (0, u64::MAX.into()),
+        _ => return None,
+    })
+}
+
+fn bounds_of_step(
+    op: Operator,
+    (least, greatest): (i128, i128),
+    (least_right, greatest_right): (i128, i128),
+) -> Option<(i128, i128)> {
+    match op {
+        Operator::Plus => {
+            let sum = least.checked_add(least_right)?;
+            Some((sum, greatest.checked_add(greatest_right)?))
+        }
+        Operator::Minus => {
+            let difference = least.checked_sub(greatest_right)?;
+            Some((difference, greatest.checked_sub(least_right)?))
+        }
+        Operator::Multiply => {
+            let one = least.checked_mul(least_right)?;
+            let two = least.checked_mul(greatest_right)?;
+            let three = greatest.checked_mul(least_right)?;
+            let four = greatest.checked_mul(greatest_right)?;
+            let least = one.min(two).min(three).min(four);
+            Some((least, one.max(two).max(three).max(four)))
+        }
+        _ => None,
+    }
 }
 
 /// `a op b op c …` from left to right, for numbers of one type.
@@ -125,5 +188,36 @@ impl ScalarUDFImpl for Chain {
             };
         }
         Ok(value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_have_the_bounds_of_all_pairs() {
+        use Operator as O;
+        let step = bounds_of_step;
+        assert_eq!(step(O::Plus, (-3, 5), (1, 2)), Some((-2, 7)));
+        assert_eq!(step(O::Minus, (-3, 5), (1, 2)), Some((-5, 4)));
+        assert_eq!(step(O::Multiply, (-3, 5), (-7, 2)), Some((-35, 21)));
+        assert_eq!(step(O::Multiply, (-3, -2), (-7, -1)), Some((2, 21)));
+        assert_eq!(step(O::Divide, (1, 2), (1, 2)), None);
+        assert_eq!(step(O::Plus, (0, i128::MAX), (0, 1)), None);
+        assert_eq!(step(O::Minus, (i128::MIN, 0), (0, 1)), None);
+        assert_eq!(step(O::Multiply, (0, i128::MAX), (0, 2)), None);
+        let wide = (i64::MIN.into(), i64::MAX.into());
+        let (least, greatest) = step(O::Multiply, wide, wide).unwrap_or_default();
+        assert_eq!((least, greatest), (-(1_i128 << 126) + (1 << 63), 1 << 126));
+    }
+
+    #[test]
+    fn only_whole_numbers_have_a_range() {
+        assert_eq!(range(&DataType::UInt8), Some((0, 255)));
+        let all = range(&DataType::Int64);
+        assert_eq!(all, Some((i64::MIN.into(), i64::MAX.into())));
+        assert_eq!(range(&DataType::Float64), None);
+        assert_eq!(range(&DataType::Decimal128(10, 0)), None);
     }
 }

@@ -38,6 +38,7 @@ use super::pace::{Pace, Parts};
 use super::window::{in_batches, kept};
 use super::{Entered, PlanRun};
 use crate::bounded::made_much;
+use crate::clustered_groups::with_clustered_groups;
 use crate::finest_groups::with_finest_groups;
 use crate::gathered::{self, Kept, given};
 use crate::logic::conjunctions::with_conjunction;
@@ -124,6 +125,8 @@ fn replaced(
     if replaced.is_none() {
         replaced = with_running_windows(inner)?;
     }
+    let clustered = with_clustered_groups(replaced.as_ref().unwrap_or(inner))?;
+    replaced = clustered.or(replaced);
     let spilling = with_spilling(replaced.as_ref().unwrap_or(inner).as_ref(), is_ordered)?;
     Ok(spilling.or(replaced))
 }

@@ -15,12 +15,16 @@ pub(super) struct Sums {
 impl Sums {
     #[inline]
     pub(super) fn of(value: i128) -> Self {
-        let value = i256::from_i128(value);
+        let sum = i256::from_i128(value);
+        // The product of two numbers of 128 bits fits.
+        let squares = match i64::try_from(value) {
+            Ok(small) => i256::from_i128(i128::from(small) * i128::from(small)),
+            Err(_) => sum.wrapping_mul(sum),
+        };
         Self {
             count: 1,
-            sum: value,
-            // The product of two numbers of 128 bits fits.
-            squares: value.wrapping_mul(value),
+            sum,
+            squares,
         }
     }
 
@@ -108,6 +112,22 @@ fn too_large() -> DataFusionError {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn squares_are_exact() {
+        for value in [0, -1, i128::from(i64::MIN), i128::from(i64::MAX)] {
+            let square = i256::from_i128(value * value);
+            assert_eq!(Sums::of(value).squares, square, "{value}");
+        }
+        for value in [
+            i128::from(i64::MIN) - 1,
+            i128::from(i64::MAX) + 1,
+            i128::MIN,
+        ] {
+            let wide = i256::from_i128(value);
+            assert_eq!(Sums::of(value).squares, wide.wrapping_mul(wide), "{value}");
+        }
+    }
 
     #[test]
     fn sums_are_exact() {
