@@ -10,6 +10,7 @@
 //! (json_each(x)).*                  (json_each(x)).key, (json_each(x)).value
 //! row_to_json(t)                    row_to_json($json_row('a', t.a, 'b', t.b))
 //! row_to_json(row(x, y))            row_to_json($json_row('f1', x, 'f2', y))
+//! json_build_array((x, y))          json_build_array($json_row('f1', x, 'f2', y))
 //! row_to_json((SELECT e FROM (SELECT s.x AS a) AS e))   row_to_json($json_row('a', s.x)), as Hasura writes it
 //! … FROM s LEFT JOIN t ON t.a = …   row_to_json($json_row('a', t.a, …, t.a IS NOT NULL))
 //! ```
@@ -58,6 +59,17 @@ pub(super) const OF_ROWS: &[&str] = &[
     "row_to_json",
     "to_json",
     "to_jsonb",
+];
+
+/// Functions that make JSON of several values: the first argument that is a value, and the distance
+/// to the next one.
+const OF_VALUES: &[(&str, usize, usize)] = &[
+    ("json_build_array", 0, 1),
+    ("jsonb_build_array", 0, 1),
+    ("json_build_object", 1, 2),
+    ("jsonb_build_object", 1, 2),
+    ("json_object_agg", 1, 2),
+    ("jsonb_object_agg", 1, 2),
 ];
 
 /// Rewrites the JSON operators and functions of a statement.
@@ -161,6 +173,22 @@ impl JsonSyntax {
             .iter()
             .flat_map(|name| [build::text(name.clone()), column(name)]);
         *argument = build::call(ROW, fields.chain(is_there).collect());
+    }
+}
+
+/// Names the fields of the rows among the values that a function makes JSON of.
+fn number_rows(function: &mut Function, name: &str) {
+    let of_values = OF_VALUES.iter().find(|(known, ..)| *known == name);
+    let (Some((_, first, step)), FunctionArguments::List(list)) = (of_values, &mut function.args)
+    else {
+        return;
+    };
+    for argument in list.args.iter_mut().skip(*first).step_by(*step) {
+        if let FunctionArg::Unnamed(FunctionArgExpr::Expr(value)) = argument
+            && let Some(parts) = comparisons::row(value)
+        {
+            *value = numbered(parts);
+        }
     }
 }
 
@@ -297,6 +325,7 @@ impl VisitorMut for JsonSyntax {
                 if OF_ROWS.contains(&name.as_str()) {
                     self.whole_row(function);
                 }
+                number_rows(function, &name);
                 if (name.starts_with('$') || WITH_LAMBDAS.contains(&name.as_str()))
                     && let FunctionArguments::List(list) = &function.args
                 {

@@ -60,6 +60,10 @@ fn aggregates_gather_items_and_rows_have_their_columns() {
             "SELECT row_to_json(\"$json_row\"('f1', 1, 'f2', b)), to_json(\"$json_row\"('f1', b, 'f2', 'x')) FROM t",
         ),
         (
+            "SELECT json_build_array((1, b), row(2)), jsonb_build_object('k', row(1, (2, 3))) FROM t",
+            "SELECT json_build_array(\"$json_row\"('f1', 1, 'f2', b), \"$json_row\"('f1', 2)), jsonb_build_object('k', \"$json_row\"('f1', 1, 'f2', \"$json_row\"('f1', 2, 'f2', 3))) FROM t",
+        ),
+        (
             "WITH c (n) AS (SELECT 1 AS m) SELECT to_jsonb(c) FROM c",
             "WITH c (n) AS (SELECT 1 AS m) SELECT to_jsonb(\"$json_row\"('n', \"c\".\"n\")) FROM c",
         ),
