@@ -85,6 +85,8 @@ type Rows = (String, Vec<String>);
 struct Scope {
     rows: Vec<Rows>,
     missing: Vec<Missing>,
+    /// Whether it has tables whose columns are not known here.
+    has_others: bool,
 }
 
 #[derive(Default)]
@@ -102,12 +104,22 @@ impl JsonSyntax {
     }
 
     /// Returns the columns of a name in the FROM of a SELECT or of those around it, and whether an
-    /// outer join may leave out its rows.
+    /// outer join may leave out its rows. `None` for a name that is, or may be, a column of a FROM
+    /// within: a column comes before a row of the same name.
     fn relation(&self, name: &str) -> Option<(&[String], Option<&Missing>)> {
-        self.scopes.iter().rev().find_map(|scope| {
-            let (_, columns) = scope.rows.iter().find(|(known, _)| known == name)?;
-            Some((columns.as_slice(), missing::find(&scope.missing, name)))
-        })
+        for scope in self.scopes.iter().rev() {
+            let mut rows = scope.rows.iter();
+            if rows.any(|(_, columns)| columns.iter().any(|column| column == name)) {
+                return None;
+            }
+            if let Some((_, columns)) = scope.rows.iter().find(|(known, _)| known == name) {
+                return Some((columns.as_slice(), missing::find(&scope.missing, name)));
+            }
+            if scope.has_others {
+                return None;
+            }
+        }
+        None
     }
 
     fn rows_of(&self, factor: &TableFactor) -> Option<Rows> {
@@ -160,11 +172,7 @@ impl JsonSyntax {
             return;
         };
         let table = folded(name);
-        // A column comes before a row of the same name.
-        let Some((columns, missing)) = self
-            .relation(&table)
-            .filter(|(columns, _)| !columns.contains(&table))
-        else {
+        let Some((columns, missing)) = self.relation(&table) else {
             return;
         };
         let column = |name: &str| build::column(&table, name);
@@ -294,9 +302,10 @@ impl VisitorMut for JsonSyntax {
         let factors = select.from.iter().flat_map(|table| {
             std::iter::once(&table.relation).chain(table.joins.iter().map(|join| &join.relation))
         });
-        let rows = factors.filter_map(|factor| self.rows_of(factor)).collect();
+        let rows: Vec<Option<Rows>> = factors.map(|factor| self.rows_of(factor)).collect();
         self.scopes.push(Scope {
-            rows,
+            has_others: rows.iter().any(Option::is_none),
+            rows: rows.into_iter().flatten().collect(),
             missing: missing::tables(&select.from),
         });
         let items = std::mem::take(&mut select.projection).into_iter();

@@ -85,6 +85,34 @@ fn aggregates_gather_items_and_rows_have_their_columns() {
 }
 
 #[test]
+fn columns_come_before_rows_of_queries_around() {
+    for (sql, expected) in [
+        (
+            "SELECT (SELECT to_json(q) FROM t) FROM (SELECT 1 AS z) q",
+            "SELECT \"$json_kept\"((SELECT to_json(q) FROM t)) FROM (SELECT 1 AS z) q",
+        ),
+        (
+            "SELECT (SELECT to_json(q) FROM (SELECT 5 AS q) x) FROM (SELECT 1 AS z) q",
+            "SELECT \"$json_kept\"((SELECT to_json(q) FROM (SELECT 5 AS q) x)) FROM (SELECT 1 AS z) q",
+        ),
+        (
+            "SELECT to_json(q) FROM (SELECT 1 AS z) q, (SELECT 5 AS q) x",
+            "SELECT to_json(q) FROM (SELECT 1 AS z) q, (SELECT 5 AS q) x",
+        ),
+        (
+            "SELECT (SELECT to_json(q) FROM (SELECT 5 AS y) x) FROM (SELECT 1 AS z) q",
+            "SELECT \"$json_kept\"((SELECT to_json(\"$json_row\"('z', \"q\".\"z\")) FROM (SELECT 5 AS y) x)) FROM (SELECT 1 AS z) q",
+        ),
+        (
+            "SELECT to_json(q) FROM t, (SELECT 1 AS z) q",
+            "SELECT to_json(\"$json_row\"('z', \"q\".\"z\")) FROM t, (SELECT 1 AS z) q",
+        ),
+    ] {
+        assert_eq!(rewritten(sql), expected);
+    }
+}
+
+#[test]
 fn json_keeps_its_mark() {
     for (sql, expected) in [
         (
