@@ -1,14 +1,15 @@
-//! `@>`, `<@` and `&&` of lists by PostgreSQL's rules: a NULL list makes the result NULL, and a
-//! NULL item equals no item.
+//! `@>`, `<@` and `&&` of lists by PostgreSQL's rules: a NULL list makes the result NULL, a NULL item
+//! equals no item, and the items of lists of lists are those of the innermost lists.
 //!
-//! The engine's functions return true for an empty list in NULL, find NULL among NULLs, and
-//! distinguish -0 from 0 (`array_has.rs` of `datafusion-functions-nested`, 55.2). Delete this when
+//! The engine's functions return true for an empty list in NULL, find NULL among NULLs, compare the
+//! inner lists of lists, and distinguish -0 from 0 (`array_has.rs` of `datafusion-functions-nested`, 55.2). Delete this when
 //! they do none of these.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, BooleanArray, ListArray};
+use arrow::buffer::{OffsetBuffer, ScalarBuffer};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field};
 use datafusion::common::ScalarValue;
@@ -38,6 +39,7 @@ pub(crate) fn of_lists(
     let (Some(list), Some(wanted)) = (as_list(list, rows)?, as_list(wanted, rows)?) else {
         return call(args);
     };
+    let (list, wanted) = (flattened(list)?, flattened(wanted)?);
     if list.value_type() != wanted.value_type() {
         return call(args);
     }
@@ -76,6 +78,36 @@ fn places(lists: &ListArray, row: usize) -> Option<std::ops::Range<usize>> {
             .unwrap_or_default()
     };
     lists.is_valid(row).then(|| place(row)..place(row + 1))
+}
+
+/// Returns lists of lists as lists of the innermost items. Those with an inner list that is NULL, which
+/// PostgreSQL does not have, stay as they are.
+fn flattened(mut lists: ListArray) -> Result<ListArray> {
+    loop {
+        let Some(inner) = lists.values().as_list_opt::<i32>() else {
+            return Ok(lists);
+        };
+        let DataType::List(item) = inner.data_type() else {
+            return Ok(lists);
+        };
+        let starts = inner.value_offsets();
+        let offsets = lists.value_offsets().iter().map(|offset| {
+            let offset = usize::try_from(*offset).ok()?;
+            starts.get(offset).copied()
+        });
+        let Some(offsets) = offsets.collect::<Option<Vec<i32>>>() else {
+            return Ok(lists);
+        };
+        if inner.null_count() > 0 {
+            return Ok(lists);
+        }
+        lists = ListArray::try_new(
+            Arc::clone(item),
+            OffsetBuffer::new(ScalarBuffer::from(offsets)),
+            Arc::clone(inner.values()),
+            lists.nulls().cloned(),
+        )?;
+    }
 }
 
 /// Returns a value as lists; `None` if it is not a list.

@@ -7,6 +7,7 @@
 
 pub mod ast;
 mod dialect;
+mod enclosed;
 mod error;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]

@@ -22,6 +22,7 @@ use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::Token;
 
+use crate::enclosed;
 use crate::trino::call;
 use crate::walk::walk_expressions;
 
@@ -45,6 +46,9 @@ pub const USING_ALIAS: &str = "$as ";
 /// of an object must differ.
 pub const IS_JSON: &str = "$is_json";
 
+/// How many BETWEENs the operands of BETWEEN SYMMETRIC may have.
+const MOST_RANGES: usize = 8;
+
 /// Words that follow a column named `variadic`, which Trino has.
 const AFTER_COLUMN: [&str; 15] = [
     "AND", "AS", "ASC", "AT", "BETWEEN", "COLLATE", "DESC", "FROM", "ILIKE", "IN", "IS", "LIKE",
@@ -61,6 +65,7 @@ pub(crate) fn prefix(parser: &mut Parser<'_>) -> Option<Result<Expr, ParserError
     sized_interval(parser)
         .or_else(|| variadic(parser))
         .or_else(|| query_without_select(parser))
+        .or_else(|| enclosed::prefix(parser))
 }
 
 /// Parses `(VALUES (1))` or `(TABLE t)` in the place of a value; `None` if the next tokens are
@@ -167,6 +172,9 @@ pub(crate) fn infix(
     let at = usize::from(negated);
     if is_word(parser, at, "LIKE") || is_word(parser, at, "ILIKE") {
         return like(parser, left, negated, precedence);
+    }
+    if is_word(parser, at, "IN") {
+        return enclosed::list(parser, left, negated, at + 1);
     }
     // `x BETWEEN symmetric AND y` names a column.
     if !is_word(parser, at, "BETWEEN") || is_word(parser, at + 2, "AND") {
@@ -308,9 +316,10 @@ fn between(
     if !symmetric {
         return Ok(within(&low, &high));
     }
-    // Each operand is written twice, so that nesting would double the expression at each level.
-    if [left, &low, &high].into_iter().any(has_between) {
-        let expected = "operands of BETWEEN SYMMETRIC without another BETWEEN";
+    // Each operand is written twice, so that nesting doubles the expression at each level.
+    let inner: usize = [left, &low, &high].into_iter().map(ranges).sum();
+    if inner > MOST_RANGES {
+        let expected = "operands of BETWEEN SYMMETRIC with fewer BETWEENs";
         return parser.expected_ref(expected, parser.peek_token_ref());
     }
     Ok(Expr::Nested(Box::new(Expr::BinaryOp {
@@ -323,12 +332,17 @@ fn between(
     })))
 }
 
-fn has_between(expr: &Expr) -> bool {
-    let found = walk_expressions(expr, |part| match part {
-        Expr::Between { .. } => ControlFlow::Break(()),
-        _ => ControlFlow::Continue(()),
+/// Counts the BETWEENs of an expression.
+fn ranges(expr: &Expr) -> usize {
+    let mut count = 0;
+    let _ = walk_expressions(expr, |part| {
+        count += usize::from(matches!(part, Expr::Between { .. }));
+        match count > MOST_RANGES {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        }
     });
-    found.is_break()
+    count
 }
 
 /// Returns whether the token at a place, blanks not counted, is a word without quotes.

@@ -210,7 +210,14 @@ impl Call {
         } else {
             None
         };
-        Ok(found.and_then(|groups| groups.get(group).copied().flatten()))
+        Ok(found.and_then(|groups| {
+            // The match is the only group of a pattern without any.
+            let group = match groups.len() {
+                1 => group.saturating_sub(1),
+                _ => group,
+            };
+            groups.get(group).copied().flatten()
+        }))
     }
 
     fn place(&self, row: &Row<'_>) -> Result<i32> {

@@ -3,8 +3,9 @@
 //!
 //! ```text
 //! SELECT DISTINCT ON (x) x, unnest(a) FROM t ORDER BY x, 2
-//!     SELECT DISTINCT ON ("c1") "c1" AS x, "c2" AS unnest
-//!     FROM (SELECT x, unnest(a) FROM t) AS "__sets" ("c1", "c2") ORDER BY "c1", "c2"
+//!     SELECT DISTINCT ON ("__sets"."c1") "__sets"."c1" AS x, "__sets"."c2" AS unnest
+//!     FROM (SELECT x, unnest(a) FROM t) AS "__sets" ("c1", "c2")
+//!     ORDER BY "__sets"."c1", "__sets"."c2"
 //! SELECT DISTINCT ON (x) (SELECT …) AS n, t.* FROM t
 //!     SELECT DISTINCT ON (x) "__sets"."c1" AS n, t.*
 //!     FROM t CROSS JOIN LATERAL (SELECT (SELECT …) AS "c1") AS "__sets"
@@ -97,7 +98,13 @@ impl Columns {
             });
             self.items.len() + place
         });
-        Expr::Identifier(Ident::with_quote('"', Self::name(place)))
+        Self::shown(place)
+    }
+
+    /// Returns a column of the subquery. Without the subquery's name, a key would be the column of the
+    /// list that has this name.
+    fn shown(place: usize) -> Expr {
+        build::column(ALIAS, &Self::name(place))
     }
 }
 
@@ -113,11 +120,10 @@ fn place_of(key: &Expr, items: &[Item]) -> Option<usize> {
     let numbered = of_number
         .and_then(|number| number.checked_sub(1))
         .filter(|place| *place < items.len());
-    let is_item = |item: &Item| match key {
-        Expr::Identifier(name) if folded(name) == item.name => true,
-        _ => item.expr == *key,
-    };
-    numbered.or_else(|| items.iter().position(is_item))
+    let is_named = |item: &Item| matches!(key, Expr::Identifier(name) if folded(name) == item.name);
+    numbered
+        .or_else(|| items.iter().position(is_named))
+        .or_else(|| items.iter().position(|item| item.expr == *key))
 }
 
 /// Returns whether PostgreSQL calls the set-returning functions of a list after DISTINCT and ORDER BY:
@@ -260,8 +266,8 @@ fn enclose(query: &mut Query, items: Vec<Item>, on: Option<&[Expr]>) -> Result<(
         }
     }
     let shown = columns.items.iter().enumerate().map(|(place, item)| {
-        let column = Expr::Identifier(Ident::with_quote('"', Columns::name(place)));
-        build::aliased(column, Ident::with_quote('"', item.name.clone()))
+        let name = Ident::with_quote('"', item.name.clone());
+        build::aliased(Columns::shown(place), name)
     });
     let shown: Vec<SelectItem> = shown.collect();
     let exprs = columns.items.into_iter().map(|item| item.expr);
@@ -378,23 +384,28 @@ mod tests {
         for (sql, expected) in [
             (
                 "SELECT DISTINCT ON (x) x, unnest(a) FROM t WHERE b ORDER BY x, y, 2 DESC LIMIT 3",
-                r#"SELECT DISTINCT ON ("c1") "c1" AS "x", "c2" AS "unnest" FROM (SELECT x, unnest(a), y FROM t WHERE b) AS "__sets" ("c1", "c2", "c3") ORDER BY "c1", "c3", "c2" DESC LIMIT 3"#,
+                r#"SELECT DISTINCT ON ("__sets"."c1") "__sets"."c1" AS "x", "__sets"."c2" AS "unnest" FROM (SELECT x, unnest(a), y FROM t WHERE b) AS "__sets" ("c1", "c2", "c3") ORDER BY "__sets"."c1", "__sets"."c3", "__sets"."c2" DESC LIMIT 3"#,
             ),
             (
                 "SELECT DISTINCT ON (unnest(a)) 1 AS n FROM t",
-                r#"SELECT DISTINCT ON ("c2") "c1" AS "n" FROM (SELECT 1, unnest(a) FROM t) AS "__sets" ("c1", "c2")"#,
+                r#"SELECT DISTINCT ON ("__sets"."c2") "__sets"."c1" AS "n" FROM (SELECT 1, unnest(a) FROM t) AS "__sets" ("c1", "c2")"#,
             ),
             (
                 "SELECT DISTINCT ON (1) unnest(a) + 1 AS n FROM t ORDER BY n",
-                r#"SELECT DISTINCT ON ("c1") "c1" AS "n" FROM (SELECT unnest(a) + 1 FROM t) AS "__sets" ("c1") ORDER BY "c1""#,
+                r#"SELECT DISTINCT ON ("__sets"."c1") "__sets"."c1" AS "n" FROM (SELECT unnest(a) + 1 FROM t) AS "__sets" ("c1") ORDER BY "__sets"."c1""#,
             ),
             (
                 "SELECT DISTINCT ON ((SELECT t.a)) x FROM t ORDER BY (SELECT t.a), x",
-                r#"SELECT DISTINCT ON ("c2") "c1" AS "x" FROM (SELECT x, (SELECT t.a) FROM t) AS "__sets" ("c1", "c2") ORDER BY "c2", "c1""#,
+                r#"SELECT DISTINCT ON ("__sets"."c2") "__sets"."c1" AS "x" FROM (SELECT x, (SELECT t.a) FROM t) AS "__sets" ("c1", "c2") ORDER BY "__sets"."c2", "__sets"."c1""#,
             ),
             (
                 "SELECT DISTINCT ON (a) a FROM t ORDER BY a, EXISTS (SELECT t.b)",
-                r#"SELECT DISTINCT ON ("c1") "c1" AS "a" FROM (SELECT a, EXISTS (SELECT t.b) FROM t) AS "__sets" ("c1", "c2") ORDER BY "c1", "c2""#,
+                r#"SELECT DISTINCT ON ("__sets"."c1") "__sets"."c1" AS "a" FROM (SELECT a, EXISTS (SELECT t.b) FROM t) AS "__sets" ("c1", "c2") ORDER BY "__sets"."c1", "__sets"."c2""#,
+            ),
+            // The names of the list come before the columns.
+            (
+                "SELECT DISTINCT ON (x) x AS y, y AS x, (SELECT 1) AS c1 FROM t ORDER BY x, c1, y DESC",
+                r#"SELECT DISTINCT ON ("__sets"."c2") "__sets"."c1" AS "y", "__sets"."c2" AS "x", "__sets"."c3" AS "c1" FROM (SELECT x, y, (SELECT 1) FROM t) AS "__sets" ("c1", "c2", "c3") ORDER BY "__sets"."c2", "__sets"."c3", "__sets"."c1" DESC"#,
             ),
             (
                 "SELECT DISTINCT ON (x) (SELECT t.b) AS n, t.* FROM t ORDER BY x",
@@ -427,15 +438,15 @@ mod tests {
             // The rows of the functions are sorted themselves.
             (
                 "SELECT unnest(a) FROM t ORDER BY x, 1",
-                r#"SELECT "c1" AS "unnest" FROM (SELECT unnest(a), x FROM t) AS "__sets" ("c1", "c2") ORDER BY "c2", "c1""#,
+                r#"SELECT "__sets"."c1" AS "unnest" FROM (SELECT unnest(a), x FROM t) AS "__sets" ("c1", "c2") ORDER BY "__sets"."c2", "__sets"."c1""#,
             ),
             (
                 "SELECT (regexp_matches(s, '(a)'))[1] AS m FROM t ORDER BY x",
-                r#"SELECT "c1" AS "m" FROM (SELECT (regexp_matches(s, '(a)'))[1], x FROM t) AS "__sets" ("c1", "c2") ORDER BY "c2""#,
+                r#"SELECT "__sets"."c1" AS "m" FROM (SELECT (regexp_matches(s, '(a)'))[1], x FROM t) AS "__sets" ("c1", "c2") ORDER BY "__sets"."c2""#,
             ),
             (
                 "SELECT 'k' AS k, unnest(a) FROM t ORDER BY k, x",
-                r#"SELECT "c1" AS "k", "c2" AS "unnest" FROM (SELECT 'k', unnest(a), x FROM t) AS "__sets" ("c1", "c2", "c3") ORDER BY "c1", "c3""#,
+                r#"SELECT "__sets"."c1" AS "k", "__sets"."c2" AS "unnest" FROM (SELECT 'k', unnest(a), x FROM t) AS "__sets" ("c1", "c2", "c3") ORDER BY "__sets"."c1", "__sets"."c3""#,
             ),
         ] {
             assert_eq!(rewritten(sql), expected);

@@ -10,6 +10,7 @@
 //! (json_each(x)).*                  (json_each(x)).key, (json_each(x)).value
 //! row_to_json(t)                    row_to_json($json_row('a', t.a, 'b', t.b))
 //! row_to_json(row(x, y))            row_to_json($json_row('f1', x, 'f2', y))
+//! json_build_array((x, y))          json_build_array($json_row('f1', x, 'f2', y))
 //! row_to_json((SELECT e FROM (SELECT s.x AS a) AS e))   row_to_json($json_row('a', s.x)), as Hasura writes it
 //! … FROM s LEFT JOIN t ON t.a = …   row_to_json($json_row('a', t.a, …, t.a IS NOT NULL))
 //! ```
@@ -60,6 +61,17 @@ pub(super) const OF_ROWS: &[&str] = &[
     "to_jsonb",
 ];
 
+/// Functions that make JSON of several values: the first argument that is a value, and the distance
+/// to the next one.
+const OF_VALUES: &[(&str, usize, usize)] = &[
+    ("json_build_array", 0, 1),
+    ("jsonb_build_array", 0, 1),
+    ("json_build_object", 1, 2),
+    ("jsonb_build_object", 1, 2),
+    ("json_object_agg", 1, 2),
+    ("jsonb_object_agg", 1, 2),
+];
+
 /// Rewrites the JSON operators and functions of a statement.
 pub fn rewrite_json(statement: &mut Statement) {
     let mut syntax = JsonSyntax::default();
@@ -73,6 +85,8 @@ type Rows = (String, Vec<String>);
 struct Scope {
     rows: Vec<Rows>,
     missing: Vec<Missing>,
+    /// Whether it has tables whose columns are not known here.
+    has_others: bool,
 }
 
 #[derive(Default)]
@@ -90,12 +104,22 @@ impl JsonSyntax {
     }
 
     /// Returns the columns of a name in the FROM of a SELECT or of those around it, and whether an
-    /// outer join may leave out its rows.
+    /// outer join may leave out its rows. `None` for a name that is, or may be, a column of a FROM
+    /// within: a column comes before a row of the same name.
     fn relation(&self, name: &str) -> Option<(&[String], Option<&Missing>)> {
-        self.scopes.iter().rev().find_map(|scope| {
-            let (_, columns) = scope.rows.iter().find(|(known, _)| known == name)?;
-            Some((columns.as_slice(), missing::find(&scope.missing, name)))
-        })
+        for scope in self.scopes.iter().rev() {
+            let mut rows = scope.rows.iter();
+            if rows.any(|(_, columns)| columns.iter().any(|column| column == name)) {
+                return None;
+            }
+            if let Some((_, columns)) = scope.rows.iter().find(|(known, _)| known == name) {
+                return Some((columns.as_slice(), missing::find(&scope.missing, name)));
+            }
+            if scope.has_others {
+                return None;
+            }
+        }
+        None
     }
 
     fn rows_of(&self, factor: &TableFactor) -> Option<Rows> {
@@ -148,11 +172,7 @@ impl JsonSyntax {
             return;
         };
         let table = folded(name);
-        // A column comes before a row of the same name.
-        let Some((columns, missing)) = self
-            .relation(&table)
-            .filter(|(columns, _)| !columns.contains(&table))
-        else {
+        let Some((columns, missing)) = self.relation(&table) else {
             return;
         };
         let column = |name: &str| build::column(&table, name);
@@ -161,6 +181,22 @@ impl JsonSyntax {
             .iter()
             .flat_map(|name| [build::text(name.clone()), column(name)]);
         *argument = build::call(ROW, fields.chain(is_there).collect());
+    }
+}
+
+/// Names the fields of the rows among the values that a function makes JSON of.
+fn number_rows(function: &mut Function, name: &str) {
+    let of_values = OF_VALUES.iter().find(|(known, ..)| *known == name);
+    let (Some((_, first, step)), FunctionArguments::List(list)) = (of_values, &mut function.args)
+    else {
+        return;
+    };
+    for argument in list.args.iter_mut().skip(*first).step_by(*step) {
+        if let FunctionArg::Unnamed(FunctionArgExpr::Expr(value)) = argument
+            && let Some(parts) = comparisons::row(value)
+        {
+            *value = numbered(parts);
+        }
     }
 }
 
@@ -266,9 +302,10 @@ impl VisitorMut for JsonSyntax {
         let factors = select.from.iter().flat_map(|table| {
             std::iter::once(&table.relation).chain(table.joins.iter().map(|join| &join.relation))
         });
-        let rows = factors.filter_map(|factor| self.rows_of(factor)).collect();
+        let rows: Vec<Option<Rows>> = factors.map(|factor| self.rows_of(factor)).collect();
         self.scopes.push(Scope {
-            rows,
+            has_others: rows.iter().any(Option::is_none),
+            rows: rows.into_iter().flatten().collect(),
             missing: missing::tables(&select.from),
         });
         let items = std::mem::take(&mut select.projection).into_iter();
@@ -297,6 +334,7 @@ impl VisitorMut for JsonSyntax {
                 if OF_ROWS.contains(&name.as_str()) {
                     self.whole_row(function);
                 }
+                number_rows(function, &name);
                 if (name.starts_with('$') || WITH_LAMBDAS.contains(&name.as_str()))
                     && let FunctionArguments::List(list) = &function.args
                 {

@@ -78,7 +78,8 @@ impl Logic<'_> {
             },
             Expr::IsTrue(inner) => self.truth(*inner),
             Expr::InSubquery(within) if within.negated => self.not_in(within),
-            expr @ (Expr::InSubquery(_) | Expr::Exists(_)) => Ok(expr),
+            Expr::InSubquery(within) => self.in_subquery(within),
+            expr @ Expr::Exists(_) => Ok(expr),
             Expr::SetComparison(SetComparison {
                 expr,
                 subquery,
@@ -182,7 +183,7 @@ impl Logic<'_> {
                     lit(false),
                 )?,
             };
-            let found = in_subquery(x, subquery, false);
+            let found = self.in_subquery(InSubquery::new(x, subquery, false))?;
             return Ok(case(found, unknown, !negated));
         }
         let found = self.exists(&subquery, |y| compared(&x, Operator::Eq, y), false)?;
@@ -207,11 +208,32 @@ impl Logic<'_> {
         }
         let y = column(&subquery);
         let known = !x.nullable(self.schema)? && !y.nullable(subquery.subquery.schema())?;
-        let found = in_subquery(x.clone(), subquery.clone(), true);
+        let found = InSubquery::new(x.clone(), subquery.clone(), true);
+        let found = self.in_subquery(found)?;
         if known {
             return Ok(found);
         }
         Ok(found.and(by_holes(&subquery, lit(false), x.is_not_null(), lit(true))?))
+    }
+
+    /// Returns `x [NOT] IN S` for DataFusion, which joins S twice by the same column, and fails, if the
+    /// column has no qualifier and S is not a projection: `x IN (SELECT DISTINCT y AS z FROM t) OR c`
+    /// (`build_join` of `decorrelate_predicate_subquery.rs`, 55.2).
+    fn in_subquery(&self, within: InSubquery) -> Result<Expr> {
+        let plan = within.subquery.subquery.as_ref();
+        let (qualifier, _) = plan.schema().qualified_field(0);
+        if qualifier.is_some()
+            || matches!(plan, LogicalPlan::Projection(_))
+            || is_correlated(&within.subquery)?
+        {
+            return Ok(Expr::InSubquery(within));
+        }
+        let value = column(&within.subquery).alias(self.next());
+        let plan = LogicalPlanBuilder::from(plan.clone())
+            .project([value])?
+            .build()?;
+        let subquery = subquery_of(plan, &within.subquery);
+        Ok(in_subquery(within.expr, subquery, within.negated))
     }
 
     /// Returns `EXISTS (S WHERE condition(y))`.

@@ -54,6 +54,29 @@ async fn check(cases: &[(&str, &[&str])]) {
 }
 
 #[tokio::test]
+async fn subqueries_whose_column_has_no_table_are_joined_under_or() {
+    check(&[
+        (
+            "SELECT id FROM o WHERE a IN (SELECT DISTINCT k + 1 AS z FROM f) OR id = 1",
+            &["1", "2"],
+        ),
+        (
+            "SELECT id FROM o WHERE a NOT IN (SELECT k FROM f UNION SELECT 2) OR id = 3",
+            &["3"],
+        ),
+        (
+            "SELECT id FROM o WHERE (a IN (SELECT DISTINCT k AS z FROM h)) IS NOT TRUE",
+            &["2", "3"],
+        ),
+        (
+            "SELECT id FROM o WHERE CASE WHEN a IN (SELECT DISTINCT k + 1 FROM f) THEN id > 1 ELSE id > 2 END",
+            &["2", "3"],
+        ),
+    ])
+    .await;
+}
+
+#[tokio::test]
 async fn filters_follow_three_valued_logic() {
     check(&[
         ("SELECT id FROM o WHERE a NOT IN (SELECT k FROM f)", &["2"]),

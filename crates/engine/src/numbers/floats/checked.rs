@@ -13,6 +13,7 @@
 //! ```text
 //! a + b - c          +-(a, b, c)      one function for a whole chain, so that long chains do not nest
 //! x::real            real(x)          for a double
+//! x::real            read_real(x)     for a text, see [`spelled`](super::spelled)
 //! ```
 //!
 //! A function is what may fail to rules and operators that keep the parts of an expression from
@@ -37,11 +38,12 @@ use datafusion::optimizer::AnalyzerRule;
 use datafusion::physical_expr_common::datum::apply;
 
 use super::extremes::Float;
+use super::spelled;
 use crate::expressions;
 use crate::numbers::chains;
 
-/// Replaces operators of floating-point numbers by [chains], and casts to `real` by [`Real`]. Not
-/// for Trino's dialects.
+/// Replaces operators of floating-point numbers by [chains], casts to `real` by [`Real`], and those of
+/// texts by [`spelled`]. Not for Trino's dialects.
 #[derive(Debug)]
 pub(crate) struct CheckedFloats;
 
@@ -49,7 +51,7 @@ impl AnalyzerRule for CheckedFloats {
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
         let concerns = |expr: &Expr| match expr {
             Expr::BinaryExpr(binary) => expressions::is_arithmetic(binary.op),
-            expr => is_to_real(expr),
+            expr => is_to_float(expr),
         };
         expressions::rewritten(plan, concerns, checked)
     }
@@ -59,8 +61,12 @@ impl AnalyzerRule for CheckedFloats {
     }
 }
 
-fn is_to_real(expr: &Expr) -> bool {
-    matches!(expr, Expr::Cast(cast) if *cast.field.data_type() == DataType::Float32)
+fn is_to_float(expr: &Expr) -> bool {
+    matches!(expr, Expr::Cast(cast) if is_float(cast.field.data_type()))
+}
+
+fn is_float(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Float32 | DataType::Float64)
 }
 
 fn checked(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
@@ -74,6 +80,13 @@ fn checked(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
         {
             return Transformed::yes(expressions::call(Real::new(), vec![*expr]));
         }
+        Expr::Cast(Cast { expr, field })
+            if is_float(field.data_type())
+                && !spelled::is_known(&expr)
+                && chains::type_of(&expr, schema).is_some_and(|of| of.is_string()) =>
+        {
+            return Transformed::yes(spelled::call(*expr, field.data_type()));
+        }
         expr => return Transformed::no(expr),
     };
     // The left operand may be a long chain, and to get its type takes a walk.
@@ -86,7 +99,7 @@ fn checked(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
 
 /// Returns the type of an expression, if it is a floating-point number.
 fn float(expr: &Expr, schema: &dyn ExprSchema) -> Option<DataType> {
-    chains::type_of(expr, schema).filter(|of| matches!(of, DataType::Float32 | DataType::Float64))
+    chains::type_of(expr, schema).filter(is_float)
 }
 
 /// Calculates with floating-point numbers of one type.

@@ -10,8 +10,8 @@
 //! - [`canonical`]: NaNs with a sign, and -0 in windows, CASE, `nullif`, IN lists and functions
 //!   over arrays;
 //! - [`joins`]: -0 in the filters that joins make of their keys;
-//! - [`checked`], [`domains`] and [`totals`]: operators and functions that fail, in PostgreSQL's
-//!   sessions only;
+//! - [`checked`], [`spelled`], [`domains`] and [`totals`]: operators, casts and functions that fail, in
+//!   PostgreSQL's sessions only;
 //! - [`reals`] and [`wholes`]: functions whose results have other types in PostgreSQL's sessions.
 
 mod canonical;
@@ -21,6 +21,7 @@ mod extremes;
 mod joins;
 mod places;
 mod reals;
+mod spelled;
 mod totals;
 mod wholes;
 

@@ -4,6 +4,7 @@
 mod access;
 mod alter;
 mod ddl;
+mod enclosed;
 mod errors;
 mod issue;
 mod only;

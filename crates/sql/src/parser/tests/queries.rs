@@ -59,6 +59,10 @@ fn operators_of_postgres_that_sqlparser_lacks_are_others() {
             "SELECT a BETWEEN b AND c",
         ),
         (
+            "SELECT (a BETWEEN b AND c) BETWEEN SYMMETRIC d AND e",
+            "SELECT ((a BETWEEN b AND c) BETWEEN d AND e OR (a BETWEEN b AND c) BETWEEN e AND d)",
+        ),
+        (
             "SELECT trim(LEADING a, 'x'), trim(FROM a, 'x')",
             "SELECT trim(LEADING 'x' FROM a), trim(BOTH 'x' FROM a)",
         ),

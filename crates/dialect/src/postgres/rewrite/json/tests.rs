@@ -60,6 +60,10 @@ fn aggregates_gather_items_and_rows_have_their_columns() {
             "SELECT row_to_json(\"$json_row\"('f1', 1, 'f2', b)), to_json(\"$json_row\"('f1', b, 'f2', 'x')) FROM t",
         ),
         (
+            "SELECT json_build_array((1, b), row(2)), jsonb_build_object('k', row(1, (2, 3))) FROM t",
+            "SELECT json_build_array(\"$json_row\"('f1', 1, 'f2', b), \"$json_row\"('f1', 2)), jsonb_build_object('k', \"$json_row\"('f1', 1, 'f2', \"$json_row\"('f1', 2, 'f2', 3))) FROM t",
+        ),
+        (
             "WITH c (n) AS (SELECT 1 AS m) SELECT to_jsonb(c) FROM c",
             "WITH c (n) AS (SELECT 1 AS m) SELECT to_jsonb(\"$json_row\"('n', \"c\".\"n\")) FROM c",
         ),
@@ -74,6 +78,34 @@ fn aggregates_gather_items_and_rows_have_their_columns() {
         (
             "SELECT to_json(b) FROM a LEFT JOIN (SELECT x, y FROM t) b ON a.x = b.x",
             "SELECT to_json(\"$json_row\"('x', \"b\".\"x\", 'y', \"b\".\"y\", \"b\".\"x\" IS NOT NULL)) FROM a LEFT JOIN (SELECT x, y FROM t) b ON a.x = b.x",
+        ),
+    ] {
+        assert_eq!(rewritten(sql), expected);
+    }
+}
+
+#[test]
+fn columns_come_before_rows_of_queries_around() {
+    for (sql, expected) in [
+        (
+            "SELECT (SELECT to_json(q) FROM t) FROM (SELECT 1 AS z) q",
+            "SELECT \"$json_kept\"((SELECT to_json(q) FROM t)) FROM (SELECT 1 AS z) q",
+        ),
+        (
+            "SELECT (SELECT to_json(q) FROM (SELECT 5 AS q) x) FROM (SELECT 1 AS z) q",
+            "SELECT \"$json_kept\"((SELECT to_json(q) FROM (SELECT 5 AS q) x)) FROM (SELECT 1 AS z) q",
+        ),
+        (
+            "SELECT to_json(q) FROM (SELECT 1 AS z) q, (SELECT 5 AS q) x",
+            "SELECT to_json(q) FROM (SELECT 1 AS z) q, (SELECT 5 AS q) x",
+        ),
+        (
+            "SELECT (SELECT to_json(q) FROM (SELECT 5 AS y) x) FROM (SELECT 1 AS z) q",
+            "SELECT \"$json_kept\"((SELECT to_json(\"$json_row\"('z', \"q\".\"z\")) FROM (SELECT 5 AS y) x)) FROM (SELECT 1 AS z) q",
+        ),
+        (
+            "SELECT to_json(q) FROM t, (SELECT 1 AS z) q",
+            "SELECT to_json(\"$json_row\"('z', \"q\".\"z\")) FROM t, (SELECT 1 AS z) q",
         ),
     ] {
         assert_eq!(rewritten(sql), expected);

@@ -88,14 +88,20 @@ impl Resolver<'_> {
         made: Made,
     ) -> Option<Expr> {
         for scope in std::iter::successors(scope, |scope| scope.outer) {
-            let is_column = matches!(
-                scope.namespace.meaning(name),
-                Meaning::Common { .. } | Meaning::Column(_)
-            );
-            if is_column && !is_relation {
+            let meaning = scope.namespace.meaning(name);
+            if matches!(meaning, Meaning::Common { .. } | Meaning::Column(_)) && !is_relation {
                 return None;
             }
             let Some((relation, columns)) = scope.namespace.relation(name) else {
+                // A column of this name comes before a relation of a query around.
+                let may_be_column = meaning == Meaning::Unknown && !is_relation;
+                if may_be_column && !self.known.is_known(scope.select) {
+                    let mut around = std::iter::successors(scope.outer, |scope| scope.outer);
+                    if around.any(|scope| scope.namespace.has_relation(name)) {
+                        self.wanted.insert(scope.select);
+                    }
+                    return None;
+                }
                 continue;
             };
             return match columns {

@@ -313,6 +313,17 @@ fn functions_of_rows_get_the_columns_of_their_table() {
             "SELECT to_json(\"$json_row\"('x', v.x)), to_json(x) FROM (VALUES (1)) AS v (x)",
             &[][..],
         ),
+        // Also before one of a query around.
+        (
+            "SELECT (SELECT to_json(k) FROM a) FROM (SELECT 1 AS z) AS k",
+            "SELECT (SELECT to_json(k) FROM a) FROM (SELECT 1 AS z) AS k",
+            &["SELECT * FROM a"][..],
+        ),
+        (
+            "SELECT (SELECT to_json(r) FROM a) FROM (SELECT 1 AS z) AS r",
+            "SELECT (SELECT to_json(\"$json_row\"('z', r.z)) FROM a) FROM (SELECT 1 AS z) AS r",
+            &["SELECT * FROM a"][..],
+        ),
         ("SELECT lower(l) FROM l", "SELECT lower(l) FROM l", &[][..]),
     ] {
         let (text, asked) = resolved(sql);
