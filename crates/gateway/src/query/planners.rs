@@ -110,6 +110,9 @@ impl Session {
         let stop = Arc::new(Stop::default());
         let timeout = {
             let mut state = self.state.lock();
+            if let Some(reason) = &state.cancelled {
+                return Err(reason.clone());
+            }
             state.planning = Some(Arc::clone(&stop));
             state.settings.statement_timeout()
         };
