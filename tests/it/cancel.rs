@@ -83,6 +83,25 @@ async fn cursor_whose_query_is_not_the_last_one_is_cancelled() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn request_between_two_statements_of_a_message_cancels_the_next_one() {
+    let server = Server::private(&[]);
+    let victim = server.connect("admin").await;
+    for statement in ["SELECT 1;", "SET a.b = 'c';"] {
+        let message = statement.repeat(100_000);
+        let cancelled = async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            victim.cancel().await;
+        };
+        let (done, ()) = tokio::join!(victim.raw().batch_execute(&message), cancelled);
+        let error = done.unwrap_err();
+        let code = error.code().map(|code| code.code().to_owned());
+        assert_eq!(code.as_deref(), Some("57014"), "{error}");
+        // It does not touch the next message.
+        assert_eq!(victim.value("SELECT 1").await, "1");
+    }
+}
+
 async fn cancel_key_of_one_connection_does_not_touch_another(door: Door) {
     let server = Server::shared();
     let admin = door.connect(server, "admin").await;

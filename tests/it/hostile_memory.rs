@@ -117,6 +117,11 @@ async fn who_asks_for_too_much_memory_gets_an_error_and_the_process_stays_within
     let joined = "SELECT length(max(concat(s, CAST(x AS varchar)))) FROM (SELECT repeat('x', 1000000) AS s, x FROM generate_series(1, 500) t(x)) q";
     assert_eq!(client.value(joined).await, "1000002");
     watch.stayed_under(limit, "large constants");
+    // Matches are counted, and not gathered.
+    let groups = format!("{}a{}", "(".repeat(20), ")".repeat(20));
+    let counted = format!("SELECT regexp_count(repeat('a', 3000000), '{groups}')");
+    assert_eq!(client.value(&counted).await, "3000000");
+    watch.stayed_under(limit, "matches with groups");
 
     for (code, sql) in statements() {
         let failure = fails(&client, &sql).await;

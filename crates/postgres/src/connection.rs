@@ -121,7 +121,10 @@ impl Connection {
                 Ok(None) => return self.idle(),
                 Err(ended) => return ended,
             };
-            if let Err(ended) = self.frame(frame).await {
+            self.session.answers();
+            let answered = self.frame(frame).await;
+            self.session.has_answered();
+            if let Err(ended) = answered {
                 return ended;
             }
             if let Err(ended) = self.link.flush_if_large().await {
@@ -307,6 +310,7 @@ impl Connection {
         let last = statements.len() - 1;
         for (place, parsed) in statements.into_iter().enumerate() {
             self.link.flush_if_large().await?;
+            self.session.check_wanted()?;
             if last > 0 {
                 self.begin_in_message(&parsed.statement).boxed().await?;
             }

@@ -1,6 +1,7 @@
 //! Evaluates the functions row by row.
 
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -188,28 +189,40 @@ impl Call {
         Ok(Arc::new(texts.finish()))
     }
 
-    /// Returns the matches of a row, at most `most`.
-    fn all(&self, row: &Row<'_>, most: Option<usize>) -> Result<Vec<Groups>> {
+    /// Calls `take` for the matches of a row, one after the other, until it breaks.
+    fn each(
+        &self,
+        row: &Row<'_>,
+        take: impl FnMut(Groups) -> Result<ControlFlow<()>>,
+    ) -> Result<()> {
         match row.from {
-            Some(from) => row.found.0.all(self.kind.name(), row.text, from, most),
-            None => Ok(Vec::new()),
+            Some(from) => row.found.0.each(self.kind.name(), row.text, from, take),
+            None => Ok(()),
+        }
+    }
+
+    /// Returns the `which`-th match of a row; 1 is the first.
+    fn nth(&self, row: &Row<'_>, which: usize) -> Result<Option<Groups>> {
+        match row.from {
+            Some(from) => row.found.0.nth(self.kind.name(), row.text, from, which),
+            None => Ok(None),
         }
     }
 
     fn count(&self, row: &Row<'_>) -> Result<i32> {
-        Ok(i32::try_from(self.all(row, None)?.len()).unwrap_or(i32::MAX))
+        let mut count = 0i32;
+        self.each(row, |_| {
+            count = count.saturating_add(1);
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok(count)
     }
 
     /// Returns the group of the match that the arguments `n` and `group` select.
     fn wanted(&self, row: &Row<'_>) -> Result<Option<(usize, usize)>> {
         let which = self.at_least(Argument::N, row.row, 1, 1)?;
         let group = self.at_least(Argument::Group, row.row, 0, 0)?;
-        let mut found = self.all(row, Some(which))?;
-        let found = if found.len() == which {
-            found.pop()
-        } else {
-            None
-        };
+        let found = self.nth(row, which)?;
         Ok(found.and_then(|groups| {
             // The match is the only group of a pattern without any.
             let group = match groups.len() {
@@ -245,7 +258,7 @@ impl Call {
     }
 
     fn groups(&self, row: &Row<'_>, lists: &mut ListBuilder<StringBuilder>) -> Result<bool> {
-        let Some(groups) = self.all(row, Some(1))?.pop() else {
+        let Some(groups) = self.nth(row, 1)? else {
             return Ok(false);
         };
         let first = usize::from(groups.len() > 1);
@@ -268,9 +281,7 @@ impl Call {
                 lists.append(false);
                 continue;
             };
-            let most = (!row.found.1.global).then_some(1);
-            for groups in self.all(&row, most)? {
-                check()?;
+            self.each(&row, |groups| {
                 let first = usize::from(groups.len() > 1);
                 for group in groups.into_iter().skip(first) {
                     let group = group.and_then(|(from, to)| row.text.get(from..to));
@@ -279,25 +290,32 @@ impl Call {
                 }
                 lists.values().append(true);
                 check_batch(self.kind.name(), bytes)?;
-            }
+                Ok(match row.found.1.global {
+                    true => ControlFlow::Continue(()),
+                    false => ControlFlow::Break(()),
+                })
+            })?;
             lists.append(true);
         }
         Ok(Arc::new(lists.finish()))
     }
 
     fn parts(&self, row: &Row<'_>, lists: &mut ListBuilder<StringBuilder>) -> Result<bool> {
-        let mut last = 0;
-        for groups in self.all(row, None)? {
-            let Some((from, to)) = groups.first().copied().flatten() else {
-                continue;
-            };
+        let (mut last, mut bytes) = (0, 0usize);
+        self.each(row, |groups| {
+            let span = groups.first().copied().flatten();
             // Empty matches at the edges of the text, and right after another match, split nothing.
-            if from >= row.text.len() || to <= last {
-                continue;
-            }
-            lists.values().append_option(row.text.get(last..from));
+            let Some((from, to)) = span.filter(|(from, to)| *from < row.text.len() && *to > last)
+            else {
+                return Ok(ControlFlow::Continue(()));
+            };
+            let part = row.text.get(last..from);
+            bytes = bytes.saturating_add(part.map_or(0, str::len) + GROUP_BYTES);
+            check_batch(self.kind.name(), bytes)?;
+            lists.values().append_option(part);
             last = to;
-        }
+            Ok(ControlFlow::Continue(()))
+        })?;
         lists.values().append_option(row.text.get(last..));
         Ok(true)
     }
@@ -312,17 +330,12 @@ impl Call {
             None if row.found.1.global => 0,
             None => 1,
         };
-        let found = self.all(row, (which > 0).then_some(which))?;
-        let found = match which {
-            0 => found.as_slice(),
-            which => found.get(which - 1..).unwrap_or_default(),
-        };
-        let mut made = String::new();
-        let mut last = 0;
-        for groups in found {
-            check()?;
-            let Some((from, to)) = groups.first().copied().flatten() else {
-                continue;
+        let (mut made, mut last, mut number) = (String::new(), 0, 0usize);
+        self.each(row, |groups| {
+            number += 1;
+            let span = groups.first().copied().flatten();
+            let Some((from, to)) = span.filter(|_| number >= which) else {
+                return Ok(ControlFlow::Continue(()));
             };
             made.push_str(row.text.get(last..from).unwrap_or_default());
             for piece in &replacement {
@@ -337,7 +350,11 @@ impl Call {
             }
             check_value(self.kind.name(), made.len())?;
             last = to;
-        }
+            Ok(match which {
+                0 => ControlFlow::Continue(()),
+                _ => ControlFlow::Break(()),
+            })
+        })?;
         made.push_str(row.text.get(last..).unwrap_or_default());
         Ok(made)
     }

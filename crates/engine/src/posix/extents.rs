@@ -104,6 +104,45 @@ fn is_of_one_length(tree: &Tree, place: Place) -> bool {
     }
 }
 
+/// Least and most characters; `None` if there is no end, or if it is not known.
+type Lengths = (usize, Option<usize>);
+
+/// Returns how many characters a part takes.
+fn lengths_of(tree: &Tree, place: Place) -> Lengths {
+    let count = |times: u32| usize::try_from(times).unwrap_or(usize::MAX);
+    match tree.pieces.get(place) {
+        None | Some(Piece::Empty | Piece::Edge(_) | Piece::Look { .. }) => (0, Some(0)),
+        Some(Piece::Class(_)) => (1, Some(1)),
+        // A part that several references share is not followed for each.
+        Some(Piece::Back { .. }) => (0, None),
+        Some(Piece::Group { inner, .. }) => lengths_of(tree, *inner),
+        Some(Piece::Sequence(pieces)) => {
+            let each = pieces.iter().map(|piece| lengths_of(tree, *piece));
+            each.fold((0, Some(0)), |all: Lengths, one| {
+                let most = all.1.zip(one.1);
+                let most = most.map(|(all, one)| all.saturating_add(one));
+                (all.0.saturating_add(one.0), most)
+            })
+        }
+        Some(Piece::Either(branches)) => {
+            let each = branches.iter().map(|branch| lengths_of(tree, *branch));
+            let all = each.reduce(|all, one| {
+                let most = all.1.zip(one.1);
+                (all.0.min(one.0), most.map(|(all, one)| all.max(one)))
+            });
+            all.unwrap_or((0, Some(0)))
+        }
+        Some(Piece::Repeat {
+            inner, least, most, ..
+        }) => {
+            let (shortest, longest) = lengths_of(tree, *inner);
+            let most = longest.zip(most.map(count));
+            let most = most.map(|(longest, times)| longest.saturating_mul(times));
+            (shortest.saturating_mul(count(*least)), most)
+        }
+    }
+}
+
 /// The characters of a group: the first, and the one after the last.
 pub(super) type Span = (usize, usize);
 
@@ -117,6 +156,8 @@ pub(super) struct Extents<'a> {
     known: HashMap<(Place, usize), Ends>,
     /// Number of positions in `known`.
     held: usize,
+    /// The lengths of what lookbehinds look for.
+    lengths: HashMap<Place, Lengths>,
     steps: u64,
 }
 
@@ -128,6 +169,7 @@ impl<'a> Extents<'a> {
             text,
             known: HashMap::new(),
             held: 0,
+            lengths: HashMap::new(),
             steps: 0,
         }
     }
@@ -251,13 +293,7 @@ impl<'a> Extents<'a> {
             }) => {
                 let found = match ahead {
                     true => !self.ends(*inner, start)?.is_empty(),
-                    false => {
-                        let mut found = false;
-                        for from in 0..=start {
-                            found = found || self.ends(*inner, from)?.contains(&start);
-                        }
-                        found
-                    }
+                    false => self.ends_at(*inner, start)?,
                 };
                 (found != *negated).then_some(start).into_iter().collect()
             }
@@ -287,6 +323,24 @@ impl<'a> Extents<'a> {
         let ends = Rc::new(ends);
         self.known.insert((place, start), Rc::clone(&ends));
         Ok(ends)
+    }
+
+    /// Returns whether a part ends at `end`, wherever it begins.
+    fn ends_at(&mut self, place: Place, end: usize) -> Result<bool> {
+        let tree = self.tree;
+        let lengths = self.lengths.entry(place);
+        let (least, most) = *lengths.or_insert_with(|| lengths_of(tree, place));
+        let Some(last) = end.checked_sub(least) else {
+            return Ok(false);
+        };
+        let first = most.map_or(0, |most| end.saturating_sub(most));
+        for start in first..=last {
+            self.step(0)?;
+            if self.ends(place, start)?.contains(&end) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Returns the ends of a part that is repeated `least` to `most` times.

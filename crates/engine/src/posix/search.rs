@@ -1,5 +1,7 @@
 //! A compiled pattern and searches with it.
 
+use std::ops::ControlFlow;
+
 use datafusion::error::{DataFusionError, Result};
 use lakegate_error::{Code, Error};
 use regex::Regex;
@@ -9,6 +11,7 @@ use super::nodes::{Division, divided};
 use super::parse::parse;
 use super::spelling::spelled;
 use super::tree::{Flags, Tree};
+use crate::bounded::check_batch;
 use crate::stop::{check, check_search};
 
 /// A pattern to search text with.
@@ -98,7 +101,7 @@ impl Pattern {
                 )?;
                 Ok(regex.is_match(text))
             }
-            None => Ok(self.all(name, text, 0, Some(1))?.pop().is_some()),
+            None => Ok(self.nth(name, text, 0, 1)?.is_some()),
         }
     }
 
@@ -116,41 +119,56 @@ impl Pattern {
                 .is_none_or(|found| found.end() == search.text.len())
     }
 
-    /// Returns the matches from the byte `from` on, at most `most`.
+    /// Calls `take` for the matches from the byte `from` on, one after the other, until it breaks.
+    /// No match is kept: a text may have as many as it has characters.
     ///
     /// # Errors
     ///
-    /// Returns an error if the search takes too long or the work must stop.
-    pub(super) fn all(
+    /// Returns an error of `take`, if the search takes too long, if the text is too long for it, or if
+    /// the work must stop.
+    pub(super) fn each(
         &self,
         name: &str,
         text: &str,
         from: usize,
-        most: Option<usize>,
-    ) -> Result<Vec<Groups>> {
+        mut take: impl FnMut(Groups) -> Result<ControlFlow<()>>,
+    ) -> Result<()> {
         let mut search = self.search(name, text)?;
         search.from = Some(from);
-        let mut found = Vec::new();
-        while most.is_none_or(|most| found.len() < most) && self.is_of_the_crate(&search) {
-            match search.next_of_the_crate()? {
-                Some(groups) => found.push(groups),
-                None => return Ok(found),
+        while self.is_of_the_crate(&search) {
+            let Some(groups) = search.next_of_the_crate()? else {
+                return Ok(());
+            };
+            if take(groups)?.is_break() {
+                return Ok(());
             }
         }
-        if most.is_some_and(|most| found.len() >= most) {
-            return Ok(found);
-        }
-        let Some(division) = &self.division else {
-            return Ok(found);
+        let (Some(division), Some(_)) = (&self.division, search.from) else {
+            return Ok(());
         };
+        // In ASCII, the place of a letter is its byte.
+        let is_ascii = text.is_ascii();
+        let of_letter = match is_ascii {
+            true => size_of::<char>(),
+            false => size_of::<char>() + size_of::<usize>(),
+        };
+        check_batch(name, text.len().saturating_mul(of_letter))?;
         let letters: Vec<char> = text.chars().collect();
-        let bytes: Vec<usize> = text.char_indices().map(|(byte, _)| byte).collect();
-        let byte_of = |place: usize| bytes.get(place).copied().unwrap_or(text.len());
-        let place_of = |byte: usize| bytes.partition_point(|start| *start < byte);
+        let bytes: Vec<usize> = match is_ascii {
+            true => Vec::new(),
+            false => text.char_indices().map(|(byte, _)| byte).collect(),
+        };
+        let byte_of = |place: usize| match is_ascii {
+            true => place.min(text.len()),
+            false => bytes.get(place).copied().unwrap_or(text.len()),
+        };
+        let place_of = |byte: usize| match is_ascii {
+            true => byte,
+            false => bytes.partition_point(|start| *start < byte),
+        };
         let mut extents = Extents::new(&self.tree, division, &letters);
-        while most.is_none_or(|most| found.len() < most) {
+        while let Some(from) = search.from {
             check()?;
-            let Some(from) = search.from else { break };
             let start = match &self.regex {
                 None => place_of(from),
                 Some(regex) => match regex.find_at(text, from) {
@@ -167,9 +185,35 @@ impl Pattern {
             });
             let groups: Groups = groups.collect();
             search.go_on(&groups);
-            found.push(groups);
+            if take(groups)?.is_break() {
+                break;
+            }
         }
-        Ok(found)
+        Ok(())
+    }
+
+    /// Returns the match that is the `which`-th from the byte `from` on; 1 is the first.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Pattern::each`].
+    pub(super) fn nth(
+        &self,
+        name: &str,
+        text: &str,
+        from: usize,
+        which: usize,
+    ) -> Result<Option<Groups>> {
+        let (mut number, mut wanted) = (0usize, None);
+        self.each(name, text, from, |groups| {
+            number += 1;
+            if number < which {
+                return Ok(ControlFlow::Continue(()));
+            }
+            wanted = Some(groups);
+            Ok(ControlFlow::Break(()))
+        })?;
+        Ok(wanted)
     }
 }
 

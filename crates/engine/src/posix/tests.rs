@@ -1,14 +1,13 @@
 #![allow(clippy::unwrap_used)]
+use std::ops::ControlFlow;
+
 use super::search::Pattern;
 use super::tree::Flags;
 
 /// Returns the groups of the first match, the whole first.
 fn found(pattern: &str, text: &str) -> Option<Vec<Option<String>>> {
     let pattern = Pattern::new(pattern, Flags::default()).unwrap();
-    let groups = pattern
-        .all("regexp_match", text, 0, Some(1))
-        .unwrap()
-        .pop()?;
+    let groups = pattern.nth("regexp_match", text, 0, 1).unwrap()?;
     let part = |(from, to)| text.get(from..to).unwrap().to_owned();
     Some(groups.into_iter().map(|group| group.map(part)).collect())
 }
@@ -67,6 +66,9 @@ fn matches_are_the_longest_and_their_parts_from_left_to_right() {
             &[Some("foobarb"), Some("oobar")],
         ),
         ("(?<=a)b", "bab", &[Some("b")]),
+        ("(?<=ab|c)(d+)", "dacdd", &[Some("dd"), Some("dd")]),
+        ("(?<=x.*)b", "bxab", &[Some("b")]),
+        ("(?<!a)b", "abcb", &[Some("b")]),
     ] {
         assert_eq!(found(pattern, text), some(groups), "{pattern} {text}");
     }
@@ -138,6 +140,37 @@ fn searches_for_back_references_end() {
     let pattern = Pattern::new(&nested, Flags::default()).unwrap();
     assert!(pattern.is_match("regexp_like", &"a".repeat(61)).unwrap());
     assert!(Pattern::new(&"(a|b)".repeat(1_000), Flags::default()).is_err());
+}
+
+#[test]
+fn lookbehinds_in_long_texts_end() {
+    let text = "b".repeat(200_000);
+    let of_one_length = Pattern::new("(?<=ac|d.)b", Flags::default()).unwrap();
+    assert!(!of_one_length.is_match("regexp_like", &text).unwrap());
+    let of_any_length = Pattern::new("(?<=a+c)b", Flags::default()).unwrap();
+    assert!(of_any_length.is_match("regexp_like", &text).is_err());
+}
+
+#[test]
+fn matches_are_counted_until_enough_are_found() {
+    for (pattern, text) in [("é|é+a", "xéaéééa"), ("é", "éxéxxé"), ("(?<=x)é", "xéxéxé")]
+    {
+        let pattern = Pattern::new(pattern, Flags::default()).unwrap();
+        let mut ends = Vec::new();
+        let found = pattern.each("regexp_count", text, 0, |groups| {
+            ends.push(groups.first().copied().flatten().unwrap().1);
+            Ok(match ends.len() {
+                2 => ControlFlow::Break(()),
+                _ => ControlFlow::Continue(()),
+            })
+        });
+        found.unwrap();
+        let second = pattern.nth("regexp_substr", text, 0, 2).unwrap().unwrap();
+        assert_eq!(ends.len(), 2, "{text}");
+        assert_eq!(second.first().copied().flatten().unwrap().1, ends[1]);
+        assert!(text.is_char_boundary(ends[1]), "{text}");
+        assert_eq!(pattern.nth("regexp_substr", text, 0, 4).unwrap(), None);
+    }
 }
 
 #[test]

@@ -25,6 +25,7 @@ use lakegate_error::{Code, Error};
 
 use super::super::containment;
 use super::check;
+use super::linear::{LINEAR, linear};
 use super::matches::{BoundedMatches, is_small};
 use super::patterns::{self, SEARCHES};
 use crate::scalars::as_the_inner;
@@ -62,6 +63,11 @@ pub fn stoppable_functions(state: &mut SessionState) -> Result<()> {
     for (name, kind) in products.into_iter().chain(sets).chain(searches) {
         if let Some(inner) = state.scalar_functions().get(name).cloned() {
             state.register_udf(Arc::new(ScalarUDF::new_from_impl(InParts { inner, kind })))?;
+        }
+    }
+    for name in LINEAR {
+        if let Some(inner) = state.scalar_functions().get(name).cloned() {
+            state.register_udf(linear(inner))?;
         }
     }
     if let Some(search) = state.scalar_functions().get("regexp_like").cloned() {

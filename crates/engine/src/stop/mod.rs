@@ -16,6 +16,7 @@
 
 mod condition;
 mod functions;
+mod linear;
 mod matches;
 mod operator;
 mod pace;
@@ -29,6 +30,7 @@ use std::sync::{Arc, OnceLock};
 use datafusion::error::{DataFusionError, Result as EngineResult};
 pub use functions::stoppable_functions;
 use lakegate_error::{Code, Error};
+pub use linear::linear;
 pub(crate) use matches::check_patterns;
 pub use operator::stoppable;
 pub(crate) use operator::stoppable_as_it_is;

@@ -70,7 +70,8 @@ impl Searched {
     }
 }
 
-fn as_texts(value: &ColumnarValue) -> Result<Option<ArrayRef>> {
+/// Returns a text argument as a column, of one row for a constant; `None` if it is no text.
+pub(super) fn as_texts(value: &ColumnarValue) -> Result<Option<ArrayRef>> {
     let array = match value {
         ColumnarValue::Array(array) => ArrayRef::clone(array),
         ColumnarValue::Scalar(scalar) => scalar.to_array()?,
@@ -82,7 +83,7 @@ fn as_texts(value: &ColumnarValue) -> Result<Option<ArrayRef>> {
 }
 
 /// Returns the text of a row; `None` for NULL. A constant has one value for all rows.
-fn value(array: &ArrayRef, row: usize) -> Option<&str> {
+pub(super) fn value(array: &ArrayRef, row: usize) -> Option<&str> {
     let row = if array.len() == 1 { 0 } else { row };
     if row >= array.len() || array.is_null(row) {
         return None;

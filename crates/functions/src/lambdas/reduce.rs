@@ -113,8 +113,10 @@ fn reduce(call: &Call<'_>) -> Result<ArrayRef> {
     }
     let mut state = take(&initial, &UInt32Array::from(initial_of), None)?;
 
-    // The states of rows whose items are all added, the last rows first.
+    // The states of rows whose items are all added, the last rows first. They are copies: a slice
+    // would keep the states of all rows at its place.
     let mut done: Vec<ArrayRef> = Vec::new();
+    let mut done_bytes = 0usize;
     let mut active = order.len();
     for place in 0.. {
         let left = order
@@ -123,7 +125,11 @@ fn reduce(call: &Call<'_>) -> Result<ArrayRef> {
             .rposition(|(_, _, length)| *length > place)
             .map_or(0, |last| last + 1);
         if left < active {
-            done.push(state.slice(left, active - left));
+            let ended = UInt32Array::from_iter_values((left..active).map(|row| row as u32));
+            let ended = take(&state, &ended, None)?;
+            done_bytes = done_bytes.saturating_add(size(&ended, 0, ended.len()));
+            bounded::check_batch(call.name, done_bytes)?;
+            done.push(ended);
             state = state.slice(0, left);
             active = left;
         }

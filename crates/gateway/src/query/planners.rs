@@ -107,23 +107,37 @@ impl Session {
         text: PlannedText<'_>,
         work: impl Future<Output = Result<T>> + Send + 'static,
     ) -> Result<T> {
+        let planned = self.shown(moment, &text, self.apart(work)).await;
+        self.state.lock().planning = None;
+        planned
+    }
+
+    /// Runs work that comes before planning on a planner thread, so that only its own user waits for
+    /// it. Cancelling the session's query stops it.
+    ///
+    /// # Errors
+    /// As of [`Self::plan`].
+    pub(crate) async fn apart<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T>> + Send + 'static,
+    ) -> Result<T> {
         let stop = Arc::new(Stop::default());
         let timeout = {
             let mut state = self.state.lock();
+            if let Some(reason) = &state.cancelled {
+                return Err(reason.clone());
+            }
             state.planning = Some(Arc::clone(&stop));
             state.settings.statement_timeout()
         };
         let planning = self.gateway.plan(&self.user, &stop, (), work);
-        let planning = async {
-            match timeout {
-                None => planning.await,
-                Some(timeout) => match tokio::time::timeout(timeout, planning).await {
-                    Ok(planned) => planned,
-                    Err(_) => Err(timed_out(timeout)),
-                },
-            }
+        let planned = match timeout {
+            None => planning.await,
+            Some(timeout) => match tokio::time::timeout(timeout, planning).await {
+                Ok(planned) => planned,
+                Err(_) => Err(timed_out(timeout)),
+            },
         };
-        let planned = self.shown(moment, &text, planning).await;
         self.state.lock().planning = None;
         planned
     }

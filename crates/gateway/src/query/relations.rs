@@ -4,6 +4,7 @@
 //! stopped with it. The parts of a session's statement come before its planning, so each is one of
 //! its own.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
@@ -13,15 +14,32 @@ use futures::future::BoxFuture;
 use lakegate_dialect::Dialect;
 use lakegate_dialect::postgres::CatalogReferences;
 use lakegate_error::Result;
+use lakegate_sql::walk::walk_expressions;
 use sqlparser::ast;
 
 use crate::moment::Moment;
 use crate::query::planners::PlannedText;
 use crate::query::planning::plan_sql;
-use crate::query::resolve::{NameScope, NameState, rewritten};
+use crate::query::resolve::{NameScope, NameState, joined, rewritten};
 use crate::query::rewrites::joined_columns::{ColumnsOf, Lookups};
 use crate::query::rewrites::populated;
 use crate::session::Session;
+
+/// Expressions of a statement that is rewritten on the calling thread, which takes a few milliseconds.
+const REWRITTEN_AT_ONCE: usize = 2000;
+
+/// Returns whether the rewrite of a statement would keep other clients waiting.
+fn is_long(statement: &ast::Statement) -> bool {
+    let mut expressions = 0usize;
+    let counted = walk_expressions(statement, |_| {
+        expressions += 1;
+        match expressions > REWRITTEN_AT_ONCE {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        }
+    });
+    counted.is_break()
+}
 
 /// The relations of the statements in a scope.
 pub(crate) struct Relations<'a> {
@@ -37,7 +55,7 @@ impl Relations<'_> {
     /// catalogs.
     ///
     /// # Errors
-    /// As of [`rewritten`].
+    /// As of [`joined`] and [`rewritten`].
     pub(crate) async fn rewritten(
         &self,
         statement: ast::Statement,
@@ -48,7 +66,15 @@ impl Relations<'_> {
             Dialect::Athena | Dialect::Trino => statement,
         };
         let limit = self.session.gateway.max_planning_time;
-        rewritten(self.scope.dialect, statement, self, lookups, limit).await
+        let statement = joined(statement, self, lookups, limit).await?;
+        let dialect = self.scope.dialect;
+        match self.apart && is_long(&statement) {
+            false => rewritten(dialect, statement),
+            true => {
+                let rewriting = async move { rewritten(dialect, statement) };
+                Box::pin(self.session.apart(rewriting.boxed())).await
+            }
+        }
     }
 
     /// Rewrites a statement, and creates the state in which it can be planned.

@@ -241,21 +241,30 @@ impl Session {
     }
 }
 
-/// Rewrites a statement for the engine's planner. Returns it with what it uses of the system
-/// catalogs.
+/// Writes out the joins of a statement by common columns.
 ///
 /// # Errors
-/// The rewrite rejects the statement; a relation whose columns are needed cannot be planned.
-pub(crate) async fn rewritten(
-    dialect: Dialect,
+/// A join is not valid; a relation whose columns are needed cannot be planned.
+pub(crate) async fn joined(
     mut statement: ast::Statement,
     relations: &impl ColumnsOf,
     lookups: &mut Lookups,
     limit: Duration,
-) -> Result<(ast::Statement, CatalogReferences)> {
+) -> Result<ast::Statement> {
     enclose_joins(&mut statement)?;
     let resolving = resolve_joins(statement, relations, lookups, limit);
-    let mut statement = Box::pin(resolving).await?;
+    Box::pin(resolving).await
+}
+
+/// Rewrites a statement for the engine's planner. Returns it with what it uses of the system
+/// catalogs.
+///
+/// # Errors
+/// The rewrite rejects the statement.
+pub(crate) fn rewritten(
+    dialect: Dialect,
+    mut statement: ast::Statement,
+) -> Result<(ast::Statement, CatalogReferences)> {
     let references = dialect.rewrite(&mut statement)?;
     Ok((statement, references))
 }

@@ -84,7 +84,7 @@ impl Session {
     /// # Errors
     /// The session is over.
     fn begins(&self, query: &Arc<Query>) -> Result<()> {
-        self.state.lock().active = Some(Arc::clone(query));
+        self.activate(query);
         if let Err(error) = self.check_open() {
             query.finish(0, Err(&error));
             return Err(error);

@@ -42,6 +42,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::auth::Principal;
 use crate::moment::Moment;
+use crate::query::life::Query;
 use crate::query::watch::QueryWatch;
 use crate::session::changes::Changes;
 use crate::session::cursors::Cursors;
@@ -278,18 +279,64 @@ impl Session {
         self.state.lock().transaction.fail();
     }
 
+    /// Notes that the endpoint answers a message of the client. Until [`Session::has_answered`],
+    /// [`Session::cancel`] also stops what begins after it, so that a request that comes between two
+    /// steps of a statement is not lost.
+    pub fn answers(&self) {
+        let mut state = self.state.lock();
+        state.is_answering = true;
+        state.cancelled = None;
+    }
+
+    /// Notes that the endpoint waits for the client, so that there is nothing to cancel.
+    pub fn has_answered(&self) {
+        let mut state = self.state.lock();
+        state.is_answering = false;
+        state.cancelled = None;
+    }
+
+    /// Checks that the message that is being answered was not cancelled.
+    ///
+    /// # Errors
+    /// It was.
+    pub fn check_wanted(&self) -> Result<()> {
+        match &self.state.lock().cancelled {
+            Some(reason) => Err(reason.clone()),
+            None => Ok(()),
+        }
+    }
+
     /// Cancels the session's running query or planning.
     pub fn cancel(&self) {
-        self.stop_work(&Error::new(
+        let reason = Error::new(
             Code::QueryCancelled,
             "canceling statement due to user request",
-        ));
+        );
+        {
+            let mut state = self.state.lock();
+            if state.is_answering {
+                state.cancelled = Some(reason.clone());
+            }
+        }
+        self.stop_work(&reason);
     }
 
     /// Makes a query the one that [`Session::cancel`] stops: the client reads more of its rows, perhaps
     /// after other queries.
     pub fn resumes(&self, query: &QueryWatch) {
-        self.state.lock().active = Some(Arc::clone(query.query()));
+        self.activate(query.query());
+    }
+
+    /// Makes a query the active one. A message that was cancelled cancels it.
+    pub(crate) fn activate(&self, query: &Arc<Query>) {
+        let cancelled = {
+            let mut state = self.state.lock();
+            state.active = Some(Arc::clone(query));
+            state.cancelled.clone()
+        };
+        if let Some(reason) = cancelled {
+            query.cancel(reason);
+        }
     }
 
     /// Ends the session: cancels its running query or planning, and refuses further statements.

@@ -31,6 +31,10 @@ pub(crate) struct State {
     pub(crate) active: Option<Arc<Query>>,
     /// Stops planning work that belongs to no query yet.
     pub(crate) planning: Option<Arc<Stop>>,
+    /// Whether a message of the client is being answered, as far as the endpoint says so.
+    pub(crate) is_answering: bool,
+    /// Why what the message has not begun yet is not to begin.
+    pub(crate) cancelled: Option<Error>,
     /// Warnings that the client has not got yet.
     pub(crate) warnings: Vec<Warning>,
 }

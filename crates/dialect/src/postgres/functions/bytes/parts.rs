@@ -106,11 +106,11 @@ static ALL: LazyLock<[Arc<ScalarUDF>; 7]> = LazyLock::new(|| {
     let trim = |start, end| Kind::Trim { start, end };
     [
         of(Kind::Substr, substr()),
-        of(Kind::Position, strpos()),
+        of(Kind::Position, stop::linear(strpos())),
         of(Kind::Overlay, overlay()),
-        of(trim(true, true), btrim()),
-        of(trim(true, false), ltrim()),
-        of(trim(false, true), rtrim()),
+        of(trim(true, true), stop::linear(btrim())),
+        of(trim(true, false), stop::linear(ltrim())),
+        of(trim(false, true), stop::linear(rtrim())),
         of(Kind::Length, character_length()),
     ]
 });

@@ -1,5 +1,6 @@
 //! Changes of `jsonb` values, which return a new value.
 
+use std::collections::HashSet;
 use std::ops::RangeInclusive;
 
 use lakegate_error::{Code, Error};
@@ -193,7 +194,7 @@ fn delete(_: Job, args: &[Cell<'static>]) -> Answer {
     if is_scalar(&node) {
         return Err(wrong("cannot delete from scalar"));
     }
-    let keys: Vec<String> = match args.get(1) {
+    let keys: HashSet<String> = match args.get(1) {
         Some(Cell::Int(index)) => {
             match &mut node.value {
                 Json::Array(items) => {

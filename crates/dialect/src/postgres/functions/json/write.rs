@@ -102,7 +102,7 @@ pub(super) fn sorted<'n, 'a>(pairs: &'n [(String, Node<'a>)]) -> Vec<&'n (String
     kept
 }
 
-fn by_length(a: &str, b: &str) -> Ordering {
+pub(super) fn by_length(a: &str, b: &str) -> Ordering {
     a.len().cmp(&b.len()).then_with(|| a.cmp(b))
 }
 
