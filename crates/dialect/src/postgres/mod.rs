@@ -38,6 +38,7 @@ pub use functions::{
 pub(crate) use functions::{
     array_casts, byte_keywords, byte_operators, extracts, extremes_planner, extremes_rule,
     json_comparisons, json_key_of, json_subscripts, recursive_types, refused_casts,
+    refused_operators, refused_operators_planner,
     texts_beside_bytes, typed_text_key_of, typed_texts,
 };
 use functions::{json_operators, typed_text_operators};

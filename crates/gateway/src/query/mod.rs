@@ -9,6 +9,7 @@ mod declared_parameters;
 mod declared_types;
 pub(crate) mod ending;
 pub(crate) mod error_position;
+mod error_words;
 pub(crate) mod explain;
 pub(crate) mod helpers;
 pub(crate) mod kept_plan;
