@@ -126,7 +126,11 @@ impl Dialect {
     /// A literal is not valid for its type, or of a type that is not supported.
     pub fn rewrite(self, statement: &mut ast::Statement) -> Result<CatalogReferences> {
         match self {
-            Self::Postgres => postgres::rewrite_json(statement),
+            Self::Postgres => {
+                postgres::check_calls(statement)?;
+                postgres::check_recursions(statement)?;
+                postgres::rewrite_json(statement);
+            }
             Self::Athena | Self::Trino => trino::plain_names(statement),
         }
         trino::widen(statement);

@@ -29,10 +29,13 @@ struct Inner {
 
 /// How an operator is written in the statement: its sign or first word, and the words or values next
 /// to it, which are the last one of its left operand and the first one of its right operand. `None`
-/// where that is not known.
+/// where that is not known. Also how another word is written that an error is about.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Operands {
     pub sign: String,
+    /// The line and the column where it begins, from 1 and in characters, in the text of the statement
+    /// or of a part of it.
+    pub place: Option<(u64, u64)>,
     pub before: Option<String>,
     pub after: Option<String>,
 }

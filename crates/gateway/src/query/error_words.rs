@@ -65,6 +65,13 @@ pub(super) fn words(text: &str) -> Vec<Word> {
 /// Returns where an operator begins. Of several that are written alike, it is the first one whose
 /// neighbours fit best.
 pub(super) fn of_operands(operands: &Operands, words: &[Word]) -> Option<Location> {
+    let at = words.iter().find(|word| {
+        let place = (word.begins.line, word.begins.column);
+        operands.place == Some(place) && word.is(&operands.sign)
+    });
+    if let Some(word) = at {
+        return Some(word.begins);
+    }
     let fits = |expected: Option<&String>, found: Option<&Word>| -> usize {
         let (Some(expected), Some(found)) = (expected, found) else {
             return 0;
@@ -252,9 +259,24 @@ mod tests {
                 sign: sign.to_owned(),
                 before: before.map(str::to_owned),
                 after: after.map(str::to_owned),
+                ..Operands::default()
             };
             let found = of_operands(&operands, &words(text));
             assert_eq!(column(found), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_place_counts_if_the_word_is_there() {
+        let placed = |column: u64| Operands {
+            sign: "max".to_owned(),
+            place: Some((1, column)),
+            ..Operands::default()
+        };
+        let text = words("SELECT max(x), MAX(y)");
+        for (column_of_word, expected) in [(8, 8), (16, 16), (9, 8), (0, 8)] {
+            let found = of_operands(&placed(column_of_word), &text);
+            assert_eq!(column(found), Some(expected), "{column_of_word}");
         }
     }
 

@@ -350,7 +350,7 @@ fn not_boolean(place: &str, before: &str, value: &Expr, schema: &DFSchema) -> Op
         Some(sign) => error.with_operands(Operands {
             sign,
             before: (!before.is_empty()).then(|| before.to_owned()),
-            after: None,
+            ..Operands::default()
         }),
         None => error,
     })
@@ -368,6 +368,7 @@ fn operands(sign: &str, before: Option<&Expr>, after: Option<&Expr>) -> Operands
         sign: sign.to_owned(),
         before: before.and_then(last_word),
         after: after.and_then(first_word),
+        place: None,
     }
 }
 

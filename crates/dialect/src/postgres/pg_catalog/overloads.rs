@@ -1,9 +1,10 @@
-//! The operators of `pg_operator` by their names, and the casts that PostgreSQL makes by itself.
+//! The operators of `pg_operator` and the kinds of functions of `pg_proc` by their names, and the casts
+//! that PostgreSQL makes by itself.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
-use super::data::{PG_CAST, PG_OPERATOR};
+use super::data::{PG_CAST, PG_OPERATOR, PG_PROC};
 
 /// The numbers of the types of each operator's operands, 0 for the left one of a prefix operator.
 pub(crate) static OPERATORS: LazyLock<HashMap<&'static str, Vec<(i64, i64)>>> =
@@ -28,6 +29,49 @@ pub(crate) static IMPLICIT_CASTS: LazyLock<HashSet<(i64, i64)>> = LazyLock::new(
     .collect()
 });
 
+/// The kinds of the functions of a name.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct FunctionKinds {
+    pub scalar: bool,
+    pub aggregate: bool,
+    pub window: bool,
+}
+
+impl FunctionKinds {
+    /// Returns the kinds of a name, in lower case; none of an unknown one.
+    pub(crate) fn of(name: &str) -> Self {
+        FUNCTION_KINDS.get(name).copied().unwrap_or_default()
+    }
+
+    /// Returns whether all functions of the name are scalar functions.
+    pub(crate) fn is_scalar(self) -> bool {
+        self.scalar && !self.aggregate && !self.window
+    }
+
+    /// Returns whether all functions of the name are aggregate functions.
+    pub(crate) fn is_aggregate(self) -> bool {
+        self.aggregate && !self.scalar && !self.window
+    }
+
+    /// Returns whether all functions of the name are window functions.
+    pub(crate) fn is_window(self) -> bool {
+        self.window && !self.scalar && !self.aggregate
+    }
+}
+
+static FUNCTION_KINDS: LazyLock<HashMap<&'static str, FunctionKinds>> = LazyLock::new(|| {
+    let mut found: HashMap<&'static str, FunctionKinds> = HashMap::new();
+    for row in &PG_PROC.rows {
+        let kinds = found.entry(PG_PROC.text(row, "proname")).or_default();
+        match PG_PROC.text(row, "prokind") {
+            "a" => kinds.aggregate = true,
+            "w" => kinds.window = true,
+            _ => kinds.scalar = true,
+        }
+    }
+    found
+});
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -41,6 +85,9 @@ mod tests {
         };
         assert!(has("=", (23, 23)) && has("+", (1082, 23)) && has("-", (0, 23)));
         assert!(!has("=", (23, 25)));
+        assert!(FunctionKinds::of("lower").is_scalar() && FunctionKinds::of("sum").is_aggregate());
+        assert!(FunctionKinds::of("row_number").is_window());
+        assert_eq!(FunctionKinds::of("nothing"), FunctionKinds::default());
         assert!(IMPLICIT_CASTS.contains(&(23, 20)) && !IMPLICIT_CASTS.contains(&(20, 23)));
     }
 }

@@ -158,6 +158,7 @@ fn operators_are_found_by_the_words_beside_them() {
         sign: sign.to_owned(),
         before: before.map(str::to_owned),
         after: after.map(str::to_owned),
+        place: None,
     };
     assert_eq!(
         found(&binary(col("i"), Operator::Eq, col("s"))),
