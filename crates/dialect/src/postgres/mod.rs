@@ -33,7 +33,7 @@ pub use cell::{Cell, PG_TYPE, build_array, hinted_field};
 pub(crate) use exclusions::planner as frame_exclusions;
 pub use function::{PgFunction, invalid};
 pub use functions::{
-    accepted_casts, functions, network_text, quote_ident, shared_functions, split_name,
+    UNDEFINED, accepted_casts, functions, network_text, quote_ident, shared_functions, split_name,
 };
 pub(crate) use functions::{
     array_casts, byte_keywords, byte_operators, extracts, extremes_planner, extremes_rule,

@@ -34,6 +34,7 @@ mod snapshots;
 mod tests;
 mod text;
 mod timetz;
+mod undefined;
 mod variadic;
 
 use std::sync::{Arc, LazyLock};
@@ -70,6 +71,7 @@ pub(super) use session::TRANSACTION_AGE;
 pub(super) use similar::{SIMILAR_PART, SIMILAR_PATTERN};
 pub use text::{quote_ident, split_name};
 pub(super) use timetz::TIMETZ_IN;
+pub use undefined::UNDEFINED;
 
 use super::SessionInfo;
 
@@ -99,6 +101,7 @@ static SHARED: LazyLock<Vec<Arc<ScalarUDF>>> = LazyLock::new(|| {
     udfs.extend(networks::all());
     udfs.push(log_positions::distance());
     udfs.push(super::bytea::ByteaIn::udf());
+    udfs.push(undefined::function());
     udfs
 });
 

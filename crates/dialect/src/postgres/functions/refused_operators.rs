@@ -5,7 +5,8 @@
 //! id = name               operator does not exist: integer = text
 //! day BETWEEN 1 AND 2     operator does not exist: date >= integer
 //! id LIKE 'a%'            operator does not exist: integer ~~ unknown
-//! WHERE id                argument of WHERE must be type boolean, not type integer
+//! id AND true             argument of AND must be type boolean, not type integer
+//! coalesce(id, name)      COALESCE types integer and text cannot be matched
 //! ```
 //!
 //! The engine converts one of the operands, and fails for some of the values only. An analyzer rule
@@ -15,6 +16,7 @@
 //! Which operators exist is told by `pg_operator` and the implicit casts of `pg_cast`. Numbers of all
 //! widths count as one type, since the engine's functions return others than PostgreSQL's.
 
+mod common;
 mod operands;
 mod words;
 
@@ -25,20 +27,25 @@ use datafusion::common::DFSchema;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::config::ConfigOptions;
 use datafusion::error::Result;
-use datafusion::logical_expr::expr::{Between, InList, InSubquery, Like};
+use datafusion::logical_expr::expr::{Between, InList, InSubquery, Like, ScalarFunction};
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
 use datafusion::logical_expr::utils::merge_schema;
-use datafusion::logical_expr::{BinaryExpr, Expr, Join, JoinConstraint, LogicalPlan, Operator};
+use datafusion::logical_expr::{
+    BinaryExpr, Expr, Join, JoinConstraint, LogicalPlan, Operator, Union,
+};
 use datafusion::optimizer::AnalyzerRule;
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 use lakegate_engine::barrier::view_of;
+use lakegate_engine::quantified::{ALL, ANY};
 use lakegate_error::{Code, Error, Operands, operator_not_found};
 
-use self::operands::{Operand, becomes, class, is_checked, is_missing, operand};
+use self::common::{of_union, of_values};
+use self::operands::{Operand, becomes, class, is_missing, operand, shown_operand};
+pub(super) use self::operands::{fits_argument, is_untyped};
 use self::words::{first_word, last_word};
 use super::refused_casts::type_of;
 use crate::postgres::pg_catalog::overloads::OPERATORS;
-use crate::postgres::pg_catalog::types::format_type;
+use crate::postgres::pg_catalog::types::{by_oid, format_type};
 
 const BOOL: i64 = 16;
 
@@ -96,8 +103,10 @@ impl AnalyzerRule for RefusedOperators {
                     &merged
                 }
             };
-            if let LogicalPlan::Join(join) = node {
-                refused = of_join(join, schema);
+            match node {
+                LogicalPlan::Join(join) => refused = of_join(join, schema),
+                LogicalPlan::Union(union) => of_union(union).map_or(Ok(()), Err)?,
+                _ => {}
             }
             if refused.is_none() {
                 node.apply_expressions(|expr| {
@@ -126,30 +135,36 @@ impl AnalyzerRule for RefusedOperators {
     }
 }
 
-/// Returns whether a plan has a UNION whose parts have columns of different types, so that its columns
-/// may get other types later.
+/// Returns whether a plan has a UNION with a column that is a text, or has no type, in some parts only:
+/// it may get another type later.
 ///
 /// # Errors
 ///
 /// Returns an error if the plan cannot be walked.
 fn may_change(plan: &LogicalPlan) -> Result<bool> {
-    let mut differ = false;
+    let is_open = |of: &DataType| of.is_string() || of.is_null();
+    let differs = |union: &Union, column: usize| {
+        let parts = union.inputs.iter();
+        let mut types = parts.filter_map(|part| part.schema().fields().get(column));
+        let first = types.next().map(|field| field.data_type().clone());
+        first.is_some_and(|first| {
+            types.any(|field| {
+                let of = field.data_type();
+                *of != first && (is_open(of) || is_open(&first))
+            })
+        })
+    };
+    let mut found = false;
     plan.apply_with_subqueries(|node| {
         if let LogicalPlan::Union(union) = node {
-            let types = |part: &LogicalPlan| -> Vec<DataType> {
-                let fields = part.schema().fields().iter();
-                fields.map(|field| field.data_type().clone()).collect()
-            };
-            let mut parts = union.inputs.iter().map(|part| types(part));
-            let first = parts.next();
-            differ |= parts.any(|types| Some(types) != first);
+            found |= (0..union.schema.fields().len()).any(|column| differs(union, column));
         }
-        Ok(match differ {
+        Ok(match found {
             true => TreeNodeRecursion::Stop,
             false => TreeNodeRecursion::Continue,
         })
     })?;
-    Ok(differ)
+    Ok(found)
 }
 
 /// Returns the error of an expression, without that of its parts.
@@ -168,16 +183,61 @@ fn checked(expr: &Expr, schema: &DFSchema) -> Option<Error> {
         Expr::IsNotFalse(value) => not_boolean("IS NOT FALSE", "", value, schema),
         Expr::IsUnknown(value) => not_boolean("IS UNKNOWN", "", value, schema),
         Expr::IsNotUnknown(value) => not_boolean("IS NOT UNKNOWN", "", value, schema),
-        Expr::Case(case) if case.expr.is_none() => {
+        Expr::Case(case) => {
             let mut conditions = case.when_then_expr.iter().map(|(when, _)| when);
-            conditions.find_map(|when| not_boolean("CASE/WHEN", "WHEN", when, schema))
+            let condition =
+                conditions.find_map(|when| not_boolean("CASE/WHEN", "WHEN", when, schema));
+            let refused = condition.filter(|_| case.expr.is_none());
+            let results = case.when_then_expr.iter().map(|(_, then)| then.as_ref());
+            let otherwise = case.else_expr.iter().map(|value| value.as_ref());
+            refused.or_else(|| of_values("CASE", otherwise.chain(results), schema))
         }
+        Expr::ScalarFunction(call) => of_call(call, schema),
         Expr::AggregateFunction(call) => {
             let condition = call.params.filter.as_ref()?;
             not_boolean("FILTER", "WHERE", condition, schema)
         }
         _ => None,
     }
+}
+
+fn of_call(call: &ScalarFunction, schema: &DFSchema) -> Option<Error> {
+    let name = call.func.name();
+    match (name, call.args.as_slice()) {
+        ("coalesce", values) => of_values("COALESCE", values.iter(), schema),
+        ("greatest", values) => of_values("GREATEST", values.iter(), schema),
+        ("least", values) => of_values("LEAST", values.iter(), schema),
+        ("make_array", values) => of_values("ARRAY", values.iter(), schema),
+        ("nullif", [left, right]) => {
+            let types = (operand(left, schema), operand(right, schema));
+            is_missing("=", types.0, types.1).then(|| {
+                let error = missing("=", types, (left, right));
+                error.with_operands(operands(name, None, Some(left)))
+            })
+        }
+        (ANY | ALL, [Expr::Literal(op, None), value, array]) => {
+            let sign = op.try_as_str().flatten()?;
+            of_quantified(sign, value, array, schema)
+        }
+        _ => None,
+    }
+}
+
+/// Returns the error of ANY or ALL of an array.
+fn of_quantified(sign: &str, value: &Expr, array: &Expr, schema: &DFSchema) -> Option<Error> {
+    let Operand::Typed(array) = operand(array, schema) else {
+        return None;
+    };
+    let written = || operands(sign, Some(value), None);
+    let of_array = by_oid(array).filter(|known| known.category == "A");
+    let Some(of_array) = of_array else {
+        let message = "op ANY/ALL (array) requires array on right side";
+        let error = Error::new(Code::WrongObjectType, message);
+        return Some(error.with_operands(written()));
+    };
+    let types = (operand(value, schema), Operand::Typed(of_array.element));
+    is_missing(sign, types.0, types.1)
+        .then(|| missing(sign, types, (value, value)).with_operands(written()))
 }
 
 fn of_binary(binary: &BinaryExpr, schema: &DFSchema) -> Option<Error> {
@@ -260,10 +320,7 @@ fn of_subquery(subquery: &InSubquery, schema: &DFSchema) -> Option<Error> {
     let columns = subquery.subquery.subquery.schema();
     let column = columns.fields().first()?;
     // The text of a subquery is one.
-    let found = match type_of(column) {
-        Some(oid) if is_checked(oid) => Operand::Typed(oid),
-        _ => Operand::Open,
-    };
+    let found = shown_operand(type_of(column));
     is_missing("=", of, found).then(|| {
         let written = among(subquery.negated).1;
         let error = missing("=", (of, found), (value, value));

@@ -72,6 +72,53 @@ static FUNCTION_KINDS: LazyLock<HashMap<&'static str, FunctionKinds>> = LazyLock
     found
 });
 
+/// The parameters of a function.
+#[derive(Debug)]
+pub(crate) struct Overload {
+    types: Vec<i64>,
+    /// How many of the last ones may be left out.
+    defaults: usize,
+    /// The type of each value of the last one, if it takes any number of them; 0 if not.
+    variadic: i64,
+}
+
+impl Overload {
+    /// Returns the types of so many arguments; `None` if the function takes another number of them.
+    pub(crate) fn parameters(&self, count: usize) -> Option<Vec<i64>> {
+        if self.variadic != 0 {
+            let fixed = self.types.len().saturating_sub(1);
+            let more = count.checked_sub(fixed).filter(|more| *more > 0)?;
+            let mut types = self.types.get(..fixed)?.to_vec();
+            types.resize(fixed.checked_add(more)?, self.variadic);
+            return Some(types);
+        }
+        let fewest = self.types.len().saturating_sub(self.defaults);
+        let is_known = (fewest..=self.types.len()).contains(&count);
+        is_known.then(|| self.types.iter().copied().take(count).collect())
+    }
+}
+
+/// Returns the functions of a name, in lower case.
+pub(crate) fn candidates(name: &str) -> impl Iterator<Item = &'static Overload> {
+    static OVERLOADS: LazyLock<HashMap<&'static str, Vec<Overload>>> = LazyLock::new(|| {
+        let mut found: HashMap<&'static str, Vec<Overload>> = HashMap::new();
+        for row in &PG_PROC.rows {
+            let types = PG_PROC.text(row, "proargtypes").split_whitespace();
+            let overload = Overload {
+                types: types.filter_map(|oid| oid.parse().ok()).collect(),
+                defaults: usize::try_from(PG_PROC.int(row, "pronargdefaults")).unwrap_or(0),
+                variadic: PG_PROC.int(row, "provariadic"),
+            };
+            found
+                .entry(PG_PROC.text(row, "proname"))
+                .or_default()
+                .push(overload);
+        }
+        found
+    });
+    OVERLOADS.get(name).into_iter().flatten()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

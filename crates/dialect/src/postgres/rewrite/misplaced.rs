@@ -21,7 +21,7 @@ use datafusion::sql::sqlparser::ast::{
     FunctionArguments, GroupByExpr, Ident, JoinConstraint, LimitClause, ObjectName, OrderByKind,
     Query, Select, SelectItem, SetExpr, Statement, Value, ValueWithSpan, Visitor, WindowType,
 };
-use lakegate_error::{Code, Error, Operands};
+use lakegate_error::{Code, Error, Operands, function_not_found};
 use lakegate_sql::join_constraint;
 use lakegate_sql::walk::{walk, walk_own_expressions};
 
@@ -31,6 +31,16 @@ use crate::postgres::pg_catalog::overloads::FunctionKinds;
 
 /// Aggregate functions that are called with WITHIN GROUP only.
 const ORDERED_SETS: [&str; 3] = ["mode", "percentile_cont", "percentile_disc"];
+
+/// Window functions of a value.
+const OF_VALUES: [&str; 6] = [
+    "first_value",
+    "lag",
+    "last_value",
+    "lead",
+    "nth_value",
+    "ntile",
+];
 
 /// Checks the calls of a statement.
 ///
@@ -154,7 +164,10 @@ impl Visitor for Calls {
 
 /// Returns an error about a call, with its place.
 fn named(code: Code, message: String, name: &ObjectName) -> Error {
-    let error = Error::new(code, message);
+    at(Error::new(code, message), name)
+}
+
+fn at(error: Error, name: &ObjectName) -> Error {
     let parts: Vec<&Ident> = name.0.iter().filter_map(|part| part.as_ident()).collect();
     match (parts.first(), parts.last()) {
         (Some(first), Some(last)) => error.with_operands(Operands {
@@ -355,6 +368,10 @@ fn window_clauses(
 ) -> ControlFlow<Error> {
     if function.over.is_none() {
         return ControlFlow::Continue(());
+    }
+    if OF_VALUES.contains(&name) && arguments(function).next().is_none() {
+        let error = function_not_found(&format!("{name}()"));
+        return ControlFlow::Break(at(error, &function.name));
     }
     let message = if kinds.is_window() && has_filter {
         "FILTER is not implemented for non-aggregate window functions".to_owned()

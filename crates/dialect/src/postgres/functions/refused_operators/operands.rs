@@ -1,7 +1,7 @@
 //! The types of operands, and whether PostgreSQL has an operator for them.
 
 use arrow::datatypes::DataType;
-use datafusion::common::DFSchema;
+use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::logical_expr::{Expr, ExprSchemable};
 use lakegate_engine::untyped_texts::TYPED_TEXT;
 use lakegate_lake::casts::is_opaque;
@@ -39,7 +39,9 @@ const CHECKED: [&str; 14] = [
     "varchar",
 ];
 
+const ANY: i64 = 2276;
 const ANYARRAY: i64 = 2277;
+const ANYELEMENT: i64 = 2283;
 const ANYNONARRAY: i64 = 2776;
 const ANYCOMPATIBLE: i64 = 5077;
 const ANYCOMPATIBLEARRAY: i64 = 5078;
@@ -78,9 +80,7 @@ pub(super) fn operand(expr: &Expr, schema: &DFSchema) -> Operand {
         Expr::Alias(alias) => return operand(&alias.expr, schema),
         Expr::Placeholder(_) => return Operand::Untyped,
         Expr::Literal(_, Some(_)) => return Operand::Open,
-        Expr::Literal(value, None) if value.is_null() || value.try_as_str().is_some() => {
-            return Operand::Untyped;
-        }
+        Expr::Literal(value, None) if is_untyped(value) => return Operand::Untyped,
         Expr::ScalarFunction(call) if call.func.name() == TYPED_TEXT => return Operand::Untyped,
         _ => {}
     }
@@ -105,11 +105,13 @@ pub(super) fn operand(expr: &Expr, schema: &DFSchema) -> Operand {
         DataType::UInt8 | DataType::UInt16 | DataType::UInt32 | DataType::UInt64 if !is_marked => {
             Operand::Typed(INT4)
         }
-        _ => match type_of(&field) {
-            Some(oid) if is_checked(oid) => Operand::Typed(oid),
-            _ => Operand::Open,
-        },
+        _ => shown_operand(type_of(&field)),
     }
+}
+
+/// Returns whether a literal takes the type of its place.
+pub(in crate::postgres::functions) fn is_untyped(value: &ScalarValue) -> bool {
+    value.is_null() || value.try_as_str().is_some()
 }
 
 pub(super) fn is_checked(oid: i64) -> bool {
@@ -145,6 +147,19 @@ pub(super) fn class(oid: &i64) -> &[i64] {
         &NUMBER_ARRAYS
     } else {
         std::slice::from_ref(oid)
+    }
+}
+
+/// Returns whether a type is that of arrays of numbers.
+pub(super) fn is_number_array(oid: i64) -> bool {
+    NUMBER_ARRAYS.contains(&oid)
+}
+
+/// Returns what is known of a value of a type, if it is one of PostgreSQL's.
+pub(super) fn shown_operand(oid: Option<i64>) -> Operand {
+    match oid {
+        Some(oid) if is_checked(oid) => Operand::Typed(oid),
+        _ => Operand::Open,
     }
 }
 
@@ -224,6 +239,17 @@ fn fits(takes: (i64, i64), operands: (Option<i64>, Option<i64>)) -> bool {
             is_one(other, text) && value.is_none_or(|value| item_of(value).is_none())
         }
         ((left, right), (one, other)) => is_one(one, left) && is_one(other, right),
+    }
+}
+
+/// Returns whether a value of a type is an argument for a parameter of another one.
+pub(in crate::postgres::functions) fn fits_argument(given: i64, takes: i64) -> bool {
+    let is_array = || by_oid(given).is_some_and(|known| known.category == "A");
+    match takes {
+        ANY | ANYELEMENT | ANYCOMPATIBLE => true,
+        ANYARRAY | ANYCOMPATIBLEARRAY => is_array(),
+        ANYNONARRAY => !is_array(),
+        takes => class(&given).iter().any(|of| becomes(*of, takes)),
     }
 }
 

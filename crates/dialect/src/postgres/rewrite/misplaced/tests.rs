@@ -104,6 +104,11 @@ fn misplaced_calls_are_refused_with_their_places() {
             "FILTER is not implemented for non-aggregate window functions",
             8,
         ),
+        (
+            "SELECT first_value() OVER () FROM t",
+            "function first_value() does not exist",
+            8,
+        ),
     ] {
         assert_eq!(refused(sql), Some((message.to_owned(), column)), "{sql}");
     }
