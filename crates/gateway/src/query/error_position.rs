@@ -166,6 +166,11 @@ fn position_of_token(text: &str, is_it: impl Fn(&Token) -> bool) -> Option<usize
     characters_before(token.span.start, text)
 }
 
+/// Returns the number of characters before a location in a text.
+pub(super) fn at(location: Location, text: &str) -> Option<usize> {
+    characters_before(location, text)
+}
+
 fn characters_before(location: Location, text: &str) -> Option<usize> {
     let line = usize::try_from(location.line).ok()?.checked_sub(1)?;
     let column = usize::try_from(location.column).ok()?.checked_sub(1)?;

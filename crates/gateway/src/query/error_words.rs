@@ -209,6 +209,53 @@ pub(super) fn cast_to(target: &str, words: &[Word]) -> Option<Location> {
     None
 }
 
+/// Returns where a column begins that an INSERT names, by its number from 0.
+pub(super) fn target_at(number: usize, words: &[Word]) -> Option<Location> {
+    let into = words.iter().position(|word| word.is_word("INTO"))?;
+    let open = into.checked_add(2)?;
+    words.get(open).filter(|word| word.is_word("("))?;
+    item_at(number, words.get(open + 1..)?)
+}
+
+/// Returns where an expression of the first row of an INSERT begins, by its number from 0.
+pub(super) fn expression_at(number: usize, words: &[Word]) -> Option<Location> {
+    let begin = words
+        .iter()
+        .position(|word| word.is_word("VALUES") || word.is_word("SELECT"))?;
+    let mut items = words.get(begin + 1..)?;
+    let skipped: &[&str] = match words.get(begin)?.is_word("VALUES") {
+        true => &["("],
+        false => &["ALL", "DISTINCT"],
+    };
+    if let [first, rest @ ..] = items
+        && skipped.iter().any(|text| first.is_word(text))
+    {
+        items = rest;
+    }
+    item_at(number, items)
+}
+
+/// Returns where an item of a list begins that ends with a parenthesis or FROM.
+fn item_at(number: usize, words: &[Word]) -> Option<Location> {
+    let (mut depth, mut item, mut begins) = (0_usize, 0_usize, true);
+    for word in words {
+        if depth == 0 && (word.is_word(")") || word.is_word("FROM")) {
+            return None;
+        }
+        if begins && item == number {
+            return Some(word.begins);
+        }
+        begins = depth == 0 && word.is_word(",");
+        item += usize::from(begins);
+        if word.is_word("(") || word.is_word("[") {
+            depth += 1;
+        } else if word.is_word(")") || word.is_word("]") {
+            depth = depth.saturating_sub(1);
+        }
+    }
+    None
+}
+
 /// Returns where the name of a type begins that something is cast to.
 pub(super) fn type_named(name: &str, words: &[Word]) -> Option<Location> {
     let found = words.windows(2).find(|pair| match pair {
@@ -319,6 +366,19 @@ mod tests {
                 Some(8),
             ),
             (cast_to("date", &found("SELECT 1 AS date")), None),
+            (
+                target_at(1, &found("INSERT INTO d.t (a, b) SELECT 1")),
+                Some(21),
+            ),
+            (target_at(0, &found("INSERT INTO d.t SELECT (1)")), None),
+            (
+                expression_at(1, &found("INSERT INTO t VALUES (f(1, 2), -3)")),
+                Some(32),
+            ),
+            (
+                expression_at(1, &found("INSERT INTO t SELECT 1 FROM a, b")),
+                None,
+            ),
             (type_named("odd", &found("SELECT odd, 1::odd")), Some(16)),
         ] {
             assert_eq!(column(place), expected);

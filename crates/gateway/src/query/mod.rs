@@ -12,6 +12,7 @@ pub(crate) mod error_position;
 mod error_words;
 pub(crate) mod explain;
 pub(crate) mod helpers;
+pub(crate) mod insert_errors;
 pub(crate) mod kept_plan;
 pub(crate) mod life;
 pub(crate) mod list_parameters;
