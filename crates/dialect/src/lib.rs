@@ -42,6 +42,7 @@ fn rules_of(names: Names) -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
     let mut rules = (lakegate_functions::library().rules_of)(names);
     if names == Names::Postgres {
         rules.insert(0, postgres::refused_casts());
+        rules.insert(0, postgres::refused_operators());
         rules.insert(0, postgres::recursive_types());
         rules.push(postgres::mixed_unions());
         rules.push(postgres::array_casts());
@@ -60,6 +61,7 @@ fn planners_of(names: Names) -> Vec<Arc<dyn ExprPlanner>> {
     let mut planners = (lakegate_functions::library().planners_of)(names);
     planners.push(postgres::frame_exclusions());
     if names == Names::Postgres {
+        planners.insert(0, postgres::refused_operators_planner());
         planners.extend(postgres::json_subscripts());
         planners.push(postgres::vector_subscripts());
         planners.push(postgres::byte_keywords());
@@ -124,7 +126,11 @@ impl Dialect {
     /// A literal is not valid for its type, or of a type that is not supported.
     pub fn rewrite(self, statement: &mut ast::Statement) -> Result<CatalogReferences> {
         match self {
-            Self::Postgres => postgres::rewrite_json(statement),
+            Self::Postgres => {
+                postgres::check_calls(statement)?;
+                postgres::check_recursions(statement)?;
+                postgres::rewrite_json(statement);
+            }
             Self::Athena | Self::Trino => trino::plain_names(statement),
         }
         trino::widen(statement);

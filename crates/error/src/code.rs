@@ -22,6 +22,7 @@ pub enum Code {
     InvalidQuery,
     GroupingError,
     WindowingError,
+    InvalidRecursion,
     WrongObjectType,
     DuplicateAlias,
     InvalidColumnReference,
@@ -126,6 +127,7 @@ impl Code {
             Code::InvalidQuery => "42000",
             Code::GroupingError => "42803",
             Code::WindowingError => "42P20",
+            Code::InvalidRecursion => "42P19",
             Code::WrongObjectType => "42809",
             Code::DuplicateAlias => "42712",
             Code::InvalidColumnReference => "42P10",
@@ -226,6 +228,7 @@ impl Code {
             Code::InvalidQuery => "INVALID_QUERY",
             Code::GroupingError => "EXPRESSION_NOT_AGGREGATE",
             Code::WindowingError => "INVALID_WINDOW",
+            Code::InvalidRecursion => "INVALID_RECURSION",
             Code::WrongObjectType => "INVALID_OBJECT_TYPE",
             Code::DuplicateAlias => "DUPLICATE_NAME",
             Code::InvalidColumnReference => "INVALID_COLUMN_REFERENCE",
@@ -342,6 +345,7 @@ impl Code {
                     | Code::InvalidQuery
                     | Code::GroupingError
                     | Code::WindowingError
+                    | Code::InvalidRecursion
                     | Code::WrongObjectType
                     | Code::DuplicateAlias
                     | Code::InvalidColumnReference

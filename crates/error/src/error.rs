@@ -14,6 +14,8 @@ struct Inner {
     code: Code,
     message: Cow<'static, str>,
     position: Option<usize>,
+    /// How the operator is written that the error is about.
+    operands: Option<Box<Operands>>,
     hint: Option<Cow<'static, str>>,
     detail: Option<Cow<'static, str>>,
     context: Option<Cow<'static, str>>,
@@ -23,6 +25,19 @@ struct Inner {
     of_a_file: Option<Cow<'static, str>>,
     /// The error as it was before [`Error::withheld`]; for the server's log only.
     full: Option<String>,
+}
+
+/// How an operator is written in the statement: its sign or first word, and the words or values next
+/// to it, which are the last one of its left operand and the first one of its right operand. `None`
+/// where that is not known. Also how another word is written that an error is about.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Operands {
+    pub sign: String,
+    /// The line and the column where it begins, from 1 and in characters, in the text of the statement
+    /// or of a part of it.
+    pub place: Option<(u64, u64)>,
+    pub before: Option<String>,
+    pub after: Option<String>,
 }
 
 /// Longest message, in bytes: the engine quotes values, which may be large, and the history keeps
@@ -47,6 +62,7 @@ impl Error {
             code,
             message: shortened(message.into()),
             position: None,
+            operands: None,
             hint: None,
             detail: None,
             context: None,
@@ -91,6 +107,13 @@ impl Error {
     #[must_use]
     pub fn with_position(mut self, position: usize) -> Self {
         self.0.position = Some(position);
+        self
+    }
+
+    /// Says how the operator is written, so that its position can be told from those of others.
+    #[must_use]
+    pub fn with_operands(mut self, operands: Operands) -> Self {
+        self.0.operands = Some(Box::new(operands));
         self
     }
 
@@ -176,6 +199,7 @@ impl Error {
         });
         self.0.of_a_file = None;
         self.0.position = None;
+        self.0.operands = None;
         self.0.message = format!("view {view}: {problem}").into();
         self.0.hint = Some(
             "an administrator finds more in the server's log, by the query's id; the user that made the view can run its query"
@@ -241,6 +265,10 @@ impl Error {
 
     pub fn position(&self) -> Option<usize> {
         self.0.position
+    }
+
+    pub fn operands(&self) -> Option<&Operands> {
+        self.0.operands.as_deref()
     }
 
     pub fn hint(&self) -> Option<&str> {

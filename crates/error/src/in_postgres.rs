@@ -3,7 +3,7 @@
 use crate::{Code, Error, planner};
 
 /// How messages begin that name types.
-const NAMING_TYPES: [&str; 8] = [
+const NAMING_TYPES: [&str; 12] = [
     "operator does not exist: ",
     "function ",
     "argument of ",
@@ -11,8 +11,15 @@ const NAMING_TYPES: [&str; 8] = [
     "VALUES types ",
     "ARRAY types ",
     "CASE types ",
+    "COALESCE types ",
+    "GREATEST types ",
+    "LEAST types ",
+    "JOIN/USING types ",
     "cannot cast type ",
 ];
+
+/// What the engine says of ANY and ALL without an array.
+const NO_ARRAY: &str = "ANY and ALL need an array or a subquery on the right";
 
 /// The maximum number of arrays around a type.
 const MAX_DEPTH: usize = 32;
@@ -47,6 +54,11 @@ fn worded(error: Error) -> Error {
             table.replace('"', "")
         );
         let reworded = Error::new(Code::TableNotFound, message);
+        return error.said_by(reworded);
+    }
+    if message == NO_ARRAY {
+        let message = "op ANY/ALL (array) requires array on right side";
+        let reworded = Error::new(Code::WrongObjectType, message);
         return error.said_by(reworded);
     }
     if let Some(shorter) = grouped(message) {

@@ -14,8 +14,9 @@ mod wording;
 pub use code::Code;
 pub use conversions::find;
 pub use engine::from_engine;
-pub use error::Error;
+pub use error::{Error, Operands};
 pub use in_postgres::in_postgres;
+pub use planner::{function_not_found, operator_not_found};
 use lakegate_catalog::model::names::RESERVED_DATABASES;
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -100,6 +100,7 @@ const SAID: [(&str, Code, &str); 18] = [
 
 /// PostgreSQL's hint about a call or an operator that it does not have for these types.
 const NO_CALL: &str = "No function matches the given name and argument types. You might need to add explicit type casts.";
+const NO_PREFIX_OPERATOR: &str = "No operator matches the given name and argument type. You might need to add an explicit type cast.";
 const NO_OPERATOR: &str = "No operator matches the given name and argument types. You might need to add explicit type casts.";
 
 /// Returns the error of a message, if PostgreSQL has another code for it than that of any wrong
@@ -116,9 +117,9 @@ pub(crate) fn refused(message: &str) -> Option<Error> {
     if message.starts_with("WITH query name ") && message.ends_with(" specified more than once") {
         return Some(Error::new(Code::DuplicateAlias, message.to_owned()));
     }
-    if message.starts_with("function ") && message.ends_with(" does not exist") {
-        let error = Error::new(Code::FunctionNotFound, message.to_owned());
-        return Some(error.with_hint(NO_CALL));
+    let function = message.strip_prefix("function ");
+    if let Some(call) = function.and_then(|rest| rest.strip_suffix(" does not exist")) {
+        return Some(function_not_found(call));
     }
     by_place(message)
         .or_else(|| of_frame(message))
@@ -269,12 +270,27 @@ fn no_operator(message: &str) -> Option<Error> {
     Some(operator_not_found(&format!("{left} {operator} {right}")))
 }
 
-pub(crate) fn operator_not_found(operation: &str) -> Error {
+/// The error of an operator without these operands. `operation`: `integer = text`, `- text`.
+pub fn operator_not_found(operation: &str) -> Error {
+    let is_prefix = !operation.starts_with(|first: char| first.is_alphanumeric() || first == '"');
+    let hint = match is_prefix {
+        true => NO_PREFIX_OPERATOR,
+        false => NO_OPERATOR,
+    };
     Error::new(
         Code::FunctionNotFound,
         format!("operator does not exist: {operation}"),
     )
-    .with_hint(NO_OPERATOR)
+    .with_hint(hint)
+}
+
+/// The error of a function without these arguments. `call`: `f(integer, unknown)`.
+pub fn function_not_found(call: &str) -> Error {
+    Error::new(
+        Code::FunctionNotFound,
+        format!("function {call} does not exist"),
+    )
+    .with_hint(NO_CALL)
 }
 
 #[cfg(test)]

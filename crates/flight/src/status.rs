@@ -22,6 +22,7 @@ pub(super) fn code_of(code: Code) -> Grpc {
         | Code::InvalidQuery
         | Code::GroupingError
         | Code::WindowingError
+        | Code::InvalidRecursion
         | Code::WrongObjectType
         | Code::DuplicateAlias
         | Code::InvalidColumnReference

@@ -33,12 +33,13 @@ pub use cell::{Cell, PG_TYPE, build_array, hinted_field};
 pub(crate) use exclusions::planner as frame_exclusions;
 pub use function::{PgFunction, invalid};
 pub use functions::{
-    accepted_casts, functions, network_text, quote_ident, shared_functions, split_name,
+    UNDEFINED, accepted_casts, functions, network_text, quote_ident, shared_functions, split_name,
 };
 pub(crate) use functions::{
     array_casts, byte_keywords, byte_operators, extracts, extremes_planner, extremes_rule,
     json_comparisons, json_key_of, json_subscripts, recursive_types, refused_casts,
-    texts_beside_bytes, typed_text_key_of, typed_texts,
+    refused_operators, refused_operators_planner, texts_beside_bytes, typed_text_key_of,
+    typed_texts,
 };
 use functions::{json_operators, typed_text_operators};
 pub(crate) use joined_arrays::planner as joined_arrays;
@@ -50,9 +51,10 @@ pub use operators::planner;
 pub use output_names::{items_of, output_names};
 pub use rewrite::{
     CatalogReferences, JoinedColumns, Resolution, SystemRelations, TableColumns, Unknown,
-    enclose_joins, everything, folded, hide_columns, name_casts, name_columns, name_expressions,
-    name_outputs, names_hidden_columns, names_system_columns, resolve_joins, restore_outputs,
-    rewrite, rewrite_json, sorts_by_number, starred_tables, type_literals,
+    check_calls, check_recursions, enclose_joins, everything, folded, hide_columns, name_casts,
+    name_columns, name_expressions, name_outputs, names_hidden_columns, names_system_columns,
+    resolve_joins, restore_outputs, rewrite, rewrite_json, sorts_by_number, starred_tables,
+    type_literals,
 };
 pub use session::SessionInfo;
 pub use session_control::{SessionControl, Signal};

@@ -67,6 +67,7 @@ const AS_ARGUMENTS: &[&str] = &[
     "$timetz_minus",
     "$timetz_part",
     "$timetz_plus",
+    "$undefined",
     "$xid8_in",
     "$xid_in",
     "abs",

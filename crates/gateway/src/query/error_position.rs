@@ -6,6 +6,10 @@ use lakegate_sql::Parsed;
 use sqlparser::dialect::GenericDialect;
 use sqlparser::tokenizer::{Location, Token, Tokenizer};
 
+use super::error_words::{
+    Word, behind, cast_to, of_operands, other_row, second_query, type_named, wide_subquery, words,
+};
+
 /// Adds a position to an error about a name, a literal or an operator, unless it has one.
 ///
 /// `text`: the statement. `begins`: the position of the statement in the text that the client sent,
@@ -13,6 +17,13 @@ use sqlparser::tokenizer::{Location, Token, Tokenizer};
 pub(crate) fn locate(error: Error, text: &str, begins: usize) -> Error {
     if error.position().is_some() {
         return error;
+    }
+    if let Some(operands) = error.operands() {
+        let place = of_operands(operands, &words(text));
+        return match place.and_then(|location| characters_before(location, text)) {
+            Some(position) => error.with_position(begins + position),
+            None => error,
+        };
     }
     let place = match error.code() {
         Code::ColumnNotFound
@@ -31,6 +42,7 @@ pub(crate) fn locate(error: Error, text: &str, begins: usize) -> Error {
         _ => None,
     };
     let place = place.or_else(|| position_of_operator(operator(&error)?, text));
+    let place = place.or_else(|| characters_before(of_clause(&error, &words(text))?, text));
     match place {
         Some(position) => error.with_position(begins + position),
         None => error,
@@ -46,6 +58,40 @@ pub(crate) fn within(error: Error, inner: &str, outer: &Parsed) -> Error {
             error.with_position(begins + position)
         }
         _ => error,
+    }
+}
+
+/// Returns where the clause, the query or the cast begins that a message is about.
+fn of_clause(error: &Error, words: &[Word]) -> Option<Location> {
+    let message = error.message();
+    if let Some(types) = message.strip_prefix("cannot cast type ") {
+        let (_, target) = types.rsplit_once(" to ")?;
+        return cast_to(target.split([' ', '[']).next()?, words);
+    }
+    if let Some(name) = message.strip_prefix("type \"") {
+        let name = name.strip_suffix("\" does not exist")?;
+        return type_named(name, words);
+    }
+    if let Some(rest) = message.strip_prefix("argument of ") {
+        let (clause, _) = rest.split_once(" must ")?;
+        return match clause {
+            "WHERE" => behind(&["WHERE"], words).or_else(|| behind(&["HAVING"], words)),
+            "JOIN/ON" => behind(&["ON"], words),
+            clause => behind(&[clause], words),
+        };
+    }
+    if message.ends_with(" is not in select list") {
+        let clause = message.split(' ').next()?;
+        return behind(&[clause, "BY"], words);
+    }
+    if let Some(rest) = message.strip_prefix("each ") {
+        let (operation, _) = rest.split_once(" query must have the same number of columns")?;
+        return second_query(operation, words);
+    }
+    match message {
+        "VALUES lists must all be the same length" => other_row(words),
+        "subquery must return only one column" => wide_subquery(words),
+        _ => None,
     }
 }
 
@@ -118,6 +164,11 @@ fn position_of_token(text: &str, is_it: impl Fn(&Token) -> bool) -> Option<usize
         .ok()?;
     let token = tokens.into_iter().find(|token| is_it(&token.token))?;
     characters_before(token.span.start, text)
+}
+
+/// Returns the number of characters before a location in a text.
+pub(super) fn at(location: Location, text: &str) -> Option<usize> {
+    characters_before(location, text)
 }
 
 fn characters_before(location: Location, text: &str) -> Option<usize> {

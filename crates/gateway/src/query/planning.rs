@@ -26,7 +26,7 @@ use crate::query::column_names::ColumnNames;
 use crate::query::logical_plan::with_types_of;
 use crate::query::origins::{Origin, origins};
 use crate::query::rewording;
-use crate::query::rewrites::hidden_columns;
+use crate::query::rewrites::{hidden_columns, undefined_calls};
 use crate::query::source::QuerySource;
 use crate::workgroup::WorkgroupLimits;
 use crate::write::assigned::{Target, assigned, assigned_to_analyzed, is_any_assigned, localized};
@@ -131,7 +131,14 @@ impl Planning {
     pub(crate) async fn plan(&self) -> Result<LogicalPlan> {
         let plan = match &self.source {
             QuerySource::Sql(statement) => {
-                plan_sql(&self.state, &self.system, statement, false).await
+                let planned = plan_sql(&self.state, &self.system, statement, false).await;
+                match planned {
+                    Err(error) if self.settings.names == Names::Postgres => {
+                        let typed = undefined_calls::with_types(&self.state, statement, error);
+                        Err(Box::pin(typed).await)
+                    }
+                    planned => planned,
+                }
             }
             QuerySource::Substrait(plan) => self.plan_substrait(plan).await,
         }?;

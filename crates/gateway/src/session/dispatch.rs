@@ -11,6 +11,7 @@ use lakegate_sql::ast::{Statement, StatementKind};
 use crate::moment::Moment;
 use crate::query::error_position::{locate, within};
 use crate::query::helpers::not_suggested;
+use crate::query::insert_errors;
 use crate::query::rewrites::{missing_from, twice_in_from};
 use crate::query::source::QuerySource;
 use crate::session::Session;
@@ -66,6 +67,10 @@ impl Session {
     /// the session's dialect.
     pub(crate) fn told(&self, error: Error, parsed: &Parsed) -> Error {
         let error = not_suggested(error);
+        let error = match self.dialect() {
+            Dialect::Postgres => insert_errors::reported(error, parsed),
+            Dialect::Athena | Dialect::Trino => error,
+        };
         let error = locate(error, &parsed.text, parsed.position);
         match self.dialect() {
             Dialect::Postgres => {

@@ -25,6 +25,7 @@ mod oid_lists;
 mod percentiles;
 mod recursive_types;
 mod refused_casts;
+mod refused_operators;
 mod row_places;
 mod session;
 mod similar;
@@ -33,6 +34,7 @@ mod snapshots;
 mod tests;
 mod text;
 mod timetz;
+mod undefined;
 mod variadic;
 
 use std::sync::{Arc, LazyLock};
@@ -62,10 +64,14 @@ pub(super) use percentiles::{DESCENDING, PERCENTILE};
 pub(crate) use recursive_types::rule as recursive_types;
 pub use refused_casts::accepted as accepted_casts;
 pub(crate) use refused_casts::rule as refused_casts;
+pub(crate) use refused_operators::{
+    planner as refused_operators_planner, rule as refused_operators,
+};
 pub(super) use session::TRANSACTION_AGE;
 pub(super) use similar::{SIMILAR_PART, SIMILAR_PATTERN};
 pub use text::{quote_ident, split_name};
 pub(super) use timetz::TIMETZ_IN;
+pub use undefined::UNDEFINED;
 
 use super::SessionInfo;
 
@@ -95,6 +101,7 @@ static SHARED: LazyLock<Vec<Arc<ScalarUDF>>> = LazyLock::new(|| {
     udfs.extend(networks::all());
     udfs.push(log_positions::distance());
     udfs.push(super::bytea::ByteaIn::udf());
+    udfs.push(undefined::function());
     udfs
 });
 

@@ -219,7 +219,7 @@ fn is_days(value: &Expr, field: &Field, schema: &DFSchema) -> bool {
 
 /// Returns the type of a literal, where the planner has another one: all integers have 64 bits, and
 /// numbers with a point are floating-point numbers.
-fn type_of_literal(value: &Expr) -> Option<i64> {
+pub(super) fn type_of_literal(value: &Expr) -> Option<i64> {
     match value {
         Expr::Literal(ScalarValue::Int64(Some(value)), None) => {
             i32::try_from(*value).is_ok().then_some(INT4)
@@ -232,7 +232,7 @@ fn type_of_literal(value: &Expr) -> Option<i64> {
 
 /// Returns the number of the type of a field; `None` for types that PostgreSQL lacks, and for a NULL
 /// without a type.
-fn type_of(field: &Field) -> Option<i64> {
+pub(super) fn type_of(field: &Field) -> Option<i64> {
     match (field.metadata().get(PG_TYPE), field.data_type()) {
         (Some(mark), _) => Some(of_shape(mark)),
         (None, DataType::Null | DataType::Struct(_) | DataType::Map(..) | DataType::Union(..)) => {

@@ -25,6 +25,7 @@ mod literals;
 pub(crate) mod made;
 mod narrow;
 pub mod oids;
+pub(crate) mod overloads;
 mod pins;
 pub(crate) mod privileges;
 mod provider;

@@ -85,6 +85,7 @@ mod hidden_columns;
 mod introspection;
 mod joined;
 mod json;
+mod misplaced;
 mod missing;
 mod named_arguments;
 mod named_casts;
@@ -105,6 +106,7 @@ mod prefixes;
 mod records;
 mod recursions;
 mod recursive_casts;
+mod recursive_terms;
 mod row_counts;
 mod rows_from;
 mod sets;
@@ -142,9 +144,11 @@ pub use self::hidden_columns::{
     TableColumns, hide_columns, names_hidden_columns, names_system_columns, starred_tables,
 };
 pub use self::json::rewrite_json;
+pub use self::misplaced::check as check_calls;
 pub use self::named_casts::name_casts;
 pub use self::numbers::type_literals;
 pub use self::order_keys::{restore as restore_outputs, sorts_by_number};
+pub use self::recursive_terms::check as check_recursions;
 pub use self::using::{JoinedColumns, Resolution, Unknown, enclose_joins, resolve_joins};
 
 /// The system relations that unqualified names may refer to: OIDs by name.

@@ -9,6 +9,7 @@
 //! whole_rows.rs, row_fields.rs       `t` and `row.*`
 //! populated.rs                       json_populate_record in FROM
 //! twice_in_from.rs, missing_from.rs  a table twice in one FROM, and in none
+//! undefined_calls.rs                 calls that no function fits, for the types in their error
 //! hive_strings.rs                    strings of Hive's views
 //! surrounding.rs                     the WITH clauses around a part that is planned by itself
 //! ```
@@ -24,4 +25,5 @@ pub(crate) mod row_fields;
 pub(crate) mod stars;
 mod surrounding;
 pub(crate) mod twice_in_from;
+pub(crate) mod undefined_calls;
 pub(crate) mod whole_rows;

@@ -1,0 +1,259 @@
+//! The types of operands, and whether PostgreSQL has an operator for them.
+
+use arrow::datatypes::DataType;
+use datafusion::common::{DFSchema, ScalarValue};
+use datafusion::logical_expr::{Expr, ExprSchemable};
+use lakegate_engine::untyped_texts::TYPED_TEXT;
+use lakegate_lake::casts::is_opaque;
+
+use super::is_arithmetic;
+use crate::postgres::PG_TYPE;
+use crate::postgres::functions::refused_casts::{type_of, type_of_literal};
+use crate::postgres::pg_catalog::overloads::{IMPLICIT_CASTS, OPERATORS};
+use crate::postgres::pg_catalog::types::{by_oid, format_type};
+
+const INT4: i64 = 23;
+const TEXT: i64 = 25;
+const JSON: i64 = 114;
+
+const INTEGERS: [i64; 3] = [23, 20, 21];
+const FRACTIONS: [i64; 3] = [1700, 701, 700];
+/// The arrays of all numbers.
+const NUMBER_ARRAYS: [i64; 6] = [1007, 1016, 1005, 1231, 1022, 1021];
+
+/// The types, besides numbers and arrays, whose operators are checked.
+const CHECKED: [&str; 14] = [
+    "bool",
+    "bpchar",
+    "bytea",
+    "date",
+    "interval",
+    "json",
+    "jsonb",
+    "name",
+    "text",
+    "time",
+    "timestamp",
+    "timestamptz",
+    "uuid",
+    "varchar",
+];
+
+const ANY: i64 = 2276;
+const ANYARRAY: i64 = 2277;
+const ANYELEMENT: i64 = 2283;
+const ANYNONARRAY: i64 = 2776;
+const ANYCOMPATIBLE: i64 = 5077;
+const ANYCOMPATIBLEARRAY: i64 = 5078;
+
+/// The maximum number of operators in an operand whose type is looked up: it is found by walking all of
+/// them, for each operator of a chain again.
+const MAX_CHAIN: usize = 32;
+
+/// What is known of the type of an operand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Operand {
+    /// A text literal, a NULL or a parameter, which takes the type of the other operand.
+    Untyped,
+    /// A type, by its number.
+    Typed(i64),
+    /// Any type.
+    Open,
+}
+
+impl Operand {
+    pub(super) fn is_other_than_text(self) -> bool {
+        matches!(self, Self::Typed(oid) if oid != TEXT)
+    }
+
+    pub(super) fn name(self) -> String {
+        match self {
+            Self::Typed(oid) => format_type(oid, None),
+            Self::Untyped | Self::Open => "unknown".to_owned(),
+        }
+    }
+}
+
+/// Returns what is known of an operand's type.
+pub(super) fn operand(expr: &Expr, schema: &DFSchema) -> Operand {
+    match expr {
+        Expr::Alias(alias) => return operand(&alias.expr, schema),
+        Expr::Placeholder(_) => return Operand::Untyped,
+        Expr::Literal(_, Some(_)) => return Operand::Open,
+        Expr::Literal(value, None) if is_untyped(value) => return Operand::Untyped,
+        Expr::ScalarFunction(call) if call.func.name() == TYPED_TEXT => return Operand::Untyped,
+        _ => {}
+    }
+    if is_opaque(expr) || !is_short(expr) {
+        return Operand::Open;
+    }
+    if let Some(oid) = type_of_literal(expr) {
+        return Operand::Typed(oid);
+    }
+    let Ok((_, field)) = expr.to_field(schema) else {
+        return Operand::Open;
+    };
+    let is_marked = field.metadata().contains_key(PG_TYPE);
+    let is_inner = matches!(expr, Expr::ScalarFunction(call) if call.func.name().starts_with('$'));
+    if is_inner && !is_marked {
+        return Operand::Open;
+    }
+    match field.data_type() {
+        DataType::Null => Operand::Untyped,
+        // The array may be one of any type.
+        DataType::List(item) if item.data_type().is_null() => Operand::Open,
+        DataType::UInt8 | DataType::UInt16 | DataType::UInt32 | DataType::UInt64 if !is_marked => {
+            Operand::Typed(INT4)
+        }
+        _ => shown_operand(type_of(&field)),
+    }
+}
+
+/// Returns whether a literal takes the type of its place.
+pub(in crate::postgres::functions) fn is_untyped(value: &ScalarValue) -> bool {
+    value.is_null() || value.try_as_str().is_some()
+}
+
+pub(super) fn is_checked(oid: i64) -> bool {
+    let Some(known) = by_oid(oid) else {
+        return false;
+    };
+    if known.category == "A" {
+        return by_oid(known.element).is_some_and(|item| item.category != "A")
+            && is_checked(known.element);
+    }
+    INTEGERS.contains(&oid) || FRACTIONS.contains(&oid) || CHECKED.contains(&known.name)
+}
+
+/// Returns whether an expression is no long chain of operators.
+fn is_short(expr: &Expr) -> bool {
+    let mut first = expr;
+    for _ in 0..MAX_CHAIN {
+        match first {
+            Expr::BinaryExpr(binary) => first = &binary.left,
+            _ => return true,
+        }
+    }
+    false
+}
+
+/// Returns the types that count as this one.
+pub(super) fn class(oid: &i64) -> &[i64] {
+    if INTEGERS.contains(oid) {
+        &INTEGERS
+    } else if FRACTIONS.contains(oid) {
+        &FRACTIONS
+    } else if NUMBER_ARRAYS.contains(oid) {
+        &NUMBER_ARRAYS
+    } else {
+        std::slice::from_ref(oid)
+    }
+}
+
+/// Returns whether a type is that of arrays of numbers.
+pub(super) fn is_number_array(oid: i64) -> bool {
+    NUMBER_ARRAYS.contains(&oid)
+}
+
+/// Returns what is known of a value of a type, if it is one of PostgreSQL's.
+pub(super) fn shown_operand(oid: Option<i64>) -> Operand {
+    match oid {
+        Some(oid) if is_checked(oid) => Operand::Typed(oid),
+        _ => Operand::Open,
+    }
+}
+
+fn is_number(oid: i64) -> bool {
+    INTEGERS.contains(&oid) || FRACTIONS.contains(&oid)
+}
+
+/// Returns whether PostgreSQL has no operator for these operands.
+pub(super) fn is_missing(sign: &str, left: Operand, right: Operand) -> bool {
+    let (left, right) = match (left, right) {
+        (Operand::Open, _) | (_, Operand::Open) => return false,
+        (Operand::Untyped, Operand::Untyped) => return false,
+        (Operand::Typed(left), Operand::Untyped) => (Some(left), None),
+        (Operand::Untyped, Operand::Typed(right)) => (None, Some(right)),
+        (Operand::Typed(left), Operand::Typed(right)) => (Some(left), Some(right)),
+    };
+    // What most operands are.
+    let is_common = match (left, right) {
+        (Some(left), Some(right)) => {
+            let are_equal = left == right && left != JSON && !is_arithmetic(sign) && sign != "||";
+            let is_calculated = is_number(left) && is_number(right) && sign != "||";
+            (are_equal && !sign.contains('~')) || (is_calculated && !sign.contains('~'))
+        }
+        (Some(known), None) | (None, Some(known)) => is_number(known) && !sign.contains('~'),
+        (None, None) => true,
+    };
+    if is_common {
+        return false;
+    }
+    let known = OPERATORS.get(sign).map(Vec::as_slice).unwrap_or_default();
+    let types = |oid: Option<i64>| -> Vec<Option<i64>> {
+        match oid {
+            Some(oid) => class(&oid).iter().copied().map(Some).collect(),
+            None => vec![None],
+        }
+    };
+    let (lefts, rights) = (types(left), types(right));
+    !known.iter().filter(|(left, _)| *left != 0).any(|takes| {
+        let mut pairs = lefts
+            .iter()
+            .flat_map(|left| rights.iter().map(move |right| (*left, *right)));
+        pairs.any(|pair| fits(*takes, pair))
+    })
+}
+
+/// Returns whether an operator that takes these types fits operands. `None`: an untyped one.
+fn fits(takes: (i64, i64), operands: (Option<i64>, Option<i64>)) -> bool {
+    let item_of = |oid: i64| {
+        let known = by_oid(oid)?;
+        (known.category == "A").then_some(known.element)
+    };
+    let is_one = |oid: Option<i64>, of: i64| oid.is_none_or(|oid| becomes(oid, of));
+    let meet = |one: i64, other: i64| {
+        becomes(one, other) || becomes(other, one) || (is_number(one) && is_number(other))
+    };
+    match (takes, operands) {
+        ((ANYARRAY, ANYARRAY), (Some(left), Some(right))) => {
+            left == right && item_of(left).is_some()
+        }
+        ((ANYARRAY, ANYARRAY), (one, other)) => one.or(other).and_then(item_of).is_some(),
+        ((ANYCOMPATIBLEARRAY, ANYCOMPATIBLEARRAY), (Some(left), Some(right))) => item_of(left)
+            .zip(item_of(right))
+            .is_some_and(|(one, other)| meet(one, other)),
+        ((ANYCOMPATIBLEARRAY, ANYCOMPATIBLE), (Some(array), item))
+        | ((ANYCOMPATIBLE, ANYCOMPATIBLEARRAY), (item, Some(array))) => {
+            item_of(array).is_some_and(|of| item.is_none_or(|item| meet(item, of)))
+        }
+        (
+            (ANYCOMPATIBLEARRAY, ANYCOMPATIBLEARRAY | ANYCOMPATIBLE)
+            | (ANYCOMPATIBLE, ANYCOMPATIBLEARRAY),
+            (one, other),
+        ) => one.or(other).and_then(item_of).is_some(),
+        ((ANYNONARRAY, text), (value, other)) => {
+            is_one(other, text) && value.is_none_or(|value| item_of(value).is_none())
+        }
+        ((text, ANYNONARRAY), (other, value)) => {
+            is_one(other, text) && value.is_none_or(|value| item_of(value).is_none())
+        }
+        ((left, right), (one, other)) => is_one(one, left) && is_one(other, right),
+    }
+}
+
+/// Returns whether a value of a type is an argument for a parameter of another one.
+pub(in crate::postgres::functions) fn fits_argument(given: i64, takes: i64) -> bool {
+    let is_array = || by_oid(given).is_some_and(|known| known.category == "A");
+    match takes {
+        ANY | ANYELEMENT | ANYCOMPATIBLE => true,
+        ANYARRAY | ANYCOMPATIBLEARRAY => is_array(),
+        ANYNONARRAY => !is_array(),
+        takes => class(&given).iter().any(|of| becomes(*of, takes)),
+    }
+}
+
+/// Returns whether values of a type are converted to another one without a cast.
+pub(super) fn becomes(from: i64, to: i64) -> bool {
+    from == to || IMPLICIT_CASTS.contains(&(from, to))
+}
