@@ -39,6 +39,7 @@ pub enum Code {
     InvalidEscape,
     InvalidSubstring,
     InvalidEncoding,
+    UntranslatableCharacter,
     DataException,
     SubqueryRows,
     ArraySubscript,
@@ -143,6 +144,7 @@ impl Code {
             Code::InvalidEscape => "22025",
             Code::InvalidSubstring => "22011",
             Code::InvalidEncoding => "22021",
+            Code::UntranslatableCharacter => "22P05",
             Code::DataException => "22000",
             Code::SubqueryRows => "21000",
             Code::ArraySubscript => "2202E",
@@ -242,7 +244,8 @@ impl Code {
             | Code::InvalidNthValue
             | Code::InvalidEscape
             | Code::InvalidSubstring
-            | Code::InvalidEncoding => "INVALID_FUNCTION_ARGUMENT",
+            | Code::InvalidEncoding
+            | Code::UntranslatableCharacter => "INVALID_FUNCTION_ARGUMENT",
             Code::DataException => "GENERIC_USER_ERROR",
             Code::SubqueryRows => "SUBQUERY_MULTIPLE_ROWS",
             Code::ArraySubscript => "INVALID_ARRAY_SUBSCRIPT",
@@ -403,6 +406,7 @@ impl Code {
                 | Code::InvalidEscape
                 | Code::InvalidSubstring
                 | Code::InvalidEncoding
+                | Code::UntranslatableCharacter
         )
     }
 }
