@@ -4,9 +4,12 @@
 //! (4713 BC to 294276 AD). A value outside it is an error: a client would read it as `infinity` or
 //! as another time.
 
+use std::borrow::Cow;
 use std::str::FromStr;
 
 use bytes::{BufMut, BytesMut};
+use chrono::{DateTime, TimeZone};
+use chrono_tz::OffsetName;
 use datafusion::arrow::datatypes::TimeUnit;
 use lakegate_error::{Code, Error, Result};
 use lakegate_gateway::values::IntervalStyle;
@@ -63,6 +66,24 @@ impl Zone {
     /// Returns the seconds east of UTC at a moment, in microseconds since 1970.
     pub(crate) fn offset_at(self, micros: i64) -> i32 {
         self.clock().offset_at(micros)
+    }
+
+    /// Returns the name of the zone's clock at a moment, in microseconds since 1970: `CET`, or an
+    /// offset such as `+05:30`.
+    pub(super) fn name_at(self, micros: i64) -> Cow<'static, str> {
+        let named = match self {
+            Zone::Fixed(0) => return Cow::Borrowed("UTC"),
+            Zone::Fixed(_) => None,
+            Zone::Named(zone) => DateTime::from_timestamp_micros(micros).and_then(|at| {
+                let offset = zone.offset_from_utc_datetime(&at.naive_utc());
+                offset.abbreviation().map(str::to_owned)
+            }),
+        };
+        Cow::Owned(named.unwrap_or_else(|| {
+            let mut text = BytesMut::new();
+            put_offset(&mut text, self.offset_at(micros), false);
+            String::from_utf8_lossy(&text).into_owned()
+        }))
     }
 
     /// Returns the seconds east of UTC at a local time, in microseconds since 1970, as the engine
@@ -126,7 +147,7 @@ pub(super) fn pg_time(micros: i64) -> Result<i64> {
 }
 
 /// Returns the year (0 is 1 BC), month and day of days since 1970.
-fn civil(days: i64) -> (i64, u32, u32) {
+pub(super) fn civil(days: i64) -> (i64, u32, u32) {
     near_civil(days).unwrap_or_else(|| any_civil(days))
 }
 
@@ -198,7 +219,7 @@ fn put_day(out: &mut BytesMut, days: i64) -> bool {
     year <= 0
 }
 
-fn put_clock(out: &mut BytesMut, micros: i64) {
+pub(super) fn put_clock(out: &mut BytesMut, micros: i64) {
     // At most 24 hours.
     let seconds = (micros / 1_000_000) as u32;
     let clock = seconds / 3600 * 10_000 + seconds / 60 % 60 * 100 + seconds % 60;
@@ -259,6 +280,18 @@ pub(super) fn put_timestamp(
         out.put_slice(b" BC");
     }
     Ok(())
+}
+
+/// Returns what a clock of the zone shows at a moment, both in microseconds since 1970.
+///
+/// # Errors
+///
+/// It is out of range.
+pub(super) fn local(micros: i64, zone: Option<Zone>) -> Result<i64> {
+    let offset = zone.map_or(0, |zone| zone.offset_at(micros));
+    micros
+        .checked_add(i64::from(offset) * 1_000_000)
+        .ok_or_else(|| out_of_range("timestamp"))
 }
 
 fn put_offset(out: &mut BytesMut, seconds: i32, with_minutes: bool) {
