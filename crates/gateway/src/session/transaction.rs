@@ -219,6 +219,13 @@ impl Transaction {
         Ok(true)
     }
 
+    /// Keeps the value that a setting has beyond the block, if it commits: SET after SET LOCAL.
+    pub(crate) fn keep(&mut self, name: &str) {
+        if let Some(block) = &mut self.block {
+            block.locals.retain(|(known, _)| known != name);
+        }
+    }
+
     /// Ends the block. Returns the resulting command tag, `COMMIT` or `ROLLBACK`.
     pub(crate) fn commit(&mut self, settings: &mut Settings) -> &'static str {
         let Some(block) = self.block.take() else {
