@@ -81,7 +81,7 @@ impl Style {
     /// # Errors
     ///
     /// A character is not in it.
-    fn recode(&self, out: &mut BytesMut, start: usize) -> Result<()> {
+    pub(crate) fn recode(&self, out: &mut BytesMut, start: usize) -> Result<()> {
         match self.encoding {
             None => Ok(()),
             Some(encoding) => recode(out, start, encoding),
