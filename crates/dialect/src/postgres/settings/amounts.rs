@@ -60,7 +60,7 @@ impl Unit {
 ///
 /// The text is none.
 pub(super) fn whole(text: &str, unit: Unit) -> Result<f64, NoNumber> {
-    let (number, rest) = leading(text, true).ok_or(None)?;
+    let (number, rest) = leading(text, true).ok_or(NoNumber::None)?;
     // Not -0.
     let number = in_unit(number, rest, unit)?.round_ties_even() + 0.0;
     match (f64::from(i32::MIN)..=f64::from(i32::MAX)).contains(&number) {
@@ -86,7 +86,7 @@ pub(super) fn real(text: &str) -> Result<f64, NoNumber> {
             false => f64::INFINITY,
         });
     }
-    let (number, rest) = leading(text, false).ok_or(None)?;
+    let (number, rest) = leading(text, false).ok_or(NoNumber::None)?;
     in_unit(number, rest, Unit::None)
 }
 

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use lakegate_error::Code;
+
 use super::*;
 
 #[test]

@@ -2,10 +2,12 @@
 
 use std::borrow::Cow;
 
+use lakegate_engine::time::interval_of_text;
+
 /// PostgreSQL's bound of the hours of an offset.
 const MOST_HOURS: f64 = 168.0;
 
-/// Hours that the engine's zones have at most.
+/// The most seconds that a zone of the engine is away from UTC.
 const MOST_ENGINE_SECONDS: u32 = 16 * 3600 - 1;
 
 /// Checks the value of `TimeZone`. Returns the form in which it is shown: an IANA name in its
@@ -120,7 +122,9 @@ fn shown(sign: char, seconds: u32) -> String {
 /// Reads the interval of `SET TIME ZONE INTERVAL '…'` in quotes: a time, or an amount of one unit.
 fn of_interval(quoted: &str) -> Result<String, Option<&'static str>> {
     let text = quoted.trim_matches('\'');
-    let interval = lakegate_engine::time::interval_of_text(text).ok_or(None)?;
+    let Some(interval) = interval_of_text(text) else {
+        return Err(None);
+    };
     if interval.months != 0 {
         return Err(Some("Cannot specify months in time zone interval."));
     }
