@@ -328,7 +328,11 @@ impl Session {
         let mut guard = self.state.lock();
         let state = &mut *guard;
         // The modes of a transaction end with it.
-        let is_local = set.scope == sql::SetScope::Local || MODES.contains(&set.name.as_str());
+        let is_mode = MODES.contains(&set.name.as_str());
+        let is_local = set.scope == sql::SetScope::Local || is_mode;
+        if let Some(value) = value.as_deref().filter(|_| is_mode) {
+            state.check_mode(&set.name, value)?;
+        }
         if is_local && !state.transaction.set_local(&set.name, &state.settings)? {
             // As in PostgreSQL, SET LOCAL outside of a block has no effect but its errors.
             return state.settings.clone().set(&set.name, value.as_deref());

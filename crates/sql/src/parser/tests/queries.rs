@@ -402,11 +402,10 @@ fn copy_from_stdin_names_a_table_its_columns_and_options() {
         csv.options.force_not_null,
         ForcedColumns::Columns(vec!["b".to_owned(), "a".to_owned()])
     );
-    let all = copy(
-        "COPY t FROM STDIN (FORMAT csv, FORCE_NULL *, FORCE_NOT_NULL *, DEFAULT '#', ON_ERROR stop)",
-    );
+    let all =
+        copy("COPY t FROM STDIN (FORCE_NULL *, FORCE_NOT_NULL *, DEFAULT '#', ON_ERROR stop)");
     assert_eq!(all.options.force_null, ForcedColumns::All);
-    assert_eq!(all.options.force_not_null, ForcedColumns::All);
+    assert_eq!(all.options.force_not_null, all.options.force_null);
     assert_eq!(all.options.default.as_deref(), Some("#"));
     let old = copy("COPY t FROM STDIN WITH DELIMITER AS ';' CSV QUOTE '''' FORCE NOT NULL a, b");
     assert_eq!(old.format, CopyFormat::Csv);
