@@ -394,14 +394,11 @@ fn copy_from_stdin_names_a_table_its_columns_and_options() {
     assert_eq!(csv.columns, ["a", "b"]);
     assert_eq!(csv.options.header, CopyHeader::Match);
     assert_eq!(csv.options.null.as_deref(), Some("-"));
-    assert_eq!(
-        csv.options.force_null,
-        ForcedColumns::Columns(vec!["a".to_owned()])
-    );
-    assert_eq!(
-        csv.options.force_not_null,
-        ForcedColumns::Columns(vec!["b".to_owned(), "a".to_owned()])
-    );
+    let named = |names: &[&str]| {
+        ForcedColumns::Columns(names.iter().map(|name| (*name).to_owned()).collect())
+    };
+    assert_eq!(csv.options.force_null, named(&["a"]));
+    assert_eq!(csv.options.force_not_null, named(&["b", "a"]));
     let all =
         copy("COPY t FROM STDIN (FORCE_NULL *, FORCE_NOT_NULL *, DEFAULT '#', ON_ERROR stop)");
     assert_eq!(all.options.force_null, ForcedColumns::All);
@@ -410,10 +407,7 @@ fn copy_from_stdin_names_a_table_its_columns_and_options() {
     let old = copy("COPY t FROM STDIN WITH DELIMITER AS ';' CSV QUOTE '''' FORCE NOT NULL a, b");
     assert_eq!(old.format, CopyFormat::Csv);
     assert_eq!(old.options.delimiter.as_deref(), Some(";"));
-    assert_eq!(
-        old.options.force_not_null,
-        ForcedColumns::Columns(vec!["a".to_owned(), "b".to_owned()])
-    );
+    assert_eq!(old.options.force_not_null, named(&["a", "b"]));
     assert_eq!(copy("COPY BINARY t FROM STDIN").format, CopyFormat::Binary);
     assert_eq!(copy("COPY t FROM STDOUT"), copy("COPY t FROM STDIN"));
     assert!(one("COPY t FROM STDIN").is_kept_for_commit());
