@@ -184,8 +184,9 @@ fn time_zone(cursor: &mut Cursor<'_>, scope: SetScope) -> Result<Statement> {
 fn offset(cursor: &mut Cursor<'_>) -> Result<String> {
     let negated = cursor.eat_sign('-');
     let text = cursor.string("an interval as a string")?;
+    let minus = if negated { "-" } else { "" };
     if cursor.eat("MINUTE") {
-        return Ok(format!("INTERVAL '{text} minute'"));
+        return Ok(format!("INTERVAL '{minus}{text} minute'"));
     }
     if !cursor.eat_all("HOUR TO MINUTE") {
         cursor.eat("HOUR");
@@ -200,7 +201,7 @@ fn offset(cursor: &mut Cursor<'_>) -> Result<String> {
             let sign = if sign { '-' } else { '+' };
             Ok(format!("{sign}{hours:02}:{minutes:02}"))
         }
-        _ => Ok(format!("INTERVAL '{text}'")),
+        _ => Ok(format!("INTERVAL '{minus}{text}'")),
     }
 }
 
