@@ -141,3 +141,28 @@ fn beginnings_of_characters_wait_for_the_rest() {
     assert_eq!((decoded.text.as_str(), decoded.length), ("x", 1));
     assert!(decoded.error.is_some());
 }
+
+#[test]
+fn hostile_bytes_are_text_or_an_error() {
+    // Of a linear congruential generator.
+    let mut state = 42_u64;
+    let mut random = || {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (state >> 56) as u8
+    };
+    for encoding in &ALL {
+        for _ in 0..2_000 {
+            let length = usize::from(random() % 24);
+            let bytes: Vec<u8> = (0..length).map(|_| random()).collect();
+            let decoded = encoding.decode_start(&bytes);
+            assert!(decoded.length <= bytes.len(), "{encoding:?} {bytes:?}");
+            let read = encoding.decode(&bytes[..decoded.length]).unwrap();
+            assert_eq!(read, decoded.text, "{encoding:?} {bytes:?}");
+            // What can be read can be written, perhaps in other bytes.
+            let written = encoding.encode(&read).unwrap();
+            assert_eq!(encoding.decode(&written).unwrap(), read, "{encoding:?}");
+        }
+    }
+}
