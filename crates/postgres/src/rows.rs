@@ -12,7 +12,7 @@ use lakegate_gateway::values::time::DateOrder;
 use lakegate_gateway::{BatchStream, Origin, QueryWatch, Rows, Settings};
 
 use super::backend;
-use super::encode::{BatchEncoder, DateForm, Format, RowEncoder, Style};
+use super::encode::{BatchEncoder, DateForm, Format, RowEncoder, Style, ZoneName};
 use super::link::{Ended, Link, WRITE_AT};
 
 /// Why a statement ends early: it failed, or the connection is over.
@@ -49,6 +49,7 @@ pub(super) fn style(settings: &Settings) -> Style {
     let dates = value("DateStyle").unwrap_or_default();
     Style {
         zone,
+        zone_name: ZoneName::of_setting(&value("TimeZone").unwrap_or_default()),
         float_digits,
         records,
         flat_arrays,

@@ -12,8 +12,9 @@ use bytes::{BufMut, BytesMut};
 use lakegate_error::Result;
 use lakegate_gateway::values::time::DateOrder;
 
+use super::Style;
 use super::number::{put_uint, two_digits};
-use super::time::{DAY_MICROS, Zone, civil, local, pg_date, pg_timestamp, put_clock};
+use super::time::{DAY_MICROS, Zone, civil, local, pg_date, pg_timestamp, put_clock, put_offset};
 
 /// The form of dates.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -23,6 +24,36 @@ pub(crate) enum DateForm {
     Sql,
     Postgres,
     German,
+}
+
+/// The name of a zone with one offset, as `TimeZone` has it; empty if it has none.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct ZoneName {
+    bytes: [u8; 10],
+    length: usize,
+}
+
+impl ZoneName {
+    /// Returns the name in a value of `TimeZone`: `UTC`, `EST` of `EST5`, `+03` of `<+03>-3`.
+    pub(crate) fn of_setting(value: &str) -> Self {
+        let name = match value.strip_prefix('<') {
+            Some(rest) => rest.split('>').next().unwrap_or_default(),
+            None => {
+                let rest = value.trim_start_matches(|c: char| c.is_ascii_alphabetic());
+                value.strip_suffix(rest).unwrap_or_default()
+            }
+        };
+        let mut bytes = [0; 10];
+        let length = name.len().min(bytes.len());
+        for (byte, of_name) in bytes.iter_mut().zip(name.bytes()) {
+            *byte = of_name;
+        }
+        Self { bytes, length }
+    }
+
+    fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..self.length).unwrap_or_default()
+    }
 }
 
 const MONTHS: [&[u8; 3]; 12] = [
@@ -67,8 +98,9 @@ impl DateForm {
         out: &mut BytesMut,
         micros: i64,
         zone: Option<Zone>,
-        order: DateOrder,
+        style: &Style,
     ) -> Result<()> {
+        let order = style.order;
         pg_timestamp(micros)?;
         let shown = local(micros, zone)?;
         let (days, clock) = (shown.div_euclid(DAY_MICROS), shown.rem_euclid(DAY_MICROS));
@@ -103,7 +135,13 @@ impl DateForm {
         };
         if let Some(zone) = zone {
             out.put_u8(b' ');
-            out.put_slice(zone.name_at(micros).as_bytes());
+            match (zone, zone.name_at(micros)) {
+                (Zone::Fixed(_), _) if style.zone_name != ZoneName::default() => {
+                    out.put_slice(style.zone_name.as_bytes());
+                }
+                (_, Some(name)) => out.put_slice(name.as_bytes()),
+                (zone, None) => put_offset(out, zone.offset_at(micros), false),
+            }
         }
         put_era(out, before_christ);
         Ok(())
@@ -159,9 +197,19 @@ mod tests {
         String::from_utf8(out.to_vec()).unwrap()
     }
 
-    fn timestamp(form: DateForm, order: DateOrder, micros: i64, zone: Option<Zone>) -> String {
+    fn timestamp(form: DateForm, order: DateOrder, micros: i64, zone: Option<&str>) -> String {
+        let style = Style {
+            order,
+            zone_name: zone.map_or(ZoneName::default(), ZoneName::of_setting),
+            ..Style::default()
+        };
+        let zone = zone.map(|name| match name {
+            "EST5" => Zone::Fixed(-18_000),
+            "<+03>-3" => Zone::Fixed(10_800),
+            other => Zone::parse(other),
+        });
         let mut out = BytesMut::new();
-        form.put_timestamp(&mut out, micros, zone, order).unwrap();
+        form.put_timestamp(&mut out, micros, zone, &style).unwrap();
         String::from_utf8(out.to_vec()).unwrap()
     }
 
@@ -201,7 +249,7 @@ mod tests {
         use DateOrder::{Dmy, Mdy};
         // 1997-12-17 15:37:16.5
         let micros = 882_373_036_500_000;
-        let pacific = Some(Zone::parse("America/Los_Angeles"));
+        let pacific = Some("America/Los_Angeles");
         for (form, order, zone, expected) in [
             (Sql, Mdy, None, "12/17/1997 15:37:16.5"),
             (Sql, Dmy, None, "17/12/1997 15:37:16.5"),
@@ -211,19 +259,18 @@ mod tests {
             (Sql, Mdy, pacific, "12/17/1997 07:37:16.5 PST"),
             (Postgres, Mdy, pacific, "Wed Dec 17 07:37:16.5 1997 PST"),
             (German, Mdy, pacific, "17.12.1997 07:37:16.5 PST"),
-            (German, Mdy, Some(Zone::UTC), "17.12.1997 15:37:16.5 UTC"),
-            (
-                Sql,
-                Dmy,
-                Some(Zone::Fixed(19_800)),
-                "17/12/1997 21:07:16.5 +05:30",
-            ),
+            (German, Mdy, Some("UTC"), "17.12.1997 15:37:16.5 UTC"),
+            (German, Mdy, Some("GMT"), "17.12.1997 15:37:16.5 GMT"),
+            (Sql, Dmy, Some("EST5"), "17/12/1997 10:37:16.5 EST"),
+            (Sql, Dmy, Some("<+03>-3"), "17/12/1997 18:37:16.5 +03"),
+            (Sql, Dmy, Some("+05:30"), "17/12/1997 21:07:16.5 +05:30"),
+            (Sql, Dmy, Some("+00:00"), "17/12/1997 15:37:16.5 +00"),
         ] {
             assert_eq!(timestamp(form, order, micros, zone), expected);
         }
         let ides = IDES * DAY_MICROS;
         assert_eq!(
-            timestamp(Postgres, Mdy, ides, Some(Zone::UTC)),
+            timestamp(Postgres, Mdy, ides, Some("UTC")),
             "Fri Mar 15 00:00:00 0044 UTC BC"
         );
         assert_eq!(timestamp(German, Dmy, ides, None), "15.03.0044 00:00:00 BC");

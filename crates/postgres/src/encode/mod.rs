@@ -25,7 +25,7 @@ use lakegate_gateway::values::time::DateOrder;
 use lakegate_gateway::values::{Encoding, IntervalStyle};
 
 use self::column::Column;
-pub(crate) use self::dates::DateForm;
+pub(crate) use self::dates::{DateForm, ZoneName};
 pub(crate) use self::number::ASCII_ZEROS;
 pub(crate) use self::time::Zone;
 use super::copy::Lines;
@@ -58,6 +58,7 @@ impl Format {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Style {
     pub zone: Zone,
+    pub zone_name: ZoneName,
     /// `extra_float_digits`; from 1 on, the shortest text that reads back as the same float.
     pub float_digits: i32,
     /// `struct_output`: structs are records instead of JSON.
@@ -105,6 +106,7 @@ impl Default for Style {
     fn default() -> Self {
         Self {
             zone: Zone::UTC,
+            zone_name: ZoneName::default(),
             float_digits: 1,
             records: false,
             flat_arrays: false,

@@ -42,7 +42,7 @@ pub(super) fn put(
             let zone = zoned.0.then_some(style.zone);
             match style.dates {
                 DateForm::Iso => put_timestamp(out, micros, zone, b' ')?,
-                form => form.put_timestamp(out, micros, zone, style.order)?,
+                form => form.put_timestamp(out, micros, zone, style)?,
             }
         }
         Data::Interval(values) => values.get(row)?.put_text(out, style.intervals),

@@ -4,7 +4,6 @@
 //! (4713 BC to 294276 AD). A value outside it is an error: a client would read it as `infinity` or
 //! as another time.
 
-use std::borrow::Cow;
 use std::str::FromStr;
 
 use bytes::{BufMut, BytesMut};
@@ -68,22 +67,15 @@ impl Zone {
         self.clock().offset_at(micros)
     }
 
-    /// Returns the name of the zone's clock at a moment, in microseconds since 1970: `CET`, or an
-    /// offset such as `+05:30`.
-    pub(super) fn name_at(self, micros: i64) -> Cow<'static, str> {
-        let named = match self {
-            Zone::Fixed(0) => return Cow::Borrowed("UTC"),
-            Zone::Fixed(_) => None,
-            Zone::Named(zone) => DateTime::from_timestamp_micros(micros).and_then(|at| {
-                let offset = zone.offset_from_utc_datetime(&at.naive_utc());
-                offset.abbreviation().map(str::to_owned)
-            }),
+    /// Returns the name of the zone's clock at a moment, in microseconds since 1970: `CET`; `None`
+    /// if it has none.
+    pub(super) fn name_at(self, micros: i64) -> Option<String> {
+        let Zone::Named(zone) = self else {
+            return None;
         };
-        Cow::Owned(named.unwrap_or_else(|| {
-            let mut text = BytesMut::new();
-            put_offset(&mut text, self.offset_at(micros), false);
-            String::from_utf8_lossy(&text).into_owned()
-        }))
+        let at = DateTime::from_timestamp_micros(micros)?;
+        let offset = zone.offset_from_utc_datetime(&at.naive_utc());
+        offset.abbreviation().map(str::to_owned)
     }
 
     /// Returns the seconds east of UTC at a local time, in microseconds since 1970, as the engine
@@ -294,7 +286,7 @@ pub(super) fn local(micros: i64, zone: Option<Zone>) -> Result<i64> {
         .ok_or_else(|| out_of_range("timestamp"))
 }
 
-fn put_offset(out: &mut BytesMut, seconds: i32, with_minutes: bool) {
+pub(super) fn put_offset(out: &mut BytesMut, seconds: i32, with_minutes: bool) {
     let sign = if seconds < 0 { b'-' } else { b'+' };
     let seconds = seconds.unsigned_abs();
     // Less than a day.
