@@ -177,6 +177,7 @@ fn python_clients_pass_their_tests() {
                 "test_ion_files.py",
                 "test_orc_avro_files.py",
                 "test_parquet_files.py",
+                "test_pg_encodings.py",
                 "test_pg_protocol.py",
                 "test_pg_values.py",
                 "test_plan_shapes.py",

@@ -40,6 +40,7 @@ pub enum Code {
     InvalidEscape,
     InvalidSubstring,
     InvalidEncoding,
+    UntranslatableCharacter,
     DataException,
     SubqueryRows,
     ArraySubscript,
@@ -145,6 +146,7 @@ impl Code {
             Code::InvalidEscape => "22025",
             Code::InvalidSubstring => "22011",
             Code::InvalidEncoding => "22021",
+            Code::UntranslatableCharacter => "22P05",
             Code::DataException => "22000",
             Code::SubqueryRows => "21000",
             Code::ArraySubscript => "2202E",
@@ -245,7 +247,8 @@ impl Code {
             | Code::InvalidNthValue
             | Code::InvalidEscape
             | Code::InvalidSubstring
-            | Code::InvalidEncoding => "INVALID_FUNCTION_ARGUMENT",
+            | Code::InvalidEncoding
+            | Code::UntranslatableCharacter => "INVALID_FUNCTION_ARGUMENT",
             Code::DataException => "GENERIC_USER_ERROR",
             Code::SubqueryRows => "SUBQUERY_MULTIPLE_ROWS",
             Code::ArraySubscript => "INVALID_ARRAY_SUBSCRIPT",
@@ -407,6 +410,7 @@ impl Code {
                 | Code::InvalidEscape
                 | Code::InvalidSubstring
                 | Code::InvalidEncoding
+                | Code::UntranslatableCharacter
         )
     }
 }

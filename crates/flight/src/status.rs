@@ -40,6 +40,7 @@ pub(super) fn code_of(code: Code) -> Grpc {
         | Code::InvalidEscape
         | Code::InvalidSubstring
         | Code::InvalidEncoding
+        | Code::UntranslatableCharacter
         | Code::DataException
         | Code::SubqueryRows
         | Code::ArraySubscript

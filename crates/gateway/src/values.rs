@@ -2,7 +2,9 @@
 //! the engine, the lake and the dialects.
 
 pub use lakegate_dialect::postgres::pg_catalog::object_number;
-pub use lakegate_dialect::postgres::{IntervalStyle, decode_bytea, network_text, put_f32, put_f64};
+pub use lakegate_dialect::postgres::{
+    Encoding, IntervalStyle, Named, decode_bytea, encoding_named, network_text, put_f32, put_f64,
+};
 pub use lakegate_dialect::visible::VisibleColumn;
 pub use lakegate_engine::time;
 pub use lakegate_lake::leaves::cast_rounded;

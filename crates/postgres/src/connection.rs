@@ -154,7 +154,7 @@ impl Connection {
         if self.skipping && !matches!(tag, b'S' | b'X') {
             return Ok(());
         }
-        let message = match Message::parse(tag, body) {
+        let message = match Message::parse(tag, body, self.link.encoding) {
             Ok(message) => message,
             Err(error) if matches!(tag, b'Q' | b'F' | b'S') => {
                 self.skipping = false;
@@ -212,7 +212,12 @@ impl Connection {
 
     fn statement_failed(&mut self, error: &Error) {
         self.session.fail_transaction();
+        let start = self.link.out.len();
         backend::error(&mut self.link.out, Severity::Error, error);
+        if let Err(error) = self.link.convert(start) {
+            // Of ASCII only.
+            backend::error(&mut self.link.out, Severity::Error, &error);
+        }
     }
 
     fn extended_failed(&mut self, error: &Error) {
@@ -223,7 +228,10 @@ impl Connection {
     fn ready(&mut self) {
         self.is_ready = true;
         for warning in self.session.take_warnings() {
+            let start = self.link.out.len();
             backend::warning(&mut self.link.out, &warning);
+            // One that the client's encoding has no characters for is left out.
+            let _ = self.link.convert(start);
         }
         backend::ready_for_query(&mut self.link.out, self.session.transaction_status());
     }
@@ -235,14 +243,18 @@ impl Connection {
         if known.is_some_and(|known| known.is_same(&settings)) {
             return;
         }
+        self.link.encoding = settings.client_encoding();
         for (name, reported) in REPORTED.iter().zip(&mut self.reported) {
             let value = settings.get(name).ok();
             if value.is_some() && value != *reported {
+                let start = self.link.out.len();
                 backend::parameter_status(
                     &mut self.link.out,
                     name,
                     value.as_deref().unwrap_or_default(),
                 );
+                // One that the client's encoding has no characters for is left out.
+                let _ = self.link.convert(start);
                 *reported = value;
             }
         }
@@ -405,6 +417,13 @@ impl Connection {
         }
         if command == "CLOSE CURSOR ALL" {
             self.portals.clear();
+        }
+        // The next message may be in another encoding.
+        if matches!(
+            command,
+            "SET" | "RESET" | "DISCARD ALL" | "COMMIT" | "ROLLBACK"
+        ) {
+            self.link.encoding = self.style().encoding;
         }
     }
 }

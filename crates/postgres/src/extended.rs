@@ -215,12 +215,12 @@ impl Connection {
             );
             return Err(Error::new(Code::ProtocolViolation, why).into());
         }
-        let zone = self.style().zone;
+        let style = self.style();
         let values = params::bind(
             &bind.parameters,
             &bind.parameter_formats,
             &statement.parameters,
-            zone,
+            style,
         )?;
         let waiting = self.portals.values().map(Portal::weight);
         let weight = waiting.fold(weight_of(&values), usize::saturating_add);

@@ -6,8 +6,9 @@
 
 use bytes::{Buf, Bytes};
 use lakegate_error::{Code, Error, Result};
+use lakegate_gateway::values::Encoding;
 
-use super::client_text::utf8;
+use super::client_text;
 
 /// Longest packet, and longest message, in bytes, of a client that has not logged in yet.
 /// PostgreSQL's `MAX_STARTUP_PACKET_LENGTH`.
@@ -63,13 +64,13 @@ pub(super) fn is_known(tag: u8) -> bool {
 }
 
 impl Message {
-    /// Parses a body.
+    /// Parses a body. `encoding`: of its texts; `None` is UTF8.
     ///
     /// # Errors
     ///
     /// `ProtocolViolation`. The connection may continue, since its framing is intact.
-    pub(crate) fn parse(tag: u8, body: Bytes) -> Result<Self> {
-        let mut body = Body(body);
+    pub(crate) fn parse(tag: u8, body: Bytes, encoding: Option<&'static Encoding>) -> Result<Self> {
+        let mut body = Body(body, encoding);
         let message = match tag {
             b'Q' => Message::Query(body.text()?),
             b'P' => {
@@ -111,7 +112,8 @@ fn malformed(why: &str) -> Error {
     )
 }
 
-struct Body(Bytes);
+/// The rest of a body, and the encoding of its texts.
+struct Body(Bytes, Option<&'static Encoding>);
 
 impl Body {
     fn need(&self, bytes: usize) -> Result<()> {
@@ -136,7 +138,7 @@ impl Body {
             .ok_or_else(|| malformed("a string has no end"))?;
         let bytes = self.0.split_to(end);
         self.0.advance(1);
-        utf8(&bytes)
+        client_text::text(&bytes, self.1)
     }
 
     /// Reads a 16-bit count, then that many items of at least `size` bytes each.
@@ -215,7 +217,7 @@ impl FirstPacket {
     ///
     /// The packet is malformed, or of another major version than 3.
     pub(crate) fn parse(body: Bytes) -> Result<Self> {
-        let mut body = Body(body);
+        let mut body = Body(body, None);
         let (major, minor) = match body.int()? {
             80_877_103 => return Ok(FirstPacket::Ssl),
             80_877_104 => return Ok(FirstPacket::GssEnc),
@@ -264,7 +266,7 @@ impl FirstPacket {
 
 /// Parses the client's first SASL message: the chosen mechanism, and its data.
 pub(super) fn sasl_initial(body: Bytes) -> Result<(String, Bytes)> {
-    let mut body = Body(body);
+    let mut body = Body(body, None);
     let mechanism = body.text()?;
     let data = body.value()?.unwrap_or_default();
     if body.0.has_remaining() {
@@ -275,7 +277,7 @@ pub(super) fn sasl_initial(body: Bytes) -> Result<(String, Bytes)> {
 
 /// Parses a PasswordMessage.
 pub(super) fn password(body: Bytes) -> Result<String> {
-    let mut body = Body(body);
+    let mut body = Body(body, None);
     let password = body.text()?;
     if body.0.has_remaining() {
         return Err(malformed("it is longer than its fields"));
@@ -324,7 +326,7 @@ mod tests {
     use super::*;
 
     fn parse(tag: u8, body: &'static [u8]) -> Result<Message> {
-        Message::parse(tag, Bytes::from_static(body))
+        Message::parse(tag, Bytes::from_static(body), None)
     }
 
     #[test]
@@ -458,7 +460,7 @@ mod tests {
             }
             let body = Bytes::from(body);
             for tag in *b"QPBDECHSXFdcfp?" {
-                let _ = Message::parse(tag, body.clone());
+                let _ = Message::parse(tag, body.clone(), None);
             }
             let _ = sasl_initial(body.clone());
             let _ = password(body.clone());

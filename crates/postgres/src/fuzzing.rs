@@ -64,7 +64,7 @@ fn message(bytes: &[u8]) -> bool {
             let password = password(body);
             initial.is_ok() || password.is_ok()
         }
-        tag if is_known(*tag) => Message::parse(*tag, body).is_ok(),
+        tag if is_known(*tag) => Message::parse(*tag, body, None).is_ok(),
         _ => false,
     }
 }

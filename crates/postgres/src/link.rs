@@ -15,6 +15,7 @@ use std::time::Duration;
 use bytes::{Buf, Bytes, BytesMut};
 use futures::FutureExt;
 use lakegate_error::{Code, Error};
+use lakegate_gateway::values::Encoding;
 use lakegate_transport::accept::Shutdown;
 use lakegate_transport::io::Io;
 use tokio::io::{AsyncWrite, Interest};
@@ -22,7 +23,7 @@ use tokio::time::{Sleep, sleep};
 use tokio_util::io::poll_read_buf;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
-use super::frontend;
+use super::{client_text, frontend};
 
 /// Bytes that a client may send ahead while a statement runs.
 const PIPELINE: usize = 256 * 1024;
@@ -77,6 +78,8 @@ pub(super) struct Link {
     input: BytesMut,
     /// Output that is not yet written.
     pub out: BytesMut,
+    /// The encoding of the session's texts; `None` is UTF8.
+    pub encoding: Option<&'static Encoding>,
     /// The longest message that is accepted.
     max_message: usize,
     stopping: Pin<Box<WaitForCancellationFutureOwned>>,
@@ -105,6 +108,7 @@ impl Link {
             peer,
             input: BytesMut::new(),
             out: BytesMut::new(),
+            encoding: None,
             // Raised once the client has authenticated.
             max_message: frontend::MAX_STARTUP,
             // Tokens of its own: each statement asks for them, and asking takes a token's lock.
@@ -124,6 +128,18 @@ impl Link {
     pub(crate) fn ends_with(&mut self, terminated: &CancellationToken) {
         self.terminated = terminated.clone();
         self.termination = Box::pin(terminated.clone().cancelled_owned());
+    }
+
+    /// Converts the texts of the messages in the output from `start` on to the client's encoding.
+    ///
+    /// # Errors
+    ///
+    /// A character is not in it. The messages are taken back.
+    pub(crate) fn convert(&mut self, start: usize) -> Result<(), Error> {
+        match self.encoding {
+            None => Ok(()),
+            Some(encoding) => client_text::convert_messages(&mut self.out, start, encoding),
+        }
     }
 
     pub(crate) fn peer(&self) -> SocketAddr {

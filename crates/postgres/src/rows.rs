@@ -8,10 +8,11 @@ use datafusion::arrow::datatypes::SchemaRef;
 use futures::StreamExt;
 use lakegate_error::{Error, Result};
 use lakegate_gateway::values::IntervalStyle;
+use lakegate_gateway::values::time::DateOrder;
 use lakegate_gateway::{BatchStream, Origin, QueryWatch, Rows, Settings};
 
 use super::backend;
-use super::encode::{BatchEncoder, Format, RowEncoder, Style};
+use super::encode::{BatchEncoder, DateForm, Format, RowEncoder, Style, ZoneName};
 use super::link::{Ended, Link, WRITE_AT};
 
 /// Why a statement ends early: it failed, or the connection is over.
@@ -36,9 +37,7 @@ impl From<Ended> for Failed {
 /// Returns the settings that text output depends on.
 pub(super) fn style(settings: &Settings) -> Style {
     let value = |name: &str| settings.get(name).ok();
-    let zone = value("TimeZone").map_or(super::encode::Zone::UTC, |name| {
-        super::encode::Zone::parse(&name)
-    });
+    let zone = super::encode::Zone::parse(&settings.time_zone());
     let float_digits = value("extra_float_digits")
         .and_then(|digits| digits.parse().ok())
         .unwrap_or(1);
@@ -47,12 +46,18 @@ pub(super) fn style(settings: &Settings) -> Style {
     let intervals = value("IntervalStyle").map_or(IntervalStyle::default(), |name| {
         IntervalStyle::of_name(&name)
     });
+    let dates = value("DateStyle").unwrap_or_default();
     Style {
         zone,
+        zone_name: ZoneName::of_setting(&value("TimeZone").unwrap_or_default()),
         float_digits,
         records,
         flat_arrays,
         intervals,
+        dates: DateForm::of_setting(&dates),
+        order: DateOrder::of_setting(&dates),
+        escaped_bytes: value("bytea_output").is_some_and(|shown| shown == "escape"),
+        encoding: settings.client_encoding(),
     }
 }
 
@@ -88,8 +93,9 @@ pub(super) fn describe(
         .zip(formats)
         .map(|((f, origin), format)| (f.name().as_str(), origin, style.type_of(f), format))
         .collect();
+    let start = link.out.len();
     backend::row_description(&mut link.out, columns.into_iter());
-    Ok(())
+    link.convert(start)
 }
 
 /// Appends rows until there is enough output to write. Returns the row after the last one.

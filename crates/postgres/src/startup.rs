@@ -135,7 +135,12 @@ pub(super) fn refuse(link: Link, error: &Error) -> BoxFuture<'static, ()> {
 
 /// Sends the reason as the last message, with an explicit SQLSTATE.
 pub(super) fn refuse_as(mut link: Link, sqlstate: &str, error: &Error) -> BoxFuture<'static, ()> {
+    let start = link.out.len();
     backend::error_as(&mut link.out, Severity::Fatal, sqlstate, error);
+    if let Err(error) = link.convert(start) {
+        // Of ASCII only.
+        backend::error_as(&mut link.out, Severity::Fatal, sqlstate, &error);
+    }
     link.close().boxed()
 }
 
@@ -335,11 +340,13 @@ fn settings(startup: &Startup) -> Vec<(String, String)> {
             settings.extend(options(value));
         }
     }
-    let own = startup.parameters.iter().filter(|(name, _)| {
-        !matches!(
+    let own = startup.parameters.iter().filter(|(name, value)| {
+        let is_other = matches!(
             name.as_str(),
-            "user" | "database" | "replication" | "client_encoding" | "options"
-        )
+            "user" | "database" | "replication" | "options"
+        );
+        // Drivers that send `auto` take what the server has.
+        !is_other && !(name == "client_encoding" && value == "auto")
     });
     settings.extend(own.cloned());
     settings
@@ -357,19 +364,6 @@ fn check(door: &Door, link: &Link, startup: &Startup) -> Result<()> {
         return Err(Error::not_supported(
             "replication connections are not supported",
         ));
-    }
-    // Drivers write it as UTF8, utf-8 or 'utf-8'.
-    let encoding = startup.get("client_encoding").unwrap_or("utf8");
-    let plain: String = encoding
-        .chars()
-        .filter(char::is_ascii_alphanumeric)
-        .collect::<String>()
-        .to_ascii_lowercase();
-    if !matches!(plain.as_str(), "utf8" | "unicode" | "sqlascii" | "auto") {
-        return Err(Error::invalid(format!(
-            "invalid value for parameter \"client_encoding\": \"{encoding}\""
-        ))
-        .with_hint("the only client encoding is UTF8"));
     }
     Ok(())
 }
@@ -448,7 +442,8 @@ mod tests {
             [
                 pair("application_name", "other"),
                 pair("a.b", "1"),
-                pair("application_name", "tool")
+                pair("application_name", "tool"),
+                pair("client_encoding", "utf8"),
             ]
         );
     }

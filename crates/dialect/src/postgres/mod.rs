@@ -6,6 +6,7 @@
 mod array_text;
 mod bytea;
 mod cell;
+mod encodings;
 mod exclusions;
 mod function;
 mod functions;
@@ -30,6 +31,7 @@ mod vectors;
 pub use array_text::{ArrayItem, parse_array};
 pub use bytea::decode_bytea;
 pub use cell::{Cell, PG_TYPE, build_array, hinted_field};
+pub use encodings::{Decoded, Encoding, Named, encoding_named};
 pub(crate) use exclusions::planner as frame_exclusions;
 pub use function::{PgFunction, invalid};
 pub use functions::{

@@ -4,6 +4,10 @@
 //! connection starts with: the one below, with the settings that have no use here (`unused.rs`,
 //! `server.rs`).
 
+mod amounts;
+mod check;
+mod contexts;
+mod date_style;
 mod ranges;
 mod server;
 mod session;
@@ -14,13 +18,8 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use lakegate_error::{Code, Error, Result};
-
 use self::ranges::Number;
 pub use self::session::{ResultReuse, Settings, ShownSetting};
-use self::zones::time_zone;
-use crate::postgres::memory_setting::{kilobytes, shown_memory};
-use crate::postgres::{milliseconds, quote_ident, shown_time};
 
 /// The PostgreSQL release whose protocol and catalog Lakegate implements, followed by Lakegate's
 /// own version.
@@ -53,6 +52,9 @@ enum Kind {
     /// Kilobytes.
     Memory,
     TimeZone,
+    /// The client's encoding.
+    Encoding,
+    DateStyle,
     /// Only these values, in any case.
     OneOf(&'static [&'static str]),
     /// Cannot be changed.
@@ -66,10 +68,10 @@ enum Kind {
 }
 
 const ISOLATION: &[&str] = &[
-    "read uncommitted",
-    "read committed",
-    "repeatable read",
     "serializable",
+    "repeatable read",
+    "read committed",
+    "read uncommitted",
 ];
 
 /// Settings that are used, or that tell what Lakegate is. Sorted by name, ignoring case.
@@ -95,21 +97,20 @@ const KNOWN: &[Known] = &[
     Known {
         name: "bytea_output",
         default: "hex",
-        kind: Kind::OneOf(&["hex"]),
+        kind: Kind::OneOf(&["escape", "hex"]),
         description: "Text form of bytea",
     },
     Known {
         name: "client_encoding",
         default: "UTF8",
-        kind: Kind::OneOf(&["utf8", "utf-8", "unicode"]),
+        kind: Kind::Encoding,
         description: "The client's character set",
     },
     Known {
         name: "client_min_messages",
         default: "notice",
         kind: Kind::OneOf(&[
-            "debug5", "debug4", "debug3", "debug2", "debug1", "log", "info", "notice", "warning",
-            "error",
+            "debug5", "debug4", "debug3", "debug2", "debug1", "log", "notice", "warning", "error",
         ]),
         description: "Messages that the client gets beside errors: error hides warnings",
     },
@@ -122,11 +123,8 @@ const KNOWN: &[Known] = &[
     Known {
         name: "DateStyle",
         default: "ISO, MDY",
-        kind: Kind::OneOf(&[
-            "iso", "iso, mdy", "iso, dmy", "iso, ymd", "iso,mdy", "iso,dmy", "iso,ymd", "mdy",
-            "dmy", "ymd",
-        ]),
-        description: "Text form of dates",
+        kind: Kind::DateStyle,
+        description: "Text form of dates in results, and the order of the numbers of a date",
     },
     Known {
         name: "default_table_access_method",
@@ -162,7 +160,7 @@ const KNOWN: &[Known] = &[
         name: "extra_float_digits",
         default: "1",
         kind: Kind::Integer,
-        description: "Accepted: floats are always shown exactly",
+        description: "Digits of floats in results: from 1 on, as many as they need",
     },
     Known {
         name: "idle_in_transaction_session_timeout",
@@ -375,7 +373,12 @@ impl Kind {
                 number if number.parse::<f64>().is_ok() => "real",
                 _ => "string",
             },
-            Kind::Text | Kind::TimeZone | Kind::SearchPath | Kind::Workgroup => "string",
+            Kind::Text
+            | Kind::TimeZone
+            | Kind::Encoding
+            | Kind::DateStyle
+            | Kind::SearchPath
+            | Kind::Workgroup => "string",
         }
     }
 
@@ -400,83 +403,6 @@ impl Kind {
             Kind::Milliseconds => Some(Number::Amount("ms")),
             Kind::Memory => Some(Number::Amount("kB")),
             _ => None,
-        }
-    }
-}
-
-impl Known {
-    fn check(&self, value: &str) -> Result<String> {
-        let invalid = |expected: &str| {
-            Error::invalid(format!(
-                "invalid value for parameter \"{}\": \"{value}\"",
-                self.name
-            ))
-            .with_hint(format!("it takes {expected}"))
-        };
-        match self.kind {
-            Kind::Text => Ok(value.to_owned()),
-            Kind::Workgroup => Ok(value.to_lowercase()),
-            Kind::Constant | Kind::Amount(_) => Err(Error::new(
-                Code::FixedParameter,
-                format!("parameter \"{}\" cannot be changed", self.name),
-            )),
-            Kind::Boolean => match ranges::boolean(value) {
-                Some(true) => Ok("on".to_owned()),
-                Some(false) => Ok("off".to_owned()),
-                None => Err(Error::invalid(format!(
-                    "parameter \"{}\" requires a Boolean value",
-                    self.name
-                ))),
-            },
-            Kind::Integer => {
-                let number = ranges::whole(value).ok_or_else(|| invalid("a whole number"))?;
-                Number::Whole.check(self.name, number)?;
-                Ok(number.to_string())
-            }
-            Kind::Real => {
-                let number = ranges::real(value).ok_or_else(|| invalid("a number"))?;
-                Number::Real.check(self.name, number)?;
-                Ok(number.to_string())
-            }
-            Kind::Memory => {
-                let amount = kilobytes(value)
-                    .ok_or_else(|| invalid("an amount such as 4096, '64MB' or '1GB'"))?;
-                Number::Amount("kB").check(self.name, amount as f64)?;
-                Ok(shown_memory(amount))
-            }
-            Kind::Milliseconds => milliseconds(value)
-                .map(shown_time)
-                .ok_or_else(|| invalid("a time such as 500, '500ms', '30s' or '5min'")),
-            Kind::TimeZone => time_zone(value).ok_or_else(|| {
-                invalid("a name such as 'Europe/Berlin' or an offset such as '+02:00'")
-            }),
-            // As Postgres displays it: names are quoted only where necessary. That of Athena's first
-            // database is what the setting's own default says.
-            Kind::SearchPath => {
-                let names = databases(value).map(|name| match name.as_str() {
-                    "default" => name,
-                    _ => quote_ident(&name),
-                });
-                Ok(names.collect::<Vec<String>>().join(", "))
-            }
-            Kind::OneOf(allowed) => {
-                let plain = value.trim_matches('\'');
-                let find = |word: &str| allowed.iter().find(|one| one.eq_ignore_ascii_case(word));
-                // Other words for on and off are accepted too.
-                let switch = || match plain.to_ascii_lowercase().as_str() {
-                    "true" | "yes" | "1" => find("on"),
-                    "false" | "no" | "0" => find("off"),
-                    _ => None,
-                };
-                let Some(chosen) = find(plain).or_else(switch) else {
-                    return Err(invalid(&allowed.join(", ")));
-                };
-                Ok(match self.name {
-                    "client_encoding" => "UTF8".to_owned(),
-                    "DateStyle" => "ISO, MDY".to_owned(),
-                    _ => (*chosen).to_owned(),
-                })
-            }
         }
     }
 }

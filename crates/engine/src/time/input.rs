@@ -23,6 +23,7 @@ use lakegate_error::{Code, Error};
 
 use super::calendar::DAY;
 use super::clock::Clock;
+use super::date_order::DateOrder;
 use super::day_times::end_of_day;
 use super::moment::{Fault, Moment};
 use super::period;
@@ -39,6 +40,8 @@ pub(super) struct TimeOfText {
     digits: u8,
     /// Whether text that is not such a time is an error. Otherwise it is NULL.
     strict: bool,
+    /// Of day, month and year in dates of numbers.
+    order: DateOrder,
     signature: Signature,
 }
 
@@ -60,19 +63,36 @@ impl TimeOfText {
             to,
             digits: digits.min(MAX_DIGITS),
             strict,
+            order: DateOrder::default(),
             signature: Signature::any(1, Volatility::Immutable),
         };
         expressions::call(function, vec![text])
     }
 
+    /// Returns the same call with another order of day, month and year; `None` if `call` parses no
+    /// text.
+    pub(super) fn with_order(call: &ScalarFunction, order: DateOrder) -> Option<Expr> {
+        let function = call.func.inner().downcast_ref::<Self>()?;
+        Some(function.again(call, function.digits, order))
+    }
+
+    /// Returns a call that parses the same with other digits and in another order.
+    fn again(&self, call: &ScalarFunction, digits: u8, order: DateOrder) -> Expr {
+        let function = Self {
+            to: self.to.clone(),
+            digits: digits.min(MAX_DIGITS),
+            strict: self.strict,
+            order,
+            signature: self.signature.clone(),
+        };
+        expressions::call(function, call.args.clone())
+    }
+
     /// Returns the same text as a timestamp with other digits, if `call` parses a timestamp.
     pub(super) fn with_digits(call: &ScalarFunction, digits: u8) -> Option<Expr> {
         let function = call.func.inner().downcast_ref::<Self>()?;
-        let [text] = call.args.as_slice() else {
-            return None;
-        };
         let is_timestamp = matches!(function.to, DataType::Timestamp(..));
-        is_timestamp.then(|| Self::call(text.clone(), function.to.clone(), digits, function.strict))
+        is_timestamp.then(|| function.again(call, digits, function.order))
     }
 }
 
@@ -94,9 +114,7 @@ impl ScalarUDFImpl for TimeOfText {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        expressions::applied(args.args.first(), |texts| {
-            read(texts, &self.to, self.digits, self.strict)
-        })
+        expressions::applied(args.args.first(), |texts| read(texts, self))
     }
 }
 
@@ -122,33 +140,40 @@ pub(super) fn timestamps(
     digits: u8,
     strict: bool,
 ) -> Result<ArrayRef> {
-    let to = DataType::Timestamp(TimeUnit::Microsecond, zone);
-    read(texts, &to, digits, strict)
+    let function = TimeOfText {
+        to: DataType::Timestamp(TimeUnit::Microsecond, zone),
+        digits,
+        strict,
+        order: DateOrder::default(),
+        signature: Signature::any(1, Volatility::Immutable),
+    };
+    read(texts, &function)
 }
 
-fn read(texts: &ArrayRef, to: &DataType, digits: u8, strict: bool) -> Result<ArrayRef> {
+fn read(texts: &ArrayRef, by: &TimeOfText) -> Result<ArrayRef> {
+    let (to, strict) = (&by.to, by.strict);
+    let moment = |text: &str| Moment::read(text, by.digits, by.order);
     let texts = cast(texts, &DataType::Utf8)?;
     let texts = texts.as_string::<i32>();
     let values: ArrayRef = match to {
         DataType::Timestamp(TimeUnit::Microsecond, None) => {
-            let values: TimestampMicrosecondArray = each(texts, to, strict, |text| {
-                Moment::read(text, digits)?.timestamp()
-            })?;
+            let values: TimestampMicrosecondArray =
+                each(texts, to, strict, |text| moment(text)?.timestamp())?;
             Arc::new(values)
         }
         DataType::Timestamp(TimeUnit::Microsecond, Some(zone)) => {
             let clock = Clock::of(zone)?;
             let values = each::<TimestampMicrosecondType>(texts, to, strict, |text| {
-                Moment::read(text, digits)?.instant(clock)
+                moment(text)?.instant(clock)
             })?;
             Arc::new(values.with_timezone(Arc::clone(zone)))
         }
         DataType::Date32 => Arc::new(each::<Date32Type>(texts, to, strict, |text| {
-            Moment::read(text, digits)?.date()
+            moment(text)?.date()
         })?),
         DataType::Time64(TimeUnit::Nanosecond) => {
             Arc::new(each::<Time64NanosecondType>(texts, to, strict, |text| {
-                let micros = Moment::read(text, digits)?.time_of_day()?;
+                let micros = moment(text)?.time_of_day()?;
                 match micros < DAY {
                     true => Ok(micros * 1000),
                     false => Err(Fault::EndOfDay),
@@ -257,14 +282,14 @@ pub fn rounded_interval_in_words(text: &str, digits: u64) -> Result<String, Erro
     ))
 }
 
-/// Parses days since 1970.
+/// Parses days since 1970. `order`: of day, month and year in dates of numbers.
 ///
 /// # Errors
 ///
 /// The text is not a date (`InvalidDatetime`), or a field of it is out of range
 /// (`DatetimeOutOfRange`).
-pub fn date_of_text(text: &str) -> Result<i32, Error> {
-    Moment::read(text, MAX_DIGITS)
+pub fn date_of_text(text: &str, order: DateOrder) -> Result<i32, Error> {
+    Moment::read(text, MAX_DIGITS, order)
         .and_then(Moment::date)
         .map_err(|fault| error(text, &DataType::Date32, fault))
 }
@@ -276,7 +301,7 @@ pub fn date_of_text(text: &str) -> Result<i32, Error> {
 /// As of [`date_of_text`].
 pub fn time_of_text(text: &str) -> Result<i64, Error> {
     let to = DataType::Time64(TimeUnit::Microsecond);
-    Moment::read(text, MAX_DIGITS)
+    Moment::read(text, MAX_DIGITS, DateOrder::default())
         .and_then(Moment::time_of_day)
         .map_err(|fault| error(text, &to, fault))
 }
@@ -286,9 +311,9 @@ pub fn time_of_text(text: &str) -> Result<i64, Error> {
 /// # Errors
 ///
 /// As of [`date_of_text`].
-pub fn timestamp_of_text(text: &str) -> Result<i64, Error> {
+pub fn timestamp_of_text(text: &str, order: DateOrder) -> Result<i64, Error> {
     let to = DataType::Timestamp(TimeUnit::Microsecond, None);
-    Moment::read(text, MAX_DIGITS)
+    Moment::read(text, MAX_DIGITS, order)
         .and_then(Moment::timestamp)
         .map_err(|fault| error(text, &to, fault))
 }
@@ -298,9 +323,9 @@ pub fn timestamp_of_text(text: &str) -> Result<i64, Error> {
 /// # Errors
 ///
 /// As of [`date_of_text`].
-pub fn instant_of_text(text: &str, clock: Clock) -> Result<i64, Error> {
+pub fn instant_of_text(text: &str, clock: Clock, order: DateOrder) -> Result<i64, Error> {
     let to = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
-    Moment::read(text, MAX_DIGITS)
+    Moment::read(text, MAX_DIGITS, order)
         .and_then(|moment| moment.instant(clock))
         .map_err(|fault| error(text, &to, fault))
 }

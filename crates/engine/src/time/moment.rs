@@ -4,17 +4,18 @@
 //! 2024-02-29 12:34:56.789+02       2024-02-29T12:34Z       2024-02-29 12:34 pm Europe/Berlin
 //! 20240229 123456                  2024/2/9                0044-03-15 BC
 //! 12:34                            epoch                   January 8, 1999
-//! 1/31/2024 10:00
+//! 1/31/2024 10:00                 31.1.2024, where the day comes first
 //! ```
 //!
-//! Other forms that PostgreSQL accepts, such as `01/02/2024` and `now`, are refused if their
-//! meaning depends on settings or on the current time.
+//! Other forms that PostgreSQL accepts, such as `now`, are refused if their meaning depends on the
+//! current time.
 
 use super::SECOND;
 use super::calendar::{DAY, at, days_in_month, days_of};
 use super::clock::{Clock, offset};
+use super::date_order::DateOrder;
 use super::input::MAX_DIGITS;
-use super::month_names::{month_first, year_first};
+use super::month_names::{numbers, year_first};
 use super::template::MONTHS;
 
 /// The date and time that a text contains.
@@ -52,11 +53,12 @@ const FIRST_DAY: i64 = -2_440_588;
 
 impl Moment {
     /// Parses a text. Fractions finer than `digits` digits of a second are rounded half up.
+    /// `order`: of day, month and year in dates of numbers.
     ///
     /// # Errors
     ///
     /// Returns an error if the text is not a moment.
-    pub(super) fn read(text: &str, digits: u8) -> Result<Self, Fault> {
+    pub(super) fn read(text: &str, digits: u8, order: DateOrder) -> Result<Self, Fault> {
         let text = text.trim_matches(|c: char| c.is_ascii_whitespace() || c == '\u{b}');
         if text.eq_ignore_ascii_case("epoch") {
             return Ok(Self {
@@ -76,7 +78,7 @@ impl Moment {
         }
         let reader = Reader { rest: text, digits };
         if !reader.is_date()
-            && let Some(text) = year_first(text).or_else(|| month_first(text))
+            && let Some(text) = year_first(text, order).or_else(|| numbers(text, order))
         {
             let rest = text.as_str();
             return Reader { rest, digits }.moment();

@@ -1,21 +1,21 @@
-//! Dates with the name of a month, and dates of numbers with one meaning whether their month or their
-//! day comes first, rewritten with the year first.
+//! Dates with the name of a month, and dates of numbers, rewritten with the year first.
 //!
 //! ```text
 //! January 8, 1999 10:30           1999-1-8 10:30
 //! 08-Jan-1999                     1999-1-8
 //! 1999 Jan 8                      1999-1-8
 //! Mon Feb 10 17:32:01 1997 PST    1997-2-10 17:32:01 PST
-//! 1/31/1999 10:30, 1/1/1999       1999-1-31 10:30, 1999-1-1
+//! 1/31/1999 10:30, 1/2/99         1999-1-31 10:30, 1999-1-2
+//! 31.1.1999                       1999-1-31, where the day comes first
 //! ```
-//!
-//! No setting changes their meaning, unlike that of `01/02/1999`.
 
+use super::date_order::DateOrder;
 use super::moment::month_of;
 use super::template::DAYS;
 
-/// Returns a text that begins with such a date, rewritten; `None` for any other text.
-pub(super) fn year_first(text: &str) -> Option<String> {
+/// Returns a text that begins with a date with the name of a month, rewritten; `None` for any other
+/// text.
+pub(super) fn year_first(text: &str, order: DateOrder) -> Option<String> {
     let text = after_weekday(text).unwrap_or(text);
     let (year, month, day, time, rest) = match name(text) {
         Some((month, after)) => {
@@ -27,7 +27,10 @@ pub(super) fn year_first(text: &str) -> Option<String> {
                 }
                 None => {
                     let (year, rest) = number(joined(after)?)?;
-                    (year, month, day, "", rest)
+                    match order == DateOrder::Ymd && year.len() <= 2 {
+                        true => (day, month, year, "", rest),
+                        false => (year, month, day, "", rest),
+                    }
                 }
             }
         }
@@ -35,7 +38,8 @@ pub(super) fn year_first(text: &str) -> Option<String> {
             let (first, after) = number(text)?;
             let (month, after) = name(joined(after)?)?;
             let (last, rest) = number(joined(after)?)?;
-            match first.len() > 2 {
+            let is_year = order == DateOrder::Ymd && last.len() <= 2;
+            match first.len() > 2 || is_year {
                 true => (first, month, last, "", rest),
                 false => (last, month, first, "", rest),
             }
@@ -46,35 +50,45 @@ pub(super) fn year_first(text: &str) -> Option<String> {
     if day.len() > 2 || year.len() > 7 || !ends {
         return None;
     }
-    let mut words = rest.split_ascii_whitespace();
-    let before_christ = words.any(|word| word.eq_ignore_ascii_case("bc"));
-    let is_short = year.len() <= 2 && !before_christ;
-    let full = match year.parse::<u32>().ok()? {
-        year @ ..70 if is_short => year + 2000,
-        year if is_short => year + 1900,
-        year => year,
-    };
+    let full = full_year(year, rest)?;
     let blank = if time.is_empty() { "" } else { " " };
     Some(format!("{full:04}-{month}-{day}{blank}{time}{rest}"))
 }
 
-/// Returns a text that begins with a date whose month can only be its first number, rewritten; `None`
-/// for any other text.
-pub(super) fn month_first(text: &str) -> Option<String> {
-    let (month, after) = number(text)?;
+/// Returns the year that is written in two digits or in all. `rest`: what follows the date.
+fn full_year(year: &str, rest: &str) -> Option<u32> {
+    let mut words = rest.split_ascii_whitespace();
+    let before_christ = words.any(|word| word.eq_ignore_ascii_case("bc"));
+    let is_short = year.len() <= 2 && !before_christ;
+    Some(match year.parse::<u32>().ok()? {
+        year @ ..70 if is_short => year + 2000,
+        year if is_short => year + 1900,
+        year => year,
+    })
+}
+
+/// Returns a text that begins with a date of numbers, of which the first has at most two digits,
+/// rewritten; `None` for any other text.
+pub(super) fn numbers(text: &str, order: DateOrder) -> Option<String> {
+    let (first, after) = number(text)?;
     let mark = after
         .chars()
         .next()
-        .filter(|mark| matches!(mark, '/' | '-'))?;
-    let (day, after) = number(after.strip_prefix(mark)?)?;
-    let (year, rest) = number(after.strip_prefix(mark)?)?;
+        .filter(|mark| matches!(mark, '/' | '-' | '.'))?;
+    let (second, after) = number(after.strip_prefix(mark)?)?;
+    let (third, rest) = number(after.strip_prefix(mark)?)?;
     let ends = rest.is_empty() || rest.starts_with(|c: char| c.is_ascii_whitespace());
-    if month.len() > 2 || day.len() > 2 || year.len() != 4 || !ends {
+    let (year, month, day) = match order {
+        DateOrder::Mdy => (third, first, second),
+        DateOrder::Dmy => (third, second, first),
+        DateOrder::Ymd => (first, second, third),
+    };
+    let is_year = matches!(year.len(), 1 | 2 | 4);
+    if !ends || !is_year || month.len() > 2 || day.len() > 2 {
         return None;
     }
-    let (first, second) = (month.parse::<u8>().ok()?, day.parse::<u8>().ok()?);
-    let has_one_meaning = first == second || second > 12;
-    (first <= 12 && has_one_meaning).then(|| format!("{year}-{month}-{day}{rest}"))
+    let year = full_year(year, rest)?;
+    Some(format!("{year:04}-{month}-{day}{rest}"))
 }
 
 /// Skips the name of a day.
@@ -149,7 +163,8 @@ mod tests {
             ("Feb 10 5:32PM 1997", "1997-2-10 5:32PM"),
             ("Feb 10 17:32:01 1997 -0800", "1997-2-10 17:32:01 -0800"),
         ] {
-            assert_eq!(year_first(text).as_deref(), Some(expected), "{text}");
+            let found = year_first(text, DateOrder::Mdy);
+            assert_eq!(found.as_deref(), Some(expected), "{text}");
         }
         for text in [
             "",
@@ -165,34 +180,52 @@ mod tests {
             "Jan 8 1999x",
             "Foo 8 1999",
         ] {
-            assert_eq!(year_first(text), None, "{text}");
+            assert_eq!(year_first(text, DateOrder::Mdy), None, "{text}");
+        }
+        for (text, expected) in [
+            ("01-Feb-03", "2001-2-03"),
+            ("Feb 01 03", "2001-2-03"),
+            ("1 Feb 2003", "2003-2-1"),
+            ("Feb 1, 2003", "2003-2-1"),
+        ] {
+            let found = year_first(text, DateOrder::Ymd);
+            assert_eq!(found.as_deref(), Some(expected), "{text}");
         }
     }
 
+    // Expected dates: PostgreSQL 15, which refuses those of days and months that do not exist.
     #[test]
-    fn months_that_can_only_be_the_first_number_come_second() {
-        for (text, expected) in [
-            ("1/31/2024", "2024-1-31"),
-            ("02-29-2024 10:30 pm", "2024-02-29 10:30 pm"),
-            ("1/1/1000", "1000-1-1"),
-            ("12/12/2024", "2024-12-12"),
+    fn numbers_are_in_the_order_of_the_session() {
+        for (text, mdy, dmy, ymd) in [
+            ("01/02/2003", "2003-01-02", "2003-02-01", ""),
+            ("1/2/03", "2003-1-2", "2003-2-1", "2001-2-03"),
+            ("1-2-70", "1970-1-2", "1970-2-1", "2001-2-70"),
+            ("1.2.3", "2003-1-2", "2003-2-1", "2001-2-3"),
+            ("1.31.2024", "2024-1-31", "2024-31-1", ""),
+            ("1/2/03 BC", "0003-1-2 BC", "0003-2-1 BC", "0001-2-03 BC"),
+            ("1/2/2003 10:30", "2003-1-2 10:30", "2003-2-1 10:30", ""),
         ] {
-            assert_eq!(month_first(text).as_deref(), Some(expected), "{text}");
+            for (order, expected) in [
+                (DateOrder::Mdy, mdy),
+                (DateOrder::Dmy, dmy),
+                (DateOrder::Ymd, ymd),
+            ] {
+                let found = numbers(text, order);
+                assert_eq!(found.unwrap_or_default(), expected, "{text} {order:?}");
+            }
         }
         for text in [
-            "01/02/2024",
-            "31/1/2024",
-            "13/13/2024",
-            "1/31/24",
             "1/31-2024",
             "1/31/2024T10:00",
             "1/31/2024/1",
             "001/31/2024",
-            "1.31.2024",
             "/1/2024",
+            "1/2/123",
+            "1/2/20030",
+            "1.2",
             "",
         ] {
-            assert_eq!(month_first(text), None, "{text}");
+            assert_eq!(numbers(text, DateOrder::Mdy), None, "{text}");
         }
     }
 }

@@ -159,6 +159,7 @@ mod tests {
     use arrow::array::TimestampMicrosecondArray;
     use lakegate_error::from_engine;
 
+    use super::super::date_order::DateOrder;
     use super::*;
 
     fn checked(text: &str, by: IntervalMonthDayNano, sign: i64) -> Result<()> {
@@ -167,7 +168,7 @@ mod tests {
             offsets: vec![Offset { by, sign }],
             signature: Signature::any(1, Volatility::Immutable),
         };
-        let time = super::super::instant_of_text(text, Clock::UTC).unwrap();
+        let time = super::super::instant_of_text(text, Clock::UTC, DateOrder::default()).unwrap();
         let times = TimestampMicrosecondArray::from(vec![None, Some(time)]);
         let times: ArrayRef = Arc::new(times.with_timezone("Europe/Berlin"));
         reaching.check(&times)

@@ -18,6 +18,7 @@ use datafusion::logical_expr::{
 };
 use datafusion::optimizer::AnalyzerRule;
 
+use super::date_order::{DateOrder, order_of};
 use super::input::{MAX_DIGITS, TimeOfText, is_read};
 use super::types::{in_microseconds, with_texts};
 use super::{
@@ -31,16 +32,34 @@ use crate::{expressions, texts};
 pub struct Microseconds;
 
 impl AnalyzerRule for Microseconds {
-    fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
+    fn analyze(&self, plan: LogicalPlan, options: &ConfigOptions) -> Result<LogicalPlan> {
         if !concerns(&plan)? {
             return Ok(plan);
         }
-        expressions::each_operator(plan, &rewritten).data()
+        let plan = expressions::each_operator(plan, &rewritten).data()?;
+        match order_of(options) {
+            DateOrder::Mdy => Ok(plan),
+            order => in_order(plan, order),
+        }
     }
 
     fn name(&self) -> &str {
         "microseconds"
     }
+}
+
+/// Has texts read as times in an order of day, month and year.
+fn in_order(plan: LogicalPlan, order: DateOrder) -> Result<LogicalPlan> {
+    let is_call = |expr: &Expr| matches!(expr, Expr::ScalarFunction(_));
+    expressions::rewritten(plan, is_call, |expr, _| {
+        let Expr::ScalarFunction(call) = &expr else {
+            return Transformed::no(expr);
+        };
+        match TimeOfText::with_order(call, order) {
+            Some(call) => Transformed::yes(call),
+            None => Transformed::no(expr),
+        }
+    })
 }
 
 /// Orders windows over intervals by their lengths. Runs before type coercion, which checks the type

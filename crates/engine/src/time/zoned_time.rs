@@ -7,6 +7,7 @@ use arrow::datatypes::IntervalMonthDayNano;
 use super::SECOND;
 use super::calendar::{DAY, at, split};
 use super::clock::Clock;
+use super::date_order::DateOrder;
 use super::input::MAX_DIGITS;
 use super::moment::{Fault, Moment};
 
@@ -45,7 +46,7 @@ impl ZonedTime {
             Fault::Range => NoZonedTime::Range,
             Fault::Syntax | Fault::EndOfDay => NoZonedTime::Syntax,
         };
-        let moment = Moment::read(text, MAX_DIGITS).map_err(fault)?;
+        let moment = Moment::read(text, MAX_DIGITS, DateOrder::default()).map_err(fault)?;
         let micros = moment.time_of_day().map_err(fault)?;
         let today = || clock.shown(now).map(|shown| split(shown).0);
         let offset = match (moment.zone, moment.day) {

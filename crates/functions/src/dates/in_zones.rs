@@ -12,7 +12,7 @@ use datafusion::logical_expr::{
     ColumnarValue, Documentation, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
     Volatility,
 };
-use lakegate_engine::time::date_of_text;
+use lakegate_engine::time::{DateOrder, date_of_text};
 use lakegate_error::{Code, Error};
 
 use super::SECTION;
@@ -211,7 +211,11 @@ fn dates(call: &Call<'_>) -> Result<ArrayRef> {
 }
 
 fn date_in(text: &str) -> Result<i32> {
-    date_of_text(text).map_err(|_| {
+    // A date that depends on the order of its numbers is none.
+    let [date, other] =
+        [DateOrder::Mdy, DateOrder::Dmy].map(|order| date_of_text(text, order).ok());
+    let is_clear = other.is_none() || date == other;
+    date.filter(|_| is_clear).ok_or_else(|| {
         Error::new(
             Code::InvalidCast,
             format!("'{}' is not a date", shortened(text)),

@@ -10,7 +10,7 @@ use lakegate_catalog::model::Table;
 use lakegate_dialect::Dialect;
 use lakegate_dialect::postgres::pg_catalog::{PgCatalog, oids};
 use lakegate_dialect::postgres::{CatalogReferences, SessionControl, SessionInfo, enclose_joins};
-use lakegate_engine::time::begin_statement;
+use lakegate_engine::time::{DateOrder, begin_statement, read_dates};
 use lakegate_engine::{CATALOG, Names, PlanSettings};
 use lakegate_error::{Result, from_engine};
 use lakegate_lake::meter::QueryStores;
@@ -171,6 +171,11 @@ impl Session {
         references: &CatalogReferences,
     ) -> Result<NameState> {
         let settings = self.settings();
+        // A view means what it meant where it was made, whatever its reader sets.
+        let date_order = match scope.views.is_empty() {
+            true => settings.date_order(),
+            false => DateOrder::default(),
+        };
         let view = moment.view.clone();
         let path = view.search_path(&scope.path).await?;
         let plan_settings = PlanSettings {
@@ -231,6 +236,9 @@ impl Session {
             .map_err(from_engine)?;
         if plan_settings.names == Names::Postgres && moment.block_began.is_some() {
             begin_statement(&mut state, moment.block_began);
+        }
+        if plan_settings.names == Names::Postgres {
+            read_dates(&mut state, date_order);
         }
         Ok(NameState {
             state,

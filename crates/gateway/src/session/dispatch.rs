@@ -268,8 +268,23 @@ impl Session {
     /// # Errors
     /// The transaction block has failed, is read-only, or does not allow this statement.
     pub(crate) fn check_transaction(&self, statement: Option<&Statement>) -> Result<()> {
-        let state = self.state.lock();
+        let mut state = self.state.lock();
         state.transaction.check()?;
+        let is_query = |statement: &Statement| {
+            matches!(
+                statement,
+                Statement::Query(_)
+                    | Statement::Copy(_)
+                    | Statement::CopyFrom(_)
+                    | Statement::Insert(_)
+                    | Statement::DeclareCursor(_)
+                    | Statement::Fetch(_)
+                    | Statement::Explain(_)
+            )
+        };
+        if statement.is_some_and(is_query) {
+            state.transaction.queries();
+        }
         let own = state.transaction.temporary();
         let refused = |statement: &&Statement| {
             statement.is_refused_read_only() && !temporary::changes_only(own, statement)

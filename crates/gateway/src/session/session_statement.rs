@@ -19,7 +19,11 @@ use crate::session::transaction::TransactionStatus;
 use crate::session::{Session, is_built_in, on_or_off};
 
 /// The settings that BEGIN and SET TRANSACTION set until the end of a block.
-const MODES: [&str; 2] = ["transaction_isolation", "transaction_read_only"];
+const MODES: [&str; 3] = [
+    "transaction_isolation",
+    "transaction_read_only",
+    "transaction_deferrable",
+];
 
 impl Session {
     /// Runs COMMIT, ROLLBACK and ROLLBACK TO, which a failed block accepts too. Returns `None` for
@@ -171,6 +175,9 @@ impl Session {
                 if let Some(read_only) = begin.modes.read_only.or(by_default) {
                     state.set_mode("transaction_read_only", on_or_off(read_only))?;
                 }
+                if let Some(deferrable) = begin.modes.deferrable {
+                    state.set_mode("transaction_deferrable", on_or_off(deferrable))?;
+                }
                 if was_open {
                     drop(guard);
                     self.warn("25001", "there is already a transaction in progress");
@@ -195,7 +202,12 @@ impl Session {
             Statement::SetTransaction(set) => {
                 let isolation = set.modes.isolation.map(sql::Isolation::name);
                 let read_only = set.modes.read_only.map(on_or_off);
-                let modes = [("isolation", isolation), ("read_only", read_only)];
+                let deferrable = set.modes.deferrable.map(on_or_off);
+                let modes = [
+                    ("isolation", isolation),
+                    ("read_only", read_only),
+                    ("deferrable", deferrable),
+                ];
                 for (mode, value) in modes {
                     let Some(value) = value else { continue };
                     match set.session {
@@ -234,7 +246,10 @@ impl Session {
             }
             Statement::Show(show) => return show_settings(&state.settings, show),
             Statement::Reset(sql::Reset::All) => state.settings.reset_all(),
-            Statement::Reset(sql::Reset::Setting(name)) => state.settings.set(name, None)?,
+            Statement::Reset(sql::Reset::Setting(name)) => {
+                state.settings.set(name, None)?;
+                state.transaction.keep(name);
+            }
             Statement::Discard(what) => {
                 if *what == sql::Discard::All {
                     state.transaction.check_outside("DISCARD ALL")?;
@@ -294,7 +309,15 @@ impl Session {
     pub(crate) fn set(&self, moment: &Moment, set: &sql::Set) -> Result<()> {
         let value = match &set.value {
             sql::SetValue::Default => None,
-            sql::SetValue::Values(values) => Some(values.join(", ")),
+            sql::SetValue::Values(values) => {
+                if values.len() > 1 && takes_one(&set.name) {
+                    return Err(Error::invalid(format!(
+                        "SET {} takes only one argument",
+                        set.name
+                    )));
+                }
+                Some(values.join(", "))
+            }
         };
         if is_user(&set.name) {
             return self.check_user(value.as_deref());
@@ -304,13 +327,21 @@ impl Session {
         }
         let mut guard = self.state.lock();
         let state = &mut *guard;
-        if set.scope == sql::SetScope::Local
-            && !state.transaction.set_local(&set.name, &state.settings)?
-        {
+        // The modes of a transaction end with it.
+        let is_mode = MODES.contains(&set.name.as_str());
+        let is_local = set.scope == sql::SetScope::Local || is_mode;
+        if let Some(value) = value.as_deref().filter(|_| is_mode) {
+            state.check_mode(&set.name, value)?;
+        }
+        if is_local && !state.transaction.set_local(&set.name, &state.settings)? {
             // As in PostgreSQL, SET LOCAL outside of a block has no effect but its errors.
             return state.settings.clone().set(&set.name, value.as_deref());
         }
-        state.settings.set(&set.name, value.as_deref())
+        state.settings.set(&set.name, value.as_deref())?;
+        if !is_local {
+            state.transaction.keep(&set.name);
+        }
+        Ok(())
     }
 
     /// Sets a parameter of the start-up packet, to whose value RESET returns.
@@ -426,6 +457,12 @@ impl Session {
         }
         Ok(command("KILL"))
     }
+}
+
+/// Returns whether a parameter that exists, or may exist, has one value.
+fn takes_one(name: &str) -> bool {
+    let exists = name.contains('.') || Settings::spelling(name).is_some();
+    exists && !Settings::takes_list(name)
 }
 
 /// Returns whether the parameter is the session's user.

@@ -95,12 +95,40 @@ impl State {
         }
     }
 
+    /// Checks that the mode of a transaction may still change, as PostgreSQL does.
+    ///
+    /// # Errors
+    /// A query of the open block has begun; the mode does not accept the value.
+    pub(crate) fn check_mode(&self, name: &str, value: &str) -> Result<()> {
+        if !self.transaction.has_queried() {
+            return Ok(());
+        }
+        let current = self.settings.get(name)?;
+        let mut after = self.settings.clone();
+        after.set(name, Some(value))?;
+        let changes = current != after.get(name)?;
+        let why = match name {
+            "transaction_isolation" if changes => {
+                "SET TRANSACTION ISOLATION LEVEL must be called before any query"
+            }
+            "transaction_deferrable" => {
+                "SET TRANSACTION [NOT] DEFERRABLE must be called before any query"
+            }
+            "transaction_read_only" if changes && current == "on" => {
+                "transaction read-write mode must be set before any query"
+            }
+            _ => return Ok(()),
+        };
+        Err(Error::new(Code::ActiveTransaction, why))
+    }
+
     /// Sets a mode of the open transaction block, until its end. Returns `false` outside of a block,
     /// where this does nothing.
     ///
     /// # Errors
-    /// The block has set too many settings.
+    /// The block has set too many settings; a query of it has begun.
     pub(crate) fn set_mode(&mut self, name: &str, value: &str) -> Result<bool> {
+        self.check_mode(name, value)?;
         let is_open = self.transaction.set_local(name, &self.settings)?;
         if is_open {
             self.settings.set(name, Some(value))?;

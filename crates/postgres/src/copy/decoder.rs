@@ -9,11 +9,12 @@ use lakegate_error::{Code, Error, Result};
 use lakegate_gateway::sql::ast::{self, CopyFormat, CopyHeader};
 
 use super::binary::Tuples;
+use super::converter::Converter;
 use super::fields::Fields;
 use super::options::{Options, chosen};
 use super::records::Records;
 use super::values::Values;
-use crate::encode::Zone;
+use crate::params::Input;
 
 /// The maximum number of rows of a batch.
 const MAX_ROWS: usize = 8 * 1024;
@@ -41,6 +42,8 @@ enum Source {
         fields: Fields,
         /// The header is still to come.
         header: bool,
+        /// Of data that is not UTF8.
+        converter: Option<Converter>,
     },
     Binary(Tuples),
 }
@@ -51,7 +54,7 @@ pub(crate) struct Decoder {
     /// The table without its database, for the context of errors.
     table: String,
     options: Options,
-    zone: Zone,
+    input: Input,
     schema: SchemaRef,
     columns: Vec<Column>,
     source: Source,
@@ -62,7 +65,7 @@ pub(crate) struct Decoder {
 }
 
 impl Decoder {
-    /// `columns`: those of the rows that the client sends. `zone`: the session's.
+    /// `columns`: those of the rows that the client sends. `input`: the session's.
     ///
     /// # Errors
     ///
@@ -71,17 +74,15 @@ impl Decoder {
         copy: &ast::CopyFrom,
         options: Options,
         columns: &Schema,
-        zone: Zone,
+        input: impl Into<Input>,
     ) -> Result<Self> {
+        let mut input = input.into();
         let fields = columns.fields();
         let names: Vec<&str> = fields.iter().map(|field| field.name().as_str()).collect();
         let table = copy.table.table.clone();
-        let forced = |named: &Option<Vec<String>>| {
-            let named = named.as_deref().unwrap_or_default();
-            chosen(named, &names, Some(table.as_str()))
-        };
-        let not_null = forced(&copy.options.force_not_null)?;
-        let null = forced(&copy.options.force_null)?;
+        let of_table = Some(table.as_str());
+        let not_null = chosen(&copy.options.force_not_null, &names, of_table)?;
+        let null = chosen(&copy.options.force_null, &names, of_table)?;
         let forced = not_null.into_iter().zip(null);
         let columns = fields.iter().zip(forced);
         let columns = columns.map(|(field, (force_not_null, force_null))| {
@@ -99,6 +100,7 @@ impl Decoder {
                 records: Records::new(&options),
                 fields: Fields::default(),
                 header: options.header != CopyHeader::Absent,
+                converter: options.encoding(input.encoding.take()).map(Converter::new),
             },
         };
         let nullable = fields
@@ -109,7 +111,7 @@ impl Decoder {
             max_rows: (MAX_VALUES / columns.len().max(1)).clamp(1, MAX_ROWS),
             table,
             options,
-            zone,
+            input,
             columns,
             source,
             ended: false,
@@ -122,6 +124,11 @@ impl Decoder {
     /// before more are taken.
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         match &mut self.source {
+            Source::Lines {
+                records,
+                converter: Some(converter),
+                ..
+            } => converter.push(bytes, records),
             Source::Lines { records, .. } => records.push(bytes),
             Source::Binary(tuples) => tuples.push(bytes),
         }
@@ -140,6 +147,11 @@ impl Decoder {
     pub(crate) fn end(&mut self) {
         self.ended = true;
         match &mut self.source {
+            Source::Lines {
+                records,
+                converter: Some(converter),
+                ..
+            } => converter.end(records),
             Source::Lines { records, .. } => records.end(),
             Source::Binary(tuples) => tuples.end(),
         }
@@ -186,7 +198,7 @@ impl Decoder {
             columns,
             options,
             table,
-            zone,
+            input,
             rows,
             bytes,
             ..
@@ -195,6 +207,7 @@ impl Decoder {
             records,
             fields,
             header,
+            converter,
         } = source
         else {
             return Ok(false);
@@ -204,7 +217,13 @@ impl Decoder {
             let number = records.line();
             let place = || format!("COPY {table}, line {number}");
             let Some(line) = line.map_err(|error| error.with_context(place()))? else {
-                return Ok(false);
+                // What comes after the last whole line was no text.
+                return match converter.as_mut().and_then(Converter::take_error) {
+                    Some(error) => {
+                        Err(error.with_context(format!("COPY {table}, line {}", number + 1)))
+                    }
+                    None => Ok(false),
+                };
             };
             let in_line =
                 |error: Error| error.with_context(format!("{}: {}", place(), shown(&line)));
@@ -217,6 +236,12 @@ impl Decoder {
                 *header = false;
                 check_header(fields, columns).map_err(in_line)?;
                 continue;
+            }
+            if let Some(name) = fields.default().and_then(|n| Some(&columns.get(n)?.name)) {
+                let why = "unexpected default marker in COPY data";
+                let error = Error::new(Code::BadData, why)
+                    .with_detail(format!("Column \"{name}\" has no default value."));
+                return Err(in_line(error));
             }
             if fields.len() > columns.len() {
                 let why = "extra data after last expected column";
@@ -237,7 +262,7 @@ impl Decoder {
                     None => column.values.push_null()?,
                     Some(text) => {
                         *bytes += text.len();
-                        column.values.push_text(text, *zone).map_err(|error| {
+                        column.values.push_text(text, *input).map_err(|error| {
                             let at = format!("{}, column {}", place(), column.name);
                             error.with_context(format!("{at}: {}", shown(text)))
                         })?;
@@ -269,7 +294,7 @@ impl Decoder {
                 None => column.values.push_null()?,
                 Some(bytes) => column
                     .values
-                    .push_binary(&bytes, self.zone)
+                    .push_binary(&bytes, self.input)
                     .map_err(|error| {
                         error.with_context(format!("{place}, column {}", column.name))
                     })?,

@@ -11,11 +11,18 @@ pub(super) struct Fields {
     bytes: Vec<u8>,
     /// Where each field ends in `bytes`, and whether it is NULL.
     ends: Vec<(usize, bool)>,
+    /// The first field that stands for its column's default.
+    default: Option<usize>,
 }
 
 impl Fields {
     pub(super) fn len(&self) -> usize {
         self.ends.len()
+    }
+
+    /// Returns the first field that stands for its column's default.
+    pub(super) fn default(&self) -> Option<usize> {
+        self.default
     }
 
     /// Returns field `n`: `None` if there is none, `Some(None)` if it is NULL.
@@ -39,6 +46,7 @@ impl Fields {
     pub(super) fn split(&mut self, line: &[u8], options: &Options) -> Result<()> {
         self.bytes.clear();
         self.ends.clear();
+        self.default = None;
         match options.format {
             CopyFormat::Csv => self.split_csv(line, options),
             CopyFormat::Text | CopyFormat::Binary => {
@@ -48,7 +56,14 @@ impl Fields {
         }
     }
 
-    fn field_ends(&mut self, is_null: bool) {
+    /// `raw`: the field as it is in the line; `None` if it is in quotes.
+    fn field_ends(&mut self, raw: Option<&[u8]>, options: &Options) {
+        if let Some(default) = &options.default
+            && raw == Some(default.as_bytes())
+        {
+            self.default.get_or_insert(self.ends.len());
+        }
+        let is_null = raw == Some(options.null.as_bytes());
         self.ends.push((self.bytes.len(), is_null));
     }
 
@@ -71,8 +86,8 @@ impl Fields {
                     }
                 }
             }
-            let raw = field.len() - rest.len();
-            self.field_ends(field.get(..raw) == Some(options.null.as_bytes()));
+            let raw = field.get(..field.len() - rest.len());
+            self.field_ends(raw, options);
             match rest.split_first() {
                 Some((_, after)) => rest = after,
                 None => return,
@@ -140,7 +155,7 @@ impl Fields {
     }
 
     fn csv_field_ends(&mut self, raw: Option<&[u8]>, saw_quote: bool, options: &Options) {
-        self.field_ends(!saw_quote && raw == Some(options.null.as_bytes()));
+        self.field_ends(raw.filter(|_| !saw_quote), options);
     }
 }
 

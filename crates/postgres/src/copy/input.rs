@@ -30,7 +30,7 @@ impl Connection {
             mut ingestion,
         } = self.link.run(session.copy_in(prepared)).await??;
         let width = columns.fields().len();
-        let decoder = Decoder::new(copy, options, &columns, self.style().zone);
+        let decoder = Decoder::new(copy, options, &columns, self.style());
         let decoder = decoder.and_then(|decoder| match i16::try_from(width) {
             Ok(_) => Ok(decoder),
             Err(_) => Err(Error::not_supported("COPY of more than 32767 columns")),

@@ -3,13 +3,14 @@
 //! ```text
 //!  rows ─ encode ─ output ─▶ CopyData
 //!
-//!  CopyData ─┬─ records ─ fields ─┬─ values ─▶ decoder ─▶ batches
-//!            └─ binary ───────────┘
+//!  CopyData ─┬─ converter ─ records ─ fields ─┬─ values ─▶ decoder ─▶ batches
+//!            └─ binary ───────────────────────┘
 //! ```
 //!
 //! Formats: PostgreSQL's documentation of COPY, "File Formats".
 
 mod binary;
+mod converter;
 mod decoder;
 mod fields;
 mod input;

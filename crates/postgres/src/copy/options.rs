@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 
 use lakegate_error::{Code, Error, Result};
-use lakegate_gateway::sql::ast::{CopyFormat, CopyHeader, CopyOptions, ForceQuote};
+use lakegate_gateway::sql::ast::{CopyFormat, CopyHeader, CopyOptions, ForcedColumns};
+use lakegate_gateway::values::{Encoding, Named, encoding_named};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Direction {
@@ -20,6 +21,10 @@ pub(crate) struct Options {
     pub null: String,
     pub quote: u8,
     pub escape: u8,
+    /// The text that stands for a column's default.
+    pub default: Option<String>,
+    /// Of the data in text and CSV format; `None` is the session's.
+    encoding: Option<Named>,
 }
 
 /// Characters that cannot be the delimiter in text format, since they mean something after `\`.
@@ -31,7 +36,7 @@ impl Options {
     /// # Errors
     ///
     /// Options that do not exist in the format or the direction, or do not fit each other; an
-    /// encoding other than UTF8.
+    /// encoding that does not exist or is not supported.
     pub(crate) fn of(
         format: CopyFormat,
         given: &CopyOptions,
@@ -39,15 +44,17 @@ impl Options {
     ) -> Result<Self> {
         let csv = format == CopyFormat::Csv;
         let binary = format == CopyFormat::Binary;
-        if let Some(encoding) = &given.encoding {
-            check_encoding(encoding)?;
-        }
+        let encoding = given.encoding.as_deref().map(named).transpose()?;
         if direction == Direction::Out && given.header == CopyHeader::Match {
             return Err(Error::not_supported(
                 "cannot use \"match\" with HEADER in COPY TO",
             ));
         }
-        for (name, value) in [("DELIMITER", &given.delimiter), ("NULL", &given.null)] {
+        for (name, value) in [
+            ("DELIMITER", &given.delimiter),
+            ("NULL", &given.null),
+            ("DEFAULT", &given.default),
+        ] {
             if binary && value.is_some() {
                 let why = format!("cannot specify {name} in BINARY mode");
                 return Err(Error::new(Code::SyntaxError, why));
@@ -87,13 +94,17 @@ impl Options {
         let escape = one_byte("escape", &given.escape)?.unwrap_or(quote);
         let out = Direction::Out;
         for (name, is_given, only) in [
-            ("force quote", given.force_quote != ForceQuote::None, out),
+            ("force quote", given.force_quote != ForcedColumns::None, out),
             (
                 "force not null",
-                given.force_not_null.is_some(),
+                given.force_not_null != ForcedColumns::None,
                 Direction::In,
             ),
-            ("force null", given.force_null.is_some(), Direction::In),
+            (
+                "force null",
+                given.force_null != ForcedColumns::None,
+                Direction::In,
+            ),
         ] {
             only_csv(name, is_given, csv)?;
             if is_given && only != direction {
@@ -113,6 +124,9 @@ impl Options {
                 "CSV quote character must not appear in the NULL specification",
             ));
         }
+        if let Some(default) = &given.default {
+            check_default(default, &null, delimiter, csv.then_some(quote), direction)?;
+        }
         Ok(Self {
             format,
             header: given.header,
@@ -120,18 +134,64 @@ impl Options {
             null,
             quote,
             escape,
+            default: given.default.clone(),
+            encoding,
         })
+    }
+
+    /// Returns the encoding of lines; `None` is UTF8. `session`: that of the session.
+    pub(crate) fn encoding(&self, session: Option<&'static Encoding>) -> Option<&'static Encoding> {
+        match self.encoding {
+            None => session,
+            Some(Named::Converted(encoding)) => Some(encoding),
+            Some(Named::Same(_) | Named::Unsupported(_)) => None,
+        }
     }
 }
 
-fn check_encoding(encoding: &str) -> Result<()> {
-    let plain = encoding.replace(['-', '_'], "");
-    if plain.eq_ignore_ascii_case("utf8") || plain.eq_ignore_ascii_case("unicode") {
-        return Ok(());
+/// Checks the text that stands for defaults. `quote`: of CSV.
+///
+/// # Errors
+///
+/// It cannot be told from something else, or the rows are not read.
+fn check_default(
+    default: &str,
+    null: &str,
+    delimiter: u8,
+    quote: Option<u8>,
+    direction: Direction,
+) -> Result<()> {
+    if default.contains(['\n', '\r']) {
+        return Err(Error::invalid(
+            "COPY default representation cannot use newline or carriage return",
+        ));
     }
-    Err(Error::not_supported(format!(
-        "COPY in encoding {encoding} is not supported: it is always UTF8"
-    )))
+    let has = |byte: u8| default.as_bytes().contains(&byte);
+    let why = if direction == Direction::Out {
+        "COPY DEFAULT only available using COPY FROM"
+    } else if has(delimiter) {
+        "COPY delimiter must not appear in the DEFAULT specification"
+    } else if quote.is_some_and(has) {
+        "CSV quote character must not appear in the DEFAULT specification"
+    } else if default == null {
+        "NULL specification and DEFAULT specification cannot be the same"
+    } else {
+        return Ok(());
+    };
+    Err(Error::not_supported(why))
+}
+
+/// Returns what the name of an encoding stands for.
+fn named(encoding: &str) -> Result<Named> {
+    match encoding_named(encoding) {
+        Some(Named::Unsupported(name)) => Err(Error::not_supported(format!(
+            "COPY in encoding {name} is not supported"
+        ))),
+        Some(named) => Ok(named),
+        None => Err(Error::invalid(
+            "argument to option \"encoding\" must be a valid encoding name",
+        )),
+    }
 }
 
 fn only_csv(name: &str, is_given: bool, csv: bool) -> Result<()> {
@@ -153,13 +213,22 @@ fn one_byte(name: &str, given: &Option<String>) -> Result<Option<u8>> {
     }
 }
 
-/// Returns for each column whether an option such as FORCE_NULL names it. `table`: of COPY FROM,
-/// for messages.
+/// Returns for each column whether an option such as FORCE_NULL is for it. `table`: of COPY FROM, for
+/// messages.
 ///
 /// # Errors
 ///
 /// The option names a column that is not copied, or a column twice.
-pub(super) fn chosen(named: &[String], columns: &[&str], table: Option<&str>) -> Result<Vec<bool>> {
+pub(super) fn chosen(
+    forced: &ForcedColumns,
+    columns: &[&str],
+    table: Option<&str>,
+) -> Result<Vec<bool>> {
+    let named = match forced {
+        ForcedColumns::None => return Ok(vec![false; columns.len()]),
+        ForcedColumns::All => return Ok(vec![true; columns.len()]),
+        ForcedColumns::Columns(named) => named,
+    };
     let mut seen = HashSet::new();
     for name in named {
         if !columns.contains(&name.as_str()) {

@@ -3,13 +3,13 @@
 use bytes::{BufMut, BytesMut};
 use lakegate_error::{Error, Result};
 use lakegate_gateway::Rows;
-use lakegate_gateway::sql::ast::{self, CopyFormat, CopyHeader, ForceQuote};
+use lakegate_gateway::sql::ast::{self, CopyFormat, CopyHeader};
 
 use super::BINARY_HEAD;
 use super::options::{Direction, Options, chosen};
 use crate::backend::{self, tag};
 use crate::connection::Connection;
-use crate::encode::{ASCII_ZEROS, BatchEncoder, Format};
+use crate::encode::{ASCII_ZEROS, BatchEncoder, DateForm, Format};
 use crate::rows::{Failed, Running};
 
 /// Every byte of the texts of numbers, booleans, dates, times and timestamps.
@@ -34,11 +34,7 @@ impl Lines {
     /// The options do not fit each other, or name columns that are not there.
     pub(crate) fn new(copy: &ast::Copy, columns: &[&str]) -> Result<Self> {
         let options = Options::of(copy.format, &copy.options, Direction::Out)?;
-        let force_quote = match &copy.options.force_quote {
-            ForceQuote::None => vec![false; columns.len()],
-            ForceQuote::All => vec![true; columns.len()],
-            ForceQuote::Columns(names) => chosen(names, columns, None)?,
-        };
+        let force_quote = chosen(&copy.options.force_quote, columns, None)?;
         let csv = options.format == CopyFormat::Csv;
         let control: &[u8] = if csv { b"\n\r" } else { b"\x08\x0c\n\r\t\x0b" };
         let printable = [options.delimiter, if csv { options.quote } else { b'\\' }];
@@ -238,8 +234,14 @@ impl Connection {
         } else {
             Format::Text
         };
-        let lines = Lines::new(copy, &names)?;
-        let mut running = Running::new(rows, &vec![format; names.len()], self.style());
+        let mut lines = Lines::new(copy, &names)?;
+        let mut style = self.style();
+        if format == Format::Text {
+            style.encoding = lines.options.encoding(style.encoding);
+        }
+        // Other forms have other characters.
+        lines.plain_stays &= style.dates == DateForm::Iso;
+        let mut running = Running::new(rows, &vec![format; names.len()], style);
         backend::copy_out_response(&mut self.link.out, format, names.len());
         let sent = if format == Format::Binary {
             // As in Postgres, the header is sent with the first row, which psycopg relies on; a row
@@ -256,13 +258,14 @@ impl Connection {
             sent
         } else {
             if lines.options.header == CopyHeader::Line {
-                backend::message(&mut self.link.out, b'd', |out| {
-                    for (n, name) in names.iter().enumerate() {
-                        lines.delimit(out, n);
-                        lines.put_name(out, name);
-                    }
-                    out.put_u8(b'\n');
-                });
+                let mut line = BytesMut::new();
+                for (n, name) in names.iter().enumerate() {
+                    lines.delimit(&mut line, n);
+                    lines.put_name(&mut line, name);
+                }
+                line.put_u8(b'\n');
+                style.recode(&mut line, 0)?;
+                backend::message(&mut self.link.out, b'd', |out| out.put_slice(&line));
             }
             let mut scratch = BytesMut::new();
             running

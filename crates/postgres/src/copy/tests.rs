@@ -269,6 +269,55 @@ fn options_are_checked_as_in_postgres() {
     }
 }
 
+// Expected messages: PostgreSQL 15, and the source of PostgreSQL 16 for DEFAULT.
+#[test]
+fn markers_of_defaults_are_refused_where_they_are_found() {
+    let options = "(DEFAULT '\\D')";
+    assert_eq!(two(options, "1\tx\n2\tD\n").unwrap(), "1|x|;2|D|;");
+    let error = two(options, "1\tx\n2\t\\D\n").unwrap_err();
+    assert_eq!(
+        told(&error),
+        "22P04: unexpected default marker in COPY data; COPY t, line 2: \"2\t\\D\""
+    );
+    assert_eq!(error.detail(), Some("Column \"b\" has no default value."));
+    let csv = "(FORMAT csv, DEFAULT '#')";
+    assert_eq!(two(csv, "1,\"#\"\n").unwrap(), "1|#|;");
+    assert!(two(csv, "#,x\n").is_err());
+}
+
+#[test]
+fn data_has_the_encoding_of_the_option() {
+    let latin1 = "(ENCODING 'latin1')";
+    assert_eq!(read(latin1, &TWO, b"1\t\xe9\n", 1).unwrap(), "1|é|;");
+    let sjis = "(FORMAT csv, ENCODING 'sjis')";
+    // The second byte of the character is a backslash.
+    for piece in [1, 2, 100] {
+        let rows = read(sjis, &TWO, b"1,\x95\x5c\n2,\"\xb1\"", piece);
+        assert_eq!(rows.unwrap(), "1|表|;2|ｱ|;");
+    }
+    for (options, data, message) in [
+        (
+            "(ENCODING 'win1252')",
+            &b"1\tx\n2\t\x81\n"[..],
+            "22P05: character with byte sequence 0x81 in encoding \"WIN1252\" has no equivalent in encoding \"UTF8\"; COPY t, line 2",
+        ),
+        (
+            "(ENCODING 'euc_jp')",
+            b"1\t\xa4",
+            "22021: invalid byte sequence for encoding \"EUC_JP\": 0xa4; COPY t, line 1",
+        ),
+    ] {
+        for piece in [1, 3, 100] {
+            let error = read(options, &TWO, data, piece).unwrap_err();
+            assert_eq!(told(&error), message);
+        }
+    }
+    assert_eq!(
+        two("(ENCODING 'ebcdic')", "").unwrap_err().message(),
+        "argument to option \"encoding\" must be a valid encoding name"
+    );
+}
+
 #[test]
 fn every_type_has_its_text() {
     for (data_type, text, value) in [

@@ -12,10 +12,9 @@ use datafusion::common::ScalarValue;
 use lakegate_error::{Code, Error, Result};
 use lakegate_gateway::values::type_name;
 
-use crate::client_text::{not_text, utf8};
-use crate::encode::Zone;
+use crate::client_text::{self, not_text};
 use crate::params::value::Value;
-use crate::params::{binary, out_of_range, text};
+use crate::params::{Input, binary, out_of_range, text};
 use crate::types::{self, input_name};
 
 /// The values of a column so far.
@@ -105,7 +104,7 @@ impl Values {
     /// # Errors
     ///
     /// The value is not of the column's type.
-    pub(super) fn push_text(&mut self, bytes: &[u8], zone: Zone) -> Result<()> {
+    pub(super) fn push_text(&mut self, bytes: &[u8], input: Input) -> Result<()> {
         let text = std::str::from_utf8(bytes)
             .ok()
             .filter(|text| !text.contains('\0'))
@@ -114,7 +113,7 @@ impl Values {
             builder.append_value(text);
             return Ok(());
         }
-        self.push(text::read(self.oid, text, zone)?, zone)
+        self.push(text::read(self.oid, text, input)?, input)
     }
 
     /// Appends a value in binary format.
@@ -122,12 +121,12 @@ impl Values {
     /// # Errors
     ///
     /// The value is not of the column's type.
-    pub(super) fn push_binary(&mut self, bytes: &[u8], zone: Zone) -> Result<()> {
+    pub(super) fn push_binary(&mut self, bytes: &[u8], input: Input) -> Result<()> {
         if let Builder::Text(builder) = &mut self.builder {
-            builder.append_value(utf8(bytes)?);
+            builder.append_value(client_text::text(bytes, input.encoding)?);
             return Ok(());
         }
-        self.push(binary::read(self.oid, bytes)?, zone)
+        self.push(binary::read(self.oid, bytes, input.encoding)?, input)
     }
 
     pub(super) fn push_null(&mut self) -> Result<()> {
@@ -152,7 +151,7 @@ impl Values {
         Ok(())
     }
 
-    fn push(&mut self, value: Value, zone: Zone) -> Result<()> {
+    fn push(&mut self, value: Value, input: Input) -> Result<()> {
         let oid = self.oid;
         match (&mut self.builder, value) {
             (Builder::Bool(builder), Value::Bool(value)) => builder.append_value(value),
@@ -177,7 +176,7 @@ impl Values {
             (Builder::Date(builder), Value::Date(value)) => builder.append_value(value),
             (Builder::Timestamp(builder), Value::Timestamp(value)) => builder.append_value(value),
             (Builder::Other(values), value) => {
-                let scalar = value.fit(&self.data_type, zone)?;
+                let scalar = value.fit(&self.data_type, input)?;
                 if scalar.data_type() != self.data_type {
                     return Err(out_of_range(input_name(oid)));
                 }

@@ -57,7 +57,11 @@ pub(super) fn put(
             }
         }
         Data::Text(values) => match column.form {
-            Form::Plain | Form::Jsonb => values.put(out, row),
+            Form::Plain | Form::Jsonb => {
+                let start = out.len();
+                values.put(out, row);
+                style.recode(out, start)?;
+            }
             form => form.put(out, values.get(row))?,
         },
         Data::Bytes(values) => out.put_slice(values.get(row)),
@@ -76,7 +80,9 @@ pub(super) fn put(
         Data::List(list) if list.element != 0 => put_array(out, list, row, style)?,
         Data::Struct(members) if style.records => put_record(out, members, row, style)?,
         Data::List(_) | Data::Struct(_) | Data::Map { .. } | Data::Union { .. } => {
-            json::put(out, column, row, style)?
+            let start = out.len();
+            json::put(out, column, row, style)?;
+            style.recode(out, start)?;
         }
     }
     Ok(())

@@ -7,7 +7,7 @@ use super::Style;
 use super::column::{Column, Data, union_child};
 use super::number::{put_f32, put_f64};
 use super::text;
-use super::time::{self, put_timestamp};
+use super::time::{self, put_date, put_timestamp};
 
 /// Appends a value, NULL included. The recursion is as deep as the column's type, which `Column`
 /// bounds.
@@ -46,13 +46,24 @@ pub(super) fn put(
             )?;
             out.put_u8(b'"');
         }
+        Data::Bytes(_) if style.escaped_bytes => {
+            let mut escaped = BytesMut::new();
+            text::put(&mut escaped, column, row, style)?;
+            put_string(out, &String::from_utf8_lossy(&escaped));
+        }
         // Their text needs no escaping, except for the backslash of `\x`.
         Data::Bytes(values) => {
             out.put_slice(b"\"\\");
             text::put_hex(out, values.get(row));
             out.put_u8(b'"');
         }
-        Data::Date(..) | Data::Time(..) | Data::Interval(_) => {
+        // In ISO's form whatever `DateStyle` is.
+        Data::Date(values, unit) => {
+            out.put_u8(b'"');
+            put_date(out, text::days(values, *unit, row))?;
+            out.put_u8(b'"');
+        }
+        Data::Time(..) | Data::Interval(_) => {
             out.put_u8(b'"');
             text::put(out, column, row, style)?;
             out.put_u8(b'"');

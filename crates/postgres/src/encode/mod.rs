@@ -8,6 +8,7 @@
 mod arrays;
 mod binary;
 mod column;
+mod dates;
 mod json;
 mod number;
 mod text;
@@ -20,14 +21,19 @@ use bytes::{BufMut, BytesMut};
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::{Field, Schema};
 use lakegate_error::{Code, Error, Result};
-use lakegate_gateway::values::IntervalStyle;
+use lakegate_gateway::values::time::DateOrder;
+use lakegate_gateway::values::{Encoding, IntervalStyle};
 
 use self::column::Column;
+pub(crate) use self::dates::{DateForm, ZoneName};
 pub(crate) use self::number::ASCII_ZEROS;
 pub(crate) use self::time::Zone;
 use super::copy::Lines;
 use super::forms::Form;
 use super::types::{self, PgType};
+
+/// The bytes of a field's length.
+const LENGTH: usize = 4;
 
 /// The longest message in bytes: clients read the length as an `int`, and libpq refuses more.
 pub(crate) const MAX_MESSAGE: usize = 1 << 30;
@@ -52,6 +58,7 @@ impl Format {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Style {
     pub zone: Zone,
+    pub zone_name: ZoneName,
     /// `extra_float_digits`; from 1 on, the shortest text that reads back as the same float.
     pub float_digits: i32,
     /// `struct_output`: structs are records instead of JSON.
@@ -59,9 +66,29 @@ pub(crate) struct Style {
     /// `array_output`: arrays of arrays are JSON instead of arrays of several dimensions.
     pub flat_arrays: bool,
     pub intervals: IntervalStyle,
+    /// The form of dates and timestamps, of `DateStyle`.
+    pub dates: DateForm,
+    /// The order of day, month and year in dates of numbers, of `DateStyle`.
+    pub order: DateOrder,
+    /// `bytea_output`: bytes are escaped instead of hexadecimal.
+    pub escaped_bytes: bool,
+    /// `client_encoding`; `None` is UTF8.
+    pub encoding: Option<&'static Encoding>,
 }
 
 impl Style {
+    /// Converts the text that `out` has from `start` on to the client's encoding.
+    ///
+    /// # Errors
+    ///
+    /// A character is not in it.
+    pub(crate) fn recode(&self, out: &mut BytesMut, start: usize) -> Result<()> {
+        match self.encoding {
+            None => Ok(()),
+            Some(encoding) => recode(out, start, encoding),
+        }
+    }
+
     /// Returns the type that a result column is shown as.
     pub(crate) fn type_of(&self, field: &Field) -> PgType {
         let of_record = match self.records {
@@ -79,10 +106,15 @@ impl Default for Style {
     fn default() -> Self {
         Self {
             zone: Zone::UTC,
+            zone_name: ZoneName::default(),
             float_digits: 1,
             records: false,
             flat_arrays: false,
             intervals: IntervalStyle::default(),
+            dates: DateForm::default(),
+            order: DateOrder::default(),
+            escaped_bytes: false,
+            encoding: None,
         }
     }
 }
@@ -182,6 +214,7 @@ impl BatchEncoder<'_> {
         scratch: &mut BytesMut,
     ) -> Result<()> {
         self.message(out, b'd', |out| {
+            let line = out.len();
             for (n, (column, _)) in self.columns.iter().enumerate() {
                 lines.delimit(out, n);
                 if column.is_null(row) {
@@ -195,7 +228,7 @@ impl BatchEncoder<'_> {
                 }
             }
             out.extend_from_slice(b"\n");
-            Ok(())
+            self.style.recode(out, line)
         })
     }
 
@@ -205,8 +238,36 @@ impl BatchEncoder<'_> {
         let count = i16::try_from(self.columns.len())
             .map_err(|_| Error::not_supported("a result has at most 32767 columns"))?;
         out.extend_from_slice(&count.to_be_bytes());
+        if let Some(encoding) = self.style.encoding {
+            return self.put_recoded(out, row, encoding);
+        }
         for (column, format) in &self.columns {
             put_field(out, column, row, *format, self.style)?;
+            if out.len() - start > MAX_MESSAGE {
+                return Err(too_long());
+            }
+        }
+        Ok(())
+    }
+
+    /// Appends the fields of a row in the client's encoding. Texts in binary format are converted
+    /// where they are written.
+    fn put_recoded(
+        &self,
+        out: &mut BytesMut,
+        row: usize,
+        encoding: &'static Encoding,
+    ) -> Result<()> {
+        let start = out.len();
+        for (column, format) in &self.columns {
+            let field = out.len();
+            put_field(out, column, row, *format, self.style)?;
+            let value = field + LENGTH;
+            if *format == Format::Text && out.len() > value {
+                recode(out, value, encoding)?;
+                let length = (out.len() - value) as u32;
+                out[field..value].copy_from_slice(&length.to_be_bytes());
+            }
             if out.len() - start > MAX_MESSAGE {
                 return Err(too_long());
             }
@@ -241,6 +302,24 @@ impl BatchEncoder<'_> {
             }
         }
     }
+}
+
+/// Converts the text that `out` has from `start` on to another encoding.
+///
+/// # Errors
+///
+/// A character is not in it.
+fn recode(out: &mut BytesMut, start: usize, encoding: &'static Encoding) -> Result<()> {
+    let written = out.get(start..).unwrap_or_default();
+    if written.is_ascii() {
+        return Ok(());
+    }
+    let text = std::str::from_utf8(written)
+        .map_err(|_| Error::internal("a text of the result is not UTF8"))?;
+    let converted = encoding.encode(text)?.into_owned();
+    out.truncate(start);
+    out.extend_from_slice(&converted);
+    Ok(())
 }
 
 fn too_long() -> Error {

@@ -9,7 +9,7 @@ use super::number::{
     Digits, put_decimal, put_f32, put_f64, put_int, put_short_decimal, put_uint, short_scale,
 };
 use super::time::{self, put_date, put_time, put_timestamp};
-use super::{Style, json};
+use super::{DateForm, Style, json};
 
 /// Appends the text of a value that is not NULL.
 pub(super) fn put(
@@ -27,12 +27,23 @@ pub(super) fn put(
         Data::Float64(values) => put_f64(out, values[row], style.float_digits),
         Data::Decimal(values, scale) => put_exact(out, values, *scale, row),
         Data::Text(values) => values.put(out, row),
+        Data::Bytes(values) if style.escaped_bytes => put_escaped(out, values.get(row)),
         Data::Bytes(values) => put_hex(out, values.get(row)),
-        Data::Date(values, unit) => put_date(out, days(values, *unit, row))?,
+        Data::Date(values, unit) => {
+            let days = days(values, *unit, row);
+            match style.dates {
+                DateForm::Iso => put_date(out, days)?,
+                form => form.put_date(out, days, style.order)?,
+            }
+        }
         Data::Time(values, unit) => put_time(out, time::micros(values.get(row), *unit, "time")?)?,
         Data::Timestamp(values, unit, zoned) => {
             let micros = time::micros(values[row], *unit, "timestamp")?;
-            put_timestamp(out, micros, zoned.0.then_some(style.zone), b' ')?;
+            let zone = zoned.0.then_some(style.zone);
+            match style.dates {
+                DateForm::Iso => put_timestamp(out, micros, zone, b' ')?,
+                form => form.put_timestamp(out, micros, zone, style)?,
+            }
         }
         Data::Interval(values) => values.get(row)?.put_text(out, style.intervals),
         Data::Dictionary(keys, values) => put(out, values, keys.get(row) as usize, style)?,
@@ -123,6 +134,20 @@ pub(super) fn put_hex(out: &mut BytesMut, bytes: &[u8]) {
     out.put_slice(b"\\x");
     for byte in bytes {
         out.extend_from_slice(&[HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
+    }
+}
+
+/// Appends bytes as `bytea_output = escape` shows them.
+fn put_escaped(out: &mut BytesMut, bytes: &[u8]) {
+    for byte in bytes {
+        match byte {
+            b'\\' => out.extend_from_slice(b"\\\\"),
+            0x20..=0x7e => out.extend_from_slice(&[*byte]),
+            _ => {
+                let digit = |shift: u8| b'0' + (byte >> shift & 7);
+                out.extend_from_slice(&[b'\\', digit(6), digit(3), digit(0)]);
+            }
+        }
     }
 }
 

@@ -7,6 +7,8 @@
 use std::str::FromStr;
 
 use bytes::{BufMut, BytesMut};
+use chrono::{DateTime, TimeZone};
+use chrono_tz::OffsetName;
 use datafusion::arrow::datatypes::TimeUnit;
 use lakegate_error::{Code, Error, Result};
 use lakegate_gateway::values::IntervalStyle;
@@ -63,6 +65,17 @@ impl Zone {
     /// Returns the seconds east of UTC at a moment, in microseconds since 1970.
     pub(crate) fn offset_at(self, micros: i64) -> i32 {
         self.clock().offset_at(micros)
+    }
+
+    /// Returns the name of the zone's clock at a moment, in microseconds since 1970: `CET`; `None`
+    /// if it has none.
+    pub(super) fn name_at(self, micros: i64) -> Option<String> {
+        let Zone::Named(zone) = self else {
+            return None;
+        };
+        let at = DateTime::from_timestamp_micros(micros)?;
+        let offset = zone.offset_from_utc_datetime(&at.naive_utc());
+        offset.abbreviation().map(str::to_owned)
     }
 
     /// Returns the seconds east of UTC at a local time, in microseconds since 1970, as the engine
@@ -126,7 +139,7 @@ pub(super) fn pg_time(micros: i64) -> Result<i64> {
 }
 
 /// Returns the year (0 is 1 BC), month and day of days since 1970.
-fn civil(days: i64) -> (i64, u32, u32) {
+pub(super) fn civil(days: i64) -> (i64, u32, u32) {
     near_civil(days).unwrap_or_else(|| any_civil(days))
 }
 
@@ -198,7 +211,7 @@ fn put_day(out: &mut BytesMut, days: i64) -> bool {
     year <= 0
 }
 
-fn put_clock(out: &mut BytesMut, micros: i64) {
+pub(super) fn put_clock(out: &mut BytesMut, micros: i64) {
     // At most 24 hours.
     let seconds = (micros / 1_000_000) as u32;
     let clock = seconds / 3600 * 10_000 + seconds / 60 % 60 * 100 + seconds % 60;
@@ -261,7 +274,19 @@ pub(super) fn put_timestamp(
     Ok(())
 }
 
-fn put_offset(out: &mut BytesMut, seconds: i32, with_minutes: bool) {
+/// Returns what a clock of the zone shows at a moment, both in microseconds since 1970.
+///
+/// # Errors
+///
+/// It is out of range.
+pub(super) fn local(micros: i64, zone: Option<Zone>) -> Result<i64> {
+    let offset = zone.map_or(0, |zone| zone.offset_at(micros));
+    micros
+        .checked_add(i64::from(offset) * 1_000_000)
+        .ok_or_else(|| out_of_range("timestamp"))
+}
+
+pub(super) fn put_offset(out: &mut BytesMut, seconds: i32, with_minutes: bool) {
     let sign = if seconds < 0 { b'-' } else { b'+' };
     let seconds = seconds.unsigned_abs();
     // Less than a day.

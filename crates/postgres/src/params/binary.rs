@@ -2,8 +2,10 @@
 
 use bytes::Buf;
 use lakegate_error::{Code, Error, Result};
+use lakegate_gateway::values::Encoding;
 use lakegate_gateway::values::time::ZonedTime;
 
+use super::super::client_text;
 use super::super::encode::time::{EPOCH_DAYS, EPOCH_MICROS};
 use super::super::forms;
 use super::super::types::{element_oid, oid, oid_like, type_name};
@@ -13,8 +15,12 @@ use super::{MAX_DIMENSIONS, MAX_ELEMENTS, too_many_elements};
 /// The largest offset of a time with a zone, in seconds: 15:59:59.
 const MAX_OFFSET: i32 = 16 * 3600 - 1;
 
-/// Reads a value of the type `type_oid`.
-pub(crate) fn read(type_oid: u32, mut bytes: &[u8]) -> Result<Value> {
+/// Reads a value of the type `type_oid`. `encoding`: of texts; `None` is UTF8.
+pub(crate) fn read(
+    type_oid: u32,
+    mut bytes: &[u8],
+    encoding: Option<&'static Encoding>,
+) -> Result<Value> {
     let wrong = || {
         Error::new(
             Code::ProtocolViolation,
@@ -58,10 +64,10 @@ pub(crate) fn read(type_oid: u32, mut bytes: &[u8]) -> Result<Value> {
         }
         oid::NUMERIC => Value::Numeric(numeric(bytes).ok_or_else(wrong)??),
         oid::TEXT | oid::VARCHAR | oid::BPCHAR | oid::NAME | oid::JSON | oid::UNKNOWN | 0 => {
-            Value::Text(crate::client_text::utf8(bytes)?)
+            Value::Text(client_text::text(bytes, encoding)?)
         }
         oid::JSONB => match bytes.split_first() {
-            Some((1, text)) => Value::Text(crate::client_text::utf8(text)?),
+            Some((1, text)) => Value::Text(client_text::text(text, encoding)?),
             _ => return Err(wrong()),
         },
         oid::UUID => {
@@ -124,7 +130,7 @@ pub(crate) fn read(type_oid: u32, mut bytes: &[u8]) -> Result<Value> {
                 return read.map(Value::Text).ok_or_else(wrong);
             }
             match element_oid(other) {
-                Some(element) => array(element, bytes).ok_or_else(wrong)??,
+                Some(element) => array(element, bytes, encoding).ok_or_else(wrong)??,
                 None => {
                     return Err(Error::not_supported(format!(
                         "binary parameters of {} are not supported: send it as text",
@@ -201,7 +207,11 @@ fn numeric(mut bytes: &[u8]) -> Option<Result<Numeric>> {
 }
 
 /// Reads an array; `None` if it is malformed.
-fn array(element: u32, mut bytes: &[u8]) -> Option<Result<Value>> {
+fn array(
+    element: u32,
+    mut bytes: &[u8],
+    encoding: Option<&'static Encoding>,
+) -> Option<Result<Value>> {
     if bytes.len() < 12 {
         return None;
     }
@@ -249,7 +259,7 @@ fn array(element: u32, mut bytes: &[u8]) -> Option<Result<Value>> {
         }
         let (value, rest) = bytes.split_at_checked(usize::try_from(length).ok()?)?;
         bytes = rest;
-        match read(element, value) {
+        match read(element, value, encoding) {
             Ok(value) => values.push(Some(value)),
             Err(error) => return Some(Err(error)),
         }

@@ -16,8 +16,11 @@ use bytes::Bytes;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
 use lakegate_error::{Code, Error, Result};
+use lakegate_gateway::values::Encoding;
+use lakegate_gateway::values::time::DateOrder;
 
-use super::encode::{Format, Zone};
+use super::client_text;
+use super::encode::{Format, Style, Zone};
 use super::types::{self, oid};
 
 /// The maximum number of elements of an array that a client sends. Each takes some hundred bytes
@@ -26,6 +29,35 @@ const MAX_ELEMENTS: usize = 1_000_000;
 
 /// The maximum number of dimensions of an array, as in PostgreSQL.
 const MAX_DIMENSIONS: usize = 6;
+
+/// What the meaning of a value from a client depends on beside its type.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Input {
+    pub zone: Zone,
+    /// `None` is UTF8.
+    pub encoding: Option<&'static Encoding>,
+    pub order: DateOrder,
+}
+
+impl From<Zone> for Input {
+    fn from(zone: Zone) -> Self {
+        Self {
+            zone,
+            encoding: None,
+            order: DateOrder::default(),
+        }
+    }
+}
+
+impl From<Style> for Input {
+    fn from(style: Style) -> Self {
+        Self {
+            zone: style.zone,
+            encoding: style.encoding,
+            order: style.order,
+        }
+    }
+}
 
 /// Resolves the formats of `count` parameters or columns from a list that has no code (all text),
 /// one (for all) or one each.
@@ -86,8 +118,9 @@ pub(super) fn bind(
     values: &[Option<Bytes>],
     codes: &[i16],
     parameters: &[Parameter],
-    zone: Zone,
+    input: impl Into<Input>,
 ) -> Result<Vec<ScalarValue>> {
+    let input = input.into();
     if values.len() != parameters.len() {
         return Err(Error::new(
             Code::ProtocolViolation,
@@ -102,7 +135,7 @@ pub(super) fn bind(
     let mut scalars = Vec::with_capacity(values.len());
     for (n, ((value, format), parameter)) in values.iter().zip(formats).zip(parameters).enumerate()
     {
-        let scalar = one(value.as_deref(), format, parameter, zone)
+        let scalar = one(value.as_deref(), format, parameter, input)
             .map_err(|error| error.with_context(format!("parameter ${}", n + 1)))?;
         scalars.push(scalar);
     }
@@ -113,7 +146,7 @@ fn one(
     bytes: Option<&[u8]>,
     format: Format,
     parameter: &Parameter,
-    zone: Zone,
+    input: Input,
 ) -> Result<ScalarValue> {
     let target = match &parameter.inferred {
         DataType::Null => &DataType::Utf8,
@@ -124,10 +157,13 @@ fn one(
             .map_err(|e| Error::not_supported(format!("no NULL of type {target}: {e}")));
     };
     let value = match format {
-        Format::Text => text::read(parameter.oid(), &super::client_text::utf8(bytes)?, zone)?,
-        Format::Binary => binary::read(parameter.oid(), bytes)?,
+        Format::Text => {
+            let text = client_text::text(bytes, input.encoding)?;
+            text::read(parameter.oid(), &text, input)?
+        }
+        Format::Binary => binary::read(parameter.oid(), bytes, input.encoding)?,
     };
-    value.fit(target, zone)
+    value.fit(target, input)
 }
 
 /// Builds the error for a value that is not valid for its type.

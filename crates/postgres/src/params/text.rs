@@ -8,14 +8,13 @@ use lakegate_gateway::values::time::{
     date_of_text, instant_of_text, interval_of_text, time_of_text, timestamp_of_text,
 };
 
-use super::super::encode::Zone;
 use super::super::types::{element_oid, input_name, oid, oid_like};
 use super::array_text::{self, Item};
-use super::invalid;
 use super::value::{Numeric, Value};
+use super::{Input, invalid};
 
 /// Reads a value of the type `type_oid`. Types without a reader of their own are read as text.
-pub(crate) fn read(type_oid: u32, text: &str, zone: Zone) -> Result<Value> {
+pub(crate) fn read(type_oid: u32, text: &str, input: Input) -> Result<Value> {
     let bad = || invalid(type_oid, text);
     let trimmed = text.trim();
     Ok(match type_oid {
@@ -30,10 +29,12 @@ pub(crate) fn read(type_oid: u32, text: &str, zone: Zone) -> Result<Value> {
                 .map_err(|_| bad())?
                 .to_string(),
         ),
-        oid::DATE => Value::Date(date_of_text(trimmed)?),
+        oid::DATE => Value::Date(date_of_text(trimmed, input.order)?),
         oid::TIME => Value::time_of_day(time_of_text(trimmed)?)?,
-        oid::TIMESTAMP => Value::Timestamp(timestamp_of_text(trimmed)?),
-        oid::TIMESTAMPTZ => Value::Instant(instant_of_text(trimmed, zone.clock())?),
+        oid::TIMESTAMP => Value::Timestamp(timestamp_of_text(trimmed, input.order)?),
+        oid::TIMESTAMPTZ => {
+            Value::Instant(instant_of_text(trimmed, input.zone.clock(), input.order)?)
+        }
         oid::INTERVAL => {
             let interval = interval_of_text(trimmed).ok_or_else(bad)?;
             Value::Interval {
@@ -50,7 +51,7 @@ pub(crate) fn read(type_oid: u32, text: &str, zone: Zone) -> Result<Value> {
                 let items = array_text::items(trimmed).ok_or_else(bad)??;
                 Value::Array {
                     element,
-                    values: values(element, items, zone)?,
+                    values: values(element, items, input)?,
                 }
             }
             None => Value::Text(text.to_owned()),
@@ -59,14 +60,14 @@ pub(crate) fn read(type_oid: u32, text: &str, zone: Zone) -> Result<Value> {
 }
 
 /// Returns the items of an array as values.
-fn values(element: u32, items: Vec<Item>, zone: Zone) -> Result<Vec<Option<Value>>> {
+fn values(element: u32, items: Vec<Item>, input: Input) -> Result<Vec<Option<Value>>> {
     let value = |item: Item| -> Result<Option<Value>> {
         Ok(match item {
             Item::Null => None,
-            Item::Text(text) => Some(read(element, &text, zone)?),
+            Item::Text(text) => Some(read(element, &text, input)?),
             Item::Array(items) => Some(Value::Array {
                 element,
-                values: values(element, items, zone)?,
+                values: values(element, items, input)?,
             }),
         })
     };

@@ -5,9 +5,8 @@ use datafusion::common::ScalarValue;
 use lakegate_error::{Code, Error, Result};
 use lakegate_gateway::values::time::end_of_day;
 
-use super::super::encode::Zone;
 use super::super::types::unwrapped;
-use super::{invalid, out_of_range, text};
+use super::{Input, invalid, out_of_range, text};
 use crate::types::{self, arrow_of, oid};
 
 const DAY_MICROS: i64 = 86_400_000_000;
@@ -261,7 +260,7 @@ impl Value {
     ///
     /// The value is out of the range of its own type, or is text that is not valid for the target
     /// type.
-    pub(crate) fn fit(self, target: &DataType, zone: Zone) -> Result<ScalarValue> {
+    pub(crate) fn fit(self, target: &DataType, input: Input) -> Result<ScalarValue> {
         let target = unwrapped(target);
         Ok(match (self, target) {
             (Value::Bool(value), _) => ScalarValue::Boolean(Some(value)),
@@ -286,7 +285,7 @@ impl Value {
             (Value::Text(value), DataType::LargeUtf8) => ScalarValue::LargeUtf8(Some(value)),
             (Value::Text(value), DataType::Utf8View) => ScalarValue::Utf8View(Some(value)),
             (Value::Text(value), DataType::Utf8 | DataType::Null) => ScalarValue::Utf8(Some(value)),
-            (Value::Text(value), _) => Self::from_text(&value, target, zone)?,
+            (Value::Text(value), _) => Self::from_text(&value, target, input)?,
             (Value::Bytes(value), DataType::LargeBinary) => ScalarValue::LargeBinary(Some(value)),
             (Value::Bytes(value), DataType::BinaryView) => ScalarValue::BinaryView(Some(value)),
             (Value::Bytes(value), DataType::FixedSizeBinary(size))
@@ -312,7 +311,7 @@ impl Value {
             }
             (Value::Time(micros), _) => ScalarValue::Time64Microsecond(Some(micros)),
             (Value::Timestamp(micros), DataType::Timestamp(unit, Some(of))) => {
-                let utc = shifted(micros, -zone.offset_at_local(micros))?;
+                let utc = shifted(micros, -input.zone.offset_at_local(micros))?;
                 timestamp(utc, *unit, Some(of.clone()))?
             }
             (Value::Timestamp(micros), DataType::Timestamp(unit, None)) => {
@@ -323,7 +322,7 @@ impl Value {
                 timestamp(micros, *unit, Some(of.clone()))?
             }
             (Value::Instant(micros), DataType::Timestamp(unit, None)) => {
-                timestamp(shifted(micros, zone.offset_at(micros))?, *unit, None)?
+                timestamp(shifted(micros, input.zone.offset_at(micros))?, *unit, None)?
             }
             (Value::Instant(micros), _) => {
                 ScalarValue::TimestampMicrosecond(Some(micros), Some("UTC".into()))
@@ -345,19 +344,19 @@ impl Value {
                     nanoseconds,
                 }))
             }
-            (Value::Array { element, values }, _) => Self::list(element, values, target, zone)?,
+            (Value::Array { element, values }, _) => Self::list(element, values, target, input)?,
         })
     }
 
     /// Parses text that was declared as text, or not declared, for a parameter of another type.
-    fn from_text(value: &str, target: &DataType, zone: Zone) -> Result<ScalarValue> {
+    fn from_text(value: &str, target: &DataType, input: Input) -> Result<ScalarValue> {
         let wanted = types::of_data_type(target).oid;
-        match text::read(wanted, value, zone)? {
+        match text::read(wanted, value, input)? {
             // JSON, and other types that are text on the wire only.
             Value::Text(value) => ScalarValue::Utf8(Some(value.clone()))
                 .cast_to(target)
                 .map_err(|_| invalid(wanted, &value)),
-            other => other.fit(target, zone),
+            other => other.fit(target, input),
         }
     }
 
@@ -365,7 +364,7 @@ impl Value {
         element: u32,
         values: Vec<Option<Value>>,
         target: &DataType,
-        zone: Zone,
+        input: Input,
     ) -> Result<ScalarValue> {
         let inner = match target {
             DataType::List(f)
@@ -378,7 +377,7 @@ impl Value {
         let mut scalars = Vec::with_capacity(values.len());
         for value in values {
             let scalar = match value {
-                Some(value) => value.fit(&inner, zone)?,
+                Some(value) => value.fit(&inner, input)?,
                 None => {
                     ScalarValue::try_new_null(&inner).map_err(|_| invalid(oid::TEXT, "NULL"))?
                 }

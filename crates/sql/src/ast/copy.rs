@@ -42,10 +42,11 @@ pub struct CopyOptions {
     pub quote: Option<String>,
     pub escape: Option<String>,
     pub encoding: Option<String>,
-    pub force_quote: ForceQuote,
-    /// Lower case; `None`: not specified.
-    pub force_not_null: Option<Vec<String>>,
-    pub force_null: Option<Vec<String>>,
+    pub force_quote: ForcedColumns,
+    pub force_not_null: ForcedColumns,
+    pub force_null: ForcedColumns,
+    /// The text that stands for a column's default, of COPY FROM.
+    pub default: Option<String>,
 }
 
 /// HEADER.
@@ -59,9 +60,9 @@ pub enum CopyHeader {
     Match,
 }
 
-/// FORCE_QUOTE of CSV.
+/// The columns of FORCE_QUOTE, FORCE_NOT_NULL or FORCE_NULL of CSV.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum ForceQuote {
+pub enum ForcedColumns {
     #[default]
     None,
     All,

@@ -15,6 +15,8 @@ pub struct Explain {
     pub summary: Option<bool>,
     /// PostgreSQL's WAL, which has nothing to show.
     pub wal: bool,
+    /// PostgreSQL's GENERIC_PLAN, which every plan is.
+    pub generic_plan: bool,
     /// Upper case: `TEXT`, `JSON`, `GRAPHVIZ`, `TREE` …
     pub format: Option<String>,
     /// Athena's TYPE, upper case: `LOGICAL`, `DISTRIBUTED`, `VALIDATE`, `IO`.

@@ -3,7 +3,7 @@
 use super::cursor::{Cursor, Result};
 use super::{names, parenthesized, query};
 use crate::ast::{
-    Copy, CopyFormat, CopyFrom, CopyHeader, CopyOptions, ForceQuote, Statement, TableName,
+    Copy, CopyFormat, CopyFrom, CopyHeader, CopyOptions, ForcedColumns, Statement, TableName,
     Unsupported,
 };
 
@@ -189,12 +189,21 @@ fn option(cursor: &mut Cursor<'_>, given: &mut Given) -> Result<()> {
         "quote" => options.quote = Some(argument(cursor, &name)?),
         "escape" => options.escape = Some(argument(cursor, &name)?),
         "encoding" => options.encoding = Some(argument(cursor, &name)?),
-        "force_quote" if cursor.eat_sign('*') => options.force_quote = ForceQuote::All,
-        "force_quote" => {
-            options.force_quote = ForceQuote::Columns(columns(cursor, &name, &before)?);
+        "force_quote" => options.force_quote = columns(cursor, &name, &before)?,
+        "force_not_null" => options.force_not_null = columns(cursor, &name, &before)?,
+        "force_null" => options.force_null = columns(cursor, &name, &before)?,
+        "default" => options.default = Some(argument(cursor, &name)?),
+        // What is not a value of its column ends the COPY.
+        "on_error" => {
+            let action = argument(cursor, &name)?;
+            if !action.eq_ignore_ascii_case("stop") {
+                let known = action.eq_ignore_ascii_case("ignore");
+                return Err(before.error(match known {
+                    true => "COPY with ON_ERROR ignore is not supported".to_owned(),
+                    false => format!("COPY ON_ERROR \"{action}\" not recognized"),
+                }));
+            }
         }
-        "force_not_null" => options.force_not_null = Some(columns(cursor, &name, &before)?),
-        "force_null" => options.force_null = Some(columns(cursor, &name, &before)?),
         other => return Err(before.error(format!("option \"{other}\" not recognized"))),
     }
     Ok(())
@@ -221,8 +230,11 @@ fn argument(cursor: &mut Cursor<'_>, name: &str) -> Result<String> {
     optional(cursor)?.ok_or_else(|| before.error(format!("{name} requires a parameter")))
 }
 
-/// The list of columns that an option must have. `before`: the cursor at the option.
-fn columns(cursor: &mut Cursor<'_>, name: &str, before: &Cursor<'_>) -> Result<Vec<String>> {
+/// The columns that an option must have: all, or a list. `before`: the cursor at the option.
+fn columns(cursor: &mut Cursor<'_>, name: &str, before: &Cursor<'_>) -> Result<ForcedColumns> {
+    if cursor.eat_sign('*') {
+        return Ok(ForcedColumns::All);
+    }
     if !cursor.eat_sign('(') {
         return Err(before.error(format!(
             "argument to option \"{name}\" must be a list of column names"
@@ -230,7 +242,7 @@ fn columns(cursor: &mut Cursor<'_>, name: &str, before: &Cursor<'_>) -> Result<V
     }
     let columns = cursor.list(|cursor| cursor.name_or_string("a column's name"))?;
     cursor.expect_sign(')')?;
-    Ok(columns)
+    Ok(ForcedColumns::Columns(columns))
 }
 
 fn header(value: &str, at: &Cursor<'_>) -> Result<CopyHeader> {
@@ -250,6 +262,15 @@ fn boolean(value: &str) -> Option<bool> {
         "false" | "off" | "0" => Some(false),
         _ => None,
     }
+}
+
+/// All columns, or a list without parentheses.
+fn old_columns(cursor: &mut Cursor<'_>) -> Result<ForcedColumns> {
+    if cursor.eat_sign('*') {
+        return Ok(ForcedColumns::All);
+    }
+    let columns = cursor.list(|cursor| cursor.name("a column's name"))?;
+    Ok(ForcedColumns::Columns(columns))
 }
 
 /// Options from before PostgreSQL 9: `BINARY`, `CSV HEADER`, `DELIMITER AS ','`.
@@ -274,21 +295,15 @@ fn old_option(cursor: &mut Cursor<'_>, given: &mut Given) -> Result<()> {
         return given.sees("freeze", &before);
     }
     if cursor.eat_all("FORCE QUOTE") {
-        given.options.force_quote = if cursor.eat_sign('*') {
-            ForceQuote::All
-        } else {
-            ForceQuote::Columns(cursor.list(|cursor| cursor.name("a column's name"))?)
-        };
+        given.options.force_quote = old_columns(cursor)?;
         return given.sees("force_quote", &before);
     }
     if cursor.eat_all("FORCE NOT NULL") {
-        let columns = cursor.list(|cursor| cursor.name("a column's name"))?;
-        given.options.force_not_null = Some(columns);
+        given.options.force_not_null = old_columns(cursor)?;
         return given.sees("force_not_null", &before);
     }
     if cursor.eat_all("FORCE NULL") {
-        let columns = cursor.list(|cursor| cursor.name("a column's name"))?;
-        given.options.force_null = Some(columns);
+        given.options.force_null = old_columns(cursor)?;
         return given.sees("force_null", &before);
     }
     cursor.eat("USING");

@@ -14,6 +14,7 @@ pub(super) fn explain(cursor: &mut Cursor<'_>, depth: usize) -> Result<Statement
         timing: None,
         summary: None,
         wal: false,
+        generic_plan: false,
         format: None,
         plan_type: None,
         statement: Box::new(Statement::Unlisten),
@@ -83,7 +84,7 @@ fn holds_options(cursor: &Cursor<'_>) -> bool {
 const QUERIES: [&str; 5] = ["SELECT", "WITH", "VALUES", "TABLE", "FROM"];
 
 /// Options of PostgreSQL that add nothing to a plan here.
-const IGNORED: [&str; 4] = ["SETTINGS", "GENERIC_PLAN", "BUFFERS", "MEMORY"];
+const IGNORED: [&str; 3] = ["SETTINGS", "BUFFERS", "MEMORY"];
 
 fn option(cursor: &mut Cursor<'_>, explain: &mut Explain) -> Result<()> {
     let option = *cursor;
@@ -103,6 +104,8 @@ fn option(cursor: &mut Cursor<'_>, explain: &mut Explain) -> Result<()> {
         explain.summary = Some(boolean(cursor, "summary")?);
     } else if cursor.eat("WAL") {
         explain.wal = boolean(cursor, "wal")?;
+    } else if cursor.eat("GENERIC_PLAN") {
+        explain.generic_plan = boolean(cursor, "generic_plan")?;
     } else if cursor.eat("SERIALIZE") {
         if !cursor.eat_any(&["NONE", "TEXT", "BINARY"]) {
             boolean(cursor, "serialize")?;

@@ -10,16 +10,23 @@ use crate::lexer::TokenKind;
 pub(super) fn set(cursor: &mut Cursor<'_>) -> Result<Statement> {
     cursor.expect("SET")?;
     if cursor.eat_all("SESSION CHARACTERISTICS AS TRANSACTION") {
+        if cursor.at_end() {
+            return Err(cursor.expected("a transaction mode"));
+        }
         let modes = transaction::modes(cursor)?;
         return Ok(Statement::SetTransaction(SetTransaction {
             session: true,
             modes,
         }));
     }
-    if cursor.is_word("TRANSACTION")
-        && cursor.is_one_of_at(1, &["ISOLATION", "READ", "NOT", "DEFERRABLE"])
+    // As in PostgreSQL, SESSION and LOCAL mean nothing here.
+    let place = usize::from(cursor.is_word("SESSION") || cursor.is_word("LOCAL"));
+    if cursor.is_word_at(place, "TRANSACTION")
+        && cursor.is_one_of_at(place + 1, &["ISOLATION", "READ", "NOT", "DEFERRABLE"])
     {
-        cursor.advance();
+        for _ in 0..=place {
+            cursor.advance();
+        }
         let modes = transaction::modes(cursor)?;
         return Ok(Statement::SetTransaction(SetTransaction {
             session: false,
@@ -39,8 +46,32 @@ pub(super) fn set(cursor: &mut Cursor<'_>) -> Result<Statement> {
         return single(cursor, SetScope::Session, "session_authorization");
     }
     let scope = scope(cursor);
+    if cursor.eat_all("SESSION AUTHORIZATION") {
+        return single(cursor, scope, "session_authorization");
+    }
     if cursor.eat_all("TIME ZONE") {
         return time_zone(cursor, scope);
+    }
+    if cursor.eat_all("XML OPTION") {
+        let Some(option) = ["DOCUMENT", "CONTENT"]
+            .into_iter()
+            .find(|option| cursor.eat(option))
+        else {
+            return Err(cursor.expected("DOCUMENT or CONTENT"));
+        };
+        return Ok(Statement::Set(Set {
+            scope,
+            name: "xmloption".to_owned(),
+            value: SetValue::Values(vec![option.to_lowercase()]),
+        }));
+    }
+    if cursor.is_word("NAMES") && cursor.rest().len() == 1 {
+        cursor.advance();
+        return Ok(Statement::Set(Set {
+            scope,
+            name: "client_encoding".to_owned(),
+            value: SetValue::Default,
+        }));
     }
     for (word, name) in [
         ("NAMES", "client_encoding"),
@@ -149,9 +180,14 @@ fn time_zone(cursor: &mut Cursor<'_>, scope: SetScope) -> Result<Statement> {
 }
 
 /// After `TIME ZONE INTERVAL`: `[-] 'hours[:minutes]' [HOUR [TO MINUTE]]`, as an offset `+hh:mm`.
+/// Another interval is `INTERVAL '…'`.
 fn offset(cursor: &mut Cursor<'_>) -> Result<String> {
     let negated = cursor.eat_sign('-');
     let text = cursor.string("an interval as a string")?;
+    let minus = if negated { "-" } else { "" };
+    if cursor.eat("MINUTE") {
+        return Ok(format!("INTERVAL '{minus}{text} minute'"));
+    }
     if !cursor.eat_all("HOUR TO MINUTE") {
         cursor.eat("HOUR");
     }
@@ -165,7 +201,7 @@ fn offset(cursor: &mut Cursor<'_>) -> Result<String> {
             let sign = if sign { '-' } else { '+' };
             Ok(format!("{sign}{hours:02}:{minutes:02}"))
         }
-        _ => Ok(text),
+        _ => Ok(format!("INTERVAL '{minus}{text}'")),
     }
 }
 

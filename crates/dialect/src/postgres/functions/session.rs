@@ -194,8 +194,11 @@ pub(super) fn functions(session: &Arc<SessionInfo>) -> Vec<PgFunction> {
             Cell::text("UTF8")
         })
         .shown_as("name"),
-        constant("pg_client_encoding", text(), session, |_| {
-            Cell::text("UTF8")
+        constant("pg_client_encoding", text(), session, |s| {
+            match setting(s, "client_encoding").as_deref() {
+                None | Some("UNICODE") => Cell::text("UTF8"),
+                Some(name) => Cell::text(name.to_owned()),
+            }
         })
         .shown_as("name"),
     ];

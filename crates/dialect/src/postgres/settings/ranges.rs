@@ -98,34 +98,41 @@ impl Number {
 
     /// Formats a number as C's `%d` and `%g` do.
     fn shown(self, number: f64) -> String {
-        let magnitude = number.abs();
-        let is_plain = number == 0.0 || (1e-4..1e6).contains(&magnitude);
-        if is_plain || self != Self::Real {
-            return number.to_string();
+        match self {
+            Self::Real => shown_real(number),
+            Self::Whole | Self::Amount(_) => number.to_string(),
         }
-        let text = format!("{number:.5e}");
-        let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
-        let mantissa = mantissa.trim_end_matches('0').trim_end_matches('.');
-        let (sign, digits) = match exponent.strip_prefix('-') {
-            Some(digits) => ('-', digits),
-            None => ('+', exponent),
-        };
-        format!("{mantissa}e{sign}{digits:0>2}")
     }
 }
 
-/// Parses a whole number of 32 bits; a fraction is rounded, to the even number if it is a half.
-/// `None` if the text is not a number, or too large.
-pub(super) fn whole(value: &str) -> Option<f64> {
-    // Not -0.
-    let number = real(value)?.round_ties_even() + 0.0;
-    (MIN_WHOLE..=MAX_WHOLE).contains(&number).then_some(number)
-}
-
-/// Parses a finite number. `None` if the text is none.
-pub(super) fn real(value: &str) -> Option<f64> {
-    let number = value.trim().parse::<f64>().ok()?;
-    number.is_finite().then_some(number)
+/// Formats a number as C's `%g` does: six digits at most.
+pub(super) fn shown_real(number: f64) -> String {
+    if number.is_infinite() {
+        let sign = if number < 0.0 { "-" } else { "" };
+        return format!("{sign}Infinity");
+    }
+    let text = format!("{number:.5e}");
+    let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+    let trimmed = |digits: &str| match digits.contains('.') {
+        true => digits
+            .trim_end_matches('0')
+            .trim_end_matches('.')
+            .to_owned(),
+        false => digits.to_owned(),
+    };
+    match exponent.parse::<i32>().unwrap_or_default() {
+        plain @ -4..=5 => {
+            let places = usize::try_from(5 - plain).unwrap_or_default();
+            trimmed(&format!("{number:.places$}"))
+        }
+        _ => {
+            let (sign, digits) = match exponent.strip_prefix('-') {
+                Some(digits) => ('-', digits),
+                None => ('+', exponent),
+            };
+            format!("{}e{sign}{digits:0>2}", trimmed(mantissa))
+        }
+    }
 }
 
 /// Parses a Boolean value: `on`, `off`, `1`, `0`, or the beginning of `true`, `false`, `yes`, `no` or
@@ -180,20 +187,22 @@ mod tests {
         Number::Amount("kB").check("work_mem", 64.0).unwrap();
     }
 
+    // Expected texts: PostgreSQL 15.
     #[test]
-    fn fractions_of_whole_numbers_are_rounded() {
-        for (text, expected) in [
-            ("3", Some(3.0)),
-            (" -3 ", Some(-3.0)),
-            ("2.7", Some(3.0)),
-            ("2.5", Some(2.0)),
-            ("1e1", Some(10.0)),
-            ("2147483648", None),
-            ("NaN", None),
-            ("3 digits", None),
-            ("", None),
+    fn numbers_are_shown_with_six_digits() {
+        for (number, shown) in [
+            (0.0, "0"),
+            (16.0, "16"),
+            (0.1234567, "0.123457"),
+            (123_456_789.0, "1.23457e+08"),
+            (1e-5, "1e-05"),
+            (0.0001, "0.0001"),
+            (999_999.5, "1e+06"),
+            (-2.5, "-2.5"),
+            (100.0, "100"),
+            (f64::INFINITY, "Infinity"),
         ] {
-            assert_eq!(whole(text), expected, "{text}");
+            assert_eq!(shown_real(number), shown);
         }
     }
 

@@ -68,7 +68,7 @@ mod tests {
             assert_eq!(found.value, shown, "{name}");
             assert_eq!(found.in_unit(&found.value), setting, "{name}");
             assert_eq!((found.unit, found.var_type), (unit, var_type), "{name}");
-            assert!(found.is_constant, "{name}");
+            assert_ne!(found.context, "user", "{name}");
         }
         let mut settings = Settings::default();
         assert!(settings.set("fsync", Some("off")).is_err());

@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use lakegate_engine::time::DateOrder;
 use lakegate_error::{Code, Error, Result};
 
-use super::{Kind, Known, databases, every, known, lowered};
+use super::zones::engine_zone;
+use super::{Kind, Known, contexts, databases, every, known, lowered};
 use crate::Dialect;
+use crate::postgres::encodings::{Encoding, Named, encoding_named};
 use crate::postgres::memory_setting::kilobytes;
 use crate::postgres::milliseconds;
 
@@ -42,8 +45,8 @@ pub struct ShownSetting {
     pub range: Option<(String, String)>,
     /// The values of a setting that has only some.
     pub choices: Option<&'static [&'static str]>,
-    /// Whether the setting cannot be changed.
-    pub is_constant: bool,
+    /// `pg_settings.context`: `user`, or when PostgreSQL would let it change.
+    pub context: &'static str,
 }
 
 impl ShownSetting {
@@ -108,6 +111,7 @@ impl Settings {
         match key {
             "transaction_isolation" => self.find("default_transaction_isolation"),
             "transaction_read_only" => self.find("default_transaction_read_only"),
+            "transaction_deferrable" => self.find("default_transaction_deferrable"),
             _ => known(key).map(|known| known.default),
         }
     }
@@ -116,6 +120,26 @@ impl Settings {
     /// be false for equal settings.
     pub fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.values, &other.values) && Arc::ptr_eq(&self.initial, &other.initial)
+    }
+
+    /// Returns whether SET accepts several values of a parameter, by its name in lower case.
+    pub fn takes_list(name: &str) -> bool {
+        matches!(
+            name,
+            "createrole_self_grant"
+                | "datestyle"
+                | "debug_io_direct"
+                | "listen_addresses"
+                | "local_preload_libraries"
+                | "log_destination"
+                | "search_path"
+                | "session_preload_libraries"
+                | "shared_preload_libraries"
+                | "synchronous_standby_names"
+                | "temp_tablespaces"
+                | "unix_socket_directories"
+                | "wal_consistency_checking"
+        )
     }
 
     /// Returns a parameter's name in PostgreSQL's spelling, such as `TimeZone`; `None` if it is not
@@ -133,8 +157,12 @@ impl Settings {
     pub fn set(&mut self, name: &str, value: Option<&str>) -> Result<()> {
         let key = name.to_lowercase();
         let Some(value) = value else {
-            if known(&key).is_none() && !key.contains('.') {
-                return Err(unrecognized(name));
+            let Some(known) = known(&key) else {
+                check_custom(name)?;
+                return self.forget_custom(key);
+            };
+            if known.kind.is_constant() && contexts::is_internal(known.name) {
+                return Err(contexts::fixed(known.name));
             }
             if self.values.contains_key(&key) {
                 Arc::make_mut(&mut self.values).remove(&key);
@@ -144,17 +172,29 @@ impl Settings {
         let Some(known) = known(&key) else {
             // Names with a dot belong to extensions and are kept, as in Postgres. The engine's own
             // settings are not available to users.
-            if !key.contains('.') || key.starts_with("datafusion.") {
-                return Err(unrecognized(name));
-            }
+            check_custom(name)?;
             return self.keep(key, value.to_owned());
         };
         // Scripts set what cannot be set to the value that it has.
         if known.kind.is_constant() && self.value(known.name) == value {
             return Ok(());
         }
-        let value = known.check(value)?;
+        let value = known.check(value, self)?;
         self.keep(key, value)
+    }
+
+    /// Resets a custom parameter, which from then on is known: it has the value that the session
+    /// started with, or is empty.
+    ///
+    /// # Errors
+    ///
+    /// The values would exceed the bytes that a session may set.
+    fn forget_custom(&mut self, key: String) -> Result<()> {
+        if self.initial.contains_key(&key) {
+            self.restore(&key, None);
+            return Ok(());
+        }
+        self.keep(key, String::new())
     }
 
     /// Stores a value.
@@ -187,12 +227,20 @@ impl Settings {
         let values = Arc::make_mut(&mut self.values);
         match value {
             Some(value) => values.insert(key, value),
+            // A custom parameter stays known.
+            None if key.contains('.') && !self.initial.contains_key(&key) => {
+                values.insert(key, String::new())
+            }
             None => values.remove(&key),
         };
     }
 
     pub fn reset_all(&mut self) {
-        self.values = Arc::default();
+        let custom = self.values.keys().filter(|name| name.contains('.'));
+        let custom = custom.filter(|name| !self.initial.contains_key(*name));
+        let kept: BTreeMap<String, String> =
+            custom.map(|name| (name.clone(), String::new())).collect();
+        self.values = Arc::new(kept);
     }
 
     /// Returns every parameter with its value, by name, as SHOW ALL and `pg_settings` list them.
@@ -214,18 +262,21 @@ impl Settings {
                     Kind::OneOf(choices) => Some(choices),
                     _ => None,
                 },
-                is_constant: known.kind.is_constant(),
+                context: match known.kind.is_constant() {
+                    true => contexts::context(known.name),
+                    false => "user",
+                },
             })
             .collect()
     }
 
     /// Returns the value to which RESET returns.
-    fn initial_value(&self, known: &Known) -> String {
+    pub(super) fn initial_value(&self, known: &Known) -> String {
         let initial = self.initial.get(&known.name.to_lowercase());
         initial.map_or_else(|| known.default.to_owned(), Clone::clone)
     }
 
-    fn value(&self, name: &str) -> &str {
+    pub(super) fn value(&self, name: &str) -> &str {
         self.find(&lowered(name)).unwrap_or_default()
     }
 
@@ -261,8 +312,25 @@ impl Settings {
         Dialect::of_name(self.value("dialect"))
     }
 
+    /// Returns the time zone as the engine has it: an IANA name, or an offset such as `+05:30`.
     pub fn time_zone(&self) -> String {
-        self.value("timezone").to_owned()
+        engine_zone(self.value("timezone")).into_owned()
+    }
+
+    /// Returns the encoding that texts are converted to and from; `None` if they stay UTF8.
+    pub fn client_encoding(&self) -> Option<&'static Encoding> {
+        match self.value("client_encoding") {
+            "UTF8" => None,
+            other => match encoding_named(other) {
+                Some(Named::Converted(encoding)) => Some(encoding),
+                Some(Named::Same(_) | Named::Unsupported(_)) | None => None,
+            },
+        }
+    }
+
+    /// Returns the order of day, month and year in dates of numbers.
+    pub fn date_order(&self) -> DateOrder {
+        DateOrder::of_setting(self.value("datestyle"))
     }
 
     pub fn workgroup(&self) -> String {
@@ -278,6 +346,33 @@ impl Settings {
     pub fn search_path(&self) -> Vec<String> {
         databases(self.value("search_path")).collect()
     }
+}
+
+/// Checks the name of a parameter that is not known: those with a dot belong to extensions and are
+/// kept, as in PostgreSQL. The engine's own settings are not available to users.
+///
+/// # Errors
+///
+/// There is no such parameter, or it cannot be one.
+fn check_custom(name: &str) -> Result<()> {
+    if !name.contains('.') || name.to_ascii_lowercase().starts_with("datafusion.") {
+        return Err(unrecognized(name));
+    }
+    let is_identifier = |part: &str| {
+        let is_start = |c: char| c.is_ascii_alphabetic() || c == '_' || !c.is_ascii();
+        let is_rest = |c: char| is_start(c) || c.is_ascii_digit() || c == '$';
+        part.starts_with(is_start) && part.chars().all(is_rest)
+    };
+    if name.split('.').all(is_identifier) {
+        return Ok(());
+    }
+    Err(Error::new(
+        Code::InvalidName,
+        format!("invalid configuration parameter name \"{name}\""),
+    )
+    .with_detail(
+        "Custom parameter names must be two or more simple identifiers separated by dots.",
+    ))
 }
 
 fn unrecognized(name: &str) -> Error {

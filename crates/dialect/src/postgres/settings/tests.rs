@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use lakegate_error::Code;
+
 use super::*;
 
 #[test]
@@ -20,7 +22,13 @@ fn values_are_checked_and_normalised() {
     assert_eq!(settings.time_zone(), "-03:30");
     settings.set("client_encoding", Some("'utf-8'")).unwrap();
     assert_eq!(settings.get("client_encoding").unwrap(), "UTF8");
-    assert!(settings.set("client_encoding", Some("latin1")).is_err());
+    assert_eq!(settings.client_encoding(), None);
+    settings.set("client_encoding", Some("latin1")).unwrap();
+    assert_eq!(settings.get("client_encoding").unwrap(), "LATIN1");
+    assert_eq!(settings.client_encoding().unwrap().name(), "LATIN1");
+    settings.set("client_encoding", Some("UNICODE")).unwrap();
+    assert_eq!(settings.get("client_encoding").unwrap(), "UNICODE");
+    assert_eq!(settings.client_encoding(), None);
     assert!(settings.set("result_reuse", Some("sometimes")).is_err());
     assert!(settings.set("statement_timeout", Some("-1")).is_err());
     assert_eq!(settings.staleness(), Duration::ZERO);
@@ -71,6 +79,153 @@ fn settings_without_a_use_are_known_once_and_accept_their_own_values() {
     ] {
         assert!(settings.set(name, Some(value)).is_err(), "{name}");
     }
+}
+
+// Expected texts: PostgreSQL 15.
+#[test]
+fn refused_values_have_the_texts_of_postgres() {
+    let mut settings = Settings::default();
+    for (name, value, sqlstate, message, more) in [
+        (
+            "client_encoding",
+            "foo",
+            "22023",
+            "invalid value for parameter \"client_encoding\": \"foo\"",
+            None,
+        ),
+        (
+            "client_encoding",
+            "mule_internal",
+            "0A000",
+            "invalid value for parameter \"client_encoding\": \"mule_internal\"",
+            Some("Conversion between MULE_INTERNAL and UTF8 is not supported."),
+        ),
+        (
+            "datestyle",
+            "foo",
+            "22023",
+            "invalid value for parameter \"DateStyle\": \"foo\"",
+            Some("Unrecognized key word: \"foo\"."),
+        ),
+        (
+            "bytea_output",
+            "foo",
+            "22023",
+            "invalid value for parameter \"bytea_output\": \"foo\"",
+            Some("Available values: escape, hex."),
+        ),
+        (
+            "statement_timeout",
+            "-1",
+            "22023",
+            "-1 ms is outside the valid range for parameter \"statement_timeout\" (0 .. 2147483647)",
+            None,
+        ),
+        (
+            "statement_timeout",
+            "1 foo",
+            "22023",
+            "invalid value for parameter \"statement_timeout\": \"1 foo\"",
+            Some(
+                "Valid units for this parameter are \"us\", \"ms\", \"s\", \"min\", \"h\", and \"d\".",
+            ),
+        ),
+        (
+            "work_mem",
+            "64TB",
+            "22023",
+            "invalid value for parameter \"work_mem\": \"64TB\"",
+            Some("Value exceeds integer range."),
+        ),
+        (
+            "random_page_cost",
+            "inf",
+            "22023",
+            "Infinity is outside the valid range for parameter \"random_page_cost\" (0 .. 1.79769e+308)",
+            None,
+        ),
+        (
+            "default_transaction_isolation",
+            "foo",
+            "22023",
+            "invalid value for parameter \"default_transaction_isolation\": \"foo\"",
+            Some(
+                "Available values: serializable, repeatable read, read committed, read uncommitted.",
+            ),
+        ),
+        (
+            "client_min_messages",
+            "fatal",
+            "22023",
+            "invalid value for parameter \"client_min_messages\": \"fatal\"",
+            Some(
+                "Available values: debug5, debug4, debug3, debug2, debug1, log, notice, warning, error.",
+            ),
+        ),
+        (
+            "timezone",
+            "200",
+            "22023",
+            "invalid value for parameter \"TimeZone\": \"200\"",
+            Some("UTC timezone offset is out of range."),
+        ),
+        (
+            "max_connections",
+            "5",
+            "55P02",
+            "parameter \"max_connections\" cannot be changed without restarting the server",
+            None,
+        ),
+        (
+            "foo bar.x",
+            "1",
+            "42602",
+            "invalid configuration parameter name \"foo bar.x\"",
+            Some(
+                "Custom parameter names must be two or more simple identifiers separated by dots.",
+            ),
+        ),
+    ] {
+        let error = settings.set(name, Some(value)).unwrap_err();
+        assert_eq!(error.message(), message);
+        assert_eq!(error.code().sqlstate(), sqlstate, "{message}");
+        if more.is_some() {
+            let said = error.detail().or_else(|| error.hint());
+            assert_eq!(said, more, "{message}");
+        }
+    }
+    settings.set("client_min_messages", Some("info")).unwrap();
+    assert_eq!(settings.get("client_min_messages").unwrap(), "info");
+    settings.set("work_mem", Some("1e3")).unwrap();
+    assert_eq!(settings.get("work_mem").unwrap(), "1000kB");
+    settings.set("seq_page_cost", Some("0.1234567")).unwrap();
+    assert_eq!(settings.get("seq_page_cost").unwrap(), "0.123457");
+    assert!(settings.set("server_version", None).is_err());
+    settings.set("max_connections", None).unwrap();
+}
+
+#[test]
+fn custom_parameters_are_empty_after_a_reset() {
+    let mut settings = Settings::default();
+    assert!(settings.get("my.one").is_err());
+    settings.set("my.one", Some("1")).unwrap();
+    settings.set("my.one", None).unwrap();
+    assert_eq!(settings.get("my.one").unwrap(), "");
+    settings.set("my.two", None).unwrap();
+    assert_eq!(settings.get("my.two").unwrap(), "");
+    settings.start_with("my.three", "3");
+    settings.set("my.three", Some("4")).unwrap();
+    settings.set("my.one", Some("5")).unwrap();
+    settings.reset_all();
+    assert_eq!(settings.get("my.one").unwrap(), "");
+    assert_eq!(settings.get("my.three").unwrap(), "3");
+    settings.restore("my.one", None);
+    assert_eq!(settings.get("my.one").unwrap(), "");
+    for name in ["a.", ".a", "a..b", "a.1b", "1a.b", "a.b-c", "datafusion.x"] {
+        assert!(settings.set(name, Some("1")).is_err(), "{name}");
+    }
+    settings.set("a.b.c", Some("1")).unwrap();
+    settings.set("_é.x1$", Some("1")).unwrap();
 }
 
 #[test]

@@ -42,11 +42,12 @@ use crate::{Execution, Protocol};
 const COLUMN: &str = "QUERY PLAN";
 
 /// Returns the schema of EXPLAIN: one text column, with one row per line. That of TYPE VALIDATE is
-/// Athena's, and a document of PostgreSQL's form is one row of the type json.
+/// Athena's, and a document of PostgreSQL's form is one row, of the type json or xml unless it is YAML.
 fn schema_of(options: Options) -> SchemaRef {
     let field = match (options.plan_type, options.format) {
         (PlanType::Validate, _) => Field::new("Valid", DataType::Boolean, false),
         (_, Format::Json) if options.postgres => hinted_field(COLUMN, DataType::Utf8, "json"),
+        (_, Format::Xml) => hinted_field(COLUMN, DataType::Utf8, "xml"),
         _ => Field::new(COLUMN, DataType::Utf8, false),
     };
     Arc::new(Schema::new(vec![field]))
@@ -274,6 +275,11 @@ fn shown(
             return batch(options, valid);
         }
         (PlanType::Io, _) => lines.extend(pretty(&inputs(snapshot))),
+        (_, Format::Yaml | Format::Xml) => {
+            return Err(Error::internal(
+                "the engine's form of a plan has no YAML and XML",
+            ));
+        }
         (PlanType::Distributed, Format::Text) => lines.extend(text.lines(physical)),
         (PlanType::Logical, Format::Text) => lines.extend(logical().lines()),
         (PlanType::Distributed, Format::Json) => lines.extend(pretty(&text.tree(physical).json())),
@@ -293,7 +299,7 @@ fn shown(
     batch(options, Arc::new(StringArray::from_iter_values(lines)))
 }
 
-/// Returns a plan in PostgreSQL's form: lines, or one JSON document.
+/// Returns a plan in PostgreSQL's form: lines, or one document.
 fn as_postgres(
     options: Options,
     snapshot: &SnapshotPlan,
@@ -318,9 +324,10 @@ fn as_postgres(
     let times: Vec<(&str, f64)> = times
         .filter_map(|(name, time)| Some((name, time?)))
         .collect();
-    if options.format == Format::Json {
+    if options.format != Format::Text {
         let scans = scans_of(snapshot);
-        return vec![postgres_plan::json(&plan, shown, &times, &scans)];
+        let document = postgres_plan::document(&plan, shown, &times, &scans);
+        return vec![document.written(options.format)];
     }
     let mut lines = postgres_plan::text(&plan, shown);
     lines.extend(
@@ -335,8 +342,8 @@ fn as_postgres(
 
 /// Returns lines about a write without a plan.
 fn told(options: Options, lines: Vec<String>) -> Result<RecordBatch> {
-    let lines = match options.postgres && options.format == Format::Json {
-        true => vec![json!(lines).to_string()],
+    let lines = match options.postgres && options.format != Format::Text {
+        true => vec![postgres_plan::Document::of_lines(&lines).written(options.format)],
         false => lines,
     };
     batch(options, Arc::new(StringArray::from_iter_values(lines)))

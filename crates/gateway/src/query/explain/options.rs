@@ -11,6 +11,9 @@ use serde_json::{Value, json};
 pub(crate) enum Format {
     Text,
     Json,
+    /// PostgreSQL's form of a plan only, as XML is.
+    Yaml,
+    Xml,
     /// A digraph in the language of Graphviz.
     Graphviz,
 }
@@ -68,6 +71,8 @@ pub(crate) fn of(explain: &Explain, postgres: bool) -> Result<Options> {
         None | Some("TEXT") => Format::Text,
         Some("JSON") => Format::Json,
         Some("GRAPHVIZ") => Format::Graphviz,
+        Some("YAML") if postgres => Format::Yaml,
+        Some("XML") if postgres => Format::Xml,
         Some(other @ ("XML" | "YAML")) => {
             return Err(unknown("FORMAT", other, "TEXT, JSON or GRAPHVIZ"));
         }
@@ -76,7 +81,11 @@ pub(crate) fn of(explain: &Explain, postgres: bool) -> Result<Options> {
                 "unrecognized value for EXPLAIN option \"format\": \"{}\"",
                 other.to_lowercase()
             );
-            return Err(Error::invalid(message).with_hint("FORMAT is TEXT, JSON or GRAPHVIZ"));
+            let known = match postgres {
+                true => "FORMAT is TEXT, JSON, YAML, XML or GRAPHVIZ",
+                false => "FORMAT is TEXT, JSON or GRAPHVIZ",
+            };
+            return Err(Error::invalid(message).with_hint(known));
         }
     };
     if explain.analyze && plan_type != PlanType::Distributed {
@@ -99,6 +108,12 @@ pub(crate) fn of(explain: &Explain, postgres: bool) -> Result<Options> {
                 format!("EXPLAIN option {option} requires ANALYZE"),
             ));
         }
+    }
+    if explain.generic_plan && explain.analyze {
+        return Err(Error::new(
+            Code::InvalidParameter,
+            "EXPLAIN options ANALYZE and GENERIC_PLAN cannot be used together",
+        ));
     }
     Ok(Options {
         format,
@@ -216,6 +231,13 @@ mod tests {
             let error = of(&explain(options), false).unwrap_err();
             assert!(error.hint().unwrap().contains(hint), "{options}");
         }
+        for (options, format) in [
+            ("(FORMAT XML)", Format::Xml),
+            ("(FORMAT yaml)", Format::Yaml),
+        ] {
+            let options = of(&explain(options), true).unwrap();
+            assert_eq!(options.format, format);
+        }
         assert!(of(&explain("ANALYZE (TYPE LOGICAL)"), false).is_err());
         assert!(of(&explain("(TYPE IO, FORMAT GRAPHVIZ)"), false).is_err());
     }
@@ -232,6 +254,12 @@ mod tests {
         assert_eq!(times("(ANALYZE, TIMING OFF)"), (true, false, true));
         let error = of(&explain("(TIMING)"), true).unwrap_err();
         assert_eq!(error.message(), "EXPLAIN option TIMING requires ANALYZE");
+        let error = of(&explain("(ANALYZE, GENERIC_PLAN)"), true).unwrap_err();
+        assert_eq!(
+            error.message(),
+            "EXPLAIN options ANALYZE and GENERIC_PLAN cannot be used together"
+        );
+        assert!(of(&explain("(GENERIC_PLAN, ANALYZE off)"), true).is_ok());
         assert!(suits_postgres(&explain("(FORMAT JSON)")));
         assert!(!suits_postgres(&explain("(TYPE DISTRIBUTED)")));
     }

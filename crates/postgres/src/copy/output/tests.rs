@@ -211,7 +211,8 @@ fn options_that_do_not_fit_are_refused() {
         "NULL 'x\ty'",
         "FORMAT csv, FORCE_QUOTE (zz)",
         "FORMAT csv, FORCE_NULL (a)",
-        "ENCODING 'latin1'",
+        "ENCODING 'mule_internal'",
+        "DEFAULT 'x'",
     ] {
         let sql = format!("COPY (SELECT 1) TO STDOUT ({options})");
         let parsed = lakegate_gateway::sql::parse(&sql).unwrap();

@@ -373,7 +373,7 @@ fn copy_to_stdout_takes_old_and_new_options() {
     assert_eq!(csv.format, CopyFormat::Csv);
     assert_eq!(csv.options.header, CopyHeader::Line);
     assert_eq!(csv.options.delimiter.as_deref(), Some(";"));
-    assert_eq!(csv.options.force_quote, ForceQuote::All);
+    assert_eq!(csv.options.force_quote, ForcedColumns::All);
     let old = copy("COPY t TO STDOUT DELIMITER AS ',' CSV HEADER");
     assert_eq!(
         (old.options.header, old.format),
@@ -398,18 +398,20 @@ fn copy_from_stdin_names_a_table_its_columns_and_options() {
     assert_eq!(csv.columns, ["a", "b"]);
     assert_eq!(csv.options.header, CopyHeader::Match);
     assert_eq!(csv.options.null.as_deref(), Some("-"));
-    assert_eq!(csv.options.force_null, Some(vec!["a".to_owned()]));
-    assert_eq!(
-        csv.options.force_not_null,
-        Some(vec!["b".to_owned(), "a".to_owned()])
-    );
+    let named = |names: &[&str]| {
+        ForcedColumns::Columns(names.iter().map(|name| (*name).to_owned()).collect())
+    };
+    assert_eq!(csv.options.force_null, named(&["a"]));
+    assert_eq!(csv.options.force_not_null, named(&["b", "a"]));
+    let all =
+        copy("COPY t FROM STDIN (FORCE_NULL *, FORCE_NOT_NULL *, DEFAULT '#', ON_ERROR stop)");
+    assert_eq!(all.options.force_null, ForcedColumns::All);
+    assert_eq!(all.options.force_not_null, all.options.force_null);
+    assert_eq!(all.options.default.as_deref(), Some("#"));
     let old = copy("COPY t FROM STDIN WITH DELIMITER AS ';' CSV QUOTE '''' FORCE NOT NULL a, b");
     assert_eq!(old.format, CopyFormat::Csv);
     assert_eq!(old.options.delimiter.as_deref(), Some(";"));
-    assert_eq!(
-        old.options.force_not_null,
-        Some(vec!["a".to_owned(), "b".to_owned()])
-    );
+    assert_eq!(old.options.force_not_null, named(&["a", "b"]));
     assert_eq!(copy("COPY BINARY t FROM STDIN").format, CopyFormat::Binary);
     assert_eq!(copy("COPY t FROM STDOUT"), copy("COPY t FROM STDIN"));
     assert!(one("COPY t FROM STDIN").is_kept_for_commit());
@@ -433,11 +435,16 @@ fn options_of_copy_are_refused_in_postgres_words() {
         ),
         ("HEADER 2", "header requires a Boolean value or \"match\""),
         ("foo 'x'", "option \"foo\" not recognized"),
-        ("DEFAULT 'x'", "option \"default\" not recognized"),
+        ("DEFAULT", "default requires a parameter"),
+        ("ON_ERROR x", "COPY ON_ERROR \"x\" not recognized"),
+        (
+            "ON_ERROR ignore",
+            "COPY with ON_ERROR ignore is not supported",
+        ),
         ("DELIMITER", "delimiter requires a parameter"),
         ("FORMAT", "format requires a parameter"),
         (
-            "FORMAT csv, FORCE_NULL *",
+            "FORMAT csv, FORCE_NULL b",
             "argument to option \"force_null\" must be a list of column names",
         ),
         (

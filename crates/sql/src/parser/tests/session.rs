@@ -107,6 +107,37 @@ fn set_takes_the_forms_that_clients_send() {
             values(&["+10:00"]),
         ),
         (
+            "SET TIME ZONE INTERVAL '3' MINUTE",
+            Session,
+            "timezone",
+            values(&["INTERVAL '3 minute'"]),
+        ),
+        (
+            "SET TIME ZONE INTERVAL '1 month'",
+            Session,
+            "timezone",
+            values(&["INTERVAL '1 month'"]),
+        ),
+        ("SET NAMES", Session, "client_encoding", SetValue::Default),
+        (
+            "SET LOCAL XML OPTION DOCUMENT",
+            Local,
+            "xmloption",
+            values(&["document"]),
+        ),
+        (
+            "SET LOCAL SESSION AUTHORIZATION DEFAULT",
+            Local,
+            "session_authorization",
+            SetValue::Default,
+        ),
+        (
+            "SET SESSION SESSION AUTHORIZATION DEFAULT",
+            Session,
+            "session_authorization",
+            SetValue::Default,
+        ),
+        (
             "SET NAMES 'utf8'",
             Session,
             "client_encoding",
@@ -171,6 +202,18 @@ fn transaction_modes_are_read() {
     };
     assert_eq!(set.modes.read_only, Some(false));
     assert_eq!(set.modes.deferrable, Some(false));
+    for sql in [
+        "SET LOCAL TRANSACTION READ ONLY",
+        "SET SESSION TRANSACTION READ ONLY",
+    ] {
+        let Statement::SetTransaction(set) = one(sql) else {
+            panic!("{sql}")
+        };
+        assert!(!set.session, "{sql}");
+        assert_eq!(set.modes.read_only, Some(true), "{sql}");
+    }
+    assert!(said("SET SESSION CHARACTERISTICS AS TRANSACTION").contains("end of input"));
+    assert!(said("SET XML OPTION").contains("end of input"));
     let Statement::Begin(begin) = one("START TRANSACTION READ ONLY") else {
         panic!()
     };

@@ -4,6 +4,7 @@ use lakegate_error::{Code, Error};
 
 use super::wrong;
 use crate::postgres::bytea::{bytea_of, decode_hex};
+use crate::postgres::encodings::{Encoding, Named, encoding_named};
 
 /// A form of bytes as text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -142,32 +143,32 @@ fn decode_base64(text: &str) -> Result<Vec<u8>, Error> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Charset {
     Utf8,
-    Latin1,
     Ascii,
+    Converted(&'static Encoding),
 }
 
 impl Charset {
     /// # Errors
     ///
-    /// The encoding is not supported.
+    /// The encoding does not exist or is not supported.
     pub(super) fn named(name: &str) -> Result<Self, Error> {
-        let plain = name.to_ascii_lowercase().replace(['-', '_', ' '], "");
-        match plain.as_str() {
-            "utf8" | "unicode" => Ok(Self::Utf8),
-            "latin1" | "iso88591" => Ok(Self::Latin1),
-            "sqlascii" | "ascii" => Ok(Self::Ascii),
-            _ => Err(
-                Error::not_supported(format!("the encoding \"{name}\" is not supported"))
-                    .with_hint("the encodings are UTF8, LATIN1 and SQL_ASCII"),
-            ),
+        match encoding_named(name) {
+            Some(Named::Same("UTF8")) => Ok(Self::Utf8),
+            Some(Named::Same(_)) => Ok(Self::Ascii),
+            Some(Named::Converted(encoding)) => Ok(Self::Converted(encoding)),
+            Some(Named::Unsupported(name)) => Err(Error::not_supported(format!(
+                "the encoding \"{name}\" is not supported"
+            ))),
+            None => Err(wrong(format!("invalid encoding name \"{name}\""))
+                .with_hint("encodings are those of client_encoding, such as UTF8 and LATIN1")),
         }
     }
 
     fn name(self) -> &'static str {
         match self {
             Self::Utf8 => "UTF8",
-            Self::Latin1 => "LATIN1",
             Self::Ascii => "SQL_ASCII",
+            Self::Converted(encoding) => encoding.name(),
         }
     }
 
@@ -186,21 +187,19 @@ impl Charset {
                 ),
             )
         };
+        if let Self::Converted(encoding) = self {
+            return encoding.decode(bytes);
+        }
         if bytes.contains(&0) {
             return Err(invalid(0));
         }
-        match self {
-            Self::Latin1 => Ok(bytes.iter().map(|byte| char::from(*byte)).collect()),
-            Self::Utf8 | Self::Ascii => {
-                let text = std::str::from_utf8(bytes).map_err(|error| {
-                    let byte = bytes.get(error.valid_up_to()).copied();
-                    invalid(byte.unwrap_or_default())
-                })?;
-                match bytes.iter().find(|byte| !byte.is_ascii()) {
-                    Some(byte) if self == Self::Ascii => Err(invalid(*byte)),
-                    _ => Ok(text.to_owned()),
-                }
-            }
+        let text = std::str::from_utf8(bytes).map_err(|error| {
+            let byte = bytes.get(error.valid_up_to()).copied();
+            invalid(byte.unwrap_or_default())
+        })?;
+        match bytes.iter().find(|byte| !byte.is_ascii()) {
+            Some(byte) if self == Self::Ascii => Err(invalid(*byte)),
+            _ => Ok(text.to_owned()),
         }
     }
 
@@ -210,21 +209,17 @@ impl Charset {
     ///
     /// It lacks one of the characters.
     pub(super) fn bytes(self, text: &str) -> Result<Vec<u8>, Error> {
-        let most = match self {
-            Self::Utf8 => return Ok(text.as_bytes().to_vec()),
-            Self::Latin1 => 0xff,
-            Self::Ascii => 0x7f,
-        };
-        let bytes = text.chars().map(|character| {
-            let byte = u8::try_from(u32::from(character)).ok();
-            byte.filter(|byte| *byte <= most).ok_or_else(|| {
-                wrong(format!(
+        match self {
+            Self::Utf8 => Ok(text.as_bytes().to_vec()),
+            Self::Converted(encoding) => Ok(encoding.encode(text)?.into_owned()),
+            Self::Ascii => match text.chars().find(|character| !character.is_ascii()) {
+                None => Ok(text.as_bytes().to_vec()),
+                Some(character) => Err(wrong(format!(
                     "character \"{character}\" has no equivalent in encoding \"{}\"",
                     self.name()
-                ))
-            })
-        });
-        bytes.collect()
+                ))),
+            },
+        }
     }
 }
 
@@ -274,12 +269,16 @@ mod tests {
 
     #[test]
     fn texts_have_encodings() {
-        assert_eq!(Charset::Latin1.text(b"\xe9").unwrap(), "é");
-        assert_eq!(Charset::Latin1.bytes("é").unwrap(), b"\xe9");
+        let latin1 = Charset::named("latin1").unwrap();
+        assert_eq!(latin1.text(b"\xe9").unwrap(), "é");
+        assert_eq!(latin1.bytes("é").unwrap(), b"\xe9");
+        let windows = Charset::named("WIN1252").unwrap();
+        assert_eq!(windows.text(b"\x80").unwrap(), "€");
         assert_eq!(Charset::named("utf-8").unwrap(), Charset::Utf8);
         assert!(Charset::Utf8.text(b"\xff").is_err());
-        assert!(Charset::Latin1.bytes("☃").is_err());
+        assert!(latin1.bytes("☃").is_err());
         assert!(Charset::Ascii.bytes("é").is_err());
-        assert!(Charset::named("WIN1252").is_err());
+        assert!(Charset::named("MULE_INTERNAL").is_err());
+        assert!(Charset::named("cp1252").is_err());
     }
 }

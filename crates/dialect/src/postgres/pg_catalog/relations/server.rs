@@ -69,7 +69,7 @@ pub(super) fn pg_settings(row: &ShownSetting, column: &str) -> Value<'static> {
         "unit" => Cell::optional_text(row.unit),
         "category" => Cell::text("Lakegate"),
         "short_desc" => Cell::text(row.description),
-        "context" => Cell::text(if row.is_constant { "internal" } else { "user" }),
+        "context" => Cell::text(row.context),
         "vartype" => Cell::text(row.var_type),
         "min_val" => bound(row, |(least, _)| least),
         "max_val" => bound(row, |(_, greatest)| greatest),

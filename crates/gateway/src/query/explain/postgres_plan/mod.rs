@@ -10,11 +10,13 @@
 //!
 //! [`build`] makes the tree of an operator tree, with [`scans`], [`joins`] and [`aggregates`]: an
 //! operator that only passes rows on, filters them or computes columns is part of the node below it,
-//! as in PostgreSQL. [`print`] writes it as text or JSON. The plan shows granted columns only, and
-//! neither files nor positions of columns; it ends at a view that the principal may not look into.
+//! as in PostgreSQL. [`print`] writes it as text, and with [`documents`] as JSON, YAML or XML. The
+//! plan shows granted columns only, and neither files nor positions of columns; it ends at a view
+//! that the principal may not look into.
 
 mod aggregates;
 mod build;
+mod documents;
 mod expressions;
 mod joins;
 mod numbers;
@@ -24,8 +26,9 @@ mod scans;
 use serde_json::Value;
 
 pub(crate) use self::build::of;
+pub(crate) use self::documents::Document;
 use self::numbers::{Cost, Ran};
-pub(crate) use self::print::{json, text};
+pub(crate) use self::print::{document, text};
 pub(crate) use self::scans::Relation;
 
 /// What of a plan is shown.

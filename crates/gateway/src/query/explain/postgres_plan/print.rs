@@ -1,7 +1,8 @@
-//! Writes a plan as text and as JSON, with PostgreSQL's indentation, numbers and keys.
+//! Writes a plan as text and as a document, with PostgreSQL's indentation, numbers and keys.
 
 use serde_json::Value;
 
+use super::documents::{Document, Part};
 use super::numbers::Ran;
 use super::{Fact, Input, Node, Role, Shown};
 
@@ -92,146 +93,71 @@ fn rows(node: &Node) -> f64 {
     }
 }
 
-/// Part of a JSON document whose keys stay in order.
-enum Json {
-    Value(Value),
-    /// With this many decimals.
-    Number(f64, usize),
-    Object(Vec<(&'static str, Json)>),
-    List(Vec<Json>),
-}
-
-impl Json {
-    fn text(text: &str) -> Self {
-        Self::Value(Value::from(text))
-    }
-
-    fn texts(texts: &[String]) -> Self {
-        Self::List(texts.iter().map(|text| Self::text(text)).collect())
-    }
-}
-
-/// Returns a plan as PostgreSQL's JSON document. `times`: names and milliseconds that follow the
-/// plan. `scans`: how much of each table is read.
-pub(crate) fn json(
+/// Returns a plan as PostgreSQL's document in a form that is not text. `times`: names and milliseconds
+/// that follow the plan. `scans`: how much of each table is read.
+pub(crate) fn document(
     plan: &Node,
     shown: Shown,
     times: &[(&'static str, f64)],
     scans: &[String],
-) -> String {
-    let mut document = vec![("Plan", json_of(plan, shown, None))];
+) -> Document {
+    let mut document = vec![("Plan", part_of(plan, shown, None))];
     for (name, milliseconds) in times {
-        document.push((*name, Json::Number(*milliseconds, 3)));
+        document.push((*name, Part::Number(*milliseconds, 3)));
     }
     if !scans.is_empty() {
-        document.push(("Scans", Json::texts(scans)));
+        document.push(("Scans", Part::texts(scans)));
     }
-    let mut text = String::new();
-    write(&Json::List(vec![Json::Object(document)]), 0, &mut text);
-    text
+    Document::of(document)
 }
 
-fn json_of(node: &Node, shown: Shown, role: Option<&Role>) -> Json {
-    let mut members = vec![("Node Type", Json::text(&node.kind))];
+fn part_of(node: &Node, shown: Shown, role: Option<&Role>) -> Part {
+    let mut members = vec![("Node Type", Part::text(&node.kind))];
     match role {
         None => {}
-        Some(Role::Outer) => members.push(("Parent Relationship", Json::text("Outer"))),
-        Some(Role::Inner) => members.push(("Parent Relationship", Json::text("Inner"))),
-        Some(Role::Member) => members.push(("Parent Relationship", Json::text("Member"))),
+        Some(Role::Outer) => members.push(("Parent Relationship", Part::text("Outer"))),
+        Some(Role::Inner) => members.push(("Parent Relationship", Part::text("Inner"))),
+        Some(Role::Member) => members.push(("Parent Relationship", Part::text("Member"))),
         Some(Role::InitPlan(label)) => {
-            members.push(("Parent Relationship", Json::text("InitPlan")));
-            members.push(("Subplan Name", Json::text(label)));
+            members.push(("Parent Relationship", Part::text("InitPlan")));
+            members.push(("Subplan Name", Part::text(label)));
         }
     }
-    let no = || Json::Value(Value::from(false));
+    let no = || Part::Value(Value::from(false));
     members.push(("Parallel Aware", no()));
     members.push(("Async Capable", no()));
     for (name, value) in &node.attributes {
-        members.push((*name, Json::Value(value.clone())));
+        members.push((*name, Part::Value(value.clone())));
     }
     if shown.costs {
-        members.push(("Startup Cost", Json::Number(node.cost.startup, 2)));
-        members.push(("Total Cost", Json::Number(node.cost.total, 2)));
-        members.push(("Plan Rows", Json::Number(rows(node), 0)));
-        members.push(("Plan Width", Json::Value(Value::from(node.cost.width))));
+        members.push(("Startup Cost", Part::Number(node.cost.startup, 2)));
+        members.push(("Total Cost", Part::Number(node.cost.total, 2)));
+        members.push(("Plan Rows", Part::Number(rows(node), 0)));
+        members.push(("Plan Width", Part::Value(Value::from(node.cost.width))));
     }
     if let Some(Ran { start, end, rows }) = node.ran.filter(|_| shown.analyze) {
         if shown.timing {
-            members.push(("Actual Startup Time", Json::Number(start, 3)));
-            members.push(("Actual Total Time", Json::Number(end, 3)));
+            members.push(("Actual Startup Time", Part::Number(start, 3)));
+            members.push(("Actual Total Time", Part::Number(end, 3)));
         }
-        members.push(("Actual Rows", Json::Value(Value::from(rows))));
-        members.push(("Actual Loops", Json::Value(Value::from(1))));
+        members.push(("Actual Rows", Part::Value(Value::from(rows))));
+        members.push(("Actual Loops", Part::Value(Value::from(1))));
     }
     if shown.verbose && !node.output.is_empty() {
-        members.push(("Output", Json::texts(&node.output)));
+        members.push(("Output", Part::texts(&node.output)));
     }
     for (name, fact) in &node.facts {
         let value = match fact {
-            Fact::Text(text) => Json::text(text),
-            Fact::List(items) => Json::texts(items),
-            Fact::Count(count) => Json::Value(Value::from(*count)),
+            Fact::Text(text) => Part::text(text),
+            Fact::List(items) => Part::texts(items),
+            Fact::Count(count) => Part::Value(Value::from(*count)),
         };
         members.push((*name, value));
     }
     if !node.inputs.is_empty() {
         let plans = in_order(node);
-        let plans = plans.map(|input| json_of(&input.node, shown, Some(&input.role)));
-        members.push(("Plans", Json::List(plans.collect())));
+        let plans = plans.map(|input| part_of(&input.node, shown, Some(&input.role)));
+        members.push(("Plans", Part::List(plans.collect())));
     }
-    Json::Object(members)
-}
-
-fn write(json: &Json, indent: usize, out: &mut String) {
-    match json {
-        Json::Value(value) => out.push_str(&value.to_string()),
-        Json::Number(number, decimals) => {
-            let (number, decimals) = (*number, *decimals);
-            out.push_str(&format!("{number:.decimals$}"));
-        }
-        Json::List(items) if items.iter().all(|item| matches!(item, Json::Value(_))) => {
-            let items: Vec<String> = items
-                .iter()
-                .map(|item| {
-                    let mut text = String::new();
-                    write(item, indent, &mut text);
-                    text
-                })
-                .collect();
-            out.push_str(&format!("[{}]", items.join(", ")));
-        }
-        Json::List(items) => {
-            let items = items.iter().map(|item| ("", item));
-            write_several(('[', ']'), items, indent, out);
-        }
-        Json::Object(members) => {
-            let members = members.iter().map(|(name, value)| (*name, value));
-            write_several(('{', '}'), members, indent, out);
-        }
-    }
-}
-
-/// Writes items, each in a line of its own. `items`: with their names, or none.
-fn write_several<'a>(
-    (open, close): (char, char),
-    items: impl Iterator<Item = (&'a str, &'a Json)>,
-    indent: usize,
-    out: &mut String,
-) {
-    let within = indent + 2;
-    out.push(open);
-    for (place, (name, item)) in items.enumerate() {
-        if place > 0 {
-            out.push(',');
-        }
-        out.push('\n');
-        out.push_str(&" ".repeat(within));
-        if !name.is_empty() {
-            out.push_str(&format!("{}: ", Value::from(name)));
-        }
-        write(item, within, out);
-    }
-    out.push('\n');
-    out.push_str(&" ".repeat(indent));
-    out.push(close);
+    Part::Object(members)
 }

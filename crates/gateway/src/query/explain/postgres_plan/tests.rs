@@ -6,7 +6,8 @@ use std::sync::Arc;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::{SessionConfig, SessionContext};
 
-use super::{Relation, Shown, json, of, text};
+use super::{Relation, Shown, document, of, text};
+use crate::query::explain::options::Format;
 
 const PLAIN: Shown = Shown {
     costs: false,
@@ -123,7 +124,8 @@ async fn json_has_the_keys_of_postgres() {
         ..PLAIN
     };
     let node = of(&plan, &relations, false);
-    let document = json(&node, shown, &[("Planning Time", 1.5)], &["t".to_owned()]);
+    let document = document(&node, shown, &[("Planning Time", 1.5)], &["t".to_owned()]);
+    let document = document.written(Format::Json);
     let parsed: serde_json::Value = serde_json::from_str(&document).unwrap();
     let plan = &parsed[0]["Plan"];
     assert_eq!(plan["Node Type"], "Hash Join", "{document}");
