@@ -300,8 +300,12 @@ impl VisitorMut for Places<'_> {
                 expr, low, high, ..
             } => self.beside(COMPARED, vec![expr.as_mut(), low.as_mut(), high.as_mut()]),
             Expr::InList { expr, list, .. } => {
+                let place = match list.len() {
+                    1 => COMPARED,
+                    _ => OF_ONE_TYPE,
+                };
                 let values = std::iter::once(expr.as_mut()).chain(list);
-                self.beside(OF_ONE_TYPE, values.collect());
+                self.beside(place, values.collect());
             }
             Expr::Substring {
                 substring_from,
