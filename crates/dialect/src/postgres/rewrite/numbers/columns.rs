@@ -67,7 +67,7 @@ const OF_ARGUMENTS: [(&str, &[usize]); 25] = [
 
 /// Functions of decimals that return decimals, with the places of these arguments. Literals of integers
 /// have their types in them, or decide nothing.
-const OF_DECIMALS: [(&str, &[usize]); 11] = [
+const OF_DECIMALS: [(&str, &[usize]); 17] = [
     ("avg", &[]),
     ("ceil", &[]),
     ("coalesce", &[]),
@@ -77,8 +77,14 @@ const OF_DECIMALS: [(&str, &[usize]); 11] = [
     ("least", &[]),
     ("nvl", &[]),
     ("round", &[0]),
+    ("stddev", &[]),
+    ("stddev_pop", &[]),
+    ("stddev_samp", &[]),
     ("sum", &[]),
     ("trunc", &[0]),
+    ("var_pop", &[]),
+    ("var_samp", &[]),
+    ("variance", &[]),
 ];
 
 /// Prepares a query whose result goes to a client: its literals with a point are exact, and the
