@@ -10,7 +10,7 @@ use super::parameter_marks::{Marks, cast_of, mark_of_sql};
 use super::parameters::{number, placeholder, sql_type};
 
 /// The type of a parameter that a client declares as `numeric`, whose digits are not known.
-const ANY_NUMERIC: DataType = DataType::Decimal128(38, 10);
+pub(super) const ANY_NUMERIC: DataType = DataType::Decimal128(38, 10);
 
 /// Casts placeholders to the types that the client declared, and those of LIMIT and OFFSET to
 /// integers. What a declared type does not say is that of a cast in the statement: the digits of a

@@ -11,8 +11,12 @@ use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, Ope
 use lakegate_engine::beside::{BESIDE, COMPARED, OF_ONE_TYPE, place_of};
 use lakegate_error::{Result, from_engine};
 
+use super::declared_parameters::ANY_NUMERIC;
 use crate::query::parameter_marks::{Marks, mark_beside};
-use crate::query::parameters::number;
+use crate::query::parameters::{list_of, number};
+
+/// Digits before the point of the values of [`ANY_NUMERIC`].
+const WHOLE_DIGITS: i16 = 28;
 
 /// What a plan tells about its parameters.
 #[derive(Debug, Default)]
@@ -94,7 +98,7 @@ impl Found {
         if known.is_some() || data_type.is_null() {
             return;
         }
-        *known = Some(data_type.clone());
+        *known = Some(with_open_digits(data_type).unwrap_or_else(|| data_type.clone()));
         if let Some(mark) = mark {
             self.marks.insert(name.to_owned(), mark);
         }
@@ -175,6 +179,22 @@ impl Found {
     }
 }
 
+/// Returns the type of a parameter beside decimals, or lists of them: a `numeric` of any digits, since
+/// 0.005 is not 0.01. `None` if values of more fractional digits have no room, and for other types.
+fn with_open_digits(data_type: &DataType) -> Option<DataType> {
+    match data_type {
+        DataType::Decimal128(precision, scale) => {
+            let whole = i16::from(*precision) - i16::from(*scale);
+            let has_room = whole <= WHOLE_DIGITS && *scale < 10;
+            has_room.then_some(ANY_NUMERIC)
+        }
+        DataType::List(item) | DataType::LargeList(item) => {
+            with_open_digits(item.data_type()).map(|item| list_of(&item))
+        }
+        _ => None,
+    }
+}
+
 /// Returns the parameter without a type that a column of a plan is.
 fn column_parameter(plan: &LogicalPlan, column: usize) -> Option<&Placeholder> {
     match plan {
@@ -224,6 +244,21 @@ mod tests {
         assert_eq!(found.types["$2"], Some(DataType::Int64));
         assert_eq!(found.types["$3"], None);
         assert!(found.marks.is_empty());
+    }
+
+    #[test]
+    fn numbers_beside_decimals_have_any_digits() {
+        let list = |item: DataType| DataType::new_list(item, true);
+        for (beside, expected) in [
+            (DataType::Decimal128(10, 2), Some(ANY_NUMERIC)),
+            (DataType::Decimal128(28, 0), Some(ANY_NUMERIC)),
+            (DataType::Decimal128(29, 0), None),
+            (DataType::Decimal128(38, 10), None),
+            (list(DataType::Decimal128(5, 1)), Some(list(ANY_NUMERIC))),
+            (DataType::Int64, None),
+        ] {
+            assert_eq!(with_open_digits(&beside), expected, "{beside}");
+        }
     }
 
     #[test]
