@@ -136,9 +136,8 @@ impl Found {
     }
 
     fn cast(&mut self, name: &str, data_type: &DataType) {
-        if !self.casts.contains_key(name) {
-            self.casts.insert(name.to_owned(), data_type.clone());
-        }
+        let known = self.casts.entry(name.to_owned());
+        known.or_insert_with(|| data_type.clone());
     }
 
     /// Notes the types of parameters that are columns of a set operation, which are those of the other

@@ -289,9 +289,9 @@ impl Session {
             data_type.is_some_and(|data_type| fits(mark, data_type))
         };
         let mut of_client = declared.marks.clone();
-        of_client.retain(|index, mark| is_fit(index, mark));
+        of_client.retain(|index, mark| is_fit(index, mark.as_str()));
         marks.extend(of_client.iter().map(|(index, mark)| (*index, mark.clone())));
-        marks.retain(|index, mark| is_fit(index, mark));
+        marks.retain(|index, mark| is_fit(index, mark.as_str()));
         let settled: Vec<Option<DataType>> = parameters.iter().cloned().map(Some).collect();
         if settled != declared.types || marks != of_client {
             // Planned again with the types that it will run with.
