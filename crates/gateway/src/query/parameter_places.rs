@@ -17,7 +17,8 @@ use sqlparser::ast::{
 };
 
 use self::beside::{array_of, call_beside, item_of, telling};
-use crate::query::parameters::{MAX_PARAMETERS, number, placeholder};
+use crate::query::declared_parameters::ANY_NUMERIC;
+use crate::query::parameters::{MAX_PARAMETERS, list_of, number, placeholder};
 
 /// Returns the types of parameters: those that are declared, and those that follow from a place.
 ///
@@ -30,6 +31,7 @@ pub(crate) fn place_types(
     let mut places = Places {
         declared,
         found: BTreeMap::new(),
+        calls: BTreeMap::new(),
     };
     // The visitor never breaks.
     let _ = walk_mut(query, &mut places);
@@ -49,6 +51,8 @@ struct Places<'a> {
     declared: &'a [Option<DataType>],
     /// By the numbers of parameters, which begin with 1.
     found: BTreeMap<usize, DataType>,
+    /// The first call that stands for each parameter beside values.
+    calls: BTreeMap<usize, Expr>,
 }
 
 impl Places<'_> {
@@ -74,7 +78,7 @@ impl Places<'_> {
     }
 
     /// Gives the parameters among values the type of the others. `place`: what is done with them.
-    fn beside(&self, place: &str, values: Vec<&mut Expr>) {
+    fn beside(&mut self, place: &str, values: Vec<&mut Expr>) {
         if values.iter().any(|value| matches!(**value, Expr::Tuple(_))) {
             let rows = values.into_iter().map(|value| match value {
                 Expr::Tuple(items) => items.iter_mut(),
@@ -90,14 +94,31 @@ impl Places<'_> {
             return;
         }
         for value in values {
-            if self.open(value).is_some() {
-                *value = call_beside(place, value, &telling);
-            }
+            self.replace(value, place, &telling);
+        }
+    }
+
+    /// Replaces a parameter by the call that stands for it beside values.
+    fn replace(&mut self, value: &mut Expr, place: &str, telling: &[Expr]) {
+        if let Some(number) = self.open(value) {
+            let call = call_beside(place, value, telling);
+            self.calls.entry(number).or_insert_with(|| call.clone());
+            *value = call;
+        }
+    }
+
+    /// Gives an operand that is a parameter the type that it has before: `$1` of `x > $1 AND
+    /// x < $1 + interval '1 day'` is no interval.
+    fn known(&self, operand: &mut Expr) {
+        if let Some(number) = self.open(operand)
+            && let Some(call) = self.calls.get(&number)
+        {
+            *operand = call.clone();
         }
     }
 
     /// Gives the parameters of each column of rows the type of the others in it.
-    fn columns(&self, place: &str, mut rows: Vec<std::slice::IterMut<'_, Expr>>) {
+    fn columns(&mut self, place: &str, mut rows: Vec<std::slice::IterMut<'_, Expr>>) {
         loop {
             let column: Vec<&mut Expr> = rows.iter_mut().filter_map(Iterator::next).collect();
             if column.is_empty() {
@@ -108,14 +129,14 @@ impl Places<'_> {
     }
 
     /// Gives an item the type of those of an array, or an array the type of the item.
-    fn item(&self, array: &mut Expr, item: &mut Expr) {
-        let (known, place, told) = match (self.open(array), self.open(item)) {
+    fn item(&mut self, place: &str, array: &mut Expr, item: &mut Expr) {
+        let (known, parameter, told) = match (self.open(array), self.open(item)) {
             (None, Some(_)) => (item_of(array), item, &*array),
             (Some(_), None) => (array_of(item), array, &*item),
             _ => return,
         };
         if !telling(std::iter::once(told)).is_empty() {
-            *place = call_beside(OF_ONE_TYPE, place, &[known]);
+            self.replace(parameter, place, &[known]);
         }
     }
 
@@ -189,13 +210,13 @@ impl Places<'_> {
 
     /// Gives the items among the arguments of a function of an array the type of the array's.
     /// `place`: of the array.
-    fn items(&self, mut items: Vec<&mut Expr>, place: usize) {
+    fn items(&mut self, mut items: Vec<&mut Expr>, place: usize) {
         if place >= items.len() {
             return;
         }
         let array = items.remove(place);
         for item in items.into_iter().take(2) {
-            self.item(array, item);
+            self.item(OF_ONE_TYPE, array, item);
         }
     }
 }
@@ -277,6 +298,33 @@ impl VisitorMut for Places<'_> {
                 op: BinaryOperator::StringConcat,
                 right,
             } => self.beside(JOINED, vec![left.as_mut(), right.as_mut()]),
+            Expr::BinaryOp {
+                left,
+                op:
+                    BinaryOperator::Plus
+                    | BinaryOperator::Minus
+                    | BinaryOperator::Multiply
+                    | BinaryOperator::Divide
+                    | BinaryOperator::Modulo,
+                right,
+            } => {
+                self.known(left);
+                self.known(right);
+            }
+            // Paths in documents.
+            Expr::BinaryOp {
+                op:
+                    BinaryOperator::HashArrow
+                    | BinaryOperator::HashLongArrow
+                    | BinaryOperator::HashMinus,
+                right,
+                ..
+            } => self.takes(right, list_of(&DataType::Utf8)),
+            Expr::AnyOp { left, right, .. } | Expr::AllOp { left, right, .. }
+                if self.open(left).is_some() =>
+            {
+                self.item(COMPARED, right, left);
+            }
             // Both operands have one type; those of the last ones are arrays or documents.
             Expr::BinaryOp {
                 left,
@@ -355,6 +403,8 @@ fn argument_type(function: &str, index: usize, count: usize) -> Option<DataType>
     Some(match (function, index) {
         // With a format, it takes a text.
         ("to_timestamp", 0) if count == 1 => DataType::Float64,
+        // There is none of floating-point numbers.
+        ("round" | "trunc", 0) if count == 2 => ANY_NUMERIC,
         ("left" | "right" | "repeat" | "lpad" | "rpad", 1)
         | ("substr" | "substring", 1 | 2)
         | ("split_part", 2)

@@ -200,6 +200,10 @@ mod tests {
                 "VALUES ($1, 1), (a, $2)",
                 "VALUES (\"$beside\"('', $1, a), 1), (a, \"$beside\"('', $2, 1))",
             ),
+            (
+                "SELECT a > $1 AND a < $1 + b, $1 = ANY (c)",
+                "SELECT a > \"$beside\"('=', $1, a) AND a < \"$beside\"('=', $1, a) + b, \"$beside\"('=', $1, (c)[1]) = ANY(c)",
+            ),
             ("SELECT coalesce($1, $2)", "SELECT coalesce($1, $2)"),
             ("SELECT nullif(NULL, $1)", "SELECT nullif(NULL, $1)"),
             (
