@@ -176,22 +176,28 @@ fn written_size(literal: &Expr) -> Option<ExactNumberInfo> {
     }
 }
 
-/// Returns the digits of a number; `None` if it has an exponent, or more digits than a decimal.
+/// Returns the digits of a number; `None` of other texts, and if it has more digits than a decimal.
 fn size_of_value(value: &Value) -> Option<ExactNumberInfo> {
     let (Value::Number(text, _) | Value::SingleQuotedString(text)) = value else {
         return None;
     };
     let number = text.trim();
     let number = number.strip_prefix(['-', '+']).unwrap_or(number);
-    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    let (mantissa, exponent) = match number.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i64>().ok()?),
+        None => (number, 0),
+    };
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
     let mut digits = whole.bytes().chain(fraction.bytes());
     if whole.len() + fraction.len() == 0 || !digits.all(|digit| digit.is_ascii_digit()) {
         return None;
     }
-    let precision = whole.trim_start_matches('0').len() + fraction.len();
-    let precision = u64::try_from(precision.max(1)).ok();
+    let length = |digits: &str| i64::try_from(digits.len()).ok();
+    let scale = length(fraction)?.checked_sub(exponent)?.max(0);
+    let whole = length(whole.trim_start_matches('0'))?.checked_add(exponent)?;
+    let precision = whole.max(0).checked_add(scale)?.max(1);
+    let precision = u64::try_from(precision).ok();
     let precision = precision.filter(|precision| *precision <= MAX_DIGITS)?;
-    let scale = i64::try_from(fraction.len()).ok()?;
     Some(ExactNumberInfo::PrecisionAndScale(precision, scale))
 }
 
