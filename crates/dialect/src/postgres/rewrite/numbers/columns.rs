@@ -136,6 +136,7 @@ impl VisitorMut for Shown {
             } if self.recursive == 0 && is_open(data_type) => {
                 if let Some(size) = written_size(literal) {
                     *data_type = DataType::Numeric(size);
+                    quote(literal);
                 }
             }
             Expr::TypedString(typed) if self.recursive == 0 && is_open(&typed.data_type) => {
@@ -163,16 +164,30 @@ fn is_open(data_type: &DataType) -> bool {
     )
 }
 
-/// Returns the digits of a literal number, or of a literal text of one.
+/// Returns the digits of a literal number, or of a literal text of one. A number with an exponent and
+/// a sign has none: it is a floating-point number.
 fn written_size(literal: &Expr) -> Option<ExactNumberInfo> {
     match literal {
         Expr::Nested(inner)
         | Expr::UnaryOp {
             op: UnaryOperator::Minus | UnaryOperator::Plus,
             expr: inner,
-        } => written_size(inner),
+        } if !has_exponent(inner) => written_size(inner),
         Expr::Value(value) => size_of_value(&value.value),
         _ => None,
+    }
+}
+
+fn has_exponent(literal: &Expr) -> bool {
+    matches!(literal, Expr::Value(value) if matches!(&value.value, Value::Number(number, _) if number.contains(['e', 'E'])))
+}
+
+/// Makes a text of a literal number: with an exponent, it would be a floating-point number first.
+fn quote(literal: &mut Expr) {
+    if let Expr::Value(value) = literal
+        && let Value::Number(number, _) = &value.value
+    {
+        value.value = Value::SingleQuotedString(number.clone());
     }
 }
 
