@@ -171,6 +171,42 @@ async fn parameters_take_the_types_of_their_places() {
 }
 
 #[tokio::test]
+async fn parameters_have_the_types_of_postgres_that_values_beside_them_have() {
+    let admin = Server::shared().connect("admin").await;
+    for (query, types) in [
+        (
+            "SELECT x = $1, x IN ($2), coalesce(x, $3), x @> $4, x || $5 FROM (VALUES ('1'::jsonb)) t(x)",
+            "jsonb jsonb jsonb jsonb jsonb",
+        ),
+        (
+            "SELECT x = $1, x IN ($2), x || $3, x = ANY ($4), $5 IN (SELECT gen_random_uuid()) FROM (VALUES (gen_random_uuid())) t(x)",
+            "uuid uuid text _uuid uuid",
+        ),
+        (
+            "SELECT x = $1, x IN ($2, $3), x IN ($4), x BETWEEN $5 AND $6 FROM (VALUES ('10/8'::cidr)) t(x)",
+            "inet cidr cidr inet inet inet",
+        ),
+        (
+            "SELECT oid FROM pg_class WHERE oid = $1 AND relname = $2 AND relkind = ANY ($3)",
+            "oid name _char",
+        ),
+        (
+            "SELECT quantity FROM curated.orders UNION ALL SELECT $1",
+            "int4",
+        ),
+        (
+            "SELECT array_append(ARRAY[quantity], $1), ARRAY[quantity] || $2, order_date || $3 FROM curated.orders",
+            "int4 _int4 text",
+        ),
+    ] {
+        let statement = admin.raw().prepare(query).await;
+        let statement = statement.map_err(|e| (query, Failure::of(&e))).unwrap();
+        let names: Vec<&str> = statement.params().iter().map(|t| t.name()).collect();
+        assert_eq!(names.join(" "), types, "{query}");
+    }
+}
+
+#[tokio::test]
 async fn parameters_of_a_with_that_nothing_reads_are_described() {
     let admin = Server::shared().connect("admin").await;
     let client = admin.raw();

@@ -6,6 +6,7 @@
 mod aggregates;
 pub mod arrays;
 pub mod barrier;
+pub mod beside;
 pub mod bounded;
 mod byte_texts;
 mod cell_types;

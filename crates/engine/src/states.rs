@@ -20,8 +20,8 @@ use super::numbers::{
     integer_series, rounding, small_shifts, whole_decimals, xors,
 };
 use super::{
-    CATALOG, EngineOptions, Library, Names, PlanSettings, arrays, barrier, bounded, byte_texts,
-    cell_types, common_types, computed_limits, dependent, equal_keys, frames, gathered,
+    CATALOG, EngineOptions, Library, Names, PlanSettings, arrays, barrier, beside, bounded,
+    byte_texts, cell_types, common_types, computed_limits, dependent, equal_keys, frames, gathered,
     grouping_keys, hidden_values, input_order, joined_texts, nested, nullif_types, numeric_sums,
     operand_types, optimize, period_sums, plain_fallbacks, posix, set_operations, shifted_sums,
     sorted_distinct, stop, sum, time, untyped_bounds, untyped_columns, untyped_texts,
@@ -131,6 +131,7 @@ pub(super) fn base(
     quantified::register(&mut base).map_err(from_engine)?;
     named_cast::register(&mut base).map_err(from_engine)?;
     untyped_texts::register(&mut base).map_err(from_engine)?;
+    beside::register(&mut base).map_err(from_engine)?;
     gathered::register(&mut base).map_err(from_engine)?;
     Ok(stop::stoppable_rules(base))
 }

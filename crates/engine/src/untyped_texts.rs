@@ -189,13 +189,9 @@ fn has_items(text: &str) -> bool {
 /// or the first type.
 fn common(types: impl Iterator<Item = DataType>) -> Option<DataType> {
     let types = types.filter(|of| !of.is_null());
-    let common = types.reduce(|one, other| match (rank(&one), rank(&other)) {
-        (Some((kind, rank)), Some((other_kind, other_rank)))
-            if kind == other_kind && other_rank > rank =>
-        {
-            other
-        }
-        _ => one,
+    let common = types.reduce(|one, other| match is_wider(&other, &one) {
+        true => other,
+        false => one,
     });
     common.map(unmarked)
 }
@@ -210,6 +206,16 @@ fn unmarked(data_type: DataType) -> DataType {
             DataType::List(Arc::new(item.with_metadata(HashMap::new())))
         }
         other => other,
+    }
+}
+
+/// Returns whether a type of numbers or times holds the values of another one of its kind, and more.
+pub(crate) fn is_wider(of: &DataType, than: &DataType) -> bool {
+    match (rank(of), rank(than)) {
+        (Some((kind, rank)), Some((other_kind, other_rank))) => {
+            kind == other_kind && rank > other_rank
+        }
+        _ => false,
     }
 }
 

@@ -1,5 +1,7 @@
 //! Converts errors of the engine and of Arrow to this crate's codes.
 
+mod numerics;
+
 use arrow::error::ArrowError;
 use datafusion::common::{Column, SchemaError};
 use datafusion::error::DataFusionError;
@@ -178,7 +180,7 @@ fn from_arrow(error: &ArrowError) -> Error {
         ArrowError::ParseError(what) => Error::new(Code::InvalidCast, lower(what)),
         // How Arrow reports a decimal that exceeds its precision.
         ArrowError::InvalidArgumentError(what) if what.contains(" to store in a Decimal") => {
-            Error::new(Code::NumericOutOfRange, lower(what))
+            too_long(what)
         }
         ArrowError::ParquetError(what) => {
             Error::new(Code::BadData, format!("a Parquet file is damaged: {what}"))
@@ -291,6 +293,10 @@ fn from_cast(what: &str) -> Error {
     {
         return out_of_range(&format!("\"{text}\""), data_type);
     }
+    let decimal = text.filter(|(_, data_type)| data_type.starts_with("Decimal"));
+    if let Some(error) = decimal.and_then(|(text, of)| numerics::of_text(text, of)) {
+        return error;
+    }
     if let Some((text, data_type)) = text.or_else(|| boolean(what)) {
         let name = wording::of_types(type_name(data_type));
         return Error::new(
@@ -299,9 +305,15 @@ fn from_cast(what: &str) -> Error {
         );
     }
     match what.contains(". Overflowing on ") {
-        true => Error::new(Code::NumericOutOfRange, lower(what)),
+        true => too_long(what),
         false => Error::new(Code::InvalidCast, lower(what)),
     }
+}
+
+/// Reads what Arrow says of a number that has more digits than a decimal.
+fn too_long(what: &str) -> Error {
+    let error = numerics::of_number(what);
+    error.unwrap_or_else(|| Error::new(Code::NumericOutOfRange, lower(what)))
 }
 
 /// Reads what Arrow says of a text that is no boolean.

@@ -10,9 +10,7 @@ use datafusion::common::ScalarValue;
 use futures::FutureExt;
 use lakegate_error::{Code, Error, Result};
 use lakegate_gateway::sql::ast;
-use lakegate_gateway::{
-    CastParameter, Execution, Origin, Prepared, TransactionStatus, check_weight,
-};
+use lakegate_gateway::{Execution, Marks, Origin, Prepared, TransactionStatus, check_weight};
 
 use super::backend::{self, tag};
 use super::connection::Connection;
@@ -128,24 +126,24 @@ impl Connection {
             Some(parsed) => {
                 let types: Vec<Option<DataType>> =
                     declared.iter().map(|oid| types::arrow_of(*oid)).collect();
+                let marks = declared.iter().enumerate();
+                let marks = marks.filter(|(_, oid)| !matches!(**oid, 0 | types::oid::UNKNOWN));
+                let marks = marks.map(|(place, oid)| (place, types::type_name(*oid)));
+                let marks: Marks = marks.collect();
                 let session = Arc::clone(&self.session);
-                let prepared = self.link.run(session.prepare(parsed, &types)).await??;
+                let prepared = session.prepare_as(parsed, &types, &marks);
+                let prepared = self.link.run(prepared).await??;
                 let declared = declared.iter().copied().chain(std::iter::repeat(0));
                 let parameters = prepared.parameters.iter().zip(declared).enumerate();
                 let parameters = parameters
                     .map(|(place, (inferred, declared))| Parameter {
-                        declared: match (declared, prepared.casts.get(&place)) {
-                            (0, Some(CastParameter::ObjectIds)) => types::OID_LIST,
-                            (0, Some(CastParameter::ObjectId)) => types::oid::OID,
-                            (0, Some(CastParameter::Uuid)) => types::oid::UUID,
-                            (0, Some(CastParameter::Inet)) => types::oid::INET,
-                            (0, Some(CastParameter::Cidr)) => types::oid::CIDR,
-                            (0, Some(CastParameter::MacAddress)) => types::oid::MACADDR,
-                            (0, Some(CastParameter::LogPosition)) => types::oid::PG_LSN,
-                            (0, Some(CastParameter::ZonedTime)) => types::oid::TIMETZ,
-                            (0, Some(CastParameter::Json)) => types::oid::JSON,
-                            (0, Some(CastParameter::Jsonb)) => types::oid::JSONB,
-                            (declared, _) => declared,
+                        declared: match declared {
+                            0 | types::oid::UNKNOWN => {
+                                let mark = prepared.marks.get(&place);
+                                let marked = mark.and_then(|mark| types::by_name(mark));
+                                marked.map_or(declared, |of| of.oid)
+                            }
+                            declared => declared,
                         },
                         inferred: inferred.clone(),
                     })

@@ -1,8 +1,6 @@
 //! Accumulators of many groups at once, of functions that keep a few sums of each group.
 
-use std::sync::Arc;
-
-use arrow::array::{ArrayRef, BooleanArray, Float64Array};
+use arrow::array::{ArrayRef, BooleanArray};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{EmitTo, GroupsAccumulator};
 
@@ -47,8 +45,12 @@ pub(crate) trait OfSums: Send + 'static {
     /// Returns the columns of a state.
     fn states(sums: &[Self::Sums]) -> Vec<ArrayRef>;
 
-    /// Returns the result of a group; `None` for SQL's NULL.
-    fn result(&self, sums: &Self::Sums) -> Option<f64>;
+    /// Returns the results of groups.
+    ///
+    /// # Errors
+    ///
+    /// A result does not fit its type.
+    fn results(&self, sums: &[Self::Sums]) -> Result<ArrayRef>;
 }
 
 /// The sums of many groups.
@@ -111,8 +113,7 @@ impl<F: OfSums> GroupsAccumulator for GroupedSums<F> {
 
     fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
         let sums = emit_to.take_needed(&mut self.sums);
-        let results = sums.iter().map(|sums| self.function.result(sums));
-        Ok(Arc::new(results.collect::<Float64Array>()))
+        self.function.results(&sums)
     }
 
     fn state(&mut self, emit_to: EmitTo) -> Result<Vec<ArrayRef>> {

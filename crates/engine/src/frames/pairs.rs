@@ -360,8 +360,9 @@ impl OfSums for OfPairs {
         states(sums)
     }
 
-    fn result(&self, sums: &Sums) -> Option<f64> {
-        sums.result(self.0)
+    fn results(&self, sums: &[Sums]) -> Result<ArrayRef> {
+        let results = sums.iter().map(|sums| sums.result(self.0));
+        Ok(Arc::new(results.collect::<Float64Array>()))
     }
 }
 

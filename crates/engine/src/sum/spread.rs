@@ -3,6 +3,9 @@
 //! one number. Of floating-point numbers, they are DataFusion's.
 //!
 //! ```text
+//! stddev(integer), var_pop(bigint)     decimal(38,16)
+//! stddev(decimal(p,s))                 decimal(38,16), or decimal(38,s) if s is more
+//!
 //! state: the count, the sum, and the sum of the squares, in 256 bits
 //! ```
 
@@ -12,7 +15,7 @@ use arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, Decimal256Array, U
 use arrow::compute::cast;
 use arrow::datatypes::{
     DECIMAL256_MAX_PRECISION, DataType, Decimal128Type, Decimal256Type, Field, FieldRef, Int64Type,
-    UInt64Type,
+    UInt64Type, i256,
 };
 use datafusion::common::ScalarValue;
 use datafusion::common::types::{NativeType, logical_int64};
@@ -27,10 +30,12 @@ use lakegate_error::Error;
 
 use super::distinct::DistinctSum;
 use super::own_or_inner::{Own, OwnOrInner};
-use super::squares::Sums;
+use super::squares::{Sums, root};
 use super::total::column;
 use super::{Kind, MAX_PRECISION, STATE};
 use crate::aggregates::{GroupedSums, OfSums};
+use crate::numbers::checked::{fits, out_of_range};
+use crate::numbers::quotients::PLACES;
 
 /// The type of the sums of a state.
 const WIDE: DataType = DataType::Decimal256(DECIMAL256_MAX_PRECISION, 0);
@@ -72,16 +77,42 @@ impl Spread {
         }
     }
 
-    /// Returns the result for the sums of numbers with so many fractional digits; `None` if they
-    /// are too few.
-    fn of(self, sums: &Sums, places: i8) -> Option<f64> {
-        let unit = 10f64.powi(2 * i32::from(places));
-        let variance = sums.variance(self.population, unit)?;
-        Some(match self.deviation {
-            true => variance.sqrt(),
-            false => variance,
-        })
+    /// Returns the result for the sums of numbers with so many fractional digits, without its point;
+    /// `None` if they are too few.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the result has more digits than a decimal.
+    fn of(self, sums: &Sums, places: i8) -> Result<Option<i128>> {
+        let shown = shown_places(places);
+        let power = i32::from(shown) - 2 * i32::from(places);
+        let Some(variance) = sums.variance(self.population, power)? else {
+            return Ok(None);
+        };
+        let result = match self.deviation {
+            true => root(variance, u32::from(shown.unsigned_abs())),
+            false => Some(variance),
+        };
+        let result = result.and_then(i256::to_i128);
+        match result.filter(|result| fits(*result)) {
+            Some(result) => Ok(Some(result)),
+            None => Err(out_of_range(&result_type(places)).into()),
+        }
     }
+}
+
+/// Returns the fractional digits of results, by those of the numbers.
+fn shown_places(places: i8) -> i8 {
+    places.max(PLACES)
+}
+
+fn result_type(places: i8) -> DataType {
+    DataType::Decimal128(MAX_PRECISION, shown_places(places))
+}
+
+/// Returns a result as a value.
+fn scalar(result: Option<i128>, places: i8) -> ScalarValue {
+    ScalarValue::Decimal128(result, MAX_PRECISION, shown_places(places))
 }
 
 /// Returns a function of the session that is exact for integers and decimals.
@@ -161,8 +192,8 @@ impl Own for Spread {
         }
     }
 
-    fn return_type(&self, _: &i8) -> DataType {
-        DataType::Float64
+    fn return_type(&self, places: &i8) -> DataType {
+        result_type(*places)
     }
 
     fn accumulator(&self, places: i8, args: &AccumulatorArgs<'_>) -> Box<dyn Accumulator> {
@@ -252,8 +283,8 @@ impl Accumulator for Numbers {
     }
 
     fn evaluate(&mut self) -> Result<ScalarValue> {
-        let result = self.spread.of(&self.sums, self.places);
-        Ok(ScalarValue::Float64(result))
+        let result = self.spread.of(&self.sums, self.places)?;
+        Ok(scalar(result, self.places))
     }
 
     fn size(&self) -> usize {
@@ -297,7 +328,8 @@ impl Accumulator for DistinctNumbers {
         for value in self.values.distinct() {
             sums.add(Sums::of(value))?;
         }
-        Ok(ScalarValue::Float64(self.spread.of(&sums, self.places)))
+        let result = self.spread.of(&sums, self.places)?;
+        Ok(scalar(result, self.places))
     }
 
     fn size(&self) -> usize {
@@ -338,8 +370,10 @@ impl OfSums for OfNumbers {
         states(sums)
     }
 
-    fn result(&self, sums: &Sums) -> Option<f64> {
-        self.spread.of(sums, self.places)
+    fn results(&self, sums: &[Sums]) -> Result<ArrayRef> {
+        let results = sums.iter().map(|sums| self.spread.of(sums, self.places));
+        let results: Decimal128Array = results.collect::<Result<_>>()?;
+        Ok(Arc::new(results.with_data_type(result_type(self.places))))
     }
 }
 

@@ -132,7 +132,7 @@ fn numbers_that_a_type_does_not_hold_are_told_from_what_is_no_number() {
         (
             "Cannot cast to Decimal128(3, 2). Overflowing on 1234",
             Code::NumericOutOfRange,
-            "cannot cast to Decimal128(3, 2). Overflowing on 1234",
+            "numeric field overflow",
         ),
     ] {
         let error = from_arrow(&ArrowError::CastError(said.to_owned()));

@@ -6,20 +6,26 @@ use arrow::datatypes::DataType;
 use lakegate_sql::walk::walk_mut;
 use sqlparser::ast::{self, Expr, VisitorMut};
 
+use super::parameter_marks::{Marks, cast_of, mark_of_sql};
 use super::parameters::{number, placeholder, sql_type};
 
 /// The type of a parameter that a client declares as `numeric`, whose digits are not known.
-const ANY_NUMERIC: DataType = DataType::Decimal128(38, 10);
+pub(super) const ANY_NUMERIC: DataType = DataType::Decimal128(38, 10);
 
 /// Casts placeholders to the types that the client declared, and those of LIMIT and OFFSET to
 /// integers. What a declared type does not say is that of a cast in the statement: the digits of a
-/// `numeric`, and the dimensions of an array.
+/// `numeric`, and the dimensions of an array. Parameters with marks are cast to PostgreSQL's types.
 ///
 /// `declared`: the types of `$1`, `$2` …; a `None` or missing one is inferred.
-pub(crate) fn declare_types(statement: &mut ast::Statement, declared: &[Option<DataType>]) {
+pub(crate) fn declare_types(
+    statement: &mut ast::Statement,
+    declared: &[Option<DataType>],
+    marks: &Marks,
+) {
     if declared.iter().any(Option::is_some) {
         let mut declare = Declare {
             declared,
+            marks,
             cast_to: None,
         };
         // The visitor never breaks.
@@ -63,8 +69,9 @@ impl Precise {
 
 struct Declare<'a> {
     declared: &'a [Option<DataType>],
-    /// The next placeholder is the operand of a cast to such a type.
-    cast_to: Option<Precise>,
+    marks: &'a Marks,
+    /// The next placeholder is the operand of a cast to this type.
+    cast_to: Option<ast::DataType>,
 }
 
 impl VisitorMut for Declare<'_> {
@@ -78,7 +85,7 @@ impl VisitorMut for Declare<'_> {
         } = expr
             && placeholder(operand).is_some()
         {
-            self.cast_to = Precise::of(data_type);
+            self.cast_to = Some(data_type.clone());
         }
         ControlFlow::Continue(())
     }
@@ -91,20 +98,34 @@ impl VisitorMut for Declare<'_> {
             return ControlFlow::Continue(());
         };
         let cast_to = self.cast_to.take();
-        let declared = number(name)
-            .and_then(|n| self.declared.get(n.checked_sub(1)?)?.as_ref())
-            .filter(|declared| !cast_to.is_some_and(|to| to.says_more_than(declared)));
-        if let Some(data_type) = declared.and_then(sql_type) {
-            let placeholder = expr.clone();
-            *expr = Expr::Cast {
-                kind: ast::CastKind::Cast,
-                expr: Box::new(placeholder),
-                data_type,
-                array: false,
-                format: None,
-            };
+        let Some(index) = number(name).and_then(|number| number.checked_sub(1)) else {
+            return ControlFlow::Continue(());
+        };
+        let precise = cast_to.as_ref().and_then(Precise::of);
+        let declared = self.declared.get(index).and_then(Option::as_ref);
+        let declared =
+            declared.filter(|declared| !precise.is_some_and(|to| to.says_more_than(declared)));
+        let Some(data_type) = declared.and_then(sql_type) else {
+            return ControlFlow::Continue(());
+        };
+        *expr = cast(expr.clone(), data_type);
+        let mark = self.marks.get(&index);
+        let is_cast = |mark: &str| cast_to.as_ref().is_some_and(|to| mark_of_sql(to) == mark);
+        let mark = mark.filter(|mark| !is_cast(mark));
+        if let Some(data_type) = mark.and_then(|mark| cast_of(mark)) {
+            *expr = cast(expr.clone(), data_type);
         }
         ControlFlow::Continue(())
+    }
+}
+
+fn cast(expr: Expr, data_type: ast::DataType) -> Expr {
+    Expr::Cast {
+        kind: ast::CastKind::Cast,
+        expr: Box::new(expr),
+        data_type,
+        array: false,
+        format: None,
     }
 }
 
@@ -122,13 +143,7 @@ impl VisitorMut for Limits {
         let offset = offset.iter_mut().map(|offset| &mut offset.value);
         for count in limit.iter_mut().chain(offset) {
             if placeholder(count).is_some() {
-                *count = Expr::Cast {
-                    kind: ast::CastKind::Cast,
-                    expr: Box::new(count.clone()),
-                    data_type: ast::DataType::BigInt(None),
-                    array: false,
-                    format: None,
-                };
+                *count = cast(count.clone(), ast::DataType::BigInt(None));
             }
         }
         ControlFlow::Continue(())
@@ -143,12 +158,16 @@ mod tests {
     use super::*;
 
     fn declared(sql: &str, types: &[Option<DataType>]) -> String {
+        marked(sql, types, &Marks::new())
+    }
+
+    fn marked(sql: &str, types: &[Option<DataType>], marks: &Marks) -> String {
         let query = match lakegate_sql::parse(sql).unwrap().remove(0).statement {
             Statement::Query(query) => query,
             other => panic!("{other:?}"),
         };
         let mut statement = ast::Statement::Query(query);
-        declare_types(&mut statement, types);
+        declare_types(&mut statement, types, marks);
         statement.to_string()
     }
 
@@ -168,6 +187,21 @@ mod tests {
         assert_eq!(
             declared("SELECT $1::int[][], $1::bigint[], $1", &[Some(list)]),
             "SELECT $1::INT[][], CAST($1 AS INT[])::BIGINT[], CAST($1 AS INT[])"
+        );
+    }
+
+    #[test]
+    fn parameters_with_marks_are_cast_to_their_types() {
+        let marks = [(0, "uuid"), (1, "oid"), (2, "jsonb")];
+        let marks = marks.map(|(index, mark)| (index, mark.to_owned())).into();
+        let types = [
+            Some(DataType::Utf8),
+            Some(DataType::Int64),
+            Some(DataType::Utf8),
+        ];
+        assert_eq!(
+            marked("SELECT $1, $1::uuid, $1::text, $2, $3", &types, &marks),
+            "SELECT CAST(CAST($1 AS VARCHAR) AS UUID), CAST($1 AS VARCHAR)::UUID, CAST(CAST($1 AS VARCHAR) AS UUID)::TEXT, CAST($2 AS BIGINT), CAST(CAST($3 AS VARCHAR) AS JSONB)"
         );
     }
 

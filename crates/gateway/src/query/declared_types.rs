@@ -13,6 +13,7 @@ use lakegate_dialect::postgres::everything;
 use lakegate_error::{Code, Error, Result};
 use sqlparser::ast::{self, ArrayElemTypeDef, Expr, Ident, SelectItem, SetExpr, Value};
 
+use crate::query::parameter_marks::{Marks, mark_of};
 use crate::query::parameters::{MAX_PARAMETERS, list_of, sql_type};
 use crate::query::planners::PlannedText;
 use crate::session::Session;
@@ -35,14 +36,15 @@ const INFERRED: [&str; 12] = [
 ];
 
 impl Session {
-    /// Returns the types of `$1`, `$2` … that PREPARE declares; `None` for those that are inferred.
+    /// Returns the types of `$1`, `$2` … that PREPARE declares, and their marks; `None` for those that
+    /// are inferred.
     ///
     /// # Errors
     /// A type does not exist or is not supported; there are more types than parameters may be.
     pub(crate) async fn declared_types(
         &self,
         types: &[ast::DataType],
-    ) -> Result<Vec<Option<DataType>>> {
+    ) -> Result<(Vec<Option<DataType>>, Marks)> {
         if types.len() > MAX_PARAMETERS {
             let message =
                 format!("number of parameters exceeds the maximum allowed ({MAX_PARAMETERS})");
@@ -51,7 +53,7 @@ impl Session {
         let distinct: BTreeSet<&ast::DataType> =
             types.iter().filter(|of| !is_inferred(of)).collect();
         if distinct.is_empty() {
-            return Ok(vec![None; types.len()]);
+            return Ok((vec![None; types.len()], Marks::new()));
         }
         let mut query = everything()?;
         if let SetExpr::Select(select) = query.body.as_mut() {
@@ -66,13 +68,15 @@ impl Session {
             .plan(&moment, text, planning.described().boxed())
             .await?;
         let found = planned.columns.fields().iter();
-        let found = found.map(|field| of_parameter(field.data_type()));
-        let known: BTreeMap<&ast::DataType, Option<DataType>> =
+        let found = found.map(|field| (of_parameter(field.data_type()), mark_of(field)));
+        let known: BTreeMap<&ast::DataType, (Option<DataType>, Option<String>)> =
             distinct.into_iter().zip(found).collect();
-        Ok(types
-            .iter()
-            .map(|of| known.get(of).cloned().flatten())
-            .collect())
+        let marks = types.iter().enumerate();
+        let marks = marks.filter_map(|(index, of)| Some((index, known.get(of)?.1.clone()?)));
+        let marks = marks.collect();
+        let declared = types.iter();
+        let declared = declared.map(|of| known.get(of).and_then(|(known, _)| known.clone()));
+        Ok((declared.collect(), marks))
     }
 }
 

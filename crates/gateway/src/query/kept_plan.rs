@@ -27,6 +27,7 @@ use parking_lot::Mutex;
 
 use crate::moment::Moment;
 use crate::query::constant_row::Answer;
+use crate::query::parameter_marks::{Declared, Marks};
 use crate::query::planning::Planning;
 use crate::query::source::QuerySource;
 use crate::results::plan_bytes;
@@ -319,8 +320,9 @@ struct Entry {
     slot: Arc<PlanSlot>,
     /// The statement, if it is found by its text.
     prepared: Option<Prepared>,
-    /// The types that the client declared for its parameters; `None` if it was not described.
-    declared: Option<Vec<Option<DataType>>>,
+    /// The types and marks that the client declared for its parameters; `None` if it was not
+    /// described.
+    declared: Option<(Vec<Option<DataType>>, Marks)>,
 }
 
 impl Entry {
@@ -330,6 +332,11 @@ impl Entry {
             Arc::ptr_eq(known, parsed)
                 || known.text == parsed.text && known.statement == parsed.statement
         })
+    }
+
+    fn is_declared(&self, declared: Declared<'_>) -> bool {
+        let known = self.declared.as_ref();
+        known.is_some_and(|(types, marks)| types == declared.types && marks == declared.marks)
     }
 
     fn bytes(&self) -> usize {
@@ -343,12 +350,12 @@ impl KeptPlans {
     pub(crate) fn described(
         &mut self,
         parsed: &Arc<Parsed>,
-        declared: &[Option<DataType>],
+        declared: Declared<'_>,
         moment: &Moment,
         settings: &Settings,
     ) -> Option<Prepared> {
         let at = self.0.iter().position(|entry| {
-            entry.declared.as_deref() == Some(declared)
+            entry.is_declared(declared)
                 && entry.is_of(parsed)
                 && entry.slot.serves(moment, settings)
         })?;
@@ -400,7 +407,7 @@ impl KeptPlans {
         &mut self,
         slot: &Arc<PlanSlot>,
         prepared: Option<Prepared>,
-        declared: Option<&[Option<DataType>]>,
+        declared: Option<Declared<'_>>,
         moment: &Moment,
     ) {
         self.0.retain(|entry| {
@@ -418,7 +425,7 @@ impl KeptPlans {
         self.0.push_back(Entry {
             slot: Arc::clone(slot),
             prepared,
-            declared: declared.map(<[_]>::to_vec),
+            declared: declared.map(|known| (known.types.to_vec(), known.marks.clone())),
         });
         let mut bytes: usize = self.0.iter().map(Entry::bytes).sum();
         while self.0.len() > 1 && (self.0.len() > MAX_PLANS || bytes > MAX_SESSION_BYTES) {

@@ -1,7 +1,6 @@
 //! Queries: the path from a statement to rows ([`run`]), and the life of a query ([`life`]).
 
 mod analyze;
-pub(crate) mod cast_parameters;
 pub(crate) mod column_names;
 mod constant_row;
 mod constants;
@@ -20,8 +19,10 @@ pub(crate) mod literals;
 pub(crate) mod logical_plan;
 pub(crate) mod memory;
 pub(crate) mod origins;
+pub(crate) mod parameter_marks;
 pub(crate) mod parameter_places;
 pub(crate) mod parameters;
+mod plan_parameters;
 pub(crate) mod planners;
 pub(crate) mod planning;
 mod relations;

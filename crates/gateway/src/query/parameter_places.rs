@@ -1,28 +1,29 @@
-//! The types that parameters take from their places, where the engine infers none: a condition is a
-//! boolean, a length is an integer, and a value beside another one has the type of that.
+//! The types that parameters take from their places: a condition is a boolean, a length is an integer,
+//! and a value beside others has the type of these (`beside.rs`).
+
+mod beside;
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use arrow::datatypes::{DataType, IntervalUnit};
-use lakegate_sql::walk::{walk_expressions, walk_mut};
-use sqlparser::ast::helpers::attached_token::AttachedToken;
+use lakegate_engine::beside::{COMPARED, JOINED, OF_ONE_TYPE};
+use lakegate_sql::walk::walk_mut;
 use sqlparser::ast::{
     self, BinaryOperator, CaseWhen, Expr, Function, FunctionArg, FunctionArgExpr,
-    FunctionArguments, NamedWindowDefinition, NamedWindowExpr, ObjectName, Select, TableFactor,
-    UnaryOperator, Value, VisitorMut, WindowFrame, WindowFrameBound, WindowFrameUnits, WindowType,
+    FunctionArguments, NamedWindowDefinition, NamedWindowExpr, ObjectName, Query, Select, SetExpr,
+    TableFactor, UnaryOperator, Value, VisitorMut, WindowFrame, WindowFrameBound, WindowFrameUnits,
+    WindowType,
 };
 
-use crate::query::constants::has_query;
-use crate::query::parameters::{MAX_PARAMETERS, number, placeholder};
-
-/// The maximum number of expressions in a value that a parameter beside it is compared with.
-const MAX_COMPARED: usize = 16;
+use self::beside::{array_of, call_beside, item_of, telling};
+use crate::query::declared_parameters::ANY_NUMERIC;
+use crate::query::parameters::{MAX_PARAMETERS, list_of, number, placeholder};
 
 /// Returns the types of parameters: those that are declared, and those that follow from a place.
 ///
-/// Changes the query, which is only planned for its types: a parameter beside a value, such as an
-/// argument of `coalesce`, is compared with it, so that the engine infers the parameter's type.
+/// Changes the query, which is only planned for its types: a parameter beside values becomes a call
+/// with them, whose type the plan tells.
 pub(crate) fn place_types(
     query: &mut ast::Query,
     declared: &[Option<DataType>],
@@ -30,6 +31,7 @@ pub(crate) fn place_types(
     let mut places = Places {
         declared,
         found: BTreeMap::new(),
+        calls: BTreeMap::new(),
     };
     // The visitor never breaks.
     let _ = walk_mut(query, &mut places);
@@ -49,6 +51,8 @@ struct Places<'a> {
     declared: &'a [Option<DataType>],
     /// By the numbers of parameters, which begin with 1.
     found: BTreeMap<usize, DataType>,
+    /// The first call that stands for each parameter beside values.
+    calls: BTreeMap<usize, Expr>,
 }
 
 impl Places<'_> {
@@ -73,21 +77,66 @@ impl Places<'_> {
         }
     }
 
-    /// Compares a parameter with a value of the type that it must have.
-    fn compare(&self, expr: &mut Expr, value: &Expr) {
-        if self.open(expr).is_some() {
-            *expr = compared(expr, value);
+    /// Gives the parameters among values the type of the others. `place`: what is done with them.
+    fn beside(&mut self, place: &str, values: Vec<&mut Expr>) {
+        if values.iter().any(|value| matches!(**value, Expr::Tuple(_))) {
+            let rows = values.into_iter().map(|value| match value {
+                Expr::Tuple(items) => items.iter_mut(),
+                _ => std::slice::IterMut::default(),
+            });
+            return self.columns(place, rows.collect());
+        }
+        if !values.iter().any(|value| self.open(value).is_some()) {
+            return;
+        }
+        let telling = telling(values.iter().map(|value| &**value));
+        if telling.is_empty() {
+            return;
+        }
+        for value in values {
+            self.replace(value, place, &telling);
         }
     }
 
-    /// Compares the parameters among values of one type with another one of the values.
-    fn compare_all(&self, mut values: Vec<&mut Expr>) {
-        let known = values.iter().find(|value| is_small(value));
-        let Some(known) = known.map(|known| (**known).clone()) else {
-            return;
+    /// Replaces a parameter by the call that stands for it beside values.
+    fn replace(&mut self, value: &mut Expr, place: &str, telling: &[Expr]) {
+        if let Some(number) = self.open(value) {
+            let call = call_beside(place, value, telling);
+            self.calls.entry(number).or_insert_with(|| call.clone());
+            *value = call;
+        }
+    }
+
+    /// Gives an operand that is a parameter the type that it has before: `$1` of `x > $1 AND
+    /// x < $1 + interval '1 day'` is no interval.
+    fn known(&self, operand: &mut Expr) {
+        if let Some(number) = self.open(operand)
+            && let Some(call) = self.calls.get(&number)
+        {
+            *operand = call.clone();
+        }
+    }
+
+    /// Gives the parameters of each column of rows the type of the others in it.
+    fn columns(&mut self, place: &str, mut rows: Vec<std::slice::IterMut<'_, Expr>>) {
+        loop {
+            let column: Vec<&mut Expr> = rows.iter_mut().filter_map(Iterator::next).collect();
+            if column.is_empty() {
+                return;
+            }
+            self.beside(place, column);
+        }
+    }
+
+    /// Gives an item the type of those of an array, or an array the type of the item.
+    fn item(&mut self, place: &str, array: &mut Expr, item: &mut Expr) {
+        let (known, parameter, told) = match (self.open(array), self.open(item)) {
+            (None, Some(_)) => (item_of(array), item, &*array),
+            (Some(_), None) => (array_of(item), array, &*item),
+            _ => return,
         };
-        for value in &mut values {
-            self.compare(value, &known);
+        if !telling(std::iter::once(told)).is_empty() {
+            self.replace(parameter, place, &[known]);
         }
     }
 
@@ -124,14 +173,21 @@ impl Places<'_> {
             _ => None,
         });
         let arguments: Vec<&mut Expr> = arguments.collect();
-        if matches!(name, "coalesce" | "greatest" | "least" | "nullif") {
-            return self.compare_all(arguments);
+        match name {
+            "coalesce" | "greatest" | "least" | "array_cat" => {
+                return self.beside(OF_ONE_TYPE, arguments);
+            }
+            "nullif" => return self.beside(COMPARED, arguments),
+            _ => {}
         }
         if name == "date_bin"
             && let Some((stride, _)) = arguments.split_first()
         {
             self.takes(stride, DataType::Interval(IntervalUnit::MonthDayNano));
-            return self.compare_all(arguments.into_iter().skip(1).collect());
+            return self.beside(OF_ONE_TYPE, arguments.into_iter().skip(1).collect());
+        }
+        if let Some(place) = item_place(name) {
+            return self.items(arguments, place);
         }
         let count = arguments.len();
         let counts = name == "generate_series" && arguments.iter().any(|bound| is_count(bound));
@@ -144,6 +200,34 @@ impl Places<'_> {
                 self.takes(argument, data_type);
             }
         }
+        if matches!(name, "lag" | "lead") {
+            // The second one counts rows.
+            let values = arguments.into_iter().enumerate();
+            let values = values.filter(|(place, _)| *place != 1);
+            self.beside(OF_ONE_TYPE, values.map(|(_, value)| value).collect());
+        }
+    }
+
+    /// Gives the items among the arguments of a function of an array the type of the array's.
+    /// `place`: of the array.
+    fn items(&mut self, mut items: Vec<&mut Expr>, place: usize) {
+        if place >= items.len() {
+            return;
+        }
+        let array = items.remove(place);
+        for item in items.into_iter().take(2) {
+            self.item(OF_ONE_TYPE, array, item);
+        }
+    }
+}
+
+/// Returns the place of the array among the arguments of a function of an array and its items.
+fn item_place(function: &str) -> Option<usize> {
+    match function {
+        "array_append" | "array_position" | "array_positions" | "array_remove"
+        | "array_replace" => Some(0),
+        "array_prepend" => Some(1),
+        _ => None,
     }
 }
 
@@ -158,6 +242,14 @@ impl VisitorMut for Places<'_> {
             if let NamedWindowExpr::WindowSpec(window) = window {
                 self.frame(window.window_frame.as_ref());
             }
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+        if let SetExpr::Values(values) = query.body.as_mut() {
+            let rows = values.rows.iter_mut().map(|row| row.content.iter_mut());
+            self.columns(OF_ONE_TYPE, rows.collect());
         }
         ControlFlow::Continue(())
     }
@@ -201,12 +293,68 @@ impl VisitorMut for Places<'_> {
                 self.takes(left, DataType::Utf8);
                 self.takes(right, DataType::Utf8);
             }
-            // Both operands are arrays of one type, or both are documents.
             Expr::BinaryOp {
                 left,
-                op: BinaryOperator::AtArrow | BinaryOperator::ArrowAt | BinaryOperator::PGOverlap,
+                op: BinaryOperator::StringConcat,
                 right,
-            } => self.compare_all(vec![left.as_mut(), right.as_mut()]),
+            } => self.beside(JOINED, vec![left.as_mut(), right.as_mut()]),
+            Expr::BinaryOp {
+                left,
+                op:
+                    BinaryOperator::Plus
+                    | BinaryOperator::Minus
+                    | BinaryOperator::Multiply
+                    | BinaryOperator::Divide
+                    | BinaryOperator::Modulo,
+                right,
+            } => {
+                self.known(left);
+                self.known(right);
+            }
+            // Paths in documents.
+            Expr::BinaryOp {
+                op:
+                    BinaryOperator::HashArrow
+                    | BinaryOperator::HashLongArrow
+                    | BinaryOperator::HashMinus,
+                right,
+                ..
+            } => self.takes(right, list_of(&DataType::Utf8)),
+            Expr::AnyOp { left, right, .. } | Expr::AllOp { left, right, .. }
+                if self.open(left).is_some() =>
+            {
+                self.item(COMPARED, right, left);
+            }
+            // Both operands have one type; those of the last ones are arrays or documents.
+            Expr::BinaryOp {
+                left,
+                op:
+                    BinaryOperator::Eq
+                    | BinaryOperator::NotEq
+                    | BinaryOperator::Lt
+                    | BinaryOperator::LtEq
+                    | BinaryOperator::Gt
+                    | BinaryOperator::GtEq
+                    | BinaryOperator::AtArrow
+                    | BinaryOperator::ArrowAt
+                    | BinaryOperator::PGOverlap,
+                right,
+            }
+            | Expr::IsDistinctFrom(left, right)
+            | Expr::IsNotDistinctFrom(left, right) => {
+                self.beside(COMPARED, vec![left.as_mut(), right.as_mut()]);
+            }
+            Expr::Between {
+                expr, low, high, ..
+            } => self.beside(COMPARED, vec![expr.as_mut(), low.as_mut(), high.as_mut()]),
+            Expr::InList { expr, list, .. } => {
+                let place = match list.len() {
+                    1 => COMPARED,
+                    _ => OF_ONE_TYPE,
+                };
+                let values = std::iter::once(expr.as_mut()).chain(list);
+                self.beside(place, values.collect());
+            }
             Expr::Substring {
                 substring_from,
                 substring_for,
@@ -222,20 +370,21 @@ impl VisitorMut for Places<'_> {
                 else_result,
                 ..
             } => {
-                let operand = operand.as_deref();
+                let mut compared: Vec<&mut Expr> = operand.as_deref_mut().into_iter().collect();
+                let has_operand = !compared.is_empty();
                 let mut results = Vec::with_capacity(conditions.len() + 1);
                 for CaseWhen { condition, result } in conditions {
-                    match operand {
-                        Some(operand) if is_small(operand) => self.compare(condition, operand),
-                        Some(_) => {}
-                        None => self.is_condition(Some(condition)),
+                    match has_operand {
+                        true => compared.push(condition),
+                        false => self.is_condition(Some(condition)),
                     }
                     results.push(result);
                 }
                 results.extend(else_result.as_deref_mut());
-                self.compare_all(results);
+                self.beside(OF_ONE_TYPE, compared);
+                self.beside(OF_ONE_TYPE, results);
             }
-            Expr::Array(array) => self.compare_all(array.elem.iter_mut().collect()),
+            Expr::Array(array) => self.beside(OF_ONE_TYPE, array.elem.iter_mut().collect()),
             Expr::Function(function) => self.function(function),
             _ => {}
         }
@@ -248,47 +397,14 @@ fn is_count(expr: &Expr) -> bool {
     matches!(expr, Expr::Value(value) if matches!(&value.value, Value::Number(number, _) if number.parse::<i64>().is_ok()))
 }
 
-/// Returns whether a value settles the type of parameters beside it, and is small enough to be
-/// written again for each of them.
-fn is_small(expr: &Expr) -> bool {
-    if matches!(expr, Expr::Value(value) if value.value == Value::Null) {
-        return false;
-    }
-    let mut size = 0usize;
-    let walked = walk_expressions(expr, |part| {
-        size += 1;
-        match size > MAX_COMPARED || placeholder(part).is_some() {
-            true => ControlFlow::Break(()),
-            false => ControlFlow::Continue(()),
-        }
-    });
-    walked.is_continue() && !has_query(expr)
-}
-
-/// Returns `CASE WHEN parameter = value THEN value END`.
-fn compared(parameter: &Expr, value: &Expr) -> Expr {
-    Expr::Case {
-        case_token: AttachedToken::empty(),
-        end_token: AttachedToken::empty(),
-        operand: None,
-        conditions: vec![CaseWhen {
-            condition: Expr::BinaryOp {
-                left: Box::new(parameter.clone()),
-                op: BinaryOperator::Eq,
-                right: Box::new(value.clone()),
-            },
-            result: value.clone(),
-        }],
-        else_result: None,
-    }
-}
-
 /// Returns the type of a function's argument, by its index, if it has only one. `count`: of the
 /// arguments.
 fn argument_type(function: &str, index: usize, count: usize) -> Option<DataType> {
     Some(match (function, index) {
         // With a format, it takes a text.
         ("to_timestamp", 0) if count == 1 => DataType::Float64,
+        // There is none of floating-point numbers.
+        ("round" | "trunc", 0) if count == 2 => ANY_NUMERIC,
         ("left" | "right" | "repeat" | "lpad" | "rpad", 1)
         | ("substr" | "substring", 1 | 2)
         | ("split_part", 2)
@@ -362,60 +478,6 @@ mod tests {
         let (types, _) = placed("SELECT generate_series($1, $2, 5)", &[]);
         assert_eq!(types, [count.clone(), count]);
         let (types, _) = placed("SELECT n FROM generate_series($1, now(), $2) t(n)", &[]);
-        assert!(types.is_empty());
-    }
-
-    #[test]
-    fn values_beside_others_are_compared_with_them() {
-        for (sql, shown) in [
-            (
-                "SELECT coalesce($1, a)",
-                "SELECT coalesce(CASE WHEN $1 = a THEN a END, a)",
-            ),
-            (
-                "SELECT CASE a WHEN $1 THEN $2 ELSE 5 END",
-                "SELECT CASE a WHEN CASE WHEN $1 = a THEN a END THEN CASE WHEN $2 = 5 THEN 5 END ELSE 5 END",
-            ),
-            (
-                "SELECT date_bin('1 day', a, $1)",
-                "SELECT date_bin('1 day', a, CASE WHEN $1 = a THEN a END)",
-            ),
-            (
-                "SELECT ARRAY[$1, 'x']",
-                "SELECT ARRAY[CASE WHEN $1 = 'x' THEN 'x' END, 'x']",
-            ),
-            (
-                "SELECT a @> $1, $2 && ARRAY[3]",
-                "SELECT a @> CASE WHEN $1 = a THEN a END, CASE WHEN $2 = ARRAY[3] THEN ARRAY[3] END && ARRAY[3]",
-            ),
-            ("SELECT coalesce($1, $2)", "SELECT coalesce($1, $2)"),
-            ("SELECT nullif(NULL, $1)", "SELECT nullif(NULL, $1)"),
-            (
-                "SELECT coalesce($1, (SELECT 1))",
-                "SELECT coalesce($1, (SELECT 1))",
-            ),
-        ] {
-            let (types, query) = placed(sql, &[]);
-            assert_eq!(query, shown);
-            assert!(types.is_empty(), "{sql}: {types:?}");
-        }
-        let declared = [Some(DataType::Utf8)];
-        let (types, query) = placed("SELECT coalesce($1, a) WHERE $1", &declared);
-        assert_eq!(types, declared);
-        assert_eq!(query, "SELECT coalesce($1, a) WHERE $1");
-    }
-
-    #[test]
-    fn queries_do_not_grow_beyond_a_multiple() {
-        let mut nested = "a".to_owned();
-        for number in 1..=30 {
-            nested = format!("coalesce(${number}, {nested})");
-        }
-        let (_, query) = placed(&format!("SELECT {nested}"), &[]);
-        assert!(query.len() < 10 * nested.len(), "{}", query.len());
-        let large = format!("SELECT coalesce($1, {}a)", "a + ".repeat(100));
-        assert_eq!(placed(&large, &[]).1, large);
-        let (types, _) = placed("SELECT NOT $4000000000, NOT $0", &[]);
         assert!(types.is_empty());
     }
 }

@@ -6,13 +6,12 @@ use std::ops::ControlFlow;
 
 use arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::ScalarValue;
-use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
-use datafusion::logical_expr::{Expr as PlanExpr, LogicalPlan};
 use lakegate_engine::exact_decimal;
 use lakegate_error::{Code, Error, Result, from_engine};
 use sqlparser::ast::{self, Expr, Value};
 
 pub(crate) use super::declared_parameters::declare_types;
+pub(crate) use super::plan_parameters::inferred_types;
 
 /// The highest parameter number, as in PostgreSQL.
 pub(super) const MAX_PARAMETERS: usize = 65_535;
@@ -103,49 +102,6 @@ pub(crate) fn sql_type(data_type: &DataType) -> Option<ast::DataType> {
         ),
         _ => return None,
     })
-}
-
-/// Returns the types of a plan's parameters: the type that DataFusion infers, or else the one that
-/// the parameter is cast to (`$1::int`). Of several places with types, the first counts, as in
-/// PostgreSQL: the others get the parameter by a cast.
-///
-/// # Errors
-/// The plan cannot be walked.
-pub(crate) fn inferred_types(plan: &LogicalPlan) -> Result<HashMap<String, Option<DataType>>> {
-    let mut types: HashMap<String, Option<DataType>> = HashMap::new();
-    let mut casts: HashMap<String, DataType> = HashMap::new();
-    let walked = plan.apply_with_subqueries(|node| {
-        node.apply_expressions(|expr| {
-            expr.apply(|expr| {
-                match expr {
-                    PlanExpr::Placeholder(placeholder) => {
-                        let field = placeholder.field.as_ref();
-                        let inferred = field
-                            .map(|field| field.data_type())
-                            .filter(|data_type| **data_type != DataType::Null);
-                        let known = types.entry(placeholder.id.clone()).or_default();
-                        if known.is_none() {
-                            *known = inferred.cloned();
-                        }
-                    }
-                    PlanExpr::Cast(cast) => {
-                        if let PlanExpr::Placeholder(placeholder) = cast.expr.as_ref() {
-                            casts
-                                .entry(placeholder.id.clone())
-                                .or_insert_with(|| cast.field.data_type().clone());
-                        }
-                    }
-                    _ => {}
-                }
-                Ok(TreeNodeRecursion::Continue)
-            })
-        })
-    });
-    walked.map_err(from_engine)?;
-    for (name, data_type) in casts {
-        types.entry(name).or_default().get_or_insert(data_type);
-    }
-    Ok(types)
 }
 
 /// Returns all parameters that a query names. A plan would miss those of an unused WITH.

@@ -218,7 +218,7 @@ impl Session {
         let types: Vec<Option<DataType>> = prepared.parameters.iter().cloned().map(Some).collect();
         // The casts of parameters name no columns.
         let names = ColumnNames::of(self.dialect(), &statement);
-        declare_types(&mut statement, &types);
+        declare_types(&mut statement, &types, &prepared.marks);
         let planning = Box::pin(self.resolve(moment, statement)).await?;
         Ok(Planning { names, ..planning })
     }

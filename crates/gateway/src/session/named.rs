@@ -109,8 +109,9 @@ impl Session {
             text: prepare.text.clone(),
             position: 1,
         };
-        let declared = Box::pin(self.declared_types(&prepare.types)).await?;
-        let prepared = Box::pin(self.prepare(Arc::new(parsed), &declared)).await?;
+        let (declared, marks) = Box::pin(self.declared_types(&prepare.types)).await?;
+        let prepared = self.prepare_as(Arc::new(parsed), &declared, &marks);
+        let prepared = Box::pin(prepared).await?;
         let mut state = self.state.lock();
         check_weight(
             state.prepared.values().map(|kept| kept.statement.weight()),

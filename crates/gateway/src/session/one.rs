@@ -108,7 +108,8 @@ impl Session {
                     }
                 })
                 .collect();
-            let prepared = self.prepare(Arc::clone(parsed), &declared).await?;
+            let again = self.prepare_as(Arc::clone(parsed), &declared, &prepared.marks);
+            let prepared = again.await?;
             Ok(Arc::new(prepared))
         }
         .boxed()

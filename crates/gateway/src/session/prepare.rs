@@ -14,10 +14,10 @@ use lakegate_sql::ast::{self as sql, Statement};
 use sqlparser::ast;
 
 use crate::moment::Moment;
-use crate::query::cast_parameters::cast_parameters;
 use crate::query::column_names::ColumnNames;
 use crate::query::kept_plan::{KeptPlan, PlanInputs, PlanSlot};
 use crate::query::list_parameters::lists_as_items;
+use crate::query::parameter_marks::{Declared, Marks, cast_marks, fits};
 use crate::query::parameter_places::place_types;
 use crate::query::parameters::{
     declare_types, inferred_types, list_of, named_parameters, number, parameter_types,
@@ -32,6 +32,8 @@ use crate::session::prepared::Prepared;
 use crate::session::results::{setting_schema, text_schema};
 use crate::write::returning::check_clause;
 
+static NO_MARKS: Marks = Marks::new();
+
 impl Session {
     /// Plans a statement far enough to know its parameters and columns.
     ///
@@ -44,6 +46,26 @@ impl Session {
         parsed: Arc<Parsed>,
         declared: &'a [Option<DataType>],
     ) -> BoxFuture<'a, Result<Prepared>> {
+        self.prepare_as(parsed, declared, &NO_MARKS)
+    }
+
+    /// Plans a statement far enough to know its parameters and columns.
+    ///
+    /// `declared`: as for [`Self::prepare`]. `marks`: PostgreSQL's types of declared parameters, by
+    /// their names in `pg_type`; those that the engine has as they are do not matter.
+    ///
+    /// # Errors
+    /// As of [`Self::prepare`].
+    pub fn prepare_as<'a>(
+        &'a self,
+        parsed: Arc<Parsed>,
+        declared: &'a [Option<DataType>],
+        marks: &'a Marks,
+    ) -> BoxFuture<'a, Result<Prepared>> {
+        let declared = Declared {
+            types: declared,
+            marks,
+        };
         async move {
             let moment = self.current_moment().await?;
             let mut prepared = Prepared::undescribed(parsed);
@@ -65,7 +87,7 @@ impl Session {
                     prepared.origins = described.planning.origins();
                     prepared.parameters = described.parameters;
                     prepared.untyped = described.untyped;
-                    prepared.casts = cast_parameters(query);
+                    prepared.marks = described.marks;
                     let (plan, planning) = (described.plan, described.planning);
                     let plans = &self.gateway.plans;
                     let kept = KeptPlan::new(inputs, plan, planning, plans);
@@ -75,6 +97,7 @@ impl Session {
                     let described = self.describe(&moment, &copy.query, declared).await?;
                     prepared.parameters = described.parameters;
                     prepared.untyped = described.untyped;
+                    prepared.marks = described.marks;
                 }
                 // The statement itself has no rows.
                 Statement::DeclareCursor(declare) => {
@@ -82,7 +105,7 @@ impl Session {
                     let described = described.map_err(|error| self.told(error, parsed))?;
                     prepared.parameters = described.parameters;
                     prepared.untyped = described.untyped;
-                    prepared.casts = cast_parameters(&declare.query);
+                    prepared.marks = described.marks;
                 }
                 statement if statement.written_query().is_some() => {
                     let described = self.describe_write(&moment, statement, declared);
@@ -92,14 +115,7 @@ impl Session {
                     prepared.parameters = described.parameters;
                     prepared.untyped = described.untyped;
                     prepared.columns = returned;
-                    prepared.casts = statement
-                        .written_query()
-                        .map_or_else(Default::default, cast_parameters);
-                    if let Statement::Insert(insert) = statement
-                        && let Some(returning) = &insert.returning
-                    {
-                        prepared.casts.extend(cast_parameters(returning));
-                    }
+                    prepared.marks = described.marks;
                 }
                 Statement::Explain(explain) => {
                     let described = match explain.statement.as_ref() {
@@ -108,15 +124,20 @@ impl Session {
                         }
                         written if written.written_query().is_some() => {
                             let described =
-                                self.written_query_to_describe(&moment, written, declared);
+                                self.written_query_to_describe(&moment, written, declared.types);
                             let (query, types) = described.await?;
-                            Some(Box::pin(self.describe(&moment, &query, &types)).await?)
+                            let types = Declared {
+                                types: &types,
+                                marks: declared.marks,
+                            };
+                            Some(Box::pin(self.describe(&moment, &query, types)).await?)
                         }
                         _ => None,
                     };
                     if let Some(described) = described {
                         prepared.parameters = described.parameters;
                         prepared.untyped = described.untyped;
+                        prepared.marks = described.marks;
                     }
                     prepared.columns = Some(self.explain_schema(explain)?);
                 }
@@ -167,11 +188,15 @@ impl Session {
             let planned = self.plan(&moment, shown, planning.described().boxed());
             let planned = planned.await?;
             let mut prepared = Prepared::of(QuerySource::Substrait(plan));
-            prepared.parameters = parameter_types(inferred_types(&planned.plan)?, &[])?;
+            prepared.parameters = parameter_types(inferred_types(&planned.plan)?.types, &[])?;
             prepared.columns = Some(planned.columns);
             let plans = &self.gateway.plans;
             let kept = KeptPlan::new(inputs, planned.plan, planned.planning, plans);
-            self.keep_plan(&moment, &mut prepared, &[], kept);
+            let declared = Declared {
+                types: &[],
+                marks: &NO_MARKS,
+            };
+            self.keep_plan(&moment, &mut prepared, declared, kept);
             Ok(prepared)
         }
         .boxed()
@@ -182,7 +207,7 @@ impl Session {
         &self,
         moment: &Moment,
         parsed: &Arc<Parsed>,
-        declared: &[Option<DataType>],
+        declared: Declared<'_>,
     ) -> Option<Prepared> {
         let settings = self.settings();
         if !settings.keeps_plans() {
@@ -206,7 +231,7 @@ impl Session {
         &self,
         moment: &Moment,
         prepared: &mut Prepared,
-        declared: &[Option<DataType>],
+        declared: Declared<'_>,
         plan: KeptPlan,
     ) {
         let found_again = plan.lasts();
@@ -222,41 +247,64 @@ impl Session {
         &self,
         moment: &Moment,
         query: &ast::Query,
-        declared: &[Option<DataType>],
+        declared: Declared<'_>,
     ) -> Result<Description> {
         self.state.lock().transaction.check()?;
         let named = named_parameters(query);
         let mut asked = query.clone();
-        let lists = lists_as_items(&mut asked, declared);
+        let lists = lists_as_items(&mut asked, declared.types);
         let (mut planned, known) = match named.is_empty() {
             true => {
                 let planned = Box::pin(self.plan_query(moment, &asked, declared, true)).await?;
-                (planned, declared.to_vec())
+                (planned, declared.types.to_vec())
             }
             false => {
-                let is_last = are_declared(&named, declared);
+                let is_last = are_declared(&named, declared.types);
                 Box::pin(self.plan_for_types(moment, &asked, declared, is_last)).await?
             }
         };
         let mut inferred = inferred_types(&planned.plan)?;
         for name in named {
-            inferred.entry(name).or_default();
+            inferred.types.entry(name).or_default();
         }
-        let mut parameters = parameter_types(inferred.clone(), &known)?;
-        let untyped = untyped_parameters(&inferred, &known, parameters.len());
+        let mut parameters = parameter_types(inferred.types.clone(), &known)?;
+        let untyped = untyped_parameters(&inferred.types, &known, parameters.len());
+        let is_open = |types: &[Option<DataType>], index: &usize| {
+            types.get(*index).is_none_or(Option::is_none)
+        };
+        let mut marks = inferred.marks;
+        marks.retain(|index, _| is_open(known.as_slice(), index));
         for (index, data_type) in parameters.iter_mut().enumerate() {
             if lists.contains(&(index + 1)) {
                 *data_type = list_of(data_type);
+                if let Some(mark) = marks.get_mut(&index) {
+                    mark.push_str("[]");
+                }
             }
         }
+        let casts = cast_marks(query).into_iter();
+        marks.extend(casts.filter(|(index, _)| is_open(declared.types, index)));
+        let is_fit = |index: &usize, mark: &str| {
+            let data_type = parameters.get(*index);
+            data_type.is_some_and(|data_type| fits(mark, data_type))
+        };
+        let mut of_client = declared.marks.clone();
+        of_client.retain(|index, mark| is_fit(index, mark.as_str()));
+        marks.extend(of_client.iter().map(|(index, mark)| (*index, mark.clone())));
+        marks.retain(|index, mark| is_fit(index, mark.as_str()));
         let settled: Vec<Option<DataType>> = parameters.iter().cloned().map(Some).collect();
-        if settled != declared {
+        if settled != declared.types || marks != of_client {
             // Planned again with the types that it will run with.
-            planned = Box::pin(self.plan_query(moment, query, &settled, true)).await?;
+            let settled = Declared {
+                types: &settled,
+                marks: &marks,
+            };
+            planned = Box::pin(self.plan_query(moment, query, settled, true)).await?;
         }
         Ok(Description {
             parameters,
             untyped,
+            marks,
             plan: planned.plan,
             columns: planned.columns,
             planning: planned.planning,
@@ -269,12 +317,16 @@ impl Session {
         &self,
         moment: &Moment,
         statement: &Statement,
-        declared: &[Option<DataType>],
+        declared: Declared<'_>,
     ) -> Result<(Description, Option<SchemaRef>)> {
         let (query, types) = self
-            .written_query_to_describe(moment, statement, declared)
+            .written_query_to_describe(moment, statement, declared.types)
             .await?;
-        let mut described = Box::pin(self.describe(moment, &query, &types)).await?;
+        let types = Declared {
+            types: &types,
+            marks: declared.marks,
+        };
+        let mut described = Box::pin(self.describe(moment, &query, types)).await?;
         if !matches!(statement, Statement::Insert(insert) if insert.returning.is_some()) {
             return Ok((described, None));
         }
@@ -289,10 +341,15 @@ impl Session {
         });
         let known: Vec<Option<DataType>> = known.collect();
         let seen = returning.seen(None)?;
-        let returned = Box::pin(self.describe(&seen, &returning.query, &known)).await?;
+        let known = Declared {
+            types: &known,
+            marks: &described.marks,
+        };
+        let returned = Box::pin(self.describe(&seen, &returning.query, known)).await?;
         check_clause(&returned.plan)?;
         described.parameters = returned.parameters;
         described.untyped = returned.untyped;
+        described.marks = returned.marks;
         Ok((described, Some(returned.columns)))
     }
 
@@ -304,13 +361,17 @@ impl Session {
         &self,
         moment: &Moment,
         query: &ast::Query,
-        declared: &[Option<DataType>],
+        declared: Declared<'_>,
         is_last: bool,
     ) -> Result<(Planned, Vec<Option<DataType>>)> {
         let mut placed = query.clone();
-        let types = place_types(&mut placed, declared);
-        if types != declared || placed != *query {
-            match Box::pin(self.plan_query(moment, &placed, &types, is_last)).await {
+        let types = place_types(&mut placed, declared.types);
+        if types != declared.types || placed != *query {
+            let of_places = Declared {
+                types: &types,
+                marks: declared.marks,
+            };
+            match Box::pin(self.plan_query(moment, &placed, of_places, is_last)).await {
                 Ok(planned) => return Ok((planned, types)),
                 Err(error) if error.code().is_about_the_run() => return Err(error),
                 // Types of places are guesses: without them the query may be right.
@@ -318,7 +379,7 @@ impl Session {
             }
         }
         let planned = Box::pin(self.plan_query(moment, query, declared, is_last)).await?;
-        Ok((planned, declared.to_vec()))
+        Ok((planned, declared.types.to_vec()))
     }
 
     /// Plans a query whose parameters have the types known so far. `is_last`: as for
@@ -327,13 +388,13 @@ impl Session {
         &self,
         moment: &Moment,
         query: &ast::Query,
-        types: &[Option<DataType>],
+        known: Declared<'_>,
         is_last: bool,
     ) -> Result<Planned> {
         let mut statement = ast::Statement::Query(Box::new(query.clone()));
         // The casts of parameters name no columns.
         let names = ColumnNames::of(self.dialect(), &statement);
-        declare_types(&mut statement, types);
+        declare_types(&mut statement, known.types, known.marks);
         let planning = Box::pin(self.resolve(moment, statement)).await?;
         let planning = Planning { names, ..planning };
         let text = PlannedText::Query(query, planning.database.clone());
@@ -356,6 +417,7 @@ fn are_declared(named: &BTreeSet<String>, declared: &[Option<DataType>]) -> bool
 struct Description {
     parameters: Vec<DataType>,
     untyped: Vec<usize>,
+    marks: Marks,
     plan: LogicalPlan,
     columns: SchemaRef,
     planning: Planning,

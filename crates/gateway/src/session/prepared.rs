@@ -1,6 +1,5 @@
 //! Prepared statements: a statement's parameters and columns, known before it runs.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, SchemaRef};
@@ -8,9 +7,9 @@ use lakegate_error::{Code, Error, Result};
 use lakegate_sql::Parsed;
 use lakegate_sql::ast::Statement;
 
-use crate::query::cast_parameters::CastParameter;
 use crate::query::kept_plan::PlanSlot;
 use crate::query::origins::Origin;
+use crate::query::parameter_marks::Marks;
 use crate::query::source::QuerySource;
 
 /// The maximum memory of the statements that one connection keeps prepared, in bytes of
@@ -53,8 +52,8 @@ pub struct Prepared {
     pub parameters: Vec<DataType>,
     /// Indices of the parameters whose type is neither declared nor inferred. They are text.
     pub untyped: Vec<usize>,
-    /// Indices of the parameters that the statement casts to types which the engine lacks.
-    pub casts: BTreeMap<usize, CastParameter>,
+    /// PostgreSQL's types of parameters, where the engine has them as others.
+    pub marks: Marks,
     /// The columns of the result; `None` for a command.
     pub columns: Option<SchemaRef>,
     /// The columns of tables that `columns` are. Empty if that is not known.
@@ -76,7 +75,7 @@ impl Prepared {
             source,
             parameters: Vec::new(),
             untyped: Vec::new(),
-            casts: BTreeMap::new(),
+            marks: Marks::new(),
             columns: None,
             origins: Arc::default(),
             plan: None,

@@ -72,12 +72,18 @@ pub(crate) fn together(
     *insert.query.body = SetExpr::Values(all);
     let types = prepared.parameters.iter().cycle().take(width * rows.len());
     let parameters = types.cloned().collect();
+    let marks = prepared.marks.iter();
+    let marks = marks.flat_map(|(index, mark)| {
+        (0..rows.len()).map(move |row| (row * width + index, mark.clone()))
+    });
+    let marks = marks.collect();
     let parsed = Parsed {
         statement: Statement::Insert(insert),
         ..Parsed::clone(parsed)
     };
     let prepared = Prepared {
         parameters,
+        marks,
         ..Prepared::undescribed(Arc::new(parsed))
     };
     let given = rows.iter().flat_map(|row| row.iter().take(width).cloned());

@@ -132,7 +132,7 @@ impl Session {
         check_parameters(&clause.query, parameters.len())?;
         let mut query = ast::Statement::Query(Box::new(clause.query.clone()));
         let types: Vec<Option<DataType>> = prepared.parameters.iter().cloned().map(Some).collect();
-        declare_types(&mut query, &types);
+        declare_types(&mut query, &types, &prepared.marks);
         if prepared.columns.is_none() {
             let seen = clause.seen(None)?;
             let planning = Box::pin(self.resolve(&seen, query.clone())).await?;

@@ -105,8 +105,6 @@ const TYPES: &[(&str, u32, i16, u32)] = &[
     ("xid8", oid::XID8, 8, 271),
 ];
 
-/// `oid[]`.
-pub(crate) const OID_LIST: u32 = 1028;
 /// `record[]`.
 pub(super) const RECORD_LIST: u32 = 2287;
 
@@ -216,7 +214,7 @@ pub(crate) fn input_name(type_oid: u32) -> String {
 }
 
 /// Returns the type of a name as in `pg_type.typname`; `x[]` or `_x` is an array of `x`.
-pub(super) fn by_name(name: &str) -> Option<PgType> {
+pub(crate) fn by_name(name: &str) -> Option<PgType> {
     if let Some(element) = name.strip_suffix("[]").or_else(|| name.strip_prefix('_')) {
         let element = by_name(element)?;
         return array_oid(element.oid).map(|_| PgType::array_of(element));

@@ -115,6 +115,7 @@ impl Session {
         let ready = Prepared {
             parameters: named.parameters.clone(),
             untyped: named.untyped.clone(),
+            marks: named.marks.clone(),
             columns: prepared.columns.clone(),
             ..Prepared::of(source)
         };

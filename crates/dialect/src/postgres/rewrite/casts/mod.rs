@@ -13,7 +13,7 @@ use lakegate_engine::time::PRECISION_FUNCTION;
 use lakegate_error::{Code, Error};
 
 pub(super) use self::arrays::literal_array;
-use self::arrays::{cast_item, written_dimensions};
+use self::arrays::{cast_item, written_dimensions, written_items};
 use self::bytes::bytea;
 pub(super) use self::days::relative_time;
 use self::digits::exactly;
@@ -37,6 +37,8 @@ enum Target {
     Marked(DataType, &'static str),
     /// An array of an engine's type, of as many dimensions.
     Array(DataType, usize),
+    /// An array of texts that a function parses.
+    Items(&'static str),
     /// Unchanged.
     Unchanged,
 }
@@ -89,7 +91,8 @@ fn target(data_type: &DataType) -> Target {
                 "regclass_in" | "regtype_in" | "regnamespace_in" | "regproc_in" | "regprocedure_in"
                 | "regrole_in" | "regoper_in" | "regoperator_in" | "regcollation_in",
             ) => Target::Array(DataType::BigInt(None), 1),
-            Target::Text(_) => Target::Array(DataType::Text, 1),
+            Target::Text(function) => Target::Items(function),
+            Target::Items(_) => Target::Array(DataType::Text, 2),
             Target::Function(_) => Target::Unchanged,
         },
         DataType::Custom(name, modifiers) => match type_name(name) {
@@ -425,20 +428,49 @@ pub(super) fn rewrite(expr: &mut Expr) -> Result<(), Error> {
             *expr = build::call(function, vec![argument]);
         }
         Target::Array(element, dimensions) => {
-            if let Some(items) = literal_array(inner)? {
-                let items = items.into_iter().map(|item| cast_item(item, &element));
-                let items: Vec<Expr> = items.collect();
-                if !items.is_empty() {
-                    *expr = build::array(items);
-                    return Ok(());
-                }
-                **inner = build::array(vec![]);
+            if let Some(array) = to_array(inner, data_type, element, dimensions)? {
+                *expr = array;
             }
-            let dimensions = dimensions.max(written_dimensions(inner));
-            let array =
-                |item| DataType::Array(ArrayElemTypeDef::SquareBracket(Box::new(item), None));
-            *data_type = (0..dimensions).fold(element, |item, _| array(item));
         }
+        Target::Items(function) => match written_items(inner)? {
+            Some(items) if matches!(kind, CastKind::Cast | CastKind::DoubleColon) => {
+                let items = items.into_iter();
+                let items = items
+                    .map(|item| build::call(function, vec![build::cast(item, DataType::Text)]));
+                *expr = build::array(items.collect());
+            }
+            _ => {
+                if let Some(array) = to_array(inner, data_type, DataType::Text, 1)? {
+                    *expr = array;
+                }
+            }
+        },
     }
     Ok(())
+}
+
+/// Makes the type of a cast that of an array of the engine. Returns the array of the items instead, if
+/// they are written in a literal.
+///
+/// # Errors
+///
+/// A literal is not an array.
+fn to_array(
+    inner: &mut Expr,
+    data_type: &mut DataType,
+    element: DataType,
+    dimensions: usize,
+) -> Result<Option<Expr>, Error> {
+    if let Some(items) = literal_array(inner)? {
+        let items = items.into_iter().map(|item| cast_item(item, &element));
+        let items: Vec<Expr> = items.collect();
+        if !items.is_empty() {
+            return Ok(Some(build::array(items)));
+        }
+        *inner = build::array(vec![]);
+    }
+    let dimensions = dimensions.max(written_dimensions(inner));
+    let array = |item| DataType::Array(ArrayElemTypeDef::SquareBracket(Box::new(item), None));
+    *data_type = (0..dimensions).fold(element, |item, _| array(item));
+    Ok(None)
 }

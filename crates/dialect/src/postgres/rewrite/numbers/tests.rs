@@ -215,6 +215,30 @@ fn values_that_are_a_query_have_types() {
 }
 
 #[test]
+fn literals_that_are_cast_have_the_digits_that_are_written() {
+    for (sql, expected) in [
+        (
+            "SELECT '1.50'::numeric, CAST('.5' AS decimal), numeric '007'",
+            "SELECT '1.50'::NUMERIC(3,2), CAST('.5' AS NUMERIC(1,1)), NUMERIC(1,0) '007'",
+        ),
+        (
+            "SELECT ' -2.5 '::numeric, '0'::numeric, '1e5'::numeric, '1.5e-3'::numeric, '1e'::numeric, ''::numeric, 'NaN'::numeric, x::numeric, '2.5'::numeric(9,4)",
+            "SELECT ' -2.5 '::NUMERIC(2,1), '0'::NUMERIC(1,0), '1e5'::NUMERIC(6,0), '1.5e-3'::NUMERIC(4,4), '1e'::NUMERIC, ''::NUMERIC, 'NaN'::NUMERIC, x::NUMERIC, '2.5'::NUMERIC(9,4)",
+        ),
+        (
+            "WITH RECURSIVE t (n) AS (SELECT '1'::numeric UNION ALL SELECT n / 2 FROM t) SELECT n FROM t",
+            "WITH RECURSIVE t (n) AS (SELECT '1'::NUMERIC UNION ALL SELECT n / 2 FROM t) SELECT n FROM t",
+        ),
+        (
+            "SELECT '12345678901234567890123456789012345678.9'::numeric",
+            "SELECT '12345678901234567890123456789012345678.9'::NUMERIC",
+        ),
+    ] {
+        assert_eq!(typed(sql, true), expected, "{sql}");
+    }
+}
+
+#[test]
 fn literals_that_are_shifted_are_integers() {
     for (sql, expected) in [
         ("1 << 4", "(1)::INTEGER << (4)::INTEGER"),
