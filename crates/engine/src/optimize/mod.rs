@@ -20,6 +20,7 @@ mod projections;
 mod pushdown;
 mod repeated;
 mod restated;
+mod result_keys;
 mod rounds;
 mod rules;
 mod sieve;
@@ -132,6 +133,11 @@ pub(crate) fn physical_rules() -> Vec<Physical> {
     insert_before(&mut rules, "join_selection", EagerGroups);
     // `join_selection` has chosen the sides by then.
     insert_before(&mut rules, "EnsureRequirements", lookups::GROUP_LOOKUPS);
+    insert_before(
+        &mut rules,
+        "EnsureRequirements",
+        result_keys::COMPARE_RESULTS,
+    );
     // `EnsureRequirements` decides what is sorted.
     insert_before(
         &mut rules,
