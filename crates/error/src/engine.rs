@@ -291,6 +291,12 @@ fn from_cast(what: &str) -> Error {
     {
         return out_of_range(&format!("\"{text}\""), data_type);
     }
+    if let Some((text, data_type)) = text
+        && data_type.starts_with("Decimal")
+        && is_number(text.trim())
+    {
+        return Error::new(Code::NumericOutOfRange, "numeric field overflow");
+    }
     if let Some((text, data_type)) = text.or_else(|| boolean(what)) {
         let name = wording::of_types(type_name(data_type));
         return Error::new(
@@ -337,6 +343,16 @@ fn out_of_range(value: &str, data_type: &str) -> Error {
 fn is_whole(text: &str) -> bool {
     let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
     !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Returns whether a text is a number such as `-1.5e30`.
+fn is_number(text: &str) -> bool {
+    let (number, exponent) = match text.split_once(['e', 'E']) {
+        Some((number, exponent)) => (number, Some(exponent)),
+        None => (text, None),
+    };
+    let number = number.replacen('.', "", 1);
+    is_whole(&number) && exponent.is_none_or(is_whole)
 }
 
 fn exhausted(what: &str) -> Error {

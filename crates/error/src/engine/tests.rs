@@ -130,6 +130,21 @@ fn numbers_that_a_type_does_not_hold_are_told_from_what_is_no_number() {
             "invalid input syntax for type date: \"10999\"",
         ),
         (
+            "Cannot cast string '-1.5e30' to value of Decimal128(38, 19) type",
+            Code::NumericOutOfRange,
+            "numeric field overflow",
+        ),
+        (
+            "Cannot cast string '.' to value of Decimal128(38, 19) type",
+            Code::InvalidCast,
+            "invalid input syntax for type numeric: \".\"",
+        ),
+        (
+            "Cannot cast string '1e' to value of Decimal128(3, 1) type",
+            Code::InvalidCast,
+            "invalid input syntax for type numeric: \"1e\"",
+        ),
+        (
             "Cannot cast to Decimal128(3, 2). Overflowing on 1234",
             Code::NumericOutOfRange,
             "cannot cast to Decimal128(3, 2). Overflowing on 1234",
