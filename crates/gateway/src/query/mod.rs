@@ -11,6 +11,7 @@ pub(crate) mod ending;
 pub(crate) mod error_position;
 pub(crate) mod explain;
 pub(crate) mod helpers;
+mod inner_names;
 pub(crate) mod kept_plan;
 pub(crate) mod life;
 pub(crate) mod list_parameters;
