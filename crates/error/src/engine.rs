@@ -199,7 +199,7 @@ fn from_arrow(error: &ArrowError) -> Error {
 }
 
 /// How messages of functions about their arguments begin, and what PostgreSQL says instead.
-const RAISED: [(&str, Code, &str); 5] = [
+const RAISED: [(&str, Code, &str); 6] = [
     (
         "cannot take square root of a negative number",
         Code::InvalidPower,
@@ -221,6 +221,11 @@ const RAISED: [(&str, Code, &str); 5] = [
         "negative substring length not allowed",
     ),
     (
+        "overlay start position must be at least 1",
+        Code::InvalidSubstring,
+        "negative substring length not allowed",
+    ),
+    (
         "factorial of a negative number is undefined",
         Code::NumericOutOfRange,
         "factorial of a negative number is undefined",
@@ -231,7 +236,27 @@ const RAISED: [(&str, Code, &str); 5] = [
 fn raised(what: &str) -> Option<Error> {
     let found = RAISED.iter().find(|(start, _, _)| what.starts_with(start));
     let found = found.map(|(_, code, said)| Error::new(*code, *said));
-    found.or_else(|| of_unit(what))
+    found
+        .or_else(|| of_character(what))
+        .or_else(|| of_unit(what))
+}
+
+/// Returns the error for a number that is no character's.
+fn of_character(what: &str) -> Option<Error> {
+    let number = what.strip_prefix("invalid Unicode scalar value: ")?;
+    let number: i64 = number.parse().ok()?;
+    let (code, said) = match number {
+        ..0 => {
+            let message = "character number must be positive";
+            return Some(Error::new(Code::InvalidParameter, message));
+        }
+        0x11_0000.. => (Code::ResultTooLarge, "too large"),
+        _ => (Code::ResultTooLarge, "not valid"),
+    };
+    Some(Error::new(
+        code,
+        format!("requested character {said} for encoding: {number}"),
+    ))
 }
 
 /// Returns the error for a field of a time that does not exist, or that its type does not have.
