@@ -224,6 +224,7 @@ pub(super) fn of_settings(
         time::register_truncated_dates(&mut state).map_err(from_engine)?;
         time::register_date_series(&mut state).map_err(from_engine)?;
         time::register_asked_fields(&mut state).map_err(from_engine)?;
+        time::register_precision(&mut state).map_err(from_engine)?;
     }
     (library.register)(&mut state, settings.names).map_err(from_engine)?;
     if settings.names == Names::Postgres {

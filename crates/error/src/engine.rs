@@ -1,11 +1,13 @@
 //! Converts errors of the engine and of Arrow to this crate's codes.
 
 mod numerics;
+mod raised;
 
 use arrow::error::ArrowError;
 use datafusion::common::{Column, SchemaError};
 use datafusion::error::DataFusionError;
 
+use self::raised::raised;
 use super::store::from_store;
 use super::{
     Code, Error, OUTER, UNQUALIFIED, column_not_found, find, planner, similar, table_not_found,
@@ -198,66 +200,6 @@ fn from_arrow(error: &ArrowError) -> Error {
         }
         other => Error::new(Code::DataException, other.to_string()),
     }
-}
-
-/// How messages of functions about their arguments begin, and what PostgreSQL says instead.
-const RAISED: [(&str, Code, &str); 5] = [
-    (
-        "cannot take square root of a negative number",
-        Code::InvalidPower,
-        "cannot take square root of a negative number",
-    ),
-    (
-        "zero raised to a negative power is undefined",
-        Code::InvalidPower,
-        "zero raised to a negative power is undefined",
-    ),
-    (
-        "NTILE requires a positive integer",
-        Code::InvalidNtile,
-        "argument of ntile must be greater than zero",
-    ),
-    (
-        "negative count not allowed",
-        Code::InvalidSubstring,
-        "negative substring length not allowed",
-    ),
-    (
-        "factorial of a negative number is undefined",
-        Code::NumericOutOfRange,
-        "factorial of a negative number is undefined",
-    ),
-];
-
-/// Returns the error of a function's message about an argument, if PostgreSQL has a code for it.
-fn raised(what: &str) -> Option<Error> {
-    let found = RAISED.iter().find(|(start, _, _)| what.starts_with(start));
-    let found = found.map(|(_, code, said)| Error::new(*code, *said));
-    found.or_else(|| of_unit(what))
-}
-
-/// Returns the error for a field of a time that does not exist, or that its type does not have.
-fn of_unit(what: &str) -> Option<Error> {
-    let unknown = what.strip_prefix("Date part '");
-    if let Some(unit) = unknown.and_then(|rest| rest.strip_suffix("' not supported")) {
-        let unit = unit.to_lowercase();
-        return Some(match unit.starts_with("timezone") {
-            true => Error::not_supported(format!("unit \"{unit}\" not supported for this type")),
-            false => Error::new(
-                Code::InvalidParameter,
-                format!("unit \"{unit}\" not recognized"),
-            ),
-        });
-    }
-    let (unit, data_type) = what.split_once(" does not support: ")?;
-    let unit = match unit.rsplit(' ').next().unwrap_or(unit) {
-        "dayOfWeekSunday0" => "dow".to_owned(),
-        other => other.to_lowercase(),
-    };
-    let data_type = wording::of_types(data_type);
-    Some(Error::not_supported(format!(
-        "unit \"{unit}\" not supported for type {data_type}"
-    )))
 }
 
 /// Whether a function or kernel reports that a result is out of range.

@@ -184,8 +184,8 @@ fn bin(stride: IntervalMonthDayNano, time: i64, origin: i64) -> Result<i64, Erro
         }
         (months, 0) if months > 0 => month_bin(time, origin, months),
         (0, _) => Err(Error::new(
-            Code::InvalidParameter,
-            "the stride of date_bin must be greater than zero",
+            Code::DatetimeOutOfRange,
+            "stride must be greater than zero",
         )),
         _ => Err(Error::new(
             Code::InvalidParameter,

@@ -109,6 +109,7 @@ pub use meeting::MeetingZones;
 pub(crate) use output::{texts as texts_of_timestamps, write_date};
 pub use period_end::PERIOD_END;
 pub use precision::PRECISION_FUNCTION;
+pub(crate) use precision::register_precision;
 pub use rule::{Microseconds, WindowsByLength};
 pub use template::{DAYS, MONTHS};
 pub use to_char::register as register_templates;

@@ -1,6 +1,8 @@
 //! `CAST(x AS TIMESTAMP(p))`, and of times of day and intervals, for a precision below microseconds,
 //! which DataFusion's types do not have. The value is rounded half up, as in Trino; an interval half
-//! away from zero, as in PostgreSQL.
+//! away from zero, as in PostgreSQL. In PostgreSQL's sessions, timestamps are rounded as
+//! `AdjustTimestampForTypmod` of PostgreSQL does: half away from the year 2000, and texts are rounded
+//! to microseconds first.
 
 use std::sync::Arc;
 
@@ -19,6 +21,7 @@ use datafusion::logical_expr::{
 };
 use lakegate_error::Error;
 
+use super::SECOND;
 use super::calendar::DAY;
 use super::day_times::end_of_day;
 use super::input::{MAX_DIGITS, TimeOfText, out_of_range};
@@ -30,20 +33,40 @@ pub const PRECISION_FUNCTION: &str = "timestamp_to_precision";
 
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct ToPrecision {
+    /// Whether halves of timestamps are rounded away from the year 2000.
+    from_2000: bool,
     signature: Signature,
 }
 
 pub(super) fn register(state: &mut SessionState) -> Result<()> {
+    put(state, false)
+}
+
+/// Registers the function of PostgreSQL's sessions.
+///
+/// # Errors
+///
+/// Returns an error if the function cannot be registered.
+pub(crate) fn register_precision(state: &mut SessionState) -> Result<()> {
+    put(state, true)
+}
+
+fn put(state: &mut SessionState, from_2000: bool) -> Result<()> {
     let function = ToPrecision {
+        from_2000,
         signature: Signature::any(2, Volatility::Immutable),
     };
     state.register_udf(Arc::new(ScalarUDF::new_from_impl(function)))?;
     Ok(())
 }
 
-/// Rewrites a call whose argument is text, so that the parsed value is rounded only once.
+/// Rewrites a call whose argument is text, so that the parsed value is rounded only once. `None` in
+/// PostgreSQL's sessions.
 pub(super) fn of_text(call: &ScalarFunction) -> Option<Expr> {
-    call.func.inner().downcast_ref::<ToPrecision>()?;
+    let function = call.func.inner().downcast_ref::<ToPrecision>()?;
+    if function.from_2000 {
+        return None;
+    }
     let [Expr::ScalarFunction(text), Expr::Literal(digits, _)] = call.args.as_slice() else {
         return None;
     };
@@ -110,17 +133,22 @@ impl ScalarUDFImpl for ToPrecision {
                         times.try_unary(|time| rounded_time(time, unit))?;
                     Arc::new(rounded)
                 }
-                _ => all_rounded(times, unit)?,
+                _ if self.from_2000 => all_rounded(times, unit, rounded_from_2000)?,
+                _ => all_rounded(times, unit, rounded)?,
             })
         })
     }
 }
 
-fn all_rounded(times: &ArrayRef, unit: i64) -> Result<ArrayRef> {
+fn all_rounded(
+    times: &ArrayRef,
+    unit: i64,
+    round: fn(i64, i64) -> Result<i64, Error>,
+) -> Result<ArrayRef> {
     let rounded = times
         .as_primitive::<TimestampMicrosecondType>()
         .iter()
-        .map(|time| time.map(|time| rounded(time, unit)).transpose())
+        .map(|time| time.map(|time| round(time, unit)).transpose())
         .collect::<Result<TimestampMicrosecondArray, Error>>()?;
     Ok(Arc::new(rounded.with_data_type(times.data_type().clone())))
 }
@@ -158,12 +186,22 @@ fn rounded(time: i64, unit: i64) -> Result<i64, Error> {
     }
 }
 
+/// Midnight of 1 January 2000, in microseconds.
+const YEAR_2000: i64 = 946_684_800 * SECOND;
+
+/// Rounds to a multiple of `unit`, half away from the year 2000.
+fn rounded_from_2000(time: i64, unit: i64) -> Result<i64, Error> {
+    let since = time.checked_sub(YEAR_2000).ok_or_else(out_of_range)?;
+    let distance = i64::try_from(since.unsigned_abs()).map_err(|_| out_of_range())?;
+    let rounded = rounded(distance, unit)? * since.signum();
+    YEAR_2000.checked_add(rounded).ok_or_else(out_of_range)
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use lakegate_error::Code;
 
-    use super::super::SECOND;
     use super::*;
 
     #[test]
@@ -202,5 +240,24 @@ mod tests {
         assert_eq!(rounded(-1_500_001, 1_000_000).unwrap(), -2_000_000);
         assert_eq!(rounded(7, 1).unwrap(), 7);
         assert!(rounded(i64::MAX, 1_000_000).is_err());
+    }
+
+    #[test]
+    fn halves_of_postgresql_are_rounded_away_from_the_year_2000() {
+        let half = SECOND / 2;
+        for (time, expected) in [
+            (YEAR_2000 + half, YEAR_2000 + SECOND),
+            (YEAR_2000 - half, YEAR_2000 - SECOND),
+            (YEAR_2000 - half + 1, YEAR_2000),
+            (-half, -SECOND),
+            (half, 0),
+            (half + 1, SECOND),
+            (0, 0),
+        ] {
+            assert_eq!(rounded_from_2000(time, SECOND).unwrap(), expected, "{time}");
+        }
+        for time in [i64::MIN, i64::MAX] {
+            assert!(rounded_from_2000(time, SECOND).is_err(), "{time}");
+        }
     }
 }

@@ -130,6 +130,21 @@ fn numbers_that_a_type_does_not_hold_are_told_from_what_is_no_number() {
             "invalid input syntax for type date: \"10999\"",
         ),
         (
+            "Cannot cast string '-1.5e30' to value of Decimal128(38, 19) type",
+            Code::NumericOutOfRange,
+            "numeric field overflow",
+        ),
+        (
+            "Cannot cast string '.' to value of Decimal128(38, 19) type",
+            Code::InvalidCast,
+            "invalid input syntax for type numeric: \".\"",
+        ),
+        (
+            "Cannot cast string '1e' to value of Decimal128(3, 1) type",
+            Code::InvalidCast,
+            "invalid input syntax for type numeric: \"1e\"",
+        ),
+        (
             "Cannot cast to Decimal128(3, 2). Overflowing on 1234",
             Code::NumericOutOfRange,
             "numeric field overflow",
@@ -144,4 +159,33 @@ fn numbers_that_a_type_does_not_hold_are_told_from_what_is_no_number() {
     assert_eq!(from_arrow(&decimal).code(), Code::NumericOutOfRange);
     let later = ArrowError::ComputeError("Timestamp out of range".to_owned());
     assert_eq!(from_arrow(&later).code(), Code::DatetimeOutOfRange);
+}
+
+#[test]
+fn functions_say_what_postgresql_says_of_their_arguments() {
+    for (said, code, message) in [
+        (
+            "invalid Unicode scalar value: -1",
+            Code::InvalidParameter,
+            "character number must be positive",
+        ),
+        (
+            "invalid Unicode scalar value: 55296",
+            Code::ResultTooLarge,
+            "requested character not valid for encoding: 55296",
+        ),
+        (
+            "invalid Unicode scalar value: 1114112",
+            Code::ResultTooLarge,
+            "requested character too large for encoding: 1114112",
+        ),
+        (
+            "overlay start position must be at least 1: -2",
+            Code::InvalidSubstring,
+            "negative substring length not allowed",
+        ),
+    ] {
+        let error = from_engine(DataFusionError::Execution(said.to_owned()));
+        assert_eq!((error.code(), error.message()), (code, message), "{said}");
+    }
 }

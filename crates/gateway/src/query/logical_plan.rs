@@ -11,10 +11,12 @@ use lakegate_engine::{NamedColumns, complexity, has_expression, with_named_colum
 use lakegate_error::{Result, from_engine};
 use sqlparser::ast;
 
+use crate::query::inner_names::{self, inner_selects};
+
 /// Plans a read-only statement.
 ///
 /// # Errors
-/// Planning fails; the plan is too complex, or does more than read.
+/// Planning fails; the plan is too complex, or does more than read; a name in a subquery is ambiguous.
 pub(crate) async fn plan_statement(
     state: &SessionState,
     statement: ast::Statement,
@@ -32,6 +34,7 @@ pub(crate) async fn plan_with(
     statement: ast::Statement,
     columns: Option<NamedColumns>,
 ) -> Result<LogicalPlan> {
+    let inner = inner_selects(&statement);
     let statement = datafusion::sql::parser::Statement::Statement(Box::new(statement));
     let planning = Box::pin(state.statement_to_plan(statement));
     let plan = with_named_columns(columns, planning)
@@ -44,6 +47,7 @@ pub(crate) async fn plan_with(
         .with_allow_dml(false)
         .with_allow_statements(false);
     only_reads.verify_plan(&plan).map_err(from_engine)?;
+    inner_names::check(&plan, &inner)?;
     Ok(plan)
 }
 

@@ -11,6 +11,7 @@
 //! row_to_json(t)                    row_to_json($json_row('a', t.a, 'b', t.b))
 //! row_to_json(row(x, y))            row_to_json($json_row('f1', x, 'f2', y))
 //! json_build_array((x, y))          json_build_array($json_row('f1', x, 'f2', y))
+//! (a -> b)::int                     $json_get(a, b)::numeric(38,19)::int, which rounds
 //! row_to_json((SELECT e FROM (SELECT s.x AS a) AS e))   row_to_json($json_row('a', s.x)), as Hasura writes it
 //! … FROM s LEFT JOIN t ON t.a = …   row_to_json($json_row('a', t.a, …, t.a IS NOT NULL))
 //! ```
@@ -36,8 +37,9 @@ use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, LambdaFunction,
-    Query, Select, SelectItem, SetExpr, Statement, TableAlias, TableFactor, Values, VisitorMut,
+    CastKind, DataType, ExactNumberInfo, Expr, Function, FunctionArg, FunctionArgExpr,
+    FunctionArguments, LambdaFunction, Query, Select, SelectItem, SetExpr, Statement, TableAlias,
+    TableFactor, Values, VisitorMut,
 };
 use datafusion::sql::sqlparser::tokenizer::Location;
 use lakegate_sql::walk::walk_mut;
@@ -71,6 +73,23 @@ const OF_VALUES: &[(&str, usize, usize)] = &[
     ("json_object_agg", 1, 2),
     ("jsonb_object_agg", 1, 2),
 ];
+
+/// The digits of a number of JSON that is rounded to an integer: those of a `bigint`, and as many
+/// behind the point.
+const FRACTIONS: ExactNumberInfo = ExactNumberInfo::PrecisionAndScale(38, 19);
+
+fn is_integer(data_type: &DataType) -> bool {
+    matches!(
+        data_type,
+        DataType::SmallInt(_)
+            | DataType::Int(_)
+            | DataType::Integer(_)
+            | DataType::BigInt(_)
+            | DataType::Int2(_)
+            | DataType::Int4(_)
+            | DataType::Int8(_)
+    )
+}
 
 /// Rewrites the JSON operators and functions of a statement.
 pub fn rewrite_json(statement: &mut Statement) {
@@ -374,6 +393,14 @@ impl VisitorMut for JsonSyntax {
                 if let Some(replacement) = called(function) {
                     *expr = replacement;
                 }
+            }
+            Expr::Cast {
+                kind: CastKind::Cast | CastKind::DoubleColon,
+                expr: value,
+                data_type,
+                ..
+            } if is_integer(data_type) && marks::is_jsonb(value) => {
+                **value = build::cast(build::taken(value), DataType::Numeric(FRACTIONS));
             }
             _ => {}
         }

@@ -27,8 +27,8 @@ pub(super) struct Logic<'a> {
 }
 
 impl Logic<'_> {
-    /// Rewrites a conjunct of a filter. There, DataFusion handles a column NOT IN an uncorrelated
-    /// subquery correctly and reads the subquery once.
+    /// Rewrites a conjunct of a filter. There, DataFusion handles IN, and a column NOT IN an
+    /// uncorrelated subquery, correctly and reads the subquery once.
     ///
     /// # Errors
     ///
@@ -36,9 +36,8 @@ impl Logic<'_> {
     pub(super) fn top(&self, expr: Expr) -> Result<Expr> {
         match expr {
             Expr::InSubquery(within)
-                if within.negated
-                    && is_column(&within.expr)
-                    && !is_correlated(&within.subquery)? =>
+                if !within.negated
+                    || (is_column(&within.expr) && !is_correlated(&within.subquery)?) =>
             {
                 Ok(Expr::InSubquery(within))
             }

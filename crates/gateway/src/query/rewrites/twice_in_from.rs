@@ -66,7 +66,7 @@ impl Visitor for Selects {
 }
 
 /// Adds the names that columns of these tables may be qualified with.
-fn names_in(tables: &TableWithJoins, names: &mut Vec<String>) {
+pub(crate) fn names_in(tables: &TableWithJoins, names: &mut Vec<String>) {
     let joined = tables.joins.iter().map(|join| &join.relation);
     for table in std::iter::once(&tables.relation).chain(joined) {
         let (alias, name) = match table {

@@ -123,6 +123,20 @@ impl Mark {
     }
 }
 
+/// Returns whether an expression that is cast to a number is `jsonb` by its form: there is no such cast
+/// of `json`. Its parts have been rewritten.
+pub(super) fn is_jsonb(expr: &Expr) -> bool {
+    match expr {
+        Expr::Nested(inner) => is_jsonb(inner),
+        Expr::Function(function) => {
+            let name = last_part(&function.name);
+            let is_part = matches!(name.as_deref(), Some("$json_get" | "$json_get_path"));
+            is_part || Mark::of(expr) == Some(Mark::Jsonb)
+        }
+        _ => Mark::of(expr) == Some(Mark::Jsonb),
+    }
+}
+
 /// Returns whether an expression is an array of JSON values by its form. Its parts have been rewritten.
 pub(super) fn is_list(expr: &Expr) -> bool {
     match expr {

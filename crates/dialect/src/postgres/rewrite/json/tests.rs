@@ -153,6 +153,22 @@ fn the_value_of_a_set_has_its_alias_as_its_name() {
 }
 
 #[test]
+fn numbers_are_rounded_to_integers() {
+    for (sql, expected) in [
+        (
+            "SELECT (d -> 'a')::INT, CAST(d #> '{b}' AS BIGINT), to_jsonb(x)::SMALLINT",
+            "SELECT (\"$json_get\"(d, 'a'))::NUMERIC(38,19)::INT, CAST(\"$json_get_path\"(d, '{b}')::NUMERIC(38,19) AS BIGINT), to_jsonb(x)::NUMERIC(38,19)::SMALLINT",
+        ),
+        (
+            "SELECT (d ->> 'a')::INT, (d -> 'a')::TEXT, x::INT, (d -> 'a')::FLOAT8",
+            "SELECT (\"$json_get_text\"(d, 'a'))::INT, (\"$json_get\"(d, 'a'))::TEXT, x::INT, (\"$json_get\"(d, 'a'))::FLOAT8",
+        ),
+    ] {
+        assert_eq!(rewritten(sql), expected);
+    }
+}
+
+#[test]
 fn named_arguments_have_places() {
     for (sql, expected) in [
         (

@@ -49,8 +49,13 @@ impl Resolver<'_> {
             return;
         };
         let made: Made = |relation, columns, missing| Some(row(relation, columns, missing));
-        if let Some(row) = self.row_of(&name, is_relation, scope, made) {
-            set_argument(function, row);
+        let argument = self.row_of(&name, is_relation, scope, made);
+        let argument = argument.or_else(|| match is_relation {
+            true => None,
+            false => hiding_column(&name, scope),
+        });
+        if let Some(argument) = argument {
+            set_argument(function, argument);
         }
     }
 
@@ -92,16 +97,15 @@ impl Resolver<'_> {
             if matches!(meaning, Meaning::Common { .. } | Meaning::Column(_)) && !is_relation {
                 return None;
             }
-            let Some((relation, columns)) = scope.namespace.relation(name) else {
-                // A column of this name comes before a relation of a query around.
-                let may_be_column = meaning == Meaning::Unknown && !is_relation;
-                if may_be_column && !self.known.is_known(scope.select) {
-                    let mut around = std::iter::successors(scope.outer, |scope| scope.outer);
-                    if around.any(|scope| scope.namespace.has_relation(name)) {
-                        self.wanted.insert(scope.select);
-                    }
-                    return None;
+            // A column of this name comes before a relation.
+            let may_be_column = meaning == Meaning::Unknown && !is_relation;
+            if may_be_column && !self.known.is_known(scope.select) {
+                if has_relation(Some(scope), name) {
+                    self.wanted.insert(scope.select);
                 }
+                return None;
+            }
+            let Some((relation, columns)) = scope.namespace.relation(name) else {
                 continue;
             };
             return match columns {
@@ -115,6 +119,27 @@ impl Resolver<'_> {
         }
         None
     }
+}
+
+/// Returns whether a query or one around it has a relation of this name.
+fn has_relation(scope: Option<&Scope<'_>>, name: &str) -> bool {
+    let mut scopes = std::iter::successors(scope, |scope| scope.outer);
+    scopes.any(|scope| scope.namespace.has_relation(name))
+}
+
+/// Returns the column that a name means, with its qualifier, if there is also a relation of the name:
+/// nothing takes it for a row then.
+fn hiding_column(name: &str, scope: Option<&Scope<'_>>) -> Option<Expr> {
+    for scope in std::iter::successors(scope, |scope| scope.outer) {
+        match scope.namespace.meaning(name) {
+            Meaning::Nothing => {}
+            Meaning::Column(Some(relation)) => {
+                return has_relation(Some(scope), name).then(|| qualified(relation, name));
+            }
+            _ => return None,
+        }
+    }
+    None
 }
 
 fn all_null(relation: &[Ident], columns: &[String], _: Option<&Missing>) -> Option<Expr> {

@@ -305,7 +305,7 @@ fn functions_of_rows_get_the_columns_of_their_table() {
         // A column comes before a table of its name.
         (
             "SELECT to_jsonb(l) FROM l",
-            "SELECT to_jsonb(l) FROM l",
+            "SELECT to_jsonb(l.l) FROM l",
             &["SELECT * FROM l"][..],
         ),
         (
@@ -313,10 +313,15 @@ fn functions_of_rows_get_the_columns_of_their_table() {
             "SELECT to_json(\"$json_row\"('x', v.x)), to_json(x) FROM (VALUES (1)) AS v (x)",
             &[][..],
         ),
+        (
+            "SELECT to_json(k), to_json(r) FROM a, (SELECT 1 AS z) AS k, (SELECT 2 AS z) AS r",
+            "SELECT to_json(a.k), to_json(\"$json_row\"('z', r.z)) FROM a, (SELECT 1 AS z) AS k, (SELECT 2 AS z) AS r",
+            &["SELECT * FROM a"][..],
+        ),
         // Also before one of a query around.
         (
             "SELECT (SELECT to_json(k) FROM a) FROM (SELECT 1 AS z) AS k",
-            "SELECT (SELECT to_json(k) FROM a) FROM (SELECT 1 AS z) AS k",
+            "SELECT (SELECT to_json(a.k) FROM a) FROM (SELECT 1 AS z) AS k",
             &["SELECT * FROM a"][..],
         ),
         (

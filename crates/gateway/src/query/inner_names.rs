@@ -1,0 +1,209 @@
+//! Names in a subquery that several of its tables have. The engine's planner takes the column of a
+//! query around, if there is one (`sql_identifier_to_expr` of `datafusion-sql`, 55.2). In PostgreSQL
+//! and Trino, such a name is ambiguous.
+//!
+//! ```text
+//! SELECT … FROM t WHERE EXISTS (SELECT 1 FROM u JOIN v ON u.k = v.k WHERE x > 1)    t, u and v have x
+//! ```
+//!
+//! A plan does not say whether a column had a qualifier, so the statement is looked at, too. Delete
+//! this when the planner reports such names.
+
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::error::Result as EngineResult;
+use datafusion::logical_expr::{Expr, LogicalPlan};
+use lakegate_error::{Code, Error, Result, from_engine};
+use lakegate_sql::walk::walk;
+use sqlparser::ast::{self, Select, Visitor};
+
+use crate::query::rewrites::twice_in_from::names_in;
+
+/// A SELECT of several tables within a query.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Inner {
+    /// The names of its tables.
+    tables: Vec<String>,
+    /// The names in its expressions that have no qualifier.
+    names: BTreeSet<String>,
+}
+
+/// Returns the SELECTs of several tables within the queries of a statement that have names without a
+/// qualifier.
+pub(crate) fn inner_selects(statement: &ast::Statement) -> Vec<Inner> {
+    let mut search = Search::default();
+    let _ = walk(statement, &mut search);
+    search.found
+}
+
+/// Checks the plan of a statement with these SELECTs.
+///
+/// # Errors
+///
+/// A name in one of them is that of columns of several of its tables, and the plan has a column of a
+/// query around for it.
+pub(crate) fn check(plan: &LogicalPlan, selects: &[Inner]) -> Result<()> {
+    if selects.is_empty() {
+        return Ok(());
+    }
+    let mut ambiguous = None;
+    let walked = plan.apply_with_subqueries(|node| {
+        ambiguous = ambiguous_in(node, selects)?;
+        Ok(match ambiguous {
+            Some(_) => TreeNodeRecursion::Stop,
+            None => TreeNodeRecursion::Continue,
+        })
+    });
+    walked.map_err(from_engine)?;
+    match ambiguous {
+        Some(name) => Err(Error::new(
+            Code::AmbiguousColumn,
+            format!("column reference \"{name}\" is ambiguous"),
+        )),
+        None => Ok(()),
+    }
+}
+
+/// Returns the name of an outer column that several tables of one of the SELECTs have, too.
+fn ambiguous_in(node: &LogicalPlan, selects: &[Inner]) -> EngineResult<Option<String>> {
+    let mut outer = BTreeSet::new();
+    node.apply_expressions(|expr| {
+        expr.apply(|part| {
+            if let Expr::OuterReferenceColumn(_, column) = part {
+                outer.insert(column.name.clone());
+            }
+            Ok(TreeNodeRecursion::Continue)
+        })
+    })?;
+    let inputs = node.inputs();
+    let is_ambiguous = |name: &String| {
+        let columns = inputs.iter().flat_map(|input| input.schema().iter());
+        let same = columns.filter(|(_, field)| field.name() == name);
+        let tables: Vec<&str> = same.filter_map(|(table, _)| Some(table?.table())).collect();
+        let has = |select: &Inner, table: &&&str| select.tables.iter().any(|own| own == **table);
+        selects.iter().any(|select| {
+            select.names.contains(name)
+                && tables.iter().filter(|table| has(select, table)).count() > 1
+        })
+    };
+    Ok(outer.into_iter().find(is_ambiguous))
+}
+
+/// Collects the SELECTs.
+#[derive(Default)]
+struct Search {
+    /// Those that are being visited, the innermost last.
+    open: Vec<Inner>,
+    found: Vec<Inner>,
+}
+
+impl Visitor for Search {
+    type Break = ();
+
+    fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
+        let mut tables = Vec::new();
+        for from in &select.from {
+            names_in(from, &mut tables);
+        }
+        self.open.push(Inner {
+            tables,
+            names: BTreeSet::new(),
+        });
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_select(&mut self, _: &Select) -> ControlFlow<()> {
+        if let Some(select) = self.open.pop()
+            && !self.open.is_empty()
+            && select.tables.len() > 1
+            && !select.names.is_empty()
+        {
+            self.found.push(select);
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, expr: &ast::Expr) -> ControlFlow<()> {
+        if let ast::Expr::Identifier(name) = expr
+            && let Some(select) = self.open.last_mut()
+        {
+            select.names.insert(name.value.to_lowercase());
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use datafusion::prelude::SessionContext;
+    use lakegate_sql::ast::Statement;
+
+    use super::*;
+
+    fn parsed(sql: &str) -> ast::Statement {
+        match lakegate_sql::parse(sql).unwrap().remove(0).statement {
+            Statement::Query(query) => ast::Statement::Query(query),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn only_selects_of_several_tables_within_others_are_looked_at() {
+        let found = |sql: &str| inner_selects(&parsed(sql)).len();
+        assert_eq!(found("SELECT x FROM a JOIN b ON a.k = b.k"), 0);
+        assert_eq!(found("SELECT x FROM a WHERE x IN (SELECT y FROM b)"), 0);
+        assert_eq!(
+            found("SELECT x FROM a WHERE x IN (SELECT b.y FROM b, c WHERE b.k = c.k)"),
+            0
+        );
+        assert_eq!(
+            found("SELECT x FROM a WHERE x IN (SELECT Y FROM d.b, c WHERE b.k = c.k)"),
+            1
+        );
+        let inner = inner_selects(&parsed(
+            "SELECT (SELECT Y FROM d.b, (SELECT 1) AS C) FROM a",
+        ));
+        let names = ["y".to_owned()].into();
+        let tables = vec!["b".to_owned(), "c".to_owned()];
+        assert_eq!(inner, [Inner { tables, names }]);
+    }
+
+    #[tokio::test]
+    async fn a_column_of_a_query_around_does_not_decide() {
+        let context = SessionContext::new();
+        for table in ["t", "u", "v"] {
+            let sql = format!("CREATE TABLE {table} AS SELECT 1 AS k, true AS b");
+            context.sql(&sql).await.unwrap().collect().await.unwrap();
+        }
+        context
+            .sql("CREATE TABLE w AS SELECT 1 AS k")
+            .await
+            .unwrap();
+        for (condition, is_ambiguous) in [
+            ("EXISTS (SELECT 1 FROM u JOIN v ON u.k = v.k WHERE b)", true),
+            ("k IN (SELECT u.k FROM u JOIN v ON u.k = v.k AND b)", true),
+            (
+                "EXISTS (SELECT 1 FROM u JOIN v ON u.k = v.k WHERE t.b)",
+                false,
+            ),
+            (
+                "EXISTS (SELECT 1 FROM u JOIN w ON u.k = w.k WHERE b AND t.k = u.k)",
+                false,
+            ),
+            ("EXISTS (SELECT 1 FROM u WHERE b AND t.b)", false),
+        ] {
+            let sql = format!("SELECT k FROM t WHERE {condition}");
+            let selects = inner_selects(&parsed(&sql));
+            let plan = context.state().create_logical_plan(&sql).await.unwrap();
+            let checked = check(&plan, &selects).map_err(|error| error.code());
+            let expected = match is_ambiguous {
+                true => Err(Code::AmbiguousColumn),
+                false => Ok(()),
+            };
+            assert_eq!(checked, expected, "{sql}");
+        }
+    }
+}
