@@ -97,7 +97,15 @@ pub(super) fn of_operands(operands: &Operands, words: &[Word]) -> Option<Locatio
             best = Some((score, word.begins));
         }
     }
-    best.map(|(_, begins)| begins)
+    let begins = best.map(|(_, begins)| begins);
+    // CASE x WHEN y compares as well.
+    begins.or_else(|| match operands.sign.as_str() {
+        "=" => {
+            let mut whens = words.iter().filter(|word| word.is_word("WHEN"));
+            whens.next().map(|word| word.begins)
+        }
+        _ => None,
+    })
 }
 
 /// Returns where the word behind these begins: that behind `ORDER` and `BY`, without parentheses.
@@ -285,6 +293,13 @@ mod tests {
             ),
             ("=", None, None, "SELECT 1 = 1, i = s", Some(10)),
             ("=", Some("x"), None, "SELECT 1", None),
+            (
+                "=",
+                Some("x"),
+                None,
+                "SELECT CASE x WHEN y THEN 1 END",
+                Some(15),
+            ),
             (
                 "NOT",
                 Some("s"),

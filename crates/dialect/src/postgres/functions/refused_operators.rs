@@ -16,6 +16,7 @@
 //! Which operators exist is told by `pg_operator` and the implicit casts of `pg_cast`. Numbers of all
 //! widths count as one type, since the engine's functions return others than PostgreSQL's.
 
+mod calls;
 mod common;
 mod operands;
 mod words;
@@ -27,25 +28,25 @@ use datafusion::common::DFSchema;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::config::ConfigOptions;
 use datafusion::error::Result;
-use datafusion::logical_expr::expr::{Between, InList, InSubquery, Like, ScalarFunction};
+use datafusion::logical_expr::expr::{Between, InList, InSubquery, Like, SetComparison};
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
-    BinaryExpr, Expr, Join, JoinConstraint, LogicalPlan, Operator, Union,
+    BinaryExpr, Expr, Join, JoinConstraint, LogicalPlan, Operator, Subquery, Union,
 };
 use datafusion::optimizer::AnalyzerRule;
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 use lakegate_engine::barrier::view_of;
-use lakegate_engine::quantified::{ALL, ANY};
 use lakegate_error::{Code, Error, Operands, operator_not_found};
 
+use self::calls::of_call;
 use self::common::{of_union, of_values};
 use self::operands::{Operand, becomes, class, is_missing, operand, shown_operand};
 pub(super) use self::operands::{fits_argument, is_untyped};
 use self::words::{first_word, last_word};
 use super::refused_casts::type_of;
 use crate::postgres::pg_catalog::overloads::OPERATORS;
-use crate::postgres::pg_catalog::types::{by_oid, format_type};
+use crate::postgres::pg_catalog::types::format_type;
 
 const BOOL: i64 = 16;
 
@@ -174,6 +175,7 @@ fn checked(expr: &Expr, schema: &DFSchema) -> Option<Error> {
         Expr::Between(between) => of_between(between, schema),
         Expr::InList(list) => of_list(list, schema),
         Expr::InSubquery(subquery) => of_subquery(subquery, schema),
+        Expr::SetComparison(comparison) => of_comparison(comparison, schema),
         Expr::Like(like) => of_like(like, schema),
         Expr::Negative(value) => of_negative(value, schema),
         Expr::Not(value) => not_boolean("NOT", "NOT", value, schema),
@@ -199,45 +201,6 @@ fn checked(expr: &Expr, schema: &DFSchema) -> Option<Error> {
         }
         _ => None,
     }
-}
-
-fn of_call(call: &ScalarFunction, schema: &DFSchema) -> Option<Error> {
-    let name = call.func.name();
-    match (name, call.args.as_slice()) {
-        ("coalesce", values) => of_values("COALESCE", values.iter(), schema),
-        ("greatest", values) => of_values("GREATEST", values.iter(), schema),
-        ("least", values) => of_values("LEAST", values.iter(), schema),
-        ("make_array", values) => of_values("ARRAY", values.iter(), schema),
-        ("nullif", [left, right]) => {
-            let types = (operand(left, schema), operand(right, schema));
-            is_missing("=", types.0, types.1).then(|| {
-                let error = missing("=", types, (left, right));
-                error.with_operands(operands(name, None, Some(left)))
-            })
-        }
-        (ANY | ALL, [Expr::Literal(op, None), value, array]) => {
-            let sign = op.try_as_str().flatten()?;
-            of_quantified(sign, value, array, schema)
-        }
-        _ => None,
-    }
-}
-
-/// Returns the error of ANY or ALL of an array.
-fn of_quantified(sign: &str, value: &Expr, array: &Expr, schema: &DFSchema) -> Option<Error> {
-    let Operand::Typed(array) = operand(array, schema) else {
-        return None;
-    };
-    let written = || operands(sign, Some(value), None);
-    let of_array = by_oid(array).filter(|known| known.category == "A");
-    let Some(of_array) = of_array else {
-        let message = "op ANY/ALL (array) requires array on right side";
-        let error = Error::new(Code::WrongObjectType, message);
-        return Some(error.with_operands(written()));
-    };
-    let types = (operand(value, schema), Operand::Typed(of_array.element));
-    is_missing(sign, types.0, types.1)
-        .then(|| missing(sign, types, (value, value)).with_operands(written()))
 }
 
 fn of_binary(binary: &BinaryExpr, schema: &DFSchema) -> Option<Error> {
@@ -316,15 +279,33 @@ fn of_list(list: &InList, schema: &DFSchema) -> Option<Error> {
 
 fn of_subquery(subquery: &InSubquery, schema: &DFSchema) -> Option<Error> {
     let value = subquery.expr.as_ref();
-    let of = operand(value, schema);
-    let columns = subquery.subquery.subquery.schema();
-    let column = columns.fields().first()?;
-    // The text of a subquery is one.
-    let found = shown_operand(type_of(column));
-    is_missing("=", of, found).then(|| {
+    let types = (operand(value, schema), of_rows(&subquery.subquery)?);
+    is_missing("=", types.0, types.1).then(|| {
         let written = among(subquery.negated).1;
-        let error = missing("=", (of, found), (value, value));
+        let error = missing("=", types, (value, value));
         error.with_operands(operands(written, Some(value), None))
+    })
+}
+
+/// Returns the error of ANY or ALL of a subquery.
+fn of_comparison(comparison: &SetComparison, schema: &DFSchema) -> Option<Error> {
+    let value = comparison.expr.as_ref();
+    let (sign, written) = signs(comparison.op)?;
+    let types = (operand(value, schema), of_rows(&comparison.subquery)?);
+    is_missing(sign, types.0, types.1).then(|| {
+        let error = missing(sign, types, (value, value));
+        error.with_operands(operands(written, Some(value), None))
+    })
+}
+
+/// Returns what is known of the first column of a subquery, in which a literal is a text.
+fn of_rows(subquery: &Subquery) -> Option<Operand> {
+    let columns = subquery.subquery.schema();
+    let column = columns.fields().first()?;
+    let is_open = column.data_type().is_null();
+    Some(match is_open {
+        true => Operand::Untyped,
+        false => shown_operand(type_of(column)),
     })
 }
 

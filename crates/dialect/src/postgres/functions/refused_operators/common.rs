@@ -60,6 +60,8 @@ fn mismatch(place: &str, values: impl Iterator<Item = (Operand, Option<String>)>
     for (value, word) in values {
         let of = match value {
             Operand::Open => return None,
+            // Texts are values of such types in a UNION.
+            Operand::Typed(of) if place == "UNION" && is_alone(of) => return None,
             Operand::Untyped => continue,
             Operand::Typed(of) => of,
         };
@@ -85,6 +87,11 @@ fn mismatch(place: &str, values: impl Iterator<Item = (Operand, Option<String>)>
         }),
         None => error,
     })
+}
+
+/// Returns whether a type is `jsonb` or another one that no other type becomes.
+fn is_alone(oid: i64) -> bool {
+    by_oid(oid).is_some_and(|known| known.category == "U")
 }
 
 /// Returns the word or sign before a value that is not the first one.

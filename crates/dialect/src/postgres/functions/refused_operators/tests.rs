@@ -3,6 +3,7 @@ use arrow::datatypes::{Field, Schema, TimeUnit};
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{cast, col, in_list, lit};
 
+use super::operands::is_checked;
 use super::*;
 use crate::postgres::pg_catalog::types::of_shape;
 
