@@ -185,6 +185,17 @@ pub(super) fn wide_subquery(words: &[Word]) -> Option<Location> {
     })
 }
 
+/// Returns where the operator before the first ANY or ALL begins.
+pub(super) fn compared_with_any(words: &[Word]) -> Option<Location> {
+    let found = words.windows(3).find(|window| match window {
+        [_, any, open] => {
+            open.is_word("(") && ["ANY", "ALL", "SOME"].iter().any(|text| any.is_word(text))
+        }
+        _ => false,
+    });
+    found?.first().map(|word| word.begins)
+}
+
 /// Returns where the cast to a type begins: `::` before it, or the CAST that it ends. `target`: the
 /// first word of its name.
 pub(super) fn cast_to(target: &str, words: &[Word]) -> Option<Location> {
@@ -394,6 +405,7 @@ mod tests {
                 expression_at(1, &found("INSERT INTO t SELECT 1 FROM a, b")),
                 None,
             ),
+            (compared_with_any(&found("SELECT 1, x = ANY (2)")), Some(13)),
             (type_named("odd", &found("SELECT odd, 1::odd")), Some(16)),
         ] {
             assert_eq!(column(place), expected);

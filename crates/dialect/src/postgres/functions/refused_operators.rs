@@ -78,8 +78,10 @@ impl ExprPlanner for RefusedOperators {
         } else if let Some(sign) = sign_of_syntax(&expr.op) {
             let (left, right) = (operand(&expr.left, schema), operand(&expr.right, schema));
             // The columns of a UNION may not have their types yet: those of its first part are texts.
+            // The engine refuses arithmetic of texts, and patterns of others.
             let is_known = [left, right].iter().all(|side| side.is_other_than_text());
-            if (is_known || is_arithmetic(sign)) && is_missing(sign, left, right) {
+            let is_refused = is_known || is_arithmetic(sign) || sign.contains('~');
+            if is_refused && is_missing(sign, left, right) {
                 return Err(missing(sign, (left, right), (&expr.left, &expr.right)).into());
             }
         }
@@ -455,6 +457,10 @@ fn sign_of_syntax(op: &BinaryOperator) -> Option<&'static str> {
         Op::Divide => "/",
         Op::Modulo => "%",
         Op::StringConcat => "||",
+        Op::PGRegexMatch => "~",
+        Op::PGRegexIMatch => "~*",
+        Op::PGRegexNotMatch => "!~",
+        Op::PGRegexNotIMatch => "!~*",
         _ => return None,
     })
 }
