@@ -21,6 +21,9 @@ const FRACTIONS: [i64; 3] = [1700, 701, 700];
 /// The arrays of all numbers.
 const NUMBER_ARRAYS: [i64; 6] = [1007, 1016, 1005, 1231, 1022, 1021];
 
+/// The types whose values tables have as texts: `jsonb` and `uuid`.
+const STORED_AS_TEXT: [i64; 2] = [3802, 2950];
+
 /// The types, besides numbers and arrays, whose operators are checked.
 const CHECKED: [&str; 14] = [
     "bool",
@@ -176,6 +179,13 @@ pub(super) fn is_missing(sign: &str, left: Operand, right: Operand) -> bool {
         (Operand::Untyped, Operand::Typed(right)) => (None, Some(right)),
         (Operand::Typed(left), Operand::Typed(right)) => (Some(left), Some(right)),
     };
+    // Columns of the lake have texts of such types.
+    if let (Some(one), Some(other)) = (left, right)
+        && ((one == TEXT && STORED_AS_TEXT.contains(&other))
+            || (other == TEXT && STORED_AS_TEXT.contains(&one)))
+    {
+        return false;
+    }
     // What most operands are.
     let is_common = match (left, right) {
         (Some(left), Some(right)) => {

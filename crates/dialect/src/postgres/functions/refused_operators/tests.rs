@@ -7,7 +7,7 @@ use super::operands::is_checked;
 use super::*;
 use crate::postgres::pg_catalog::types::of_shape;
 
-/// Columns `i`, `l`, `p`, `s`, `b`, `d`, `t`, `a`, `j`, `n` and `u`.
+/// Columns `i`, `l`, `p`, `s`, `b`, `d`, `t`, `a`, `j`, `n`, `o` and `u`.
 fn columns() -> DFSchema {
     let moment = DataType::Timestamp(TimeUnit::Microsecond, None);
     let items = Arc::new(Field::new_list_field(DataType::Int32, true));
@@ -25,6 +25,7 @@ fn columns() -> DFSchema {
         marked("j", DataType::Utf8, "json"),
         marked("n", DataType::Utf8, "name"),
         marked("o", DataType::Int64, "oid"),
+        marked("u", DataType::Utf8, "uuid"),
     ];
     DFSchema::try_from(Schema::new(fields)).unwrap()
 }
@@ -87,6 +88,8 @@ fn operators_without_their_operands_are_refused() {
         (col("n"), Op::Eq, col("s"), None),
         (col("n"), Op::RegexMatch, lit("a"), None),
         (col("o"), Op::Eq, col("s"), None),
+        (col("u"), Op::Eq, col("s"), None),
+        (col("u"), Op::Eq, col("i"), Some("uuid = integer")),
         (col("i"), Op::Eq, lit(ScalarValue::Null), None),
         (cast(col("s"), DataType::Int32), Op::Eq, col("i"), None),
     ] {
