@@ -24,7 +24,7 @@ mod words;
 use std::sync::Arc;
 
 use arrow::datatypes::DataType;
-use datafusion::common::DFSchema;
+use datafusion::common::{DFSchema, NullEquality};
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::config::ConfigOptions;
 use datafusion::error::Result;
@@ -229,6 +229,10 @@ fn of_binary(binary: &BinaryExpr, schema: &DFSchema) -> Option<Error> {
 
 /// Returns the error of the keys of a join, which the planner has taken out of its condition.
 fn of_join(join: &Join, schema: &DFSchema) -> Option<Error> {
+    // INTERSECT and EXCEPT, whose literals have no type yet.
+    if join.null_equality == NullEquality::NullEqualsNull {
+        return None;
+    }
     join.on.iter().find_map(|(left, right)| {
         let types = (operand(left, schema), operand(right, schema));
         if !is_missing("=", types.0, types.1) {
