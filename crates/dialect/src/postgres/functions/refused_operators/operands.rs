@@ -1,7 +1,7 @@
 //! The types of operands, and whether PostgreSQL has an operator for them.
 
-use arrow::datatypes::DataType;
-use datafusion::common::{DFSchema, ScalarValue};
+use arrow::datatypes::{DataType, Field};
+use datafusion::common::{DFSchema, ExprSchema, ScalarValue};
 use datafusion::logical_expr::{Expr, ExprSchemable};
 use lakegate_engine::untyped_texts::TYPED_TEXT;
 use lakegate_lake::casts::is_opaque;
@@ -93,11 +93,33 @@ pub(super) fn operand(expr: &Expr, schema: &DFSchema) -> Operand {
     if let Some(oid) = type_of_literal(expr) {
         return Operand::Typed(oid);
     }
-    let Ok((_, field)) = expr.to_field(schema) else {
+    // The field of other expressions is made for the call, with a name.
+    if let Expr::Column(column) = expr {
+        let field = schema.field_from_column(column);
+        return field.map_or(Operand::Open, |field| of_field(field, false));
+    }
+    let Ok(of) = expr.get_type(schema) else {
         return Operand::Open;
     };
-    let is_marked = field.metadata().contains_key(PG_TYPE);
     let is_inner = matches!(expr, Expr::ScalarFunction(call) if call.func.name().starts_with('$'));
+    if !may_be_marked(&of) {
+        return of_field(&Field::new("", of, true), is_inner);
+    }
+    match expr.to_field(schema) {
+        Ok((_, field)) => of_field(&field, is_inner),
+        Err(_) => Operand::Open,
+    }
+}
+
+/// Returns whether values of a type may be shown as ones of another type.
+fn may_be_marked(of: &DataType) -> bool {
+    of.is_string() || of.is_integer() || of.is_nested()
+}
+
+/// `is_inner`: a function of the dialect returns the value, whose types are not those of PostgreSQL
+/// unless they are marked.
+fn of_field(field: &Field, is_inner: bool) -> Operand {
+    let is_marked = field.metadata().contains_key(PG_TYPE);
     if is_inner && !is_marked {
         return Operand::Open;
     }
@@ -108,7 +130,7 @@ pub(super) fn operand(expr: &Expr, schema: &DFSchema) -> Operand {
         DataType::UInt8 | DataType::UInt16 | DataType::UInt32 | DataType::UInt64 if !is_marked => {
             Operand::Typed(INT4)
         }
-        _ => shown_operand(type_of(&field)),
+        _ => shown_operand(type_of(field)),
     }
 }
 
