@@ -179,6 +179,34 @@ fn operators_are_found_by_the_words_beside_them() {
 }
 
 #[test]
+fn values_of_one_type_have_a_common_category() {
+    let columns = columns();
+    for (values, expected) in [
+        (vec![col("i"), col("s")], Some("integer and text")),
+        (
+            vec![lit("x"), col("d"), lit(1_i64)],
+            Some("date and integer"),
+        ),
+        (
+            vec![col("i"), lit(1.5), col("b")],
+            Some("numeric and boolean"),
+        ),
+        (vec![col("a"), col("i")], Some("integer[] and integer")),
+        (vec![col("i"), lit("x"), col("p")], None),
+        (vec![col("d"), col("t")], None),
+        (vec![col("s"), col("n")], None),
+        (vec![col("u"), col("s")], None),
+        (vec![col("i"), col("o"), col("s")], None),
+        (Vec::new(), None),
+    ] {
+        let error = of_values("COALESCE", values.iter(), &columns);
+        let said = error.map(|error| error.message().to_owned());
+        let expected = expected.map(|types| format!("COALESCE types {types} cannot be matched"));
+        assert_eq!(said, expected, "{values:?}");
+    }
+}
+
+#[test]
 fn all_checked_types_exist() {
     for name in ["text", "jsonb", "int4[]", "float8"] {
         assert!(is_checked(of_shape(name)), "{name}");
