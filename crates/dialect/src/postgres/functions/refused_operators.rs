@@ -41,7 +41,7 @@ use lakegate_error::{Code, Error, Operands, operator_not_found};
 
 use self::calls::of_call;
 use self::common::{of_union, of_values};
-use self::operands::{Operand, becomes, class, is_missing, operand, shown_operand};
+use self::operands::{Operand, ambiguous, becomes, class, is_missing, operand, shown_operand};
 pub(super) use self::operands::{fits_argument, is_untyped};
 use self::words::{first_word, last_word};
 use super::refused_casts::type_of;
@@ -76,6 +76,10 @@ impl ExprPlanner for RefusedOperators {
                 return Err(error.into());
             }
         } else if let Some(sign) = sign_of_syntax(&expr.op) {
+            if let Some(error) = ambiguous(sign, &expr.left, &expr.right) {
+                let operands = operands(sign, Some(&expr.left), Some(&expr.right));
+                return Err(error.with_operands(operands).into());
+            }
             let (left, right) = (operand(&expr.left, schema), operand(&expr.right, schema));
             // The columns of a UNION may not have their types yet: those of its first part are texts.
             // The engine refuses arithmetic of texts, and patterns of others.

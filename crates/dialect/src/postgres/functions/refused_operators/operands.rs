@@ -4,6 +4,7 @@ use arrow::datatypes::{DataType, Field};
 use datafusion::common::{DFSchema, ExprSchema, ScalarValue};
 use datafusion::logical_expr::{Expr, ExprSchemable};
 use lakegate_engine::untyped_texts::TYPED_TEXT;
+use lakegate_error::{Code, Error};
 use lakegate_lake::casts::is_opaque;
 
 use super::is_arithmetic;
@@ -235,6 +236,21 @@ pub(super) fn is_missing(sign: &str, left: Operand, right: Operand) -> bool {
             .flat_map(|left| rights.iter().map(move |right| (*left, *right)));
         pairs.any(|pair| fits(*takes, pair))
     })
+}
+
+/// Returns the error of arithmetic with two text literals, which fits operators of several types.
+pub(super) fn ambiguous(sign: &str, left: &Expr, right: &Expr) -> Option<Error> {
+    let is_text = |expr: &Expr| match expr {
+        Expr::Literal(value, None) => value.try_as_str().flatten().is_some(),
+        _ => false,
+    };
+    if !is_arithmetic(sign) || !is_text(left) || !is_text(right) {
+        return None;
+    }
+    let message = format!("operator is not unique: unknown {sign} unknown");
+    let hint =
+        "Could not choose a best candidate operator. You might need to add explicit type casts.";
+    Some(Error::new(Code::AmbiguousFunction, message).with_hint(hint))
 }
 
 /// Returns whether an operator that takes these types fits operands. `None`: an untyped one.
