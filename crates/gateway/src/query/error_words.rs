@@ -79,10 +79,8 @@ pub(super) fn of_operands(operands: &Operands, words: &[Word]) -> Option<Locatio
         usize::from(found.is(expected))
     };
     let score = |place: usize| {
-        let before = words.get(..place).unwrap_or_default().iter().rev();
-        let before = before
-            .into_iter()
-            .find(|word| !word.is_word("(") && !word.is_word(")"));
+        let mut before = words.get(..place).unwrap_or_default().iter().rev();
+        let before = before.find(|word| !word.is_word("(") && !word.is_word(")"));
         let mut after = words.get(place + 1..).unwrap_or_default().iter();
         let after = after.find(|word| !word.is_word("(") && !word.is_word("-"));
         fits(operands.before.as_ref(), before) + fits(operands.after.as_ref(), after)
