@@ -99,8 +99,8 @@ pub(super) fn of_operands(operands: &Operands, words: &[Word]) -> Option<Locatio
     // CASE x WHEN y compares as well.
     begins.or_else(|| match operands.sign.as_str() {
         "=" => {
-            let mut whens = words.iter().filter(|word| word.is_word("WHEN"));
-            whens.next().map(|word| word.begins)
+            let when = words.iter().find(|word| word.is_word("WHEN"));
+            when.map(|word| word.begins)
         }
         _ => None,
     })
