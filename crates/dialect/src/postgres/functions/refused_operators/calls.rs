@@ -27,7 +27,10 @@ pub(super) fn of_call(call: &ScalarFunction, schema: &DFSchema) -> Option<Error>
             })
         }
         (ANY | ALL, [Expr::Literal(op, None), value, array]) => {
-            let sign = op.try_as_str().flatten()?;
+            let sign = match op.try_as_str().flatten()? {
+                "!=" => "<>",
+                sign => sign,
+            };
             of_quantified(sign, value, array, schema)
         }
         _ => None,

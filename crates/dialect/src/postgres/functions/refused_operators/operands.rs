@@ -222,7 +222,9 @@ pub(super) fn is_missing(sign: &str, left: Operand, right: Operand) -> bool {
     if is_common {
         return false;
     }
-    let known = OPERATORS.get(sign).map(Vec::as_slice).unwrap_or_default();
+    let Some(known) = OPERATORS.get(sign) else {
+        return false;
+    };
     let types = |oid: Option<i64>| -> Vec<Option<i64>> {
         match oid {
             Some(oid) => class(&oid).iter().copied().map(Some).collect(),
