@@ -1,6 +1,6 @@
 //! The words of PostgreSQL for errors of its dialect.
 
-use crate::{Code, Error, planner};
+use crate::{Code, Error, out_of_range, planner};
 
 /// How messages begin that name types.
 const NAMING_TYPES: [&str; 12] = [
@@ -45,7 +45,10 @@ fn worded(error: Error) -> Error {
             let given = if left == "boolean" { right } else { left };
             Some(planner::not_boolean(operator.trim(), given))
         });
-        let reworded = logical.unwrap_or_else(|| planner::operator_not_found(operation));
+        let operation = operation
+            .replace(" IS NOT DISTINCT FROM ", " = ")
+            .replace(" IS DISTINCT FROM ", " = ");
+        let reworded = logical.unwrap_or_else(|| planner::operator_not_found(&operation));
         return error.said_by(reworded);
     }
     if let Some(table) = message.strip_prefix("invalid qualifier ") {
@@ -55,6 +58,16 @@ fn worded(error: Error) -> Error {
         );
         let reworded = Error::new(Code::TableNotFound, message);
         return error.said_by(reworded);
+    }
+    if error.code() == Code::NumericOutOfRange
+        && let Some(reworded) = out_of_range::reworded(message)
+    {
+        let detail = reworded.detail().map(str::to_owned);
+        let error = error.said_by(reworded);
+        return match detail {
+            Some(detail) => error.with_detail(detail),
+            None => error,
+        };
     }
     if message == NO_ARRAY {
         let message = "op ANY/ALL (array) requires array on right side";

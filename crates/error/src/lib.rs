@@ -6,6 +6,7 @@ mod conversions;
 mod engine;
 mod error;
 mod in_postgres;
+mod out_of_range;
 mod planner;
 mod similar;
 mod store;
@@ -16,8 +17,8 @@ pub use conversions::find;
 pub use engine::from_engine;
 pub use error::{Error, Operands};
 pub use in_postgres::in_postgres;
-pub use planner::{function_not_found, operator_not_found};
 use lakegate_catalog::model::names::RESERVED_DATABASES;
+pub use planner::{function_not_found, operator_not_found};
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 

@@ -5,7 +5,7 @@
 use crate::{Code, Error};
 
 /// How messages begin, and what PostgreSQL says instead.
-const SAID: [(&str, Code, &str); 18] = [
+const SAID: [(&str, Code, &str); 19] = [
     (
         "Aggregate functions are not allowed in the WHERE clause",
         Code::GroupingError,
@@ -55,6 +55,11 @@ const SAID: [(&str, Code, &str); 18] = [
         "SELECT * with no tables specified",
         Code::SyntaxError,
         "SELECT * with no tables specified is not valid",
+    ),
+    (
+        "Order by index starts at 1",
+        Code::InvalidColumnReference,
+        "ORDER BY position 0 is not in select list",
     ),
     (
         "LIMIT must be >=",

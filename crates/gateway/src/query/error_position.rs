@@ -7,7 +7,8 @@ use sqlparser::dialect::GenericDialect;
 use sqlparser::tokenizer::{Location, Token, Tokenizer};
 
 use super::error_words::{
-    Word, behind, cast_to, of_operands, other_row, second_query, type_named, wide_subquery, words,
+    Word, behind, cast_to, compared_with_any, of_operands, other_row, second_query, type_named,
+    wide_subquery, words,
 };
 
 /// Adds a position to an error about a name, a literal or an operator, unless it has one.
@@ -88,7 +89,11 @@ fn of_clause(error: &Error, words: &[Word]) -> Option<Location> {
         let (operation, _) = rest.split_once(" query must have the same number of columns")?;
         return second_query(operation, words);
     }
+    if message.starts_with("UNION types ") {
+        return second_query("UNION", words);
+    }
     match message {
+        "ANY and ALL need an array or a subquery on the right" => compared_with_any(words),
         "VALUES lists must all be the same length" => other_row(words),
         "subquery must return only one column" => wide_subquery(words),
         _ => None,

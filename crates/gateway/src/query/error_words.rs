@@ -79,10 +79,8 @@ pub(super) fn of_operands(operands: &Operands, words: &[Word]) -> Option<Locatio
         usize::from(found.is(expected))
     };
     let score = |place: usize| {
-        let before = words.get(..place).unwrap_or_default().iter().rev();
-        let before = before
-            .into_iter()
-            .find(|word| !word.is_word("(") && !word.is_word(")"));
+        let mut before = words.get(..place).unwrap_or_default().iter().rev();
+        let before = before.find(|word| !word.is_word("(") && !word.is_word(")"));
         let mut after = words.get(place + 1..).unwrap_or_default().iter();
         let after = after.find(|word| !word.is_word("(") && !word.is_word("-"));
         fits(operands.before.as_ref(), before) + fits(operands.after.as_ref(), after)
@@ -97,7 +95,15 @@ pub(super) fn of_operands(operands: &Operands, words: &[Word]) -> Option<Locatio
             best = Some((score, word.begins));
         }
     }
-    best.map(|(_, begins)| begins)
+    let begins = best.map(|(_, begins)| begins);
+    // CASE x WHEN y compares as well.
+    begins.or_else(|| match operands.sign.as_str() {
+        "=" => {
+            let when = words.iter().find(|word| word.is_word("WHEN"));
+            when.map(|word| word.begins)
+        }
+        _ => None,
+    })
 }
 
 /// Returns where the word behind these begins: that behind `ORDER` and `BY`, without parentheses.
@@ -175,6 +181,17 @@ pub(super) fn wide_subquery(words: &[Word]) -> Option<Location> {
         }
         None
     })
+}
+
+/// Returns where the operator before the first ANY or ALL begins.
+pub(super) fn compared_with_any(words: &[Word]) -> Option<Location> {
+    let found = words.windows(3).find(|window| match window {
+        [_, any, open] => {
+            open.is_word("(") && ["ANY", "ALL", "SOME"].iter().any(|text| any.is_word(text))
+        }
+        _ => false,
+    });
+    found?.first().map(|word| word.begins)
 }
 
 /// Returns where the cast to a type begins: `::` before it, or the CAST that it ends. `target`: the
@@ -286,6 +303,13 @@ mod tests {
             ("=", None, None, "SELECT 1 = 1, i = s", Some(10)),
             ("=", Some("x"), None, "SELECT 1", None),
             (
+                "=",
+                Some("x"),
+                None,
+                "SELECT CASE x WHEN y THEN 1 END",
+                Some(15),
+            ),
+            (
                 "NOT",
                 Some("s"),
                 None,
@@ -379,6 +403,7 @@ mod tests {
                 expression_at(1, &found("INSERT INTO t SELECT 1 FROM a, b")),
                 None,
             ),
+            (compared_with_any(&found("SELECT 1, x = ANY (2)")), Some(13)),
             (type_named("odd", &found("SELECT odd, 1::odd")), Some(16)),
         ] {
             assert_eq!(column(place), expected);

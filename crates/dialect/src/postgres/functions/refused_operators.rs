@@ -16,6 +16,7 @@
 //! Which operators exist is told by `pg_operator` and the implicit casts of `pg_cast`. Numbers of all
 //! widths count as one type, since the engine's functions return others than PostgreSQL's.
 
+mod calls;
 mod common;
 mod operands;
 mod words;
@@ -23,29 +24,29 @@ mod words;
 use std::sync::Arc;
 
 use arrow::datatypes::DataType;
-use datafusion::common::DFSchema;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::common::{DFSchema, NullEquality};
 use datafusion::config::ConfigOptions;
 use datafusion::error::Result;
-use datafusion::logical_expr::expr::{Between, InList, InSubquery, Like, ScalarFunction};
+use datafusion::logical_expr::expr::{Between, InList, InSubquery, Like, SetComparison};
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
-    BinaryExpr, Expr, Join, JoinConstraint, LogicalPlan, Operator, Union,
+    BinaryExpr, Expr, Join, JoinConstraint, LogicalPlan, Operator, Subquery, Union,
 };
 use datafusion::optimizer::AnalyzerRule;
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 use lakegate_engine::barrier::view_of;
-use lakegate_engine::quantified::{ALL, ANY};
 use lakegate_error::{Code, Error, Operands, operator_not_found};
 
+use self::calls::of_call;
 use self::common::{of_union, of_values};
-use self::operands::{Operand, becomes, class, is_missing, operand, shown_operand};
+use self::operands::{Operand, ambiguous, becomes, class, is_missing, operand, shown_operand};
 pub(super) use self::operands::{fits_argument, is_untyped};
 use self::words::{first_word, last_word};
 use super::refused_casts::type_of;
 use crate::postgres::pg_catalog::overloads::OPERATORS;
-use crate::postgres::pg_catalog::types::{by_oid, format_type};
+use crate::postgres::pg_catalog::types::format_type;
 
 const BOOL: i64 = 16;
 
@@ -75,10 +76,16 @@ impl ExprPlanner for RefusedOperators {
                 return Err(error.into());
             }
         } else if let Some(sign) = sign_of_syntax(&expr.op) {
+            if let Some(error) = ambiguous(sign, &expr.left, &expr.right) {
+                let operands = operands(sign, Some(&expr.left), Some(&expr.right));
+                return Err(error.with_operands(operands).into());
+            }
             let (left, right) = (operand(&expr.left, schema), operand(&expr.right, schema));
             // The columns of a UNION may not have their types yet: those of its first part are texts.
+            // The engine refuses arithmetic of texts, and patterns of others.
             let is_known = [left, right].iter().all(|side| side.is_other_than_text());
-            if (is_known || is_arithmetic(sign)) && is_missing(sign, left, right) {
+            let is_refused = is_known || is_arithmetic(sign) || sign.contains('~');
+            if is_refused && is_missing(sign, left, right) {
                 return Err(missing(sign, (left, right), (&expr.left, &expr.right)).into());
             }
         }
@@ -174,6 +181,7 @@ fn checked(expr: &Expr, schema: &DFSchema) -> Option<Error> {
         Expr::Between(between) => of_between(between, schema),
         Expr::InList(list) => of_list(list, schema),
         Expr::InSubquery(subquery) => of_subquery(subquery, schema),
+        Expr::SetComparison(comparison) => of_comparison(comparison, schema),
         Expr::Like(like) => of_like(like, schema),
         Expr::Negative(value) => of_negative(value, schema),
         Expr::Not(value) => not_boolean("NOT", "NOT", value, schema),
@@ -201,45 +209,6 @@ fn checked(expr: &Expr, schema: &DFSchema) -> Option<Error> {
     }
 }
 
-fn of_call(call: &ScalarFunction, schema: &DFSchema) -> Option<Error> {
-    let name = call.func.name();
-    match (name, call.args.as_slice()) {
-        ("coalesce", values) => of_values("COALESCE", values.iter(), schema),
-        ("greatest", values) => of_values("GREATEST", values.iter(), schema),
-        ("least", values) => of_values("LEAST", values.iter(), schema),
-        ("make_array", values) => of_values("ARRAY", values.iter(), schema),
-        ("nullif", [left, right]) => {
-            let types = (operand(left, schema), operand(right, schema));
-            is_missing("=", types.0, types.1).then(|| {
-                let error = missing("=", types, (left, right));
-                error.with_operands(operands(name, None, Some(left)))
-            })
-        }
-        (ANY | ALL, [Expr::Literal(op, None), value, array]) => {
-            let sign = op.try_as_str().flatten()?;
-            of_quantified(sign, value, array, schema)
-        }
-        _ => None,
-    }
-}
-
-/// Returns the error of ANY or ALL of an array.
-fn of_quantified(sign: &str, value: &Expr, array: &Expr, schema: &DFSchema) -> Option<Error> {
-    let Operand::Typed(array) = operand(array, schema) else {
-        return None;
-    };
-    let written = || operands(sign, Some(value), None);
-    let of_array = by_oid(array).filter(|known| known.category == "A");
-    let Some(of_array) = of_array else {
-        let message = "op ANY/ALL (array) requires array on right side";
-        let error = Error::new(Code::WrongObjectType, message);
-        return Some(error.with_operands(written()));
-    };
-    let types = (operand(value, schema), Operand::Typed(of_array.element));
-    is_missing(sign, types.0, types.1)
-        .then(|| missing(sign, types, (value, value)).with_operands(written()))
-}
-
 fn of_binary(binary: &BinaryExpr, schema: &DFSchema) -> Option<Error> {
     let (left, right) = (binary.left.as_ref(), binary.right.as_ref());
     match binary.op {
@@ -264,6 +233,10 @@ fn of_binary(binary: &BinaryExpr, schema: &DFSchema) -> Option<Error> {
 
 /// Returns the error of the keys of a join, which the planner has taken out of its condition.
 fn of_join(join: &Join, schema: &DFSchema) -> Option<Error> {
+    // INTERSECT and EXCEPT, whose literals have no type yet.
+    if join.null_equality == NullEquality::NullEqualsNull {
+        return None;
+    }
     join.on.iter().find_map(|(left, right)| {
         let types = (operand(left, schema), operand(right, schema));
         if !is_missing("=", types.0, types.1) {
@@ -316,15 +289,33 @@ fn of_list(list: &InList, schema: &DFSchema) -> Option<Error> {
 
 fn of_subquery(subquery: &InSubquery, schema: &DFSchema) -> Option<Error> {
     let value = subquery.expr.as_ref();
-    let of = operand(value, schema);
-    let columns = subquery.subquery.subquery.schema();
-    let column = columns.fields().first()?;
-    // The text of a subquery is one.
-    let found = shown_operand(type_of(column));
-    is_missing("=", of, found).then(|| {
+    let types = (operand(value, schema), of_rows(&subquery.subquery)?);
+    is_missing("=", types.0, types.1).then(|| {
         let written = among(subquery.negated).1;
-        let error = missing("=", (of, found), (value, value));
+        let error = missing("=", types, (value, value));
         error.with_operands(operands(written, Some(value), None))
+    })
+}
+
+/// Returns the error of ANY or ALL of a subquery.
+fn of_comparison(comparison: &SetComparison, schema: &DFSchema) -> Option<Error> {
+    let value = comparison.expr.as_ref();
+    let (sign, written) = signs(comparison.op)?;
+    let types = (operand(value, schema), of_rows(&comparison.subquery)?);
+    is_missing(sign, types.0, types.1).then(|| {
+        let error = missing(sign, types, (value, value));
+        error.with_operands(operands(written, Some(value), None))
+    })
+}
+
+/// Returns what is known of the first column of a subquery, in which a literal is a text.
+fn of_rows(subquery: &Subquery) -> Option<Operand> {
+    let columns = subquery.subquery.schema();
+    let column = columns.fields().first()?;
+    let is_open = column.data_type().is_null();
+    Some(match is_open {
+        true => Operand::Untyped,
+        false => shown_operand(type_of(column)),
     })
 }
 
@@ -474,6 +465,10 @@ fn sign_of_syntax(op: &BinaryOperator) -> Option<&'static str> {
         Op::Divide => "/",
         Op::Modulo => "%",
         Op::StringConcat => "||",
+        Op::PGRegexMatch => "~",
+        Op::PGRegexIMatch => "~*",
+        Op::PGRegexNotMatch => "!~",
+        Op::PGRegexNotIMatch => "!~*",
         _ => return None,
     })
 }

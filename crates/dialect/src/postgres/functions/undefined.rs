@@ -138,25 +138,25 @@ mod tests {
         const INT8: Option<i64> = Some(20);
         const DATE: Option<i64> = Some(1082);
         for (name, types, expected) in [
-            ("lower", &[TEXT][..], true),
-            ("lower", &[None], true),
-            ("lower", &[INT8], false),
-            ("lower", &[], false),
-            ("lower", &[TEXT, TEXT], false),
-            ("abs", &[INT8], true),
-            ("abs", &[TEXT], false),
-            ("date_trunc", &[None, DATE], true),
-            ("date_trunc", &[None, INT8], false),
-            ("concat", &[TEXT, INT8, DATE], true),
-            ("concat", &[], false),
-            ("count", &[], true),
-            ("count", &[DATE], true),
-            ("array_length", &[Some(1007), INT8], true),
-            ("array_length", &[TEXT, INT8], false),
-            ("now", &[INT8], false),
-            ("nothing", &[], false),
+            ("lower", vec![TEXT], true),
+            ("lower", vec![None], true),
+            ("lower", vec![INT8], false),
+            ("lower", vec![], false),
+            ("lower", vec![TEXT, TEXT], false),
+            ("abs", vec![INT8], true),
+            ("abs", vec![TEXT], false),
+            ("date_trunc", vec![None, DATE], true),
+            ("date_trunc", vec![None, INT8], false),
+            ("concat", vec![TEXT, INT8, DATE], true),
+            ("concat", vec![], false),
+            ("count", vec![], true),
+            ("count", vec![DATE], true),
+            ("array_length", vec![Some(1007), INT8], true),
+            ("array_length", vec![TEXT, INT8], false),
+            ("now", vec![INT8], false),
+            ("nothing", vec![], false),
         ] {
-            assert_eq!(exists(name, types), expected, "{name} {types:?}");
+            assert_eq!(exists(name, &types), expected, "{name} {types:?}");
         }
     }
 

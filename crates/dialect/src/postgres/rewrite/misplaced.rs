@@ -17,9 +17,10 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
-    FunctionArguments, GroupByExpr, Ident, JoinConstraint, LimitClause, ObjectName, OrderByKind,
-    Query, Select, SelectItem, SetExpr, Statement, Value, ValueWithSpan, Visitor, WindowType,
+    Distinct, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr,
+    FunctionArgumentClause, FunctionArguments, GroupByExpr, Ident, JoinConstraint, LimitClause,
+    ObjectName, OrderByKind, Query, Select, SelectItem, SetExpr, Statement, Value, ValueWithSpan,
+    Visitor, WindowType,
 };
 use lakegate_error::{Code, Error, Operands, function_not_found};
 use lakegate_sql::join_constraint;
@@ -110,6 +111,11 @@ impl Visitor for Calls {
         }
         if let Some(condition) = &select.selection {
             found_in(condition, "WHERE", is_own)?;
+        }
+        if let Some(Distinct::On(keys)) = &select.distinct {
+            for key in keys {
+                within_list(key, &select.projection)?;
+            }
         }
         if let GroupByExpr::Expressions(keys, _) = &select.group_by {
             for key in keys {
@@ -270,6 +276,34 @@ fn numbered<'a>(key: &Expr, items: &'a [SelectItem]) -> Option<&'a Expr> {
         SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => Some(expr),
         _ => None,
     }
+}
+
+/// Breaks if a key of DISTINCT ON is a number that no item of the select list has.
+fn within_list(key: &Expr, items: &[SelectItem]) -> ControlFlow<Error> {
+    let is_counted = |item: &SelectItem| {
+        matches!(
+            item,
+            SelectItem::UnnamedExpr(_) | SelectItem::ExprWithAlias { .. }
+        )
+    };
+    let Expr::Value(ValueWithSpan {
+        value: Value::Number(number, _),
+        span,
+    }) = key
+    else {
+        return ControlFlow::Continue(());
+    };
+    let is_number = number.bytes().all(|digit| digit.is_ascii_digit());
+    if !is_number || numbered(key, items).is_some() || !items.iter().all(is_counted) {
+        return ControlFlow::Continue(());
+    }
+    let message = format!("DISTINCT ON position {number} is not in select list");
+    let error = Error::new(Code::InvalidColumnReference, message).with_operands(Operands {
+        sign: number.clone(),
+        place: Some((span.start.line, span.start.column)),
+        ..Operands::default()
+    });
+    ControlFlow::Break(error)
 }
 
 /// Breaks if a key is a constant that is no number of a column.

@@ -89,13 +89,9 @@ fn of_table(alias: &Ident, name: &str, query: &Query) -> Result<(), Error> {
         return Ok(());
     }
     // A table of the query's own WITH may have the name.
-    let is_hidden = |query: &Query| {
-        let tables = query.with.iter().flat_map(|with| with.cte_tables.iter());
-        tables
-            .map(|table| folded(&table.alias.name))
-            .any(|own| own == name)
-    };
-    if is_hidden(query) {
+    let tables = query.with.iter().flat_map(|with| with.cte_tables.iter());
+    let mut own = tables.map(|table| folded(&table.alias.name));
+    if own.any(|own| own == name) {
         return Ok(());
     }
     let SetExpr::SetOperation {

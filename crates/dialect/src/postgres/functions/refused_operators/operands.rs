@@ -1,9 +1,10 @@
 //! The types of operands, and whether PostgreSQL has an operator for them.
 
-use arrow::datatypes::DataType;
-use datafusion::common::{DFSchema, ScalarValue};
+use arrow::datatypes::{DataType, Field};
+use datafusion::common::{DFSchema, ExprSchema, ScalarValue};
 use datafusion::logical_expr::{Expr, ExprSchemable};
 use lakegate_engine::untyped_texts::TYPED_TEXT;
+use lakegate_error::{Code, Error};
 use lakegate_lake::casts::is_opaque;
 
 use super::is_arithmetic;
@@ -20,6 +21,9 @@ const INTEGERS: [i64; 3] = [23, 20, 21];
 const FRACTIONS: [i64; 3] = [1700, 701, 700];
 /// The arrays of all numbers.
 const NUMBER_ARRAYS: [i64; 6] = [1007, 1016, 1005, 1231, 1022, 1021];
+
+/// The types whose values tables have as texts: `jsonb` and `uuid`.
+const STORED_AS_TEXT: [i64; 2] = [3802, 2950];
 
 /// The types, besides numbers and arrays, whose operators are checked.
 const CHECKED: [&str; 14] = [
@@ -90,11 +94,33 @@ pub(super) fn operand(expr: &Expr, schema: &DFSchema) -> Operand {
     if let Some(oid) = type_of_literal(expr) {
         return Operand::Typed(oid);
     }
-    let Ok((_, field)) = expr.to_field(schema) else {
+    // The field of other expressions is made for the call, with a name.
+    if let Expr::Column(column) = expr {
+        let field = schema.field_from_column(column);
+        return field.map_or(Operand::Open, |field| of_field(field, false));
+    }
+    let Ok(of) = expr.get_type(schema) else {
         return Operand::Open;
     };
-    let is_marked = field.metadata().contains_key(PG_TYPE);
     let is_inner = matches!(expr, Expr::ScalarFunction(call) if call.func.name().starts_with('$'));
+    if !may_be_marked(&of) {
+        return of_field(&Field::new("", of, true), is_inner);
+    }
+    match expr.to_field(schema) {
+        Ok((_, field)) => of_field(&field, is_inner),
+        Err(_) => Operand::Open,
+    }
+}
+
+/// Returns whether values of a type may be shown as ones of another type.
+fn may_be_marked(of: &DataType) -> bool {
+    of.is_string() || of.is_integer() || of.is_nested()
+}
+
+/// `is_inner`: a function of the dialect returns the value, whose types are not those of PostgreSQL
+/// unless they are marked.
+fn of_field(field: &Field, is_inner: bool) -> Operand {
+    let is_marked = field.metadata().contains_key(PG_TYPE);
     if is_inner && !is_marked {
         return Operand::Open;
     }
@@ -105,7 +131,7 @@ pub(super) fn operand(expr: &Expr, schema: &DFSchema) -> Operand {
         DataType::UInt8 | DataType::UInt16 | DataType::UInt32 | DataType::UInt64 if !is_marked => {
             Operand::Typed(INT4)
         }
-        _ => shown_operand(type_of(&field)),
+        _ => shown_operand(type_of(field)),
     }
 }
 
@@ -176,6 +202,13 @@ pub(super) fn is_missing(sign: &str, left: Operand, right: Operand) -> bool {
         (Operand::Untyped, Operand::Typed(right)) => (None, Some(right)),
         (Operand::Typed(left), Operand::Typed(right)) => (Some(left), Some(right)),
     };
+    // Columns of the lake have texts of such types.
+    if let (Some(one), Some(other)) = (left, right)
+        && ((one == TEXT && STORED_AS_TEXT.contains(&other))
+            || (other == TEXT && STORED_AS_TEXT.contains(&one)))
+    {
+        return false;
+    }
     // What most operands are.
     let is_common = match (left, right) {
         (Some(left), Some(right)) => {
@@ -189,7 +222,9 @@ pub(super) fn is_missing(sign: &str, left: Operand, right: Operand) -> bool {
     if is_common {
         return false;
     }
-    let known = OPERATORS.get(sign).map(Vec::as_slice).unwrap_or_default();
+    let Some(known) = OPERATORS.get(sign) else {
+        return false;
+    };
     let types = |oid: Option<i64>| -> Vec<Option<i64>> {
         match oid {
             Some(oid) => class(&oid).iter().copied().map(Some).collect(),
@@ -203,6 +238,21 @@ pub(super) fn is_missing(sign: &str, left: Operand, right: Operand) -> bool {
             .flat_map(|left| rights.iter().map(move |right| (*left, *right)));
         pairs.any(|pair| fits(*takes, pair))
     })
+}
+
+/// Returns the error of arithmetic with two text literals, which fits operators of several types.
+pub(super) fn ambiguous(sign: &str, left: &Expr, right: &Expr) -> Option<Error> {
+    let is_text = |expr: &Expr| match expr {
+        Expr::Literal(value, None) => value.try_as_str().flatten().is_some(),
+        _ => false,
+    };
+    if !is_arithmetic(sign) || !is_text(left) || !is_text(right) {
+        return None;
+    }
+    let message = format!("operator is not unique: unknown {sign} unknown");
+    let hint =
+        "Could not choose a best candidate operator. You might need to add explicit type casts.";
+    Some(Error::new(Code::AmbiguousFunction, message).with_hint(hint))
 }
 
 /// Returns whether an operator that takes these types fits operands. `None`: an untyped one.

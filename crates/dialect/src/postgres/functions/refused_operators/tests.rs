@@ -3,10 +3,11 @@ use arrow::datatypes::{Field, Schema, TimeUnit};
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{cast, col, in_list, lit};
 
+use super::operands::is_checked;
 use super::*;
 use crate::postgres::pg_catalog::types::of_shape;
 
-/// Columns `i`, `l`, `p`, `s`, `b`, `d`, `t`, `a`, `j`, `n` and `u`.
+/// Columns `i`, `l`, `p`, `s`, `b`, `d`, `t`, `a`, `j`, `n`, `o` and `u`.
 fn columns() -> DFSchema {
     let moment = DataType::Timestamp(TimeUnit::Microsecond, None);
     let items = Arc::new(Field::new_list_field(DataType::Int32, true));
@@ -24,6 +25,7 @@ fn columns() -> DFSchema {
         marked("j", DataType::Utf8, "json"),
         marked("n", DataType::Utf8, "name"),
         marked("o", DataType::Int64, "oid"),
+        marked("u", DataType::Utf8, "uuid"),
     ];
     DFSchema::try_from(Schema::new(fields)).unwrap()
 }
@@ -86,6 +88,8 @@ fn operators_without_their_operands_are_refused() {
         (col("n"), Op::Eq, col("s"), None),
         (col("n"), Op::RegexMatch, lit("a"), None),
         (col("o"), Op::Eq, col("s"), None),
+        (col("u"), Op::Eq, col("s"), None),
+        (col("u"), Op::Eq, col("i"), Some("uuid = integer")),
         (col("i"), Op::Eq, lit(ScalarValue::Null), None),
         (cast(col("s"), DataType::Int32), Op::Eq, col("i"), None),
     ] {
@@ -172,6 +176,34 @@ fn operators_are_found_by_the_words_beside_them() {
         found(&binary(col("b"), Operator::And, lit(1_i64))),
         operands("1", Some("AND"), None)
     );
+}
+
+#[test]
+fn values_of_one_type_have_a_common_category() {
+    let columns = columns();
+    for (values, expected) in [
+        (vec![col("i"), col("s")], Some("integer and text")),
+        (
+            vec![lit("x"), col("d"), lit(1_i64)],
+            Some("date and integer"),
+        ),
+        (
+            vec![col("i"), lit(1.5), col("b")],
+            Some("numeric and boolean"),
+        ),
+        (vec![col("a"), col("i")], Some("integer[] and integer")),
+        (vec![col("i"), lit("x"), col("p")], None),
+        (vec![col("d"), col("t")], None),
+        (vec![col("s"), col("n")], None),
+        (vec![col("u"), col("s")], None),
+        (vec![col("i"), col("o"), col("s")], None),
+        (Vec::new(), None),
+    ] {
+        let error = of_values("COALESCE", values.iter(), &columns);
+        let said = error.map(|error| error.message().to_owned());
+        let expected = expected.map(|types| format!("COALESCE types {types} cannot be matched"));
+        assert_eq!(said, expected, "{values:?}");
+    }
 }
 
 #[test]

@@ -105,6 +105,11 @@ fn misplaced_calls_are_refused_with_their_places() {
             8,
         ),
         (
+            "SELECT DISTINCT ON (2) x FROM t",
+            "DISTINCT ON position 2 is not in select list",
+            21,
+        ),
+        (
             "SELECT first_value() OVER () FROM t",
             "function first_value() does not exist",
             8,
@@ -130,6 +135,8 @@ fn calls_of_postgres_are_accepted() {
         "SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY x) FROM t",
         "SELECT x FROM t ORDER BY 1, x || 'a', lower('x')",
         "SELECT 1, x FROM t GROUP BY 1, 2",
+        "SELECT DISTINCT ON (1) x FROM t",
+        "SELECT DISTINCT ON (3) * FROM t",
     ] {
         assert_eq!(refused(sql), None, "{sql}");
     }
