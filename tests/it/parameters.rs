@@ -1,6 +1,9 @@
 //! Parameters of the Postgres protocol: their types, and their values in binary.
 
+use std::net::IpAddr;
+
 use chrono::{NaiveDate, NaiveDateTime};
+use tokio_postgres::types::Type;
 
 use crate::harness::{Failure, Server};
 
@@ -204,6 +207,23 @@ async fn parameters_have_the_types_of_postgres_that_values_beside_them_have() {
         let names: Vec<&str> = statement.params().iter().map(|t| t.name()).collect();
         assert_eq!(names.join(" "), types, "{query}");
     }
+}
+
+#[tokio::test]
+async fn declared_types_of_postgres_count_in_all_places() {
+    let admin = Server::shared().connect("admin").await;
+    let sql = "SELECT $1, x IN ($1, '::1'), coalesce($1, x) FROM (VALUES ('10.0.0.1'::inet)) t(x)";
+    let statement = admin.raw().prepare_typed(sql, &[Type::INET]).await;
+    let statement = statement.map_err(|e| Failure::of(&e)).unwrap();
+    let columns = statement.columns().iter();
+    let types: Vec<&str> = columns.map(|column| column.type_().name()).collect();
+    assert_eq!(types, ["inet", "bool", "inet"]);
+    let address = IpAddr::from([10, 0, 0, 1]);
+    let row = admin.raw().query_one(&statement, &[&address]).await;
+    let row = row.map_err(|e| Failure::of(&e)).unwrap();
+    assert_eq!(row.get::<_, IpAddr>(0), address);
+    assert!(row.get::<_, bool>(1));
+    assert_eq!(row.get::<_, IpAddr>(2), address);
 }
 
 #[tokio::test]

@@ -30,7 +30,7 @@ use lakegate_error::Error;
 
 use super::distinct::DistinctSum;
 use super::own_or_inner::{Own, OwnOrInner};
-use super::squares::{Sums, root};
+use super::squares::{Sums, root, with_digits};
 use super::total::column;
 use super::{Kind, MAX_PRECISION, STATE};
 use crate::aggregates::{GroupedSums, OfSums};
@@ -85,14 +85,16 @@ impl Spread {
     /// Returns an error if the result has more digits than a decimal.
     fn of(self, sums: &Sums, places: i8) -> Result<Option<i128>> {
         let shown = shown_places(places);
-        let power = i32::from(shown) - 2 * i32::from(places);
-        let Some(variance) = sums.variance(self.population, power)? else {
+        let variance = sums.variance(self.population, i32::from(places), i32::from(shown))?;
+        let Some((variance, digits)) = variance else {
             return Ok(None);
         };
         let result = match self.deviation {
-            true => root(variance, u32::from(shown.unsigned_abs())),
+            true => root(variance, digits),
             false => Some(variance),
         };
+        let shown = u32::from(shown.unsigned_abs());
+        let result = result.and_then(|result| with_digits(result, digits, shown));
         let result = result.and_then(i256::to_i128);
         match result.filter(|result| fits(*result)) {
             Some(result) => Ok(Some(result)),

@@ -4,6 +4,16 @@ use arrow::datatypes::i256;
 use datafusion::error::{DataFusionError, Result};
 use lakegate_error::{Code, Error};
 
+/// Fractional digits that are calculated with, at most: the square root of a number has no room for
+/// more in 256 bits.
+const MAX_DIGITS: i32 = 38;
+
+/// Significant digits of a quotient, at least, as in PostgreSQL.
+const SIGNIFICANT: i32 = 16;
+
+/// Decimal digits of one of those that PostgreSQL calculates with.
+const OF_ONE: i32 = 4;
+
 /// The sums of numbers without their point.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Sums {
@@ -56,31 +66,40 @@ impl Sums {
         };
     }
 
-    /// Returns the variance times a power of ten, rounded away from zero; `None` of too few numbers.
+    /// Returns the variance of numbers with so many fractional digits, without its point, and its
+    /// fractional digits, which are as many as PostgreSQL calculates with, and `least` of twice those
+    /// of the numbers; `None` of too few numbers.
     ///
     /// # Errors
     ///
     /// Returns an error if the variance or what it is calculated from has more than 256 bits.
-    pub(super) fn variance(&self, population: bool, power: i32) -> Result<Option<i256>> {
+    pub(super) fn variance(
+        &self,
+        population: bool,
+        places: i32,
+        least: i32,
+    ) -> Result<Option<(i256, u32)>> {
         let degrees = self.count.checked_sub(u64::from(!population));
         let Some(degrees) = degrees.filter(|degrees| *degrees > 0) else {
             return Ok(None);
         };
-        let variance = match self.small_distances() {
-            Some(distances) => small_quotient(distances, self.count, degrees, power)
-                .or_else(|| self.quotient(i256::from_i128(distances), degrees, power)),
-            None => self
-                .distances()
-                .and_then(|distances| self.quotient(distances, degrees, power)),
-        };
-        variance.map(Some).ok_or_else(too_large)
-    }
-
-    /// Returns `distances` / (count · degrees) times a power of ten; `None` if that has too many bits.
-    fn quotient(&self, distances: i256, degrees: u64, power: i32) -> Option<i256> {
+        let small = self.small_distances();
+        let distances = small.map(i256::from_i128).or_else(|| self.distances());
+        let distances = distances.ok_or_else(too_large)?;
+        if distances == i256::ZERO {
+            return Ok(Some((distances, 0)));
+        }
         let count = i256::from_i128(i128::from(self.count));
-        let divisor = count.checked_mul(i256::from_i128(i128::from(degrees)))?;
-        quotient(distances, divisor, power)
+        // The product of two numbers of 64 bits fits.
+        let divisor = count.wrapping_mul(i256::from_i128(i128::from(degrees)));
+        let own = 2 * places;
+        let digits = digits_of_quotient(distances, own, divisor).ok_or_else(too_large)?;
+        let digits = digits.max(own.min(least)).clamp(0, MAX_DIGITS);
+        let variance = small
+            .and_then(|small| small_quotient(small, self.count, degrees, digits - own))
+            .or_else(|| quotient(distances, divisor, digits - own));
+        let variance = variance.ok_or_else(too_large)?;
+        Ok(Some((variance, digits.unsigned_abs())))
     }
 
     /// Returns the sum of the squares of distances from the mean, times the number of numbers; `None`
@@ -127,15 +146,40 @@ fn small_quotient(number: i128, count: u64, degrees: u64, power: i32) -> Option<
     Some(i256::from_i128(i128::try_from(result).ok()?))
 }
 
+/// Returns the fractional digits that PostgreSQL calculates the quotient of positive numbers with
+/// (`select_div_scale` in `numeric.c`). `scale`: fractional digits of the first one.
+fn digits_of_quotient(number: i256, scale: i32, divisor: i256) -> Option<i32> {
+    let (weight, first) = leading(number, scale)?;
+    let (divisor_weight, divisor_first) = leading(divisor, 0)?;
+    let weight = weight - divisor_weight - i32::from(first <= divisor_first);
+    Some(SIGNIFICANT - OF_ONE * weight)
+}
+
+/// Returns the first digit of a positive number to the base 10000, and its place: 0 before the point.
+fn leading(number: i256, scale: i32) -> Option<(i32, i256)> {
+    let log = i32::try_from(number.checked_ilog10()?).ok()?;
+    let exponent = log.checked_sub(scale)?;
+    let weight = exponent.div_euclid(OF_ONE);
+    let dropped = log - exponent.rem_euclid(OF_ONE);
+    let first = match dropped < 0 {
+        true => number.checked_mul(power_of_ten(-dropped)?)?,
+        false => number.checked_div(power_of_ten(dropped)?)?,
+    };
+    Some((weight, first))
+}
+
+fn power_of_ten(power: i32) -> Option<i256> {
+    i256::from_i128(10).checked_pow(u32::try_from(power).ok()?)
+}
+
 /// Returns the quotient of two numbers that are not negative, times a power of ten, rounded away from
 /// zero; `None` if that has too many bits.
-fn quotient(number: i256, divisor: i256, power: i32) -> Option<i256> {
-    let ten = |power: i32| i256::from_i128(10).checked_pow(u32::try_from(power).ok()?);
+pub(super) fn quotient(number: i256, divisor: i256, power: i32) -> Option<i256> {
     let divisor = match power < 0 {
-        true => divisor.checked_mul(ten(power.checked_neg()?)?)?,
+        true => divisor.checked_mul(power_of_ten(power.checked_neg()?)?)?,
         false => divisor,
     };
-    let factor = ten(power.max(0))?;
+    let factor = power_of_ten(power.max(0))?;
     let (whole, rest) = (number.checked_div(divisor)?, number.checked_rem(divisor)?);
     let rest = rest.checked_mul(factor)?;
     let (fraction, rest) = (rest.checked_div(divisor)?, rest.checked_rem(divisor)?);
@@ -144,6 +188,12 @@ fn quotient(number: i256, divisor: i256, power: i32) -> Option<i256> {
         .checked_mul(factor)?
         .checked_add(fraction)?
         .checked_add(i256::from_i128(i128::from(rounds_up)))
+}
+
+/// Returns a number with other fractional digits, rounded away from zero; `None` if it has too many bits.
+pub(super) fn with_digits(number: i256, digits: u32, shown: u32) -> Option<i256> {
+    let power = i32::try_from(shown).ok()? - i32::try_from(digits).ok()?;
+    quotient(number, i256::from_i128(1), power)
 }
 
 /// Returns the square root of a number with so many fractional digits, with as many digits and rounded;
@@ -193,9 +243,36 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    fn variance(sums: &Sums, population: bool, power: i32) -> Option<i128> {
-        let variance = sums.variance(population, power).unwrap()?;
-        variance.to_i128()
+    /// Returns the variance of integers, and its fractional digits.
+    fn variance(sums: &Sums, population: bool) -> Option<(i128, u32)> {
+        let (variance, digits) = sums.variance(population, 0, 16).unwrap()?;
+        Some((variance.to_i128()?, digits))
+    }
+
+    fn sums_of(values: &[i128]) -> Sums {
+        let mut sums = Sums::default();
+        for value in values {
+            sums.add(Sums::of(*value)).unwrap();
+        }
+        sums
+    }
+
+    #[test]
+    fn variances_have_the_digits_of_postgres() {
+        let mut sums = sums_of(&[1, 2, 4]);
+        // 14 / 9 and 14 / 6.
+        assert_eq!(variance(&sums, true), Some((15_555_555_555_555_556, 16)));
+        assert_eq!(variance(&sums, false), Some((23_333_333_333_333_333, 16)));
+        sums.subtract(4);
+        // 1 / 4.
+        assert_eq!(variance(&sums, true), Some((25 * 10i128.pow(18), 20)));
+        assert_eq!(
+            variance(&sums_of(&[0, 2_000_000]), true),
+            Some((10i128.pow(20), 8))
+        );
+        assert_eq!(variance(&Sums::default(), true), None);
+        assert_eq!(variance(&Sums::of(7), false), None);
+        assert_eq!(variance(&Sums::of(7), true), Some((0, 0)));
     }
 
     #[test]
@@ -216,34 +293,29 @@ mod tests {
 
     #[test]
     fn variances_are_exact() {
-        let mut sums = Sums::default();
-        for value in [1, 2, 4] {
-            sums.add(Sums::of(value)).unwrap();
-        }
-        // 14 / 9 and 14 / 6.
-        assert_eq!(variance(&sums, true, 16), Some(15_555_555_555_555_556));
-        assert_eq!(variance(&sums, false, 16), Some(23_333_333_333_333_333));
-        assert_eq!(variance(&sums, true, 0), Some(2));
-        assert_eq!(variance(&sums, true, -2), Some(0));
-        sums.subtract(4);
-        assert_eq!(variance(&sums, true, 2), Some(25));
-        let mut far = Sums::of(-(10i128.pow(37)));
-        far.add(Sums::of(10i128.pow(37))).unwrap();
-        assert_eq!(variance(&far, true, -58), Some(10i128.pow(16)));
+        let far = sums_of(&[-(10i128.pow(37)), 10i128.pow(37)]);
+        let (variance, digits) = far.variance(true, 37, 37).unwrap().unwrap();
+        assert_eq!((variance.to_i128(), digits), (Some(10i128.pow(37)), 37));
         // Many bits change no digit.
-        let mut near = Sums::default();
-        let mut wide = Sums::default();
-        for value in [-7_i128, 3, 12_345, 678_901_234_567] {
-            near.add(Sums::of(value)).unwrap();
-            wide.add(Sums::of(value * 10i128.pow(12))).unwrap();
-        }
+        let values = [-7_i128, 3, 12_345, 678_901_234_567];
+        let near = sums_of(&values);
+        let wide = sums_of(&values.map(|value| value * 10i128.pow(12)));
         assert!(near.small_distances().is_some() && wide.small_distances().is_none());
-        let all = variance(&near, false, 6);
-        assert!(all.is_some());
-        assert_eq!(all, variance(&wide, false, -18));
-        assert_eq!(variance(&Sums::default(), true, 16), None);
-        assert_eq!(variance(&Sums::of(7), false, 16), None);
-        assert_eq!(variance(&Sums::of(7), true, 16), Some(0));
+        assert_eq!(
+            near.variance(false, 4, 8).unwrap(),
+            wide.variance(false, 16, 8).unwrap()
+        );
+    }
+
+    #[test]
+    fn digits_are_added_and_rounded_away() {
+        let of = |number: i128, digits, shown| {
+            with_digits(i256::from_i128(number), digits, shown).and_then(i256::to_i128)
+        };
+        assert_eq!(of(15, 1, 3), Some(1500));
+        assert_eq!(of(1549, 3, 1), Some(15));
+        assert_eq!(of(1550, 3, 1), Some(16));
+        assert_eq!(of(0, 0, 16), Some(0));
     }
 
     #[test]

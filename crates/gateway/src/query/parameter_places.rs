@@ -31,7 +31,7 @@ pub(crate) fn place_types(
     let mut places = Places {
         declared,
         found: BTreeMap::new(),
-        calls: BTreeMap::new(),
+        calls: Vec::new(),
     };
     // The visitor never breaks.
     let _ = walk_mut(query, &mut places);
@@ -51,8 +51,9 @@ struct Places<'a> {
     declared: &'a [Option<DataType>],
     /// By the numbers of parameters, which begin with 1.
     found: BTreeMap<usize, DataType>,
-    /// The first call that stands for each parameter beside values.
-    calls: BTreeMap<usize, Expr>,
+    /// The first call that stands for each parameter beside values, of the SELECT that the visitor is in
+    /// and those around it. The values of one are columns of no other.
+    calls: Vec<BTreeMap<usize, Expr>>,
 }
 
 impl Places<'_> {
@@ -102,7 +103,9 @@ impl Places<'_> {
     fn replace(&mut self, value: &mut Expr, place: &str, telling: &[Expr]) {
         if let Some(number) = self.open(value) {
             let call = call_beside(place, value, telling);
-            self.calls.entry(number).or_insert_with(|| call.clone());
+            if let Some(calls) = self.calls.last_mut() {
+                calls.entry(number).or_insert_with(|| call.clone());
+            }
             *value = call;
         }
     }
@@ -111,7 +114,7 @@ impl Places<'_> {
     /// x < $1 + interval '1 day'` is no interval.
     fn known(&self, operand: &mut Expr) {
         if let Some(number) = self.open(operand)
-            && let Some(call) = self.calls.get(&number)
+            && let Some(call) = self.calls.last().and_then(|calls| calls.get(&number))
         {
             *operand = call.clone();
         }
@@ -234,7 +237,13 @@ fn item_place(function: &str) -> Option<usize> {
 impl VisitorMut for Places<'_> {
     type Break = ();
 
+    fn pre_visit_select(&mut self, _: &mut Select) -> ControlFlow<()> {
+        self.calls.push(BTreeMap::new());
+        ControlFlow::Continue(())
+    }
+
     fn post_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+        self.calls.pop();
         self.is_condition(select.selection.as_ref());
         self.is_condition(select.having.as_ref());
         self.is_condition(select.qualify.as_ref());

@@ -366,12 +366,14 @@ impl Session {
     ) -> Result<(Planned, Vec<Option<DataType>>)> {
         let mut placed = query.clone();
         let types = place_types(&mut placed, declared.types);
-        if types != declared.types || placed != *query {
-            let of_places = Declared {
-                types: &types,
-                marks: declared.marks,
-            };
-            match Box::pin(self.plan_query(moment, &placed, of_places, is_last)).await {
+        let of_places = Declared {
+            types: &types,
+            marks: declared.marks,
+        };
+        let with_calls = (placed != *query).then_some(&placed);
+        let without_calls = (types != declared.types).then_some(query);
+        for attempt in with_calls.into_iter().chain(without_calls) {
+            match Box::pin(self.plan_query(moment, attempt, of_places, is_last)).await {
                 Ok(planned) => return Ok((planned, types)),
                 Err(error) if error.code().is_about_the_run() => return Err(error),
                 // Types of places are guesses: without them the query may be right.

@@ -204,6 +204,10 @@ mod tests {
                 "SELECT a > $1 AND a < $1 + b, $1 = ANY (c)",
                 "SELECT a > \"$beside\"('=', $1, a) AND a < \"$beside\"('=', $1, a) + b, \"$beside\"('=', $1, (c)[1]) = ANY(c)",
             ),
+            (
+                "SELECT a FROM t WHERE a > $1 UNION SELECT b FROM s WHERE b < $1 + c",
+                "SELECT a FROM t WHERE a > \"$beside\"('=', $1, a) UNION SELECT b FROM s WHERE b < $1 + c",
+            ),
             ("SELECT coalesce($1, $2)", "SELECT coalesce($1, $2)"),
             ("SELECT nullif(NULL, $1)", "SELECT nullif(NULL, $1)"),
             (
