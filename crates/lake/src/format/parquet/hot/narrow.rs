@@ -32,7 +32,7 @@ impl Chunk {
     /// Keeps an array, without memory that it shares with others.
     ///
     /// # Errors
-    /// A text of more than 4 GiB.
+    /// 4 GiB of texts.
     pub(super) fn of(array: &ArrayRef) -> Result<Self, ArrowError> {
         if let Some(numbers) = Numbers::of(array) {
             return Ok(Self::Numbers(numbers));
