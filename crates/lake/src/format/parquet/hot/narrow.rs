@@ -17,7 +17,7 @@ use arrow::compute::filter;
 use arrow::datatypes::{ArrowNativeType, BinaryViewType, DataType, StringViewType};
 use arrow::error::ArrowError;
 
-use super::packed::{Small, Values, pack};
+use super::packed::{PIECE, Small, Values, pack};
 use super::texts::{Texts, texts};
 
 /// Some rows of a column.
@@ -32,7 +32,7 @@ impl Chunk {
     /// Keeps an array, without memory that it shares with others.
     ///
     /// # Errors
-    /// A text of more than 4 GiB.
+    /// 4 GiB of texts.
     pub(super) fn of(array: &ArrayRef) -> Result<Self, ArrowError> {
         if let Some(numbers) = Numbers::of(array) {
             return Ok(Self::Numbers(numbers));
@@ -102,21 +102,35 @@ impl Chunk {
         }
     }
 
-    /// Moves what a column keeps of numbers and places into one piece of memory.
-    pub(super) fn pack(column: &mut [Self]) {
-        pack(
-            column,
-            |chunk| match chunk {
-                Self::Plain(_) => None,
-                Self::Numbers(numbers) => Some(&numbers.distances),
-                Self::Texts(texts) => Some(texts.places()),
-            },
-            |chunk| match chunk {
-                Self::Plain(_) => None,
-                Self::Numbers(numbers) => Some(&mut numbers.distances),
-                Self::Texts(texts) => Some(texts.places_mut()),
-            },
-        );
+    /// Moves what a column keeps of numbers and places into pieces of memory, one after the other.
+    pub(super) fn pack(mut column: &mut [Self]) {
+        while !column.is_empty() {
+            let mut bytes = 0;
+            let last = column.iter().position(|chunk| {
+                bytes += chunk.bytes();
+                bytes >= PIECE
+            });
+            let count = last.map_or(column.len(), |last| last + 1);
+            let (of_piece, others) = std::mem::take(&mut column).split_at_mut(count);
+            pack(of_piece, Self::small, Self::small_mut);
+            column = others;
+        }
+    }
+
+    fn small(&self) -> Option<&Small> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Numbers(numbers) => Some(&numbers.distances),
+            Self::Texts(texts) => Some(texts.places()),
+        }
+    }
+
+    fn small_mut(&mut self) -> Option<&mut Small> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Numbers(numbers) => Some(&mut numbers.distances),
+            Self::Texts(texts) => Some(texts.places_mut()),
+        }
     }
 }
 

@@ -1,8 +1,8 @@
 //! Small numbers of the rows of a column, and the memory that they are in.
 //!
 //! What is kept stays for long, what a query works with does not. Where both lie side by side in a
-//! page of the allocator, the page stays too. So the numbers of all rows of a column are copied into
-//! one piece of memory once the column is complete.
+//! page of the allocator, the page stays too. So the numbers of a column are copied into pieces of
+//! memory once the column is complete. Only those of one piece are in memory twice.
 
 use arrow::array::{PrimitiveArray, UInt8Array, UInt16Array};
 use arrow::buffer::{BooleanBuffer, Buffer, MutableBuffer, NullBuffer, ScalarBuffer};
@@ -11,6 +11,10 @@ use arrow::datatypes::ArrowPrimitiveType;
 /// What parts of a piece begin at a multiple of, in bytes: enough for numbers of any type, and a line
 /// of a processor's cache.
 const ALIGNED: usize = 64;
+
+/// Bytes of a piece, about: more than what the allocator has pages with several blocks for, which are
+/// of 512 KiB at most.
+pub(super) const PIECE: usize = 1 << 20;
 
 /// Numbers of 1, 2, 4 or 8 bytes, one for each row.
 #[derive(Debug)]
@@ -166,21 +170,21 @@ fn append(buffer: &Buffer, piece: &mut MutableBuffer) {
     piece.extend_zeros(aligned(piece.len()) - piece.len());
 }
 
-/// Moves the numbers of a column into one piece of memory. `read` and `write` return those of a part
-/// of the column, if it has any.
+/// Moves the numbers of parts of a column into one piece of memory. `read` and `write` return those of a part, if
+/// it has any.
 pub(super) fn pack<C>(
-    column: &mut [C],
+    parts: &mut [C],
     read: impl Fn(&C) -> Option<&Small>,
     write: impl Fn(&mut C) -> Option<&mut Small>,
 ) {
-    let bytes: usize = column.iter().filter_map(&read).map(Small::bytes).sum();
+    let bytes: usize = parts.iter().filter_map(&read).map(Small::bytes).sum();
     let mut piece = MutableBuffer::with_capacity(bytes);
-    for small in column.iter().filter_map(&read) {
+    for small in parts.iter().filter_map(&read) {
         small.append(&mut piece);
     }
     let piece = Buffer::from(piece);
     let mut at = 0;
-    for small in column.iter_mut().filter_map(&write) {
+    for small in parts.iter_mut().filter_map(&write) {
         at = small.move_to(&piece, at);
     }
 }

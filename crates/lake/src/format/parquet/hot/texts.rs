@@ -176,8 +176,8 @@ fn exact<T: ByteViewType>(
     values: &[&T::Native],
     rows: impl ExactSizeIterator<Item = Option<usize>>,
 ) -> Result<ArrayRef, ArrowError> {
-    let all = values.iter().filter_map(|value| long::<T>(value));
-    let all: usize = all.map(<[u8]>::len).sum();
+    let bytes = values.iter().filter_map(|value| long::<T>(value));
+    let all: usize = bytes.map(<[u8]>::len).sum();
     if all >= u32::MAX as usize {
         let what = format!("a kept column has {all} bytes of texts in one batch");
         return Err(ArrowError::InvalidArgumentError(what));

@@ -164,7 +164,7 @@ fn long_and_short_texts_that_repeat_are_kept_beside_each_other() {
 }
 
 #[test]
-fn column_in_one_piece_has_the_same_rows() {
+fn column_in_a_piece_has_the_same_rows() {
     let numbers = |from: i64, step: i64| -> ArrayRef {
         let values = (0..1000).map(|row| (row % 3 != 0).then_some(from + row * step));
         Arc::new(values.collect::<Int64Array>())
@@ -244,4 +244,23 @@ fn bounds_are_those_of_all_numbers() {
     assert_eq!(i128::bounds(&[]), None);
     let edges = [i64::MAX as i128 + 1, i64::MIN as i128 - 1, 0];
     assert_eq!(i128::bounds(&edges), Some((edges[1], edges[0])));
+}
+
+#[test]
+fn large_column_is_in_several_pieces() {
+    let numbers = |from: i64| -> ArrayRef {
+        let rows = 0..8192;
+        Arc::new(Int64Array::from_iter_values(
+            rows.map(|row| (from + row) * 100),
+        ))
+    };
+    let arrays: Vec<ArrayRef> = (0..100).map(|at| numbers(at * 8192)).collect();
+    let chunks = arrays.iter().map(|array| Chunk::of(array).unwrap());
+    let mut chunks: Vec<Chunk> = chunks.collect();
+    // 32 KiB each.
+    assert!(chunks.iter().map(Chunk::bytes).sum::<usize>() > 3 * PIECE);
+    Chunk::pack(&mut chunks);
+    for (chunk, array) in chunks.iter().zip(&arrays) {
+        assert_eq!(&chunk.rows(0, 8192).unwrap(), array);
+    }
 }
