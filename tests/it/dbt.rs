@@ -1,63 +1,100 @@
 //! dbt with dbt-postgres: the project `tests/clients/dbt`, which `docs/connect/dbt.md` explains.
 
 use std::fs;
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 
 use serde_json::Value;
 
 use crate::harness::{Server, lake, python};
 
-struct Dbt<'s> {
-    server: &'s Server,
+/// A process that runs dbt's commands one after the other: dbt takes longer to load than to run.
+struct Dbt {
+    process: Child,
+    /// `None` once it is told to end.
+    commands: Option<ChildStdin>,
+    printed: BufReader<ChildStdout>,
     /// Where dbt writes what it compiles, and its logs.
     work: PathBuf,
 }
 
-impl Dbt<'_> {
-    fn output(&self, arguments: &[&str]) -> Output {
+impl Drop for Dbt {
+    fn drop(&mut self) {
+        drop(self.commands.take());
+        let _ = self.process.wait();
+    }
+}
+
+impl Dbt {
+    fn of(server: &Server, work: &Path) -> Self {
         let venv = python::cached("LAKEGATE_DBT_VENV", "lakegate-dbt-venv");
-        let program = venv.join("bin/dbt");
         assert!(
-            program.exists(),
+            venv.join("bin/dbt").exists(),
             "{} is missing: run the tests with ./test, which installs it",
-            program.display()
+            venv.display()
         );
+        let mut process = python::patient(venv.join("bin/python"))
+            .arg(python::clients().join("dbt_commands.py"))
+            .env("LAKEGATE_HOST", server.host())
+            .env("LAKEGATE_PORT", server.port().to_string())
+            .env("LAKEGATE_USER", "engineer")
+            .env("LAKEGATE_PASSWORD", server.password("engineer"))
+            .env("LAKEGATE_SSLROOTCERT", server.ca_file())
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        Self {
+            commands: process.stdin.take(),
+            printed: BufReader::new(process.stdout.take().unwrap()),
+            process,
+            work: work.to_owned(),
+        }
+    }
+
+    /// Returns whether a command succeeds, and what it prints.
+    fn output(&mut self, arguments: &[&str]) -> (bool, String) {
         let project = python::clients().join("dbt");
         let folder = |option: &str, path: &Path| [option.to_owned(), path.display().to_string()];
-        Command::new(program)
-            .args(arguments)
-            .args(folder("--project-dir", &project))
-            .args(folder("--profiles-dir", &project))
-            .args(folder("--target-path", &self.work.join("target")))
-            .args(folder("--log-path", &self.work.join("logs")))
-            .env("LAKEGATE_HOST", self.server.host())
-            .env("LAKEGATE_PORT", self.server.port().to_string())
-            .env("LAKEGATE_USER", "engineer")
-            .env("LAKEGATE_PASSWORD", self.server.password("engineer"))
-            .env("LAKEGATE_SSLROOTCERT", self.server.ca_file())
-            .env("PYTHONDONTWRITEBYTECODE", "1")
-            .output()
-            .unwrap()
+        let mut command: Vec<String> = arguments.iter().map(ToString::to_string).collect();
+        command.extend(folder("--project-dir", &project));
+        command.extend(folder("--profiles-dir", &project));
+        command.extend(folder("--target-path", &self.work.join("target")));
+        command.extend(folder("--log-path", &self.work.join("logs")));
+        let commands = self.commands.as_mut().unwrap();
+        writeln!(commands, "{}", Value::from(command)).unwrap();
+        let mut text = String::new();
+        loop {
+            let mut line = String::new();
+            let read = self.printed.read_line(&mut line).unwrap();
+            assert!(read > 0, "dbt {arguments:?} ended the process\n{text}");
+            match line.as_str() {
+                "dbt succeeded\n" => return (true, text),
+                "dbt failed\n" => return (false, text),
+                _ => text += &line,
+            }
+        }
     }
 
     /// Runs a command of dbt; if anything in it fails, the test fails with all of the output.
     #[track_caller]
-    fn run(&self, arguments: &[&str]) -> String {
-        python::printed(&format!("dbt {arguments:?}"), &self.output(arguments))
+    fn run(&mut self, arguments: &[&str]) {
+        let (is_ok, text) = self.output(arguments);
+        assert!(is_ok, "dbt {arguments:?} failed\n{text}");
     }
 
     /// Runs a command with the orders until a day.
     #[track_caller]
-    fn until(&self, day: &str, command: &str) -> String {
-        self.run(&[command, "--vars", &format!("{{\"until\": \"{day}\"}}")])
+    fn until(&mut self, day: &str, command: &str) {
+        self.run(&[command, "--vars", &format!("{{\"until\": \"{day}\"}}")]);
     }
 
     #[track_caller]
-    fn refused(&self, arguments: &[&str], message: &str) {
-        let output = self.output(arguments);
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(!output.status.success() && text.contains(message), "{text}");
+    fn refused(&mut self, arguments: &[&str], message: &str) {
+        let (is_ok, text) = self.output(arguments);
+        assert!(!is_ok && text.contains(message), "{text}");
     }
 
     /// Returns one of the files that dbt writes.
@@ -103,10 +140,7 @@ fn expected(day: &str) -> [(&'static str, String); 5] {
 async fn dbt_builds_tests_and_documents_its_project() {
     let server = Server::private(&[]);
     let temp = tempfile::tempdir_in(lake::scratch()).unwrap();
-    let dbt = Dbt {
-        server: &server,
-        work: temp.path().to_owned(),
-    };
+    let mut dbt = Dbt::of(&server, temp.path());
     let admin = server.connect("admin").await;
 
     dbt.run(&["seed"]);
@@ -179,10 +213,7 @@ async fn dbt_builds_tests_and_documents_its_project() {
 fn dbt_is_told_by_name_what_tables_of_files_do_not_have() {
     let server = Server::private(&[]);
     let temp = tempfile::tempdir_in(lake::scratch()).unwrap();
-    let dbt = Dbt {
-        server: &server,
-        work: temp.path().to_owned(),
-    };
+    let mut dbt = Dbt::of(&server, temp.path());
     for (sql, message) in [
         (
             "merge into curated.users u using curated.customers c on u.customer_id = c.customer_id when matched then delete",

@@ -394,6 +394,27 @@ fn no_test_is_ignored_without_a_reason() {
     }
 }
 
+/// rustdoc reads a crate as a whole to find that it has no examples: such crates say so.
+#[test]
+fn examples_in_documentation_are_tested() {
+    let fence = Regex::new(r"^\s*//[/!] ?```(\w*)").unwrap();
+    for name in FLOORS.iter().copied().flatten() {
+        let manifest = fs::read_to_string(folder(name).join("Cargo.toml")).unwrap();
+        if !manifest.contains("doctest = false") {
+            continue;
+        }
+        for path in rust_files(&folder(name).join("src")) {
+            let text = fs::read_to_string(&path).unwrap();
+            // Every other one ends a block.
+            let begins = text.lines().filter_map(|line| fence.captures(line));
+            for begin in begins.step_by(2) {
+                let place = path.display();
+                assert_eq!(&begin[1], "text", "{place}: remove `doctest = false`");
+            }
+        }
+    }
+}
+
 /// Otherwise `cargo test` after `cargo build` compiles the engine again, for many minutes.
 #[test]
 fn server_and_tests_share_one_build_of_their_dependencies() {

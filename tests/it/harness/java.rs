@@ -5,6 +5,8 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
+use sha2::{Digest, Sha256};
+
 use super::{lake, python};
 
 /// Returns the path where `./test` puts the JDBC driver that this file of `tests/clients/jdbc`
@@ -43,22 +45,35 @@ pub(crate) fn program_with_libraries(main: &str, pin: &str) -> Command {
     compiled(main, path)
 }
 
-/// Compiles a program with these libraries, and returns the command that runs it.
+/// Compiles a program with these libraries, unless an earlier run has, and returns the command that
+/// runs it.
 fn compiled(main: &str, mut path: OsString) -> Command {
-    let classes = lake::scratch().join(main);
+    let sources = python::clients().join("jdbc");
+    let program = format!("{main}.java");
+    let mut hash = Sha256::new();
+    hash.update(path.as_encoded_bytes());
+    for file in ["libraries.xml", "Runner.java", program.as_str()] {
+        hash.update(fs::read(sources.join(file)).unwrap());
+    }
+    let hash = u64::from_be_bytes(hash.finalize()[..8].try_into().unwrap());
+    let classes = lake::kept().join(format!("{main}-{hash:016x}"));
     path.push(":");
     path.push(&classes);
-    let compiled = Command::new("javac")
-        .arg("-d")
-        .arg(&classes)
-        .arg("-cp")
-        .arg(&path)
-        .arg("Runner.java")
-        .arg(format!("{main}.java"))
-        .current_dir(python::clients().join("jdbc"))
-        .output()
-        .expect("javac is missing: run the tests with ./test, which installs it");
-    python::printed("javac", &compiled);
+    if !classes.exists() {
+        let made = lake::scratch().join(main);
+        let compiled = Command::new("javac")
+            .arg("-d")
+            .arg(&made)
+            .arg("-cp")
+            .arg(&path)
+            .args(["Runner.java", &program])
+            .current_dir(&sources)
+            .output()
+            .expect("javac is missing: run the tests with ./test, which installs it");
+        python::printed("javac", &compiled);
+        // Fails if another run has done the same meanwhile.
+        let _ = fs::rename(&made, &classes);
+    }
     let mut command = python::patient("java");
     command
         // The program runs for seconds: the optimizing compiler would cost more time than it saves.

@@ -74,6 +74,13 @@ pub(crate) fn scratch() -> &'static Path {
     })
 }
 
+/// Returns the folder for what later runs use again, such as compiled programs.
+pub(crate) fn kept() -> PathBuf {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("kept");
+    fs::create_dir_all(&path).unwrap();
+    path
+}
+
 /// Creates a lake with these arguments in `<temp>/lake`, registered and not being served.
 ///
 /// Data files are hard links: replace a file, never write into it.

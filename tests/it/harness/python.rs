@@ -67,10 +67,11 @@ pub(crate) fn pytest(venv: &Path, tests: &[&str]) -> Command {
     command
 }
 
-/// Builds a program of `tests/clients/go` and returns the command that runs it.
+/// Builds a program of `tests/clients/go`, which links it only if it has changed since an earlier
+/// run, and returns the command that runs it.
 pub(crate) fn go(package: &str) -> Command {
     let go = std::env::var_os("LAKEGATE_GO").unwrap_or_else(|| "go".into());
-    let program = lake::scratch().join(format!("go-{}", package.trim_matches(['.', '/'])));
+    let program = lake::kept().join(format!("go-{}", package.trim_matches(['.', '/'])));
     let built = Command::new(&go)
         .args(["build", "-mod=readonly", "-o"])
         .arg(&program)
