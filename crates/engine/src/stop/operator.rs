@@ -40,6 +40,7 @@ use super::{Entered, PlanRun};
 use crate::bounded::made_much;
 use crate::finest_groups::with_finest_groups;
 use crate::gathered::{self, Kept, given};
+use crate::literals::{may_be_large, rows_beside_subqueries};
 use crate::logic::conjunctions::with_conjunction;
 use crate::operators::{as_the_inner, new_children_replace};
 use crate::optimize::without_constant_order;
@@ -167,7 +168,7 @@ fn paced_input(plan: &dyn ExecutionPlan) -> Option<(usize, Arc<Pace>)> {
 }
 
 /// Returns whether an operator evaluates an expression that may take longer for a row than reading
-/// it.
+/// it, or more memory.
 fn may_take_long(plan: &dyn ExecutionPlan) -> bool {
     let mut long = false;
     let walked = plan.apply_expressions(&mut |root| {
@@ -183,7 +184,7 @@ fn may_take_long(plan: &dyn ExecutionPlan) -> bool {
                 });
             let call = expression.downcast_ref::<ScalarFunctionExpr>();
             let calls = call.is_some_and(|call| !passes_on(call));
-            long |= matches || calls || expression.is::<LikeExpr>();
+            long |= matches || calls || expression.is::<LikeExpr>() || may_be_large(expression);
             Ok(TreeNodeRecursion::Continue)
         })
     });
@@ -279,6 +280,10 @@ impl ExecutionPlan for Stoppable {
     ) -> Result<SendableRecordBatchStream> {
         let run = context.session_config().get_extension::<PlanRun>();
         let guard = run.as_ref().map(|run| run.stop.enter());
+        if let Some(pace) = &self.pace {
+            // Subqueries have ended when what reads their results is executed.
+            pace.bound(rows_beside_subqueries(self.planned().as_ref())?);
+        }
         let kept = kept(self.inner.as_ref(), context.memory_pool());
         let rows = context.session_config().batch_size();
         let inner = self.inner.execute(partition, context)?;
