@@ -23,6 +23,7 @@ use datafusion::physical_plan::filter::FilterExec;
 use datafusion::physical_plan::joins::{CrossJoinExec, HashJoinExec, NestedLoopJoinExec};
 use datafusion::physical_plan::metrics::MetricsSet;
 use datafusion::physical_plan::projection::ProjectionExec;
+use datafusion::physical_plan::scalar_subquery::ScalarSubqueryExec;
 use datafusion::physical_plan::statistics::{ChildStats, StatisticsArgs};
 use datafusion::physical_plan::unnest::UnnestExec;
 use datafusion::physical_plan::{
@@ -40,7 +41,7 @@ use super::{Entered, PlanRun};
 use crate::bounded::made_much;
 use crate::finest_groups::with_finest_groups;
 use crate::gathered::{self, Kept, given};
-use crate::literals::{may_be_large, rows_beside_subqueries};
+use crate::literals::{beside_results, may_be_large, rows_beside_subqueries};
 use crate::logic::conjunctions::with_conjunction;
 use crate::operators::{as_the_inner, new_children_replace};
 use crate::optimize::without_constant_order;
@@ -58,7 +59,7 @@ const UNIT: Duration = Duration::from_micros(250);
 /// Returns an error if one of DataFusion's operators cannot be rebuilt.
 pub fn stoppable(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
     // What reads the rows may rely on their order.
-    around(plan, None, true, replaced)
+    around(plan, None, None, true, replaced)
 }
 
 /// Puts a `Stoppable` around each operator of a plan that another operator runs. None of them is
@@ -68,7 +69,7 @@ pub fn stoppable(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>>
 ///
 /// Returns an error if one of DataFusion's operators cannot be rebuilt.
 pub(crate) fn stoppable_as_it_is(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
-    around(plan, None, true, |_, _| Ok(None))
+    around(plan, None, None, true, |_, _| Ok(None))
 }
 
 /// Returns the operator that takes the place of another one in a run, with the same rows. The flag
@@ -78,6 +79,7 @@ type Replace = fn(&Arc<dyn ExecutionPlan>, bool) -> Result<Option<Arc<dyn Execut
 fn around(
     plan: Arc<dyn ExecutionPlan>,
     pace_of_parent: Option<Arc<Pace>>,
+    beside: Option<Arc<dyn ExecutionPlan>>,
     is_ordered: bool,
     replace: Replace,
 ) -> Result<Arc<dyn ExecutionPlan>> {
@@ -91,7 +93,10 @@ fn around(
             Some((input, pace)) if *input == index => Some(Arc::clone(pace)),
             _ => None,
         };
-        children.push(around(Arc::clone(child), given, input_is_ordered, replace)?);
+        // The input of subqueries comes before them, and reads their results.
+        let reads = (index == 0 && plan.is::<ScalarSubqueryExec>()).then(|| Arc::clone(&plan));
+        let child = Arc::clone(child);
+        children.push(around(child, given, reads, input_is_ordered, replace)?);
     }
     let shown = Arc::clone(&plan);
     let mut inner = plan;
@@ -105,6 +110,7 @@ fn around(
         inner: replaced.unwrap_or(inner),
         pace,
         pace_of_parent,
+        beside,
     }))
 }
 
@@ -136,6 +142,7 @@ fn alone(inner: Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan> {
         shown: None,
         pace: None,
         pace_of_parent: None,
+        beside: None,
     })
 }
 
@@ -203,6 +210,8 @@ struct Stoppable {
     pace: Option<Arc<Pace>>,
     /// The pace at which the parent operator gets this one's batches.
     pace_of_parent: Option<Arc<Pace>>,
+    /// The subqueries whose results this operator and its inputs read.
+    beside: Option<Arc<dyn ExecutionPlan>>,
 }
 
 impl Stoppable {
@@ -216,6 +225,7 @@ impl Stoppable {
             shown: self.shown.clone(),
             pace: self.pace.clone(),
             pace_of_parent: self.pace_of_parent.clone(),
+            beside: self.beside.clone(),
         }
     }
 }
@@ -278,6 +288,12 @@ impl ExecutionPlan for Stoppable {
         partition: usize,
         context: Arc<TaskContext>,
     ) -> Result<SendableRecordBatchStream> {
+        let beside = self.beside.as_deref();
+        let beside = beside.and_then(|plan| plan.downcast_ref::<ScalarSubqueryExec>());
+        let context = match beside {
+            Some(subqueries) => beside_results(subqueries, context),
+            None => context,
+        };
         let run = context.session_config().get_extension::<PlanRun>();
         let guard = run.as_ref().map(|run| run.stop.enter());
         if let Some(pace) = &self.pace {
