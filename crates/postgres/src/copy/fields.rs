@@ -9,16 +9,22 @@ use super::options::Options;
 #[derive(Debug, Default)]
 pub(super) struct Fields {
     bytes: Vec<u8>,
-    /// Where each field ends in `bytes`, and whether it is NULL.
+    /// Where each field ends in `bytes`, and whether it is NULL, for the first `most` fields. A line
+    /// may have as many as it has bytes.
     ends: Vec<(usize, bool)>,
+    most: usize,
+    /// Number of all fields.
+    count: usize,
 }
 
 impl Fields {
+    /// Returns the number of fields of the line.
     pub(super) fn len(&self) -> usize {
-        self.ends.len()
+        self.count
     }
 
-    /// Returns field `n`: `None` if there is none, `Some(None)` if it is NULL.
+    /// Returns field `n`: `None` if there is none, `Some(None)` if it is NULL. None is there after
+    /// those that were asked for.
     pub(super) fn get(&self, n: usize) -> Option<Option<&[u8]>> {
         let (end, is_null) = *self.ends.get(n)?;
         let start = match n.checked_sub(1) {
@@ -31,14 +37,15 @@ impl Fields {
         self.bytes.get(start..end).map(Some)
     }
 
-    /// Splits a line.
+    /// Splits a line, of which the first `most` fields are asked for.
     ///
     /// # Errors
     ///
     /// A quote has no end.
-    pub(super) fn split(&mut self, line: &[u8], options: &Options) -> Result<()> {
+    pub(super) fn split(&mut self, line: &[u8], options: &Options, most: usize) -> Result<()> {
         self.bytes.clear();
         self.ends.clear();
+        (self.most, self.count) = (most, 0);
         match options.format {
             CopyFormat::Csv => self.split_csv(line, options),
             CopyFormat::Text | CopyFormat::Binary => {
@@ -49,7 +56,10 @@ impl Fields {
     }
 
     fn field_ends(&mut self, is_null: bool) {
-        self.ends.push((self.bytes.len(), is_null));
+        self.count += 1;
+        if self.count <= self.most {
+            self.ends.push((self.bytes.len(), is_null));
+        }
     }
 
     /// As PostgreSQL's `CopyReadAttributesText`.
