@@ -122,6 +122,24 @@ async fn who_asks_for_too_much_memory_gets_an_error_and_the_process_stays_within
     let counted = format!("SELECT regexp_count(repeat('a', 3000000), '{groups}')");
     assert_eq!(client.value(&counted).await, "3000000");
     watch.stayed_under(limit, "matches with groups");
+    // The results of scalar subqueries are beside few rows at once.
+    for (sql, expected) in [
+        (
+            "SELECT length(max(concat((SELECT repeat('x', 1000000) || y FROM generate_series(1, 1) u(y)), CAST(x AS varchar)))) FROM generate_series(1, 2000) t(x)",
+            "1000004",
+        ),
+        (
+            "SELECT count(*) FROM generate_series(1, 600) t(x) WHERE x <> ALL (ARRAY(SELECT y FROM generate_series(1001, 401000) u(y)))",
+            "600",
+        ),
+        (
+            "SELECT count(s) FROM (SELECT (SELECT array_agg(y) FROM generate_series(1, 40000) u(y)) AS s, x FROM generate_series(1, 8192) t(x) OFFSET 0) q WHERE cardinality(s) > x",
+            "8192",
+        ),
+    ] {
+        assert_eq!(client.value(sql).await, expected, "{sql}");
+        watch.stayed_under(limit, sql);
+    }
 
     for (code, sql) in statements() {
         let failure = fails(&client, &sql).await;

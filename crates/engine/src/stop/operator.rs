@@ -23,6 +23,7 @@ use datafusion::physical_plan::filter::FilterExec;
 use datafusion::physical_plan::joins::{CrossJoinExec, HashJoinExec, NestedLoopJoinExec};
 use datafusion::physical_plan::metrics::MetricsSet;
 use datafusion::physical_plan::projection::ProjectionExec;
+use datafusion::physical_plan::scalar_subquery::ScalarSubqueryExec;
 use datafusion::physical_plan::statistics::{ChildStats, StatisticsArgs};
 use datafusion::physical_plan::unnest::UnnestExec;
 use datafusion::physical_plan::{
@@ -41,6 +42,7 @@ use crate::bounded::made_much;
 use crate::clustered_groups::with_clustered_groups;
 use crate::finest_groups::with_finest_groups;
 use crate::gathered::{self, Kept, given};
+use crate::literals::{beside_results, may_be_large, rows_beside_subqueries};
 use crate::logic::conjunctions::with_conjunction;
 use crate::operators::{as_the_inner, new_children_replace};
 use crate::optimize::without_constant_order;
@@ -58,7 +60,7 @@ const UNIT: Duration = Duration::from_micros(250);
 /// Returns an error if one of DataFusion's operators cannot be rebuilt.
 pub fn stoppable(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
     // What reads the rows may rely on their order.
-    around(plan, None, true, replaced)
+    around(plan, None, None, true, replaced)
 }
 
 /// Puts a `Stoppable` around each operator of a plan that another operator runs. None of them is
@@ -68,7 +70,7 @@ pub fn stoppable(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>>
 ///
 /// Returns an error if one of DataFusion's operators cannot be rebuilt.
 pub(crate) fn stoppable_as_it_is(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
-    around(plan, None, true, |_, _| Ok(None))
+    around(plan, None, None, true, |_, _| Ok(None))
 }
 
 /// Returns the operator that takes the place of another one in a run, with the same rows. The flag
@@ -78,6 +80,7 @@ type Replace = fn(&Arc<dyn ExecutionPlan>, bool) -> Result<Option<Arc<dyn Execut
 fn around(
     plan: Arc<dyn ExecutionPlan>,
     pace_of_parent: Option<Arc<Pace>>,
+    beside: Option<Arc<dyn ExecutionPlan>>,
     is_ordered: bool,
     replace: Replace,
 ) -> Result<Arc<dyn ExecutionPlan>> {
@@ -91,7 +94,10 @@ fn around(
             Some((input, pace)) if *input == index => Some(Arc::clone(pace)),
             _ => None,
         };
-        children.push(around(Arc::clone(child), given, input_is_ordered, replace)?);
+        // The input of subqueries comes before them, and reads their results.
+        let reads = (index == 0 && plan.is::<ScalarSubqueryExec>()).then(|| Arc::clone(&plan));
+        let child = Arc::clone(child);
+        children.push(around(child, given, reads, input_is_ordered, replace)?);
     }
     let shown = Arc::clone(&plan);
     let mut inner = plan;
@@ -105,6 +111,7 @@ fn around(
         inner: replaced.unwrap_or(inner),
         pace,
         pace_of_parent,
+        beside,
     }))
 }
 
@@ -138,6 +145,7 @@ fn alone(inner: Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan> {
         shown: None,
         pace: None,
         pace_of_parent: None,
+        beside: None,
     })
 }
 
@@ -170,7 +178,7 @@ fn paced_input(plan: &dyn ExecutionPlan) -> Option<(usize, Arc<Pace>)> {
 }
 
 /// Returns whether an operator evaluates an expression that may take longer for a row than reading
-/// it.
+/// it, or more memory.
 fn may_take_long(plan: &dyn ExecutionPlan) -> bool {
     let mut long = false;
     let walked = plan.apply_expressions(&mut |root| {
@@ -186,7 +194,7 @@ fn may_take_long(plan: &dyn ExecutionPlan) -> bool {
                 });
             let call = expression.downcast_ref::<ScalarFunctionExpr>();
             let calls = call.is_some_and(|call| !passes_on(call));
-            long |= matches || calls || expression.is::<LikeExpr>();
+            long |= matches || calls || expression.is::<LikeExpr>() || may_be_large(expression);
             Ok(TreeNodeRecursion::Continue)
         })
     });
@@ -205,6 +213,8 @@ struct Stoppable {
     pace: Option<Arc<Pace>>,
     /// The pace at which the parent operator gets this one's batches.
     pace_of_parent: Option<Arc<Pace>>,
+    /// The subqueries whose results this operator and its inputs read.
+    beside: Option<Arc<dyn ExecutionPlan>>,
 }
 
 impl Stoppable {
@@ -218,6 +228,7 @@ impl Stoppable {
             shown: self.shown.clone(),
             pace: self.pace.clone(),
             pace_of_parent: self.pace_of_parent.clone(),
+            beside: self.beside.clone(),
         }
     }
 }
@@ -280,8 +291,18 @@ impl ExecutionPlan for Stoppable {
         partition: usize,
         context: Arc<TaskContext>,
     ) -> Result<SendableRecordBatchStream> {
+        let beside = self.beside.as_deref();
+        let beside = beside.and_then(|plan| plan.downcast_ref::<ScalarSubqueryExec>());
+        let context = match beside {
+            Some(subqueries) => beside_results(subqueries, context),
+            None => context,
+        };
         let run = context.session_config().get_extension::<PlanRun>();
         let guard = run.as_ref().map(|run| run.stop.enter());
+        if let Some(pace) = &self.pace {
+            // Subqueries have ended when what reads their results is executed.
+            pace.bound(rows_beside_subqueries(self.planned().as_ref())?);
+        }
         let kept = kept(self.inner.as_ref(), context.memory_pool());
         let rows = context.session_config().batch_size();
         let inner = self.inner.execute(partition, context)?;

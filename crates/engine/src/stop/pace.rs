@@ -21,6 +21,8 @@ const FACTOR: usize = 4;
 #[derive(Debug)]
 pub(super) struct Pace {
     partitions: Vec<Partition>,
+    /// Maximum rows of a batch, however quick the operator is.
+    most: AtomicUsize,
     /// Whether rows are copied when a batch is cut. Operators above may keep them, and would count
     /// the whole batch for each part.
     copies: bool,
@@ -47,6 +49,7 @@ impl Pace {
         };
         Self {
             partitions: (0..partitions.max(1)).map(|_| partition()).collect(),
+            most: AtomicUsize::new(usize::MAX),
             copies,
         }
     }
@@ -63,6 +66,11 @@ impl Pace {
         if let Some(partition) = self.partition(partition) {
             partition.longest.fetch_max(nanoseconds, Ordering::Relaxed);
         }
+    }
+
+    /// Sets the maximum rows of a batch.
+    pub(super) fn bound(&self, most: usize) {
+        self.most.store(most, Ordering::Relaxed);
     }
 
     fn gives(&self, partition: usize, rows: usize) {
@@ -87,7 +95,7 @@ impl Pace {
             rows
         };
         partition.rows.store(next, Ordering::Relaxed);
-        next
+        next.min(self.most.load(Ordering::Relaxed))
     }
 }
 
@@ -209,6 +217,9 @@ mod tests {
         assert_eq!(pace.rows(0), 4);
         pace.worked(0, quick, true);
         assert_eq!(pace.rows(0), 1, "it made much");
+        pace.bound(16);
+        assert_eq!((pace.rows(0), pace.rows(1)), (1, 16));
+        pace.bound(usize::MAX);
         assert_eq!(pace.rows(1), 64);
     }
 

@@ -231,7 +231,8 @@ impl Decoder {
                 *header = false;
                 continue;
             }
-            fields.split(&line, options).map_err(in_line)?;
+            let split = fields.split(&line, options, columns.len());
+            split.map_err(in_line)?;
             if *header {
                 *header = false;
                 check_header(fields, columns).map_err(in_line)?;

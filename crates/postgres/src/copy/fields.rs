@@ -9,15 +9,20 @@ use super::options::Options;
 #[derive(Debug, Default)]
 pub(super) struct Fields {
     bytes: Vec<u8>,
-    /// Where each field ends in `bytes`, and whether it is NULL.
+    /// Where each field ends in `bytes`, and whether it is NULL, for the first `most` fields. A line
+    /// may have as many as it has bytes.
     ends: Vec<(usize, bool)>,
+    most: usize,
+    /// Number of all fields.
+    count: usize,
     /// The first field that stands for its column's default.
     default: Option<usize>,
 }
 
 impl Fields {
+    /// Returns the number of fields of the line.
     pub(super) fn len(&self) -> usize {
-        self.ends.len()
+        self.count
     }
 
     /// Returns the first field that stands for its column's default.
@@ -25,7 +30,8 @@ impl Fields {
         self.default
     }
 
-    /// Returns field `n`: `None` if there is none, `Some(None)` if it is NULL.
+    /// Returns field `n`: `None` if there is none, `Some(None)` if it is NULL. None is there after
+    /// those that were asked for.
     pub(super) fn get(&self, n: usize) -> Option<Option<&[u8]>> {
         let (end, is_null) = *self.ends.get(n)?;
         let start = match n.checked_sub(1) {
@@ -38,15 +44,15 @@ impl Fields {
         self.bytes.get(start..end).map(Some)
     }
 
-    /// Splits a line.
+    /// Splits a line, of which the first `most` fields are asked for.
     ///
     /// # Errors
     ///
     /// A quote has no end.
-    pub(super) fn split(&mut self, line: &[u8], options: &Options) -> Result<()> {
+    pub(super) fn split(&mut self, line: &[u8], options: &Options, most: usize) -> Result<()> {
         self.bytes.clear();
         self.ends.clear();
-        self.default = None;
+        (self.most, self.count, self.default) = (most, 0, None);
         match options.format {
             CopyFormat::Csv => self.split_csv(line, options),
             CopyFormat::Text | CopyFormat::Binary => {
@@ -61,10 +67,13 @@ impl Fields {
         if let Some(default) = &options.default
             && raw == Some(default.as_bytes())
         {
-            self.default.get_or_insert(self.ends.len());
+            self.default.get_or_insert(self.count);
         }
-        let is_null = raw == Some(options.null.as_bytes());
-        self.ends.push((self.bytes.len(), is_null));
+        self.count += 1;
+        if self.count <= self.most {
+            let is_null = raw == Some(options.null.as_bytes());
+            self.ends.push((self.bytes.len(), is_null));
+        }
     }
 
     /// As PostgreSQL's `CopyReadAttributesText`.

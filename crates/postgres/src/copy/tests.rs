@@ -205,6 +205,16 @@ fn errors_name_line_and_column_in_postgres_words() {
             "a\n",
             "22P04: wrong number of fields in header line: got 1, expected 2; COPY t, line 1: \"a\"",
         ),
+        (
+            "(FORMAT csv, HEADER match)",
+            "a,b,c,d\n",
+            "22P04: wrong number of fields in header line: got 4, expected 2; COPY t, line 1: \"a,b,c,d\"",
+        ),
+        (
+            "(FORMAT csv)",
+            "1,x\n2,y,\"z\",\n",
+            "22P04: extra data after last expected column; COPY t, line 2: \"2,y,\"z\",\"",
+        ),
     ] {
         assert_eq!(told(&two(options, data).unwrap_err()), error, "{data:?}");
     }
