@@ -216,8 +216,6 @@ mod tests {
 
     use datafusion::prelude::SessionContext;
 
-    use super::*;
-
     async fn shown(sql: &str, is_linear: bool) -> String {
         let mut state = SessionContext::new().state();
         if is_linear {

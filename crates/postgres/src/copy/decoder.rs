@@ -238,7 +238,7 @@ impl Decoder {
                 check_header(fields, columns).map_err(in_line)?;
                 continue;
             }
-            if let Some(name) = fields.default().and_then(|n| Some(&columns.get(n)?.name)) {
+            if let Some(name) = fields.defaulted().and_then(|n| Some(&columns.get(n)?.name)) {
                 let why = "unexpected default marker in COPY data";
                 let error = Error::new(Code::BadData, why)
                     .with_detail(format!("Column \"{name}\" has no default value."));

@@ -26,7 +26,7 @@ impl Fields {
     }
 
     /// Returns the first field that stands for its column's default.
-    pub(super) fn default(&self) -> Option<usize> {
+    pub(super) fn defaulted(&self) -> Option<usize> {
         self.default
     }
 
