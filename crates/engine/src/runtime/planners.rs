@@ -154,14 +154,16 @@ mod tests {
             planners.plan(&stop, (), work).await.unwrap()
         };
         let first = thread().await;
-        // The machine may be busy.
-        for _ in 0..20 {
+        let mut attempts = 0;
+        loop {
+            // The machine may be busy.
+            assert!(attempts < 20, "the thread has not ended");
+            attempts += 1;
             tokio::time::sleep(IDLE * 3).await;
             if thread().await != first {
-                return;
+                break;
             }
         }
-        panic!("the thread has not ended");
     }
 
     #[tokio::test]
