@@ -227,8 +227,8 @@ async fn joins_of_more_rows_than_memory_spill() {
     // More than 60 MB on each side, and more than 30 MB in each of two partitions.
     let side = |from: u32, name: &str| {
         format!(
-            "(SELECT x, md5(CAST(x AS VARCHAR)) || md5(CAST(x + 1 AS VARCHAR)) AS p
-              FROM generate_series({from}, {from} + 599999) t(x)) {name}"
+            "(SELECT x, repeat(md5(CAST(x AS VARCHAR)) || md5(CAST(x + 1 AS VARCHAR)), 5) AS p
+              FROM generate_series({from}, {from} + 199999) t(x)) {name}"
         )
     };
     let (left, right) = (side(1, "a"), side(101, "b"));
@@ -238,14 +238,14 @@ async fn joins_of_more_rows_than_memory_spill() {
                 "SELECT count(*), min(a.x), max(b.x), sum(length(a.p || b.p))
                  FROM {left} JOIN {right} ON a.x = b.x WHERE a.p <> b.p || 'z'"
             ),
-            ["599900", "101", "600000", "76787200"],
+            ["199900", "101", "200000", "127936000"],
         ),
         (
             format!(
                 "SELECT count(*), count(a.x), count(b.x), sum(length(coalesce(a.p, b.p)))
                  FROM {left} FULL JOIN {right} ON a.x = b.x"
             ),
-            ["600100", "600000", "600000", "38406400"],
+            ["200100", "200000", "200000", "64032000"],
         ),
     ] {
         let rows = tokio::time::timeout(Duration::from_secs(300), admin.try_rows(&joined));

@@ -15,8 +15,8 @@ use crate::harness::server::serving;
 use crate::harness::{Server, eventually};
 
 /// Rows of more than one part of an upload, in every format.
-const LARGE: &str = "SELECT x AS id, md5(CAST(x AS varchar)) || md5(CAST(-x AS varchar)) AS name FROM generate_series(1, 600000) AS t (x)";
-const LARGE_ROWS: i64 = 600_000;
+const LARGE: &str = "SELECT x AS id, repeat(md5(CAST(x AS varchar)) || md5(CAST(-x AS varchar)), 4) AS name FROM generate_series(1, 150000) AS t (x)";
+const LARGE_ROWS: i64 = 150_000;
 const SMALL: &str = "SELECT CAST(1 AS bigint) AS id, 'one' AS name";
 
 const FORMATS: [&str; 4] = ["PARQUET", "ORC", "AVRO", "JSON"];
