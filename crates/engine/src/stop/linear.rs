@@ -212,8 +212,6 @@ impl Characters {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use std::time::{Duration, Instant};
-
     use datafusion::prelude::SessionContext;
 
     async fn shown(sql: &str, is_linear: bool) -> String {
@@ -251,9 +249,9 @@ mod tests {
         }
     }
 
+    /// It does not end if the time grows by the product of the lengths.
     #[tokio::test]
     async fn long_texts_take_no_hours() {
-        let before = Instant::now();
         for call in [
             "length(btrim(repeat('a', 5000000 + {}), repeat('b', 1000000) || 'a'))",
             "strpos(repeat('a', 5000000 + {}), repeat('a', 1000000 + {}) || 'b')",
@@ -267,6 +265,5 @@ mod tests {
                 assert!(shown(&sql, true).await.contains("| 0 "), "{sql}");
             }
         }
-        assert!(before.elapsed() < Duration::from_secs(60));
     }
 }
