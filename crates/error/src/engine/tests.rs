@@ -132,7 +132,7 @@ fn numbers_that_a_type_does_not_hold_are_told_from_what_is_no_number() {
         (
             "Cannot cast string '-1.5e30' to value of Decimal128(38, 19) type",
             Code::NumericOutOfRange,
-            "numeric field overflow",
+            "value overflows numeric format",
         ),
         (
             "Cannot cast string '.' to value of Decimal128(38, 19) type",

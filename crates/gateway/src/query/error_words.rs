@@ -210,17 +210,25 @@ pub(super) fn cast_to(target: &str, words: &[Word]) -> Option<Location> {
         other => &[other],
     };
     let is_target = |word: &Word| spelled.iter().any(|text| word.is_word(text));
+    // Where each open CAST begins, and the parentheses that are open there.
     let mut casts = Vec::new();
+    let mut open = 0_usize;
     for (place, word) in words.iter().enumerate() {
         let next = words.get(place + 1);
         if word.is_word("::") && next.is_some_and(is_target) {
             return Some(word.begins);
         }
-        if word.is_word("CAST") {
-            casts.push(word.begins);
-        }
-        if word.is_word("AS") && next.is_some_and(is_target) && !casts.is_empty() {
-            return casts.pop();
+        if word.is_word("(") {
+            open += 1;
+        } else if word.is_word(")") {
+            open = open.saturating_sub(1);
+        } else if word.is_word("CAST") {
+            casts.push((word.begins, open));
+        } else if word.is_word("AS")
+            && let Some((begins, _)) = casts.pop_if(|(_, outer)| *outer + 1 == open)
+            && next.is_some_and(is_target)
+        {
+            return Some(begins);
         }
     }
     None
@@ -387,6 +395,10 @@ mod tests {
             ),
             (
                 cast_to("date", &found("SELECT CAST(CAST(1 AS int) AS date)")),
+                Some(8),
+            ),
+            (
+                cast_to("date", &found("SELECT CAST((SELECT 1 AS x) AS date)")),
                 Some(8),
             ),
             (cast_to("date", &found("SELECT 1 AS date")), None),

@@ -186,7 +186,7 @@ mod tests {
             ),
             (
                 "SELECT (a, 1) = ($1, $2), ($3, b) IN ((a, $4))",
-                "SELECT (a, 1) = (\"$beside\"('=', $1, a), \"$beside\"('=', $2, 1)), (\"$beside\"('', $3, a), b) IN ((a, \"$beside\"('', $4, b)))",
+                "SELECT (a, 1) = (\"$beside\"('=', $1, a), \"$beside\"('=', $2, 1)), (\"$beside\"('=', $3, a), b) IN ((a, \"$beside\"('=', $4, b)))",
             ),
             (
                 "SELECT lag(a, 1, $1) OVER (ORDER BY b)",

@@ -105,7 +105,7 @@ fn texts_that_repeat_take_a_byte_or_two() {
     let kinds = |count: usize| {
         let rows = (0..5000).map(|row| match row % 7 {
             0 => None,
-            _ => Some(format!("a text that is not short {}", row % count)),
+            _ => Some(format!("a text that is not short {}", row / 2 % count)),
         });
         rows.collect::<StringViewArray>()
     };
@@ -233,7 +233,7 @@ fn bounds_are_those_of_all_numbers() {
                 .min()
                 .zip(numbers.iter().copied().max());
             assert_eq!(i64::bounds(&numbers), expected);
-            for factor in [1, 1 << 70] {
+            for factor in [1, 1 << 60] {
                 let wide = |number: i64| i128::from(number) * factor;
                 let decimals: Vec<i128> = numbers.iter().map(|number| wide(*number)).collect();
                 let expected = expected.map(|(least, most)| (wide(least), wide(most)));
