@@ -6,8 +6,9 @@
 //! SELECT … FROM t WHERE EXISTS (SELECT 1 FROM u JOIN v ON u.k = v.k WHERE x > 1)    t, u and v have x
 //! ```
 //!
-//! A plan does not say whether a column had a qualifier, so the statement is looked at, too. Delete
-//! this when the planner reports such names.
+//! A plan does not say whether a column had a qualifier, so the statement is looked at, too. Names
+//! that have the qualifier of a query around anywhere in it are not checked. Delete this when the
+//! planner reports such names.
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
@@ -31,10 +32,14 @@ pub(crate) struct Inner {
 }
 
 /// Returns the SELECTs of several tables within the queries of a statement that have names without a
-/// qualifier.
+/// qualifier, and nowhere that of a table outside its SELECT.
 pub(crate) fn inner_selects(statement: &ast::Statement) -> Vec<Inner> {
     let mut search = Search::default();
     let _ = walk(statement, &mut search);
+    for select in &mut search.found {
+        select.names.retain(|name| !search.of_others.contains(name));
+    }
+    search.found.retain(|select| !select.names.is_empty());
     search.found
 }
 
@@ -97,6 +102,8 @@ struct Search {
     /// Those that are being visited, the innermost last.
     open: Vec<Inner>,
     found: Vec<Inner>,
+    /// Names with the qualifier of a table that is not one of their SELECT.
+    of_others: BTreeSet<String>,
 }
 
 impl Visitor for Search {
@@ -126,10 +133,21 @@ impl Visitor for Search {
     }
 
     fn pre_visit_expr(&mut self, expr: &ast::Expr) -> ControlFlow<()> {
-        if let ast::Expr::Identifier(name) = expr
-            && let Some(select) = self.open.last_mut()
-        {
-            select.names.insert(name.value.to_lowercase());
+        let Some(select) = self.open.last_mut() else {
+            return ControlFlow::Continue(());
+        };
+        match expr {
+            ast::Expr::Identifier(name) => {
+                select.names.insert(name.value.to_lowercase());
+            }
+            ast::Expr::CompoundIdentifier(parts) => {
+                if let [.., table, name] = parts.as_slice()
+                    && !select.tables.contains(&table.value.to_lowercase())
+                {
+                    self.of_others.insert(name.value.to_lowercase());
+                }
+            }
+            _ => {}
         }
         ControlFlow::Continue(())
     }
@@ -162,6 +180,10 @@ mod tests {
         assert_eq!(
             found("SELECT x FROM a WHERE x IN (SELECT Y FROM d.b, c WHERE b.k = c.k)"),
             1
+        );
+        assert_eq!(
+            found("SELECT x FROM a WHERE x IN (SELECT y FROM b, c WHERE a.y = 1)"),
+            0
         );
         let inner = inner_selects(&parsed(
             "SELECT (SELECT Y FROM d.b, (SELECT 1) AS C) FROM a",

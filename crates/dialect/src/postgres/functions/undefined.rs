@@ -17,6 +17,7 @@ use datafusion::logical_expr::{
     ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
     Volatility,
 };
+use lakegate_engine::time::AGE;
 use lakegate_error::{Error, Operands, function_not_found};
 
 use super::refused_casts::type_of;
@@ -60,6 +61,8 @@ impl ScalarUDFImpl for Undefined {
     fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
         let literal = |place: usize| args.scalar_arguments.get(place).copied().flatten();
         let name = literal(0).and_then(|value| value.try_as_str().flatten());
+        // A call is rewritten before it is planned.
+        let name = name.map(|name| if name == AGE { "age" } else { name });
         let number = |place: usize| match literal(place) {
             Some(ScalarValue::Int64(Some(value))) => u64::try_from(*value).ok(),
             Some(ScalarValue::Int32(Some(value))) => u64::try_from(*value).ok(),

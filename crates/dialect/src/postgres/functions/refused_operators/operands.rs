@@ -2,6 +2,7 @@
 
 use arrow::datatypes::{DataType, Field};
 use datafusion::common::{DFSchema, ExprSchema, ScalarValue};
+use datafusion::logical_expr::expr::{Cast, TryCast};
 use datafusion::logical_expr::{Expr, ExprSchemable};
 use lakegate_engine::untyped_texts::TYPED_TEXT;
 use lakegate_error::{Code, Error};
@@ -94,14 +95,25 @@ pub(super) fn operand(expr: &Expr, schema: &DFSchema) -> Operand {
     if let Some(oid) = type_of_literal(expr) {
         return Operand::Typed(oid);
     }
-    // The field of other expressions is made for the call, with a name.
-    if let Expr::Column(column) = expr {
-        let field = schema.field_from_column(column);
-        return field.map_or(Operand::Open, |field| of_field(field, false));
+    match expr {
+        Expr::Column(column) => {
+            let field = schema.field_from_column(column);
+            return field.map_or(Operand::Open, |field| of_column(field));
+        }
+        // The mark of the value that is cast goes with it until the cast is rewritten.
+        Expr::Cast(Cast { field, .. }) | Expr::TryCast(TryCast { field, .. }) => {
+            return of_field(field, false);
+        }
+        _ => {}
     }
     let Ok(of) = expr.get_type(schema) else {
         return Operand::Open;
     };
+    // What functions, CASE and the like return may have lost the mark of `jsonb` and others.
+    if holds_texts(&of) {
+        return Operand::Open;
+    }
+    // The field of other expressions is made for the call, with a name.
     let is_inner = matches!(expr, Expr::ScalarFunction(call) if call.func.name().starts_with('$'));
     if !may_be_marked(&of) {
         return of_field(&Field::new("", of, true), is_inner);
@@ -112,9 +124,27 @@ pub(super) fn operand(expr: &Expr, schema: &DFSchema) -> Operand {
     }
 }
 
+/// Returns what is known of the type of a column. One that is marked may be a text that was cast from
+/// `jsonb` or another type, whose mark it still has.
+fn of_column(field: &Field) -> Operand {
+    let is_marked = field.metadata().contains_key(PG_TYPE);
+    match is_marked && holds_texts(field.data_type()) {
+        true => Operand::Open,
+        false => of_field(field, false),
+    }
+}
+
+/// Returns whether values of a type are texts, or arrays of texts.
+fn holds_texts(of: &DataType) -> bool {
+    match of {
+        DataType::List(item) => item.data_type().is_string(),
+        of => of.is_string(),
+    }
+}
+
 /// Returns whether values of a type may be shown as ones of another type.
 fn may_be_marked(of: &DataType) -> bool {
-    of.is_string() || of.is_integer() || of.is_nested()
+    of.is_integer() || of.is_nested()
 }
 
 /// `is_inner`: a function of the dialect returns the value, whose types are not those of PostgreSQL
