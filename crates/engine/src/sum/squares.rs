@@ -95,10 +95,7 @@ impl Sums {
         let own = 2 * places;
         let digits = digits_of_quotient(distances, own, divisor).ok_or_else(too_large)?;
         let digits = digits.max(own.min(least)).clamp(0, MAX_DIGITS);
-        let variance = small
-            .and_then(|small| small_quotient(small, self.count, degrees, digits - own))
-            .or_else(|| quotient(distances, divisor, digits - own));
-        let variance = variance.ok_or_else(too_large)?;
+        let variance = quotient(distances, divisor, digits - own).ok_or_else(too_large)?;
         Ok(Some((variance, digits.unsigned_abs())))
     }
 
@@ -129,20 +126,18 @@ impl Sums {
     }
 }
 
-/// Returns `number` / (`count` · `degrees`) times a power of ten; `None` if that needs more than 128
-/// bits.
-fn small_quotient(number: i128, count: u64, degrees: u64, power: i32) -> Option<i256> {
-    let divisor = u128::from(count.checked_mul(degrees)?);
-    let factor = 10_u64.checked_pow(u32::try_from(power).ok()?)?;
-    let number = u128::try_from(number).ok()?;
+/// As [`quotient`]; `None` if that needs more than 128 bits.
+fn small_quotient(number: i256, divisor: i256, power: i32) -> Option<i256> {
+    let small = |number: i256| u128::try_from(number.to_i128()?).ok();
+    let (number, divisor) = (small(number)?, small(divisor)?);
+    let factor = |power: i32| 10_u128.checked_pow(u32::try_from(power.max(0)).ok()?);
+    let divisor = divisor.checked_mul(factor(power.checked_neg()?)?)?;
+    let factor = factor(power)?;
     let (whole, rest) = (number.checked_div(divisor)?, number.checked_rem(divisor)?);
-    // Both have at most 64 bits.
-    let rest = rest.checked_mul(u128::from(factor))?;
+    let rest = rest.checked_mul(factor)?;
     let (fraction, rest) = (rest.checked_div(divisor)?, rest.checked_rem(divisor)?);
-    let rounded = fraction + u128::from(rest >= divisor - rest);
-    let result = whole
-        .checked_mul(u128::from(factor))?
-        .checked_add(rounded)?;
+    let rounded = fraction.checked_add(u128::from(rest >= divisor - rest))?;
+    let result = whole.checked_mul(factor)?.checked_add(rounded)?;
     Some(i256::from_i128(i128::try_from(result).ok()?))
 }
 
@@ -157,7 +152,14 @@ fn digits_of_quotient(number: i256, scale: i32, divisor: i256) -> Option<i32> {
 
 /// Returns the first digit of a positive number to the base 10000, and its place: 0 before the point.
 fn leading(number: i256, scale: i32) -> Option<(i32, i256)> {
-    let log = i32::try_from(number.checked_ilog10()?).ok()?;
+    let small = number
+        .to_i128()
+        .and_then(|small| u128::try_from(small).ok());
+    let log = match small {
+        Some(small) => small.checked_ilog10()?,
+        None => number.checked_ilog10()?,
+    };
+    let log = i32::try_from(log).ok()?;
     let exponent = log.checked_sub(scale)?;
     let weight = exponent.div_euclid(OF_ONE);
     let dropped = log - exponent.rem_euclid(OF_ONE);
@@ -169,12 +171,19 @@ fn leading(number: i256, scale: i32) -> Option<(i32, i256)> {
 }
 
 fn power_of_ten(power: i32) -> Option<i256> {
-    i256::from_i128(10).checked_pow(u32::try_from(power).ok()?)
+    let power = u32::try_from(power).ok()?;
+    match 10_i128.checked_pow(power) {
+        Some(small) => Some(i256::from_i128(small)),
+        None => i256::from_i128(10).checked_pow(power),
+    }
 }
 
 /// Returns the quotient of two numbers that are not negative, times a power of ten, rounded away from
 /// zero; `None` if that has too many bits.
 pub(super) fn quotient(number: i256, divisor: i256, power: i32) -> Option<i256> {
+    if let Some(small) = small_quotient(number, divisor, power) {
+        return Some(small);
+    }
     let divisor = match power < 0 {
         true => divisor.checked_mul(power_of_ten(power.checked_neg()?)?)?,
         false => divisor,
@@ -199,10 +208,18 @@ pub(super) fn with_digits(number: i256, digits: u32, shown: u32) -> Option<i256>
 /// Returns the square root of a number with so many fractional digits, with as many digits and rounded;
 /// `None` if that has too many bits.
 pub(super) fn root(number: i256, places: u32) -> Option<i256> {
-    let scaled = number.checked_mul(i256::from_i128(10).checked_pow(places)?)?;
+    let scaled = number.checked_mul(power_of_ten(i32::try_from(places).ok()?)?)?;
     let one = i256::from_i128(1);
     if scaled < one {
         return Some(i256::ZERO);
+    }
+    if let Some(small) = scaled
+        .to_i128()
+        .and_then(|small| u128::try_from(small).ok())
+    {
+        let root = small.isqrt();
+        let rounded = root + u128::from(small - root * root > root);
+        return Some(i256::from_i128(i128::try_from(rounded).ok()?));
     }
     let two = i256::from_i128(2);
     let (low, high) = scaled.to_parts();
