@@ -9,8 +9,11 @@ use datafusion::execution::SessionState;
 /// What the numbers of a date such as `01/02/2003` are.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum DateOrder {
-    /// January 2.
+    /// There is none, as in Trino's dialects: only numbers of which the order is clear are read, with a
+    /// year of four digits at the end.
     #[default]
+    Unknown,
+    /// January 2.
     Mdy,
     /// February 1.
     Dmy,
