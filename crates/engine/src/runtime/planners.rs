@@ -28,7 +28,7 @@ const STACK: usize = 128 << 20;
 
 /// How long a thread waits for another planning. The memory of a plan stays with the thread that
 /// planned it until that thread ends, also once the plan is freed: 250 MiB after the 99 queries of
-/// TPC-DS. So a thread ends while the query runs, unless it is short.
+/// TPC-DS. So a thread ends soon, but serves short statements that follow each other.
 const IDLE: Duration = Duration::from_millis(50);
 
 /// Threads for planning, one for each query that is being planned.
