@@ -2,15 +2,15 @@
 //! equals no item, and the items of lists of lists are those of the innermost lists.
 //!
 //! The engine's functions return true for an empty list in NULL, find NULL among NULLs, compare the
-//! inner lists of lists, and distinguish -0 from 0 (`array_has.rs` of `datafusion-functions-nested`, 55.2). Delete this when
-//! they do none of these.
+//! inner lists of lists, and distinguish -0 from 0 (`array_has.rs` of `datafusion-functions-nested`,
+//! 55.2). Delete this when they do none of these.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, BooleanArray, ListArray};
+use arrow::array::{Array, AsArray, BooleanArray, ListArray, UInt64Array};
 use arrow::buffer::{OffsetBuffer, ScalarBuffer};
-use arrow::compute::cast;
+use arrow::compute::{cast, take};
 use arrow::datatypes::{DataType, Field};
 use datafusion::common::ScalarValue;
 use datafusion::error::Result;
@@ -80,13 +80,14 @@ fn places(lists: &ListArray, row: usize) -> Option<std::ops::Range<usize>> {
     lists.is_valid(row).then(|| place(row)..place(row + 1))
 }
 
-/// Returns lists of lists as lists of the innermost items. Those with an inner list that is NULL, which
-/// PostgreSQL does not have, stay as they are.
+/// Returns lists of lists as lists of the innermost items. An inner list that is NULL, which PostgreSQL
+/// does not have, has none.
 fn flattened(mut lists: ListArray) -> Result<ListArray> {
     loop {
         let Some(inner) = lists.values().as_list_opt::<i32>() else {
             return Ok(lists);
         };
+        let inner = &without_items_of_nulls(inner)?;
         let DataType::List(item) = inner.data_type() else {
             return Ok(lists);
         };
@@ -98,9 +99,6 @@ fn flattened(mut lists: ListArray) -> Result<ListArray> {
         let Some(offsets) = offsets.collect::<Option<Vec<i32>>>() else {
             return Ok(lists);
         };
-        if inner.null_count() > 0 {
-            return Ok(lists);
-        }
         lists = ListArray::try_new(
             Arc::clone(item),
             OffsetBuffer::new(ScalarBuffer::from(offsets)),
@@ -108,6 +106,16 @@ fn flattened(mut lists: ListArray) -> Result<ListArray> {
             lists.nulls().cloned(),
         )?;
     }
+}
+
+/// Returns lists of which NULLs have no items: the place of one in the values may have some.
+fn without_items_of_nulls(lists: &ListArray) -> Result<ListArray> {
+    if lists.null_count() == 0 {
+        return Ok(lists.clone());
+    }
+    let rows = UInt64Array::from_iter_values((0..lists.len()).map(|row| row as u64));
+    let taken = take(lists, &rows, None)?;
+    Ok(taken.as_list::<i32>().clone())
 }
 
 /// Returns a value as lists; `None` if it is not a list.
@@ -121,4 +129,35 @@ fn as_list(value: &ColumnarValue, rows: usize) -> Result<Option<ListArray>> {
     let item = Field::new(item.name(), item.data_type().clone(), true);
     let list = cast(&array, &DataType::List(Arc::new(item)))?;
     Ok(Some(list.as_list::<i32>().clone()))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use arrow::array::Int32Array;
+    use arrow::buffer::NullBuffer;
+
+    use super::*;
+
+    #[test]
+    fn items_of_lists_that_are_null_are_none() {
+        let list = |offsets: Vec<i32>, values: Arc<dyn Array>, nulls| {
+            let item = Arc::new(Field::new("item", values.data_type().clone(), true));
+            let offsets = OffsetBuffer::new(ScalarBuffer::from(offsets));
+            ListArray::try_new(item, offsets, values, nulls).unwrap()
+        };
+        let numbers: Arc<dyn Array> = Arc::new(Int32Array::from(vec![1, 2, 3, 4]));
+        let valid = NullBuffer::from(vec![true, false, true]);
+        // [1], NULL, [4], where NULL has the place of 2 and 3.
+        let inner = list(vec![0, 1, 3, 4], Arc::clone(&numbers), Some(valid));
+        let outer = list(vec![0, 2, 3, 3], Arc::new(inner), None);
+        let expected = list(
+            vec![0, 1, 2, 2],
+            Arc::new(Int32Array::from(vec![1, 4])),
+            None,
+        );
+        assert_eq!(flattened(outer).unwrap(), expected);
+        let plain = list(vec![0, 3, 4], numbers, None);
+        assert_eq!(flattened(plain.clone()).unwrap(), plain);
+    }
 }

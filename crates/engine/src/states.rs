@@ -225,6 +225,7 @@ pub(super) fn of_settings(
         time::register_date_series(&mut state).map_err(from_engine)?;
         time::register_asked_fields(&mut state).map_err(from_engine)?;
         time::register_precision(&mut state).map_err(from_engine)?;
+        time::read_dates(&mut state, time::DateOrder::Mdy);
     }
     (library.register)(&mut state, settings.names).map_err(from_engine)?;
     if settings.names == Names::Postgres {

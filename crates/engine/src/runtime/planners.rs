@@ -26,10 +26,9 @@ const NICE: i32 = 2;
 /// parts that [`complexity`](crate::complexity) allows takes a few KB.
 const STACK: usize = 128 << 20;
 
-/// How long a thread waits for another planning. What a plan is made of is freed by the threads that
-/// ran it, and is the planning thread's until it ends: of TPC-DS, 250 MiB after 99 queries. So a
-/// thread does not outlive the pauses that queries make by running, but serves short statements that
-/// follow each other.
+/// How long a thread waits for another planning. The memory of a plan stays with the thread that
+/// planned it until that thread ends, also once the plan is freed: 250 MiB after the 99 queries of
+/// TPC-DS. So a thread ends soon, but serves short statements that follow each other.
 const IDLE: Duration = Duration::from_millis(50);
 
 /// Threads for planning, one for each query that is being planned.

@@ -1,16 +1,18 @@
 //! The order of day, month and year in dates of numbers, which PostgreSQL's `DateStyle` has.
 
-use std::any::Any;
-
-use datafusion::config::{ConfigEntry, ConfigExtension, ConfigOptions, ExtensionOptions};
-use datafusion::error::{DataFusionError, Result};
+use datafusion::config::ConfigOptions;
 use datafusion::execution::SessionState;
+
+use super::hidden_options::hidden_option;
 
 /// What the numbers of a date such as `01/02/2003` are.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum DateOrder {
-    /// January 2.
+    /// There is none, as in Trino's dialects: only numbers of which the order is clear are read, with a
+    /// year of four digits at the end.
     #[default]
+    Unknown,
+    /// January 2.
     Mdy,
     /// February 1.
     Dmy,
@@ -29,38 +31,11 @@ impl DateOrder {
     }
 }
 
-/// The order in texts that a statement casts, where it is not the default. It is no setting: nothing
-/// lists it.
+/// The order in texts that a statement casts.
 #[derive(Debug, Clone)]
 struct ReadDates(DateOrder);
 
-impl ConfigExtension for ReadDates {
-    const PREFIX: &'static str = "dates";
-}
-
-impl ExtensionOptions for ReadDates {
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-
-    fn as_any_mut(&mut self) -> &mut dyn Any {
-        self
-    }
-
-    fn cloned(&self) -> Box<dyn ExtensionOptions> {
-        Box::new(self.clone())
-    }
-
-    fn set(&mut self, key: &str, _: &str) -> Result<()> {
-        Err(DataFusionError::Configuration(format!(
-            "dates.{key} cannot be set"
-        )))
-    }
-
-    fn entries(&self) -> Vec<ConfigEntry> {
-        Vec::new()
-    }
-}
+hidden_option!(ReadDates, "dates");
 
 /// Sets the order in which a state reads dates of numbers.
 pub fn read_dates(state: &mut SessionState, order: DateOrder) {

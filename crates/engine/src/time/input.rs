@@ -58,41 +58,32 @@ pub(super) fn is_read(to: &DataType) -> bool {
 
 impl TimeOfText {
     /// Returns a call that parses `text`; `to` is a type that [`is_read`].
-    pub(super) fn call(text: Expr, to: DataType, digits: u8, strict: bool) -> Expr {
+    pub(super) fn call(
+        text: Expr,
+        to: DataType,
+        digits: u8,
+        strict: bool,
+        order: DateOrder,
+    ) -> Expr {
         let function = Self {
             to,
             digits: digits.min(MAX_DIGITS),
             strict,
-            order: DateOrder::default(),
+            order,
             signature: Signature::any(1, Volatility::Immutable),
         };
         expressions::call(function, vec![text])
     }
 
-    /// Returns the same call with another order of day, month and year; `None` if `call` parses no
-    /// text.
-    pub(super) fn with_order(call: &ScalarFunction, order: DateOrder) -> Option<Expr> {
-        let function = call.func.inner().downcast_ref::<Self>()?;
-        Some(function.again(call, function.digits, order))
-    }
-
-    /// Returns a call that parses the same with other digits and in another order.
-    fn again(&self, call: &ScalarFunction, digits: u8, order: DateOrder) -> Expr {
-        let function = Self {
-            to: self.to.clone(),
-            digits: digits.min(MAX_DIGITS),
-            strict: self.strict,
-            order,
-            signature: self.signature.clone(),
-        };
-        expressions::call(function, call.args.clone())
-    }
-
     /// Returns the same text as a timestamp with other digits, if `call` parses a timestamp.
     pub(super) fn with_digits(call: &ScalarFunction, digits: u8) -> Option<Expr> {
         let function = call.func.inner().downcast_ref::<Self>()?;
-        let is_timestamp = matches!(function.to, DataType::Timestamp(..));
-        is_timestamp.then(|| function.again(call, digits, function.order))
+        let [text] = call.args.as_slice() else {
+            return None;
+        };
+        let (to, strict, order) = (function.to.clone(), function.strict, function.order);
+        let is_timestamp = matches!(to, DataType::Timestamp(..));
+        is_timestamp.then(|| Self::call(text.clone(), to, digits, strict, order))
     }
 }
 
@@ -301,7 +292,7 @@ pub fn date_of_text(text: &str, order: DateOrder) -> Result<i32, Error> {
 /// As of [`date_of_text`].
 pub fn time_of_text(text: &str) -> Result<i64, Error> {
     let to = DataType::Time64(TimeUnit::Microsecond);
-    Moment::read(text, MAX_DIGITS, DateOrder::default())
+    Moment::read(text, MAX_DIGITS, DateOrder::Mdy)
         .and_then(Moment::time_of_day)
         .map_err(|fault| error(text, &to, fault))
 }

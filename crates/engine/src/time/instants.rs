@@ -9,20 +9,20 @@
 //! DataFusion keeps one time of a statement, which is what `now()` and `current_date` are. In a block
 //! it is that of the block, and the statement's own is an extension of the state's options.
 
-use std::any::Any;
 use std::sync::Arc;
 
 use arrow::array::TimestampMicrosecondArray;
 use arrow::datatypes::{DataType, TimeUnit};
 use chrono::{DateTime, Utc};
 use datafusion::common::ScalarValue;
-use datafusion::config::{ConfigEntry, ConfigExtension, ExtensionOptions};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::{FunctionRegistry, SessionState};
 use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
+
+use super::hidden_options::hidden_option;
 
 /// The names of the functions.
 pub(super) const STATEMENT_TIMESTAMP: &str = "statement_timestamp";
@@ -65,37 +65,11 @@ pub(crate) fn register_instants(state: &mut SessionState) -> Result<()> {
     Ok(())
 }
 
-/// When the statement began, where `now()` is another time. It is no setting: nothing lists it.
+/// When the statement began, where `now()` is another time.
 #[derive(Debug, Clone)]
 struct StatementBegan(DateTime<Utc>);
 
-impl ConfigExtension for StatementBegan {
-    const PREFIX: &'static str = "statement";
-}
-
-impl ExtensionOptions for StatementBegan {
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-
-    fn as_any_mut(&mut self) -> &mut dyn Any {
-        self
-    }
-
-    fn cloned(&self) -> Box<dyn ExtensionOptions> {
-        Box::new(self.clone())
-    }
-
-    fn set(&mut self, key: &str, _: &str) -> Result<()> {
-        Err(DataFusionError::Configuration(format!(
-            "statement.{key} cannot be set"
-        )))
-    }
-
-    fn entries(&self) -> Vec<ConfigEntry> {
-        Vec::new()
-    }
-}
+hidden_option!(StatementBegan, "statement");
 
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct StatementTimestamp {

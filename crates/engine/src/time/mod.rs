@@ -48,6 +48,7 @@ mod extremes;
 mod fields;
 mod from_template;
 mod functions;
+mod hidden_options;
 mod infinities;
 mod input;
 mod instants;

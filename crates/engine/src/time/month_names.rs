@@ -79,7 +79,8 @@ pub(super) fn numbers(text: &str, order: DateOrder) -> Option<String> {
     let (third, rest) = number(after.strip_prefix(mark)?)?;
     let ends = rest.is_empty() || rest.starts_with(|c: char| c.is_ascii_whitespace());
     let (year, month, day) = match order {
-        DateOrder::Mdy => (third, first, second),
+        DateOrder::Unknown if !has_one_meaning(first, second, third, mark) => return None,
+        DateOrder::Unknown | DateOrder::Mdy => (third, first, second),
         DateOrder::Dmy => (third, second, first),
         DateOrder::Ymd => (first, second, third),
     };
@@ -89,6 +90,14 @@ pub(super) fn numbers(text: &str, order: DateOrder) -> Option<String> {
     }
     let year = full_year(year, rest)?;
     Some(format!("{year:04}-{month}-{day}{rest}"))
+}
+
+/// Returns whether a date of numbers can only be one with the month first, or is the same with the day
+/// first.
+fn has_one_meaning(first: &str, second: &str, year: &str, mark: char) -> bool {
+    let numbers = first.parse::<u8>().ok().zip(second.parse::<u8>().ok());
+    let is_clear = |(first, second): (u8, u8)| first <= 12 && (first == second || second > 12);
+    mark != '.' && year.len() == 4 && numbers.is_some_and(is_clear)
 }
 
 /// Skips the name of a day.
@@ -190,6 +199,29 @@ mod tests {
         ] {
             let found = year_first(text, DateOrder::Ymd);
             assert_eq!(found.as_deref(), Some(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn numbers_without_an_order_have_one_meaning() {
+        for (text, expected) in [
+            ("1/31/2024", "2024-1-31"),
+            ("02-29-2024 10:30 pm", "2024-02-29 10:30 pm"),
+            ("1/1/1000", "1000-1-1"),
+            ("12/12/2024", "2024-12-12"),
+        ] {
+            let found = numbers(text, DateOrder::Unknown);
+            assert_eq!(found.as_deref(), Some(expected), "{text}");
+        }
+        for text in [
+            "01/02/2024",
+            "31/1/2024",
+            "13/13/2024",
+            "1/31/24",
+            "1.31.2024",
+            "999/31/2024",
+        ] {
+            assert_eq!(numbers(text, DateOrder::Unknown), None, "{text}");
         }
     }
 

@@ -168,7 +168,7 @@ mod tests {
             offsets: vec![Offset { by, sign }],
             signature: Signature::any(1, Volatility::Immutable),
         };
-        let time = super::super::instant_of_text(text, Clock::UTC, DateOrder::default()).unwrap();
+        let time = super::super::instant_of_text(text, Clock::UTC, DateOrder::Mdy).unwrap();
         let times = TimestampMicrosecondArray::from(vec![None, Some(time)]);
         let times: ArrayRef = Arc::new(times.with_timezone("Europe/Berlin"));
         reaching.check(&times)

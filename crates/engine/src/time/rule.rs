@@ -36,30 +36,14 @@ impl AnalyzerRule for Microseconds {
         if !concerns(&plan)? {
             return Ok(plan);
         }
-        let plan = expressions::each_operator(plan, &rewritten).data()?;
-        match order_of(options) {
-            DateOrder::Mdy => Ok(plan),
-            order => in_order(plan, order),
-        }
+        let order = order_of(options);
+        let of = |node, is_changed| rewritten(node, is_changed, order);
+        expressions::each_operator(plan, &of).data()
     }
 
     fn name(&self) -> &str {
         "microseconds"
     }
-}
-
-/// Has texts read as times in an order of day, month and year.
-fn in_order(plan: LogicalPlan, order: DateOrder) -> Result<LogicalPlan> {
-    let is_call = |expr: &Expr| matches!(expr, Expr::ScalarFunction(_));
-    expressions::rewritten(plan, is_call, |expr, _| {
-        let Expr::ScalarFunction(call) = &expr else {
-            return Transformed::no(expr);
-        };
-        match TimeOfText::with_order(call, order) {
-            Some(call) => Transformed::yes(call),
-            None => Transformed::no(expr),
-        }
-    })
 }
 
 /// Orders windows over intervals by their lengths. Runs before type coercion, which checks the type
@@ -262,8 +246,12 @@ fn has_nanoseconds(schema: &DFSchema) -> bool {
 }
 
 /// `is_changed`: whether what is below the operator changed, so that its columns may have other
-/// types.
-fn rewritten(node: LogicalPlan, is_changed: bool) -> Result<Transformed<LogicalPlan>> {
+/// types. `order`: of day, month and year in texts.
+fn rewritten(
+    node: LogicalPlan,
+    is_changed: bool,
+    order: DateOrder,
+) -> Result<Transformed<LogicalPlan>> {
     if let LogicalPlan::TableScan(scan) = &node {
         return match has_nanoseconds(&scan.projected_schema) {
             true => cast_columns(node).map(Transformed::yes),
@@ -273,7 +261,7 @@ fn rewritten(node: LogicalPlan, is_changed: bool) -> Result<Transformed<LogicalP
     let schema = expressions::schema_of_inputs(&node);
     let names = NamePreserver::new(&node);
     let node = node.map_expressions(|expr| {
-        expressions::named(expr, &names, &|expr| expression(expr, &schema))
+        expressions::named(expr, &names, &|expr| expression(expr, &schema, order))
     })?;
     let is_changed = is_changed || node.transformed;
     Ok(match node.data {
@@ -334,11 +322,13 @@ fn field_in_microseconds(field: &Arc<Field>) -> Arc<Field> {
     }
 }
 
-fn expression(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+fn expression(expr: Expr, schema: &DFSchema, order: DateOrder) -> Result<Transformed<Expr>> {
     Ok(match expr {
-        Expr::Cast(Cast { expr, field }) => Transformed::yes(cast(*expr, field, schema, true)),
+        Expr::Cast(Cast { expr, field }) => {
+            Transformed::yes(cast(*expr, field, schema, true, order))
+        }
         Expr::TryCast(TryCast { expr, field }) => {
-            Transformed::yes(cast(*expr, field, schema, false))
+            Transformed::yes(cast(*expr, field, schema, false, order))
         }
         Expr::Literal(value, metadata) => match in_microseconds(&value.data_type()) {
             Some(_) if matches!(value, ScalarValue::TimestampNanosecond(..)) => {
@@ -411,7 +401,7 @@ fn literal(value: ScalarValue) -> ScalarValue {
     }
 }
 
-fn cast(expr: Expr, field: Arc<Field>, schema: &DFSchema, strict: bool) -> Expr {
+fn cast(expr: Expr, field: Arc<Field>, schema: &DFSchema, strict: bool, order: DateOrder) -> Expr {
     let field = field_in_microseconds(&field);
     let target = field.data_type();
     // A filter of a scan may refer to columns that are not in its schema. Then the cast stays.
@@ -419,7 +409,7 @@ fn cast(expr: Expr, field: Arc<Field>, schema: &DFSchema, strict: bool) -> Expr 
     match (from, target) {
         (Some(from), target) if from == *target && with_texts(target).is_some() => return expr,
         (Some(from), target) if from.is_string() && is_read(target) => {
-            return TimeOfText::call(expr, target.clone(), MAX_DIGITS, strict);
+            return TimeOfText::call(expr, target.clone(), MAX_DIGITS, strict, order);
         }
         (Some(DataType::Duration(_)), DataType::Interval(IntervalUnit::MonthDayNano)) => {
             return zoned::of_duration(expr);

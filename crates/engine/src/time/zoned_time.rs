@@ -46,7 +46,7 @@ impl ZonedTime {
             Fault::Range => NoZonedTime::Range,
             Fault::Syntax | Fault::EndOfDay => NoZonedTime::Syntax,
         };
-        let moment = Moment::read(text, MAX_DIGITS, DateOrder::default()).map_err(fault)?;
+        let moment = Moment::read(text, MAX_DIGITS, DateOrder::Mdy).map_err(fault)?;
         let micros = moment.time_of_day().map_err(fault)?;
         let today = || clock.shown(now).map(|shown| split(shown).0);
         let offset = match (moment.zone, moment.day) {

@@ -211,11 +211,7 @@ fn dates(call: &Call<'_>) -> Result<ArrayRef> {
 }
 
 fn date_in(text: &str) -> Result<i32> {
-    // A date that depends on the order of its numbers is none.
-    let [date, other] =
-        [DateOrder::Mdy, DateOrder::Dmy].map(|order| date_of_text(text, order).ok());
-    let is_clear = other.is_none() || date == other;
-    date.filter(|_| is_clear).ok_or_else(|| {
+    date_of_text(text, DateOrder::Unknown).map_err(|_| {
         Error::new(
             Code::InvalidCast,
             format!("'{}' is not a date", shortened(text)),

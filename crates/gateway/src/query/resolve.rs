@@ -172,9 +172,10 @@ impl Session {
     ) -> Result<NameState> {
         let settings = self.settings();
         // A view means what it meant where it was made, whatever its reader sets.
-        let date_order = match scope.views.is_empty() {
-            true => settings.date_order(),
-            false => DateOrder::default(),
+        let date_order = match (scope.dialect.names(), scope.views.is_empty()) {
+            (Names::Postgres, true) => settings.date_order(),
+            (Names::Postgres, false) => DateOrder::Mdy,
+            (Names::Trino, _) => DateOrder::Unknown,
         };
         let view = moment.view.clone();
         let path = view.search_path(&scope.path).await?;
@@ -237,9 +238,7 @@ impl Session {
         if plan_settings.names == Names::Postgres && moment.block_began.is_some() {
             begin_statement(&mut state, moment.block_began);
         }
-        if plan_settings.names == Names::Postgres {
-            read_dates(&mut state, date_order);
-        }
+        read_dates(&mut state, date_order);
         Ok(NameState {
             state,
             settings: plan_settings,

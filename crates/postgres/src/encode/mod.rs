@@ -112,7 +112,7 @@ impl Default for Style {
             flat_arrays: false,
             intervals: IntervalStyle::default(),
             dates: DateForm::default(),
-            order: DateOrder::default(),
+            order: DateOrder::Mdy,
             escaped_bytes: false,
             encoding: None,
         }

@@ -44,7 +44,7 @@ impl From<Zone> for Input {
         Self {
             zone,
             encoding: None,
-            order: DateOrder::default(),
+            order: DateOrder::Mdy,
         }
     }
 }

@@ -170,8 +170,8 @@ fn append(buffer: &Buffer, piece: &mut MutableBuffer) {
     piece.extend_zeros(aligned(piece.len()) - piece.len());
 }
 
-/// Moves the numbers of parts of a column into one piece of memory. `read` and `write` return those of a part, if
-/// it has any.
+/// Moves the numbers of parts of a column into one piece of memory. `read` and `write` return those of
+/// a part, if it has any.
 pub(super) fn pack<C>(
     parts: &mut [C],
     read: impl Fn(&C) -> Option<&Small>,
