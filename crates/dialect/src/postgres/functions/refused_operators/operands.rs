@@ -216,6 +216,7 @@ pub(super) fn is_missing(sign: &str, left: Operand, right: Operand) -> bool {
             let is_calculated = is_number(left) && is_number(right) && sign != "||";
             (are_equal && !sign.contains('~')) || (is_calculated && !sign.contains('~'))
         }
+        (Some(TEXT), None) | (None, Some(TEXT)) => !is_arithmetic(sign),
         (Some(known), None) | (None, Some(known)) => is_number(known) && !sign.contains('~'),
         (None, None) => true,
     };
