@@ -52,7 +52,7 @@ const ANYCOMPATIBLEARRAY: i64 = 5078;
 
 /// The maximum number of operators in an operand whose type is looked up: it is found by walking all of
 /// them, for each operator of a chain again.
-const MAX_CHAIN: usize = 32;
+const MAX_CHAIN: usize = 64;
 
 /// What is known of the type of an operand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -152,7 +152,7 @@ pub(super) fn is_checked(oid: i64) -> bool {
 }
 
 /// Returns whether an expression is no long chain of operators.
-fn is_short(expr: &Expr) -> bool {
+pub(in crate::postgres::functions) fn is_short(expr: &Expr) -> bool {
     let mut first = expr;
     for _ in 0..MAX_CHAIN {
         match first {
