@@ -29,8 +29,7 @@ impl DateOrder {
     }
 }
 
-/// The order in texts that a statement casts, where it is not the default. It is no setting: nothing
-/// lists it.
+/// The order in texts that a statement casts. It is no setting: nothing lists it.
 #[derive(Debug, Clone)]
 struct ReadDates(DateOrder);
 
@@ -62,18 +61,17 @@ impl ExtensionOptions for ReadDates {
     }
 }
 
-/// Sets the order in which a state reads dates of numbers.
+/// Sets the order in which a state reads dates of numbers, also where a plan that it analyzes becomes
+/// a part of one that another state analyzes.
 pub fn read_dates(state: &mut SessionState, order: DateOrder) {
-    if order_of(state.config_options()) != order {
-        let options = state.config_mut().options_mut();
-        options.extensions.insert(ReadDates(order));
-    }
+    let options = state.config_mut().options_mut();
+    options.extensions.insert(ReadDates(order));
 }
 
-/// Returns the order of a state's options.
-pub(super) fn order_of(options: &ConfigOptions) -> DateOrder {
-    let known = options.extensions.get::<ReadDates>();
-    known.map_or(DateOrder::default(), |known| known.0)
+/// Returns the order that is set in a state's options.
+pub(super) fn order_of(options: &ConfigOptions) -> Option<DateOrder> {
+    let set = options.extensions.get::<ReadDates>();
+    set.map(|set| set.0)
 }
 
 #[cfg(test)]

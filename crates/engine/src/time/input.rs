@@ -17,7 +17,7 @@ use arrow::datatypes::{
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{
-    ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility,
+    ColumnarValue, Expr, LogicalPlan, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility,
 };
 use lakegate_error::{Code, Error};
 
@@ -40,8 +40,8 @@ pub(super) struct TimeOfText {
     digits: u8,
     /// Whether text that is not such a time is an error. Otherwise it is NULL.
     strict: bool,
-    /// Of day, month and year in dates of numbers.
-    order: DateOrder,
+    /// Of day, month and year in dates of numbers; the default if it is not set.
+    order: Option<DateOrder>,
     signature: Signature,
 }
 
@@ -63,21 +63,22 @@ impl TimeOfText {
             to,
             digits: digits.min(MAX_DIGITS),
             strict,
-            order: DateOrder::default(),
+            order: None,
             signature: Signature::any(1, Volatility::Immutable),
         };
         expressions::call(function, vec![text])
     }
 
-    /// Returns the same call with another order of day, month and year; `None` if `call` parses no
-    /// text.
+    /// Returns the same call with an order of day, month and year; `None` if `call` parses no text, or
+    /// has one: that of the view that it is of.
     pub(super) fn with_order(call: &ScalarFunction, order: DateOrder) -> Option<Expr> {
         let function = call.func.inner().downcast_ref::<Self>()?;
-        Some(function.again(call, function.digits, order))
+        let is_open = function.order.is_none();
+        is_open.then(|| function.again(call, function.digits, Some(order)))
     }
 
     /// Returns a call that parses the same with other digits and in another order.
-    fn again(&self, call: &ScalarFunction, digits: u8, order: DateOrder) -> Expr {
+    fn again(&self, call: &ScalarFunction, digits: u8, order: Option<DateOrder>) -> Expr {
         let function = Self {
             to: self.to.clone(),
             digits: digits.min(MAX_DIGITS),
@@ -118,6 +119,20 @@ impl ScalarUDFImpl for TimeOfText {
     }
 }
 
+/// Returns whether an analyzed plan parses texts as times.
+///
+/// # Errors
+///
+/// Returns an error if the plan cannot be walked.
+pub fn parses_times(plan: &LogicalPlan) -> Result<bool> {
+    let is_parser =
+        |call: &ScalarFunction| call.func.inner().downcast_ref::<TimeOfText>().is_some();
+    expressions::has(
+        plan,
+        |expr| matches!(expr, Expr::ScalarFunction(call) if is_parser(call)),
+    )
+}
+
 /// Returns PostgreSQL's name of a type.
 fn name_of(to: &DataType) -> &'static str {
     match to {
@@ -144,7 +159,7 @@ pub(super) fn timestamps(
         to: DataType::Timestamp(TimeUnit::Microsecond, zone),
         digits,
         strict,
-        order: DateOrder::default(),
+        order: None,
         signature: Signature::any(1, Volatility::Immutable),
     };
     read(texts, &function)
@@ -152,7 +167,8 @@ pub(super) fn timestamps(
 
 fn read(texts: &ArrayRef, by: &TimeOfText) -> Result<ArrayRef> {
     let (to, strict) = (&by.to, by.strict);
-    let moment = |text: &str| Moment::read(text, by.digits, by.order);
+    let order = by.order.unwrap_or_default();
+    let moment = |text: &str| Moment::read(text, by.digits, order);
     let texts = cast(texts, &DataType::Utf8)?;
     let texts = texts.as_string::<i32>();
     let values: ArrayRef = match to {

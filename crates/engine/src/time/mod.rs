@@ -98,8 +98,8 @@ pub(crate) use extremes::best_places;
 pub(crate) use infinities::InfiniteTimes;
 pub(crate) use input::is_infinite;
 pub use input::{
-    date_of_text, instant_of_text, interval_in_words, interval_of_text, rounded_interval_in_words,
-    time_of_text, timestamp_of_text,
+    date_of_text, instant_of_text, interval_in_words, interval_of_text, parses_times,
+    rounded_interval_in_words, time_of_text, timestamp_of_text,
 };
 pub use instants::begin_statement;
 pub(crate) use instants::register_instants;

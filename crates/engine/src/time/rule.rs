@@ -38,8 +38,8 @@ impl AnalyzerRule for Microseconds {
         }
         let plan = expressions::each_operator(plan, &rewritten).data()?;
         match order_of(options) {
-            DateOrder::Mdy => Ok(plan),
-            order => in_order(plan, order),
+            None => Ok(plan),
+            Some(order) => in_order(plan, order),
         }
     }
 
@@ -48,7 +48,7 @@ impl AnalyzerRule for Microseconds {
     }
 }
 
-/// Has texts read as times in an order of day, month and year.
+/// Has texts read as times in an order of day, month and year, unless an order is set for them.
 fn in_order(plan: LogicalPlan, order: DateOrder) -> Result<LogicalPlan> {
     let is_call = |expr: &Expr| matches!(expr, Expr::ScalarFunction(_));
     expressions::rewritten(plan, is_call, |expr, _| {

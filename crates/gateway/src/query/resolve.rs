@@ -172,9 +172,11 @@ impl Session {
     ) -> Result<NameState> {
         let settings = self.settings();
         // A view means what it meant where it was made, whatever its reader sets.
-        let date_order = match scope.views.is_empty() {
-            true => settings.date_order(),
-            false => DateOrder::default(),
+        let is_session = scope.views.is_empty() && scope.dialect == Dialect::Postgres;
+        let date_order = match settings.date_order() {
+            DateOrder::Mdy => None,
+            order if is_session => Some(order),
+            _ => Some(DateOrder::default()),
         };
         let view = moment.view.clone();
         let path = view.search_path(&scope.path).await?;
@@ -237,8 +239,8 @@ impl Session {
         if plan_settings.names == Names::Postgres && moment.block_began.is_some() {
             begin_statement(&mut state, moment.block_began);
         }
-        if plan_settings.names == Names::Postgres {
-            read_dates(&mut state, date_order);
+        if let Some(order) = date_order {
+            read_dates(&mut state, order);
         }
         Ok(NameState {
             state,

@@ -26,6 +26,7 @@ use lakegate_dialect::Dialect;
 use lakegate_dialect::postgres::accepted_casts;
 use lakegate_engine::CATALOG;
 use lakegate_engine::barrier::barrier;
+use lakegate_engine::time::{DateOrder, parses_times};
 use lakegate_error::{Code, Error, Result, from_engine};
 use lakegate_policy::{ViewQueries, Visible};
 use lakegate_sql::Statement;
@@ -176,8 +177,11 @@ impl Session {
         known.map_err(from_engine)?;
         let typed = analyzed(&state.state, plan.clone())?;
         let shown = names.schema(typed.schema().inner());
-        // The rules of the session's dialect are not those of the view's.
-        let plan = match dialect.names() == self.dialect().names() {
+        // The rules of the session's dialect are not those of the view's, nor is the order of its dates.
+        let is_alike = dialect.names() == self.dialect().names()
+            && (self.settings().date_order() == DateOrder::default()
+                || !parses_times(&typed).map_err(from_engine)?);
+        let plan = match is_alike {
             true => plan,
             false => accepted_casts(typed).map_err(from_engine)?,
         };
