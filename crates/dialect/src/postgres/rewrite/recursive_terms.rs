@@ -165,15 +165,19 @@ impl Term<'_> {
                 left,
                 right,
             } => {
-                // Without ALL, both are accepted.
                 let is_all = *set_quantifier == SetQuantifier::All;
-                let place = match (op, place) {
-                    (SetOperator::Intersect, Place::Allowed) if is_all => Place::Intersect,
-                    (SetOperator::Except, Place::Allowed) if is_all => Place::Except,
-                    _ => place,
+                let (of_left, of_right) = match (op, place) {
+                    (SetOperator::Intersect, Place::Allowed) if is_all => {
+                        (Place::Intersect, Place::Intersect)
+                    }
+                    (SetOperator::Except, Place::Allowed) if is_all => {
+                        (Place::Except, Place::Except)
+                    }
+                    (SetOperator::Except, Place::Allowed) => (place, Place::Except),
+                    _ => (place, place),
                 };
-                self.in_set(left, place, depth + 1)?;
-                self.in_set(right, place, depth + 1)
+                self.in_set(left, of_left, depth + 1)?;
+                self.in_set(right, of_right, depth + 1)
             }
             other => match self.reference(other) {
                 Some(name) => Err(self.misplaced(Place::Subquery, &name)),
@@ -424,6 +428,10 @@ mod tests {
             ),
             (
                 "SELECT 1 UNION ALL (SELECT x FROM q EXCEPT ALL SELECT 1)",
+                reads("EXCEPT"),
+            ),
+            (
+                "SELECT 1 UNION ALL (SELECT 1 EXCEPT SELECT x FROM q)",
                 reads("EXCEPT"),
             ),
             ("SELECT x FROM q", form.to_owned()),
