@@ -247,6 +247,14 @@ impl Transaction {
         }
     }
 
+    /// Keeps the values of all settings but these.
+    pub(crate) fn keep_all_but(&mut self, names: &[&str]) {
+        if let Some(block) = &mut self.block {
+            let locals = Arc::make_mut(&mut block.locals);
+            locals.retain(|(known, _)| names.contains(&known.as_str()));
+        }
+    }
+
     /// Ends the block. Returns the resulting command tag, `COMMIT` or `ROLLBACK`.
     pub(crate) fn commit(&mut self, settings: &mut Settings) -> &'static str {
         let Some(block) = self.block.take() else {
