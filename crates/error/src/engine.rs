@@ -1,6 +1,6 @@
 //! Converts errors of the engine and of Arrow to this crate's codes.
 
-mod numerics;
+pub(crate) mod numerics;
 mod raised;
 
 use arrow::error::ArrowError;

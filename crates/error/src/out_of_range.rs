@@ -1,6 +1,7 @@
 //! Numbers that are out of range, in PostgreSQL's words.
 
 use crate::Error;
+use crate::engine::numerics;
 
 /// Returns PostgreSQL's message and detail of a message about a number, if it has others.
 ///
@@ -17,10 +18,10 @@ pub(crate) fn reworded(message: &str) -> Option<Error> {
         let is_integer = ["smallint", "integer", "bigint"].contains(&name);
         return is_integer.then(|| of_type(name));
     }
-    if let Some((number, rest)) = message.split_once(" is too large to store in a Decimal")
+    if let Some((number, _)) = message.split_once(" is too large to store in a Decimal")
         && !number.contains(' ')
     {
-        return Some(of_field(rest));
+        return numerics::of_number(message);
     }
     let arrays = [
         ("int16Array overflow on ", "smallint"),
@@ -48,29 +49,6 @@ fn of_type(name: &str) -> Error {
         crate::Code::NumericOutOfRange,
         format!("{name} out of range"),
     )
-}
-
-/// Reads `128 of precision 5. Max is 999.99`.
-fn of_field(rest: &str) -> Error {
-    let error = Error::new(crate::Code::NumericOutOfRange, "numeric field overflow");
-    let digits = rest.split_once(" of precision ").and_then(|(_, rest)| {
-        let (precision, most) = rest.split_once(". Max is ")?;
-        let precision: usize = precision.trim().parse().ok()?;
-        let scale = most
-            .split_once('.')
-            .map_or(0, |(_, fraction)| fraction.trim().len());
-        Some((precision, scale))
-    });
-    let Some((precision, scale)) = digits else {
-        return error;
-    };
-    let limit = match precision.checked_sub(scale) {
-        Some(whole @ 1..) => format!("10^{whole}"),
-        _ => "1".to_owned(),
-    };
-    error.with_detail(format!(
-        "A field with precision {precision}, scale {scale} must round to an absolute value less than {limit}."
-    ))
 }
 
 #[cfg(test)]

@@ -39,7 +39,7 @@ fn size(data_type: &str) -> Option<(u32, i32)> {
 /// Cannot cast to Decimal128(3, 2). Overflowing on 1234
 /// 10.00 is too large to store in a Decimal128 of precision 3. Max is 9.99
 /// ```
-pub(super) fn of_number(what: &str) -> Option<Error> {
+pub(crate) fn of_number(what: &str) -> Option<Error> {
     if let Some(rest) = what.strip_prefix("Cannot cast to Decimal") {
         let (data_type, number) = rest.split_once("). Overflowing on ")?;
         if is_unbounded(number) {

@@ -435,7 +435,11 @@ mod tests {
 
     use super::*;
 
-    fn placed(sql: &str, declared: &[Option<DataType>]) -> (Vec<Option<DataType>>, String) {
+    /// Returns the types of parameters, and the query that is planned for the others.
+    pub(super) fn placed(
+        sql: &str,
+        declared: &[Option<DataType>],
+    ) -> (Vec<Option<DataType>>, String) {
         match lakegate_sql::parse(sql).unwrap().remove(0).statement {
             Statement::Query(mut query) => {
                 let types = place_types(&mut query, declared);

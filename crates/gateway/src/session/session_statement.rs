@@ -19,7 +19,7 @@ use crate::session::transaction::TransactionStatus;
 use crate::session::{Session, is_built_in, on_or_off};
 
 /// The settings that BEGIN and SET TRANSACTION set until the end of a block.
-const MODES: [&str; 3] = [
+pub(super) const MODES: [&str; 3] = [
     "transaction_isolation",
     "transaction_read_only",
     "transaction_deferrable",
@@ -245,7 +245,7 @@ impl Session {
                 }
             }
             Statement::Show(show) => return show_settings(&state.settings, show),
-            Statement::Reset(sql::Reset::All) => state.settings.reset_all(),
+            Statement::Reset(sql::Reset::All) => state.reset_all(),
             Statement::Reset(sql::Reset::Setting(name)) => {
                 state.settings.set(name, None)?;
                 state.transaction.keep(name);

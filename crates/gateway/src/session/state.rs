@@ -14,6 +14,7 @@ use crate::session::cursors::Cursors;
 use crate::session::named::Kept;
 use crate::session::parse::KnownTexts;
 use crate::session::prepared::Prepared;
+use crate::session::session_statement::MODES;
 use crate::session::transaction::{Transaction, TransactionStatus};
 use crate::session::warnings::Warning;
 
@@ -93,6 +94,16 @@ impl State {
         if self.transaction.temporary().version() != version {
             self.kept_plans.clear();
         }
+    }
+
+    /// Resets all settings but the modes of the open block, beyond the block if it commits.
+    pub(crate) fn reset_all(&mut self) {
+        let modes = MODES.map(|mode| (mode, self.settings.explicit(mode)));
+        self.settings.reset_all();
+        for (mode, value) in modes {
+            self.settings.restore(mode, value);
+        }
+        self.transaction.keep_all_but(&MODES);
     }
 
     /// Checks that the mode of a transaction may still change, as PostgreSQL does.

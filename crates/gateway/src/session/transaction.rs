@@ -51,13 +51,17 @@ struct Block {
     /// `None`: no statement of the block could have changed the catalog yet.
     changes: Option<Arc<Changes>>,
     /// The values that SET LOCAL replaced, restored at the end of the block however it ends.
-    locals: Vec<(String, Option<String>)>,
+    locals: Locals,
 }
+
+/// Names of settings and their values.
+type Locals = Arc<Vec<(String, Option<String>)>>;
 
 #[derive(Debug)]
 struct Savepoint {
     name: String,
     settings: Settings,
+    locals: Locals,
     temporary: Arc<Temporary>,
     before: Before,
 }
@@ -148,7 +152,7 @@ impl Transaction {
             temporary: Arc::clone(&self.temporary),
             savepoints: Vec::new(),
             changes: None,
-            locals: Vec::new(),
+            locals: Locals::default(),
         });
     }
 
@@ -230,14 +234,24 @@ impl Transaction {
             .with_hint("COMMIT or ROLLBACK first"));
         }
         let local = (name.to_owned(), settings.explicit(name));
-        block.locals.push(local);
+        Arc::make_mut(&mut block.locals).push(local);
         Ok(true)
     }
 
     /// Keeps the value that a setting has beyond the block, if it commits: SET after SET LOCAL.
     pub(crate) fn keep(&mut self, name: &str) {
+        if let Some(block) = &mut self.block
+            && block.locals.iter().any(|(known, _)| known == name)
+        {
+            Arc::make_mut(&mut block.locals).retain(|(known, _)| known != name);
+        }
+    }
+
+    /// Keeps the values of all settings but these.
+    pub(crate) fn keep_all_but(&mut self, names: &[&str]) {
         if let Some(block) = &mut self.block {
-            block.locals.retain(|(known, _)| known != name);
+            let locals = Arc::make_mut(&mut block.locals);
+            locals.retain(|(known, _)| names.contains(&known.as_str()));
         }
     }
 
@@ -254,8 +268,8 @@ impl Transaction {
         if let Some(after) = self.temporary.committed() {
             self.set_temporary(after);
         }
-        for (name, value) in block.locals.into_iter().rev() {
-            settings.restore(&name, value);
+        for (name, value) in block.locals.iter().rev() {
+            settings.restore(name, value.clone());
         }
         "COMMIT"
     }
@@ -290,6 +304,7 @@ impl Transaction {
         let temporary = Arc::clone(&self.temporary);
         let block = self.block("SAVEPOINT")?;
         let changes = block.changes.as_ref().map_or(0, |changes| changes.count());
+        let locals = Arc::clone(&block.locals);
         let savepoints = &mut block.savepoints;
         if savepoints.len() >= MAX_SAVEPOINTS {
             return Err(Error::new(
@@ -301,6 +316,7 @@ impl Transaction {
         savepoints.push(Savepoint {
             name,
             settings: settings.clone(),
+            locals,
             temporary,
             before: Before { changes, cursors },
         });
@@ -332,6 +348,7 @@ impl Transaction {
             return Ok(Before::default());
         };
         *settings = savepoint.settings.clone();
+        block.locals = Arc::clone(&savepoint.locals);
         let before = savepoint.before;
         self.temporary = Arc::clone(&savepoint.temporary);
         Ok(before)

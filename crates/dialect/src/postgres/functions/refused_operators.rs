@@ -42,7 +42,7 @@ use lakegate_error::{Code, Error, Operands, operator_not_found};
 use self::calls::of_call;
 use self::common::{of_union, of_values};
 use self::operands::{Operand, ambiguous, becomes, class, is_missing, operand, shown_operand};
-pub(super) use self::operands::{fits_argument, is_untyped};
+pub(super) use self::operands::{fits_argument, is_short, is_untyped};
 use self::words::{first_word, last_word};
 use super::refused_casts::type_of;
 use crate::postgres::pg_catalog::overloads::OPERATORS;

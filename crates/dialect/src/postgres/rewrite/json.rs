@@ -51,6 +51,7 @@ use self::sets::columns_of_rows;
 pub(super) use self::sets::{SETS, each_of};
 use super::expressions::native_operator;
 use super::missing::{self, Missing};
+use super::number_casts::is_integer;
 use super::{build, comparisons, folded, last_part};
 pub(super) use crate::postgres::functions::JSON_ROW as ROW;
 
@@ -77,19 +78,6 @@ const OF_VALUES: &[(&str, usize, usize)] = &[
 /// The digits of a number of JSON that is rounded to an integer: those of a `bigint`, and as many
 /// behind the point.
 const FRACTIONS: ExactNumberInfo = ExactNumberInfo::PrecisionAndScale(38, 19);
-
-fn is_integer(data_type: &DataType) -> bool {
-    matches!(
-        data_type,
-        DataType::SmallInt(_)
-            | DataType::Int(_)
-            | DataType::Integer(_)
-            | DataType::BigInt(_)
-            | DataType::Int2(_)
-            | DataType::Int4(_)
-            | DataType::Int8(_)
-    )
-}
 
 /// Rewrites the JSON operators and functions of a statement.
 pub fn rewrite_json(statement: &mut Statement) {

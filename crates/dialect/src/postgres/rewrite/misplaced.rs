@@ -262,7 +262,8 @@ fn arguments(function: &Function) -> impl Iterator<Item = &Expr> {
     })
 }
 
-/// Returns the item of the select list that a key names by its number.
+/// Returns the item of the select list that a key names by its number; `None` if that is not known,
+/// behind a star.
 fn numbered<'a>(key: &Expr, items: &'a [SelectItem]) -> Option<&'a Expr> {
     let Expr::Value(ValueWithSpan {
         value: Value::Number(number, _),
@@ -272,20 +273,25 @@ fn numbered<'a>(key: &Expr, items: &'a [SelectItem]) -> Option<&'a Expr> {
         return None;
     };
     let place: usize = number.parse().ok()?;
-    match items.get(place.checked_sub(1)?)? {
+    let place = place.checked_sub(1)?;
+    if !items.get(..place)?.iter().all(is_one_column) {
+        return None;
+    }
+    match items.get(place)? {
         SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => Some(expr),
         _ => None,
     }
 }
 
+fn is_one_column(item: &SelectItem) -> bool {
+    matches!(
+        item,
+        SelectItem::UnnamedExpr(_) | SelectItem::ExprWithAlias { .. }
+    )
+}
+
 /// Breaks if a key of DISTINCT ON is a number that no item of the select list has.
 fn within_list(key: &Expr, items: &[SelectItem]) -> ControlFlow<Error> {
-    let is_counted = |item: &SelectItem| {
-        matches!(
-            item,
-            SelectItem::UnnamedExpr(_) | SelectItem::ExprWithAlias { .. }
-        )
-    };
     let Expr::Value(ValueWithSpan {
         value: Value::Number(number, _),
         span,
@@ -294,7 +300,7 @@ fn within_list(key: &Expr, items: &[SelectItem]) -> ControlFlow<Error> {
         return ControlFlow::Continue(());
     };
     let is_number = number.bytes().all(|digit| digit.is_ascii_digit());
-    if !is_number || numbered(key, items).is_some() || !items.iter().all(is_counted) {
+    if !is_number || numbered(key, items).is_some() || !items.iter().all(is_one_column) {
         return ControlFlow::Continue(());
     }
     let message = format!("DISTINCT ON position {number} is not in select list");

@@ -102,7 +102,8 @@ fn written(expr: &Expr) -> Option<&str> {
     }
 }
 
-fn is_integer(data_type: &DataType) -> bool {
+/// Returns whether a type is one of integers.
+pub(super) fn is_integer(data_type: &DataType) -> bool {
     matches!(
         data_type,
         DataType::SmallInt(_)

@@ -13,7 +13,7 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     Expr, Ident, Join, JoinConstraint, JoinOperator, ObjectName, Query, Select, SelectItem,
-    SetExpr, SetOperator, Statement, TableFactor, TableWithJoins, Visitor,
+    SetExpr, SetOperator, SetQuantifier, Statement, TableFactor, TableWithJoins, Visitor,
 };
 use lakegate_error::{Code, Error, Operands};
 use lakegate_sql::join_constraint;
@@ -85,13 +85,7 @@ impl Place {
 /// The query reads itself in a way that PostgreSQL refuses.
 fn of_table(alias: &Ident, name: &str, query: &Query) -> Result<(), Error> {
     let mut term = Term { name, reads: 0 };
-    if !term.is_read_in(query) {
-        return Ok(());
-    }
-    // A table of the query's own WITH may have the name.
-    let tables = query.with.iter().flat_map(|with| with.cte_tables.iter());
-    let mut own = tables.map(|table| folded(&table.alias.name));
-    if own.any(|own| own == name) {
+    if term.reference(query).is_none() {
         return Ok(());
     }
     let SetExpr::SetOperation {
@@ -133,14 +127,20 @@ impl Term<'_> {
 
     /// Returns the first reference to the query in a part of the statement.
     fn reference(&self, part: &impl Tree) -> Option<Ident> {
-        match walk(part, &mut References(self)) {
+        let mut references = References {
+            term: self,
+            hidden: 0,
+        };
+        match walk(part, &mut references) {
             ControlFlow::Break(name) => Some(name),
             ControlFlow::Continue(()) => None,
         }
     }
 
-    fn is_read_in(&self, query: &Query) -> bool {
-        self.reference(query).is_some()
+    /// Returns whether the WITH of a query has a table of the same name, which the name means in it.
+    fn is_hidden_in(&self, query: &Query) -> bool {
+        let mut tables = query.with.iter().flat_map(|with| with.cte_tables.iter());
+        tables.any(|table| folded(&table.alias.name) == self.name)
     }
 
     fn misplaced(&self, place: Place, name: &Ident) -> Error {
@@ -160,11 +160,18 @@ impl Term<'_> {
             SetExpr::Select(select) => self.in_select(select, place, depth + 1),
             SetExpr::Query(query) => self.in_query(query, place, depth + 1),
             SetExpr::SetOperation {
-                op, left, right, ..
+                op,
+                set_quantifier,
+                left,
+                right,
             } => {
+                let is_all = *set_quantifier == SetQuantifier::All;
                 let (of_left, of_right) = match (op, place) {
-                    (SetOperator::Intersect, Place::Allowed) => {
+                    (SetOperator::Intersect, Place::Allowed) if is_all => {
                         (Place::Intersect, Place::Intersect)
+                    }
+                    (SetOperator::Except, Place::Allowed) if is_all => {
+                        (Place::Except, Place::Except)
                     }
                     (SetOperator::Except, Place::Allowed) => (place, Place::Except),
                     _ => (place, place),
@@ -329,16 +336,32 @@ fn without_aggregates(expr: &Expr) -> Result<(), Error> {
 }
 
 /// Breaks with the first reference to a recursive query.
-struct References<'a>(&'a Term<'a>);
+struct References<'a> {
+    term: &'a Term<'a>,
+    /// The number of queries around the visitor in which the name means another table.
+    hidden: usize,
+}
 
 impl Visitor for References<'_> {
     type Break = Ident;
+
+    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<Ident> {
+        self.hidden += usize::from(self.term.is_hidden_in(query));
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, query: &Query) -> ControlFlow<Ident> {
+        self.hidden -= usize::from(self.term.is_hidden_in(query));
+        ControlFlow::Continue(())
+    }
 
     fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<Ident> {
         let name = match factor {
             TableFactor::Table {
                 name, args: None, ..
-            } if self.0.is_it(name) => name.0.first().and_then(|part| part.as_ident()),
+            } if self.hidden == 0 && self.term.is_it(name) => {
+                name.0.first().and_then(|part| part.as_ident())
+            }
             _ => None,
         };
         match name {
@@ -400,8 +423,12 @@ mod tests {
                 reads("its non-recursive term"),
             ),
             (
-                "SELECT 1 UNION ALL (SELECT 1 INTERSECT SELECT x FROM q)",
+                "SELECT 1 UNION ALL (SELECT 1 INTERSECT ALL SELECT x FROM q)",
                 reads("INTERSECT"),
+            ),
+            (
+                "SELECT 1 UNION ALL (SELECT x FROM q EXCEPT ALL SELECT 1)",
+                reads("EXCEPT"),
             ),
             (
                 "SELECT 1 UNION ALL (SELECT 1 EXCEPT SELECT x FROM q)",
@@ -432,7 +459,12 @@ mod tests {
             "SELECT 1 LIMIT 5",
             "(SELECT 1 ORDER BY 1) UNION ALL SELECT x FROM q",
             "SELECT 1 UNION ALL SELECT x FROM d.q",
+            "SELECT 1 UNION (SELECT 1 INTERSECT SELECT x + 1 FROM q)",
+            "SELECT 1 UNION ALL (SELECT x + 1 FROM q EXCEPT SELECT 4)",
+            // These read another table of the name.
             "WITH q AS (SELECT 1 AS x) SELECT x FROM q",
+            "SELECT x FROM (WITH q AS (SELECT 1 AS x) SELECT x FROM q) s",
+            "SELECT 1 UNION ALL SELECT x FROM q WHERE EXISTS (WITH q AS (SELECT 1) SELECT 1 FROM q)",
         ] {
             let sql = format!("WITH RECURSIVE q (x) AS ({query}) SELECT * FROM q, q r");
             assert_eq!(refused(&sql), None, "{sql}");

@@ -76,7 +76,11 @@ fn iana(value: &str) -> Option<&'static str> {
 /// hours west of UTC. `UTC-2` and `<+02>-2` are two hours ahead.
 fn posix(value: &str) -> Option<String> {
     let offset = match value.strip_prefix('<') {
-        Some(rest) => rest.split_once('>').map(|(_, offset)| offset)?,
+        Some(rest) => {
+            let (name, offset) = rest.split_once('>')?;
+            let is_name = |c: char| c.is_ascii_alphanumeric() || "+-".contains(c);
+            (!name.is_empty() && name.chars().all(is_name)).then_some(offset)?
+        }
         None => {
             let offset = value.trim_start_matches(|c: char| c.is_ascii_alphabetic());
             // Abbreviations have at least three letters.
@@ -169,6 +173,8 @@ mod tests {
             "Z",
             "ab1",
             "<+03>",
+            "<>-3",
+            "<é>-3",
             "EST5EDT,M3.2.0,M11.1.0",
             "local",
             "default",

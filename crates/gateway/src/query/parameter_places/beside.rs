@@ -137,21 +137,9 @@ pub(super) fn array_of(item: &Expr) -> Expr {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::panic)]
     use arrow::datatypes::DataType;
-    use lakegate_sql::Statement;
 
-    use super::super::place_types;
-
-    fn placed(sql: &str, declared: &[Option<DataType>]) -> (Vec<Option<DataType>>, String) {
-        match lakegate_sql::parse(sql).unwrap().remove(0).statement {
-            Statement::Query(mut query) => {
-                let types = place_types(&mut query, declared);
-                (types, query.to_string())
-            }
-            other => panic!("{other:?}"),
-        }
-    }
+    use super::super::tests::placed;
 
     #[test]
     fn parameters_are_called_beside_the_values_that_tell_their_type() {

@@ -91,6 +91,22 @@ fn block_of_a_message_ends_with_it_unless_it_begins_one() {
 }
 
 #[test]
+fn set_after_set_local_is_undone_with_its_savepoint() {
+    let mut settings = Settings::default();
+    let mut transaction = Transaction::default();
+    transaction.begin(&settings);
+    assert!(transaction.set_local("timezone", &settings).unwrap());
+    settings.set("timezone", Some("Asia/Tokyo")).unwrap();
+    transaction.savepoint("s".into(), &settings, 0).unwrap();
+    settings.set("timezone", Some("Europe/Berlin")).unwrap();
+    transaction.keep("timezone");
+    transaction.rollback_to("s", &mut settings).unwrap();
+    assert_eq!(settings.time_zone(), "Asia/Tokyo");
+    transaction.commit(&mut settings);
+    assert_eq!(settings.time_zone(), "UTC");
+}
+
+#[test]
 fn set_local_lasts_as_long_as_its_block() {
     let mut settings = Settings::default();
     let mut transaction = Transaction::default();

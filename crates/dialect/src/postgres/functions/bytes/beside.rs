@@ -37,10 +37,7 @@ use lakegate_engine::{has_values, retyped};
 use super::forms::Form;
 use super::{Kind, function, is_bytes, like};
 use crate::postgres::bytea::bytea_of;
-
-/// How many operators an operand may begin with: its type is found by walking all of them, for each
-/// operator of a chain again.
-const MAX_CHAIN: usize = 64;
+use crate::postgres::functions::refused_operators::is_short;
 
 /// Functions that return bytes, whose plans the rule looks at.
 const OF_BYTES: [&str; 9] = [
@@ -148,18 +145,6 @@ fn literal(expr: &Expr) -> Result<Option<Expr>> {
         }
         None => None,
     })
-}
-
-/// Returns whether an expression begins with few operators.
-fn is_short(expr: &Expr) -> bool {
-    let mut first = expr;
-    for _ in 0..MAX_CHAIN {
-        match first {
-            Expr::BinaryExpr(binary) => first = &binary.left,
-            _ => return true,
-        }
-    }
-    false
 }
 
 fn is_of_bytes(expr: &Expr, schema: &DFSchema) -> bool {

@@ -108,10 +108,11 @@ fn meet(one: i64, other: i64) -> bool {
     if one == other || (is_number_array(one) && is_number_array(other)) {
         return true;
     }
-    let category = |oid: i64| by_oid(oid).map(|known| known.category);
-    match (category(one), category(other)) {
-        // Arrays do not become each other.
-        (Some("A"), Some("A")) => false,
-        (one, other) => one == other,
+    match (by_oid(one), by_oid(other)) {
+        // An array becomes one of the type that its items become.
+        (Some(one), Some(other)) if one.category == "A" && other.category == "A" => {
+            becomes(one.element, other.element) || becomes(other.element, one.element)
+        }
+        (one, other) => one.map(|known| known.category) == other.map(|known| known.category),
     }
 }

@@ -53,7 +53,7 @@ const ANYCOMPATIBLEARRAY: i64 = 5078;
 
 /// The maximum number of operators in an operand whose type is looked up: it is found by walking all of
 /// them, for each operator of a chain again.
-const MAX_CHAIN: usize = 32;
+const MAX_CHAIN: usize = 64;
 
 /// What is known of the type of an operand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -182,7 +182,7 @@ pub(super) fn is_checked(oid: i64) -> bool {
 }
 
 /// Returns whether an expression is no long chain of operators.
-fn is_short(expr: &Expr) -> bool {
+pub(in crate::postgres::functions) fn is_short(expr: &Expr) -> bool {
     let mut first = expr;
     for _ in 0..MAX_CHAIN {
         match first {
@@ -246,6 +246,7 @@ pub(super) fn is_missing(sign: &str, left: Operand, right: Operand) -> bool {
             let is_calculated = is_number(left) && is_number(right) && sign != "||";
             (are_equal && !sign.contains('~')) || (is_calculated && !sign.contains('~'))
         }
+        (Some(TEXT), None) | (None, Some(TEXT)) => !is_arithmetic(sign),
         (Some(known), None) | (None, Some(known)) => is_number(known) && !sign.contains('~'),
         (None, None) => true,
     };

@@ -7,10 +7,10 @@ use super::operands::is_checked;
 use super::*;
 use crate::postgres::pg_catalog::types::of_shape;
 
-/// Columns `i`, `l`, `p`, `s`, `b`, `d`, `t`, `a`, `j`, `n`, `o` and `u`.
+/// Columns `i`, `l`, `p`, `s`, `b`, `d`, `t`, `a`, `ds`, `ts`, `ss`, `j`, `n`, `o` and `u`.
 fn columns() -> DFSchema {
     let moment = DataType::Timestamp(TimeUnit::Microsecond, None);
-    let items = Arc::new(Field::new_list_field(DataType::Int32, true));
+    let list = |of: DataType| DataType::new_list(of, true);
     let marked =
         |name: &str, of: DataType, mark: &str| crate::postgres::hinted_field(name, of, mark);
     let fields = vec![
@@ -20,8 +20,11 @@ fn columns() -> DFSchema {
         Field::new("s", DataType::Utf8, true),
         Field::new("b", DataType::Boolean, true),
         Field::new("d", DataType::Date32, true),
-        Field::new("t", moment, true),
-        Field::new("a", DataType::List(items), true),
+        Field::new("t", moment.clone(), true),
+        Field::new("a", list(DataType::Int32), true),
+        Field::new("ds", list(DataType::Date32), true),
+        Field::new("ts", list(moment), true),
+        Field::new("ss", list(DataType::Utf8), true),
         marked("j", DataType::Utf8, "json"),
         marked("n", DataType::Utf8, "name"),
         marked("o", DataType::Int64, "oid"),
@@ -194,6 +197,11 @@ fn values_of_one_type_have_a_common_category() {
         (vec![col("a"), col("i")], Some("integer[] and integer")),
         (vec![col("i"), lit("x"), col("p")], None),
         (vec![col("d"), col("t")], None),
+        (
+            vec![col("ds"), col("ts"), col("ss")],
+            Some("date[] and text[]"),
+        ),
+        (vec![col("ds"), col("ts")], None),
         (vec![col("s"), col("n")], None),
         (vec![col("u"), col("s")], None),
         (vec![col("i"), col("o"), col("s")], None),

@@ -135,6 +135,8 @@ fn calls_of_postgres_are_accepted() {
         "SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY x) FROM t",
         "SELECT x FROM t ORDER BY 1, x || 'a', lower('x')",
         "SELECT 1, x FROM t GROUP BY 1, 2",
+        // The second column is one of the star.
+        "SELECT t.*, count(*) FROM t GROUP BY 1, 2",
         "SELECT DISTINCT ON (1) x FROM t",
         "SELECT DISTINCT ON (3) * FROM t",
     ] {
