@@ -59,7 +59,7 @@ fn mismatch(place: &str, values: impl Iterator<Item = (Operand, Option<String>)>
     let mut found = None;
     for (value, word) in values {
         let of = match value {
-            Operand::Open => return None,
+            Operand::Open | Operand::Marked(_) => return None,
             // Columns of the lake have texts of such types.
             Operand::Typed(of) if is_alone(of) => return None,
             Operand::Untyped => continue,

@@ -62,6 +62,8 @@ pub(super) enum Operand {
     Untyped,
     /// A type, by its number.
     Typed(i64),
+    /// A type whose values are texts, or text: a column that was cast from the type still has its mark.
+    Marked(i64),
     /// Any type.
     Open,
 }
@@ -73,7 +75,7 @@ impl Operand {
 
     pub(super) fn name(self) -> String {
         match self {
-            Self::Typed(oid) => format_type(oid, None),
+            Self::Typed(oid) | Self::Marked(oid) => format_type(oid, None),
             Self::Untyped | Self::Open => "unknown".to_owned(),
         }
     }
@@ -124,13 +126,13 @@ pub(super) fn operand(expr: &Expr, schema: &DFSchema) -> Operand {
     }
 }
 
-/// Returns what is known of the type of a column. One that is marked may be a text that was cast from
-/// `jsonb` or another type, whose mark it still has.
+/// Returns what is known of the type of a column.
 fn of_column(field: &Field) -> Operand {
     let is_marked = field.metadata().contains_key(PG_TYPE);
-    match is_marked && holds_texts(field.data_type()) {
-        true => Operand::Open,
-        false => of_field(field, false),
+    match of_field(field, false) {
+        Operand::Typed(oid) if is_marked && field.data_type().is_string() => Operand::Marked(oid),
+        Operand::Typed(_) if is_marked && holds_texts(field.data_type()) => Operand::Open,
+        other => other,
     }
 }
 
@@ -227,6 +229,14 @@ fn is_number(oid: i64) -> bool {
 pub(super) fn is_missing(sign: &str, left: Operand, right: Operand) -> bool {
     let (left, right) = match (left, right) {
         (Operand::Open, _) | (_, Operand::Open) => return false,
+        (Operand::Marked(oid), other) => {
+            let mut types = [oid, TEXT].map(Operand::Typed).into_iter();
+            return types.all(|left| is_missing(sign, left, other));
+        }
+        (other, Operand::Marked(oid)) => {
+            let mut types = [oid, TEXT].map(Operand::Typed).into_iter();
+            return types.all(|right| is_missing(sign, other, right));
+        }
         (Operand::Untyped, Operand::Untyped) => return false,
         (Operand::Typed(left), Operand::Untyped) => (Some(left), None),
         (Operand::Untyped, Operand::Typed(right)) => (None, Some(right)),
