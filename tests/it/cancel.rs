@@ -88,10 +88,11 @@ async fn request_between_two_statements_of_a_message_cancels_the_next_one() {
     let server = Server::private(&[]);
     let victim = server.connect("admin").await;
     for statement in ["SELECT 1;", "SET a.b = 'c';"] {
-        let message = statement.repeat(100_000);
+        // As long as a message may be.
+        let message = statement.repeat(250_000 / statement.len());
         let mut is_cancelled = false;
         // The request may come after a quick machine has run all of them.
-        for delay in [1000, 300, 100, 30] {
+        for delay in [1000, 300, 100, 30, 10] {
             let request = async {
                 tokio::time::sleep(Duration::from_millis(delay)).await;
                 victim.cancel().await;

@@ -1,6 +1,6 @@
 //! Joins with groups look rows up by the keys of the groups, and then compare results of aggregates.
 //!
-//! ```sql
+//! ```text
 //! SELECT * FROM t WHERE x = (SELECT max(x) FROM u WHERE u.k = t.k)
 //! ```
 //!

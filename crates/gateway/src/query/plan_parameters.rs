@@ -27,6 +27,17 @@ pub(crate) struct Inferred {
     pub marks: Marks,
 }
 
+impl Inferred {
+    /// Gives parameters beside decimals as many digits as a `numeric` may have.
+    pub(crate) fn open_digits(&mut self) {
+        for known in self.types.values_mut().flatten() {
+            if let Some(open) = with_open_digits(known) {
+                *known = open;
+            }
+        }
+    }
+}
+
 /// Returns the types of a plan's parameters: those of the values beside them, or else those that they
 /// are cast to (`$1::int`). Of several places with types, the first counts, as in PostgreSQL: the
 /// others get the parameter by a cast.
@@ -98,7 +109,7 @@ impl Found {
         if known.is_some() || data_type.is_null() {
             return;
         }
-        *known = Some(with_open_digits(data_type).unwrap_or_else(|| data_type.clone()));
+        *known = Some(data_type.clone());
         if let Some(mark) = mark {
             self.marks.insert(name.to_owned(), mark);
         }
@@ -270,5 +281,20 @@ mod tests {
         };
         let found = inferred_types(&LogicalPlan::Union(union)).unwrap();
         assert_eq!(found.types["$1"], Some(DataType::Int32));
+    }
+
+    #[test]
+    fn digits_are_those_of_the_decimal_until_they_are_opened() {
+        let price = cast(lit(1_i64), DataType::Decimal128(10, 2)).alias("a");
+        let price = one_row(vec![price]).build().unwrap();
+        let parameter = one_row(vec![placeholder("$1")]).build().unwrap();
+        let union = Union {
+            schema: Arc::clone(price.schema()),
+            inputs: vec![Arc::new(parameter), Arc::new(price)],
+        };
+        let mut found = inferred_types(&LogicalPlan::Union(union)).unwrap();
+        assert_eq!(found.types["$1"], Some(DataType::Decimal128(10, 2)));
+        found.open_digits();
+        assert_eq!(found.types["$1"], Some(ANY_NUMERIC));
     }
 }

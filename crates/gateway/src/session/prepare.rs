@@ -13,6 +13,7 @@ use lakegate_sql::Parsed;
 use lakegate_sql::ast::{self as sql, Statement};
 use sqlparser::ast;
 
+use crate::Protocol;
 use crate::moment::Moment;
 use crate::query::column_names::ColumnNames;
 use crate::query::kept_plan::{KeptPlan, PlanInputs, PlanSlot};
@@ -264,6 +265,10 @@ impl Session {
             }
         };
         let mut inferred = inferred_types(&planned.plan)?;
+        // Drivers of Flight send numbers with the fractional digits that are announced.
+        if self.protocol == Protocol::Postgres {
+            inferred.open_digits();
+        }
         for name in named {
             inferred.types.entry(name).or_default();
         }
