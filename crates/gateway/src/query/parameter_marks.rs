@@ -107,6 +107,8 @@ pub(crate) fn mark_of_sql(data_type: &ast::DataType) -> String {
     let name = match item {
         "time with time zone" => "timetz",
         "\"char\"" => "char",
+        // Without quotes, the name is that of `character`.
+        "char" => "bpchar",
         other => other,
     };
     format!("{name}{brackets}")
