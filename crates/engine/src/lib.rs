@@ -10,7 +10,6 @@ pub mod beside;
 pub mod bounded;
 mod byte_texts;
 mod cell_types;
-mod clustered_groups;
 mod common_types;
 pub mod complexity;
 mod computed_limits;

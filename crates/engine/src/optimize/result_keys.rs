@@ -218,7 +218,7 @@ mod tests {
         let (by_k, by_both) = (groups("k"), groups("k, j"));
         for (sql, expected) in [
             (
-                format!("SELECT t.* FROM {ROWS} JOIN {by_k} ON t.k = g.k AND t.x = g.m"),
+                format!("SELECT t.*, g.c FROM {ROWS} JOIN {by_k} ON t.k = g.k AND t.x = g.m"),
                 true,
             ),
             (
@@ -229,22 +229,22 @@ mod tests {
             ),
             (
                 format!(
-                    "SELECT t.x FROM {ROWS} JOIN {by_both} ON t.k = g.k AND t.x = g.m AND t.j = g.j"
+                    "SELECT t.x, g.c FROM {ROWS} JOIN {by_both} ON t.k = g.k AND t.x = g.m AND t.j = g.j"
                 ),
                 true,
             ),
             // Not all keys, no results, numbers with a point, another condition, and no inner joins.
             (
-                format!("SELECT t.x FROM {ROWS} JOIN {by_both} ON t.k = g.k AND t.x = g.m"),
+                format!("SELECT t.x, g.c FROM {ROWS} JOIN {by_both} ON t.k = g.k AND t.x = g.m"),
                 false,
             ),
             (
-                format!("SELECT t.x FROM {ROWS} JOIN {by_both} ON t.k = g.k AND t.j = g.j"),
+                format!("SELECT t.x, g.c FROM {ROWS} JOIN {by_both} ON t.k = g.k AND t.j = g.j"),
                 false,
             ),
             (
                 format!(
-                    "SELECT t.x FROM {ROWS} JOIN {by_k} ON t.k = g.k AND CAST(t.x AS DOUBLE) = g.m"
+                    "SELECT t.x, g.c FROM {ROWS} JOIN {by_k} ON t.k = g.k AND CAST(t.x AS DOUBLE) = g.m"
                 ),
                 false,
             ),
@@ -258,8 +258,13 @@ mod tests {
             assert_eq!(rows, plain, "{sql}");
             assert_eq!(compares(&plan), expected, "{sql}\n{plan}");
         }
-        let first = format!("SELECT t.* FROM {ROWS} JOIN {by_k} ON t.k = g.k AND t.x = g.m");
-        let expected = ["0|5000|0|", "1|4951|1|", "1|4951|1|", "2|4952|0|"];
+        let first = format!("SELECT t.*, g.c FROM {ROWS} JOIN {by_k} ON t.k = g.k AND t.x = g.m");
+        let expected = [
+            "0|5000|0|100|",
+            "1|4951|1|100|",
+            "1|4951|1|100|",
+            "2|4952|0|100|",
+        ];
         assert_eq!(run(&with, &first).await.0, expected);
     }
 }

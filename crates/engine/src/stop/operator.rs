@@ -39,7 +39,6 @@ use super::pace::{Pace, Parts};
 use super::window::{in_batches, kept};
 use super::{Entered, PlanRun};
 use crate::bounded::made_much;
-use crate::clustered_groups::with_clustered_groups;
 use crate::finest_groups::with_finest_groups;
 use crate::gathered::{self, Kept, given};
 use crate::literals::{beside_results, may_be_large, rows_beside_subqueries};
@@ -132,8 +131,6 @@ fn replaced(
     if replaced.is_none() {
         replaced = with_running_windows(inner)?;
     }
-    let clustered = with_clustered_groups(replaced.as_ref().unwrap_or(inner))?;
-    replaced = clustered.or(replaced);
     let spilling = with_spilling(replaced.as_ref().unwrap_or(inner).as_ref(), is_ordered)?;
     Ok(spilling.or(replaced))
 }
