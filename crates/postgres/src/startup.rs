@@ -346,7 +346,7 @@ fn settings(startup: &Startup) -> Vec<(String, String)> {
             "user" | "database" | "replication" | "options"
         );
         // Drivers that send `auto` take what the server has.
-        !is_other && !(name == "client_encoding" && value == "auto")
+        !(is_other || name == "client_encoding" && value == "auto")
     });
     settings.extend(own.cloned());
     settings
