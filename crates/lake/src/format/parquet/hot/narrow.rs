@@ -216,18 +216,26 @@ const LANES: usize = 4;
 
 /// The least and the greatest number.
 fn bounds<N: Copy + Ord>(values: &[N]) -> Option<(N, N)> {
-    let first = *values.first()?;
+    bounds_of(values, |value| value)
+}
+
+/// The least and the greatest of the numbers that values are taken for.
+#[inline]
+fn bounds_of<V: Copy, N: Copy + Ord>(values: &[V], number: impl Fn(V) -> N) -> Option<(N, N)> {
+    let first = number(*values.first()?);
     let (mut least, mut greatest) = ([first; LANES], [first; LANES]);
     let (lanes, rest) = values.as_chunks::<LANES>();
     for values in lanes {
         for lane in 0..LANES {
-            least[lane] = least[lane].min(values[lane]);
-            greatest[lane] = greatest[lane].max(values[lane]);
+            let value = number(values[lane]);
+            least[lane] = least[lane].min(value);
+            greatest[lane] = greatest[lane].max(value);
         }
     }
-    let least = least.iter().chain(rest).min()?;
-    let greatest = greatest.iter().chain(rest).max()?;
-    Some((*least, *greatest))
+    let rest = || rest.iter().map(|value| number(*value));
+    let least = least.into_iter().chain(rest()).min()?;
+    let greatest = greatest.into_iter().chain(rest()).max()?;
+    Some((least, greatest))
 }
 
 /// As [`bounds`]: most decimals of 128 bits fit 64, which are compared faster.
@@ -238,18 +246,7 @@ fn bounds_of_decimals(values: &[i128]) -> Option<(i128, i128)> {
     if lost != 0 {
         return bounds(values);
     }
-    let first = *values.first()? as i64;
-    let (mut least, mut greatest) = ([first; LANES], [first; LANES]);
-    let (lanes, rest) = values.as_chunks::<LANES>();
-    for values in lanes {
-        for lane in 0..LANES {
-            least[lane] = least[lane].min(values[lane] as i64);
-            greatest[lane] = greatest[lane].max(values[lane] as i64);
-        }
-    }
-    let rest = || rest.iter().map(|value| *value as i64);
-    let least = least.into_iter().chain(rest()).min()?;
-    let greatest = greatest.into_iter().chain(rest()).max()?;
+    let (least, greatest) = bounds_of(values, |value| value as i64)?;
     Some((least.into(), greatest.into()))
 }
 
