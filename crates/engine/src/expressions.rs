@@ -336,6 +336,15 @@ pub fn named(
     Ok(expr.update_data(|expr| name.restore(expr)))
 }
 
+/// Returns whether an operator is a comparison.
+pub fn is_comparison(op: Operator) -> bool {
+    use Operator::{Eq, Gt, GtEq, IsDistinctFrom, IsNotDistinctFrom, Lt, LtEq, NotEq};
+    matches!(
+        op,
+        Eq | NotEq | Lt | LtEq | Gt | GtEq | IsDistinctFrom | IsNotDistinctFrom
+    )
+}
+
 /// Returns whether an operator calculates with numbers.
 pub(crate) fn is_arithmetic(op: Operator) -> bool {
     matches!(

@@ -79,7 +79,8 @@ pub use early_types::early_schema;
 pub use engine::Engine;
 pub use equal_keys::{KeyOf, marked};
 pub use expressions::{
-    has as has_expression, has_operator, has_values, named as with_own_name, retyped, rewritten,
+    has as has_expression, has_operator, has_values, is_comparison, named as with_own_name,
+    retyped, rewritten,
 };
 pub use frames::{
     BEYOND_ALL_ROWS, Exclusion, excluding, offset_mark, range_mark, value_excluding, with_offsets,

@@ -17,6 +17,7 @@ use datafusion::logical_expr::{Expr, Extension, Filter, LogicalPlan, Operator};
 use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
 
 use super::Barrier;
+use crate::expressions::is_comparison;
 
 /// Moves such filters below the barrier. Comes before `push_down_filter`, which moves them on.
 #[derive(Debug)]
@@ -91,14 +92,7 @@ pub(crate) fn compares(condition: &Expr, is_column: &dyn Fn(&Expr) -> bool) -> b
             Operator::And | Operator::Or => {
                 compares(&binary.left, is_column) && compares(&binary.right, is_column)
             }
-            Operator::Eq
-            | Operator::NotEq
-            | Operator::Lt
-            | Operator::LtEq
-            | Operator::Gt
-            | Operator::GtEq
-            | Operator::IsDistinctFrom
-            | Operator::IsNotDistinctFrom => {
+            op if is_comparison(op) => {
                 (is_column(&binary.left) && is_constant(&binary.right))
                     || (is_constant(&binary.left) && is_column(&binary.right))
             }

@@ -141,7 +141,7 @@ fn check_distinct(plan: &LogicalPlan) -> Result<()> {
 
 fn is_comparison(expr: &Expr) -> bool {
     match expr {
-        Expr::BinaryExpr(binary) => time::compares(binary.op),
+        Expr::BinaryExpr(binary) => expressions::is_comparison(binary.op),
         Expr::Case(case) => case.expr.is_some(),
         Expr::ScalarFunction(call) => matches!(call.func.name(), "nullif" | "greatest" | "least"),
         Expr::AggregateFunction(call) => !call.params.order_by.is_empty(),
@@ -241,7 +241,7 @@ impl Comparable {
             None => expr,
         };
         match expr {
-            Expr::BinaryExpr(BinaryExpr { left, op, right }) if time::compares(op) => {
+            Expr::BinaryExpr(BinaryExpr { left, op, right }) if expressions::is_comparison(op) => {
                 match (
                     self.comparable(&left, schema),
                     self.comparable(&right, schema),

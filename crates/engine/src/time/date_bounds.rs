@@ -25,7 +25,6 @@ use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
 
 use super::calendar::{at, split};
 use super::clock::Clock;
-use super::length::compares;
 use super::units::Unit;
 use super::{truncated_dates, zones};
 use crate::expressions;
@@ -92,7 +91,7 @@ fn without_unknown(condition: Expr) -> Result<Expr> {
 
 fn concerns(expr: &Expr) -> bool {
     match expr {
-        Expr::BinaryExpr(binary) if compares(binary.op) => {
+        Expr::BinaryExpr(binary) if expressions::is_comparison(binary.op) => {
             let (left, right) = (time_of(&binary.left), time_of(&binary.right));
             left.is_some() != right.is_some()
         }
@@ -154,7 +153,7 @@ fn compared<'a>(expr: &'a Expr, schema: &DFSchema) -> Option<Compared<'a>> {
 /// Returns the comparison of dates; `None` for other expressions.
 fn with_dates(expr: &Expr, schema: &DFSchema) -> Option<Expr> {
     match expr {
-        Expr::BinaryExpr(BinaryExpr { left, op, right }) if compares(*op) => {
+        Expr::BinaryExpr(BinaryExpr { left, op, right }) if expressions::is_comparison(*op) => {
             let (date, op, time) = match time_of(right) {
                 Some(time) => (compared(left, schema)?, *op, time),
                 None => (compared(right, schema)?, op.swap()?, time_of(left)?),

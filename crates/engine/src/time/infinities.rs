@@ -118,7 +118,7 @@ fn of_expression(expr: &Expr, schema: &DFSchema) -> Option<Expr> {
         compare(left, op, right, schema, MAX_DEPTH, &rest)
     };
     match expr {
-        Expr::BinaryExpr(BinaryExpr { left, op, right }) if is_comparison(*op) => {
+        Expr::BinaryExpr(BinaryExpr { left, op, right }) if expressions::is_comparison(*op) => {
             compared(left, *op, right)
         }
         Expr::Between(between) => {
@@ -330,20 +330,6 @@ fn beside(value: Expr, op: Operator, end: End) -> Expr {
         (_, true) => value.is_not_null().or(unknown),
         (_, false) => value.is_null().and(unknown),
     }
-}
-
-fn is_comparison(op: Operator) -> bool {
-    matches!(
-        op,
-        Operator::Eq
-            | Operator::NotEq
-            | Operator::Lt
-            | Operator::LtEq
-            | Operator::Gt
-            | Operator::GtEq
-            | Operator::IsDistinctFrom
-            | Operator::IsNotDistinctFrom
-    )
 }
 
 /// Returns whether a comparison of values in this order is true.

@@ -15,8 +15,8 @@ use datafusion::error::Result;
 use datafusion::functions_aggregate::first_last::first_value_udaf;
 use datafusion::logical_expr::expr::{AggregateFunction, Between, Cast, InList, Sort};
 use datafusion::logical_expr::{
-    BinaryExpr, Case, ColumnarValue, Expr, ExprSchemable, Operator, ScalarFunctionArgs,
-    ScalarUDFImpl, Signature, Volatility,
+    BinaryExpr, Case, ColumnarValue, Expr, ExprSchemable, ScalarFunctionArgs, ScalarUDFImpl,
+    Signature, Volatility,
 };
 
 use crate::expressions;
@@ -86,7 +86,7 @@ pub(super) fn by_length(key: &mut Expr, schema: &DFSchema) -> bool {
 /// Turns a comparison of intervals into one of their lengths; `None` for other types.
 pub(super) fn compared(expr: &Expr, schema: &DFSchema) -> Option<Expr> {
     match expr {
-        Expr::BinaryExpr(BinaryExpr { left, op, right }) if compares(*op) => {
+        Expr::BinaryExpr(BinaryExpr { left, op, right }) if expressions::is_comparison(*op) => {
             let (left, right) = (length(left, schema)?, length(right, schema)?);
             Some(Expr::BinaryExpr(BinaryExpr::new(
                 Box::new(left),
@@ -146,15 +146,6 @@ pub(super) fn compared(expr: &Expr, schema: &DFSchema) -> Option<Expr> {
         }
         _ => None,
     }
-}
-
-/// Returns whether an operator is a comparison.
-pub(crate) fn compares(op: Operator) -> bool {
-    use Operator::{Eq, Gt, GtEq, IsDistinctFrom, IsNotDistinctFrom, Lt, LtEq, NotEq};
-    matches!(
-        op,
-        Eq | NotEq | Lt | LtEq | Gt | GtEq | IsDistinctFrom | IsNotDistinctFrom
-    )
 }
 
 /// Returns the length of an interval or a duration, or the lengths of those in an array. For a

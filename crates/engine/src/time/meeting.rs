@@ -30,7 +30,6 @@ use datafusion::optimizer::AnalyzerRule;
 
 use super::at_zone::AT_TIME_ZONE;
 use super::instants::{CLOCK_TIMESTAMP, STATEMENT_TIMESTAMP};
-use super::length::compares;
 use super::truncated_dates;
 use super::zones::is_utc;
 use crate::expressions;
@@ -353,7 +352,9 @@ fn read_texts(operands: &mut [&mut Expr], schema: &DFSchema, session: &Arc<str>)
 
 fn met(mut expr: Expr, schema: &DFSchema, session: &Arc<str>) -> Result<Transformed<Expr>> {
     let changed = match &mut expr {
-        Expr::BinaryExpr(binary) if compares(binary.op) || binary.op == Operator::Minus => {
+        Expr::BinaryExpr(binary)
+            if expressions::is_comparison(binary.op) || binary.op == Operator::Minus =>
+        {
             meet(&mut [&mut binary.left, &mut binary.right], schema, session)
         }
         Expr::Between(between) => meet(

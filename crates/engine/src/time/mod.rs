@@ -105,7 +105,7 @@ pub use input::{
 pub use instants::begin_statement;
 pub(crate) use instants::register_instants;
 pub use length::length_of;
-pub(crate) use length::{are_lists, compares, length, lengths};
+pub(crate) use length::{are_lists, length, lengths};
 pub use meeting::MeetingZones;
 pub(crate) use output::{texts as texts_of_timestamps, write_date};
 pub use period_end::PERIOD_END;

@@ -7,8 +7,9 @@ use datafusion::common::DFSchema;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::expr::{Placeholder, ScalarFunction};
 use datafusion::logical_expr::utils::merge_schema;
-use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator, Union};
+use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, Union};
 use lakegate_engine::beside::{BESIDE, COMPARED, OF_ONE_TYPE, place_of};
+use lakegate_engine::is_comparison;
 use lakegate_error::{Result, from_engine};
 
 use super::declared_parameters::ANY_NUMERIC;
@@ -58,7 +59,7 @@ pub(crate) fn inferred_types(plan: &LogicalPlan) -> Result<Inferred> {
                         let schema = schema.get_or_insert_with(|| merge_schema(&node.inputs()));
                         found.beside(call, expr, schema);
                     }
-                    Expr::BinaryExpr(BinaryExpr { left, op, right }) if compares(*op) => {
+                    Expr::BinaryExpr(BinaryExpr { left, op, right }) if is_comparison(*op) => {
                         found.operand(left, COMPARED);
                         found.operand(right, COMPARED);
                     }
@@ -78,20 +79,6 @@ pub(crate) fn inferred_types(plan: &LogicalPlan) -> Result<Inferred> {
     });
     walked.map_err(from_engine)?;
     Ok(found.inferred())
-}
-
-fn compares(op: Operator) -> bool {
-    matches!(
-        op,
-        Operator::Eq
-            | Operator::NotEq
-            | Operator::Lt
-            | Operator::LtEq
-            | Operator::Gt
-            | Operator::GtEq
-            | Operator::IsDistinctFrom
-            | Operator::IsNotDistinctFrom
-    )
 }
 
 /// What was found so far, by the names of parameters.

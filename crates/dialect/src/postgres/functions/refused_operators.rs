@@ -13,7 +13,7 @@
 //! that runs before all others, when expressions are as they were written. Where the engine has no
 //! operator either, it says so while it plans, in its own words: [`planner`] is asked before.
 //!
-//! Which operators exist is told by `pg_operator` and the implicit casts of `pg_cast`. Numbers of all
+//! `pg_operator` and the implicit casts of `pg_cast` decide which operators exist. Numbers of all
 //! widths count as one type, since the engine's functions return others than PostgreSQL's.
 
 mod calls;
@@ -37,6 +37,7 @@ use datafusion::logical_expr::{
 use datafusion::optimizer::AnalyzerRule;
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 use lakegate_engine::barrier::view_of;
+use lakegate_engine::is_comparison;
 use lakegate_error::{Code, Error, Operands, operator_not_found};
 
 use self::calls::of_call;
@@ -366,18 +367,7 @@ fn of_negative(value: &Expr, schema: &DFSchema) -> Option<Error> {
 fn not_boolean(place: &str, before: &str, value: &Expr, schema: &DFSchema) -> Option<Error> {
     // Conditions need not be looked up, nor chains of them.
     let is_condition = match value {
-        Expr::BinaryExpr(binary) => {
-            binary.op.is_logic_operator()
-                || matches!(
-                    binary.op,
-                    Operator::Eq
-                        | Operator::NotEq
-                        | Operator::Lt
-                        | Operator::LtEq
-                        | Operator::Gt
-                        | Operator::GtEq
-                )
-        }
+        Expr::BinaryExpr(binary) => binary.op.is_logic_operator() || is_comparison(binary.op),
         Expr::Not(_) | Expr::IsNull(_) | Expr::IsNotNull(_) | Expr::Like(_) => true,
         Expr::Between(_) | Expr::InList(_) | Expr::InSubquery(_) | Expr::Exists(_) => true,
         _ => false,

@@ -32,7 +32,7 @@ use datafusion::logical_expr::{
 use datafusion::optimizer::AnalyzerRule;
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 use lakegate_engine::quantified::{ALL, ANY};
-use lakegate_engine::{has_values, retyped};
+use lakegate_engine::{has_values, is_comparison, retyped};
 
 use super::forms::Form;
 use super::{Kind, function, is_bytes, like};
@@ -279,19 +279,7 @@ fn compares_bytes(case: &Case, schema: &DFSchema) -> bool {
 }
 
 fn concerns(op: Operator) -> bool {
-    use Operator as Op;
-    matches!(
-        op,
-        Op::Eq
-            | Op::NotEq
-            | Op::Lt
-            | Op::LtEq
-            | Op::Gt
-            | Op::GtEq
-            | Op::IsDistinctFrom
-            | Op::IsNotDistinctFrom
-            | Op::StringConcat
-    )
+    is_comparison(op) || op == Operator::StringConcat
 }
 
 /// Returns the expression, as bytes if it is a text literal.
