@@ -12,7 +12,7 @@ use crate::harness::{Server, lake, python};
 /// A process that runs dbt's commands one after the other: dbt takes longer to load than to run.
 struct Dbt {
     process: Child,
-    /// `None` once it is told to end.
+    /// `None` once it was asked to end.
     commands: Option<ChildStdin>,
     printed: BufReader<ChildStdout>,
     /// Where dbt writes what it compiles, and its logs.

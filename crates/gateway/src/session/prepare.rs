@@ -129,7 +129,7 @@ impl Session {
                             let (query, types) = described.await?;
                             let types = Declared {
                                 types: &types,
-                                marks: declared.marks,
+                                ..declared
                             };
                             Some(Box::pin(self.describe(&moment, &query, types)).await?)
                         }
@@ -329,7 +329,7 @@ impl Session {
             .await?;
         let types = Declared {
             types: &types,
-            marks: declared.marks,
+            ..declared
         };
         let mut described = Box::pin(self.describe(moment, &query, types)).await?;
         if !matches!(statement, Statement::Insert(insert) if insert.returning.is_some()) {
@@ -373,7 +373,7 @@ impl Session {
         let types = place_types(&mut placed, declared.types);
         let of_places = Declared {
             types: &types,
-            marks: declared.marks,
+            ..declared
         };
         let with_calls = (placed != *query).then_some(&placed);
         let without_calls = (types != declared.types).then_some(query);

@@ -25,7 +25,7 @@ const MAX_TELLING: usize = 16;
 /// The maximum number of values that tell the type of one parameter.
 const MAX_VALUES: usize = 4;
 
-/// How much a value tells of the type of those beside it. Literals take the type of other values.
+/// How much a value says about the type of those beside it. Literals take the type of other values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Tells {
     Typed,
