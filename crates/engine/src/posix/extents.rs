@@ -9,7 +9,7 @@
 
 mod layout;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::rc::Rc;
 
 use datafusion::error::Result;
@@ -28,81 +28,6 @@ const MOST_HELD: usize = 1_000_000;
 const MOST_KEPT: usize = 250_000;
 /// Steps between two checks whether the work must stop.
 const STEPS_BETWEEN_CHECKS: u64 = 100_000;
-
-/// Returns whether the crate's matches of a pattern may have another length or other groups. They
-/// may with alternatives, with lazy quantifiers, and with repetitions of more than a single
-/// character.
-pub(super) fn may_differ(tree: &Tree) -> bool {
-    tree.pieces.iter().any(|piece| match piece {
-        Piece::Either(_) | Piece::Look { .. } | Piece::Back { .. } => true,
-        Piece::Repeat { inner, lazy, .. } => {
-            *lazy || !matches!(tree.pieces.get(*inner), Some(Piece::Class(_)))
-        }
-        _ => false,
-    })
-}
-
-/// Returns whether the crate's match is PostgreSQL's with all its groups if it reaches the end of
-/// the text, so that none is longer. It is if each repeated part has a fixed length: as many
-/// repetitions as possible are then as much text as possible.
-pub(super) fn is_greedy(tree: &Tree) -> bool {
-    let has_groups = captures(tree, tree.root);
-    tree.pieces.iter().all(|piece| match piece {
-        Piece::Either(_) | Piece::Look { .. } | Piece::Back { .. } => false,
-        Piece::Repeat { inner, lazy, .. } => !lazy && is_of_one_length(tree, *inner),
-        Piece::Sequence(pieces) => !has_groups || takes_most_in_turn(tree, pieces),
-        _ => true,
-    })
-}
-
-/// Returns whether the parts between two groups take as much text as they can together if each in
-/// turn takes as much as it can: `a?(?:ab)?` does not, since `ab` is left by its first part.
-fn takes_most_in_turn(tree: &Tree, pieces: &[Place]) -> bool {
-    let (mut varying, mut is_long) = (0, false);
-    for piece in pieces {
-        if captures(tree, *piece) {
-            (varying, is_long) = (0, false);
-        } else if !is_of_one_length(tree, *piece) {
-            varying += 1;
-            is_long |= !repeats_a_character(tree, *piece);
-        }
-        if varying > 1 && is_long {
-            return false;
-        }
-    }
-    true
-}
-
-fn captures(tree: &Tree, place: Place) -> bool {
-    match tree.pieces.get(place) {
-        Some(Piece::Group { number, inner }) => number.is_some() || captures(tree, *inner),
-        Some(Piece::Repeat { inner, .. }) => captures(tree, *inner),
-        Some(Piece::Sequence(pieces) | Piece::Either(pieces)) => {
-            pieces.iter().any(|piece| captures(tree, *piece))
-        }
-        _ => false,
-    }
-}
-
-fn repeats_a_character(tree: &Tree, place: Place) -> bool {
-    match tree.pieces.get(place) {
-        Some(Piece::Repeat { inner, .. }) => {
-            matches!(tree.pieces.get(*inner), Some(Piece::Class(_)))
-        }
-        _ => false,
-    }
-}
-
-fn is_of_one_length(tree: &Tree, place: Place) -> bool {
-    match tree.pieces.get(place) {
-        Some(Piece::Class(_)) => true,
-        Some(Piece::Group { inner, .. }) => is_of_one_length(tree, *inner),
-        Some(Piece::Sequence(pieces)) => {
-            !pieces.is_empty() && pieces.iter().all(|piece| is_of_one_length(tree, *piece))
-        }
-        _ => false,
-    }
-}
 
 /// Least and most characters; `None` if there is no end, or if it is not known.
 type Lengths = (usize, Option<usize>);
@@ -146,7 +71,8 @@ fn lengths_of(tree: &Tree, place: Place) -> Lengths {
 /// The characters of a group: the first, and the one after the last.
 pub(super) type Span = (usize, usize);
 
-type Ends = Rc<BTreeSet<usize>>;
+/// In ascending order, each once.
+type Ends = Rc<[usize]>;
 
 /// The matches of a pattern in one text.
 pub(super) struct Extents<'a> {
@@ -235,7 +161,7 @@ impl<'a> Extents<'a> {
         self.forget();
         let division = self.division;
         let ends = self.ends(self.tree.root, start)?;
-        let mut ends: Vec<usize> = ends.iter().copied().collect();
+        let mut ends = ends.to_vec();
         if !division.fewer {
             ends.reverse();
         }
@@ -274,8 +200,8 @@ impl<'a> Extents<'a> {
             return Ok(Rc::clone(known));
         }
         let tree = self.tree;
-        let ends: BTreeSet<usize> = match tree.pieces.get(place) {
-            None | Some(Piece::Empty) => BTreeSet::from([start]),
+        let ends: Vec<usize> = match tree.pieces.get(place) {
+            None | Some(Piece::Empty) => vec![start],
             Some(Piece::Class(class)) => {
                 let letter = self.text.get(start);
                 let found = letter.is_some_and(|letter| has(class, *letter, tree.any_case));
@@ -298,21 +224,21 @@ impl<'a> Extents<'a> {
                 (found != *negated).then_some(start).into_iter().collect()
             }
             Some(Piece::Group { inner, .. } | Piece::Back { like: inner, .. }) => {
-                self.ends(*inner, start)?.as_ref().clone()
+                self.ends(*inner, start)?.to_vec()
             }
             Some(Piece::Sequence(pieces)) => {
-                let mut from = BTreeSet::from([start]);
+                let mut from = vec![start];
                 for piece in pieces {
                     from = self.ends_of_all(*piece, &from)?;
                 }
                 from
             }
             Some(Piece::Either(branches)) => {
-                let mut all = BTreeSet::new();
+                let mut all = Vec::new();
                 for branch in branches {
-                    all.extend(self.ends(*branch, start)?.iter().copied());
+                    all.extend_from_slice(&self.ends(*branch, start)?);
                 }
-                all
+                in_order(all)
             }
             Some(Piece::Repeat {
                 inner, least, most, ..
@@ -320,7 +246,7 @@ impl<'a> Extents<'a> {
         };
         self.held += ends.len() + 1;
         self.step(ends.len())?;
-        let ends = Rc::new(ends);
+        let ends = Ends::from(ends);
         self.known.insert((place, start), Rc::clone(&ends));
         Ok(ends)
     }
@@ -336,7 +262,7 @@ impl<'a> Extents<'a> {
         let first = most.map_or(0, |most| end.saturating_sub(most));
         for start in first..=last {
             self.step(0)?;
-            if self.ends(place, start)?.contains(&end) {
+            if has_end(&self.ends(place, start)?, end) {
                 return Ok(true);
             }
         }
@@ -350,30 +276,45 @@ impl<'a> Extents<'a> {
         least: u32,
         most: Option<u32>,
         start: usize,
-    ) -> Result<BTreeSet<usize>> {
-        let mut from = BTreeSet::from([start]);
+    ) -> Result<Vec<usize>> {
+        if let Some(Piece::Class(class)) = self.tree.pieces.get(inner) {
+            let any_case = self.tree.any_case;
+            let rest = self.text.get(start..).unwrap_or_default();
+            let count = |times: u32| usize::try_from(times).unwrap_or(usize::MAX);
+            let rest = rest.iter().take(most.map_or(usize::MAX, count));
+            let length = rest.take_while(|letter| has(class, **letter, any_case));
+            let length = length.count();
+            self.step(length)?;
+            return Ok((count(least)..=length).map(|times| start + times).collect());
+        }
+        let mut from = vec![start];
         for _ in 0..least {
             from = self.ends_of_all(inner, &from)?;
         }
         let mut all = from.clone();
         let mut times = least;
         while !from.is_empty() && most.is_none_or(|most| times < most) {
-            let next = self.ends_of_all(inner, &from)?;
-            from = next.difference(&all).copied().collect();
-            all.extend(from.iter().copied());
+            from = self.ends_of_all(inner, &from)?;
+            from.retain(|end| !has_end(&all, *end));
+            let is_behind = all.last() < from.first();
+            all.extend_from_slice(&from);
+            if !is_behind && !from.is_empty() {
+                self.step(all.len())?;
+                all = in_order(all);
+            }
             times += 1;
         }
         Ok(all)
     }
 
-    fn ends_of_all(&mut self, place: Place, starts: &BTreeSet<usize>) -> Result<BTreeSet<usize>> {
-        let mut all = BTreeSet::new();
+    fn ends_of_all(&mut self, place: Place, starts: &[usize]) -> Result<Vec<usize>> {
+        let mut all = Vec::new();
         for start in starts {
             let ends = self.ends(place, *start)?;
             self.step(ends.len())?;
-            all.extend(ends.iter().copied());
+            all.extend_from_slice(&ends);
         }
-        Ok(all)
+        Ok(in_order(all))
     }
 
     fn is_edge(&self, edge: Edge, at: usize) -> bool {
@@ -394,4 +335,23 @@ impl<'a> Extents<'a> {
             Edge::NoWord => was == is,
         }
     }
+}
+
+/// Sorts ends, of which each is then there once.
+fn in_order(mut ends: Vec<usize>) -> Vec<usize> {
+    if !ends.is_sorted_by(|left, right| left < right) {
+        ends.sort_unstable();
+        ends.dedup();
+    }
+    ends
+}
+
+fn has_end(ends: &[usize], end: usize) -> bool {
+    ends.binary_search(&end).is_ok()
+}
+
+/// Returns the ends up to `limit`.
+fn up_to(ends: &[usize], limit: usize) -> &[usize] {
+    let length = ends.partition_point(|end| *end <= limit);
+    ends.get(..length).unwrap_or_default()
 }

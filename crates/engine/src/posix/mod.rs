@@ -7,7 +7,8 @@
 //! ```text
 //! parse.rs      parses a pattern and its flags into a tree (tree.rs)
 //! spelling.rs   writes the tree for the crate `regex`, which finds where matches start
-//! extents.rs    finds the length and the groups of a match, if those of the crate may differ
+//! choices.rs    tells when the length and the groups that the crate finds are PostgreSQL's
+//! extents.rs    finds the length and the groups of a match where they may differ
 //! nodes.rs      the parts of a pattern that have groups or back references
 //! search.rs     a compiled pattern
 //! functions.rs  the functions, which call.rs evaluates row by row; rule.rs: `~` and regexp_like
@@ -17,6 +18,7 @@
 //! `$1` in a replacement is a group like `\1`.
 
 mod call;
+mod choices;
 mod extents;
 mod functions;
 mod nodes;

@@ -6,7 +6,8 @@ use datafusion::error::{DataFusionError, Result};
 use lakegate_error::{Code, Error};
 use regex::Regex;
 
-use super::extents::{Extents, Span, is_greedy, may_differ};
+use super::choices::{Agreement, agreement};
+use super::extents::{Extents, Span};
 use super::nodes::{Division, divided};
 use super::parse::parse;
 use super::spelling::spelled;
@@ -23,8 +24,7 @@ pub(super) struct Pattern {
     regex: Option<Regex>,
     /// The parts for [`Extents`], if it finds lengths and groups because those of the crate may differ.
     division: Option<Division>,
-    /// Whether the crate's match is still right if it reaches the end of the text.
-    is_greedy: bool,
+    pub(super) agreement: Agreement,
 }
 
 /// The groups of a match as byte ranges, the whole first.
@@ -47,18 +47,27 @@ impl Pattern {
             ),
             error => DataFusionError::External(Box::new(error)),
         })?;
-        let is_greedy = is_greedy(&tree);
-        let division = match may_differ(&tree) {
-            true => Some(divided(&mut tree)?),
-            false => None,
+        let agreement = agreement(&tree);
+        let division = match agreement {
+            Agreement::Always => None,
+            Agreement::AtTextEnd | Agreement::Never => Some(divided(&mut tree)?),
         };
         Ok(Self {
             division,
-            is_greedy,
+            agreement,
             tree,
             spelled,
             regex,
         })
+    }
+
+    /// Compiles a pattern whose groups are never those of the crate.
+    #[cfg(test)]
+    pub(super) fn of_extents(pattern: &str) -> Result<Self> {
+        let mut pattern = Self::new(pattern, Flags::default())?;
+        pattern.division = Some(divided(&mut pattern.tree)?);
+        pattern.agreement = Agreement::Never;
+        Ok(pattern)
     }
 
     /// Returns the pattern in the crate's syntax, which matches in the same texts.
@@ -105,20 +114,6 @@ impl Pattern {
         }
     }
 
-    /// Returns whether the crate's next match is PostgreSQL's. Also true if there is no next match.
-    fn is_of_the_crate(&self, search: &Search<'_>) -> bool {
-        if self.division.is_none() {
-            return true;
-        }
-        let (Some(regex), Some(from)) = (&self.regex, search.from) else {
-            return false;
-        };
-        self.is_greedy
-            && regex
-                .find_at(search.text, from)
-                .is_none_or(|found| found.end() == search.text.len())
-    }
-
     /// Calls `take` for the matches from the byte `from` on, one after the other, until it breaks.
     /// No match is kept: a text may have as many as it has characters.
     ///
@@ -135,10 +130,15 @@ impl Pattern {
     ) -> Result<()> {
         let mut search = self.search(name, text)?;
         search.from = Some(from);
-        while self.is_of_the_crate(&search) {
+        while self.agreement != Agreement::Never {
             let Some(groups) = search.next_of_the_crate()? else {
                 return Ok(());
             };
+            let end = groups.first().copied().flatten().map(|(_, end)| end);
+            if self.agreement == Agreement::AtTextEnd && end != Some(text.len()) {
+                break;
+            }
+            search.go_on(&groups);
             if take(groups)?.is_break() {
                 return Ok(());
             }
@@ -225,12 +225,12 @@ pub(super) struct Search<'a> {
 }
 
 impl Search<'_> {
-    fn next_of_the_crate(&mut self) -> Result<Option<Groups>> {
+    fn next_of_the_crate(&self) -> Result<Option<Groups>> {
         check()?;
         let (Some(regex), Some(from)) = (&self.pattern.regex, self.from) else {
             return Ok(None);
         };
-        let groups: Option<Groups> = match self.pattern.groups() {
+        Ok(match self.pattern.groups() {
             0 => {
                 let found = regex.find_at(self.text, from);
                 found.map(|found| vec![Some((found.start(), found.end()))])
@@ -241,11 +241,7 @@ impl Search<'_> {
                     .map(|group| group.map(|group| (group.start(), group.end())))
                     .collect()
             }),
-        };
-        if let Some(groups) = &groups {
-            self.go_on(groups);
-        }
-        Ok(groups)
+        })
     }
 
     /// The next search begins at the end of the match, or one character later if the match is

@@ -70,6 +70,13 @@ fn spell(tree: &Tree, place: Place, text: &mut String) -> Option<()> {
     Some(())
 }
 
+/// Returns a class in the syntax of the crate `regex`.
+pub(super) fn spelled_class(class: &Class) -> String {
+    let mut text = String::new();
+    spell_class(class, &mut text);
+    text
+}
+
 fn spell_class(class: &Class, text: &mut String) {
     match (class.negated, class.items.as_slice()) {
         (true, []) => return text.push_str("(?s:.)"),

@@ -1,8 +1,11 @@
 #![allow(clippy::unwrap_used)]
 use std::ops::ControlFlow;
 
+use super::choices::{Agreement, agreement};
+use super::parse::parse;
 use super::search::Pattern;
 use super::tree::Flags;
+use crate::testing::Random;
 
 /// Returns the groups of the first match, the whole first.
 fn found(pattern: &str, text: &str) -> Option<Vec<Option<String>>> {
@@ -243,4 +246,82 @@ fn what_is_no_pattern_is_refused() {
     assert!(Flags::of("z").is_err());
     let deep = "(".repeat(5000) + &")".repeat(5000);
     assert!(Pattern::new(&deep, Flags::default()).is_err());
+}
+
+#[test]
+fn patterns_with_one_way_have_the_groups_of_the_crate() {
+    for (pattern, expected) in [
+        ("a*ab?", Agreement::Always),
+        (r"^(\w+)@(?:[a-z]+\.)*$", Agreement::Always),
+        (r"(\d+)(px|em|%)?", Agreement::Always),
+        ("(?:b|cd|)a", Agreement::Always),
+        (r"^https?://(?:www\.)?([^/]+)/.*$", Agreement::AtTextEnd),
+        ("(?:ab)?(?:abc)?(d?)", Agreement::Never),
+        ("a|ab", Agreement::Never),
+        ("(?:|b)a", Agreement::Never),
+        ("(?:b|)b", Agreement::Never),
+        ("(?:ab)*abc", Agreement::AtTextEnd),
+        ("(?:(a)|b)*", Agreement::Never),
+        ("(?:a*)?", Agreement::Never),
+        (r"(a)\1", Agreement::Never),
+        ("(?:ab)+?", Agreement::Never),
+    ] {
+        let tree = parse(pattern, Flags::default()).unwrap();
+        assert_eq!(agreement(&tree), expected, "{pattern}");
+    }
+    let any_case = Flags::of("i").unwrap();
+    let tree = parse("(?:ab|B)", any_case).unwrap();
+    assert_eq!(agreement(&tree), Agreement::Always);
+    let tree = parse("(?:ab|A)", any_case).unwrap();
+    assert_eq!(agreement(&tree), Agreement::Never);
+}
+
+/// Returns a random pattern over the letters a to c.
+fn random_pattern(random: &mut Random, depth: usize) -> String {
+    let mut pattern = String::new();
+    for _ in 0..=random.below(3) {
+        let atom = match random.below(if depth == 0 { 5 } else { 8 }) {
+            0 => "[ab]".to_owned(),
+            1 => "[^a]".to_owned(),
+            2 => r"\M".to_owned(),
+            3 | 4 => random.of(&["a", "b", "c"]).to_owned(),
+            5 => format!("({})", random_pattern(random, depth - 1)),
+            6 => format!("(?:{})", random_pattern(random, depth - 1)),
+            _ => format!(
+                "({}|{})",
+                random_pattern(random, depth - 1),
+                random_pattern(random, depth - 1)
+            ),
+        };
+        pattern.push_str(&atom);
+        if atom != r"\M" {
+            pattern.push_str(random.of(&["", "", "?", "*", "+", "{2}", "{1,2}"]));
+        }
+    }
+    pattern
+}
+
+#[test]
+fn groups_of_the_crate_are_those_of_the_extents() {
+    let mut random = Random::new(7);
+    let mut counts = [0; 3];
+    for _ in 0..2_000 {
+        let pattern = random_pattern(&mut random, 2);
+        let Ok(own) = Pattern::new(&pattern, Flags::default()) else {
+            continue;
+        };
+        counts[own.agreement as usize] += 1;
+        let extents = Pattern::of_extents(&pattern).unwrap();
+        for _ in 0..6 {
+            let length = random.below(8);
+            let text: String = (0..length).map(|_| random.of(&["a", "b", "c"])).collect();
+            assert_eq!(
+                own.nth("regexp_match", &text, 0, 1).unwrap(),
+                extents.nth("regexp_match", &text, 0, 1).unwrap(),
+                "{pattern} {text} {:?}",
+                own.agreement
+            );
+        }
+    }
+    assert!(counts.iter().all(|count| *count > 10), "{counts:?}");
 }

@@ -5,6 +5,7 @@
 //! FETCH FIRST (n + 1) ROWS ONLY      LIMIT (n + 1)
 //! x LIKE ALL (SELECT p FROM t)       x ~~ ALL (SELECT p FROM t)
 //! x NOT ILIKE ANY (SELECT p FROM t)  x !~~* ANY (SELECT p FROM t)
+//! x OPERATOR(pg_catalog.=) ANY (a)   x = ANY (a)
 //! FROM d.t * WHERE …                 FROM d.t WHERE …
 //! ```
 
@@ -17,7 +18,15 @@ use super::only::ends_table;
 use super::query::is_word;
 
 /// Words without which nothing is rewritten.
-const CONCERNS: [&str; 6] = ["COLLATION", "FETCH", "LIKE", "ILIKE", "FROM", "JOIN"];
+const CONCERNS: [&str; 7] = [
+    "COLLATION",
+    "FETCH",
+    "LIKE",
+    "ILIKE",
+    "OPERATOR",
+    "FROM",
+    "JOIN",
+];
 
 /// The longest count of FETCH, in tokens: a search for its end takes no longer.
 const MAX_COUNT: usize = 1000;
@@ -38,6 +47,7 @@ pub(super) fn plain(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
         words.collation(at, &mut changes);
         words.count(at, &mut changes);
         words.pattern(at, &mut changes);
+        words.operator(at, &mut changes);
         words.descendants(at, &mut changes);
     }
     let changes: HashMap<usize, Option<Token>> = changes
@@ -144,6 +154,21 @@ impl Words<'_> {
         };
         changes.push((at, Some(operator)));
         changes.extend(before.map(|not| (not, None)));
+    }
+
+    /// `OPERATOR(pg_catalog.=) ANY (`: sqlparser reads the operator, but not what follows it.
+    fn operator(&self, at: usize, changes: &mut Changes) {
+        if !self.is(at, &["OPERATOR"]) || !self.opens(at + 1) {
+            return;
+        }
+        let is_qualified =
+            self.is(at + 2, &["pg_catalog"]) && self.token(at + 3) == Some(&Token::Period);
+        let name = at + if is_qualified { 4 } else { 2 };
+        let is_quantified = self.is(name + 2, &["ALL", "ANY", "SOME"]) && self.opens(name + 3);
+        if is_quantified && self.token(name + 1) == Some(&Token::RParen) {
+            let others = (at..name).chain([name + 1]);
+            changes.extend(others.map(|other| (other, None)));
+        }
     }
 
     /// `FROM d.t *`, which also reads the tables that inherit from `t`: there are none.

@@ -5,7 +5,7 @@
 use datafusion::error::Result;
 
 use super::super::nodes::{Kind, Node};
-use super::{Extents, Span};
+use super::{Extents, Span, has_end, up_to};
 
 /// How often something is repeated.
 #[derive(Clone, Copy)]
@@ -58,13 +58,13 @@ impl Extents<'_> {
             }
             Kind::Pair { left, right, fewer } => {
                 let ends = self.ends(left.place, start)?;
-                let mut places: Vec<usize> = ends.range(..=end).copied().collect();
+                let mut places = up_to(&ends, end).to_vec();
                 if !*fewer {
                     places.reverse();
                 }
                 for place in places {
                     self.step(0)?;
-                    if !self.ends(right.place, place)?.contains(&end) {
+                    if !has_end(&self.ends(right.place, place)?, end) {
                         continue;
                     }
                     if self.lay_out(left, start, place, groups)? {
@@ -79,7 +79,7 @@ impl Extents<'_> {
             Kind::Either(branches) => {
                 for branch in branches {
                     self.step(0)?;
-                    if self.ends(branch.place, start)?.contains(&end)
+                    if has_end(&self.ends(branch.place, start)?, end)
                         && self.lay_out(branch, start, end, groups)?
                     {
                         return Ok(true);
@@ -160,7 +160,7 @@ impl Extents<'_> {
             self.step(0)?;
             let number = chosen.len() + 1;
             let ends = self.ends(round.place, from)?;
-            let found = ends.range(..=limit).next_back().copied();
+            let found = up_to(&ends, limit).last().copied();
             // The round that is to end elsewhere; `None` for the one before.
             let mut other = found.map(|to| (from, to));
             if let Some(to) = found {
@@ -221,7 +221,7 @@ impl Extents<'_> {
                 limit = end;
             }
             let ends = self.ends(round.place, from)?;
-            let found = ends.range(limit..).next().copied();
+            let found = ends.get(ends.partition_point(|to| *to < limit)).copied();
             let found = found.filter(|to| *to <= end);
             let mut other = found.map(|to| (from, to));
             if let Some(to) = found {

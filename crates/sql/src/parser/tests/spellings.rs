@@ -29,6 +29,10 @@ fn other_spellings_are_read() {
             "SELECT a ~~* SOME (WITH u AS (SELECT 1) SELECT b FROM u) AND a !~~* ALL (SELECT c)",
         ),
         (
+            "SELECT a OPERATOR(pg_catalog.=) ANY (b) AND c OPERATOR (<>) ALL (SELECT 1)",
+            "SELECT a = ANY(b) AND c <> ALL (SELECT 1)",
+        ),
+        (
             "SELECT a LIKE b ESCAPE c AND d, a LIKE b ESCAPE '#', a LIKE b ESCAPE NULL",
             "SELECT a LIKE like_escape(b, c) AND d, a LIKE b ESCAPE '#', a LIKE b ESCAPE NULL",
         ),
