@@ -6,6 +6,7 @@ mod conversions;
 mod engine;
 mod error;
 mod in_postgres;
+mod misfit;
 mod out_of_range;
 mod planner;
 mod similar;
@@ -18,6 +19,7 @@ pub use engine::from_engine;
 pub use error::{Error, Operands};
 pub use in_postgres::in_postgres;
 use lakegate_catalog::model::names::RESERVED_DATABASES;
+pub use misfit::Misfit;
 pub use planner::{function_not_found, operator_not_found};
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -8,7 +8,7 @@ use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use lakegate_catalog::hive_type::HiveType;
-use lakegate_error::{Code, Error, Result};
+use lakegate_error::{Code, Error, Misfit, Result};
 use lakegate_lake::table::table_schema;
 use lakegate_lake::write::RowOrder;
 use lakegate_lake::write::columns::Mapping;
@@ -314,6 +314,9 @@ fn named_twice(name: &str) -> Error {
         Code::DuplicateColumn,
         format!("column \"{name}\" is named twice; name it once"),
     )
+    .with_misfit(Misfit::Twice {
+        column: name.to_owned(),
+    })
 }
 
 /// The named columns of a table, or all that the principal sees: partition keys last. `fixed`: keys
@@ -360,6 +363,10 @@ fn targets(
                 ),
             )
             .with_hint(format!("its columns are {}", known.join(", ")))
+            .with_misfit(Misfit::Missing {
+                column: name.clone(),
+                table: found.table.name.clone(),
+            })
         })?;
         if !seen.insert(name) {
             return Err(named_twice(name));
