@@ -18,7 +18,7 @@ use crate::moment::Moment;
 use crate::query::column_names::ColumnNames;
 use crate::query::kept_plan::{KeptPlan, PlanInputs, PlanSlot};
 use crate::query::list_parameters::lists_as_items;
-use crate::query::parameter_marks::{Declared, Marks, cast_marks, fits};
+use crate::query::parameter_marks::{self, Declared, Marks, Sources};
 use crate::query::parameter_places::place_types;
 use crate::query::parameters::{
     declare_types, inferred_types, list_of, named_parameters, number, parameter_types,
@@ -274,31 +274,23 @@ impl Session {
         }
         let mut parameters = parameter_types(inferred.types.clone(), &known)?;
         let untyped = untyped_parameters(&inferred.types, &known, parameters.len());
-        let is_open = |types: &[Option<DataType>], index: &usize| {
-            types.get(*index).is_none_or(Option::is_none)
-        };
-        let mut marks = inferred.marks;
-        marks.retain(|index, _| is_open(known.as_slice(), index));
         for (index, data_type) in parameters.iter_mut().enumerate() {
             if lists.contains(&(index + 1)) {
                 *data_type = list_of(data_type);
-                if let Some(mark) = marks.get_mut(&index) {
-                    mark.push_str("[]");
-                }
             }
         }
-        let casts = cast_marks(query).into_iter();
-        marks.extend(casts.filter(|(index, _)| is_open(declared.types, index)));
-        let is_fit = |index: &usize, mark: &str| {
-            let data_type = parameters.get(*index);
-            data_type.is_some_and(|data_type| fits(mark, data_type))
+        let sources = Sources {
+            declared,
+            known: &known,
+            lists: &lists,
+            types: &parameters,
         };
-        let mut of_client = declared.marks.clone();
-        of_client.retain(|index, mark| is_fit(index, mark.as_str()));
-        marks.extend(of_client.iter().map(|(index, mark)| (*index, mark.clone())));
-        marks.retain(|index, mark| is_fit(index, mark.as_str()));
+        let marks = parameter_marks::settled(query, inferred.marks, sources);
+        let are_marked = marks
+            .iter()
+            .all(|(index, mark)| declared.marks.get(index) == Some(mark));
         let settled: Vec<Option<DataType>> = parameters.iter().cloned().map(Some).collect();
-        if settled != declared.types || marks != of_client {
+        if settled != declared.types || !are_marked {
             // Planned again with the types that it will run with.
             let settled = Declared {
                 types: &settled,
