@@ -177,21 +177,12 @@ fn cast_marks(query: &ast::Query) -> Marks {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::panic)]
-    use lakegate_sql::Statement;
-
     use super::*;
+    use crate::query::testing::query;
 
     fn marked(data_type: DataType, mark: &str) -> Field {
         let marks = [(PG_TYPE.to_owned(), mark.to_owned())];
         Field::new("x", data_type, true).with_metadata(marks.into())
-    }
-
-    fn query(sql: &str) -> ast::Query {
-        match lakegate_sql::parse(sql).unwrap().remove(0).statement {
-            Statement::Query(query) => *query,
-            other => panic!("{other:?}"),
-        }
     }
 
     #[test]
