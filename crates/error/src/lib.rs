@@ -16,6 +16,7 @@ mod wording;
 pub use code::Code;
 pub use conversions::find;
 pub use engine::from_engine;
+pub use engine::numerics::field_overflow;
 pub use error::{Error, Operands};
 pub use in_postgres::in_postgres;
 use lakegate_catalog::model::names::RESERVED_DATABASES;
