@@ -81,7 +81,8 @@ impl QueryMeter {
         self.fetched.load(Ordering::Relaxed)
     }
 
-    pub fn cutoff_exceeded(&self) -> bool {
+    #[cfg(test)]
+    pub(crate) fn cutoff_exceeded(&self) -> bool {
         self.scanned.load(Ordering::Relaxed) & EXCEEDED != 0
     }
 
