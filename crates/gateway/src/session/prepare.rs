@@ -86,9 +86,7 @@ impl Session {
                     let described = described.map_err(|error| self.told(error, parsed))?;
                     prepared.columns = Some(described.columns);
                     prepared.origins = described.planning.origins();
-                    prepared.parameters = described.parameters;
-                    prepared.untyped = described.untyped;
-                    prepared.marks = described.marks;
+                    prepared.announce(described.parameters);
                     let (plan, planning) = (described.plan, described.planning);
                     let plans = &self.gateway.plans;
                     let kept = KeptPlan::new(inputs, plan, planning, plans);
@@ -96,27 +94,21 @@ impl Session {
                 }
                 Statement::Copy(copy) => {
                     let described = self.describe(&moment, &copy.query, declared).await?;
-                    prepared.parameters = described.parameters;
-                    prepared.untyped = described.untyped;
-                    prepared.marks = described.marks;
+                    prepared.announce(described.parameters);
                 }
                 // The statement itself has no rows.
                 Statement::DeclareCursor(declare) => {
                     let described = self.describe(&moment, &declare.query, declared).await;
                     let described = described.map_err(|error| self.told(error, parsed))?;
-                    prepared.parameters = described.parameters;
-                    prepared.untyped = described.untyped;
-                    prepared.marks = described.marks;
+                    prepared.announce(described.parameters);
                 }
                 statement if statement.written_query().is_some() => {
                     let described = self.describe_write(&moment, statement, declared);
                     let described = Box::pin(described).await;
                     let (described, returned) =
                         described.map_err(|error| self.told(error, parsed))?;
-                    prepared.parameters = described.parameters;
-                    prepared.untyped = described.untyped;
+                    prepared.announce(described.parameters);
                     prepared.columns = returned;
-                    prepared.marks = described.marks;
                 }
                 Statement::Explain(explain) => {
                     let described = match explain.statement.as_ref() {
@@ -135,12 +127,10 @@ impl Session {
                         }
                         _ => None,
                     };
-                    if let Some(described) = described {
-                        prepared.parameters = described.parameters;
-                        prepared.untyped = described.untyped;
-                        prepared.marks = described.marks;
-                    }
                     prepared.columns = Some(self.explain_schema(explain)?);
+                    if let Some(described) = described {
+                        prepared.announce(described.parameters);
+                    }
                 }
                 // Here, and not when it runs: its parameters are not known, and binding values to
                 // them would fail with an error that hides the reason.
@@ -298,10 +288,13 @@ impl Session {
             };
             planned = Box::pin(self.plan_query(moment, query, settled, true)).await?;
         }
-        Ok(Description {
-            parameters,
+        let parameters = Parameters {
+            types: parameters,
             untyped,
             marks,
+        };
+        Ok(Description {
+            parameters,
             plan: planned.plan,
             columns: planned.columns,
             planning: planned.planning,
@@ -331,22 +324,15 @@ impl Session {
         let Some(returning) = self.returning(moment, &catalog, statement).await? else {
             return Ok((described, None));
         };
-        let known = described.parameters.iter().enumerate();
-        let known = known.map(|(index, data_type)| {
-            let is_untyped = described.untyped.contains(&index);
-            (!is_untyped).then(|| data_type.clone())
-        });
-        let known: Vec<Option<DataType>> = known.collect();
+        let types = described.parameters.known();
         let seen = returning.seen(None)?;
         let known = Declared {
-            types: &known,
-            marks: &described.marks,
+            types: &types,
+            marks: &described.parameters.marks,
         };
         let returned = Box::pin(self.describe(&seen, &returning.query, known)).await?;
         check_clause(&returned.plan)?;
         described.parameters = returned.parameters;
-        described.untyped = returned.untyped;
-        described.marks = returned.marks;
         Ok((described, Some(returned.columns)))
     }
 
@@ -412,11 +398,39 @@ fn are_declared(named: &BTreeSet<String>, declared: &[Option<DataType>]) -> bool
     declared.iter().all(Option::is_some) && named.iter().all(is_declared)
 }
 
-/// A planned query with the types of all its parameters.
-struct Description {
-    parameters: Vec<DataType>,
+/// The parameters of a query, as they are announced to the client.
+struct Parameters {
+    /// The types of `$1`, `$2` …
+    types: Vec<DataType>,
+    /// Indices of those whose type is neither declared nor inferred.
     untyped: Vec<usize>,
     marks: Marks,
+}
+
+impl Parameters {
+    /// Returns the types; `None` for those that are neither declared nor inferred.
+    fn known(&self) -> Vec<Option<DataType>> {
+        let types = self.types.iter().enumerate();
+        types
+            .map(|(index, data_type)| {
+                let is_untyped = self.untyped.contains(&index);
+                (!is_untyped).then(|| data_type.clone())
+            })
+            .collect()
+    }
+}
+
+impl Prepared {
+    fn announce(&mut self, parameters: Parameters) {
+        self.parameters = parameters.types;
+        self.untyped = parameters.untyped;
+        self.marks = parameters.marks;
+    }
+}
+
+/// A planned query with the types of all its parameters.
+struct Description {
+    parameters: Parameters,
     plan: LogicalPlan,
     columns: SchemaRef,
     planning: Planning,
