@@ -105,7 +105,7 @@ impl CatalogError {
     }
 
     /// A [`CatalogError::AlreadyExists`].
-    pub fn already_exists(kind: Kind, name: impl Into<String>) -> Self {
+    pub(crate) fn already_exists(kind: Kind, name: impl Into<String>) -> Self {
         CatalogError::AlreadyExists {
             kind,
             name: name.into(),

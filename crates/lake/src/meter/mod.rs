@@ -120,7 +120,7 @@ impl QueryMeter {
     ///
     /// # Errors
     /// As of [`QueryMeter::reserve`].
-    pub fn has_room_for_footer(&self, file: &ObjectId, bytes: u64) -> Result<()> {
+    pub(crate) fn has_room_for_footer(&self, file: &ObjectId, bytes: u64) -> Result<()> {
         if self.footers.lock().contains(file) {
             return Ok(());
         }
@@ -175,7 +175,7 @@ impl QueryMeter {
     ///
     /// # Errors
     /// As of [`QueryMeter::reserve`].
-    pub fn charge_footer(&self, file: ObjectId, bytes: u64) -> Result<()> {
+    pub(crate) fn charge_footer(&self, file: ObjectId, bytes: u64) -> Result<()> {
         if self.footers.lock().insert(file) {
             self.reserve(bytes)
         } else {
@@ -183,7 +183,7 @@ impl QueryMeter {
         }
     }
 
-    pub fn add_fetched(&self, bytes: u64) {
+    pub(crate) fn add_fetched(&self, bytes: u64) {
         let successor = self.successor.read();
         let charged = successor.as_deref().unwrap_or(self);
         charged.fetched.fetch_add(bytes, Ordering::Relaxed);

@@ -49,7 +49,7 @@ impl QueryWrite {
     }
 
     /// How batches, in the order of [`Self::order`], become rows of a table; `None` if they do not.
-    pub fn rows_of_table(&self) -> Option<Mapping> {
+    pub(crate) fn rows_of_table(&self) -> Option<Mapping> {
         match self {
             Self::Table(plan) => Some(match plan.order() {
                 Some(_) => plan.mapping.applied(),
