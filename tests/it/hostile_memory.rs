@@ -103,7 +103,7 @@ fn statements() -> Vec<(&'static str, String)> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_asks_for_too_much_memory_gets_an_error_and_the_process_stays_within_its_limit() {
+async fn queries_that_need_too_much_memory_fail_and_the_process_stays_within_its_limit() {
     let server = Server::private(&[
         ("LAKEGATE_ENGINE__MEMORY_LIMIT", "96MiB"),
         ("LAKEGATE_ENGINE__PROCESS_MEMORY_LIMIT", "1536MiB"),

@@ -21,8 +21,6 @@ pub enum Kind {
     Principal,
     /// Limits under which queries run.
     Workgroup,
-    /// A key of the store's settings.
-    Setting,
 }
 
 impl fmt::Display for Kind {
@@ -36,7 +34,6 @@ impl fmt::Display for Kind {
             Kind::Role => "role",
             Kind::Principal => "user or role",
             Kind::Workgroup => "workgroup",
-            Kind::Setting => "setting",
         })
     }
 }
@@ -108,7 +105,7 @@ impl CatalogError {
     }
 
     /// A [`CatalogError::AlreadyExists`].
-    pub fn already_exists(kind: Kind, name: impl Into<String>) -> Self {
+    pub(crate) fn already_exists(kind: Kind, name: impl Into<String>) -> Self {
         CatalogError::AlreadyExists {
             kind,
             name: name.into(),

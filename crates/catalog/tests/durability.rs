@@ -346,8 +346,6 @@ async fn a_password_is_reset_offline() {
     {
         let store = SqliteStore::open(&path).unwrap();
         with_users(&store, &["root"]).await;
-        store.set_setting("greeting", Some("hello")).await.unwrap();
-        assert!(store.set_setting("server_secret", Some("x")).await.is_err());
     }
     {
         let store = SqliteStore::open_existing(&path).unwrap();
@@ -365,7 +363,6 @@ async fn a_password_is_reset_offline() {
         snapshot.scram_verifier("nobody"),
         snapshot.scram_verifier("nobody")
     );
-    assert_eq!(snapshot.settings["greeting"], "hello");
     assert!(
         !format!("{snapshot:?} {store:?}").contains(&snapshot.users["root"].verifier.to_string())
     );

@@ -53,7 +53,7 @@ fn at(year: &str, city: &str) -> PartitionInput {
 }
 
 #[tokio::test]
-async fn files_are_hidden_until_the_commit_and_from_who_listed_before_it_began() {
+async fn files_are_hidden_until_the_commit_and_from_listings_that_began_before_it() {
     let store = SqliteStore::in_memory().unwrap();
     with_orders(&store).await;
     let before = store.open_writes();

@@ -15,9 +15,9 @@ use super::logic::{
 };
 use super::names::{named_cast, relations};
 use super::numbers::{
-    checked, decimal_functions, decimal_places, decimal_series, decimal_texts, decimals, digits,
-    divisors, factorials, float_decimals, float_digits, floats, halves, integer_places,
-    integer_series, rounding, small_shifts, whole_decimals, xors,
+    checked, decimal_functions, decimal_places, decimal_texts, decimals, digits, divisors,
+    factorials, float_decimals, float_digits, floats, halves, integer_places, rounding, series,
+    small_shifts, whole_decimals, xors,
 };
 use super::{
     CATALOG, EngineOptions, Library, Names, PlanSettings, arrays, barrier, beside, bounded,
@@ -234,8 +234,7 @@ pub(super) fn of_settings(
         floats::register_wholes(&mut state).map_err(from_engine)?;
         factorials::register(&mut state).map_err(from_engine)?;
         integer_places::register(&mut state).map_err(from_engine)?;
-        decimal_series::register(&mut state).map_err(from_engine)?;
-        integer_series::register(&mut state).map_err(from_engine)?;
+        series::register(&mut state).map_err(from_engine)?;
     }
     gathered::gather(&mut state).map_err(from_engine)?;
     Ok(state)

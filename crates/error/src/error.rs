@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::Code;
+use crate::{Code, Misfit};
 
 /// An error for the user: what was wrong, where, and what would be right.
 #[derive(Debug, Clone)]
@@ -16,6 +16,8 @@ struct Inner {
     position: Option<usize>,
     /// How the operator is written that the error is about.
     operands: Option<Box<Operands>>,
+    /// What does not fit about the columns that the statement writes.
+    misfit: Option<Box<Misfit>>,
     hint: Option<Cow<'static, str>>,
     detail: Option<Cow<'static, str>>,
     context: Option<Cow<'static, str>>,
@@ -63,6 +65,7 @@ impl Error {
             message: shortened(message.into()),
             position: None,
             operands: None,
+            misfit: None,
             hint: None,
             detail: None,
             context: None,
@@ -117,6 +120,13 @@ impl Error {
         self
     }
 
+    /// Says what does not fit about the columns that the statement writes, as data.
+    #[must_use]
+    pub fn with_misfit(mut self, misfit: Misfit) -> Self {
+        self.0.misfit = Some(Box::new(misfit));
+        self
+    }
+
     /// The failed query, if it was recorded in the history.
     #[must_use]
     pub fn with_query(mut self, id: uuid::Uuid) -> Self {
@@ -164,6 +174,7 @@ impl Error {
             Some(detail) => format!("{self}; {detail}"),
             None => self.0.message.to_string(),
         });
+        self.0.misfit = None;
         self.0.message = format!("{place}{rest}").into();
         self.0.hint = Some(match self.0.code {
             Code::FileChanged => "run the query again".into(),
@@ -200,6 +211,7 @@ impl Error {
         self.0.of_a_file = None;
         self.0.position = None;
         self.0.operands = None;
+        self.0.misfit = None;
         self.0.message = format!("view {view}: {problem}").into();
         self.0.hint = Some(
             "an administrator finds more in the server's log, by the query's id; the user that made the view can run its query"
@@ -271,6 +283,10 @@ impl Error {
         self.0.operands.as_deref()
     }
 
+    pub fn misfit(&self) -> Option<&Misfit> {
+        self.0.misfit.as_deref()
+    }
+
     pub fn hint(&self) -> Option<&str> {
         self.0.hint.as_deref()
     }
@@ -334,6 +350,15 @@ mod tests {
         let cast = Error::new(Code::InvalidCast, "'X' is no integer").with_detail("in day=2/x");
         let cast = cast.withheld(place);
         assert_eq!((cast.message(), cast.detail()), ("'X' is no integer", None));
+    }
+
+    #[test]
+    fn error_of_a_view_has_no_columns_of_the_query_below_it() {
+        let error = Error::new(Code::DuplicateColumn, "column \"secret\" is named twice");
+        let column = "secret".to_owned();
+        let error = error.with_misfit(Misfit::Twice { column });
+        assert!(error.misfit().is_some());
+        assert_eq!(error.of_view("d.v").misfit(), None);
     }
 
     #[test]

@@ -27,7 +27,7 @@ pub struct AthenaDialect {
 
 impl AthenaDialect {
     /// For one text, with a bound on the parser's steps.
-    pub fn with_steps(steps: usize) -> AthenaDialect {
+    pub(crate) fn with_steps(steps: usize) -> AthenaDialect {
         AthenaDialect {
             steps_left: AtomicUsize::new(steps),
             nests_joins: false,
@@ -37,7 +37,7 @@ impl AthenaDialect {
     /// Sets whether a join that follows a joined table is one of that table:
     /// `a JOIN b JOIN c ON … ON …`.
     #[must_use]
-    pub fn nesting_joins(self, nests_joins: bool) -> AthenaDialect {
+    pub(crate) fn nesting_joins(self, nests_joins: bool) -> AthenaDialect {
         AthenaDialect {
             nests_joins,
             ..self

@@ -11,6 +11,8 @@ use sqlparser::ast::Expr;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::Token;
 
+use crate::words::{continues_query, is_blank, is_word};
+
 /// What parentheses that begin with a query have in them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Content {
@@ -24,17 +26,6 @@ enum Content {
 
 /// How many tokens are looked at. A parser that tries several readings may look at the same ones again.
 const MOST_TOKENS: usize = 4096;
-
-/// Words that continue a query after its first part in parentheses.
-const CONTINUE: [&str; 7] = [
-    "UNION",
-    "EXCEPT",
-    "INTERSECT",
-    "ORDER",
-    "LIMIT",
-    "OFFSET",
-    "FETCH",
-];
 
 /// Parses a query in the place of a value; `None` if the next tokens are none of these queries.
 pub(crate) fn prefix(parser: &mut Parser<'_>) -> Option<Result<Expr, ParserError>> {
@@ -136,7 +127,7 @@ fn content(parser: &Parser<'_>, open: usize) -> Option<Content> {
             });
         }
         let next = &parser.token_at(place).token;
-        is_continued = CONTINUE.iter().any(|word| is_word(next, word));
+        is_continued = continues_query(next);
         if !is_continued && *next != Token::RParen {
             return Some(Content::Values);
         }
@@ -147,7 +138,7 @@ fn content(parser: &Parser<'_>, open: usize) -> Option<Content> {
 /// Returns the place of the first token at a place or after it that is not blank.
 fn after(parser: &Parser<'_>, place: usize) -> usize {
     let mut place = place;
-    while matches!(parser.token_at(place).token, Token::Whitespace(_)) {
+    while is_blank(&parser.token_at(place).token) {
         place += 1;
     }
     place
@@ -156,13 +147,5 @@ fn after(parser: &Parser<'_>, place: usize) -> usize {
 /// Returns the place of the last token before a place that is not blank.
 fn before(parser: &Parser<'_>, place: usize) -> Option<usize> {
     let mut places = (0..place).rev();
-    places.find(|place| !matches!(parser.token_at(*place).token, Token::Whitespace(_)))
-}
-
-fn is_word(token: &Token, expected: &str) -> bool {
-    matches!(
-        token,
-        Token::Word(word)
-            if word.quote_style.is_none() && word.value.eq_ignore_ascii_case(expected)
-    )
+    places.find(|place| !is_blank(&parser.token_at(*place).token))
 }

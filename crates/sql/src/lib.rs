@@ -20,6 +20,7 @@ mod redact;
 mod sql_json;
 pub mod trino;
 pub mod walk;
+mod words;
 
 pub use ast::{Statement, StatementKind};
 pub use dialect::AthenaDialect;

@@ -25,6 +25,7 @@ use sqlparser::tokenizer::Token;
 use crate::enclosed;
 use crate::trino::call;
 use crate::walk::walk_expressions;
+use crate::words;
 
 /// The name of the call that stands for the last argument of a call with `VARIADIC`. Its argument is
 /// the array.
@@ -347,9 +348,5 @@ fn ranges(expr: &Expr) -> usize {
 
 /// Returns whether the token at a place, blanks not counted, is a word without quotes.
 fn is_word(parser: &Parser<'_>, at: usize, expected: &str) -> bool {
-    matches!(
-        &parser.peek_nth_token_ref(at).token,
-        Token::Word(word)
-            if word.quote_style.is_none() && word.value.eq_ignore_ascii_case(expected)
-    )
+    words::is_word(&parser.peek_nth_token_ref(at).token, expected)
 }

@@ -18,7 +18,8 @@ use super::postgres_types::hive_type;
 use super::storage;
 use super::tables::check_names;
 use super::write::constrain;
-use super::write::query::{check_new_columns, insert_targets, renamed};
+use super::write::new_columns::check_new_columns;
+use super::write::query::{insert_targets, renamed};
 use super::write::types::check_columns;
 
 /// What a statement does with rows, or without, to temporary tables.

@@ -270,7 +270,7 @@ impl Resource {
     ///
     /// # Errors
     /// [`CatalogError::InvalidInput`] that says which rule is broken.
-    pub fn normalized(&self) -> Result<Resource> {
+    pub(crate) fn normalized(&self) -> Result<Resource> {
         Ok(match self {
             Resource::Catalog => Resource::Catalog,
             Resource::Database(name) => Resource::Database(normalize(Kind::Database, name)?),

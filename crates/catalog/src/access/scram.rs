@@ -97,7 +97,7 @@ impl ScramVerifier {
 
     /// A verifier for a name without a user, derived from a secret: its salt is the same at every
     /// attempt and is indistinguishable from a real one, and no known password matches it.
-    pub fn mock(name: &str, secret: &[u8]) -> ScramVerifier {
+    pub(crate) fn mock(name: &str, secret: &[u8]) -> ScramVerifier {
         let part = |purpose: &str| {
             let message = [purpose.as_bytes(), b"\0", name.as_bytes()].concat();
             hmac_sha256(secret, &message)

@@ -30,7 +30,7 @@ pub struct ControlSnapshot {
     /// milliseconds since 1970. The right to create tables does not extend to them.
     pub vacated: Arc<BTreeMap<String, i64>>,
     /// Not printed by `Debug`: some are secrets.
-    pub settings: BTreeMap<String, String>,
+    pub(crate) settings: BTreeMap<String, String>,
     /// Computed on first use, dropped with the snapshot.
     pub(crate) computed: Mutex<HashMap<String, Arc<Access>>>,
 }

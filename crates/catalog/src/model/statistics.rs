@@ -306,7 +306,7 @@ impl TableStatistics {
 
     /// Adds the columns of an earlier ANALYZE that this one did not read.
     #[must_use]
-    pub fn with_earlier(mut self, earlier: &TableStatistics) -> Self {
+    pub(crate) fn with_earlier(mut self, earlier: &TableStatistics) -> Self {
         let kept = earlier.columns.iter();
         let kept: Vec<_> = kept
             .filter(|known| self.column(&known.column_name).is_none())

@@ -1,7 +1,5 @@
 //! A Glue table: an external table or a view.
 
-use std::sync::Arc;
-
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -189,11 +187,6 @@ impl Table {
             parameters: self.parameters.clone(),
             definer: self.definer,
         }
-    }
-
-    /// The storage descriptor of a new partition of this table without its own.
-    pub fn partition_template(&self) -> Arc<StorageDescriptor> {
-        Arc::new(self.storage_descriptor.clone())
     }
 }
 

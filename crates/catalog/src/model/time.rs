@@ -25,7 +25,7 @@ pub mod epoch_seconds {
     }
 
     /// Reads seconds since 1970, whole or with a fraction; finer than a millisecond is rounded.
-    pub fn deserialize<'de, D: Deserializer<'de>>(
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<DateTime<Utc>, D::Error> {
         let seconds = f64::deserialize(deserializer)?;

@@ -58,11 +58,6 @@ impl PartitionSpec {
         })
     }
 
-    /// Whether every key has a value.
-    pub fn is_complete(&self) -> bool {
-        self.values.iter().all(Option::is_some)
-    }
-
     /// The values as given, in the order of the keys.
     ///
     /// # Errors

@@ -13,9 +13,8 @@ use crate::access::{
 };
 use crate::error::Result;
 
-/// Users with their credentials, roles, grants, data locations, workgroups and settings. Names are
-/// checked and lower-cased on the way in. A change is durable before it returns, and a failed one
-/// changed nothing.
+/// Users with their credentials, roles, grants, data locations and workgroups. Names are checked and
+/// lower-cased on the way in. A change is durable before it returns, and a failed one changed nothing.
 ///
 /// A grant names its resource as SQL does, and is kept by the resource's id ([`ResourceId`]): a
 /// rename keeps it, and a new resource of an old name does not inherit it.
@@ -217,10 +216,4 @@ pub trait Control: Debug + Send + Sync {
     /// # Errors
     /// `NotFound` unless `if_exists`; `InvalidInput` for `primary`.
     async fn drop_workgroup(&self, name: &str, if_exists: bool) -> Result<bool>;
-
-    /// Keeps a text under a key; `None` removes it. Keys are 1 to 255 characters.
-    ///
-    /// # Errors
-    /// `InvalidInput` for a bad key, and for the server's secret, which cannot be changed.
-    async fn set_setting(&self, key: &str, value: Option<&str>) -> Result<()>;
 }

@@ -11,8 +11,8 @@ use crate::error::Result;
 /// commit, it changed nothing.
 ///
 /// Changes are made through the coordinator, the metastore, and the grants of [`Self::stores`].
-/// Their other methods (those of users, roles, workgroups and settings, and those that begin,
-/// extend and end writes) have their effect at once, as in the stores that the draft is of.
+/// Their other methods (those of users, roles and workgroups, and those that begin, extend and end
+/// writes) have their effect at once, as in the stores that the draft is of.
 ///
 /// The stores show what others commit meanwhile after [`Self::refresh`] or the draft's next change.
 /// They have a [`catalog_version`](super::Metastore::catalog_version) of their own, and ids that

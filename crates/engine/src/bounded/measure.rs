@@ -33,6 +33,11 @@ impl Argument {
         }
     }
 
+    /// Returns whether all rows have the same value.
+    pub(super) fn is_constant(&self) -> bool {
+        self.constant
+    }
+
     fn row(&self, row: usize) -> usize {
         if self.constant { 0 } else { row }
     }

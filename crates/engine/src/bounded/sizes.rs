@@ -158,13 +158,18 @@ pub(super) fn regexp_replaced(args: &ScalarFunctionArgs) -> Result<Estimate> {
     let [text, pattern, to, rest @ ..] = call.arguments.as_slice() else {
         return Ok(call.estimate(0));
     };
+    let parts_of = |to: &str| to.matches(['\\', '$']).count() as u64;
+    let parts_of_all = match to.is_constant() {
+        true => to.text(0).map(parts_of),
+        false => None,
+    };
     let mut bytes = 0u64;
     for row in 0..call.rows {
         let (Some(text), Some(to)) = (text.text(row), to.text(row)) else {
             bytes = bytes.saturating_add(text.bytes(row));
             continue;
         };
-        let parts = to.matches(['\\', '$']).count() as u64;
+        let parts = parts_of_all.unwrap_or_else(|| parts_of(to));
         let length = text.len() as u64;
         let flags = rest.iter().rev().find_map(|flags| flags.text(row));
         let flags = flags.unwrap_or_default();

@@ -180,6 +180,9 @@ async fn columns_that_explode_are_refused_before_they_are_made() {
         format!(
             "sum(length(regexp_replace(repeat(x, 400), '(.*)', repeat('\\1', 20)))) FROM {TABLE}"
         ),
+        format!(
+            "sum(length(regexp_replace(repeat(x, 400), '(.*)', repeat('\\1', 20) || left(x, 0)))) FROM {TABLE}"
+        ),
         format!("sum(length(x || repeat('y', 100000))) FROM {TABLE}"),
         format!("sum(length(concat(x, repeat('y', 100000)))) FROM {TABLE}"),
         format!("sum(cardinality(array_repeat(x, CAST(v AS bigint)))) FROM {TABLE}"),

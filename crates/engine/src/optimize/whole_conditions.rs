@@ -9,9 +9,9 @@
 //!     DataFusion: 1 / x for all rows of t, which divides by zero
 //! ```
 //!
-//! [`guarded_logic`](crate::guarded_logic) makes a CASE of an OR whose operands may fail. While the
-//! rule runs, such a condition is one expression without parts. Delete this when the rule leaves the
-//! branches of a CASE where they are.
+//! [`guarded_logic`](crate::logic::guarded_logic) makes a CASE of an OR whose operands may fail. While
+//! the rule runs, such a condition is one expression without parts. Delete this when the rule leaves
+//! the branches of a CASE where they are.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};

@@ -2,7 +2,6 @@
 //! floating-point numbers, which are inexact beyond 2^53, and whose sum depends on the order of
 //! rows; it has no average of intervals.
 
-use std::fmt;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, UInt64Array};
@@ -22,11 +21,11 @@ use datafusion::logical_expr::{
 };
 use datafusion::physical_expr::NullState;
 
-use super::distinct::DistinctSum;
+use super::distinct::{self, Distinct, OfDistinct};
 use super::interval::{self, IntervalSum};
 use super::own_or_inner::{Own, OwnOrInner};
 use super::total::column;
-use super::{Kind, MAX_PRECISION, STATE};
+use super::{MAX_PRECISION, STATE};
 use crate::aggregates::rows_taken;
 use crate::running_windows::Fold;
 
@@ -110,12 +109,7 @@ impl Own for ExactAverage {
     fn accumulator(&self, of: Of, args: &AccumulatorArgs<'_>) -> Box<dyn Accumulator> {
         match (of, args.is_distinct) {
             (Of::Intervals, is_distinct) => Box::new(IntervalSum::average(is_distinct)),
-            (Of::Integers | Of::Nulls, true) => Box::new(DistinctAverage {
-                values: DistinctSum::new(Kind {
-                    data_type: DataType::Int64,
-                    precision: 0,
-                }),
-            }),
+            (Of::Integers | Of::Nulls, true) => Box::new(Distinct::new(DistinctAverage)),
             (Of::Integers | Of::Nulls, false) => Box::new(PlainAverage::default()),
         }
     }
@@ -126,8 +120,7 @@ impl Own for ExactAverage {
         }
         if args.is_distinct {
             let name = format_state_name(args.name, "avg distinct");
-            let values = Field::new_list(name, Field::new_list_field(STATE, true), false);
-            return vec![Arc::new(values)];
+            return distinct::state_fields(name);
         }
         let count = format_state_name(args.name, "count");
         vec![
@@ -221,53 +214,19 @@ impl Accumulator for PlainAverage {
 }
 
 /// `avg(DISTINCT x)`.
-struct DistinctAverage {
-    values: DistinctSum<Int64Type>,
-}
+struct DistinctAverage;
 
-impl fmt::Debug for DistinctAverage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "DistinctAverage({:?})", self.values)
-    }
-}
-
-impl Accumulator for DistinctAverage {
-    fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        match column(values, 0)?.data_type() {
+impl OfDistinct for DistinctAverage {
+    fn visit(columns: &[ArrayRef], each: impl FnMut(i128)) -> Result<()> {
+        match column(columns, 0)?.data_type() {
             DataType::Null => Ok(()),
-            _ => self.values.update_batch(values),
+            _ => distinct::visit::<Int64Type>(columns, each),
         }
     }
 
-    fn retract_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        match column(values, 0)?.data_type() {
-            DataType::Null => Ok(()),
-            _ => self.values.retract_batch(values),
-        }
-    }
-
-    fn supports_retract_batch(&self) -> bool {
-        true
-    }
-
-    fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
-        self.values.merge_batch(states)
-    }
-
-    fn state(&mut self) -> Result<Vec<ScalarValue>> {
-        self.values.state()
-    }
-
-    fn evaluate(&mut self) -> Result<ScalarValue> {
-        let (sum, count) = self
-            .values
-            .distinct()
-            .fold((0, 0), |(sum, count), value| (sum + value, count + 1));
+    fn result(&self, values: impl Iterator<Item = i128>) -> Result<ScalarValue> {
+        let (sum, count) = values.fold((0, 0), |(sum, count), value| (sum + value, count + 1));
         Ok(ScalarValue::Float64(average(sum, count)))
-    }
-
-    fn size(&self) -> usize {
-        self.values.size()
     }
 }
 

@@ -44,7 +44,7 @@ use datafusion::logical_expr::{
     Accumulator, AggregateUDF, AggregateUDFImpl, Documentation, GroupsAccumulator, ReversedUDAF,
     SetMonotonicity, Signature,
 };
-use distinct::DistinctSum;
+use distinct::{Distinct, DistinctSum};
 use grouped::GroupedSum;
 use interval::IntervalSum;
 use lakegate_error::{Code, Error};
@@ -224,7 +224,7 @@ impl AggregateUDFImpl for CheckedSum {
         }
         macro_rules! distinct {
             ($t:ty) => {
-                Box::new(DistinctSum::<$t, $t>::new(kind)) as Box<dyn Accumulator>
+                Box::new(Distinct::new(DistinctSum::<$t, $t>::new(kind))) as Box<dyn Accumulator>
             };
         }
         Ok(match args.is_distinct {
@@ -253,8 +253,7 @@ impl AggregateUDFImpl for CheckedSum {
         };
         if args.is_distinct {
             let name = format_state_name(args.name, "sum distinct");
-            let values = Field::new_list(name, Field::new_list_field(STATE, true), false);
-            return Ok(vec![Arc::new(values)]);
+            return Ok(distinct::state_fields(name));
         }
         let sum = Field::new(format_state_name(args.name, "sum"), STATE, true);
         let mut fields = vec![Arc::new(sum)];

@@ -9,7 +9,7 @@ use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::utils::format_state_name;
 use datafusion::logical_expr::{Accumulator, AggregateUDF, GroupsAccumulator};
 
-use super::distinct::DistinctSum;
+use super::distinct::{self, Distinct, DistinctSum};
 use super::grouped::GroupedSum;
 use super::own_or_inner::{Own, OwnOrInner};
 use super::total::PlainSum;
@@ -61,7 +61,10 @@ impl Own for NumericSum {
 
     fn accumulator(&self, _: (), args: &AccumulatorArgs<'_>) -> Box<dyn Accumulator> {
         match args.is_distinct {
-            true => Box::new(DistinctSum::<Int64Type, Decimal128Type>::new(kind())),
+            true => {
+                let sum = DistinctSum::<Int64Type, Decimal128Type>::new(kind());
+                Box::new(Distinct::new(sum))
+            }
             false => Box::new(PlainSum::<Int64Type, Decimal128Type>::new(kind())),
         }
     }
@@ -69,8 +72,7 @@ impl Own for NumericSum {
     fn state_fields(&self, _: (), args: &StateFieldsArgs<'_>) -> Vec<FieldRef> {
         if args.is_distinct {
             let name = format_state_name(args.name, "sum distinct");
-            let values = Field::new_list(name, Field::new_list_field(STATE, true), false);
-            return vec![Arc::new(values)];
+            return distinct::state_fields(name);
         }
         let carries = format_state_name(args.name, "carries");
         vec![

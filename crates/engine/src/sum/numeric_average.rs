@@ -24,10 +24,10 @@ use datafusion::logical_expr::utils::format_state_name;
 use datafusion::logical_expr::{Accumulator, AggregateUDF, GroupsAccumulator};
 
 use self::grouped::GroupedNumericAverage;
-use super::distinct::DistinctSum;
+use super::distinct::{self, Distinct, OfDistinct};
 use super::own_or_inner::{Own, OwnOrInner};
 use super::total::{Total, column};
-use super::{Kind, MAX_PRECISION, STATE, Summed};
+use super::{MAX_PRECISION, STATE, Summed};
 use crate::numbers::checked::{fits, out_of_range};
 use crate::numbers::quotients::{PLACES, Scaling};
 use crate::running_windows::Fold;
@@ -157,7 +157,8 @@ impl Own for NumericAverage {
         }
         macro_rules! distinct {
             ($t:ty) => {
-                Box::new(DistinctNumericAverage::<$t>::new(division)) as Box<dyn Accumulator>
+                Box::new(Distinct::new(DistinctNumericAverage::<$t>::new(division)))
+                    as Box<dyn Accumulator>
             };
         }
         match args.is_distinct {
@@ -169,9 +170,7 @@ impl Own for NumericAverage {
     fn state_fields(&self, division: Division, args: &StateFieldsArgs<'_>) -> Vec<FieldRef> {
         let name = |of: &str| format_state_name(args.name, of);
         if args.is_distinct {
-            let item = Field::new_list_field(STATE, true);
-            let values = Field::new_list(name("avg distinct"), item, false);
-            return vec![Arc::new(values)];
+            return distinct::state_fields(name("avg distinct"));
         }
         let mut fields: Vec<FieldRef> = vec![
             Arc::new(Field::new(name("sum"), STATE, true)),
@@ -328,64 +327,35 @@ impl<T: Summed> Accumulator for PlainNumericAverage<T> {
     }
 }
 
-/// `avg(DISTINCT x)`.
+/// `avg(DISTINCT x)`. `T`: the type of the values.
 struct DistinctNumericAverage<T> {
     division: Division,
-    values: DistinctSum<T, Decimal128Type>,
+    of: PhantomData<T>,
 }
 
 impl<T> DistinctNumericAverage<T> {
     fn new(division: Division) -> Self {
         Self {
             division,
-            values: DistinctSum::new(Kind {
-                data_type: STATE,
-                precision: MAX_PRECISION,
-            }),
+            of: PhantomData,
         }
     }
 }
 
-impl<T> fmt::Debug for DistinctNumericAverage<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "DistinctNumericAverage({:?})", self.values)
-    }
-}
-
-impl<T: Summed> Accumulator for DistinctNumericAverage<T> {
-    fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        self.values.update_batch(values)
+impl<T: Summed> OfDistinct for DistinctNumericAverage<T> {
+    fn visit(columns: &[ArrayRef], each: impl FnMut(i128)) -> Result<()> {
+        distinct::visit::<T>(columns, each)
     }
 
-    fn retract_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        self.values.retract_batch(values)
-    }
-
-    fn supports_retract_batch(&self) -> bool {
-        true
-    }
-
-    fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
-        self.values.merge_batch(states)
-    }
-
-    fn state(&mut self) -> Result<Vec<ScalarValue>> {
-        self.values.state()
-    }
-
-    fn evaluate(&mut self) -> Result<ScalarValue> {
+    fn result(&self, values: impl Iterator<Item = i128>) -> Result<ScalarValue> {
         let (mut total, mut count) = (Total::default(), 0);
-        for value in self.values.distinct() {
+        for value in values {
             total.add(value);
             count += 1;
         }
         let average = self.division.average(total, count)?;
         let places = self.division.places;
         Ok(ScalarValue::Decimal128(average, MAX_PRECISION, places))
-    }
-
-    fn size(&self) -> usize {
-        size_of_val(self) + self.values.size()
     }
 }
 

@@ -28,11 +28,11 @@ use datafusion::logical_expr::{
 };
 use lakegate_error::Error;
 
-use super::distinct::DistinctSum;
+use super::MAX_PRECISION;
+use super::distinct::{self, Distinct, OfDistinct};
 use super::own_or_inner::{Own, OwnOrInner};
 use super::squares::{Sums, root, with_digits};
 use super::total::column;
-use super::{Kind, MAX_PRECISION, STATE};
 use crate::aggregates::{GroupedSums, OfSums};
 use crate::numbers::checked::{fits, out_of_range};
 use crate::numbers::quotients::PLACES;
@@ -201,14 +201,7 @@ impl Own for Spread {
     fn accumulator(&self, places: i8, args: &AccumulatorArgs<'_>) -> Box<dyn Accumulator> {
         let spread = *self;
         match args.is_distinct {
-            true => Box::new(DistinctNumbers {
-                spread,
-                places,
-                values: DistinctSum::new(Kind {
-                    data_type: STATE,
-                    precision: MAX_PRECISION,
-                }),
-            }),
+            true => Box::new(Distinct::new(OfNumbers { spread, places })),
             false => Box::new(Numbers {
                 spread,
                 places,
@@ -220,9 +213,7 @@ impl Own for Spread {
     fn state_fields(&self, _: i8, args: &StateFieldsArgs<'_>) -> Vec<FieldRef> {
         let name = |of: &str| format_state_name(args.name, of);
         if args.is_distinct {
-            let item = Field::new_list_field(STATE, true);
-            let values = Field::new_list(name("distinct"), item, false);
-            return vec![Arc::new(values)];
+            return distinct::state_fields(name("distinct"));
         }
         vec![
             Arc::new(Field::new(name("count"), DataType::UInt64, false)),
@@ -294,48 +285,19 @@ impl Accumulator for Numbers {
     }
 }
 
-/// The distinct values of all rows, or of a window's frame.
-#[derive(Debug)]
-struct DistinctNumbers {
-    spread: Spread,
-    places: i8,
-    values: DistinctSum<Decimal128Type>,
-}
-
-impl Accumulator for DistinctNumbers {
-    fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        let values: ArrayRef = Arc::new(numbers(values)?);
-        self.values.update_batch(&[values])
+impl OfDistinct for OfNumbers {
+    fn visit(columns: &[ArrayRef], each: impl FnMut(i128)) -> Result<()> {
+        numbers(columns)?.iter().flatten().for_each(each);
+        Ok(())
     }
 
-    fn retract_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        let values: ArrayRef = Arc::new(numbers(values)?);
-        self.values.retract_batch(&[values])
-    }
-
-    fn supports_retract_batch(&self) -> bool {
-        true
-    }
-
-    fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
-        self.values.merge_batch(states)
-    }
-
-    fn state(&mut self) -> Result<Vec<ScalarValue>> {
-        self.values.state()
-    }
-
-    fn evaluate(&mut self) -> Result<ScalarValue> {
+    fn result(&self, values: impl Iterator<Item = i128>) -> Result<ScalarValue> {
         let mut sums = Sums::default();
-        for value in self.values.distinct() {
+        for value in values {
             sums.add(Sums::of(value))?;
         }
         let result = self.spread.of(&sums, self.places)?;
         Ok(scalar(result, self.places))
-    }
-
-    fn size(&self) -> usize {
-        size_of_val(self) + self.values.size()
     }
 }
 

@@ -14,7 +14,6 @@ use arrow::compute::cast;
 use arrow::datatypes::{
     DataType, IntervalMonthDayNanoType, IntervalUnit, TimeUnit, TimestampMicrosecondType,
 };
-use datafusion::common::ScalarValue;
 use datafusion::config::ConfigOptions;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{
@@ -24,6 +23,7 @@ use lakegate_error::{Code, Error};
 
 use super::clock::Clock;
 use super::input::out_of_range;
+use crate::expressions;
 
 /// The function that `AT TIME ZONE` calls.
 pub const AT_TIME_ZONE: &str = "timezone";
@@ -109,18 +109,12 @@ impl ScalarUDFImpl for AtTimeZone {
                 "a time zone of no time".to_owned(),
             ));
         };
-        let constant = matches!(
-            (zone, time),
-            (ColumnarValue::Scalar(_), ColumnarValue::Scalar(_))
-        );
+        let constant = expressions::are_constants(&args.args);
         let rows = if constant { 1 } else { args.number_rows };
         let zones = Zones::of_values(zone)?;
         let times = time.to_array(rows)?;
         let moved = moved(&zones, &times, args.return_field.data_type())?;
-        Ok(match constant {
-            true => ColumnarValue::Scalar(ScalarValue::try_from_array(&moved, 0)?),
-            false => ColumnarValue::Array(moved),
-        })
+        expressions::made(moved, constant)
     }
 }
 

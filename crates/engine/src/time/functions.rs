@@ -287,10 +287,7 @@ fn by_template(
         _ => None,
     };
     let clock = Clock::of_type(zone.as_deref())?;
-    let constant = matches!(
-        (texts, template),
-        (ColumnarValue::Scalar(_), ColumnarValue::Scalar(_))
-    );
+    let constant = expressions::are_constants(&args.args);
     let rows = if constant { 1 } else { args.number_rows };
     let texts = cast(&texts.to_array(rows)?, &DataType::Utf8)?;
     let templates = cast(&template.to_array(rows)?, &DataType::Utf8)?;
@@ -323,10 +320,7 @@ fn by_template(
         DataType::Date32 => cast(&times, to)?,
         _ => Arc::new(times.with_timezone_opt(zone)),
     };
-    Ok(match constant {
-        true => ColumnarValue::Scalar(ScalarValue::try_from_array(&times, 0)?),
-        false => ColumnarValue::Array(times),
-    })
+    expressions::made(times, constant)
 }
 
 fn float_micros(seconds: &ColumnarValue) -> Result<ColumnarValue> {

@@ -15,7 +15,6 @@ use arrow::compute::cast;
 use arrow::datatypes::{
     DataType, IntervalMonthDayNano, Time64NanosecondType, TimeUnit, TimestampMicrosecondType,
 };
-use datafusion::common::ScalarValue;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::{FunctionRegistry, SessionState};
 use datafusion::logical_expr::{
@@ -29,6 +28,7 @@ use super::cut::is_period;
 use super::input::out_of_range;
 use super::zoned::{intervals, shifted};
 use super::zones::moved;
+use crate::expressions;
 
 /// The end of a period, from its start and its second element.
 pub const PERIOD_END: &str = "$period_end";
@@ -88,17 +88,11 @@ impl ScalarUDFImpl for PeriodEnd {
         if !is_period(&second.data_type()) {
             return Ok(second.clone());
         }
-        let constant = matches!(
-            (start, second),
-            (ColumnarValue::Scalar(_), ColumnarValue::Scalar(_))
-        );
+        let constant = expressions::are_constants(&args.args);
         let rows = if constant { 1 } else { args.number_rows };
         let (starts, lengths) = (start.to_array(rows)?, second.to_array(rows)?);
         let ends = ends(&starts, &lengths)?;
-        Ok(match constant {
-            true => ColumnarValue::Scalar(ScalarValue::try_from_array(&ends, 0)?),
-            false => ColumnarValue::Array(ends),
-        })
+        expressions::made(ends, constant)
     }
 }
 

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, StringBuilder};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, TimeUnit, TimestampMicrosecondType};
-use datafusion::common::ScalarValue;
 use datafusion::common::types::{logical_date, logical_string};
 use datafusion::config::ConfigOptions;
 use datafusion::error::Result;
@@ -25,7 +24,7 @@ use super::template::{Shown, write};
 use super::zoned::intervals;
 use super::zones::each;
 use crate::numbers::numerals;
-use crate::stop;
+use crate::{expressions, stop};
 
 /// Replaces DataFusion's function, and registers `to_number`.
 ///
@@ -135,10 +134,7 @@ impl ScalarUDFImpl for ToChar {
                 ..args
             });
         }
-        let constant = matches!(
-            (times, templates),
-            (ColumnarValue::Scalar(_), ColumnarValue::Scalar(_))
-        );
+        let constant = expressions::are_constants(&args.args);
         let rows = if constant { 1 } else { args.number_rows };
         let (times, templates) = (times.to_array(rows)?, templates.to_array(rows)?);
         let texts = if is_number {
@@ -149,10 +145,7 @@ impl ScalarUDFImpl for ToChar {
             texts(&times, &templates, self.zone.as_deref())?
         };
         let texts = cast(&texts, args.return_field.data_type())?;
-        Ok(match constant {
-            true => ColumnarValue::Scalar(ScalarValue::try_from_array(&texts, 0)?),
-            false => ColumnarValue::Array(texts),
-        })
+        expressions::made(texts, constant)
     }
 
     fn documentation(&self) -> Option<&Documentation> {

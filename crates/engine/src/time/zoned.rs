@@ -15,7 +15,7 @@ use arrow::datatypes::{
     DataType, DurationMicrosecondType, IntervalMonthDayNano, IntervalMonthDayNanoType,
     IntervalUnit, TimeUnit, TimestampMicrosecondType,
 };
-use datafusion::common::{DFSchema, ScalarValue};
+use datafusion::common::DFSchema;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{
     BinaryExpr, ColumnarValue, Expr, ExprSchemable, Operator, ScalarFunctionArgs, ScalarUDFImpl,
@@ -96,10 +96,7 @@ impl ScalarUDFImpl for Shifted {
                 "a time and no interval".to_owned(),
             ));
         };
-        let constant = matches!(
-            (time, interval),
-            (ColumnarValue::Scalar(_), ColumnarValue::Scalar(_))
-        );
+        let constant = expressions::are_constants(&args.args);
         let rows = if constant { 1 } else { args.number_rows };
         let DataType::Timestamp(_, zone) = &self.to else {
             return Err(DataFusionError::Internal(
@@ -121,10 +118,7 @@ impl ScalarUDFImpl for Shifted {
             })
             .collect::<Result<TimestampMicrosecondArray, Error>>()?;
         let shifted: ArrayRef = Arc::new(shifted.with_data_type(self.to.clone()));
-        Ok(match constant {
-            true => ColumnarValue::Scalar(ScalarValue::try_from_array(&shifted, 0)?),
-            false => ColumnarValue::Array(shifted),
-        })
+        expressions::made(shifted, constant)
     }
 }
 
@@ -245,6 +239,6 @@ mod tests {
         }
         let far = IntervalMonthDayNano::new(i32::MAX, i32::MAX, i64::MAX);
         assert_eq!(shifted(berlin, i64::MAX - 1, far, 1), None);
-        let _ = shifted(berlin, i64::MIN, far, -1);
+        assert_eq!(shifted(berlin, i64::MIN, far, -1), None);
     }
 }

@@ -77,9 +77,15 @@ fn unbounded(number: &str) -> Error {
 
 /// Returns the error of a number that has more digits than its type.
 fn of_field(precision: u32, scale: i32) -> Error {
-    if precision >= MAX_DIGITS {
-        return overflow();
+    match precision >= MAX_DIGITS {
+        true => overflow(),
+        false => field_overflow(precision, scale),
     }
+}
+
+/// Returns PostgreSQL's error of a number that has more digits than a column or a type with a
+/// precision. `precision`: its digits. `scale`: those behind the point.
+pub fn field_overflow(precision: u32, scale: i32) -> Error {
     let whole = i64::from(precision) - i64::from(scale);
     let bound = match whole {
         0 => "1".to_owned(),

@@ -37,6 +37,58 @@ fn nested(array: &ArrayRef, depth: usize) -> Result<Vec<u64>> {
     }
     let mut hashes: Vec<u64> = match array.data_type() {
         T::Null => vec![0; array.len()],
+        T::List(_) => {
+            let list = array.as_list::<i32>();
+            of_lists(list.values(), list.value_offsets(), depth)?
+        }
+        T::LargeList(_) => {
+            let list = array.as_list::<i64>();
+            of_lists(list.values(), list.value_offsets(), depth)?
+        }
+        T::Struct(_) => {
+            let mut hashes = vec![1u64; array.len()];
+            for column in array.as_struct().columns() {
+                for (hash, of) in hashes.iter_mut().zip(nested(column, depth + 1)?) {
+                    *hash = hash.wrapping_mul(31).wrapping_add(of);
+                }
+            }
+            hashes
+        }
+        T::Map(..) => {
+            let map = array.as_map();
+            let keys = nested(map.keys(), depth + 1)?;
+            let values = nested(map.values(), depth + 1)?;
+            map.value_offsets()
+                .windows(2)
+                .map(|ends| {
+                    let entries = ends[0] as usize..ends[1] as usize;
+                    entries.fold(0u64, |hash, entry| {
+                        hash.wrapping_add(keys[entry] ^ values[entry])
+                    })
+                })
+                .collect()
+        }
+        T::Dictionary(_, values) => return nested(&cast(array, values)?, depth + 1),
+        T::Interval(_) | T::Duration(_) => {
+            let texts = cast(array, &T::Utf8)?;
+            return nested(&texts, depth + 1);
+        }
+        _ => scalars(array)?,
+    };
+    if let Some(nulls) = array.logical_nulls() {
+        for (row, hash) in hashes.iter_mut().enumerate() {
+            if nulls.is_null(row) {
+                *hash = 0;
+            }
+        }
+    }
+    Ok(hashes)
+}
+
+/// Returns the hash of each value that has no values in it; that of NULL is any.
+fn scalars(array: &ArrayRef) -> Result<Vec<u64>> {
+    use DataType as T;
+    Ok(match array.data_type() {
         T::Boolean => {
             let values = array.as_boolean().values().iter();
             values.map(|value| of_number(i64::from(value))).collect()
@@ -120,55 +172,11 @@ fn nested(array: &ArrayRef, depth: usize) -> Result<Vec<u64>> {
             };
             of_all_bytes(bytes.as_binary::<i32>())
         }
-        T::List(_) => {
-            let list = array.as_list::<i32>();
-            of_lists(list.values(), list.value_offsets(), depth)?
-        }
-        T::LargeList(_) => {
-            let list = array.as_list::<i64>();
-            of_lists(list.values(), list.value_offsets(), depth)?
-        }
-        T::Struct(_) => {
-            let mut hashes = vec![1u64; array.len()];
-            for column in array.as_struct().columns() {
-                for (hash, of) in hashes.iter_mut().zip(nested(column, depth + 1)?) {
-                    *hash = hash.wrapping_mul(31).wrapping_add(of);
-                }
-            }
-            hashes
-        }
-        T::Map(..) => {
-            let map = array.as_map();
-            let keys = nested(map.keys(), depth + 1)?;
-            let values = nested(map.values(), depth + 1)?;
-            map.value_offsets()
-                .windows(2)
-                .map(|ends| {
-                    let entries = ends[0] as usize..ends[1] as usize;
-                    entries.fold(0u64, |hash, entry| {
-                        hash.wrapping_add(keys[entry] ^ values[entry])
-                    })
-                })
-                .collect()
-        }
-        T::Dictionary(_, values) => return nested(&cast(array, values)?, depth + 1),
-        T::Interval(_) | T::Duration(_) => {
-            let texts = cast(array, &T::Utf8)?;
-            return nested(&texts, depth + 1);
-        }
         other => {
             let message = format!("a value of type {other} has no hash");
             return Err(Error::new(Code::TypeMismatch, message).into());
         }
-    };
-    if let Some(nulls) = array.logical_nulls() {
-        for (row, hash) in hashes.iter_mut().enumerate() {
-            if nulls.is_null(row) {
-                *hash = 0;
-            }
-        }
-    }
-    Ok(hashes)
+    })
 }
 
 fn whole(numbers: &ArrayRef, hash: impl Fn(i64) -> u64) -> Result<Vec<u64>> {

@@ -236,18 +236,48 @@ pub(crate) fn conformed(array: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
     if from == to {
         return Ok(Arc::clone(array));
     }
-    match (from, to) {
-        (DataType::Null, _) => Ok(new_null_array(to, array.len())),
+    if from.is_null() {
+        return Ok(new_null_array(to, array.len()));
+    }
+    if let Some(made) = of_parts(array, to, conformed)? {
+        return Ok(made);
+    }
+    let options = CastOptions {
+        safe: false,
+        format_options: FormatOptions::default(),
+    };
+    Ok(cast_with_options(array, to, &options)?)
+}
+
+/// Makes lists, maps and rows of a type of parts that `part` makes: fields of rows are taken by
+/// position. Returns `None` if the type is another one, or of another shape than the array.
+///
+/// # Errors
+///
+/// Returns the error of `part`, or an error if the parts are not those of the type.
+pub(crate) fn of_parts(
+    array: &ArrayRef,
+    to: &DataType,
+    part: impl Fn(&ArrayRef, &DataType) -> Result<ArrayRef>,
+) -> Result<Option<ArrayRef>> {
+    let made: ArrayRef = match (array.data_type(), to) {
         (DataType::List(_), DataType::List(item)) => {
-            let list = array.as_list::<i32>();
-            let values = conformed(list.values(), item.data_type())?;
-            let (offsets, nulls) = (list.offsets().clone(), list.nulls().cloned());
-            Ok(Arc::new(ListArray::try_new(
-                Arc::clone(item),
-                offsets,
-                values,
-                nulls,
-            )?))
+            let lists = array.as_list::<i32>();
+            let items = part(lists.values(), item.data_type())?;
+            let (offsets, nulls) = (lists.offsets().clone(), lists.nulls().cloned());
+            let lists = ListArray::try_new(Arc::clone(item), offsets, items, nulls)?;
+            Arc::new(lists)
+        }
+        (DataType::Map(..), DataType::Map(entries, sorted)) => {
+            let maps = array.as_map();
+            let own: ArrayRef = Arc::new(maps.entries().clone());
+            let made = part(&own, entries.data_type())?;
+            let Some(rows) = made.as_struct_opt() else {
+                return Err(mismatch("a cast", "a map", to));
+            };
+            let (offsets, nulls) = (maps.offsets().clone(), maps.nulls().cloned());
+            let (entries, rows) = (Arc::clone(entries), rows.clone());
+            Arc::new(MapArray::try_new(entries, offsets, rows, nulls, *sorted)?)
         }
         (DataType::Struct(_), DataType::Struct(fields)) => {
             let rows = array.as_struct();
@@ -255,37 +285,13 @@ pub(crate) fn conformed(array: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
                 .columns()
                 .iter()
                 .zip(fields)
-                .map(|(column, field)| conformed(column, field.data_type()))
+                .map(|(column, field)| part(column, field.data_type()))
                 .collect::<Result<Vec<_>>>()?;
-            let nulls = rows.nulls().cloned();
-            Ok(Arc::new(StructArray::try_new_with_length(
-                fields.clone(),
-                columns,
-                nulls,
-                rows.len(),
-            )?))
+            let (fields, nulls) = (fields.clone(), rows.nulls().cloned());
+            let rows = StructArray::try_new_with_length(fields, columns, nulls, rows.len())?;
+            Arc::new(rows)
         }
-        (DataType::Map(..), DataType::Map(entries, sorted)) => {
-            let maps = array.as_map();
-            let (key, value) = map_types("a map", to)?;
-            let columns = vec![
-                conformed(maps.keys(), &key)?,
-                conformed(maps.values(), &value)?,
-            ];
-            let DataType::Struct(fields) = entries.data_type() else {
-                return Err(mismatch("a cast", "a map", to));
-            };
-            let of = StructArray::try_new(fields.clone(), columns, None)?;
-            let (offsets, nulls) = (maps.offsets().clone(), maps.nulls().cloned());
-            let maps = MapArray::try_new(Arc::clone(entries), offsets, of, nulls, *sorted)?;
-            Ok(Arc::new(maps))
-        }
-        _ => {
-            let options = CastOptions {
-                safe: false,
-                format_options: FormatOptions::default(),
-            };
-            Ok(cast_with_options(array, to, &options)?)
-        }
-    }
+        _ => return Ok(None),
+    };
+    Ok(Some(made))
 }

@@ -11,7 +11,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, ListArray, MapArray, StructArray};
+use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::error::{DataFusionError, Result};
@@ -23,6 +23,7 @@ use datafusion::logical_expr::{
 use lakegate_error::{Code, Error};
 
 use super::flows::{common, of_call, of_lambdas};
+use crate::arrays::types::of_parts;
 
 /// Keys of the metadata that marks a type.
 const KEYS: [&str; 2] = ["ARROW:extension:name", "ARROW:extension:metadata"];
@@ -353,48 +354,10 @@ fn relabelled(array: &ArrayRef, to: &DataType, depth: usize) -> Result<ArrayRef>
     if depth > MAX_DEPTH {
         return Err(Error::new(Code::TooComplex, "a type is nested too deeply").into());
     }
-    let inner = |array: &ArrayRef, to: &DataType| relabelled(array, to, depth + 1);
-    match (array.data_type(), to) {
-        (DataType::List(_), DataType::List(item)) => {
-            let lists = array.as_list::<i32>();
-            let items = inner(lists.values(), item.data_type())?;
-            let (offsets, nulls) = (lists.offsets().clone(), lists.nulls().cloned());
-            Ok(Arc::new(ListArray::try_new(
-                Arc::clone(item),
-                offsets,
-                items,
-                nulls,
-            )?))
-        }
-        (DataType::Map(..), DataType::Map(entries, sorted)) => {
-            let maps = array.as_map();
-            let own: ArrayRef = Arc::new(maps.entries().clone());
-            let inside = inner(&own, entries.data_type())?;
-            Ok(Arc::new(MapArray::try_new(
-                Arc::clone(entries),
-                maps.offsets().clone(),
-                inside.as_struct().clone(),
-                maps.nulls().cloned(),
-                *sorted,
-            )?))
-        }
-        (DataType::Struct(from), DataType::Struct(fields)) if from.len() == fields.len() => {
-            let rows = array.as_struct();
-            let columns = rows
-                .columns()
-                .iter()
-                .zip(fields)
-                .map(|(column, field)| inner(column, field.data_type()))
-                .collect::<Result<Vec<_>>>()?;
-            let nulls = rows.nulls().cloned();
-            Ok(Arc::new(StructArray::try_new_with_length(
-                fields.clone(),
-                columns,
-                nulls,
-                rows.len(),
-            )?))
-        }
-        _ => Ok(arrow::compute::cast(array, to)?),
+    let part = |array: &ArrayRef, to: &DataType| relabelled(array, to, depth + 1);
+    match of_parts(array, to, part)? {
+        Some(made) => Ok(made),
+        None => Ok(arrow::compute::cast(array, to)?),
     }
 }
 

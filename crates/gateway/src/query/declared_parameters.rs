@@ -152,21 +152,15 @@ impl VisitorMut for Limits {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::panic)]
-    use lakegate_sql::Statement;
-
     use super::*;
+    use crate::query::testing::query;
 
     fn declared(sql: &str, types: &[Option<DataType>]) -> String {
         marked(sql, types, &Marks::new())
     }
 
     fn marked(sql: &str, types: &[Option<DataType>], marks: &Marks) -> String {
-        let query = match lakegate_sql::parse(sql).unwrap().remove(0).statement {
-            Statement::Query(query) => query,
-            other => panic!("{other:?}"),
-        };
-        let mut statement = ast::Statement::Query(query);
+        let mut statement = ast::Statement::Query(Box::new(query(sql)));
         declare_types(&mut statement, types, marks);
         statement.to_string()
     }

@@ -10,7 +10,9 @@
 //! Where fewer values than columns are given and none is named, the error stays as it is: PostgreSQL
 //! would write NULLs.
 
-use lakegate_error::{Code, Error};
+use arrow::datatypes::{DataType, Field};
+use lakegate_dialect::postgres::pg_catalog::type_name;
+use lakegate_error::{Code, Error, Misfit};
 use lakegate_sql::Parsed;
 use lakegate_sql::ast::{Insert, Statement};
 use sqlparser::ast::{Expr, SelectItem, SetExpr, Value, ValueWithSpan};
@@ -23,13 +25,8 @@ pub(crate) fn reported(error: Error, parsed: &Parsed) -> Error {
     let Statement::Insert(insert) = &parsed.statement else {
         return error;
     };
-    let found = match error.code() {
-        Code::TypeMismatch => of_counts(&error, insert).or_else(|| of_type(&error, insert)),
-        Code::ColumnNotFound => of_missing(&error),
-        Code::DuplicateColumn => of_twice(&error, insert),
-        _ => None,
-    };
-    let Some((said, place)) = found else {
+    let worded = error.misfit().and_then(|misfit| worded(misfit, insert));
+    let Some((said, place)) = worded else {
         return error;
     };
     let words = words(&parsed.text);
@@ -58,13 +55,25 @@ impl Place {
     }
 }
 
-/// Reads `the query has 1 column, and 2 columns of table t are written: …`.
-fn of_counts(error: &Error, insert: &Insert) -> Option<(Error, Option<Place>)> {
-    let rest = error.message().strip_prefix("the query has ")?;
-    let (given, rest) = rest.split_once(", and ")?;
-    let (written, _) = rest.split_once(" of table ")?;
-    let number = |counted: &str| counted.split(' ').next()?.parse::<usize>().ok();
-    let (given, written) = (number(given)?, number(written)?);
+/// Returns PostgreSQL's error and its place in the statement; `None` if PostgreSQL has no error. A
+/// column that is missing is found by its name.
+fn worded(misfit: &Misfit, insert: &Insert) -> Option<(Error, Option<Place>)> {
+    match misfit {
+        Misfit::Count { given, written } => of_counts(*given, *written, insert),
+        Misfit::Type {
+            place,
+            target,
+            given,
+        } => Some(of_type(*place, target, given, insert)),
+        Misfit::Missing { column, table } => {
+            let message = format!("column \"{column}\" of relation \"{table}\" does not exist");
+            Some((Error::new(Code::ColumnNotFound, message), None))
+        }
+        Misfit::Twice { column } => Some(of_twice(column, insert)),
+    }
+}
+
+fn of_counts(given: usize, written: usize, insert: &Insert) -> Option<(Error, Option<Place>)> {
     let (message, place) = match given > written {
         true => (
             "INSERT has more expressions than target columns",
@@ -79,49 +88,47 @@ fn of_counts(error: &Error, insert: &Insert) -> Option<(Error, Option<Place>)> {
     Some((Error::new(Code::SyntaxError, message), Some(place)))
 }
 
-/// Reads `column "a" of table t is of type int, and the query gives boolean`.
-fn of_type(error: &Error, insert: &Insert) -> Option<(Error, Option<Place>)> {
-    let rest = error.message().strip_prefix("column \"")?;
-    let (name, rest) = rest.split_once("\" of table ")?;
-    let (_, rest) = rest.split_once(" is of type ")?;
-    let (wanted, given) = rest.split_once(", and the query gives ")?;
-    let place = insert.columns.iter().position(|column| column == name);
-    let literal = place.and_then(|place| value_at(insert, place));
-    let given = match (given, literal) {
-        ("bigint", Some(Value::Number(number, _))) if number.parse::<i32>().is_ok() => {
+fn of_type(place: usize, target: &Field, given: &Field, insert: &Insert) -> (Error, Option<Place>) {
+    let written = is_written(place, insert);
+    let literal = value_at(insert, place).filter(|_| written);
+    let given = match (given.data_type(), literal) {
+        (DataType::Int64, Some(Value::Number(number, _))) if number.parse::<i32>().is_ok() => {
             "integer".to_owned()
         }
-        ("double", Some(Value::Number(_, _))) => "numeric".to_owned(),
-        (given, _) => in_postgres(given),
+        (DataType::Float64, Some(Value::Number(..))) => "numeric".to_owned(),
+        _ => type_name(given),
     };
     let message = format!(
-        "column \"{name}\" is of type {} but expression is of type {given}",
-        in_postgres(wanted)
+        "column \"{}\" is of type {} but expression is of type {given}",
+        target.name(),
+        type_name(target)
     );
     let said = Error::new(Code::TypeMismatch, message)
         .with_hint("You will need to rewrite or cast the expression.");
-    Some((said, place.map(Place::Expression)))
+    (said, written.then_some(Place::Expression(place)))
 }
 
-/// Reads `column "a" of table d.t does not exist`. It has its place by its name.
-fn of_missing(error: &Error) -> Option<(Error, Option<Place>)> {
-    let rest = error.message().strip_prefix("column \"")?;
-    let (name, rest) = rest.split_once("\" of table ")?;
-    let table = rest.strip_suffix(" does not exist")?;
-    let table = table.rsplit('.').next().unwrap_or(table);
-    let message = format!("column \"{name}\" of relation \"{table}\" does not exist");
-    Some((Error::new(Code::ColumnNotFound, message), None))
-}
-
-fn of_twice(error: &Error, insert: &Insert) -> Option<(Error, Option<Place>)> {
-    let name = error.message().strip_prefix("column \"")?;
-    let name = name.strip_suffix("\" is named twice; name it once")?;
+fn of_twice(column: &str, insert: &Insert) -> (Error, Option<Place>) {
     let places = insert.columns.iter().enumerate();
-    let places = places.filter(|(_, column)| *column == name);
+    let places = places.filter(|(_, named)| *named == column);
     let second = places.map(|(place, _)| place).nth(1);
-    let message = format!("column \"{name}\" specified more than once");
+    let message = format!("column \"{column}\" specified more than once");
     let said = Error::new(Code::DuplicateColumn, message);
-    Some((said, second.map(Place::Target)))
+    (said, second.map(Place::Target))
+}
+
+/// Returns whether a value of the first row is written at its place: there is no `*` before it.
+fn is_written(place: usize, insert: &Insert) -> bool {
+    let SetExpr::Select(select) = insert.query.body.as_ref() else {
+        return true;
+    };
+    let mut before = select.projection.iter().take(place);
+    !before.any(|item| {
+        matches!(
+            item,
+            SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..)
+        )
+    })
 }
 
 /// Returns the literal at a place of the first row.
@@ -140,118 +147,101 @@ fn value_at(insert: &Insert, place: usize) -> Option<&Value> {
     }
 }
 
-/// Returns PostgreSQL's name of a type of a table.
-fn in_postgres(hive: &str) -> String {
-    if let Some(item) = hive
-        .strip_prefix("array<")
-        .and_then(|rest| rest.strip_suffix('>'))
-    {
-        let item = in_postgres(item);
-        return format!("{}[]", item.trim_end_matches("[]"));
-    }
-    let (name, modifier) = match hive.split_once('(') {
-        Some((name, modifier)) => (name, Some(modifier)),
-        None => (hive, None),
-    };
-    match (name, modifier) {
-        ("int", _) => "integer".to_owned(),
-        ("string", _) => "text".to_owned(),
-        ("tinyint", _) => "smallint".to_owned(),
-        ("float", _) => "real".to_owned(),
-        ("double", _) => "double precision".to_owned(),
-        ("decimal", _) => "numeric".to_owned(),
-        ("binary", _) => "bytea".to_owned(),
-        ("timestamp", None) => "timestamp without time zone".to_owned(),
-        ("time", None) => "time without time zone".to_owned(),
-        ("varchar", Some(length)) => format!("character varying({length}"),
-        ("char", Some(length)) => format!("character({length}"),
-        _ => hive.to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use std::sync::Arc;
+
     use super::*;
+
+    fn count(given: usize, written: usize) -> Misfit {
+        Misfit::Count { given, written }
+    }
+
+    fn typed(place: usize, target: DataType, given: DataType) -> Misfit {
+        Misfit::Type {
+            place,
+            target: Arc::new(Field::new("a", target, true)),
+            given: Arc::new(Field::new("x", given, true)),
+        }
+    }
+
+    fn twice() -> Misfit {
+        let column = "a".to_owned();
+        Misfit::Twice { column }
+    }
 
     #[test]
     fn errors_are_those_of_postgres() {
-        for (sql, code, message, expected, position) in [
+        let integers = DataType::new_list(DataType::Int32, true);
+        let missing = Misfit::Missing {
+            column: "c".to_owned(),
+            table: "t".to_owned(),
+        };
+        for (sql, misfit, expected, position) in [
             (
                 "INSERT INTO d.t VALUES (1, f(2, 3), 4)",
-                Code::TypeMismatch,
-                "the query has 3 columns, and 2 columns of table d.t are written: the last ones have no column",
-                Some("INSERT has more expressions than target columns"),
+                count(3, 2),
+                "INSERT has more expressions than target columns",
                 Some(37),
             ),
             (
                 "INSERT INTO d.t (a) SELECT 1, b FROM c",
-                Code::TypeMismatch,
-                "the query has 2 columns, and 1 column of table d.t are written: the last ones have no column",
-                Some("INSERT has more expressions than target columns"),
+                count(2, 1),
+                "INSERT has more expressions than target columns",
                 Some(31),
             ),
             (
                 "INSERT INTO d.t (a, b) VALUES (1)",
-                Code::TypeMismatch,
-                "the query has 1 column, and 2 columns of table d.t are written: column \"b\" gets no value",
-                Some("INSERT has more target columns than expressions"),
+                count(1, 2),
+                "INSERT has more target columns than expressions",
                 Some(21),
             ),
-            (
-                "INSERT INTO d.t VALUES (1)",
-                Code::TypeMismatch,
-                "the query has 1 column, and 2 columns of table d.t are written: column \"b\" gets no value",
-                None,
-                None,
-            ),
+            ("INSERT INTO d.t VALUES (1)", count(1, 2), "ours", None),
             (
                 "INSERT INTO d.t (b, a) VALUES (1, 2)",
-                Code::TypeMismatch,
-                "column \"a\" of table d.t is of type array<int>, and the query gives bigint",
-                Some("column \"a\" is of type integer[] but expression is of type integer"),
+                typed(1, integers, DataType::Int64),
+                "column \"a\" is of type integer[] but expression is of type integer",
                 Some(35),
             ),
             (
+                "INSERT INTO d.t VALUES (1, 3000000000)",
+                typed(1, DataType::Date32, DataType::Int64),
+                "column \"a\" is of type date but expression is of type bigint",
+                Some(28),
+            ),
+            (
+                "INSERT INTO d.t SELECT 1.5 FROM c",
+                typed(0, DataType::Boolean, DataType::Float64),
+                "column \"a\" is of type boolean but expression is of type numeric",
+                Some(24),
+            ),
+            // The literal is not the second column.
+            (
+                "INSERT INTO d.t SELECT *, 1 FROM c",
+                typed(1, DataType::Date32, DataType::Int64),
+                "column \"a\" is of type date but expression is of type bigint",
+                None,
+            ),
+            (
                 "INSERT INTO d.t (a, b, A) VALUES (1, 2, 3)",
-                Code::DuplicateColumn,
-                "column \"a\" is named twice; name it once",
-                Some("column \"a\" specified more than once"),
+                twice(),
+                "column \"a\" specified more than once",
                 Some(24),
             ),
             (
                 "INSERT INTO d.t (c) VALUES (1)",
-                Code::ColumnNotFound,
-                "column \"c\" of table d.t does not exist",
-                Some("column \"c\" of relation \"t\" does not exist"),
+                missing,
+                "column \"c\" of relation \"t\" does not exist",
                 None,
             ),
-            (
-                "SELECT 1",
-                Code::DuplicateColumn,
-                "column \"a\" is named twice; name it once",
-                None,
-                None,
-            ),
+            ("SELECT 1", twice(), "ours", None),
         ] {
             let parsed = lakegate_sql::parse(sql).unwrap().remove(0);
-            let error = reported(Error::new(code, message), &parsed);
-            assert_eq!(error.message(), expected.unwrap_or(message), "{sql}");
+            let error = Error::new(Code::TypeMismatch, "ours").with_misfit(misfit);
+            let error = reported(error, &parsed);
+            assert_eq!(error.message(), expected, "{sql}");
             assert_eq!(error.position(), position, "{sql}");
-        }
-    }
-
-    #[test]
-    fn types_of_tables_have_the_names_of_postgres() {
-        for (hive, expected) in [
-            ("array<array<string>>", "text[]"),
-            ("decimal(10,2)", "numeric"),
-            ("varchar(5)", "character varying(5)"),
-            ("timestamp", "timestamp without time zone"),
-            ("timestamp with time zone", "timestamp with time zone"),
-            ("map<int,string>", "map<int,string>"),
-        ] {
-            assert_eq!(in_postgres(hive), expected);
         }
     }
 }

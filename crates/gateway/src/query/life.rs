@@ -99,7 +99,7 @@ pub enum Phase {
 
 impl Query {
     /// Submits a query. From now on it can be found, and cancelled.
-    pub fn submit(
+    pub(crate) fn submit(
         submission: Submission,
         events: Arc<QueryEvents>,
         running: Arc<RunningQueries>,
@@ -383,7 +383,7 @@ impl Query {
     }
 
     /// Sets the maximum number of bytes to read. Queries read less of columnar formats.
-    pub fn will_read(&self, bytes: u64) {
+    pub(crate) fn will_read(&self, bytes: u64) {
         self.planned_bytes.store(bytes, Ordering::Relaxed);
     }
 
@@ -400,7 +400,7 @@ impl Query {
     }
 
     /// Records a cache hit, unless the query has paid for the result.
-    pub fn served_from_cache(&self) {
+    pub(crate) fn served_from_cache(&self) {
         self.record.lock().cache_hit = !self.paid.load(Ordering::Relaxed);
     }
 }

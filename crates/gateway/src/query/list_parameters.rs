@@ -9,7 +9,7 @@ use sqlparser::ast::{
     self, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Value, VisitorMut,
 };
 
-use crate::query::parameters::{number, placeholder};
+use crate::query::parameters::open_number;
 
 /// Replaces `x = ANY($1)` by `x = $1`, and `x LIKE ANY ($1)` by `x LIKE $1`, where `$1` has no
 /// declared type, so that the engine infers the type of its items. Returns the numbers of these
@@ -22,20 +22,12 @@ pub(crate) fn lists_as_items(
         declared: &'a [Option<DataType>],
         found: BTreeSet<usize>,
     }
-    impl Lists<'_> {
-        /// Returns the number of a parameter without a declared type.
-        fn open(&self, expr: &Expr) -> Option<usize> {
-            placeholder(expr)
-                .and_then(number)
-                .filter(|n| *n > 0 && self.declared.get(n - 1).is_none_or(Option::is_none))
-        }
-    }
     impl VisitorMut for Lists<'_> {
         type Break = ();
         fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
             if let Expr::Like { any, pattern, .. } | Expr::ILike { any, pattern, .. } = expr {
                 if let Some(list) = list_of_patterns(*any, pattern)
-                    && let Some(number) = self.open(list)
+                    && let Some(number) = open_number(list, self.declared)
                 {
                     let item = list.clone();
                     self.found.insert(number);
@@ -47,7 +39,7 @@ pub(crate) fn lists_as_items(
             let (Expr::AnyOp { right, .. } | Expr::AllOp { right, .. }) = &*expr else {
                 return ControlFlow::Continue(());
             };
-            let Some(number) = self.open(right) else {
+            let Some(number) = open_number(right, self.declared) else {
                 return ControlFlow::Continue(());
             };
             self.found.insert(number);
@@ -104,18 +96,9 @@ fn list_of_patterns(any: bool, pattern: &Expr) -> Option<&Expr> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::panic)]
-    use lakegate_sql::Statement;
-
     use super::*;
     use crate::query::parameters::list_of;
-
-    fn query(sql: &str) -> ast::Query {
-        match lakegate_sql::parse(sql).unwrap().remove(0).statement {
-            Statement::Query(query) => *query,
-            other => panic!("{other:?}"),
-        }
-    }
+    use crate::query::testing::query;
 
     #[test]
     fn parameters_of_any_are_lists_of_what_they_are_compared_with() {

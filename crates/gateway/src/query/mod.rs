@@ -38,6 +38,8 @@ mod stats;
 pub(crate) mod stream;
 pub(crate) mod submit;
 pub(crate) mod substrait;
+#[cfg(test)]
+pub(crate) mod testing;
 pub(crate) mod views;
 pub(crate) mod watch;
 pub(crate) mod watchdog;

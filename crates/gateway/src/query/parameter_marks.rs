@@ -7,7 +7,7 @@
 //! oid = ANY ($1)      a list of integers with the mark oid[]
 //! ```
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use arrow::datatypes::{DataType, Field};
@@ -71,7 +71,7 @@ pub(crate) fn mark_of(field: &Field) -> Option<String> {
 }
 
 /// Returns whether a mark is one of parameters, and their values have this type.
-pub(crate) fn fits(mark: &str, data_type: &DataType) -> bool {
+fn fits(mark: &str, data_type: &DataType) -> bool {
     match (mark.strip_suffix("[]"), data_type) {
         (Some(item), DataType::List(of) | DataType::LargeList(of)) => fits(item, of.data_type()),
         (Some(_), _) => false,
@@ -114,8 +114,52 @@ pub(crate) fn mark_of_sql(data_type: &ast::DataType) -> String {
     format!("{name}{brackets}")
 }
 
+/// What the marks of a query's parameters follow from, beside its text.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sources<'a> {
+    /// What the client declares.
+    pub declared: Declared<'a>,
+    /// The types that are declared, or that follow from the places of parameters.
+    pub known: &'a [Option<DataType>],
+    /// The numbers of the parameters, from 1, that are lists of values of the inferred type.
+    pub lists: &'a BTreeSet<usize>,
+    /// The types of all parameters.
+    pub types: &'a [DataType],
+}
+
+/// Returns the marks of a query's parameters: those that the client declares, or else those of
+/// casts, or else those of the values beside them. `inferred`: the last ones.
+pub(crate) fn settled(query: &ast::Query, inferred: Marks, sources: Sources<'_>) -> Marks {
+    let Sources {
+        declared,
+        known,
+        lists,
+        types,
+    } = sources;
+    let is_open =
+        |types: &[Option<DataType>], index: usize| types.get(index).is_none_or(Option::is_none);
+    let is_fit = |index: usize, mark: &str| {
+        let data_type = types.get(index);
+        data_type.is_some_and(|data_type| fits(mark, data_type))
+    };
+    let mut marks = inferred;
+    marks.retain(|index, _| is_open(known, *index));
+    for (index, mark) in &mut marks {
+        if lists.contains(&(index + 1)) {
+            mark.push_str("[]");
+        }
+    }
+    let casts = cast_marks(query).into_iter();
+    marks.extend(casts.filter(|(index, _)| is_open(declared.types, *index)));
+    let of_client = declared.marks.iter();
+    let of_client = of_client.filter(|(index, mark)| is_fit(**index, mark));
+    marks.extend(of_client.map(|(index, mark)| (*index, mark.clone())));
+    marks.retain(|index, mark| is_fit(*index, mark));
+    marks
+}
+
 /// Returns the marks of the first casts of parameters, which need not be those of parameters.
-pub(crate) fn cast_marks(query: &ast::Query) -> Marks {
+fn cast_marks(query: &ast::Query) -> Marks {
     let mut casts = Marks::new();
     let _: ControlFlow<()> = walk_expressions(query, |expr| {
         if let Expr::Cast {
@@ -133,21 +177,12 @@ pub(crate) fn cast_marks(query: &ast::Query) -> Marks {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::panic)]
-    use lakegate_sql::Statement;
-
     use super::*;
+    use crate::query::testing::query;
 
     fn marked(data_type: DataType, mark: &str) -> Field {
         let marks = [(PG_TYPE.to_owned(), mark.to_owned())];
         Field::new("x", data_type, true).with_metadata(marks.into())
-    }
-
-    fn query(sql: &str) -> ast::Query {
-        match lakegate_sql::parse(sql).unwrap().remove(0).statement {
-            Statement::Query(query) => *query,
-            other => panic!("{other:?}"),
-        }
     }
 
     #[test]
@@ -204,6 +239,54 @@ mod tests {
         let list = DataType::new_list(DataType::Utf8, true);
         assert!(fits("jsonb[]", &list) && !fits("jsonb", &list));
         assert!(!fits("int[]", &list));
+    }
+
+    #[test]
+    fn marks_are_those_of_the_client_or_of_casts_or_of_values() {
+        let marks = |known: &[(usize, &str)]| -> Marks {
+            let known = known.iter();
+            known
+                .map(|(index, mark)| (*index, (*mark).to_owned()))
+                .collect()
+        };
+        let query =
+            query("SELECT a = $1, $2::inet, b = $3, c = ANY ($4), $5::uuid, $6::int, d = $7");
+        let text = DataType::Utf8;
+        let list = DataType::new_list(DataType::Utf8, true);
+        let types = [
+            text.clone(),
+            text.clone(),
+            text.clone(),
+            list,
+            text.clone(),
+            DataType::Int32,
+            text.clone(),
+        ];
+        let of_client = marks(&[(0, "json"), (5, "uuid"), (6, "numeric")]);
+        let declared = Declared {
+            types: &[None, None, None, None, Some(text.clone())],
+            marks: &of_client,
+        };
+        let inferred = marks(&[
+            (0, "uuid"),
+            (1, "uuid"),
+            (2, "uuid"),
+            (3, "uuid"),
+            (6, "inet"),
+        ]);
+        let found = settled(
+            &query,
+            inferred,
+            Sources {
+                declared,
+                known: &[None, None, Some(text.clone()), None, Some(text)],
+                lists: &BTreeSet::from([4]),
+                types: &types,
+            },
+        );
+        // The place of $3 is that of a text; $5 is declared; $6 is an integer.
+        let expected = marks(&[(0, "json"), (1, "inet"), (3, "uuid[]"), (6, "inet")]);
+        assert_eq!(found, expected);
     }
 
     #[test]

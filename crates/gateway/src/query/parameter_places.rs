@@ -1,24 +1,23 @@
-//! The types that parameters take from their places: a condition is a boolean, a length is an integer,
-//! and a value beside others has the type of these (`beside.rs`).
+//! The types that parameters take from their places: a condition is a boolean, a length is an integer
+//! (`calls.rs`), and a value beside others has the type of these (`beside.rs`).
 
 mod beside;
+mod calls;
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use arrow::datatypes::{DataType, IntervalUnit};
+use arrow::datatypes::DataType;
 use lakegate_engine::beside::{COMPARED, JOINED, OF_ONE_TYPE};
 use lakegate_sql::walk::walk_mut;
 use sqlparser::ast::{
-    self, BinaryOperator, CaseWhen, Expr, Function, FunctionArg, FunctionArgExpr,
-    FunctionArguments, NamedWindowDefinition, NamedWindowExpr, ObjectName, Query, Select, SetExpr,
-    TableFactor, UnaryOperator, Value, VisitorMut, WindowFrame, WindowFrameBound, WindowFrameUnits,
-    WindowType,
+    self, BinaryOperator, CaseWhen, Expr, NamedWindowDefinition, NamedWindowExpr, Query, Select,
+    SetExpr, TableFactor, UnaryOperator, VisitorMut, WindowFrame, WindowFrameBound,
+    WindowFrameUnits,
 };
 
 use self::beside::{array_of, call_beside, item_of, telling};
-use crate::query::declared_parameters::ANY_NUMERIC;
-use crate::query::parameters::{MAX_PARAMETERS, list_of, number, placeholder};
+use crate::query::parameters::{MAX_PARAMETERS, list_of, open_number};
 
 /// Returns the types of parameters: those that are declared, and those that follow from a place.
 ///
@@ -59,10 +58,7 @@ struct Places<'a> {
 impl Places<'_> {
     /// Returns the number of a parameter without a declared type.
     fn open(&self, expr: &Expr) -> Option<usize> {
-        placeholder(expr)
-            .and_then(number)
-            .filter(|n| (1..=MAX_PARAMETERS).contains(n))
-            .filter(|n| self.declared.get(n - 1).is_none_or(Option::is_none))
+        open_number(expr, self.declared).filter(|number| *number <= MAX_PARAMETERS)
     }
 
     /// Notes the type of the place that an expression is in. The first place counts.
@@ -155,82 +151,6 @@ impl Places<'_> {
                 self.takes(offset, DataType::Int64);
             }
         }
-    }
-
-    fn function(&mut self, function: &mut Function) {
-        self.is_condition(function.filter.as_deref());
-        if let Some(WindowType::WindowSpec(window)) = &function.over {
-            self.frame(window.window_frame.as_ref());
-        }
-        if let FunctionArguments::List(list) = &mut function.args {
-            self.call(&function.name, &mut list.args);
-        }
-    }
-
-    fn call(&mut self, function: &ObjectName, arguments: &mut [FunctionArg]) {
-        let name = function.0.last().and_then(|part| part.as_ident());
-        let name = name.map(|name| name.value.to_lowercase());
-        let name = name.as_deref().unwrap_or_default();
-        let arguments = arguments.iter_mut().filter_map(|argument| match argument {
-            FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr),
-            _ => None,
-        });
-        let arguments: Vec<&mut Expr> = arguments.collect();
-        match name {
-            "coalesce" | "greatest" | "least" | "array_cat" => {
-                return self.beside(OF_ONE_TYPE, arguments);
-            }
-            "nullif" => return self.beside(COMPARED, arguments),
-            _ => {}
-        }
-        if name == "date_bin"
-            && let Some((stride, _)) = arguments.split_first()
-        {
-            self.takes(stride, DataType::Interval(IntervalUnit::MonthDayNano));
-            return self.beside(OF_ONE_TYPE, arguments.into_iter().skip(1).collect());
-        }
-        if let Some(place) = item_place(name) {
-            return self.items(arguments, place);
-        }
-        let count = arguments.len();
-        let counts = name == "generate_series" && arguments.iter().any(|bound| is_count(bound));
-        for (index, argument) in arguments.iter().enumerate() {
-            let data_type = match counts {
-                true => Some(DataType::Int64),
-                false => argument_type(name, index, count),
-            };
-            if let Some(data_type) = data_type {
-                self.takes(argument, data_type);
-            }
-        }
-        if matches!(name, "lag" | "lead") {
-            // The second one counts rows.
-            let values = arguments.into_iter().enumerate();
-            let values = values.filter(|(place, _)| *place != 1);
-            self.beside(OF_ONE_TYPE, values.map(|(_, value)| value).collect());
-        }
-    }
-
-    /// Gives the items among the arguments of a function of an array the type of the array's.
-    /// `place`: of the array.
-    fn items(&mut self, mut items: Vec<&mut Expr>, place: usize) {
-        if place >= items.len() {
-            return;
-        }
-        let array = items.remove(place);
-        for item in items.into_iter().take(2) {
-            self.item(OF_ONE_TYPE, array, item);
-        }
-    }
-}
-
-/// Returns the place of the array among the arguments of a function of an array and its items.
-fn item_place(function: &str) -> Option<usize> {
-    match function {
-        "array_append" | "array_position" | "array_positions" | "array_remove"
-        | "array_replace" => Some(0),
-        "array_prepend" => Some(1),
-        _ => None,
     }
 }
 
@@ -401,96 +321,5 @@ impl VisitorMut for Places<'_> {
     }
 }
 
-/// Returns whether an expression is a whole number.
-fn is_count(expr: &Expr) -> bool {
-    matches!(expr, Expr::Value(value) if matches!(&value.value, Value::Number(number, _) if number.parse::<i64>().is_ok()))
-}
-
-/// Returns the type of a function's argument, by its index, if it has only one. `count`: of the
-/// arguments.
-fn argument_type(function: &str, index: usize, count: usize) -> Option<DataType> {
-    Some(match (function, index) {
-        // With a format, it takes a text.
-        ("to_timestamp", 0) if count == 1 => DataType::Float64,
-        // There is none of floating-point numbers.
-        ("round" | "trunc", 0) if count == 2 => ANY_NUMERIC,
-        ("left" | "right" | "repeat" | "lpad" | "rpad", 1)
-        | ("substr" | "substring", 1 | 2)
-        | ("split_part", 2)
-        | ("round" | "trunc", 1)
-        | ("lag" | "lead" | "nth_value", 1)
-        | ("ntile" | "chr", 0)
-        | ("make_date", 0..=2) => DataType::Int32,
-        ("abs" | "sqrt" | "exp" | "ln" | "sign" | "round" | "trunc" | "power", 0)
-        | ("power", 1)
-        | ("percentile_cont" | "percentile_disc", 0) => DataType::Float64,
-        _ => return None,
-    })
-}
-
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, clippy::panic)]
-    use lakegate_sql::Statement;
-
-    use super::*;
-
-    /// Returns the types of parameters, and the query that is planned for the others.
-    pub(super) fn placed(
-        sql: &str,
-        declared: &[Option<DataType>],
-    ) -> (Vec<Option<DataType>>, String) {
-        match lakegate_sql::parse(sql).unwrap().remove(0).statement {
-            Statement::Query(mut query) => {
-                let types = place_types(&mut query, declared);
-                (types, query.to_string())
-            }
-            other => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn conditions_are_booleans_and_lengths_are_integers() {
-        let (types, query) = placed(
-            "SELECT left(t, $1), abs($2), CASE WHEN $3 THEN 1 END, count(*) FILTER (WHERE $4), $5 || $6 FROM r WHERE NOT $7 AND ($8) HAVING $9",
-            &[],
-        );
-        let (int, boolean) = (Some(DataType::Int32), Some(DataType::Boolean));
-        let text = Some(DataType::Utf8);
-        assert_eq!(
-            types,
-            [
-                int,
-                Some(DataType::Float64),
-                boolean.clone(),
-                boolean.clone(),
-                text.clone(),
-                text,
-                boolean.clone(),
-                boolean.clone(),
-                boolean
-            ]
-        );
-        assert!(!query.contains('='), "{query}");
-    }
-
-    #[test]
-    fn offsets_of_frames_are_counts() {
-        let (types, _) = placed(
-            "SELECT sum(a) OVER (ORDER BY b ROWS BETWEEN $1 PRECEDING AND $2 FOLLOWING), sum(a) OVER w, sum(a) OVER (ORDER BY b RANGE $4 PRECEDING) FROM t WINDOW w AS (ORDER BY b GROUPS $3 PRECEDING)",
-            &[],
-        );
-        assert_eq!(types, vec![Some(DataType::Int64); 3]);
-    }
-
-    #[test]
-    fn bounds_of_a_series_are_counts_beside_a_count() {
-        let count = Some(DataType::Int64);
-        let (types, _) = placed("SELECT n FROM generate_series(1, $1) t(n)", &[]);
-        assert_eq!(types, std::slice::from_ref(&count));
-        let (types, _) = placed("SELECT generate_series($1, $2, 5)", &[]);
-        assert_eq!(types, [count.clone(), count]);
-        let (types, _) = placed("SELECT n FROM generate_series($1, now(), $2) t(n)", &[]);
-        assert!(types.is_empty());
-    }
-}
+mod tests;

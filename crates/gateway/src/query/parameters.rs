@@ -33,6 +33,16 @@ pub(crate) fn placeholder(expr: &Expr) -> Option<&str> {
     }
 }
 
+/// Returns the number of a parameter without a declared type, from 1.
+pub(super) fn open_number(expr: &Expr, declared: &[Option<DataType>]) -> Option<usize> {
+    let number = placeholder(expr).and_then(number)?;
+    let index = number.checked_sub(1)?;
+    declared
+        .get(index)
+        .is_none_or(Option::is_none)
+        .then_some(number)
+}
+
 /// Returns the type of a list of these items.
 pub(crate) fn list_of(item: &DataType) -> DataType {
     let item = match item {
@@ -191,17 +201,9 @@ pub(crate) fn fitted(value: ScalarValue, data_type: &DataType) -> Result<ScalarV
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::panic)]
-    use lakegate_sql::Statement;
-
+    #![allow(clippy::unwrap_used)]
     use super::*;
-
-    fn query(sql: &str) -> ast::Query {
-        match lakegate_sql::parse(sql).unwrap().remove(0).statement {
-            Statement::Query(query) => *query,
-            other => panic!("{other:?}"),
-        }
-    }
+    use crate::query::testing::query;
 
     #[test]
     fn parameters_are_named_wherever_they_are() {

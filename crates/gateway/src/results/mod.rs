@@ -255,7 +255,7 @@ impl ResultCache {
     }
 
     /// Returns a run that cannot be joined and whose result is not stored.
-    pub fn private_run() -> Arc<Run> {
+    pub(crate) fn private_run() -> Arc<Run> {
         Run::new(0, None)
     }
 

@@ -255,7 +255,7 @@ impl Session {
         self.client_addr
     }
 
-    pub fn opened_at(&self) -> DateTime<Utc> {
+    pub(crate) fn opened_at(&self) -> DateTime<Utc> {
         self.opened_at
     }
 

@@ -18,7 +18,7 @@ use crate::moment::Moment;
 use crate::query::column_names::ColumnNames;
 use crate::query::kept_plan::{KeptPlan, PlanInputs, PlanSlot};
 use crate::query::list_parameters::lists_as_items;
-use crate::query::parameter_marks::{Declared, Marks, cast_marks, fits};
+use crate::query::parameter_marks::{self, Declared, Marks, Sources};
 use crate::query::parameter_places::place_types;
 use crate::query::parameters::{
     declare_types, inferred_types, list_of, named_parameters, number, parameter_types,
@@ -86,9 +86,7 @@ impl Session {
                     let described = described.map_err(|error| self.told(error, parsed))?;
                     prepared.columns = Some(described.columns);
                     prepared.origins = described.planning.origins();
-                    prepared.parameters = described.parameters;
-                    prepared.untyped = described.untyped;
-                    prepared.marks = described.marks;
+                    prepared.announce(described.parameters);
                     let (plan, planning) = (described.plan, described.planning);
                     let plans = &self.gateway.plans;
                     let kept = KeptPlan::new(inputs, plan, planning, plans);
@@ -96,27 +94,21 @@ impl Session {
                 }
                 Statement::Copy(copy) => {
                     let described = self.describe(&moment, &copy.query, declared).await?;
-                    prepared.parameters = described.parameters;
-                    prepared.untyped = described.untyped;
-                    prepared.marks = described.marks;
+                    prepared.announce(described.parameters);
                 }
                 // The statement itself has no rows.
                 Statement::DeclareCursor(declare) => {
                     let described = self.describe(&moment, &declare.query, declared).await;
                     let described = described.map_err(|error| self.told(error, parsed))?;
-                    prepared.parameters = described.parameters;
-                    prepared.untyped = described.untyped;
-                    prepared.marks = described.marks;
+                    prepared.announce(described.parameters);
                 }
                 statement if statement.written_query().is_some() => {
                     let described = self.describe_write(&moment, statement, declared);
                     let described = Box::pin(described).await;
                     let (described, returned) =
                         described.map_err(|error| self.told(error, parsed))?;
-                    prepared.parameters = described.parameters;
-                    prepared.untyped = described.untyped;
+                    prepared.announce(described.parameters);
                     prepared.columns = returned;
-                    prepared.marks = described.marks;
                 }
                 Statement::Explain(explain) => {
                     let described = match explain.statement.as_ref() {
@@ -135,12 +127,10 @@ impl Session {
                         }
                         _ => None,
                     };
-                    if let Some(described) = described {
-                        prepared.parameters = described.parameters;
-                        prepared.untyped = described.untyped;
-                        prepared.marks = described.marks;
-                    }
                     prepared.columns = Some(self.explain_schema(explain)?);
+                    if let Some(described) = described {
+                        prepared.announce(described.parameters);
+                    }
                 }
                 // Here, and not when it runs: its parameters are not known, and binding values to
                 // them would fail with an error that hides the reason.
@@ -274,31 +264,23 @@ impl Session {
         }
         let mut parameters = parameter_types(inferred.types.clone(), &known)?;
         let untyped = untyped_parameters(&inferred.types, &known, parameters.len());
-        let is_open = |types: &[Option<DataType>], index: &usize| {
-            types.get(*index).is_none_or(Option::is_none)
-        };
-        let mut marks = inferred.marks;
-        marks.retain(|index, _| is_open(known.as_slice(), index));
         for (index, data_type) in parameters.iter_mut().enumerate() {
             if lists.contains(&(index + 1)) {
                 *data_type = list_of(data_type);
-                if let Some(mark) = marks.get_mut(&index) {
-                    mark.push_str("[]");
-                }
             }
         }
-        let casts = cast_marks(query).into_iter();
-        marks.extend(casts.filter(|(index, _)| is_open(declared.types, index)));
-        let is_fit = |index: &usize, mark: &str| {
-            let data_type = parameters.get(*index);
-            data_type.is_some_and(|data_type| fits(mark, data_type))
+        let sources = Sources {
+            declared,
+            known: &known,
+            lists: &lists,
+            types: &parameters,
         };
-        let mut of_client = declared.marks.clone();
-        of_client.retain(|index, mark| is_fit(index, mark.as_str()));
-        marks.extend(of_client.iter().map(|(index, mark)| (*index, mark.clone())));
-        marks.retain(|index, mark| is_fit(index, mark.as_str()));
+        let marks = parameter_marks::settled(query, inferred.marks, sources);
+        let are_marked = marks
+            .iter()
+            .all(|(index, mark)| declared.marks.get(index) == Some(mark));
         let settled: Vec<Option<DataType>> = parameters.iter().cloned().map(Some).collect();
-        if settled != declared.types || marks != of_client {
+        if settled != declared.types || !are_marked {
             // Planned again with the types that it will run with.
             let settled = Declared {
                 types: &settled,
@@ -306,10 +288,13 @@ impl Session {
             };
             planned = Box::pin(self.plan_query(moment, query, settled, true)).await?;
         }
-        Ok(Description {
-            parameters,
+        let parameters = Parameters {
+            types: parameters,
             untyped,
             marks,
+        };
+        Ok(Description {
+            parameters,
             plan: planned.plan,
             columns: planned.columns,
             planning: planned.planning,
@@ -339,22 +324,15 @@ impl Session {
         let Some(returning) = self.returning(moment, &catalog, statement).await? else {
             return Ok((described, None));
         };
-        let known = described.parameters.iter().enumerate();
-        let known = known.map(|(index, data_type)| {
-            let is_untyped = described.untyped.contains(&index);
-            (!is_untyped).then(|| data_type.clone())
-        });
-        let known: Vec<Option<DataType>> = known.collect();
+        let types = described.parameters.known();
         let seen = returning.seen(None)?;
         let known = Declared {
-            types: &known,
-            marks: &described.marks,
+            types: &types,
+            marks: &described.parameters.marks,
         };
         let returned = Box::pin(self.describe(&seen, &returning.query, known)).await?;
         check_clause(&returned.plan)?;
         described.parameters = returned.parameters;
-        described.untyped = returned.untyped;
-        described.marks = returned.marks;
         Ok((described, Some(returned.columns)))
     }
 
@@ -420,11 +398,39 @@ fn are_declared(named: &BTreeSet<String>, declared: &[Option<DataType>]) -> bool
     declared.iter().all(Option::is_some) && named.iter().all(is_declared)
 }
 
-/// A planned query with the types of all its parameters.
-struct Description {
-    parameters: Vec<DataType>,
+/// The parameters of a query, as they are announced to the client.
+struct Parameters {
+    /// The types of `$1`, `$2` …
+    types: Vec<DataType>,
+    /// Indices of those whose type is neither declared nor inferred.
     untyped: Vec<usize>,
     marks: Marks,
+}
+
+impl Parameters {
+    /// Returns the types; `None` for those that are neither declared nor inferred.
+    fn known(&self) -> Vec<Option<DataType>> {
+        let types = self.types.iter().enumerate();
+        types
+            .map(|(index, data_type)| {
+                let is_untyped = self.untyped.contains(&index);
+                (!is_untyped).then(|| data_type.clone())
+            })
+            .collect()
+    }
+}
+
+impl Prepared {
+    fn announce(&mut self, parameters: Parameters) {
+        self.parameters = parameters.types;
+        self.untyped = parameters.untyped;
+        self.marks = parameters.marks;
+    }
+}
+
+/// A planned query with the types of all its parameters.
+struct Description {
+    parameters: Parameters,
     plan: LogicalPlan,
     columns: SchemaRef,
     planning: Planning,

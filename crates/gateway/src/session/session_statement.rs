@@ -6,7 +6,6 @@ use std::time::Duration;
 use arrow::array::{RecordBatch, StringArray};
 use lakegate_dialect::postgres::{Settings, ShownSetting, milliseconds, shown_time};
 use lakegate_error::{Code, Error, Result};
-use lakegate_policy::Temporary;
 use lakegate_sql::ast::{self as sql, Statement};
 use uuid::Uuid;
 
@@ -15,8 +14,7 @@ use crate::moment::Moment;
 use crate::session::describe_prepared;
 use crate::session::named::unknown_prepared;
 use crate::session::results::{command, rows, setting_schema, text_schema};
-use crate::session::transaction::TransactionStatus;
-use crate::session::{Session, is_built_in, on_or_off};
+use crate::session::{Session, is_built_in};
 
 /// The settings that BEGIN and SET TRANSACTION set until the end of a block.
 pub(super) const MODES: [&str; 3] = [
@@ -166,19 +164,7 @@ impl Session {
         let state = &mut *guard;
         match statement {
             Statement::Begin(begin) => {
-                let was_open = state.transaction.begin(&state.settings);
-                let by_default = state.settings.get("default_transaction_read_only")?;
-                let by_default = (!was_open && by_default == "on").then_some(true);
-                if let Some(isolation) = begin.modes.isolation {
-                    state.set_mode("transaction_isolation", isolation.name())?;
-                }
-                if let Some(read_only) = begin.modes.read_only.or(by_default) {
-                    state.set_mode("transaction_read_only", on_or_off(read_only))?;
-                }
-                if let Some(deferrable) = begin.modes.deferrable {
-                    state.set_mode("transaction_deferrable", on_or_off(deferrable))?;
-                }
-                if was_open {
+                if state.begin(begin)? {
                     drop(guard);
                     self.warn("25001", "there is already a transaction in progress");
                 }
@@ -192,7 +178,7 @@ impl Session {
             }
             Statement::ReleaseSavepoint(savepoint) => state.transaction.release(&savepoint.name)?,
             Statement::Set(set) => {
-                let outside = state.transaction.status() == TransactionStatus::Idle;
+                let outside = state.is_outside();
                 drop(guard);
                 if outside && set.scope == sql::SetScope::Local {
                     self.warn("25P01", "SET LOCAL can only be used in transaction blocks");
@@ -200,26 +186,8 @@ impl Session {
                 self.set(moment, set)?;
             }
             Statement::SetTransaction(set) => {
-                let isolation = set.modes.isolation.map(sql::Isolation::name);
-                let read_only = set.modes.read_only.map(on_or_off);
-                let deferrable = set.modes.deferrable.map(on_or_off);
-                let modes = [
-                    ("isolation", isolation),
-                    ("read_only", read_only),
-                    ("deferrable", deferrable),
-                ];
-                for (mode, value) in modes {
-                    let Some(value) = value else { continue };
-                    match set.session {
-                        true => state
-                            .settings
-                            .set(&format!("default_transaction_{mode}"), Some(value))?,
-                        false => {
-                            state.set_mode(&format!("transaction_{mode}"), value)?;
-                        }
-                    }
-                }
-                let outside = state.transaction.status() == TransactionStatus::Idle;
+                state.set_modes(set)?;
+                let outside = state.is_outside();
                 drop(guard);
                 if outside && !set.session {
                     self.warn(
@@ -230,7 +198,7 @@ impl Session {
             }
             // Tables have no constraints that could be deferred.
             Statement::SetConstraints(named) => {
-                let outside = state.transaction.status() == TransactionStatus::Idle;
+                let outside = state.is_outside();
                 drop(guard);
                 if outside {
                     self.warn(
@@ -250,31 +218,8 @@ impl Session {
                 state.settings.set(name, None)?;
                 state.transaction.keep(name);
             }
-            Statement::Discard(what) => {
-                if *what == sql::Discard::All {
-                    state.transaction.check_outside("DISCARD ALL")?;
-                    state.shared.clear();
-                    state.settings.reset_all();
-                    state.cursors.close(None)?;
-                    // DISCARD PLANS keeps the statements, and each execution plans anew.
-                    state.prepared.clear();
-                }
-                if matches!(what, sql::Discard::All | sql::Discard::Temp) {
-                    state.set_temporary(Temporary::default());
-                }
-            }
-            Statement::Deallocate(deallocate) => match &deallocate.name {
-                None => {
-                    state.prepared.clear();
-                    state.shared.clear();
-                }
-                Some(name) => {
-                    state
-                        .prepared
-                        .remove(name)
-                        .ok_or_else(|| unknown_prepared(name))?;
-                }
-            },
+            Statement::Discard(what) => state.discard(*what)?,
+            Statement::Deallocate(deallocate) => state.deallocate(deallocate.name.as_deref())?,
             Statement::DescribePrepared(describe) => {
                 let prepared = state.prepared.get(&describe.name);
                 let prepared = prepared.ok_or_else(|| unknown_prepared(&describe.name))?;
@@ -284,7 +229,7 @@ impl Session {
             Statement::Unlisten => {}
             // What a statement reads does not change while it runs.
             Statement::LockTables(_) => {
-                if state.transaction.status() == TransactionStatus::Idle {
+                if state.is_outside() {
                     return Err(Error::new(
                         Code::NoActiveTransaction,
                         "LOCK TABLE can only be used in transaction blocks",

@@ -7,11 +7,13 @@ use lakegate_dialect::postgres::Settings;
 use lakegate_engine::Stop;
 use lakegate_error::{Code, Error, Result};
 use lakegate_policy::Temporary;
+use lakegate_sql::ast as sql;
 
 use crate::query::kept_plan::KeptPlans;
 use crate::query::life::Query;
 use crate::session::cursors::Cursors;
-use crate::session::named::Kept;
+use crate::session::named::{Kept, unknown_prepared};
+use crate::session::on_or_off;
 use crate::session::parse::KnownTexts;
 use crate::session::prepared::Prepared;
 use crate::session::session_statement::MODES;
@@ -145,5 +147,88 @@ impl State {
             self.settings.set(name, Some(value))?;
         }
         Ok(is_open)
+    }
+
+    /// Returns whether no transaction block is open.
+    pub(crate) fn is_outside(&self) -> bool {
+        self.transaction.status() == TransactionStatus::Idle
+    }
+
+    /// Opens a transaction block, and sets its modes. Returns whether one was open.
+    ///
+    /// # Errors
+    /// As of [`Self::set_mode`].
+    pub(super) fn begin(&mut self, begin: &sql::Begin) -> Result<bool> {
+        let was_open = self.transaction.begin(&self.settings);
+        let by_default = self.settings.get("default_transaction_read_only")?;
+        let by_default = (!was_open && by_default == "on").then_some(true);
+        if let Some(isolation) = begin.modes.isolation {
+            self.set_mode("transaction_isolation", isolation.name())?;
+        }
+        if let Some(read_only) = begin.modes.read_only.or(by_default) {
+            self.set_mode("transaction_read_only", on_or_off(read_only))?;
+        }
+        if let Some(deferrable) = begin.modes.deferrable {
+            self.set_mode("transaction_deferrable", on_or_off(deferrable))?;
+        }
+        Ok(was_open)
+    }
+
+    /// Sets modes of the open transaction block, or those that later blocks begin with.
+    ///
+    /// # Errors
+    /// As of [`Self::set_mode`].
+    pub(super) fn set_modes(&mut self, set: &sql::SetTransaction) -> Result<()> {
+        let modes = [
+            ("isolation", set.modes.isolation.map(sql::Isolation::name)),
+            ("read_only", set.modes.read_only.map(on_or_off)),
+            ("deferrable", set.modes.deferrable.map(on_or_off)),
+        ];
+        for (mode, value) in modes {
+            let Some(value) = value else { continue };
+            if set.session {
+                let name = format!("default_transaction_{mode}");
+                self.settings.set(&name, Some(value))?;
+            } else {
+                self.set_mode(&format!("transaction_{mode}"), value)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Discards what the session holds. Plans are made anew for each execution.
+    ///
+    /// # Errors
+    /// DISCARD ALL in a transaction block.
+    pub(super) fn discard(&mut self, what: sql::Discard) -> Result<()> {
+        if what == sql::Discard::All {
+            self.transaction.check_outside("DISCARD ALL")?;
+            self.shared.clear();
+            self.settings.reset_all();
+            self.cursors.close(None)?;
+            self.prepared.clear();
+        }
+        if matches!(what, sql::Discard::All | sql::Discard::Temp) {
+            self.set_temporary(Temporary::default());
+        }
+        Ok(())
+    }
+
+    /// Removes a prepared statement, or all of them.
+    ///
+    /// # Errors
+    /// There is none of this name.
+    pub(super) fn deallocate(&mut self, name: Option<&str>) -> Result<()> {
+        match name {
+            None => {
+                self.prepared.clear();
+                self.shared.clear();
+            }
+            Some(name) => {
+                let removed = self.prepared.remove(name);
+                removed.ok_or_else(|| unknown_prepared(name))?;
+            }
+        }
+        Ok(())
     }
 }

@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_who_gives_up_waiting_leaves_the_queue() {
+    async fn query_that_gives_up_waiting_leaves_the_queue() {
         let admission = admission(1, 1, 1);
         let first = admission.admit("ann").await.unwrap();
         drop(asks(&admission, "ann"));
@@ -303,7 +303,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn free_permit_goes_to_the_user_of_whom_the_fewest_run() {
+    async fn free_permit_goes_to_the_user_with_the_fewest_running_queries() {
         let admission = admission(2, 10, 2);
         let ann = admission.admit("ann").await.unwrap();
         let other = admission.admit("ann").await.unwrap();

@@ -69,7 +69,7 @@ pub enum TableFormat {
 
 impl TableFormat {
     /// What the format can do.
-    pub fn file_format(&self) -> &dyn TableFileFormat {
+    pub(crate) fn file_format(&self) -> &dyn TableFileFormat {
         match self {
             Self::Parquet(format) => format,
             Self::Text(format) => format,

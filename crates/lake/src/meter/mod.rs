@@ -81,7 +81,8 @@ impl QueryMeter {
         self.fetched.load(Ordering::Relaxed)
     }
 
-    pub fn cutoff_exceeded(&self) -> bool {
+    #[cfg(test)]
+    pub(crate) fn cutoff_exceeded(&self) -> bool {
         self.scanned.load(Ordering::Relaxed) & EXCEEDED != 0
     }
 
@@ -119,7 +120,7 @@ impl QueryMeter {
     ///
     /// # Errors
     /// As of [`QueryMeter::reserve`].
-    pub fn has_room_for_footer(&self, file: &ObjectId, bytes: u64) -> Result<()> {
+    pub(crate) fn has_room_for_footer(&self, file: &ObjectId, bytes: u64) -> Result<()> {
         if self.footers.lock().contains(file) {
             return Ok(());
         }
@@ -174,7 +175,7 @@ impl QueryMeter {
     ///
     /// # Errors
     /// As of [`QueryMeter::reserve`].
-    pub fn charge_footer(&self, file: ObjectId, bytes: u64) -> Result<()> {
+    pub(crate) fn charge_footer(&self, file: ObjectId, bytes: u64) -> Result<()> {
         if self.footers.lock().insert(file) {
             self.reserve(bytes)
         } else {
@@ -182,7 +183,7 @@ impl QueryMeter {
         }
     }
 
-    pub fn add_fetched(&self, bytes: u64) {
+    pub(crate) fn add_fetched(&self, bytes: u64) {
         let successor = self.successor.read();
         let charged = successor.as_deref().unwrap_or(self);
         charged.fetched.fetch_add(bytes, Ordering::Relaxed);

@@ -90,7 +90,7 @@ impl Root {
     ///
     /// # Errors
     /// The folder is not in the root; the file system.
-    pub async fn remove_staged(&self, folder: &Path, write: WriteId) -> Result<()> {
+    pub(crate) async fn remove_staged(&self, folder: &Path, write: WriteId) -> Result<()> {
         let (store, folder) = (Arc::clone(&self.store), folder.clone());
         blocking(move || store.remove_staged(&folder, write)).await
     }
@@ -122,7 +122,7 @@ impl Root {
     }
 
     /// The URL of an object of this root, as a user would write it.
-    pub fn display_path(&self, path: &Path) -> String {
+    pub(crate) fn display_path(&self, path: &Path) -> String {
         let within = self.store.relative(path);
         format!("{}{within}", self.url)
     }
@@ -213,7 +213,7 @@ impl Roots {
         self.roots.iter()
     }
 
-    pub fn by_engine_url(&self, url: &str) -> Option<&Arc<Root>> {
+    pub(crate) fn by_engine_url(&self, url: &str) -> Option<&Arc<Root>> {
         self.roots.iter().find(|root| {
             root.engine_url.as_str().trim_end_matches('/') == url.trim_end_matches('/')
         })

@@ -349,7 +349,7 @@ async fn files_that_hidden_columns_rule_out_are_not_part_of_the_snapshot() {
 }
 
 #[tokio::test]
-async fn hidden_columns_are_those_of_who_may_read_every_column() {
+async fn hidden_columns_need_the_right_to_read_every_column() {
     let lake = Lake::new().await;
     for (user, hidden) in [
         (

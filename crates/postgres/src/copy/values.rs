@@ -9,7 +9,7 @@ use datafusion::arrow::array::{
 };
 use datafusion::arrow::datatypes::{DataType, Field, TimeUnit};
 use datafusion::common::ScalarValue;
-use lakegate_error::{Code, Error, Result};
+use lakegate_error::{Error, Result, field_overflow};
 use lakegate_gateway::values::type_name;
 
 use crate::client_text::{self, not_text};
@@ -170,7 +170,9 @@ impl Values {
             (Builder::Decimal(builder, precision, scale), Value::Numeric(value)) => {
                 let (precision, scale) = (*precision, *scale);
                 let rounded = value.rounded(precision, scale);
-                builder.append_value(rounded.ok_or_else(|| overflow(precision, scale))?);
+                builder.append_value(
+                    rounded.ok_or_else(|| field_overflow(precision.into(), scale.into()))?,
+                );
             }
             (Builder::Bytes(builder), Value::Bytes(value)) => builder.append_value(value),
             (Builder::Date(builder), Value::Date(value)) => builder.append_value(value),
@@ -219,15 +221,4 @@ impl Values {
 
 fn fitting<T: TryFrom<i64>>(value: i64, type_oid: u32) -> Result<T> {
     T::try_from(value).map_err(|_| text::too_large(&value.to_string(), type_oid))
-}
-
-fn overflow(precision: u8, scale: i8) -> Error {
-    let most = i32::from(precision) - i32::from(scale);
-    let bound = match most {
-        0 => "1".to_owned(),
-        digits => format!("10^{digits}"),
-    };
-    Error::new(Code::NumericOutOfRange, "numeric field overflow").with_detail(format!(
-        "A field with precision {precision}, scale {scale} must round to an absolute value less than {bound}."
-    ))
 }

@@ -253,7 +253,7 @@ impl Statement {
     }
 
     /// The query of a statement that is one, or that writes the rows of one.
-    pub fn query_mut(&mut self) -> Option<&mut ast::Query> {
+    pub(crate) fn query_mut(&mut self) -> Option<&mut ast::Query> {
         match self {
             Statement::Query(query) => Some(query.as_mut()),
             Statement::CreateTableAs(create) => Some(create.query.as_mut()),

@@ -193,11 +193,8 @@ fn without_casts_of_bounds(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-    use sqlparser::tokenizer::Tokenizer;
-
     use super::*;
-    use crate::dialect::AthenaDialect;
+    use crate::words::testing::rewritten;
 
     #[test]
     fn frames_are_plain() {
@@ -238,14 +235,7 @@ mod tests {
                 "SELECT '1 day'::interval preceding, x + 1::int following",
             ),
         ] {
-            let tokens = Tokenizer::new(&AthenaDialect::default(), sql)
-                .tokenize_with_location()
-                .unwrap();
-            let text: Vec<String> = plain(tokens)
-                .iter()
-                .map(|token| token.token.to_string())
-                .collect();
-            assert_eq!(text.concat().trim_end_matches("EOF"), expected);
+            assert_eq!(rewritten(sql, plain), expected);
         }
     }
 }

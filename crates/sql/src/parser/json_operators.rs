@@ -9,6 +9,7 @@ use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::{Token, TokenWithSpan};
 
 use super::query::is_word;
+use crate::words::is_blank;
 
 /// Makes `?`, `?|` and `?&` operators where no parameter can be: between operands, or after what may
 /// be a keyword, and before a text, an array or a parameter.
@@ -17,7 +18,6 @@ pub(super) fn spelled(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     if !tokens.iter().any(|token| is_question(&token.token)) {
         return tokens;
     }
-    let is_blank = |token: &Token| matches!(token, Token::Whitespace(_));
     let mut out: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len());
     let mut rest = tokens.as_slice();
     let (mut after_operand, mut is_certain) = (false, false);

@@ -15,6 +15,7 @@ use sqlparser::tokenizer::{Token, TokenWithSpan};
 
 use super::grouping;
 use super::query::{MAX_DEPTH, is_word};
+use crate::words::{continues_query, is_blank};
 
 /// Rewrites the tokens of a query.
 pub(super) fn plain(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
@@ -29,17 +30,10 @@ pub(super) fn plain(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     enclosed(rows(tokens))
 }
 
-/// Words that end a list of VALUES.
-const AFTER_VALUES: [&str; 8] = [
-    "UNION",
-    "EXCEPT",
-    "INTERSECT",
-    "ORDER",
-    "LIMIT",
-    "OFFSET",
-    "FETCH",
-    "FOR",
-];
+/// Returns whether a token ends a list of VALUES, within no parentheses of its own.
+fn ends_values(token: &Token) -> bool {
+    continues_query(token) || is_word(token, "FOR")
+}
 
 /// Adds parentheses around the rows of VALUES that have none.
 fn rows(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
@@ -79,7 +73,7 @@ fn rows(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
             let ends_list = match token {
                 None | Some(Token::EOF | Token::SemiColon) => true,
                 Some(Token::RParen) => depth == 0,
-                Some(word) => depth == 0 && AFTER_VALUES.iter().any(|end| is_word(word, end)),
+                Some(word) => depth == 0 && ends_values(word),
             };
             if ends_list || depth == 0 && token == Some(&Token::Comma) {
                 if !encloses
@@ -132,9 +126,9 @@ fn without_quantifier(mut tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     });
     let ends = |at: usize| match of(at).map(|token| &token.token) {
         None | Some(Token::EOF | Token::RParen | Token::SemiColon) => true,
-        Some(_) => {
+        Some(token) => {
             let words = ["HAVING", "WINDOW", "QUALIFY"];
-            words.iter().chain(&AFTER_VALUES).any(|word| is(at, word))
+            words.iter().any(|word| is_word(token, word)) || ends_values(token)
         }
     };
     let found: HashSet<usize> = (2..places.len())
@@ -178,7 +172,7 @@ fn with_parentheses(
 pub(super) fn places(tokens: &[TokenWithSpan]) -> Vec<usize> {
     let places = tokens.iter().enumerate();
     places
-        .filter(|(_, token)| !matches!(token.token, Token::Whitespace(_)))
+        .filter(|(_, token)| !is_blank(&token.token))
         .map(|(place, _)| place)
         .collect()
 }
@@ -279,11 +273,8 @@ fn enclosed(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-    use sqlparser::tokenizer::Tokenizer;
-
     use super::*;
-    use crate::dialect::AthenaDialect;
+    use crate::words::testing::rewritten;
 
     #[test]
     fn elements_are_plain() {
@@ -338,14 +329,7 @@ mod tests {
                 "GROUP BY \"\u{1}distinct\", ROLLUP (a)",
             ),
         ] {
-            let tokens = Tokenizer::new(&AthenaDialect::default(), sql)
-                .tokenize_with_location()
-                .unwrap();
-            let text: Vec<String> = plain(tokens)
-                .iter()
-                .map(|token| token.token.to_string())
-                .collect();
-            assert_eq!(text.concat().trim_end_matches("EOF"), expected);
+            assert_eq!(rewritten(sql, plain), expected);
         }
     }
 }

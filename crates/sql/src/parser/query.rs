@@ -17,6 +17,7 @@ use crate::ParseError;
 use crate::ast::{Statement, Unsupported};
 use crate::dialect::AthenaDialect;
 use crate::lexer::TokenKind;
+pub(super) use crate::words::is_word;
 
 /// How deeply expressions and subqueries may nest, in sqlparser's recursion steps.
 pub(super) const MAX_DEPTH: usize = 128;
@@ -455,10 +456,6 @@ fn spell_out_table_commands(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
         out.push(token);
     }
     out
-}
-
-pub(super) fn is_word(token: &Token, word: &str) -> bool {
-    matches!(token, Token::Word(w) if w.quote_style.is_none() && w.value.eq_ignore_ascii_case(word))
 }
 
 /// The refusal of a writing statement inside a query.

@@ -12,6 +12,7 @@ use std::ops::ControlFlow;
 use sqlparser::ast::{AccessExpr, Expr, Ident, Select, SelectItem, Value, VisitorMut};
 use sqlparser::tokenizer::{Token, TokenWithSpan};
 
+use super::lists::places;
 use super::query::is_word;
 use crate::ast::Unsupported;
 use crate::trino::{FIELDS, call};
@@ -22,12 +23,7 @@ const STAR: &str = "\u{1}fields";
 
 /// Makes a name of each `*` after a row, and of one with names for its columns.
 pub(super) fn named(mut tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
-    let places: Vec<usize> = tokens
-        .iter()
-        .enumerate()
-        .filter(|(_, token)| !matches!(token.token, Token::Whitespace(_)))
-        .map(|(place, _)| place)
-        .collect();
+    let places = places(&tokens);
     let of = |at: usize| Some(&tokens.get(*places.get(at)?)?.token);
     let is_name = |at: usize| matches!(of(at), Some(Token::Word(_)));
     let is_period = |at: usize| of(at) == Some(&Token::Period);

@@ -67,11 +67,8 @@ pub(super) fn similar(mut tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-    use sqlparser::tokenizer::Tokenizer;
-
     use super::*;
-    use crate::dialect::AthenaDialect;
+    use crate::words::testing::rewritten;
 
     #[test]
     fn patterns_of_substrings_are_parsed() {
@@ -91,14 +88,7 @@ mod tests {
             ),
             ("f(x SIMILAR y)", "f(x SIMILAR y)"),
         ] {
-            let tokens = Tokenizer::new(&AthenaDialect::default(), sql)
-                .tokenize_with_location()
-                .unwrap();
-            let text: Vec<String> = similar(tokens)
-                .iter()
-                .map(|token| token.token.to_string())
-                .collect();
-            assert_eq!(text.concat().trim_end_matches("EOF"), expected);
+            assert_eq!(rewritten(sql, similar), expected);
         }
     }
 }

@@ -14,6 +14,7 @@
 use sqlparser::tokenizer::{Token, TokenWithSpan, Whitespace};
 
 use super::query::is_word;
+use crate::words::is_blank;
 
 /// Replaces the digits of numbers in other bases by decimal ones, and removes the blanks of
 /// binary strings.
@@ -69,7 +70,7 @@ pub(super) fn json_tables(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     if !tokens.iter().any(|token| is_table(&token.token)) {
         return tokens;
     }
-    let blank = |token: &&TokenWithSpan| matches!(token.token, Token::Whitespace(_));
+    let blank = |token: &&TokenWithSpan| is_blank(&token.token);
     let mut out: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len());
     let mut depth = 0usize;
     // The depths at which the arguments of tables end.
@@ -115,7 +116,7 @@ pub(super) fn corresponding(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     // The last word or sign, and that before it.
     let (mut last, mut earlier): (Option<Token>, Option<Token>) = (None, None);
     for token in tokens {
-        if matches!(token.token, Token::Whitespace(_)) {
+        if is_blank(&token.token) {
             out.push(token);
             continue;
         }
@@ -147,7 +148,7 @@ pub(super) fn sort_operators(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     while let Some((token, after)) = rest.split_first() {
         let blanks = after
             .iter()
-            .take_while(|next| matches!(next.token, Token::Whitespace(_)))
+            .take_while(|next| is_blank(&next.token))
             .count();
         let direction = match after.get(blanks).map(|next| &next.token) {
             Some(Token::Lt) => Some("ASC"),
@@ -255,7 +256,6 @@ fn with_escape(string: &TokenWithSpan, after: &[TokenWithSpan]) -> Option<(Strin
     let Token::UnicodeStringLiteral(text) = &string.token else {
         return None;
     };
-    let is_blank = |token: &Token| matches!(token, Token::Whitespace(_));
     let mut words = after.iter().enumerate();
     let mut next = || words.find(|(_, token)| !is_blank(&token.token));
     next().filter(|(_, token)| is_word(&token.token, "UESCAPE"))?;
@@ -312,7 +312,6 @@ pub(super) fn quantified_values(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan
     if !tokens.iter().any(|token| is_word(&token.token, "VALUES")) {
         return tokens;
     }
-    let blank = |token: &Token| matches!(token, Token::Whitespace(_));
     let mut out: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len());
     // The last tokens that are not blanks, the latest first.
     let mut before: [Option<Token>; 3] = [None, None, None];
@@ -356,7 +355,7 @@ pub(super) fn quantified_values(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan
             }
             _ => {}
         }
-        if !blank(&token.token) {
+        if !is_blank(&token.token) {
             before.rotate_right(1);
             before[0] = Some(token.token.clone());
         }
@@ -379,11 +378,8 @@ fn quantified(before: &[Option<Token>; 3]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-    use sqlparser::tokenizer::Tokenizer;
-
     use super::*;
-    use crate::dialect::AthenaDialect;
+    use crate::words::testing::rewritten;
 
     #[test]
     fn tokens_are_those_of_sqlparser() {
@@ -409,13 +405,10 @@ mod tests {
                 "FROM UNNEST(JSON_TABLE (f(x), 'a' COLUMNS (b int))) t, json_table",
             ),
         ] {
-            let tokens = Tokenizer::new(&AthenaDialect::default(), sql)
-                .tokenize_with_location()
-                .unwrap();
-            let tokens = quantified_values(unicode_strings(decimal_numbers(tokens)));
-            let tokens = json_tables(tokens);
-            let text: Vec<String> = tokens.iter().map(|token| token.token.to_string()).collect();
-            assert_eq!(text.concat().trim_end_matches("EOF"), expected, "{sql}");
+            let text = rewritten(sql, |tokens| {
+                json_tables(quantified_values(unicode_strings(decimal_numbers(tokens))))
+            });
+            assert_eq!(text, expected, "{sql}");
         }
     }
 }

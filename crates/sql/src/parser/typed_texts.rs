@@ -9,6 +9,7 @@
 use sqlparser::tokenizer::{Token, TokenWithSpan};
 
 use super::query::is_word;
+use crate::words::is_blank;
 
 /// The types. A column has none of these names before a text: PostgreSQL's aliases are no texts.
 const TYPES: [&str; 9] = [
@@ -30,10 +31,6 @@ fn is_type(token: &Token) -> bool {
 
 fn is_shift(token: &Token) -> bool {
     matches!(token, Token::ShiftLeft | Token::ShiftRight)
-}
-
-fn is_blank(token: &Token) -> bool {
-    matches!(token, Token::Whitespace(_))
 }
 
 fn is_text(token: &Token) -> bool {

@@ -13,6 +13,7 @@
 
 mod create;
 mod delete;
+pub(crate) mod new_columns;
 pub(crate) mod properties;
 pub(crate) mod query;
 mod removal;

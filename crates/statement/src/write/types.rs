@@ -1,8 +1,10 @@
 //! Which columns of a query may be written to which columns of a table.
 
-use arrow::datatypes::{DataType, Field, Schema};
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, FieldRef, Schema};
 use lakegate_catalog::hive_type::HiveType;
-use lakegate_error::{Code, Error, Result};
+use lakegate_error::{Code, Error, Misfit, Result};
 use lakegate_lake::write::assignable::{is_stored, is_whole};
 use lakegate_lake::{decimal_scale, type_name};
 
@@ -32,12 +34,15 @@ pub(crate) fn check_columns(table: &str, targets: &[&Field], query: &Schema) -> 
         .with_hint(format!(
             "the columns are written in this order: {}; name those that the query has in INSERT INTO {table} (..)",
             names.join(", ")
-        )));
+        ))
+        .with_misfit(Misfit::Count {
+            given: sources.len(),
+            written: targets.len(),
+        }));
     }
-    for (target, source) in targets.iter().zip(sources) {
-        let (from, to) = (source.data_type(), target.data_type());
-        if !keeps_values(from, to) {
-            return Err(mismatch(table, target, from));
+    for (place, (target, source)) in targets.iter().zip(sources).enumerate() {
+        if !keeps_values(source.data_type(), target.data_type()) {
+            return Err(mismatch(table, place, target, source));
         }
     }
     Ok(())
@@ -50,17 +55,23 @@ fn counted(columns: usize) -> String {
     }
 }
 
-fn mismatch(table: &str, target: &Field, from: &DataType) -> Error {
+/// `place`: the number of the columns, from 0.
+fn mismatch(table: &str, place: usize, target: &Field, source: &FieldRef) -> Error {
     let (name, wanted) = (target.name(), type_name(target.data_type()));
     let cast = cast_to(target.data_type());
     Error::new(
         Code::TypeMismatch,
         format!(
             "column \"{name}\" of table {table} is of type {wanted}, and the query gives {}",
-            shown(from)
+            shown(source.data_type())
         ),
     )
     .with_hint(format!("write CAST(.. AS {cast}) in the query"))
+    .with_misfit(Misfit::Type {
+        place,
+        target: Arc::new(target.clone()),
+        given: Arc::clone(source),
+    })
 }
 
 /// The name of a type, with its zone; of types that no column of a table has, SQL's.
@@ -258,6 +269,14 @@ mod tests {
             error.message(),
             "column \"name\" of table sales.t is of type string, and the query gives date"
         );
+        assert_eq!(
+            error.misfit(),
+            Some(&Misfit::Type {
+                place: 1,
+                target: Arc::new(name.clone()),
+                given: Arc::new(Field::new("x", DataType::Date32, true)),
+            })
+        );
         assert!(
             error.hint().unwrap().contains("CAST(.. AS varchar)"),
             "{error}"
@@ -267,6 +286,8 @@ mod tests {
             error.message(),
             "the query has 1 column, and 2 columns of table sales.t are written: column \"name\" gets no value"
         );
+        let (given, written) = (1, 2);
+        assert_eq!(error.misfit(), Some(&Misfit::Count { given, written }));
         let error = check(&[DataType::Int64, DataType::Utf8, DataType::Utf8]).unwrap_err();
         assert!(
             error.message().contains("the query has 3 columns"),

@@ -11,8 +11,8 @@ use lakegate_policy::View;
 use lakegate_sql::ast::Unload;
 
 use super::create::{NewTable, holds_files};
+use super::new_columns::check_new_columns;
 use super::properties::Stored;
-use super::query::check_new_columns;
 use crate::StatementContext;
 use crate::locations::For;
 

@@ -39,7 +39,7 @@ impl ProjectedValue {
     }
 
     /// As it is in the name of a folder.
-    pub fn folder_text(&self) -> &str {
+    pub(crate) fn folder_text(&self) -> &str {
         &self.folder
     }
 

@@ -1,4 +1,4 @@
-//! [`Control`] on the file: users, roles, workgroups and settings. Grants are in `grants.rs`.
+//! [`Control`] on the file: users, roles and workgroups. Grants are in `grants.rs`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use super::load::signed;
 use super::vacated;
 use crate::access::{
     ADMINISTRATORS, Authentication, By, ControlSnapshot, Grant, Membership, PRIMARY_WORKGROUP,
-    QueryLimits, ResourceId, Role, SERVER_SECRET, ScramVerifier, User, Workgroup, WorkgroupInput,
+    QueryLimits, ResourceId, Role, ScramVerifier, User, Workgroup, WorkgroupInput,
 };
 use crate::error::{CatalogError, Kind, Result};
 use crate::model::names::normalize;
@@ -341,29 +341,6 @@ impl Control for SqliteStore {
                 params![name],
             )?;
             Ok(true)
-        })
-        .await
-    }
-
-    async fn set_setting(&self, key: &str, value: Option<&str>) -> Result<()> {
-        let key = normalize(Kind::Setting, key)?;
-        if key == SERVER_SECRET {
-            return Err(CatalogError::invalid(
-                "the server's secret cannot be changed; logins in progress depend on it",
-            ));
-        }
-        let value = value.map(str::to_owned);
-        self.write(move |write| {
-            match value {
-                Some(value) => {
-                    let sql = "INSERT INTO settings (key, value) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = excluded.value";
-                    write.changed_any(sql, params![key, value])?;
-                }
-                None => {
-                    write.changed_any("DELETE FROM settings WHERE key = ?1", params![key])?;
-                }
-            }
-            Ok(())
         })
         .await
     }

@@ -71,7 +71,7 @@ pub(super) use session::TRANSACTION_AGE;
 pub(super) use similar::{SIMILAR_PART, SIMILAR_PATTERN};
 pub use text::{quote_ident, split_name};
 pub(super) use timetz::TIMETZ_IN;
-pub use undefined::UNDEFINED;
+pub use undefined::{UNDEFINED, call_names};
 
 use super::SessionInfo;
 

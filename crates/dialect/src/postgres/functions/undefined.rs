@@ -34,6 +34,31 @@ const NUMERIC: i64 = 1700;
 /// How many arguments come before those of the call.
 const OWN: usize = 3;
 
+/// Functions that the engine knows by another name than PostgreSQL: its name, and PostgreSQL's.
+const NAMES: [(&str, &str); 6] = [
+    (AGE, "age"),
+    ("bool_and", "every"),
+    ("character_length", "length"),
+    ("signum", "sign"),
+    ("stddev", "stddev_samp"),
+    ("substr", "substring"),
+];
+
+/// Returns the names that the calls of a function have, in a statement and once it is rewritten.
+/// `name`: the engine's, which is the first one.
+pub fn call_names(name: &str) -> impl Iterator<Item = &str> {
+    let others = NAMES.iter().filter(move |(engine, _)| *engine == name);
+    std::iter::once(name).chain(others.map(|(_, other)| *other))
+}
+
+/// Returns PostgreSQL's name of a function. It has some by both names.
+fn in_postgres(name: &str) -> &str {
+    match call_names(name).nth(1) {
+        Some(other) if candidates(name).next().is_none() => other,
+        _ => name,
+    }
+}
+
 pub(super) fn function() -> Arc<ScalarUDF> {
     Arc::new(ScalarUDF::new_from_impl(Undefined {
         signature: Signature::variadic_any(Volatility::Immutable),
@@ -61,8 +86,7 @@ impl ScalarUDFImpl for Undefined {
     fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
         let literal = |place: usize| args.scalar_arguments.get(place).copied().flatten();
         let name = literal(0).and_then(|value| value.try_as_str().flatten());
-        // A call is rewritten before it is planned.
-        let name = name.map(|name| if name == AGE { "age" } else { name });
+        let name = name.map(in_postgres);
         let number = |place: usize| match literal(place) {
             Some(ScalarValue::Int64(Some(value))) => u64::try_from(*value).ok(),
             Some(ScalarValue::Int32(Some(value))) => u64::try_from(*value).ok(),
@@ -160,6 +184,19 @@ mod tests {
             ("nothing", vec![], false),
         ] {
             assert_eq!(exists(name, &types), expected, "{name} {types:?}");
+        }
+    }
+
+    #[test]
+    fn functions_of_the_engine_have_the_names_of_postgres() {
+        for (name, known, expected) in [
+            (AGE, vec![AGE, "age"], "age"),
+            ("signum", vec!["signum", "sign"], "sign"),
+            ("substr", vec!["substr", "substring"], "substr"),
+            ("f", vec!["f"], "f"),
+        ] {
+            assert_eq!(call_names(name).collect::<Vec<_>>(), known);
+            assert_eq!(in_postgres(name), expected);
         }
     }
 

@@ -47,11 +47,11 @@ use lakegate_error::Error;
 use self::asked::Asked;
 pub use self::empty::{has_no_rows, without_empty_relations};
 pub use self::few::reads_few_rows;
-pub use self::functions::object_number;
 use self::functions::{ABOUT_COLUMNS, ABOUT_NAMES, ABOUT_TABLES, Lookup, absent};
 pub(super) use self::functions::{
     IDENTIFY_OBJECTS, is_reserved, objects as object_columns, tells_type,
 };
+pub use self::functions::{object_number, type_name};
 pub use self::narrow::narrowed;
 use self::provider::SystemSchema;
 pub use self::provider::system_columns;

@@ -7,7 +7,7 @@
 use std::ops::ControlFlow;
 
 use datafusion::execution::SessionState;
-use lakegate_dialect::postgres::{UNDEFINED, folded};
+use lakegate_dialect::postgres::{UNDEFINED, call_names, folded};
 use lakegate_error::{Code, Error};
 use lakegate_sql::trino::call;
 use lakegate_sql::walk::walk_mut;
@@ -16,15 +16,6 @@ use sqlparser::ast::{
 };
 
 use crate::query::logical_plan::plan_statement;
-
-/// Names of functions of the engine, and what PostgreSQL calls them.
-const NAMES: [(&str, &str); 5] = [
-    ("bool_and", "every"),
-    ("character_length", "length"),
-    ("signum", "sign"),
-    ("stddev", "stddev_samp"),
-    ("substr", "substring"),
-];
 
 /// Returns an error about a call with the types of its arguments, if PostgreSQL has no function that
 /// takes them.
@@ -36,9 +27,7 @@ pub(crate) async fn with_types(
     let Some(name) = function_of(&error) else {
         return error;
     };
-    let others = NAMES.iter().filter(|(known, _)| *known == name);
-    let names = std::iter::once(name.as_str()).chain(others.map(|(_, other)| *other));
-    for name in names {
+    for name in call_names(&name) {
         let Some(marked) = marked(statement, name) else {
             continue;
         };
@@ -111,13 +100,7 @@ fn mark(function: &mut Function, name: &str) -> Option<Expr> {
         return None;
     }
     let begins = parts.first()?.span.start;
-    let shown = match name {
-        "signum" => "sign".to_owned(),
-        _ => {
-            let parts: Vec<String> = parts.iter().map(|part| folded(part)).collect();
-            parts.join(".")
-        }
-    };
+    let shown: Vec<String> = parts.iter().map(|part| folded(part)).collect();
     let FunctionArguments::List(list) = &mut function.args else {
         return None;
     };
@@ -132,7 +115,7 @@ fn mark(function: &mut Function, name: &str) -> Option<Expr> {
     }
     let number = |number: u64| Expr::value(Value::Number(number.to_string(), false));
     let mut arguments = vec![
-        Expr::value(Value::SingleQuotedString(shown)),
+        Expr::value(Value::SingleQuotedString(shown.join("."))),
         number(begins.line),
         number(begins.column),
     ];

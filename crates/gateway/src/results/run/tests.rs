@@ -274,7 +274,7 @@ async fn run_that_nobody_waits_for_is_stopped() {
 }
 
 #[tokio::test]
-async fn panic_of_a_run_reaches_those_who_wait() {
+async fn panic_of_a_run_reaches_all_that_wait_for_it() {
     let cache = ResultCache::new(1 << 20, 1 << 20);
     let run = lead(cache.lookup(&key(1), false, Instant::now()));
     let reader = run.reader(payer()).unwrap();

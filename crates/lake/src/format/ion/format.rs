@@ -7,7 +7,7 @@ use lakegate_error::Result;
 
 use super::options::{CLASS, IonFormat};
 use super::reader::IonReader;
-use super::writer::{self, IonFileWriter};
+use super::writer;
 use crate::format::files::LakeFiles;
 use crate::format::text::write::members::Members;
 use crate::format::{
@@ -63,6 +63,6 @@ impl TableFileFormat for IonFormat {
     }
 
     fn create(&self, file: NewFile<'_>) -> Result<Box<dyn FileWriter>> {
-        Ok(Box::new(IonFileWriter::create(self, &file)?))
+        Ok(Box::new(writer::create(self, &file)?))
     }
 }

@@ -8,7 +8,7 @@ use object_store::ObjectStoreExt;
 
 use super::fuzzing::{COLUMNS, read, schema};
 use super::options::{CLASS, IonFormat};
-use super::writer::IonFileWriter;
+use super::writer;
 use crate::format::{Codec, FileWriter, NewFile, TableFormat};
 use crate::testing::lake;
 
@@ -229,7 +229,7 @@ async fn rows_are_read_back_as_they_were_written() {
             sorted_by: &[],
         };
         let format = format(&properties);
-        let mut file = IonFileWriter::create(&format, &new).unwrap();
+        let mut file = writer::create(&format, &new).unwrap();
         file.write(&batch).await.unwrap();
         file.write(&batch).await.unwrap();
         Box::new(file).close().await.unwrap();
@@ -274,7 +274,7 @@ async fn columns_are_written_as_the_types_that_are_asked_for() {
     };
     let properties = [&KINDS[..], &[("ion.d.serialize_as", "int")]].concat();
     let format_of_all = format(&properties);
-    let mut file = IonFileWriter::create(&format_of_all, &new).unwrap();
+    let mut file = writer::create(&format_of_all, &new).unwrap();
     file.write(&batch).await.unwrap();
     let refused = file.write(&fraction).await.unwrap_err();
     assert!(
@@ -304,7 +304,7 @@ async fn columns_are_written_as_the_types_that_are_asked_for() {
     ] {
         let key = format!("ion.{column}.serialize_as");
         let format = format(&[(key.as_str(), kind)]);
-        let error = IonFileWriter::create(&format, &new).unwrap_err();
+        let error = writer::create(&format, &new).unwrap_err();
         assert!(error.to_string().contains(&key), "{error}");
     }
 }
@@ -326,7 +326,7 @@ async fn what_ion_does_not_have_is_not_written() {
             codec: Codec::Uncompressed,
             sorted_by: &[],
         };
-        let mut file = IonFileWriter::create(&format(properties), &new).unwrap();
+        let mut file = writer::create(&format(properties), &new).unwrap();
         assert_eq!(
             file.write(&last).await.is_ok(),
             is_written,

@@ -10,9 +10,7 @@
 
 use std::ops::Range;
 
-use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-use async_trait::async_trait;
 use chrono::{DateTime, Datelike, Timelike};
 use ion_rs::{
     Decimal, Int, IonResult, IonType, SequenceWriter, StructWriter, Timestamp, ValueWriter,
@@ -23,10 +21,10 @@ use lakegate_error::{Code, Error, Result};
 use super::checks::{Counted, check, check_kind, whole};
 use super::kinds::IonKind;
 use super::options::{IonEncoding, IonFormat, NullForm};
-use crate::format::text::write::members::{MEMBER_BYTES, Members};
+use crate::format::text::write::members::{MEMBER_BYTES, MemberFile, Members, Rows};
 use crate::format::text::write::values::{Values, items};
 use crate::format::text::{self, MAX_ROW_BYTES};
-use crate::format::{ClosedFile, Codecs, FileWriter, NewFile};
+use crate::format::{Codecs, NewFile};
 
 /// As of text.
 pub(super) const CODECS: Codecs = Codecs {
@@ -34,14 +32,14 @@ pub(super) const CODECS: Codecs = Codecs {
     ..text::write::CODECS
 };
 
+/// The rows of a file.
 #[derive(Debug)]
-pub(super) struct IonFileWriter {
+pub(super) struct IonRows {
     encoding: IonEncoding,
     form: Form,
     schema: SchemaRef,
     /// What columns are written as, of those that do not have their own types.
     kinds: Vec<Option<IonKind>>,
-    members: Members,
 }
 
 /// How values are written.
@@ -52,63 +50,72 @@ struct Form {
     offset: i32,
 }
 
-impl IonFileWriter {
-    /// # Errors
-    /// Rows are not written with the table's properties; Ion has no such codec.
-    pub(super) fn create(format: &IonFormat, file: &NewFile<'_>) -> Result<Self> {
-        let members = Members::begin(&CODECS, file)?;
-        if !format.paths.is_empty() {
-            return Err(Error::not_supported(
-                "a table whose columns have 'ion.<column>.path_extractor' is not written",
-            )
-            .with_hint("write to a table of Ion without it"));
-        }
-        let mut kinds = Vec::with_capacity(file.schema.fields().len());
-        for field in file.schema.fields() {
-            let mut all = format.written_as.iter();
-            let kind = all.find(|(column, _)| column == field.name());
-            let kind = kind.map(|(_, kind)| *kind);
-            kind.map_or(Ok(()), |kind| kind.check(field.name(), field.data_type()))?;
-            kinds.push(kind);
-        }
-        Ok(Self {
-            encoding: format.encoding,
-            form: Form {
-                nulls: format.nulls,
-                offset: format.offset,
-            },
-            schema: SchemaRef::clone(&file.schema),
-            kinds,
-            members,
-        })
+/// Begins a file.
+///
+/// # Errors
+/// Rows are not written with the table's properties; Ion has no such codec.
+pub(super) fn create(format: &IonFormat, file: &NewFile<'_>) -> Result<MemberFile<IonRows>> {
+    let members = Members::begin(&CODECS, file)?;
+    if !format.paths.is_empty() {
+        return Err(Error::not_supported(
+            "a table whose columns have 'ion.<column>.path_extractor' is not written",
+        )
+        .with_hint("write to a table of Ion without it"));
     }
+    let mut kinds = Vec::with_capacity(file.schema.fields().len());
+    for field in file.schema.fields() {
+        let mut all = format.written_as.iter();
+        let kind = all.find(|(column, _)| column == field.name());
+        let kind = kind.map(|(_, kind)| *kind);
+        kind.map_or(Ok(()), |kind| kind.check(field.name(), field.data_type()))?;
+        kinds.push(kind);
+    }
+    let rows = IonRows {
+        encoding: format.encoding,
+        form: Form {
+            nulls: format.nulls,
+            offset: format.offset,
+        },
+        schema: SchemaRef::clone(&file.schema),
+        kinds,
+    };
+    Ok(MemberFile::new(rows, members))
+}
 
-    /// A stream of rows from `rows.start` on, until it has enough. Returns the next row.
-    fn stream(&mut self, columns: &[Values<'_>], rows: Range<usize>) -> Result<usize> {
+impl Rows for IonRows {
+    /// Appends a stream.
+    fn append(
+        &mut self,
+        columns: &[Values<'_>],
+        rows: Range<usize>,
+        waiting: &mut Vec<u8>,
+    ) -> Result<usize> {
         match self.encoding {
             IonEncoding::Binary => {
                 let config = WriteConfig::<v1_0::Binary>::new();
                 let writer = Writer::<v1_0::Binary, Vec<u8>>::new(config, Vec::new());
-                self.rows(writer.map_err(of_crate)?, columns, rows)
+                self.stream(writer.map_err(of_crate)?, columns, rows, waiting)
             }
             IonEncoding::Text => {
                 let config = WriteConfig::<v1_0::Text>::default();
                 let writer = Writer::<v1_0::Text, Vec<u8>>::new(config, Vec::new());
-                self.rows(writer.map_err(of_crate)?, columns, rows)
+                self.stream(writer.map_err(of_crate)?, columns, rows, waiting)
             }
         }
     }
+}
 
-    fn rows<E: ion_rs::Encoding>(
-        &mut self,
+impl IonRows {
+    fn stream<E: ion_rs::Encoding>(
+        &self,
         mut writer: Writer<E, Vec<u8>>,
         columns: &[Values<'_>],
         rows: Range<usize>,
+        waiting: &mut Vec<u8>,
     ) -> Result<usize> {
         let mut next = rows.start;
         while next < rows.end
-            && (next == rows.start
-                || self.members.waiting.len() + writer.output().len() < MEMBER_BYTES)
+            && (next == rows.start || waiting.len() + writer.output().len() < MEMBER_BYTES)
         {
             let mut counted = Counted::default();
             let fields = self.schema.fields().iter().zip(columns).zip(&self.kinds);
@@ -141,19 +148,13 @@ impl IonFileWriter {
             next += 1;
         }
         let stream = writer.close().map_err(of_crate)?;
-        match self.members.waiting.is_empty() {
-            true => self.members.waiting = stream,
-            false => self.members.waiting.extend_from_slice(&stream),
+        match waiting.is_empty() {
+            true => *waiting = stream,
+            false => waiting.extend_from_slice(&stream),
         }
         // Values of text do not run into one another.
-        if self.encoding == IonEncoding::Text
-            && self
-                .members
-                .waiting
-                .last()
-                .is_some_and(|last| *last != b'\n')
-        {
-            self.members.waiting.push(b'\n');
+        if self.encoding == IonEncoding::Text && waiting.last().is_some_and(|last| *last != b'\n') {
+            waiting.push(b'\n');
         }
         Ok(next)
     }
@@ -164,42 +165,6 @@ fn of_crate(error: ion_rs::IonError) -> Error {
         Code::DataException,
         format!("a row cannot be written as Ion: {error}"),
     )
-}
-
-#[async_trait]
-impl FileWriter for IonFileWriter {
-    async fn write(&mut self, rows: &RecordBatch) -> Result<()> {
-        let columns = rows.columns().iter();
-        let columns: Vec<Values<'_>> = columns
-            .map(|column| Values::of(column.as_ref()))
-            .collect::<Result<_>>()?;
-        let mut next = 0;
-        while next < rows.num_rows() {
-            next = self.stream(&columns, next..rows.num_rows())?;
-            self.members.send_if_full().await?;
-        }
-        Ok(())
-    }
-
-    async fn encode(&mut self) -> Result<()> {
-        self.members.encode().await
-    }
-
-    fn bytes(&self) -> usize {
-        self.members.bytes()
-    }
-
-    fn memory(&self) -> usize {
-        self.members.memory()
-    }
-
-    async fn close(self: Box<Self>) -> Result<ClosedFile> {
-        self.members.close().await
-    }
-
-    async fn abort(self: Box<Self>) {
-        self.members.abort().await;
-    }
 }
 
 /// A row of the table.

@@ -291,8 +291,8 @@ impl<'a> Walk<'a> {
     }
 
     fn skip_items(&mut self, codes: &[u8], items: usize, depth: usize) -> Result<()> {
-        // The crate takes a boolean in a list for nothing at all, and would read on elsewhere than
-        // we do.
+        // The crate takes no byte for a boolean in a list, and would go on at another byte than this
+        // reader.
         if codes.contains(&TRUE) || codes.contains(&FALSE) {
             return Err(broken("a list has items of another type than it should"));
         }

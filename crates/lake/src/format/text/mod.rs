@@ -39,7 +39,6 @@ pub use self::matching::{GrokOptions, RegexOptions};
 pub use self::properties::{JsonOptions, LazySimpleOptions, OpenCsvOptions, TextFormat, TextSerDe};
 pub use self::rows::Places;
 pub use self::source::TextSource;
-use self::write::TextFileWriter;
 use super::{
     Codec, Codecs, FileScan, FileWriter, NewFile, Properties, ScanSource, TableFileFormat,
 };
@@ -152,6 +151,6 @@ impl TableFileFormat for TextFormat {
     }
 
     fn create(&self, file: NewFile<'_>) -> Result<Box<dyn FileWriter>> {
-        Ok(Box::new(TextFileWriter::create(self, &file)?))
+        Ok(Box::new(write::create(self, &file)?))
     }
 }

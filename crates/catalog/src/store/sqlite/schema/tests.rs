@@ -168,7 +168,7 @@ async fn a_new_catalog_limits_queries_and_one_in_use_goes_on_as_it_was() {
 }
 
 #[tokio::test]
-async fn grants_and_who_has_which_folder_are_migrated() {
+async fn grants_and_owners_of_folders_are_migrated() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("catalog.db");
     let mut connection = Connection::open(&path).unwrap();

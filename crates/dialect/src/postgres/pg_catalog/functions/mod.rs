@@ -25,6 +25,7 @@ pub(super) use lookup::Lookup;
 pub use names::object_number;
 use type_of::TYPE_OF;
 pub(in crate::postgres) use type_of::tells_type;
+pub use type_of::type_name;
 
 use crate::postgres::{PgFunction, ROW_TYPE};
 

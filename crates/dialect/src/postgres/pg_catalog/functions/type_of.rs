@@ -94,6 +94,11 @@ impl ScalarUDFImpl for CollationFor {
     }
 }
 
+/// Returns PostgreSQL's name of the type of a field, without lengths and digits.
+pub fn type_name(field: &Field) -> String {
+    format_type(type_of(field), None)
+}
+
 fn type_of(field: &Field) -> i64 {
     if field.data_type() == &DataType::Null {
         return UNKNOWN;
@@ -129,6 +134,8 @@ impl ScalarUDFImpl for TypeOf {
 
 #[cfg(test)]
 mod tests {
+    use arrow::datatypes::TimeUnit;
+
     use super::*;
 
     #[test]
@@ -160,5 +167,30 @@ mod tests {
         ] {
             assert_eq!(type_of(&field), oid, "{field:?}");
         }
+    }
+
+    #[test]
+    fn types_have_the_names_of_postgres() {
+        let texts = DataType::new_list(DataType::new_list(DataType::Utf8, true), true);
+        let object = DataType::Struct(vec![Field::new("a", DataType::Int8, true)].into());
+        for (data_type, name) in [
+            (DataType::Int8, "smallint"),
+            (DataType::Int32, "integer"),
+            (DataType::Float32, "real"),
+            (DataType::Decimal128(10, 2), "numeric"),
+            (DataType::Binary, "bytea"),
+            (
+                DataType::Timestamp(TimeUnit::Microsecond, None),
+                "timestamp without time zone",
+            ),
+            (DataType::Null, "unknown"),
+            (texts, "text[]"),
+            (object, "json"),
+        ] {
+            let field = Field::new("x", data_type, true);
+            assert_eq!(type_name(&field), name, "{field:?}");
+        }
+        let marked = hinted_field("x", DataType::Utf8, "uuid");
+        assert_eq!(type_name(&marked), "uuid");
     }
 }

@@ -102,7 +102,7 @@ async fn file_that_is_missing_or_too_long_keeps_the_server_from_starting() {
 }
 
 #[tokio::test]
-async fn unknown_key_id_fetches_the_keys_again_but_not_for_everyone_who_makes_one_up() {
+async fn unknown_key_id_fetches_the_keys_again_but_not_each_one_that_is_made_up() {
     let keys = Keys::new();
     let mut set = keys.set();
     let (provider, url) = Provider::start(&set).await;

@@ -5,12 +5,18 @@
 //! two members a file holds no state of a codec, so that a thousand open files take the memory of
 //! what they gather alone.
 
+use std::fmt::Debug;
+use std::ops::Range;
+
+use arrow::array::RecordBatch;
+use async_trait::async_trait;
 use bytes::Bytes;
 use lakegate_error::Result;
 
 use super::compress::compressed;
+use super::values::Values;
 use crate::format::upload::{Upload, failed};
-use crate::format::{ClosedFile, Codec, Codecs, NewFile, not_writable};
+use crate::format::{ClosedFile, Codec, Codecs, FileWriter, NewFile, not_writable};
 
 /// Bytes that are compressed together.
 pub(in crate::format) const MEMBER_BYTES: usize = 4 * 1024 * 1024;
@@ -21,7 +27,7 @@ const SMALL_MEMBER_BYTES: usize = 64 * 1024;
 pub(in crate::format) struct Members {
     codec: Codec,
     /// What is not sent yet.
-    pub waiting: Vec<u8>,
+    waiting: Vec<u8>,
     upload: Upload,
 }
 
@@ -64,7 +70,7 @@ impl Members {
     ///
     /// # Errors
     /// The store.
-    pub(in crate::format) async fn send_if_full(&mut self) -> Result<()> {
+    async fn send_if_full(&mut self) -> Result<()> {
         match self.waiting.len() >= MEMBER_BYTES {
             true => self.send().await,
             false => Ok(()),
@@ -75,7 +81,7 @@ impl Members {
     ///
     /// # Errors
     /// The store.
-    pub(in crate::format) async fn encode(&mut self) -> Result<()> {
+    async fn encode(&mut self) -> Result<()> {
         if self.waiting.len() < SMALL_MEMBER_BYTES {
             return Ok(());
         }
@@ -103,26 +109,93 @@ impl Members {
     }
 
     /// Bytes of the file so far.
-    pub(in crate::format) fn bytes(&self) -> usize {
+    fn bytes(&self) -> usize {
         usize::try_from(self.upload.bytes())
             .unwrap_or(usize::MAX)
             .saturating_add(self.waiting.len())
     }
 
-    pub(in crate::format) fn memory(&self) -> usize {
+    fn memory(&self) -> usize {
         self.waiting.capacity() + self.upload.memory()
     }
 
     /// # Errors
     /// The store.
-    pub(in crate::format) async fn close(mut self) -> Result<ClosedFile> {
+    async fn close(mut self) -> Result<ClosedFile> {
         self.send().await?;
         let url = self.upload.url().to_owned();
         let closed = self.upload.finish().await;
         closed.map_err(|error| failed(&url, error))
     }
 
-    pub(in crate::format) async fn abort(self) {
+    async fn abort(self) {
         self.upload.abort().await;
+    }
+}
+
+/// Writes rows in the form of a format.
+pub(in crate::format) trait Rows: Debug + Send {
+    /// Appends rows to what waits, from the first one on, until there is enough for a member. Returns
+    /// the next row. `columns`: those of the file.
+    ///
+    /// # Errors
+    /// A value that cannot be read back, with its column and the remedy.
+    fn append(
+        &mut self,
+        columns: &[Values<'_>],
+        rows: Range<usize>,
+        waiting: &mut Vec<u8>,
+    ) -> Result<usize>;
+}
+
+/// A file that is written as members.
+#[derive(Debug)]
+pub(in crate::format) struct MemberFile<R> {
+    rows: R,
+    members: Members,
+}
+
+impl<R: Rows> MemberFile<R> {
+    pub(in crate::format) fn new(rows: R, members: Members) -> Self {
+        Self { rows, members }
+    }
+}
+
+#[async_trait]
+impl<R: Rows> FileWriter for MemberFile<R> {
+    async fn write(&mut self, rows: &RecordBatch) -> Result<()> {
+        let columns = rows.columns().iter();
+        let columns: Vec<Values<'_>> = columns
+            .map(|column| Values::of(column.as_ref()))
+            .collect::<Result<_>>()?;
+        let mut next = 0;
+        while next < rows.num_rows() {
+            let rest = next..rows.num_rows();
+            next = self
+                .rows
+                .append(&columns, rest, &mut self.members.waiting)?;
+            self.members.send_if_full().await?;
+        }
+        Ok(())
+    }
+
+    async fn encode(&mut self) -> Result<()> {
+        self.members.encode().await
+    }
+
+    fn bytes(&self) -> usize {
+        self.members.bytes()
+    }
+
+    fn memory(&self) -> usize {
+        self.members.memory()
+    }
+
+    async fn close(self: Box<Self>) -> Result<ClosedFile> {
+        self.members.close().await
+    }
+
+    async fn abort(self: Box<Self>) {
+        self.members.abort().await;
     }
 }

@@ -13,17 +13,16 @@ pub(in crate::format) mod members;
 pub(in crate::format) mod values;
 
 use std::fmt::Debug;
+use std::ops::Range;
 
-use arrow::array::RecordBatch;
-use async_trait::async_trait;
 use lakegate_error::{Code, Error, Result};
 
 use self::delimited::DelimitedWriter;
-use self::members::{MEMBER_BYTES, Members};
+use self::members::{MEMBER_BYTES, MemberFile, Members, Rows};
 use self::values::Values;
 use super::json::JsonWriter;
 use super::{MAX_ROW_BYTES, TextFormat, TextSerDe};
-use crate::format::{ClosedFile, Codec, Codecs, FileWriter, NewFile, not_writable};
+use crate::format::{Codec, Codecs, NewFile, not_writable};
 
 /// GZIP is the default, as of Athena's new tables of TEXTFILE and JSON.
 pub(in crate::format) const CODECS: Codecs = Codecs {
@@ -76,42 +75,42 @@ pub(in crate::format::text) trait RowWriter: Debug + Send {
     fn row(&mut self, columns: &[Values<'_>], row: usize, text: &mut Vec<u8>) -> Result<()>;
 }
 
+/// Begins a file.
+///
+/// # Errors
+/// Rows are not written for the SerDe, or not with its properties; the columns have no form in it;
+/// text has no such codec.
+pub(super) fn create(format: &TextFormat, file: &NewFile<'_>) -> Result<MemberFile<Lines>> {
+    let members = Members::begin(&CODECS, file)?;
+    let (schema, header) = (&file.schema, format.header_lines);
+    let rows: Box<dyn RowWriter> = match &format.serde {
+        TextSerDe::LazySimple(options) => Box::new(DelimitedWriter::new(options, schema, header)?),
+        TextSerDe::OpenxJson(options) | TextSerDe::HiveJson(options) => {
+            Box::new(JsonWriter::new(options, schema, header)?)
+        }
+        _ => return Err(not_writable(&format!("location '{}'", members.url()))),
+    };
+    let begun = false;
+    Ok(MemberFile::new(Lines { rows, begun }, members))
+}
+
+/// The lines of a file.
 #[derive(Debug)]
-pub(super) struct TextFileWriter {
+pub(super) struct Lines {
     rows: Box<dyn RowWriter>,
     /// Whether there is a line already.
     begun: bool,
-    members: Members,
 }
 
-impl TextFileWriter {
-    /// # Errors
-    /// Rows are not written for the SerDe, or not with its properties; the columns have no form in
-    /// it; text has no such codec.
-    pub(super) fn create(format: &TextFormat, file: &NewFile<'_>) -> Result<Self> {
-        let members = Members::begin(&CODECS, file)?;
-        let (schema, header) = (&file.schema, format.header_lines);
-        let rows: Box<dyn RowWriter> = match &format.serde {
-            TextSerDe::LazySimple(options) => {
-                Box::new(DelimitedWriter::new(options, schema, header)?)
-            }
-            TextSerDe::OpenxJson(options) | TextSerDe::HiveJson(options) => {
-                Box::new(JsonWriter::new(options, schema, header)?)
-            }
-            _ => return Err(not_writable(&format!("location '{}'", members.url()))),
-        };
-        Ok(Self {
-            rows,
-            begun: false,
-            members,
-        })
-    }
-
-    /// Appends rows from `row` on, until a member is full. Returns the next row.
-    fn lines(&mut self, columns: &[Values<'_>], row: usize, rows: usize) -> Result<usize> {
-        let text = &mut self.members.waiting;
-        let mut next = row;
-        while next < rows && text.len() < MEMBER_BYTES {
+impl Rows for Lines {
+    fn append(
+        &mut self,
+        columns: &[Values<'_>],
+        rows: Range<usize>,
+        text: &mut Vec<u8>,
+    ) -> Result<usize> {
+        let mut next = rows.start;
+        while next < rows.end && text.len() < MEMBER_BYTES {
             if !self.begun {
                 self.rows.header(text)?;
             }
@@ -135,41 +134,5 @@ impl TextFileWriter {
             next += 1;
         }
         Ok(next)
-    }
-}
-
-#[async_trait]
-impl FileWriter for TextFileWriter {
-    async fn write(&mut self, rows: &RecordBatch) -> Result<()> {
-        let columns = rows.columns().iter();
-        let columns: Vec<Values<'_>> = columns
-            .map(|column| Values::of(column.as_ref()))
-            .collect::<Result<_>>()?;
-        let mut next = 0;
-        while next < rows.num_rows() {
-            next = self.lines(&columns, next, rows.num_rows())?;
-            self.members.send_if_full().await?;
-        }
-        Ok(())
-    }
-
-    async fn encode(&mut self) -> Result<()> {
-        self.members.encode().await
-    }
-
-    fn bytes(&self) -> usize {
-        self.members.bytes()
-    }
-
-    fn memory(&self) -> usize {
-        self.members.memory()
-    }
-
-    async fn close(self: Box<Self>) -> Result<ClosedFile> {
-        self.members.close().await
-    }
-
-    async fn abort(self: Box<Self>) {
-        self.members.abort().await;
     }
 }
