@@ -193,6 +193,27 @@ pub fn has(plan: &LogicalPlan, concerns: impl Fn(&Expr) -> bool) -> Result<bool>
     has_any(plan, &|_: &LogicalPlan| false, &concerns)
 }
 
+/// Returns whether the plan or its subqueries have an expression that `may` selects, and then
+/// `concerns` with the schema of the expression's columns. [`retyped`] asks the same of each operator,
+/// but takes the plan apart for it.
+///
+/// # Errors
+///
+/// Returns an error if the plan cannot be walked.
+pub(crate) fn has_typed(
+    plan: &LogicalPlan,
+    may: impl Fn(&Expr) -> bool,
+    concerns: impl Fn(&Expr, &DFSchema) -> bool,
+) -> Result<bool> {
+    has_operator(plan, |node| {
+        if !reads(node, &may)? {
+            return Ok(false);
+        }
+        let schema = schema_of_inputs(node);
+        reads(node, |expr| may(expr) && concerns(expr, &schema))
+    })
+}
+
 /// Returns whether the plan or its subqueries have an operator that `is` selects, or an expression
 /// that `concerns` selects.
 ///
@@ -332,8 +353,11 @@ pub fn named(
         });
     }
     let name = names.save(&expr);
-    let expr = expr.transform_up(rewrite)?;
-    Ok(expr.update_data(|expr| name.restore(expr)))
+    let rewritten = expr.transform_up(rewrite)?;
+    Ok(match rewritten.transformed {
+        true => rewritten.update_data(|expr| name.restore(expr)),
+        false => rewritten,
+    })
 }
 
 /// Returns whether an operator is a comparison.
