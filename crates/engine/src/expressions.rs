@@ -1,6 +1,8 @@
 //! Rewrites of all expressions of a plan, in which every column keeps its name, and calls of
 //! functions that no session registers.
 
+mod in_place;
+
 use std::sync::Arc;
 
 use arrow::array::ArrayRef;
@@ -33,8 +35,11 @@ pub fn rewritten(
     if !has(&plan, &concerns)? {
         return Ok(plan);
     }
-    plan.transform_up_with_subqueries(|node| of_node(node, &concerns, &rewrite))
-        .data()
+    let mut plan = plan;
+    in_place::each(&mut plan, &concerns, &|node| {
+        of_node(node, &concerns, &rewrite).data()
+    })?;
+    Ok(plan)
 }
 
 /// Returns whether a cast may fail for some values.
