@@ -2,6 +2,7 @@
 //! functions that no session registers.
 
 mod in_place;
+mod search;
 
 use std::sync::Arc;
 
@@ -99,7 +100,7 @@ pub(crate) fn of_node(
     }
     let schema = schema_of_inputs(&node);
     let names = NamePreserver::new(&node);
-    node.map_expressions(|expr| match expr.exists(|part| Ok(concerns(part)))? {
+    node.map_expressions(|expr| match has_part(&expr, &concerns)? {
         true => named(expr, &names, &|expr| Ok(rewrite(expr, &schema))),
         false => Ok(Transformed::no(expr)),
     })
@@ -236,14 +237,14 @@ pub(crate) fn has_any(
         found = is(node);
         if !found {
             node.apply_expressions(|expr| {
-                expr.apply(|part| {
-                    found = concerns(part)
+                found = search::exists(expr, &mut |part: &Expr| {
+                    Ok(concerns(part)
                         || match subquery_of(part) {
                             Some(subquery) => has_any(&subquery.subquery, is, concerns)?,
                             None => false,
-                        };
-                    Ok(until(found))
-                })
+                        })
+                })?;
+                Ok(until(found))
             })?;
         }
         Ok(until(found))
@@ -301,10 +302,15 @@ pub fn has_operator(
 pub(crate) fn reads(node: &LogicalPlan, concerns: impl Fn(&Expr) -> bool) -> Result<bool> {
     let mut found = false;
     node.apply_expressions(|expr| {
-        found = expr.exists(|expr| Ok(concerns(expr)))?;
+        found = has_part(expr, &concerns)?;
         Ok(until(found))
     })?;
     Ok(found)
+}
+
+/// Returns whether an expression or a part of it is one that `concerns` selects.
+fn has_part(expr: &Expr, concerns: &impl Fn(&Expr) -> bool) -> Result<bool> {
+    search::exists(expr, &mut |part: &Expr| Ok(concerns(part)))
 }
 
 /// Returns how a search continues: it stops when something is found.

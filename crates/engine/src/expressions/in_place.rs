@@ -8,7 +8,7 @@ use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, Tr
 use datafusion::error::Result;
 use datafusion::logical_expr::{Distinct, Expr, LogicalPlan};
 
-use super::subquery_of;
+use super::{search, subquery_of};
 
 /// Applies `of` to each operator of the plan and its subqueries that has an expression that `concerns`
 /// selects, from the leaves up.
@@ -24,11 +24,12 @@ pub(super) fn each(
     of_inputs(plan, &mut |input| each(input, concerns, of))?;
     let (mut is_of_concern, mut has_subquery) = (false, false);
     plan.apply_expressions(|expr| {
-        expr.apply(|part| {
+        search::exists(expr, &mut |part: &Expr| {
             is_of_concern |= concerns(part);
             has_subquery |= subquery_of(part).is_some();
-            Ok(TreeNodeRecursion::Continue)
-        })
+            Ok(false)
+        })?;
+        Ok(TreeNodeRecursion::Continue)
     })?;
     if has_subquery {
         let node = mem::take(plan).map_subqueries(|mut subquery| {
